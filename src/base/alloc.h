@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Every allocation of the engine; each can be made to fail (base/fault.h). Memory is zeroed. */
+#ifndef BASE_ALLOC_H
+#define BASE_ALLOC_H
+
+#include <stddef.h>
+
+/* @size zeroed bytes, or NULL. Free with alloc_free(). */
+void *alloc_zeroed(size_t size);
+
+/* The same at a multiple of @align, a power of two. */
+void *alloc_aligned(size_t align, size_t size);
+
+/* Zeroed array of @count elements of @size bytes; NULL also when the product overflows. */
+void *alloc_array(size_t count, size_t size);
+
+/*
+ * Grows or shrinks an array from alloc_array() to @count elements of @size bytes; new elements are
+ * not zeroed. @count is not 0. NULL leaves the old array as it was.
+ */
+void *alloc_resize(void *array, size_t count, size_t size);
+
+void alloc_free(void *memory);
+
+#endif

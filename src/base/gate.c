@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The slots of the gate: a list that only grows, at its head, without a lock. A slot is never freed;
+ * one whose thread has exited is taken over by the next thread that needs one, so there are as many
+ * as threads ever were inside at the same time of their lives.
+ *
+ * A thread owns the slot that gate_self names, and alone writes it while owned is set (except in the
+ * child of a fork, where there is no other thread).
+ */
+#include "base/gate.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include "base/alloc.h"
+#include "base/fault.h"
+
+/* Polls before a waiter lets others run: somewhat longer than a page takes to copy. */
+#define POLLS_BEFORE_YIELD 256
+
+__thread struct gate_slot *gate_self __attribute__((tls_model("initial-exec")));
+
+static _Atomic(struct gate_slot *) all_slots;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+static pthread_key_t exit_key;
+static bool have_exit_key;
+
+static void release_slot(struct gate_slot *slot)
+{
+	atomic_store_explicit(&slot->key, NULL, memory_order_release);
+	atomic_store_explicit(&slot->owned, false, memory_order_release);
+}
+
+static void on_thread_exit(void *slot)
+{
+	gate_self = NULL;
+	release_slot(slot);
+}
+
+static void create_exit_key(void)
+{
+	have_exit_key = !pthread_key_create(&exit_key, on_thread_exit);
+}
+
+struct gate_slot *gate_slots(void)
+{
+	return atomic_load_explicit(&all_slots, memory_order_acquire);
+}
+
+struct gate_slot *gate_next(const struct gate_slot *slot)
+{
+	return atomic_load_explicit(&slot->next, memory_order_relaxed);
+}
+
+static struct gate_slot *adopt_slot(void)
+{
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		bool owned = atomic_load_explicit(&slot->owned, memory_order_relaxed);
+
+		if (!owned && atomic_compare_exchange_strong(&slot->owned, &owned, true))
+			return slot;
+	}
+	return NULL;
+}
+
+static struct gate_slot *create_slot(void)
+{
+	struct gate_slot *slot = alloc_aligned(_Alignof(struct gate_slot), sizeof(*slot));
+	struct gate_slot *head = gate_slots();
+
+	if (!slot)
+		return NULL;
+	atomic_init(&slot->owned, true);
+	do {
+		atomic_store_explicit(&slot->next, head, memory_order_relaxed);
+	} while (!atomic_compare_exchange_weak(&all_slots, &head, slot));
+	return slot;
+}
+
+int gate_register(void)
+{
+	struct gate_slot *slot;
+
+	pthread_once(&key_once, create_exit_key);
+	if (!have_exit_key)
+		return -ENOMEM;
+
+	slot = adopt_slot();
+	if (!slot)
+		slot = create_slot();
+	if (!slot)
+		return -ENOMEM;
+	if (fault_inject() || pthread_setspecific(exit_key, slot)) {
+		release_slot(slot);
+		return -ENOMEM;
+	}
+	gate_self = slot;
+	return 0;
+}
+
+static void relax(unsigned int polls)
+{
+	if (polls >= POLLS_BEFORE_YIELD) {
+		sched_yield();
+		return;
+	}
+#ifdef __x86_64__
+	__builtin_ia32_pause();
+#endif
+}
+
+/* Waits until the thread of @slot has left the entry in which it is now, if that is one of @key. */
+static void wait_for_slot(struct gate_slot *slot, const void *key)
+{
+	uint64_t entry;
+
+	if (atomic_load_explicit(&slot->key, memory_order_acquire) != key)
+		return;
+
+	/*
+	 * The thread may leave and enter again between two looks, for ever: the key alone would
+	 * starve us. Whoever sees the key of an entry sees its number, or that of a later one.
+	 */
+	entry = atomic_load_explicit(&slot->entries, memory_order_acquire);
+	for (unsigned int polls = 0;
+	     atomic_load_explicit(&slot->key, memory_order_acquire) == key &&
+	     atomic_load_explicit(&slot->entries, memory_order_acquire) == entry;
+	     polls++)
+		relax(polls);
+}
+
+void gate_wait(const void *key)
+{
+	/* What the caller stored must be seen by threads whose key is not seen below. */
+	atomic_thread_fence(memory_order_seq_cst);
+
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot))
+		wait_for_slot(slot, key);
+}
+
+void gate_after_fork(void)
+{
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		if (slot != gate_self)
+			release_slot(slot);
+	}
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads use the slots of the gate (base/gate.h). One of the two sides sees the other: a thread stores that it is
+ * in and then looks for a stop; the stopper stores the stop and then looks who is in.
+ */
+#include <pthread.h>
+#include <sched.h>
+
+#include "base/gate.h"
+#include "base/world.h"
+
+static _Atomic bool stopped;
+static pthread_mutex_t stop_lock = PTHREAD_MUTEX_INITIALIZER; /* held for the length of a stop */
+
+int world_enter(void)
+{
+	struct gate_slot *slot;
+	unsigned int depth;
+
+	if (!gate_self && gate_register())
+		return -ENOMEM;
+	slot = gate_self;
+	depth = atomic_load_explicit(&slot->depth, memory_order_relaxed);
+	if (depth) {
+		atomic_store_explicit(&slot->depth, depth + 1, memory_order_relaxed);
+		return 0;
+	}
+	(void)atomic_exchange(&slot->depth, 1);
+	while (atomic_load(&stopped)) {
+		atomic_store(&slot->depth, 0);
+		pthread_mutex_lock(&stop_lock);
+		pthread_mutex_unlock(&stop_lock);
+		(void)atomic_exchange(&slot->depth, 1);
+	}
+	return 0;
+}
+
+void world_leave(void)
+{
+	unsigned int depth = atomic_load_explicit(&gate_self->depth, memory_order_relaxed);
+
+	atomic_store_explicit(&gate_self->depth, depth - 1, memory_order_release);
+}
+
+void world_stop(void)
+{
+	pthread_mutex_lock(&stop_lock);
+	atomic_store(&stopped, true);
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		while (slot != gate_self && atomic_load(&slot->depth))
+			sched_yield();
+	}
+}
+
+void world_resume(void)
+{
+	atomic_store(&stopped, false);
+	pthread_mutex_unlock(&stop_lock);
+}
+
+void world_after_fork(void)
+{
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		if (slot != gate_self)
+			atomic_store(&slot->depth, 0);
+	}
+	world_resume();
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The table against an array of states, under random operations. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/idtable.h"
+
+#define IDS	   9000u
+#define OPERATIONS 200000u
+
+enum id_state {
+	ID_FREE,
+	ID_RESERVED,
+	ID_STORED
+};
+
+static enum id_state model[IDS];
+static char objects[IDS];
+static uint64_t seed;
+
+static uint64_t random_u64(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed;
+}
+
+static uint32_t model_lowest(uint32_t from, enum id_state wanted)
+{
+	while (from < IDS && model[from] != wanted)
+		from++;
+	return from;
+}
+
+static void reserve(struct idtable *table)
+{
+	uint32_t expected = model_lowest(1, ID_FREE);
+	uint32_t id;
+
+	if (expected == IDS)
+		return;
+	assert_int_equal(idtable_reserve(table, &id), 0);
+	assert_int_equal(id, expected);
+	model[id] = ID_RESERVED;
+}
+
+static void change(struct idtable *table, uint32_t id)
+{
+	if (model[id] == ID_FREE)
+		return;
+	switch (random_u64() % 3) {
+	case 0:
+		idtable_store(table, id, &objects[id]);
+		model[id] = ID_STORED;
+		break;
+	case 1:
+		idtable_hide(table, id);
+		model[id] = ID_RESERVED;
+		break;
+	default:
+		idtable_erase(table, id);
+		model[id] = ID_FREE;
+		break;
+	}
+}
+
+static void look_up(struct idtable *table, uint32_t id)
+{
+	uint32_t expected = model_lowest(id, ID_STORED);
+	uint32_t next = id;
+
+	assert_ptr_equal(idtable_find(table, id), model[id] == ID_STORED ? &objects[id] : NULL);
+	if (expected == IDS) {
+		assert_null(idtable_next(table, &next));
+	} else {
+		assert_ptr_equal(idtable_next(table, &next), &objects[expected]);
+		assert_int_equal(next, expected);
+	}
+}
+
+static void the_table_behaves_as_an_array(void **state)
+{
+	struct idtable table;
+	unsigned int taken = 0;
+
+	(void)state;
+	idtable_init(&table);
+	for (unsigned int i = 0; i < OPERATIONS; i++) {
+		/* Fill, drain, fill: so that growth and both ends are met. */
+		bool filling = i / (OPERATIONS / 8) % 2 == 0;
+
+		if (random_u64() % 4 < (filling ? 3 : 1))
+			reserve(&table);
+		else
+			change(&table, (uint32_t)(random_u64() % IDS));
+		if (i % 8 == 0)
+			look_up(&table, (uint32_t)(random_u64() % IDS));
+	}
+	for (uint32_t id = 1; id < IDS; id++)
+		taken += model[id] != ID_FREE;
+	assert_int_equal(table.taken, taken);
+	assert_int_equal(idtable_empty(&table), taken == 0);
+	idtable_destroy(&table);
+}
+
+int main(void)
+{
+	const char *given = getenv("UIOMMUFD_SEED");
+	const struct CMUnitTest tests[] = {cmocka_unit_test(the_table_behaves_as_an_array)};
+
+	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)seed);
+	seed += 0x9e3779b97f4a7c15; /* not 0 */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
