@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The invariants of map_internal.h, checked the slow way. Rooms are computed from the holes as they
+ * appear in a walk over all entries, by no function that keeps them.
+ */
+#include <string.h>
+
+#include "iova/map_internal.h"
+
+struct walk {
+	const char *broken; /* the first invariant that does not hold */
+	const struct iova_map *map;
+	size_t entries;
+	uint64_t previous; /* last of the entry before; any if there is none */
+};
+
+struct seen_rooms {
+	uint64_t room[ROOM_CLASSES];
+};
+
+static void expect(struct walk *walk, bool holds, const char *what)
+{
+	if (!holds && !walk->broken)
+		walk->broken = what;
+}
+
+static void see_hole(struct seen_rooms *rooms, uint64_t begin, uint64_t end)
+{
+	for (unsigned int class = 0; class < ROOM_CLASSES; class ++) {
+		uint64_t align = class ? UINT64_C(1) << (PAGE_SHIFT - 1 + class) : 1;
+		uint64_t start;
+
+		if (!check_align_up(begin, align, &start) && start < end)
+			rooms->room[class] = max_u64(rooms->room[class], end - start);
+	}
+}
+
+static void walk_leaf(struct walk *walk, const struct iova_map_node *leaf, struct seen_rooms *rooms)
+{
+	expect(walk, leaf->rows == LEAF_ROWS && leaf->columns == LEAF_COLUMNS, "leaf's shape");
+	for (unsigned int row = 0; row < leaf->count; row++) {
+		uint64_t start = leaf_cells(leaf, LEAF_START)[row];
+		uint64_t last = leaf_cells(leaf, LEAF_LAST)[row];
+
+		expect(walk, start <= last, "range has no last");
+		expect(walk, leaf_cells(leaf, LEAF_VALUE)[row] != 0, "entry has no value");
+		if (walk->entries) {
+			expect(walk, walk->previous < start, "entries not in order");
+			see_hole(rooms, walk->previous + 1, start);
+		} else {
+			expect(walk, walk->map->first == start, "first");
+		}
+		walk->previous = last;
+		walk->entries++;
+	}
+}
+
+static void walk_node(struct walk *walk, const struct iova_map_node *node, unsigned int level,
+		      struct seen_rooms *rooms)
+{
+	expect(walk, node->count && node->count <= node->rows, "rows in use");
+	if (walk->broken)
+		return;
+	for (unsigned int row = node->count; row < node->rows; row++)
+		expect(walk, node->cells[row] == UINT64_MAX, "row not in use");
+	if (!level) {
+		walk_leaf(walk, node, rooms);
+		return;
+	}
+	expect(walk, node->rows == INNER_ROWS && node->columns == INNER_COLUMNS, "inner's shape");
+	expect(walk, node->count > 1, "inner node with one child");
+	for (unsigned int row = 0; row < node->count && !walk->broken; row++) {
+		struct seen_rooms below = {0};
+
+		walk_node(walk, inner_child(node, row), level - 1, &below);
+		expect(walk, inner_cells(node, INNER_LAST)[row] == walk->previous, "last");
+		for (unsigned int class = 0; class < ROOM_CLASSES; class ++) {
+			expect(walk, inner_room(node, class)[row] == below.room[class], "room");
+			rooms->room[class] = max_u64(rooms->room[class], below.room[class]);
+		}
+	}
+}
+
+const char *iova_map_check(const struct iova_map *map)
+{
+	struct walk walk = {.map = map};
+	struct seen_rooms rooms = {0};
+
+	expect(&walk, !map->root == !map->height, "height of an empty map");
+	expect(&walk, map->height <= HEIGHT_MAX, "height");
+	if (map->root && !walk.broken)
+		walk_node(&walk, map->root, map->height - 1, &rooms);
+	expect(&walk, walk.entries == map->count, "count");
+	return walk.broken;
+}

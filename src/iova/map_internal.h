@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The nodes of the IOVA map's tree, and what its parts (map.c, map_node.c, map_hole.c,
+ * map_balance.c) offer each other.
+ *
+ * A node is a table of 64-bit cells, stored by columns, so that a search reads one dense array. Rows
+ * are in ascending order. A leaf's row is an entry; an inner node's row is a child. The first column
+ * of both is the last address of the entry, or of the final entry below the child: the first row
+ * whose last is at least x leads to the first entry whose last is at least x. In rows not in use the
+ * last is UINT64_MAX, so that a search need not know the count.
+ *
+ * The hole before an entry belongs to that entry, and so to every node above it, wherever the entry
+ * before it is. It begins where the row above ends, or, in a node's first row, at the node's *base*:
+ * one past the last of whatever precedes the node. The tree's own base is map->first, so the hole
+ * before the first entry is empty and, as the one after the final entry, not the tree's: a search
+ * looks at these two by itself. Thus every hole of the tree is [begin, end) with an end that is an
+ * address, and neither ascending nor descending inserts change any maximum.
+ *
+ * For each child an inner node keeps the largest *room* of a hole below it, for each alignment that
+ * a search may ask for: what remains from the first aligned address to the end of the hole.
+ */
+#ifndef IOVA_MAP_INTERNAL_H
+#define IOVA_MAP_INTERNAL_H
+
+#include "base/check.h"
+#include "iova/map.h"
+
+/* Room classes: unaligned, then each power of two from a page to 2 MiB. */
+#define ROOM_ALIGN_MIN_SHIFT PAGE_SHIFT
+#define ROOM_ALIGN_MAX_SHIFT 21u
+#define ROOM_CLASSES	     (ROOM_ALIGN_MAX_SHIFT - ROOM_ALIGN_MIN_SHIFT + 2)
+
+enum leaf_column {
+	LEAF_LAST,
+	LEAF_START,
+	LEAF_VALUE,
+	LEAF_COLUMNS
+};
+
+enum inner_column {
+	INNER_LAST,
+	INNER_CHILD,
+	INNER_ROOM, /* ROOM_CLASSES columns; each at most the one before it */
+	INNER_COLUMNS = INNER_ROOM + ROOM_CLASSES,
+};
+
+/*
+ * Rows. A leaf is about the cache lines that a processor fetches at once; an inner node is wide,
+ * because its level is one cache miss whatever its size. The minimum is where erasing refills a
+ * node; only the outermost nodes, which ascending and descending inserts fill, may be below it.
+ */
+#define LEAF_ROWS      32u
+#define LEAF_ROWS_MIN  10u
+#define INNER_ROWS     64u
+#define INNER_ROWS_MIN 21u
+
+/* Both numbers of rows are multiples of this. */
+#define CELLS_PER_LINE 8u
+
+/* More than memory can hold: 10 * 21^12 entries. */
+#define HEIGHT_MAX 13u
+
+struct iova_map_node {
+	uint16_t count; /* rows in use */
+	uint16_t rows;
+	uint16_t columns;
+	uint64_t cells[];
+};
+
+/* The way from the root to a row of a leaf; by level, the leaf's is 0. */
+struct iova_map_path {
+	struct iova_map_node *node[HEIGHT_MAX];
+	unsigned int row[HEIGHT_MAX];
+	uint64_t base[HEIGHT_MAX];
+};
+
+static inline uint64_t *leaf_cells(const struct iova_map_node *leaf, enum leaf_column column)
+{
+	return (uint64_t *)leaf->cells + column * LEAF_ROWS;
+}
+
+static inline uint64_t *inner_cells(const struct iova_map_node *inner, enum inner_column column)
+{
+	return (uint64_t *)inner->cells + column * INNER_ROWS;
+}
+
+static inline struct iova_map_node *inner_child(const struct iova_map_node *inner, unsigned int row)
+{
+	return (struct iova_map_node *)(uintptr_t)inner_cells(inner, INNER_CHILD)[row];
+}
+
+static inline uint64_t *inner_room(const struct iova_map_node *inner, unsigned int class)
+{
+	return inner_cells(inner, INNER_ROOM) + class * INNER_ROWS;
+}
+
+/* The last address of the final row. */
+static inline uint64_t node_last(const struct iova_map_node *node)
+{
+	return node->cells[node->count - 1];
+}
+
+/* The address at which the hole before row @row of the path's node at @level begins. */
+static inline uint64_t path_base(const struct iova_map_path *path, unsigned int level,
+				 unsigned int row)
+{
+	return row ? path->node[level]->cells[row - 1] + 1 : path->base[level];
+}
+
+/*
+ * The first of @rows ascending cells that is at least @iova; @rows if there is none. One cell of each
+ * cache line, then that line: no branch to mispredict, no load that waits for another but for one.
+ */
+static inline unsigned int lower_cell(const uint64_t *cells, uint64_t iova, unsigned int rows)
+{
+	unsigned int line = 0, row = 0;
+
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < rows / CELLS_PER_LINE - 1; i++)
+		line += cells[(i + 1) * CELLS_PER_LINE - 1] < iova;
+	cells += line * CELLS_PER_LINE;
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < CELLS_PER_LINE; i++)
+		row += cells[i] < iova;
+	return line * CELLS_PER_LINE + row;
+}
+
+/* The first row whose last is at least @iova; the count if there is none. */
+static inline unsigned int leaf_lower(const struct iova_map_node *leaf, uint64_t iova)
+{
+	return lower_cell(leaf->cells, iova, LEAF_ROWS);
+}
+
+static inline unsigned int inner_lower(const struct iova_map_node *inner, uint64_t iova)
+{
+	return lower_cell(inner->cells, iova, INNER_ROWS);
+}
+
+/*
+ * Starts to fetch what a search of @leaf will not ask for at once by itself: all but the first column,
+ * which end in the same number of cache misses one after the other otherwise.
+ */
+static inline void leaf_prefetch(const struct iova_map_node *leaf)
+{
+	const uint64_t *cells = leaf_cells(leaf, LEAF_START);
+
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i <= (LEAF_COLUMNS - 1) * LEAF_ROWS; i += CELLS_PER_LINE)
+		__builtin_prefetch(&cells[i]);
+}
+
+/* map_node.c: nodes as tables. */
+
+/* An empty node for @level; NULL without memory. */
+struct iova_map_node *node_create(unsigned int level);
+size_t node_size(const struct iova_map_node *node);
+
+/* Opens an unset row at @row, or closes row @row. */
+void node_open(struct iova_map_node *node, unsigned int row);
+void node_close(struct iova_map_node *node, unsigned int row);
+
+/* Moves rows between neighbours until the left one has @left_count. */
+void node_share(struct iova_map_node *left, struct iova_map_node *right, unsigned int left_count);
+
+/*
+ * The path to the entry that iova_map_lower() finds. If there is none: to the row after the final
+ * one, by the final row of each inner node. The map is not empty.
+ */
+void map_descend(const struct iova_map *map, uint64_t iova, struct iova_map_path *path);
+
+/* map_hole.c: the rooms in the inner nodes. */
+
+/* A hole [@begin, @end) appeared, or one of the row that @path leads to grew to it. */
+void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
+		   uint64_t end);
+
+/* What was a hole [@begin, @end) of the leaf that @path leads to is one no more, or smaller ones.
+ * The leaf has changed already; no inner node has. */
+void map_hole_shrank(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
+		     uint64_t end);
+
+/* Sets the last and the rooms of @row in the path's node at @level, from its child. */
+void map_refresh_row(const struct iova_map_path *path, unsigned int level, unsigned int row);
+
+/* map_balance.c: nodes that are too full or too empty. */
+
+/*
+ * Makes room for a row in the full leaf of @path, which then leads to where it led. 0 or -ENOMEM,
+ * and then nothing has changed.
+ */
+int map_make_room(struct iova_map *map, struct iova_map_path *path, uint64_t iova);
+
+/* Gives the leaf of @path, which is down to the minimum, more rows if it has neighbours. The path is
+ * stale then. */
+void map_refill(struct iova_map *map, struct iova_map_path *path);
+
+/* For tests: the first invariant that does not hold, or NULL. O(n). */
+const char *iova_map_check(const struct iova_map *map);
+
+#endif

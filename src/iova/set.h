@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A set of IOVA ranges as a sorted array of disjoint, non-adjacent ranges: what is reserved,
+ * allowed, permitted. Small (tens to thousands) and read more often than changed. Not locked.
+ *
+ * Look-up is O(log n); add and remove move the tail of the array. Every function that may fail
+ * leaves the set as it was.
+ */
+#ifndef IOVA_SET_H
+#define IOVA_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "iova/range.h"
+
+struct iova_set {
+	struct iova_range *ranges; /* ascending; ranges[i].last + 1 < ranges[i + 1].start */
+	size_t count;
+	size_t capacity;
+};
+
+void iova_set_init(struct iova_set *set);
+void iova_set_destroy(struct iova_set *set);
+
+/*
+ * Makes room for @count ranges in all, so that additions cannot fail until there are more. 0 or
+ * -ENOMEM.
+ */
+int iova_set_reserve(struct iova_set *set, size_t count);
+
+/* Adds @range, merging what it overlaps or touches. 0 or -ENOMEM. */
+int iova_set_add(struct iova_set *set, struct iova_range range);
+
+/* Takes @range away; a range that straddles it is cut. 0 or -ENOMEM. */
+int iova_set_remove(struct iova_set *set, struct iova_range range);
+
+bool iova_set_intersects(const struct iova_set *set, struct iova_range range);
+
+/* True if all of @range is in the set. */
+bool iova_set_contains(const struct iova_set *set, struct iova_range range);
+
+/* The index of the first range whose last is at least @iova; set->count if there is none. */
+size_t iova_set_lower(const struct iova_set *set, uint64_t iova);
+
+/*
+ * *@out (initialised, its content replaced) becomes the complement of @set in the 64-bit space, the
+ * intersection or the union of @a and @b. 0 or -ENOMEM, in which case *@out is unchanged. O(n).
+ * @out may be an argument too.
+ */
+int iova_set_invert(const struct iova_set *set, struct iova_set *out);
+int iova_set_intersect(const struct iova_set *a, const struct iova_set *b, struct iova_set *out);
+int iova_set_merge(const struct iova_set *a, const struct iova_set *b, struct iova_set *out);
+
+/* *@out becomes what @set holds. 0 or -ENOMEM. */
+int iova_set_copy(const struct iova_set *set, struct iova_set *out);
+
+/* Exchanges what two sets hold. */
+void iova_set_swap(struct iova_set *a, struct iova_set *b);
+
+#endif
