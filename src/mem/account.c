@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The counter of each user is in a hash of lists that only grow, at their heads: there are as many
+ * as there are users of one engine, so they are never freed, and found without a lock.
+ */
+#include "mem/account.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/fault.h"
+
+struct user {
+	struct user *next;
+	uint32_t uid;
+	uint64_t locked; /* pages; atomic */
+};
+
+enum {
+	USER_LISTS = 64
+};
+
+static _Atomic(struct user *) users[USER_LISTS];
+
+static struct user *find_user(struct user *head, uint32_t uid)
+{
+	while (head && head->uid != uid)
+		head = head->next;
+	return head;
+}
+
+/* NULL: no memory. */
+static struct user *get_user(uint32_t uid)
+{
+	_Atomic(struct user *) *list = &users[uid % USER_LISTS];
+	struct user *head = atomic_load_explicit(list, memory_order_acquire);
+	struct user *user = find_user(head, uid), *fresh;
+
+	if (user)
+		return user;
+	fresh = alloc_zeroed(sizeof(*fresh));
+	if (!fresh)
+		return NULL;
+	fresh->uid = uid;
+	do {
+		user = find_user(head, uid);
+		if (user) {
+			alloc_free(fresh);
+			return user;
+		}
+		fresh->next = head;
+	} while (!atomic_compare_exchange_weak_explicit(list, &head, fresh, memory_order_acq_rel,
+							memory_order_acquire));
+	return fresh;
+}
+
+uint64_t mem_user_locked(uint32_t uid)
+{
+	_Atomic(struct user *) *list = &users[uid % USER_LISTS];
+	const struct user *user = find_user(atomic_load_explicit(list, memory_order_acquire), uid);
+
+	return user ? __atomic_load_n(&user->locked, __ATOMIC_RELAXED) : 0;
+}
+
+/* The counters of a caller are plain in the public header. */
+static void add(uint64_t *counter, uint64_t pages)
+{
+	(void)__atomic_fetch_add(counter, pages, __ATOMIC_RELAXED);
+}
+
+static void sub(uint64_t *counter, uint64_t pages)
+{
+	(void)__atomic_fetch_sub(counter, pages, __ATOMIC_RELAXED);
+}
+
+/* Adds @pages to @counter unless that takes it past @limit. */
+static int add_below(uint64_t *counter, uint64_t pages, uint64_t limit)
+{
+	uint64_t now = __atomic_load_n(counter, __ATOMIC_RELAXED), sum;
+
+	do {
+		if (check_add(now, pages, &sum) || sum > limit)
+			return -ENOMEM;
+	} while (!__atomic_compare_exchange_n(counter, &now, sum, true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return 0;
+}
+
+static uint64_t limit_of(struct uiommufd_caller *caller)
+{
+	uint64_t bytes = caller->ops->memlock_limit ? caller->ops->memlock_limit(caller)
+						    : UINT64_MAX;
+
+	return bytes >> PAGE_SHIFT;
+}
+
+int account_charge(struct uiommufd_caller *caller, enum mem_accounting mode, uint64_t pages)
+{
+	struct user *user;
+	int rc = 0;
+
+	if (fault_inject())
+		return -ENOMEM;
+	switch (mode) {
+	case MEM_ACCOUNT_NONE:
+		break;
+	case MEM_ACCOUNT_USER:
+		user = get_user(caller->uid);
+		if (!user)
+			return -ENOMEM;
+		rc = add_below(&user->locked, pages, limit_of(caller));
+		break;
+	case MEM_ACCOUNT_MM:
+		rc = add_below(&caller->locked_pages, pages, limit_of(caller));
+		break;
+	}
+	if (!rc)
+		add(&caller->pinned_pages, pages);
+	return rc;
+}
+
+void account_uncharge(struct uiommufd_caller *caller, enum mem_accounting mode, uint64_t pages)
+{
+	switch (mode) {
+	case MEM_ACCOUNT_NONE:
+		break;
+	case MEM_ACCOUNT_USER:
+		sub(&get_user(caller->uid)->locked, pages);
+		break;
+	case MEM_ACCOUNT_MM:
+		sub(&caller->locked_pages, pages);
+		break;
+	}
+	sub(&caller->pinned_pages, pages);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who pays for pinned pages (spec 10-ioas, 9): the counters of users and of address spaces, and the
+ * limit. Thread-safe, without a lock.
+ */
+#ifndef MEM_ACCOUNT_H
+#define MEM_ACCOUNT_H
+
+#include <stdint.h>
+
+#include "mem/source.h"
+
+/* Charges @caller for @pages. 0, or -ENOMEM: over the limit, or no memory; then nothing is charged. */
+int account_charge(struct uiommufd_caller *caller, enum mem_accounting mode, uint64_t pages);
+
+/* Takes back a charge. */
+void account_uncharge(struct uiommufd_caller *caller, enum mem_accounting mode, uint64_t pages);
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Moving pinned pages aside.
+ *
+ * One displacement runs at a time. It locks all sources in the range, lists their pinned pages that
+ * are still in place (segments), joins those to stretches of addresses, takes addresses for each, and
+ * moves the stretches; what may fail is done before the first move but the moves themselves, which
+ * are undone. Then the sources learn where their pages are, are unlocked, and their users are told.
+ *
+ * Cost: O(n log n) in the number of segments, and a system call for each stretch, or for each mapping
+ * in it on a kernel that moves only one at once.
+ */
+#include "mem/displace.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "mem/aside.h"
+#include "mem/source_internal.h"
+#include "mem/sys.h"
+
+/* A source in the range, and the hull of its pages that move. */
+struct victim {
+	struct mem_source *source;
+	uint64_t first, end; /* pages of the source; equal: none */
+};
+
+/* Pages of one source that move. In pages of the address space. */
+struct segment {
+	struct mem_source *source;
+	uint64_t first, end;
+};
+
+/* Segments that touch or overlap. */
+struct stretch {
+	uint64_t first, end;
+	uint64_t aside; /* address */
+	bool shared;	/* two segments have a page in common */
+};
+
+struct displacement {
+	uint64_t first, end; /* the range, in pages */
+	bool keep;
+	struct mem_source **sources;
+	struct victim *victims;
+	size_t victim_count; /* and of sources */
+	struct segment *segments;
+	size_t segment_count, segment_capacity;
+	struct stretch *stretches;
+	size_t stretch_count, placed, moved; /* stretches: all; with addresses; that have moved */
+};
+
+static pthread_mutex_t displacing = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint64_t generation; /* odd: pages are moving */
+static _Atomic(displace_notify) notify;
+
+void displace_enable(void)
+{
+	index_enable();
+}
+
+void displace_set_notify(displace_notify moved)
+{
+	atomic_store_explicit(&notify, moved, memory_order_release);
+}
+
+uint64_t displace_generation(void)
+{
+	return atomic_load_explicit(&generation, memory_order_seq_cst);
+}
+
+bool displace_settle(uint64_t since)
+{
+	if (displace_generation() & 1) {
+		pthread_mutex_lock(&displacing);
+		pthread_mutex_unlock(&displacing);
+	}
+	return displace_generation() != since;
+}
+
+/* The pages that [@va, @va + @len) touches, as [*@first, *@end). False: none. */
+static bool touched_pages(uint64_t va, uint64_t len, uint64_t *first, uint64_t *end)
+{
+	uint64_t last;
+
+	if (!len || check_last(va, len, &last))
+		return false;
+	*first = va >> PAGE_SHIFT;
+	*end = (last >> PAGE_SHIFT) + 1;
+	return true;
+}
+
+bool displace_needed(uint64_t va, uint64_t len)
+{
+	uint64_t first, end;
+
+	if (!index_enabled() || !touched_pages(va, len, &first, &end))
+		return false;
+	return index_any(first << PAGE_SHIFT, (end << PAGE_SHIFT) - 1);
+}
+
+/* ---- what has to move ---- */
+
+/* @segment's pages, as the source counts them. */
+static struct mem_pages source_part(const struct segment *segment)
+{
+	uint64_t base = source_base(segment->source) >> PAGE_SHIFT;
+
+	return (struct mem_pages){.first = segment->first - base,
+				  .count = segment->end - segment->first};
+}
+
+static int add_segment(struct displacement *d, struct mem_source *source, uint64_t first,
+		       uint64_t end)
+{
+	if (d->segment_count) {
+		struct segment *last = &d->segments[d->segment_count - 1];
+
+		if (last->source == source && last->end == first) {
+			last->end = end;
+			return 0;
+		}
+	}
+	if (d->segment_count == d->segment_capacity) {
+		size_t capacity = d->segment_capacity ? 2 * d->segment_capacity : 8;
+		struct segment *grown = alloc_resize(d->segments, capacity, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		d->segments = grown;
+		d->segment_capacity = capacity;
+	}
+	d->segments[d->segment_count++] = (struct segment){source, first, end};
+	return 0;
+}
+
+/* Lists the pinned pages of @victim's source in the range that are in place. The source is locked. */
+static int add_segments(struct displacement *d, struct victim *victim)
+{
+	struct mem_source *source = victim->source;
+	const uint64_t base = source_base(source) >> PAGE_SHIFT;
+	const uint64_t end = min_u64(base + source_pages(source).count, d->end) - base;
+	struct pins_run run;
+
+	for (uint64_t page = max_u64(base, d->first) - base; page < end; page += run.pages.count) {
+		run = pins_run_at(&source->parts, page, end);
+		if (run.bus || (!run.users && !source->whole))
+			continue;
+		if (add_segment(d, source, base + page, base + page + run.pages.count))
+			return -ENOMEM;
+		if (victim->first == victim->end)
+			victim->first = page;
+		victim->end = page + run.pages.count;
+	}
+	return 0;
+}
+
+static int by_first_page(const void *a, const void *b)
+{
+	const struct segment *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+static int join_segments(struct displacement *d)
+{
+	struct stretch *stretch = NULL;
+
+	qsort(d->segments, d->segment_count, sizeof(*d->segments), by_first_page);
+	d->stretches = alloc_array(d->segment_count, sizeof(*d->stretches));
+	if (!d->stretches)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->segment_count; i++) {
+		const struct segment *segment = &d->segments[i];
+
+		if (!stretch || stretch->end < segment->first) {
+			stretch = &d->stretches[d->stretch_count++];
+			*stretch = (struct stretch){.first = segment->first, .end = segment->end};
+			continue;
+		}
+		if (segment->first < stretch->end)
+			stretch->shared = true;
+		stretch->end = max_u64(stretch->end, segment->end);
+	}
+	return 0;
+}
+
+/* Boundaries in the sources, and addresses: all that the moves need. */
+static int prepare(struct displacement *d)
+{
+	for (size_t i = 0; i < d->victim_count; i++) {
+		if (add_segments(d, &d->victims[i]))
+			return -ENOMEM;
+	}
+	if (!d->segment_count)
+		return 0;
+	if (join_segments(d))
+		return -ENOMEM;
+	for (size_t i = 0; i < d->segment_count; i++) {
+		struct segment *segment = &d->segments[i];
+
+		if (pins_cut(&segment->source->parts, source_part(segment)))
+			return -ENOMEM;
+	}
+	for (; d->placed < d->stretch_count; d->placed++) {
+		struct stretch *stretch = &d->stretches[d->placed];
+
+		if (aside_take(stretch->first << PAGE_SHIFT, stretch->end - stretch->first,
+			       stretch->shared, &stretch->aside))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* ---- moving ---- */
+
+/*
+ * Moves [@from, @from + @len) to @to: at once, or what lies in one mapping at a time, which is found
+ * by halving. A page that is not mapped any more (by a system call that nobody saw) is left out. On
+ * failure all of it is back.
+ */
+static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags)
+{
+	const uint64_t half = align_down(len / 2 + PAGE_MASK, PAGE_SIZE);
+	int rc = sys_mremap_to((void *)(uintptr_t)from, len, (void *)(uintptr_t)to, flags);
+
+	if (rc != -EFAULT)
+		return rc;
+	if (len == PAGE_SIZE)
+		return 0;
+	rc = move_pages(from, to, half, flags);
+	if (rc)
+		return rc;
+	rc = move_pages(from + half, to + half, len - half, flags);
+	if (rc)
+		(void)move_pages(to, from, half, 0);
+	return rc;
+}
+
+static int move_stretches(struct displacement *d)
+{
+	const int flags = d->keep ? MREMAP_DONTUNMAP : 0;
+
+	for (; d->moved < d->stretch_count; d->moved++) {
+		const struct stretch *stretch = &d->stretches[d->moved];
+		uint64_t len = (stretch->end - stretch->first) << PAGE_SHIFT;
+
+		if (fault_inject() ||
+		    move_pages(stretch->first << PAGE_SHIFT, stretch->aside, len, flags))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Back to what was before prepare(). */
+static void undo(struct displacement *d)
+{
+	while (d->moved) {
+		const struct stretch *stretch = &d->stretches[--d->moved];
+
+		if (move_pages(stretch->aside, stretch->first << PAGE_SHIFT,
+			       (stretch->end - stretch->first) << PAGE_SHIFT, 0))
+			log_error("pinned pages at 0x%" PRIx64 " could not be moved back",
+				  stretch->first << PAGE_SHIFT);
+	}
+	while (d->placed) {
+		const struct stretch *stretch = &d->stretches[--d->placed];
+
+		aside_cancel(stretch->aside, stretch->end - stretch->first);
+	}
+	for (size_t i = 0; i < d->segment_count; i++)
+		pins_tidy(&d->segments[i].source->parts, source_part(&d->segments[i]));
+}
+
+/* Tells the sources where their pages are. Segments and stretches are both in order of addresses. */
+static void commit(struct displacement *d)
+{
+	const struct stretch *stretch = d->stretches;
+
+	for (size_t i = 0; i < d->segment_count; i++) {
+		const struct segment *segment = &d->segments[i];
+		uint64_t bus;
+
+		while (stretch->end <= segment->first)
+			stretch++;
+		bus = stretch->aside + ((segment->first - stretch->first) << PAGE_SHIFT);
+		pins_set_bus(&segment->source->parts, source_part(segment), bus);
+		if (stretch->shared)
+			aside_share(bus, segment->end - segment->first);
+	}
+}
+
+static const char *cause_name(enum displace_cause cause)
+{
+	switch (cause) {
+	case DISPLACE_MUNMAP:
+		return "munmap";
+	case DISPLACE_MREMAP:
+		return "mremap";
+	case DISPLACE_MMAP_FIXED:
+		return "mmap with MAP_FIXED";
+	case DISPLACE_MADVISE:
+		break;
+	}
+	return "madvise";
+}
+
+static void report(const struct displacement *d, enum displace_cause cause)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < d->stretch_count; i++)
+		pages += d->stretches[i].end - d->stretches[i].first;
+	log_fault("%s of 0x%" PRIx64 "-0x%" PRIx64 " takes away %" PRIu64
+		  " page(s) that are pinned for DMA: kept",
+		  cause_name(cause), d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, pages);
+}
+
+/* With the sources locked: moves what has to move. */
+static int displace_locked(struct displacement *d)
+{
+	int rc = prepare(d);
+
+	if (!rc)
+		rc = move_stretches(d);
+	if (rc)
+		undo(d);
+	else
+		commit(d);
+	return rc;
+}
+
+static int find_victims(struct displacement *d)
+{
+	int rc = index_find(d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, &d->sources,
+			    &d->victim_count);
+
+	if (rc || !d->victim_count)
+		return rc;
+	d->victims = alloc_array(d->victim_count, sizeof(*d->victims));
+	if (!d->victims)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->victim_count; i++)
+		d->victims[i].source = d->sources[i];
+	return 0;
+}
+
+static void notify_all(const struct displacement *d)
+{
+	displace_notify moved = atomic_load_explicit(&notify, memory_order_acquire);
+
+	for (size_t i = 0; moved && i < d->victim_count; i++) {
+		const struct victim *victim = &d->victims[i];
+
+		if (victim->first != victim->end)
+			moved(victim->source,
+			      (struct mem_pages){.first = victim->first,
+						 .count = victim->end - victim->first});
+	}
+}
+
+static int displace(struct displacement *d, enum displace_cause cause)
+{
+	int rc = find_victims(d);
+
+	if (rc || !d->victim_count)
+		return rc;
+	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
+	for (size_t i = 0; i < d->victim_count; i++)
+		mem_lock(&d->sources[i]->lock);
+	rc = displace_locked(d);
+	for (size_t i = 0; i < d->victim_count; i++)
+		mem_unlock(&d->sources[i]->lock);
+	if (!rc && d->stretch_count) {
+		report(d, cause);
+		notify_all(d);
+	}
+	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
+	return rc;
+}
+
+int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
+{
+	struct displacement d = {.keep = keep};
+	int rc;
+
+	if (!index_enabled() || !touched_pages(va, len, &d.first, &d.end))
+		return 0;
+	pthread_mutex_lock(&displacing);
+	rc = displace(&d, cause);
+	for (size_t i = 0; i < d.victim_count; i++)
+		mem_source_put(d.sources[i]);
+	pthread_mutex_unlock(&displacing);
+	alloc_free(d.sources);
+	alloc_free(d.victims);
+	alloc_free(d.segments);
+	alloc_free(d.stretches);
+	return rc;
+}

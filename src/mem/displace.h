@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory that the program takes away from under pinned pages (munmap, mremap, mmap with MAP_FIXED,
+ * MADV_DONTNEED, MADV_REMOVE, MADV_FREE, brk): the IOVA must keep meaning the same pages.
+ *
+ * A transport that sees such a call coming calls displace_range() first, for a caller whose memory
+ * is this process's own. Pinned pages in the range are moved aside (mremap keeps the very pages) to
+ * addresses that the program does not know, and their users are told to redirect their tables. It
+ * is legal, almost always a bug, and logged.
+ */
+#ifndef MEM_DISPLACE_H
+#define MEM_DISPLACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mem_source;
+struct mem_pages;
+
+/* Called by such a transport before anything is mapped. Without it, nothing is ever displaced. */
+void displace_enable(void);
+
+/*
+ * Who is told that the bus addresses of pinned @pages of @source have changed, to redirect the
+ * tables that lead there. @pages holds all that have moved, and perhaps others between them. Called
+ * with no lock held but the one that makes displacements wait for each other: it must not wait for
+ * a thread that may displace memory. One for the process (the user API); set before anything is pinned.
+ */
+typedef void (*displace_notify)(struct mem_source *source, struct mem_pages pages);
+void displace_set_notify(displace_notify moved);
+
+enum displace_cause {
+	DISPLACE_MUNMAP,
+	DISPLACE_MREMAP,
+	DISPLACE_MMAP_FIXED,
+	DISPLACE_MADVISE,
+};
+
+/*
+ * False if no source of this process has pinned pages in [@va, @va + @len): cheap, for the common
+ * case. May be true when only other pages of a source in the range are pinned.
+ */
+bool displace_needed(uint64_t va, uint64_t len);
+
+/*
+ * Moves pinned pages of [@va, @va + @len) aside. @keep: the program's addresses stay mapped, empty
+ * (MADV_DONTNEED); else they become unmapped. 0, or -ENOMEM, in which case nothing has moved
+ * and the program's call should fail with ENOMEM. Memory that cannot be moved in part, a piece of a
+ * huge page, gives -ENOMEM, too. The caller holds no lock of the engine.
+ */
+int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep);
+
+/*
+ * For DMA that races with a move: read displace_generation() first, then walk and copy; if that
+ * fails, displace_settle() waits for a move in progress and says whether one has happened since, so
+ * that the walk is worth repeating. Call it outside of any gate and without locks.
+ */
+uint64_t displace_generation(void);
+bool displace_settle(uint64_t generation);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guarded copy and the handlers behind it.
+ *
+ * On x86-64 the copy is a piece of assembly that has no frame, so a fault whose program counter is
+ * inside of it can be ended by going on at its failing exit. Nothing is prepared before a copy, and
+ * a fault of anybody else, also in a signal handler that interrupts a copy, is never mistaken for
+ * ours. Elsewhere a jump buffer does it, and the faulting address says whose the fault is.
+ *
+ * What the program wants done with a fault is in `wanted`, under a spinlock that is held with all
+ * signals blocked, since the handlers take it too. Our handlers run with all signals blocked and give
+ * the program's the mask that it asked for. The flags of the program's action that matter on
+ * entry (SA_ONSTACK, SA_RESTART) are the flags of ours.
+ */
+#include "mem/guard.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "mem/sys.h"
+
+#if defined(__x86_64__)
+
+/*
+ * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
+ * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
+ * parts; long ones are the microcode's.
+ */
+__asm__(".pushsection .text\n"
+	".p2align 4\n"
+	".globl guard_copy\n"
+	".hidden guard_copy\n"
+	".type guard_copy, @function\n"
+	"guard_copy:\n"
+	".cfi_startproc\n"
+	"	cmpq $16, %rdx\n"
+	"	jb 3f\n"
+	"	cmpq $512, %rdx\n"
+	"	jae 2f\n"
+	"	movdqu -16(%rsi,%rdx), %xmm1\n"
+	"	leaq -16(%rdi,%rdx), %r8\n"
+	"	jmp 6f\n"
+	"1:	movdqu (%rsi), %xmm0\n"
+	"	movdqu %xmm0, (%rdi)\n"
+	"	addq $16, %rsi\n"
+	"	addq $16, %rdi\n"
+	"6:	cmpq %r8, %rdi\n"
+	"	jb 1b\n"
+	"	movdqu %xmm1, (%r8)\n"
+	"	jmp 9f\n"
+	"2:	movq %rdx, %rcx\n"
+	"	rep movsb\n"
+	"	jmp 9f\n"
+	"3:	cmpq $8, %rdx\n"
+	"	jb 4f\n"
+	"	movq (%rsi), %rax\n"
+	"	movq -8(%rsi,%rdx), %rcx\n"
+	"	movq %rax, (%rdi)\n"
+	"	movq %rcx, -8(%rdi,%rdx)\n"
+	"	jmp 9f\n"
+	"4:	cmpq $4, %rdx\n"
+	"	jb 5f\n"
+	"	movl (%rsi), %eax\n"
+	"	movl -4(%rsi,%rdx), %ecx\n"
+	"	movl %eax, (%rdi)\n"
+	"	movl %ecx, -4(%rdi,%rdx)\n"
+	"	jmp 9f\n"
+	"5:	testq %rdx, %rdx\n"
+	"	jz 9f\n"
+	"	movb (%rsi), %al\n"
+	"	movb %al, (%rdi)\n"
+	"	incq %rsi\n"
+	"	incq %rdi\n"
+	"	decq %rdx\n"
+	"	jmp 5b\n"
+	"9:	xorl %eax, %eax\n"
+	"	ret\n"
+	".globl guard_copy_fault\n"
+	".hidden guard_copy_fault\n"
+	"guard_copy_fault:\n"
+	"	movl $-14, %eax\n" /* -EFAULT */
+	"	ret\n"
+	".cfi_endproc\n"
+	".size guard_copy, . - guard_copy\n"
+	".popsection\n");
+
+extern const char guard_copy_fault[];
+
+/* Ends the guarded copy that has faulted. False: the fault is somebody else's. */
+static bool end_copy(const siginfo_t *info, ucontext_t *context)
+{
+	greg_t *pc = &context->uc_mcontext.gregs[REG_RIP];
+
+	(void)info;
+	if (*pc < (greg_t)(uintptr_t)guard_copy || *pc >= (greg_t)(uintptr_t)guard_copy_fault)
+		return false;
+	*pc = (greg_t)(uintptr_t)guard_copy_fault;
+	return true;
+}
+
+#else
+
+#include <setjmp.h>
+
+/* The copy that the thread is in; NULL: none. */
+struct copy {
+	jmp_buf jump;
+	uintptr_t dst, src;
+	size_t len;
+	struct copy *outer; /* that a signal handler has interrupted */
+};
+
+static __thread struct copy *volatile copying __attribute__((tls_model("initial-exec")));
+
+int guard_copy(void *dst, const void *src, size_t len)
+{
+	struct copy copy = {
+		.dst = (uintptr_t)dst, .src = (uintptr_t)src, .len = len, .outer = copying};
+
+	if (_setjmp(copy.jump)) {
+		copying = copy.outer;
+		return -EFAULT;
+	}
+	copying = &copy;
+	atomic_signal_fence(memory_order_seq_cst);
+	memcpy(dst, src, len);
+	atomic_signal_fence(memory_order_seq_cst);
+	copying = copy.outer;
+	return 0;
+}
+
+static bool end_copy(const siginfo_t *info, ucontext_t *context)
+{
+	uintptr_t addr = (uintptr_t)info->si_addr;
+	struct copy *copy = copying;
+
+	if (!copy || (addr - copy->dst >= copy->len && addr - copy->src >= copy->len))
+		return false;
+	pthread_sigmask(SIG_SETMASK, &context->uc_sigmask, NULL);
+	_longjmp(copy->jump, 1);
+}
+
+#endif
+
+enum {
+	GUARDED_SIGNALS = 2
+};
+
+static const int guarded[GUARDED_SIGNALS] = {SIGSEGV, SIGBUS};
+static struct sigaction wanted[GUARDED_SIGNALS];
+static atomic_flag wanted_lock = ATOMIC_FLAG_INIT;
+static atomic_bool installed;
+static int (*real_sigaction)(int, const struct sigaction *, struct sigaction *);
+
+/* Takes the spinlock. All signals are blocked. */
+static void lock_wanted(void)
+{
+	while (atomic_flag_test_and_set_explicit(&wanted_lock, memory_order_acquire))
+		sched_yield();
+}
+
+static void unlock_wanted(void)
+{
+	atomic_flag_clear_explicit(&wanted_lock, memory_order_release);
+}
+
+static struct sigaction *wanted_for(int signo)
+{
+	return &wanted[signo == guarded[1]];
+}
+
+static bool is_handler(const struct sigaction *act)
+{
+	return act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN;
+}
+
+/* The default action comes about by leaving it to the kernel, for good: the process dies of it. */
+static void die_of(int signo, const siginfo_t *info)
+{
+	struct sigaction act = {.sa_handler = SIG_DFL};
+
+	(void)real_sigaction(signo, &act, NULL);
+	/* A fault happens again on return; what somebody has sent must be sent again. */
+	if (info->si_code <= 0)
+		(void)sys_call(SYS_tgkill, getpid(), sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0), signo,
+			       0, 0, 0);
+}
+
+/* Calls the program's handler, under the mask that the kernel would have called it under. */
+static void call_handler(const struct sigaction *act, int signo, siginfo_t *info,
+			 ucontext_t *context)
+{
+	sigset_t mask = context->uc_sigmask;
+
+	sigorset(&mask, &mask, &act->sa_mask);
+	if (!(act->sa_flags & SA_NODEFER))
+		sigaddset(&mask, signo);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	if (act->sa_flags & SA_SIGINFO)
+		act->sa_sigaction(signo, info, context);
+	else
+		act->sa_handler(signo);
+}
+
+static void on_fault(int signo, siginfo_t *info, void *context)
+{
+	const bool fault = info->si_code > 0; /* else somebody has sent the signal */
+	int saved = errno;
+	struct sigaction act;
+
+	if (fault && end_copy(info, context))
+		return;
+	lock_wanted();
+	act = *wanted_for(signo);
+	if (is_handler(&act) && (act.sa_flags & SA_RESETHAND))
+		wanted_for(signo)->sa_handler = SIG_DFL;
+	unlock_wanted();
+
+	if (is_handler(&act)) {
+		errno = saved;
+		call_handler(&act, signo, info, context);
+		return;
+	}
+	if (fault || act.sa_handler == SIG_DFL)
+		die_of(signo, info);
+	errno = saved;
+}
+
+/* Puts our handler in front of @act. */
+static int install(int signo, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+	if (is_handler(act))
+		ours.sa_flags = SA_SIGINFO | (act->sa_flags & (SA_ONSTACK | SA_RESTART));
+	sigfillset(&ours.sa_mask);
+	return real_sigaction(signo, &ours, old) ? -errno : 0;
+}
+
+static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER; /* of actions */
+
+int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction former, next = {.sa_handler = SIG_DFL};
+	sigset_t all, mask;
+
+	/* Before anything is locked: it is the program's memory. */
+	if (act)
+		next = *act;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	pthread_mutex_lock(&change_lock);
+	lock_wanted();
+	former = *wanted_for(signo);
+	if (act)
+		*wanted_for(signo) = next;
+	unlock_wanted();
+	if (act)
+		(void)install(signo, &next, NULL);
+	pthread_mutex_unlock(&change_lock);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	if (old)
+		*old = former;
+	return 0;
+}
+
+/* Caller holds change_lock. */
+static int install_all(void)
+{
+	struct sigaction none = {.sa_handler = SIG_DFL};
+
+	/* Not by name: that would be the preload's, which comes back to us. */
+	real_sigaction = (int (*)(int, const struct sigaction *, struct sigaction *))(
+		uintptr_t)dlsym(RTLD_NEXT, "sigaction");
+	if (!real_sigaction)
+		return -ENOSYS;
+	for (int i = 0; i < GUARDED_SIGNALS; i++) {
+		int rc;
+
+		/* What is to be forwarded is known before the first fault can come. */
+		if (real_sigaction(guarded[i], NULL, &wanted[i]))
+			wanted[i] = none;
+		rc = install(guarded[i], &wanted[i], NULL);
+		if (rc) {
+			while (i--)
+				(void)real_sigaction(guarded[i], &wanted[i], NULL);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int guard_install(void)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&change_lock);
+	if (!atomic_load_explicit(&installed, memory_order_relaxed)) {
+		rc = install_all();
+		atomic_store_explicit(&installed, !rc, memory_order_release);
+	}
+	pthread_mutex_unlock(&change_lock);
+	return rc;
+}
+
+bool guard_installed(void)
+{
+	return atomic_load_explicit(&installed, memory_order_acquire);
+}

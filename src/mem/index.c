@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Levels of hash tables with lists. A source is on the first level whose granule is not smaller than
+ * it, in the list of the granule that it begins in; so it reaches at most into the next granule, and
+ * a search looks, on each level in use, at the granules of its range and the one before. The hash
+ * keeps neighbours neighbours, so that pinned memory elsewhere is not looked at.
+ *
+ * Each list is guarded by one of the stripes' locks. No other lock is taken under one.
+ */
+#include "mem/index.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/alloc.h"
+#include "mem/source_internal.h"
+
+struct level {
+	unsigned int shift; /* log2 of the granule */
+	unsigned int bits;  /* log2 of the number of lists */
+	struct index_link **lists;
+	_Atomic uint64_t count; /* sources */
+};
+
+enum {
+	STRIPES = 256,
+	LEVELS = 5,
+	LISTS = (1 << 16) + (1 << 14) + (1 << 12) + (1 << 10) + 1,
+};
+
+static struct index_link *all_lists[LISTS];
+static struct level levels[LEVELS] = {
+	{.shift = 16, .bits = 16, .lists = all_lists},
+	{.shift = 21, .bits = 14, .lists = all_lists + (1 << 16)},
+	{.shift = 26, .bits = 12, .lists = all_lists + (1 << 16) + (1 << 14)},
+	{.shift = 32, .bits = 10, .lists = all_lists + (1 << 16) + (1 << 14) + (1 << 12)},
+	{.shift = 63, .bits = 0, .lists = all_lists + LISTS - 1},
+};
+static pthread_mutex_t stripes[STRIPES];
+static pthread_once_t stripes_once = PTHREAD_ONCE_INIT;
+static atomic_bool enabled;
+
+static void init_stripes(void)
+{
+	for (int i = 0; i < STRIPES; i++)
+		pthread_mutex_init(&stripes[i], NULL);
+}
+
+void index_enable(void)
+{
+	pthread_once(&stripes_once, init_stripes);
+	atomic_store_explicit(&enabled, true, memory_order_release);
+}
+
+bool index_enabled(void)
+{
+	return atomic_load_explicit(&enabled, memory_order_acquire);
+}
+
+static struct mem_source *source_of(struct index_link *link)
+{
+	return (struct mem_source *)(void *)((char *)link - offsetof(struct mem_source, link));
+}
+
+static struct level *level_of(const struct mem_source *source)
+{
+	uint64_t len = source_last(source) - source_base(source);
+	struct level *level = levels;
+
+	while (len >> level->shift)
+		level++;
+	return level;
+}
+
+static struct index_link **list_of(const struct level *level, uint64_t granule)
+{
+	/* Areas that lie a whole table apart are common; their granules are not to meet. */
+	uint64_t hash = granule + (granule >> level->bits) * UINT64_C(0x9e3779b1);
+
+	return &level->lists[hash & ((UINT64_C(1) << level->bits) - 1)];
+}
+
+static pthread_mutex_t *lock_list(struct index_link **list)
+{
+	pthread_mutex_t *lock = &stripes[(size_t)(list - all_lists) % STRIPES];
+
+	pthread_mutex_lock(lock);
+	return lock;
+}
+
+void index_add(struct mem_source *source)
+{
+	struct level *level = level_of(source);
+	struct index_link **list = list_of(level, source_base(source) >> level->shift);
+	pthread_mutex_t *lock = lock_list(list);
+
+	source->link.next = *list;
+	source->link.link = list;
+	if (*list)
+		(*list)->link = &source->link.next;
+	*list = &source->link;
+	pthread_mutex_unlock(lock);
+	atomic_fetch_add_explicit(&level->count, 1, memory_order_relaxed);
+}
+
+void index_remove(struct mem_source *source)
+{
+	struct level *level;
+	pthread_mutex_t *lock;
+
+	if (!source->link.link)
+		return;
+	level = level_of(source);
+	lock = lock_list(list_of(level, source_base(source) >> level->shift));
+	*source->link.link = source->link.next;
+	if (source->link.next)
+		source->link.next->link = source->link.link;
+	pthread_mutex_unlock(lock);
+	atomic_fetch_sub_explicit(&level->count, 1, memory_order_relaxed);
+}
+
+/* Sources with pinned pages in [@va, @last], that begin in granules [@first, @end) of a level. */
+struct search {
+	uint64_t va, last;
+	unsigned int shift;
+	uint64_t first, end;
+	int (*found)(struct mem_source *source, void *arg); /* non-zero ends the search */
+	void *arg;
+};
+
+static bool matches(const struct search *search, const struct mem_source *source)
+{
+	uint64_t granule = source_base(source) >> search->shift;
+
+	return granule >= search->first && granule < search->end &&
+	       source_base(source) <= search->last && search->va <= source_last(source) &&
+	       atomic_load_explicit(&source->pinned, memory_order_acquire);
+}
+
+static int search_list(const struct search *search, struct index_link **list)
+{
+	pthread_mutex_t *lock = lock_list(list);
+	int rc = 0;
+
+	for (struct index_link *link = *list; link && !rc; link = link->next) {
+		struct mem_source *source = source_of(link);
+
+		if (matches(search, source))
+			rc = search->found(source, search->arg);
+	}
+	pthread_mutex_unlock(lock);
+	return rc;
+}
+
+static int search_level(struct search *search, const struct level *level)
+{
+	const uint64_t lists = UINT64_C(1) << level->bits;
+	uint64_t first = search->va >> level->shift;
+	uint64_t end = (search->last >> level->shift) + 1;
+	int rc = 0;
+
+	first -= !!first;
+	search->shift = level->shift;
+	if (end - first >= lists) {
+		search->first = first;
+		search->end = end;
+		for (uint64_t i = 0; i < lists && !rc; i++)
+			rc = search_list(search, &level->lists[i]);
+		return rc;
+	}
+	/* Granule by granule: two may share a list, whose sources are not to be found twice. */
+	for (; first < end && !rc; first++) {
+		search->first = first;
+		search->end = first + 1;
+		rc = search_list(search, list_of(level, first));
+	}
+	return rc;
+}
+
+static int search_all(struct search *search)
+{
+	int rc = 0;
+
+	for (int i = 0; i < LEVELS && !rc; i++) {
+		if (atomic_load_explicit(&levels[i].count, memory_order_relaxed))
+			rc = search_level(search, &levels[i]);
+	}
+	return rc;
+}
+
+static int found_one(struct mem_source *source, void *arg)
+{
+	(void)source;
+	(void)arg;
+	return 1;
+}
+
+bool index_any(uint64_t va, uint64_t last)
+{
+	struct search search = {.va = va, .last = last, .found = found_one};
+
+	return index_enabled() && search_all(&search);
+}
+
+struct found {
+	struct mem_source **sources;
+	size_t count, capacity;
+};
+
+static int collect(struct mem_source *source, void *arg)
+{
+	struct found *found = arg;
+
+	if (found->count == found->capacity) {
+		size_t capacity = found->capacity ? 2 * found->capacity : 8;
+		struct mem_source **grown =
+			alloc_resize(found->sources, capacity, sizeof(struct mem_source *));
+
+		if (!grown)
+			return -ENOMEM;
+		found->sources = grown;
+		found->capacity = capacity;
+	}
+	if (source_get_if_alive(source))
+		found->sources[found->count++] = source;
+	return 0;
+}
+
+int index_find(uint64_t va, uint64_t last, struct mem_source ***out, size_t *count)
+{
+	struct found found = {.sources = NULL};
+	struct search search = {.va = va, .last = last, .found = collect, .arg = &found};
+	int rc = index_enabled() ? search_all(&search) : 0;
+
+	if (rc) {
+		/* Their last references may go here, but no lock of ours is held any more. */
+		while (found.count)
+			mem_source_put(found.sources[--found.count]);
+		alloc_free(found.sources);
+		return rc;
+	}
+	*out = found.sources;
+	*count = found.count;
+	return 0;
+}

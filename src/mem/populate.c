@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making memory of this process present: MADV_POPULATE_*, or on a kernel without it (before 5.14)
+ * one touch for each page.
+ *
+ * A page is touched without a signal and without changing what other threads see in it: reading, by
+ * the kernel's copy of a byte; writing, by a futex operation that atomically adds 0 to the page's
+ * first word, and wakes nobody but a waiter on that very word whose value is far below zero, for
+ * which a wake-up without a reason is nothing new.
+ */
+#include <linux/futex.h>
+#include <stdatomic.h>
+
+#include "mem/self.h"
+#include "mem/sys.h"
+
+/* The least value that fits into the operation's comparison. */
+#define FUTEX_ARGUMENT_MIN (-2048)
+
+static bool whole_range_mapped(uint64_t va, uint64_t len)
+{
+	/* This does nothing, but for finding holes. */
+	return !sys_call(SYS_msync, (long)va, (long)len, MS_ASYNC, 0, 0, 0);
+}
+
+/* MADV_POPULATE_* say -EINVAL for memory that they refuse; and for being unknown. */
+static bool advice_known(void)
+{
+	static _Atomic int known = -1;
+	static char page[2 * PAGE_SIZE];
+	int now = atomic_load_explicit(&known, memory_order_relaxed);
+
+	if (now < 0) {
+		uint64_t inside = ((uint64_t)(uintptr_t)page + PAGE_MASK) & ~PAGE_MASK;
+
+		now = !sys_madvise((void *)(uintptr_t)inside, PAGE_SIZE, MADV_POPULATE_READ);
+		atomic_store_explicit(&known, now, memory_order_relaxed);
+	}
+	return now;
+}
+
+static int touch_for_write(uint64_t va)
+{
+	static uint32_t nobody_waits;
+	const int operation =
+		FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_LT, (unsigned int)FUTEX_ARGUMENT_MIN);
+	long rc = sys_call(SYS_futex, (long)&nobody_waits, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0,
+			   (long)va, operation);
+
+	return rc < 0 ? -EFAULT : 0;
+}
+
+static int touch_all(uint64_t va, uint64_t len, bool write)
+{
+	for (uint64_t done = 0; done < len; done += PAGE_SIZE) {
+		char byte;
+		int rc = write ? touch_for_write(va + done) : self_read(&byte, va + done, 1);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int self_populate(uint64_t va, uint64_t len, bool write)
+{
+	int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
+	int rc;
+
+	do
+		rc = sys_madvise((void *)(uintptr_t)va, len, advice);
+	while (rc == -EINTR);
+	switch (rc) {
+	case 0:
+		return 0;
+	case -ENOMEM:
+		return whole_range_mapped(va, len) ? -ENOMEM : -EFAULT;
+	case -EINVAL:
+		if (!advice_known())
+			return touch_all(va, len, write);
+		break;
+	default:
+		break;
+	}
+	return -EFAULT;
+}

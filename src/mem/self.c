@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The caller that is this process: uiommufd_caller_self().
+ *
+ * What it copies must never raise a signal, not even one that a handler of ours would catch: a
+ * program may block SIGSEGV, and then the kernel kills it. So the kernel copies for us, with
+ * process_vm_readv() on ourselves; where that is refused (no such call, a seccomp filter, memory that
+ * it does not reach), through a pipe, whose two ends give EFAULT as well. A pipe is made for each
+ * copy: one that is kept would be found and closed by a program that closes every descriptor.
+ *
+ * Most structures that a program passes are on its stack, just above our own frames. These cannot
+ * fault, and are copied plainly: a few nanoseconds instead of a microsecond. Each thread remembers
+ * the part of its stack that is known to be readable; [known_low, top). A frame outside of it, but
+ * in the thread's stack, makes it grow, after the kernel has read a byte of each page between. What
+ * runs elsewhere (a signal stack, a coroutine) takes the slow way.
+ */
+#include "mem/self.h"
+
+#include <limits.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+
+#include <uiommufd/caller.h>
+
+#include "base/check.h"
+#include "mem/sys.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* The stack of a thread. */
+struct stack {
+	uint64_t low, top; /* as the thread library says; 0, 0: it does not */
+	uint64_t known_low;
+	bool asked;
+};
+
+static __thread struct stack stack __attribute__((tls_model("initial-exec")));
+
+enum {
+	PROBE_PAGES = 64,      /* read by one call */
+	PIPE_CHUNK = PIPE_BUF, /* fits into any pipe */
+};
+
+/* ---- copies by the kernel ---- */
+
+static bool copied_by_vm(long number, void *buf, uint64_t addr, size_t len)
+{
+	struct iovec local = {.iov_base = buf, .iov_len = len};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = len};
+
+	while (local.iov_len) {
+		long done = sys_call(number, getpid(), (long)&local, 1, (long)&remote, 1, 0);
+
+		if (done <= 0)
+			return false;
+		local.iov_base = (char *)local.iov_base + done;
+		remote.iov_base = (char *)remote.iov_base + done;
+		local.iov_len -= (size_t)done;
+		remote.iov_len -= (size_t)done;
+	}
+	return true;
+}
+
+/* Moves all @len bytes, not more than a pipe holds, with @number (read or write). */
+static int pipe_move(long number, int fd, uint64_t addr, size_t len)
+{
+	while (len) {
+		long done = sys_call(number, fd, (long)addr, (long)len, 0, 0, 0);
+
+		if (done <= 0)
+			return -EFAULT;
+		addr += (uint64_t)done;
+		len -= (size_t)done;
+	}
+	return 0;
+}
+
+static int copy_by_pipe(uint64_t dst, uint64_t src, size_t len)
+{
+	int ends[2], rc;
+
+	rc = (int)sys_call(SYS_pipe2, (long)ends, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0);
+	if (rc)
+		return -EFAULT;
+	while (len && !rc) {
+		/* Up to the end of the page on either side, so that all before a bad page arrives. */
+		size_t room = PAGE_SIZE - max_u64(src & PAGE_MASK, dst & PAGE_MASK);
+		size_t now = min_u64(min_u64(len, room), PIPE_CHUNK);
+
+		rc = pipe_move(SYS_write, ends[1], src, now);
+		if (!rc)
+			rc = pipe_move(SYS_read, ends[0], dst, now);
+		src += now;
+		dst += now;
+		len -= now;
+	}
+	(void)sys_close(ends[0]);
+	(void)sys_close(ends[1]);
+	return rc;
+}
+
+/* ---- the thread's stack ---- */
+
+/* Asks the thread library, once per thread: it reads a file for the main thread. */
+static void find_stack(void)
+{
+	pthread_attr_t attr;
+	void *low;
+	size_t size;
+	int saved = errno;
+
+	stack.asked = true;
+	if (!pthread_getattr_np(pthread_self(), &attr)) {
+		if (!pthread_attr_getstack(&attr, &low, &size)) {
+			stack.low = (uint64_t)(uintptr_t)low;
+			stack.top = stack.low + size;
+			stack.known_low = stack.top;
+		}
+		pthread_attr_destroy(&attr);
+	}
+	errno = saved;
+}
+
+/* Reads a byte of each page of [@low, @end), both page aligned. False: some cannot be read. */
+static bool probe(uint64_t low, uint64_t end)
+{
+	struct iovec pages[PROBE_PAGES];
+	char bytes[PROBE_PAGES];
+	struct iovec local = {.iov_base = bytes};
+
+	while (low < end) {
+		long count = 0;
+
+		for (; count < PROBE_PAGES && low < end; low += PAGE_SIZE)
+			pages[count++] = (struct iovec){(void *)(uintptr_t)low, 1};
+		local.iov_len = (size_t)count;
+		if (sys_call(SYS_process_vm_readv, getpid(), (long)&local, 1, (long)pages, count,
+			     0) != count)
+			return false;
+	}
+	return true;
+}
+
+/* The frame is below what is known of the stack, or not in it at all. */
+static __attribute__((noinline)) bool grow_known_stack(uint64_t frame)
+{
+	uint64_t low = align_down(frame, PAGE_SIZE);
+	/* The top of a stack that a program has made need not be a whole page. */
+	uint64_t end = (stack.known_low + PAGE_MASK) & ~PAGE_MASK;
+
+	if (frame < stack.low || frame >= stack.top || !probe(low, end))
+		return false;
+	stack.known_low = low;
+	return true;
+}
+
+/* True if [@addr, @addr + @len) is in the calling thread's stack, above @frame. */
+static inline bool on_stack(uint64_t addr, size_t len, uint64_t frame)
+{
+	if (addr < frame)
+		return false;
+	if (__builtin_expect(!stack.asked, 0))
+		find_stack();
+	if (addr >= stack.top || len > stack.top - addr)
+		return false;
+	return frame >= stack.known_low || grow_known_stack(frame);
+}
+
+int self_read(void *dst, uint64_t src, size_t len)
+{
+	if (on_stack(src, len, (uint64_t)(uintptr_t)__builtin_frame_address(0))) {
+		memcpy(dst, (void *)(uintptr_t)src, len);
+		return 0;
+	}
+	if (copied_by_vm(SYS_process_vm_readv, dst, src, len))
+		return 0;
+	return copy_by_pipe((uint64_t)(uintptr_t)dst, src, len);
+}
+
+int self_write(uint64_t dst, const void *src, size_t len)
+{
+	if (on_stack(dst, len, (uint64_t)(uintptr_t)__builtin_frame_address(0))) {
+		memcpy((void *)(uintptr_t)dst, src, len);
+		return 0;
+	}
+	if (copied_by_vm(SYS_process_vm_writev, (void *)(uintptr_t)src, dst, len))
+		return 0;
+	return copy_by_pipe(dst, (uint64_t)(uintptr_t)src, len);
+}
+
+/* ---- the caller ---- */
+
+static int caller_read(struct uiommufd_caller *caller, void *dst, uint64_t src, size_t len)
+{
+	(void)caller;
+	return self_read(dst, src, len);
+}
+
+static int caller_write(struct uiommufd_caller *caller, uint64_t dst, const void *src, size_t len)
+{
+	(void)caller;
+	return self_write(dst, src, len);
+}
+
+static int caller_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)
+{
+	(void)caller;
+	return self_populate(va, len, write);
+}
+
+static int caller_dup_fd(struct uiommufd_caller *caller, int fd)
+{
+	(void)caller;
+	return sys_fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/*
+ * Asked anew each time: credentials belong to a thread and change by calls that nobody has to tell
+ * us of.
+ */
+static bool caller_capable(struct uiommufd_caller *caller, int cap)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	(void)caller;
+	if (cap < 0 || cap >= 32 * _LINUX_CAPABILITY_U32S_3 ||
+	    sys_call(SYS_capget, (long)&header, (long)data, 0, 0, 0, 0))
+		return false;
+	return data[cap / 32].effective & (UINT32_C(1) << (cap % 32));
+}
+
+static uint64_t caller_memlock_limit(struct uiommufd_caller *caller)
+{
+	struct rlimit limit;
+
+	(void)caller;
+	if (sys_call(SYS_prlimit64, 0, RLIMIT_MEMLOCK, 0, (long)&limit, 0, 0))
+		return UINT64_MAX;
+	return limit.rlim_cur; /* RLIM_INFINITY is UINT64_MAX */
+}
+
+static const struct uiommufd_caller_ops self_ops = {
+	.read = caller_read,
+	.write = caller_write,
+	.populate = caller_populate,
+	.dup_fd = caller_dup_fd,
+	.capable = caller_capable,
+	.memlock_limit = caller_memlock_limit,
+};
+
+static struct uiommufd_caller self;
+static pthread_once_t self_once = PTHREAD_ONCE_INIT;
+
+static void child_of_fork(void)
+{
+	self.pid = getpid();
+}
+
+static void init_self(void)
+{
+	uiommufd_caller_init(&self, &self_ops, getpid(), getuid());
+	(void)pthread_atfork(NULL, NULL, child_of_fork);
+}
+
+EXPORTED struct uiommufd_caller *uiommufd_caller_self(void)
+{
+	pthread_once(&self_once, init_self);
+	return &self;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* What a source is made of; for the files of mem/ that look inside. */
+#ifndef MEM_SOURCE_INTERNAL_H
+#define MEM_SOURCE_INTERNAL_H
+
+#include "base/check.h"
+#include "mem/index.h"
+#include "mem/lock.h"
+#include "mem/pins.h"
+#include "mem/source.h"
+
+struct shmem;
+
+struct mem_source {
+	_Atomic uint32_t refs;
+	uint8_t kind;	    /* enum mem_kind */
+	uint8_t accounting; /* enum mem_accounting */
+	bool writable;
+	struct uiommufd_caller *caller; /* a reference; changes by CHANGE_PROCESS */
+	uint64_t start, len;		/* address, or offset in the file, of the first byte */
+
+	struct mem_lock lock;	 /* guards what follows; not the index's link */
+	uint32_t whole;		 /* pins of the whole source */
+	struct pins parts;	 /* pins of parts, and what was moved aside */
+	_Atomic uint64_t pinned; /* pages that have a user; written under the lock */
+
+	union {
+		struct shmem *shmem;	/* MEM_KIND_FILE: a reference */
+		struct index_link link; /* MEM_KIND_VA */
+	};
+};
+
+/* All pages. */
+static inline struct mem_pages source_pages(const struct mem_source *source)
+{
+	uint64_t bytes = (source->start & PAGE_MASK) + source->len;
+
+	return (struct mem_pages){.first = 0,
+				  .count = (bytes >> PAGE_SHIFT) + !!(bytes & PAGE_MASK)};
+}
+
+/* Address (or offset in the file) of page 0. */
+static inline uint64_t source_base(const struct mem_source *source)
+{
+	return align_down(source->start, PAGE_SIZE);
+}
+
+/* Address of the last byte of the last page. */
+static inline uint64_t source_last(const struct mem_source *source)
+{
+	return (source->start + source->len - 1) | PAGE_MASK;
+}
+
+/* True if bus addresses are the program's own addresses: the memory is this process's. */
+static inline bool source_is_local(const struct mem_source *source)
+{
+	return source->kind == MEM_KIND_VA && !source->caller->ops->resolve;
+}
+
+/* A reference, unless the last one is gone. */
+bool source_get_if_alive(struct mem_source *source);
+
+#endif
