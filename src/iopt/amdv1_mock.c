@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables of the mock IOMMU (spec 50-test-abi, 4.1): AMD's with a granule of 2 KiB, 38 bits wide,
+ * always three levels. */
+#define FMT_OPS		  iopt_amdv1_mock_ops
+#define FMT_GRANULE_SHIFT 11
+#define FMT_MAX_TOP	  2
+#define FMT_GROWS	  false
+#define FMT_FIRST_TABLES  false
+#define FMT_FEATURES	  IOPT_DIRTY
+#define FMT_DIRTY	  true
+
+#include "iopt/amdv1.h"
+
+enum {
+	MOCK_IOVA_BITS = 38,
+	MOCK_OA_BITS = 51, /* a bit less than the field holds with 4 KiB */
+};
+
+static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
+{
+	if (config->iova_bits && config->iova_bits != MOCK_IOVA_BITS)
+		return -EINVAL;
+	pt->iova_bits = MOCK_IOVA_BITS;
+	pt->oa_bits = MOCK_OA_BITS;
+	pt->aperture.last = BITS(MOCK_IOVA_BITS - 1, 0);
+	pt->first_top = AMDV1_USUAL_TOP;
+	return 0;
+}
+
+static uint64_t fmt_pgsizes(const struct iopt *pt)
+{
+	return amdv1_pgsizes(pt->iova_bits, pt->oa_bits);
+}
+
+#include "iopt/walk.h"
+
+const struct iopt_format iopt_amdv1_mock = {.name = "amdv1-mock", .ops = &iopt_amdv1_mock_ops};

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory of page tables; see the header. */
+#include "iopt/arena.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <urcu-bp.h>
+
+#include "base/fault.h"
+#include "iopt/iopt_internal.h"
+
+_Static_assert(sizeof(struct arena_chunk) <= ARENA_TABLE_SIZE, "a chunk's head is one page");
+
+void arena_init(struct arena *arena)
+{
+	*arena = (struct arena){0};
+	CDS_INIT_LIST_HEAD(&arena->chunks);
+	CDS_INIT_LIST_HEAD(&arena->available);
+	CDS_INIT_LIST_HEAD(&arena->retiring);
+}
+
+void arena_destroy(struct arena *arena)
+{
+	struct arena_chunk *chunk, *next;
+
+	cds_list_for_each_entry_safe (chunk, next, &arena->chunks, all)
+		munmap(chunk, ARENA_CHUNK_SIZE);
+}
+
+/* ARENA_CHUNK_SIZE bytes aligned to their size, or NULL. */
+static void *map_aligned(void)
+{
+	const size_t size = ARENA_CHUNK_SIZE;
+	uintptr_t start, aligned;
+	void *memory;
+
+	memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+
+	start = (uintptr_t)memory;
+	aligned = (start + size - 1) & ~(uintptr_t)(size - 1);
+	if (aligned != start)
+		munmap(memory, aligned - start);
+	munmap((void *)(aligned + size), start + size - aligned);
+	return (void *)aligned;
+}
+
+static struct arena_chunk *chunk_add(struct arena *arena)
+{
+	struct arena_chunk *chunk;
+
+	if (fault_inject())
+		return NULL;
+	chunk = map_aligned();
+	if (!chunk)
+		return NULL;
+
+	/* Without huge pages it works as well, only slower. */
+	if (arena->n_chunks > 0)
+		madvise(chunk, ARENA_CHUNK_SIZE, MADV_HUGEPAGE);
+	chunk->fresh = 1;
+	cds_list_add_tail(&chunk->all, &arena->chunks);
+	cds_list_add(&chunk->available, &arena->available);
+	arena->n_chunks++;
+	arena->n_idle++;
+	return chunk;
+}
+
+static void chunk_remove(struct arena *arena, struct arena_chunk *chunk)
+{
+	cds_list_del(&chunk->all);
+	cds_list_del(&chunk->available);
+	arena->n_chunks--;
+	arena->n_idle--;
+	munmap(chunk, ARENA_CHUNK_SIZE);
+}
+
+static bool chunk_has_table(const struct arena_chunk *chunk)
+{
+	return chunk->free || chunk->fresh < ARENA_CHUNK_TABLES;
+}
+
+static uint64_t *chunk_table(struct arena_chunk *chunk, unsigned int slot)
+{
+	return (uint64_t *)((char *)chunk + ((size_t)slot << ARENA_TABLE_SHIFT));
+}
+
+/* A chunk of which a table can be had, or NULL. */
+static struct arena_chunk *chunk_available(struct arena *arena)
+{
+	if (cds_list_empty(&arena->available))
+		return chunk_add(arena);
+	return cds_list_first_entry(&arena->available, struct arena_chunk, available);
+}
+
+static void chunk_take(struct arena *arena, struct arena_chunk *chunk, unsigned int count)
+{
+	if (chunk->used == 0)
+		arena->n_idle--;
+	chunk->used = (uint16_t)(chunk->used + count);
+	arena->n_tables += count;
+	if (!chunk_has_table(chunk))
+		cds_list_del(&chunk->available);
+}
+
+static void chunk_give(struct arena *arena, struct arena_chunk *chunk, unsigned int slot)
+{
+	if (!chunk_has_table(chunk))
+		cds_list_add(&chunk->available, &arena->available);
+	chunk->tables[slot].next = chunk->free;
+	chunk->free = (uint16_t)slot;
+	chunk->used--;
+	if (chunk->used == 0)
+		arena->n_idle++;
+}
+
+uint64_t *arena_alloc(struct arena *arena)
+{
+	struct arena_chunk *chunk;
+	unsigned int slot;
+
+	if (fault_inject())
+		return NULL;
+	chunk = chunk_available(arena);
+	if (!chunk)
+		return NULL;
+
+	slot = chunk->free;
+	if (slot)
+		chunk->free = chunk->tables[slot].next;
+	else
+		slot = chunk->fresh++;
+	chunk_take(arena, chunk, 1);
+	return chunk_table(chunk, slot);
+}
+
+uint64_t *arena_alloc_first(struct arena *arena, unsigned int count)
+{
+	struct arena_chunk *chunk;
+
+	assert(arena->n_chunks == 0);
+	if (count == 1)
+		return arena_alloc(arena);
+	if (fault_inject())
+		return NULL;
+	chunk = chunk_add(arena);
+	if (!chunk)
+		return NULL;
+
+	/* The slots before the first aligned one stay unused: at most 15, once per page table. */
+	chunk->fresh = (uint16_t)(2 * count);
+	chunk_take(arena, chunk, count);
+	return chunk_table(chunk, count);
+}
+
+void arena_free(struct arena *arena, uint64_t *table)
+{
+	assert(arena_table_of(table)->count == 0);
+	arena->n_tables--;
+	chunk_give(arena, arena_chunk_of(table), arena_slot_of(table));
+}
+
+void arena_retire(struct arena *arena, uint64_t *table)
+{
+	struct arena_chunk *chunk = arena_chunk_of(table);
+	unsigned int slot = arena_slot_of(table);
+
+	if (!chunk->retired)
+		cds_list_add_tail(&chunk->retiring, &arena->retiring);
+	chunk->tables[slot].next = chunk->retired;
+	chunk->retired = (uint16_t)slot;
+	chunk->n_retired++;
+	arena->n_retired++;
+	arena->n_tables--;
+}
+
+static void table_zero(uint64_t *table)
+{
+	for (size_t i = 0; i < ARENA_TABLE_SIZE / sizeof(*table); i++)
+		entry_store_unseen(&table[i], 0);
+}
+
+/* Makes the retired tables of @chunk available. */
+static void chunk_recycle(struct arena *arena, struct arena_chunk *chunk)
+{
+	unsigned int slot = chunk->retired;
+
+	while (slot) {
+		unsigned int next = chunk->tables[slot].next;
+
+		table_zero(chunk_table(chunk, slot));
+		chunk->tables[slot].count = 0;
+		chunk_give(arena, chunk, slot);
+		slot = next;
+	}
+	chunk->retired = 0;
+	chunk->n_retired = 0;
+}
+
+/* Gives @chunk, of which every table in use is retired, back to the system. */
+static void chunk_drop(struct arena *arena, struct arena_chunk *chunk)
+{
+	if (!chunk_has_table(chunk))
+		cds_list_add(&chunk->available, &arena->available);
+	arena->n_idle++;
+	chunk_remove(arena, chunk);
+}
+
+void arena_settle(struct arena *arena)
+{
+	struct arena_chunk *chunk, *next;
+
+	if (arena->n_retired < ARENA_BATCH)
+		return;
+	synchronize_rcu();
+	cds_list_for_each_entry_safe (chunk, next, &arena->retiring, retiring) {
+		cds_list_del(&chunk->retiring);
+		if (chunk->used == chunk->n_retired && arena->n_idle > 0)
+			chunk_drop(arena, chunk);
+		else
+			chunk_recycle(arena, chunk);
+	}
+	arena->n_retired = 0;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IO page tables in the formats of real hardware, bit by bit.
+ *
+ * One walker (iopt/walk.h) serves every format; a format's own file only states facts of its
+ * entries. Tables live in an arena of the page table (iopt/arena.h). An output address (OA) is
+ * whatever the owner says; here it is an address in this process, so that a walk ends in a pointer.
+ *
+ * Locking: map, unmap and read_dirty on one table are serialised by the owner. Translation, dump
+ * and set_dirty take no lock: they run inside a read-side critical section (iopt_read_lock) at any
+ * time, also during map and unmap. An entry is seen whole, old or new. Emptied tables are freed
+ * after a grace period.
+ *
+ * Cost: map and unmap of a range visit each table once and store each entry once; translation is
+ * O(levels).
+ */
+#ifndef IOPT_IOPT_H
+#define IOPT_IOPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <urcu-bp.h>
+
+#include "iova/range.h"
+
+enum iopt_prot {
+	IOPT_READ = 1,
+	IOPT_WRITE = 2,
+	IOPT_MMIO = 4, /* the memory is a device's: dma-buf, MSI doorbell */
+};
+
+struct iopt;
+
+/* A format. The tables below are the only things that other folders name of it. */
+struct iopt_format {
+	const char
+		*name; /* "amdv1", "vtdss", "x86-64", "riscv", "arm-s1", "arm-s2", "amdv1-mock" */
+	const struct iopt_ops *ops;
+};
+
+extern const struct iopt_format iopt_amdv1;
+extern const struct iopt_format iopt_amdv1_mock; /* 2 KiB granule, 38 bits (spec 70, 2 and 50, 4) */
+extern const struct iopt_format iopt_vtdss;
+extern const struct iopt_format iopt_x86_64;
+extern const struct iopt_format iopt_riscv;
+extern const struct iopt_format iopt_arm_s1;
+extern const struct iopt_format iopt_arm_s2;
+
+/* All formats, NULL at the end: for tests, benchmarks and listings. */
+extern const struct iopt_format *const iopt_formats[];
+
+enum iopt_feature {
+	IOPT_FORCE_COHERENT = 1, /* set the format's snoop bit in leaves (AMD FC, VT-d SNP) */
+	IOPT_DIRTY = 2,		 /* dirty tracking; -EOPNOTSUPP for formats that have none */
+	IOPT_SIGN_EXTEND = 4,	 /* x86-64: VT-d first stage: canonical addresses */
+	IOPT_NEST_PARENT = 8,	 /* VT-d second stage: refuse read-only mappings with -EINVAL */
+	IOPT_NAPOT = 16,	 /* RISC-V Svnapot: 64 KiB pages */
+	IOPT_PBMT = 32,		 /* RISC-V Svpbmt: leaves say that memory is a device's */
+};
+
+struct iopt_config {
+	unsigned int iova_bits; /* width of the input; 0: the format's usual one (amdv1 64, others
+				   48 or nearest) */
+	unsigned int oa_bits;	/* Arm: width of the output; 0: the format's maximum */
+	uint64_t pgsizes; /* leaf sizes to use, as bits; 0: all that the format has at this width */
+	unsigned int features;
+};
+
+/* What a walk found. */
+struct iopt_leaf {
+	uint64_t oa;	/* of the IOVA asked for */
+	uint64_t start; /* first IOVA of the leaf entry */
+	uint64_t len;	/* its size, a power of two; contiguous from @start */
+	unsigned int prot;
+	bool dirty;
+};
+
+enum {
+	IOPT_MAX_LEVELS = 6
+};
+
+/* The entries that a walk read, top first. */
+struct iopt_trace {
+	unsigned int count;
+	struct {
+		unsigned int level; /* from the bottom, 0 = smallest pages; Arm's own numbering is
+				       the dump's business */
+		const void *table;
+		unsigned int index;
+		uint64_t entry;
+	} steps[IOPT_MAX_LEVELS];
+};
+
+/* The functions of one format, made by iopt/walk.h. Call them through the wrappers below. */
+struct iopt_ops {
+	int (*init)(struct iopt *pt, const struct iopt_config *config);
+	int (*map)(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned int prot,
+		   uint64_t pgsizes);
+	uint64_t (*unmap)(struct iopt *pt, uint64_t iova, uint64_t len);
+	bool (*translate)(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
+	bool (*set_dirty)(struct iopt *pt, uint64_t iova);
+	void (*read_dirty)(struct iopt *pt, struct iova_range range, bool clear,
+			   void (*report)(struct iova_range dirty, void *arg), void *arg);
+	bool (*trace)(const struct iopt *pt, uint64_t iova, struct iopt_trace *trace);
+	void (*dump)(const struct iopt *pt, FILE *out);
+};
+
+/* Made by @format with @config (NULL: defaults). 0; -ENOMEM; -EINVAL widths or sizes; -EOPNOTSUPP a
+ * feature. */
+int iopt_create(const struct iopt_format *format, const struct iopt_config *config,
+		struct iopt **pt);
+
+/* Frees everything. Nobody may be walking. */
+void iopt_destroy(struct iopt *pt);
+
+const struct iopt_format *iopt_format(const struct iopt *pt);
+
+/* Leaf sizes in use, as bits. */
+uint64_t iopt_pgsizes(const struct iopt *pt);
+
+/* What can be mapped. */
+struct iova_range iopt_aperture(const struct iopt *pt);
+
+/* The address of the current top table and its level (from the bottom): for device tables, dumps,
+ * decoders. */
+const void *iopt_root(const struct iopt *pt, unsigned int *level);
+
+/*
+ * Maps [@iova, @iova + @len) to [@oa, @oa + @len) with @prot, in leaves of the sizes in
+ * iopt_pgsizes() & @pgsizes (0: all), at each step the largest that divides both addresses and
+ * fits. All of @iova, @oa, @len are multiples of the smallest such size; the range lies in the
+ * aperture. 0; -ENOMEM; -EADDRINUSE if something is mapped there already; -EINVAL, -EOPNOTSUPP the
+ * format cannot express @prot; -ERANGE @oa is too wide. Unchanged on failure.
+ */
+int iopt_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned int prot,
+	     uint64_t pgsizes);
+
+/*
+ * Removes all leaves in the range and returns the bytes that they covered; holes are skipped. A
+ * leaf that straddles an end of the range is left alone and ends the walk there. Never fails.
+ * Walkers may still use what they read before: the owner waits for the DMA in flight (base/gate.h).
+ */
+uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len);
+
+/* Read-side critical section around the three below; may nest, must not block, nor map or unmap. */
+static inline void iopt_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+static inline void iopt_read_unlock(void)
+{
+	rcu_read_unlock();
+}
+
+/* Fills *@leaf for the leaf that holds @iova; false if there is none. */
+bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
+
+/* Marks the leaf that holds @iova dirty as the hardware would (an atomic update of its entry);
+ * false: no leaf. */
+bool iopt_set_dirty(struct iopt *pt, uint64_t iova);
+
+/* The entries on the way to @iova, also those of an incomplete walk; true if it ends in a leaf. */
+bool iopt_trace(const struct iopt *pt, uint64_t iova, struct iopt_trace *trace);
+
+/*
+ * Calls @report for each dirty leaf in @range (clipped to it), ascending, and cleans it if @clear.
+ * Visits only tables that exist.
+ */
+void iopt_read_dirty(struct iopt *pt, struct iova_range range, bool clear,
+		     void (*report)(struct iova_range dirty, void *arg), void *arg);
+
+/* Prints every present entry, level by level, as text. */
+void iopt_dump(const struct iopt *pt, FILE *out);
+
+/* Bytes of table memory in use. */
+size_t iopt_memory(const struct iopt *pt);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walker: what all formats do alike. A format's file states its facts, then includes this
+ * file, which then holds the functions of that format (struct iopt_ops), specialised at compile
+ * time; included without facts it is empty. The facts are
+ *
+ *	FMT_OPS			name of the struct iopt_ops to define
+ *	FMT_GRANULE_SHIFT	log2 of what a level 0 entry covers
+ *	FMT_MAX_TOP		the highest level that any width uses
+ *	FMT_GROWS		true: the top table starts low and is replaced by higher ones
+ *	FMT_FIRST_TABLES	true: there may be several tables side by side at the top
+ *	FMT_FEATURES		the enum iopt_feature bits it knows
+ *	FMT_DIRTY		true: leaves can be dirty
+ *	fmt_setup()		checks the widths of a config, fills in struct iopt
+ *	fmt_pgsizes()		all leaf sizes at these widths
+ *	fmt_is_table()		an entry of a level above 0 points to a table
+ *	fmt_is_leaf()		an entry that does not is a leaf
+ *	fmt_table()		address in a table entry, fmt_make_table() the reverse
+ *	fmt_leaf_bits()		log2 of a leaf's size
+ *	fmt_leaf_oa()		where a leaf starts
+ *	fmt_leaf_prot()
+ *	fmt_attributes()	what a leaf holds besides address and size, or an errno
+ *	fmt_make_leaf()		a leaf; a leaf larger than its level's item is stored in each item
+ *	fmt_encode_oa()		an address as it stands in a leaf: the difference of neighbours too
+ *	fmt_is_dirty(), fmt_dirty(), fmt_clean()	if FMT_DIRTY
+ *	fmt_level_number()	what the specification calls a level
+ *
+ * Invariants: an entry in no use is 0. A table's count (arena.h) is the number of its entries in
+ * use; a table that the top table leads to is never empty: map publishes none and unmap unlinks
+ * what it emptied. So a large leaf never finds an empty table in its place.
+ *
+ * Walks of ranges carry their position along and visit each table once.
+ */
+#ifdef FMT_OPS
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+
+#include "base/check.h"
+#include "iopt/iopt_internal.h"
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+#if !FMT_DIRTY
+static inline bool fmt_is_dirty(uint64_t entry)
+{
+	(void)entry;
+	return false;
+}
+
+static inline uint64_t fmt_dirty(uint64_t entry)
+{
+	return entry;
+}
+
+static inline uint64_t fmt_clean(uint64_t entry)
+{
+	return entry;
+}
+#endif
+
+static ALWAYS_INLINE unsigned int level_shift(unsigned int level)
+{
+	return FMT_GRANULE_SHIFT + IOPT_INDEX_BITS * level;
+}
+
+static ALWAYS_INLINE unsigned int level_index(uint64_t iova, unsigned int level)
+{
+	return (unsigned int)(iova >> level_shift(level)) & (IOPT_ENTRIES - 1);
+}
+
+/* Offset of @iova in what one entry of @level covers. */
+static ALWAYS_INLINE uint64_t item_offset(uint64_t iova, unsigned int level)
+{
+	return iova & ((UINT64_C(1) << level_shift(level)) - 1);
+}
+
+/* The last offset in what a whole table of @level covers: 2^64 - 1 for AMD's level 5. */
+static inline uint64_t table_last(unsigned int level)
+{
+	unsigned int shift = level_shift(level) + IOPT_INDEX_BITS;
+
+	return shift >= 64 ? UINT64_MAX : (UINT64_C(1) << shift) - 1;
+}
+
+/* Entries that hold the same leaf of 2^@bits bytes. */
+static inline unsigned int leaf_copies(unsigned int bits, unsigned int level)
+{
+	return 1u << (bits - level_shift(level));
+}
+
+/* Whether @iova is within what the top table at @top covers. */
+static ALWAYS_INLINE bool top_covers(const struct iopt *pt, uint64_t iova, unsigned int top)
+{
+	if (FMT_GROWS)
+		return iova >> level_shift(top) >> IOPT_INDEX_BITS == 0;
+	return iova <= pt->aperture.last;
+}
+
+/* Of the tables side by side at the top, the one for @iova. */
+static ALWAYS_INLINE uint64_t *top_table(uint64_t root, uint64_t iova)
+{
+	uint64_t *table = root_table(root);
+
+	if (FMT_FIRST_TABLES)
+		table += iova >> level_shift(root_level(root)) >> IOPT_INDEX_BITS
+									  << IOPT_INDEX_BITS;
+	return table;
+}
+
+/* ---- one address ---- */
+
+/* Where a walk is, or ended. */
+struct walk {
+	uint64_t *table;
+	uint64_t entry;
+	unsigned int index;
+	unsigned int level;
+};
+
+/* Reads the entry at @level; true if the walk ends with it. */
+static ALWAYS_INLINE bool walk_step(struct walk *walk, uint64_t iova, unsigned int level, bool top,
+				    struct iopt_trace *trace)
+{
+	/* What the top does not cover was refused; its tables side by side are one to this index. */
+	walk->index = top ? (unsigned int)(iova >> level_shift(level)) : level_index(iova, level);
+	walk->level = level;
+	walk->entry = entry_load(&walk->table[walk->index]);
+	if (trace) {
+		trace->steps[trace->count].level = level;
+		trace->steps[trace->count].table = walk->table;
+		trace->steps[trace->count].index = walk->index;
+		trace->steps[trace->count].entry = walk->entry;
+		trace->count++;
+	}
+	if (level == 0 || !fmt_is_table(walk->entry, level))
+		return true;
+	walk->table = fmt_table(walk->entry, level);
+	return false;
+}
+
+/* What to do with the leaf that a walk ends in. */
+typedef bool (*walk_leaf)(struct walk *walk, uint64_t iova, void *arg);
+
+/* walk_down() for one level of the top. All levels and shifts are constants, in @leaf too. */
+static ALWAYS_INLINE bool walk_from(const struct iopt *pt, uint64_t root, unsigned int top,
+				    uint64_t iova, struct iopt_trace *trace, walk_leaf leaf,
+				    void *arg)
+{
+	struct walk walk = {.table = (uint64_t *)(uintptr_t)(root - top)};
+
+	if (iova > (FMT_GROWS ? table_last(top) : pt->aperture.last))
+		return false;
+	if (top >= 5 && walk_step(&walk, iova, 5, top == 5, trace))
+		return fmt_is_leaf(walk.entry, 5) && leaf(&walk, iova, arg);
+	if (top >= 4 && walk_step(&walk, iova, 4, top == 4, trace))
+		return fmt_is_leaf(walk.entry, 4) && leaf(&walk, iova, arg);
+	if (top >= 3 && walk_step(&walk, iova, 3, top == 3, trace))
+		return fmt_is_leaf(walk.entry, 3) && leaf(&walk, iova, arg);
+	if (top >= 2 && walk_step(&walk, iova, 2, top == 2, trace))
+		return fmt_is_leaf(walk.entry, 2) && leaf(&walk, iova, arg);
+	if (walk_step(&walk, iova, 1, top == 1, trace))
+		return fmt_is_leaf(walk.entry, 1) && leaf(&walk, iova, arg);
+	walk_step(&walk, iova, 0, false, trace);
+	return fmt_is_leaf(walk.entry, 0) && leaf(&walk, iova, arg);
+}
+
+/* Walks to the entry that decides about @iova and calls @leaf for it if it is a leaf; false if not.
+ */
+static ALWAYS_INLINE bool walk_down(const struct iopt *pt, uint64_t iova, struct iopt_trace *trace,
+				    walk_leaf leaf, void *arg)
+{
+	uint64_t root = entry_load(&pt->root);
+
+	switch (root_level(root)) {
+#if FMT_MAX_TOP >= 5
+	case 5:
+		return walk_from(pt, root, 5, iova, trace, leaf, arg);
+#endif
+#if FMT_MAX_TOP >= 4
+	case 4:
+		return walk_from(pt, root, 4, iova, trace, leaf, arg);
+#endif
+#if FMT_MAX_TOP >= 3
+	case 3:
+		return walk_from(pt, root, 3, iova, trace, leaf, arg);
+#endif
+	case 2:
+		return walk_from(pt, root, 2, iova, trace, leaf, arg);
+	default:
+		return walk_from(pt, root, 1, iova, trace, leaf, arg);
+	}
+}
+
+/* The first of the copies of the leaf of 2^@bits bytes that @walk found. */
+static inline uint64_t *walk_first_copy(const struct walk *walk, unsigned int bits)
+{
+	return &walk->table[walk->index & ~(leaf_copies(bits, walk->level) - 1)];
+}
+
+static ALWAYS_INLINE void fill_leaf(struct iopt_leaf *leaf, uint64_t iova, uint64_t entry,
+				    unsigned int bits)
+{
+	uint64_t offset = iova & ((UINT64_C(1) << bits) - 1);
+
+	leaf->oa = fmt_leaf_oa(entry, bits) | offset;
+	leaf->start = iova - offset;
+	leaf->len = UINT64_C(1) << bits;
+	leaf->prot = fmt_leaf_prot(entry);
+	leaf->dirty = fmt_is_dirty(entry);
+}
+
+/* A leaf that stands in several entries; of which set_dirty marks the first. */
+static __attribute__((noinline)) void fill_copied_leaf(struct iopt_leaf *leaf, uint64_t iova,
+						       uint64_t entry, const uint64_t *first,
+						       unsigned int bits)
+{
+	fill_leaf(leaf, iova, entry, bits);
+	leaf->dirty = leaf->dirty || fmt_is_dirty(entry_load(first));
+}
+
+static ALWAYS_INLINE bool translate_leaf(struct walk *walk, uint64_t iova, void *arg)
+{
+	struct iopt_leaf *leaf = arg;
+	unsigned int bits = fmt_leaf_bits(walk->entry, walk->level);
+
+	/* Mostly it has its level's own size, which is a constant here. */
+	if (__builtin_expect(bits == level_shift(walk->level), 1))
+		fill_leaf(leaf, iova, walk->entry, level_shift(walk->level));
+	else
+		fill_copied_leaf(leaf, iova, walk->entry, walk_first_copy(walk, bits), bits);
+	return true;
+}
+
+static bool fmt_op_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf)
+{
+	return walk_down(pt, iova, NULL, translate_leaf, leaf);
+}
+
+/* Marks a leaf; *@arg: the entry stayed as it was read, or was marked already. */
+static ALWAYS_INLINE bool mark_leaf(struct walk *walk, uint64_t iova, void *arg)
+{
+	unsigned int bits = fmt_leaf_bits(walk->entry, walk->level);
+	uint64_t *entry = walk_first_copy(walk, bits);
+	uint64_t value = entry_load(entry);
+	bool *done = arg;
+
+	(void)iova;
+	/* In the middle of a map or unmap the copies differ. */
+	if (fmt_clean(value) != fmt_clean(walk->entry)) {
+		entry = &walk->table[walk->index];
+		value = walk->entry;
+	}
+	*done = fmt_is_dirty(value) || entry_replace(entry, value, fmt_dirty(value));
+	return true;
+}
+
+static ALWAYS_INLINE bool found_leaf(struct walk *walk, uint64_t iova, void *arg)
+{
+	(void)walk;
+	(void)iova;
+	(void)arg;
+	return true;
+}
+
+static bool fmt_op_set_dirty(struct iopt *pt, uint64_t iova)
+{
+	bool done = false;
+
+	if (!FMT_DIRTY || !(pt->features & IOPT_DIRTY))
+		return walk_down(pt, iova, NULL, found_leaf, NULL);
+	/* Again if another changed the entry: marked or cleaned it, or mapped something else. */
+	do {
+		if (!walk_down(pt, iova, NULL, mark_leaf, &done))
+			return false;
+	} while (!done);
+	return true;
+}
+
+static bool fmt_op_trace(const struct iopt *pt, uint64_t iova, struct iopt_trace *trace)
+{
+	trace->count = 0;
+	return walk_down(pt, iova, trace, found_leaf, NULL);
+}
+
+#include "iopt/walk_map.h"
+
+#include "iopt/walk_scan.h"
+
+static int fmt_op_init(struct iopt *pt, const struct iopt_config *config)
+{
+	int err;
+
+	if (config->features & ~(unsigned int)(FMT_FEATURES))
+		return -EOPNOTSUPP;
+	pt->features = config->features;
+	pt->first_tables = 1;
+	err = fmt_setup(pt, config);
+	if (err)
+		return err;
+	return iopt_finish(pt, config, fmt_pgsizes(pt));
+}
+
+const struct iopt_ops FMT_OPS = {
+	.init = fmt_op_init,
+	.map = fmt_op_map,
+	.unmap = fmt_op_unmap,
+	.translate = fmt_op_translate,
+	.set_dirty = fmt_op_set_dirty,
+	.read_dirty = fmt_op_read_dirty,
+	.trace = fmt_op_trace,
+	.dump = fmt_op_dump,
+};
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The part of the walker (iopt/walk.h, which includes it) that changes tables: map, unmap, and the
+ * growth of the top.
+ *
+ * Undo: map counts what it has stored by the position it carries along; when it fails, it unmaps
+ * exactly that, which needs no memory, and gives the old top back. Readers may see pages of a map
+ * that fails in the end, for as long as it runs.
+ *
+ * Cost: one store for each entry of the range, O(1) for each table; unmap of a whole table does not
+ * touch its entries at all.
+ */
+#ifdef FMT_OPS
+
+/* ---- unmap ---- */
+
+struct unmap_walk {
+	struct iopt *pt;
+	uint64_t iova;	/* what is left of the range */
+	uint64_t len;	/* likewise */
+	uint64_t bytes; /* that leaves covered */
+	bool straddles; /* a leaf reaches out of the range: the end */
+};
+
+static inline void unmap_advance(struct unmap_walk *walk, uint64_t len)
+{
+	walk->iova += len;
+	walk->len -= len;
+}
+
+/* To the end of the item of @level, which is empty or done with. */
+static inline void unmap_next(struct unmap_walk *walk, unsigned int level)
+{
+	uint64_t rest = (UINT64_C(1) << level_shift(level)) - item_offset(walk->iova, level);
+
+	unmap_advance(walk, min_u64(rest, walk->len));
+}
+
+/*
+ * Retires a table that was unlinked, with those under it; returns the bytes that their leaves
+ * cover. The entries stay, for readers who are inside; the arena zeroes them later.
+ */
+static uint64_t drop_table(struct iopt *pt, uint64_t *table, unsigned int level)
+{
+	unsigned int left = arena_table_of(table)->count;
+	uint64_t bytes = 0;
+
+	if (level == 0) {
+		bytes = (uint64_t)left << level_shift(0);
+		left = 0;
+	}
+	for (unsigned int i = 0; left > 0; i++) {
+		uint64_t entry = entry_own(&table[i]);
+
+		if (!entry)
+			continue;
+		left--;
+		if (fmt_is_table(entry, level))
+			bytes += drop_table(pt, fmt_table(entry, level), level - 1);
+		else
+			bytes += UINT64_C(1) << level_shift(level);
+	}
+	arena_retire(&pt->arena, table);
+	return bytes;
+}
+
+static inline void unlink_table(uint64_t *slot)
+{
+	entry_store(slot, 0);
+	arena_table_of(slot)->count--;
+}
+
+static inline void unmap_leaf(struct unmap_walk *walk, uint64_t *slot, uint64_t entry,
+			      unsigned int level)
+{
+	unsigned int bits = fmt_leaf_bits(entry, level);
+	uint64_t size = UINT64_C(1) << bits;
+	unsigned int copies = leaf_copies(bits, level);
+
+	if (!is_aligned(walk->iova, size) || walk->len < size) {
+		walk->straddles = true;
+		return;
+	}
+	for (unsigned int i = 0; i < copies; i++)
+		entry_store(&slot[i], 0);
+	arena_table_of(slot)->count = (uint16_t)(arena_table_of(slot)->count - copies);
+	walk->bytes += size;
+	unmap_advance(walk, size);
+}
+
+static void unmap_below(struct unmap_walk *walk, uint64_t *slot, uint64_t entry,
+			unsigned int level);
+
+/* Unmaps to the end of the range or of @table. */
+static void unmap_table(struct unmap_walk *walk, uint64_t *table, unsigned int level)
+{
+	do {
+		uint64_t *slot = &table[level_index(walk->iova, level)];
+		uint64_t entry = entry_own(slot);
+
+		if (!entry)
+			unmap_next(walk, level);
+		else if (level > 0 && fmt_is_table(entry, level))
+			unmap_below(walk, slot, entry, level);
+		else
+			unmap_leaf(walk, slot, entry, level);
+	} while (walk->len && !walk->straddles && (walk->iova & table_last(level)));
+}
+
+/* The same for the table that @entry in @slot points to. */
+static void unmap_below(struct unmap_walk *walk, uint64_t *slot, uint64_t entry, unsigned int level)
+{
+	uint64_t *table = fmt_table(entry, level);
+	uint64_t size = UINT64_C(1) << level_shift(level);
+
+	if (is_aligned(walk->iova, size) && walk->len >= size) {
+		unlink_table(slot);
+		walk->bytes += drop_table(walk->pt, table, level - 1);
+		unmap_advance(walk, size);
+		return;
+	}
+	unmap_table(walk, table, level - 1);
+	if (arena_table_of(table)->count == 0) {
+		unlink_table(slot);
+		arena_retire(&walk->pt->arena, table);
+	}
+}
+
+static uint64_t fmt_op_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
+{
+	struct unmap_walk walk = {.pt = pt, .iova = iova, .len = len};
+	uint64_t root = entry_own(&pt->root);
+
+	while (walk.len && !walk.straddles && top_covers(pt, walk.iova, root_level(root)))
+		unmap_table(&walk, top_table(root, walk.iova), root_level(root));
+	arena_settle(&pt->arena);
+	return walk.bytes;
+}
+
+/* ---- map ---- */
+
+struct map_walk {
+	struct iopt *pt;
+	uint64_t iova; /* what is left of the range */
+	uint64_t oa;
+	uint64_t len;
+	uint64_t pgsizes;
+	uint64_t attributes;
+};
+
+/* log2 of the largest leaf that divides both addresses and fits. */
+static inline unsigned int map_leaf_bits(const struct map_walk *walk)
+{
+	uint64_t fit = (UINT64_C(2) << log2_floor(walk->len)) - 1;
+	uint64_t divide = lowest_bit(walk->iova | walk->oa) * 2 - 1;
+
+	return log2_floor(walk->pgsizes & fit & divide);
+}
+
+/* How many leaves of 2^@bits bytes follow one another in this table, until the place where a larger
+ * one fits. */
+static inline unsigned int map_run(const struct map_walk *walk, unsigned int level,
+				   unsigned int bits)
+{
+	uint64_t larger = walk->pgsizes & ~((UINT64_C(2) << bits) - 1);
+	/* Of the run's last byte, as seen from its first. */
+	uint64_t last =
+		min_u64(walk->len - 1, table_last(level) - (walk->iova & table_last(level)));
+
+	/* Larger ones divide both addresses nowhere if they do not divide the difference. */
+	larger &= lowest_bit(walk->iova ^ walk->oa) * 2 - 1;
+	if (larger) {
+		uint64_t next = lowest_bit(larger) - 1;
+
+		last = min_u64(last, next - (walk->iova & next));
+	}
+	return (unsigned int)((last + 1) >> bits);
+}
+
+static inline bool entries_in_use(const uint64_t *entries, size_t count)
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < count; i++)
+		any |= entry_own(&entries[i]);
+	return any != 0;
+}
+
+/* Stores as many leaves of 2^@bits bytes as can follow one another in @table. */
+static int map_leaves(struct map_walk *walk, uint64_t *table, unsigned int level, unsigned int bits)
+{
+	uint64_t *slot = &table[level_index(walk->iova, level)];
+	uint64_t entry = fmt_make_leaf(walk->attributes, walk->oa, bits, level);
+	uint64_t step = fmt_encode_oa(UINT64_C(1) << bits);
+	unsigned int copies = leaf_copies(bits, level);
+	unsigned int run = map_run(walk, level, bits);
+	struct arena_table *info = arena_table_of(slot);
+	uint64_t *end = slot + (size_t)run * copies;
+
+	if (info->count && entries_in_use(slot, (size_t)run * copies))
+		return -EADDRINUSE;
+
+	if (run == IOPT_ENTRIES && !info->count &&
+	    level != root_level(entry_own(&walk->pt->root))) {
+		/* A whole table that is not linked yet: one that is has entries. */
+		iopt_fill_table(slot, entry, step);
+	} else if (copies == 1) {
+		for (; slot < end; slot++, entry += step)
+			entry_store(slot, entry);
+	} else {
+		for (; slot < end; entry += step)
+			for (uint64_t *next = slot + copies; slot < next; slot++)
+				entry_store(slot, entry);
+	}
+	info->count = (uint16_t)(info->count + run * copies);
+	walk->iova += (uint64_t)run << bits;
+	walk->oa += (uint64_t)run << bits;
+	walk->len -= (uint64_t)run << bits;
+	return 0;
+}
+
+static int map_below(struct map_walk *walk, uint64_t *slot, unsigned int level);
+
+/* Maps to the end of the range or of @table. */
+static int map_table(struct map_walk *walk, uint64_t *table, unsigned int level)
+{
+	int err;
+
+	do {
+		unsigned int bits = map_leaf_bits(walk);
+
+		if (bits >= level_shift(level))
+			err = map_leaves(walk, table, level, bits);
+		else
+			err = map_below(walk, &table[level_index(walk->iova, level)], level);
+	} while (!err && walk->len && (walk->iova & table_last(level)));
+	return err;
+}
+
+/* The same in the table that @slot points to; a new one if there is none. */
+static int map_below(struct map_walk *walk, uint64_t *slot, unsigned int level)
+{
+	uint64_t entry = entry_own(slot);
+	uint64_t *table;
+	int err;
+
+	if (entry) {
+		if (!fmt_is_table(entry, level))
+			return -EADDRINUSE;
+		return map_table(walk, fmt_table(entry, level), level - 1);
+	}
+
+	table = arena_alloc(&walk->pt->arena);
+	if (!table)
+		return -ENOMEM;
+	err = map_table(walk, table, level - 1);
+	if (arena_table_of(table)->count == 0) {
+		arena_free(&walk->pt->arena, table);
+		return err;
+	}
+	/* Also one that was filled in part, for unmap to find what has to be undone. */
+	entry_publish(slot, fmt_make_table(table, level));
+	arena_table_of(slot)->count++;
+	return err;
+}
+
+/* ---- the top ---- */
+
+/* The level at which the top must be for this map. */
+static inline unsigned int grow_level(const struct map_walk *walk)
+{
+	uint64_t last = walk->iova + walk->len - 1;
+	unsigned int level = root_level(entry_own(&walk->pt->root));
+
+	/* Besides the addresses, a leaf as large as the whole table needs an item of the next. */
+	while (last >> level_shift(level) >> IOPT_INDEX_BITS ||
+	       map_leaf_bits(walk) >= level_shift(level) + IOPT_INDEX_BITS)
+		level++;
+	return level;
+}
+
+/* Takes back @table at @level and the tops under it, down to @below, that grow_top() made. They are
+ * freed, or retired if readers may have @seen them. */
+static void grow_undo(struct iopt *pt, uint64_t *table, unsigned int level, const uint64_t *below,
+		      bool seen)
+{
+	while (table && table != below) {
+		uint64_t entry = entry_own(table);
+		uint64_t *next = entry ? fmt_table(entry, level) : NULL;
+
+		if (seen) {
+			arena_retire(&pt->arena, table);
+		} else {
+			if (entry)
+				unlink_table(table);
+			arena_free(&pt->arena, table);
+		}
+		table = next;
+		level--;
+	}
+}
+
+/*
+ * Puts tables on top until the top is at @level; publishes them as one word. An empty old top is
+ * not linked: it is out of use then, and the caller retires it when the map succeeds.
+ */
+static int grow_top(struct iopt *pt, unsigned int level)
+{
+	uint64_t old = entry_own(&pt->root);
+	uint64_t *below = root_table(old);
+	unsigned int at = arena_table_of(below)->count ? root_level(old) + 1 : level;
+
+	for (; at <= level; at++) {
+		uint64_t *table = arena_alloc(&pt->arena);
+
+		if (!table) {
+			grow_undo(pt, below, at - 1, root_table(old), false);
+			return -ENOMEM;
+		}
+		if (arena_table_of(root_table(old))->count) {
+			entry_store(table, fmt_make_table(below, at));
+			arena_table_of(table)->count = 1;
+		}
+		below = table;
+	}
+	entry_publish(&pt->root, root_word(below, level));
+	return 0;
+}
+
+static int map_range(struct map_walk *walk)
+{
+	uint64_t root = entry_own(&walk->pt->root);
+	int err = 0;
+
+	while (!err && walk->len)
+		err = map_table(walk, top_table(root, walk->iova), root_level(root));
+	return err;
+}
+
+/* map_range() with a higher top. */
+static int map_grown(struct map_walk *walk, unsigned int level)
+{
+	struct iopt *pt = walk->pt;
+	uint64_t old = entry_own(&pt->root);
+	bool empty = arena_table_of(root_table(old))->count == 0;
+	uint64_t iova = walk->iova, *grown;
+	int err;
+
+	err = grow_top(pt, level);
+	if (err)
+		return err;
+	err = map_range(walk);
+	if (!err) {
+		if (empty)
+			arena_retire(&pt->arena, root_table(old));
+		return 0;
+	}
+
+	fmt_op_unmap(pt, iova, walk->iova - iova);
+	grown = root_table(entry_own(&pt->root));
+	entry_publish(&pt->root, old);
+	grow_undo(pt, grown, level, root_table(old), true);
+	return err;
+}
+
+static int fmt_op_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned int prot,
+		      uint64_t pgsizes)
+{
+	struct map_walk walk = {.pt = pt, .iova = iova, .oa = oa, .len = len};
+	int err;
+
+	walk.pgsizes = pgsizes ? pgsizes & pt->pgsizes : pt->pgsizes;
+	err = fmt_attributes(pt, prot, &walk.attributes);
+	if (err)
+		return err;
+	if (FMT_GROWS && grow_level(&walk) != root_level(entry_own(&pt->root))) {
+		err = map_grown(&walk, grow_level(&walk));
+	} else {
+		err = map_range(&walk);
+		if (err)
+			fmt_op_unmap(pt, iova, walk.iova - iova);
+	}
+	arena_settle(&pt->arena);
+	return err;
+}
+
+#endif

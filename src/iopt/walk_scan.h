@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The part of the walker (iopt/walk.h, which includes it) that goes through all entries of a range:
+ * reading the dirty state, and the dump.
+ *
+ * Cost: O(tables that exist in the range); what is missing below an entry costs that one entry.
+ */
+#ifdef FMT_OPS
+
+/* ---- dirty state ---- */
+
+struct dirty_walk {
+	struct iova_range range;
+	bool clear;
+	void (*report)(struct iova_range dirty, void *arg);
+	void *arg;
+};
+
+/* Whether one of the @copies of a leaf is dirty; cleans them if @clear. */
+static inline bool read_dirty_copies(uint64_t *slot, unsigned int copies, bool clear)
+{
+	bool dirty = false;
+
+	for (unsigned int i = 0; i < copies; i++) {
+		uint64_t entry = entry_load(&slot[i]);
+
+		if (!fmt_is_dirty(entry))
+			continue;
+		dirty = true;
+		while (clear && !entry_replace(&slot[i], entry, fmt_clean(entry)))
+			entry = entry_load(&slot[i]);
+	}
+	return dirty;
+}
+
+static inline void report_dirty(const struct dirty_walk *walk, uint64_t start, uint64_t last)
+{
+	struct iova_range dirty = {.start = max_u64(start, walk->range.start),
+				   .last = min_u64(last, walk->range.last)};
+
+	walk->report(dirty, walk->arg);
+}
+
+/* Reads the part of the range that is in @table, whose first entry stands for @base. */
+static void read_dirty_table(const struct dirty_walk *walk, uint64_t *table, unsigned int level,
+			     uint64_t base)
+{
+	uint64_t last = min_u64(base + table_last(level), walk->range.last);
+	unsigned int end = level_index(last, level) + 1;
+	unsigned int i = level_index(max_u64(base, walk->range.start), level);
+	unsigned int copies;
+
+	for (; i < end; i += copies) {
+		uint64_t entry = entry_own(&table[i]);
+		uint64_t start = base + ((uint64_t)i << level_shift(level));
+		unsigned int bits;
+
+		copies = 1;
+		if (!entry)
+			continue;
+		if (level > 0 && fmt_is_table(entry, level)) {
+			read_dirty_table(walk, fmt_table(entry, level), level - 1, start);
+			continue;
+		}
+		bits = fmt_leaf_bits(entry, level);
+		copies = leaf_copies(bits, level);
+		i &= ~(copies - 1);
+		start = align_down(start, UINT64_C(1) << bits);
+		if (read_dirty_copies(&table[i], copies, walk->clear))
+			report_dirty(walk, start, start + ((UINT64_C(1) << bits) - 1));
+	}
+}
+
+static void fmt_op_read_dirty(struct iopt *pt, struct iova_range range, bool clear,
+			      void (*report)(struct iova_range dirty, void *arg), void *arg)
+{
+	struct dirty_walk walk = {.range = range, .clear = clear, .report = report, .arg = arg};
+	uint64_t root = entry_own(&pt->root);
+	unsigned int top = root_level(root);
+	uint64_t base = range.start & ~table_last(top);
+
+	if (!FMT_DIRTY || !(pt->features & IOPT_DIRTY))
+		return;
+	while (base <= range.last && top_covers(pt, base, top)) {
+		read_dirty_table(&walk, top_table(root, base), top, base);
+		if (check_add(base, table_last(top), &base) || check_add(base, 1, &base))
+			return;
+	}
+}
+
+/* ---- dump ---- */
+
+static void dump_leaf(FILE *out, uint64_t entry, unsigned int level, uint64_t start)
+{
+	unsigned int bits = fmt_leaf_bits(entry, level);
+	struct iopt_leaf leaf = {
+		.oa = fmt_leaf_oa(entry, bits),
+		.start = start,
+		.len = UINT64_C(1) << bits,
+		.prot = fmt_leaf_prot(entry),
+		.dirty = FMT_DIRTY && fmt_is_dirty(entry),
+	};
+
+	iopt_print_leaf(out, &leaf);
+}
+
+static void dump_table(FILE *out, const uint64_t *table, unsigned int level, unsigned int top,
+		       uint64_t base)
+{
+	for (unsigned int i = 0; i < IOPT_ENTRIES; i++) {
+		uint64_t entry = entry_load(&table[i]);
+		uint64_t start = base + ((uint64_t)i << level_shift(level));
+		bool below = level > 0 && fmt_is_table(entry, level);
+
+		if (!below && !fmt_is_leaf(entry, level))
+			continue;
+		fprintf(out, "%*s[%u] level %u iova %#" PRIx64 " entry %#018" PRIx64,
+			2 * (int)(top - level), "", i, fmt_level_number(level), start, entry);
+		if (below) {
+			fprintf(out, " table %p\n", (const void *)fmt_table(entry, level));
+			dump_table(out, fmt_table(entry, level), level - 1, top, start);
+		} else {
+			dump_leaf(out, entry, level, start);
+		}
+	}
+}
+
+static void fmt_op_dump(const struct iopt *pt, FILE *out)
+{
+	uint64_t root = entry_load(&pt->root);
+	unsigned int top = root_level(root);
+	uint64_t base = 0;
+
+	fprintf(out, "%s root %p level %u\n", pt->format->name, (const void *)root_table(root),
+		fmt_level_number(top));
+	while (top_covers(pt, base, top)) {
+		dump_table(out, top_table(root, base), top, top, base);
+		if (check_add(base, table_last(top), &base) || check_add(base, 1, &base))
+			return;
+	}
+}
+
+#endif
