@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IOMMU instances and their domains: a domain is one page table with the aperture of its kind.
+ *
+ * A domain's table is changed under its owner's lock (the IOAS); walks take none. A domain is also the key of the gate
+ * that DMA through it enters, which is how an unmap waits for what is in flight.
+ */
+#include <string.h>
+#include <urcu-bp.h>
+
+#include <uiommufd/iommufd.h>
+
+#include "base/alloc.h"
+#include "base/gate.h"
+#include "iommu/iommu_internal.h"
+
+int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu **out)
+{
+	size_t name_size = strlen(name) + 1;
+	struct iommu *iommu = alloc_zeroed(sizeof(*iommu) + name_size);
+
+	if (!iommu)
+		return -ENOMEM;
+	iommu->kind = kind;
+	iommu->refs = 1;
+	memcpy(iommu->name, name, name_size);
+	*out = iommu;
+	return 0;
+}
+
+struct iommu *iommu_get(struct iommu *iommu)
+{
+	__atomic_add_fetch(&iommu->refs, 1, __ATOMIC_RELAXED);
+	return iommu;
+}
+
+void iommu_put(struct iommu *iommu)
+{
+	if (__atomic_sub_fetch(&iommu->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		alloc_free(iommu);
+}
+
+const char *iommu_name(const struct iommu *iommu)
+{
+	return iommu->name;
+}
+
+const struct iommu_kind *iommu_kind_of(const struct iommu *iommu)
+{
+	return iommu->kind;
+}
+
+static const struct iommu_variant *find_variant(const struct iommu_kind *kind, unsigned int flags)
+{
+	for (size_t i = 0; i < kind->variant_count; i++) {
+		if (kind->variants[i].combinations & (1u << flags))
+			return &kind->variants[i];
+	}
+	return NULL;
+}
+
+/* What the table must be able to do for a domain with @flags. */
+static struct iopt_config table_config(const struct iommu_variant *variant, unsigned int flags)
+{
+	struct iopt_config config = variant->config;
+
+	if (flags & IOMMU_DOMAIN_DIRTY)
+		config.features |= IOPT_DIRTY;
+	if ((flags & IOMMU_DOMAIN_NEST_PARENT) && variant->format == &iopt_vtdss)
+		config.features |= IOPT_NEST_PARENT;
+	return config;
+}
+
+int iommu_domain_create(struct iommu *iommu, unsigned int flags, struct iommu_domain **out)
+{
+	const struct iommu_variant *variant = find_variant(iommu->kind, flags);
+	struct iommu_domain *domain;
+	struct iopt_config config;
+	int rc;
+
+	if (!variant)
+		return -EOPNOTSUPP;
+	domain = alloc_zeroed(sizeof(*domain));
+	if (!domain)
+		return -ENOMEM;
+	config = table_config(variant, flags);
+	rc = iopt_create(variant->format, &config, &domain->table);
+	if (rc) {
+		alloc_free(domain);
+		return rc;
+	}
+	domain->iommu = iommu_get(iommu);
+	domain->variant = variant;
+	domain->flags = flags;
+	*out = domain;
+	return 0;
+}
+
+unsigned int iommu_domain_flags(const struct iommu_domain *domain)
+{
+	return domain->flags;
+}
+
+void iommu_domain_destroy(struct iommu_domain *domain)
+{
+	/* iommu_translate() may still be looking at it. */
+	urcu_bp_synchronize_rcu();
+	iommu_put(domain->iommu);
+	iopt_destroy(domain->table);
+	alloc_free(domain);
+}
+
+struct iommu *iommu_domain_iommu(const struct iommu_domain *domain)
+{
+	return domain->iommu;
+}
+
+struct iopt *iommu_domain_table(const struct iommu_domain *domain)
+{
+	return domain->table;
+}
+
+struct iova_range iommu_domain_aperture(const struct iommu_domain *domain)
+{
+	return domain->variant->aperture;
+}
+
+const struct iova_range *iommu_domain_gaps(const struct iommu_domain *domain, size_t *count)
+{
+	*count = domain->iommu->kind->gap_count;
+	return domain->iommu->kind->gaps;
+}
+
+uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain)
+{
+	return iopt_pgsizes(domain->table);
+}
+
+int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, uint64_t len,
+		     unsigned int prot, uint64_t pgsizes)
+{
+	return iopt_map(domain->table, iova, bus, len, prot, pgsizes);
+}
+
+uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t len)
+{
+	return iopt_unmap(domain->table, iova, len);
+}
+
+void iommu_domain_quiesce(struct iommu_domain *domain)
+{
+	gate_wait(domain);
+}
+
+void iommu_domain_set_dirty_tracking(struct iommu_domain *domain, bool on)
+{
+	__atomic_store_n(&domain->dirty, on, __ATOMIC_RELEASE);
+}
+
+bool iommu_domain_dirty_tracking(const struct iommu_domain *domain)
+{
+	return __atomic_load_n(&domain->dirty, __ATOMIC_ACQUIRE);
+}
+
+bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_endpoint *endpoint)
+{
+	if (domain->iommu->kind != endpoint->iommu->kind)
+		return false;
+	return !(domain->flags & IOMMU_DOMAIN_DIRTY) ||
+	       (iommu_endpoint_capabilities(endpoint) & IOMMU_HW_CAP_DIRTY_TRACKING);
+}

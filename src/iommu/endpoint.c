@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endpoints: devices as their IOMMU sees them, and which domain each of their PASIDs goes through.
+ *
+ * Changing a domain publishes the new pointer and then waits for the gate of the old one: DMA that read the
+ * old pointer checks it again once inside the gate, so none goes on after the wait.
+ */
+#include <string.h>
+#include <urcu-bp.h>
+
+#include "base/alloc.h"
+#include "base/gate.h"
+#include "iommu/iommu_internal.h"
+
+int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **out)
+{
+	size_t name_size = strlen(name) + 1;
+	struct iommu_endpoint *endpoint = alloc_zeroed(sizeof(*endpoint) + name_size);
+
+	if (!endpoint)
+		return -ENOMEM;
+	endpoint->iommu = iommu_get(iommu);
+	memcpy(endpoint->name, name, name_size);
+	*out = endpoint;
+	return 0;
+}
+
+void iommu_endpoint_destroy(struct iommu_endpoint *endpoint)
+{
+	iommu_put(endpoint->iommu);
+	alloc_free(atomic_load_explicit(&endpoint->pasids, memory_order_relaxed));
+	alloc_free(endpoint);
+}
+
+struct iommu *iommu_endpoint_iommu(const struct iommu_endpoint *endpoint)
+{
+	return endpoint->iommu;
+}
+
+const char *iommu_endpoint_name(const struct iommu_endpoint *endpoint)
+{
+	return endpoint->name;
+}
+
+const struct iommu_resv *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
+						 size_t *count)
+{
+	*count = endpoint->iommu->kind->reserved_count;
+	return endpoint->iommu->kind->reserved;
+}
+
+uint64_t iommu_endpoint_capabilities(const struct iommu_endpoint *endpoint)
+{
+	return endpoint->iommu->kind->capabilities;
+}
+
+uint32_t iommu_endpoint_max_pasids(const struct iommu_endpoint *endpoint)
+{
+	const unsigned int bits = endpoint->iommu->kind->pasid_bits;
+
+	return bits ? UINT32_C(1) << bits : 0;
+}
+
+int iommu_endpoint_hw_info(const struct iommu_endpoint *endpoint, uint32_t wanted, uint32_t *type,
+			   void *info, size_t *len)
+{
+	const struct iommu_kind *kind = endpoint->iommu->kind;
+
+	if (wanted && wanted != kind->hw_info_type)
+		return -EOPNOTSUPP;
+	*type = kind->hw_info_type;
+	*len = kind->hw_info ? kind->hw_info(kind, info) : 0;
+	return 0;
+}
+
+void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, iommu_fault_handler handler,
+				      void *arg)
+{
+	endpoint->handler = handler;
+	endpoint->handler_arg = arg;
+}
+
+/* Where @pasid is in @table, or would be. */
+static size_t pasid_position(const struct pasid_table *table, uint32_t pasid)
+{
+	size_t low = 0, high = table ? table->count : 0;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (table->entries[middle].pasid < pasid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Caller is in a read-side critical section, or the owner of the endpoint. */
+static struct iommu_domain *pasid_domain(const struct pasid_table *table, uint32_t pasid)
+{
+	size_t at = pasid_position(table, pasid);
+
+	if (!table || at == table->count || table->entries[at].pasid != pasid)
+		return NULL;
+	return table->entries[at].domain;
+}
+
+struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint, uint32_t pasid)
+{
+	struct iommu_domain *domain;
+
+	if (pasid == IOMMU_NO_PASID)
+		return atomic_load_explicit(&endpoint->rid_domain, memory_order_acquire);
+	urcu_bp_read_lock();
+	domain = pasid_domain(atomic_load_explicit(&endpoint->pasids, memory_order_acquire), pasid);
+	urcu_bp_read_unlock();
+	return domain;
+}
+
+/* A copy of @old (may be NULL) in which @pasid has @domain, or is not there if that is NULL. */
+static struct pasid_table *pasid_table_with(const struct pasid_table *old, uint32_t pasid,
+					    struct iommu_domain *domain)
+{
+	size_t count = old ? old->count : 0, at = pasid_position(old, pasid);
+	bool present = at < count && old->entries[at].pasid == pasid;
+	struct pasid_table *table;
+
+	table = alloc_zeroed(sizeof(*table) + (count + 1) * sizeof(table->entries[0]));
+	if (!table)
+		return NULL;
+	for (size_t i = 0; i < at; i++)
+		table->entries[table->count++] = old->entries[i];
+	if (domain) {
+		table->entries[table->count].pasid = pasid;
+		table->entries[table->count++].domain = domain;
+	}
+	for (size_t i = at + present; i < count; i++)
+		table->entries[table->count++] = old->entries[i];
+	return table;
+}
+
+/* Removing a PASID must not fail for want of memory: its entry then stays, without a domain. */
+static void pasid_clear(struct pasid_table *table, uint32_t pasid)
+{
+	size_t at = pasid_position(table, pasid);
+
+	__atomic_store_n(&table->entries[at].domain, NULL, __ATOMIC_SEQ_CST);
+}
+
+static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
+			    struct iommu_domain *domain)
+{
+	struct pasid_table *old = atomic_load_explicit(&endpoint->pasids, memory_order_relaxed);
+	struct pasid_table *table = pasid_table_with(old, pasid, domain);
+
+	if (!table && domain)
+		return -ENOMEM;
+	if (!table) {
+		pasid_clear(old, pasid);
+		return 0;
+	}
+	atomic_store(&endpoint->pasids, table);
+	if (old) {
+		urcu_bp_synchronize_rcu();
+		alloc_free(old);
+	}
+	return 0;
+}
+
+int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
+			      struct iommu_domain *domain)
+{
+	struct iommu_domain *old = iommu_endpoint_domain(endpoint, pasid);
+	int rc;
+
+	if (old == domain)
+		return 0;
+	if (pasid == IOMMU_NO_PASID) {
+		atomic_store(&endpoint->rid_domain, domain);
+	} else {
+		rc = set_pasid_domain(endpoint, pasid, domain);
+		if (rc)
+			return rc;
+	}
+	if (old)
+		iommu_domain_quiesce(old);
+	return 0;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Emulated IOMMUs: kinds, instances, the domains (page tables) they walk, and the devices behind
+ * them.
+ *
+ * A kind states facts: table format, aperture, reserved ranges, page sizes, capabilities. An
+ * instance (struct iommu) is one unit of a kind, with a name. A domain is one paging table of an
+ * instance. An endpoint is a device as its IOMMU sees it: which domain its RID and each of its
+ * PASIDs go through; its DMA enters here.
+ *
+ * Locking: domain_map and domain_unmap on one domain are serialised by its owner (the IOAS).
+ * endpoint_set_domain on one endpoint is serialised by its owner (the group). DMA and translation
+ * take no lock and run at any time.
+ */
+#ifndef IOMMU_IOMMU_H
+#define IOMMU_IOMMU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "iopt/iopt.h"
+#include "iova/range.h"
+
+/* Types of reserved regions (spec 20-hwpt-device, 1). */
+enum iommu_resv_type {
+	IOMMU_RESV_DIRECT,
+	IOMMU_RESV_DIRECT_RELAXABLE,
+	IOMMU_RESV_RESERVED,
+	IOMMU_RESV_MSI,
+	IOMMU_RESV_SW_MSI,
+};
+
+struct iommu_resv {
+	struct iova_range range;
+	enum iommu_resv_type type;
+};
+
+/* The word for @type in sysfs' reserved_regions: "direct", "msi", ... */
+const char *iommu_resv_word(enum iommu_resv_type type);
+
+struct iommu_kind;
+struct iommu;
+struct iommu_domain;
+struct iommu_endpoint;
+
+/* The kind called @name ("amd", ...), or NULL. */
+const struct iommu_kind *iommu_kind_find(const char *name);
+
+/* Enumerates kinds: index 0, 1, ... until NULL. */
+const struct iommu_kind *iommu_kind_at(size_t index);
+const char *iommu_kind_name(const struct iommu_kind *kind);
+
+/* One line for people: format, width, windows. */
+const char *iommu_kind_summary(const struct iommu_kind *kind);
+
+/* Creates an instance called @name (copied), e.g. "amd0". One reference. 0 or -ENOMEM. */
+int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu **iommu);
+struct iommu *iommu_get(struct iommu *iommu);
+void iommu_put(struct iommu *iommu);
+const char *iommu_name(const struct iommu *iommu);
+const struct iommu_kind *iommu_kind_of(const struct iommu *iommu);
+
+/* ---- domains ---- */
+
+/* What a paging table is wanted for; which kinds accept which combination: spec 20-hwpt-device, 7. */
+enum iommu_domain_flags {
+	IOMMU_DOMAIN_NEST_PARENT = 1,
+	IOMMU_DOMAIN_DIRTY = 2,
+	IOMMU_DOMAIN_PASID = 4,
+};
+
+/*
+ * A paging table of @iommu for @flags. 0; -ENOMEM; -EOPNOTSUPP: the kind has no such table. One owner;
+ * destroy when no endpoint goes through it.
+ */
+int iommu_domain_create(struct iommu *iommu, unsigned int flags, struct iommu_domain **domain);
+void iommu_domain_destroy(struct iommu_domain *domain);
+
+struct iommu *iommu_domain_iommu(const struct iommu_domain *domain);
+unsigned int iommu_domain_flags(const struct iommu_domain *domain);
+struct iopt *iommu_domain_table(const struct iommu_domain *domain);
+struct iova_range iommu_domain_aperture(const struct iommu_domain *domain);
+
+/* Gaps inside the aperture that the hardware does not translate (windows): an array of *@count. */
+const struct iova_range *iommu_domain_gaps(const struct iommu_domain *domain, size_t *count);
+
+/* Whether DMA writes mark the leaves that they go through dirty. */
+void iommu_domain_set_dirty_tracking(struct iommu_domain *domain, bool on);
+bool iommu_domain_dirty_tracking(const struct iommu_domain *domain);
+
+/* Leaf sizes, as bits. The lowest is what the domain asks of the IOAS alignment. */
+uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain);
+
+/* As iopt_map(). @pgsizes limits the leaves (0: all of the domain's). */
+int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, uint64_t len,
+		     unsigned int prot, uint64_t pgsizes);
+
+/*
+ * Removes the range from the table, and returns the bytes removed. DMA in flight may still go on:
+ * call iommu_domain_quiesce() before the memory is given up.
+ */
+uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t len);
+
+/* Returns when no DMA through @domain that began before the call is still running. */
+void iommu_domain_quiesce(struct iommu_domain *domain);
+
+/* ---- endpoints ---- */
+
+/* A device behind @iommu (a reference is taken), called @name (copied; a BDF) in reports. 0 or
+ * -ENOMEM. */
+int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **endpoint);
+void iommu_endpoint_destroy(struct iommu_endpoint *endpoint);
+struct iommu *iommu_endpoint_iommu(const struct iommu_endpoint *endpoint);
+const char *iommu_endpoint_name(const struct iommu_endpoint *endpoint);
+
+/* The regions of IOVA that are reserved for the device: an array of *@count, ascending. */
+const struct iommu_resv *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
+						 size_t *count);
+
+/* enum iommufd_hw_capabilities of the device and its IOMMU. */
+uint64_t iommu_endpoint_capabilities(const struct iommu_endpoint *endpoint);
+
+/* How many PASIDs the device can use: PASIDs are below that. 0: none. */
+uint32_t iommu_endpoint_max_pasids(const struct iommu_endpoint *endpoint);
+
+enum {
+	IOMMU_HW_INFO_MAX = 64
+};
+
+/*
+ * What the hardware says of itself: *@type, and *@len bytes in @info (IOMMU_HW_INFO_MAX). @wanted is a type or 0 for the default.
+ * 0, or -EOPNOTSUPP: not that type. Hardware without information: type 0, length 0.
+ */
+int iommu_endpoint_hw_info(const struct iommu_endpoint *endpoint, uint32_t wanted, uint32_t *type,
+			   void *info, size_t *len);
+
+/* True if @endpoint can be attached to @domain: they are of one kind. */
+bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_endpoint *endpoint);
+
+/* PASID 0 stands for the RID: requests without a PASID. */
+enum {
+	IOMMU_NO_PASID = 0
+};
+
+/*
+ * From now on DMA of @endpoint with @pasid goes through @domain (NULL: is refused). When it
+ * returns, no DMA through the former domain is running. 0; -ENOMEM or -EINVAL, only for another
+ * PASID than 0.
+ */
+int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
+			      struct iommu_domain *domain);
+struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint, uint32_t pasid);
+
+enum iommu_dma_dir {
+	IOMMU_DMA_READ, /* the device reads memory */
+	IOMMU_DMA_WRITE,
+};
+
+/* Why DMA failed. */
+enum iommu_fault_cause {
+	IOMMU_FAULT_NO_DOMAIN, /* not attached */
+	IOMMU_FAULT_NOT_MAPPED,
+	IOMMU_FAULT_PERMISSION,
+	IOMMU_FAULT_MEMORY, /* mapped, but the memory is gone */
+};
+
+struct iommu_fault {
+	enum iommu_fault_cause cause;
+	enum iommu_dma_dir dir;
+	uint32_t pasid;
+	uint64_t iova;	       /* the first that failed */
+	uint64_t request_iova; /* of the whole request */
+	uint64_t request_len;
+};
+
+/* Told of each fault; NULL goes to the log as one line. Called on the thread that does the DMA,
+ * outside the gate. */
+typedef void (*iommu_fault_handler)(struct iommu_endpoint *endpoint,
+				    const struct iommu_fault *fault, void *arg);
+void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, iommu_fault_handler handler,
+				      void *arg);
+
+/*
+ * DMA: copies @len bytes between @buf and @iova of @endpoint. 0, or -EFAULT after the fault was
+ * reported; the bytes before the failing page have been transferred. Lock-free; from any thread.
+ */
+int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,
+	      enum iommu_dma_dir dir);
+
+/*
+ * DMA from one IOVA to another of the same endpoint, without a buffer in between. The ranges may
+ * overlap like memmove's only within one page. 0 or -EFAULT.
+ */
+int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst, uint64_t src,
+		   size_t len);
+
+/*
+ * Translates one IOVA, without a report and without touching memory: *@bus and the contiguous bytes
+ * from there (*@len). The caller makes sure by its own means that the memory stays mapped while it
+ * uses *@bus. 0; -ENOENT; -EPERM (a right of @prot is missing).
+ */
+int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
+		    unsigned int prot, uint64_t *bus, uint64_t *len);
+
+#endif

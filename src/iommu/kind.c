@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kinds of IOMMU that can be emulated, as a table of facts: specifications' widths and windows,
+ * and what Linux makes of them (which table serves which request, reserved ranges of the platform).
+ */
+#include <string.h>
+
+#include <uiommufd/iommufd.h>
+
+#include "iommu/kind.h"
+
+/* Combinations of enum iommu_domain_flags, as bits of iommu_variant.combinations. */
+#define COMBINATION(flags) (1u << (flags))
+#define NEST		   IOMMU_DOMAIN_NEST_PARENT
+#define DIRTY		   IOMMU_DOMAIN_DIRTY
+#define PASID		   IOMMU_DOMAIN_PASID
+
+#define APERTURE_BITS(bits)                    \
+	{                                      \
+		0, (UINT64_C(1) << (bits)) - 1 \
+	}
+
+/* Where x86 turns memory writes into interrupts: the IOMMU never translates it. */
+#define X86_MSI_WINDOW                                                    \
+	{                                                                 \
+		.range = {0xfee00000, 0xfeefffff}, .type = IOMMU_RESV_MSI \
+	}
+
+/* AMD: the HyperTransport window at the top of 40 bits. */
+#define AMD_HT_WINDOW                                                              \
+	{                                                                          \
+		.range = {0xfd00000000, 0xffffffffff}, .type = IOMMU_RESV_RESERVED \
+	}
+
+/* Arm: where software maps the doorbells of the interrupt controller. */
+#define ARM_SW_MSI_WINDOW                                                  \
+	{                                                                  \
+		.range = {0x8000000, 0x80fffff}, .type = IOMMU_RESV_SW_MSI \
+	}
+
+static const struct iommu_kind kinds[] = {
+	{
+		.name = "amd",
+		.summary = "AMD-Vi: v1 tables, 64-bit IOVA, every power of two from 4K; "
+			   "v2 tables (47 bits) with PASID",
+		.variants =
+			{
+				{
+					.combinations = COMBINATION(0) | COMBINATION(DIRTY) |
+							COMBINATION(NEST) |
+							COMBINATION(NEST | DIRTY),
+					.format = &iopt_amdv1,
+					.config = {.iova_bits = 64},
+					.aperture = {0, UINT64_MAX},
+				},
+				{
+					.combinations = COMBINATION(PASID),
+					.format = &iopt_x86_64,
+					.config = {.iova_bits = 48},
+					.aperture = APERTURE_BITS(47),
+				},
+			},
+		.variant_count = 2,
+		.reserved = {X86_MSI_WINDOW, AMD_HT_WINDOW},
+		.reserved_count = 2,
+		.pasid_bits = 16,
+		.capabilities = IOMMU_HW_CAP_DIRTY_TRACKING,
+		.hw_info_type = IOMMU_HW_INFO_TYPE_AMD,
+		.hw_info = hw_info_amd,
+	},
+	{
+		.name = "intel",
+		.summary = "VT-d, scalable mode: first-stage tables (47 bits of IOVA); "
+			   "second stage (48 bits) for nesting and dirty tracking",
+		.variants =
+			{
+				{
+					.combinations = COMBINATION(0) | COMBINATION(PASID),
+					.format = &iopt_x86_64,
+					.config = {.iova_bits = 48, .features = IOPT_SIGN_EXTEND},
+					.aperture = APERTURE_BITS(47),
+				},
+				{
+					.combinations = COMBINATION(NEST) | COMBINATION(DIRTY) |
+							COMBINATION(NEST | DIRTY) |
+							COMBINATION(NEST | PASID) |
+							COMBINATION(DIRTY | PASID) |
+							COMBINATION(NEST | DIRTY | PASID),
+					.format = &iopt_vtdss,
+					.config = {.iova_bits = 48},
+					.aperture = APERTURE_BITS(48),
+				},
+			},
+		.variant_count = 2,
+		.reserved = {X86_MSI_WINDOW},
+		.reserved_count = 1,
+		.pasid_bits = 20,
+		.capabilities = IOMMU_HW_CAP_DIRTY_TRACKING,
+		.hw_info_type = IOMMU_HW_INFO_TYPE_INTEL_VTD,
+		.hw_info = hw_info_intel,
+	},
+	{
+		.name = "smmuv3",
+		.summary = "Arm SMMUv3: stage 1 (48 bits of IOVA), stage 2 as nesting parent; "
+			   "software MSI window",
+		.variants =
+			{
+				{
+					.combinations = COMBINATION(0) | COMBINATION(PASID) |
+							COMBINATION(DIRTY) |
+							COMBINATION(DIRTY | PASID),
+					.format = &iopt_arm_s1,
+					.config = {.iova_bits = 48},
+					.aperture = APERTURE_BITS(48),
+				},
+				{
+					.combinations = COMBINATION(NEST),
+					.format = &iopt_arm_s2,
+					.config = {.iova_bits = 48},
+					.aperture = APERTURE_BITS(48),
+				},
+			},
+		.variant_count = 2,
+		.reserved = {ARM_SW_MSI_WINDOW},
+		.reserved_count = 1,
+		.pasid_bits = 20,
+		.capabilities = IOMMU_HW_CAP_DIRTY_TRACKING,
+		.hw_info_type = IOMMU_HW_INFO_TYPE_ARM_SMMUV3,
+		.hw_info = hw_info_smmuv3,
+	},
+	{
+		.name = "riscv",
+		.summary = "RISC-V IOMMU: Sv48 tables, 47 bits of IOVA",
+		.variants =
+			{
+				{
+					.combinations = COMBINATION(0),
+					.format = &iopt_riscv,
+					.config = {.iova_bits = 48},
+					.aperture = APERTURE_BITS(47),
+				},
+			},
+		.variant_count = 1,
+	},
+	{
+		/* The tables are not POWER's own: its paravirtual interface shows none. */
+		.name = "power",
+		.summary = "POWER paravirtual: two windows, 1 GiB from 0 and 2^45 bytes from 2^59",
+		.variants =
+			{
+				{
+					.combinations = COMBINATION(0),
+					.format = &iopt_amdv1,
+					.config = {.iova_bits = 64},
+					.aperture = {0, 0x8001fffffffffff},
+				},
+			},
+		.variant_count = 1,
+		.gaps = {{0x40000000, 0x7ffffffffffffff}},
+		.gap_count = 1,
+	},
+};
+
+enum {
+	KIND_COUNT = sizeof(kinds) / sizeof(kinds[0])
+};
+
+const struct iommu_kind *iommu_kind_at(size_t index)
+{
+	return index < KIND_COUNT ? &kinds[index] : NULL;
+}
+
+const struct iommu_kind *iommu_kind_find(const char *name)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		if (!strcmp(kinds[i].name, name))
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+const char *iommu_kind_name(const struct iommu_kind *kind)
+{
+	return kind->name;
+}
+
+const char *iommu_kind_summary(const struct iommu_kind *kind)
+{
+	return kind->summary;
+}
+
+const char *iommu_resv_word(enum iommu_resv_type type)
+{
+	static const char *const words[] = {
+		[IOMMU_RESV_DIRECT] = "direct",
+		[IOMMU_RESV_DIRECT_RELAXABLE] = "direct-relaxable",
+		[IOMMU_RESV_RESERVED] = "reserved",
+		[IOMMU_RESV_MSI] = "msi",
+		[IOMMU_RESV_SW_MSI] = "msi",
+	};
+
+	return words[type];
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What a kind of IOMMU is: facts only (iommu/kind.c holds the table of them). */
+#ifndef IOMMU_KIND_H
+#define IOMMU_KIND_H
+
+#include "iommu/iommu.h"
+
+enum {
+	IOMMU_MAX_VARIANTS = 2,
+	IOMMU_MAX_RESV = 4,
+	IOMMU_MAX_GAPS = 4
+};
+
+/*
+ * One of the tables that a kind makes, and for which requests: a combination is a set of
+ * enum iommu_domain_flags, and bit n of @combinations says that combination n is served by it.
+ */
+struct iommu_variant {
+	uint8_t combinations;
+	const struct iopt_format *format;
+	struct iopt_config config;
+	struct iova_range aperture; /* at most what the table can map */
+};
+
+struct iommu_kind {
+	const char *name;
+	const char *summary;
+	struct iommu_variant variants[IOMMU_MAX_VARIANTS];
+	size_t variant_count;
+	struct iova_range gaps[IOMMU_MAX_GAPS]; /* inside the apertures, not translated */
+	size_t gap_count;
+	struct iommu_resv reserved[IOMMU_MAX_RESV]; /* of every device behind it, ascending */
+	size_t reserved_count;
+	unsigned int pasid_bits; /* 0: no PASIDs */
+	uint64_t capabilities;	 /* enum iommufd_hw_capabilities */
+	uint32_t hw_info_type;	 /* enum iommu_hw_info_type */
+	/* Writes the structure of that type, at most IOMMU_HW_INFO_MAX bytes; returns its length. NULL: none. */
+	size_t (*hw_info)(const struct iommu_kind *kind, void *info);
+};
+
+/* The hardware's own description of itself (iommu/hw_info.c). */
+size_t hw_info_intel(const struct iommu_kind *kind, void *info);
+size_t hw_info_amd(const struct iommu_kind *kind, void *info);
+size_t hw_info_smmuv3(const struct iommu_kind *kind, void *info);
+
+#endif
