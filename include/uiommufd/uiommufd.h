@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * uiommufd embedded: IO address spaces, emulated IOMMUs and DMA inside a program of your own.
+ *
+ * A context is what a program gets by opening /dev/iommu; uiommufd_ioctl() is the whole of its user API (the
+ * commands of <uiommufd/iommufd.h>). An endpoint is a device behind an emulated IOMMU: bind it to a
+ * context, attach it to an IO address space, and translate or do DMA as the device would.
+ *
+ *	struct uiommufd *ctx;
+ *	struct uiommufd_iommu *iommu;
+ *	struct uiommufd_endpoint *dev;
+ *	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };
+ *	uint32_t dev_id, pt_id;
+ *
+ *	uiommufd_open(NULL, &ctx);
+ *	uiommufd_ioctl(ctx, NULL, IOMMU_IOAS_ALLOC, (uintptr_t)&ioas);
+ *	uiommufd_iommu_create("amd", "amd0", &iommu);
+ *	uiommufd_endpoint_create(iommu, "0000:01:00.0", &dev);
+ *	uiommufd_endpoint_bind(dev, ctx, &dev_id);
+ *	pt_id = ioas.out_ioas_id;
+ *	uiommufd_endpoint_attach(dev, UIOMMUFD_NO_PASID, &pt_id);
+ *	... IOMMU_IOAS_MAP ...
+ *	uiommufd_dma_write(dev, UIOMMUFD_NO_PASID, iova, "hello", 5);
+ *
+ * Every function that returns int returns 0 or a negative errno. Functions may be called from any thread;
+ * what must not run at the same time on one object is said with the function. The library starts no
+ * thread and, but for uiommufd_guard_memory(), changes nothing of the process.
+ *
+ * Bus addresses are addresses of this process. Memory that is mapped (IOMMU_IOAS_MAP) while a device is
+ * attached must not be unmapped by the program before it is unmapped from the IO address space; a kernel
+ * would hold the pages, a library cannot see munmap. (`uiommufd run` does.)
+ */
+#ifndef UIOMMUFD_UIOMMUFD_H
+#define UIOMMUFD_UIOMMUFD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uiommufd/caller.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef UIOMMUFD_API
+#define UIOMMUFD_API __attribute__((visibility("default")))
+#endif
+
+struct uiommufd;
+struct uiommufd_iommu;
+struct uiommufd_endpoint;
+
+/* Requests that carry no PASID: the device's RID. */
+#define UIOMMUFD_NO_PASID 0u
+
+enum uiommufd_open_flags {
+	UIOMMUFD_OPEN_ACCOUNTING_MM =
+		1, /* as opened through /dev/vfio/vfio: locked pages count per process */
+	UIOMMUFD_OPEN_NO_EXTENSIONS = 2, /* only what Linux has: ioctls from 0xC0 give ENOTTY */
+};
+
+struct uiommufd_options {
+	size_t size; /* sizeof(struct uiommufd_options), so that it can grow */
+	unsigned int flags;
+};
+
+/*
+ * Opens a context. @options may be NULL. *@ctx is the caller's; close it with uiommufd_close().
+ * -EINVAL: unknown flags or size; -ENOMEM.
+ */
+UIOMMUFD_API int uiommufd_open(const struct uiommufd_options *options, struct uiommufd **ctx);
+
+/*
+ * Closes a context: as close() of its descriptor. What still refers to it (bound endpoints) keeps it alive until
+ * that is gone; then every object in it is destroyed and every page unpinned. NULL is allowed.
+ */
+UIOMMUFD_API void uiommufd_close(struct uiommufd *ctx);
+
+/*
+ * One ioctl of /dev/iommu: @cmd as in <uiommufd/iommufd.h> (or <uiommufd/vfio.h> for the type1
+ * compatibility), @arg an address or number of @caller (NULL: this process). Returns 0 or more as
+ * the ioctl would, or a negative errno. Thread-safe. Errors: those of the kernel's API, in its order.
+ */
+UIOMMUFD_API int uiommufd_ioctl(struct uiommufd *ctx, struct uiommufd_caller *caller,
+				unsigned int cmd, uint64_t arg);
+
+/*
+ * Creates an emulated IOMMU of @kind ("amd", ...; `uiommufd list` names them) called @name in reports.
+ * -ENOENT: no such kind; -ENOMEM. uiommufd_iommu_put() gives it back; endpoints keep it.
+ */
+UIOMMUFD_API int uiommufd_iommu_create(const char *kind, const char *name,
+				       struct uiommufd_iommu **iommu);
+UIOMMUFD_API void uiommufd_iommu_put(struct uiommufd_iommu *iommu);
+
+/*
+ * Creates a device behind @iommu, alone in its IOMMU group, called @name in reports. -ENOMEM. Destroying it unbinds
+ * it first; no DMA of it may be running then.
+ */
+UIOMMUFD_API int uiommufd_endpoint_create(struct uiommufd_iommu *iommu, const char *name,
+					  struct uiommufd_endpoint **endpoint);
+UIOMMUFD_API void uiommufd_endpoint_destroy(struct uiommufd_endpoint *endpoint);
+
+/*
+ * Binds @endpoint to @ctx, as VFIO's BIND_IOMMUFD does; *@dev_id is its object ID there. -EINVAL: bound already;
+ * -ENOMEM. Bind, unbind, attach and detach of one endpoint must not run at the same time.
+ */
+UIOMMUFD_API int uiommufd_endpoint_bind(struct uiommufd_endpoint *endpoint, struct uiommufd *ctx,
+					uint32_t *dev_id);
+UIOMMUFD_API void uiommufd_endpoint_unbind(struct uiommufd_endpoint *endpoint);
+
+/*
+ * Attaches the RID or @pasid to *@pt_id, the ID of an IOAS or HWPT, or replaces what is attached; *@pt_id becomes the
+ * ID of the HWPT. Errors as VFIO's ATTACH_IOMMUFD_PT: -ENOENT, -EINVAL, -EBUSY, -EADDRINUSE, -ENOMEM and those
+ * of pinning. -EINVAL also: not bound.
+ */
+UIOMMUFD_API int uiommufd_endpoint_attach(struct uiommufd_endpoint *endpoint, uint32_t pasid,
+					  uint32_t *pt_id);
+
+/* Detaches; nothing happens if nothing is attached. When it returns, no DMA through the former table is running. */
+UIOMMUFD_API void uiommufd_endpoint_detach(struct uiommufd_endpoint *endpoint, uint32_t pasid);
+
+/*
+ * DMA as the device would do it: copies @len bytes between @buf and @iova. -EFAULT: something in the range is not
+ * mapped with the right asked for (bytes before it have been copied; one line in the log says what and where).
+ * Lock-free, from any number of threads at once, also while other threads map and unmap.
+ */
+UIOMMUFD_API int uiommufd_dma_read(struct uiommufd_endpoint *endpoint, uint32_t pasid,
+				   uint64_t iova, void *buf, size_t len);
+UIOMMUFD_API int uiommufd_dma_write(struct uiommufd_endpoint *endpoint, uint32_t pasid,
+				    uint64_t iova, const void *buf, size_t len);
+
+/* Rights, for uiommufd_translate(). */
+enum uiommufd_prot {
+	UIOMMUFD_PROT_READ = 1,
+	UIOMMUFD_PROT_WRITE = 2,
+};
+
+/*
+ * Where @iova leads: *@addr is an address of this process, *@len (may be NULL) how many bytes from there the same
+ * table entry covers. Sees every map and unmap that returned before the call. The address stays good until the
+ * IOVA is unmapped: keeping others from unmapping it meanwhile is the caller's business; use uiommufd_dma_* where that
+ * cannot be had. -ENOENT: not mapped, or not attached; -EPERM: a right of @prot is missing. Lock-free, any thread.
+ */
+UIOMMUFD_API int uiommufd_translate(struct uiommufd_endpoint *endpoint, uint32_t pasid,
+				    uint64_t iova, unsigned int prot, void **addr, uint64_t *len);
+
+/*
+ * Makes DMA to memory that the program has taken away fail with -EFAULT instead of raising a signal, by handlers for
+ * SIGSEGV and SIGBUS that pass on every fault that is not ours. Call once, before other handlers are
+ * installed over them. Returns 0 or a negative errno.
+ */
+UIOMMUFD_API int uiommufd_guard_memory(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The embedding API of <uiommufd/uiommufd.h>: thin over contexts, IOMMUs and devices. Public handles are the internal objects by
+ * another name, but for the endpoint, which has a group of its own and remembers what it is bound to.
+ */
+#include <errno.h>
+
+#include <uiommufd/uiommufd.h>
+
+#include "base/alloc.h"
+#include "iommufd/ctx.h"
+#include "iommufd/ucmd.h"
+#include "mem/guard.h"
+
+enum {
+	OPEN_FLAGS = UIOMMUFD_OPEN_ACCOUNTING_MM | UIOMMUFD_OPEN_NO_EXTENSIONS,
+};
+
+struct uiommufd_endpoint {
+	struct iommu_endpoint *endpoint;
+	struct iommufd_group *group;
+	struct iommufd_device *device; /* NULL: not bound */
+};
+
+static struct iommufd_ctx *ctx_of(struct uiommufd *handle)
+{
+	return (struct iommufd_ctx *)handle;
+}
+
+static struct iommu *iommu_of(struct uiommufd_iommu *handle)
+{
+	return (struct iommu *)handle;
+}
+
+int uiommufd_open(const struct uiommufd_options *options, struct uiommufd **ctx)
+{
+	const unsigned int flags = options ? options->flags : 0;
+	const struct iommufd_options internal = {
+		.accounting_mm = flags & UIOMMUFD_OPEN_ACCOUNTING_MM,
+		.no_extensions = flags & UIOMMUFD_OPEN_NO_EXTENSIONS,
+	};
+
+	if ((options && options->size != sizeof(*options)) || (flags & ~OPEN_FLAGS))
+		return -EINVAL;
+	return iommufd_ctx_create(&internal, (struct iommufd_ctx **)ctx);
+}
+
+void uiommufd_close(struct uiommufd *ctx)
+{
+	if (ctx)
+		file_put(iommufd_ctx_file(ctx_of(ctx)));
+}
+
+int uiommufd_ioctl(struct uiommufd *ctx, struct uiommufd_caller *caller, unsigned int cmd,
+		   uint64_t arg)
+{
+	return (int)iommufd_ioctl(ctx_of(ctx), caller ? caller : uiommufd_caller_self(), cmd, arg);
+}
+
+int uiommufd_iommu_create(const char *kind, const char *name, struct uiommufd_iommu **iommu)
+{
+	const struct iommu_kind *found = iommu_kind_find(kind);
+
+	if (!found)
+		return -ENOENT;
+	return iommu_create(found, name, (struct iommu **)iommu);
+}
+
+void uiommufd_iommu_put(struct uiommufd_iommu *iommu)
+{
+	iommu_put(iommu_of(iommu));
+}
+
+int uiommufd_endpoint_create(struct uiommufd_iommu *iommu, const char *name,
+			     struct uiommufd_endpoint **out)
+{
+	struct uiommufd_endpoint *endpoint = alloc_zeroed(sizeof(*endpoint));
+	int rc = -ENOMEM;
+
+	if (!endpoint)
+		return rc;
+	if (iommufd_group_create(0, &endpoint->group))
+		goto out_free;
+	if (iommu_endpoint_create(iommu_of(iommu), name, &endpoint->endpoint))
+		goto out_group;
+	*out = endpoint;
+	return 0;
+
+out_group:
+	iommufd_group_destroy(endpoint->group);
+out_free:
+	alloc_free(endpoint);
+	return rc;
+}
+
+void uiommufd_endpoint_destroy(struct uiommufd_endpoint *endpoint)
+{
+	uiommufd_endpoint_unbind(endpoint);
+	iommu_endpoint_destroy(endpoint->endpoint);
+	iommufd_group_destroy(endpoint->group);
+	alloc_free(endpoint);
+}
+
+int uiommufd_endpoint_bind(struct uiommufd_endpoint *endpoint, struct uiommufd *ctx,
+			   uint32_t *dev_id)
+{
+	const struct iommufd_device_info info = {
+		.endpoint = endpoint->endpoint,
+		.group = endpoint->group,
+	};
+
+	if (endpoint->device)
+		return -EINVAL;
+	return iommufd_device_bind(ctx_of(ctx), &info, &endpoint->device, dev_id);
+}
+
+void uiommufd_endpoint_unbind(struct uiommufd_endpoint *endpoint)
+{
+	if (endpoint->device)
+		iommufd_device_unbind(endpoint->device);
+	endpoint->device = NULL;
+}
+
+int uiommufd_endpoint_attach(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint32_t *pt_id)
+{
+	if (!endpoint->device)
+		return -EINVAL;
+	return iommufd_device_attach(endpoint->device, pasid, pt_id);
+}
+
+void uiommufd_endpoint_detach(struct uiommufd_endpoint *endpoint, uint32_t pasid)
+{
+	if (endpoint->device)
+		iommufd_device_detach(endpoint->device, pasid);
+}
+
+int uiommufd_dma_read(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf,
+		      size_t len)
+{
+	return iommu_dma(endpoint->endpoint, pasid, iova, buf, len, IOMMU_DMA_READ);
+}
+
+int uiommufd_dma_write(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint64_t iova,
+		       const void *buf, size_t len)
+{
+	return iommu_dma(endpoint->endpoint, pasid, iova, (void *)(uintptr_t)buf, len,
+			 IOMMU_DMA_WRITE);
+}
+
+int uiommufd_translate(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint64_t iova,
+		       unsigned int prot, void **addr, uint64_t *len)
+{
+	uint64_t bus, run;
+	int rc = iommu_translate(endpoint->endpoint, pasid, iova, prot, &bus, &run);
+
+	if (rc)
+		return rc;
+	*addr = (void *)(uintptr_t)bus;
+	if (len)
+		*len = run;
+	return 0;
+}
+
+int uiommufd_guard_memory(void)
+{
+	return guard_install();
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Areas: the mappings of an IOAS, and how they come into and out of its HWPTs' tables (spec 10-ioas, 4, 6 and 8).
+ *
+ * Invariants, with ioas->lock held: every area that is not busy is in the table of every HWPT; its pages are pinned,
+ * once for the IOAS, exactly while there is a HWPT. A busy area holds its IOVA while its pages are pinned without the
+ * lock; ioas->pinning counts those, and HWPTs come and go only when it is 0.
+ */
+#include <inttypes.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "iommufd/hwpt.h"
+#include "iova/alloc.h"
+
+struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
+{
+	struct area *area = alloc_zeroed(sizeof(*area));
+
+	if (!area)
+		return NULL;
+	area->source = source;
+	area->start = start;
+	/* Until it has its place, the range only says how long it is. */
+	area->range.last = len - 1;
+	area->prot = prot;
+	return area;
+}
+
+void area_free(struct area *area)
+{
+	mem_source_put(area->source);
+	alloc_free(area);
+}
+
+uint64_t area_len(const struct area *area)
+{
+	return iova_range_len(area->range);
+}
+
+struct mem_pages area_pages(const struct area *area)
+{
+	uint64_t first = area->start >> PAGE_SHIFT;
+	uint64_t last = (area->start + area_len(area) - 1) >> PAGE_SHIFT;
+
+	return (struct mem_pages){.first = first, .count = last - first + 1};
+}
+
+/* Leaf sizes that the IOAS allows in its tables; 0: all. */
+static uint64_t leaf_sizes(const struct ioas *ioas)
+{
+	return ioas->huge_pages ? 0 : PAGE_SIZE;
+}
+
+/* Puts @area into the table of @hwpt, or leaves nothing of it there. */
+static int area_fill(struct ioas *ioas, struct hwpt *hwpt, const struct area *area)
+{
+	const uint64_t len = area_len(area);
+	uint64_t done = 0;
+
+	while (done < len) {
+		uint64_t bus, run;
+		int rc;
+
+		mem_source_run(area->source, area->start + done, len - done, &bus, &run);
+		rc = iommu_domain_map(hwpt->domain, area->range.start + done, bus, run, area->prot,
+				      leaf_sizes(ioas));
+		if (rc) {
+			if (done)
+				iommu_domain_unmap(hwpt->domain, area->range.start, done);
+			return rc;
+		}
+		done += run;
+	}
+	return 0;
+}
+
+/* Takes @area out of the tables of all HWPTs before @end (NULL: of all). */
+static void area_unfill(struct ioas *ioas, const struct area *area, const struct hwpt *end)
+{
+	struct hwpt *hwpt;
+
+	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link) {
+		if (hwpt == end)
+			break;
+		iommu_domain_unmap(hwpt->domain, area->range.start, area_len(area));
+	}
+}
+
+static int area_fill_all(struct ioas *ioas, const struct area *area)
+{
+	struct hwpt *hwpt;
+	int rc;
+
+	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link) {
+		rc = area_fill(ioas, hwpt, area);
+		if (rc) {
+			area_unfill(ioas, area, hwpt);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/* Returns when no DMA that could have seen what was unmapped is running. Caller holds ioas->lock. */
+static void ioas_quiesce(struct ioas *ioas)
+{
+	struct hwpt *hwpt;
+
+	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link)
+		iommu_domain_quiesce(hwpt->domain);
+}
+
+/* ---- adding ---- */
+
+/* Where the areas of @request go. Caller holds ioas->lock. */
+static int choose_iova(struct ioas *ioas, struct area_request *request)
+{
+	const struct area *first = request->areas[0];
+	const struct iova_request auto_request = {
+		.len = request->len,
+		.hint = mem_source_start(first->source) - mem_source_offset(first->source) +
+			first->start,
+		.alignment = ioas->alignment,
+	};
+	struct iova_range range = {.start = request->iova};
+
+	if (!is_aligned(request->len, ioas->alignment))
+		return -EINVAL;
+	if (!request->fixed)
+		return iova_alloc(&ioas->areas, &ioas->reserved, &ioas->allowed, &auto_request,
+				  &request->iova);
+	if (!is_aligned(request->iova, ioas->alignment))
+		return -EINVAL;
+	if (check_last(range.start, request->len, &range.last))
+		return -EOVERFLOW;
+	if (iova_set_intersects(&ioas->reserved, range))
+		return -EINVAL;
+	if (iova_map_intersects(&ioas->areas, range))
+		return -EEXIST;
+	return 0;
+}
+
+/* What a piece of a MAP or COPY must satisfy by itself (spec 10-ioas 4.1 row 10; 4.3 rows 10, 11). */
+static int check_area(const struct ioas *ioas, const struct area *area)
+{
+	if ((area->prot & IOPT_WRITE) && !mem_source_writable(area->source))
+		return -EPERM;
+	if (!is_aligned(area->start & PAGE_MASK, ioas->alignment))
+		return -EINVAL;
+	return 0;
+}
+
+static void erase_areas(struct ioas *ioas, const struct area_request *request, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		(void)iova_map_erase(&ioas->areas, request->areas[i]->range.start);
+}
+
+/* Gives the areas their place and puts them into the map, busy. Caller holds ioas->lock. */
+static int insert_areas(struct ioas *ioas, struct area_request *request)
+{
+	uint64_t iova = request->iova;
+	int rc;
+
+	for (size_t i = 0; i < request->count; i++) {
+		struct area *area = request->areas[i];
+
+		rc = check_area(ioas, area);
+		if (!rc) {
+			area->range.last = iova + (area_len(area) - 1);
+			area->range.start = iova;
+			area->busy = true;
+			rc = iova_map_insert(&ioas->areas, area->range, area);
+		}
+		if (rc) {
+			erase_areas(ioas, request, i);
+			return rc;
+		}
+		iova = area->range.last + 1;
+	}
+	return 0;
+}
+
+static void unpin_areas(const struct area_request *request, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		mem_source_unpin(request->areas[i]->source, area_pages(request->areas[i]));
+}
+
+/* Pins the busy areas with ioas->lock dropped: memory may take its time to come. */
+static int pin_areas(struct ioas *ioas, const struct area_request *request)
+{
+	size_t done;
+	int rc = 0;
+
+	ioas->pinning++;
+	pthread_mutex_unlock(&ioas->lock);
+	for (done = 0; done < request->count; done++) {
+		const struct area *area = request->areas[done];
+
+		rc = mem_source_pin(area->source, area_pages(area));
+		if (rc) {
+			unpin_areas(request, done);
+			break;
+		}
+	}
+	pthread_mutex_lock(&ioas->lock);
+	if (--ioas->pinning == 0)
+		pthread_cond_broadcast(&ioas->idle);
+	return rc;
+}
+
+/* Pins the busy areas and programs the HWPTs. Caller holds ioas->lock. */
+static int program_areas(struct ioas *ioas, const struct area_request *request)
+{
+	int rc = pin_areas(ioas, request);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < request->count; i++) {
+		rc = area_fill_all(ioas, request->areas[i]);
+		if (rc) {
+			while (i-- > 0)
+				area_unfill(ioas, request->areas[i], NULL);
+			ioas_quiesce(ioas);
+			unpin_areas(request, request->count);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int ioas_add_areas(struct ioas *ioas, struct area_request *request)
+{
+	int rc;
+
+	pthread_mutex_lock(&ioas->lock);
+	rc = choose_iova(ioas, request);
+	if (!rc)
+		rc = insert_areas(ioas, request);
+	if (!rc && ioas->hwpt_count) {
+		rc = program_areas(ioas, request);
+		if (rc)
+			erase_areas(ioas, request, request->count);
+	}
+	for (size_t i = 0; i < request->count; i++)
+		request->areas[i]->busy = false;
+	pthread_mutex_unlock(&ioas->lock);
+	return rc;
+}
+
+/* ---- removing ---- */
+
+/* Areas that have left the map and the tables, but whose memory DMA in flight may still reach. */
+struct removed {
+	struct area *areas[64];
+	size_t count;
+};
+
+/* Waits for the DMA in flight, once for all, and lets go of the memory. Caller holds ioas->lock. */
+static void flush_removed(struct ioas *ioas, struct removed *removed)
+{
+	if (removed->count && ioas->hwpt_count)
+		ioas_quiesce(ioas);
+	for (size_t i = 0; i < removed->count; i++) {
+		struct area *area = removed->areas[i];
+
+		if (ioas->hwpt_count)
+			mem_source_unpin(area->source, area_pages(area));
+		area_free(area);
+	}
+	removed->count = 0;
+}
+
+static void remove_area(struct ioas *ioas, struct area *area, struct removed *removed)
+{
+	(void)iova_map_erase(&ioas->areas, area->range.start);
+	area_unfill(ioas, area, NULL);
+	removed->areas[removed->count++] = area;
+	if (removed->count == sizeof(removed->areas) / sizeof(removed->areas[0]))
+		flush_removed(ioas, removed);
+}
+
+/* How often accesses are asked to let go of an area before that is an error of theirs. */
+enum {
+	UNPIN_TRIES = 100
+};
+
+int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped)
+{
+	struct removed removed = {.count = 0};
+	struct iova_map_entry entry;
+	unsigned int tries = 0;
+	int rc = 0;
+
+	*unmapped = 0;
+	pthread_mutex_lock(&ioas->lock);
+	while (iova_map_lower(&ioas->areas, range.start, &entry) &&
+	       entry.range.start <= range.last) {
+		struct area *area = entry.value;
+
+		if (area->busy)
+			rc = -EBUSY;
+		else if (!iova_range_contains(range, entry.range))
+			rc = -ENOENT;
+		if (rc)
+			break;
+		if (area->pins) {
+			area->prevented = true;
+			if (tries++ == UNPIN_TRIES) {
+				rc = -EDEADLK;
+				break;
+			}
+			ioas_notify_accesses(ioas, entry.range);
+			continue;
+		}
+		tries = 0;
+		*unmapped += iova_range_len(entry.range);
+		remove_area(ioas, area, &removed);
+		if (entry.range.last == range.last)
+			break;
+		range.start = entry.range.last + 1;
+	}
+	flush_removed(ioas, &removed);
+	pthread_mutex_unlock(&ioas->lock);
+	return rc;
+}
+
+/* ---- HWPTs that come and go ---- */
+
+struct pin_walk {
+	struct ioas *ioas;
+	struct hwpt *hwpt;
+	const struct area *failed; /* where to stop undoing */
+};
+
+static int pin_one(const struct iova_map_entry *entry, void *arg)
+{
+	const struct area *area = entry->value;
+	struct pin_walk *walk = arg;
+	int rc = mem_source_pin(area->source, area_pages(area));
+
+	if (rc)
+		walk->failed = area;
+	return rc;
+}
+
+static int unpin_one(const struct iova_map_entry *entry, void *arg)
+{
+	const struct area *area = entry->value;
+	const struct pin_walk *walk = arg;
+
+	if (area == walk->failed)
+		return 1;
+	mem_source_unpin(area->source, area_pages(area));
+	return 0;
+}
+
+int ioas_pin_all(struct ioas *ioas)
+{
+	struct pin_walk walk = {.ioas = ioas};
+	int rc = iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, pin_one, &walk);
+
+	if (rc)
+		(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, unpin_one, &walk);
+	return rc;
+}
+
+void ioas_unpin_all(struct ioas *ioas)
+{
+	struct pin_walk walk = {.ioas = ioas};
+
+	(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, unpin_one, &walk);
+}
+
+static int fill_one(const struct iova_map_entry *entry, void *arg)
+{
+	const struct pin_walk *walk = arg;
+
+	return area_fill(walk->ioas, walk->hwpt, entry->value);
+}
+
+int ioas_fill(struct ioas *ioas, struct hwpt *hwpt)
+{
+	struct pin_walk walk = {.ioas = ioas, .hwpt = hwpt};
+	struct iova_range aperture = iommu_domain_aperture(hwpt->domain);
+	int rc = iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, fill_one, &walk);
+
+	if (rc)
+		iommu_domain_unmap(hwpt->domain, aperture.start, aperture.last - aperture.start);
+	return rc;
+}
+
+/* ---- memory that moves ---- */
+
+struct move {
+	struct ioas *ioas;
+	struct mem_source *source;
+	struct mem_pages pages;
+};
+
+static int redirect_area(const struct iova_map_entry *entry, void *arg)
+{
+	const struct area *area = entry->value;
+	const struct move *move = arg;
+	struct mem_pages pages = area_pages(area);
+
+	if (area->source != move->source || area->busy ||
+	    pages.first >= move->pages.first + move->pages.count ||
+	    move->pages.first >= pages.first + pages.count)
+		return 0;
+	/* DMA that misses in between waits for the move to end, and walks again. */
+	area_unfill(move->ioas, area, NULL);
+	if (area_fill_all(move->ioas, area))
+		log_error("no memory to redirect IOVA 0x%" PRIx64 "-0x%" PRIx64
+			  " after its pages have moved: it is not mapped any more",
+			  area->range.start, area->range.last);
+	return 0;
+}
+
+static void redirect_ctx(struct iommufd_ctx *ctx, void *arg)
+{
+	struct move *move = arg;
+	struct ioas *ioas;
+
+	for (uint32_t id = 1; (ioas = object_next(ctx, &id, OBJECT_IOAS)); id++) {
+		move->ioas = ioas;
+		pthread_mutex_lock(&ioas->lock);
+		if (ioas->hwpt_count)
+			(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, redirect_area, move);
+		pthread_mutex_unlock(&ioas->lock);
+		object_put(&ioas->object);
+	}
+}
+
+void iommufd_source_moved(struct mem_source *source, struct mem_pages pages)
+{
+	struct move move = {.source = source, .pages = pages};
+
+	ctx_for_each(redirect_ctx, &move);
+}

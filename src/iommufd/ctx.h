@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* A context: the state behind one open of /dev/iommu. */
+#ifndef IOMMUFD_CTX_H
+#define IOMMUFD_CTX_H
+
+#include <pthread.h>
+#include <urcu/list.h>
+
+#include "base/file.h"
+#include "base/idtable.h"
+#include "iommufd/object.h"
+
+struct object_index;
+
+struct iommufd_ctx {
+	struct uiommufd_file file;
+	struct iommufd_options options;
+	struct cds_list_head link; /* of the registry */
+	pthread_mutex_t lock;	   /* guards what follows */
+	struct idtable objects;
+	struct object_index *index; /* what look-ups read; replaced under RCU when it grows */
+	bool accounting_mm;
+	struct ioas *vfio_ioas; /* the compatibility IOAS, or NULL; not a user of it */
+};
+
+/* Calls @visit for each context, which stays alive meanwhile, with no lock held but the registry's. */
+void ctx_for_each(void (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
+
+#endif

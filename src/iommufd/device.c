@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Devices: binding them to a context, and attaching them to what the user names (spec 20-hwpt-device, 2, 4 and 5): a HWPT, or an IOAS, for
+ * which an automatic HWPT is found or made.
+ */
+#include "iommufd/group.h"
+
+int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_info *info,
+			struct iommufd_device **out, uint32_t *id)
+{
+	struct iommufd_device *device = object_create(ctx, sizeof(*device), OBJECT_DEVICE);
+	int rc;
+
+	if (!device)
+		return -ENOMEM;
+	rc = group_claim(info->group, ctx);
+	if (rc) {
+		object_abort(&device->object);
+		return rc;
+	}
+	device->group = info->group;
+	device->endpoint = info->endpoint;
+	/* The driver's own user, which keeps IOMMU_DESTROY away. */
+	object_hold(&device->object);
+	file_get(&ctx->file);
+	*id = device->object.id;
+	*out = device;
+	object_publish(&device->object);
+	return 0;
+}
+
+void iommufd_device_unbind(struct iommufd_device *device)
+{
+	struct iommufd_ctx *ctx = device->object.ctx;
+	uint32_t pasid;
+
+	while (group_any_pasid(device, &pasid))
+		iommufd_device_detach(device, pasid);
+	group_release(device->group);
+	object_retire(&device->object);
+	object_free(&device->object);
+	file_put(&ctx->file);
+}
+
+/* ---- what to attach to ---- */
+
+/* One attach or replace. What a replace has left is dropped at the end, when no lock is held. */
+struct attach {
+	struct iommufd_device *device;
+	uint32_t pasid;
+	bool replace;
+	struct hwpt *old;
+	unsigned int lost; /* users of @old to drop */
+};
+
+static int try_hwpt(struct attach *attach, struct hwpt *hwpt)
+{
+	if (attach->replace)
+		return group_replace(attach->device, attach->pasid, hwpt, &attach->old,
+				     &attach->lost);
+	return group_attach(attach->device, attach->pasid, hwpt);
+}
+
+/* The automatic HWPT of @ioas after @previous (NULL: the first). Caller holds ioas->attach_lock. */
+static struct hwpt *next_automatic(struct ioas *ioas, struct hwpt *previous)
+{
+	struct cds_list_head *link;
+	struct hwpt *found = NULL;
+
+	pthread_mutex_lock(&ioas->lock);
+	link = previous ? previous->ioas_link.next : ioas->hwpts.next;
+	for (; link != &ioas->hwpts && !found; link = link->next) {
+		struct hwpt *hwpt = cds_list_entry(link, struct hwpt, ioas_link);
+
+		if (hwpt->automatic)
+			found = hwpt;
+	}
+	pthread_mutex_unlock(&ioas->lock);
+	return found;
+}
+
+/* An attach comes before the table is filled, a replace after it: DMA goes on meanwhile. */
+static int add_and_try(struct attach *attach, struct hwpt *hwpt)
+{
+	int rc;
+
+	if (attach->replace) {
+		rc = hwpt_add(hwpt);
+		return rc ? rc : try_hwpt(attach, hwpt);
+	}
+	rc = try_hwpt(attach, hwpt);
+	if (rc)
+		return rc;
+	rc = hwpt_add(hwpt);
+	if (rc)
+		(void)group_detach(attach->device, attach->pasid);
+	return rc;
+}
+
+/* Makes an automatic HWPT of @ioas for the device. Caller holds ioas->attach_lock. */
+static int try_new(struct attach *attach, struct ioas *ioas, uint32_t *hwpt_id)
+{
+	struct hwpt *hwpt;
+	int rc;
+
+	rc = hwpt_create(ioas, iommu_endpoint_iommu(attach->device->endpoint), 0, &hwpt);
+	if (rc)
+		return rc;
+	hwpt->automatic = true;
+	rc = add_and_try(attach, hwpt);
+	if (rc) {
+		hwpt_remove(hwpt);
+		return rc;
+	}
+	*hwpt_id = hwpt->object.id;
+	object_publish(&hwpt->object);
+	return 0;
+}
+
+static int try_ioas(struct attach *attach, struct ioas *ioas, uint32_t *hwpt_id)
+{
+	struct hwpt *hwpt = NULL;
+	int rc = -EINVAL;
+
+	pthread_mutex_lock(&ioas->attach_lock);
+	while (rc == -EINVAL && (hwpt = next_automatic(ioas, hwpt))) {
+		rc = try_hwpt(attach, hwpt);
+		*hwpt_id = hwpt->object.id;
+	}
+	if (!hwpt)
+		rc = try_new(attach, ioas, hwpt_id);
+	pthread_mutex_unlock(&ioas->attach_lock);
+	return rc;
+}
+
+static int try_object(struct attach *attach, struct iommufd_object *object, uint32_t *hwpt_id)
+{
+	*hwpt_id = object->id;
+	switch (object->type) {
+	case OBJECT_IOAS:
+		return try_ioas(attach, (struct ioas *)object, hwpt_id);
+	case OBJECT_HWPT:
+		return try_hwpt(attach, (struct hwpt *)object);
+	default:
+		return -EINVAL;
+	}
+}
+
+int iommufd_device_attach(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id)
+{
+	struct attach attach = {
+		.device = device,
+		.pasid = pasid,
+		.replace = group_attached(device, pasid),
+	};
+	struct iommufd_object *object = object_get(device->object.ctx, *pt_id, OBJECT_ANY);
+	uint32_t hwpt_id;
+	int rc;
+
+	if (!object)
+		return -ENOENT;
+	rc = try_object(&attach, object, &hwpt_id);
+	/* An automatic HWPT may have lost its last device while this look-up held it. */
+	if (object->type == OBJECT_HWPT)
+		hwpt_put((struct hwpt *)object);
+	else
+		object_put(object);
+	for (; attach.lost; attach.lost--)
+		hwpt_put(attach.old);
+	if (!rc)
+		*pt_id = hwpt_id;
+	return rc;
+}
+
+void iommufd_device_detach(struct iommufd_device *device, uint32_t pasid)
+{
+	struct hwpt *hwpt = group_detach(device, pasid);
+
+	if (hwpt)
+		hwpt_put(hwpt);
+}
+
+bool iommufd_device_attached(struct iommufd_device *device, uint32_t pasid)
+{
+	return group_attached(device, pasid);
+}

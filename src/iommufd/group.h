@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Attachments of a group's devices to HWPTs. Choosing the HWPT is device.c's business. */
+#ifndef IOMMUFD_GROUP_H
+#define IOMMUFD_GROUP_H
+
+#include "iommufd/device.h"
+#include "iommufd/hwpt.h"
+
+struct iommufd_group {
+	unsigned int number;
+	pthread_mutex_t lock;	   /* guards what follows */
+	struct iommufd_ctx *owner; /* of the bound devices' DMA; NULL while none is bound */
+	unsigned int bound;
+	struct cds_list_head attachments;
+};
+
+/* One more device of the group is bound to @ctx. -EPERM: the others are bound to another context. */
+int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx);
+void group_release(struct iommufd_group *group);
+
+/* Attaches @device for @pasid to @hwpt, which gets one more user. Errors: spec 20-hwpt-device, 4 rows 3 to 6. */
+int group_attach(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt);
+
+/* Detaches, and returns the HWPT, which still has the user: drop it with hwpt_put(). NULL: was not attached. */
+struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid);
+
+/*
+ * Moves all devices that are attached for @pasid to @hwpt. *@old is the HWPT that they left, NULL if it is the same one; the caller drops
+ * *@lost users of it. Errors: spec 20-hwpt-device, 5 rows 2 to 6.
+ */
+int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt,
+		  struct hwpt **old, unsigned int *lost);
+
+bool group_attached(struct iommufd_device *device, uint32_t pasid);
+
+/* Some PASID (or the RID) for which @device is attached; false: none. */
+bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid);
+
+#endif

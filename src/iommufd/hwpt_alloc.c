@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* IOMMU_HWPT_ALLOC (spec 20-hwpt-device, 7): page tables that the user asks for by device and by what they hang off. */
+#include "iommufd/device.h"
+#include "iommufd/hwpt.h"
+#include "iommufd/ucmd.h"
+
+enum {
+	HWPT_FLAGS = IOMMU_HWPT_ALLOC_NEST_PARENT | IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+		     IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID,
+};
+
+static unsigned int domain_flags(uint32_t flags)
+{
+	unsigned int wanted = 0;
+
+	if (flags & IOMMU_HWPT_ALLOC_NEST_PARENT)
+		wanted |= IOMMU_DOMAIN_NEST_PARENT;
+	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+		wanted |= IOMMU_DOMAIN_DIRTY;
+	if (flags & IOMMU_HWPT_ALLOC_PASID)
+		wanted |= IOMMU_DOMAIN_PASID;
+	return wanted;
+}
+
+/* Flags and data that no paging HWPT for this device can have. */
+static int check_paging(const struct iommu_hwpt_alloc *cmd, const struct iommufd_device *device)
+{
+	const bool dirty = cmd->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+
+	if (cmd->flags & ~HWPT_FLAGS)
+		return -EOPNOTSUPP;
+	if (dirty && !(iommu_endpoint_capabilities(device->endpoint) & IOMMU_HW_CAP_DIRTY_TRACKING))
+		return -EOPNOTSUPP;
+	if ((cmd->flags & IOMMU_HWPT_FAULT_ID_VALID) && (cmd->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
+		return -EOPNOTSUPP;
+	/* No hardware's table takes data of the user's. */
+	if (cmd->data_type != IOMMU_HWPT_DATA_NONE)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static int alloc_paging(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd,
+			struct iommufd_device *device, struct ioas *ioas)
+{
+	struct hwpt *hwpt;
+	int rc = check_paging(cmd, device);
+
+	if (rc)
+		return rc;
+	rc = hwpt_create(ioas, iommu_endpoint_iommu(device->endpoint), domain_flags(cmd->flags),
+			 &hwpt);
+	if (rc)
+		return rc;
+	rc = hwpt_add(hwpt);
+	/* Fault queues are objects; there is none of this ID. */
+	if (!rc && (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID))
+		rc = -ENOENT;
+	if (!rc) {
+		cmd->out_hwpt_id = hwpt->object.id;
+		rc = ucmd_respond(ucmd);
+	}
+	if (rc)
+		hwpt_remove(hwpt);
+	else
+		object_publish(&hwpt->object);
+	return rc;
+}
+
+static int alloc_on(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd, struct iommufd_device *device)
+{
+	struct iommufd_object *target = object_get(ucmd->ctx, cmd->pt_id, OBJECT_ANY);
+	int rc;
+
+	if (!target)
+		return -EINVAL;
+	if (target->type == OBJECT_IOAS)
+		rc = alloc_paging(ucmd, cmd, device, (struct ioas *)target);
+	else
+		rc = -EINVAL;
+	object_put(target);
+	return rc;
+}
+
+int ioctl_hwpt_alloc(struct ucmd *ucmd)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommufd_device *device;
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	if ((cmd->data_type == IOMMU_HWPT_DATA_NONE) != (cmd->data_len == 0))
+		return -EINVAL;
+	device = object_get(ucmd->ctx, cmd->dev_id, OBJECT_DEVICE);
+	if (!device)
+		return -ENOENT;
+	rc = alloc_on(ucmd, cmd, device);
+	object_put(&device->object);
+	return rc;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The IO address space: what is mapped, and which ranges may be (ioas.c: the object and its ranges; area.c: its
+ * mappings).
+ */
+#ifndef IOMMUFD_IOAS_H
+#define IOMMUFD_IOAS_H
+
+#include "base/check.h"
+#include "iommufd/ctx.h"
+#include "iova/map.h"
+#include "iova/set.h"
+#include "mem/source.h"
+
+/* A reserved range and who keeps it reserved. */
+struct ioas_resv {
+	struct iova_range range;
+	const void *owner;
+};
+
+struct ioas {
+	struct iommufd_object object;
+	pthread_mutex_t attach_lock; /* choosing, creating and freeing automatic HWPTs */
+	pthread_mutex_t lock;	     /* guards what follows, and changes of the HWPTs' tables */
+	pthread_cond_t idle;	     /* pinning has become 0 */
+	unsigned int pinning;	     /* MAPs and COPYs that pin just now, without the lock */
+	struct iova_map areas;	     /* values are struct area */
+	struct ioas_resv *resv;
+	size_t resv_count, resv_capacity;
+	struct iova_set reserved; /* union of resv */
+	struct iova_set allowed;
+	struct cds_list_head hwpts; /* struct hwpt.ioas_link, in order of creation */
+	unsigned int hwpt_count;
+	struct cds_list_head accesses; /* struct access_link, in order of attachment */
+	uint64_t access_sequence;      /* of the latest attachment */
+	uint64_t alignment;
+	bool huge_pages;
+};
+
+/* A contiguous range of IOVA and the memory behind it; its range is in the map. */
+struct area {
+	struct mem_source *source; /* a reference */
+	uint64_t start;		   /* byte of the source, counted from the start of its page 0 */
+	struct iova_range range;
+	uint8_t prot;	/* IOPT_READ, IOPT_WRITE */
+	bool prevented; /* accesses get nothing of it any more: it is being unmapped */
+	uint32_t pins;	/* of accesses */
+	bool busy;	/* under construction: pinning without the lock */
+};
+
+void ioas_destroy(struct ioas *ioas);
+
+/* Waits until nobody pins without the lock. Caller holds ioas->lock. */
+void ioas_wait_idle(struct ioas *ioas);
+
+/*
+ * Reserves @count ranges for @owner, all or none. -EADDRINUSE: one intersects an area or the allowed list; -ENOMEM.
+ * Caller holds ioas->lock.
+ */
+int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t count,
+		 const void *owner);
+
+/* Gives back all that @owner reserved. Caller holds ioas->lock. */
+void ioas_unreserve(struct ioas *ioas, const void *owner);
+
+/* Sets the alignment from what contributes to it now. Caller holds ioas->lock. */
+void ioas_update_alignment(struct ioas *ioas);
+
+/* 0 if every area is a multiple of @alignment, or -EADDRINUSE. Caller holds ioas->lock. */
+int ioas_check_alignment(struct ioas *ioas, uint64_t alignment);
+
+/* Pins every area (the first HWPT comes), unpins them (the last one went). Caller holds ioas->lock, nobody pins. */
+int ioas_pin_all(struct ioas *ioas);
+void ioas_unpin_all(struct ioas *ioas);
+
+struct hwpt;
+
+/* Fills @hwpt with every area; on failure it is empty again. Caller holds ioas->lock, nobody pins. */
+int ioas_fill(struct ioas *ioas, struct hwpt *hwpt);
+
+/* What a MAP or COPY adds: areas not yet in the map, contiguous in this order. */
+struct area_request {
+	struct area **areas;
+	size_t count;
+	uint64_t len; /* of all together */
+	bool fixed;
+	uint64_t iova; /* in if fixed; out */
+};
+
+/* A new area of @len bytes at @start of @source (takes the reference on success). NULL: no memory. */
+struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot);
+void area_free(struct area *area);
+uint64_t area_len(const struct area *area);
+struct mem_pages area_pages(const struct area *area);
+
+/*
+ * Adds the areas of @request and programs every HWPT (spec 10-ioas 4.1 rows 8 to 11). On failure nothing has changed and the areas
+ * are still the caller's.
+ */
+int ioas_add_areas(struct ioas *ioas, struct area_request *request);
+
+/* Removes whole areas in @range (spec 10-ioas, 6, loop). *@unmapped counts bytes, also on failure. */
+int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped);
+
+/*
+ * Tells every access of @ioas (internal ones apart) that @range is going away. Caller holds ioas->lock, which is
+ * dropped meanwhile.
+ */
+void ioas_notify_accesses(struct ioas *ioas, struct iova_range range);
+
+/* Redirects the tables after @pages of @source have moved (mem/displace.h). */
+void iommufd_source_moved(struct mem_source *source, struct mem_pages pages);
+
+#endif

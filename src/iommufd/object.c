@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The object table of a context: creation, look-up and the rules of destruction (spec 00-model, 5 and 6).
+ *
+ * ctx->lock guards the ID table. Look-ups read an index beside it, under RCU, so that calls on different objects share no
+ * lock; an object's memory is freed a grace period after it has left the index.
+ */
+#include <sched.h>
+#include <string.h>
+#include <urcu-bp.h>
+
+#include "base/alloc.h"
+#include "iommufd/hwpt.h"
+#include "iommufd/ucmd.h"
+
+/* Objects by ID, for look-ups. */
+struct object_index {
+	uint32_t size;
+	struct iommufd_object *slots[];
+};
+
+/* Makes room for @id in the index. Caller holds ctx->lock. */
+static int index_grow(struct iommufd_ctx *ctx, uint32_t id)
+{
+	struct object_index *old = ctx->index, *index;
+	uint32_t size = old ? old->size : 0;
+
+	if (id < size)
+		return 0;
+	size = size ? size * 2 : 64;
+	while (size <= id)
+		size *= 2;
+	index = alloc_zeroed(sizeof(*index) + (size_t)size * sizeof(index->slots[0]));
+	if (!index)
+		return -ENOMEM;
+	index->size = size;
+	if (old)
+		memcpy(index->slots, old->slots, old->size * sizeof(old->slots[0]));
+	rcu_assign_pointer(ctx->index, index);
+	if (old) {
+		urcu_bp_synchronize_rcu();
+		alloc_free(old);
+	}
+	return 0;
+}
+
+static int reserve_id(struct iommufd_ctx *ctx, uint32_t *id)
+{
+	int rc;
+
+	pthread_mutex_lock(&ctx->lock);
+	rc = idtable_reserve(&ctx->objects, id);
+	if (!rc) {
+		rc = index_grow(ctx, *id);
+		if (rc)
+			idtable_erase(&ctx->objects, *id);
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	return rc;
+}
+
+void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type)
+{
+	struct iommufd_object *object = alloc_zeroed(size);
+
+	if (!object)
+		return NULL;
+	if (reserve_id(ctx, &object->id)) {
+		alloc_free(object);
+		return NULL;
+	}
+	object->ctx = ctx;
+	object->type = type;
+	object->users = 1;
+	return object;
+}
+
+void object_publish(struct iommufd_object *object)
+{
+	struct iommufd_ctx *ctx = object->ctx;
+
+	pthread_mutex_lock(&ctx->lock);
+	idtable_store(&ctx->objects, object->id, object);
+	rcu_assign_pointer(ctx->index->slots[object->id], object);
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+/* Takes @object's ID out of use. */
+static void release_id(struct iommufd_object *object)
+{
+	struct iommufd_ctx *ctx = object->ctx;
+
+	pthread_mutex_lock(&ctx->lock);
+	idtable_erase(&ctx->objects, object->id);
+	rcu_assign_pointer(ctx->index->slots[object->id], NULL);
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+void object_abort(struct iommufd_object *object)
+{
+	release_id(object);
+	alloc_free(object);
+}
+
+/* Takes a user unless the object is being destroyed. */
+static bool hold_unless_zero(struct iommufd_object *object)
+{
+	uint32_t users = __atomic_load_n(&object->users, __ATOMIC_RELAXED);
+
+	while (users) {
+		if (__atomic_compare_exchange_n(&object->users, &users, users + 1, true,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+void *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type)
+{
+	struct iommufd_object *object = NULL;
+	struct object_index *index;
+
+	urcu_bp_read_lock();
+	index = rcu_dereference(ctx->index);
+	if (index && id < index->size)
+		object = rcu_dereference(index->slots[id]);
+	if (object && ((type != OBJECT_ANY && object->type != type) || !hold_unless_zero(object)))
+		object = NULL;
+	urcu_bp_read_unlock();
+	return object;
+}
+
+void *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type)
+{
+	struct iommufd_object *object = NULL;
+
+	pthread_mutex_lock(&ctx->lock);
+	while ((object = idtable_next(&ctx->objects, id))) {
+		if (object->type == type && hold_unless_zero(object))
+			break;
+		(*id)++;
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	return object;
+}
+
+void object_hold(struct iommufd_object *object)
+{
+	__atomic_add_fetch(&object->users, 1, __ATOMIC_RELAXED);
+}
+
+void object_put(struct iommufd_object *object)
+{
+	__atomic_sub_fetch(&object->users, 1, __ATOMIC_RELEASE);
+}
+
+/* Takes the last @expected users away, if there are no others. */
+static bool claim_users(struct iommufd_object *object, uint32_t expected)
+{
+	if (!__atomic_compare_exchange_n(&object->users, &expected, 0, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
+		return false;
+	release_id(object);
+	return true;
+}
+
+bool object_claim(struct iommufd_object *object)
+{
+	return claim_users(object, 1);
+}
+
+void object_retire(struct iommufd_object *object)
+{
+	while (!claim_users(object, 2))
+		sched_yield();
+}
+
+void object_free(struct iommufd_object *object)
+{
+	urcu_bp_synchronize_rcu();
+	alloc_free(object);
+}
+
+/* Releases what a claimed object holds, and frees it. Devices and accesses are their owner's to end, never ended here. */
+static void object_destroy(struct iommufd_object *object)
+{
+	switch (object->type) {
+	case OBJECT_IOAS:
+		ioas_destroy((struct ioas *)object);
+		break;
+	case OBJECT_HWPT:
+		hwpt_destroy((struct hwpt *)object);
+		break;
+	case OBJECT_DEVICE:
+	case OBJECT_ACCESS:
+	case OBJECT_ANY:
+		break;
+	}
+}
+
+/* IOMMU_DESTROY. The look-up of this very call is not a holder. */
+int ioctl_destroy(struct ucmd *ucmd)
+{
+	const struct iommu_destroy *cmd = ucmd->cmd;
+	struct iommufd_object *object = object_get(ucmd->ctx, cmd->id, OBJECT_ANY);
+
+	if (!object)
+		return -ENOENT;
+	if (!claim_users(object, 2)) {
+		object_put(object);
+		return -EBUSY;
+	}
+	object_destroy(object);
+	return 0;
+}
+
+void object_destroy_all(struct iommufd_ctx *ctx)
+{
+	bool progress = true;
+
+	while (progress) {
+		struct iommufd_object *object;
+		uint32_t id = 1;
+
+		progress = false;
+		while ((object = idtable_next(&ctx->objects, &id))) {
+			id++;
+			if (object_claim(object)) {
+				object_destroy(object);
+				progress = true;
+			}
+		}
+	}
+	alloc_free(ctx->index);
+	idtable_destroy(&ctx->objects);
+}

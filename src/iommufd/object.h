@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The objects of a context: everything that has an ID. How they are created, found, held and destroyed.
+ *
+ * Locks of the user API, outermost first: registry (ctx.c) - access->lock - ioas->attach_lock - group->lock -
+ * ioas->lock - ctx->lock - those of mem/. Two ioas->lock are never held at once, but by CHANGE_PROCESS (in
+ * the order of IDs). Looking an object up takes no lock.
+ */
+#ifndef IOMMUFD_OBJECT_H
+#define IOMMUFD_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "iommufd/iommufd.h"
+
+enum object_type {
+	OBJECT_ANY, /* for look-ups */
+	OBJECT_IOAS,
+	OBJECT_HWPT,
+	OBJECT_DEVICE,
+	OBJECT_ACCESS,
+};
+
+/*
+ * First member of every object. @users: one for the object table, one for each holder of spec 00-model, 6,
+ * and one for each ioctl that works on it just now; 0: being destroyed.
+ */
+struct iommufd_object {
+	struct iommufd_ctx *ctx;
+	enum object_type type;
+	uint32_t id;
+	uint32_t users;
+};
+
+/*
+ * A new object of @size bytes with a reserved ID and one user, found by nobody until object_publish(). NULL: -ENOMEM.
+ * object_abort() undoes it.
+ */
+void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type);
+void object_publish(struct iommufd_object *object);
+void object_abort(struct iommufd_object *object);
+
+/* Finds an object of @type (OBJECT_ANY: any) and takes a user; NULL: none such. Lock-free. */
+void *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type);
+
+/* As object_get() for the lowest ID that is at least *@id and of @type; *@id becomes its ID. */
+void *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type);
+
+void object_hold(struct iommufd_object *object);
+void object_put(struct iommufd_object *object);
+
+/*
+ * If nobody but the table holds @object, takes it out of the table, so that it is the caller's to free (with object_free()),
+ * and returns true. Its ID is free at once.
+ */
+bool object_claim(struct iommufd_object *object);
+
+/*
+ * As object_claim(), for an owner that holds the other user and lets nobody else keep one: waits for
+ * the ioctls that work on it just now.
+ */
+void object_retire(struct iommufd_object *object);
+
+/* Frees the memory of a claimed object, once nobody can be looking at it. */
+void object_free(struct iommufd_object *object);
+
+/* Destroys every object, leaf first: the context is going away and nobody else uses it. */
+void object_destroy_all(struct iommufd_ctx *ctx);
+
+#endif
