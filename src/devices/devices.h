@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The models that come with uiommufd. */
+#ifndef DEVICES_DEVICES_H
+#define DEVICES_DEVICES_H
+
+#include <stddef.h>
+
+#include <uiommufd/device.h>
+
+extern const struct uiommufd_model device_edu;
+
+/* The model called @name, or NULL. */
+const struct uiommufd_model *device_model_find(const char *name);
+
+/* Enumerates models: index 0, 1, ... until NULL. */
+const struct uiommufd_model *device_model_at(size_t index);
+
+#endif

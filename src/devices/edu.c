@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The "edu" device: the teaching device that QEMU documents (docs/specs/edu), so that a driver
+ * written for one runs on the other. It inverts numbers, computes factorials, and copies between
+ * memory and a buffer of 4096 bytes of its own by DMA, with an interrupt at the end of each.
+ *
+ * Registers are guarded by the device lock. The factorial and the DMA run on the device's thread;
+ * the buffer is the DMA's alone, and reset waits for that thread, so it needs no lock.
+ *
+ * Where the document is silent: a register of 64 bits written with 4 bytes gets zeroes above; the
+ * DMA registers do not change while DMA runs; a DMA that fails or is refused ends like any other,
+ * as the device has no way to say so (a line in the log does). DMA ends as soon as it is done; the
+ * option delay_us makes it wait like the original, which takes 100 ms.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "devices/devices.h"
+
+enum {
+	REG_ID = 0x00,
+	REG_LIVENESS = 0x04,
+	REG_FACTORIAL = 0x08,
+	REG_STATUS = 0x20,
+	REG_IRQ_STATUS = 0x24,
+	REG_IRQ_RAISE = 0x60,
+	REG_IRQ_ACK = 0x64,
+	REG_DMA_SOURCE = 0x80, /* from here on 8 bytes are allowed, too */
+	REG_DMA_DESTINATION = 0x88,
+	REG_DMA_COUNT = 0x90,
+	REG_DMA_COMMAND = 0x98,
+};
+
+enum {
+	STATUS_COMPUTING = 0x01,
+	STATUS_FACTORIAL_IRQ = 0x80,
+	IRQ_FACTORIAL = 0x001,
+	IRQ_DMA = 0x100,
+	DMA_START = 0x1,
+	DMA_TO_RAM = 0x2,
+	DMA_IRQ = 0x4,
+	DMA_COMMAND_MASK = DMA_START | DMA_TO_RAM | DMA_IRQ,
+};
+
+enum {
+	IDENTIFICATION = 0x010000ed,
+	BAR_SIZE = 1 << 20,
+	BUFFER_BASE = 0x40000, /* of the buffer, among the addresses of DMA */
+	BUFFER_SIZE = 4096,
+	MAX_DELAY_US = 1000000,
+};
+#define DEFAULT_DMA_MASK ((UINT64_C(1) << 28) - 1)
+
+struct edu {
+	uint64_t dma_mask;
+	unsigned long delay_us;
+
+	uint32_t liveness, factorial, status, irq_status;
+	uint64_t source, destination, count, command;
+	uint8_t buffer[BUFFER_SIZE];
+};
+
+static struct edu *edu_of(struct uiommufd_device *dev)
+{
+	return uiommufd_device_state(dev);
+}
+
+/* ---- interrupts: caller holds the device lock ---- */
+
+/* The line is level; of messages, each event sends one, also when another is not acknowledged yet. */
+static void edu_raise(struct uiommufd_device *dev, uint32_t events)
+{
+	struct edu *edu = edu_of(dev);
+	bool asserted = edu->irq_status;
+
+	edu->irq_status |= events;
+	if (asserted)
+		(void)uiommufd_device_send_msi(dev, 0);
+	else
+		uiommufd_device_set_intx(dev, edu->irq_status);
+}
+
+static void edu_acknowledge(struct uiommufd_device *dev, uint32_t events)
+{
+	struct edu *edu = edu_of(dev);
+
+	edu->irq_status &= ~events;
+	if (!edu->irq_status)
+		uiommufd_device_set_intx(dev, false);
+}
+
+/* ---- work on the device's thread ---- */
+
+/* Modulo 2^32. From 34 on the factor 2 is in it 32 times, so a hostile 2^32 - 1 costs nothing. */
+static uint32_t factorial(uint32_t n)
+{
+	uint32_t product = 1;
+
+	if (n >= 34)
+		return 0;
+	while (n > 1)
+		product *= n--;
+	return product;
+}
+
+static void edu_compute(struct uiommufd_device *dev)
+{
+	struct edu *edu = edu_of(dev);
+
+	uiommufd_device_lock(dev);
+	edu->factorial = factorial(edu->factorial);
+	edu->status &= ~(uint32_t)STATUS_COMPUTING;
+	if (edu->status & STATUS_FACTORIAL_IRQ)
+		edu_raise(dev, IRQ_FACTORIAL);
+	uiommufd_device_unlock(dev);
+}
+
+static void edu_delay(const struct edu *edu)
+{
+	struct timespec rest = {.tv_sec = (time_t)(edu->delay_us / 1000000),
+				.tv_nsec = (long)(edu->delay_us % 1000000) * 1000};
+
+	while (edu->delay_us && nanosleep(&rest, &rest) && errno == EINTR)
+		;
+}
+
+/* The buffer at device address @address, or NULL if @count bytes from there leave it. */
+static uint8_t *edu_buffer(struct edu *edu, uint64_t address, uint64_t count)
+{
+	if (address < BUFFER_BASE || address > BUFFER_BASE + BUFFER_SIZE ||
+	    count > BUFFER_BASE + BUFFER_SIZE - address) {
+		log_fault("edu: DMA is refused: 0x%llx bytes at device address 0x%llx leave the "
+			  "buffer at 0x%x..0x%x",
+			  (unsigned long long)count, (unsigned long long)address, BUFFER_BASE,
+			  BUFFER_BASE + BUFFER_SIZE - 1);
+		return NULL;
+	}
+	return edu->buffer + (address - BUFFER_BASE);
+}
+
+/* The address lines above the mask do not exist. */
+static uint64_t edu_bus_address(const struct edu *edu, uint64_t address)
+{
+	if (address & ~edu->dma_mask)
+		log_fault("edu: DMA address 0x%llx is cut to 0x%llx by the device's mask 0x%llx",
+			  (unsigned long long)address,
+			  (unsigned long long)(address & edu->dma_mask),
+			  (unsigned long long)edu->dma_mask);
+	return address & edu->dma_mask;
+}
+
+/* Failures have been reported, and the device cannot tell. */
+static void edu_transfer(struct uiommufd_device *dev, uint64_t command)
+{
+	struct edu *edu = edu_of(dev);
+	uint8_t *buffer;
+
+	if (command & DMA_TO_RAM) {
+		buffer = edu_buffer(edu, edu->source, edu->count);
+		if (buffer)
+			(void)uiommufd_device_dma_write(dev, edu_bus_address(edu, edu->destination),
+							buffer, edu->count);
+	} else {
+		buffer = edu_buffer(edu, edu->destination, edu->count);
+		if (buffer)
+			(void)uiommufd_device_dma_read(dev, edu_bus_address(edu, edu->source),
+						       buffer, edu->count);
+	}
+}
+
+static void edu_dma(struct uiommufd_device *dev)
+{
+	struct edu *edu = edu_of(dev);
+	uint64_t command;
+
+	/* The DMA registers do not change while DMA_START is set: the lock is needed only to see
+	 * them. */
+	uiommufd_device_lock(dev);
+	command = edu->command;
+	uiommufd_device_unlock(dev);
+
+	edu_delay(edu);
+	if (edu->count)
+		edu_transfer(dev, command);
+
+	uiommufd_device_lock(dev);
+	edu->command &= ~(uint64_t)DMA_START;
+	if (command & DMA_IRQ)
+		edu_raise(dev, IRQ_DMA);
+	uiommufd_device_unlock(dev);
+}
+
+/* ---- registers ---- */
+
+static uint64_t edu_read(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
+			 unsigned int size)
+{
+	const struct edu *edu = edu_of(dev);
+
+	(void)bar;
+	if (off < REG_DMA_SOURCE && size != 4)
+		return UINT64_MAX;
+	switch (off) {
+	case REG_ID:
+		return IDENTIFICATION;
+	case REG_LIVENESS:
+		return edu->liveness;
+	case REG_FACTORIAL:
+		return edu->factorial;
+	case REG_STATUS:
+		return edu->status;
+	case REG_IRQ_STATUS:
+		return edu->irq_status;
+	case REG_DMA_SOURCE:
+		return edu->source;
+	case REG_DMA_DESTINATION:
+		return edu->destination;
+	case REG_DMA_COUNT:
+		return edu->count;
+	case REG_DMA_COMMAND:
+		return edu->command;
+	default:
+		return UINT64_MAX;
+	}
+}
+
+static void write_factorial(struct uiommufd_device *dev, uint32_t value)
+{
+	struct edu *edu = edu_of(dev);
+
+	if (edu->status & STATUS_COMPUTING)
+		return;
+	edu->factorial = value;
+	edu->status |= STATUS_COMPUTING;
+	uiommufd_device_queue_work(dev, edu_compute);
+}
+
+static void write_dma(struct uiommufd_device *dev, uint64_t off, uint64_t value)
+{
+	struct edu *edu = edu_of(dev);
+
+	if (edu->command & DMA_START)
+		return;
+	switch (off) {
+	case REG_DMA_SOURCE:
+		edu->source = value;
+		break;
+	case REG_DMA_DESTINATION:
+		edu->destination = value;
+		break;
+	case REG_DMA_COUNT:
+		edu->count = value;
+		break;
+	case REG_DMA_COMMAND:
+		if (!(value & DMA_START))
+			break;
+		edu->command = value & DMA_COMMAND_MASK;
+		uiommufd_device_queue_work(dev, edu_dma);
+		break;
+	default:
+		break;
+	}
+}
+
+static void edu_write(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
+		      unsigned int size, uint64_t value)
+{
+	struct edu *edu = edu_of(dev);
+
+	(void)bar;
+	if (off >= REG_DMA_SOURCE) {
+		write_dma(dev, off, value);
+		return;
+	}
+	if (size != 4)
+		return;
+	switch (off) {
+	case REG_LIVENESS:
+		edu->liveness = ~(uint32_t)value;
+		break;
+	case REG_FACTORIAL:
+		write_factorial(dev, (uint32_t)value);
+		break;
+	case REG_STATUS:
+		edu->status = (edu->status & STATUS_COMPUTING) |
+			      ((uint32_t)value & STATUS_FACTORIAL_IRQ);
+		break;
+	case REG_IRQ_RAISE:
+		edu_raise(dev, (uint32_t)value);
+		break;
+	case REG_IRQ_ACK:
+		edu_acknowledge(dev, (uint32_t)value);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- life ---- */
+
+/* A whole number that strtoull() knows, of at most @max; @text NULL: @value stays. */
+static int parse_number(const char *text, uint64_t max, uint64_t *value)
+{
+	char *end;
+
+	if (!text)
+		return 0;
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	*value = strtoull(text, &end, 0);
+	return errno || *end || *value > max ? -EINVAL : 0;
+}
+
+static int edu_init(struct uiommufd_device *dev)
+{
+	struct edu *edu = edu_of(dev);
+	uint64_t delay = 0;
+	int rc;
+
+	edu->dma_mask = DEFAULT_DMA_MASK;
+	rc = parse_number(uiommufd_device_option(dev, "dma_mask"), UINT64_MAX, &edu->dma_mask);
+	if (rc)
+		return rc;
+	rc = parse_number(uiommufd_device_option(dev, "delay_us"), MAX_DELAY_US, &delay);
+	edu->delay_us = delay;
+	return rc;
+}
+
+static void edu_reset(struct uiommufd_device *dev)
+{
+	struct edu *edu = edu_of(dev);
+
+	*edu = (struct edu){.dma_mask = edu->dma_mask, .delay_us = edu->delay_us};
+}
+
+static const struct uiommufd_option edu_options[] = {
+	{"dma_mask", "address bits that its DMA can drive, as a mask; default 0xfffffff (28 bits)"},
+	{"delay_us", "microseconds that each DMA takes, up to 1000000; default 0"},
+	{NULL, NULL},
+};
+
+const struct uiommufd_model device_edu = {
+	.name = "edu",
+	.summary = "QEMU's teaching device: factorials, and DMA through a 4 KiB buffer",
+	.vendor = 0x1234,
+	.device = 0x11e8,
+	.subsystem_vendor = 0x1af4,
+	.subsystem = 0x1100,
+	.class_code = 0x00ff00,
+	.revision = 0x10,
+	.bars = {{.size = BAR_SIZE, .min_access = 4}},
+	.intx = true,
+	.msi_vectors = 1,
+	.state_size = sizeof(struct edu),
+	.options = edu_options,
+	.init = edu_init,
+	.reset = edu_reset,
+	.read = edu_read,
+	.write = edu_write,
+};

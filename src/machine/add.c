@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* Adding a device: its text, its defaults, its place in the machine. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "devices/devices.h"
+#include "machine/machine_internal.h"
+
+enum {
+	MAX_INDEX = 4095,
+	MAX_GROUP = 1 << 20,
+	FIRST_BUS = 1,
+	LAST_BUS = 255,
+};
+
+/* What a device will be. */
+struct plan {
+	const struct uiommufd_model *model;
+	struct pci_bdf bdf;
+	unsigned int index, number; /* @number of the group */
+	struct iommu *iommu;
+	struct machine_group *group; /* NULL: a new one */
+	bool checked;
+};
+
+static int unknown_model(const char *name, const struct machine_error *error)
+{
+	const struct uiommufd_model *model;
+	char names[256] = "";
+
+	for (size_t i = 0; (model = device_model_at(i)); i++) {
+		size_t used = strlen(names);
+
+		snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", model->name);
+	}
+	return machine_fail(error, "no device model is called \"%s\"; there are: %s", name, names);
+}
+
+/* ---- the PCI address ---- */
+
+static void bdf_text(struct pci_bdf bdf, char text[16])
+{
+	snprintf(text, 16, "%04x:%02x:%02x.%x", bdf.domain, bdf.bus, bdf.slot & 0x1f,
+		 bdf.function & 7);
+}
+
+static int choose_bdf(const struct machine *machine, const char *given, struct plan *plan,
+		      const struct machine_error *error)
+{
+	char text[16];
+
+	if (given) {
+		if (!machine_bdf_parse(given, &plan->bdf))
+			return machine_fail(error, "\"%s\" is no PCI address: write 0000:01:00.0",
+					    given);
+		bdf_text(plan->bdf, text);
+		if (machine_find_device(machine, text))
+			return machine_fail(error, "two devices are at %s", text);
+		if (!plan->checked && system_has_device(machine, text))
+			return machine_fail(error, "%s is taken: this system has a device there",
+					    text);
+		return 0;
+	}
+	for (unsigned int bus = FIRST_BUS; bus <= LAST_BUS; bus++) {
+		plan->bdf = (struct pci_bdf){.bus = (uint8_t)bus};
+		bdf_text(plan->bdf, text);
+		if (!machine_find_device(machine, text) && !system_has_device(machine, text))
+			return 0;
+	}
+	return machine_fail(error, "no bus is free: give addresses, MODEL@0000:01:01.0");
+}
+
+/* ---- the number of vfioN ---- */
+
+static bool index_taken(const struct machine *machine, unsigned int index)
+{
+	for (size_t i = 0; i < machine->device_count; i++)
+		if (vfio_device_index(machine->devices[i].device) == index)
+			return true;
+	return false;
+}
+
+static int choose_index(const struct machine *machine, const char *given, struct plan *plan,
+			const struct machine_error *error)
+{
+	if (given) {
+		if (!machine_number_parse(given, MAX_INDEX, &plan->index))
+			return machine_fail(error, "index=%s: not a number from 0 to %d", given,
+					    MAX_INDEX);
+		if (index_taken(machine, plan->index))
+			return machine_fail(error, "two devices have index=%u", plan->index);
+		if (!plan->checked && system_has_index(machine, plan->index))
+			return machine_fail(error, "index=%u is taken: this system has a vfio%u",
+					    plan->index, plan->index);
+		return 0;
+	}
+	for (plan->index = 0; plan->index <= MAX_INDEX; plan->index++)
+		if (!index_taken(machine, plan->index) && !system_has_index(machine, plan->index))
+			return 0;
+	return machine_fail(error, "more than %d devices", MAX_INDEX + 1);
+}
+
+/* ---- IOMMU and group ---- */
+
+static int choose_iommu(const struct machine *machine, const char *given, struct plan *plan,
+			const struct machine_error *error)
+{
+	char names[256] = "";
+
+	if (!given) {
+		plan->iommu = machine->iommus[0];
+		return 0;
+	}
+	for (size_t i = 0; i < machine->iommu_count; i++) {
+		size_t used = strlen(names);
+
+		if (strcmp(iommu_name(machine->iommus[i]), given) == 0) {
+			plan->iommu = machine->iommus[i];
+			return 0;
+		}
+		snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+			 iommu_name(machine->iommus[i]));
+	}
+	return machine_fail(error, "no IOMMU is called \"%s\"; there are: %s", given, names);
+}
+
+static struct machine_group *find_group(const struct machine *machine, unsigned int number)
+{
+	for (size_t i = 0; i < machine->group_count; i++)
+		if (iommufd_group_number(machine->groups[i].group) == number)
+			return &machine->groups[i];
+	return NULL;
+}
+
+static int choose_group(const struct machine *machine, const char *given, struct plan *plan,
+			const struct machine_error *error)
+{
+	if (!given) {
+		plan->number = system_free_group(machine);
+		while (find_group(machine, plan->number))
+			plan->number++;
+		return 0;
+	}
+	if (!machine_number_parse(given, MAX_GROUP, &plan->number))
+		return machine_fail(error, "group=%s: not a number from 0 to %d", given, MAX_GROUP);
+	plan->group = find_group(machine, plan->number);
+	if (plan->group && plan->group->iommu != plan->iommu)
+		return machine_fail(error, "group=%u is behind IOMMU \"%s\", not \"%s\"",
+				    plan->number, iommu_name(plan->group->iommu),
+				    iommu_name(plan->iommu));
+	if (!plan->group && !plan->checked && system_has_group(machine, plan->number))
+		return machine_fail(error, "group=%u is taken: this system has one", plan->number);
+	return 0;
+}
+
+/* ---- the model's options ---- */
+
+static int check_options(const struct uiommufd_model *model, const struct machine_text *parts,
+			 const struct machine_error *error)
+{
+	for (unsigned int i = 0; i < parts->option_count; i++) {
+		const struct uiommufd_option *known = model->options;
+		char names[256] = "iommu, group, index";
+
+		while (known && known->name && strcmp(known->name, parts->options[i].name) != 0) {
+			size_t used = strlen(names);
+
+			snprintf(names + used, sizeof(names) - used, ", %s", known->name);
+			known++;
+		}
+		if (!known || !known->name)
+			return machine_fail(error, "%s has no option \"%s\"; there are: %s",
+					    model->name, parts->options[i].name, names);
+	}
+	return 0;
+}
+
+/* What the model's init may have meant. */
+static int refused_options(const struct uiommufd_model *model, const struct machine_text *parts,
+			   const struct machine_error *error)
+{
+	char list[384] = "";
+
+	for (unsigned int i = 0; i < parts->option_count; i++) {
+		const struct uiommufd_option *known = model->options;
+		size_t used = strlen(list);
+
+		while (strcmp(known->name, parts->options[i].name) != 0)
+			known++;
+		snprintf(list + used, sizeof(list) - used, "%s%s=%s (%s)", used ? ", " : "",
+			 known->name, parts->options[i].value, known->help);
+	}
+	return machine_fail(error, "%s does not take these options: %s", model->name, list);
+}
+
+/* The options as they go back into a text: owned by the caller, or NULL. */
+static char *join_options(const struct machine_text *parts)
+{
+	size_t size = 1, used = 0;
+	char *text;
+
+	for (unsigned int i = 0; i < parts->option_count; i++)
+		size += strlen(parts->options[i].name) + strlen(parts->options[i].value) + 2;
+	text = alloc_zeroed(size);
+	for (unsigned int i = 0; text && i < parts->option_count; i++)
+		used += (size_t)snprintf(text + used, size - used, ",%s=%s", parts->options[i].name,
+					 parts->options[i].value);
+	return text;
+}
+
+/* ---- together ---- */
+
+static int make_plan(struct machine *machine, struct machine_text *parts, struct plan *plan,
+		     const struct machine_error *error)
+{
+	const char *iommu = machine_text_take(parts, "iommu");
+	const char *group = machine_text_take(parts, "group");
+	const char *index = machine_text_take(parts, "index");
+	int rc;
+
+	plan->model = device_model_find(parts->head);
+	if (!plan->model)
+		return unknown_model(parts->head, error);
+	rc = choose_bdf(machine, parts->bdf, plan, error);
+	if (!rc)
+		rc = choose_index(machine, index, plan, error);
+	if (!rc)
+		rc = choose_iommu(machine, iommu, plan, error);
+	if (!rc)
+		rc = choose_group(machine, group, plan, error);
+	return rc ? rc : check_options(plan->model, parts, error);
+}
+
+/* Room for one device and one group more. 0 or -ENOMEM; what is there does not change. */
+static int make_room(struct machine *machine, struct plan *plan)
+{
+	struct machine_device *devices = alloc_resize(machine->devices, machine->device_count + 1,
+						      sizeof(*machine->devices));
+	struct machine_group *groups;
+
+	if (!devices)
+		return -ENOMEM;
+	machine->devices = devices;
+	groups = alloc_resize(machine->groups, machine->group_count + 1, sizeof(*machine->groups));
+	if (!groups)
+		return -ENOMEM;
+	machine->groups = groups;
+	/* It may have moved. */
+	if (plan->group)
+		plan->group = find_group(machine, plan->number);
+	return 0;
+}
+
+static void insert_device(struct machine *machine, const struct machine_device *device)
+{
+	size_t at = machine->device_count++;
+
+	while (at && vfio_device_index(machine->devices[at - 1].device) >
+			     vfio_device_index(device->device)) {
+		machine->devices[at] = machine->devices[at - 1];
+		at--;
+	}
+	machine->devices[at] = *device;
+}
+
+static int carry_out(struct machine *machine, const struct machine_text *parts, struct plan *plan,
+		     const struct machine_error *error)
+{
+	struct machine_device device = {.options = join_options(parts)};
+	struct vfio_device_config config = {
+		.model = plan->model,
+		.bdf = plan->bdf,
+		.iommu = plan->iommu,
+		.index = plan->index,
+		.options = parts->options,
+		.option_count = parts->option_count,
+	};
+	int rc;
+
+	if (!device.options || make_room(machine, plan)) {
+		rc = machine_no_memory(error);
+		goto out_options;
+	}
+	device.group.iommu = plan->iommu;
+	if (plan->group) {
+		device.group = *plan->group;
+	} else if (iommufd_group_create(plan->number, &device.group.group)) {
+		rc = machine_no_memory(error);
+		goto out_options;
+	}
+	config.group = device.group.group;
+	rc = vfio_device_create(&config, &device.device);
+	if (rc) {
+		rc = rc == -ENOMEM ? machine_no_memory(error)
+				   : refused_options(plan->model, parts, error);
+		goto out_group;
+	}
+	if (!plan->group)
+		machine->groups[machine->group_count++] = device.group;
+	insert_device(machine, &device);
+	return 0;
+
+out_group:
+	if (!plan->group)
+		iommufd_group_destroy(device.group.group);
+out_options:
+	alloc_free(device.options);
+	return rc;
+}
+
+int machine_add_device_text(struct machine *machine, const char *text, bool checked,
+			    const struct machine_error *error)
+{
+	bool added = !machine->iommu_count;
+	struct plan plan = {.checked = checked};
+	struct machine_text parts;
+	int rc = machine_text_split(text, &parts, error);
+
+	if (rc)
+		return rc;
+	if (added) {
+		rc = machine_add_iommu(machine, "amd", error->text, error->size);
+		if (rc)
+			goto out;
+	}
+	rc = make_plan(machine, &parts, &plan, error);
+	if (!rc)
+		rc = carry_out(machine, &parts, &plan, error);
+	if (rc && added)
+		iommu_put(machine->iommus[--machine->iommu_count]);
+out:
+	machine_text_free(&parts);
+	return rc;
+}

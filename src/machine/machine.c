@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine's life, and what is in it. Adding devices: add.c. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "machine/machine_internal.h"
+
+enum {
+	MAX_NAME = 31,
+};
+
+int machine_create(struct machine **out)
+{
+	struct machine *machine = alloc_zeroed(sizeof(*machine));
+
+	if (!machine)
+		return -ENOMEM;
+	machine->sysfs = "/sys";
+	*out = machine;
+	return 0;
+}
+
+void machine_destroy(struct machine *machine)
+{
+	if (!machine)
+		return;
+	for (size_t i = 0; i < machine->device_count; i++) {
+		vfio_device_destroy(machine->devices[i].device);
+		alloc_free(machine->devices[i].options);
+	}
+	for (size_t i = 0; i < machine->group_count; i++)
+		iommufd_group_destroy(machine->groups[i].group);
+	for (size_t i = 0; i < machine->iommu_count; i++)
+		iommu_put(machine->iommus[i]);
+	alloc_free(machine->devices);
+	alloc_free(machine->groups);
+	alloc_free(machine->iommus);
+	alloc_free(machine);
+}
+
+void machine_set_mock(struct machine *machine, bool mock)
+{
+	machine->mock = mock;
+}
+
+bool machine_mock(const struct machine *machine)
+{
+	return machine->mock;
+}
+
+/* ---- IOMMUs ---- */
+
+static struct iommu *find_iommu(const struct machine *machine, const char *name)
+{
+	for (size_t i = 0; i < machine->iommu_count; i++)
+		if (strcmp(iommu_name(machine->iommus[i]), name) == 0)
+			return machine->iommus[i];
+	return NULL;
+}
+
+/* Names go into texts and paths. */
+static bool name_ok(const char *name)
+{
+	return *name && strlen(name) <= MAX_NAME &&
+	       !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				  "_-.")];
+}
+
+static int unknown_kind(const char *kind, const struct machine_error *error)
+{
+	char names[256] = "";
+
+	for (size_t i = 0; iommu_kind_at(i); i++) {
+		size_t used = strlen(names);
+
+		snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+			 iommu_kind_name(iommu_kind_at(i)));
+	}
+	return machine_fail(error, "no kind of IOMMU is called \"%s\"; there are: %s", kind, names);
+}
+
+static int add_iommu(struct machine *machine, struct machine_text *parts,
+		     const struct machine_error *error)
+{
+	const struct iommu_kind *kind = iommu_kind_find(parts->head);
+	const char *name = machine_text_take(parts, "name");
+	char fallback[MAX_NAME + 1];
+	struct iommu **iommus;
+
+	if (!kind)
+		return unknown_kind(parts->head, error);
+	if (parts->bdf)
+		return machine_fail(error, "an IOMMU has no address: \"@%s\"", parts->bdf);
+	if (parts->option_count)
+		return machine_fail(error, "IOMMUs have no option \"%s\", only name=NAME",
+				    parts->options[0].name);
+	if (!name) {
+		unsigned int number = 0;
+
+		do
+			snprintf(fallback, sizeof(fallback), "%.20s%u", parts->head, number++);
+		while (find_iommu(machine, fallback));
+		name = fallback;
+	}
+	if (!name_ok(name))
+		return machine_fail(error,
+				    "\"%s\" is no name for an IOMMU: letters, digits, '_', "
+				    "'-' and '.', at most %d",
+				    name, MAX_NAME);
+	if (find_iommu(machine, name))
+		return machine_fail(error, "two IOMMUs are called \"%s\"", name);
+
+	iommus = alloc_resize(machine->iommus, machine->iommu_count + 1, sizeof(struct iommu *));
+	if (!iommus)
+		return machine_no_memory(error);
+	machine->iommus = iommus;
+	if (iommu_create(kind, name, &iommus[machine->iommu_count]))
+		return machine_no_memory(error);
+	machine->iommu_count++;
+	return 0;
+}
+
+int machine_add_iommu(struct machine *machine, const char *text, char *error, size_t error_size)
+{
+	const struct machine_error where = {error, error_size};
+	struct machine_text parts;
+	int rc = machine_text_split(text, &parts, &where);
+
+	if (rc)
+		return rc;
+	rc = add_iommu(machine, &parts, &where);
+	machine_text_free(&parts);
+	return rc;
+}
+
+struct iommu *machine_iommu(const struct machine *machine, size_t index)
+{
+	return index < machine->iommu_count ? machine->iommus[index] : NULL;
+}
+
+/* ---- devices ---- */
+
+int machine_add_device(struct machine *machine, const char *text, char *error, size_t error_size)
+{
+	const struct machine_error where = {error, error_size};
+
+	return machine_add_device_text(machine, text, false, &where);
+}
+
+struct vfio_device *machine_device(const struct machine *machine, size_t index)
+{
+	return index < machine->device_count ? machine->devices[index].device : NULL;
+}
+
+struct vfio_device *machine_find_device(const struct machine *machine, const char *text)
+{
+	struct pci_bdf wanted;
+
+	if (!machine_bdf_parse(text, &wanted))
+		return NULL;
+	for (size_t i = 0; i < machine->device_count; i++) {
+		struct pci_bdf bdf = vfio_device_bdf(machine->devices[i].device);
+
+		if (bdf.domain == wanted.domain && bdf.bus == wanted.bus &&
+		    bdf.slot == wanted.slot && bdf.function == wanted.function)
+			return machine->devices[i].device;
+	}
+	return NULL;
+}
+
+unsigned int machine_device_group(const struct machine *machine, size_t index)
+{
+	return iommufd_group_number(machine->devices[index].group.group);
+}
+
+struct iommu *machine_device_iommu(const struct machine *machine, size_t index)
+{
+	return machine->devices[index].group.iommu;
+}
+
+/* ---- as lines of text ---- */
+
+int machine_format(const struct machine *machine, FILE *out)
+{
+	for (size_t i = 0; i < machine->iommu_count; i++)
+		fprintf(out, "iommu %s,name=%s\n",
+			iommu_kind_name(iommu_kind_of(machine->iommus[i])),
+			iommu_name(machine->iommus[i]));
+	for (size_t i = 0; i < machine->device_count; i++) {
+		const struct machine_device *device = &machine->devices[i];
+
+		fprintf(out, "device %s@%s,iommu=%s,group=%u,index=%u%s\n",
+			vfio_device_model(device->device)->name, vfio_device_name(device->device),
+			iommu_name(device->group.iommu), machine_device_group(machine, i),
+			vfio_device_index(device->device), device->options);
+	}
+	if (machine->mock)
+		fprintf(out, "mock\n");
+	return ferror(out) ? -EIO : 0;
+}
+
+static int parse_line(struct machine *machine, const char *line, const struct machine_error *error)
+{
+	static const char iommu[] = "iommu ", device[] = "device ";
+
+	if (!*line)
+		return 0;
+	if (strcmp(line, "mock") == 0) {
+		machine->mock = true;
+		return 0;
+	}
+	if (strncmp(line, iommu, strlen(iommu)) == 0)
+		return machine_add_iommu(machine, line + strlen(iommu), error->text, error->size);
+	if (strncmp(line, device, strlen(device)) == 0)
+		return machine_add_device_text(machine, line + strlen(device), true, error);
+	return machine_fail(error, "\"%s\" is neither iommu, device nor mock", line);
+}
+
+int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size)
+{
+	char line[1024], text[512] = "";
+	const struct machine_error where = {text, sizeof(text)};
+	unsigned int number = 0;
+	int rc = 0;
+
+	while (!rc && fgets(line, sizeof(line), in)) {
+		size_t len = strlen(line);
+
+		number++;
+		if (len == sizeof(line) - 1 && line[len - 1] != '\n')
+			rc = machine_fail(&where, "too long");
+		line[strcspn(line, "\n")] = '\0';
+		if (!rc)
+			rc = parse_line(machine, line, &where);
+	}
+	if (rc && error_size)
+		snprintf(error, error_size, "line %u: %s", number, text);
+	return rc;
+}

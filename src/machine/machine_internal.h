@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine from the inside. */
+#ifndef MACHINE_MACHINE_INTERNAL_H
+#define MACHINE_MACHINE_INTERNAL_H
+
+#include "machine/machine.h"
+
+enum {
+	MACHINE_MAX_OPTIONS = 16, /* in one text */
+};
+
+struct machine_group {
+	struct iommufd_group *group;
+	struct iommu *iommu; /* borrowed: all its devices are behind it */
+};
+
+struct machine_device {
+	struct vfio_device *device;
+	struct machine_group group;
+	char *options; /* of the model, as text: ",dma_mask=0xff" or "" */
+};
+
+struct machine {
+	const char *sysfs; /* where the system shows what it has: "/sys", but for tests */
+	struct iommu **iommus;
+	size_t iommu_count;
+	struct machine_group *groups;
+	size_t group_count;
+	struct machine_device *devices; /* ascending by index */
+	size_t device_count;
+	bool mock;
+};
+
+/* Where a clear line about a mistake goes. */
+struct machine_error {
+	char *text;
+	size_t size;
+};
+
+/* Writes the line and returns -EINVAL. */
+int machine_fail(const struct machine_error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* -ENOMEM, and says so. */
+int machine_no_memory(const struct machine_error *error);
+
+/* ---- texts (text.c) ---- */
+
+/* A device text or IOMMU text taken apart. The strings are parts of @copy. */
+struct machine_text {
+	char *copy;
+	const char *head; /* the model or kind */
+	const char *bdf;  /* NULL: not given */
+	struct vfio_option_value options[MACHINE_MAX_OPTIONS];
+	unsigned int option_count;
+};
+
+/* 0; -ENOMEM; -EINVAL a mistake of form. */
+int machine_text_split(const char *text, struct machine_text *parts,
+		       const struct machine_error *error);
+void machine_text_free(struct machine_text *parts);
+
+/* Takes option @name out of @parts: its value, or NULL. */
+const char *machine_text_take(struct machine_text *parts, const char *name);
+
+/* "0000:01:00.0" or "01:00.0". */
+bool machine_bdf_parse(const char *text, struct pci_bdf *bdf);
+
+/* A decimal number up to @max. */
+bool machine_number_parse(const char *text, unsigned int max, unsigned int *number);
+
+/* ---- what the system has (system.c) ---- */
+
+bool system_has_device(const struct machine *machine, const char *bdf);
+bool system_has_index(const struct machine *machine, unsigned int index);
+bool system_has_group(const struct machine *machine, unsigned int group);
+
+/* One more than the highest number of its groups. */
+unsigned int system_free_group(const struct machine *machine);
+
+/* ---- adding (machine.c) ---- */
+
+/* @checked: the text needs no look at the system. */
+int machine_add_device_text(struct machine *machine, const char *text, bool checked,
+			    const struct machine_error *error);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Config space (PCI Local Bus 3.0 6.1, 6.8; PCI Express 6.0 7.5): made once per power-up, then
+ * plain bytes and masks. Sizing a BAR needs no code of its own: the address bits below its size are
+ * not writable, so a write of all ones reads back as the size.
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "vfio/config.h"
+
+/* Where the capabilities are, in the order of the list. */
+enum {
+	CAP_MSI = 0x40,
+	CAP_MSIX = 0x50,
+	CAP_EXPRESS = 0x60,
+};
+
+/* The halves of the bus that BARs are shown in: enough room for each device. */
+enum {
+	WINDOW_32_BASE = 0x80000000u,
+	WINDOW_32_STEP = 0x01000000u,
+	WINDOW_32_COUNT = 0x60,
+	WINDOW_IO_BASE = 0x1000u,
+	WINDOW_IO_STEP = 0x400u,
+	WINDOW_IO_COUNT = 0x30,
+};
+#define WINDOW_64_BASE UINT64_C(0x380000000000)
+#define WINDOW_64_STEP UINT64_C(0x001000000000)
+
+static void put(uint8_t *bytes, uint32_t off, uint64_t value, unsigned int size)
+{
+	for (unsigned int i = 0; i < size; i++)
+		bytes[off + i] = (uint8_t)(value >> (8 * i));
+}
+
+static uint16_t get16(const uint8_t *bytes, uint32_t off)
+{
+	return (uint16_t)(bytes[off] | bytes[off + 1] << 8);
+}
+
+static bool bar_ok(const struct uiommufd_model *model, unsigned int i)
+{
+	const struct uiommufd_bar *bar = &model->bars[i];
+	uint64_t smallest = bar->flags & UIOMMUFD_BAR_IO ? 4 : 16;
+
+	if (!bar->size)
+		return true;
+	if (!is_power_of_two(bar->size) || bar->size < smallest || bar->size >> 40)
+		return false;
+	if (bar->min_access & (bar->min_access - 1) || bar->min_access > 8 ||
+	    bar->max_access & (bar->max_access - 1) || bar->max_access > 8 ||
+	    (bar->max_access && bar->min_access > bar->max_access))
+		return false;
+	if (bar->flags & UIOMMUFD_BAR_64)
+		return !(bar->flags & UIOMMUFD_BAR_IO) && i + 1 < PCI_BARS &&
+		       !model->bars[i + 1].size;
+	return bar->size <= UINT32_C(1) << 31;
+}
+
+static bool msix_ok(const struct uiommufd_model *model)
+{
+	uint64_t table = (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
+	uint64_t pba = (model->msix_vectors + 63) / 64 * 8;
+	uint64_t size;
+
+	if (!model->msix_vectors)
+		return true;
+	if (model->msix_vectors > PCI_MSIX_FLAGS_QSIZE + 1 || model->msix_bar >= PCI_BARS)
+		return false;
+	size = model->bars[model->msix_bar].size;
+	return !(model->bars[model->msix_bar].flags & UIOMMUFD_BAR_IO) &&
+	       is_aligned(model->msix_table, 8) && is_aligned(model->msix_pba, 8) &&
+	       model->msix_table + table <= size && model->msix_pba + pba <= size;
+}
+
+int pci_model_check(const struct uiommufd_model *model)
+{
+	for (unsigned int i = 0; i < PCI_BARS; i++)
+		if (!bar_ok(model, i))
+			return -EINVAL;
+	if (model->msi_vectors > 32 || (model->msi_vectors && !is_power_of_two(model->msi_vectors)))
+		return -EINVAL;
+	return msix_ok(model) ? 0 : -EINVAL;
+}
+
+void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
+		    struct pci_window windows[PCI_BARS])
+{
+	uint64_t next_32 = WINDOW_32_BASE + (uint64_t)(index % WINDOW_32_COUNT) * WINDOW_32_STEP;
+	uint64_t next_io = WINDOW_IO_BASE + (index % WINDOW_IO_COUNT) * WINDOW_IO_STEP;
+	uint64_t next_64 = WINDOW_64_BASE + index * WINDOW_64_STEP;
+
+	for (unsigned int i = 0; i < PCI_BARS; i++) {
+		const struct uiommufd_bar *bar = &model->bars[i];
+		uint64_t *next = bar->flags & UIOMMUFD_BAR_IO	? &next_io
+				 : bar->flags & UIOMMUFD_BAR_64 ? &next_64
+								: &next_32;
+
+		windows[i] = (struct pci_window){0};
+		if (!bar->size)
+			continue;
+		/* Cannot overflow: all three windows end far below 2^64 - 2^40. */
+		windows[i].start = (*next + bar->size - 1) & ~(bar->size - 1);
+		windows[i].size = bar->size;
+		*next = windows[i].start + bar->size;
+	}
+}
+
+static void init_bars(struct pci_config *config, const struct uiommufd_model *model,
+		      const struct pci_window windows[PCI_BARS])
+{
+	for (unsigned int i = 0; i < PCI_BARS; i++) {
+		const struct uiommufd_bar *bar = &model->bars[i];
+		uint32_t off = PCI_BASE_ADDRESS_0 + 4 * i;
+		uint64_t type = 0, low_bits = ~(uint64_t)PCI_BASE_ADDRESS_MEM_MASK;
+		unsigned int size = 4;
+
+		if (!bar->size)
+			continue;
+		if (bar->flags & UIOMMUFD_BAR_IO) {
+			type = PCI_BASE_ADDRESS_SPACE_IO;
+			low_bits = ~(uint64_t)PCI_BASE_ADDRESS_IO_MASK;
+		}
+		if (bar->flags & UIOMMUFD_BAR_64) {
+			type |= PCI_BASE_ADDRESS_MEM_TYPE_64;
+			size = 8;
+		}
+		if (bar->flags & UIOMMUFD_BAR_PREFETCH)
+			type |= PCI_BASE_ADDRESS_MEM_PREFETCH;
+		put(config->bytes, off, windows[i].start | type, size);
+		put(config->writable, off, ~(bar->size - 1) & ~low_bits, size);
+	}
+}
+
+static void init_command(struct pci_config *config, const struct uiommufd_model *model)
+{
+	uint16_t decode = 0;
+
+	for (unsigned int i = 0; i < PCI_BARS; i++)
+		if (model->bars[i].size)
+			decode |= model->bars[i].flags & UIOMMUFD_BAR_IO ? PCI_COMMAND_IO
+									 : PCI_COMMAND_MEMORY;
+	put(config->bytes, PCI_COMMAND, decode, 2);
+	put(config->writable, PCI_COMMAND,
+	    (uint64_t)decode | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
+		    PCI_COMMAND_INTX_DISABLE,
+	    2);
+}
+
+/* Starts a capability at @off as the next of the list: @link is where its offset goes. Returns where
+ * the one after it goes. */
+static uint32_t add_cap(struct pci_config *config, uint32_t link, uint8_t off, uint8_t id)
+{
+	config->bytes[link] = off;
+	config->bytes[off] = id;
+	config->bytes[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+	return off + PCI_CAP_LIST_NEXT;
+}
+
+/* 64-bit addresses, no masking of single vectors. */
+static uint32_t add_msi(struct pci_config *config, const struct uiommufd_model *model,
+			uint32_t link)
+{
+	unsigned int log_vectors = log2_floor(model->msi_vectors);
+
+	link = add_cap(config, link, CAP_MSI, PCI_CAP_ID_MSI);
+	config->msi = CAP_MSI;
+	put(config->bytes, CAP_MSI + PCI_MSI_FLAGS, PCI_MSI_FLAGS_64BIT | log_vectors << 1, 2);
+	put(config->writable, CAP_MSI + PCI_MSI_ADDRESS_LO, 0xfffffffc, 4);
+	put(config->writable, CAP_MSI + PCI_MSI_ADDRESS_HI, 0xffffffff, 4);
+	put(config->writable, CAP_MSI + PCI_MSI_DATA_64, 0xffff, 2);
+	return link;
+}
+
+static uint32_t add_msix(struct pci_config *config, const struct uiommufd_model *model,
+			 uint32_t link)
+{
+	link = add_cap(config, link, CAP_MSIX, PCI_CAP_ID_MSIX);
+	config->msix = CAP_MSIX;
+	put(config->bytes, CAP_MSIX + PCI_MSIX_FLAGS, model->msix_vectors - 1, 2);
+	put(config->bytes, CAP_MSIX + PCI_MSIX_TABLE, model->msix_table | model->msix_bar, 4);
+	put(config->bytes, CAP_MSIX + PCI_MSIX_PBA, model->msix_pba | model->msix_bar, 4);
+	return link;
+}
+
+/* An endpoint on a link of one lane at 2.5 GT/s. */
+static void add_express(struct pci_config *config, uint32_t link)
+{
+	add_cap(config, link, CAP_EXPRESS, PCI_CAP_ID_EXP);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_FLAGS, 2, 2);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_RBER, 4);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_LNKCAP,
+	    PCI_EXP_LNKCAP_SLS_2_5GB | 1 << PCI_EXP_LNKSTA_NLW_SHIFT, 4);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_LNKSTA,
+	    PCI_EXP_LNKSTA_CLS_2_5GB | PCI_EXP_LNKSTA_NLW_X1, 2);
+	put(config->writable, CAP_EXPRESS + PCI_EXP_DEVCTL,
+	    PCI_EXP_DEVCTL_CERE | PCI_EXP_DEVCTL_NFERE | PCI_EXP_DEVCTL_FERE | PCI_EXP_DEVCTL_URRE |
+		    PCI_EXP_DEVCTL_RELAX_EN | PCI_EXP_DEVCTL_NOSNOOP_EN,
+	    2);
+}
+
+void pci_config_init(struct pci_config *config, const struct uiommufd_model *model,
+		     const struct pci_window windows[PCI_BARS])
+{
+	uint32_t link = PCI_CAPABILITY_LIST;
+
+	memset(config, 0, sizeof(*config));
+	config->size = model->pcie ? PCI_CONFIG_SIZE_EXPRESS : PCI_CONFIG_SIZE;
+	put(config->bytes, PCI_VENDOR_ID, model->vendor, 2);
+	put(config->bytes, PCI_DEVICE_ID, model->device, 2);
+	put(config->bytes, PCI_REVISION_ID, model->revision, 1);
+	put(config->bytes, PCI_CLASS_PROG, model->class_code, 3);
+	put(config->bytes, PCI_SUBSYSTEM_VENDOR_ID, model->subsystem_vendor, 2);
+	put(config->bytes, PCI_SUBSYSTEM_ID, model->subsystem, 2);
+	put(config->bytes, PCI_INTERRUPT_PIN, model->intx ? 1 : 0, 1);
+	put(config->writable, PCI_INTERRUPT_LINE, 0xff, 1);
+	put(config->writable, PCI_CACHE_LINE_SIZE, 0xff, 1);
+	put(config->writable, PCI_LATENCY_TIMER, model->pcie ? 0 : 0xff, 1);
+	init_command(config, model);
+	init_bars(config, model, windows);
+	if (model->msi_vectors)
+		link = add_msi(config, model, link);
+	if (model->msix_vectors)
+		link = add_msix(config, model, link);
+	if (model->pcie)
+		add_express(config, link);
+}
+
+void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, uint32_t len)
+{
+	memcpy(buf, config->bytes + off, len);
+}
+
+void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, uint32_t len)
+{
+	const uint8_t *from = buf;
+
+	for (uint32_t i = 0; i < len; i++) {
+		uint8_t mask = config->writable[off + i];
+
+		config->bytes[off + i] =
+			(uint8_t)((config->bytes[off + i] & ~mask) | (from[i] & mask));
+	}
+}
+
+uint16_t pci_config_command(const struct pci_config *config)
+{
+	return get16(config->bytes, PCI_COMMAND);
+}
+
+/* Sets the bits of @mask in the 16-bit register at @off to @value. */
+static void set_field(struct pci_config *config, uint32_t off, uint16_t mask, unsigned int value)
+{
+	put(config->bytes, off, (get16(config->bytes, off) & ~mask) | value, 2);
+}
+
+void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status)
+{
+	set_field(config, PCI_STATUS, PCI_STATUS_INTERRUPT,
+		  status->intx ? PCI_STATUS_INTERRUPT : 0);
+	if (config->msi) {
+		unsigned int enable = 0;
+
+		/* The vectors that the message's low bits tell apart: rounded up to a power. */
+		if (status->msi_vectors) {
+			unsigned int last = status->msi_vectors - 1;
+			unsigned int log_vectors = last ? log2_floor(last) + 1 : 0;
+
+			enable = PCI_MSI_FLAGS_ENABLE | log_vectors << 4;
+		}
+		set_field(config, config->msi + PCI_MSI_FLAGS,
+			  PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE, enable);
+	}
+	if (config->msix)
+		set_field(config, config->msix + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE,
+			  status->msix ? PCI_MSIX_FLAGS_ENABLE : 0);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The config space of a PCI device: a type 0 header and its capabilities, made from a model, with a
+ * mask that says which bits a write changes. Everything that a driver may rely on is here; what a
+ * write or a state of the device means for others is theirs to read off (pci_config_command()).
+ *
+ * Not locked: the device lock guards it.
+ */
+#ifndef VFIO_CONFIG_H
+#define VFIO_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uiommufd/device.h>
+
+enum {
+	PCI_BARS = 6,
+	PCI_CONFIG_SIZE = 256,
+	PCI_CONFIG_SIZE_EXPRESS = 4096,
+};
+
+/* Where a BAR is on the bus. Nothing decodes these addresses: they are what sysfs and the BAR
+ * registers show. */
+struct pci_window {
+	uint64_t start;
+	uint64_t size; /* 0: no BAR */
+};
+
+struct pci_config {
+	uint32_t size;
+	uint8_t msi, msix; /* offsets of the capabilities; 0: none */
+	uint8_t bytes[PCI_CONFIG_SIZE_EXPRESS];
+	uint8_t writable[PCI_CONFIG_SIZE_EXPRESS];
+};
+
+/* What interrupts show in config space. */
+struct pci_irq_status {
+	bool intx;		  /* the INTA# line is asserted */
+	unsigned int msi_vectors; /* sent by MSI; 0: disabled */
+	bool msix;		  /* MSI-X is enabled */
+};
+
+/* 0, or -EINVAL: the BARs, vectors or tables of @model contradict each other. */
+int pci_model_check(const struct uiommufd_model *model);
+
+/* Chooses the windows of @model's BARs, for the @index-th device of the machine. */
+void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
+		    struct pci_window windows[PCI_BARS]);
+
+/* Config space after firmware has set the device up: BARs placed, decoding on, bus mastering off.
+ */
+void pci_config_init(struct pci_config *config, const struct uiommufd_model *model,
+		     const struct pci_window windows[PCI_BARS]);
+
+/* The range is inside the config space. */
+void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, uint32_t len);
+void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, uint32_t len);
+
+/* The command register (PCI_COMMAND_MEMORY, ...). */
+uint16_t pci_config_command(const struct pci_config *config);
+
+/* Writes the bits by which the device itself shows its interrupts. */
+void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ioctls of a bound PCI device: what it is made of, its interrupts, reset, features (spec
+ * 40-vfio, 5.1 to 5.5). Each states its checks in the order of the specification.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include <uiommufd/vfio.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "vfio/vfio_internal.h"
+
+/* Size of @type up to and with @field. */
+#define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
+
+static int copy_in(struct uiommufd_caller *caller, void *to, uint64_t from, size_t len)
+{
+	return caller->ops->read(caller, to, from, len);
+}
+
+static int copy_out(struct uiommufd_caller *caller, uint64_t to, const void *from, size_t len)
+{
+	return caller->ops->write(caller, to, from, len);
+}
+
+static long get_info(struct uiommufd_caller *caller, uint64_t arg)
+{
+	const size_t least = SIZE_TO(struct vfio_device_info, num_irqs);
+	struct vfio_device_info info = {0};
+
+	if (copy_in(caller, &info, arg, least))
+		return -EFAULT;
+	if (info.argsz < least)
+		return -EINVAL;
+	info.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
+	info.num_regions = VFIO_PCI_NUM_REGIONS;
+	info.num_irqs = VFIO_PCI_NUM_IRQS;
+	return copy_out(caller, arg, &info, min_u64(info.argsz, sizeof(info)));
+}
+
+/* The BAR of the MSI-X table says that it may be mapped with the table in it. */
+static long add_msix_cap(struct uiommufd_caller *caller, uint64_t arg,
+			 struct vfio_region_info *info)
+{
+	const struct vfio_info_cap_header cap = {
+		.id = VFIO_REGION_INFO_CAP_MSIX_MAPPABLE,
+		.version = 1,
+	};
+
+	info->flags |= VFIO_REGION_INFO_FLAG_CAPS;
+	if (info->argsz < sizeof(*info) + sizeof(cap)) {
+		info->argsz = sizeof(*info) + sizeof(cap);
+		info->cap_offset = 0;
+		return 0;
+	}
+	info->cap_offset = sizeof(*info);
+	return copy_out(caller, arg + sizeof(*info), &cap, sizeof(cap));
+}
+
+static long get_region_info(struct vfio_device *device, struct uiommufd_caller *caller,
+			    uint64_t arg)
+{
+	struct vfio_region_info info;
+	struct vfio_region region;
+	long rc;
+
+	if (copy_in(caller, &info, arg, sizeof(info)))
+		return -EFAULT;
+	if (info.argsz < sizeof(info))
+		return -EINVAL;
+	if (vfio_region_get(device, info.index, &region))
+		return -EINVAL;
+	info.offset = vfio_region_offset(info.index);
+	info.size = region.size;
+	info.flags = 0;
+	if (region.size)
+		info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+	if (region.msix_table) {
+		rc = add_msix_cap(caller, arg, &info);
+		if (rc)
+			return rc;
+	}
+	return copy_out(caller, arg, &info, sizeof(info));
+}
+
+static long get_irq_info(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
+{
+	struct vfio_irq_info info;
+
+	if (copy_in(caller, &info, arg, sizeof(info)))
+		return -EFAULT;
+	if (info.argsz < sizeof(info) || info.index >= VFIO_PCI_NUM_IRQS)
+		return -EINVAL;
+	info.flags = VFIO_IRQ_INFO_EVENTFD;
+	if (info.index == VFIO_PCI_INTX_IRQ_INDEX)
+		info.flags |= VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED;
+	else if (info.index != VFIO_PCI_MSIX_IRQ_INDEX)
+		info.flags |= VFIO_IRQ_INFO_NORESIZE;
+	info.count = device->irqs.counts[info.index];
+	return copy_out(caller, arg, &info, sizeof(info));
+}
+
+/* Bytes of one element of the data, or -EINVAL unless exactly one type is given. */
+static int element_size(uint32_t flags)
+{
+	switch (flags & VFIO_IRQ_SET_DATA_TYPE_MASK) {
+	case VFIO_IRQ_SET_DATA_NONE:
+		return 0;
+	case VFIO_IRQ_SET_DATA_BOOL:
+		return sizeof(uint8_t);
+	case VFIO_IRQ_SET_DATA_EVENTFD:
+		return sizeof(int32_t);
+	default:
+		return -EINVAL;
+	}
+}
+
+static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
+{
+	const size_t least = SIZE_TO(struct vfio_irq_set, count);
+	struct vfio_irq_request request;
+	struct vfio_irq_set head;
+	void *data = NULL;
+	uint64_t bytes;
+	unsigned int max;
+	int size;
+	long rc;
+
+	if (copy_in(caller, &head, arg, least))
+		return -EFAULT;
+	if (head.argsz < least || head.index >= VFIO_PCI_NUM_IRQS ||
+	    head.count >= UINT32_MAX - head.start ||
+	    head.flags & ~(VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK))
+		return -EINVAL;
+	max = device->irqs.counts[head.index];
+	if (head.start >= max || head.start + head.count > max)
+		return -EINVAL;
+	size = element_size(head.flags);
+	if (size < 0)
+		return size;
+	bytes = (uint64_t)head.count * (unsigned int)size;
+	if (head.argsz - least < bytes)
+		return -EINVAL;
+	if (bytes) {
+		data = alloc_zeroed(bytes);
+		if (!data)
+			return -ENOMEM;
+		rc = copy_in(caller, data, arg + least, bytes);
+		if (rc)
+			goto out;
+	}
+	request = (struct vfio_irq_request){.caller = caller,
+					    .index = head.index,
+					    .start = head.start,
+					    .count = head.count,
+					    .flags = head.flags,
+					    .data = data};
+	rc = vfio_irqs_set(&device->irqs, &request);
+out:
+	alloc_free(data);
+	return rc;
+}
+
+/* No device here has a slot or bus reset of its own. */
+static long get_hot_reset_info(struct uiommufd_caller *caller, uint64_t arg)
+{
+	const size_t least = SIZE_TO(struct vfio_pci_hot_reset_info, count);
+	struct vfio_pci_hot_reset_info info;
+
+	if (copy_in(caller, &info, arg, least))
+		return -EFAULT;
+	return info.argsz < least ? -EINVAL : -ENODEV;
+}
+
+static long hot_reset(struct uiommufd_caller *caller, uint64_t arg)
+{
+	const size_t least = SIZE_TO(struct vfio_pci_hot_reset, count);
+	struct vfio_pci_hot_reset reset;
+
+	if (copy_in(caller, &reset, arg, least))
+		return -EFAULT;
+	/* A cdev proves what it owns by being open, not by group descriptors. */
+	if (reset.argsz < least || reset.flags || reset.count)
+		return -EINVAL;
+	return -ENODEV;
+}
+
+static long feature_bus_master(struct vfio_device *device, struct uiommufd_caller *caller,
+			       uint64_t data)
+{
+	uint32_t op;
+
+	if (copy_in(caller, &op, data, sizeof(op)))
+		return -EFAULT;
+	if (op != VFIO_DEVICE_FEATURE_CLEAR_MASTER && op != VFIO_DEVICE_FEATURE_SET_MASTER)
+		return -EINVAL;
+	vfio_device_set_master(device, op == VFIO_DEVICE_FEATURE_SET_MASTER);
+	return 0;
+}
+
+static long feature(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
+{
+	const uint32_t ops = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET |
+			     VFIO_DEVICE_FEATURE_PROBE;
+	const uint32_t both = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
+	struct vfio_device_feature head;
+
+	if (copy_in(caller, &head, arg, sizeof(head)))
+		return -EFAULT;
+	if (head.argsz < sizeof(head) || head.flags & ~(VFIO_DEVICE_FEATURE_MASK | ops))
+		return -EINVAL;
+	if ((head.flags & both) == both && !(head.flags & VFIO_DEVICE_FEATURE_PROBE))
+		return -EINVAL;
+	switch (head.flags & VFIO_DEVICE_FEATURE_MASK) {
+	case VFIO_DEVICE_FEATURE_BUS_MASTER:
+		break;
+	case VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2:
+		return -EINVAL;
+	default:
+		return -ENOTTY;
+	}
+	/* Bus mastering can be set, not read. */
+	if (head.flags & VFIO_DEVICE_FEATURE_GET)
+		return -EINVAL;
+	if (head.flags & VFIO_DEVICE_FEATURE_PROBE)
+		return 0;
+	if (!(head.flags & VFIO_DEVICE_FEATURE_SET))
+		return -EINVAL;
+	if (head.argsz - sizeof(head) < sizeof(struct vfio_device_feature_bus_master))
+		return -EINVAL;
+	return feature_bus_master(device, caller, arg + sizeof(head));
+}
+
+long vfio_device_ioctl(struct vfio_device *device, struct uiommufd_caller *caller, unsigned int cmd,
+		       uint64_t arg)
+{
+	switch (cmd) {
+	case VFIO_DEVICE_GET_INFO:
+		return get_info(caller, arg);
+	case VFIO_DEVICE_GET_REGION_INFO:
+		return get_region_info(device, caller, arg);
+	case VFIO_DEVICE_GET_IRQ_INFO:
+		return get_irq_info(device, caller, arg);
+	case VFIO_DEVICE_SET_IRQS:
+		return set_irqs(device, caller, arg);
+	case VFIO_DEVICE_RESET:
+		vfio_device_reset(device);
+		return 0;
+	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+		return get_hot_reset_info(caller, arg);
+	case VFIO_DEVICE_PCI_HOT_RESET:
+		return hot_reset(caller, arg);
+	case VFIO_DEVICE_FEATURE:
+		return feature(device, caller, arg);
+	default:
+		return -ENOTTY;
+	}
+}

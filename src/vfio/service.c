@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* What a device model may ask of its device: <uiommufd/device.h>. */
+#include <errno.h>
+#include <string.h>
+
+#include <uiommufd/uiommufd.h>
+
+#include "base/log.h"
+#include "vfio/vfio_internal.h"
+
+UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev)
+{
+	return dev->state;
+}
+
+UIOMMUFD_API const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name)
+{
+	for (unsigned int i = 0; i < dev->option_count; i++)
+		if (strcmp(dev->options[i].name, name) == 0)
+			return dev->options[i].value;
+	return NULL;
+}
+
+/* 0, or -EFAULT and a line for whoever forgot to set the bit. */
+static int check_master(const struct vfio_device *device, const char *what, uint64_t iova,
+			size_t len)
+{
+	if (atomic_load(&device->bus_master))
+		return 0;
+	log_fault("%s: DMA %s of %zu bytes at IOVA 0x%llx is refused: bus mastering is off "
+		  "(command register, bit 2)",
+		  device->name, what, len, (unsigned long long)iova);
+	return -EFAULT;
+}
+
+UIOMMUFD_API int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf,
+					  size_t len)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	int rc = check_master(device, "read", iova, len);
+
+	if (rc)
+		return rc;
+	return iommu_dma(device->endpoint, IOMMU_NO_PASID, iova, buf, len, IOMMU_DMA_READ);
+}
+
+UIOMMUFD_API int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova,
+					   const void *buf, size_t len)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	int rc = check_master(device, "write", iova, len);
+
+	if (rc)
+		return rc;
+	return iommu_dma(device->endpoint, IOMMU_NO_PASID, iova, (void *)buf, len, IOMMU_DMA_WRITE);
+}
+
+UIOMMUFD_API int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src,
+					  size_t len)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	int rc = check_master(device, "copy", src, len);
+
+	if (rc)
+		return rc;
+	return iommu_dma_copy(device->endpoint, IOMMU_NO_PASID, dst, src, len);
+}
+
+UIOMMUFD_API void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level)
+{
+	vfio_irqs_set_level(&vfio_device_of(dev)->irqs, level);
+}
+
+UIOMMUFD_API bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector)
+{
+	return vfio_irqs_send(&vfio_device_of(dev)->irqs, vector);
+}
+
+UIOMMUFD_API void uiommufd_device_queue_work(struct uiommufd_device *dev,
+					     void (*work)(struct uiommufd_device *dev))
+{
+	vfio_work_queue(&vfio_device_of(dev)->work, work);
+}
+
+UIOMMUFD_API void uiommufd_device_lock(struct uiommufd_device *dev)
+{
+	pthread_mutex_lock(&vfio_device_of(dev)->lock);
+}
+
+UIOMMUFD_API void uiommufd_device_unlock(struct uiommufd_device *dev)
+{
+	pthread_mutex_unlock(&vfio_device_of(dev)->lock);
+}

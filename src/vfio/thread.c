@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+
+#include "base/fault.h"
+#include "vfio/thread.h"
+
+enum {
+	STACK_SIZE = 256 * 1024
+};
+
+int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+	pthread_attr_t attr;
+	sigset_t block, old;
+	int rc;
+
+	if (fault_inject() || pthread_attr_init(&attr))
+		return -ENOMEM;
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	sigfillset(&block);
+	sigdelset(&block, SIGSEGV);
+	sigdelset(&block, SIGBUS);
+	/* Blocked before it exists: a signal that arrives right after must find another thread. */
+	pthread_sigmask(SIG_BLOCK, &block, &old);
+	rc = pthread_create(thread, &attr, run, arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return rc ? -ENOMEM : 0;
+}

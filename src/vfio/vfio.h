@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VFIO devices: what programs reach through /dev/vfio/devices/vfioN.
+ *
+ * A vfio_device is one PCI device of the emulated machine: a model, its config space, its place
+ * behind an IOMMU. Opening its cdev gives a file; the first to BIND owns the device until it is
+ * closed.
+ */
+#ifndef VFIO_VFIO_H
+#define VFIO_VFIO_H
+
+#include <stdint.h>
+
+#include <uiommufd/device.h>
+
+#include "base/file.h"
+#include "iommufd/iommufd.h"
+
+/* A PCI address. */
+struct pci_bdf {
+	uint16_t domain;
+	uint8_t bus, slot, function; /* slot 0..31, function 0..7 */
+};
+
+struct vfio_device;
+
+struct vfio_option_value {
+	const char *name, *value;
+};
+
+struct vfio_device_config {
+	const struct uiommufd_model *model;
+	struct pci_bdf bdf;
+	struct iommu *iommu;			 /* a reference is taken */
+	struct iommufd_group *group;		 /* borrowed, outlives the device */
+	unsigned int index;			 /* N of vfioN */
+	const struct vfio_option_value *options; /* checked against the model's; copied */
+	unsigned int option_count;
+};
+
+/* Creates the device, powered on and bound to vfio-pci. 0; -ENOMEM; -EINVAL: an option that the model
+ * does not have, or a model that is not possible; what the model's init returns. */
+int vfio_device_create(const struct vfio_device_config *config, struct vfio_device **device);
+
+/* No file of it may be open. */
+void vfio_device_destroy(struct vfio_device *device);
+
+/* The BDF as text, "0000:01:00.0". */
+const char *vfio_device_name(const struct vfio_device *device);
+unsigned int vfio_device_index(const struct vfio_device *device);
+const struct uiommufd_model *vfio_device_model(const struct vfio_device *device);
+struct pci_bdf vfio_device_bdf(const struct vfio_device *device);
+
+/* Its model's face, for embedding programs. */
+struct uiommufd_device *vfio_device_dev(struct vfio_device *device);
+
+/* open() of the cdev: a new file with one reference. 0 or -ENOMEM. */
+int vfio_device_open(struct vfio_device *device, struct uiommufd_file **file);
+
+/* The device of a file that vfio_device_open() made, or NULL: for fdinfo. */
+struct vfio_device *vfio_device_from_file(struct uiommufd_file *file);
+
+/*
+ * Config space as sysfs shows it (the file "config"): up to @len bytes at @off into @buf (of this
+ * process). Returns the bytes, 0 past the end.
+ */
+size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *buf, size_t len);
+
+/* BAR @bar as sysfs' "resource" file shows it: start, end and flags of its window; all 0 for none.
+ */
+void vfio_device_resource(const struct vfio_device *device, unsigned int bar, uint64_t *start,
+			  uint64_t *end, uint64_t *flags);
+
+/*
+ * fork: holds every device still, so that the child finds it whole; in the child, their threads are
+ * started again when they are needed. Call vfio_fork_prepare() after iommufd_fork_prepare(), when no
+ * other thread is inside a call any more (base/world.h), and the others before iommufd's. Waits for
+ * the work that devices are at.
+ */
+void vfio_fork_prepare(void);
+void vfio_fork_parent(void);
+void vfio_fork_child(void);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A VFIO device from the inside.
+ *
+ * Locks, outermost first: the registry of devices (device.c); bind_lock; irqs.set_lock;
+ * work.run_lock; lock; the leaves work.lock and irqs.lock. No lock of this folder but bind_lock is
+ * held while the user API (iommufd/) is called, and none but work.run_lock while DMA runs.
+ *
+ *	bind_lock	who owns the device, and its attachments
+ *	lock		the "device lock": config space, the model's registers
+ *
+ * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
+ * an owner, and again once that owner is gone.
+ */
+#ifndef VFIO_VFIO_INTERNAL_H
+#define VFIO_VFIO_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <urcu/list.h>
+
+#include "vfio/config.h"
+#include "vfio/irq.h"
+#include "vfio/vfio.h"
+#include "vfio/work.h"
+
+/* The model's face. */
+struct uiommufd_device {
+	const struct uiommufd_model *model;
+	struct vfio_option_value *options; /* own copies */
+	unsigned int option_count;
+	void *state;
+};
+
+struct vfio_device {
+	struct uiommufd_device dev;
+	struct pci_bdf bdf;
+	char name[16]; /* the BDF as text */
+	unsigned int index;
+	char path[48];		  /* of the cdev: what its descriptors are called */
+	struct file_ops file_ops; /* of the cdev; here for their name */
+	struct pci_window windows[PCI_BARS];
+	struct iommu_endpoint *endpoint;
+	struct iommufd_group *group;
+
+	pthread_mutex_t bind_lock;
+	struct iommufd_device *iommufd; /* NULL: nobody owns the device */
+
+	pthread_mutex_t lock;
+	struct pci_config config;
+	_Atomic bool bus_master; /* the bit of the command register, for DMA without the lock */
+
+	struct vfio_irqs irqs;
+	struct vfio_work work;
+	struct cds_list_head link; /* the registry */
+};
+
+static inline struct vfio_device *vfio_device_of(struct uiommufd_device *dev)
+{
+	return caa_container_of(dev, struct vfio_device, dev);
+}
+
+/* Powers the device up for an owner: reset, memory decoding on, bus mastering off. Caller holds
+ * bind_lock. */
+void vfio_device_enable(struct vfio_device *device);
+
+/* Back to quiet: its thread and its interrupts end, queued work is dropped. Caller holds bind_lock.
+ */
+void vfio_device_disable(struct vfio_device *device);
+
+/* Resets the model; work is cancelled, config space and interrupts' eventfds stay. */
+void vfio_device_reset(struct vfio_device *device);
+
+/* Reads, writes config space and does what follows from it. In range; caller holds lock. */
+void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len);
+void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len);
+
+/* Turns bus mastering on or off, as a write of the command register would. */
+void vfio_device_set_master(struct vfio_device *device, bool master);
+
+/* The calls that every owner of a device has, however it was opened (spec 40-vfio, 5). */
+long vfio_device_ioctl(struct vfio_device *device, struct uiommufd_caller *caller, unsigned int cmd,
+		       uint64_t arg);
+
+/* What a region is. -EINVAL: there is none of this index. */
+struct vfio_region {
+	uint64_t size; /* 0: not there */
+	bool writable;
+	bool msix_table; /* holds the MSI-X table */
+};
+int vfio_region_get(const struct vfio_device *device, uint64_t index, struct vfio_region *region);
+
+/* The offset of region @index in a device's file. */
+static inline uint64_t vfio_region_offset(uint64_t index)
+{
+	return index << 40;
+}
+
+/* read and write of a device's file, as in struct file_ops. */
+ssize_t vfio_device_read(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t buf,
+			 size_t len, uint64_t *pos);
+ssize_t vfio_device_write(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t buf,
+			  size_t len, uint64_t *pos);
+
+/* The operations of a cdev's file, but for their name. */
+extern const struct file_ops vfio_cdev_ops;
+
+#endif
