@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The subcommands of `uiommufd`. */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+/* Exit statuses of our own, as env(1) and timeout(1) have them. Others are the program's. */
+enum cmd_status {
+	CMD_OK = 0,
+	CMD_USAGE = 2,	      /* the command line is wrong */
+	CMD_FAILED = 125,     /* something of ours did not work */
+	CMD_CANNOT_RUN = 126, /* the program is there but cannot be executed */
+	CMD_NOT_FOUND = 127,
+};
+
+/* The arguments after the subcommand, ended by NULL. Return the exit status. */
+int cmd_run(char **args);
+int cmd_list(char **args);
+
+/* One line to standard error, after "uiommufd: ". */
+void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `uiommufd run`: builds the machine and its shadow root, runs the program under the preload
+ * library, removes the shadow root, and ends as the program has ended.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/config.h"
+#include "cmd/shadow.h"
+#include "cmd/tree.h"
+#include "machine/machine.h"
+#include "preload/layout.h"
+
+/* Signals that end or inform a program: whoever sends them to us means it. */
+static const int forwarded[] = {
+	SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH,
+};
+
+/* The child's signals as they were when we were started. */
+struct signals {
+	sigset_t mask;
+	struct sigaction child;
+};
+
+/* ---- the command line ---- */
+
+/* The value of option @name at *@args, "--name VALUE" or "--name=VALUE", with *@args moved to its
+ * last word. NULL: it is another option. *@missing: it has no value. */
+static const char *option_value(char ***args, const char *name, bool *missing)
+{
+	const char *arg = **args;
+	size_t len = strlen(name);
+
+	if (strncmp(arg, name, len) != 0)
+		return NULL;
+	if (arg[len] == '=')
+		return arg + len + 1;
+	if (arg[len] != '\0')
+		return NULL;
+	*missing = !(*args)[1];
+	return *missing ? arg : *++*args;
+}
+
+static int unknown_option(const char *option)
+{
+	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, --mock", option);
+	return CMD_USAGE;
+}
+
+/* Takes one option at *@args. */
+static int take_option(struct machine *machine, char ***args)
+{
+	const char *option = **args;
+	char error[512] = "";
+	bool missing = false;
+	const char *value;
+	int rc;
+
+	if (strcmp(option, "--mock") == 0) {
+		machine_set_mock(machine, true);
+		return CMD_OK;
+	}
+	if ((value = option_value(args, "--iommu", &missing)) && !missing)
+		rc = machine_add_iommu(machine, value, error, sizeof(error));
+	else if (!value && (value = option_value(args, "--device", &missing)) && !missing)
+		rc = machine_add_device(machine, value, error, sizeof(error));
+	else if (!value)
+		return unknown_option(option);
+	if (missing) {
+		cmd_complain("%s needs a value; `uiommufd list` names them", option);
+		return CMD_USAGE;
+	}
+	if (rc)
+		cmd_complain("%s", error[0] ? error : strerror(-rc));
+	return rc ? CMD_USAGE : CMD_OK;
+}
+
+/* Leaves *@args at the program. */
+static int take_options(struct machine *machine, char ***args)
+{
+	int status;
+
+	for (; **args && (**args)[0] == '-'; ++*args) {
+		if (strcmp(**args, "--") == 0) {
+			++*args;
+			break;
+		}
+		status = take_option(machine, args);
+		if (status)
+			return status;
+	}
+	if (**args)
+		return CMD_OK;
+	cmd_complain("run which program? Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...");
+	return CMD_USAGE;
+}
+
+/* ---- the preload library ---- */
+
+/* Where the library is: beside this executable (not installed), or where it was installed. */
+static int find_library(char path[PATH_MAX])
+{
+	char self[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[len < 0 ? 0 : len] = '\0';
+	slash = strrchr(self, '/');
+	if (slash) {
+		*slash = '\0';
+		if (snprintf(path, PATH_MAX, "%s/" LAYOUT_LIBRARY, self) < PATH_MAX &&
+		    access(path, R_OK) == 0)
+			return 0;
+	}
+	snprintf(path, PATH_MAX, "%s/" LAYOUT_LIBRARY, CONFIG_LIBDIR);
+	return access(path, R_OK) ? -errno : 0;
+}
+
+/* LD_PRELOAD separates by spaces and colons; a path with one goes by a link without. */
+static void library_name(struct tree *tree, char path[PATH_MAX])
+{
+	if (!path[strcspn(path, " :")])
+		return;
+	tree_link_text(tree, "/" LAYOUT_LIBRARY, path);
+	tree_real_path(tree, "/" LAYOUT_LIBRARY, path);
+}
+
+static int set_environment(const char *library, const char *root)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char *value;
+	int rc;
+
+	if (asprintf(&value, "%s%s%s", library, before ? ":" : "", before ? before : "") < 0)
+		return -ENOMEM;
+	rc = setenv("LD_PRELOAD", value, 1) || setenv(LAYOUT_ROOT_VARIABLE, root, 1) ? -ENOMEM : 0;
+	free(value);
+	return rc;
+}
+
+/* ---- the program's life ---- */
+
+/* Blocks what we wait for; the child takes it back. */
+static void hold_signals(struct signals *signals)
+{
+	const struct sigaction standard = {.sa_handler = SIG_DFL};
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGCHLD);
+	sigaddset(&held, SIGINT); /* the terminal sends them to the program, too */
+	sigaddset(&held, SIGQUIT);
+	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+		sigaddset(&held, forwarded[i]);
+	sigprocmask(SIG_BLOCK, &held, &signals->mask);
+	/* Ignored, it would have the kernel throw away the exit status. */
+	sigaction(SIGCHLD, &standard, &signals->child);
+}
+
+/* In the child. Tells why on @report if the program cannot be executed. */
+static _Noreturn void execute(char **program, const struct signals *signals, int report)
+{
+	int error;
+
+	sigaction(SIGCHLD, &signals->child, NULL);
+	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
+	execvp(program[0], program);
+	error = errno;
+	if (write(report, &error, sizeof(error)) < 0)
+		_exit(CMD_FAILED);
+	_exit(error == ENOENT ? CMD_NOT_FOUND : CMD_CANNOT_RUN);
+}
+
+/* Starts the program. Its process ID; *@error is the errno of its execution (0: it runs). */
+static pid_t spawn(char **program, const struct signals *signals, int *error)
+{
+	int report[2];
+	pid_t pid;
+
+	if (pipe2(report, O_CLOEXEC))
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		execute(program, signals, report[1]);
+	close(report[1]);
+	if (pid < 0 || read(report[0], error, sizeof(*error)) != sizeof(*error))
+		*error = 0;
+	close(report[0]);
+	return pid;
+}
+
+/* Passes signals on until @pid is gone; its wait status. */
+static int wait_for(pid_t pid)
+{
+	siginfo_t info;
+	sigset_t held;
+	int status;
+
+	sigprocmask(SIG_BLOCK, NULL, &held);
+	for (;;) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+		if (sigwaitinfo(&held, &info) < 0 || info.si_code > 0)
+			continue; /* of the terminal: the program has it, too */
+		for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++) {
+			if (info.si_signo == forwarded[i])
+				kill(pid, info.si_signo);
+		}
+	}
+}
+
+/* Ends as a process with wait status @status did. */
+static int end_as(int status)
+{
+	const struct rlimit none = {0};
+	sigset_t unblocked;
+	int signo;
+
+	if (!WIFSIGNALED(status))
+		return WEXITSTATUS(status);
+	signo = WTERMSIG(status);
+	setrlimit(RLIMIT_CORE, &none); /* the program's core is there */
+	signal(signo, SIG_DFL);
+	sigemptyset(&unblocked);
+	sigaddset(&unblocked, signo);
+	raise(signo);
+	sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
+	return 128 + signo;
+}
+
+static int run_program(struct tree *tree, char **program)
+{
+	char library[PATH_MAX];
+	struct signals signals;
+	int error = 0;
+	int status;
+	pid_t pid;
+
+	if (find_library(library)) {
+		cmd_complain("%s: %m", library);
+		return CMD_FAILED;
+	}
+	library_name(tree, library);
+	if (set_environment(library, tree->root)) {
+		cmd_complain("out of memory");
+		return CMD_FAILED;
+	}
+	hold_signals(&signals);
+	pid = spawn(program, &signals, &error);
+	if (pid < 0) {
+		cmd_complain("cannot start a process: %m");
+		return CMD_FAILED;
+	}
+	if (error)
+		cmd_complain("%s: %s", program[0], strerror(error));
+	status = wait_for(pid);
+	tree_remove(tree);
+	return end_as(status);
+}
+
+int cmd_run(char **args)
+{
+	struct machine *machine;
+	struct tree tree;
+	int status;
+
+	if (machine_create(&machine)) {
+		cmd_complain("out of memory");
+		return CMD_FAILED;
+	}
+	status = take_options(machine, &args);
+	if (status) {
+		machine_destroy(machine);
+		return status;
+	}
+	tree_create(&tree);
+	shadow_fill(&tree, machine);
+	machine_destroy(machine);
+	if (tree.error) {
+		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,
+			     strerror(-tree.error));
+		status = CMD_FAILED;
+	} else {
+		status = run_program(&tree, args);
+	}
+	tree_remove(&tree);
+	return status;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The operations of uiommufd_caller_self(), with the program's descriptor table in the place of
+ * none.
+ */
+#include "preload/caller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <uiommufd/caller.h>
+
+#include "preload/layout.h"
+#include "preload/real.h"
+
+static struct uiommufd_caller_ops ops;
+static struct uiommufd_caller program;
+
+int caller_install_at(int fd, struct uiommufd_file *file, int access, struct node node)
+{
+	struct description *description;
+	struct description *stale;
+
+	if (!fdtable_room(fd))
+		return -ENFILE;
+	description = description_create(file, access, node);
+	if (!description)
+		return -ENFILE;
+	stale = fdtable_exchange(fd, description);
+	if (stale)
+		description_put(stale);
+	fdtable_set_hint(fd, node.kind == NODE_NONE ? PATH_HINT_NONE : PATH_HINT_SHADOW);
+	return 0;
+}
+
+static struct uiommufd_file *get_file(struct uiommufd_caller *caller, int fd)
+{
+	struct description *description = fdtable_get(fd);
+	struct uiommufd_file *file;
+
+	(void)caller;
+	if (!description)
+		return NULL;
+	file = file_get(description->file);
+	description_put(description);
+	return file;
+}
+
+static int install_file(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags)
+{
+	char name[64];
+	int fd;
+	int rc;
+
+	(void)caller;
+	snprintf(name, sizeof(name), LAYOUT_MEMFD_PREFIX "%s", file->ops->name);
+	fd = (int)SYS(SYS_memfd_create, name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+	if (fd < 0)
+		return fd;
+	rc = caller_install_at(fd, file, O_RDWR, (struct node){.kind = NODE_NONE});
+	if (rc) {
+		SYS(SYS_close, fd);
+		return rc;
+	}
+	return fd;
+}
+
+static void uninstall_file(struct uiommufd_caller *caller, int fd)
+{
+	struct description *description = fdtable_exchange(fd, NULL);
+
+	(void)caller;
+	SYS(SYS_close, fd);
+	if (description)
+		description_put(description);
+}
+
+void caller_init(void)
+{
+	ops = *uiommufd_caller_self()->ops;
+	ops.get_file = get_file;
+	ops.install_file = install_file;
+	ops.uninstall_file = uninstall_file;
+	uiommufd_caller_init(&program, &ops, getpid(), getuid());
+}
+
+struct uiommufd_caller *caller_program(void)
+{
+	return &program;
+}
+
+void caller_fork_child(void)
+{
+	program.pid = getpid();
+	/* Locks on memory are not inherited (mlock(2)), and neither is what is charged for them. */
+	program.locked_pages = 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which addresses of the program are mappings of emulated files. Such a mapping keeps its open file
+ * description, as in a kernel, until the last piece of it is gone.
+ *
+ * One lock, innermost of all and never held while anything else is called; memory is not from the
+ * allocator, which may itself be in the middle of an munmap.
+ */
+#ifndef PRELOAD_MAPPING_H
+#define PRELOAD_MAPPING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "preload/fdtable.h"
+
+/*
+ * [@start, @start + @len) is now what @map says, of @desc. 0 (both references, of @desc and the
+ * opening that @map stands for, are taken over) or -ENOMEM.
+ */
+int mapping_add(uint64_t start, uint64_t len, struct description *desc,
+		const struct file_mapping *map);
+
+/* [@start, @start + @len) is no mapping of ours any more. */
+void mapping_remove(uint64_t start, uint64_t len);
+
+/* What is mapped at @from is now also, or instead, at [@to, @to + @len). */
+void mapping_copy(uint64_t from, uint64_t to, uint64_t len);
+
+/* False if there is no mapping at all: one load. */
+bool mapping_any(void);
+
+/* For fork. */
+void mapping_lock(void);
+void mapping_unlock(void);
+
+#endif

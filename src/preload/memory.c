@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mmap of emulated files, and the calls that take memory away, under which pinned pages are moved
+ * aside first (mem/displace.h).
+ *
+ * The C library's allocator gives memory back without coming through here; what a program frees
+ * while a device still uses it is then found when the device does.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "mem/displace.h"
+#include "mem/guard.h"
+#include "preload/engine.h"
+#include "preload/mapping.h"
+#include "preload/real.h"
+
+/* Moves pinned pages out of a range that the program is about to lose. 0 or -ENOMEM. */
+static int leave(const void *addr, size_t len, enum displace_cause cause, bool keep)
+{
+	struct engine_call call;
+	int rc;
+
+	/* What the engine does to memory while it works is not the program's doing. */
+	if (!len || engine_busy() || !displace_needed((uintptr_t)addr, len))
+		return 0;
+	engine_enter(&call);
+	rc = displace_range((uintptr_t)addr, len, cause, keep);
+	engine_leave(&call);
+	return rc;
+}
+
+/* After a range has become something else. */
+static void left(const void *addr, size_t len)
+{
+	if (mapping_any())
+		mapping_remove((uintptr_t)addr, len);
+}
+
+static int check_mmap_access(const struct description *desc, int prot, int flags)
+{
+	if (desc->access == O_WRONLY)
+		return -EACCES;
+	if ((flags & MAP_TYPE) != MAP_PRIVATE && (prot & PROT_WRITE) && desc->access != O_RDWR)
+		return -EACCES;
+	return desc->file->ops->mmap ? 0 : -ENODEV;
+}
+
+static long mmap_file(struct description *desc, void *addr, size_t len, int prot, int flags,
+		      off_t offset)
+{
+	struct file_mapping map;
+	long rc;
+
+	if (!len || (offset & (off_t)PAGE_MASK))
+		return -EINVAL;
+	rc = check_mmap_access(desc, prot, flags);
+	if (!rc)
+		rc = desc->file->ops->mmap(desc->file, (uint64_t)offset, len, prot, flags, &map);
+	if (rc)
+		return rc;
+	rc = SYS(SYS_mmap, addr, len, prot, flags, map.fd, map.offset);
+	if (rc >= 0) {
+		left((void *)rc, len);
+		if (!mapping_add((uint64_t)rc, len, description_get(desc), &map))
+			return rc;
+		description_put(desc);
+		SYS(SYS_munmap, rc, len);
+		rc = -ENOMEM;
+	}
+	if (map.closed)
+		map.closed(map.cookie);
+	return rc;
+}
+
+EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	struct description *desc = flags & MAP_ANONYMOUS ? NULL : fdtable_get(fd);
+	struct engine_call call;
+	long rc = 0;
+
+	if (flags & MAP_FIXED)
+		rc = leave(addr, len, DISPLACE_MMAP_FIXED, false);
+	if (desc) {
+		engine_enter(&call);
+		if (!rc)
+			rc = mmap_file(desc, addr, len, prot, flags, offset);
+		description_put(desc);
+		engine_leave(&call);
+	} else if (!rc) {
+		rc = SYS(SYS_mmap, addr, len, prot, flags, fd, offset);
+		if (rc >= 0 && (flags & MAP_FIXED))
+			left(addr, len);
+	}
+	return (void *)libc_result(rc);
+}
+
+EXPORT_ALIAS(mmap64, mmap);
+
+EXPORT int munmap(void *addr, size_t len)
+{
+	long rc = leave(addr, len, DISPLACE_MUNMAP, false);
+
+	if (!rc)
+		rc = SYS(SYS_munmap, addr, len);
+	if (!rc)
+		left(addr, len);
+	return (int)libc_result(rc);
+}
+
+static bool drops_pages(int advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE;
+}
+
+EXPORT int madvise(void *addr, size_t len, int advice)
+{
+	long rc = drops_pages(advice) ? leave(addr, len, DISPLACE_MADVISE, true) : 0;
+
+	if (!rc)
+		rc = SYS(SYS_madvise, addr, len, advice);
+	return (int)libc_result(rc);
+}
+
+/*
+ * Pinned memory that moves: the device keeps the very pages, so the program gets others. Shared
+ * memory is the same at two addresses; private memory is a copy, in which the program does not see
+ * what the device writes later.
+ */
+static long move_pinned(void *old, size_t old_len, size_t new_len, int flags, void *to)
+{
+	const size_t same = old_len < new_len ? old_len : new_len;
+	long rc;
+	int err;
+
+	rc = SYS(SYS_mremap, old, 0, new_len, flags & ~MREMAP_DONTUNMAP, to);
+	if (rc == -EINVAL) {
+		rc = SYS(SYS_mmap, to, new_len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | (flags & MREMAP_FIXED ? MAP_FIXED : 0), -1,
+			 0);
+		if (rc >= 0 && guard_copy((void *)rc, old, same)) {
+			SYS(SYS_munmap, rc, new_len);
+			rc = -EFAULT;
+		}
+	}
+	if (rc < 0)
+		return rc;
+	err = leave(old, old_len, DISPLACE_MREMAP, flags & MREMAP_DONTUNMAP);
+	if (err) {
+		SYS(SYS_munmap, rc, new_len);
+		return err;
+	}
+	if (!(flags & MREMAP_DONTUNMAP))
+		SYS(SYS_munmap, old, old_len);
+	return rc;
+}
+
+static long move(void *old, size_t old_len, size_t new_len, int flags, void *to)
+{
+	long rc;
+
+	/* In place is best: nothing that is pinned moves. */
+	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
+		rc = SYS(SYS_mremap, old, old_len, new_len, flags & ~MREMAP_MAYMOVE);
+		if (rc != -ENOMEM || !(flags & MREMAP_MAYMOVE))
+			return rc;
+	}
+	if (flags & MREMAP_FIXED) {
+		rc = leave(to, new_len, DISPLACE_MMAP_FIXED, false);
+		if (rc)
+			return rc;
+	}
+	if (old_len && !engine_busy() && displace_needed((uintptr_t)old, old_len))
+		return move_pinned(old, old_len, new_len, flags, to);
+	return SYS(SYS_mremap, old, old_len, new_len, flags, to);
+}
+
+EXPORT void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
+{
+	const size_t kept = (new_len + PAGE_MASK) & ~PAGE_MASK;
+	void *to = NULL;
+	va_list args;
+	long rc = 0;
+
+	if (flags & MREMAP_FIXED) {
+		va_start(args, flags);
+		to = va_arg(args, void *);
+		va_end(args);
+	}
+	if (kept < old_len) /* the rest is unmapped wherever the beginning goes */
+		rc = leave((char *)old + kept, old_len - kept, DISPLACE_MREMAP, false);
+	if (!rc)
+		rc = move(old, old_len, new_len, flags, to);
+	if (rc < 0 || !mapping_any())
+		return (void *)libc_result(rc);
+	if (flags & MREMAP_FIXED)
+		mapping_remove((uint64_t)rc, new_len);
+	if (rc != (long)old || new_len > old_len)
+		mapping_copy((uintptr_t)old, (uint64_t)rc, new_len);
+	if (rc != (long)old && !(flags & MREMAP_DONTUNMAP))
+		mapping_remove((uintptr_t)old, old_len);
+	else if (rc == (long)old && kept < old_len)
+		mapping_remove((uintptr_t)old + kept, old_len - kept);
+	return (void *)rc;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program's handlers for SIGSEGV and SIGBUS. Once something emulated is open, ours stay in
+ * front, and what the program installs is what they pass on to (mem/guard.h).
+ */
+#include <signal.h>
+
+#include "mem/guard.h"
+#include "preload/engine.h"
+#include "preload/real.h"
+
+/* Not declared by today's headers. */
+__typeof__(sigaction) __sigaction;
+__typeof__(signal) bsd_signal;
+
+static bool is_guarded(int signo)
+{
+	/* Inside the engine it is guard_install() itself that asks. */
+	return (signo == SIGSEGV || signo == SIGBUS) && guard_installed() && !engine_busy();
+}
+
+EXPORT int sigaction(int signo, const struct sigaction *act, struct sigaction *old)
+{
+	if (!is_guarded(signo))
+		return REAL(sigaction)(signo, act, old);
+	return (int)libc_result(guard_sigaction(signo, act, old));
+}
+
+EXPORT_ALIAS(__sigaction, sigaction);
+
+static sighandler_t guarded_signal(int signo, sighandler_t handler, int flags)
+{
+	struct sigaction act = {.sa_flags = flags};
+	struct sigaction old;
+
+	act.sa_handler = handler;
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	if (!(flags & SA_NODEFER))
+		sigaddset(&act.sa_mask, signo);
+	if (libc_result(guard_sigaction(signo, &act, &old)) < 0)
+		return SIG_ERR;
+	return old.sa_handler;
+}
+
+EXPORT sighandler_t signal(int signo, sighandler_t handler)
+{
+	if (!is_guarded(signo))
+		return REAL(signal)(signo, handler);
+	return guarded_signal(signo, handler, SA_RESTART);
+}
+
+EXPORT sighandler_t sysv_signal(int signo, sighandler_t handler)
+{
+	if (!is_guarded(signo))
+		return REAL(sysv_signal)(signo, handler);
+	return guarded_signal(signo, handler, (int)(SA_RESETHAND | SA_NODEFER));
+}
+
+EXPORT_ALIAS(bsd_signal, signal);
+EXPORT_ALIAS(ssignal, signal);
+EXPORT_ALIAS(__sysv_signal, sysv_signal);
