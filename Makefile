@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+# A thin front to meson: `make help` lists what there is. Options for every `meson setup`: MESON_ARGS.
+
+MESON      ?= meson
+MESON_ARGS ?=
+# Seconds of fuzzing for `make fuzz`.
+FUZZ_TIME  ?= 60
+
+DEMO = build/uiommufd run --device edu -- build/examples/edu-copy
+
+configure = scripts/configure $(1) $(2) $(MESON_ARGS)
+
+.DEFAULT_GOAL = build
+.PHONY: build demo check bench format format-check tidy sanitize tsan fuzz install clean help
+
+build: ## build everything into build/
+	@scripts/setup build
+	@$(call configure,build)
+	@ninja -C build
+
+demo: ## build, then run the example driver against an emulated PCI device
+	@scripts/setup build
+	@$(call configure,build)
+	@ninja -C build --quiet
+	@echo '$$ $(DEMO)'
+	@$(DEMO)
+
+check: ## every test, on a plain, an ASan + UBSan and a TSan build, and the checks of the source
+	@scripts/setup check
+	@scripts/check $(MESON_ARGS)
+
+bench: ## every benchmark, on a release build
+	@scripts/setup build
+	@$(call configure,build-bench,--buildtype=release)
+	@ninja -C build-bench --quiet
+	@scripts/run-benchmarks build-bench
+
+format: ## apply .clang-format to all C files
+	@scripts/setup format
+	@scripts/format --apply
+
+format-check: ## fail if `make format` would change something
+	@scripts/setup format
+	@scripts/format --check
+
+tidy: ## clang-tidy on all C files of the library
+	@scripts/setup tidy
+	@$(call configure,build)
+	@scripts/tidy build
+
+sanitize: ## the tests on the ASan + UBSan build only
+	@scripts/setup check
+	@scripts/check --only asan $(MESON_ARGS)
+
+tsan: ## the tests of concurrent code on the TSan build only
+	@scripts/setup check
+	@scripts/check --only tsan $(MESON_ARGS)
+
+fuzz: ## fuzz each entry for FUZZ_TIME seconds; what reaches new code is kept in build-clang/corpus
+	@scripts/setup check
+	@FUZZ_TIME=$(FUZZ_TIME) scripts/check --only clang $(MESON_ARGS)
+
+install: build ## install (DESTDIR is honoured; the prefix is set with MESON_ARGS=--prefix=...)
+	@$(MESON) install -C build --no-rebuild
+
+clean: ## remove every build directory
+	rm -rf build build-asan build-tsan build-clang build-bench
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | \
+		while IFS="$$(printf '\t')" read -r name text; do printf 'make %-13s %s\n' "$$name" "$$text"; done

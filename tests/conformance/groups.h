@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The groups of tests: one function per file, which runs the tests of a section and returns how many
+ * failed. A new section is a new file, a line here and one in the program of its chapter.
+ */
+#ifndef CONFORMANCE_GROUPS_H
+#define CONFORMANCE_GROUPS_H
+
+/* 00-model */
+int model_nodes(void);
+int model_framing(void);
+int model_ids(void);
+int model_destroy(void);
+int model_write_back(void);
+
+/* 10-ioas */
+int ioas_ranges(void);
+int ioas_map(void);
+int ioas_map_file(void);
+int ioas_copy(void);
+int ioas_alloc_iova(void);
+int ioas_unmap(void);
+int ioas_option(void);
+int ioas_pin(void);
+int ioas_accounting(void);
+int ioas_change_process(void);
+
+/* 20-hwpt-device */
+int attach_device_tests(void);
+int attach_ranges(void);
+int attach_replace(void);
+
+/* 40-vfio */
+int vfio_bind(void);
+int vfio_attach(void);
+int vfio_info(void);
+int vfio_irq(void);
+int vfio_region(void);
+int vfio_reset_feature(void);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Chapter 00-model: nodes, framing, IDs, lifetimes, what is written back. */
+#include "conformance.h"
+#include "groups.h"
+
+int main(int argc, char **argv)
+{
+	static const group_function groups[] = {
+		model_nodes, model_framing, model_ids, model_destroy, model_write_back,
+	};
+
+	return run_groups(argc, argv, groups, ARRAY_SIZE(groups));
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* 00-model, 2: the device node and the operations of its descriptors. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "conformance.h"
+#include "groups.h"
+
+static void s00_2_the_node_is_a_misc_character_device(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct stat node, file;
+
+	expect_equal(stat("/dev/iommu", &node), 0);
+	expect_equal(fstat(t->iommu, &file), 0);
+	expect_true(S_ISCHR(node.st_mode));
+	expect_equal(major(node.st_rdev), 10);
+	expect_equal(file.st_rdev, node.st_rdev);
+}
+
+static void s00_2_each_open_is_a_new_context(void **state)
+{
+	struct fixture *t = fixture(state);
+	int other = open_context();
+
+	expect_errno(ENOENT, other, IOMMU_DESTROY, CMD(iommu_destroy, .id = t->ioas));
+	destroy(t->iommu, t->ioas);
+}
+
+static void s00_1_descriptors_made_by_dup_share_the_context(void **state)
+{
+	struct fixture *t = fixture(state);
+	int copy = close_later(dup(t->iommu));
+	int second = close_later(fcntl(t->iommu, F_DUPFD_CLOEXEC, 100));
+
+	close(t->iommu);
+	map_at(copy, t->ioas, RW, IOVA, mem_pages(PAGE), PAGE);
+	unmap(second, t->ioas, IOVA, PAGE);
+	close(copy);
+	destroy(second, t->ioas);
+}
+
+static void s00_2_read_and_write_are_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	char byte = 0;
+
+	expect_failed(EINVAL, read(t->iommu, &byte, 1));
+	expect_failed(EINVAL, write(t->iommu, &byte, 1));
+}
+
+static void s00_2_ioctls_of_a_closed_descriptor_are_EBADF(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	close(t->iommu);
+	expect_errno(EBADF, t->iommu, IOMMU_IOAS_ALLOC, CMD(iommu_ioas_alloc));
+}
+
+int model_nodes(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(context, s00_2_the_node_is_a_misc_character_device),
+		CASE(ioas, s00_2_each_open_is_a_new_context),
+		CASE(ioas, s00_1_descriptors_made_by_dup_share_the_context),
+		CASE(context, s00_2_read_and_write_are_EINVAL),
+		CASE(context, s00_2_ioctls_of_a_closed_descriptor_are_EBADF),
+	};
+
+	return cmocka_run_group_tests_name("00-model 2: nodes", tests, NULL, NULL);
+}

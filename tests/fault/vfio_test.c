@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Each allocation on the way to a machine with a bound device fails in turn; nothing is left behind. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../lib/vfio_rig.h"
+#include "base/fault.h"
+#include "devices/devices.h"
+#include "machine/machine.h"
+
+enum {
+	MORE_THAN_ENOUGH = 1000
+};
+
+static void a_machine_without_memory_stays_as_it_was(void **state)
+{
+	struct machine *machine;
+	char error[256];
+	unsigned int n;
+	int rc;
+
+	(void)state;
+	for (n = 1; n < MORE_THAN_ENOUGH; n++) {
+		assert_int_equal(machine_create(&machine), 0);
+		error[0] = '\0';
+		fault_arm(n);
+		rc = machine_add_device(machine, "edu,dma_mask=0xff,group=1000", error,
+					sizeof(error));
+		if (!rc && fault_left()) {
+			fault_arm(0);
+			machine_destroy(machine);
+			break;
+		}
+		fault_arm(0);
+		if (rc) {
+			assert_int_equal(rc, -ENOMEM);
+			assert_string_equal(error, "out of memory");
+			assert_null(machine_device(machine, 0));
+			assert_null(machine_iommu(machine, 0));
+			assert_int_equal(
+				machine_add_device(machine, "edu,group=1000", error, sizeof(error)),
+				0);
+		}
+		machine_destroy(machine);
+	}
+	assert_true(n > 8 && n < MORE_THAN_ENOUGH);
+}
+
+static void a_second_device_without_memory_leaves_the_first(void **state)
+{
+	struct machine *machine;
+	unsigned int n;
+	char error[64];
+	int rc = -1;
+
+	(void)state;
+	assert_int_equal(machine_create(&machine), 0);
+	assert_int_equal(machine_add_device(machine, "edu,group=1000", error, sizeof(error)), 0);
+	for (n = 1; n < MORE_THAN_ENOUGH && rc; n++) {
+		fault_arm(n);
+		rc = machine_add_device(machine, "edu,group=1000", error, sizeof(error));
+		fault_arm(0);
+		assert_true(rc == 0 || rc == -ENOMEM);
+		if (rc)
+			assert_null(machine_device(machine, 1));
+	}
+	assert_int_equal(rc, 0);
+	assert_true(n > 5);
+	machine_destroy(machine);
+}
+
+static void open_and_bind_without_memory_change_nothing(void **state)
+{
+	struct uiommufd_file *file;
+	struct rig rig;
+	unsigned int n;
+	long rc = -1;
+
+	(void)state;
+	rig_open(&rig, &device_edu, NULL);
+	fault_arm(1);
+	assert_int_equal(vfio_device_open(rig.device, &file), -ENOMEM);
+	for (n = 1; n < MORE_THAN_ENOUGH && rc; n++) {
+		fault_arm(n);
+		rc = rig_bind(&rig);
+		fault_arm(0);
+		assert_true(rc == 0 || rc == -ENOMEM);
+	}
+	assert_int_equal(rc, 0);
+	rig_close(&rig);
+}
+
+static void interrupts_without_memory_stay_as_they_were(void **state)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} arg = {.set = {.argsz = 24,
+			 .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			 .index = VFIO_PCI_INTX_IRQ_INDEX,
+			 .count = 1}};
+	struct rig rig;
+	unsigned int n;
+	long rc = -1;
+
+	(void)state;
+	rig_open(&rig, &device_edu, NULL);
+	assert_int_equal(rig_bind(&rig), 0);
+	arg.fd = eventfd(0, EFD_NONBLOCK);
+	fault_arm(1);
+	assert_int_equal(rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &arg), -ENOMEM);
+	fault_arm(0);
+	assert_int_equal(rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &arg), 0);
+	/* The unmask eventfd needs a thread, too. */
+	arg.set.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK;
+	for (n = 1; n < MORE_THAN_ENOUGH && rc; n++) {
+		fault_arm(n);
+		rc = rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &arg);
+		fault_arm(0);
+		assert_true(rc == 0 || rc == -ENOMEM);
+	}
+	assert_true(n >= 4);
+	close(arg.fd);
+	rig_close(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_machine_without_memory_stays_as_it_was),
+		cmocka_unit_test(a_second_device_without_memory_leaves_the_first),
+		cmocka_unit_test(open_and_bind_without_memory_change_nothing),
+		cmocka_unit_test(interrupts_without_memory_stay_as_they_were),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

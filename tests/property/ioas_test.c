@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two IOASes and two devices under random MAP, UNMAP, COPY, ATTACH and DETACH, against arrays that say which page of a
+ * buffer each page of IOVA leads to. After each step, what the devices translate is compared page by page.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include <uiommufd/iommufd.h>
+#include <uiommufd/uiommufd.h>
+
+enum {
+	PAGE = 4096,
+	BUFFER_PAGES = 64,
+	WINDOW_PAGES = 96,
+	IOASES = 2,
+	DEVICES = 2,
+	STEPS = 6000,
+};
+
+#define WINDOW_IOVA UINT64_C(0x40000000)
+
+/* One page of IOVA: what it leads to, and which area it belongs to. */
+struct model_page {
+	int target; /* page of the buffer, -1: not mapped */
+	int prot;
+	int area;
+	int writable; /* what the original MAP allowed */
+};
+
+static struct model_page model[IOASES][WINDOW_PAGES];
+static int next_area = 1;
+static int attached[DEVICES]; /* index of the IOAS, -1 */
+static uint32_t ioas_ids[IOASES];
+static struct uiommufd *ctx;
+static struct uiommufd_iommu *iommu;
+static struct uiommufd_endpoint *devices[DEVICES];
+static char *buffer;
+static uint64_t seed;
+
+static uint64_t random_below(uint64_t bound)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed % bound;
+}
+
+static int call(unsigned int cmd, void *arg)
+{
+	return uiommufd_ioctl(ctx, NULL, cmd, (uintptr_t)arg);
+}
+
+static bool window_free(int ioas, int first, int count)
+{
+	for (int i = first; i < first + count; i++) {
+		if (model[ioas][i].target >= 0)
+			return false;
+	}
+	return true;
+}
+
+static uint32_t prot_flags(int prot)
+{
+	return (prot & 1 ? IOMMU_IOAS_MAP_READABLE : 0) | (prot & 2 ? IOMMU_IOAS_MAP_WRITEABLE : 0);
+}
+
+static void step_map(void)
+{
+	int ioas = (int)random_below(IOASES), count = 1 + (int)random_below(8);
+	int first = (int)random_below(WINDOW_PAGES - count + 1);
+	int target = (int)random_below(BUFFER_PAGES - count + 1);
+	int prot = 1 + (int)random_below(3), rc;
+	struct iommu_ioas_map cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | prot_flags(prot),
+		.ioas_id = ioas_ids[ioas],
+		.user_va = (uintptr_t)buffer + (uint64_t)target * PAGE,
+		.length = (uint64_t)count * PAGE,
+		.iova = WINDOW_IOVA + (uint64_t)first * PAGE,
+	};
+
+	rc = call(IOMMU_IOAS_MAP, &cmd);
+	if (!window_free(ioas, first, count)) {
+		assert_int_equal(rc, -EEXIST);
+		return;
+	}
+	assert_int_equal(rc, 0);
+	for (int i = 0; i < count; i++)
+		model[ioas][first + i] = (struct model_page){target + i, prot, next_area, prot & 2};
+	next_area++;
+}
+
+/* What UNMAP does: whole areas, ascending, until one sticks out. */
+static int model_unmap(int ioas, int first, int end, int *removed)
+{
+	*removed = 0;
+	for (int i = first; i < end;) {
+		int area, last = i;
+
+		if (model[ioas][i].target < 0) {
+			i++;
+			continue;
+		}
+		area = model[ioas][i].area;
+		while (last < WINDOW_PAGES && model[ioas][last].target >= 0 &&
+		       model[ioas][last].area == area)
+			last++;
+		if (last > end ||
+		    (i > 0 && model[ioas][i - 1].target >= 0 && model[ioas][i - 1].area == area))
+			return -ENOENT;
+		for (int j = i; j < last; j++)
+			model[ioas][j].target = -1;
+		*removed += last - i;
+		i = last;
+	}
+	return *removed ? 0 : -ENOENT;
+}
+
+static void step_unmap(void)
+{
+	int ioas = (int)random_below(IOASES), count = 1 + (int)random_below(24), removed, expected;
+	int first = (int)random_below((uint64_t)(WINDOW_PAGES - count + 1));
+	struct iommu_ioas_unmap cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas_ids[ioas],
+		.iova = WINDOW_IOVA + (uint64_t)first * PAGE,
+		.length = (uint64_t)count * PAGE,
+	};
+
+	expected = model_unmap(ioas, first, first + count, &removed);
+	assert_int_equal(call(IOMMU_IOAS_UNMAP, &cmd), expected);
+	assert_int_equal(cmd.length, (uint64_t)(expected ? count : removed) * PAGE);
+}
+
+/* Whether a COPY of @count pages at @first works, as far as its source goes. */
+static int model_copy_source(int ioas, int first, int count, int prot)
+{
+	for (int i = first; i < first + count; i++) {
+		if (model[ioas][i].target < 0)
+			return -ENOENT;
+	}
+	for (int i = first; i < first + count; i++) {
+		if ((prot & 2) && !model[ioas][i].writable)
+			return -EPERM;
+	}
+	return 0;
+}
+
+static void apply_copy(int from_ioas, int from, int to_ioas, int to, int count, int prot)
+{
+	struct model_page pages[WINDOW_PAGES];
+	int last_area = -1;
+
+	memcpy(pages, &model[from_ioas][from], (size_t)count * sizeof(pages[0]));
+	for (int i = 0; i < count; i++) {
+		if (pages[i].area != last_area)
+			next_area++;
+		last_area = pages[i].area;
+		pages[i].area = next_area;
+		pages[i].prot = prot;
+		model[to_ioas][to + i] = pages[i];
+	}
+	next_area++;
+}
+
+static void step_copy(void)
+{
+	int src = (int)random_below(IOASES), dst = (int)random_below(IOASES);
+	int count = 1 + (int)random_below(6), prot = 1 + (int)random_below(3);
+	int from = (int)random_below(WINDOW_PAGES - count + 1);
+	int to = (int)random_below(WINDOW_PAGES - count + 1);
+	struct iommu_ioas_copy cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | prot_flags(prot),
+		.dst_ioas_id = ioas_ids[dst],
+		.src_ioas_id = ioas_ids[src],
+		.length = (uint64_t)count * PAGE,
+		.dst_iova = WINDOW_IOVA + (uint64_t)to * PAGE,
+		.src_iova = WINDOW_IOVA + (uint64_t)from * PAGE,
+	};
+	int expected = model_copy_source(src, from, count, prot);
+
+	if (expected != -ENOENT && !window_free(dst, to, count))
+		expected = -EEXIST;
+	assert_int_equal(call(IOMMU_IOAS_COPY, &cmd), expected);
+	if (!expected)
+		apply_copy(src, from, dst, to, count, prot);
+}
+
+static void step_attach(void)
+{
+	int device = (int)random_below(DEVICES), ioas = (int)random_below(IOASES + 1) - 1;
+	uint32_t pt_id;
+
+	if (ioas < 0) {
+		uiommufd_endpoint_detach(devices[device], UIOMMUFD_NO_PASID);
+	} else {
+		pt_id = ioas_ids[ioas];
+		assert_int_equal(
+			uiommufd_endpoint_attach(devices[device], UIOMMUFD_NO_PASID, &pt_id), 0);
+	}
+	attached[device] = ioas;
+}
+
+static void check_page(int device, int page)
+{
+	const struct model_page *expected = attached[device] < 0 ? NULL
+								 : &model[attached[device]][page];
+	uint64_t iova = WINDOW_IOVA + (uint64_t)page * PAGE + 0x123;
+	void *addr;
+	int rc;
+
+	rc = uiommufd_translate(devices[device], UIOMMUFD_NO_PASID, iova, 0, &addr, NULL);
+	if (!expected || expected->target < 0) {
+		assert_int_equal(rc, -ENOENT);
+		return;
+	}
+	assert_int_equal(rc, 0);
+	assert_ptr_equal(addr, buffer + (size_t)expected->target * PAGE + 0x123);
+	for (int prot = 1; prot <= 2; prot++) {
+		rc = uiommufd_translate(devices[device], UIOMMUFD_NO_PASID, iova,
+					(unsigned int)prot, &addr, NULL);
+		assert_int_equal(rc, expected->prot & prot ? 0 : -EPERM);
+	}
+}
+
+static void check_all(void)
+{
+	for (int device = 0; device < DEVICES; device++) {
+		for (int page = 0; page < WINDOW_PAGES; page++)
+			check_page(device, page);
+	}
+}
+
+static void set_up(void)
+{
+	uint32_t id;
+
+	buffer = mmap(NULL, (size_t)BUFFER_PAGES * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(buffer, MAP_FAILED);
+	assert_int_equal(uiommufd_open(NULL, &ctx), 0);
+	assert_int_equal(uiommufd_iommu_create("amd", "amd0", &iommu), 0);
+	for (int i = 0; i < IOASES; i++) {
+		struct iommu_ioas_alloc cmd = {.size = sizeof(cmd)};
+
+		assert_int_equal(call(IOMMU_IOAS_ALLOC, &cmd), 0);
+		ioas_ids[i] = cmd.out_ioas_id;
+		for (int page = 0; page < WINDOW_PAGES; page++)
+			model[i][page].target = -1;
+	}
+	for (int i = 0; i < DEVICES; i++) {
+		assert_int_equal(uiommufd_endpoint_create(iommu, "device", &devices[i]), 0);
+		assert_int_equal(uiommufd_endpoint_bind(devices[i], ctx, &id), 0);
+		attached[i] = -1;
+	}
+}
+
+static void tear_down(void)
+{
+	for (int i = 0; i < DEVICES; i++)
+		uiommufd_endpoint_destroy(devices[i]);
+	uiommufd_iommu_put(iommu);
+	uiommufd_close(ctx);
+	munmap(buffer, (size_t)BUFFER_PAGES * PAGE);
+}
+
+static void devices_see_exactly_what_is_mapped(void **state)
+{
+	(void)state;
+	set_up();
+	for (int step = 0; step < STEPS; step++) {
+		switch (random_below(8)) {
+		case 0:
+		case 1:
+		case 2:
+			step_map();
+			break;
+		case 3:
+		case 4:
+			step_unmap();
+			break;
+		case 5:
+		case 6:
+			step_copy();
+			break;
+		default:
+			step_attach();
+			break;
+		}
+		check_all();
+	}
+	tear_down();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(devices_see_exactly_what_is_mapped),
+	};
+	const char *text = getenv("UIOMMUFD_SEED");
+
+	seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL) * 0x9e3779b97f4a7c15;
+	seed |= 1;
+	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)seed);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The map against a sorted array, under random operations: dense and sparse, in both directions, in
+ * the middle and at both ends of the 64-bit space. The tree's invariants are checked after each
+ * change of a small map, and now and then of a large one.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "iova/map_internal.h"
+
+#define ENTRIES_MAX 200000u
+
+static struct iova_map_entry model[ENTRIES_MAX];
+static size_t model_count;
+static struct iova_map map;
+static uint64_t seed;
+
+static uint64_t random_u64(void)
+{
+	uint64_t z = seed += 0x9e3779b97f4a7c15;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return z ^ (z >> 31);
+}
+
+static uint64_t random_below(uint64_t n)
+{
+	return random_u64() % n;
+}
+
+/* The first entry of the model whose last is at least @iova. */
+static size_t model_lower(uint64_t iova)
+{
+	size_t low = 0, high = model_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (model[middle].range.last < iova)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Where and how big: a region of the space, and what entries and holes in it look like. */
+struct scene {
+	uint64_t base, size;
+	uint64_t unit;	  /* what starts and lengths are multiples of */
+	uint64_t len_max; /* units */
+	enum {
+		ORDER_RANDOM,
+		ORDER_UP,
+		ORDER_DOWN,
+		ORDER_TOUCHING
+	} order;
+	size_t count_max;
+	unsigned int check_every;
+};
+
+/* A start within the scene, in its order; any address when that has none. */
+static uint64_t pick_start(const struct scene *scene, uint64_t len)
+{
+	uint64_t gap = random_below(3) ? 0 : scene->unit * random_below(4);
+	struct iova_map_entry near;
+
+	if (model_count && scene->order == ORDER_UP)
+		return model[model_count - 1].range.last + 1 + gap;
+	if (model_count && scene->order == ORDER_DOWN)
+		return model[0].range.start - len - gap;
+	if (model_count && scene->order == ORDER_TOUCHING && random_below(8)) {
+		near = model[random_below(model_count)];
+		return random_below(2) ? near.range.last + 1 + gap : near.range.start - len - gap;
+	}
+	return scene->base + random_below(scene->size / scene->unit) * scene->unit;
+}
+
+static void insert(const struct scene *scene)
+{
+	static char values[16];
+	uint64_t len = scene->unit * (1 + random_below(scene->len_max));
+	struct iova_map_entry entry = {.value = &values[random_below(16)]};
+	size_t at;
+	int rc;
+
+	entry.range.start = pick_start(scene, len);
+	entry.range.last = entry.range.start + len - 1;
+	if (entry.range.last < entry.range.start || entry.range.start < scene->base ||
+	    entry.range.last - scene->base >= scene->size)
+		return;
+
+	at = model_lower(entry.range.start);
+	rc = iova_map_insert(&map, entry.range, entry.value);
+	if (at < model_count && model[at].range.start <= entry.range.last) {
+		assert_int_equal(rc, -EEXIST);
+		return;
+	}
+	assert_int_equal(rc, 0);
+	memmove(&model[at + 1], &model[at], (model_count - at) * sizeof(model[0]));
+	model[at] = entry;
+	model_count++;
+}
+
+static void erase(const struct scene *scene)
+{
+	size_t at = random_below(model_count);
+
+	/* Sometimes from an end, and sometimes what is not there. */
+	if (scene->order == ORDER_UP && random_below(2))
+		at = 0;
+	if (scene->order == ORDER_DOWN && random_below(2))
+		at = model_count - 1;
+	if (model[at].range.last > model[at].range.start)
+		assert_null(iova_map_erase(&map, model[at].range.last));
+	assert_ptr_equal(iova_map_erase(&map, model[at].range.start), model[at].value);
+	model_count--;
+	memmove(&model[at], &model[at + 1], (model_count - at) * sizeof(model[0]));
+}
+
+/* An address where something may happen: in the scene, or right beside an entry. */
+static uint64_t pick_address(const struct scene *scene)
+{
+	if (model_count && random_below(2)) {
+		struct iova_range range = model[random_below(model_count)].range;
+
+		return (random_below(2) ? range.start : range.last) + random_below(3) - 1;
+	}
+	return scene->base + random_below(scene->size);
+}
+
+static int compare_visit(const struct iova_map_entry *entry, void *arg)
+{
+	size_t *at = arg;
+
+	assert_true(*at < model_count);
+	assert_memory_equal(entry, &model[*at], sizeof(*entry));
+	(*at)++;
+	return 0;
+}
+
+static void look_up(const struct scene *scene)
+{
+	uint64_t iova = pick_address(scene);
+	struct iova_range range = {iova, pick_address(scene)};
+	size_t at = model_lower(iova), end;
+	struct iova_map_entry entry;
+	bool inside = at < model_count && model[at].range.start <= iova;
+
+	assert_int_equal(iova_map_lower(&map, iova, &entry), at < model_count);
+	if (at < model_count)
+		assert_memory_equal(&entry, &model[at], sizeof(entry));
+	assert_ptr_equal(iova_map_find(&map, iova), inside ? model[at].value : NULL);
+
+	if (range.last < range.start)
+		return;
+	for (end = at; end < model_count && model[end].range.start <= range.last; end++)
+		;
+	assert_int_equal(iova_map_intersects(&map, range), end > at);
+	assert_int_equal(iova_map_for_each(&map, range, compare_visit, &at), 0);
+	assert_int_equal(at, end);
+}
+
+/* Whether [@start, @last] has a place: in 128 bits, where nothing wraps. */
+static bool naive_fit(const struct iova_fit *fit, uint64_t start, uint64_t last, uint64_t *iova)
+{
+	unsigned __int128 c = start;
+
+	while (c % fit->align)
+		c = (c / fit->align + 1) * fit->align;
+	if (c > UINT64_MAX)
+		return false;
+	c |= fit->offset;
+	if (c >= last || c + fit->len - 1 > last)
+		return false;
+	*iova = (uint64_t)c;
+	return true;
+}
+
+static int naive_find_hole(struct iova_range window, const struct iova_fit *fit, uint64_t *iova)
+{
+	uint64_t start = window.start;
+
+	for (size_t at = model_lower(start);; at++) {
+		bool bounded = at < model_count && model[at].range.start <= window.last;
+		bool is_hole = !bounded || model[at].range.start > start;
+
+		if (is_hole &&
+		    naive_fit(fit, start, bounded ? model[at].range.start - 1 : window.last, iova))
+			return 0;
+		if (!bounded || model[at].range.last >= window.last)
+			return -ENOSPC;
+		start = model[at].range.last + 1;
+	}
+}
+
+static void find_hole(const struct scene *scene)
+{
+	struct iova_range window = {0, UINT64_MAX};
+	struct iova_fit fit = {.align = UINT64_C(1) << random_below(22)};
+	uint64_t expected = 0, found = 0;
+	int rc;
+
+	fit.len = scene->unit * (1 + random_below(2 * scene->len_max));
+	if (!random_below(4))
+		fit.len += random_below(3) - 1;
+	if (!random_below(16) || !fit.len)
+		fit.len = 1 + random_u64() / (UINT64_C(1) << random_below(64));
+	if (!random_below(3))
+		fit.offset = random_below(4096);
+	if (random_below(8)) {
+		window.start = pick_address(scene);
+		if (random_below(2))
+			window.last = pick_address(scene);
+		if (window.last < window.start)
+			window.last = UINT64_MAX;
+	}
+	rc = iova_map_find_hole(&map, window, &fit, &found);
+	assert_int_equal(rc, naive_find_hole(window, &fit, &expected));
+	if (!rc)
+		assert_int_equal(found, expected);
+}
+
+static void check(void)
+{
+	const char *broken = iova_map_check(&map);
+
+	if (broken)
+		fail_msg("invariant: %s", broken);
+	assert_int_equal(map.count, model_count);
+}
+
+static void play(const struct scene *scene, unsigned int operations)
+{
+	unsigned int fill = 3;
+
+	iova_map_init(&map);
+	model_count = 0;
+	for (unsigned int i = 0; i < operations; i++) {
+		if (i % (operations / 8) == 0)
+			fill = 1 + (unsigned int)random_below(3);
+		if (!model_count || (random_below(4) < fill && model_count < scene->count_max))
+			insert(scene);
+		else
+			erase(scene);
+		if (i % scene->check_every == 0) {
+			check();
+			look_up(scene);
+			find_hole(scene);
+			find_hole(scene);
+		}
+	}
+	while (model_count)
+		erase(scene);
+	check();
+	assert_int_equal(iova_map_memory(&map), 0);
+	iova_map_destroy(&map);
+}
+
+static const uint64_t units[] = {1, 0x800, 0x1000, 0x3000, 0x10000, 0x200000};
+
+static void a_small_map_behaves_as_a_sorted_array(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 144; i++) {
+		uint64_t unit = units[i % 6];
+		struct scene scene = {
+			.unit = unit,
+			.size = unit * 3000,
+			.len_max = i / 6 % 2 ? 1 : 6,
+			.order = i / 12 % 4,
+			.count_max = 2000,
+			.check_every = 1,
+		};
+
+		if (i / 48 == 1)
+			scene.base = 0 - scene.size;
+		else if (i / 48 == 2)
+			scene.base = (UINT64_C(1) << 63) - scene.size / 2 + random_below(5000);
+		play(&scene, 800);
+	}
+}
+
+static void a_map_behaves_as_a_sorted_array(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 24; i++) {
+		uint64_t unit = units[i % 6];
+		struct scene scene = {
+			.unit = unit,
+			.size = unit * 20000,
+			.base = i % 2 ? 0 : 0 - unit * 20000,
+			.len_max = i / 6 % 2 ? 1 : 3,
+			.order = i / 6,
+			.count_max = 10000,
+			.check_every = 50,
+		};
+
+		play(&scene, 30000);
+	}
+}
+
+static void a_large_map_keeps_its_invariants(void **state)
+{
+	const struct scene scene = {
+		.unit = 4096,
+		.size = UINT64_C(4096) * 400000,
+		.len_max = 2,
+		.order = ORDER_TOUCHING,
+		.count_max = ENTRIES_MAX,
+		.check_every = 8000,
+	};
+
+	(void)state;
+	iova_map_init(&map);
+	model_count = 0;
+	/* In ascending order the array takes them at its end. */
+	for (uint64_t page = 0; page < 400000; page += 2 + random_below(2)) {
+		struct iova_map_entry entry = {{page * 4096, page * 4096 + 4095}, &map};
+
+		assert_int_equal(iova_map_insert(&map, entry.range, entry.value), 0);
+		model[model_count++] = entry;
+	}
+	check();
+	for (unsigned int i = 0; i < 15000; i++) {
+		if (random_below(5) == 0)
+			insert(&scene);
+		else
+			erase(&scene);
+		if (i % scene.check_every == 0)
+			check();
+		if (i % 500 == 0)
+			find_hole(&scene);
+	}
+	check();
+	iova_map_destroy(&map);
+}
+
+int main(void)
+{
+	const char *given = getenv("UIOMMUFD_SEED");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_small_map_behaves_as_a_sorted_array),
+		cmocka_unit_test(a_map_behaves_as_a_sorted_array),
+		cmocka_unit_test(a_large_map_keeps_its_invariants),
+	};
+
+	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)seed);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

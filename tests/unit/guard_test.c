@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of a fault that is not ours is tried in child processes, before and after the handlers
+ * are installed: both must end alike.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "mem/guard.h"
+
+enum {
+	SPAN = 3 * PAGE_SIZE
+};
+
+/* Installs the handlers; cmocka puts its own over them at the beginning of each test. */
+static void install(void)
+{
+	static struct sigaction segv, bus;
+	bool again = guard_installed();
+
+	assert_int_equal(guard_install(), 0);
+	assert_true(guard_installed());
+	assert_int_equal(sigaction(SIGSEGV, again ? &segv : NULL, again ? NULL : &segv), 0);
+	assert_int_equal(sigaction(SIGBUS, again ? &bus : NULL, again ? NULL : &bus), 0);
+}
+
+static char *map_pages(size_t pages)
+{
+	char *p = mmap(NULL, pages * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+
+	assert_ptr_not_equal(p, MAP_FAILED);
+	return p;
+}
+
+static void a_copy_of_any_length_copies_just_that(void **state)
+{
+	char *src = map_pages(3), *dst = map_pages(3);
+
+	(void)state;
+	for (int i = 0; i < SPAN; i++)
+		src[i] = (char)(i * 7 + 1);
+	for (size_t len = 0; len < 1100; len++) {
+		for (size_t skew = 0; skew < 3; skew++) {
+			memset(dst, 0, 1200);
+			assert_int_equal(guard_copy(dst + 1 + skew, src + skew, len), 0);
+			assert_int_equal(dst[skew], 0);
+			assert_memory_equal(dst + 1 + skew, src + skew, len);
+			assert_int_equal(dst[1 + skew + len], 0);
+		}
+	}
+	munmap(src, SPAN);
+	munmap(dst, SPAN);
+}
+
+static void a_fault_on_either_side_ends_the_copy(void **state)
+{
+	char *good = map_pages(3), *bad = map_pages(3);
+
+	(void)state;
+	install();
+	munmap(bad + 2 * PAGE_SIZE, PAGE_SIZE);
+	for (size_t len = 1; len < 1100; len++) {
+		char *edge = bad + 2 * PAGE_SIZE - len;
+
+		assert_int_equal(guard_copy(good, edge, len), 0);
+		assert_int_equal(guard_copy(edge, good, len), 0);
+		assert_int_equal(guard_copy(good, edge + 1, len), -EFAULT);
+		assert_int_equal(guard_copy(edge + 1, good, len), -EFAULT);
+	}
+	assert_int_equal(guard_copy(good, NULL, 8), -EFAULT);
+	assert_int_equal(guard_copy(good, (void *)(UINTPTR_MAX << 48 >> 1), 8), -EFAULT);
+	munmap(good, SPAN);
+	munmap(bad, 2 * PAGE_SIZE);
+}
+
+static void a_truncated_file_ends_the_copy(void **state)
+{
+	int fd = memfd_create("truncated", MFD_CLOEXEC);
+	char buf[64];
+	char *p;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, PAGE_SIZE), 0);
+	p = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	install();
+	assert_int_equal(guard_copy(buf, p, sizeof(buf)), 0);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(guard_copy(buf, p, sizeof(buf)), -EFAULT);
+	munmap(p, PAGE_SIZE);
+	close(fd);
+}
+
+static void *copy_from_nowhere(void *bad)
+{
+	char buf[32];
+
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(guard_copy(buf, bad, sizeof(buf)), -EFAULT);
+	return NULL;
+}
+
+static void threads_fault_independently(void **state)
+{
+	char *bad = map_pages(1);
+	pthread_t threads[4];
+
+	(void)state;
+	munmap(bad, PAGE_SIZE);
+	install();
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, copy_from_nowhere, bad), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+/* ---- faults of the program ---- */
+
+static volatile char *nowhere;
+static int set_action(int signo, const struct sigaction *act)
+{
+	return guard_installed() ? guard_sigaction(signo, act, NULL) : sigaction(signo, act, NULL);
+}
+
+static void fault(void)
+{
+	*nowhere = 1;
+}
+
+static void run_default(void)
+{
+	fault();
+}
+
+static void run_ignored(void)
+{
+	const struct sigaction act = {.sa_handler = SIG_IGN};
+
+	set_action(SIGSEGV, &act);
+	raise(SIGSEGV);
+	fault();
+}
+
+static void run_raised(void)
+{
+	raise(SIGSEGV);
+	_exit(1);
+}
+
+static void plain_handler(int signo)
+{
+	sigset_t mask;
+
+	/* The mask: the signal itself, and what was asked for. */
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
+	_exit(signo == SIGSEGV && sigismember(&mask, SIGSEGV) && sigismember(&mask, SIGUSR1) &&
+			      !sigismember(&mask, SIGUSR2)
+		      ? 40
+		      : 41);
+}
+
+static void run_plain(void)
+{
+	struct sigaction act = {.sa_handler = plain_handler};
+
+	sigaddset(&act.sa_mask, SIGUSR1);
+	set_action(SIGSEGV, &act);
+	fault();
+}
+
+static char *opened;
+
+static void info_handler(int signo, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (signo != SIGSEGV || info->si_addr != opened)
+		_exit(51);
+	mprotect(opened, PAGE_SIZE, PROT_READ | PROT_WRITE);
+	errno = ERANGE;
+}
+
+/* The handler mends the mapping and the program goes on. */
+static void run_info(void)
+{
+	const struct sigaction act = {.sa_sigaction = info_handler, .sa_flags = SA_SIGINFO};
+	sigset_t before, after;
+
+	opened = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	set_action(SIGSEGV, &act);
+	pthread_sigmask(SIG_BLOCK, NULL, &before);
+	*opened = 5;
+	pthread_sigmask(SIG_BLOCK, NULL, &after);
+	_exit(*opened == 5 && errno == ERANGE && !memcmp(&before, &after, sizeof(long)) ? 50 : 52);
+}
+
+static volatile int handled;
+
+static void counting_handler(int signo)
+{
+	(void)signo;
+	handled++;
+}
+
+/* The first fault resets the action, the second one kills. */
+static void run_resethand(void)
+{
+	const struct sigaction act = {.sa_handler = counting_handler, .sa_flags = (int)SA_RESETHAND};
+
+	set_action(SIGSEGV, &act);
+	raise(SIGSEGV);
+	if (handled == 1)
+		raise(SIGSEGV);
+	_exit(1);
+}
+
+static char alternate[64 * 1024];
+
+static void on_alternate_handler(int signo)
+{
+	char here;
+
+	(void)signo;
+	_exit(&here >= alternate && &here < alternate + sizeof(alternate) ? 60 : 61);
+}
+
+static void use_alternate_stack(int flags)
+{
+	const stack_t stack = {.ss_sp = alternate, .ss_size = sizeof(alternate)};
+	const struct sigaction act = {.sa_handler = on_alternate_handler, .sa_flags = flags};
+
+	sigaltstack(&stack, NULL);
+	set_action(SIGSEGV, &act);
+	fault();
+}
+
+static void run_onstack(void)
+{
+	use_alternate_stack(SA_ONSTACK);
+}
+
+static void run_not_onstack(void)
+{
+	use_alternate_stack(0);
+}
+
+static sigjmp_buf jump;
+
+static void jumping_handler(int signo)
+{
+	(void)signo;
+	siglongjmp(jump, 1);
+}
+
+static void run_jump(void)
+{
+	const struct sigaction act = {.sa_handler = jumping_handler, .sa_flags = SA_NODEFER};
+
+	set_action(SIGSEGV, &act);
+	for (volatile int i = 0; i < 3; i++) {
+		if (!sigsetjmp(jump, 0))
+			fault();
+	}
+	_exit(70);
+}
+
+static int status_of(void (*run)(void), bool guard)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		const struct rlimit no_core = {0, 0};
+		const struct sigaction by_default = {.sa_handler = SIG_DFL};
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		/* The sanitizers' own. */
+		sigaction(SIGSEGV, &by_default, NULL);
+		if (guard && guard_install())
+			_exit(2);
+		run();
+		_exit(3);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status & ~0x80; /* no matter whether it dumped */
+}
+
+/* Runs before anything is installed in this process, which children would inherit. */
+static void faults_of_the_program_go_where_they_went_before(void **state)
+{
+	const struct {
+		void (*run)(void);
+		int status;
+	} cases[] = {
+		{run_default, SIGSEGV},	   {run_ignored, SIGSEGV},     {run_raised, SIGSEGV},
+		{run_plain, 40 << 8},	   {run_info, 50 << 8},	       {run_resethand, SIGSEGV},
+		{run_onstack, 60 << 8},	   {run_not_onstack, 61 << 8}, {run_jump, 70 << 8},
+	};
+
+	(void)state;
+	nowhere = map_pages(1);
+	munmap((char *)nowhere, PAGE_SIZE);
+	assert_false(guard_installed());
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(status_of(cases[i].run, false), cases[i].status);
+		assert_int_equal(status_of(cases[i].run, true), cases[i].status);
+	}
+}
+
+static void the_programs_action_is_kept_for_it(void **state)
+{
+	struct sigaction act = {.sa_handler = plain_handler, .sa_flags = SA_NODEFER}, old, kernels;
+
+	(void)state;
+	install();
+	assert_int_equal(guard_sigaction(SIGBUS, &act, NULL), 0);
+	act.sa_handler = SIG_DFL;
+	assert_int_equal(guard_sigaction(SIGBUS, &act, &old), 0);
+	assert_ptr_equal(old.sa_handler, plain_handler);
+	assert_int_equal(old.sa_flags, SA_NODEFER);
+	assert_int_equal(guard_sigaction(SIGBUS, NULL, &old), 0);
+	assert_ptr_equal(old.sa_handler, SIG_DFL);
+	assert_int_equal(sigaction(SIGBUS, NULL, &kernels), 0);
+	assert_ptr_not_equal(kernels.sa_handler, SIG_DFL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(faults_of_the_program_go_where_they_went_before),
+		cmocka_unit_test(a_copy_of_any_length_copies_just_that),
+		cmocka_unit_test(a_fault_on_either_side_ends_the_copy),
+		cmocka_unit_test(a_truncated_file_ends_the_copy),
+		cmocka_unit_test(threads_fault_independently),
+		cmocka_unit_test(the_programs_action_is_kept_for_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

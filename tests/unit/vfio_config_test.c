@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vfio/config.h"
+
+static const struct uiommufd_model full = {
+	.name = "full",
+	.vendor = 0x1234,
+	.device = 0x5678,
+	.subsystem_vendor = 0x9abc,
+	.subsystem = 0xdef0,
+	.class_code = 0x010802,
+	.revision = 7,
+	.bars = {{.size = 1 << 20},
+		 {.size = 256, .flags = UIOMMUFD_BAR_IO},
+		 {.size = UINT64_C(1) << 33, .flags = UIOMMUFD_BAR_64 | UIOMMUFD_BAR_PREFETCH},
+		 {0},
+		 {.size = 16}},
+	.intx = true,
+	.msi_vectors = 8,
+	.msix_vectors = 65,
+	.msix_bar = 0,
+	.msix_table = 0x2000,
+	.msix_pba = 0x3000,
+	.pcie = true,
+};
+
+static struct pci_window windows[PCI_BARS];
+
+static void make(struct pci_config *config, const struct uiommufd_model *model)
+{
+	pci_place_bars(model, 3, windows);
+	pci_config_init(config, model, windows);
+}
+
+static uint32_t get(const struct pci_config *config, uint32_t off, unsigned int size)
+{
+	uint32_t value = 0;
+
+	pci_config_read(config, off, &value, size);
+	return value;
+}
+
+static void set(struct pci_config *config, uint32_t off, uint32_t value, unsigned int size)
+{
+	pci_config_write(config, off, &value, size);
+}
+
+static void the_header_shows_the_model(void **state)
+{
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &full);
+	assert_int_equal(get(&config, PCI_VENDOR_ID, 4), 0x56781234);
+	assert_int_equal(get(&config, PCI_CLASS_REVISION, 4), 0x01080207);
+	assert_int_equal(get(&config, PCI_HEADER_TYPE, 1), 0);
+	assert_int_equal(get(&config, PCI_SUBSYSTEM_VENDOR_ID, 4), 0xdef09abc);
+	assert_int_equal(get(&config, PCI_INTERRUPT_PIN, 1), 1);
+	assert_int_equal(config.size, 4096);
+	assert_int_equal(get(&config, 0x100, 4), 0);
+}
+
+static void powered_up_the_device_decodes_and_does_not_master(void **state)
+{
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &full);
+	assert_int_equal(pci_config_command(&config), PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+}
+
+static void all_ones_in_a_memory_bar_read_back_as_its_size(void **state)
+{
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &full);
+	assert_int_equal(get(&config, PCI_BASE_ADDRESS_0, 4), windows[0].start);
+	set(&config, PCI_BASE_ADDRESS_0, 0xffffffff, 4);
+	assert_int_equal(get(&config, PCI_BASE_ADDRESS_0, 4), 0xfff00000);
+	set(&config, PCI_BASE_ADDRESS_4, 0xffffffff, 4);
+	assert_int_equal(get(&config, PCI_BASE_ADDRESS_4, 4), 0xfffffff0);
+}
+
+static void an_io_bar_keeps_its_type_bit(void **state)
+{
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &full);
+	assert_int_equal(get(&config, PCI_BASE_ADDRESS_1, 4), windows[1].start | 1);
+	set(&config, PCI_BASE_ADDRESS_1, 0xffffffff, 4);
+	assert_int_equal(get(&config, PCI_BASE_ADDRESS_1, 4), 0xffffff01);
+	set(&config, PCI_BASE_ADDRESS_1, 0, 4);
+	assert_int_equal(get(&config, PCI_BASE_ADDRESS_1, 4), 1);
+}
+
+static void a_64_bit_bar_is_sized_over_both_halves(void **state)
+{
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &full);
+	set(&config, PCI_BASE_ADDRESS_2, 0xffffffff, 4);
+	set(&config, PCI_BASE_ADDRESS_3, 0xffffffff, 4);
+	assert_int_equal(get(&config, PCI_BASE_ADDRESS_2, 4), 0xc);
+	assert_int_equal(get(&config, PCI_BASE_ADDRESS_3, 4), 0xfffffffe);
+}
+
+static void a_bar_that_is_not_there_reads_zero_whatever_is_written(void **state)
+{
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &full);
+	set(&config, PCI_BASE_ADDRESS_5, 0xffffffff, 4);
+	set(&config, PCI_ROM_ADDRESS, 0xffffffff, 4);
+	assert_int_equal(get(&config, PCI_BASE_ADDRESS_5, 4), 0);
+	assert_int_equal(get(&config, PCI_ROM_ADDRESS, 4), 0);
+}
+
+static void identity_and_status_cannot_be_written(void **state)
+{
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &full);
+	set(&config, PCI_VENDOR_ID, 0, 4);
+	set(&config, PCI_STATUS, 0xffff, 2);
+	set(&config, PCI_CLASS_REVISION, 0, 4);
+	set(&config, PCI_CAPABILITY_LIST, 0, 1);
+	assert_int_equal(get(&config, PCI_VENDOR_ID, 4), 0x56781234);
+	assert_int_equal(get(&config, PCI_STATUS, 2), PCI_STATUS_CAP_LIST);
+	assert_int_equal(get(&config, PCI_CLASS_REVISION, 4), 0x01080207);
+	assert_int_not_equal(get(&config, PCI_CAPABILITY_LIST, 1), 0);
+}
+
+static void the_command_register_holds_only_what_the_device_has(void **state)
+{
+	struct uiommufd_model no_io = {.bars = {{.size = 4096}}};
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &no_io);
+	set(&config, PCI_COMMAND, 0xffff, 2);
+	assert_int_equal(pci_config_command(&config),
+			 PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
+				 PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE);
+	set(&config, PCI_COMMAND + 1, 0, 1);
+	assert_int_equal(pci_config_command(&config),
+			 PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY);
+}
+
+static void capabilities_are_a_list_that_ends(void **state)
+{
+	static const uint8_t expected[] = {PCI_CAP_ID_MSI, PCI_CAP_ID_MSIX, PCI_CAP_ID_EXP};
+	struct pci_config config;
+	unsigned int found = 0;
+
+	(void)state;
+	make(&config, &full);
+	for (uint32_t at = get(&config, PCI_CAPABILITY_LIST, 1); at;
+	     at = get(&config, at + PCI_CAP_LIST_NEXT, 1)) {
+		assert_true(at >= 0x40 && at % 4 == 0 && found < 3);
+		assert_int_equal(get(&config, at, 1), expected[found++]);
+	}
+	assert_int_equal(found, 3);
+}
+
+static void a_model_without_capabilities_has_no_list(void **state)
+{
+	struct uiommufd_model bare = {.bars = {{.size = 4096}}};
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &bare);
+	assert_int_equal(get(&config, PCI_STATUS, 2), 0);
+	assert_int_equal(get(&config, PCI_CAPABILITY_LIST, 1), 0);
+	assert_int_equal(config.size, 256);
+	assert_int_equal(get(&config, PCI_INTERRUPT_PIN, 1), 0);
+}
+
+static void msi_shows_what_is_enabled_and_nothing_that_is_written(void **state)
+{
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &full);
+	assert_int_equal(get(&config, config.msi + PCI_MSI_FLAGS, 2), PCI_MSI_FLAGS_64BIT | 3 << 1);
+	set(&config, config.msi + PCI_MSI_FLAGS, 0xffff, 2);
+	assert_int_equal(get(&config, config.msi + PCI_MSI_FLAGS, 2), PCI_MSI_FLAGS_64BIT | 3 << 1);
+	pci_config_show_irqs(&config, &(struct pci_irq_status){.msi_vectors = 5});
+	assert_int_equal(get(&config, config.msi + PCI_MSI_FLAGS, 2),
+			 PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_ENABLE | 3 << 4 | 3 << 1);
+	pci_config_show_irqs(&config, &(struct pci_irq_status){.msi_vectors = 1});
+	assert_int_equal(get(&config, config.msi + PCI_MSI_FLAGS, 2),
+			 PCI_MSI_FLAGS_64BIT | PCI_MSI_FLAGS_ENABLE | 3 << 1);
+	set(&config, config.msi + PCI_MSI_ADDRESS_LO, 0xfee00fff, 4);
+	assert_int_equal(get(&config, config.msi + PCI_MSI_ADDRESS_LO, 4), 0xfee00ffc);
+}
+
+static void msix_shows_its_table_and_whether_it_is_enabled(void **state)
+{
+	struct pci_config config;
+
+	(void)state;
+	make(&config, &full);
+	assert_int_equal(get(&config, config.msix + PCI_MSIX_FLAGS, 2), 64);
+	assert_int_equal(get(&config, config.msix + PCI_MSIX_TABLE, 4), 0x2000);
+	assert_int_equal(get(&config, config.msix + PCI_MSIX_PBA, 4), 0x3000);
+	pci_config_show_irqs(&config, &(struct pci_irq_status){.msix = true, .intx = true});
+	assert_int_equal(get(&config, config.msix + PCI_MSIX_FLAGS, 2), PCI_MSIX_FLAGS_ENABLE | 64);
+	assert_int_equal(get(&config, PCI_STATUS, 2), PCI_STATUS_CAP_LIST | PCI_STATUS_INTERRUPT);
+}
+
+static void windows_are_aligned_and_apart(void **state)
+{
+	(void)state;
+	pci_place_bars(&full, 3, windows);
+	for (unsigned int i = 0; i < PCI_BARS; i++) {
+		assert_int_equal(windows[i].size, full.bars[i].size);
+		if (windows[i].size)
+			assert_int_equal(windows[i].start % windows[i].size, 0);
+	}
+	assert_true(windows[0].start + windows[0].size <= windows[4].start);
+	assert_true(windows[0].start < UINT32_MAX && windows[2].start > UINT32_MAX);
+}
+
+static void impossible_models_are_refused(void **state)
+{
+	struct uiommufd_model model = full;
+
+	(void)state;
+	assert_int_equal(pci_model_check(&full), 0);
+	model.bars[0].size = 3000;
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model = full;
+	model.bars[4].size = 8;
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model = full;
+	model.bars[3].size = 4096; /* the upper half of BAR 2 */
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model = full;
+	model.bars[0].size = UINT64_C(1) << 32;
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model = full;
+	model.bars[0].min_access = 3;
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model = full;
+	model.msi_vectors = 3;
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model = full;
+	model.msix_table = (1 << 20) - 64;
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model = full;
+	model.msix_vectors = 2049;
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model = full;
+	model.msix_bar = 1;
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_header_shows_the_model),
+		cmocka_unit_test(powered_up_the_device_decodes_and_does_not_master),
+		cmocka_unit_test(all_ones_in_a_memory_bar_read_back_as_its_size),
+		cmocka_unit_test(an_io_bar_keeps_its_type_bit),
+		cmocka_unit_test(a_64_bit_bar_is_sized_over_both_halves),
+		cmocka_unit_test(a_bar_that_is_not_there_reads_zero_whatever_is_written),
+		cmocka_unit_test(identity_and_status_cannot_be_written),
+		cmocka_unit_test(the_command_register_holds_only_what_the_device_has),
+		cmocka_unit_test(capabilities_are_a_list_that_ends),
+		cmocka_unit_test(a_model_without_capabilities_has_no_list),
+		cmocka_unit_test(msi_shows_what_is_enabled_and_nothing_that_is_written),
+		cmocka_unit_test(msix_shows_its_table_and_whether_it_is_enabled),
+		cmocka_unit_test(windows_are_aligned_and_apart),
+		cmocka_unit_test(impossible_models_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "vfio/work.h"
+
+/* The work knows only its device: the counters are the test's. */
+static struct vfio_work work;
+static atomic_int runs, second_runs, at_once, most_at_once;
+static atomic_bool gate;
+static sigset_t seen_mask;
+
+static int setup(void **state)
+{
+	(void)state;
+	runs = second_runs = at_once = most_at_once = 0;
+	gate = true;
+	vfio_work_init(&work, NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	vfio_work_destroy(&work);
+	return 0;
+}
+
+static void count(struct uiommufd_device *dev)
+{
+	int now = ++at_once;
+
+	(void)dev;
+	if (now > most_at_once)
+		most_at_once = now;
+	while (!gate)
+		sched_yield();
+	pthread_sigmask(SIG_BLOCK, NULL, &seen_mask);
+	at_once--;
+	runs++;
+}
+
+static void count_second(struct uiommufd_device *dev)
+{
+	(void)dev;
+	second_runs++;
+}
+
+static void await(const atomic_int *counter, int value)
+{
+	while (*counter < value)
+		sched_yield();
+}
+
+static void queued_work_runs_once_on_its_own_thread(void **state)
+{
+	(void)state;
+	vfio_work_queue(&work, count);
+	await(&runs, 1);
+	vfio_work_stop(&work);
+	assert_int_equal(runs, 1);
+	assert_true(sigismember(&seen_mask, SIGTERM));
+	assert_true(sigismember(&seen_mask, SIGUSR1));
+	assert_false(sigismember(&seen_mask, SIGSEGV));
+	assert_false(sigismember(&seen_mask, SIGBUS));
+}
+
+static void work_asked_for_before_it_began_runs_once(void **state)
+{
+	(void)state;
+	gate = false;
+	vfio_work_queue(&work, count);
+	await(&at_once, 1);
+	for (int i = 0; i < 10; i++) {
+		vfio_work_queue(&work, count);
+		vfio_work_queue(&work, count_second);
+	}
+	gate = true;
+	await(&second_runs, 1);
+	vfio_work_stop(&work);
+	assert_int_equal(runs, 2);
+	assert_int_equal(second_runs, 1);
+}
+
+static void hold_waits_for_what_runs_and_drops_the_rest(void **state)
+{
+	(void)state;
+	vfio_work_queue(&work, count);
+	vfio_work_queue(&work, count_second);
+	vfio_work_hold(&work);
+	assert_int_equal(at_once, 0);
+	runs = second_runs = 0;
+	/* What is queued meanwhile waits for the release. */
+	vfio_work_queue(&work, count);
+	usleep(1000);
+	assert_int_equal(runs, 0);
+	assert_int_equal(second_runs, 0);
+	vfio_work_release(&work);
+	await(&runs, 1);
+	assert_int_equal(second_runs, 0);
+}
+
+static void work_stopped_can_start_again(void **state)
+{
+	(void)state;
+	for (int i = 1; i <= 50; i++) {
+		vfio_work_queue(&work, count);
+		await(&runs, i);
+		vfio_work_stop(&work);
+	}
+	assert_int_equal(runs, 50);
+}
+
+static void requeue(struct uiommufd_device *dev)
+{
+	(void)dev;
+	runs++;
+	vfio_work_queue(&work, requeue);
+}
+
+static void stop_ends_work_that_queues_itself(void **state)
+{
+	int after;
+
+	(void)state;
+	vfio_work_queue(&work, requeue);
+	await(&runs, 10);
+	vfio_work_stop(&work);
+	after = runs;
+	usleep(1000);
+	assert_int_equal(runs, after);
+}
+
+static void *queue_many(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 5000; i++)
+		vfio_work_queue(&work, count);
+	return NULL;
+}
+
+static void functions_never_run_two_at_once(void **state)
+{
+	pthread_t thread[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, queue_many, NULL);
+	for (int i = 0; i < 100; i++) {
+		vfio_work_hold(&work);
+		assert_int_equal(at_once, 0);
+		vfio_work_release(&work);
+	}
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	vfio_work_queue(&work, count_second);
+	await(&second_runs, 1);
+	assert_true(most_at_once <= 1);
+}
+
+static void a_child_runs_what_was_queued_when_it_was_forked(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+#ifdef __SANITIZE_THREAD__
+	skip(); /* it does not start threads in a child */
+#endif
+	/* As vfio_fork_prepare() does, with work queued that the thread cannot take yet. */
+	vfio_work_hold(&work);
+	vfio_work_queue(&work, count);
+	pthread_mutex_lock(&work.lock);
+	child = fork();
+	if (!child) {
+		vfio_work_fork_child(&work);
+		pthread_mutex_unlock(&work.lock);
+		pthread_mutex_unlock(&work.run_lock);
+		vfio_work_resume(&work);
+		await(&runs, 1);
+		vfio_work_stop(&work);
+		_exit(runs == 1 ? 0 : 1);
+	}
+	pthread_mutex_unlock(&work.lock);
+	vfio_work_release(&work);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	await(&runs, 1);
+	assert_int_equal(runs, 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(queued_work_runs_once_on_its_own_thread),
+		TEST(work_asked_for_before_it_began_runs_once),
+		TEST(hold_waits_for_what_runs_and_drops_the_rest),
+		TEST(work_stopped_can_start_again),
+		TEST(stop_ends_work_that_queues_itself),
+		TEST(functions_never_run_two_at_once),
+		TEST(a_child_runs_what_was_queued_when_it_was_forked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
