@@ -15,7 +15,7 @@ uint64_t access_alignment(const struct iommufd_access *access)
 int iommufd_access_create(struct iommufd_ctx *ctx, const struct iommufd_access_ops *ops, void *data,
 			  struct iommufd_access **out)
 {
-	struct iommufd_access *access = object_create(ctx, sizeof(*access), OBJECT_ACCESS);
+	struct iommufd_access *access = object_create(ctx, sizeof(*access), OBJECT_ACCESS, NULL);
 
 	if (!access)
 		return -ENOMEM;

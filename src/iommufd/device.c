@@ -8,7 +8,7 @@
 int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_info *info,
 			struct iommufd_device **out, uint32_t *id)
 {
-	struct iommufd_device *device = object_create(ctx, sizeof(*device), OBJECT_DEVICE);
+	struct iommufd_device *device = object_create(ctx, sizeof(*device), OBJECT_DEVICE, NULL);
 	int rc;
 
 	if (!device)

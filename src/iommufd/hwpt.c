@@ -5,9 +5,40 @@
  */
 #include "iommufd/hwpt.h"
 
+/* Takes it off its IOAS, if it is on. */
+static void leave_ioas(struct hwpt *hwpt)
+{
+	struct ioas *ioas = hwpt->ioas;
+
+	pthread_mutex_lock(&ioas->lock);
+	ioas_wait_idle(ioas);
+	if (!cds_list_empty(&hwpt->ioas_link)) {
+		cds_list_del_init(&hwpt->ioas_link);
+		if (--ioas->hwpt_count == 0)
+			ioas_unpin_all(ioas);
+		ioas_unreserve(ioas, hwpt);
+		ioas_update_alignment(ioas);
+	}
+	pthread_mutex_unlock(&ioas->lock);
+}
+
+static void release(struct hwpt *hwpt)
+{
+	leave_ioas(hwpt);
+	iommu_domain_destroy(hwpt->domain);
+	object_put(&hwpt->ioas->object);
+}
+
+static void hwpt_destroy(struct iommufd_object *object)
+{
+	release((struct hwpt *)object);
+	object_free(object);
+}
+
 int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags, struct hwpt **out)
 {
-	struct hwpt *hwpt = object_create(ioas->object.ctx, sizeof(*hwpt), OBJECT_HWPT);
+	struct hwpt *hwpt =
+		object_create(ioas->object.ctx, sizeof(*hwpt), OBJECT_HWPT, hwpt_destroy);
 	int rc;
 
 	if (!hwpt)
@@ -96,40 +127,10 @@ int hwpt_add(struct hwpt *hwpt)
 	return rc;
 }
 
-/* Takes it off its IOAS, if it is on. */
-static void leave_ioas(struct hwpt *hwpt)
-{
-	struct ioas *ioas = hwpt->ioas;
-
-	pthread_mutex_lock(&ioas->lock);
-	ioas_wait_idle(ioas);
-	if (!cds_list_empty(&hwpt->ioas_link)) {
-		cds_list_del_init(&hwpt->ioas_link);
-		if (--ioas->hwpt_count == 0)
-			ioas_unpin_all(ioas);
-		ioas_unreserve(ioas, hwpt);
-		ioas_update_alignment(ioas);
-	}
-	pthread_mutex_unlock(&ioas->lock);
-}
-
-static void release(struct hwpt *hwpt)
-{
-	leave_ioas(hwpt);
-	iommu_domain_destroy(hwpt->domain);
-	object_put(&hwpt->ioas->object);
-}
-
 void hwpt_remove(struct hwpt *hwpt)
 {
 	release(hwpt);
 	object_abort(&hwpt->object);
-}
-
-void hwpt_destroy(struct hwpt *hwpt)
-{
-	release(hwpt);
-	object_free(&hwpt->object);
 }
 
 void hwpt_put(struct hwpt *hwpt)
@@ -147,5 +148,5 @@ void hwpt_put(struct hwpt *hwpt)
 	last = object_claim(&hwpt->object);
 	pthread_mutex_unlock(&ioas->attach_lock);
 	if (last)
-		hwpt_destroy(hwpt);
+		hwpt_destroy(&hwpt->object);
 }

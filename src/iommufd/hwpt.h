@@ -22,7 +22,6 @@ int hwpt_add(struct hwpt *hwpt);
 
 /* Undoes hwpt_create(), and hwpt_add() if it was done. The object is neither published nor found any more. */
 void hwpt_remove(struct hwpt *hwpt);
-void hwpt_destroy(struct hwpt *hwpt);
 
 /* Drops a user; an automatic HWPT that is left unused goes away. */
 void hwpt_put(struct hwpt *hwpt);

@@ -13,6 +13,27 @@
 #include "iommufd/hwpt.h"
 #include "iommufd/ucmd.h"
 
+static void ioas_destroy(struct iommufd_object *object)
+{
+	struct ioas *ioas = (struct ioas *)object;
+	struct iommufd_ctx *ctx = object->ctx;
+	uint64_t unmapped;
+
+	pthread_mutex_lock(&ctx->lock);
+	if (ctx->vfio_ioas == ioas)
+		ctx->vfio_ioas = NULL;
+	pthread_mutex_unlock(&ctx->lock);
+	ioas_unmap_range(ioas, IOVA_RANGE_ALL, &unmapped);
+	iova_map_destroy(&ioas->areas);
+	iova_set_destroy(&ioas->reserved);
+	iova_set_destroy(&ioas->allowed);
+	alloc_free(ioas->resv);
+	pthread_cond_destroy(&ioas->idle);
+	pthread_mutex_destroy(&ioas->lock);
+	pthread_mutex_destroy(&ioas->attach_lock);
+	object_free(object);
+}
+
 int ioctl_ioas_alloc(struct ucmd *ucmd)
 {
 	struct iommu_ioas_alloc *cmd = ucmd->cmd;
@@ -21,7 +42,7 @@ int ioctl_ioas_alloc(struct ucmd *ucmd)
 
 	if (cmd->flags)
 		return -EOPNOTSUPP;
-	ioas = object_create(ucmd->ctx, sizeof(*ioas), OBJECT_IOAS);
+	ioas = object_create(ucmd->ctx, sizeof(*ioas), OBJECT_IOAS, ioas_destroy);
 	if (!ioas)
 		return -ENOMEM;
 	cmd->out_ioas_id = ioas->object.id;
@@ -42,26 +63,6 @@ int ioctl_ioas_alloc(struct ucmd *ucmd)
 	ioas->huge_pages = true;
 	object_publish(&ioas->object);
 	return 0;
-}
-
-void ioas_destroy(struct ioas *ioas)
-{
-	struct iommufd_ctx *ctx = ioas->object.ctx;
-	uint64_t unmapped;
-
-	pthread_mutex_lock(&ctx->lock);
-	if (ctx->vfio_ioas == ioas)
-		ctx->vfio_ioas = NULL;
-	pthread_mutex_unlock(&ctx->lock);
-	ioas_unmap_range(ioas, IOVA_RANGE_ALL, &unmapped);
-	iova_map_destroy(&ioas->areas);
-	iova_set_destroy(&ioas->reserved);
-	iova_set_destroy(&ioas->allowed);
-	alloc_free(ioas->resv);
-	pthread_cond_destroy(&ioas->idle);
-	pthread_mutex_destroy(&ioas->lock);
-	pthread_mutex_destroy(&ioas->attach_lock);
-	object_free(&ioas->object);
 }
 
 void ioas_wait_idle(struct ioas *ioas)

@@ -48,8 +48,6 @@ struct area {
 	bool busy;	/* under construction: pinning without the lock */
 };
 
-void ioas_destroy(struct ioas *ioas);
-
 /* Waits until nobody pins without the lock. Caller holds ioas->lock. */
 void ioas_wait_idle(struct ioas *ioas);
 

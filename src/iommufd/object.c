@@ -10,7 +10,7 @@
 #include <urcu-bp.h>
 
 #include "base/alloc.h"
-#include "iommufd/hwpt.h"
+#include "iommufd/ctx.h"
 #include "iommufd/ucmd.h"
 
 /* Objects by ID, for look-ups. */
@@ -59,7 +59,8 @@ static int reserve_id(struct iommufd_ctx *ctx, uint32_t *id)
 	return rc;
 }
 
-void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type)
+void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type,
+		    object_destroy_fn destroy)
 {
 	struct iommufd_object *object = alloc_zeroed(size);
 
@@ -72,6 +73,7 @@ void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type)
 	object->ctx = ctx;
 	object->type = type;
 	object->users = 1;
+	object->destroy = destroy;
 	return object;
 }
 
@@ -181,23 +183,6 @@ void object_free(struct iommufd_object *object)
 	alloc_free(object);
 }
 
-/* Releases what a claimed object holds, and frees it. Devices and accesses are their owner's to end, never ended here. */
-static void object_destroy(struct iommufd_object *object)
-{
-	switch (object->type) {
-	case OBJECT_IOAS:
-		ioas_destroy((struct ioas *)object);
-		break;
-	case OBJECT_HWPT:
-		hwpt_destroy((struct hwpt *)object);
-		break;
-	case OBJECT_DEVICE:
-	case OBJECT_ACCESS:
-	case OBJECT_ANY:
-		break;
-	}
-}
-
 /* IOMMU_DESTROY. The look-up of this very call is not a holder. */
 int ioctl_destroy(struct ucmd *ucmd)
 {
@@ -210,7 +195,7 @@ int ioctl_destroy(struct ucmd *ucmd)
 		object_put(object);
 		return -EBUSY;
 	}
-	object_destroy(object);
+	object->destroy(object);
 	return 0;
 }
 
@@ -225,8 +210,8 @@ void object_destroy_all(struct iommufd_ctx *ctx)
 		progress = false;
 		while ((object = idtable_next(&ctx->objects, &id))) {
 			id++;
-			if (object_claim(object)) {
-				object_destroy(object);
+			if (object->destroy && object_claim(object)) {
+				object->destroy(object);
 				progress = true;
 			}
 		}

@@ -18,10 +18,22 @@
 enum object_type {
 	OBJECT_ANY, /* for look-ups */
 	OBJECT_IOAS,
-	OBJECT_HWPT,
+	OBJECT_HWPT, /* paging */
+	OBJECT_HWPT_NESTED,
 	OBJECT_DEVICE,
 	OBJECT_ACCESS,
+	OBJECT_FAULT,
+	OBJECT_VIOMMU,
+	OBJECT_VDEVICE,
+	OBJECT_VEVENTQ,
+	OBJECT_HW_QUEUE,
+	OBJECT_SELFTEST, /* mock/: the handle of a mock device */
 };
+
+struct iommufd_object;
+
+/* Releases what a claimed object holds, and frees it with object_free(). */
+typedef void (*object_destroy_fn)(struct iommufd_object *object);
 
 /*
  * First member of every object. @users: one for the object table, one for each holder of spec 00-model, 6,
@@ -32,13 +44,15 @@ struct iommufd_object {
 	enum object_type type;
 	uint32_t id;
 	uint32_t users;
+	object_destroy_fn destroy; /* NULL: its owner ends it, never IOMMU_DESTROY */
 };
 
 /*
  * A new object of @size bytes with a reserved ID and one user, found by nobody until object_publish(). NULL: -ENOMEM.
  * object_abort() undoes it.
  */
-void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type);
+void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type,
+		    object_destroy_fn destroy);
 void object_publish(struct iommufd_object *object);
 void object_abort(struct iommufd_object *object);
 
