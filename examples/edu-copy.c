@@ -502,7 +502,7 @@ int main(int argc, char **argv)
 	struct mapping from, to;
 	struct edu edu = {0};
 	int option, fd;
-	double begin;
+	double begin, elapsed;
 
 	while ((option = getopt(argc, argv, "d:n:o:h")) != -1) {
 		switch (option) {
@@ -547,9 +547,9 @@ int main(int argc, char **argv)
 
 	begin = seconds();
 	copy_through(&edu, &from, &to, len);
-	begin = seconds() - begin;
+	elapsed = seconds() - begin;
 	printf("copied    %zu bytes, %lu DMA transfers, %lu interrupts, %.3f s\n", len,
-	       edu.transfers, edu.interrupts, begin);
+	       edu.transfers, edu.interrupts, elapsed);
 
 	if (memcmp(from.memory, to.memory, len) != 0)
 		fail("the copy differs: checksum 0x%016llx, should be 0x%016llx",

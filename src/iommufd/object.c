@@ -5,6 +5,7 @@
  * ctx->lock guards the ID table. Look-ups read an index beside it, under RCU, so that calls on different objects share no
  * lock; an object's memory is freed a grace period after it has left the index.
  */
+#include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <urcu-bp.h>

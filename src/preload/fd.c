@@ -101,13 +101,17 @@ EXPORT int dup(int fd)
 
 EXPORT int dup3(int from, int to, int flags)
 {
+	const enum path_hint hint = fdtable_hint(to);
 	struct description *gone = take(to);
 	int rc = (int)SYS(SYS_dup3, from, to, flags);
 
-	if (rc >= 0)
+	if (rc >= 0) {
 		rc = duplicated(from, to);
-	else if (gone)
-		gone = fdtable_exchange(to, gone); /* still open */
+	} else { /* @to is still what it was */
+		fdtable_set_hint(to, hint);
+		if (gone)
+			gone = fdtable_exchange(to, gone);
+	}
 	if (gone)
 		engine_release(gone);
 	return (int)libc_result(rc);

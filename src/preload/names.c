@@ -33,10 +33,8 @@ FUNCTION(int, euidaccess, (const char *path, int mode), true, at.path, mode)
 FUNCTION_AT(int, faccessat, (int dirfd, const char *path, int mode, int flags),
 	    !(flags & AT_SYMLINK_NOFOLLOW), mode, flags)
 
-FUNCTION(int, statfs, (const char *path, struct statfs *buf), true, at.path, buf)
 FUNCTION(int, statvfs, (const char *path, struct statvfs *buf), true, at.path, buf)
 FUNCTION(long, pathconf, (const char *path, int name), true, at.path, name)
-EXPORT_ALIAS(statfs64, statfs);
 EXPORT_ALIAS(statvfs64, statvfs);
 
 FUNCTION(int, chmod, (const char *path, mode_t mode), true, at.path, mode)

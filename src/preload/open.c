@@ -6,6 +6,7 @@
 
 #include "preload/engine.h"
 #include "preload/fd.h"
+#include "preload/fdinfo.h"
 #include "preload/real.h"
 
 int __open_2(const char *path, int flags);
@@ -27,7 +28,9 @@ static int open_at(int dirfd, const char *path, int flags, mode_t mode)
 	path_resolve(&at, dirfd, path, follows(flags));
 	if (at.node.kind != NODE_NONE && !(flags & O_PATH))
 		return (int)libc_result(engine_open(&at, flags));
-	fd = REAL(openat)(at.dirfd, at.path, flags, mode);
+	fd = fdinfo_open(path, flags);
+	if (fd < 0)
+		fd = REAL(openat)(at.dirfd, at.path, flags, mode);
 	if (fd >= 0)
 		fd_opened(fd, path_hint_of(&at));
 	return fd;
@@ -106,11 +109,13 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 {
 	struct path_at at;
 	FILE *stream;
+	int fd;
 
 	path_resolve(&at, AT_FDCWD, path, true);
 	if (at.node.kind != NODE_NONE)
 		return open_node_stream(&at, mode);
-	stream = REAL(fopen)(at.path, mode);
+	fd = fdinfo_open(path, stream_flags(mode));
+	stream = fd < 0 ? REAL(fopen)(at.path, mode) : fdopen(fd, mode);
 	if (stream)
 		fd_opened(fileno(stream), path_hint_of(&at));
 	return stream;

@@ -62,7 +62,6 @@
 	X(eaccess) \
 	X(euidaccess) \
 	X(faccessat) \
-	X(statfs) \
 	X(statvfs) \
 	X(pathconf) \
 	X(chmod) \

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The stat family: of the placeholder, as the character device that it stands for. */
+/*
+ * The stat family: of the placeholder, as the character device that it stands for; and statfs, as
+ * if the shadow root were the file systems that it is part of.
+ */
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-#include "preload/fdtable.h"
+#include "preload/engine.h"
 #include "preload/layout.h"
 #include "preload/real.h"
 
@@ -19,6 +24,14 @@ int __lxstat64(int version, const char *path, struct stat *st);
 int __fxstat64(int version, int fd, struct stat *st);
 int __fxstatat64(int version, int dirfd, const char *path, struct stat *st, int flags);
 
+/* What the program calls the part of the shadow root that @fd is open on; NULL if it is none. */
+static const char *inside_fd(int fd, char *name)
+{
+	if (fdtable_hint(fd) != PATH_HINT_SHADOW || path_of_fd(fd, name))
+		return NULL;
+	return path_strip(name);
+}
+
 /* What @fd is open on, when it was opened by path. */
 static struct node node_of_fd(int fd)
 {
@@ -29,13 +42,11 @@ static struct node node_of_fd(int fd)
 
 	if (desc) {
 		node = desc->node;
-		description_put(desc);
-	} else if (fdtable_hint(fd) == PATH_HINT_SHADOW && path_of_fd(fd, name) == 0) {
-		inside = path_strip(name);
-		if (inside)
-			node = path_node(inside);
+		engine_release(desc);
+		return node;
 	}
-	return node;
+	inside = inside_fd(fd, name);
+	return inside ? path_node(inside) : node;
 }
 
 static struct node node_at(const struct path_at *at, int flags)
@@ -160,3 +171,28 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 	}
 	return (int)libc_result(rc);
 }
+
+static int finish_statfs(long rc, struct statfs *buf, const char *inside)
+{
+	if (!rc && inside)
+		buf->f_type = strncmp(inside, "/sys", 4) == 0 ? SYSFS_MAGIC : TMPFS_MAGIC;
+	return (int)libc_result(rc);
+}
+
+EXPORT int statfs(const char *path, struct statfs *buf)
+{
+	struct path_at at;
+
+	path_resolve(&at, AT_FDCWD, path, true);
+	return finish_statfs(SYS(SYS_statfs, at.path, buf), buf, at.shadow ? at.resolved : NULL);
+}
+
+EXPORT int fstatfs(int fd, struct statfs *buf)
+{
+	char name[PATH_MAX];
+
+	return finish_statfs(SYS(SYS_fstatfs, fd, buf), buf, inside_fd(fd, name));
+}
+
+EXPORT_ALIAS(statfs64, statfs);
+EXPORT_ALIAS(fstatfs64, fstatfs);

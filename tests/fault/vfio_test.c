@@ -99,13 +99,8 @@ static void open_and_bind_without_memory_change_nothing(void **state)
 
 static void interrupts_without_memory_stay_as_they_were(void **state)
 {
-	struct {
-		struct vfio_irq_set set;
-		int32_t fd;
-	} arg = {.set = {.argsz = 24,
-			 .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-			 .index = VFIO_PCI_INTX_IRQ_INDEX,
-			 .count = 1}};
+	int32_t fd = eventfd(0, EFD_NONBLOCK);
+	union rig_irqs irqs;
 	struct rig rig;
 	unsigned int n;
 	long rc = -1;
@@ -113,21 +108,21 @@ static void interrupts_without_memory_stay_as_they_were(void **state)
 	(void)state;
 	rig_open(&rig, &device_edu, NULL);
 	assert_int_equal(rig_bind(&rig), 0);
-	arg.fd = eventfd(0, EFD_NONBLOCK);
+	rig_irqs(&irqs, VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_PCI_INTX_IRQ_INDEX, 1, &fd);
 	fault_arm(1);
-	assert_int_equal(rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &arg), -ENOMEM);
+	assert_int_equal(rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &irqs), -ENOMEM);
 	fault_arm(0);
-	assert_int_equal(rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &arg), 0);
+	assert_int_equal(rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &irqs), 0);
 	/* The unmask eventfd needs a thread, too. */
-	arg.set.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_UNMASK;
+	rig_irqs(&irqs, VFIO_IRQ_SET_ACTION_UNMASK, VFIO_PCI_INTX_IRQ_INDEX, 1, &fd);
 	for (n = 1; n < MORE_THAN_ENOUGH && rc; n++) {
 		fault_arm(n);
-		rc = rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &arg);
+		rc = rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &irqs);
 		fault_arm(0);
 		assert_true(rc == 0 || rc == -ENOMEM);
 	}
 	assert_true(n >= 4);
-	close(arg.fd);
+	close(fd);
 	rig_close(&rig);
 }
 

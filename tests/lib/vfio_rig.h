@@ -151,6 +151,23 @@ static inline long rig_pwrite(struct rig *rig, const void *buf, size_t len, uint
 	return rig->file->ops->write(rig->file, &rig->caller, (uintptr_t)buf, len, &pos);
 }
 
+/* A SET_IRQS of eventfds, up to 4 of them; @action: VFIO_IRQ_SET_ACTION_... */
+union rig_irqs {
+	struct vfio_irq_set set;
+	char bytes[sizeof(struct vfio_irq_set) + 4 * sizeof(int32_t)];
+};
+
+static inline void rig_irqs(union rig_irqs *irqs, uint32_t action, uint32_t index, uint32_t count,
+			    const int32_t *fds)
+{
+	memset(irqs, 0, sizeof(*irqs));
+	irqs->set.argsz = (uint32_t)(sizeof(irqs->set) + count * sizeof(int32_t));
+	irqs->set.flags = VFIO_IRQ_SET_DATA_EVENTFD | action;
+	irqs->set.index = index;
+	irqs->set.count = count;
+	memcpy(irqs->bytes + sizeof(irqs->set), fds, count * sizeof(int32_t));
+}
+
 /* The position of @off in region @index. */
 static inline uint64_t rig_pos(uint64_t index, uint64_t off)
 {

@@ -128,17 +128,12 @@ static void dma(struct rig *rig, uint64_t source, uint64_t destination, uint64_t
 
 static int take_interrupts(struct rig *rig, uint32_t index)
 {
-	struct {
-		struct vfio_irq_set set;
-		int32_t fd;
-	} arg = {.set = {.argsz = 24,
-			 .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-			 .index = index,
-			 .count = 1},
-		 .fd = eventfd(0, EFD_NONBLOCK)};
+	int32_t fd = eventfd(0, EFD_NONBLOCK);
+	union rig_irqs irqs;
 
-	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_SET_IRQS, &arg), 0);
-	return arg.fd;
+	rig_irqs(&irqs, VFIO_IRQ_SET_ACTION_TRIGGER, index, 1, &fd);
+	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_SET_IRQS, &irqs), 0);
+	return fd;
 }
 
 static uint64_t events(int fd, int timeout_ms)

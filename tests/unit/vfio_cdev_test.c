@@ -424,31 +424,26 @@ static void interrupts_are_described(void **state)
 
 /* ---- SET_IRQS ---- */
 
-struct irq_arg {
-	struct vfio_irq_set set;
-	int32_t fds[4];
-};
-
 static long set_irqs(struct rig *rig, uint32_t argsz, uint32_t flags, uint32_t index,
 		     uint32_t start, uint32_t count)
 {
-	struct irq_arg arg = {.set = {.argsz = argsz,
-				      .flags = flags,
-				      .index = index,
-				      .start = start,
-				      .count = count},
-			      .fds = {-1, -1, -1, -1}};
+	static const int32_t none[] = {-1, -1, -1, -1};
+	union rig_irqs irqs;
 
-	return rig_ioctl(rig, VFIO_DEVICE_SET_IRQS, &arg);
+	rig_irqs(&irqs, 0, index, 4, none);
+	irqs.set = (struct vfio_irq_set){
+		.argsz = argsz, .flags = flags, .index = index, .start = start, .count = count};
+	return rig_ioctl(rig, VFIO_DEVICE_SET_IRQS, &irqs);
 }
 
 static void set_irqs_checks_in_order(void **state)
 {
 	const uint32_t none = VFIO_IRQ_SET_DATA_NONE, fds = VFIO_IRQ_SET_DATA_EVENTFD,
 		       trigger = VFIO_IRQ_SET_ACTION_TRIGGER, mask = VFIO_IRQ_SET_ACTION_MASK;
-	struct irq_arg arg = {.set = {.argsz = 28, .flags = fds | trigger, .index = 1, .count = 2}};
+	union rig_irqs arg;
 	struct rig *rig = *state;
 
+	rig_irqs(&arg, trigger, 1, 2, (const int32_t[]){-1, -1});
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_SET_IRQS, NULL), -EFAULT);
 	assert_int_equal(set_irqs(rig, 19, none | trigger, 1, 0, 0), -EINVAL);
 	assert_int_equal(set_irqs(rig, 20, none | trigger, 5, 0, 0), -EINVAL);
