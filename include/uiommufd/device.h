@@ -8,14 +8,16 @@
  * IOMMU with the services below.
  *
  *	static uint64_t null_read(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
- * unsigned int size)
+ *				  unsigned int size)
  *	{
  *		return off == 0 ? 0x010000ed : 0;
  *	}
  *
  * Threads: register accesses to one device are serialised (the device lock is held), also against
- * reset and work functions unless the latter say otherwise. Work functions run on the device's own
- * thread, where DMA belongs: a register write that starts DMA queues work and returns.
+ * reset. Work functions run on the device's own thread, one at a time and without the device lock;
+ * DMA belongs there: a register write that starts DMA queues work and returns. Reset, and the end of
+ * the device's owner, wait for the work that runs, so work that is long does a part (some hundreds
+ * of microseconds), queues itself again and returns.
  */
 #ifndef UIOMMUFD_DEVICE_H
 #define UIOMMUFD_DEVICE_H
@@ -23,6 +25,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifndef UIOMMUFD_API
+#define UIOMMUFD_API __attribute__((visibility("default")))
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +40,11 @@ enum uiommufd_bar_flags {
 	UIOMMUFD_BAR_IO = 1, /* port space; else memory */
 	UIOMMUFD_BAR_64 = 2, /* takes two BAR slots */
 	UIOMMUFD_BAR_PREFETCH = 4,
+	/*
+	 * Programs may map it (memory, a page at least): each access of theirs then comes to read
+	 * and write below, as it would through the device's file.
+	 */
+	UIOMMUFD_BAR_MMAP = 8,
 };
 
 struct uiommufd_bar {
@@ -73,7 +84,9 @@ struct uiommufd_model {
 	/* Frees what init made. No work runs any more. NULL: nothing. */
 	void (*fini)(struct uiommufd_device *dev);
 
-	/* Back to the state after power-on: device reset. Work may be queued or running: cancel it.
+	/*
+	 * Back to the state after power-on: device reset. The device lock is held; no work is queued
+	 * or running, and none begins before it returns. NULL: nothing.
 	 */
 	void (*reset)(struct uiommufd_device *dev);
 
@@ -91,41 +104,52 @@ struct uiommufd_model {
 /* ---- services to a model ---- */
 
 /* The model's own state, state_size bytes. */
-void *uiommufd_device_state(struct uiommufd_device *dev);
+UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev);
 
 /* Value of option @name as given on the command line, or NULL. */
-const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
+UIOMMUFD_API const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
 
 /*
  * DMA of @len bytes at @iova (its RID's address space). 0; -EFAULT: the IOMMU refused (reported
  * already), or bus mastering is off. Call from a work function, without the device lock; any thread
  * otherwise.
  */
-int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len);
-int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova, const void *buf,
-			      size_t len);
+UIOMMUFD_API int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf,
+					  size_t len);
+UIOMMUFD_API int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova,
+					   const void *buf, size_t len);
 
-/* DMA from @src to @dst without a buffer in between: what a copy engine does. As above. */
-int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len);
+/* Which end of a copy was refused. */
+enum uiommufd_copy_end {
+	UIOMMUFD_COPY_SOURCE,
+	UIOMMUFD_COPY_DESTINATION,
+};
+
+/*
+ * DMA from @src to @dst without a buffer in between: what a copy engine does. As above; @failed, if
+ * not NULL, tells at -EFAULT which end it was.
+ */
+UIOMMUFD_API int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src,
+					  size_t len, enum uiommufd_copy_end *failed);
 
 /* Sets the level of the INTA# line. With MSI enabled, a rise to @level 1 sends vector 0 instead. */
-void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level);
+UIOMMUFD_API void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level);
 
 /* Sends message @vector (MSI or MSI-X, whichever is enabled; else nothing is sent and false
  * returned). */
-bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector);
+UIOMMUFD_API bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector);
 
 /*
  * Has @work(dev) called on the device's thread, without the device lock, soon and once, however
  * often it was asked for before it began. Never fails once the device exists; callable with the
  * device lock held.
  */
-void uiommufd_device_queue_work(struct uiommufd_device *dev,
-				void (*work)(struct uiommufd_device *dev));
+UIOMMUFD_API void uiommufd_device_queue_work(struct uiommufd_device *dev,
+					     void (*work)(struct uiommufd_device *dev));
 
 /* The device lock, for work functions; register accesses hold it. Not recursive. */
-void uiommufd_device_lock(struct uiommufd_device *dev);
-void uiommufd_device_unlock(struct uiommufd_device *dev);
+UIOMMUFD_API void uiommufd_device_lock(struct uiommufd_device *dev);
+UIOMMUFD_API void uiommufd_device_unlock(struct uiommufd_device *dev);
 
 #ifdef __cplusplus
 }

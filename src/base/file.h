@@ -11,19 +11,39 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include <uiommufd/caller.h>
 
-/* What a transport maps in answer to mmap: @offset of @fd, shared. @closed is called when the
- * mapping is gone. */
+/* Whether a transport can trap a program's accesses to memory on this machine: see struct
+ * file_trap_ops. */
+#if defined(__x86_64__)
+#define FILE_CAN_TRAP true
+#else
+#define FILE_CAN_TRAP false
+#endif
+
+/*
+ * A mapping without memory behind it (the registers of a device): the transport calls these for each
+ * access of the program. @offset is as of mmap, aligned to @size: 1, 2, 4 or 8 bytes.
+ * 0, or -EIO: nothing answers there now, and the program gets the SIGBUS of a bus.
+ */
+struct file_trap_ops {
+	int (*read)(void *cookie, uint64_t offset, unsigned int size, uint64_t *value);
+	int (*write)(void *cookie, uint64_t offset, unsigned int size, uint64_t value);
+};
+
+/* What a transport maps in answer to mmap: @offset of @fd, shared; or, if @trap is not NULL, nothing,
+ * from @offset on. */
 struct file_mapping {
 	int fd; /* borrowed: valid while the file is */
 	uint64_t offset;
+	const struct file_trap_ops *trap;
 	void (*opened)(void *cookie); /* NULL, or: one more mapping of it exists (fork, split) */
-	void (*closed)(void *cookie);
+	void (*closed)(void *cookie); /* NULL, or: the mapping is gone */
 	void *cookie;
 };
 
@@ -51,8 +71,11 @@ struct file_ops {
 	int (*mmap)(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot, int flags,
 		    struct file_mapping *map);
 
-	/* poll events that are ready now. NULL: POLLIN | POLLOUT, as the kernel's default. */
-	short (*poll)(struct uiommufd_file *file);
+	/*
+	 * A real descriptor (borrowed, valid while the file is) whose readiness for poll is the
+	 * file's own: what a transport duplicates to stand for it. NULL: always ready.
+	 */
+	int (*readiness)(struct uiommufd_file *file);
 
 	/* The last reference is gone. Frees what embeds @file. */
 	void (*release)(struct uiommufd_file *file);

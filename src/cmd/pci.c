@@ -47,11 +47,11 @@ static unsigned int class_code(const struct pci_files *pci)
 	       (unsigned int)pci->config[PCI_SUBCLASS] << 8 | pci->config[PCI_INTERFACE];
 }
 
-static void add_file(const struct pci_files *pci, const char *name, mode_t mode,
-		     const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void add_file(const struct pci_files *pci, const char *name, mode_t mode, const char *format,
+		     ...) __attribute__((format(printf, 4, 5)));
 
-static void add_file(const struct pci_files *pci, const char *name, mode_t mode,
-		     const char *format, ...)
+static void add_file(const struct pci_files *pci, const char *name, mode_t mode, const char *format,
+		     ...)
 {
 	char path[PATH_MAX];
 	char text[2048];
@@ -199,8 +199,7 @@ void shadow_add_pci(struct tree *tree, const struct machine *machine, size_t ind
 
 	snprintf(pci.dir, sizeof(pci.dir), LAYOUT_SYS_PCI_BUSES "%04x:%02x/%s", bdf.domain, bdf.bus,
 		 vfio_device_name(pci.device));
-	pci.config_size =
-		vfio_device_config_read(pci.device, 0, pci.config, sizeof(pci.config));
+	pci.config_size = vfio_device_config_read(pci.device, 0, pci.config, sizeof(pci.config));
 	add_identity(&pci);
 	add_config(&pci);
 	add_resource(&pci);

@@ -100,7 +100,8 @@ static int take_options(struct machine *machine, char ***args)
 	}
 	if (**args)
 		return CMD_OK;
-	cmd_complain("run which program? Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...");
+	cmd_complain(
+		"run which program? Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...");
 	return CMD_USAGE;
 }
 

@@ -91,8 +91,10 @@ static void add_device(struct tree *tree, const struct machine *machine, size_t 
 static void add_common(struct tree *tree)
 {
 	static const char *const writable[] = {
-		LAYOUT_SYS_PCI "/drivers_probe",	    LAYOUT_SYS_PCI "/drivers/vfio-pci/bind",
-		LAYOUT_SYS_PCI "/drivers/vfio-pci/unbind",  LAYOUT_SYS_PCI "/drivers/vfio-pci/new_id",
+		LAYOUT_SYS_PCI "/drivers_probe",
+		LAYOUT_SYS_PCI "/drivers/vfio-pci/bind",
+		LAYOUT_SYS_PCI "/drivers/vfio-pci/unbind",
+		LAYOUT_SYS_PCI "/drivers/vfio-pci/new_id",
 		LAYOUT_SYS_PCI "/drivers/vfio-pci/remove_id",
 	};
 
@@ -134,9 +136,8 @@ static void merge_below(struct tree *tree, const char *path)
 		char below[PATH_MAX];
 		struct stat st;
 
-		if (entry->d_name[0] == '.' ||
-		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) >=
-			    (int)sizeof(below))
+		if (entry->d_name[0] == '.' || snprintf(below, sizeof(below), "%s/%s", path,
+							entry->d_name) >= (int)sizeof(below))
 			continue;
 		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISDIR(st.st_mode))

@@ -11,9 +11,11 @@
 #include "iommufd/ctx.h"
 #include "iommufd/ucmd.h"
 #include "mem/guard.h"
+#include "mock/mock.h"
 
 enum {
-	OPEN_FLAGS = UIOMMUFD_OPEN_ACCOUNTING_MM | UIOMMUFD_OPEN_NO_EXTENSIONS,
+	OPEN_FLAGS = UIOMMUFD_OPEN_ACCOUNTING_MM | UIOMMUFD_OPEN_NO_EXTENSIONS |
+		     UIOMMUFD_OPEN_TEST_ABI,
 };
 
 struct uiommufd_endpoint {
@@ -38,11 +40,14 @@ int uiommufd_open(const struct uiommufd_options *options, struct uiommufd **ctx)
 	const struct iommufd_options internal = {
 		.accounting_mm = flags & UIOMMUFD_OPEN_ACCOUNTING_MM,
 		.no_extensions = flags & UIOMMUFD_OPEN_NO_EXTENSIONS,
+		.test_abi = flags & UIOMMUFD_OPEN_TEST_ABI,
 	};
+	int rc;
 
 	if ((options && options->size != sizeof(*options)) || (flags & ~OPEN_FLAGS))
 		return -EINVAL;
-	return iommufd_ctx_create(&internal, (struct iommufd_ctx **)ctx);
+	rc = internal.test_abi ? mock_enable() : 0;
+	return rc ? rc : iommufd_ctx_create(&internal, (struct iommufd_ctx **)ctx);
 }
 
 void uiommufd_close(struct uiommufd *ctx)
@@ -125,7 +130,7 @@ int uiommufd_endpoint_attach(struct uiommufd_endpoint *endpoint, uint32_t pasid,
 {
 	if (!endpoint->device)
 		return -EINVAL;
-	return iommufd_device_attach(endpoint->device, pasid, pt_id);
+	return iommufd_device_attach_or_replace(endpoint->device, pasid, pt_id);
 }
 
 void uiommufd_endpoint_detach(struct uiommufd_endpoint *endpoint, uint32_t pasid)

@@ -162,7 +162,8 @@ static void report_fault(const struct dma *dma, const struct dma_error *error)
 		log_dma_fault(dma->endpoint, &fault);
 }
 
-static int dma_run(const struct dma *dma)
+/* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of what failed. */
+static int dma_run(const struct dma *dma, enum iommu_dma_dir *failed)
 {
 	size_t done = 0;
 
@@ -184,6 +185,8 @@ static int dma_run(const struct dma *dma)
 			done += (size_t)copied;
 		} else if (!displace_settle(generation)) {
 			report_fault(dma, &error);
+			if (failed)
+				*failed = error.dir;
 			return -EFAULT;
 		}
 	}
@@ -204,11 +207,11 @@ int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, vo
 		.dst_buf = write ? NULL : buf,
 	};
 
-	return dma_run(&dma);
+	return dma_run(&dma, NULL);
 }
 
 int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst, uint64_t src,
-		   size_t len)
+		   size_t len, enum iommu_dma_dir *failed)
 {
 	const struct dma dma = {
 		.endpoint = endpoint,
@@ -218,7 +221,7 @@ int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst
 		.dst_iova = dst,
 	};
 
-	return dma_run(&dma);
+	return dma_run(&dma, failed);
 }
 
 int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,

@@ -71,15 +71,27 @@ static struct iopt_config table_config(const struct iommu_variant *variant, unsi
 	return config;
 }
 
-int iommu_domain_create(struct iommu *iommu, unsigned int flags, struct iommu_domain **out)
+/* The table that serves @flags and @data (may be NULL). */
+static int choose_variant(const struct iommu_kind *kind, unsigned int flags,
+			  const struct iommu_user_data *data, const struct iommu_variant **variant)
 {
-	const struct iommu_variant *variant = find_variant(iommu->kind, flags);
+	*variant = find_variant(kind, flags);
+	if (!*variant || (data && !kind->choose))
+		return -EOPNOTSUPP;
+	return data ? kind->choose(kind, data, variant) : 0;
+}
+
+int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct iommu_user_data *data,
+			struct iommu_domain **out)
+{
+	const struct iommu_variant *variant;
 	struct iommu_domain *domain;
 	struct iopt_config config;
 	int rc;
 
-	if (!variant)
-		return -EOPNOTSUPP;
+	rc = choose_variant(iommu->kind, flags, data, &variant);
+	if (rc)
+		return rc;
 	domain = alloc_zeroed(sizeof(*domain));
 	if (!domain)
 		return -ENOMEM;
@@ -129,6 +141,11 @@ const struct iova_range *iommu_domain_gaps(const struct iommu_domain *domain, si
 {
 	*count = domain->iommu->kind->gap_count;
 	return domain->iommu->kind->gaps;
+}
+
+bool iommu_domain_scattered(const struct iommu_domain *domain)
+{
+	return domain->iommu->kind->scattered;
 }
 
 uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain)

@@ -20,6 +20,9 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 	if (!endpoint)
 		return -ENOMEM;
 	endpoint->iommu = iommu_get(iommu);
+	endpoint->capabilities = iommu->kind->capabilities;
+	endpoint->max_pasids =
+		iommu->kind->pasid_bits ? UINT32_C(1) << iommu->kind->pasid_bits : 0;
 	memcpy(endpoint->name, name, name_size);
 	*out = endpoint;
 	return 0;
@@ -51,14 +54,29 @@ const struct iommu_resv *iommu_endpoint_reserved(const struct iommu_endpoint *en
 
 uint64_t iommu_endpoint_capabilities(const struct iommu_endpoint *endpoint)
 {
-	return endpoint->iommu->kind->capabilities;
+	return endpoint->capabilities;
 }
 
 uint32_t iommu_endpoint_max_pasids(const struct iommu_endpoint *endpoint)
 {
-	const unsigned int bits = endpoint->iommu->kind->pasid_bits;
+	return endpoint->max_pasids;
+}
 
-	return bits ? UINT32_C(1) << bits : 0;
+void iommu_endpoint_limit(struct iommu_endpoint *endpoint, uint64_t capabilities,
+			  uint32_t max_pasids)
+{
+	endpoint->capabilities = capabilities;
+	endpoint->max_pasids = max_pasids;
+}
+
+void iommu_endpoint_set_driver(struct iommu_endpoint *endpoint, void *driver)
+{
+	endpoint->driver = driver;
+}
+
+void *iommu_endpoint_driver(const struct iommu_endpoint *endpoint)
+{
+	return endpoint->driver;
 }
 
 int iommu_endpoint_hw_info(const struct iommu_endpoint *endpoint, uint32_t wanted, uint32_t *type,
@@ -148,14 +166,28 @@ static void pasid_clear(struct pasid_table *table, uint32_t pasid)
 	__atomic_store_n(&table->entries[at].domain, NULL, __ATOMIC_SEQ_CST);
 }
 
+/* What the kind has to say about a change that nothing else stands against. */
+static int ask_kind(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_domain *domain)
+{
+	const struct iommu_kind *kind = endpoint->iommu->kind;
+
+	return kind->attach ? kind->attach(endpoint, pasid, domain) : 0;
+}
+
 static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 			    struct iommu_domain *domain)
 {
 	struct pasid_table *old = atomic_load_explicit(&endpoint->pasids, memory_order_relaxed);
 	struct pasid_table *table = pasid_table_with(old, pasid, domain);
+	int rc;
 
 	if (!table && domain)
 		return -ENOMEM;
+	rc = ask_kind(endpoint, pasid, domain);
+	if (rc) {
+		alloc_free(table);
+		return rc;
+	}
 	if (!table) {
 		pasid_clear(old, pasid);
 		return 0;
@@ -177,6 +209,9 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 	if (old == domain)
 		return 0;
 	if (pasid == IOMMU_NO_PASID) {
+		rc = ask_kind(endpoint, pasid, domain);
+		if (rc)
+			return rc;
 		atomic_store(&endpoint->rid_domain, domain);
 	} else {
 		rc = set_pasid_domain(endpoint, pasid, domain);

@@ -22,6 +22,8 @@
 #include "iopt/iopt.h"
 #include "iova/range.h"
 
+struct iommu_user_data;
+
 /* Types of reserved regions (spec 20-hwpt-device, 1). */
 enum iommu_resv_type {
 	IOMMU_RESV_DIRECT,
@@ -71,10 +73,12 @@ enum iommu_domain_flags {
 };
 
 /*
- * A paging table of @iommu for @flags. 0; -ENOMEM; -EOPNOTSUPP: the kind has no such table. One owner;
- * destroy when no endpoint goes through it.
+ * A paging table of @iommu for @flags, by @data of the user's (NULL: none). 0; -ENOMEM; -EOPNOTSUPP: the
+ * kind has no such table, or takes no such data; -EINVAL, -EFAULT the data. One owner; destroy when
+ * no endpoint goes through it.
  */
-int iommu_domain_create(struct iommu *iommu, unsigned int flags, struct iommu_domain **domain);
+int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct iommu_user_data *data,
+			struct iommu_domain **domain);
 void iommu_domain_destroy(struct iommu_domain *domain);
 
 struct iommu *iommu_domain_iommu(const struct iommu_domain *domain);
@@ -88,6 +92,12 @@ const struct iova_range *iommu_domain_gaps(const struct iommu_domain *domain, si
 /* Whether DMA writes mark the leaves that they go through dirty. */
 void iommu_domain_set_dirty_tracking(struct iommu_domain *domain, bool on);
 bool iommu_domain_dirty_tracking(const struct iommu_domain *domain);
+
+/*
+ * True if a leaf may only lead into one page of memory, small or huge: the IOMMU takes neighbouring
+ * pages for what they usually are in a machine, not neighbours.
+ */
+bool iommu_domain_scattered(const struct iommu_domain *domain);
 
 /* Leaf sizes, as bits. The lowest is what the domain asks of the IOAS alignment. */
 uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain);
@@ -124,6 +134,13 @@ uint64_t iommu_endpoint_capabilities(const struct iommu_endpoint *endpoint);
 /* How many PASIDs the device can use: PASIDs are below that. 0: none. */
 uint32_t iommu_endpoint_max_pasids(const struct iommu_endpoint *endpoint);
 
+/* A device that can do less than its kind of IOMMU, or whose driver wants to find itself again
+ * (@driver, for the kind's operations). Before it is bound. */
+void iommu_endpoint_limit(struct iommu_endpoint *endpoint, uint64_t capabilities,
+			  uint32_t max_pasids);
+void iommu_endpoint_set_driver(struct iommu_endpoint *endpoint, void *driver);
+void *iommu_endpoint_driver(const struct iommu_endpoint *endpoint);
+
 enum {
 	IOMMU_HW_INFO_MAX = 64
 };
@@ -146,7 +163,7 @@ enum {
 /*
  * From now on DMA of @endpoint with @pasid goes through @domain (NULL: is refused). When it
  * returns, no DMA through the former domain is running. 0; -ENOMEM or -EINVAL, only for another
- * PASID than 0.
+ * PASID than 0; or what the kind says, never to NULL.
  */
 int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 			      struct iommu_domain *domain);
@@ -190,10 +207,11 @@ int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, vo
 
 /*
  * DMA from one IOVA to another of the same endpoint, without a buffer in between. The ranges may
- * overlap like memmove's only within one page. 0 or -EFAULT.
+ * overlap like memmove's only within one page. 0 or -EFAULT, and *@failed (may be NULL) which way
+ * the refused access went.
  */
 int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst, uint64_t src,
-		   size_t len);
+		   size_t len, enum iommu_dma_dir *failed);
 
 /*
  * Translates one IOVA, without a report and without touching memory: *@bus and the contiguous bytes

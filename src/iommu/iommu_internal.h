@@ -35,6 +35,9 @@ struct iommu_endpoint {
 	struct iommu *iommu;
 	_Atomic(struct iommu_domain *) rid_domain;
 	_Atomic(struct pasid_table *) pasids; /* NULL: none; freed after a grace period */
+	uint64_t capabilities;
+	uint32_t max_pasids;
+	void *driver;
 	iommu_fault_handler handler;
 	void *handler_arg;
 	char name[];

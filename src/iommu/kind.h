@@ -4,6 +4,7 @@
 #define IOMMU_KIND_H
 
 #include "iommu/iommu.h"
+#include "iommu/user_data.h"
 
 enum {
 	IOMMU_MAX_VARIANTS = 2,
@@ -33,9 +34,20 @@ struct iommu_kind {
 	size_t reserved_count;
 	unsigned int pasid_bits; /* 0: no PASIDs */
 	uint64_t capabilities;	 /* enum iommufd_hw_capabilities */
+	bool scattered;		 /* iommu_domain_scattered() */
 	uint32_t hw_info_type;	 /* enum iommu_hw_info_type */
 	/* Writes the structure of that type, at most IOMMU_HW_INFO_MAX bytes; returns its length. NULL: none. */
 	size_t (*hw_info)(const struct iommu_kind *kind, void *info);
+
+	/* The table for a request that comes with data. NULL: none takes any. Errors as iommu_domain_create(). */
+	int (*choose)(const struct iommu_kind *kind, const struct iommu_user_data *data,
+		      const struct iommu_variant **variant);
+
+	/*
+	 * Told that @endpoint is about to go through @domain (NULL: through none) for @pasid, and may
+	 * refuse with a negative errno, but not NULL. Nothing fails after it agreed. NULL: agrees.
+	 */
+	int (*attach)(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_domain *domain);
 };
 
 /* The hardware's own description of itself (iommu/hw_info.c). */

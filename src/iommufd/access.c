@@ -98,14 +98,16 @@ static int move_locked(struct iommufd_access *access, struct ioas *ioas)
 static int move_to(struct iommufd_access *access, uint32_t ioas_id)
 {
 	struct ioas *ioas = object_get(access->object.ctx, ioas_id, OBJECT_IOAS);
+	bool stays;
 	int rc = 0;
 
 	if (!ioas)
 		return -ENOENT;
-	if (ioas != access->ioas)
+	stays = ioas == access->ioas;
+	if (!stays)
 		rc = move_locked(access, ioas);
-	/* On success the user has become the attachment's. */
-	if (rc || access->ioas != ioas)
+	/* Else the user has become the attachment's. */
+	if (rc || stays)
 		object_put(&ioas->object);
 	return rc;
 }
@@ -173,6 +175,7 @@ struct span {
 	struct iova_range range;
 	uint64_t next; /* the first IOVA that is not dealt with yet */
 	bool write;
+	bool internal; /* the access cannot be asked to unpin */
 	uint64_t *pages;
 	struct uiommufd_caller *caller;
 	char *buf;
@@ -253,6 +256,7 @@ static int pin_visit(const struct iova_map_entry *entry, void *arg)
 	if (rc)
 		return rc;
 	area->pins++;
+	area->locks += span->internal;
 	list_pages(span, area->source, pages);
 	span->next += len;
 	return span->next > span->range.last || !span->next;
@@ -269,24 +273,35 @@ static int unpin_visit(const struct iova_map_entry *entry, void *arg)
 		return -ENOENT;
 	mem_source_unpin(area->source, pages_of(byte, len));
 	area->pins--;
+	area->locks -= span->internal;
 	span->next += len;
 	return 0;
 }
 
 /* Undoes the pins of [@start, @end). Caller holds ioas->lock. */
-static void unpin_part(struct ioas *ioas, uint64_t start, uint64_t end)
+static void unpin_part(struct iommufd_access *access, uint64_t start, uint64_t end)
 {
-	struct span span = {.range = {start, end - 1}, .next = start};
+	struct span span = {
+		.range = {start, end - 1},
+		.next = start,
+		.internal = !access->ops->unmap,
+	};
 
 	if (start != end)
-		(void)iova_map_for_each(&ioas->areas, span.range, unpin_visit, &span);
+		(void)iova_map_for_each(&access->ioas->areas, span.range, unpin_visit, &span);
 }
 
 int iommufd_access_pin(struct iommufd_access *access, uint64_t iova, uint64_t len, bool write,
 		       uint64_t *pages)
 {
 	struct ioas *ioas = access->ioas;
-	struct span span = {.range.start = iova, .next = iova, .write = write, .pages = pages};
+	struct span span = {
+		.range.start = iova,
+		.next = iova,
+		.write = write,
+		.internal = !access->ops->unmap,
+		.pages = pages,
+	};
 	int rc;
 
 	if (!len)
@@ -298,7 +313,7 @@ int iommufd_access_pin(struct iommufd_access *access, uint64_t iova, uint64_t le
 	pthread_mutex_lock(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, span.range, pin_visit, &span);
 	if (rc != 1) {
-		unpin_part(ioas, iova, span.next);
+		unpin_part(access, iova, span.next);
 		rc = rc ? rc : -ENOENT;
 	}
 	pthread_mutex_unlock(&ioas->lock);
@@ -310,7 +325,7 @@ void iommufd_access_unpin(struct iommufd_access *access, uint64_t iova, uint64_t
 	struct ioas *ioas = access->ioas;
 
 	pthread_mutex_lock(&ioas->lock);
-	unpin_part(ioas, iova, iova + len);
+	unpin_part(access, iova, iova + len);
 	pthread_mutex_unlock(&ioas->lock);
 }
 

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "iommufd/hwpt.h"
 #include "iova/alloc.h"
+#include "mem/dmabuf.h"
+#include "mem/frame.h"
 
 struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
 {
@@ -52,19 +54,39 @@ static uint64_t leaf_sizes(const struct ioas *ioas)
 	return ioas->huge_pages ? 0 : PAGE_SIZE;
 }
 
-/* Puts @area into the table of @hwpt, or leaves nothing of it there. */
+/* What the table says of the memory of @area. */
+static unsigned int area_prot(const struct area *area)
+{
+	return mem_source_kind(area->source) == MEM_KIND_DMABUF ? area->prot | IOPT_MMIO
+								: area->prot;
+}
+
+/* Some of the bytes of @area from @done on, for which one call of iommu_domain_map() is right. */
+static void area_piece(const struct hwpt *hwpt, const struct area *area, uint64_t done,
+		       struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
+{
+	mem_source_run(area->source, area->start + done, area_len(area) - done, bus, len);
+	if (iommu_domain_scattered(hwpt->domain) &&
+	    mem_source_kind(area->source) != MEM_KIND_DMABUF)
+		*len = frame_run(cursor, *bus, *len);
+}
+
+/* Puts @area into the table of @hwpt, or leaves nothing of it there. What has been revoked is not put there. */
 static int area_fill(struct ioas *ioas, struct hwpt *hwpt, const struct area *area)
 {
 	const uint64_t len = area_len(area);
+	struct frame_cursor cursor = {.mapping.end = 0};
 	uint64_t done = 0;
 
+	if (mem_source_revoked(area->source))
+		return 0;
 	while (done < len) {
 		uint64_t bus, run;
 		int rc;
 
-		mem_source_run(area->source, area->start + done, len - done, &bus, &run);
-		rc = iommu_domain_map(hwpt->domain, area->range.start + done, bus, run, area->prot,
-				      leaf_sizes(ioas));
+		area_piece(hwpt, area, done, &cursor, &bus, &run);
+		rc = iommu_domain_map(hwpt->domain, area->range.start + done, bus, run,
+				      area_prot(area), leaf_sizes(ioas));
 		if (rc) {
 			if (done)
 				iommu_domain_unmap(hwpt->domain, area->range.start, done);
@@ -300,7 +322,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 	       entry.range.start <= range.last) {
 		struct area *area = entry.value;
 
-		if (area->busy)
+		if (area->busy || area->locks)
 			rc = -EBUSY;
 		else if (!iova_range_contains(range, entry.range))
 			rc = -ENOENT;
@@ -398,6 +420,7 @@ struct move {
 	struct ioas *ioas;
 	struct mem_source *source;
 	struct mem_pages pages;
+	struct dmabuf *revoked;
 };
 
 static int redirect_area(const struct iova_map_entry *entry, void *arg)
@@ -419,24 +442,49 @@ static int redirect_area(const struct iova_map_entry *entry, void *arg)
 	return 0;
 }
 
-static void redirect_ctx(struct iommufd_ctx *ctx, void *arg)
+static void redirect_ioas(struct ioas *ioas, void *arg)
 {
 	struct move *move = arg;
-	struct ioas *ioas;
 
-	for (uint32_t id = 1; (ioas = object_next(ctx, &id, OBJECT_IOAS)); id++) {
-		move->ioas = ioas;
-		pthread_mutex_lock(&ioas->lock);
-		if (ioas->hwpt_count)
-			(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, redirect_area, move);
-		pthread_mutex_unlock(&ioas->lock);
-		object_put(&ioas->object);
-	}
+	move->ioas = ioas;
+	if (ioas->hwpt_count)
+		(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, redirect_area, move);
 }
 
 void iommufd_source_moved(struct mem_source *source, struct mem_pages pages)
 {
 	struct move move = {.source = source, .pages = pages};
 
-	ctx_for_each(redirect_ctx, &move);
+	ioas_for_each(redirect_ioas, &move);
+}
+
+/* ---- memory that is revoked ---- */
+
+static int revoke_area(const struct iova_map_entry *entry, void *arg)
+{
+	const struct area *area = entry->value;
+	const struct move *move = arg;
+
+	/* A busy one is not in the tables yet, and will not get there. */
+	if (!area->busy && mem_source_is_of(area->source, move->revoked))
+		area_unfill(move->ioas, area, NULL);
+	return 0;
+}
+
+static void revoke_ioas(struct ioas *ioas, void *arg)
+{
+	struct move *move = arg;
+
+	if (!ioas->hwpt_count)
+		return;
+	move->ioas = ioas;
+	(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, revoke_area, move);
+	ioas_quiesce(ioas);
+}
+
+void iommufd_dmabuf_revoked(struct dmabuf *dmabuf)
+{
+	struct move move = {.revoked = dmabuf};
+
+	ioas_for_each(revoke_ioas, &move);
 }

@@ -10,6 +10,7 @@
 #include "iommufd/ioas.h"
 #include "iommufd/ucmd.h"
 #include "mem/displace.h"
+#include "mem/dmabuf.h"
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static CDS_LIST_HEAD(registry);
@@ -35,6 +36,7 @@ static void ctx_file_release(struct uiommufd_file *file)
 static const struct file_ops ctx_file_ops = {
 	.name = "/dev/iommu",
 	.ioctl = ctx_file_ioctl,
+	.mmap = ctx_mmap,
 	.release = ctx_file_release,
 };
 
@@ -48,9 +50,11 @@ int iommufd_ctx_create(const struct iommufd_options *options, struct iommufd_ctx
 	ctx->options = *options;
 	ctx->accounting_mm = options->accounting_mm;
 	idtable_init(&ctx->objects);
+	CDS_INIT_LIST_HEAD(&ctx->regions);
 	pthread_mutex_init(&ctx->lock, NULL);
 	pthread_mutex_lock(&registry_lock);
 	displace_set_notify(iommufd_source_moved);
+	dmabuf_set_notify(iommufd_dmabuf_revoked);
 	cds_list_add_tail(&ctx->link, &registry);
 	pthread_mutex_unlock(&registry_lock);
 	*out = ctx;

@@ -20,10 +20,15 @@ struct iommufd_ctx {
 	struct idtable objects;
 	struct object_index *index; /* what look-ups read; replaced under RCU when it grows */
 	bool accounting_mm;
-	struct ioas *vfio_ioas; /* the compatibility IOAS, or NULL; not a user of it */
+	struct ioas *vfio_ioas;	      /* the compatibility IOAS, or NULL; not a user of it */
+	struct cds_list_head regions; /* for mmap (mmap.c) */
 };
 
 /* Calls @visit for each context, which stays alive meanwhile, with no lock held but the registry's. */
 void ctx_for_each(void (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
+
+/* The mmap of its file: spec 30-faults-viommu, 6. */
+int ctx_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot, int flags,
+	     struct file_mapping *map);
 
 #endif

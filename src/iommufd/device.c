@@ -4,6 +4,7 @@
  * which an automatic HWPT is found or made.
  */
 #include "iommufd/group.h"
+#include "iommufd/viommu.h"
 
 int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_info *info,
 			struct iommufd_device **out, uint32_t *id)
@@ -20,9 +21,13 @@ int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_inf
 	}
 	device->group = info->group;
 	device->endpoint = info->endpoint;
+	pthread_mutex_init(&device->fault_lock, NULL);
+	CDS_INIT_LIST_HEAD(&device->partial_faults);
 	/* The driver's own user, which keeps IOMMU_DESTROY away. */
 	object_hold(&device->object);
-	file_get(&ctx->file);
+	device->weak = info->weak;
+	if (!device->weak)
+		file_get(&ctx->file);
 	*id = device->object.id;
 	*out = device;
 	object_publish(&device->object);
@@ -32,14 +37,18 @@ int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_inf
 void iommufd_device_unbind(struct iommufd_device *device)
 {
 	struct iommufd_ctx *ctx = device->object.ctx;
+	const bool weak = device->weak;
 	uint32_t pasid;
 
+	vdevice_bury(device);
 	while (group_any_pasid(device, &pasid))
 		iommufd_device_detach(device, pasid);
+	device_drop_partial_faults(device);
 	group_release(device->group);
 	object_retire(&device->object);
 	object_free(&device->object);
-	file_put(&ctx->file);
+	if (!weak)
+		file_put(&ctx->file);
 }
 
 /* ---- what to attach to ---- */
@@ -103,7 +112,7 @@ static int try_new(struct attach *attach, struct ioas *ioas, uint32_t *hwpt_id)
 	struct hwpt *hwpt;
 	int rc;
 
-	rc = hwpt_create(ioas, iommu_endpoint_iommu(attach->device->endpoint), 0, &hwpt);
+	rc = hwpt_create(ioas, iommu_endpoint_iommu(attach->device->endpoint), 0, NULL, &hwpt);
 	if (rc)
 		return rc;
 	hwpt->automatic = true;
@@ -138,21 +147,20 @@ static int try_object(struct attach *attach, struct iommufd_object *object, uint
 	*hwpt_id = object->id;
 	switch (object->type) {
 	case OBJECT_IOAS:
+		if (attach->replace && !group_attached(attach->device, attach->pasid))
+			return -EINVAL;
 		return try_ioas(attach, (struct ioas *)object, hwpt_id);
 	case OBJECT_HWPT:
+	case OBJECT_HWPT_NESTED:
 		return try_hwpt(attach, (struct hwpt *)object);
 	default:
 		return -EINVAL;
 	}
 }
 
-int iommufd_device_attach(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id)
+static int attach_to(struct iommufd_device *device, uint32_t pasid, bool replace, uint32_t *pt_id)
 {
-	struct attach attach = {
-		.device = device,
-		.pasid = pasid,
-		.replace = group_attached(device, pasid),
-	};
+	struct attach attach = {.device = device, .pasid = pasid, .replace = replace};
 	struct iommufd_object *object = object_get(device->object.ctx, *pt_id, OBJECT_ANY);
 	uint32_t hwpt_id;
 	int rc;
@@ -170,6 +178,21 @@ int iommufd_device_attach(struct iommufd_device *device, uint32_t pasid, uint32_
 	if (!rc)
 		*pt_id = hwpt_id;
 	return rc;
+}
+
+int iommufd_device_attach(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id)
+{
+	return attach_to(device, pasid, false, pt_id);
+}
+
+int iommufd_device_replace(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id)
+{
+	return attach_to(device, pasid, true, pt_id);
+}
+
+int iommufd_device_attach_or_replace(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id)
+{
+	return attach_to(device, pasid, group_attached(device, pasid), pt_id);
 }
 
 void iommufd_device_detach(struct iommufd_device *device, uint32_t pasid)

@@ -7,6 +7,7 @@
  */
 #include "iommufd/group.h"
 #include "base/alloc.h"
+#include "iommufd/viommu.h"
 
 /* A device that is attached. */
 struct member {
@@ -139,7 +140,7 @@ static void unreserve_regions(struct ioas *ioas, const struct iommufd_device *de
 
 static bool pasid_compatible(const struct hwpt *hwpt)
 {
-	return iommu_domain_flags(hwpt->domain) & IOMMU_DOMAIN_PASID;
+	return hwpt->pasid;
 }
 
 static bool has_pasids(const struct iommufd_group *group)
@@ -174,6 +175,18 @@ static int check_pasid_width(const struct iommufd_device *device, uint32_t pasid
 }
 
 /* ---- attach ---- */
+
+/* What the hardware says to @device on @hwpt. */
+static int check_hardware(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt)
+{
+	struct viommu *viommu = hwpt->viommu;
+
+	if (!iommu_domain_accepts(hwpt->domain, device->endpoint))
+		return -EINVAL;
+	if (viommu && viommu->driver->check_attach)
+		return viommu->driver->check_attach(viommu, device, pasid, hwpt);
+	return 0;
+}
 
 /* The attachment of @pasid, made for @hwpt if there is none. */
 static int get_attachment(struct iommufd_group *group, uint32_t pasid, struct hwpt *hwpt,
@@ -210,9 +223,8 @@ static int join(struct attachment *attachment, struct iommufd_device *device)
 
 	if (!member)
 		return -ENOMEM;
-	if (!iommu_domain_accepts(attachment->hwpt->domain, device->endpoint))
-		rc = -EINVAL;
-	else
+	rc = check_hardware(device, attachment->pasid, attachment->hwpt);
+	if (!rc)
 		rc = iommu_endpoint_set_domain(device->endpoint, attachment->pasid,
 					       attachment->hwpt->domain);
 	if (rc) {
@@ -253,6 +265,13 @@ static int attach_locked(struct iommufd_device *device, uint32_t pasid, struct h
 	return rc;
 }
 
+/* What was asked by way of @hwpt will not be answered through it any more. */
+static void flush_faults(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
+{
+	if (hwpt->fault)
+		fault_queue_flush(hwpt->fault, device, pasid);
+}
+
 int group_attach(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
 {
 	int rc;
@@ -275,6 +294,7 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid)
 	if (member) {
 		hwpt = attachment->hwpt;
 		(void)iommu_endpoint_set_domain(device->endpoint, pasid, NULL);
+		flush_faults(device, pasid, hwpt);
 		if (pasid == IOMMU_NO_PASID)
 			unreserve_regions(hwpt->ioas, device);
 		cds_list_del(&member->link);
@@ -322,8 +342,9 @@ static int switch_members(struct attachment *attachment, struct hwpt *hwpt)
 	int rc;
 
 	cds_list_for_each_entry (member, &attachment->members, link) {
-		if (!iommu_domain_accepts(hwpt->domain, member->device->endpoint))
-			return -EINVAL;
+		rc = check_hardware(member->device, attachment->pasid, hwpt);
+		if (rc)
+			return rc;
 	}
 	cds_list_for_each_entry (member, &attachment->members, link) {
 		rc = iommu_endpoint_set_domain(member->device->endpoint, attachment->pasid,
@@ -348,6 +369,7 @@ static unsigned int move_users(struct attachment *attachment, struct hwpt *hwpt)
 	struct member *member;
 
 	cds_list_for_each_entry (member, &attachment->members, link) {
+		flush_faults(member->device, attachment->pasid, attachment->hwpt);
 		object_hold(&hwpt->object);
 		moved++;
 	}
@@ -400,12 +422,60 @@ int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hw
 	return rc;
 }
 
+/* The attachment that takes faults of @device: with user-managed PASID tables, the RID's takes them for all PASIDs. */
+static struct attachment *fault_attachment(struct iommufd_device *device, bool with_pasid,
+					   uint32_t pasid)
+{
+	struct attachment *attachment =
+		find_attachment(device->group, with_pasid ? pasid : IOMMU_NO_PASID);
+
+	if (!attachment && with_pasid) {
+		attachment = find_attachment(device->group, IOMMU_NO_PASID);
+		if (attachment && !attachment->hwpt->parent)
+			attachment = NULL;
+	}
+	return find_member(attachment, device) ? attachment : NULL;
+}
+
+int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t pasid,
+		      const struct iommu_hwpt_pgfault *faults, size_t count,
+		      struct fault_waiter *waiter)
+{
+	struct attachment *attachment;
+	int rc = -ENOENT;
+
+	pthread_mutex_lock(&device->group->lock);
+	attachment = fault_attachment(device, with_pasid, pasid);
+	if (attachment && attachment->hwpt->fault)
+		rc = fault_queue_add(attachment->hwpt->fault, device, attachment->pasid, faults,
+				     count, waiter);
+	pthread_mutex_unlock(&device->group->lock);
+	return rc;
+}
+
+bool group_has_pasids(const struct iommufd_group *group)
+{
+	return has_pasids(group);
+}
+
 bool group_attached(struct iommufd_device *device, uint32_t pasid)
 {
 	bool attached;
 
 	pthread_mutex_lock(&device->group->lock);
 	attached = find_member(find_attachment(device->group, pasid), device);
+	pthread_mutex_unlock(&device->group->lock);
+	return attached;
+}
+
+bool group_attached_to(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt)
+{
+	struct attachment *attachment;
+	bool attached;
+
+	pthread_mutex_lock(&device->group->lock);
+	attachment = find_attachment(device->group, pasid);
+	attached = find_member(attachment, device) && attachment->hwpt == hwpt;
 	pthread_mutex_unlock(&device->group->lock);
 	return attached;
 }

@@ -4,6 +4,7 @@
 #define IOMMUFD_GROUP_H
 
 #include "iommufd/device.h"
+#include "iommufd/fault.h"
 #include "iommufd/hwpt.h"
 
 struct iommufd_group {
@@ -31,7 +32,21 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid);
 int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt,
 		  struct hwpt **old, unsigned int *lost);
 
+/*
+ * Queues a complete group of faults, of requests with (@with_pasid) or without a PASID, where the device's attachment for it says.
+ * -ENOENT: there is no such attachment, or nobody takes its faults; -ENOMEM.
+ */
+int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t pasid,
+		      const struct iommu_hwpt_pgfault *faults, size_t count,
+		      struct fault_waiter *waiter);
+
+/* True if any PASID is attached. Caller holds the group's lock. */
+bool group_has_pasids(const struct iommufd_group *group);
+
 bool group_attached(struct iommufd_device *device, uint32_t pasid);
+
+/* True if it is attached for @pasid to just @hwpt. */
+bool group_attached_to(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt);
 
 /* Some PASID (or the RID) for which @device is attached; false: none. */
 bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid);

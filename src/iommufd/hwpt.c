@@ -4,6 +4,8 @@
  * outside its aperture is reserved there in its name.
  */
 #include "iommufd/hwpt.h"
+#include "iommufd/fault.h"
+#include "iommufd/ucmd.h"
 
 /* Takes it off its IOAS, if it is on. */
 static void leave_ioas(struct hwpt *hwpt)
@@ -25,6 +27,7 @@ static void leave_ioas(struct hwpt *hwpt)
 static void release(struct hwpt *hwpt)
 {
 	leave_ioas(hwpt);
+	hwpt_drop_fault(hwpt);
 	iommu_domain_destroy(hwpt->domain);
 	object_put(&hwpt->ioas->object);
 }
@@ -35,7 +38,8 @@ static void hwpt_destroy(struct iommufd_object *object)
 	object_free(object);
 }
 
-int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags, struct hwpt **out)
+int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
+		const struct iommu_user_data *data, struct hwpt **out)
 {
 	struct hwpt *hwpt =
 		object_create(ioas->object.ctx, sizeof(*hwpt), OBJECT_HWPT, hwpt_destroy);
@@ -43,7 +47,7 @@ int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags, stru
 
 	if (!hwpt)
 		return -ENOMEM;
-	rc = iommu_domain_create(iommu, flags, &hwpt->domain);
+	rc = iommu_domain_create(iommu, flags, data, &hwpt->domain);
 	if (rc) {
 		object_abort(&hwpt->object);
 		return rc;
@@ -51,6 +55,7 @@ int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags, stru
 	CDS_INIT_LIST_HEAD(&hwpt->ioas_link);
 	object_hold(&ioas->object);
 	hwpt->ioas = ioas;
+	hwpt->pasid = flags & IOMMU_DOMAIN_PASID;
 	*out = hwpt;
 	return 0;
 }
@@ -131,6 +136,32 @@ void hwpt_remove(struct hwpt *hwpt)
 {
 	release(hwpt);
 	object_abort(&hwpt->object);
+}
+
+void hwpt_drop_fault(struct hwpt *hwpt)
+{
+	if (hwpt->fault)
+		object_put(fault_queue_object(hwpt->fault));
+	hwpt->fault = NULL;
+}
+
+int hwpt_finish(struct ucmd *ucmd, struct hwpt *hwpt)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	int rc;
+
+	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID) {
+		hwpt->fault = object_get(ucmd->ctx, cmd->fault_id, OBJECT_FAULT);
+		if (!hwpt->fault)
+			return -ENOENT;
+	}
+	cmd->out_hwpt_id = hwpt->object.id;
+	rc = ucmd_respond(ucmd);
+	if (rc)
+		hwpt_drop_fault(hwpt);
+	else
+		object_publish(&hwpt->object);
+	return rc;
 }
 
 void hwpt_put(struct hwpt *hwpt)

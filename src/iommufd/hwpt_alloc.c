@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* IOMMU_HWPT_ALLOC (spec 20-hwpt-device, 7): page tables that the user asks for by device and by what they hang off. */
+#include "iommu/user_data.h"
 #include "iommufd/device.h"
 #include "iommufd/hwpt.h"
+#include "iommufd/nested.h"
 #include "iommufd/ucmd.h"
 
 enum {
@@ -33,36 +35,32 @@ static int check_paging(const struct iommu_hwpt_alloc *cmd, const struct iommufd
 		return -EOPNOTSUPP;
 	if ((cmd->flags & IOMMU_HWPT_FAULT_ID_VALID) && (cmd->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
 		return -EOPNOTSUPP;
-	/* No hardware's table takes data of the user's. */
-	if (cmd->data_type != IOMMU_HWPT_DATA_NONE)
-		return -EOPNOTSUPP;
 	return 0;
 }
 
 static int alloc_paging(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd,
 			struct iommufd_device *device, struct ioas *ioas)
 {
+	const struct iommu_user_data data = {
+		.type = cmd->data_type,
+		.len = cmd->data_len,
+		.uptr = cmd->data_uptr,
+		.caller = ucmd->caller,
+	};
 	struct hwpt *hwpt;
 	int rc = check_paging(cmd, device);
 
 	if (rc)
 		return rc;
 	rc = hwpt_create(ioas, iommu_endpoint_iommu(device->endpoint), domain_flags(cmd->flags),
-			 &hwpt);
+			 cmd->data_len ? &data : NULL, &hwpt);
 	if (rc)
 		return rc;
 	rc = hwpt_add(hwpt);
-	/* Fault queues are objects; there is none of this ID. */
-	if (!rc && (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID))
-		rc = -ENOENT;
-	if (!rc) {
-		cmd->out_hwpt_id = hwpt->object.id;
-		rc = ucmd_respond(ucmd);
-	}
+	if (!rc)
+		rc = hwpt_finish(ucmd, hwpt);
 	if (rc)
 		hwpt_remove(hwpt);
-	else
-		object_publish(&hwpt->object);
 	return rc;
 }
 
@@ -73,10 +71,21 @@ static int alloc_on(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd, struct iomm
 
 	if (!target)
 		return -EINVAL;
-	if (target->type == OBJECT_IOAS)
+	switch (target->type) {
+	case OBJECT_IOAS:
 		rc = alloc_paging(ucmd, cmd, device, (struct ioas *)target);
-	else
+		break;
+	case OBJECT_HWPT:
+		rc = nested_alloc_on_parent(ucmd, device, (struct hwpt *)target);
+		hwpt_put((struct hwpt *)target);
+		return rc;
+	case OBJECT_VIOMMU:
+		rc = nested_alloc_on_viommu(ucmd, device, (struct viommu *)target);
+		break;
+	default:
 		rc = -EINVAL;
+		break;
+	}
 	object_put(target);
 	return rc;
 }

@@ -71,6 +71,31 @@ void ioas_wait_idle(struct ioas *ioas)
 		pthread_cond_wait(&ioas->idle, &ioas->lock);
 }
 
+struct ioas_walk {
+	void (*visit)(struct ioas *ioas, void *arg);
+	void *arg;
+};
+
+static void walk_ctx(struct iommufd_ctx *ctx, void *arg)
+{
+	const struct ioas_walk *walk = arg;
+	struct ioas *ioas;
+
+	for (uint32_t id = 1; (ioas = object_next(ctx, &id, OBJECT_IOAS)); id++) {
+		pthread_mutex_lock(&ioas->lock);
+		walk->visit(ioas, walk->arg);
+		pthread_mutex_unlock(&ioas->lock);
+		object_put(&ioas->object);
+	}
+}
+
+void ioas_for_each(void (*visit)(struct ioas *ioas, void *arg), void *arg)
+{
+	struct ioas_walk walk = {.visit = visit, .arg = arg};
+
+	ctx_for_each(walk_ctx, &walk);
+}
+
 static int resv_grow(struct ioas *ioas, size_t count)
 {
 	size_t capacity = ioas->resv_capacity ? ioas->resv_capacity * 2 : 8;

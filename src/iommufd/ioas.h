@@ -45,6 +45,7 @@ struct area {
 	uint8_t prot;	/* IOPT_READ, IOPT_WRITE */
 	bool prevented; /* accesses get nothing of it any more: it is being unmapped */
 	uint32_t pins;	/* of accesses */
+	uint32_t locks; /* of internal accesses, which cannot be asked to unpin */
 	bool busy;	/* under construction: pinning without the lock */
 };
 
@@ -71,6 +72,7 @@ int ioas_check_alignment(struct ioas *ioas, uint64_t alignment);
 int ioas_pin_all(struct ioas *ioas);
 void ioas_unpin_all(struct ioas *ioas);
 
+struct dmabuf;
 struct hwpt;
 
 /* Fills @hwpt with every area; on failure it is empty again. Caller holds ioas->lock, nobody pins. */
@@ -108,5 +110,11 @@ void ioas_notify_accesses(struct ioas *ioas, struct iova_range range);
 
 /* Redirects the tables after @pages of @source have moved (mem/displace.h). */
 void iommufd_source_moved(struct mem_source *source, struct mem_pages pages);
+
+/* Takes what is mapped of @dmabuf out of all tables (mem/dmabuf.h). */
+void iommufd_dmabuf_revoked(struct dmabuf *dmabuf);
+
+/* Calls @visit for each IOAS of every context, with ioas->lock held. */
+void ioas_for_each(void (*visit)(struct ioas *ioas, void *arg), void *arg);
 
 #endif

@@ -46,6 +46,12 @@ union ucmd_buffer {
 	struct iommu_hw_info hw_info;
 	struct iommu_hwpt_set_dirty_tracking set_dirty_tracking;
 	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;
+	struct iommu_hwpt_invalidate hwpt_invalidate;
+	struct iommu_fault_alloc fault_alloc;
+	struct iommu_viommu_alloc viommu_alloc;
+	struct iommu_vdevice_alloc vdevice_alloc;
+	struct iommu_veventq_alloc veventq_alloc;
+	struct iommu_hw_queue_alloc hw_queue_alloc;
 	struct iommu_option option;
 	struct iommu_vfio_ioas vfio_ioas;
 };
@@ -81,6 +87,13 @@ static const struct ioctl_entry table[IOCTL_LAST - IOCTL_FIRST + 1] = {
 	      ioctl_hwpt_set_dirty_tracking),
 	ENTRY(IOMMU_HWPT_GET_DIRTY_BITMAP, struct iommu_hwpt_get_dirty_bitmap, data,
 	      ioctl_hwpt_get_dirty_bitmap),
+	ENTRY(IOMMU_HWPT_INVALIDATE, struct iommu_hwpt_invalidate, __reserved,
+	      ioctl_hwpt_invalidate),
+	ENTRY(IOMMU_FAULT_QUEUE_ALLOC, struct iommu_fault_alloc, out_fault_fd, ioctl_fault_alloc),
+	ENTRY(IOMMU_VIOMMU_ALLOC, struct iommu_viommu_alloc, out_viommu_id, ioctl_viommu_alloc),
+	ENTRY(IOMMU_VDEVICE_ALLOC, struct iommu_vdevice_alloc, virt_id, ioctl_vdevice_alloc),
+	ENTRY(IOMMU_VEVENTQ_ALLOC, struct iommu_veventq_alloc, out_veventq_fd, ioctl_veventq_alloc),
+	ENTRY(IOMMU_HW_QUEUE_ALLOC, struct iommu_hw_queue_alloc, length, ioctl_hw_queue_alloc),
 	ENTRY(IOMMU_IOAS_MAP_FILE, struct iommu_ioas_map_file, iova, ioctl_ioas_map_file),
 	ENTRY(IOMMU_IOAS_CHANGE_PROCESS, struct iommu_ioas_change_process, __reserved,
 	      ioctl_ioas_change_process),

@@ -36,6 +36,7 @@ struct iommufd_ctx *iommufd_ctx_from_file(struct uiommufd_file *file);
 struct iommufd_device_info {
 	struct iommu_endpoint *endpoint;
 	struct iommufd_group *group;
+	bool weak; /* an object of the context unbinds it at the latest: it does not keep the context */
 };
 
 /* An IOMMU group: devices that share one attachment per PASID. Lives longer than its devices. 0 or
@@ -45,7 +46,7 @@ void iommufd_group_destroy(struct iommufd_group *group);
 unsigned int iommufd_group_number(const struct iommufd_group *group);
 
 /*
- * Binds a device to @ctx (whose file is kept until unbind). *@id is its object ID. Errors: spec
+ * Binds a device to @ctx (whose file is kept until unbind, unless it is weak). *@id is its object ID. Errors: spec
  * 20-hwpt-device, 2.
  */
 int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_info *info,
@@ -55,11 +56,13 @@ int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_inf
 void iommufd_device_unbind(struct iommufd_device *device);
 
 /*
- * Attach, or replace if attached already, @pasid (IOMMU_NO_PASID: the RID) to *@pt_id, an IOAS or
- * HWPT; *@pt_id becomes the HWPT's ID. Errors: spec 20-hwpt-device, 4 and 5. Serialised per device
- * by the caller.
+ * Attach @pasid (IOMMU_NO_PASID: the RID) to *@pt_id, an IOAS or HWPT; replace what it is attached to; or whichever
+ * applies. *@pt_id becomes the HWPT's ID. Errors: spec 20-hwpt-device, 4 and 5. Serialised per device by the caller.
  */
 int iommufd_device_attach(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id);
+int iommufd_device_replace(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id);
+int iommufd_device_attach_or_replace(struct iommufd_device *device, uint32_t pasid,
+				     uint32_t *pt_id);
 
 /* Not attached: nothing happens. */
 void iommufd_device_detach(struct iommufd_device *device, uint32_t pasid);

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "iommufd/ioas.h"
 #include "iommufd/ucmd.h"
+#include "mem/dmabuf.h"
 
 enum {
 	MAP_FLAGS = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE
@@ -105,6 +106,28 @@ int ioctl_ioas_map(struct ucmd *ucmd)
 	return rc;
 }
 
+/* A source of the file behind the descriptor: a dma-buf of ours, or what the system has open there. */
+static int file_source(struct ucmd *ucmd, const struct iommu_ioas_map_file *cmd,
+		       struct mem_source **source)
+{
+	struct uiommufd_caller *caller = ucmd->caller;
+	const bool writable = cmd->flags & IOMMU_IOAS_MAP_WRITEABLE;
+	struct uiommufd_file *file = caller->ops->get_file ? caller->ops->get_file(caller, cmd->fd)
+							   : NULL;
+	struct dmabuf *dmabuf = file ? dmabuf_from_file(file) : NULL;
+	int rc;
+
+	if (dmabuf)
+		rc = mem_source_from_dmabuf(caller, dmabuf, cmd->start, cmd->length, writable,
+					    source);
+	else
+		rc = mem_source_from_file(caller, cmd->fd, cmd->start, cmd->length, writable,
+					  map_accounting(ucmd), source);
+	if (file)
+		file_put(file);
+	return rc;
+}
+
 static int map_file(struct ucmd *ucmd, struct iommu_ioas_map_file *cmd, struct ioas *ioas)
 {
 	struct mem_source *source;
@@ -115,11 +138,13 @@ static int map_file(struct ucmd *ucmd, struct iommu_ioas_map_file *cmd, struct i
 		return -EINVAL;
 	if (check_last(cmd->start, cmd->length, &last))
 		return -EOVERFLOW;
-	rc = mem_source_from_file(ucmd->caller, cmd->fd, cmd->start, cmd->length,
-				  cmd->flags & IOMMU_IOAS_MAP_WRITEABLE, map_accounting(ucmd),
-				  &source);
+	rc = file_source(ucmd, cmd, &source);
 	if (rc)
 		return rc;
+	if (cmd->length > UINT64_MAX - PAGE_SIZE) {
+		mem_source_put(source);
+		return -EINVAL;
+	}
 	iova = cmd->iova;
 	rc = map_source(ioas, source, cmd->flags, &iova);
 	if (!rc)

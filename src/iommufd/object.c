@@ -105,8 +105,7 @@ void object_abort(struct iommufd_object *object)
 	alloc_free(object);
 }
 
-/* Takes a user unless the object is being destroyed. */
-static bool hold_unless_zero(struct iommufd_object *object)
+bool object_hold_live(struct iommufd_object *object)
 {
 	uint32_t users = __atomic_load_n(&object->users, __ATOMIC_RELAXED);
 
@@ -127,7 +126,7 @@ void *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type)
 	index = rcu_dereference(ctx->index);
 	if (index && id < index->size)
 		object = rcu_dereference(index->slots[id]);
-	if (object && ((type != OBJECT_ANY && object->type != type) || !hold_unless_zero(object)))
+	if (object && ((type != OBJECT_ANY && object->type != type) || !object_hold_live(object)))
 		object = NULL;
 	urcu_bp_read_unlock();
 	return object;
@@ -139,7 +138,7 @@ void *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type)
 
 	pthread_mutex_lock(&ctx->lock);
 	while ((object = idtable_next(&ctx->objects, id))) {
-		if (object->type == type && hold_unless_zero(object))
+		if (object->type == type && object_hold_live(object))
 			break;
 		(*id)++;
 	}
@@ -176,6 +175,25 @@ void object_retire(struct iommufd_object *object)
 {
 	while (!claim_users(object, 2))
 		sched_yield();
+}
+
+bool object_bury(struct iommufd_object *object)
+{
+	struct iommufd_ctx *ctx = object->ctx;
+	uint32_t users = 1;
+
+	while (!__atomic_compare_exchange_n(&object->users, &users, 0, false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED)) {
+		if (!users)
+			return false;
+		users = 1;
+		sched_yield();
+	}
+	pthread_mutex_lock(&ctx->lock);
+	idtable_hide(&ctx->objects, object->id);
+	rcu_assign_pointer(ctx->index->slots[object->id], NULL);
+	pthread_mutex_unlock(&ctx->lock);
+	return true;
 }
 
 void object_free(struct iommufd_object *object)

@@ -63,6 +63,10 @@ void *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type);
 void *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type);
 
 void object_hold(struct iommufd_object *object);
+
+/* Takes a user unless the object is being destroyed (then false). */
+bool object_hold_live(struct iommufd_object *object);
+
 void object_put(struct iommufd_object *object);
 
 /*
@@ -76,6 +80,12 @@ bool object_claim(struct iommufd_object *object);
  * the ioctls that work on it just now.
  */
 void object_retire(struct iommufd_object *object);
+
+/*
+ * As object_claim(), but waits for running ioctls, and the ID stays taken for good: a tombstone. False: somebody
+ * else has claimed it.
+ */
+bool object_bury(struct iommufd_object *object);
 
 /* Frees the memory of a claimed object, once nobody can be looking at it. */
 void object_free(struct iommufd_object *object);

@@ -38,6 +38,12 @@ int ioctl_hwpt_alloc(struct ucmd *ucmd);
 int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd);
 int ioctl_hwpt_get_dirty_bitmap(struct ucmd *ucmd);
 int ioctl_get_hw_info(struct ucmd *ucmd);
+int ioctl_fault_alloc(struct ucmd *ucmd);
+int ioctl_hwpt_invalidate(struct ucmd *ucmd);
+int ioctl_viommu_alloc(struct ucmd *ucmd);
+int ioctl_vdevice_alloc(struct ucmd *ucmd);
+int ioctl_veventq_alloc(struct ucmd *ucmd);
+int ioctl_hw_queue_alloc(struct ucmd *ucmd);
 int ioctl_option(struct ucmd *ucmd);
 int ioctl_vfio_ioas(struct ucmd *ucmd);
 

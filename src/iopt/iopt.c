@@ -49,6 +49,7 @@ int iopt_finish(struct iopt *pt, const struct iopt_config *config, uint64_t avai
 	if (!table)
 		return -ENOMEM;
 	pt->root = root_word(table, pt->first_top);
+	pt->start = pt->root;
 	return 0;
 }
 

@@ -9,9 +9,11 @@
  * Locking: map, unmap and read_dirty on one table are serialised by the owner. Translation, dump
  * and set_dirty take no lock: they run inside a read-side critical section (iopt_read_lock) at any
  * time, also during map and unmap. An entry is seen whole, old or new. Emptied tables are freed
- * after a grace period.
+ * after a grace period, which map and unmap wait for now and then (once for many tables): they must
+ * not be called from inside a read-side critical section.
  *
- * Cost: map and unmap of a range visit each table once and store each entry once; translation is
+ * Cost: map of a range visits each table once and stores each entry once, a whole table at nearly
+ * the speed of memset; unmap of a whole table does not look at its entries; translation is
  * O(levels).
  */
 #ifndef IOPT_IOPT_H
@@ -64,17 +66,19 @@ struct iopt_config {
 	unsigned int iova_bits; /* width of the input; 0: the format's usual one (amdv1 64, others
 				   48 or nearest) */
 	unsigned int oa_bits;	/* Arm: width of the output; 0: the format's maximum */
-	uint64_t pgsizes; /* leaf sizes to use, as bits; 0: all that the format has at this width */
+	uint64_t pgsizes; /* leaf sizes to use, as bits, each one that the format has at this width;
+			     0: all of them */
 	unsigned int features;
 };
 
 /* What a walk found. */
 struct iopt_leaf {
-	uint64_t oa;	/* of the IOVA asked for */
-	uint64_t start; /* first IOVA of the leaf entry */
-	uint64_t len;	/* its size, a power of two; contiguous from @start */
-	unsigned int prot;
-	bool dirty;
+	uint64_t oa;	   /* of the IOVA asked for */
+	uint64_t start;	   /* first IOVA of the leaf entry */
+	uint64_t len;	   /* its size, a power of two; contiguous from @start */
+	unsigned int prot; /* as far as the format says: IOPT_MMIO for Arm and for RISC-V with PBMT;
+			      where reading needs no right, IOPT_READ always */
+	bool dirty;	   /* marked by iopt_set_dirty(), or born so (Arm stage 1) */
 };
 
 enum {
@@ -88,12 +92,13 @@ struct iopt_trace {
 		unsigned int level; /* from the bottom, 0 = smallest pages; Arm's own numbering is
 				       the dump's business */
 		const void *table;
-		unsigned int index;
+		unsigned int index; /* Arm's first tables side by side count as one table */
 		uint64_t entry;
 	} steps[IOPT_MAX_LEVELS];
 };
 
-/* The functions of one format, made by iopt/walk.h. Call them through the wrappers below. */
+/* The functions of one format, made by iopt/walk.h. Call them through the wrappers below, which
+ * check the addresses and choose the page sizes (never 0 here). */
 struct iopt_ops {
 	int (*init)(struct iopt *pt, const struct iopt_config *config);
 	int (*map)(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned int prot,
@@ -132,7 +137,8 @@ const void *iopt_root(const struct iopt *pt, unsigned int *level);
  * iopt_pgsizes() & @pgsizes (0: all), at each step the largest that divides both addresses and
  * fits. All of @iova, @oa, @len are multiples of the smallest such size; the range lies in the
  * aperture. 0; -ENOMEM; -EADDRINUSE if something is mapped there already; -EINVAL, -EOPNOTSUPP the
- * format cannot express @prot; -ERANGE @oa is too wide. Unchanged on failure.
+ * format cannot express @prot; -ERANGE the range or the output is too wide. Unchanged on failure,
+ * though walkers may see parts of the range meanwhile.
  */
 int iopt_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned int prot,
 	     uint64_t pgsizes);
@@ -158,8 +164,11 @@ static inline void iopt_read_unlock(void)
 /* Fills *@leaf for the leaf that holds @iova; false if there is none. */
 bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
 
-/* Marks the leaf that holds @iova dirty as the hardware would (an atomic update of its entry);
- * false: no leaf. */
+/*
+ * Marks the leaf that holds @iova dirty as the hardware would (an atomic update of its entry), if
+ * the table was made with IOPT_DIRTY and the leaf can be written; false: no leaf. Call it after the
+ * write to memory: who then finds the page dirty, finds it written.
+ */
 bool iopt_set_dirty(struct iopt *pt, uint64_t iova);
 
 /* The entries on the way to @iova, also those of an incomplete walk; true if it ends in a leaf. */
@@ -167,15 +176,16 @@ bool iopt_trace(const struct iopt *pt, uint64_t iova, struct iopt_trace *trace);
 
 /*
  * Calls @report for each dirty leaf in @range (clipped to it), ascending, and cleans it if @clear.
- * Visits only tables that exist.
+ * A leaf that stands in several entries (AMD) is dirty if any of them is. Nothing without
+ * IOPT_DIRTY. Visits only tables that exist.
  */
 void iopt_read_dirty(struct iopt *pt, struct iova_range range, bool clear,
 		     void (*report)(struct iova_range dirty, void *arg), void *arg);
 
-/* Prints every present entry, level by level, as text. */
+/* Prints every present entry as text, each table's under the entry that points to it. */
 void iopt_dump(const struct iopt *pt, FILE *out);
 
-/* Bytes of table memory in use. */
+/* Bytes of the tables that the root leads to. */
 size_t iopt_memory(const struct iopt *pt);
 
 #endif

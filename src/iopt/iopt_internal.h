@@ -40,6 +40,11 @@ enum {
 struct iopt {
 	/* Address of the top table, in the low bits its level; one word, so that the two agree. */
 	uint64_t root;
+	/*
+	 * The same for the table where translation begins: the lowest one that all that is mapped
+	 * is under, found from the root through first entries. What it does not cover is not mapped.
+	 */
+	uint64_t start;
 	struct iova_range aperture;
 	const struct iopt_ops *ops;
 	const struct iopt_format *format;

@@ -33,7 +33,6 @@
  */
 #ifdef FMT_OPS
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -78,7 +77,7 @@ static ALWAYS_INLINE uint64_t item_offset(uint64_t iova, unsigned int level)
 }
 
 /* The last offset in what a whole table of @level covers: 2^64 - 1 for AMD's level 5. */
-static inline uint64_t table_last(unsigned int level)
+static ALWAYS_INLINE uint64_t table_last(unsigned int level)
 {
 	unsigned int shift = level_shift(level) + IOPT_INDEX_BITS;
 
@@ -91,12 +90,10 @@ static inline unsigned int leaf_copies(unsigned int bits, unsigned int level)
 	return 1u << (bits - level_shift(level));
 }
 
-/* Whether @iova is within what the top table at @top covers. */
+/* Whether @iova is within what the top table, or those side by side, at @top cover. */
 static ALWAYS_INLINE bool top_covers(const struct iopt *pt, uint64_t iova, unsigned int top)
 {
-	if (FMT_GROWS)
-		return iova >> level_shift(top) >> IOPT_INDEX_BITS == 0;
-	return iova <= pt->aperture.last;
+	return iova <= (FMT_FIRST_TABLES ? pt->aperture.last : table_last(top));
 }
 
 /* Of the tables side by side at the top, the one for @iova. */
@@ -144,14 +141,14 @@ static ALWAYS_INLINE bool walk_step(struct walk *walk, uint64_t iova, unsigned i
 /* What to do with the leaf that a walk ends in. */
 typedef bool (*walk_leaf)(struct walk *walk, uint64_t iova, void *arg);
 
-/* walk_down() for one level of the top. All levels and shifts are constants, in @leaf too. */
-static ALWAYS_INLINE bool walk_from(const struct iopt *pt, uint64_t root, unsigned int top,
+/* walk_down() for one level of the table where it begins. All levels and shifts are constants, in @leaf too. */
+static ALWAYS_INLINE bool walk_from(const struct iopt *pt, uint64_t from, unsigned int top,
 				    uint64_t iova, struct iopt_trace *trace, walk_leaf leaf,
 				    void *arg)
 {
-	struct walk walk = {.table = (uint64_t *)(uintptr_t)(root - top)};
+	struct walk walk = {.table = (uint64_t *)(uintptr_t)(from - top)};
 
-	if (iova > (FMT_GROWS ? table_last(top) : pt->aperture.last))
+	if (!top_covers(pt, iova, top))
 		return false;
 	if (top >= 5 && walk_step(&walk, iova, 5, top == 5, trace))
 		return fmt_is_leaf(walk.entry, 5) && leaf(&walk, iova, arg);
@@ -167,30 +164,28 @@ static ALWAYS_INLINE bool walk_from(const struct iopt *pt, uint64_t root, unsign
 	return fmt_is_leaf(walk.entry, 0) && leaf(&walk, iova, arg);
 }
 
-/* Walks to the entry that decides about @iova and calls @leaf for it if it is a leaf; false if not.
- */
-static ALWAYS_INLINE bool walk_down(const struct iopt *pt, uint64_t iova, struct iopt_trace *trace,
-				    walk_leaf leaf, void *arg)
+/* Walks from pt->root or pt->start, as it was loaded, to the entry that decides about @iova and calls
+ * @leaf for it if it is a leaf; false if not. */
+static ALWAYS_INLINE bool walk_down(const struct iopt *pt, uint64_t from, uint64_t iova,
+				    struct iopt_trace *trace, walk_leaf leaf, void *arg)
 {
-	uint64_t root = entry_load(&pt->root);
-
-	switch (root_level(root)) {
+	switch (root_level(from)) {
 #if FMT_MAX_TOP >= 5
 	case 5:
-		return walk_from(pt, root, 5, iova, trace, leaf, arg);
+		return walk_from(pt, from, 5, iova, trace, leaf, arg);
 #endif
 #if FMT_MAX_TOP >= 4
 	case 4:
-		return walk_from(pt, root, 4, iova, trace, leaf, arg);
+		return walk_from(pt, from, 4, iova, trace, leaf, arg);
 #endif
 #if FMT_MAX_TOP >= 3
 	case 3:
-		return walk_from(pt, root, 3, iova, trace, leaf, arg);
+		return walk_from(pt, from, 3, iova, trace, leaf, arg);
 #endif
 	case 2:
-		return walk_from(pt, root, 2, iova, trace, leaf, arg);
+		return walk_from(pt, from, 2, iova, trace, leaf, arg);
 	default:
-		return walk_from(pt, root, 1, iova, trace, leaf, arg);
+		return walk_from(pt, from, 1, iova, trace, leaf, arg);
 	}
 }
 
@@ -236,7 +231,7 @@ static ALWAYS_INLINE bool translate_leaf(struct walk *walk, uint64_t iova, void 
 
 static bool fmt_op_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf)
 {
-	return walk_down(pt, iova, NULL, translate_leaf, leaf);
+	return walk_down(pt, entry_load(&pt->start), iova, NULL, translate_leaf, leaf);
 }
 
 /* Marks a leaf; *@arg: the entry stayed as it was read, or was marked already. */
@@ -270,10 +265,10 @@ static bool fmt_op_set_dirty(struct iopt *pt, uint64_t iova)
 	bool done = false;
 
 	if (!FMT_DIRTY || !(pt->features & IOPT_DIRTY))
-		return walk_down(pt, iova, NULL, found_leaf, NULL);
+		return walk_down(pt, entry_load(&pt->start), iova, NULL, found_leaf, NULL);
 	/* Again if another changed the entry: marked or cleaned it, or mapped something else. */
 	do {
-		if (!walk_down(pt, iova, NULL, mark_leaf, &done))
+		if (!walk_down(pt, entry_load(&pt->start), iova, NULL, mark_leaf, &done))
 			return false;
 	} while (!done);
 	return true;
@@ -282,11 +277,10 @@ static bool fmt_op_set_dirty(struct iopt *pt, uint64_t iova)
 static bool fmt_op_trace(const struct iopt *pt, uint64_t iova, struct iopt_trace *trace)
 {
 	trace->count = 0;
-	return walk_down(pt, iova, trace, found_leaf, NULL);
+	return walk_down(pt, entry_load(&pt->root), iova, trace, found_leaf, NULL);
 }
 
 #include "iopt/walk_map.h"
-
 #include "iopt/walk_scan.h"
 
 static int fmt_op_init(struct iopt *pt, const struct iopt_config *config)

@@ -12,6 +12,41 @@
  */
 #ifdef FMT_OPS
 
+/* ---- where translation begins ---- */
+
+/* Before something is mapped at @last. */
+static inline void start_raise(struct iopt *pt, uint64_t last)
+{
+	if (!top_covers(pt, last, root_level(entry_own(&pt->start))))
+		entry_publish(&pt->start, entry_own(&pt->root));
+}
+
+/* After a map. There is nothing to skip where tables are side by side. */
+static inline void start_lower(struct iopt *pt)
+{
+	uint64_t start = entry_own(&pt->start);
+	unsigned int level = root_level(start);
+	uint64_t *table = root_table(start);
+
+	if (FMT_FIRST_TABLES)
+		return;
+	while (level > 1 && arena_table_of(table)->count == 1 &&
+	       fmt_is_table(entry_own(table), level)) {
+		table = fmt_table(entry_own(table), level);
+		level--;
+	}
+	if (level != root_level(start))
+		entry_publish(&pt->start, root_word(table, level));
+}
+
+/* Takes a table out of use that is linked nowhere any more. */
+static inline void retire_table(struct iopt *pt, uint64_t *table)
+{
+	if (table == root_table(entry_own(&pt->start)))
+		entry_publish(&pt->start, entry_own(&pt->root));
+	arena_retire(&pt->arena, table);
+}
+
 /* ---- unmap ---- */
 
 struct unmap_walk {
@@ -60,7 +95,7 @@ static uint64_t drop_table(struct iopt *pt, uint64_t *table, unsigned int level)
 		else
 			bytes += UINT64_C(1) << level_shift(level);
 	}
-	arena_retire(&pt->arena, table);
+	retire_table(pt, table);
 	return bytes;
 }
 
@@ -70,10 +105,10 @@ static inline void unlink_table(uint64_t *slot)
 	arena_table_of(slot)->count--;
 }
 
-static inline void unmap_leaf(struct unmap_walk *walk, uint64_t *slot, uint64_t entry,
-			      unsigned int level)
+/* Removes the leaf in @slot, which stands in several entries or reaches out of the range. */
+static void unmap_leaf(struct unmap_walk *walk, uint64_t *slot, unsigned int level)
 {
-	unsigned int bits = fmt_leaf_bits(entry, level);
+	unsigned int bits = fmt_leaf_bits(entry_own(slot), level);
 	uint64_t size = UINT64_C(1) << bits;
 	unsigned int copies = leaf_copies(bits, level);
 
@@ -86,6 +121,33 @@ static inline void unmap_leaf(struct unmap_walk *walk, uint64_t *slot, uint64_t 
 	arena_table_of(slot)->count = (uint16_t)(arena_table_of(slot)->count - copies);
 	walk->bytes += size;
 	unmap_advance(walk, size);
+}
+
+/* Whether @entry is a leaf of just its level's size. */
+static inline bool is_plain_leaf(uint64_t entry, unsigned int level)
+{
+	return entry && (level == 0 || !fmt_is_table(entry, level)) &&
+	       fmt_leaf_bits(entry, level) == level_shift(level);
+}
+
+/* Removes leaves from @slot on, of which there is one: a whole run if they are plain. */
+static void unmap_leaves(struct unmap_walk *walk, uint64_t *slot, unsigned int level)
+{
+	uint64_t in_table = (table_last(level) - (walk->iova & table_last(level))) >>
+			    level_shift(level);
+	uint64_t room = min_u64(in_table + 1, walk->len >> level_shift(level));
+	unsigned int run = 0;
+
+	if (item_offset(walk->iova, level) == 0)
+		for (; run < room && is_plain_leaf(entry_own(&slot[run]), level); run++)
+			entry_store(&slot[run], 0);
+	if (run == 0) {
+		unmap_leaf(walk, slot, level);
+		return;
+	}
+	arena_table_of(slot)->count = (uint16_t)(arena_table_of(slot)->count - run);
+	walk->bytes += (uint64_t)run << level_shift(level);
+	unmap_advance(walk, (uint64_t)run << level_shift(level));
 }
 
 static void unmap_below(struct unmap_walk *walk, uint64_t *slot, uint64_t entry,
@@ -103,7 +165,7 @@ static void unmap_table(struct unmap_walk *walk, uint64_t *table, unsigned int l
 		else if (level > 0 && fmt_is_table(entry, level))
 			unmap_below(walk, slot, entry, level);
 		else
-			unmap_leaf(walk, slot, entry, level);
+			unmap_leaves(walk, slot, level);
 	} while (walk->len && !walk->straddles && (walk->iova & table_last(level)));
 }
 
@@ -122,7 +184,7 @@ static void unmap_below(struct unmap_walk *walk, uint64_t *slot, uint64_t entry,
 	unmap_table(walk, table, level - 1);
 	if (arena_table_of(table)->count == 0) {
 		unlink_table(slot);
-		arena_retire(&walk->pt->arena, table);
+		retire_table(walk->pt, table);
 	}
 }
 
@@ -289,7 +351,7 @@ static void grow_undo(struct iopt *pt, uint64_t *table, unsigned int level, cons
 		uint64_t *next = entry ? fmt_table(entry, level) : NULL;
 
 		if (seen) {
-			arena_retire(&pt->arena, table);
+			retire_table(pt, table);
 		} else {
 			if (entry)
 				unlink_table(table);
@@ -332,6 +394,7 @@ static int map_range(struct map_walk *walk)
 	uint64_t root = entry_own(&walk->pt->root);
 	int err = 0;
 
+	start_raise(walk->pt, walk->iova + (walk->len - 1));
 	while (!err && walk->len)
 		err = map_table(walk, top_table(root, walk->iova), root_level(root));
 	return err;
@@ -352,7 +415,7 @@ static int map_grown(struct map_walk *walk, unsigned int level)
 	err = map_range(walk);
 	if (!err) {
 		if (empty)
-			arena_retire(&pt->arena, root_table(old));
+			retire_table(pt, root_table(old));
 		return 0;
 	}
 
@@ -366,10 +429,9 @@ static int map_grown(struct map_walk *walk, unsigned int level)
 static int fmt_op_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned int prot,
 		      uint64_t pgsizes)
 {
-	struct map_walk walk = {.pt = pt, .iova = iova, .oa = oa, .len = len};
+	struct map_walk walk = {.pt = pt, .iova = iova, .oa = oa, .len = len, .pgsizes = pgsizes};
 	int err;
 
-	walk.pgsizes = pgsizes ? pgsizes & pt->pgsizes : pt->pgsizes;
 	err = fmt_attributes(pt, prot, &walk.attributes);
 	if (err)
 		return err;
@@ -380,6 +442,7 @@ static int fmt_op_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len,
 		if (err)
 			fmt_op_unmap(pt, iova, walk.iova - iova);
 	}
+	start_lower(pt);
 	arena_settle(&pt->arena);
 	return err;
 }

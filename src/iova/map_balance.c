@@ -17,7 +17,7 @@
 
 /* What a split or growth of the tree will take: reserved before the first change. */
 struct spare_nodes {
-	struct iova_map_node *node[HEIGHT_MAX + 1]; /* by level */
+	struct iova_map_node *node[HEIGHT_MAX]; /* by level */
 };
 
 enum edge {

@@ -26,12 +26,12 @@ static void expect(struct walk *walk, bool holds, const char *what)
 
 static void see_hole(struct seen_rooms *rooms, uint64_t begin, uint64_t end)
 {
-	for (unsigned int class = 0; class < ROOM_CLASSES; class ++) {
-		uint64_t align = class ? UINT64_C(1) << (PAGE_SHIFT - 1 + class) : 1;
+	for (unsigned int kind = 0; kind < ROOM_CLASSES; kind++) {
+		uint64_t align = kind ? UINT64_C(1) << (PAGE_SHIFT - 1 + kind) : 1;
 		uint64_t start;
 
 		if (!check_align_up(begin, align, &start) && start < end)
-			rooms->room[class] = max_u64(rooms->room[class], end - start);
+			rooms->room[kind] = max_u64(rooms->room[kind], end - start);
 	}
 }
 
@@ -74,9 +74,9 @@ static void walk_node(struct walk *walk, const struct iova_map_node *node, unsig
 
 		walk_node(walk, inner_child(node, row), level - 1, &below);
 		expect(walk, inner_cells(node, INNER_LAST)[row] == walk->previous, "last");
-		for (unsigned int class = 0; class < ROOM_CLASSES; class ++) {
-			expect(walk, inner_room(node, class)[row] == below.room[class], "room");
-			rooms->room[class] = max_u64(rooms->room[class], below.room[class]);
+		for (unsigned int kind = 0; kind < ROOM_CLASSES; kind++) {
+			expect(walk, inner_room(node, kind)[row] == below.room[kind], "room");
+			rooms->room[kind] = max_u64(rooms->room[kind], below.room[kind]);
 		}
 	}
 }

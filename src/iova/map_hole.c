@@ -30,9 +30,9 @@ static unsigned int class_of_align(uint64_t align)
 	return align < PAGE_SIZE ? 0 : log2_floor(align) - ROOM_ALIGN_MIN_SHIFT + 1;
 }
 
-static uint64_t align_of_class(unsigned int class)
+static uint64_t align_of_class(unsigned int kind)
 {
-	return class ? UINT64_C(1) << (class + ROOM_ALIGN_MIN_SHIFT - 1) : 1;
+	return kind ? UINT64_C(1) << (kind + ROOM_ALIGN_MIN_SHIFT - 1) : 1;
 }
 
 /*
@@ -48,10 +48,10 @@ static unsigned int top_class(uint64_t begin, uint64_t end)
 	return shift < ROOM_ALIGN_MIN_SHIFT ? 0 : shift - ROOM_ALIGN_MIN_SHIFT + 1;
 }
 
-/* Room of @class, at most the top class, in the hole [@begin, @end). */
-static uint64_t room_in(uint64_t begin, uint64_t end, unsigned int class)
+/* Room of @kind, at most the top class, in the hole [@begin, @end). */
+static uint64_t room_in(uint64_t begin, uint64_t end, unsigned int kind)
 {
-	uint64_t align = align_of_class(class);
+	uint64_t align = align_of_class(kind);
 
 	return end - align_down(begin + (align - 1), align);
 }
@@ -65,8 +65,8 @@ static void rooms_add(struct rooms *rooms, uint64_t begin, uint64_t end, unsigne
 	/* No class of the hole exceeds its length, and no class up to the top is below that one. */
 	if (rooms->room[top] >= end - begin)
 		return;
-	for (unsigned int class = 0; class <= top; class ++)
-		rooms->room[class] = max_u64(rooms->room[class], room_in(begin, end, class));
+	for (unsigned int kind = 0; kind <= top; kind++)
+		rooms->room[kind] = max_u64(rooms->room[kind], room_in(begin, end, kind));
 }
 
 /* The largest rooms of @leaf, of classes up to @limit. */
@@ -87,14 +87,17 @@ static void leaf_rooms(const struct iova_map_node *leaf, uint64_t base, unsigned
 /* The largest of @count @cells. None exceeds @limit, so the search ends where that is found. */
 static uint64_t largest(const uint64_t *cells, unsigned int count, uint64_t limit)
 {
-	uint64_t result = 0;
+	uint64_t even = count & 1 ? cells[count - 1] : 0, odd = 0;
 
-	for (unsigned int i = 0; i < count && result < limit; i++)
-		result = max_u64(result, cells[i]);
-	return result;
+	/* Two at a time: one maximum would wait for the other. */
+	for (unsigned int i = 0; i + 1 < count && max_u64(even, odd) < limit; i += 2) {
+		even = max_u64(even, cells[i]);
+		odd = max_u64(odd, cells[i + 1]);
+	}
+	return max_u64(even, odd);
 }
 
-/* The largest rooms of @inner in @classes; those of other classes are unspecified. */
+/* The largest rooms of @inner in @kindes; those of other classes are unspecified. */
 static void inner_rooms(const struct iova_map_node *inner, unsigned int classes,
 			struct rooms *rooms)
 {
@@ -102,10 +105,10 @@ static void inner_rooms(const struct iova_map_node *inner, unsigned int classes,
 
 	/* No class exceeds the one before it: in most nodes most are equal. */
 	for (unsigned int rest = classes; rest; rest &= rest - 1) {
-		unsigned int class = (unsigned int)__builtin_ctz(rest);
+		unsigned int kind = (unsigned int)__builtin_ctz(rest);
 
-		limit = largest(inner_room(inner, class), inner->count, limit);
-		rooms->room[class] = limit;
+		limit = largest(inner_room(inner, kind), inner->count, limit);
+		rooms->room[kind] = limit;
 	}
 }
 
@@ -119,15 +122,15 @@ void map_refresh_row(const struct iova_map_path *path, unsigned int level, unsig
 		leaf_rooms(child, path_base(path, level, row), ROOM_CLASSES - 1, &rooms);
 	else
 		inner_rooms(child, ALL_CLASSES, &rooms);
-	for (unsigned int class = 0; class < ROOM_CLASSES; class ++)
-		inner_room(node, class)[row] = rooms.room[class];
+	for (unsigned int kind = 0; kind < ROOM_CLASSES; kind++)
+		inner_room(node, kind)[row] = rooms.room[kind];
 	inner_cells(node, INNER_LAST)[row] = node_last(child);
 }
 
-/* The room of @class in the row of the leaf of @path. */
-static uint64_t leaf_row_room(const struct iova_map_path *path, unsigned int class)
+/* The room of @kind in the row of the leaf of @path. */
+static uint64_t leaf_row_room(const struct iova_map_path *path, unsigned int kind)
 {
-	return inner_room(path->node[1], class)[path->row[1]];
+	return inner_room(path->node[1], kind)[path->row[1]];
 }
 
 void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
@@ -145,10 +148,10 @@ void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path,
 	rooms_add(&rooms, begin, end, top);
 	for (unsigned int level = 1; level < map->height && changed; level++) {
 		changed = false;
-		for (unsigned int class = 0; class <= top; class ++) {
-			uint64_t *room = &inner_room(path->node[level], class)[path->row[level]];
+		for (unsigned int kind = 0; kind <= top; kind++) {
+			uint64_t *room = &inner_room(path->node[level], kind)[path->row[level]];
 
-			if (*room < rooms.room[class]) {
+			if (*room < rooms.room[kind]) {
 				*room = rooms.room[class];
 				changed = true;
 			}
@@ -162,14 +165,14 @@ static unsigned int classes_led(const struct iova_map_path *path, const struct r
 {
 	unsigned int classes = 0;
 
-	for (unsigned int class = 0; class <= top; class ++)
-		classes |= (unsigned int)(leaf_row_room(path, class) == old->room[class]) << class;
+	for (unsigned int kind = 0; kind <= top; kind++)
+		classes |= (unsigned int)(leaf_row_room(path, kind) == old->room[kind]) << kind;
 	return classes;
 }
 
 /*
  * Lowers the rooms of the path's row at @level that are as large as @old, to what @now says; returns
- * the classes, out of @classes, in which that made a difference.
+ * the classes, out of @kindes, in which that made a difference.
  */
 static unsigned int lower_rooms(const struct iova_map_path *path, unsigned int level,
 				unsigned int classes, const struct rooms *old,
@@ -178,12 +181,12 @@ static unsigned int lower_rooms(const struct iova_map_path *path, unsigned int l
 	unsigned int changed = 0;
 
 	for (unsigned int rest = classes; rest; rest &= rest - 1) {
-		unsigned int class = (unsigned int)__builtin_ctz(rest);
-		uint64_t *room = &inner_room(path->node[level], class)[path->row[level]];
+		unsigned int kind = (unsigned int)__builtin_ctz(rest);
+		uint64_t *room = &inner_room(path->node[level], kind)[path->row[level]];
 
-		if (*room == old->room[class] && now->room[class] < *room) {
+		if (*room == old->room[kind] && now->room[kind] < *room) {
 			*room = now->room[class];
-			changed |= 1u << class;
+			changed |= 1u << kind;
 		}
 	}
 	return changed;
@@ -229,8 +232,8 @@ bool iova_fit(const struct iova_fit *fit, uint64_t start, uint64_t last, uint64_
 struct hole_search {
 	struct iova_range window;
 	const struct iova_fit *fit;
-	unsigned int class; /* a place needs a hole with room ... */
-	uint64_t room;	    /* ... this large, of this class */
+	unsigned int kind; /* a place needs a hole with room ... */
+	uint64_t room;	   /* ... this large, of this class */
 };
 
 /* The rooms that @fit needs; false if no hole of the tree can have as much. */
@@ -239,11 +242,11 @@ static bool search_init(struct hole_search *search, struct iova_range window,
 {
 	search->window = window;
 	search->fit = fit;
-	search->class = class_of_align(fit->align);
+	search->kind = class_of_align(fit->align);
 	/* A place at the very end of a hole does not count: what is needed is two bytes at least. */
 	search->room = max_u64(fit->len, 2);
 	/* With page alignment the OR of the offset is an addition. */
-	return !search->class || !check_add(search->room, fit->offset, &search->room);
+	return !search->kind || !check_add(search->room, fit->offset, &search->room);
 }
 
 static bool search_leaf(const struct hole_search *search, const struct iova_map_node *leaf,
@@ -276,7 +279,7 @@ static bool search_node(const struct hole_search *search, const struct iova_map_
 	if (!level)
 		return search_leaf(search, node, base, iova);
 
-	room = inner_room(node, search->class);
+	room = inner_room(node, search->kind);
 	for (row = inner_lower(node, search->window.start); row < node->count; row++) {
 		uint64_t begin = row ? last[row - 1] + 1 : base;
 

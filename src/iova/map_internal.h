@@ -25,7 +25,7 @@
 #include "base/check.h"
 #include "iova/map.h"
 
-/* Room classes: unaligned, then each power of two from a page to 2 MiB. */
+/* Classes (kinds) of room: unaligned, then each power of two from a page to 2 MiB. */
 #define ROOM_ALIGN_MIN_SHIFT PAGE_SHIFT
 #define ROOM_ALIGN_MAX_SHIFT 21u
 #define ROOM_CLASSES	     (ROOM_ALIGN_MAX_SHIFT - ROOM_ALIGN_MIN_SHIFT + 2)
@@ -57,7 +57,7 @@ enum inner_column {
 /* Both numbers of rows are multiples of this. */
 #define CELLS_PER_LINE 8u
 
-/* More than memory can hold: 10 * 21^12 entries. */
+/* More than memory can hold: 10 * 21^12 entries (the few nodes below the minimum are outermost). */
 #define HEIGHT_MAX 13u
 
 struct iova_map_node {
@@ -89,9 +89,9 @@ static inline struct iova_map_node *inner_child(const struct iova_map_node *inne
 	return (struct iova_map_node *)(uintptr_t)inner_cells(inner, INNER_CHILD)[row];
 }
 
-static inline uint64_t *inner_room(const struct iova_map_node *inner, unsigned int class)
+static inline uint64_t *inner_room(const struct iova_map_node *inner, unsigned int kind)
 {
-	return inner_cells(inner, INNER_ROOM) + class * INNER_ROWS;
+	return inner_cells(inner, INNER_ROOM) + kind * INNER_ROWS;
 }
 
 /* The last address of the final row. */
@@ -137,8 +137,8 @@ static inline unsigned int inner_lower(const struct iova_map_node *inner, uint64
 }
 
 /*
- * Starts to fetch what a search of @leaf will not ask for at once by itself: all but the first column,
- * which end in the same number of cache misses one after the other otherwise.
+ * Starts to fetch all columns of @leaf but the first, which a search asks for at once by itself: else
+ * their cache misses would begin only when that of the first has ended.
  */
 static inline void leaf_prefetch(const struct iova_map_node *leaf)
 {

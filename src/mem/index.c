@@ -67,7 +67,8 @@ static struct level *level_of(const struct mem_source *source)
 	uint64_t len = source_last(source) - source_base(source);
 	struct level *level = levels;
 
-	while (len >> level->shift)
+	/* The last one takes whatever is longer, too: no address is in its upper half. */
+	while (level < &levels[LEVELS - 1] && len >> level->shift)
 		level++;
 	return level;
 }

@@ -14,12 +14,14 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
+#include "base/file.h"
 #include "mem/account.h"
 #include "mem/aside.h"
+#include "mem/dmabuf.h"
 #include "mem/shmem.h"
 #include "mem/source_internal.h"
 
-static struct mem_source *create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
+struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting)
 {
 	struct mem_source *source = alloc_zeroed(sizeof(*source));
@@ -36,7 +38,7 @@ static struct mem_source *create(struct uiommufd_caller *caller, enum mem_kind k
 	return source;
 }
 
-static void destroy(struct mem_source *source)
+void source_free(struct mem_source *source)
 {
 	uiommufd_caller_put(source->caller);
 	alloc_free(source);
@@ -45,7 +47,7 @@ static void destroy(struct mem_source *source)
 int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool writable,
 		       enum mem_accounting accounting, struct mem_source **out)
 {
-	struct mem_source *source = create(caller, MEM_KIND_VA, va, len, writable, accounting);
+	struct mem_source *source = source_create(caller, MEM_KIND_VA, va, len, writable, accounting);
 
 	if (!source)
 		return -ENOMEM;
@@ -58,7 +60,7 @@ int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len
 int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start, uint64_t len,
 			 bool writable, enum mem_accounting accounting, struct mem_source **out)
 {
-	struct mem_source *source = create(caller, MEM_KIND_FILE, start, len, writable, accounting);
+	struct mem_source *source = source_create(caller, MEM_KIND_FILE, start, len, writable, accounting);
 	int rc;
 
 	if (!source)
@@ -67,7 +69,7 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 	if (rc >= 0)
 		rc = shmem_open(rc, &source->shmem);
 	if (rc) {
-		destroy(source);
+		source_free(source);
 		return rc;
 	}
 	*out = source;
@@ -103,9 +105,11 @@ void mem_source_put(struct mem_source *source)
 	assert(!source->pinned && !source->parts.root);
 	if (source->kind == MEM_KIND_FILE)
 		shmem_put(source->shmem);
+	else if (source->kind == MEM_KIND_DMABUF)
+		file_put(dmabuf_file(source->dmabuf.buf));
 	else
 		index_remove(source);
-	destroy(source);
+	source_free(source);
 }
 
 enum mem_kind mem_source_kind(const struct mem_source *source)
@@ -171,6 +175,9 @@ static int acquire(struct mem_source *source, struct mem_pages pages)
 
 	if (fault_inject())
 		return -EFAULT;
+	/* Always there, and until the file is gone. */
+	if (source->kind == MEM_KIND_DMABUF)
+		return 0;
 	if (source->kind == MEM_KIND_FILE)
 		return shmem_pin(source->shmem, file_pages(source, pages), source->writable);
 	if (caller->ops->alive && !caller->ops->alive(caller))
@@ -188,6 +195,20 @@ static void drop(struct mem_source *source, const struct pins_run *run)
 		shmem_unpin(source->shmem, file_pages(source, run->pages));
 	else if (run->bus)
 		aside_release(run->bus, run->pages.count);
+}
+
+/* A device's memory is nobody's. */
+static int charge(struct mem_source *source, uint64_t pages)
+{
+	if (source->kind == MEM_KIND_DMABUF)
+		return 0;
+	return account_charge(source->caller, source->accounting, pages);
+}
+
+static void uncharge(struct mem_source *source, uint64_t pages)
+{
+	if (source->kind != MEM_KIND_DMABUF)
+		account_uncharge(source->caller, source->accounting, pages);
 }
 
 /* ---- pins ---- */
@@ -245,7 +266,7 @@ static int acquire_unused(struct mem_source *source, struct mem_pages pages, uin
 		*fresh += run.pages.count;
 	}
 	if (!rc && *fresh)
-		rc = account_charge(source->caller, source->accounting, *fresh);
+		rc = charge(source, *fresh);
 	if (rc)
 		(void)drop_unused(source, pages, page);
 	return rc;
@@ -305,7 +326,7 @@ void mem_source_unpin(struct mem_source *source, struct mem_pages pages)
 	pins_tidy(&source->parts, pages);
 	set_pinned(source, source->pinned - dropped);
 	if (dropped)
-		account_uncharge(source->caller, source->accounting, dropped);
+		uncharge(source, dropped);
 	mem_unlock(&source->lock);
 }
 
@@ -389,6 +410,10 @@ void mem_source_run(struct mem_source *source, uint64_t byte, uint64_t len, uint
 
 	if (source->kind == MEM_KIND_FILE) {
 		shmem_run(source->shmem, source_base(source) + byte, len, bus, run);
+	} else if (source->kind == MEM_KIND_DMABUF) {
+		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source->dmabuf.buf) +
+		       source_base(source) + byte;
+		*run = len;
 	} else if (caller->ops->resolve) {
 		if (caller->ops->resolve(caller, source_base(source) + byte, len, bus, run)) {
 			*bus = 0;

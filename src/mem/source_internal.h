@@ -9,6 +9,7 @@
 #include "mem/pins.h"
 #include "mem/source.h"
 
+struct dmabuf;
 struct shmem;
 
 struct mem_source {
@@ -27,6 +28,10 @@ struct mem_source {
 	union {
 		struct shmem *shmem;	/* MEM_KIND_FILE: a reference */
 		struct index_link link; /* MEM_KIND_VA */
+		struct {
+			struct dmabuf *buf;  /* a reference of its file */
+			uint64_t generation; /* that it was made in */
+		} dmabuf;
 	};
 };
 
@@ -56,6 +61,11 @@ static inline bool source_is_local(const struct mem_source *source)
 {
 	return source->kind == MEM_KIND_VA && !source->caller->ops->resolve;
 }
+
+/* A source of @kind, with one reference, whose memory is still to be said. NULL: -ENOMEM. */
+struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
+				 uint64_t len, bool writable, enum mem_accounting accounting);
+void source_free(struct mem_source *source);
 
 /* A reference, unless the last one is gone. */
 bool source_get_if_alive(struct mem_source *source);

@@ -50,15 +50,24 @@ static struct uiommufd_file *get_file(struct uiommufd_caller *caller, int fd)
 	return file;
 }
 
-static int install_file(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags)
+/* A descriptor to stand for @file: its own readiness, or one that is always ready. */
+static int open_placeholder(struct uiommufd_file *file, int flags)
 {
 	char name[64];
-	int fd;
+
+	if (file->ops->readiness)
+		return (int)SYS(SYS_fcntl, file->ops->readiness(file),
+				flags & O_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+	snprintf(name, sizeof(name), LAYOUT_MEMFD_PREFIX "%s", file->ops->name);
+	return (int)SYS(SYS_memfd_create, name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+}
+
+static int install_file(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags)
+{
+	int fd = open_placeholder(file, flags);
 	int rc;
 
 	(void)caller;
-	snprintf(name, sizeof(name), LAYOUT_MEMFD_PREFIX "%s", file->ops->name);
-	fd = (int)SYS(SYS_memfd_create, name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
 	if (fd < 0)
 		return fd;
 	rc = caller_install_at(fd, file, O_RDWR, (struct node){.kind = NODE_NONE});

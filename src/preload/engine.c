@@ -21,6 +21,7 @@
 #include "machine/machine.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
+#include "mock/mock.h"
 #include "preload/caller.h"
 #include "preload/config_file.h"
 #include "preload/layout.h"
@@ -121,6 +122,8 @@ static int start(void)
 		rc = guard_install();
 		if (!rc)
 			rc = read_machine();
+		if (!rc && machine_mock(machine))
+			rc = mock_enable();
 		if (!rc)
 			atomic_store_explicit(&started, true, memory_order_release);
 	}

@@ -40,8 +40,8 @@ static long one_transfer(struct description *desc, enum direction direction, uin
 	if (len > MAX_TRANSFER)
 		len = MAX_TRANSFER;
 	if (direction == IN)
-		return file->ops->read ? file->ops->read(file, engine_caller(), buf, len, pos) :
-					 -EINVAL;
+		return file->ops->read ? file->ops->read(file, engine_caller(), buf, len, pos)
+				       : -EINVAL;
 	return file->ops->write ? file->ops->write(file, engine_caller(), buf, len, pos) : -EINVAL;
 }
 
@@ -136,16 +136,16 @@ EXPORT ssize_t pread(int fd, void *buf, size_t len, off_t offset)
 {
 	struct description *desc = fdtable_get(fd);
 
-	return desc ? emulated_buffer(desc, IN, buf, len, explicit_offset(offset)) :
-		      REAL(pread)(fd, buf, len, offset);
+	return desc ? emulated_buffer(desc, IN, buf, len, explicit_offset(offset))
+		    : REAL(pread)(fd, buf, len, offset);
 }
 
 EXPORT ssize_t pwrite(int fd, const void *buf, size_t len, off_t offset)
 {
 	struct description *desc = fdtable_get(fd);
 
-	return desc ? emulated_buffer(desc, OUT, buf, len, explicit_offset(offset)) :
-		      REAL(pwrite)(fd, buf, len, offset);
+	return desc ? emulated_buffer(desc, OUT, buf, len, explicit_offset(offset))
+		    : REAL(pwrite)(fd, buf, len, offset);
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
@@ -159,24 +159,24 @@ EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 {
 	struct description *desc = fdtable_get(fd);
 
-	return desc ? emulated_vector(desc, OUT, iov, count, AT_FILE) :
-		      REAL(writev)(fd, iov, count);
+	return desc ? emulated_vector(desc, OUT, iov, count, AT_FILE)
+		    : REAL(writev)(fd, iov, count);
 }
 
 EXPORT ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
 {
 	struct description *desc = fdtable_get(fd);
 
-	return desc ? emulated_vector(desc, IN, iov, count, explicit_offset(offset)) :
-		      REAL(preadv)(fd, iov, count, offset);
+	return desc ? emulated_vector(desc, IN, iov, count, explicit_offset(offset))
+		    : REAL(preadv)(fd, iov, count, offset);
 }
 
 EXPORT ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
 {
 	struct description *desc = fdtable_get(fd);
 
-	return desc ? emulated_vector(desc, OUT, iov, count, explicit_offset(offset)) :
-		      REAL(pwritev)(fd, iov, count, offset);
+	return desc ? emulated_vector(desc, OUT, iov, count, explicit_offset(offset))
+		    : REAL(pwritev)(fd, iov, count, offset);
 }
 
 /* The forms with flags take -1 for the file's own position; no flag means anything to us. */
@@ -195,16 +195,16 @@ EXPORT ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset,
 {
 	struct description *desc = fdtable_get(fd);
 
-	return desc ? emulated_flagged(desc, IN, iov, count, offset, flags) :
-		      REAL(preadv2)(fd, iov, count, offset, flags);
+	return desc ? emulated_flagged(desc, IN, iov, count, offset, flags)
+		    : REAL(preadv2)(fd, iov, count, offset, flags);
 }
 
 EXPORT ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
 	struct description *desc = fdtable_get(fd);
 
-	return desc ? emulated_flagged(desc, OUT, iov, count, offset, flags) :
-		      REAL(pwritev2)(fd, iov, count, offset, flags);
+	return desc ? emulated_flagged(desc, OUT, iov, count, offset, flags)
+		    : REAL(pwritev2)(fd, iov, count, offset, flags);
 }
 
 EXPORT_ALIAS(pread64, pread);

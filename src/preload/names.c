@@ -7,20 +7,20 @@
  * A function called @name with parameters @params, one of them `path` (and with FUNCTION_AT one
  * `dirfd`), that calls the real one with the arguments that follow, in which `at` holds the answer.
  */
-#define FUNCTION(type, name, params, follow, ...)                                                  \
-	EXPORT type name params                                                                    \
-	{                                                                                          \
-		struct path_at at;                                                                 \
-		path_resolve(&at, AT_FDCWD, path, follow);                                         \
-		return REAL(name)(__VA_ARGS__);                                                    \
+#define FUNCTION(type, name, params, follow, ...)          \
+	EXPORT type name params                            \
+	{                                                  \
+		struct path_at at;                         \
+		path_resolve(&at, AT_FDCWD, path, follow); \
+		return REAL(name)(__VA_ARGS__);            \
 	}
 
-#define FUNCTION_AT(type, name, params, follow, ...)                                               \
-	EXPORT type name params                                                                    \
-	{                                                                                          \
-		struct path_at at;                                                                 \
-		path_resolve(&at, dirfd, path, follow);                                            \
-		return REAL(name)(at.dirfd, at.path, __VA_ARGS__);                                 \
+#define FUNCTION_AT(type, name, params, follow, ...)               \
+	EXPORT type name params                                    \
+	{                                                          \
+		struct path_at at;                                 \
+		path_resolve(&at, dirfd, path, follow);            \
+		return REAL(name)(at.dirfd, at.path, __VA_ARGS__); \
 	}
 
 /* Types with commas in them. */

@@ -37,16 +37,16 @@ static int open_at(int dirfd, const char *path, int flags, mode_t mode)
 }
 
 /* The mode that a caller of open() passed if @flags ask for one. */
-#define OPEN_MODE(flags, last)                                                                     \
-	({                                                                                         \
-		mode_t mode_ = 0;                                                                  \
-		if ((flags) & (O_CREAT | O_TMPFILE)) {                                             \
-			va_list args_;                                                             \
-			va_start(args_, last);                                                     \
-			mode_ = va_arg(args_, mode_t);                                             \
-			va_end(args_);                                                             \
-		}                                                                                  \
-		mode_;                                                                             \
+#define OPEN_MODE(flags, last)                         \
+	({                                             \
+		mode_t mode_ = 0;                      \
+		if ((flags) & (O_CREAT | O_TMPFILE)) { \
+			va_list args_;                 \
+			va_start(args_, last);         \
+			mode_ = va_arg(args_, mode_t); \
+			va_end(args_);                 \
+		}                                      \
+		mode_;                                 \
 	})
 
 EXPORT int open(const char *path, int flags, ...)

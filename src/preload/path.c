@@ -26,8 +26,7 @@ enum {
 };
 
 static const char *const emulated_trees[] = {
-	LAYOUT_DEV_IOMMU,  LAYOUT_DEV_VFIO,   LAYOUT_SYS_PCI,
-	LAYOUT_SYS_GROUPS, LAYOUT_SYS_VFIO,
+	LAYOUT_DEV_IOMMU, LAYOUT_DEV_VFIO, LAYOUT_SYS_PCI, LAYOUT_SYS_GROUPS, LAYOUT_SYS_VFIO,
 };
 
 /* Above the emulated trees; real directories, never links. */
@@ -284,7 +283,9 @@ static int walk_run(struct walk *walk, bool follow)
 			return rc;
 		len = walk_look(walk, target);
 		if (len == -ENOTDIR) /* the kernel will find the same in the shadow root */
-			return walk_at_end(walk) ? 0 : walk_append(walk, walk->next, strlen(walk->next));
+			return walk_at_end(walk)
+				       ? 0
+				       : walk_append(walk, walk->next, strlen(walk->next));
 		if (len > 0 && (follow || !walk_at_end(walk))) {
 			rc = walk_expand(walk, target, (size_t)len);
 			if (rc)

@@ -35,9 +35,10 @@ struct node {
 struct path_at {
 	int dirfd; /* what to hand to the kernel instead */
 	const char *path;
-	bool shadow;	      /* it leads into the shadow root */
-	bool near;	      /* it is, or is inside, a directory from which the emulated part can be reached */
-	const char *resolved; /* what the program would call it: absolute, without links and dots; NULL if not walked */
+	bool shadow; /* it leads into the shadow root */
+	bool near; /* it is, or is inside, a directory from which the emulated part can be reached */
+	const char *
+		resolved; /* what the program would call it: absolute, without links and dots; NULL if not walked */
 	struct node node;
 	char text[PATH_MAX + 256]; /* @path may point here; the root comes first, then @resolved */
 };

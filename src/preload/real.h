@@ -29,52 +29,52 @@
 
 #include "mem/sys.h"
 
-#define REAL_FUNCTIONS(X) \
-	X(openat) \
-	X(fopen) \
-	X(freopen) \
-	X(fclose) \
-	X(opendir) \
-	X(readdir) \
-	X(scandir) \
-	X(scandirat) \
-	X(glob) \
-	X(nftw) \
-	X(realpath) \
-	X(getcwd) \
+#define REAL_FUNCTIONS(X)       \
+	X(openat)               \
+	X(fopen)                \
+	X(freopen)              \
+	X(fclose)               \
+	X(opendir)              \
+	X(readdir)              \
+	X(scandir)              \
+	X(scandirat)            \
+	X(glob)                 \
+	X(nftw)                 \
+	X(realpath)             \
+	X(getcwd)               \
 	X(get_current_dir_name) \
-	X(close) \
-	X(fcntl) \
-	X(read) \
-	X(write) \
-	X(pread) \
-	X(pwrite) \
-	X(readv) \
-	X(writev) \
-	X(preadv) \
-	X(pwritev) \
-	X(preadv2) \
-	X(pwritev2) \
-	X(sigaction) \
-	X(signal) \
-	X(sysv_signal) \
-	X(access) \
-	X(eaccess) \
-	X(euidaccess) \
-	X(faccessat) \
-	X(statvfs) \
-	X(pathconf) \
-	X(chmod) \
-	X(fchmodat) \
-	X(chown) \
-	X(lchown) \
-	X(fchownat) \
-	X(truncate) \
-	X(utimensat) \
-	X(getxattr) \
-	X(lgetxattr) \
-	X(listxattr) \
-	X(llistxattr) \
+	X(close)                \
+	X(fcntl)                \
+	X(read)                 \
+	X(write)                \
+	X(pread)                \
+	X(pwrite)               \
+	X(readv)                \
+	X(writev)               \
+	X(preadv)               \
+	X(pwritev)              \
+	X(preadv2)              \
+	X(pwritev2)             \
+	X(sigaction)            \
+	X(signal)               \
+	X(sysv_signal)          \
+	X(access)               \
+	X(eaccess)              \
+	X(euidaccess)           \
+	X(faccessat)            \
+	X(statvfs)              \
+	X(pathconf)             \
+	X(chmod)                \
+	X(fchmodat)             \
+	X(chown)                \
+	X(lchown)               \
+	X(fchownat)             \
+	X(truncate)             \
+	X(utimensat)            \
+	X(getxattr)             \
+	X(lgetxattr)            \
+	X(listxattr)            \
+	X(llistxattr)           \
 	X(inotify_add_watch)
 
 #define REAL_DECLARE(name) extern __typeof__(name) *real_##name;
@@ -102,7 +102,7 @@ static inline void preload_ready(void)
 
 /* sys_call() with as many arguments as there are. */
 #define SYS(...) SYS_PADDED(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
-#define SYS_PADDED(n, a, b, c, d, e, f, ...)                                                       \
+#define SYS_PADDED(n, a, b, c, d, e, f, ...) \
 	sys_call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /* The one place where a result becomes what functions of the C library return. */
@@ -121,7 +121,7 @@ static inline long libc_result(long rc)
  * Another name of @target, declared by a header: with 64-bit longs, the functions for large files
  * are the same.
  */
-#define EXPORT_ALIAS(name, target)                                                                 \
+#define EXPORT_ALIAS(name, target) \
 	EXPORT extern __typeof__(name) name __attribute__((alias(#target)))
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wattribute-alias" /* struct stat64 is struct stat */

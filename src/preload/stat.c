@@ -163,8 +163,7 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 
 	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
 	rc = SYS(SYS_statx, at.dirfd, at.path, flags, mask, stx);
-	if (!rc &&
-	    device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
+	if (!rc && device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
 		stx->stx_mode = (uint16_t)((stx->stx_mode & ~S_IFMT) | S_IFCHR);
 		stx->stx_size = 0;
 		stx->stx_blocks = 0;

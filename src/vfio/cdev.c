@@ -14,8 +14,6 @@
 #include "vfio/eventfd.h"
 #include "vfio/vfio_internal.h"
 
-#define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
-
 struct vfio_cdev_file {
 	struct uiommufd_file file;
 	struct vfio_device *device;
@@ -178,7 +176,7 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 	}
 	pt_id = attach.pt_id;
 	pthread_mutex_lock(&device->bind_lock);
-	rc = iommufd_device_attach(device->iommufd, pasid, &pt_id);
+	rc = iommufd_device_attach_or_replace(device->iommufd, pasid, &pt_id);
 	if (!rc) {
 		rc = caller->ops->write(caller,
 					arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),

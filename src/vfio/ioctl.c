@@ -12,9 +12,6 @@
 #include "base/check.h"
 #include "vfio/vfio_internal.h"
 
-/* Size of @type up to and with @field. */
-#define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
-
 static int copy_in(struct uiommufd_caller *caller, void *to, uint64_t from, size_t len)
 {
 	return caller->ops->read(caller, to, from, len);

@@ -14,17 +14,21 @@ static void *watch_thread(void *arg)
 {
 	struct vfio_irqs *irqs = arg;
 	struct irq_watch *watch = &irqs->unmask;
+	bool usable;
 	int fd;
 
 	pthread_mutex_lock(&irqs->lock);
 	while ((fd = watch->fd) >= 0) {
 		pthread_mutex_unlock(&irqs->lock);
-		(void)eventfd_wait(fd);
+		usable = eventfd_wait(fd);
 		pthread_mutex_lock(&irqs->lock);
+		/* A program may close even descriptors that it does not know. */
+		while (!usable && !watch->change)
+			pthread_cond_wait(&watch->changed, &irqs->lock);
 		if (watch->change) {
 			watch->fd = watch->next;
 			watch->change = false;
-			pthread_cond_signal(&watch->changed);
+			pthread_cond_broadcast(&watch->changed);
 			continue;
 		}
 		irqs->masked = false;
@@ -43,6 +47,7 @@ static void change(struct vfio_irqs *irqs, int fd)
 	pthread_mutex_lock(&irqs->lock);
 	watch->next = fd;
 	watch->change = true;
+	pthread_cond_broadcast(&watch->changed);
 	eventfd_notify(old);
 	while (watch->change)
 		pthread_cond_wait(&watch->changed, &irqs->lock);

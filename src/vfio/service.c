@@ -3,17 +3,15 @@
 #include <errno.h>
 #include <string.h>
 
-#include <uiommufd/uiommufd.h>
-
 #include "base/log.h"
 #include "vfio/vfio_internal.h"
 
-UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev)
+void *uiommufd_device_state(struct uiommufd_device *dev)
 {
 	return dev->state;
 }
 
-UIOMMUFD_API const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name)
+const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name)
 {
 	for (unsigned int i = 0; i < dev->option_count; i++)
 		if (strcmp(dev->options[i].name, name) == 0)
@@ -33,8 +31,7 @@ static int check_master(const struct vfio_device *device, const char *what, uint
 	return -EFAULT;
 }
 
-UIOMMUFD_API int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf,
-					  size_t len)
+int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	int rc = check_master(device, "read", iova, len);
@@ -44,8 +41,8 @@ UIOMMUFD_API int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t 
 	return iommu_dma(device->endpoint, IOMMU_NO_PASID, iova, buf, len, IOMMU_DMA_READ);
 }
 
-UIOMMUFD_API int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova,
-					   const void *buf, size_t len)
+int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova, const void *buf,
+			      size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	int rc = check_master(device, "write", iova, len);
@@ -55,39 +52,42 @@ UIOMMUFD_API int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t
 	return iommu_dma(device->endpoint, IOMMU_NO_PASID, iova, (void *)buf, len, IOMMU_DMA_WRITE);
 }
 
-UIOMMUFD_API int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src,
-					  size_t len)
+int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len,
+			     enum uiommufd_copy_end *failed)
 {
 	struct vfio_device *device = vfio_device_of(dev);
+	enum iommu_dma_dir dir = IOMMU_DMA_READ;
 	int rc = check_master(device, "copy", src, len);
 
-	if (rc)
-		return rc;
-	return iommu_dma_copy(device->endpoint, IOMMU_NO_PASID, dst, src, len);
+	if (!rc)
+		rc = iommu_dma_copy(device->endpoint, IOMMU_NO_PASID, dst, src, len, &dir);
+	if (rc && failed)
+		*failed = dir == IOMMU_DMA_WRITE ? UIOMMUFD_COPY_DESTINATION : UIOMMUFD_COPY_SOURCE;
+	return rc;
 }
 
-UIOMMUFD_API void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level)
+void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level)
 {
 	vfio_irqs_set_level(&vfio_device_of(dev)->irqs, level);
 }
 
-UIOMMUFD_API bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector)
+bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector)
 {
 	return vfio_irqs_send(&vfio_device_of(dev)->irqs, vector);
 }
 
-UIOMMUFD_API void uiommufd_device_queue_work(struct uiommufd_device *dev,
-					     void (*work)(struct uiommufd_device *dev))
+void uiommufd_device_queue_work(struct uiommufd_device *dev,
+				void (*work)(struct uiommufd_device *dev))
 {
 	vfio_work_queue(&vfio_device_of(dev)->work, work);
 }
 
-UIOMMUFD_API void uiommufd_device_lock(struct uiommufd_device *dev)
+void uiommufd_device_lock(struct uiommufd_device *dev)
 {
 	pthread_mutex_lock(&vfio_device_of(dev)->lock);
 }
 
-UIOMMUFD_API void uiommufd_device_unlock(struct uiommufd_device *dev)
+void uiommufd_device_unlock(struct uiommufd_device *dev)
 {
 	pthread_mutex_unlock(&vfio_device_of(dev)->lock);
 }

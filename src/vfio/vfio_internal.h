@@ -17,12 +17,16 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <urcu/list.h>
 
 #include "vfio/config.h"
 #include "vfio/irq.h"
 #include "vfio/vfio.h"
 #include "vfio/work.h"
+
+/* Bytes of a structure of the API up to and with @field: what a caller must pass at least. */
+#define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
 
 /* The model's face. */
 struct uiommufd_device {

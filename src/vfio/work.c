@@ -32,7 +32,7 @@ static void run_one(struct vfio_work *work)
 	/* run_lock first: whoever holds it knows that no function is between queue and run. */
 	pthread_mutex_lock(&work->run_lock);
 	pthread_mutex_lock(&work->lock);
-	if (work->count) {
+	if (work->count && !work->holds) {
 		fn = work->queue[0];
 		work->count--;
 		memmove(work->queue, work->queue + 1, work->count * sizeof(work->queue[0]));
@@ -54,7 +54,7 @@ static void *work_thread(void *arg)
 
 	pthread_mutex_lock(&work->lock);
 	while (!work->stop) {
-		if (!work->count) {
+		if (!work->count || work->holds) {
 			pthread_cond_wait(&work->wake, &work->lock);
 			continue;
 		}
@@ -105,6 +105,11 @@ void vfio_work_resume(struct vfio_work *work)
 
 void vfio_work_hold(struct vfio_work *work)
 {
+	/* First no more may begin: the thread could take run_lock again and again before us. */
+	pthread_mutex_lock(&work->lock);
+	work->holds++;
+	pthread_mutex_unlock(&work->lock);
+
 	pthread_mutex_lock(&work->run_lock);
 	pthread_mutex_lock(&work->lock);
 	work->count = 0;
@@ -113,7 +118,11 @@ void vfio_work_hold(struct vfio_work *work)
 
 void vfio_work_release(struct vfio_work *work)
 {
+	pthread_mutex_lock(&work->lock);
+	work->holds--;
 	/* Register writes during the hold may have queued more. */
+	pthread_cond_signal(&work->wake);
+	pthread_mutex_unlock(&work->lock);
 	pthread_mutex_unlock(&work->run_lock);
 }
 

@@ -33,6 +33,7 @@ struct vfio_work {
 	bool running; /* the thread exists */
 	bool stop;
 	_Atomic bool orphaned; /* queued work came through a fork, its thread did not */
+	unsigned int holds;    /* while not 0, no function begins */
 	unsigned int count;
 	void (*queue[VFIO_MAX_WORK])(struct uiommufd_device *dev);
 };

@@ -55,8 +55,8 @@ void allow(int iommu, uint32_t ioas, const struct iommu_iova_range *ranges, uint
 void set_huge_pages(int iommu, uint32_t ioas, bool on)
 {
 	expect_ok(iommu, IOMMU_OPTION,
-		  CMD(iommu_option, .option_id = IOMMU_OPTION_HUGE_PAGES,
-		      .op = IOMMU_OPTION_OP_SET, .object_id = ioas, .val64 = on));
+		  CMD(iommu_option, .option_id = IOMMU_OPTION_HUGE_PAGES, .op = IOMMU_OPTION_OP_SET,
+		      .object_id = ioas, .val64 = on));
 }
 
 uint32_t bind_device(int device, int iommu)
@@ -83,10 +83,10 @@ void detach_device(int device)
 bool is_mapped(int iommu, uint32_t ioas, uint64_t iova)
 {
 	static char page[PAGE] __attribute__((aligned(PAGE)));
-	int result = do_ioctl(iommu, IOMMU_IOAS_MAP,
-			      CMD(iommu_ioas_map, .flags = RW | FIXED, .ioas_id = ioas,
-				  .iova = iova & -PAGE, .user_va = (uintptr_t)page,
-				  .length = PAGE));
+	int result =
+		do_ioctl(iommu, IOMMU_IOAS_MAP,
+			 CMD(iommu_ioas_map, .flags = RW | FIXED, .ioas_id = ioas,
+			     .iova = iova & -PAGE, .user_va = (uintptr_t)page, .length = PAGE));
 
 	if (result == -EEXIST)
 		return true;

@@ -53,14 +53,18 @@ int open_context(void)
 	return close_later(fd);
 }
 
-int open_device(unsigned int index)
+unsigned int device_number(unsigned int index)
 {
 	const char *first = getenv("CONFORMANCE_DEVICE");
+
+	return (first ? (unsigned int)strtoul(first, NULL, 10) : 0) + index;
+}
+
+int open_device(unsigned int index)
+{
 	char path[64];
 
-	/* On a real machine, say which devices may be used: CONFORMANCE_DEVICE=3 is vfio3. */
-	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%u",
-		 (first ? (unsigned int)atoi(first) : 0) + index);
+	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%u", device_number(index));
 	return open(path, O_RDWR | O_CLOEXEC);
 }
 

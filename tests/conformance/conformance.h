@@ -65,7 +65,13 @@ int teardown(void **state);
 /* The fixture; a test for which the machine lacks a device ends here, as skipped. */
 struct fixture *fixture(void **state);
 
-/* Opens the @index-th device of the machine: a descriptor, or -1 if there are not so many. */
+/*
+ * The number N of /dev/vfio/devices/vfioN of the @index-th device that tests may use. On a real
+ * machine say which is the first: CONFORMANCE_DEVICE=3 is vfio3.
+ */
+unsigned int device_number(unsigned int index);
+
+/* Opens it: a descriptor, or -1 if there are not so many. */
 int open_device(unsigned int index);
 
 /* As open_device(); without it, the test ends as skipped. */
@@ -97,19 +103,19 @@ int expect_ioctl(int error, int fd, unsigned long cmd, const char *name, const v
 #define expect_failed(error, result) expect_syscall_failed(error, (long)(result), #result, HERE)
 void expect_syscall_failed(int error, long result, const char *name, const char *file, int line);
 
-#define expect_true(condition)                                             \
-	do {                                                               \
-		if (!(condition))                                          \
+#define expect_true(condition)                                              \
+	do {                                                                \
+		if (!(condition))                                           \
 			conformance_fail(HERE, "expected: %s", #condition); \
 	} while (0)
 
-#define expect_equal(actual, expected)                                               \
-	do {                                                                         \
-		uint64_t is_ = (uint64_t)(actual), should_ = (uint64_t)(expected);   \
-		if (is_ != should_)                                                  \
-			conformance_fail(HERE, "%s is 0x%llx, expected 0x%llx (%s)", \
-					 #actual, (unsigned long long)is_,           \
-					 (unsigned long long)should_, #expected);    \
+#define expect_equal(actual, expected)                                                         \
+	do {                                                                                   \
+		uint64_t is_ = (uint64_t)(actual), should_ = (uint64_t)(expected);             \
+		if (is_ != should_)                                                            \
+			conformance_fail(HERE, "%s is 0x%llx, expected 0x%llx (%s)", #actual,  \
+					 (unsigned long long)is_, (unsigned long long)should_, \
+					 #expected);                                           \
 	} while (0)
 
 /* Runs @function(@arg) in a child process, which fails or is skipped for the test. */
@@ -142,7 +148,10 @@ uint32_t bind_device(int device, int iommu);
 uint32_t attach_device(int device, uint32_t pt_id); /* returns the HWPT */
 void detach_device(int device);
 
-/* True if something is mapped at the page of @iova: asked by a mapping there, which is taken back. */
+/*
+ * True if something is mapped at the page of @iova: asked by a mapping there, which is taken
+ * back.
+ */
 bool is_mapped(int iommu, uint32_t ioas, uint64_t iova);
 
 /* The usable ranges: how many, at most @max of them written, and the alignment (may be NULL). */
@@ -171,8 +180,8 @@ void *mem_aligned(uint64_t bytes, uint64_t align);
 void *mem_of_kind(uint64_t bytes, enum mem_kind kind);
 
 /*
- * Two pages of different kinds, and in them @length bytes of @bytes, the first @before of which are on
- * the first page. Returns where they begin.
+ * Two pages of different kinds, and in them @length bytes of @bytes, the first @before of which
+ * are on the first page. Returns where they begin.
  */
 void *at_border(const void *bytes, size_t length, size_t before, enum mem_kind first,
 		enum mem_kind second);

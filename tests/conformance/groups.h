@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The groups of tests: one function per file, which runs the tests of a section and returns how many
- * failed. A new section is a new file, a line here and one in the program of its chapter.
+ * The groups of tests: one function per file, which runs the tests of a section and returns how
+ * many failed. A new section is a new file, a line here and one in the program of its chapter.
  */
 #ifndef CONFORMANCE_GROUPS_H
 #define CONFORMANCE_GROUPS_H
@@ -26,7 +26,7 @@ int ioas_accounting(void);
 int ioas_change_process(void);
 
 /* 20-hwpt-device */
-int attach_device_tests(void);
+int attach_hwpt(void);
 int attach_ranges(void);
 int attach_replace(void);
 

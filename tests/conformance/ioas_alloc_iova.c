@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 10-ioas, 5: where IOVAs that are chosen automatically lie, to the byte. The address space has no page table, so
- * nothing is pinned and any number may stand for the address of memory.
+ * 10-ioas, 5: where IOVAs that are chosen automatically lie, to the byte. The address space has
+ * no page table, so nothing is pinned and any number may stand for the address of memory.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -53,19 +53,19 @@ static void s10_5_step2_the_alignment_follows_length_and_address(void **state)
 	const struct {
 		uint64_t user_va, length, iova;
 	} examples[] = {
-		{0x10000, PAGE, 0x1000},	/* no more than the length rounded up */
+		{0x10000, PAGE, 0x1000}, /* no more than the length rounded up */
 		{0x10000, 0x8000, 0x8000},
 		{0x10000, 0x5000, 0x8000},
-		{0x10000, 0x20000, 0x10000},	/* no more than the address has */
+		{0x10000, 0x20000, 0x10000}, /* no more than the address has */
 		{0x11000, 0x20000, 0x1000},
 		{0x7000, 1, 0x1000},
 		{0x7001, 1, 0x1001},
-		{0x7001, PAGE, 0x1001},		/* the offset in the page is kept */
+		{0x7001, PAGE, 0x1001}, /* the offset in the page is kept */
 		{0x7010, 0x100, 0x1010},
 		{0x7fff, 2, 0x1fff},
 		{0x7800, 0x800, 0x1800},
 		{0x7800, 0x10000, 0x1800},
-		{0, PAGE, 0x1000},		/* address 0 has any alignment */
+		{0, PAGE, 0x1000}, /* address 0 has any alignment */
 		{0, 0x3000, 0x4000},
 		{0, 0x10001, 0x20000},
 		{0, 3, 0x1000},
@@ -310,7 +310,8 @@ int ioas_alloc_iova(void)
 		CASE(ioas, s10_5_step4_quirk_the_offset_is_added_with_or),
 		CASE(ioas, s10_5_step4_quirk_the_last_byte_of_an_interval_never_fits),
 		CASE(ioas, s10_5_step5_a_full_space_is_ENOSPC),
-		CASE(attached, s10_5_allowed_ranges_around_a_reserved_one_are_used_to_their_last_byte),
+		CASE(attached,
+		     s10_5_allowed_ranges_around_a_reserved_one_are_used_to_their_last_byte),
 	};
 
 	return cmocka_run_group_tests_name("10-ioas 5: automatic IOVAs", tests, NULL, NULL);

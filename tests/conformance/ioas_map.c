@@ -114,6 +114,21 @@ static void s10_4_1_row6_length_above_U64_MAX_less_a_page_is_EINVAL(void **state
 	expect_map(EINVAL, t, &map);
 }
 
+static void s10_4_1_row6_longest_length_is_fine_without_a_page_table(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_ioas_map map = good(t);
+
+	map.user_va = 0;
+	map.iova = 0;
+	map.length = UINT64_MAX - PAGE;
+	expect_map(0, t, &map);
+	map.iova = map.length;
+	map.length = PAGE;
+	expect_map(0, t, &map);
+	unmap(t->iommu, t->ioas, 0, UINT64_MAX - PAGE);
+}
+
 static void s10_4_1_row8_length_that_is_not_aligned_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -190,7 +205,7 @@ static void s10_4_1_row9_fixed_iova_that_is_mapped_is_EEXIST(void **state)
 	const struct {
 		uint64_t iova, length;
 	} others[] = {
-		{IOVA, PAGE},	     {IOVA, 1},	       {IOVA - PAGE, 3 * PAGE}, {IOVA - 1, 2},
+		{IOVA, PAGE},	      {IOVA, 1},	 {IOVA - PAGE, 3 * PAGE}, {IOVA - 1, 2},
 		{IOVA + PAGE - 1, 2}, {IOVA + 100, 100}, {0, IOVA + 1},
 	};
 
@@ -386,6 +401,7 @@ int ioas_map(void)
 		CASE(ioas, s10_4_1_row5_memory_that_wraps_is_EOVERFLOW),
 		CASE(ioas, s10_4_1_row6_length_0_is_EINVAL),
 		CASE(ioas, s10_4_1_row6_length_above_U64_MAX_less_a_page_is_EINVAL),
+		CASE(ioas, s10_4_1_row6_longest_length_is_fine_without_a_page_table),
 		CASE(ioas, s10_4_1_row8_length_that_is_not_aligned_is_EINVAL),
 		CASE(ioas, s10_4_1_row9_fixed_iova_that_is_not_aligned_is_EINVAL),
 		CASE(ioas, s10_4_1_row9_fixed_iova_that_wraps_is_EOVERFLOW),

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 10-ioas, 1 to 3: IOAS_ALLOC, IOVA_RANGES, ALLOW_IOVAS, alignment. What devices add is in attach_ranges.c. */
+/*
+ * 10-ioas, 1 to 3: IOAS_ALLOC, IOVA_RANGES, ALLOW_IOVAS, alignment. What devices add is in
+ * attach_ranges.c.
+ */
 #include <errno.h>
 
 #include "conformance.h"
@@ -209,8 +212,11 @@ static void s10_2_2_entries_are_checked_in_array_order(void **state)
 static void s10_2_2_adjacent_entries_in_any_order_are_fine(void **state)
 {
 	struct fixture *t = fixture(state);
-	const struct iommu_iova_range ranges[] = {
-		{0x7000, 0x7fff}, {0x1001, 0x1003}, {0x6000, 0x6fff}, {0, 0x1000}, {0x1004, 0x1fff}};
+	const struct iommu_iova_range ranges[] = {{0x7000, 0x7fff},
+						  {0x1001, 0x1003},
+						  {0x6000, 0x6fff},
+						  {0, 0x1000},
+						  {0x1004, 0x1fff}};
 
 	expect_allow(0, t, ranges, ARRAY_SIZE(ranges));
 }
@@ -301,7 +307,10 @@ static void s10_3_a_page_table_raises_the_alignment_while_it_is_there(void **sta
 	expect_equal(alignment_of(t), 1);
 }
 
-/* Areas that keep an alignment of a page away: by IOVA, by length, by offset in the page of memory. */
+/*
+ * Areas that keep an alignment of a page away: by IOVA, by length, by offset in the page of
+ * memory.
+ */
 static void s10_3_areas_that_do_not_conform_are_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);

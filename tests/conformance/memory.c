@@ -18,14 +18,20 @@ static struct {
 static int descriptors[MAX_KEPT];
 static size_t mapping_count, descriptor_count;
 
-/* Address space of @length bytes between two pages that stay inaccessible. */
+/*
+ * Address space of @length bytes between two pages that stay inaccessible. It is far below all that
+ * the system gives out by itself, so nobody else's memory can come to lie in a hole of ours.
+ */
 static char *reserve(size_t length)
 {
-	char *start = mmap(NULL, length + 2 * PAGE, PROT_NONE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	static uintptr_t next = UINT64_C(1) << 45;
+	char *start = mmap((void *)next, length + 2 * PAGE, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+			   0);
 
 	if (start == MAP_FAILED || mapping_count == MAX_KEPT)
 		conformance_fail(HERE, "no memory for the test: %s", strerror(errno));
+	next += length + 2 * PAGE;
 	mappings[mapping_count].start = start;
 	mappings[mapping_count++].length = length + 2 * PAGE;
 	return start + PAGE;

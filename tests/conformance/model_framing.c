@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * 00-model, 3: how commands are found and how their structures grow. Each rule is tried on each
- * command: an argument of zeros is refused (or not) by the command itself with some errno, and that must
- * be the same however the argument is dressed; what the frame refuses comes before.
+ * command: an argument of zeros is refused (or not) by the command itself with some errno, and
+ * that must be the same however the argument is dressed; what the frame refuses comes before.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -181,8 +181,8 @@ static void size_too_small_is_EINVAL_even_if_the_rest_is_unreadable(void)
 /* Numbers that differ from the command's in type, direction or size. */
 static void other_bits_of_the_number_are_ENOTTY(void)
 {
-	const unsigned int flips[] = {0x100, 0x4000, 0x80000, 0x280000, 0x40000000, 0x80000000,
-				      0xc0000000};
+	const unsigned int flips[] = {0x100,	  0x4000,     0x80000,	 0x280000,
+				      0x40000000, 0x80000000, 0xc0000000};
 
 	for (size_t i = 0; i < ARRAY_SIZE(flips); i++) {
 		int fd = open_context();

@@ -244,9 +244,9 @@ static void s00_8_vfio_ioas_writes_on_get_only(void **state)
 	cmd.ioas_id = 0;
 	expect_errno(EFAULT, t->iommu, IOMMU_VFIO_IOAS, read_only(&cmd, sizeof(cmd)));
 	/* All of it: the ID fits on the writable page, the op does not. */
-	expect_errno(EFAULT, t->iommu, IOMMU_VFIO_IOAS,
-		     at_border(&cmd, sizeof(cmd), offsetof(struct iommu_vfio_ioas, op), MEM_RW,
-			       MEM_RO));
+	expect_errno(
+		EFAULT, t->iommu, IOMMU_VFIO_IOAS,
+		at_border(&cmd, sizeof(cmd), offsetof(struct iommu_vfio_ioas, op), MEM_RW, MEM_RO));
 	expect_ok(t->iommu, IOMMU_VFIO_IOAS, &cmd);
 	expect_equal(cmd.ioas_id, t->ioas);
 	cmd.op = IOMMU_VFIO_IOAS_CLEAR;

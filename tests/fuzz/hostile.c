@@ -230,8 +230,8 @@ void hostile_use_file(struct hostile *program, struct fuzz_input *input)
 			file->ops->write(file, &program->caller, buf, len, &pos);
 		break;
 	case 2:
-		if (file->ops->poll)
-			file->ops->poll(file);
+		if (file->ops->readiness)
+			file->ops->readiness(file);
 		break;
 	default:
 		program->files[how % HOSTILE_FILES] = NULL;

@@ -45,7 +45,7 @@ uint64_t hostile_place(const void *bytes, size_t len, unsigned int how);
 /* Fills some memory with words: what pointers point to. */
 void hostile_fill(struct fuzz_input *input);
 
-/* Reads, writes, polls or closes one of its files. */
+/* Reads, writes, closes or asks about the readiness of one of its files. */
 void hostile_use_file(struct hostile *program, struct fuzz_input *input);
 
 #endif

@@ -164,7 +164,7 @@ static void *check_copies_thread(void *arg)
 
 static void copies_work_on_a_stack_that_the_program_made(void **state)
 {
-	const size_t size = 64 * PAGE_SIZE;
+	const size_t size = 1024 * PAGE_SIZE; /* sanitizers want much */
 	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pthread_attr_t attr;
 	pthread_t thread;

@@ -163,6 +163,18 @@ static void run_raised(void)
 	_exit(1);
 }
 
+/* ThreadSanitizer calls handlers itself: with more signals blocked than they asked for, keeping errno. */
+#if defined(__SANITIZE_THREAD__)
+#define DELIVERY_IS_EXACT false
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define DELIVERY_IS_EXACT false
+#endif
+#endif
+#ifndef DELIVERY_IS_EXACT
+#define DELIVERY_IS_EXACT true
+#endif
+
 static void plain_handler(int signo)
 {
 	sigset_t mask;
@@ -170,7 +182,7 @@ static void plain_handler(int signo)
 	/* The mask: the signal itself, and what was asked for. */
 	pthread_sigmask(SIG_BLOCK, NULL, &mask);
 	_exit(signo == SIGSEGV && sigismember(&mask, SIGSEGV) && sigismember(&mask, SIGUSR1) &&
-			      !sigismember(&mask, SIGUSR2)
+			      !(DELIVERY_IS_EXACT && sigismember(&mask, SIGUSR2))
 		      ? 40
 		      : 41);
 }
@@ -206,7 +218,10 @@ static void run_info(void)
 	pthread_sigmask(SIG_BLOCK, NULL, &before);
 	*opened = 5;
 	pthread_sigmask(SIG_BLOCK, NULL, &after);
-	_exit(*opened == 5 && errno == ERANGE && !memcmp(&before, &after, sizeof(long)) ? 50 : 52);
+	_exit(*opened == 5 && (!DELIVERY_IS_EXACT || errno == ERANGE) &&
+			      !memcmp(&before, &after, sizeof(long))
+		      ? 50
+		      : 52);
 }
 
 static volatile int handled;
@@ -274,7 +289,7 @@ static void run_jump(void)
 
 	set_action(SIGSEGV, &act);
 	for (volatile int i = 0; i < 3; i++) {
-		if (!sigsetjmp(jump, 0))
+		if (!sigsetjmp(jump, !DELIVERY_IS_EXACT))
 			fault();
 	}
 	_exit(70);

@@ -242,6 +242,30 @@ static void an_eventfd_unmasks_intx(void **state)
 	assert_int_equal(poll(&(struct pollfd){.fd = f->event[0], .events = POLLIN}, 1, 20), 0);
 }
 
+static void an_unmask_eventfd_that_was_closed_behind_us_can_be_replaced(void **state)
+{
+	struct fixture *f = *state;
+	int32_t fd = f->event[1];
+	int other;
+	const uint64_t one = 1;
+
+	enable_intx(f);
+	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
+	/* By a program that closes all descriptors and opens others; the wait that has begun needs
+	 * a push. */
+	other = open("/dev/null", O_RDWR);
+	assert_int_equal(dup2(other, f->irqs.unmask.fd), f->irqs.unmask.fd);
+	close(other);
+	assert_int_equal(write(f->event[1], &one, sizeof(one)), sizeof(one));
+	usleep(10000);
+	fd = f->event[2];
+	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
+	vfio_irqs_set_level(&f->irqs, true);
+	assert_int_equal(events(f->event[0]), 1);
+	assert_int_equal(write(f->event[2], &one, sizeof(one)), sizeof(one));
+	await_event(f->event[0]);
+}
+
 /* ---- messages ---- */
 
 static void each_message_notifies_its_vector(void **state)
@@ -448,6 +472,7 @@ int main(void)
 		TEST(intx_can_be_simulated),
 		TEST(intx_refuses_what_it_is_not),
 		TEST(an_eventfd_unmasks_intx),
+		TEST(an_unmask_eventfd_that_was_closed_behind_us_can_be_replaced),
 		TEST(each_message_notifies_its_vector),
 		TEST(a_rise_of_the_line_is_message_0_under_msi),
 		TEST(a_message_without_bus_mastering_is_lost),

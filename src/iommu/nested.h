@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nested translation: a guest's own stage-1 tables, in guest memory, on top of the stage 2 that the VMM maps (spec
+ * 20-hwpt-device, 11; 70-formats, 3, 4, 6).
+ *
+ * A nested domain has a parent, a paging domain made as nesting parent. Whatever stage 1 consists of (context descriptors,
+ * GCR3 tables, page tables) lies at addresses of the parent's IOVA space, and every access to it is translated by the parent. The
+ * result of stage 1 is such an address, too. Rights of both stages are intersected; accessed and dirty bits of stage 1 are set in guest
+ * memory where its format says.
+ *
+ * Each endpoint has an IOTLB of what stage 1 gave (nested domains only). A stale entry stays in use until it is invalidated, as on
+ * hardware; unmapping from the parent takes effect at once.
+ */
+#ifndef IOMMU_NESTED_H
+#define IOMMU_NESTED_H
+
+#include "iommu/iommu.h"
+
+enum iommu_nested_format {
+	IOMMU_NESTED_IDENTITY, /* no stage 1: mock hardware, bypass */
+	IOMMU_NESTED_ABORT,    /* everything faults */
+	IOMMU_NESTED_VTD,      /* first-stage x86-64 tables at pgtbl_addr */
+	IOMMU_NESTED_SMMUV3,   /* from an STE: context descriptors, then AArch64 stage 1 */
+	IOMMU_NESTED_AMD,      /* from a guest DTE: GCR3 table, then v2 tables */
+};
+
+struct iommu_nested_config {
+	enum iommu_nested_format format;
+	union {
+		struct {
+			uint64_t flags; /* enum iommu_hwpt_vtd_s1_flags */
+			uint64_t pgtbl_addr;
+			uint32_t addr_width; /* 48 or 57 */
+		} vtd;
+		uint64_t ste[2]; /* little-endian words as the guest has them, validated */
+		uint64_t dte[4];
+	};
+};
+
+/* A nested domain on @parent, which must outlive it. 0 or -ENOMEM; -EINVAL: @parent is no nesting parent. */
+int iommu_nested_create(struct iommu_domain *parent, const struct iommu_nested_config *config,
+			struct iommu_domain **domain);
+
+/* The nesting parent, or NULL for a paging domain. */
+struct iommu_domain *iommu_domain_parent(const struct iommu_domain *domain);
+
+/* True if requests with a PASID that has no domain of its own go through the RID's nested @domain: it has tables by PASID. */
+bool iommu_nested_takes_pasids(const struct iommu_domain *domain);
+
+/* Which cached translations and structures to forget. */
+struct iommu_tlb_match {
+	const struct iommu_domain *domain; /* of this nested domain; NULL: any */
+	bool by_pasid, by_asid, by_range;
+	uint32_t pasid;
+	uint32_t asid;		 /* SMMUv3: entries that are global never match by ASID */
+	struct iova_range range; /* stage-1 input addresses */
+	bool leaf_only;		 /* keep what was cached of upper levels */
+	bool config;		 /* also cached context descriptors (of @pasid if by_pasid) */
+};
+
+/*
+ * Forgets in the IOTLB of @endpoint. When it returns, no DMA is using what was forgotten, and none will find it. Thread-safe.
+ */
+void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct iommu_tlb_match *match);
+
+/* As above, for every endpoint that goes through a nested domain on @parent. */
+void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct iommu_tlb_match *match);
+
+/* Turns caching off (for debugging) or on (the default), for endpoints that are created later. */
+void iommu_tlb_enable(bool on);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pipe or an eventfd carries the readiness, because a program may give the descriptor to select, poll or epoll, which only the
+ * kernel answers: a byte in the pipe, or a count in the eventfd, while there is something to read.
+ */
+#include "iommufd/event_file.h"
+
+#include <sys/eventfd.h>
+
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "iommufd/ctx.h"
+#include "mem/sys.h"
+
+static int open_descriptors(struct event_file *event, bool writable)
+{
+	int ends[2];
+	long rc;
+
+	if (fault_inject())
+		return -EMFILE;
+	if (writable) {
+		rc = sys_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);
+		if (rc < 0)
+			return (int)rc;
+		event->readable = (int)rc;
+		event->signal = (int)rc;
+		return 0;
+	}
+	rc = sys_call(SYS_pipe2, (long)ends, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0);
+	if (rc < 0)
+		return (int)rc;
+	event->readable = ends[0];
+	event->signal = ends[1];
+	return 0;
+}
+
+int event_file_create(struct iommufd_object *object, const struct file_ops *ops, bool writable,
+		      struct event_file **out)
+{
+	struct event_file *event = alloc_zeroed(sizeof(*event));
+	int rc;
+
+	if (!event)
+		return -ENOMEM;
+	rc = open_descriptors(event, writable);
+	if (rc) {
+		alloc_free(event);
+		return rc;
+	}
+	file_init(&event->file, ops, 0);
+	object_hold(object);
+	file_get(&object->ctx->file);
+	event->object = object;
+	*out = event;
+	return 0;
+}
+
+int caller_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file)
+{
+	if (!caller->ops->install_file || fault_inject())
+		return -EMFILE;
+	return caller->ops->install_file(caller, file, O_CLOEXEC);
+}
+
+void event_file_release(struct uiommufd_file *file)
+{
+	struct event_file *event = (struct event_file *)file;
+	struct iommufd_ctx *ctx = event->object->ctx;
+
+	object_put(event->object);
+	(void)sys_call(SYS_close, event->readable, 0, 0, 0, 0, 0);
+	if (event->signal != event->readable)
+		(void)sys_call(SYS_close, event->signal, 0, 0, 0, 0, 0);
+	alloc_free(event);
+	file_put(&ctx->file);
+}
+
+int event_file_readiness(struct uiommufd_file *file)
+{
+	return ((struct event_file *)file)->readable;
+}
+
+void event_file_set_readable(struct event_file *event, bool readable)
+{
+	/* Eight bytes are a count to an eventfd, and just bytes to a pipe. */
+	uint64_t one = 1;
+
+	if (readable)
+		(void)sys_call(SYS_write, event->signal, (long)&one, sizeof(one), 0, 0, 0);
+	else
+		(void)sys_call(SYS_read, event->readable, (long)&one, sizeof(one), 0, 0, 0);
+}

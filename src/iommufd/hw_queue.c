@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HW queues: guest memory that the (virtual) hardware reads by itself. It is pinned through an internal access of the parent's IOAS, which
+ * nobody can ask to let go: UNMAP of it is EBUSY while the queue exists (spec 30-faults-viommu, 5).
+ */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "iommufd/access.h"
+#include "iommufd/ucmd.h"
+#include "iommufd/viommu.h"
+
+/* An internal access: no unmap operation. */
+static const struct iommufd_access_ops hw_queue_access_ops = {.needs_pin_pages = true};
+
+static void unpin(struct hw_queue *queue)
+{
+	iommufd_access_unpin(queue->access, queue->pinned_iova, queue->pinned_len);
+	iommufd_access_destroy(queue->access);
+}
+
+static void leave_viommu(struct hw_queue *queue)
+{
+	struct viommu *viommu = queue->viommu;
+
+	if (viommu->driver->hw_queue_fini)
+		viommu->driver->hw_queue_fini(queue);
+	pthread_mutex_lock(&viommu->lock);
+	viommu->hw_queues[queue->index] = NULL;
+	pthread_mutex_unlock(&viommu->lock);
+	if (queue->depends)
+		object_put(&queue->depends->object);
+}
+
+static void hw_queue_destroy(struct iommufd_object *object)
+{
+	struct hw_queue *queue = (struct hw_queue *)object;
+
+	leave_viommu(queue);
+	unpin(queue);
+	object_put(&queue->viommu->object);
+	object_free(object);
+}
+
+/* Rounds the queue out to whole pages. */
+static int page_range(struct hw_queue *queue)
+{
+	uint64_t len;
+
+	queue->pinned_iova = align_down(queue->iova, PAGE_SIZE);
+	if (check_add(queue->iova & PAGE_MASK, queue->len, &len) ||
+	    check_align_up(len, PAGE_SIZE, &queue->pinned_len))
+		return -ERANGE;
+	return 0;
+}
+
+/* The pages must be one run, as the hardware sees only its start. */
+static int check_consecutive(const uint64_t *pages, uint64_t count)
+{
+	for (uint64_t i = 1; i < count; i++) {
+		if (pages[i] != pages[i - 1] + PAGE_SIZE)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int pin(struct hw_queue *queue)
+{
+	const uint64_t count = queue->pinned_len >> PAGE_SHIFT;
+	uint64_t *pages = alloc_array(count, sizeof(pages[0]));
+	int rc;
+
+	if (!pages)
+		return -ENOMEM;
+	rc = iommufd_access_create(queue->object.ctx, &hw_queue_access_ops, NULL, &queue->access);
+	if (rc)
+		goto out_free;
+	rc = iommufd_access_attach(queue->access, queue->viommu->parent->ioas->object.id);
+	if (rc)
+		goto out_access;
+	rc = iommufd_access_pin(queue->access, queue->pinned_iova, queue->pinned_len, false, pages);
+	if (rc)
+		goto out_access;
+	rc = check_consecutive(pages, count);
+	if (rc)
+		goto out_unpin;
+	queue->bus = pages[0] + (queue->iova & PAGE_MASK);
+	alloc_free(pages);
+	return 0;
+
+out_unpin:
+	iommufd_access_unpin(queue->access, queue->pinned_iova, queue->pinned_len);
+out_access:
+	iommufd_access_destroy(queue->access);
+out_free:
+	alloc_free(pages);
+	return rc;
+}
+
+/* Takes its place among the vIOMMU's queues. */
+static int join_viommu(struct hw_queue *queue)
+{
+	struct viommu *viommu = queue->viommu;
+	const struct viommu_driver *driver = viommu->driver;
+	int rc = 0;
+
+	pthread_mutex_lock(&viommu->lock);
+	if (queue->index >= driver->hw_queue_count)
+		rc = -EINVAL;
+	else if (viommu->hw_queues[queue->index])
+		rc = -EEXIST;
+	else
+		rc = driver->hw_queue_init(queue);
+	if (!rc)
+		viommu->hw_queues[queue->index] = queue;
+	pthread_mutex_unlock(&viommu->lock);
+	return rc;
+}
+
+static int set_up(struct ucmd *ucmd, struct hw_queue *queue)
+{
+	struct iommu_hw_queue_alloc *cmd = ucmd->cmd;
+	int rc = page_range(queue);
+
+	if (rc)
+		return rc;
+	rc = pin(queue);
+	if (rc)
+		return rc;
+	rc = join_viommu(queue);
+	if (rc)
+		goto out_unpin;
+	cmd->out_hw_queue_id = queue->object.id;
+	rc = ucmd_respond(ucmd);
+	if (rc)
+		goto out_leave;
+	return 0;
+
+out_leave:
+	leave_viommu(queue);
+out_unpin:
+	unpin(queue);
+	return rc;
+}
+
+static int alloc_on(struct ucmd *ucmd, struct viommu *viommu)
+{
+	const struct iommu_hw_queue_alloc *cmd = ucmd->cmd;
+	struct hw_queue *queue;
+	int rc;
+
+	if (!viommu->driver->hw_queue_type || viommu->driver->hw_queue_type != cmd->type)
+		return -EOPNOTSUPP;
+	queue = object_create(ucmd->ctx, sizeof(*queue), OBJECT_HW_QUEUE, hw_queue_destroy);
+	if (!queue)
+		return -ENOMEM;
+	queue->viommu = viommu;
+	queue->index = cmd->index;
+	queue->iova = cmd->nesting_parent_iova;
+	queue->len = cmd->length;
+	rc = set_up(ucmd, queue);
+	if (rc) {
+		object_abort(&queue->object);
+		return rc;
+	}
+	object_hold(&viommu->object);
+	object_publish(&queue->object);
+	return 0;
+}
+
+int ioctl_hw_queue_alloc(struct ucmd *ucmd)
+{
+	const struct iommu_hw_queue_alloc *cmd = ucmd->cmd;
+	struct viommu *viommu;
+	uint64_t last;
+	int rc;
+
+	if (cmd->flags || cmd->type == IOMMU_HW_QUEUE_TYPE_DEFAULT)
+		return -EOPNOTSUPP;
+	if (!cmd->length)
+		return -EINVAL;
+	if (check_last(cmd->nesting_parent_iova, cmd->length, &last))
+		return -EOVERFLOW;
+	viommu = object_get(ucmd->ctx, cmd->viommu_id, OBJECT_VIOMMU);
+	if (!viommu)
+		return -ENOENT;
+	rc = alloc_on(ucmd, viommu);
+	object_put(&viommu->object);
+	return rc;
+}

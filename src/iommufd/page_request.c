@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page requests of devices: single faults are gathered into groups, groups go to the queue of the HWPT that the device goes through,
+ * and the device's DMA waits for the answer (spec 30-faults-viommu, 1.1).
+ */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "iommufd/group.h"
+
+/* A fault whose group is not complete. */
+struct partial_fault {
+	struct cds_list_head link;
+	struct iommu_hwpt_pgfault fault;
+};
+
+/* A whole group as an array; the last one is the newest. */
+struct gathered {
+	struct iommu_hwpt_pgfault *faults;
+	size_t count;
+};
+
+static bool same_group(const struct partial_fault *partial, const struct iommu_hwpt_pgfault *last)
+{
+	return partial->fault.grpid == last->grpid;
+}
+
+/* The faults before @last, and it. Caller holds device->fault_lock. */
+static int gather(struct iommufd_device *device, const struct iommu_hwpt_pgfault *last,
+		  struct gathered *out)
+{
+	struct partial_fault *partial, *next;
+	size_t count = 1;
+
+	cds_list_for_each_entry (partial, &device->partial_faults, link)
+		count += same_group(partial, last);
+	out->count = 0;
+	out->faults = alloc_array(count, sizeof(out->faults[0]));
+	if (!out->faults)
+		return -ENOMEM;
+	cds_list_for_each_entry_safe (partial, next, &device->partial_faults, link) {
+		if (!same_group(partial, last))
+			continue;
+		out->faults[out->count++] = partial->fault;
+		cds_list_del(&partial->link);
+		alloc_free(partial);
+	}
+	out->faults[out->count++] = *last;
+	return 0;
+}
+
+static int keep_partial(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault)
+{
+	struct partial_fault *partial = alloc_zeroed(sizeof(*partial));
+
+	if (!partial)
+		return -ENOMEM;
+	partial->fault = *fault;
+	pthread_mutex_lock(&device->fault_lock);
+	cds_list_add_tail(&partial->link, &device->partial_faults);
+	pthread_mutex_unlock(&device->fault_lock);
+	return 0;
+}
+
+int device_report_fault(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault,
+			struct fault_waiter *waiter)
+{
+	const bool with_pasid = fault->flags & IOMMU_PGFAULT_FLAGS_PASID_VALID;
+	struct iommu_hwpt_pgfault record = *fault;
+	struct gathered group;
+	int rc;
+
+	record.dev_id = device->object.id;
+	if (!(fault->flags & IOMMU_PGFAULT_FLAGS_LAST_PAGE))
+		return keep_partial(device, &record);
+	pthread_mutex_lock(&device->fault_lock);
+	rc = gather(device, &record, &group);
+	pthread_mutex_unlock(&device->fault_lock);
+	if (rc)
+		return rc;
+	rc = group_queue_fault(device, with_pasid, fault->pasid, group.faults, group.count, waiter);
+	alloc_free(group.faults);
+	if (rc == -ENOENT) {
+		if (waiter)
+			waiter->respond(waiter, IOMMUFD_PAGE_RESP_INVALID);
+		rc = 0;
+	}
+	return rc;
+}
+
+void device_drop_partial_faults(struct iommufd_device *device)
+{
+	struct partial_fault *partial, *next;
+
+	pthread_mutex_lock(&device->fault_lock);
+	cds_list_for_each_entry_safe (partial, next, &device->partial_faults, link) {
+		cds_list_del(&partial->link);
+		alloc_free(partial);
+	}
+	pthread_mutex_unlock(&device->fault_lock);
+}
+
+/* ---- DMA that waits for its page ---- */
+
+struct page_wait {
+	struct fault_waiter waiter;
+	pthread_mutex_t lock;
+	pthread_cond_t answered;
+	bool done;
+	uint32_t code;
+};
+
+static void page_respond(struct fault_waiter *waiter, uint32_t code)
+{
+	struct page_wait *wait = (struct page_wait *)waiter;
+
+	pthread_mutex_lock(&wait->lock);
+	wait->code = code;
+	wait->done = true;
+	pthread_cond_signal(&wait->answered);
+	pthread_mutex_unlock(&wait->lock);
+}
+
+bool device_request_page(struct iommufd_device *device, const struct iommu_fault *fault)
+{
+	struct page_wait wait = {.waiter.respond = page_respond};
+	struct iommu_hwpt_pgfault record = {
+		.flags = IOMMU_PGFAULT_FLAGS_LAST_PAGE,
+		.pasid = fault->pasid,
+		.grpid = __atomic_add_fetch(&device->next_grpid, 1, __ATOMIC_RELAXED) & 0x1ff,
+		.perm = fault->dir == IOMMU_DMA_WRITE ? IOMMU_PGFAULT_PERM_WRITE
+						      : IOMMU_PGFAULT_PERM_READ,
+		.addr = fault->iova & ~PAGE_MASK,
+	};
+
+	if (fault->pasid != IOMMU_NO_PASID)
+		record.flags |= IOMMU_PGFAULT_FLAGS_PASID_VALID;
+	pthread_mutex_init(&wait.lock, NULL);
+	pthread_cond_init(&wait.answered, NULL);
+	if (device_report_fault(device, &record, &wait.waiter)) {
+		wait.code = IOMMUFD_PAGE_RESP_INVALID;
+		wait.done = true;
+	}
+	pthread_mutex_lock(&wait.lock);
+	while (!wait.done)
+		pthread_cond_wait(&wait.answered, &wait.lock);
+	pthread_mutex_unlock(&wait.lock);
+	pthread_cond_destroy(&wait.answered);
+	pthread_mutex_destroy(&wait.lock);
+	return wait.code == IOMMUFD_PAGE_RESP_SUCCESS;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* AMD: nested tables from a guest's device table entry (spec 20-hwpt-device, 11). No vIOMMU type of its own yet: any will do. */
+#include <errno.h>
+#include <string.h>
+
+#include <uiommufd/iommufd.h>
+
+#include "base/bits.h"
+#include "iommu/nested.h"
+#include "iommufd/viommu.h"
+
+/* AMD I/O Virtualization, 2.2.2.1: Device Table Entry; words of 64 bits. */
+#define DTE0_V		  BIT(0)
+#define DTE0_MODE	  BITS(11, 9)
+#define DTE0_HOST_TRP	  BITS(51, 12)
+#define DTE0_GV		  BIT(55)
+#define DTE0_GLX	  BITS(57, 56)
+#define DTE0_GCR3_14_12	  BITS(60, 58)
+#define DTE1_GCR3_30_15	  BITS(31, 16)
+#define DTE1_GCR3_51_31	  BITS(63, 43)
+#define DTE2_GUEST_PAGING BITS(55, 54)
+
+enum {
+	GUEST_PAGING_4_LEVEL,
+	GUEST_PAGING_5_LEVEL,
+	GLX_RESERVED = 3
+};
+
+static bool amd_serves(const struct iommu_kind *kind, uint32_t type)
+{
+	return type && !strcmp(iommu_kind_name(kind), "amd");
+}
+
+static bool gcr3_is_zero(const uint64_t *dte)
+{
+	return !bits_get(dte[0], DTE0_GCR3_14_12) && !bits_get(dte[1], DTE1_GCR3_30_15) &&
+	       !bits_get(dte[1], DTE1_GCR3_51_31);
+}
+
+static int check_dte(const uint64_t *dte)
+{
+	const uint64_t paging = bits_get(dte[2], DTE2_GUEST_PAGING);
+
+	if (bits_get(dte[0], DTE0_MODE) || bits_get(dte[0], DTE0_HOST_TRP))
+		return -EINVAL;
+	if ((dte[0] & DTE0_V) && (dte[0] & DTE0_GV) && gcr3_is_zero(dte))
+		return -EINVAL;
+	if (paging != GUEST_PAGING_4_LEVEL && paging != GUEST_PAGING_5_LEVEL)
+		return -EINVAL;
+	if (bits_get(dte[0], DTE0_GLX) == GLX_RESERVED)
+		return -EINVAL;
+	/* The kind announces four levels for guests (EFR.GATS). */
+	return paging == GUEST_PAGING_5_LEVEL ? -EOPNOTSUPP : 0;
+}
+
+static const struct nested_ops amd_ops = {.invalidate = NULL};
+
+static int amd_nested(struct hwpt *hwpt, uint32_t flags, const struct iommu_user_data *data)
+{
+	struct iommu_nested_config config = {.format = IOMMU_NESTED_AMD};
+	struct iommu_hwpt_amd_guest guest;
+	int rc;
+
+	(void)flags;
+	if (data->type != IOMMU_HWPT_DATA_AMD_GUEST)
+		return -EOPNOTSUPP;
+	rc = iommu_user_data_read(data, data->type, &guest, sizeof(guest), sizeof(guest));
+	if (!rc)
+		rc = check_dte((const uint64_t *)guest.dte);
+	if (rc)
+		return rc;
+	memcpy(config.dte, guest.dte, sizeof(config.dte));
+	hwpt->nested_ops = &amd_ops;
+	return iommu_nested_create(hwpt->parent->domain, &config, &hwpt->domain);
+}
+
+const struct viommu_driver viommu_amd_driver = {.serves = amd_serves, .nested = amd_nested};

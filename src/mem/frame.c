@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "mem/frame.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "mem/source_internal.h"
+#include "mem/sys.h"
+
+#ifndef MFD_HUGE_SHIFT
+#define MFD_HUGE_SHIFT 26
+#endif
+
+/* ---- huge pages ---- */
+
+/* The system has one file system for each size of huge pages, from which all memory of that size comes. */
+enum {
+	HUGE_MIN_SHIFT = 15,
+	HUGE_MAX_SHIFT = 34
+};
+
+static uint64_t huge_dev[HUGE_MAX_SHIFT + 1]; /* by the page's shift; 0: no such pages */
+static pthread_once_t huge_once = PTHREAD_ONCE_INIT;
+
+static void find_huge_devs(void)
+{
+	for (unsigned int shift = HUGE_MIN_SHIFT; shift <= HUGE_MAX_SHIFT; shift++) {
+		const unsigned int flags = MFD_CLOEXEC | MFD_HUGETLB | (shift << MFD_HUGE_SHIFT);
+		struct stat st;
+		long fd = sys_call(SYS_memfd_create, (long)"", (long)flags, 0, 0, 0, 0);
+
+		if (fd < 0)
+			continue;
+		if (!sys_call(SYS_fstat, fd, (long)&st, 0, 0, 0, 0))
+			huge_dev[shift] = st.st_dev;
+		(void)sys_close((int)fd);
+	}
+}
+
+static uint64_t page_size_of(uint64_t dev)
+{
+	(void)pthread_once(&huge_once, find_huge_devs);
+	for (unsigned int shift = HUGE_MIN_SHIFT; dev && shift <= HUGE_MAX_SHIFT; shift++) {
+		if (huge_dev[shift] == dev)
+			return UINT64_C(1) << shift;
+	}
+	return PAGE_SIZE;
+}
+
+/* ---- the list of mappings ---- */
+
+/* Its text, line by line. The last line may be cut, which is the name's end and none of ours. */
+struct list {
+	int fd;
+	size_t from, to; /* what of @text is read and not used */
+	char text[8192]; /* longer than any line */
+};
+
+static bool list_fill(struct list *list)
+{
+	ssize_t got;
+
+	memmove(list->text, list->text + list->from, list->to - list->from);
+	list->to -= list->from;
+	list->from = 0;
+	got = sys_read(list->fd, list->text + list->to, sizeof(list->text) - 1 - list->to);
+	if (got <= 0)
+		return false;
+	list->to += (size_t)got;
+	return true;
+}
+
+/* The next line, ended by 0; NULL at the end. */
+static char *list_line(struct list *list)
+{
+	char *line, *end;
+
+	do {
+		line = list->text + list->from;
+		end = memchr(line, '\n', list->to - list->from);
+	} while (!end && list_fill(list));
+	if (!end)
+		return NULL;
+	*end = '\0';
+	list->from = (size_t)(end + 1 - list->text);
+	return line;
+}
+
+/* "START-END rwxs OFFSET MAJOR:MINOR INODE NAME", all but the inode hexadecimal. */
+static void parse_line(char *line, struct frame_mapping *mapping)
+{
+	unsigned int major, minor;
+	char *p;
+
+	mapping->start = strtoull(line, &p, 16);
+	mapping->end = strtoull(p + 1, &p, 16);
+	mapping->shared = p[4] == 's';
+	mapping->offset = strtoull(p + 5, &p, 16);
+	major = (unsigned int)strtoul(p, &p, 16);
+	minor = (unsigned int)strtoul(p + 1, &p, 16);
+	mapping->dev = makedev(major, minor);
+	mapping->inode = strtoull(p, &p, 10);
+}
+
+/* Finds the mapping that holds @addr; else it is one of that single page, private. */
+static void find_mapping(uint64_t addr, struct frame_mapping *found)
+{
+	const uint64_t page = align_down(addr, PAGE_SIZE);
+	struct list list = {.fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
+	struct frame_mapping mapping;
+	char *line;
+
+	*found = (struct frame_mapping){
+		.start = page, .end = page + PAGE_SIZE, .page_size = PAGE_SIZE};
+	if (list.fd < 0)
+		return;
+	while ((line = list_line(&list))) {
+		parse_line(line, &mapping);
+		if (addr < mapping.end)
+			break;
+	}
+	if (line && addr >= mapping.start) {
+		mapping.page_size = page_size_of(mapping.dev);
+		*found = mapping;
+	}
+	(void)sys_close(list.fd);
+}
+
+static const struct frame_mapping *mapping_of(struct frame_cursor *cursor, uint64_t addr)
+{
+	if (addr < cursor->mapping.start || addr >= cursor->mapping.end)
+		find_mapping(addr, &cursor->mapping);
+	return &cursor->mapping;
+}
+
+/* ---- frames ---- */
+
+struct frame frame_of(struct frame_cursor *cursor, uint64_t addr)
+{
+	const struct frame_mapping *mapping = mapping_of(cursor, addr);
+
+	if (!mapping->shared)
+		return (struct frame){.page = addr >> PAGE_SHIFT};
+	return (struct frame){
+		.dev = mapping->dev,
+		.inode = mapping->inode,
+		.page = (addr - mapping->start + mapping->offset) >> PAGE_SHIFT,
+	};
+}
+
+bool frame_equal(struct frame a, struct frame b)
+{
+	return a.dev == b.dev && a.inode == b.inode && a.page == b.page;
+}
+
+bool frame_is_huge(struct frame_cursor *cursor, uint64_t addr)
+{
+	return mapping_of(cursor, addr)->page_size != PAGE_SIZE;
+}
+
+uint64_t frame_run(struct frame_cursor *cursor, uint64_t addr, uint64_t len)
+{
+	const uint64_t size = mapping_of(cursor, addr)->page_size;
+
+	return min_u64(len, size - (addr & (size - 1)));
+}
+
+uint64_t frame_span(struct frame_cursor *cursor, uint64_t addr, uint64_t len)
+{
+	return min_u64(len, mapping_of(cursor, addr)->end - addr);
+}
+
+void frame_visit_pinned(struct mem_source *source,
+			void (*visit)(uint64_t bus, uint64_t len, void *arg), void *arg)
+{
+	const uint64_t end = source_pages(source).count;
+	struct pins_run run;
+
+	for (uint64_t page = 0; page < end; page += run.pages.count) {
+		uint64_t byte = page << PAGE_SHIFT, stop, bus, len;
+		bool pinned;
+
+		mem_lock(&source->lock);
+		run = pins_run_at(&source->parts, page, end);
+		pinned = source->whole || run.users;
+		mem_unlock(&source->lock);
+		stop = (page + run.pages.count) << PAGE_SHIFT;
+		for (; pinned && byte < stop; byte += len) {
+			mem_source_run(source, byte, stop - byte, &bus, &len);
+			visit(bus, len, arg);
+		}
+	}
+}

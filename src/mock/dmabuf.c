@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* The exporter of dma-bufs (spec 50-test-abi, 6). */
+#include <fcntl.h>
+#include <sys/vfs.h>
+
+#include "base/fault.h"
+#include "base/file.h"
+#include "mem/dmabuf.h"
+#include "mem/sys.h"
+#include "mock/mock_internal.h"
+
+enum {
+	MAX_PAGES = 512
+};
+
+#ifndef DMA_BUF_MAGIC
+#define DMA_BUF_MAGIC 0x444d4142
+#endif
+
+static int check_open_flags(uint32_t flags)
+{
+	if (flags & ~(uint32_t)(O_ACCMODE | O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	return (flags & O_ACCMODE) == O_ACCMODE ? -EINVAL : 0;
+}
+
+static int install(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint32_t flags)
+{
+	int fd = -EMFILE;
+
+	if (caller->ops->install_file && !fault_inject())
+		fd = caller->ops->install_file(caller, dmabuf_file(dmabuf),
+					       (int)(flags & O_CLOEXEC));
+	if (fd < 0)
+		file_put(dmabuf_file(dmabuf));
+	return fd;
+}
+
+int mock_dmabuf_get(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
+{
+	const uint64_t pages =
+		((uint64_t)cmd->dmabuf_get.length + PAGE_MASK) >> PAGE_SHIFT;
+	struct dmabuf *dmabuf;
+	int rc;
+
+	if (!pages || pages > MAX_PAGES || check_open_flags(cmd->dmabuf_get.open_flags))
+		return -EINVAL;
+	rc = dmabuf_create(pages << PAGE_SHIFT, &dmabuf);
+	return rc ? rc : install(ucmd->caller, dmabuf, cmd->dmabuf_get.open_flags);
+}
+
+/* What is wrong with a descriptor that is none of our dma-bufs. */
+static int refuse(struct uiommufd_caller *caller, int fd)
+{
+	int ours = caller->ops->dup_fd ? caller->ops->dup_fd(caller, fd) : -EBADF;
+	struct statfs fs;
+	int rc = -EINVAL;
+
+	if (ours < 0)
+		return -EBADF;
+	if (!sys_call(SYS_fstatfs, ours, (long)&fs, 0, 0, 0, 0) &&
+	    (uint64_t)fs.f_type == DMA_BUF_MAGIC)
+		rc = -EOPNOTSUPP;
+	(void)sys_close(ours);
+	return rc;
+}
+
+int mock_dmabuf_revoke(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
+{
+	struct uiommufd_caller *caller = ucmd->caller;
+	const int fd = cmd->dmabuf_revoke.dmabuf_fd;
+	struct uiommufd_file *file =
+		caller->ops->get_file ? caller->ops->get_file(caller, fd) : NULL;
+	struct dmabuf *dmabuf;
+
+	if (!file)
+		return refuse(caller, fd);
+	dmabuf = dmabuf_from_file(file);
+	if (dmabuf)
+		dmabuf_set_revoked(dmabuf, cmd->dmabuf_revoke.revoked);
+	file_put(file);
+	return dmabuf ? 0 : -EINVAL;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mock IOMMU: one instance, behind which all mock devices are (spec 50-test-abi, 4).
+ *
+ * It makes two sorts of tables in AMD's format with a granule of 2 KiB; which one, the user's data says. Memory is
+ * scattered to it: neighbouring ordinary pages never share a leaf.
+ */
+#include <string.h>
+
+#include "mock/mock_internal.h"
+
+static int choose_table(const struct iommu_kind *kind, const struct iommu_user_data *data,
+			const struct iommu_variant **variant)
+{
+	struct iommu_hwpt_selftest selftest;
+	int rc;
+
+	if (data->type != IOMMU_HWPT_DATA_SELFTEST)
+		return -EOPNOTSUPP;
+	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_SELFTEST, &selftest,
+				  sizeof(selftest.iotlb), sizeof(selftest));
+	if (rc)
+		return rc;
+	if (selftest.pagetable_type >= kind->variant_count)
+		return -EOPNOTSUPP;
+	*variant = &kind->variants[selftest.pagetable_type];
+	return 0;
+}
+
+/* One PASID is for testing failures: every second attach of it fails. */
+static int attach_pasid(struct iommu_endpoint *endpoint, uint32_t pasid,
+			struct iommu_domain *domain)
+{
+	struct mock_device *device = iommu_endpoint_driver(endpoint);
+
+	if (pasid != MOCK_PASID_RESERVED)
+		return 0;
+	device->reserved_pasid = domain && !device->reserved_pasid;
+	return domain && !device->reserved_pasid ? -ENOMEM : 0;
+}
+
+static size_t hw_info(const struct iommu_kind *kind, void *info)
+{
+	const struct iommu_hw_info_selftest selftest = {.test_reg = MOCK_HW_INFO_TEST_REG};
+
+	(void)kind;
+	memcpy(info, &selftest, sizeof(selftest));
+	return sizeof(selftest);
+}
+
+/* Any combination of enum iommu_domain_flags. */
+#define ALL_COMBINATIONS 0xff
+
+const struct iommu_kind mock_kind = {
+	.name = "mock",
+	.summary = "the kernel's test IOMMU: AMD v1 tables with a granule of 2K",
+	.variants =
+		{
+			[MOCK_PAGETABLE_DEFAULT] =
+				{
+					.combinations = ALL_COMBINATIONS,
+					.format = &iopt_amdv1_mock,
+					.aperture = {MOCK_APERTURE_START, MOCK_APERTURE_LAST},
+				},
+			[MOCK_PAGETABLE_HUGE] =
+				{
+					.combinations = ALL_COMBINATIONS,
+					.format = &iopt_amdv1_mock,
+					.config = {.pgsizes = 4096 | MOCK_HUGE_PAGE_SIZE},
+					.aperture = {0, (UINT64_C(1) << 38) - 1},
+				},
+		},
+	.variant_count = 2,
+	.pasid_bits = MOCK_PASID_WIDTH,
+	.capabilities = IOMMU_HW_CAP_DIRTY_TRACKING | IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED,
+	.scattered = true,
+	.hw_info_type = IOMMU_HW_INFO_TYPE_SELFTEST,
+	.hw_info = hw_info,
+	.choose = choose_table,
+	.attach = attach_pasid,
+};
+
+static struct iommu *instance;
+
+int mock_iommu_create(void)
+{
+	return instance ? 0 : iommu_create(&mock_kind, "mock0", &instance);
+}
+
+struct iommu *mock_iommu(void)
+{
+	return instance;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of mock/ share. The operations return what the ioctl does; they are called by mock.c only. */
+#ifndef MOCK_INTERNAL_H
+#define MOCK_INTERNAL_H
+
+#include "base/check.h"
+#include "iommu/kind.h"
+#include "iommufd/device.h"
+#include "iommufd/ucmd.h"
+#include "mem/frame.h"
+#include "mock/test_abi.h"
+
+/* A mock device: the object that stands for it, which owns it. */
+struct mock_device {
+	struct iommufd_object object;
+	struct iommu_endpoint *endpoint;
+	struct iommufd_group *group;
+	struct iommufd_device *device;
+	pthread_mutex_t lock; /* attach, replace, detach */
+	bool reserved_pasid;  /* MOCK_PASID_RESERVED was attached; under the group's lock */
+};
+
+/* The one mock IOMMU (mock/iommu.c). 0 or -ENOMEM; *@iommu is borrowed. */
+extern const struct iommu_kind mock_kind;
+struct iommu *mock_iommu(void);
+int mock_iommu_create(void);
+
+/* The mock device with this ID of its device object: a user of that, or NULL. */
+struct mock_device *mock_device_get(struct iommufd_ctx *ctx, uint32_t dev_id);
+
+/* Faults the caller's page at @uptr in for reading. *@bus is where our process has @uptr. -EFAULT. */
+int mock_present(struct uiommufd_caller *caller, uint64_t uptr, uint64_t *bus);
+
+/* mock/device.c */
+int mock_domain(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_domain_flags(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_domain_replace(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_pasid_attach(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_pasid_replace(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_pasid_detach(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_pasid_check_hwpt(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_trigger_iopf(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+
+/* mock/check.c */
+int mock_add_reserved(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_check_map(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_set_temp_memory_limit(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+
+/* mock/refs.c */
+int mock_check_refs(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+
+/* mock/access.c */
+int mock_create_access(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_access_replace_ioas(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_access_pages(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_destroy_access_pages(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_access_rw(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+
+/* mock/dmabuf.c */
+int mock_dmabuf_get(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_dmabuf_revoke(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* 40-vfio, 2 and 2.1: the device file before and after VFIO_DEVICE_BIND_IOMMUFD. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "conformance.h"
+#include "edu.h"
+#include "groups.h"
+
+static struct vfio_device_bind_iommufd good(const struct fixture *t)
+{
+	return (struct vfio_device_bind_iommufd){.argsz = sizeof(struct vfio_device_bind_iommufd),
+						 .iommufd = t->iommu};
+}
+
+static void expect_bind(int error, const struct fixture *t, const void *bind)
+{
+	expect_errno(error, t->device, VFIO_DEVICE_BIND_IOMMUFD, bind);
+}
+
+/* ---- 1: the node ---- */
+
+static void s40_1_the_nodes_number_is_in_sysfs(void **state)
+{
+	struct fixture *t = fixture(state);
+	unsigned int device_major, device_minor;
+	struct stat file;
+	char path[64];
+	FILE *dev;
+
+	snprintf(path, sizeof(path), "/sys/class/vfio-dev/vfio%u/dev", device_number(0));
+	dev = fopen(path, "re");
+	expect_true(dev != NULL);
+	expect_equal(fscanf(dev, "%u:%u", &device_major, &device_minor), 2);
+	fclose(dev);
+	expect_equal(fstat(t->device, &file), 0);
+	expect_true(S_ISCHR(file.st_mode));
+	expect_equal(major(file.st_rdev), device_major);
+	expect_equal(minor(file.st_rdev), device_minor);
+}
+
+static void s40_1_several_opens_are_allowed_and_one_can_be_bound(void **state)
+{
+	struct fixture *t = fixture(state);
+	int second = need_device(0);
+
+	bind_device(t->device, t->iommu);
+	expect_errno(EINVAL, second, VFIO_DEVICE_BIND_IOMMUFD,
+		     VFIO_CMD(vfio_device_bind_iommufd, .iommufd = t->iommu));
+	expect_errno(EINVAL, second, VFIO_DEVICE_RESET, NULL);
+	close(t->device);
+	bind_device(second, t->iommu);
+}
+
+/* ---- 2: before and after ---- */
+
+static void s40_2_before_bind_every_other_ioctl_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	const unsigned int commands[] = {
+		VFIO_DEVICE_GET_INFO,
+		VFIO_DEVICE_GET_REGION_INFO,
+		VFIO_DEVICE_GET_IRQ_INFO,
+		VFIO_DEVICE_SET_IRQS,
+		VFIO_DEVICE_RESET,
+		VFIO_DEVICE_FEATURE,
+		VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+		VFIO_DEVICE_DETACH_IOMMUFD_PT,
+		IOMMU_IOAS_ALLOC,
+		0x3b7f,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		expect_errno(EINVAL, t->device, commands[i], NULL);
+}
+
+static void s40_2_before_bind_read_write_and_mmap_are_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	const off_t config = (off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40;
+	char byte = 0;
+
+	expect_failed(EINVAL, pread(t->device, &byte, 1, config));
+	expect_failed(EINVAL, pwrite(t->device, &byte, 1, config));
+	expect_failed(EINVAL, (intptr_t)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, t->device, 0));
+}
+
+static void s40_2_after_bind_unknown_ioctls_are_ENOTTY(void **state)
+{
+	struct fixture *t = fixture(state);
+	const unsigned int numbers[] = {VFIO_GROUP_GET_STATUS,
+					VFIO_GET_API_VERSION,
+					0x3b7f,
+					IOMMU_IOAS_ALLOC,
+					0x3b00,
+					0x5401};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		expect_errno(ENOTTY, t->device, numbers[i], NULL);
+}
+
+/* ---- 2.1: BIND_IOMMUFD ---- */
+
+static void s40_2_1_row1_an_unreadable_argsz_is_EFAULT(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	expect_bind(EFAULT, t, NULL);
+	expect_bind(EFAULT, t, mem_of_kind(PAGE, MEM_NONE));
+	expect_bind(EFAULT, t, before_hole("\030\0", 3));
+}
+
+static void s40_2_1_row2_argsz_below_16_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_bind_iommufd bind = good(t);
+
+	for (bind.argsz = 0; bind.argsz < 16; bind.argsz++)
+		expect_bind(EINVAL, t, before_hole(&bind, sizeof(bind.argsz)));
+}
+
+static void s40_2_1_argsz_of_16_is_enough(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_bind_iommufd bind = good(t);
+	struct vfio_device_bind_iommufd *copy;
+
+	bind.argsz = 16;
+	copy = before_hole(&bind, 16);
+	expect_bind(0, t, copy);
+	expect_equal(copy->out_devid, t->ioas + 1);
+}
+
+static void s40_2_1_row3_a_tail_must_be_zero_and_readable(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct {
+		struct vfio_device_bind_iommufd bind;
+		uint8_t tail[64];
+	} longer = {.bind = good(t)};
+
+	longer.bind.argsz = sizeof(longer);
+	longer.tail[63] = 1;
+	expect_bind(E2BIG, t, &longer);
+	longer.tail[63] = 0;
+	longer.tail[0] = 1;
+	longer.bind.flags = UINT32_MAX;
+	expect_bind(E2BIG, t, &longer);
+	longer.tail[0] = 0;
+	longer.bind.flags = 0;
+	expect_bind(EFAULT, t, before_hole(&longer, sizeof(longer) - 1));
+	expect_bind(0, t, before_hole(&longer, sizeof(longer)));
+}
+
+static void s40_2_1_row4_a_negative_iommufd_or_unknown_flags_are_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_bind_iommufd bind = good(t);
+
+	bind.iommufd = -1;
+	expect_bind(EINVAL, t, &bind);
+	bind.iommufd = INT32_MIN;
+	expect_bind(EINVAL, t, &bind);
+	bind = good(t);
+	for (unsigned int bit = 1; bit < 32; bit++) {
+		bind.flags = 1u << bit;
+		expect_bind(EINVAL, t, &bind);
+	}
+	/* Not even that the iommufd is none comes first. */
+	bind.iommufd = 12345;
+	expect_bind(EINVAL, t, &bind);
+}
+
+static void s40_2_1_row7_a_file_that_is_bound_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_bind_iommufd bind = good(t);
+
+	expect_bind(EINVAL, t, &bind);
+	bind.iommufd = open_context();
+	expect_bind(EINVAL, t, &bind);
+	bind.iommufd = 12345;
+	expect_bind(EINVAL, t, &bind);
+}
+
+static void s40_2_1_row8_a_token_for_a_device_without_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_bind_iommufd bind = good(t);
+	int probe = need_device(0);
+	uint8_t uuid[16] = {1};
+	bool edu;
+
+	bind_device(probe, t->iommu);
+	edu = is_edu(probe);
+	close(probe);
+	if (!edu)
+		skip_test("the device may have tokens");
+	bind.flags = VFIO_DEVICE_BIND_FLAG_TOKEN;
+	bind.token_uuid_ptr = (uintptr_t)uuid;
+	expect_bind(EINVAL, t, &bind);
+	bind.token_uuid_ptr = 0;
+	expect_bind(EINVAL, t, &bind);
+}
+
+static void s40_2_1_row9_no_descriptor_is_EBADF(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_bind_iommufd bind = good(t);
+
+	bind.iommufd = 12345;
+	expect_bind(EBADF, t, &bind);
+	close(t->iommu);
+	bind.iommufd = t->iommu;
+	expect_bind(EBADF, t, &bind);
+}
+
+static void s40_2_1_row9_a_descriptor_of_another_kind_is_EBADFD(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_bind_iommufd bind = good(t);
+
+	bind.iommufd = close_later(open("/dev/null", O_RDWR | O_CLOEXEC));
+	expect_bind(EBADFD, t, &bind);
+	bind.iommufd = mem_file(PAGE);
+	expect_bind(EBADFD, t, &bind);
+	bind.iommufd = t->device;
+	expect_bind(EBADFD, t, &bind);
+}
+
+static void s40_2_1_row10_a_device_bound_through_another_file_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	int other = need_device(0);
+
+	/* Row 9 comes first. */
+	expect_errno(EBADF, other, VFIO_DEVICE_BIND_IOMMUFD,
+		     VFIO_CMD(vfio_device_bind_iommufd, .iommufd = 12345));
+	expect_errno(EINVAL, other, VFIO_DEVICE_BIND_IOMMUFD,
+		     VFIO_CMD(vfio_device_bind_iommufd, .iommufd = t->iommu));
+	expect_errno(EINVAL, other, VFIO_DEVICE_BIND_IOMMUFD,
+		     VFIO_CMD(vfio_device_bind_iommufd, .iommufd = open_context()));
+}
+
+static void s40_2_1_row12_an_out_devid_that_is_not_writable_undoes_all(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_bind_iommufd bind = good(t);
+
+	expect_bind(EFAULT, t, read_only(&bind, sizeof(bind)));
+	expect_errno(EINVAL, t->device, VFIO_DEVICE_RESET, NULL);
+	expect_equal(new_ioas(t->iommu), t->ioas + 1);
+	expect_bind(0, t, &bind);
+	expect_equal(bind.out_devid, t->ioas + 2);
+}
+
+static void s40_2_1_only_out_devid_is_written(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_bind_iommufd bind = good(t);
+
+	expect_bind(0, t,
+		    at_border(&bind, sizeof(bind),
+			      offsetof(struct vfio_device_bind_iommufd, out_devid), MEM_RO,
+			      MEM_RW));
+}
+
+static void s40_2_1_a_device_can_be_bound_again_after_it_was_closed(void **state)
+{
+	struct fixture *t = fixture(state);
+	int other = open_context();
+
+	for (int i = 0; i < 10; i++) {
+		int device = need_device(0);
+
+		expect_equal(bind_device(device, i & 1 ? t->iommu : other), i & 1 ? 2 : 1);
+		close(device);
+	}
+}
+
+int vfio_bind(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(cdev, s40_1_the_nodes_number_is_in_sysfs),
+		CASE(cdev, s40_1_several_opens_are_allowed_and_one_can_be_bound),
+		CASE(cdev, s40_2_before_bind_every_other_ioctl_is_EINVAL),
+		CASE(cdev, s40_2_before_bind_read_write_and_mmap_are_EINVAL),
+		CASE(bound, s40_2_after_bind_unknown_ioctls_are_ENOTTY),
+		CASE(cdev, s40_2_1_row1_an_unreadable_argsz_is_EFAULT),
+		CASE(cdev, s40_2_1_row2_argsz_below_16_is_EINVAL),
+		CASE(cdev, s40_2_1_argsz_of_16_is_enough),
+		CASE(cdev, s40_2_1_row3_a_tail_must_be_zero_and_readable),
+		CASE(cdev, s40_2_1_row4_a_negative_iommufd_or_unknown_flags_are_EINVAL),
+		CASE(bound, s40_2_1_row7_a_file_that_is_bound_is_EINVAL),
+		CASE(cdev, s40_2_1_row8_a_token_for_a_device_without_is_EINVAL),
+		CASE(cdev, s40_2_1_row9_no_descriptor_is_EBADF),
+		CASE(cdev, s40_2_1_row9_a_descriptor_of_another_kind_is_EBADFD),
+		CASE(bound, s40_2_1_row10_a_device_bound_through_another_file_is_EINVAL),
+		CASE(cdev, s40_2_1_row12_an_out_devid_that_is_not_writable_undoes_all),
+		CASE(cdev, s40_2_1_only_out_devid_is_written),
+		CASE(cdev, s40_2_1_a_device_can_be_bound_again_after_it_was_closed),
+	};
+
+	return cmocka_run_group_tests_name("40-vfio 2.1: BIND_IOMMUFD", tests, NULL, NULL);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Chapter 40-vfio: the file of a device (2) and the PCI device behind it (5). */
+#include "conformance.h"
+#include "groups.h"
+
+int main(int argc, char **argv)
+{
+	static const group_function groups[] = {
+		vfio_bind, vfio_attach, vfio_info, vfio_irq, vfio_region, vfio_reset_feature,
+	};
+
+	return run_groups(argc, argv, groups, ARRAY_SIZE(groups));
+}

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+/* 40-vfio, 5.3: SET_IRQS. Interrupts that software simulates need any device, real ones an edu. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "conformance.h"
+#include "edu.h"
+#include "groups.h"
+
+#define NONE	VFIO_IRQ_SET_DATA_NONE
+#define BOOL	VFIO_IRQ_SET_DATA_BOOL
+#define EVENTFD VFIO_IRQ_SET_DATA_EVENTFD
+#define MASK	VFIO_IRQ_SET_ACTION_MASK
+#define UNMASK	VFIO_IRQ_SET_ACTION_UNMASK
+#define TRIGGER VFIO_IRQ_SET_ACTION_TRIGGER
+
+enum {
+	INTX = VFIO_PCI_INTX_IRQ_INDEX,
+	MSI = VFIO_PCI_MSI_IRQ_INDEX,
+	MSIX = VFIO_PCI_MSIX_IRQ_INDEX,
+	ERR = VFIO_PCI_ERR_IRQ_INDEX,
+	REQ = VFIO_PCI_REQ_IRQ_INDEX,
+};
+
+/* A struct vfio_irq_set with one element of data. */
+struct request {
+	uint32_t argsz, flags, index, start, count;
+	int32_t data;
+};
+
+static struct request request(uint32_t index, uint32_t flags, uint32_t count, int32_t data)
+{
+	return (struct request){
+		.argsz = sizeof(struct request),
+		.flags = flags,
+		.index = index,
+		.count = count,
+		.data = data,
+	};
+}
+
+static void expect_set(int error, const struct fixture *t, uint32_t index, uint32_t flags,
+		       uint32_t count, int32_t data)
+{
+	struct request set = request(index, flags, count, data);
+
+	expect_errno(error, t->device, VFIO_DEVICE_SET_IRQS, &set);
+}
+
+static void expect_request(int error, const struct fixture *t, const void *set)
+{
+	expect_errno(error, t->device, VFIO_DEVICE_SET_IRQS, set);
+}
+
+static uint32_t vectors(const struct fixture *t, uint32_t index)
+{
+	struct vfio_irq_info info = {.argsz = sizeof(info), .index = index};
+
+	expect_ok(t->device, VFIO_DEVICE_GET_IRQ_INFO, &info);
+	return info.count;
+}
+
+static void need_vectors(const struct fixture *t, uint32_t index)
+{
+	if (!vectors(t, index))
+		skip_test("the device has no interrupts of this kind");
+}
+
+static int new_eventfd(void)
+{
+	return close_later(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+/* How often it was signalled; waits a while for the first time. */
+static uint64_t signals(int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	uint64_t count = 0;
+
+	if (poll(&pollfd, 1, 2000) == 1)
+		expect_equal(read(fd, &count, sizeof(count)), sizeof(count));
+	return count;
+}
+
+static bool stays_quiet(int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+	return poll(&pollfd, 1, 50) == 0;
+}
+
+/* ---- checks of all requests ---- */
+
+static void s40_5_3_step1_a_head_that_cannot_be_read_is_EFAULT(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct request set = request(REQ, NONE | TRIGGER, 1, 0);
+
+	expect_request(EFAULT, t, NULL);
+	expect_request(EFAULT, t, before_hole(&set, 19));
+}
+
+static void s40_5_3_step1_bad_heads_are_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct request set = request(REQ, EVENTFD | TRIGGER, 1, -1);
+
+	for (set.argsz = 0; set.argsz < 20; set.argsz++)
+		expect_request(EINVAL, t, &set);
+	expect_set(EINVAL, t, VFIO_PCI_NUM_IRQS, EVENTFD | TRIGGER, 1, -1);
+	expect_set(EINVAL, t, UINT32_MAX, EVENTFD | TRIGGER, 1, -1);
+	expect_set(EINVAL, t, REQ, EVENTFD | TRIGGER | 0x40, 1, -1);
+	expect_set(EINVAL, t, REQ, EVENTFD | TRIGGER | 0x80000000, 1, -1);
+	expect_set(EINVAL, t, REQ, EVENTFD | TRIGGER, UINT32_MAX, -1);
+	set = request(REQ, EVENTFD | TRIGGER, UINT32_MAX - 5, -1);
+	set.start = 5;
+	expect_request(EINVAL, t, &set);
+}
+
+static void s40_5_3_step2_vectors_that_are_none_are_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	for (uint32_t index = 0; index < VFIO_PCI_NUM_IRQS; index++) {
+		struct request set = request(index, NONE | TRIGGER, 0, 0);
+
+		set.start = vectors(t, index);
+		expect_request(EINVAL, t, &set);
+		expect_set(EINVAL, t, index, NONE | TRIGGER, vectors(t, index) + 1, 0);
+	}
+}
+
+static void s40_5_3_step3_the_data_must_be_of_one_type(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	expect_set(EINVAL, t, REQ, TRIGGER, 1, -1);
+	expect_set(EINVAL, t, REQ, NONE | BOOL | TRIGGER, 1, -1);
+	expect_set(EINVAL, t, REQ, NONE | EVENTFD | TRIGGER, 1, -1);
+	expect_set(EINVAL, t, REQ, BOOL | EVENTFD | TRIGGER, 1, -1);
+}
+
+static void s40_5_3_step3_the_data_must_be_there(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct request set = request(REQ, EVENTFD | TRIGGER, 1, -1);
+
+	expect_request(EFAULT, t, before_hole(&set, 20));
+	set.argsz = 23;
+	expect_request(EINVAL, t, &set);
+	set.argsz = 20;
+	set.flags = BOOL | TRIGGER;
+	expect_request(EINVAL, t, &set);
+	/* Before the action is looked at. */
+	set.flags = BOOL | MASK;
+	expect_request(EINVAL, t, &set);
+}
+
+static void s40_5_3_step4_actions_that_an_index_has_not_are_ENOTTY(void **state)
+{
+	struct fixture *t = fixture(state);
+	const uint32_t indices[] = {MSI, MSIX, ERR, REQ};
+
+	for (size_t i = 0; i < ARRAY_SIZE(indices); i++) {
+		if (!vectors(t, indices[i]))
+			continue;
+		expect_set(ENOTTY, t, indices[i], NONE | MASK, 1, 0);
+		expect_set(ENOTTY, t, indices[i], NONE | UNMASK, 1, 0);
+		expect_set(ENOTTY, t, indices[i], NONE | TRIGGER | MASK, 1, 0);
+		expect_set(ENOTTY, t, indices[i], NONE, 1, 0);
+	}
+	if (vectors(t, INTX))
+		expect_set(ENOTTY, t, INTX, NONE, 1, 0);
+}
+
+/* ---- INTx ---- */
+
+static void s40_5_3_intx_that_is_not_active_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	need_vectors(t, INTX);
+	expect_set(EINVAL, t, INTX, NONE | TRIGGER, 1, 0);
+	expect_set(EINVAL, t, INTX, NONE | TRIGGER, 0, 0);
+	expect_set(EINVAL, t, INTX, BOOL | TRIGGER, 1, 1);
+	expect_set(EINVAL, t, INTX, NONE | MASK, 1, 0);
+	expect_set(EINVAL, t, INTX, NONE | UNMASK, 1, 0);
+}
+
+static void s40_5_3_intx_is_enabled_simulated_and_disabled(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_vectors(t, INTX);
+	expect_set(EINVAL, t, INTX, EVENTFD | TRIGGER, 0, fd);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, INTX, NONE | TRIGGER, 1, 0);
+	expect_equal(signals(fd), 1);
+	expect_set(0, t, INTX, BOOL | TRIGGER, 1, 0);
+	expect_true(stays_quiet(fd));
+	expect_set(0, t, INTX, BOOL | TRIGGER, 1, 1);
+	expect_equal(signals(fd), 1);
+	expect_set(0, t, INTX, NONE | TRIGGER, 0, 0);
+	expect_set(EINVAL, t, INTX, NONE | TRIGGER, 1, 0);
+}
+
+static void s40_5_3_intx_can_be_enabled_without_an_eventfd(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_vectors(t, INTX);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, -1);
+	expect_set(0, t, INTX, NONE | UNMASK, 1, 0);
+	expect_true(stays_quiet(fd));
+	expect_set(0, t, INTX, NONE | TRIGGER, 0, 0);
+}
+
+static void s40_5_3_intx_mask_and_unmask_check_their_arguments(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	need_vectors(t, INTX);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, new_eventfd());
+	expect_set(EINVAL, t, INTX, NONE | MASK, 0, 0);
+	expect_set(EINVAL, t, INTX, NONE | UNMASK, 0, 0);
+	expect_set(ENOTTY, t, INTX, EVENTFD | MASK, 1, new_eventfd());
+	expect_set(0, t, INTX, NONE | MASK, 1, 0);
+	expect_set(0, t, INTX, BOOL | UNMASK, 1, 1);
+	expect_set(0, t, INTX, EVENTFD | UNMASK, 1, new_eventfd());
+	expect_set(0, t, INTX, EVENTFD | UNMASK, 1, -1);
+}
+
+static void s40_5_3_intx_is_masked_by_each_interrupt(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_edu(t);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	/* The line stays up: unmasking it interrupts again. */
+	expect_true(stays_quiet(fd));
+	expect_set(0, t, INTX, NONE | UNMASK, 1, 0);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+	expect_set(0, t, INTX, NONE | UNMASK, 1, 0);
+	expect_true(stays_quiet(fd));
+	edu_write(t->device, EDU_IRQ_RAISE, 2);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 2);
+}
+
+static void s40_5_3_intx_that_is_masked_is_quiet(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_edu(t);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, INTX, NONE | MASK, 1, 0);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_true(stays_quiet(fd));
+	expect_set(0, t, INTX, BOOL | UNMASK, 1, 0);
+	expect_true(stays_quiet(fd));
+	expect_set(0, t, INTX, BOOL | UNMASK, 1, 1);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+}
+
+static void s40_5_3_intx_is_unmasked_by_an_eventfd(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd(), unmask = new_eventfd();
+	uint64_t one = 1;
+
+	need_edu(t);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, INTX, EVENTFD | UNMASK, 1, unmask);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	expect_true(stays_quiet(fd));
+	expect_equal(write(unmask, &one, sizeof(one)), sizeof(one));
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+}
+
+/* ---- MSI ---- */
+
+static void s40_5_3_msi_that_is_not_active_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	need_vectors(t, MSI);
+	expect_set(EINVAL, t, MSI, NONE | TRIGGER, 1, 0);
+	expect_set(EINVAL, t, MSI, BOOL | TRIGGER, 1, 1);
+}
+
+static void s40_5_3_msi_is_enabled_simulated_and_disabled(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_vectors(t, MSI);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, MSI, NONE | TRIGGER, 1, 0);
+	expect_equal(signals(fd), 1);
+	expect_set(0, t, MSI, BOOL | TRIGGER, 1, 0);
+	expect_true(stays_quiet(fd));
+	expect_set(0, t, MSI, BOOL | TRIGGER, 1, 1);
+	expect_equal(signals(fd), 1);
+	expect_set(0, t, MSI, NONE | TRIGGER, 0, 0);
+	expect_set(EINVAL, t, MSI, NONE | TRIGGER, 1, 0);
+}
+
+static void s40_5_3_msi_vectors_are_replaced_and_removed(void **state)
+{
+	struct fixture *t = fixture(state);
+	int first = new_eventfd(), second = new_eventfd();
+
+	need_vectors(t, MSI);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, first);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, second);
+	expect_set(0, t, MSI, NONE | TRIGGER, 1, 0);
+	expect_equal(signals(second), 1);
+	expect_true(stays_quiet(first));
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, -1);
+	expect_set(0, t, MSI, NONE | TRIGGER, 1, 0);
+	expect_true(stays_quiet(second));
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, first);
+	expect_set(0, t, MSI, NONE | TRIGGER, 1, 0);
+	expect_equal(signals(first), 1);
+}
+
+static void s40_5_3_what_is_no_eventfd_removes_the_vector(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd(), null = close_later(open("/dev/null", O_RDWR | O_CLOEXEC));
+	struct request set;
+
+	need_vectors(t, MSI);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	set = request(MSI, EVENTFD | TRIGGER, 1, null);
+	expect_true(do_ioctl(t->device, VFIO_DEVICE_SET_IRQS, &set) < 0);
+	expect_set(0, t, MSI, NONE | TRIGGER, 1, 0);
+	expect_true(stays_quiet(fd));
+}
+
+static void s40_5_3_one_type_at_a_time(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_vectors(t, INTX);
+	need_vectors(t, MSI);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	expect_set(EINVAL, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, INTX, NONE | TRIGGER, 0, 0);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	expect_set(EINVAL, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	expect_set(EINVAL, t, INTX, NONE | MASK, 1, 0);
+}
+
+static void s40_5_3_the_device_sends_msi(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_edu(t);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+	/* Messages are not masked. */
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+	expect_true(stays_quiet(fd));
+}
+
+static void s40_5_3_interrupts_end_with_the_file(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_vectors(t, MSI);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	close(t->device);
+	t->device = need_device(0);
+	bind_device(t->device, t->iommu);
+	expect_set(EINVAL, t, MSI, NONE | TRIGGER, 1, 0);
+	expect_true(stays_quiet(fd));
+}
+
+/* ---- ERR and REQ ---- */
+
+static void s40_5_3_req_is_set_signalled_and_cleared(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	expect_set(EINVAL, t, REQ, NONE | TRIGGER, 1, 0);
+	expect_set(EINVAL, t, REQ, NONE | TRIGGER, 0, 0);
+	expect_set(0, t, REQ, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, REQ, NONE | TRIGGER, 1, 0);
+	expect_equal(signals(fd), 1);
+	expect_set(0, t, REQ, BOOL | TRIGGER, 1, 1);
+	expect_equal(signals(fd), 1);
+	expect_set(0, t, REQ, BOOL | TRIGGER, 1, 0);
+	expect_true(stays_quiet(fd));
+	expect_set(0, t, REQ, NONE | TRIGGER, 0, 0);
+	expect_set(EINVAL, t, REQ, NONE | TRIGGER, 1, 0);
+	expect_set(0, t, REQ, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, REQ, EVENTFD | TRIGGER, 1, -1);
+	expect_set(EINVAL, t, REQ, NONE | TRIGGER, 1, 0);
+}
+
+static void s40_5_3_req_with_bad_data_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	expect_set(EINVAL, t, REQ, EVENTFD | TRIGGER, 1, -2);
+	expect_set(EINVAL, t, REQ, EVENTFD | TRIGGER, 0, -1);
+	expect_set(0, t, REQ, EVENTFD | TRIGGER, 1, new_eventfd());
+	expect_set(EINVAL, t, REQ, BOOL | TRIGGER, 0, 0);
+}
+
+int vfio_irq(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(bound, s40_5_3_step1_a_head_that_cannot_be_read_is_EFAULT),
+		CASE(bound, s40_5_3_step1_bad_heads_are_EINVAL),
+		CASE(bound, s40_5_3_step2_vectors_that_are_none_are_EINVAL),
+		CASE(bound, s40_5_3_step3_the_data_must_be_of_one_type),
+		CASE(bound, s40_5_3_step3_the_data_must_be_there),
+		CASE(bound, s40_5_3_step4_actions_that_an_index_has_not_are_ENOTTY),
+		CASE(bound, s40_5_3_intx_that_is_not_active_is_EINVAL),
+		CASE(bound, s40_5_3_intx_is_enabled_simulated_and_disabled),
+		CASE(bound, s40_5_3_intx_can_be_enabled_without_an_eventfd),
+		CASE(bound, s40_5_3_intx_mask_and_unmask_check_their_arguments),
+		CASE(bound, s40_5_3_intx_is_masked_by_each_interrupt),
+		CASE(bound, s40_5_3_intx_that_is_masked_is_quiet),
+		CASE(bound, s40_5_3_intx_is_unmasked_by_an_eventfd),
+		CASE(bound, s40_5_3_msi_that_is_not_active_is_EINVAL),
+		CASE(bound, s40_5_3_msi_is_enabled_simulated_and_disabled),
+		CASE(bound, s40_5_3_msi_vectors_are_replaced_and_removed),
+		CASE(bound, s40_5_3_what_is_no_eventfd_removes_the_vector),
+		CASE(bound, s40_5_3_one_type_at_a_time),
+		CASE(bound, s40_5_3_the_device_sends_msi),
+		CASE(bound, s40_5_3_interrupts_end_with_the_file),
+		CASE(bound, s40_5_3_req_is_set_signalled_and_cleared),
+		CASE(bound, s40_5_3_req_with_bad_data_is_EINVAL),
+	};
+
+	return cmocka_run_group_tests_name("40-vfio 5.3: SET_IRQS", tests, NULL, NULL);
+}

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# `uiommufd` as a command: statuses, signals, messages, what it leaves behind.
+. "$(dirname "$0")/lib.sh"
+
+check no_command_is_wrong_usage complains 2 "There are: run, list" "$uiommufd"
+check an_unknown_command_is_wrong_usage complains 2 '"jog" is no command' "$uiommufd" jog
+check run_needs_a_program complains 2 "run which program?" run
+check run_needs_a_program_after_its_options complains 2 "run which program?" run --mock --
+check an_unknown_option_names_the_known complains 2 "--iommu, --device, --mock" run --foo true
+check an_option_needs_its_value complains 2 "needs a value" run --device
+check an_unknown_model_names_the_known complains 2 "there are: edu" run --device nosuch -- true
+check an_unknown_kind_names_the_known complains 2 "there are: amd" run --iommu=nosuch -- true
+check an_unknown_device_option_names_the_known complains 2 "dma_mask" run --device edu,x=1 -- true
+check a_bad_address_is_wrong_usage complains 2 "no PCI address" run --device edu@1 -- true
+check list_takes_no_argument complains 2 "takes no argument" "$uiommufd" list x
+check a_program_that_is_not_there_is_127 complains 127 "No such file" run -- /nosuch
+check a_file_that_is_no_program_is_126 complains 126 "Permission denied" run -- /etc/passwd
+check a_directory_is_126 complains 126 "Permission denied" run -- /tmp
+
+check list_names_models_and_kinds sh -c '"$1" list | grep -q "^  edu " && "$1" list | grep -q "^  amd "' - "$uiommufd"
+check version_prints_one_line sh -c '"$1" --version | grep -Eqx "uiommufd [0-9.]+"' - "$uiommufd"
+check help_goes_to_standard_output sh -c '"$1" --help 2>&1 >/dev/null | wc -c | grep -qx 0' - "$uiommufd"
+check output_that_cannot_be_written_is_an_error status 125 sh -c '"$1" list >/dev/full' - "$uiommufd"
+
+check the_exit_status_is_the_programs status 7 run -- sh -c 'exit 7'
+check options_of_the_program_are_not_ours prints "--device --" run --mock printf '%s %s' --device --
+check a_program_needs_no_dashes_before_it prints x run --device edu echo x
+check arguments_arrive_as_they_are prints "a b||c'd" run -- sh -c 'printf "%s|%s|%s\n" "$@"' - "a b" "" "c'd"
+check standard_input_is_the_programs prints hello sh -c 'echo hello | "$1" run -- cat' - "$uiommufd"
+check standard_error_is_the_programs prints oops sh -c '"$1" run -- sh -c "echo oops >&2" 2>&1' - "$uiommufd"
+
+signal_kills() {
+	run -- sh -c 'kill -'"$1"' $$'
+	[ $? -eq $((128 + $2)) ]
+}
+check a_program_that_dies_of_SEGV_shows_it signal_kills SEGV 11
+check a_program_that_dies_of_KILL_shows_it signal_kills KILL 9
+
+# A process that a signal ends, as its parent sees it: not an exit status.
+check death_by_a_signal_is_death_by_that_signal python3 -c '
+import subprocess, sys
+sys.exit(subprocess.run([sys.argv[1], "run", "--", "sh", "-c", "kill -TERM $$"]).returncode != -15)' "$uiommufd"
+
+check a_signal_to_us_reaches_the_program python3 -c '
+import signal, subprocess, sys
+p = subprocess.Popen([sys.argv[1], "run", "--", "python3", "-c", """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(42))
+print("ready", flush=True)
+time.sleep(30)"""], stdout=subprocess.PIPE)
+p.stdout.readline()
+p.send_signal(signal.SIGTERM)
+sys.exit(p.wait() != 42)' "$uiommufd"
+
+check ignored_signals_stay_ignored prints ignored sh -c 'trap "" HUP CHLD; "$1" run -- python3 -c "
+import signal
+print(\"ignored\" if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else \"not\")"' - "$uiommufd"
+check no_signal_is_blocked_for_the_program prints 0000000000000000 run -- awk '/^SigBlk/ { print $2 }' /proc/self/status
+
+leaves_nothing() {
+	mkdir "$scratch/tmp"
+	(
+		unset XDG_RUNTIME_DIR
+		TMPDIR=$scratch/tmp
+		export TMPDIR
+		run --device edu -- ls "$scratch/tmp" | grep -q '^uiommufd-' || exit 1
+		run -- sh -c 'kill -KILL $$'
+		run -- /nosuch
+		[ -z "$(ls -A "$scratch/tmp")" ]
+	)
+}
+check nothing_is_left_behind leaves_nothing
+check an_existing_preload_is_kept prints 1 sh -c 'LD_PRELOAD=libm.so.6 "$1" run -- grep -c -m1 libm.so /proc/self/maps' - "$uiommufd"
+
+in_a_path_with_spaces() {
+	mkdir "$scratch/a b:c" && cp "$uiommufd" "$2" "$scratch/a b:c/" &&
+		[ "$("$scratch/a b:c/uiommufd" run -- sh -c '[ -c /dev/iommu ] && echo yes')" = yes ]
+}
+check the_library_may_be_at_a_path_with_spaces in_a_path_with_spaces "$@"
+
+finish

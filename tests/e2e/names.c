@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* The C library's functions on names, in the emulated tree. Run with --device edu@0000:c1:00.0. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glob.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define BDF    "0000:c1:00.0"
+#define LINK   "/sys/bus/pci/devices/" BDF
+#define DEVICE "/sys/devices/pci0000:c1/" BDF
+
+static bool is_link_to(int dir, const char *path, const char *text)
+{
+	char buf[PATH_MAX];
+	ssize_t n = readlinkat(dir, path, buf, sizeof(buf));
+
+	return n == (ssize_t)strlen(text) && memcmp(buf, text, (size_t)n) == 0;
+}
+
+static bool is_cwd(const char *path)
+{
+	char buf[PATH_MAX];
+
+	return getcwd(buf, sizeof(buf)) && strcmp(buf, path) == 0;
+}
+
+static bool reads(int dir, const char *path, const char *text)
+{
+	int fd = openat(dir, path, O_RDONLY);
+	char buf[256] = "";
+	ssize_t n = read(fd, buf, sizeof(buf) - 1);
+
+	close(fd);
+	return n == (ssize_t)strlen(text) && strcmp(buf, text) == 0;
+}
+
+static void nodes_are_character_devices_however_one_asks(void)
+{
+	struct stat st;
+	struct statx stx;
+	int fd;
+
+	CHECK(stat("/dev/iommu", &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 10);
+	CHECK((st.st_mode & 07777) == 0660);
+	CHECK(lstat("/dev/vfio/vfio", &st) == 0 && S_ISCHR(st.st_mode));
+	CHECK((st.st_mode & 07777) == 0666 && st.st_rdev == makedev(10, 196));
+	CHECK(fstatat(AT_FDCWD, "/dev/vfio/devices/vfio0", &st, 0) == 0 && S_ISCHR(st.st_mode));
+	CHECK(statx(AT_FDCWD, "/dev/vfio/devices/vfio0", 0, STATX_BASIC_STATS, &stx) == 0);
+	CHECK(S_ISCHR(stx.stx_mode));
+	CHECK(makedev(stx.stx_rdev_major, stx.stx_rdev_minor) == st.st_rdev);
+	fd = open("/dev/iommu", O_RDWR);
+	CHECK(fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 10);
+	close(fd);
+	fd = open("/dev/iommu", O_PATH);
+	CHECK(fstat(fd, &st) == 0 && S_ISCHR(st.st_mode));
+	close(fd);
+	CHECK(stat("/dev/null", &st) == 0 && st.st_rdev == makedev(1, 3));
+	CHECK(fstat(-1, &st) < 0 && errno == EBADF);
+	CHECK(fstat(AT_FDCWD, &st) < 0 && errno == EBADF);
+}
+
+static void the_number_in_sysfs_is_the_nodes(void)
+{
+	char text[64];
+	struct stat st;
+
+	CHECK(stat("/dev/vfio/devices/vfio0", &st) == 0);
+	snprintf(text, sizeof(text), "%u:%u\n", major(st.st_rdev), minor(st.st_rdev));
+	CHECK(reads(AT_FDCWD, LINK "/vfio-dev/vfio0/dev", text));
+	CHECK(reads(AT_FDCWD, "/sys/class/vfio-dev/vfio0/dev", text));
+}
+
+static void links_and_canonical_names_do_not_show_the_shadow(void)
+{
+	char buf[PATH_MAX];
+	char small[5] = "....";
+	char path[64];
+	char *name;
+	int fd = open("/dev/iommu", O_RDWR);
+
+	CHECK(is_link_to(AT_FDCWD, LINK, "../../../devices/pci0000:c1/" BDF));
+	CHECK(realpath(LINK "/iommu_group/devices/" BDF "/driver/..", buf) != NULL);
+	CHECK(strcmp(buf, "/sys/bus/pci/drivers") == 0);
+	CHECK(realpath(LINK "/nothing", buf) == NULL && errno == ENOENT);
+	name = canonicalize_file_name("/sys//class/./vfio-dev/vfio0/device/");
+	CHECK(name && strcmp(name, DEVICE) == 0);
+	free(name);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK(is_link_to(AT_FDCWD, path, "/dev/iommu"));
+	CHECK(readlink(path, small, 4) == 4 && strcmp(small, "/dev") == 0);
+	close(fd);
+}
+
+static void dots_after_a_link_start_from_where_it_leads(void)
+{
+	CHECK(reads(AT_FDCWD, LINK "/../" BDF "/vendor", "0x1234\n"));
+	CHECK(access("/sys/bus/pci/devices/" BDF "/../../pci0000:c1", F_OK) == 0);
+	CHECK(access("/sys/bus/pci/devices/" BDF "/../vfio-pci", F_OK) < 0);
+	CHECK(access("/sys/bus/../bus/pci/./devices//" BDF "/", F_OK) == 0);
+	CHECK(access("/sys/bus/pci/devices/" BDF "/../../../class", F_OK) == 0);
+}
+
+static void the_current_directory_may_be_in_the_tree(void)
+{
+	CHECK(chdir(LINK) == 0 && is_cwd(DEVICE));
+	CHECK(reads(AT_FDCWD, "vendor", "0x1234\n"));
+	CHECK(reads(AT_FDCWD, "../" BDF "/device", "0x11e8\n"));
+	CHECK(chdir("iommu_group/devices") == 0);
+	CHECK(access(BDF "/config", R_OK) == 0);
+	CHECK(chdir("../../..") == 0 && is_cwd("/sys/kernel"));
+	CHECK(access("iommu_groups", F_OK) == 0);
+	CHECK(chdir("..") == 0 && is_cwd("/sys"));
+	CHECK(reads(AT_FDCWD, "bus/pci/devices/" BDF "/vendor", "0x1234\n"));
+	CHECK(chdir("/") == 0 && is_cwd("/"));
+	CHECK(access("dev/vfio/vfio", R_OK | W_OK) == 0);
+	CHECK(chdir("/tmp") == 0 && is_cwd("/tmp"));
+	CHECK(access("../dev/iommu", F_OK) == 0);
+	CHECK(access("dev/iommu", F_OK) < 0);
+}
+
+static void directory_descriptors_are_starting_points(void)
+{
+	int sys = open("/sys", O_RDONLY | O_DIRECTORY);
+	int pci = openat(sys, "bus/pci", O_RDONLY | O_DIRECTORY);
+	int dup_pci = dup(pci);
+	int device = openat(dup_pci, "devices/" BDF, O_RDONLY | O_DIRECTORY);
+	int up = openat(device, "../..", O_PATH);
+	struct stat st;
+
+	CHECK(sys >= 0 && pci >= 0 && device >= 0 && up >= 0);
+	CHECK(reads(device, "vendor", "0x1234\n"));
+	CHECK(is_link_to(device, "iommu_group/devices/" BDF,
+			 "../../../../devices/pci0000:c1/" BDF));
+	CHECK(faccessat(up, "pci0000:c1", F_OK, 0) == 0);
+	CHECK(fstatat(pci, "", &st, AT_EMPTY_PATH) == 0 && S_ISDIR(st.st_mode));
+	CHECK(fchdir(device) == 0 && is_cwd(DEVICE));
+	CHECK(fchdir(sys) == 0 && is_cwd("/sys"));
+	close(pci);
+	CHECK(chdir("/") == 0);
+	close(sys);
+	close(dup_pci);
+	close(device);
+	close(up);
+}
+
+static int visited;
+
+static int visit(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	CHECK(strncmp(path, "/dev/vfio", 9) == 0);
+	CHECK(path[ftw->base - 1] == '/');
+	visited++;
+	return 0;
+}
+
+static void walks_and_patterns_find_the_entries(void)
+{
+	struct dirent **list = NULL;
+	struct dirent *entry;
+	bool found = false;
+	glob_t names;
+	DIR *dir;
+
+	CHECK(nftw("/dev/vfio", visit, 8, FTW_PHYS) == 0);
+	CHECK(visited == 5);
+	CHECK(glob("/dev/vfio/devices/vfio*", 0, NULL, &names) == 0 && names.gl_pathc == 1);
+	CHECK(strcmp(names.gl_pathv[0], "/dev/vfio/devices/vfio0") == 0);
+	globfree(&names);
+	CHECK(glob("/sys/bus/p?i/devices/*/vfio-dev/*/dev", 0, NULL, &names) == 0);
+	CHECK(names.gl_pathc == 1);
+	globfree(&names);
+	CHECK(scandir(LINK "/vfio-dev", &list, NULL, alphasort) == 3);
+	CHECK(list && strcmp(list[2]->d_name, "vfio0") == 0);
+	for (int i = 0; list && i < 3; i++)
+		free(list[i]);
+	free(list);
+
+	dir = opendir("/dev/vfio/devices");
+	while (dir && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, "vfio0") == 0)
+			found = entry->d_type == DT_CHR;
+	}
+	CHECK(found);
+	closedir(dir);
+}
+
+static void config_space_is_read_live(void)
+{
+	unsigned char bytes[4] = {0};
+	struct stat st;
+	FILE *stream;
+	int fd = open(LINK "/config", O_RDONLY);
+
+	CHECK(fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 256);
+	CHECK(read(fd, bytes, 4) == 4 && bytes[0] == 0x34 && bytes[1] == 0x12);
+	CHECK(lseek(fd, 0, SEEK_CUR) == 4);
+	CHECK(pread(fd, bytes, 2, 2) == 2 && bytes[0] == 0xe8 && bytes[1] == 0x11);
+	CHECK(lseek(fd, 0, SEEK_END) == st.st_size);
+	CHECK(read(fd, bytes, 4) == 0);
+	CHECK(pread(fd, bytes, 4, -5) < 0 && errno == EINVAL);
+	close(fd);
+	stream = fopen(LINK "/config", "r");
+	CHECK(stream && fread(bytes, 1, 4, stream) == 4 && bytes[0] == 0x34);
+	if (stream)
+		fclose(stream);
+}
+
+static void the_file_systems_are_the_ones_expected(void)
+{
+	struct statfs fs;
+	int fd = open("/sys/bus/pci", O_RDONLY);
+
+	CHECK(statfs(LINK, &fs) == 0 && fs.f_type == 0x62656572);
+	CHECK(fstatfs(fd, &fs) == 0 && fs.f_type == 0x62656572);
+	close(fd);
+}
+
+static void fdinfo_names_the_device(void)
+{
+	int fd = open("/dev/vfio/devices/vfio0", O_RDWR);
+	bool found = false;
+	char path[64];
+	char line[256];
+	FILE *stream;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	stream = fopen(path, "r");
+	while (stream && fgets(line, sizeof(line), stream))
+		found |= strcmp(line, "vfio-device-syspath: " DEVICE "\n") == 0;
+	CHECK(found);
+	if (stream)
+		fclose(stream);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct check_test tests[] = {
+		TEST(nodes_are_character_devices_however_one_asks),
+		TEST(the_number_in_sysfs_is_the_nodes),
+		TEST(links_and_canonical_names_do_not_show_the_shadow),
+		TEST(dots_after_a_link_start_from_where_it_leads),
+		TEST(the_current_directory_may_be_in_the_tree),
+		TEST(directory_descriptors_are_starting_points),
+		TEST(walks_and_patterns_find_the_entries),
+		TEST(config_space_is_read_live),
+		TEST(the_file_systems_are_the_ones_expected),
+		TEST(fdinfo_names_the_device),
+	};
+
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}

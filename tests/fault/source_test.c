@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* Each step that may fail, failing in turn: what has been before is unchanged. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../lib/mem_caller.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "mem/displace.h"
+#include "mem/source.h"
+
+enum {
+	PAGES = 12,
+	UID = 300,
+};
+
+static struct mem_caller caller;
+
+static struct mem_pages pages(uint64_t first, uint64_t count)
+{
+	return (struct mem_pages){.first = first, .count = count};
+}
+
+static char *map_memory(void)
+{
+	char *p = mmap(NULL, PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+
+	assert_ptr_not_equal(p, MAP_FAILED);
+	for (int i = 0; i < PAGES; i++)
+		p[(size_t)i * PAGE_SIZE] = (char)(i + 1);
+	return p;
+}
+
+static struct mem_source *source_of(const char *va)
+{
+	struct mem_source *source;
+
+	assert_int_equal(mem_source_from_va(&caller.caller, (uintptr_t)va, PAGES * PAGE_SIZE, true,
+					    MEM_ACCOUNT_USER, &source),
+			 0);
+	return source;
+}
+
+/* Runs @step with its n-th chance to fail taken, for n from 1 until it does not fail any more. */
+static void fail_in_turn(int (*step)(void *arg), void *arg, void (*check_unchanged)(void *arg),
+			 uint64_t least)
+{
+	uint64_t n = 0;
+	int rc;
+
+	do {
+		fault_arm(++n);
+		rc = step(arg);
+		if (rc) {
+			assert_int_equal(fault_left(), 0);
+			assert_true(rc == -ENOMEM || rc == -EFAULT);
+			check_unchanged(arg);
+		}
+	} while (rc);
+	assert_true(n > least);
+	fault_arm(0);
+}
+
+/* A source with its pins of parts, and what they should be. */
+struct pinned {
+	struct mem_source *source;
+	bool expected[PAGES];
+	uint64_t locked;
+	const char *va;
+};
+
+static void check_pins(void *arg)
+{
+	const struct pinned *pinned = arg;
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		assert_int_equal(mem_source_pinned(pinned->source, pages(i, 1)),
+				 pinned->expected[i]);
+	assert_int_equal(mem_user_locked(UID), pinned->locked);
+}
+
+static int pin_all(void *arg)
+{
+	struct pinned *pinned = arg;
+
+	return mem_source_pin(pinned->source, pages(0, PAGES));
+}
+
+static int pin_most(void *arg)
+{
+	struct pinned *pinned = arg;
+
+	return mem_source_pin(pinned->source, pages(1, PAGES - 2));
+}
+
+static int split_all(void *arg)
+{
+	struct pinned *pinned = arg;
+
+	return mem_source_split(pinned->source, pages(0, PAGES), 5);
+}
+
+static void set_expected(struct pinned *pinned, uint64_t first, uint64_t count)
+{
+	for (uint64_t i = first; i < first + count; i++) {
+		pinned->locked += !pinned->expected[i];
+		pinned->expected[i] = true;
+	}
+}
+
+static void check_pinning(struct pinned *pinned)
+{
+	assert_int_equal(mem_source_pin(pinned->source, pages(2, 3)), 0);
+	assert_int_equal(mem_source_pin(pinned->source, pages(6, 1)), 0);
+	set_expected(pinned, 2, 3);
+	set_expected(pinned, 6, 1);
+	fail_in_turn(pin_most, pinned, check_pins, 5);
+	set_expected(pinned, 1, PAGES - 2);
+	fail_in_turn(pin_all, pinned, check_pins, 2);
+	set_expected(pinned, 0, PAGES);
+	fail_in_turn(split_all, pinned, check_pins, 2);
+	check_pins(pinned);
+	mem_source_unpin(pinned->source, pages(0, 5));
+	mem_source_unpin(pinned->source, pages(5, PAGES - 5));
+	mem_source_unpin(pinned->source, pages(1, PAGES - 2));
+	mem_source_unpin(pinned->source, pages(2, 3));
+	mem_source_unpin(pinned->source, pages(6, 1));
+	assert_int_equal(mem_user_locked(UID), 0);
+	assert_int_equal(mem_source_pinned_pages(pinned->source), 0);
+	mem_source_put(pinned->source);
+}
+
+static void a_failed_pin_of_addresses_changes_nothing(void **state)
+{
+	char *va = map_memory();
+	struct pinned pinned = {.source = source_of(va)};
+
+	(void)state;
+	check_pinning(&pinned);
+	munmap(va, PAGES * PAGE_SIZE);
+}
+
+static void a_failed_pin_of_a_file_changes_nothing(void **state)
+{
+	int fd = memfd_create("faults", MFD_CLOEXEC);
+	struct pinned pinned = {.source = NULL};
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, PAGES * PAGE_SIZE), 0);
+	assert_int_equal(mem_source_from_file(&caller.caller, fd, 0, PAGES * PAGE_SIZE, true,
+					      MEM_ACCOUNT_USER, &pinned.source),
+			 0);
+	check_pinning(&pinned);
+	close(fd);
+}
+
+static int make_sources(void *arg)
+{
+	int *fd = arg;
+	struct mem_source *va, *file;
+	int rc;
+
+	rc = mem_source_from_va(&caller.caller, 0x1000, 0x1000, true, MEM_ACCOUNT_USER, &va);
+	if (rc)
+		return rc;
+	rc = mem_source_from_file(&caller.caller, *fd, 0, 0x1000, true, MEM_ACCOUNT_USER, &file);
+	if (!rc)
+		mem_source_put(file);
+	mem_source_put(va);
+	return rc;
+}
+
+/* No reference and no descriptor is left behind. */
+static void check_nothing_left(void *arg)
+{
+	int *fd = arg, next;
+
+	assert_int_equal(caller.caller.refs, 1);
+	next = dup(*fd);
+	assert_int_equal(next, *fd + 1);
+	close(next);
+}
+
+static void a_source_that_cannot_be_made_leaves_nothing(void **state)
+{
+	int fd = memfd_create("faults", MFD_CLOEXEC);
+
+	(void)state;
+	fail_in_turn(make_sources, &fd, check_nothing_left, 3);
+	check_nothing_left(&fd);
+	close(fd);
+}
+
+static int displace_some(void *arg)
+{
+	struct pinned *pinned = arg;
+
+	return displace_range((uintptr_t)pinned->va + 2 * PAGE_SIZE, 8 * PAGE_SIZE, DISPLACE_MUNMAP,
+			      false);
+}
+
+static void check_in_place(void *arg)
+{
+	struct pinned *pinned = arg;
+
+	check_pins(pinned);
+	for (uint64_t i = 0; i < PAGES; i++) {
+		uint64_t bus, run;
+
+		mem_source_run(pinned->source, i * PAGE_SIZE, 1, &bus, &run);
+		assert_int_equal(bus, (uintptr_t)pinned->va + i * PAGE_SIZE);
+		assert_int_equal(pinned->va[i * PAGE_SIZE], i + 1);
+	}
+}
+
+static void a_failed_displacement_moves_everything_back(void **state)
+{
+	char *va = map_memory();
+	struct pinned pinned = {.source = source_of(va), .va = va};
+	struct mem_source *second = source_of(va);
+
+	(void)state;
+	assert_int_equal(mem_source_pin(pinned.source, pages(1, 4)), 0);
+	assert_int_equal(mem_source_pin(pinned.source, pages(9, 2)), 0);
+	assert_int_equal(mem_source_pin(second, pages(3, 4)), 0);
+	set_expected(&pinned, 1, 4);
+	set_expected(&pinned, 9, 2);
+	pinned.locked += 4;
+	fail_in_turn(displace_some, &pinned, check_in_place, 10);
+	for (uint64_t i = 2; i < 5; i++) {
+		uint64_t bus, run;
+
+		mem_source_run(pinned.source, i * PAGE_SIZE, 1, &bus, &run);
+		assert_int_not_equal(bus, (uintptr_t)va + i * PAGE_SIZE);
+		assert_int_equal(*(char *)(uintptr_t)bus, i + 1);
+	}
+	mem_source_unpin(pinned.source, pages(1, 4));
+	mem_source_unpin(pinned.source, pages(9, 2));
+	mem_source_unpin(second, pages(3, 4));
+	mem_source_put(pinned.source);
+	mem_source_put(second);
+	munmap(va, PAGES * PAGE_SIZE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_failed_pin_of_addresses_changes_nothing),
+		cmocka_unit_test(a_failed_pin_of_a_file_changes_nothing),
+		cmocka_unit_test(a_source_that_cannot_be_made_leaves_nothing),
+		cmocka_unit_test(a_failed_displacement_moves_everything_back),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	displace_enable();
+	mem_caller_init(&caller, UID, UINT64_MAX >> PAGE_SHIFT);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../lib/mem_caller.h"
+#include "base/log.h"
+#include "mem/displace.h"
+#include "mem/source.h"
+
+enum {
+	SOURCES = 4
+};
+
+/* Memory of the program, and sources over it. */
+struct fixture {
+	struct mem_caller caller;
+	char *va;
+};
+
+static struct mem_source *told_source[SOURCES];
+static struct mem_pages told_pages[SOURCES];
+static atomic_int told;
+
+static void note(struct mem_source *source, struct mem_pages pages)
+{
+	int i = told++;
+
+	if (i < SOURCES) {
+		told_source[i] = source;
+		told_pages[i] = pages;
+	}
+}
+
+static struct mem_pages pages(uint64_t first, uint64_t count)
+{
+	return (struct mem_pages){.first = first, .count = count};
+}
+
+static uint64_t addr(const void *p)
+{
+	return (uintptr_t)p;
+}
+
+static void mark(char *va, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		memset(va + i * PAGE_SIZE, (int)(i + 1), PAGE_SIZE);
+}
+
+static void set_up(struct fixture *f, size_t count)
+{
+	mem_caller_init(&f->caller, 200, UINT64_MAX >> PAGE_SHIFT);
+	f->va = mmap(NULL, count * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		     -1, 0);
+	assert_ptr_not_equal(f->va, MAP_FAILED);
+	mark(f->va, count);
+	told = 0;
+}
+
+static struct mem_source *source_of(struct fixture *f, size_t first, size_t count)
+{
+	struct mem_source *source;
+
+	assert_int_equal(mem_source_from_va(&f->caller.caller, addr(f->va) + first * PAGE_SIZE,
+					    count * PAGE_SIZE, true, MEM_ACCOUNT_NONE, &source),
+			 0);
+	return source;
+}
+
+/* What the IOVA of page @page would lead to. */
+static char *bus_of(struct mem_source *source, uint64_t page)
+{
+	uint64_t bus, run;
+
+	mem_source_run(source, page * PAGE_SIZE, PAGE_SIZE, &bus, &run);
+	assert_int_equal(run, PAGE_SIZE);
+	return (char *)(uintptr_t)bus;
+}
+
+static bool mapped(const void *va)
+{
+	unsigned char present;
+
+	return !mincore((void *)(addr(va) & ~PAGE_MASK), PAGE_SIZE, &present);
+}
+
+static int displace(const struct fixture *f, size_t first, size_t count, bool keep)
+{
+	return displace_range(addr(f->va) + first * PAGE_SIZE, count * PAGE_SIZE, DISPLACE_MUNMAP,
+			      keep);
+}
+
+static void only_pinned_memory_needs_to_move(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 2, 4);
+	assert_false(displace_needed(addr(f.va), 8 * PAGE_SIZE));
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_true(displace_needed(addr(f.va), 8 * PAGE_SIZE));
+	assert_true(displace_needed(addr(f.va) + 5 * PAGE_SIZE, 1));
+	assert_true(displace_needed(0, UINT64_MAX));
+	assert_false(displace_needed(addr(f.va) + 6 * PAGE_SIZE, PAGE_SIZE));
+	assert_false(displace_needed(addr(f.va), 2 * PAGE_SIZE));
+	assert_false(displace_needed(addr(f.va) + 3 * PAGE_SIZE, 0));
+	assert_int_equal(displace(&f, 0, 2, false), 0);
+	assert_int_equal(told, 0);
+	mem_source_unpin(source, pages(0, 4));
+	assert_false(displace_needed(addr(f.va), 8 * PAGE_SIZE));
+	mem_source_put(source);
+	munmap(f.va, 8 * PAGE_SIZE);
+}
+
+static void unmapped_pages_keep_their_contents(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+	uint64_t generation = displace_generation();
+	char *aside, *former;
+
+	(void)state;
+	set_up(&f, 8);
+	former = f.va;
+	source = source_of(&f, 0, 8);
+	assert_int_equal(mem_source_pin(source, pages(0, 8)), 0);
+	assert_false(displace_settle(generation));
+	assert_int_equal(displace(&f, 2, 3, false), 0);
+	assert_true(displace_settle(generation));
+	assert_int_equal(told, 1);
+	assert_ptr_equal(told_source[0], source);
+	assert_int_equal(told_pages[0].first, 2);
+	assert_int_equal(told_pages[0].count, 3);
+	assert_true(mapped(former + PAGE_SIZE));
+	assert_false(mapped(former + 2 * PAGE_SIZE));
+	for (uint64_t i = 0; i < 8; i++) {
+		bool moved = i >= 2 && i < 5;
+
+		assert_int_equal(*bus_of(source, i), i + 1);
+		assert_int_equal(bus_of(source, i) != former + i * PAGE_SIZE, moved);
+	}
+	aside = bus_of(source, 2);
+	/* Once more over all of it: only what is still in place moves. */
+	assert_int_equal(displace(&f, 0, 8, false), 0);
+	assert_ptr_equal(bus_of(source, 2), aside);
+	for (uint64_t i = 0; i < 8; i++)
+		assert_int_equal(*bus_of(source, i), i + 1);
+	mem_source_unpin(source, pages(0, 8));
+	assert_false(mapped(aside));
+	/* The next pin looks at the address again. */
+	assert_int_equal(mem_source_pin(source, pages(0, 8)), -EFAULT);
+	mem_source_put(source);
+}
+
+static void emptied_pages_stay_mapped_for_the_program(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 4);
+	source = source_of(&f, 0, 4);
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_int_equal(displace(&f, 1, 2, true), 0);
+	assert_int_equal(f.va[PAGE_SIZE], 0);
+	f.va[PAGE_SIZE] = 77;
+	assert_int_equal(*bus_of(source, 1), 2);
+	mem_source_unpin(source, pages(0, 4));
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_ptr_equal(bus_of(source, 1), f.va + PAGE_SIZE);
+	mem_source_unpin(source, pages(0, 4));
+	mem_source_put(source);
+	munmap(f.va, 4 * PAGE_SIZE);
+}
+
+static void two_sources_of_a_page_keep_the_same_page(void **state)
+{
+	struct fixture f;
+	struct mem_source *a, *b;
+	char *aside;
+
+	(void)state;
+	set_up(&f, 6);
+	a = source_of(&f, 0, 4);
+	b = source_of(&f, 2, 4);
+	assert_int_equal(mem_source_pin(a, pages(0, 4)), 0);
+	assert_int_equal(mem_source_pin(b, pages(0, 2)), 0);
+	assert_int_equal(mem_source_pin(b, pages(3, 1)), 0);
+	assert_int_equal(displace(&f, 0, 6, false), 0);
+	assert_int_equal(told, 2);
+	aside = bus_of(a, 2);
+	assert_ptr_equal(aside, bus_of(b, 0));
+	assert_int_equal(*aside, 3);
+	assert_int_equal(*bus_of(b, 3), 6);
+	/* Page 4, which nobody had pinned, is the program's to lose. */
+	assert_true(mapped(f.va + 4 * PAGE_SIZE));
+	mem_source_unpin(a, pages(0, 4));
+	assert_true(mapped(aside));
+	assert_false(mapped(aside - PAGE_SIZE));
+	assert_int_equal(*bus_of(b, 0), 3);
+	mem_source_unpin(b, pages(0, 2));
+	assert_false(mapped(aside));
+	mem_source_unpin(b, pages(3, 1));
+	mem_source_put(a);
+	mem_source_put(b);
+	munmap(f.va, 6 * PAGE_SIZE);
+}
+
+static void parts_that_stay_pinned_stay_aside(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+	char *aside;
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 0, 8);
+	assert_int_equal(mem_source_pin(source, pages(0, 8)), 0);
+	assert_int_equal(mem_source_pin(source, pages(3, 2)), 0);
+	assert_int_equal(displace(&f, 0, 8, false), 0);
+	aside = bus_of(source, 3);
+	mem_source_unpin(source, pages(0, 8));
+	assert_int_equal(*bus_of(source, 3), 4);
+	assert_false(mapped(aside - PAGE_SIZE));
+	/* A later user of a page that is aside gets that page. */
+	assert_int_equal(mem_source_pin(source, pages(4, 1)), 0);
+	mem_source_unpin(source, pages(3, 2));
+	assert_int_equal(*bus_of(source, 4), 5);
+	assert_false(mapped(aside));
+	mem_source_unpin(source, pages(4, 1));
+	assert_false(mapped(aside + PAGE_SIZE));
+	mem_source_put(source);
+}
+
+/* One run of addresses over several mappings, and a page that has gone unseen. */
+static void mappings_of_several_kinds_move_together(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+	int fd = memfd_create("shared", MFD_CLOEXEC);
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 0, 8);
+	assert_int_equal(ftruncate(fd, 2 * PAGE_SIZE), 0);
+	assert_ptr_equal(mmap(f.va + 3 * PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED, fd, 0),
+			 f.va + 3 * PAGE_SIZE);
+	mark(f.va, 8);
+	assert_int_equal(mem_source_pin(source, pages(0, 8)), 0);
+	assert_int_equal(mprotect(f.va + 6 * PAGE_SIZE, PAGE_SIZE, PROT_READ), 0);
+	assert_int_equal(munmap(f.va + PAGE_SIZE, PAGE_SIZE), 0);
+	assert_int_equal(displace(&f, 0, 8, false), 0);
+	for (uint64_t i = 0; i < 8; i++) {
+		if (i != 1)
+			assert_int_equal(*bus_of(source, i), i + 1);
+		assert_false(mapped(f.va + i * PAGE_SIZE));
+	}
+	/* It is still the file's page. */
+	*bus_of(source, 3) = 99;
+	assert_int_equal(pwrite(fd, "\x62", 1, 1), 1);
+	assert_int_equal(bus_of(source, 3)[1], 0x62);
+	mem_source_unpin(source, pages(0, 8));
+	mem_source_put(source);
+	close(fd);
+}
+
+static void sources_of_all_sizes_are_found(void **state)
+{
+	const uint64_t sizes[] = {1, 17, 600, 20000, 70000, 3000000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct mem_caller caller;
+		struct mem_source *source;
+		char *va = mmap(NULL, sizes[i] * PAGE_SIZE, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		uint64_t last = sizes[i] - 1;
+
+		assert_ptr_not_equal(va, MAP_FAILED);
+		mem_caller_init(&caller, 200, UINT64_MAX >> PAGE_SHIFT);
+		assert_int_equal(mem_source_from_va(&caller.caller, addr(va) + 1,
+						    sizes[i] * PAGE_SIZE - 1, true,
+						    MEM_ACCOUNT_NONE, &source),
+				 0);
+		assert_int_equal(mem_source_pin(source, pages(last, 1)), 0);
+		assert_true(displace_needed(addr(va) + last * PAGE_SIZE, PAGE_SIZE));
+		assert_false(displace_needed(addr(va) + sizes[i] * PAGE_SIZE, PAGE_SIZE));
+		assert_false(displace_needed(addr(va) - PAGE_SIZE, PAGE_SIZE));
+		mem_source_unpin(source, pages(last, 1));
+		mem_source_put(source);
+		munmap(va, sizes[i] * PAGE_SIZE);
+	}
+}
+
+/* ---- threads ---- */
+
+struct race {
+	struct fixture f;
+	struct mem_source *source;
+	atomic_bool stop;
+};
+
+static void *pin_on_and_on(void *arg)
+{
+	struct race *race = arg;
+
+	while (!race->stop) {
+		if (mem_source_pin(race->source, pages(1, 2)))
+			continue;
+		(void)bus_of(race->source, 1);
+		mem_source_unpin(race->source, pages(1, 2));
+	}
+	return NULL;
+}
+
+static void *make_and_free(void *arg)
+{
+	struct race *race = arg;
+
+	while (!race->stop)
+		mem_source_put(source_of(&race->f, 0, 1));
+	return NULL;
+}
+
+static void pages_that_move_can_be_pinned_and_freed_meanwhile(void **state)
+{
+	struct race race = {.stop = false};
+	pthread_t threads[2];
+
+	(void)state;
+	set_up(&race.f, 4);
+	race.source = source_of(&race.f, 0, 4);
+	assert_int_equal(pthread_create(&threads[0], NULL, pin_on_and_on, &race), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, make_and_free, &race), 0);
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(displace(&race.f, 0, 4, true), 0);
+	race.stop = true;
+	assert_int_equal(pthread_join(threads[0], NULL), 0);
+	assert_int_equal(pthread_join(threads[1], NULL), 0);
+	assert_int_equal(mem_source_pinned_pages(race.source), 0);
+	mem_source_put(race.source);
+	munmap(race.f.va, 4 * PAGE_SIZE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_pinned_memory_needs_to_move),
+		cmocka_unit_test(unmapped_pages_keep_their_contents),
+		cmocka_unit_test(emptied_pages_stay_mapped_for_the_program),
+		cmocka_unit_test(two_sources_of_a_page_keep_the_same_page),
+		cmocka_unit_test(parts_that_stay_pinned_stay_aside),
+		cmocka_unit_test(mappings_of_several_kinds_move_together),
+		cmocka_unit_test(sources_of_all_sizes_are_found),
+		cmocka_unit_test(pages_that_move_can_be_pinned_and_freed_meanwhile),
+	};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	displace_set_notify(note);
+	displace_enable();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* Which addresses are mappings of emulated files: pieces, and when the file learns of the end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "preload/engine.h"
+#include "preload/mapping.h"
+#include "preload/real.h"
+
+#define PAGE UINT64_C(4096)
+#define BASE UINT64_C(0x10000000)
+
+/* In the place of preload/real.c and preload/engine.c. */
+_Atomic bool real_ready = true;
+
+void preload_init(void)
+{
+}
+
+void engine_enter(struct engine_call *call)
+{
+	(void)call;
+}
+
+void engine_leave(const struct engine_call *call)
+{
+	(void)call;
+}
+
+static int closed, released;
+
+static void count_closed(void *cookie)
+{
+	(void)cookie;
+	closed++;
+}
+
+static void release(struct uiommufd_file *file)
+{
+	released++;
+	free(file);
+}
+
+static const struct file_ops ops = {.name = "mapped", .release = release};
+
+/* @count pages at BASE, of a file that nothing else refers to. */
+static void map(uint64_t count)
+{
+	const struct file_mapping map = {.fd = -1, .closed = count_closed};
+	struct uiommufd_file *file = calloc(1, sizeof(*file));
+
+	closed = released = 0;
+	file_init(file, &ops, 0);
+	assert_int_equal(mapping_add(BASE, count * PAGE,
+				     description_create(file, 0, (struct node){0}), &map),
+			 0);
+	assert_true(mapping_any());
+}
+
+static void assert_mapped(bool mapped)
+{
+	assert_int_equal(mapping_any(), mapped);
+	assert_int_equal(closed, !mapped);
+	assert_int_equal(released, !mapped);
+}
+
+static void unmap(uint64_t first, uint64_t count)
+{
+	mapping_remove(BASE + first * PAGE, count * PAGE);
+}
+
+static void a_mapping_ends_with_its_unmap(void **state)
+{
+	(void)state;
+	map(4);
+	unmap(0, 4);
+	assert_mapped(false);
+}
+
+static void an_unmap_elsewhere_does_nothing(void **state)
+{
+	(void)state;
+	map(4);
+	unmap(4, 10);
+	mapping_remove(BASE - 3 * PAGE, 3 * PAGE);
+	unmap(2, 0);
+	assert_mapped(true);
+	unmap(0, 4);
+	assert_mapped(false);
+}
+
+static void a_mapping_lasts_until_its_last_piece(void **state)
+{
+	(void)state;
+	map(8);
+	unmap(3, 2); /* 0-2 and 5-7 */
+	assert_mapped(true);
+	unmap(0, 1);
+	unmap(7, 1);
+	unmap(2, 1);
+	unmap(5, 1);
+	assert_mapped(true); /* 1 and 6 */
+	unmap(1, 1);
+	assert_mapped(true);
+	unmap(6, 1);
+	assert_mapped(false);
+}
+
+static void a_length_counts_in_pages(void **state)
+{
+	(void)state;
+	map(2);
+	mapping_remove(BASE, PAGE + 1);
+	assert_mapped(false);
+}
+
+static void a_moved_mapping_is_at_its_new_address(void **state)
+{
+	(void)state;
+	map(4);
+	mapping_copy(BASE, BASE + 100 * PAGE, 4 * PAGE);
+	unmap(0, 4);
+	assert_mapped(true);
+	unmap(100, 4);
+	assert_mapped(false);
+}
+
+static void what_is_not_mapped_does_not_move(void **state)
+{
+	(void)state;
+	mapping_copy(BASE, BASE + 100 * PAGE, PAGE);
+	assert_false(mapping_any());
+}
+
+static void many_pieces_may_be_left(void **state)
+{
+	(void)state;
+	map(4096);
+	for (uint64_t i = 1; i < 4096; i += 2)
+		unmap(i, 1);
+	assert_mapped(true);
+	unmap(0, 4096);
+	assert_mapped(false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mapping_ends_with_its_unmap),
+		cmocka_unit_test(an_unmap_elsewhere_does_nothing),
+		cmocka_unit_test(a_mapping_lasts_until_its_last_piece),
+		cmocka_unit_test(a_length_counts_in_pages),
+		cmocka_unit_test(a_moved_mapping_is_at_its_new_address),
+		cmocka_unit_test(what_is_not_mapped_does_not_move),
+		cmocka_unit_test(many_pieces_may_be_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
