@@ -138,6 +138,18 @@ void gate_wait(const void *key)
 		wait_for_slot(slot, key);
 }
 
+void gate_wait_all(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		const void *key = atomic_load_explicit(&slot->key, memory_order_acquire);
+
+		if (key)
+			wait_for_slot(slot, key);
+	}
+}
+
 void gate_after_fork(void)
 {
 	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {

@@ -75,6 +75,9 @@ struct gate_slot *gate_next(const struct gate_slot *slot);
 /* Returns when no thread that was inside with @key is inside any more. */
 void gate_wait(const void *key);
 
+/* As gate_wait() for every key. */
+void gate_wait_all(void);
+
 /* In the child of a fork: the other threads are gone, and so is what they were inside of. */
 void gate_after_fork(void);
 

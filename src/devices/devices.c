@@ -6,6 +6,7 @@
 
 static const struct uiommufd_model *const models[] = {
 	&device_edu,
+	&device_ioat,
 };
 
 const struct uiommufd_model *device_model_at(size_t index)

@@ -8,6 +8,7 @@
 #include <uiommufd/device.h>
 
 extern const struct uiommufd_model device_edu;
+extern const struct uiommufd_model device_ioat;
 
 /* The model called @name, or NULL. */
 const struct uiommufd_model *device_model_find(const char *name);

@@ -352,7 +352,7 @@ const struct uiommufd_model device_edu = {
 	.subsystem = 0x1100,
 	.class_code = 0x00ff00,
 	.revision = 0x10,
-	.bars = {{.size = BAR_SIZE, .min_access = 4}},
+	.bars = {{.size = BAR_SIZE, .flags = UIOMMUFD_BAR_MMAP, .min_access = 4}},
 	.intx = true,
 	.msi_vectors = 1,
 	.state_size = sizeof(struct edu),

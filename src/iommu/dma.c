@@ -7,19 +7,17 @@
  * (mem/guard.h). A piece that fails while pinned memory is being moved (mem/displace.h) waits for
  * the move outside the gate and tries again; otherwise it is a fault.
  */
-#include <inttypes.h>
 #include <sys/types.h>
 
 #include "base/check.h"
 #include "base/gate.h"
-#include "base/log.h"
 #include "iommu/iommu_internal.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
 
-/* The most that is copied inside the gate at once: what an unmap may have to wait for. */
 enum {
-	DMA_PIECE = 256 * 1024
+	DMA_PIECE = 256 * 1024, /* the most that is copied inside the gate at once: what an unmap may wait for */
+	MAX_RETRIES = 16,	/* in a row, for a fault handler that says that they are worth it */
 };
 
 /* One request of a device. A copy has both ends; else one end is an IOVA and the other a buffer. */
@@ -31,24 +29,27 @@ struct dma {
 	char *src_buf, *dst_buf; /* NULL: use the IOVA */
 };
 
-/* What is wrong, and where. */
-struct dma_error {
-	enum iommu_fault_cause cause;
-	enum iommu_dma_dir dir;
-	uint64_t iova;
-};
+/* What is known of a fault that no walk describes. */
+static struct iommu_fault fault_at(uint64_t iova, enum iommu_dma_dir dir,
+				   enum iommu_fault_cause cause)
+{
+	return (struct iommu_fault){.cause = cause, .dir = dir, .iova = iova};
+}
 
-/* Enters the gate of the domain that @endpoint goes through now. NULL: none, and no gate entered. */
+/*
+ * Enters the gate by which @endpoint reaches memory now, and returns the domain that it goes through. NULL: none, and no gate entered.
+ * Caller is in a read-side critical section, in which no domain is freed.
+ */
 static struct iommu_domain *enter_domain(struct iommu_endpoint *endpoint, uint32_t pasid)
 {
-	struct iommu_domain *domain = iommu_endpoint_domain(endpoint, pasid);
+	struct iommu_domain *domain = endpoint_route(endpoint, pasid);
 
 	while (domain) {
 		struct iommu_domain *now;
 
-		if (gate_enter(domain))
+		if (gate_enter(domain->memory))
 			return NULL;
-		now = iommu_endpoint_domain(endpoint, pasid);
+		now = endpoint_route(endpoint, pasid);
 		if (now == domain)
 			return domain;
 		gate_leave();
@@ -57,138 +58,159 @@ static struct iommu_domain *enter_domain(struct iommu_endpoint *endpoint, uint32
 	return NULL;
 }
 
-/*
- * Where [@iova, @iova + *@len) leads: *@bus, and *@len cut to what is contiguous there. Neighbouring
- * leaves that lead to neighbouring memory count as one. Caller is inside the gate.
- */
-static int dma_span(struct iommu_domain *domain, uint64_t iova, enum iommu_dma_dir dir, char **bus,
-		    size_t *len, struct dma_error *error)
+/* Where one leaf around @iova leads to: *@bus and *@len bytes from there. */
+static int plain_step(struct iommu_domain *domain, uint64_t iova, enum iommu_dma_dir dir,
+		      uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
 {
 	const unsigned int need = dir == IOMMU_DMA_WRITE ? IOPT_WRITE : IOPT_READ;
-	uint64_t start = 0, span = 0;
 	struct iopt_leaf leaf;
 
-	*error = (struct dma_error){IOMMU_FAULT_NOT_MAPPED, dir, iova};
-	iopt_read_lock();
-	while (span < *len && iova + span >= iova &&
-	       iopt_translate(domain->table, iova + span, &leaf)) {
-		if (!(leaf.prot & need)) {
-			error->cause = IOMMU_FAULT_PERMISSION;
-			break;
-		}
-		if (!span)
-			start = leaf.oa;
-		else if (leaf.oa != start + span)
-			break;
-		if (dir == IOMMU_DMA_WRITE && iommu_domain_dirty_tracking(domain))
-			iopt_set_dirty(domain->table, iova + span);
-		span += leaf.len - (iova + span - leaf.start);
+	if (!iopt_translate(domain->table, iova, &leaf)) {
+		*fault = fault_at(iova, dir, IOMMU_FAULT_NOT_MAPPED);
+		return -EFAULT;
 	}
-	iopt_read_unlock();
+	if (!(leaf.prot & need)) {
+		*fault = fault_at(iova, dir, IOMMU_FAULT_PERMISSION);
+		return -EFAULT;
+	}
+	if (dir == IOMMU_DMA_WRITE && iommu_domain_dirty_tracking(domain))
+		iopt_set_dirty(domain->table, iova);
+	*bus = leaf.oa;
+	*len = leaf.len - (iova - leaf.start);
+	return 0;
+}
+
+static int dma_step(const struct dma *dma, struct iommu_domain *domain, uint64_t iova,
+		    enum iommu_dma_dir dir, uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
+{
+	if (!domain->stage1)
+		return plain_step(domain, iova, dir, bus, len, fault);
+	return nested_translate(dma->endpoint, domain, dma->pasid, iova,
+				dir == IOMMU_DMA_WRITE ? IOPT_WRITE : IOPT_READ, bus, len, fault);
+}
+
+/*
+ * Where [@iova, @iova + *@len) leads: *@out, and *@len cut to what is contiguous there. Neighbouring
+ * leaves that lead to neighbouring memory count as one. Caller is inside the gate, and reads.
+ */
+static int dma_span(const struct dma *dma, struct iommu_domain *domain, uint64_t iova,
+		    enum iommu_dma_dir dir, char **out, size_t *len, struct iommu_fault *fault)
+{
+	uint64_t start = 0, span = 0, bus, step;
+
+	while (span < *len && iova + span >= iova &&
+	       !dma_step(dma, domain, iova + span, dir, &bus, &step, fault)) {
+		if (!span)
+			start = bus;
+		else if (bus != start + span)
+			break;
+		span += step;
+	}
 	if (!span)
 		return -EFAULT;
-	*bus = (char *)(uintptr_t)start;
+	*out = (char *)(uintptr_t)start;
 	*len = min_u64(*len, span);
 	return 0;
 }
 
-/* Copies one piece at @done. Returns its bytes, or -EFAULT with *@error. Caller is inside the gate. */
-static ssize_t dma_piece(const struct dma *dma, struct iommu_domain *domain, size_t done,
-			 struct dma_error *error)
+/* Both ends of the piece at @done, of at most *@len bytes. Caller is inside the gate, and reads. */
+static int dma_locate(const struct dma *dma, struct iommu_domain *domain, size_t done, char **src,
+		      char **dst, size_t *len, struct iommu_fault *fault)
+{
+	int rc = 0;
+
+	if (dma->src_buf)
+		*src = dma->src_buf + done;
+	else
+		rc = dma_span(dma, domain, dma->src_iova + done, IOMMU_DMA_READ, src, len, fault);
+	if (dma->dst_buf)
+		*dst = dma->dst_buf + done;
+	else if (!rc)
+		rc = dma_span(dma, domain, dma->dst_iova + done, IOMMU_DMA_WRITE, dst, len, fault);
+	return rc;
+}
+
+/* What is blamed when it cannot be said which end it was. */
+static struct iommu_fault fault_of(const struct dma *dma, size_t done, enum iommu_fault_cause cause)
+{
+	if (dma->dst_buf)
+		return fault_at(dma->src_iova + done, IOMMU_DMA_READ, cause);
+	return fault_at(dma->dst_iova + done, IOMMU_DMA_WRITE, cause);
+}
+
+/* Copies one piece at @done. Returns its bytes, or -EFAULT with *@fault. */
+static ssize_t dma_piece(const struct dma *dma, size_t done, struct iommu_fault *fault)
 {
 	size_t len = min_u64(dma->len - done, DMA_PIECE);
-	char *src = dma->src_buf + done, *dst = dma->dst_buf + done;
+	struct iommu_domain *domain;
+	char *src, *dst;
+	int rc;
 
-	if (!dma->src_buf &&
-	    dma_span(domain, dma->src_iova + done, IOMMU_DMA_READ, &src, &len, error))
-		return -EFAULT;
-	if (!dma->dst_buf &&
-	    dma_span(domain, dma->dst_iova + done, IOMMU_DMA_WRITE, &dst, &len, error))
-		return -EFAULT;
-	if (guard_copy(dst, src, len)) {
-		error->cause = IOMMU_FAULT_MEMORY;
-		return -EFAULT;
+	iopt_read_lock();
+	domain = enter_domain(dma->endpoint, dma->pasid);
+	rc = domain ? dma_locate(dma, domain, done, &src, &dst, &len, fault) : -EFAULT;
+	iopt_read_unlock();
+	if (!domain) {
+		*fault = fault_of(dma, done, IOMMU_FAULT_NO_DOMAIN);
+		return rc;
 	}
-	return (ssize_t)len;
-}
-
-static const char *fault_text(enum iommu_fault_cause cause, enum iommu_dma_dir dir)
-{
-	switch (cause) {
-	case IOMMU_FAULT_NO_DOMAIN:
-		return "the device is not attached to an address space";
-	case IOMMU_FAULT_NOT_MAPPED:
-		return "nothing is mapped there";
-	case IOMMU_FAULT_PERMISSION:
-		return dir == IOMMU_DMA_WRITE ? "mapped without WRITEABLE"
-					      : "mapped without READABLE";
-	case IOMMU_FAULT_MEMORY:
-		break;
+	if (!rc && guard_copy(dst, src, len)) {
+		*fault = fault_of(dma, done, IOMMU_FAULT_MEMORY);
+		rc = -EFAULT;
 	}
-	return "mapped, but the memory behind it is gone";
+	if (!rc && !dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
+		dma_log_mark(dma->endpoint, dma->dst_iova + done, len);
+	gate_leave();
+	return rc ? rc : (ssize_t)len;
 }
 
-static void log_dma_fault(const struct iommu_endpoint *endpoint, const struct iommu_fault *fault)
+/* Completes *@fault by what was asked for, and tells the one who wants to know. */
+static enum iommu_fault_action report_fault(const struct dma *dma, struct iommu_fault *fault)
 {
-	const char *verb = fault->dir == IOMMU_DMA_WRITE ? "write" : "read";
-	const char *text = fault_text(fault->cause, fault->dir);
+	struct iommu_endpoint *endpoint = dma->endpoint;
+	enum iommu_fault_action action = IOMMU_FAULT_FAIL;
+	iommu_fault_handler handler;
 
-	if (fault->pasid != IOMMU_NO_PASID)
-		log_fault("%s: DMA %s of %" PRIu64 " bytes at PASID %" PRIu32 " IOVA 0x%" PRIx64
-			  " failed at 0x%" PRIx64 ": %s",
-			  endpoint->name, verb, fault->request_len, fault->pasid,
-			  fault->request_iova, fault->iova, text);
+	fault->pasid = dma->pasid;
+	fault->request_iova = fault->dir == IOMMU_DMA_WRITE ? dma->dst_iova : dma->src_iova;
+	fault->request_len = dma->len;
+	/* Counted before the handler is looked up: who takes it away waits for us, or we do not find it. */
+	atomic_fetch_add(&endpoint->handling, 1);
+	handler = atomic_load(&endpoint->handler);
+	if (handler)
+		action = handler(endpoint, fault, atomic_load(&endpoint->handler_arg));
 	else
-		log_fault("%s: DMA %s of %" PRIu64 " bytes at IOVA 0x%" PRIx64
-			  " failed at 0x%" PRIx64 ": %s",
-			  endpoint->name, verb, fault->request_len, fault->request_iova,
-			  fault->iova, text);
-}
-
-static void report_fault(const struct dma *dma, const struct dma_error *error)
-{
-	const struct iommu_fault fault = {
-		.cause = error->cause,
-		.dir = error->dir,
-		.pasid = dma->pasid,
-		.iova = error->iova,
-		.request_iova = error->dir == IOMMU_DMA_WRITE ? dma->dst_iova : dma->src_iova,
-		.request_len = dma->len,
-	};
-
-	if (dma->endpoint->handler)
-		dma->endpoint->handler(dma->endpoint, &fault, dma->endpoint->handler_arg);
-	else
-		log_dma_fault(dma->endpoint, &fault);
+		iommu_fault_log(endpoint, fault);
+	atomic_fetch_sub(&endpoint->handling, 1);
+	return action;
 }
 
 /* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of what failed. */
 static int dma_run(const struct dma *dma, enum iommu_dma_dir *failed)
 {
+	unsigned int retries = 0;
 	size_t done = 0;
 
 	while (done < dma->len) {
 		uint64_t generation = displace_generation();
-		struct iommu_domain *domain = enter_domain(dma->endpoint, dma->pasid);
-		struct dma_error error = {
-			.cause = IOMMU_FAULT_NO_DOMAIN,
-			.dir = dma->src_buf ? IOMMU_DMA_WRITE : IOMMU_DMA_READ,
-			.iova = (dma->src_buf ? dma->dst_iova : dma->src_iova) + done,
-		};
-		ssize_t copied = -EFAULT;
+		struct iommu_fault fault;
+		ssize_t copied = dma_piece(dma, done, &fault);
 
-		if (domain) {
-			copied = dma_piece(dma, domain, done, &error);
-			gate_leave();
-		}
 		if (copied > 0) {
 			done += (size_t)copied;
-		} else if (!displace_settle(generation)) {
-			report_fault(dma, &error);
-			if (failed)
-				*failed = error.dir;
-			return -EFAULT;
+			retries = 0;
+			continue;
 		}
+		if (displace_settle(generation))
+			continue;
+		if (report_fault(dma, &fault) == IOMMU_FAULT_RETRY) {
+			if (++retries <= MAX_RETRIES)
+				continue;
+			iommu_fault_log(dma->endpoint, &fault);
+		}
+		if (failed)
+			*failed = fault.dir;
+		return -EFAULT;
 	}
 	return 0;
 }
@@ -224,23 +246,54 @@ int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst
 	return dma_run(&dma, failed);
 }
 
-int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
-		    unsigned int prot, uint64_t *bus, uint64_t *len)
+static int translate_plain(const struct iommu_domain *domain, uint64_t iova, unsigned int prot,
+			   uint64_t *bus, uint64_t *len)
 {
-	struct iommu_domain *domain;
 	struct iopt_leaf leaf;
-	bool found;
 
-	/* A domain is freed only after a grace period has passed since it was last attached. */
-	iopt_read_lock();
-	domain = iommu_endpoint_domain(endpoint, pasid);
-	found = domain && iopt_translate(domain->table, iova, &leaf);
-	iopt_read_unlock();
-	if (!found)
+	if (!domain || !iopt_translate(domain->table, iova, &leaf))
 		return -ENOENT;
 	if ((leaf.prot & prot) != prot)
 		return -EPERM;
 	*bus = leaf.oa;
 	*len = leaf.len - (iova - leaf.start);
 	return 0;
+}
+
+/* Through a domain with a stage 1, whose tables must stay while they are walked. Caller reads. */
+static int translate_nested(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
+			    unsigned int prot, uint64_t *bus, uint64_t *len)
+{
+	struct iommu_domain *domain = enter_domain(endpoint, pasid);
+	struct iommu_fault fault;
+	int rc;
+
+	if (!domain)
+		return -ENOENT;
+	if (domain->stage1) {
+		rc = nested_translate(endpoint, domain, pasid, iova, prot, bus, len, &fault);
+		if (rc)
+			rc = fault.cause == IOMMU_FAULT_PERMISSION ? -EPERM : -ENOENT;
+	} else {
+		rc = translate_plain(domain, iova, prot, bus, len);
+	}
+	gate_leave();
+	return rc;
+}
+
+int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
+		    unsigned int prot, uint64_t *bus, uint64_t *len)
+{
+	struct iommu_domain *domain;
+	int rc;
+
+	/* A domain is freed only after a grace period has passed since it was last attached. */
+	iopt_read_lock();
+	domain = endpoint_route(endpoint, pasid);
+	if (domain && domain->stage1)
+		rc = translate_nested(endpoint, pasid, iova, prot, bus, len);
+	else
+		rc = translate_plain(domain, iova, prot, bus, len);
+	iopt_read_unlock();
+	return rc;
 }

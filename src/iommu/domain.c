@@ -3,7 +3,8 @@
  * IOMMU instances and their domains: a domain is one page table with the aperture of its kind.
  *
  * A domain's table is changed under its owner's lock (the IOAS); walks take none. A domain is also the key of the gate
- * that DMA through it enters, which is how an unmap waits for what is in flight.
+ * that DMA through it enters, which is how an unmap waits for what is in flight. Nested domains (iommu/nested.c) share the table of
+ * their parent and its gate.
  */
 #include <string.h>
 #include <urcu-bp.h>
@@ -59,11 +60,20 @@ static const struct iommu_variant *find_variant(const struct iommu_kind *kind, u
 	return NULL;
 }
 
+/* True for the formats whose leaves say that DMA is coherent. For the others the device's own entry says so. */
+static bool has_snoop_bit(const struct iopt_format *format)
+{
+	return format == &iopt_amdv1 || format == &iopt_vtdss;
+}
+
 /* What the table must be able to do for a domain with @flags. */
-static struct iopt_config table_config(const struct iommu_variant *variant, unsigned int flags)
+static struct iopt_config table_config(const struct iommu_kind *kind,
+				       const struct iommu_variant *variant, unsigned int flags)
 {
 	struct iopt_config config = variant->config;
 
+	if (kind->enforces_coherency && has_snoop_bit(variant->format))
+		config.features |= IOPT_FORCE_COHERENT;
 	if (flags & IOMMU_DOMAIN_DIRTY)
 		config.features |= IOPT_DIRTY;
 	if ((flags & IOMMU_DOMAIN_NEST_PARENT) && variant->format == &iopt_vtdss)
@@ -95,7 +105,7 @@ int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct io
 	domain = alloc_zeroed(sizeof(*domain));
 	if (!domain)
 		return -ENOMEM;
-	config = table_config(variant, flags);
+	config = table_config(iommu->kind, variant, flags);
 	rc = iopt_create(variant->format, &config, &domain->table);
 	if (rc) {
 		alloc_free(domain);
@@ -104,6 +114,7 @@ int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct io
 	domain->iommu = iommu_get(iommu);
 	domain->variant = variant;
 	domain->flags = flags;
+	domain->memory = domain;
 	*out = domain;
 	return 0;
 }
@@ -118,7 +129,8 @@ void iommu_domain_destroy(struct iommu_domain *domain)
 	/* iommu_translate() may still be looking at it. */
 	urcu_bp_synchronize_rcu();
 	iommu_put(domain->iommu);
-	iopt_destroy(domain->table);
+	if (domain->memory == domain)
+		iopt_destroy(domain->table);
 	alloc_free(domain);
 }
 
@@ -148,6 +160,11 @@ bool iommu_domain_scattered(const struct iommu_domain *domain)
 	return domain->iommu->kind->scattered;
 }
 
+bool iommu_domain_enforces_coherency(const struct iommu_domain *domain)
+{
+	return domain->iommu->kind->enforces_coherency;
+}
+
 uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain)
 {
 	return iopt_pgsizes(domain->table);
@@ -161,12 +178,16 @@ int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, u
 
 uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t len)
 {
-	return iopt_unmap(domain->table, iova, len);
+	uint64_t unmapped = iopt_unmap(domain->table, iova, len);
+
+	/* After the table: who sees this count does not find the old entries any more. */
+	__atomic_add_fetch(&domain->unmaps, 1, __ATOMIC_SEQ_CST);
+	return unmapped;
 }
 
 void iommu_domain_quiesce(struct iommu_domain *domain)
 {
-	gate_wait(domain);
+	gate_wait(domain->memory);
 }
 
 void iommu_domain_set_dirty_tracking(struct iommu_domain *domain, bool on)
@@ -176,7 +197,7 @@ void iommu_domain_set_dirty_tracking(struct iommu_domain *domain, bool on)
 
 bool iommu_domain_dirty_tracking(const struct iommu_domain *domain)
 {
-	return __atomic_load_n(&domain->dirty, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&domain->memory->dirty, __ATOMIC_ACQUIRE);
 }
 
 bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_endpoint *endpoint)

@@ -5,12 +5,14 @@
  * Changing a domain publishes the new pointer and then waits for the gate of the old one: DMA that read the
  * old pointer checks it again once inside the gate, so none goes on after the wait.
  */
+#include <sched.h>
 #include <string.h>
 #include <urcu-bp.h>
 
 #include "base/alloc.h"
 #include "base/gate.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/tlb.h"
 
 int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **out)
 {
@@ -23,6 +25,8 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 	endpoint->capabilities = iommu->kind->capabilities;
 	endpoint->max_pasids =
 		iommu->kind->pasid_bits ? UINT32_C(1) << iommu->kind->pasid_bits : 0;
+	endpoint->caching = tlb_enabled();
+	CDS_INIT_LIST_HEAD(&endpoint->cached);
 	memcpy(endpoint->name, name, name_size);
 	*out = endpoint;
 	return 0;
@@ -30,6 +34,7 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 
 void iommu_endpoint_destroy(struct iommu_endpoint *endpoint)
 {
+	nested_release(endpoint);
 	iommu_put(endpoint->iommu);
 	alloc_free(atomic_load_explicit(&endpoint->pasids, memory_order_relaxed));
 	alloc_free(endpoint);
@@ -94,8 +99,11 @@ int iommu_endpoint_hw_info(const struct iommu_endpoint *endpoint, uint32_t wante
 void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, iommu_fault_handler handler,
 				      void *arg)
 {
-	endpoint->handler = handler;
-	endpoint->handler_arg = arg;
+	atomic_store(&endpoint->handler, NULL);
+	while (atomic_load(&endpoint->handling))
+		sched_yield();
+	atomic_store(&endpoint->handler_arg, arg);
+	atomic_store(&endpoint->handler, handler);
 }
 
 /* Where @pasid is in @table, or would be. */
@@ -134,6 +142,16 @@ struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint
 	domain = pasid_domain(atomic_load_explicit(&endpoint->pasids, memory_order_acquire), pasid);
 	urcu_bp_read_unlock();
 	return domain;
+}
+
+struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint32_t pasid)
+{
+	struct iommu_domain *domain = iommu_endpoint_domain(endpoint, pasid);
+
+	if (domain || pasid == IOMMU_NO_PASID)
+		return domain;
+	domain = iommu_endpoint_domain(endpoint, IOMMU_NO_PASID);
+	return domain && iommu_nested_takes_pasids(domain) ? domain : NULL;
 }
 
 /* A copy of @old (may be NULL) in which @pasid has @domain, or is not there if that is NULL. */
@@ -208,6 +226,9 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 
 	if (old == domain)
 		return 0;
+	rc = nested_prepare(endpoint, domain);
+	if (rc)
+		return rc;
 	if (pasid == IOMMU_NO_PASID) {
 		rc = ask_kind(endpoint, pasid, domain);
 		if (rc)
@@ -218,7 +239,9 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 		if (rc)
 			return rc;
 	}
-	if (old)
+	if (old) {
 		iommu_domain_quiesce(old);
+		nested_forget(endpoint, old);
+	}
 	return 0;
 }

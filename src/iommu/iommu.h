@@ -99,6 +99,9 @@ bool iommu_domain_dirty_tracking(const struct iommu_domain *domain);
  */
 bool iommu_domain_scattered(const struct iommu_domain *domain);
 
+/* True if DMA through it goes by way of the caches whatever the device asks for (no-snoop). */
+bool iommu_domain_enforces_coherency(const struct iommu_domain *domain);
+
 /* Leaf sizes, as bits. The lowest is what the domain asks of the IOAS alignment. */
 uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain);
 
@@ -163,7 +166,7 @@ enum {
 /*
  * From now on DMA of @endpoint with @pasid goes through @domain (NULL: is refused). When it
  * returns, no DMA through the former domain is running. 0; -ENOMEM or -EINVAL, only for another
- * PASID than 0; or what the kind says, never to NULL.
+ * PASID than 0 or to a nested domain; or what the kind says, never to NULL.
  */
 int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 			      struct iommu_domain *domain);
@@ -179,7 +182,15 @@ enum iommu_fault_cause {
 	IOMMU_FAULT_NO_DOMAIN, /* not attached */
 	IOMMU_FAULT_NOT_MAPPED,
 	IOMMU_FAULT_PERMISSION,
-	IOMMU_FAULT_MEMORY, /* mapped, but the memory is gone */
+	IOMMU_FAULT_TABLES, /* stage 1 is malformed, or refuses all such requests */
+	IOMMU_FAULT_MEMORY, /* mapped, but the memory is gone: of the page, or of a stage-1 table */
+};
+
+/* What nested translation was reaching for. */
+enum iommu_fault_access {
+	IOMMU_FAULT_AT_CONTEXT, /* context descriptor, GCR3 table */
+	IOMMU_FAULT_AT_TABLE,	/* entry of a stage-1 page table */
+	IOMMU_FAULT_AT_PAGE,	/* where stage 1 leads to */
 };
 
 struct iommu_fault {
@@ -189,14 +200,43 @@ struct iommu_fault {
 	uint64_t iova;	       /* the first that failed */
 	uint64_t request_iova; /* of the whole request */
 	uint64_t request_len;
+
+	/* Nested translation. stage 0: none took part, or it succeeded; the rest is 0, too. */
+	unsigned int stage; /* 1, 2 */
+	enum iommu_fault_access access;
+	uint32_t reason;   /* the specification's number: VT-d fault reason, SMMUv3 or AMD event */
+	const char *name;  /* and its name, "SFS.2", "F_TRANSLATION" */
+	const char *text;  /* what is wrong, for people */
+	uint64_t ipa;	   /* stage 2: what it was asked for; stage 1: where the entry is */
+	bool has_entry;	   /* a stage-1 entry was read: */
+	unsigned int level; /* as the format counts: Arm 0..3 from the top, x86 5..1 */
+	uint64_t entry;
+
+	/*
+	 * SMMUv3: the event record, without the stream ID; all 0 if the context descriptor wants none. AMD: the entry of the event
+	 * log in words 0 and 1, without the device and domain IDs. VT-d: 0.
+	 */
+	uint64_t event[4];
 };
 
-/* Told of each fault; NULL goes to the log as one line. Called on the thread that does the DMA,
- * outside the gate. */
-typedef void (*iommu_fault_handler)(struct iommu_endpoint *endpoint,
-				    const struct iommu_fault *fault, void *arg);
+enum iommu_fault_action {
+	IOMMU_FAULT_FAIL,
+	IOMMU_FAULT_RETRY, /* a page request was answered with success: translate again */
+};
+
+/*
+ * Told of each fault, and decides what becomes of the DMA; it may wait. Called on the thread that does the DMA, outside the gate.
+ * NULL: the fault is logged, and the DMA fails. A DMA that gets nowhere is retried a few times at most.
+ *
+ * Setting one waits for calls of the former that are in progress: not from a handler, nor with a lock that one may take.
+ */
+typedef enum iommu_fault_action (*iommu_fault_handler)(struct iommu_endpoint *endpoint,
+						       const struct iommu_fault *fault, void *arg);
 void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, iommu_fault_handler handler,
 				      void *arg);
+
+/* Logs @fault as one line: what happens without a handler. */
+void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct iommu_fault *fault);
 
 /*
  * DMA: copies @len bytes between @buf and @iova of @endpoint. 0, or -EFAULT after the fault was
@@ -214,9 +254,9 @@ int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst
 		   size_t len, enum iommu_dma_dir *failed);
 
 /*
- * Translates one IOVA, without a report and without touching memory: *@bus and the contiguous bytes
- * from there (*@len). The caller makes sure by its own means that the memory stays mapped while it
- * uses *@bus. 0; -ENOENT; -EPERM (a right of @prot is missing).
+ * Translates one IOVA, without a report and without touching memory, but that nested translation walks stage 1 as DMA with the rights
+ * @prot would, and sets its accessed and dirty bits: *@bus and the contiguous bytes from there (*@len). The caller makes sure by its own
+ * means that the memory stays mapped while it uses *@bus. 0; -ENOENT; -EPERM (a right of @prot is missing).
  */
 int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
 		    unsigned int prot, uint64_t *bus, uint64_t *len);

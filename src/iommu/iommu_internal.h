@@ -6,7 +6,14 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include <urcu/list.h>
+
 #include "iommu/kind.h"
+#include "iommu/nested.h"
+
+struct dma_log;
+struct stage1_ops;
+struct tlb;
 
 struct iommu {
 	const struct iommu_kind *kind;
@@ -20,6 +27,16 @@ struct iommu_domain {
 	unsigned int flags; /* enum iommu_domain_flags */
 	struct iopt *table;
 	bool dirty; /* DMA writes mark their leaves */
+
+	/*
+	 * The paging domain by which memory is reached, also the key of the gate: itself, or the parent, with which a nested domain
+	 * shares variant and table.
+	 */
+	struct iommu_domain *memory;
+	uint64_t unmaps;		 /* counts them; what a walk found before the last may be gone */
+	const struct stage1_ops *stage1; /* NULL: none; addresses are those of @memory */
+	struct iommu_nested_config config;
+	uint64_t id; /* of a nested domain, never used again */
 };
 
 /* The domains of PASIDs: replaced whole, so that DMA reads it without a lock. Sorted by PASID. */
@@ -38,9 +55,44 @@ struct iommu_endpoint {
 	uint64_t capabilities;
 	uint32_t max_pasids;
 	void *driver;
-	iommu_fault_handler handler;
-	void *handler_arg;
+	bool caching;		     /* nested translations */
+	_Atomic(struct dma_log *) log; /* NULL: off; freed after a grace period */
+	_Atomic(struct tlb *) tlb;   /* NULL: none needed yet, or no caching */
+	struct cds_list_head cached; /* in the list of endpoints that have one */
+	_Atomic(iommu_fault_handler) handler;
+	_Atomic(void *) handler_arg;   /* stored before the handler */
+	_Atomic unsigned int handling; /* calls of the handler in progress */
 	char name[];
 };
+
+/* The domain that a request with @pasid goes through, in a read-side critical section. */
+struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint32_t pasid);
+
+/* Before @endpoint goes through @domain: it has the cache that this needs. 0 or -ENOMEM. */
+int nested_prepare(struct iommu_endpoint *endpoint, const struct iommu_domain *domain);
+
+/* After the last DMA of @endpoint through @domain: forgets what is cached of it. */
+void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *domain);
+
+/* Frees the cache. */
+void nested_release(struct iommu_endpoint *endpoint);
+
+/*
+ * Where @iova leads through @domain, which has a stage 1, for an access with the rights @need: *@bus, and *@len bytes that are contiguous
+ * there. 0, or -EFAULT and *@fault says why, but for the request. Caller is inside the gate of domain->memory and in a read-side
+ * critical section.
+ */
+int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domain, uint32_t pasid,
+		     uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len,
+		     struct iommu_fault *fault);
+
+/* Whether DMA logging (iommu/dma_log.h) wants to know what was written with @pasid: asked inside the gate, once it is. */
+static inline bool dma_is_logged(const struct iommu_endpoint *endpoint, uint32_t pasid)
+{
+	return __builtin_expect(atomic_load_explicit(&endpoint->log, memory_order_relaxed) != NULL,
+				0) &&
+	       pasid == IOMMU_NO_PASID;
+}
+void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t len);
 
 #endif

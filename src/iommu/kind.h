@@ -35,6 +35,7 @@ struct iommu_kind {
 	unsigned int pasid_bits; /* 0: no PASIDs */
 	uint64_t capabilities;	 /* enum iommufd_hw_capabilities */
 	bool scattered;		 /* iommu_domain_scattered() */
+	bool enforces_coherency; /* iommu_domain_enforces_coherency() */
 	uint32_t hw_info_type;	 /* enum iommu_hw_info_type */
 	/* Writes the structure of that type, at most IOMMU_HW_INFO_MAX bytes; returns its length. NULL: none. */
 	size_t (*hw_info)(const struct iommu_kind *kind, void *info);

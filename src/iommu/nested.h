@@ -10,6 +10,8 @@
  *
  * Each endpoint has an IOTLB of what stage 1 gave (nested domains only). A stale entry stays in use until it is invalidated, as on
  * hardware; unmapping from the parent takes effect at once.
+ *
+ * Requests are unprivileged. Those without a PASID: SMMUv3 as S1DSS says, AMD as GIOV says.
  */
 #ifndef IOMMU_NESTED_H
 #define IOMMU_NESTED_H
@@ -44,7 +46,7 @@ int iommu_nested_create(struct iommu_domain *parent, const struct iommu_nested_c
 /* The nesting parent, or NULL for a paging domain. */
 struct iommu_domain *iommu_domain_parent(const struct iommu_domain *domain);
 
-/* True if requests with a PASID that has no domain of its own go through the RID's nested @domain: it has tables by PASID. */
+/* True if requests with a PASID that has no domain of its own go through the RID's @domain: a nested one, with tables by PASID. */
 bool iommu_nested_takes_pasids(const struct iommu_domain *domain);
 
 /* Which cached translations and structures to forget. */
@@ -52,10 +54,10 @@ struct iommu_tlb_match {
 	const struct iommu_domain *domain; /* of this nested domain; NULL: any */
 	bool by_pasid, by_asid, by_range;
 	uint32_t pasid;
-	uint32_t asid;		 /* SMMUv3: entries that are global never match by ASID */
+	uint32_t asid;		 /* SMMUv3; global entries match only with a range, then whatever the ASID */
 	struct iova_range range; /* stage-1 input addresses */
 	bool leaf_only;		 /* keep what was cached of upper levels */
-	bool config;		 /* also cached context descriptors (of @pasid if by_pasid) */
+	bool config;		 /* instead: cached context descriptors and GCR3 entries (of @pasid if by_pasid) */
 };
 
 /*

@@ -291,6 +291,16 @@ static void unpin_part(struct iommufd_access *access, uint64_t start, uint64_t e
 		(void)iova_map_for_each(&access->ioas->areas, span.range, unpin_visit, &span);
 }
 
+/* The checks that come before any area is looked at. */
+static int check_span(const struct iommufd_access *access, struct span *span, uint64_t len)
+{
+	if (!len)
+		return -EINVAL;
+	if (check_last(span->range.start, len, &span->range.last))
+		return -EOVERFLOW;
+	return access->ioas ? 0 : -ENOENT;
+}
+
 int iommufd_access_pin(struct iommufd_access *access, uint64_t iova, uint64_t len, bool write,
 		       uint64_t *pages)
 {
@@ -302,14 +312,10 @@ int iommufd_access_pin(struct iommufd_access *access, uint64_t iova, uint64_t le
 		.internal = !access->ops->unmap,
 		.pages = pages,
 	};
-	int rc;
+	int rc = check_span(access, &span, len);
 
-	if (!len)
-		return -EINVAL;
-	if (check_last(iova, len, &span.range.last))
-		return -EOVERFLOW;
-	if (!ioas)
-		return -ENOENT;
+	if (rc)
+		return rc;
 	pthread_mutex_lock(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, span.range, pin_visit, &span);
 	if (rc != 1) {
@@ -369,14 +375,10 @@ int iommufd_access_rw(struct iommufd_access *access, struct uiommufd_caller *cal
 		.buf = buf,
 		.slow = slow,
 	};
-	int rc;
+	int rc = check_span(access, &span, len);
 
-	if (!len)
-		return -EINVAL;
-	if (check_last(iova, len, &span.range.last))
-		return -EOVERFLOW;
-	if (!ioas)
-		return -ENOENT;
+	if (rc)
+		return rc;
 	pthread_mutex_lock(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, span.range, rw_visit, &span);
 	pthread_mutex_unlock(&ioas->lock);

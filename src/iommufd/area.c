@@ -8,31 +8,57 @@
  */
 #include <inttypes.h>
 
-#include "base/alloc.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "iommufd/hwpt.h"
 #include "iova/alloc.h"
 #include "mem/dmabuf.h"
 #include "mem/frame.h"
 
-struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
-{
-	struct area *area = alloc_zeroed(sizeof(*area));
+enum {
+	AREA_SIZE = 64 /* with what makes it a cache line of its own */
+};
 
-	if (!area)
-		return NULL;
+/* The areas that are not in the room of their source: those of COPYs, and of what was cut. */
+static struct pool areas = POOL_INIT(AREA_SIZE);
+
+_Static_assert(sizeof(struct area) <= MEM_SOURCE_ROOM, "the area of a MAP is in the room of its source");
+_Static_assert(sizeof(struct area) <= AREA_SIZE, "an area is in one cache line");
+
+static void area_init(struct area *area, struct mem_source *source, uint64_t start, uint64_t len,
+		      uint8_t prot)
+{
 	area->source = source;
 	area->start = start;
 	/* Until it has its place, the range only says how long it is. */
 	area->range.last = len - 1;
 	area->prot = prot;
+}
+
+struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
+{
+	struct area *area = pool_alloc(&areas);
+
+	if (area)
+		area_init(area, source, start, len, prot);
+	return area;
+}
+
+struct area *area_of_source(struct mem_source *source, uint8_t prot)
+{
+	struct area *area = mem_source_room(source);
+
+	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
 	return area;
 }
 
 void area_free(struct area *area)
 {
-	mem_source_put(area->source);
-	alloc_free(area);
+	struct mem_source *source = area->source;
+
+	if (area != mem_source_room(source))
+		pool_free(&areas, area);
+	mem_source_put(source);
 }
 
 uint64_t area_len(const struct area *area)

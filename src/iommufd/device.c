@@ -4,7 +4,27 @@
  * which an automatic HWPT is found or made.
  */
 #include "iommufd/group.h"
+#include "iommufd/last_error.h"
 #include "iommufd/viommu.h"
+
+/*
+ * DMA of the device has failed. Whoever takes its page requests is asked; else a guest is told of faults of its own tables;
+ * else it goes to the log.
+ */
+static enum iommu_fault_action device_fault(struct iommu_endpoint *endpoint,
+					    const struct iommu_fault *fault, void *arg)
+{
+	struct iommufd_device *device = arg;
+	enum page_outcome outcome = PAGE_NOBODY;
+
+	if (fault->cause == IOMMU_FAULT_NOT_MAPPED || fault->cause == IOMMU_FAULT_PERMISSION)
+		outcome = device_request_page(device, fault);
+	if (outcome == PAGE_GRANTED)
+		return IOMMU_FAULT_RETRY;
+	if (outcome == PAGE_NOBODY && !(fault->stage == 1 && group_report_event(device, fault)))
+		iommu_fault_log(endpoint, fault);
+	return IOMMU_FAULT_FAIL;
+}
 
 int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_info *info,
 			struct iommufd_device **out, uint32_t *id)
@@ -28,10 +48,21 @@ int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_inf
 	device->weak = info->weak;
 	if (!device->weak)
 		file_get(&ctx->file);
+	iommu_endpoint_set_fault_handler(device->endpoint, device_fault, device);
 	*id = device->object.id;
 	*out = device;
 	object_publish(&device->object);
 	return 0;
+}
+
+uint32_t iommufd_device_id(const struct iommufd_device *device)
+{
+	return device->object.id;
+}
+
+struct iommufd_ctx *iommufd_device_ctx(const struct iommufd_device *device)
+{
+	return device->object.ctx;
 }
 
 void iommufd_device_unbind(struct iommufd_device *device)
@@ -43,6 +74,7 @@ void iommufd_device_unbind(struct iommufd_device *device)
 	vdevice_bury(device);
 	while (group_any_pasid(device, &pasid))
 		iommufd_device_detach(device, pasid);
+	iommu_endpoint_set_fault_handler(device->endpoint, NULL, NULL);
 	device_drop_partial_faults(device);
 	group_release(device->group);
 	object_retire(&device->object);
@@ -167,7 +199,10 @@ static int attach_to(struct iommufd_device *device, uint32_t pasid, bool replace
 
 	if (!object)
 		return -ENOENT;
+	last_error_clear();
+	last_error_about(iommu_endpoint_name(device->endpoint));
 	rc = try_object(&attach, object, &hwpt_id);
+	last_error_about(NULL);
 	/* An automatic HWPT may have lost its last device while this look-up held it. */
 	if (object->type == OBJECT_HWPT)
 		hwpt_put((struct hwpt *)object);

@@ -2,76 +2,10 @@
 /*
  * Dirty tracking of a HWPT (spec 20-hwpt-device, 9). The state is in the table's own entries; a bitmap for the user is made of the
  * dirty leaves of a range.
- *
- * The bitmap may be huge and mostly clean: a window of it is gathered here and merged into the caller's memory only when
- * something in it is set.
  */
-#include <string.h>
-
 #include "iommufd/hwpt.h"
 #include "iommufd/ucmd.h"
-
-/* The part of the caller's bitmap that is being gathered. */
-struct bitmap {
-	struct uiommufd_caller *caller;
-	uint64_t uaddr;
-	uint64_t iova;	    /* of bit 0 */
-	unsigned int shift; /* log2 of the bytes per bit */
-	uint64_t window;    /* index of the window's first byte */
-	uint64_t low, high; /* bytes [low, high) of the window have bits */
-	uint8_t bits[1024];
-};
-
-/* ORs the window into the caller's bitmap; memory that cannot be reached loses its bits. */
-static void bitmap_flush(struct bitmap *bitmap)
-{
-	uint8_t merged[sizeof(bitmap->bits)];
-	const uint64_t count = bitmap->high - bitmap->low;
-	const uint64_t uaddr = bitmap->uaddr + bitmap->window + bitmap->low;
-
-	if (bitmap->high <= bitmap->low)
-		return;
-	if (!bitmap->caller->ops->read(bitmap->caller, merged, uaddr, count)) {
-		for (uint64_t i = 0; i < count; i++)
-			merged[i] |= bitmap->bits[bitmap->low + i];
-		(void)bitmap->caller->ops->write(bitmap->caller, uaddr, merged, count);
-	}
-	memset(bitmap->bits + bitmap->low, 0, count);
-	bitmap->low = sizeof(bitmap->bits);
-	bitmap->high = 0;
-}
-
-/* Moves the window so that it holds @byte, and returns the place of it. */
-static uint64_t bitmap_seek(struct bitmap *bitmap, uint64_t byte)
-{
-	if (byte < bitmap->window || byte - bitmap->window >= sizeof(bitmap->bits)) {
-		bitmap_flush(bitmap);
-		bitmap->window = byte;
-	}
-	return byte - bitmap->window;
-}
-
-static void bitmap_set(struct bitmap *bitmap, uint64_t first, uint64_t last)
-{
-	while (first <= last) {
-		uint64_t at = bitmap_seek(bitmap, first / 8);
-		uint64_t end = min_u64(last, first | 7);
-		unsigned int mask = (0xffu << (first % 8)) & (0xffu >> (7 - end % 8));
-
-		bitmap->bits[at] |= (uint8_t)mask;
-		bitmap->low = min_u64(bitmap->low, at);
-		bitmap->high = max_u64(bitmap->high, at + 1);
-		first = end + 1;
-	}
-}
-
-static void bitmap_report(struct iova_range dirty, void *arg)
-{
-	struct bitmap *bitmap = arg;
-
-	bitmap_set(bitmap, (dirty.start - bitmap->iova) >> bitmap->shift,
-		   (dirty.last - bitmap->iova) >> bitmap->shift);
-}
+#include "iommufd/user_bitmap.h"
 
 struct cover {
 	uint64_t next;
@@ -170,26 +104,22 @@ static int get_dirty_bitmap(struct ucmd *ucmd, const struct iommu_hwpt_get_dirty
 {
 	const bool clear = !(cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR);
 	struct iova_range range = {.start = cmd->iova};
-	struct bitmap bitmap = {
-		.caller = ucmd->caller,
-		.uaddr = cmd->data,
-		.iova = cmd->iova,
-		.low = sizeof(bitmap.bits),
-	};
+	struct user_bitmap bitmap;
 	int rc = check_bitmap(cmd, hwpt, &range.last);
 
 	if (rc)
 		return rc;
-	bitmap.shift = log2_floor(lowest_bit(cmd->page_size));
+	user_bitmap_init(&bitmap, ucmd->caller, cmd->data, cmd->iova,
+			 log2_floor(lowest_bit(cmd->page_size)));
 	pthread_mutex_lock(&hwpt->ioas->lock);
 	if (covered_part(hwpt->ioas, &range))
-		iopt_read_dirty(iommu_domain_table(hwpt->domain), range, clear, bitmap_report,
+		iopt_read_dirty(iommu_domain_table(hwpt->domain), range, clear, user_bitmap_report,
 				&bitmap);
 	/* What was reported clean again has been written whole when the call returns. */
 	if (clear)
 		iommu_domain_quiesce(hwpt->domain);
 	pthread_mutex_unlock(&hwpt->ioas->lock);
-	bitmap_flush(&bitmap);
+	user_bitmap_flush(&bitmap);
 	return 0;
 }
 

@@ -63,6 +63,23 @@ int caller_install_file(struct uiommufd_caller *caller, struct uiommufd_file *fi
 	return caller->ops->install_file(caller, file, O_CLOEXEC);
 }
 
+ssize_t event_file_read(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
+			size_t len, pthread_mutex_t *lock, event_deliver_fn deliver)
+{
+	struct iommufd_object *queue = ((struct event_file *)file)->object;
+	size_t done = 0;
+	ssize_t rc;
+
+	pthread_mutex_lock(lock);
+	do {
+		rc = deliver(queue, caller, buf + done, len - done);
+		if (rc > 0)
+			done += (size_t)rc;
+	} while (rc > 0);
+	pthread_mutex_unlock(lock);
+	return done ? (ssize_t)done : rc;
+}
+
 void event_file_release(struct uiommufd_file *file)
 {
 	struct event_file *event = (struct event_file *)file;

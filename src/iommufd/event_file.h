@@ -6,6 +6,8 @@
 #ifndef IOMMUFD_EVENT_FILE_H
 #define IOMMUFD_EVENT_FILE_H
 
+#include <pthread.h>
+
 #include "base/file.h"
 #include "iommufd/object.h"
 
@@ -28,6 +30,19 @@ int event_file_create(struct iommufd_object *object, const struct file_ops *ops,
  * errno.
  */
 int caller_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file);
+
+/*
+ * Delivers the first event to @buf if it fits in @room: its bytes, 0 if there is nothing to deliver, or a negative errno. The queue's lock
+ * is held.
+ */
+typedef ssize_t (*event_deliver_fn)(struct iommufd_object *queue, struct uiommufd_caller *caller,
+				    uint64_t buf, size_t room);
+
+/*
+ * read: delivers while that goes well, with @lock held. The bytes, or the error of the first.
+ */
+ssize_t event_file_read(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
+			size_t len, pthread_mutex_t *lock, event_deliver_fn deliver);
 
 /* For the release and readiness operations of @ops. */
 void event_file_release(struct uiommufd_file *file);

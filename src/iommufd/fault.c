@@ -150,9 +150,10 @@ static struct fault_group *take_first(struct fault_queue *queue, size_t room, in
 }
 
 /* Delivers the first group: its bytes, 0 if there is none, or a negative errno. Caller holds queue->lock. */
-static ssize_t deliver_first(struct fault_queue *queue, struct uiommufd_caller *caller,
+static ssize_t deliver_first(struct iommufd_object *object, struct uiommufd_caller *caller,
 			     uint64_t buf, size_t room)
 {
+	struct fault_queue *queue = (struct fault_queue *)object;
 	struct fault_group *group;
 	size_t bytes;
 	int rc;
@@ -178,20 +179,11 @@ static ssize_t fault_read(struct uiommufd_file *file, struct uiommufd_caller *ca
 			  size_t len, uint64_t *pos)
 {
 	struct fault_queue *queue = queue_of(file);
-	size_t done = 0;
-	ssize_t rc;
 
 	(void)pos;
 	if (len % sizeof(struct iommu_hwpt_pgfault))
 		return -ESPIPE;
-	pthread_mutex_lock(&queue->lock);
-	do {
-		rc = deliver_first(queue, caller, buf + done, len - done);
-		if (rc > 0)
-			done += (size_t)rc;
-	} while (rc > 0);
-	pthread_mutex_unlock(&queue->lock);
-	return done ? (ssize_t)done : rc;
+	return event_file_read(file, caller, buf, len, &queue->lock, deliver_first);
 }
 
 static int respond(struct fault_queue *queue, const struct iommu_hwpt_page_response *response)

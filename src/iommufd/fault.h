@@ -30,11 +30,16 @@ struct fault_waiter {
 int device_report_fault(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault,
 			struct fault_waiter *waiter);
 
-/*
- * A page request of DMA that found nothing: waits for the answer. True: it was SUCCESS, try again. Called outside of any gate, without
- * locks. Nobody to ask: false at once.
- */
-bool device_request_page(struct iommufd_device *device, const struct iommu_fault *fault);
+/* What became of DMA that found nothing. */
+enum page_outcome {
+	PAGE_NOBODY,  /* nobody takes page requests of the device */
+	PAGE_REFUSED, /* the answer was INVALID */
+	PAGE_GRANTED, /* the answer was SUCCESS: try again */
+};
+
+/* Requests the page of @fault and waits for the answer. Called outside of any gate, without locks. */
+enum page_outcome device_request_page(struct iommufd_device *device,
+				      const struct iommu_fault *fault);
 
 /* Drops the faults of @device that wait for their group's last one: it is being unbound. */
 void device_drop_partial_faults(struct iommufd_device *device);

@@ -47,6 +47,16 @@ unsigned int iommufd_group_number(const struct iommufd_group *group)
 	return group->number;
 }
 
+const struct iommufd_ctx *iommufd_group_owner(struct iommufd_group *group)
+{
+	const struct iommufd_ctx *owner;
+
+	pthread_mutex_lock(&group->lock);
+	owner = group->owner;
+	pthread_mutex_unlock(&group->lock);
+	return owner;
+}
+
 int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx)
 {
 	int rc = 0;
@@ -451,6 +461,27 @@ int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t p
 				     count, waiter);
 	pthread_mutex_unlock(&device->group->lock);
 	return rc;
+}
+
+/* Caller holds the group's lock. */
+static bool report_event_locked(struct iommufd_device *device, const struct iommu_fault *fault)
+{
+	const struct attachment *rid = find_attachment(device->group, IOMMU_NO_PASID);
+	struct viommu *viommu = rid ? rid->hwpt->viommu : NULL;
+
+	return viommu && viommu->driver->report_fault && device->vdevice &&
+	       device->vdevice->viommu == viommu &&
+	       viommu->driver->report_fault(viommu, device->vdevice, fault);
+}
+
+bool group_report_event(struct iommufd_device *device, const struct iommu_fault *fault)
+{
+	bool told;
+
+	pthread_mutex_lock(&device->group->lock);
+	told = report_event_locked(device, fault);
+	pthread_mutex_unlock(&device->group->lock);
+	return told;
 }
 
 bool group_has_pasids(const struct iommufd_group *group)

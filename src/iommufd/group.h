@@ -40,6 +40,9 @@ int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t p
 		      const struct iommu_hwpt_pgfault *faults, size_t count,
 		      struct fault_waiter *waiter);
 
+/* Tells the guest of a stage-1 fault, if the device's RID is on a nested HWPT of a vIOMMU that listens. False: not told. */
+bool group_report_event(struct iommufd_device *device, const struct iommu_fault *fault);
+
 /* True if any PASID is attached. Caller holds the group's lock. */
 bool group_has_pasids(const struct iommufd_group *group);
 

@@ -3,6 +3,7 @@
 #include "iommu/user_data.h"
 #include "iommufd/device.h"
 #include "iommufd/hwpt.h"
+#include "iommufd/last_error.h"
 #include "iommufd/nested.h"
 #include "iommufd/ucmd.h"
 
@@ -56,7 +57,9 @@ static int alloc_paging(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd,
 			 cmd->data_len ? &data : NULL, &hwpt);
 	if (rc)
 		return rc;
+	last_error_about(iommu_endpoint_name(device->endpoint));
 	rc = hwpt_add(hwpt);
+	last_error_about(NULL);
 	if (!rc)
 		rc = hwpt_finish(ucmd, hwpt);
 	if (rc)

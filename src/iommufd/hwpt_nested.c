@@ -9,51 +9,40 @@
 #include "base/alloc.h"
 #include "iommufd/fault.h"
 #include "iommufd/nested.h"
+#include "iommufd/registry.h"
 #include "iommufd/ucmd.h"
 #include "iommufd/viommu.h"
 
 enum {
 	NESTED_FLAGS = IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID,
-	MAX_DRIVERS = 4,
 	MAX_ENTRIES = 524288,
 };
 
-static const struct nested_driver *drivers[MAX_DRIVERS];
-static unsigned int driver_count;
-static pthread_mutex_t drivers_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct registry drivers = REGISTRY_INIT;
 static pthread_once_t builtin_once = PTHREAD_ONCE_INIT;
 
 extern const struct nested_driver nested_vtd_driver;
 
-void nested_register_driver(const struct nested_driver *driver)
-{
-	pthread_mutex_lock(&drivers_lock);
-	for (unsigned int i = 0; i < driver_count; i++) {
-		if (drivers[i] == driver)
-			driver = NULL;
-	}
-	if (driver && driver_count < MAX_DRIVERS)
-		drivers[driver_count++] = driver;
-	pthread_mutex_unlock(&drivers_lock);
-}
-
 static void register_builtin(void)
 {
-	nested_register_driver(&nested_vtd_driver);
+	registry_add(&drivers, &nested_vtd_driver);
+}
+
+void nested_register_driver(const struct nested_driver *driver)
+{
+	registry_add(&drivers, driver);
 }
 
 static const struct nested_driver *find_driver(const struct iommu_kind *kind)
 {
-	const struct nested_driver *found = NULL;
+	const struct nested_driver *driver;
 
 	(void)pthread_once(&builtin_once, register_builtin);
-	pthread_mutex_lock(&drivers_lock);
-	for (unsigned int i = 0; i < driver_count && !found; i++) {
-		if (drivers[i]->serves(kind))
-			found = drivers[i];
+	for (unsigned int i = 0; (driver = registry_at(&drivers, i)); i++) {
+		if (driver->serves(kind))
+			return driver;
 	}
-	pthread_mutex_unlock(&drivers_lock);
-	return found;
+	return NULL;
 }
 
 /* ---- creation ---- */

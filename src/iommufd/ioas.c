@@ -11,7 +11,8 @@
 #include "iommu/iommu.h"
 #include "iommufd/access.h"
 #include "iommufd/hwpt.h"
-#include "iommufd/ucmd.h"
+#include "iommufd/last_error.h"
+#include "iommufd/windows.h"
 
 static void ioas_destroy(struct iommufd_object *object)
 {
@@ -34,23 +35,12 @@ static void ioas_destroy(struct iommufd_object *object)
 	object_free(object);
 }
 
-int ioctl_ioas_alloc(struct ucmd *ucmd)
+struct ioas *ioas_create(struct iommufd_ctx *ctx)
 {
-	struct iommu_ioas_alloc *cmd = ucmd->cmd;
-	struct ioas *ioas;
-	int rc;
+	struct ioas *ioas = object_create(ctx, sizeof(*ioas), OBJECT_IOAS, ioas_destroy);
 
-	if (cmd->flags)
-		return -EOPNOTSUPP;
-	ioas = object_create(ucmd->ctx, sizeof(*ioas), OBJECT_IOAS, ioas_destroy);
 	if (!ioas)
-		return -ENOMEM;
-	cmd->out_ioas_id = ioas->object.id;
-	rc = ucmd_respond(ucmd);
-	if (rc) {
-		object_abort(&ioas->object);
-		return rc;
-	}
+		return NULL;
 	pthread_mutex_init(&ioas->attach_lock, NULL);
 	pthread_mutex_init(&ioas->lock, NULL);
 	pthread_cond_init(&ioas->idle, NULL);
@@ -61,6 +51,26 @@ int ioctl_ioas_alloc(struct ucmd *ucmd)
 	CDS_INIT_LIST_HEAD(&ioas->accesses);
 	ioas->alignment = 1;
 	ioas->huge_pages = true;
+	return ioas;
+}
+
+int ioctl_ioas_alloc(struct ucmd *ucmd)
+{
+	struct iommu_ioas_alloc *cmd = ucmd->cmd;
+	struct ioas *ioas;
+	int rc;
+
+	if (cmd->flags)
+		return -EOPNOTSUPP;
+	ioas = ioas_create(ucmd->ctx);
+	if (!ioas)
+		return -ENOMEM;
+	cmd->out_ioas_id = ioas->object.id;
+	rc = ucmd_respond(ucmd);
+	if (rc) {
+		object_abort(&ioas->object);
+		return rc;
+	}
 	object_publish(&ioas->object);
 	return 0;
 }
@@ -113,17 +123,36 @@ static int resv_grow(struct ioas *ioas, size_t count)
 	return 0;
 }
 
+/* Nothing of @ranges is mapped or promised. */
+static int check_unused(const struct ioas *ioas, const struct iova_range *ranges, size_t count,
+			const void *owner)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct iova_map_entry entry;
+		struct iova_range window;
+
+		if (iova_set_intersection(&ioas->allowed, ranges[i], &window)) {
+			last_error_reserved_over_window(ioas, ranges[i], owner, window);
+			return -EADDRINUSE;
+		}
+		if (iova_map_lower(&ioas->areas, ranges[i].start, &entry) &&
+		    entry.range.start <= ranges[i].last) {
+			last_error_reserved_over_area(ioas, ranges[i], owner, entry.value);
+			return -EADDRINUSE;
+		}
+	}
+	return 0;
+}
+
 int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t count,
 		 const void *owner)
 {
 	struct iova_set reserved;
 	int rc;
 
-	for (size_t i = 0; i < count; i++) {
-		if (iova_map_intersects(&ioas->areas, ranges[i]) ||
-		    iova_set_intersects(&ioas->allowed, ranges[i]))
-			return -EADDRINUSE;
-	}
+	rc = check_unused(ioas, ranges, count, owner);
+	if (rc)
+		return rc;
 	rc = resv_grow(ioas, count);
 	if (rc)
 		return rc;
@@ -162,22 +191,31 @@ void ioas_unreserve(struct ioas *ioas, const void *owner)
 		(void)iova_set_add(&ioas->reserved, ioas->resv[i].range);
 }
 
-/* An area conforms if its IOVA, its length and its place in the page are multiples of @alignment. */
+struct alignment_check {
+	const struct ioas *ioas;
+	uint64_t alignment;
+};
+
+/* An area conforms if its IOVA, its length and its place in the page are multiples of the alignment. */
 static int area_check_alignment(const struct iova_map_entry *entry, void *arg)
 {
+	const struct alignment_check *check = arg;
 	const struct area *area = entry->value;
-	const uint64_t *alignment = arg;
 
-	if (is_aligned(area->range.start | area_len(area) | (area->start & PAGE_MASK), *alignment))
+	if (is_aligned(area->range.start | area_len(area) | (area->start & PAGE_MASK),
+		       check->alignment))
 		return 0;
+	last_error_area_misaligned(check->ioas, area, check->alignment);
 	return -EADDRINUSE;
 }
 
 int ioas_check_alignment(struct ioas *ioas, uint64_t alignment)
 {
+	struct alignment_check check = {.ioas = ioas, .alignment = alignment};
+
 	if (alignment <= ioas->alignment)
 		return 0;
-	return iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, area_check_alignment, &alignment);
+	return iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, area_check_alignment, &check);
 }
 
 void ioas_update_alignment(struct ioas *ioas)
@@ -208,11 +246,9 @@ static int read_ranges(struct ioas *ioas, struct iova_set *permitted, uint64_t *
 int ioctl_ioas_iova_ranges(struct ucmd *ucmd)
 {
 	struct iommu_ioas_iova_ranges *cmd = ucmd->cmd;
-	struct uiommufd_caller *caller = ucmd->caller;
 	struct iova_set permitted;
 	uint64_t alignment;
 	struct ioas *ioas;
-	size_t fit;
 	int rc;
 
 	if (cmd->__reserved)
@@ -223,24 +259,12 @@ int ioctl_ioas_iova_ranges(struct ucmd *ucmd)
 	iova_set_init(&permitted);
 	rc = read_ranges(ioas, &permitted, &alignment);
 	object_put(&ioas->object);
-	if (rc)
-		return rc;
-	fit = min_u64(cmd->num_iovas, permitted.count);
-	/* struct iova_range is struct iommu_iova_range by another name. */
-	if (fit && caller->ops->write(caller, cmd->allowed_iovas, permitted.ranges,
-				      fit * sizeof(permitted.ranges[0])))
-		rc = -EFAULT;
-	cmd->num_iovas = (uint32_t)permitted.count;
 	cmd->out_iova_alignment = alignment;
 	if (!rc)
-		rc = ucmd_respond(ucmd);
-	if (!rc && fit < permitted.count)
-		rc = -EMSGSIZE;
+		rc = ucmd_respond_ranges(ucmd, cmd->allowed_iovas, &cmd->num_iovas, &permitted);
 	iova_set_destroy(&permitted);
 	return rc;
 }
-
-_Static_assert(sizeof(struct iova_range) == sizeof(struct iommu_iova_range), "copied as one array");
 
 /* Reads the user's list into @allowed. */
 static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
@@ -264,13 +288,19 @@ static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
 	return 0;
 }
 
-static bool sets_intersect(const struct iova_set *a, const struct iova_set *b)
+/* Nothing of @allowed is reserved. Caller holds ioas->lock. */
+static int check_reserved(const struct ioas *ioas, const struct iova_set *allowed)
 {
-	for (size_t i = 0; i < a->count; i++) {
-		if (iova_set_intersects(b, a->ranges[i]))
-			return true;
+	for (size_t i = 0; i < ioas->resv_count; i++) {
+		const struct ioas_resv *resv = &ioas->resv[i];
+		struct iova_range window;
+
+		if (iova_set_intersection(allowed, resv->range, &window)) {
+			last_error_reserved_over_window(ioas, resv->range, resv->owner, window);
+			return -EADDRINUSE;
+		}
 	}
-	return false;
+	return 0;
 }
 
 int ioctl_ioas_allow_iovas(struct ucmd *ucmd)
@@ -289,9 +319,8 @@ int ioctl_ioas_allow_iovas(struct ucmd *ucmd)
 	rc = read_allowed(ucmd, &allowed);
 	if (!rc) {
 		pthread_mutex_lock(&ioas->lock);
-		if (sets_intersect(&allowed, &ioas->reserved))
-			rc = -EADDRINUSE;
-		else
+		rc = check_reserved(ioas, &allowed);
+		if (!rc)
 			iova_set_swap(&ioas->allowed, &allowed);
 		pthread_mutex_unlock(&ioas->lock);
 	}

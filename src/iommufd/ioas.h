@@ -6,13 +6,15 @@
 #ifndef IOMMUFD_IOAS_H
 #define IOMMUFD_IOAS_H
 
+#include <uiommufd/iommufd.h>
+
 #include "base/check.h"
 #include "iommufd/ctx.h"
 #include "iova/map.h"
 #include "iova/set.h"
 #include "mem/source.h"
 
-/* A reserved range and who keeps it reserved. */
+/* A reserved range and who keeps it reserved: an object (a device, a HWPT; the IOAS itself: a test). */
 struct ioas_resv {
 	struct iova_range range;
 	const void *owner;
@@ -49,12 +51,18 @@ struct area {
 	bool busy;	/* under construction: pinning without the lock */
 };
 
+/* A new IOAS, with nothing in it, not published yet. NULL: no memory or no ID. */
+struct ioas *ioas_create(struct iommufd_ctx *ctx);
+
+/* From now on only leaves of one page in the tables. 0; -EINVAL: there are larger ones; -EADDRINUSE: areas do not conform. */
+int ioas_disable_huge_pages(struct ioas *ioas);
+
 /* Waits until nobody pins without the lock. Caller holds ioas->lock. */
 void ioas_wait_idle(struct ioas *ioas);
 
 /*
- * Reserves @count ranges for @owner, all or none. -EADDRINUSE: one intersects an area or the allowed list; -ENOMEM.
- * Caller holds ioas->lock.
+ * Reserves @count ranges for @owner, all or none. -EADDRINUSE: one intersects an area or the allowed list, and
+ * iommufd/last_error.h says which; -ENOMEM. Caller holds ioas->lock.
  */
 int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t count,
 		 const void *owner);
@@ -89,6 +97,9 @@ struct area_request {
 
 /* A new area of @len bytes at @start of @source (takes the reference on success). NULL: no memory. */
 struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot);
+
+/* The area of all of @source (takes the reference): in the source's own room, so once for each source. */
+struct area *area_of_source(struct mem_source *source, uint8_t prot);
 void area_free(struct area *area);
 uint64_t area_len(const struct area *area);
 struct mem_pages area_pages(const struct area *area);
@@ -98,6 +109,17 @@ struct mem_pages area_pages(const struct area *area);
  * are still the caller's.
  */
 int ioas_add_areas(struct ioas *ioas, struct area_request *request);
+
+struct ucmd;
+
+/* MAP of the memory that @cmd names (spec 10-ioas, 4.1 rows 5 to 11); cmd->iova becomes what was chosen. */
+int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *ioas);
+
+/*
+ * If @ioas has no huge pages, and @last is inside an area, ends that area there: the rest of it is an area of its own. Errors:
+ * spec 40-vfio, 4.3.
+ */
+int ioas_cut(struct ioas *ioas, uint64_t last);
 
 /* Removes whole areas in @range (spec 10-ioas, 6, loop). *@unmapped counts bytes, also on failure. */
 int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped);

@@ -8,13 +8,17 @@
 #include <errno.h>
 #include <string.h>
 
+#include "iommufd/last_error.h"
+#include "iommufd/type1.h"
 #include "iommufd/ucmd.h"
 
-/* The first number of the user API, the last that Linux has assigned, and the test command. */
+/* The first number of the user API, the last that Linux has assigned, the test command; our own, the first and the last. */
 enum {
 	IOCTL_FIRST = 0x80,
 	IOCTL_LAST = 0x95,
-	IOCTL_TEST = 0xa0
+	IOCTL_TEST = 0xa0,
+	IOCTL_OWN_FIRST = 0xc0,
+	IOCTL_OWN_LAST = 0xc2,
 };
 
 /* Of IOMMU_TEST_CMD, whose structure is the handler's business. */
@@ -42,6 +46,7 @@ union ucmd_buffer {
 	struct iommu_ioas_copy copy;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_ioas_change_process change_process;
+	struct iommu_ioas_noiommu_get_pa noiommu_get_pa;
 	struct iommu_hwpt_alloc hwpt_alloc;
 	struct iommu_hw_info hw_info;
 	struct iommu_hwpt_set_dirty_tracking set_dirty_tracking;
@@ -54,7 +59,17 @@ union ucmd_buffer {
 	struct iommu_hw_queue_alloc hw_queue_alloc;
 	struct iommu_option option;
 	struct iommu_vfio_ioas vfio_ioas;
+	struct iommu_resv_iova_ranges resv_iova_ranges;
+	struct iommu_dev_iova_ranges dev_iova_ranges;
+	struct iommu_iova_lookup iova_lookup;
 };
+
+/* A feature that Linux can be built without, and that there is no use for here: no device lacks an IOMMU. */
+static int ioctl_unsupported(struct ucmd *ucmd)
+{
+	(void)ucmd;
+	return -EOPNOTSUPP;
+}
 
 struct ioctl_entry {
 	unsigned int cmd;
@@ -66,8 +81,12 @@ struct ioctl_entry {
 #define MEMBER_END(type, member) ((uint32_t)(offsetof(type, member) + sizeof(((type *)0)->member)))
 
 /* The command @nr takes @type, of which everything up to @last must be there. */
+#define ENTRY_AT(index, nr, type, last, function) \
+	[index] = {nr, sizeof(type), MEMBER_END(type, last), function}
 #define ENTRY(nr, type, last, function) \
-	[(nr & 0xff) - IOCTL_FIRST] = {nr, sizeof(type), MEMBER_END(type, last), function}
+	ENTRY_AT((nr & 0xff) - IOCTL_FIRST, nr, type, last, function)
+#define OWN_ENTRY(nr, type, last, function) \
+	ENTRY_AT((nr & 0xff) - IOCTL_OWN_FIRST, nr, type, last, function)
 
 static const struct ioctl_entry table[IOCTL_LAST - IOCTL_FIRST + 1] = {
 	ENTRY(IOMMU_DESTROY, struct iommu_destroy, id, ioctl_destroy),
@@ -95,8 +114,19 @@ static const struct ioctl_entry table[IOCTL_LAST - IOCTL_FIRST + 1] = {
 	ENTRY(IOMMU_VEVENTQ_ALLOC, struct iommu_veventq_alloc, out_veventq_fd, ioctl_veventq_alloc),
 	ENTRY(IOMMU_HW_QUEUE_ALLOC, struct iommu_hw_queue_alloc, length, ioctl_hw_queue_alloc),
 	ENTRY(IOMMU_IOAS_MAP_FILE, struct iommu_ioas_map_file, iova, ioctl_ioas_map_file),
+	ENTRY(IOMMU_IOAS_NOIOMMU_GET_PA, struct iommu_ioas_noiommu_get_pa, out_phys,
+	      ioctl_unsupported),
 	ENTRY(IOMMU_IOAS_CHANGE_PROCESS, struct iommu_ioas_change_process, __reserved,
 	      ioctl_ioas_change_process),
+};
+
+/* What Linux does not have (spec 60-extensions). */
+static const struct ioctl_entry own_table[IOCTL_OWN_LAST - IOCTL_OWN_FIRST + 1] = {
+	OWN_ENTRY(IOMMU_RESV_IOVA_RANGES, struct iommu_resv_iova_ranges, resv_iovas,
+		  ioctl_resv_iova_ranges),
+	OWN_ENTRY(IOMMU_DEV_IOVA_RANGES, struct iommu_dev_iova_ranges, out_iova_alignment,
+		  ioctl_dev_iova_ranges),
+	OWN_ENTRY(IOMMU_IOVA_LOOKUP, struct iommu_iova_lookup, out_flags, ioctl_iova_lookup),
 };
 
 /* The bytes from @from to @to of the caller's structure must be zero, however many they are. */
@@ -138,10 +168,12 @@ int ucmd_respond(const struct ucmd *ucmd)
 	return ucmd->caller->ops->write(ucmd->caller, ucmd->uaddr, ucmd->cmd, ucmd->usize);
 }
 
-/* The last number that is dispatched; the commands above it (and below the first) are other APIs'. */
-static unsigned int last_number(const struct iommufd_ctx *ctx)
+/* Whether the command is dispatched here; others (below the first, above the last) are other APIs'. */
+static bool is_ours(const struct iommufd_ctx *ctx, unsigned int nr)
 {
-	return ctx->options.test_abi ? IOCTL_TEST : IOCTL_LAST;
+	if (nr >= IOCTL_OWN_FIRST && nr <= IOCTL_OWN_LAST)
+		return !ctx->options.no_extensions;
+	return nr >= IOCTL_FIRST && nr <= (ctx->options.test_abi ? IOCTL_TEST : IOCTL_LAST);
 }
 
 /* The entry of @cmd, or one without a handler. */
@@ -150,7 +182,9 @@ static struct ioctl_entry find_entry(unsigned int cmd)
 	const unsigned int nr = cmd & 0xff;
 	struct ioctl_entry entry = {.handler = NULL};
 
-	if (nr <= IOCTL_LAST)
+	if (nr >= IOCTL_OWN_FIRST)
+		entry = own_table[nr - IOCTL_OWN_FIRST];
+	else if (nr <= IOCTL_LAST)
 		entry = table[nr - IOCTL_FIRST];
 	else if (nr == IOCTL_TEST)
 		entry = (struct ioctl_entry){_IO(IOMMUFD_TYPE, IOCTL_TEST), TEST_CMD_SIZE,
@@ -170,8 +204,9 @@ long iommufd_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsi
 	uint32_t size;
 	int rc;
 
-	if (nr < IOCTL_FIRST || nr > last_number(ctx))
-		return -ENOTTY;
+	last_error_clear();
+	if (!is_ours(ctx, nr))
+		return type1_ioctl(ctx, caller, cmd, arg);
 	if (caller->ops->read(caller, &size, arg, sizeof(size)))
 		return -EFAULT;
 	entry = find_entry(cmd);

@@ -32,6 +32,10 @@ int iommufd_ctx_create(const struct iommufd_options *options, struct iommufd_ctx
 struct uiommufd_file *iommufd_ctx_file(struct iommufd_ctx *ctx);
 struct iommufd_ctx *iommufd_ctx_from_file(struct uiommufd_file *file);
 
+/* The compatibility IOAS of VFIO's container: makes one unless there is one (0 or -ENOMEM), and its ID (-ENODEV: none). */
+int iommufd_compat_ioas_create(struct iommufd_ctx *ctx);
+int iommufd_compat_ioas_id(struct iommufd_ctx *ctx, uint32_t *id);
+
 /* What one device brings to a bind; borrowed until unbind. */
 struct iommufd_device_info {
 	struct iommu_endpoint *endpoint;
@@ -45,12 +49,19 @@ int iommufd_group_create(unsigned int number, struct iommufd_group **group);
 void iommufd_group_destroy(struct iommufd_group *group);
 unsigned int iommufd_group_number(const struct iommufd_group *group);
 
+/* The context that its bound devices' DMA belongs to, for comparison; NULL: none is bound. */
+const struct iommufd_ctx *iommufd_group_owner(struct iommufd_group *group);
+
 /*
  * Binds a device to @ctx (whose file is kept until unbind, unless it is weak). *@id is its object ID. Errors: spec
  * 20-hwpt-device, 2.
  */
 int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_info *info,
 			struct iommufd_device **device, uint32_t *id);
+
+/* Its object ID, and the context it is bound to (borrowed). */
+uint32_t iommufd_device_id(const struct iommufd_device *device);
+struct iommufd_ctx *iommufd_device_ctx(const struct iommufd_device *device);
 
 /* Detaches what is attached, and unbinds. */
 void iommufd_device_unbind(struct iommufd_device *device);

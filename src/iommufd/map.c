@@ -39,8 +39,7 @@ static enum mem_accounting map_accounting(const struct ucmd *ucmd)
 /* Maps all of @source (takes the reference) at *@iova (in if FIXED; out). */
 static int map_source(struct ioas *ioas, struct mem_source *source, uint32_t flags, uint64_t *iova)
 {
-	struct area *area = area_create(source, mem_source_offset(source), mem_source_len(source),
-					map_prot(flags));
+	struct area *area = area_of_source(source, map_prot(flags));
 	struct area_request request = {
 		.areas = &area,
 		.count = 1,
@@ -48,13 +47,8 @@ static int map_source(struct ioas *ioas, struct mem_source *source, uint32_t fla
 		.fixed = flags & IOMMU_IOAS_MAP_FIXED_IOVA,
 		.iova = *iova,
 	};
-	int rc;
+	int rc = ioas_add_areas(ioas, &request);
 
-	if (!area) {
-		mem_source_put(source);
-		return -ENOMEM;
-	}
-	rc = ioas_add_areas(ioas, &request);
 	if (rc)
 		area_free(area);
 	else
@@ -62,7 +56,7 @@ static int map_source(struct ioas *ioas, struct mem_source *source, uint32_t fla
 	return rc;
 }
 
-static int map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *ioas)
+int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *ioas)
 {
 	struct mem_source *source;
 	uint64_t iova, end;
@@ -99,7 +93,7 @@ int ioctl_ioas_map(struct ucmd *ucmd)
 	ioas = object_get(ucmd->ctx, cmd->ioas_id, OBJECT_IOAS);
 	if (!ioas)
 		return -ENOENT;
-	rc = map_user(ucmd, cmd, ioas);
+	rc = ioas_map_user(ucmd, cmd, ioas);
 	if (!rc)
 		rc = ucmd_respond(ucmd);
 	object_put(&ioas->object);

@@ -73,6 +73,16 @@ static int disable_huge_pages(struct ioas *ioas)
 	return 0;
 }
 
+int ioas_disable_huge_pages(struct ioas *ioas)
+{
+	int rc;
+
+	pthread_mutex_lock(&ioas->lock);
+	rc = disable_huge_pages(ioas);
+	pthread_mutex_unlock(&ioas->lock);
+	return rc;
+}
+
 static int set_huge_pages(struct ioas *ioas, uint64_t value)
 {
 	int rc = 0;

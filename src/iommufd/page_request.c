@@ -62,8 +62,9 @@ static int keep_partial(struct iommufd_device *device, const struct iommu_hwpt_p
 	return 0;
 }
 
-int device_report_fault(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault,
-			struct fault_waiter *waiter)
+/* As device_report_fault(), but -ENOENT if nobody takes the complete group: the waiter is not told. */
+static int queue_fault(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault,
+		       struct fault_waiter *waiter)
 {
 	const bool with_pasid = fault->flags & IOMMU_PGFAULT_FLAGS_PASID_VALID;
 	struct iommu_hwpt_pgfault record = *fault;
@@ -80,12 +81,19 @@ int device_report_fault(struct iommufd_device *device, const struct iommu_hwpt_p
 		return rc;
 	rc = group_queue_fault(device, with_pasid, fault->pasid, group.faults, group.count, waiter);
 	alloc_free(group.faults);
-	if (rc == -ENOENT) {
-		if (waiter)
-			waiter->respond(waiter, IOMMUFD_PAGE_RESP_INVALID);
-		rc = 0;
-	}
 	return rc;
+}
+
+int device_report_fault(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault,
+			struct fault_waiter *waiter)
+{
+	int rc = queue_fault(device, fault, waiter);
+
+	if (rc != -ENOENT)
+		return rc;
+	if (waiter)
+		waiter->respond(waiter, IOMMUFD_PAGE_RESP_INVALID);
+	return 0;
 }
 
 void device_drop_partial_faults(struct iommufd_device *device)
@@ -121,9 +129,19 @@ static void page_respond(struct fault_waiter *waiter, uint32_t code)
 	pthread_mutex_unlock(&wait->lock);
 }
 
-bool device_request_page(struct iommufd_device *device, const struct iommu_fault *fault)
+static void wait_for_answer(struct page_wait *wait)
+{
+	pthread_mutex_lock(&wait->lock);
+	while (!wait->done)
+		pthread_cond_wait(&wait->answered, &wait->lock);
+	pthread_mutex_unlock(&wait->lock);
+}
+
+enum page_outcome device_request_page(struct iommufd_device *device,
+				      const struct iommu_fault *fault)
 {
 	struct page_wait wait = {.waiter.respond = page_respond};
+	enum page_outcome outcome = PAGE_NOBODY;
 	struct iommu_hwpt_pgfault record = {
 		.flags = IOMMU_PGFAULT_FLAGS_LAST_PAGE,
 		.pasid = fault->pasid,
@@ -137,15 +155,11 @@ bool device_request_page(struct iommufd_device *device, const struct iommu_fault
 		record.flags |= IOMMU_PGFAULT_FLAGS_PASID_VALID;
 	pthread_mutex_init(&wait.lock, NULL);
 	pthread_cond_init(&wait.answered, NULL);
-	if (device_report_fault(device, &record, &wait.waiter)) {
-		wait.code = IOMMUFD_PAGE_RESP_INVALID;
-		wait.done = true;
+	if (!queue_fault(device, &record, &wait.waiter)) {
+		wait_for_answer(&wait);
+		outcome = wait.code == IOMMUFD_PAGE_RESP_SUCCESS ? PAGE_GRANTED : PAGE_REFUSED;
 	}
-	pthread_mutex_lock(&wait.lock);
-	while (!wait.done)
-		pthread_cond_wait(&wait.answered, &wait.lock);
-	pthread_mutex_unlock(&wait.lock);
 	pthread_cond_destroy(&wait.answered);
 	pthread_mutex_destroy(&wait.lock);
-	return wait.code == IOMMUFD_PAGE_RESP_SUCCESS;
+	return outcome;
 }

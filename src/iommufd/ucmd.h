@@ -46,5 +46,8 @@ int ioctl_veventq_alloc(struct ucmd *ucmd);
 int ioctl_hw_queue_alloc(struct ucmd *ucmd);
 int ioctl_option(struct ucmd *ucmd);
 int ioctl_vfio_ioas(struct ucmd *ucmd);
+int ioctl_resv_iova_ranges(struct ucmd *ucmd);
+int ioctl_dev_iova_ranges(struct ucmd *ucmd);
+int ioctl_iova_lookup(struct ucmd *ucmd);
 
 #endif

@@ -123,9 +123,10 @@ static int copy_event(struct uiommufd_caller *caller, uint64_t buf, const struct
 }
 
 /* Hands out the first event: its bytes, 0 if there is none or only a lost header that does not fit, or a negative errno. */
-static ssize_t read_first(struct veventq *queue, struct uiommufd_caller *caller, uint64_t buf,
-			  size_t room)
+static ssize_t read_first(struct iommufd_object *object, struct uiommufd_caller *caller,
+			  uint64_t buf, size_t room)
 {
+	struct veventq *queue = (struct veventq *)object;
 	struct event *event;
 	size_t bytes;
 	int rc;
@@ -154,20 +155,11 @@ static ssize_t veventq_read(struct uiommufd_file *file, struct uiommufd_caller *
 			    uint64_t buf, size_t len, uint64_t *pos)
 {
 	struct veventq *queue = queue_of(file);
-	size_t done = 0;
-	ssize_t rc;
 
 	(void)pos;
 	if (len < sizeof(struct iommufd_vevent_header))
 		return -EINVAL;
-	pthread_mutex_lock(&queue->lock);
-	do {
-		rc = read_first(queue, caller, buf + done, len - done);
-		if (rc > 0)
-			done += (size_t)rc;
-	} while (rc > 0);
-	pthread_mutex_unlock(&queue->lock);
-	return done ? (ssize_t)done : rc;
+	return event_file_read(file, caller, buf, len, &queue->lock, read_first);
 }
 
 static void veventq_release(struct uiommufd_file *file)

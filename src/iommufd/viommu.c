@@ -7,50 +7,36 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "iommufd/registry.h"
 #include "iommufd/ucmd.h"
 
-enum {
-	MAX_DRIVERS = 8
-};
-
-static const struct viommu_driver *drivers[MAX_DRIVERS];
-static unsigned int driver_count;
-static pthread_mutex_t drivers_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct registry drivers = REGISTRY_INIT;
 static pthread_once_t builtin_once = PTHREAD_ONCE_INIT;
 
 extern const struct viommu_driver viommu_smmuv3_driver;
 extern const struct viommu_driver viommu_amd_driver;
 
-void viommu_register_driver(const struct viommu_driver *driver)
-{
-	pthread_mutex_lock(&drivers_lock);
-	for (unsigned int i = 0; i < driver_count; i++) {
-		if (drivers[i] == driver)
-			driver = NULL;
-	}
-	if (driver && driver_count < MAX_DRIVERS)
-		drivers[driver_count++] = driver;
-	pthread_mutex_unlock(&drivers_lock);
-}
-
 static void register_builtin(void)
 {
-	viommu_register_driver(&viommu_smmuv3_driver);
-	viommu_register_driver(&viommu_amd_driver);
+	registry_add(&drivers, &viommu_smmuv3_driver);
+	registry_add(&drivers, &viommu_amd_driver);
+}
+
+void viommu_register_driver(const struct viommu_driver *driver)
+{
+	registry_add(&drivers, driver);
 }
 
 static const struct viommu_driver *find_driver(const struct iommu_kind *kind, uint32_t type)
 {
-	const struct viommu_driver *found = NULL;
+	const struct viommu_driver *driver;
 
 	(void)pthread_once(&builtin_once, register_builtin);
-	pthread_mutex_lock(&drivers_lock);
-	for (unsigned int i = 0; i < driver_count && !found; i++) {
-		if (drivers[i]->serves(kind, type))
-			found = drivers[i];
+	for (unsigned int i = 0; (driver = registry_at(&drivers, i)); i++) {
+		if (driver->serves(kind, type))
+			return driver;
 	}
-	pthread_mutex_unlock(&drivers_lock);
-	return found;
+	return NULL;
 }
 
 static void release(struct viommu *viommu)

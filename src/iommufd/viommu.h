@@ -15,6 +15,7 @@
 
 struct viommu;
 struct hw_queue;
+struct vdevice;
 
 /* What a type of vIOMMU does. Each operation may be NULL: not supported, or nothing to do. */
 struct viommu_driver {
@@ -36,6 +37,10 @@ struct viommu_driver {
 
 	/* IOMMU_HWPT_INVALIDATE of the vIOMMU. NULL: -EOPNOTSUPP. */
 	int (*invalidate)(struct viommu *viommu, struct invalidation *invalidation);
+
+	/* Tells the guest of a stage-1 fault of @vdevice. False: nobody listens. Caller holds group->lock. */
+	bool (*report_fault)(struct viommu *viommu, const struct vdevice *vdevice,
+			     const struct iommu_fault *fault);
 
 	uint32_t hw_queue_type; /* 0: no HW queues */
 	size_t hw_queue_count;	/* at most; indices are below */

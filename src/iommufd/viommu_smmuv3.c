@@ -310,9 +310,26 @@ static int smmuv3_invalidate(struct viommu *viommu, struct invalidation *invalid
 	return rc;
 }
 
+/* ---- events ---- */
+
+#define EVT0_SID BITS(63, 32)
+
+/* The record is the hardware's, with the stream as the guest knows it. */
+static bool smmuv3_report_fault(struct viommu *viommu, const struct vdevice *vdevice,
+				const struct iommu_fault *fault)
+{
+	struct iommu_vevent_arm_smmuv3 event;
+
+	for (size_t i = 0; i < sizeof(event.evt) / sizeof(event.evt[0]); i++)
+		event.evt[i] = fault->event[i];
+	event.evt[0] = (event.evt[0] & ~EVT0_SID) | vdevice->virt_id << 32;
+	return !viommu_report_event(viommu, IOMMU_VEVENTQ_TYPE_ARM_SMMUV3, &event, sizeof(event));
+}
+
 const struct viommu_driver viommu_smmuv3_driver = {
 	.serves = smmuv3_serves,
 	.nested = smmuv3_nested,
 	.check_attach = smmuv3_check_attach,
 	.invalidate = smmuv3_invalidate,
+	.report_fault = smmuv3_report_fault,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The map of used IOVA space: look-up, insert, erase. How the tree is laid out: map_internal.h.
+ * The map of used IOVA space: look-up, insert, erase, split. How the tree is laid out: map_internal.h.
  *
  * Every operation walks one path of the tree, of which at a million entries two levels are likely
  * to miss the cache. An erase that takes the final entry of a leaf walks a second one, to the entry
@@ -11,7 +11,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "base/alloc.h"
 #include "iova/map_internal.h"
 
 void iova_map_init(struct iova_map *map)
@@ -25,7 +24,7 @@ static void free_nodes(struct iova_map_node *node, unsigned int level)
 		for (unsigned int row = 0; row < node->count; row++)
 			free_nodes(inner_child(node, row), level - 1);
 	}
-	alloc_free(node);
+	node_free(node);
 }
 
 void iova_map_destroy(struct iova_map *map)
@@ -221,8 +220,18 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value)
 	return 0;
 }
 
+bool iova_map_seek(const struct iova_map *map, uint64_t iova, struct iova_map_path *path,
+		   struct iova_map_entry *entry)
+{
+	if (!map->root || iova > node_last(map->root))
+		return false;
+	map_descend(map, iova, path);
+	*entry = leaf_entry(path->node[0], path->row[0]);
+	return true;
+}
+
 /* Removes the path's entry. Its leaf keeps another, unless it is the only one of the map. */
-static void erase_at(struct iova_map *map, struct iova_map_path *path)
+static void remove_row(struct iova_map *map, struct iova_map_path *path)
 {
 	struct iova_map_node *leaf = path->node[0];
 	unsigned int row = path->row[0];
@@ -249,27 +258,54 @@ static void erase_at(struct iova_map *map, struct iova_map_path *path)
 	}
 }
 
-void *iova_map_erase(struct iova_map *map, uint64_t start)
+void iova_map_erase_at(struct iova_map *map, struct iova_map_path *path)
 {
-	struct iova_map_path path;
-	void *value;
-
-	if (!map->root)
-		return NULL;
-	map_descend(map, start, &path);
-	if (path.row[0] == path.node[0]->count ||
-	    leaf_cells(path.node[0], LEAF_START)[path.row[0]] != start)
-		return NULL;
-	value = leaf_value(path.node[0], path.row[0]);
-
 	/* Before, not after: a leaf is never empty, and the holes are in order while rows move. */
-	if (path.node[0]->count <= LEAF_ROWS_MIN && map->height > 1) {
-		map_refill(map, &path);
-		map_descend(map, start, &path);
+	if (path->node[0]->count <= LEAF_ROWS_MIN && map->height > 1) {
+		uint64_t start = leaf_range(path->node[0], path->row[0]).start;
+
+		map_refill(map, path);
+		map_descend(map, start, path);
 	}
 	map->count--;
-	erase_at(map, &path);
-	return value;
+	remove_row(map, path);
+}
+
+void *iova_map_erase(struct iova_map *map, uint64_t start)
+{
+	struct iova_map_entry entry;
+	struct iova_map_path path;
+
+	if (!iova_map_seek(map, start, &path, &entry) || entry.range.start != start)
+		return NULL;
+	iova_map_erase_at(map, &path);
+	return entry.value;
+}
+
+int iova_map_prepare_split(struct iova_map *map, uint64_t start)
+{
+	struct iova_map_path path;
+
+	map_descend(map, start, &path);
+	return path.node[0]->count < LEAF_ROWS ? 0 : map_make_room(map, &path, start);
+}
+
+/* Between the halves there is no hole, and the final row's last stays: only the leaf changes. */
+void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *value)
+{
+	struct iova_map_node *leaf;
+	struct iova_map_path path;
+	struct iova_range range;
+	unsigned int row;
+
+	map_descend(map, start, &path);
+	leaf = path.node[0];
+	row = path.row[0];
+	range = leaf_range(leaf, row);
+	assert(value && range.start == start && start <= last && last < range.last);
+	leaf_cells(leaf, LEAF_LAST)[row] = last;
+	leaf_insert(leaf, row + 1, (struct iova_range){last + 1, range.last}, value);
+	map->count++;
 }
 
 static size_t nodes_memory(const struct iova_map_node *node, unsigned int level)

@@ -24,6 +24,17 @@ struct iova_map {
 	size_t count;		    /* ranges */
 };
 
+enum {
+	IOVA_MAP_HEIGHT_MAX = 13
+};
+
+/* The way from the root to an entry, by level (a leaf's is 0): what iova_map_seek() finds for iova_map_erase_at(). */
+struct iova_map_path {
+	struct iova_map_node *node[IOVA_MAP_HEIGHT_MAX];
+	unsigned int row[IOVA_MAP_HEIGHT_MAX];
+	uint64_t base[IOVA_MAP_HEIGHT_MAX];
+};
+
 struct iova_map_entry {
 	struct iova_range range;
 	void *value;
@@ -45,6 +56,21 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value);
  * Never fails for want of memory.
  */
 void *iova_map_erase(struct iova_map *map, uint64_t start);
+
+/* iova_map_lower() that remembers the way, for what follows; to be used before the map changes. */
+bool iova_map_seek(const struct iova_map *map, uint64_t iova, struct iova_map_path *path,
+		   struct iova_map_entry *entry);
+
+/* Removes the entry that iova_map_seek() has found. */
+void iova_map_erase_at(struct iova_map *map, struct iova_map_path *path);
+
+/*
+ * Cuts the entry that starts at exactly @start after @last, which is inside it and not its end: the
+ * entry keeps its value and ends there, what follows becomes an entry with @value (not NULL). Never
+ * fails, as iova_map_prepare_split() of @start (0 or -ENOMEM) came before, with no other change since.
+ */
+int iova_map_prepare_split(struct iova_map *map, uint64_t start);
+void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *value);
 
 /* The lowest entry whose last is at least @iova: the one that holds @iova, or the next one above.
  * False: none. */

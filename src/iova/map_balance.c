@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "base/alloc.h"
 #include "iova/map_internal.h"
 
 /* What a split or growth of the tree will take: reserved before the first change. */
@@ -53,7 +52,7 @@ static int reserve(const struct iova_map *map, unsigned int full, struct spare_n
 		spare->node[level] = node_create(level);
 		if (!spare->node[level]) {
 			while (level--)
-				alloc_free(spare->node[level]);
+				node_free(spare->node[level]);
 			return -ENOMEM;
 		}
 	}
@@ -170,7 +169,7 @@ static void merge(const struct iova_map_path *path, unsigned int level, unsigned
 	struct iova_map_node *right = inner_child(path->node[level], row + 1);
 
 	node_share(left, right, left->count + right->count);
-	alloc_free(right);
+	node_free(right);
 	node_close(path->node[level], row + 1);
 	map_refresh_row(path, level, row);
 }
@@ -210,6 +209,6 @@ void map_refill(struct iova_map *map, struct iova_map_path *path)
 
 		map->root = inner_child(root, 0);
 		map->height--;
-		alloc_free(root);
+		node_free(root);
 	}
 }

@@ -15,7 +15,7 @@ struct walk {
 };
 
 struct seen_rooms {
-	uint64_t room[ROOM_CLASSES];
+	uint64_t room[ROOM_KINDS];
 };
 
 static void expect(struct walk *walk, bool holds, const char *what)
@@ -26,7 +26,7 @@ static void expect(struct walk *walk, bool holds, const char *what)
 
 static void see_hole(struct seen_rooms *rooms, uint64_t begin, uint64_t end)
 {
-	for (unsigned int kind = 0; kind < ROOM_CLASSES; kind++) {
+	for (unsigned int kind = 0; kind < ROOM_KINDS; kind++) {
 		uint64_t align = kind ? UINT64_C(1) << (PAGE_SHIFT - 1 + kind) : 1;
 		uint64_t start;
 
@@ -74,7 +74,7 @@ static void walk_node(struct walk *walk, const struct iova_map_node *node, unsig
 
 		walk_node(walk, inner_child(node, row), level - 1, &below);
 		expect(walk, inner_cells(node, INNER_LAST)[row] == walk->previous, "last");
-		for (unsigned int kind = 0; kind < ROOM_CLASSES; kind++) {
+		for (unsigned int kind = 0; kind < ROOM_KINDS; kind++) {
 			expect(walk, inner_room(node, kind)[row] == below.room[kind], "room");
 			rooms->room[kind] = max_u64(rooms->room[kind], below.room[kind]);
 		}

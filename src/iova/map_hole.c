@@ -18,28 +18,28 @@
 
 #include "iova/map_internal.h"
 
-#define ALL_CLASSES ((1u << ROOM_CLASSES) - 1)
+#define ALL_KINDS ((1u << ROOM_KINDS) - 1)
 
-/* The largest of each class. */
+/* The largest of each kind. */
 struct rooms {
-	uint64_t room[ROOM_CLASSES];
+	uint64_t room[ROOM_KINDS];
 };
 
-static unsigned int class_of_align(uint64_t align)
+static unsigned int kind_of_align(uint64_t align)
 {
 	return align < PAGE_SIZE ? 0 : log2_floor(align) - ROOM_ALIGN_MIN_SHIFT + 1;
 }
 
-static uint64_t align_of_class(unsigned int kind)
+static uint64_t align_of_kind(unsigned int kind)
 {
 	return kind ? UINT64_C(1) << (kind + ROOM_ALIGN_MIN_SHIFT - 1) : 1;
 }
 
 /*
- * The last class in which the hole [@begin, @end) has room; 0 if it is empty. An entry precedes it, so
+ * The last kind in which the hole [@begin, @end) has room; 0 if it is empty. An entry precedes it, so
  * that @begin is not 0 if the hole is not empty.
  */
-static unsigned int top_class(uint64_t begin, uint64_t end)
+static unsigned int top_kind(uint64_t begin, uint64_t end)
 {
 	/* The highest bit in which the ends differ is that of the most aligned address between. */
 	unsigned int shift = log2_floor(((begin - 1) ^ (end - 1)) | 1);
@@ -48,28 +48,28 @@ static unsigned int top_class(uint64_t begin, uint64_t end)
 	return shift < ROOM_ALIGN_MIN_SHIFT ? 0 : shift - ROOM_ALIGN_MIN_SHIFT + 1;
 }
 
-/* Room of @kind, at most the top class, in the hole [@begin, @end). */
+/* Room of @kind, at most the top kind, in the hole [@begin, @end). */
 static uint64_t room_in(uint64_t begin, uint64_t end, unsigned int kind)
 {
-	uint64_t align = align_of_class(kind);
+	uint64_t align = align_of_kind(kind);
 
 	return end - align_down(begin + (align - 1), align);
 }
 
-/* Raises @rooms, of classes up to @limit, to what the hole offers. */
+/* Raises @rooms, of kinds up to @limit, to what the hole offers. */
 static void rooms_add(struct rooms *rooms, uint64_t begin, uint64_t end, unsigned int limit)
 {
-	unsigned int top = top_class(begin, end);
+	unsigned int top = top_kind(begin, end);
 
 	top = top < limit ? top : limit;
-	/* No class of the hole exceeds its length, and no class up to the top is below that one. */
+	/* No kind of the hole exceeds its length, and no kind up to the top is below that one. */
 	if (rooms->room[top] >= end - begin)
 		return;
 	for (unsigned int kind = 0; kind <= top; kind++)
 		rooms->room[kind] = max_u64(rooms->room[kind], room_in(begin, end, kind));
 }
 
-/* The largest rooms of @leaf, of classes up to @limit. */
+/* The largest rooms of @leaf, of kinds up to @limit. */
 static void leaf_rooms(const struct iova_map_node *leaf, uint64_t base, unsigned int limit,
 		       struct rooms *rooms)
 {
@@ -97,14 +97,13 @@ static uint64_t largest(const uint64_t *cells, unsigned int count, uint64_t limi
 	return max_u64(even, odd);
 }
 
-/* The largest rooms of @inner in @kindes; those of other classes are unspecified. */
-static void inner_rooms(const struct iova_map_node *inner, unsigned int classes,
-			struct rooms *rooms)
+/* The largest rooms of @inner in @kinds; those of other kinds are unspecified. */
+static void inner_rooms(const struct iova_map_node *inner, unsigned int kinds, struct rooms *rooms)
 {
 	uint64_t limit = UINT64_MAX;
 
-	/* No class exceeds the one before it: in most nodes most are equal. */
-	for (unsigned int rest = classes; rest; rest &= rest - 1) {
+	/* No kind exceeds the one before it: in most nodes most are equal. */
+	for (unsigned int rest = kinds; rest; rest &= rest - 1) {
 		unsigned int kind = (unsigned int)__builtin_ctz(rest);
 
 		limit = largest(inner_room(inner, kind), inner->count, limit);
@@ -119,10 +118,10 @@ void map_refresh_row(const struct iova_map_path *path, unsigned int level, unsig
 	struct rooms rooms;
 
 	if (level == 1)
-		leaf_rooms(child, path_base(path, level, row), ROOM_CLASSES - 1, &rooms);
+		leaf_rooms(child, path_base(path, level, row), ROOM_KINDS - 1, &rooms);
 	else
-		inner_rooms(child, ALL_CLASSES, &rooms);
-	for (unsigned int kind = 0; kind < ROOM_CLASSES; kind++)
+		inner_rooms(child, ALL_KINDS, &rooms);
+	for (unsigned int kind = 0; kind < ROOM_KINDS; kind++)
 		inner_room(node, kind)[row] = rooms.room[kind];
 	inner_cells(node, INNER_LAST)[row] = node_last(child);
 }
@@ -142,7 +141,7 @@ void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path,
 
 	if (begin == end || map->height == 1)
 		return;
-	top = top_class(begin, end);
+	top = top_kind(begin, end);
 	if (leaf_row_room(path, top) >= end - begin)
 		return;
 	rooms_add(&rooms, begin, end, top);
@@ -152,40 +151,40 @@ void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path,
 			uint64_t *room = &inner_room(path->node[level], kind)[path->row[level]];
 
 			if (*room < rooms.room[kind]) {
-				*room = rooms.room[class];
+				*room = rooms.room[kind];
 				changed = true;
 			}
 		}
 	}
 }
 
-/* The classes in which the hole of @old is the largest of its leaf. */
-static unsigned int classes_led(const struct iova_map_path *path, const struct rooms *old,
-				unsigned int top)
+/* The kinds in which the hole of @old is the largest of its leaf. */
+static unsigned int kinds_led(const struct iova_map_path *path, const struct rooms *old,
+			      unsigned int top)
 {
-	unsigned int classes = 0;
+	unsigned int kinds = 0;
 
 	for (unsigned int kind = 0; kind <= top; kind++)
-		classes |= (unsigned int)(leaf_row_room(path, kind) == old->room[kind]) << kind;
-	return classes;
+		kinds |= (unsigned int)(leaf_row_room(path, kind) == old->room[kind]) << kind;
+	return kinds;
 }
 
 /*
  * Lowers the rooms of the path's row at @level that are as large as @old, to what @now says; returns
- * the classes, out of @kindes, in which that made a difference.
+ * the kinds, out of @kinds, in which that made a difference.
  */
 static unsigned int lower_rooms(const struct iova_map_path *path, unsigned int level,
-				unsigned int classes, const struct rooms *old,
+				unsigned int kinds, const struct rooms *old,
 				const struct rooms *now)
 {
 	unsigned int changed = 0;
 
-	for (unsigned int rest = classes; rest; rest &= rest - 1) {
+	for (unsigned int rest = kinds; rest; rest &= rest - 1) {
 		unsigned int kind = (unsigned int)__builtin_ctz(rest);
 		uint64_t *room = &inner_room(path->node[level], kind)[path->row[level]];
 
 		if (*room == old->room[kind] && now->room[kind] < *room) {
-			*room = now->room[class];
+			*room = now->room[kind];
 			changed |= 1u << kind;
 		}
 	}
@@ -196,23 +195,23 @@ void map_hole_shrank(const struct iova_map *map, const struct iova_map_path *pat
 		     uint64_t end)
 {
 	struct rooms old = {0}, now;
-	unsigned int classes, top;
+	unsigned int kinds, top;
 
 	if (begin == end || map->height == 1)
 		return;
-	top = top_class(begin, end);
+	top = top_kind(begin, end);
 	if (leaf_row_room(path, top) > end - begin)
 		return;
 	rooms_add(&old, begin, end, top);
-	classes = classes_led(path, &old, top);
-	if (!classes)
+	kinds = kinds_led(path, &old, top);
+	if (!kinds)
 		return;
-	leaf_rooms(path->node[0], path->base[0], log2_floor(classes), &now);
+	leaf_rooms(path->node[0], path->base[0], log2_floor(kinds), &now);
 	for (unsigned int level = 1;; level++) {
-		classes = lower_rooms(path, level, classes, &old, &now);
-		if (!classes || level + 1 == map->height)
+		kinds = lower_rooms(path, level, kinds, &old, &now);
+		if (!kinds || level + 1 == map->height)
 			return;
-		inner_rooms(path->node[level], classes, &now);
+		inner_rooms(path->node[level], kinds, &now);
 	}
 }
 
@@ -233,7 +232,7 @@ struct hole_search {
 	struct iova_range window;
 	const struct iova_fit *fit;
 	unsigned int kind; /* a place needs a hole with room ... */
-	uint64_t room;	   /* ... this large, of this class */
+	uint64_t room;	   /* ... this large, of this kind */
 };
 
 /* The rooms that @fit needs; false if no hole of the tree can have as much. */
@@ -242,7 +241,7 @@ static bool search_init(struct hole_search *search, struct iova_range window,
 {
 	search->window = window;
 	search->fit = fit;
-	search->kind = class_of_align(fit->align);
+	search->kind = kind_of_align(fit->align);
 	/* A place at the very end of a hole does not count: what is needed is two bytes at least. */
 	search->room = max_u64(fit->len, 2);
 	/* With page alignment the OR of the offset is an addition. */
@@ -300,7 +299,7 @@ int iova_map_find_hole(const struct iova_map *map, struct iova_range window,
 	uint64_t last;
 
 	assert(fit->len && is_power_of_two(fit->align) &&
-	       fit->align <= align_of_class(ROOM_CLASSES - 1));
+	       fit->align <= align_of_kind(ROOM_KINDS - 1));
 	if (!map->root)
 		return iova_fit(fit, window.start, window.last, iova) ? 0 : -ENOSPC;
 

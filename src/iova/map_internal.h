@@ -25,10 +25,10 @@
 #include "base/check.h"
 #include "iova/map.h"
 
-/* Classes (kinds) of room: unaligned, then each power of two from a page to 2 MiB. */
+/* Kinds of room: unaligned, then each power of two from a page to 2 MiB. */
 #define ROOM_ALIGN_MIN_SHIFT PAGE_SHIFT
 #define ROOM_ALIGN_MAX_SHIFT 21u
-#define ROOM_CLASSES	     (ROOM_ALIGN_MAX_SHIFT - ROOM_ALIGN_MIN_SHIFT + 2)
+#define ROOM_KINDS	     (ROOM_ALIGN_MAX_SHIFT - ROOM_ALIGN_MIN_SHIFT + 2)
 
 enum leaf_column {
 	LEAF_LAST,
@@ -40,8 +40,8 @@ enum leaf_column {
 enum inner_column {
 	INNER_LAST,
 	INNER_CHILD,
-	INNER_ROOM, /* ROOM_CLASSES columns; each at most the one before it */
-	INNER_COLUMNS = INNER_ROOM + ROOM_CLASSES,
+	INNER_ROOM, /* ROOM_KINDS columns; each at most the one before it */
+	INNER_COLUMNS = INNER_ROOM + ROOM_KINDS,
 };
 
 /*
@@ -58,20 +58,13 @@ enum inner_column {
 #define CELLS_PER_LINE 8u
 
 /* More than memory can hold: 10 * 21^12 entries (the few nodes below the minimum are outermost). */
-#define HEIGHT_MAX 13u
+#define HEIGHT_MAX IOVA_MAP_HEIGHT_MAX
 
 struct iova_map_node {
 	uint16_t count; /* rows in use */
 	uint16_t rows;
 	uint16_t columns;
-	uint64_t cells[];
-};
-
-/* The way from the root to a row of a leaf; by level, the leaf's is 0. */
-struct iova_map_path {
-	struct iova_map_node *node[HEIGHT_MAX];
-	unsigned int row[HEIGHT_MAX];
-	uint64_t base[HEIGHT_MAX];
+	uint64_t cells[] __attribute__((aligned(64))); /* each column begins a cache line */
 };
 
 static inline uint64_t *leaf_cells(const struct iova_map_node *leaf, enum leaf_column column)
@@ -145,7 +138,7 @@ static inline void leaf_prefetch(const struct iova_map_node *leaf)
 	const uint64_t *cells = leaf_cells(leaf, LEAF_START);
 
 #pragma GCC unroll 8
-	for (unsigned int i = 0; i <= (LEAF_COLUMNS - 1) * LEAF_ROWS; i += CELLS_PER_LINE)
+	for (unsigned int i = 0; i < (LEAF_COLUMNS - 1) * LEAF_ROWS; i += CELLS_PER_LINE)
 		__builtin_prefetch(&cells[i]);
 }
 
@@ -153,6 +146,7 @@ static inline void leaf_prefetch(const struct iova_map_node *leaf)
 
 /* An empty node for @level; NULL without memory. */
 struct iova_map_node *node_create(unsigned int level);
+void node_free(struct iova_map_node *node);
 size_t node_size(const struct iova_map_node *node);
 
 /* Opens an unset row at @row, or closes row @row. */

@@ -3,13 +3,15 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "base/pool.h"
 #include "iova/map_internal.h"
 
-static size_t table_size(unsigned int rows, unsigned int columns)
-{
-	return sizeof(struct iova_map_node) + sizeof(uint64_t) * rows * columns;
-}
+#define TABLE_SIZE(rows, columns) \
+	(sizeof(struct iova_map_node) + sizeof(uint64_t) * (rows) * (size_t)(columns))
+
+/* Of all maps. */
+static struct pool leaves = POOL_INIT(TABLE_SIZE(LEAF_ROWS, LEAF_COLUMNS));
+static struct pool inners = POOL_INIT(TABLE_SIZE(INNER_ROWS, INNER_COLUMNS));
 
 /* Marks the rows from @count up to @end as not in use. */
 static void drop_rows(struct iova_map_node *node, unsigned int count, unsigned int end)
@@ -23,7 +25,7 @@ struct iova_map_node *node_create(unsigned int level)
 {
 	unsigned int rows = level ? INNER_ROWS : LEAF_ROWS;
 	unsigned int columns = level ? (unsigned int)INNER_COLUMNS : (unsigned int)LEAF_COLUMNS;
-	struct iova_map_node *node = alloc_zeroed(table_size(rows, columns));
+	struct iova_map_node *node = pool_alloc(level ? &inners : &leaves);
 
 	if (node) {
 		node->rows = (uint16_t)rows;
@@ -33,9 +35,14 @@ struct iova_map_node *node_create(unsigned int level)
 	return node;
 }
 
+void node_free(struct iova_map_node *node)
+{
+	pool_free(node->rows == INNER_ROWS ? &inners : &leaves, node);
+}
+
 size_t node_size(const struct iova_map_node *node)
 {
-	return table_size(node->rows, node->columns);
+	return TABLE_SIZE(node->rows, node->columns);
 }
 
 /* Moves the rows from @from on to @to; the count is the caller's to change. */

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "iova/ranges.h"
 
 #define CAPACITY_MIN 8u
 
@@ -56,6 +57,17 @@ bool iova_set_intersects(const struct iova_set *set, struct iova_range range)
 	size_t i = iova_set_lower(set, range.start);
 
 	return i < set->count && set->ranges[i].start <= range.last;
+}
+
+bool iova_set_intersection(const struct iova_set *set, struct iova_range range,
+			   struct iova_range *found)
+{
+	size_t i = iova_set_lower(set, range.start);
+
+	if (i == set->count || set->ranges[i].start > range.last)
+		return false;
+	*found = set->ranges[i];
+	return true;
 }
 
 bool iova_set_contains(const struct iova_set *set, struct iova_range range)
@@ -160,19 +172,10 @@ static void append(struct iova_set *set, uint64_t start, uint64_t last)
 int iova_set_invert(const struct iova_set *set, struct iova_set *out)
 {
 	struct iova_set fresh;
-	uint64_t start = 0;
 
 	if (create(&fresh, set->count + 1))
 		return -ENOMEM;
-	for (size_t i = 0; i < set->count; i++) {
-		if (start < set->ranges[i].start)
-			append(&fresh, start, set->ranges[i].start - 1);
-		start = set->ranges[i].last + 1;
-	}
-	/* Past the end of the space the addition wraps to 0, where a gap begins only if nothing
-	 * does. */
-	if (start || !set->count)
-		append(&fresh, start, UINT64_MAX);
+	fresh.count = ranges_invert(set->ranges, set->count, fresh.ranges, fresh.capacity);
 	commit(out, &fresh);
 	return 0;
 }
@@ -180,20 +183,11 @@ int iova_set_invert(const struct iova_set *set, struct iova_set *out)
 int iova_set_intersect(const struct iova_set *a, const struct iova_set *b, struct iova_set *out)
 {
 	struct iova_set fresh;
-	size_t i = 0, j = 0;
 
 	if (create(&fresh, a->count + b->count))
 		return -ENOMEM;
-	while (i < a->count && j < b->count) {
-		struct iova_range x = a->ranges[i], y = b->ranges[j];
-
-		if (iova_range_intersects(x, y))
-			append(&fresh, max_u64(x.start, y.start), min_u64(x.last, y.last));
-		if (x.last < y.last)
-			i++;
-		else
-			j++;
-	}
+	fresh.count = ranges_intersect(a->ranges, a->count, b->ranges, b->count, fresh.ranges,
+				       fresh.capacity);
 	commit(out, &fresh);
 	return 0;
 }

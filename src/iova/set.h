@@ -37,6 +37,10 @@ int iova_set_remove(struct iova_set *set, struct iova_range range);
 
 bool iova_set_intersects(const struct iova_set *set, struct iova_range range);
 
+/* As above; then *@found is the lowest range of the set that @range intersects. */
+bool iova_set_intersection(const struct iova_set *set, struct iova_range range,
+			   struct iova_range *found);
+
 /* True if all of @range is in the set. */
 bool iova_set_contains(const struct iova_set *set, struct iova_range range);
 

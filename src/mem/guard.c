@@ -30,7 +30,8 @@
 /*
  * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
  * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts; long ones are the microcode's.
+ * parts; long ones are the microcode's. guard_exchange: rdi = word, rsi = old, rdx = new; it lies within, and so fails as the copy
+ * does.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"
@@ -81,6 +82,17 @@ __asm__(".pushsection .text\n"
 	"	jmp 5b\n"
 	"9:	xorl %eax, %eax\n"
 	"	ret\n"
+	".globl guard_exchange\n"
+	".hidden guard_exchange\n"
+	".type guard_exchange, @function\n"
+	"guard_exchange:\n"
+	"	movq %rsi, %rax\n"
+	"	xorl %ecx, %ecx\n"
+	"	lock cmpxchgq %rdx, (%rdi)\n"
+	"	setne %cl\n"
+	"	movl %ecx, %eax\n"
+	"	ret\n"
+	".size guard_exchange, . - guard_exchange\n"
 	".globl guard_copy_fault\n"
 	".hidden guard_copy_fault\n"
 	"guard_copy_fault:\n"
@@ -117,6 +129,24 @@ struct copy {
 };
 
 static __thread struct copy *volatile copying __attribute__((tls_model("initial-exec")));
+
+int guard_exchange(uint64_t *word, uint64_t old, uint64_t new)
+{
+	struct copy copy = {.dst = (uintptr_t)word, .len = sizeof(*word), .outer = copying};
+	bool exchanged;
+
+	if (_setjmp(copy.jump)) {
+		copying = copy.outer;
+		return -EFAULT;
+	}
+	copying = &copy;
+	atomic_signal_fence(memory_order_seq_cst);
+	exchanged = __atomic_compare_exchange_n(word, &old, new, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_SEQ_CST);
+	atomic_signal_fence(memory_order_seq_cst);
+	copying = copy.outer;
+	return !exchanged;
+}
 
 int guard_copy(void *dst, const void *src, size_t len)
 {
@@ -157,6 +187,20 @@ static struct sigaction wanted[GUARDED_SIGNALS];
 static atomic_flag wanted_lock = ATOMIC_FLAG_INIT;
 static atomic_bool installed;
 static int (*real_sigaction)(int, const struct sigaction *, struct sigaction *);
+static _Atomic(guard_bus_handler) bus_handler;
+
+void guard_set_bus_handler(guard_bus_handler handler)
+{
+	atomic_store(&bus_handler, handler);
+}
+
+static bool handle_bus(int signo, const siginfo_t *info, void *context)
+{
+	guard_bus_handler handler = atomic_load(&bus_handler);
+
+	return handler && signo == SIGBUS && info->si_code == BUS_ADRERR &&
+	       handler((uintptr_t)info->si_addr, context);
+}
 
 /* Takes the spinlock. All signals are blocked. */
 static void lock_wanted(void)
@@ -216,6 +260,10 @@ static void on_fault(int signo, siginfo_t *info, void *context)
 
 	if (fault && end_copy(info, context))
 		return;
+	if (fault && handle_bus(signo, info, context)) {
+		errno = saved;
+		return;
+	}
 	lock_wanted();
 	act = *wanted_for(signo);
 	if (is_handler(&act) && (act.sa_flags & SA_RESETHAND))

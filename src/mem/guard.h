@@ -15,14 +15,29 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Copies @len bytes; 0, or -EFAULT when either side faults (what was copied before stays). */
 int guard_copy(void *dst, const void *src, size_t len);
+
+/*
+ * Replaces the aligned word @word by @new if it is @old, as one atomic step. 0; 1: it is another, and was left alone; -EFAULT when it
+ * cannot be reached.
+ */
+int guard_exchange(uint64_t *word, uint64_t old, uint64_t new);
 
 /* Installs the handlers; idempotent. 0 or a negative errno. */
 int guard_install(void);
 
 bool guard_installed(void);
+
+/*
+ * Has @handler called for each SIGBUS of an access beyond the end of what is mapped at @addr, but for
+ * those of guarded copies. True: the access has been made, and the thread goes on with @context, a
+ * ucontext_t. False: the signal goes on to the program. Runs with all signals blocked.
+ */
+typedef bool (*guard_bus_handler)(uintptr_t addr, void *context);
+void guard_set_bus_handler(guard_bus_handler handler);
 
 /*
  * The program's own sigaction for SIGSEGV and SIGBUS, once ours is installed: records @act (may be

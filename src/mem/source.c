@@ -15,16 +15,19 @@
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "base/file.h"
+#include "base/pool.h"
 #include "mem/account.h"
 #include "mem/aside.h"
 #include "mem/dmabuf.h"
 #include "mem/shmem.h"
 #include "mem/source_internal.h"
 
+static struct pool sources = POOL_INIT(sizeof(struct mem_source));
+
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting)
 {
-	struct mem_source *source = alloc_zeroed(sizeof(*source));
+	struct mem_source *source = pool_alloc(&sources);
 
 	if (!source)
 		return NULL;
@@ -41,7 +44,7 @@ struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind k
 void source_free(struct mem_source *source)
 {
 	uiommufd_caller_put(source->caller);
-	alloc_free(source);
+	pool_free(&sources, source);
 }
 
 int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool writable,
@@ -110,6 +113,11 @@ void mem_source_put(struct mem_source *source)
 	else
 		index_remove(source);
 	source_free(source);
+}
+
+void *mem_source_room(struct mem_source *source)
+{
+	return source->room;
 }
 
 enum mem_kind mem_source_kind(const struct mem_source *source)

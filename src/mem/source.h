@@ -15,7 +15,8 @@
  * taken under them.
  *
  * Cost: pin and unpin of a whole source are O(1) beside populating; of parts, O(log n) in the
- * number of distinct parts. A source of one page is under 120 bytes, malloc's own included.
+ * number of distinct parts. A source of one page is two cache lines, with the room that it has for
+ * whoever made it.
  */
 #ifndef MEM_SOURCE_H
 #define MEM_SOURCE_H
@@ -55,6 +56,15 @@ int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len
  */
 int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start, uint64_t len,
 			 bool writable, enum mem_accounting accounting, struct mem_source **out);
+
+/*
+ * The MEM_SOURCE_ROOM bytes that a source has besides itself, zeroed, for its creator to use: next to
+ * it, so that both come from memory at once. They live as long as the source does.
+ */
+enum {
+	MEM_SOURCE_ROOM = 48
+};
+void *mem_source_room(struct mem_source *source);
 
 struct mem_source *mem_source_get(struct mem_source *source);
 

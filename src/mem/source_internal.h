@@ -33,7 +33,11 @@ struct mem_source {
 			uint64_t generation; /* that it was made in */
 		} dmabuf;
 	};
-};
+
+	uint64_t room[MEM_SOURCE_ROOM / sizeof(uint64_t)];
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct mem_source) == 128, "two cache lines");
 
 /* All pages. */
 static inline struct mem_pages source_pages(const struct mem_source *source)

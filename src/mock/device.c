@@ -24,6 +24,8 @@ static int create_endpoint(struct mock_device *mock, uint32_t flags)
 	iommu_endpoint_limit(mock->endpoint, capabilities,
 			     flags & MOCK_DEVICE_PASID ? 1u << MOCK_PASID_WIDTH : 1);
 	iommu_endpoint_set_driver(mock->endpoint, mock);
+	for (uint32_t id = 0; id < MOCK_DEV_CACHE_ENTRIES; id++)
+		mock->cache[id] = MOCK_DEV_CACHE_INITIAL;
 	return 0;
 }
 

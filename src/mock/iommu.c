@@ -18,7 +18,7 @@ static int choose_table(const struct iommu_kind *kind, const struct iommu_user_d
 	if (data->type != IOMMU_HWPT_DATA_SELFTEST)
 		return -EOPNOTSUPP;
 	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_SELFTEST, &selftest,
-				  sizeof(selftest.iotlb), sizeof(selftest));
+				  sizeof(selftest), sizeof(selftest.iotlb));
 	if (rc)
 		return rc;
 	if (selftest.pagetable_type >= kind->variant_count)
@@ -28,11 +28,12 @@ static int choose_table(const struct iommu_kind *kind, const struct iommu_user_d
 }
 
 /* One PASID is for testing failures: every second attach of it fails. */
-static int attach_pasid(struct iommu_endpoint *endpoint, uint32_t pasid,
-			struct iommu_domain *domain)
+static int attach(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_domain *domain)
 {
 	struct mock_device *device = iommu_endpoint_driver(endpoint);
 
+	if (pasid == IOMMU_NO_PASID)
+		mock_take_seat(device, domain);
 	if (pasid != MOCK_PASID_RESERVED)
 		return 0;
 	device->reserved_pasid = domain && !device->reserved_pasid;
@@ -77,7 +78,7 @@ const struct iommu_kind mock_kind = {
 	.hw_info_type = IOMMU_HW_INFO_TYPE_SELFTEST,
 	.hw_info = hw_info,
 	.choose = choose_table,
-	.attach = attach_pasid,
+	.attach = attach,
 };
 
 static struct iommu *instance;

@@ -18,7 +18,10 @@ static int (*const operations[])(struct ucmd *ucmd, struct iommu_test_cmd *cmd) 
 	[IOMMU_TEST_OP_ACCESS_REPLACE_IOAS] = mock_access_replace_ioas,
 	[IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS] = mock_domain_flags,
 	[IOMMU_TEST_OP_DIRTY] = mock_dirty,
+	[IOMMU_TEST_OP_MD_CHECK_IOTLB] = mock_check_iotlb,
 	[IOMMU_TEST_OP_TRIGGER_IOPF] = mock_trigger_iopf,
+	[IOMMU_TEST_OP_DEV_CHECK_CACHE] = mock_dev_check_cache,
+	[IOMMU_TEST_OP_TRIGGER_VEVENT] = mock_trigger_vevent,
 	[IOMMU_TEST_OP_PASID_ATTACH] = mock_pasid_attach,
 	[IOMMU_TEST_OP_PASID_REPLACE] = mock_pasid_replace,
 	[IOMMU_TEST_OP_PASID_DETACH] = mock_pasid_detach,
@@ -40,9 +43,12 @@ int mock_enable(void)
 {
 	int rc = mock_iommu_create();
 
-	if (!rc)
-		iommufd_set_test_handler(test_cmd);
-	return rc;
+	if (rc)
+		return rc;
+	nested_register_driver(&mock_nested_driver);
+	viommu_register_driver(&mock_viommu_driver);
+	iommufd_set_test_handler(test_cmd);
+	return 0;
 }
 
 int mock_present(struct uiommufd_caller *caller, uint64_t uptr, uint64_t *bus)

@@ -6,9 +6,18 @@
 #include "base/check.h"
 #include "iommu/kind.h"
 #include "iommufd/device.h"
+#include "iommufd/nested.h"
 #include "iommufd/ucmd.h"
+#include "iommufd/viommu.h"
 #include "mem/frame.h"
 #include "mock/test_abi.h"
+
+/* Where a device sits: its RID goes through @domain, a nested one on @viommu, where it had @virt_id. */
+struct mock_seat {
+	const struct iommu_domain *domain; /* NULL: nowhere */
+	struct viommu *viommu;
+	uint64_t virt_id;
+};
 
 /* A mock device: the object that stands for it, which owns it. */
 struct mock_device {
@@ -17,13 +26,26 @@ struct mock_device {
 	struct iommufd_group *group;
 	struct iommufd_device *device;
 	pthread_mutex_t lock; /* attach, replace, detach */
-	bool reserved_pasid;  /* MOCK_PASID_RESERVED was attached; under the group's lock */
+	_Atomic uint32_t cache[MOCK_DEV_CACHE_ENTRIES];
+
+	/* Under the group's lock. */
+	bool reserved_pasid; /* MOCK_PASID_RESERVED was attached */
+	struct mock_seat seat;
+	struct mock_seat coming; /* that the attach in progress will give it */
 };
 
 /* The one mock IOMMU (mock/iommu.c). 0 or -ENOMEM; *@iommu is borrowed. */
 extern const struct iommu_kind mock_kind;
 struct iommu *mock_iommu(void);
 int mock_iommu_create(void);
+
+/* What hangs off nesting parents (mock/nested.c, mock/viommu.c). */
+extern const struct nested_driver mock_nested_driver;
+extern const struct viommu_driver mock_viommu_driver;
+int mock_nested_alloc(struct hwpt *hwpt, uint32_t flags, const struct iommu_user_data *data);
+
+/* The RID of @mock goes through @domain from now on. Caller holds the group's lock. */
+void mock_take_seat(struct mock_device *mock, const struct iommu_domain *domain);
 
 /* The mock device with this ID of its device object: a user of that, or NULL. */
 struct mock_device *mock_device_get(struct iommufd_ctx *ctx, uint32_t dev_id);
@@ -56,6 +78,11 @@ int mock_access_replace_ioas(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_access_pages(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_destroy_access_pages(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_access_rw(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+
+/* mock/nested.c, mock/viommu.c */
+int mock_check_iotlb(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_dev_check_cache(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
+int mock_trigger_vevent(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 
 /* mock/dmabuf.c */
 int mock_dmabuf_get(struct ucmd *ucmd, struct iommu_test_cmd *cmd);

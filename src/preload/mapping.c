@@ -21,6 +21,7 @@ struct origin {
 
 struct piece {
 	uint64_t start, end;
+	uint64_t offset; /* of the file, less the address: the same for all of a piece */
 	union item *origin;
 	union item *next;
 };
@@ -55,6 +56,11 @@ bool mapping_any(void)
 	return atomic_load_explicit(&piece_count, memory_order_relaxed) != 0;
 }
 
+static uint64_t page_align(uint64_t len)
+{
+	return (len + PAGE_MASK) & ~PAGE_MASK;
+}
+
 /* Caller holds the lock, here and below. */
 static void item_free(union item *item)
 {
@@ -78,13 +84,14 @@ static union item *item_alloc(void)
 	return item;
 }
 
-static int piece_add(uint64_t start, uint64_t end, union item *origin)
+static int piece_add(uint64_t start, uint64_t end, uint64_t offset, union item *origin)
 {
 	union item *item = item_alloc();
 
 	if (!item)
 		return -ENOMEM;
-	item->piece = (struct piece){.start = start, .end = end, .origin = origin, .next = pieces};
+	item->piece = (struct piece){
+		.start = start, .end = end, .offset = offset, .origin = origin, .next = pieces};
 	pieces = item;
 	origin->origin.pieces++;
 	atomic_fetch_add_explicit(&piece_count, 1, memory_order_relaxed);
@@ -136,7 +143,7 @@ int mapping_add(uint64_t start, uint64_t len, struct description *desc,
 	origin = item_alloc();
 	if (origin) {
 		origin->origin = (struct origin){.desc = desc, .map = *map};
-		rc = piece_add(start, start + len, origin);
+		rc = piece_add(start, start + page_align(len), map->offset - start, origin);
 		if (rc)
 			item_free(origin);
 	}
@@ -156,7 +163,7 @@ static union item **piece_cut(union item **link, uint64_t start, uint64_t end, u
 	if (piece->start < start && end < piece->end) {
 		/* Without memory for the upper half, the whole stays: the file lives longer than
 		 * it should, and no harm is done. */
-		if (!piece_add(end, piece->end, piece->origin))
+		if (!piece_add(end, piece->end, piece->offset, piece->origin))
 			piece->end = start;
 	} else if (piece->start < start) {
 		piece->end = start;
@@ -168,7 +175,7 @@ static union item **piece_cut(union item **link, uint64_t start, uint64_t end, u
 
 void mapping_remove(uint64_t start, uint64_t len)
 {
-	uint64_t end = start + ((len + PAGE_MASK) & ~PAGE_MASK);
+	uint64_t end = start + page_align(len);
 	union item *gone = NULL;
 	union item **link;
 
@@ -190,10 +197,35 @@ void mapping_copy(uint64_t from, uint64_t to, uint64_t len)
 	for (union item *item = pieces; item; item = item->piece.next) {
 		if (item->piece.start <= from && from < item->piece.end) {
 			/* Without memory: as above. */
-			(void)piece_add(to, to + ((len + PAGE_MASK) & ~PAGE_MASK),
+			(void)piece_add(to, to + page_align(len), item->piece.offset + from - to,
 					item->piece.origin);
 			break;
 		}
 	}
 	mapping_unlock();
+}
+
+bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)
+{
+	bool found = false;
+
+	if (!mapping_any())
+		return false;
+	mapping_lock();
+	for (union item *item = pieces; item && !found; item = item->piece.next) {
+		const struct piece *piece = &item->piece;
+		const struct origin *origin = &piece->origin->origin;
+
+		found = origin->map.trap && piece->start <= addr && addr < piece->end;
+		if (found)
+			*trap = (struct mapping_trap){
+				.desc = description_get(origin->desc),
+				.ops = origin->map.trap,
+				.cookie = origin->map.cookie,
+				.offset = addr + piece->offset,
+				.room = piece->end - addr,
+			};
+	}
+	mapping_unlock();
+	return found;
 }

@@ -29,6 +29,18 @@ void mapping_remove(uint64_t start, uint64_t len);
 /* What is mapped at @from is now also, or instead, at [@to, @to + @len). */
 void mapping_copy(uint64_t from, uint64_t to, uint64_t len);
 
+/* What answers an access to an address that has no memory behind it. */
+struct mapping_trap {
+	struct description *desc; /* a reference, for description_put() */
+	const struct file_trap_ops *ops;
+	void *cookie;
+	uint64_t offset; /* of the address in the file */
+	uint64_t room;	 /* bytes from there to the end of the mapping */
+};
+
+/* False: @addr is no such address. */
+bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap);
+
 /* False if there is no mapping at all: one load. */
 bool mapping_any(void);
 

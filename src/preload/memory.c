@@ -49,6 +49,26 @@ static int check_mmap_access(const struct description *desc, int prot, int flags
 	return desc->file->ops->mmap ? 0 : -ENODEV;
 }
 
+/*
+ * Maps what @map says. A mapping without memory is one of an empty file: the program's rights are the
+ * kernel's business as ever, mprotect and mremap included, and each access that they allow is a SIGBUS
+ * (trap.c).
+ */
+static long place_mapping(const struct file_mapping *map, void *addr, size_t len, int prot,
+			  int flags)
+{
+	long fd, rc;
+
+	if (!map->trap)
+		return SYS(SYS_mmap, addr, len, prot, flags, map->fd, map->offset);
+	fd = SYS(SYS_memfd_create, "vfio-region", MFD_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	rc = SYS(SYS_mmap, addr, len, prot, flags, fd, 0);
+	SYS(SYS_close, fd);
+	return rc;
+}
+
 static long mmap_file(struct description *desc, void *addr, size_t len, int prot, int flags,
 		      off_t offset)
 {
@@ -62,7 +82,7 @@ static long mmap_file(struct description *desc, void *addr, size_t len, int prot
 		rc = desc->file->ops->mmap(desc->file, (uint64_t)offset, len, prot, flags, &map);
 	if (rc)
 		return rc;
-	rc = SYS(SYS_mmap, addr, len, prot, flags, map.fd, map.offset);
+	rc = place_mapping(&map, addr, len, prot, flags);
 	if (rc >= 0) {
 		left((void *)rc, len);
 		if (!mapping_add((uint64_t)rc, len, description_get(desc), &map))

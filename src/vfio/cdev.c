@@ -251,12 +251,15 @@ static ssize_t cdev_write(struct uiommufd_file *file, struct uiommufd_caller *ca
 	return vfio_device_write(cdev->device, caller, buf, len, pos);
 }
 
-/* Registers answer by code, which a mapping could not run: no region says that it can be mapped. */
 static int cdev_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot, int flags,
 		     struct file_mapping *map)
 {
-	(void)file, (void)offset, (void)len, (void)prot, (void)flags, (void)map;
-	return -EINVAL;
+	struct vfio_cdev_file *cdev = cdev_file(file);
+
+	(void)prot;
+	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
+		return -EINVAL;
+	return vfio_device_mmap(cdev->device, offset, len, flags, map);
 }
 
 static void cdev_release(struct uiommufd_file *file)

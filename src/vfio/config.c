@@ -54,6 +54,9 @@ static bool bar_ok(const struct uiommufd_model *model, unsigned int i)
 	    bar->max_access & (bar->max_access - 1) || bar->max_access > 8 ||
 	    (bar->max_access && bar->min_access > bar->max_access))
 		return false;
+	if (bar->flags & UIOMMUFD_BAR_MMAP &&
+	    (bar->flags & UIOMMUFD_BAR_IO || !is_aligned(bar->size, PAGE_SIZE)))
+		return false;
 	if (bar->flags & UIOMMUFD_BAR_64)
 		return !(bar->flags & UIOMMUFD_BAR_IO) && i + 1 < PCI_BARS &&
 		       !model->bars[i + 1].size;

@@ -74,6 +74,8 @@ static long get_region_info(struct vfio_device *device, struct uiommufd_caller *
 	info.flags = 0;
 	if (region.size)
 		info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+	if (region.mappable)
+		info.flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	if (region.msix_table) {
 		rc = add_msix_cap(caller, arg, &info);
 		if (rc)

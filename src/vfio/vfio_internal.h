@@ -90,6 +90,7 @@ long vfio_device_ioctl(struct vfio_device *device, struct uiommufd_caller *calle
 struct vfio_region {
 	uint64_t size; /* 0: not there */
 	bool writable;
+	bool mappable;	 /* by programs */
 	bool msix_table; /* holds the MSI-X table */
 };
 int vfio_region_get(const struct vfio_device *device, uint64_t index, struct vfio_region *region);
@@ -105,6 +106,10 @@ ssize_t vfio_device_read(struct vfio_device *device, struct uiommufd_caller *cal
 			 size_t len, uint64_t *pos);
 ssize_t vfio_device_write(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t buf,
 			  size_t len, uint64_t *pos);
+
+/* mmap of a device's file, as in struct file_ops: BARs that say so (bar.c). */
+int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, int flags,
+		     struct file_mapping *map);
 
 /* The operations of a cdev's file, but for their name. */
 extern const struct file_ops vfio_cdev_ops;

@@ -205,8 +205,13 @@ static void s10_4_1_row9_fixed_iova_that_is_mapped_is_EEXIST(void **state)
 	const struct {
 		uint64_t iova, length;
 	} others[] = {
-		{IOVA, PAGE},	      {IOVA, 1},	 {IOVA - PAGE, 3 * PAGE}, {IOVA - 1, 2},
-		{IOVA + PAGE - 1, 2}, {IOVA + 100, 100}, {0, IOVA + 1},
+		{IOVA, PAGE},		 /* the same */
+		{IOVA, 1},		 /* its beginning */
+		{IOVA + 100, 100},	 /* its middle */
+		{IOVA + PAGE - 1, 2},	 /* its end and more */
+		{IOVA - 1, 2},		 /* its beginning and before */
+		{IOVA - PAGE, 3 * PAGE}, /* around it */
+		{0, IOVA + 1},
 	};
 
 	expect_map(0, t, &map);

@@ -129,6 +129,26 @@ static void erase(const struct scene *scene)
 	memmove(&model[at], &model[at + 1], (model_count - at) * sizeof(model[0]));
 }
 
+/* Cuts an entry somewhere, if it is long enough. */
+static void split(void)
+{
+	static char values[16];
+	size_t at = random_below(model_count);
+	struct iova_map_entry *left = &model[at];
+	struct iova_map_entry right = {left->range, &values[random_below(16)]};
+	uint64_t len = iova_range_len(left->range);
+
+	if (len == 1 || model_count == ENTRIES_MAX)
+		return;
+	right.range.start = left->range.start + 1 + random_below(len - 1);
+	assert_int_equal(iova_map_prepare_split(&map, left->range.start), 0);
+	iova_map_split(&map, left->range.start, right.range.start - 1, right.value);
+	left->range.last = right.range.start - 1;
+	memmove(&model[at + 2], &model[at + 1], (model_count - at - 1) * sizeof(model[0]));
+	model[at + 1] = right;
+	model_count++;
+}
+
 /* An address where something may happen: in the scene, or right beside an entry. */
 static uint64_t pick_address(const struct scene *scene)
 {
@@ -254,6 +274,8 @@ static void play(const struct scene *scene, unsigned int operations)
 			insert(scene);
 		else
 			erase(scene);
+		if (model_count && random_below(4) == 0)
+			split();
 		if (i % scene->check_every == 0) {
 			check();
 			look_up(scene);

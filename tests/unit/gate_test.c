@@ -154,7 +154,7 @@ static void what_is_taken_away_before_waiting_is_not_touched_after(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, reach, NULL), 0);
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 400; i++) {
 		memory = 42;
 		atomic_store_explicit(&reachable, &memory, memory_order_release);
 		if (i % 16 == 0)

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The chunks of pools. A chunk's first bytes say what of it is free: objects that were in use are in a list through their
+ * first words, those after them were never touched. It belongs to one part of its pool for as long as it lives.
+ */
+#include "base/pool.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/alloc.h"
+#include "base/fault.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define POOL_BY_OBJECT 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define POOL_BY_OBJECT 1
+#endif
+#endif
+
+#ifdef POOL_BY_OBJECT
+
+void *pool_alloc(struct pool *pool)
+{
+	return alloc_zeroed(pool->size);
+}
+
+void pool_free(struct pool *pool, void *object)
+{
+	(void)pool;
+	alloc_free(object);
+}
+
+size_t pool_reserved(struct pool *pool)
+{
+	(void)pool;
+	return 0;
+}
+
+#else
+
+/* Where the first object of a chunk begins: as aligned as any can be. */
+enum {
+	FIRST_OBJECT = 128
+};
+
+struct pool_chunk {
+	struct pool_part *part;
+	struct pool_chunk *next;  /* in part->available */
+	struct pool_chunk **link; /* what points to this one; NULL: not in the list */
+	void *free;		  /* each object's first word is the next one */
+	uint32_t fresh;		  /* offset of the first object that was never in use */
+	uint32_t used;		  /* objects */
+};
+
+_Static_assert(sizeof(struct pool_chunk) <= FIRST_OBJECT, "the objects follow it");
+
+static struct pool_part *part_of_thread(struct pool *pool)
+{
+	static __thread unsigned int number __attribute__((tls_model("initial-exec")));
+	static atomic_uint threads;
+
+	if (!number)
+		number = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % POOL_PARTS;
+	return &pool->parts[number - 1];
+}
+
+static struct pool_chunk *chunk_of(const void *object)
+{
+	return (struct pool_chunk *)((uintptr_t)object & ~(uintptr_t)(POOL_CHUNK_SIZE - 1));
+}
+
+static bool chunk_has_object(const struct pool_chunk *chunk, size_t size)
+{
+	return chunk->free || chunk->fresh + size <= POOL_CHUNK_SIZE;
+}
+
+static void chunk_link(struct pool_part *part, struct pool_chunk *chunk)
+{
+	chunk->next = part->available;
+	chunk->link = &part->available;
+	if (chunk->next)
+		chunk->next->link = &chunk->next;
+	part->available = chunk;
+}
+
+static void chunk_unlink(struct pool_chunk *chunk)
+{
+	*chunk->link = chunk->next;
+	if (chunk->next)
+		chunk->next->link = chunk->link;
+	chunk->link = NULL;
+}
+
+/* POOL_CHUNK_SIZE bytes aligned to their size, or NULL. */
+static void *map_chunk(void)
+{
+	const size_t size = POOL_CHUNK_SIZE;
+	uintptr_t start, aligned;
+	void *memory;
+
+	memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	start = (uintptr_t)memory;
+	aligned = (start + size - 1) & ~(uintptr_t)(size - 1);
+	if (aligned != start)
+		munmap(memory, aligned - start);
+	munmap((void *)(aligned + size), start + size - aligned);
+	return (void *)aligned;
+}
+
+static struct pool_chunk *chunk_add(struct pool_part *part)
+{
+	struct pool_chunk *chunk = map_chunk();
+
+	if (!chunk)
+		return NULL;
+	/* Without huge pages it works as well, only slower. */
+	if (part->chunks)
+		madvise(chunk, POOL_CHUNK_SIZE, MADV_HUGEPAGE);
+	chunk->part = part;
+	chunk->fresh = FIRST_OBJECT;
+	chunk_link(part, chunk);
+	part->chunks++;
+	part->idle++;
+	return chunk;
+}
+
+static void *take(struct pool_part *part, size_t size)
+{
+	struct pool_chunk *chunk = part->available;
+	void *object;
+
+	if (!chunk)
+		chunk = chunk_add(part);
+	if (!chunk)
+		return NULL;
+	object = chunk->free;
+	if (object) {
+		chunk->free = *(void **)object;
+	} else {
+		object = (char *)chunk + chunk->fresh;
+		chunk->fresh += (uint32_t)size;
+	}
+	if (!chunk->used++)
+		part->idle--;
+	if (!chunk_has_object(chunk, size))
+		chunk_unlink(chunk);
+	return object;
+}
+
+void *pool_alloc(struct pool *pool)
+{
+	struct pool_part *part = part_of_thread(pool);
+	void *object;
+
+	if (fault_inject())
+		return NULL;
+	pthread_mutex_lock(&part->lock);
+	object = take(part, pool->size);
+	pthread_mutex_unlock(&part->lock);
+	return object ? memset(object, 0, pool->size) : NULL;
+}
+
+/* True if @chunk has left the pool, and is the caller's to unmap. */
+static bool give(struct pool_part *part, struct pool_chunk *chunk, void *object)
+{
+	*(void **)object = chunk->free;
+	chunk->free = object;
+	if (!chunk->link)
+		chunk_link(part, chunk);
+	if (--chunk->used)
+		return false;
+	if (!part->idle) {
+		part->idle++;
+		return false;
+	}
+	chunk_unlink(chunk);
+	part->chunks--;
+	return true;
+}
+
+void pool_free(struct pool *pool, void *object)
+{
+	struct pool_chunk *chunk = chunk_of(object);
+	struct pool_part *part;
+	bool unused;
+
+	(void)pool;
+	if (!object)
+		return;
+	part = chunk->part;
+	pthread_mutex_lock(&part->lock);
+	unused = give(part, chunk, object);
+	pthread_mutex_unlock(&part->lock);
+	if (unused)
+		munmap(chunk, POOL_CHUNK_SIZE);
+}
+
+size_t pool_reserved(struct pool *pool)
+{
+	size_t chunks = 0;
+
+	for (int i = 0; i < POOL_PARTS; i++) {
+		pthread_mutex_lock(&pool->parts[i].lock);
+		chunks += pool->parts[i].chunks;
+		pthread_mutex_unlock(&pool->parts[i].lock);
+	}
+	return chunks * POOL_CHUNK_SIZE;
+}
+
+#endif

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Intel's I/OAT DMA engine, version 3 (ioat_regs.h): one channel that copies memory to memory by a
+ * chain of descriptors in memory.
+ *
+ * Software writes the address of the first descriptor to CHAINADDR and how many there are to
+ * DMACOUNT; more are added by writing DMACOUNT again. Each descriptor names the next. When one is done the
+ * channel writes, as the descriptor asks, CHANSTS to memory at CHANCMP, and interrupts. An interrupt
+ * disables itself (CHANCTRL) until software enables it again; what comes meanwhile is kept, as one. An
+ * error halts the channel, with its reason in CHANERR, and the descriptor before it as the last that
+ * was completed.
+ *
+ * Registers are guarded by the device lock. Descriptors are worked off on the device's thread, a few
+ * at a time, so that whoever has to wait for the thread never waits for a chain; `busy` is set
+ * while one of them is in work without the lock. Suspend and reset take effect between two.
+ *
+ * Where the datasheets leave it open: CHAINADDR is not to be written while the channel is active, and
+ * then is not; a channel does not start while a bit of CHANERR is set, and a reset of the channel clears
+ * them; the longest transfer is 2 MiB, which the chips vary and say in XFERCAP.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "devices/devices.h"
+#include "devices/ioat_regs.h"
+
+enum {
+	VERSION = 0x32,
+	XFERCAP = 21,
+	CHANCTRL_WRITABLE = CHANCTRL_ERR_COMP_EN | CHANCTRL_ANY_ERR_ABORT_EN | CHANCTRL_ERR_INT_EN |
+			    CHANCTRL_DESC_SNOOP | CHANCTRL_DCA_EN,
+};
+
+/* What one call of the work function does at most. */
+enum {
+	ROUND_DESCRIPTORS = 64,
+	ROUND_BYTES = 1 << XFERCAP,
+};
+
+struct ioat {
+	uint8_t intrctrl;
+	uint32_t attention;
+
+	uint16_t chanctrl;
+	bool interrupt_kept; /* came while interrupts were disabled */
+	uint8_t command;     /* to be carried out after the descriptor in work */
+	enum ioat_state state;
+	uint64_t completed; /* address of the last descriptor that is done */
+	uint64_t chainaddr, chancmp;
+	uint32_t chanerr, chanerrmsk;
+
+	uint16_t dmacount, done; /* since CHAINADDR was written */
+	uint64_t next;		 /* descriptor to fetch */
+	bool first;		 /* it is the one of CHAINADDR */
+	bool busy;
+};
+
+static struct ioat *ioat_of(struct uiommufd_device *dev)
+{
+	return uiommufd_device_state(dev);
+}
+
+/* ---- interrupts: caller holds the device lock ---- */
+
+static void update_intx(struct uiommufd_device *dev)
+{
+	const struct ioat *ioat = ioat_of(dev);
+
+	uiommufd_device_set_intx(dev, ioat->attention && ioat->intrctrl & INTRCTRL_MASTER_EN);
+}
+
+static void interrupt(struct uiommufd_device *dev)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	if (ioat->chanctrl & CHANCTRL_INT_DISABLE) {
+		ioat->interrupt_kept = true;
+		return;
+	}
+	ioat->chanctrl |= CHANCTRL_INT_DISABLE;
+	ioat->attention = 1;
+	if (!uiommufd_device_send_msi(dev, 0))
+		update_intx(dev);
+}
+
+static void enable_interrupt(struct uiommufd_device *dev)
+{
+	struct ioat *ioat = ioat_of(dev);
+	bool kept = ioat->interrupt_kept;
+
+	ioat->chanctrl &= (uint16_t)~CHANCTRL_INT_DISABLE;
+	ioat->interrupt_kept = false;
+	if (kept)
+		interrupt(dev);
+}
+
+/* ---- the channel's states: caller holds the device lock ---- */
+
+static void chain_restart(struct ioat *ioat)
+{
+	ioat->dmacount = ioat->done = 0;
+	ioat->next = ioat->chainaddr;
+	ioat->first = true;
+}
+
+static void channel_command(struct ioat *ioat, uint8_t command)
+{
+	if (command & CHANCMD_RESET) {
+		ioat->state = CHANSTS_HALTED;
+		ioat->chanerr = 0;
+		ioat->interrupt_kept = false;
+		chain_restart(ioat);
+	} else if (ioat->state != CHANSTS_HALTED) {
+		ioat->state = CHANSTS_SUSPENDED;
+	}
+}
+
+/* Carries out what was asked for while a descriptor was in work. */
+static void channel_settle(struct ioat *ioat)
+{
+	uint8_t command = ioat->command;
+
+	ioat->busy = false;
+	ioat->command = 0;
+	if (command)
+		channel_command(ioat, command);
+}
+
+static void ioat_run(struct uiommufd_device *dev);
+
+/* After DMACOUNT was written. */
+static void channel_start(struct uiommufd_device *dev)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	if (ioat->chanerr || ioat->command)
+		return;
+	if (ioat->dmacount != ioat->done) {
+		ioat->state = CHANSTS_ACTIVE;
+		uiommufd_device_queue_work(dev, ioat_run);
+	} else if (ioat->state == CHANSTS_SUSPENDED) {
+		ioat->state = CHANSTS_IDLE;
+	}
+}
+
+/* ---- work on the device's thread ---- */
+
+/* A descriptor in work. */
+struct job {
+	uint64_t address;
+	struct ioat_descriptor descriptor;
+	uint64_t chancmp;
+	uint64_t status; /* CHANSTS when it is done */
+	uint32_t error;	 /* CHANERR_... */
+};
+
+static uint32_t refuse(const struct job *job, uint32_t error, const char *what)
+{
+	log_fault("ioat: the descriptor at IOVA 0x%llx %s: the channel halts",
+		  (unsigned long long)job->address, what);
+	return error;
+}
+
+static uint32_t check_descriptor(const struct job *job)
+{
+	const struct ioat_descriptor *d = &job->descriptor;
+
+	if (d->control >> DESCRIPTOR_OPERATION_SHIFT != OPERATION_COPY)
+		return refuse(job, CHANERR_CONTROL, "has an operation that is not known");
+	if (d->control & DESCRIPTOR_RESERVED)
+		return refuse(job, CHANERR_CONTROL, "has reserved control bits set");
+	if (d->control & DESCRIPTOR_NULL)
+		return 0;
+	if (!d->size || d->size > UINT32_C(1) << XFERCAP)
+		return refuse(job, CHANERR_LENGTH, "has a size that is 0 or beyond XFERCAP");
+	if (d->source + (d->size - 1) < d->source)
+		return refuse(job, CHANERR_SOURCE_ADDRESS, "has a source that wraps around");
+	if (d->destination + (d->size - 1) < d->destination)
+		return refuse(job, CHANERR_DESTINATION_ADDRESS,
+			      "has a destination that wraps around");
+	return 0;
+}
+
+/* Fetches the descriptor and does what it says; faults of DMA have been reported. */
+static uint32_t execute(struct uiommufd_device *dev, struct job *job, bool first)
+{
+	struct ioat_descriptor *d = &job->descriptor;
+	enum uiommufd_copy_end end;
+	uint32_t error;
+
+	if (!is_aligned(job->address, DESCRIPTOR_ALIGN))
+		return refuse(job, first ? CHANERR_CHAIN_ADDRESS : CHANERR_NEXT_ADDRESS,
+			      "is not at a multiple of 64");
+	if (uiommufd_device_dma_read(dev, job->address, d, sizeof(*d)))
+		return CHANERR_DESCRIPTOR;
+	error = check_descriptor(job);
+	if (error || d->control & DESCRIPTOR_NULL)
+		return error;
+	if (uiommufd_device_dma_copy(dev, d->destination, d->source, d->size, &end))
+		return end == UIOMMUFD_COPY_SOURCE ? CHANERR_READ_DATA : CHANERR_WRITE_DATA;
+	return 0;
+}
+
+/* Takes the next descriptor. False: there is nothing to do. */
+static bool job_begin(struct uiommufd_device *dev, struct job *job, bool *first)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	uiommufd_device_lock(dev);
+	ioat->busy = ioat->state == CHANSTS_ACTIVE && ioat->dmacount != ioat->done;
+	*job = (struct job){.address = ioat->next};
+	*first = ioat->first;
+	uiommufd_device_unlock(dev);
+	return ioat->busy;
+}
+
+/* What the completion of @job will be, and whether it is to be written. */
+static bool job_status(struct uiommufd_device *dev, struct job *job)
+{
+	struct ioat *ioat = ioat_of(dev);
+	bool write;
+
+	uiommufd_device_lock(dev);
+	job->chancmp = ioat->chancmp;
+	if (job->error) {
+		job->status = ioat->completed | CHANSTS_HALTED;
+		write = ioat->chanctrl & CHANCTRL_ERR_COMP_EN;
+	} else {
+		job->status = job->address |
+			      ((uint16_t)(ioat->done + 1) == ioat->dmacount ? CHANSTS_IDLE
+									    : CHANSTS_ACTIVE);
+		write = job->descriptor.control & DESCRIPTOR_COMPLETION;
+	}
+	uiommufd_device_unlock(dev);
+	return write;
+}
+
+/* Software that has been interrupted finds the completion in memory: it is written before. */
+static void job_write_completion(struct uiommufd_device *dev, struct job *job)
+{
+	if (!uiommufd_device_dma_write(dev, job->chancmp, &job->status, sizeof(job->status)))
+		return;
+	job->error |= CHANERR_COMPLETION_ADDRESS;
+}
+
+static void job_finish(struct uiommufd_device *dev, const struct job *job)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	uiommufd_device_lock(dev);
+	if (job->error) {
+		ioat->chanerr |= job->error;
+		ioat->state = CHANSTS_HALTED;
+		if (ioat->chanctrl & CHANCTRL_ERR_INT_EN && job->error & ~ioat->chanerrmsk)
+			interrupt(dev);
+	} else {
+		ioat->completed = job->address;
+		ioat->next = job->descriptor.next;
+		ioat->first = false;
+		ioat->done++;
+		if (ioat->state == CHANSTS_ACTIVE && ioat->done == ioat->dmacount)
+			ioat->state = CHANSTS_IDLE;
+		if (job->descriptor.control & DESCRIPTOR_INTERRUPT)
+			interrupt(dev);
+	}
+	channel_settle(ioat);
+	uiommufd_device_unlock(dev);
+}
+
+static void ioat_run(struct uiommufd_device *dev)
+{
+	uint64_t bytes = 0;
+	struct job job;
+	bool first;
+
+	for (unsigned int i = 0; i < ROUND_DESCRIPTORS && bytes < ROUND_BYTES; i++) {
+		if (!job_begin(dev, &job, &first))
+			return;
+		job.error = execute(dev, &job, first);
+		if (job_status(dev, &job))
+			job_write_completion(dev, &job);
+		job_finish(dev, &job);
+		bytes += job.descriptor.size;
+	}
+	uiommufd_device_queue_work(dev, ioat_run);
+}
+
+/* ---- registers ---- */
+
+static uint64_t get_intrctrl(struct uiommufd_device *dev)
+{
+	struct ioat *ioat = ioat_of(dev);
+	uint64_t value = ioat->intrctrl;
+
+	if (ioat->attention)
+		value |= INTRCTRL_STATUS;
+	if (ioat->attention && ioat->intrctrl & INTRCTRL_MASTER_EN)
+		value |= INTRCTRL_INT;
+	ioat->intrctrl &= (uint8_t)~INTRCTRL_MASTER_EN;
+	update_intx(dev);
+	return value;
+}
+
+static void set_intrctrl(struct uiommufd_device *dev, uint64_t value, uint64_t mask)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	(void)mask;
+	ioat->intrctrl = value & (INTRCTRL_MASTER_EN | INTRCTRL_MSIX_VECTOR);
+	update_intx(dev);
+}
+
+static uint64_t get_attnstatus(struct uiommufd_device *dev)
+{
+	struct ioat *ioat = ioat_of(dev);
+	uint64_t value = ioat->attention;
+
+	ioat->attention = 0;
+	update_intx(dev);
+	return value;
+}
+
+static uint64_t get_chanctrl(struct uiommufd_device *dev)
+{
+	struct ioat *ioat = ioat_of(dev);
+	uint64_t value = ioat->chanctrl;
+
+	ioat->chanctrl |= CHANCTRL_IN_USE;
+	return value;
+}
+
+static void set_chanctrl(struct uiommufd_device *dev, uint64_t value, uint64_t mask)
+{
+	struct ioat *ioat = ioat_of(dev);
+	uint64_t kept = ioat->chanctrl & ~(mask & CHANCTRL_WRITABLE);
+
+	/* Writing 1 to it does not set it. */
+	if (!(value & CHANCTRL_IN_USE))
+		kept &= ~(mask & CHANCTRL_IN_USE);
+	ioat->chanctrl = (uint16_t)(kept | (value & CHANCTRL_WRITABLE));
+	if (value & CHANCTRL_INT_DISABLE)
+		enable_interrupt(dev);
+}
+
+static uint64_t get_chancmd(struct uiommufd_device *dev)
+{
+	return ioat_of(dev)->command;
+}
+
+static void set_chancmd(struct uiommufd_device *dev, uint64_t value, uint64_t mask)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	(void)mask;
+	if (!value)
+		return;
+	if (value != CHANCMD_RESET && value != CHANCMD_SUSPEND) {
+		log_fault("ioat: CHANCMD 0x%llx is not one command: the channel halts",
+			  (unsigned long long)value);
+		ioat->chanerr |= CHANERR_COMMAND;
+		ioat->state = CHANSTS_HALTED;
+	} else if (ioat->busy) {
+		ioat->command |= (uint8_t)value;
+	} else {
+		channel_command(ioat, (uint8_t)value);
+	}
+}
+
+static uint64_t get_dmacount(struct uiommufd_device *dev)
+{
+	return ioat_of(dev)->dmacount;
+}
+
+static void set_dmacount(struct uiommufd_device *dev, uint64_t value, uint64_t mask)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	ioat->dmacount = (uint16_t)((ioat->dmacount & ~mask) | value);
+	channel_start(dev);
+}
+
+static uint64_t get_chansts(struct uiommufd_device *dev)
+{
+	const struct ioat *ioat = ioat_of(dev);
+
+	return ioat->completed | ioat->state;
+}
+
+static uint64_t get_chainaddr(struct uiommufd_device *dev)
+{
+	return ioat_of(dev)->chainaddr;
+}
+
+static void set_chainaddr(struct uiommufd_device *dev, uint64_t value, uint64_t mask)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	if (ioat->state == CHANSTS_ACTIVE || ioat->busy)
+		return;
+	ioat->chainaddr = (ioat->chainaddr & ~mask) | value;
+	chain_restart(ioat);
+}
+
+static uint64_t get_chancmp(struct uiommufd_device *dev)
+{
+	return ioat_of(dev)->chancmp;
+}
+
+static void set_chancmp(struct uiommufd_device *dev, uint64_t value, uint64_t mask)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	ioat->chancmp = ((ioat->chancmp & ~mask) | value) & ~UINT64_C(7);
+}
+
+static uint64_t get_chanerr(struct uiommufd_device *dev)
+{
+	return ioat_of(dev)->chanerr;
+}
+
+static void set_chanerr(struct uiommufd_device *dev, uint64_t value, uint64_t mask)
+{
+	(void)mask;
+	ioat_of(dev)->chanerr &= (uint32_t)~value;
+}
+
+static uint64_t get_chanerrmsk(struct uiommufd_device *dev)
+{
+	return ioat_of(dev)->chanerrmsk;
+}
+
+static void set_chanerrmsk(struct uiommufd_device *dev, uint64_t value, uint64_t mask)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	ioat->chanerrmsk = (uint32_t)((ioat->chanerrmsk & ~mask) | value);
+}
+
+/* In rising order. What is not here reads as 0. */
+static const struct ioat_register {
+	uint8_t off, size;
+	uint8_t fixed; /* what it reads as, without a get */
+	uint64_t (*get)(struct uiommufd_device *dev);
+	/* @mask: the bits of it that the access covers; @value has no others. NULL: read only. */
+	void (*set)(struct uiommufd_device *dev, uint64_t value, uint64_t mask);
+} registers[] = {
+	{IOAT_CHANCNT, 1, .fixed = 1},
+	{IOAT_XFERCAP, 1, .fixed = XFERCAP},
+	{IOAT_INTRCTRL, 1, .get = get_intrctrl, .set = set_intrctrl},
+	{IOAT_ATTNSTATUS, 4, .get = get_attnstatus},
+	{IOAT_CBVER, 1, .fixed = VERSION},
+	{IOAT_CHANCTRL, 2, .get = get_chanctrl, .set = set_chanctrl},
+	{IOAT_CHANCMD, 1, .get = get_chancmd, .set = set_chancmd},
+	{IOAT_DMACOUNT, 2, .get = get_dmacount, .set = set_dmacount},
+	{IOAT_CHANSTS, 8, .get = get_chansts},
+	{IOAT_CHAINADDR, 8, .get = get_chainaddr, .set = set_chainaddr},
+	{IOAT_CHANCMP, 8, .get = get_chancmp, .set = set_chancmp},
+	{IOAT_CHANERR, 4, .get = get_chanerr, .set = set_chanerr},
+	{IOAT_CHANERRMSK, 4, .get = get_chanerrmsk, .set = set_chanerrmsk},
+};
+
+/* The @size bytes of an access at @off that fall into @reg, as a mask of the register; 0: none. */
+static uint64_t covered(const struct ioat_register *reg, uint64_t off, unsigned int size)
+{
+	uint64_t start = max_u64(off, reg->off), end = min_u64(off + size, reg->off + reg->size);
+	uint64_t bits;
+
+	if (start >= end)
+		return 0;
+	bits = end - start == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * (end - start))) - 1;
+	return bits << (8 * (start - reg->off));
+}
+
+/* @value moved from the place of its register to its place in an access at @off, or back. */
+static uint64_t to_access(const struct ioat_register *reg, uint64_t off, uint64_t value)
+{
+	return off > reg->off ? value >> (8 * (off - reg->off)) : value << (8 * (reg->off - off));
+}
+
+static uint64_t to_register(const struct ioat_register *reg, uint64_t off, uint64_t value)
+{
+	return off > reg->off ? value << (8 * (off - reg->off)) : value >> (8 * (reg->off - off));
+}
+
+#define REGISTERS_END (registers + sizeof(registers) / sizeof(registers[0]))
+
+static uint64_t ioat_read(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
+			  unsigned int size)
+{
+	uint64_t value = 0;
+
+	(void)bar;
+	for (const struct ioat_register *reg = registers; reg < REGISTERS_END; reg++) {
+		uint64_t mask = covered(reg, off, size);
+
+		if (mask)
+			value |=
+				to_access(reg, off, (reg->get ? reg->get(dev) : reg->fixed) & mask);
+	}
+	return value;
+}
+
+static void ioat_write(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
+		       unsigned int size, uint64_t value)
+{
+	(void)bar;
+	for (const struct ioat_register *reg = registers; reg < REGISTERS_END; reg++) {
+		uint64_t mask = covered(reg, off, size);
+
+		if (mask && reg->set)
+			reg->set(dev, to_register(reg, off, value) & mask, mask);
+	}
+}
+
+/* ---- life ---- */
+
+static void ioat_reset(struct uiommufd_device *dev)
+{
+	*ioat_of(dev) = (struct ioat){.state = CHANSTS_HALTED, .first = true};
+}
+
+static int ioat_init(struct uiommufd_device *dev)
+{
+	ioat_reset(dev);
+	return 0;
+}
+
+/* Channel 0 of a Xeon E5 or E7 v2. */
+const struct uiommufd_model device_ioat = {
+	.name = "ioat",
+	.summary = "Intel I/OAT DMA engine, version 3, with one channel",
+	.vendor = 0x8086,
+	.device = 0x0e20,
+	.subsystem_vendor = 0x8086,
+	.subsystem = 0x0000,
+	.class_code = 0x088000,
+	.revision = 0x04,
+	.bars = {{.size = IOAT_BAR_SIZE, .flags = UIOMMUFD_BAR_64 | UIOMMUFD_BAR_MMAP}},
+	.intx = true,
+	.msix_vectors = 1,
+	.msix_table = IOAT_MSIX_TABLE,
+	.msix_pba = IOAT_MSIX_PBA,
+	.pcie = true,
+	.state_size = sizeof(struct ioat),
+	.init = ioat_init,
+	.reset = ioat_reset,
+	.read = ioat_read,
+	.write = ioat_write,
+};

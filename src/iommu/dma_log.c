@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The log is a bitmap for each range, made when logging starts. DMA marks what it has written once the bytes are in memory: a bit
+ * that a report takes away is then set again by whoever wrote after it, so that no write is ever missing from all
+ * reports.
+ *
+ * A report takes bits away whole. Of a unit that it covers in part it tells that part and leaves the bit. Memory: one bit per unit,
+ * and the kernel gives it when it is touched; beyond MAX_BITS, units grow instead.
+ */
+#include "iommu/dma_log.h"
+
+#include <urcu-bp.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/gate.h"
+#include "iommu/iommu_internal.h"
+
+enum {
+	WORD_BITS = 64
+};
+#define MAX_BITS (UINT64_C(1) << 30)
+
+struct logged {
+	struct iova_range range;
+	uint64_t *words; /* changed by atomic operations */
+};
+
+struct dma_log {
+	unsigned int shift; /* log2 of the unit */
+	size_t count;
+	struct logged logged[]; /* ascending */
+};
+
+/* The number of the unit that @iova is in, counted from that of the start of @logged. */
+static uint64_t unit_of(const struct dma_log *log, const struct logged *logged, uint64_t iova)
+{
+	return (iova >> log->shift) - (logged->range.start >> log->shift);
+}
+
+static uint64_t units_in(const struct iova_range *range, unsigned int shift)
+{
+	return (range->last >> shift) - (range->start >> shift) + 1;
+}
+
+/* ---- marking ---- */
+
+static void mark_units(uint64_t *words, uint64_t first, uint64_t last)
+{
+	while (first <= last) {
+		uint64_t end = min_u64(last, first | (WORD_BITS - 1));
+		uint64_t mask = (UINT64_MAX >> (WORD_BITS - 1 - (end - first))) << first % WORD_BITS;
+
+		__atomic_fetch_or(&words[first / WORD_BITS], mask, __ATOMIC_RELEASE);
+		first = end + 1;
+	}
+}
+
+void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t len)
+{
+	const struct iova_range written = {.start = iova, .last = iova + (len - 1)};
+	const struct dma_log *log;
+
+	urcu_bp_read_lock();
+	log = atomic_load_explicit(&endpoint->log, memory_order_acquire);
+	for (size_t i = 0; log && i < log->count; i++) {
+		const struct logged *logged = &log->logged[i];
+
+		if (iova_range_intersects(logged->range, written))
+			mark_units(logged->words,
+				   unit_of(log, logged,
+					   max_u64(written.start, logged->range.start)),
+				   unit_of(log, logged, min_u64(written.last, logged->range.last)));
+	}
+	urcu_bp_read_unlock();
+}
+
+/* ---- on and off ---- */
+
+static void log_free(struct dma_log *log)
+{
+	for (size_t i = 0; log && i < log->count; i++)
+		alloc_free(log->logged[i].words);
+	alloc_free(log);
+}
+
+/* The least shift, from that of @unit on, with which all ranges have at most MAX_BITS units. */
+static unsigned int choose_shift(uint64_t unit, const struct iova_range *ranges, size_t count)
+{
+	unsigned int shift = log2_floor(unit);
+	uint64_t units;
+
+	if (shift < PAGE_SHIFT)
+		shift = PAGE_SHIFT;
+	for (;; shift++) {
+		units = 0;
+		/* From pages on no sum of disjoint ranges wraps. */
+		for (size_t i = 0; i < count; i++)
+			units += units_in(&ranges[i], shift);
+		if (units <= MAX_BITS)
+			return shift;
+	}
+}
+
+static struct dma_log *log_create(uint64_t unit, const struct iova_range *ranges, size_t count)
+{
+	struct dma_log *log = alloc_zeroed(sizeof(*log) + count * sizeof(log->logged[0]));
+
+	if (!log)
+		return NULL;
+	log->shift = choose_shift(unit, ranges, count);
+	for (; log->count < count; log->count++) {
+		struct logged *logged = &log->logged[log->count];
+		uint64_t units = units_in(&ranges[log->count], log->shift);
+
+		logged->range = ranges[log->count];
+		logged->words = alloc_zeroed((units + WORD_BITS - 1) / WORD_BITS * sizeof(uint64_t));
+		if (!logged->words) {
+			log_free(log);
+			return NULL;
+		}
+	}
+	return log;
+}
+
+int iommu_dma_log_start(struct iommu_endpoint *endpoint, uint64_t unit,
+			const struct iova_range *ranges, size_t count)
+{
+	struct dma_log *log;
+
+	if (atomic_load_explicit(&endpoint->log, memory_order_relaxed))
+		return -EINVAL;
+	log = log_create(unit, ranges, count);
+	if (!log)
+		return -ENOMEM;
+	atomic_store(&endpoint->log, log);
+	/* DMA that has looked for a log before this one was there may still be writing. */
+	gate_wait_all();
+	return 0;
+}
+
+void iommu_dma_log_stop(struct iommu_endpoint *endpoint)
+{
+	struct dma_log *log = atomic_exchange(&endpoint->log, NULL);
+
+	if (!log)
+		return;
+	urcu_bp_synchronize_rcu();
+	log_free(log);
+}
+
+/* ---- reporting ---- */
+
+/* Takes the bits of @mask out of *@word, and returns those that were set. */
+static uint64_t take_bits(uint64_t *word, uint64_t mask)
+{
+	/* Most are clean; a write to them would only take the cache line away from the DMA. */
+	if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & mask))
+		return 0;
+	return __atomic_fetch_and(word, ~mask, __ATOMIC_ACQ_REL) & mask;
+}
+
+/* Reports what of unit @unit of @logged is in @range. */
+static void report_unit(const struct dma_log *log, const struct logged *logged, uint64_t unit,
+			struct iova_range range,
+			void (*report)(struct iova_range written, void *arg), void *arg)
+{
+	const uint64_t start = ((logged->range.start >> log->shift) + unit) << log->shift;
+	const uint64_t last = start + ((UINT64_C(1) << log->shift) - 1);
+	const struct iova_range whole = {
+		.start = max_u64(start, logged->range.start),
+		.last = min_u64(last, logged->range.last),
+	};
+
+	/* The rest of it is for another report. */
+	if (!iova_range_contains(range, whole))
+		mark_units(logged->words, unit, unit);
+	report((struct iova_range){.start = max_u64(whole.start, range.start),
+				   .last = min_u64(whole.last, range.last)},
+	       arg);
+}
+
+static void report_logged(const struct dma_log *log, const struct logged *logged,
+			  struct iova_range range,
+			  void (*report)(struct iova_range written, void *arg), void *arg)
+{
+	uint64_t unit = unit_of(log, logged, max_u64(range.start, logged->range.start));
+	const uint64_t last = unit_of(log, logged, min_u64(range.last, logged->range.last));
+
+	while (unit <= last) {
+		const uint64_t word = unit / WORD_BITS;
+		const uint64_t end = min_u64(last, unit | (WORD_BITS - 1));
+		const uint64_t mask = (UINT64_MAX >> (WORD_BITS - 1 - (end - unit)))
+				      << unit % WORD_BITS;
+
+		for (uint64_t set = take_bits(&logged->words[word], mask); set; set &= set - 1)
+			report_unit(log, logged,
+				    word * WORD_BITS + (unsigned int)__builtin_ctzll(set), range,
+				    report, arg);
+		unit = end + 1;
+	}
+}
+
+int iommu_dma_log_report(struct iommu_endpoint *endpoint, struct iova_range range,
+			 void (*report)(struct iova_range written, void *arg), void *arg)
+{
+	const struct dma_log *log = atomic_load_explicit(&endpoint->log, memory_order_relaxed);
+
+	if (!log)
+		return -EINVAL;
+	for (size_t i = 0; i < log->count; i++) {
+		if (iova_range_intersects(log->logged[i].range, range))
+			report_logged(log, &log->logged[i], range, report, arg);
+	}
+	return 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* The line that tells a person why DMA failed. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "iommu/iommu_internal.h"
+
+enum {
+	TEXT_MAX = 256
+};
+
+static const char *cause_text(const struct iommu_fault *fault)
+{
+	switch (fault->cause) {
+	case IOMMU_FAULT_NO_DOMAIN:
+		return "the device is not attached to an address space";
+	case IOMMU_FAULT_NOT_MAPPED:
+		return "nothing is mapped there";
+	case IOMMU_FAULT_PERMISSION:
+		return fault->dir == IOMMU_DMA_WRITE ? "mapped without WRITEABLE"
+						     : "mapped without READABLE";
+	case IOMMU_FAULT_TABLES:
+	case IOMMU_FAULT_MEMORY:
+		break;
+	}
+	return "mapped, but the memory behind it is gone";
+}
+
+/* Stage 1: which entry is to blame. */
+static void describe_entry(const struct iommu_fault *fault, char *text)
+{
+	if (fault->has_entry)
+		snprintf(text, TEXT_MAX, " (level %u entry 0x%016" PRIx64 " at 0x%" PRIx64 ")",
+			 fault->level, fault->entry, fault->ipa);
+	else if (fault->cause == IOMMU_FAULT_MEMORY)
+		snprintf(text, TEXT_MAX, " (at 0x%" PRIx64 ")", fault->ipa);
+	else
+		text[0] = '\0';
+}
+
+static void describe_stage1(const struct iommu_fault *fault, char *text)
+{
+	char entry[TEXT_MAX];
+
+	describe_entry(fault, entry);
+	snprintf(text, TEXT_MAX, "stage 1, %s: %s%s", fault->name, fault->text, entry);
+}
+
+static void describe_stage2(const struct iommu_fault *fault, char *text)
+{
+	static const char *const accesses[] = {
+		[IOMMU_FAULT_AT_CONTEXT] = "a context descriptor",
+		[IOMMU_FAULT_AT_TABLE] = "a stage-1 table entry",
+		[IOMMU_FAULT_AT_PAGE] = "the page",
+	};
+
+	snprintf(text, TEXT_MAX, "stage 2, %s, at 0x%" PRIx64 " for %s: %s", fault->name, fault->ipa,
+		 accesses[fault->access], fault->text);
+}
+
+void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct iommu_fault *fault)
+{
+	const char *verb = fault->dir == IOMMU_DMA_WRITE ? "write" : "read";
+	char pasid[32] = "", text[2 * TEXT_MAX];
+
+	if (fault->pasid != IOMMU_NO_PASID)
+		snprintf(pasid, sizeof(pasid), "PASID %" PRIu32 " ", fault->pasid);
+	if (fault->stage == 1)
+		describe_stage1(fault, text);
+	else if (fault->stage == 2)
+		describe_stage2(fault, text);
+	else
+		snprintf(text, sizeof(text), "%s", cause_text(fault));
+	log_fault("%s: DMA %s of %" PRIu64 " bytes at %sIOVA 0x%" PRIx64 " failed at 0x%" PRIx64 ": %s",
+		  endpoint->name, verb, fault->request_len, pasid, fault->request_iova, fault->iova,
+		  text);
+}

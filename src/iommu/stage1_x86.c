@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * x86-64 page tables of a guest (spec 70-formats, 4): VT-d's first stage and AMD's v2 tables.
+ *
+ * The walk first reads all entries and then looks at rights, so that a missing entry below a read-only one is reported as missing. Only a
+ * walk that succeeds sets accessed and dirty bits, from the top.
+ */
+#include "base/bits.h"
+#include "base/check.h"
+#include "iommu/stage1.h"
+
+#define X86_PRESENT  BIT(0)
+#define X86_WRITABLE BIT(1)
+#define X86_USER     BIT(2)
+#define X86_DIRTY    BIT(6)
+#define X86_LEAF     BIT(7) /* PS: of level 2 and 3 */
+#define X86_ADDRESS  BITS(51, 12)
+
+enum {
+	PAGE_LEVEL = 1,
+	MAX_LEAF_LEVEL = 3,
+};
+
+struct step {
+	unsigned int level;
+	uint64_t ipa;
+	uint64_t entry;
+};
+
+/* The entries on the way, top first. */
+struct path {
+	unsigned int count;
+	struct step steps[X86_5_LEVELS];
+};
+
+/* log2 of what one entry of @level covers. */
+static unsigned int level_shift(unsigned int level)
+{
+	return STAGE1_TABLE_SHIFT + STAGE1_INDEX_BITS * (level - PAGE_LEVEL);
+}
+
+bool x86_canonical(uint64_t iova, unsigned int levels)
+{
+	const uint64_t top = iova >> (level_shift(levels + 1) - 1);
+
+	return !top || top == UINT64_MAX >> (level_shift(levels + 1) - 1);
+}
+
+static bool is_leaf(const struct step *step)
+{
+	return step->level == PAGE_LEVEL || (step->entry & X86_LEAF);
+}
+
+static bool has_reserved_bits(const struct step *step)
+{
+	if (step->level == PAGE_LEVEL || !(step->entry & X86_LEAF))
+		return false;
+	/* Bit 12 is PAT. */
+	return step->level > MAX_LEAF_LEVEL ||
+	       (step->entry & BITS(level_shift(step->level) - 1, 13));
+}
+
+/* Reads entries from @step's table down to a leaf. */
+static int descend(struct stage1_walk *walk, uint64_t table, unsigned int level, struct path *path)
+{
+	for (;; level--) {
+		const uint64_t index =
+			(walk->iova >> level_shift(level)) & (BIT(STAGE1_INDEX_BITS) - 1);
+		struct step *step = &path->steps[path->count++];
+		int rc;
+
+		*step = (struct step){.level = level, .ipa = table + index * sizeof(uint64_t)};
+		rc = stage1_read(walk, step->ipa, level, &step->entry);
+		if (rc)
+			return rc;
+		if (!(step->entry & X86_PRESENT))
+			return stage1_fail(walk, STAGE1_NOT_PRESENT);
+		if (has_reserved_bits(step))
+			return stage1_fail(walk, STAGE1_RESERVED);
+		if (is_leaf(step))
+			return 0;
+		table = step->entry & X86_ADDRESS;
+	}
+}
+
+/* A failure for want of @bit in @step. */
+static int deny(struct stage1_walk *walk, const struct step *step, uint64_t bit)
+{
+	walk->error.ipa = step->ipa;
+	walk->error.level = step->level;
+	walk->error.entry = step->entry;
+	return stage1_fail(walk, bit == X86_USER ? STAGE1_PRIVILEGED : STAGE1_READ_ONLY);
+}
+
+static int check(struct stage1_walk *walk, const struct path *path, uint64_t bit)
+{
+	for (unsigned int i = 0; i < path->count; i++) {
+		if (!(path->steps[i].entry & bit))
+			return deny(walk, &path->steps[i], bit);
+	}
+	return 0;
+}
+
+/* Sets accessed bits on the way, and the dirty bit of the leaf if it is written. */
+static int mark(struct stage1_walk *walk, const struct path *path, uint64_t accessed)
+{
+	for (unsigned int i = 0; i < path->count; i++) {
+		const struct step *step = &path->steps[i];
+		uint64_t marked = step->entry | accessed;
+		int rc;
+
+		if (walk->write && is_leaf(step))
+			marked |= X86_DIRTY;
+		if (marked == step->entry)
+			continue;
+		rc = stage1_update(walk, step->ipa, step->entry, marked);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static void result(struct stage1_walk *walk, const struct path *path, unsigned int upper)
+{
+	const struct step *leaf = &path->steps[path->count - 1];
+	const unsigned int shift = level_shift(leaf->level);
+	const uint64_t offset = walk->iova & (BIT(shift) - 1);
+	unsigned int rights = upper;
+
+	for (unsigned int i = 0; i + 1 < path->count; i++) {
+		if (!(path->steps[i].entry & X86_WRITABLE))
+			rights &= ~(unsigned int)IOPT_WRITE;
+	}
+	walk->has_table = leaf->level == PAGE_LEVEL;
+	walk->table.ipa = align_down(leaf->ipa, BIT(STAGE1_TABLE_SHIFT));
+	walk->table.rights = rights;
+
+	walk->leaf.ipa = (leaf->entry & X86_ADDRESS & ~(BIT(shift) - 1)) | offset;
+	walk->leaf.shift = shift;
+	walk->leaf.prot = IOPT_READ;
+	if ((rights & IOPT_WRITE) && (leaf->entry & X86_WRITABLE) &&
+	    (walk->write || (leaf->entry & X86_DIRTY)))
+		walk->leaf.prot |= IOPT_WRITE;
+	walk->leaf.global = false;
+}
+
+int x86_walk(struct stage1_walk *walk, uint64_t root, unsigned int levels, uint64_t accessed)
+{
+	const bool cached = walk->has_table;
+	struct path path = {0};
+	int rc;
+
+	rc = descend(walk, cached ? walk->table.ipa : root & X86_ADDRESS,
+		     cached ? PAGE_LEVEL : levels, &path);
+	if (!rc)
+		rc = check(walk, &path, X86_USER);
+	if (!rc && walk->write)
+		rc = check(walk, &path, X86_WRITABLE);
+	if (!rc)
+		rc = mark(walk, &path, accessed);
+	if (rc)
+		return rc;
+	result(walk, &path, cached ? walk->table.rights : IOPT_READ | IOPT_WRITE);
+	return 0;
+}

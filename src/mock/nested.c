@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nested HWPTs of the mock IOMMU (spec 50-test-abi, 4.2): there is no stage 1; what can be seen of one is an IOTLB of four values, which
+ * invalidation sets to zero.
+ */
+#include "base/alloc.h"
+#include "iommu/nested.h"
+#include "mock/mock_internal.h"
+
+struct mock_iotlb {
+	_Atomic uint32_t entries[MOCK_IOTLB_ENTRIES];
+};
+
+/* ---- invalidation ---- */
+
+static int invalidate_one(struct mock_iotlb *iotlb,
+			  const struct iommu_hwpt_invalidate_selftest *entry)
+{
+	if (entry->flags & ~(uint32_t)MOCK_INVALIDATE_ALL)
+		return -EOPNOTSUPP;
+	if (entry->iotlb_id >= MOCK_IOTLB_ENTRIES)
+		return -EINVAL;
+	for (uint32_t id = 0; id < MOCK_IOTLB_ENTRIES; id++) {
+		if ((entry->flags & MOCK_INVALIDATE_ALL) || id == entry->iotlb_id)
+			iotlb->entries[id] = 0;
+	}
+	return 0;
+}
+
+static int invalidate(struct hwpt *hwpt, struct invalidation *invalidation)
+{
+	struct iommu_hwpt_invalidate_selftest entry;
+
+	if (invalidation->type != IOMMU_HWPT_INVALIDATE_DATA_SELFTEST)
+		return -EINVAL;
+	for (uint32_t i = 0; i < invalidation->entries; i++) {
+		int rc;
+
+		if (invalidation->entry_len != sizeof(entry))
+			return -EINVAL;
+		rc = invalidation_read(invalidation, i, &entry, sizeof(entry));
+		if (!rc)
+			rc = invalidate_one(hwpt->state, &entry);
+		if (rc)
+			return rc;
+		invalidation->handled++;
+	}
+	return 0;
+}
+
+/* ---- creation ---- */
+
+static void release(struct hwpt *hwpt)
+{
+	alloc_free(hwpt->state);
+}
+
+static const struct nested_ops mock_nested_ops = {.invalidate = invalidate, .release = release};
+
+int mock_nested_alloc(struct hwpt *hwpt, uint32_t flags, const struct iommu_user_data *data)
+{
+	const struct iommu_nested_config config = {.format = IOMMU_NESTED_IDENTITY};
+	struct iommu_hwpt_selftest selftest;
+	struct mock_iotlb *iotlb;
+	int rc;
+
+	if ((flags & ~(uint32_t)IOMMU_HWPT_ALLOC_PASID) || data->type != IOMMU_HWPT_DATA_SELFTEST)
+		return -EOPNOTSUPP;
+	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_SELFTEST, &selftest, sizeof(selftest),
+				  sizeof(selftest.iotlb));
+	if (rc)
+		return rc;
+	iotlb = alloc_zeroed(sizeof(*iotlb));
+	if (!iotlb)
+		return -ENOMEM;
+	for (uint32_t id = 0; id < MOCK_IOTLB_ENTRIES; id++)
+		iotlb->entries[id] = selftest.iotlb;
+	rc = iommu_nested_create(hwpt->parent->domain, &config, &hwpt->domain);
+	if (rc) {
+		alloc_free(iotlb);
+		return rc;
+	}
+	hwpt->nested_ops = &mock_nested_ops;
+	hwpt->state = iotlb;
+	return 0;
+}
+
+static bool serves(const struct iommu_kind *kind)
+{
+	return kind == &mock_kind;
+}
+
+const struct nested_driver mock_nested_driver = {.serves = serves, .alloc = mock_nested_alloc};
+
+/* ---- MD_CHECK_IOTLB ---- */
+
+static int check_iotlb(const struct hwpt *hwpt, const struct iommu_test_cmd *cmd)
+{
+	const struct mock_iotlb *iotlb = hwpt->state;
+
+	if (hwpt->nested_ops != &mock_nested_ops)
+		return -ENOENT;
+	if (cmd->md_check_iotlb.id >= MOCK_IOTLB_ENTRIES ||
+	    iotlb->entries[cmd->md_check_iotlb.id] != cmd->md_check_iotlb.iotlb)
+		return -EINVAL;
+	return 0;
+}
+
+int mock_check_iotlb(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
+{
+	struct hwpt *hwpt = object_get(ucmd->ctx, cmd->id, OBJECT_HWPT_NESTED);
+	int rc;
+
+	if (!hwpt)
+		return -ENOENT;
+	rc = check_iotlb(hwpt, cmd);
+	object_put(&hwpt->object);
+	return rc;
+}

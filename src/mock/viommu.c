@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vIOMMUs of the mock IOMMU (spec 50-test-abi, 4.3): a region to map, a cache of four values for each device, events, and two HW queues.
+ *
+ * A device whose RID goes through a nested HWPT on a vIOMMU sits on that, with the virtual ID that it had when it was attached. Where it
+ * sits is guarded by its group's lock; the HWPT holds the vIOMMU for as long.
+ */
+#include "base/alloc.h"
+#include "iommufd/group.h"
+#include "mock/mock_internal.h"
+
+enum {
+	REGION_PAGES = 2
+};
+
+#define REGION_SIZE (REGION_PAGES * PAGE_SIZE)
+
+struct mock_viommu {
+	uint64_t region; /* its offset; 0: there is none */
+};
+
+/* ---- creation ---- */
+
+static bool serves(const struct iommu_kind *kind, uint32_t type)
+{
+	return kind == &mock_kind && type == IOMMU_VIOMMU_TYPE_SELFTEST;
+}
+
+static int publish_region(struct viommu *viommu, struct iommu_viommu_selftest *selftest)
+{
+	struct mock_viommu *mock = viommu->state;
+	void *memory;
+	int rc;
+
+	rc = ctx_publish_region(&viommu->object, REGION_SIZE, &mock->region, &memory);
+	if (rc)
+		return rc;
+	*(uint32_t *)memory = selftest->in_data;
+	selftest->out_data = selftest->in_data;
+	selftest->out_mmap_offset = mock->region;
+	selftest->out_mmap_length = REGION_SIZE;
+	return 0;
+}
+
+static void fini(struct viommu *viommu)
+{
+	const struct mock_viommu *mock = viommu->state;
+
+	if (mock->region)
+		ctx_retract_region(&viommu->object, mock->region);
+}
+
+static int init(struct viommu *viommu, struct iommu_user_data *data)
+{
+	struct iommu_viommu_selftest selftest;
+	int rc;
+
+	if (!data->len)
+		return 0;
+	rc = iommu_user_data_read(data, IOMMU_VIOMMU_TYPE_SELFTEST, &selftest, sizeof(selftest),
+				  offsetof(struct iommu_viommu_selftest, out_mmap_offset));
+	if (rc)
+		return rc;
+	rc = publish_region(viommu, &selftest);
+	if (rc)
+		return rc;
+	rc = iommu_user_data_write(data, &selftest, sizeof(selftest));
+	if (rc)
+		fini(viommu);
+	return rc;
+}
+
+/* ---- who sits on it ---- */
+
+static int check_attach(struct viommu *viommu, struct iommufd_device *device, uint32_t pasid,
+			const struct hwpt *hwpt)
+{
+	struct mock_device *mock = iommu_endpoint_driver(device->endpoint);
+	const struct vdevice *vdevice = device->vdevice;
+
+	if (pasid != IOMMU_NO_PASID)
+		return 0;
+	if (!vdevice || vdevice->viommu != viommu)
+		return -ENOENT;
+	mock->coming = (struct mock_seat){
+		.domain = hwpt->domain, .viommu = viommu, .virt_id = vdevice->virt_id};
+	return 0;
+}
+
+void mock_take_seat(struct mock_device *mock, const struct iommu_domain *domain)
+{
+	const struct mock_seat none = {.domain = NULL};
+
+	mock->seat = domain && mock->coming.domain == domain ? mock->coming : none;
+	mock->coming = none;
+}
+
+static int trigger_vevent(struct mock_device *mock)
+{
+	const struct mock_seat *seat = &mock->seat;
+	struct iommu_vevent_selftest event;
+	int rc = -ENOENT;
+
+	pthread_mutex_lock(&mock->group->lock);
+	if (seat->viommu && seat->virt_id) {
+		event.virt_id = (uint32_t)seat->virt_id;
+		rc = viommu_report_event(seat->viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, &event,
+					 sizeof(event));
+	}
+	pthread_mutex_unlock(&mock->group->lock);
+	return rc;
+}
+
+int mock_trigger_vevent(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
+{
+	struct mock_device *mock = mock_device_get(ucmd->ctx, cmd->trigger_vevent.dev_id);
+	int rc;
+
+	if (!mock)
+		return -ENOENT;
+	rc = trigger_vevent(mock);
+	object_put(&mock->device->object);
+	return rc;
+}
+
+/* ---- caches ---- */
+
+static int invalidate_one(struct viommu *viommu,
+			  const struct iommu_viommu_invalidate_selftest *entry)
+{
+	struct mock_device *mock = NULL;
+	struct vdevice *vdevice;
+
+	if (entry->flags & ~(uint32_t)MOCK_INVALIDATE_ALL)
+		return -EOPNOTSUPP;
+	if (entry->cache_id >= MOCK_DEV_CACHE_ENTRIES)
+		return -EINVAL;
+	/* A vDEVICE that is found has its device until the lock is free. */
+	pthread_mutex_lock(&viommu->lock);
+	vdevice = viommu_find_vdevice(viommu, entry->vdev_id);
+	if (vdevice)
+		mock = iommu_endpoint_driver(vdevice->device->endpoint);
+	for (uint32_t id = 0; mock && id < MOCK_DEV_CACHE_ENTRIES; id++) {
+		if ((entry->flags & MOCK_INVALIDATE_ALL) || id == entry->cache_id)
+			mock->cache[id] = 0;
+	}
+	pthread_mutex_unlock(&viommu->lock);
+	return mock ? 0 : -EINVAL;
+}
+
+/* All entries are read before the first one is obeyed. */
+static int invalidate(struct viommu *viommu, struct invalidation *invalidation)
+{
+	struct iommu_viommu_invalidate_selftest *entries;
+	int rc = 0;
+
+	if (invalidation->type != IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST)
+		return -EINVAL;
+	if (!invalidation->entries)
+		return 0;
+	entries = alloc_array(invalidation->entries, sizeof(entries[0]));
+	if (!entries)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < invalidation->entries && !rc; i++)
+		rc = invalidation_read(invalidation, i, &entries[i], sizeof(entries[i]));
+	for (uint32_t i = 0; i < invalidation->entries && !rc; i++) {
+		rc = invalidate_one(viommu, &entries[i]);
+		invalidation->handled += !rc;
+	}
+	alloc_free(entries);
+	return rc;
+}
+
+int mock_dev_check_cache(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
+{
+	const uint32_t id = cmd->dev_check_cache.id;
+	struct mock_device *mock = mock_device_get(ucmd->ctx, cmd->id);
+	int rc = 0;
+
+	if (!mock)
+		return -ENOENT;
+	if (id >= MOCK_DEV_CACHE_ENTRIES || mock->cache[id] != cmd->dev_check_cache.cache)
+		rc = -EINVAL;
+	object_put(&mock->device->object);
+	return rc;
+}
+
+/* ---- HW queues ---- */
+
+/* True if the parent leads to the memory that is pinned for @queue. */
+static bool leads_to_queue(const struct hw_queue *queue)
+{
+	struct iopt_leaf leaf;
+	bool found;
+
+	iopt_read_lock();
+	found = iopt_translate(iommu_domain_table(queue->viommu->parent->domain), queue->iova,
+			       &leaf);
+	iopt_read_unlock();
+	return found && leaf.oa == queue->bus;
+}
+
+/* The second queue needs the first. */
+static int hw_queue_init(struct hw_queue *queue)
+{
+	struct hw_queue *first = queue->viommu->hw_queues[0];
+
+	if (queue->index && !first)
+		return -EIO;
+	if (!leads_to_queue(queue))
+		return -EFAULT;
+	if (queue->index) {
+		if (!object_hold_live(&first->object))
+			return -EIO;
+		queue->depends = first;
+	}
+	return 0;
+}
+
+const struct viommu_driver mock_viommu_driver = {
+	.serves = serves,
+	.state_size = sizeof(struct mock_viommu),
+	.init = init,
+	.fini = fini,
+	.nested = mock_nested_alloc,
+	.check_attach = check_attach,
+	.invalidate = invalidate,
+	.hw_queue_type = IOMMU_HW_QUEUE_TYPE_SELFTEST,
+	.hw_queue_count = MOCK_HW_QUEUES,
+	.hw_queue_init = hw_queue_init,
+};

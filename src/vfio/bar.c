@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * BARs: see bar.h. A mapped BAR is registers, not memory: each access of the program is trapped by the
+ * transport and comes here as one of a read() or write() would, so reads with side effects, bits
+ * that are cleared by writing 1, and doorbells behave as in hardware, and no thread has to watch
+ * the memory for changes (docs/architecture.md).
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <sys/mman.h>
+
+#include <uiommufd/vfio.h>
+
+#include "base/check.h"
+#include "vfio/bar.h"
+#include "vfio/vfio_internal.h"
+
+/* The table starts and ends at a multiple of 8: an aligned access is in it or not, as a whole. */
+static bool in_msix_table(const struct bar_access *access)
+{
+	const struct uiommufd_model *model = access->device->dev.model;
+	uint64_t end = model->msix_table + (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
+
+	return model->msix_bar == access->bar && access->off >= model->msix_table &&
+	       access->off < end;
+}
+
+/* Caller holds the device lock. */
+static bool decodes(const struct vfio_device *device, unsigned int bar)
+{
+	uint16_t bit = device->dev.model->bars[bar].flags & UIOMMUFD_BAR_IO ? PCI_COMMAND_IO
+									    : PCI_COMMAND_MEMORY;
+
+	return pci_config_command(&device->config) & bit;
+}
+
+/* How wide the model takes it: 0, not at all. */
+static unsigned int model_width(const struct bar_access *access)
+{
+	const struct uiommufd_bar *bar = &access->device->dev.model->bars[access->bar];
+	unsigned int max = bar->max_access ? bar->max_access : 8;
+
+	if (access->size < bar->min_access)
+		return 0;
+	return access->size < max ? access->size : max;
+}
+
+static uint64_t cut(uint64_t value, unsigned int size)
+{
+	return size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value;
+}
+
+int bar_read(const struct bar_access *access, uint64_t *value)
+{
+	struct vfio_device *device = access->device;
+	const struct uiommufd_model *model = device->dev.model;
+	unsigned int width = model_width(access);
+
+	*value = UINT64_MAX;
+	if (in_msix_table(access))
+		return 0;
+	pthread_mutex_lock(&device->lock);
+	if (!decodes(device, access->bar)) {
+		pthread_mutex_unlock(&device->lock);
+		return -EIO;
+	}
+	if (width)
+		*value = 0;
+	for (unsigned int at = 0; width && at < access->size; at += width) {
+		uint64_t part = model->read(&device->dev, access->bar, access->off + at, width);
+
+		*value |= cut(part, width) << (8 * at);
+	}
+	pthread_mutex_unlock(&device->lock);
+	return 0;
+}
+
+int bar_write(const struct bar_access *access, uint64_t value)
+{
+	struct vfio_device *device = access->device;
+	const struct uiommufd_model *model = device->dev.model;
+	unsigned int width = model_width(access);
+
+	if (in_msix_table(access))
+		return 0;
+	pthread_mutex_lock(&device->lock);
+	if (!decodes(device, access->bar)) {
+		pthread_mutex_unlock(&device->lock);
+		return -EIO;
+	}
+	for (unsigned int at = 0; width && at < access->size; at += width)
+		model->write(&device->dev, access->bar, access->off + at, width,
+			     cut(value >> (8 * at), width));
+	pthread_mutex_unlock(&device->lock);
+	return 0;
+}
+
+/* ---- mmap ---- */
+
+static struct bar_access access_at(void *cookie, uint64_t offset, unsigned int size)
+{
+	uint64_t index = offset / vfio_region_offset(1);
+
+	return (struct bar_access){
+		.device = cookie,
+		.bar = (unsigned int)index,
+		.off = offset - vfio_region_offset(index),
+		.size = size,
+	};
+}
+
+static int trap_read(void *cookie, uint64_t offset, unsigned int size, uint64_t *value)
+{
+	const struct bar_access access = access_at(cookie, offset, size);
+
+	vfio_work_resume(&access.device->work);
+	return bar_read(&access, value);
+}
+
+static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t value)
+{
+	const struct bar_access access = access_at(cookie, offset, size);
+
+	vfio_work_resume(&access.device->work);
+	return bar_write(&access, value);
+}
+
+static const struct file_trap_ops bar_trap = {
+	.read = trap_read,
+	.write = trap_write,
+};
+
+bool bar_is_mappable(const struct vfio_device *device, unsigned int bar)
+{
+	return FILE_CAN_TRAP && device->dev.model->bars[bar].flags & UIOMMUFD_BAR_MMAP;
+}
+
+int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, int flags,
+		     struct file_mapping *map)
+{
+	uint64_t index = offset / vfio_region_offset(1);
+	uint64_t off = offset - vfio_region_offset(index);
+	const int type = flags & MAP_TYPE;
+	uint64_t end;
+
+	/* The BAR is whole pages, and so is what the transport maps of it. */
+	if (check_align_up(len, PAGE_SIZE, &len))
+		return -EINVAL;
+	if (index >= PCI_BARS || !bar_is_mappable(device, (unsigned int)index))
+		return -EINVAL;
+	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+		return -EINVAL;
+	if (check_add(off, len, &end) || end > device->dev.model->bars[index].size)
+		return -EINVAL;
+	/* The file that is mapped stays open, and the device with it. */
+	*map = (struct file_mapping){
+		.fd = -1,
+		.offset = offset,
+		.trap = &bar_trap,
+		.cookie = device,
+	};
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accesses to BARs, one at a time: what read, write and mmap of a device's file come down to.
+ */
+#ifndef VFIO_BAR_H
+#define VFIO_BAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vfio_device;
+
+/* 1, 2, 4 or 8 bytes, aligned to their number and inside the BAR. */
+struct bar_access {
+	struct vfio_device *device;
+	unsigned int bar;
+	uint64_t off;
+	unsigned int size;
+};
+
+/*
+ * 0, or -EIO if the BAR does not decode. What the device does not take reads as all ones, and so does
+ * the MSI-X table, which VFIO keeps for itself: written, it stays. Takes the device lock.
+ */
+int bar_read(const struct bar_access *access, uint64_t *value);
+int bar_write(const struct bar_access *access, uint64_t value);
+
+/* Programs may map BAR @bar. */
+bool bar_is_mappable(const struct vfio_device *device, unsigned int bar);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* 50-test-abi, 1: the ioctl. */
+#include <errno.h>
+#include <string.h>
+
+#include "mock.h"
+
+static void s50_1_an_unknown_operation_is_EOPNOTSUPP(void **state)
+{
+	struct fixture *t = fixture(state);
+	const uint32_t ops[] = {0, 24, 1000, UINT32_MAX};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		expect_errno(EOPNOTSUPP, t->iommu, IOMMU_TEST_CMD,
+			     CMD(iommu_test_cmd, .op = ops[i]));
+}
+
+static void s50_1_the_structure_may_be_68_bytes_and_not_less(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_test_cmd cmd = {
+		.size = 68, .op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
+		.set_temp_memory_limit.limit = 65536,
+	};
+
+	expect_ok(t->iommu, IOMMU_TEST_CMD, &cmd);
+	cmd.size = 67;
+	expect_errno(EINVAL, t->iommu, IOMMU_TEST_CMD, &cmd);
+}
+
+static void s50_1_a_longer_structure_needs_a_tail_of_zeros(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct {
+		struct iommu_test_cmd cmd;
+		uint64_t tail[4];
+	} longer = {
+		.cmd = {.size = sizeof(longer), .op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
+			.set_temp_memory_limit.limit = 65536},
+	};
+
+	expect_ok(t->iommu, IOMMU_TEST_CMD, &longer);
+	longer.tail[3] = 1;
+	expect_errno(E2BIG, t->iommu, IOMMU_TEST_CMD, &longer);
+}
+
+static void s50_1_reserved_is_not_checked(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	expect_ok(t->iommu, IOMMU_TEST_CMD,
+		  TEST_CMD(SET_TEMP_MEMORY_LIMIT, 0, .__reserved = 7, .last = 7,
+			   .set_temp_memory_limit.limit = 65536));
+}
+
+static void s50_1_operations_without_outputs_write_nothing(void **state)
+{
+	struct fixture *t = fixture(state);
+	const struct iommu_test_cmd *cmd =
+		TEST_CMD(ADD_RESERVED, t->ioas, .add_reserved = {.start = IOVA, .length = PAGE});
+
+	expect_ok(t->iommu, IOMMU_TEST_CMD, read_only(cmd, sizeof(*cmd)));
+}
+
+static void s50_3_a_memory_limit_below_12_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	test_errno(EINVAL, t->iommu, SET_TEMP_MEMORY_LIMIT, 0, .set_temp_memory_limit.limit = 11);
+	test_errno(EINVAL, t->iommu, SET_TEMP_MEMORY_LIMIT, 0, .set_temp_memory_limit.limit = 0);
+	test_ok(t->iommu, SET_TEMP_MEMORY_LIMIT, 0, .set_temp_memory_limit.limit = 12);
+	test_ok(t->iommu, SET_TEMP_MEMORY_LIMIT, 0, .set_temp_memory_limit.limit = 65536);
+}
+
+static void s50_3_the_memory_limit_changes_no_result(void **state)
+{
+	struct fixture *t = fixture(state);
+	char *memory = mem_pages(64 * PAGE);
+
+	test_ok(t->iommu, SET_TEMP_MEMORY_LIMIT, 0, .set_temp_memory_limit.limit = 12);
+	map_at(t->iommu, t->ioas, RW, IOVA, memory, 64 * PAGE);
+	check_map(t->iommu, t->hwpt, IOVA, memory, 64 * PAGE);
+	test_ok(t->iommu, SET_TEMP_MEMORY_LIMIT, 0, .set_temp_memory_limit.limit = 65536);
+}
+
+int mock_command(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(context, s50_1_an_unknown_operation_is_EOPNOTSUPP),
+		CASE(context, s50_1_the_structure_may_be_68_bytes_and_not_less),
+		CASE(context, s50_1_a_longer_structure_needs_a_tail_of_zeros),
+		CASE(context, s50_1_reserved_is_not_checked),
+		CASE(ioas, s50_1_operations_without_outputs_write_nothing),
+		CASE(context, s50_3_a_memory_limit_below_12_is_EINVAL),
+		CASE(mock, s50_3_the_memory_limit_changes_no_result),
+	};
+
+	return cmocka_run_group_tests_name("50-test-abi 1: the command", tests, NULL, NULL);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Specification 50-test-abi: mock devices, and the view behind the scenes. */
+#include "mock.h"
+
+int main(int argc, char **argv)
+{
+	const group_function groups[] = {
+		mock_command, mock_device_tests, mock_pasid, mock_check,
+		mock_paging,  mock_access_tests, mock_dmabuf,
+	};
+
+	return run_groups(argc, argv, groups, ARRAY_SIZE(groups));
+}

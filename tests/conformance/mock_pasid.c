@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* 50-test-abi, 2: PASIDs of mock devices. */
+#include <errno.h>
+
+#include "mock.h"
+
+/* A device with PASIDs, on a table that is compatible with them, and another such table. */
+static struct mock device;
+static uint32_t table, other_table;
+
+static int setup_pasid(void **state)
+{
+	struct fixture *t;
+
+	if (setup_mock(state))
+		return -1;
+	t = *state;
+	table = mock_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_PASID, 0);
+	other_table = mock_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_PASID, 0);
+	device = add_mock(t->iommu, table, MOCK_DEVICE_PASID);
+	return 0;
+}
+
+static void pasid_attach(int iommu, uint32_t pasid, uint32_t pt_id)
+{
+	struct iommu_test_cmd *cmd = TEST_CMD(PASID_ATTACH, device.stdev,
+					      .pasid_attach = {.pasid = pasid, .pt_id = pt_id});
+
+	expect_ok(iommu, IOMMU_TEST_CMD, cmd);
+	expect_equal(cmd->pasid_attach.pt_id, pt_id);
+}
+
+#define attach_errno(error, iommu, of, number, to)                             \
+	test_errno(error, iommu, PASID_ATTACH, of,                             \
+		   .pasid_attach = {.pasid = number, .pt_id = to})
+#define replace_errno(error, iommu, of, number, to)                            \
+	test_errno(error, iommu, PASID_REPLACE, of,                            \
+		   .pasid_attach = {.pasid = number, .pt_id = to})
+
+static void check_hwpt(int iommu, uint32_t pasid, uint32_t hwpt)
+{
+	test_ok(iommu, PASID_CHECK_HWPT, device.stdev,
+		.pasid_check_hwpt = {.pasid = pasid, .hwpt_id = hwpt});
+}
+
+static void s50_2_a_pasid_is_attached_and_detached(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	check_hwpt(t->iommu, 100, 0);
+	pasid_attach(t->iommu, 100, other_table);
+	check_hwpt(t->iommu, 100, other_table);
+	check_hwpt(t->iommu, 0, table);
+	test_ok(t->iommu, PASID_DETACH, device.stdev, .pasid_detach.pasid = 100);
+	check_hwpt(t->iommu, 100, 0);
+	destroy(t->iommu, other_table);
+}
+
+static void s50_2_detach_of_nothing_succeeds(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	test_ok(t->iommu, PASID_DETACH, device.stdev, .pasid_detach.pasid = 5);
+	test_errno(ENOENT, t->iommu, PASID_DETACH, device.idev, .pasid_detach.pasid = 5);
+}
+
+static void s50_2_pasid_operations_take_the_handle(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	attach_errno(ENOENT, t->iommu, device.idev, 100, table);
+	replace_errno(ENOENT, t->iommu, device.idev, 100, table);
+	test_errno(ENOENT, t->iommu, PASID_CHECK_HWPT, device.idev,
+		   .pasid_check_hwpt = {.pasid = 100});
+}
+
+static void s50_2_attach_of_an_attached_pasid_is_EBUSY(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	pasid_attach(t->iommu, 100, table);
+	attach_errno(EBUSY, t->iommu, device.stdev, 100, table);
+	attach_errno(EBUSY, t->iommu, device.stdev, 100, other_table);
+}
+
+static void s50_2_attach_to_a_wrong_target_fails(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	attach_errno(ENOENT, t->iommu, device.stdev, 100, 99);
+	attach_errno(EINVAL, t->iommu, device.stdev, 100, device.stdev);
+	/* Automatic tables are not compatible. */
+	attach_errno(EINVAL, t->iommu, device.stdev, 100, t->ioas);
+	attach_errno(EINVAL, t->iommu, device.stdev, 100, mock.hwpt);
+	check_hwpt(t->iommu, 100, 0);
+}
+
+static void s50_2_a_pasid_the_device_does_not_have_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct mock plain = add_mock(t->iommu, table, 0);
+
+	attach_errno(EINVAL, t->iommu, device.stdev, 1u << 20, table);
+	pasid_attach(t->iommu, (1u << 20) - 1, table);
+	attach_errno(EINVAL, t->iommu, plain.stdev, 1, table);
+}
+
+static void s50_2_a_rid_on_an_incompatible_table_refuses_pasids(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct mock incompatible = add_mock(t->iommu, t->ioas, MOCK_DEVICE_PASID);
+
+	attach_errno(EINVAL, t->iommu, incompatible.stdev, 100, table);
+}
+
+static void s50_2_pasids_refuse_a_rid_on_an_incompatible_table(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	pasid_attach(t->iommu, 100, table);
+	test_errno(EINVAL, t->iommu, MOCK_DOMAIN_REPLACE, device.stdev,
+		   .mock_domain_replace.pt_id = mock.hwpt);
+	test_ok(t->iommu, MOCK_DOMAIN_REPLACE, device.stdev,
+		.mock_domain_replace.pt_id = other_table);
+	test_ok(t->iommu, PASID_DETACH, device.stdev, .pasid_detach.pasid = 100);
+	test_ok(t->iommu, MOCK_DOMAIN_REPLACE, device.stdev,
+		.mock_domain_replace.pt_id = mock.hwpt);
+}
+
+static void s50_2_replace_moves_a_pasid(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_test_cmd *cmd =
+		TEST_CMD(PASID_REPLACE, device.stdev,
+			 .pasid_attach = {.pasid = 100, .pt_id = other_table});
+
+	pasid_attach(t->iommu, 100, table);
+	expect_ok(t->iommu, IOMMU_TEST_CMD, cmd);
+	expect_equal(cmd->pasid_attach.pt_id, other_table);
+	check_hwpt(t->iommu, 100, other_table);
+}
+
+static void s50_2_replace_of_a_pasid_that_is_not_attached_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	replace_errno(ENOENT, t->iommu, device.stdev, 100, 99);
+	replace_errno(EINVAL, t->iommu, device.stdev, 100, table);
+	replace_errno(EINVAL, t->iommu, device.stdev, 100, t->ioas);
+}
+
+static void s50_2_a_failed_copy_out_of_attach_detaches(void **state)
+{
+	struct fixture *t = fixture(state);
+	const struct iommu_test_cmd *cmd = TEST_CMD(
+		PASID_ATTACH, device.stdev, .pasid_attach = {.pasid = 100, .pt_id = table});
+
+	expect_errno(EFAULT, t->iommu, IOMMU_TEST_CMD, read_only(cmd, sizeof(*cmd)));
+	check_hwpt(t->iommu, 100, 0);
+}
+
+static void s50_2_destroying_the_handle_detaches_pasids(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	pasid_attach(t->iommu, 100, other_table);
+	pasid_attach(t->iommu, 101, other_table);
+	expect_errno(EBUSY, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = other_table));
+	destroy(t->iommu, device.stdev);
+	destroy(t->iommu, other_table);
+	destroy(t->iommu, table);
+}
+
+/* ---- PASID_CHECK_HWPT ---- */
+
+static void s50_2_check_hwpt_says_what_is_attached(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	pasid_attach(t->iommu, 100, table);
+#define check_errno(error, number, hwpt)                                       \
+	test_errno(error, t->iommu, PASID_CHECK_HWPT, device.stdev,            \
+		   .pasid_check_hwpt = {.pasid = number, .hwpt_id = hwpt})
+	check_errno(EINVAL, 100, 0);
+	check_errno(EINVAL, 100, other_table);
+	check_errno(EINVAL, 101, table);
+	check_errno(EINVAL, 100, t->ioas);
+	check_errno(ENOENT, 100, 99);
+	check_errno(EINVAL, 0, 0);
+}
+
+/* ---- the PASID that fails ---- */
+
+static void s50_2_pasid_1024_fails_every_second_time(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	pasid_attach(t->iommu, 1024, table);
+	/* Found set: cleared, and nothing changed. */
+	replace_errno(ENOMEM, t->iommu, device.stdev, 1024, other_table);
+	check_hwpt(t->iommu, 1024, table);
+	test_ok(t->iommu, PASID_REPLACE, device.stdev,
+		.pasid_attach = {.pasid = 1024, .pt_id = other_table});
+	check_hwpt(t->iommu, 1024, other_table);
+}
+
+static void s50_2_detach_of_pasid_1024_clears_its_flag(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	pasid_attach(t->iommu, 1024, table);
+	test_ok(t->iommu, PASID_DETACH, device.stdev, .pasid_detach.pasid = 1024);
+	pasid_attach(t->iommu, 1024, table);
+}
+
+static void s50_2_checks_before_the_driver_leave_the_flag_of_pasid_1024(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	pasid_attach(t->iommu, 1024, table);
+	/* The same table, and an incompatible one: the driver is not asked. */
+	test_ok(t->iommu, PASID_REPLACE, device.stdev,
+		.pasid_attach = {.pasid = 1024, .pt_id = table});
+	replace_errno(EINVAL, t->iommu, device.stdev, 1024, mock.hwpt);
+	replace_errno(ENOMEM, t->iommu, device.stdev, 1024, other_table);
+}
+
+int mock_pasid(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(pasid, s50_2_a_pasid_is_attached_and_detached),
+		CASE(pasid, s50_2_detach_of_nothing_succeeds),
+		CASE(pasid, s50_2_pasid_operations_take_the_handle),
+		CASE(pasid, s50_2_attach_of_an_attached_pasid_is_EBUSY),
+		CASE(pasid, s50_2_attach_to_a_wrong_target_fails),
+		CASE(pasid, s50_2_a_pasid_the_device_does_not_have_is_EINVAL),
+		CASE(pasid, s50_2_a_rid_on_an_incompatible_table_refuses_pasids),
+		CASE(pasid, s50_2_pasids_refuse_a_rid_on_an_incompatible_table),
+		CASE(pasid, s50_2_replace_moves_a_pasid),
+		CASE(pasid, s50_2_replace_of_a_pasid_that_is_not_attached_is_EINVAL),
+		CASE(pasid, s50_2_a_failed_copy_out_of_attach_detaches),
+		CASE(pasid, s50_2_destroying_the_handle_detaches_pasids),
+		CASE(pasid, s50_2_check_hwpt_says_what_is_attached),
+		CASE(pasid, s50_2_pasid_1024_fails_every_second_time),
+		CASE(pasid, s50_2_detach_of_pasid_1024_clears_its_flag),
+		CASE(pasid, s50_2_checks_before_the_driver_leave_the_flag_of_pasid_1024),
+	};
+
+	return cmocka_run_group_tests_name("50-test-abi 2: PASIDs", tests, NULL, NULL);
+}
