@@ -80,6 +80,9 @@ struct uiommufd_caller_ops {
 	 * NULL: no. */
 	bool (*capable)(struct uiommufd_caller *caller, int cap);
 
+	/* The real user id of the caller now. NULL: the one that uiommufd_caller_init() was told. */
+	uint32_t (*uid)(struct uiommufd_caller *caller);
+
 	/* The caller's RLIMIT_MEMLOCK now, in bytes (UINT64_MAX: unlimited). NULL: unlimited. */
 	uint64_t (*memlock_limit)(struct uiommufd_caller *caller);
 
@@ -95,7 +98,7 @@ struct uiommufd_caller_ops {
 struct uiommufd_caller {
 	const struct uiommufd_caller_ops *ops;
 	uint32_t refs;
-	uint32_t uid; /* real user id: whose locked-memory counter is charged */
+	uint32_t uid; /* real user id, unless ops->uid says it: whose locked-memory counter is charged */
 	int32_t pid;
 	uint64_t locked_pages; /* charged in mode "mm" (VmLck) */
 	uint64_t pinned_pages; /* pinned in any mode (VmPin) */

@@ -86,8 +86,24 @@ UIOMMUFD_API int uiommufd_ioctl(struct uiommufd *ctx, struct uiommufd_caller *ca
 				unsigned int cmd, uint64_t arg);
 
 /*
- * Creates an emulated IOMMU of @kind ("amd", ...; `uiommufd list` names them) called @name in reports.
- * -ENOENT: no such kind; -ENOMEM. uiommufd_iommu_put() gives it back; endpoints keep it.
+ * Why the latest call of the calling thread to uiommufd_ioctl() or uiommufd_endpoint_attach() was refused, as one line of
+ * text, where the errno says too little: for EADDRINUSE, the device, the window or mapping, and the range in conflict. "" if
+ * it succeeded, or if there is no more to say. The thread's own; good until its next such call.
+ */
+UIOMMUFD_API const char *uiommufd_last_error(void);
+
+/*
+ * The state of all contexts of the process as JSON (docs/show.md), with at most @mappings mappings of each IO address space
+ * listed one by one (UINT64_MAX: all; the rest is summed up). `uiommufd show FILE` makes a text or a picture of it. *@json
+ * is the caller's, to free with uiommufd_free(). -ENOMEM. Consistent within each object; takes locks for moments only.
+ */
+UIOMMUFD_API int uiommufd_show(uint64_t mappings, char **json);
+UIOMMUFD_API void uiommufd_free(void *memory);
+
+/*
+ * Creates an emulated IOMMU of @kind ("amd", ...; `uiommufd list` names them) called @name in reports. A kind can be given
+ * another shape, as to `uiommufd run --iommu`: "amd,aperture=0-0x3fffffff,hole=0x1000-0x1fff".
+ * -ENOENT: no such kind; -EINVAL: such a shape; -ENOMEM. uiommufd_iommu_put() gives it back; endpoints keep it.
  */
 UIOMMUFD_API int uiommufd_iommu_create(const char *kind, const char *name,
 				       struct uiommufd_iommu **iommu);

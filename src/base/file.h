@@ -21,9 +21,9 @@
 /* Whether a transport can trap a program's accesses to memory on this machine: see struct
  * file_trap_ops. */
 #if defined(__x86_64__)
-#define FILE_CAN_TRAP true
+#define FILE_CAN_TRAP 1
 #else
-#define FILE_CAN_TRAP false
+#define FILE_CAN_TRAP 0
 #endif
 
 /*

@@ -65,7 +65,8 @@ static struct pool_part *part_of_thread(struct pool *pool)
 	static atomic_uint threads;
 
 	if (!number)
-		number = 1 + atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % POOL_PARTS;
+		number = 1 +
+			 atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) % POOL_PARTS;
 	return &pool->parts[number - 1];
 }
 

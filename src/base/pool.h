@@ -37,8 +37,12 @@ struct pool {
 };
 
 /* A pool of objects of @bytes, for static storage. There is nothing to destroy. */
-#define POOL_INIT(bytes) \
-	{.size = (bytes), .parts = {[0 ... POOL_PARTS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER}}}
+#define POOL_INIT(bytes)                                                             \
+	{                                                                            \
+		.size = (bytes), .parts = {                                          \
+			[0 ... POOL_PARTS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER} \
+		}                                                                    \
+	}
 
 /* A zeroed object, or NULL. */
 void *pool_alloc(struct pool *pool);

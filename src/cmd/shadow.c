@@ -108,6 +108,28 @@ static void add_common(struct tree *tree)
 		tree_text(tree, writable[i], 0200, "%s", "");
 }
 
+/* What a program sets before it has steps of the kernel fail, by way of /proc/self/fail-nth. Setting it does nothing. */
+static void add_fault_injection(struct tree *tree)
+{
+	static const char *const kinds[] = {"failslab", "fail_page_alloc"};
+	static const char *const settings[] = {
+		"ignore-gfp-wait", "ignore-gfp-highmem",
+		"task-filter",	   "probability",
+		"interval",	   "times",
+		"space",	   "verbose",
+		"min-order",	   "cache-filter",
+	};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		for (size_t j = 0; j < sizeof(settings) / sizeof(settings[0]); j++) {
+			snprintf(path, sizeof(path), LAYOUT_SYS_DEBUG "/%s/%s", kinds[i],
+				 settings[j]);
+			tree_text(tree, path, 0600, "0\n");
+		}
+	}
+}
+
 static void add_stand_in(struct tree *tree, int real_dir, const char *path, const char *name)
 {
 	char entry[PATH_MAX];
@@ -177,6 +199,10 @@ void shadow_fill(struct tree *tree, const struct machine *machine)
 	add_common(tree);
 	for (size_t i = 0; machine_device(machine, i); i++)
 		add_device(tree, machine, i);
+	if (machine_mock(machine)) {
+		add_fault_injection(tree);
+		merge(tree, LAYOUT_SYS_DEBUG);
+	}
 	merge(tree, LAYOUT_DEV_VFIO);
 	merge(tree, LAYOUT_SYS_PCI);
 	merge(tree, LAYOUT_SYS_VFIO);

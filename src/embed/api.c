@@ -4,12 +4,16 @@
  * another name, but for the endpoint, which has a group of its own and remembers what it is bound to.
  */
 #include <errno.h>
+#include <string.h>
 
 #include <uiommufd/uiommufd.h>
 
 #include "base/alloc.h"
+#include "iommu/shape.h"
 #include "iommufd/ctx.h"
 #include "iommufd/ucmd.h"
+#include "iommufd/last_error.h"
+#include "iommufd/show.h"
 #include "mem/guard.h"
 #include "mock/mock.h"
 
@@ -62,13 +66,37 @@ int uiommufd_ioctl(struct uiommufd *ctx, struct uiommufd_caller *caller, unsigne
 	return (int)iommufd_ioctl(ctx_of(ctx), caller ? caller : uiommufd_caller_self(), cmd, arg);
 }
 
-int uiommufd_iommu_create(const char *kind, const char *name, struct uiommufd_iommu **iommu)
+/* Takes "OPTION=RANGES,OPTION=RANGES" apart. */
+static int read_shape(char *options, struct iommu_shape *shape)
 {
-	const struct iommu_kind *found = iommu_kind_find(kind);
+	int rc = 0;
 
-	if (!found)
-		return -ENOENT;
-	return iommu_create(found, name, (struct iommu **)iommu);
+	while (options && !rc) {
+		char *value = strsep(&options, ",");
+		char *option = strsep(&value, "=");
+
+		rc = value ? iommu_shape_set(shape, option, value) : -EINVAL;
+	}
+	return rc ? -EINVAL : 0;
+}
+
+int uiommufd_iommu_create(const char *text, const char *name, struct uiommufd_iommu **iommu)
+{
+	struct iommu_shape shape = {.window_count = 0};
+	const struct iommu_kind *kind;
+	const size_t size = strlen(text) + 1;
+	char *copy = alloc_zeroed(size), *options = copy;
+	int rc;
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, text, size);
+	kind = iommu_kind_find(strsep(&options, ","));
+	rc = kind ? read_shape(options, &shape) : -ENOENT;
+	if (!rc)
+		rc = iommu_create_shaped(kind, &shape, name, (struct iommu **)iommu);
+	alloc_free(copy);
+	return rc;
 }
 
 void uiommufd_iommu_put(struct uiommufd_iommu *iommu)
@@ -169,4 +197,21 @@ int uiommufd_translate(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint6
 int uiommufd_guard_memory(void)
 {
 	return guard_install();
+}
+
+const char *uiommufd_last_error(void)
+{
+	return last_error_text();
+}
+
+int uiommufd_show(uint64_t mappings, char **json)
+{
+	size_t len;
+
+	return show_state(mappings, json, &len);
+}
+
+void uiommufd_free(void *memory)
+{
+	alloc_free(memory);
 }

@@ -37,8 +37,10 @@ struct iommu *iommu_get(struct iommu *iommu)
 
 void iommu_put(struct iommu *iommu)
 {
-	if (__atomic_sub_fetch(&iommu->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		alloc_free(iommu);
+	if (__atomic_sub_fetch(&iommu->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	alloc_free(iommu->own);
+	alloc_free(iommu);
 }
 
 const char *iommu_name(const struct iommu *iommu)
@@ -174,6 +176,11 @@ int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, u
 		     unsigned int prot, uint64_t pgsizes)
 {
 	return iopt_map(domain->table, iova, bus, len, prot, pgsizes);
+}
+
+void iommu_domain_prefetch(const struct iommu_domain *domain, uint64_t iova)
+{
+	iopt_prefetch(domain->table, iova);
 }
 
 uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t len)

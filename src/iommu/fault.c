@@ -7,6 +7,7 @@
 #include "iommu/iommu_internal.h"
 
 enum {
+	ENTRY_MAX = 80,
 	TEXT_MAX = 256
 };
 
@@ -31,17 +32,17 @@ static const char *cause_text(const struct iommu_fault *fault)
 static void describe_entry(const struct iommu_fault *fault, char *text)
 {
 	if (fault->has_entry)
-		snprintf(text, TEXT_MAX, " (level %u entry 0x%016" PRIx64 " at 0x%" PRIx64 ")",
+		snprintf(text, ENTRY_MAX, " (level %u entry 0x%016" PRIx64 " at 0x%" PRIx64 ")",
 			 fault->level, fault->entry, fault->ipa);
 	else if (fault->cause == IOMMU_FAULT_MEMORY)
-		snprintf(text, TEXT_MAX, " (at 0x%" PRIx64 ")", fault->ipa);
+		snprintf(text, ENTRY_MAX, " (at 0x%" PRIx64 ")", fault->ipa);
 	else
 		text[0] = '\0';
 }
 
 static void describe_stage1(const struct iommu_fault *fault, char *text)
 {
-	char entry[TEXT_MAX];
+	char entry[ENTRY_MAX];
 
 	describe_entry(fault, entry);
 	snprintf(text, TEXT_MAX, "stage 1, %s: %s%s", fault->name, fault->text, entry);
@@ -55,14 +56,14 @@ static void describe_stage2(const struct iommu_fault *fault, char *text)
 		[IOMMU_FAULT_AT_PAGE] = "the page",
 	};
 
-	snprintf(text, TEXT_MAX, "stage 2, %s, at 0x%" PRIx64 " for %s: %s", fault->name, fault->ipa,
-		 accesses[fault->access], fault->text);
+	snprintf(text, TEXT_MAX, "stage 2, %s, at 0x%" PRIx64 " for %s: %s", fault->name,
+		 fault->ipa, accesses[fault->access], fault->text);
 }
 
 void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct iommu_fault *fault)
 {
 	const char *verb = fault->dir == IOMMU_DMA_WRITE ? "write" : "read";
-	char pasid[32] = "", text[2 * TEXT_MAX];
+	char pasid[32] = "", text[TEXT_MAX];
 
 	if (fault->pasid != IOMMU_NO_PASID)
 		snprintf(pasid, sizeof(pasid), "PASID %" PRIu32 " ", fault->pasid);
@@ -72,7 +73,8 @@ void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct iommu_f
 		describe_stage2(fault, text);
 	else
 		snprintf(text, sizeof(text), "%s", cause_text(fault));
-	log_fault("%s: DMA %s of %" PRIu64 " bytes at %sIOVA 0x%" PRIx64 " failed at 0x%" PRIx64 ": %s",
+	log_fault("%s: DMA %s of %" PRIu64 " bytes at %sIOVA 0x%" PRIx64 " failed at 0x%" PRIx64
+		  ": %s",
 		  endpoint->name, verb, fault->request_len, pasid, fault->request_iova, fault->iova,
 		  text);
 }

@@ -46,12 +46,15 @@ struct iommu;
 struct iommu_domain;
 struct iommu_endpoint;
 
-/* The kind called @name ("amd", ...), or NULL. */
+/* The kind called @name ("amd", ...; or by its other name), or NULL. */
 const struct iommu_kind *iommu_kind_find(const char *name);
 
 /* Enumerates kinds: index 0, 1, ... until NULL. */
 const struct iommu_kind *iommu_kind_at(size_t index);
 const char *iommu_kind_name(const struct iommu_kind *kind);
+
+/* Its other name, or NULL. */
+const char *iommu_kind_alias(const struct iommu_kind *kind);
 
 /* One line for people: format, width, windows. */
 const char *iommu_kind_summary(const struct iommu_kind *kind);
@@ -114,6 +117,9 @@ int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, u
  * call iommu_domain_quiesce() before the memory is given up.
  */
 uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t len);
+
+/* As iopt_prefetch(). */
+void iommu_domain_prefetch(const struct iommu_domain *domain, uint64_t iova);
 
 /* Returns when no DMA through @domain that began before the call is still running. */
 void iommu_domain_quiesce(struct iommu_domain *domain);

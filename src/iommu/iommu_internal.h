@@ -17,6 +17,7 @@ struct tlb;
 
 struct iommu {
 	const struct iommu_kind *kind;
+	struct iommu_kind *own; /* the kind, if it is this one's only; NULL */
 	uint32_t refs;
 	char name[];
 };

@@ -20,6 +20,18 @@
 		0, (UINT64_C(1) << (bits)) - 1 \
 	}
 
+#define APERTURE_ALL          \
+	{                     \
+		0, UINT64_MAX \
+	}
+
+/* A table for ordinary requests and nothing else. */
+#define PLAIN_VARIANT(table, bits, window)                                                      \
+	{                                                                                       \
+		.combinations = COMBINATION(0), .format = (table), .config = {.iova_bits = (bits)}, \
+		.aperture = window,                                                             \
+	}
+
 /* Where x86 turns memory writes into interrupts: the IOMMU never translates it. */
 #define X86_MSI_WINDOW                                                    \
 	{                                                                 \
@@ -103,6 +115,7 @@ static const struct iommu_kind kinds[] = {
 	},
 	{
 		.name = "smmuv3",
+		.alias = "smmu",
 		.summary = "Arm SMMUv3: stage 1 (48 bits of IOVA), stage 2 as nesting parent; "
 			   "software MSI window",
 		.variants =
@@ -147,6 +160,7 @@ static const struct iommu_kind kinds[] = {
 	{
 		/* The tables are not POWER's own: its paravirtual interface shows none. */
 		.name = "power",
+		.alias = "power2win",
 		.summary = "POWER paravirtual: two windows, 1 GiB from 0 and 2^45 bytes from 2^59",
 		.variants =
 			{
@@ -160,6 +174,35 @@ static const struct iommu_kind kinds[] = {
 		.variant_count = 1,
 		.gaps = {{0x40000000, 0x7ffffffffffffff}},
 		.gap_count = 1,
+	},
+	/* Plain ones, to plan address spaces with: a width, and at most one hole. */
+	{
+		.name = "x86",
+		.summary = "plain: 48 bits of IOVA but for the MSI window of x86",
+		.variants = {PLAIN_VARIANT(&iopt_vtdss, 48, APERTURE_BITS(48))},
+		.variant_count = 1,
+		.reserved = {X86_MSI_WINDOW},
+		.reserved_count = 1,
+	},
+	{
+		.name = "45bit",
+		.summary = "plain: 45 bits of IOVA",
+		.variants = {PLAIN_VARIANT(&iopt_amdv1, 64, APERTURE_BITS(45))},
+		.variant_count = 1,
+	},
+	{
+		.name = "64bit",
+		.summary = "plain: 64 bits of IOVA",
+		.variants = {PLAIN_VARIANT(&iopt_amdv1, 64, APERTURE_ALL)},
+		.variant_count = 1,
+	},
+	{
+		.name = "hole64",
+		.summary = "plain: 64 bits of IOVA with a hole, 0xaaaa0000-0xbbbaffff",
+		.variants = {PLAIN_VARIANT(&iopt_amdv1, 64, APERTURE_ALL)},
+		.variant_count = 1,
+		.reserved = {{.range = {0xaaaa0000, 0xbbbaffff}, .type = IOMMU_RESV_RESERVED}},
+		.reserved_count = 1,
 	},
 };
 
@@ -175,7 +218,8 @@ const struct iommu_kind *iommu_kind_at(size_t index)
 const struct iommu_kind *iommu_kind_find(const char *name)
 {
 	for (size_t i = 0; i < KIND_COUNT; i++) {
-		if (!strcmp(kinds[i].name, name))
+		if (!strcmp(kinds[i].name, name) ||
+		    (kinds[i].alias && !strcmp(kinds[i].alias, name)))
 			return &kinds[i];
 	}
 	return NULL;
@@ -184,6 +228,11 @@ const struct iommu_kind *iommu_kind_find(const char *name)
 const char *iommu_kind_name(const struct iommu_kind *kind)
 {
 	return kind->name;
+}
+
+const char *iommu_kind_alias(const struct iommu_kind *kind)
+{
+	return kind->alias;
 }
 
 const char *iommu_kind_summary(const struct iommu_kind *kind)

@@ -8,8 +8,8 @@
 
 enum {
 	IOMMU_MAX_VARIANTS = 2,
-	IOMMU_MAX_RESV = 4,
-	IOMMU_MAX_GAPS = 4
+	IOMMU_MAX_RESV = 8,
+	IOMMU_MAX_GAPS = 8
 };
 
 /*
@@ -25,6 +25,7 @@ struct iommu_variant {
 
 struct iommu_kind {
 	const char *name;
+	const char *alias; /* another name; NULL: none */
 	const char *summary;
 	struct iommu_variant variants[IOMMU_MAX_VARIANTS];
 	size_t variant_count;

@@ -133,22 +133,32 @@ int stage1_read(struct stage1_walk *walk, uint64_t ipa, unsigned int level, uint
 		return rc;
 	walk->error.has_entry = true;
 	walk->error.entry = *entry;
+	if (walk->look)
+		stage1_note(walk, false, ipa, level, *entry);
 	return 0;
 }
 
 int stage1_read_context(struct stage1_walk *walk, uint64_t ipa, uint64_t *word)
 {
+	int rc;
+
 	walk->error.access = IOMMU_FAULT_AT_CONTEXT;
 	walk->error.ipa = ipa;
 	walk->error.has_entry = false;
-	return read_word(walk, ipa, word);
+	rc = read_word(walk, ipa, word);
+	if (!rc && walk->look)
+		stage1_note(walk, true, ipa, 0, *word);
+	return rc;
 }
 
 int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t new)
 {
 	struct iopt_leaf leaf;
-	int rc = stage2_find(walk, IOMMU_FAULT_AT_TABLE, ipa, IOPT_READ | IOPT_WRITE, &leaf);
+	int rc;
 
+	if (walk->look)
+		return 0;
+	rc = stage2_find(walk, IOMMU_FAULT_AT_TABLE, ipa, IOPT_READ | IOPT_WRITE, &leaf);
 	if (rc)
 		return rc;
 	rc = guard_exchange((uint64_t *)(uintptr_t)leaf.oa, old, new);
@@ -269,17 +279,21 @@ static void describe(const struct stage1_walk *walk, struct iommu_fault *fault)
 		enum iommu_fault_cause cause;
 		const char *text;
 	} failures[] = {
-		[STAGE1_ABORT] = {IOMMU_FAULT_TABLES, "the guest refuses all requests of the device"},
-		[STAGE1_NEEDS_PASID] = {IOMMU_FAULT_TABLES, "the guest refuses requests without a PASID"},
+		[STAGE1_ABORT] = {IOMMU_FAULT_TABLES,
+				  "the guest refuses all requests of the device"},
+		[STAGE1_NEEDS_PASID] = {IOMMU_FAULT_TABLES,
+					"the guest refuses requests without a PASID"},
 		[STAGE1_BAD_CONFIG] = {IOMMU_FAULT_TABLES, "the guest's configuration is invalid"},
 		[STAGE1_BAD_PASID] = {IOMMU_FAULT_TABLES, "the guest has nothing for the PASID"},
-		[STAGE1_BAD_CONTEXT] = {IOMMU_FAULT_TABLES, "the guest's context descriptor is invalid"},
+		[STAGE1_BAD_CONTEXT] = {IOMMU_FAULT_TABLES,
+					"the guest's context descriptor is invalid"},
 		[STAGE1_ADDRESS] = {IOMMU_FAULT_NOT_MAPPED, "the address is out of range"},
 		[STAGE1_NOT_PRESENT] = {IOMMU_FAULT_NOT_MAPPED, "the entry is not present"},
 		[STAGE1_RESERVED] = {IOMMU_FAULT_TABLES, "the entry has reserved bits set"},
 		[STAGE1_OUTPUT] = {IOMMU_FAULT_TABLES, "the entry's address is out of range"},
 		[STAGE1_ACCESS_FLAG] = {IOMMU_FAULT_NOT_MAPPED, "the entry's access flag is clear"},
-		[STAGE1_PRIVILEGED] = {IOMMU_FAULT_PERMISSION, "the entry is for privileged requests"},
+		[STAGE1_PRIVILEGED] = {IOMMU_FAULT_PERMISSION,
+				       "the entry is for privileged requests"},
 		[STAGE1_READ_ONLY] = {IOMMU_FAULT_PERMISSION, "the entry is read-only"},
 		[STAGE1_UPDATE] = {IOMMU_FAULT_TABLES, "the entry keeps changing"},
 		[STAGE1_MEMORY] = {IOMMU_FAULT_MEMORY, "the memory behind it is gone"},

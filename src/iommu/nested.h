@@ -49,6 +49,33 @@ struct iommu_domain *iommu_domain_parent(const struct iommu_domain *domain);
 /* True if requests with a PASID that has no domain of its own go through the RID's @domain: a nested one, with tables by PASID. */
 bool iommu_nested_takes_pasids(const struct iommu_domain *domain);
 
+enum {
+	IOMMU_NESTED_MAX_STEPS = 16
+};
+
+/* What looking at stage 1 found. */
+struct iommu_nested_look {
+	struct iova_range leaf; /* of stage-1 input addresses */
+	uint64_t ipa;		/* where the IOVA asked for leads, in the parent's IOVA space */
+	unsigned int prot;	/* enum iopt_prot, of stage 1 alone */
+	bool walked;		/* false: there is no stage 1 for it, addresses stay as they are */
+
+	/* What was read of guest memory, in order: also if it led nowhere. */
+	unsigned int count;
+	struct {
+		bool context;	    /* of a context descriptor or GCR3 table, not of a page table */
+		unsigned int level; /* as the format counts */
+		uint64_t ipa, entry;
+	} steps[IOMMU_NESTED_MAX_STEPS];
+};
+
+/*
+ * Looks where @iova leads through stage 1 of the nested @domain, without the cache and without setting accessed and dirty
+ * bits. 0; -ENOENT: nowhere; -ENOMEM. The caller keeps @domain alive.
+ */
+int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
+		      struct iommu_nested_look *look);
+
 /* Which cached translations and structures to forget. */
 struct iommu_tlb_match {
 	const struct iommu_domain *domain; /* of this nested domain; NULL: any */

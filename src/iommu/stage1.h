@@ -15,6 +15,7 @@
 #include "iommu/iommu.h"
 
 struct tlb;
+struct iommu_nested_look;
 
 enum {
 	STAGE1_CONTEXT_WORDS = 4,
@@ -81,6 +82,7 @@ struct stage1_walk {
 	uint64_t iova;
 	bool write;
 	struct stage1_context context;
+	struct iommu_nested_look *look; /* not NULL: nothing is to change, and each entry is noted here */
 
 	/* Before walk(): a cached one, or rather not; after it: what may be cached. */
 	bool has_table;
@@ -121,9 +123,13 @@ int stage1_read(struct stage1_walk *walk, uint64_t ipa, unsigned int level, uint
 int stage1_read_context(struct stage1_walk *walk, uint64_t ipa, uint64_t *word);
 
 /*
- * Replaces the entry @old at @ipa by @new, as one atomic step. 0; -EAGAIN: it is not @old any more, walk again; -EFAULT and walk->error.
+ * Replaces the entry @old at @ipa by @new, as one atomic step (but if walk->look says otherwise). 0; -EAGAIN: it is not @old any more, walk again; -EFAULT and walk->error.
  */
 int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t new);
+
+/* Notes an entry that was read, if walk->look wants it (iommu/nested_look.c). */
+void stage1_note(struct stage1_walk *walk, bool context, uint64_t ipa, unsigned int level,
+		 uint64_t entry);
 
 /* The context of walk->pasid in the cache, and into it. */
 bool stage1_cached_context(struct stage1_walk *walk);

@@ -57,8 +57,8 @@ static int amd_find_context(struct stage1_walk *walk)
 	const unsigned int bits = STAGE1_TABLE_SHIFT + STAGE1_INDEX_BITS * levels;
 	const bool pasid = walk->pasid != IOMMU_NO_PASID;
 
-	walk->context.bypass =
-		!(dte0 & DTE0_V) || !(dte0 & DTE0_GV) || (!pasid && !(dte0 & DTE0_GIOV));
+	walk->context.bypass = !(dte0 & DTE0_V) || !(dte0 & DTE0_GV) ||
+			       (!pasid && !(dte0 & DTE0_GIOV));
 	if (walk->context.bypass)
 		return 0;
 	/* Addresses with a PASID are a process's: sign-extended. */

@@ -15,7 +15,7 @@
 #define DESC_AF	     BIT(10)
 #define DESC_NG	     BIT(11)
 #define DESC_DBM     BIT(51)
-#define DESC_ADDRESS BITS(51, 12)
+#define DESC_ADDRESS BITS(47, 12)
 
 /* Table descriptors: restrictions on what is below. */
 #define DESC_APTABLE_PRIVILEGED BIT(61)
@@ -153,7 +153,8 @@ int arm_walk(struct stage1_walk *walk, const struct arm_tables *tables)
 	shift = level_shift(at.level);
 	walk->has_table = at.level == LAST_LEVEL;
 	walk->table = (struct stage1_table){.ipa = at.table, .rights = at.rights};
-	walk->leaf.ipa = (desc & DESC_ADDRESS & ~(BIT(shift) - 1)) | (walk->iova & (BIT(shift) - 1));
+	walk->leaf.ipa = (desc & DESC_ADDRESS & ~(BIT(shift) - 1)) |
+			 (walk->iova & (BIT(shift) - 1));
 	walk->leaf.shift = shift;
 	walk->leaf.prot = IOPT_READ;
 	if ((at.rights & IOPT_WRITE) && !(desc & DESC_AP_RO))

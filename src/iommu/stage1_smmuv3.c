@@ -109,9 +109,9 @@ static unsigned int output_bits(const uint64_t *cd)
 
 static bool half_is_legal(const uint64_t *cd, const struct half *half)
 {
-	return half->disabled || (half->granule && half->input_bits <= 64 - MIN_TSZ &&
-				  half->input_bits >= 64 - MAX_TSZ &&
-				  !((half->word & CD_TTB) >> output_bits(cd)));
+	return half->disabled ||
+	       (half->granule && half->input_bits <= 64 - MIN_TSZ &&
+		half->input_bits >= 64 - MAX_TSZ && !((half->word & CD_TTB) >> output_bits(cd)));
 }
 
 static bool cd_is_legal(const uint64_t *cd)

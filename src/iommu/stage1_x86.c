@@ -64,8 +64,8 @@ static bool has_reserved_bits(const struct step *step)
 static int descend(struct stage1_walk *walk, uint64_t table, unsigned int level, struct path *path)
 {
 	for (;; level--) {
-		const uint64_t index =
-			(walk->iova >> level_shift(level)) & (BIT(STAGE1_INDEX_BITS) - 1);
+		const uint64_t index = (walk->iova >> level_shift(level)) &
+				       (BIT(STAGE1_INDEX_BITS) - 1);
 		struct step *step = &path->steps[path->count++];
 		int rc;
 

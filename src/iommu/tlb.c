@@ -141,8 +141,7 @@ static inline bool find(const struct tlb_set *set, const struct tlb_tag *tag, ui
 {
 	for (unsigned int i = 0; i < TLB_WAYS; i++) {
 		const struct tlb_entry *entry = &set->ways[i];
-		uint64_t before =
-			atomic_load_explicit(&entry->sequence, memory_order_acquire);
+		uint64_t before = atomic_load_explicit(&entry->sequence, memory_order_acquire);
 
 		if ((before & 1) || !tag_matches(entry, tag))
 			continue;
@@ -349,7 +348,8 @@ static bool space_matches(const struct iommu_tlb_match *match, const uint64_t *w
 {
 	if (match->by_pasid && bits_get(words[WORD_SPACE], SPACE_PASID) != match->pasid)
 		return false;
-	return !match->by_asid || any_asid || bits_get(words[WORD_SPACE], SPACE_ASID) == match->asid;
+	return !match->by_asid || any_asid ||
+	       bits_get(words[WORD_SPACE], SPACE_ASID) == match->asid;
 }
 
 /* By ASID alone, global entries stay; by address, they belong to every ASID. */
@@ -366,7 +366,8 @@ static bool page_matches(const struct iommu_tlb_match *match, const uint64_t *wo
 
 static bool table_matches(const struct iommu_tlb_match *match, const uint64_t *words)
 {
-	return space_matches(match, words, false) && in_range(match, words[WORD_START], TABLE_SHIFT);
+	return space_matches(match, words, false) &&
+	       in_range(match, words[WORD_START], TABLE_SHIFT);
 }
 
 static bool context_matches(const struct iommu_tlb_match *match, const uint64_t *words)

@@ -12,6 +12,12 @@ uint64_t access_alignment(const struct iommufd_access *access)
 	return access->ops->needs_pin_pages ? PAGE_SIZE : 1;
 }
 
+/* An internal one ends with another object of the context, at the latest when that goes; so it does not keep it. */
+static bool is_internal(const struct iommufd_access *access)
+{
+	return !access->ops->unmap;
+}
+
 int iommufd_access_create(struct iommufd_ctx *ctx, const struct iommufd_access_ops *ops, void *data,
 			  struct iommufd_access **out)
 {
@@ -24,7 +30,8 @@ int iommufd_access_create(struct iommufd_ctx *ctx, const struct iommufd_access_o
 	pthread_mutex_init(&access->lock, NULL);
 	/* The owner's own user, which keeps IOMMU_DESTROY away. */
 	object_hold(&access->object);
-	file_get(&ctx->file);
+	if (!is_internal(access))
+		file_get(&ctx->file);
 	object_publish(&access->object);
 	*out = access;
 	return 0;
@@ -33,12 +40,14 @@ int iommufd_access_create(struct iommufd_ctx *ctx, const struct iommufd_access_o
 void iommufd_access_destroy(struct iommufd_access *access)
 {
 	struct iommufd_ctx *ctx = access->object.ctx;
+	const bool internal = is_internal(access);
 
 	iommufd_access_detach(access);
 	object_retire(&access->object);
 	pthread_mutex_destroy(&access->lock);
 	object_free(&access->object);
-	file_put(&ctx->file);
+	if (!internal)
+		file_put(&ctx->file);
 }
 
 /* ---- attachment ---- */

@@ -41,7 +41,7 @@ struct iommufd_access {
 /* What it asks of the IOAS's alignment. */
 uint64_t access_alignment(const struct iommufd_access *access);
 
-/* A new access, not attached; its context's file is kept until it is ended. 0 or -ENOMEM. */
+/* A new access, not attached; its context's file is kept until it is ended, but not by an internal one. 0 or -ENOMEM. */
 int iommufd_access_create(struct iommufd_ctx *ctx, const struct iommufd_access_ops *ops, void *data,
 			  struct iommufd_access **access);
 

@@ -159,6 +159,15 @@ static void ioas_quiesce(struct ioas *ioas)
 		iommu_domain_quiesce(hwpt->domain);
 }
 
+/* Starts to fetch what adding or removing an area at @iova will need from the tables. Caller holds ioas->lock. */
+static void ioas_prefetch(const struct ioas *ioas, uint64_t iova)
+{
+	struct hwpt *hwpt;
+
+	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link)
+		iommu_domain_prefetch(hwpt->domain, iova);
+}
+
 /* ---- adding ---- */
 
 /* Where the areas of @request go. Caller holds ioas->lock. */
@@ -184,7 +193,8 @@ static int choose_iova(struct ioas *ioas, struct area_request *request)
 		return -EOVERFLOW;
 	if (iova_set_intersects(&ioas->reserved, range))
 		return -EINVAL;
-	if (iova_map_intersects(&ioas->areas, range))
+	/* A single one is told so when it is inserted. */
+	if (request->count > 1 && iova_map_intersects(&ioas->areas, range))
 		return -EEXIST;
 	return 0;
 }
@@ -214,15 +224,17 @@ static int insert_areas(struct ioas *ioas, struct area_request *request)
 	for (size_t i = 0; i < request->count; i++) {
 		struct area *area = request->areas[i];
 
-		rc = check_area(ioas, area);
-		if (!rc) {
-			area->range.last = iova + (area_len(area) - 1);
-			area->range.start = iova;
-			area->busy = true;
-			rc = iova_map_insert(&ioas->areas, area->range, area);
-		}
+		area->range.last = iova + (area_len(area) - 1);
+		area->range.start = iova;
+		area->busy = true;
+		rc = iova_map_insert(&ioas->areas, area->range, area);
 		if (rc) {
 			erase_areas(ioas, request, i);
+			return rc;
+		}
+		rc = check_area(ioas, area);
+		if (rc) {
+			erase_areas(ioas, request, i + 1);
 			return rc;
 		}
 		iova = area->range.last + 1;
@@ -284,6 +296,8 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 	int rc;
 
 	pthread_mutex_lock(&ioas->lock);
+	if (request->fixed)
+		ioas_prefetch(ioas, request->iova);
 	rc = choose_iova(ioas, request);
 	if (!rc)
 		rc = insert_areas(ioas, request);
@@ -321,9 +335,11 @@ static void flush_removed(struct ioas *ioas, struct removed *removed)
 	removed->count = 0;
 }
 
-static void remove_area(struct ioas *ioas, struct area *area, struct removed *removed)
+/* @path leads to @area. */
+static void remove_area(struct ioas *ioas, struct iova_map_path *path, struct area *area,
+			struct removed *removed)
 {
-	(void)iova_map_erase(&ioas->areas, area->range.start);
+	iova_map_erase_at(&ioas->areas, path);
 	area_unfill(ioas, area, NULL);
 	removed->areas[removed->count++] = area;
 	if (removed->count == sizeof(removed->areas) / sizeof(removed->areas[0]))
@@ -337,17 +353,21 @@ enum {
 
 int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped)
 {
-	struct removed removed = {.count = 0};
 	struct iova_map_entry entry;
+	struct iova_map_path path;
+	struct removed removed;
 	unsigned int tries = 0;
 	int rc = 0;
 
 	*unmapped = 0;
+	removed.count = 0;
 	pthread_mutex_lock(&ioas->lock);
-	while (iova_map_lower(&ioas->areas, range.start, &entry) &&
+	ioas_prefetch(ioas, range.start);
+	while (iova_map_seek(&ioas->areas, range.start, &path, &entry) &&
 	       entry.range.start <= range.last) {
 		struct area *area = entry.value;
 
+		area_prefetch(area);
 		if (area->busy || area->locks)
 			rc = -EBUSY;
 		else if (!iova_range_contains(range, entry.range))
@@ -365,7 +385,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		}
 		tries = 0;
 		*unmapped += iova_range_len(entry.range);
-		remove_area(ioas, area, &removed);
+		remove_area(ioas, &path, area, &removed);
 		if (entry.range.last == range.last)
 			break;
 		range.start = entry.range.last + 1;

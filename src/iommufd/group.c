@@ -511,6 +511,27 @@ bool group_attached_to(struct iommufd_device *device, uint32_t pasid, const stru
 	return attached;
 }
 
+struct viommu *group_viommu(struct iommufd_device *device)
+{
+	struct attachment *attachment = find_attachment(device->group, IOMMU_NO_PASID);
+
+	return find_member(attachment, device) ? attachment->hwpt->viommu : NULL;
+}
+
+void group_for_each_attachment(struct iommufd_device *device,
+			       void (*visit)(uint32_t pasid, const struct hwpt *hwpt, void *arg),
+			       void *arg)
+{
+	struct attachment *attachment;
+
+	pthread_mutex_lock(&device->group->lock);
+	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
+		if (find_member(attachment, device))
+			visit(attachment->pasid, attachment->hwpt, arg);
+	}
+	pthread_mutex_unlock(&device->group->lock);
+}
+
 bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid)
 {
 	struct attachment *attachment;

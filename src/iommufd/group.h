@@ -51,6 +51,14 @@ bool group_attached(struct iommufd_device *device, uint32_t pasid);
 /* True if it is attached for @pasid to just @hwpt. */
 bool group_attached_to(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt);
 
+/* The vIOMMU on which the HWPT of the device's RID is nested, or NULL. Caller holds group->lock. */
+struct viommu *group_viommu(struct iommufd_device *device);
+
+/* Calls @visit for the RID and each PASID for which @device is attached, with group->lock held. */
+void group_for_each_attachment(struct iommufd_device *device,
+			       void (*visit)(uint32_t pasid, const struct hwpt *hwpt, void *arg),
+			       void *arg);
+
 /* Some PASID (or the RID) for which @device is attached; false: none. */
 bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid);
 

@@ -9,6 +9,7 @@
 #include "iommufd/access.h"
 #include "iommufd/ucmd.h"
 #include "iommufd/viommu.h"
+#include "mem/frame.h"
 
 /* An internal access: no unmap operation. */
 static const struct iommufd_access_ops hw_queue_access_ops = {.needs_pin_pages = true};
@@ -55,10 +56,15 @@ static int page_range(struct hw_queue *queue)
 }
 
 /* The pages must be one run, as the hardware sees only its start. */
-static int check_consecutive(const uint64_t *pages, uint64_t count)
+static int check_consecutive(const struct hw_queue *queue, const uint64_t *pages, uint64_t count)
 {
+	const bool scattered = iommu_domain_scattered(queue->viommu->parent->domain);
+	struct frame_cursor cursor = {.mapping.end = 0};
+
 	for (uint64_t i = 1; i < count; i++) {
 		if (pages[i] != pages[i - 1] + PAGE_SIZE)
+			return -EFAULT;
+		if (scattered && frame_run(&cursor, pages[i - 1], 2 * PAGE_SIZE) != 2 * PAGE_SIZE)
 			return -EFAULT;
 	}
 	return 0;
@@ -81,7 +87,7 @@ static int pin(struct hw_queue *queue)
 	rc = iommufd_access_pin(queue->access, queue->pinned_iova, queue->pinned_len, false, pages);
 	if (rc)
 		goto out_access;
-	rc = check_consecutive(pages, count);
+	rc = check_consecutive(queue, pages, count);
 	if (rc)
 		goto out_unpin;
 	queue->bus = pages[0] + (queue->iova & PAGE_MASK);

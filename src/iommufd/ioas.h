@@ -101,6 +101,14 @@ struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len
 /* The area of all of @source (takes the reference): in the source's own room, so once for each source. */
 struct area *area_of_source(struct mem_source *source, uint8_t prot);
 void area_free(struct area *area);
+
+/* Starts to fetch @area, and the line before it: its source, if it is in the room of that. */
+static inline void area_prefetch(const struct area *area)
+{
+	__builtin_prefetch((const char *)area - 64);
+	__builtin_prefetch(area);
+}
+
 uint64_t area_len(const struct area *area);
 struct mem_pages area_pages(const struct area *area);
 

@@ -204,6 +204,7 @@ static int pieces_visit(const struct iova_map_entry *entry, void *arg)
 	struct area *area;
 	int rc;
 
+	area_prefetch(from);
 	if (start != pieces->next || from->busy)
 		return -ENOENT;
 	area = area_create(mem_source_get(from->source), from->start + (start - entry->range.start),

@@ -18,20 +18,31 @@ void user_bitmap_init(struct user_bitmap *bitmap, struct uiommufd_caller *caller
 	};
 }
 
-void user_bitmap_flush(struct user_bitmap *bitmap)
+/* ORs @count bytes of the window, which lie in one page of the caller's memory, into that. */
+static void bitmap_merge(const struct user_bitmap *bitmap, uint64_t at, uint64_t count)
 {
 	uint8_t merged[sizeof(bitmap->bits)];
-	const uint64_t count = bitmap->high - bitmap->low;
-	const uint64_t uaddr = bitmap->uaddr + bitmap->window + bitmap->low;
+	const uint64_t uaddr = bitmap->uaddr + bitmap->window + at;
 
-	if (bitmap->high <= bitmap->low)
+	if (bitmap->caller->ops->read(bitmap->caller, merged, uaddr, count))
 		return;
-	if (!bitmap->caller->ops->read(bitmap->caller, merged, uaddr, count)) {
-		for (uint64_t i = 0; i < count; i++)
-			merged[i] |= bitmap->bits[bitmap->low + i];
-		(void)bitmap->caller->ops->write(bitmap->caller, uaddr, merged, count);
+	for (uint64_t i = 0; i < count; i++)
+		merged[i] |= bitmap->bits[at + i];
+	(void)bitmap->caller->ops->write(bitmap->caller, uaddr, merged, count);
+}
+
+void user_bitmap_flush(struct user_bitmap *bitmap)
+{
+	/* Page by page: those that cannot be reached must not cost the bits of those that can. */
+	for (uint64_t at = bitmap->low; at < bitmap->high;) {
+		const uint64_t offset = (bitmap->uaddr + bitmap->window + at) & PAGE_MASK;
+		const uint64_t count = min_u64(bitmap->high - at, PAGE_SIZE - offset);
+
+		bitmap_merge(bitmap, at, count);
+		at += count;
 	}
-	memset(bitmap->bits + bitmap->low, 0, count);
+	if (bitmap->high > bitmap->low)
+		memset(bitmap->bits + bitmap->low, 0, bitmap->high - bitmap->low);
 	bitmap->low = sizeof(bitmap->bits);
 	bitmap->high = 0;
 }

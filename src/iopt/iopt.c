@@ -107,6 +107,11 @@ uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
 	return pt->ops->unmap(pt, iova, len);
 }
 
+void iopt_prefetch(const struct iopt *pt, uint64_t iova)
+{
+	pt->ops->prefetch(pt, iova);
+}
+
 bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf)
 {
 	return pt->ops->translate(pt, iova, leaf);

@@ -104,6 +104,7 @@ struct iopt_ops {
 	int (*map)(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned int prot,
 		   uint64_t pgsizes);
 	uint64_t (*unmap)(struct iopt *pt, uint64_t iova, uint64_t len);
+	void (*prefetch)(const struct iopt *pt, uint64_t iova);
 	bool (*translate)(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
 	bool (*set_dirty)(struct iopt *pt, uint64_t iova);
 	void (*read_dirty)(struct iopt *pt, struct iova_range range, bool clear,
@@ -149,6 +150,9 @@ int iopt_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned
  * Walkers may still use what they read before: the owner waits for the DMA in flight (base/gate.h).
  */
 uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len);
+
+/* Starts to fetch the entry of @iova, for the owner, who is going to change it but has other things to do first. */
+void iopt_prefetch(const struct iopt *pt, uint64_t iova);
 
 /* Read-side critical section around the three below; may nest, must not block, nor map or unmap. */
 static inline void iopt_read_lock(void)

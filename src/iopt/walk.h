@@ -301,6 +301,7 @@ const struct iopt_ops FMT_OPS = {
 	.init = fmt_op_init,
 	.map = fmt_op_map,
 	.unmap = fmt_op_unmap,
+	.prefetch = fmt_op_prefetch,
 	.translate = fmt_op_translate,
 	.set_dirty = fmt_op_set_dirty,
 	.read_dirty = fmt_op_read_dirty,

@@ -199,6 +199,25 @@ static uint64_t fmt_op_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
 	return walk.bytes;
 }
 
+static void fmt_op_prefetch(const struct iopt *pt, uint64_t iova)
+{
+	uint64_t root = entry_own(&pt->root);
+	unsigned int level = root_level(root);
+	const uint64_t *table;
+
+	if (!top_covers(pt, iova, level))
+		return;
+	table = top_table(root, iova);
+	for (; level; level--) {
+		uint64_t entry = entry_own(&table[level_index(iova, level)]);
+
+		if (!fmt_is_table(entry, level))
+			return;
+		table = fmt_table(entry, level);
+	}
+	__builtin_prefetch(&table[level_index(iova, 0)], 1);
+}
+
 /* ---- map ---- */
 
 struct map_walk {

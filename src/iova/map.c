@@ -89,6 +89,7 @@ struct visitor {
 
 static int visit_leaf(const struct visitor *visitor, const struct iova_map_node *leaf)
 {
+	leaf_prefetch(leaf);
 	for (unsigned int row = leaf_lower(leaf, visitor->range.start); row < leaf->count; row++) {
 		struct iova_map_entry entry = leaf_entry(leaf, row);
 		int rc;

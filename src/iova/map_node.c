@@ -102,6 +102,21 @@ void node_share(struct iova_map_node *left, struct iova_map_node *right, unsigne
 	}
 }
 
+/* Starts to fetch the children's addresses, one of which is needed when the search in @inner is over. */
+static void inner_prefetch(const struct iova_map_node *inner)
+{
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < INNER_ROWS; i += CELLS_PER_LINE)
+		__builtin_prefetch(&inner_cells(inner, INNER_CHILD)[i]);
+}
+
+/* Starts to fetch the rooms that a change of a hole in the leaf below @row most often looks at. */
+static void room_prefetch(const struct iova_map_node *inner, unsigned int row)
+{
+	__builtin_prefetch(&inner_room(inner, 1)[row]);
+	__builtin_prefetch(&inner_room(inner, 2)[row]);
+}
+
 void map_descend(const struct iova_map *map, uint64_t iova, struct iova_map_path *path)
 {
 	struct iova_map_node *node = map->root;
@@ -117,8 +132,12 @@ void map_descend(const struct iova_map *map, uint64_t iova, struct iova_map_path
 		path->base[level] = base;
 		base = path_base(path, level, row);
 		node = inner_child(node, row);
-		if (level == 1)
+		if (level == 1) {
 			leaf_prefetch(node);
+			room_prefetch(path->node[1], row);
+		} else {
+			inner_prefetch(node);
+		}
 	}
 	path->node[0] = node;
 	path->row[0] = leaf_lower(node, iova);

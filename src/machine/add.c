@@ -194,21 +194,6 @@ static int refused_options(const struct uiommufd_model *model, const struct mach
 	return machine_fail(error, "%s does not take these options: %s", model->name, list);
 }
 
-/* The options as they go back into a text: owned by the caller, or NULL. */
-static char *join_options(const struct machine_text *parts)
-{
-	size_t size = 1, used = 0;
-	char *text;
-
-	for (unsigned int i = 0; i < parts->option_count; i++)
-		size += strlen(parts->options[i].name) + strlen(parts->options[i].value) + 2;
-	text = alloc_zeroed(size);
-	for (unsigned int i = 0; text && i < parts->option_count; i++)
-		used += (size_t)snprintf(text + used, size - used, ",%s=%s", parts->options[i].name,
-					 parts->options[i].value);
-	return text;
-}
-
 /* ---- together ---- */
 
 static int make_plan(struct machine *machine, struct machine_text *parts, struct plan *plan,
@@ -267,7 +252,7 @@ static void insert_device(struct machine *machine, const struct machine_device *
 static int carry_out(struct machine *machine, const struct machine_text *parts, struct plan *plan,
 		     const struct machine_error *error)
 {
-	struct machine_device device = {.options = join_options(parts)};
+	struct machine_device device = {.options = machine_text_join(parts)};
 	struct vfio_device_config config = {
 		.model = plan->model,
 		.bdf = plan->bdf,
@@ -328,7 +313,7 @@ int machine_add_device_text(struct machine *machine, const char *text, bool chec
 	if (!rc)
 		rc = carry_out(machine, &parts, &plan, error);
 	if (rc && added)
-		iommu_put(machine->iommus[--machine->iommu_count]);
+		machine_drop_iommu(machine);
 out:
 	machine_text_free(&parts);
 	return rc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "iommu/shape.h"
 #include "machine/machine_internal.h"
 
 enum {
@@ -31,10 +32,11 @@ void machine_destroy(struct machine *machine)
 	}
 	for (size_t i = 0; i < machine->group_count; i++)
 		iommufd_group_destroy(machine->groups[i].group);
-	for (size_t i = 0; i < machine->iommu_count; i++)
-		iommu_put(machine->iommus[i]);
+	while (machine->iommu_count)
+		machine_drop_iommu(machine);
 	alloc_free(machine->devices);
 	alloc_free(machine->groups);
+	alloc_free(machine->iommu_options);
 	alloc_free(machine->iommus);
 	alloc_free(machine);
 }
@@ -80,21 +82,92 @@ static int unknown_kind(const char *kind, const struct machine_error *error)
 	return machine_fail(error, "no kind of IOMMU is called \"%s\"; there are: %s", kind, names);
 }
 
+void machine_drop_iommu(struct machine *machine)
+{
+	machine->iommu_count--;
+	iommu_put(machine->iommus[machine->iommu_count]);
+	alloc_free(machine->iommu_options[machine->iommu_count]);
+}
+
+/* Room for one more. 0 or -ENOMEM; what is there does not change. */
+static int make_iommu_room(struct machine *machine)
+{
+	struct iommu **iommus =
+		alloc_resize(machine->iommus, machine->iommu_count + 1, sizeof(*iommus));
+	char **options;
+
+	if (!iommus)
+		return -ENOMEM;
+	machine->iommus = iommus;
+	options = alloc_resize(machine->iommu_options, machine->iommu_count + 1, sizeof(*options));
+	if (!options)
+		return -ENOMEM;
+	machine->iommu_options = options;
+	return 0;
+}
+
+/* What the options make of its kind. */
+static int read_shape(const struct machine_text *parts, struct iommu_shape *shape,
+		      const struct machine_error *error)
+{
+	*shape = (struct iommu_shape){.window_count = 0};
+	for (unsigned int i = 0; i < parts->option_count; i++) {
+		const struct vfio_option_value *option = &parts->options[i];
+		int rc = iommu_shape_set(shape, option->name, option->value);
+
+		if (rc == -ENOENT)
+			return machine_fail(error,
+					    "IOMMUs have no option \"%s\"; there are: name, "
+					    "aperture, hole",
+					    option->name);
+		if (rc)
+			return machine_fail(error,
+					    "%s=%s: write START-LAST, up to %d of them with '+' "
+					    "between",
+					    option->name, option->value, IOMMU_MAX_RESV);
+	}
+	return 0;
+}
+
+static int create_iommu(struct machine *machine, const struct iommu_kind *kind, const char *name,
+			const struct machine_text *parts, const struct machine_error *error)
+{
+	struct iommu_shape shape;
+	char *options;
+	int rc;
+
+	rc = read_shape(parts, &shape, error);
+	if (rc)
+		return rc;
+	options = machine_text_join(parts);
+	if (!options || make_iommu_room(machine)) {
+		alloc_free(options);
+		return machine_no_memory(error);
+	}
+	rc = iommu_create_shaped(kind, &shape, name, &machine->iommus[machine->iommu_count]);
+	if (rc) {
+		alloc_free(options);
+		return rc == -ENOMEM ? machine_no_memory(error)
+				     : machine_fail(error,
+						    "IOMMU %s: its aperture does not fit into what "
+						    "%s translates, or there are too many ranges",
+						    name, iommu_kind_name(kind));
+	}
+	machine->iommu_options[machine->iommu_count++] = options;
+	return 0;
+}
+
 static int add_iommu(struct machine *machine, struct machine_text *parts,
 		     const struct machine_error *error)
 {
 	const struct iommu_kind *kind = iommu_kind_find(parts->head);
 	const char *name = machine_text_take(parts, "name");
 	char fallback[MAX_NAME + 1];
-	struct iommu **iommus;
 
 	if (!kind)
 		return unknown_kind(parts->head, error);
 	if (parts->bdf)
 		return machine_fail(error, "an IOMMU has no address: \"@%s\"", parts->bdf);
-	if (parts->option_count)
-		return machine_fail(error, "IOMMUs have no option \"%s\", only name=NAME",
-				    parts->options[0].name);
 	if (!name) {
 		unsigned int number = 0;
 
@@ -111,14 +184,7 @@ static int add_iommu(struct machine *machine, struct machine_text *parts,
 	if (find_iommu(machine, name))
 		return machine_fail(error, "two IOMMUs are called \"%s\"", name);
 
-	iommus = alloc_resize(machine->iommus, machine->iommu_count + 1, sizeof(struct iommu *));
-	if (!iommus)
-		return machine_no_memory(error);
-	machine->iommus = iommus;
-	if (iommu_create(kind, name, &iommus[machine->iommu_count]))
-		return machine_no_memory(error);
-	machine->iommu_count++;
-	return 0;
+	return create_iommu(machine, kind, name, parts, error);
 }
 
 int machine_add_iommu(struct machine *machine, const char *text, char *error, size_t error_size)
@@ -184,9 +250,9 @@ struct iommu *machine_device_iommu(const struct machine *machine, size_t index)
 int machine_format(const struct machine *machine, FILE *out)
 {
 	for (size_t i = 0; i < machine->iommu_count; i++)
-		fprintf(out, "iommu %s,name=%s\n",
+		fprintf(out, "iommu %s,name=%s%s\n",
 			iommu_kind_name(iommu_kind_of(machine->iommus[i])),
-			iommu_name(machine->iommus[i]));
+			iommu_name(machine->iommus[i]), machine->iommu_options[i]);
 	for (size_t i = 0; i < machine->device_count; i++) {
 		const struct machine_device *device = &machine->devices[i];
 

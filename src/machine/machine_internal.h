@@ -23,6 +23,7 @@ struct machine_device {
 struct machine {
 	const char *sysfs; /* where the system shows what it has: "/sys", but for tests */
 	struct iommu **iommus;
+	char **iommu_options; /* of each, as text: ",hole=0x1000-0x1fff" or "" */
 	size_t iommu_count;
 	struct machine_group *groups;
 	size_t group_count;
@@ -69,6 +70,9 @@ bool machine_bdf_parse(const char *text, struct pci_bdf *bdf);
 /* A decimal number up to @max. */
 bool machine_number_parse(const char *text, unsigned int max, unsigned int *number);
 
+/* The options that are left as they go back into a text. alloc_free() it; NULL: no memory. */
+char *machine_text_join(const struct machine_text *parts);
+
 /* ---- what the system has (system.c) ---- */
 
 bool system_has_device(const struct machine *machine, const char *bdf);
@@ -79,6 +83,9 @@ bool system_has_group(const struct machine *machine, unsigned int group);
 unsigned int system_free_group(const struct machine *machine);
 
 /* ---- adding (machine.c) ---- */
+
+/* Takes back the IOMMU that was added last. */
+void machine_drop_iommu(struct machine *machine);
 
 /* @checked: the text needs no look at the system. */
 int machine_add_device_text(struct machine *machine, const char *text, bool checked,

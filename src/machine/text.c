@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,20 @@ const char *machine_text_take(struct machine_text *parts, const char *name)
 		return value;
 	}
 	return NULL;
+}
+
+char *machine_text_join(const struct machine_text *parts)
+{
+	size_t size = 1, used = 0;
+	char *text;
+
+	for (unsigned int i = 0; i < parts->option_count; i++)
+		size += strlen(parts->options[i].name) + strlen(parts->options[i].value) + 2;
+	text = alloc_zeroed(size);
+	for (unsigned int i = 0; text && i < parts->option_count; i++)
+		used += (size_t)snprintf(text + used, size - used, ",%s=%s", parts->options[i].name,
+					 parts->options[i].value);
+	return text;
 }
 
 bool machine_number_parse(const char *text, unsigned int max, unsigned int *number)

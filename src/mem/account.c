@@ -96,7 +96,8 @@ static uint64_t limit_of(struct uiommufd_caller *caller)
 	return bytes >> PAGE_SHIFT;
 }
 
-int account_charge(struct uiommufd_caller *caller, enum mem_accounting mode, uint64_t pages)
+int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
+		   uint64_t pages)
 {
 	struct user *user;
 	int rc = 0;
@@ -107,7 +108,7 @@ int account_charge(struct uiommufd_caller *caller, enum mem_accounting mode, uin
 	case MEM_ACCOUNT_NONE:
 		break;
 	case MEM_ACCOUNT_USER:
-		user = get_user(caller->uid);
+		user = get_user(uid);
 		if (!user)
 			return -ENOMEM;
 		rc = add_below(&user->locked, pages, limit_of(caller));
@@ -121,13 +122,14 @@ int account_charge(struct uiommufd_caller *caller, enum mem_accounting mode, uin
 	return rc;
 }
 
-void account_uncharge(struct uiommufd_caller *caller, enum mem_accounting mode, uint64_t pages)
+void account_uncharge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
+		      uint64_t pages)
 {
 	switch (mode) {
 	case MEM_ACCOUNT_NONE:
 		break;
 	case MEM_ACCOUNT_USER:
-		sub(&get_user(caller->uid)->locked, pages);
+		sub(&get_user(uid)->locked, pages);
 		break;
 	case MEM_ACCOUNT_MM:
 		sub(&caller->locked_pages, pages);

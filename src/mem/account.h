@@ -10,10 +10,12 @@
 
 #include "mem/source.h"
 
-/* Charges @caller for @pages. 0, or -ENOMEM: over the limit, or no memory; then nothing is charged. */
-int account_charge(struct uiommufd_caller *caller, enum mem_accounting mode, uint64_t pages);
+/* Charges @caller, a process of the user @uid, for @pages. 0, or -ENOMEM: over the limit, or no memory; then nothing is charged. */
+int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
+		   uint64_t pages);
 
-/* Takes back a charge. */
-void account_uncharge(struct uiommufd_caller *caller, enum mem_accounting mode, uint64_t pages);
+/* Takes back a charge of the same @uid. */
+void account_uncharge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
+		      uint64_t pages);
 
 #endif

@@ -17,7 +17,6 @@
 #include "mem/self.h"
 
 #include <limits.h>
-#include <linux/capability.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -26,6 +25,7 @@
 #include <uiommufd/caller.h>
 
 #include "base/check.h"
+#include "mem/credentials.h"
 #include "mem/sys.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -217,20 +217,16 @@ static int caller_dup_fd(struct uiommufd_caller *caller, int fd)
 	return sys_fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
-/*
- * Asked anew each time: credentials belong to a thread and change by calls that nobody has to tell
- * us of.
- */
 static bool caller_capable(struct uiommufd_caller *caller, int cap)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
 	(void)caller;
-	if (cap < 0 || cap >= 32 * _LINUX_CAPABILITY_U32S_3 ||
-	    sys_call(SYS_capget, (long)&header, (long)data, 0, 0, 0, 0))
-		return false;
-	return data[cap / 32].effective & (UINT32_C(1) << (cap % 32));
+	return credentials_capable(cap);
+}
+
+static uint32_t caller_uid(struct uiommufd_caller *caller)
+{
+	(void)caller;
+	return credentials_uid();
 }
 
 static uint64_t caller_memlock_limit(struct uiommufd_caller *caller)
@@ -249,6 +245,7 @@ static const struct uiommufd_caller_ops self_ops = {
 	.populate = caller_populate,
 	.dup_fd = caller_dup_fd,
 	.capable = caller_capable,
+	.uid = caller_uid,
 	.memlock_limit = caller_memlock_limit,
 };
 

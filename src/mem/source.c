@@ -24,6 +24,11 @@
 
 static struct pool sources = POOL_INIT(sizeof(struct mem_source));
 
+static uint32_t uid_of(struct uiommufd_caller *caller)
+{
+	return caller->ops->uid ? caller->ops->uid(caller) : caller->uid;
+}
+
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting)
 {
@@ -38,6 +43,8 @@ struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind k
 	source->start = start;
 	source->len = len;
 	source->caller = uiommufd_caller_get(caller);
+	if (accounting == MEM_ACCOUNT_USER)
+		source->uid = uid_of(caller);
 	return source;
 }
 
@@ -210,13 +217,13 @@ static int charge(struct mem_source *source, uint64_t pages)
 {
 	if (source->kind == MEM_KIND_DMABUF)
 		return 0;
-	return account_charge(source->caller, source->accounting, pages);
+	return account_charge(source->caller, source->uid, source->accounting, pages);
 }
 
 static void uncharge(struct mem_source *source, uint64_t pages)
 {
 	if (source->kind != MEM_KIND_DMABUF)
-		account_uncharge(source->caller, source->accounting, pages);
+		account_uncharge(source->caller, source->uid, source->accounting, pages);
 }
 
 /* ---- pins ---- */
@@ -440,9 +447,10 @@ int mem_source_charge_to(struct mem_source *source, struct uiommufd_caller *call
 {
 	uint64_t pages = mem_source_pinned_pages(source);
 
-	if (caller == source->caller || !pages)
+	if (caller == source->caller)
 		return 0;
-	return account_charge(caller, source->accounting, pages);
+	source->heir_uid = uid_of(caller);
+	return pages ? account_charge(caller, source->heir_uid, source->accounting, pages) : 0;
 }
 
 void mem_source_uncharge_from(struct mem_source *source, struct uiommufd_caller *caller)
@@ -450,15 +458,21 @@ void mem_source_uncharge_from(struct mem_source *source, struct uiommufd_caller 
 	uint64_t pages = mem_source_pinned_pages(source);
 
 	if (caller != source->caller && pages)
-		account_uncharge(caller, source->accounting, pages);
+		account_uncharge(caller, source->heir_uid, source->accounting, pages);
 }
 
 void mem_source_move(struct mem_source *source, struct uiommufd_caller *caller)
 {
 	struct uiommufd_caller *former = source->caller;
+	const uint32_t former_uid = source->uid;
 
+	/* To the owner: nothing. */
+	if (caller == former)
+		return;
 	mem_lock(&source->lock);
 	source->caller = uiommufd_caller_get(caller);
+	source->uid = source->heir_uid;
+	source->heir_uid = former_uid;
 	mem_unlock(&source->lock);
 	uiommufd_caller_put(former);
 }

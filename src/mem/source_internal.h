@@ -34,6 +34,8 @@ struct mem_source {
 		} dmabuf;
 	};
 
+	uint32_t uid;	   /* who pays, in mode "user": of the caller when it mapped */
+	uint32_t heir_uid; /* of the other side of a move: who will pay, or did before */
 	uint64_t room[MEM_SOURCE_ROOM / sizeof(uint64_t)];
 } __attribute__((aligned(64)));
 

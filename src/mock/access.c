@@ -82,8 +82,8 @@ static const struct file_ops access_file_ops = {
 /* The access behind the caller's descriptor @fd, or NULL. Give it back with access_put(). */
 static struct mock_access *access_get(struct uiommufd_caller *caller, uint32_t fd)
 {
-	struct uiommufd_file *file =
-		caller->ops->get_file ? caller->ops->get_file(caller, (int)fd) : NULL;
+	struct uiommufd_file *file = caller->ops->get_file ? caller->ops->get_file(caller, (int)fd)
+							   : NULL;
 
 	if (file && file->ops != &access_file_ops) {
 		file_put(file);
@@ -314,8 +314,8 @@ int mock_destroy_access_pages(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 /* ---- copies ---- */
 
-static int copy_range(struct ucmd *ucmd, const struct iommu_test_cmd *cmd,
-		      struct mock_access *mock, void *buf)
+static int copy_range(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struct mock_access *mock,
+		      void *buf)
 {
 	const uint64_t iova = resolve_iova(mock, cmd->access_rw.flags, cmd->access_rw.iova);
 	const bool write = cmd->access_rw.flags & MOCK_ACCESS_WRITE;

@@ -60,8 +60,8 @@ static int check_page(struct map_check *check, uint64_t iova, uint64_t uptr)
 	iopt_read_unlock();
 	if (!found || (leaf.oa & PAGE_MASK) != (bus & PAGE_MASK))
 		return -EINVAL;
-	if (leaf.oa == bus || frame_equal(frame_of(&check->ours, leaf.oa),
-					  frame_of(&check->theirs, bus)))
+	if (leaf.oa == bus ||
+	    frame_equal(frame_of(&check->ours, leaf.oa), frame_of(&check->theirs, bus)))
 		return 0;
 	return -EINVAL;
 }

@@ -192,8 +192,7 @@ int mock_pasid_detach(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	return change_attachment(ucmd, cmd, detach, cmd->pasid_detach.pasid, NULL);
 }
 
-static int check_hwpt(struct ucmd *ucmd, const struct iommu_test_cmd *cmd,
-		      struct mock_device *mock)
+static int check_hwpt(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struct mock_device *mock)
 {
 	const uint32_t pasid = cmd->pasid_check_hwpt.pasid;
 	struct iommufd_object *object;

@@ -38,8 +38,7 @@ static int install(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint32
 
 int mock_dmabuf_get(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
-	const uint64_t pages =
-		((uint64_t)cmd->dmabuf_get.length + PAGE_MASK) >> PAGE_SHIFT;
+	const uint64_t pages = ((uint64_t)cmd->dmabuf_get.length + PAGE_MASK) >> PAGE_SHIFT;
 	struct dmabuf *dmabuf;
 	int rc;
 
@@ -69,8 +68,8 @@ int mock_dmabuf_revoke(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
 	struct uiommufd_caller *caller = ucmd->caller;
 	const int fd = cmd->dmabuf_revoke.dmabuf_fd;
-	struct uiommufd_file *file =
-		caller->ops->get_file ? caller->ops->get_file(caller, fd) : NULL;
+	struct uiommufd_file *file = caller->ops->get_file ? caller->ops->get_file(caller, fd)
+							   : NULL;
 	struct dmabuf *dmabuf;
 
 	if (!file)

@@ -17,8 +17,8 @@ static int choose_table(const struct iommu_kind *kind, const struct iommu_user_d
 
 	if (data->type != IOMMU_HWPT_DATA_SELFTEST)
 		return -EOPNOTSUPP;
-	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_SELFTEST, &selftest,
-				  sizeof(selftest), sizeof(selftest.iotlb));
+	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_SELFTEST, &selftest, sizeof(selftest),
+				  sizeof(selftest.iotlb));
 	if (rc)
 		return rc;
 	if (selftest.pagetable_type >= kind->variant_count)

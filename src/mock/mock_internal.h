@@ -12,10 +12,9 @@
 #include "mem/frame.h"
 #include "mock/test_abi.h"
 
-/* Where a device sits: its RID goes through @domain, a nested one on @viommu, where it had @virt_id. */
+/* As what a device sits on a vIOMMU: its RID goes through @domain, and had @virt_id when that began. */
 struct mock_seat {
-	const struct iommu_domain *domain; /* NULL: nowhere */
-	struct viommu *viommu;
+	const struct iommu_domain *domain;
 	uint64_t virt_id;
 };
 

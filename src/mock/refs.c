@@ -23,7 +23,8 @@ struct refs {
 	uint32_t *counts; /* of each page */
 	uint64_t pages;
 
-	struct mem_source **sources; /* a reference of each; one source may be there several times */
+	struct mem_source *
+		*sources; /* a reference of each; one source may be there several times */
 	size_t source_count, source_capacity;
 	struct frame_cursor cursor;
 	int rc; /* of gathering them */
@@ -63,8 +64,7 @@ static int add_page(struct refs *refs, uint64_t bus)
 	const bool huge = frame_is_huge(&refs->cursor, bus);
 	struct page_range *range;
 
-	if (!refs->range_count ||
-	    !continues(&refs->ranges[refs->range_count - 1], frame, huge)) {
+	if (!refs->range_count || !continues(&refs->ranges[refs->range_count - 1], frame, huge)) {
 		if (make_room(&refs->ranges, refs->range_count, &refs->range_capacity,
 			      sizeof(*range)))
 			return -ENOMEM;
@@ -129,8 +129,7 @@ static void count_frames(struct refs *refs, struct frame first, uint64_t pages)
 	for (size_t i = 0; i < refs->range_count; i++) {
 		const struct page_range *range = &refs->ranges[i];
 		const uint64_t start = max_u64(first.page, range->first.page);
-		const uint64_t end =
-			min_u64(first.page + pages, range->first.page + range->pages);
+		const uint64_t end = min_u64(first.page + pages, range->first.page + range->pages);
 
 		if (first.dev != range->first.dev || first.inode != range->first.inode)
 			continue;

@@ -82,29 +82,28 @@ static int check_attach(struct viommu *viommu, struct iommufd_device *device, ui
 		return 0;
 	if (!vdevice || vdevice->viommu != viommu)
 		return -ENOENT;
-	mock->coming = (struct mock_seat){
-		.domain = hwpt->domain, .viommu = viommu, .virt_id = vdevice->virt_id};
+	mock->coming = (struct mock_seat){.domain = hwpt->domain, .virt_id = vdevice->virt_id};
 	return 0;
 }
 
 void mock_take_seat(struct mock_device *mock, const struct iommu_domain *domain)
 {
-	const struct mock_seat none = {.domain = NULL};
-
-	mock->seat = domain && mock->coming.domain == domain ? mock->coming : none;
-	mock->coming = none;
+	/* What an attach that failed has left says nothing of this one. */
+	if (mock->coming.domain == domain)
+		mock->seat = mock->coming;
 }
 
 static int trigger_vevent(struct mock_device *mock)
 {
-	const struct mock_seat *seat = &mock->seat;
 	struct iommu_vevent_selftest event;
+	struct viommu *viommu;
 	int rc = -ENOENT;
 
 	pthread_mutex_lock(&mock->group->lock);
-	if (seat->viommu && seat->virt_id) {
-		event.virt_id = (uint32_t)seat->virt_id;
-		rc = viommu_report_event(seat->viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, &event,
+	viommu = group_viommu(mock->device);
+	if (viommu && mock->seat.virt_id) {
+		event.virt_id = (uint32_t)mock->seat.virt_id;
+		rc = viommu_report_event(viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, &event,
 					 sizeof(event));
 	}
 	pthread_mutex_unlock(&mock->group->lock);

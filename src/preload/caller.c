@@ -14,6 +14,7 @@
 
 #include <uiommufd/caller.h>
 
+#include "preload/credentials.h"
 #include "preload/layout.h"
 #include "preload/real.h"
 
@@ -90,6 +91,7 @@ static void uninstall_file(struct uiommufd_caller *caller, int fd)
 
 void caller_init(void)
 {
+	credentials_init();
 	ops = *uiommufd_caller_self()->ops;
 	ops.get_file = get_file;
 	ops.install_file = install_file;

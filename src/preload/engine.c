@@ -18,15 +18,18 @@
 #include "base/log.h"
 #include "base/world.h"
 #include "iommufd/iommufd.h"
+#include "iommufd/last_error.h"
 #include "machine/machine.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
 #include "mock/mock.h"
 #include "preload/caller.h"
 #include "preload/config_file.h"
+#include "preload/control.h"
 #include "preload/layout.h"
 #include "preload/mapping.h"
 #include "preload/real.h"
+#include "preload/trap.h"
 #include "vfio/vfio.h"
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -52,6 +55,7 @@ static void quiet_leave(const struct engine_call *call)
 void engine_enter(struct engine_call *call)
 {
 	quiet_enter(call);
+	control_check();
 	/* Without memory for its first entry, the call is not waited for by a fork: better than not
 	 * to make it, as closing must not fail. */
 	call->in_world = world_enter() == 0;
@@ -120,16 +124,25 @@ static int start(void)
 		caller_init();
 		displace_enable();
 		rc = guard_install();
+		trap_init();
 		if (!rc)
 			rc = read_machine();
 		if (!rc && machine_mock(machine))
 			rc = mock_enable();
-		if (!rc)
+		if (!rc) {
+			last_error_set_logging(true);
+			control_start();
 			atomic_store_explicit(&started, true, memory_order_release);
+		}
 	}
 	pthread_mutex_unlock(&start_lock);
 	quiet_leave(&call);
 	return rc;
+}
+
+bool engine_mock(void)
+{
+	return !start() && machine_mock(machine);
 }
 
 static int open_context(bool container, struct uiommufd_file **file)
@@ -154,6 +167,17 @@ static int open_cdev(unsigned int number, struct uiommufd_file **file)
 	for (size_t i = 0; (device = machine_device(machine, i)); i++) {
 		if (vfio_device_index(device) == number)
 			return vfio_device_open(device, file);
+	}
+	return -ENODEV;
+}
+
+static int open_group(unsigned int number, struct uiommufd_file **file)
+{
+	struct vfio_device *device;
+
+	for (size_t i = 0; (device = machine_device(machine, i)); i++) {
+		if (machine_device_group(machine, i) == number)
+			return vfio_group_open(device, file);
 	}
 	return -ENODEV;
 }
@@ -185,6 +209,7 @@ static int open_file(const struct path_at *at, struct uiommufd_file **file)
 	case NODE_CONFIG:
 		return config_file_create(device_of(at->resolved), file);
 	case NODE_GROUP:
+		return open_group(at->node.number, file);
 	case NODE_NONE:
 		break;
 	}
@@ -293,6 +318,7 @@ void engine_fork_child(void)
 		caller_fork_child();
 		vfio_fork_child();
 		iommufd_fork_child();
+		control_fork_child();
 	} else {
 		pthread_mutex_unlock(&start_lock);
 	}

@@ -28,6 +28,9 @@ void engine_leave(const struct engine_call *call);
 /* True if this thread is inside the engine: what it does to memory is not the program's doing. */
 bool engine_busy(void);
 
+/* True if the machine has the test ABI (`uiommufd run --mock`). Starts the engine; errno is as it was. */
+bool engine_mock(void);
+
 /* The program as the engine's caller. Valid once something has been opened. */
 struct uiommufd_caller *engine_caller(void);
 

@@ -86,7 +86,8 @@ static void reg_set(const struct insn *insn, unsigned int n, unsigned int size, 
 		mask = 0xff00;
 		value <<= 8;
 	} else if (size == 4) {
-		mask = UINT64_MAX; /* zero-extended */
+		mask = UINT64_MAX; /* the upper half becomes 0 */
+		value &= UINT32_MAX;
 	}
 	*reg = (greg_t)(((uint64_t)*reg & ~mask) | (value & mask));
 }
@@ -267,7 +268,8 @@ static enum insn_result arithmetic(const struct insn *insn, enum operation opera
 
 	if (rc != INSN_DONE)
 		return rc;
-	result = into_reg ? insn_compute(operation, size, reg_get(insn, insn->reg, size), value, &flags)
+	result = into_reg ? insn_compute(operation, size, reg_get(insn, insn->reg, size), value,
+					 &flags)
 			  : insn_compute(operation, size, value, operand, &flags);
 	if (operation != CMP && operation != TEST) {
 		if (into_reg)

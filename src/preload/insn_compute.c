@@ -2,7 +2,7 @@
 #include "preload/insn_compute.h"
 
 uint64_t insn_compute(enum operation operation, unsigned int size, uint64_t a, uint64_t b,
-			uint64_t *flags)
+		      uint64_t *flags)
 {
 	const uint64_t sign = UINT64_C(1) << (8 * size - 1);
 	uint64_t carry_in = *flags & FLAG_CARRY, carries = 0, overflow = 0;

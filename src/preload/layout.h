@@ -19,12 +19,19 @@
 /* A file directly in the root: machine_format()'s text. */
 #define LAYOUT_MACHINE "machine"
 
+/*
+ * A directory in the root: the sockets of the run's processes that answer `uiommufd show` (preload/control.h), each named for
+ * its PID. Where it is missing, nobody answers.
+ */
+#define LAYOUT_CONTROL "control"
+
 /* What is emulated: these, and what is below them. The last is the beginning of a name. */
 #define LAYOUT_DEV_IOMMU     "/dev/iommu"
 #define LAYOUT_DEV_VFIO	     "/dev/vfio"
 #define LAYOUT_SYS_PCI	     "/sys/bus/pci"
 #define LAYOUT_SYS_VFIO	     "/sys/class/vfio-dev"
 #define LAYOUT_SYS_GROUPS    "/sys/kernel/iommu_groups"
+#define LAYOUT_SYS_DEBUG     "/sys/kernel/debug" /* with --mock */
 #define LAYOUT_SYS_PCI_BUSES "/sys/devices/pci"
 
 /* The names of memory files that stand behind emulated descriptors without a path begin so. */

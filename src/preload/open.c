@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "preload/engine.h"
+#include "preload/fail_nth.h"
 #include "preload/fd.h"
 #include "preload/fdinfo.h"
 #include "preload/real.h"
@@ -28,6 +29,9 @@ static int open_at(int dirfd, const char *path, int flags, mode_t mode)
 	path_resolve(&at, dirfd, path, follows(flags));
 	if (at.node.kind != NODE_NONE && !(flags & O_PATH))
 		return (int)libc_result(engine_open(&at, flags));
+	fd = fail_nth_open(path, flags);
+	if (fd >= 0)
+		return fd;
 	fd = fdinfo_open(path, flags);
 	if (fd < 0)
 		fd = REAL(openat)(at.dirfd, at.path, flags, mode);
@@ -114,6 +118,9 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 	path_resolve(&at, AT_FDCWD, path, true);
 	if (at.node.kind != NODE_NONE)
 		return open_node_stream(&at, mode);
+	fd = fail_nth_open(path, stream_flags(mode));
+	if (fd >= 0)
+		return fdopen(fd, mode);
 	fd = fdinfo_open(path, stream_flags(mode));
 	stream = fd < 0 ? REAL(fopen)(at.path, mode) : fdopen(fd, mode);
 	if (stream)

@@ -26,7 +26,8 @@ enum {
 };
 
 static const char *const emulated_trees[] = {
-	LAYOUT_DEV_IOMMU, LAYOUT_DEV_VFIO, LAYOUT_SYS_PCI, LAYOUT_SYS_GROUPS, LAYOUT_SYS_VFIO,
+	LAYOUT_DEV_IOMMU,  LAYOUT_DEV_VFIO, LAYOUT_SYS_PCI,
+	LAYOUT_SYS_GROUPS, LAYOUT_SYS_VFIO, LAYOUT_SYS_DEBUG,
 };
 
 /* Above the emulated trees; real directories, never links. */

@@ -14,11 +14,13 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/fsuid.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -75,7 +77,18 @@
 	X(lgetxattr)            \
 	X(listxattr)            \
 	X(llistxattr)           \
-	X(inotify_add_watch)
+	X(inotify_add_watch)    \
+	X(setuid)               \
+	X(seteuid)              \
+	X(setreuid)             \
+	X(setresuid)            \
+	X(setfsuid)             \
+	X(capset)               \
+	X(setns)                \
+	X(unshare)
+
+/* In the C library, and in none of its headers. */
+int capset(void *header, const void *data);
 
 #define REAL_DECLARE(name) extern __typeof__(name) *real_##name;
 REAL_FUNCTIONS(REAL_DECLARE)

@@ -31,7 +31,7 @@ static bool decodes(const struct vfio_device *device, unsigned int bar)
 	uint16_t bit = device->dev.model->bars[bar].flags & UIOMMUFD_BAR_IO ? PCI_COMMAND_IO
 									    : PCI_COMMAND_MEMORY;
 
-	return pci_config_command(&device->config) & bit;
+	return pci_config_effective(&device->config) & bit;
 }
 
 /* How wide the model takes it: 0, not at all. */

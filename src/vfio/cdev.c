@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The character device of a VFIO device: open, BIND, ATTACH, DETACH, close (spec 40-vfio, 2). Any
- * number of files may be open; the one that binds owns the device until it is closed, and only its
- * calls reach the device.
+ * Files of a VFIO device: open, BIND, ATTACH, DETACH, close (spec 40-vfio, 2). Of the character
+ * device any number may be open; the one that binds owns the device until it is closed, and only its
+ * calls reach the device. Those that the device's group gives (group.c) own it together from the
+ * start.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -14,16 +15,9 @@
 #include "vfio/eventfd.h"
 #include "vfio/vfio_internal.h"
 
-struct vfio_cdev_file {
-	struct uiommufd_file file;
-	struct vfio_device *device;
-	/* Set once, under bind_lock, when the bind is complete; read by every other call. */
-	_Atomic bool bound;
-};
-
-static struct vfio_cdev_file *cdev_file(struct uiommufd_file *file)
+static struct vfio_device_file *cdev_file(struct uiommufd_file *file)
 {
-	return caa_container_of(file, struct vfio_cdev_file, file);
+	return caa_container_of(file, struct vfio_device_file, file);
 }
 
 /* True if all bytes from @start to @end of the caller's are zero: *@zero. 0 or -EFAULT. */
@@ -65,18 +59,13 @@ static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 	return caller->ops->read(caller, bind, arg, min_u64(argsz, sizeof(*bind)));
 }
 
-/* The context behind the caller's descriptor @fd, with a reference to its file. */
-static int get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
+int caller_get_file(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
 {
 	int copy;
 
 	*file = caller->ops->get_file ? caller->ops->get_file(caller, fd) : NULL;
-	if (*file && iommufd_ctx_from_file(*file))
+	if (*file)
 		return 0;
-	if (*file) {
-		file_put(*file);
-		return -EBADFD;
-	}
 	/* None of ours: open at all? */
 	copy = caller->ops->dup_fd ? caller->ops->dup_fd(caller, fd) : -EBADF;
 	if (copy == -EBADF)
@@ -86,47 +75,72 @@ static int get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_f
 	return -EBADFD;
 }
 
+int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
+{
+	int rc = caller_get_file(caller, fd, file);
+
+	if (rc || iommufd_ctx_from_file(*file))
+		return rc;
+	file_put(*file);
+	return -EBADFD;
+}
+
+int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t *id)
+{
+	struct iommufd_device_info info = {
+		.endpoint = device->endpoint,
+		.group = device->iommu_group,
+	};
+	int rc = iommufd_device_bind(ctx, &info, &device->iommufd, id);
+
+	if (!rc)
+		vfio_device_enable(device);
+	return rc;
+}
+
+void vfio_device_unbind(struct vfio_device *device)
+{
+	vfio_device_disable(device);
+	iommufd_device_unbind(device->iommufd);
+	device->iommufd = NULL;
+}
+
 /* Caller holds bind_lock. */
-static int bind_to(struct vfio_cdev_file *cdev, struct uiommufd_caller *caller,
+static int bind_to(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
 		   struct uiommufd_file *context, uint64_t arg)
 {
-	struct vfio_device *device = cdev->device;
-	struct iommufd_device_info info = {.endpoint = device->endpoint, .group = device->group};
 	const uint64_t out = arg + offsetof(struct vfio_device_bind_iommufd, out_devid);
-	struct iommufd_device *iommufd;
+	struct vfio_device *device = cdev->device;
 	uint32_t id;
 	int rc;
 
 	if (device->iommufd)
 		return -EINVAL;
-	rc = iommufd_device_bind(iommufd_ctx_from_file(context), &info, &iommufd, &id);
+	rc = vfio_device_bind(device, iommufd_ctx_from_file(context), &id);
 	if (rc)
 		return rc;
 	rc = caller->ops->write(caller, out, &id, sizeof(id));
 	if (rc) {
-		iommufd_device_unbind(iommufd);
+		vfio_device_unbind(device);
 		return rc;
 	}
-	vfio_device_enable(device);
-	device->iommufd = iommufd;
 	atomic_store_explicit(&cdev->bound, true, memory_order_release);
 	return 0;
 }
 
-static int bind_checked(struct vfio_cdev_file *cdev, struct uiommufd_caller *caller,
+/* While its group is kept from being opened. Caller holds bind_lock. */
+static int bind_claimed(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
 			const struct vfio_device_bind_iommufd *bind, uint64_t arg)
 {
 	struct uiommufd_file *context;
 	int rc;
 
-	if (bind->iommufd < 0 || bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN)
-		return -EINVAL;
 	if (atomic_load(&cdev->bound))
 		return -EINVAL;
 	/* Tokens pair the functions of an SR-IOV device; none of ours is one. */
 	if (bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN)
 		return -EINVAL;
-	rc = get_context(caller, bind->iommufd, &context);
+	rc = caller_get_context(caller, bind->iommufd, &context);
 	if (rc)
 		return rc;
 	rc = bind_to(cdev, caller, context, arg);
@@ -134,7 +148,26 @@ static int bind_checked(struct vfio_cdev_file *cdev, struct uiommufd_caller *cal
 	return rc;
 }
 
-static long cdev_bind(struct vfio_cdev_file *cdev, struct uiommufd_caller *caller, uint64_t arg)
+static int bind_checked(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
+			const struct vfio_device_bind_iommufd *bind, uint64_t arg)
+{
+	struct vfio_group *group = cdev->device->group;
+	int rc;
+
+	if (bind->iommufd < 0 || bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN)
+		return -EINVAL;
+	if (cdev->group)
+		return -EINVAL;
+	rc = vfio_group_claim_cdev(group);
+	if (rc)
+		return rc;
+	rc = bind_claimed(cdev, caller, bind, arg);
+	if (rc)
+		vfio_group_release_cdev(group);
+	return rc;
+}
+
+static long cdev_bind(struct vfio_device_file *cdev, struct uiommufd_caller *caller, uint64_t arg)
 {
 	struct vfio_device_bind_iommufd bind;
 	int rc = get_bind(caller, arg, &bind);
@@ -215,26 +248,23 @@ static long cdev_detach(struct vfio_device *device, struct uiommufd_caller *call
 static long cdev_ioctl(struct uiommufd_file *file, struct uiommufd_caller *caller, unsigned int cmd,
 		       uint64_t arg)
 {
-	struct vfio_cdev_file *cdev = cdev_file(file);
+	struct vfio_device_file *cdev = cdev_file(file);
 
 	if (cmd == VFIO_DEVICE_BIND_IOMMUFD)
 		return cdev_bind(cdev, caller, arg);
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
 		return -EINVAL;
-	switch (cmd) {
-	case VFIO_DEVICE_ATTACH_IOMMUFD_PT:
+	if (cmd == VFIO_DEVICE_ATTACH_IOMMUFD_PT && !cdev->group)
 		return cdev_attach(cdev->device, caller, arg);
-	case VFIO_DEVICE_DETACH_IOMMUFD_PT:
+	if (cmd == VFIO_DEVICE_DETACH_IOMMUFD_PT && !cdev->group)
 		return cdev_detach(cdev->device, caller, arg);
-	default:
-		return vfio_device_ioctl(cdev->device, caller, cmd, arg);
-	}
+	return vfio_device_ioctl(cdev, caller, cmd, arg);
 }
 
 static ssize_t cdev_read(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			 size_t len, uint64_t *pos)
 {
-	struct vfio_cdev_file *cdev = cdev_file(file);
+	struct vfio_device_file *cdev = cdev_file(file);
 
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
 		return -EINVAL;
@@ -244,7 +274,7 @@ static ssize_t cdev_read(struct uiommufd_file *file, struct uiommufd_caller *cal
 static ssize_t cdev_write(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			  size_t len, uint64_t *pos)
 {
-	struct vfio_cdev_file *cdev = cdev_file(file);
+	struct vfio_device_file *cdev = cdev_file(file);
 
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
 		return -EINVAL;
@@ -254,7 +284,7 @@ static ssize_t cdev_write(struct uiommufd_file *file, struct uiommufd_caller *ca
 static int cdev_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot, int flags,
 		     struct file_mapping *map)
 {
-	struct vfio_cdev_file *cdev = cdev_file(file);
+	struct vfio_device_file *cdev = cdev_file(file);
 
 	(void)prot;
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
@@ -264,15 +294,17 @@ static int cdev_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, 
 
 static void cdev_release(struct uiommufd_file *file)
 {
-	struct vfio_cdev_file *cdev = cdev_file(file);
+	struct vfio_device_file *cdev = cdev_file(file);
 	struct vfio_device *device = cdev->device;
 
-	if (atomic_load(&cdev->bound)) {
+	if (cdev->group) {
+		vfio_device_unshare(device);
+		file_put(cdev->group);
+	} else if (atomic_load(&cdev->bound)) {
 		pthread_mutex_lock(&device->bind_lock);
-		vfio_device_disable(device);
-		iommufd_device_unbind(device->iommufd);
-		device->iommufd = NULL;
+		vfio_device_unbind(device);
 		pthread_mutex_unlock(&device->bind_lock);
+		vfio_group_release_cdev(device->group);
 	}
 	alloc_free(cdev);
 }
@@ -285,15 +317,46 @@ const struct file_ops vfio_cdev_ops = {
 	.release = cdev_release,
 };
 
-int vfio_device_open(struct vfio_device *device, struct uiommufd_file **file)
-{
-	struct vfio_cdev_file *cdev = alloc_zeroed(sizeof(*cdev));
+static const struct file_ops shared_ops = {
+	.name = "anon_inode:[vfio-device]",
+	.ioctl = cdev_ioctl,
+	.read = cdev_read,
+	.write = cdev_write,
+	.mmap = cdev_mmap,
+	.release = cdev_release,
+};
 
-	if (!cdev)
+static struct vfio_device_file *create_file(struct vfio_device *device, const struct file_ops *ops)
+{
+	struct vfio_device_file *file = alloc_zeroed(sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file_init(&file->file, ops, FILE_SEEKABLE);
+	file->device = device;
+	return file;
+}
+
+int vfio_device_open(struct vfio_device *device, struct uiommufd_file **out)
+{
+	struct vfio_device_file *file = create_file(device, &device->file_ops);
+
+	if (!file)
 		return -ENOMEM;
-	file_init(&cdev->file, &device->file_ops, FILE_SEEKABLE);
-	cdev->device = device;
-	*file = &cdev->file;
+	*out = &file->file;
+	return 0;
+}
+
+int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *group,
+			    struct uiommufd_file **out)
+{
+	struct vfio_device_file *file = create_file(device, &shared_ops);
+
+	if (!file)
+		return -ENOMEM;
+	file->group = file_get(group);
+	atomic_init(&file->bound, true);
+	*out = &file->file;
 	return 0;
 }
 

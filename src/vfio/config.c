@@ -11,11 +11,18 @@
 #include "base/check.h"
 #include "vfio/config.h"
 
-/* Where the capabilities are, in the order of the list. */
+/* Power states, as PMCSR counts them. */
+enum {
+	PCI_D0 = 0,
+	PCI_D3HOT = 3,
+};
+
+/* Where the capabilities are. */
 enum {
 	CAP_MSI = 0x40,
 	CAP_MSIX = 0x50,
 	CAP_EXPRESS = 0x60,
+	CAP_PM = 0xa0,
 };
 
 /* The halves of the bus that BARs are shown in: enough room for each device. */
@@ -189,6 +196,17 @@ static uint32_t add_msix(struct pci_config *config, const struct uiommufd_model 
 	return link;
 }
 
+/* D0 and D3hot, from which it comes back as it went. */
+static uint32_t add_pm(struct pci_config *config, uint32_t link)
+{
+	link = add_cap(config, link, CAP_PM, PCI_CAP_ID_PM);
+	config->pm = CAP_PM;
+	put(config->bytes, CAP_PM + PCI_PM_PMC, 3, 2); /* version 1.2 of the specification */
+	put(config->bytes, CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET, 2);
+	put(config->writable, CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, 2);
+	return link;
+}
+
 /* An endpoint on a link of one lane at 2.5 GT/s. */
 static void add_express(struct pci_config *config, uint32_t link)
 {
@@ -228,6 +246,7 @@ void pci_config_init(struct pci_config *config, const struct uiommufd_model *mod
 		link = add_msi(config, model, link);
 	if (model->msix_vectors)
 		link = add_msix(config, model, link);
+	link = add_pm(config, link);
 	if (model->pcie)
 		add_express(config, link);
 }
@@ -237,8 +256,21 @@ void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, u
 	memcpy(buf, config->bytes + off, len);
 }
 
+/* Sets the bits of @mask in the 16-bit register at @off to @value. */
+static void set_field(struct pci_config *config, uint32_t off, uint16_t mask, unsigned int value)
+{
+	put(config->bytes, off, (get16(config->bytes, off) & ~mask) | value, 2);
+}
+
+/* The power state, as PMCSR has it: 0 or 3. */
+static uint16_t power_state(const struct pci_config *config)
+{
+	return get16(config->bytes, config->pm + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK;
+}
+
 void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, uint32_t len)
 {
+	const uint16_t state = power_state(config);
 	const uint8_t *from = buf;
 
 	for (uint32_t i = 0; i < len; i++) {
@@ -247,6 +279,9 @@ void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, 
 		config->bytes[off + i] =
 			(uint8_t)((config->bytes[off + i] & ~mask) | (from[i] & mask));
 	}
+	/* D1 and D2 are not there to go to. */
+	if (power_state(config) != PCI_D0 && power_state(config) != PCI_D3HOT)
+		set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, state);
 }
 
 uint16_t pci_config_command(const struct pci_config *config)
@@ -254,10 +289,18 @@ uint16_t pci_config_command(const struct pci_config *config)
 	return get16(config->bytes, PCI_COMMAND);
 }
 
-/* Sets the bits of @mask in the 16-bit register at @off to @value. */
-static void set_field(struct pci_config *config, uint32_t off, uint16_t mask, unsigned int value)
+uint16_t pci_config_effective(const struct pci_config *config)
 {
-	put(config->bytes, off, (get16(config->bytes, off) & ~mask) | value, 2);
+	const uint16_t command = pci_config_command(config);
+
+	if (power_state(config) == PCI_D0)
+		return command;
+	return command & (uint16_t)~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+void pci_config_wake(struct pci_config *config)
+{
+	set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, PCI_D0);
 }
 
 void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status)

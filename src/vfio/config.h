@@ -30,6 +30,7 @@ struct pci_window {
 struct pci_config {
 	uint32_t size;
 	uint8_t msi, msix; /* offsets of the capabilities; 0: none */
+	uint8_t pm;
 	uint8_t bytes[PCI_CONFIG_SIZE_EXPRESS];
 	uint8_t writable[PCI_CONFIG_SIZE_EXPRESS];
 };
@@ -59,6 +60,12 @@ void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, 
 
 /* The command register (PCI_COMMAND_MEMORY, ...). */
 uint16_t pci_config_command(const struct pci_config *config);
+
+/* What of it is in effect: asleep (D3hot), a device neither answers nor does DMA. */
+uint16_t pci_config_effective(const struct pci_config *config);
+
+/* Back to D0, as any reset. */
+void pci_config_wake(struct pci_config *config);
 
 /* Writes the bits by which the device itself shows its interrupts. */
 void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status);

@@ -17,6 +17,23 @@
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static CDS_LIST_HEAD(registry);
 
+void vfio_registry_lock(void)
+{
+	pthread_mutex_lock(&registry_lock);
+}
+
+void vfio_registry_unlock(void)
+{
+	pthread_mutex_unlock(&registry_lock);
+}
+
+struct vfio_device *vfio_registry_next(struct vfio_device *device)
+{
+	struct cds_list_head *link = device ? device->link.next : registry.next;
+
+	return link == &registry ? NULL : cds_list_entry(link, struct vfio_device, link);
+}
+
 static void free_options(struct uiommufd_device *dev)
 {
 	for (unsigned int i = 0; i < dev->option_count; i++) {
@@ -102,7 +119,8 @@ int vfio_device_create(const struct vfio_device_config *config, struct vfio_devi
 	if (!device)
 		return -ENOMEM;
 	device->dev.model = model;
-	device->group = config->group;
+	device->iommu_group = config->group;
+	device->wakeup_fd = -1;
 	init_names(device, config);
 	pci_place_bars(model, config->index, device->windows);
 	pci_config_init(&device->config, model, device->windows);
@@ -118,6 +136,10 @@ int vfio_device_create(const struct vfio_device_config *config, struct vfio_devi
 	pthread_mutex_init(&device->bind_lock, NULL);
 	pthread_mutex_init(&device->lock, NULL);
 	vfio_work_init(&device->work, &device->dev);
+	vfio_ioeventfds_init(&device->ioeventfds, device);
+	rc = vfio_group_join(device);
+	if (rc)
+		goto out_locks;
 	rc = init_model(device);
 	if (rc)
 		goto out_model;
@@ -130,6 +152,9 @@ int vfio_device_create(const struct vfio_device_config *config, struct vfio_devi
 
 out_model:
 	alloc_free(device->dev.state);
+	vfio_group_leave(device);
+out_locks:
+	vfio_ioeventfds_destroy(&device->ioeventfds);
 	vfio_work_destroy(&device->work);
 	pthread_mutex_destroy(&device->lock);
 	pthread_mutex_destroy(&device->bind_lock);
@@ -150,6 +175,8 @@ void vfio_device_destroy(struct vfio_device *device)
 	pthread_mutex_lock(&registry_lock);
 	cds_list_del(&device->link);
 	pthread_mutex_unlock(&registry_lock);
+	vfio_group_leave(device);
+	vfio_ioeventfds_destroy(&device->ioeventfds);
 
 	/* Its thread first: then nothing touches the model any more. */
 	vfio_work_destroy(&device->work);
@@ -167,7 +194,7 @@ void vfio_device_destroy(struct vfio_device *device)
 /* What follows from the command register. Caller holds lock. */
 static void apply_command(struct vfio_device *device)
 {
-	uint16_t command = pci_config_command(&device->config);
+	uint16_t command = pci_config_effective(&device->config);
 
 	atomic_store(&device->bus_master, command & PCI_COMMAND_MASTER);
 	vfio_irqs_set_command(&device->irqs, command);
@@ -199,6 +226,8 @@ void vfio_device_enable(struct vfio_device *device)
 
 void vfio_device_disable(struct vfio_device *device)
 {
+	vfio_feature_disable(device);
+	vfio_ioeventfds_stop(&device->ioeventfds);
 	vfio_work_stop(&device->work);
 	vfio_irqs_disable(&device->irqs);
 	power_up(device);
@@ -208,6 +237,8 @@ void vfio_device_reset(struct vfio_device *device)
 {
 	vfio_work_hold(&device->work);
 	pthread_mutex_lock(&device->lock);
+	pci_config_wake(&device->config);
+	apply_command(device);
 	reset_model(device);
 	pthread_mutex_unlock(&device->lock);
 	vfio_work_release(&device->work);
@@ -315,6 +346,7 @@ void vfio_fork_prepare(void)
 	pthread_mutex_lock(&registry_lock);
 	cds_list_for_each_entry (device, &registry, link) {
 		pthread_mutex_lock(&device->bind_lock);
+		pthread_mutex_lock(&device->ioeventfds.lock);
 		pthread_mutex_lock(&device->irqs.set_lock);
 		pthread_mutex_lock(&device->work.run_lock);
 		pthread_mutex_lock(&device->lock);
@@ -330,6 +362,7 @@ static void unlock_all(struct vfio_device *device)
 	pthread_mutex_unlock(&device->lock);
 	pthread_mutex_unlock(&device->work.run_lock);
 	pthread_mutex_unlock(&device->irqs.set_lock);
+	pthread_mutex_unlock(&device->ioeventfds.lock);
 	pthread_mutex_unlock(&device->bind_lock);
 }
 
@@ -349,6 +382,7 @@ void vfio_fork_child(void)
 	cds_list_for_each_entry (device, &registry, link) {
 		vfio_work_fork_child(&device->work);
 		irq_watch_fork_child(&device->irqs);
+		vfio_ioeventfds_fork_child(&device->ioeventfds);
 		unlock_all(device);
 	}
 	pthread_mutex_unlock(&registry_lock);

@@ -296,8 +296,10 @@ static long give_device(struct uiommufd_file *group_file, struct uiommufd_caller
 	long fd = -EMFILE;
 	int rc = vfio_device_open_shared(device, group_file, &file);
 
-	if (rc)
+	if (rc) {
+		vfio_device_unshare(device);
 		return rc;
+	}
 	if (caller->ops->install_file && !fault_inject())
 		fd = caller->ops->install_file(caller, file, O_CLOEXEC);
 	if (fd < 0)

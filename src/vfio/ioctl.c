@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ioctls of a bound PCI device: what it is made of, its interrupts, reset, features (spec
- * 40-vfio, 5.1 to 5.5). Each states its checks in the order of the specification.
+ * The ioctls of a bound PCI device: what it is made of, its interrupts, reset (spec 40-vfio, 5.1 to
+ * 5.4). Each states its checks in the order of the specification.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -162,79 +162,11 @@ out:
 	return rc;
 }
 
-/* No device here has a slot or bus reset of its own. */
-static long get_hot_reset_info(struct uiommufd_caller *caller, uint64_t arg)
+long vfio_device_ioctl(struct vfio_device_file *file, struct uiommufd_caller *caller,
+		       unsigned int cmd, uint64_t arg)
 {
-	const size_t least = SIZE_TO(struct vfio_pci_hot_reset_info, count);
-	struct vfio_pci_hot_reset_info info;
+	struct vfio_device *device = file->device;
 
-	if (copy_in(caller, &info, arg, least))
-		return -EFAULT;
-	return info.argsz < least ? -EINVAL : -ENODEV;
-}
-
-static long hot_reset(struct uiommufd_caller *caller, uint64_t arg)
-{
-	const size_t least = SIZE_TO(struct vfio_pci_hot_reset, count);
-	struct vfio_pci_hot_reset reset;
-
-	if (copy_in(caller, &reset, arg, least))
-		return -EFAULT;
-	/* A cdev proves what it owns by being open, not by group descriptors. */
-	if (reset.argsz < least || reset.flags || reset.count)
-		return -EINVAL;
-	return -ENODEV;
-}
-
-static long feature_bus_master(struct vfio_device *device, struct uiommufd_caller *caller,
-			       uint64_t data)
-{
-	uint32_t op;
-
-	if (copy_in(caller, &op, data, sizeof(op)))
-		return -EFAULT;
-	if (op != VFIO_DEVICE_FEATURE_CLEAR_MASTER && op != VFIO_DEVICE_FEATURE_SET_MASTER)
-		return -EINVAL;
-	vfio_device_set_master(device, op == VFIO_DEVICE_FEATURE_SET_MASTER);
-	return 0;
-}
-
-static long feature(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
-{
-	const uint32_t ops = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET |
-			     VFIO_DEVICE_FEATURE_PROBE;
-	const uint32_t both = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
-	struct vfio_device_feature head;
-
-	if (copy_in(caller, &head, arg, sizeof(head)))
-		return -EFAULT;
-	if (head.argsz < sizeof(head) || head.flags & ~(VFIO_DEVICE_FEATURE_MASK | ops))
-		return -EINVAL;
-	if ((head.flags & both) == both && !(head.flags & VFIO_DEVICE_FEATURE_PROBE))
-		return -EINVAL;
-	switch (head.flags & VFIO_DEVICE_FEATURE_MASK) {
-	case VFIO_DEVICE_FEATURE_BUS_MASTER:
-		break;
-	case VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2:
-		return -EINVAL;
-	default:
-		return -ENOTTY;
-	}
-	/* Bus mastering can be set, not read. */
-	if (head.flags & VFIO_DEVICE_FEATURE_GET)
-		return -EINVAL;
-	if (head.flags & VFIO_DEVICE_FEATURE_PROBE)
-		return 0;
-	if (!(head.flags & VFIO_DEVICE_FEATURE_SET))
-		return -EINVAL;
-	if (head.argsz - sizeof(head) < sizeof(struct vfio_device_feature_bus_master))
-		return -EINVAL;
-	return feature_bus_master(device, caller, arg + sizeof(head));
-}
-
-long vfio_device_ioctl(struct vfio_device *device, struct uiommufd_caller *caller, unsigned int cmd,
-		       uint64_t arg)
-{
 	switch (cmd) {
 	case VFIO_DEVICE_GET_INFO:
 		return get_info(caller, arg);
@@ -248,11 +180,13 @@ long vfio_device_ioctl(struct vfio_device *device, struct uiommufd_caller *calle
 		vfio_device_reset(device);
 		return 0;
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
-		return get_hot_reset_info(caller, arg);
+		return vfio_get_hot_reset_info(file, caller, arg);
 	case VFIO_DEVICE_PCI_HOT_RESET:
-		return hot_reset(caller, arg);
+		return vfio_hot_reset(file, caller, arg);
+	case VFIO_DEVICE_IOEVENTFD:
+		return vfio_ioeventfd(&device->ioeventfds, caller, arg);
 	case VFIO_DEVICE_FEATURE:
-		return feature(device, caller, arg);
+		return vfio_feature(device, caller, arg);
 	default:
 		return -ENOTTY;
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO devices: what programs reach through /dev/vfio/devices/vfioN.
+ * VFIO devices: what programs reach through /dev/vfio/devices/vfioN and /dev/vfio/GROUP.
  *
  * A vfio_device is one PCI device of the emulated machine: a model, its config space, its place
  * behind an IOMMU. Opening its cdev gives a file; the first to BIND owns the device until it is
- * closed.
+ * closed. Or its group is opened, and gives files of its devices.
  */
 #ifndef VFIO_VFIO_H
 #define VFIO_VFIO_H
@@ -57,7 +57,10 @@ struct uiommufd_device *vfio_device_dev(struct vfio_device *device);
 /* open() of the cdev: a new file with one reference. 0 or -ENOMEM. */
 int vfio_device_open(struct vfio_device *device, struct uiommufd_file **file);
 
-/* The device of a file that vfio_device_open() made, or NULL: for fdinfo. */
+/* open() of the node of @device's group. 0; -EBUSY: it is open, or a cdev of it is bound; -ENOMEM. */
+int vfio_group_open(struct vfio_device *device, struct uiommufd_file **file);
+
+/* The device of a file of its cdev or from its group, or NULL: for fdinfo. */
 struct vfio_device *vfio_device_from_file(struct uiommufd_file *file);
 
 /*

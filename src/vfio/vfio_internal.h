@@ -2,11 +2,13 @@
 /*
  * A VFIO device from the inside.
  *
- * Locks, outermost first: the registry of devices (device.c); bind_lock; irqs.set_lock;
- * work.run_lock; lock; the leaves work.lock and irqs.lock. No lock of this folder but bind_lock is
- * held while the user API (iommufd/) is called, and none but work.run_lock while DMA runs.
+ * Locks, outermost first: the registry of devices (device.c); bind_lock, of several devices only
+ * with the registry's; a group's lock, and the registry of groups (group.c); ioeventfds.lock;
+ * irqs.set_lock; work.run_lock; lock; the leaves work.lock and irqs.lock. No lock of this folder but
+ * bind_lock and a group's is held while the user API (iommufd/) is called, and none but work.run_lock
+ * while DMA runs.
  *
- *	bind_lock	who owns the device, and its attachments
+ *	bind_lock	who owns the device, its attachments, its DMA log, its power state
  *	lock		the "device lock": config space, the model's registers
  *
  * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
@@ -21,6 +23,8 @@
 #include <urcu/list.h>
 
 #include "vfio/config.h"
+#include "vfio/group.h"
+#include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
 #include "vfio/vfio.h"
 #include "vfio/work.h"
@@ -45,24 +49,47 @@ struct vfio_device {
 	struct file_ops file_ops; /* of the cdev; here for their name */
 	struct pci_window windows[PCI_BARS];
 	struct iommu_endpoint *endpoint;
-	struct iommufd_group *group;
+	struct iommufd_group *iommu_group;
+	struct vfio_group *group;
+	struct cds_list_head group_link; /* in the group */
 
 	pthread_mutex_t bind_lock;
 	struct iommufd_device *iommufd; /* NULL: nobody owns the device */
+	unsigned int group_files;	/* that own it together; 0: a cdev does, or nobody */
+	bool low_power;
+	int wakeup_fd; /* -1: none */
 
 	pthread_mutex_t lock;
 	struct pci_config config;
 	_Atomic bool bus_master; /* the bit of the command register, for DMA without the lock */
 
 	struct vfio_irqs irqs;
+	struct vfio_ioeventfds ioeventfds;
 	struct vfio_work work;
 	struct cds_list_head link; /* the registry */
+};
+
+/* A file of a device: of its cdev, or one that its group gave. */
+struct vfio_device_file {
+	struct uiommufd_file file;
+	struct vfio_device *device;
+	struct uiommufd_file *group; /* a reference to the group's file; NULL: of the cdev */
+	/* Set once, under bind_lock, when the bind is complete; read by every other call. */
+	_Atomic bool bound;
 };
 
 static inline struct vfio_device *vfio_device_of(struct uiommufd_device *dev)
 {
 	return caa_container_of(dev, struct vfio_device, dev);
 }
+
+/*
+ * All devices, in order of creation: vfio_registry_next(NULL) is the first, after the last comes NULL. Between lock and
+ * unlock.
+ */
+void vfio_registry_lock(void);
+void vfio_registry_unlock(void);
+struct vfio_device *vfio_registry_next(struct vfio_device *device);
 
 /* Powers the device up for an owner: reset, memory decoding on, bus mastering off. Caller holds
  * bind_lock. */
@@ -82,9 +109,36 @@ void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf
 /* Turns bus mastering on or off, as a write of the command register would. */
 void vfio_device_set_master(struct vfio_device *device, bool master);
 
+/*
+ * Binds the device to @ctx and powers it up; back again. Caller holds bind_lock. Errors of iommufd_device_bind().
+ */
+int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t *id);
+void vfio_device_unbind(struct vfio_device *device);
+
+/*
+ * A file of the device for a program that got it from its group, whose file @group is kept. Counted in group_files already; closing it
+ * is vfio_device_unshare(). 0 or -ENOMEM.
+ */
+int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *group,
+			    struct uiommufd_file **file);
+void vfio_device_unshare(struct vfio_device *device);
+
+/* The file of ours behind the caller's descriptor @fd, with a reference. -EBADF: not open; -EBADFD: none of ours. */
+int caller_get_file(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
+
+/* The same for an iommufd. */
+int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
+
 /* The calls that every owner of a device has, however it was opened (spec 40-vfio, 5). */
-long vfio_device_ioctl(struct vfio_device *device, struct uiommufd_caller *caller, unsigned int cmd,
-		       uint64_t arg);
+long vfio_device_ioctl(struct vfio_device_file *file, struct uiommufd_caller *caller,
+		       unsigned int cmd, uint64_t arg);
+long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_caller *caller,
+			     uint64_t arg);
+long vfio_hot_reset(struct vfio_device_file *file, struct uiommufd_caller *caller, uint64_t arg);
+long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg);
+
+/* Forgets what features have set. Caller holds bind_lock. */
+void vfio_feature_disable(struct vfio_device *device);
 
 /* What a region is. -EINVAL: there is none of this index. */
 struct vfio_region {

@@ -29,6 +29,10 @@ int ioas_change_process(void);
 int attach_hwpt(void);
 int attach_ranges(void);
 int attach_replace(void);
+int hwpt_alloc(void);
+int hwpt_attach(void);
+int hwpt_dirty(void);
+int hwpt_invalidate(void);
 
 /* 40-vfio */
 int vfio_bind(void);
@@ -37,5 +41,11 @@ int vfio_info(void);
 int vfio_irq(void);
 int vfio_region(void);
 int vfio_reset_feature(void);
+int vfio_ioeventfd(void);
+int vfio_logging(void);
+int type1_group(void);
+int type1_info(void);
+int type1_map(void);
+int type1_hot_reset(void);
 
 #endif

@@ -19,8 +19,8 @@ int setup_mock(void **state)
 
 struct mock add_mock(int iommu, uint32_t pt_id, uint32_t dev_flags)
 {
-	struct iommu_test_cmd *cmd = TEST_CMD(MOCK_DOMAIN_FLAGS, pt_id,
-					      .mock_domain_flags.dev_flags = dev_flags);
+	struct iommu_test_cmd *cmd =
+		TEST_CMD(MOCK_DOMAIN_FLAGS, pt_id, .mock_domain_flags.dev_flags = dev_flags);
 
 	expect_ok(iommu, IOMMU_TEST_CMD, cmd);
 	return (struct mock){

@@ -18,12 +18,13 @@ extern struct mock mock;
 int setup_mock(void **state);
 
 /* An argument for IOMMU_TEST_CMD: expect_ok(fd, IOMMU_TEST_CMD, TEST_CMD(ADD_RESERVED, ioas, .add_reserved = {...})) */
-#define TEST_CMD(name, of, ...)                        \
+#define TEST_CMD(name, of, ...)                         \
 	CMD(iommu_test_cmd, .op = IOMMU_TEST_OP_##name, \
 	    .id = (uint32_t)(of)__VA_OPT__(, ) __VA_ARGS__)
 
-#define test_ok(iommu, ...)	       expect_ok(iommu, IOMMU_TEST_CMD, TEST_CMD(__VA_ARGS__))
-#define test_errno(error, iommu, ...) expect_errno(error, iommu, IOMMU_TEST_CMD, TEST_CMD(__VA_ARGS__))
+#define test_ok(iommu, ...) expect_ok(iommu, IOMMU_TEST_CMD, TEST_CMD(__VA_ARGS__))
+#define test_errno(error, iommu, ...) \
+	expect_errno(error, iommu, IOMMU_TEST_CMD, TEST_CMD(__VA_ARGS__))
 
 /* Each fails the test if it fails. */
 struct mock add_mock(int iommu, uint32_t pt_id, uint32_t dev_flags);
@@ -47,7 +48,10 @@ int mock_device_tests(void);
 int mock_pasid(void);
 int mock_check(void);
 int mock_paging(void);
+int mock_nested(void);
+int mock_viommu(void);
 int mock_access_tests(void);
 int mock_dmabuf(void);
+int mock_fail_nth(void);
 
 #endif

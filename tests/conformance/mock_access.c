@@ -282,11 +282,12 @@ static void s50_5_row7_pins_are_compared_with_the_callers_pages(void **state)
 	struct fixture *t = fixture(state);
 
 	test_ok(t->iommu, ACCESS_PAGES, access_fd,
-		.access_pages = {.iova = IOVA + PAGE, .length = 2 * PAGE,
-				 .uptr = (uintptr_t)memory + PAGE});
+		.access_pages = {
+			.iova = IOVA + PAGE, .length = 2 * PAGE, .uptr = (uintptr_t)memory + PAGE});
 	/* Rounded down. */
 	test_ok(t->iommu, ACCESS_PAGES, access_fd,
-		.access_pages = {.iova = IOVA + PAGE, .length = 2 * PAGE,
+		.access_pages = {.iova = IOVA + PAGE,
+				 .length = 2 * PAGE,
 				 .uptr = (uintptr_t)memory + PAGE + 5});
 	pin_errno(EBADE, .iova = IOVA, .length = PAGE, .uptr = (uintptr_t)memory + PAGE);
 	pin_errno(EFAULT, .iova = IOVA, .length = PAGE,
@@ -297,8 +298,8 @@ static void s50_5_row7_pins_are_compared_with_the_callers_pages(void **state)
 static void s50_5_row8_a_failed_copy_out_undoes_the_pin(void **state)
 {
 	struct fixture *t = fixture(state);
-	const struct iommu_test_cmd *cmd = TEST_CMD(
-		ACCESS_PAGES, access_fd, .access_pages = {.iova = IOVA, .length = PAGE});
+	const struct iommu_test_cmd *cmd =
+		TEST_CMD(ACCESS_PAGES, access_fd, .access_pages = {.iova = IOVA, .length = PAGE});
 
 	expect_errno(EFAULT, t->iommu, IOMMU_TEST_CMD, read_only(cmd, sizeof(*cmd)));
 	check_refs(t->iommu, memory, PAGE, 0);
@@ -312,7 +313,9 @@ static void s50_5_syz_counts_from_the_start_of_an_area(void **state)
 
 	map_at(t->iommu, t->ioas, RW, 2 * IOVA, more, 2 * PAGE);
 	test_ok(t->iommu, ACCESS_PAGES, access_fd,
-		.access_pages = {.flags = MOCK_ACCESS_SYZ, .iova = (PAGE << 32) | 1, .length = PAGE,
+		.access_pages = {.flags = MOCK_ACCESS_SYZ,
+				 .iova = (PAGE << 32) | 1,
+				 .length = PAGE,
 				 .uptr = (uintptr_t)more + PAGE});
 	pin_errno(ENOENT, .flags = MOCK_ACCESS_SYZ, .iova = 2, .length = PAGE);
 }
@@ -372,7 +375,7 @@ static void s10_8_1_pins_outlast_the_tables(void **state)
 
 /* ---- ACCESS_REPLACE_IOAS ---- */
 
-#define replace_ioas(of)                                                        \
+#define replace_ioas(of) \
 	test_ok(t->iommu, ACCESS_REPLACE_IOAS, access_fd, .access_replace_ioas.ioas_id = of)
 
 static void s10_8_6_replace_moves_and_drops_the_pins(void **state)
@@ -424,8 +427,8 @@ static void s10_8_6_a_failed_replace_leaves_it_where_it_is(void **state)
 static void rw(int iommu, uint32_t flags, uint64_t iova, void *buffer, uint64_t length)
 {
 	test_ok(iommu, ACCESS_RW, access_fd,
-		.access_rw = {.iova = iova, .length = length, .uptr = (uintptr_t)buffer,
-			      .flags = flags});
+		.access_rw = {
+			.iova = iova, .length = length, .uptr = (uintptr_t)buffer, .flags = flags});
 }
 
 static void s50_5_rw_copies_both_ways(void **state)

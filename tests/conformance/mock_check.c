@@ -9,9 +9,8 @@
 
 /* ---- ADD_RESERVED ---- */
 
-#define add_reserved_errno(error, iommu, of, from, bytes)                      \
-	test_errno(error, iommu, ADD_RESERVED, of,                             \
-		   .add_reserved = {.start = from, .length = bytes})
+#define add_reserved_errno(error, iommu, of, from, bytes) \
+	test_errno(error, iommu, ADD_RESERVED, of, .add_reserved = {.start = from, .length = bytes})
 
 static void add_reserved(int iommu, uint32_t ioas, uint64_t start, uint64_t length)
 {
@@ -70,8 +69,8 @@ static void s50_3_reserved_ranges_must_not_be_in_use(void **state)
 
 /* ---- MD_CHECK_MAP ---- */
 
-#define check_map_errno(error, iommu, hwpt, at, bytes, va)                     \
-	test_errno(error, iommu, MD_CHECK_MAP, hwpt,                           \
+#define check_map_errno(error, iommu, hwpt, at, bytes, va) \
+	test_errno(error, iommu, MD_CHECK_MAP, hwpt,       \
 		   .md_check_map = {.iova = at, .length = bytes, .uptr = (uintptr_t)(va)})
 
 static void s50_3_check_map_compares_page_by_page(void **state)
@@ -159,8 +158,8 @@ static void s50_3_a_mapped_file_is_the_programs_mapping_of_it(void **state)
 
 /* ---- MD_CHECK_REFS ---- */
 
-#define check_refs_errno(error, iommu, va, bytes, count)                       \
-	test_errno(error, iommu, MD_CHECK_REFS, 0,                             \
+#define check_refs_errno(error, iommu, va, bytes, count) \
+	test_errno(error, iommu, MD_CHECK_REFS, 0,       \
 		   .md_check_refs = {.length = bytes, .uptr = (uintptr_t)(va), .refs = count})
 
 static void s50_3_a_page_is_pinned_once_for_each_source(void **state)

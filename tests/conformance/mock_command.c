@@ -19,7 +19,8 @@ static void s50_1_the_structure_may_be_68_bytes_and_not_less(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_test_cmd cmd = {
-		.size = 68, .op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
+		.size = 68,
+		.op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
 		.set_temp_memory_limit.limit = 65536,
 	};
 
@@ -35,7 +36,8 @@ static void s50_1_a_longer_structure_needs_a_tail_of_zeros(void **state)
 		struct iommu_test_cmd cmd;
 		uint64_t tail[4];
 	} longer = {
-		.cmd = {.size = sizeof(longer), .op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
+		.cmd = {.size = sizeof(longer),
+			.op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
 			.set_temp_memory_limit.limit = 65536},
 	};
 

@@ -8,13 +8,13 @@
 
 static int dmabuf_get(int iommu, uint32_t length)
 {
-	return close_later(expect_ok(iommu, IOMMU_TEST_CMD,
-				     TEST_CMD(DMABUF_GET, 0,
-					      .dmabuf_get = {.length = length,
-							     .open_flags = O_RDWR | O_CLOEXEC})));
+	return close_later(expect_ok(
+		iommu, IOMMU_TEST_CMD,
+		TEST_CMD(DMABUF_GET, 0,
+			 .dmabuf_get = {.length = length, .open_flags = O_RDWR | O_CLOEXEC})));
 }
 
-#define revoke(iommu, of, on)                                                  \
+#define revoke(iommu, of, on) \
 	test_ok(iommu, DMABUF_REVOKE, 0, .dmabuf_revoke = {.dmabuf_fd = of, .revoked = on})
 
 static struct iommu_ioas_map_file *map_cmd(const struct fixture *t, int fd, uint64_t start,
@@ -32,7 +32,7 @@ static struct iommu_ioas_map_file *map_cmd(const struct fixture *t, int fd, uint
 	return &cmd;
 }
 
-#define map_errno(error, fd, from, bytes)                                      \
+#define map_errno(error, fd, from, bytes) \
 	expect_errno(error, t->iommu, IOMMU_IOAS_MAP_FILE, map_cmd(t, fd, from, bytes, IOVA))
 #define map_ok(fd, from, bytes, at) \
 	expect_ok(t->iommu, IOMMU_IOAS_MAP_FILE, map_cmd(t, fd, from, bytes, at))
@@ -65,8 +65,7 @@ static void s50_6_get_checks_the_open_flags(void **state)
 static void s50_6_get_writes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
-	const struct iommu_test_cmd *cmd =
-		TEST_CMD(DMABUF_GET, 0, .dmabuf_get = {.length = PAGE});
+	const struct iommu_test_cmd *cmd = TEST_CMD(DMABUF_GET, 0, .dmabuf_get = {.length = PAGE});
 
 	close_later(expect_ok(t->iommu, IOMMU_TEST_CMD, read_only(cmd, sizeof(*cmd))));
 }

@@ -6,8 +6,8 @@
 #include "mock.h"
 
 /* HWPT_ALLOC with data of @length bytes. */
-#define alloc_errno(error, ...)                                                \
-	expect_errno(error, t->iommu, IOMMU_HWPT_ALLOC,                        \
+#define alloc_errno(error, ...)                         \
+	expect_errno(error, t->iommu, IOMMU_HWPT_ALLOC, \
 		     CMD(iommu_hwpt_alloc, .dev_id = mock.idev, .pt_id = t->ioas, __VA_ARGS__))
 
 static void s50_4_1_all_combinations_of_flags_are_supported(void **state)
@@ -21,9 +21,9 @@ static void s50_4_1_all_combinations_of_flags_are_supported(void **state)
 
 		for (unsigned int bit = 0; bit < 3; bit++)
 			all |= i & (1u << bit) ? flags[bit] : 0;
-		expect_ok(t->iommu, IOMMU_HWPT_ALLOC,
-			  CMD(iommu_hwpt_alloc, .flags = all, .dev_id = mock.idev,
-			      .pt_id = t->ioas));
+		expect_ok(
+			t->iommu, IOMMU_HWPT_ALLOC,
+			CMD(iommu_hwpt_alloc, .flags = all, .dev_id = mock.idev, .pt_id = t->ioas));
 		mock_hwpt(t->iommu, mock.idev, t->ioas, all, MOCK_PAGETABLE_DEFAULT);
 	}
 	alloc_errno(EOPNOTSUPP, .flags = 1u << 4);
@@ -113,8 +113,7 @@ static uint64_t leaf_of(int iommu, uint32_t hwpt, uint64_t offset, uint64_t page
 			  .uptr = (uintptr_t)&one});
 	expect_ok(iommu, IOMMU_HWPT_GET_DIRTY_BITMAP,
 		  CMD(iommu_hwpt_get_dirty_bitmap, .hwpt_id = hwpt, .iova = IOVA,
-		      .length = 64 * page_size, .page_size = page_size,
-		      .data = (uintptr_t)&bits));
+		      .length = 64 * page_size, .page_size = page_size, .data = (uintptr_t)&bits));
 	return bits;
 }
 

@@ -30,12 +30,10 @@ static void pasid_attach(int iommu, uint32_t pasid, uint32_t pt_id)
 	expect_equal(cmd->pasid_attach.pt_id, pt_id);
 }
 
-#define attach_errno(error, iommu, of, number, to)                             \
-	test_errno(error, iommu, PASID_ATTACH, of,                             \
-		   .pasid_attach = {.pasid = number, .pt_id = to})
-#define replace_errno(error, iommu, of, number, to)                            \
-	test_errno(error, iommu, PASID_REPLACE, of,                            \
-		   .pasid_attach = {.pasid = number, .pt_id = to})
+#define attach_errno(error, iommu, of, number, to) \
+	test_errno(error, iommu, PASID_ATTACH, of, .pasid_attach = {.pasid = number, .pt_id = to})
+#define replace_errno(error, iommu, of, number, to) \
+	test_errno(error, iommu, PASID_REPLACE, of, .pasid_attach = {.pasid = number, .pt_id = to})
 
 static void check_hwpt(int iommu, uint32_t pasid, uint32_t hwpt)
 {
@@ -130,9 +128,8 @@ static void s50_2_pasids_refuse_a_rid_on_an_incompatible_table(void **state)
 static void s50_2_replace_moves_a_pasid(void **state)
 {
 	struct fixture *t = fixture(state);
-	struct iommu_test_cmd *cmd =
-		TEST_CMD(PASID_REPLACE, device.stdev,
-			 .pasid_attach = {.pasid = 100, .pt_id = other_table});
+	struct iommu_test_cmd *cmd = TEST_CMD(PASID_REPLACE, device.stdev,
+					      .pasid_attach = {.pasid = 100, .pt_id = other_table});
 
 	pasid_attach(t->iommu, 100, table);
 	expect_ok(t->iommu, IOMMU_TEST_CMD, cmd);
@@ -152,8 +149,8 @@ static void s50_2_replace_of_a_pasid_that_is_not_attached_is_EINVAL(void **state
 static void s50_2_a_failed_copy_out_of_attach_detaches(void **state)
 {
 	struct fixture *t = fixture(state);
-	const struct iommu_test_cmd *cmd = TEST_CMD(
-		PASID_ATTACH, device.stdev, .pasid_attach = {.pasid = 100, .pt_id = table});
+	const struct iommu_test_cmd *cmd = TEST_CMD(PASID_ATTACH, device.stdev,
+						    .pasid_attach = {.pasid = 100, .pt_id = table});
 
 	expect_errno(EFAULT, t->iommu, IOMMU_TEST_CMD, read_only(cmd, sizeof(*cmd)));
 	check_hwpt(t->iommu, 100, 0);
@@ -178,8 +175,8 @@ static void s50_2_check_hwpt_says_what_is_attached(void **state)
 	struct fixture *t = fixture(state);
 
 	pasid_attach(t->iommu, 100, table);
-#define check_errno(error, number, hwpt)                                       \
-	test_errno(error, t->iommu, PASID_CHECK_HWPT, device.stdev,            \
+#define check_errno(error, number, hwpt)                            \
+	test_errno(error, t->iommu, PASID_CHECK_HWPT, device.stdev, \
 		   .pasid_check_hwpt = {.pasid = number, .hwpt_id = hwpt})
 	check_errno(EINVAL, 100, 0);
 	check_errno(EINVAL, 100, other_table);

@@ -19,7 +19,7 @@ uint32_t new_hwpt(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags)
 	return cmd.out_hwpt_id;
 }
 
-uint32_t mock_faulting(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags, uint32_t fault)
+uint32_t faulting_hwpt(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags, uint32_t fault)
 {
 	const struct iommu_hwpt_selftest data = {.iotlb = MOCK_IOTLB_INITIAL};
 	struct iommu_hwpt_alloc cmd = {
@@ -37,9 +37,9 @@ uint32_t mock_faulting(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flag
 	return cmd.out_hwpt_id;
 }
 
-uint32_t mock_nested(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags)
+uint32_t nested_hwpt(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags)
 {
-	return mock_faulting(iommu, dev_id, pt_id, flags, 0);
+	return faulting_hwpt(iommu, dev_id, pt_id, flags, 0);
 }
 
 struct queue new_fault_queue(int iommu)
@@ -153,7 +153,7 @@ int setup_seated(void **state)
 		return -1;
 	t = *state;
 	new_vdevice(t->iommu, nested.viommu, mock.idev, VIRT_ID);
-	t->hwpt = mock_nested(t->iommu, mock.idev, nested.viommu, 0);
+	t->hwpt = nested_hwpt(t->iommu, mock.idev, nested.viommu, 0);
 	move_mock(t->iommu, mock.stdev, t->hwpt);
 	return 0;
 }
@@ -165,8 +165,9 @@ uint32_t other_iommu(const struct fixture *t)
 
 /* ---- invalidation ---- */
 
-void expect_invalidate(int error, uint32_t handled, int iommu, uint32_t id, uint32_t type,
-		       const void *entries, uint32_t length, uint32_t count)
+void check_invalidate(const char *file, int line, int error, uint32_t handled, int iommu,
+		      uint32_t id, uint32_t type, const void *entries, uint32_t length,
+		      uint32_t count)
 {
 	struct iommu_hwpt_invalidate cmd = {
 		.size = sizeof(cmd),
@@ -177,6 +178,10 @@ void expect_invalidate(int error, uint32_t handled, int iommu, uint32_t id, uint
 		.entry_num = count,
 	};
 
-	expect_errno(error, iommu, IOMMU_HWPT_INVALIDATE, &cmd);
-	expect_equal(cmd.entry_num, handled);
+	expect_ioctl(error, iommu, IOMMU_HWPT_INVALIDATE, "IOMMU_HWPT_INVALIDATE", &cmd, file,
+		     line);
+	if (cmd.entry_num != handled)
+		conformance_fail(file, line,
+				 "IOMMU_HWPT_INVALIDATE: %u entries handled, expected %u",
+				 cmd.entry_num, handled);
 }

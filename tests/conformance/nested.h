@@ -11,10 +11,10 @@
 uint32_t new_hwpt(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags);
 
 /* A nested HWPT of mock device @dev_id on a nesting parent or a vIOMMU, its IOTLB all MOCK_IOTLB_INITIAL. */
-uint32_t mock_nested(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags);
+uint32_t nested_hwpt(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags);
 
 /* As that, on a nesting parent, and its page faults go to @fault. */
-uint32_t mock_faulting(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags, uint32_t fault);
+uint32_t faulting_hwpt(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags, uint32_t fault);
 
 /* A queue: its ID, and its descriptor, which is closed at the end of the test. */
 struct queue {
@@ -68,7 +68,9 @@ uint32_t other_iommu(const struct fixture *t);
 /* ---- invalidation ---- */
 
 /* HWPT_INVALIDATE of @count entries of @length bytes is answered with @error after @handled entries. */
-void expect_invalidate(int error, uint32_t handled, int iommu, uint32_t id, uint32_t type,
-		       const void *entries, uint32_t length, uint32_t count);
+#define expect_invalidate(error, handled, ...) check_invalidate(HERE, error, handled, __VA_ARGS__)
+void check_invalidate(const char *file, int line, int error, uint32_t handled, int iommu,
+		      uint32_t id, uint32_t type, const void *entries, uint32_t length,
+		      uint32_t count);
 
 #endif

@@ -59,7 +59,7 @@ struct guest {
 	size_t pages;
 	size_t used; /* pages given out */
 
-	unsigned int faults; /* how many there were */
+	unsigned int faults;	  /* how many there were */
 	struct iommu_fault fault; /* the last one */
 	enum iommu_fault_action action;
 };
@@ -111,9 +111,9 @@ static inline struct guest *guest_create(const char *kind, size_t pages)
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	assert_ptr_not_equal(guest->memory, MAP_FAILED);
 	assert_int_equal(iommu_create(iommu_kind_find(kind), "iommu0", &guest->iommu), 0);
-	assert_int_equal(iommu_domain_create(guest->iommu, IOMMU_DOMAIN_NEST_PARENT, NULL,
-					     &guest->parent),
-			 0);
+	assert_int_equal(
+		iommu_domain_create(guest->iommu, IOMMU_DOMAIN_NEST_PARENT, NULL, &guest->parent),
+		0);
 	for (size_t n = 0; n < pages; n++)
 		guest_map_page(guest, n, GUEST_RW);
 	assert_int_equal(iommu_endpoint_create(guest->iommu, "device", &guest->device), 0);

@@ -496,16 +496,31 @@ static void reset_resets_the_model_and_keeps_config_space(void **state)
 	assert_int_equal(read, command);
 }
 
-static void hot_reset_is_refused_after_its_checks(void **state)
+static void hot_reset_resets_what_is_on_the_bus(void **state)
 {
-	struct vfio_pci_hot_reset_info info = {.argsz = 11};
+	union {
+		struct vfio_pci_hot_reset_info info;
+		char bytes[sizeof(struct vfio_pci_hot_reset_info) +
+			   2 * sizeof(struct vfio_pci_dependent_device)];
+	} list = {.info.argsz = 11};
+	struct vfio_pci_hot_reset_info *info = &list.info;
 	struct vfio_pci_hot_reset reset = {.argsz = 11};
 	struct rig *rig = *state;
+	unsigned int before;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, NULL), -EFAULT);
-	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, &info), -EINVAL);
-	info.argsz = 12;
-	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, &info), -ENODEV);
+	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info), -EINVAL);
+	info->argsz = 12;
+	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info), -ENOSPC);
+	assert_int_equal(info->count, 1);
+	info->argsz = sizeof(list);
+	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info), 0);
+	assert_int_equal(info->count, 1);
+	assert_int_equal(info->flags, VFIO_PCI_HOT_RESET_FLAG_DEV_ID |
+					      VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED);
+	assert_true((int32_t)info->devices[0].devid > 0);
+	assert_int_equal(info->devices[0].bus, 1);
+	assert_int_equal(info->devices[0].devfn, 0);
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_PCI_HOT_RESET, NULL), -EFAULT);
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_PCI_HOT_RESET, &reset), -EINVAL);
 	reset.argsz = 12;
@@ -515,7 +530,9 @@ static void hot_reset_is_refused_after_its_checks(void **state)
 	reset.flags = 1;
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_PCI_HOT_RESET, &reset), -EINVAL);
 	reset.flags = 0;
-	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_PCI_HOT_RESET, &reset), -ENODEV);
+	before = probe(rig)->resets;
+	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_PCI_HOT_RESET, &reset), 0);
+	assert_int_equal(probe(rig)->resets, before + 1);
 }
 
 static long feature(struct rig *rig, uint32_t argsz, uint32_t flags, uint32_t value)
@@ -741,7 +758,7 @@ int main(void)
 		BOUND(set_irqs_checks_in_order),
 		BOUND(config_space_shows_enabled_msi),
 		BOUND(reset_resets_the_model_and_keeps_config_space),
-		BOUND(hot_reset_is_refused_after_its_checks),
+		BOUND(hot_reset_resets_what_is_on_the_bus),
 		BOUND(feature_checks_in_order),
 		BOUND(the_bus_master_feature_is_the_bit_of_the_command_register),
 		BOUND(config_space_is_read_byte_by_byte_and_not_beyond),

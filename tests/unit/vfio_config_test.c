@@ -161,7 +161,8 @@ static void the_command_register_holds_only_what_the_device_has(void **state)
 
 static void capabilities_are_a_list_that_ends(void **state)
 {
-	static const uint8_t expected[] = {PCI_CAP_ID_MSI, PCI_CAP_ID_MSIX, PCI_CAP_ID_EXP};
+	static const uint8_t expected[] = {PCI_CAP_ID_MSI, PCI_CAP_ID_MSIX, PCI_CAP_ID_PM,
+					   PCI_CAP_ID_EXP};
 	struct pci_config config;
 	unsigned int found = 0;
 
@@ -169,23 +170,52 @@ static void capabilities_are_a_list_that_ends(void **state)
 	make(&config, &full);
 	for (uint32_t at = get(&config, PCI_CAPABILITY_LIST, 1); at;
 	     at = get(&config, at + PCI_CAP_LIST_NEXT, 1)) {
-		assert_true(at >= 0x40 && at % 4 == 0 && found < 3);
+		assert_true(at >= 0x40 && at % 4 == 0 && found < 4);
 		assert_int_equal(get(&config, at, 1), expected[found++]);
 	}
-	assert_int_equal(found, 3);
+	assert_int_equal(found, 4);
 }
 
-static void a_model_without_capabilities_has_no_list(void **state)
+static void a_model_without_interrupts_has_only_power_management(void **state)
 {
 	struct uiommufd_model bare = {.bars = {{.size = 4096}}};
 	struct pci_config config;
+	uint32_t at;
 
 	(void)state;
 	make(&config, &bare);
-	assert_int_equal(get(&config, PCI_STATUS, 2), 0);
-	assert_int_equal(get(&config, PCI_CAPABILITY_LIST, 1), 0);
+	at = get(&config, PCI_CAPABILITY_LIST, 1);
+	assert_int_equal(get(&config, PCI_STATUS, 2), PCI_STATUS_CAP_LIST);
+	assert_int_equal(get(&config, at, 1), PCI_CAP_ID_PM);
+	assert_int_equal(get(&config, at + PCI_CAP_LIST_NEXT, 1), 0);
 	assert_int_equal(config.size, 256);
 	assert_int_equal(get(&config, PCI_INTERRUPT_PIN, 1), 0);
+}
+
+static void asleep_a_device_neither_answers_nor_does_dma(void **state)
+{
+	struct uiommufd_model memory = {.bars = {{.size = 4096}}};
+	const uint16_t all = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	struct pci_config config;
+	uint32_t pmcsr;
+
+	(void)state;
+	make(&config, &memory);
+	set(&config, PCI_COMMAND, all, 2);
+	pmcsr = config.pm + PCI_PM_CTRL;
+	/* There is no D1. */
+	set(&config, pmcsr, 1, 2);
+	assert_int_equal(get(&config, pmcsr, 2) & PCI_PM_CTRL_STATE_MASK, 0);
+	assert_int_equal(pci_config_effective(&config), all);
+	set(&config, pmcsr, 3, 2);
+	assert_int_equal(get(&config, pmcsr, 2), 3 | PCI_PM_CTRL_NO_SOFT_RESET);
+	assert_int_equal(pci_config_effective(&config), 0);
+	assert_int_equal(pci_config_command(&config), all);
+	set(&config, pmcsr, 0, 1);
+	assert_int_equal(pci_config_effective(&config), all);
+	set(&config, pmcsr, 3, 2);
+	pci_config_wake(&config);
+	assert_int_equal(pci_config_effective(&config), all);
 }
 
 static void msi_shows_what_is_enabled_and_nothing_that_is_written(void **state)
@@ -280,7 +310,8 @@ int main(void)
 		cmocka_unit_test(identity_and_status_cannot_be_written),
 		cmocka_unit_test(the_command_register_holds_only_what_the_device_has),
 		cmocka_unit_test(capabilities_are_a_list_that_ends),
-		cmocka_unit_test(a_model_without_capabilities_has_no_list),
+		cmocka_unit_test(a_model_without_interrupts_has_only_power_management),
+		cmocka_unit_test(asleep_a_device_neither_answers_nor_does_dma),
 		cmocka_unit_test(msi_shows_what_is_enabled_and_nothing_that_is_written),
 		cmocka_unit_test(msix_shows_its_table_and_whether_it_is_enabled),
 		cmocka_unit_test(windows_are_aligned_and_apart),

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which processes answer is read in /proc: those whose environment names a shadow root in which there is a socket for them. Both are
+ * looked at as the process sees them, in its root directory and by its PID there, so that a container is no obstacle.
+ */
+#include "cmd/peer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "preload/layout.h"
+
+enum {
+	MAX_PEERS = 32, /* named when there are too many */
+	LINE_SIZE = 256,
+};
+
+/* ---- /proc ---- */
+
+static char *read_all(int fd, size_t *len)
+{
+	size_t capacity = 1 << 16;
+	char *text = malloc(capacity);
+
+	*len = 0;
+	while (text) {
+		ssize_t got = read(fd, text + *len, capacity - *len - 1);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			free(text);
+			return NULL;
+		}
+		*len += (size_t)got;
+		text[*len] = '\0';
+		if (!got)
+			break;
+		if (capacity - *len < 2) {
+			char *more = realloc(text, capacity *= 2);
+
+			if (!more)
+				free(text);
+			text = more;
+		}
+	}
+	return text;
+}
+
+/* File @name of @pid in /proc, or NULL. */
+static char *proc_file(pid_t pid, const char *name, size_t *len)
+{
+	char path[64];
+	char *text;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	text = read_all(fd, len);
+	close(fd);
+	return text;
+}
+
+/* The last number of the line @name in the status of @pid; 0: there is none. */
+static pid_t status_number(pid_t pid, const char *name)
+{
+	size_t len;
+	char *text = proc_file(pid, "status", &len);
+	char *line = text ? strstr(text, name) : NULL;
+	char *blank;
+	pid_t number = 0;
+
+	if (line) {
+		line[strcspn(line, "\n")] = '\0';
+		blank = strrchr(line, '\t');
+		number = blank ? (pid_t)atoi(blank + 1) : 0;
+	}
+	free(text);
+	return number;
+}
+
+/* Opens the directory of sockets that @pid has, by its environment. */
+static int open_control(pid_t pid)
+{
+	static const char variable[] = LAYOUT_ROOT_VARIABLE "=";
+	size_t len;
+	char *environment = proc_file(pid, "environ", &len);
+	char path[PATH_MAX];
+	int fd = -1;
+
+	for (char *entry = environment; entry && entry < environment + len;
+	     entry += strlen(entry) + 1) {
+		if (strncmp(entry, variable, sizeof(variable) - 1) != 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/root%s/" LAYOUT_CONTROL, (int)pid,
+			 entry + sizeof(variable) - 1);
+		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		break;
+	}
+	free(environment);
+	return fd;
+}
+
+/* A connection to @pid, or -1. */
+static int connect_to(pid_t pid)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int directory = open_control(pid);
+	int fd;
+
+	if (directory < 0)
+		return -1;
+	/* By way of the descriptor: a path may be longer than a name can be. */
+	snprintf(name.sun_path, sizeof(name.sun_path), "/proc/self/fd/%d/%d", directory,
+		 (int)status_number(pid, "NSpid:"));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof(name))) {
+		close(fd);
+		fd = -1;
+	}
+	close(directory);
+	return fd;
+}
+
+static bool answers(pid_t pid)
+{
+	int fd = connect_to(pid);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static bool is_below(pid_t pid, pid_t ancestor)
+{
+	while (pid > 1 && pid != ancestor)
+		pid = status_number(pid, "PPid:");
+	return pid == ancestor;
+}
+
+/* ---- the functions ---- */
+
+/* The processes that answer and are @ancestor or below it (0: all). */
+static size_t find_all(pid_t ancestor, pid_t peers[MAX_PEERS])
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	size_t count = 0;
+
+	while (dir && count < MAX_PEERS && (entry = readdir(dir))) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+
+		if (pid > 0 && (!ancestor || is_below(pid, ancestor)) && answers(pid))
+			peers[count++] = pid;
+	}
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static int complain_of_many(const pid_t *peers, size_t count)
+{
+	char list[LINE_SIZE] = "";
+
+	for (size_t i = 0; i < count; i++) {
+		size_t used = strlen(list), len;
+		char *name = proc_file(peers[i], "comm", &len);
+
+		snprintf(list + used, sizeof(list) - used, "%s%d (%.*s)", used ? ", " : "",
+			 (int)peers[i], name ? (int)strcspn(name, "\n") : 1, name ? name : "?");
+		free(name);
+	}
+	cmd_complain("which one? There are: %s", list);
+	return CMD_USAGE;
+}
+
+int peer_find(const char *text, pid_t *pid)
+{
+	pid_t peers[MAX_PEERS];
+	pid_t wanted = 0;
+	size_t count;
+	char *end;
+
+	if (text) {
+		wanted = (pid_t)strtol(text, &end, 10);
+		if (*end || wanted <= 0) {
+			cmd_complain("\"%s\" is no PID", text);
+			return CMD_USAGE;
+		}
+	}
+	if (wanted && answers(wanted)) {
+		*pid = wanted;
+		return CMD_OK;
+	}
+	count = find_all(wanted, peers);
+	if (count > 1)
+		return complain_of_many(peers, count);
+	if (!count) {
+		if (wanted)
+			cmd_complain("process %d has opened nothing emulated, or is not yours",
+				     (int)wanted);
+		else
+			cmd_complain("no program that runs under `uiommufd run` has opened "
+				     "anything emulated");
+		return CMD_FAILED;
+	}
+	*pid = peers[0];
+	return CMD_OK;
+}
+
+char *peer_ask(pid_t pid, const char *request, size_t *len)
+{
+	int fd = connect_to(pid);
+	char *answer = NULL;
+	int error = 0;
+
+	if (fd >= 0 && send(fd, request, strlen(request), MSG_NOSIGNAL) > 0)
+		answer = read_all(fd, len);
+	if (fd >= 0)
+		close(fd);
+	if (!answer || !*len) {
+		cmd_complain("process %d does not answer", (int)pid);
+	} else if (sscanf(answer, "{\"error\":%d}", &error) == 1) {
+		cmd_complain("process %d: %s", (int)pid, strerror(error));
+	} else {
+		return answer;
+	}
+	free(answer);
+	return NULL;
+}

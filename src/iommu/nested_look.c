@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looking at a nested translation, for people: the walk of DMA (iommu/nested.c) without its cache and without its traces in
+ * the guest's tables. What may be written is found out by a second walk, as for a write: a page that is clean is writable
+ * all the same.
+ */
+#include "iommu/nested.h"
+
+#include <urcu-bp.h>
+
+#include "base/check.h"
+#include "base/gate.h"
+#include "iommu/iommu_internal.h"
+#include "iommu/stage1.h"
+
+enum {
+	MAX_WALKS = 8, /* while the guest changes the entries */
+};
+
+void stage1_note(struct stage1_walk *walk, bool context, uint64_t ipa, unsigned int level,
+		 uint64_t entry)
+{
+	struct iommu_nested_look *look = walk->look;
+
+	if (look->count == IOMMU_NESTED_MAX_STEPS)
+		return;
+	look->steps[look->count].context = context;
+	look->steps[look->count].level = level;
+	look->steps[look->count].ipa = ipa;
+	look->steps[look->count].entry = entry;
+	look->count++;
+}
+
+static int walk_once(struct stage1_walk *walk)
+{
+	int rc = -EAGAIN;
+
+	walk->look->count = 0;
+	if (walk->domain->stage1->find_context(walk))
+		return -ENOENT;
+	if (walk->context.bypass)
+		return 0;
+	for (int i = 0; i < MAX_WALKS && rc == -EAGAIN; i++)
+		rc = walk->domain->stage1->walk(walk);
+	return rc ? -ENOENT : 0;
+}
+
+/* The page, which no stage 1 changes. */
+static void look_straight(uint64_t iova, struct iommu_nested_look *look)
+{
+	look->walked = false;
+	look->leaf.start = align_down(iova, PAGE_SIZE);
+	look->leaf.last = look->leaf.start + PAGE_SIZE - 1;
+	look->ipa = iova;
+	look->prot = IOPT_READ | IOPT_WRITE;
+}
+
+static int look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
+		       struct iommu_nested_look *look)
+{
+	struct iommu_nested_look unused;
+	struct stage1_walk walk = {.domain = domain, .pasid = pasid, .iova = iova, .look = look};
+	uint64_t size;
+
+	if (!domain->stage1) {
+		look_straight(iova, look);
+		return 0;
+	}
+	if (walk_once(&walk))
+		return -ENOENT;
+	if (walk.context.bypass) {
+		look_straight(iova, look);
+		return 0;
+	}
+	size = UINT64_C(1) << walk.leaf.shift;
+	look->walked = true;
+	look->leaf.start = align_down(iova, size);
+	look->leaf.last = look->leaf.start + size - 1;
+	look->ipa = walk.leaf.ipa;
+	look->prot = walk.leaf.prot & (IOPT_READ | IOPT_WRITE);
+
+	walk = (struct stage1_walk){
+		.domain = domain, .pasid = pasid, .iova = iova, .write = true, .look = &unused};
+	if (!walk_once(&walk))
+		look->prot |= IOPT_WRITE;
+	return 0;
+}
+
+int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
+		      struct iommu_nested_look *look)
+{
+	int rc;
+
+	*look = (struct iommu_nested_look){.count = 0};
+	/* As DMA: the parent's memory must not go away meanwhile. */
+	if (gate_enter(domain->memory))
+		return -ENOMEM;
+	rcu_read_lock();
+	rc = look_inside(domain, pasid, iova, look);
+	rcu_read_unlock();
+	gate_leave();
+	return rc;
+}

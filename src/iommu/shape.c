@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* An IOMMU with a shape of its own has a copy of its kind, which lives as long as it does. */
+#include "iommu/shape.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "iommu/iommu_internal.h"
+#include "iova/ranges.h"
+
+/* ---- texts ---- */
+
+/* A number at *@text, which moves past it and past @end. */
+static bool parse_number(const char **text, char end, uint64_t *number)
+{
+	char *after;
+
+	if (!isdigit((unsigned char)**text))
+		return false;
+	errno = 0;
+	*number = strtoull(*text, &after, 0);
+	if (errno || *after != end)
+		return false;
+	*text = end ? after + 1 : after;
+	return true;
+}
+
+/* "START-LAST" at *@text, and another one after a '+' (*@more). */
+static bool parse_range(const char **text, struct iova_range *range, bool *more)
+{
+	*more = strchr(*text, '+');
+	return parse_number(text, '-', &range->start) &&
+	       parse_number(text, *more ? '+' : '\0', &range->last) && range->start <= range->last;
+}
+
+static int parse_ranges(const char *text, struct iova_range *ranges, size_t max, size_t *count)
+{
+	bool more = true;
+
+	for (*count = 0; more; ++*count) {
+		if (*count == max || !parse_range(&text, &ranges[*count], &more))
+			return -EINVAL;
+	}
+	*count = ranges_normalise(ranges, *count);
+	return 0;
+}
+
+int iommu_shape_set(struct iommu_shape *shape, const char *option, const char *value)
+{
+	if (!strcmp(option, "aperture"))
+		return parse_ranges(value, shape->windows, IOMMU_MAX_GAPS + 1,
+				    &shape->window_count);
+	if (!strcmp(option, "hole"))
+		return parse_ranges(value, shape->holes, IOMMU_MAX_RESV, &shape->hole_count);
+	return -ENOENT;
+}
+
+/* ---- kinds ---- */
+
+/* What is between the windows is not translated, in addition to what the kind does not translate. */
+static int add_gaps(struct iommu_kind *kind, const struct iommu_shape *shape)
+{
+	struct iova_range gaps[2 * IOMMU_MAX_GAPS];
+	size_t count = kind->gap_count;
+
+	memcpy(gaps, kind->gaps, sizeof(kind->gaps));
+	for (size_t i = 1; i < shape->window_count; i++)
+		gaps[count++] = (struct iova_range){shape->windows[i - 1].last + 1,
+						    shape->windows[i].start - 1};
+	count = ranges_normalise(gaps, count);
+	if (count > IOMMU_MAX_GAPS)
+		return -EINVAL;
+	memcpy(kind->gaps, gaps, count * sizeof(gaps[0]));
+	kind->gap_count = count;
+	return 0;
+}
+
+/* The table for the ordinary request must express it all; those for others do as far as they can. */
+static int cut_aperture(struct iommu_kind *kind, struct iova_range aperture)
+{
+	if (!iova_range_contains(kind->variants[0].aperture, aperture))
+		return -EINVAL;
+	for (size_t i = 0; i < kind->variant_count; i++) {
+		struct iommu_variant *variant = &kind->variants[i];
+
+		if (!iova_range_intersects(variant->aperture, aperture))
+			variant->combinations = 0;
+		variant->aperture.start = max_u64(variant->aperture.start, aperture.start);
+		variant->aperture.last = min_u64(variant->aperture.last, aperture.last);
+	}
+	return 0;
+}
+
+/* Inserts a reserved region in its place. */
+static int add_hole(struct iommu_kind *kind, struct iova_range hole)
+{
+	size_t at = kind->reserved_count;
+
+	if (at == IOMMU_MAX_RESV)
+		return -EINVAL;
+	for (; at && kind->reserved[at - 1].range.start > hole.start; at--)
+		kind->reserved[at] = kind->reserved[at - 1];
+	kind->reserved[at] = (struct iommu_resv){.range = hole, .type = IOMMU_RESV_RESERVED};
+	kind->reserved_count++;
+	return 0;
+}
+
+static int reshape(struct iommu_kind *kind, const struct iommu_shape *shape)
+{
+	int rc = 0;
+
+	if (shape->window_count) {
+		rc = cut_aperture(kind, (struct iova_range){
+						shape->windows[0].start,
+						shape->windows[shape->window_count - 1].last});
+		if (!rc)
+			rc = add_gaps(kind, shape);
+	}
+	for (size_t i = 0; i < shape->hole_count && !rc; i++)
+		rc = add_hole(kind, shape->holes[i]);
+	return rc;
+}
+
+int iommu_create_shaped(const struct iommu_kind *kind, const struct iommu_shape *shape,
+			const char *name, struct iommu **out)
+{
+	struct iommu_kind *own;
+	int rc;
+
+	if (!shape->window_count && !shape->hole_count)
+		return iommu_create(kind, name, out);
+	own = alloc_zeroed(sizeof(*own));
+	if (!own)
+		return -ENOMEM;
+	*own = *kind;
+	rc = reshape(own, shape);
+	if (!rc)
+		rc = iommu_create(own, name, out);
+	if (rc)
+		alloc_free(own);
+	else
+		(*out)->own = own;
+	return rc;
+}

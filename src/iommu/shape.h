@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* IOMMUs that differ from their kind in what they translate: to try address spaces that no kind here has. */
+#ifndef IOMMU_SHAPE_H
+#define IOMMU_SHAPE_H
+
+#include "iommu/kind.h"
+
+/* Zeroed: as the kind. */
+struct iommu_shape {
+	struct iova_range windows[IOMMU_MAX_GAPS + 1]; /* all that is translated */
+	size_t window_count;
+	struct iova_range holes[IOMMU_MAX_RESV]; /* reserved for each device, beside those of the kind */
+	size_t hole_count;
+};
+
+/*
+ * Takes an option: "aperture" or "hole", whose @value is one range or more, "0x0-0x3fffffff+0x100000000-0x1ffffffff". 0;
+ * -ENOENT: no such option; -EINVAL: the value.
+ */
+int iommu_shape_set(struct iommu_shape *shape, const char *option, const char *value);
+
+/*
+ * As iommu_create(), in this shape. Only an IOMMU without one shares automatic HWPTs with others of its kind. -EINVAL also: the
+ * kind's tables cannot express the aperture, or there are too many ranges.
+ */
+int iommu_create_shaped(const struct iommu_kind *kind, const struct iommu_shape *shape,
+			const char *name, struct iommu **iommu);
+
+#endif

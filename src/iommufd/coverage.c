@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "iommufd/coverage.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+int coverage_create(struct coverage *coverage, size_t limit)
+{
+	*coverage = (struct coverage){.limit = limit};
+	coverage->runs = alloc_array(2 * limit, sizeof(*coverage->runs));
+	return coverage->runs ? 0 : -ENOMEM;
+}
+
+void coverage_destroy(struct coverage *coverage)
+{
+	alloc_free(coverage->runs);
+}
+
+/* True if only a hole that does not count is between @run and what begins at @start above it. */
+static bool continues(const struct coverage *coverage, const struct coverage_run *run,
+		      uint64_t start)
+{
+	return start - run->range.last - 1 <= coverage->hole;
+}
+
+static void append(struct coverage_run *run, const struct coverage_run *next)
+{
+	run->range.last = next->range.last;
+	run->mappings += next->mappings;
+	run->bytes += next->bytes;
+}
+
+/* Joins neighbours, ignoring larger holes each time, until there are at most @limit. */
+static void shrink(struct coverage *coverage, size_t limit)
+{
+	while (coverage->count > limit) {
+		size_t kept = 0;
+
+		coverage->hole = coverage->hole ? 2 * coverage->hole : PAGE_SIZE;
+		for (size_t i = 0; i < coverage->count; i++) {
+			const struct coverage_run next = coverage->runs[i];
+			struct coverage_run *top = kept ? &coverage->runs[kept - 1] : NULL;
+
+			if (top && continues(coverage, top, next.range.start))
+				append(top, &next);
+			else
+				coverage->runs[kept++] = next;
+		}
+		coverage->count = kept;
+	}
+}
+
+void coverage_add(struct coverage *coverage, struct iova_range range)
+{
+	const struct coverage_run next = {
+		.range = range, .mappings = 1, .bytes = iova_range_len(range)};
+	struct coverage_run *top =
+		coverage->count ? &coverage->runs[coverage->count - 1] : NULL;
+
+	coverage->mappings++;
+	coverage->bytes += next.bytes;
+	if (top && continues(coverage, top, range.start)) {
+		append(top, &next);
+		return;
+	}
+	if (coverage->count == 2 * coverage->limit)
+		shrink(coverage, coverage->limit);
+	coverage->runs[coverage->count++] = next;
+}
+
+void coverage_finish(struct coverage *coverage)
+{
+	shrink(coverage, coverage->limit);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread's memory of its credentials is good for as long as the generation is the one that it was read in. That is read first, so
+ * that what changes meanwhile is asked for again.
+ */
+#include "mem/credentials.h"
+
+#include <linux/capability.h>
+#include <stdatomic.h>
+
+#include "mem/sys.h"
+
+enum {
+	CAPABILITIES = 32 * _LINUX_CAPABILITY_U32S_3
+};
+
+struct credentials {
+	uint64_t generation; /* 0: nothing is known */
+	uint64_t effective;  /* a bit for each capability */
+	uint32_t uid;
+};
+
+_Static_assert(CAPABILITIES <= 64, "a set is one word");
+
+static _Atomic uint64_t generation; /* 0: nobody watches */
+static __thread struct credentials known __attribute__((tls_model("initial-exec")));
+
+static uint64_t read_effective(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (sys_call(SYS_capget, (long)&header, (long)data, 0, 0, 0, 0))
+		return 0;
+	return data[0].effective | (uint64_t)data[1].effective << 32;
+}
+
+static uint32_t read_uid(void)
+{
+	return (uint32_t)sys_call(SYS_getuid, 0, 0, 0, 0, 0, 0);
+}
+
+/* False if nobody watches; else what is known is up to date. */
+static bool refresh(void)
+{
+	const uint64_t now = atomic_load_explicit(&generation, memory_order_acquire);
+
+	if (!now)
+		return false;
+	if (known.generation != now) {
+		known.effective = read_effective();
+		known.uid = read_uid();
+		known.generation = now;
+	}
+	return true;
+}
+
+bool credentials_capable(int cap)
+{
+	uint64_t effective;
+
+	if (cap < 0 || cap >= CAPABILITIES)
+		return false;
+	effective = refresh() ? known.effective : read_effective();
+	return effective & (UINT64_C(1) << cap);
+}
+
+uint32_t credentials_uid(void)
+{
+	return refresh() ? known.uid : read_uid();
+}
+
+void credentials_watch(void)
+{
+	credentials_changed();
+}
+
+void credentials_changed(void)
+{
+	atomic_fetch_add_explicit(&generation, 1, memory_order_acq_rel);
+}

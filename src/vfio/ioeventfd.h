@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ioeventfds: each signal of an eventfd of the program's writes a value to a BAR (spec 40-vfio, 5.4). One thread serves all those of a device; it is there
+ * while there are any.
+ */
+#ifndef VFIO_IOEVENTFD_H
+#define VFIO_IOEVENTFD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <urcu/list.h>
+
+#include <uiommufd/caller.h>
+
+struct vfio_device;
+
+struct vfio_ioeventfds {
+	struct vfio_device *device;
+	pthread_mutex_t lock;	   /* guards what follows, and is held while the thread writes */
+	struct cds_list_head list; /* struct ioeventfd */
+	unsigned int count;
+	uint64_t next_id;
+	int epoll, stop; /* what the thread waits for, and what ends that; -1: no thread */
+	pthread_t thread;
+};
+
+void vfio_ioeventfds_init(struct vfio_ioeventfds *events, struct vfio_device *device);
+void vfio_ioeventfds_destroy(struct vfio_ioeventfds *events);
+
+/* VFIO_DEVICE_IOEVENTFD. */
+long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg);
+
+/* Removes all; none writes any more. */
+void vfio_ioeventfds_stop(struct vfio_ioeventfds *events);
+
+/* In the child of a fork, where they are not: the signals are the parent's. Caller holds lock. */
+void vfio_ioeventfds_fork_child(struct vfio_ioeventfds *events);
+
+#endif

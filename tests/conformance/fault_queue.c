@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/* 30-faults-viommu, 1, 1.2 to 1.4: the fault queue, its records and responses. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "groups.h"
+#include "nested.h"
+
+/* faulting: the mock device goes through a nested table, t->hwpt, whose faults go to this queue. */
+static struct queue queue;
+
+static int setup_faulting(void **state)
+{
+	struct fixture *t;
+
+	if (setup_nested(state))
+		return -1;
+	t = *state;
+	queue = new_fault_queue(t->iommu);
+	t->hwpt = faulting_hwpt(t->iommu, mock.idev, nested.parent, 0, queue.id);
+	move_mock(t->iommu, mock.stdev, t->hwpt);
+	return 0;
+}
+
+/* The device asks for a page; its group is the number @grpid. */
+static void fault(const struct fixture *t, uint32_t grpid)
+{
+	test_ok(t->iommu, TRIGGER_IOPF, 0,
+		.trigger_iopf = {.dev_id = mock.idev,
+				 .grpid = grpid,
+				 .perm = IOMMU_PGFAULT_PERM_READ | IOMMU_PGFAULT_PERM_WRITE,
+				 .addr = IOVA + grpid * PAGE});
+}
+
+/* Reads the next group, which is of number @grpid; its cookie. */
+static uint32_t take_fault(uint32_t grpid)
+{
+	struct iommu_hwpt_pgfault record;
+
+	expect_equal(read(queue.fd, &record, sizeof(record)), sizeof(record));
+	expect_equal(record.grpid, grpid);
+	return record.cookie;
+}
+
+static ssize_t respond(uint32_t cookie, uint32_t code)
+{
+	const struct iommu_hwpt_page_response response = {.cookie = cookie, .code = code};
+
+	return write(queue.fd, &response, sizeof(response));
+}
+
+/* ---- 1: FAULT_QUEUE_ALLOC ---- */
+
+static void s30_1_row1_flags_are_EOPNOTSUPP(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	expect_errno(EOPNOTSUPP, t->iommu, IOMMU_FAULT_QUEUE_ALLOC,
+		     CMD(iommu_fault_alloc, .flags = 1));
+}
+
+static void s30_1_row2_without_a_free_descriptor_it_is_EMFILE(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct rlimit limit, none;
+	int result;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = limit;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	result = do_ioctl(t->iommu, IOMMU_FAULT_QUEUE_ALLOC, CMD(iommu_fault_alloc));
+	setrlimit(RLIMIT_NOFILE, &limit);
+	expect_equal(-result, EMFILE);
+	expect_equal(new_ioas(t->iommu), 1);
+}
+
+static void s30_1_row3_a_failed_copy_out_undoes_object_and_descriptor(void **state)
+{
+	struct fixture *t = fixture(state);
+	const struct iommu_fault_alloc *cmd = CMD(iommu_fault_alloc);
+	int before = dup(0);
+
+	close(before);
+	expect_errno(EFAULT, t->iommu, IOMMU_FAULT_QUEUE_ALLOC, read_only(cmd, sizeof(*cmd)));
+	expect_equal(dup(0), before);
+	close(before);
+	expect_equal(new_ioas(t->iommu), 1);
+}
+
+static void s30_1_the_descriptor_is_to_read_and_write_and_close_on_exec(void **state)
+{
+	struct queue one = new_fault_queue(fixture(state)->iommu);
+
+	expect_equal(fcntl(one.fd, F_GETFD), FD_CLOEXEC);
+	expect_equal(fcntl(one.fd, F_GETFL) & O_ACCMODE, O_RDWR);
+}
+
+static void s30_1_the_descriptor_has_a_name(void **state)
+{
+	struct queue one = new_fault_queue(fixture(state)->iommu);
+	char path[64], name[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", one.fd);
+	expect_true(readlink(path, name, sizeof(name) - 1) > 0);
+	expect_true(!strcmp(name, "anon_inode:[iommufd-pgfault]"));
+}
+
+static void s30_1_the_descriptor_has_no_position(void **state)
+{
+	struct queue one = new_fault_queue(fixture(state)->iommu);
+	struct iommu_hwpt_pgfault record;
+	struct iommu_hwpt_page_response response = {.cookie = 1};
+
+	expect_failed(ESPIPE, lseek(one.fd, 0, SEEK_SET));
+	expect_failed(ESPIPE, pread(one.fd, &record, sizeof(record), 0));
+	expect_failed(ESPIPE, pwrite(one.fd, &response, sizeof(response), 0));
+}
+
+static void s30_1_the_descriptor_holds_the_queue(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct queue one = new_fault_queue(t->iommu);
+	int copy = close_later(dup(one.fd));
+
+	expect_busy(t->iommu, one.id);
+	close(one.fd);
+	expect_busy(t->iommu, one.id);
+	close(copy);
+	destroy(t->iommu, one.id);
+}
+
+static void s30_1_the_descriptor_holds_the_context(void **state)
+{
+	struct fixture *t = fixture(state);
+	int iommu = open("/dev/iommu", O_RDWR);
+	uint32_t ioas = new_ioas(iommu);
+	char *memory = mem_pages(PAGE);
+	struct queue one;
+
+	add_mock(iommu, ioas, 0);
+	map_at(iommu, ioas, RW, IOVA, memory, PAGE);
+	one = new_fault_queue(iommu);
+	close(iommu);
+	check_refs(t->iommu, memory, PAGE, 1);
+	close(one.fd);
+	check_refs(t->iommu, memory, PAGE, 0);
+}
+
+/* ---- 1.2: read ---- */
+
+static void s30_1_2_a_record_says_what_the_device_wants(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_hwpt_pgfault record;
+
+	memset(&record, 0xff, sizeof(record));
+	test_ok(t->iommu, TRIGGER_IOPF, 0,
+		.trigger_iopf = {.dev_id = mock.idev,
+				 .pasid = 3,
+				 .grpid = 0x1ff,
+				 .perm = IOMMU_PGFAULT_PERM_EXEC | IOMMU_PGFAULT_PERM_PRIV,
+				 .addr = 0xfedcba9876543210});
+	expect_equal(read(queue.fd, &record, sizeof(record)), 40);
+	expect_equal(record.flags, IOMMU_PGFAULT_FLAGS_PASID_VALID | IOMMU_PGFAULT_FLAGS_LAST_PAGE);
+	expect_equal(record.dev_id, mock.idev);
+	expect_equal(record.pasid, 3);
+	expect_equal(record.grpid, 0x1ff);
+	expect_equal(record.perm, IOMMU_PGFAULT_PERM_EXEC | IOMMU_PGFAULT_PERM_PRIV);
+	expect_equal(record.__reserved, 0);
+	expect_equal(record.addr, 0xfedcba9876543210);
+	expect_equal(record.length, 0);
+	expect_equal(record.cookie, 1);
+}
+
+static void s30_1_2_rule1_other_sizes_are_ESPIPE(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_hwpt_pgfault records[2];
+	const size_t sizes[] = {1, 8, 39, 41, 79};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		expect_failed(ESPIPE, read(queue.fd, records, sizes[i]));
+	fault(t, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		expect_failed(ESPIPE, read(queue.fd, records, sizes[i]));
+}
+
+static void s30_1_2_rule2_an_empty_queue_reads_as_nothing(void **state)
+{
+	struct iommu_hwpt_pgfault record;
+
+	fixture(state);
+	expect_equal(read(queue.fd, &record, sizeof(record)), 0);
+	expect_equal(read(queue.fd, &record, 0), 0);
+	expect_equal(fcntl(queue.fd, F_SETFL, O_NONBLOCK), 0);
+	expect_equal(read(queue.fd, &record, sizeof(record)), 0);
+}
+
+static void s30_1_2_rule3_groups_are_copied_while_they_fit(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_hwpt_pgfault records[4];
+
+	for (uint32_t i = 0; i < 3; i++)
+		fault(t, 10 + i);
+	expect_failed(EINVAL, read(queue.fd, records, 0));
+	expect_equal(read(queue.fd, records, 2 * sizeof(records[0])), 2 * sizeof(records[0]));
+	expect_equal(records[0].grpid, 10);
+	expect_equal(records[1].grpid, 11);
+	expect_equal(read(queue.fd, records, sizeof(records)), sizeof(records[0]));
+	expect_equal(records[0].grpid, 12);
+	expect_equal(read(queue.fd, records, sizeof(records)), 0);
+}
+
+static void s30_1_2_rule4_a_cookie_is_the_lowest_that_is_free(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	for (uint32_t i = 0; i < 6; i++)
+		fault(t, i);
+	for (uint32_t i = 0; i < 3; i++)
+		expect_equal(take_fault(i), i + 1);
+	expect_equal(respond(2, 0), 8);
+	expect_equal(take_fault(3), 2);
+	expect_equal(respond(1, 0), 8);
+	expect_equal(respond(3, 0), 8);
+	expect_equal(take_fault(4), 1);
+	expect_equal(take_fault(5), 3);
+}
+
+static void s30_1_2_rule5_a_group_that_cannot_be_copied_stays(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_hwpt_pgfault records[2] = {{.flags = 0}};
+	struct iommu_hwpt_pgfault *end = before_hole(records, sizeof(records[0]));
+
+	fault(t, 1);
+	fault(t, 2);
+	expect_failed(EFAULT, read(queue.fd, mem_of_kind(PAGE, MEM_HOLE), sizeof(records)));
+	expect_failed(EFAULT, read(queue.fd, mem_of_kind(PAGE, MEM_RO), sizeof(records)));
+	/* One fits: no error. */
+	expect_equal(read(queue.fd, end, sizeof(records)), sizeof(records[0]));
+	expect_equal(end->grpid, 1);
+	expect_equal(end->cookie, 1);
+	expect_equal(take_fault(2), 2);
+}
+
+/* ---- 1.3: write, poll ---- */
+
+static void s30_1_3_rule1_other_sizes_are_ESPIPE(void **state)
+{
+	const struct iommu_hwpt_page_response response = {.cookie = 1};
+
+	fixture(state);
+	expect_failed(ESPIPE, write(queue.fd, &response, 4));
+	expect_failed(ESPIPE, write(queue.fd, &response, 9));
+	expect_equal(write(queue.fd, &response, 0), 0);
+}
+
+static void s30_1_3_rule2_bad_responses(void **state)
+{
+	struct fixture *t = fixture(state);
+	uint32_t cookie;
+
+	expect_failed(EINVAL, respond(1, 0));
+	fault(t, 1);
+	/* It is not delivered yet. */
+	expect_failed(EINVAL, respond(1, 0));
+	cookie = take_fault(1);
+	expect_failed(EINVAL, respond(cookie, 2));
+	expect_failed(EINVAL, respond(cookie, UINT32_MAX));
+	expect_failed(EINVAL, respond(0, 0));
+	expect_failed(EINVAL, respond(cookie + 1, 0));
+	expect_failed(EFAULT, write(queue.fd, mem_of_kind(PAGE, MEM_HOLE), 8));
+	expect_equal(respond(cookie, IOMMUFD_PAGE_RESP_SUCCESS), 8);
+}
+
+static void s30_1_3_rule2_the_good_ones_before_a_bad_one_count(void **state)
+{
+	struct fixture *t = fixture(state);
+	const struct iommu_hwpt_page_response responses[] = {
+		{.cookie = 1}, {.cookie = 2, .code = 1}, {.cookie = 9}, {.cookie = 3}};
+
+	for (uint32_t i = 0; i < 4; i++)
+		fault(t, i);
+	for (uint32_t i = 0; i < 4; i++)
+		take_fault(i);
+	expect_equal(write(queue.fd, responses, sizeof(responses)), 16);
+	expect_failed(EINVAL, respond(1, 0));
+	expect_failed(EINVAL, respond(2, 0));
+	/* One before unreadable memory. */
+	expect_equal(write(queue.fd, before_hole(&responses[3], 8), 16), 8);
+	expect_equal(respond(4, 0), 8);
+}
+
+static void s30_1_3_rule3_a_group_is_answered_once(void **state)
+{
+	struct fixture *t = fixture(state);
+	uint32_t cookie;
+
+	fault(t, 1);
+	cookie = take_fault(1);
+	expect_equal(respond(cookie, IOMMUFD_PAGE_RESP_INVALID), 8);
+	expect_failed(EINVAL, respond(cookie, IOMMUFD_PAGE_RESP_INVALID));
+}
+
+static void s30_1_3_poll_tells_of_queued_groups(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct pollfd ready = {.fd = queue.fd, .events = POLLIN | POLLRDNORM | POLLOUT};
+
+	expect_equal(poll(&ready, 1, 0), 1);
+	expect_equal(ready.revents, POLLOUT);
+	fault(t, 1);
+	expect_equal(poll(&ready, 1, 0), 1);
+	expect_equal(ready.revents, POLLIN | POLLRDNORM | POLLOUT);
+	fault(t, 2);
+	take_fault(1);
+	expect_equal(poll(&ready, 1, 0), 1);
+	expect_equal(ready.revents, POLLIN | POLLRDNORM | POLLOUT);
+	take_fault(2);
+	/* What waits for its response does not count. */
+	expect_equal(poll(&ready, 1, 0), 1);
+	expect_equal(ready.revents, POLLOUT);
+}
+
+/* ---- 1.4: the end of faults ---- */
+
+static void s30_1_4_replacing_answers_all_of_the_attachment(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct pollfd ready = {.fd = queue.fd, .events = POLLIN};
+	struct iommu_hwpt_pgfault record;
+
+	fault(t, 1);
+	fault(t, 2);
+	expect_equal(take_fault(1), 1);
+	move_mock(t->iommu, mock.stdev, t->ioas);
+	expect_failed(EINVAL, respond(1, 0));
+	expect_equal(read(queue.fd, &record, sizeof(record)), 0);
+	expect_equal(poll(&ready, 1, 0), 0);
+	/* The cookie is free. */
+	move_mock(t->iommu, mock.stdev, t->hwpt);
+	fault(t, 3);
+	expect_equal(take_fault(3), 1);
+}
+
+static void s30_1_4_detaching_answers_all_of_the_attachment(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct mock other = add_mock(t->iommu, t->hwpt, 0);
+	struct iommu_hwpt_pgfault record;
+
+	fault(t, 1);
+	fault(t, 2);
+	test_ok(t->iommu, TRIGGER_IOPF, 0, .trigger_iopf = {.dev_id = other.idev, .grpid = 3});
+	expect_equal(take_fault(1), 1);
+	destroy(t->iommu, mock.stdev);
+	expect_failed(EINVAL, respond(1, 0));
+	/* The other device's are untouched. */
+	expect_equal(read(queue.fd, &record, sizeof(record)), sizeof(record));
+	expect_equal(record.dev_id, other.idev);
+	expect_equal(record.grpid, 3);
+	expect_equal(respond(record.cookie, 0), 8);
+}
+
+static void s30_1_4_the_same_table_again_leaves_them(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	fault(t, 1);
+	fault(t, 2);
+	take_fault(1);
+	move_mock(t->iommu, mock.stdev, t->hwpt);
+	take_fault(2);
+	expect_equal(respond(1, 0), 8);
+}
+
+static void s30_1_4_closing_the_descriptor_answers_nothing(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	fault(t, 1);
+	fault(t, 2);
+	take_fault(1);
+	close(queue.fd);
+	/* They go with the object. */
+	expect_busy(t->iommu, queue.id);
+	fault(t, 3);
+	move_mock(t->iommu, mock.stdev, t->ioas);
+	destroy(t->iommu, t->hwpt);
+	destroy(t->iommu, queue.id);
+}
+
+static void s30_1_4_a_context_ends_with_faults_in_it(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	fault(t, 1);
+	fault(t, 2);
+	take_fault(1);
+	close(t->iommu);
+	expect_equal(respond(1, 0), 8);
+	expect_equal(take_fault(2), 1);
+}
+
+int fault_queue(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(context, s30_1_row1_flags_are_EOPNOTSUPP),
+		CASE(context, s30_1_row2_without_a_free_descriptor_it_is_EMFILE),
+		CASE(context, s30_1_row3_a_failed_copy_out_undoes_object_and_descriptor),
+		CASE(context, s30_1_the_descriptor_is_to_read_and_write_and_close_on_exec),
+		CASE(context, s30_1_the_descriptor_has_a_name),
+		CASE(context, s30_1_the_descriptor_has_no_position),
+		CASE(context, s30_1_the_descriptor_holds_the_queue),
+		CASE(context, s30_1_the_descriptor_holds_the_context),
+		CASE(faulting, s30_1_2_a_record_says_what_the_device_wants),
+		CASE(faulting, s30_1_2_rule1_other_sizes_are_ESPIPE),
+		CASE(faulting, s30_1_2_rule2_an_empty_queue_reads_as_nothing),
+		CASE(faulting, s30_1_2_rule3_groups_are_copied_while_they_fit),
+		CASE(faulting, s30_1_2_rule4_a_cookie_is_the_lowest_that_is_free),
+		CASE(faulting, s30_1_2_rule5_a_group_that_cannot_be_copied_stays),
+		CASE(faulting, s30_1_3_rule1_other_sizes_are_ESPIPE),
+		CASE(faulting, s30_1_3_rule2_bad_responses),
+		CASE(faulting, s30_1_3_rule2_the_good_ones_before_a_bad_one_count),
+		CASE(faulting, s30_1_3_rule3_a_group_is_answered_once),
+		CASE(faulting, s30_1_3_poll_tells_of_queued_groups),
+		CASE(faulting, s30_1_4_replacing_answers_all_of_the_attachment),
+		CASE(faulting, s30_1_4_detaching_answers_all_of_the_attachment),
+		CASE(faulting, s30_1_4_the_same_table_again_leaves_them),
+		CASE(faulting, s30_1_4_closing_the_descriptor_answers_nothing),
+		CASE(faulting, s30_1_4_a_context_ends_with_faults_in_it),
+	};
+
+	return cmocka_run_group_tests_name("30-faults-viommu 1: fault queues", tests, NULL, NULL);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nested translation against a naive walk: a guest changes random entries of its tables and invalidates what they cover, the VMM maps and
+ * unmaps random pages, and the device reads and writes. Each access must end as the tables say at that time, and change nothing of
+ * them but the accessed and dirty bits of what it used.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "../lib/guest.h"
+
+enum {
+	PAGES = 128,
+	DATA_PAGES = 112, /* the first pages of the guest; those after them hold tables */
+	TABLES = PAGES - DATA_PAGES,
+	STEPS = 60000,
+	SLOTS = 8, /* entries of each table that are used */
+	LEVELS = 4,
+};
+
+struct format {
+	const char *kind;
+	bool (*present)(uint64_t entry);
+	bool (*is_leaf)(uint64_t entry, unsigned int level);
+	unsigned int (*restrict_leaf)(uint64_t entry, unsigned int rights);
+	unsigned int (*restrict_table)(uint64_t entry, unsigned int rights);
+	/* What an access makes of an entry on its way. */
+	uint64_t (*used)(uint64_t entry, bool leaf, bool write);
+	uint64_t (*random_entry)(uint64_t address, unsigned int level, bool leaf, uint64_t random);
+	struct iommu_nested_config (*config)(struct guest *guest, uint64_t root);
+};
+
+struct model {
+	const struct format *format;
+	struct guest *guest;
+	uint64_t root;
+	uint64_t seed;
+	unsigned int prot[PAGES]; /* of the parent; 0: not mapped */
+	uint64_t shadow[TABLES][512];
+};
+
+static uint64_t random_next(struct model *m)
+{
+	m->seed ^= m->seed << 13;
+	m->seed ^= m->seed >> 7;
+	m->seed ^= m->seed << 17;
+	return m->seed;
+}
+
+/* ---- x86-64 ---- */
+
+static bool x86_present(uint64_t entry)
+{
+	return entry & X86_P;
+}
+
+static bool x86_is_leaf(uint64_t entry, unsigned int level)
+{
+	return !level || (entry & X86_PS);
+}
+
+static unsigned int x86_restrict(uint64_t entry, unsigned int rights)
+{
+	if (!(entry & X86_US))
+		return 0;
+	return entry & X86_RW ? rights : rights & ~(unsigned int)IOPT_WRITE;
+}
+
+static uint64_t x86_used(uint64_t entry, bool leaf, bool write)
+{
+	return entry | X86_A | (leaf && write ? X86_D : 0);
+}
+
+static uint64_t x86_random(uint64_t address, unsigned int level, bool leaf, uint64_t random)
+{
+	uint64_t entry = address | X86_ALL | (level && leaf ? X86_PS : 0);
+
+	if (random % 8 == 0)
+		entry &= ~X86_RW;
+	if (random % 31 == 0)
+		entry &= ~X86_US;
+	if (random % 29 == 0)
+		entry &= ~X86_P;
+	return entry;
+}
+
+static struct iommu_nested_config x86_config(struct guest *guest, uint64_t root)
+{
+	(void)guest;
+	return (struct iommu_nested_config){
+		.format = IOMMU_NESTED_VTD,
+		.vtd = {.pgtbl_addr = root, .addr_width = 48},
+	};
+}
+
+/* ---- AArch64, with hardware updates ---- */
+
+static bool arm_present(uint64_t entry)
+{
+	return entry & 1;
+}
+
+static bool arm_is_leaf(uint64_t entry, unsigned int level)
+{
+	return !level || !(entry & 2);
+}
+
+static unsigned int arm_restrict_leaf(uint64_t entry, unsigned int rights)
+{
+	if (!(entry & ARM_USER))
+		return 0;
+	return (entry & ARM_RO) && !(entry & ARM_DBM) ? rights & ~(unsigned int)IOPT_WRITE : rights;
+}
+
+static unsigned int arm_restrict_table(uint64_t entry, unsigned int rights)
+{
+	if (entry & BIT(61))
+		return 0;
+	return entry & BIT(62) ? rights & ~(unsigned int)IOPT_WRITE : rights;
+}
+
+static uint64_t arm_used(uint64_t entry, bool leaf, bool write)
+{
+	if (!leaf)
+		return entry;
+	entry |= ARM_AF;
+	return write ? entry & ~ARM_RO : entry;
+}
+
+static uint64_t arm_random(uint64_t address, unsigned int level, bool leaf, uint64_t random)
+{
+	uint64_t entry = address | (leaf && level ? ARM_BLOCK : ARM_TABLE);
+
+	if (random % 29 == 0)
+		entry &= ~UINT64_C(1);
+	if (!leaf)
+		return entry | (random % 8 == 0 ? BIT(62) : 0) | (random % 31 == 0 ? BIT(61) : 0);
+	entry |= ARM_USER | ARM_NG | (random & BIT(40) ? ARM_AF : 0);
+	if (random % 31 == 0)
+		entry &= ~ARM_USER;
+	if (random % 3 == 0)
+		entry |= ARM_RO;
+	if (random % 5 == 0)
+		entry |= ARM_DBM;
+	return entry;
+}
+
+static struct iommu_nested_config arm_config(struct guest *guest, uint64_t root)
+{
+	uint64_t cds = guest_alloc(guest, 1), *cd = guest_word(guest, cds);
+
+	cd[0] = 16 | BIT(30) | BIT(31) | UINT64_C(5) << 32 | BIT(41) | BIT(42) | BIT(43) | BIT(45);
+	cd[1] = root;
+	return (struct iommu_nested_config){
+		.format = IOMMU_NESTED_SMMUV3,
+		.ste = {BIT(0) | UINT64_C(5) << 1 | cds},
+	};
+}
+
+static const struct format x86 = {
+	.kind = "amd", /* whose parents can be read-only */
+	.present = x86_present,
+	.is_leaf = x86_is_leaf,
+	.restrict_leaf = x86_restrict,
+	.restrict_table = x86_restrict,
+	.used = x86_used,
+	.random_entry = x86_random,
+	.config = x86_config,
+};
+
+static const struct format arm = {
+	.kind = "smmuv3",
+	.present = arm_present,
+	.is_leaf = arm_is_leaf,
+	.restrict_leaf = arm_restrict_leaf,
+	.restrict_table = arm_restrict_table,
+	.used = arm_used,
+	.random_entry = arm_random,
+	.config = arm_config,
+};
+
+/* ---- the naive walk ---- */
+
+static uint64_t page_address(size_t page)
+{
+	return GUEST_BASE + page * GUEST_PAGE;
+}
+
+static uint64_t table_address(size_t n)
+{
+	return page_address(DATA_PAGES + n);
+}
+
+static uint64_t *shadow_of(struct model *m, uint64_t table)
+{
+	return m->shadow[guest_page_of(table) - DATA_PAGES];
+}
+
+/* Where @iova leads for an access; false: nowhere. On success marks the shadow of the tables. */
+static bool walk(struct model *m, uint64_t iova, bool write, uint64_t *ipa)
+{
+	const unsigned int need = write ? IOPT_WRITE : IOPT_READ;
+	unsigned int rights = GUEST_RW, level = LEVELS - 1;
+	uint64_t *path[LEVELS], table = m->root;
+	size_t page;
+
+	for (;; level--) {
+		uint64_t *entry = &shadow_of(m, table)[iova >> (12 + 9 * level) & 511];
+
+		path[level] = entry;
+		if (!m->format->present(*entry))
+			return false;
+		if (m->format->is_leaf(*entry, level))
+			break;
+		rights = m->format->restrict_table(*entry, rights);
+		table = *entry & BITS(47, 12);
+	}
+	rights = m->format->restrict_leaf(*path[level], rights);
+	*ipa = (*path[level] & BITS(47, 12) & ~(BIT(12 + 9 * level) - 1)) |
+	       (iova & (BIT(12 + 9 * level) - 1));
+	if (!(rights & need))
+		return false;
+	/* Bits are set also when stage 2 then refuses the page. */
+	for (unsigned int i = level; i < LEVELS; i++)
+		*path[i] = m->format->used(*path[i], i == level, write);
+	page = guest_page_of(*ipa);
+	return page < PAGES && (m->prot[page] & need);
+}
+
+/* ---- operations ---- */
+
+static uint64_t random_iova(struct model *m)
+{
+	uint64_t random = random_next(m), iova = 0;
+
+	for (unsigned int level = 0; level < LEVELS; level++)
+		iova |= (random >> (8 * level) & (SLOTS - 1)) << (12 + 9 * level);
+	/* Few tables, many pages. */
+	return iova & (BITS(14, 12) | BITS(22, 21) | BIT(30) | BIT(39));
+}
+
+static size_t random_data_page(struct model *m)
+{
+	return random_next(m) % DATA_PAGES;
+}
+
+/* One root, and more tables the lower the level. */
+static unsigned int level_of_table(size_t n)
+{
+	return n == 0 ? 3 : n < 3 ? 2 : n < 6 ? 1 : 0;
+}
+
+static size_t random_table_of(struct model *m, unsigned int level)
+{
+	static const size_t first[] = {6, 3, 1, 0}, count[] = {TABLES - 1 - 6, 3, 2, 1};
+
+	return first[level] + random_next(m) % count[level];
+}
+
+static void change_entry(struct model *m)
+{
+	const size_t n = random_next(m) % (TABLES - 1), slot = random_next(m) % SLOTS;
+	const unsigned int level = level_of_table(n);
+	const bool leaf = !level || (level == 1 && random_next(m) % 8 == 0);
+	uint64_t address = leaf && level ? GUEST_BASE
+			   : leaf	 ? page_address(random_data_page(m))
+					 : table_address(random_table_of(m, level - 1));
+
+	m->shadow[n][slot] = m->format->random_entry(address, level, leaf, random_next(m));
+	guest_word(m->guest, table_address(n))[slot] = m->shadow[n][slot];
+	iommu_tlb_invalidate(m->guest->device, &(struct iommu_tlb_match){.domain = NULL});
+}
+
+/* An entry of a lowest table, after which cached addresses of tables still hold. */
+static void change_leaf(struct model *m)
+{
+	const uint64_t iova = random_iova(m);
+	uint64_t table = m->root;
+	uint64_t *entry;
+
+	for (unsigned int level = LEVELS - 1; level; level--) {
+		entry = &shadow_of(m, table)[iova >> (12 + 9 * level) & 511];
+		if (!m->format->present(*entry) || m->format->is_leaf(*entry, level))
+			return;
+		table = *entry & BITS(47, 12);
+	}
+	entry = &shadow_of(m, table)[iova >> 12 & 511];
+	*entry =
+		m->format->random_entry(page_address(random_data_page(m)), 0, true, random_next(m));
+	guest_word(m->guest, table)[iova >> 12 & 511] = *entry;
+	/* The table may be used for other addresses, too. */
+	iommu_tlb_invalidate_parent(m->guest->parent, &(struct iommu_tlb_match){.leaf_only = true});
+}
+
+static void change_parent(struct model *m)
+{
+	size_t page = random_data_page(m);
+
+	if (m->prot[page])
+		guest_unmap(m->guest, page_address(page));
+	m->prot[page] =
+		(const unsigned int[]){0, IOPT_READ, GUEST_RW, GUEST_RW}[random_next(m) % 4];
+	if (m->prot[page])
+		guest_map_page(m->guest, page, m->prot[page]);
+}
+
+static void access_one(struct model *m)
+{
+	const uint64_t iova = random_iova(m) + (random_next(m) & 0xff8);
+	const bool write = random_next(m) & 1;
+	uint64_t ipa = 0, value = random_next(m), found = 0;
+	bool leads = walk(m, iova, write, &ipa);
+	int rc = write ? guest_write(m->guest, 0, iova, value)
+		       : guest_read(m->guest, 0, iova, &found);
+
+	assert_int_equal(rc, leads ? 0 : -EFAULT);
+	if (!leads)
+		return;
+	assert_int_equal(*guest_word(m->guest, ipa), write ? value : found);
+}
+
+static void check_tables(struct model *m)
+{
+	for (size_t n = 0; n < TABLES - 1; n++)
+		assert_memory_equal(m->shadow[n], guest_at(m->guest, table_address(n)), GUEST_PAGE);
+}
+
+static void check(const struct format *format)
+{
+	const char *seed = getenv("UIOMMUFD_SEED");
+	struct model *m = calloc(1, sizeof(*m));
+	struct iommu_nested_config config;
+
+	assert_non_null(m);
+	m->format = format;
+	m->seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) << 20 | 1;
+	printf("%s: seed 0x%llx\n", format->kind, (unsigned long long)m->seed);
+	m->guest = guest_create(format->kind, PAGES);
+	m->guest->used = DATA_PAGES;
+	m->root = guest_alloc(m->guest, TABLES - 1);
+	config = format->config(m->guest, m->root);
+	guest_attach(m->guest, &config);
+	for (size_t page = 0; page < PAGES; page++)
+		m->prot[page] = GUEST_RW;
+	for (int i = 0; i < 400; i++)
+		change_entry(m);
+	for (int step = 0; step < STEPS; step++) {
+		switch (random_next(m) % 16) {
+		case 0:
+			change_entry(m);
+			break;
+		case 1:
+			change_leaf(m);
+			break;
+		case 2:
+			change_parent(m);
+			break;
+		default:
+			access_one(m);
+			break;
+		}
+		if (step % 64 == 0)
+			check_tables(m);
+	}
+	check_tables(m);
+	guest_destroy(m->guest);
+	free(m);
+}
+
+static void x86_tables_translate_as_a_naive_walk_does(void **state)
+{
+	(void)state;
+	check(&x86);
+}
+
+static void arm_tables_translate_as_a_naive_walk_does(void **state)
+{
+	(void)state;
+	check(&arm);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(x86_tables_translate_as_a_naive_walk_does),
+		cmocka_unit_test(arm_tables_translate_as_a_naive_walk_does),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
