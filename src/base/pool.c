@@ -26,7 +26,7 @@
 
 void *pool_alloc(struct pool *pool)
 {
-	return alloc_zeroed(pool->size);
+	return alloc_aligned(POOL_ALIGNMENT, pool->size);
 }
 
 void pool_free(struct pool *pool, void *object)
@@ -43,9 +43,9 @@ size_t pool_reserved(struct pool *pool)
 
 #else
 
-/* Where the first object of a chunk begins: as aligned as any can be. */
+/* Where the first object of a chunk begins. */
 enum {
-	FIRST_OBJECT = 128
+	FIRST_OBJECT = POOL_ALIGNMENT
 };
 
 struct pool_chunk {

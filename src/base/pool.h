@@ -20,6 +20,7 @@
 
 enum {
 	POOL_PARTS = 8,
+	POOL_ALIGNMENT = 64, /* of all objects: what their size is a multiple of */
 	POOL_CHUNK_SIZE = 2 << 20,
 };
 
@@ -32,11 +33,11 @@ struct pool_part {
 } __attribute__((aligned(64)));
 
 struct pool {
-	size_t size; /* of an object; the largest power of two that divides it is its alignment, up to 64 */
+	size_t size; /* of an object */
 	struct pool_part parts[POOL_PARTS];
 };
 
-/* A pool of objects of @bytes, for static storage. There is nothing to destroy. */
+/* A pool of objects of @bytes, whole cache lines, for static storage. There is nothing to destroy. */
 #define POOL_INIT(bytes)                                                             \
 	{                                                                            \
 		.size = (bytes), .parts = {                                          \

@@ -15,6 +15,8 @@ enum cmd_status {
 /* The arguments after the subcommand, ended by NULL. Return the exit status. */
 int cmd_run(char **args);
 int cmd_list(char **args);
+int cmd_show(char **args);
+int cmd_lookup(char **args);
 
 /* One line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -22,8 +22,17 @@ int cmd_list(char **args)
 		return CMD_USAGE;
 	}
 	puts("Kinds of IOMMU (--iommu):");
-	for (size_t i = 0; (kind = iommu_kind_at(i)); i++)
+	for (size_t i = 0; (kind = iommu_kind_at(i)); i++) {
 		printf("  %-12s %s\n", iommu_kind_name(kind), iommu_kind_summary(kind));
+		if (iommu_kind_alias(kind))
+			printf("  %-12s the same\n", iommu_kind_alias(kind));
+	}
+	puts("\nOptions of every IOMMU:");
+	printf("      %-12s %s\n", "name", "what it is called; default: the kind and a number");
+	printf("      %-12s %s\n", "aperture",
+	       "START-LAST: all that it translates; several, with '+' between, are windows");
+	printf("      %-12s %s\n", "hole",
+	       "START-LAST: reserved for each device behind it; several with '+' between");
 	puts("\nDevice models (--device), with their options:");
 	for (size_t i = 0; (model = device_model_at(i)); i++) {
 		printf("  %-12s %s\n", model->name, model->summary);

@@ -221,7 +221,19 @@ int peer_find(const char *text, pid_t *pid)
 	return CMD_OK;
 }
 
-char *peer_ask(pid_t pid, const char *request, size_t *len)
+static const char *error_text(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "there is no such thing";
+	case EINVAL:
+		return "it is neither IOAS nor HWPT";
+	default:
+		return strerror(error);
+	}
+}
+
+char *peer_ask(pid_t pid, const char *request, const char *what, size_t *len)
 {
 	int fd = connect_to(pid);
 	char *answer = NULL;
@@ -234,7 +246,7 @@ char *peer_ask(pid_t pid, const char *request, size_t *len)
 	if (!answer || !*len) {
 		cmd_complain("process %d does not answer", (int)pid);
 	} else if (sscanf(answer, "{\"error\":%d}", &error) == 1) {
-		cmd_complain("process %d: %s", (int)pid, strerror(error));
+		cmd_complain("%s in process %d: %s", what, (int)pid, error_text(error));
 	} else {
 		return answer;
 	}

@@ -12,7 +12,10 @@
  */
 int peer_find(const char *text, pid_t *pid);
 
-/* Sends the line @request to @pid. The answer (free() it) and its length; NULL after saying what is wrong. */
-char *peer_ask(pid_t pid, const char *request, size_t *len);
+/*
+ * Sends the line @request to @pid. The answer (free() it) and its length; NULL after saying what is wrong: what is asked for
+ * is called @what there.
+ */
+char *peer_ask(pid_t pid, const char *request, const char *what, size_t *len);
 
 #endif

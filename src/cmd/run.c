@@ -15,6 +15,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/program.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "machine/machine.h"
@@ -246,6 +247,10 @@ static int run_program(struct tree *tree, char **program)
 	int status;
 	pid_t pid;
 
+	if (program_is_static(program[0]))
+		cmd_complain("%s is statically linked: it cannot be reached, and sees the real "
+			     "/dev and /sys",
+			     program[0]);
 	if (find_library(library)) {
 		cmd_complain("%s: %m", library);
 		return CMD_FAILED;

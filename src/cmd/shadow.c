@@ -98,6 +98,7 @@ static void add_common(struct tree *tree)
 		LAYOUT_SYS_PCI "/drivers/vfio-pci/remove_id",
 	};
 
+	tree_dir(tree, "/" LAYOUT_CONTROL);
 	tree_text(tree, LAYOUT_DEV_IOMMU, 0660, "%s", "");
 	tree_text(tree, LAYOUT_DEV_VFIO "/vfio", 0666, "%s", "");
 	tree_dir(tree, LAYOUT_DEV_VFIO "/devices");

@@ -36,7 +36,7 @@ enum {
 /* What one call of the work function does at most. */
 enum {
 	ROUND_DESCRIPTORS = 64,
-	ROUND_BYTES = 1 << XFERCAP,
+	ROUND_BYTES = 4 << XFERCAP,
 };
 
 struct ioat {

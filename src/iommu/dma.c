@@ -67,14 +67,16 @@ static struct iommu_domain *enter_domain(struct iommu_endpoint *endpoint, uint32
 	return NULL;
 }
 
-/* Where one leaf around @iova leads to: *@bus and *@len bytes from there. */
+/* Where @iova leads to: *@bus, and *@len contiguous bytes from there, which need not be more than @want. */
 static int plain_step(struct iommu_domain *domain, uint64_t iova, enum iommu_dma_dir dir,
-		      uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
+		      uint64_t want, uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
 {
+	const bool track = dir == IOMMU_DMA_WRITE && iommu_domain_dirty_tracking(domain);
 	const unsigned int need = dir == IOMMU_DMA_WRITE ? IOPT_WRITE : IOPT_READ;
 	struct iopt_leaf leaf;
 
-	if (!iopt_translate(domain->table, iova, &leaf)) {
+	/* Each leaf that is written gets its mark. */
+	if (!iopt_translate_run(domain->table, iova, track ? 1 : want, &leaf)) {
 		*fault = fault_at(iova, dir, IOMMU_FAULT_NOT_MAPPED);
 		return -EFAULT;
 	}
@@ -82,7 +84,7 @@ static int plain_step(struct iommu_domain *domain, uint64_t iova, enum iommu_dma
 		*fault = fault_at(iova, dir, IOMMU_FAULT_PERMISSION);
 		return -EFAULT;
 	}
-	if (dir == IOMMU_DMA_WRITE && iommu_domain_dirty_tracking(domain))
+	if (track)
 		iopt_set_dirty(domain->table, iova);
 	*bus = leaf.oa;
 	*len = leaf.len - (iova - leaf.start);
@@ -90,10 +92,11 @@ static int plain_step(struct iommu_domain *domain, uint64_t iova, enum iommu_dma
 }
 
 static int dma_step(const struct dma *dma, struct iommu_domain *domain, uint64_t iova,
-		    enum iommu_dma_dir dir, uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
+		    enum iommu_dma_dir dir, uint64_t want, uint64_t *bus, uint64_t *len,
+		    struct iommu_fault *fault)
 {
 	if (!domain->stage1)
-		return plain_step(domain, iova, dir, bus, len, fault);
+		return plain_step(domain, iova, dir, want, bus, len, fault);
 	return nested_translate(dma->endpoint, domain, dma->pasid, iova,
 				dir == IOMMU_DMA_WRITE ? IOPT_WRITE : IOPT_READ, bus, len, fault);
 }
@@ -108,7 +111,7 @@ static int dma_span(const struct dma *dma, struct iommu_domain *domain, uint64_t
 	uint64_t start = 0, span = 0, bus, step;
 
 	while (span < *len && iova + span >= iova &&
-	       !dma_step(dma, domain, iova + span, dir, &bus, &step, fault)) {
+	       !dma_step(dma, domain, iova + span, dir, *len - span, &bus, &step, fault)) {
 		if (!span)
 			start = bus;
 		else if (bus != start + span)

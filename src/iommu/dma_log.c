@@ -4,12 +4,12 @@
  * that a report takes away is then set again by whoever wrote after it, so that no write is ever missing from all
  * reports.
  *
+ * Marking is inside the gate (base/gate.h), and so the log stays as long as that takes.
+ *
  * A report takes bits away whole. Of a unit that it covers in part it tells that part and leaves the bit. Memory: one bit per unit,
  * and the kernel gives it when it is touched; beyond MAX_BITS, units grow instead.
  */
 #include "iommu/dma_log.h"
-
-#include <urcu-bp.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -49,7 +49,8 @@ static void mark_units(uint64_t *words, uint64_t first, uint64_t last)
 {
 	while (first <= last) {
 		uint64_t end = min_u64(last, first | (WORD_BITS - 1));
-		uint64_t mask = (UINT64_MAX >> (WORD_BITS - 1 - (end - first))) << first % WORD_BITS;
+		uint64_t mask = (UINT64_MAX >> (WORD_BITS - 1 - (end - first)))
+				<< first % WORD_BITS;
 
 		__atomic_fetch_or(&words[first / WORD_BITS], mask, __ATOMIC_RELEASE);
 		first = end + 1;
@@ -59,20 +60,17 @@ static void mark_units(uint64_t *words, uint64_t first, uint64_t last)
 void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t len)
 {
 	const struct iova_range written = {.start = iova, .last = iova + (len - 1)};
-	const struct dma_log *log;
+	const struct dma_log *log = atomic_load_explicit(&endpoint->log, memory_order_acquire);
 
-	urcu_bp_read_lock();
-	log = atomic_load_explicit(&endpoint->log, memory_order_acquire);
 	for (size_t i = 0; log && i < log->count; i++) {
 		const struct logged *logged = &log->logged[i];
 
 		if (iova_range_intersects(logged->range, written))
-			mark_units(logged->words,
-				   unit_of(log, logged,
-					   max_u64(written.start, logged->range.start)),
-				   unit_of(log, logged, min_u64(written.last, logged->range.last)));
+			mark_units(
+				logged->words,
+				unit_of(log, logged, max_u64(written.start, logged->range.start)),
+				unit_of(log, logged, min_u64(written.last, logged->range.last)));
 	}
-	urcu_bp_read_unlock();
 }
 
 /* ---- on and off ---- */
@@ -114,7 +112,8 @@ static struct dma_log *log_create(uint64_t unit, const struct iova_range *ranges
 		uint64_t units = units_in(&ranges[log->count], log->shift);
 
 		logged->range = ranges[log->count];
-		logged->words = alloc_zeroed((units + WORD_BITS - 1) / WORD_BITS * sizeof(uint64_t));
+		logged->words =
+			alloc_zeroed((units + WORD_BITS - 1) / WORD_BITS * sizeof(uint64_t));
 		if (!logged->words) {
 			log_free(log);
 			return NULL;
@@ -145,7 +144,7 @@ void iommu_dma_log_stop(struct iommu_endpoint *endpoint)
 
 	if (!log)
 		return;
-	urcu_bp_synchronize_rcu();
+	gate_wait_all();
 	log_free(log);
 }
 

@@ -175,6 +175,9 @@ uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain)
 int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, uint64_t len,
 		     unsigned int prot, uint64_t pgsizes)
 {
+	/* Some formats could say so. */
+	if (!(prot & (IOPT_READ | IOPT_WRITE)))
+		return -EINVAL;
 	return iopt_map(domain->table, iova, bus, len, prot, pgsizes);
 }
 

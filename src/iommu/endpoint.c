@@ -26,8 +26,8 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 	endpoint->max_pasids =
 		iommu->kind->pasid_bits ? UINT32_C(1) << iommu->kind->pasid_bits : 0;
 	endpoint->caching = tlb_enabled();
-	CDS_INIT_LIST_HEAD(&endpoint->cached);
 	memcpy(endpoint->name, name, name_size);
+	nested_track(endpoint);
 	*out = endpoint;
 	return 0;
 }

@@ -108,7 +108,7 @@ bool iommu_domain_enforces_coherency(const struct iommu_domain *domain);
 /* Leaf sizes, as bits. The lowest is what the domain asks of the IOAS alignment. */
 uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain);
 
-/* As iopt_map(). @pgsizes limits the leaves (0: all of the domain's). */
+/* As iopt_map(). @pgsizes limits the leaves (0: all of the domain's). -EINVAL also: no right at all. */
 int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, uint64_t len,
 		     unsigned int prot, uint64_t pgsizes);
 
@@ -240,6 +240,9 @@ typedef enum iommu_fault_action (*iommu_fault_handler)(struct iommu_endpoint *en
 						       const struct iommu_fault *fault, void *arg);
 void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, iommu_fault_handler handler,
 				      void *arg);
+
+/* In the child of a fork: the threads that did DMA are gone, in whatever they were. */
+void iommu_after_fork(void);
 
 /* Logs @fault as one line: what happens without a handler. */
 void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct iommu_fault *fault);

@@ -57,9 +57,9 @@ struct iommu_endpoint {
 	uint32_t max_pasids;
 	void *driver;
 	bool caching;		     /* nested translations */
-	_Atomic(struct dma_log *) log; /* NULL: off; freed after a grace period */
+	_Atomic(struct dma_log *) log; /* NULL: off; looked at inside the gate */
 	_Atomic(struct tlb *) tlb;   /* NULL: none needed yet, or no caching */
-	struct cds_list_head cached; /* in the list of endpoints that have one */
+	struct cds_list_head all;    /* in the list of all endpoints */
 	_Atomic(iommu_fault_handler) handler;
 	_Atomic(void *) handler_arg;   /* stored before the handler */
 	_Atomic unsigned int handling; /* calls of the handler in progress */
@@ -69,13 +69,16 @@ struct iommu_endpoint {
 /* The domain that a request with @pasid goes through, in a read-side critical section. */
 struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint32_t pasid);
 
+/* Adds a new endpoint to the list of all. */
+void nested_track(struct iommu_endpoint *endpoint);
+
 /* Before @endpoint goes through @domain: it has the cache that this needs. 0 or -ENOMEM. */
 int nested_prepare(struct iommu_endpoint *endpoint, const struct iommu_domain *domain);
 
 /* After the last DMA of @endpoint through @domain: forgets what is cached of it. */
 void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *domain);
 
-/* Frees the cache. */
+/* Takes it out of the list, and frees the cache. */
 void nested_release(struct iommu_endpoint *endpoint);
 
 /*

@@ -5,7 +5,7 @@
  * A translation looks for the page in the cache; walks stage 1 if it is not there, or lacks a right; and walks stage 2 if what the cache
  * knows of it is older than the parent's last unmap. A walk repeats when an entry changed under it. Nothing that failed is cached.
  *
- * cached_lock guards the list of endpoints that have a cache, and is taken before nothing else.
+ * endpoints_lock guards the list of endpoints, and is taken before nothing else.
  */
 #include "iommu/nested.h"
 
@@ -23,8 +23,8 @@ enum {
 	MAX_WALKS = 64, /* of a request whose entries keep changing */
 };
 
-static CDS_LIST_HEAD(cached_endpoints);
-static pthread_mutex_t cached_lock = PTHREAD_MUTEX_INITIALIZER;
+static CDS_LIST_HEAD(endpoints);
+static pthread_mutex_t endpoints_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t last_id; /* of nested domains */
 
 /* ---- domains ---- */
@@ -384,6 +384,13 @@ int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domai
 
 /* ---- invalidation ---- */
 
+void nested_track(struct iommu_endpoint *endpoint)
+{
+	pthread_mutex_lock(&endpoints_lock);
+	cds_list_add(&endpoint->all, &endpoints);
+	pthread_mutex_unlock(&endpoints_lock);
+}
+
 int nested_prepare(struct iommu_endpoint *endpoint, const struct iommu_domain *domain)
 {
 	struct tlb *tlb;
@@ -394,9 +401,6 @@ int nested_prepare(struct iommu_endpoint *endpoint, const struct iommu_domain *d
 	tlb = tlb_create();
 	if (!tlb)
 		return -ENOMEM;
-	pthread_mutex_lock(&cached_lock);
-	cds_list_add(&endpoint->cached, &cached_endpoints);
-	pthread_mutex_unlock(&cached_lock);
 	atomic_store_explicit(&endpoint->tlb, tlb, memory_order_release);
 	return 0;
 }
@@ -414,9 +418,9 @@ void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *d
 
 void nested_release(struct iommu_endpoint *endpoint)
 {
-	pthread_mutex_lock(&cached_lock);
-	cds_list_del_init(&endpoint->cached);
-	pthread_mutex_unlock(&cached_lock);
+	pthread_mutex_lock(&endpoints_lock);
+	cds_list_del(&endpoint->all);
+	pthread_mutex_unlock(&endpoints_lock);
 	tlb_destroy(atomic_load_explicit(&endpoint->tlb, memory_order_relaxed));
 }
 
@@ -479,14 +483,27 @@ void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct iommu
 	struct iommu_endpoint *endpoint;
 	bool forgot = false;
 
-	pthread_mutex_lock(&cached_lock);
-	cds_list_for_each_entry (endpoint, &cached_endpoints, cached) {
+	pthread_mutex_lock(&endpoints_lock);
+	cds_list_for_each_entry (endpoint, &endpoints, all) {
 		if (any_domain(endpoint, is_on, parent))
 			forgot |= forget(endpoint, match);
 	}
-	pthread_mutex_unlock(&cached_lock);
+	pthread_mutex_unlock(&endpoints_lock);
 	if (forgot)
 		gate_wait(parent);
+}
+
+void iommu_after_fork(void)
+{
+	struct iommu_endpoint *endpoint;
+
+	cds_list_for_each_entry (endpoint, &endpoints, all) {
+		struct tlb *tlb = atomic_load_explicit(&endpoint->tlb, memory_order_relaxed);
+
+		atomic_store(&endpoint->handling, 0);
+		if (tlb)
+			tlb_after_fork(tlb);
+	}
 }
 
 /* ---- the format that is none ---- */

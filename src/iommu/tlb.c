@@ -404,6 +404,25 @@ static void forget_in(struct tlb_set *sets, size_t count, const struct iommu_tlb
 	}
 }
 
+static void reset_in(struct tlb_set *sets, size_t count)
+{
+	for (size_t i = 0; i < count * TLB_WAYS; i++) {
+		struct tlb_entry *entry = &sets[i / TLB_WAYS].ways[i % TLB_WAYS];
+
+		if (!(atomic_load_explicit(&entry->sequence, memory_order_relaxed) & 1))
+			continue;
+		atomic_store_explicit(&entry->words[WORD_DOMAIN], 0, memory_order_relaxed);
+		entry_unlock(entry);
+	}
+}
+
+void tlb_after_fork(struct tlb *tlb)
+{
+	reset_in(tlb->pages, PAGE_SETS);
+	reset_in(tlb->tables, TABLE_SETS);
+	reset_in(tlb->contexts, CONTEXT_SETS);
+}
+
 void tlb_forget(struct tlb *tlb, const struct iommu_tlb_match *match, uint64_t domain)
 {
 	atomic_fetch_add(&tlb->generation, 1);

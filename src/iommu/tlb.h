@@ -60,6 +60,9 @@ bool tlb_find_context(const struct tlb *tlb, const struct tlb_key *key,
 void tlb_store_context(struct tlb *tlb, uint64_t generation, const struct tlb_key *key,
 		       const struct stage1_context *context);
 
+/* In the child of a fork: entries that other threads were writing are empty. */
+void tlb_after_fork(struct tlb *tlb);
+
 /* Forgets what matches; @domain is the id of match->domain, 0: any. */
 void tlb_forget(struct tlb *tlb, const struct iommu_tlb_match *match, uint64_t domain);
 

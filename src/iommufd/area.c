@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "iommufd/hwpt.h"
 #include "iova/alloc.h"
+#include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/frame.h"
 
@@ -464,20 +465,24 @@ int ioas_fill(struct ioas *ioas, struct hwpt *hwpt)
 
 struct move {
 	struct ioas *ioas;
-	struct mem_source *source;
-	struct mem_pages pages;
+	const struct displace_moved *moved;
+	size_t count;
 	struct dmabuf *revoked;
 };
+
+static bool pages_intersect(struct mem_pages a, struct mem_pages b)
+{
+	return a.first < b.first + b.count && b.first < a.first + a.count;
+}
 
 static int redirect_area(const struct iova_map_entry *entry, void *arg)
 {
 	const struct area *area = entry->value;
 	const struct move *move = arg;
-	struct mem_pages pages = area_pages(area);
+	const struct displace_moved *moved =
+		displace_find_moved(move->moved, move->count, area->source);
 
-	if (area->source != move->source || area->busy ||
-	    pages.first >= move->pages.first + move->pages.count ||
-	    move->pages.first >= pages.first + pages.count)
+	if (!moved || area->busy || !pages_intersect(area_pages(area), moved->pages))
 		return 0;
 	/* DMA that misses in between waits for the move to end, and walks again. */
 	area_unfill(move->ioas, area, NULL);
@@ -497,9 +502,9 @@ static void redirect_ioas(struct ioas *ioas, void *arg)
 		(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, redirect_area, move);
 }
 
-void iommufd_source_moved(struct mem_source *source, struct mem_pages pages)
+void iommufd_sources_moved(const struct displace_moved *moved, size_t count)
 {
-	struct move move = {.source = source, .pages = pages};
+	struct move move = {.moved = moved, .count = count};
 
 	ioas_for_each(redirect_ioas, &move);
 }

@@ -53,7 +53,7 @@ int iommufd_ctx_create(const struct iommufd_options *options, struct iommufd_ctx
 	CDS_INIT_LIST_HEAD(&ctx->regions);
 	pthread_mutex_init(&ctx->lock, NULL);
 	pthread_mutex_lock(&registry_lock);
-	displace_set_notify(iommufd_source_moved);
+	displace_set_notify(iommufd_sources_moved);
 	dmabuf_set_notify(iommufd_dmabuf_revoked);
 	cds_list_add_tail(&ctx->link, &registry);
 	pthread_mutex_unlock(&registry_lock);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pipe or an eventfd carries the readiness, because a program may give the descriptor to select, poll or epoll, which only the
- * kernel answers: a byte in the pipe, or a count in the eventfd, while there is something to read.
+ * A pipe or a socket carries the readiness, because a program may give the descriptor to select, poll or epoll, which only the
+ * kernel answers: there is a byte in it while there is something to read.
  */
 #include "iommufd/event_file.h"
 
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -19,15 +19,12 @@ static int open_descriptors(struct event_file *event, bool writable)
 
 	if (fault_inject())
 		return -EMFILE;
-	if (writable) {
-		rc = sys_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);
-		if (rc < 0)
-			return (int)rc;
-		event->readable = (int)rc;
-		event->signal = (int)rc;
-		return 0;
-	}
-	rc = sys_call(SYS_pipe2, (long)ends, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0);
+	/* To poll, a socket is a pipe that can be written as well. */
+	if (writable)
+		rc = sys_call(SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			      0, (long)ends, 0, 0);
+	else
+		rc = sys_call(SYS_pipe2, (long)ends, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0);
 	if (rc < 0)
 		return (int)rc;
 	event->readable = ends[0];
@@ -87,8 +84,7 @@ void event_file_release(struct uiommufd_file *file)
 
 	object_put(event->object);
 	(void)sys_call(SYS_close, event->readable, 0, 0, 0, 0, 0);
-	if (event->signal != event->readable)
-		(void)sys_call(SYS_close, event->signal, 0, 0, 0, 0, 0);
+	(void)sys_call(SYS_close, event->signal, 0, 0, 0, 0, 0);
 	alloc_free(event);
 	file_put(&ctx->file);
 }
@@ -100,11 +96,10 @@ int event_file_readiness(struct uiommufd_file *file)
 
 void event_file_set_readable(struct event_file *event, bool readable)
 {
-	/* Eight bytes are a count to an eventfd, and just bytes to a pipe. */
-	uint64_t one = 1;
+	char byte = 0;
 
 	if (readable)
-		(void)sys_call(SYS_write, event->signal, (long)&one, sizeof(one), 0, 0, 0);
+		(void)sys_call(SYS_write, event->signal, (long)&byte, sizeof(byte), 0, 0, 0);
 	else
-		(void)sys_call(SYS_read, event->readable, (long)&one, sizeof(one), 0, 0, 0);
+		(void)sys_call(SYS_read, event->readable, (long)&byte, sizeof(byte), 0, 0, 0);
 }

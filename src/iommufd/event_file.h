@@ -15,7 +15,7 @@ struct event_file {
 	struct uiommufd_file file;
 	struct iommufd_object *object; /* a user of it */
 	int readable;		       /* what to poll */
-	int signal;		       /* writing makes @readable so; the same for an eventfd */
+	int signal;		       /* writing makes @readable so */
 };
 
 /*

@@ -7,6 +7,7 @@
 
 #include "base/gate.h"
 #include "base/world.h"
+#include "iommu/iommu.h"
 #include "iommufd/iommufd.h"
 
 void iommufd_fork_prepare(void)
@@ -25,5 +26,6 @@ void iommufd_fork_child(void)
 {
 	urcu_bp_after_fork_child();
 	gate_after_fork();
+	iommu_after_fork();
 	world_after_fork();
 }

@@ -138,8 +138,9 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
  */
 void ioas_notify_accesses(struct ioas *ioas, struct iova_range range);
 
-/* Redirects the tables after @pages of @source have moved (mem/displace.h). */
-void iommufd_source_moved(struct mem_source *source, struct mem_pages pages);
+/* Redirects the tables after memory has moved (mem/displace.h). */
+struct displace_moved;
+void iommufd_sources_moved(const struct displace_moved *moved, size_t count);
 
 /* Takes what is mapped of @dmabuf out of all tables (mem/dmabuf.h). */
 void iommufd_dmabuf_revoked(struct dmabuf *dmabuf);

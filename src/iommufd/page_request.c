@@ -14,10 +14,11 @@ struct partial_fault {
 	struct iommu_hwpt_pgfault fault;
 };
 
-/* A whole group as an array; the last one is the newest. */
+/* A whole group as an array, the newest one last, and the partial faults that are in it. */
 struct gathered {
 	struct iommu_hwpt_pgfault *faults;
 	size_t count;
+	struct cds_list_head partials;
 };
 
 static bool same_group(const struct partial_fault *partial, const struct iommu_hwpt_pgfault *last)
@@ -25,28 +26,58 @@ static bool same_group(const struct partial_fault *partial, const struct iommu_h
 	return partial->fault.grpid == last->grpid;
 }
 
-/* The faults before @last, and it. Caller holds device->fault_lock. */
-static int gather(struct iommufd_device *device, const struct iommu_hwpt_pgfault *last,
-		  struct gathered *out)
+/* Takes the faults before @last from the device, and has them and it in *@out. Caller holds device->fault_lock. */
+static int gather_locked(struct iommufd_device *device, const struct iommu_hwpt_pgfault *last,
+			 struct gathered *out)
 {
 	struct partial_fault *partial, *next;
 	size_t count = 1;
 
 	cds_list_for_each_entry (partial, &device->partial_faults, link)
 		count += same_group(partial, last);
-	out->count = 0;
 	out->faults = alloc_array(count, sizeof(out->faults[0]));
 	if (!out->faults)
 		return -ENOMEM;
+	out->count = 0;
+	CDS_INIT_LIST_HEAD(&out->partials);
 	cds_list_for_each_entry_safe (partial, next, &device->partial_faults, link) {
 		if (!same_group(partial, last))
 			continue;
 		out->faults[out->count++] = partial->fault;
 		cds_list_del(&partial->link);
-		alloc_free(partial);
+		cds_list_add_tail(&partial->link, &out->partials);
 	}
 	out->faults[out->count++] = *last;
 	return 0;
+}
+
+static int gather(struct iommufd_device *device, const struct iommu_hwpt_pgfault *last,
+		  struct gathered *out)
+{
+	int rc;
+
+	pthread_mutex_lock(&device->fault_lock);
+	rc = gather_locked(device, last, out);
+	pthread_mutex_unlock(&device->fault_lock);
+	return rc;
+}
+
+static void free_partials(struct cds_list_head *partials)
+{
+	struct partial_fault *partial, *next;
+
+	cds_list_for_each_entry_safe (partial, next, partials, link) {
+		cds_list_del(&partial->link);
+		alloc_free(partial);
+	}
+}
+
+/* The group is not reported after all: its faults before the last one wait on, and are older than what has come since. */
+static void put_back(struct iommufd_device *device, struct gathered *group)
+{
+	pthread_mutex_lock(&device->fault_lock);
+	cds_list_splice(&group->partials, &device->partial_faults);
+	pthread_mutex_unlock(&device->fault_lock);
 }
 
 static int keep_partial(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault)
@@ -74,12 +105,14 @@ static int queue_fault(struct iommufd_device *device, const struct iommu_hwpt_pg
 	record.dev_id = device->object.id;
 	if (!(fault->flags & IOMMU_PGFAULT_FLAGS_LAST_PAGE))
 		return keep_partial(device, &record);
-	pthread_mutex_lock(&device->fault_lock);
 	rc = gather(device, &record, &group);
-	pthread_mutex_unlock(&device->fault_lock);
 	if (rc)
 		return rc;
 	rc = group_queue_fault(device, with_pasid, fault->pasid, group.faults, group.count, waiter);
+	if (rc == -ENOMEM)
+		put_back(device, &group);
+	else
+		free_partials(&group.partials);
 	alloc_free(group.faults);
 	return rc;
 }
@@ -98,13 +131,8 @@ int device_report_fault(struct iommufd_device *device, const struct iommu_hwpt_p
 
 void device_drop_partial_faults(struct iommufd_device *device)
 {
-	struct partial_fault *partial, *next;
-
 	pthread_mutex_lock(&device->fault_lock);
-	cds_list_for_each_entry_safe (partial, next, &device->partial_faults, link) {
-		cds_list_del(&partial->link);
-		alloc_free(partial);
-	}
+	free_partials(&device->partial_faults);
 	pthread_mutex_unlock(&device->fault_lock);
 }
 

@@ -234,6 +234,45 @@ static bool fmt_op_translate(const struct iopt *pt, uint64_t iova, struct iopt_l
 	return walk_down(pt, entry_load(&pt->start), iova, NULL, translate_leaf, leaf);
 }
 
+/* A leaf, and how many bytes are wanted from the address asked for. */
+struct leaf_run {
+	struct iopt_leaf *leaf;
+	uint64_t len;
+};
+
+/* Grows the leaf by those behind it in its table that are its continuation: as large, with the same rights,
+ * at the next address. */
+static ALWAYS_INLINE bool translate_run(struct walk *walk, uint64_t iova, void *arg)
+{
+	struct leaf_run *run = arg;
+	unsigned int bits = fmt_leaf_bits(walk->entry, walk->level);
+	unsigned int copies = leaf_copies(bits, walk->level);
+	uint64_t next = fmt_clean(walk->entry);
+	unsigned int i = walk->index & ~(copies - 1);
+	uint64_t want;
+
+	translate_leaf(walk, iova, run->leaf);
+	want = iova - run->leaf->start + run->len;
+	/* An index into tables side by side at the top does not say where one of them ends. */
+	if (i >= IOPT_ENTRIES)
+		return true;
+	for (i += copies; i < IOPT_ENTRIES && run->leaf->len < want; i += copies) {
+		next += fmt_encode_oa(UINT64_C(1) << bits);
+		if (fmt_clean(entry_load(&walk->table[i])) != next)
+			break;
+		run->leaf->len += UINT64_C(1) << bits;
+	}
+	return true;
+}
+
+static bool fmt_op_translate_run(const struct iopt *pt, uint64_t iova, uint64_t len,
+				 struct iopt_leaf *leaf)
+{
+	struct leaf_run run = {.leaf = leaf, .len = len};
+
+	return walk_down(pt, entry_load(&pt->start), iova, NULL, translate_run, &run);
+}
+
 /* Marks a leaf; *@arg: the entry stayed as it was read, or was marked already. */
 static ALWAYS_INLINE bool mark_leaf(struct walk *walk, uint64_t iova, void *arg)
 {
@@ -303,6 +342,7 @@ const struct iopt_ops FMT_OPS = {
 	.unmap = fmt_op_unmap,
 	.prefetch = fmt_op_prefetch,
 	.translate = fmt_op_translate,
+	.translate_run = fmt_op_translate_run,
 	.set_dirty = fmt_op_set_dirty,
 	.read_dirty = fmt_op_read_dirty,
 	.trace = fmt_op_trace,

@@ -108,6 +108,7 @@ static int visit_node(const struct visitor *visitor, const struct iova_map_node 
 {
 	if (!level)
 		return visit_leaf(visitor, node);
+	inner_prefetch(node);
 	for (unsigned int row = inner_lower(node, visitor->range.start); row < node->count; row++) {
 		int rc = visit_node(visitor, inner_child(node, row), level - 1);
 

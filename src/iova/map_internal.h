@@ -142,6 +142,14 @@ static inline void leaf_prefetch(const struct iova_map_node *leaf)
 		__builtin_prefetch(&cells[i]);
 }
 
+/* Starts to fetch the children's addresses, one of which is needed when the search in @inner is over. */
+static inline void inner_prefetch(const struct iova_map_node *inner)
+{
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < INNER_ROWS; i += CELLS_PER_LINE)
+		__builtin_prefetch(&inner_cells(inner, INNER_CHILD)[i]);
+}
+
 /* map_node.c: nodes as tables. */
 
 /* An empty node for @level; NULL without memory. */

@@ -102,14 +102,6 @@ void node_share(struct iova_map_node *left, struct iova_map_node *right, unsigne
 	}
 }
 
-/* Starts to fetch the children's addresses, one of which is needed when the search in @inner is over. */
-static void inner_prefetch(const struct iova_map_node *inner)
-{
-#pragma GCC unroll 8
-	for (unsigned int i = 0; i < INNER_ROWS; i += CELLS_PER_LINE)
-		__builtin_prefetch(&inner_cells(inner, INNER_CHILD)[i]);
-}
-
 /* Starts to fetch the rooms that a change of a hole in the leaf below @row most often looks at. */
 static void room_prefetch(const struct iova_map_node *inner, unsigned int row)
 {

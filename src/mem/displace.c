@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moving pinned pages aside.
+ * Moving pinned pages: aside, or along with the program's memory.
  *
  * One displacement runs at a time. It locks all sources in the range, lists their pinned pages that
- * are still in place (segments), joins those to stretches of addresses, takes addresses for each, and
+ * are in the program's memory there (segments), joins those to stretches of addresses, takes addresses for each, and
  * moves the stretches; what may fail is done before the first move but the moves themselves, which
- * are undone. Then the sources learn where their pages are, are unlocked, and their users are told.
+ * are undone. Then the sources learn where their pages are, are unlocked, and their users are told. For mremap, the stretches
+ * are one, and the move is the program's.
  *
  * Cost: O(n log n) in the number of segments, and a system call for each stretch, or for each mapping
  * in it on a kernel that moves only one at once.
@@ -24,16 +25,11 @@
 #include "mem/source_internal.h"
 #include "mem/sys.h"
 
-/* A source in the range, and the hull of its pages that move. */
-struct victim {
-	struct mem_source *source;
-	uint64_t first, end; /* pages of the source; equal: none */
-};
-
 /* Pages of one source that move. In pages of the address space. */
 struct segment {
 	struct mem_source *source;
 	uint64_t first, end;
+	uint64_t page; /* of the source, that is at @first */
 };
 
 /* Segments that touch or overlap. */
@@ -46,9 +42,10 @@ struct stretch {
 struct displacement {
 	uint64_t first, end; /* the range, in pages */
 	bool keep;
-	struct mem_source **sources;
-	struct victim *victims;
-	size_t victim_count; /* and of sources */
+	struct mem_source **sources; /* in the range */
+	struct displace_moved
+		*victims; /* the same, and the hull of their pages that move; a count of 0: none */
+	size_t victim_count;
 	struct segment *segments;
 	size_t segment_count, segment_capacity;
 	struct stretch *stretches;
@@ -64,9 +61,9 @@ void displace_enable(void)
 	index_enable();
 }
 
-void displace_set_notify(displace_notify moved)
+void displace_set_notify(displace_notify listener)
 {
-	atomic_store_explicit(&notify, moved, memory_order_release);
+	atomic_store_explicit(&notify, listener, memory_order_release);
 }
 
 uint64_t displace_generation(void)
@@ -109,20 +106,17 @@ bool displace_needed(uint64_t va, uint64_t len)
 /* @segment's pages, as the source counts them. */
 static struct mem_pages source_part(const struct segment *segment)
 {
-	uint64_t base = source_base(segment->source) >> PAGE_SHIFT;
-
-	return (struct mem_pages){.first = segment->first - base,
-				  .count = segment->end - segment->first};
+	return (struct mem_pages){.first = segment->page, .count = segment->end - segment->first};
 }
 
-static int add_segment(struct displacement *d, struct mem_source *source, uint64_t first,
-		       uint64_t end)
+static int add_segment(struct displacement *d, struct segment segment)
 {
 	if (d->segment_count) {
 		struct segment *last = &d->segments[d->segment_count - 1];
 
-		if (last->source == source && last->end == first) {
-			last->end = end;
+		if (last->source == segment.source && last->end == segment.first &&
+		    last->page + (last->end - last->first) == segment.page) {
+			last->end = segment.end;
 			return 0;
 		}
 	}
@@ -135,27 +129,55 @@ static int add_segment(struct displacement *d, struct mem_source *source, uint64
 		d->segments = grown;
 		d->segment_capacity = capacity;
 	}
-	d->segments[d->segment_count++] = (struct segment){source, first, end};
+	d->segments[d->segment_count++] = segment;
 	return 0;
 }
 
-/* Lists the pinned pages of @victim's source in the range that are in place. The source is locked. */
-static int add_segments(struct displacement *d, struct victim *victim)
+/* The pages of @source that may be in the range. One that has moved may have any there. */
+static void pages_in_question(const struct displacement *d, const struct mem_source *source,
+			      uint64_t *page, uint64_t *end)
 {
-	struct mem_source *source = victim->source;
 	const uint64_t base = source_base(source) >> PAGE_SHIFT;
-	const uint64_t end = min_u64(base + source_pages(source).count, d->end) - base;
+
+	*page = 0;
+	*end = source_pages(source).count;
+	if (!source->strays) {
+		*page = max_u64(base, d->first) - base;
+		*end = min_u64(base + *end, d->end) - base;
+	}
+}
+
+static void widen(struct mem_pages *hull, struct mem_pages pages)
+{
+	if (!hull->count)
+		hull->first = pages.first;
+	hull->count = pages.first + pages.count - hull->first;
+}
+
+/* Lists the pinned pages of @victim that are in the range, in the program's memory. The source, @source, is locked. */
+static int add_segments(struct displacement *d, struct mem_source *source,
+			struct displace_moved *victim)
+{
+	uint64_t page, end;
 	struct pins_run run;
 
-	for (uint64_t page = max_u64(base, d->first) - base; page < end; page += run.pages.count) {
+	pages_in_question(d, source, &page, &end);
+	for (; page < end; page += run.pages.count) {
+		struct segment segment = {.source = source};
+		uint64_t at;
+
 		run = pins_run_at(&source->parts, page, end);
-		if (run.bus || (!run.users && !source->whole))
+		if (run.aside || (!run.users && !source->whole))
 			continue;
-		if (add_segment(d, source, base + page, base + page + run.pages.count))
+		at = source_run_address(source, &run) >> PAGE_SHIFT;
+		segment.first = max_u64(at, d->first);
+		segment.end = min_u64(at + run.pages.count, d->end);
+		segment.page = page + (segment.first - at);
+		if (segment.first >= segment.end)
+			continue;
+		if (add_segment(d, segment))
 			return -ENOMEM;
-		if (victim->first == victim->end)
-			victim->first = page;
-		victim->end = page + run.pages.count;
+		widen(&victim->pages, source_part(&segment));
 	}
 	return 0;
 }
@@ -190,23 +212,31 @@ static int join_segments(struct displacement *d)
 	return 0;
 }
 
-/* Boundaries in the sources, and addresses: all that the moves need. */
-static int prepare(struct displacement *d)
+/* Segments, and boundaries for them in the sources. */
+static int list_segments(struct displacement *d)
 {
 	for (size_t i = 0; i < d->victim_count; i++) {
-		if (add_segments(d, &d->victims[i]))
+		if (add_segments(d, d->sources[i], &d->victims[i]))
 			return -ENOMEM;
 	}
-	if (!d->segment_count)
-		return 0;
-	if (join_segments(d))
-		return -ENOMEM;
 	for (size_t i = 0; i < d->segment_count; i++) {
 		struct segment *segment = &d->segments[i];
 
 		if (pins_cut(&segment->source->parts, source_part(segment)))
 			return -ENOMEM;
 	}
+	return 0;
+}
+
+/* All that moving aside needs, addresses, too. */
+static int prepare(struct displacement *d)
+{
+	if (list_segments(d))
+		return -ENOMEM;
+	if (!d->segment_count)
+		return 0;
+	if (join_segments(d))
+		return -ENOMEM;
 	for (; d->placed < d->stretch_count; d->placed++) {
 		struct stretch *stretch = &d->stretches[d->placed];
 
@@ -289,7 +319,7 @@ static void commit(struct displacement *d)
 		while (stretch->end <= segment->first)
 			stretch++;
 		bus = stretch->aside + ((segment->first - stretch->first) << PAGE_SHIFT);
-		pins_set_bus(&segment->source->parts, source_part(segment), bus);
+		pins_set_bus(&segment->source->parts, source_part(segment), bus, true);
 		if (stretch->shared)
 			aside_share(bus, segment->end - segment->first);
 	}
@@ -335,6 +365,79 @@ static int displace_locked(struct displacement *d)
 	return rc;
 }
 
+/* ---- the program moves its memory ---- */
+
+struct remap {
+	uint64_t old, old_len, new_len;
+	uint64_t to;
+	int flags;
+	struct index_place **places; /* for those victims that need one */
+};
+
+static void cancel_places(const struct displacement *d, const struct remap *remap)
+{
+	for (size_t i = 0; remap->places && i < d->victim_count; i++)
+		index_place_cancel(remap->places[i]);
+}
+
+static int create_places(const struct displacement *d, struct remap *remap)
+{
+	remap->places = alloc_array(d->victim_count, sizeof(*remap->places));
+	if (!remap->places)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->victim_count; i++) {
+		if (!d->victims[i].pages.count)
+			continue;
+		remap->places[i] = index_place_create(d->sources[i]);
+		if (!remap->places[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Tells the sources, and the index, that what was in the range is at @to now. */
+static void commit_remap(const struct displacement *d, const struct remap *remap, uint64_t to)
+{
+	const uint64_t len = (d->end - d->first) << PAGE_SHIFT;
+
+	for (size_t i = 0; i < d->segment_count; i++) {
+		const struct segment *segment = &d->segments[i];
+		uint64_t own = source_base(segment->source) + (segment->page << PAGE_SHIFT);
+		uint64_t bus = to + ((segment->first - d->first) << PAGE_SHIFT);
+
+		pins_set_bus(&segment->source->parts, source_part(segment), bus == own ? 0 : bus,
+			     false);
+		pins_tidy(&segment->source->parts, source_part(segment));
+	}
+	for (size_t i = 0; i < d->victim_count; i++) {
+		if (!remap->places[i])
+			continue;
+		index_place_forget(d->sources[i], remap->old, remap->old + (len - 1));
+		index_place_add(remap->places[i], to, to + (len - 1));
+	}
+}
+
+static long remap_locked(struct displacement *d, struct remap *remap)
+{
+	long rc = list_segments(d);
+
+	if (!rc)
+		rc = create_places(d, remap);
+	if (!rc)
+		rc = sys_call(SYS_mremap, (long)remap->old, (long)remap->old_len,
+			      (long)remap->new_len, remap->flags, (long)remap->to, 0);
+	if (rc < 0) {
+		undo(d);
+		cancel_places(d, remap);
+	} else {
+		commit_remap(d, remap, (uint64_t)rc);
+	}
+	alloc_free(remap->places);
+	return rc;
+}
+
+/* ---- all together ---- */
+
 static int find_victims(struct displacement *d)
 {
 	int rc = index_find(d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, &d->sources,
@@ -350,18 +453,55 @@ static int find_victims(struct displacement *d)
 	return 0;
 }
 
+static int by_source(const void *a, const void *b)
+{
+	const struct displace_moved *x = a, *y = b;
+
+	return ((uintptr_t)x->source > (uintptr_t)y->source) -
+	       ((uintptr_t)x->source < (uintptr_t)y->source);
+}
+
+const struct displace_moved *displace_find_moved(const struct displace_moved *moved, size_t count,
+						 const struct mem_source *source)
+{
+	const struct displace_moved key = {.source = source};
+
+	return bsearch(&key, moved, count, sizeof(*moved), by_source);
+}
+
+/* Tells the users of what has moved. */
 static void notify_all(const struct displacement *d)
 {
-	displace_notify moved = atomic_load_explicit(&notify, memory_order_acquire);
+	displace_notify listener = atomic_load_explicit(&notify, memory_order_acquire);
+	size_t count = 0;
 
-	for (size_t i = 0; moved && i < d->victim_count; i++) {
-		const struct victim *victim = &d->victims[i];
-
-		if (victim->first != victim->end)
-			moved(victim->source,
-			      (struct mem_pages){.first = victim->first,
-						 .count = victim->end - victim->first});
+	if (!listener)
+		return;
+	for (size_t i = 0; i < d->victim_count; i++) {
+		if (d->victims[i].pages.count)
+			d->victims[count++] = d->victims[i];
 	}
+	qsort(d->victims, count, sizeof(*d->victims), by_source);
+	listener(d->victims, count);
+}
+
+/* From here on DMA that fails waits. */
+static void lock_victims(const struct displacement *d)
+{
+	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
+	for (size_t i = 0; i < d->victim_count; i++)
+		mem_lock(&d->sources[i]->lock);
+}
+
+static void unlock_victims(const struct displacement *d)
+{
+	for (size_t i = 0; i < d->victim_count; i++)
+		mem_unlock(&d->sources[i]->lock);
+}
+
+static void finish(void)
+{
+	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 }
 
 static int displace(struct displacement *d, enum displace_cause cause)
@@ -370,18 +510,41 @@ static int displace(struct displacement *d, enum displace_cause cause)
 
 	if (rc || !d->victim_count)
 		return rc;
-	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
-	for (size_t i = 0; i < d->victim_count; i++)
-		mem_lock(&d->sources[i]->lock);
+	lock_victims(d);
 	rc = displace_locked(d);
-	for (size_t i = 0; i < d->victim_count; i++)
-		mem_unlock(&d->sources[i]->lock);
-	if (!rc && d->stretch_count) {
+	unlock_victims(d);
+	if (!rc && d->segment_count) {
 		report(d, cause);
 		notify_all(d);
 	}
-	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
+	finish();
 	return rc;
+}
+
+static long remap_victims(struct displacement *d, struct remap *remap)
+{
+	long rc = find_victims(d);
+
+	if (rc)
+		return rc;
+	lock_victims(d);
+	rc = remap_locked(d, remap);
+	unlock_victims(d);
+	if (rc >= 0 && d->segment_count)
+		notify_all(d);
+	finish();
+	return rc;
+}
+
+static void release(struct displacement *d)
+{
+	for (size_t i = 0; i < d->victim_count; i++)
+		mem_source_put(d->sources[i]);
+	pthread_mutex_unlock(&displacing);
+	alloc_free(d->sources);
+	alloc_free(d->victims);
+	alloc_free(d->segments);
+	alloc_free(d->stretches);
 }
 
 int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
@@ -393,12 +556,22 @@ int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool ke
 		return 0;
 	pthread_mutex_lock(&displacing);
 	rc = displace(&d, cause);
-	for (size_t i = 0; i < d.victim_count; i++)
-		mem_source_put(d.sources[i]);
-	pthread_mutex_unlock(&displacing);
-	alloc_free(d.sources);
-	alloc_free(d.victims);
-	alloc_free(d.segments);
-	alloc_free(d.stretches);
+	release(&d);
+	return rc;
+}
+
+long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to)
+{
+	struct remap remap = {
+		.old = old, .old_len = old_len, .new_len = new_len, .flags = flags, .to = to};
+	struct displacement d = {.keep = false};
+	long rc;
+
+	if (!index_enabled() || !touched_pages(old, min_u64(old_len, new_len), &d.first, &d.end))
+		return sys_call(SYS_mremap, (long)old, (long)old_len, (long)new_len, flags,
+				(long)to, 0);
+	pthread_mutex_lock(&displacing);
+	rc = remap_victims(&d, &remap);
+	release(&d);
 	return rc;
 }

@@ -5,7 +5,7 @@
  * a search looks, on each level in use, at the granules of its range and the one before. The hash
  * keeps neighbours neighbours, so that pinned memory elsewhere is not looked at.
  *
- * Each list is guarded by one of the stripes' locks. No other lock is taken under one.
+ * Each list is guarded by one of the stripes' locks, places by their own. No other lock is taken under one.
  */
 #include "mem/index.h"
 
@@ -36,6 +36,17 @@ static struct level levels[LEVELS] = {
 	{.shift = 32, .bits = 10, .lists = all_lists + (1 << 16) + (1 << 14) + (1 << 12)},
 	{.shift = 63, .bits = 0, .lists = all_lists + LISTS - 1},
 };
+/* Pages that are not where their source says. */
+struct index_place {
+	struct index_place *next;
+	struct mem_source *source; /* not a reference: its end removes it from here */
+	uint64_t va, last;
+};
+
+static struct index_place *places;
+static _Atomic uint64_t place_count;
+static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static pthread_mutex_t stripes[STRIPES];
 static pthread_once_t stripes_once = PTHREAD_ONCE_INIT;
 static atomic_bool enabled;
@@ -104,6 +115,51 @@ void index_add(struct mem_source *source)
 	atomic_fetch_add_explicit(&level->count, 1, memory_order_relaxed);
 }
 
+struct index_place *index_place_create(struct mem_source *source)
+{
+	struct index_place *place = alloc_zeroed(sizeof(*place));
+
+	if (place)
+		place->source = source;
+	return place;
+}
+
+void index_place_cancel(struct index_place *place)
+{
+	alloc_free(place);
+}
+
+void index_place_add(struct index_place *place, uint64_t va, uint64_t last)
+{
+	place->va = va;
+	place->last = last;
+	place->source->strays = true;
+	pthread_mutex_lock(&places_lock);
+	place->next = places;
+	places = place;
+	pthread_mutex_unlock(&places_lock);
+	atomic_fetch_add_explicit(&place_count, 1, memory_order_release);
+}
+
+void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t last)
+{
+	struct index_place **link = &places;
+
+	pthread_mutex_lock(&places_lock);
+	while (*link) {
+		struct index_place *place = *link;
+
+		if (place->source == source && va <= place->va && place->last <= last) {
+			*link = place->next;
+			alloc_free(place);
+			atomic_fetch_sub_explicit(&place_count, 1, memory_order_relaxed);
+		} else {
+			link = &place->next;
+		}
+	}
+	pthread_mutex_unlock(&places_lock);
+}
+
 void index_remove(struct mem_source *source)
 {
 	struct level *level;
@@ -111,6 +167,8 @@ void index_remove(struct mem_source *source)
 
 	if (!source->link.link)
 		return;
+	if (source->strays)
+		index_place_forget(source, 0, UINT64_MAX);
 	level = level_of(source);
 	lock = lock_list(list_of(level, source_base(source) >> level->shift));
 	*source->link.link = source->link.next;
@@ -178,6 +236,20 @@ static int search_level(struct search *search, const struct level *level)
 	return rc;
 }
 
+static int search_places(const struct search *search)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&places_lock);
+	for (struct index_place *place = places; place && !rc; place = place->next) {
+		if (place->va <= search->last && search->va <= place->last &&
+		    atomic_load_explicit(&place->source->pinned, memory_order_acquire))
+			rc = search->found(place->source, search->arg);
+	}
+	pthread_mutex_unlock(&places_lock);
+	return rc;
+}
+
 static int search_all(struct search *search)
 {
 	int rc = 0;
@@ -186,6 +258,8 @@ static int search_all(struct search *search)
 		if (atomic_load_explicit(&levels[i].count, memory_order_relaxed))
 			rc = search_level(search, &levels[i]);
 	}
+	if (!rc && atomic_load_explicit(&place_count, memory_order_acquire))
+		rc = search_places(search);
 	return rc;
 }
 
@@ -212,6 +286,11 @@ static int collect(struct mem_source *source, void *arg)
 {
 	struct found *found = arg;
 
+	/* One that has moved may lie in the range at several addresses. */
+	for (size_t i = 0; source->strays && i < found->count; i++) {
+		if (found->sources[i] == source)
+			return 0;
+	}
 	if (found->count == found->capacity) {
 		size_t capacity = found->capacity ? 2 * found->capacity : 8;
 		struct mem_source **grown =

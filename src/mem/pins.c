@@ -12,10 +12,12 @@
 struct pins_node {
 	struct pins_node *left, *right;
 	uint64_t first;
-	uint64_t bus;
+	uint64_t bus; /* an address of a page, and a flag */
 	uint32_t users;
 	uint32_t edges; /* pins that begin or end at @first */
 };
+
+#define BUS_ASIDE UINT64_C(1)
 
 /* Random enough, never changes, needs no room: a program does not choose where our nodes are. */
 static uint64_t priority(const struct pins_node *node)
@@ -138,7 +140,8 @@ struct pins_run pins_run_at(const struct pins *pins, uint64_t page, uint64_t end
 	return (struct pins_run){
 		.pages = {.first = page, .count = stop - page},
 		.users = node ? node->users : 0,
-		.bus = node ? bus_at(node, page) : 0,
+		.bus = node ? bus_at(node, page) & ~BUS_ASIDE : 0,
+		.aside = node && (node->bus & BUS_ASIDE),
 	};
 }
 
@@ -226,12 +229,12 @@ void pins_sub(struct pins *pins, struct mem_pages pages)
 	change_users(pins, pages, -1);
 }
 
-void pins_set_bus(struct pins *pins, struct mem_pages pages, uint64_t bus)
+void pins_set_bus(struct pins *pins, struct mem_pages pages, uint64_t bus, bool aside)
 {
 	const uint64_t end = pages.first + pages.count;
 	struct pins_node *node = find_exact(pins, pages.first);
 
 	assert(node);
 	for (; node && node->first < end; node = find_above(pins, node->first))
-		node->bus = bus ? bus + ((node->first - pages.first) << PAGE_SHIFT) : 0;
+		node->bus = bus ? (bus + ((node->first - pages.first) << PAGE_SHIFT)) | aside : 0;
 }

@@ -29,6 +29,7 @@ struct pins_run {
 	struct mem_pages pages;
 	uint32_t users;
 	uint64_t bus; /* where the first page was moved to and the others follow; 0: not moved */
+	bool aside;   /* and that is ours, to be given back (mem/aside.h); else it is the program's */
 };
 
 /* The pages from @page on, below @end, that are alike (the longest such run may be longer). */
@@ -45,7 +46,7 @@ void pins_tidy(struct pins *pins, struct mem_pages pages);
 void pins_add(struct pins *pins, struct mem_pages pages);
 void pins_sub(struct pins *pins, struct mem_pages pages);
 
-/* Says that @pages are at @bus now (0: at their own addresses). Boundaries at both ends exist. */
-void pins_set_bus(struct pins *pins, struct mem_pages pages, uint64_t bus);
+/* Says that @pages are at @bus now (0: at their own addresses), which is @aside or not. Boundaries at both ends exist. */
+void pins_set_bus(struct pins *pins, struct mem_pages pages, uint64_t bus, bool aside);
 
 #endif

@@ -208,7 +208,7 @@ static void drop(struct mem_source *source, const struct pins_run *run)
 {
 	if (source->kind == MEM_KIND_FILE)
 		shmem_unpin(source->shmem, file_pages(source, run->pages));
-	else if (run->bus)
+	else if (run->aside)
 		aside_release(run->bus, run->pages.count);
 }
 
@@ -255,7 +255,7 @@ static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, u
 			continue;
 		drop(source, &run);
 		if (run.bus)
-			pins_set_bus(&source->parts, run.pages, 0);
+			pins_set_bus(&source->parts, run.pages, 0, false);
 		dropped += run.pages.count;
 	}
 	return dropped;
@@ -393,12 +393,6 @@ uint64_t mem_source_pinned_pages(struct mem_source *source)
 
 /* ---- bus addresses ---- */
 
-/* Address of the first page of @run. */
-static uint64_t run_bus(const struct mem_source *source, const struct pins_run *run)
-{
-	return run->bus ? run->bus : source_base(source) + (run->pages.first << PAGE_SHIFT);
-}
-
 /* As mem_source_run(), for memory of this process of which a part has been moved aside, or may be. */
 static void run_of_parts(const struct mem_source *source, uint64_t byte, uint64_t len,
 			 uint64_t *bus, uint64_t *run)
@@ -406,7 +400,7 @@ static void run_of_parts(const struct mem_source *source, uint64_t byte, uint64_
 	const uint64_t end = ((byte + len - 1) >> PAGE_SHIFT) + 1;
 	uint64_t page = byte >> PAGE_SHIFT;
 	struct pins_run part = pins_run_at(&source->parts, page, end);
-	const uint64_t start = run_bus(source, &part);
+	const uint64_t start = source_run_address(source, &part);
 
 	*bus = start + (byte & PAGE_MASK);
 	do {
@@ -414,7 +408,7 @@ static void run_of_parts(const struct mem_source *source, uint64_t byte, uint64_
 		if (page == end)
 			break;
 		part = pins_run_at(&source->parts, page, end);
-	} while (run_bus(source, &part) == start + ((page - (byte >> PAGE_SHIFT)) << PAGE_SHIFT));
+	} while (source_run_address(source, &part) == start + ((page - (byte >> PAGE_SHIFT)) << PAGE_SHIFT));
 	*run = min_u64(len, (page << PAGE_SHIFT) - byte);
 }
 

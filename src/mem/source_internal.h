@@ -17,6 +17,7 @@ struct mem_source {
 	uint8_t kind;	    /* enum mem_kind */
 	uint8_t accounting; /* enum mem_accounting */
 	bool writable;
+	bool strays; /* the index knows it at addresses that are not its own, too; written by mem/displace.c */
 	struct uiommufd_caller *caller; /* a reference; changes by CHANGE_PROCESS */
 	uint64_t start, len;		/* address, or offset in the file, of the first byte */
 
@@ -60,6 +61,13 @@ static inline uint64_t source_base(const struct mem_source *source)
 static inline uint64_t source_last(const struct mem_source *source)
 {
 	return (source->start + source->len - 1) | PAGE_MASK;
+}
+
+/* Address of the first page of @run, of a source of addresses. */
+static inline uint64_t source_run_address(const struct mem_source *source,
+					  const struct pins_run *run)
+{
+	return run->bus ? run->bus : source_base(source) + (run->pages.first << PAGE_SHIFT);
 }
 
 /* True if bus addresses are the program's own addresses: the memory is this process's. */

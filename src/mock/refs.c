@@ -154,6 +154,8 @@ static void count_run(uint64_t bus, uint64_t len, void *arg)
 /* A source that several areas share pins its pages once. */
 static void count_sources(struct refs *refs)
 {
+	if (!refs->source_count)
+		return;
 	qsort(refs->sources, refs->source_count, sizeof(struct mem_source *), compare_sources);
 	for (size_t i = 0; i < refs->source_count; i++) {
 		if (!i || refs->sources[i] != refs->sources[i - 1])

@@ -14,8 +14,10 @@
 
 #include <uiommufd/caller.h>
 
+#include "mem/frame.h"
 #include "preload/credentials.h"
 #include "preload/layout.h"
+#include "preload/mapping.h"
 #include "preload/real.h"
 
 static struct uiommufd_caller_ops ops;
@@ -89,10 +91,36 @@ static void uninstall_file(struct uiommufd_caller *caller, int fd)
 		description_put(description);
 }
 
+/*
+ * A device's stores to a shared mapping of a file on a disk would be lost on the file system that has to write them, so they are
+ * refused, as by the kernel. What mmap was seen to make is asked for once more: it may have gone unseen.
+ */
+static bool on_disk(uint64_t va, uint64_t len)
+{
+	uint64_t from, to;
+
+	while (mapping_find_disk(va, len, &from, &to)) {
+		struct frame_cursor cursor = {.mapping.end = 0};
+
+		if (frame_of(&cursor, from).inode)
+			return true;
+		mapping_remove(from, to - from);
+	}
+	return false;
+}
+
+static int populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)
+{
+	if (write && on_disk(va, len))
+		return -EFAULT;
+	return uiommufd_caller_self()->ops->populate(caller, va, len, write);
+}
+
 void caller_init(void)
 {
 	credentials_init();
 	ops = *uiommufd_caller_self()->ops;
+	ops.populate = populate;
 	ops.get_file = get_file;
 	ops.install_file = install_file;
 	ops.uninstall_file = uninstall_file;

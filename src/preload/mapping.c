@@ -36,6 +36,9 @@ enum {
 	BLOCK_BYTES = 65536
 };
 
+/* What shared mappings of files on disks have in common; never without a piece. */
+static union item disks = {.origin = {.pieces = 1}};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static union item *pieces;
 static union item *free_items;
@@ -203,6 +206,31 @@ void mapping_copy(uint64_t from, uint64_t to, uint64_t len)
 		}
 	}
 	mapping_unlock();
+}
+
+void mapping_add_disk(uint64_t start, uint64_t len)
+{
+	mapping_lock();
+	(void)piece_add(start, start + page_align(len), 0, &disks);
+	mapping_unlock();
+}
+
+bool mapping_find_disk(uint64_t start, uint64_t len, uint64_t *from, uint64_t *to)
+{
+	bool found = false;
+
+	if (!mapping_any())
+		return false;
+	mapping_lock();
+	for (union item *item = pieces; item && !found; item = item->piece.next) {
+		const struct piece *piece = &item->piece;
+
+		*from = max_u64(start, piece->start);
+		*to = min_u64(start + len, piece->end);
+		found = piece->origin == &disks && *from < *to;
+	}
+	mapping_unlock();
+	return found;
 }
 
 bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)

@@ -7,13 +7,13 @@
  * while a device still uses it is then found when the device does.
  */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "mem/displace.h"
-#include "mem/guard.h"
 #include "preload/engine.h"
 #include "preload/mapping.h"
 #include "preload/real.h"
@@ -96,6 +96,30 @@ static long mmap_file(struct description *desc, void *addr, size_t len, int prot
 	return rc;
 }
 
+/* True if stores to a shared mapping of @fd go to a disk in the end: not those of a file system in memory. */
+static bool is_on_disk(int fd)
+{
+	const unsigned long in_memory[] = {TMPFS_MAGIC, RAMFS_MAGIC, HUGETLBFS_MAGIC};
+	struct statfs fs;
+	struct stat st;
+
+	if (SYS(SYS_fstat, fd, &st) || !S_ISREG(st.st_mode) || SYS(SYS_fstatfs, fd, &fs))
+		return false;
+	for (size_t i = 0; i < sizeof(in_memory) / sizeof(in_memory[0]); i++) {
+		if ((unsigned long)fs.f_type == in_memory[i])
+			return false;
+	}
+	return true;
+}
+
+static bool shares_disk(int fd, int flags)
+{
+	const int type = flags & MAP_TYPE;
+
+	return !(flags & MAP_ANONYMOUS) && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE) &&
+	       is_on_disk(fd);
+}
+
 EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	struct description *desc = flags & MAP_ANONYMOUS ? NULL : fdtable_get(fd);
@@ -114,6 +138,8 @@ EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off
 		rc = SYS(SYS_mmap, addr, len, prot, flags, fd, offset);
 		if (rc >= 0 && (flags & MAP_FIXED))
 			left(addr, len);
+		if (rc >= 0 && shares_disk(fd, flags))
+			mapping_add_disk((uint64_t)rc, len);
 	}
 	return (void *)libc_result(rc);
 }
@@ -145,36 +171,15 @@ EXPORT int madvise(void *addr, size_t len, int advice)
 	return (int)libc_result(rc);
 }
 
-/*
- * Pinned memory that moves: the device keeps the very pages, so the program gets others. Shared
- * memory is the same at two addresses; private memory is a copy, in which the program does not see
- * what the device writes later.
- */
-static long move_pinned(void *old, size_t old_len, size_t new_len, int flags, void *to)
+/* Pinned memory that moves takes its pins along. */
+static long move_pinned(const void *old, size_t old_len, size_t new_len, int flags, const void *to)
 {
-	const size_t same = old_len < new_len ? old_len : new_len;
+	struct engine_call call;
 	long rc;
-	int err;
 
-	rc = SYS(SYS_mremap, old, 0, new_len, flags & ~MREMAP_DONTUNMAP, to);
-	if (rc == -EINVAL) {
-		rc = SYS(SYS_mmap, to, new_len, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | (flags & MREMAP_FIXED ? MAP_FIXED : 0), -1,
-			 0);
-		if (rc >= 0 && guard_copy((void *)rc, old, same)) {
-			SYS(SYS_munmap, rc, new_len);
-			rc = -EFAULT;
-		}
-	}
-	if (rc < 0)
-		return rc;
-	err = leave(old, old_len, DISPLACE_MREMAP, flags & MREMAP_DONTUNMAP);
-	if (err) {
-		SYS(SYS_munmap, rc, new_len);
-		return err;
-	}
-	if (!(flags & MREMAP_DONTUNMAP))
-		SYS(SYS_munmap, old, old_len);
+	engine_enter(&call);
+	rc = displace_mremap((uintptr_t)old, old_len, new_len, flags, (uintptr_t)to);
+	engine_leave(&call);
 	return rc;
 }
 

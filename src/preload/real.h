@@ -58,6 +58,8 @@
 	X(preadv2)              \
 	X(pwritev2)             \
 	X(sigaction)            \
+	X(sigprocmask)          \
+	X(pthread_sigmask)      \
 	X(signal)               \
 	X(sysv_signal)          \
 	X(access)               \

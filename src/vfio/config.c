@@ -295,7 +295,7 @@ uint16_t pci_config_effective(const struct pci_config *config)
 
 	if (power_state(config) == PCI_D0)
 		return command;
-	return command & (uint16_t)~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	return command & (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
 void pci_config_wake(struct pci_config *config)

@@ -204,9 +204,9 @@ static const struct feature features[] = {
 	[VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT] =
 		{VFIO_DEVICE_FEATURE_GET, sizeof(struct vfio_device_feature_dma_logging_report),
 		 report_logging},
-	[VFIO_DEVICE_FEATURE_BUS_MASTER] =
-		{VFIO_DEVICE_FEATURE_SET, sizeof(struct vfio_device_feature_bus_master),
-		 set_bus_master},
+	[VFIO_DEVICE_FEATURE_BUS_MASTER] = {VFIO_DEVICE_FEATURE_SET,
+					    sizeof(struct vfio_device_feature_bus_master),
+					    set_bus_master},
 };
 
 static const struct feature *find_feature(uint32_t number)

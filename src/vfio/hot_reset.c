@@ -90,8 +90,7 @@ static int put_entries(const struct vfio_device_file *file, struct uiommufd_call
 	if (!file->group)
 		info->flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
 	while ((device = next_affected(file, device)) && !rc) {
-		struct vfio_pci_dependent_device entry =
-			describe(file, ctx, device, &info->flags);
+		struct vfio_pci_dependent_device entry = describe(file, ctx, device, &info->flags);
 
 		if (info->count < room)
 			rc = caller->ops->write(caller, to + info->count * sizeof(entry), &entry,

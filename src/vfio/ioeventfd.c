@@ -99,7 +99,8 @@ static void *ioeventfd_thread(void *arg)
 	bool stop = false;
 
 	while (!stop) {
-		long n = sys_call(SYS_epoll_pwait, events->epoll, (long)ready, MAX_EVENTS, -1, 0, 0);
+		long n =
+			sys_call(SYS_epoll_pwait, events->epoll, (long)ready, MAX_EVENTS, -1, 0, 0);
 
 		/* A program may close even descriptors that it does not know. */
 		stop = n < 0 && n != -EINTR;
@@ -210,7 +211,8 @@ out_free:
 static bool in_msix_table(const struct vfio_device *device, const struct ioeventfd *event)
 {
 	const struct uiommufd_model *model = device->dev.model;
-	const uint64_t end = model->msix_table + (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
+	const uint64_t end =
+		model->msix_table + (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
 
 	return model->msix_vectors && model->msix_bar == event->bar && event->off < end &&
 	       event->off + event->size > model->msix_table;

@@ -21,7 +21,7 @@ enum {
 };
 
 /* Page-sized, mapped at SCRATCH_IOVA by edu_scratch(). */
-#define SCRATCH_IOVA UINT64_C(0x8000000)
+#define SCRATCH_IOVA UINT64_C(0xc000000)
 static uint64_t *scratch;
 
 static off_t position(unsigned int region, unsigned int offset)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -254,12 +255,12 @@ static void s30_1_2_rule5_a_group_that_cannot_be_copied_stays(void **state)
 
 static void s30_1_3_rule1_other_sizes_are_ESPIPE(void **state)
 {
-	const struct iommu_hwpt_page_response response = {.cookie = 1};
+	const struct iommu_hwpt_page_response responses[2] = {{.cookie = 1}};
 
 	fixture(state);
-	expect_failed(ESPIPE, write(queue.fd, &response, 4));
-	expect_failed(ESPIPE, write(queue.fd, &response, 9));
-	expect_equal(write(queue.fd, &response, 0), 0);
+	expect_failed(ESPIPE, write(queue.fd, responses, 4));
+	expect_failed(ESPIPE, write(queue.fd, responses, 9));
+	expect_equal(write(queue.fd, responses, 0), 0);
 }
 
 static void s30_1_3_rule2_bad_responses(void **state)
@@ -286,6 +287,8 @@ static void s30_1_3_rule2_the_good_ones_before_a_bad_one_count(void **state)
 	const struct iommu_hwpt_page_response responses[] = {
 		{.cookie = 1}, {.cookie = 2, .code = 1}, {.cookie = 9}, {.cookie = 3}};
 
+	const char *last = before_hole(&responses[3], sizeof(responses[3]));
+
 	for (uint32_t i = 0; i < 4; i++)
 		fault(t, i);
 	for (uint32_t i = 0; i < 4; i++)
@@ -294,7 +297,7 @@ static void s30_1_3_rule2_the_good_ones_before_a_bad_one_count(void **state)
 	expect_failed(EINVAL, respond(1, 0));
 	expect_failed(EINVAL, respond(2, 0));
 	/* One before unreadable memory. */
-	expect_equal(write(queue.fd, before_hole(&responses[3], 8), 16), 8);
+	expect_equal(write(queue.fd, last, 16), 8);
 	expect_equal(respond(4, 0), 8);
 }
 

@@ -33,6 +33,19 @@ int hwpt_alloc(void);
 int hwpt_attach(void);
 int hwpt_dirty(void);
 int hwpt_invalidate(void);
+int hw_info(void);
+int hw_table_tests(void);
+int hw_vtd(void);
+int hw_smmuv3(void);
+int hw_amd(void);
+
+/* 30-faults-viommu */
+int fault_queue(void);
+int fault_route(void);
+int viommu_alloc(void);
+int viommu_veventq(void);
+int viommu_hw_queue(void);
+int viommu_mmap(void);
 
 /* 40-vfio */
 int vfio_bind(void);

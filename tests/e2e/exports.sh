@@ -15,7 +15,7 @@ getxattr glob glob64 inotify_add_watch ioctl lchown lgetxattr listxattr llistxat
 madvise mmap mmap64 mremap munmap nftw nftw64 open open64 openat openat64 opendir pathconf pread pread64 preadv
 preadv2 preadv64 preadv64v2 pwrite pwrite64 pwritev pwritev2 pwritev64 pwritev64v2 read readdir readdir64 readlink
 readlinkat readv realpath scandir scandir64 scandirat scandirat64 seteuid setfsuid setns setresuid setreuid setuid
-sigaction signal ssignal stat stat64 statfs statfs64 statvfs statvfs64 statx syscall sysv_signal truncate
+pthread_sigmask sigaction signal sigprocmask ssignal stat stat64 statfs statfs64 statvfs statvfs64 statx syscall sysv_signal truncate
 truncate64 unshare utimensat write writev
 NAMES
 

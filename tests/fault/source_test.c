@@ -76,6 +76,7 @@ struct pinned {
 	bool expected[PAGES];
 	uint64_t locked;
 	const char *va;
+	const char *target; /* of mremap */
 };
 
 static void check_pins(void *arg)
@@ -251,6 +252,39 @@ static void a_failed_displacement_moves_everything_back(void **state)
 	munmap(va, PAGES * PAGE_SIZE);
 }
 
+static int remap_some(void *arg)
+{
+	struct pinned *pinned = arg;
+	long rc = displace_mremap((uintptr_t)pinned->va + 2 * PAGE_SIZE, 8 * PAGE_SIZE,
+				  8 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				  (uintptr_t)pinned->target);
+
+	return rc < 0 ? (int)rc : 0;
+}
+
+static void a_failed_mremap_leaves_everything_in_place(void **state)
+{
+	char *va = map_memory(), *target = map_memory();
+	struct pinned pinned = {.source = source_of(va), .va = va, .target = target};
+	struct mem_source *second = source_of(va);
+	uint64_t bus, run;
+
+	(void)state;
+	assert_int_equal(mem_source_pin(pinned.source, pages(1, 4)), 0);
+	assert_int_equal(mem_source_pin(second, pages(3, 4)), 0);
+	set_expected(&pinned, 1, 4);
+	pinned.locked += 4;
+	fail_in_turn(remap_some, &pinned, check_in_place, 6);
+	mem_source_run(pinned.source, 2 * PAGE_SIZE, 1, &bus, &run);
+	assert_int_equal(bus, (uintptr_t)target);
+	mem_source_unpin(pinned.source, pages(1, 4));
+	mem_source_unpin(second, pages(3, 4));
+	mem_source_put(pinned.source);
+	mem_source_put(second);
+	munmap(va, PAGES * PAGE_SIZE);
+	munmap(target, PAGES * PAGE_SIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +292,7 @@ int main(void)
 		cmocka_unit_test(a_failed_pin_of_a_file_changes_nothing),
 		cmocka_unit_test(a_source_that_cannot_be_made_leaves_nothing),
 		cmocka_unit_test(a_failed_displacement_moves_everything_back),
+		cmocka_unit_test(a_failed_mremap_leaves_everything_in_place),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -49,6 +49,7 @@ static inline void mem_caller_init(struct mem_caller *mem, uint32_t uid, uint64_
 	mem->ops.populate = mem_caller_populate;
 	mem->ops.memlock_limit = mem_caller_limit;
 	mem->ops.alive = mem_caller_alive;
+	mem->ops.uid = NULL;
 	mem->limit_pages = limit_pages;
 	mem->populated = 0;
 	mem->dead = false;

@@ -254,6 +254,27 @@ static void compare_decoder(const struct model *model, const struct leaf *leaf, 
 	assert_int_equal(decoded.coherent, !!(model->config.features & IOPT_FORCE_COHERENT));
 }
 
+/* A run is the leaf, and what the leaves behind it would say, too. */
+static void compare_run(struct model *model, const struct iopt_leaf *first, uint64_t iova)
+{
+	uint64_t want = 1 + random_below(UINT64_C(1) << (12 + random_below(16)));
+	struct iopt_leaf run, found;
+
+	assert_true(iopt_translate_run(model->pt, iova, want, &run));
+	assert_int_equal(run.start, first->start);
+	assert_int_equal(run.oa, first->oa);
+	assert_int_equal(run.prot, first->prot);
+	assert_in_range(run.len, first->len, UINT64_MAX);
+	for (uint64_t at = first->start + first->len; at < run.start + run.len;
+	     at = found.start + found.len) {
+		/* No further than was asked for. */
+		assert_true(at - iova < want);
+		assert_true(iopt_translate(model->pt, at, &found));
+		assert_int_equal(found.oa - run.oa, at - iova);
+		assert_int_equal(found.prot, run.prot);
+	}
+}
+
 static void compare_at(struct model *model, uint64_t iova)
 {
 	size_t at = model_find(model, iova);
@@ -272,6 +293,7 @@ static void compare_at(struct model *model, uint64_t iova)
 		assert_int_equal(found.oa, leaf->oa + (iova - leaf->iova));
 		assert_int_equal(found.prot, expected_prot(model, leaf->prot));
 		assert_int_equal(found.dirty, leaf->dirty);
+		compare_run(model, &found, iova);
 	}
 	compare_decoder(model, leaf, iova);
 }

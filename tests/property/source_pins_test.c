@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random pins, unpins, splits and displacements of parts of a source, compared with a count for each
+ * Random pins, unpins, splits, displacements and moves of parts of a source, compared with a count for each
  * page: what is pinned, what is charged, what was populated, and what each page holds.
  */
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "mem/displace.h"
 #include "mem/source.h"
+#include "mem/sys.h"
 
 enum {
 	PAGES = 64,
@@ -34,11 +35,13 @@ struct model {
 	struct mem_caller caller;
 	struct mem_source *source;
 	char *va;
+	char *elsewhere; /* where the program moves some of its memory, over what it had there */
 	struct mem_pages pins[PINS];
 	size_t pin_count;
 	unsigned int users[PAGES];
 	char holds[PAGES];   /* what the frame has, of a page that is pinned */
 	char program[PAGES]; /* what the program sees */
+	unsigned int moves;
 };
 
 static uint64_t random_state;
@@ -142,6 +145,29 @@ static void step_displace(struct model *m)
 	}
 }
 
+/* The program moves some of its memory, and has empty memory in its place. */
+static void step_move(struct model *m)
+{
+	struct mem_pages pages = random_pages();
+	const uint64_t from = (uintptr_t)m->va + pages.first * PAGE_SIZE;
+	const uint64_t to =
+		(uintptr_t)m->elsewhere + random_below(PAGES - pages.count + 1) * PAGE_SIZE;
+	const uint64_t len = pages.count * PAGE_SIZE;
+	long rc;
+
+	assert_int_equal(displace_range(to, len, DISPLACE_MMAP_FIXED, true), 0);
+	rc = displace_mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+	/* Several mappings at once, on a kernel that moves only one. */
+	if (rc == -EFAULT || rc == -EINVAL)
+		return;
+	assert_int_equal(rc, (long)to);
+	for (uint64_t i = pages.first; i < pages.first + pages.count; i++) {
+		assert_int_equal(m->va[i * PAGE_SIZE], 0);
+		m->program[i] = 0;
+	}
+	m->moves++;
+}
+
 static void check(struct model *m)
 {
 	struct mem_pages pages = random_pages();
@@ -173,6 +199,9 @@ static void pins_of_parts_agree_with_a_count_for_each_page(void **state)
 	m.va = mmap(NULL, PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		    -1, 0);
 	assert_ptr_not_equal(m.va, MAP_FAILED);
+	m.elsewhere = mmap(NULL, PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(m.elsewhere, MAP_FAILED);
 	assert_int_equal(mem_source_from_va(&m.caller.caller, (uintptr_t)m.va, PAGES * PAGE_SIZE,
 					    true, MEM_ACCOUNT_USER, &m.source),
 			 0);
@@ -185,8 +214,10 @@ static void pins_of_parts_agree_with_a_count_for_each_page(void **state)
 			step_unpin(&m);
 		else if (what < 90)
 			step_split(&m);
-		else
+		else if (what < 95)
 			step_displace(&m);
+		else
+			step_move(&m);
 		check(&m);
 	}
 	while (m.pin_count)
@@ -195,6 +226,8 @@ static void pins_of_parts_agree_with_a_count_for_each_page(void **state)
 	mem_source_put(m.source);
 	assert_int_equal(m.caller.caller.refs, 1);
 	munmap(m.va, PAGES * PAGE_SIZE);
+	munmap(m.elsewhere, PAGES * PAGE_SIZE);
+	assert_true(m.moves > STEPS / 100);
 }
 
 int main(void)

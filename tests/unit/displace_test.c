@@ -27,18 +27,22 @@ struct fixture {
 	char *va;
 };
 
-static struct mem_source *told_source[SOURCES];
+static const struct mem_source *told_source[SOURCES];
 static struct mem_pages told_pages[SOURCES];
 static atomic_int told;
 
-static void note(struct mem_source *source, struct mem_pages pages)
+static void note(const struct displace_moved *moved, size_t count)
 {
-	int i = told++;
+	for (size_t i = 0; i < count; i++) {
+		int n = told++;
 
-	if (i < SOURCES) {
-		told_source[i] = source;
-		told_pages[i] = pages;
+		if (n < SOURCES) {
+			told_source[n] = moved[i].source;
+			told_pages[n] = moved[i].pages;
+		}
+		assert_ptr_equal(displace_find_moved(moved, count, moved[i].source), &moved[i]);
 	}
+	assert_null(displace_find_moved(moved, count, NULL));
 }
 
 static struct mem_pages pages(uint64_t first, uint64_t count)
@@ -305,6 +309,130 @@ static void sources_of_all_sizes_are_found(void **state)
 	}
 }
 
+/* ---- memory that the program moves ---- */
+
+/* mremap of pages of @from to a place of their own; what is there now. */
+static char *move_to(char *from, size_t count, char *to)
+{
+	long rc = displace_mremap(addr(from), count * PAGE_SIZE, count * PAGE_SIZE,
+				  MREMAP_MAYMOVE | MREMAP_FIXED, addr(to));
+
+	assert_int_equal(rc, (long)addr(to));
+	return to;
+}
+
+static char *free_pages(size_t count)
+{
+	char *va = mmap(NULL, count * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(va, MAP_FAILED);
+	return va;
+}
+
+static void pins_go_where_the_program_moves_its_memory(void **state)
+{
+	struct fixture f;
+	struct mem_source *source, *other;
+	char *to = free_pages(4);
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 0, 8);
+	other = source_of(&f, 3, 1);
+	assert_int_equal(mem_source_pin(source, pages(0, 8)), 0);
+	assert_int_equal(mem_source_pin(other, pages(0, 1)), 0);
+	move_to(f.va + 2 * PAGE_SIZE, 4, to);
+	assert_int_equal(told, 2);
+	for (uint64_t i = 0; i < 8; i++) {
+		bool moved = i >= 2 && i < 6;
+
+		assert_ptr_equal(bus_of(source, i),
+				 moved ? to + (i - 2) * PAGE_SIZE : f.va + i * PAGE_SIZE);
+		assert_int_equal(*bus_of(source, i), i + 1);
+	}
+	assert_ptr_equal(bus_of(other, 0), to + PAGE_SIZE);
+	/* They are the program's, who may do without them, or the pins may go first. */
+	assert_false(displace_needed(addr(f.va) + 2 * PAGE_SIZE, 0));
+	mem_source_unpin(source, pages(0, 8));
+	mem_source_unpin(other, pages(0, 1));
+	assert_true(mapped(to + PAGE_SIZE));
+	assert_int_equal(to[PAGE_SIZE], 4);
+	mem_source_put(source);
+	mem_source_put(other);
+	munmap(f.va, 8 * PAGE_SIZE);
+	munmap(to, 4 * PAGE_SIZE);
+}
+
+static void moved_memory_is_found_where_it_is(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+	char *first = free_pages(4), *second = free_pages(4);
+
+	(void)state;
+	set_up(&f, 4);
+	source = source_of(&f, 0, 4);
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	move_to(f.va, 4, first);
+	/* A part of it again, and another part of it goes. */
+	move_to(first + PAGE_SIZE, 2, second);
+	assert_ptr_equal(bus_of(source, 2), second + PAGE_SIZE);
+	assert_true(displace_needed(addr(first), PAGE_SIZE));
+	assert_int_equal(displace_range(addr(first), PAGE_SIZE, DISPLACE_MUNMAP, false), 0);
+	assert_false(mapped(first));
+	assert_int_equal(*bus_of(source, 0), 1);
+	assert_true(displace_needed(addr(second), PAGE_SIZE));
+	assert_int_equal(
+		displace_range(addr(second) + PAGE_SIZE, PAGE_SIZE, DISPLACE_MADVISE, true), 0);
+	assert_int_equal(second[PAGE_SIZE], 0);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(*bus_of(source, i), i + 1);
+	mem_source_unpin(source, pages(0, 4));
+	assert_int_equal(second[0], 2);
+	mem_source_put(source);
+	assert_false(displace_needed(0, UINT64_MAX));
+	munmap(first, 4 * PAGE_SIZE);
+	munmap(second, 4 * PAGE_SIZE);
+}
+
+static void memory_that_returns_is_in_place_again(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+	char *to = free_pages(4);
+
+	(void)state;
+	set_up(&f, 4);
+	source = source_of(&f, 0, 4);
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	move_to(f.va, 4, to);
+	move_to(to, 4, f.va);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_ptr_equal(bus_of(source, i), f.va + i * PAGE_SIZE);
+	mem_source_unpin(source, pages(0, 4));
+	mem_source_put(source);
+	munmap(f.va, 4 * PAGE_SIZE);
+}
+
+static void a_refused_mremap_moves_nothing(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 4);
+	source = source_of(&f, 0, 4);
+	assert_int_equal(mem_source_pin(source, pages(1, 2)), 0);
+	assert_int_equal(displace_mremap(addr(f.va), 4 * PAGE_SIZE, 4 * PAGE_SIZE,
+					 MREMAP_MAYMOVE | MREMAP_FIXED, addr(f.va) + 1),
+			 -EINVAL);
+	assert_int_equal(told, 0);
+	assert_ptr_equal(bus_of(source, 1), f.va + PAGE_SIZE);
+	mem_source_unpin(source, pages(1, 2));
+	mem_source_put(source);
+	munmap(f.va, 4 * PAGE_SIZE);
+}
+
 /* ---- threads ---- */
 
 struct race {
@@ -365,6 +493,10 @@ int main(void)
 		cmocka_unit_test(parts_that_stay_pinned_stay_aside),
 		cmocka_unit_test(mappings_of_several_kinds_move_together),
 		cmocka_unit_test(sources_of_all_sizes_are_found),
+		cmocka_unit_test(pins_go_where_the_program_moves_its_memory),
+		cmocka_unit_test(moved_memory_is_found_where_it_is),
+		cmocka_unit_test(memory_that_returns_is_in_place_again),
+		cmocka_unit_test(a_refused_mremap_moves_nothing),
 		cmocka_unit_test(pages_that_move_can_be_pinned_and_freed_meanwhile),
 	};
 

@@ -67,6 +67,23 @@ static void a_copy_of_any_length_copies_just_that(void **state)
 	munmap(dst, SPAN);
 }
 
+static void an_exchange_replaces_what_was_expected(void **state)
+{
+	char *memory = map_pages(1);
+	uint64_t *word = (uint64_t *)(void *)memory;
+
+	(void)state;
+	install();
+	*word = 5;
+	assert_int_equal(guard_exchange(word, 5, 6), 0);
+	assert_int_equal(guard_exchange(word, 5, 7), 1);
+	assert_int_equal(*word, 6);
+	assert_int_equal(mprotect(memory, PAGE_SIZE, PROT_READ), 0);
+	assert_int_equal(guard_exchange(word, 6, 7), -EFAULT);
+	munmap(memory, PAGE_SIZE);
+	assert_int_equal(guard_exchange(word, 6, 7), -EFAULT);
+}
+
 static void a_fault_on_either_side_ends_the_copy(void **state)
 {
 	char *good = map_pages(3), *bad = map_pages(3);
@@ -361,6 +378,7 @@ int main(void)
 		cmocka_unit_test(faults_of_the_program_go_where_they_went_before),
 		cmocka_unit_test(a_copy_of_any_length_copies_just_that),
 		cmocka_unit_test(a_fault_on_either_side_ends_the_copy),
+		cmocka_unit_test(an_exchange_replaces_what_was_expected),
 		cmocka_unit_test(a_truncated_file_ends_the_copy),
 		cmocka_unit_test(threads_fault_independently),
 		cmocka_unit_test(the_programs_action_is_kept_for_it),

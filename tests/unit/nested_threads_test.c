@@ -7,13 +7,18 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <urcu-bp.h>
 
 #include "../lib/guest.h"
+#include "base/gate.h"
 
 enum {
 	PAGES = 64,
 	READERS = 2,
 	ROUNDS = 400,
+	FORKS = 20,
 	GOOD = 0x600d,
 	POISON = 0xbad,
 };
@@ -27,6 +32,7 @@ struct test {
 	uint64_t *entry;
 	atomic_bool stop;
 	atomic_uint hits, misses;
+	unsigned int forks;
 };
 
 static enum iommu_fault_action ignore(struct iommu_endpoint *endpoint,
@@ -176,12 +182,44 @@ static void no_dma_reaches_what_was_detached(void **state)
 	run(change_domain);
 }
 
+static void fork_once(struct test *t, int i)
+{
+	const struct iommu_tlb_match match = {.domain = t->guest->nested};
+	int status;
+	pid_t child;
+
+	if (i || t->forks++ >= FORKS)
+		return;
+	urcu_bp_before_fork();
+	child = fork();
+	if (!child) {
+		urcu_bp_after_fork_child();
+		gate_after_fork();
+		iommu_after_fork();
+		alarm(10);
+		/* Would wait for ever for a thread that was storing an entry. */
+		iommu_tlb_invalidate(t->guest->device, &match);
+		iommu_endpoint_set_fault_handler(t->guest->device, NULL, NULL);
+		_exit(0);
+	}
+	urcu_bp_after_fork_parent();
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void a_child_does_not_wait_for_threads_that_it_does_not_have(void **state)
+{
+	(void)state;
+	run(fork_once);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_dma_reaches_what_was_invalidated),
 		cmocka_unit_test(no_dma_reaches_what_was_unmapped_from_the_parent),
 		cmocka_unit_test(no_dma_reaches_what_was_detached),
+		cmocka_unit_test(a_child_does_not_wait_for_threads_that_it_does_not_have),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

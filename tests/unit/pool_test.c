@@ -60,8 +60,7 @@ static void objects_are_zeroed_apart_and_on_their_cache_lines(void **state)
 	allocate(MANY);
 	for (size_t i = 0; i < MANY; i++) {
 		assert_filled(objects[i], (uint32_t)i + 1);
-		if (pool_reserved(&pool))
-			assert_int_equal((uintptr_t)objects[i] % 64, 0);
+		assert_int_equal((uintptr_t)objects[i] % POOL_ALIGNMENT, 0);
 	}
 	give_back(MANY);
 	allocate(MANY);
@@ -126,9 +125,9 @@ static void run(void *(*body)(void *arg), unsigned int shift)
 	for (unsigned int i = 0; i < THREADS; i++) {
 		unsigned int part = (i + shift) % THREADS;
 
-		assert_int_equal(pthread_create(&threads[i], NULL, body,
-						objects + part * (MANY / THREADS)),
-				 0);
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, body, objects + part * (MANY / THREADS)),
+			0);
 	}
 	for (unsigned int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);

@@ -136,6 +136,29 @@ static void what_is_not_mapped_does_not_move(void **state)
 	assert_false(mapping_any());
 }
 
+static void shared_memory_of_disks_is_found_where_it_is(void **state)
+{
+	uint64_t from, to;
+
+	(void)state;
+	assert_false(mapping_find_disk(BASE, 8 * PAGE, &from, &to));
+	map(2);
+	assert_false(mapping_find_disk(BASE, 8 * PAGE, &from, &to));
+	mapping_add_disk(BASE + 4 * PAGE, 2 * PAGE - 1);
+	assert_true(mapping_find_disk(BASE, 5 * PAGE, &from, &to));
+	assert_int_equal(from, BASE + 4 * PAGE);
+	assert_int_equal(to, BASE + 5 * PAGE);
+	assert_true(mapping_find_disk(BASE + 5 * PAGE, 5 * PAGE, &from, &to));
+	assert_int_equal(from, BASE + 5 * PAGE);
+	assert_int_equal(to, BASE + 6 * PAGE);
+	assert_false(mapping_find_disk(BASE, 4 * PAGE, &from, &to));
+	assert_false(mapping_find_disk(BASE + 6 * PAGE, PAGE, &from, &to));
+	unmap(0, 5);
+	assert_false(mapping_find_disk(BASE, 5 * PAGE, &from, &to));
+	unmap(5, 1);
+	assert_mapped(false);
+}
+
 static void many_pieces_may_be_left(void **state)
 {
 	(void)state;
@@ -156,6 +179,7 @@ int main(void)
 		cmocka_unit_test(a_length_counts_in_pages),
 		cmocka_unit_test(a_moved_mapping_is_at_its_new_address),
 		cmocka_unit_test(what_is_not_mapped_does_not_move),
+		cmocka_unit_test(shared_memory_of_disks_is_found_where_it_is),
 		cmocka_unit_test(many_pieces_may_be_left),
 	};
 

@@ -516,8 +516,8 @@ static void hot_reset_resets_what_is_on_the_bus(void **state)
 	info->argsz = sizeof(list);
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info), 0);
 	assert_int_equal(info->count, 1);
-	assert_int_equal(info->flags, VFIO_PCI_HOT_RESET_FLAG_DEV_ID |
-					      VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED);
+	assert_int_equal(info->flags,
+			 VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED);
 	assert_true((int32_t)info->devices[0].devid > 0);
 	assert_int_equal(info->devices[0].bus, 1);
 	assert_int_equal(info->devices[0].devfn, 0);

@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ioat-copy: copies a file with Intel's I/OAT DMA engine, from userspace, with VFIO and iommufd.
+ *
+ * The engine (also QuickData Technology, CBDMA; in Xeon processors from Sandy Bridge to Cascade Lake) copies memory to
+ * memory. It is given a ring of descriptors in our memory, writes to our memory how far it has come, and interrupts. So
+ * this is a driver as most are: a ring, a doorbell, completions. How to find, bind and attach a device is told step by
+ * step in edu-copy.c; here it is the first part of main().
+ *
+ * On real hardware: unload ioatdma, bind one channel (a PCI function) to vfio-pci, kernel 6.6 or newer with
+ * CONFIG_VFIO_DEVICE_CDEV. Under `uiommufd run --device ioat` nothing is needed.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/pci_regs.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The system's own headers if they are recent enough to know iommufd. */
+#if __has_include(<linux/iommufd.h>)
+#include <linux/iommufd.h>
+#include <linux/vfio.h>
+#else
+#include <uiommufd/iommufd.h>
+#include <uiommufd/vfio.h>
+#endif
+
+/* Registers in BAR 0, and their bits, by the names of the processors' datasheets. */
+enum {
+	XFERCAP = 0x01,
+	CBVER = 0x08,
+	CHANCTRL = 0x80,
+	CHANCMD = 0x84,
+	DMACOUNT = 0x86,
+	CHANSTS = 0x88,
+	CHAINADDR = 0x90,
+	CHANCMP = 0x98,
+	CHANERR = 0xa8,
+};
+
+enum {
+	INTEL = 0x8086,
+	VERSION_3 = 3,			    /* the upper half of CBVER */
+	CHANCTRL_ENABLE_INTERRUPT = 0x0001, /* for one interrupt */
+	CHANCTRL_ERROR_COMPLETION = 0x0004,
+	CHANCTRL_ANY_ERROR_ABORTS = 0x0008,
+	CHANCTRL_ERROR_INTERRUPT = 0x0010,
+	CHANCTRL_RUN = CHANCTRL_ENABLE_INTERRUPT | CHANCTRL_ERROR_COMPLETION |
+		       CHANCTRL_ANY_ERROR_ABORTS | CHANCTRL_ERROR_INTERRUPT,
+	CHANCMD_SUSPEND = 0x04,
+	CHANCMD_RESET = 0x20,
+	STATE_MASK = 7, /* of CHANSTS, and of what is written to CHANCMP */
+	STATE_ACTIVE = 0,
+	STATE_IDLE = 1,
+	STATE_HALTED = 3,
+	CONTROL_INTERRUPT = 0x01,
+	CONTROL_COMPLETION = 0x08,
+	RING_SLOTS = 256, /* a power of two */
+	BATCH = 16,	  /* descriptors for one completion */
+	TIMEOUT_MS = 5000,
+	SYSFS_PATH = 512,
+};
+
+/* 64 bytes, at a multiple of 64. */
+struct descriptor {
+	uint32_t size, control;
+	uint64_t source, destination, next;
+	uint64_t unused[4];
+};
+
+/* What engine and driver share. */
+struct ring {
+	struct descriptor slots[RING_SLOTS];
+	_Alignas(64) volatile uint64_t completion; /* a state | the last descriptor that is done */
+};
+
+/* A piece of our memory, and where the device sees it. */
+struct mapping {
+	void *memory;
+	size_t size;
+	uint64_t iova;
+};
+
+struct ioat {
+	int fd, iommufd, event;
+	uint32_t ioas_id;
+	volatile uint8_t *bar; /* mapped; NULL: through the file */
+	uint64_t bar_offset;
+	struct mapping ring_mapping;
+	struct ring *ring;
+	uint64_t max_transfer;
+	uint64_t given, done; /* descriptors, since the start */
+	unsigned long interrupts;
+};
+
+static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "ioat-copy: ");
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\n");
+	exit(1);
+}
+
+/* ---- finding the device ---- */
+
+static long read_hex_file(const char *bdf, const char *name)
+{
+	char path[SYSFS_PATH], text[32];
+	FILE *file;
+	bool ok;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.64s/%s", bdf, name);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	ok = fgets(text, sizeof(text), file);
+	fclose(file);
+	return ok ? strtol(text, NULL, 16) : -1;
+}
+
+/* Sandy Bridge, Ivy Bridge, Haswell, Broadwell: one ID for each of 8 channels; Skylake: one for all. */
+static bool is_ioat(const char *bdf)
+{
+	static const long first[] = {0x3c20, 0x0e20, 0x2f20, 0x6f20};
+	long device = read_hex_file(bdf, "device");
+
+	if (read_hex_file(bdf, "vendor") != INTEL)
+		return false;
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
+		if (device >= first[i] && device < first[i] + 8)
+			return true;
+	return device == 0x2021;
+}
+
+/* The first engine that is bound to VFIO: its entry in vfio-dev. */
+static bool find_vfio(const char *bdf, char *name, size_t size)
+{
+	char path[SYSFS_PATH];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.64s/vfio-dev", bdf);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "vfio", 4) == 0) {
+			snprintf(name, size, "/dev/vfio/devices/%.64s", entry->d_name);
+			closedir(dir);
+			return true;
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return false;
+}
+
+static void open_device(struct ioat *ioat, char *bdf, size_t size)
+{
+	DIR *dir = *bdf ? NULL : opendir("/sys/bus/pci/devices");
+	char path[SYSFS_PATH] = "";
+	struct dirent *entry;
+
+	while (dir && !*path && (entry = readdir(dir))) {
+		if (is_ioat(entry->d_name) && find_vfio(entry->d_name, path, sizeof(path)))
+			snprintf(bdf, size, "%.*s", (int)size - 1, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	if (!*bdf)
+		fail("no I/OAT engine that is bound to vfio-pci");
+	if (!*path && !find_vfio(bdf, path, sizeof(path)))
+		fail("%s has no vfio-dev: is it bound to vfio-pci, and the kernel built with "
+		     "CONFIG_VFIO_DEVICE_CDEV?",
+		     bdf);
+	ioat->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (ioat->fd < 0)
+		fail("%s: %s", path, strerror(errno));
+	printf("device    %s, %s\n", bdf, path);
+}
+
+/* ---- the IO address space ---- */
+
+static void attach(struct ioat *ioat)
+{
+	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind)};
+	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
+
+	ioat->iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	if (ioat->iommufd < 0)
+		fail("/dev/iommu: %s", strerror(errno));
+	bind.iommufd = ioat->iommufd;
+	if (ioctl(ioat->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind))
+		fail("binding the device to the iommufd: %s", strerror(errno));
+	if (ioctl(ioat->iommufd, IOMMU_IOAS_ALLOC, &alloc))
+		fail("IOMMU_IOAS_ALLOC: %s", strerror(errno));
+	ioat->ioas_id = attach.pt_id = alloc.out_ioas_id;
+	if (ioctl(ioat->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
+		fail("attaching the device to the IO address space: %s", strerror(errno));
+}
+
+static struct mapping allocate(size_t len)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct mapping mapping = {.size = (len + page - 1) / page * page};
+
+	mapping.memory = mmap(NULL, mapping.size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mapping.memory == MAP_FAILED)
+		fail("%zu bytes of memory: %s", mapping.size, strerror(errno));
+	return mapping;
+}
+
+/* @rights: IOMMU_IOAS_MAP_READABLE and _WRITEABLE, of the device. The kernel chooses the IOVA. */
+static void map(const struct ioat *ioat, struct mapping *mapping, uint32_t rights)
+{
+	struct iommu_ioas_map cmd = {
+		.size = sizeof(cmd),
+		.flags = rights,
+		.ioas_id = ioat->ioas_id,
+		.user_va = (uintptr_t)mapping->memory,
+		.length = mapping->size,
+	};
+
+	if (ioctl(ioat->iommufd, IOMMU_IOAS_MAP, &cmd))
+		fail("mapping %zu bytes: %s%s", mapping->size, strerror(errno),
+		     errno == ENOMEM ? ": see ulimit -l, or limit it with -n" : "");
+	mapping->iova = cmd.iova;
+}
+
+/* ---- registers ---- */
+
+static void enable_bus(const struct ioat *ioat)
+{
+	struct vfio_region_info config = {.argsz = sizeof(config),
+					  .index = VFIO_PCI_CONFIG_REGION_INDEX};
+	uint16_t command;
+	off_t at;
+
+	if (ioctl(ioat->fd, VFIO_DEVICE_GET_REGION_INFO, &config))
+		fail("the device has no config space: %s", strerror(errno));
+	at = (off_t)config.offset + PCI_COMMAND;
+	if (pread(ioat->fd, &command, sizeof(command), at) != sizeof(command))
+		fail("reading the command register: %s", strerror(errno));
+	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	if (pwrite(ioat->fd, &command, sizeof(command), at) != sizeof(command))
+		fail("writing the command register: %s", strerror(errno));
+}
+
+/* BAR 0 as memory if VFIO offers that. */
+static void map_registers(struct ioat *ioat)
+{
+	struct vfio_region_info info = {.argsz = sizeof(info), .index = VFIO_PCI_BAR0_REGION_INDEX};
+	void *bar;
+
+	if (ioctl(ioat->fd, VFIO_DEVICE_GET_REGION_INFO, &info) || !info.size)
+		fail("the device has no BAR 0");
+	ioat->bar_offset = info.offset;
+	if (info.flags & VFIO_REGION_INFO_FLAG_MMAP) {
+		bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, ioat->fd,
+			   (off_t)info.offset);
+		if (bar == MAP_FAILED)
+			fail("mapping BAR 0: %s", strerror(errno));
+		ioat->bar = bar;
+	}
+	printf("registers %llu bytes, %s\n", (unsigned long long)info.size,
+	       ioat->bar ? "mapped" : "by read and write");
+}
+
+static uint64_t get(const struct ioat *ioat, unsigned int reg, size_t size)
+{
+	volatile const uint8_t *at = ioat->bar + reg;
+	uint64_t value = 0;
+
+	if (!ioat->bar) {
+		if (pread(ioat->fd, &value, size, (off_t)(ioat->bar_offset + reg)) != (ssize_t)size)
+			fail("reading register 0x%x: %s", reg, strerror(errno));
+		return value;
+	}
+	switch (size) {
+	case 1:
+		return *at;
+	case 2:
+		return *(volatile const uint16_t *)at;
+	case 4:
+		return *(volatile const uint32_t *)at;
+	default:
+		return *(volatile const uint64_t *)at;
+	}
+}
+
+static void set(const struct ioat *ioat, unsigned int reg, size_t size, uint64_t value)
+{
+	volatile uint8_t *at = ioat->bar + reg;
+
+	if (!ioat->bar) {
+		if (pwrite(ioat->fd, &value, size, (off_t)(ioat->bar_offset + reg)) !=
+		    (ssize_t)size)
+			fail("writing register 0x%x: %s", reg, strerror(errno));
+		return;
+	}
+	switch (size) {
+	case 1:
+		*at = (uint8_t)value;
+		break;
+	case 2:
+		*(volatile uint16_t *)at = (uint16_t)value;
+		break;
+	case 4:
+		*(volatile uint32_t *)at = (uint32_t)value;
+		break;
+	default:
+		*(volatile uint64_t *)at = value;
+		break;
+	}
+}
+
+static unsigned int state(const struct ioat *ioat)
+{
+	return get(ioat, CHANSTS, 8) & STATE_MASK;
+}
+
+static void sleep_1ms(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+/* ---- the channel ---- */
+
+static bool runs(unsigned int channel_state)
+{
+	return channel_state == STATE_ACTIVE || channel_state == STATE_IDLE;
+}
+
+/* Whatever it was used for before: suspended, errors cleared, reset. */
+static void reset_channel(const struct ioat *ioat)
+{
+	int tries = TIMEOUT_MS;
+
+	if (runs(state(ioat)))
+		set(ioat, CHANCMD, 1, CHANCMD_SUSPEND);
+	while (runs(state(ioat)) && tries--)
+		sleep_1ms();
+	set(ioat, CHANERR, 4, get(ioat, CHANERR, 4));
+	set(ioat, CHANCMD, 1, CHANCMD_RESET);
+	while (get(ioat, CHANCMD, 1) & CHANCMD_RESET && tries--)
+		sleep_1ms();
+	if (tries < 0)
+		fail("the channel does not come to rest: CHANSTS 0x%llx",
+		     (unsigned long long)get(ioat, CHANSTS, 8));
+}
+
+/* Each interrupt of the device adds 1 to an eventfd. */
+static void take_interrupts(struct ioat *ioat)
+{
+	union {
+		struct vfio_irq_set set;
+		char bytes[sizeof(struct vfio_irq_set) + sizeof(int32_t)];
+	} irq = {.set = {.argsz = sizeof(irq),
+			 .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			 .index = VFIO_PCI_MSIX_IRQ_INDEX,
+			 .count = 1}};
+
+	ioat->event = eventfd(0, EFD_CLOEXEC);
+	if (ioat->event < 0)
+		fail("eventfd: %s", strerror(errno));
+	memcpy(irq.bytes + offsetof(struct vfio_irq_set, data), &ioat->event, sizeof(int32_t));
+	if (ioctl(ioat->fd, VFIO_DEVICE_SET_IRQS, &irq))
+		fail("asking for MSI-X: %s", strerror(errno));
+}
+
+static uint64_t slot_iova(const struct ioat *ioat, uint64_t n)
+{
+	return ioat->ring_mapping.iova + n % RING_SLOTS * sizeof(struct descriptor);
+}
+
+static void start_channel(struct ioat *ioat)
+{
+	unsigned int version = (unsigned int)get(ioat, CBVER, 1);
+	unsigned int log_max = (unsigned int)get(ioat, XFERCAP, 1);
+
+	if (version >> 4 != VERSION_3)
+		fail("version 0x%02x: only version 3 is known here", version);
+	/* 0 stands for more than the size of a descriptor can say. */
+	ioat->max_transfer = UINT64_C(1) << (log_max && log_max < 31 ? log_max : 31);
+	printf("engine    version %u.%u, up to %llu bytes at once\n", version >> 4, version & 0xf,
+	       (unsigned long long)ioat->max_transfer);
+	for (uint64_t i = 0; i < RING_SLOTS; i++)
+		ioat->ring->slots[i].next = slot_iova(ioat, i + 1);
+	reset_channel(ioat);
+	take_interrupts(ioat);
+	set(ioat, CHANCTRL, 2, CHANCTRL_RUN);
+	set(ioat, CHANCMP, 8, ioat->ring_mapping.iova + offsetof(struct ring, completion));
+	set(ioat, CHAINADDR, 8, slot_iova(ioat, 0));
+}
+
+/* ---- copying ---- */
+
+static void give(struct ioat *ioat, uint64_t source, uint64_t destination, uint64_t size, bool last)
+{
+	struct descriptor *slot = &ioat->ring->slots[ioat->given % RING_SLOTS];
+
+	slot->size = (uint32_t)size;
+	slot->source = source;
+	slot->destination = destination;
+	ioat->given++;
+	slot->control = last || ioat->given % BATCH == 0 ? CONTROL_COMPLETION | CONTROL_INTERRUPT
+							 : 0;
+}
+
+static void ring_doorbell(const struct ioat *ioat)
+{
+	/* The engine may read the descriptors as soon as it is told of them. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	set(ioat, DMACOUNT, 2, (uint16_t)ioat->given);
+}
+
+static void await_interrupt(struct ioat *ioat)
+{
+	struct pollfd pfd = {.fd = ioat->event, .events = POLLIN};
+	uint64_t count;
+	int rc;
+
+	do
+		rc = poll(&pfd, 1, TIMEOUT_MS);
+	while (rc < 0 && errno == EINTR);
+	if (rc != 1 || read(ioat->event, &count, sizeof(count)) != sizeof(count))
+		fail("no interrupt within %d ms: CHANSTS 0x%llx, CHANERR 0x%llx", TIMEOUT_MS,
+		     (unsigned long long)get(ioat, CHANSTS, 8),
+		     (unsigned long long)get(ioat, CHANERR, 4));
+	ioat->interrupts += count;
+	/* Before we look how far it is: what ends after the look interrupts again. */
+	set(ioat, CHANCTRL, 2, CHANCTRL_RUN);
+}
+
+/* Counts what is done by now, as memory says. */
+static void reclaim(struct ioat *ioat)
+{
+	uint64_t completion = ioat->ring->completion;
+	uint64_t address = completion & ~UINT64_C(0x3f);
+	uint64_t slot = (address - ioat->ring_mapping.iova) / sizeof(struct descriptor);
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if ((completion & STATE_MASK) == STATE_HALTED || get(ioat, CHANERR, 4))
+		fail("the channel has halted: CHANERR 0x%llx, CHANSTS 0x%llx",
+		     (unsigned long long)get(ioat, CHANERR, 4),
+		     (unsigned long long)get(ioat, CHANSTS, 8));
+	/* 0: nothing was written yet. */
+	if (!address)
+		return;
+	if (slot >= RING_SLOTS)
+		fail("a completion of 0x%llx, which is no descriptor of ours",
+		     (unsigned long long)completion);
+	/* Less than a ring is under way, so the slot says which one it was. */
+	while (ioat->done < ioat->given && (ioat->done - 1) % RING_SLOTS != slot)
+		ioat->done++;
+}
+
+static void copy(struct ioat *ioat, const struct mapping *from, const struct mapping *to,
+		 uint64_t len, uint64_t piece)
+{
+	uint64_t at = 0;
+
+	while (at < len || ioat->done < ioat->given) {
+		uint64_t before = ioat->given;
+
+		while (at < len && ioat->given - ioat->done < RING_SLOTS - 1) {
+			uint64_t size = len - at < piece ? len - at : piece;
+
+			give(ioat, from->iova + at, to->iova + at, size, at + size == len);
+			at += size;
+		}
+		if (ioat->given != before)
+			ring_doorbell(ioat);
+		await_interrupt(ioat);
+		reclaim(ioat);
+	}
+}
+
+/* ---- files ---- */
+
+static int open_file(const char *path, size_t limit, size_t *len)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st))
+		fail("%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || !st.st_size)
+		fail("%s is no file with something in it", path);
+	*len = (size_t)st.st_size < limit ? (size_t)st.st_size : limit;
+	printf("file      %s, %zu bytes of it\n", path, *len);
+	return fd;
+}
+
+static void read_all(int fd, char *to, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t part = read(fd, to + done, len - done);
+
+		if (part <= 0)
+			fail("reading the file: %s", part ? strerror(errno) : "it became shorter");
+		done += (size_t)part;
+	}
+}
+
+static void write_all(const char *path, const void *from, size_t len)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file || fwrite(from, 1, len, file) != len || fclose(file))
+		fail("%s: %s", path, strerror(errno));
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void usage(int status)
+{
+	fprintf(status ? stderr : stdout,
+		"usage: ioat-copy [-d BDF] [-n BYTES] [-s BYTES] [-o OUT] [FILE]\n"
+		"Copies FILE with an I/OAT DMA engine, and compares.\n"
+		"  -d BDF    the engine (0000:00:04.0); default: the first that VFIO has\n"
+		"  -n BYTES  at most so many\n"
+		"  -s BYTES  of one descriptor; default: as many as the engine takes\n"
+		"  -o OUT    write the copy there\n"
+		"  FILE      default: this program\n");
+	exit(status);
+}
+
+struct job {
+	char bdf[64];
+	const char *file, *out;
+	size_t limit, piece;
+};
+
+static size_t positive(const char *text)
+{
+	size_t value = strtoull(text, NULL, 0);
+
+	if (!value)
+		usage(1);
+	return value;
+}
+
+static void parse(struct job *job, int argc, char **argv)
+{
+	int option;
+
+	*job = (struct job){.file = "/proc/self/exe", .limit = SIZE_MAX, .piece = SIZE_MAX};
+	while ((option = getopt(argc, argv, "d:n:s:o:h")) != -1) {
+		switch (option) {
+		case 'd':
+			snprintf(job->bdf, sizeof(job->bdf), "%s", optarg);
+			break;
+		case 'n':
+			job->limit = positive(optarg);
+			break;
+		case 's':
+			job->piece = positive(optarg);
+			break;
+		case 'o':
+			job->out = optarg;
+			break;
+		default:
+			usage(option != 'h');
+		}
+	}
+	if (argc - optind > 1)
+		usage(1);
+	if (optind < argc)
+		job->file = argv[optind];
+}
+
+int main(int argc, char **argv)
+{
+	struct ioat ioat = {0};
+	struct mapping from, to;
+	struct job job;
+	double begin, elapsed;
+	size_t len;
+	int fd;
+
+	parse(&job, argc, argv);
+	fd = open_file(job.file, job.limit, &len);
+	open_device(&ioat, job.bdf, sizeof(job.bdf));
+	attach(&ioat);
+
+	/* Filled before it is mapped: the device sees the pages that are there now. */
+	from = allocate(len);
+	read_all(fd, from.memory, len);
+	to = allocate(len);
+	ioat.ring_mapping = allocate(sizeof(struct ring));
+	ioat.ring = ioat.ring_mapping.memory;
+	map(&ioat, &from, IOMMU_IOAS_MAP_READABLE);
+	map(&ioat, &to, IOMMU_IOAS_MAP_WRITEABLE);
+	map(&ioat, &ioat.ring_mapping, IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE);
+
+	enable_bus(&ioat);
+	map_registers(&ioat);
+	start_channel(&ioat);
+	begin = seconds();
+	copy(&ioat, &from, &to, len, job.piece < ioat.max_transfer ? job.piece : ioat.max_transfer);
+	elapsed = seconds() - begin;
+	printf("copied    %zu bytes, %llu descriptors, %lu interrupts, %.6f s, %.2f GB/s\n", len,
+	       (unsigned long long)ioat.done, ioat.interrupts, elapsed,
+	       (double)len / elapsed / 1e9);
+	if (memcmp(from.memory, to.memory, len) != 0)
+		fail("the copy differs");
+	printf("verified  byte by byte\n");
+	if (job.out)
+		write_all(job.out, to.memory, len);
+	reset_channel(&ioat);
+	return 0;
+}

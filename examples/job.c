@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* See job.h. */
+#include "job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The largest shared library of this very process: a file of some MiB that every system has. */
+static int consider_library(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	char *best = arg;
+	struct stat now, then;
+
+	(void)size;
+	if (info->dlpi_name[0] == '/' && stat(info->dlpi_name, &now) == 0 &&
+	    (stat(best, &then) || now.st_size > then.st_size))
+		snprintf(best, SYSFS_PATH, "%s", info->dlpi_name);
+	return 0;
+}
+
+static int open_file(const char *path, size_t limit, size_t *len)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st))
+		fail("%s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || !st.st_size)
+		fail("%s is no file with something in it", path);
+	*len = (size_t)st.st_size < limit ? (size_t)st.st_size : limit;
+	printf("file      %s, %zu bytes of it\n", path, *len);
+	return fd;
+}
+
+static void read_all(int fd, void *to, size_t len)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t part = read(fd, (char *)to + done, len - done);
+
+		if (part <= 0)
+			fail("reading the file: %s", part ? strerror(errno) : "it became shorter");
+		done += (size_t)part;
+	}
+}
+
+static void write_all(const char *path, const void *from, size_t len)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file || fwrite(from, 1, len, file) != len || fclose(file))
+		fail("%s: %s", path, strerror(errno));
+}
+
+/* FNV-1a, 64 bits. */
+static uint64_t checksum(const uint8_t *bytes, size_t len)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void usage(int status)
+{
+	fprintf(status ? stderr : stdout,
+		"usage: %s [-d BDF] [-n BYTES] [-o OUT] [FILE]\n"
+		"Copies FILE through the DMA buffer of an \"edu\" PCI device, and compares.\n"
+		"  -d BDF    the device (0000:01:00.0); default: the first edu\n"
+		"  -n BYTES  at most so many (QEMU's edu takes 200 ms for each 4096)\n"
+		"  -o OUT    write the copy there\n"
+		"  FILE      default: the largest library of this process\n",
+		program_invocation_short_name);
+	exit(status);
+}
+
+void job_parse(struct job *job, int argc, char **argv)
+{
+	char file[SYSFS_PATH] = "/proc/self/exe";
+	size_t limit = SIZE_MAX;
+	int option;
+
+	*job = (struct job){.out = NULL};
+	while ((option = getopt(argc, argv, "d:n:o:h")) != -1) {
+		switch (option) {
+		case 'd':
+			snprintf(job->bdf, sizeof(job->bdf), "%s", optarg);
+			break;
+		case 'n':
+			limit = strtoull(optarg, NULL, 0);
+			if (!limit)
+				usage(1);
+			break;
+		case 'o':
+			job->out = optarg;
+			break;
+		default:
+			usage(option != 'h');
+		}
+	}
+	if (argc - optind > 1)
+		usage(1);
+	if (optind < argc)
+		snprintf(file, sizeof(file), "%s", argv[optind]);
+	else
+		dl_iterate_phdr(consider_library, file);
+	job->fd = open_file(file, limit, &job->len);
+	if (!*job->bdf)
+		find_edu(job->bdf, sizeof(job->bdf));
+}
+
+void job_read(const struct job *job, struct mapping *from)
+{
+	read_all(job->fd, from->memory, job->len);
+}
+
+void job_begin(struct job *job)
+{
+	job->begin = seconds();
+}
+
+void job_end(const struct job *job, const struct edu *edu, const struct mapping *from,
+	     const struct mapping *to)
+{
+	printf("copied    %zu bytes, %lu DMA transfers, %lu interrupts, %.3f s\n", job->len,
+	       edu->transfers, edu->interrupts, seconds() - job->begin);
+	if (memcmp(from->memory, to->memory, job->len) != 0)
+		fail("the copy differs: checksum 0x%016llx, should be 0x%016llx",
+		     (unsigned long long)checksum(to->memory, job->len),
+		     (unsigned long long)checksum(from->memory, job->len));
+	printf("verified  checksum 0x%016llx (FNV-1a)\n",
+	       (unsigned long long)checksum(to->memory, job->len));
+	if (job->out)
+		write_all(job->out, to->memory, job->len);
+}

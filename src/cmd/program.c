@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/program.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	MAX_SCRIPTS = 4, /* whose interpreter is a script, as the kernel has it */
+};
+
+/* Opens what execvp(3) would start. -1: nothing. */
+static int open_program(const char *program)
+{
+	const char *folder = getenv("PATH");
+	char path[PATH_MAX];
+
+	if (strchr(program, '/'))
+		return open(program, O_RDONLY | O_CLOEXEC);
+	if (!folder)
+		folder = "/bin:/usr/bin";
+	for (;; folder++) {
+		int len = (int)strcspn(folder, ":");
+
+		if (snprintf(path, sizeof(path), "%.*s%s%s", len, folder, len ? "/" : "", program) <
+			    (int)sizeof(path) &&
+		    access(path, X_OK) == 0)
+			return open(path, O_RDONLY | O_CLOEXEC);
+		folder += len;
+		if (!*folder)
+			return -1;
+	}
+}
+
+/* True if @fd is a 64-bit program without an interpreter to load libraries. Others are none of our business. */
+static bool elf_is_static(int fd)
+{
+	Elf64_Ehdr header;
+
+	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
+		return false;
+	for (unsigned int i = 0; i < header.e_phnum; i++) {
+		Elf64_Phdr segment;
+		off_t at = (off_t)(header.e_phoff + i * sizeof(segment));
+
+		if (pread(fd, &segment, sizeof(segment), at) != sizeof(segment) ||
+		    segment.p_type == PT_INTERP)
+			return false;
+	}
+	return true;
+}
+
+/* The interpreter in the first line of the script @fd. */
+static bool script_interpreter(int fd, char path[PATH_MAX])
+{
+	char line[PATH_MAX];
+	ssize_t len = pread(fd, line, sizeof(line) - 1, 0);
+	size_t start;
+
+	if (len < 2 || line[0] != '#' || line[1] != '!')
+		return false;
+	line[len] = '\0';
+	start = 2 + strspn(line + 2, " \t");
+	snprintf(path, PATH_MAX, "%.*s", (int)strcspn(line + start, " \t\n"), line + start);
+	return *path;
+}
+
+bool program_is_static(const char *program)
+{
+	char path[PATH_MAX];
+
+	for (int i = 0; i <= MAX_SCRIPTS; i++) {
+		int fd = open_program(program);
+		bool script, result;
+
+		if (fd < 0)
+			return false;
+		result = elf_is_static(fd);
+		script = !result && script_interpreter(fd, path);
+		close(fd);
+		if (!script)
+			return result;
+		program = path;
+	}
+	return false;
+}

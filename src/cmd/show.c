@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* `uiommufd show` and `uiommufd lookup`: what a running program's address spaces look like, and how one IOVA is translated. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/peer.h"
+#include "cmd/state.h"
+#include "iommufd/show.h"
+
+enum {
+	MAX_WORDS = 3,
+	REQUEST_SIZE = 96,
+};
+
+enum form {
+	FORM_TEXT,
+	FORM_JSON,
+	FORM_SVG,
+};
+
+struct options {
+	enum form form;
+	bool all;
+	unsigned long context;
+	const char *words[MAX_WORDS]; /* what is no option */
+	unsigned int count;
+};
+
+/* ---- the command line ---- */
+
+static bool parse_number(const char *text, uint64_t max, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 0);
+	return *text >= '0' && *text <= '9' && !*end && !errno && *number <= max;
+}
+
+/* One option at *@args. */
+static int take_option(const char *command, char ***args, struct options *options)
+{
+	const char *option = **args;
+	const bool show = !strcmp(command, "show");
+	uint64_t number;
+
+	if (!strcmp(option, "--json")) {
+		options->form = FORM_JSON;
+	} else if (show && !strcmp(option, "--svg")) {
+		options->form = FORM_SVG;
+	} else if (show && !strcmp(option, "--all")) {
+		options->all = true;
+	} else if (!show && !strcmp(option, "--context")) {
+		if (!(*args)[1] || !parse_number((*args)[1], UINT32_MAX, &number)) {
+			cmd_complain("--context needs the number that `uiommufd show` gives");
+			return CMD_USAGE;
+		}
+		options->context = number;
+		++*args;
+	} else {
+		cmd_complain("%s has no option \"%s\"; there are: %s", command, option,
+			     show ? "--json, --svg, --all" : "--json, --context");
+		return CMD_USAGE;
+	}
+	return CMD_OK;
+}
+
+static int take_arguments(const char *command, char **args, struct options *options)
+{
+	*options = (struct options){.form = FORM_TEXT};
+	for (; *args; args++) {
+		int status = CMD_OK;
+
+		if ((*args)[0] == '-' && (*args)[1])
+			status = take_option(command, &args, options);
+		else if (options->count < MAX_WORDS)
+			options->words[options->count++] = *args;
+		else
+			options->count = MAX_WORDS + 1;
+		if (status)
+			return status;
+	}
+	return CMD_OK;
+}
+
+/* ---- output ---- */
+
+static int render(const struct options *options, const char *text, size_t len,
+		  void (*as_text)(struct json_object *state, FILE *out))
+{
+	struct json_object *state;
+
+	if (options->form == FORM_JSON) {
+		fwrite(text, 1, len, stdout);
+		putchar('\n');
+		return CMD_OK;
+	}
+	state = state_parse(text, len);
+	if (!state)
+		return CMD_FAILED;
+	if (options->form == FORM_SVG)
+		show_svg(state, stdout);
+	else
+		as_text(state, stdout);
+	json_object_put(state);
+	return CMD_OK;
+}
+
+/* What uiommufd_show() gave an embedding program, in the file @name ("-": standard input). */
+static char *read_state(const char *name, size_t *len)
+{
+	FILE *in = strcmp(name, "-") ? fopen(name, "re") : stdin;
+	char *text = NULL;
+	size_t size = 0;
+	ssize_t got = -1;
+
+	if (in)
+		got = getdelim(&text, &size, '\0', in);
+	if (got < 0)
+		cmd_complain("%s: %s", name, in && !ferror(in) ? "is empty" : strerror(errno));
+	if (in && in != stdin)
+		fclose(in);
+	if (got < 0) {
+		free(text);
+		return NULL;
+	}
+	*len = (size_t)got;
+	return text;
+}
+
+static bool is_pid(const char *word)
+{
+	return !word[strspn(word, "0123456789")];
+}
+
+int cmd_show(char **args)
+{
+	struct options options;
+	char request[REQUEST_SIZE];
+	char *text = NULL;
+	size_t len = 0;
+	pid_t pid;
+	int status = take_arguments("show", args, &options);
+
+	if (status)
+		return status;
+	if (options.count > 1) {
+		cmd_complain("show takes one PID or file");
+		return CMD_USAGE;
+	}
+	if (options.count && !is_pid(options.words[0])) {
+		text = read_state(options.words[0], &len);
+	} else {
+		status = peer_find(options.words[0], &pid);
+		if (status)
+			return status;
+		snprintf(request, sizeof(request), "show %" PRIu64 "\n",
+			 options.all ? SHOW_ALL : (uint64_t)SHOW_MAPPINGS);
+		text = peer_ask(pid, request, "state", &len);
+	}
+	status = text ? render(&options, text, len, show_text) : CMD_FAILED;
+	free(text);
+	return status;
+}
+
+int cmd_lookup(char **args)
+{
+	struct options options;
+	char request[REQUEST_SIZE], what[REQUEST_SIZE];
+	uint64_t pt_id, iova;
+	char *text;
+	size_t len;
+	pid_t pid;
+	int status = take_arguments("lookup", args, &options);
+	/* The PID may be left out. */
+	const char *const *words = options.words + (options.count == MAX_WORDS);
+
+	if (status)
+		return status;
+	if (options.count < 2 || options.count > MAX_WORDS ||
+	    !parse_number(words[0], UINT32_MAX, &pt_id) ||
+	    !parse_number(words[1], UINT64_MAX, &iova)) {
+		cmd_complain("look what up? Usage: uiommufd lookup [PID] IOAS-OR-HWPT IOVA");
+		return CMD_USAGE;
+	}
+	status = peer_find(options.count == MAX_WORDS ? options.words[0] : NULL, &pid);
+	if (status)
+		return status;
+	snprintf(request, sizeof(request), "lookup %lu %" PRIu64 " 0x%" PRIx64 "\n",
+		 options.context, pt_id, iova);
+	snprintf(what, sizeof(what), "object %" PRIu64 " of context %lu", pt_id, options.context);
+	text = peer_ask(pid, request, what, &len);
+	status = text ? render(&options, text, len, lookup_text) : CMD_FAILED;
+	free(text);
+	return status;
+}

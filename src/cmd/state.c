@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/state.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "cmd/cmd.h"
+
+struct json_object *state_parse(const char *text, size_t len)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *state = NULL;
+
+	if (tokener && len <= INT_MAX)
+		state = json_tokener_parse_ex(tokener, text, (int)len);
+	if (!state)
+		cmd_complain("this is no JSON: %s",
+			     tokener ? json_tokener_error_desc(json_tokener_get_error(tokener))
+				     : "out of memory");
+	if (tokener)
+		json_tokener_free(tokener);
+	return state;
+}
+
+struct json_object *state_get(struct json_object *object, const char *key)
+{
+	struct json_object *member = NULL;
+
+	json_object_object_get_ex(object, key, &member);
+	return member;
+}
+
+const char *state_text(struct json_object *object, const char *key)
+{
+	struct json_object *member = state_get(object, key);
+
+	return member ? json_object_get_string(member) : "";
+}
+
+uint64_t state_number(struct json_object *object, const char *key)
+{
+	return strtoull(state_text(object, key), NULL, 0);
+}
+
+bool state_flag(struct json_object *object, const char *key)
+{
+	return json_object_get_boolean(state_get(object, key));
+}
+
+size_t state_count(struct json_object *object, const char *key)
+{
+	struct json_object *array = state_get(object, key);
+
+	return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
+struct json_object *state_at(struct json_object *object, const char *key, size_t index)
+{
+	return json_object_array_get_idx(state_get(object, key), index);
+}
+
+struct iova_range state_range(struct json_object *object)
+{
+	return (struct iova_range){state_number(object, "start"), state_number(object, "last")};
+}
+
+/* ---- texts ---- */
+
+enum {
+	BUFFERS = 8,
+	BUFFER_SIZE = 48,
+};
+
+static char *next_buffer(void)
+{
+	static char buffers[BUFFERS][BUFFER_SIZE];
+	static unsigned int next;
+
+	return buffers[next++ % BUFFERS];
+}
+
+const char *text_range(struct iova_range range)
+{
+	char *buffer = next_buffer();
+
+	snprintf(buffer, BUFFER_SIZE, "0x%" PRIx64 "-0x%" PRIx64, range.start, range.last);
+	return buffer;
+}
+
+const char *text_size(uint64_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	char *buffer = next_buffer();
+	unsigned int unit;
+	double value;
+
+	if (!bytes)
+		return "16 EiB";
+	unit = log2_floor(bytes) / 10;
+	value = (double)bytes / (double)(UINT64_C(1) << (10 * unit));
+	/* Exact ones have no fraction; of the others two digits, unless those would say that it is exact. */
+	if (is_aligned(bytes, UINT64_C(1) << (10 * unit)))
+		snprintf(buffer, BUFFER_SIZE, "%.0f %s", value, units[unit]);
+	else if ((uint64_t)(value * 100 + 0.5) % 100)
+		snprintf(buffer, BUFFER_SIZE, "%.2f %s", value, units[unit]);
+	else
+		snprintf(buffer, BUFFER_SIZE, "~%.0f %s", value, units[unit]);
+	return buffer;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program tells of itself (iommufd/show.h), read: JSON and the members that every reader needs. */
+#ifndef CMD_STATE_H
+#define CMD_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <json-c/json.h>
+
+#include "iova/range.h"
+
+/* NULL after saying what is wrong. json_object_put() it. */
+struct json_object *state_parse(const char *text, size_t len);
+
+/* Members of @object, which may be NULL as any may be missing: NULL, "", 0, false then. */
+struct json_object *state_get(struct json_object *object, const char *key);
+const char *state_text(struct json_object *object, const char *key);
+uint64_t state_number(struct json_object *object, const char *key); /* also of "0x..." */
+bool state_flag(struct json_object *object, const char *key);
+
+/* Elements of the array @key. */
+size_t state_count(struct json_object *object, const char *key);
+struct json_object *state_at(struct json_object *object, const char *key, size_t index);
+
+/* Its members "start" and "last". */
+struct iova_range state_range(struct json_object *object);
+
+/* "0x1000-0x1fff" and "2 MiB" (@bytes 0: 2^64), in static buffers of which there are a few. */
+const char *text_range(struct iova_range range);
+const char *text_size(uint64_t bytes);
+
+/* The two renderings. */
+void show_text(struct json_object *state, FILE *out);
+void show_svg(struct json_object *state, FILE *out);
+void lookup_text(struct json_object *lookup, FILE *out);
+
+#endif

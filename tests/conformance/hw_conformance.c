@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Specification 20-hwpt-device, on IOMMUs of real kinds: run it once behind each. */
+#include "conformance.h"
+#include "groups.h"
+
+int main(int argc, char **argv)
+{
+	const group_function groups[] = {hw_info, hw_table_tests, hw_vtd, hw_smmuv3, hw_amd};
+
+	return run_groups(argc, argv, groups, ARRAY_SIZE(groups));
+}

@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# `uiommufd show` and `uiommufd lookup` of a running program: examples/staging, the third argument.
+. "$(dirname "$0")/lib.sh"
+staging=$3
+
+"$uiommufd" run --iommu x86 --iommu 45bit --iommu power2win --device edu,iommu=x860 --device edu,iommu=45bit0 \
+	--device edu,iommu=power2win0 -- "$staging" -p >"$scratch/program" 2>"$scratch/refusal" &
+run=$!
+trap 'kill $run 2>/dev/null; rm -rf "$scratch"' EXIT
+
+# The program says when it has done all, just before it waits.
+waited=0
+until grep -qs "^time for" "$scratch/program"; do
+	waited=$((waited + 1))
+	[ $waited -lt 200 ] || { cat "$scratch/program" "$scratch/refusal"; exit 1; }
+	sleep 0.05
+done
+program=$(ps -o pid= --ppid $run | tr -d ' ')
+
+# shows TEXT COMMAND...: it prints a line with TEXT.
+shows() {
+	text=$1
+	shift
+	"$@" >"$scratch/shown" || return 1
+	grep -qF -- "$text" "$scratch/shown" || { cat "$scratch/shown"; return 1; }
+}
+
+check the_log_names_window_device_and_conflict grep -qF "refused: 0000:03:00.0: window 0x0-0x7fffffff of IOAS 2 cannot be kept: 0x40000000-0x7ffffffffffffff is a hole in the aperture" "$scratch/refusal"
+check staging_pins_and_charges_once grep -q "2 buses with all the memory by COPY, charged once" "$scratch/program"
+check show_by_the_pid_of_the_program shows "allowed    0x0-0x7fffffff (2 GiB)" "$uiommufd" show "$program"
+check show_by_the_pid_of_the_run shows "0000:02:00.0 behind 45bit0 (45bit)" "$uiommufd" show "$run"
+check show_names_who_reserves shows "0xfee00000-0xfeefffff, for device 3, 0000:01:00.0" "$uiommufd" show "$run"
+check show_as_json_is_json sh -c '"$1" show --json "$2" | python3 -m json.tool >/dev/null' - "$uiommufd" "$run"
+check show_of_a_file_is_the_same sh -c '"$1" show --json "$2" >"$3/state" && "$1" show "$2" >"$3/a" && "$1" show - <"$3/state" >"$3/b" && diff "$3/a" "$3/b"' - "$uiommufd" "$run" "$scratch"
+check picture_is_well_formed sh -c '"$1" show --svg "$2" | python3 -c "import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.stdin)"' - "$uiommufd" "$run"
+check picture_says_what_does_not_fit shows "does not fit" "$uiommufd" show --svg "$run"
+check lookup_walks_every_table shows "HWPT 6 of 45bit0, amdv1, IOVA 0x1234:" "$uiommufd" lookup "$run" 2 0x1234
+check lookup_shows_the_entries shows "level 0, table 0x" "$uiommufd" lookup "$run" 4 0x1234
+check lookup_of_nothing_says_so shows "not mapped" "$uiommufd" lookup "$run" 2 0x500000
+check lookup_in_what_is_no_table complains 125 "object 3 of context 0 in process $program: it is neither IOAS nor HWPT" "$uiommufd" lookup "$run" 3 0
+check lookup_in_what_is_not_there complains 125 "there is no such thing" "$uiommufd" lookup "$run" 77 0
+check lookup_wants_its_arguments complains 2 "look what up?" "$uiommufd" lookup "$run"
+sleep 60 &
+check show_of_another_process complains 125 "process $! has opened nothing emulated" "$uiommufd" show $!
+kill $!
+check show_of_no_process complains 2 "show has no option" "$uiommufd" show --pid
+# It is not noticed: the program's table of descriptors has nothing of ours.
+check no_descriptor_is_added sh -c '! ls -l "/proc/$1/fd" | grep -q socket' - "$program"
+
+kill $run
+wait $run 2>/dev/null
+
+static_program() {
+	printf 'int main(void) { return 7; }\n' | gcc -static -x c - -o "$scratch/static" 2>/dev/null || return 0
+	complains 7 "is statically linked" run -- "$scratch/static"
+}
+check static_program_is_warned_of static_program
+
+# A child has its own, from when it first uses what it has inherited.
+cat >"$scratch/fork.py" <<'PYTHON'
+import fcntl, os, struct, subprocess, sys
+fd = os.open("/dev/iommu", os.O_RDWR)
+def alloc():
+    fcntl.ioctl(fd, 0x3b81, bytearray(struct.pack("III", 12, 0, 0)), True)
+def ioases(pid):
+    out = subprocess.run([sys.argv[1], "show", str(pid)], capture_output=True, text=True).stdout
+    return out.count("IOAS")
+alloc()
+ready, go = os.pipe(), os.pipe()
+pid = os.fork()
+if pid == 0:
+    alloc()
+    os.write(ready[1], b"x")
+    os.read(go[0], 1)
+    os._exit(0)
+os.read(ready[0], 1)
+found = ioases(os.getpid()), ioases(pid)
+os.write(go[1], b"x")
+os.waitpid(pid, 0)
+print(found)
+sys.exit(found != (1, 2))
+PYTHON
+check child_of_a_fork_answers_for_itself run -- python3 "$scratch/fork.py" "$uiommufd"
+finish

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Closing and taking away while the ioat device does DMA: in any order, at any time, with no thread, no
+ * mapping and (under AddressSanitizer) no memory left behind.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "../lib/ioat_rig.h"
+#include "base/log.h"
+
+enum {
+	MEMORY_SIZE = 1 << 22,
+	FROM = DATA_OFFSET,
+	TO = 1 << 21,
+	ROUNDS = 60,
+};
+
+static uint64_t random_state;
+
+static uint64_t next_random(uint64_t below)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state % below;
+}
+
+static unsigned int count_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	unsigned int count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+/* A sanitizer's own mappings come and go: there it says nothing. */
+static unsigned int count_mappings(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return 0;
+#else
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned int count = 0;
+	int c;
+
+	while (maps && (c = getc(maps)) != EOF)
+		count += c == '\n';
+	if (maps)
+		fclose(maps);
+	return count;
+#endif
+}
+
+/* A ring without end: each descriptor copies, and may interrupt. */
+static void start_dma(struct ioat_rig *t)
+{
+	ioat_start_ring(t);
+	ioat_set(t, IOAT_CHANCTRL, 2, CHANCTRL_ERR_COMP_EN | CHANCTRL_ERR_INT_EN);
+	for (unsigned int i = 0; i < RING_SLOTS; i++)
+		ioat_prepare(t, TO, FROM, (uint32_t)(64 << next_random(14)),
+			     DESCRIPTOR_COMPLETION | DESCRIPTOR_INTERRUPT);
+	ioat_set(t, IOAT_DMACOUNT, 2, 0xffff);
+}
+
+static void rest(void)
+{
+	struct timespec time = {.tv_nsec = (long)next_random(300000)};
+
+	nanosleep(&time, NULL);
+}
+
+/* ---- what may happen meanwhile ---- */
+
+static void close_device(struct ioat_rig *t)
+{
+	if (t->rig.file)
+		file_put(t->rig.file);
+	t->rig.file = NULL;
+}
+
+static void close_context(struct ioat_rig *t)
+{
+	if (t->rig.context)
+		file_put(t->rig.context);
+	t->rig.context = NULL;
+}
+
+static void unmap(struct ioat_rig *t)
+{
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap), .ioas_id = t->ioas_id, .iova = RING_IOVA, .length = t->size};
+
+	if (t->rig.context && !rig_iommu(&t->rig, IOMMU_IOAS_UNMAP, &unmap)) {
+		/* From here on no DMA reaches it: it can be anything. */
+		memset(t->memory, 0x5a, t->size);
+		rest();
+		for (uint64_t i = 0; i < t->size; i += 509)
+			assert_int_equal(t->memory[i], 0x5a);
+	}
+}
+
+static void detach(struct ioat_rig *t)
+{
+	struct vfio_device_detach_iommufd_pt detach = {.argsz = sizeof(detach)};
+
+	if (t->rig.file)
+		(void)rig_ioctl(&t->rig, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
+}
+
+static void reset(struct ioat_rig *t)
+{
+	if (t->rig.file)
+		(void)rig_ioctl(&t->rig, VFIO_DEVICE_RESET, NULL);
+}
+
+static void channel_reset(struct ioat_rig *t)
+{
+	if (t->rig.file)
+		ioat_set(t, IOAT_CHANCMD, 1, CHANCMD_RESET);
+}
+
+static void master_off(struct ioat_rig *t)
+{
+	if (t->rig.file)
+		ioat_set_command(t, PCI_COMMAND_MEMORY);
+}
+
+static void interrupts_off(struct ioat_rig *t)
+{
+	struct vfio_irq_set none = {.argsz = sizeof(none),
+				    .flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+				    .index = VFIO_PCI_MSIX_IRQ_INDEX};
+
+	if (t->rig.file)
+		(void)rig_ioctl(&t->rig, VFIO_DEVICE_SET_IRQS, &none);
+}
+
+typedef void (*event)(struct ioat_rig *t);
+
+static void one_round(void)
+{
+	event events[] = {close_device, close_context, unmap,	   detach,
+			  reset,	channel_reset, master_off, interrupts_off};
+	const size_t count = sizeof(events) / sizeof(events[0]);
+	struct ioat_rig t;
+	int fd;
+
+	assert_int_equal(ioat_open(&t, MEMORY_SIZE), 0);
+	fd = ioat_take_interrupts(&t, VFIO_PCI_MSIX_IRQ_INDEX);
+	start_dma(&t);
+	for (size_t left = count; left; left--) {
+		size_t chosen = next_random(left);
+		event happens = events[chosen];
+
+		events[chosen] = events[left - 1];
+		rest();
+		happens(&t);
+		/* Before the end something must be running. */
+		if (t.rig.file && next_random(2))
+			ioat_set(&t, IOAT_DMACOUNT, 2, next_random(0x10000));
+	}
+	close(fd);
+	vfio_device_destroy(t.rig.device);
+	iommufd_group_destroy(t.rig.group);
+	iommu_put(t.rig.iommu);
+	munmap(t.memory, t.size);
+}
+
+static void closing_in_any_order_leaves_nothing_behind(void **state)
+{
+	unsigned int threads, mappings;
+
+	(void)state;
+	/* What is there once is made in the first rounds. */
+	for (unsigned int i = 0; i < 5; i++)
+		one_round();
+	threads = count_threads();
+	mappings = count_mappings();
+	for (unsigned int i = 0; i < ROUNDS; i++)
+		one_round();
+	assert_int_equal(count_threads(), threads);
+	assert_in_range(count_mappings(), 0, mappings + 4);
+}
+
+/* ---- with threads ---- */
+
+static struct ioat_rig shared;
+static _Atomic bool stop;
+
+static void *writer(void *arg)
+{
+	(void)arg;
+	while (!stop) {
+		ioat_set(&shared, IOAT_DMACOUNT, 2, ioat_get(&shared, IOAT_DMACOUNT, 2) + 7);
+		(void)ioat_get(&shared, IOAT_CHANSTS, 8);
+		ioat_set(&shared, IOAT_CHANCTRL, 2, CHANCTRL_INT_DISABLE);
+	}
+	return NULL;
+}
+
+static void *resetter(void *arg)
+{
+	(void)arg;
+	while (!stop) {
+		reset(&shared);
+		ioat_start_ring(&shared);
+		ioat_set(&shared, IOAT_CHANCMD, 1, CHANCMD_SUSPEND);
+		ioat_set(&shared, IOAT_CHANCMD, 1, CHANCMD_RESET);
+	}
+	return NULL;
+}
+
+static void *attacher(void *arg)
+{
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
+
+	(void)arg;
+	while (!stop) {
+		detach(&shared);
+		attach.pt_id = shared.ioas_id;
+		assert_int_equal(rig_ioctl(&shared.rig, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach), 0);
+	}
+	return NULL;
+}
+
+static void threads_use_and_reset_the_device_at_once(void **state)
+{
+	void *(*const bodies[])(void *arg) = {writer, resetter, attacher};
+	pthread_t threads[3];
+	int fd;
+
+	(void)state;
+	assert_int_equal(ioat_open(&shared, MEMORY_SIZE), 0);
+	fd = ioat_take_interrupts(&shared, VFIO_PCI_MSIX_IRQ_INDEX);
+	start_dma(&shared);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, bodies[i], NULL), 0);
+	usleep(300000);
+	stop = true;
+	for (size_t i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	close(fd);
+	ioat_close(&shared);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(closing_in_any_order_leaves_nothing_behind),
+		cmocka_unit_test(threads_use_and_reset_the_device_at_once),
+	};
+	const char *seed = getenv("UIOMMUFD_SEED");
+
+	random_state = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) | 1;
+	printf("seed %llu\n", (unsigned long long)random_state);
+	/* DMA that fails is what happens here. */
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

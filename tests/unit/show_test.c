@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* The state as JSON, and what keeps it short: runs of mappings. */
+#include "../lib/fixture.h"
+
+#include "base/alloc.h"
+#include "base/fault.h"
+#include "iommufd/coverage.h"
+#include "iommufd/json.h"
+#include "iommufd/show.h"
+
+static int set_up(void **state)
+{
+	*state = fixture_create("x86", 64);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	fixture_destroy(*state);
+	return 0;
+}
+
+/* Brackets in balance outside of strings: enough to notice a missing end. */
+static void assert_balanced(const char *json)
+{
+	int depth = 0;
+	bool quoted = false;
+
+	for (; *json; json++) {
+		if (*json == '\\' && quoted)
+			json++;
+		else if (*json == '"')
+			quoted = !quoted;
+		else if (!quoted && (*json == '{' || *json == '['))
+			depth++;
+		else if (!quoted && (*json == '}' || *json == ']'))
+			depth--;
+		assert_true(depth >= 0);
+	}
+	assert_int_equal(depth, 0);
+	assert_false(quoted);
+}
+
+static void assert_shows(const char *json, const char *part)
+{
+	if (!strstr(json, part))
+		print_error("not there: %s\nin: %s\n", part, json);
+	assert_non_null(strstr(json, part));
+}
+
+static void json_writes_what_readers_take(void **state)
+{
+	struct json json;
+	size_t len;
+	char *text;
+
+	(void)state;
+	json_init(&json);
+	json_object(&json, NULL);
+	json_string(&json, "name", "a\"b\\c\n");
+	json_array(&json, "list");
+	json_number(&json, NULL, 1);
+	json_hex(&json, NULL, UINT64_MAX);
+	json_end_array(&json);
+	json_array(&json, "none");
+	json_end_array(&json);
+	json_bool(&json, "on", true);
+	json_end_object(&json);
+	text = json_finish(&json, &len);
+	assert_string_equal(text,
+			    "{\"name\":\"a\\\"b\\\\c\\u000a\",\"list\":[1,\"0xffffffffffffffff\"],"
+			    "\"none\":[],\"on\":true}");
+	assert_int_equal(len, strlen(text));
+	alloc_free(text);
+}
+
+static void state_names_windows_mappings_devices_and_tables(void **state)
+{
+	const struct iommu_iova_range window = {0, 0x3fffffff};
+	struct fixture *f = *state;
+	uint32_t ioas = fixture_ioas(f), pt_id = ioas;
+	struct iommu_ioas_allow_iovas allow = {
+		.size = sizeof(allow),
+		.ioas_id = ioas,
+		.num_iovas = 1,
+		.allowed_iovas = (uintptr_t)&window,
+	};
+	char *json;
+
+	assert_int_equal(fixture_call(f, IOMMU_IOAS_ALLOW_IOVAS, &allow), 0);
+	assert_int_equal(fixture_map(f, ioas, 0x200000, 0, 8192, IOMMU_IOAS_MAP_READABLE), 0);
+	assert_int_equal(fixture_attach(f, 0, 0, &pt_id), 0);
+	assert_int_equal(uiommufd_show(16, &json), 0);
+	assert_balanced(json);
+	assert_shows(json, "\"allowed\":[\n{\"start\":\"0x0\",\"last\":\"0x3fffffff\"}]");
+	assert_shows(json, "{\"start\":\"0x200000\",\"last\":\"0x201fff\",\"rights\":\"r\",\"of\":"
+			   "\"memory\"");
+	assert_shows(json, "\"pinned\":true");
+	assert_shows(json, "\"iommu\":\"iommu0\",\"kind\":\"x86\"");
+	assert_shows(json, "{\"start\":\"0xfee00000\",\"last\":\"0xfeefffff\",\"by\":\"device\","
+			   "\"name\":\"device\"");
+	assert_shows(json, "\"permitted\":[\n{\"start\":\"0x0\",\"last\":\"0xfedfffff\"},\n"
+			   "{\"start\":\"0xfef00000\",\"last\":\"0xffffffffffff\"}]");
+	uiommufd_free(json);
+}
+
+static void many_mappings_are_summed_up(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t ioas = fixture_ioas(f);
+	char *json;
+
+	for (unsigned int i = 0; i < 50; i++)
+		assert_int_equal(fixture_map(f, ioas, 0x100000 + i * 0x1000, 0, 4096, FIXTURE_RW),
+				 0);
+	assert_int_equal(fixture_map(f, ioas, 0x4000000, 0, 4096, FIXTURE_RW), 0);
+	assert_int_equal(uiommufd_show(2, &json), 0);
+	assert_balanced(json);
+	assert_shows(json, "\"mappings\":51,\"bytes\":\"0x33000\",\"runs\":[\n"
+			   "{\"start\":\"0x100000\",\"last\":\"0x131fff\",\"mappings\":50,"
+			   "\"bytes\":\"0x32000\"},\n{\"start\":\"0x4000000\"");
+	assert_shows(json, "\"0x101fff\"");
+	assert_null(strstr(json, "\"0x102fff\""));
+	uiommufd_free(json);
+	assert_int_equal(uiommufd_show(UINT64_MAX, &json), 0);
+	assert_shows(json, "\"0x102fff\"");
+	uiommufd_free(json);
+}
+
+static void runs_join_across_the_smallest_holes_and_count_all(void **state)
+{
+	struct coverage coverage;
+	uint64_t mappings = 0, bytes = 0;
+
+	(void)state;
+	assert_int_equal(coverage_create(&coverage, 8), 0);
+	/* Pairs with a hole of a page between, and 1 GiB to the next pair; the last ends the space. */
+	for (uint64_t i = 0; i < 5; i++) {
+		const uint64_t start = i << 30;
+
+		coverage_add(&coverage, (struct iova_range){start, start + 0xfff});
+		coverage_add(&coverage, (struct iova_range){start + 0x2000, start + 0x2fff});
+	}
+	coverage_add(&coverage, (struct iova_range){UINT64_MAX - 0xfff, UINT64_MAX});
+	coverage_finish(&coverage);
+	assert_int_equal(coverage.count, 6);
+	assert_int_equal(coverage.runs[1].range.start, 1 << 30);
+	assert_int_equal(coverage.runs[1].range.last, (1 << 30) + 0x2fff);
+	assert_int_equal(coverage.runs[1].mappings, 2);
+	assert_int_equal(coverage.runs[1].bytes, 0x2000);
+	assert_int_equal(coverage.runs[5].range.last, UINT64_MAX);
+	for (size_t i = 0; i < coverage.count; i++) {
+		mappings += coverage.runs[i].mappings;
+		bytes += coverage.runs[i].bytes;
+	}
+	assert_int_equal(mappings, 11);
+	assert_int_equal(bytes, 11 * 0x1000);
+	coverage_destroy(&coverage);
+}
+
+static void lookup_tells_every_level(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t ioas = fixture_ioas(f), pt_id = ioas;
+	size_t len;
+	char *json;
+
+	assert_int_equal(fixture_map(f, ioas, 0x201000, 0, 4096, FIXTURE_RW), 0);
+	assert_int_equal(fixture_attach(f, 0, 0, &pt_id), 0);
+	assert_int_equal(show_lookup(0, ioas, 0x201010, &json, &len), 0);
+	assert_balanced(json);
+	assert_shows(json, "\"type\":\"ioas\",\"mapping\":");
+	assert_shows(json, "\"level\":3");
+	assert_shows(json, "\"level\":0");
+	assert_shows(json, "\"leaf\":{\"start\":\"0x201000\",\"last\":\"0x201fff\"");
+	alloc_free(json);
+	/* An incomplete walk is shown as far as it goes; outside of the aperture there is none. */
+	assert_int_equal(show_lookup(0, pt_id, 0x205000, &json, &len), 0);
+	assert_shows(json, "\"level\":1");
+	assert_null(strstr(json, "leaf"));
+	alloc_free(json);
+	assert_int_equal(show_lookup(0, pt_id, UINT64_MAX, &json, &len), 0);
+	assert_shows(json, "\"levels\":[]");
+	alloc_free(json);
+	assert_int_equal(show_lookup(0, 99, 0, &json, &len), -ENOENT);
+	assert_int_equal(show_lookup(1, ioas, 0, &json, &len), -ENOENT);
+	assert_int_equal(show_lookup(0, f->dev_ids[0], 0, &json, &len), -EINVAL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(json_writes_what_readers_take),
+		TEST(state_names_windows_mappings_devices_and_tables),
+		TEST(many_mappings_are_summed_up),
+		cmocka_unit_test(runs_join_across_the_smallest_holes_and_count_all),
+		TEST(lookup_tells_every_level),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
