@@ -98,7 +98,8 @@ struct uiommufd_caller_ops {
 struct uiommufd_caller {
 	const struct uiommufd_caller_ops *ops;
 	uint32_t refs;
-	uint32_t uid; /* real user id, unless ops->uid says it: whose locked-memory counter is charged */
+	/* Real user ID, unless ops->uid says it: whose locked-memory counter is charged. */
+	uint32_t uid;
 	int32_t pid;
 	uint64_t locked_pages; /* charged in mode "mm" (VmLck) */
 	uint64_t pinned_pages; /* pinned in any mode (VmPin) */

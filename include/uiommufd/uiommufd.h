@@ -57,7 +57,7 @@ enum uiommufd_open_flags {
 	UIOMMUFD_OPEN_ACCOUNTING_MM =
 		1, /* as opened through /dev/vfio/vfio: locked pages count per process */
 	UIOMMUFD_OPEN_NO_EXTENSIONS = 2, /* only what Linux has: ioctls from 0xC0 give ENOTTY */
-	UIOMMUFD_OPEN_TEST_ABI = 4,	 /* answers IOMMU_TEST_CMD, as a kernel built to test iommufd */
+	UIOMMUFD_OPEN_TEST_ABI = 4, /* answers IOMMU_TEST_CMD, as a kernel built to test iommufd */
 };
 
 struct uiommufd_options {

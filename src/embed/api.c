@@ -11,9 +11,9 @@
 #include "base/alloc.h"
 #include "iommu/shape.h"
 #include "iommufd/ctx.h"
-#include "iommufd/ucmd.h"
 #include "iommufd/last_error.h"
 #include "iommufd/show.h"
+#include "iommufd/ucmd.h"
 #include "mem/guard.h"
 #include "mock/mock.h"
 

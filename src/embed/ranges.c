@@ -7,8 +7,7 @@
 _Static_assert(sizeof(struct iova_range) == sizeof(struct iommu_iova_range) &&
 		       offsetof(struct iova_range, start) ==
 			       offsetof(struct iommu_iova_range, start) &&
-		       offsetof(struct iova_range, last) ==
-			       offsetof(struct iommu_iova_range, last),
+		       offsetof(struct iova_range, last) == offsetof(struct iommu_iova_range, last),
 	       "one struct by two names");
 
 static const struct iova_range *in(const struct iommu_iova_range *ranges)

@@ -23,8 +23,7 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 		return -ENOMEM;
 	endpoint->iommu = iommu_get(iommu);
 	endpoint->capabilities = iommu->kind->capabilities;
-	endpoint->max_pasids =
-		iommu->kind->pasid_bits ? UINT32_C(1) << iommu->kind->pasid_bits : 0;
+	endpoint->max_pasids = iommu->kind->pasid_bits ? UINT32_C(1) << iommu->kind->pasid_bits : 0;
 	endpoint->caching = tlb_enabled();
 	memcpy(endpoint->name, name, name_size);
 	nested_track(endpoint);

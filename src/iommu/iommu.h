@@ -210,11 +210,11 @@ struct iommu_fault {
 	/* Nested translation. stage 0: none took part, or it succeeded; the rest is 0, too. */
 	unsigned int stage; /* 1, 2 */
 	enum iommu_fault_access access;
-	uint32_t reason;   /* the specification's number: VT-d fault reason, SMMUv3 or AMD event */
-	const char *name;  /* and its name, "SFS.2", "F_TRANSLATION" */
-	const char *text;  /* what is wrong, for people */
-	uint64_t ipa;	   /* stage 2: what it was asked for; stage 1: where the entry is */
-	bool has_entry;	   /* a stage-1 entry was read: */
+	uint32_t reason;    /* the specification's number: VT-d fault reason, SMMUv3 or AMD event */
+	const char *name;   /* and its name, "SFS.2", "F_TRANSLATION" */
+	const char *text;   /* what is wrong, for people */
+	uint64_t ipa;	    /* stage 2: what it was asked for; stage 1: where the entry is */
+	bool has_entry;	    /* a stage-1 entry was read: */
 	unsigned int level; /* as the format counts: Arm 0..3 from the top, x86 5..1 */
 	uint64_t entry;
 

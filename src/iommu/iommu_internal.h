@@ -34,7 +34,7 @@ struct iommu_domain {
 	 * shares variant and table.
 	 */
 	struct iommu_domain *memory;
-	uint64_t unmaps;		 /* counts them; what a walk found before the last may be gone */
+	uint64_t unmaps; /* counts them; what a walk found before the last may be gone */
 	const struct stage1_ops *stage1; /* NULL: none; addresses are those of @memory */
 	struct iommu_nested_config config;
 	uint64_t id; /* of a nested domain, never used again */
@@ -56,10 +56,10 @@ struct iommu_endpoint {
 	uint64_t capabilities;
 	uint32_t max_pasids;
 	void *driver;
-	bool caching;		     /* nested translations */
+	bool caching;		       /* nested translations */
 	_Atomic(struct dma_log *) log; /* NULL: off; looked at inside the gate */
-	_Atomic(struct tlb *) tlb;   /* NULL: none needed yet, or no caching */
-	struct cds_list_head all;    /* in the list of all endpoints */
+	_Atomic(struct tlb *) tlb;     /* NULL: none needed yet, or no caching */
+	struct cds_list_head all;      /* in the list of all endpoints */
 	_Atomic(iommu_fault_handler) handler;
 	_Atomic(void *) handler_arg;   /* stored before the handler */
 	_Atomic unsigned int handling; /* calls of the handler in progress */

@@ -26,10 +26,10 @@
 	}
 
 /* A table for ordinary requests and nothing else. */
-#define PLAIN_VARIANT(table, bits, window)                                                      \
-	{                                                                                       \
-		.combinations = COMBINATION(0), .format = (table), .config = {.iova_bits = (bits)}, \
-		.aperture = window,                                                             \
+#define PLAIN_VARIANT(table, bits, window)                           \
+	{                                                            \
+		.combinations = COMBINATION(0), .format = (table),   \
+		.config = {.iova_bits = (bits)}, .aperture = window, \
 	}
 
 /* Where x86 turns memory writes into interrupts: the IOMMU never translates it. */

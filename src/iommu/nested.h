@@ -81,10 +81,10 @@ struct iommu_tlb_match {
 	const struct iommu_domain *domain; /* of this nested domain; NULL: any */
 	bool by_pasid, by_asid, by_range;
 	uint32_t pasid;
-	uint32_t asid;		 /* SMMUv3; global entries match only with a range, then whatever the ASID */
+	uint32_t asid; /* SMMUv3; global entries match only with a range, then whatever the ASID */
 	struct iova_range range; /* stage-1 input addresses */
 	bool leaf_only;		 /* keep what was cached of upper levels */
-	bool config;		 /* instead: cached context descriptors and GCR3 entries (of @pasid if by_pasid) */
+	bool config; /* instead: cached context descriptors and GCR3 entries (of @pasid if by_pasid) */
 };
 
 /*

@@ -114,9 +114,9 @@ static int reshape(struct iommu_kind *kind, const struct iommu_shape *shape)
 	int rc = 0;
 
 	if (shape->window_count) {
-		rc = cut_aperture(kind, (struct iova_range){
-						shape->windows[0].start,
-						shape->windows[shape->window_count - 1].last});
+		rc = cut_aperture(
+			kind, (struct iova_range){shape->windows[0].start,
+						  shape->windows[shape->window_count - 1].last});
 		if (!rc)
 			rc = add_gaps(kind, shape);
 	}

@@ -9,7 +9,7 @@
 struct iommu_shape {
 	struct iova_range windows[IOMMU_MAX_GAPS + 1]; /* all that is translated */
 	size_t window_count;
-	struct iova_range holes[IOMMU_MAX_RESV]; /* reserved for each device, beside those of the kind */
+	struct iova_range holes[IOMMU_MAX_RESV]; /* of each device, beside those of the kind */
 	size_t hole_count;
 };
 

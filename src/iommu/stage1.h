@@ -40,8 +40,9 @@ struct stage1_table {
 struct stage1_leaf {
 	uint64_t ipa;	    /* of the IOVA asked for */
 	unsigned int shift; /* log2 of the leaf */
-	unsigned int prot;  /* enum iopt_prot: what needs no other walk; clean pages lack IOPT_WRITE */
-	bool global;	    /* the same for all ASIDs */
+	unsigned int
+		prot; /* enum iopt_prot: what needs no other walk; clean pages lack IOPT_WRITE */
+	bool global;  /* the same for all ASIDs */
 };
 
 enum stage1_failure {
@@ -57,10 +58,10 @@ enum stage1_failure {
 	STAGE1_ACCESS_FLAG, /* is clear, and not for us to set */
 	STAGE1_PRIVILEGED,  /* only privileged requests may */
 	STAGE1_READ_ONLY,
-	STAGE1_UPDATE,	    /* accessed and dirty bits could not be set */
-	STAGE1_MEMORY,	    /* of a table or descriptor, is gone */
+	STAGE1_UPDATE, /* accessed and dirty bits could not be set */
+	STAGE1_MEMORY, /* of a table or descriptor, is gone */
 	STAGE2_NOT_MAPPED,
-	STAGE2_READ,	    /* is not permitted */
+	STAGE2_READ, /* is not permitted */
 	STAGE2_WRITE,
 };
 
@@ -82,7 +83,8 @@ struct stage1_walk {
 	uint64_t iova;
 	bool write;
 	struct stage1_context context;
-	struct iommu_nested_look *look; /* not NULL: nothing is to change, and each entry is noted here */
+	struct iommu_nested_look
+		*look; /* not NULL: nothing is to change, and each entry is noted here */
 
 	/* Before walk(): a cached one, or rather not; after it: what may be cached. */
 	bool has_table;

@@ -23,7 +23,8 @@ enum {
 /* The areas that are not in the room of their source: those of COPYs, and of what was cut. */
 static struct pool areas = POOL_INIT(AREA_SIZE);
 
-_Static_assert(sizeof(struct area) <= MEM_SOURCE_ROOM, "the area of a MAP is in the room of its source");
+_Static_assert(sizeof(struct area) <= MEM_SOURCE_ROOM,
+	       "the area of a MAP is in the room of its source");
 _Static_assert(sizeof(struct area) <= AREA_SIZE, "an area is in one cache line");
 
 static void area_init(struct area *area, struct mem_source *source, uint64_t start, uint64_t len,

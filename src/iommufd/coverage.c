@@ -56,8 +56,7 @@ void coverage_add(struct coverage *coverage, struct iova_range range)
 {
 	const struct coverage_run next = {
 		.range = range, .mappings = 1, .bytes = iova_range_len(range)};
-	struct coverage_run *top =
-		coverage->count ? &coverage->runs[coverage->count - 1] : NULL;
+	struct coverage_run *top = coverage->count ? &coverage->runs[coverage->count - 1] : NULL;
 
 	coverage->mappings++;
 	coverage->bytes += next.bytes;

@@ -85,9 +85,8 @@ static void for_each_area(struct ioas *ioas, uint64_t limit,
 
 		walk.turn = CHUNK;
 		pthread_mutex_lock(&ioas->lock);
-		more = iova_map_for_each(&ioas->areas,
-					 (struct iova_range){walk.next, UINT64_MAX}, walk_area,
-					 &walk);
+		more = iova_map_for_each(&ioas->areas, (struct iova_range){walk.next, UINT64_MAX},
+					 walk_area, &walk);
 		pthread_mutex_unlock(&ioas->lock);
 		if (!more)
 			break;

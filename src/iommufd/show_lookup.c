@@ -194,8 +194,7 @@ static void lookup_in_ctx(struct iommufd_ctx *ctx, void *arg)
 
 int show_lookup(uint32_t context, uint32_t pt_id, uint64_t iova, char **text, size_t *len)
 {
-	struct lookup lookup = {
-		.context = context, .pt_id = pt_id, .iova = iova, .rc = -ENOENT};
+	struct lookup lookup = {.context = context, .pt_id = pt_id, .iova = iova, .rc = -ENOENT};
 	struct json *json = &lookup.json;
 
 	json_init(json);

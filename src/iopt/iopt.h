@@ -175,8 +175,7 @@ bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf
  * that go on where it ends with the same rights, as far as a look at neighbouring entries shows, until
  * @len bytes from @iova are counted. What follows may still be contiguous.
  */
-bool iopt_translate_run(const struct iopt *pt, uint64_t iova, uint64_t len,
-			struct iopt_leaf *leaf);
+bool iopt_translate_run(const struct iopt *pt, uint64_t iova, uint64_t len, struct iopt_leaf *leaf);
 
 /*
  * Marks the leaf that holds @iova dirty as the hardware would (an atomic update of its entry), if

@@ -29,7 +29,7 @@ struct pins_run {
 	struct mem_pages pages;
 	uint32_t users;
 	uint64_t bus; /* where the first page was moved to and the others follow; 0: not moved */
-	bool aside;   /* and that is ours, to be given back (mem/aside.h); else it is the program's */
+	bool aside; /* and that is ours, to be given back (mem/aside.h); else it is the program's */
 };
 
 /* The pages from @page on, below @end, that are alike (the longest such run may be longer). */

@@ -57,7 +57,8 @@ void source_free(struct mem_source *source)
 int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool writable,
 		       enum mem_accounting accounting, struct mem_source **out)
 {
-	struct mem_source *source = source_create(caller, MEM_KIND_VA, va, len, writable, accounting);
+	struct mem_source *source =
+		source_create(caller, MEM_KIND_VA, va, len, writable, accounting);
 
 	if (!source)
 		return -ENOMEM;
@@ -70,7 +71,8 @@ int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len
 int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start, uint64_t len,
 			 bool writable, enum mem_accounting accounting, struct mem_source **out)
 {
-	struct mem_source *source = source_create(caller, MEM_KIND_FILE, start, len, writable, accounting);
+	struct mem_source *source =
+		source_create(caller, MEM_KIND_FILE, start, len, writable, accounting);
 	int rc;
 
 	if (!source)
@@ -408,7 +410,8 @@ static void run_of_parts(const struct mem_source *source, uint64_t byte, uint64_
 		if (page == end)
 			break;
 		part = pins_run_at(&source->parts, page, end);
-	} while (source_run_address(source, &part) == start + ((page - (byte >> PAGE_SHIFT)) << PAGE_SHIFT));
+	} while (source_run_address(source, &part) ==
+		 start + ((page - (byte >> PAGE_SHIFT)) << PAGE_SHIFT));
 	*run = min_u64(len, (page << PAGE_SHIFT) - byte);
 }
 

@@ -61,4 +61,9 @@ int type1_info(void);
 int type1_map(void);
 int type1_hot_reset(void);
 
+/* 60-extensions */
+int ext_ranges(void);
+int ext_windows(void);
+int ext_lookup(void);
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each allocation of the questions about windows fails in turn: the call says ENOMEM, nothing has changed, and it works when asked
+ * Each allocation of the questions about windows fails in turn: the call fails, nothing has changed, and it works when asked
  * again. Leaks are the leak checker's.
  */
 #include "../lib/fixture.h"
@@ -59,14 +59,13 @@ static void fail_each(struct fixture *f, int (*step)(struct fixture *f))
 		rc = step(f);
 		hit = !fault_left();
 		fault_arm(0);
-		if (!hit) {
-			assert_int_equal(rc, 0);
-			assert_true(n > 1);
+		/* The failure may have been one that the step can do without. */
+		if (!rc) {
+			assert_true(hit || n > 1);
 			return;
 		}
-		assert_true(rc == 0 || rc == -ENOMEM);
-		if (rc)
-			assert_int_equal(count_permitted(f), before);
+		assert_true(hit && rc < 0);
+		assert_int_equal(count_permitted(f), before);
 	}
 	fail_msg("still failing after %d failures", LIMIT);
 }

@@ -143,8 +143,8 @@ static void mistakes_are_explained(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_refused(f, "nvme", "no device model is called \"nvme\"; there are: edu");
-	assert_refused(f, "", "no device model is called \"\"; there are: edu");
+	assert_refused(f, "nvme", "no device model is called \"nvme\"; there are: edu, ioat");
+	assert_refused(f, "", "no device model is called \"\"; there are: edu, ioat");
 	assert_refused(f, "edu@1:0.0", "\"1:0.0\" is no PCI address: write 0000:01:00.0");
 	assert_refused(f, "edu@0000:01:20.0",
 		       "\"0000:01:20.0\" is no PCI address: write 0000:01:00.0");
@@ -189,7 +189,8 @@ static void iommus_are_named(void **state)
 	assert_string_equal(f->error, "\"a/b\" is no name for an IOMMU: letters, digits, '_', '-' "
 				      "and '.', at most 31");
 	assert_int_equal(add_iommu(f, "amd,size=1"), -EINVAL);
-	assert_string_equal(f->error, "IOMMUs have no option \"size\"; there are: name, aperture, hole");
+	assert_string_equal(f->error,
+			    "IOMMUs have no option \"size\"; there are: name, aperture, hole");
 	assert_int_equal(add_iommu(f, "amd@01:00.0"), -EINVAL);
 	assert_int_equal(add_iommu(f, "cray"), -EINVAL);
 	assert_non_null(strstr(f->error, "no kind of IOMMU is called \"cray\"; there are: "));
@@ -251,7 +252,8 @@ static void a_bad_line_is_named(void **state)
 	FILE *in = fmemopen(text, sizeof(text) - 1, "r");
 
 	assert_int_equal(machine_parse(f->machine, in, f->error, sizeof(f->error)), -EINVAL);
-	assert_string_equal(f->error, "line 3: no device model is called \"ede\"; there are: edu");
+	assert_string_equal(f->error,
+			    "line 3: no device model is called \"ede\"; there are: edu, ioat");
 	fclose(in);
 	in = fmemopen(other, sizeof(other) - 1, "r");
 	assert_int_equal(machine_parse(f->machine, in, f->error, sizeof(f->error)), -EINVAL);

@@ -2,6 +2,8 @@
 /* The state as JSON, and what keeps it short: runs of mappings. */
 #include "../lib/fixture.h"
 
+#include <pthread.h>
+
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "iommufd/coverage.h"
@@ -187,6 +189,54 @@ static void lookup_tells_every_level(void **state)
 	assert_int_equal(show_lookup(0, f->dev_ids[0], 0, &json, &len), -EINVAL);
 }
 
+struct busy {
+	struct fixture *f;
+	uint32_t ioas;
+	_Atomic bool stop;
+};
+
+/* Maps, attaches, promises and takes it all back. */
+static void *keep_changing(void *arg)
+{
+	const struct iommu_iova_range window = {0, 0x3fffffff};
+	struct busy *busy = arg;
+	struct iommu_ioas_allow_iovas allow = {
+		.size = sizeof(allow), .ioas_id = busy->ioas, .allowed_iovas = (uintptr_t)&window};
+
+	while (!busy->stop) {
+		uint32_t pt_id = busy->ioas;
+
+		(void)fixture_map(busy->f, busy->ioas, 0x200000, 0, 65536, FIXTURE_RW);
+		(void)fixture_attach(busy->f, 0, 0, &pt_id);
+		allow.num_iovas = !allow.num_iovas;
+		(void)fixture_call(busy->f, IOMMU_IOAS_ALLOW_IOVAS, &allow);
+		(void)fixture_unmap(busy->f, busy->ioas, 0x200000, 65536);
+		uiommufd_endpoint_detach(busy->f->devices[0], 0);
+	}
+	return NULL;
+}
+
+static void showing_disturbs_nobody_and_is_not_disturbed(void **state)
+{
+	struct busy busy = {.f = *state, .ioas = fixture_ioas(*state)};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, keep_changing, &busy), 0);
+	for (unsigned int i = 0; i < 300; i++) {
+		size_t len;
+		char *json;
+
+		assert_int_equal(uiommufd_show(16, &json), 0);
+		assert_balanced(json);
+		uiommufd_free(json);
+		assert_int_equal(show_lookup(0, busy.ioas, 0x200000, &json, &len), 0);
+		assert_balanced(json);
+		alloc_free(json);
+	}
+	busy.stop = true;
+	pthread_join(thread, NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -197,6 +247,7 @@ int main(void)
 		TEST(many_mappings_are_summed_up),
 		cmocka_unit_test(runs_join_across_the_smallest_holes_and_count_all),
 		TEST(lookup_tells_every_level),
+		TEST(showing_disturbs_nobody_and_is_not_disturbed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

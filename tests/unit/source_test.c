@@ -269,6 +269,41 @@ static void the_other_modes_charge_the_process_or_nobody(void **state)
 	munmap(p, 6 * PAGE_SIZE);
 }
 
+static uint32_t uid_now;
+
+static uint32_t changing_uid(struct uiommufd_caller *caller)
+{
+	(void)caller;
+	return uid_now;
+}
+
+static void who_mapped_pays_whoever_the_process_becomes(void **state)
+{
+	struct mem_caller caller;
+	struct mem_source *before, *after;
+	char *p = map_pages(4);
+
+	(void)state;
+	mem_caller_init(&caller, 140, UINT64_MAX);
+	caller.ops.uid = changing_uid;
+	uid_now = 141;
+	before = va_source(&caller, p, 2 * PAGE_SIZE, MEM_ACCOUNT_USER);
+	uid_now = 142;
+	after = va_source(&caller, p + 2 * PAGE_SIZE, 2 * PAGE_SIZE, MEM_ACCOUNT_USER);
+	assert_int_equal(mem_source_pin(before, pages(0, 2)), 0);
+	assert_int_equal(mem_source_pin(after, pages(0, 1)), 0);
+	assert_int_equal(mem_user_locked(141), 2);
+	assert_int_equal(mem_user_locked(142), 1);
+	uid_now = 143;
+	mem_source_unpin(before, pages(0, 2));
+	mem_source_unpin(after, pages(0, 1));
+	assert_int_equal(mem_user_locked(141), 0);
+	assert_int_equal(mem_user_locked(142), 0);
+	mem_source_put(before);
+	mem_source_put(after);
+	munmap(p, 4 * PAGE_SIZE);
+}
+
 static void a_source_moves_to_another_process_with_its_charge(void **state)
 {
 	struct mem_caller old, new;
@@ -578,6 +613,7 @@ int main(void)
 		cmocka_unit_test(a_dead_process_pins_nothing_new),
 		cmocka_unit_test(the_limit_counts_what_a_user_has_in_all_processes),
 		cmocka_unit_test(the_other_modes_charge_the_process_or_nobody),
+		cmocka_unit_test(who_mapped_pays_whoever_the_process_becomes),
 		cmocka_unit_test(a_source_moves_to_another_process_with_its_charge),
 		cmocka_unit_test(a_files_pages_stay_when_the_descriptor_is_gone),
 		cmocka_unit_test(sources_of_one_file_share_its_frames_and_mappings),
