@@ -11,7 +11,7 @@ DEMO = build/uiommufd run --device edu -- build/examples/edu-copy
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check bench format format-check tidy sanitize tsan fuzz install clean help
+.PHONY: build demo check bench format format-check tidy sanitize tsan fuzz kernel-tests install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -59,6 +59,12 @@ tsan: ## the tests of concurrent code on the TSan build only
 fuzz: ## fuzz each entry for FUZZ_TIME seconds; what reaches new code is kept in build-clang/corpus
 	@scripts/setup check
 	@FUZZ_TIME=$(FUZZ_TIME) scripts/check --only clang $(MESON_ARGS)
+
+kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (160 MB), built and run under uiommufd
+	@scripts/setup kernel-tests
+	@$(call configure,build)
+	@ninja -C build --quiet
+	@tests/kernel/run.py build
 
 install: build ## install (DESTDIR is honoured; the prefix is set with MESON_ARGS=--prefix=...)
 	@$(MESON) install -C build --no-rebuild
