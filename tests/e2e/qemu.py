@@ -6,14 +6,18 @@ QEMU is started with vfio-pci for the device, and with its qtest protocol in the
 in the guest would do to PCI config space, to the BAR and to memory is done from here. The device is found, its BAR
 placed, and its DMA moves data between two places of guest memory.
 
+Both ways that QEMU has are taken: VFIO's container and groups, and iommufd (from QEMU 9.0 on).
+
 Usage: qemu.py UIOMMUFD
+Environment: QEMU, the program; default: qemu-system-x86_64.
 Exit: 0 passed, 1 failed, 77 skipped: there is no QEMU.
 """
+import os
 import shutil
 import subprocess
 import sys
 
-QEMU = "qemu-system-x86_64"
+QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 BDF = "0000:c1:00.0"
 SLOT = 5  # where the guest sees the device: 00:05.0
 BAR = 0xE0000000
@@ -30,10 +34,10 @@ DEVICE_BUFFER = 0x40000
 class Machine:
     """A QEMU whose processor stands still: we are in its place."""
 
-    def __init__(self, uiommufd):
+    def __init__(self, uiommufd, device, *arguments):
         command = [uiommufd, "run", "--device", "edu@" + BDF, "--", QEMU, "-machine", "q35,accel=tcg", "-S", "-m", "64",
                    "-display", "none", "-nodefaults", "-qtest", "stdio", "-qtest-log", "/dev/null",
-                   "-device", f"vfio-pci,host={BDF},addr={SLOT}"]
+                   "-device", f"vfio-pci,host={BDF},addr={SLOT}{device}", *arguments]
         self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, line):
@@ -87,26 +91,40 @@ def expect(what, found, wanted):
     print("ok:", what)
 
 
+def drive(machine):
+    expect("the guest sees the device", machine.config_read(0), 0x11E81234)
+    machine.config_write(0x10, 0xFFFFFFFF)
+    expect("its BAR has 1 MiB", machine.config_read(0x10) & 0xFFFFFFF0, 0xFFF00000)
+    machine.config_write(0x10, BAR)
+    machine.config_write(0x04, 0x6)  # memory and bus mastering
+    expect("identification register", machine.read(IDENTIFICATION), 0x010000ED)
+    machine.write(LIVENESS, 0x12345678)
+    expect("liveness register inverts", machine.read(LIVENESS), 0x12345678 ^ 0xFFFFFFFF)
+    machine.ask("write %#x %#x 0x%s" % (SOURCE, len(DATA), DATA.hex()))
+    machine.dma(SOURCE, DEVICE_BUFFER, len(DATA), 0)
+    machine.dma(DEVICE_BUFFER, TARGET, len(DATA), DMA_FROM_DEVICE)
+    expect("DMA moved guest memory", machine.ask("read %#x %#x" % (TARGET, len(DATA))), "0x" + DATA.hex())
+
+
+def has_iommufd():
+    objects = subprocess.run([QEMU, "-object", "help"], capture_output=True, text=True, check=False).stdout
+    return "iommufd" in objects.split()
+
+
 def main():
     if not shutil.which(QEMU):
         print("SKIPPED:", QEMU, "is not installed")
         return 77
-    machine = Machine(sys.argv[1])
-    try:
-        expect("the guest sees the device", machine.config_read(0), 0x11E81234)
-        machine.config_write(0x10, 0xFFFFFFFF)
-        expect("its BAR has 1 MiB", machine.config_read(0x10) & 0xFFFFFFF0, 0xFFF00000)
-        machine.config_write(0x10, BAR)
-        machine.config_write(0x04, 0x6)  # memory and bus mastering
-        expect("identification register", machine.read(IDENTIFICATION), 0x010000ED)
-        machine.write(LIVENESS, 0x12345678)
-        expect("liveness register inverts", machine.read(LIVENESS), 0x12345678 ^ 0xFFFFFFFF)
-        machine.ask("write %#x %#x 0x%s" % (SOURCE, len(DATA), DATA.hex()))
-        machine.dma(SOURCE, DEVICE_BUFFER, len(DATA), 0)
-        machine.dma(DEVICE_BUFFER, TARGET, len(DATA), DMA_FROM_DEVICE)
-        expect("DMA moved guest memory", machine.ask("read %#x %#x" % (TARGET, len(DATA))), "0x" + DATA.hex())
-    finally:
-        machine.close()
+    ways = {"container": ("",)}
+    if has_iommufd():
+        ways["iommufd"] = (",iommufd=io", "-object", "iommufd,id=io")
+    for way, arguments in ways.items():
+        print("by", way)
+        machine = Machine(sys.argv[1], *arguments)
+        try:
+            drive(machine)
+        finally:
+            machine.close()
     return 0
 
 
