@@ -2,13 +2,16 @@
 /* Timing and tables for the benchmarks. The median is shown because the machine has other work. */
 #include "bench.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum {
 	RUNS = 9,
+	TURNS = 21, /* of a pair */
 	NAME_WIDTH = 44,
+	BAR_WIDTH = 76,
 };
 
 uint64_t bench_now(void)
@@ -40,15 +43,52 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+double bench_median(double *values, unsigned int count)
+{
+	qsort(values, count, sizeof(values[0]), compare);
+	return values[count / 2];
+}
+
+static struct bench_result result_of(double *times, unsigned int count)
+{
+	const double median = bench_median(times, count);
+
+	return (struct bench_result){.median = median, .min = times[0]};
+}
+
 struct bench_result bench_run(const struct bench_case *bench)
 {
+	const unsigned int runs = bench->runs ? bench->runs : RUNS;
 	double times[RUNS];
 
+	assert(runs <= RUNS);
 	run_once(bench);
-	for (int i = 0; i < RUNS; i++)
+	for (unsigned int i = 0; i < runs; i++)
 		times[i] = run_once(bench);
-	qsort(times, RUNS, sizeof(times[0]), compare);
-	return (struct bench_result){.median = times[RUNS / 2], .min = times[0]};
+	return result_of(times, runs);
+}
+
+static double run_in_turn(const struct bench_case *bench)
+{
+	if (!bench->cold)
+		run_once(bench);
+	return run_once(bench);
+}
+
+struct bench_pair bench_pair(const struct bench_case *first, const struct bench_case *second)
+{
+	double times[TURNS], other_times[TURNS], ratios[TURNS];
+	struct bench_pair pair;
+
+	for (int i = 0; i < TURNS; i++) {
+		times[i] = run_in_turn(first);
+		other_times[i] = run_in_turn(second);
+		ratios[i] = other_times[i] / times[i];
+	}
+	pair.first = result_of(times, TURNS);
+	pair.second = result_of(other_times, TURNS);
+	pair.ratio = bench_median(ratios, TURNS);
+	return pair;
 }
 
 struct bench_result bench_once(uint64_t ns, uint64_t ops)
@@ -60,8 +100,7 @@ struct bench_result bench_once(uint64_t ns, uint64_t ops)
 
 void bench_table(const char *title)
 {
-	printf("\n%-*s %12s %12s %12s %9s\n", NAME_WIDTH, title, "ns/op", "best", "Mop/s",
-	       "faster");
+	printf("\n%-*s %12s %12s %12s %9s\n", NAME_WIDTH, title, "ns/op", "best", "Mop/s", "speed");
 }
 
 void bench_row(const char *name, struct bench_result result, struct bench_result reference)
@@ -76,4 +115,22 @@ void bench_row_bytes(const char *name, uint64_t bytes, uint64_t reference_bytes,
 	printf("  %-*s %12.1f bytes each %23.2fx\n", NAME_WIDTH - 2, name,
 	       (double)bytes / (double)items, (double)reference_bytes / (double)bytes);
 	fflush(stdout);
+}
+
+static void print_bar(const char *name, double measured, const char *relation, double bar,
+		      const char *unit, bool met)
+{
+	printf("bar: %-*s %8.2f%s, %s %g%s: %s\n", BAR_WIDTH, name, measured, unit, relation, bar,
+	       unit, met ? "met" : "NOT MET");
+	fflush(stdout);
+}
+
+void bench_at_most(const char *name, double measured, double bar, const char *unit)
+{
+	print_bar(name, measured, "at most", bar, unit, measured <= bar);
+}
+
+void bench_at_least(const char *name, double measured, double bar, const char *unit)
+{
+	print_bar(name, measured, "at least", bar, unit, measured >= bar);
 }

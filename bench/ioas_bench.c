@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The user API at 1,000 and 1,000,000 mappings of 4 KiB: MAP, UNMAP, COPY and translation through uiommufd_ioctl() as a program
- * calls it, in random order, with a device attached so that every mapping is pinned and in its page table.
+ * calls it, with a device attached, so that every mapping is pinned and in its page table.
  *
- * Compared within the run: the larger count with the smaller, and populating the memory alone (the system call that a MAP
- * cannot do without). Random order is the hard case: at the larger count, every line of memory that is touched comes from
- * beyond the caches, and some can be fetched only when another has arrived. Ascending order is what most programs do.
+ * Compared within the run, in turns: the larger count with the smaller, which is the bar; and populating the memory alone (the
+ * system call that a MAP cannot do without). Ascending order is what most programs do. Random order is the hard case: at the
+ * larger count every line of memory that is touched comes from beyond the caches, and the mapping's own record can be fetched
+ * only when the index that says where it is has arrived. How long one such fetch takes here is in the table, too.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,15 +26,22 @@ enum {
 	MANY = 1000000,
 	FEW = 1000,
 	BATCH = 500, /* operations between two kinds, at most FEW */
+	CHASES = 100000,
+	LINE = 64,
+	HUGE_PAGE = 2 << 20,
+	CHAIN_SIZE = 128 << 20,
 };
 
 #define IOVA_BASE UINT64_C(0x100000000000)
+
+/* Between two mappings is the room for the COPY of one. */
+#define IOVA_STEP UINT64_C(0x2000)
 
 struct space {
 	struct uiommufd *ctx;
 	struct uiommufd_iommu *iommu;
 	struct uiommufd_endpoint *device;
-	uint32_t ioas, copy_ioas;
+	uint32_t ioas;
 	char *buffer;
 	uint32_t *order; /* a permutation of [0, count) */
 	uint32_t count;
@@ -63,6 +71,11 @@ static uint32_t new_ioas(struct space *space)
 	return cmd.out_ioas_id;
 }
 
+static uint64_t iova_of(uint32_t slot)
+{
+	return IOVA_BASE + slot * IOVA_STEP;
+}
+
 static void map_at(struct space *space, uint32_t slot)
 {
 	struct iommu_ioas_map cmd = {
@@ -72,17 +85,17 @@ static void map_at(struct space *space, uint32_t slot)
 		.ioas_id = space->ioas,
 		.user_va = (uintptr_t)space->buffer + (uint64_t)(slot % BUFFER_PAGES) * PAGE,
 		.length = PAGE,
-		.iova = IOVA_BASE + (uint64_t)slot * PAGE,
+		.iova = iova_of(slot),
 	};
 
 	call(space, IOMMU_IOAS_MAP, &cmd, "IOAS_MAP");
 }
 
-static void unmap_at(struct space *space, uint32_t ioas, uint64_t iova)
+static void unmap_at(struct space *space, uint64_t iova)
 {
 	struct iommu_ioas_unmap cmd = {
 		.size = sizeof(cmd),
-		.ioas_id = ioas,
+		.ioas_id = space->ioas,
 		.iova = iova,
 		.length = PAGE,
 	};
@@ -167,7 +180,6 @@ static void space_open(struct space *space, uint32_t count,
 	if (rc)
 		die("open", rc);
 	space->ioas = new_ioas(space);
-	space->copy_ioas = new_ioas(space);
 	attach(space);
 	arrange(space->order, count);
 	space->resident = resident_bytes();
@@ -195,7 +207,7 @@ static void do_unmap(void *arg, uint64_t ops)
 	struct space *space = arg;
 
 	for (uint64_t i = 0; i < ops; i++)
-		unmap_at(space, space->ioas, IOVA_BASE + (uint64_t)next_slot(space, i) * PAGE);
+		unmap_at(space, iova_of(next_slot(space, i)));
 }
 
 static void do_map(void *arg, uint64_t ops)
@@ -229,14 +241,14 @@ static void do_copy(void *arg, uint64_t ops)
 	struct space *space = arg;
 
 	for (uint64_t i = 0; i < ops; i++) {
-		uint64_t iova = IOVA_BASE + (uint64_t)next_slot(space, i) * PAGE;
+		uint64_t iova = iova_of(next_slot(space, i));
 		struct iommu_ioas_copy cmd = {
 			.size = sizeof(cmd),
 			.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
 			.dst_ioas_id = space->ioas,
 			.src_ioas_id = space->ioas,
 			.length = PAGE,
-			.dst_iova = iova + (UINT64_C(1) << 40),
+			.dst_iova = iova + PAGE,
 			.src_iova = iova,
 		};
 
@@ -252,8 +264,8 @@ static void do_translate(void *arg, uint64_t ops)
 		void *addr;
 
 		if (uiommufd_translate(space->device, UIOMMUFD_NO_PASID,
-				       IOVA_BASE + (uint64_t)next_slot(space, i) * PAGE,
-				       UIOMMUFD_PROT_READ, &addr, NULL))
+				       iova_of(next_slot(space, i)), UIOMMUFD_PROT_READ, &addr,
+				       NULL))
 			die("translate", -2);
 		bench_use((uintptr_t)addr);
 	}
@@ -286,14 +298,9 @@ static void undo_map_auto(void *arg)
 static void undo_copy(void *arg)
 {
 	struct space *space = arg;
-	struct iommu_ioas_unmap cmd = {
-		.size = sizeof(cmd),
-		.ioas_id = space->ioas,
-		.iova = IOVA_BASE + (UINT64_C(1) << 40),
-		.length = UINT64_C(1) << 40,
-	};
 
-	call(space, IOMMU_IOAS_UNMAP, &cmd, "IOAS_UNMAP");
+	for (uint64_t i = 0; i < BATCH; i++)
+		unmap_at(space, iova_of(next_slot(space, i)) + PAGE);
 	space->position += BATCH;
 }
 
@@ -320,68 +327,111 @@ static void advance(void *arg)
 struct operation {
 	const char *name;
 	struct bench_case bench;
+	double bar; /* times its cost at the smaller count; 0: none */
 };
 
 static const struct operation operations[] = {
-	{"populate one page (madvise)", {.body = do_populate, .teardown = advance}},
-	{"MAP 4K, fixed IOVA", {.setup = setup_map, .body = do_map, .teardown = advance}},
-	{"UNMAP 4K", {.body = do_unmap, .teardown = redo_map}},
-	{"MAP 4K, automatic IOVA", {.body = do_map_auto, .teardown = undo_map_auto}},
-	{"COPY 4K, fixed IOVA", {.body = do_copy, .teardown = undo_copy}},
-	{"translate", {.body = do_translate, .teardown = advance}},
+	{"populate one page (madvise)", {.body = do_populate, .teardown = advance}, 0},
+	{"MAP 4K, fixed IOVA", {.setup = setup_map, .body = do_map, .teardown = advance}, 2},
+	{"UNMAP 4K", {.body = do_unmap, .teardown = redo_map}, 2},
+	{"MAP 4K, automatic IOVA", {.body = do_map_auto, .teardown = undo_map_auto}, 2},
+	{"COPY 4K, fixed IOVA", {.body = do_copy, .teardown = undo_copy}, 2},
+	{"translate", {.body = do_translate, .teardown = advance}, 0},
 };
 
 enum {
 	OPERATIONS = sizeof(operations) / sizeof(operations[0])
 };
 
-static void measure(struct space *space, struct bench_result *results)
+static struct bench_case case_of(const struct operation *operation, struct space *space)
 {
-	for (size_t i = 0; i < OPERATIONS; i++) {
-		struct bench_case bench = operations[i].bench;
+	struct bench_case bench = operation->bench;
 
-		bench.arg = space;
-		bench.ops = BATCH;
-		results[i] = bench_run(&bench);
-	}
+	bench.arg = space;
+	bench.ops = BATCH;
+	return bench;
 }
 
-/* Maps and measures in the same order; returns the bytes that the mappings took. */
-static size_t measure_count(uint32_t count, void (*arrange)(uint32_t *order, uint32_t count),
-			    struct bench_result *results)
+static void compare_operation(const struct operation *operation, const char *order,
+			      struct space *few, struct space *many)
 {
-	struct space space;
-
-	space_open(&space, count, arrange);
-	/* Not the very order in which they were mapped: another one of its kind. */
-	if (arrange == shuffle)
-		shuffle_again(space.order, count);
-	measure(&space, results);
-	space_close(&space);
-	return space.resident;
-}
-
-static void compare_counts(const char *title, void (*arrange)(uint32_t *order, uint32_t count))
-{
-	struct bench_result few[OPERATIONS], many[OPERATIONS];
+	const struct bench_case at_few = case_of(operation, few),
+				at_many = case_of(operation, many);
+	struct bench_pair pair = bench_pair(&at_few, &at_many);
 	char name[80];
-	size_t bytes;
 
-	measure_count(FEW, arrange, few);
-	bytes = measure_count(MANY, arrange, many);
-	bench_table(title);
-	for (size_t i = 0; i < OPERATIONS; i++) {
-		snprintf(name, sizeof(name), "%s, 1k mappings", operations[i].name);
-		bench_row(name, few[i], few[i]);
-		snprintf(name, sizeof(name), "%s, 1M mappings", operations[i].name);
-		bench_row(name, many[i], few[i]);
+	snprintf(name, sizeof(name), "%s, 1k mappings", operation->name);
+	bench_row(name, pair.first, pair.first);
+	snprintf(name, sizeof(name), "%s, 1M mappings", operation->name);
+	bench_row(name, pair.second, pair.first);
+	snprintf(name, sizeof(name), "%s, %s order: cost at 1M mappings over cost at 1k",
+		 operation->name, order);
+	if (operation->bar > 0)
+		bench_at_most(name, pair.ratio, operation->bar, "x");
+}
+
+/* A chain of lines through as much memory as a million mappings take. */
+struct chain {
+	char *memory;
+	uint64_t at;
+};
+
+static void do_chase(void *arg, uint64_t ops)
+{
+	struct chain *chain = arg;
+
+	while (ops--)
+		chain->at = *(const uint64_t *)(chain->memory + chain->at * LINE);
+	bench_use(chain->at);
+}
+
+static void measure_memory(void)
+{
+	const uint32_t lines = CHAIN_SIZE / LINE;
+	struct chain chain = {.memory = aligned_alloc(HUGE_PAGE, CHAIN_SIZE)};
+	uint32_t *order = malloc(lines * sizeof(order[0]));
+	struct bench_result result;
+
+	if (!chain.memory || !order)
+		die("memory", -12);
+	(void)madvise(chain.memory, CHAIN_SIZE, MADV_HUGEPAGE);
+	shuffle(order, lines);
+	for (uint32_t i = 0; i < lines; i++)
+		*(uint64_t *)(chain.memory + (size_t)order[i] * LINE) = order[(i + 1) % lines];
+	result = bench_run(&(struct bench_case){.body = do_chase, .arg = &chain, .ops = CHASES});
+	bench_row("a fetch from beyond the caches, for comparison", result, result);
+	free(order);
+	free(chain.memory);
+}
+
+/* Maps and measures in the same order. */
+static void compare_counts(const char *order, void (*arrange)(uint32_t *order, uint32_t count))
+{
+	struct space few, many;
+	char text[64];
+
+	space_open(&many, MANY, arrange);
+	space_open(&few, FEW, arrange);
+	/* Not the very order in which they were mapped: another one of its kind. */
+	if (arrange == shuffle) {
+		shuffle_again(few.order, FEW);
+		shuffle_again(many.order, MANY);
 	}
-	printf("  memory per mapping at 1M, resident, all included: %zu bytes\n", bytes / MANY);
+	snprintf(text, sizeof(text), "an IOAS with a device, %s order", order);
+	bench_table(text);
+	for (size_t i = 0; i < OPERATIONS; i++)
+		compare_operation(&operations[i], order, &few, &many);
+	if (arrange == shuffle)
+		measure_memory();
+	snprintf(text, sizeof(text), "memory per 4K mapping at 1M, all included, %s order", order);
+	bench_at_most(text, (double)many.resident / MANY, 256, " bytes");
+	space_close(&few);
+	space_close(&many);
 }
 
 int main(void)
 {
-	compare_counts("an IOAS with a device, random order", shuffle);
-	compare_counts("an IOAS with a device, ascending order", ascend);
+	compare_counts("ascending", ascend);
+	compare_counts("random", shuffle);
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include "iova/alloc.h"
 
 #define OPERATIONS 100000u
+#define FILLS	   3
 
 static uint64_t seed = 1;
 static uint64_t random_u64(void)
@@ -219,11 +220,15 @@ static struct bench_result measure(struct subject *subject, void (*body)(void *,
 	return bench_run(&(struct bench_case){.body = body, .arg = subject, .ops = OPERATIONS});
 }
 
+/* A few times, as the larger ones take seconds. */
 static struct bench_result measure_fill(struct subject *subject, void (*body)(void *, uint64_t),
 					void (*empty)(void *))
 {
-	return bench_run(&(struct bench_case){
-		.teardown = empty, .body = body, .arg = subject, .ops = subject->count});
+	return bench_run(&(struct bench_case){.teardown = empty,
+					      .body = body,
+					      .arg = subject,
+					      .ops = subject->count,
+					      .runs = FILLS});
 }
 
 struct tree_results {

@@ -3,7 +3,8 @@
  * Nested translation, one request at a time over the pages of a buffer: through the parent alone, and through a guest's tables with the
  * page in the IOTLB, with only its table there, and without a cache. As the device model's look-up, and as DMA of 8 bytes.
  *
- * Compared within the run: each with the parent alone.
+ * Compared within the run: each with the parent alone. The aim is that a hit costs no more than twice that, and the last line of each
+ * table says what it does cost.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +20,29 @@ enum {
 	BUFFER_PAGES = 512, /* they fit in the IOTLB */
 	PAGES = TABLE_PAGES + BUFFER_PAGES,
 	OPS = 200000,
-	ENTRY_BITS = 0x67, /* P, RW, US, A, D */
+};
+
+/* Stage 1 of a kind: bits of its entries, beside the address. All have four levels of 512. */
+struct format {
+	const char *kind, *title;
+	uint64_t table, leaf;
+	bool arm;
+};
+
+static const struct format formats[] = {
+	/* P, RW, US, A, D. The same guest tables on the shallowest and the deepest of parents. */
+	{"intel", "first-stage tables on a parent of 4K pages (intel)", 0x67, 0x67, false},
+	{"amd", "the same on AMD v1 tables (amd)", 0x67, 0x67, false},
+	/* Valid, table or page, unprivileged, accessed, not global: a hit looks for the context, too. */
+	{"smmuv3", "AArch64 stage 1 by a context descriptor (smmuv3)", 0x3, 0xc43, true},
 };
 
 #define GUEST_BASE UINT64_C(0x40000000)
+/* Below the half of every format. */
 #define IOVA	   UINT64_C(0x7f0000000000)
 
 struct guest {
+	const struct format *format;
 	struct iommu *iommu;
 	struct iommu_domain *parent, *nested;
 	struct iommu_endpoint *device;
@@ -61,21 +78,23 @@ static void map(struct guest *guest, uint64_t root, uint64_t iova, uint64_t ipa)
 		uint64_t *entry = entry_at(guest, table + (iova >> (12 + 9 * level) & 511) * 8);
 
 		if (!*entry)
-			*entry = new_table(guest) | ENTRY_BITS;
+			*entry = new_table(guest) | guest->format->table;
 		table = *entry & ~UINT64_C(0xfff);
 	}
-	*entry_at(guest, table + (iova >> 12 & 511) * 8) = ipa | ENTRY_BITS;
+	*entry_at(guest, table + (iova >> 12 & 511) * 8) = ipa | guest->format->leaf;
 }
 
 /* The parent's pages are small, as for memory that is scattered. */
-static void open_guest(struct guest *guest, const char *kind, bool cached)
+static void open_guest(struct guest *guest, const struct format *format, bool cached)
 {
 	memset(guest, 0, sizeof(*guest));
+	guest->format = format;
 	guest->memory = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	check(guest->memory == MAP_FAILED ? -12 : 0, "memory");
-	iommu_tlb_enable(cached);
-	check(iommu_create(iommu_kind_find(kind), "iommu0", &guest->iommu), "IOMMU");
+	check(iommu_create(iommu_kind_find(format->kind), "iommu0", &guest->iommu), "IOMMU");
+	if (!cached)
+		iommu_tlb_disable(guest->iommu);
 	check(iommu_domain_create(guest->iommu, IOMMU_DOMAIN_NEST_PARENT, NULL, &guest->parent),
 	      "parent");
 	check(iommu_domain_map(guest->parent, GUEST_BASE, (uintptr_t)guest->memory,
@@ -86,13 +105,33 @@ static void open_guest(struct guest *guest, const char *kind, bool cached)
 	guest->base = GUEST_BASE + (uint64_t)TABLE_PAGES * PAGE;
 }
 
+/* For 48 bits at @root: T0SZ, EPD1, V, IPS, AA64, R, ASID. */
+static uint64_t context_descriptor(struct guest *guest, uint64_t root)
+{
+	const uint64_t ipa = new_table(guest);
+
+	entry_at(guest, ipa)[0] = 16 | UINT64_C(1) << 30 | UINT64_C(1) << 31 | UINT64_C(5) << 32 |
+				  UINT64_C(1) << 41 | UINT64_C(1) << 45 | UINT64_C(1) << 48;
+	entry_at(guest, ipa)[1] = root;
+	return ipa;
+}
+
 static void nest(struct guest *guest)
 {
-	struct iommu_nested_config config = {.format = IOMMU_NESTED_VTD, .vtd.addr_width = 48};
+	const uint64_t root = new_table(guest);
+	struct iommu_nested_config config = {
+		.format = IOMMU_NESTED_VTD,
+		.vtd = {.pgtbl_addr = root, .addr_width = 48},
+	};
 
-	config.vtd.pgtbl_addr = new_table(guest);
 	for (uint64_t i = 0; i < BUFFER_PAGES; i++)
-		map(guest, config.vtd.pgtbl_addr, IOVA + i * PAGE, guest->base + i * PAGE);
+		map(guest, root, IOVA + i * PAGE, guest->base + i * PAGE);
+	if (guest->format->arm)
+		config = (struct iommu_nested_config){
+			.format = IOMMU_NESTED_SMMUV3,
+			/* Valid, stage 1; one descriptor. */
+			.ste = {1 | 5 << 1 | context_descriptor(guest, root), 0},
+		};
 	check(iommu_nested_create(guest->parent, &config, &guest->nested), "nest");
 	check(iommu_endpoint_set_domain(guest->device, 0, guest->nested), "attach");
 	guest->base = IOVA;
@@ -151,35 +190,36 @@ static void forget_leaves(void *arg)
 struct row {
 	const char *name;
 	bool nested, cached;
+	bool hit; /* what the aim is about */
 	struct bench_case bench;
 };
 
 static const struct row rows[] = {
-	{"translate: parent alone", false, true, {.body = translate, .ops = OPS}},
-	{"translate: nested, IOTLB hit", true, true, {.body = translate, .ops = OPS}},
+	{"translate: parent alone", false, true, false, {.body = translate, .ops = OPS}},
+	{"translate: nested, IOTLB hit", true, true, true, {.body = translate, .ops = OPS}},
 	{"translate: nested, table cached",
 	 true,
 	 true,
+	 false,
 	 {.setup = forget_leaves, .body = translate, .ops = BUFFER_PAGES}},
-	{"translate: nested, no cache", true, false, {.body = translate, .ops = OPS}},
-	{"DMA of 8 bytes: parent alone", false, true, {.body = dma, .ops = OPS}},
-	{"DMA of 8 bytes: nested, IOTLB hit", true, true, {.body = dma, .ops = OPS}},
-	{"DMA of 8 bytes: nested, no cache", true, false, {.body = dma, .ops = OPS}},
+	{"translate: nested, no cache", true, false, false, {.body = translate, .ops = OPS}},
+	{"DMA of 8 bytes: parent alone", false, true, false, {.body = dma, .ops = OPS}},
+	{"DMA of 8 bytes: nested, IOTLB hit", true, true, true, {.body = dma, .ops = OPS}},
+	{"DMA of 8 bytes: nested, no cache", true, false, false, {.body = dma, .ops = OPS}},
 };
 
-static void measure(const char *kind)
+static void measure(const struct format *format)
 {
 	struct bench_result reference = {0};
-	char title[80];
+	double worst = 0;
 
-	snprintf(title, sizeof(title), "first-stage tables on a parent of 4K pages (%s)", kind);
-	bench_table(title);
+	bench_table(format->title);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct bench_case bench = rows[i].bench;
 		struct bench_result result;
 		struct guest guest;
 
-		open_guest(&guest, kind, rows[i].cached);
+		open_guest(&guest, format, rows[i].cached);
 		if (rows[i].nested)
 			nest(&guest);
 		bench.arg = &guest;
@@ -187,14 +227,17 @@ static void measure(const char *kind)
 		if (!rows[i].nested)
 			reference = result;
 		bench_row(rows[i].name, result, reference);
+		/* The best runs: nothing else was going on in either. */
+		if (rows[i].hit && result.min / reference.min > worst)
+			worst = result.min / reference.min;
 		close_guest(&guest);
 	}
+	printf("  an IOTLB hit costs at most %.2f of the parent alone (aim: 2.00)\n", worst);
 }
 
 int main(void)
 {
-	/* The same guest tables on the shallowest and the deepest of parents. */
-	measure("intel");
-	measure("amd");
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		measure(&formats[i]);
 	return 0;
 }

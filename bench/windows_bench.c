@@ -127,8 +127,8 @@ static void read_lines(void *arg, uint64_t ops)
 			uint64_t start, last;
 			char type[32];
 
-			if (sscanf(bench->lines[i], "%" SCNi64 " %" SCNi64 " %31s",
-				   (int64_t *)&start, (int64_t *)&last, type) == 3)
+			if (sscanf(bench->lines[i], "%" SCNx64 " %" SCNx64 " %31s", &start, &last,
+				   type) == 3)
 				bench->out[i] = (struct iommu_iova_range){start, last};
 		}
 		bench_use(bench->out[HOLES - 1].last);
@@ -164,11 +164,14 @@ static void merge(void *arg, uint64_t ops)
 	}
 }
 
-static void run(struct bench *bench, const char *name, void (*body)(void *arg, uint64_t ops),
-		struct bench_result reference)
+static struct bench_result run(struct bench *bench, const char *name,
+			       void (*body)(void *arg, uint64_t ops), struct bench_result reference)
 {
-	bench_row(name, bench_run(&(struct bench_case){.body = body, .arg = bench, .ops = OPS}),
-		  reference);
+	const struct bench_result result =
+		bench_run(&(struct bench_case){.body = body, .arg = bench, .ops = OPS});
+
+	bench_row(name, result, reference);
+	return result;
 }
 
 int main(void)
@@ -177,7 +180,7 @@ int main(void)
 	struct iommu_ioas_alloc ioas = {.size = sizeof(ioas)};
 	struct uiommufd_endpoint *device;
 	struct uiommufd_iommu *iommu;
-	struct bench_result reference;
+	struct bench_result reference, ranges;
 
 	if (!bench || !(bench->lines = calloc(HOLES, LINE)))
 		return 1;
@@ -192,7 +195,7 @@ int main(void)
 	bench_table("a thousand holes (one operation: all of them)");
 	reference = bench_run(&(struct bench_case){.body = read_lines, .arg = bench, .ops = OPS});
 	bench_row("sscanf of reserved_regions", reference, reference);
-	run(bench, "IOMMU_IOAS_IOVA_RANGES", ask_ioas, reference);
+	ranges = run(bench, "IOMMU_IOAS_IOVA_RANGES", ask_ioas, reference);
 	run(bench, "uiommufd_ranges_invert", invert, reference);
 	run(bench, "uiommufd_ranges_intersect", intersect, reference);
 	run(bench, "uiommufd_ranges_merge, backwards", merge, reference);
@@ -201,6 +204,7 @@ int main(void)
 	reference = bench_run(&(struct bench_case){.body = ask_reserved, .arg = bench, .ops = OPS});
 	bench_row("IOMMU_RESV_IOVA_RANGES", reference, reference);
 	run(bench, "IOMMU_DEV_IOVA_RANGES", ask_device, reference);
+	bench_at_most("IOMMU_IOAS_IOVA_RANGES of 1000 holes", ranges.median / 1000, 20, " us");
 
 	uiommufd_endpoint_destroy(device);
 	uiommufd_iommu_put(iommu);

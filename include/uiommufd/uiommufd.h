@@ -93,7 +93,7 @@ UIOMMUFD_API int uiommufd_ioctl(struct uiommufd *ctx, struct uiommufd_caller *ca
 UIOMMUFD_API const char *uiommufd_last_error(void);
 
 /*
- * The state of all contexts of the process as JSON (docs/show.md), with at most @mappings mappings of each IO address space
+ * The state of all contexts of the process as JSON (docs/windows.md), with at most @mappings mappings of each IO address space
  * listed one by one (UINT64_MAX: all; the rest is summed up). `uiommufd show FILE` makes a text or a picture of it. *@json
  * is the caller's, to free with uiommufd_free(). -ENOMEM. Consistent within each object; takes locks for moments only.
  */

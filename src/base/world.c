@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include "base/gate.h"
 #include "base/world.h"
@@ -50,6 +51,31 @@ void world_stop(void)
 		while (slot != gate_self && atomic_load(&slot->depth))
 			sched_yield();
 	}
+}
+
+static bool all_out(void)
+{
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		if (slot != gate_self && atomic_load(&slot->depth))
+			return false;
+	}
+	return true;
+}
+
+bool world_try_stop(unsigned int ms)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	pthread_mutex_lock(&stop_lock);
+	atomic_store(&stopped, true);
+	for (unsigned int waited = 0; !all_out(); waited++) {
+		if (waited == ms) {
+			world_resume();
+			return false;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return true;
 }
 
 void world_resume(void)

@@ -9,6 +9,8 @@
 #ifndef BASE_WORLD_H
 #define BASE_WORLD_H
 
+#include <stdbool.h>
+
 /* Enters; may nest. Waits while another thread forks. -ENOMEM: a thread's first entry found no memory. */
 int world_enter(void);
 void world_leave(void);
@@ -16,6 +18,9 @@ void world_leave(void);
 /* Waits until no other thread is in, and keeps them out until world_resume(). */
 void world_stop(void);
 void world_resume(void);
+
+/* As world_stop(), for who can do without: gives up (false) if somebody has stayed in for @ms milliseconds. */
+bool world_try_stop(unsigned int ms);
 
 /* In the child: only the calling thread is left. */
 void world_after_fork(void);

@@ -33,6 +33,8 @@ int cmd_list(char **args)
 	       "START-LAST: all that it translates; several, with '+' between, are windows");
 	printf("      %-12s %s\n", "hole",
 	       "START-LAST: reserved for each device behind it; several with '+' between");
+	printf("      %-12s %s\n", "iotlb",
+	       "off: nested translations are not cached; default: on, as hardware does");
 	puts("\nDevice models (--device), with their options:");
 	for (size_t i = 0; (model = device_model_at(i)); i++) {
 		printf("  %-12s %s\n", model->name, model->summary);

@@ -92,22 +92,33 @@ static pid_t status_number(pid_t pid, const char *name)
 	return number;
 }
 
+/* Opens the directory of sockets in @root: as @pid sees it, or as we do, if it has changed its root directory since. */
+static int open_control_in(pid_t pid, const char *root)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root%s/" LAYOUT_CONTROL, (int)pid, root);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "%s/" LAYOUT_CONTROL, root);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* Opens the directory of sockets that @pid has, by its environment. */
 static int open_control(pid_t pid)
 {
 	static const char variable[] = LAYOUT_ROOT_VARIABLE "=";
 	size_t len;
 	char *environment = proc_file(pid, "environ", &len);
-	char path[PATH_MAX];
 	int fd = -1;
 
 	for (char *entry = environment; entry && entry < environment + len;
 	     entry += strlen(entry) + 1) {
 		if (strncmp(entry, variable, sizeof(variable) - 1) != 0)
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/root%s/" LAYOUT_CONTROL, (int)pid,
-			 entry + sizeof(variable) - 1);
-		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd = open_control_in(pid, entry + sizeof(variable) - 1);
 		break;
 	}
 	free(environment);
@@ -228,6 +239,8 @@ static const char *error_text(int error)
 		return "there is no such thing";
 	case EINVAL:
 		return "it is neither IOAS nor HWPT";
+	case EBUSY:
+		return "a call is in progress that does not end; try again";
 	default:
 		return strerror(error);
 	}
@@ -245,6 +258,8 @@ char *peer_ask(pid_t pid, const char *request, const char *what, size_t *len)
 		close(fd);
 	if (!answer || !*len) {
 		cmd_complain("process %d does not answer", (int)pid);
+	} else if (answer[--*len]) {
+		cmd_complain("process %d ended before it had answered", (int)pid);
 	} else if (sscanf(answer, "{\"error\":%d}", &error) == 1) {
 		cmd_complain("%s in process %d: %s", what, (int)pid, error_text(error));
 	} else {

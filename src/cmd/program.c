@@ -4,9 +4,13 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum {
@@ -71,22 +75,39 @@ static bool script_interpreter(int fd, char path[PATH_MAX])
 	return *path;
 }
 
-bool program_is_static(const char *program)
+/* True if executing @fd changes who we are: then ld.so loads no library that the environment names. */
+static bool changes_rights(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return false;
+	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) ||
+	    ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && st.st_gid != getgid()))
+		return true;
+	return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
+}
+
+const char *program_obstacle(const char *program)
 {
 	char path[PATH_MAX];
 
 	for (int i = 0; i <= MAX_SCRIPTS; i++) {
+		const char *obstacle = NULL;
 		int fd = open_program(program);
-		bool script, result;
+		bool script;
 
 		if (fd < 0)
-			return false;
-		result = elf_is_static(fd);
-		script = !result && script_interpreter(fd, path);
+			return NULL;
+		script = script_interpreter(fd, path);
+		if (elf_is_static(fd))
+			obstacle = "is statically linked";
+		else if (!script && changes_rights(fd))
+			obstacle = "runs with more rights than you have";
 		close(fd);
 		if (!script)
-			return result;
+			return obstacle;
 		program = path;
 	}
-	return false;
+	return NULL;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The program of a run, before it is started. */
+/* What a program is, before it is run. */
 #ifndef CMD_PROGRAM_H
 #define CMD_PROGRAM_H
 
-#include <stdbool.h>
-
 /*
- * True if what execvp(3) would start as @program, or the interpreter that its first line names, is statically linked: nothing
- * can be preloaded into it.
+ * Why @program, as execvp(3) finds it (or, of a script, what interprets it), would not load a preloaded library: because it is
+ * statically linked, or set-user-ID, set-group-ID or with capabilities, such that ld.so(8) listens to nobody. Words that follow
+ * its name; NULL: it would, or it is nothing that can be said of.
  */
-bool program_is_static(const char *program);
+const char *program_obstacle(const char *program);
 
 #endif

@@ -241,16 +241,16 @@ static int end_as(int status)
 
 static int run_program(struct tree *tree, char **program)
 {
+	const char *obstacle = program_obstacle(program[0]);
 	char library[PATH_MAX];
 	struct signals signals;
 	int error = 0;
 	int status;
 	pid_t pid;
 
-	if (program_is_static(program[0]))
-		cmd_complain("%s is statically linked: it cannot be reached, and sees the real "
-			     "/dev and /sys",
-			     program[0]);
+	if (obstacle)
+		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
+			     program[0], obstacle);
 	if (find_library(library)) {
 		cmd_complain("%s: %m", library);
 		return CMD_FAILED;

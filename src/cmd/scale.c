@@ -11,8 +11,9 @@
 #define SHARE_USED   3.0
 #define SHARE_DOUBLE 0.25
 
-/* The narrowest segment, in units of the picture. */
-#define WIDTH_MIN 7.0
+/* The narrowest segment, in units of the picture: less if there are so many that they would make it wider than this. */
+#define WIDTH_MIN  7.0
+#define CROWDED_AT 2400.0
 
 bool scale_create(struct scale *scale)
 {
@@ -99,6 +100,8 @@ static double share(const struct scale_segment *segment)
 
 double scale_finish(struct scale *scale, double x, double width)
 {
+	const double crowded = CROWDED_AT / (double)scale->count;
+	const double least = crowded < WIDTH_MIN ? crowded : WIDTH_MIN;
 	double sum = 0;
 
 	for (size_t i = 0; i < scale->count; i++)
@@ -108,8 +111,8 @@ double scale_finish(struct scale *scale, double x, double width)
 
 		segment->x = x;
 		segment->width = width * share(segment) / sum;
-		if (segment->width < WIDTH_MIN)
-			segment->width = WIDTH_MIN;
+		if (segment->width < least)
+			segment->width = least;
 		x += segment->width;
 	}
 	return x;

@@ -87,6 +87,22 @@ static void add_device(struct tree *tree, const struct machine *machine, size_t 
 	shadow_add_pci(tree, machine, index);
 }
 
+/* Programs look here before they try VFIO at all. */
+static void add_modules(struct tree *tree)
+{
+	static const char *const modules[] = {LAYOUT_SYS_IOMMUFD, LAYOUT_SYS_VFIO_CORE,
+					      LAYOUT_SYS_VFIO_PCI};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+		snprintf(path, sizeof(path), "%s/initstate", modules[i]);
+		tree_text(tree, path, 0444, "live\n");
+	}
+	tree_link(tree, LAYOUT_SYS_VFIO_PCI "/drivers/pci:vfio-pci",
+		  LAYOUT_SYS_PCI "/drivers/vfio-pci");
+	tree_link(tree, LAYOUT_SYS_PCI "/drivers/vfio-pci/module", LAYOUT_SYS_VFIO_PCI);
+}
+
 /* What is there even without a device. */
 static void add_common(struct tree *tree)
 {
@@ -107,6 +123,7 @@ static void add_common(struct tree *tree)
 	tree_dir(tree, LAYOUT_SYS_GROUPS);
 	for (size_t i = 0; i < sizeof(writable) / sizeof(writable[0]); i++)
 		tree_text(tree, writable[i], 0200, "%s", "");
+	add_modules(tree);
 }
 
 /* What a program sets before it has steps of the kernel fail, by way of /proc/self/fail-nth. Setting it does nothing. */
@@ -208,5 +225,8 @@ void shadow_fill(struct tree *tree, const struct machine *machine)
 	merge(tree, LAYOUT_SYS_PCI);
 	merge(tree, LAYOUT_SYS_VFIO);
 	merge(tree, LAYOUT_SYS_GROUPS);
+	merge(tree, LAYOUT_SYS_IOMMUFD);
+	merge(tree, LAYOUT_SYS_VFIO_CORE);
+	merge(tree, LAYOUT_SYS_VFIO_PCI);
 	merge_below(tree, "/sys/devices");
 }

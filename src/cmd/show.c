@@ -90,7 +90,7 @@ static int take_arguments(const char *command, char **args, struct options *opti
 /* ---- output ---- */
 
 static int render(const struct options *options, const char *text, size_t len,
-		  void (*as_text)(struct json_object *state, FILE *out))
+		  void (*as_text)(struct json_object *state, bool all, FILE *out))
 {
 	struct json_object *state;
 
@@ -105,7 +105,7 @@ static int render(const struct options *options, const char *text, size_t len,
 	if (options->form == FORM_SVG)
 		show_svg(state, stdout);
 	else
-		as_text(state, stdout);
+		as_text(state, options->all, stdout);
 	json_object_put(state);
 	return CMD_OK;
 }

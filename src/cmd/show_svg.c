@@ -4,199 +4,54 @@
  * (allowed) and permitted, one for each who reserves something, and one for each device of the context, which shows for those that
  * are not attached what keeps them from it.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
+#include "cmd/runs.h"
 #include "cmd/scale.h"
 #include "cmd/state.h"
-#include "iova/ranges.h"
+#include "cmd/svg.h"
 
 enum {
-	LABELS = 250, /* width of the column on the left */
-	WIDTH = 1150, /* of the address space, if it is not crowded */
-	MARGIN = 24,
-	ROW = 24,
-	ROW_GAP = 6,
-	HEAD = 62,
-	AXIS = 118,	 /* height of the addresses below */
-	LABEL_MIN = 34,	 /* of a box that has a text inside */
-	TICK_MIN = 15,	 /* between two addresses */
-	MAX_RUNS = 40,	 /* of mappings */
-	MAX_RANGES = 64, /* of one row */
+	MAX_RUNS = 24, /* of mappings, in one row */
+	LABEL_SIZE = 96,
 };
 
-static const char style[] =
-	"<style>text{font-family:'DejaVu Sans','Helvetica',sans-serif;font-size:12px;fill:#222}"
-	".t{font-size:16px;font-weight:bold}.s{font-size:10px}.w{fill:#fff;font-size:10px}"
-	".m{font-family:'DejaVu Sans "
-	"Mono',monospace;font-size:10px;fill:#444}.g{fill:#666}</style>\n"
-	"<defs><pattern id='h' width='7' height='7' patternUnits='userSpaceOnUse' "
-	"patternTransform='rotate(45)'><rect width='7' height='7' fill='#f6d0cb'/>"
-	"<rect width='3' height='7' fill='#cf3a2b'/></pattern></defs>\n";
-
-#define FILL_MAPPED    "#e08214"
-#define FILL_ALLOWED   "#2f6fb7"
-#define FILL_PERMITTED "#8cc68a"
-#define FILL_DETACHED  "#d3e8d2"
-#define FILL_RESERVED  "#cf3a2b"
-#define FILL_APERTURE  "#9a9a9a"
-#define FILL_CONFLICT  "url(#h)"
-
-struct picture {
-	FILE *out; /* of the panels; what is around them is known at the end */
-	struct scale scale;
-	double right; /* end of the scale */
-	double y;
-	double width; /* of the widest panel */
+struct panel {
+	struct svg svg;
+	struct json_object *ctx, *ioas;
+	struct run runs[MAX_RUNS];
+	size_t run_count;
 };
-
-/* A list of ranges from an array of the state. */
-struct list {
-	struct iova_range ranges[MAX_RANGES];
-	size_t count;
-};
-
-static void read_list(struct list *list, struct json_object *object, const char *key)
-{
-	list->count = state_count(object, key);
-	if (list->count > MAX_RANGES)
-		list->count = MAX_RANGES;
-	for (size_t i = 0; i < list->count; i++)
-		list->ranges[i] = state_range(state_at(object, key, i));
-}
-
-/* The runs of mappings, as many as a person can tell apart: those with the smallest holes between them become one. */
-static void read_runs(struct list *list, struct json_object *ioas)
-{
-	struct json_object *mapped = state_get(ioas, "mapped");
-	uint64_t hole = 0;
-
-	do {
-		list->count = 0;
-		for (size_t i = 0; i < state_count(mapped, "runs") && list->count <= MAX_RUNS;
-		     i++) {
-			const struct iova_range run = state_range(state_at(mapped, "runs", i));
-			struct iova_range *top = list->count ? &list->ranges[list->count - 1]
-							     : NULL;
-
-			if (top && run.start - top->last - 1 <= hole)
-				top->last = run.last;
-			else
-				list->ranges[list->count++] = run;
-		}
-		hole = hole ? 2 * hole : PAGE_SIZE;
-	} while (list->count > MAX_RUNS);
-}
-
-/* ---- drawing ---- */
-
-static void put_escaped(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '<')
-			fputs("&lt;", out);
-		else if (*text == '&')
-			fputs("&amp;", out);
-		else
-			fputc(*text, out);
-	}
-}
-
-static void put_text(const struct picture *picture, double x, double y, const char *class,
-		     const char *text)
-{
-	fprintf(picture->out, "<text x='%.1f' y='%.1f' class='%s'>", x, y, class);
-	put_escaped(picture->out, text);
-	fputs("</text>\n", picture->out);
-}
-
-/* A box for @range in the row at @y, with a size inside if there is room, and all of it on a pointer's question. */
-static void draw_box(const struct picture *picture, struct iova_range range, const char *fill,
-		     const char *class)
-{
-	double x, width;
-
-	scale_place(&picture->scale, range, &x, &width);
-	fprintf(picture->out,
-		"<g><title>%s (%s)</title><rect x='%.1f' y='%.1f' width='%.1f' height='%d' rx='2' "
-		"fill='%s'/>",
-		text_range(range), text_size(iova_range_len(range)), x, picture->y, width, ROW,
-		fill);
-	if (class && width >= LABEL_MIN)
-		fprintf(picture->out,
-			"<text x='%.1f' y='%.1f' class='%s' text-anchor='middle'>%s</text>",
-			x + width / 2, picture->y + 16, class, text_size(iova_range_len(range)));
-	fputs("</g>\n", picture->out);
-}
-
-static void begin_row(const struct picture *picture, const char *label, const char *class)
-{
-	fprintf(picture->out,
-		"<line x1='%d' y1='%.1f' x2='%.1f' y2='%.1f' stroke='#ddd'/>"
-		"<text x='%d' y='%.1f' class='%s' text-anchor='end'>",
-		LABELS, picture->y + ROW / 2.0, picture->right, picture->y + ROW / 2.0, LABELS - 12,
-		picture->y + 16, class);
-	put_escaped(picture->out, label);
-	fputs("</text>\n", picture->out);
-}
-
-static void end_row(struct picture *picture)
-{
-	picture->y += ROW + ROW_GAP;
-}
-
-static void draw_row(struct picture *picture, const char *label, const struct list *list,
-		     const char *fill, const char *class)
-{
-	begin_row(picture, label, "n");
-	for (size_t i = 0; i < list->count; i++)
-		draw_box(picture, list->ranges[i], fill, class);
-	end_row(picture);
-}
-
-/* Columns: what is empty is grey, and only as wide as it has to be seen. */
-static void draw_columns(const struct picture *picture, double height)
-{
-	for (size_t i = 0; i < picture->scale.count; i++) {
-		const struct scale_segment *segment = &picture->scale.segments[i];
-
-		fprintf(picture->out,
-			"<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='%s' "
-			"stroke='#e4e4e4' stroke-width='.6'/>\n",
-			segment->x, picture->y, segment->width, height,
-			segment->used ? "#fff" : "#f2f2f2");
-	}
-}
-
-static void draw_tick(const struct picture *picture, double x, uint64_t iova)
-{
-	fprintf(picture->out,
-		"<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='#888'/>"
-		"<text transform='translate(%.1f %.1f) rotate(50)' class='m'>0x%" PRIx64
-		"</text>\n",
-		x, picture->y, x, picture->y + 5, x - 3, picture->y + 14, iova);
-}
-
-/* Addresses where there is room for them, and the last of all. */
-static void draw_axis(struct picture *picture)
-{
-	double next = 0;
-
-	for (size_t i = 0; i < picture->scale.count; i++) {
-		const struct scale_segment *segment = &picture->scale.segments[i];
-
-		if (segment->x < next || segment->x > picture->right - TICK_MIN)
-			continue;
-		draw_tick(picture, segment->x, segment->range.start);
-		next = segment->x + TICK_MIN;
-	}
-	draw_tick(picture, picture->right, UINT64_MAX);
-	picture->y += AXIS;
-}
 
 /* ---- rows ---- */
+
+static void draw_ranges(struct panel *panel, const char *label, struct json_object *object,
+			const char *key, enum svg_fill fill)
+{
+	svg_begin_row(&panel->svg, label, false);
+	for (size_t i = 0; i < state_count(object, key); i++)
+		svg_box(&panel->svg, state_range(state_at(object, key, i)), fill);
+	svg_end_row(&panel->svg, NULL);
+}
+
+static void draw_mapped(struct panel *panel)
+{
+	svg_begin_row(&panel->svg, "mapped", false);
+	for (size_t i = 0; i < panel->run_count; i++) {
+		const struct run *run = &panel->runs[i];
+		char label[LABEL_SIZE];
+
+		if (run->bytes == iova_range_len(run->range)) {
+			svg_box(&panel->svg, run->range, SVG_MAPPED);
+			continue;
+		}
+		snprintf(label, sizeof(label), "%s in %zu", text_size(run->bytes),
+			 (size_t)run->mappings);
+		svg_box_labelled(&panel->svg, run->range, SVG_SPARSE, label);
+	}
+	svg_end_row(&panel->svg, NULL);
+}
 
 /* The name of the IOMMU of HWPT @id. */
 static const char *iommu_of(struct json_object *ctx, uint64_t id)
@@ -210,216 +65,199 @@ static const char *iommu_of(struct json_object *ctx, uint64_t id)
 	return "the table";
 }
 
-/* Who reserves: each once, in the order in which they come. */
-static void draw_reserved(struct picture *picture, struct json_object *ctx,
-			  struct json_object *ioas)
+static void reserved_label(const struct panel *panel, struct json_object *resv,
+			   char label[LABEL_SIZE])
 {
-	const size_t count = state_count(ioas, "reserved");
+	if (!strcmp(state_text(resv, "by"), "hwpt"))
+		snprintf(label, LABEL_SIZE, "beyond %.20s, HWPT %.10s",
+			 iommu_of(panel->ctx, state_number(resv, "id")), state_text(resv, "id"));
+	else
+		snprintf(label, LABEL_SIZE, "reserved: %.24s",
+			 state_get(resv, "name") ? state_text(resv, "name") : "a test");
+}
 
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *first = state_at(ioas, "reserved", i);
-		const bool hwpt = !strcmp(state_text(first, "by"), "hwpt");
-		char label[96];
+/* A row for the owner of the reserved range number @first, with all that it reserves. */
+static void draw_owner(struct panel *panel, size_t first)
+{
+	struct json_object *resv = state_at(panel->ioas, "reserved", first);
+	const uint64_t owner = state_number(resv, "id");
+	const bool hwpt = !strcmp(state_text(resv, "by"), "hwpt");
+	char label[LABEL_SIZE];
+
+	reserved_label(panel, resv, label);
+	svg_begin_row(&panel->svg, label, false);
+	for (size_t i = first; i < state_count(panel->ioas, "reserved"); i++) {
+		resv = state_at(panel->ioas, "reserved", i);
+		if (state_number(resv, "id") == owner)
+			svg_box(&panel->svg, state_range(resv), hwpt ? SVG_BEYOND : SVG_RESERVED);
+	}
+	svg_end_row(&panel->svg, NULL);
+}
+
+/* Who reserves: each once, in the order in which they come. */
+static void draw_reserved(struct panel *panel)
+{
+	for (size_t i = 0; i < state_count(panel->ioas, "reserved"); i++) {
+		const uint64_t owner = state_number(state_at(panel->ioas, "reserved", i), "id");
 		bool seen = false;
 
 		for (size_t j = 0; j < i && !seen; j++)
-			seen = state_number(state_at(ioas, "reserved", j), "id") ==
-			       state_number(first, "id");
-		if (seen)
+			seen = state_number(state_at(panel->ioas, "reserved", j), "id") == owner;
+		if (!seen)
+			draw_owner(panel, i);
+	}
+}
+
+/* True if @conflict is one with the IOAS of @panel. */
+static bool is_here(const struct panel *panel, struct json_object *conflict)
+{
+	return state_number(conflict, "ioas") == state_number(panel->ioas, "id");
+}
+
+/* Of a range with mappings only what is mapped: there may be much between the first and the last. */
+static void draw_conflict(struct panel *panel, struct json_object *conflict)
+{
+	const struct iova_range range = state_range(conflict);
+
+	if (strcmp(state_text(conflict, "with"), "mapping") != 0) {
+		svg_box(&panel->svg, range, SVG_CONFLICT);
+		return;
+	}
+	for (size_t i = 0; i < panel->run_count; i++) {
+		struct iova_range run = panel->runs[i].range;
+
+		if (!iova_range_intersects(run, range))
 			continue;
-		if (hwpt)
-			snprintf(label, sizeof(label), "beyond %.40s, HWPT %s",
-				 iommu_of(ctx, state_number(first, "id")), state_text(first, "id"));
-		else
-			snprintf(label, sizeof(label), "reserved, %.60s",
-				 state_get(first, "name") ? state_text(first, "name") : "test");
-		begin_row(picture, label, "n");
-		for (size_t j = i; j < count; j++) {
-			struct json_object *resv = state_at(ioas, "reserved", j);
-
-			if (state_number(resv, "id") == state_number(first, "id"))
-				draw_box(picture, state_range(resv),
-					 hwpt ? FILL_APERTURE : FILL_RESERVED, "w");
-		}
-		end_row(picture);
+		if (run.start < range.start)
+			run.start = range.start;
+		if (run.last > range.last)
+			run.last = range.last;
+		svg_box(&panel->svg, run, SVG_CONFLICT);
 	}
 }
 
-static bool is_attached(struct json_object *device, struct json_object *ioas)
+static void draw_device(struct panel *panel, struct json_object *device)
 {
-	for (size_t i = 0; i < state_count(device, "attached"); i++) {
-		if (state_number(state_at(device, "attached", i), "ioas") ==
-		    state_number(ioas, "id"))
-			return true;
-	}
-	return false;
-}
+	static const char *const verdicts[] = {
+		[FIT_YES] = "fits",
+		[FIT_CONFLICTS] = "does not fit: hatched",
+		[FIT_MISALIGNED] = "does not fit: alignment",
+	};
+	const bool attached = state_is_attached(device, panel->ioas);
+	char label[LABEL_SIZE];
 
-/* What is in use and @permitted does not have: why a device does not fit. Returns how much there is. */
-static size_t draw_conflicts(const struct picture *picture, const struct list *permitted,
-			     const struct list *used)
-{
-	struct iova_range missing[MAX_RANGES + 1], conflicts[2 * MAX_RANGES];
-	size_t count = ranges_invert(permitted->ranges, permitted->count, missing, MAX_RANGES + 1);
-
-	count = ranges_intersect(used->ranges, used->count, missing, count, conflicts,
-				 2 * MAX_RANGES);
-	for (size_t i = 0; i < count && i < 2 * MAX_RANGES; i++)
-		draw_box(picture, conflicts[i], FILL_CONFLICT, NULL);
-	return count;
-}
-
-static void draw_device(struct picture *picture, struct json_object *device,
-			struct json_object *ioas, const struct list *mapped,
-			const struct list *allowed)
-{
-	const bool attached = is_attached(device, ioas);
-	struct list permitted;
-	char label[96];
-	size_t conflicts;
-
-	read_list(&permitted, device, "permitted");
 	snprintf(label, sizeof(label), "%.24s%s", state_text(device, "name"),
 		 attached ? " permits" : " would permit");
-	begin_row(picture, label, attached ? "n" : "g");
-	for (size_t i = 0; i < permitted.count; i++)
-		draw_box(picture, permitted.ranges[i], attached ? FILL_PERMITTED : FILL_DETACHED,
-			 "s");
-	if (!attached) {
-		conflicts = draw_conflicts(picture, &permitted, allowed);
-		conflicts += draw_conflicts(picture, &permitted, mapped);
-		put_text(picture, picture->right + 10, picture->y + 16, "s",
-			 conflicts ? "does not fit: hatched" : "fits");
+	svg_begin_row(&panel->svg, label, !attached);
+	for (size_t i = 0; i < state_count(device, "permitted"); i++)
+		svg_box(&panel->svg, state_range(state_at(device, "permitted", i)),
+			attached ? SVG_PERMITTED : SVG_DETACHED);
+	for (size_t i = 0; i < state_count(device, "conflicts") && !attached; i++) {
+		struct json_object *conflict = state_at(device, "conflicts", i);
+
+		if (is_here(panel, conflict))
+			draw_conflict(panel, conflict);
 	}
-	end_row(picture);
+	svg_end_row(&panel->svg, attached ? NULL : verdicts[state_fit(device, panel->ioas)]);
 }
 
 /* ---- panels ---- */
 
-static void add_all(struct scale *scale, const struct list *list,
-		    void (*add)(struct scale *scale, struct iova_range range))
+static void add_ranges(struct scale *scale, struct json_object *object, const char *key,
+		       void (*add)(struct scale *scale, struct iova_range range))
 {
-	for (size_t i = 0; i < list->count; i++)
-		add(scale, list->ranges[i]);
+	for (size_t i = 0; i < state_count(object, key); i++)
+		add(scale, state_range(state_at(object, key, i)));
+}
+
+static void add_device(struct panel *panel, struct json_object *device)
+{
+	add_ranges(&panel->svg.scale, device, "permitted", scale_add);
+	for (size_t i = 0; i < state_count(device, "conflicts"); i++) {
+		struct json_object *conflict = state_at(device, "conflicts", i);
+
+		if (is_here(panel, conflict))
+			scale_add(&panel->svg.scale, state_range(conflict));
+	}
 }
 
 /* The boundaries of all that the panel shows. */
-static void fill_scale(struct scale *scale, struct json_object *ctx, struct json_object *ioas,
-		       const struct list *mapped, const struct list *allowed)
+static void fill_scale(struct panel *panel)
 {
-	struct list list;
+	struct scale *scale = &panel->svg.scale;
+	const bool unused = !panel->run_count && !state_count(panel->ioas, "allowed");
 
-	add_all(scale, mapped, scale_use);
-	add_all(scale, allowed, scale_use);
-	read_list(&list, ioas, "permitted");
-	add_all(scale, &list, scale_add);
-	read_list(&list, ioas, "reserved");
-	add_all(scale, &list, scale_add);
-	for (size_t i = 0; i < state_count(ctx, "devices"); i++) {
-		read_list(&list, state_at(ctx, "devices", i), "permitted");
-		add_all(scale, &list, scale_add);
-	}
+	for (size_t i = 0; i < panel->run_count; i++)
+		scale_use(scale, panel->runs[i].range);
+	add_ranges(scale, panel->ioas, "allowed", scale_use);
+	add_ranges(scale, panel->ioas, "permitted", unused ? scale_use : scale_add);
+	add_ranges(scale, panel->ioas, "reserved", scale_add);
+	for (size_t i = 0; i < state_count(panel->ctx, "devices"); i++)
+		add_device(panel, state_at(panel->ctx, "devices", i));
 }
 
-static void draw_rows(struct picture *picture, struct json_object *ctx, struct json_object *ioas,
-		      const struct list *mapped, const struct list *allowed)
+static void draw_rows(struct panel *panel)
 {
-	struct list permitted;
-
-	draw_row(picture, "mapped", mapped, FILL_MAPPED, "w");
-	if (allowed->count)
-		draw_row(picture, "allowed: windows promised", allowed, FILL_ALLOWED, "w");
-	read_list(&permitted, ioas, "permitted");
-	draw_row(picture, "permitted now", &permitted, FILL_PERMITTED, "s");
-	draw_reserved(picture, ctx, ioas);
-	for (size_t i = 0; i < state_count(ctx, "devices"); i++)
-		draw_device(picture, state_at(ctx, "devices", i), ioas, mapped, allowed);
+	draw_mapped(panel);
+	if (state_count(panel->ioas, "allowed"))
+		draw_ranges(panel, "allowed: windows promised", panel->ioas, "allowed",
+			    SVG_ALLOWED);
+	draw_ranges(panel, "permitted now", panel->ioas, "permitted", SVG_PERMITTED);
+	draw_reserved(panel);
+	for (size_t i = 0; i < state_count(panel->ctx, "devices"); i++)
+		draw_device(panel, state_at(panel->ctx, "devices", i));
 }
 
-static void draw_head(struct picture *picture, struct json_object *state, struct json_object *ctx,
-		      struct json_object *ioas)
+static void draw_head(struct panel *panel)
 {
-	struct json_object *mapped = state_get(ioas, "mapped");
-	const uint64_t mappings = state_number(mapped, "mappings");
-	char text[256];
+	struct json_object *mapped = state_get(panel->ioas, "mapped");
+	const size_t mappings = (size_t)state_number(mapped, "mappings");
+	const size_t tables = state_count(panel->ioas, "hwpts");
+	char title[LABEL_SIZE], text[2 * LABEL_SIZE];
 
-	snprintf(text, sizeof(text), "IOAS %s", state_text(ioas, "id"));
-	put_text(picture, MARGIN, picture->y + 18, "t", text);
-	snprintf(text, sizeof(text),
-		 "process %s, context %s: %" PRIu64
-		 " mapping%s%s%s, %zu table%s. Not to scale: larger is wider, what is not in "
-		 "use (grey) is cut short.",
-		 state_text(state, "pid"), state_text(ctx, "context"), mappings,
+	snprintf(title, sizeof(title), "IOAS %u of context %u",
+		 (unsigned int)state_number(panel->ioas, "id"),
+		 (unsigned int)state_number(panel->ctx, "context"));
+	snprintf(text, sizeof(text), "%zu mapping%s%s%s, %zu page table%s", mappings,
 		 mappings == 1 ? "" : "s", mappings ? ", " : "",
-		 mappings ? text_size(state_number(mapped, "bytes")) : "",
-		 state_count(ioas, "hwpts"), state_count(ioas, "hwpts") == 1 ? "" : "s");
-	put_text(picture, MARGIN, picture->y + 38, "g", text);
-	picture->y += HEAD;
+		 mappings ? text_size(state_number(mapped, "bytes")) : "", tables,
+		 tables == 1 ? "" : "s");
+	svg_head(&panel->svg, title, text);
 }
 
-/* Draws the rows over their columns, whose height is known only afterwards. */
-static void draw_panel(struct picture *picture, struct json_object *state, struct json_object *ctx,
-		       struct json_object *ioas)
+static void draw_panel(struct panel *panel)
 {
-	struct list mapped, allowed;
-	FILE *whole = picture->out;
-	char *rows = NULL;
-	size_t len = 0;
-	double top;
-
-	if (!scale_create(&picture->scale))
+	panel->run_count = runs_read(panel->ioas, panel->runs, MAX_RUNS);
+	if (!scale_create(&panel->svg.scale))
 		return;
-	read_runs(&mapped, ioas);
-	read_list(&allowed, ioas, "allowed");
-	fill_scale(&picture->scale, ctx, ioas, &mapped, &allowed);
-	picture->right = scale_finish(&picture->scale, LABELS, WIDTH);
-	draw_head(picture, state, ctx, ioas);
-	top = picture->y;
-	picture->out = open_memstream(&rows, &len);
-	if (picture->out) {
-		double bottom;
-
-		picture->y += ROW_GAP;
-		draw_rows(picture, ctx, ioas, &mapped, &allowed);
-		fclose(picture->out);
-		picture->out = whole;
-		bottom = picture->y;
-		picture->y = top;
-		draw_columns(picture, bottom - top);
-		picture->y = bottom;
-		fwrite(rows, 1, len, whole);
-		draw_axis(picture);
-	}
-	picture->out = whole;
-	free(rows);
-	scale_destroy(&picture->scale);
-	if (picture->right > picture->width)
-		picture->width = picture->right;
+	fill_scale(panel);
+	draw_head(panel);
+	svg_begin_panel(&panel->svg);
+	draw_rows(panel);
+	svg_end_panel(&panel->svg);
+	scale_destroy(&panel->svg.scale);
 }
 
 void show_svg(struct json_object *state, FILE *out)
 {
-	char *panels = NULL;
-	size_t len = 0;
-	struct picture picture = {.out = open_memstream(&panels, &len), .y = MARGIN};
+	struct panel panel = {.ctx = NULL};
+	char title[LABEL_SIZE];
+	bool any = false;
 
-	if (!picture.out)
+	if (!svg_begin(&panel.svg))
 		return;
+	snprintf(title, sizeof(title), "%.40s, process %u: IO address spaces",
+		 state_text(state, "program"), (unsigned int)state_number(state, "pid"));
+	svg_title(&panel.svg, title);
 	for (size_t i = 0; i < state_count(state, "contexts"); i++) {
-		struct json_object *ctx = state_at(state, "contexts", i);
-
-		for (size_t j = 0; j < state_count(ctx, "ioases"); j++)
-			draw_panel(&picture, state, ctx, state_at(ctx, "ioases", j));
+		panel.ctx = state_at(state, "contexts", i);
+		for (size_t j = 0; j < state_count(panel.ctx, "ioases"); j++) {
+			panel.ioas = state_at(panel.ctx, "ioases", j);
+			draw_panel(&panel);
+			any = true;
+		}
 	}
-	if (picture.width == 0)
-		put_text(&picture, MARGIN, picture.y + 18, "t", "no IO address space");
-	fclose(picture.out);
-	picture.width = (picture.width > 0 ? picture.width : LABELS) + 150;
-	fprintf(out,
-		"<svg xmlns='http://www.w3.org/2000/svg' width='%.0f' height='%.0f' "
-		"viewBox='0 0 %.0f %.0f'>\n%s<rect width='100%%' height='100%%' fill='#fff'/>\n",
-		picture.width, picture.y + MARGIN, picture.width, picture.y + MARGIN, style);
-	fwrite(panels, 1, len, out);
-	fputs("</svg>\n", out);
-	free(panels);
+	if (!any)
+		svg_head(&panel.svg, "There is none", "");
+	svg_end(&panel.svg, out);
 }

@@ -1,94 +1,161 @@
 /* SPDX-License-Identifier: MIT */
-/* The state and a lookup as text. */
+/*
+ * The state as text: one line for each range, in columns: what it is, the range with its ends aligned at the dash, its size, and
+ * what there is to say about it.
+ */
 #include <inttypes.h>
 #include <string.h>
 
+#include "cmd/runs.h"
 #include "cmd/state.h"
+
+enum {
+	MAX_LISTED = 32, /* mappings that are not too many to be listed one by one */
+	MAX_RUNS = 12,	 /* that stand for more */
+	START_SIZE = 20,
+	NOTE_SIZE = 640,
+};
 
 #define NUMBER(object, key) ((unsigned int)state_number(object, key))
 
-/* Lines "    NAME  RANGE (SIZE)", the name on the first. */
-static void print_ranges(FILE *out, const char *name, struct json_object *object, const char *key)
+static void print_range(FILE *out, const char *what, struct iova_range range, const char *note)
 {
-	for (size_t i = 0; i < state_count(object, key); i++) {
-		const struct iova_range range = state_range(state_at(object, key, i));
+	char start[START_SIZE], last[START_SIZE];
 
-		fprintf(out, "    %-10s %s (%s)\n", i ? "" : name, text_range(range),
-			text_size(iova_range_len(range)));
-	}
+	snprintf(start, sizeof(start), "0x%" PRIx64, range.start);
+	snprintf(last, sizeof(last), "0x%" PRIx64, range.last);
+	fprintf(out, "    %-9s  %18s-%-18s  %11s", what, start, last,
+		text_size(iova_range_len(range)));
+	if (*note)
+		fprintf(out, "  %s", note);
+	fputs("\n", out);
 }
 
-static void print_reserved(FILE *out, struct json_object *ioas)
+/* The ranges of an array, with its name on the first line. */
+static void print_ranges(FILE *out, const char *what, struct json_object *object, const char *key)
 {
+	for (size_t i = 0; i < state_count(object, key); i++)
+		print_range(out, i ? "" : what, state_range(state_at(object, key, i)), "");
+}
+
+/* ---- IO address spaces ---- */
+
+/* The HWPT with the ID @id. */
+static struct json_object *find_hwpt(struct json_object *ctx, uint64_t id)
+{
+	for (size_t i = 0; i < state_count(ctx, "hwpts"); i++) {
+		struct json_object *hwpt = state_at(ctx, "hwpts", i);
+
+		if (state_number(hwpt, "id") == id)
+			return hwpt;
+	}
+	return NULL;
+}
+
+static void print_reserved(FILE *out, struct json_object *ctx, struct json_object *ioas)
+{
+	char note[NOTE_SIZE];
+
 	for (size_t i = 0; i < state_count(ioas, "reserved"); i++) {
 		struct json_object *resv = state_at(ioas, "reserved", i);
 		const char *by = state_text(resv, "by");
+		const unsigned int id = NUMBER(resv, "id");
 
-		fprintf(out, "    %-10s %s, ", i ? "" : "reserved", text_range(state_range(resv)));
 		if (!strcmp(by, "device"))
-			fprintf(out, "for device %u, %s\n", NUMBER(resv, "id"),
-				state_text(resv, "name"));
+			snprintf(note, sizeof(note), "device %u, %s", id, state_text(resv, "name"));
 		else if (!strcmp(by, "hwpt"))
-			fprintf(out, "not translated by HWPT %u\n", NUMBER(resv, "id"));
+			snprintf(note, sizeof(note), "HWPT %u, beyond %s", id,
+				 state_text(find_hwpt(ctx, id), "iommu"));
 		else
-			fprintf(out, "by a test\n");
+			snprintf(note, sizeof(note), "a test");
+		print_range(out, i ? "" : "reserved", state_range(resv), note);
 	}
 }
 
-static void print_mapping(FILE *out, struct json_object *mapping)
+void text_mapping(struct json_object *state, struct json_object *mapping, char *text, size_t size)
 {
-	const struct iova_range range = state_range(mapping);
+	const uint64_t pid = state_number(mapping, "pid");
+	char other[48] = "", pins[32] = "";
 
-	fprintf(out, "      %s (%s) %-2s, %s 0x%" PRIx64, text_range(range),
-		text_size(iova_range_len(range)), state_text(mapping, "rights"),
-		state_text(mapping, "of"), state_number(mapping, "address"));
-	if (state_get(mapping, "pid"))
-		fprintf(out, " of %u", NUMBER(mapping, "pid"));
-	fputs(state_flag(mapping, "pinned") ? ", pinned" : "", out);
-	fputs(state_flag(mapping, "busy") ? ", under construction" : "", out);
-	fputs(state_flag(mapping, "revoked") ? ", revoked" : "", out);
+	/* It belongs to another process only after a change of it. */
+	if (pid && pid != state_number(state, "pid"))
+		snprintf(other, sizeof(other), " of process %" PRIu64, pid);
 	if (state_number(mapping, "access_pins"))
-		fprintf(out, ", %u pins of accesses", NUMBER(mapping, "access_pins"));
-	fputs("\n", out);
+		snprintf(pins, sizeof(pins), ", %u pins of accesses",
+			 NUMBER(mapping, "access_pins"));
+	snprintf(text, size, "%s%s%s at 0x%" PRIx64 "%s%s%s%s%s", state_text(mapping, "of"),
+		 state_get(mapping, "file") ? " " : "", state_text(mapping, "file"),
+		 state_number(mapping, "address"), other,
+		 state_flag(mapping, "pinned") ? ", pinned" : "",
+		 state_flag(mapping, "busy") ? ", under construction" : "",
+		 state_flag(mapping, "revoked") ? ", revoked" : "", pins);
 }
 
 /* The mappings, or, of those that are too many, runs of them. */
-static void print_mappings(FILE *out, struct json_object *ioas)
+static void print_mapped(FILE *out, struct json_object *state, struct json_object *ioas, bool all)
 {
 	struct json_object *mapped = state_get(ioas, "mapped");
 	const uint64_t count = state_number(mapped, "mappings");
+	struct run runs[MAX_RUNS];
+	char note[NOTE_SIZE];
 
-	fprintf(out, "    %-10s %" PRIu64 " mapping%s", "mapped", count, count == 1 ? "" : "s");
-	if (count)
-		fprintf(out, ", %s", text_size(state_number(mapped, "bytes")));
-	fputs("\n", out);
-	if (count == state_count(mapped, "list")) {
-		for (size_t i = 0; i < count; i++)
-			print_mapping(out, state_at(mapped, "list", i));
+	if (count == 0)
+		fprintf(out, "    %-9s  nothing\n", "mapped");
+	else
+		fprintf(out, "    %-9s  %" PRIu64 " mapping%s, %s\n", "mapped", count,
+			count == 1 ? "" : "s", text_size(state_number(mapped, "bytes")));
+	if (count == state_count(mapped, "list") && (all || count <= MAX_LISTED)) {
+		for (size_t i = 0; i < count; i++) {
+			struct json_object *mapping = state_at(mapped, "list", i);
+			const int used = snprintf(note, sizeof(note), "%-2s  ",
+						  state_text(mapping, "rights"));
+
+			text_mapping(state, mapping, note + used, sizeof(note) - (size_t)used);
+			print_range(out, "", state_range(mapping), note);
+		}
 		return;
 	}
-	for (size_t i = 0; i < state_count(mapped, "runs"); i++) {
-		struct json_object *run = state_at(mapped, "runs", i);
+	for (size_t i = 0, n = runs_read(ioas, runs, MAX_RUNS); i < n; i++) {
+		const bool dense = runs[i].bytes == iova_range_len(runs[i].range);
 
-		fprintf(out, "      %s: %u mapping%s, %s\n", text_range(state_range(run)),
-			NUMBER(run, "mappings"), NUMBER(run, "mappings") == 1 ? "" : "s",
-			text_size(state_number(run, "bytes")));
+		snprintf(note, sizeof(note), "%" PRIu64 " mapping%s%s%s", runs[i].mappings,
+			 runs[i].mappings == 1 ? "" : "s", dense ? "" : ", ",
+			 dense ? "" : text_size(runs[i].bytes));
+		print_range(out, "", runs[i].range, note);
 	}
 }
 
-static void print_ioas(FILE *out, struct json_object *ioas)
+static void print_ids(FILE *out, const char *what, struct json_object *object, const char *key)
 {
-	fprintf(out, "  IOAS %u: alignment %u%s\n", NUMBER(ioas, "id"), NUMBER(ioas, "alignment"),
-		state_flag(ioas, "huge_pages") ? "" : ", no huge pages");
-	print_ranges(out, "permitted", ioas, "permitted");
-	print_reserved(out, ioas);
-	print_ranges(out, "allowed", ioas, "allowed");
-	print_mappings(out, ioas);
+	const size_t count = state_count(object, key);
+
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%s%s", i ? " " : what,
+			json_object_get_string(state_at(object, key, i)));
 }
+
+static void print_ioas(FILE *out, struct json_object *state, struct json_object *ctx,
+		       struct json_object *ioas, bool all)
+{
+	fprintf(out, "\n  IOAS %u: alignment %u%s", NUMBER(ioas, "id"), NUMBER(ioas, "alignment"),
+		state_flag(ioas, "huge_pages") ? "" : ", no huge pages");
+	print_ids(out, state_count(ioas, "hwpts") == 1 ? ", HWPT " : ", HWPTs ", ioas, "hwpts");
+	print_ids(out, state_count(ioas, "accesses") == 1 ? ", access " : ", accesses ", ioas,
+		  "accesses");
+	fputs("\n", out);
+	print_ranges(out, "permitted", ioas, "permitted");
+	print_reserved(out, ctx, ioas);
+	print_ranges(out, "allowed", ioas, "allowed");
+	print_mapped(out, state, ioas, all);
+}
+
+/* ---- page tables, devices, the rest ---- */
 
 static void print_hwpt(FILE *out, struct json_object *hwpt)
 {
-	fprintf(out, "  HWPT %u: ", NUMBER(hwpt, "id"));
+	struct json_object *tracking = state_get(hwpt, "dirty_tracking");
+
+	fprintf(out, "\n  HWPT %u: ", NUMBER(hwpt, "id"));
 	if (state_get(hwpt, "parent")) {
 		fprintf(out, "nested on HWPT %u", NUMBER(hwpt, "parent"));
 		if (state_get(hwpt, "viommu"))
@@ -96,136 +163,130 @@ static void print_hwpt(FILE *out, struct json_object *hwpt)
 		fprintf(out, ", %s (%s)\n", state_text(hwpt, "iommu"), state_text(hwpt, "kind"));
 		return;
 	}
-	fprintf(out, "of IOAS %u, %s (%s), %s, %s of tables%s%s%s\n", NUMBER(hwpt, "ioas"),
+	fprintf(out, "of IOAS %u, %s (%s), format %s, %s of tables%s%s%s\n", NUMBER(hwpt, "ioas"),
 		state_text(hwpt, "iommu"), state_text(hwpt, "kind"), state_text(hwpt, "format"),
 		text_size(state_number(hwpt, "table_bytes")),
 		state_flag(hwpt, "automatic") ? ", automatic" : "",
 		state_flag(hwpt, "nest_parent") ? ", nesting parent" : "",
-		state_get(hwpt, "dirty_tracking") ? ", dirty tracking" : "");
-	fprintf(out, "    %-10s %s\n", "aperture",
-		text_range(state_range(state_get(hwpt, "aperture"))));
+		!tracking			     ? ""
+		: state_flag(hwpt, "dirty_tracking") ? ", dirty tracking on"
+						     : ", dirty tracking off");
+	print_range(out, "aperture", state_range(state_get(hwpt, "aperture")), "");
 	print_ranges(out, "but for", hwpt, "gaps");
 }
 
-static void print_device(FILE *out, struct json_object *device)
+static void print_attached(FILE *out, struct json_object *device)
 {
-	const size_t attached = state_count(device, "attached");
+	const size_t count = state_count(device, "attached");
 
-	fprintf(out, "  device %u: %s behind %s (%s), group %u%s\n", NUMBER(device, "id"),
-		state_text(device, "name"), state_text(device, "iommu"), state_text(device, "kind"),
-		NUMBER(device, "group"), attached ? "" : ", not attached");
-	for (size_t i = 0; i < attached; i++) {
+	if (!count)
+		fprintf(out, "    %-9s  to nothing\n", "attached");
+	for (size_t i = 0; i < count; i++) {
 		struct json_object *attachment = state_at(device, "attached", i);
 
-		fprintf(out, "    %-10s HWPT %u, IOAS %u", i ? "" : "attached",
-			NUMBER(attachment, "hwpt"), NUMBER(attachment, "ioas"));
+		fprintf(out, "    %-9s  to IOAS %u by HWPT %u", i ? "" : "attached",
+			NUMBER(attachment, "ioas"), NUMBER(attachment, "hwpt"));
 		if (state_get(attachment, "pasid"))
 			fprintf(out, ", PASID %u", NUMBER(attachment, "pasid"));
 		fputs("\n", out);
 	}
+}
+
+/* Why @device could not be attached to @ioas: what it does not permit there. */
+static void print_conflicts(FILE *out, struct json_object *device, struct json_object *ioas)
+{
+	const unsigned int id = NUMBER(ioas, "id");
+	char note[NOTE_SIZE];
+
+	for (size_t i = 0; i < state_count(device, "conflicts"); i++) {
+		struct json_object *conflict = state_at(device, "conflicts", i);
+
+		if (NUMBER(conflict, "ioas") != id)
+			continue;
+		snprintf(note, sizeof(note), "%s of IOAS %u", state_text(conflict, "with"), id);
+		print_range(out, "conflict", state_range(conflict), note);
+	}
+}
+
+/* The IO address spaces that @device is not attached to. */
+static void print_elsewhere(FILE *out, struct json_object *ctx, struct json_object *device)
+{
+	const size_t count = state_count(ctx, "ioases");
+	bool any = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *ioas = state_at(ctx, "ioases", i);
+
+		if (state_is_attached(device, ioas) || state_fit(device, ioas) != FIT_YES)
+			continue;
+		if (any)
+			fprintf(out, ", %u", NUMBER(ioas, "id"));
+		else
+			fprintf(out, "    %-9s  IOAS %u", "fits", NUMBER(ioas, "id"));
+		any = true;
+	}
+	if (any)
+		fputs("\n", out);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *ioas = state_at(ctx, "ioases", i);
+
+		if (state_is_attached(device, ioas))
+			continue;
+		print_conflicts(out, device, ioas);
+		if (state_fit(device, ioas) == FIT_MISALIGNED)
+			fprintf(out, "    %-9s  mappings of IOAS %u are no multiples of %u\n",
+				"conflict", NUMBER(ioas, "id"), NUMBER(device, "alignment"));
+	}
+}
+
+static void print_device(FILE *out, struct json_object *ctx, struct json_object *device)
+{
+	fprintf(out, "\n  device %u: %s behind %s (%s), group %u\n", NUMBER(device, "id"),
+		state_text(device, "name"), state_text(device, "iommu"), state_text(device, "kind"),
+		NUMBER(device, "group"));
+	print_attached(out, device);
 	for (size_t i = 0; i < state_count(device, "reserved"); i++) {
 		struct json_object *region = state_at(device, "reserved", i);
 
-		fprintf(out, "    %-10s %s, %s\n", i ? "" : "reserved",
-			text_range(state_range(region)), state_text(region, "type"));
+		print_range(out, i ? "" : "reserved", state_range(region),
+			    state_text(region, "type"));
 	}
 	print_ranges(out, "permits", device, "permitted");
+	print_elsewhere(out, ctx, device);
 }
 
-static void print_array(FILE *out, struct json_object *ctx, const char *key,
-			void (*print)(FILE *out, struct json_object *object))
+static void print_others(FILE *out, struct json_object *ctx)
 {
-	for (size_t i = 0; i < state_count(ctx, key); i++)
-		print(out, state_at(ctx, key, i));
-}
+	const size_t count = state_count(ctx, "others");
 
-static void print_other(FILE *out, struct json_object *other)
-{
-	fprintf(out, "  %s %u\n", state_text(other, "type"), NUMBER(other, "id"));
-}
+	if (count)
+		fputs("\n", out);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *other = state_at(ctx, "others", i);
 
-void show_text(struct json_object *state, FILE *out)
-{
-	fprintf(out, "process %u: %s locked\n", NUMBER(state, "pid"),
-		state_number(state, "locked_pages")
-			? text_size(state_number(state, "locked_pages") << 12)
-			: "nothing");
-	for (size_t i = 0; i < state_count(state, "contexts"); i++) {
-		struct json_object *ctx = state_at(state, "contexts", i);
-
-		fprintf(out, "context %u: locked memory counts by %s\n", NUMBER(ctx, "context"),
-			state_text(ctx, "accounting"));
-		print_array(out, ctx, "ioases", print_ioas);
-		print_array(out, ctx, "hwpts", print_hwpt);
-		print_array(out, ctx, "devices", print_device);
-		print_array(out, ctx, "others", print_other);
+		fprintf(out, "  %s %u\n", state_text(other, "type"), NUMBER(other, "id"));
 	}
 }
 
-/* ---- one IOVA ---- */
-
-static void print_leaf(FILE *out, struct json_object *table, const char *where)
+static void print_context(FILE *out, struct json_object *state, struct json_object *ctx, bool all)
 {
-	struct json_object *leaf = state_get(table, "leaf");
-
-	if (!leaf) {
-		fprintf(out, "    leads nowhere\n");
-		return;
-	}
-	fprintf(out, "    leads to %s 0x%" PRIx64 ", %s, in an entry for %s (%s)%s\n", where,
-		state_number(leaf, "address"), state_text(leaf, "rights"),
-		text_range(state_range(leaf)), text_size(state_number(leaf, "size")),
-		state_flag(leaf, "dirty") ? ", dirty" : "");
+	fprintf(out, "context %u: memory is charged to the %s\n", NUMBER(ctx, "context"),
+		state_text(ctx, "accounting"));
+	for (size_t i = 0; i < state_count(ctx, "ioases"); i++)
+		print_ioas(out, state, ctx, state_at(ctx, "ioases", i), all);
+	for (size_t i = 0; i < state_count(ctx, "hwpts"); i++)
+		print_hwpt(out, state_at(ctx, "hwpts", i));
+	for (size_t i = 0; i < state_count(ctx, "devices"); i++)
+		print_device(out, ctx, state_at(ctx, "devices", i));
+	print_others(out, ctx);
 }
 
-static void print_table(FILE *out, struct json_object *table)
+void show_text(struct json_object *state, bool all, FILE *out)
 {
-	fprintf(out, "  HWPT %u of %s, %s, IOVA 0x%" PRIx64 ":\n", NUMBER(table, "hwpt"),
-		state_text(table, "iommu"), state_text(table, "format"),
-		state_number(table, "iova"));
-	for (size_t i = 0; i < state_count(table, "levels"); i++) {
-		struct json_object *step = state_at(table, "levels", i);
+	const uint64_t locked = state_number(state, "locked_pages");
 
-		fprintf(out, "    level %u, table 0x%" PRIx64 ", entry %3u: 0x%016" PRIx64 "\n",
-			NUMBER(step, "level"), state_number(step, "table"), NUMBER(step, "index"),
-			state_number(step, "entry"));
-	}
-	print_leaf(out, table, "address");
-}
-
-static void print_stage1(FILE *out, struct json_object *stage1)
-{
-	fprintf(out, "  stage 1, in the guest's memory:\n");
-	if (!state_flag(stage1, "walked"))
-		fprintf(out, "    none: addresses stay as they are\n");
-	for (size_t i = 0; i < state_count(stage1, "levels"); i++) {
-		struct json_object *step = state_at(stage1, "levels", i);
-
-		if (state_flag(step, "context"))
-			fprintf(out, "    context");
-		else
-			fprintf(out, "    level %u", NUMBER(step, "level"));
-		fprintf(out, ", at guest address 0x%" PRIx64 ": 0x%016" PRIx64 "\n",
-			state_number(step, "at"), state_number(step, "entry"));
-	}
-	print_leaf(out, stage1, "guest address");
-}
-
-void lookup_text(struct json_object *lookup, FILE *out)
-{
-	struct json_object *mapping = state_get(lookup, "mapping");
-	struct json_object *stage1 = state_get(lookup, "stage1");
-
-	fprintf(out, "IOVA 0x%" PRIx64 " in %s %u\n", state_number(lookup, "iova"),
-		state_text(lookup, "type"), NUMBER(lookup, "pt"));
-	if (stage1)
-		print_stage1(out, stage1);
-	for (size_t i = 0; i < state_count(lookup, "tables"); i++)
-		print_table(out, state_at(lookup, "tables", i));
-	if (mapping) {
-		fprintf(out, "  the mapping leads to:");
-		print_mapping(out, mapping);
-	} else if (!stage1 || state_get(stage1, "leaf")) {
-		fprintf(out, "  not mapped\n");
-	}
+	fprintf(out, "process %u (%s): %s charged as locked\n", NUMBER(state, "pid"),
+		state_text(state, "program"), locked ? text_size(locked << 12) : "nothing");
+	for (size_t i = 0; i < state_count(state, "contexts"); i++)
+		print_context(out, state, state_at(state, "contexts", i), all);
 }

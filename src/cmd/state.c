@@ -66,6 +66,32 @@ struct iova_range state_range(struct json_object *object)
 	return (struct iova_range){state_number(object, "start"), state_number(object, "last")};
 }
 
+bool state_is_attached(struct json_object *device, struct json_object *ioas)
+{
+	const uint64_t id = state_number(ioas, "id");
+
+	for (size_t i = 0; i < state_count(device, "attached"); i++) {
+		if (state_number(state_at(device, "attached", i), "ioas") == id)
+			return true;
+	}
+	return false;
+}
+
+enum fit state_fit(struct json_object *device, struct json_object *ioas)
+{
+	const uint64_t id = state_number(ioas, "id");
+	struct json_object *mapped = state_get(ioas, "mapped");
+
+	for (size_t i = 0; i < state_count(device, "conflicts"); i++) {
+		if (state_number(state_at(device, "conflicts", i), "ioas") == id)
+			return FIT_CONFLICTS;
+	}
+	if (state_get(mapped, "alignment") &&
+	    state_number(mapped, "alignment") < state_number(device, "alignment"))
+		return FIT_MISALIGNED;
+	return FIT_YES;
+}
+
 /* ---- texts ---- */
 
 enum {

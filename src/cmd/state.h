@@ -28,13 +28,26 @@ struct json_object *state_at(struct json_object *object, const char *key, size_t
 /* Its members "start" and "last". */
 struct iova_range state_range(struct json_object *object);
 
+/* If @device is attached to @ioas; and else, if it could be. */
+enum fit {
+	FIT_YES,
+	FIT_CONFLICTS,	/* those of its "conflicts" that name @ioas */
+	FIT_MISALIGNED, /* with mappings of less than its pages */
+};
+
+bool state_is_attached(struct json_object *device, struct json_object *ioas);
+enum fit state_fit(struct json_object *device, struct json_object *ioas);
+
 /* "0x1000-0x1fff" and "2 MiB" (@bytes 0: 2^64), in static buffers of which there are a few. */
 const char *text_range(struct iova_range range);
 const char *text_size(uint64_t bytes);
 
-/* The two renderings. */
-void show_text(struct json_object *state, FILE *out);
+/* The renderings. @all: every mapping that @state lists, however many. */
+void show_text(struct json_object *state, bool all, FILE *out);
 void show_svg(struct json_object *state, FILE *out);
-void lookup_text(struct json_object *lookup, FILE *out);
+void lookup_text(struct json_object *lookup, bool all, FILE *out);
+
+/* Backing and state of @mapping, as both texts have them; @state is what it is part of. */
+void text_mapping(struct json_object *state, struct json_object *mapping, char *text, size_t size);
 
 #endif

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Intel's I/OAT DMA engine, version 3 (ioat_regs.h): one channel that copies memory to memory by a
- * chain of descriptors in memory.
+ * Intel's I/OAT DMA engine, version 3 (ioat_regs.h): one channel that copies memory to memory, or fills it,
+ * by a chain of descriptors in memory.
  *
- * Software writes the address of the first descriptor to CHAINADDR and how many there are to
- * DMACOUNT; more are added by writing DMACOUNT again. Each descriptor names the next. When one is done the
- * channel writes, as the descriptor asks, CHANSTS to memory at CHANCMP, and interrupts. An interrupt
+ * Software writes the address of the first descriptor to CHAINADDR, which arms the channel, and how many
+ * there are to DMACOUNT; more are added by writing DMACOUNT again. Each descriptor names the next. When one is done
+ * the channel writes, as the descriptor asks, CHANSTS to memory at CHANCMP, and interrupts. An interrupt
  * disables itself (CHANCTRL) until software enables it again; what comes meanwhile is kept, as one. An
  * error halts the channel, with its reason in CHANERR, and the descriptor before it as the last that
- * was completed.
+ * was completed; it takes a CHANERR of 0 and a new CHAINADDR to arm it again.
  *
  * Registers are guarded by the device lock. Descriptors are worked off on the device's thread, a few
  * at a time, so that whoever has to wait for the thread never waits for a chain; `busy` is set
  * while one of them is in work without the lock. Suspend and reset take effect between two.
  *
  * Where the datasheets leave it open: CHAINADDR is not to be written while the channel is active, and
- * then is not; a channel does not start while a bit of CHANERR is set, and a reset of the channel clears
- * them; the longest transfer is 2 MiB, which the chips vary and say in XFERCAP.
+ * then is not; a reset of the channel clears CHANERR and the address of the last completion; a suspended
+ * channel goes on when told to resume or when DMACOUNT is written; the longest transfer is 2 MiB, which the
+ * chips vary and say in XFERCAP.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +28,7 @@
 #include "devices/ioat_regs.h"
 
 enum {
-	VERSION = 0x32,
+	VERSION = 0x33,
 	XFERCAP = 21,
 	CHANCTRL_WRITABLE = CHANCTRL_ERR_COMP_EN | CHANCTRL_ANY_ERR_ABORT_EN | CHANCTRL_ERR_INT_EN |
 			    CHANCTRL_DESC_SNOOP | CHANCTRL_DCA_EN,
@@ -37,6 +38,7 @@ enum {
 enum {
 	ROUND_DESCRIPTORS = 64,
 	ROUND_BYTES = 4 << XFERCAP,
+	FILL_BYTES = 4096, /* at once; a multiple of the pattern */
 };
 
 struct ioat {
@@ -105,44 +107,50 @@ static void chain_restart(struct ioat *ioat)
 	ioat->first = true;
 }
 
-static void channel_command(struct ioat *ioat, uint8_t command)
-{
-	if (command & CHANCMD_RESET) {
-		ioat->state = CHANSTS_HALTED;
-		ioat->chanerr = 0;
-		ioat->interrupt_kept = false;
-		chain_restart(ioat);
-	} else if (ioat->state != CHANSTS_HALTED) {
-		ioat->state = CHANSTS_SUSPENDED;
-	}
-}
-
-/* Carries out what was asked for while a descriptor was in work. */
-static void channel_settle(struct ioat *ioat)
-{
-	uint8_t command = ioat->command;
-
-	ioat->busy = false;
-	ioat->command = 0;
-	if (command)
-		channel_command(ioat, command);
-}
-
 static void ioat_run(struct uiommufd_device *dev);
 
-/* After DMACOUNT was written. */
+/* Goes on with the chain, if it may and there is more of it. */
 static void channel_start(struct uiommufd_device *dev)
 {
 	struct ioat *ioat = ioat_of(dev);
 
-	if (ioat->chanerr || ioat->command)
+	if (ioat->state == CHANSTS_HALTED)
 		return;
 	if (ioat->dmacount != ioat->done) {
 		ioat->state = CHANSTS_ACTIVE;
 		uiommufd_device_queue_work(dev, ioat_run);
 	} else if (ioat->state == CHANSTS_SUSPENDED) {
-		ioat->state = CHANSTS_IDLE;
+		ioat->state = ioat->first ? CHANSTS_ARMED : CHANSTS_IDLE;
 	}
+}
+
+static void channel_command(struct uiommufd_device *dev, uint8_t command)
+{
+	struct ioat *ioat = ioat_of(dev);
+
+	if (command & CHANCMD_RESET) {
+		ioat->state = CHANSTS_HALTED;
+		ioat->chanerr = 0;
+		ioat->completed = 0;
+		ioat->interrupt_kept = false;
+		chain_restart(ioat);
+		return;
+	}
+	if (command & CHANCMD_SUSPEND && ioat->state != CHANSTS_HALTED)
+		ioat->state = CHANSTS_SUSPENDED;
+	if (command & CHANCMD_RESUME && ioat->state == CHANSTS_SUSPENDED)
+		channel_start(dev);
+}
+
+/* Carries out what was asked for while a descriptor was in work. */
+static void channel_settle(struct uiommufd_device *dev)
+{
+	struct ioat *ioat = ioat_of(dev);
+	uint8_t command = ioat->command;
+
+	ioat->busy = false;
+	ioat->command = 0;
+	channel_command(dev, command);
 }
 
 /* ---- work on the device's thread ---- */
@@ -163,11 +171,16 @@ static uint32_t refuse(const struct job *job, uint32_t error, const char *what)
 	return error;
 }
 
+static bool is_fill(const struct ioat_descriptor *d)
+{
+	return d->control >> DESCRIPTOR_OPERATION_SHIFT == OPERATION_FILL;
+}
+
 static uint32_t check_descriptor(const struct job *job)
 {
 	const struct ioat_descriptor *d = &job->descriptor;
 
-	if (d->control >> DESCRIPTOR_OPERATION_SHIFT != OPERATION_COPY)
+	if (!is_fill(d) && d->control >> DESCRIPTOR_OPERATION_SHIFT != OPERATION_COPY)
 		return refuse(job, CHANERR_CONTROL, "has an operation that is not known");
 	if (d->control & DESCRIPTOR_RESERVED)
 		return refuse(job, CHANERR_CONTROL, "has reserved control bits set");
@@ -175,11 +188,27 @@ static uint32_t check_descriptor(const struct job *job)
 		return 0;
 	if (!d->size || d->size > UINT32_C(1) << XFERCAP)
 		return refuse(job, CHANERR_LENGTH, "has a size that is 0 or beyond XFERCAP");
-	if (d->source + (d->size - 1) < d->source)
+	if (!is_fill(d) && d->source + (d->size - 1) < d->source)
 		return refuse(job, CHANERR_SOURCE_ADDRESS, "has a source that wraps around");
 	if (d->destination + (d->size - 1) < d->destination)
 		return refuse(job, CHANERR_DESTINATION_ADDRESS,
 			      "has a destination that wraps around");
+	return 0;
+}
+
+/* The pattern begins with the first byte that is filled. */
+static uint32_t fill(struct uiommufd_device *dev, const struct ioat_descriptor *d)
+{
+	uint64_t patterns[FILL_BYTES / sizeof(uint64_t)];
+	uint32_t len;
+
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
+		patterns[i] = d->source;
+	for (uint32_t at = 0; at < d->size; at += len) {
+		len = d->size - at < FILL_BYTES ? d->size - at : FILL_BYTES;
+		if (uiommufd_device_dma_write(dev, d->destination + at, patterns, len))
+			return CHANERR_WRITE_DATA;
+	}
 	return 0;
 }
 
@@ -198,6 +227,8 @@ static uint32_t execute(struct uiommufd_device *dev, struct job *job, bool first
 	error = check_descriptor(job);
 	if (error || d->control & DESCRIPTOR_NULL)
 		return error;
+	if (is_fill(d))
+		return fill(dev, d);
 	if (uiommufd_device_dma_copy(dev, d->destination, d->source, d->size, &end))
 		return end == UIOMMUFD_COPY_SOURCE ? CHANERR_READ_DATA : CHANERR_WRITE_DATA;
 	return 0;
@@ -265,7 +296,7 @@ static void job_finish(struct uiommufd_device *dev, const struct job *job)
 		if (job->descriptor.control & DESCRIPTOR_INTERRUPT)
 			interrupt(dev);
 	}
-	channel_settle(ioat);
+	channel_settle(dev);
 	uiommufd_device_unlock(dev);
 }
 
@@ -356,7 +387,7 @@ static void set_chancmd(struct uiommufd_device *dev, uint64_t value, uint64_t ma
 	(void)mask;
 	if (!value)
 		return;
-	if (value != CHANCMD_RESET && value != CHANCMD_SUSPEND) {
+	if (value != CHANCMD_RESET && value != CHANCMD_SUSPEND && value != CHANCMD_RESUME) {
 		log_fault("ioat: CHANCMD 0x%llx is not one command: the channel halts",
 			  (unsigned long long)value);
 		ioat->chanerr |= CHANERR_COMMAND;
@@ -364,7 +395,7 @@ static void set_chancmd(struct uiommufd_device *dev, uint64_t value, uint64_t ma
 	} else if (ioat->busy) {
 		ioat->command |= (uint8_t)value;
 	} else {
-		channel_command(ioat, (uint8_t)value);
+		channel_command(dev, (uint8_t)value);
 	}
 }
 
@@ -378,7 +409,12 @@ static void set_dmacount(struct uiommufd_device *dev, uint64_t value, uint64_t m
 	struct ioat *ioat = ioat_of(dev);
 
 	ioat->dmacount = (uint16_t)((ioat->dmacount & ~mask) | value);
-	channel_start(dev);
+	if (ioat->state == CHANSTS_HALTED)
+		log_fault("ioat: DMACOUNT is written while the channel is halted: write CHAINADDR "
+			  "first%s",
+			  ioat->chanerr ? ", and before that clear CHANERR" : "");
+	else if (!ioat->command)
+		channel_start(dev);
 }
 
 static uint64_t get_chansts(struct uiommufd_device *dev)
@@ -401,6 +437,8 @@ static void set_chainaddr(struct uiommufd_device *dev, uint64_t value, uint64_t 
 		return;
 	ioat->chainaddr = (ioat->chainaddr & ~mask) | value;
 	chain_restart(ioat);
+	if (!ioat->chanerr)
+		ioat->state = CHANSTS_ARMED;
 }
 
 static uint64_t get_chancmp(struct uiommufd_device *dev)
@@ -451,7 +489,9 @@ static const struct ioat_register {
 	{IOAT_INTRCTRL, 1, .get = get_intrctrl, .set = set_intrctrl},
 	{IOAT_ATTNSTATUS, 4, .get = get_attnstatus},
 	{IOAT_CBVER, 1, .fixed = VERSION},
+	{IOAT_DMACAPABILITY, 4, .fixed = DMACAPABILITY_FILL},
 	{IOAT_CHANCTRL, 2, .get = get_chanctrl, .set = set_chanctrl},
+	{IOAT_DMA_COMP, 2, .fixed = DMA_COMP_V2 | DMA_COMP_V3},
 	{IOAT_CHANCMD, 1, .get = get_chancmd, .set = set_chancmd},
 	{IOAT_DMACOUNT, 2, .get = get_dmacount, .set = set_dmacount},
 	{IOAT_CHANSTS, 8, .get = get_chansts},
@@ -527,12 +567,12 @@ static int ioat_init(struct uiommufd_device *dev)
 	return 0;
 }
 
-/* Channel 0 of a Xeon E5 or E7 v2. */
+/* A channel of a Xeon Scalable processor (Skylake): its 8 channels are 8 functions. */
 const struct uiommufd_model device_ioat = {
 	.name = "ioat",
 	.summary = "Intel I/OAT DMA engine, version 3, with one channel",
 	.vendor = 0x8086,
-	.device = 0x0e20,
+	.device = 0x2021,
 	.subsystem_vendor = 0x8086,
 	.subsystem = 0x0000,
 	.class_code = 0x088000,

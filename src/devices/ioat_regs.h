@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Registers and descriptors of Intel's I/OAT DMA engine ("QuickData Technology", CBDMA), version 3,
- * by the names of the public datasheets (Xeon E5 and E7 v2, volume 2, "Intel QuickData DMA").
+ * by the names of the public datasheets (Xeon E5 and E7 v2 to Xeon Scalable, volume 2, "Intel QuickData" or
+ * "Crystal Beach" DMA).
  * Offsets are in BAR 0; all is little endian.
  */
 #ifndef DEVICES_IOAT_REGS_H
@@ -16,12 +17,13 @@ enum {
 	IOAT_INTRCTRL = 0x03,	   /* 8 */
 	IOAT_ATTNSTATUS = 0x04,	   /* 32: channels that have interrupted; cleared by reading */
 	IOAT_CBVER = 0x08,	   /* 8: version */
-	IOAT_DMACAPABILITY = 0x10, /* 32: operations beside copy; none */
+	IOAT_DMACAPABILITY = 0x10, /* 32: operations beside copy */
 };
 
 /* Of channel 0. */
 enum {
 	IOAT_CHANCTRL = 0x80,	/* 16 */
+	IOAT_DMA_COMP = 0x82,	/* 16: versions that the channel is compatible with */
 	IOAT_CHANCMD = 0x84,	/* 8 */
 	IOAT_DMACOUNT = 0x86,	/* 16: descriptors given since CHAINADDR was written, modulo 2^16 */
 	IOAT_CHANSTS = 0x88,	/* 64 */
@@ -46,6 +48,15 @@ enum {
 };
 
 enum {
+	DMACAPABILITY_FILL = 0x40,
+};
+
+enum {
+	DMA_COMP_V2 = 0x02,
+	DMA_COMP_V3 = 0x04,
+};
+
+enum {
 	CHANCTRL_INT_DISABLE = 0x0001, /* set by each interrupt; cleared by writing 1 */
 	CHANCTRL_ERR_COMP_EN = 0x0004, /* an error is written to CHANCMP */
 	CHANCTRL_ANY_ERR_ABORT_EN = 0x0008,
@@ -57,6 +68,7 @@ enum {
 
 enum {
 	CHANCMD_SUSPEND = 0x04,
+	CHANCMD_RESUME = 0x10,
 	CHANCMD_RESET = 0x20,
 };
 
@@ -66,6 +78,7 @@ enum ioat_state {
 	CHANSTS_IDLE = 1, /* all descriptors are done */
 	CHANSTS_SUSPENDED = 2,
 	CHANSTS_HALTED = 3, /* by an error or a reset */
+	CHANSTS_ARMED = 4,  /* CHAINADDR was written, and nothing done since */
 };
 #define CHANSTS_DESCRIPTOR (~UINT64_C(0x3f))
 
@@ -86,7 +99,7 @@ enum {
 struct ioat_descriptor {
 	uint32_t size; /* bytes */
 	uint32_t control;
-	uint64_t source;
+	uint64_t source; /* of a fill: what to fill with */
 	uint64_t destination;
 	uint64_t next;
 	uint64_t reserved[2];
@@ -101,6 +114,7 @@ enum {
 	DESCRIPTOR_RESERVED = 0x00fff800,
 	DESCRIPTOR_OPERATION_SHIFT = 24,
 	OPERATION_COPY = 0x00,
+	OPERATION_FILL = 0x01,
 };
 
 #endif

@@ -38,9 +38,14 @@ static struct iommu_fault fault_at(uint64_t iova, enum iommu_dma_dir dir,
 	return (struct iommu_fault){.cause = cause, .dir = dir, .iova = iova};
 }
 
-/* A grace period keeps @domain, of which ThreadSanitizer knows nothing. */
-__attribute__((no_sanitize("thread"))) static inline const void *
-gate_of(const struct iommu_domain *domain)
+/* A grace period keeps @domain, of which ThreadSanitizer knows nothing; and which checks what a function is merged with. */
+#if defined(__SANITIZE_THREAD__)
+#define KEPT_BY_RCU __attribute__((no_sanitize("thread"), noipa))
+#else
+#define KEPT_BY_RCU inline
+#endif
+
+static KEPT_BY_RCU const void *gate_of(const struct iommu_domain *domain)
 {
 	return domain->memory;
 }
@@ -160,12 +165,19 @@ static ssize_t dma_piece(const struct dma *dma, size_t done, struct iommu_fault 
 
 	iopt_read_lock();
 	domain = enter_domain(dma->endpoint, dma->pasid);
-	rc = domain ? dma_locate(dma, domain, done, &src, &dst, &len, fault) : -EFAULT;
-	iopt_read_unlock();
 	if (!domain) {
+		iopt_read_unlock();
 		*fault = fault_of(dma, done, IOMMU_FAULT_NO_DOMAIN);
-		return rc;
+		return -EFAULT;
 	}
+	/* Tried again once the pages have arrived. */
+	if (__builtin_expect(displace_in_progress(), 0)) {
+		*fault = fault_of(dma, done, IOMMU_FAULT_MEMORY);
+		rc = -EFAULT;
+	} else {
+		rc = dma_locate(dma, domain, done, &src, &dst, &len, fault);
+	}
+	iopt_read_unlock();
 	if (!rc && guard_copy(dst, src, len)) {
 		*fault = fault_of(dma, done, IOMMU_FAULT_MEMORY);
 		rc = -EFAULT;

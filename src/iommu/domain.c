@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/gate.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/stage1.h"
 
 int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu **out)
 {
@@ -213,6 +214,8 @@ bool iommu_domain_dirty_tracking(const struct iommu_domain *domain)
 bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_endpoint *endpoint)
 {
 	if (domain->iommu->kind != endpoint->iommu->kind)
+		return false;
+	if (domain->stage1 && domain->stage1->possible && !domain->stage1->possible(domain))
 		return false;
 	return !(domain->flags & IOMMU_DOMAIN_DIRTY) ||
 	       (iommu_endpoint_capabilities(endpoint) & IOMMU_HW_CAP_DIRTY_TRACKING);

@@ -12,7 +12,6 @@
 #include "base/alloc.h"
 #include "base/gate.h"
 #include "iommu/iommu_internal.h"
-#include "iommu/tlb.h"
 
 int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **out)
 {
@@ -24,7 +23,7 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 	endpoint->iommu = iommu_get(iommu);
 	endpoint->capabilities = iommu->kind->capabilities;
 	endpoint->max_pasids = iommu->kind->pasid_bits ? UINT32_C(1) << iommu->kind->pasid_bits : 0;
-	endpoint->caching = tlb_enabled();
+	endpoint->caching = !iommu->uncached;
 	memcpy(endpoint->name, name, name_size);
 	nested_track(endpoint);
 	*out = endpoint;

@@ -22,12 +22,14 @@
 #define VTD_CAP_DWD	   BIT(54)	 /* drains writes */
 #define VTD_CAP_DRD	   BIT(55)	 /* drains reads */
 #define VTD_CAP_FS1GP	   BIT(56)	 /* first stage: 1G pages */
+#define VTD_CAP_FS5LP	   BIT(60)	 /* first stage: 5 levels */
 
 /* VT-d 5.0, 11.4.3: Extended Capability Register. */
 #define VTD_ECAP_C	   BIT(0)  /* walks are coherent */
 #define VTD_ECAP_QI	   BIT(1)  /* queued invalidation */
 #define VTD_ECAP_PT	   BIT(6)  /* pass through */
 #define VTD_ECAP_NEST	   BIT(26) /* nested translation */
+#define VTD_ECAP_EAFS	   BIT(34) /* first stage: extended accessed flag */
 #define VTD_ECAP_PSS(bits) FIELD((bits)-1, 35)
 #define VTD_ECAP_PASID	   BIT(40)
 #define VTD_ECAP_SMTS	   BIT(43) /* scalable mode */
@@ -39,8 +41,9 @@ size_t hw_info_intel(const struct iommu_kind *kind, void *info)
 {
 	const struct iommu_hw_info_vtd vtd = {
 		.cap_reg = VTD_CAP_ND_64K | VTD_CAP_SAGAW_48 | VTD_CAP_MGAW(48) | VTD_CAP_SSLPS |
-			   VTD_CAP_PSI | VTD_CAP_MAMV | VTD_CAP_DWD | VTD_CAP_DRD | VTD_CAP_FS1GP,
-		.ecap_reg = VTD_ECAP_C | VTD_ECAP_QI | VTD_ECAP_PT | VTD_ECAP_NEST |
+			   VTD_CAP_PSI | VTD_CAP_MAMV | VTD_CAP_DWD | VTD_CAP_DRD | VTD_CAP_FS1GP |
+			   VTD_CAP_FS5LP,
+		.ecap_reg = VTD_ECAP_C | VTD_ECAP_QI | VTD_ECAP_PT | VTD_ECAP_NEST | VTD_ECAP_EAFS |
 			    VTD_ECAP_PSS(kind->pasid_bits) | VTD_ECAP_PASID | VTD_ECAP_SMTS |
 			    VTD_ECAP_SSADS | VTD_ECAP_SSTS | VTD_ECAP_FSTS,
 	};

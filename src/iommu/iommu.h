@@ -161,7 +161,7 @@ enum {
 int iommu_endpoint_hw_info(const struct iommu_endpoint *endpoint, uint32_t wanted, uint32_t *type,
 			   void *info, size_t *len);
 
-/* True if @endpoint can be attached to @domain: they are of one kind. */
+/* True if @endpoint can be attached to @domain: they are of one kind, and the hardware can do what stage 1 asks for. */
 bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_endpoint *endpoint);
 
 /* PASID 0 stands for the RID: requests without a PASID. */

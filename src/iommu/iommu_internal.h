@@ -18,6 +18,7 @@ struct tlb;
 struct iommu {
 	const struct iommu_kind *kind;
 	struct iommu_kind *own; /* the kind, if it is this one's only; NULL */
+	bool uncached;		/* its endpoints have no IOTLB */
 	uint32_t refs;
 	char name[];
 };

@@ -272,8 +272,7 @@ static int find_page(struct stage1_walk *walk, struct tlb_page *page, uint64_t u
 	return rc;
 }
 
-/* What the walk ran into, in the words of everybody and of its format. */
-static void describe(const struct stage1_walk *walk, struct iommu_fault *fault)
+void stage1_describe(const struct stage1_walk *walk, struct iommu_fault *fault)
 {
 	static const struct {
 		enum iommu_fault_cause cause;
@@ -378,11 +377,16 @@ int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domai
 
 	rc = translate_slowly(&walk, unmaps, need, bus, len);
 	if (rc)
-		describe(&walk, fault);
+		stage1_describe(&walk, fault);
 	return rc;
 }
 
 /* ---- invalidation ---- */
+
+void iommu_tlb_disable(struct iommu *iommu)
+{
+	iommu->uncached = true;
+}
 
 void nested_track(struct iommu_endpoint *endpoint)
 {

@@ -59,6 +59,8 @@ struct iommu_nested_look {
 	uint64_t ipa;		/* where the IOVA asked for leads, in the parent's IOVA space */
 	unsigned int prot;	/* enum iopt_prot, of stage 1 alone */
 	bool walked;		/* false: there is no stage 1 for it, addresses stay as they are */
+	struct iommu_fault
+		fault; /* why it led nowhere: what DMA would have run into, but for the request */
 
 	/* What was read of guest memory, in order: also if it led nowhere. */
 	unsigned int count;
@@ -71,7 +73,7 @@ struct iommu_nested_look {
 
 /*
  * Looks where @iova leads through stage 1 of the nested @domain, without the cache and without setting accessed and dirty
- * bits. 0; -ENOENT: nowhere; -ENOMEM. The caller keeps @domain alive.
+ * bits. 0; -ENOENT: nowhere, and look->fault says why; -ENOMEM. The caller keeps @domain alive.
  */
 int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
 		      struct iommu_nested_look *look);
@@ -95,7 +97,7 @@ void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct iommu_tl
 /* As above, for every endpoint that goes through a nested domain on @parent. */
 void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct iommu_tlb_match *match);
 
-/* Turns caching off (for debugging) or on (the default), for endpoints that are created later. */
-void iommu_tlb_enable(bool on);
+/* Turns caching off, for endpoints of @iommu that are created later: what the guest writes counts at once. */
+void iommu_tlb_disable(struct iommu *iommu);
 
 #endif

@@ -33,16 +33,14 @@ void stage1_note(struct stage1_walk *walk, bool context, uint64_t ipa, unsigned 
 
 static int walk_once(struct stage1_walk *walk)
 {
-	int rc = -EAGAIN;
+	int rc = walk->domain->stage1->find_context(walk);
 
-	walk->look->count = 0;
-	if (walk->domain->stage1->find_context(walk))
-		return -ENOENT;
-	if (walk->context.bypass)
-		return 0;
+	if (rc || walk->context.bypass)
+		return rc;
+	rc = -EAGAIN;
 	for (int i = 0; i < MAX_WALKS && rc == -EAGAIN; i++)
 		rc = walk->domain->stage1->walk(walk);
-	return rc ? -ENOENT : 0;
+	return rc == -EAGAIN ? stage1_fail(walk, STAGE1_UPDATE) : rc;
 }
 
 /* The page, which no stage 1 changes. */
@@ -58,7 +56,7 @@ static void look_straight(uint64_t iova, struct iommu_nested_look *look)
 static int look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
 		       struct iommu_nested_look *look)
 {
-	struct iommu_nested_look unused;
+	struct iommu_nested_look unused = {.count = 0};
 	struct stage1_walk walk = {.domain = domain, .pasid = pasid, .iova = iova, .look = look};
 	uint64_t size;
 
@@ -66,8 +64,10 @@ static int look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iov
 		look_straight(iova, look);
 		return 0;
 	}
-	if (walk_once(&walk))
+	if (walk_once(&walk)) {
+		stage1_describe(&walk, &look->fault);
 		return -ENOENT;
+	}
 	if (walk.context.bypass) {
 		look_straight(iova, look);
 		return 0;

@@ -49,6 +49,12 @@ static int parse_ranges(const char *text, struct iova_range *ranges, size_t max,
 	return 0;
 }
 
+static int parse_switch(const char *text, bool *off)
+{
+	*off = !strcmp(text, "off");
+	return *off || !strcmp(text, "on") ? 0 : -EINVAL;
+}
+
 int iommu_shape_set(struct iommu_shape *shape, const char *option, const char *value)
 {
 	if (!strcmp(option, "aperture"))
@@ -56,6 +62,8 @@ int iommu_shape_set(struct iommu_shape *shape, const char *option, const char *v
 				    &shape->window_count);
 	if (!strcmp(option, "hole"))
 		return parse_ranges(value, shape->holes, IOMMU_MAX_RESV, &shape->hole_count);
+	if (!strcmp(option, "iotlb"))
+		return parse_switch(value, &shape->no_iotlb);
 	return -ENOENT;
 }
 
@@ -125,14 +133,13 @@ static int reshape(struct iommu_kind *kind, const struct iommu_shape *shape)
 	return rc;
 }
 
-int iommu_create_shaped(const struct iommu_kind *kind, const struct iommu_shape *shape,
-			const char *name, struct iommu **out)
+/* With a kind of its own, which has other ranges. */
+static int create_reshaped(const struct iommu_kind *kind, const struct iommu_shape *shape,
+			   const char *name, struct iommu **out)
 {
 	struct iommu_kind *own;
 	int rc;
 
-	if (!shape->window_count && !shape->hole_count)
-		return iommu_create(kind, name, out);
 	own = alloc_zeroed(sizeof(*own));
 	if (!own)
 		return -ENOMEM;
@@ -144,5 +151,19 @@ int iommu_create_shaped(const struct iommu_kind *kind, const struct iommu_shape 
 		alloc_free(own);
 	else
 		(*out)->own = own;
+	return rc;
+}
+
+int iommu_create_shaped(const struct iommu_kind *kind, const struct iommu_shape *shape,
+			const char *name, struct iommu **out)
+{
+	int rc;
+
+	if (shape->window_count || shape->hole_count)
+		rc = create_reshaped(kind, shape, name, out);
+	else
+		rc = iommu_create(kind, name, out);
+	if (!rc && shape->no_iotlb)
+		iommu_tlb_disable(*out);
 	return rc;
 }

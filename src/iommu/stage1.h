@@ -105,6 +105,9 @@ struct stage1_ops {
 	/* Fills walk->leaf, after setting accessed and dirty bits. 0, or -EFAULT and walk->error. */
 	int (*walk)(struct stage1_walk *walk);
 
+	/* Whether the hardware can do what the configuration asks for. NULL: whatever passed creation. */
+	bool (*possible)(const struct iommu_domain *domain);
+
 	/* Fills in reason, name and event of @fault, the rest of which is known. */
 	void (*describe)(const struct stage1_walk *walk, struct iommu_fault *fault);
 	bool by_pasid; /* iommu_nested_takes_pasids() */
@@ -117,6 +120,9 @@ extern const struct stage1_ops stage1_amd;
 
 /* Sets walk->error to @failure where the walk is now, and returns -EFAULT. */
 int stage1_fail(struct stage1_walk *walk, enum stage1_failure failure);
+
+/* What the walk ran into, in the words of everybody and of its format; but for the request, which is not known here. */
+void stage1_describe(const struct stage1_walk *walk, struct iommu_fault *fault);
 
 /* Reads the 64-bit entry of @level at @ipa. 0, or -EFAULT and walk->error. Later failures are about this entry. */
 int stage1_read(struct stage1_walk *walk, uint64_t ipa, unsigned int level, uint64_t *entry);

@@ -20,6 +20,15 @@ static unsigned int levels_of(const struct iommu_domain *domain)
 	return domain->config.vtd.addr_width == VTD_5_LEVEL_BITS ? X86_5_LEVELS : X86_4_LEVELS;
 }
 
+/* As the registers announce: 5 levels and extended accessed flags, but no supervisor requests. */
+static bool vtd_possible(const struct iommu_domain *domain)
+{
+	const uint32_t width = domain->config.vtd.addr_width;
+
+	return (width == VTD_4_LEVEL_BITS || width == VTD_5_LEVEL_BITS) &&
+	       !(domain->config.vtd.flags & IOMMU_VTD_S1_SRE);
+}
+
 static int vtd_find_context(struct stage1_walk *walk)
 {
 	const uint32_t width = walk->domain->config.vtd.addr_width;
@@ -88,5 +97,6 @@ static void vtd_describe(const struct stage1_walk *walk, struct iommu_fault *fau
 const struct stage1_ops stage1_vtd = {
 	.find_context = vtd_find_context,
 	.walk = vtd_walk,
+	.possible = vtd_possible,
 	.describe = vtd_describe,
 };

@@ -74,18 +74,6 @@ struct tlb {
 	struct tlb_set contexts[CONTEXT_SETS];
 };
 
-static atomic_bool disabled;
-
-void iommu_tlb_enable(bool on)
-{
-	atomic_store_explicit(&disabled, !on, memory_order_relaxed);
-}
-
-bool tlb_enabled(void)
-{
-	return !atomic_load_explicit(&disabled, memory_order_relaxed);
-}
-
 struct tlb *tlb_create(void)
 {
 	return alloc_aligned(_Alignof(struct tlb), sizeof(struct tlb));

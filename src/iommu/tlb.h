@@ -33,9 +33,6 @@ struct tlb_page {
 	uint64_t unmaps;	 /* of the parent: bus, prot and span hold for this count only */
 };
 
-/* Whether endpoints that are created now cache. */
-bool tlb_enabled(void);
-
 /* An empty one, or NULL. */
 struct tlb *tlb_create(void);
 void tlb_destroy(struct tlb *tlb);

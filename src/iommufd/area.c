@@ -125,16 +125,22 @@ static int area_fill(struct ioas *ioas, struct hwpt *hwpt, const struct area *ar
 	return 0;
 }
 
-/* Takes @area out of the tables of all HWPTs before @end (NULL: of all). */
-static void area_unfill(struct ioas *ioas, const struct area *area, const struct hwpt *end)
+/* Takes the areas in @range, all inside it, out of the tables of all HWPTs before @end (NULL: of all). */
+static void range_unfill(struct ioas *ioas, struct iova_range range, const struct hwpt *end)
 {
 	struct hwpt *hwpt;
 
 	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link) {
 		if (hwpt == end)
 			break;
-		iommu_domain_unmap(hwpt->domain, area->range.start, area_len(area));
+		iommu_domain_unmap(hwpt->domain, range.start, iova_range_len(range));
 	}
+}
+
+/* The same for @area. */
+static void area_unfill(struct ioas *ioas, const struct area *area, const struct hwpt *end)
+{
+	range_unfill(ioas, area->range, end);
 }
 
 static int area_fill_all(struct ioas *ioas, const struct area *area)
@@ -337,13 +343,13 @@ static void flush_removed(struct ioas *ioas, struct removed *removed)
 	removed->count = 0;
 }
 
-/* @path leads to @area. */
-static void remove_area(struct ioas *ioas, struct iova_map_path *path, struct area *area,
-			struct removed *removed)
+/* @path leads to @entry. Its area, which may still be on its way from memory, is not looked at. */
+static void remove_entry(struct ioas *ioas, struct iova_map_path *path,
+			 const struct iova_map_entry *entry, struct removed *removed)
 {
 	iova_map_erase_at(&ioas->areas, path);
-	area_unfill(ioas, area, NULL);
-	removed->areas[removed->count++] = area;
+	range_unfill(ioas, entry->range, NULL);
+	removed->areas[removed->count++] = entry->value;
 	if (removed->count == sizeof(removed->areas) / sizeof(removed->areas[0]))
 		flush_removed(ioas, removed);
 }
@@ -352,6 +358,24 @@ static void remove_area(struct ioas *ioas, struct iova_map_path *path, struct ar
 enum {
 	UNPIN_TRIES = 100
 };
+
+static bool has_accesses(const struct ioas *ioas)
+{
+	return ioas->accesses.next != &ioas->accesses;
+}
+
+/* What forbids to remove the area of @entry. Areas are busy only while somebody pins, and locked only by accesses. */
+static int check_removable(const struct ioas *ioas, const struct iova_map_entry *entry,
+			   struct iova_range range)
+{
+	const struct area *area = entry->value;
+
+	if (ioas->pinning && area->busy)
+		return -EBUSY;
+	if (has_accesses(ioas) && area->locks)
+		return -EBUSY;
+	return iova_range_contains(range, entry->range) ? 0 : -ENOENT;
+}
 
 int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped)
 {
@@ -370,24 +394,23 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		struct area *area = entry.value;
 
 		area_prefetch(area);
-		if (area->busy || area->locks)
-			rc = -EBUSY;
-		else if (!iova_range_contains(range, entry.range))
-			rc = -ENOENT;
+		rc = check_removable(ioas, &entry, range);
 		if (rc)
 			break;
-		if (area->pins) {
+		if (has_accesses(ioas) && area->pins) {
 			area->prevented = true;
 			if (tries++ == UNPIN_TRIES) {
 				rc = -EDEADLK;
 				break;
 			}
+			/* The lock will be dropped: HWPTs may come and go, and only what is in the map with them. */
+			flush_removed(ioas, &removed);
 			ioas_notify_accesses(ioas, entry.range);
 			continue;
 		}
 		tries = 0;
 		*unmapped += iova_range_len(entry.range);
-		remove_area(ioas, &path, area, &removed);
+		remove_entry(ioas, &path, &entry, &removed);
 		if (entry.range.last == range.last)
 			break;
 		range.start = entry.range.last + 1;

@@ -77,6 +77,16 @@ static int collect_sources(struct change *change)
 	return 0;
 }
 
+/* @caller, who is charged already, takes over from the owner. */
+static void move_source(struct mem_source *source, struct uiommufd_caller *caller)
+{
+	struct uiommufd_caller *former = uiommufd_caller_get(mem_source_caller(source));
+
+	mem_source_move(source, caller);
+	mem_source_uncharge_from(source, former);
+	uiommufd_caller_put(former);
+}
+
 /* Charges the caller for all sources, and only then lets them go over. */
 static int move_sources(struct change *change, struct uiommufd_caller *caller)
 {
@@ -91,7 +101,7 @@ static int move_sources(struct change *change, struct uiommufd_caller *caller)
 		}
 	}
 	for (size_t i = 0; i < change->source_count; i++)
-		mem_source_move(change->sources[i], caller);
+		move_source(change->sources[i], caller);
 	return 0;
 }
 

@@ -6,9 +6,9 @@
 #include "base/alloc.h"
 #include "base/check.h"
 
-int coverage_create(struct coverage *coverage, size_t limit)
+int coverage_create(struct coverage *coverage, size_t limit, const struct iova_set *apart)
 {
-	*coverage = (struct coverage){.limit = limit};
+	*coverage = (struct coverage){.limit = limit, .apart = apart};
 	coverage->runs = alloc_array(2 * limit, sizeof(*coverage->runs));
 	return coverage->runs ? 0 : -ENOMEM;
 }
@@ -22,7 +22,14 @@ void coverage_destroy(struct coverage *coverage)
 static bool continues(const struct coverage *coverage, const struct coverage_run *run,
 		      uint64_t start)
 {
-	return start - run->range.last - 1 <= coverage->hole;
+	const uint64_t hole = start - run->range.last - 1;
+
+	if (!hole)
+		return true;
+	return hole <= coverage->hole &&
+	       !(coverage->apart &&
+		 iova_set_intersects(coverage->apart,
+				     (struct iova_range){run->range.last + 1, start - 1}));
 }
 
 static void append(struct coverage_run *run, const struct coverage_run *next)
@@ -32,13 +39,24 @@ static void append(struct coverage_run *run, const struct coverage_run *next)
 	run->bytes += next->bytes;
 }
 
+/* The next larger hole does not count, either; in the end no hole does, whatever is in it. */
+static void ignore_larger_holes(struct coverage *coverage)
+{
+	if (coverage->hole == UINT64_MAX)
+		coverage->apart = NULL;
+	else if (coverage->hole > UINT64_MAX / 2)
+		coverage->hole = UINT64_MAX;
+	else
+		coverage->hole = coverage->hole ? 2 * coverage->hole : PAGE_SIZE;
+}
+
 /* Joins neighbours, ignoring larger holes each time, until there are at most @limit. */
 static void shrink(struct coverage *coverage, size_t limit)
 {
 	while (coverage->count > limit) {
 		size_t kept = 0;
 
-		coverage->hole = coverage->hole ? 2 * coverage->hole : PAGE_SIZE;
+		ignore_larger_holes(coverage);
 		for (size_t i = 0; i < coverage->count; i++) {
 			const struct coverage_run next = coverage->runs[i];
 			struct coverage_run *top = kept ? &coverage->runs[kept - 1] : NULL;

@@ -19,6 +19,7 @@ struct iommufd_device {
 	struct cds_list_head partial_faults; /* that wait for the last one of their group */
 	uint32_t next_grpid;		     /* of page requests; atomic */
 	bool unbinding;			     /* under group->lock: gets no vDEVICE any more */
+	bool refusing;			     /* under group->lock: page requests get INVALID */
 	struct vdevice *vdevice;	     /* NULL: none; under group->lock */
 };
 

@@ -12,6 +12,14 @@
 #include "iommufd/ctx.h"
 #include "mem/sys.h"
 
+static unsigned int
+	forks; /* of this process and of those that it came from; changes while there is one thread */
+
+void event_file_after_fork(void)
+{
+	forks++;
+}
+
 static int open_descriptors(struct event_file *event, bool writable)
 {
 	int ends[2];
@@ -49,6 +57,7 @@ int event_file_create(struct iommufd_object *object, const struct file_ops *ops,
 	object_hold(object);
 	file_get(&object->ctx->file);
 	event->object = object;
+	event->process = forks;
 	*out = event;
 	return 0;
 }
@@ -98,6 +107,8 @@ void event_file_set_readable(struct event_file *event, bool readable)
 {
 	char byte = 0;
 
+	if (event->process != forks)
+		return;
 	if (readable)
 		(void)sys_call(SYS_write, event->signal, (long)&byte, sizeof(byte), 0, 0, 0);
 	else

@@ -16,6 +16,7 @@ struct event_file {
 	struct iommufd_object *object; /* a user of it */
 	int readable;		       /* what to poll */
 	int signal;		       /* writing makes @readable so */
+	unsigned int process;	       /* how many forks lay before it */
 };
 
 /*
@@ -47,6 +48,9 @@ ssize_t event_file_read(struct uiommufd_file *file, struct uiommufd_caller *call
 /* For the release and readiness operations of @ops. */
 void event_file_release(struct uiommufd_file *file);
 int event_file_readiness(struct uiommufd_file *file);
+
+/* In the child of a fork: the descriptors that there are belong to the parent, too, and say what is ready there. */
+void event_file_after_fork(void);
 
 /* Makes it ready for reading, or not. The queue's lock is held, and the state did change. */
 void event_file_set_readable(struct event_file *event, bool readable);

@@ -8,6 +8,7 @@
 #include "base/gate.h"
 #include "base/world.h"
 #include "iommu/iommu.h"
+#include "iommufd/event_file.h"
 #include "iommufd/iommufd.h"
 
 void iommufd_fork_prepare(void)
@@ -27,5 +28,6 @@ void iommufd_fork_child(void)
 	urcu_bp_after_fork_child();
 	gate_after_fork();
 	iommu_after_fork();
+	event_file_after_fork();
 	world_after_fork();
 }

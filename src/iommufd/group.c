@@ -7,6 +7,7 @@
  */
 #include "iommufd/group.h"
 #include "base/alloc.h"
+#include "iommu/nested.h"
 #include "iommufd/viommu.h"
 
 /* A device that is attached. */
@@ -30,14 +31,23 @@ int iommufd_group_create(unsigned int number, struct iommufd_group **out)
 	if (!group)
 		return -ENOMEM;
 	group->number = number;
+	group->refs = 1;
 	pthread_mutex_init(&group->lock, NULL);
 	CDS_INIT_LIST_HEAD(&group->attachments);
 	*out = group;
 	return 0;
 }
 
+struct iommufd_group *group_get(struct iommufd_group *group)
+{
+	__atomic_add_fetch(&group->refs, 1, __ATOMIC_RELAXED);
+	return group;
+}
+
 void iommufd_group_destroy(struct iommufd_group *group)
 {
+	if (__atomic_sub_fetch(&group->refs, 1, __ATOMIC_ACQ_REL))
+		return;
 	pthread_mutex_destroy(&group->lock);
 	alloc_free(group);
 }
@@ -432,7 +442,7 @@ int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hw
 	return rc;
 }
 
-/* The attachment that takes faults of @device: with user-managed PASID tables, the RID's takes them for all PASIDs. */
+/* The attachment that takes faults of @device: where PASIDs are in user-managed tables, the RID's takes them for all that have none. */
 static struct attachment *fault_attachment(struct iommufd_device *device, bool with_pasid,
 					   uint32_t pasid)
 {
@@ -441,7 +451,7 @@ static struct attachment *fault_attachment(struct iommufd_device *device, bool w
 
 	if (!attachment && with_pasid) {
 		attachment = find_attachment(device->group, IOMMU_NO_PASID);
-		if (attachment && !attachment->hwpt->parent)
+		if (attachment && !iommu_nested_takes_pasids(attachment->hwpt->domain))
 			attachment = NULL;
 	}
 	return find_member(attachment, device) ? attachment : NULL;
@@ -457,10 +467,24 @@ int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t p
 	pthread_mutex_lock(&device->group->lock);
 	attachment = fault_attachment(device, with_pasid, pasid);
 	if (attachment && attachment->hwpt->fault)
-		rc = fault_queue_add(attachment->hwpt->fault, device, attachment->pasid, faults,
-				     count, waiter);
+		rc = device->refusing ? -ECANCELED
+				      : fault_queue_add(attachment->hwpt->fault, device,
+							attachment->pasid, faults, count, waiter);
 	pthread_mutex_unlock(&device->group->lock);
 	return rc;
+}
+
+void group_refuse_faults(struct iommufd_device *device, bool refuse)
+{
+	struct attachment *attachment;
+
+	pthread_mutex_lock(&device->group->lock);
+	device->refusing = refuse;
+	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
+		if (refuse && find_member(attachment, device))
+			flush_faults(device, attachment->pasid, attachment->hwpt);
+	}
+	pthread_mutex_unlock(&device->group->lock);
 }
 
 /* Caller holds the group's lock. */

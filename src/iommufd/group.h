@@ -9,11 +9,15 @@
 
 struct iommufd_group {
 	unsigned int number;
+	unsigned int refs;	   /* atomic */
 	pthread_mutex_t lock;	   /* guards what follows */
 	struct iommufd_ctx *owner; /* of the bound devices' DMA; NULL while none is bound */
 	unsigned int bound;
 	struct cds_list_head attachments;
 };
+
+/* For who may need its lock after its devices are gone; put is iommufd_group_destroy(). */
+struct iommufd_group *group_get(struct iommufd_group *group);
 
 /* One more device of the group is bound to @ctx. -EPERM: the others are bound to another context. */
 int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx);
@@ -34,11 +38,14 @@ int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hw
 
 /*
  * Queues a complete group of faults, of requests with (@with_pasid) or without a PASID, where the device's attachment for it says.
- * -ENOENT: there is no such attachment, or nobody takes its faults; -ENOMEM.
+ * -ENOENT: there is no such attachment, or nobody takes its faults; -ECANCELED: the device's are refused; -ENOMEM.
  */
 int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t pasid,
 		      const struct iommu_hwpt_pgfault *faults, size_t count,
 		      struct fault_waiter *waiter);
+
+/* See iommufd_device_refuse_pages(). */
+void group_refuse_faults(struct iommufd_device *device, bool refuse);
 
 /* Tells the guest of a stage-1 fault, if the device's RID is on a nested HWPT of a vIOMMU that listens. False: not told. */
 bool group_report_event(struct iommufd_device *device, const struct iommu_fault *fault);

@@ -81,6 +81,12 @@ void iommufd_device_detach(struct iommufd_device *device, uint32_t pasid);
 bool iommufd_device_attached(struct iommufd_device *device, uint32_t pasid);
 
 /*
+ * With @refuse, page requests of the device that are pending and those to come are answered INVALID, until it is called without:
+ * then no DMA of it waits for user space. It must not be called from such DMA.
+ */
+void iommufd_device_refuse_pages(struct iommufd_device *device, bool refuse);
+
+/*
  * fork: takes every lock of the engine in order, so that the child finds it whole; and gives them
  * back. Transports call these from pthread_atfork().
  */

@@ -4,9 +4,16 @@
  * and the device's DMA waits for the answer (spec 30-faults-viommu, 1.1).
  */
 #include <errno.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 
 #include "base/alloc.h"
+#include "base/park.h"
 #include "iommufd/group.h"
+
+enum {
+	GRPID_MASK = 0x1ff, /* PCIe 6.0, 10.4.1: nine bits */
+};
 
 /* A fault whose group is not complete. */
 struct partial_fault {
@@ -93,7 +100,10 @@ static int keep_partial(struct iommufd_device *device, const struct iommu_hwpt_p
 	return 0;
 }
 
-/* As device_report_fault(), but -ENOENT if nobody takes the complete group: the waiter is not told. */
+/*
+ * As device_report_fault(), but the waiter is not told if nobody takes the complete group (-ENOENT), or nobody is to be asked
+ * (-ECANCELED).
+ */
 static int queue_fault(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault,
 		       struct fault_waiter *waiter)
 {
@@ -122,7 +132,7 @@ int device_report_fault(struct iommufd_device *device, const struct iommu_hwpt_p
 {
 	int rc = queue_fault(device, fault, waiter);
 
-	if (rc != -ENOENT)
+	if (rc != -ENOENT && rc != -ECANCELED)
 		return rc;
 	if (waiter)
 		waiter->respond(waiter, IOMMUFD_PAGE_RESP_INVALID);
@@ -138,42 +148,41 @@ void device_drop_partial_faults(struct iommufd_device *device)
 
 /* ---- DMA that waits for its page ---- */
 
+/*
+ * On the heap, not on the waiting thread's stack: the child of a fork may answer its copy of the group, whose thread it does not have.
+ * A semaphore has no state that a fork can catch half changed.
+ */
 struct page_wait {
 	struct fault_waiter waiter;
-	pthread_mutex_t lock;
-	pthread_cond_t answered;
-	bool done;
-	uint32_t code;
+	sem_t answered;
+	_Atomic uint32_t code;
 };
 
 static void page_respond(struct fault_waiter *waiter, uint32_t code)
 {
 	struct page_wait *wait = (struct page_wait *)waiter;
 
-	pthread_mutex_lock(&wait->lock);
-	wait->code = code;
-	wait->done = true;
-	pthread_cond_signal(&wait->answered);
-	pthread_mutex_unlock(&wait->lock);
+	atomic_store(&wait->code, code);
+	sem_post(&wait->answered);
 }
 
-static void wait_for_answer(struct page_wait *wait)
+/* The program answers when it likes, and may fork before. */
+static enum page_outcome wait_for_answer(struct page_wait *wait)
 {
-	pthread_mutex_lock(&wait->lock);
-	while (!wait->done)
-		pthread_cond_wait(&wait->answered, &wait->lock);
-	pthread_mutex_unlock(&wait->lock);
+	park_begin();
+	while (sem_wait(&wait->answered))
+		;
+	park_end();
+	return atomic_load(&wait->code) == IOMMUFD_PAGE_RESP_SUCCESS ? PAGE_GRANTED : PAGE_REFUSED;
 }
 
-enum page_outcome device_request_page(struct iommufd_device *device,
-				      const struct iommu_fault *fault)
+static struct iommu_hwpt_pgfault record_of(struct iommufd_device *device,
+					   const struct iommu_fault *fault)
 {
-	struct page_wait wait = {.waiter.respond = page_respond};
-	enum page_outcome outcome = PAGE_NOBODY;
 	struct iommu_hwpt_pgfault record = {
 		.flags = IOMMU_PGFAULT_FLAGS_LAST_PAGE,
 		.pasid = fault->pasid,
-		.grpid = __atomic_add_fetch(&device->next_grpid, 1, __ATOMIC_RELAXED) & 0x1ff,
+		.grpid = __atomic_add_fetch(&device->next_grpid, 1, __ATOMIC_RELAXED) & GRPID_MASK,
 		.perm = fault->dir == IOMMU_DMA_WRITE ? IOMMU_PGFAULT_PERM_WRITE
 						      : IOMMU_PGFAULT_PERM_READ,
 		.addr = fault->iova & ~PAGE_MASK,
@@ -181,13 +190,32 @@ enum page_outcome device_request_page(struct iommufd_device *device,
 
 	if (fault->pasid != IOMMU_NO_PASID)
 		record.flags |= IOMMU_PGFAULT_FLAGS_PASID_VALID;
-	pthread_mutex_init(&wait.lock, NULL);
-	pthread_cond_init(&wait.answered, NULL);
-	if (!queue_fault(device, &record, &wait.waiter)) {
-		wait_for_answer(&wait);
-		outcome = wait.code == IOMMUFD_PAGE_RESP_SUCCESS ? PAGE_GRANTED : PAGE_REFUSED;
-	}
-	pthread_cond_destroy(&wait.answered);
-	pthread_mutex_destroy(&wait.lock);
+	return record;
+}
+
+enum page_outcome device_request_page(struct iommufd_device *device,
+				      const struct iommu_fault *fault)
+{
+	const struct iommu_hwpt_pgfault record = record_of(device, fault);
+	struct page_wait *wait = alloc_zeroed(sizeof(*wait));
+	enum page_outcome outcome = PAGE_NOBODY;
+	int rc;
+
+	if (!wait)
+		return PAGE_NOBODY;
+	wait->waiter.respond = page_respond;
+	sem_init(&wait->answered, 0, 0);
+	rc = queue_fault(device, &record, &wait->waiter);
+	if (!rc)
+		outcome = wait_for_answer(wait);
+	else if (rc == -ECANCELED)
+		outcome = PAGE_REFUSED;
+	sem_destroy(&wait->answered);
+	alloc_free(wait);
 	return outcome;
+}
+
+void iommufd_device_refuse_pages(struct iommufd_device *device, bool refuse)
+{
+	group_refuse_faults(device, refuse);
 }

@@ -15,6 +15,7 @@
 #include "iommufd/group.h"
 #include "iommufd/json.h"
 #include "iommufd/lookup.h"
+#include "iommufd/show_fit.h"
 #include "iommufd/viommu.h"
 #include "iommufd/windows.h"
 #include "mem/dmabuf.h"
@@ -22,6 +23,7 @@
 enum {
 	FORMAT_VERSION = 1,
 	CHUNK = 512, /* mappings per turn of the lock */
+	FILE_NAME_SIZE = 512,
 };
 
 struct show {
@@ -93,6 +95,14 @@ static void for_each_area(struct ioas *ioas, uint64_t limit,
 	}
 }
 
+void show_file_name(struct json *json, const struct mem_source *source)
+{
+	char name[FILE_NAME_SIZE];
+
+	if (mem_source_file_name(source, name, sizeof(name)))
+		json_string(json, "file", name);
+}
+
 static const char *kind_text(const struct area *area)
 {
 	static const char *const texts[] = {
@@ -113,6 +123,7 @@ static void show_area(const struct area *area, void *arg)
 	json_string(json, "rights", show_rights(area->prot));
 	json_string(json, "of", kind_text(area));
 	json_hex(json, "address", area_origin(area));
+	show_file_name(json, area->source);
 	if (area_lookup_pid(area))
 		json_number(json, "pid", area_lookup_pid(area));
 	if (area->busy)
@@ -126,9 +137,17 @@ static void show_area(const struct area *area, void *arg)
 	json_end_object(json);
 }
 
+struct cover {
+	struct coverage coverage;
+	uint64_t places; /* all bits of what has to be aligned */
+};
+
 static void cover_area(const struct area *area, void *arg)
 {
-	coverage_add(arg, area->range);
+	struct cover *cover = arg;
+
+	coverage_add(&cover->coverage, area->range);
+	cover->places |= area->range.start | area_len(area) | (area->start & PAGE_MASK);
 }
 
 static void show_runs(struct json *json, const struct coverage *coverage)
@@ -146,22 +165,25 @@ static void show_runs(struct json *json, const struct coverage *coverage)
 	json_end_array(json);
 }
 
-static void show_mappings(struct show *show, struct ioas *ioas)
+/* @reserved: of the IOAS. */
+static void show_mappings(struct show *show, struct ioas *ioas, const struct iova_set *reserved)
 {
 	struct json *json = &show->json;
-	struct coverage coverage;
+	struct cover cover = {.places = 0};
 
-	if (coverage_create(&coverage, SHOW_RUNS)) {
+	if (coverage_create(&cover.coverage, SHOW_RUNS, reserved)) {
 		show->rc = -ENOMEM;
 		return;
 	}
-	for_each_area(ioas, SHOW_ALL, cover_area, &coverage);
-	coverage_finish(&coverage);
+	for_each_area(ioas, SHOW_ALL, cover_area, &cover);
+	coverage_finish(&cover.coverage);
 	json_object(json, "mapped");
-	json_number(json, "mappings", coverage.mappings);
-	json_hex(json, "bytes", coverage.bytes);
-	show_runs(json, &coverage);
-	coverage_destroy(&coverage);
+	json_number(json, "mappings", cover.coverage.mappings);
+	json_hex(json, "bytes", cover.coverage.bytes);
+	if (cover.places)
+		json_number(json, "alignment", min_u64(lowest_bit(cover.places), PAGE_SIZE));
+	show_runs(json, &cover.coverage);
+	coverage_destroy(&cover.coverage);
 	json_array(json, "list");
 	for_each_area(ioas, show->mappings, show_area, json);
 	json_end_array(json);
@@ -216,11 +238,15 @@ static void show_ioas(struct show *show, struct ioas *ioas)
 {
 	struct json *json = &show->json;
 	struct access_link *link;
+	struct iova_set reserved;
 	struct hwpt *hwpt;
 
+	iova_set_init(&reserved);
 	json_object(json, NULL);
 	json_number(json, "id", ioas->object.id);
 	pthread_mutex_lock(&ioas->lock);
+	if (iova_set_copy(&ioas->reserved, &reserved))
+		show->rc = -ENOMEM;
 	json_number(json, "alignment", ioas->alignment);
 	json_bool(json, "huge_pages", ioas->huge_pages);
 	json_array(json, "hwpts");
@@ -233,7 +259,8 @@ static void show_ioas(struct show *show, struct ioas *ioas)
 	json_end_array(json);
 	show_windows(show, ioas);
 	pthread_mutex_unlock(&ioas->lock);
-	show_mappings(show, ioas);
+	show_mappings(show, ioas, &reserved);
+	iova_set_destroy(&reserved);
 	json_end_object(json);
 }
 
@@ -334,7 +361,8 @@ static void show_regions(struct json *json, const struct iommufd_device *device)
 	json_end_array(json);
 }
 
-static void show_permitted(struct show *show, const struct iommufd_device *device)
+static void show_permitted(struct show *show, struct iommufd_ctx *ctx,
+			   const struct iommufd_device *device)
 {
 	struct iova_set permitted;
 	uint64_t alignment;
@@ -342,10 +370,13 @@ static void show_permitted(struct show *show, const struct iommufd_device *devic
 
 	iova_set_init(&permitted);
 	rc = device_permitted_ranges(device, &permitted, &alignment);
+	if (!rc) {
+		json_number(&show->json, "alignment", alignment);
+		show_ranges(&show->json, "permitted", &permitted);
+		rc = show_conflicts(&show->json, ctx, &permitted);
+	}
 	if (rc == -ENOMEM)
 		show->rc = rc;
-	if (!rc)
-		show_ranges(&show->json, "permitted", &permitted);
 	iova_set_destroy(&permitted);
 }
 
@@ -361,7 +392,7 @@ static void show_attachment(uint32_t pasid, const struct hwpt *hwpt, void *arg)
 	json_end_object(json);
 }
 
-static void show_device(struct show *show, struct iommufd_device *device)
+static void show_device(struct show *show, struct iommufd_ctx *ctx, struct iommufd_device *device)
 {
 	struct iommu *iommu = iommu_endpoint_iommu(device->endpoint);
 	struct json *json = &show->json;
@@ -376,7 +407,7 @@ static void show_device(struct show *show, struct iommufd_device *device)
 	group_for_each_attachment(device, show_attachment, json);
 	json_end_array(json);
 	show_regions(json, device);
-	show_permitted(show, device);
+	show_permitted(show, ctx, device);
 	json_end_object(json);
 }
 
@@ -386,7 +417,7 @@ static void show_devices(struct show *show, struct iommufd_ctx *ctx)
 
 	json_array(&show->json, "devices");
 	for (uint32_t id = 1; (device = object_next(ctx, &id, OBJECT_DEVICE)); id++) {
-		show_device(show, device);
+		show_device(show, ctx, device);
 		object_put(&device->object);
 	}
 	json_end_array(&show->json);
@@ -444,6 +475,7 @@ int show_state(uint64_t mappings, char **text, size_t *len)
 	json_object(json, NULL);
 	json_number(json, "version", FORMAT_VERSION);
 	json_number(json, "pid", (uint64_t)getpid());
+	json_string(json, "program", program_invocation_short_name);
 	/* In mode "user": what this process has pinned, each page once however often it is copied. */
 	json_number(json, "locked_pages", mem_user_locked(getuid()));
 	json_array(json, "contexts");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state of all contexts as JSON, for `uiommufd show` and `uiommufd lookup` (docs/show.md describes the members). The only
+ * The state of all contexts as JSON, for `uiommufd show` and `uiommufd lookup` (docs/windows.md describes the members). The only
  * producer: texts and pictures are made of it.
  *
  * What is shown is consistent within each object, not between them, unless the caller keeps everybody out (base/world.h).
@@ -12,12 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct hwpt;
 struct json;
+struct mem_source;
 
 enum {
 	SHOW_MAPPINGS = 256, /* of each IOAS, one by one; the others are in its runs */
-	SHOW_RUNS = 256,
+	SHOW_RUNS = 256,     /* of each IOAS */
 };
 
 #define SHOW_ALL UINT64_MAX
@@ -34,6 +34,9 @@ int show_state(uint64_t mappings, char **text, size_t *len);
  * another type. An @iova that leads nowhere is a result as any other.
  */
 int show_lookup(uint32_t context, uint32_t pt_id, uint64_t iova, char **text, size_t *len);
+
+/* The member "file", a name of the file that @source is of; none if it is of no file, or its name is not known. */
+void show_file_name(struct json *json, const struct mem_source *source);
 
 /* "rw", "r", "w", "" for enum iopt_prot. */
 const char *show_rights(unsigned int prot);

@@ -2,6 +2,7 @@
 /* One IOVA, for people: the mapping that it lies in, and what each table reads on the way, stage by stage and level by level. */
 #include <errno.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "iommu/nested.h"
@@ -28,6 +29,7 @@ static void show_mapping(struct json *json, const struct ioas *ioas, uint64_t io
 	json_string(json, "rights", show_rights(area->prot));
 	json_string(json, "of", backing[mem_source_kind(area->source)]);
 	json_hex(json, "address", area_origin(area) + (iova - area->range.start));
+	show_file_name(json, area->source);
 	if (area_lookup_pid(area))
 		json_number(json, "pid", area_lookup_pid(area));
 	json_bool(json, "pinned", area_pinned_at(area, iova));
@@ -101,6 +103,18 @@ static void show_paging(struct json *json, struct ioas *ioas, const struct hwpt 
 	pthread_mutex_unlock(&ioas->lock);
 }
 
+/* Why stage 1 leads nowhere. */
+static void show_fault(struct json *json, const struct iommu_fault *fault)
+{
+	json_object(json, "fault");
+	json_number(json, "stage", fault->stage);
+	json_string(json, "name", fault->name);
+	json_string(json, "text", fault->text);
+	if (fault->stage == 2)
+		json_hex(json, "at", fault->ipa);
+	json_end_object(json);
+}
+
 /* What stage 1 read in guest memory, at addresses of the parent. */
 static void show_stage1(struct json *json, const struct iommu_nested_look *look, int rc)
 {
@@ -118,7 +132,9 @@ static void show_stage1(struct json *json, const struct iommu_nested_look *look,
 		json_end_object(json);
 	}
 	json_end_array(json);
-	if (!rc) {
+	if (rc) {
+		show_fault(json, &look->fault);
+	} else {
 		json_object(json, "leaf");
 		json_range(json, look->leaf);
 		json_hex(json, "size", iova_range_len(look->leaf));
@@ -137,8 +153,11 @@ static int show_nested(struct json *json, const struct hwpt *hwpt, uint64_t iova
 	if (rc == -ENOMEM)
 		return rc;
 	show_stage1(json, &look, rc);
+	/* Stage 2, of where stage 1 leads, or of its table that cannot be read. */
 	if (!rc)
 		show_paging(json, hwpt->ioas, hwpt->parent, look.ipa);
+	else if (look.fault.stage == 2)
+		show_paging(json, hwpt->ioas, hwpt->parent, look.fault.ipa);
 	return 0;
 }
 
@@ -148,15 +167,15 @@ static int show_object(struct json *json, struct iommufd_object *object, uint64_
 
 	switch (object->type) {
 	case OBJECT_IOAS:
-		json_string(json, "type", "ioas");
+		json_string(json, "type", "IOAS");
 		show_paging(json, (struct ioas *)object, NULL, iova);
 		return 0;
 	case OBJECT_HWPT:
-		json_string(json, "type", "hwpt");
+		json_string(json, "type", "HWPT");
 		show_paging(json, hwpt->ioas, hwpt, iova);
 		return 0;
 	case OBJECT_HWPT_NESTED:
-		json_string(json, "type", "nested hwpt");
+		json_string(json, "type", "nested HWPT");
 		return show_nested(json, hwpt, iova);
 	default:
 		return -EINVAL;
@@ -199,6 +218,7 @@ int show_lookup(uint32_t context, uint32_t pt_id, uint64_t iova, char **text, si
 
 	json_init(json);
 	json_object(json, NULL);
+	json_number(json, "pid", (uint64_t)getpid());
 	json_hex(json, "iova", iova);
 	json_number(json, "pt", pt_id);
 	ctx_for_each(lookup_in_ctx, &lookup);

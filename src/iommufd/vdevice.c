@@ -45,6 +45,12 @@ static void unlink_vdevice(struct vdevice *vdevice)
 	object_put(&viommu->object);
 }
 
+static void free_vdevice(struct vdevice *vdevice)
+{
+	iommufd_group_destroy(vdevice->group);
+	object_free(&vdevice->object);
+}
+
 static void vdevice_destroy(struct iommufd_object *object)
 {
 	struct vdevice *vdevice = (struct vdevice *)object;
@@ -54,7 +60,7 @@ static void vdevice_destroy(struct iommufd_object *object)
 	if (vdevice->device)
 		unlink_vdevice(vdevice);
 	pthread_mutex_unlock(&vdevice->group->lock);
-	object_free(object);
+	free_vdevice(vdevice);
 }
 
 void vdevice_bury(struct iommufd_device *device)
@@ -73,7 +79,7 @@ void vdevice_bury(struct iommufd_device *device)
 	}
 	pthread_mutex_unlock(&device->group->lock);
 	if (buried)
-		object_free(&vdevice->object);
+		free_vdevice(vdevice);
 }
 
 /* Caller holds group->lock. */
@@ -113,7 +119,7 @@ static int alloc_for(struct ucmd *ucmd, struct viommu *viommu, struct iommufd_de
 	if (!vdevice)
 		return -ENOMEM;
 	vdevice->virt_id = cmd->virt_id;
-	vdevice->group = device->group;
+	vdevice->group = group_get(device->group);
 	pthread_mutex_lock(&device->group->lock);
 	rc = link_vdevice(vdevice, viommu, device);
 	pthread_mutex_unlock(&device->group->lock);
@@ -132,6 +138,7 @@ out_unlink:
 		unlink_vdevice(vdevice);
 	pthread_mutex_unlock(&device->group->lock);
 out_abort:
+	iommufd_group_destroy(vdevice->group);
 	object_abort(&vdevice->object);
 	return rc;
 }

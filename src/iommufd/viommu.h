@@ -69,7 +69,7 @@ void viommu_register_driver(const struct viommu_driver *driver);
 struct vdevice {
 	struct iommufd_object object;
 	struct viommu *viommu;	       /* a user of it */
-	struct iommufd_group *group;   /* the device's: its lock guards the next */
+	struct iommufd_group *group;   /* the device's, a reference: its lock guards the next */
 	struct iommufd_device *device; /* not a user of it; NULL once that is unbound */
 	struct cds_list_head link;     /* of viommu->vdevices */
 	uint64_t virt_id;

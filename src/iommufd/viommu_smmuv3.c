@@ -87,6 +87,13 @@ static bool smmuv3_serves(const struct iommu_kind *kind, uint32_t type)
 	return type == IOMMU_VIOMMU_TYPE_ARM_SMMUV3 && !strcmp(iommu_kind_name(kind), "smmuv3");
 }
 
+/* The VM's stage 2 is in the tables of the SMMU that serves it. */
+static int smmuv3_init(struct viommu *viommu, struct iommu_user_data *data)
+{
+	(void)data;
+	return iommu_domain_iommu(viommu->parent->domain) == viommu->iommu ? 0 : -EINVAL;
+}
+
 /* ---- nested tables ---- */
 
 static int check_ste(const uint64_t *ste, struct iommu_nested_config *config)
@@ -320,6 +327,9 @@ static bool smmuv3_report_fault(struct viommu *viommu, const struct vdevice *vde
 {
 	struct iommu_vevent_arm_smmuv3 event;
 
+	/* The hardware would record nothing: the configuration aborts silently, or the descriptor wants no events. */
+	if (!fault->event[0])
+		return false;
 	for (size_t i = 0; i < sizeof(event.evt) / sizeof(event.evt[0]); i++)
 		event.evt[i] = fault->event[i];
 	event.evt[0] = (event.evt[0] & ~EVT0_SID) | vdevice->virt_id << 32;
@@ -328,6 +338,7 @@ static bool smmuv3_report_fault(struct viommu *viommu, const struct vdevice *vde
 
 const struct viommu_driver viommu_smmuv3_driver = {
 	.serves = smmuv3_serves,
+	.init = smmuv3_init,
 	.nested = smmuv3_nested,
 	.check_attach = smmuv3_check_attach,
 	.invalidate = smmuv3_invalidate,

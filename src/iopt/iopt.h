@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <urcu-bp.h>
+#include <urcu/static/urcu-bp.h>
 
 #include "iova/range.h"
 
@@ -156,15 +157,18 @@ uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len);
 /* Starts to fetch the entry of @iova, for the owner, who is going to change it but has other things to do first. */
 void iopt_prefetch(const struct iopt *pt, uint64_t iova);
 
-/* Read-side critical section around the three below; may nest, must not block, nor map or unmap. */
+/*
+ * Read-side critical section around the three below; may nest, must not block, nor map or unmap. These are liburcu's functions
+ * that it means to be inlined by code of any licence: a call of each costs more than the walk between.
+ */
 static inline void iopt_read_lock(void)
 {
-	rcu_read_lock();
+	_urcu_bp_read_lock();
 }
 
 static inline void iopt_read_unlock(void)
 {
-	rcu_read_unlock();
+	_urcu_bp_read_unlock();
 }
 
 /* Fills *@leaf for the leaf that holds @iova; false if there is none. */

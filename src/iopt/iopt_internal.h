@@ -46,14 +46,14 @@ struct iopt {
 	 */
 	uint64_t start;
 	struct iova_range aperture;
+	unsigned int first_tables; /* side by side at the top */
+	unsigned int first_top;	   /* level of the top when new */
 	const struct iopt_ops *ops;
 	const struct iopt_format *format;
 	uint64_t pgsizes;
 	unsigned int iova_bits;
 	unsigned int oa_bits;
 	unsigned int features;
-	unsigned int first_top;	   /* level of the top when new */
-	unsigned int first_tables; /* tables side by side at the top */
 
 	/* What the writer changes stays away from what readers load. */
 	char padding[64];

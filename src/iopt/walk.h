@@ -93,7 +93,8 @@ static inline unsigned int leaf_copies(unsigned int bits, unsigned int level)
 /* Whether @iova is within what the top table, or those side by side, at @top cover. */
 static ALWAYS_INLINE bool top_covers(const struct iopt *pt, uint64_t iova, unsigned int top)
 {
-	return iova <= (FMT_FIRST_TABLES ? pt->aperture.last : table_last(top));
+	return iova <=
+	       (FMT_FIRST_TABLES && pt->first_tables > 1 ? pt->aperture.last : table_last(top));
 }
 
 /* Of the tables side by side at the top, the one for @iova. */
@@ -169,7 +170,12 @@ static ALWAYS_INLINE bool walk_from(const struct iopt *pt, uint64_t from, unsign
 static ALWAYS_INLINE bool walk_down(const struct iopt *pt, uint64_t from, uint64_t iova,
 				    struct iopt_trace *trace, walk_leaf leaf, void *arg)
 {
-	switch (root_level(from)) {
+	const unsigned int level = root_level(from);
+
+	/* What a program maps mostly spans more than 1 GiB and less than 512. */
+	if (__builtin_expect(level == 2, 1))
+		return walk_from(pt, from, 2, iova, trace, leaf, arg);
+	switch (level) {
 #if FMT_MAX_TOP >= 5
 	case 5:
 		return walk_from(pt, from, 5, iova, trace, leaf, arg);
@@ -182,8 +188,6 @@ static ALWAYS_INLINE bool walk_down(const struct iopt *pt, uint64_t from, uint64
 	case 3:
 		return walk_from(pt, from, 3, iova, trace, leaf, arg);
 #endif
-	case 2:
-		return walk_from(pt, from, 2, iova, trace, leaf, arg);
 	default:
 		return walk_from(pt, from, 1, iova, trace, leaf, arg);
 	}
@@ -207,25 +211,28 @@ static ALWAYS_INLINE void fill_leaf(struct iopt_leaf *leaf, uint64_t iova, uint6
 	leaf->dirty = fmt_is_dirty(entry);
 }
 
-/* A leaf that stands in several entries; of which set_dirty marks the first. */
-static __attribute__((noinline)) void fill_copied_leaf(struct iopt_leaf *leaf, uint64_t iova,
-						       uint64_t entry, const uint64_t *first,
-						       unsigned int bits)
+/* A leaf that stands in several entries, of which @slot is one and set_dirty marks the first. */
+static __attribute__((noinline)) bool fill_copied_leaf(struct iopt_leaf *leaf, uint64_t iova,
+						       uint64_t entry, const uint64_t *slot,
+						       unsigned int level)
 {
+	unsigned int bits = fmt_leaf_bits(entry, level);
+	uint64_t copies_size = leaf_copies(bits, level) * sizeof(*slot);
+	const uint64_t *first = (const uint64_t *)align_down((uintptr_t)slot, copies_size);
+
 	fill_leaf(leaf, iova, entry, bits);
 	leaf->dirty = leaf->dirty || fmt_is_dirty(entry_load(first));
+	return true;
 }
 
 static ALWAYS_INLINE bool translate_leaf(struct walk *walk, uint64_t iova, void *arg)
 {
-	struct iopt_leaf *leaf = arg;
-	unsigned int bits = fmt_leaf_bits(walk->entry, walk->level);
-
 	/* Mostly it has its level's own size, which is a constant here. */
-	if (__builtin_expect(bits == level_shift(walk->level), 1))
-		fill_leaf(leaf, iova, walk->entry, level_shift(walk->level));
-	else
-		fill_copied_leaf(leaf, iova, walk->entry, walk_first_copy(walk, bits), bits);
+	if (__builtin_expect(fmt_leaf_bits(walk->entry, walk->level) != level_shift(walk->level),
+			     0))
+		return fill_copied_leaf(arg, iova, walk->entry, &walk->table[walk->index],
+					walk->level);
+	fill_leaf(arg, iova, walk->entry, level_shift(walk->level));
 	return true;
 }
 

@@ -28,7 +28,7 @@ static inline void start_lower(struct iopt *pt)
 	unsigned int level = root_level(start);
 	uint64_t *table = root_table(start);
 
-	if (FMT_FIRST_TABLES)
+	if (FMT_FIRST_TABLES && pt->first_tables > 1)
 		return;
 	while (level > 1 && arena_table_of(table)->count == 1 &&
 	       fmt_is_table(entry_own(table), level)) {
@@ -201,13 +201,13 @@ static uint64_t fmt_op_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
 
 static void fmt_op_prefetch(const struct iopt *pt, uint64_t iova)
 {
-	uint64_t root = entry_own(&pt->root);
-	unsigned int level = root_level(root);
+	uint64_t start = entry_own(&pt->start);
+	unsigned int level = root_level(start);
 	const uint64_t *table;
 
 	if (!top_covers(pt, iova, level))
 		return;
-	table = top_table(root, iova);
+	table = top_table(start, iova);
 	for (; level; level--) {
 		uint64_t entry = entry_own(&table[level_index(iova, level)]);
 

@@ -118,8 +118,10 @@ static int read_shape(const struct machine_text *parts, struct iommu_shape *shap
 		if (rc == -ENOENT)
 			return machine_fail(error,
 					    "IOMMUs have no option \"%s\"; there are: name, "
-					    "aperture, hole",
+					    "aperture, hole, iotlb",
 					    option->name);
+		if (rc && !strcmp(option->name, "iotlb"))
+			return machine_fail(error, "iotlb=%s: write on or off", option->value);
 		if (rc)
 			return machine_fail(error,
 					    "%s=%s: write START-LAST, up to %d of them with '+' "

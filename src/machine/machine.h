@@ -6,7 +6,7 @@
  *
  * Device text: MODEL[@BDF][,opt=val]... with the general options iommu=NAME (which IOMMU; default:
  * the first), group=N and index=N (of vfioN). IOMMU text: KIND[,name=NAME][,aperture=RANGES]
- * [,hole=RANGES] (iommu/shape.h); default names are the kind and a number, "amd0". Default without
+ * [,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a number, "amd0". Default without
  * any: one "amd".
  *
  * Defaults keep clear of what the system has: devices get the BDFs 0000:01:00.0, 0000:02:00.0, ...,

@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
+#include "base/gate.h"
 #include "base/log.h"
 #include "mem/aside.h"
 #include "mem/source_internal.h"
@@ -71,9 +72,14 @@ uint64_t displace_generation(void)
 	return atomic_load_explicit(&generation, memory_order_seq_cst);
 }
 
+bool displace_in_progress(void)
+{
+	return displace_generation() & 1;
+}
+
 bool displace_settle(uint64_t since)
 {
-	if (displace_generation() & 1) {
+	if (displace_in_progress()) {
 		pthread_mutex_lock(&displacing);
 		pthread_mutex_unlock(&displacing);
 	}
@@ -485,10 +491,14 @@ static void notify_all(const struct displacement *d)
 	listener(d->victims, count);
 }
 
-/* From here on DMA that fails waits. */
+/*
+ * From here on DMA waits, and none is under way: what it finds in the tables are addresses that mean the program's next mapping
+ * there, or nothing, until the tables are redirected.
+ */
 static void lock_victims(const struct displacement *d)
 {
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
+	gate_wait_all();
 	for (size_t i = 0; i < d->victim_count; i++)
 		mem_lock(&d->sources[i]->lock);
 }

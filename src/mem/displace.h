@@ -71,10 +71,12 @@ int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool ke
 long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to);
 
 /*
- * For DMA that races with a move: read displace_generation() first, then walk and copy; if that
- * fails, displace_settle() waits for a move in progress and says whether one has happened since, so
- * that the walk is worth repeating. Call it outside of any gate and without locks.
+ * For DMA that races with a move. No page moves while a DMA is inside a gate: inside, displace_in_progress() says whether one
+ * is being moved, and then the DMA must leave. displace_generation() is read before entering: displace_settle() waits for a
+ * move in progress and says whether one has happened since, so that what failed is worth repeating. Call it outside of any
+ * gate and without locks.
  */
+bool displace_in_progress(void);
 uint64_t displace_generation(void);
 bool displace_settle(uint64_t generation);
 

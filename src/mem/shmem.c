@@ -45,7 +45,8 @@ struct shmem {
 };
 
 enum {
-	REGISTRY_LISTS = 256
+	REGISTRY_LISTS = 256,
+	FD_PATH_SIZE = sizeof("/proc/self/fd/") + 10,
 };
 
 static struct shmem *registry[REGISTRY_LISTS];
@@ -65,19 +66,24 @@ static bool is_memory(int fd)
 	return (uint64_t)fs.f_type == TMPFS_MAGIC || (uint64_t)fs.f_type == HUGETLBFS_MAGIC;
 }
 
+static void fd_path(int fd, char path[FD_PATH_SIZE])
+{
+	(void)snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
 /*
  * The open mode of the program's descriptor does not limit what DMA may do: another one, with both
  * rights, if the system gives it to us. Takes @fd, returns what to use.
  */
 static int open_both_ways(int fd)
 {
-	char path[sizeof("/proc/self/fd/") + 10];
+	char path[FD_PATH_SIZE];
 	int mode = sys_fcntl(fd, F_GETFL, 0);
 	int both;
 
 	if (mode >= 0 && (mode & O_ACCMODE) == O_RDWR)
 		return fd;
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd_path(fd, path);
 	both = sys_open(path, O_RDWR | O_CLOEXEC);
 	if (both < 0)
 		return fd;
@@ -357,4 +363,17 @@ void shmem_run(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus
 	*bus = (uint64_t)(uintptr_t)window->addr + inside;
 	pthread_mutex_unlock(&shmem->lock);
 	*run = min_u64(len, WINDOW_SIZE - inside);
+}
+
+bool shmem_name(const struct shmem *shmem, char *name, size_t size)
+{
+	char path[FD_PATH_SIZE];
+	long len;
+
+	fd_path(shmem->fd, path);
+	len = sys_call(SYS_readlinkat, AT_FDCWD, (long)path, (long)name, (long)size, 0, 0);
+	if (len <= 0 || (size_t)len == size)
+		return false;
+	name[len] = '\0';
+	return true;
 }

@@ -11,6 +11,7 @@
 #define MEM_SHMEM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mem/source.h"
@@ -34,6 +35,9 @@ int shmem_pin(struct shmem *shmem, struct mem_pages pages, bool write);
 
 /* Takes back a pin, also of a part of what was pinned. */
 void shmem_unpin(struct shmem *shmem, struct mem_pages pages);
+
+/* A name of the file: see mem_source_file_name(). */
+bool shmem_name(const struct shmem *shmem, char *name, size_t size);
 
 /* Where byte @offset of the file is mapped, and how many bytes, at most @len, follow. It is pinned. */
 void shmem_run(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run);

@@ -154,6 +154,11 @@ uint64_t mem_source_start(const struct mem_source *source)
 	return source->start;
 }
 
+bool mem_source_file_name(const struct mem_source *source, char *name, size_t size)
+{
+	return source->kind == MEM_KIND_FILE && shmem_name(source->shmem, name, size);
+}
+
 struct uiommufd_caller *mem_source_caller(const struct mem_source *source)
 {
 	return source->caller;
@@ -395,9 +400,9 @@ uint64_t mem_source_pinned_pages(struct mem_source *source)
 
 /* ---- bus addresses ---- */
 
-/* As mem_source_run(), for memory of this process of which a part has been moved aside, or may be. */
-static void run_of_parts(const struct mem_source *source, uint64_t byte, uint64_t len,
-			 uint64_t *bus, uint64_t *run)
+/* A part may have been moved aside. */
+void source_run_local(const struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
+		      uint64_t *run)
 {
 	const uint64_t end = ((byte + len - 1) >> PAGE_SHIFT) + 1;
 	uint64_t page = byte >> PAGE_SHIFT;
@@ -433,7 +438,7 @@ void mem_source_run(struct mem_source *source, uint64_t byte, uint64_t len, uint
 		}
 	} else {
 		mem_lock(&source->lock);
-		run_of_parts(source, byte, len, bus, run);
+		source_run_local(source, byte, len, bus, run);
 		mem_unlock(&source->lock);
 	}
 }

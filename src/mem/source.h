@@ -22,6 +22,7 @@
 #define MEM_SOURCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <uiommufd/caller.h>
@@ -80,6 +81,12 @@ uint64_t mem_source_offset(const struct mem_source *source);
 
 /* Address (VA) or file offset of its first byte: the hint for IOVA allocation. */
 uint64_t mem_source_start(const struct mem_source *source);
+
+/*
+ * A name of the file that @source is of, ended by 0, as the system has it now ("/dev/shm/x (deleted)"). False: it is of no file, or
+ * the name is not known, or longer.
+ */
+bool mem_source_file_name(const struct mem_source *source, char *name, size_t size);
 
 /* Who mapped it; borrowed. */
 struct uiommufd_caller *mem_source_caller(const struct mem_source *source);

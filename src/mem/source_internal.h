@@ -76,6 +76,10 @@ static inline bool source_is_local(const struct mem_source *source)
 	return source->kind == MEM_KIND_VA && !source->caller->ops->resolve;
 }
 
+/* As mem_source_run(), for a local source, whose lock the caller holds. */
+void source_run_local(const struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
+		      uint64_t *run);
+
 /* A source of @kind, with one reference, whose memory is still to be said. NULL: -ENOMEM. */
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting);

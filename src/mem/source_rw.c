@@ -23,21 +23,36 @@ static int copy_at_va(const struct transfer *transfer, uint64_t len)
 	return caller->ops->read(caller, transfer->buf, va, len);
 }
 
+/* Finds and copies the run at @done; returns its bytes, or -EFAULT. */
+static int64_t copy_run(const struct transfer *transfer, uint64_t done, uint64_t len, bool locked)
+{
+	char *buf = transfer->buf + done;
+	uint64_t bus, run;
+	char *there;
+	int rc;
+
+	if (locked)
+		source_run_local(transfer->source, transfer->byte + done, len - done, &bus, &run);
+	else
+		mem_source_run(transfer->source, transfer->byte + done, len - done, &bus, &run);
+	there = (char *)(uintptr_t)bus;
+	rc = transfer->write ? guard_copy(there, buf, run) : guard_copy(buf, there, run);
+	return rc ? rc : (int64_t)run;
+}
+
+/* Under the lock of a source whose pages may be moved aside, so that none moves meanwhile. */
 static int copy_pinned(const struct transfer *transfer, uint64_t len)
 {
-	uint64_t done = 0, run;
-	int rc = 0;
+	const bool local = source_is_local(transfer->source);
+	int64_t copied = 0;
 
-	for (; done < len && !rc; done += run) {
-		char *buf = transfer->buf + done;
-		uint64_t bus;
-		char *there;
-
-		mem_source_run(transfer->source, transfer->byte + done, len - done, &bus, &run);
-		there = (char *)(uintptr_t)bus;
-		rc = transfer->write ? guard_copy(there, buf, run) : guard_copy(buf, there, run);
-	}
-	return rc;
+	if (local)
+		mem_lock(&transfer->source->lock);
+	for (uint64_t done = 0; done < len && copied >= 0; done += (uint64_t)copied)
+		copied = copy_run(transfer, done, len, local);
+	if (local)
+		mem_unlock(&transfer->source->lock);
+	return copied < 0 ? (int)copied : 0;
 }
 
 /* Copies the frames that are pinned, or are for as long as this takes. */

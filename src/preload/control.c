@@ -2,6 +2,7 @@
 /*
  * The thread answers with the world standing still (base/world.h), as a fork has it: what it tells is one moment of all
  * objects, and that it holds some of them while it reads is seen by nobody. The program goes on before the answer is sent.
+ * A call of the program that does not end, because it waits for another thread's perhaps, is not waited for: "busy" is an answer.
  */
 #include "preload/control.h"
 
@@ -26,7 +27,9 @@
 enum {
 	REQUEST_SIZE = 128,
 	BACKLOG = 4,
-	PATIENCE = 10, /* seconds, for a client to speak or to listen */
+	PATIENCE_ASK = 2,    /* seconds, for a client to say what it wants */
+	PATIENCE_SEND = 10,  /* seconds, for it to listen */
+	PATIENCE_CALL = 100, /* milliseconds, for calls into the engine to end */
 };
 
 _Atomic bool control_wanted;
@@ -37,13 +40,15 @@ static int answer(const char *request, char **text, size_t *len)
 {
 	uint64_t mappings, iova;
 	uint32_t context, pt_id;
-	int rc = -EINVAL;
+	int end, rc = -EINVAL;
 
-	world_stop();
-	if (sscanf(request, "show %" SCNu64, &mappings) == 1)
+	if (!world_try_stop(PATIENCE_CALL))
+		return -EBUSY;
+	if (sscanf(request, "show %" SCNu64 "%n", &mappings, &end) == 1 && !request[end])
 		rc = show_state(mappings, text, len);
-	else if (sscanf(request, "lookup %" SCNu32 " %" SCNu32 " %" SCNi64, &context, &pt_id,
-			(int64_t *)&iova) == 3)
+	else if (sscanf(request, "lookup %" SCNu32 " %" SCNu32 " %" SCNx64 "%n", &context, &pt_id,
+			&iova, &end) == 3 &&
+		 !request[end])
 		rc = show_lookup(context, pt_id, iova, text, len);
 	world_resume();
 	return rc;
@@ -77,23 +82,23 @@ static bool read_request(int fd, char request[REQUEST_SIZE])
 
 static void serve_client(int fd)
 {
-	const struct timeval patience = {.tv_sec = PATIENCE};
+	const struct timeval ask = {.tv_sec = PATIENCE_ASK}, sending = {.tv_sec = PATIENCE_SEND};
 	char request[REQUEST_SIZE], error[32];
 	char *text;
 	size_t len;
 	int rc;
 
-	SYS(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	SYS(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	SYS(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &ask, sizeof(ask));
+	SYS(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &sending, sizeof(sending));
 	if (!read_request(fd, request))
 		return;
 	rc = answer(request, &text, &len);
 	if (rc) {
 		snprintf(error, sizeof(error), "{\"error\":%d}", -rc);
-		send_all(fd, error, strlen(error));
+		send_all(fd, error, strlen(error) + 1);
 		return;
 	}
-	send_all(fd, text, len);
+	send_all(fd, text, len + 1);
 	alloc_free(text);
 }
 

@@ -4,9 +4,9 @@
  * (preload/layout.h), one request per connection, as a line of text:
  *
  *	show MAPPINGS			 the state as JSON, with at most so many mappings of each IOAS one by one
- *	lookup CONTEXT PT_ID IOVA	 one IOVA as JSON (numbers as strtoull takes them)
+ *	lookup CONTEXT PT_ID IOVA	 one IOVA (hexadecimal) as JSON
  *
- * An answer is JSON (iommufd/show.h), or {"error": errno}.
+ * An answer is JSON (iommufd/show.h), or {"error": errno}, and ends with a 0, without which it is not complete.
  *
  * A thread, because nothing else leaves the program alone: a signal would interrupt its system calls, or be blocked for
  * ever; a memory that the engine keeps up to date would cost each call. The thread takes no signal, and has a table of

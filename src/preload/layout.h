@@ -32,6 +32,9 @@
 #define LAYOUT_SYS_VFIO	     "/sys/class/vfio-dev"
 #define LAYOUT_SYS_GROUPS    "/sys/kernel/iommu_groups"
 #define LAYOUT_SYS_DEBUG     "/sys/kernel/debug" /* with --mock */
+#define LAYOUT_SYS_IOMMUFD   "/sys/module/iommufd"
+#define LAYOUT_SYS_VFIO_CORE "/sys/module/vfio"
+#define LAYOUT_SYS_VFIO_PCI  "/sys/module/vfio_pci"
 #define LAYOUT_SYS_PCI_BUSES "/sys/devices/pci"
 
 /* The names of memory files that stand behind emulated descriptors without a path begin so. */

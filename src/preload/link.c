@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Names: links, canonical paths and the current directory, none of which shows the shadow root. */
+/*
+ * Names: links, canonical paths and the current directory, none of which shows the shadow root or what
+ * else stands behind a descriptor.
+ */
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "mem/self.h"
+#include "preload/engine.h"
 #include "preload/layout.h"
 #include "preload/path.h"
 #include "preload/real.h"
@@ -15,17 +22,54 @@ ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t size, si
 char *__realpath_chk(const char *path, char *resolved, size_t room);
 char *__getcwd_chk(char *buf, size_t size, size_t room);
 
+/* The N of "pipe:[N]" or "socket:[N]", as which event queues are known to the kernel; 0 for another @text. */
+static uint64_t channel_inode(const char *text)
+{
+	static const char *const kinds[] = {"pipe:[", "socket:["};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(text, kinds[i], strlen(kinds[i])) == 0)
+			return strtoull(text + strlen(kinds[i]), NULL, 10);
+	}
+	return 0;
+}
+
+/*
+ * The name of the file that has the pipe or socket @inode behind it, NULL if none of ours has. By inode, as
+ * /proc has many names for a descriptor. Names are constants, so they outlive the file.
+ */
+static const char *channel_name(uint64_t inode)
+{
+	const char *name = NULL;
+
+	for (int fd = -1; !name && (fd = fdtable_next((unsigned int)fd + 1, INT_MAX)) >= 0;) {
+		struct description *desc = fdtable_get(fd);
+		struct stat st;
+
+		if (!desc)
+			continue;
+		if (desc->file->ops->readiness && !SYS(SYS_fstat, fd, &st) && st.st_ino == inode)
+			name = desc->file->ops->name;
+		engine_release(desc);
+	}
+	return name;
+}
+
 /*
  * What a link of /proc that leads to something of ours is for the program: without the shadow root,
- * and not a memory file. NULL: @text is as it should be. Changes @text.
+ * and not a memory file, pipe or socket. NULL: @text is as it should be. Changes @text.
  */
 static const char *visible_name(char *text)
 {
 	static const char memory[] = "/memfd:" LAYOUT_MEMFD_PREFIX;
 	static const char deleted[] = " (deleted)";
-	const char *inside = path_strip(text);
+	const uint64_t inode = channel_inode(text);
+	const char *inside;
 	size_t len = strlen(text);
 
+	if (inode)
+		return channel_name(inode);
+	inside = path_strip(text);
 	if (inside || strncmp(text, memory, sizeof(memory) - 1) != 0)
 		return inside;
 	if (len > sizeof(deleted) && strcmp(text + len - (sizeof(deleted) - 1), deleted) == 0)
@@ -33,29 +77,34 @@ static const char *visible_name(char *text)
 	return text + sizeof(memory) - 1;
 }
 
+/* False for most links: none in a directory that is not /proc (/dev/fd leads there) leads to anything of ours. */
+static bool may_be_ours(const char *path)
+{
+	return path_active() && path && (path[0] != '/' || path[1] == 'p' || path[1] == 'd');
+}
+
+/*
+ * What is ours is not read into @buf before it is translated: a program that takes the end of the name from the zeros
+ * that it has put there must not find more than a name.
+ */
 static ssize_t read_link_at(int dirfd, const char *path, char *buf, size_t size)
 {
 	char text[PATH_MAX + 256];
+	const char *name = NULL;
 	struct path_at at;
-	const char *name;
-	size_t len;
 	long n;
 
 	path_resolve(&at, dirfd, path, false);
-	n = SYS(SYS_readlinkat, at.dirfd, at.path, buf, size);
-	if (n <= 0 || !path_active() || buf[0] != '/' || at.shadow)
-		return libc_result(n);
-	/* Again, as @buf may hold only a part. */
-	n = SYS(SYS_readlinkat, at.dirfd, at.path, text, sizeof(text) - 1);
-	if (n < 0)
-		return libc_result(n);
-	text[n] = '\0';
-	name = visible_name(text);
+	if (size && !at.shadow && may_be_ours(path)) {
+		n = SYS(SYS_readlinkat, at.dirfd, at.path, text, sizeof(text) - 1);
+		text[n > 0 ? n : 0] = '\0';
+		name = visible_name(text);
+	}
 	if (!name)
-		name = text;
-	len = strlen(name) < size ? strlen(name) : size;
-	memcpy(buf, name, len);
-	return (ssize_t)len;
+		return libc_result(SYS(SYS_readlinkat, at.dirfd, at.path, buf, size));
+	if (strlen(name) < size)
+		size = strlen(name);
+	return libc_result(self_write((uintptr_t)buf, name, size) ? -EFAULT : (long)size);
 }
 
 EXPORT ssize_t readlink(const char *path, char *buf, size_t size)
@@ -82,6 +131,16 @@ EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t s
 	return read_link_at(dirfd, path, buf, size);
 }
 
+/* The canonical @name, which a link of /proc to a descriptor may have led into the shadow root. */
+static char *without_root(char *name)
+{
+	const char *inside = name ? path_strip(name) : NULL;
+
+	if (inside)
+		memmove(name, inside, strlen(inside) + 1);
+	return name;
+}
+
 EXPORT char *realpath(const char *path, char *resolved)
 {
 	struct path_at at;
@@ -91,7 +150,7 @@ EXPORT char *realpath(const char *path, char *resolved)
 
 	path_resolve(&at, AT_FDCWD, path, true);
 	if (!at.shadow)
-		return REAL(realpath)(at.path, resolved);
+		return without_root(REAL(realpath)(at.path, resolved));
 	rc = SYS(SYS_newfstatat, AT_FDCWD, at.path, &st, 0);
 	len = strlen(at.resolved);
 	if (!rc && len >= PATH_MAX)

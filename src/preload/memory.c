@@ -13,12 +13,17 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/check.h"
 #include "mem/displace.h"
 #include "preload/engine.h"
 #include "preload/mapping.h"
 #include "preload/real.h"
 
-/* Moves pinned pages out of a range that the program is about to lose. 0 or -ENOMEM. */
+/*
+ * Moves pinned pages out of a range that the program is about to lose. 0 or -ENOMEM. The addresses stay mapped until the program's
+ * own call: another thread may not be given them before, as that call would then take them away from it. Where the system
+ * cannot do that, and the range need not stay mapped (@keep), they become unmapped now.
+ */
 static int leave(const void *addr, size_t len, enum displace_cause cause, bool keep)
 {
 	struct engine_call call;
@@ -28,7 +33,9 @@ static int leave(const void *addr, size_t len, enum displace_cause cause, bool k
 	if (!len || engine_busy() || !displace_needed((uintptr_t)addr, len))
 		return 0;
 	engine_enter(&call);
-	rc = displace_range((uintptr_t)addr, len, cause, keep);
+	rc = displace_range((uintptr_t)addr, len, cause, true);
+	if (rc && !keep)
+		rc = displace_range((uintptr_t)addr, len, cause, false);
 	engine_leave(&call);
 	return rc;
 }
@@ -69,7 +76,7 @@ static long place_mapping(const struct file_mapping *map, void *addr, size_t len
 	return rc;
 }
 
-static long mmap_file(struct description *desc, void *addr, size_t len, int prot, int flags,
+static long mmap_file(struct description *desc, void *addr, uint64_t len, int prot, int flags,
 		      off_t offset)
 {
 	struct file_mapping map;
@@ -77,6 +84,8 @@ static long mmap_file(struct description *desc, void *addr, size_t len, int prot
 
 	if (!len || (offset & (off_t)PAGE_MASK))
 		return -EINVAL;
+	if (check_align_up(len, PAGE_SIZE, &len))
+		return -ENOMEM;
 	rc = check_mmap_access(desc, prot, flags);
 	if (!rc)
 		rc = desc->file->ops->mmap(desc->file, (uint64_t)offset, len, prot, flags, &map);

@@ -23,10 +23,6 @@
 		return REAL(name)(at.dirfd, at.path, __VA_ARGS__); \
 	}
 
-/* Types with commas in them. */
-typedef int scandir_filter(const struct dirent *entry);
-typedef int scandir_order(const struct dirent **a, const struct dirent **b);
-
 FUNCTION(int, access, (const char *path, int mode), true, at.path, mode)
 FUNCTION(int, eaccess, (const char *path, int mode), true, at.path, mode)
 FUNCTION(int, euidaccess, (const char *path, int mode), true, at.path, mode)
@@ -60,13 +56,3 @@ FUNCTION(ssize_t, llistxattr, (const char *path, char *list, size_t size), false
 
 FUNCTION(int, inotify_add_watch, (int fd, const char *path, uint32_t mask),
 	 !(mask & IN_DONT_FOLLOW), fd, at.path, mask)
-
-FUNCTION(int, scandir,
-	 (const char *path, struct dirent ***list, scandir_filter *filter, scandir_order *order),
-	 true, at.path, list, filter, order)
-FUNCTION_AT(int, scandirat,
-	    (int dirfd, const char *path, struct dirent ***list, scandir_filter *filter,
-	     scandir_order *order),
-	    true, list, filter, order)
-EXPORT_ALIAS(scandir64, scandir);
-EXPORT_ALIAS(scandirat64, scandirat);

@@ -26,13 +26,14 @@ enum {
 };
 
 static const char *const emulated_trees[] = {
-	LAYOUT_DEV_IOMMU,  LAYOUT_DEV_VFIO, LAYOUT_SYS_PCI,
-	LAYOUT_SYS_GROUPS, LAYOUT_SYS_VFIO, LAYOUT_SYS_DEBUG,
+	LAYOUT_DEV_IOMMU,   LAYOUT_DEV_VFIO,	  LAYOUT_SYS_PCI,
+	LAYOUT_SYS_GROUPS,  LAYOUT_SYS_VFIO,	  LAYOUT_SYS_DEBUG,
+	LAYOUT_SYS_IOMMUFD, LAYOUT_SYS_VFIO_CORE, LAYOUT_SYS_VFIO_PCI,
 };
 
 /* Above the emulated trees; real directories, never links. */
 static const char *const ancestors[] = {
-	"/dev", "/sys", "/sys/bus", "/sys/class", "/sys/kernel", "/sys/devices",
+	"/dev", "/sys", "/sys/bus", "/sys/class", "/sys/kernel", "/sys/devices", "/sys/module",
 };
 
 static char root[ROOT_MAX + 1];
@@ -101,7 +102,7 @@ static bool is_emulated(const char *name)
 	return strncmp(name, LAYOUT_SYS_PCI_BUSES, strlen(LAYOUT_SYS_PCI_BUSES)) == 0;
 }
 
-static bool is_ancestor(const char *name)
+bool path_is_shared(const char *name)
 {
 	for (size_t i = 0; i < sizeof(ancestors) / sizeof(ancestors[0]); i++) {
 		if (strcmp(name, ancestors[i]) == 0)
@@ -209,7 +210,7 @@ static long walk_look(struct walk *walk, char *target)
 	long len;
 
 	walk->shadow = false;
-	if (is_ancestor(walk->name) || walk->len == 0)
+	if (path_is_shared(walk->name) || walk->len == 0)
 		return 0;
 	if (!walk->standin && is_emulated(walk->name)) {
 		len = read_link(walk->root, target);

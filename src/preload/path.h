@@ -85,6 +85,9 @@ void path_cwd_changed(void);
  */
 int path_of_fd(int fd, char *name);
 
+/* True if @name is a directory of the real system that has emulated entries among its own, like /dev. */
+bool path_is_shared(const char *name);
+
 /* True if the absolute @path touches the emulated part on its way, going by its text alone. */
 bool path_is_candidate(const char *path);
 

@@ -38,7 +38,9 @@
 	X(fclose)               \
 	X(opendir)              \
 	X(readdir)              \
-	X(scandir)              \
+	X(rewinddir)            \
+	X(seekdir)              \
+	X(closedir)             \
 	X(scandirat)            \
 	X(glob)                 \
 	X(nftw)                 \

@@ -223,6 +223,30 @@ static void add_express(struct pci_config *config, uint32_t link)
 	    2);
 }
 
+/*
+ * Advanced Error Reporting, the only extended capability. No error of the bus ever occurs; what software
+ * sets up to hear of one is kept.
+ */
+static void add_error_reporting(struct pci_config *config)
+{
+	const uint32_t fatal = PCI_ERR_UNC_DLP | PCI_ERR_UNC_SURPDN | PCI_ERR_UNC_FCP |
+			       PCI_ERR_UNC_RX_OVER | PCI_ERR_UNC_MALF_TLP;
+	const uint32_t uncorrectable = PCI_ERR_UNC_DLP | PCI_ERR_UNC_POISON_TLP | PCI_ERR_UNC_FCP |
+				       PCI_ERR_UNC_COMP_TIME | PCI_ERR_UNC_COMP_ABORT |
+				       PCI_ERR_UNC_UNX_COMP | PCI_ERR_UNC_RX_OVER |
+				       PCI_ERR_UNC_MALF_TLP | PCI_ERR_UNC_UNSUP;
+	const uint32_t correctable = PCI_ERR_COR_RCVR | PCI_ERR_COR_BAD_TLP | PCI_ERR_COR_BAD_DLLP |
+				     PCI_ERR_COR_REP_ROLL | PCI_ERR_COR_REP_TIMER |
+				     PCI_ERR_COR_ADV_NFAT;
+
+	put(config->bytes, PCI_CONFIG_SIZE, PCI_EXT_CAP_ID_ERR | 1 << 16, 4);
+	put(config->writable, PCI_CONFIG_SIZE + PCI_ERR_UNCOR_MASK, uncorrectable, 4);
+	put(config->bytes, PCI_CONFIG_SIZE + PCI_ERR_UNCOR_SEVER, fatal, 4);
+	put(config->writable, PCI_CONFIG_SIZE + PCI_ERR_UNCOR_SEVER, uncorrectable, 4);
+	put(config->bytes, PCI_CONFIG_SIZE + PCI_ERR_COR_MASK, PCI_ERR_COR_ADV_NFAT, 4);
+	put(config->writable, PCI_CONFIG_SIZE + PCI_ERR_COR_MASK, correctable, 4);
+}
+
 void pci_config_init(struct pci_config *config, const struct uiommufd_model *model,
 		     const struct pci_window windows[PCI_BARS])
 {
@@ -247,8 +271,10 @@ void pci_config_init(struct pci_config *config, const struct uiommufd_model *mod
 	if (model->msix_vectors)
 		link = add_msix(config, model, link);
 	link = add_pm(config, link);
-	if (model->pcie)
+	if (model->pcie) {
 		add_express(config, link);
+		add_error_reporting(config);
+	}
 }
 
 void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, uint32_t len)

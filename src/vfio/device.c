@@ -228,6 +228,8 @@ void vfio_device_disable(struct vfio_device *device)
 {
 	vfio_feature_disable(device);
 	vfio_ioeventfds_stop(&device->ioeventfds);
+	/* Work whose DMA waits for a page must not wait for whoever is closing the device. */
+	iommufd_device_refuse_pages(device->iommufd, true);
 	vfio_work_stop(&device->work);
 	vfio_irqs_disable(&device->irqs);
 	power_up(device);
@@ -235,7 +237,12 @@ void vfio_device_disable(struct vfio_device *device)
 
 void vfio_device_reset(struct vfio_device *device)
 {
+	/* As a reset device forgets what it has asked for. */
+	if (device->iommufd)
+		iommufd_device_refuse_pages(device->iommufd, true);
 	vfio_work_hold(&device->work);
+	if (device->iommufd)
+		iommufd_device_refuse_pages(device->iommufd, false);
 	pthread_mutex_lock(&device->lock);
 	pci_config_wake(&device->config);
 	apply_command(device);
@@ -348,7 +355,7 @@ void vfio_fork_prepare(void)
 		pthread_mutex_lock(&device->bind_lock);
 		pthread_mutex_lock(&device->ioeventfds.lock);
 		pthread_mutex_lock(&device->irqs.set_lock);
-		pthread_mutex_lock(&device->work.run_lock);
+		vfio_work_fork_prepare(&device->work);
 		pthread_mutex_lock(&device->lock);
 		pthread_mutex_lock(&device->work.lock);
 		pthread_mutex_lock(&device->irqs.lock);
@@ -360,7 +367,6 @@ static void unlock_all(struct vfio_device *device)
 	pthread_mutex_unlock(&device->irqs.lock);
 	pthread_mutex_unlock(&device->work.lock);
 	pthread_mutex_unlock(&device->lock);
-	pthread_mutex_unlock(&device->work.run_lock);
 	pthread_mutex_unlock(&device->irqs.set_lock);
 	pthread_mutex_unlock(&device->ioeventfds.lock);
 	pthread_mutex_unlock(&device->bind_lock);
@@ -370,8 +376,10 @@ void vfio_fork_parent(void)
 {
 	struct vfio_device *device;
 
-	cds_list_for_each_entry (device, &registry, link)
+	cds_list_for_each_entry (device, &registry, link) {
+		vfio_work_fork_parent(&device->work);
 		unlock_all(device);
+	}
 	pthread_mutex_unlock(&registry_lock);
 }
 

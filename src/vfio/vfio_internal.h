@@ -4,9 +4,8 @@
  *
  * Locks, outermost first: the registry of devices (device.c); bind_lock, of several devices only
  * with the registry's; a group's lock, and the registry of groups (group.c); ioeventfds.lock;
- * irqs.set_lock; work.run_lock; lock; the leaves work.lock and irqs.lock. No lock of this folder but
- * bind_lock and a group's is held while the user API (iommufd/) is called, and none but work.run_lock
- * while DMA runs.
+ * irqs.set_lock; lock; the leaves work.lock and irqs.lock. No lock of this folder but
+ * bind_lock and a group's is held while the user API (iommufd/) is called, and none while DMA runs.
  *
  *	bind_lock	who owns the device, its attachments, its DMA log, its power state
  *	lock		the "device lock": config space, the model's registers
@@ -99,7 +98,7 @@ void vfio_device_enable(struct vfio_device *device);
  */
 void vfio_device_disable(struct vfio_device *device);
 
-/* Resets the model; work is cancelled, config space and interrupts' eventfds stay. */
+/* Resets the model; work is cancelled, page requests are answered INVALID, config space and interrupts' eventfds stay. */
 void vfio_device_reset(struct vfio_device *device);
 
 /* Reads, writes config space and does what follows from it. In range; caller holds lock. */

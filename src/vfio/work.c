@@ -2,51 +2,77 @@
 /* See work.h. */
 #include <assert.h>
 #include <string.h>
+#include <urcu/compiler.h>
 
 #include "base/log.h"
 #include "iopt/iopt.h"
 #include "vfio/thread.h"
 #include "vfio/work.h"
 
+/* ---- waiting for the program ---- */
+
+static void begin_parking(struct park *park)
+{
+	struct vfio_work *work = caa_container_of(park, struct vfio_work, park);
+
+	pthread_mutex_lock(&work->lock);
+	work->parked = true;
+	pthread_cond_broadcast(&work->idle);
+	pthread_mutex_unlock(&work->lock);
+}
+
+static void end_parking(struct park *park)
+{
+	struct vfio_work *work = caa_container_of(park, struct vfio_work, park);
+
+	pthread_mutex_lock(&work->lock);
+	while (work->forking)
+		pthread_cond_wait(&work->wake, &work->lock);
+	work->parked = false;
+	pthread_mutex_unlock(&work->lock);
+}
+
+/* ---- life ---- */
+
 void vfio_work_init(struct vfio_work *work, struct uiommufd_device *dev)
 {
-	*work = (struct vfio_work){.dev = dev};
-	pthread_mutex_init(&work->run_lock, NULL);
+	*work = (struct vfio_work){
+		.dev = dev,
+		.park = {.begin = begin_parking, .end = end_parking},
+	};
 	pthread_mutex_init(&work->lock, NULL);
 	pthread_cond_init(&work->wake, NULL);
+	pthread_cond_init(&work->idle, NULL);
 }
 
 void vfio_work_destroy(struct vfio_work *work)
 {
 	vfio_work_stop(work);
+	pthread_cond_destroy(&work->idle);
 	pthread_cond_destroy(&work->wake);
 	pthread_mutex_destroy(&work->lock);
-	pthread_mutex_destroy(&work->run_lock);
 }
 
-/* Takes the first function off the queue and runs it; none: nothing. */
-static void run_one(struct vfio_work *work)
+/* Takes the first function off the queue and runs it. Caller holds work->lock, which is dropped meanwhile. */
+static void run_first(struct vfio_work *work)
 {
-	void (*fn)(struct uiommufd_device * dev) = NULL;
+	void (*fn)(struct uiommufd_device * dev) = work->queue[0];
 
-	/* run_lock first: whoever holds it knows that no function is between queue and run. */
-	pthread_mutex_lock(&work->run_lock);
-	pthread_mutex_lock(&work->lock);
-	if (work->count && !work->holds) {
-		fn = work->queue[0];
-		work->count--;
-		memmove(work->queue, work->queue + 1, work->count * sizeof(work->queue[0]));
-	}
+	work->count--;
+	memmove(work->queue, work->queue + 1, work->count * sizeof(work->queue[0]));
+	work->busy = true;
 	pthread_mutex_unlock(&work->lock);
-	if (fn)
-		fn(work->dev);
-	pthread_mutex_unlock(&work->run_lock);
+	fn(work->dev);
+	pthread_mutex_lock(&work->lock);
+	work->busy = false;
+	pthread_cond_broadcast(&work->idle);
 }
 
 static void *work_thread(void *arg)
 {
 	struct vfio_work *work = arg;
 
+	park_set(&work->park);
 	/* Makes the thread known to RCU here, where it holds no lock: the fork side holds RCU's own
 	 * while it waits for the work that runs. */
 	iopt_read_lock();
@@ -54,13 +80,10 @@ static void *work_thread(void *arg)
 
 	pthread_mutex_lock(&work->lock);
 	while (!work->stop) {
-		if (!work->count || work->holds) {
+		if (work->count && !work->holds)
+			run_first(work);
+		else
 			pthread_cond_wait(&work->wake, &work->lock);
-			continue;
-		}
-		pthread_mutex_unlock(&work->lock);
-		run_one(work);
-		pthread_mutex_lock(&work->lock);
 	}
 	pthread_mutex_unlock(&work->lock);
 	return NULL;
@@ -105,13 +128,12 @@ void vfio_work_resume(struct vfio_work *work)
 
 void vfio_work_hold(struct vfio_work *work)
 {
-	/* First no more may begin: the thread could take run_lock again and again before us. */
 	pthread_mutex_lock(&work->lock);
+	/* First no more may begin. */
 	work->holds++;
-	pthread_mutex_unlock(&work->lock);
-
-	pthread_mutex_lock(&work->run_lock);
-	pthread_mutex_lock(&work->lock);
+	while (work->busy || work->held)
+		pthread_cond_wait(&work->idle, &work->lock);
+	work->held = true;
 	work->count = 0;
 	pthread_mutex_unlock(&work->lock);
 }
@@ -119,11 +141,12 @@ void vfio_work_hold(struct vfio_work *work)
 void vfio_work_release(struct vfio_work *work)
 {
 	pthread_mutex_lock(&work->lock);
+	work->held = false;
 	work->holds--;
 	/* Register writes during the hold may have queued more. */
 	pthread_cond_signal(&work->wake);
+	pthread_cond_broadcast(&work->idle);
 	pthread_mutex_unlock(&work->lock);
-	pthread_mutex_unlock(&work->run_lock);
 }
 
 void vfio_work_stop(struct vfio_work *work)
@@ -143,11 +166,32 @@ void vfio_work_stop(struct vfio_work *work)
 	pthread_mutex_unlock(&work->lock);
 }
 
+void vfio_work_fork_prepare(struct vfio_work *work)
+{
+	pthread_mutex_lock(&work->lock);
+	work->holds++;
+	work->forking = true;
+	while (work->busy && !work->parked)
+		pthread_cond_wait(&work->idle, &work->lock);
+	pthread_mutex_unlock(&work->lock);
+}
+
+void vfio_work_fork_parent(struct vfio_work *work)
+{
+	work->holds--;
+	work->forking = false;
+	pthread_cond_broadcast(&work->wake);
+}
+
 void vfio_work_fork_child(struct vfio_work *work)
 {
-	/* The thread that may have waited here does not exist, and must not be counted as waiting.
-	 */
+	/* The thread that may have waited here does not exist, and must not be counted as waiting. */
 	pthread_cond_init(&work->wake, NULL);
+	pthread_cond_init(&work->idle, NULL);
+	work->holds--;
+	work->forking = false;
+	work->busy = false;
+	work->parked = false;
 	work->running = false;
 	atomic_store(&work->orphaned, work->count != 0);
 }

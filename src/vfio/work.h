@@ -4,12 +4,13 @@
  * for. It is started by the first work, so that a program whose device does nothing has no thread
  * more, and ends when the device's owner is gone.
  *
- * work.run_lock is held while a work function runs; work.lock guards the queue. A function that is
+ * A function runs without any lock of these; work.lock guards all that follows it. A function that is
  * queued already is not queued again; once it has begun it may be.
  *
- * fork: the preparing side waits for the work that runs and keeps more from starting, so a child never
+ * fork: the preparing side waits for the function that runs and keeps more from starting, so a child never
  * sees half of it; what is queued stays queued in the child, whose thread is started anew by the
- * next access to the device.
+ * next access to the device. A function whose DMA waits for the program (base/park.h) is not waited for: it goes
+ * on in the parent, and ends there for the child.
  */
 #ifndef VFIO_WORK_H
 #define VFIO_WORK_H
@@ -20,18 +21,25 @@
 
 #include <uiommufd/device.h>
 
+#include "base/park.h"
+
 enum {
 	VFIO_MAX_WORK = 8 /* distinct work functions of one model */
 };
 
 struct vfio_work {
 	struct uiommufd_device *dev;
-	pthread_mutex_t run_lock;
+	struct park park; /* of the thread */
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	pthread_cond_t wake; /* the thread: there may be something to do */
+	pthread_cond_t idle; /* the others: the thread may be out of the way */
 	pthread_t thread;
 	bool running; /* the thread exists */
 	bool stop;
+	bool busy;	       /* a function runs */
+	bool parked;	       /* and waits for the program */
+	bool forking;	       /* it must not go on */
+	bool held;	       /* by the one that vfio_work_hold() returned to */
 	_Atomic bool orphaned; /* queued work came through a fork, its thread did not */
 	unsigned int holds;    /* while not 0, no function begins */
 	unsigned int count;
@@ -45,14 +53,19 @@ void vfio_work_destroy(struct vfio_work *work);
 void vfio_work_queue(struct vfio_work *work, void (*fn)(struct uiommufd_device *dev));
 
 /* Waits for the work that runs, drops what is queued, and keeps any from running until
- * vfio_work_release(). */
+ * vfio_work_release(). One at a time. */
 void vfio_work_hold(struct vfio_work *work);
 void vfio_work_release(struct vfio_work *work);
 
 /* Drops what is queued, waits for what runs, and ends the thread. Calls on one device are serialised by the caller. */
 void vfio_work_stop(struct vfio_work *work);
 
-/* In the child of a fork. Caller holds both locks, as it did when it forked. */
+/*
+ * fork: waits until no function runs, or it is parked, and keeps it so; then, with work.lock held for the fork itself, one of the
+ * others.
+ */
+void vfio_work_fork_prepare(struct vfio_work *work);
+void vfio_work_fork_parent(struct vfio_work *work);
 void vfio_work_fork_child(struct vfio_work *work);
 
 /* Starts the thread for work that was queued when the process was forked. Cheap if there is none. */

@@ -223,6 +223,31 @@ void expect_syscall_failed(int error, long result, const char *name, const char 
 				 error_text(error));
 }
 
+static void check_link(const char *file, int line, int dir, const char *path, const char *expected)
+{
+	char name[256] = "";
+
+	if (readlinkat(dir, path, name, sizeof(name) - 1) < 0)
+		conformance_fail(file, line, "%s: %s", path, strerror(errno));
+	if (strcmp(name, expected) != 0)
+		conformance_fail(file, line, "%s is %s, expected %s", path, name, expected);
+}
+
+void check_fd_name(const char *file, int line, int fd, const char *name)
+{
+	int dir = close_later(open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	check_link(file, line, AT_FDCWD, path, name);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
+	check_link(file, line, AT_FDCWD, path, name);
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
+	check_link(file, line, AT_FDCWD, path, name);
+	snprintf(path, sizeof(path), "%d", fd);
+	check_link(file, line, dir, path, name);
+}
+
 void run_in_child(void (*function)(void *arg), void *arg)
 {
 	int status;

@@ -118,6 +118,10 @@ void expect_syscall_failed(int error, long result, const char *name, const char 
 					 #expected);                                           \
 	} while (0)
 
+/* /proc calls the file of @fd @name, by whichever of its names for a descriptor. */
+#define expect_fd_name(fd, name) check_fd_name(HERE, fd, name)
+void check_fd_name(const char *file, int line, int fd, const char *name);
+
 /* Runs @function(@arg) in a child process, which fails or is skipped for the test. */
 void run_in_child(void (*function)(void *arg), void *arg);
 

@@ -256,6 +256,23 @@ static void s60_5_a_revoked_dmabuf_is_in_no_table(void **state)
 	lookup_errno(ENOENT, .pt_id = mock.hwpt, .iova = IOVA);
 }
 
+/* Mock hardware has no tables of stage 1, and changes no address. */
+static void s60_5_a_nested_table_leads_to_its_parents_addresses(void **state)
+{
+	struct fixture *t = ext_fixture(state);
+	const uint32_t tables[] = {nested_hwpt(t->iommu, mock.idev, nested.parent, 0),
+				   nested_hwpt(t->iommu, mock.idev, nested.viommu, 0)};
+
+	map_at(t->iommu, t->ioas, RW, IOVA, mem_pages(PAGE), PAGE);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		struct iommu_iova_lookup cmd = lookup(t, tables[i], IOVA + 5);
+
+		expect_equal(cmd.out_kind, IOMMU_IOVA_LOOKUP_KIND_GUEST);
+		expect_equal(cmd.out_addr, IOVA + 5);
+		expect_true(cmd.out_start <= IOVA + 5 && IOVA + 5 - cmd.out_start < cmd.out_length);
+	}
+}
+
 int ext_lookup(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +292,7 @@ int ext_lookup(void)
 		CASE(mock, s60_5_two_ways_to_a_page_have_one_address),
 		CASE(mock, s60_5_a_dirty_leaf_says_so_and_stays_dirty),
 		CASE(mock, s60_5_a_revoked_dmabuf_is_in_no_table),
+		CASE(viommu, s60_5_a_nested_table_leads_to_its_parents_addresses),
 	};
 
 	return cmocka_run_group_tests_name("60-extensions 5: IOVA_LOOKUP", tests, NULL, NULL);

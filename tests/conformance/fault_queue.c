@@ -101,14 +101,27 @@ static void s30_1_the_descriptor_is_to_read_and_write_and_close_on_exec(void **s
 	expect_equal(fcntl(one.fd, F_GETFL) & O_ACCMODE, O_RDWR);
 }
 
+static void expect_pipe(int fd)
+{
+	char path[64], name[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	expect_true(readlink(path, name, sizeof(name) - 1) > 0);
+	expect_true(!strncmp(name, "pipe:[", 6));
+}
+
 static void s30_1_the_descriptor_has_a_name(void **state)
 {
 	struct queue one = new_fault_queue(fixture(state)->iommu);
-	char path[64], name[64] = "";
+	int copy = close_later(dup(one.fd)), pipes[2];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", one.fd);
-	expect_true(readlink(path, name, sizeof(name) - 1) > 0);
-	expect_true(!strcmp(name, "anon_inode:[iommufd-pgfault]"));
+	expect_fd_name(one.fd, "anon_inode:[iommufd-pgfault]");
+	expect_fd_name(copy, "anon_inode:[iommufd-pgfault]");
+	/* A pipe of the program's own is one. */
+	expect_equal(pipe(pipes), 0);
+	close_later(pipes[0]);
+	close_later(pipes[1]);
+	expect_pipe(pipes[0]);
 }
 
 static void s30_1_the_descriptor_has_no_position(void **state)

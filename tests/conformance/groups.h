@@ -12,6 +12,8 @@ int model_framing(void);
 int model_ids(void);
 int model_destroy(void);
 int model_write_back(void);
+int model_holders(void);
+int nested_write_back(void);
 
 /* 10-ioas */
 int ioas_ranges(void);
@@ -29,6 +31,7 @@ int ioas_change_process(void);
 int attach_hwpt(void);
 int attach_ranges(void);
 int attach_replace(void);
+int group_attach(void);
 int hwpt_alloc(void);
 int hwpt_attach(void);
 int hwpt_dirty(void);

@@ -220,6 +220,66 @@ static void s20_11_smmuv3_translation_needs_a_vdevice(void **state)
 	expect_equal(attach_device(t->device, hwpt), hwpt);
 }
 
+static void attach_errno(int error, int device, uint32_t pt_id, uint32_t flags)
+{
+	expect_errno(error, device, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+		     VFIO_CMD(vfio_device_attach_iommufd_pt, .flags = flags, .pt_id = pt_id,
+			      .pasid = 5));
+}
+
+/* PASIDs are the guest's then. That EBUSY would be the driver's word never shows: a nested table cannot be made for PASIDs. */
+static void s20_11_smmuv3_a_nested_table_and_pasids_exclude_each_other(void **state)
+{
+	struct fixture *t = smmu_fixture(state);
+	uint32_t table = hw_table(t, t->ioas, IOMMU_HWPT_ALLOC_PASID), hwpt = new_nested(t);
+
+	new_vdevice(t);
+	attach_errno(0, t->device, table, VFIO_DEVICE_ATTACH_PASID);
+	attach_errno(EINVAL, t->device, hwpt, 0);
+	expect_ok(t->device, VFIO_DEVICE_DETACH_IOMMUFD_PT,
+		  VFIO_CMD(vfio_device_detach_iommufd_pt, .flags = VFIO_DEVICE_DETACH_PASID,
+			   .pasid = 5));
+	attach_errno(EINVAL, t->device, hwpt, VFIO_DEVICE_ATTACH_PASID);
+	attach_device(t->device, hwpt);
+	attach_errno(EINVAL, t->device, table, VFIO_DEVICE_ATTACH_PASID);
+}
+
+static void s20_11_smmuv3_a_device_behind_another_does_not_attach(void **state)
+{
+	struct fixture *t = smmu_fixture(state);
+	int device = need_device(1);
+	uint32_t other = bind_device(device, t->iommu);
+	uint32_t bypass = nested_errno(0, t, STE0_V | STE0_CFG(CFG_BYPASS), 0);
+	struct iommu_viommu_alloc cmd = {
+		.size = sizeof(cmd),
+		.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
+		.dev_id = other,
+		.hwpt_id = parent,
+	};
+
+	if (do_ioctl(t->iommu, IOMMU_VIOMMU_ALLOC, &cmd) == 0)
+		skip_test("both devices are behind the same SMMU");
+	attach_errno(EINVAL, device, bypass, 0);
+	attach_device(t->device, bypass);
+}
+
+static void s30_2_row7_smmuv3_the_parent_is_of_the_same_smmu(void **state)
+{
+	struct fixture *t = smmu_fixture(state);
+	int device = need_device(1);
+	struct iommu_viommu_alloc cmd = {
+		.size = sizeof(cmd),
+		.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
+		.dev_id = bind_device(device, t->iommu),
+		.hwpt_id = parent,
+	};
+	int result = do_ioctl(t->iommu, IOMMU_VIOMMU_ALLOC, &cmd);
+
+	if (!result)
+		skip_test("both devices are behind the same SMMU");
+	expect_equal(-result, EINVAL);
+}
+
 static void s20_11_smmuv3_dma_goes_through_both_stages(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
@@ -397,6 +457,9 @@ int hw_smmuv3(void)
 		CASE(smmu, s20_11_smmuv3_configurations),
 		CASE(smmu, s20_11_smmuv3_eats_is_0_or_1),
 		CASE(smmu, s20_11_smmuv3_translation_needs_a_vdevice),
+		CASE(smmu, s20_11_smmuv3_a_nested_table_and_pasids_exclude_each_other),
+		CASE(smmu, s20_11_smmuv3_a_device_behind_another_does_not_attach),
+		CASE(smmu, s30_2_row7_smmuv3_the_parent_is_of_the_same_smmu),
 		CASE(smmu, s20_11_smmuv3_dma_goes_through_both_stages),
 		CASE(smmu, s20_11_smmuv3_bypass_is_stage_2_alone),
 		CASE(smmu, s20_11_smmuv3_abort_lets_nothing_through),

@@ -304,6 +304,18 @@ static void s10_7_vfio_ioas_is_set_replaced_read_and_cleared(void **state)
 	destroy(t->iommu, other);
 }
 
+static void s10_7_noiommu_get_pa_is_not_built_in(void **state)
+{
+	struct fixture *t = fixture(state);
+	int result = do_ioctl(t->iommu, IOMMU_IOAS_NOIOMMU_GET_PA,
+			      CMD(iommu_ioas_noiommu_get_pa, .ioas_id = t->ioas));
+
+	/* On a kernel that has it, or does not know of it, it is not for this test. */
+	if (result == -EPERM || result == -EINVAL || result == -ENOTTY)
+		skip_test("this kernel has IOMMU_IOAS_NOIOMMU_GET_PA, or is older");
+	expect_equal(-result, EOPNOTSUPP);
+}
+
 int ioas_option(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +341,7 @@ int ioas_option(void)
 		CASE(ioas, s10_7_vfio_ioas_set_to_no_ioas_is_ENOENT),
 		CASE(ioas, s10_7_vfio_ioas_other_ops_are_EOPNOTSUPP),
 		CASE(ioas, s10_7_vfio_ioas_is_set_replaced_read_and_cleared),
+		CASE(ioas, s10_7_noiommu_get_pa_is_not_built_in),
 	};
 
 	return cmocka_run_group_tests_name("10-ioas 7: options", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,6 +119,37 @@ static void s10_8_2_memory_without_rights_is_EFAULT(void **state)
 	expect_map(EFAULT, t, READ, mem_of_kind(PAGE, MEM_NONE), PAGE);
 	expect_map(EFAULT, t, WRITE, mem_of_kind(PAGE, MEM_NONE), PAGE);
 	expect_map(EFAULT, t, READ, at_border("", 1, PAGE, MEM_RW, MEM_NONE), 2 * PAGE);
+}
+
+static void s10_8_2_row3_registers_of_a_device_are_EFAULT(void **state)
+{
+	struct fixture *t = fixture(state);
+	void *registers;
+
+	need_edu(t);
+	registers = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, t->device, 0);
+	if (registers == MAP_FAILED)
+		skip_test("the device's memory cannot be mapped");
+	expect_map(EFAULT, t, RW, registers, PAGE);
+	expect_map(EFAULT, t, READ, registers, PAGE);
+	munmap(registers, PAGE);
+}
+
+static void s10_8_2_row3_secret_memory_is_EFAULT(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = (int)syscall(SYS_memfd_secret, 0);
+	void *secret;
+
+	if (fd < 0)
+		skip_test("there is no secret memory (secretmem.enable=1)");
+	close_later(fd);
+	expect_equal(ftruncate(fd, PAGE), 0);
+	secret = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (secret == MAP_FAILED)
+		skip_test("there is no locked memory left for a secret");
+	expect_map(EFAULT, t, RW, secret, PAGE);
+	munmap(secret, PAGE);
 }
 
 static void s10_8_2_writeable_of_read_only_memory_is_EFAULT(void **state)
@@ -426,6 +458,8 @@ int ioas_pin(void)
 		CASE(bound, s10_8_1_bad_memory_is_found_by_attaching),
 		CASE(attached, s10_8_2_unmapped_memory_is_EFAULT),
 		CASE(attached, s10_8_2_memory_without_rights_is_EFAULT),
+		CASE(attached, s10_8_2_row3_registers_of_a_device_are_EFAULT),
+		CASE(attached, s10_8_2_row3_secret_memory_is_EFAULT),
 		CASE(attached, s10_8_2_writeable_of_read_only_memory_is_EFAULT),
 		CASE(attached, s10_8_2_memory_beyond_the_end_of_its_file_is_EFAULT),
 		CASE(attached, s10_8_2_writeable_of_a_disk_files_shared_mapping_is_EFAULT),

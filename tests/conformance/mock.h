@@ -51,6 +51,8 @@ int mock_paging(void);
 int mock_nested(void);
 int mock_viommu(void);
 int mock_access_tests(void);
+int mock_rw(void);
+int mock_type1(void);
 int mock_dmabuf(void);
 int mock_fail_nth(void);
 

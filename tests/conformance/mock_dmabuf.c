@@ -2,6 +2,7 @@
 /* 50-test-abi, 6, and 10-ioas, 4.2 rows 7 and 10: dma-bufs and their revocation. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "mock.h"
@@ -68,6 +69,22 @@ static void s50_6_get_writes_nothing(void **state)
 	const struct iommu_test_cmd *cmd = TEST_CMD(DMABUF_GET, 0, .dmabuf_get = {.length = PAGE});
 
 	close_later(expect_ok(t->iommu, IOMMU_TEST_CMD, read_only(cmd, sizeof(*cmd))));
+}
+
+static void s50_6_get_without_a_free_descriptor_is_EMFILE(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct rlimit limit, none;
+	int result;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = limit;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	result = do_ioctl(t->iommu, IOMMU_TEST_CMD,
+			  TEST_CMD(DMABUF_GET, 0, .dmabuf_get = {.length = PAGE}));
+	setrlimit(RLIMIT_NOFILE, &limit);
+	expect_equal(-result, EMFILE);
 }
 
 static void s50_6_revoke_needs_a_dmabuf(void **state)
@@ -210,6 +227,7 @@ int mock_dmabuf(void)
 		CASE(context, s50_6_get_checks_the_length),
 		CASE(context, s50_6_get_checks_the_open_flags),
 		CASE(context, s50_6_get_writes_nothing),
+		CASE(context, s50_6_get_without_a_free_descriptor_is_EMFILE),
 		CASE(context, s50_6_revoke_needs_a_dmabuf),
 		CASE(mock, s10_4_2_row7a_a_range_outside_of_it_is_EINVAL),
 		CASE(mock, s10_10_a_dmabuf_is_nobodys_memory),

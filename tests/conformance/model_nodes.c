@@ -30,6 +30,31 @@ static void s00_2_each_open_is_a_new_context(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
+static void s00_2_the_container_is_a_context(void **state)
+{
+	int fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	struct stat file;
+
+	(void)state;
+	if (fd < 0)
+		skip_test("no /dev/vfio/vfio");
+	close_later(fd);
+	expect_equal(fstat(fd, &file), 0);
+	expect_true(S_ISCHR(file.st_mode));
+	expect_equal(file.st_rdev, makedev(10, 196));
+	expect_equal(new_ioas(fd), 1);
+}
+
+static void s00_2_proc_knows_the_nodes(void **state)
+{
+	struct fixture *t = fixture(state);
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+
+	expect_fd_name(t->iommu, "/dev/iommu");
+	if (container >= 0)
+		expect_fd_name(close_later(container), "/dev/vfio/vfio");
+}
+
 static void s00_1_descriptors_made_by_dup_share_the_context(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -64,6 +89,8 @@ int model_nodes(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(context, s00_2_the_node_is_a_misc_character_device),
+		CASE(context, s00_2_the_container_is_a_context),
+		CASE(context, s00_2_proc_knows_the_nodes),
 		CASE(ioas, s00_2_each_open_is_a_new_context),
 		CASE(ioas, s00_1_descriptors_made_by_dup_share_the_context),
 		CASE(context, s00_2_read_and_write_are_EINVAL),

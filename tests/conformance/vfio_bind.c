@@ -2,7 +2,10 @@
 /* 40-vfio, 2 and 2.1: the device file before and after VFIO_DEVICE_BIND_IOMMUFD. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -42,6 +45,50 @@ static void s40_1_the_nodes_number_is_in_sysfs(void **state)
 	expect_true(S_ISCHR(file.st_mode));
 	expect_equal(major(file.st_rdev), device_major);
 	expect_equal(minor(file.st_rdev), device_minor);
+}
+
+/* True if @path is there, from the sysfs directory of the device. */
+static bool in_sysfs(const char *path)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "/sys/class/vfio-dev/vfio%u/device/%s", device_number(0),
+		 path);
+	return access(text, F_OK) == 0;
+}
+
+static void s40_1_sysfs_leads_from_the_device_to_node_and_group(void **state)
+{
+	char link[64], node[32], path[PATH_MAX], member[64];
+	const char *bdf;
+
+	fixture(state);
+	snprintf(link, sizeof(link), "/sys/class/vfio-dev/vfio%u/device", device_number(0));
+	expect_true(realpath(link, path) != NULL);
+	bdf = strrchr(path, '/') + 1;
+	snprintf(node, sizeof(node), "vfio-dev/vfio%u/dev", device_number(0));
+	snprintf(member, sizeof(member), "iommu_group/devices/%s/vendor", bdf);
+	expect_true(in_sysfs(node) && in_sysfs(member));
+	expect_true(in_sysfs("iommu_group/reserved_regions") && in_sysfs("iommu_group/type"));
+}
+
+static void s40_1_proc_tells_the_device_of_a_descriptor(void **state)
+{
+	struct fixture *t = fixture(state);
+	char link[64], text[1024] = "", path[PATH_MAX], expected[PATH_MAX + 64];
+	FILE *info;
+
+	snprintf(link, sizeof(link), "/dev/vfio/devices/vfio%u", device_number(0));
+	expect_fd_name(t->device, link);
+	snprintf(link, sizeof(link), "/sys/class/vfio-dev/vfio%u/device", device_number(0));
+	expect_true(realpath(link, path) != NULL);
+	snprintf(expected, sizeof(expected), "\nvfio-device-syspath: %s\n", path);
+	snprintf(link, sizeof(link), "/proc/self/fdinfo/%d", t->device);
+	info = fopen(link, "re");
+	expect_true(info != NULL);
+	expect_true(fread(text, 1, sizeof(text) - 1, info) > 0);
+	fclose(info);
+	expect_true(strstr(text, expected) != NULL);
 }
 
 static void s40_1_several_opens_are_allowed_and_one_can_be_bound(void **state)
@@ -287,6 +334,8 @@ int vfio_bind(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(cdev, s40_1_the_nodes_number_is_in_sysfs),
+		CASE(cdev, s40_1_sysfs_leads_from_the_device_to_node_and_group),
+		CASE(bound, s40_1_proc_tells_the_device_of_a_descriptor),
 		CASE(cdev, s40_1_several_opens_are_allowed_and_one_can_be_bound),
 		CASE(cdev, s40_2_before_bind_every_other_ioctl_is_EINVAL),
 		CASE(cdev, s40_2_before_bind_read_write_and_mmap_are_EINVAL),

@@ -216,6 +216,88 @@ static void s40_5_5_a_feature_that_is_not_there_is_ENOTTY(void **state)
 		expect_feature(ENOTTY, t, ops[i] | NO_FEATURE);
 }
 
+/* True if the device has the feature. */
+static bool has_feature(const struct fixture *t, uint32_t feature)
+{
+	struct vfio_device_feature probe = {.argsz = sizeof(probe),
+					    .flags = VFIO_DEVICE_FEATURE_PROBE | feature};
+
+	return do_ioctl(t->device, VFIO_DEVICE_FEATURE, &probe) == 0;
+}
+
+/* Rows 1 to 13: what a feature can be asked for; the data of the longest fits. */
+static void s40_5_5_features_have_one_operation(void **state)
+{
+	static const struct {
+		uint32_t feature, other; /* the operation that it has not */
+	} features[] = {
+		{VFIO_DEVICE_FEATURE_PCI_VF_TOKEN, VFIO_DEVICE_FEATURE_GET},
+		{VFIO_DEVICE_FEATURE_MIGRATION, VFIO_DEVICE_FEATURE_SET},
+		{VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, VFIO_DEVICE_FEATURE_GET},
+		{VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP, VFIO_DEVICE_FEATURE_GET},
+		{VFIO_DEVICE_FEATURE_LOW_POWER_EXIT, VFIO_DEVICE_FEATURE_GET},
+		{VFIO_DEVICE_FEATURE_DMA_LOGGING_START, VFIO_DEVICE_FEATURE_GET},
+		{VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP, VFIO_DEVICE_FEATURE_GET},
+		{VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT, VFIO_DEVICE_FEATURE_SET},
+		{VFIO_DEVICE_FEATURE_MIG_DATA_SIZE, VFIO_DEVICE_FEATURE_SET},
+		{VFIO_DEVICE_FEATURE_BUS_MASTER, VFIO_DEVICE_FEATURE_GET},
+		{VFIO_DEVICE_FEATURE_DMA_BUF, VFIO_DEVICE_FEATURE_SET},
+		{VFIO_DEVICE_FEATURE_ZPCI_ERROR, VFIO_DEVICE_FEATURE_SET},
+	};
+	struct fixture *t = fixture(state);
+
+	for (size_t i = 0; i < ARRAY_SIZE(features); i++) {
+		bool there = has_feature(t, features[i].feature);
+
+		expect_feature(there ? EINVAL : ENOTTY, t, features[i].feature | features[i].other);
+		/* Neither. */
+		expect_feature(there ? EINVAL : ENOTTY, t, features[i].feature);
+	}
+}
+
+static void s40_5_5_row11_precopy_that_is_not_there_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	if (has_feature(t, VFIO_DEVICE_FEATURE_MIGRATION))
+		skip_test("the device can migrate");
+	expect_feature(EINVAL, t, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2);
+}
+
+static bool is_master(const struct fixture *t)
+{
+	return config_read(t->device, 4, 2) & 4;
+}
+
+static int set_master(const struct fixture *t, uint32_t argsz, uint32_t op)
+{
+	struct {
+		uint32_t argsz, flags;
+		struct vfio_device_feature_bus_master master;
+	} cmd = {
+		.argsz = argsz,
+		.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_BUS_MASTER,
+		.master.op = op,
+	};
+
+	return do_ioctl(t->device, VFIO_DEVICE_FEATURE, &cmd);
+}
+
+static void s40_5_5_row9_bus_master_is_set_and_cleared(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	if (!has_feature(t, VFIO_DEVICE_FEATURE_BUS_MASTER))
+		skip_test("the device has no feature BUS_MASTER");
+	expect_equal(set_master(t, 12, VFIO_DEVICE_FEATURE_SET_MASTER), 0);
+	expect_true(is_master(t));
+	expect_equal(set_master(t, 11, VFIO_DEVICE_FEATURE_CLEAR_MASTER), -EINVAL);
+	expect_equal(set_master(t, 12, 2), -EINVAL);
+	expect_true(is_master(t));
+	expect_equal(set_master(t, 12, VFIO_DEVICE_FEATURE_CLEAR_MASTER), 0);
+	expect_true(!is_master(t));
+}
+
 int vfio_reset_feature(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +314,9 @@ int vfio_reset_feature(void)
 		CASE(bound, s40_5_5_other_flags_are_EINVAL),
 		CASE(bound, s40_5_5_get_and_set_without_probe_are_EINVAL),
 		CASE(bound, s40_5_5_a_feature_that_is_not_there_is_ENOTTY),
+		CASE(bound, s40_5_5_features_have_one_operation),
+		CASE(bound, s40_5_5_row9_bus_master_is_set_and_cleared),
+		CASE(bound, s40_5_5_row11_precopy_that_is_not_there_is_EINVAL),
 	};
 
 	return cmocka_run_group_tests_name("40-vfio 5.4, 5.5: reset, features", tests, NULL, NULL);

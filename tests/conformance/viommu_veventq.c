@@ -169,12 +169,9 @@ static void s30_4_the_first_28_bytes_are_enough(void **state)
 static void s30_4_the_descriptor_is_as_that_of_a_fault_queue(void **state)
 {
 	struct queue queue = new_veventq(fixture(state)->iommu, nested.viommu, MOCK_TYPE, 1);
-	char path[64], name[64] = "";
 
 	expect_equal(fcntl(queue.fd, F_GETFD), FD_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", queue.fd);
-	expect_true(readlink(path, name, sizeof(name) - 1) > 0);
-	expect_true(!strcmp(name, "anon_inode:[iommufd-viommu-event]"));
+	expect_fd_name(queue.fd, "anon_inode:[iommufd-viommu-event]");
 }
 
 static void s30_4_descriptor_and_queue_hold(void **state)

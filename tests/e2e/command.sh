@@ -58,6 +58,24 @@ import signal
 print(\"ignored\" if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else \"not\")"' - "$uiommufd"
 check no_signal_is_blocked_for_the_program prints 0000000000000000 run -- awk '/^SigBlk/ { print $2 }' /proc/self/status
 
+static_program() {
+	printf 'int main(void) { return 7; }\n' | gcc -static -x c - -o "$scratch/static" 2>/dev/null || return 0
+	complains 7 "is statically linked" run -- "$scratch/static"
+}
+check a_statically_linked_program_is_warned_of static_program
+
+# As root only: a program of somebody else, with that user's rights. To run it under its own user is no change of rights.
+privileged_program() {
+	[ "$(id -u)" -eq 0 ] || return 0
+	cp /bin/true "$scratch/other" && chown 65534 "$scratch/other" && chmod u+s "$scratch/other" || return 1
+	complains 0 "runs with more rights" run -- "$scratch/other" || return 1
+	printf '#!%s\n' "$scratch/other" >"$scratch/script" && chmod +x "$scratch/script"
+	complains 0 "runs with more rights" run -- "$scratch/script" || return 1
+	chown 0 "$scratch/other" && chmod u+s "$scratch/other"
+	prints "" run -- "$scratch/other" 2>&1
+}
+check a_program_with_other_rights_is_warned_of privileged_program
+
 leaves_nothing() {
 	mkdir "$scratch/tmp"
 	(

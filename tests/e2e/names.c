@@ -95,6 +95,7 @@ static void links_and_canonical_names_do_not_show_the_shadow(void)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	CHECK(is_link_to(AT_FDCWD, path, "/dev/iommu"));
 	CHECK(readlink(path, small, 4) == 4 && strcmp(small, "/dev") == 0);
+	CHECK(realpath(path, buf) != NULL && strcmp(buf, "/dev/iommu") == 0);
 	close(fd);
 }
 
@@ -193,6 +194,50 @@ static void walks_and_patterns_find_the_entries(void)
 	closedir(dir);
 }
 
+static unsigned int times_listed(DIR *dir, const char *name, unsigned char type)
+{
+	unsigned int times = 0;
+	struct dirent *entry;
+
+	errno = 0;
+	while (dir && (entry = readdir(dir)))
+		times += strcmp(entry->d_name, name) == 0 && entry->d_type == type;
+	CHECK(errno == 0);
+	return times;
+}
+
+static void real_directories_list_what_the_machine_adds(void)
+{
+	DIR *dir = opendir("/dev");
+	struct dirent **list = NULL;
+	int n, found = 0;
+
+	CHECK(times_listed(dir, "iommu", DT_CHR) == 1);
+	CHECK(dir && readdir(dir) == NULL);
+	rewinddir(dir);
+	CHECK(times_listed(dir, "null", DT_CHR) == 1);
+	rewinddir(dir);
+	CHECK(times_listed(dir, "vfio", DT_DIR) == 1);
+	closedir(dir);
+	dir = fdopendir(open("/sys/class", O_RDONLY | O_DIRECTORY));
+	CHECK(times_listed(dir, "vfio-dev", DT_DIR) == 1);
+	closedir(dir);
+	dir = opendir("/sys/module/..//module");
+	CHECK(times_listed(dir, "vfio_pci", DT_DIR) == 1);
+	closedir(dir);
+	n = scandir("/dev", &list, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		found += strcmp(list[i]->d_name, "iommu") == 0 && list[i]->d_type == DT_CHR;
+		CHECK(i == 0 || strcoll(list[i - 1]->d_name, list[i]->d_name) <= 0);
+	}
+	CHECK(found == 1);
+	for (int i = 0; i < n; i++)
+		free(list[i]);
+	free(list);
+	CHECK(scandir("/dev/null", &list, NULL, NULL) < 0 && errno == ENOTDIR);
+	CHECK(scandir("/sys/nothing", &list, NULL, NULL) < 0 && errno == ENOENT);
+}
+
 static void config_space_is_read_live(void)
 {
 	unsigned char bytes[4] = {0};
@@ -252,6 +297,7 @@ int main(void)
 		TEST(the_current_directory_may_be_in_the_tree),
 		TEST(directory_descriptors_are_starting_points),
 		TEST(walks_and_patterns_find_the_entries),
+		TEST(real_directories_list_what_the_machine_adds),
 		TEST(config_space_is_read_live),
 		TEST(the_file_systems_are_the_ones_expected),
 		TEST(fdinfo_names_the_device),

@@ -97,6 +97,10 @@ uint64_t *guest_entry(struct rig *rig, uint64_t root, uint64_t iova, unsigned in
 void edu_read(const struct rig *rig, uint64_t iova, uint32_t len);
 void edu_write(const struct rig *rig, uint64_t iova, uint32_t len);
 
+/* The first half of edu_read(), which returns while the DMA goes on, and the second. */
+void edu_begin_read(const struct rig *rig, uint64_t iova, uint32_t len);
+void edu_end(const struct rig *rig);
+
 /* A page from @from to @to, through the device. */
 void edu_copy(const struct rig *rig, uint64_t to, uint64_t from);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IO page faults: DMA to what is not mapped waits until a thread of ours, which serves the fault queue, has mapped it or refused.
+ * IO page faults: DMA to what is not mapped waits until a thread of ours, which serves the fault queue, has mapped it or refused; and
+ * ends whatever else becomes of the device.
  * Run with --device edu.
  */
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "nested.h"
@@ -69,7 +71,8 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void attach(const struct rig *rig, int *queue)
+/* A HWPT with a queue, whose descriptor is @queue. */
+static uint32_t make_hwpt(const struct rig *rig, int *queue)
 {
 	struct iommu_fault_alloc fault = {.size = sizeof(fault)};
 	struct iommu_hwpt_alloc hwpt = {
@@ -82,8 +85,8 @@ static void attach(const struct rig *rig, int *queue)
 	rig_call(rig, IOMMU_FAULT_QUEUE_ALLOC, &fault);
 	hwpt.fault_id = fault.out_fault_id;
 	rig_call(rig, IOMMU_HWPT_ALLOC, &hwpt);
-	rig_attach(rig, hwpt.out_hwpt_id);
 	*queue = (int)fault.out_fault_fd;
+	return hwpt.out_hwpt_id;
 }
 
 static void check_record(const struct server *server, unsigned int i, uint64_t addr, uint32_t perm)
@@ -139,15 +142,128 @@ static void a_refusal_ends_the_dma(struct server *server)
 	CHECK(!memcmp(server->out, server->in, RIG_PAGE));
 }
 
+/* ---- what ends a DMA that waits, with nobody who serves the queue ---- */
+
+/* DMA that waits for a page at @iova. */
+static void begin_waiting(const struct server *server, uint64_t iova)
+{
+	struct pollfd pfd = {.fd = server->queue, .events = POLLIN};
+
+	edu_begin_read(server->rig, iova, RIG_PAGE);
+	CHECK(poll(&pfd, 1, TIMEOUT_MS) == 1);
+}
+
+static uint32_t take_request(const struct server *server)
+{
+	struct iommu_hwpt_pgfault fault;
+
+	CHECK(read(server->queue, &fault, sizeof(fault)) == sizeof(fault));
+	return fault.cookie;
+}
+
+static ssize_t answer(const struct server *server, uint32_t cookie, uint32_t code)
+{
+	const struct iommu_hwpt_page_response response = {.cookie = cookie, .code = code};
+
+	return write(server->queue, &response, sizeof(response));
+}
+
+static bool is_readable(const struct server *server)
+{
+	struct pollfd pfd = {.fd = server->queue, .events = POLLIN};
+
+	return poll(&pfd, 1, 0) == 1;
+}
+
+static void detach_ends_it(const struct server *server, uint32_t hwpt)
+{
+	uint32_t cookie;
+
+	begin_waiting(server, IOVA_REFUSED);
+	rig_detach(server->rig);
+	edu_end(server->rig);
+	CHECK(!is_readable(server));
+	rig_attach(server->rig, hwpt);
+
+	/* Also when the request has been read. */
+	begin_waiting(server, IOVA_REFUSED);
+	cookie = take_request(server);
+	rig_detach(server->rig);
+	edu_end(server->rig);
+	CHECK(answer(server, cookie, IOMMUFD_PAGE_RESP_SUCCESS) < 0);
+	rig_attach(server->rig, hwpt);
+}
+
+static void replacing_ends_it(const struct server *server, uint32_t hwpt, uint32_t other)
+{
+	begin_waiting(server, IOVA_REFUSED);
+	rig_attach(server->rig, other);
+	edu_end(server->rig);
+	CHECK(!is_readable(server));
+	rig_attach(server->rig, hwpt);
+}
+
+static void reset_ends_it(const struct server *server)
+{
+	begin_waiting(server, IOVA_REFUSED);
+	CHECK(!ioctl(server->rig->edu, VFIO_DEVICE_RESET));
+	edu_end(server->rig);
+	CHECK(!is_readable(server));
+}
+
+/* The thread that forks is the one that has to answer. */
+static void fork_does_not_wait_for_it(const struct server *server)
+{
+	const uint64_t iova = IOVA_REFUSED + RIG_PAGE;
+	int status;
+	pid_t child;
+
+	begin_waiting(server, iova);
+	child = fork();
+	CHECK(child >= 0);
+	if (!child) {
+		/* In the child that DMA is over; the copy of its request can be answered like any other. */
+		CHECK(answer(server, take_request(server), IOMMUFD_PAGE_RESP_INVALID) > 0);
+		CHECK(!close(server->rig->edu));
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && !status);
+	CHECK(is_readable(server));
+	rig_map(server->rig, server->in, RIG_PAGE, iova);
+	CHECK(answer(server, take_request(server), IOMMUFD_PAGE_RESP_SUCCESS) > 0);
+	edu_end(server->rig);
+	memset(server->out, 0, RIG_PAGE);
+	edu_write(server->rig, IOVA_OUT, RIG_PAGE);
+	CHECK(!memcmp(server->out, server->in, RIG_PAGE));
+}
+
+/* With the queue's descriptor gone, nobody could answer any more. */
+static void close_ends_it(const struct server *server)
+{
+	begin_waiting(server, IOVA_REFUSED);
+	CHECK(!close(server->queue));
+	CHECK(!close(server->rig->edu));
+}
+
 int main(void)
 {
 	struct server server = {.in = pages(), .out = pages()};
+	uint32_t hwpt, other;
 	struct rig rig;
+	int unused;
 
 	rig_open(&rig);
-	attach(&rig, &server.queue);
+	hwpt = make_hwpt(&rig, &server.queue);
+	other = make_hwpt(&rig, &unused);
+	rig_attach(&rig, hwpt);
 	server.rig = &rig;
 	pages_come_when_they_are_needed(&server);
 	a_refusal_ends_the_dma(&server);
+
+	detach_ends_it(&server, hwpt);
+	replacing_ends_it(&server, hwpt, other);
+	reset_ends_it(&server);
+	fork_does_not_wait_for_it(&server);
+	close_ends_it(&server);
 	return 0;
 }

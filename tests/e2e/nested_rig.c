@@ -247,30 +247,41 @@ static uint32_t get(const struct rig *rig, unsigned int reg)
 	return value;
 }
 
-static void transfer(const struct rig *rig, uint64_t source, uint64_t destination, uint32_t len,
-		     uint32_t direction)
+static void begin(const struct rig *rig, uint64_t source, uint64_t destination, uint32_t len,
+		  uint32_t direction)
 {
-	const struct timespec pause = {.tv_nsec = 1000000};
-
 	/* 28 bits fit in the low halves. */
 	set(rig, EDU_DMA_SOURCE, (uint32_t)source);
 	set(rig, EDU_DMA_DESTINATION, (uint32_t)destination);
 	set(rig, EDU_DMA_COUNT, len);
 	set(rig, EDU_DMA_COMMAND, EDU_DMA_START | direction);
+}
+
+void edu_end(const struct rig *rig)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
 	for (int ms = 0; get(rig, EDU_DMA_COMMAND) & EDU_DMA_START; ms++) {
 		CHECK(ms < TIMEOUT_MS);
 		nanosleep(&pause, NULL);
 	}
 }
 
+void edu_begin_read(const struct rig *rig, uint64_t iova, uint32_t len)
+{
+	begin(rig, iova, EDU_BUFFER, len, 0);
+}
+
 void edu_read(const struct rig *rig, uint64_t iova, uint32_t len)
 {
-	transfer(rig, iova, EDU_BUFFER, len, 0);
+	edu_begin_read(rig, iova, len);
+	edu_end(rig);
 }
 
 void edu_write(const struct rig *rig, uint64_t iova, uint32_t len)
 {
-	transfer(rig, EDU_BUFFER, iova, len, EDU_DMA_TO_RAM);
+	begin(rig, EDU_BUFFER, iova, len, EDU_DMA_TO_RAM);
+	edu_end(rig);
 }
 
 void edu_copy(const struct rig *rig, uint64_t to, uint64_t from)

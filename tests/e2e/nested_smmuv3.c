@@ -60,8 +60,8 @@ enum {
 	EVENT_MS = 10000,
 };
 
-static uint32_t viommu;
-static int events; /* descriptor */
+static uint32_t viommu, hwpt, event_queue;
+static int events; /* descriptor of event_queue */
 static uint32_t sequence;
 
 /* ---- what the guest commands ---- */
@@ -97,6 +97,7 @@ static void make_event_queue(const struct rig *rig)
 	};
 
 	rig_call(rig, IOMMU_VEVENTQ_ALLOC, &cmd);
+	event_queue = cmd.out_veventq_id;
 	events = (int)cmd.out_veventq_fd;
 }
 
@@ -123,7 +124,8 @@ static void attach(const struct rig *rig, uint64_t cd)
 	CHECK(ioctl(rig->edu, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) && errno == ENOENT);
 	make_stream(rig);
 	make_event_queue(rig);
-	rig_attach(rig, attach.pt_id);
+	hwpt = attach.pt_id;
+	rig_attach(rig, hwpt);
 }
 
 /* ---- events ---- */
@@ -232,6 +234,91 @@ static void descriptor_is_read_again_by_command(struct rig *rig, const struct st
 	set_cd(rig, cd, good);
 }
 
+/* An entry of the kind, but silent: the log has what the guest does not want to know. */
+static void descriptor_may_want_no_events(struct rig *rig, const struct stage1 *stage1, uint64_t cd)
+{
+	const uint64_t good = *guest_word(rig, cd);
+
+	set_cd(rig, cd, good & ~CD0_R);
+	rig_expect_log("stage 1, F_TRANSLATION:");
+	stage1_refuses(rig, stage1, stage1->entry_in[0], 0, false);
+	CHECK(!has_event(NO_EVENT_MS));
+	set_cd(rig, cd, good);
+}
+
+/* A page table like hwpt with a queue, whose descriptor is *@queue. */
+static uint32_t make_faulting(const struct rig *rig, uint64_t cd, int *queue)
+{
+	const struct iommu_hwpt_arm_smmuv3 ste = {.ste = {STE0_V | STE0_S1 | cd, 0}};
+	struct iommu_fault_alloc fault = {.size = sizeof(fault)};
+	struct iommu_hwpt_alloc cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_HWPT_FAULT_ID_VALID,
+		.dev_id = rig->dev_id,
+		.pt_id = viommu,
+		.data_type = IOMMU_HWPT_DATA_ARM_SMMUV3,
+		.data_len = sizeof(ste),
+		.data_uptr = (uintptr_t)&ste,
+	};
+
+	rig_call(rig, IOMMU_FAULT_QUEUE_ALLOC, &fault);
+	cmd.fault_id = fault.out_fault_id;
+	rig_call(rig, IOMMU_HWPT_ALLOC, &cmd);
+	*queue = (int)fault.out_fault_fd;
+	return cmd.out_hwpt_id;
+}
+
+static void await_request(int queue)
+{
+	struct pollfd pfd = {.fd = queue, .events = POLLIN};
+
+	CHECK(poll(&pfd, 1, EVENT_MS) == 1);
+}
+
+/* Answers the one request for the page at IOVA_IN. */
+static void answer_request(int queue, uint32_t code)
+{
+	struct iommu_hwpt_page_response response = {.code = code};
+	struct iommu_hwpt_pgfault fault;
+
+	CHECK(read(queue, &fault, sizeof(fault)) == sizeof(fault));
+	CHECK(fault.addr == IOVA_IN && fault.perm == IOMMU_PGFAULT_PERM_READ);
+	response.cookie = fault.cookie;
+	CHECK(write(queue, &response, sizeof(response)) == sizeof(response));
+}
+
+/* The same fault is told to the fault queue; where there is none, to the event queue; and where there is none either, to the log. */
+static void faults_go_to_the_first_that_is_there(struct rig *rig, const struct stage1 *stage1,
+						 uint64_t cd)
+{
+	const uint64_t good = *stage1->entry_in[0];
+	struct iommu_destroy destroy = {.size = sizeof(destroy), .id = event_queue};
+	int queue;
+
+	rig_attach(rig, make_faulting(rig, cd, &queue));
+	*stage1->entry_in[0] = 0;
+	edu_begin_read(rig, IOVA_IN, RIG_PAGE);
+	await_request(queue);
+	answer_request(queue, IOMMUFD_PAGE_RESP_INVALID);
+	edu_end(rig);
+	CHECK(!has_event(NO_EVENT_MS));
+	/* The guest pages it in. */
+	edu_begin_read(rig, IOVA_IN, RIG_PAGE);
+	await_request(queue);
+	*stage1->entry_in[0] = good;
+	answer_request(queue, IOMMUFD_PAGE_RESP_SUCCESS);
+	edu_end(rig);
+	CHECK(!has_event(NO_EVENT_MS));
+
+	rig_attach(rig, hwpt);
+	fails(rig, stage1, BIT(0), 0, false, F_TRANSLATION);
+
+	CHECK(!close(events));
+	rig_call(rig, IOMMU_DESTROY, &destroy);
+	rig_expect_log("stage 1, F_TRANSLATION:");
+	stage1_refuses(rig, stage1, stage1->entry_in[0], 0, false);
+}
+
 int main(void)
 {
 	struct stage1 stage1 = {.leaf = PAGE | USER | AF | NG, .invalidate = invalidate};
@@ -258,5 +345,8 @@ int main(void)
 	rig_expect_log("stage 2, F_TRANSLATION,");
 	stage1_refuses(&rig, &stage1, stage1.entry_in[0], *stage1.entry_in[0] | BIT(40), false);
 	CHECK(!has_event(NO_EVENT_MS));
+
+	descriptor_may_want_no_events(&rig, &stage1, cd);
+	faults_go_to_the_first_that_is_there(&rig, &stage1, cd);
 	return 0;
 }

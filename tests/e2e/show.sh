@@ -18,25 +18,30 @@ until grep -qs "^time for" "$scratch/program"; do
 done
 program=$(ps -o pid= --ppid $run | tr -d ' ')
 
-# shows TEXT COMMAND...: it prints a line with TEXT.
+# shows TEXT COMMAND...: it prints a line with TEXT, however many blanks are between its words.
 shows() {
 	text=$1
 	shift
-	"$@" >"$scratch/shown" || return 1
+	"$@" | tr -s ' ' >"$scratch/shown"
 	grep -qF -- "$text" "$scratch/shown" || { cat "$scratch/shown"; return 1; }
 }
 
 check the_log_names_window_device_and_conflict grep -qF "refused: 0000:03:00.0: window 0x0-0x7fffffff of IOAS 2 cannot be kept: 0x40000000-0x7ffffffffffffff is a hole in the aperture" "$scratch/refusal"
 check staging_pins_and_charges_once grep -q "2 buses with all the memory by COPY, charged once" "$scratch/program"
-check show_by_the_pid_of_the_program shows "allowed    0x0-0x7fffffff (2 GiB)" "$uiommufd" show "$program"
+check show_by_the_pid_of_the_program shows "allowed 0x0-0x7fffffff 2 GiB" "$uiommufd" show "$program"
 check show_by_the_pid_of_the_run shows "0000:02:00.0 behind 45bit0 (45bit)" "$uiommufd" show "$run"
-check show_names_who_reserves shows "0xfee00000-0xfeefffff, for device 3, 0000:01:00.0" "$uiommufd" show "$run"
+check show_names_who_reserves shows "reserved 0xfee00000-0xfeefffff 1 MiB device 3, 0000:01:00.0" "$uiommufd" show "$run"
+check show_names_the_program shows "(staging): 4 MiB charged as locked" "$uiommufd" show "$run"
+check show_says_where_a_device_fits shows "fits IOAS 1, 8" "$uiommufd" show "$run"
+check show_says_which_window_is_in_the_way shows "conflict 0x40000000-0x7fffffff 1 GiB window of IOAS 2" "$uiommufd" show "$run"
+check show_says_which_mapping_is_in_the_way shows "conflict 0x100000000-0x1000fffff 1 MiB mapping of IOAS 1" "$uiommufd" show "$run"
 check show_as_json_is_json sh -c '"$1" show --json "$2" | python3 -m json.tool >/dev/null' - "$uiommufd" "$run"
 check show_of_a_file_is_the_same sh -c '"$1" show --json "$2" >"$3/state" && "$1" show "$2" >"$3/a" && "$1" show - <"$3/state" >"$3/b" && diff "$3/a" "$3/b"' - "$uiommufd" "$run" "$scratch"
 check picture_is_well_formed sh -c '"$1" show --svg "$2" | python3 -c "import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.stdin)"' - "$uiommufd" "$run"
 check picture_says_what_does_not_fit shows "does not fit" "$uiommufd" show --svg "$run"
-check lookup_walks_every_table shows "HWPT 6 of 45bit0, amdv1, IOVA 0x1234:" "$uiommufd" lookup "$run" 2 0x1234
-check lookup_shows_the_entries shows "level 0, table 0x" "$uiommufd" lookup "$run" 4 0x1234
+check lookup_walks_every_table shows "HWPT 6 of 45bit0, format amdv1, IOVA 0x1234:" "$uiommufd" lookup "$run" 2 0x1234
+check lookup_shows_the_entries shows "level 0 table 0x" "$uiommufd" lookup "$run" 4 0x1234
+check lookup_takes_all_64_bits shows "IOVA 0xfffffffffffffff0 in IOAS 2" "$uiommufd" lookup "$run" 2 0xfffffffffffffff0
 check lookup_of_nothing_says_so shows "not mapped" "$uiommufd" lookup "$run" 2 0x500000
 check lookup_in_what_is_no_table complains 125 "object 3 of context 0 in process $program: it is neither IOAS nor HWPT" "$uiommufd" lookup "$run" 3 0
 check lookup_in_what_is_not_there complains 125 "there is no such thing" "$uiommufd" lookup "$run" 77 0
@@ -48,14 +53,39 @@ check show_of_no_process complains 2 "show has no option" "$uiommufd" show --pid
 # It is not noticed: the program's table of descriptors has nothing of ours.
 check no_descriptor_is_added sh -c '! ls -l "/proc/$1/fd" | grep -q socket' - "$program"
 
+# Anybody who may connect may also kill the program; but a mistake must not.
+cat >"$scratch/rubbish.py" <<'PYTHON'
+import glob, os, socket, subprocess, sys
+command, pid, root = sys.argv[1:]
+path = root + "/control/" + pid
+if os.stat(root).st_mode & 0o077 or os.stat(path).st_mode & 0o077:
+    sys.exit("others may connect")
+def client():
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(path)
+    return peer
+def answer(request):
+    peer, got = client(), b""
+    try:
+        peer.sendall(request)
+        while part := peer.recv(65536):
+            got += part
+    except ConnectionError:
+        return b""
+    return got
+for request in b"show", b"show x\n", b"\0\0", b"lookup 0 1\n", b"lookup 0 1 0xzz\n", b"lookup 0 1 0 0\n":
+    if not answer(request).startswith(b'{"error":22}'):
+        sys.exit(str(request) + " is answered: " + str(answer(request)[:60]))
+answer(b"show" * 100000)
+silent = client()
+client().close()
+sys.exit(subprocess.run([command, "show", pid], stdout=subprocess.DEVNULL).returncode)
+PYTHON
+root=$(tr '\0' '\n' <"/proc/$program/environ" | sed -n 's/^UIOMMUFD_ROOT=//p')
+check rubbish_and_silence_do_not_harm python3 "$scratch/rubbish.py" "$uiommufd" "$program" "$root"
+
 kill $run
 wait $run 2>/dev/null
-
-static_program() {
-	printf 'int main(void) { return 7; }\n' | gcc -static -x c - -o "$scratch/static" 2>/dev/null || return 0
-	complains 7 "is statically linked" run -- "$scratch/static"
-}
-check static_program_is_warned_of static_program
 
 # A child has its own, from when it first uses what it has inherited.
 cat >"$scratch/fork.py" <<'PYTHON'

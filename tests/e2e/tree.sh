@@ -17,6 +17,10 @@ shell() {
 }
 
 check ls_shows_the_nodes prints "77 devices vfio" shell 'cd /dev/vfio && echo *'
+check ls_shows_what_is_added_to_dev prints "iommu vfio" shell 'cd /dev && echo iomm[u] vfi[o]'
+check find_shows_what_is_added_to_sys prints /sys/class/vfio-dev in_tree find /sys/class -name vfio-dev
+check the_modules_are_there prints live in_tree cat /sys/module/vfio/initstate
+check the_driver_names_its_module prints /sys/module/vfio_pci in_tree readlink -f /sys/bus/pci/drivers/vfio-pci/module
 check ls_shows_the_device prints "$link" in_tree ls -d "$link"
 check cat_reads_an_attribute prints 0x1234 in_tree cat "$link/vendor"
 check readlink_f_follows prints "$device" in_tree readlink -f "$link"

@@ -1,86 +1,120 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every step that may fail in the user API fails in turn: each scenario is run with the n-th failure injected, n = 1, 2, 3 ... until it
- * runs through. What fails must fail with an errno, leave things as they were, and work when asked again; what leaks is
- * found by the leak checker.
+ * Every step that may fail in the commands of an iommufd fails in turn (lib/sweep.h). What the test ABI and vIOMMUs add is in mock_test.c and
+ * viommu_test.c, what VFIO does in vfio_sweep_test.c.
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
-#include <cmocka.h>
-
-#include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
-#include "base/fault.h"
+#include "../lib/sweep.h"
 
 enum {
-	PAGE = 4096,
-	PAGES = 8,
-	LIMIT = 1000
+	PAGES = 8
 };
 
+#define PAGE UINT64_C(4096)
 #define IOVA UINT64_C(0x10000)
+#define FAR  (UINT64_C(1) << 32) /* needs tables that IOVA does not have */
 
-static struct uiommufd *ctx;
-static struct uiommufd_iommu *iommu;
-static struct uiommufd_endpoint *device;
-static uint32_t ioas_id;
-static char *buffer;
+#define READ  IOMMU_IOAS_MAP_READABLE
+#define RW    (READ | IOMMU_IOAS_MAP_WRITEABLE)
+#define FIXED IOMMU_IOAS_MAP_FIXED_IOVA
 
-static int call(unsigned int cmd, void *arg)
+static struct group_rig rig;
+static int iommu, device;
+static uint32_t dev_id, ioas, other; /* address spaces; pages are mapped in the first */
+static uint32_t made;		     /* the object that the last step has made */
+static uint64_t made_iova;
+static char *memory;
+static int file;
+
+#define CMD(type, ...)	  (&(struct type){.size = sizeof(struct type), __VA_ARGS__})
+#define call(number, arg) group_rig_ioctl(&rig, iommu, number, (uintptr_t)(arg))
+#define must(expression)  assert_true((expression) >= 0)
+
+static void destroy(uint32_t id)
 {
-	return uiommufd_ioctl(ctx, NULL, cmd, (uintptr_t)arg);
+	must(call(IOMMU_DESTROY, CMD(iommu_destroy, .id = id)));
 }
 
-static int alloc_ioas(uint32_t *id)
+static void destroy_made(void)
 {
-	struct iommu_ioas_alloc cmd = {.size = sizeof(cmd)};
-	int rc = call(IOMMU_IOAS_ALLOC, &cmd);
+	destroy(made);
+}
 
-	*id = cmd.out_ioas_id;
+static long unmap(uint32_t id, uint64_t iova, uint64_t length)
+{
+	return call(IOMMU_IOAS_UNMAP,
+		    CMD(iommu_ioas_unmap, .ioas_id = id, .iova = iova, .length = length));
+}
+
+static long map(uint32_t id, uint32_t flags, uint64_t iova)
+{
+	struct iommu_ioas_map *cmd = CMD(iommu_ioas_map, .flags = flags, .ioas_id = id,
+					 .iova = iova, .user_va = (uintptr_t)memory,
+					 .length = PAGES * PAGE);
+	long rc = call(IOMMU_IOAS_MAP, cmd);
+
+	made_iova = cmd->iova;
 	return rc;
 }
 
-static int map_pages(uint32_t flags)
+static void unmap_made(void)
 {
-	struct iommu_ioas_map cmd = {
-		.size = sizeof(cmd),
-		.flags = flags | IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
-		.ioas_id = ioas_id,
-		.user_va = (uintptr_t)buffer,
-		.length = PAGES * PAGE,
-		.iova = IOVA,
-	};
-
-	return call(IOMMU_IOAS_MAP, &cmd);
+	must(unmap(ioas, made_iova, PAGES * PAGE));
 }
 
-static int attach(void)
+static long new_ioas(void)
 {
-	uint32_t pt_id = ioas_id;
+	struct iommu_ioas_alloc *cmd = CMD(iommu_ioas_alloc);
+	long rc = call(IOMMU_IOAS_ALLOC, cmd);
 
-	return uiommufd_endpoint_attach(device, UIOMMUFD_NO_PASID, &pt_id);
+	made = cmd->out_ioas_id;
+	return rc;
 }
+
+static long attach(uint32_t pt_id)
+{
+	struct vfio_device_attach_iommufd_pt cmd = {.argsz = sizeof(cmd), .pt_id = pt_id};
+
+	return group_rig_ioctl(&rig, device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, (uintptr_t)&cmd);
+}
+
+static long new_hwpt(uint32_t flags)
+{
+	struct iommu_hwpt_alloc *cmd =
+		CMD(iommu_hwpt_alloc, .flags = flags, .dev_id = dev_id, .pt_id = ioas);
+	long rc = call(IOMMU_HWPT_ALLOC, cmd);
+
+	made = cmd->out_hwpt_id;
+	return rc;
+}
+
+/* ---- fixture ---- */
 
 static int set_up(void **state)
 {
-	uint32_t id;
+	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind)};
 
 	(void)state;
-	buffer = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	group_rig_open(&rig);
+	memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		      0);
-	assert_ptr_not_equal(buffer, MAP_FAILED);
-	assert_int_equal(uiommufd_open(NULL, &ctx), 0);
-	assert_int_equal(uiommufd_iommu_create("amd", "amd0", &iommu), 0);
-	assert_int_equal(uiommufd_endpoint_create(iommu, "device", &device), 0);
-	assert_int_equal(uiommufd_endpoint_bind(device, ctx, &id), 0);
-	assert_int_equal(alloc_ioas(&ioas_id), 0);
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	file = memfd_create("pages", MFD_CLOEXEC);
+	must(file);
+	must(ftruncate(file, PAGES * PAGE));
+	iommu = group_rig_container(&rig);
+	device = group_rig_cdev(&rig, 0);
+	bind.iommufd = iommu;
+	must(group_rig_ioctl(&rig, device, VFIO_DEVICE_BIND_IOMMUFD, (uintptr_t)&bind));
+	dev_id = bind.out_devid;
+	must(new_ioas());
+	ioas = made;
+	must(new_ioas());
+	other = made;
+	must(map(ioas, RW | FIXED, IOVA));
 	return 0;
 }
 
@@ -88,216 +122,348 @@ static int tear_down(void **state)
 {
 	(void)state;
 	fault_arm(0);
-	uiommufd_endpoint_destroy(device);
-	uiommufd_iommu_put(iommu);
-	uiommufd_close(ctx);
-	munmap(buffer, PAGES * PAGE);
+	group_rig_close(&rig);
+	close(file);
+	munmap(memory, PAGES * PAGE);
 	return 0;
 }
 
-static bool mapped(uint64_t iova)
+static void attached(void)
 {
-	void *addr;
-
-	return !uiommufd_translate(device, UIOMMUFD_NO_PASID, iova, 0, &addr, NULL);
+	must(attach(ioas));
 }
 
-/* Runs @step with each failure in turn until it succeeds without one; @check looks at the state after a failure. */
-static void fail_each(int (*step)(void), void (*check)(void))
-{
-	for (uint64_t n = 1; n < LIMIT; n++) {
-		uint64_t left;
-		int rc;
+/* ---- steps: contexts and address spaces ---- */
 
-		fault_arm(n);
-		rc = step();
-		left = fault_left();
-		fault_arm(0);
-		if (left) {
-			assert_int_equal(rc, 0);
-			assert_true(n > 1);
-			return;
-		}
-		/* The failure may have been one that the step can do without. */
-		if (!rc)
-			return;
-		assert_true(rc < 0);
-		if (check)
-			check();
-	}
-	fail_msg("still failing after %d failures", LIMIT);
-}
-
-static int open_step(void)
+static long open_context(void)
 {
-	struct uiommufd *other = NULL;
-	int rc = uiommufd_open(NULL, &other);
+	struct uiommufd *context;
+	int rc = uiommufd_open(NULL, &context);
 
 	if (!rc)
-		uiommufd_close(other);
+		uiommufd_close(context);
 	return rc;
 }
 
-static void open_survives_each_failure(void **state)
+static long destroy_ioas(void)
 {
-	(void)state;
-	fail_each(open_step, NULL);
+	return call(IOMMU_DESTROY, CMD(iommu_destroy, .id = ioas));
 }
 
-static int alloc_step(void)
+static void restore_ioas(void)
 {
-	uint32_t id;
-
-	return alloc_ioas(&id);
+	must(new_ioas());
+	assert_int_equal(made, ioas);
+	must(map(ioas, RW | FIXED, IOVA));
 }
 
-static void ioas_alloc_survives_each_failure(void **state)
+static long iova_ranges(void)
 {
-	uint32_t id;
+	struct iommu_iova_range ranges[4];
 
-	(void)state;
-	fail_each(alloc_step, NULL);
-	/* None of the failed ones has kept an ID: device 1, IOAS 2, and the one that worked. */
-	assert_int_equal(alloc_ioas(&id), 0);
-	assert_int_equal(id, 4);
+	return call(IOMMU_IOAS_IOVA_RANGES,
+		    CMD(iommu_ioas_iova_ranges, .ioas_id = ioas, .num_iovas = 4,
+			.allowed_iovas = (uintptr_t)ranges));
 }
 
-static int map_step(void)
+static long allow(uint32_t count)
 {
-	return map_pages(IOMMU_IOAS_MAP_FIXED_IOVA);
+	static const struct iommu_iova_range ranges[] = {{0x1000, 0xffff}, {0x20000, 0x2ffff}};
+
+	return call(IOMMU_IOAS_ALLOW_IOVAS,
+		    CMD(iommu_ioas_allow_iovas, .ioas_id = ioas, .num_iovas = count,
+			.allowed_iovas = (uintptr_t)ranges));
 }
 
-static void nothing_is_mapped(void)
+static long allow_two(void)
 {
-	struct iommu_ioas_unmap cmd = {
-		.size = sizeof(cmd),
-		.ioas_id = ioas_id,
-		.length = UINT64_MAX,
-	};
-
-	for (int i = 0; i < PAGES; i++)
-		assert_false(mapped(IOVA + (uint64_t)i * PAGE));
-	assert_int_equal(call(IOMMU_IOAS_UNMAP, &cmd), 0);
-	assert_int_equal(cmd.length, 0);
+	return allow(2);
 }
 
-static void map_without_a_device_survives_each_failure(void **state)
+static void allow_all(void)
 {
-	(void)state;
-	fail_each(map_step, nothing_is_mapped);
+	must(allow(0));
 }
 
-static void map_with_a_device_survives_each_failure(void **state)
+static long map_fixed(void)
 {
-	(void)state;
-	assert_int_equal(attach(), 0);
-	fail_each(map_step, nothing_is_mapped);
-	assert_true(mapped(IOVA));
-	assert_true(mapped(IOVA + (PAGES - 1) * PAGE));
+	return map(ioas, RW | FIXED, FAR);
 }
 
-static int copy_step(void)
+static long map_anywhere(void)
 {
-	struct iommu_ioas_copy cmd = {
-		.size = sizeof(cmd),
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
-		.dst_ioas_id = ioas_id,
-		.src_ioas_id = ioas_id,
-		.length = 2 * PAGE,
-		.dst_iova = IOVA + (UINT64_C(1) << 32),
-		.src_iova = IOVA + PAGE,
-	};
-
-	return call(IOMMU_IOAS_COPY, &cmd);
+	return map(ioas, READ, 0);
 }
 
-static void copy_is_not_there(void)
+static long map_file(void)
 {
-	assert_true(mapped(IOVA + PAGE));
-	assert_false(mapped(IOVA + (UINT64_C(1) << 32)));
-	assert_false(mapped(IOVA + (UINT64_C(1) << 32) + PAGE));
+	struct iommu_ioas_map_file *cmd = CMD(iommu_ioas_map_file, .flags = RW | FIXED,
+					      .ioas_id = ioas, .fd = file, .iova = FAR,
+					      .length = PAGES * PAGE);
+
+	made_iova = FAR;
+	return call(IOMMU_IOAS_MAP_FILE, cmd);
 }
 
-static void copy_survives_each_failure(void **state)
+/* Of two areas, the first from its middle. */
+static void two_areas(void)
 {
-	(void)state;
-	assert_int_equal(attach(), 0);
-	assert_int_equal(map_step(), 0);
-	fail_each(copy_step, copy_is_not_there);
-	assert_true(mapped(IOVA + (UINT64_C(1) << 32) + PAGE));
+	attached();
+	must(map(ioas, RW | FIXED, IOVA + PAGES * PAGE));
 }
 
-/* A failed attach leaves the IOAS as wide as it was. */
-static void ioas_is_full_width(void)
+static long copy(uint32_t flags)
 {
-	struct iommu_iova_range range;
-	struct iommu_ioas_iova_ranges cmd = {
-		.size = sizeof(cmd),
-		.ioas_id = ioas_id,
-		.num_iovas = 1,
-		.allowed_iovas = (uintptr_t)&range,
-	};
+	struct iommu_ioas_copy *cmd = CMD(iommu_ioas_copy, .flags = flags, .dst_ioas_id = ioas,
+					  .src_ioas_id = ioas, .length = PAGES * PAGE,
+					  .dst_iova = FAR, .src_iova = IOVA + 2 * PAGE);
+	long rc = call(IOMMU_IOAS_COPY, cmd);
 
-	assert_int_equal(call(IOMMU_IOAS_IOVA_RANGES, &cmd), 0);
-	assert_int_equal(range.start, 0);
-	assert_int_equal(range.last, UINT64_MAX);
-	assert_false(mapped(IOVA));
+	made_iova = cmd->dst_iova;
+	return rc;
 }
 
-static void attach_survives_each_failure(void **state)
+static long copy_fixed(void)
 {
-	(void)state;
-	assert_int_equal(map_step(), 0);
-	fail_each(attach, ioas_is_full_width);
-	assert_true(mapped(IOVA));
+	return copy(READ | FIXED);
 }
 
-static int allow_step(void)
+static long copy_anywhere(void)
 {
-	const struct iommu_iova_range ranges[] = {{0x1000, 0xffff}, {0x20000, 0x2ffff}};
-	struct iommu_ioas_allow_iovas cmd = {
-		.size = sizeof(cmd),
-		.ioas_id = ioas_id,
-		.num_iovas = 2,
-		.allowed_iovas = (uintptr_t)ranges,
-	};
-
-	return call(IOMMU_IOAS_ALLOW_IOVAS, &cmd);
+	return copy(RW);
 }
 
-static void allow_survives_each_failure(void **state)
+static long copy_to_another(void)
 {
-	(void)state;
-	fail_each(allow_step, NULL);
+	return call(IOMMU_IOAS_COPY,
+		    CMD(iommu_ioas_copy, .flags = RW | FIXED, .dst_ioas_id = other,
+			.src_ioas_id = ioas, .length = PAGE, .dst_iova = FAR, .src_iova = IOVA));
 }
 
-static int bind_step(void)
+static void unmap_another(void)
 {
-	uint32_t id;
-
-	return uiommufd_endpoint_bind(device, ctx, &id);
+	must(unmap(other, FAR, PAGE));
 }
 
-static void bind_survives_each_failure(void **state)
+static long unmap_area(void)
 {
-	(void)state;
-	uiommufd_endpoint_unbind(device);
-	fail_each(bind_step, NULL);
+	return unmap(ioas, IOVA, PAGES * PAGE);
+}
+
+static long unmap_everything(void)
+{
+	return unmap(ioas, 0, UINT64_MAX);
+}
+
+static void map_again(void)
+{
+	must(map(ioas, RW | FIXED, IOVA));
+}
+
+static long set_huge_pages(bool on)
+{
+	return call(IOMMU_OPTION, CMD(iommu_option, .option_id = IOMMU_OPTION_HUGE_PAGES,
+				      .op = IOMMU_OPTION_OP_SET, .object_id = ioas, .val64 = on));
+}
+
+static long huge_pages_off(void)
+{
+	return set_huge_pages(false);
+}
+
+static void huge_pages_on(void)
+{
+	must(set_huge_pages(true));
+}
+
+static long get_rlimit_mode(void)
+{
+	return call(IOMMU_OPTION, CMD(iommu_option, .option_id = IOMMU_OPTION_RLIMIT_MODE,
+				      .op = IOMMU_OPTION_OP_GET));
+}
+
+static long set_compat(void)
+{
+	return call(IOMMU_VFIO_IOAS,
+		    CMD(iommu_vfio_ioas, .ioas_id = ioas, .op = IOMMU_VFIO_IOAS_SET));
+}
+
+static void clear_compat(void)
+{
+	must(call(IOMMU_VFIO_IOAS, CMD(iommu_vfio_ioas, .op = IOMMU_VFIO_IOAS_CLEAR)));
+}
+
+static void only_a_file(void)
+{
+	attached();
+	must(unmap_area());
+	must(map_file());
+}
+
+static long change_process(void)
+{
+	return call(IOMMU_IOAS_CHANGE_PROCESS, CMD(iommu_ioas_change_process));
+}
+
+/* ---- steps: devices and tables ---- */
+
+static long get_hw_info(void)
+{
+	char info[64];
+
+	return call(IOMMU_GET_HW_INFO, CMD(iommu_hw_info, .dev_id = dev_id,
+					   .data_len = sizeof(info), .data_uptr = (uintptr_t)info));
+}
+
+static long hwpt_alloc(void)
+{
+	return new_hwpt(0);
+}
+
+static long dirty_hwpt_alloc(void)
+{
+	return new_hwpt(IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
+}
+
+static long parent_alloc(void)
+{
+	return new_hwpt(IOMMU_HWPT_ALLOC_NEST_PARENT);
+}
+
+static uint32_t table;
+
+static void table_to_destroy(void)
+{
+	must(new_hwpt(0));
+	table = made;
+}
+
+static long destroy_table(void)
+{
+	return call(IOMMU_DESTROY, CMD(iommu_destroy, .id = table));
+}
+
+static long set_tracking(bool on)
+{
+	return call(IOMMU_HWPT_SET_DIRTY_TRACKING,
+		    CMD(iommu_hwpt_set_dirty_tracking, .hwpt_id = table,
+			.flags = on ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0));
+}
+
+static void dirty_table(void)
+{
+	must(new_hwpt(IOMMU_HWPT_ALLOC_DIRTY_TRACKING));
+	table = made;
+	must(attach(table));
+}
+
+static long tracking_on(void)
+{
+	return set_tracking(true);
+}
+
+static void tracking_off(void)
+{
+	must(set_tracking(false));
+}
+
+static void tracking_table(void)
+{
+	dirty_table();
+	must(tracking_on());
+}
+
+static long get_bitmap(void)
+{
+	uint64_t bits = 0;
+
+	return call(IOMMU_HWPT_GET_DIRTY_BITMAP,
+		    CMD(iommu_hwpt_get_dirty_bitmap, .hwpt_id = table, .iova = IOVA,
+			.length = PAGES * PAGE, .page_size = PAGE, .data = (uintptr_t)&bits));
+}
+
+static long resv_ranges(void)
+{
+	struct iommu_iova_range ranges[4];
+
+	return call(IOMMU_RESV_IOVA_RANGES, CMD(iommu_resv_iova_ranges, .dev_id = dev_id,
+						.num_iovas = 4, .resv_iovas = (uintptr_t)ranges));
+}
+
+static long dev_ranges(void)
+{
+	struct iommu_iova_range ranges[4];
+
+	return call(IOMMU_DEV_IOVA_RANGES, CMD(iommu_dev_iova_ranges, .dev_id = dev_id,
+					       .num_iovas = 4, .allowed_iovas = (uintptr_t)ranges));
+}
+
+static long lookup_ioas(void)
+{
+	return call(IOMMU_IOVA_LOOKUP, CMD(iommu_iova_lookup, .pt_id = ioas, .iova = IOVA));
+}
+
+static long lookup_table(void)
+{
+	return call(IOMMU_IOVA_LOOKUP, CMD(iommu_iova_lookup, .pt_id = table, .iova = IOVA));
+}
+
+static const struct sweep_step steps[] = {
+	{"open", NULL, open_context, NULL, true},
+	{"IOAS_ALLOC", NULL, new_ioas, destroy_made, true},
+	{"DESTROY of an IOAS", NULL, destroy_ioas, restore_ioas, false},
+	{"IOVA_RANGES", NULL, iova_ranges, NULL, true},
+	{"IOVA_RANGES with a device", attached, iova_ranges, NULL, true},
+	{"ALLOW_IOVAS", NULL, allow_two, allow_all, true},
+	{"ALLOW_IOVAS with a device", attached, allow_two, allow_all, true},
+	{"MAP", NULL, map_fixed, unmap_made, true},
+	{"MAP at any IOVA", NULL, map_anywhere, unmap_made, true},
+	{"MAP with a device", attached, map_fixed, unmap_made, true},
+	{"MAP at any IOVA with a device", attached, map_anywhere, unmap_made, true},
+	{"MAP_FILE", NULL, map_file, unmap_made, true},
+	{"MAP_FILE with a device", attached, map_file, unmap_made, true},
+	{"COPY", two_areas, copy_fixed, unmap_made, true},
+	{"COPY to any IOVA", two_areas, copy_anywhere, unmap_made, true},
+	{"COPY out of a table", attached, copy_to_another, unmap_another, true},
+	{"COPY without a device", NULL, copy_to_another, unmap_another, true},
+	{"UNMAP", NULL, unmap_area, map_again, false},
+	{"UNMAP with a device", attached, unmap_area, map_again, false},
+	{"UNMAP of everything", attached, unmap_everything, map_again, false},
+	{"HUGE_PAGES off", NULL, huge_pages_off, huge_pages_on, false},
+	{"RLIMIT_MODE", NULL, get_rlimit_mode, NULL, false},
+	{"VFIO_IOAS", NULL, set_compat, clear_compat, false},
+	{"CHANGE_PROCESS", only_a_file, change_process, NULL, true},
+	{"GET_HW_INFO", NULL, get_hw_info, NULL, false},
+	{"HWPT_ALLOC", NULL, hwpt_alloc, destroy_made, true},
+	{"HWPT_ALLOC beside another", attached, hwpt_alloc, destroy_made, true},
+	{"HWPT_ALLOC with dirty tracking", NULL, dirty_hwpt_alloc, destroy_made, true},
+	{"HWPT_ALLOC of a nesting parent", NULL, parent_alloc, destroy_made, true},
+	{"DESTROY of a HWPT", table_to_destroy, destroy_table, table_to_destroy, false},
+	{"SET_DIRTY_TRACKING", dirty_table, tracking_on, tracking_off, false},
+	{"GET_DIRTY_BITMAP", tracking_table, get_bitmap, NULL, false},
+	{"RESV_IOVA_RANGES", NULL, resv_ranges, NULL, true},
+	{"DEV_IOVA_RANGES", NULL, dev_ranges, NULL, true},
+	{"IOVA_LOOKUP in an IOAS", NULL, lookup_ioas, NULL, false},
+	{"IOVA_LOOKUP in a HWPT", dirty_table, lookup_table, NULL, false},
+};
+
+static void survives_each_failure(void **state)
+{
+	sweep(&rig, iommu, *state);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-#define FAULT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		FAULT_TEST(open_survives_each_failure),
-		FAULT_TEST(ioas_alloc_survives_each_failure),
-		FAULT_TEST(map_without_a_device_survives_each_failure),
-		FAULT_TEST(map_with_a_device_survives_each_failure),
-		FAULT_TEST(copy_survives_each_failure),
-		FAULT_TEST(attach_survives_each_failure),
-		FAULT_TEST(allow_survives_each_failure),
-		FAULT_TEST(bind_survives_each_failure),
-	};
+	static struct CMUnitTest tests[sizeof(steps) / sizeof(steps[0])];
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		tests[i] = (struct CMUnitTest){
+			.name = steps[i].name,
+			.test_func = survives_each_failure,
+			.setup_func = set_up,
+			.teardown_func = tear_down,
+			.initial_state = (void *)&steps[i],
+		};
+	return cmocka_run_group_tests_name("each failure in the commands of an iommufd", tests,
+					   NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Each allocation on the way to a machine with a bound device fails in turn; nothing is left behind. */
+/*
+ * Each allocation on the way to a machine with a bound device fails in turn; nothing is left behind. (The commands one by one:
+ * vfio_sweep_test.c.)
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "../lib/group_rig.h"
 #include "../lib/vfio_rig.h"
 #include "base/fault.h"
 #include "devices/devices.h"
@@ -127,114 +129,6 @@ static void interrupts_without_memory_stay_as_they_were(void **state)
 	rig_close(&rig);
 }
 
-/* ---- groups ---- */
-
-/* A program's way to a device by its group, step by step; what a step opened is in the table. */
-struct walk {
-	struct group_rig rig;
-	int container, group, device, event;
-};
-
-static long open_a_container(struct walk *walk)
-{
-	return walk->container = group_rig_container(&walk->rig);
-}
-
-static long open_the_group(struct walk *walk)
-{
-	return walk->group = group_rig_group(&walk->rig);
-}
-
-static long set_the_container(struct walk *walk)
-{
-	return group_rig_set_container(&walk->rig, walk->group, walk->container);
-}
-
-static long choose_version_1(struct walk *walk)
-{
-	return group_rig_ioctl(&walk->rig, walk->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU);
-}
-
-static long get_the_device(struct walk *walk)
-{
-	return walk->device = (int)group_rig_device(&walk->rig, walk->group, 0);
-}
-
-static long map_memory(struct walk *walk)
-{
-	return group_rig_map(&walk->rig, walk->container);
-}
-
-static long ask_for_windows(struct walk *walk)
-{
-	struct vfio_iommu_type1_info info = {.argsz = sizeof(info)};
-
-	return group_rig_ioctl(&walk->rig, walk->container, VFIO_IOMMU_GET_INFO, (uintptr_t)&info);
-}
-
-static long unmap_the_first_page(struct walk *walk)
-{
-	const struct vfio_iommu_type1_dma_unmap unmap = {
-		.argsz = sizeof(unmap),
-		.iova = GROUP_RIG_IOVA,
-		.size = GROUP_RIG_PAGE,
-	};
-
-	return group_rig_ioctl(&walk->rig, walk->container, VFIO_IOMMU_UNMAP_DMA,
-			       (uintptr_t)&unmap);
-}
-
-static long start_the_log(struct walk *walk)
-{
-	return group_rig_start_log(&walk->rig, walk->device);
-}
-
-static long add_an_ioeventfd(struct walk *walk)
-{
-	return group_rig_ioeventfd(&walk->rig, walk->device, walk->event);
-}
-
-static long reset_the_bus(struct walk *walk)
-{
-	struct {
-		struct vfio_pci_hot_reset head;
-		int32_t group;
-	} reset = {.head = {.argsz = sizeof(reset), .count = 1}, .group = walk->group};
-
-	return group_rig_ioctl(&walk->rig, walk->device, VFIO_DEVICE_PCI_HOT_RESET,
-			       (uintptr_t)&reset);
-}
-
-static void each_step_by_way_of_a_group_fails_and_works_again(void **state)
-{
-	static long (*const steps[])(struct walk * walk) = {
-		open_a_container, open_the_group,   set_the_container, choose_version_1,
-		get_the_device,	  map_memory,	    ask_for_windows,   unmap_the_first_page,
-		start_the_log,	  add_an_ioeventfd, reset_the_bus,
-	};
-	struct walk walk = {.event = eventfd(0, EFD_NONBLOCK)};
-	unsigned int failures = 0;
-
-	(void)state;
-	group_rig_open(&walk.rig);
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		long rc = -1;
-
-		for (unsigned int n = 1; n < MORE_THAN_ENOUGH && rc < 0; n++) {
-			fault_arm(n);
-			rc = steps[i](&walk);
-			fault_arm(0);
-			/* -EFAULT: the memory of a mapping did not come. */
-			assert_true(rc >= 0 || rc == -ENOMEM || rc == -EMFILE || rc == -EFAULT);
-			failures += rc < 0;
-		}
-		assert_true(rc >= 0);
-	}
-	assert_true(failures > 15);
-	close(walk.event);
-	group_rig_close(&walk.rig);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,7 +136,6 @@ int main(void)
 		cmocka_unit_test(a_second_device_without_memory_leaves_the_first),
 		cmocka_unit_test(open_and_bind_without_memory_change_nothing),
 		cmocka_unit_test(interrupts_without_memory_stay_as_they_were),
-		cmocka_unit_test(each_step_by_way_of_a_group_fails_and_works_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

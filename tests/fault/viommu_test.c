@@ -4,6 +4,10 @@
  * injected, n = 1, 2, 3 ... until it runs through without one. After each failure all that can be seen is as before, and at the end every
  * object can be destroyed: none has kept a user. What leaks is found by the leak checker. (HW queues, which only the test ABI has: mock_test.c.)
  */
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "../lib/engine.h"
 #include "base/bits.h"
 #include "base/fault.h"
@@ -507,6 +511,50 @@ static void read_of_a_fault_survives_each_failure(void **state)
 	fail_each(read_fault, NULL);
 }
 
+/* Refuses the first page request that comes. */
+static void *refuse_one(void *arg)
+{
+	struct uiommufd_file *file = engine_file(e, queue.out_fault_fd);
+	struct pollfd pfd = {.fd = file->ops->readiness(file), .events = POLLIN};
+	struct iommu_hwpt_page_response response = {.code = IOMMUFD_PAGE_RESP_INVALID};
+	struct iommu_hwpt_pgfault record;
+
+	while (poll(&pfd, 1, -1) < 0)
+		;
+	if (engine_read(e, queue.out_fault_fd, &record, sizeof(record)) != sizeof(record))
+		return NULL;
+	atomic_store((atomic_bool *)arg, true);
+	response.cookie = record.cookie;
+	(void)engine_write(e, queue.out_fault_fd, &response, sizeof(response));
+	return NULL;
+}
+
+static atomic_bool asked;
+
+/* DMA of which a page is missing: 0 if somebody was asked for it. */
+static int miss(void)
+{
+	char byte;
+
+	assert_int_equal(iommu_dma(e->endpoints[0], IOMMU_NO_PASID, IOVA + ENGINE_PAGE, &byte, 1,
+				   IOMMU_DMA_READ),
+			 -EFAULT);
+	return atomic_load(&asked) ? 0 : -ENOMEM;
+}
+
+/* DMA whose page request cannot be made does not wait for an answer. */
+static void page_requests_survive_each_failure(void **state)
+{
+	pthread_t pager;
+
+	(void)state;
+	assert_int_equal(attach_nested(), 0);
+	atomic_store(&asked, false);
+	assert_int_equal(pthread_create(&pager, NULL, refuse_one, &asked), 0);
+	fail_each(miss, NULL);
+	assert_int_equal(pthread_join(pager, NULL), 0);
+}
+
 /* An event for which there is no memory is a lost one. */
 static void event_without_memory_is_lost(void **state)
 {
@@ -539,6 +587,7 @@ int main(void)
 		ON_ALL(nested_replace_survives_each_failure),
 		ON_ALL(reported_faults_survive_each_failure),
 		ON_ALL(read_of_a_fault_survives_each_failure),
+		ON_ALL(page_requests_survive_each_failure),
 		FAULT_TEST(viommu_alloc_survives_each_failure, smmuv3),
 		FAULT_TEST(viommu_alloc_survives_each_failure, amd),
 		FAULT_TEST(vdevice_alloc_survives_each_failure, smmuv3),

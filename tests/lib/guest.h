@@ -100,8 +100,8 @@ static inline void guest_unmap(struct guest *guest, uint64_t ipa)
 	iommu_domain_quiesce(guest->parent);
 }
 
-/* A guest of @pages (a power of two) behind an IOMMU of @kind. */
-static inline struct guest *guest_create(const char *kind, size_t pages)
+/* A guest of @pages (a power of two) behind @iommu, which it takes. */
+static inline struct guest *guest_create_on(struct iommu *iommu, size_t pages)
 {
 	struct guest *guest = calloc(1, sizeof(*guest));
 
@@ -110,7 +110,7 @@ static inline struct guest *guest_create(const char *kind, size_t pages)
 	guest->memory = mmap(NULL, pages * GUEST_PAGE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	assert_ptr_not_equal(guest->memory, MAP_FAILED);
-	assert_int_equal(iommu_create(iommu_kind_find(kind), "iommu0", &guest->iommu), 0);
+	guest->iommu = iommu;
 	assert_int_equal(
 		iommu_domain_create(guest->iommu, IOMMU_DOMAIN_NEST_PARENT, NULL, &guest->parent),
 		0);
@@ -119,6 +119,15 @@ static inline struct guest *guest_create(const char *kind, size_t pages)
 	assert_int_equal(iommu_endpoint_create(guest->iommu, "device", &guest->device), 0);
 	iommu_endpoint_set_fault_handler(guest->device, guest_on_fault, guest);
 	return guest;
+}
+
+/* Behind an IOMMU of @kind. */
+static inline struct guest *guest_create(const char *kind, size_t pages)
+{
+	struct iommu *iommu;
+
+	assert_int_equal(iommu_create(iommu_kind_find(kind), "iommu0", &iommu), 0);
+	return guest_create_on(iommu, pages);
 }
 
 static inline void guest_detach(struct guest *guest)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 
 #include "../lib/mem_caller.h"
+#include "base/gate.h"
 #include "base/log.h"
 #include "mem/displace.h"
 #include "mem/source.h"
@@ -483,6 +485,44 @@ static void pages_that_move_can_be_pinned_and_freed_meanwhile(void **state)
 	munmap(race.f.va, 4 * PAGE_SIZE);
 }
 
+/* A page that is taken away, in a thread of its own. */
+static void *take_away(void *arg)
+{
+	const struct fixture *f = arg;
+
+	return (void *)(intptr_t)displace(f, 0, 1, false);
+}
+
+static void pages_move_only_when_no_dma_is_under_way(void **state)
+{
+	struct mem_source *source;
+	struct fixture f;
+	pthread_t thread;
+	void *result;
+
+	(void)state;
+	set_up(&f, 1);
+	source = source_of(&f, 0, 1);
+	assert_int_equal(mem_source_pin(source, pages(0, 1)), 0);
+	assert_false(displace_in_progress());
+	assert_int_equal(gate_enter(&f), 0);
+	assert_int_equal(pthread_create(&thread, NULL, take_away, &f), 0);
+	while (!displace_in_progress())
+		sched_yield();
+	/* As many chances as a page takes to move. */
+	for (int i = 0; i < 1000; i++) {
+		sched_yield();
+		assert_true(mapped(f.va));
+	}
+	gate_leave();
+	assert_int_equal(pthread_join(thread, &result), 0);
+	assert_null(result);
+	assert_false(mapped(f.va));
+	assert_int_equal(*bus_of(source, 0), 1);
+	mem_source_unpin(source, pages(0, 1));
+	mem_source_put(source);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -498,6 +538,7 @@ int main(void)
 		cmocka_unit_test(memory_that_returns_is_in_place_again),
 		cmocka_unit_test(a_refused_mremap_moves_nothing),
 		cmocka_unit_test(pages_that_move_can_be_pinned_and_freed_meanwhile),
+		cmocka_unit_test(pages_move_only_when_no_dma_is_under_way),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

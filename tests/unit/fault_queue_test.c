@@ -221,6 +221,102 @@ static void queue_lives_as_long_as_its_descriptor_and_its_hwpts(void **state)
 	assert_int_equal(engine_object_destroy(q->e, q->id), 0);
 }
 
+static void responses_before_a_bad_one_count(void **state)
+{
+	struct queue *q = *state;
+	struct iommu_hwpt_pgfault records[2];
+	struct iommu_hwpt_page_response responses[3] = {
+		{.cookie = 1}, {.cookie = 9}, {.cookie = 2}};
+	struct answer first, second;
+
+	report(q, 0, 1, 0x1000, true, &first);
+	report(q, 0, 2, 0x1000, true, &second);
+	assert_int_equal(engine_read(q->e, q->fd, records, sizeof(records)), sizeof(records));
+	assert_int_equal(engine_write(q->e, q->fd, responses, sizeof(responses)), 8);
+	assert_int_equal(first.count, 1);
+	assert_int_equal(second.count, 0);
+	assert_int_equal(engine_write(q->e, q->fd, &responses[2], 8), 8);
+	assert_int_equal(second.count, 1);
+	assert_int_equal(engine_write(q->e, q->fd, NULL, 8), -EFAULT);
+}
+
+/* As many groups as fit, each whole; where one does not, what came before it. */
+static void groups_are_read_while_they_fit(void **state)
+{
+	struct queue *q = *state;
+	struct iommu_hwpt_pgfault records[4];
+
+	report(q, 0, 1, 0x1000, true, NULL);
+	report(q, 0, 2, 0x2000, false, NULL);
+	report(q, 0, 2, 0x3000, true, NULL);
+	report(q, 0, 3, 0x4000, true, NULL);
+	assert_int_equal(engine_read(q->e, q->fd, records, 2 * sizeof(records[0])),
+			 sizeof(records[0]));
+	assert_int_equal(records[0].cookie, 1);
+	assert_int_equal(engine_read(q->e, q->fd, records, sizeof(records)),
+			 3 * sizeof(records[0]));
+	assert_int_equal(records[0].cookie, 2);
+	assert_int_equal(records[1].cookie, 2);
+	assert_int_equal(records[2].cookie, 3);
+}
+
+static void replacing_answers_what_is_pending(void **state)
+{
+	struct queue *q = *state;
+	uint32_t pt_id = q->ioas;
+	struct iommu_hwpt_pgfault record;
+	struct answer delivered, queued;
+
+	report(q, 0, 1, 0x1000, true, &delivered);
+	assert_int_equal(engine_read(q->e, q->fd, &record, sizeof(record)), sizeof(record));
+	report(q, 0, 2, 0x1000, true, &queued);
+	assert_int_equal(iommufd_device_replace(q->e->devices[0], 0, &pt_id), 0);
+	assert_int_equal(delivered.code, IOMMUFD_PAGE_RESP_INVALID);
+	assert_int_equal(queued.code, IOMMUFD_PAGE_RESP_INVALID);
+	assert_int_equal(queued.count, 1);
+	assert_int_equal(respond(q, record.cookie, 0), -EINVAL);
+	assert_false(readable(q));
+}
+
+static void a_device_that_refuses_has_nothing_pending(void **state)
+{
+	struct queue *q = *state;
+	struct answer before, during, after;
+	char byte;
+
+	report(q, 0, 1, 0x1000, true, &before);
+	iommufd_device_refuse_pages(q->e->devices[0], true);
+	assert_int_equal(before.code, IOMMUFD_PAGE_RESP_INVALID);
+	assert_int_equal(before.count, 1);
+	report(q, 0, 1, 0x1000, true, &during);
+	assert_int_equal(during.count, 1);
+	assert_int_equal(during.code, IOMMUFD_PAGE_RESP_INVALID);
+	assert_int_equal(iommu_dma(q->e->endpoints[0], 0, IOVA, &byte, 1, IOMMU_DMA_READ), -EFAULT);
+	assert_false(readable(q));
+	iommufd_device_refuse_pages(q->e->devices[0], false);
+	report(q, 0, 1, 0x1000, true, &after);
+	assert_int_equal(after.count, 0);
+	assert_true(readable(q));
+	iommufd_device_detach(q->e->devices[0], 0);
+	assert_int_equal(after.count, 1);
+}
+
+/* Without a nested table of PASIDs, a PASID has the queue that it is attached by, or none. */
+static void a_pasid_without_an_attachment_has_no_queue(void **state)
+{
+	struct queue *q = *state;
+	const struct iommu_hwpt_pgfault fault = {
+		.flags = IOMMU_PGFAULT_FLAGS_LAST_PAGE | IOMMU_PGFAULT_FLAGS_PASID_VALID,
+		.pasid = 5,
+	};
+	struct answer answer = {.waiter.respond = note_answer};
+
+	assert_int_equal(device_report_fault(q->e->devices[0], &fault, &answer.waiter), 0);
+	assert_int_equal(answer.count, 1);
+	assert_int_equal(answer.code, IOMMUFD_PAGE_RESP_INVALID);
+	assert_false(readable(q));
+}
+
 struct pager {
 	struct queue *q;
 	uint32_t code;
@@ -283,6 +379,11 @@ int main(void)
 		QUEUE_TEST(fault_without_a_queue_is_answered_invalid_at_once),
 		QUEUE_TEST(detach_answers_what_is_pending),
 		QUEUE_TEST(queue_lives_as_long_as_its_descriptor_and_its_hwpts),
+		QUEUE_TEST(responses_before_a_bad_one_count),
+		QUEUE_TEST(groups_are_read_while_they_fit),
+		QUEUE_TEST(replacing_answers_what_is_pending),
+		QUEUE_TEST(a_device_that_refuses_has_nothing_pending),
+		QUEUE_TEST(a_pasid_without_an_attachment_has_no_queue),
 		QUEUE_TEST(dma_waits_for_the_page_that_it_asked_for),
 		QUEUE_TEST(dma_fails_when_the_page_is_refused),
 	};

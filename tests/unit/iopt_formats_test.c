@@ -280,6 +280,74 @@ static void create_refuses_what_the_format_does_not_have(void **state)
 	}
 }
 
+static void levels_sizes_and_aperture_follow_the_width(void **state)
+{
+	static const uint64_t three = 0x40201000; /* 4 KiB, 2 MiB, 1 GiB */
+	static const struct {
+		const struct iopt_format *format;
+		struct iopt_config config;
+		unsigned int top, usable; /* level; bits of the aperture */
+		uint64_t sizes;
+	} cases[] = {
+		{&iopt_vtdss, {.iova_bits = 39}, 2, 39, three},
+		{&iopt_vtdss, {.iova_bits = 48}, 3, 48, three},
+		{&iopt_vtdss, {.iova_bits = 57}, 4, 57, three},
+		{&iopt_x86_64, {.iova_bits = 48, .features = IOPT_SIGN_EXTEND}, 3, 47, three},
+		{&iopt_x86_64, {.iova_bits = 57, .features = IOPT_SIGN_EXTEND}, 4, 56, three},
+		{&iopt_x86_64, {.iova_bits = 47}, 3, 47, three},
+		{&iopt_x86_64, {.iova_bits = 56}, 4, 56, three},
+		{&iopt_riscv, {.iova_bits = 39}, 2, 38, three},
+		{&iopt_riscv, {.iova_bits = 48}, 3, 47, three | 1ULL << 39},
+		{&iopt_riscv, {.iova_bits = 57}, 4, 56, three | 1ULL << 39 | 1ULL << 48},
+		{&iopt_arm_s1, {.iova_bits = 32}, 2, 32, three},
+		{&iopt_arm_s1, {.iova_bits = 39}, 2, 39, three},
+		{&iopt_arm_s1, {.iova_bits = 40}, 3, 40, three},
+		{&iopt_arm_s1, {.iova_bits = 48}, 3, 48, three},
+		/* Two and eight tables side by side take the place of the top. */
+		{&iopt_arm_s2, {.iova_bits = 40, .oa_bits = 40}, 2, 40, three},
+		{&iopt_arm_s2, {.iova_bits = 42, .oa_bits = 42}, 2, 42, three},
+		{&iopt_arm_s2, {.iova_bits = 44, .oa_bits = 44}, 3, 44, three},
+		{&iopt_arm_s2, {.iova_bits = 48, .oa_bits = 48}, 3, 48, three},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct iopt *pt = make(cases[i].format, cases[i].config);
+		struct iopt_leaf leaf;
+		unsigned int top;
+
+		iopt_root(pt, &top);
+		assert_int_equal(top, cases[i].top);
+		assert_int_equal(iopt_pgsizes(pt), cases[i].sizes);
+		assert_int_equal(iopt_aperture(pt).start, 0);
+		assert_int_equal(iopt_aperture(pt).last, (1ULL << cases[i].usable) - 1);
+		/* All of it can be used. */
+		assert_int_equal(
+			iopt_map(pt, (1ULL << cases[i].usable) - 0x1000, 0x5000, 0x1000, RW, 0), 0);
+		assert_true(iopt_translate(pt, (1ULL << cases[i].usable) - 1, &leaf));
+		assert_int_equal(leaf.oa, 0x5fff);
+		assert_int_equal(leaf.len, 0x1000);
+		iopt_destroy(pt);
+	}
+}
+
+static void riscv_leaves_are_at_every_level(void **state)
+{
+	struct iopt *pt = make(&iopt_riscv, (struct iopt_config){.iova_bits = 57});
+
+	(void)state;
+	map_one(pt, 0x200000, 0x200000, 0x200000, RW, 0x800df);
+	map_one(pt, 1ULL << 39, 1ULL << 40, 1ULL << 39, IOPT_READ, 1ULL << 38 | 0x5b);
+	map_one(pt, 1ULL << 48, 1ULL << 49, 1ULL << 48, RW, 1ULL << 47 | 0xdf);
+	iopt_destroy(pt);
+
+	/* Without Svpbmt and Svnapot there are no bits for them. */
+	pt = make(&iopt_riscv, (struct iopt_config){0});
+	map_one(pt, 0x10000, 0x20000, 0x1000, RW | IOPT_MMIO, 0x80df);
+	assert_int_equal(iopt_pgsizes(pt) & 0x10000, 0);
+	iopt_destroy(pt);
+}
+
 static void amdv1_offers_every_power_of_two_but_512_gib(void **state)
 {
 	struct iopt *pt = make(&iopt_amdv1, (struct iopt_config){0});
@@ -499,6 +567,8 @@ int main(void)
 		cmocka_unit_test(arm_stage_2_entries_are_as_specified),
 		cmocka_unit_test(arm_stage_2_puts_tables_side_by_side),
 		cmocka_unit_test(create_refuses_what_the_format_does_not_have),
+		cmocka_unit_test(levels_sizes_and_aperture_follow_the_width),
+		cmocka_unit_test(riscv_leaves_are_at_every_level),
 		cmocka_unit_test(amdv1_offers_every_power_of_two_but_512_gib),
 		cmocka_unit_test(amdv1_grows_at_the_top),
 		cmocka_unit_test(a_leaf_as_large_as_the_top_makes_it_grow),

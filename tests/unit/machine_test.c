@@ -189,8 +189,10 @@ static void iommus_are_named(void **state)
 	assert_string_equal(f->error, "\"a/b\" is no name for an IOMMU: letters, digits, '_', '-' "
 				      "and '.', at most 31");
 	assert_int_equal(add_iommu(f, "amd,size=1"), -EINVAL);
-	assert_string_equal(f->error,
-			    "IOMMUs have no option \"size\"; there are: name, aperture, hole");
+	assert_string_equal(
+		f->error, "IOMMUs have no option \"size\"; there are: name, aperture, hole, iotlb");
+	assert_int_equal(add_iommu(f, "amd,iotlb=maybe"), -EINVAL);
+	assert_string_equal(f->error, "iotlb=maybe: write on or off");
 	assert_int_equal(add_iommu(f, "amd@01:00.0"), -EINVAL);
 	assert_int_equal(add_iommu(f, "cray"), -EINVAL);
 	assert_non_null(strstr(f->error, "no kind of IOMMU is called \"cray\"; there are: "));
@@ -221,7 +223,7 @@ static void a_machine_survives_a_round_trip_through_text(void **state)
 	char first[4096];
 	FILE *in;
 
-	assert_int_equal(add_iommu(f, "amd,name=left"), 0);
+	assert_int_equal(add_iommu(f, "amd,name=left,iotlb=off"), 0);
 	assert_int_equal(add_iommu(f, "amd"), 0);
 	assert_int_equal(add(f, "edu,index=5"), 0);
 	assert_int_equal(add(f, "edu@0001:ff:1f.7,iommu=left,dma_mask=0xff"), 0);

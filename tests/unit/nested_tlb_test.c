@@ -46,12 +46,16 @@ static void attach(struct test *t)
 	guest_attach(t->guest, &config);
 }
 
-static struct test *create(void)
+static struct test *create(bool cached)
 {
 	struct test *t = calloc(1, sizeof(*t));
+	struct iommu *iommu;
 
 	assert_non_null(t);
-	t->guest = guest_create("smmuv3", PAGES);
+	assert_int_equal(iommu_create(iommu_kind_find("smmuv3"), "iommu0", &iommu), 0);
+	if (!cached)
+		iommu_tlb_disable(iommu);
+	t->guest = guest_create_on(iommu, PAGES);
 	t->root = guest_alloc(t->guest, 1);
 	t->cds = guest_alloc(t->guest, 1);
 	t->old_page = guest_alloc(t->guest, 1);
@@ -68,7 +72,7 @@ static struct test *create(void)
 
 static int setup(void **state)
 {
-	*state = create();
+	*state = create(true);
 	return 0;
 }
 
@@ -251,9 +255,7 @@ static void caching_can_be_turned_off(void **state)
 	struct test *t;
 
 	(void)state;
-	iommu_tlb_enable(false);
-	t = create();
-	iommu_tlb_enable(true);
+	t = create(false);
 	guest_reads(t->guest, SSID, IOVA, OLD);
 	*t->entry = leaf_of(t->new_page, ARM_NG);
 	guest_reads(t->guest, SSID, IOVA, NEW);

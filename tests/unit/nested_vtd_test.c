@@ -237,6 +237,32 @@ static void an_unknown_width_is_a_fault(void **state)
 	assert_int_equal(v->guest->fault.reason, 0x5b);
 }
 
+/* What the registers do not announce cannot be attached. */
+static void attaching_needs_what_the_hardware_can_do(void **state)
+{
+	static const struct {
+		uint32_t width;
+		uint64_t flags;
+		bool possible;
+	} cases[] = {
+		{48, 0, true},
+		{57, 0, true},
+		{48, IOMMU_VTD_S1_EAFE, true},
+		{48, IOMMU_VTD_S1_WPE, true},
+		{48, IOMMU_VTD_S1_SRE, false},
+		{39, 0, false},
+		{0, 0, false},
+		{UINT32_MAX, 0, false},
+	};
+	struct vtd *v = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		attach(v, cases[i].flags, cases[i].width);
+		assert_int_equal(iommu_domain_accepts(v->guest->nested, v->guest->device),
+				 cases[i].possible);
+	}
+}
+
 static void a_pasid_needs_a_domain_of_its_own(void **state)
 {
 	struct vtd *v = *state;
@@ -305,6 +331,7 @@ int main(void)
 		TEST(a_missing_entry_comes_before_a_missing_right),
 		TEST(a_hole_of_stage_2_is_told_from_one_of_stage_1),
 		TEST(an_unknown_width_is_a_fault),
+		TEST(attaching_needs_what_the_hardware_can_do),
 		TEST(a_pasid_needs_a_domain_of_its_own),
 		TEST(a_nested_domain_needs_a_nesting_parent),
 		TEST(without_a_stage_1_addresses_are_the_parents),

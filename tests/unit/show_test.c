@@ -3,6 +3,7 @@
 #include "../lib/fixture.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -106,6 +107,44 @@ static void state_names_windows_mappings_devices_and_tables(void **state)
 	uiommufd_free(json);
 }
 
+/* The x86 kind permits neither the MSI range nor anything from 2^48 on. */
+static void state_tells_what_keeps_a_device_out(void **state)
+{
+	const struct iommu_iova_range window = {0, 0x1000fffffffff};
+	struct fixture *f = *state;
+	uint32_t fits = fixture_ioas(f), promised = fixture_ioas(f), mapped = fixture_ioas(f);
+	struct iommu_ioas_allow_iovas allow = {
+		.size = sizeof(allow),
+		.ioas_id = promised,
+		.num_iovas = 1,
+		.allowed_iovas = (uintptr_t)&window,
+	};
+	char *json, expected[512];
+
+	assert_int_equal(fixture_call(f, IOMMU_IOAS_ALLOW_IOVAS, &allow), 0);
+	assert_int_equal(fixture_map(f, fits, 0xfedff000, 0, 4096, FIXTURE_RW), 0);
+	assert_int_equal(fixture_map(f, mapped, 0xfedff000, 0, 8192, FIXTURE_RW), 0);
+	assert_int_equal(fixture_map(f, mapped, 0xfee80000, 0, 4096, FIXTURE_RW), 0);
+	assert_int_equal(fixture_map(f, mapped, 0xfef01000, 0, 4096, FIXTURE_RW), 0);
+	assert_int_equal(fixture_map(f, mapped, UINT64_MAX - 4095, 0, 4096, FIXTURE_RW), 0);
+	snprintf(expected, sizeof(expected),
+		 "\"conflicts\":["
+		 "\n{\"ioas\":%u,\"start\":\"0xfee00000\",\"last\":\"0xfeefffff\",\"with\":"
+		 "\"window\"},"
+		 "\n{\"ioas\":%u,\"start\":\"0x1000000000000\",\"last\":\"0x1000fffffffff\","
+		 "\"with\":"
+		 "\"window\"},"
+		 "\n{\"ioas\":%u,\"start\":\"0xfee00000\",\"last\":\"0xfee80fff\",\"with\":"
+		 "\"mapping\"},"
+		 "\n{\"ioas\":%u,\"start\":\"0xfffffffffffff000\",\"last\":\"0xffffffffffffffff\","
+		 "\"with\":\"mapping\"}]",
+		 promised, promised, mapped, mapped);
+	assert_int_equal(uiommufd_show(0, &json), 0);
+	assert_balanced(json);
+	assert_shows(json, expected);
+	uiommufd_free(json);
+}
+
 static void many_mappings_are_summed_up(void **state)
 {
 	struct fixture *f = *state;
@@ -118,7 +157,7 @@ static void many_mappings_are_summed_up(void **state)
 	assert_int_equal(fixture_map(f, ioas, 0x4000000, 0, 4096, FIXTURE_RW), 0);
 	assert_int_equal(uiommufd_show(2, &json), 0);
 	assert_balanced(json);
-	assert_shows(json, "\"mappings\":51,\"bytes\":\"0x33000\",\"runs\":[\n"
+	assert_shows(json, "\"mappings\":51,\"bytes\":\"0x33000\",\"alignment\":4096,\"runs\":[\n"
 			   "{\"start\":\"0x100000\",\"last\":\"0x131fff\",\"mappings\":50,"
 			   "\"bytes\":\"0x32000\"},\n{\"start\":\"0x4000000\"");
 	assert_shows(json, "\"0x101fff\"");
@@ -135,7 +174,7 @@ static void runs_join_across_the_smallest_holes_and_count_all(void **state)
 	uint64_t mappings = 0, bytes = 0;
 
 	(void)state;
-	assert_int_equal(coverage_create(&coverage, 8), 0);
+	assert_int_equal(coverage_create(&coverage, 8, NULL), 0);
 	/* Pairs with a hole of a page between, and 1 GiB to the next pair; the last ends the space. */
 	for (uint64_t i = 0; i < 5; i++) {
 		const uint64_t start = i << 30;
@@ -160,6 +199,43 @@ static void runs_join_across_the_smallest_holes_and_count_all(void **state)
 	coverage_destroy(&coverage);
 }
 
+static void runs_do_not_join_across_what_is_kept_apart(void **state)
+{
+	struct iova_range reserved = {0xfee00000, 0xfeefffff};
+	const struct iova_set apart = {.ranges = &reserved, .count = 1, .capacity = 1};
+	struct coverage coverage;
+
+	(void)state;
+	assert_int_equal(coverage_create(&coverage, 2, &apart), 0);
+	coverage_add(&coverage, (struct iova_range){0, 0xfff});
+	coverage_add(&coverage, (struct iova_range){0x80000000, 0x80000fff});
+	coverage_add(&coverage, (struct iova_range){0xfedff000, 0xfedfffff});
+	coverage_add(&coverage, (struct iova_range){0xfef00000, 0xfef00fff});
+	coverage_finish(&coverage);
+	assert_int_equal(coverage.count, 2);
+	assert_int_equal(coverage.runs[0].range.last, 0xfedfffff);
+	assert_int_equal(coverage.runs[0].mappings, 3);
+	assert_int_equal(coverage.runs[1].range.start, 0xfef00000);
+	coverage_destroy(&coverage);
+}
+
+/* Both ends of the space, with something to keep apart between: there has to be an end to it. */
+static void runs_that_are_too_many_join_all_the_same(void **state)
+{
+	struct iova_range reserved = {0xfee00000, 0xfeefffff};
+	const struct iova_set apart = {.ranges = &reserved, .count = 1, .capacity = 1};
+	struct coverage coverage;
+
+	(void)state;
+	assert_int_equal(coverage_create(&coverage, 1, &apart), 0);
+	coverage_add(&coverage, (struct iova_range){0, 0});
+	coverage_add(&coverage, (struct iova_range){UINT64_MAX, UINT64_MAX});
+	coverage_finish(&coverage);
+	assert_int_equal(coverage.count, 1);
+	assert_int_equal(coverage.runs[0].bytes, 2);
+	coverage_destroy(&coverage);
+}
+
 static void lookup_tells_every_level(void **state)
 {
 	struct fixture *f = *state;
@@ -171,7 +247,7 @@ static void lookup_tells_every_level(void **state)
 	assert_int_equal(fixture_attach(f, 0, 0, &pt_id), 0);
 	assert_int_equal(show_lookup(0, ioas, 0x201010, &json, &len), 0);
 	assert_balanced(json);
-	assert_shows(json, "\"type\":\"ioas\",\"mapping\":");
+	assert_shows(json, "\"type\":\"IOAS\",\"mapping\":");
 	assert_shows(json, "\"level\":3");
 	assert_shows(json, "\"level\":0");
 	assert_shows(json, "\"leaf\":{\"start\":\"0x201000\",\"last\":\"0x201fff\"");
@@ -244,8 +320,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_writes_what_readers_take),
 		TEST(state_names_windows_mappings_devices_and_tables),
+		TEST(state_tells_what_keeps_a_device_out),
 		TEST(many_mappings_are_summed_up),
 		cmocka_unit_test(runs_join_across_the_smallest_holes_and_count_all),
+		cmocka_unit_test(runs_do_not_join_across_what_is_kept_apart),
+		cmocka_unit_test(runs_that_are_too_many_join_all_the_same),
 		TEST(lookup_tells_every_level),
 		TEST(showing_disturbs_nobody_and_is_not_disturbed),
 	};

@@ -188,6 +188,21 @@ static void functions_never_run_two_at_once(void **state)
 	assert_true(most_at_once <= 1);
 }
 
+/* Forks between vfio_work_fork_prepare() and the rest. */
+static pid_t fork_locked(void)
+{
+	pid_t child;
+
+	pthread_mutex_lock(&work.lock);
+	child = fork();
+	if (child)
+		vfio_work_fork_parent(&work);
+	else
+		vfio_work_fork_child(&work);
+	pthread_mutex_unlock(&work.lock);
+	return child;
+}
+
 static void a_child_runs_what_was_queued_when_it_was_forked(void **state)
 {
 	int status;
@@ -198,25 +213,67 @@ static void a_child_runs_what_was_queued_when_it_was_forked(void **state)
 	skip(); /* it does not start threads in a child */
 #endif
 	/* As vfio_fork_prepare() does, with work queued that the thread cannot take yet. */
-	vfio_work_hold(&work);
+	vfio_work_fork_prepare(&work);
 	vfio_work_queue(&work, count);
-	pthread_mutex_lock(&work.lock);
-	child = fork();
+	child = fork_locked();
 	if (!child) {
-		vfio_work_fork_child(&work);
-		pthread_mutex_unlock(&work.lock);
-		vfio_work_release(&work);
 		vfio_work_resume(&work);
 		await(&runs, 1);
 		vfio_work_stop(&work);
 		_exit(runs == 1 ? 0 : 1);
 	}
-	pthread_mutex_unlock(&work.lock);
-	vfio_work_release(&work);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	await(&runs, 1);
 	assert_int_equal(runs, 1);
+}
+
+static void park(struct uiommufd_device *dev)
+{
+	(void)dev;
+	park_begin();
+	at_once++;
+	while (!gate)
+		sched_yield();
+	park_end();
+	at_once--;
+	runs++;
+}
+
+/* Would wait for ever for who can only be woken after it. */
+static void fork_passes_by_work_that_waits_for_the_program(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+#ifdef __SANITIZE_THREAD__
+	skip();
+#endif
+	gate = false;
+	vfio_work_queue(&work, park);
+	await(&at_once, 1);
+	vfio_work_fork_prepare(&work);
+	/* It may be woken, but does not go on. */
+	gate = true;
+	usleep(1000);
+	assert_int_equal(runs, 0);
+	child = fork_locked();
+	if (!child) {
+		/* Here it has ended. */
+		vfio_work_hold(&work);
+		vfio_work_release(&work);
+		vfio_work_queue(&work, count);
+		await(&runs, 1);
+		vfio_work_stop(&work);
+		_exit(runs == 1 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	await(&runs, 1);
+	vfio_work_hold(&work);
+	assert_int_equal(at_once, 0);
+	vfio_work_release(&work);
 }
 
 int main(void)
@@ -230,6 +287,7 @@ int main(void)
 		TEST(stop_ends_work_that_queues_itself),
 		TEST(functions_never_run_two_at_once),
 		TEST(a_child_runs_what_was_queued_when_it_was_forked),
+		TEST(fork_passes_by_work_that_waits_for_the_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

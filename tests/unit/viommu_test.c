@@ -15,18 +15,24 @@ struct vm {
 	uint32_t ioas, parent, viommu;
 };
 
-static int alloc_viommu(struct vm *vm, uint32_t type, uint32_t hwpt, uint32_t *id)
+static int alloc_viommu_of(struct vm *vm, uint32_t dev_id, uint32_t type, uint32_t hwpt,
+			   uint32_t *id)
 {
 	struct iommu_viommu_alloc cmd = {
 		.size = sizeof(cmd),
 		.type = type,
-		.dev_id = vm->e->dev_ids[0],
+		.dev_id = dev_id,
 		.hwpt_id = hwpt,
 	};
 	int rc = engine_call(vm->e, IOMMU_VIOMMU_ALLOC, &cmd);
 
 	*id = cmd.out_viommu_id;
 	return rc;
+}
+
+static int alloc_viommu(struct vm *vm, uint32_t type, uint32_t hwpt, uint32_t *id)
+{
+	return alloc_viommu_of(vm, vm->e->dev_ids[0], type, hwpt, id);
 }
 
 static int set_up(void **state)
@@ -55,18 +61,23 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static int alloc_vdevice(struct vm *vm, int device, uint64_t virt_id, uint32_t *id)
+static int alloc_vdevice_of(struct vm *vm, uint32_t dev_id, uint64_t virt_id, uint32_t *id)
 {
 	struct iommu_vdevice_alloc cmd = {
 		.size = sizeof(cmd),
 		.viommu_id = vm->viommu,
-		.dev_id = vm->e->dev_ids[device],
+		.dev_id = dev_id,
 		.virt_id = virt_id,
 	};
 	int rc = engine_call(vm->e, IOMMU_VDEVICE_ALLOC, &cmd);
 
 	*id = cmd.out_vdevice_id;
 	return rc;
+}
+
+static int alloc_vdevice(struct vm *vm, int device, uint64_t virt_id, uint32_t *id)
+{
+	return alloc_vdevice_of(vm, vm->e->dev_ids[device], virt_id, id);
 }
 
 static int alloc_queue(struct vm *vm, uint32_t type, uint32_t depth, uint32_t *id, uint32_t *fd)
@@ -97,6 +108,28 @@ static void alloc_checks_its_arguments(void **state)
 	assert_int_equal(engine_hwpt(vm->e, 0, &plain), 0);
 	assert_int_equal(alloc_viommu(vm, IOMMU_VIOMMU_TYPE_ARM_SMMUV3, plain.out_hwpt_id, &id),
 			 -EINVAL);
+}
+
+/* Its tables are in another SMMU than the one that is to translate by them. */
+static void a_parent_of_another_smmu_is_refused(void **state)
+{
+	struct vm *vm = *state;
+	struct iommufd_device_info info = {0};
+	struct iommufd_device *device;
+	struct iommu *other;
+	uint32_t dev_id, id;
+
+	assert_int_equal(iommu_create(iommu_kind_find("smmuv3"), "iommu1", &other), 0);
+	assert_int_equal(iommu_endpoint_create(other, "device", &info.endpoint), 0);
+	assert_int_equal(iommufd_group_create(9, &info.group), 0);
+	assert_int_equal(iommufd_device_bind(vm->e->ctx, &info, &device, &dev_id), 0);
+	assert_int_equal(alloc_viommu_of(vm, dev_id, IOMMU_VIOMMU_TYPE_ARM_SMMUV3, vm->parent, &id),
+			 -EINVAL);
+	assert_int_equal(alloc_vdevice_of(vm, dev_id, 1, &id), -EINVAL);
+	iommufd_device_unbind(device);
+	iommufd_group_destroy(info.group);
+	iommu_endpoint_destroy(info.endpoint);
+	iommu_put(other);
 }
 
 static void everything_on_a_viommu_keeps_it(void **state)
@@ -266,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define VM_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		VM_TEST(alloc_checks_its_arguments),
+		VM_TEST(a_parent_of_another_smmu_is_refused),
 		VM_TEST(everything_on_a_viommu_keeps_it),
 		VM_TEST(device_and_virtual_id_are_unique),
 		VM_TEST(unbound_device_leaves_a_tombstone),

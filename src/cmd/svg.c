@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/svg.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/state.h"
+
+enum {
+	LABELS = 230, /* width of the column on the left */
+	WIDTH = 1180, /* of the address space, if it is not crowded */
+	NOTES = 170,  /* of the column on the right */
+	MARGIN = 24,
+	ROW = 24,
+	ROW_GAP = 6,
+	TITLE = 34,
+	LEGEND = 30,
+	HEAD = 50,
+	AXIS = 148,    /* height of the addresses below */
+	TICK_MIN = 17, /* between two addresses */
+	SWATCH = 22,
+};
+
+/* The width of a character of the small type, at most. */
+#define LETTER 6.4
+
+static const char style[] =
+	"<style>text{font-family:'DejaVu Sans',Helvetica,sans-serif;font-size:12px;fill:#222}"
+	".T{font-size:19px;font-weight:bold}.t{font-size:15px;font-weight:bold}"
+	".s{font-size:10px}.w{fill:#fff;font-size:10px}.g{fill:#777}"
+	".b{font-size:10px;stroke:#fff;stroke-width:3px;paint-order:stroke}"
+	".m{font-family:'DejaVu Sans Mono',monospace;font-size:10px;fill:#333}"
+	".u{fill:#999}</style>\n"
+	"<defs><pattern id='conflict' width='7' height='7' patternUnits='userSpaceOnUse' "
+	"patternTransform='rotate(45)'><rect width='7' height='7' fill='#f9dcd8'/>"
+	"<rect width='3' height='7' fill='#cf3a2b'/></pattern>"
+	"<pattern id='sparse' width='5' height='5' patternUnits='userSpaceOnUse'>"
+	"<rect width='5' height='5' fill='#fbe3c4'/><rect width='2' height='5' fill='#e9a04a'/>"
+	"</pattern></defs>\n";
+
+/* How it is drawn, how what is written on it is (NULL: nothing is), and what it means. */
+static const struct look {
+	const char *fill, *class, *meaning;
+} looks[SVG_FILLS] = {
+	[SVG_MAPPED] = {"#d97706", "w", "mapped"},
+	[SVG_SPARSE] = {"url(#sparse)", "b", "mapped, with holes"},
+	[SVG_ALLOWED] = {"#2f6fb7", "w", "window promised"},
+	[SVG_PERMITTED] = {"#8cc68a", "s", "permitted"},
+	[SVG_DETACHED] = {"#d3e8d2", "s", "permitted if attached"},
+	[SVG_RESERVED] = {"#cf3a2b", "w", "reserved"},
+	[SVG_BEYOND] = {"#8f8f8f", "w", "not translated"},
+	[SVG_CONFLICT] = {"url(#conflict)", NULL, "conflict"},
+};
+
+static void put_escaped(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '<')
+			fputs("&lt;", out);
+		else if (*text == '&')
+			fputs("&amp;", out);
+		else if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+			fputc('?', out);
+		else
+			fputc(*text, out);
+	}
+}
+
+static void put_text(const struct svg *svg, double x, double y, const char *class, const char *text)
+{
+	fprintf(svg->out, "<text x='%.1f' y='%.1f' class='%s'>", x, y, class);
+	put_escaped(svg->out, text);
+	fputs("</text>\n", svg->out);
+}
+
+/* ---- the picture ---- */
+
+bool svg_begin(struct svg *svg)
+{
+	*svg = (struct svg){.y = MARGIN};
+	svg->out = open_memstream(&svg->panels, &svg->panels_len);
+	return svg->out;
+}
+
+void svg_end(struct svg *svg, FILE *out)
+{
+	const double width = svg->width + NOTES, height = svg->y;
+
+	fclose(svg->out);
+	fprintf(out,
+		"<svg xmlns='http://www.w3.org/2000/svg' width='%.0f' height='%.0f' "
+		"viewBox='0 0 %.0f %.0f'>\n%s<rect width='100%%' height='100%%' fill='#fff'/>\n",
+		width, height, width, height, style);
+	fwrite(svg->panels, 1, svg->panels_len, out);
+	fputs("</svg>\n", out);
+	free(svg->panels);
+}
+
+void svg_title(struct svg *svg, const char *title)
+{
+	double x = MARGIN;
+
+	put_text(svg, MARGIN, svg->y + 16, "T", title);
+	svg->y += TITLE;
+	for (size_t i = 0; i < SVG_FILLS; i++) {
+		fprintf(svg->out,
+			"<rect x='%.1f' y='%.1f' width='%d' height='12' rx='2' fill='%s'/>\n", x,
+			svg->y, SWATCH, looks[i].fill);
+		put_text(svg, x + SWATCH + 6, svg->y + 10.5, "n", looks[i].meaning);
+		x += SWATCH + 24 + 7 * (double)strlen(looks[i].meaning);
+	}
+	svg->width = x > LABELS + WIDTH ? x : LABELS + WIDTH;
+	svg->y += LEGEND;
+	put_text(svg, MARGIN, svg->y, "g",
+		 "Not to scale: what is in use is wider the larger it is, twice the size a little; "
+		 "what is not (shaded) is cut short.");
+	svg->y += LEGEND;
+}
+
+void svg_head(struct svg *svg, const char *title, const char *text)
+{
+	put_text(svg, MARGIN, svg->y + 16, "t", title);
+	put_text(svg, LABELS, svg->y + 16, "g", text);
+	svg->y += HEAD - TITLE + 16;
+}
+
+/* ---- panels ---- */
+
+void svg_begin_panel(struct svg *svg)
+{
+	svg->right = scale_finish(&svg->scale, LABELS, WIDTH);
+	if (svg->right > svg->width)
+		svg->width = svg->right;
+	svg->top = svg->y;
+	svg->y += ROW_GAP;
+	/* The columns are drawn below the rows, but are as high as these turn out to be. */
+	svg->rows = NULL;
+	svg->whole = svg->out;
+	svg->out = open_memstream(&svg->rows, &svg->rows_len);
+	if (!svg->out)
+		svg->out = svg->whole;
+}
+
+static void draw_columns(const struct svg *svg)
+{
+	for (size_t i = 0; i < svg->scale.count; i++) {
+		const struct scale_segment *segment = &svg->scale.segments[i];
+
+		fprintf(svg->out,
+			"<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='%s' "
+			"stroke='#e2e2e2' stroke-width='.6'/>\n",
+			segment->x, svg->top, segment->width, svg->y - svg->top,
+			segment->used ? "#fff" : "#f0f0f0");
+	}
+}
+
+/* "0x1_0000_0000", as people can count the digits of. */
+static void put_address(FILE *out, uint64_t iova)
+{
+	char digits[20];
+	const int count = snprintf(digits, sizeof(digits), "%" PRIx64, iova);
+
+	fputs("0x", out);
+	for (int i = 0; i < count; i++) {
+		fputc(digits[i], out);
+		if ((count - i) % 4 == 1 && i + 1 < count)
+			fputc('_', out);
+	}
+}
+
+static void draw_tick(const struct svg *svg, double x, uint64_t iova)
+{
+	const char *size = text_size(iova);
+
+	fprintf(svg->out,
+		"<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='#888'/>"
+		"<text transform='translate(%.1f %.1f) rotate(50)' class='m'>",
+		x, svg->y, x, svg->y + 5, x - 3, svg->y + 14);
+	put_address(svg->out, iova);
+	/* Round ones have a name. */
+	if (iova >> 20 && !strpbrk(size, ".~"))
+		fprintf(svg->out, "<tspan class='u' dx='5'>= %s</tspan>", size);
+	fputs("</text>\n", svg->out);
+}
+
+/* Addresses where there is room for them, and the last of all. */
+static void draw_axis(struct svg *svg)
+{
+	double next = 0;
+
+	for (size_t i = 0; i < svg->scale.count; i++) {
+		const struct scale_segment *segment = &svg->scale.segments[i];
+
+		if (segment->x < next || segment->x > svg->right - TICK_MIN)
+			continue;
+		draw_tick(svg, segment->x, segment->range.start);
+		next = segment->x + TICK_MIN;
+	}
+	draw_tick(svg, svg->right, UINT64_MAX);
+	svg->y += AXIS;
+}
+
+void svg_end_panel(struct svg *svg)
+{
+	if (svg->out != svg->whole)
+		fclose(svg->out);
+	svg->out = svg->whole;
+	draw_columns(svg);
+	if (svg->rows)
+		fwrite(svg->rows, 1, svg->rows_len, svg->out);
+	free(svg->rows);
+	draw_axis(svg);
+}
+
+/* ---- rows ---- */
+
+void svg_begin_row(struct svg *svg, const char *label, bool faint)
+{
+	fprintf(svg->out,
+		"<line x1='%d' y1='%.1f' x2='%.1f' y2='%.1f' stroke='#ddd'/>"
+		"<text x='%d' y='%.1f' class='%s' text-anchor='end'>",
+		LABELS, svg->y + ROW / 2.0, svg->right, svg->y + ROW / 2.0, LABELS - 12,
+		svg->y + 16, faint ? "g" : "n");
+	put_escaped(svg->out, label);
+	fputs("</text>\n", svg->out);
+}
+
+void svg_end_row(struct svg *svg, const char *text)
+{
+	if (text)
+		put_text(svg, svg->right + 10, svg->y + 16, "s", text);
+	svg->y += ROW + ROW_GAP;
+}
+
+void svg_box_labelled(struct svg *svg, struct iova_range range, enum svg_fill fill,
+		      const char *label)
+{
+	const struct look *look = &looks[fill];
+	double x, width;
+
+	scale_place(&svg->scale, range, &x, &width);
+	fprintf(svg->out,
+		"<g><title>%s: %s (%s), %s</title>"
+		"<rect x='%.1f' y='%.1f' width='%.1f' height='%d' rx='2' fill='%s'/>",
+		look->meaning, text_range(range), text_size(iova_range_len(range)), label, x,
+		svg->y, width, ROW, look->fill);
+	if (look->class && width >= LETTER * (double)strlen(label) + 4)
+		fprintf(svg->out,
+			"<text x='%.1f' y='%.1f' class='%s' text-anchor='middle'>%s</text>",
+			x + width / 2, svg->y + 16, look->class, label);
+	fputs("</g>\n", svg->out);
+}
+
+void svg_box(struct svg *svg, struct iova_range range, enum svg_fill fill)
+{
+	svg_box_labelled(svg, range, fill, text_size(iova_range_len(range)));
+}

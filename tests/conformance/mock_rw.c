@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* 10-ioas, 8.4: whose memory it is that an access reads and writes. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "mock.h"
+
+enum {
+	PAGES = 4
+};
+
+static int access_fd;
+static char *memory; /* PAGES pages of 'a', mapped at IOVA */
+
+static int setup_rw(void **state)
+{
+	struct fixture *t;
+
+	if (setup_ioas(state))
+		return -1;
+	t = *state;
+	access_fd = mock_access(t->iommu, t->ioas, MOCK_ACCESS_NEEDS_PIN_PAGES);
+	memory = mem_pages(PAGES * PAGE);
+	memset(memory, 'a', PAGES * PAGE);
+	map_at(t->iommu, t->ioas, RW, IOVA, memory, PAGES * PAGE);
+	return 0;
+}
+
+/* New memory of @value in the place of the first @pages pages. */
+static void replace_memory(int pages, char value)
+{
+	void *there = mmap(memory, pages * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	expect_true(there == memory);
+	memset(memory, value, pages * PAGE);
+}
+
+static void rw(const struct fixture *t, uint32_t flags, uint64_t iova, void *buffer,
+	       uint64_t length)
+{
+	test_ok(t->iommu, ACCESS_RW, access_fd,
+		.access_rw = {
+			.iova = iova, .length = length, .uptr = (uintptr_t)buffer, .flags = flags});
+}
+
+#define rw_errno(error, ...) \
+	test_errno(error, t->iommu, ACCESS_RW, access_fd, .access_rw = {__VA_ARGS__})
+
+/* The two bytes where the first page ends and the second begins. */
+static void expect_border(const struct fixture *t, uint32_t flags, const char *expected)
+{
+	char bytes[2];
+
+	rw(t, flags, IOVA + PAGE - 1, bytes, 2);
+	expect_equal(bytes[0], expected[0]);
+	expect_equal(bytes[1], expected[1]);
+}
+
+static char read_byte(const struct fixture *t, uint32_t flags, uint64_t iova)
+{
+	char byte;
+
+	rw(t, flags, iova, &byte, 1);
+	return byte;
+}
+
+static void s10_8_4_row3_an_access_is_always_attached(void **state)
+{
+	struct fixture *t = fixture(state);
+	uint32_t other = new_ioas(t->iommu);
+	char byte;
+
+	/* To the one it was moved to, where nothing is mapped. */
+	test_ok(t->iommu, ACCESS_REPLACE_IOAS, access_fd, .access_replace_ioas.ioas_id = other);
+	rw_errno(ENOENT, .iova = IOVA, .length = 1, .uptr = (uintptr_t)&byte);
+}
+
+static void s10_8_4_row8_memory_that_cannot_be_had_is_an_error_of_pinning(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = mem_file(PAGE);
+	char byte = 0;
+
+	/* Behind the end of a file: EINVAL, as for a pin. */
+	expect_ok(t->iommu, IOMMU_IOAS_MAP_FILE,
+		  CMD(iommu_ioas_map_file, .flags = RW | FIXED, .ioas_id = t->ioas, .fd = fd,
+		      .length = 2 * PAGE, .iova = 2 * IOVA));
+	expect_equal(read_byte(t, 0, 2 * IOVA), 0);
+	rw_errno(EINVAL, .iova = 2 * IOVA + PAGE, .length = 1, .uptr = (uintptr_t)&byte);
+	map_at(t->iommu, t->ioas, READ, 3 * IOVA, mem_of_kind(PAGE, MEM_HOLE), PAGE);
+	rw_errno(EFAULT, .iova = 3 * IOVA, .length = 1, .uptr = (uintptr_t)&byte);
+}
+
+static void s10_8_4_row9_what_is_before_a_hole_has_been_written(void **state)
+{
+	struct fixture *t = fixture(state);
+	char *buffer = mem_pages(2 * PAGE);
+
+	memset(buffer, 'w', 2 * PAGE);
+	rw_errno(ENOENT, .iova = IOVA + (PAGES - 1) * PAGE + 10, .length = PAGE,
+		 .uptr = (uintptr_t)buffer, .flags = MOCK_ACCESS_WRITE);
+	expect_equal(memory[(PAGES - 1) * PAGE + 9], 'a');
+	expect_equal(memory[(PAGES - 1) * PAGE + 10], 'w');
+	expect_equal(memory[PAGES * PAGE - 1], 'w');
+}
+
+static void s10_8_4_memory_row1_a_direct_copy_sees_what_is_mapped_now(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	access_pin(t->iommu, access_fd, IOVA, 2 * PAGE, 0);
+	replace_memory(2, 'b');
+	expect_border(t, 0, "bb");
+	rw(t, MOCK_ACCESS_WRITE, IOVA, "w", 1);
+	expect_equal(memory[0], 'w');
+}
+
+static void s10_8_4_memory_row2_a_slow_copy_in_one_page_does_as_well(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	access_pin(t->iommu, access_fd, IOVA, 2 * PAGE, 0);
+	replace_memory(2, 'b');
+	expect_equal(read_byte(t, MOCK_ACCESS_SLOW_PATH, IOVA + PAGE), 'b');
+	rw(t, MOCK_ACCESS_SLOW_PATH | MOCK_ACCESS_WRITE, IOVA, "w", 1);
+	expect_equal(memory[0], 'w');
+	/* A write needs memory that is writable now. */
+	expect_equal(mprotect(memory, PAGE, PROT_READ), 0);
+	rw_errno(EFAULT, .iova = IOVA, .length = 1, .uptr = (uintptr_t) "x",
+		 .flags = MOCK_ACCESS_SLOW_PATH | MOCK_ACCESS_WRITE);
+	expect_equal(read_byte(t, MOCK_ACCESS_SLOW_PATH, IOVA), 'w');
+}
+
+static void s10_8_4_memory_row3_a_slow_copy_of_pages_uses_those_that_are_pinned(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	access_pin(t->iommu, access_fd, IOVA, PAGE, 0);
+	replace_memory(2, 'b');
+	/* The first page is pinned, the second is found again. */
+	expect_border(t, MOCK_ACCESS_SLOW_PATH, "ab");
+	check_refs(t->iommu, memory + PAGE, PAGE, 0);
+}
+
+static void s10_8_4_memory_row4_a_file_page_that_is_pinned_stays_it(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = mem_file(2 * PAGE);
+	char bytes[2];
+
+	expect_equal(pwrite(fd, "f", 1, PAGE), 1);
+	expect_ok(t->iommu, IOMMU_IOAS_MAP_FILE,
+		  CMD(iommu_ioas_map_file, .flags = RW | FIXED, .ioas_id = t->ioas, .fd = fd,
+		      .length = 2 * PAGE, .iova = 2 * IOVA));
+	expect_equal(read_byte(t, 0, 2 * IOVA + PAGE), 'f');
+	access_pin(t->iommu, access_fd, 2 * IOVA, PAGE, MOCK_ACCESS_WRITE);
+	rw(t, MOCK_ACCESS_WRITE, 2 * IOVA + PAGE - 1, "xy", 2);
+	expect_equal(pread(fd, bytes, 2, PAGE - 1), 2);
+	expect_true(!memcmp(bytes, "xy", 2));
+	/* The page that is not pinned goes with the file. */
+	expect_equal(ftruncate(fd, PAGE), 0);
+	expect_equal(read_byte(t, 0, 2 * IOVA + PAGE - 1), 'x');
+	rw_errno(EINVAL, .iova = 2 * IOVA + PAGE, .length = 1, .uptr = (uintptr_t)mem_pages(PAGE));
+}
+
+int mock_rw(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(rw, s10_8_4_row3_an_access_is_always_attached),
+		CASE(rw, s10_8_4_row8_memory_that_cannot_be_had_is_an_error_of_pinning),
+		CASE(rw, s10_8_4_row9_what_is_before_a_hole_has_been_written),
+		CASE(rw, s10_8_4_memory_row1_a_direct_copy_sees_what_is_mapped_now),
+		CASE(rw, s10_8_4_memory_row2_a_slow_copy_in_one_page_does_as_well),
+		CASE(rw, s10_8_4_memory_row3_a_slow_copy_of_pages_uses_those_that_are_pinned),
+		CASE(rw, s10_8_4_memory_row4_a_file_page_that_is_pinned_stays_it),
+	};
+
+	return cmocka_run_group_tests_name("10-ioas 8.4: memory of an access", tests, NULL, NULL);
+}

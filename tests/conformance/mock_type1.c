@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* 40-vfio, 4.3: unmapping parts, where something is in the way that only the test ABI has. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "container.h"
+#include "mock.h"
+
+enum {
+	PAGES = 4
+};
+
+/* The context is a container of version 1, with 4 pages mapped at IOVA in the mock device's table. */
+static char *memory;
+
+static int setup_version1(void **state)
+{
+	struct fixture *t;
+
+	if (setup_mock(state))
+		return -1;
+	t = *state;
+	expect_ok(t->iommu, IOMMU_VFIO_IOAS,
+		  CMD(iommu_vfio_ioas, .op = IOMMU_VFIO_IOAS_SET, .ioas_id = t->ioas));
+	expect_ok(t->iommu, VFIO_SET_IOMMU, (void *)(uintptr_t)VFIO_TYPE1_IOMMU);
+	memory = mem_pages(PAGES * PAGE);
+	expect_equal(map_dma(t->iommu, DMA_RW, IOVA, memory, PAGES * PAGE), 0);
+	return 0;
+}
+
+/* The errno, and that @left bytes are said to be unmapped. */
+static void unmap_errno(int error, const struct fixture *t, uint64_t iova, uint64_t size,
+			uint64_t unmapped)
+{
+	expect_equal(-unmap_dma(t->iommu, 0, iova, &size), error);
+	expect_equal(size, unmapped);
+}
+
+static void s40_4_3_row5_both_halves_share_the_pinned_pages(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	unmap_errno(0, t, IOVA + PAGE, PAGE, PAGE);
+	check_refs(t->iommu, memory, PAGE, 1);
+	check_refs(t->iommu, memory + PAGE, PAGE, 0);
+	check_refs(t->iommu, memory + 2 * PAGE, 2 * PAGE, 1);
+	check_map(t->iommu, t->hwpt, IOVA, memory, PAGE);
+	check_map(t->iommu, t->hwpt, IOVA + 2 * PAGE, memory + 2 * PAGE, 2 * PAGE);
+}
+
+static void s40_4_3_row5_a_dmabuf_is_not_cut(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd =
+		close_later(expect_ok(t->iommu, IOMMU_TEST_CMD,
+				      TEST_CMD(DMABUF_GET, 0, .dmabuf_get = {.length = 2 * PAGE})));
+
+	expect_ok(t->iommu, IOMMU_IOAS_MAP_FILE,
+		  CMD(iommu_ioas_map_file, .flags = RW | FIXED, .ioas_id = t->ioas, .fd = fd,
+		      .length = 2 * PAGE, .iova = 2 * IOVA));
+	/* Without write back, as nothing was tried to unmap. */
+	unmap_errno(EOPNOTSUPP, t, 2 * IOVA, PAGE, PAGE);
+	unmap_errno(EOPNOTSUPP, t, 2 * IOVA + PAGE, PAGE, PAGE);
+	unmap_errno(0, t, 2 * IOVA, 2 * PAGE, 2 * PAGE);
+}
+
+static void s40_4_3_row5_a_cut_inside_a_page_is_EINVAL(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	unmap_errno(EINVAL, t, IOVA, PAGE + 1, PAGE + 1);
+	unmap_errno(EINVAL, t, IOVA + 100, PAGE - 100, PAGE - 100);
+	check_map(t->iommu, t->hwpt, IOVA, memory, PAGES * PAGE);
+}
+
+static void s40_4_3_row5_what_an_access_has_pinned_is_not_cut(void **state)
+{
+	struct fixture *t = fixture(state);
+	int access = mock_access(t->iommu, t->ioas, MOCK_ACCESS_NEEDS_PIN_PAGES);
+
+	access_pin(t->iommu, access, IOVA, PAGE, 0);
+	unmap_errno(EINVAL, t, IOVA + 2 * PAGE, PAGE, PAGE);
+	/* As a whole it has the access let go. */
+	unmap_errno(0, t, IOVA, PAGES * PAGE, PAGES * PAGE);
+	check_refs(t->iommu, memory, PAGES * PAGE, 0);
+}
+
+static void s40_4_3_row6_errors_write_back_what_was_unmapped(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	unmap_errno(EINVAL, t, IOVA, 0, 0);
+	unmap_errno(EOVERFLOW, t, IOVA, UINT64_MAX, 0);
+	unmap_errno(0, t, IOVA, PAGES * PAGE, PAGES * PAGE);
+	/* Nothing there is no error here. */
+	unmap_errno(0, t, IOVA, PAGES * PAGE, 0);
+}
+
+int mock_type1(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(version1, s40_4_3_row5_both_halves_share_the_pinned_pages),
+		CASE(version1, s40_4_3_row5_a_dmabuf_is_not_cut),
+		CASE(version1, s40_4_3_row5_a_cut_inside_a_page_is_EINVAL),
+		CASE(version1, s40_4_3_row5_what_an_access_has_pinned_is_not_cut),
+		CASE(version1, s40_4_3_row6_errors_write_back_what_was_unmapped),
+	};
+
+	return cmocka_run_group_tests_name("40-vfio 4.3: what is in the way of version 1", tests,
+					   NULL, NULL);
+}
