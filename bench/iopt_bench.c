@@ -476,7 +476,7 @@ static void bench_dirty(void)
 
 enum {
 	READS = PAGES,
-	READER_TURNS = 11
+	READER_TURNS = 21
 };
 
 struct reader {

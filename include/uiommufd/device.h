@@ -147,6 +147,13 @@ UIOMMUFD_API bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned
 UIOMMUFD_API void uiommufd_device_queue_work(struct uiommufd_device *dev,
 					     void (*work)(struct uiommufd_device *dev));
 
+/*
+ * One line of report, beginning with the device's name: what the program has made the device do that
+ * it cannot have meant. Faults of DMA are reported already. Callable with and without the device lock.
+ */
+UIOMMUFD_API void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* The device lock, for work functions; register accesses hold it. Not recursive. */
 UIOMMUFD_API void uiommufd_device_lock(struct uiommufd_device *dev);
 UIOMMUFD_API void uiommufd_device_unlock(struct uiommufd_device *dev);

@@ -3,6 +3,8 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include <stdbool.h>
+
 /* Exit statuses of our own, as env(1) and timeout(1) have them. Others are the program's. */
 enum cmd_status {
 	CMD_OK = 0,
@@ -20,5 +22,11 @@ int cmd_lookup(char **args);
 
 /* One line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* "--help", "-h". @argument may be NULL. */
+bool help_wanted(const char *argument);
+
+/* Prints the help of @command, "": of all. False: there is no such command. */
+bool help_print(const char *command);
 
 #endif

@@ -19,27 +19,6 @@ static const struct {
 	{"lookup", cmd_lookup},
 };
 
-static const char help[] =
-	"Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
-	"       uiommufd list\n"
-	"       uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
-	"       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
-	"\n"
-	"Runs an unmodified program against an emulated IOMMU and emulated devices:\n"
-	"/dev/iommu, /dev/vfio and their part of /sys, for this program only, without\n"
-	"privilege or hardware.\n"
-	"\n"
-	"Options of run:\n"
-	"  --iommu KIND[,OPTION=VALUE]          add an IOMMU (default: one \"amd\")\n"
-	"  --device MODEL[@BDF][,OPTION=VALUE]  add a PCI device, bound to vfio-pci\n"
-	"  --mock                               answer IOMMU_TEST_CMD as a test kernel\n"
-	"\n"
-	"`uiommufd list` names the kinds, the models and their options. show prints the\n"
-	"address spaces of a program while it runs: windows, mappings, devices, tables;\n"
-	"lookup how one IOVA is translated, level by level.\n"
-	"The exit status is the program's; 2: wrong usage, 125: uiommufd failed,\n"
-	"126: PROGRAM cannot be executed, 127: PROGRAM was not found.\n";
-
 void cmd_complain(const char *format, ...)
 {
 	char line[1024];
@@ -67,6 +46,8 @@ int main(int argc, char **argv)
 		cmd_complain("what to do? There are: " COMMANDS);
 		return CMD_USAGE;
 	}
+	if (argc > 2 && help_wanted(argv[2]) && help_print(what))
+		return finish_output();
 	if (strcmp(what, "run") == 0)
 		return cmd_run(argv + 2);
 	for (size_t i = 0; i < sizeof(printers) / sizeof(printers[0]); i++) {
@@ -77,8 +58,9 @@ int main(int argc, char **argv)
 		status = printers[i].run(argv + 2);
 		return status ? status : finish_output();
 	}
-	if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0 || strcmp(what, "help") == 0) {
-		fputs(help, stdout);
+	if (help_wanted(what) || strcmp(what, "help") == 0) {
+		if (argc < 3 || !help_print(argv[2]))
+			(void)help_print("");
 		return finish_output();
 	}
 	if (strcmp(what, "--version") == 0) {

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/log.h"
 #include "devices/devices.h"
 
 enum {
@@ -128,27 +127,31 @@ static void edu_delay(const struct edu *edu)
 }
 
 /* The buffer at device address @address, or NULL if @count bytes from there leave it. */
-static uint8_t *edu_buffer(struct edu *edu, uint64_t address, uint64_t count)
+static uint8_t *edu_buffer(struct uiommufd_device *dev, uint64_t address, uint64_t count)
 {
 	if (address < BUFFER_BASE || address > BUFFER_BASE + BUFFER_SIZE ||
 	    count > BUFFER_BASE + BUFFER_SIZE - address) {
-		log_fault("edu: DMA is refused: 0x%llx bytes at device address 0x%llx leave the "
-			  "buffer at 0x%x..0x%x",
-			  (unsigned long long)count, (unsigned long long)address, BUFFER_BASE,
-			  BUFFER_BASE + BUFFER_SIZE - 1);
+		uiommufd_device_report(
+			dev,
+			"edu: DMA is refused: 0x%llx bytes at device address 0x%llx leave the "
+			"buffer at 0x%x..0x%x",
+			(unsigned long long)count, (unsigned long long)address, BUFFER_BASE,
+			BUFFER_BASE + BUFFER_SIZE - 1);
 		return NULL;
 	}
-	return edu->buffer + (address - BUFFER_BASE);
+	return edu_of(dev)->buffer + (address - BUFFER_BASE);
 }
 
 /* The address lines above the mask do not exist. */
-static uint64_t edu_bus_address(const struct edu *edu, uint64_t address)
+static uint64_t edu_bus_address(struct uiommufd_device *dev, uint64_t address)
 {
+	const struct edu *edu = edu_of(dev);
+
 	if (address & ~edu->dma_mask)
-		log_fault("edu: DMA address 0x%llx is cut to 0x%llx by the device's mask 0x%llx",
-			  (unsigned long long)address,
-			  (unsigned long long)(address & edu->dma_mask),
-			  (unsigned long long)edu->dma_mask);
+		uiommufd_device_report(
+			dev, "edu: DMA address 0x%llx is cut to 0x%llx by the device's mask 0x%llx",
+			(unsigned long long)address, (unsigned long long)(address & edu->dma_mask),
+			(unsigned long long)edu->dma_mask);
 	return address & edu->dma_mask;
 }
 
@@ -159,14 +162,14 @@ static void edu_transfer(struct uiommufd_device *dev, uint64_t command)
 	uint8_t *buffer;
 
 	if (command & DMA_TO_RAM) {
-		buffer = edu_buffer(edu, edu->source, edu->count);
+		buffer = edu_buffer(dev, edu->source, edu->count);
 		if (buffer)
-			(void)uiommufd_device_dma_write(dev, edu_bus_address(edu, edu->destination),
+			(void)uiommufd_device_dma_write(dev, edu_bus_address(dev, edu->destination),
 							buffer, edu->count);
 	} else {
-		buffer = edu_buffer(edu, edu->destination, edu->count);
+		buffer = edu_buffer(dev, edu->destination, edu->count);
 		if (buffer)
-			(void)uiommufd_device_dma_read(dev, edu_bus_address(edu, edu->source),
+			(void)uiommufd_device_dma_read(dev, edu_bus_address(dev, edu->source),
 						       buffer, edu->count);
 	}
 }

@@ -23,7 +23,6 @@
 #include <stddef.h>
 
 #include "base/check.h"
-#include "base/log.h"
 #include "devices/devices.h"
 #include "devices/ioat_regs.h"
 
@@ -157,6 +156,7 @@ static void channel_settle(struct uiommufd_device *dev)
 
 /* A descriptor in work. */
 struct job {
+	struct uiommufd_device *dev;
 	uint64_t address;
 	struct ioat_descriptor descriptor;
 	uint64_t chancmp;
@@ -166,8 +166,9 @@ struct job {
 
 static uint32_t refuse(const struct job *job, uint32_t error, const char *what)
 {
-	log_fault("ioat: the descriptor at IOVA 0x%llx %s: the channel halts",
-		  (unsigned long long)job->address, what);
+	uiommufd_device_report(job->dev,
+			       "ioat: the descriptor at IOVA 0x%llx %s: the channel halts",
+			       (unsigned long long)job->address, what);
 	return error;
 }
 
@@ -241,7 +242,7 @@ static bool job_begin(struct uiommufd_device *dev, struct job *job, bool *first)
 
 	uiommufd_device_lock(dev);
 	ioat->busy = ioat->state == CHANSTS_ACTIVE && ioat->dmacount != ioat->done;
-	*job = (struct job){.address = ioat->next};
+	*job = (struct job){.dev = dev, .address = ioat->next};
 	*first = ioat->first;
 	uiommufd_device_unlock(dev);
 	return ioat->busy;
@@ -388,8 +389,9 @@ static void set_chancmd(struct uiommufd_device *dev, uint64_t value, uint64_t ma
 	if (!value)
 		return;
 	if (value != CHANCMD_RESET && value != CHANCMD_SUSPEND && value != CHANCMD_RESUME) {
-		log_fault("ioat: CHANCMD 0x%llx is not one command: the channel halts",
-			  (unsigned long long)value);
+		uiommufd_device_report(dev,
+				       "ioat: CHANCMD 0x%llx is not one command: the channel halts",
+				       (unsigned long long)value);
 		ioat->chanerr |= CHANERR_COMMAND;
 		ioat->state = CHANSTS_HALTED;
 	} else if (ioat->busy) {
@@ -410,9 +412,11 @@ static void set_dmacount(struct uiommufd_device *dev, uint64_t value, uint64_t m
 
 	ioat->dmacount = (uint16_t)((ioat->dmacount & ~mask) | value);
 	if (ioat->state == CHANSTS_HALTED)
-		log_fault("ioat: DMACOUNT is written while the channel is halted: write CHAINADDR "
-			  "first%s",
-			  ioat->chanerr ? ", and before that clear CHANERR" : "");
+		uiommufd_device_report(
+			dev,
+			"ioat: DMACOUNT is written while the channel is halted: write CHAINADDR "
+			"first%s",
+			ioat->chanerr ? ", and before that clear CHANERR" : "");
 	else if (!ioat->command)
 		channel_start(dev);
 }

@@ -70,20 +70,32 @@ static void shrink(struct coverage *coverage, size_t limit)
 	}
 }
 
+/* Makes @next a part of the last run. False: it is none. */
+static bool join_last(struct coverage *coverage, const struct coverage_run *next)
+{
+	struct coverage_run *top = coverage->count ? &coverage->runs[coverage->count - 1] : NULL;
+
+	if (!top || !continues(coverage, top, next->range.start))
+		return false;
+	append(top, next);
+	return true;
+}
+
 void coverage_add(struct coverage *coverage, struct iova_range range)
 {
 	const struct coverage_run next = {
 		.range = range, .mappings = 1, .bytes = iova_range_len(range)};
-	struct coverage_run *top = coverage->count ? &coverage->runs[coverage->count - 1] : NULL;
 
 	coverage->mappings++;
 	coverage->bytes += next.bytes;
-	if (top && continues(coverage, top, range.start)) {
-		append(top, &next);
+	if (join_last(coverage, &next))
 		return;
-	}
-	if (coverage->count == 2 * coverage->limit)
+	if (coverage->count == 2 * coverage->limit) {
 		shrink(coverage, coverage->limit);
+		/* Larger holes do not count any more: perhaps the one before it, too. */
+		if (join_last(coverage, &next))
+			return;
+	}
 	coverage->runs[coverage->count++] = next;
 }
 

@@ -160,7 +160,7 @@ EXPORT int scandirat(int dirfd, const char *path, struct dirent ***list, entry_f
 	closedir(dir);
 	if (count < 0)
 		return -1;
-	if (order)
+	if (order && count)
 		qsort_r(found, (size_t)count, sizeof(struct dirent *), compare_entries, &order);
 	*list = found;
 	errno = saved;

@@ -461,7 +461,8 @@ static unsigned int float_size(const struct insn *insn)
 	return insn->prefix == PREFIX_F3 ? 4 : insn->prefix == PREFIX_F2 ? 8 : insn->vector_len;
 }
 
-static bool is_packed_float(const struct insn *insn)
+/* Vectors of floats, and movbe: with f2 or f3 it is something else. */
+static bool has_no_rep(const struct insn *insn)
 {
 	return insn->prefix == PREFIX_NONE || insn->prefix == PREFIX_66;
 }
@@ -484,8 +485,8 @@ static enum insn_result execute_vector(const struct insn *insn)
 		return vector_store(insn, 0, float_size(insn));
 	case 0x12:
 	case 0x16:
-		return is_packed_float(insn) ? vector_load_half(insn, insn->opcode == 0x16 ? 8 : 0)
-					     : INSN_UNKNOWN;
+		return has_no_rep(insn) ? vector_load_half(insn, insn->opcode == 0x16 ? 8 : 0)
+					: INSN_UNKNOWN;
 	case 0x13:
 	case 0x17:
 		return vector_store(insn, insn->opcode == 0x17 ? 8 : 0, 8);
@@ -536,14 +537,43 @@ static enum insn_result execute_two_bytes(struct insn *insn)
 	}
 }
 
-/* movntdqa is the only one. */
+/* movbe */
+static enum insn_result swapped_move(const struct insn *insn, bool to_memory)
+{
+	const unsigned int size = operand_size(insn, false);
+	const unsigned int unused_bits = 64 - 8 * size;
+	uint64_t value = reg_get(insn, insn->reg, size);
+	enum insn_result rc;
+
+	if (to_memory)
+		return store(insn, size, __builtin_bswap64(value) >> unused_bits);
+	rc = load(insn, size, &value);
+	if (rc == INSN_DONE)
+		reg_set(insn, insn->reg, size, __builtin_bswap64(value) >> unused_bits);
+	return rc;
+}
+
 static enum insn_result execute_three_bytes(struct insn *insn)
 {
+	const unsigned int word = insn->wide ? 8 : 4;
+
 	if (!decode_modrm(insn) || insn->short_of)
 		return INSN_UNKNOWN;
-	if (insn->opcode != 0x2a || insn->prefix != PREFIX_66)
+	if (insn->opcode == 0x2a && insn->prefix == PREFIX_66) /* movntdqa */
+		return vector_load(insn, insn->vector_len);
+	if (insn->encoding != LEGACY)
 		return INSN_UNKNOWN;
-	return vector_load(insn, insn->vector_len);
+	switch (insn->opcode) {
+	case 0xf0:
+	case 0xf1:
+		return has_no_rep(insn) ? swapped_move(insn, insn->opcode == 0xf1) : INSN_UNKNOWN;
+	case 0xf9: /* movdiri */
+		return insn->prefix == PREFIX_NONE
+			       ? store(insn, word, reg_get(insn, insn->reg, word))
+			       : INSN_UNKNOWN;
+	default:
+		return INSN_UNKNOWN;
+	}
 }
 
 enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *context, uint64_t addr,

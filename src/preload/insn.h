@@ -5,7 +5,7 @@
  *
  * Known are the instructions that compilers emit for accesses through a volatile pointer, and those that
  * the C library copies memory with: mov in all its general forms, movzx and movsx, arithmetic and tests
- * with one operand in memory, xchg, movs and stos with and without rep, movnti, and the moves of
+ * with one operand in memory, xchg, movs and stos with and without rep, movnti, movdiri, movbe, and the moves of
  * SSE, AVX and (unmasked) AVX-512 registers.
  */
 #ifndef PRELOAD_INSN_H

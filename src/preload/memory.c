@@ -40,7 +40,7 @@ static int leave(const void *addr, size_t len, enum displace_cause cause, bool k
 	return rc;
 }
 
-/* After a range has become something else. */
+/* When a range becomes something else. */
 static void left(const void *addr, size_t len)
 {
 	if (mapping_any())
@@ -159,10 +159,11 @@ EXPORT int munmap(void *addr, size_t len)
 {
 	long rc = leave(addr, len, DISPLACE_MUNMAP, false);
 
+	/* Not after: another thread may have been given the addresses by then, for one of our files. */
+	if (!rc && len && is_aligned((uintptr_t)addr, PAGE_SIZE))
+		left(addr, len);
 	if (!rc)
 		rc = SYS(SYS_munmap, addr, len);
-	if (!rc)
-		left(addr, len);
 	return (int)libc_result(rc);
 }
 

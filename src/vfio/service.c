@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a device model may ask of its device: <uiommufd/device.h>. */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -90,4 +92,15 @@ void uiommufd_device_lock(struct uiommufd_device *dev)
 void uiommufd_device_unlock(struct uiommufd_device *dev)
 {
 	pthread_mutex_unlock(&vfio_device_of(dev)->lock);
+}
+
+void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_fault("%s: %s", vfio_device_of(dev)->name, text);
 }

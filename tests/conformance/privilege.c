@@ -56,8 +56,11 @@ void limit_locked_pages(uint64_t pages)
 
 void become_nobody_else(void)
 {
-	if (!geteuid() && setresuid(UNUSED_UID, UNUSED_UID, UNUSED_UID))
+	if (!geteuid() && setresuid(UNUSED_UID, UNUSED_UID, UNUSED_UID)) {
+		if (errno == EINVAL)
+			skip_test("this user namespace has no other user");
 		conformance_fail(HERE, "setresuid: %s", strerror(errno));
+	}
 	if (has_capability(CAP_IPC_LOCK))
 		drop_capability(CAP_IPC_LOCK);
 }

@@ -64,9 +64,15 @@ struct destroy {
 	uint32_t size, id;
 };
 
-#define IOMMU_DESTROY	 0x3b80
+#define IOMMU_DESTROY 0x3b80
+struct ioas_unmap {
+	uint32_t size, ioas_id;
+	uint64_t iova, length;
+};
+
 #define IOMMU_IOAS_ALLOC 0x3b81
 #define IOMMU_IOAS_MAP	 0x3b85
+#define IOMMU_IOAS_UNMAP 0x3b86
 
 /* A new IOAS of the context behind @fd: its ID, or -1 with errno. */
 static inline int new_ioas(int fd)

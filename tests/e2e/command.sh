@@ -21,6 +21,8 @@ check a_directory_is_126 complains 126 "Permission denied" run -- /tmp
 check list_names_models_and_kinds sh -c '"$1" list | grep -q "^  edu " && "$1" list | grep -q "^  amd "' - "$uiommufd"
 check version_prints_one_line sh -c '"$1" --version | grep -Eqx "uiommufd [0-9.]+"' - "$uiommufd"
 check help_goes_to_standard_output sh -c '"$1" --help 2>&1 >/dev/null | wc -c | grep -qx 0' - "$uiommufd"
+check each_command_has_its_help sh -c 'for c in run list show lookup; do "$1" $c --help | grep -q "^Usage: uiommufd $c" || exit 1; done' - "$uiommufd"
+check help_of_the_program_is_the_programs prints --help run -- printf %s --help
 check output_that_cannot_be_written_is_an_error status 125 sh -c '"$1" list >/dev/full' - "$uiommufd"
 
 check the_exit_status_is_the_programs status 7 run -- sh -c 'exit 7'

@@ -35,7 +35,8 @@ EXPECTED = [
 
 def run(uiommufd, user, directory):
     os.chown(directory, user, -1)
-    environment = dict(os.environ, DPDK_TEST="dmadev_autotest", XDG_RUNTIME_DIR=directory)
+    environment = dict(os.environ, DPDK_TEST="dmadev_autotest", XDG_RUNTIME_DIR=directory,
+                       RUNTIME_DIRECTORY=directory)
     command = [uiommufd, "run", "--device", "ioat@" + BDF, "--", DPDK_TEST, "--no-huge", "-m", str(MEMORY_MIB),
                "--no-shconf", "--no-telemetry", "-a", BDF]
     drop = {} if user == os.geteuid() else {"user": user, "group": user, "extra_groups": []}

@@ -2,6 +2,7 @@
 /* Mappings of a device, and memory that is taken away while it is mapped for one. Needs one device. */
 #include <fcntl.h>
 #include <linux/vfio.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -61,6 +62,14 @@ static int map(void *memory, size_t len, uint64_t iova)
 	};
 
 	return ioctl(context, IOMMU_IOAS_MAP, &cmd);
+}
+
+static int unmap(size_t len, uint64_t iova)
+{
+	struct ioas_unmap cmd = {
+		.size = sizeof(cmd), .ioas_id = (uint32_t)ioas, .iova = iova, .length = len};
+
+	return ioctl(context, IOMMU_IOAS_UNMAP, &cmd);
 }
 
 static unsigned char *pages(size_t count)
@@ -126,6 +135,43 @@ static void mapped_memory_that_moves_keeps_its_content(void)
 	tear_down();
 }
 
+enum {
+	TAKERS = 3,
+	TAKES = 2000,
+};
+
+/*
+ * Maps new memory for the device, takes it away from under it, and sees that only its own went: the addresses are given to the
+ * other threads as soon as they are free.
+ */
+static void *take_memory_away(void *arg)
+{
+	const uint64_t iova = UINT64_C(0x1000000) * (1 + (uintptr_t)arg);
+
+	for (int i = 0; i < TAKES; i++) {
+		const size_t count = 1 + (size_t)i % 8;
+		unsigned char *memory = pages(count);
+
+		CHECK(map(memory, count * PAGE, iova) == 0);
+		CHECK(memory[0] == 0x5a && memory[count * PAGE - 1] == 0x5a);
+		CHECK(munmap(memory, count * PAGE) == 0);
+		CHECK(unmap(count * PAGE, iova) == 0);
+	}
+	return NULL;
+}
+
+static void threads_lose_only_what_they_unmap(void)
+{
+	pthread_t threads[TAKERS];
+
+	set_up();
+	for (uintptr_t i = 0; i < TAKERS; i++)
+		CHECK(pthread_create(&threads[i], NULL, take_memory_away, (void *)i) == 0);
+	for (int i = 0; i < TAKERS; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+	tear_down();
+}
+
 static sigjmp_buf jump;
 static volatile int caught;
 
@@ -164,6 +210,7 @@ int main(void)
 		TEST(a_device_file_transfers_at_offsets),
 		TEST(mapped_memory_that_is_unmapped_stays_the_programs_business),
 		TEST(mapped_memory_that_moves_keeps_its_content),
+		TEST(threads_lose_only_what_they_unmap),
 		TEST(handlers_of_the_program_see_its_faults),
 	};
 

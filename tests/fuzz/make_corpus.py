@@ -186,11 +186,15 @@ VFIO_COMMANDS = [
 CONTEXT, DEVICE = 0, 1
 FD_OF_CONTEXT, FD_OF_EVENT = 5, 4
 BAR0, CONFIG = 0, 7
-OPEN = bytes([0])
+OPEN, OPEN_IOAT = bytes([0, 0]), bytes([0, 1])
 
 
 def call(file, name, size, second=0, *words):
     return bytes([6, file, VFIO_COMMANDS.index(name), 0, size, second]) + fields(size, words)
+
+
+def fill_memory(offset, *words):
+    return bytes([1]) + (offset // 8).to_bytes(2, "little") + bytes([len(words)]) + b"".join(words)
 
 
 def register(file, region, offset, size_log2, value=None):
@@ -198,10 +202,11 @@ def register(file, region, offset, size_log2, value=None):
     return bytes([3 if value is None else 4, file, how]) + offset.to_bytes(2, "little") + (value or ZERO)
 
 
-BOUND = (
-    OPEN + call(DEVICE, "bind", 24, 0, pair(FD_OF_CONTEXT), ZERO) + call(CONTEXT, "ioas_alloc", 12, 0, ZERO)
+BOUND_DEVICE = (
+    call(DEVICE, "bind", 24, 0, pair(FD_OF_CONTEXT), ZERO) + call(CONTEXT, "ioas_alloc", 12, 0, ZERO)
     + call(DEVICE, "attach", 16, 0, pair(2)) + register(DEVICE, CONFIG, 4, 1, raw(6))
 )
+BOUND, BOUND_IOAT = OPEN + BOUND_DEVICE, OPEN_IOAT + BOUND_DEVICE
 
 VFIO_SESSIONS = {
     "describe": [
@@ -223,6 +228,28 @@ VFIO_SESSIONS = {
         BOUND, register(DEVICE, BAR0, 0x80, 3, pages(99)), register(DEVICE, BAR0, 0x88, 3, raw(0x40000)),
         register(DEVICE, BAR0, 0x90, 3, raw(4096)), register(DEVICE, BAR0, 0x98, 3, raw(1)),
         call(DEVICE, "reset", 0), bytes([2, 24 + DEVICE]) + ZERO + bytes([0, 0, 0, 0]), OPEN,
+    ],
+    # A descriptor that is its own next: copies, writes its completion and interrupts.
+    "ioat_dma": [
+        BOUND_IOAT,
+        call(CONTEXT, "ioas_map", 40, FIXED_RW, pair(2), memory(0x8000), pages(8), pages(16)),
+        call(DEVICE, "set_irqs", 24, 36, pair(2), pair(1, FD_OF_EVENT)),
+        fill_memory(0x8000, raw(9 << 32 | 512), pages(17), pages(18), pages(16)),
+        register(DEVICE, BAR0, 0x98, 3, pages(19)), register(DEVICE, BAR0, 0x90, 3, pages(16)),
+        register(DEVICE, BAR0, 0x84, 2, raw(40 << 16)), register(DEVICE, BAR0, 0x88, 3),
+        register(DEVICE, BAR0, 0x84, 0, raw(4)), register(DEVICE, BAR0, 0x80, 1, raw(1)),
+        register(DEVICE, BAR0, 0x84, 2, raw(50 << 16)), register(DEVICE, BAR0, 0x84, 0, raw(0x20)),
+        call(CONTEXT, "ioas_unmap", 24, 2, pages(16), pages(8)), call(DEVICE, "reset", 0),
+    ],
+    # A fill, and then one that goes astray.
+    "ioat_stray_dma": [
+        BOUND_IOAT,
+        call(CONTEXT, "ioas_map", 40, FIXED_RW, pair(2), memory(0x8000), pages(2), pages(16)),
+        fill_memory(0x8000, raw(0x01000008 << 32 | 100), raw(0x0123456789ABCDEF), pages(17), raw(0x10040)),
+        fill_memory(0x8040, raw(0x01000008 << 32 | 8192), ZERO, pages(17), pages(16)),
+        register(DEVICE, BAR0, 0x98, 3, raw(0x10800)), register(DEVICE, BAR0, 0x90, 3, pages(16)),
+        register(DEVICE, BAR0, 0x84, 2, raw(2 << 16)), register(DEVICE, BAR0, 0xA8, 2),
+        register(DEVICE, BAR0, 0xA8, 2, raw(2**32 - 1)), register(DEVICE, BAR0, 0x90, 3, pages(16)),
     ],
 }
 

@@ -56,7 +56,7 @@ static void step_open(struct fuzz_state *state)
 {
 	struct uiommufd_file *file;
 
-	if (vfio_device_open(machine_device(state->machine, 0), &file))
+	if (vfio_device_open(machine_device(state->machine, fuzz_byte(&state->input) % 2), &file))
 		return;
 	if (hostile_give(&state->program, file) < 0)
 		file_put(file);
@@ -120,7 +120,7 @@ static void step(struct fuzz_state *state)
 	}
 }
 
-/* A context as the program's first file, and a machine with one device. */
+/* A context as the program's first file, and a machine with two devices. */
 static void start_state(struct fuzz_state *state, const uint8_t *data, size_t size)
 {
 	const struct iommufd_options options = {0};
@@ -132,6 +132,7 @@ static void start_state(struct fuzz_state *state, const uint8_t *data, size_t si
 	hostile_start(&state->program);
 	if (machine_create(&state->machine) ||
 	    machine_add_device(state->machine, "edu", error, sizeof(error)) ||
+	    machine_add_device(state->machine, "ioat", error, sizeof(error)) ||
 	    iommufd_ctx_create(&options, &ctx))
 		abort();
 	hostile_give(&state->program, iommufd_ctx_file(ctx));

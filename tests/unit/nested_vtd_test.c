@@ -228,6 +228,43 @@ static void a_hole_of_stage_2_is_told_from_one_of_stage_1(void **state)
 	guest_faults(v->guest, 0, IOVA, false, 2, "SGN.5");
 }
 
+static void looking_reads_all_levels_and_sets_nothing(void **state)
+{
+	struct vtd *v = *state;
+	struct iommu_nested_look look;
+
+	assert_int_equal(iommu_nested_look(v->guest->nested, IOMMU_NO_PASID, IOVA + 8, &look), 0);
+	assert_int_equal(look.ipa, v->page + 8);
+	assert_int_equal(look.prot, GUEST_RW);
+	assert_int_equal(look.leaf.start, IOVA & ~UINT64_C(4095));
+	assert_int_equal(look.count, 4);
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(look.steps[i].level, 4 - i);
+		assert_int_equal(look.steps[i].entry, *level(v, 3 - i));
+		assert_int_equal(look.steps[i].entry & (X86_A | X86_D), 0);
+	}
+}
+
+static void looking_says_why_it_leads_nowhere(void **state)
+{
+	struct vtd *v = *state;
+	const uint64_t was = *level(v, 1), table = was & BITS(51, 12);
+	struct iommu_nested_look look;
+
+	*level(v, 1) = was & ~X86_P;
+	assert_int_equal(iommu_nested_look(v->guest->nested, IOMMU_NO_PASID, IOVA, &look), -ENOENT);
+	assert_int_equal(look.count, 3);
+	assert_int_equal(look.fault.stage, 1);
+	assert_string_equal(look.fault.name, "SFS.2");
+	*level(v, 1) = was;
+
+	guest_unmap(v->guest, table);
+	assert_int_equal(iommu_nested_look(v->guest->nested, IOMMU_NO_PASID, IOVA, &look), -ENOENT);
+	assert_int_equal(look.fault.stage, 2);
+	assert_string_equal(look.fault.name, "SSS.2");
+	assert_int_equal(look.fault.ipa, table + (IOVA >> 12 & 511) * 8);
+}
+
 static void an_unknown_width_is_a_fault(void **state)
 {
 	struct vtd *v = *state;
@@ -330,6 +367,8 @@ int main(void)
 		TEST(rights_of_all_levels_are_intersected),
 		TEST(a_missing_entry_comes_before_a_missing_right),
 		TEST(a_hole_of_stage_2_is_told_from_one_of_stage_1),
+		TEST(looking_reads_all_levels_and_sets_nothing),
+		TEST(looking_says_why_it_leads_nowhere),
 		TEST(an_unknown_width_is_a_fault),
 		TEST(attaching_needs_what_the_hardware_can_do),
 		TEST(a_pasid_needs_a_domain_of_its_own),

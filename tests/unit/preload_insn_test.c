@@ -5,6 +5,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 #if defined(__x86_64__)
 
+#include <cpuid.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -342,6 +344,60 @@ static void string_instructions(void **state)
 	COMPARE(rep_movs_down);
 }
 
+SCALAR(swapped_load_16, "movbe 2(%%rdi), %%ax")
+SCALAR(swapped_load_32, "movbe 4(%%rdi), %%eax")
+SCALAR(swapped_load_64, "movbe 8(%%rdi), %%rax")
+SCALAR(swapped_store_16, "movbe %%ax, 2(%%rdi)")
+SCALAR(swapped_store_32, "movbe %%ecx, 4(%%rdi)")
+SCALAR(swapped_store_64, "movbe %%r9, 8(%%rdi)")
+
+static bool has_movbe(void)
+{
+	unsigned int a, b, c = 0, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_MOVBE;
+}
+
+static void moves_that_swap_bytes(void **state)
+{
+	(void)state;
+	if (!has_movbe())
+		skip();
+	COMPARE(swapped_load_16);
+	COMPARE(swapped_load_32);
+	COMPARE(swapped_load_64);
+	COMPARE(swapped_store_16);
+	COMPARE(swapped_store_32);
+	COMPARE(swapped_store_64);
+}
+
+/* Few processors have it: by its encoding, with what the manual says that it does. */
+static void direct_stores(void **state)
+{
+	static const struct insn_memory memory = {.read = memory_read, .write = memory_write};
+	static const uint8_t store_32[] = {0x0f, 0x38, 0xf9, 0x47, 0x08};
+	static const uint8_t store_64[] = {0x48, 0x0f, 0x38, 0xf9, 0x47, 0x08};
+	const uint64_t value = UINT64_C(0x1122334455667788), ones = UINT64_MAX;
+	ucontext_t context;
+	uint64_t found;
+
+	(void)state;
+	memset(&context, 0, sizeof(context));
+	context.uc_mcontext.gregs[REG_RAX] = (greg_t)value;
+	memcpy(behind + 8, &ones, sizeof(ones));
+	assert_int_equal(
+		insn_emulate(store_32, sizeof(store_32), &context, (uintptr_t)trapped + 8, &memory),
+		INSN_DONE);
+	assert_int_equal(context.uc_mcontext.gregs[REG_RIP], sizeof(store_32));
+	memcpy(&found, behind + 8, sizeof(found));
+	assert_int_equal(found, UINT64_C(0xffffffff55667788));
+	assert_int_equal(
+		insn_emulate(store_64, sizeof(store_64), &context, (uintptr_t)trapped + 8, &memory),
+		INSN_DONE);
+	memcpy(&found, behind + 8, sizeof(found));
+	assert_int_equal(found, value);
+}
+
 SSE(load_unaligned, "movdqu 5(%%rdi), %%xmm0")
 SSE(load_aligned, "movdqa 16(%%rdi), %%xmm0")
 SSE(load_floats, "movups 3(%%rdi), %%xmm0")
@@ -445,6 +501,8 @@ static void other_instructions_are_told_apart(void **state)
 		{{0x89, 0xc8}, 2},			   /* mov between registers */
 		{{0xc3}, 1},				   /* ret */
 		{{0x0f, 0xb1, 0x07}, 3},		   /* cmpxchg */
+		{{0xf2, 0x0f, 0x38, 0xf1, 0x07}, 5},	   /* crc32 */
+		{{0x66, 0x0f, 0x38, 0xf8, 0x07}, 5},	   /* movdir64b */
 		{{0xdd, 0x07}, 2},			   /* fldl */
 		{{0x0f, 0x6f, 0x07}, 3},		   /* movq of MMX */
 		{{0x62, 0xf1, 0xfe, 0x49, 0x6f, 0x07}, 6}, /* masked */
@@ -526,6 +584,8 @@ int main(void)
 		cmocka_unit_test(moves_of_general_registers),
 		cmocka_unit_test(arithmetic_with_flags),
 		cmocka_unit_test(string_instructions),
+		cmocka_unit_test(moves_that_swap_bytes),
+		cmocka_unit_test(direct_stores),
 		cmocka_unit_test(moves_of_sse_registers),
 		cmocka_unit_test(moves_of_avx_registers),
 		cmocka_unit_test(moves_of_avx512_registers),

@@ -219,6 +219,20 @@ static void runs_do_not_join_across_what_is_kept_apart(void **state)
 	coverage_destroy(&coverage);
 }
 
+static void runs_that_are_alike_become_one(void **state)
+{
+	struct coverage coverage;
+
+	(void)state;
+	assert_int_equal(coverage_create(&coverage, 8, NULL), 0);
+	for (uint64_t i = 0; i < 1000; i++)
+		coverage_add(&coverage, (struct iova_range){i * 0x2000, i * 0x2000 + 0xfff});
+	coverage_finish(&coverage);
+	assert_int_equal(coverage.count, 1);
+	assert_int_equal(coverage.runs[0].mappings, 1000);
+	coverage_destroy(&coverage);
+}
+
 /* Both ends of the space, with something to keep apart between: there has to be an end to it. */
 static void runs_that_are_too_many_join_all_the_same(void **state)
 {
@@ -324,6 +338,7 @@ int main(void)
 		TEST(many_mappings_are_summed_up),
 		cmocka_unit_test(runs_join_across_the_smallest_holes_and_count_all),
 		cmocka_unit_test(runs_do_not_join_across_what_is_kept_apart),
+		cmocka_unit_test(runs_that_are_alike_become_one),
 		cmocka_unit_test(runs_that_are_too_many_join_all_the_same),
 		TEST(lookup_tells_every_level),
 		TEST(showing_disturbs_nobody_and_is_not_disturbed),

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* What `uiommufd --help` and `uiommufd COMMAND --help` print: the short form of uiommufd(1). */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+
+static const struct {
+	const char *command; /* "": of all */
+	const char *text;
+} helps[] = {
+	{"", "Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
+	     "       uiommufd list\n"
+	     "       uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
+	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
+	     "\n"
+	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
+	     "and their part of /sys, without privilege or hardware.\n"
+	     "\n"
+	     "  run      run a program against an emulated machine\n"
+	     "  list     kinds of IOMMU, models of devices, and their options\n"
+	     "  show     the address spaces of a program that runs: windows, mappings,\n"
+	     "           devices, page tables; as text, JSON or a picture\n"
+	     "  lookup   how one IOVA of such a program is translated, level by level\n"
+	     "\n"
+	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
+	{"run",
+	 "Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
+	 "\n"
+	 "Runs PROGRAM against an emulated IOMMU and emulated devices, which it and what it\n"
+	 "starts find in /dev and /sys.\n"
+	 "\n"
+	 "  --iommu KIND[,OPTION=VALUE]...         add an IOMMU (default: one \"amd\")\n"
+	 "  --device MODEL[@BDF][,OPTION=VALUE]... add a PCI device, bound to vfio-pci\n"
+	 "  --mock                                 answer IOMMU_TEST_CMD as a test kernel\n"
+	 "\n"
+	 "`uiommufd list` names the kinds, the models and their options. The exit status is\n"
+	 "PROGRAM's; 2: wrong usage, 125: uiommufd failed, 126: PROGRAM cannot be executed,\n"
+	 "127: PROGRAM was not found.\n"},
+	{"list",
+	 "Usage: uiommufd list\n"
+	 "\n"
+	 "Prints the kinds of IOMMU and the models of devices that `uiommufd run` has, with\n"
+	 "their options.\n"},
+	{"show",
+	 "Usage: uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
+	 "\n"
+	 "Prints the state of a program under `uiommufd run`: of each IO address space what is\n"
+	 "permitted, reserved (and by whom), allowed and mapped; page tables; devices, where\n"
+	 "they would fit, and what keeps them from where they do not.\n"
+	 "\n"
+	 "  PID     the program, or a parent of it such as the run (default: the only one)\n"
+	 "  FILE    what --json, or uiommufd_show() in an embedding program, wrote; -: stdin\n"
+	 "  --json  as JSON\n"
+	 "  --svg   as a picture\n"
+	 "  --all   with every mapping one by one, however many there are\n"},
+	{"lookup",
+	 "Usage: uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
+	 "\n"
+	 "Prints how IOVA is translated: the mapping it lies in and the memory behind it, and\n"
+	 "the entry of each page table at each level; for a nested HWPT both stages.\n"
+	 "IOAS-OR-HWPT is an ID as `uiommufd show` has it; IOVA may be 0x....\n"
+	 "\n"
+	 "  PID          the program, or a parent of it (default: the only one)\n"
+	 "  --context N  of a program that has opened /dev/iommu several times (default: 0)\n"
+	 "  --json       as JSON\n"},
+};
+
+static const char *find(const char *command)
+{
+	for (size_t i = 0; i < sizeof(helps) / sizeof(helps[0]); i++) {
+		if (strcmp(helps[i].command, command) == 0)
+			return helps[i].text;
+	}
+	return NULL;
+}
+
+bool help_wanted(const char *argument)
+{
+	return argument && (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0);
+}
+
+bool help_print(const char *command)
+{
+	const char *text = find(command);
+
+	if (text)
+		fputs(text, stdout);
+	return text;
+}
