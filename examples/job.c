@@ -12,17 +12,15 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The largest shared library of this very process: a file of some MiB that every system has. */
+/* The C library that this very process runs with: a file of some MiB that every system has. */
 static int consider_library(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	char *best = arg;
-	struct stat now, then;
+	const bool found = strstr(info->dlpi_name, "/libc.") != NULL;
 
 	(void)size;
-	if (info->dlpi_name[0] == '/' && stat(info->dlpi_name, &now) == 0 &&
-	    (stat(best, &then) || now.st_size > then.st_size))
-		snprintf(best, SYSFS_PATH, "%s", info->dlpi_name);
-	return 0;
+	if (found)
+		snprintf(arg, SYSFS_PATH, "%s", info->dlpi_name);
+	return found;
 }
 
 static int open_file(const char *path, size_t limit, size_t *len)
@@ -84,14 +82,14 @@ static void usage(int status)
 		"  -d BDF    the device (0000:01:00.0); default: the first edu\n"
 		"  -n BYTES  at most so many (QEMU's edu takes 200 ms for each 4096)\n"
 		"  -o OUT    write the copy there\n"
-		"  FILE      default: the largest library of this process\n",
+		"  FILE      default: the C library of this process\n",
 		program_invocation_short_name);
 	exit(status);
 }
 
 void job_parse(struct job *job, int argc, char **argv)
 {
-	char file[SYSFS_PATH] = "/proc/self/exe";
+	char file[SYSFS_PATH];
 	size_t limit = SIZE_MAX;
 	int option;
 
@@ -117,8 +115,8 @@ void job_parse(struct job *job, int argc, char **argv)
 		usage(1);
 	if (optind < argc)
 		snprintf(file, sizeof(file), "%s", argv[optind]);
-	else
-		dl_iterate_phdr(consider_library, file);
+	else if (!dl_iterate_phdr(consider_library, file))
+		fail("there is no C library in a file of its own; name a FILE");
 	job->fd = open_file(file, limit, &job->len);
 	if (!*job->bdf)
 		find_edu(job->bdf, sizeof(job->bdf));
