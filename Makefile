@@ -60,11 +60,12 @@ fuzz: ## fuzz each entry for FUZZ_TIME seconds; what reaches new code is kept in
 	@scripts/setup check
 	@FUZZ_TIME=$(FUZZ_TIME) scripts/check --only clang $(MESON_ARGS)
 
-kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (160 MB), built and run under uiommufd
+kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built and run under uiommufd; its driver, too
 	@scripts/setup kernel-tests
 	@$(call configure,build)
 	@ninja -C build --quiet
 	@tests/kernel/run.py build
+	@tests/kernel/guest.py build
 
 install: build ## install (DESTDIR is honoured; the prefix is set with MESON_ARGS=--prefix=...)
 	@$(MESON) install -C build --no-rebuild

@@ -304,6 +304,9 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 	int rc;
 
 	pthread_mutex_lock(&ioas->lock);
+	/* MAPs that overlap in time would else keep a HWPT from coming or going for as long as they like. */
+	while (ioas->waiting)
+		pthread_cond_wait(&ioas->idle, &ioas->lock);
 	if (request->fixed)
 		ioas_prefetch(ioas, request->iova);
 	rc = choose_iova(ioas, request);

@@ -102,7 +102,10 @@ static int try_hwpt(struct attach *attach, struct hwpt *hwpt)
 	return group_attach(attach->device, attach->pasid, hwpt);
 }
 
-/* The automatic HWPT of @ioas after @previous (NULL: the first). Caller holds ioas->attach_lock. */
+/*
+ * The automatic HWPT of @ioas after @previous (NULL: the first), with a user; that of @previous is dropped. One that is on its way out
+ * is none. Caller holds ioas->attach_lock.
+ */
 static struct hwpt *next_automatic(struct ioas *ioas, struct hwpt *previous)
 {
 	struct cds_list_head *link;
@@ -113,10 +116,12 @@ static struct hwpt *next_automatic(struct ioas *ioas, struct hwpt *previous)
 	for (; link != &ioas->hwpts && !found; link = link->next) {
 		struct hwpt *hwpt = cds_list_entry(link, struct hwpt, ioas_link);
 
-		if (hwpt->automatic)
+		if (hwpt_is_automatic(hwpt) && object_hold_live(&hwpt->object))
 			found = hwpt;
 	}
 	pthread_mutex_unlock(&ioas->lock);
+	if (previous)
+		object_put(&previous->object);
 	return found;
 }
 
@@ -147,7 +152,9 @@ static int try_new(struct attach *attach, struct ioas *ioas, uint32_t *hwpt_id)
 	rc = hwpt_create(ioas, iommu_endpoint_iommu(attach->device->endpoint), 0, NULL, &hwpt);
 	if (rc)
 		return rc;
-	hwpt->automatic = true;
+	object_set_transient(&hwpt->object, true);
+	/* It may lose its last device before this call is over. */
+	object_hold(&hwpt->object);
 	rc = add_and_try(attach, hwpt);
 	if (rc) {
 		hwpt_remove(hwpt);
@@ -155,6 +162,7 @@ static int try_new(struct attach *attach, struct ioas *ioas, uint32_t *hwpt_id)
 	}
 	*hwpt_id = hwpt->object.id;
 	object_publish(&hwpt->object);
+	object_put(&hwpt->object);
 	return 0;
 }
 
@@ -168,7 +176,9 @@ static int try_ioas(struct attach *attach, struct ioas *ioas, uint32_t *hwpt_id)
 		rc = try_hwpt(attach, hwpt);
 		*hwpt_id = hwpt->object.id;
 	}
-	if (!hwpt)
+	if (hwpt)
+		object_put(&hwpt->object);
+	else
 		rc = try_new(attach, ioas, hwpt_id);
 	pthread_mutex_unlock(&ioas->attach_lock);
 	return rc;
@@ -203,13 +213,9 @@ static int attach_to(struct iommufd_device *device, uint32_t pasid, bool replace
 	last_error_about(iommu_endpoint_name(device->endpoint));
 	rc = try_object(&attach, object, &hwpt_id);
 	last_error_about(NULL);
-	/* An automatic HWPT may have lost its last device while this look-up held it. */
-	if (object->type == OBJECT_HWPT)
-		hwpt_put((struct hwpt *)object);
-	else
-		object_put(object);
+	object_put(object);
 	for (; attach.lost; attach.lost--)
-		hwpt_put(attach.old);
+		object_put(&attach.old->object);
 	if (!rc)
 		*pt_id = hwpt_id;
 	return rc;
@@ -235,7 +241,7 @@ void iommufd_device_detach(struct iommufd_device *device, uint32_t pasid)
 	struct hwpt *hwpt = group_detach(device, pasid);
 
 	if (hwpt)
-		hwpt_put(hwpt);
+		object_put(&hwpt->object);
 }
 
 bool iommufd_device_attached(struct iommufd_device *device, uint32_t pasid)

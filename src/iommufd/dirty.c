@@ -74,7 +74,7 @@ int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)
 		set_dirty_tracking(hwpt, cmd->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
 	else
 		rc = -EOPNOTSUPP;
-	hwpt_put(hwpt);
+	object_put(&hwpt->object);
 	return rc;
 }
 
@@ -135,6 +135,6 @@ int ioctl_hwpt_get_dirty_bitmap(struct ucmd *ucmd)
 	if (!hwpt)
 		return -ENOENT;
 	rc = get_dirty_bitmap(ucmd, cmd, hwpt);
-	hwpt_put(hwpt);
+	object_put(&hwpt->object);
 	return rc;
 }

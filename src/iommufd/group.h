@@ -26,7 +26,7 @@ void group_release(struct iommufd_group *group);
 /* Attaches @device for @pasid to @hwpt, which gets one more user. Errors: spec 20-hwpt-device, 4 rows 3 to 6. */
 int group_attach(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt);
 
-/* Detaches, and returns the HWPT, which still has the user: drop it with hwpt_put(). NULL: was not attached. */
+/* Detaches, and returns the HWPT, which still has the user: drop it with object_put(). NULL: was not attached. */
 struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid);
 
 /*

@@ -20,29 +20,6 @@ static void unpin(struct hw_queue *queue)
 	iommufd_access_destroy(queue->access);
 }
 
-static void leave_viommu(struct hw_queue *queue)
-{
-	struct viommu *viommu = queue->viommu;
-
-	if (viommu->driver->hw_queue_fini)
-		viommu->driver->hw_queue_fini(queue);
-	pthread_mutex_lock(&viommu->lock);
-	viommu->hw_queues[queue->index] = NULL;
-	pthread_mutex_unlock(&viommu->lock);
-	if (queue->depends)
-		object_put(&queue->depends->object);
-}
-
-static void hw_queue_destroy(struct iommufd_object *object)
-{
-	struct hw_queue *queue = (struct hw_queue *)object;
-
-	leave_viommu(queue);
-	unpin(queue);
-	object_put(&queue->viommu->object);
-	object_free(object);
-}
-
 /* Rounds the queue out to whole pages. */
 static int page_range(struct hw_queue *queue)
 {
@@ -103,29 +80,58 @@ out_free:
 	return rc;
 }
 
-/* Takes its place among the vIOMMU's queues. */
-static int join_viommu(struct hw_queue *queue)
+/* What the driver has set up, and what that holds. */
+static void fini(struct hw_queue *queue)
 {
-	struct viommu *viommu = queue->viommu;
-	const struct viommu_driver *driver = viommu->driver;
-	int rc = 0;
+	const struct viommu_driver *driver = queue->viommu->driver;
 
-	pthread_mutex_lock(&viommu->lock);
-	if (queue->index >= driver->hw_queue_count)
-		rc = -EINVAL;
-	else if (viommu->hw_queues[queue->index])
-		rc = -EEXIST;
-	else
-		rc = driver->hw_queue_init(queue);
-	if (!rc)
-		viommu->hw_queues[queue->index] = queue;
-	pthread_mutex_unlock(&viommu->lock);
+	if (driver->hw_queue_fini)
+		driver->hw_queue_fini(queue);
+	if (queue->depends)
+		object_put(&queue->depends->object);
+}
+
+/*
+ * Takes its place among the vIOMMU's queues, and tells the caller. All with viommu->lock held: others depend only on a queue that
+ * is there to stay.
+ */
+static int join_locked(struct ucmd *ucmd, struct hw_queue *queue)
+{
+	struct iommu_hw_queue_alloc *cmd = ucmd->cmd;
+	struct viommu *viommu = queue->viommu;
+	int rc;
+
+	if (queue->index >= viommu->driver->hw_queue_count)
+		return -EINVAL;
+	if (viommu->hw_queues[queue->index])
+		return -EEXIST;
+	rc = viommu->driver->hw_queue_init(queue);
+	if (rc)
+		return rc;
+	cmd->out_hw_queue_id = queue->object.id;
+	rc = ucmd_respond(ucmd);
+	if (rc) {
+		fini(queue);
+		return rc;
+	}
+	viommu->hw_queues[queue->index] = queue;
+	object_hold(&viommu->object);
+	object_publish(&queue->object);
+	return 0;
+}
+
+static int join_viommu(struct ucmd *ucmd, struct hw_queue *queue)
+{
+	int rc;
+
+	pthread_mutex_lock(&queue->viommu->lock);
+	rc = join_locked(ucmd, queue);
+	pthread_mutex_unlock(&queue->viommu->lock);
 	return rc;
 }
 
 static int set_up(struct ucmd *ucmd, struct hw_queue *queue)
 {
-	struct iommu_hw_queue_alloc *cmd = ucmd->cmd;
 	int rc = page_range(queue);
 
 	if (rc)
@@ -133,20 +139,24 @@ static int set_up(struct ucmd *ucmd, struct hw_queue *queue)
 	rc = pin(queue);
 	if (rc)
 		return rc;
-	rc = join_viommu(queue);
+	rc = join_viommu(ucmd, queue);
 	if (rc)
-		goto out_unpin;
-	cmd->out_hw_queue_id = queue->object.id;
-	rc = ucmd_respond(ucmd);
-	if (rc)
-		goto out_leave;
-	return 0;
-
-out_leave:
-	leave_viommu(queue);
-out_unpin:
-	unpin(queue);
+		unpin(queue);
 	return rc;
+}
+
+static void hw_queue_destroy(struct iommufd_object *object)
+{
+	struct hw_queue *queue = (struct hw_queue *)object;
+	struct viommu *viommu = queue->viommu;
+
+	pthread_mutex_lock(&viommu->lock);
+	viommu->hw_queues[queue->index] = NULL;
+	pthread_mutex_unlock(&viommu->lock);
+	fini(queue);
+	unpin(queue);
+	object_put(&viommu->object);
+	object_free(object);
 }
 
 static int alloc_on(struct ucmd *ucmd, struct viommu *viommu)
@@ -165,13 +175,9 @@ static int alloc_on(struct ucmd *ucmd, struct viommu *viommu)
 	queue->iova = cmd->nesting_parent_iova;
 	queue->len = cmd->length;
 	rc = set_up(ucmd, queue);
-	if (rc) {
+	if (rc)
 		object_abort(&queue->object);
-		return rc;
-	}
-	object_hold(&viommu->object);
-	object_publish(&queue->object);
-	return 0;
+	return rc;
 }
 
 int ioctl_hw_queue_alloc(struct ucmd *ucmd)

@@ -163,21 +163,3 @@ int hwpt_finish(struct ucmd *ucmd, struct hwpt *hwpt)
 		object_publish(&hwpt->object);
 	return rc;
 }
-
-void hwpt_put(struct hwpt *hwpt)
-{
-	struct ioas *ioas = hwpt->ioas;
-	bool last;
-
-	if (!hwpt->automatic) {
-		object_put(&hwpt->object);
-		return;
-	}
-	/* Whoever looks for an automatic HWPT to share holds this lock, so none is found on its way out. */
-	pthread_mutex_lock(&ioas->attach_lock);
-	object_put(&hwpt->object);
-	last = object_claim(&hwpt->object);
-	pthread_mutex_unlock(&ioas->attach_lock);
-	if (last)
-		hwpt_destroy(&hwpt->object);
-}

@@ -20,7 +20,6 @@ struct hwpt {
 	struct hwpt *parent;	   /* nested: the nesting parent, a user of it unless by @viommu */
 	struct viommu *viommu;	   /* nested on a vIOMMU: a user of it */
 	struct fault_queue *fault; /* where its page faults go, a user of it; or NULL */
-	bool automatic;
 	bool pasid; /* can be used with PASIDs, and with a RID beside them */
 
 	/* Nested ones only. */
@@ -31,6 +30,12 @@ struct hwpt {
 /* A HWPT on @ioas for devices behind @iommu (@flags: enum iommu_domain_flags; @data: the user's, or NULL), not yet filled, nor published. 0 or a negative errno. */
 int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
 		const struct iommu_user_data *data, struct hwpt **out);
+
+/* An automatic one is there for its attachments, and goes with the last (spec 00-model, 6). */
+static inline bool hwpt_is_automatic(const struct hwpt *hwpt)
+{
+	return object_is_transient(&hwpt->object);
+}
 
 /* Adds it to its IOAS: alignment, aperture, contents (spec 20-hwpt-device, 7 rows 7 to 9). */
 int hwpt_add(struct hwpt *hwpt);
@@ -46,8 +51,5 @@ int hwpt_finish(struct ucmd *ucmd, struct hwpt *hwpt);
 
 /* Gives up the fault queue, if there is one. */
 void hwpt_drop_fault(struct hwpt *hwpt);
-
-/* Drops a user; an automatic HWPT that is left unused goes away. */
-void hwpt_put(struct hwpt *hwpt);
 
 #endif

@@ -80,8 +80,7 @@ static int alloc_on(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd, struct iomm
 		break;
 	case OBJECT_HWPT:
 		rc = nested_alloc_on_parent(ucmd, device, (struct hwpt *)target);
-		hwpt_put((struct hwpt *)target);
-		return rc;
+		break;
 	case OBJECT_VIOMMU:
 		rc = nested_alloc_on_viommu(ucmd, device, (struct viommu *)target);
 		break;

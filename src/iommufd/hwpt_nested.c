@@ -107,7 +107,7 @@ int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device, str
 
 	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !driver)
 		return -EOPNOTSUPP;
-	if (parent->automatic || !(iommu_domain_flags(parent->domain) & IOMMU_DOMAIN_NEST_PARENT) ||
+	if (hwpt_is_automatic(parent) || !(iommu_domain_flags(parent->domain) & IOMMU_DOMAIN_NEST_PARENT) ||
 	    iommu_kind_of(iommu_domain_iommu(parent->domain)) != iommu_kind_of(iommu))
 		return -EINVAL;
 	return create(ucmd, parent, NULL, driver->alloc);
@@ -185,10 +185,7 @@ static int invalidate(struct ucmd *ucmd, const struct iommu_hwpt_invalidate *cmd
 	if (!object)
 		return -ENOENT;
 	rc = invalidate_object(object, &invalidation);
-	if (object->type == OBJECT_HWPT)
-		hwpt_put((struct hwpt *)object);
-	else
-		object_put(object);
+	object_put(object);
 	*handled = invalidation.handled;
 	return rc;
 }

@@ -77,8 +77,11 @@ int ioctl_ioas_alloc(struct ucmd *ucmd)
 
 void ioas_wait_idle(struct ioas *ioas)
 {
+	ioas->waiting++;
 	while (ioas->pinning)
 		pthread_cond_wait(&ioas->idle, &ioas->lock);
+	if (--ioas->waiting == 0)
+		pthread_cond_broadcast(&ioas->idle);
 }
 
 struct ioas_walk {

@@ -24,8 +24,9 @@ struct ioas {
 	struct iommufd_object object;
 	pthread_mutex_t attach_lock; /* choosing, creating and freeing automatic HWPTs */
 	pthread_mutex_t lock;	     /* guards what follows, and changes of the HWPTs' tables */
-	pthread_cond_t idle;	     /* pinning has become 0 */
+	pthread_cond_t idle;	     /* pinning has become 0, or waiting */
 	unsigned int pinning;	     /* MAPs and COPYs that pin just now, without the lock */
+	unsigned int waiting;	     /* who waits for that to be 0: no other MAP begins meanwhile */
 	struct iova_map areas;	     /* values are struct area */
 	struct ioas_resv *resv;
 	size_t resv_count, resv_capacity;
@@ -57,7 +58,7 @@ struct ioas *ioas_create(struct iommufd_ctx *ctx);
 /* From now on only leaves of one page in the tables. 0; -EINVAL: there are larger ones; -EADDRINUSE: areas do not conform. */
 int ioas_disable_huge_pages(struct ioas *ioas);
 
-/* Waits until nobody pins without the lock. Caller holds ioas->lock. */
+/* Waits until nobody pins without the lock; MAPs that come later wait for the caller in turn. Caller holds ioas->lock. */
 void ioas_wait_idle(struct ioas *ioas);
 
 /*

@@ -165,9 +165,6 @@ int ioctl_iova_lookup(struct ucmd *ucmd)
 	if (!object)
 		return -ENOENT;
 	rc = lookup_object(object, cmd);
-	if (object->type == OBJECT_HWPT)
-		hwpt_put((struct hwpt *)object);
-	else
-		object_put(object);
+	object_put(object);
 	return rc ? rc : ucmd_respond(ucmd);
 }

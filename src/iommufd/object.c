@@ -151,11 +151,6 @@ void object_hold(struct iommufd_object *object)
 	__atomic_add_fetch(&object->users, 1, __ATOMIC_RELAXED);
 }
 
-void object_put(struct iommufd_object *object)
-{
-	__atomic_sub_fetch(&object->users, 1, __ATOMIC_RELEASE);
-}
-
 /* Takes the last @expected users away, if there are no others. */
 static bool claim_users(struct iommufd_object *object, uint32_t expected)
 {
@@ -164,6 +159,38 @@ static bool claim_users(struct iommufd_object *object, uint32_t expected)
 		return false;
 	release_id(object);
 	return true;
+}
+
+/* Takes a user away, and the table's with the last one: at no moment has somebody else a chance to take that. */
+static bool put_last(struct iommufd_object *object)
+{
+	uint32_t users = __atomic_load_n(&object->users, __ATOMIC_RELAXED), left;
+
+	do
+		left = users == 2 ? 0 : users - 1;
+	while (!__atomic_compare_exchange_n(&object->users, &users, left, true, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED));
+	return !left;
+}
+
+void object_put(struct iommufd_object *object)
+{
+	if (!object_is_transient(object)) {
+		__atomic_sub_fetch(&object->users, 1, __ATOMIC_RELEASE);
+	} else if (put_last(object)) {
+		release_id(object);
+		object->destroy(object);
+	}
+}
+
+void object_set_transient(struct iommufd_object *object, bool transient)
+{
+	__atomic_store_n(&object->transient, transient, __ATOMIC_RELAXED);
+}
+
+bool object_is_transient(const struct iommufd_object *object)
+{
+	return __atomic_load_n(&object->transient, __ATOMIC_RELAXED);
 }
 
 bool object_claim(struct iommufd_object *object)

@@ -44,6 +44,7 @@ struct iommufd_object {
 	enum object_type type;
 	uint32_t id;
 	uint32_t users;
+	bool transient;		   /* goes with its last holder, whoever that is; atomic */
 	object_destroy_fn destroy; /* NULL: its owner ends it, never IOMMU_DESTROY */
 };
 
@@ -67,7 +68,15 @@ void object_hold(struct iommufd_object *object);
 /* Takes a user unless the object is being destroyed (then false). */
 bool object_hold_live(struct iommufd_object *object);
 
+/* Drops a user; of a transient object the last one but the table's destroys it, and must hold no lock that this takes. */
 void object_put(struct iommufd_object *object);
+
+/*
+ * Makes @object transient, or lasting. While it is being created the creator holds a user of its own for that, so that it
+ * goes with the last of those who got hold of it if the creator gives up, and not before.
+ */
+void object_set_transient(struct iommufd_object *object, bool transient);
+bool object_is_transient(const struct iommufd_object *object);
 
 /*
  * If nobody but the table holds @object, takes it out of the table, so that it is the caller's to free (with object_free()),

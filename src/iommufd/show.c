@@ -315,7 +315,7 @@ static void show_hwpt(struct json *json, struct hwpt *hwpt)
 	json_number(json, "ioas", hwpt->ioas->object.id);
 	json_string(json, "iommu", iommu_name(iommu));
 	json_string(json, "kind", iommu_kind_name(iommu_kind_of(iommu)));
-	json_bool(json, "automatic", hwpt->automatic);
+	json_bool(json, "automatic", hwpt_is_automatic(hwpt));
 	if (hwpt->parent) {
 		json_number(json, "parent", hwpt->parent->object.id);
 	} else {
@@ -335,7 +335,7 @@ static void show_hwpts(struct show *show, struct iommufd_ctx *ctx)
 	json_array(&show->json, "hwpts");
 	for (uint32_t id = 1; (hwpt = object_next(ctx, &id, OBJECT_HWPT)); id++) {
 		show_hwpt(&show->json, hwpt);
-		hwpt_put(hwpt);
+		object_put(&hwpt->object);
 	}
 	for (uint32_t id = 1; (hwpt = object_next(ctx, &id, OBJECT_HWPT_NESTED)); id++) {
 		show_hwpt(&show->json, hwpt);

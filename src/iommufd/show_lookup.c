@@ -205,10 +205,7 @@ static void lookup_in_ctx(struct iommufd_ctx *ctx, void *arg)
 		return;
 	}
 	lookup->rc = show_object(&lookup->json, object, lookup->iova);
-	if (object->type == OBJECT_HWPT)
-		hwpt_put((struct hwpt *)object);
-	else
-		object_put(object);
+	object_put(object);
 }
 
 int show_lookup(uint32_t context, uint32_t pt_id, uint64_t iova, char **text, size_t *len)

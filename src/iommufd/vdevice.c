@@ -120,26 +120,22 @@ static int alloc_for(struct ucmd *ucmd, struct viommu *viommu, struct iommufd_de
 		return -ENOMEM;
 	vdevice->virt_id = cmd->virt_id;
 	vdevice->group = group_get(device->group);
+	cmd->out_vdevice_id = vdevice->object.id;
+	/* At once: a device that is unbound meanwhile must find no vDEVICE, or a whole one to bury. */
 	pthread_mutex_lock(&device->group->lock);
 	rc = link_vdevice(vdevice, viommu, device);
+	if (!rc) {
+		rc = ucmd_respond(ucmd);
+		if (rc)
+			unlink_vdevice(vdevice);
+		else
+			object_publish(&vdevice->object);
+	}
 	pthread_mutex_unlock(&device->group->lock);
-	if (rc)
-		goto out_abort;
-	cmd->out_vdevice_id = vdevice->object.id;
-	rc = ucmd_respond(ucmd);
-	if (rc)
-		goto out_unlink;
-	object_publish(&vdevice->object);
-	return 0;
-
-out_unlink:
-	pthread_mutex_lock(&device->group->lock);
-	if (vdevice->device)
-		unlink_vdevice(vdevice);
-	pthread_mutex_unlock(&device->group->lock);
-out_abort:
-	iommufd_group_destroy(vdevice->group);
-	object_abort(&vdevice->object);
+	if (rc) {
+		iommufd_group_destroy(vdevice->group);
+		object_abort(&vdevice->object);
+	}
 	return rc;
 }
 

@@ -131,7 +131,7 @@ static int alloc_for(struct ucmd *ucmd, const struct iommufd_device *device)
 		rc = -EINVAL;
 	else
 		rc = create(ucmd, driver, iommu, parent);
-	hwpt_put(parent);
+	object_put(&parent->object);
 	return rc;
 }
 

@@ -93,7 +93,7 @@ int mock_check_map(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	if (!hwpt)
 		return -ENOENT;
 	rc = check_map(ucmd, cmd, hwpt);
-	hwpt_put(hwpt);
+	object_put(&hwpt->object);
 	return rc;
 }
 
@@ -157,6 +157,6 @@ int mock_dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	if (!hwpt)
 		return -ENOENT;
 	rc = dirty(ucmd, cmd, hwpt, length / page_size);
-	hwpt_put(hwpt);
+	object_put(&hwpt->object);
 	return rc;
 }

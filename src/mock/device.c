@@ -208,7 +208,7 @@ static int check_hwpt(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struc
 		return -EINVAL;
 	}
 	rc = group_attached_to(mock->device, pasid, (struct hwpt *)object) ? 0 : -EINVAL;
-	hwpt_put((struct hwpt *)object);
+	object_put(object);
 	return rc;
 }
 

@@ -26,6 +26,7 @@
 #include "preload/caller.h"
 #include "preload/config_file.h"
 #include "preload/control.h"
+#include "preload/defer.h"
 #include "preload/layout.h"
 #include "preload/mapping.h"
 #include "preload/real.h"
@@ -38,18 +39,22 @@ static struct machine *machine;
 
 static __thread unsigned int depth __attribute__((tls_model("initial-exec")));
 
+/* From the first step on, and up to the last, signal handlers wait (defer.h): one that interrupts in between sees all or nothing. */
 static void quiet_enter(struct engine_call *call)
 {
+	depth++;
+	atomic_signal_fence(memory_order_seq_cst);
 	call->saved_errno = errno;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call->cancel_state);
-	depth++;
 }
 
 static void quiet_leave(const struct engine_call *call)
 {
-	depth--;
 	pthread_setcancelstate(call->cancel_state, NULL);
 	errno = call->saved_errno;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (--depth == 0 && defer_waiting)
+		defer_deliver();
 }
 
 void engine_enter(struct engine_call *call)
@@ -66,6 +71,25 @@ void engine_leave(const struct engine_call *call)
 	if (call->in_world)
 		world_leave();
 	quiet_leave(call);
+}
+
+struct description *engine_enter_fd(struct engine_call *call, int fd)
+{
+	struct description *description;
+
+	if (!fdtable_has(fd))
+		return NULL;
+	engine_enter(call);
+	description = fdtable_get(fd);
+	if (!description)
+		engine_leave(call);
+	return description;
+}
+
+void engine_leave_fd(const struct engine_call *call, struct description *description)
+{
+	description_put(description);
+	engine_leave(call);
 }
 
 bool engine_busy(void)
@@ -287,9 +311,11 @@ FILE *engine_open_config_stream(const struct path_at *at, const char *mode)
  * the middle of a fork is a start, and its lock keeps it out.
  */
 static bool fork_of_started;
+static __thread struct engine_call fork_call __attribute__((tls_model("initial-exec")));
 
 void engine_fork_prepare(void)
 {
+	quiet_enter(&fork_call);
 	pthread_mutex_lock(&start_lock);
 	fork_of_started = atomic_load_explicit(&started, memory_order_relaxed);
 	if (fork_of_started) {
@@ -309,6 +335,7 @@ void engine_fork_parent(void)
 	} else {
 		pthread_mutex_unlock(&start_lock);
 	}
+	quiet_leave(&fork_call);
 }
 
 void engine_fork_child(void)
@@ -322,4 +349,6 @@ void engine_fork_child(void)
 	} else {
 		pthread_mutex_unlock(&start_lock);
 	}
+	defer_after_fork();
+	quiet_leave(&fork_call);
 }

@@ -14,7 +14,9 @@
 
 /*
  * Around everything that runs engine code on a thread of the program: errno stays as it was, the
- * thread is not cancelled while it holds a lock, and a fork waits for it.
+ * thread is not cancelled while it holds a lock, and a fork waits for it. Nor do the program's
+ * signal handlers run meanwhile, which may call the engine, or jump out and never come back: as in
+ * the kernel, a signal is delivered when the call is over.
  */
 struct engine_call {
 	int saved_errno;
@@ -24,6 +26,14 @@ struct engine_call {
 
 void engine_enter(struct engine_call *call);
 void engine_leave(const struct engine_call *call);
+
+/*
+ * Enters with a reference to what stands behind @fd, or returns NULL, having done nothing, if it is
+ * not one of ours. Between the two no signal may come: its handler could jump out with the
+ * reference.
+ */
+struct description *engine_enter_fd(struct engine_call *call, int fd);
+void engine_leave_fd(const struct engine_call *call, struct description *description);
 
 /* True if this thread is inside the engine: what it does to memory is not the program's doing. */
 bool engine_busy(void);

@@ -24,7 +24,10 @@
 int close_range(unsigned int first, unsigned int last, int flags);
 void closefrom(int first);
 
-/* Takes @fd out of the table: what it stood for, or NULL. */
+/*
+ * Takes @fd out of the table: what it stood for, or NULL. Inside the engine, until that is released:
+ * a signal's handler could jump out with it.
+ */
 static struct description *take(int fd)
 {
 	if (fdtable_hint(fd) != PATH_HINT_NONE && preload_own_process())
@@ -34,41 +37,69 @@ static struct description *take(int fd)
 	return fdtable_exchange(fd, NULL);
 }
 
+static void leave_with(const struct engine_call *call, struct description *gone)
+{
+	if (gone)
+		description_put(gone);
+	engine_leave(call);
+}
+
 void fd_opened(int fd, enum path_hint hint)
 {
-	struct description *stale;
+	struct engine_call call;
 
 	if (fdtable_hint(fd) != hint && preload_own_process())
 		fdtable_set_hint(fd, hint);
 	if (!fdtable_has(fd))
 		return;
-	stale = take(fd);
-	if (stale)
-		engine_release(stale);
+	engine_enter(&call);
+	leave_with(&call, take(fd));
 }
 
+/* True if @fd is emulated, and this process may change that. */
+static bool is_ours(int fd)
+{
+	return fdtable_has(fd) && preload_own_process();
+}
+
+/* Of other descriptors, the C library's: a cancellation point. */
 EXPORT int close(int fd)
 {
-	struct description *gone = take(fd);
-	int rc = REAL(close)(fd);
+	struct description *gone;
+	struct engine_call call;
+	long rc;
 
-	if (gone)
-		engine_release(gone);
-	return rc;
+	if (!is_ours(fd)) {
+		take(fd);
+		return REAL(close)(fd);
+	}
+	engine_enter(&call);
+	gone = take(fd);
+	rc = SYS(SYS_close, fd);
+	leave_with(&call, gone);
+	return (int)libc_result(rc);
 }
 
 EXPORT int fclose(FILE *stream)
 {
-	int saved = errno;
-	int fd = fileno(stream);
+	const int saved = errno;
+	const int fd = fileno(stream);
 	struct description *gone;
-	int rc;
+	struct engine_call call;
+	int rc, error;
 
 	errno = saved; /* a stream without a descriptor is no error */
-	gone = fd >= 0 ? take(fd) : NULL;
+	if (!is_ours(fd)) {
+		take(fd);
+		return REAL(fclose)(stream);
+	}
+	engine_enter(&call);
+	gone = take(fd);
 	rc = REAL(fclose)(stream);
-	if (gone)
-		engine_release(gone);
+	error = errno;
+	leave_with(&call, gone);
+	if (rc)
+		errno = error;
 	return rc;
 }
 
@@ -78,7 +109,7 @@ static int duplicated(int from, int to)
 	struct description *desc;
 
 	fd_opened(to, fdtable_hint(from));
-	if (!fdtable_has(from) || !preload_own_process())
+	if (!is_ours(from))
 		return to;
 	desc = fdtable_get(from);
 	if (!desc)
@@ -92,19 +123,40 @@ static int duplicated(int from, int to)
 	return to;
 }
 
+/* Duplicates @from by the system call @number (dup, fcntl). */
+static int duplicate(long number, int from, int cmd, long arg)
+{
+	const bool ours = is_ours(from);
+	struct engine_call call;
+	int to;
+
+	if (ours)
+		engine_enter(&call);
+	to = (int)SYS(number, from, cmd, arg);
+	if (to >= 0)
+		to = duplicated(from, to);
+	if (ours)
+		engine_leave(&call);
+	return (int)libc_result(to);
+}
+
 EXPORT int dup(int fd)
 {
-	int to = (int)SYS(SYS_dup, fd);
-
-	return (int)libc_result(to < 0 ? to : duplicated(fd, to));
+	return duplicate(SYS_dup, fd, 0, 0);
 }
 
 EXPORT int dup3(int from, int to, int flags)
 {
 	const enum path_hint hint = fdtable_hint(to);
-	struct description *gone = take(to);
-	int rc = (int)SYS(SYS_dup3, from, to, flags);
+	const bool ours = is_ours(from) || is_ours(to);
+	struct description *gone;
+	struct engine_call call;
+	int rc;
 
+	if (ours)
+		engine_enter(&call);
+	gone = take(to);
+	rc = (int)SYS(SYS_dup3, from, to, flags);
 	if (rc >= 0) {
 		rc = duplicated(from, to);
 	} else { /* @to is still what it was */
@@ -114,6 +166,8 @@ EXPORT int dup3(int from, int to, int flags)
 	}
 	if (gone)
 		engine_release(gone);
+	if (ours)
+		engine_leave(&call);
 	return (int)libc_result(rc);
 }
 
@@ -128,16 +182,14 @@ EXPORT int fcntl(int fd, int cmd, ...)
 {
 	va_list args;
 	void *arg;
-	int rc;
 
 	va_start(args, cmd);
 	arg = va_arg(args, void *);
 	va_end(args);
 
-	rc = REAL(fcntl)(fd, cmd, arg);
-	if (rc >= 0 && (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC))
-		rc = (int)libc_result(duplicated(fd, rc));
-	return rc;
+	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+		return duplicate(SYS_fcntl, fd, cmd, (long)arg);
+	return REAL(fcntl)(fd, cmd, arg);
 }
 
 EXPORT_ALIAS(fcntl64, fcntl);

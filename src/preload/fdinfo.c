@@ -32,7 +32,8 @@ static int descriptor_of(const char *path)
 /* The line for the device behind @fd. Its length, 0 if there is none. */
 static size_t device_line(int fd, char *line, size_t size)
 {
-	struct description *desc = fdtable_get(fd);
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
 	struct vfio_device *device;
 	struct pci_bdf bdf;
 	int len = 0;
@@ -46,7 +47,7 @@ static size_t device_line(int fd, char *line, size_t size)
 			       "vfio-device-syspath: " LAYOUT_SYS_PCI_BUSES "%04x:%02x/%s\n",
 			       bdf.domain, bdf.bus, vfio_device_name(device));
 	}
-	engine_release(desc);
+	engine_leave_fd(&call, desc);
 	return (size_t)len;
 }
 

@@ -81,16 +81,12 @@ static int check_access(const struct description *desc, enum direction direction
 	return desc->file->flags & FILE_SEEKABLE ? 0 : -ESPIPE;
 }
 
-/* Gives back @desc. */
-static ssize_t emulated_vector(struct description *desc, enum direction direction,
-			       const struct iovec *iov, int count, int64_t offset)
+static long vector_in_engine(struct description *desc, enum direction direction,
+			     const struct iovec *iov, int count, int64_t offset)
 {
-	struct engine_call call;
 	uint64_t pos;
-	long rc;
+	long rc = check_access(desc, direction, offset);
 
-	engine_enter(&call);
-	rc = check_access(desc, direction, offset);
 	if (!rc && offset != AT_FILE) {
 		pos = (uint64_t)offset;
 		rc = transfer_segments(desc, direction, iov, count, &pos);
@@ -99,17 +95,31 @@ static ssize_t emulated_vector(struct description *desc, enum direction directio
 		rc = transfer_segments(desc, direction, iov, count, &pos);
 		__atomic_store_n(&desc->file->pos, pos, __ATOMIC_RELAXED);
 	}
-	description_put(desc);
-	engine_leave(&call);
-	return libc_result(rc);
+	return rc;
 }
 
-static ssize_t emulated_buffer(struct description *desc, enum direction direction, const void *buf,
-			       size_t len, int64_t offset)
+/* False if @fd is not emulated. Else *@result and errno are the call's. */
+static bool emulated_vector(int fd, enum direction direction, const struct iovec *iov, int count,
+			    int64_t offset, ssize_t *result)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+	long rc;
+
+	if (!desc)
+		return false;
+	rc = vector_in_engine(desc, direction, iov, count, offset);
+	engine_leave_fd(&call, desc);
+	*result = libc_result(rc);
+	return true;
+}
+
+static bool emulated_buffer(int fd, enum direction direction, const void *buf, size_t len,
+			    int64_t offset, ssize_t *result)
 {
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 
-	return emulated_vector(desc, direction, &iov, 1, offset);
+	return emulated_vector(fd, direction, &iov, 1, offset, result);
 }
 
 /* A negative offset of pread is an error, not AT_FILE. */
@@ -120,91 +130,104 @@ static int64_t explicit_offset(off_t offset)
 
 EXPORT ssize_t read(int fd, void *buf, size_t len)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_buffer(desc, IN, buf, len, AT_FILE) : REAL(read)(fd, buf, len);
+	if (emulated_buffer(fd, IN, buf, len, AT_FILE, &done))
+		return done;
+	return REAL(read)(fd, buf, len);
 }
 
 EXPORT ssize_t write(int fd, const void *buf, size_t len)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_buffer(desc, OUT, buf, len, AT_FILE) : REAL(write)(fd, buf, len);
+	if (emulated_buffer(fd, OUT, buf, len, AT_FILE, &done))
+		return done;
+	return REAL(write)(fd, buf, len);
 }
 
 EXPORT ssize_t pread(int fd, void *buf, size_t len, off_t offset)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_buffer(desc, IN, buf, len, explicit_offset(offset))
-		    : REAL(pread)(fd, buf, len, offset);
+	if (emulated_buffer(fd, IN, buf, len, explicit_offset(offset), &done))
+		return done;
+	return REAL(pread)(fd, buf, len, offset);
 }
 
 EXPORT ssize_t pwrite(int fd, const void *buf, size_t len, off_t offset)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_buffer(desc, OUT, buf, len, explicit_offset(offset))
-		    : REAL(pwrite)(fd, buf, len, offset);
+	if (emulated_buffer(fd, OUT, buf, len, explicit_offset(offset), &done))
+		return done;
+	return REAL(pwrite)(fd, buf, len, offset);
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_vector(desc, IN, iov, count, AT_FILE) : REAL(readv)(fd, iov, count);
+	if (emulated_vector(fd, IN, iov, count, AT_FILE, &done))
+		return done;
+	return REAL(readv)(fd, iov, count);
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_vector(desc, OUT, iov, count, AT_FILE)
-		    : REAL(writev)(fd, iov, count);
+	if (emulated_vector(fd, OUT, iov, count, AT_FILE, &done))
+		return done;
+	return REAL(writev)(fd, iov, count);
 }
 
 EXPORT ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_vector(desc, IN, iov, count, explicit_offset(offset))
-		    : REAL(preadv)(fd, iov, count, offset);
+	if (emulated_vector(fd, IN, iov, count, explicit_offset(offset), &done))
+		return done;
+	return REAL(preadv)(fd, iov, count, offset);
 }
 
 EXPORT ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_vector(desc, OUT, iov, count, explicit_offset(offset))
-		    : REAL(pwritev)(fd, iov, count, offset);
+	if (emulated_vector(fd, OUT, iov, count, explicit_offset(offset), &done))
+		return done;
+	return REAL(pwritev)(fd, iov, count, offset);
 }
 
 /* The forms with flags take -1 for the file's own position; no flag means anything to us. */
-static ssize_t emulated_flagged(struct description *desc, enum direction direction,
-				const struct iovec *iov, int count, off_t offset, int flags)
+static bool emulated_flagged(int fd, enum direction direction, const struct iovec *iov, int count,
+			     off_t offset, int flags, ssize_t *result)
 {
-	if (flags) {
-		engine_release(desc);
-		return libc_result(-EOPNOTSUPP);
+	if (flags && fdtable_has(fd)) {
+		*result = libc_result(-EOPNOTSUPP);
+		return true;
 	}
-	return emulated_vector(desc, direction, iov, count,
-			       offset == -1 ? AT_FILE : explicit_offset(offset));
+	return emulated_vector(fd, direction, iov, count,
+			       offset == -1 ? AT_FILE : explicit_offset(offset), result);
 }
 
 EXPORT ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_flagged(desc, IN, iov, count, offset, flags)
-		    : REAL(preadv2)(fd, iov, count, offset, flags);
+	if (emulated_flagged(fd, IN, iov, count, offset, flags, &done))
+		return done;
+	return REAL(preadv2)(fd, iov, count, offset, flags);
 }
 
 EXPORT ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
-	struct description *desc = fdtable_get(fd);
+	ssize_t done;
 
-	return desc ? emulated_flagged(desc, OUT, iov, count, offset, flags)
-		    : REAL(pwritev2)(fd, iov, count, offset, flags);
+	if (emulated_flagged(fd, OUT, iov, count, offset, flags, &done))
+		return done;
+	return REAL(pwritev2)(fd, iov, count, offset, flags);
 }
 
 EXPORT_ALIAS(pread64, pread);
@@ -254,13 +277,14 @@ static int64_t emulated_seek(int fd, struct uiommufd_file *file, off_t offset, i
 
 EXPORT off_t lseek(int fd, off_t offset, int whence)
 {
-	struct description *desc = fdtable_get(fd);
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
 	long rc;
 
 	if (!desc)
 		return libc_result(SYS(SYS_lseek, fd, offset, whence));
 	rc = emulated_seek(fd, desc->file, offset, whence);
-	engine_release(desc);
+	engine_leave_fd(&call, desc);
 	return libc_result(rc);
 }
 
@@ -274,8 +298,8 @@ static bool is_generic(unsigned int cmd)
 
 EXPORT int ioctl(int fd, unsigned long cmd, ...)
 {
-	struct description *desc = fdtable_get(fd);
 	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
 	unsigned long arg;
 	va_list args;
 	long rc;
@@ -286,14 +310,12 @@ EXPORT int ioctl(int fd, unsigned long cmd, ...)
 
 	if (!desc)
 		return (int)libc_result(SYS(SYS_ioctl, fd, cmd, arg));
-	engine_enter(&call);
 	if (is_generic((unsigned int)cmd))
 		rc = SYS(SYS_ioctl, fd, cmd, arg);
 	else if (desc->file->ops->ioctl)
 		rc = desc->file->ops->ioctl(desc->file, engine_caller(), (unsigned int)cmd, arg);
 	else
 		rc = -ENOTTY;
-	description_put(desc);
-	engine_leave(&call);
+	engine_leave_fd(&call, desc);
 	return (int)libc_result(rc);
 }

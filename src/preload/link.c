@@ -43,14 +43,15 @@ static const char *channel_name(uint64_t inode)
 	const char *name = NULL;
 
 	for (int fd = -1; !name && (fd = fdtable_next((unsigned int)fd + 1, INT_MAX)) >= 0;) {
-		struct description *desc = fdtable_get(fd);
+		struct engine_call call;
+		struct description *desc = engine_enter_fd(&call, fd);
 		struct stat st;
 
 		if (!desc)
 			continue;
 		if (desc->file->ops->readiness && !SYS(SYS_fstat, fd, &st) && st.st_ino == inode)
 			name = desc->file->ops->name;
-		engine_release(desc);
+		engine_leave_fd(&call, desc);
 	}
 	return name;
 }

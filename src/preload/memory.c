@@ -40,11 +40,25 @@ static int leave(const void *addr, size_t len, enum displace_cause cause, bool k
 	return rc;
 }
 
-/* When a range becomes something else. */
+/* When a range becomes something else. Inside the engine, like all that takes the lock of mappings: a signal handler may touch one. */
 static void left(const void *addr, size_t len)
 {
-	if (mapping_any())
-		mapping_remove((uintptr_t)addr, len);
+	struct engine_call call;
+
+	if (!mapping_any())
+		return;
+	engine_enter(&call);
+	mapping_remove((uintptr_t)addr, len);
+	engine_leave(&call);
+}
+
+static void made_disk(long addr, size_t len)
+{
+	struct engine_call call;
+
+	engine_enter(&call);
+	mapping_add_disk((uint64_t)addr, len);
+	engine_leave(&call);
 }
 
 static int check_mmap_access(const struct description *desc, int prot, int flags)
@@ -131,24 +145,23 @@ static bool shares_disk(int fd, int flags)
 
 EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
-	struct description *desc = flags & MAP_ANONYMOUS ? NULL : fdtable_get(fd);
 	struct engine_call call;
+	struct description *desc;
 	long rc = 0;
 
 	if (flags & MAP_FIXED)
 		rc = leave(addr, len, DISPLACE_MMAP_FIXED, false);
+	desc = flags & MAP_ANONYMOUS ? NULL : engine_enter_fd(&call, fd);
 	if (desc) {
-		engine_enter(&call);
 		if (!rc)
 			rc = mmap_file(desc, addr, len, prot, flags, offset);
-		description_put(desc);
-		engine_leave(&call);
+		engine_leave_fd(&call, desc);
 	} else if (!rc) {
 		rc = SYS(SYS_mmap, addr, len, prot, flags, fd, offset);
 		if (rc >= 0 && (flags & MAP_FIXED))
 			left(addr, len);
 		if (rc >= 0 && shares_disk(fd, flags))
-			mapping_add_disk((uint64_t)rc, len);
+			made_disk(rc, len);
 	}
 	return (void *)libc_result(rc);
 }
@@ -213,9 +226,25 @@ static long move(void *old, size_t old_len, size_t new_len, int flags, void *to)
 	return SYS(SYS_mremap, old, old_len, new_len, flags, to);
 }
 
+/* What was mapped at @old is at @now: our files with it. */
+static void follow_move(uint64_t old, size_t old_len, uint64_t now, size_t new_len, int flags)
+{
+	const size_t kept = (new_len + PAGE_MASK) & ~PAGE_MASK;
+
+	if (flags & MREMAP_FIXED)
+		mapping_remove(now, new_len);
+	if (now != old || new_len > old_len)
+		mapping_copy(old, now, new_len);
+	if (now != old && !(flags & MREMAP_DONTUNMAP))
+		mapping_remove(old, old_len);
+	else if (now == old && kept < old_len)
+		mapping_remove(old + kept, old_len - kept);
+}
+
 EXPORT void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 {
 	const size_t kept = (new_len + PAGE_MASK) & ~PAGE_MASK;
+	struct engine_call call;
 	void *to = NULL;
 	va_list args;
 	long rc = 0;
@@ -229,15 +258,10 @@ EXPORT void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 		rc = leave((char *)old + kept, old_len - kept, DISPLACE_MREMAP, false);
 	if (!rc)
 		rc = move(old, old_len, new_len, flags, to);
-	if (rc < 0 || !mapping_any())
-		return (void *)libc_result(rc);
-	if (flags & MREMAP_FIXED)
-		mapping_remove((uint64_t)rc, new_len);
-	if (rc != (long)old || new_len > old_len)
-		mapping_copy((uintptr_t)old, (uint64_t)rc, new_len);
-	if (rc != (long)old && !(flags & MREMAP_DONTUNMAP))
-		mapping_remove((uintptr_t)old, old_len);
-	else if (rc == (long)old && kept < old_len)
-		mapping_remove((uintptr_t)old + kept, old_len - kept);
-	return (void *)rc;
+	if (rc >= 0 && mapping_any()) {
+		engine_enter(&call);
+		follow_move((uintptr_t)old, old_len, (uintptr_t)rc, new_len, flags);
+		engine_leave(&call);
+	}
+	return (void *)libc_result(rc);
 }

@@ -36,13 +36,14 @@ static const char *inside_fd(int fd, char *name)
 static struct node node_of_fd(int fd)
 {
 	struct node node = {.kind = NODE_NONE};
-	struct description *desc = fdtable_get(fd);
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
 	char name[PATH_MAX];
 	const char *inside;
 
 	if (desc) {
 		node = desc->node;
-		engine_release(desc);
+		engine_leave_fd(&call, desc);
 		return node;
 	}
 	inside = inside_fd(fd, name);

@@ -16,7 +16,8 @@ until grep -qs "^time for" "$scratch/program"; do
 	[ $waited -lt 200 ] || { cat "$scratch/program" "$scratch/refusal"; exit 1; }
 	sleep 0.05
 done
-program=$(ps -o pid= --ppid $run | tr -d ' ')
+# The only child of the run.
+program=$(grep -lx "PPid:	$run" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3)
 
 # shows TEXT COMMAND...: it prints a line with TEXT, however many blanks are between its words.
 shows() {
