@@ -35,6 +35,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <uiommufd/caller.h>
 
@@ -99,6 +100,14 @@ UIOMMUFD_API const char *uiommufd_last_error(void);
  */
 UIOMMUFD_API int uiommufd_show(uint64_t mappings, char **json);
 UIOMMUFD_API void uiommufd_free(void *memory);
+
+/*
+ * Prints the page tables of @pt_id, a paging HWPT or an IOAS (then all of its tables), to @out: each present entry with its level as the
+ * specification of the format counts it, its IOVA, its value, and what it leads to; leaves that go on where the one before
+ * ends are one line. For debugging: the form of the text may change. @out should be a file or memory: the address space is locked
+ * meanwhile. 0; -ENOENT: no such object; -EINVAL: an object of another type (a nested HWPT's tables are the guest's); -EIO: @out failed.
+ */
+UIOMMUFD_API int uiommufd_dump(struct uiommufd *ctx, uint32_t pt_id, FILE *out);
 
 /*
  * Creates an emulated IOMMU of @kind ("amd", ...; `uiommufd list` names them) called @name in reports. A kind can be given

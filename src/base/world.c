@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads use the slots of the gate (base/gate.h). One of the two sides sees the other: a thread stores that it is
- * in and then looks for a stop; the stopper stores the stop and then looks who is in.
+ * in and then looks for a stop; the stopper stores the stop and then looks who is in. A slot that it does not see is
+ * one of a thread that has still to look.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -43,10 +44,18 @@ void world_leave(void)
 	atomic_store_explicit(&gate_self->depth, depth - 1, memory_order_release);
 }
 
-void world_stop(void)
+/* Keeps out who is not in. */
+static void stop(void)
 {
 	pthread_mutex_lock(&stop_lock);
 	atomic_store(&stopped, true);
+	/* The list of slots, too, is looked at after the store. */
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+void world_stop(void)
+{
+	stop();
 	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
 		while (slot != gate_self && atomic_load(&slot->depth))
 			sched_yield();
@@ -66,8 +75,7 @@ bool world_try_stop(unsigned int ms)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
 
-	pthread_mutex_lock(&stop_lock);
-	atomic_store(&stopped, true);
+	stop();
 	for (unsigned int waited = 0; !all_out(); waited++) {
 		if (waited == ms) {
 			world_resume();

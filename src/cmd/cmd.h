@@ -19,6 +19,7 @@ int cmd_run(char **args);
 int cmd_list(char **args);
 int cmd_show(char **args);
 int cmd_lookup(char **args);
+int cmd_dump(char **args);
 
 /* One line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -13,6 +13,7 @@ static const struct {
 	     "       uiommufd list\n"
 	     "       uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
 	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
+	     "       uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
 	     "\n"
 	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
 	     "and their part of /sys, without privilege or hardware.\n"
@@ -22,6 +23,7 @@ static const struct {
 	     "  show     the address spaces of a program that runs: windows, mappings,\n"
 	     "           devices, page tables; as text, JSON or a picture\n"
 	     "  lookup   how one IOVA of such a program is translated, level by level\n"
+	     "  dump     all entries of its page tables\n"
 	     "\n"
 	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
 	{"run",
@@ -64,6 +66,12 @@ static const struct {
 	 "  PID          the program, or a parent of it (default: the only one)\n"
 	 "  --context N  of a program that has opened /dev/iommu several times (default: 0)\n"
 	 "  --json       as JSON\n"},
+	{"dump",
+	 "Usage: uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
+	 "\n"
+	 "Prints every present entry of a page table, or of all of an IOAS: its index and level,\n"
+	 "IOVA and value, and where it leads. Leaves that go on where the one before ends are\n"
+	 "one line. The arguments are those of lookup.\n"},
 };
 
 static const char *find(const char *command)

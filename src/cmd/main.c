@@ -7,7 +7,7 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 
-#define COMMANDS "run, list, show, lookup, --help, --version"
+#define COMMANDS "run, list, show, lookup, dump, --help, --version"
 
 /* Those that print and end. */
 static const struct {
@@ -17,6 +17,7 @@ static const struct {
 	{"list", cmd_list},
 	{"show", cmd_show},
 	{"lookup", cmd_lookup},
+	{"dump", cmd_dump},
 };
 
 void cmd_complain(const char *format, ...)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `uiommufd show` and `uiommufd lookup`: what a running program's address spaces look like, and how one IOVA is translated. */
+/* What asks a running program: `uiommufd show`, how its address spaces look; `lookup`, how one IOVA is translated; `dump`. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,10 +45,10 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *number)
 static int take_option(const char *command, char ***args, struct options *options)
 {
 	const char *option = **args;
-	const bool show = !strcmp(command, "show");
+	const bool show = !strcmp(command, "show"), dump = !strcmp(command, "dump");
 	uint64_t number;
 
-	if (!strcmp(option, "--json")) {
+	if (!dump && !strcmp(option, "--json")) {
 		options->form = FORM_JSON;
 	} else if (show && !strcmp(option, "--svg")) {
 		options->form = FORM_SVG;
@@ -63,7 +63,9 @@ static int take_option(const char *command, char ***args, struct options *option
 		++*args;
 	} else {
 		cmd_complain("%s has no option \"%s\"; there are: %s", command, option,
-			     show ? "--json, --svg, --all" : "--json, --context");
+			     show   ? "--json, --svg, --all"
+			     : dump ? "--context"
+				    : "--json, --context");
 		return CMD_USAGE;
 	}
 	return CMD_OK;
@@ -167,34 +169,81 @@ int cmd_show(char **args)
 	return status;
 }
 
+/*
+ * The words of lookup and dump: [PID] IOAS-OR-HWPT, and @more beyond. Finds the process, and the words from the table on. An exit
+ * status.
+ */
+static int take_table(const char *command, char **args, unsigned int more, struct options *options,
+		      const char *const **words, pid_t *pid, uint64_t *pt_id)
+{
+	const unsigned int needed = 1 + more;
+	int status = take_arguments(command, args, options);
+
+	if (status)
+		return status;
+	*words = options->words + (options->count > needed);
+	if (options->count < needed || options->count > needed + 1 ||
+	    !parse_number((*words)[0], UINT32_MAX, pt_id)) {
+		cmd_complain("which table? Usage: uiommufd %s [PID] IOAS-OR-HWPT%s", command,
+			     more ? " IOVA" : "");
+		return CMD_USAGE;
+	}
+	return peer_find(options->count > needed ? options->words[0] : NULL, pid);
+}
+
+/* Asks @pid for @request, about the object @pt_id. */
+static char *ask_of_table(const struct options *options, pid_t pid, const char *request,
+			  uint64_t pt_id, size_t *len)
+{
+	char what[REQUEST_SIZE];
+
+	snprintf(what, sizeof(what), "object %" PRIu64 " of context %lu", pt_id, options->context);
+	return peer_ask(pid, request, what, len);
+}
+
 int cmd_lookup(char **args)
 {
 	struct options options;
-	char request[REQUEST_SIZE], what[REQUEST_SIZE];
+	char request[REQUEST_SIZE];
+	const char *const *words;
 	uint64_t pt_id, iova;
 	char *text;
 	size_t len;
 	pid_t pid;
-	int status = take_arguments("lookup", args, &options);
-	/* The PID may be left out. */
-	const char *const *words = options.words + (options.count == MAX_WORDS);
+	int status = take_table("lookup", args, 1, &options, &words, &pid, &pt_id);
 
 	if (status)
 		return status;
-	if (options.count < 2 || options.count > MAX_WORDS ||
-	    !parse_number(words[0], UINT32_MAX, &pt_id) ||
-	    !parse_number(words[1], UINT64_MAX, &iova)) {
-		cmd_complain("look what up? Usage: uiommufd lookup [PID] IOAS-OR-HWPT IOVA");
+	if (!parse_number(words[1], UINT64_MAX, &iova)) {
+		cmd_complain("\"%s\" is no IOVA", words[1]);
 		return CMD_USAGE;
 	}
-	status = peer_find(options.count == MAX_WORDS ? options.words[0] : NULL, &pid);
-	if (status)
-		return status;
 	snprintf(request, sizeof(request), "lookup %lu %" PRIu64 " 0x%" PRIx64 "\n",
 		 options.context, pt_id, iova);
-	snprintf(what, sizeof(what), "object %" PRIu64 " of context %lu", pt_id, options.context);
-	text = peer_ask(pid, request, what, &len);
+	text = ask_of_table(&options, pid, request, pt_id, &len);
 	status = text ? render(&options, text, len, lookup_text) : CMD_FAILED;
 	free(text);
 	return status;
+}
+
+int cmd_dump(char **args)
+{
+	struct options options;
+	char request[REQUEST_SIZE];
+	const char *const *words;
+	uint64_t pt_id;
+	char *text;
+	size_t len;
+	pid_t pid;
+	int status = take_table("dump", args, 0, &options, &words, &pid, &pt_id);
+
+	if (status)
+		return status;
+	snprintf(request, sizeof(request), "dump %lu %" PRIu64 "\n", options.context, pt_id);
+	text = ask_of_table(&options, pid, request, pt_id, &len);
+	if (!text)
+		return CMD_FAILED;
+	fwrite(text, 1, len, stdout);
+	free(text);
+	return CMD_OK;
 }

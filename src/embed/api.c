@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "iommu/shape.h"
 #include "iommufd/ctx.h"
+#include "iommufd/dump.h"
 #include "iommufd/last_error.h"
 #include "iommufd/show.h"
 #include "iommufd/ucmd.h"
@@ -209,6 +210,11 @@ int uiommufd_show(uint64_t mappings, char **json)
 	size_t len;
 
 	return show_state(mappings, json, &len);
+}
+
+int uiommufd_dump(struct uiommufd *ctx, uint32_t pt_id, FILE *out)
+{
+	return ctx_dump(ctx_of(ctx), pt_id, out);
 }
 
 void uiommufd_free(void *memory)

@@ -155,6 +155,7 @@ static struct iommu_fault fault_of(const struct dma *dma, size_t done, enum iomm
 	return fault_at(dma->dst_iova + done, IOMMU_DMA_WRITE, cause);
 }
 
+
 /* Copies one piece at @done. Returns its bytes, or -EFAULT with *@fault. */
 static ssize_t dma_piece(const struct dma *dma, size_t done, struct iommu_fault *fault)
 {

@@ -127,7 +127,8 @@ static struct iommu_domain *pasid_domain(const struct pasid_table *table, uint32
 
 	if (!table || at == table->count || table->entries[at].pasid != pasid)
 		return NULL;
-	return table->entries[at].domain;
+	/* pasid_clear() may be at work. */
+	return __atomic_load_n(&table->entries[at].domain, __ATOMIC_ACQUIRE);
 }
 
 struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint, uint32_t pasid)

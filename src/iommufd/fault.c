@@ -3,7 +3,7 @@
  * The fault queue object and its file: groups wait in order of completion, are read whole, get the lowest free cookie, and are answered by
  * it (spec 30-faults-viommu, 1).
  *
- * queue->lock guards the lists and cookies. A group is on one of two lists: queued, or delivered (awaiting its response).
+ * The queue's lock guards the lists and cookies. A group is on one of two lists: queued, or delivered (awaiting its response).
  */
 #include <errno.h>
 #include <string.h>
@@ -11,18 +11,16 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/idtable.h"
-#include "iommufd/event_file.h"
+#include "iommufd/event_queue.h"
 #include "iommufd/fault.h"
 #include "iommufd/group.h"
 #include "iommufd/ucmd.h"
 
 struct fault_queue {
-	struct iommufd_object object;
-	pthread_mutex_t lock;
+	struct event_queue base;
 	struct cds_list_head queued;
 	struct cds_list_head delivered;
-	struct idtable cookies;	  /* of the delivered */
-	struct event_file *event; /* NULL once it is closed */
+	struct idtable cookies; /* of the delivered */
 };
 
 /* A group of faults that is answered as one. */
@@ -47,13 +45,7 @@ static void answer(struct fault_group *group, uint32_t code)
 
 struct iommufd_object *fault_queue_object(struct fault_queue *queue)
 {
-	return &queue->object;
-}
-
-static void set_readable(struct fault_queue *queue, bool readable)
-{
-	if (queue->event)
-		event_file_set_readable(queue->event, readable);
+	return &queue->base.object;
 }
 
 int fault_queue_add(struct fault_queue *queue, struct iommufd_device *device, uint32_t pasid,
@@ -71,12 +63,12 @@ int fault_queue_add(struct fault_queue *queue, struct iommufd_device *device, ui
 	group->waiter = waiter;
 	group->count = count;
 	memcpy(group->faults, faults, count * sizeof(group->faults[0]));
-	pthread_mutex_lock(&queue->lock);
+	pthread_mutex_lock(&queue->base.lock);
 	first = cds_list_empty(&queue->queued);
 	cds_list_add_tail(&group->link, &queue->queued);
 	if (first)
-		set_readable(queue, true);
-	pthread_mutex_unlock(&queue->lock);
+		event_queue_set_readable(&queue->base, true);
+	pthread_mutex_unlock(&queue->base.lock);
 	return 0;
 }
 
@@ -104,13 +96,13 @@ static void answer_invalid(struct fault_queue *queue, const struct iommufd_devic
 	bool had_queued;
 	CDS_LIST_HEAD(groups);
 
-	pthread_mutex_lock(&queue->lock);
+	pthread_mutex_lock(&queue->base.lock);
 	had_queued = !cds_list_empty(&queue->queued);
 	take_groups(queue, &queue->queued, device, pasid, &groups);
 	take_groups(queue, &queue->delivered, device, pasid, &groups);
 	if (had_queued && cds_list_empty(&queue->queued))
-		set_readable(queue, false);
-	pthread_mutex_unlock(&queue->lock);
+		event_queue_set_readable(&queue->base, false);
+	pthread_mutex_unlock(&queue->base.lock);
 	cds_list_for_each_entry_safe (group, next, &groups, link)
 		answer(group, IOMMUFD_PAGE_RESP_INVALID);
 }
@@ -124,7 +116,7 @@ void fault_queue_flush(struct fault_queue *queue, struct iommufd_device *device,
 
 static struct fault_queue *queue_of(struct uiommufd_file *file)
 {
-	return (struct fault_queue *)((struct event_file *)file)->object;
+	return (struct fault_queue *)event_file_queue(file);
 }
 
 /* Takes the first queued group if it fits in @room bytes. NULL with *@rc 0: nothing is queued. */
@@ -150,10 +142,10 @@ static struct fault_group *take_first(struct fault_queue *queue, size_t room, in
 }
 
 /* Delivers the first group: its bytes, 0 if there is none, or a negative errno. Caller holds queue->lock. */
-static ssize_t deliver_first(struct iommufd_object *object, struct uiommufd_caller *caller,
-			     uint64_t buf, size_t room)
+static ssize_t deliver_first(struct event_queue *base, struct uiommufd_caller *caller, uint64_t buf,
+			     size_t room)
 {
-	struct fault_queue *queue = (struct fault_queue *)object;
+	struct fault_queue *queue = (struct fault_queue *)base;
 	struct fault_group *group;
 	size_t bytes;
 	int rc;
@@ -171,19 +163,17 @@ static ssize_t deliver_first(struct iommufd_object *object, struct uiommufd_call
 	cds_list_del(&group->link);
 	cds_list_add_tail(&group->link, &queue->delivered);
 	if (cds_list_empty(&queue->queued))
-		set_readable(queue, false);
+		event_queue_set_readable(&queue->base, false);
 	return (ssize_t)bytes;
 }
 
 static ssize_t fault_read(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			  size_t len, uint64_t *pos)
 {
-	struct fault_queue *queue = queue_of(file);
-
 	(void)pos;
 	if (len % sizeof(struct iommu_hwpt_pgfault))
 		return -ESPIPE;
-	return event_file_read(file, caller, buf, len, &queue->lock, deliver_first);
+	return event_file_read(file, caller, buf, len, deliver_first);
 }
 
 static int respond(struct fault_queue *queue, const struct iommu_hwpt_page_response *response)
@@ -193,13 +183,13 @@ static int respond(struct fault_queue *queue, const struct iommu_hwpt_page_respo
 	if (response->code != IOMMUFD_PAGE_RESP_SUCCESS &&
 	    response->code != IOMMUFD_PAGE_RESP_INVALID)
 		return -EINVAL;
-	pthread_mutex_lock(&queue->lock);
+	pthread_mutex_lock(&queue->base.lock);
 	group = idtable_find(&queue->cookies, response->cookie);
 	if (group) {
 		idtable_erase(&queue->cookies, response->cookie);
 		cds_list_del(&group->link);
 	}
-	pthread_mutex_unlock(&queue->lock);
+	pthread_mutex_unlock(&queue->base.lock);
 	if (!group)
 		return -EINVAL;
 	answer(group, response->code);
@@ -227,81 +217,38 @@ static ssize_t fault_write(struct uiommufd_file *file, struct uiommufd_caller *c
 	return done ? (ssize_t)done : rc;
 }
 
-static void fault_release(struct uiommufd_file *file)
-{
-	struct fault_queue *queue = queue_of(file);
-
-	/* What is queued stays, and is answered when the object goes. */
-	pthread_mutex_lock(&queue->lock);
-	queue->event = NULL;
-	pthread_mutex_unlock(&queue->lock);
-	event_file_release(file);
-}
-
 static const struct file_ops fault_file_ops = {
 	.name = "anon_inode:[iommufd-pgfault]",
 	.read = fault_read,
 	.write = fault_write,
 	.readiness = event_file_readiness,
-	.release = fault_release,
+	.release = event_file_release,
 };
 
 /* ---- the object ---- */
 
-static void free_queue(struct fault_queue *queue)
-{
-	answer_invalid(queue, NULL, 0);
-	idtable_destroy(&queue->cookies);
-	pthread_mutex_destroy(&queue->lock);
-}
-
 static void fault_queue_destroy(struct iommufd_object *object)
 {
-	free_queue((struct fault_queue *)object);
-	object_free(object);
-}
+	struct fault_queue *queue = (struct fault_queue *)object;
 
-static int respond_alloc(struct ucmd *ucmd, struct fault_queue *queue)
-{
-	struct iommu_fault_alloc *cmd = ucmd->cmd;
-	int fd = caller_install_file(ucmd->caller, &queue->event->file);
-	int rc;
-
-	if (fd < 0) {
-		file_put(&queue->event->file);
-		return fd;
-	}
-	cmd->out_fault_id = queue->object.id;
-	cmd->out_fault_fd = (uint32_t)fd;
-	rc = ucmd_respond(ucmd);
-	if (rc)
-		ucmd->caller->ops->uninstall_file(ucmd->caller, fd);
-	return rc;
+	answer_invalid(queue, NULL, 0);
+	idtable_destroy(&queue->cookies);
+	event_queue_free(&queue->base);
 }
 
 int ioctl_fault_alloc(struct ucmd *ucmd)
 {
-	const struct iommu_fault_alloc *cmd = ucmd->cmd;
+	struct iommu_fault_alloc *cmd = ucmd->cmd;
 	struct fault_queue *queue;
-	int rc;
 
 	if (cmd->flags)
 		return -EOPNOTSUPP;
-	queue = object_create(ucmd->ctx, sizeof(*queue), OBJECT_FAULT, fault_queue_destroy);
+	queue = event_queue_create(ucmd->ctx, sizeof(*queue), OBJECT_FAULT, fault_queue_destroy);
 	if (!queue)
 		return -ENOMEM;
-	pthread_mutex_init(&queue->lock, NULL);
 	CDS_INIT_LIST_HEAD(&queue->queued);
 	CDS_INIT_LIST_HEAD(&queue->delivered);
 	idtable_init(&queue->cookies);
-	rc = event_file_create(&queue->object, &fault_file_ops, true, &queue->event);
-	if (!rc)
-		rc = respond_alloc(ucmd, queue);
-	if (rc) {
-		free_queue(queue);
-		object_abort(&queue->object);
-		return rc;
-	}
-	object_publish(&queue->object);
-	return 0;
+	return event_queue_publish(ucmd, &queue->base, &fault_file_ops, true, &cmd->out_fault_id,
+				   &cmd->out_fault_fd);
 }

@@ -8,7 +8,7 @@
 #include "base/gate.h"
 #include "base/world.h"
 #include "iommu/iommu.h"
-#include "iommufd/event_file.h"
+#include "iommufd/event_queue.h"
 #include "iommufd/iommufd.h"
 
 void iommufd_fork_prepare(void)

@@ -80,13 +80,8 @@ out_free:
 	return rc;
 }
 
-/* What the driver has set up, and what that holds. */
-static void fini(struct hw_queue *queue)
+static void drop_dependency(struct hw_queue *queue)
 {
-	const struct viommu_driver *driver = queue->viommu->driver;
-
-	if (driver->hw_queue_fini)
-		driver->hw_queue_fini(queue);
 	if (queue->depends)
 		object_put(&queue->depends->object);
 }
@@ -111,7 +106,7 @@ static int join_locked(struct ucmd *ucmd, struct hw_queue *queue)
 	cmd->out_hw_queue_id = queue->object.id;
 	rc = ucmd_respond(ucmd);
 	if (rc) {
-		fini(queue);
+		drop_dependency(queue);
 		return rc;
 	}
 	viommu->hw_queues[queue->index] = queue;
@@ -153,7 +148,7 @@ static void hw_queue_destroy(struct iommufd_object *object)
 	pthread_mutex_lock(&viommu->lock);
 	viommu->hw_queues[queue->index] = NULL;
 	pthread_mutex_unlock(&viommu->lock);
-	fini(queue);
+	drop_dependency(queue);
 	unpin(queue);
 	object_put(&viommu->object);
 	object_free(object);

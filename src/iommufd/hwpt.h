@@ -20,7 +20,7 @@ struct hwpt {
 	struct hwpt *parent;	   /* nested: the nesting parent, a user of it unless by @viommu */
 	struct viommu *viommu;	   /* nested on a vIOMMU: a user of it */
 	struct fault_queue *fault; /* where its page faults go, a user of it; or NULL */
-	bool pasid; /* can be used with PASIDs, and with a RID beside them */
+	bool pasid;		   /* can be used with PASIDs, and with a RID beside them */
 
 	/* Nested ones only. */
 	const struct nested_ops *nested_ops;

@@ -107,7 +107,8 @@ int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device, str
 
 	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !driver)
 		return -EOPNOTSUPP;
-	if (hwpt_is_automatic(parent) || !(iommu_domain_flags(parent->domain) & IOMMU_DOMAIN_NEST_PARENT) ||
+	if (hwpt_is_automatic(parent) ||
+	    !(iommu_domain_flags(parent->domain) & IOMMU_DOMAIN_NEST_PARENT) ||
 	    iommu_kind_of(iommu_domain_iommu(parent->domain)) != iommu_kind_of(iommu))
 		return -EINVAL;
 	return create(ucmd, parent, NULL, driver->alloc);

@@ -269,26 +269,39 @@ int ioctl_ioas_iova_ranges(struct ucmd *ucmd)
 	return rc;
 }
 
-/* Reads the user's list into @allowed. */
-static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
+/* Reads entry @i of the user's list to its place in @allowed. */
+static int read_entry(struct ucmd *ucmd, struct iova_set *allowed, size_t i)
 {
 	const struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
 	struct uiommufd_caller *caller = ucmd->caller;
+	struct iova_range *range;
 
-	for (uint32_t i = 0; i < cmd->num_iovas; i++) {
-		struct iova_range range;
-		int rc;
+	if (iova_set_reserve(allowed, i + 1))
+		return -ENOMEM;
+	range = &allowed->ranges[i];
+	if (caller->ops->read(caller, range, cmd->allowed_iovas + i * sizeof(*range),
+			      sizeof(*range)))
+		return -EFAULT;
+	return range->start < range->last ? 0 : -EINVAL;
+}
 
-		if (caller->ops->read(caller, &range, cmd->allowed_iovas + i * sizeof(range),
-				      sizeof(range)))
-			return -EFAULT;
-		if (range.start >= range.last || iova_set_intersects(allowed, range))
-			return -EINVAL;
-		rc = iova_set_add(allowed, range);
+/*
+ * Reads the user's list into @allowed. The first bad entry decides; of those that are good by themselves it is looked at the end,
+ * all at once, whether any overlaps an earlier one.
+ */
+static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
+{
+	const struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
+	size_t count = 0;
+	int rc = 0;
+
+	while (count < cmd->num_iovas) {
+		rc = read_entry(ucmd, allowed, count);
 		if (rc)
-			return rc;
+			break;
+		count++;
 	}
-	return 0;
+	return iova_set_adopt(allowed, count) ? rc : -EINVAL;
 }
 
 /* Nothing of @allowed is reserved. Caller holds ioas->lock. */

@@ -172,12 +172,12 @@ int ucmd_respond(const struct ucmd *ucmd)
 static bool is_ours(const struct iommufd_ctx *ctx, unsigned int nr)
 {
 	if (nr >= IOCTL_OWN_FIRST && nr <= IOCTL_OWN_LAST)
-		return !ctx->options.no_extensions;
+		return true;
 	return nr >= IOCTL_FIRST && nr <= (ctx->options.test_abi ? IOCTL_TEST : IOCTL_LAST);
 }
 
 /* The entry of @cmd, or one without a handler. */
-static struct ioctl_entry find_entry(unsigned int cmd)
+static struct ioctl_entry find_entry(const struct iommufd_ctx *ctx, unsigned int cmd)
 {
 	const unsigned int nr = cmd & 0xff;
 	struct ioctl_entry entry = {.handler = NULL};
@@ -189,7 +189,7 @@ static struct ioctl_entry find_entry(unsigned int cmd)
 	else if (nr == IOCTL_TEST)
 		entry = (struct ioctl_entry){_IO(IOMMUFD_TYPE, IOCTL_TEST), TEST_CMD_SIZE,
 					     TEST_CMD_MIN_SIZE, test_handler};
-	if (entry.cmd != cmd)
+	if (entry.cmd != cmd || (nr >= IOCTL_OWN_FIRST && ctx->options.no_extensions))
 		entry.handler = NULL;
 	return entry;
 }
@@ -209,7 +209,7 @@ long iommufd_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsi
 		return type1_ioctl(ctx, caller, cmd, arg);
 	if (caller->ops->read(caller, &size, arg, sizeof(size)))
 		return -EFAULT;
-	entry = find_entry(cmd);
+	entry = find_entry(ctx, cmd);
 	if (!entry.handler)
 		return -ENOTTY;
 	memset(&buffer, 0, sizeof(buffer));

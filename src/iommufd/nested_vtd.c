@@ -28,9 +28,11 @@ static int vtd_match(const struct iommu_hwpt_vtd_s1_invalidate *entry,
 		return 0;
 	match->by_range = true;
 	match->range.start = entry->addr;
-	if (__builtin_mul_overflow(entry->npages, PAGE_SIZE, &len) || !len ||
-	    check_last(entry->addr, len, &match->range.last))
-		match->range.last = len ? UINT64_MAX : entry->addr;
+	if (!entry->npages)
+		match->range.last = entry->addr;
+	else if (__builtin_mul_overflow(entry->npages, PAGE_SIZE, &len) ||
+		 check_last(entry->addr, len, &match->range.last))
+		match->range.last = UINT64_MAX;
 	return 0;
 }
 

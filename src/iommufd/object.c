@@ -11,6 +11,7 @@
 #include <urcu-bp.h>
 
 #include "base/alloc.h"
+#include "base/tsan.h"
 #include "iommufd/ctx.h"
 #include "iommufd/ucmd.h"
 
@@ -19,6 +20,13 @@ struct object_index {
 	uint32_t size;
 	struct iommufd_object *slots[];
 };
+
+/* Returns when no look-up is under way that began before. */
+static void wait_for_lookups(struct iommufd_ctx *ctx)
+{
+	urcu_bp_synchronize_rcu();
+	tsan_grace_period(ctx);
+}
 
 /* Makes room for @id in the index. Caller holds ctx->lock. */
 static int index_grow(struct iommufd_ctx *ctx, uint32_t id)
@@ -39,7 +47,7 @@ static int index_grow(struct iommufd_ctx *ctx, uint32_t id)
 		memcpy(index->slots, old->slots, old->size * sizeof(old->slots[0]));
 	rcu_assign_pointer(ctx->index, index);
 	if (old) {
-		urcu_bp_synchronize_rcu();
+		wait_for_lookups(ctx);
 		alloc_free(old);
 	}
 	return 0;
@@ -128,6 +136,7 @@ void *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type)
 		object = rcu_dereference(index->slots[id]);
 	if (object && ((type != OBJECT_ANY && object->type != type) || !object_hold_live(object)))
 		object = NULL;
+	tsan_reader_done(ctx);
 	urcu_bp_read_unlock();
 	return object;
 }
@@ -225,7 +234,7 @@ bool object_bury(struct iommufd_object *object)
 
 void object_free(struct iommufd_object *object)
 {
-	urcu_bp_synchronize_rcu();
+	wait_for_lookups(object->ctx);
 	alloc_free(object);
 }
 

@@ -35,6 +35,12 @@ int show_state(uint64_t mappings, char **text, size_t *len);
  */
 int show_lookup(uint32_t context, uint32_t pt_id, uint64_t iova, char **text, size_t *len);
 
+/*
+ * The page tables of @pt_id (IOAS or paging HWPT), as text and not as JSON (iopt_dump() says how it looks). Otherwise as
+ * show_lookup(); *@text is freed with free().
+ */
+int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len);
+
 /* The member "file", a name of the file that @source is of; none if it is of no file, or its name is not known. */
 void show_file_name(struct json *json, const struct mem_source *source);
 

@@ -2,14 +2,14 @@
 /*
  * vEVENTQs: events of one type on a vIOMMU, for user space to read (spec 30-faults-viommu, 4).
  *
- * queue->lock guards the list of unread events and is a leaf. When there is no room, an event is lost; then the one lost-events header
+ * The queue's lock guards the list of unread events. When there is no room, an event is lost; then the one lost-events header
  * of the queue is at the tail, and carries the newest sequence number. It is never followed by anything.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "iommufd/event_file.h"
+#include "iommufd/event_queue.h"
 #include "iommufd/ucmd.h"
 #include "iommufd/viommu.h"
 
@@ -25,18 +25,16 @@ struct event {
 };
 
 struct veventq {
-	struct iommufd_object object;
+	struct event_queue base;
 	struct viommu *viommu;	   /* a user of it */
 	struct cds_list_head link; /* of viommu->queues */
 	uint32_t type;
 	uint32_t depth;
-	pthread_mutex_t lock;
 	struct cds_list_head events;
 	uint32_t count;	   /* of normal events */
 	uint32_t sequence; /* of the next report */
 	struct event lost; /* is in the list while lost_pending */
 	bool lost_pending;
-	struct event_file *file; /* NULL once it is closed */
 };
 
 /* ---- reporting ---- */
@@ -56,8 +54,8 @@ static void update_readable(struct veventq *queue, bool was_empty)
 {
 	bool empty = cds_list_empty(&queue->events);
 
-	if (queue->file && empty != was_empty)
-		event_file_set_readable(queue->file, !empty);
+	if (empty != was_empty)
+		event_queue_set_readable(&queue->base, !empty);
 }
 
 static void append(struct veventq *queue, struct event *event)
@@ -78,7 +76,7 @@ static void report(struct veventq *queue, const void *data, size_t len)
 {
 	struct event *event = NULL;
 
-	pthread_mutex_lock(&queue->lock);
+	pthread_mutex_lock(&queue->base.lock);
 	if (queue->count < queue->depth)
 		event = alloc_zeroed(sizeof(*event) + len);
 	if (event) {
@@ -90,7 +88,7 @@ static void report(struct veventq *queue, const void *data, size_t len)
 		append(queue, &queue->lost);
 		queue->lost_pending = true;
 	}
-	pthread_mutex_unlock(&queue->lock);
+	pthread_mutex_unlock(&queue->base.lock);
 }
 
 int viommu_report_event(struct viommu *viommu, uint32_t type, const void *data, size_t len)
@@ -107,11 +105,6 @@ int viommu_report_event(struct viommu *viommu, uint32_t type, const void *data, 
 
 /* ---- the file ---- */
 
-static struct veventq *queue_of(struct uiommufd_file *file)
-{
-	return (struct veventq *)((struct event_file *)file)->object;
-}
-
 static int copy_event(struct uiommufd_caller *caller, uint64_t buf, const struct event *event)
 {
 	int rc = caller->ops->write(caller, buf, &event->header, sizeof(event->header));
@@ -123,10 +116,10 @@ static int copy_event(struct uiommufd_caller *caller, uint64_t buf, const struct
 }
 
 /* Hands out the first event: its bytes, 0 if there is none or only a lost header that does not fit, or a negative errno. */
-static ssize_t read_first(struct iommufd_object *object, struct uiommufd_caller *caller,
-			  uint64_t buf, size_t room)
+static ssize_t read_first(struct event_queue *base, struct uiommufd_caller *caller, uint64_t buf,
+			  size_t room)
 {
-	struct veventq *queue = (struct veventq *)object;
+	struct veventq *queue = (struct veventq *)base;
 	struct event *event;
 	size_t bytes;
 	int rc;
@@ -154,34 +147,22 @@ static ssize_t read_first(struct iommufd_object *object, struct uiommufd_caller 
 static ssize_t veventq_read(struct uiommufd_file *file, struct uiommufd_caller *caller,
 			    uint64_t buf, size_t len, uint64_t *pos)
 {
-	struct veventq *queue = queue_of(file);
-
 	(void)pos;
 	if (len < sizeof(struct iommufd_vevent_header))
 		return -EINVAL;
-	return event_file_read(file, caller, buf, len, &queue->lock, read_first);
-}
-
-static void veventq_release(struct uiommufd_file *file)
-{
-	struct veventq *queue = queue_of(file);
-
-	pthread_mutex_lock(&queue->lock);
-	queue->file = NULL;
-	pthread_mutex_unlock(&queue->lock);
-	event_file_release(file);
+	return event_file_read(file, caller, buf, len, read_first);
 }
 
 static const struct file_ops veventq_file_ops = {
 	.name = "anon_inode:[iommufd-viommu-event]",
 	.read = veventq_read,
 	.readiness = event_file_readiness,
-	.release = veventq_release,
+	.release = event_file_release,
 };
 
 /* ---- the object ---- */
 
-static void free_queue(struct veventq *queue)
+static void free_events(struct veventq *queue)
 {
 	struct event *event, *next;
 
@@ -189,24 +170,19 @@ static void free_queue(struct veventq *queue)
 		if (event != &queue->lost)
 			alloc_free(event);
 	}
-	pthread_mutex_destroy(&queue->lock);
-}
-
-static void leave_viommu(struct veventq *queue)
-{
-	pthread_mutex_lock(&queue->viommu->lock);
-	cds_list_del(&queue->link);
-	pthread_mutex_unlock(&queue->viommu->lock);
-	object_put(&queue->viommu->object);
 }
 
 static void veventq_destroy(struct iommufd_object *object)
 {
 	struct veventq *queue = (struct veventq *)object;
+	struct viommu *viommu = queue->viommu;
 
-	leave_viommu(queue);
-	free_queue(queue);
-	object_free(object);
+	pthread_mutex_lock(&viommu->lock);
+	cds_list_del(&queue->link);
+	pthread_mutex_unlock(&viommu->lock);
+	object_put(&viommu->object);
+	free_events(queue);
+	event_queue_free(&queue->base);
 }
 
 /* Puts the queue on its vIOMMU, unless one of its type is there. */
@@ -226,71 +202,49 @@ static int join_viommu(struct veventq *queue, struct viommu *viommu)
 	return rc;
 }
 
-static int respond_alloc(struct ucmd *ucmd, struct veventq *queue)
-{
-	struct iommu_veventq_alloc *cmd = ucmd->cmd;
-	int fd, rc;
-
-	rc = event_file_create(&queue->object, &veventq_file_ops, false, &queue->file);
-	if (rc)
-		return rc;
-	fd = caller_install_file(ucmd->caller, &queue->file->file);
-	if (fd < 0) {
-		file_put(&queue->file->file);
-		return fd;
-	}
-	cmd->out_veventq_id = queue->object.id;
-	cmd->out_veventq_fd = (uint32_t)fd;
-	rc = ucmd_respond(ucmd);
-	if (rc)
-		ucmd->caller->ops->uninstall_file(ucmd->caller, fd);
-	return rc;
-}
-
 static struct veventq *create_queue(struct ucmd *ucmd)
 {
 	const struct iommu_veventq_alloc *cmd = ucmd->cmd;
 	struct veventq *queue =
-		object_create(ucmd->ctx, sizeof(*queue), OBJECT_VEVENTQ, veventq_destroy);
+		event_queue_create(ucmd->ctx, sizeof(*queue), OBJECT_VEVENTQ, veventq_destroy);
 
 	if (!queue)
 		return NULL;
 	queue->type = cmd->type;
 	queue->depth = cmd->veventq_depth;
 	queue->lost.header.flags = IOMMU_VEVENTQ_FLAG_LOST_EVENTS;
-	pthread_mutex_init(&queue->lock, NULL);
 	CDS_INIT_LIST_HEAD(&queue->events);
 	return queue;
 }
 
-static int alloc_on(struct ucmd *ucmd, struct viommu *viommu)
+static bool has_queue(struct viommu *viommu, uint32_t type)
 {
-	const struct iommu_veventq_alloc *cmd = ucmd->cmd;
-	struct veventq *queue;
-	bool exists;
-	int rc;
+	bool found;
 
 	pthread_mutex_lock(&viommu->lock);
-	exists = find_queue(viommu, cmd->type);
+	found = find_queue(viommu, type);
 	pthread_mutex_unlock(&viommu->lock);
-	if (exists)
+	return found;
+}
+
+static int alloc_on(struct ucmd *ucmd, struct viommu *viommu)
+{
+	struct iommu_veventq_alloc *cmd = ucmd->cmd;
+	struct veventq *queue;
+	int rc;
+
+	if (has_queue(viommu, cmd->type))
 		return -EEXIST;
 	queue = create_queue(ucmd);
 	if (!queue)
 		return -ENOMEM;
 	rc = join_viommu(queue, viommu);
-	if (!rc) {
-		rc = respond_alloc(ucmd, queue);
-		if (rc)
-			leave_viommu(queue);
-	}
 	if (rc) {
-		free_queue(queue);
-		object_abort(&queue->object);
+		object_abort(&queue->base.object);
 		return rc;
 	}
-	object_publish(&queue->object);
-	return 0;
+	return event_queue_publish(ucmd, &queue->base, &veventq_file_ops, false,
+				   &cmd->out_veventq_id, &cmd->out_veventq_fd);
 }
 
 int ioctl_veventq_alloc(struct ucmd *ucmd)

@@ -45,7 +45,6 @@ struct viommu_driver {
 	uint32_t hw_queue_type; /* 0: no HW queues */
 	size_t hw_queue_count;	/* at most; indices are below */
 	int (*hw_queue_init)(struct hw_queue *queue);
-	void (*hw_queue_fini)(struct hw_queue *queue);
 };
 
 struct viommu {

@@ -143,9 +143,12 @@ void iopt_dump(const struct iopt *pt, FILE *out)
 	pt->ops->dump(pt, out);
 }
 
-void iopt_print_leaf(FILE *out, const struct iopt_leaf *leaf)
+void iopt_print_leaves(FILE *out, const struct iopt_leaf *leaf, uint64_t count)
 {
-	fprintf(out, " oa %#" PRIx64 " size %#" PRIx64 " %c%c%s%s\n", leaf->oa, leaf->len,
-		leaf->prot & IOPT_READ ? 'r' : '-', leaf->prot & IOPT_WRITE ? 'w' : '-',
-		leaf->prot & IOPT_MMIO ? " mmio" : "", leaf->dirty ? " dirty" : "");
+	fprintf(out, " oa 0x%" PRIx64 " size 0x%" PRIx64, leaf->oa, leaf->len);
+	if (count > 1)
+		fprintf(out, " x %" PRIu64, count);
+	fprintf(out, " %c%c%s%s\n", leaf->prot & IOPT_READ ? 'r' : '-',
+		leaf->prot & IOPT_WRITE ? 'w' : '-', leaf->prot & IOPT_MMIO ? " mmio" : "",
+		leaf->dirty ? " dirty" : "");
 }

@@ -199,7 +199,10 @@ bool iopt_trace(const struct iopt *pt, uint64_t iova, struct iopt_trace *trace);
 void iopt_read_dirty(struct iopt *pt, struct iova_range range, bool clear,
 		     void (*report)(struct iova_range dirty, void *arg), void *arg);
 
-/* Prints every present entry as text, each table's under the entry that points to it. */
+/*
+ * Prints every present entry as text, each table's under the entry that points to it. Leaves that follow each other in a table, in
+ * IOVA and in memory, are one line. Caller keeps tables from being freed: a read-side critical section, or the owner's lock.
+ */
 void iopt_dump(const struct iopt *pt, FILE *out);
 
 /* Bytes of the tables that the root leads to. */

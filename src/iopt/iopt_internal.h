@@ -129,8 +129,8 @@ int iopt_finish(struct iopt *pt, const struct iopt_config *config, uint64_t avai
 /* Stores @entry, @entry + @step, ... in all entries of a table that no reader sees yet. */
 void iopt_fill_table(uint64_t *table, uint64_t entry, uint64_t step);
 
-/* The rest of a line of a dump: what a leaf entry says. */
-void iopt_print_leaf(FILE *out, const struct iopt_leaf *leaf);
+/* The rest of a line of a dump: what @count leaf entries say, of which @leaf is the first. */
+void iopt_print_leaves(FILE *out, const struct iopt_leaf *leaf, uint64_t count);
 
 extern const struct iopt_ops iopt_amdv1_ops;
 extern const struct iopt_ops iopt_amdv1_mock_ops;

@@ -90,7 +90,21 @@ static void fmt_op_read_dirty(struct iopt *pt, struct iova_range range, bool cle
 
 /* ---- dump ---- */
 
-static void dump_leaf(FILE *out, uint64_t entry, unsigned int level, uint64_t start)
+/* How many entries from the leaf table[@i] on are that leaf, its copies, and leaves that go on where it ends, alike in all else. */
+static unsigned int leaf_run(const uint64_t *table, unsigned int i, unsigned int level)
+{
+	const uint64_t first = entry_load(&table[i]);
+	const unsigned int bits = fmt_leaf_bits(first, level), copies = leaf_copies(bits, level);
+	unsigned int n = 1;
+
+	while (i + n < IOPT_ENTRIES &&
+	       entry_load(&table[i + n]) == first + fmt_encode_oa((uint64_t)(n / copies) << bits))
+		n++;
+	return n;
+}
+
+static void dump_leaves(FILE *out, uint64_t entry, unsigned int level, uint64_t start,
+			unsigned int entries)
 {
 	unsigned int bits = fmt_leaf_bits(entry, level);
 	struct iopt_leaf leaf = {
@@ -101,26 +115,40 @@ static void dump_leaf(FILE *out, uint64_t entry, unsigned int level, uint64_t st
 		.dirty = FMT_DIRTY && fmt_is_dirty(entry),
 	};
 
-	iopt_print_leaf(out, &leaf);
+	iopt_print_leaves(out, &leaf, max_u64(entries / leaf_copies(bits, level), 1));
+}
+
+static void dump_entries(FILE *out, unsigned int indent, unsigned int i, unsigned int entries)
+{
+	if (entries > 1)
+		fprintf(out, "%*s[%u-%u]", (int)indent, "", i, i + entries - 1);
+	else
+		fprintf(out, "%*s[%u]", (int)indent, "", i);
 }
 
 static void dump_table(FILE *out, const uint64_t *table, unsigned int level, unsigned int top,
 		       uint64_t base)
 {
-	for (unsigned int i = 0; i < IOPT_ENTRIES; i++) {
+	unsigned int entries;
+
+	for (unsigned int i = 0; i < IOPT_ENTRIES; i += entries) {
 		uint64_t entry = entry_load(&table[i]);
 		uint64_t start = base + ((uint64_t)i << level_shift(level));
 		bool below = level > 0 && fmt_is_table(entry, level);
 
+		entries = 1;
 		if (!below && !fmt_is_leaf(entry, level))
 			continue;
-		fprintf(out, "%*s[%u] level %u iova %#" PRIx64 " entry %#018" PRIx64,
-			2 * (int)(top - level), "", i, fmt_level_number(level), start, entry);
+		if (!below)
+			entries = leaf_run(table, i, level);
+		dump_entries(out, 2 * (top - level), i, entries);
+		fprintf(out, " level %u iova 0x%" PRIx64 " entry 0x%016" PRIx64,
+			fmt_level_number(level), start, entry);
 		if (below) {
 			fprintf(out, " table %p\n", (const void *)fmt_table(entry, level));
 			dump_table(out, fmt_table(entry, level), level - 1, top, start);
 		} else {
-			dump_leaf(out, entry, level, start);
+			dump_leaves(out, entry, level, start, entries);
 		}
 	}
 }

@@ -57,6 +57,16 @@ static void sort(struct iova_range *ranges, size_t count)
 
 /* ---- the functions ---- */
 
+bool ranges_sort(struct iova_range *ranges, size_t count)
+{
+	sort(ranges, count);
+	for (size_t i = 1; i < count; i++) {
+		if (ranges[i].start <= ranges[i - 1].last)
+			return false;
+	}
+	return true;
+}
+
 size_t ranges_normalise(struct iova_range *ranges, size_t count)
 {
 	size_t kept = 0;

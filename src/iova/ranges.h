@@ -12,6 +12,9 @@
 
 #include "iova/range.h"
 
+/* Sorts any array by the ranges' starts, in place; true if no two of them overlap. */
+bool ranges_sort(struct iova_range *ranges, size_t count);
+
 /* Makes any array normal, in place; returns how many ranges are left. */
 size_t ranges_normalise(struct iova_range *ranges, size_t count);
 

@@ -127,6 +127,16 @@ int iova_set_add(struct iova_set *set, struct iova_range range)
 	return 0;
 }
 
+bool iova_set_adopt(struct iova_set *set, size_t count)
+{
+	assert(count <= set->capacity);
+	set->count = 0;
+	if (!ranges_sort(set->ranges, count))
+		return false;
+	set->count = ranges_normalise(set->ranges, count);
+	return true;
+}
+
 int iova_set_remove(struct iova_set *set, struct iova_range range)
 {
 	size_t first = iova_set_lower(set, range.start);

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "iommufd/access.h"
-#include "iommufd/event_file.h"
+#include "iommufd/event_queue.h"
 #include "mock/mock_internal.h"
 
 #define MAX_LENGTH (UINT64_C(16) << 20)

@@ -50,6 +50,9 @@ static int answer(const char *request, char **text, size_t *len)
 			&iova, &end) == 3 &&
 		 !request[end])
 		rc = show_lookup(context, pt_id, iova, text, len);
+	else if (sscanf(request, "dump %" SCNu32 " %" SCNu32 "%n", &context, &pt_id, &end) == 2 &&
+		 !request[end])
+		rc = show_dump(context, pt_id, text, len);
 	world_resume();
 	return rc;
 }

@@ -14,7 +14,7 @@
 #include "base/log.h"
 
 enum {
-	ARENA_SIZE = 64 * 4096,
+	ARENA_SIZE = HOSTILE_PAGES * 4096,
 };
 
 static uint8_t *arena;
@@ -29,12 +29,21 @@ static bool in_arena(uint64_t va, uint64_t len)
 	return va >= start && va - start <= ARENA_SIZE && len <= ARENA_SIZE - (va - start);
 }
 
+static struct hostile *program_of(struct uiommufd_caller *caller)
+{
+	return (struct hostile *)((char *)caller - offsetof(struct hostile, caller));
+}
+
+/* A structure that is read twice is another one the second time. */
 static int hostile_read(struct uiommufd_caller *caller, void *dst, uint64_t src, size_t len)
 {
-	(void)caller;
+	uint8_t race = program_of(caller)->race;
+
 	if (!in_arena(src, len))
 		return -EFAULT;
 	memcpy(dst, (void *)(uintptr_t)src, len);
+	if (race && len)
+		((uint8_t *)(uintptr_t)src)[race % len] ^= race;
 	return 0;
 }
 
@@ -66,8 +75,7 @@ static int hostile_dup_fd(struct uiommufd_caller *caller, int fd)
 
 static struct uiommufd_file **file_slot(struct uiommufd_caller *caller, int fd)
 {
-	struct hostile *program =
-		(struct hostile *)((char *)caller - offsetof(struct hostile, caller));
+	struct hostile *program = program_of(caller);
 
 	if (fd < HOSTILE_FIRST_FILE || fd >= HOSTILE_FIRST_FILE + HOSTILE_FILES)
 		return NULL;
@@ -96,8 +104,7 @@ static int hostile_install_file(struct uiommufd_caller *caller, struct uiommufd_
 				int flags)
 {
 	(void)flags;
-	return hostile_give((struct hostile *)((char *)caller - offsetof(struct hostile, caller)),
-			    file);
+	return hostile_give(program_of(caller), file);
 }
 
 static void hostile_uninstall_file(struct uiommufd_caller *caller, int fd)
@@ -186,6 +193,11 @@ uint64_t hostile_word(struct fuzz_input *input)
 	}
 }
 
+uint64_t hostile_page(unsigned int n)
+{
+	return (uintptr_t)arena + (uint64_t)n * 4096;
+}
+
 uint64_t hostile_place(const void *bytes, size_t len, unsigned int how)
 {
 	size_t missing = how & 128 ? how >> 3 & 7u : 0;
@@ -205,6 +217,21 @@ void hostile_fill(struct fuzz_input *input)
 
 		memcpy(arena + at, &word, sizeof(word));
 	}
+}
+
+/* As a transport does for mmap, but for the mapping itself. */
+static void map_file(struct uiommufd_file *file, uint64_t offset, size_t pages)
+{
+	struct file_mapping map = {.fd = -1};
+	uint64_t value;
+
+	if (!file->ops->mmap ||
+	    file->ops->mmap(file, offset, pages * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, &map))
+		return;
+	if (map.trap && !map.trap->read(map.cookie, map.offset, 4, &value))
+		map.trap->write(map.cookie, map.offset + 8, 4, value);
+	if (map.closed)
+		map.closed(map.cookie);
 }
 
 void hostile_use_file(struct hostile *program, struct fuzz_input *input)
@@ -232,6 +259,7 @@ void hostile_use_file(struct hostile *program, struct fuzz_input *input)
 	case 2:
 		if (file->ops->readiness)
 			file->ops->readiness(file);
+		map_file(file, file->flags & FILE_SEEKABLE ? pos & ~UINT64_C(0xfff) : buf, len);
 		break;
 	default:
 		program->files[how % HOSTILE_FILES] = NULL;

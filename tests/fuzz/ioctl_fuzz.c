@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hostile program against the user API: the input is a list of steps (ioctls with arguments good
- * and bad, devices that come, attach and do DMA, reads and writes of the queues' files) on one
- * context.
+ * and bad, devices that come, attach and do DMA, reads and writes of the queues' files, what a guest
+ * has in its memory) on two contexts. Allocations fail, and structures change while they are read.
  *
  * What must hold: nothing crashes, and once all is closed nothing of the program is referenced or
  * pinned (hostile.h).
@@ -16,19 +16,26 @@
 
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
+#include <uiommufd/vfio.h>
 
+#include "base/fault.h"
 #include "fuzz.h"
+#include "guest_data.h"
 #include "hostile.h"
 #include "iommu/iommu.h"
+#include "mock/test_abi.h"
+#include "shape.h"
 
 enum {
-	ENDPOINTS = 2,
+	ENDPOINTS = 4, /* behind two IOMMUs of two kinds */
+	CONTEXTS = 2,
 	MAX_STEPS = 256,
 };
 
 struct fuzz_state {
 	struct hostile program;
-	struct uiommufd *ctx;
+	struct uiommufd *ctx[CONTEXTS];
+	unsigned int now; /* the context that calls go to */
 	unsigned int open_flags;
 	struct uiommufd_endpoint *endpoints[ENDPOINTS];
 	bool bound[ENDPOINTS];
@@ -39,89 +46,107 @@ struct fuzz_state {
 
 struct command {
 	unsigned int cmd;
-	unsigned int size;
+	const char *shape; /* after the size */
 };
-
-#define IOMMU_COMMAND(number, type)                          \
-	{                                                    \
-		.cmd = (number), .size = sizeof(struct type) \
-	}
 
 static const struct command commands[] = {
-	IOMMU_COMMAND(IOMMU_DESTROY, iommu_destroy),
-	IOMMU_COMMAND(IOMMU_IOAS_ALLOC, iommu_ioas_alloc),
-	IOMMU_COMMAND(IOMMU_IOAS_ALLOW_IOVAS, iommu_ioas_allow_iovas),
-	IOMMU_COMMAND(IOMMU_IOAS_COPY, iommu_ioas_copy),
-	IOMMU_COMMAND(IOMMU_IOAS_IOVA_RANGES, iommu_ioas_iova_ranges),
-	IOMMU_COMMAND(IOMMU_IOAS_MAP, iommu_ioas_map),
-	IOMMU_COMMAND(IOMMU_IOAS_UNMAP, iommu_ioas_unmap),
-	IOMMU_COMMAND(IOMMU_OPTION, iommu_option),
-	IOMMU_COMMAND(IOMMU_VFIO_IOAS, iommu_vfio_ioas),
-	IOMMU_COMMAND(IOMMU_HWPT_ALLOC, iommu_hwpt_alloc),
-	IOMMU_COMMAND(IOMMU_GET_HW_INFO, iommu_hw_info),
-	IOMMU_COMMAND(IOMMU_HWPT_SET_DIRTY_TRACKING, iommu_hwpt_set_dirty_tracking),
-	IOMMU_COMMAND(IOMMU_HWPT_GET_DIRTY_BITMAP, iommu_hwpt_get_dirty_bitmap),
-	IOMMU_COMMAND(IOMMU_HWPT_INVALIDATE, iommu_hwpt_invalidate),
-	IOMMU_COMMAND(IOMMU_FAULT_QUEUE_ALLOC, iommu_fault_alloc),
-	IOMMU_COMMAND(IOMMU_IOAS_MAP_FILE, iommu_ioas_map_file),
-	IOMMU_COMMAND(IOMMU_VIOMMU_ALLOC, iommu_viommu_alloc),
-	IOMMU_COMMAND(IOMMU_VDEVICE_ALLOC, iommu_vdevice_alloc),
-	IOMMU_COMMAND(IOMMU_IOAS_CHANGE_PROCESS, iommu_ioas_change_process),
-	IOMMU_COMMAND(IOMMU_VEVENTQ_ALLOC, iommu_veventq_alloc),
-	IOMMU_COMMAND(IOMMU_HW_QUEUE_ALLOC, iommu_hw_queue_alloc),
+	{IOMMU_DESTROY, "i"},
+	{IOMMU_IOAS_ALLOC, "fz"},
+	{IOMMU_IOAS_ALLOW_IOVAS, "inzP"},
+	{IOMMU_IOAS_COPY, "fiiLVV"},
+	{IOMMU_IOAS_IOVA_RANGES, "inzPX"},
+	{IOMMU_IOAS_MAP, "fizPLV"},
+	{IOMMU_IOAS_UNMAP, "iVL"},
+	{IOMMU_OPTION, "nhiX"},
+	{IOMMU_VFIO_IOAS, "ih"},
+	{IOMMU_HWPT_ALLOC, "fiizztnPiz"},
+	{IOMMU_GET_HW_INFO, "finPtzX"},
+	{IOMMU_HWPT_SET_DIRTY_TRACKING, "fiz"},
+	{IOMMU_HWPT_GET_DIRTY_BITMAP, "ifzVLLP"},
+	{IOMMU_HWPT_INVALIDATE, "iPtnnz"},
+	{IOMMU_FAULT_QUEUE_ALLOC, "fzz"},
+	{IOMMU_IOAS_MAP_FILE, "fidLLV"},
+	{IOMMU_VIOMMU_ALLOC, "ftiiznzP"},
+	{IOMMU_VDEVICE_ALLOC, "iizX"},
+	{IOMMU_IOAS_CHANGE_PROCESS, "z"},
+	{IOMMU_VEVENTQ_ALLOC, "fitnzzz"},
+	{IOMMU_HW_QUEUE_ALLOC, "fitnzVL"},
 	/* New commands are added at the end: an input names them by index. */
-	{.cmd = 0x3BA0, .size = 72}, /* IOMMU_TEST_CMD */
-	{.cmd = 0x3BC0, .size = 24}, /* IOMMU_RESV_IOVA_RANGES */
-	{.cmd = 0x3BC1, .size = 32}, /* IOMMU_DEV_IOVA_RANGES */
-	{.cmd = 0x3BC2, .size = 64}, /* IOMMU_IOVA_LOOKUP */
-	{.cmd = 0x3B70, .size = 24}, /* VFIO_IOMMU_GET_INFO */
-	{.cmd = 0x3B71, .size = 32}, /* VFIO_IOMMU_MAP_DMA */
-	{.cmd = 0x3B72, .size = 24}, /* VFIO_IOMMU_UNMAP_DMA */
-	{.cmd = 0x3B75, .size = 40}, /* VFIO_IOMMU_DIRTY_PAGES */
+	{IOMMU_TEST_CMD, NULL},
+	{IOMMU_RESV_IOVA_RANGES, "inzP"},
+	{IOMMU_DEV_IOVA_RANGES, "inzPX"},
+	{IOMMU_IOVA_LOOKUP, "fizVXXXiiii"},
+	{VFIO_IOMMU_GET_INFO, "fXnz"},
+	{VFIO_IOMMU_MAP_DMA, "fPVL"},
+	{VFIO_IOMMU_UNMAP_DMA, "fVL"},
+	{VFIO_IOMMU_DIRTY_PAGES, "fVLLLP"},
+	{IOMMU_IOAS_NOIOMMU_GET_PA, "fizVLX"},
+	/* The argument of these is a number. */
+	{VFIO_GET_API_VERSION, ""},
+	{VFIO_CHECK_EXTENSION, ""},
+	{VFIO_SET_IOMMU, ""},
 };
 
-enum {
-	LARGEST = 128, /* bytes of a structure, with room for an unknown tail */
-};
+/* What follows the size of IOMMU_TEST_CMD: one of its operations, and a little more. */
+static unsigned int fill_test(struct fuzz_input *input, unsigned char *to)
+{
+	unsigned int op = fuzz_byte(input) % 25;
+	unsigned int at;
 
+	memcpy(to + 4, &op, sizeof(op));
+	at = shape_fill(input, "iz", to, 8);
+	shape_fill(input, shape_of_test(op), to, at);
+	return 72;
+}
+
+/*
+ * One call. Bits of @how: 0-2 all set: another size than the structure's; 3: an allocation fails; 4: another thread changes
+ * what was read; 5: a size that is not true; 7: the end of the structure cannot be read.
+ */
 static void step_ioctl(struct fuzz_state *state)
 {
 	struct fuzz_input *input = &state->input;
 	const struct command *command =
 		&commands[fuzz_byte(input) % (sizeof(commands) / sizeof(commands[0]))];
-	uint64_t words[LARGEST / 8] = {0};
 	unsigned int how = fuzz_byte(input), len;
-	uint32_t size = command->size, second;
+	unsigned char bytes[SHAPE_LARGEST] = {0};
 	uint64_t at;
 
-	if (how % 8 == 7)
-		size = fuzz_byte(input);
-	second = fuzz_byte(input);
-	words[0] = size | (uint64_t)second << 32;
-	len = size < LARGEST ? size : LARGEST;
-	for (unsigned int i = 1; i < (len + 7) / 8; i++)
-		words[i] = hostile_word(input);
-
-	at = hostile_place(words, len, how);
-	uiommufd_ioctl(state->ctx, &state->program.caller, command->cmd, at);
+	if (how & 8)
+		fault_arm(1u + fuzz_byte(input) % 64);
+	state->program.race = how & 16 ? fuzz_byte(input) : 0;
+	len = command->shape ? shape_fill(input, command->shape, bytes, 4)
+			     : fill_test(input, bytes);
+	if ((how & 7) == 7)
+		len = fuzz_byte(input) % SHAPE_LARGEST;
+	memcpy(bytes, &len, sizeof(len));
+	if (how & 32)
+		bytes[0] = fuzz_byte(input);
+	at = hostile_place(bytes, len, how);
+	if (command->shape && !*command->shape)
+		at = fuzz_byte(input) % 16;
+	uiommufd_ioctl(state->ctx[state->now], &state->program.caller, command->cmd, at);
+	fault_arm(0);
+	state->program.race = 0;
 }
 
 static void step_raw_ioctl(struct fuzz_state *state)
 {
 	unsigned int cmd = (unsigned int)fuzz_bytes(&state->input, 2);
 
-	uiommufd_ioctl(state->ctx, &state->program.caller, cmd, hostile_word(&state->input));
+	uiommufd_ioctl(state->ctx[state->now], &state->program.caller, cmd,
+		       hostile_word(&state->input));
 }
 
 static void step_endpoint(struct fuzz_state *state)
 {
 	unsigned int how = fuzz_byte(&state->input), index = how % ENDPOINTS;
 	struct uiommufd_endpoint *endpoint = state->endpoints[index];
-	uint32_t pt_id, pasid = how & 128 ? 1 + (how >> 5 & 3) : UIOMMUFD_NO_PASID;
+	uint32_t pt_id, pasid = how & 128 ? 1 + (how >> 4 & 3) : UIOMMUFD_NO_PASID;
 
 	switch (how / ENDPOINTS % 4) {
 	case 0:
-		if (!uiommufd_endpoint_bind(endpoint, state->ctx, &pt_id))
+		if (!uiommufd_endpoint_bind(endpoint, state->ctx[state->now], &pt_id))
 			state->bound[index] = true;
 		break;
 	case 1:
@@ -145,8 +170,8 @@ static void step_dma(struct fuzz_state *state)
 	static uint8_t buffer[3 * 4096];
 	unsigned int how = fuzz_byte(&state->input);
 	struct uiommufd_endpoint *endpoint = state->endpoints[how % ENDPOINTS];
-	uint32_t pasid = how & 128 ? 1 + (how >> 5 & 3) : UIOMMUFD_NO_PASID;
-	uint64_t iova = hostile_word(&state->input) + (how >> 4 & 1);
+	uint32_t pasid = how & 128 ? 1 + (how >> 4 & 3) : UIOMMUFD_NO_PASID;
+	uint64_t iova = shape_iova(&state->input) + (how >> 6 & 1);
 	size_t len = fuzz_bytes(&state->input, 2) % sizeof(buffer);
 	uint64_t run = 0;
 	void *addr;
@@ -169,20 +194,38 @@ static bool open_context(struct fuzz_state *state)
 {
 	struct uiommufd_options options = {.size = sizeof(options), .flags = state->open_flags};
 
-	return uiommufd_open(&options, &state->ctx) == 0;
+	return uiommufd_open(&options, &state->ctx[state->now]) == 0;
 }
 
-/* Closes the iommufd while devices and queues may still hold it, and opens another. */
-static bool step_reopen(struct fuzz_state *state)
+/* The other context; or closes this one while devices and queues may still hold it, and opens another. */
+static bool step_context(struct fuzz_state *state)
 {
-	uiommufd_close(state->ctx);
-	state->ctx = NULL;
+	if (fuzz_byte(&state->input) & 1) {
+		state->now = !state->now;
+		return state->ctx[state->now] || open_context(state);
+	}
+	uiommufd_close(state->ctx[state->now]);
+	state->ctx[state->now] = NULL;
 	return open_context(state);
+}
+
+static void step_show(void)
+{
+	char *json;
+
+	if (!uiommufd_show(4, &json))
+		uiommufd_free(json);
 }
 
 static bool step(struct fuzz_state *state)
 {
 	switch (fuzz_byte(&state->input) % 16) {
+	case 7:
+		step_show();
+		return true;
+	case 8:
+		guest_data_write(&state->input);
+		return true;
 	case 9:
 		hostile_fill(&state->input);
 		return true;
@@ -200,7 +243,7 @@ static bool step(struct fuzz_state *state)
 		hostile_use_file(&state->program, &state->input);
 		return true;
 	case 15:
-		return step_reopen(state);
+		return step_context(state);
 	default:
 		step_ioctl(state);
 		return true;
@@ -209,13 +252,26 @@ static bool step(struct fuzz_state *state)
 
 /* ---- one input ---- */
 
-static bool start_state(struct fuzz_state *state, const uint8_t *data, size_t size)
+/* Two endpoints behind an IOMMU of the kind @index, counted round. */
+static bool create_endpoints(struct fuzz_state *state, size_t index, unsigned int from)
 {
 	struct uiommufd_iommu *iommu;
-	const struct iommu_kind *kind;
-	unsigned int options;
 	size_t kinds = 0;
-	bool ok = true;
+	bool ok;
+
+	while (iommu_kind_at(kinds))
+		kinds++;
+	if (uiommufd_iommu_create(iommu_kind_name(iommu_kind_at(index % kinds)), "fuzz", &iommu))
+		return false;
+	ok = uiommufd_endpoint_create(iommu, "one", &state->endpoints[from]) == 0 &&
+	     uiommufd_endpoint_create(iommu, "two", &state->endpoints[from + 1]) == 0;
+	uiommufd_iommu_put(iommu);
+	return ok;
+}
+
+static bool start_state(struct fuzz_state *state, const uint8_t *data, size_t size)
+{
+	unsigned int options;
 
 	memset(state, 0, sizeof(*state));
 	state->input = (struct fuzz_input){.data = data, .left = size};
@@ -223,21 +279,14 @@ static bool start_state(struct fuzz_state *state, const uint8_t *data, size_t si
 
 	options = fuzz_byte(&state->input);
 	state->open_flags = options & 7u;
-	while (iommu_kind_at(kinds))
-		kinds++;
-	kind = iommu_kind_at((options >> 3) % kinds);
-	if (uiommufd_iommu_create(iommu_kind_name(kind), "fuzz", &iommu))
-		return false;
-	for (int i = 0; i < ENDPOINTS; i++)
-		ok = ok &&
-		     uiommufd_endpoint_create(iommu, i ? "two" : "one", &state->endpoints[i]) == 0;
-	uiommufd_iommu_put(iommu);
-	return ok && open_context(state);
+	return create_endpoints(state, options >> 3, 0) &&
+	       create_endpoints(state, (options >> 3) + 1, 2) && open_context(state);
 }
 
 static void finish_state(struct fuzz_state *state)
 {
-	uiommufd_close(state->ctx);
+	for (int i = 0; i < CONTEXTS; i++)
+		uiommufd_close(state->ctx[i]);
 	for (int i = 0; i < ENDPOINTS; i++)
 		if (state->endpoints[i])
 			uiommufd_endpoint_destroy(state->endpoints[i]);

@@ -3,25 +3,14 @@
 """Writes the seeds of ioctl_fuzz.c and vfio_fuzz.c: whole sessions that succeed, to start from.
 
 make_corpus.py DIRECTORY writes DIRECTORY/ioctl/* and DIRECTORY/vfio/*. An input of the former is one byte of
-options (bits 0-2 flags of uiommufd_open, 3-7 the kind of IOMMU) and then steps, one of the latter just
+options (bits 0-2 flags of uiommufd_open, 3-7 the first kind of IOMMU) and then steps, one of the latter just
 steps, as step() in each target reads them.
 """
 
 import sys
 from pathlib import Path
 
-# In the order of ioctl_fuzz.c, with the sizes of their structures.
-COMMANDS = {
-    "destroy": 8, "ioas_alloc": 12, "allow_iovas": 24, "copy": 40, "iova_ranges": 32, "map": 40, "unmap": 24,
-    "option": 24, "vfio_ioas": 12, "hwpt_alloc": 48, "hw_info": 40, "set_dirty": 16, "get_dirty": 48,
-    "invalidate": 32, "fault_alloc": 16, "map_file": 40, "viommu_alloc": 40, "vdevice_alloc": 24,
-    "change_process": 8, "veventq_alloc": 32, "hw_queue_alloc": 40, "test": 72, "resv_ranges": 24,
-    "dev_ranges": 32, "lookup": 64, "vfio_info": 24, "vfio_map": 32, "vfio_unmap": 24, "vfio_dirty": 40,
-}
-TEST_ABI = 4
-
-
-# Values, one 64-bit word each.
+# Values as hostile_word() reads them, one 64-bit word each.
 ZERO = bytes([0])
 
 
@@ -41,139 +30,247 @@ def pages(count):
     return bytes([5]) + count.to_bytes(2, "little")
 
 
+# Fields as shape.c reads them: their letters, and the values that take one byte.
+PAGE = 4096
+IOVA = 0x1000000
+GOOD = {
+    "L": [0, 1, 8, 2048, 4096, 8192, 12288, 16384, 65536, 262144, 1 << 20, 1 << 30, 4095, 1 << 40, 2**64 - 1],
+    "n": [0, 1, 2, 3, 4, 5, 8, 12, 16, 20, 24, 28, 32, 40, 64, 4096],
+    "t": [0, 1, 2, 3, 4, 0xDEAD, 0xDEADBEEF, 0xBEEFBEEF, 0xFEEDBEEF],
+    "V": [IOVA + page * PAGE for page in range(64)],
+    "P": list(range(64)),  # pages of memory
+    "i": list(range(32)), "f": list(range(32)), "d": list(range(16)), "h": list(range(4)), "z": [0], "X": [],
+}
+
+
+def field(letter, value):
+    if value in GOOD[letter]:
+        return bytes([GOOD[letter].index(value)])
+    return (b"" if letter == "X" else b"\xff") + raw(value)
+
+
+def fields_of(shape, values):
+    """The fields of a structure; those not given are zero, or the first good value."""
+    first = {"V": IOVA, "X": 0}
+    given = list(values) + [first.get(letter, 0) for letter in shape[len(values):]]
+    return b"".join(field(letter, value) for letter, value in zip(shape, given, strict=True))
+
+
+# In the order of ioctl_fuzz.c, with their shapes.
+COMMANDS = {
+    "destroy": "i", "ioas_alloc": "fz", "allow_iovas": "inzP", "copy": "fiiLVV", "iova_ranges": "inzPX",
+    "map": "fizPLV", "unmap": "iVL", "option": "nhiX", "vfio_ioas": "ih", "hwpt_alloc": "fiizztnPiz",
+    "hw_info": "finPtzX", "set_dirty": "fiz", "get_dirty": "ifzVLLP", "invalidate": "iPtnnz", "fault_alloc": "fzz",
+    "map_file": "fidLLV", "viommu_alloc": "ftiiznzP", "vdevice_alloc": "iizX", "change_process": "z",
+    "veventq_alloc": "fitnzzz", "hw_queue_alloc": "fitnzVL", "test": None, "resv_ranges": "inzP", "dev_ranges": "inzPX",
+    "lookup": "fizVXXXiiii", "vfio_info": "fXnz", "vfio_map": "fPVL", "vfio_unmap": "fVL", "vfio_dirty": "fVLLLP",
+    "get_pa": "fizVLX", "api_version": "", "check_extension": "", "set_iommu": "",
+}
+TESTS = {
+    "add_reserved": (1, "VL"), "device": (2, "zzz"), "check_map": (3, "VLP"), "check_refs": (4, "LPn"),
+    "access": (5, "zf"), "unpin": (6, "i"), "pin": (7, "fzVLP"), "rw": (8, "VLPf"), "replace": (10, "i"),
+    "access_replace": (11, "i"), "device_flags": (12, "zzzf"), "dirty": (13, "fVLLP"), "iopf": (15, "iinfV"),
+    "vevent": (17, "i"), "pasid_attach": (18, "ii"), "pasid_replace": (19, "ii"), "pasid_detach": (20, "i"),
+    "dmabuf": (22, "nf"), "revoke": (23, "df"),
+}
+ANY, TEST_ABI = 0, 4
+AMD, INTEL, SMMUV3, RISCV, POWER = (kind << 3 for kind in range(5))
+
+
 # Steps.
-def fields(size, words):
-    """The words of a structure after its first one; those not given are zero."""
-    count = (size + 7) // 8 - 1
-    assert len(words) <= max(count, 0), words
-    return b"".join(words) + ZERO * (count - len(words))
+def ioctl(name, *values):
+    return bytes([0, list(COMMANDS).index(name), 0]) + fields_of(COMMANDS[name], values)
 
 
-def ioctl(name, second=0, *words, how=0):
-    return bytes([0, list(COMMANDS).index(name), how, second]) + fields(COMMANDS[name], words)
+def failing(count, name, *values):
+    """The same, while the allocation number @count fails."""
+    call = ioctl(name, *values)
+    return call[:2] + bytes([8, count - 1]) + call[3:]
+
+
+def racing(change, name, *values):
+    call = ioctl(name, *values)
+    return call[:2] + bytes([16, change]) + call[3:]
+
+
+def number(name, argument):
+    return bytes([0, list(COMMANDS).index(name), 0, argument])
+
+
+def test(name, which, *values):
+    op, shape = TESTS[name]
+    return bytes([0, list(COMMANDS).index("test"), 0, op]) + fields_of("iz", [which]) + fields_of(shape, values)
+
+
+SHOW = bytes([7])
+TABLE, VTD, STE, CD, DTE = range(5)
+
+
+def guest(kind, page, *data):
+    return bytes([8, kind, page, *data])
+
+
+def guest_table(page, first, low, high=0):
+    return guest(TABLE, page, low & 255, low >> 8, high, first)
 
 
 def fill(offset, *words):
     return bytes([9]) + (offset // 8).to_bytes(2, "little") + bytes([len(words)]) + b"".join(words)
 
 
+ENDPOINTS = 4
+
+
+def endpoint(operation, index, pasid=0):
+    return (128 | (pasid - 1) << 4 if pasid else 0) | operation * ENDPOINTS | index
+
+
 def bind(index):
-    return bytes([11, index])
+    return bytes([11, endpoint(0, index)])
 
 
 def unbind(index):
-    return bytes([11, 2 + index])
+    return bytes([11, endpoint(1, index)])
 
 
 def attach(index, pt_id, pasid=0):
-    return bytes([11, (128 | (pasid - 1) << 5 if pasid else 0) + 4 + index, pt_id])
+    return bytes([11, endpoint(2, index, pasid), pt_id])
 
 
-def detach(index):
-    return bytes([11, 6 + index])
+def detach(index, pasid=0):
+    return bytes([11, endpoint(3, index, pasid)])
 
 
-def dma(index, write, iova, size):
-    return bytes([12, index + 2 * write]) + iova + size.to_bytes(2, "little")
+def dma(index, write, page, size, pasid=0):
+    return bytes([12, endpoint(int(write), index, pasid), page]) + size.to_bytes(2, "little")
 
 
-def translate(index, iova):
-    return bytes([12, index + 4]) + iova + bytes(2)
+def translate(index, page):
+    return bytes([12, endpoint(2, index), page, 0, 0])
 
 
-def read_file(number, offset, size):
-    return bytes([14, number]) + memory(offset) + bytes([size])
+def use_file(number, operation, offset, size):
+    return bytes([14, operation * 8 + number]) + memory(offset) + bytes([size])
 
 
-def write_file(number, offset, size):
-    return bytes([14, 8 + number]) + memory(offset) + bytes([size])
-
-
-REOPEN = bytes([15])
-FIXED_RW = 7
-AUTO_RW = 6
-PAGE = 4096
-
-
-def map_pages(ioas, offset, count, iova=None):
-    flags = AUTO_RW if iova is None else FIXED_RW
-    return ioctl("map", flags, pair(ioas), memory(offset), pages(count), ZERO if iova is None else iova)
-
+READ, WRITE, POLL_AND_MAP, CLOSE = range(4)
+REOPEN, OTHER_CONTEXT = bytes([15, 0]), bytes([15, 1])
+FIXED_RW, AUTO_RW = 7, 6
+WHOLE, EVERYTHING = 262144, 2**64 - 1
 
 IOAS = ioctl("ioas_alloc")  # the first object gets ID 1
 
+
+def map_all(ioas):
+    """All of the memory, page n at IOVA + n pages."""
+    return ioctl("map", FIXED_RW, ioas, 0, 0, WHOLE, IOVA)
+
+
+def map_some(ioas):
+    return ioctl("map", FIXED_RW, ioas, 0, 8, 16384, IOVA)
+
+
+# Page 0 is where the arguments of calls are.
+DATA = 20
+
+# 1: IOAS, 2: device, 3: a nesting parent of all memory
+PARENT = IOAS + bind(0) + map_all(1) + ioctl("hwpt_alloc", 1, 2, 1)
+
+
+def nested(parent, data_type, data_len):
+    return ioctl("hwpt_alloc", 0, 2, parent, 0, 0, data_type, data_len, DATA)
+
+
+MOCK_DEVICE = IOAS + test("device", 1)  # 1: IOAS, 2: handle, 3: device, 4: page table
+MOCK_PARENT = MOCK_DEVICE + ioctl("hwpt_alloc", 1, 3, 1)  # 5
+MOCK_VIOMMU = MOCK_PARENT + ioctl("viommu_alloc", 0, 0xDEADBEEF, 3, 5)  # 6
+
 SESSIONS = {
     "map_and_dma": [
-        0, IOAS, bind(0), attach(0, 1),
-        map_pages(1, 8 * PAGE, 4, pages(16)), map_pages(1, 12 * PAGE, 1),
-        dma(0, 1, pages(16), 3000), dma(0, 0, pages(17), 9000), translate(0, pages(19)), dma(0, 0, pages(99), 8),
-        ioctl("unmap", 1, pages(16), pages(4)), detach(0), unbind(0), ioctl("destroy", 1),
+        AMD, IOAS, bind(0), attach(0, 1), ioctl("map", FIXED_RW, 1, 0, 8, 16384, IOVA),
+        ioctl("map", AUTO_RW, 1, 0, 12, PAGE), dma(0, True, 0, 3000), dma(0, False, 1, 9000), translate(0, 3),
+        dma(0, False, 50, 8), SHOW, ioctl("unmap", 1, IOVA, 16384), detach(0), unbind(0), ioctl("destroy", 1),
     ],
-    "two_devices_share": [
-        0, IOAS, bind(0), bind(1), attach(0, 1), attach(1, 1), map_pages(1, 0x8000, 2, pages(1)),
-        dma(0, 1, pages(1), 5000), dma(1, 0, pages(1), 5000), IOAS, attach(1, 5), dma(1, 0, pages(1), 8),
-        ioctl("copy", AUTO_RW, pair(5, 1), pages(1), ZERO, pages(1)),
+    "two_kinds_share": [
+        AMD, IOAS, bind(0), bind(2), attach(0, 1), attach(2, 1), map_all(1), dma(0, True, 1, 5000),
+        dma(2, False, 1, 5000), IOAS, attach(2, 6), dma(2, False, 1, 8), ioctl("copy", AUTO_RW, 6, 1, 8192, IOVA, IOVA),
+    ],
+    "two_contexts": [
+        INTEL, IOAS, bind(0), attach(0, 1), map_some(1), OTHER_CONTEXT, IOAS, bind(1), attach(1, 1), map_some(1),
+        dma(1, True, 3, 300), OTHER_CONTEXT, dma(0, False, 3, 300), REOPEN, SHOW, unbind(0), unbind(1),
     ],
     "ranges": [
-        0, IOAS, fill(PAGE, ZERO, pages(1000), pages(2000), pages(3000)),
-        ioctl("allow_iovas", 1, pair(2), memory(PAGE)),
-        ioctl("iova_ranges", 1, pair(0), memory(PAGE)), ioctl("iova_ranges", 1, pair(8), memory(PAGE)),
-        map_pages(1, 0, 1), bind(0), attach(0, 1), ioctl("allow_iovas", 1, ZERO, ZERO),
-        ioctl("resv_ranges", 2, pair(8), memory(PAGE)), ioctl("dev_ranges", 2, pair(8), memory(PAGE)),
+        POWER, IOAS, fill(PAGE, ZERO, pages(1000), pages(2000), pages(3000)), ioctl("allow_iovas", 1, 2, 0, 1),
+        ioctl("iova_ranges", 1, 0, 0, 1), ioctl("iova_ranges", 1, 8, 0, 1), ioctl("map", AUTO_RW, 1, 0, 0, PAGE),
+        bind(0), attach(0, 1), ioctl("allow_iovas", 1), ioctl("resv_ranges", 2, 8, 0, 1),
+        ioctl("dev_ranges", 2, 8, 0, 1), racing(9, "allow_iovas", 1, 2, 0, 1),
     ],
     "hwpts": [
-        0, IOAS, bind(0), ioctl("hwpt_alloc", 2, pair(2, 1), ZERO, ZERO, ZERO, ZERO), attach(0, 3),
-        map_pages(1, 0, 8, pages(32)), ioctl("set_dirty", 1, pair(3)), dma(0, 1, pages(33), 100),
-        ioctl("get_dirty", 3, ZERO, pages(32), pages(8), pages(1), memory(16 * PAGE)),
-        ioctl("lookup", 0, pair(3), pages(33), ZERO, ZERO, ZERO, ZERO, ZERO),
-        ioctl("hw_info", 0, pair(2, 15), memory(PAGE), ZERO, ZERO),
-        ioctl("destroy", 3), detach(0), ioctl("destroy", 3),
+        AMD, IOAS, bind(0), ioctl("hwpt_alloc", 2, 2, 1), attach(0, 3), map_all(1), ioctl("set_dirty", 1, 3),
+        dma(0, True, 1, 100), ioctl("get_dirty", 3, 0, 0, IOVA, 65536, PAGE, 20), ioctl("lookup", 0, 3, 0, IOVA),
+        ioctl("hw_info", 0, 2, 64, 1), ioctl("destroy", 3), detach(0), failing(3, "hwpt_alloc", 0, 2, 1),
+        failing(2, "map", AUTO_RW, 1, 0, 1, PAGE), ioctl("destroy", 3),
     ],
     "files": [
-        0, IOAS, bind(0), attach(0, 1), ioctl("map_file", FIXED_RW, pair(1, 3), pages(2), pages(4), pages(64)),
-        dma(0, 1, pages(65), 4096), ioctl("change_process"), ioctl("unmap", 1, ZERO, raw(2**64 - 1)),
+        ANY, IOAS, bind(0), attach(0, 1), ioctl("map_file", FIXED_RW, 1, 3, 8192, 16384, IOVA), dma(0, True, 1, PAGE),
+        ioctl("change_process"), ioctl("unmap", 1, 0, EVERYTHING),
     ],
     "pasids": [
-        0, IOAS, bind(0), ioctl("hwpt_alloc", 8, pair(2, 1), ZERO, ZERO, ZERO, ZERO),
-        attach(0, 3), attach(0, 3, pasid=1), map_pages(1, 0, 1, pages(8)),
-        bytes([12, 128 + 2]) + pages(8) + bytes([8, 0]), REOPEN, unbind(0),
+        AMD, IOAS, bind(0), ioctl("hwpt_alloc", 8, 2, 1), attach(0, 3), attach(0, 3, pasid=1), map_all(1),
+        dma(0, True, 8, 8, pasid=1), REOPEN, detach(0, pasid=1), unbind(0),
+    ],
+    "nested_intel": [
+        INTEL, guest(VTD, DATA, 0, 1, 0), guest_table(1, 1, 0x7), PARENT, nested(3, 1, 24), attach(0, 4),
+        dma(0, True, 1, 500), ioctl("lookup", 0, 4, 0, 0x1000), fill(PAGE * 2, raw(0), raw(2**64 - 1), ZERO),
+        ioctl("invalidate", 4, 2, 1, 24, 1), SHOW, detach(0), ioctl("destroy", 4),
+    ],
+    "nested_amd": [
+        AMD, guest(DTE, DATA, 1, 1), guest_table(1, 1, 0x7), PARENT, ioctl("viommu_alloc", 0, 1, 2, 3), nested(4, 3, 32),
+        attach(0, 5), dma(0, True, 1, 500), ioctl("lookup", 0, 5, 0, 0x1000), detach(0),
+    ],
+    "viommu_smmuv3": [
+        SMMUV3, guest_table(1, 2, 0x443), guest_table(4, 5, 0x443), guest(STE, DATA, 5, 3, 0, 0), guest(CD, 3, 16, 5), PARENT,
+        ioctl("viommu_alloc", 0, 1, 2, 3), ioctl("vdevice_alloc", 4, 2, 0, 7), nested(4, 2, 16),
+        ioctl("veventq_alloc", 0, 4, 1, 64), attach(0, 6), dma(0, True, 1, 500),
+        fill(PAGE * 9, raw(0x10), ZERO, raw(0x04 | 7 << 32), ZERO),
+        ioctl("invalidate", 4, 9, 1, 16, 2), use_file(0, READ, PAGE * 10, 64), ioctl("destroy", 4), unbind(0),
     ],
     "fault_queue": [
-        0, ioctl("fault_alloc", 0, ZERO), IOAS, bind(0),
-        ioctl("hwpt_alloc", 4, pair(3, 2), ZERO, ZERO, ZERO, pair(1)), read_file(0, PAGE, 80),
-        write_file(0, PAGE, 16), bytes([14, 24, 0, 0]), REOPEN,
+        TEST_ABI, ioctl("fault_alloc"), IOAS, test("device", 2), ioctl("hwpt_alloc", 4, 4, 2, 0, 0, 0, 0, 0, 1),
+        test("replace", 3, 6), test("iopf", 0, 4, 0, 3, 1), use_file(0, POLL_AND_MAP, 0, 0),
+        use_file(0, READ, PAGE, 80), use_file(0, WRITE, PAGE, 8), ioctl("destroy", 3), use_file(0, CLOSE, 0, 0), REOPEN,
     ],
     "vfio_type1": [
-        1, IOAS, ioctl("vfio_ioas", 1, pair(1)), ioctl("vfio_info", 0, ZERO, ZERO),
-        ioctl("vfio_map", 3, memory(0x8000), pages(16), pages(2)), bind(0), attach(0, 1),
-        ioctl("vfio_unmap", 0, pages(16), pages(2)), ioctl("vfio_unmap", 2, ZERO, ZERO),
+        1, IOAS, ioctl("vfio_ioas", 1, 1), ioctl("vfio_info"), ioctl("vfio_map", 3, 8, IOVA, 8192), bind(0),
+        attach(0, 1), number("check_extension", 4), number("set_iommu", 1), ioctl("vfio_unmap", 0, IOVA + PAGE, PAGE),
+        ioctl("vfio_unmap", 2, 0, 0), number("api_version", 0),
     ],
     "options": [
-        2, IOAS, ioctl("option", 0, pair(0), pair(1)), ioctl("option", 1, pair(0, 1), ZERO),
-        ioctl("option", 1, pair(1, 1), ZERO), map_pages(1, 0, 1), ioctl("destroy", 1),
+        2, IOAS, ioctl("option", 0, 0, 0, 1), ioctl("option", 1, 1, 1), ioctl("option", 1, 0, 1, 0),
+        ioctl("map", AUTO_RW, 1, 0, 0, PAGE), ioctl("destroy", 1),
     ],
     "mock_device": [
-        TEST_ABI, IOAS, ioctl("test", 2, pair(1), ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO),
-        map_pages(1, 0x8000, 2, pages(4096)),
-        ioctl("test", 3, pair(4), pages(4096), pages(2), memory(0x8000), ZERO, ZERO, ZERO, ZERO),
-        ioctl("test", 1, pair(1), pages(9000), pages(1), ZERO, ZERO, ZERO, ZERO, ZERO),
-        ioctl("destroy", 2),
+        TEST_ABI, MOCK_DEVICE, map_all(1), test("check_map", 4, IOVA, 8192, 0), test("check_refs", 0, PAGE, 0, 1),
+        test("add_reserved", 1, 0x9000000, PAGE), ioctl("destroy", 2),
     ],
-    "nested": [
-        TEST_ABI, IOAS, ioctl("test", 2, pair(1), ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO),
-        ioctl("hwpt_alloc", 1, pair(3, 1), ZERO, ZERO, ZERO, ZERO), fill(PAGE, pair(7)),
-        ioctl("hwpt_alloc", 0, pair(3, 5), ZERO, raw(8 << 32 | 0xDEAD), memory(PAGE), ZERO),
-        ioctl("test", 10, pair(2), pair(6), ZERO, ZERO, ZERO, ZERO, ZERO, ZERO),
-        fill(PAGE, pair(1)), ioctl("invalidate", 6, memory(PAGE), raw(8 << 32 | 0xDEADBEEF), pair(1)),
+    "mock_access": [
+        TEST_ABI, IOAS, map_all(1), test("access", 1, 0, 1), test("pin", 5, 1, 0, IOVA, 8192, 0),
+        test("rw", 5, IOVA, 4095, 20, 1), ioctl("unmap", 1, IOVA, WHOLE), test("unpin", 5, 0), test("access_replace", 5, 1),
+        IOAS, test("dmabuf", 0, 4096, 0), ioctl("map_file", AUTO_RW, 3, 6, 0, PAGE, 0), test("revoke", 0, 6, 1),
+        use_file(0, CLOSE, 0, 0),
     ],
-    "viommu": [
-        TEST_ABI, IOAS, ioctl("test", 2, pair(1), ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO),
-        ioctl("hwpt_alloc", 1, pair(3, 1), ZERO, ZERO, ZERO, ZERO),
-        ioctl("viommu_alloc", 0, raw(3 << 32 | 0xDEADBEEF), pair(5), ZERO, ZERO),
-        ioctl("vdevice_alloc", 6, pair(3), raw(0x99)),
-        ioctl("veventq_alloc", 0, raw(0xBEEFBEEF << 32 | 6), pair(8), ZERO),
-        ioctl("test", 17, ZERO, pair(3), ZERO, ZERO, ZERO, ZERO, ZERO, ZERO), read_file(0, PAGE, 64),
-        ioctl("destroy", 7), ioctl("destroy", 6),
+    "mock_nested": [
+        TEST_ABI, MOCK_PARENT, fill(PAGE, pair(7)), ioctl("hwpt_alloc", 0, 3, 5, 0, 0, 0xDEAD, 8, 1), test("replace", 2, 6),
+        fill(PAGE, pair(1)), ioctl("invalidate", 6, 1, 0xDEADBEEF, 8, 1), test("device_flags", 1, 0, 0, 0, 4),
+        test("pasid_attach", 4, 1, 1), test("pasid_detach", 4, 1), ioctl("hwpt_alloc", 2, 3, 1), map_all(1),
+        ioctl("set_dirty", 1, 9), fill(PAGE, raw(2**64 - 1)), test("dirty", 9, 0, IOVA, 8192, PAGE, 1),
+    ],
+    "mock_viommu": [
+        TEST_ABI, MOCK_VIOMMU, ioctl("vdevice_alloc", 6, 3, 0, 0x99), ioctl("veventq_alloc", 0, 6, 0xBEEFBEEF, 8),
+        ioctl("hwpt_alloc", 0, 3, 6, 0, 0, 0xDEAD, 8, 1), test("replace", 2, 9), test("vevent", 0, 3),
+        use_file(0, READ, PAGE, 64), map_all(1), ioctl("hw_queue_alloc", 0, 6, 0xDEADBEEF, 0, 0, IOVA, PAGE),
+        fill(PAGE, raw(1 | 0x99 << 32), pair(1)), ioctl("invalidate", 6, 1, 0xDEADBEEF, 12, 1),
+        ioctl("unmap", 1, IOVA, WHOLE), ioctl("destroy", 2), ioctl("destroy", 7), ioctl("destroy", 6),
     ],
 }
 
@@ -187,6 +284,13 @@ CONTEXT, DEVICE = 0, 1
 FD_OF_CONTEXT, FD_OF_EVENT = 5, 4
 BAR0, CONFIG = 0, 7
 OPEN, OPEN_IOAT = bytes([0, 0]), bytes([0, 1])
+
+
+def fields(size, words):
+    """The words of a structure after its first one; those not given are zero."""
+    count = (size + 7) // 8 - 1
+    assert len(words) <= max(count, 0), words
+    return b"".join(words) + ZERO * (count - len(words))
 
 
 def call(file, name, size, second=0, *words):

@@ -555,6 +555,32 @@ static void dump_prints_every_entry(void **state)
 	iopt_destroy(pt);
 }
 
+static void dump_prints_leaves_that_go_on_as_one(void **state)
+{
+	struct iopt *pt = make(&iopt_amdv1, (struct iopt_config){0});
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	/* Three neighbours, one elsewhere in memory, one with other rights; and one leaf in eight copies. */
+	assert_int_equal(iopt_map(pt, 0x1000, 0x5000, 0x3000, RW, 0x1000), 0);
+	assert_int_equal(iopt_map(pt, 0x4000, 0x9000, 0x1000, RW, 0), 0);
+	assert_int_equal(iopt_map(pt, 0x5000, 0xa000, 0x1000, IOPT_READ, 0), 0);
+	assert_int_equal(iopt_map(pt, 0x8000, 0x10000, 0x8000, RW, 0), 0);
+	iopt_dump(pt, out);
+	fclose(out);
+	assert_non_null(strstr(text, "[1-3] level 0 iova 0x1000 "));
+	assert_non_null(strstr(text, " oa 0x5000 size 0x1000 x 3 rw\n"));
+	assert_non_null(strstr(text, "[4] level 0 iova 0x4000 "));
+	assert_non_null(strstr(text, " oa 0x9000 size 0x1000 rw\n"));
+	assert_non_null(strstr(text, " oa 0xa000 size 0x1000 r-\n"));
+	assert_non_null(strstr(text, "[8-15] level 0 iova 0x8000 "));
+	assert_non_null(strstr(text, " oa 0x10000 size 0x8000 rw\n"));
+	free(text);
+	iopt_destroy(pt);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -579,6 +605,7 @@ int main(void)
 		cmocka_unit_test(arm_stage_1_cleans_by_making_read_only),
 		cmocka_unit_test(vtd_marks_bit_9_and_only_with_tracking),
 		cmocka_unit_test(dump_prints_every_entry),
+		cmocka_unit_test(dump_prints_leaves_that_go_on_as_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,6 +279,34 @@ static void lookup_tells_every_level(void **state)
 	assert_int_equal(show_lookup(0, f->dev_ids[0], 0, &json, &len), -EINVAL);
 }
 
+static void dump_prints_the_tables_of_what_is_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t ioas = fixture_ioas(f), pt_id = ioas;
+	size_t len;
+	char *text;
+
+	assert_int_equal(fixture_map(f, ioas, 0x201000, 0, 8192, FIXTURE_RW), 0);
+	assert_int_equal(show_dump(0, ioas, &text, &len), 0);
+	assert_int_equal(len, 0);
+	free(text);
+	assert_int_equal(fixture_attach(f, 0, 0, &pt_id), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(show_dump(0, i ? pt_id : ioas, &text, &len), 0);
+		assert_int_equal(strlen(text), len);
+		assert_shows(text, "vtdss root 0x");
+		assert_shows(text, "[1-2] level 0 iova 0x201000 entry 0x");
+		assert_shows(text, " size 0x1000 x 2 rw\n");
+		free(text);
+	}
+	assert_int_equal(show_dump(0, 99, &text, &len), -ENOENT);
+	assert_int_equal(show_dump(1, ioas, &text, &len), -ENOENT);
+	assert_int_equal(show_dump(0, f->dev_ids[0], &text, &len), -EINVAL);
+	fault_arm(1);
+	assert_int_equal(show_dump(0, ioas, &text, &len), -ENOMEM);
+	fault_arm(0);
+}
+
 struct busy {
 	struct fixture *f;
 	uint32_t ioas;
@@ -341,6 +369,7 @@ int main(void)
 		cmocka_unit_test(runs_that_are_alike_become_one),
 		cmocka_unit_test(runs_that_are_too_many_join_all_the_same),
 		TEST(lookup_tells_every_level),
+		TEST(dump_prints_the_tables_of_what_is_asked_for),
 		TEST(showing_disturbs_nobody_and_is_not_disturbed),
 	};
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For ThreadSanitizer, which knows nothing of grace periods: says that what readers did before tsan_reader_done() lies before what
+ * follows tsan_grace_period(), as synchronize_rcu() makes sure between the two. Nothing in other builds.
+ */
+#ifndef BASE_TSAN_H
+#define BASE_TSAN_H
+
+#if defined(__SANITIZE_THREAD__)
+#define BASE_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BASE_THREAD_SANITIZER 1
+#endif
+#endif
+
+#ifdef BASE_THREAD_SANITIZER
+#include <sanitizer/tsan_interface.h>
+#endif
+
+/* At the end of a read-side critical section. @what outlives all of them: it stands for the data. */
+static inline void tsan_reader_done(void *what)
+{
+#ifdef BASE_THREAD_SANITIZER
+	__tsan_release(what);
+#else
+	(void)what;
+#endif
+}
+
+/* After synchronize_rcu(). */
+static inline void tsan_grace_period(void *what)
+{
+#ifdef BASE_THREAD_SANITIZER
+	__tsan_acquire(what);
+#else
+	(void)what;
+#endif
+}
+
+#endif
