@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The C library's allocator behind the failure hook. Locks: its own. */
+/* The C library's allocator, and pieces of address space for allocators of our own, behind the failure hook. Locks: its own. */
 #include "base/alloc.h"
 
 #include <assert.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/fault.h"
 
@@ -28,7 +31,7 @@ void *alloc_array(size_t count, size_t size)
 {
 	size_t bytes;
 
-	if (fault_inject() || __builtin_mul_overflow(count, size, &bytes))
+	if (fault_inject() || __builtin_mul_overflow(count, size, &bytes) || bytes > INT_MAX)
 		return NULL;
 	return calloc(1, bytes);
 }
@@ -48,4 +51,30 @@ void *alloc_resize(void *array, size_t count, size_t size)
 void alloc_free(void *memory)
 {
 	free(memory);
+}
+
+void *chunk_alloc(size_t size, bool huge)
+{
+	uintptr_t start, aligned;
+	void *memory;
+
+	if (fault_inject())
+		return NULL;
+	memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	start = (uintptr_t)memory;
+	aligned = (start + size - 1) & ~(uintptr_t)(size - 1);
+	if (aligned != start)
+		munmap(memory, aligned - start);
+	munmap((void *)(aligned + size), start + size - aligned);
+	if (huge) /* without, it works as well, only slower */
+		madvise((void *)aligned, size, MADV_HUGEPAGE);
+	return (void *)aligned;
+}
+
+void chunk_free(void *chunk, size_t size)
+{
+	munmap(chunk, size);
 }

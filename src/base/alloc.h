@@ -3,6 +3,7 @@
 #ifndef BASE_ALLOC_H
 #define BASE_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* @size zeroed bytes, or NULL. Free with alloc_free(). */
@@ -11,7 +12,10 @@ void *alloc_zeroed(size_t size);
 /* The same at a multiple of @align, a power of two. */
 void *alloc_aligned(size_t align, size_t size);
 
-/* Zeroed array of @count elements of @size bytes; NULL also when the product overflows. */
+/*
+ * Zeroed array of @count elements of @size bytes; NULL also from 2 GiB on, as in the kernel: how many
+ * there are is a program's word, and memory that nobody touches would be promised without end.
+ */
 void *alloc_array(size_t count, size_t size);
 
 /*
@@ -21,5 +25,12 @@ void *alloc_array(size_t count, size_t size);
 void *alloc_resize(void *array, size_t count, size_t size);
 
 void alloc_free(void *memory);
+
+/*
+ * @size zeroed bytes, a power of two of at least a page, aligned to their size; NULL. @huge: of huge pages, where the system has them.
+ * Free with chunk_free().
+ */
+void *chunk_alloc(size_t size, bool huge);
+void chunk_free(void *chunk, size_t size);
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/alloc.h"
 #include "base/fault.h"
@@ -97,34 +96,12 @@ static void chunk_unlink(struct pool_chunk *chunk)
 	chunk->link = NULL;
 }
 
-/* POOL_CHUNK_SIZE bytes aligned to their size, or NULL. */
-static void *map_chunk(void)
-{
-	const size_t size = POOL_CHUNK_SIZE;
-	uintptr_t start, aligned;
-	void *memory;
-
-	memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return NULL;
-	start = (uintptr_t)memory;
-	aligned = (start + size - 1) & ~(uintptr_t)(size - 1);
-	if (aligned != start)
-		munmap(memory, aligned - start);
-	munmap((void *)(aligned + size), start + size - aligned);
-	return (void *)aligned;
-}
-
 static struct pool_chunk *chunk_add(struct pool_part *part)
 {
-	struct pool_chunk *chunk = map_chunk();
+	struct pool_chunk *chunk = chunk_alloc(POOL_CHUNK_SIZE, part->chunks > 0);
 
 	if (!chunk)
 		return NULL;
-	/* Without huge pages it works as well, only slower. */
-	if (part->chunks)
-		madvise(chunk, POOL_CHUNK_SIZE, MADV_HUGEPAGE);
 	chunk->part = part;
 	chunk->fresh = FIRST_OBJECT;
 	chunk_link(part, chunk);
@@ -201,7 +178,7 @@ void pool_free(struct pool *pool, void *object)
 	unused = give(part, chunk, object);
 	pthread_mutex_unlock(&part->lock);
 	if (unused)
-		munmap(chunk, POOL_CHUNK_SIZE);
+		chunk_free(chunk, POOL_CHUNK_SIZE);
 }
 
 size_t pool_reserved(struct pool *pool)

@@ -107,14 +107,20 @@ static int dma_step(const struct dma *dma, struct iommu_domain *domain, uint64_t
 }
 
 /*
- * Where [@iova, @iova + *@len) leads: *@out, and *@len cut to what is contiguous there. Neighbouring
- * leaves that lead to neighbouring memory count as one. Caller is inside the gate, and reads.
+ * Where the *@len bytes at @done of a request that began at @begin lead: *@out, and *@len cut to what is contiguous there.
+ * Neighbouring leaves that lead to neighbouring memory count as one. Caller is inside the gate, and reads.
  */
-static int dma_span(const struct dma *dma, struct iommu_domain *domain, uint64_t iova,
+static int dma_span(const struct dma *dma, struct iommu_domain *domain, uint64_t begin, size_t done,
 		    enum iommu_dma_dir dir, char **out, size_t *len, struct iommu_fault *fault)
 {
+	const uint64_t iova = begin + done;
 	uint64_t start = 0, span = 0, bus, step;
 
+	/* The space ends there; what is mapped at 0 is not what was meant. */
+	if (iova < begin) {
+		*fault = fault_at(UINT64_MAX, dir, IOMMU_FAULT_NOT_MAPPED);
+		return -EFAULT;
+	}
 	while (span < *len && iova + span >= iova &&
 	       !dma_step(dma, domain, iova + span, dir, *len - span, &bus, &step, fault)) {
 		if (!span)
@@ -139,11 +145,11 @@ static int dma_locate(const struct dma *dma, struct iommu_domain *domain, size_t
 	if (dma->src_buf)
 		*src = dma->src_buf + done;
 	else
-		rc = dma_span(dma, domain, dma->src_iova + done, IOMMU_DMA_READ, src, len, fault);
+		rc = dma_span(dma, domain, dma->src_iova, done, IOMMU_DMA_READ, src, len, fault);
 	if (dma->dst_buf)
 		*dst = dma->dst_buf + done;
 	else if (!rc)
-		rc = dma_span(dma, domain, dma->dst_iova + done, IOMMU_DMA_WRITE, dst, len, fault);
+		rc = dma_span(dma, domain, dma->dst_iova, done, IOMMU_DMA_WRITE, dst, len, fault);
 	return rc;
 }
 
@@ -154,7 +160,6 @@ static struct iommu_fault fault_of(const struct dma *dma, size_t done, enum iomm
 		return fault_at(dma->src_iova + done, IOMMU_DMA_READ, cause);
 	return fault_at(dma->dst_iova + done, IOMMU_DMA_WRITE, cause);
 }
-
 
 /* Copies one piece at @done. Returns its bytes, or -EFAULT with *@fault. */
 static ssize_t dma_piece(const struct dma *dma, size_t done, struct iommu_fault *fault)

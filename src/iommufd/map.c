@@ -78,18 +78,24 @@ int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *io
 	return rc;
 }
 
+/* What MAP and MAP_FILE check alike. */
+static int check_map(uint32_t flags, uint64_t iova, uint64_t len)
+{
+	if (flags & ~MAP_FLAGS)
+		return -EOPNOTSUPP;
+	if (iova == UINT64_MAX || len == UINT64_MAX)
+		return -EOVERFLOW;
+	return map_prot(flags) ? 0 : -EINVAL;
+}
+
 int ioctl_ioas_map(struct ucmd *ucmd)
 {
 	struct iommu_ioas_map *cmd = ucmd->cmd;
 	struct ioas *ioas;
-	int rc;
+	int rc = cmd->__reserved ? -EOPNOTSUPP : check_map(cmd->flags, cmd->iova, cmd->length);
 
-	if ((cmd->flags & ~MAP_FLAGS) || cmd->__reserved)
-		return -EOPNOTSUPP;
-	if (cmd->iova == UINT64_MAX || cmd->length == UINT64_MAX)
-		return -EOVERFLOW;
-	if (!map_prot(cmd->flags))
-		return -EINVAL;
+	if (rc)
+		return rc;
 	ioas = object_get(ucmd->ctx, cmd->ioas_id, OBJECT_IOAS);
 	if (!ioas)
 		return -ENOENT;
@@ -150,14 +156,10 @@ int ioctl_ioas_map_file(struct ucmd *ucmd)
 {
 	struct iommu_ioas_map_file *cmd = ucmd->cmd;
 	struct ioas *ioas;
-	int rc;
+	int rc = check_map(cmd->flags, cmd->iova, cmd->length);
 
-	if (cmd->flags & ~MAP_FLAGS)
-		return -EOPNOTSUPP;
-	if (cmd->iova == UINT64_MAX || cmd->length == UINT64_MAX)
-		return -EOVERFLOW;
-	if (!map_prot(cmd->flags))
-		return -EINVAL;
+	if (rc)
+		return rc;
 	ioas = object_get(ucmd->ctx, cmd->ioas_id, OBJECT_IOAS);
 	if (!ioas)
 		return -ENOENT;

@@ -21,6 +21,10 @@ struct object_index {
 	struct iommufd_object *slots[];
 };
 
+/* Pointers that look-ups follow; atomic, so that ThreadSanitizer sees what liburcu's own leave to the reader. */
+#define index_store(at, pointer) __atomic_store_n(at, pointer, __ATOMIC_RELEASE)
+#define index_load(at)		 __atomic_load_n(at, __ATOMIC_ACQUIRE)
+
 /* Returns when no look-up is under way that began before. */
 static void wait_for_lookups(struct iommufd_ctx *ctx)
 {
@@ -45,7 +49,7 @@ static int index_grow(struct iommufd_ctx *ctx, uint32_t id)
 	index->size = size;
 	if (old)
 		memcpy(index->slots, old->slots, old->size * sizeof(old->slots[0]));
-	rcu_assign_pointer(ctx->index, index);
+	index_store(&ctx->index, index);
 	if (old) {
 		wait_for_lookups(ctx);
 		alloc_free(old);
@@ -92,7 +96,7 @@ void object_publish(struct iommufd_object *object)
 
 	pthread_mutex_lock(&ctx->lock);
 	idtable_store(&ctx->objects, object->id, object);
-	rcu_assign_pointer(ctx->index->slots[object->id], object);
+	index_store(&ctx->index->slots[object->id], object);
 	pthread_mutex_unlock(&ctx->lock);
 }
 
@@ -103,7 +107,7 @@ static void release_id(struct iommufd_object *object)
 
 	pthread_mutex_lock(&ctx->lock);
 	idtable_erase(&ctx->objects, object->id);
-	rcu_assign_pointer(ctx->index->slots[object->id], NULL);
+	index_store(&ctx->index->slots[object->id], NULL);
 	pthread_mutex_unlock(&ctx->lock);
 }
 
@@ -131,9 +135,9 @@ void *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type)
 	struct object_index *index;
 
 	urcu_bp_read_lock();
-	index = rcu_dereference(ctx->index);
+	index = index_load(&ctx->index);
 	if (index && id < index->size)
-		object = rcu_dereference(index->slots[id]);
+		object = index_load(&index->slots[id]);
 	if (object && ((type != OBJECT_ANY && object->type != type) || !object_hold_live(object)))
 		object = NULL;
 	tsan_reader_done(ctx);
@@ -227,7 +231,7 @@ bool object_bury(struct iommufd_object *object)
 	}
 	pthread_mutex_lock(&ctx->lock);
 	idtable_hide(&ctx->objects, object->id);
-	rcu_assign_pointer(ctx->index->slots[object->id], NULL);
+	index_store(&ctx->index->slots[object->id], NULL);
 	pthread_mutex_unlock(&ctx->lock);
 	return true;
 }

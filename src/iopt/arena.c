@@ -4,9 +4,9 @@
 
 #include <assert.h>
 #include <stdbool.h>
-#include <sys/mman.h>
 #include <urcu-bp.h>
 
+#include "base/alloc.h"
 #include "base/fault.h"
 #include "iopt/iopt_internal.h"
 
@@ -25,42 +25,15 @@ void arena_destroy(struct arena *arena)
 	struct arena_chunk *chunk, *next;
 
 	cds_list_for_each_entry_safe (chunk, next, &arena->chunks, all)
-		munmap(chunk, ARENA_CHUNK_SIZE);
-}
-
-/* ARENA_CHUNK_SIZE bytes aligned to their size, or NULL. */
-static void *map_aligned(void)
-{
-	const size_t size = ARENA_CHUNK_SIZE;
-	uintptr_t start, aligned;
-	void *memory;
-
-	memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return NULL;
-
-	start = (uintptr_t)memory;
-	aligned = (start + size - 1) & ~(uintptr_t)(size - 1);
-	if (aligned != start)
-		munmap(memory, aligned - start);
-	munmap((void *)(aligned + size), start + size - aligned);
-	return (void *)aligned;
+		chunk_free(chunk, ARENA_CHUNK_SIZE);
 }
 
 static struct arena_chunk *chunk_add(struct arena *arena)
 {
-	struct arena_chunk *chunk;
+	struct arena_chunk *chunk = chunk_alloc(ARENA_CHUNK_SIZE, arena->n_chunks > 0);
 
-	if (fault_inject())
-		return NULL;
-	chunk = map_aligned();
 	if (!chunk)
 		return NULL;
-
-	/* Without huge pages it works as well, only slower. */
-	if (arena->n_chunks > 0)
-		madvise(chunk, ARENA_CHUNK_SIZE, MADV_HUGEPAGE);
 	chunk->fresh = 1;
 	cds_list_add_tail(&chunk->all, &arena->chunks);
 	cds_list_add(&chunk->available, &arena->available);
@@ -75,7 +48,7 @@ static void chunk_remove(struct arena *arena, struct arena_chunk *chunk)
 	cds_list_del(&chunk->available);
 	arena->n_chunks--;
 	arena->n_idle--;
-	munmap(chunk, ARENA_CHUNK_SIZE);
+	chunk_free(chunk, ARENA_CHUNK_SIZE);
 }
 
 static bool chunk_has_table(const struct arena_chunk *chunk)

@@ -88,24 +88,30 @@ static bool may_be_ours(const char *path)
  * What is ours is not read into @buf before it is translated: a program that takes the end of the name from the zeros
  * that it has put there must not find more than a name.
  */
-static ssize_t read_link_at(int dirfd, const char *path, char *buf, size_t size)
+static __attribute__((noinline)) ssize_t read_visible(const struct path_at *at, char *buf,
+						      size_t size)
 {
 	char text[PATH_MAX + 256];
-	const char *name = NULL;
-	struct path_at at;
-	long n;
+	long n = SYS(SYS_readlinkat, at->dirfd, at->path, text, sizeof(text) - 1);
+	const char *name;
 
-	path_resolve(&at, dirfd, path, false);
-	if (size && !at.shadow && may_be_ours(path)) {
-		n = SYS(SYS_readlinkat, at.dirfd, at.path, text, sizeof(text) - 1);
-		text[n > 0 ? n : 0] = '\0';
-		name = visible_name(text);
-	}
+	text[n > 0 ? n : 0] = '\0';
+	name = visible_name(text);
 	if (!name)
-		return libc_result(SYS(SYS_readlinkat, at.dirfd, at.path, buf, size));
+		return libc_result(SYS(SYS_readlinkat, at->dirfd, at->path, buf, size));
 	if (strlen(name) < size)
 		size = strlen(name);
 	return libc_result(self_write((uintptr_t)buf, name, size) ? -EFAULT : (long)size);
+}
+
+static ssize_t read_link_at(int dirfd, const char *path, char *buf, size_t size)
+{
+	struct path_at at;
+
+	path_resolve(&at, dirfd, path, false);
+	if (size && !at.shadow && may_be_ours(path))
+		return read_visible(&at, buf, size);
+	return libc_result(SYS(SYS_readlinkat, at.dirfd, at.path, buf, size));
 }
 
 EXPORT ssize_t readlink(const char *path, char *buf, size_t size)

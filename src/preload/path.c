@@ -42,16 +42,20 @@ static size_t root_len; /* 0: none */
 /* enum path_hint of the current directory. */
 static _Atomic int cwd_hint;
 
+enum {
+	LINK_ROOM = 64, /* at least, to see whether something is a link */
+};
+
 struct walk {
 	char *root;	/* text of ROOT, directly followed by */
 	char *name;	/* how far the walk has come: "" or absolute, canonical */
 	size_t len;	/* of name */
 	size_t standin; /* length of a stand-in at or above @name; 0: none */
 	unsigned int links;
-	bool shadow;		/* @name is in the shadow root */
-	bool touched;		/* it has been, on the way */
-	const char *next;	/* the components still to go, at the end of */
-	char pending[PATH_MAX]; /* (which fills downwards, with the texts of links) */
+	bool shadow;			    /* @name is in the shadow root */
+	bool touched;			    /* it has been, on the way */
+	const char *next;		    /* the components still to go, at the end of */
+	char pending[PATH_MAX + LINK_ROOM]; /* (which fills downwards, with the texts of links) */
 };
 
 void path_init(void)
@@ -182,14 +186,19 @@ bool path_is_candidate(const char *path)
 	return false;
 }
 
-/* readlink of @path into @text (PATH_MAX bytes), ended by 0. The length or a negative errno. */
-static long read_link(const char *path, char *text)
+/* readlink of @path into @text of @size bytes, ended by 0. The length or a negative errno. */
+static long read_link(const char *path, char *text, size_t size)
 {
-	long len = SYS(SYS_readlinkat, AT_FDCWD, path, text, PATH_MAX - 1);
+	long len = SYS(SYS_readlinkat, AT_FDCWD, path, text, size - 1);
 
 	if (len >= 0)
 		text[len] = '\0';
 	return len;
+}
+
+static size_t walk_room(const struct walk *walk)
+{
+	return (size_t)(walk->next - walk->pending);
 }
 
 static void walk_up(struct walk *walk)
@@ -202,18 +211,20 @@ static void walk_up(struct walk *walk)
 
 /*
  * Finds @walk->name in the shadow root, or else in the real system. Returns the length of its text
- * in @target if it is a link, 0 if it is anything else or does not exist, -ENOTDIR if it would be
- * inside a file of the shadow root.
+ * if it is a link, 0 if it is anything else or does not exist, -ENOTDIR if it would be
+ * inside a file of the shadow root. The text is at the start of what is free of @walk->pending: stacks are small.
  */
-static long walk_look(struct walk *walk, char *target)
+static long walk_look(struct walk *walk)
 {
+	const size_t room = walk_room(walk);
+	char *target = walk->pending;
 	long len;
 
 	walk->shadow = false;
 	if (path_is_shared(walk->name) || walk->len == 0)
 		return 0;
 	if (!walk->standin && is_emulated(walk->name)) {
-		len = read_link(walk->root, target);
+		len = read_link(walk->root, target, room);
 		if (len >= 0 && target[0] == '/') {
 			walk->standin = walk->len;
 		} else if (len >= 0 || len == -EINVAL || len == -ENOTDIR) {
@@ -222,25 +233,26 @@ static long walk_look(struct walk *walk, char *target)
 			return len == -EINVAL ? 0 : len;
 		}
 	}
-	len = read_link(walk->name, target);
+	len = read_link(walk->name, target, room);
 	return len > 0 ? len : 0;
 }
 
-/* Puts @target, a link at @walk->name, before the components still to go. */
-static int walk_expand(struct walk *walk, const char *target, size_t len)
+/* Puts the text of @len bytes that walk_look() has found before the components still to go. */
+static int walk_expand(struct walk *walk, size_t len)
 {
+	const size_t room = walk_room(walk);
 	char *start;
 
 	if (++walk->links > MAX_LINKS)
 		return -ELOOP;
-	if (walk->next < walk->pending + len + 1)
+	if (len + 1 >= room) /* it may not have been all of it */
 		return -ENAMETOOLONG;
-	start = walk->pending + (walk->next - walk->pending) - (len + 1);
-	memcpy(start, target, len);
+	start = walk->pending + room - (len + 1);
+	memmove(start, walk->pending, len);
 	start[len] = '/';
 	walk->next = start;
 	walk_up(walk);
-	if (target[0] == '/') {
+	if (start[0] == '/') {
 		walk->len = 0;
 		walk->name[0] = '\0';
 		walk->standin = 0;
@@ -266,7 +278,6 @@ static bool walk_at_end(const struct walk *walk)
 
 static int walk_run(struct walk *walk, bool follow)
 {
-	char target[PATH_MAX];
 	const char *part;
 	size_t size;
 	long len;
@@ -277,19 +288,19 @@ static int walk_run(struct walk *walk, bool follow)
 			continue;
 		if (is_dot_dot(part, size)) {
 			walk_up(walk);
-			walk_look(walk, target);
+			walk_look(walk);
 			continue;
 		}
 		rc = walk_append(walk, part, size);
 		if (rc)
 			return rc;
-		len = walk_look(walk, target);
+		len = walk_look(walk);
 		if (len == -ENOTDIR) /* the kernel will find the same in the shadow root */
 			return walk_at_end(walk)
 				       ? 0
 				       : walk_append(walk, walk->next, strlen(walk->next));
 		if (len > 0 && (follow || !walk_at_end(walk))) {
-			rc = walk_expand(walk, target, (size_t)len);
+			rc = walk_expand(walk, (size_t)len);
 			if (rc)
 				return rc;
 		}
@@ -316,7 +327,7 @@ int path_of_fd(int fd, char *name)
 		return len < 0 ? (int)len : 0;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = read_link(link, name);
+	len = read_link(link, name, PATH_MAX);
 	return len < 0 ? (int)len : 0;
 }
 
@@ -350,7 +361,7 @@ static bool walk_start(struct walk *walk, int dirfd, const char *path, bool *ins
 	size_t path_len = strlen(path);
 	size_t base_len = 0;
 	const char *base = "";
-	char name[PATH_MAX];
+	char *name = walk->pending; /* which has room for it, and is not filled yet */
 	char *start;
 
 	*inside = false;
@@ -361,10 +372,10 @@ static bool walk_start(struct walk *walk, int dirfd, const char *path, bool *ins
 		base = *inside ? path_strip(name) : name;
 		base_len = strlen(base);
 	}
-	if (base_len + 1 + path_len + 1 > sizeof(walk->pending))
+	if (base_len + 1 + path_len + 1 > PATH_MAX)
 		return false;
 	start = walk->pending + sizeof(walk->pending) - (base_len + 1 + path_len + 1);
-	memcpy(start, base, base_len);
+	memmove(start, base, base_len);
 	start[base_len] = '/';
 	memcpy(start + base_len + 1, path, path_len + 1);
 	walk->next = start;

@@ -250,6 +250,25 @@ static void s20_12_vtd_what_was_invalidated_is_read_again(void **state)
 	expect_true(guest_dma(t, GUEST_B) != 0xd);
 }
 
+/* npages * 4096 is 2^64 and more: all from addr on, not what is left of the product. */
+static void s20_12_vtd_a_range_past_the_end_of_the_space_ends_there(void **state)
+{
+	struct fixture *t = vtd_fixture(state);
+	const struct iommu_hwpt_vtd_s1_invalidate upwards = {.npages = UINT64_C(1) << 52};
+	uint32_t hwpt = new_nested(t);
+
+	need_edu(t);
+	guest_map(GUEST_X86, 0, GUEST_A);
+	guest_map(GUEST_X86, 1, GUEST_B);
+	*guest_memory(GUEST_A) = 0xa;
+	*guest_memory(GUEST_C) = 0xc;
+	attach_device(t->device, hwpt);
+	expect_equal(guest_dma(t, GUEST_B), 0xa);
+	guest_map(GUEST_X86, 0, GUEST_C);
+	invalidate(t, hwpt, 0, 1, &upwards, entry_size, 1);
+	expect_equal(guest_dma(t, GUEST_B), 0xc);
+}
+
 int hw_vtd(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +285,7 @@ int hw_vtd(void)
 		CASE(vtd, s20_12_vtd_entries_have_24_bytes),
 		CASE(vtd, s20_12_vtd_bad_entries_end_the_walk),
 		CASE(vtd, s20_12_vtd_what_was_invalidated_is_read_again),
+		CASE(vtd, s20_12_vtd_a_range_past_the_end_of_the_space_ends_there),
 	};
 
 	return cmocka_run_group_tests_name("20-hwpt-device 11, 12: VT-d", tests, NULL, NULL);

@@ -103,6 +103,7 @@ static void s30_5_row8_an_absurd_length_is_ENOMEM(void **state)
 	struct fixture *t = fixture(state);
 
 	range_errno(ENOMEM, 0, UINT64_C(1) << 62);
+	range_errno(ENOMEM, 0, UINT64_C(1) << 40);
 }
 
 static void s30_5_row9_areas_that_are_not_aligned_are_EADDRINUSE(void **state)

@@ -39,19 +39,19 @@ GOOD = {
     "t": [0, 1, 2, 3, 4, 0xDEAD, 0xDEADBEEF, 0xBEEFBEEF, 0xFEEDBEEF],
     "V": [IOVA + page * PAGE for page in range(64)],
     "P": list(range(64)),  # pages of memory
-    "i": list(range(32)), "f": list(range(32)), "d": list(range(16)), "h": list(range(4)), "z": [0], "X": [],
+    "i": list(range(32)), "f": list(range(32)), "d": list(range(16)), "h": list(range(4)), "z": [0], "X": [], "x": [],
 }
 
 
 def field(letter, value):
     if value in GOOD[letter]:
         return bytes([GOOD[letter].index(value)])
-    return (b"" if letter == "X" else b"\xff") + raw(value)
+    return (b"" if letter in "Xx" else b"\xff") + raw(value)
 
 
 def fields_of(shape, values):
     """The fields of a structure; those not given are zero, or the first good value."""
-    first = {"V": IOVA, "X": 0}
+    first = {"V": IOVA, "X": 0, "x": 0}
     given = list(values) + [first.get(letter, 0) for letter in shape[len(values):]]
     return b"".join(field(letter, value) for letter, value in zip(shape, given, strict=True))
 
@@ -222,7 +222,7 @@ SESSIONS = {
     "nested_intel": [
         INTEL, guest(VTD, DATA, 0, 1, 0), guest_table(1, 1, 0x7), PARENT, nested(3, 1, 24), attach(0, 4),
         dma(0, True, 1, 500), ioctl("lookup", 0, 4, 0, 0x1000), fill(PAGE * 2, raw(0), raw(2**64 - 1), ZERO),
-        ioctl("invalidate", 4, 2, 1, 24, 1), SHOW, detach(0), ioctl("destroy", 4),
+        ioctl("invalidate", 4, 2, 0, 24, 1), SHOW, detach(0), ioctl("destroy", 4),
     ],
     "nested_amd": [
         AMD, guest(DTE, DATA, 1, 1), guest_table(1, 1, 0x7), PARENT, ioctl("viommu_alloc", 0, 1, 2, 3), nested(4, 3, 32),
@@ -232,7 +232,7 @@ SESSIONS = {
         SMMUV3, guest_table(1, 2, 0x443), guest_table(4, 5, 0x443), guest(STE, DATA, 5, 3, 0, 0), guest(CD, 3, 16, 5), PARENT,
         ioctl("viommu_alloc", 0, 1, 2, 3), ioctl("vdevice_alloc", 4, 2, 0, 7), nested(4, 2, 16),
         ioctl("veventq_alloc", 0, 4, 1, 64), attach(0, 6), dma(0, True, 1, 500),
-        fill(PAGE * 9, raw(0x10), ZERO, raw(0x04 | 7 << 32), ZERO),
+        fill(PAGE * 9, raw(0x10), ZERO, raw(0x05 | 7 << 32), ZERO),
         ioctl("invalidate", 4, 9, 1, 16, 2), use_file(0, READ, PAGE * 10, 64), ioctl("destroy", 4), unbind(0),
     ],
     "fault_queue": [
@@ -276,25 +276,24 @@ SESSIONS = {
 
 
 # vfio_fuzz.c: files by number (0 is the iommufd), descriptors are 5 more.
-VFIO_COMMANDS = [
-    "bind", "attach", "detach", "info", "region_info", "irq_info", "set_irqs", "reset",
-    "hot_reset_info", "hot_reset", "ioeventfd", "feature", "ioas_alloc", "ioas_map", "ioas_unmap", "destroy",
-]
+VFIO_COMMANDS = {
+    "bind": "nfdzP", "attach": "nfii", "detach": "nfi", "info": "nfzzzz", "region_info": "nfizXX", "irq_info": "nfiz",
+    "set_irqs": "nxinndddd", "reset": "n", "hot_reset_info": "nfn", "hot_reset": "nfndddd", "ioeventfd": "nfXXd",
+    "feature": "nxLniXV", "ioas_alloc": "nfz", "ioas_map": "nfizPLV", "ioas_unmap": "niVL", "destroy": "ni",
+    "hwpt_alloc": "nfiizztnPiz", "fault_alloc": "nfzz", "vfio_ioas": "nih", "group_status": "nf", "set_container": "d",
+    "unset_container": "", "get_device_fd": None, "map_dma": "nfPVL", "unmap_dma": "nfVL", "iommu_info": "nfXnz",
+}
 CONTEXT, DEVICE = 0, 1
 FD_OF_CONTEXT, FD_OF_EVENT = 5, 4
 BAR0, CONFIG = 0, 7
 OPEN, OPEN_IOAT = bytes([0, 0]), bytes([0, 1])
 
 
-def fields(size, words):
-    """The words of a structure after its first one; those not given are zero."""
-    count = (size + 7) // 8 - 1
-    assert len(words) <= max(count, 0), words
-    return b"".join(words) + ZERO * (count - len(words))
-
-
-def call(file, name, size, second=0, *words):
-    return bytes([6, file, VFIO_COMMANDS.index(name), 0, size, second]) + fields(size, words)
+def call(file, name, *values):
+    """The values of the fields after the size."""
+    shape = VFIO_COMMANDS[name] or ""
+    sized = shape.startswith("n")
+    return bytes([6, file, list(VFIO_COMMANDS).index(name), 0]) + fields_of(shape, [0, *values] if sized else values)
 
 
 def fill_memory(offset, *words):
@@ -307,53 +306,81 @@ def register(file, region, offset, size_log2, value=None):
 
 
 BOUND_DEVICE = (
-    call(DEVICE, "bind", 24, 0, pair(FD_OF_CONTEXT), ZERO) + call(CONTEXT, "ioas_alloc", 12, 0, ZERO)
-    + call(DEVICE, "attach", 16, 0, pair(2)) + register(DEVICE, CONFIG, 4, 1, raw(6))
+    call(DEVICE, "bind", 0, FD_OF_CONTEXT) + call(CONTEXT, "ioas_alloc") + call(DEVICE, "attach", 0, 2)
+    + register(DEVICE, CONFIG, 4, 1, raw(6))
 )
 BOUND, BOUND_IOAT = OPEN + BOUND_DEVICE, OPEN_IOAT + BOUND_DEVICE
+EVENTFD = 36  # flags of SET_IRQS: TRIGGER, by an eventfd
+
+
+def map_at_16(pages_of_memory):
+    return call(CONTEXT, "ioas_map", FIXED_RW, 2, 0, 8, pages_of_memory * PAGE, 16 * PAGE)
+
+
+def unmap_from_16(pages_of_memory):
+    return call(CONTEXT, "ioas_unmap", 2, 16 * PAGE, pages_of_memory * PAGE)
+
+
+def feature(number, operation, *data):
+    return call(DEVICE, "feature", operation << 16 | number, *data)
+
+
+GET, SET, PROBE = 1, 2, 4
+GROUP, GROUP_DEVICE = 1, 2
 
 VFIO_SESSIONS = {
     "describe": [
-        OPEN, call(DEVICE, "bind", 24, 0, pair(FD_OF_CONTEXT), ZERO), call(DEVICE, "info", 24, 0, ZERO, ZERO),
-        call(DEVICE, "region_info", 32, 0, pair(7), ZERO, ZERO), call(DEVICE, "irq_info", 16, 0, pair(1)),
-        register(DEVICE, CONFIG, 0, 2), register(DEVICE, CONFIG, 16, 2, raw(2**32 - 1)), register(DEVICE, CONFIG, 16, 2),
-        call(DEVICE, "reset", 0), call(DEVICE, "hot_reset_info", 64, 0, ZERO),
+        OPEN, call(DEVICE, "bind", 0, FD_OF_CONTEXT), call(DEVICE, "info"), call(DEVICE, "region_info", 0, 7),
+        call(DEVICE, "irq_info", 0, 1), register(DEVICE, CONFIG, 0, 2), register(DEVICE, CONFIG, 16, 2, raw(2**32 - 1)),
+        register(DEVICE, CONFIG, 16, 2), call(DEVICE, "reset"), call(DEVICE, "hot_reset_info"), call(DEVICE, "hot_reset"),
+        call(DEVICE, "ioeventfd", 4, 8, 1, FD_OF_EVENT), feature(10, SET, 1), feature(6, SET | PROBE),
+        feature(6, SET, PAGE, 1), feature(7, SET), bytes([2, 16 + DEVICE]) + ZERO + bytes([1, BAR0, 0, 0]),
     ],
     "edu_dma": [
-        BOUND,
-        call(CONTEXT, "ioas_map", 40, FIXED_RW, pair(2), memory(0x8000), pages(1), pages(16)),
-        call(DEVICE, "set_irqs", 24, 36, pair(1), pair(1, FD_OF_EVENT)),
+        BOUND, map_at_16(1), call(DEVICE, "set_irqs", EVENTFD, 1, 0, 1, FD_OF_EVENT),
         register(DEVICE, BAR0, 0x80, 3, pages(16)), register(DEVICE, BAR0, 0x88, 3, raw(0x40000)),
         register(DEVICE, BAR0, 0x90, 3, raw(256)), register(DEVICE, BAR0, 0x98, 3, raw(5)),
         register(DEVICE, BAR0, 0x24, 2), register(DEVICE, BAR0, 0x64, 2, raw(0x100)),
-        call(CONTEXT, "ioas_unmap", 24, 2, pages(16), pages(1)), call(DEVICE, "detach", 12, 0, ZERO),
+        unmap_from_16(1), call(DEVICE, "detach"),
     ],
     "edu_stray_dma": [
         BOUND, register(DEVICE, BAR0, 0x80, 3, pages(99)), register(DEVICE, BAR0, 0x88, 3, raw(0x40000)),
         register(DEVICE, BAR0, 0x90, 3, raw(4096)), register(DEVICE, BAR0, 0x98, 3, raw(1)),
-        call(DEVICE, "reset", 0), bytes([2, 24 + DEVICE]) + ZERO + bytes([0, 0, 0, 0]), OPEN,
+        call(DEVICE, "reset"), bytes([2, 24 + DEVICE]) + ZERO + bytes([0, 0, 0, 0]), OPEN,
+    ],
+    # DMA that waits for its page, which nobody brings.
+    "edu_page_request": [
+        OPEN, call(DEVICE, "bind", 0, FD_OF_CONTEXT), call(CONTEXT, "ioas_alloc"), call(CONTEXT, "fault_alloc"),
+        call(CONTEXT, "hwpt_alloc", 4, 1, 2, 0, 0, 0, 0, 0, 3), call(DEVICE, "attach", 0, 4),
+        register(DEVICE, CONFIG, 4, 1, raw(6)), register(DEVICE, BAR0, 0x80, 3, pages(99)),
+        register(DEVICE, BAR0, 0x88, 3, raw(0x40000)), register(DEVICE, BAR0, 0x90, 3, raw(4096)),
+        register(DEVICE, BAR0, 0x98, 3, raw(1)), call(DEVICE, "reset"), call(DEVICE, "detach"),
     ],
     # A descriptor that is its own next: copies, writes its completion and interrupts.
     "ioat_dma": [
-        BOUND_IOAT,
-        call(CONTEXT, "ioas_map", 40, FIXED_RW, pair(2), memory(0x8000), pages(8), pages(16)),
-        call(DEVICE, "set_irqs", 24, 36, pair(2), pair(1, FD_OF_EVENT)),
+        BOUND_IOAT, map_at_16(8), call(DEVICE, "set_irqs", EVENTFD, 2, 0, 1, FD_OF_EVENT),
         fill_memory(0x8000, raw(9 << 32 | 512), pages(17), pages(18), pages(16)),
         register(DEVICE, BAR0, 0x98, 3, pages(19)), register(DEVICE, BAR0, 0x90, 3, pages(16)),
         register(DEVICE, BAR0, 0x84, 2, raw(40 << 16)), register(DEVICE, BAR0, 0x88, 3),
         register(DEVICE, BAR0, 0x84, 0, raw(4)), register(DEVICE, BAR0, 0x80, 1, raw(1)),
         register(DEVICE, BAR0, 0x84, 2, raw(50 << 16)), register(DEVICE, BAR0, 0x84, 0, raw(0x20)),
-        call(CONTEXT, "ioas_unmap", 24, 2, pages(16), pages(8)), call(DEVICE, "reset", 0),
+        unmap_from_16(8), call(DEVICE, "reset"),
     ],
     # A fill, and then one that goes astray.
     "ioat_stray_dma": [
-        BOUND_IOAT,
-        call(CONTEXT, "ioas_map", 40, FIXED_RW, pair(2), memory(0x8000), pages(2), pages(16)),
+        BOUND_IOAT, map_at_16(2),
         fill_memory(0x8000, raw(0x01000008 << 32 | 100), raw(0x0123456789ABCDEF), pages(17), raw(0x10040)),
         fill_memory(0x8040, raw(0x01000008 << 32 | 8192), ZERO, pages(17), pages(16)),
         register(DEVICE, BAR0, 0x98, 3, raw(0x10800)), register(DEVICE, BAR0, 0x90, 3, pages(16)),
         register(DEVICE, BAR0, 0x84, 2, raw(2 << 16)), register(DEVICE, BAR0, 0xA8, 2),
         register(DEVICE, BAR0, 0xA8, 2, raw(2**32 - 1)), register(DEVICE, BAR0, 0x90, 3, pages(16)),
+    ],
+    "group": [
+        bytes([0, 128]), call(GROUP, "group_status"), call(GROUP, "set_container", FD_OF_CONTEXT),
+        call(GROUP, "get_device_fd") + bytes([0]), call(CONTEXT, "map_dma", 3, 8, IOVA, 8192),
+        register(GROUP_DEVICE, CONFIG, 4, 1, raw(6)), call(CONTEXT, "iommu_info"), call(GROUP, "unset_container"),
+        call(GROUP_DEVICE, "hot_reset", 0, 1, FD_OF_CONTEXT + GROUP), call(CONTEXT, "unmap_dma", 2, 0, 0),
+        bytes([2, 24 + GROUP]) + ZERO + bytes(1), call(GROUP_DEVICE, "reset"),
     ],
 }
 

@@ -59,7 +59,7 @@ static uint64_t field(struct fuzz_input *input, char letter)
 
 	if (letter == 'V')
 		return shape_iova(input);
-	if (letter == 'X')
+	if (letter == 'X' || letter == 'x')
 		return hostile_word(input);
 	byte = fuzz_byte(input);
 	switch (letter) {

@@ -6,7 +6,7 @@
  *	i an object's ID	d a descriptor		V an IOVA
  *	f flags			t a type		L a length
  *	n a small number	z zero			P a pointer
- *	h a small number, and a zero (two bytes each)	X anything
+ *	h a small number, and a zero (two bytes each)	X, x anything
  */
 #ifndef FUZZ_SHAPE_H
 #define FUZZ_SHAPE_H

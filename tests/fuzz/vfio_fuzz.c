@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hostile program against VFIO: it opens, binds, drives, resets and closes an emulated device in
- * any order, with good and bad arguments, and programs it to do DMA wherever it likes.
+ * A hostile program against VFIO: it opens, binds, drives, resets and closes emulated devices in
+ * any order, by their own nodes or by their groups', with good and bad arguments, and programs them to
+ * do DMA wherever it likes.
  *
  * What must hold: nothing crashes, and once all is closed nothing of the program is referenced or
  * pinned (hostile.h). The device has a thread of its own, so an input does not run the same way
@@ -17,14 +18,16 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
+#include "base/fault.h"
 #include "fuzz.h"
 #include "hostile.h"
 #include "iommufd/iommufd.h"
 #include "machine/machine.h"
+#include "shape.h"
 
 enum {
 	MAX_STEPS = 64,
-	LARGEST = 128, /* bytes of an argument */
+	DEVICES = 3,
 };
 
 struct fuzz_state {
@@ -33,48 +36,90 @@ struct fuzz_state {
 	struct fuzz_input input;
 };
 
-static const unsigned int commands[] = {
-	VFIO_DEVICE_BIND_IOMMUFD,
-	VFIO_DEVICE_ATTACH_IOMMUFD_PT,
-	VFIO_DEVICE_DETACH_IOMMUFD_PT,
-	VFIO_DEVICE_GET_INFO,
-	VFIO_DEVICE_GET_REGION_INFO,
-	VFIO_DEVICE_GET_IRQ_INFO,
-	VFIO_DEVICE_SET_IRQS,
-	VFIO_DEVICE_RESET,
-	VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
-	VFIO_DEVICE_PCI_HOT_RESET,
-	VFIO_DEVICE_IOEVENTFD,
-	VFIO_DEVICE_FEATURE,
-	IOMMU_IOAS_ALLOC,
-	IOMMU_IOAS_MAP,
-	IOMMU_IOAS_UNMAP,
-	IOMMU_DESTROY,
+struct command {
+	unsigned int cmd;
+	const char *shape; /* of the whole argument; NULL: a name of a device */
 };
 
+static const struct command commands[] = {
+	{VFIO_DEVICE_BIND_IOMMUFD, "nfdzP"},
+	{VFIO_DEVICE_ATTACH_IOMMUFD_PT, "nfii"},
+	{VFIO_DEVICE_DETACH_IOMMUFD_PT, "nfi"},
+	{VFIO_DEVICE_GET_INFO, "nfzzzz"},
+	{VFIO_DEVICE_GET_REGION_INFO, "nfizXX"},
+	{VFIO_DEVICE_GET_IRQ_INFO, "nfiz"},
+	{VFIO_DEVICE_SET_IRQS, "nxinndddd"},
+	{VFIO_DEVICE_RESET, "n"},
+	{VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, "nfn"},
+	{VFIO_DEVICE_PCI_HOT_RESET, "nfndddd"},
+	{VFIO_DEVICE_IOEVENTFD, "nfXXd"},
+	{VFIO_DEVICE_FEATURE, "nxLniXV"},
+	{IOMMU_IOAS_ALLOC, "nfz"},
+	{IOMMU_IOAS_MAP, "nfizPLV"},
+	{IOMMU_IOAS_UNMAP, "niVL"},
+	{IOMMU_DESTROY, "ni"},
+	{IOMMU_HWPT_ALLOC, "nfiizztnPiz"},
+	{IOMMU_FAULT_QUEUE_ALLOC, "nfzz"},
+	{IOMMU_VFIO_IOAS, "nih"},
+	{VFIO_GROUP_GET_STATUS, "nf"},
+	{VFIO_GROUP_SET_CONTAINER, "d"},
+	{VFIO_GROUP_UNSET_CONTAINER, ""},
+	{VFIO_GROUP_GET_DEVICE_FD, NULL},
+	{VFIO_IOMMU_MAP_DMA, "nfPVL"},
+	{VFIO_IOMMU_UNMAP_DMA, "nfVL"},
+	{VFIO_IOMMU_GET_INFO, "nfXnz"},
+};
+
+/* The cdev of a device; or the node of its group. */
 static void step_open(struct fuzz_state *state)
 {
+	unsigned int which = fuzz_byte(&state->input);
+	struct vfio_device *device = machine_device(state->machine, which % DEVICES);
 	struct uiommufd_file *file;
 
-	if (vfio_device_open(machine_device(state->machine, fuzz_byte(&state->input) % 2), &file))
+	if (which & 128 ? vfio_group_open(device, &file) : vfio_device_open(device, &file))
 		return;
 	if (hostile_give(&state->program, file) < 0)
 		file_put(file);
 }
 
+static unsigned int fill_argument(struct fuzz_state *state, const struct command *command,
+				  unsigned char *to)
+{
+	const char *name;
+
+	if (command->shape)
+		return shape_fill(&state->input, command->shape, to, 0);
+	name = vfio_device_name(machine_device(state->machine, fuzz_byte(&state->input) % DEVICES));
+	memcpy(to, name, strlen(name) + 1);
+	return (unsigned int)strlen(name) + 1;
+}
+
+/*
+ * One call. Bits of @how: 0-2 all set: another size than it says; 3: an allocation fails; 4: another thread changes what was
+ * read; 5: what the structure says of its size is left as the input has it; 7: its end cannot be read.
+ */
 static void step_ioctl(struct fuzz_state *state)
 {
 	struct fuzz_input *input = &state->input;
 	struct uiommufd_file *file = state->program.files[fuzz_byte(input) % HOSTILE_FILES];
-	unsigned int cmd = commands[fuzz_byte(input) % (sizeof(commands) / sizeof(commands[0]))];
-	unsigned int how = fuzz_byte(input), len = fuzz_byte(input) % LARGEST;
-	uint64_t words[LARGEST / 8] = {0};
+	const struct command *command =
+		&commands[fuzz_byte(input) % (sizeof(commands) / sizeof(commands[0]))];
+	unsigned int how = fuzz_byte(input), fail = how & 8 ? 1u + fuzz_byte(input) % 64 : 0, len;
+	unsigned char bytes[SHAPE_LARGEST] = {0};
 
-	words[0] = len | (uint64_t)fuzz_byte(input) << 32;
-	for (unsigned int i = 1; i < (len + 7) / 8; i++)
-		words[i] = hostile_word(input);
+	state->program.race = how & 16 ? fuzz_byte(input) : 0;
+	len = fill_argument(state, command, bytes);
+	if (!(how & 32) && command->shape && *command->shape == 'n')
+		memcpy(bytes, &len, sizeof(len));
+	if ((how & 7) == 7)
+		len = fuzz_byte(input) % SHAPE_LARGEST;
+	fault_arm(fail);
 	if (file && file->ops->ioctl)
-		file->ops->ioctl(file, &state->program.caller, cmd, hostile_place(words, len, how));
+		file->ops->ioctl(file, &state->program.caller, command->cmd,
+				 hostile_place(bytes, len, how));
+	fault_arm(0);
+	state->program.race = 0;
 }
 
 /* One access of a size that the device knows: most of hostile_use_file()'s are refused for theirs. */
@@ -120,7 +165,7 @@ static void step(struct fuzz_state *state)
 	}
 }
 
-/* A context as the program's first file, and a machine with two devices. */
+/* A context as the program's first file, and a machine with three devices. */
 static void start_state(struct fuzz_state *state, const uint8_t *data, size_t size)
 {
 	const struct iommufd_options options = {0};
@@ -131,8 +176,11 @@ static void start_state(struct fuzz_state *state, const uint8_t *data, size_t si
 	state->input = (struct fuzz_input){.data = data, .left = size};
 	hostile_start(&state->program);
 	if (machine_create(&state->machine) ||
-	    machine_add_device(state->machine, "edu", error, sizeof(error)) ||
-	    machine_add_device(state->machine, "ioat", error, sizeof(error)) ||
+	    machine_add_iommu(state->machine, "intel,name=one", error, sizeof(error)) ||
+	    machine_add_iommu(state->machine, "smmuv3,name=two", error, sizeof(error)) ||
+	    machine_add_device(state->machine, "edu,iommu=one", error, sizeof(error)) ||
+	    machine_add_device(state->machine, "ioat,iommu=one", error, sizeof(error)) ||
+	    machine_add_device(state->machine, "edu,iommu=two", error, sizeof(error)) ||
 	    iommufd_ctx_create(&options, &ctx))
 		abort();
 	hostile_give(&state->program, iommufd_ctx_file(ctx));

@@ -429,6 +429,8 @@ static void without_extensions_the_numbers_are_unknown(void **state)
 	assert_int_equal(uiommufd_open(&options, &ctx), 0);
 	assert_int_equal(uiommufd_ioctl(ctx, NULL, IOMMU_RESV_IOVA_RANGES, (uintptr_t)&resv),
 			 -ENOTTY);
+	/* Only after the size could be read (spec 60-extensions, 1). */
+	assert_int_equal(uiommufd_ioctl(ctx, NULL, IOMMU_RESV_IOVA_RANGES, 8), -EFAULT);
 	uiommufd_close(ctx);
 	assert_int_equal(uiommufd_open(NULL, &ctx), 0);
 	assert_int_equal(uiommufd_ioctl(ctx, NULL, IOMMU_RESV_IOVA_RANGES, (uintptr_t)&resv),
