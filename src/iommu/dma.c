@@ -321,7 +321,9 @@ int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t io
 	iopt_read_lock();
 	domain = endpoint_route(endpoint, pasid);
 	if (domain && domain->stage1)
-		rc = translate_nested(endpoint, pasid, iova, prot, bus, len);
+		rc = nested_hit(endpoint, domain, pasid, iova, prot, bus, len)
+			     ? 0
+			     : translate_nested(endpoint, pasid, iova, prot, bus, len);
 	else
 		rc = translate_plain(domain, iova, prot, bus, len);
 	iopt_read_unlock();

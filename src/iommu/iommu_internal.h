@@ -83,6 +83,13 @@ void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *d
 void nested_release(struct iommu_endpoint *endpoint);
 
 /*
+ * Whether the cache of @endpoint answers nested_translate() at once. Nothing is walked: caller is in a read-side critical section, and
+ * need not be inside the gate.
+ */
+bool nested_hit(const struct iommu_endpoint *endpoint, const struct iommu_domain *domain,
+		uint32_t pasid, uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len);
+
+/*
  * Where @iova leads through @domain, which has a stage 1, for an access with the rights @need: *@bus, and *@len bytes that are contiguous
  * there. 0, or -EFAULT and *@fault says why, but for the request. Caller is inside the gate of domain->memory and in a read-side
  * critical section.

@@ -333,10 +333,10 @@ static int translate_slowly(struct stage1_walk *walk, uint64_t unmaps, unsigned 
 	return rc;
 }
 
-/* The case that must be fast: everything is in the cache. */
-static bool translate_cached(const struct tlb *tlb, const struct iommu_domain *domain,
-			     uint32_t pasid, uint64_t iova, unsigned int need, uint64_t unmaps,
-			     uint64_t *bus, uint64_t *len)
+/* Everything is in the cache, but contexts have been forgotten: the page is stored again if it is of the one that there is now. */
+static bool translate_cached(struct tlb *tlb, uint64_t generation,
+			     const struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
+			     unsigned int need, uint64_t unmaps, uint64_t *bus, uint64_t *len)
 {
 	struct tlb_key key = {.domain = domain->id, .pasid = pasid};
 	struct stage1_context context;
@@ -349,8 +349,27 @@ static bool translate_cached(const struct tlb *tlb, const struct iommu_domain *d
 	}
 	if (!tlb_find_page(tlb, &key, iova, &page) || !page_serves(domain, &page, unmaps, need))
 		return false;
+	tlb_store_page(tlb, generation, &key, iova, &page);
 	page_result(&page, iova, bus, len);
 	return true;
+}
+
+bool nested_hit(const struct iommu_endpoint *endpoint, const struct iommu_domain *domain,
+		uint32_t pasid, uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len)
+{
+	const struct tlb *tlb = atomic_load_explicit(&endpoint->tlb, memory_order_acquire);
+	const struct tlb_request request = {
+		.domain = domain->id,
+		.pasid = pasid,
+		.need = need,
+		.iova = iova,
+		.unmaps = __atomic_load_n(&domain->memory->unmaps, __ATOMIC_ACQUIRE),
+	};
+
+	/* Each write marks its stage-2 leaf: user space may have cleaned it. */
+	if (!tlb || ((need & IOPT_WRITE) && iommu_domain_dirty_tracking(domain)))
+		return false;
+	return tlb_hit(tlb, &request, bus, len);
 }
 
 int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domain, uint32_t pasid,
@@ -363,7 +382,9 @@ int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domai
 	const uint64_t unmaps = __atomic_load_n(&domain->memory->unmaps, __ATOMIC_ACQUIRE);
 	int rc;
 
-	if (tlb && translate_cached(tlb, domain, pasid, iova, need, unmaps, bus, len))
+	if (nested_hit(endpoint, domain, pasid, iova, need, bus, len))
+		return 0;
+	if (tlb && translate_cached(tlb, generation, domain, pasid, iova, need, unmaps, bus, len))
 		return 0;
 
 	struct stage1_walk walk = {

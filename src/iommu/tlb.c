@@ -29,14 +29,22 @@ enum {
  * WORD_DOMAIN: its id; 0: the entry is empty
  * WORD_START: first IOVA of the page or of the table's reach, and flags in the low bits
  * WORD_SPACE: PASID, and ASID from bit 32 on
- * The others are the payload, each cache its own.
+ * The others are the payload, each cache its own; of a page:
+ * PAGE_IPA: the page's, and in its low bits log2 of what is contiguous
+ * PAGE_BUS: the page's
+ * PAGE_UNMAPS: of the parent: what stage 2 has said holds for this count
+ * PAGE_CONTEXTS: how often contexts had been forgotten: until then, WORD_SPACE has the ASID that goes with the PASID
  */
 enum {
 	WORD_DOMAIN,
 	WORD_START,
 	WORD_SPACE,
 	WORD_PAYLOAD,
-	WORDS = 7
+	PAGE_IPA = WORD_PAYLOAD,
+	PAGE_BUS,
+	PAGE_UNMAPS,
+	PAGE_CONTEXTS,
+	WORDS
 };
 
 /* In the low bits of WORD_START, of pages. */
@@ -68,6 +76,8 @@ struct tlb_set {
 
 struct tlb {
 	_Atomic uint64_t generation; /* how often something was forgotten */
+	_Atomic uint64_t
+		contexts_forgotten;  /* how often it was contexts; raised after @generation */
 	_Atomic unsigned int victim; /* where the next entry goes in a full set */
 	struct tlb_set pages[PAGE_SETS];
 	struct tlb_set tables[TABLE_SETS];
@@ -164,7 +174,8 @@ static struct tlb_entry *choose(struct tlb *tlb, struct tlb_set *set, const stru
 	for (unsigned int i = 0; i < TLB_WAYS; i++) {
 		if (tag_matches(&set->ways[i], tag))
 			return &set->ways[i];
-		if (!word(&set->ways[i], WORD_DOMAIN))
+		/* The first: a look-up finds it at once. */
+		if (!empty && !word(&set->ways[i], WORD_DOMAIN))
 			empty = &set->ways[i];
 	}
 	if (empty)
@@ -207,6 +218,40 @@ static inline size_t page_set(const struct tlb_key *key, uint64_t iova)
 	return hash(key->domain, key->pasid, iova >> PAGE_SHIFT) % PAGE_SETS;
 }
 
+/*
+ * The loads of an entry do not wait for each other, and there is one branch until it is found: this is what a DMA costs more behind a
+ * nested domain.
+ */
+bool tlb_hit(const struct tlb *tlb, const struct tlb_request *request, uint64_t *bus, uint64_t *len)
+{
+	const struct tlb_key key = {.domain = request->domain, .pasid = request->pasid};
+	const uint64_t iova = request->iova;
+	const uint64_t contexts =
+		atomic_load_explicit(&tlb->contexts_forgotten, memory_order_acquire);
+	const uint64_t rights = bits_put(request->need, START_PROT1) |
+				bits_put(request->need, START_PROT2);
+	const struct tlb_set *set = &tlb->pages[page_set(&key, iova)];
+
+	for (unsigned int i = 0; i < TLB_WAYS; i++) {
+		const struct tlb_entry *entry = &set->ways[i];
+		const uint64_t before =
+			atomic_load_explicit(&entry->sequence, memory_order_acquire);
+		const uint64_t start = word(entry, WORD_START), ipa = word(entry, PAGE_IPA),
+			       page_bus = word(entry, PAGE_BUS), reach = BIT(ipa & PAYLOAD_LOW);
+
+		if (((start ^ iova) & ~PAGE_MASK) | (word(entry, WORD_DOMAIN) ^ key.domain) |
+		    ((word(entry, WORD_SPACE) ^ key.pasid) & SPACE_PASID) |
+		    (word(entry, PAGE_CONTEXTS) ^ contexts))
+			continue;
+		if ((rights & ~start) | (word(entry, PAGE_UNMAPS) ^ request->unmaps) | (before & 1))
+			return false;
+		*bus = page_bus + (iova & PAGE_MASK);
+		*len = reach - (iova & (reach - 1));
+		return atomic_load_explicit(&entry->sequence, memory_order_relaxed) == before;
+	}
+	return false;
+}
+
 bool tlb_find_page(const struct tlb *tlb, const struct tlb_key *key, uint64_t iova,
 		   struct tlb_page *page)
 {
@@ -215,14 +260,14 @@ bool tlb_find_page(const struct tlb *tlb, const struct tlb_key *key, uint64_t io
 
 	if (!find(&tlb->pages[page_set(key, iova)], &tag, words))
 		return false;
-	page->leaf.ipa = words[WORD_PAYLOAD] & ~PAGE_MASK;
+	page->leaf.ipa = words[PAGE_IPA] & ~PAGE_MASK;
 	page->leaf.shift = (unsigned int)bits_get(words[WORD_START], START_SHIFT);
 	page->leaf.prot = (unsigned int)bits_get(words[WORD_START], START_PROT1);
 	page->leaf.global = words[WORD_START] & START_GLOBAL;
 	page->prot = (unsigned int)bits_get(words[WORD_START], START_PROT2);
-	page->span = (unsigned int)(words[WORD_PAYLOAD] & PAYLOAD_LOW);
-	page->bus = words[WORD_PAYLOAD + 1];
-	page->unmaps = words[WORD_PAYLOAD + 2];
+	page->span = (unsigned int)(words[PAGE_IPA] & PAYLOAD_LOW);
+	page->bus = words[PAGE_BUS];
+	page->unmaps = words[PAGE_UNMAPS];
 	return true;
 }
 
@@ -237,9 +282,11 @@ void tlb_store_page(struct tlb *tlb, uint64_t generation, const struct tlb_key *
 			       (page->leaf.global ? START_GLOBAL : 0) |
 			       bits_put(page->leaf.shift, START_SHIFT),
 		[WORD_SPACE] = space_of(key),
-		[WORD_PAYLOAD] = (page->leaf.ipa & ~PAGE_MASK) | page->span,
-		[WORD_PAYLOAD + 1] = page->bus,
-		[WORD_PAYLOAD + 2] = page->unmaps,
+		[PAGE_IPA] = (page->leaf.ipa & ~PAGE_MASK) | page->span,
+		[PAGE_BUS] = page->bus,
+		[PAGE_UNMAPS] = page->unmaps,
+		/* If it is new already, so is the generation. */
+		[PAGE_CONTEXTS] = atomic_load(&tlb->contexts_forgotten),
 	};
 
 	store(tlb, &tlb->pages[page_set(key, iova)], generation, &tag, words);
@@ -415,6 +462,7 @@ void tlb_forget(struct tlb *tlb, const struct iommu_tlb_match *match, uint64_t d
 {
 	atomic_fetch_add(&tlb->generation, 1);
 	if (match->config) {
+		atomic_fetch_add(&tlb->contexts_forgotten, 1);
 		forget_in(tlb->contexts, CONTEXT_SETS, match, domain, context_matches);
 		return;
 	}

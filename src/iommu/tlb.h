@@ -33,12 +33,28 @@ struct tlb_page {
 	uint64_t unmaps;	 /* of the parent: bus, prot and span hold for this count only */
 };
 
+/* What DMA asks for. */
+struct tlb_request {
+	uint64_t domain;
+	uint32_t pasid;
+	unsigned int need; /* enum iopt_prot */
+	uint64_t iova;
+	uint64_t unmaps; /* of the parent, now */
+};
+
 /* An empty one, or NULL. */
 struct tlb *tlb_create(void);
 void tlb_destroy(struct tlb *tlb);
 
 /* To be read before what is going to be stored. */
 uint64_t tlb_generation(const struct tlb *tlb);
+
+/*
+ * The usual case, all at once: the page is known, its context has not been forgotten since it was stored, and both stages give the
+ * rights. *@bus and *@len as nested_translate(); they may be overwritten where it is false: then the look-ups below may still find all.
+ */
+bool tlb_hit(const struct tlb *tlb, const struct tlb_request *request, uint64_t *bus,
+	     uint64_t *len);
 
 bool tlb_find_page(const struct tlb *tlb, const struct tlb_key *key, uint64_t iova,
 		   struct tlb_page *page);
