@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,19 +37,6 @@ enum {
 
 	TIMEOUT_MS = 5000,
 };
-void fail(const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fprintf(stderr, "%s: ", program_invocation_short_name);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, "\n");
-	exit(1);
-}
-
 /* ---- finding the device ---- */
 
 static long read_hex_file(const char *path)

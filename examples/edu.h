@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "files.h"
+
 /* The system's own headers if they are recent enough to know iommufd. */
 #if __has_include(<linux/iommufd.h>)
 #include <linux/iommufd.h>
@@ -40,9 +42,6 @@ struct mapping {
 	size_t size; /* of the mapping: whole pages */
 	uint64_t iova;
 };
-
-/* Says what is wrong, and ends the program. */
-void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...);
 
 /* The address of the first edu device of the system: "0000:01:00.0". */
 void find_edu(char *bdf, size_t size);

@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,9 +24,10 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "files.h"
 
 /* The system's own headers if they are recent enough to know iommufd. */
 #if __has_include(<linux/iommufd.h>)
@@ -105,19 +105,6 @@ struct ioat {
 	uint64_t given, done; /* descriptors, since the start */
 	unsigned long interrupts;
 };
-
-static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fprintf(stderr, "ioat-copy: ");
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, "\n");
-	exit(1);
-}
 
 /* ---- finding the device ---- */
 
@@ -494,48 +481,7 @@ static void copy(struct ioat *ioat, const struct mapping *from, const struct map
 	}
 }
 
-/* ---- files ---- */
-
-static int open_file(const char *path, size_t limit, size_t *len)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || fstat(fd, &st))
-		fail("%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || !st.st_size)
-		fail("%s is no file with something in it", path);
-	*len = (size_t)st.st_size < limit ? (size_t)st.st_size : limit;
-	printf("file      %s, %zu bytes of it\n", path, *len);
-	return fd;
-}
-
-static void read_all(int fd, char *to, size_t len)
-{
-	for (size_t done = 0; done < len;) {
-		ssize_t part = read(fd, to + done, len - done);
-
-		if (part <= 0)
-			fail("reading the file: %s", part ? strerror(errno) : "it became shorter");
-		done += (size_t)part;
-	}
-}
-
-static void write_all(const char *path, const void *from, size_t len)
-{
-	FILE *file = fopen(path, "we");
-
-	if (!file || fwrite(from, 1, len, file) != len || fclose(file))
-		fail("%s: %s", path, strerror(errno));
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
+/* ---- the program ---- */
 
 static void usage(int status)
 {
@@ -604,13 +550,13 @@ int main(int argc, char **argv)
 	int fd;
 
 	parse(&job, argc, argv);
-	fd = open_file(job.file, job.limit, &len);
+	fd = file_open(job.file, job.limit, &len);
 	open_device(&ioat, job.bdf, sizeof(job.bdf));
 	attach(&ioat);
 
 	/* Filled before it is mapped: the device sees the pages that are there now. */
 	from = allocate(len);
-	read_all(fd, from.memory, len);
+	file_read(fd, from.memory, len);
 	to = allocate(len);
 	ioat.ring_mapping = allocate(sizeof(struct ring));
 	ioat.ring = ioat.ring_mapping.memory;
@@ -631,7 +577,7 @@ int main(int argc, char **argv)
 		fail("the copy differs");
 	printf("verified  byte by byte\n");
 	if (job.out)
-		write_all(job.out, to.memory, len);
+		file_write(job.out, to.memory, len);
 	reset_channel(&ioat);
 	return 0;
 }

@@ -3,14 +3,13 @@
 #include "job.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "files.h"
 
 /* The C library that this very process runs with: a file of some MiB that every system has. */
 static int consider_library(struct dl_phdr_info *info, size_t size, void *arg)
@@ -23,39 +22,6 @@ static int consider_library(struct dl_phdr_info *info, size_t size, void *arg)
 	return found;
 }
 
-static int open_file(const char *path, size_t limit, size_t *len)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || fstat(fd, &st))
-		fail("%s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode) || !st.st_size)
-		fail("%s is no file with something in it", path);
-	*len = (size_t)st.st_size < limit ? (size_t)st.st_size : limit;
-	printf("file      %s, %zu bytes of it\n", path, *len);
-	return fd;
-}
-
-static void read_all(int fd, void *to, size_t len)
-{
-	for (size_t done = 0; done < len;) {
-		ssize_t part = read(fd, (char *)to + done, len - done);
-
-		if (part <= 0)
-			fail("reading the file: %s", part ? strerror(errno) : "it became shorter");
-		done += (size_t)part;
-	}
-}
-
-static void write_all(const char *path, const void *from, size_t len)
-{
-	FILE *file = fopen(path, "we");
-
-	if (!file || fwrite(from, 1, len, file) != len || fclose(file))
-		fail("%s: %s", path, strerror(errno));
-}
-
 /* FNV-1a, 64 bits. */
 static uint64_t checksum(const uint8_t *bytes, size_t len)
 {
@@ -64,14 +30,6 @@ static uint64_t checksum(const uint8_t *bytes, size_t len)
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
 	return hash;
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void usage(int status)
@@ -117,14 +75,14 @@ void job_parse(struct job *job, int argc, char **argv)
 		snprintf(file, sizeof(file), "%s", argv[optind]);
 	else if (!dl_iterate_phdr(consider_library, file))
 		fail("there is no C library in a file of its own; name a FILE");
-	job->fd = open_file(file, limit, &job->len);
+	job->fd = file_open(file, limit, &job->len);
 	if (!*job->bdf)
 		find_edu(job->bdf, sizeof(job->bdf));
 }
 
 void job_read(const struct job *job, struct mapping *from)
 {
-	read_all(job->fd, from->memory, job->len);
+	file_read(job->fd, from->memory, job->len);
 }
 
 void job_begin(struct job *job)
@@ -144,5 +102,5 @@ void job_end(const struct job *job, const struct edu *edu, const struct mapping 
 	printf("verified  checksum 0x%016llx (FNV-1a)\n",
 	       (unsigned long long)checksum(to->memory, job->len));
 	if (job->out)
-		write_all(job->out, to->memory, job->len);
+		file_write(job->out, to->memory, job->len);
 }

@@ -30,8 +30,11 @@ struct uiommufd_caller;
 struct uiommufd_file;
 
 /*
- * All functions may be called from any thread, several at once. Those that return int return 0 (or
- * a value as said) or a negative errno. An operation that is NULL fails as its comment says.
+ * All functions may be called from any thread, several at once, and with locks of the engine held: they must not call the engine
+ * (but for uiommufd_file_put() and _get()), nor wait for another thread's call of it. Those that return int return 0 (or a value as
+ * said) or a negative errno. Addresses are the caller's, as it gave them: nothing about them has been checked. read, write and
+ * populate must be there; any other that is NULL fails as its comment says. A caller for this process that differs from
+ * uiommufd_caller_self() in a few of them begins with a copy of that one's.
  */
 struct uiommufd_caller_ops {
 	/* Copies @len bytes from the caller's @src. -EFAULT if any byte is unreadable; @dst is then
@@ -63,17 +66,20 @@ struct uiommufd_caller_ops {
 	 */
 	int (*dup_fd)(struct uiommufd_caller *caller, int fd);
 
-	/* The emulated file behind the caller's descriptor @fd: a new reference, or NULL if it is
-	 * not one of ours. */
+	/* The emulated file behind the caller's descriptor @fd: a new reference (uiommufd_file_get()),
+	 * or NULL if it is not one of ours. NULL: none is. */
 	struct uiommufd_file *(*get_file)(struct uiommufd_caller *caller, int fd);
 
 	/*
-	 * Gives the caller a descriptor for @file (the reference is taken over on success); @flags:
-	 * O_CLOEXEC. Returns the descriptor or -EMFILE, -ENFILE, -ENOMEM. NULL: -EMFILE.
+	 * Gives the caller a descriptor for @file; @flags: O_CLOEXEC. On success the reference is the
+	 * descriptor's: to be dropped by uiommufd_file_put() when the last copy of it is closed. What a
+	 * program does with the descriptor are the uiommufd_file functions of <uiommufd/uiommufd.h>.
+	 * Returns the descriptor (0 or more) or -EMFILE, -ENFILE, -ENOMEM. NULL: -EMFILE.
 	 */
 	int (*install_file)(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags);
 
-	/* Takes back a descriptor that install_file gave and the caller cannot know of yet. */
+	/* Closes a descriptor that install_file gave, and that the caller has not been told of: the call
+	 * failed. Must be there if install_file is. */
 	void (*uninstall_file)(struct uiommufd_caller *caller, int fd);
 
 	/* True if the calling thread has capability @cap (CAP_IPC_LOCK, ...) in its effective set.

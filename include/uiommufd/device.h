@@ -103,10 +103,10 @@ struct uiommufd_model {
 
 /* ---- services to a model ---- */
 
-/* The model's own state, state_size bytes. */
+/* The model's own state, state_size bytes; as old as the device. Any thread. */
 UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev);
 
-/* Value of option @name as given on the command line, or NULL. */
+/* Value of option @name as given on the command line (borrowed, as old as the device), or NULL. Any thread. */
 UIOMMUFD_API const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
 
 /*
@@ -132,11 +132,12 @@ enum uiommufd_copy_end {
 UIOMMUFD_API int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src,
 					  size_t len, enum uiommufd_copy_end *failed);
 
-/* Sets the level of the INTA# line. With MSI enabled, a rise to @level 1 sends vector 0 instead. */
+/* Sets the level of the INTA# line (PCI 3.0 2.2.6). With MSI enabled, a rise to @level 1 sends vector 0 instead. Any thread, with and
+ * without the device lock. */
 UIOMMUFD_API void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level);
 
 /* Sends message @vector (MSI or MSI-X, whichever is enabled; else nothing is sent and false
- * returned). */
+ * returned). Any thread, with and without the device lock. */
 UIOMMUFD_API bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector);
 
 /*

@@ -76,8 +76,8 @@ static int open_descriptors(struct event_file *event, bool writable)
 		rc = sys_call(SYS_pipe2, (long)ends, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0);
 	if (rc < 0)
 		return (int)rc;
-	event->readable = ends[0];
-	event->signal = ends[1];
+	event->readable = sys_move_away(ends[0]);
+	event->signal = sys_move_away(ends[1]);
 	return 0;
 }
 

@@ -34,13 +34,13 @@ static int open_memory(struct region *region)
 	fd = sys_call(SYS_memfd_create, (long)"uiommufd-region", MFD_CLOEXEC, 0, 0, 0, 0);
 	if (fd < 0)
 		return (int)fd;
-	region->fd = (int)fd;
-	rc = (int)sys_call(SYS_ftruncate, fd, (long)region->len, 0, 0, 0, 0);
+	region->fd = sys_move_away((int)fd);
+	rc = (int)sys_call(SYS_ftruncate, region->fd, (long)region->len, 0, 0, 0, 0);
 	if (!rc)
 		rc = sys_mmap(NULL, region->len, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0,
 			      &region->memory);
 	if (rc)
-		(void)sys_call(SYS_close, fd, 0, 0, 0, 0, 0);
+		(void)sys_close(region->fd);
 	return rc;
 }
 

@@ -2,9 +2,7 @@
 /*
  * The objects of a context: everything that has an ID. How they are created, found, held and destroyed.
  *
- * Locks of the user API, outermost first: registry (ctx.c) - access->lock - ioas->attach_lock - group->lock -
- * ioas->lock - ctx->lock - those of mem/. Two ioas->lock are never held at once, but by CHANGE_PROCESS (in
- * the order of IDs). Looking an object up takes no lock.
+ * The locks of the user API, and in which order they are taken: docs/architecture.md, Locks. Looking an object up takes none.
  */
 #ifndef IOMMUFD_OBJECT_H
 #define IOMMUFD_OBJECT_H

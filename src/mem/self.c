@@ -214,7 +214,7 @@ static int caller_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t
 static int caller_dup_fd(struct uiommufd_caller *caller, int fd)
 {
 	(void)caller;
-	return sys_fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return sys_dup_away(fd);
 }
 
 static bool caller_capable(struct uiommufd_caller *caller, int cap)

@@ -88,6 +88,32 @@ static inline int sys_fcntl(int fd, int cmd, long arg)
 	return (int)sys_call(SYS_fcntl, fd, cmd, arg, 0, 0, 0);
 }
 
+/*
+ * Descriptors that we keep have numbers from here on, if the limit allows it: out of the way of a program that closes, or puts
+ * others over, low numbers that it has not opened, and would then find what is meant for ours in its own file.
+ */
+#define SYS_FD_AWAY 512
+
+/* A duplicate of @fd to keep, closed by exec: or a negative errno. */
+static inline int sys_dup_away(int fd)
+{
+	int away = sys_fcntl(fd, F_DUPFD_CLOEXEC, SYS_FD_AWAY);
+
+	/* -EINVAL: the limit is lower. -EMFILE: there may be room below. */
+	return away == -EINVAL || away == -EMFILE ? sys_fcntl(fd, F_DUPFD_CLOEXEC, 0) : away;
+}
+
+/* The number that @fd, which is new, has from now on. */
+static inline int sys_move_away(int fd)
+{
+	int away = sys_fcntl(fd, F_DUPFD_CLOEXEC, SYS_FD_AWAY);
+
+	if (away < 0)
+		return fd;
+	(void)sys_close(fd);
+	return away;
+}
+
 static inline ssize_t sys_read(int fd, void *buf, size_t len)
 {
 	return sys_call(SYS_read, fd, (long)buf, (long)len, 0, 0, 0);

@@ -45,12 +45,15 @@ static void quiet_enter(struct engine_call *call)
 	depth++;
 	atomic_signal_fence(memory_order_seq_cst);
 	call->saved_errno = errno;
+	/* The C library looks at the type alone when a cancellation that was sent before arrives after the state has changed. */
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &call->cancel_type);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call->cancel_state);
 }
 
 static void quiet_leave(const struct engine_call *call)
 {
 	pthread_setcancelstate(call->cancel_state, NULL);
+	pthread_setcanceltype(call->cancel_type, NULL);
 	errno = call->saved_errno;
 	atomic_signal_fence(memory_order_seq_cst);
 	if (--depth == 0 && defer_waiting)

@@ -20,7 +20,7 @@
  */
 struct engine_call {
 	int saved_errno;
-	int cancel_state;
+	int cancel_state, cancel_type;
 	bool in_world;
 };
 

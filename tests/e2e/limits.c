@@ -3,6 +3,7 @@
  * A program that takes things away from itself: descriptors, memory, the right to make processes and system calls, its stack. Calls may
  * then fail, with the kernel's errno for it, and work again as soon as they can.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/filter.h>
@@ -25,7 +26,6 @@ enum {
 	PAGE = 4096,
 	MAP_RW = 6,
 	FEW_DESCRIPTORS = 8,
-	MAP_DMA_ERRORS = 3,
 };
 
 static int map(int iommu, int ioas, void *memory, uint64_t length)
@@ -144,6 +144,60 @@ static void descriptors_are_put_over_each_other(void)
 	}
 	close(null);
 	all_works();
+}
+
+#define VFIO_SET_IRQS	  0x3b6e
+#define VFIO_BIND_IOMMUFD 0x3b76
+
+enum {
+	EVENTFD_TRIGGER = 36,
+	NONE_TRIGGER = 33,
+	VICTIMS = 10,
+};
+
+static int open_device(void)
+{
+	DIR *dir = opendir("/dev/vfio/devices");
+	struct dirent *entry;
+	int fd = -1;
+
+	while (dir && fd < 0 && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.')
+			fd = openat(dirfd(dir), entry->d_name, O_RDWR);
+	}
+	if (dir)
+		closedir(dir);
+	return fd;
+}
+
+/* The device's interrupt goes to its eventfd, and not to the file that has got a number that the program closed blindly. */
+static void closing_numbers_of_nobody_harms_nothing(void)
+{
+	const int iommu = open("/dev/iommu", O_RDWR), device = open_device();
+	const int event = eventfd(0, EFD_NONBLOCK);
+	const uint32_t bind[4] = {sizeof(bind), 0, (uint32_t)iommu};
+	const uint32_t set[6] = {sizeof(set), EVENTFD_TRIGGER, 1, 0, 1, (uint32_t)event};
+	const uint32_t trigger[5] = {sizeof(trigger), NONE_TRIGGER, 1, 0, 1};
+	int victims[VICTIMS];
+	uint64_t count = 0;
+
+	CHECK(ioctl(device, VFIO_BIND_IOMMUFD, bind) == 0);
+	CHECK(ioctl(device, VFIO_SET_IRQS, set) == 0);
+	for (int fd = 3; fd < 64; fd++) {
+		if (fd != iommu && fd != device && fd != event)
+			close(fd);
+	}
+	for (int i = 0; i < VICTIMS; i++)
+		victims[i] = memfd_create("victim", 0);
+	CHECK(ioctl(device, VFIO_SET_IRQS, trigger) == 0);
+	CHECK(read(event, &count, sizeof(count)) == sizeof(count) && count == 1);
+	for (int i = 0; i < VICTIMS; i++) {
+		CHECK(lseek(victims[i], 0, SEEK_END) == 0);
+		close(victims[i]);
+	}
+	close(device);
+	close(iommu);
+	close(event);
 }
 
 /* ---- memory ---- */
@@ -304,6 +358,7 @@ int main(void)
 		TEST(few_descriptors_are_enough),
 		TEST(all_descriptors_are_closed_at_once),
 		TEST(descriptors_are_put_over_each_other),
+		TEST(closing_numbers_of_nobody_harms_nothing),
 		TEST(calls_fail_without_memory),
 		TEST(the_smallest_stack_is_enough),
 		TEST(a_signal_stack_is_enough),

@@ -47,10 +47,10 @@ check lookup_of_nothing_says_so shows "not mapped" "$uiommufd" lookup "$run" 2 0
 check lookup_in_what_is_no_table complains 125 "object 3 of context 0 in process $program: it is neither IOAS nor HWPT" "$uiommufd" lookup "$run" 3 0
 check lookup_in_what_is_not_there complains 125 "there is no such thing" "$uiommufd" lookup "$run" 77 0
 check lookup_wants_its_arguments complains 2 "which table?" "$uiommufd" lookup "$run"
-check dump_prints_the_tables_of_an_ioas shows "HWPT 6 of IOAS 2, 45bit0: amdv1 root" "$uiommufd" dump 2
+check dump_prints_the_tables_of_an_ioas shows "HWPT 6 of IOAS 2, 45bit0: amdv1 root" "$uiommufd" dump "$run" 2
 check dump_prints_one_table shows "HWPT 4 of IOAS 2, x860: vtdss root" "$uiommufd" dump "$run" 4
-check dump_prints_entries shows "[0-511] level 0 iova 0x0 entry" "$uiommufd" dump 4
-check dump_of_no_table_says_so complains 125 "it is neither IOAS nor HWPT" "$uiommufd" dump 3
+check dump_prints_entries shows "[0-511] level 0 iova 0x0 entry" "$uiommufd" dump "$run" 4
+check dump_of_no_table_says_so complains 125 "it is neither IOAS nor HWPT" "$uiommufd" dump "$run" 3
 check dump_wants_its_arguments complains 2 "which table?" "$uiommufd" dump
 sleep 60 &
 check show_of_another_process complains 125 "process $! has opened nothing emulated" "$uiommufd" show $!

@@ -313,8 +313,6 @@ static void pause_us(unsigned int us)
 
 static void threads_are_cancelled_in_calls(void)
 {
-	void *result;
-
 	open_all();
 	for (int i = 0; i < ROUNDS / 3; i++) {
 		pthread_t thread;
@@ -323,7 +321,8 @@ static void threads_are_cancelled_in_calls(void)
 				     NULL) == 0);
 		pause_us(PERIOD_US * (unsigned int)(i % 20));
 		CHECK(pthread_cancel(thread) == 0);
-		CHECK(pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED);
+		/* Its result is not always PTHREAD_CANCELED, with the C library alone, either. */
+		CHECK(pthread_join(thread, NULL) == 0);
 	}
 	CHECK(unmap(0, UINT64_MAX) == 0 || errno == ENOENT);
 	all_is_usable();

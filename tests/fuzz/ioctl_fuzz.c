@@ -44,49 +44,6 @@ struct fuzz_state {
 
 /* ---- the steps ---- */
 
-struct command {
-	unsigned int cmd;
-	const char *shape; /* after the size */
-};
-
-static const struct command commands[] = {
-	{IOMMU_DESTROY, "i"},
-	{IOMMU_IOAS_ALLOC, "fz"},
-	{IOMMU_IOAS_ALLOW_IOVAS, "inzP"},
-	{IOMMU_IOAS_COPY, "fiiLVV"},
-	{IOMMU_IOAS_IOVA_RANGES, "inzPX"},
-	{IOMMU_IOAS_MAP, "fizPLV"},
-	{IOMMU_IOAS_UNMAP, "iVL"},
-	{IOMMU_OPTION, "nhiX"},
-	{IOMMU_VFIO_IOAS, "ih"},
-	{IOMMU_HWPT_ALLOC, "fiizztnPiz"},
-	{IOMMU_GET_HW_INFO, "finPtzX"},
-	{IOMMU_HWPT_SET_DIRTY_TRACKING, "fiz"},
-	{IOMMU_HWPT_GET_DIRTY_BITMAP, "ifzVLLP"},
-	{IOMMU_HWPT_INVALIDATE, "iPtnnz"},
-	{IOMMU_FAULT_QUEUE_ALLOC, "fzz"},
-	{IOMMU_IOAS_MAP_FILE, "fidLLV"},
-	{IOMMU_VIOMMU_ALLOC, "ftiiznzP"},
-	{IOMMU_VDEVICE_ALLOC, "iizX"},
-	{IOMMU_IOAS_CHANGE_PROCESS, "z"},
-	{IOMMU_VEVENTQ_ALLOC, "fitnzzz"},
-	{IOMMU_HW_QUEUE_ALLOC, "fitnzVL"},
-	/* New commands are added at the end: an input names them by index. */
-	{IOMMU_TEST_CMD, NULL},
-	{IOMMU_RESV_IOVA_RANGES, "inzP"},
-	{IOMMU_DEV_IOVA_RANGES, "inzPX"},
-	{IOMMU_IOVA_LOOKUP, "fizVXXXiiii"},
-	{VFIO_IOMMU_GET_INFO, "fXnz"},
-	{VFIO_IOMMU_MAP_DMA, "fPVL"},
-	{VFIO_IOMMU_UNMAP_DMA, "fVL"},
-	{VFIO_IOMMU_DIRTY_PAGES, "fVLLLP"},
-	{IOMMU_IOAS_NOIOMMU_GET_PA, "fizVLX"},
-	/* The argument of these is a number. */
-	{VFIO_GET_API_VERSION, ""},
-	{VFIO_CHECK_EXTENSION, ""},
-	{VFIO_SET_IOMMU, ""},
-};
-
 /* What follows the size of IOMMU_TEST_CMD: one of its operations, and a little more. */
 static unsigned int fill_test(struct fuzz_input *input, unsigned char *to)
 {
@@ -106,8 +63,8 @@ static unsigned int fill_test(struct fuzz_input *input, unsigned char *to)
 static void step_ioctl(struct fuzz_state *state)
 {
 	struct fuzz_input *input = &state->input;
-	const struct command *command =
-		&commands[fuzz_byte(input) % (sizeof(commands) / sizeof(commands[0]))];
+	const struct shape_command *command =
+		&shape_iommufd[fuzz_byte(input) % SHAPE_IOMMUFD_COMMANDS];
 	unsigned int how = fuzz_byte(input), len;
 	unsigned char bytes[SHAPE_LARGEST] = {0};
 	uint64_t at;

@@ -5,10 +5,81 @@
 #include <ctype.h>
 #include <string.h>
 
+#include <uiommufd/iommufd.h>
+#include <uiommufd/vfio.h>
+
 #include "hostile.h"
+#include "mock/test_abi.h"
 
 enum {
 	GOOD = 224, /* bytes below stand for good values */
+};
+
+const struct shape_command shape_iommufd[SHAPE_IOMMUFD_COMMANDS] = {
+	{IOMMU_DESTROY, "i"},
+	{IOMMU_IOAS_ALLOC, "fz"},
+	{IOMMU_IOAS_ALLOW_IOVAS, "inzP"},
+	{IOMMU_IOAS_COPY, "fiiLVV"},
+	{IOMMU_IOAS_IOVA_RANGES, "inzPX"},
+	{IOMMU_IOAS_MAP, "fizPLV"},
+	{IOMMU_IOAS_UNMAP, "iVL"},
+	{IOMMU_OPTION, "nhiX"},
+	{IOMMU_VFIO_IOAS, "ih"},
+	{IOMMU_HWPT_ALLOC, "fiizztnPiz"},
+	{IOMMU_GET_HW_INFO, "finPtzX"},
+	{IOMMU_HWPT_SET_DIRTY_TRACKING, "fiz"},
+	{IOMMU_HWPT_GET_DIRTY_BITMAP, "ifzVLLP"},
+	{IOMMU_HWPT_INVALIDATE, "iPtnnz"},
+	{IOMMU_FAULT_QUEUE_ALLOC, "fzz"},
+	{IOMMU_IOAS_MAP_FILE, "fidLLV"},
+	{IOMMU_VIOMMU_ALLOC, "ftiiznzP"},
+	{IOMMU_VDEVICE_ALLOC, "iizX"},
+	{IOMMU_IOAS_CHANGE_PROCESS, "z"},
+	{IOMMU_VEVENTQ_ALLOC, "fitnzzz"},
+	{IOMMU_HW_QUEUE_ALLOC, "fitnzVL"},
+	/* New commands are added at the end: an input names them by index. */
+	{IOMMU_TEST_CMD, NULL},
+	{IOMMU_RESV_IOVA_RANGES, "inzP"},
+	{IOMMU_DEV_IOVA_RANGES, "inzPX"},
+	{IOMMU_IOVA_LOOKUP, "fizVXXXiiii"},
+	{VFIO_IOMMU_GET_INFO, "fXnz"},
+	{VFIO_IOMMU_MAP_DMA, "fPVL"},
+	{VFIO_IOMMU_UNMAP_DMA, "fVL"},
+	{VFIO_IOMMU_DIRTY_PAGES, "fVLLLP"},
+	{IOMMU_IOAS_NOIOMMU_GET_PA, "fizVLX"},
+	/* The argument of these is a number. */
+	{VFIO_GET_API_VERSION, ""},
+	{VFIO_CHECK_EXTENSION, ""},
+	{VFIO_SET_IOMMU, ""},
+};
+
+const struct shape_command shape_vfio[SHAPE_VFIO_COMMANDS] = {
+	{VFIO_DEVICE_BIND_IOMMUFD, "nfdzP"},
+	{VFIO_DEVICE_ATTACH_IOMMUFD_PT, "nfii"},
+	{VFIO_DEVICE_DETACH_IOMMUFD_PT, "nfi"},
+	{VFIO_DEVICE_GET_INFO, "nfzzzz"},
+	{VFIO_DEVICE_GET_REGION_INFO, "nfizXX"},
+	{VFIO_DEVICE_GET_IRQ_INFO, "nfiz"},
+	{VFIO_DEVICE_SET_IRQS, "nxinndddd"},
+	{VFIO_DEVICE_RESET, "n"},
+	{VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, "nfn"},
+	{VFIO_DEVICE_PCI_HOT_RESET, "nfndddd"},
+	{VFIO_DEVICE_IOEVENTFD, "nfXXd"},
+	{VFIO_DEVICE_FEATURE, "nxLniXV"},
+	{IOMMU_IOAS_ALLOC, "nfz"},
+	{IOMMU_IOAS_MAP, "nfizPLV"},
+	{IOMMU_IOAS_UNMAP, "niVL"},
+	{IOMMU_DESTROY, "ni"},
+	{IOMMU_HWPT_ALLOC, "nfiizztnPiz"},
+	{IOMMU_FAULT_QUEUE_ALLOC, "nfzz"},
+	{IOMMU_VFIO_IOAS, "nih"},
+	{VFIO_GROUP_GET_STATUS, "nf"},
+	{VFIO_GROUP_SET_CONTAINER, "d"},
+	{VFIO_GROUP_UNSET_CONTAINER, ""},
+	{VFIO_GROUP_GET_DEVICE_FD, NULL},
+	{VFIO_IOMMU_MAP_DMA, "nfPVL"},
+	{VFIO_IOMMU_UNMAP_DMA, "nfVL"},
+	{VFIO_IOMMU_GET_INFO, "nfXnz"},
 };
 
 static uint64_t pick(const uint64_t *values, size_t count, unsigned int byte)

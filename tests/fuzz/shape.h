@@ -21,6 +21,23 @@ enum {
 	SHAPE_PAGE = 4096,
 };
 
+/* A call, and what its argument is made of. */
+struct shape_command {
+	unsigned int cmd;
+	const char *shape;
+};
+
+enum {
+	SHAPE_IOMMUFD_COMMANDS = 33,
+	SHAPE_VFIO_COMMANDS = 26,
+};
+
+/* Of an iommufd, after the size. NULL: IOMMU_TEST_CMD; empty: the argument is a number. */
+extern const struct shape_command shape_iommufd[SHAPE_IOMMUFD_COMMANDS];
+
+/* Of VFIO's files, and what of iommufd goes with them, from the start. NULL: the name of a device. */
+extern const struct shape_command shape_vfio[SHAPE_VFIO_COMMANDS];
+
 /* Fills @to (SHAPE_LARGEST bytes) from offset @at on. Returns where the last field ends. */
 unsigned int shape_fill(struct fuzz_input *input, const char *shape, unsigned char *to,
 			unsigned int at);

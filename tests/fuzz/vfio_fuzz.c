@@ -36,40 +36,6 @@ struct fuzz_state {
 	struct fuzz_input input;
 };
 
-struct command {
-	unsigned int cmd;
-	const char *shape; /* of the whole argument; NULL: a name of a device */
-};
-
-static const struct command commands[] = {
-	{VFIO_DEVICE_BIND_IOMMUFD, "nfdzP"},
-	{VFIO_DEVICE_ATTACH_IOMMUFD_PT, "nfii"},
-	{VFIO_DEVICE_DETACH_IOMMUFD_PT, "nfi"},
-	{VFIO_DEVICE_GET_INFO, "nfzzzz"},
-	{VFIO_DEVICE_GET_REGION_INFO, "nfizXX"},
-	{VFIO_DEVICE_GET_IRQ_INFO, "nfiz"},
-	{VFIO_DEVICE_SET_IRQS, "nxinndddd"},
-	{VFIO_DEVICE_RESET, "n"},
-	{VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, "nfn"},
-	{VFIO_DEVICE_PCI_HOT_RESET, "nfndddd"},
-	{VFIO_DEVICE_IOEVENTFD, "nfXXd"},
-	{VFIO_DEVICE_FEATURE, "nxLniXV"},
-	{IOMMU_IOAS_ALLOC, "nfz"},
-	{IOMMU_IOAS_MAP, "nfizPLV"},
-	{IOMMU_IOAS_UNMAP, "niVL"},
-	{IOMMU_DESTROY, "ni"},
-	{IOMMU_HWPT_ALLOC, "nfiizztnPiz"},
-	{IOMMU_FAULT_QUEUE_ALLOC, "nfzz"},
-	{IOMMU_VFIO_IOAS, "nih"},
-	{VFIO_GROUP_GET_STATUS, "nf"},
-	{VFIO_GROUP_SET_CONTAINER, "d"},
-	{VFIO_GROUP_UNSET_CONTAINER, ""},
-	{VFIO_GROUP_GET_DEVICE_FD, NULL},
-	{VFIO_IOMMU_MAP_DMA, "nfPVL"},
-	{VFIO_IOMMU_UNMAP_DMA, "nfVL"},
-	{VFIO_IOMMU_GET_INFO, "nfXnz"},
-};
-
 /* The cdev of a device; or the node of its group. */
 static void step_open(struct fuzz_state *state)
 {
@@ -83,7 +49,7 @@ static void step_open(struct fuzz_state *state)
 		file_put(file);
 }
 
-static unsigned int fill_argument(struct fuzz_state *state, const struct command *command,
+static unsigned int fill_argument(struct fuzz_state *state, const struct shape_command *command,
 				  unsigned char *to)
 {
 	const char *name;
@@ -103,8 +69,7 @@ static void step_ioctl(struct fuzz_state *state)
 {
 	struct fuzz_input *input = &state->input;
 	struct uiommufd_file *file = state->program.files[fuzz_byte(input) % HOSTILE_FILES];
-	const struct command *command =
-		&commands[fuzz_byte(input) % (sizeof(commands) / sizeof(commands[0]))];
+	const struct shape_command *command = &shape_vfio[fuzz_byte(input) % SHAPE_VFIO_COMMANDS];
 	unsigned int how = fuzz_byte(input), fail = how & 8 ? 1u + fuzz_byte(input) % 64 : 0, len;
 	unsigned char bytes[SHAPE_LARGEST] = {0};
 
