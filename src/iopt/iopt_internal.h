@@ -13,16 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bits.h"
 #include "iopt/arena.h"
 #include "iopt/iopt.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "entries are little-endian words, which are read and written as they are"
 #endif
-
-/* The bits @last to @first (inclusive), as the specifications number them. */
-#define BITS(last, first) ((UINT64_MAX >> (63 - (last))) & (UINT64_MAX << (first)))
-#define BIT(number)	  (UINT64_C(1) << (number))
 
 enum {
 	IOPT_INDEX_BITS = 9,
