@@ -334,23 +334,20 @@ static int translate_slowly(struct stage1_walk *walk, uint64_t unmaps, unsigned 
 }
 
 /* Everything is in the cache, but contexts have been forgotten: the page is stored again if it is of the one that there is now. */
-static bool translate_cached(struct tlb *tlb, uint64_t generation,
-			     const struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
-			     unsigned int need, uint64_t unmaps, uint64_t *bus, uint64_t *len)
+static bool translate_cached(struct stage1_walk *walk, uint64_t unmaps, unsigned int need,
+			     uint64_t *bus, uint64_t *len)
 {
-	struct tlb_key key = {.domain = domain->id, .pasid = pasid};
-	struct stage1_context context;
 	struct tlb_page page;
+	struct tlb_key key;
 
-	if (domain->stage1->has_asids) {
-		if (!tlb_find_context(tlb, &key, &context))
-			return false;
-		key.asid = context.asid;
-	}
-	if (!tlb_find_page(tlb, &key, iova, &page) || !page_serves(domain, &page, unmaps, need))
+	if (walk->domain->stage1->has_asids && !stage1_cached_context(walk))
 		return false;
-	tlb_store_page(tlb, generation, &key, iova, &page);
-	page_result(&page, iova, bus, len);
+	key = key_of(walk);
+	if (!tlb_find_page(walk->tlb, &key, walk->iova, &page) ||
+	    !page_serves(walk->domain, &page, unmaps, need))
+		return false;
+	tlb_store_page(walk->tlb, walk->generation, &key, walk->iova, &page);
+	page_result(&page, walk->iova, bus, len);
 	return true;
 }
 
@@ -372,34 +369,39 @@ bool nested_hit(const struct iommu_endpoint *endpoint, const struct iommu_domain
 	return tlb_hit(tlb, &request, bus, len);
 }
 
+static int translate_missed(struct stage1_walk *walk, uint64_t unmaps, unsigned int need,
+			    uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
+{
+	int rc;
+
+	if (walk->tlb && translate_cached(walk, unmaps, need, bus, len))
+		return 0;
+	rc = translate_slowly(walk, unmaps, need, bus, len);
+	if (rc)
+		stage1_describe(walk, fault);
+	return rc;
+}
+
 int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domain, uint32_t pasid,
 		     uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len,
 		     struct iommu_fault *fault)
 {
-	struct tlb *tlb = atomic_load_explicit(&endpoint->tlb, memory_order_acquire);
-	/* Both counts before what they are about. */
-	const uint64_t generation = tlb ? tlb_generation(tlb) : 0;
-	const uint64_t unmaps = __atomic_load_n(&domain->memory->unmaps, __ATOMIC_ACQUIRE);
-	int rc;
-
 	if (nested_hit(endpoint, domain, pasid, iova, need, bus, len))
 		return 0;
-	if (tlb && translate_cached(tlb, generation, domain, pasid, iova, need, unmaps, bus, len))
-		return 0;
 
+	struct tlb *tlb = atomic_load_explicit(&endpoint->tlb, memory_order_acquire);
+	/* Both counts before what they are about. */
+	const uint64_t unmaps = __atomic_load_n(&domain->memory->unmaps, __ATOMIC_ACQUIRE);
 	struct stage1_walk walk = {
 		.domain = domain,
 		.tlb = tlb,
-		.generation = generation,
+		.generation = tlb ? tlb_generation(tlb) : 0,
 		.pasid = pasid,
 		.iova = iova,
 		.write = need & IOPT_WRITE,
 	};
 
-	rc = translate_slowly(&walk, unmaps, need, bus, len);
-	if (rc)
-		stage1_describe(&walk, fault);
-	return rc;
+	return translate_missed(&walk, unmaps, need, bus, len, fault);
 }
 
 /* ---- invalidation ---- */

@@ -5,24 +5,14 @@
  *
  * Without V or GV there is no stage 1. A request without a PASID is translated as PASID 0 if GIOV is set, and has no stage 1 else.
  */
-#include "base/bits.h"
+#include "iommu/dte_amd.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
-
-#define DTE0_V		  BIT(0)
-#define DTE0_GIOV	  BIT(54)
-#define DTE0_GV		  BIT(55)
-#define DTE0_GLX	  BITS(57, 56)
-#define DTE0_GCR3_14_12	  BITS(60, 58)
-#define DTE1_GCR3_30_15	  BITS(31, 16)
-#define DTE1_GCR3_51_31	  BITS(63, 43)
-#define DTE2_GUEST_PAGING BITS(55, 54)
 
 #define GCR3_VALID   BIT(0)
 #define GCR3_ADDRESS BITS(51, 12)
 
 enum {
-	GUEST_PAGING_5_LEVEL = 1,
 	CONTEXT_GCR3 = 0, /* word of a context */
 };
 

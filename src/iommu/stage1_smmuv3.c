@@ -5,23 +5,12 @@
  *
  * The substream is the PASID. A context keeps words 0 to 2 of the descriptor.
  */
-#include "base/bits.h"
 #include "base/check.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
-
-#define STE0_V		  BIT(0)
-#define STE0_CONFIG	  BITS(3, 1)
-#define STE0_S1FMT	  BITS(5, 4)
-#define STE0_S1CONTEXTPTR BITS(51, 6)
-#define STE0_S1CDMAX	  BITS(63, 59)
-#define STE1_S1DSS	  BITS(1, 0)
+#include "iommu/ste_smmuv3.h"
 
 enum {
-	CONFIG_ABORT = 0,
-	CONFIG_BYPASS = 4,
-	CONFIG_S1 = 5,
-
 	S1FMT_LINEAR = 0,
 	S1FMT_4K = 1,
 	S1FMT_64K = 2,

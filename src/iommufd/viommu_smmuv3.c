@@ -9,34 +9,16 @@
 #include <uiommufd/iommufd.h>
 
 #include "base/alloc.h"
-#include "base/bits.h"
 #include "iommu/nested.h"
+#include "iommu/ste_smmuv3.h"
 #include "iommufd/group.h"
 #include "iommufd/viommu.h"
 
-/* Stream Table Entry: what of it is the guest's. */
-#define STE0_V		  BIT(0)
-#define STE0_CFG	  BITS(3, 1)
-#define STE0_S1FMT	  BITS(5, 4)
-#define STE0_S1CONTEXTPTR BITS(51, 6)
-#define STE0_S1CDMAX	  BITS(63, 59)
-#define STE1_S1DSS	  BITS(1, 0)
-#define STE1_S1CIR	  BITS(3, 2)
-#define STE1_S1COR	  BITS(5, 4)
-#define STE1_S1CSH	  BITS(7, 6)
-#define STE1_S1STALLD	  BIT(27)
-#define STE1_EATS	  BITS(29, 28)
-
-static const uint64_t ste0_guest = STE0_V | STE0_CFG | STE0_S1FMT | STE0_S1CONTEXTPTR |
+/* What of a Stream Table Entry is the guest's. */
+static const uint64_t ste0_guest = STE0_V | STE0_CONFIG | STE0_S1FMT | STE0_S1CONTEXTPTR |
 				   STE0_S1CDMAX;
 static const uint64_t ste1_guest = STE1_S1DSS | STE1_S1CIR | STE1_S1COR | STE1_S1CSH |
 				   STE1_S1STALLD | STE1_EATS;
-
-enum {
-	CFG_ABORT = 0,
-	CFG_BYPASS = 4,
-	CFG_S1 = 5
-};
 
 /* Commands: opcodes that a guest may give, and the bits that each of them uses in words 0 and 1. */
 #define CMD_OPCODE   BITS(7, 0)
@@ -98,20 +80,20 @@ static int smmuv3_init(struct viommu *viommu, struct iommu_user_data *data)
 
 static int check_ste(const uint64_t *ste, struct iommu_nested_config *config)
 {
-	const uint64_t cfg = bits_get(ste[0], STE0_CFG), eats = bits_get(ste[1], STE1_EATS);
+	const uint64_t cfg = bits_get(ste[0], STE0_CONFIG), eats = bits_get(ste[1], STE1_EATS);
 
 	config->format = IOMMU_NESTED_ABORT;
 	if (!(ste[0] & STE0_V))
 		return 0;
 	if ((ste[0] & ~ste0_guest) || (ste[1] & ~ste1_guest))
 		return -EIO;
-	if (cfg != CFG_ABORT && cfg != CFG_BYPASS && cfg != CFG_S1)
+	if (cfg != CONFIG_ABORT && cfg != CONFIG_BYPASS && cfg != CONFIG_S1)
 		return -EIO;
 	if (eats > 1)
 		return -EIO;
-	if (cfg == CFG_BYPASS)
+	if (cfg == CONFIG_BYPASS)
 		config->format = IOMMU_NESTED_IDENTITY;
-	else if (cfg == CFG_S1)
+	else if (cfg == CONFIG_S1)
 		config->format = IOMMU_NESTED_SMMUV3;
 	memcpy(config->ste, ste, sizeof(config->ste));
 	return 0;
