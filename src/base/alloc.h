@@ -24,6 +24,7 @@ void *alloc_array(size_t count, size_t size);
  */
 void *alloc_resize(void *array, size_t count, size_t size);
 
+/* Also of what the C library has allocated for its caller (open_memstream()). */
 void alloc_free(void *memory);
 
 /*

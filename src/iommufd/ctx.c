@@ -82,3 +82,19 @@ void ctx_for_each(void (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg)
 		visit(ctx, arg);
 	pthread_mutex_unlock(&registry_lock);
 }
+
+int ctx_visit_nth(uint32_t number, int (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg)
+{
+	struct iommufd_ctx *ctx;
+	int rc = -ENOENT;
+
+	pthread_mutex_lock(&registry_lock);
+	cds_list_for_each_entry (ctx, &registry, link) {
+		if (number--)
+			continue;
+		rc = visit(ctx, arg);
+		break;
+	}
+	pthread_mutex_unlock(&registry_lock);
+	return rc;
+}

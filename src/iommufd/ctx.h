@@ -27,6 +27,12 @@ struct iommufd_ctx {
 /* Calls @visit for each context, which stays alive meanwhile, with no lock held but the registry's. */
 void ctx_for_each(void (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
 
+/*
+ * Calls @visit for context number @number, in the order of ctx_for_each() and as that does, and returns what it returns. -ENOENT: there
+ * are not so many.
+ */
+int ctx_visit_nth(uint32_t number, int (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
+
 /* The mmap of its file: spec 30-faults-viommu, 6. */
 int ctx_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot, int flags,
 	     struct file_mapping *map);

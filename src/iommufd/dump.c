@@ -3,8 +3,8 @@
 #include "iommufd/dump.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/fault.h"
 #include "iommufd/ctx.h"
 #include "iommufd/hwpt.h"
@@ -52,35 +52,30 @@ int ctx_dump(struct iommufd_ctx *ctx, uint32_t pt_id, FILE *out)
 }
 
 struct dump {
-	uint32_t context; /* counts down to the one that is meant */
 	uint32_t pt_id;
 	FILE *out;
-	bool found;
-	int rc;
 };
 
-static void dump_in_ctx(struct iommufd_ctx *ctx, void *arg)
+static int dump_in_ctx(struct iommufd_ctx *ctx, void *arg)
 {
-	struct dump *dump = arg;
+	const struct dump *dump = arg;
 
-	if (dump->found || dump->context--)
-		return;
-	dump->found = true;
-	dump->rc = ctx_dump(ctx, dump->pt_id, dump->out);
+	return ctx_dump(ctx, dump->pt_id, dump->out);
 }
 
 int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len)
 {
-	struct dump dump = {.context = context, .pt_id = pt_id, .rc = -ENOENT};
+	struct dump dump = {.pt_id = pt_id};
+	int rc;
 
 	*text = NULL;
 	dump.out = fault_inject() ? NULL : open_memstream(text, len);
 	if (!dump.out)
 		return -ENOMEM;
-	ctx_for_each(dump_in_ctx, &dump);
-	if (fclose(dump.out) && !dump.rc)
-		dump.rc = -ENOMEM;
-	if (dump.rc)
-		free(*text);
-	return dump.rc;
+	rc = ctx_visit_nth(context, dump_in_ctx, &dump);
+	if (fclose(dump.out) && !rc)
+		rc = -ENOMEM;
+	if (rc)
+		alloc_free(*text);
+	return rc;
 }

@@ -37,7 +37,7 @@ int show_lookup(uint32_t context, uint32_t pt_id, uint64_t iova, char **text, si
 
 /*
  * The page tables of @pt_id (IOAS or paging HWPT), as text and not as JSON (iopt_dump() says how it looks). Otherwise as
- * show_lookup(); *@text is freed with free().
+ * show_lookup().
  */
 int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len);
 

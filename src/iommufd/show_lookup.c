@@ -184,46 +184,40 @@ static int show_object(struct json *json, struct iommufd_object *object, uint64_
 
 struct lookup {
 	struct json json;
-	uint32_t context; /* counts down to the one that is meant */
 	uint32_t pt_id;
 	uint64_t iova;
-	bool found;
-	int rc;
 };
 
-static void lookup_in_ctx(struct iommufd_ctx *ctx, void *arg)
+static int lookup_in_ctx(struct iommufd_ctx *ctx, void *arg)
 {
 	struct lookup *lookup = arg;
-	struct iommufd_object *object;
+	struct iommufd_object *object = object_get(ctx, lookup->pt_id, OBJECT_ANY);
+	int rc;
 
-	if (lookup->found || lookup->context--)
-		return;
-	lookup->found = true;
-	object = object_get(ctx, lookup->pt_id, OBJECT_ANY);
-	if (!object) {
-		lookup->rc = -ENOENT;
-		return;
-	}
-	lookup->rc = show_object(&lookup->json, object, lookup->iova);
+	if (!object)
+		return -ENOENT;
+	rc = show_object(&lookup->json, object, lookup->iova);
 	object_put(object);
+	return rc;
 }
 
 int show_lookup(uint32_t context, uint32_t pt_id, uint64_t iova, char **text, size_t *len)
 {
-	struct lookup lookup = {.context = context, .pt_id = pt_id, .iova = iova, .rc = -ENOENT};
+	struct lookup lookup = {.pt_id = pt_id, .iova = iova};
 	struct json *json = &lookup.json;
+	int rc;
 
 	json_init(json);
 	json_object(json, NULL);
 	json_number(json, "pid", (uint64_t)getpid());
 	json_hex(json, "iova", iova);
 	json_number(json, "pt", pt_id);
-	ctx_for_each(lookup_in_ctx, &lookup);
+	rc = ctx_visit_nth(context, lookup_in_ctx, &lookup);
 	json_end_object(json);
 	*text = json_finish(json, len);
 	if (!*text)
 		return -ENOMEM;
-	if (lookup.rc)
+	if (rc)
 		alloc_free(*text);
-	return lookup.rc;
+	return rc;
 }

@@ -289,7 +289,7 @@ static void dump_prints_the_tables_of_what_is_asked_for(void **state)
 	assert_int_equal(fixture_map(f, ioas, 0x201000, 0, 8192, FIXTURE_RW), 0);
 	assert_int_equal(show_dump(0, ioas, &text, &len), 0);
 	assert_int_equal(len, 0);
-	free(text);
+	alloc_free(text);
 	assert_int_equal(fixture_attach(f, 0, 0, &pt_id), 0);
 	for (unsigned int i = 0; i < 2; i++) {
 		assert_int_equal(show_dump(0, i ? pt_id : ioas, &text, &len), 0);
@@ -297,7 +297,7 @@ static void dump_prints_the_tables_of_what_is_asked_for(void **state)
 		assert_shows(text, "vtdss root 0x");
 		assert_shows(text, "[1-2] level 0 iova 0x201000 entry 0x");
 		assert_shows(text, " size 0x1000 x 2 rw\n");
-		free(text);
+		alloc_free(text);
 	}
 	assert_int_equal(show_dump(0, 99, &text, &len), -ENOENT);
 	assert_int_equal(show_dump(1, ioas, &text, &len), -ENOENT);
