@@ -125,3 +125,19 @@ bool reserved_gap(int iommu, uint32_t ioas, struct iommu_iova_range *gap)
 	gap->last = ranges[1].start - 1;
 	return true;
 }
+
+uint32_t invalidate_entries(int iommu, uint32_t id, int error, uint32_t type, const void *entries,
+			    uint32_t entry_len, uint32_t count)
+{
+	struct iommu_hwpt_invalidate cmd = {
+		.size = sizeof(cmd),
+		.hwpt_id = id,
+		.data_uptr = (uintptr_t)entries,
+		.data_type = type,
+		.entry_len = entry_len,
+		.entry_num = count,
+	};
+
+	expect_errno(error, iommu, IOMMU_HWPT_INVALIDATE, &cmd);
+	return cmd.entry_num;
+}

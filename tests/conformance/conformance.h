@@ -142,6 +142,10 @@ void run_in_child(void (*function)(void *arg), void *arg);
 /* Each fails the test if it fails. */
 uint32_t new_ioas(int iommu);
 void destroy(int iommu, uint32_t id);
+
+/* HWPT_INVALIDATE of @count entries at @id, a nested HWPT or vIOMMU, which gives @error; how many were handled. */
+uint32_t invalidate_entries(int iommu, uint32_t id, int error, uint32_t type, const void *entries,
+			    uint32_t entry_len, uint32_t count);
 void map_at(int iommu, uint32_t ioas, uint32_t flags, uint64_t iova, const void *va,
 	    uint64_t length);
 uint64_t map_anywhere(int iommu, uint32_t ioas, uint64_t user_va, uint64_t length);

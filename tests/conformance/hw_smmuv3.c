@@ -320,17 +320,10 @@ static void s20_11_smmuv3_abort_lets_nothing_through(void **state)
 static void invalidate(const struct fixture *t, int error, uint32_t handled, const void *commands,
 		       uint32_t length, uint32_t count)
 {
-	struct iommu_hwpt_invalidate cmd = {
-		.size = sizeof(cmd),
-		.hwpt_id = viommu,
-		.data_uptr = (uintptr_t)commands,
-		.data_type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3,
-		.entry_len = length,
-		.entry_num = count,
-	};
-
-	expect_errno(error, t->iommu, IOMMU_HWPT_INVALIDATE, &cmd);
-	expect_equal(cmd.entry_num, handled);
+	expect_equal(invalidate_entries(t->iommu, viommu, error,
+					IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, commands, length,
+					count),
+		     handled);
 }
 
 /* As struct iommu_viommu_arm_smmuv3_invalidate. */

@@ -161,17 +161,9 @@ static void s20_4_attaching_a_nested_table_reserves_in_the_parents_ioas(void **s
 static void invalidate(const struct fixture *t, uint32_t hwpt, int error, uint32_t handled,
 		       const void *entries, uint32_t length, uint32_t count)
 {
-	struct iommu_hwpt_invalidate cmd = {
-		.size = sizeof(cmd),
-		.hwpt_id = hwpt,
-		.data_uptr = (uintptr_t)entries,
-		.data_type = IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
-		.entry_len = length,
-		.entry_num = count,
-	};
-
-	expect_errno(error, t->iommu, IOMMU_HWPT_INVALIDATE, &cmd);
-	expect_equal(cmd.entry_num, handled);
+	expect_equal(invalidate_entries(t->iommu, hwpt, error, IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
+					entries, length, count),
+		     handled);
 }
 
 static const struct iommu_hwpt_vtd_s1_invalidate everything = {.npages = UINT64_MAX};

@@ -108,23 +108,6 @@ static void s50_4_2_all_iotlb_entries_start_as_given(void **state)
 	test_errno(ENOENT, t->iommu, MD_CHECK_IOTLB, 99, .md_check_iotlb = {.id = 0});
 }
 
-/* HWPT_INVALIDATE; how many entries were handled. */
-static uint32_t invalidate(int iommu, uint32_t hwpt, int error, uint32_t type, const void *entries,
-			   uint32_t entry_len, uint32_t count)
-{
-	struct iommu_hwpt_invalidate cmd = {
-		.size = sizeof(cmd),
-		.hwpt_id = hwpt,
-		.data_uptr = (uintptr_t)entries,
-		.data_type = type,
-		.entry_len = entry_len,
-		.entry_num = count,
-	};
-
-	expect_errno(error, iommu, IOMMU_HWPT_INVALIDATE, &cmd);
-	return cmd.entry_num;
-}
-
 enum {
 	TYPE = IOMMU_HWPT_INVALIDATE_DATA_SELFTEST
 };
@@ -137,12 +120,14 @@ static void s50_4_2_invalidation_zeroes_entries_one_by_one(void **state)
 	const struct iommu_hwpt_invalidate_selftest all = {.flags = MOCK_INVALIDATE_ALL};
 	uint32_t hwpt = nested_hwpt(t->iommu, parent, 0, 0, 9);
 
-	expect_equal(invalidate(t->iommu, hwpt, EINVAL, TYPE, entries, sizeof(entries[0]), 4), 2);
+	expect_equal(
+		invalidate_entries(t->iommu, hwpt, EINVAL, TYPE, entries, sizeof(entries[0]), 4),
+		2);
 	check_iotlb(t->iommu, hwpt, 0, 9);
 	check_iotlb(t->iommu, hwpt, 1, 0);
 	check_iotlb(t->iommu, hwpt, 2, 9);
 	check_iotlb(t->iommu, hwpt, 3, 0);
-	expect_equal(invalidate(t->iommu, hwpt, 0, TYPE, &all, sizeof(all), 1), 1);
+	expect_equal(invalidate_entries(t->iommu, hwpt, 0, TYPE, &all, sizeof(all), 1), 1);
 	check_iotlb(t->iommu, hwpt, 0, 0);
 	check_iotlb(t->iommu, hwpt, 2, 0);
 }
@@ -155,15 +140,16 @@ static void s50_4_2_invalidation_checks_entries(void **state)
 	const struct iommu_hwpt_invalidate_selftest two[2] = {{.flags = 0}};
 	uint32_t hwpt = nested_hwpt(t->iommu, parent, 0, 0, 9);
 
-	expect_equal(invalidate(t->iommu, hwpt, EINVAL, TYPE - 1, two, 8, 1), 0);
-	expect_equal(invalidate(t->iommu, hwpt, EINVAL, TYPE - 1, NULL, 0, 0), 0);
-	expect_equal(invalidate(t->iommu, hwpt, 0, TYPE, NULL, 0, 0), 0);
-	expect_equal(invalidate(t->iommu, hwpt, EINVAL, TYPE, two, 4, 1), 0);
-	expect_equal(invalidate(t->iommu, hwpt, EINVAL, TYPE, two, 16, 1), 0);
-	expect_equal(invalidate(t->iommu, hwpt, EOPNOTSUPP, TYPE, &flags, 8, 1), 0);
-	expect_equal(invalidate(t->iommu, hwpt, EINVAL, TYPE, &all, 8, 1), 0);
-	expect_equal(invalidate(t->iommu, hwpt, EFAULT, TYPE, mem_of_kind(PAGE, MEM_HOLE), 8, 1),
-		     0);
+	expect_equal(invalidate_entries(t->iommu, hwpt, EINVAL, TYPE - 1, two, 8, 1), 0);
+	expect_equal(invalidate_entries(t->iommu, hwpt, EINVAL, TYPE - 1, NULL, 0, 0), 0);
+	expect_equal(invalidate_entries(t->iommu, hwpt, 0, TYPE, NULL, 0, 0), 0);
+	expect_equal(invalidate_entries(t->iommu, hwpt, EINVAL, TYPE, two, 4, 1), 0);
+	expect_equal(invalidate_entries(t->iommu, hwpt, EINVAL, TYPE, two, 16, 1), 0);
+	expect_equal(invalidate_entries(t->iommu, hwpt, EOPNOTSUPP, TYPE, &flags, 8, 1), 0);
+	expect_equal(invalidate_entries(t->iommu, hwpt, EINVAL, TYPE, &all, 8, 1), 0);
+	expect_equal(
+		invalidate_entries(t->iommu, hwpt, EFAULT, TYPE, mem_of_kind(PAGE, MEM_HOLE), 8, 1),
+		0);
 	check_iotlb(t->iommu, hwpt, 0, 9);
 }
 

@@ -294,22 +294,6 @@ static void check_cache(int iommu, uint32_t id, uint32_t cache)
 	test_ok(iommu, DEV_CHECK_CACHE, mock.idev, .dev_check_cache = {.id = id, .cache = cache});
 }
 
-static uint32_t invalidate(int iommu, int error, uint32_t type, const void *entries,
-			   uint32_t entry_len, uint32_t count)
-{
-	struct iommu_hwpt_invalidate cmd = {
-		.size = sizeof(cmd),
-		.hwpt_id = viommu,
-		.data_uptr = (uintptr_t)entries,
-		.data_type = type,
-		.entry_len = entry_len,
-		.entry_num = count,
-	};
-
-	expect_errno(error, iommu, IOMMU_HWPT_INVALIDATE, &cmd);
-	return cmd.entry_num;
-}
-
 enum {
 	TYPE = IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST
 };
@@ -334,10 +318,12 @@ static void s50_4_3_invalidation_zeroes_the_devices_cache(void **state)
 	const struct iommu_viommu_invalidate_selftest all = {.flags = 1, .vdev_id = 7};
 
 	new_vdevice(t->iommu, viommu, mock.idev, 7);
-	expect_equal(invalidate(t->iommu, EINVAL, TYPE, entries, sizeof(entries[0]), 3), 1);
+	expect_equal(
+		invalidate_entries(t->iommu, viommu, EINVAL, TYPE, entries, sizeof(entries[0]), 3),
+		1);
 	check_cache(t->iommu, 1, 0);
 	check_cache(t->iommu, 0, MOCK_DEV_CACHE_INITIAL);
-	expect_equal(invalidate(t->iommu, 0, TYPE, &all, sizeof(all), 1), 1);
+	expect_equal(invalidate_entries(t->iommu, viommu, 0, TYPE, &all, sizeof(all), 1), 1);
 	for (uint32_t id = 0; id < MOCK_DEV_CACHE_ENTRIES; id++)
 		check_cache(t->iommu, id, 0);
 }
@@ -352,24 +338,27 @@ static void s50_4_3_invalidation_checks_entries(void **state)
 	char *border;
 
 	new_vdevice(t->iommu, viommu, mock.idev, 7);
-	expect_equal(invalidate(t->iommu, EINVAL, TYPE - 1, NULL, 0, 0), 0);
-	expect_equal(invalidate(t->iommu, 0, TYPE, NULL, 0, 0), 0);
-	expect_equal(invalidate(t->iommu, EINVAL, TYPE, far, sizeof(far[0]), 1), 0);
+	expect_equal(invalidate_entries(t->iommu, viommu, EINVAL, TYPE - 1, NULL, 0, 0), 0);
+	expect_equal(invalidate_entries(t->iommu, viommu, 0, TYPE, NULL, 0, 0), 0);
+	expect_equal(invalidate_entries(t->iommu, viommu, EINVAL, TYPE, far, sizeof(far[0]), 1), 0);
 	/* None is executed before all are read. */
-	expect_equal(invalidate(t->iommu, E2BIG, TYPE, longer, 16, 2), 0);
+	expect_equal(invalidate_entries(t->iommu, viommu, E2BIG, TYPE, longer, 16, 2), 0);
 	border = at_border(flags, sizeof(flags), sizeof(flags[0]), MEM_RO, MEM_HOLE);
-	expect_equal(invalidate(t->iommu, EFAULT, TYPE, border, sizeof(flags[0]), 2), 0);
+	expect_equal(
+		invalidate_entries(t->iommu, viommu, EFAULT, TYPE, border, sizeof(flags[0]), 2), 0);
 	check_cache(t->iommu, 0, MOCK_DEV_CACHE_INITIAL);
-	expect_equal(invalidate(t->iommu, EOPNOTSUPP, TYPE, flags, sizeof(flags[0]), 2), 1);
+	expect_equal(
+		invalidate_entries(t->iommu, viommu, EOPNOTSUPP, TYPE, flags, sizeof(flags[0]), 2),
+		1);
 	check_cache(t->iommu, 0, 0);
 	/* Longer with a tail of zeros; shorter is extended. */
 	longer[7] = 0;
-	expect_equal(invalidate(t->iommu, 0, TYPE, longer, 16, 2), 2);
+	expect_equal(invalidate_entries(t->iommu, viommu, 0, TYPE, longer, 16, 2), 2);
 	check_cache(t->iommu, 1, 0);
-	expect_equal(invalidate(t->iommu, 0, TYPE, longer, 8, 1), 1);
-	expect_equal(
-		invalidate(t->iommu, EFAULT, TYPE, mem_of_kind(PAGE, MEM_HOLE), sizeof(far[0]), 1),
-		0);
+	expect_equal(invalidate_entries(t->iommu, viommu, 0, TYPE, longer, 8, 1), 1);
+	expect_equal(invalidate_entries(t->iommu, viommu, EFAULT, TYPE, mem_of_kind(PAGE, MEM_HOLE),
+					sizeof(far[0]), 1),
+		     0);
 }
 
 /* ---- HW queues ---- */

@@ -95,13 +95,18 @@ wait $run 2>/dev/null
 
 # A child has its own, from when it first uses what it has inherited.
 cat >"$scratch/fork.py" <<'PYTHON'
-import fcntl, os, struct, subprocess, sys
+import fcntl, os, struct, subprocess, sys, time
 fd = os.open("/dev/iommu", os.O_RDWR)
 def alloc():
     fcntl.ioctl(fd, 0x3b81, bytearray(struct.pack("III", 12, 0, 0)), True)
 def ioases(pid):
-    out = subprocess.run([sys.argv[1], "show", str(pid)], capture_output=True, text=True).stdout
-    return out.count("IOAS")
+    # It answers from a thread of its own, which may not be there yet.
+    for _ in range(200):
+        shown = subprocess.run([sys.argv[1], "show", str(pid)], capture_output=True, text=True)
+        if shown.returncode == 0:
+            break
+        time.sleep(0.05)
+    return shown.stdout.count("IOAS")
 alloc()
 ready, go = os.pipe(), os.pipe()
 pid = os.fork()

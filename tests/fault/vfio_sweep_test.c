@@ -613,16 +613,7 @@ static void survives_each_failure(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[sizeof(steps) / sizeof(steps[0])];
-
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		tests[i] = (struct CMUnitTest){
-			.name = steps[i].name,
-			.test_func = survives_each_failure,
-			.setup_func = set_up,
-			.teardown_func = tear_down,
-			.initial_state = (void *)&steps[i],
-		};
-	return cmocka_run_group_tests_name("each failure in the commands of VFIO", tests, NULL,
-					   NULL);
+	return sweep_all("each failure in the commands of VFIO", steps,
+			 sizeof(steps) / sizeof(steps[0]), survives_each_failure, set_up,
+			 tear_down);
 }

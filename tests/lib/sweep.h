@@ -108,4 +108,27 @@ static inline void sweep(struct group_rig *rig, int iommu, const struct sweep_st
 	alloc_free(before.text);
 }
 
+enum {
+	SWEEP_STEPS = 64
+};
+
+/* One test for each of @steps, which is its initial state; the result of the program. */
+static inline int sweep_all(const char *name, const struct sweep_step *steps, size_t count,
+			    CMUnitTestFunction test, CMFixtureFunction set_up,
+			    CMFixtureFunction tear_down)
+{
+	static struct CMUnitTest tests[SWEEP_STEPS];
+
+	assert_true(count <= SWEEP_STEPS);
+	for (size_t i = 0; i < count; i++)
+		tests[i] = (struct CMUnitTest){
+			.name = steps[i].name,
+			.test_func = test,
+			.setup_func = set_up,
+			.teardown_func = tear_down,
+			.initial_state = (void *)&steps[i],
+		};
+	return _cmocka_run_group_tests(name, tests, count, NULL, NULL);
+}
+
 #endif
