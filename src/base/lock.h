@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mutexes with a rank: in which order locks are taken is one enum, and debug builds check it.
+ *
+ * Invariants:
+ * - a thread acquires a lock only while every lock that it holds has a lower rank;
+ *   lock_acquire_nested() also while it holds others of the same rank, whose order the caller
+ *   knows;
+ * - the thread that acquired a lock releases it.
+ *
+ * Unless NDEBUG is defined each thread keeps the set of what it holds; acquiring asserts the order,
+ * and lock_assert_held() that the lock is in the set. With NDEBUG a lock is a pthread_mutex_t and
+ * nothing else.
+ *
+ * Cost: that of the mutex; in debug builds a search of what the thread holds, a handful.
+ */
+#ifndef BASE_LOCK_H
+#define BASE_LOCK_H
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "base/annotate.h"
+
+/*
+ * Outermost first. What each guards is written where the lock is declared; docs/architecture.md has
+ * the overview.
+ */
+enum lock_rank {
+	LOCK_NONE,	   /* rank of a lock that was never initialised */
+	LOCK_WORLD,	   /* base/world.c */
+	LOCK_ENGINE_START, /* preload */
+	LOCK_LISTING,	   /* preload: the directory listing in progress */
+	LOCK_MAPPING,	   /* preload: mapped files */
+	LOCK_VFIO_GROUPS,  /* the registry of VFIO groups */
+	LOCK_VFIO_DEVICES, /* the registry of VFIO devices */
+	LOCK_VFIO_BIND,	   /* of a VFIO device; several at once with the registry */
+	LOCK_VFIO_GROUP,   /* of a VFIO group */
+	LOCK_MOCK_DEVICE,
+	LOCK_MOCK_ACCESS, /* operations of a test access */
+	LOCK_MOCK_ITEMS,
+	LOCK_DISPLACING,   /* one move of pinned pages at a time */
+	LOCK_CONTEXTS,	   /* the registry of contexts */
+	LOCK_ACCESS,	   /* of an access: which IOAS it is attached to */
+	LOCK_IOAS_ATTACH,  /* of an IOAS: its automatic page tables */
+	LOCK_GROUP,	   /* of an IOMMU group: its attachments */
+	LOCK_IOAS,	   /* of an IOAS: areas, ranges, tables; several in the order of IDs */
+	LOCK_VIOMMU,	   /* of a vIOMMU; never with LOCK_IOAS */
+	LOCK_QUEUE,	   /* of an event queue: what is queued */
+	LOCK_DEVICE_FAULT, /* of a device: faults whose group is not complete */
+	LOCK_CTX,	   /* of a context: the table of objects, regions for mmap */
+	LOCK_DRIVERS,	   /* a registry of drivers */
+	LOCK_ENDPOINTS,	   /* the list of endpoints */
+	LOCK_DMABUF,	   /* of a dma-buf */
+	LOCK_SOURCE,	   /* of a source: its pins; several at once for a move */
+	LOCK_SHMEM_REGISTRY,
+	LOCK_SHMEM,	  /* of a file's pages */
+	LOCK_PLACES,	  /* the index of sources by address */
+	LOCK_INDEX,	  /* a stripe of that index */
+	LOCK_ASIDE,	  /* pages moved aside */
+	LOCK_GUARD,	  /* actions of the guard */
+	LOCK_IOEVENTFDS,  /* of a VFIO device */
+	LOCK_IRQ_SET,	  /* of a VFIO device: SET_IRQS */
+	LOCK_VFIO_DEVICE, /* of a VFIO device: config space and registers */
+	LOCK_WORK,	  /* of a VFIO device: its thread */
+	LOCK_IRQ,	  /* of a VFIO device: raising */
+	LOCK_POOL,	  /* a part of a pool */
+};
+
+struct CAPABILITY("lock") lock {
+	pthread_mutex_t mutex;
+#ifndef NDEBUG
+	enum lock_rank rank;
+#endif
+};
+
+#ifndef NDEBUG
+#define LOCK_INIT(of_rank)                                            \
+	{                                                             \
+		.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (of_rank) \
+	}
+
+/*
+ * The held set, for lock types of other kinds as well: asserts that the calling thread may acquire
+ * @lock now; that it is in the set; and puts it in or takes it out.
+ */
+void lock_check_order(const void *lock, enum lock_rank rank, bool nested);
+void lock_note_acquired(const void *lock, enum lock_rank rank);
+void lock_note_released(const void *lock, enum lock_rank rank);
+bool lock_is_noted(const void *lock, enum lock_rank rank);
+
+/* Asserts that the calling thread holds no lock of @rank or above (LOCK_NONE: none at all). */
+void lock_assert_none_from(enum lock_rank rank);
+#else
+#define LOCK_INIT(of_rank)                         \
+	{                                          \
+		.mutex = PTHREAD_MUTEX_INITIALIZER \
+	}
+
+static inline void lock_check_order(const void *lock, enum lock_rank rank, bool nested)
+{
+	(void)lock, (void)rank, (void)nested;
+}
+
+static inline void lock_note_acquired(const void *lock, enum lock_rank rank)
+{
+	(void)lock, (void)rank;
+}
+
+static inline void lock_note_released(const void *lock, enum lock_rank rank)
+{
+	(void)lock, (void)rank;
+}
+
+static inline bool lock_is_noted(const void *lock, enum lock_rank rank)
+{
+	(void)lock, (void)rank;
+	return true;
+}
+
+static inline void lock_assert_none_from(enum lock_rank rank)
+{
+	(void)rank;
+}
+#endif
+
+/* The rank of @lock, for the checks. */
+static inline enum lock_rank lock_rank(const struct lock *lock)
+{
+#ifndef NDEBUG
+	return lock->rank;
+#else
+	(void)lock;
+	return LOCK_NONE;
+#endif
+}
+
+/* Before the first use, unless LOCK_INIT() stands in the initialiser. */
+static inline void lock_init(struct lock *lock, enum lock_rank rank)
+{
+	(void)pthread_mutex_init(&lock->mutex, NULL);
+#ifndef NDEBUG
+	lock->rank = rank;
+#else
+	(void)rank;
+#endif
+}
+
+/* After the last use. */
+static inline void lock_destroy(struct lock *lock)
+{
+	(void)pthread_mutex_destroy(&lock->mutex);
+}
+
+static inline void lock_acquire(struct lock *lock) ACQUIRES(*lock) NO_LOCK_ANALYSIS
+{
+	lock_check_order(lock, lock_rank(lock), false);
+	(void)pthread_mutex_lock(&lock->mutex);
+	lock_note_acquired(lock, lock_rank(lock));
+}
+
+/*
+ * Like lock_acquire(), for one more lock of a rank that the thread holds already: the caller states
+ * in a comment which comes first.
+ */
+static inline void lock_acquire_nested(struct lock *lock) ACQUIRES(*lock) NO_LOCK_ANALYSIS
+{
+	lock_check_order(lock, lock_rank(lock), true);
+	(void)pthread_mutex_lock(&lock->mutex);
+	lock_note_acquired(lock, lock_rank(lock));
+}
+
+/*
+ * Acquires @lock if it is free. A thread that only tries cannot deadlock, so the order does not
+ * matter.
+ */
+static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, *lock) NO_LOCK_ANALYSIS
+{
+	if (pthread_mutex_trylock(&lock->mutex))
+		return false;
+	lock_note_acquired(lock, lock_rank(lock));
+	return true;
+}
+
+static inline void lock_release(struct lock *lock) RELEASES(*lock) NO_LOCK_ANALYSIS
+{
+	lock_note_released(lock, lock_rank(lock));
+	(void)pthread_mutex_unlock(&lock->mutex);
+}
+
+/* Releases @lock, sleeps until @cond is signalled (or for no reason), and acquires it again. */
+static inline void lock_wait(struct lock *lock, pthread_cond_t *cond) REQUIRES(*lock)
+{
+	lock_note_released(lock, lock_rank(lock));
+	(void)pthread_cond_wait(cond, &lock->mutex);
+	lock_note_acquired(lock, lock_rank(lock));
+}
+
+/* Like lock_wait(), until @deadline on the clock of @cond at the latest: then -ETIMEDOUT. */
+static inline int lock_wait_until(struct lock *lock, pthread_cond_t *cond,
+				  const struct timespec *deadline) REQUIRES(*lock)
+{
+	int rc;
+
+	lock_note_released(lock, lock_rank(lock));
+	rc = pthread_cond_timedwait(cond, &lock->mutex, deadline);
+	lock_note_acquired(lock, lock_rank(lock));
+	return -rc;
+}
+
+/* Asserts that the calling thread holds @lock. */
+static inline void lock_assert_held(const struct lock *lock) ASSERTS_HELD(*lock) NO_LOCK_ANALYSIS
+{
+	assert(lock_is_noted(lock, lock_rank(lock)));
+	(void)lock;
+}
+
+#endif

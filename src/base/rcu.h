@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * RCU: liburcu's "bulletproof" flavour, where threads need not register. Its names are
+ * rcu_read_lock() and rcu_read_unlock() here; pointers that readers follow go through rcu_load()
+ * and rcu_store(), which ThreadSanitizer understands.
+ *
+ * ThreadSanitizer knows nothing of grace periods. rcu_read_done(what), just before
+ * rcu_read_unlock(), and rcu_wait(what) tell it that what readers did lies before what follows the
+ * grace period. @what outlives all readers: it stands for the data.
+ */
+#ifndef BASE_RCU_H
+#define BASE_RCU_H
+
+#include <urcu-bp.h>
+
+#include "base/tsan.h"
+
+#define rcu_load(at)	       __atomic_load_n(at, __ATOMIC_ACQUIRE)
+#define rcu_store(at, pointer) __atomic_store_n(at, pointer, __ATOMIC_RELEASE)
+
+static inline void rcu_read_done(void *what)
+{
+	tsan_reader_done(what);
+}
+
+/*
+ * Returns when every reader that was under way has ended. Context: not inside a read-side critical
+ * section; may sleep.
+ */
+static inline void rcu_wait(void *what)
+{
+	synchronize_rcu();
+	tsan_grace_period(what);
+}
+
+#endif
