@@ -2,15 +2,16 @@
 /*
  * What the benchmarks share: run a body often enough to trust the number, and print one row of a
  * table for it. A comparison that has a bar to meet runs both sides in turns (bench_pair) and says
- * whether it is met (bench_at_most, bench_at_least); scripts/run-benchmarks repeats those lines at the end.
+ * whether it is met (bench_at_most, bench_at_least); scripts/run-benchmarks repeats those lines at
+ * the end.
  *
- *	static void find_one(void *map, uint64_t ops) { ... }
+ * 	static void find_one(void *map, uint64_t ops) { ... }
  *
- *	bench_table("look-up in a map of a million ranges");
- *	ours = bench_run(&(struct bench_case){.body = find_ours, .arg = &map, .ops = 1000000});
- *	tree = bench_run(&(struct bench_case){.body = find_tree, .arg = &tree, .ops = 1000000});
- *	bench_row("red-black tree", tree, tree);
- *	bench_row("iova_map", ours, tree);
+ * 	bench_table("look-up in a map of a million ranges");
+ * 	ours = bench_run(&(struct bench_case){.body = find_ours, .arg = &map, .ops = 1000000});
+ * 	tree = bench_run(&(struct bench_case){.body = find_tree, .arg = &tree, .ops = 1000000});
+ * 	bench_row("red-black tree", tree, tree);
+ * 	bench_row("iova_map", ours, tree);
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
@@ -44,15 +45,17 @@ struct bench_result {
 /* Runs the case once to warm up, then measured, several times. */
 struct bench_result bench_run(const struct bench_case *bench);
 
-/* What two cases cost, and the median of the second one's cost over the first one's, turn by turn. */
+/*
+ * What two cases cost, and the median of the second one's cost over the first one's, turn by turn.
+ */
 struct bench_pair {
 	struct bench_result first, second;
 	double ratio;
 };
 
 /*
- * Runs both cases in turns, each time warmed up unless it says cold, so that whatever else the machine does at a time happens to
- * both.
+ * Runs both cases in turns, each time warmed up unless it says cold, so that whatever else the
+ * machine does at a time happens to both.
  */
 struct bench_pair bench_pair(const struct bench_case *first, const struct bench_case *second);
 
@@ -74,7 +77,10 @@ void bench_row_bytes(const char *name, uint64_t bytes, uint64_t reference_bytes,
 /* The median; sorts @values. */
 double bench_median(double *values, unsigned int count);
 
-/* Says whether a bar is met, on a line that begins with "bar: ". @unit follows the numbers: "x", " bytes". */
+/*
+ * Says whether a bar is met, on a line that begins with "bar: ". @unit follows the numbers: "x", "
+ * bytes".
+ */
 void bench_at_most(const char *name, double measured, double bar, const char *unit);
 void bench_at_least(const char *name, double measured, double bar, const char *unit);
 

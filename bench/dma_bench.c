@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a device model pays for an access: uiommufd_translate(), uiommufd_dma_read() and uiommufd_dma_write() of 64 bytes and of
- * 4 KiB, beside the memcpy() that moves the same bytes; and what of it are the parts that keep it correct: the read-side
- * section, and the gate by which an unmap knows of it.
+ * What a device model pays for an access: uiommufd_translate(), uiommufd_dma_read() and
+ * uiommufd_dma_write() of 64 bytes and of 4 KiB, beside the memcpy() that moves the same bytes; and
+ * what of it are the parts that keep it correct: the read-side section, and the gate by which an
+ * unmap knows of it.
  */
 #include <stdio.h>
 #include <stdlib.h>

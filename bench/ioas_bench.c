@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The user API at 1,000 and 1,000,000 mappings of 4 KiB: MAP, UNMAP, COPY and translation through uiommufd_ioctl() as a program
- * calls it, with a device attached, so that every mapping is pinned and in its page table.
+ * The user API at 1,000 and 1,000,000 mappings of 4 KiB: MAP, UNMAP, COPY and translation through
+ * uiommufd_ioctl() as a program calls it, with a device attached, so that every mapping is pinned
+ * and in its page table.
  *
- * Compared within the run, in turns: the larger count with the smaller, which is the bar; and populating the memory alone (the
- * system call that a MAP cannot do without). Ascending order is what most programs do. Random order is the hard case: at the
- * larger count every line of memory that is touched comes from beyond the caches, and the mapping's own record can be fetched
- * only when the index that says where it is has arrived. How long one such fetch takes here is in the table, too.
+ * Compared within the run, in turns: the larger count with the smaller, which is the bar; and
+ * populating the memory alone (the system call that a MAP cannot do without). Ascending order is
+ * what most programs do. Random order is the hard case: at the larger count every line of memory
+ * that is touched comes from beyond the caches, and the mapping's own record can be fetched only
+ * when the index that says where it is has arrived. How long one such fetch takes here is in the
+ * table, too.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -137,7 +137,10 @@ static void bench_size(const struct iopt_format *format, unsigned int bits, uint
 	iopt_destroy(maps.pt);
 }
 
-/* "256 of 4K" is one call that maps, or unmaps, 1 MiB. Tables that hold few entries cost a page each nevertheless. */
+/*
+ * "256 of 4K" is one call that maps, or unmaps, 1 MiB. Tables that hold few entries cost a page
+ * each nevertheless.
+ */
 static void bench_formats(void)
 {
 	printf("\n%-25s %10s %10s %10s %16s\n", "ns per call", "map", "unmap", "translate",
@@ -451,7 +454,10 @@ static struct bench_case dirty_case(struct dirty *dirty)
 		.body = read_dirty, .arg = dirty, .ops = iopt_memory(dirty->pt) >> PAGE_BITS};
 }
 
-/* One operation is one table. The same pages, next to each other as far as they need tables of their own, and over 1 TiB. */
+/*
+ * One operation is one table. The same pages, next to each other as far as they need tables of
+ * their own, and over 1 TiB.
+ */
 static void bench_dirty(void)
 {
 	struct dirty near = {.step = HUGE_PAGE}, far = {.step = giga};
@@ -558,7 +564,10 @@ static double run_readers(struct iopt *pt, const uint64_t *iovas, unsigned int c
 	return (double)ns / ((double)READS * count);
 }
 
-/* Two readers in turns with one, both alone or beside a writer: how many times as much they translate. */
+/*
+ * Two readers in turns with one, both alone or beside a writer: how many times as much they
+ * translate.
+ */
 static void compare_readers(struct iopt *pt, const uint64_t *iovas, bool write)
 {
 	double one[READER_TURNS], two[READER_TURNS], gain[READER_TURNS];

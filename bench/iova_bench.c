@@ -4,11 +4,11 @@
  * in bytes per entry, beside the C library's red-black tree (tsearch) with one allocated node per
  * range: what a program would have that does not care.
  *
- * "sparse" is every second page of the space, "dense" every page. Erase and insert are measured as a
- * pair: an entry goes and comes back, in the map as its largest hole, which is the worst case of
+ * "sparse" is every second page of the space, "dense" every page. Erase and insert are measured as
+ * a pair: an entry goes and comes back, in the map as its largest hole, which is the worst case of
  * keeping the largest holes.
  *
- *	iova_bench [ENTRIES]...
+ * 	iova_bench [ENTRIES]...
  */
 #include <malloc.h>
 #include <search.h>

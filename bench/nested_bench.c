@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested translation, one request at a time over the pages of a buffer: through the parent alone, and through a guest's tables with the
- * page in the IOTLB, with only its table there, and without a cache. As the device model's look-up, and as DMA of 8 bytes.
+ * Nested translation, one request at a time over the pages of a buffer: through the parent alone,
+ * and through a guest's tables with the page in the IOTLB, with only its table there, and without a
+ * cache. As the device model's look-up, and as DMA of 8 bytes.
  *
- * Compared within the run, in turns: each with the parent alone. The bar is that a hit costs no more than twice that.
+ * Compared within the run, in turns: each with the parent alone. The bar is that a hit costs no
+ * more than twice that.
  */
 #include <stdio.h>
 #include <stdlib.h>

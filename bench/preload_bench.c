@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `uiommufd run` costs a program: its system calls that are none of ours, by the C library's function and by syscall(),
- * which nobody is in front of; and MAP and UNMAP of one page, by ioctl() and by uiommufd_ioctl() of an embedding
- * program in the same process, which leaves out the way there.
+ * What `uiommufd run` costs a program: its system calls that are none of ours, by the C library's
+ * function and by syscall(), which nobody is in front of; and MAP and UNMAP of one page, by ioctl()
+ * and by uiommufd_ioctl() of an embedding program in the same process, which leaves out the way
+ * there.
  *
  * Started without arguments, it starts itself under `uiommufd run` of the build that it belongs to.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What asking for windows costs: IOMMU_IOAS_IOVA_RANGES over an address space with a thousand holes (the bar: 20 us), the
- * same for a device, and the arithmetic on arrays by itself; beside reading as many ranges the way that the files of
- * /sys/kernel/iommu_groups/N/reserved_regions have a program do it, with sscanf().
+ * What asking for windows costs: IOMMU_IOAS_IOVA_RANGES over an address space with a thousand holes
+ * (the bar: 20 us), the same for a device, and the arithmetic on arrays by itself; beside reading
+ * as many ranges the way that the files of /sys/kernel/iommu_groups/N/reserved_regions have a
+ * program do it, with sscanf().
  */
 #include <inttypes.h>
 #include <stdio.h>

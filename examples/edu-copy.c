@@ -2,18 +2,19 @@
 /*
  * edu-copy: copies a file through a PCI device, from userspace, with VFIO and iommufd.
  *
- * The device is QEMU's teaching device "edu" (qemu docs/specs/edu): it has a buffer of 4 KiB and moves data
- * between memory and that buffer by DMA. Each piece of the file goes RAM -> device -> RAM; each transfer ends with
- * an interrupt. At the end the copy is compared with the file.
+ * The device is QEMU's teaching device "edu" (qemu docs/specs/edu): it has a buffer of 4 KiB and
+ * moves data between memory and that buffer by DMA. Each piece of the file goes RAM -> device ->
+ * RAM; each transfer ends with an interrupt. At the end the copy is compared with the file.
  *
- * This is the whole life of a userspace driver, in the order in which main() does it: find the device, open it, bind
- * it to an iommufd, attach it to an IO address space, map memory into that, let the device master the bus, take its
- * interrupts, drive its registers. What is the device's own, and not VFIO's, is in edu.c; the command line and files
- * in job.c. type1-copy is the same by VFIO's older interface.
+ * This is the whole life of a userspace driver, in the order in which main() does it: find the
+ * device, open it, bind it to an iommufd, attach it to an IO address space, map memory into that,
+ * let the device master the bus, take its interrupts, drive its registers. What is the device's
+ * own, and not VFIO's, is in edu.c; the command line and files in job.c. type1-copy is the same by
+ * VFIO's older interface.
  *
- * It runs on a virtual machine with `-device intel-iommu,intremap=on -device edu` (or any other IOMMU) and a kernel
- * from 6.6 with CONFIG_VFIO_DEVICE_CDEV, the device bound to vfio-pci. There each DMA takes 100 ms by design, so
- * limit it: `edu-copy -n 65536`.
+ * It runs on a virtual machine with `-device intel-iommu,intremap=on -device edu` (or any other
+ * IOMMU) and a kernel from 6.6 with CONFIG_VFIO_DEVICE_CDEV, the device bound to vfio-pci. There
+ * each DMA takes 100 ms by design, so limit it: `edu-copy -n 65536`.
  */
 #include "edu.h"
 
@@ -86,8 +87,8 @@ static void attach(struct space *space, const struct edu *edu)
 }
 
 /*
- * The IOVAs that the IOMMU lets this device use, cut to those that it can drive, become the only ones that the kernel
- * chooses from for our mappings.
+ * The IOVAs that the IOMMU lets this device use, cut to those that it can drive, become the only
+ * ones that the kernel chooses from for our mappings.
  */
 static void restrict_iovas(const struct space *space)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the copy programs share: the driver of QEMU's teaching device "edu" (qemu docs/specs/edu), once VFIO has given the device, by whichever
- * interface. The device has a buffer of 4 KiB and moves data between memory and that buffer by DMA; each transfer ends with an
- * interrupt.
+ * What the copy programs share: the driver of QEMU's teaching device "edu" (qemu docs/specs/edu),
+ * once VFIO has given the device, by whichever interface. The device has a buffer of 4 KiB and
+ * moves data between memory and that buffer by DMA; each transfer ends with an interrupt.
  */
 #ifndef EXAMPLES_EDU_H
 #define EXAMPLES_EDU_H

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device that asks for its pages: IO page faults inside a program of its own, without the preload.
+ * A device that asks for its pages: IO page faults inside a program of its own, without the
+ * preload.
  *
- * A thread does DMA to memory that is not mapped. The request comes out of a fault queue, the main thread maps the page and answers,
- * and the DMA goes on. The queue's file arrives by install_file of a caller of the program's own; all else that caller does as the
- * library's does.
+ * A thread does DMA to memory that is not mapped. The request comes out of a fault queue, the main
+ * thread maps the page and answers, and the DMA goes on. The queue's file arrives by install_file
+ * of a caller of the program's own; all else that caller does as the library's does.
  */
 #include <inttypes.h>
 #include <poll.h>

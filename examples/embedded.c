@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library inside a program of its own: an IO address space, a device behind an emulated IOMMU, DMA. No preload, no /dev/iommu.
+ * The library inside a program of its own: an IO address space, a device behind an emulated IOMMU,
+ * DMA. No preload, no /dev/iommu.
  *
- *	embedded [KIND]		KIND of IOMMU, "amd" by default
+ * 	embedded [KIND]		KIND of IOMMU, "amd" by default
  *
- * Maps a buffer at an IO virtual address, has the device write into it and read it back, shows where the address leads, and what
- * the device gets when nothing is mapped any more.
+ * Maps a buffer at an IO virtual address, has the device write into it and read it back, shows
+ * where the address leads, and what the device gets when nothing is mapped any more.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -8,7 +8,9 @@
 /* Says what is wrong, and ends the program. */
 void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...);
 
-/* A descriptor of the file at @path, which is not empty; *@len is its length, but at most @limit. */
+/*
+ * A descriptor of the file at @path, which is not empty; *@len is its length, but at most @limit.
+ */
 int file_open(const char *path, size_t limit, size_t *len);
 
 /* Reads @len bytes of it. */

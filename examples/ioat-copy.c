@@ -2,13 +2,14 @@
 /*
  * ioat-copy: copies a file with Intel's I/OAT DMA engine, from userspace, with VFIO and iommufd.
  *
- * The engine (also QuickData Technology, CBDMA; in Xeon processors from Sandy Bridge to Cascade Lake) copies memory to
- * memory. It is given a ring of descriptors in our memory, writes to our memory how far it has come, and interrupts. So
- * this is a driver as most are: a ring, a doorbell, completions. How to find, bind and attach a device is told step by
- * step in edu-copy.c; here it is the first part of main().
+ * The engine (also QuickData Technology, CBDMA; in Xeon processors from Sandy Bridge to Cascade
+ * Lake) copies memory to memory. It is given a ring of descriptors in our memory, writes to our
+ * memory how far it has come, and interrupts. So this is a driver as most are: a ring, a doorbell,
+ * completions. How to find, bind and attach a device is told step by step in edu-copy.c; here it is
+ * the first part of main().
  *
- * On real hardware: unload ioatdma, bind one channel (a PCI function) to vfio-pci, kernel 6.6 or newer with
- * CONFIG_VFIO_DEVICE_CDEV. Under `uiommufd run --device ioat` nothing is needed.
+ * On real hardware: unload ioatdma, bind one channel (a PCI function) to vfio-pci, kernel 6.6 or
+ * newer with CONFIG_VFIO_DEVICE_CDEV. Under `uiommufd run --device ioat` nothing is needed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -123,7 +124,10 @@ static long read_hex_file(const char *bdf, const char *name)
 	return ok ? strtol(text, NULL, 16) : -1;
 }
 
-/* Sandy Bridge, Ivy Bridge, Haswell, Broadwell: one ID for each of 8 channels; Skylake: one for all. */
+/*
+ * Sandy Bridge, Ivy Bridge, Haswell, Broadwell: one ID for each of 8 channels; Skylake: one for
+ * all.
+ */
 static bool is_ioat(const char *bdf)
 {
 	static const long first[] = {0x3c20, 0x0e20, 0x2f20, 0x6f20};

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nested: a device's DMA through two stages of translation, as in a virtual machine whose guest has an IOMMU.
+ * nested: a device's DMA through two stages of translation, as in a virtual machine whose guest has
+ * an IOMMU.
  *
- * We are both. As the VMM we map memory, which is the guest's, into an IO address space: its IOVAs are what the guest takes for physical
- * addresses (stage 2). As the guest we build page tables in that memory, by hand (stage 1: x86-64 tables, as VT-d has them). The device
- * gets guest-virtual addresses: the IOMMU walks our tables, each step of it through stage 2.
+ * We are both. As the VMM we map memory, which is the guest's, into an IO address space: its IOVAs
+ * are what the guest takes for physical addresses (stage 2). As the guest we build page tables in
+ * that memory, by hand (stage 1: x86-64 tables, as VT-d has them). The device gets guest-virtual
+ * addresses: the IOMMU walks our tables, each step of it through stage 2.
  *
- * Then we change an entry, and the device goes on with the old page until we invalidate what the IOMMU has cached: the mistake that is
- * so hard to find without the hardware.
+ * Then we change an entry, and the device goes on with the old page until we invalidate what the
+ * IOMMU has cached: the mistake that is so hard to find without the hardware.
  *
- *	uiommufd run --iommu intel --device edu -- nested
+ * 	uiommufd run --iommu intel --device edu -- nested
  *
- * On real hardware it needs a VT-d IOMMU in scalable mode with nesting, and the edu device bound to vfio-pci.
+ * On real hardware it needs a VT-d IOMMU in scalable mode with nesting, and the edu device bound to
+ * vfio-pci.
  */
 #include "edu.h"
 

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * staging: how a VM monitor keeps guest memory in several IO address spaces, and pins and pays for it once.
+ * staging: how a VM monitor keeps guest memory in several IO address spaces, and pins and pays for
+ * it once.
  *
- * A *staging* IOAS holds the guest's memory at IOVA = guest physical address. It is never attached to anything. Each emulated
- * bus has an IOAS of its own, which the guest's view of its vIOMMU decides about; what the guest maps there is COPYed from
- * the staging IOAS, which shares pages and accounting, where a MAP would pin and charge the same memory again.
+ * A *staging* IOAS holds the guest's memory at IOVA = guest physical address. It is never attached
+ * to anything. Each emulated bus has an IOAS of its own, which the guest's view of its vIOMMU
+ * decides about; what the guest maps there is COPYed from the staging IOAS, which shares pages and
+ * accounting, where a MAP would pin and charge the same memory again.
  *
- * The bus promises the guest windows of IOVA before there is a device on it (IOMMU_IOAS_ALLOW_IOVAS). Then devices are plugged in,
- * one for each vfio device of the system: one that permits the windows joins the bus, and may narrow what is permitted
- * beside them; one that does not is refused, with nothing changed, and gets a bus of its own, on which the memory is
+ * The bus promises the guest windows of IOVA before there is a device on it
+ * (IOMMU_IOAS_ALLOW_IOVAS). Then devices are plugged in, one for each vfio device of the system:
+ * one that permits the windows joins the bus, and may narrow what is permitted beside them; one
+ * that does not is refused, with nothing changed, and gets a bus of its own, on which the memory is
  * where it permits.
  *
- *	uiommufd run --iommu x86 --iommu 45bit --iommu power2win --device edu,iommu=x860 \
- *		--device edu,iommu=45bit0 --device edu,iommu=power2win0 -- staging
+ * 	uiommufd run --iommu x86 --iommu 45bit --iommu power2win --device edu,iommu=x860 \
+ * 		--device edu,iommu=45bit0 --device edu,iommu=power2win0 -- staging
  *
  * On a real machine: with devices bound to vfio-pci, a kernel from 6.6, and the right to open them.
  *
- *	staging [-m MIB] [-p]	 MIB of guest memory (default: 64, or what may be locked twice); -p: wait at the end, for
- *				 `uiommufd show`
+ * 	staging [-m MIB] [-p]    MIB of guest memory (default: 64, or what may be locked twice); -p:
+ * 	wait at the end, for
+ * 				 `uiommufd show`
  */
 #include <dirent.h>
 #include <errno.h>
@@ -197,7 +201,10 @@ static struct bus *create_bus(void)
 	return &buses[bus_count++];
 }
 
-/* All guest memory onto @bus: at its guest address, or if that is not permitted, where there is room. */
+/*
+ * All guest memory onto @bus: at its guest address, or if that is not permitted, where there is
+ * room.
+ */
 static void fill_bus(struct bus *bus)
 {
 	for (int i = 0; i < 2; i++) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * type1-copy: copies a file through a PCI device as edu-copy does, by VFIO's older interface, which most drivers in userspace speak: a group
- * of devices is put into a container, memory is mapped into that, at addresses that the program chooses, and the group gives the
- * device.
+ * type1-copy: copies a file through a PCI device as edu-copy does, by VFIO's older interface, which
+ * most drivers in userspace speak: a group of devices is put into a container, memory is mapped
+ * into that, at addresses that the program chooses, and the group gives the device.
  *
- * It needs only <linux/vfio.h>, and runs where edu-copy does, and on kernels and devices without a VFIO cdev as well.
+ * It needs only <linux/vfio.h>, and runs where edu-copy does, and on kernels and devices without a
+ * VFIO cdev as well.
  */
 #include "edu.h"
 
@@ -130,7 +131,10 @@ static void read_windows(struct container *container)
 		fail("no IOVA that the IOMMU allows has 28 bits, and the device drives no more");
 }
 
-/* The lowest free IOVA with room for @size bytes. 0 is left out, which catches wild pointers of devices. */
+/*
+ * The lowest free IOVA with room for @size bytes. 0 is left out, which catches wild pointers of
+ * devices.
+ */
 static uint64_t choose_iova(struct container *container, size_t size)
 {
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -186,7 +190,10 @@ int main(int argc, char **argv)
 
 	job_parse(&job, argc, argv);
 	open_container(&container, job.bdf);
-	/* First of all: where an iommufd stands behind the container, only devices in use narrow its windows. */
+	/*
+	 * First of all: where an iommufd stands behind the container, only devices in use narrow
+	 * its windows.
+	 */
 	edu.fd = get_device(&container, job.bdf);
 	read_windows(&container);
 	/* Filled before it is mapped: the device sees the pages that are there now. */

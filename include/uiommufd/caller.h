@@ -4,15 +4,15 @@
  * request.
  *
  * No part of uiommufd dereferences an address that came from a program. It asks the caller, through
- * these operations, so that the same engine serves a program in its own process (embedding, preload)
- * and one in another process (a supervisor, a vfio-user client).
+ * these operations, so that the same engine serves a program in its own process (embedding,
+ * preload) and one in another process (a supervisor, a vfio-user client).
  *
  * A caller stands for one address space and is reference counted: mappings made through it keep it
  * until they are gone. uiommufd_caller_self() is the one for the calling process.
  *
- *	struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
+ * 	struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
  *
- *	rc = uiommufd_ioctl(ctx, uiommufd_caller_self(), IOMMU_IOAS_ALLOC, (uintptr_t)&cmd);
+ * 	rc = uiommufd_ioctl(ctx, uiommufd_caller_self(), IOMMU_IOAS_ALLOC, (uintptr_t)&cmd);
  */
 #ifndef UIOMMUFD_CALLER_H
 #define UIOMMUFD_CALLER_H
@@ -30,11 +30,13 @@ struct uiommufd_caller;
 struct uiommufd_file;
 
 /*
- * All functions may be called from any thread, several at once, and with locks of the engine held: they must not call the engine
- * (but for uiommufd_file_put() and _get()), nor wait for another thread's call of it. Those that return int return 0 (or a value as
- * said) or a negative errno. Addresses are the caller's, as it gave them: nothing about them has been checked. read, write and
- * populate must be there; any other that is NULL fails as its comment says. A caller for this process that differs from
- * uiommufd_caller_self() in a few of them begins with a copy of that one's.
+ * All functions may be called from any thread, several at once, and with locks of the engine held:
+ * they must not call the engine (but for uiommufd_file_put() and _get()), nor wait for another
+ * thread's call of it. Those that return int return 0 (or a value as said) or a negative errno.
+ * Addresses are the caller's, as it gave them: nothing about them has been checked. read, write and
+ * populate must be there; any other that is NULL fails as its comment says. A caller for this
+ * process that differs from uiommufd_caller_self() in a few of them begins with a copy of that
+ * one's.
  */
 struct uiommufd_caller_ops {
 	/* Copies @len bytes from the caller's @src. -EFAULT if any byte is unreadable; @dst is then
@@ -66,27 +68,34 @@ struct uiommufd_caller_ops {
 	 */
 	int (*dup_fd)(struct uiommufd_caller *caller, int fd);
 
-	/* The emulated file behind the caller's descriptor @fd: a new reference (uiommufd_file_get()),
-	 * or NULL if it is not one of ours. NULL: none is. */
+	/*
+	 * The emulated file behind the caller's descriptor @fd: a new reference
+	 * (uiommufd_file_get()), or NULL if it is not one of ours. NULL: none is.
+	 */
 	struct uiommufd_file *(*get_file)(struct uiommufd_caller *caller, int fd);
 
 	/*
-	 * Gives the caller a descriptor for @file; @flags: O_CLOEXEC. On success the reference is the
-	 * descriptor's: to be dropped by uiommufd_file_put() when the last copy of it is closed. What a
-	 * program does with the descriptor are the uiommufd_file functions of <uiommufd/uiommufd.h>.
-	 * Returns the descriptor (0 or more) or -EMFILE, -ENFILE, -ENOMEM. NULL: -EMFILE.
+	 * Gives the caller a descriptor for @file; @flags: O_CLOEXEC. On success the reference is
+	 * the descriptor's: to be dropped by uiommufd_file_put() when the last copy of it is
+	 * closed. What a program does with the descriptor are the uiommufd_file functions of
+	 * <uiommufd/uiommufd.h>. Returns the descriptor (0 or more) or -EMFILE, -ENFILE, -ENOMEM.
+	 * NULL: -EMFILE.
 	 */
 	int (*install_file)(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags);
 
-	/* Closes a descriptor that install_file gave, and that the caller has not been told of: the call
-	 * failed. Must be there if install_file is. */
+	/*
+	 * Closes a descriptor that install_file gave, and that the caller has not been told of: the
+	 * call failed. Must be there if install_file is.
+	 */
 	void (*uninstall_file)(struct uiommufd_caller *caller, int fd);
 
 	/* True if the calling thread has capability @cap (CAP_IPC_LOCK, ...) in its effective set.
 	 * NULL: no. */
 	bool (*capable)(struct uiommufd_caller *caller, int cap);
 
-	/* The real user id of the caller now. NULL: the one that uiommufd_caller_init() was told. */
+	/*
+	 * The real user id of the caller now. NULL: the one that uiommufd_caller_init() was told.
+	 */
 	uint32_t (*uid)(struct uiommufd_caller *caller);
 
 	/* The caller's RLIMIT_MEMLOCK now, in bytes (UINT64_MAX: unlimited). NULL: unlimited. */

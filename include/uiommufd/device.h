@@ -7,17 +7,17 @@
  * eventfds, bus mastering, reset, the VFIO calls) is done around it. DMA goes through the emulated
  * IOMMU with the services below.
  *
- *	static uint64_t null_read(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
- *				  unsigned int size)
- *	{
- *		return off == 0 ? 0x010000ed : 0;
- *	}
+ * 	static uint64_t null_read(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
+ * 				  unsigned int size)
+ * 	{
+ * 		return off == 0 ? 0x010000ed : 0;
+ * 	}
  *
  * Threads: register accesses to one device are serialised (the device lock is held), also against
  * reset. Work functions run on the device's own thread, one at a time and without the device lock;
- * DMA belongs there: a register write that starts DMA queues work and returns. Reset, and the end of
- * the device's owner, wait for the work that runs, so work that is long does a part (some hundreds
- * of microseconds), queues itself again and returns.
+ * DMA belongs there: a register write that starts DMA queues work and returns. Reset, and the end
+ * of the device's owner, wait for the work that runs, so work that is long does a part (some
+ * hundreds of microseconds), queues itself again and returns.
  */
 #ifndef UIOMMUFD_DEVICE_H
 #define UIOMMUFD_DEVICE_H
@@ -85,8 +85,8 @@ struct uiommufd_model {
 	void (*fini)(struct uiommufd_device *dev);
 
 	/*
-	 * Back to the state after power-on: device reset. The device lock is held; no work is queued
-	 * or running, and none begins before it returns. NULL: nothing.
+	 * Back to the state after power-on: device reset. The device lock is held; no work is
+	 * queued or running, and none begins before it returns. NULL: nothing.
 	 */
 	void (*reset)(struct uiommufd_device *dev);
 
@@ -106,7 +106,10 @@ struct uiommufd_model {
 /* The model's own state, state_size bytes; as old as the device. Any thread. */
 UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev);
 
-/* Value of option @name as given on the command line (borrowed, as old as the device), or NULL. Any thread. */
+/*
+ * Value of option @name as given on the command line (borrowed, as old as the device), or NULL. Any
+ * thread.
+ */
 UIOMMUFD_API const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
 
 /*
@@ -132,8 +135,10 @@ enum uiommufd_copy_end {
 UIOMMUFD_API int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src,
 					  size_t len, enum uiommufd_copy_end *failed);
 
-/* Sets the level of the INTA# line (PCI 3.0 2.2.6). With MSI enabled, a rise to @level 1 sends vector 0 instead. Any thread, with and
- * without the device lock. */
+/*
+ * Sets the level of the INTA# line (PCI 3.0 2.2.6). With MSI enabled, a rise to @level 1 sends
+ * vector 0 instead. Any thread, with and without the device lock.
+ */
 UIOMMUFD_API void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level);
 
 /* Sends message @vector (MSI or MSI-X, whichever is enabled; else nothing is sent and false
@@ -149,8 +154,9 @@ UIOMMUFD_API void uiommufd_device_queue_work(struct uiommufd_device *dev,
 					     void (*work)(struct uiommufd_device *dev));
 
 /*
- * One line of report, beginning with the device's name: what the program has made the device do that
- * it cannot have meant. Faults of DMA are reported already. Callable with and without the device lock.
+ * One line of report, beginning with the device's name: what the program has made the device do
+ * that it cannot have meant. Faults of DMA are reported already. Callable with and without the
+ * device lock.
  */
 UIOMMUFD_API void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

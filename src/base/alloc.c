@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The C library's allocator, and pieces of address space for allocators of our own, behind the failure hook. Locks: its own. */
+/*
+ * The C library's allocator, and pieces of address space for allocators of our own, behind the
+ * failure hook. Locks: its own.
+ */
 #include "base/alloc.h"
 
 #include <assert.h>

@@ -13,8 +13,8 @@ void *alloc_zeroed(size_t size);
 void *alloc_aligned(size_t align, size_t size);
 
 /*
- * Zeroed array of @count elements of @size bytes; NULL also from 2 GiB on, as in the kernel: how many
- * there are is a program's word, and memory that nobody touches would be promised without end.
+ * Zeroed array of @count elements of @size bytes; NULL also from 2 GiB on, as in the kernel: how
+ * many there are is a program's word, and memory that nobody touches would be promised without end.
  */
 void *alloc_array(size_t count, size_t size);
 
@@ -28,8 +28,8 @@ void *alloc_resize(void *array, size_t count, size_t size);
 void alloc_free(void *memory);
 
 /*
- * @size zeroed bytes, a power of two of at least a page, aligned to their size; NULL. @huge: of huge pages, where the system has them.
- * Free with chunk_free().
+ * @size zeroed bytes, a power of two of at least a page, aligned to their size; NULL. @huge: of
+ * huge pages, where the system has them. Free with chunk_free().
  */
 void *chunk_alloc(size_t size, bool huge);
 void chunk_free(void *chunk, size_t size);

@@ -27,17 +27,19 @@
 #endif
 
 /*
- * A mapping without memory behind it (the registers of a device): the transport calls these for each
- * access of the program. @offset is as of mmap, aligned to @size: 1, 2, 4 or 8 bytes.
- * 0, or -EIO: nothing answers there now, and the program gets the SIGBUS of a bus.
+ * A mapping without memory behind it (the registers of a device): the transport calls these for
+ * each access of the program. @offset is as of mmap, aligned to @size: 1, 2, 4 or 8 bytes. 0, or
+ * -EIO: nothing answers there now, and the program gets the SIGBUS of a bus.
  */
 struct file_trap_ops {
 	int (*read)(void *cookie, uint64_t offset, unsigned int size, uint64_t *value);
 	int (*write)(void *cookie, uint64_t offset, unsigned int size, uint64_t value);
 };
 
-/* What a transport maps in answer to mmap: @offset of @fd, shared; or, if @trap is not NULL, nothing,
- * from @offset on. */
+/*
+ * What a transport maps in answer to mmap: @offset of @fd, shared; or, if @trap is not NULL,
+ * nothing, from @offset on.
+ */
 struct file_mapping {
 	int fd; /* borrowed: valid while the file is */
 	uint64_t offset;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The slots of the gate: a list that only grows, at its head, without a lock. A slot is never freed;
- * one whose thread has exited is taken over by the next thread that needs one, so there are as many
- * as threads ever were inside at the same time of their lives.
+ * The slots of the gate: a list that only grows, at its head, without a lock. A slot is never
+ * freed; one whose thread has exited is taken over by the next thread that needs one, so there are
+ * as many as threads ever were inside at the same time of their lives.
  *
- * A thread owns the slot that gate_self names, and alone writes it while owned is set (except in the
- * child of a fork, where there is no other thread).
+ * A thread owns the slot that gate_self names, and alone writes it while owned is set (except in
+ * the child of a fork, where there is no other thread).
  */
 #include "base/gate.h"
 

@@ -48,7 +48,9 @@ static inline int gate_enter(const void *key)
 			return -ENOMEM;
 		slot = gate_self;
 	}
-	/* Release: who sees this count sees that the entry before it is over, with all it copied. */
+	/*
+	 * Release: who sees this count sees that the entry before it is over, with all it copied.
+	 */
 	atomic_store_explicit(&slot->entries,
 			      atomic_load_explicit(&slot->entries, memory_order_relaxed) + 1,
 			      memory_order_release);

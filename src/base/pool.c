@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chunks of pools. A chunk's first bytes say what of it is free: objects that were in use are in a list through their
- * first words, those after them were never touched. It belongs to one part of its pool for as long as it lives.
+ * The chunks of pools. A chunk's first bytes say what of it is free: objects that were in use are
+ * in a list through their first words, those after them were never touched. It belongs to one part
+ * of its pool for as long as it lives.
  */
 #include "base/pool.h"
 

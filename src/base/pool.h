@@ -2,13 +2,15 @@
 /*
  * Pools: memory for objects of one size, of which there are millions.
  *
- * Objects lie in chunks of 2 MiB, aligned to their size and without anything between the objects, so that random access to
- * many of them misses the TLB as rarely as the system's huge pages allow, and an object of whole cache lines shares none. The
- * first chunk of a pool asks for no huge page: few objects take little memory. A chunk in use by nobody is given back
- * to the system, but for one that is kept.
+ * Objects lie in chunks of 2 MiB, aligned to their size and without anything between the objects,
+ * so that random access to many of them misses the TLB as rarely as the system's huge pages allow,
+ * and an object of whole cache lines shares none. The first chunk of a pool asks for no huge page:
+ * few objects take little memory. A chunk in use by nobody is given back to the system, but for one
+ * that is kept.
  *
- * Thread-safe: a pool has several parts, each with its own lock, and threads are spread over them. Every allocation can be made
- * to fail (base/fault.h). Where AddressSanitizer watches, each object comes from alloc.h, so that it sees them one by one.
+ * Thread-safe: a pool has several parts, each with its own lock, and threads are spread over them.
+ * Every allocation can be made to fail (base/fault.h). Where AddressSanitizer watches, each object
+ * comes from alloc.h, so that it sees them one by one.
  *
  * Cost: O(1); one lock that is rarely contended.
  */
@@ -37,7 +39,9 @@ struct pool {
 	struct pool_part parts[POOL_PARTS];
 };
 
-/* A pool of objects of @bytes, whole cache lines, for static storage. There is nothing to destroy. */
+/*
+ * A pool of objects of @bytes, whole cache lines, for static storage. There is nothing to destroy.
+ */
 #define POOL_INIT(bytes)                                                             \
 	{                                                                            \
 		.size = (bytes), .parts = {                                          \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For ThreadSanitizer, which knows nothing of grace periods: says that what readers did before tsan_reader_done() lies before what
- * follows tsan_grace_period(), as synchronize_rcu() makes sure between the two. Nothing in other builds.
+ * For ThreadSanitizer, which knows nothing of grace periods: says that what readers did before
+ * tsan_reader_done() lies before what follows tsan_grace_period(), as synchronize_rcu() makes sure
+ * between the two. Nothing in other builds.
  */
 #ifndef BASE_TSAN_H
 #define BASE_TSAN_H
@@ -18,7 +19,9 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-/* At the end of a read-side critical section. @what outlives all of them: it stands for the data. */
+/*
+ * At the end of a read-side critical section. @what outlives all of them: it stands for the data.
+ */
 static inline void tsan_reader_done(void *what)
 {
 #ifdef BASE_THREAD_SANITIZER

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads use the slots of the gate (base/gate.h). One of the two sides sees the other: a thread stores that it is
- * in and then looks for a stop; the stopper stores the stop and then looks who is in. A slot that it does not see is
- * one of a thread that has still to look.
+ * Threads use the slots of the gate (base/gate.h). One of the two sides sees the other: a thread
+ * stores that it is in and then looks for a stop; the stopper stores the stop and then looks who is
+ * in. A slot that it does not see is one of a thread that has still to look.
  */
 #include <pthread.h>
 #include <sched.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A lookup as text: the mapping, and the way through each table down to the leaf, stage by stage and level by level. */
+/*
+ * A lookup as text: the mapping, and the way through each table down to the leaf, stage by stage
+ * and level by level.
+ */
 #include <inttypes.h>
 
 #include "cmd/state.h"

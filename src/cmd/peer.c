@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which processes answer is read in /proc: those whose environment names a shadow root in which there is a socket for them. Both are
- * looked at as the process sees them, in its root directory and by its PID there, so that a container is no obstacle.
+ * Which processes answer is read in /proc: those whose environment names a shadow root in which
+ * there is a socket for them. Both are looked at as the process sees them, in its root directory
+ * and by its PID there, so that a container is no obstacle.
  */
 #include "cmd/peer.h"
 
@@ -92,7 +93,10 @@ static pid_t status_number(pid_t pid, const char *name)
 	return number;
 }
 
-/* Opens the directory of sockets in @root: as @pid sees it, or as we do, if it has changed its root directory since. */
+/*
+ * Opens the directory of sockets in @root: as @pid sees it, or as we do, if it has changed its root
+ * directory since.
+ */
 static int open_control_in(pid_t pid, const char *root)
 {
 	char path[PATH_MAX];

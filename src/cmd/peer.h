@@ -7,14 +7,14 @@
 #include <sys/types.h>
 
 /*
- * The process to ask: @text is its PID, or that of a parent of it, the run for instance; NULL: the only one there is. 0 and *@pid,
- * or an exit status, after saying what is wrong.
+ * The process to ask: @text is its PID, or that of a parent of it, the run for instance; NULL: the
+ * only one there is. 0 and *@pid, or an exit status, after saying what is wrong.
  */
 int peer_find(const char *text, pid_t *pid);
 
 /*
- * Sends the line @request to @pid. The answer (free() it) and its length; NULL after saying what is wrong: what is asked for
- * is called @what there.
+ * Sends the line @request to @pid. The answer (free() it) and its length; NULL after saying what is
+ * wrong: what is asked for is called @what there.
  */
 char *peer_ask(pid_t pid, const char *request, const char *what, size_t *len);
 

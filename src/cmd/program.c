@@ -40,7 +40,10 @@ static int open_program(const char *program)
 	}
 }
 
-/* True if @fd is a 64-bit program without an interpreter to load libraries. Others are none of our business. */
+/*
+ * True if @fd is a 64-bit program without an interpreter to load libraries. Others are none of our
+ * business.
+ */
 static bool elf_is_static(int fd)
 {
 	Elf64_Ehdr header;
@@ -75,7 +78,9 @@ static bool script_interpreter(int fd, char path[PATH_MAX])
 	return *path;
 }
 
-/* True if executing @fd changes who we are: then ld.so loads no library that the environment names. */
+/*
+ * True if executing @fd changes who we are: then ld.so loads no library that the environment names.
+ */
 static bool changes_rights(int fd)
 {
 	struct stat st;

@@ -39,7 +39,10 @@ static struct run read_run(struct json_object *run)
 	};
 }
 
-/* With holes of up to @hole bytes ignored: as many runs as there are, of which the first @max are in @runs. */
+/*
+ * With holes of up to @hole bytes ignored: as many runs as there are, of which the first @max are
+ * in @runs.
+ */
 static size_t join(struct json_object *ioas, uint64_t hole, struct run *runs, size_t max)
 {
 	struct json_object *mapped = state_get(ioas, "mapped");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is mapped in an IO address space, in as few runs as a person can take in. Neighbours with the smallest holes between
- * them become one run, but not across the end of what is permitted or of a window, as long as there is room for that.
+ * What is mapped in an IO address space, in as few runs as a person can take in. Neighbours with
+ * the smallest holes between them become one run, but not across the end of what is permitted or of
+ * a window, as long as there is room for that.
  */
 #ifndef CMD_RUNS_H
 #define CMD_RUNS_H

@@ -6,12 +6,18 @@
 
 #include "base/check.h"
 
-/* Shares of the width: of an empty segment, of a used one whatever its size, and more for each doubling of it. */
+/*
+ * Shares of the width: of an empty segment, of a used one whatever its size, and more for each
+ * doubling of it.
+ */
 #define SHARE_EMPTY  2.0
 #define SHARE_USED   3.0
 #define SHARE_DOUBLE 0.25
 
-/* The narrowest segment, in units of the picture: less if there are so many that they would make it wider than this. */
+/*
+ * The narrowest segment, in units of the picture: less if there are so many that they would make it
+ * wider than this.
+ */
 #define WIDTH_MIN  7.0
 #define CROWDED_AT 2400.0
 

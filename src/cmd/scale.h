@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A scale for pictures of a 64-bit address space. Every place where something begins or ends is a boundary; between two of them
- * lies a segment, which gets a width by what is in it: something used, by the logarithm of its size; nothing, a little. So a page
- * and the exbibyte beside it are both seen.
+ * A scale for pictures of a 64-bit address space. Every place where something begins or ends is a
+ * boundary; between two of them lies a segment, which gets a width by what is in it: something
+ * used, by the logarithm of its size; nothing, a little. So a page and the exbibyte beside it are
+ * both seen.
  */
 #ifndef CMD_SCALE_H
 #define CMD_SCALE_H
@@ -27,13 +28,18 @@ struct scale {
 bool scale_create(struct scale *scale);
 void scale_destroy(struct scale *scale);
 
-/* Makes boundaries at both ends of @range. Without memory it has none, and is drawn somewhat wider. */
+/*
+ * Makes boundaries at both ends of @range. Without memory it has none, and is drawn somewhat wider.
+ */
 void scale_add(struct scale *scale, struct iova_range range);
 
 /* The same, and says that @range is used. */
 void scale_use(struct scale *scale, struct iova_range range);
 
-/* Gives the segments their places from @x on. Returns the right end: about @width away, more if that is too little. */
+/*
+ * Gives the segments their places from @x on. Returns the right end: about @width away, more if
+ * that is too little.
+ */
 double scale_finish(struct scale *scale, double x, double width);
 
 /* Where @range is drawn. */

@@ -126,7 +126,10 @@ static void add_common(struct tree *tree)
 	add_modules(tree);
 }
 
-/* What a program sets before it has steps of the kernel fail, by way of /proc/self/fail-nth. Setting it does nothing. */
+/*
+ * What a program sets before it has steps of the kernel fail, by way of /proc/self/fail-nth.
+ * Setting it does nothing.
+ */
 static void add_fault_injection(struct tree *tree)
 {
 	static const char *const kinds[] = {"failslab", "fail_page_alloc"};

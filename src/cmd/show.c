@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What asks a running program: `uiommufd show`, how its address spaces look; `lookup`, how one IOVA is translated; `dump`. */
+/*
+ * What asks a running program: `uiommufd show`, how its address spaces look; `lookup`, how one IOVA
+ * is translated; `dump`.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -170,8 +173,8 @@ int cmd_show(char **args)
 }
 
 /*
- * The words of lookup and dump: [PID] IOAS-OR-HWPT, and @more beyond. Finds the process, and the words from the table on. An exit
- * status.
+ * The words of lookup and dump: [PID] IOAS-OR-HWPT, and @more beyond. Finds the process, and the
+ * words from the table on. An exit status.
  */
 static int take_table(const char *command, char **args, unsigned int more, struct options *options,
 		      const char *const **words, pid_t *pid, uint64_t *pt_id)

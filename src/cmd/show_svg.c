@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state as a picture: for each IOAS a panel on a scale of its own (cmd/scale.h), with a row each for what is mapped, promised
- * (allowed) and permitted, one for each who reserves something, and one for each device of the context, which shows for those that
- * are not attached what keeps them from it.
+ * The state as a picture: for each IOAS a panel on a scale of its own (cmd/scale.h), with a row
+ * each for what is mapped, promised (allowed) and permitted, one for each who reserves something,
+ * and one for each device of the context, which shows for those that are not attached what keeps
+ * them from it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -114,7 +115,9 @@ static bool is_here(const struct panel *panel, struct json_object *conflict)
 	return state_number(conflict, "ioas") == state_number(panel->ioas, "id");
 }
 
-/* Of a range with mappings only what is mapped: there may be much between the first and the last. */
+/*
+ * Of a range with mappings only what is mapped: there may be much between the first and the last.
+ */
 static void draw_conflict(struct panel *panel, struct json_object *conflict)
 {
 	const struct iova_range range = state_range(conflict);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state as text: one line for each range, in columns: what it is, the range with its ends aligned at the dash, its size, and
- * what there is to say about it.
+ * The state as text: one line for each range, in columns: what it is, the range with its ends
+ * aligned at the dash, its size, and what there is to say about it.
  */
 #include <inttypes.h>
 #include <string.h>

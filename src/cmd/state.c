@@ -126,7 +126,10 @@ const char *text_size(uint64_t bytes)
 		return "16 EiB";
 	unit = log2_floor(bytes) / 10;
 	value = (double)bytes / (double)(UINT64_C(1) << (10 * unit));
-	/* Exact ones have no fraction; of the others two digits, unless those would say that it is exact. */
+	/*
+	 * Exact ones have no fraction; of the others two digits, unless those would say that it is
+	 * exact.
+	 */
 	if (is_aligned(bytes, UINT64_C(1) << (10 * unit)))
 		snprintf(buffer, BUFFER_SIZE, "%.0f %s", value, units[unit]);
 	else if ((uint64_t)(value * 100 + 0.5) % 100)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program tells of itself (iommufd/show.h), read: JSON and the members that every reader needs. */
+/*
+ * What a program tells of itself (iommufd/show.h), read: JSON and the members that every reader
+ * needs.
+ */
 #ifndef CMD_STATE_H
 #define CMD_STATE_H
 

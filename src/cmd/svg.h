@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drawing address spaces: a title with a legend, then panels, which are a head, rows of boxes over columns, and an axis of
- * addresses. What the rows mean is not known here.
+ * Drawing address spaces: a title with a legend, then panels, which are a head, rows of boxes over
+ * columns, and an axis of addresses. What the rows mean is not known here.
  */
 #ifndef CMD_SVG_H
 #define CMD_SVG_H
@@ -28,9 +28,8 @@ struct svg {
 	FILE *whole;
 	char *panels, *rows;
 	size_t panels_len, rows_len;
-	struct scale
-		scale; /* of the panel: created before it begins, destroyed after its end by the user */
-	double right; /* end of the scale */
+	struct scale scale; /* of the panel: outlives it, owned by the user */
+	double right;	    /* end of the scale */
 	double y, top;
 	double width; /* of the widest panel */
 };

@@ -111,7 +111,9 @@ static int make_parents(const struct tree *tree, char *real)
 	return rc;
 }
 
-/* Starts something at @path: its path outside in @real. False: there was an error, now or before. */
+/*
+ * Starts something at @path: its path outside in @real. False: there was an error, now or before.
+ */
 static bool begin(struct tree *tree, const char *path, char real[PATH_MAX])
 {
 	int rc;

@@ -18,7 +18,9 @@ struct tree {
 	char what[PATH_MAX]; /* what it was about */
 };
 
-/* An empty, private directory, in the first of XDG_RUNTIME_DIR, TMPDIR and /tmp that will have it. */
+/*
+ * An empty, private directory, in the first of XDG_RUNTIME_DIR, TMPDIR and /tmp that will have it.
+ */
 void tree_create(struct tree *tree);
 
 /* Removes it with all that is in it; what links lead to stays. */

@@ -69,7 +69,9 @@ static struct edu *edu_of(struct uiommufd_device *dev)
 
 /* ---- interrupts: caller holds the device lock ---- */
 
-/* The line is level; of messages, each event sends one, also when another is not acknowledged yet. */
+/*
+ * The line is level; of messages, each event sends one, also when another is not acknowledged yet.
+ */
 static void edu_raise(struct uiommufd_device *dev, uint32_t events)
 {
 	struct edu *edu = edu_of(dev);

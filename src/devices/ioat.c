@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Intel's I/OAT DMA engine, version 3 (ioat_regs.h): one channel that copies memory to memory, or fills it,
- * by a chain of descriptors in memory.
+ * Intel's I/OAT DMA engine, version 3 (ioat_regs.h): one channel that copies memory to memory, or
+ * fills it, by a chain of descriptors in memory.
  *
- * Software writes the address of the first descriptor to CHAINADDR, which arms the channel, and how many
- * there are to DMACOUNT; more are added by writing DMACOUNT again. Each descriptor names the next. When one is done
- * the channel writes, as the descriptor asks, CHANSTS to memory at CHANCMP, and interrupts. An interrupt
- * disables itself (CHANCTRL) until software enables it again; what comes meanwhile is kept, as one. An
- * error halts the channel, with its reason in CHANERR, and the descriptor before it as the last that
- * was completed; it takes a CHANERR of 0 and a new CHAINADDR to arm it again.
+ * Software writes the address of the first descriptor to CHAINADDR, which arms the channel, and how
+ * many there are to DMACOUNT; more are added by writing DMACOUNT again. Each descriptor names the
+ * next. When one is done the channel writes, as the descriptor asks, CHANSTS to memory at CHANCMP,
+ * and interrupts. An interrupt disables itself (CHANCTRL) until software enables it again; what
+ * comes meanwhile is kept, as one. An error halts the channel, with its reason in CHANERR, and the
+ * descriptor before it as the last that was completed; it takes a CHANERR of 0 and a new CHAINADDR
+ * to arm it again.
  *
- * Registers are guarded by the device lock. Descriptors are worked off on the device's thread, a few
- * at a time, so that whoever has to wait for the thread never waits for a chain; `busy` is set
+ * Registers are guarded by the device lock. Descriptors are worked off on the device's thread, a
+ * few at a time, so that whoever has to wait for the thread never waits for a chain; `busy` is set
  * while one of them is in work without the lock. Suspend and reset take effect between two.
  *
- * Where the datasheets leave it open: CHAINADDR is not to be written while the channel is active, and
- * then is not; a reset of the channel clears CHANERR and the address of the last completion; a suspended
- * channel goes on when told to resume or when DMACOUNT is written; the longest transfer is 2 MiB, which the
- * chips vary and say in XFERCAP.
+ * Where the datasheets leave it open: CHAINADDR is not to be written while the channel is active,
+ * and then is not; a reset of the channel clears CHANERR and the address of the last completion; a
+ * suspended channel goes on when told to resume or when DMACOUNT is written; the longest transfer
+ * is 2 MiB, which the chips vary and say in XFERCAP.
  */
 #include <stdbool.h>
 #include <stddef.h>

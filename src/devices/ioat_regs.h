@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Registers and descriptors of Intel's I/OAT DMA engine ("QuickData Technology", CBDMA), version 3,
- * by the names of the public datasheets (Xeon E5 and E7 v2 to Xeon Scalable, volume 2, "Intel QuickData" or
- * "Crystal Beach" DMA).
- * Offsets are in BAR 0; all is little endian.
+ * by the names of the public datasheets (Xeon E5 and E7 v2 to Xeon Scalable, volume 2, "Intel
+ * QuickData" or "Crystal Beach" DMA). Offsets are in BAR 0; all is little endian.
  */
 #ifndef DEVICES_IOAT_REGS_H
 #define DEVICES_IOAT_REGS_H

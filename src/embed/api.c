@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The embedding API of <uiommufd/uiommufd.h>: thin over contexts, IOMMUs and devices. Public handles are the internal objects by
- * another name, but for the endpoint, which has a group of its own and remembers what it is bound to.
+ * The embedding API of <uiommufd/uiommufd.h>: thin over contexts, IOMMUs and devices. Public
+ * handles are the internal objects by another name, but for the endpoint, which has a group of its
+ * own and remembers what it is bound to.
  */
 #include <errno.h>
 #include <string.h>

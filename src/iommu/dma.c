@@ -2,8 +2,8 @@
 /*
  * DMA: what a device model reads and writes goes through the page tables here, and only here.
  *
- * Each piece enters the gate of its domain, walks, copies and leaves; a piece is bounded, so that an
- * unmap never waits longer than for one bounded copy. The copy survives memory that has gone
+ * Each piece enters the gate of its domain, walks, copies and leaves; a piece is bounded, so that
+ * an unmap never waits longer than for one bounded copy. The copy survives memory that has gone
  * (mem/guard.h). A piece that fails while pinned memory is being moved (mem/displace.h) waits for
  * the move outside the gate and tries again; otherwise it is a fault.
  */
@@ -16,10 +16,8 @@
 #include "mem/guard.h"
 
 enum {
-	DMA_PIECE =
-		256 *
-		1024, /* the most that is copied inside the gate at once: what an unmap may wait for */
-	MAX_RETRIES = 16, /* in a row, for a fault handler that says that they are worth it */
+	DMA_PIECE = 256 * 1024, /* copied inside the gate at once: what an unmap may wait for */
+	MAX_RETRIES = 16,	/* in a row, for a fault handler that says that they are worth it */
 };
 
 /* One request of a device. A copy has both ends; else one end is an IOVA and the other a buffer. */
@@ -38,7 +36,10 @@ static struct iommu_fault fault_at(uint64_t iova, enum iommu_dma_dir dir,
 	return (struct iommu_fault){.cause = cause, .dir = dir, .iova = iova};
 }
 
-/* A grace period keeps @domain, of which ThreadSanitizer knows nothing; and which checks what a function is merged with. */
+/*
+ * A grace period keeps @domain, of which ThreadSanitizer knows nothing; and which checks what a
+ * function is merged with.
+ */
 #if defined(__SANITIZE_THREAD__)
 #define KEPT_BY_RCU __attribute__((no_sanitize("thread"), noipa))
 #else
@@ -51,8 +52,9 @@ static KEPT_BY_RCU const void *gate_of(const struct iommu_domain *domain)
 }
 
 /*
- * Enters the gate by which @endpoint reaches memory now, and returns the domain that it goes through. NULL: none, and no gate entered.
- * Caller is in a read-side critical section, in which no domain is freed.
+ * Enters the gate by which @endpoint reaches memory now, and returns the domain that it goes
+ * through. NULL: none, and no gate entered. Caller is in a read-side critical section, in which no
+ * domain is freed.
  */
 static struct iommu_domain *enter_domain(struct iommu_endpoint *endpoint, uint32_t pasid)
 {
@@ -72,7 +74,10 @@ static struct iommu_domain *enter_domain(struct iommu_endpoint *endpoint, uint32
 	return NULL;
 }
 
-/* Where @iova leads to: *@bus, and *@len contiguous bytes from there, which need not be more than @want. */
+/*
+ * Where @iova leads to: *@bus, and *@len contiguous bytes from there, which need not be more than
+ * @want.
+ */
 static int plain_step(struct iommu_domain *domain, uint64_t iova, enum iommu_dma_dir dir,
 		      uint64_t want, uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
 {
@@ -107,8 +112,9 @@ static int dma_step(const struct dma *dma, struct iommu_domain *domain, uint64_t
 }
 
 /*
- * Where the *@len bytes at @done of a request that began at @begin lead: *@out, and *@len cut to what is contiguous there.
- * Neighbouring leaves that lead to neighbouring memory count as one. Caller is inside the gate, and reads.
+ * Where the *@len bytes at @done of a request that began at @begin lead: *@out, and *@len cut to
+ * what is contiguous there. Neighbouring leaves that lead to neighbouring memory count as one.
+ * Caller is inside the gate, and reads.
  */
 static int dma_span(const struct dma *dma, struct iommu_domain *domain, uint64_t begin, size_t done,
 		    enum iommu_dma_dir dir, char **out, size_t *len, struct iommu_fault *fault)
@@ -204,7 +210,10 @@ static enum iommu_fault_action report_fault(const struct dma *dma, struct iommu_
 	fault->pasid = dma->pasid;
 	fault->request_iova = fault->dir == IOMMU_DMA_WRITE ? dma->dst_iova : dma->src_iova;
 	fault->request_len = dma->len;
-	/* Counted before the handler is looked up: who takes it away waits for us, or we do not find it. */
+	/*
+	 * Counted before the handler is looked up: who takes it away waits for us, or we do not
+	 * find it.
+	 */
 	atomic_fetch_add(&endpoint->handling, 1);
 	handler = atomic_load(&endpoint->handler);
 	if (handler)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log is a bitmap for each range, made when logging starts. DMA marks what it has written once the bytes are in memory: a bit
- * that a report takes away is then set again by whoever wrote after it, so that no write is ever missing from all
- * reports.
+ * The log is a bitmap for each range, made when logging starts. DMA marks what it has written once
+ * the bytes are in memory: a bit that a report takes away is then set again by whoever wrote after
+ * it, so that no write is ever missing from all reports.
  *
  * Marking is inside the gate (base/gate.h), and so the log stays as long as that takes.
  *
- * A report takes bits away whole. Of a unit that it covers in part it tells that part and leaves the bit. Memory: one bit per unit,
- * and the kernel gives it when it is touched; beyond MAX_BITS, units grow instead.
+ * A report takes bits away whole. Of a unit that it covers in part it tells that part and leaves
+ * the bit. Memory: one bit per unit, and the kernel gives it when it is touched; beyond MAX_BITS,
+ * units grow instead.
  */
 #include "iommu/dma_log.h"
 

@@ -2,9 +2,9 @@
 /*
  * IOMMU instances and their domains: a domain is one page table with the aperture of its kind.
  *
- * A domain's table is changed under its owner's lock (the IOAS); walks take none. A domain is also the key of the gate
- * that DMA through it enters, which is how an unmap waits for what is in flight. Nested domains (iommu/nested.c) share the table of
- * their parent and its gate.
+ * A domain's table is changed under its owner's lock (the IOAS); walks take none. A domain is also
+ * the key of the gate that DMA through it enters, which is how an unmap waits for what is in
+ * flight. Nested domains (iommu/nested.c) share the table of their parent and its gate.
  */
 #include <string.h>
 #include <urcu-bp.h>
@@ -63,7 +63,10 @@ static const struct iommu_variant *find_variant(const struct iommu_kind *kind, u
 	return NULL;
 }
 
-/* True for the formats whose leaves say that DMA is coherent. For the others the device's own entry says so. */
+/*
+ * True for the formats whose leaves say that DMA is coherent. For the others the device's own entry
+ * says so.
+ */
 static bool has_snoop_bit(const struct iopt_format *format)
 {
 	return format == &iopt_amdv1 || format == &iopt_vtdss;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* AMD I/O Virtualization, 2.2.2.1: the fields of a Device Table Entry that say what guest tables a device has; words of 64 bits. */
+/*
+ * AMD I/O Virtualization, 2.2.2.1: the fields of a Device Table Entry that say what guest tables a
+ * device has; words of 64 bits.
+ */
 #ifndef IOMMU_DTE_AMD_H
 #define IOMMU_DTE_AMD_H
 

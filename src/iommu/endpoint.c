@@ -2,8 +2,8 @@
 /*
  * Endpoints: devices as their IOMMU sees them, and which domain each of their PASIDs goes through.
  *
- * Changing a domain publishes the new pointer and then waits for the gate of the old one: DMA that read the
- * old pointer checks it again once inside the gate, so none goes on after the wait.
+ * Changing a domain publishes the new pointer and then waits for the gate of the old one: DMA that
+ * read the old pointer checks it again once inside the gate, so none goes on after the wait.
  */
 #include <sched.h>
 #include <string.h>

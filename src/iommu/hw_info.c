@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the emulated hardware says of itself, in the registers of the real one. Each bit stands for something that the emulation does;
- * what it does not do is not announced.
+ * What the emulated hardware says of itself, in the registers of the real one. Each bit stands for
+ * something that the emulation does; what it does not do is not announced.
  */
 #include <string.h>
 

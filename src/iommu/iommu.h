@@ -68,7 +68,9 @@ const struct iommu_kind *iommu_kind_of(const struct iommu *iommu);
 
 /* ---- domains ---- */
 
-/* What a paging table is wanted for; which kinds accept which combination: spec 20-hwpt-device, 7. */
+/*
+ * What a paging table is wanted for; which kinds accept which combination: spec 20-hwpt-device, 7.
+ */
 enum iommu_domain_flags {
 	IOMMU_DOMAIN_NEST_PARENT = 1,
 	IOMMU_DOMAIN_DIRTY = 2,
@@ -76,9 +78,9 @@ enum iommu_domain_flags {
 };
 
 /*
- * A paging table of @iommu for @flags, by @data of the user's (NULL: none). 0; -ENOMEM; -EOPNOTSUPP: the
- * kind has no such table, or takes no such data; -EINVAL, -EFAULT the data. One owner; destroy when
- * no endpoint goes through it.
+ * A paging table of @iommu for @flags, by @data of the user's (NULL: none). 0; -ENOMEM;
+ * -EOPNOTSUPP: the kind has no such table, or takes no such data; -EINVAL, -EFAULT the data. One
+ * owner; destroy when no endpoint goes through it.
  */
 int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct iommu_user_data *data,
 			struct iommu_domain **domain);
@@ -108,7 +110,10 @@ bool iommu_domain_enforces_coherency(const struct iommu_domain *domain);
 /* Leaf sizes, as bits. The lowest is what the domain asks of the IOAS alignment. */
 uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain);
 
-/* As iopt_map(). @pgsizes limits the leaves (0: all of the domain's). -EINVAL also: no right at all. */
+/*
+ * As iopt_map(). @pgsizes limits the leaves (0: all of the domain's). -EINVAL also: no right at
+ * all.
+ */
 int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, uint64_t len,
 		     unsigned int prot, uint64_t pgsizes);
 
@@ -155,13 +160,17 @@ enum {
 };
 
 /*
- * What the hardware says of itself: *@type, and *@len bytes in @info (IOMMU_HW_INFO_MAX). @wanted is a type or 0 for the default.
- * 0, or -EOPNOTSUPP: not that type. Hardware without information: type 0, length 0.
+ * What the hardware says of itself: *@type, and *@len bytes in @info (IOMMU_HW_INFO_MAX). @wanted
+ * is a type or 0 for the default. 0, or -EOPNOTSUPP: not that type. Hardware without information:
+ * type 0, length 0.
  */
 int iommu_endpoint_hw_info(const struct iommu_endpoint *endpoint, uint32_t wanted, uint32_t *type,
 			   void *info, size_t *len);
 
-/* True if @endpoint can be attached to @domain: they are of one kind, and the hardware can do what stage 1 asks for. */
+/*
+ * True if @endpoint can be attached to @domain: they are of one kind, and the hardware can do what
+ * stage 1 asks for.
+ */
 bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_endpoint *endpoint);
 
 /* PASID 0 stands for the RID: requests without a PASID. */
@@ -219,8 +228,9 @@ struct iommu_fault {
 	uint64_t entry;
 
 	/*
-	 * SMMUv3: the event record, without the stream ID; all 0 if the context descriptor wants none. AMD: the entry of the event
-	 * log in words 0 and 1, without the device and domain IDs. VT-d: 0.
+	 * SMMUv3: the event record, without the stream ID; all 0 if the context descriptor wants
+	 * none. AMD: the entry of the event log in words 0 and 1, without the device and domain
+	 * IDs. VT-d: 0.
 	 */
 	uint64_t event[4];
 };
@@ -231,10 +241,12 @@ enum iommu_fault_action {
 };
 
 /*
- * Told of each fault, and decides what becomes of the DMA; it may wait. Called on the thread that does the DMA, outside the gate.
- * NULL: the fault is logged, and the DMA fails. A DMA that gets nowhere is retried a few times at most.
+ * Told of each fault, and decides what becomes of the DMA; it may wait. Called on the thread that
+ * does the DMA, outside the gate. NULL: the fault is logged, and the DMA fails. A DMA that gets
+ * nowhere is retried a few times at most.
  *
- * Setting one waits for calls of the former that are in progress: not from a handler, nor with a lock that one may take.
+ * Setting one waits for calls of the former that are in progress: not from a handler, nor with a
+ * lock that one may take.
  */
 typedef enum iommu_fault_action (*iommu_fault_handler)(struct iommu_endpoint *endpoint,
 						       const struct iommu_fault *fault, void *arg);
@@ -263,9 +275,11 @@ int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst
 		   size_t len, enum iommu_dma_dir *failed);
 
 /*
- * Translates one IOVA, without a report and without touching memory, but that nested translation walks stage 1 as DMA with the rights
- * @prot would, and sets its accessed and dirty bits: *@bus and the contiguous bytes from there (*@len). The caller makes sure by its own
- * means that the memory stays mapped while it uses *@bus. 0; -ENOENT; -EPERM (a right of @prot is missing).
+ * Translates one IOVA, without a report and without touching memory, but that nested translation
+ * walks stage 1 as DMA with the rights
+ * @prot would, and sets its accessed and dirty bits: *@bus and the contiguous bytes from there
+ * (*@len). The caller makes sure by its own means that the memory stays mapped while it uses *@bus.
+ * 0; -ENOENT; -EPERM (a right of @prot is missing).
  */
 int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
 		    unsigned int prot, uint64_t *bus, uint64_t *len);

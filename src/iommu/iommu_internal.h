@@ -31,8 +31,8 @@ struct iommu_domain {
 	bool dirty; /* DMA writes mark their leaves */
 
 	/*
-	 * The paging domain by which memory is reached, also the key of the gate: itself, or the parent, with which a nested domain
-	 * shares variant and table.
+	 * The paging domain by which memory is reached, also the key of the gate: itself, or the
+	 * parent, with which a nested domain shares variant and table.
 	 */
 	struct iommu_domain *memory;
 	uint64_t unmaps; /* counts them; what a walk found before the last may be gone */
@@ -83,22 +83,25 @@ void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *d
 void nested_release(struct iommu_endpoint *endpoint);
 
 /*
- * Whether the cache of @endpoint answers nested_translate() at once. Nothing is walked: caller is in a read-side critical section, and
- * need not be inside the gate.
+ * Whether the cache of @endpoint answers nested_translate() at once. Nothing is walked: caller is
+ * in a read-side critical section, and need not be inside the gate.
  */
 bool nested_hit(const struct iommu_endpoint *endpoint, const struct iommu_domain *domain,
 		uint32_t pasid, uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len);
 
 /*
- * Where @iova leads through @domain, which has a stage 1, for an access with the rights @need: *@bus, and *@len bytes that are contiguous
- * there. 0, or -EFAULT and *@fault says why, but for the request. Caller is inside the gate of domain->memory and in a read-side
- * critical section.
+ * Where @iova leads through @domain, which has a stage 1, for an access with the rights @need:
+ * *@bus, and *@len bytes that are contiguous there. 0, or -EFAULT and *@fault says why, but for the
+ * request. Caller is inside the gate of domain->memory and in a read-side critical section.
  */
 int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domain, uint32_t pasid,
 		     uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len,
 		     struct iommu_fault *fault);
 
-/* Whether DMA logging (iommu/dma_log.h) wants to know what was written with @pasid: asked inside the gate, once it is. */
+/*
+ * Whether DMA logging (iommu/dma_log.h) wants to know what was written with @pasid: asked inside
+ * the gate, once it is.
+ */
 static inline bool dma_is_logged(const struct iommu_endpoint *endpoint, uint32_t pasid)
 {
 	return __builtin_expect(atomic_load_explicit(&endpoint->log, memory_order_relaxed) != NULL,

@@ -38,16 +38,23 @@ struct iommu_kind {
 	bool scattered;		 /* iommu_domain_scattered() */
 	bool enforces_coherency; /* iommu_domain_enforces_coherency() */
 	uint32_t hw_info_type;	 /* enum iommu_hw_info_type */
-	/* Writes the structure of that type, at most IOMMU_HW_INFO_MAX bytes; returns its length. NULL: none. */
+	/*
+	 * Writes the structure of that type, at most IOMMU_HW_INFO_MAX bytes; returns its length.
+	 * NULL: none.
+	 */
 	size_t (*hw_info)(const struct iommu_kind *kind, void *info);
 
-	/* The table for a request that comes with data. NULL: none takes any. Errors as iommu_domain_create(). */
+	/*
+	 * The table for a request that comes with data. NULL: none takes any. Errors as
+	 * iommu_domain_create().
+	 */
 	int (*choose)(const struct iommu_kind *kind, const struct iommu_user_data *data,
 		      const struct iommu_variant **variant);
 
 	/*
-	 * Told that @endpoint is about to go through @domain (NULL: through none) for @pasid, and may
-	 * refuse with a negative errno, but not NULL. Nothing fails after it agreed. NULL: agrees.
+	 * Told that @endpoint is about to go through @domain (NULL: through none) for @pasid, and
+	 * may refuse with a negative errno, but not NULL. Nothing fails after it agreed. NULL:
+	 * agrees.
 	 */
 	int (*attach)(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_domain *domain);
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested domains: stage 1 in guest memory (iommu/stage1.h) on a parent, and the cache in front of it.
+ * Nested domains: stage 1 in guest memory (iommu/stage1.h) on a parent, and the cache in front of
+ * it.
  *
- * A translation looks for the page in the cache; walks stage 1 if it is not there, or lacks a right; and walks stage 2 if what the cache
- * knows of it is older than the parent's last unmap. A walk repeats when an entry changed under it. Nothing that failed is cached.
+ * A translation looks for the page in the cache; walks stage 1 if it is not there, or lacks a
+ * right; and walks stage 2 if what the cache knows of it is older than the parent's last unmap. A
+ * walk repeats when an entry changed under it. Nothing that failed is cached.
  *
  * endpoints_lock guards the list of endpoints, and is taken before nothing else.
  */
@@ -196,7 +198,9 @@ void stage1_cache_context(struct stage1_walk *walk)
 
 /* ---- translation ---- */
 
-/* Walks stage 1: from the cached lowest table, if that leaves the right to write, or from the root. */
+/*
+ * Walks stage 1: from the cached lowest table, if that leaves the right to write, or from the root.
+ */
 static int walk_stage1(struct stage1_walk *walk)
 {
 	const struct tlb_key key = key_of(walk);
@@ -333,7 +337,10 @@ static int translate_slowly(struct stage1_walk *walk, uint64_t unmaps, unsigned 
 	return rc;
 }
 
-/* Everything is in the cache, but contexts have been forgotten: the page is stored again if it is of the one that there is now. */
+/*
+ * Everything is in the cache, but contexts have been forgotten: the page is stored again if it is
+ * of the one that there is now.
+ */
 static bool translate_cached(struct stage1_walk *walk, uint64_t unmaps, unsigned int need,
 			     uint64_t *bus, uint64_t *len)
 {
@@ -460,7 +467,10 @@ static bool forget(struct iommu_endpoint *endpoint, const struct iommu_tlb_match
 	return tlb;
 }
 
-/* Calls @visit for each domain that @endpoint goes through, until it returns true; says whether it did. */
+/*
+ * Calls @visit for each domain that @endpoint goes through, until it returns true; says whether it
+ * did.
+ */
 static bool any_domain(struct iommu_endpoint *endpoint,
 		       bool (*visit)(struct iommu_domain *domain, void *arg), void *arg)
 {

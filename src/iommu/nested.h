@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested translation: a guest's own stage-1 tables, in guest memory, on top of the stage 2 that the VMM maps (spec
- * 20-hwpt-device, 11; 70-formats, 3, 4, 6).
+ * Nested translation: a guest's own stage-1 tables, in guest memory, on top of the stage 2 that the
+ * VMM maps (spec 20-hwpt-device, 11; 70-formats, 3, 4, 6).
  *
- * A nested domain has a parent, a paging domain made as nesting parent. Whatever stage 1 consists of (context descriptors,
- * GCR3 tables, page tables) lies at addresses of the parent's IOVA space, and every access to it is translated by the parent. The
- * result of stage 1 is such an address, too. Rights of both stages are intersected; accessed and dirty bits of stage 1 are set in guest
+ * A nested domain has a parent, a paging domain made as nesting parent. Whatever stage 1 consists
+ * of (context descriptors, GCR3 tables, page tables) lies at addresses of the parent's IOVA space,
+ * and every access to it is translated by the parent. The result of stage 1 is such an address,
+ * too. Rights of both stages are intersected; accessed and dirty bits of stage 1 are set in guest
  * memory where its format says.
  *
- * Each endpoint has an IOTLB of what stage 1 gave (nested domains only). A stale entry stays in use until it is invalidated, as on
- * hardware; unmapping from the parent takes effect at once.
+ * Each endpoint has an IOTLB of what stage 1 gave (nested domains only). A stale entry stays in use
+ * until it is invalidated, as on hardware; unmapping from the parent takes effect at once.
  *
  * Requests are unprivileged. Those without a PASID: SMMUv3 as S1DSS says, AMD as GIOV says.
  */
@@ -39,14 +40,20 @@ struct iommu_nested_config {
 	};
 };
 
-/* A nested domain on @parent, which must outlive it. 0 or -ENOMEM; -EINVAL: @parent is no nesting parent. */
+/*
+ * A nested domain on @parent, which must outlive it. 0 or -ENOMEM; -EINVAL: @parent is no nesting
+ * parent.
+ */
 int iommu_nested_create(struct iommu_domain *parent, const struct iommu_nested_config *config,
 			struct iommu_domain **domain);
 
 /* The nesting parent, or NULL for a paging domain. */
 struct iommu_domain *iommu_domain_parent(const struct iommu_domain *domain);
 
-/* True if requests with a PASID that has no domain of its own go through the RID's @domain: a nested one, with tables by PASID. */
+/*
+ * True if requests with a PASID that has no domain of its own go through the RID's @domain: a
+ * nested one, with tables by PASID.
+ */
 bool iommu_nested_takes_pasids(const struct iommu_domain *domain);
 
 enum {
@@ -72,8 +79,9 @@ struct iommu_nested_look {
 };
 
 /*
- * Looks where @iova leads through stage 1 of the nested @domain, without the cache and without setting accessed and dirty
- * bits. 0; -ENOENT: nowhere, and look->fault says why; -ENOMEM. The caller keeps @domain alive.
+ * Looks where @iova leads through stage 1 of the nested @domain, without the cache and without
+ * setting accessed and dirty bits. 0; -ENOENT: nowhere, and look->fault says why; -ENOMEM. The
+ * caller keeps @domain alive.
  */
 int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
 		      struct iommu_nested_look *look);
@@ -86,18 +94,22 @@ struct iommu_tlb_match {
 	uint32_t asid; /* SMMUv3; global entries match only with a range, then whatever the ASID */
 	struct iova_range range; /* stage-1 input addresses */
 	bool leaf_only;		 /* keep what was cached of upper levels */
-	bool config; /* instead: cached context descriptors and GCR3 entries (of @pasid if by_pasid) */
+	bool config;		 /* instead: cached CDs and GCR3 entries (of @pasid if by_pasid) */
 };
 
 /*
- * Forgets in the IOTLB of @endpoint. When it returns, no DMA is using what was forgotten, and none will find it. Thread-safe.
+ * Forgets in the IOTLB of @endpoint. When it returns, no DMA is using what was forgotten, and none
+ * will find it. Thread-safe.
  */
 void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct iommu_tlb_match *match);
 
 /* As above, for every endpoint that goes through a nested domain on @parent. */
 void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct iommu_tlb_match *match);
 
-/* Turns caching off, for endpoints of @iommu that are created later: what the guest writes counts at once. */
+/*
+ * Turns caching off, for endpoints of @iommu that are created later: what the guest writes counts
+ * at once.
+ */
 void iommu_tlb_disable(struct iommu *iommu);
 
 #endif

@@ -69,7 +69,9 @@ int iommu_shape_set(struct iommu_shape *shape, const char *option, const char *v
 
 /* ---- kinds ---- */
 
-/* What is between the windows is not translated, in addition to what the kind does not translate. */
+/*
+ * What is between the windows is not translated, in addition to what the kind does not translate.
+ */
 static int add_gaps(struct iommu_kind *kind, const struct iommu_shape *shape)
 {
 	struct iova_range gaps[2 * IOMMU_MAX_GAPS];
@@ -87,7 +89,9 @@ static int add_gaps(struct iommu_kind *kind, const struct iommu_shape *shape)
 	return 0;
 }
 
-/* The table for the ordinary request must express it all; those for others do as far as they can. */
+/*
+ * The table for the ordinary request must express it all; those for others do as far as they can.
+ */
 static int cut_aperture(struct iommu_kind *kind, struct iova_range aperture)
 {
 	if (!iova_range_contains(kind->variants[0].aperture, aperture))

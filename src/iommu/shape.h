@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* IOMMUs that differ from their kind: in what they translate, to try address spaces that no kind here has, or in what they cache. */
+/*
+ * IOMMUs that differ from their kind: in what they translate, to try address spaces that no kind
+ * here has, or in what they cache.
+ */
 #ifndef IOMMU_SHAPE_H
 #define IOMMU_SHAPE_H
 
@@ -15,14 +18,16 @@ struct iommu_shape {
 };
 
 /*
- * Takes an option: "aperture" or "hole", whose @value is one range or more, "0x0-0x3fffffff+0x100000000-0x1ffffffff"; or "iotlb",
- * "on" or "off". 0; -ENOENT: no such option; -EINVAL: the value.
+ * Takes an option: "aperture" or "hole", whose @value is one range or more,
+ * "0x0-0x3fffffff+0x100000000-0x1ffffffff"; or "iotlb", "on" or "off". 0; -ENOENT: no such option;
+ * -EINVAL: the value.
  */
 int iommu_shape_set(struct iommu_shape *shape, const char *option, const char *value);
 
 /*
- * As iommu_create(), in this shape. Only an IOMMU whose ranges are its kind's shares automatic HWPTs with others of its kind. -EINVAL also: the
- * kind's tables cannot express the aperture, or there are too many ranges.
+ * As iommu_create(), in this shape. Only an IOMMU whose ranges are its kind's shares automatic
+ * HWPTs with others of its kind. -EINVAL also: the kind's tables cannot express the aperture, or
+ * there are too many ranges.
  */
 int iommu_create_shaped(const struct iommu_kind *kind, const struct iommu_shape *shape,
 			const char *name, struct iommu **iommu);

@@ -2,9 +2,10 @@
 /*
  * Stage 1 of nested translation: what a format contributes, and what it may use (iommu/nested.c).
  *
- * A format says how a request finds its tables (context), walks them, and names a failure as its specification does. It reaches guest
- * memory only through stage1_read() and stage1_update(), which go through stage 2. All of it runs inside the gate of the parent and in a
- * read-side critical section, on any number of threads.
+ * A format says how a request finds its tables (context), walks them, and names a failure as its
+ * specification does. It reaches guest memory only through stage1_read() and stage1_update(), which
+ * go through stage 2. All of it runs inside the gate of the parent and in a read-side critical
+ * section, on any number of threads.
  */
 #ifndef IOMMU_STAGE1_H
 #define IOMMU_STAGE1_H
@@ -96,16 +97,21 @@ struct stage1_walk {
 
 struct stage1_ops {
 	/*
-	 * Finds walk->context. A format whose contexts have ASIDs caches them, so that a cached context comes before a cached page.
-	 * 0, or -EFAULT and walk->error.
+	 * Finds walk->context. A format whose contexts have ASIDs caches them, so that a cached
+	 * context comes before a cached page. 0, or -EFAULT and walk->error.
 	 */
 	int (*find_context)(struct stage1_walk *walk);
 	bool has_asids;
 
-	/* Fills walk->leaf, after setting accessed and dirty bits. 0, or -EFAULT and walk->error. */
+	/*
+	 * Fills walk->leaf, after setting accessed and dirty bits. 0, or -EFAULT and walk->error.
+	 */
 	int (*walk)(struct stage1_walk *walk);
 
-	/* Whether the hardware can do what the configuration asks for. NULL: whatever passed creation. */
+	/*
+	 * Whether the hardware can do what the configuration asks for. NULL: whatever passed
+	 * creation.
+	 */
 	bool (*possible)(const struct iommu_domain *domain);
 
 	/* Fills in reason, name and event of @fault, the rest of which is known. */
@@ -121,17 +127,24 @@ extern const struct stage1_ops stage1_amd;
 /* Sets walk->error to @failure where the walk is now, and returns -EFAULT. */
 int stage1_fail(struct stage1_walk *walk, enum stage1_failure failure);
 
-/* What the walk ran into, in the words of everybody and of its format; but for the request, which is not known here. */
+/*
+ * What the walk ran into, in the words of everybody and of its format; but for the request, which
+ * is not known here.
+ */
 void stage1_describe(const struct stage1_walk *walk, struct iommu_fault *fault);
 
-/* Reads the 64-bit entry of @level at @ipa. 0, or -EFAULT and walk->error. Later failures are about this entry. */
+/*
+ * Reads the 64-bit entry of @level at @ipa. 0, or -EFAULT and walk->error. Later failures are about
+ * this entry.
+ */
 int stage1_read(struct stage1_walk *walk, uint64_t ipa, unsigned int level, uint64_t *entry);
 
 /* The same for a word of a context descriptor or of a table of such. */
 int stage1_read_context(struct stage1_walk *walk, uint64_t ipa, uint64_t *word);
 
 /*
- * Replaces the entry @old at @ipa by @new, as one atomic step (but if walk->look says otherwise). 0; -EAGAIN: it is not @old any more, walk again; -EFAULT and walk->error.
+ * Replaces the entry @old at @ipa by @new, as one atomic step (but if walk->look says otherwise).
+ * 0; -EAGAIN: it is not @old any more, walk again; -EFAULT and walk->error.
  */
 int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t new);
 
@@ -150,7 +163,10 @@ enum {
 	X86_5_LEVELS = 5
 };
 
-/* Of the whole walk: x86_walk() from @root, whose table is of level @levels; @accessed: bits to be set in each entry on the way. */
+/*
+ * Of the whole walk: x86_walk() from @root, whose table is of level @levels; @accessed: bits to be
+ * set in each entry on the way.
+ */
 int x86_walk(struct stage1_walk *walk, uint64_t root, unsigned int levels, uint64_t accessed);
 
 #define X86_ACCESSED	      (UINT64_C(1) << 5)

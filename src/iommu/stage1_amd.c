@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD: a guest's v2 tables, found by PASID in the GCR3 table of its device table entry (AMD I/O Virtualization 3.08, 2.2.2.1 and
- * 2.2.6), and the entries of the event log (2.5).
+ * AMD: a guest's v2 tables, found by PASID in the GCR3 table of its device table entry (AMD I/O
+ * Virtualization 3.08, 2.2.2.1 and 2.2.6), and the entries of the event log (2.5).
  *
- * Without V or GV there is no stage 1. A request without a PASID is translated as PASID 0 if GIOV is set, and has no stage 1 else.
+ * Without V or GV there is no stage 1. A request without a PASID is translated as PASID 0 if GIOV
+ * is set, and has no stage 1 else.
  */
 #include "iommu/dte_amd.h"
 #include "iommu/iommu_internal.h"

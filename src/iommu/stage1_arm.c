@@ -113,7 +113,9 @@ static int descend(struct stage1_walk *walk, const struct arm_tables *tables, st
 	}
 }
 
-/* What the leaf allows to a request that writes: *@desc with the bits that the hardware then sets. */
+/*
+ * What the leaf allows to a request that writes: *@desc with the bits that the hardware then sets.
+ */
 static int access_leaf(struct stage1_walk *walk, const struct arm_tables *tables,
 		       const struct position *at, uint64_t *desc)
 {

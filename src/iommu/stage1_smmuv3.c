@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SMMUv3: from a guest's stream table entry by context descriptors to stage-1 tables, and event records (Arm IHI 0070, 5.2, 5.4 and 7.3;
- * spec 70-formats, 6.3).
+ * SMMUv3: from a guest's stream table entry by context descriptors to stage-1 tables, and event
+ * records (Arm IHI 0070, 5.2, 5.4 and 7.3; spec 70-formats, 6.3).
  *
  * The substream is the PASID. A context keeps words 0 to 2 of the descriptor.
  */
@@ -287,7 +287,10 @@ static struct event event_of(const struct stage1_walk *walk)
 	}
 }
 
-/* Faults of stage 1, but for those of its configuration, are recorded only if the descriptor says so. */
+/*
+ * Faults of stage 1, but for those of its configuration, are recorded only if the descriptor says
+ * so.
+ */
 static bool is_recorded(const struct stage1_walk *walk, const struct event *event)
 {
 	if (!event->number)
@@ -296,7 +299,10 @@ static bool is_recorded(const struct stage1_walk *walk, const struct event *even
 	       (walk->context.words[0] & CD0_R);
 }
 
-/* Words 1 to 3 of the record of a fault of translation: what was done, where, and what stage 2 was asked for. */
+/*
+ * Words 1 to 3 of the record of a fault of translation: what was done, where, and what stage 2 was
+ * asked for.
+ */
 static void describe_translation(const struct stage1_walk *walk, struct iommu_fault *fault)
 {
 	static const unsigned int classes[] = {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VT-d: first-stage tables of a guest (VT-d 5.0, 3.6 and 3.8), and the fault reasons of scalable mode (7.1.3).
+ * VT-d: first-stage tables of a guest (VT-d 5.0, 3.6 and 3.8), and the fault reasons of scalable
+ * mode (7.1.3).
  *
- * Requests are of user privilege, so SRE and WPE, which are about supervisor requests, change nothing. The same table serves each PASID
- * that goes through the domain.
+ * Requests are of user privilege, so SRE and WPE, which are about supervisor requests, change
+ * nothing. The same table serves each PASID that goes through the domain.
  */
 #include <uiommufd/iommufd.h>
 

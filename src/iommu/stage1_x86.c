@@ -2,8 +2,9 @@
 /*
  * x86-64 page tables of a guest (spec 70-formats, 4): VT-d's first stage and AMD's v2 tables.
  *
- * The walk first reads all entries and then looks at rights, so that a missing entry below a read-only one is reported as missing. Only a
- * walk that succeeds sets accessed and dirty bits, from the top.
+ * The walk first reads all entries and then looks at rights, so that a missing entry below a
+ * read-only one is reported as missing. Only a walk that succeeds sets accessed and dirty bits,
+ * from the top.
  */
 #include "base/bits.h"
 #include "base/check.h"

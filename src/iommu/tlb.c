@@ -2,11 +2,13 @@
 /*
  * Set-associative caches of one entry per cache line.
  *
- * An entry is a sequence lock (odd: being written) over words that are atomic one by one. Readers never write. A writer that does not get
- * an entry at once drops what it wanted to store; only forgetting waits, for as long as another thread takes to write six words.
+ * An entry is a sequence lock (odd: being written) over words that are atomic one by one. Readers
+ * never write. A writer that does not get an entry at once drops what it wanted to store; only
+ * forgetting waits, for as long as another thread takes to write six words.
  *
- * Storing and forgetting: the one takes the entry and then looks at the generation; the other raises the generation and then looks at the
- * entry. So either the store sees that it is too late, or its entry is seen, and forgotten.
+ * Storing and forgetting: the one takes the entry and then looks at the generation; the other
+ * raises the generation and then looks at the entry. So either the store sees that it is too late,
+ * or its entry is seen, and forgotten.
  */
 #include "iommu/tlb.h"
 
@@ -26,14 +28,12 @@ enum {
 };
 
 /*
- * WORD_DOMAIN: its id; 0: the entry is empty
- * WORD_START: first IOVA of the page or of the table's reach, and flags in the low bits
- * WORD_SPACE: PASID, and ASID from bit 32 on
- * The others are the payload, each cache its own; of a page:
- * PAGE_IPA: the page's, and in its low bits log2 of what is contiguous
- * PAGE_BUS: the page's
- * PAGE_UNMAPS: of the parent: what stage 2 has said holds for this count
- * PAGE_CONTEXTS: how often contexts had been forgotten: until then, WORD_SPACE has the ASID that goes with the PASID
+ * WORD_DOMAIN: its id; 0: the entry is empty WORD_START: first IOVA of the page or of the table's
+ * reach, and flags in the low bits WORD_SPACE: PASID, and ASID from bit 32 on The others are the
+ * payload, each cache its own; of a page: PAGE_IPA: the page's, and in its low bits log2 of what is
+ * contiguous PAGE_BUS: the page's PAGE_UNMAPS: of the parent: what stage 2 has said holds for this
+ * count PAGE_CONTEXTS: how often contexts had been forgotten: until then, WORD_SPACE has the ASID
+ * that goes with the PASID
  */
 enum {
 	WORD_DOMAIN,
@@ -53,7 +53,9 @@ enum {
 #define START_GLOBAL BIT(4)
 #define START_SHIFT  BITS(10, 5) /* log2 of the stage-1 leaf */
 
-/* In the low bits of the IPA of a page: log2 of what is contiguous; of that of a table: its rights. */
+/*
+ * In the low bits of the IPA of a page: log2 of what is contiguous; of that of a table: its rights.
+ */
 #define PAYLOAD_LOW BITS(5, 0)
 
 #define SPACE_PASID BITS(31, 0)
@@ -219,8 +221,8 @@ static inline size_t page_set(const struct tlb_key *key, uint64_t iova)
 }
 
 /*
- * The loads of an entry do not wait for each other, and there is one branch until it is found: this is what a DMA costs more behind a
- * nested domain.
+ * The loads of an entry do not wait for each other, and there is one branch until it is found: this
+ * is what a DMA costs more behind a nested domain.
  */
 bool tlb_hit(const struct tlb *tlb, const struct tlb_request *request, uint64_t *bus, uint64_t *len)
 {

@@ -2,12 +2,14 @@
 /*
  * The IOTLB of an endpoint: what nested translation has found, until it is invalidated.
  *
- * Three caches, all of the same kind of entry: pages (both stages), tables (the address of the lowest stage-1 table: what upper levels
- * lead to) and contexts (of a PASID: its context descriptor or GCR3 entry). DMA threads look up and store without a lock; a store that
- * finds an entry busy is dropped. A store is of what was read since some tlb_generation(), and is dropped if anything has been
- * forgotten since then: it might be what was to be forgotten.
+ * Three caches, all of the same kind of entry: pages (both stages), tables (the address of the
+ * lowest stage-1 table: what upper levels lead to) and contexts (of a PASID: its context descriptor
+ * or GCR3 entry). DMA threads look up and store without a lock; a store that finds an entry busy is
+ * dropped. A store is of what was read since some tlb_generation(), and is dropped if anything has
+ * been forgotten since then: it might be what was to be forgotten.
  *
- * What is found was not forgotten before the look-up. Whoever forgets waits for the gate after that.
+ * What is found was not forgotten before the look-up. Whoever forgets waits for the gate after
+ * that.
  */
 #ifndef IOMMU_TLB_H
 #define IOMMU_TLB_H
@@ -50,8 +52,9 @@ void tlb_destroy(struct tlb *tlb);
 uint64_t tlb_generation(const struct tlb *tlb);
 
 /*
- * The usual case, all at once: the page is known, its context has not been forgotten since it was stored, and both stages give the
- * rights. *@bus and *@len as nested_translate(); they may be overwritten where it is false: then the look-ups below may still find all.
+ * The usual case, all at once: the page is known, its context has not been forgotten since it was
+ * stored, and both stages give the rights. *@bus and *@len as nested_translate(); they may be
+ * overwritten where it is false: then the look-ups below may still find all.
  */
 bool tlb_hit(const struct tlb *tlb, const struct tlb_request *request, uint64_t *bus,
 	     uint64_t *len);

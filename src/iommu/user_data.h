@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a user hands to the driver of a kind of hardware with some commands: a structure of a type that both know. */
+/*
+ * What a user hands to the driver of a kind of hardware with some commands: a structure of a type
+ * that both know.
+ */
 #ifndef IOMMU_USER_DATA_H
 #define IOMMU_USER_DATA_H
 
@@ -16,8 +19,8 @@ struct iommu_user_data {
 };
 
 /*
- * Reads the structure of @type, of @size bytes of which @min must be there, the rest zero (spec 20-hwpt-device, 11). -EINVAL: another
- * type, too short, too long; -EFAULT.
+ * Reads the structure of @type, of @size bytes of which @min must be there, the rest zero (spec
+ * 20-hwpt-device, 11). -EINVAL: another type, too short, too long; -EFAULT.
  */
 int iommu_user_data_read(const struct iommu_user_data *data, uint32_t type, void *to, size_t size,
 			 size_t min);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accesses. access->lock serialises changes of the attachment and is taken before ioas->lock; whoever pins or copies relies on its
- * owner not to detach at the same time, and holds ioas->lock while it looks at areas.
+ * Accesses. access->lock serialises changes of the attachment and is taken before ioas->lock;
+ * whoever pins or copies relies on its owner not to detach at the same time, and holds ioas->lock
+ * while it looks at areas.
  */
 #include "iommufd/access.h"
 
@@ -12,7 +13,10 @@ uint64_t access_alignment(const struct iommufd_access *access)
 	return access->ops->needs_pin_pages ? PAGE_SIZE : 1;
 }
 
-/* An internal one ends with another object of the context, at the latest when that goes; so it does not keep it. */
+/*
+ * An internal one ends with another object of the context, at the latest when that goes; so it does
+ * not keep it.
+ */
 static bool is_internal(const struct iommufd_access *access)
 {
 	return !access->ops->unmap;
@@ -87,7 +91,10 @@ static void drop_pins(struct iommufd_access *access)
 		access->ops->unmap(access->data, 0, UINT64_MAX);
 }
 
-/* Leaves the IOAS that it is attached to, if any, for @ioas (NULL: for none). Caller holds access->lock. */
+/*
+ * Leaves the IOAS that it is attached to, if any, for @ioas (NULL: for none). Caller holds
+ * access->lock.
+ */
 static int move_locked(struct iommufd_access *access, struct ioas *ioas)
 {
 	struct ioas *old = access->ioas;
@@ -148,7 +155,10 @@ void iommufd_access_detach(struct iommufd_access *access)
 	pthread_mutex_unlock(&access->lock);
 }
 
-/* The first access of @ioas that came after @sequence, with a user, or NULL. Caller holds ioas->lock. */
+/*
+ * The first access of @ioas that came after @sequence, with a user, or NULL. Caller holds
+ * ioas->lock.
+ */
 static struct iommufd_access *next_access(struct ioas *ioas, uint64_t *sequence)
 {
 	struct access_link *link;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Areas: the mappings of an IOAS, and how they come into and out of its HWPTs' tables (spec 10-ioas, 4, 6 and 8).
+ * Areas: the mappings of an IOAS, and how they come into and out of its HWPTs' tables (spec
+ * 10-ioas, 4, 6 and 8).
  *
- * Invariants, with ioas->lock held: every area that is not busy is in the table of every HWPT; its pages are pinned,
- * once for the IOAS, exactly while there is a HWPT. A busy area holds its IOVA while its pages are pinned without the
- * lock; ioas->pinning counts those, and HWPTs come and go only when it is 0.
+ * Invariants, with ioas->lock held: every area that is not busy is in the table of every HWPT; its
+ * pages are pinned, once for the IOAS, exactly while there is a HWPT. A busy area holds its IOVA
+ * while its pages are pinned without the lock; ioas->pinning counts those, and HWPTs come and go
+ * only when it is 0.
  */
 #include <inttypes.h>
 
@@ -99,7 +101,10 @@ static void area_piece(const struct hwpt *hwpt, const struct area *area, uint64_
 		*len = frame_run(cursor, *bus, *len);
 }
 
-/* Puts @area into the table of @hwpt, or leaves nothing of it there. What has been revoked is not put there. */
+/*
+ * Puts @area into the table of @hwpt, or leaves nothing of it there. What has been revoked is not
+ * put there.
+ */
 static int area_fill(struct ioas *ioas, struct hwpt *hwpt, const struct area *area)
 {
 	const uint64_t len = area_len(area);
@@ -125,7 +130,10 @@ static int area_fill(struct ioas *ioas, struct hwpt *hwpt, const struct area *ar
 	return 0;
 }
 
-/* Takes the areas in @range, all inside it, out of the tables of all HWPTs before @end (NULL: of all). */
+/*
+ * Takes the areas in @range, all inside it, out of the tables of all HWPTs before @end (NULL: of
+ * all).
+ */
 static void range_unfill(struct ioas *ioas, struct iova_range range, const struct hwpt *end)
 {
 	struct hwpt *hwpt;
@@ -158,7 +166,9 @@ static int area_fill_all(struct ioas *ioas, const struct area *area)
 	return 0;
 }
 
-/* Returns when no DMA that could have seen what was unmapped is running. Caller holds ioas->lock. */
+/*
+ * Returns when no DMA that could have seen what was unmapped is running. Caller holds ioas->lock.
+ */
 static void ioas_quiesce(struct ioas *ioas)
 {
 	struct hwpt *hwpt;
@@ -167,7 +177,10 @@ static void ioas_quiesce(struct ioas *ioas)
 		iommu_domain_quiesce(hwpt->domain);
 }
 
-/* Starts to fetch what adding or removing an area at @iova will need from the tables. Caller holds ioas->lock. */
+/*
+ * Starts to fetch what adding or removing an area at @iova will need from the tables. Caller holds
+ * ioas->lock.
+ */
 static void ioas_prefetch(const struct ioas *ioas, uint64_t iova)
 {
 	struct hwpt *hwpt;
@@ -207,7 +220,9 @@ static int choose_iova(struct ioas *ioas, struct area_request *request)
 	return 0;
 }
 
-/* What a piece of a MAP or COPY must satisfy by itself (spec 10-ioas 4.1 row 10; 4.3 rows 10, 11). */
+/*
+ * What a piece of a MAP or COPY must satisfy by itself (spec 10-ioas 4.1 row 10; 4.3 rows 10, 11).
+ */
 static int check_area(const struct ioas *ioas, const struct area *area)
 {
 	if ((area->prot & IOPT_WRITE) && !mem_source_writable(area->source))
@@ -304,7 +319,10 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 	int rc;
 
 	pthread_mutex_lock(&ioas->lock);
-	/* MAPs that overlap in time would else keep a HWPT from coming or going for as long as they like. */
+	/*
+	 * MAPs that overlap in time would else keep a HWPT from coming or going for as long as they
+	 * like.
+	 */
 	while (ioas->waiting)
 		pthread_cond_wait(&ioas->idle, &ioas->lock);
 	if (request->fixed)
@@ -367,7 +385,10 @@ static bool has_accesses(const struct ioas *ioas)
 	return ioas->accesses.next != &ioas->accesses;
 }
 
-/* What forbids to remove the area of @entry. Areas are busy only while somebody pins, and locked only by accesses. */
+/*
+ * What forbids to remove the area of @entry. Areas are busy only while somebody pins, and locked
+ * only by accesses.
+ */
 static int check_removable(const struct ioas *ioas, const struct iova_map_entry *entry,
 			   struct iova_range range)
 {
@@ -406,7 +427,10 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 				rc = -EDEADLK;
 				break;
 			}
-			/* The lock will be dropped: HWPTs may come and go, and only what is in the map with them. */
+			/*
+			 * The lock will be dropped: HWPTs may come and go, and only what is in the
+			 * map with them.
+			 */
 			flush_removed(ioas, &removed);
 			ioas_notify_accesses(ioas, entry.range);
 			continue;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cutting an area in two: what TYPE1 version 1 promises, to unmap any part of what was mapped (spec 40-vfio, 4.3).
+ * Cutting an area in two: what TYPE1 version 1 promises, to unmap any part of what was mapped (spec
+ * 40-vfio, 4.3).
  *
- * Only while the IOAS has no huge pages: then no leaf of a table spans the cut, and the tables stay as they are. What
- * an area has, both parts have: a reference of the source, and while there is a HWPT a pin of their own pages.
+ * Only while the IOAS has no huge pages: then no leaf of a table spans the cut, and the tables stay
+ * as they are. What an area has, both parts have: a reference of the source, and while there is a
+ * HWPT a pin of their own pages.
  *
  * Cost: O(log n) in the number of areas and of parts of the source.
  */
@@ -37,7 +39,10 @@ static struct area *create_rest(const struct area *area, uint64_t last)
 	return rest;
 }
 
-/* Gives each of the two its own pin. What is cut ends at the border of a page, as all that is pinned in small pages. */
+/*
+ * Gives each of the two its own pin. What is cut ends at the border of a page, as all that is
+ * pinned in small pages.
+ */
 static int split_pin(struct ioas *ioas, const struct area *area, const struct area *rest)
 {
 	struct mem_pages pages = area_pages(area);

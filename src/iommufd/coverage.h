@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where an address space is used, in a bounded number of runs, however many mappings there are: those that touch are one, and when
- * there are too many runs, those with the smallest holes between them become one, but never across what is to be kept apart: a
- * run says nothing false about a reserved range. O(1) amortised per mapping, where nothing is kept apart.
+ * Where an address space is used, in a bounded number of runs, however many mappings there are:
+ * those that touch are one, and when there are too many runs, those with the smallest holes between
+ * them become one, but never across what is to be kept apart: a run says nothing false about a
+ * reserved range. O(1) amortised per mapping, where nothing is kept apart.
  */
 #ifndef IOMMUFD_COVERAGE_H
 #define IOMMUFD_COVERAGE_H
@@ -26,8 +27,8 @@ struct coverage {
 };
 
 /*
- * At most @limit (not 0) runs, that do not join across ranges of @apart (borrowed; NULL: none), unless there are too many of
- * those. 0 or -ENOMEM.
+ * At most @limit (not 0) runs, that do not join across ranges of @apart (borrowed; NULL: none),
+ * unless there are too many of those. 0 or -ENOMEM.
  */
 int coverage_create(struct coverage *coverage, size_t limit, const struct iova_set *apart);
 void coverage_destroy(struct coverage *coverage);

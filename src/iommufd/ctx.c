@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Contexts: the state behind one open of /dev/iommu, as a file. All contexts of the process are in a registry, for what
- * concerns them all: memory that moves, and fork.
+ * Contexts: the state behind one open of /dev/iommu, as a file. All contexts of the process are in
+ * a registry, for what concerns them all: memory that moves, and fork.
  */
 #include <urcu-bp.h>
 

@@ -24,12 +24,14 @@ struct iommufd_ctx {
 	struct cds_list_head regions; /* for mmap (mmap.c) */
 };
 
-/* Calls @visit for each context, which stays alive meanwhile, with no lock held but the registry's. */
+/*
+ * Calls @visit for each context, which stays alive meanwhile, with no lock held but the registry's.
+ */
 void ctx_for_each(void (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
 
 /*
- * Calls @visit for context number @number, in the order of ctx_for_each() and as that does, and returns what it returns. -ENOENT: there
- * are not so many.
+ * Calls @visit for context number @number, in the order of ctx_for_each() and as that does, and
+ * returns what it returns. -ENOENT: there are not so many.
  */
 int ctx_visit_nth(uint32_t number, int (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Devices: binding them to a context, and attaching them to what the user names (spec 20-hwpt-device, 2, 4 and 5): a HWPT, or an IOAS, for
- * which an automatic HWPT is found or made.
+ * Devices: binding them to a context, and attaching them to what the user names (spec
+ * 20-hwpt-device, 2, 4 and 5): a HWPT, or an IOAS, for which an automatic HWPT is found or made.
  */
 #include "iommufd/group.h"
 #include "iommufd/last_error.h"
 #include "iommufd/viommu.h"
 
 /*
- * DMA of the device has failed. Whoever takes its page requests is asked; else a guest is told of faults of its own tables;
- * else it goes to the log.
+ * DMA of the device has failed. Whoever takes its page requests is asked; else a guest is told of
+ * faults of its own tables; else it goes to the log.
  */
 static enum iommu_fault_action device_fault(struct iommu_endpoint *endpoint,
 					    const struct iommu_fault *fault, void *arg)
@@ -103,8 +103,8 @@ static int try_hwpt(struct attach *attach, struct hwpt *hwpt)
 }
 
 /*
- * The automatic HWPT of @ioas after @previous (NULL: the first), with a user; that of @previous is dropped. One that is on its way out
- * is none. Caller holds ioas->attach_lock.
+ * The automatic HWPT of @ioas after @previous (NULL: the first), with a user; that of @previous is
+ * dropped. One that is on its way out is none. Caller holds ioas->attach_lock.
  */
 static struct hwpt *next_automatic(struct ioas *ioas, struct hwpt *previous)
 {

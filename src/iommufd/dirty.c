@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dirty tracking of a HWPT (spec 20-hwpt-device, 9). The state is in the table's own entries; a bitmap for the user is made of the
- * dirty leaves of a range.
+ * Dirty tracking of a HWPT (spec 20-hwpt-device, 9). The state is in the table's own entries; a
+ * bitmap for the user is made of the dirty leaves of a range.
  */
 #include "iommufd/hwpt.h"
 #include "iommufd/ucmd.h"

@@ -9,8 +9,8 @@
 struct iommufd_ctx;
 
 /*
- * Prints all tables of @pt_id (IOAS or paging HWPT) to @out, with the lock of the IOAS held. 0; -ENOENT: no such object; -EINVAL: of
- * another type; -EIO: @out failed.
+ * Prints all tables of @pt_id (IOAS or paging HWPT) to @out, with the lock of the IOAS held. 0;
+ * -ENOENT: no such object; -EINVAL: of another type; -EIO: @out failed.
  */
 int ctx_dump(struct iommufd_ctx *ctx, uint32_t pt_id, FILE *out);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pipe or a socket carries the readiness, because a program may give the descriptor to select, poll or epoll, which only the
- * kernel answers: there is a byte in it while there is something to read.
+ * A pipe or a socket carries the readiness, because a program may give the descriptor to select,
+ * poll or epoll, which only the kernel answers: there is a byte in it while there is something to
+ * read.
  */
 #include "iommufd/event_queue.h"
 
@@ -20,8 +21,7 @@ struct event_file {
 	unsigned int process;	   /* how many forks lay before it */
 };
 
-static unsigned int
-	forks; /* of this process and of those that it came from; changes while there is one thread */
+static unsigned int forks; /* from the first process to this one; changes while single-threaded */
 
 void event_file_after_fork(void)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fault queue object and its file: groups wait in order of completion, are read whole, get the lowest free cookie, and are answered by
- * it (spec 30-faults-viommu, 1).
+ * The fault queue object and its file: groups wait in order of completion, are read whole, get the
+ * lowest free cookie, and are answered by it (spec 30-faults-viommu, 1).
  *
- * The queue's lock guards the lists and cookies. A group is on one of two lists: queued, or delivered (awaiting its response).
+ * The queue's lock guards the lists and cookies. A group is on one of two lists: queued, or
+ * delivered (awaiting its response).
  */
 #include <errno.h>
 #include <string.h>
@@ -72,7 +73,10 @@ int fault_queue_add(struct fault_queue *queue, struct iommufd_device *device, ui
 	return 0;
 }
 
-/* Moves the groups of @list that @device (NULL: any) has by @pasid to @out. Caller holds queue->lock. */
+/*
+ * Moves the groups of @list that @device (NULL: any) has by @pasid to @out. Caller holds
+ * queue->lock.
+ */
 static void take_groups(struct fault_queue *queue, struct cds_list_head *list,
 			const struct iommufd_device *device, uint32_t pasid,
 			struct cds_list_head *out)
@@ -141,7 +145,10 @@ static struct fault_group *take_first(struct fault_queue *queue, size_t room, in
 	return group;
 }
 
-/* Delivers the first group: its bytes, 0 if there is none, or a negative errno. Caller holds queue->lock. */
+/*
+ * Delivers the first group: its bytes, 0 if there is none, or a negative errno. Caller holds
+ * queue->lock.
+ */
 static ssize_t deliver_first(struct event_queue *base, struct uiommufd_caller *caller, uint64_t buf,
 			     size_t room)
 {

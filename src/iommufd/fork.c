@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork: the child gets its own copy of every context. The world stands still meanwhile (base/world.h), so no lock of ours is held
- * by a thread that the child does not have; liburcu is told as it asks to be.
+ * fork: the child gets its own copy of every context. The world stands still meanwhile
+ * (base/world.h), so no lock of ours is held by a thread that the child does not have; liburcu is
+ * told as it asks to be.
  */
 #include <urcu-bp.h>
 

@@ -2,8 +2,9 @@
 /*
  * IOMMU groups: devices that share one attachment per PASID (spec 20-hwpt-device, 3 to 5).
  *
- * group->lock guards the attachments. An attachment exists while at least one device of the group is attached for its PASID; each
- * such device is a user of the HWPT. A device's reserved regions are in the IOAS exactly while its RID is attached.
+ * group->lock guards the attachments. An attachment exists while at least one device of the group
+ * is attached for its PASID; each such device is a user of the HWPT. A device's reserved regions
+ * are in the IOAS exactly while its RID is attached.
  */
 #include "iommufd/group.h"
 #include "base/alloc.h"
@@ -174,7 +175,10 @@ static bool has_pasids(const struct iommufd_group *group)
 	return false;
 }
 
-/* RID and PASIDs share hardware structures, which only some tables can be part of (spec 20-hwpt-device, 6). */
+/*
+ * RID and PASIDs share hardware structures, which only some tables can be part of (spec
+ * 20-hwpt-device, 6).
+ */
 static int check_pasid(struct iommufd_group *group, uint32_t pasid, const struct hwpt *hwpt)
 {
 	const struct attachment *rid;
@@ -355,7 +359,10 @@ static void unreserve_members(struct ioas *ioas, struct attachment *attachment)
 		unreserve_regions(ioas, member->device);
 }
 
-/* Points the members at @hwpt. Each switches at once: DMA goes through the old table or the new one. */
+/*
+ * Points the members at @hwpt. Each switches at once: DMA goes through the old table or the new
+ * one.
+ */
 static int switch_members(struct attachment *attachment, struct hwpt *hwpt)
 {
 	struct member *member, *done;
@@ -442,7 +449,10 @@ int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hw
 	return rc;
 }
 
-/* The attachment that takes faults of @device: where PASIDs are in user-managed tables, the RID's takes them for all that have none. */
+/*
+ * The attachment that takes faults of @device: where PASIDs are in user-managed tables, the RID's
+ * takes them for all that have none.
+ */
 static struct attachment *fault_attachment(struct iommufd_device *device, bool with_pasid,
 					   uint32_t pasid)
 {

@@ -19,26 +19,36 @@ struct iommufd_group {
 /* For who may need its lock after its devices are gone; put is iommufd_group_destroy(). */
 struct iommufd_group *group_get(struct iommufd_group *group);
 
-/* One more device of the group is bound to @ctx. -EPERM: the others are bound to another context. */
+/*
+ * One more device of the group is bound to @ctx. -EPERM: the others are bound to another context.
+ */
 int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx);
 void group_release(struct iommufd_group *group);
 
-/* Attaches @device for @pasid to @hwpt, which gets one more user. Errors: spec 20-hwpt-device, 4 rows 3 to 6. */
+/*
+ * Attaches @device for @pasid to @hwpt, which gets one more user. Errors: spec 20-hwpt-device, 4
+ * rows 3 to 6.
+ */
 int group_attach(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt);
 
-/* Detaches, and returns the HWPT, which still has the user: drop it with object_put(). NULL: was not attached. */
+/*
+ * Detaches, and returns the HWPT, which still has the user: drop it with object_put(). NULL: was
+ * not attached.
+ */
 struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid);
 
 /*
- * Moves all devices that are attached for @pasid to @hwpt. *@old is the HWPT that they left, NULL if it is the same one; the caller drops
- * *@lost users of it. Errors: spec 20-hwpt-device, 5 rows 2 to 6.
+ * Moves all devices that are attached for @pasid to @hwpt. *@old is the HWPT that they left, NULL
+ * if it is the same one; the caller drops *@lost users of it. Errors: spec 20-hwpt-device, 5 rows 2
+ * to 6.
  */
 int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt,
 		  struct hwpt **old, unsigned int *lost);
 
 /*
- * Queues a complete group of faults, of requests with (@with_pasid) or without a PASID, where the device's attachment for it says.
- * -ENOENT: there is no such attachment, or nobody takes its faults; -ECANCELED: the device's are refused; -ENOMEM.
+ * Queues a complete group of faults, of requests with (@with_pasid) or without a PASID, where the
+ * device's attachment for it says. -ENOENT: there is no such attachment, or nobody takes its
+ * faults; -ECANCELED: the device's are refused; -ENOMEM.
  */
 int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t pasid,
 		      const struct iommu_hwpt_pgfault *faults, size_t count,
@@ -47,7 +57,10 @@ int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t p
 /* See iommufd_device_refuse_pages(). */
 void group_refuse_faults(struct iommufd_device *device, bool refuse);
 
-/* Tells the guest of a stage-1 fault, if the device's RID is on a nested HWPT of a vIOMMU that listens. False: not told. */
+/*
+ * Tells the guest of a stage-1 fault, if the device's RID is on a nested HWPT of a vIOMMU that
+ * listens. False: not told.
+ */
 bool group_report_event(struct iommufd_device *device, const struct iommu_fault *fault);
 
 /* True if any PASID is attached. Caller holds the group's lock. */

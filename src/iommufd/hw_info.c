@@ -4,7 +4,10 @@
 #include "iommufd/device.h"
 #include "iommufd/ucmd.h"
 
-/* Copies the information as far as it fits, and clears the rest of the caller's buffer, however long that is. */
+/*
+ * Copies the information as far as it fits, and clears the rest of the caller's buffer, however
+ * long that is.
+ */
 static int write_info(struct ucmd *ucmd, const struct iommu_hw_info *cmd, const void *info,
 		      size_t len)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HW queues: guest memory that the (virtual) hardware reads by itself. It is pinned through an internal access of the parent's IOAS, which
- * nobody can ask to let go: UNMAP of it is EBUSY while the queue exists (spec 30-faults-viommu, 5).
+ * HW queues: guest memory that the (virtual) hardware reads by itself. It is pinned through an
+ * internal access of the parent's IOAS, which nobody can ask to let go: UNMAP of it is EBUSY while
+ * the queue exists (spec 30-faults-viommu, 5).
  */
 #include <errno.h>
 
@@ -87,8 +88,8 @@ static void drop_dependency(struct hw_queue *queue)
 }
 
 /*
- * Takes its place among the vIOMMU's queues, and tells the caller. All with viommu->lock held: others depend only on a queue that
- * is there to stay.
+ * Takes its place among the vIOMMU's queues, and tells the caller. All with viommu->lock held:
+ * others depend only on a queue that is there to stay.
  */
 static int join_locked(struct ucmd *ucmd, struct hw_queue *queue)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Paging HWPTs: one IO page table that mirrors exactly one IOAS. While it is on its IOAS's list it contains every area of it, and everything
- * outside its aperture is reserved there in its name.
+ * Paging HWPTs: one IO page table that mirrors exactly one IOAS. While it is on its IOAS's list it
+ * contains every area of it, and everything outside its aperture is reserved there in its name.
  */
 #include "iommufd/hwpt.h"
 #include "iommufd/fault.h"

@@ -27,7 +27,10 @@ struct hwpt {
 	void *state; /* the driver's */
 };
 
-/* A HWPT on @ioas for devices behind @iommu (@flags: enum iommu_domain_flags; @data: the user's, or NULL), not yet filled, nor published. 0 or a negative errno. */
+/*
+ * A HWPT on @ioas for devices behind @iommu (@flags: enum iommu_domain_flags; @data: the user's, or
+ * NULL), not yet filled, nor published. 0 or a negative errno.
+ */
 int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
 		const struct iommu_user_data *data, struct hwpt **out);
 
@@ -40,12 +43,15 @@ static inline bool hwpt_is_automatic(const struct hwpt *hwpt)
 /* Adds it to its IOAS: alignment, aperture, contents (spec 20-hwpt-device, 7 rows 7 to 9). */
 int hwpt_add(struct hwpt *hwpt);
 
-/* Undoes hwpt_create(), and hwpt_add() if it was done. The object is neither published nor found any more. */
+/*
+ * Undoes hwpt_create(), and hwpt_add() if it was done. The object is neither published nor found
+ * any more.
+ */
 void hwpt_remove(struct hwpt *hwpt);
 
 /*
- * The end of HWPT_ALLOC: takes the fault queue that the command names, writes the command back and publishes. On
- * failure the HWPT is still the caller's.
+ * The end of HWPT_ALLOC: takes the fault queue that the command names, writes the command back and
+ * publishes. On failure the HWPT is still the caller's.
  */
 int hwpt_finish(struct ucmd *ucmd, struct hwpt *hwpt);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* IOMMU_HWPT_ALLOC (spec 20-hwpt-device, 7): page tables that the user asks for by device and by what they hang off. */
+/*
+ * IOMMU_HWPT_ALLOC (spec 20-hwpt-device, 7): page tables that the user asks for by device and by
+ * what they hang off.
+ */
 #include "iommu/user_data.h"
 #include "iommufd/device.h"
 #include "iommufd/hwpt.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The IOAS object and the ranges of IOVA that it may use: reserved (by owner), allowed (by the user), and the
- * alignment that everything in it keeps (spec 10-ioas, 1 to 3).
+ * The IOAS object and the ranges of IOVA that it may use: reserved (by owner), allowed (by the
+ * user), and the alignment that everything in it keeps (spec 10-ioas, 1 to 3).
  *
- * ioas->reserved is always the union of ioas->resv; no area and no allowed range ever intersects it.
+ * ioas->reserved is always the union of ioas->resv; no area and no allowed range ever intersects
+ * it.
  */
 #include <string.h>
 
@@ -199,7 +200,10 @@ struct alignment_check {
 	uint64_t alignment;
 };
 
-/* An area conforms if its IOVA, its length and its place in the page are multiples of the alignment. */
+/*
+ * An area conforms if its IOVA, its length and its place in the page are multiples of the
+ * alignment.
+ */
 static int area_check_alignment(const struct iova_map_entry *entry, void *arg)
 {
 	const struct alignment_check *check = arg;
@@ -286,8 +290,8 @@ static int read_entry(struct ucmd *ucmd, struct iova_set *allowed, size_t i)
 }
 
 /*
- * Reads the user's list into @allowed. The first bad entry decides; of those that are good by themselves it is looked at the end,
- * all at once, whether any overlaps an earlier one.
+ * Reads the user's list into @allowed. The first bad entry decides; of those that are good by
+ * themselves it is looked at the end, all at once, whether any overlaps an earlier one.
  */
 static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The IO address space: what is mapped, and which ranges may be (ioas.c: the object and its ranges; area.c: its
- * mappings).
+ * The IO address space: what is mapped, and which ranges may be (ioas.c: the object and its ranges;
+ * area.c: its mappings).
  */
 #ifndef IOMMUFD_IOAS_H
 #define IOMMUFD_IOAS_H
@@ -14,7 +14,10 @@
 #include "iova/set.h"
 #include "mem/source.h"
 
-/* A reserved range and who keeps it reserved: an object (a device, a HWPT; the IOAS itself: a test). */
+/*
+ * A reserved range and who keeps it reserved: an object (a device, a HWPT; the IOAS itself: a
+ * test).
+ */
 struct ioas_resv {
 	struct iova_range range;
 	const void *owner;
@@ -55,15 +58,21 @@ struct area {
 /* A new IOAS, with nothing in it, not published yet. NULL: no memory or no ID. */
 struct ioas *ioas_create(struct iommufd_ctx *ctx);
 
-/* From now on only leaves of one page in the tables. 0; -EINVAL: there are larger ones; -EADDRINUSE: areas do not conform. */
+/*
+ * From now on only leaves of one page in the tables. 0; -EINVAL: there are larger ones;
+ * -EADDRINUSE: areas do not conform.
+ */
 int ioas_disable_huge_pages(struct ioas *ioas);
 
-/* Waits until nobody pins without the lock; MAPs that come later wait for the caller in turn. Caller holds ioas->lock. */
+/*
+ * Waits until nobody pins without the lock; MAPs that come later wait for the caller in turn.
+ * Caller holds ioas->lock.
+ */
 void ioas_wait_idle(struct ioas *ioas);
 
 /*
- * Reserves @count ranges for @owner, all or none. -EADDRINUSE: one intersects an area or the allowed list, and
- * iommufd/last_error.h says which; -ENOMEM. Caller holds ioas->lock.
+ * Reserves @count ranges for @owner, all or none. -EADDRINUSE: one intersects an area or the
+ * allowed list, and iommufd/last_error.h says which; -ENOMEM. Caller holds ioas->lock.
  */
 int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t count,
 		 const void *owner);
@@ -77,14 +86,19 @@ void ioas_update_alignment(struct ioas *ioas);
 /* 0 if every area is a multiple of @alignment, or -EADDRINUSE. Caller holds ioas->lock. */
 int ioas_check_alignment(struct ioas *ioas, uint64_t alignment);
 
-/* Pins every area (the first HWPT comes), unpins them (the last one went). Caller holds ioas->lock, nobody pins. */
+/*
+ * Pins every area (the first HWPT comes), unpins them (the last one went). Caller holds ioas->lock,
+ * nobody pins.
+ */
 int ioas_pin_all(struct ioas *ioas);
 void ioas_unpin_all(struct ioas *ioas);
 
 struct dmabuf;
 struct hwpt;
 
-/* Fills @hwpt with every area; on failure it is empty again. Caller holds ioas->lock, nobody pins. */
+/*
+ * Fills @hwpt with every area; on failure it is empty again. Caller holds ioas->lock, nobody pins.
+ */
 int ioas_fill(struct ioas *ioas, struct hwpt *hwpt);
 
 /* What a MAP or COPY adds: areas not yet in the map, contiguous in this order. */
@@ -96,10 +110,15 @@ struct area_request {
 	uint64_t iova; /* in if fixed; out */
 };
 
-/* A new area of @len bytes at @start of @source (takes the reference on success). NULL: no memory. */
+/*
+ * A new area of @len bytes at @start of @source (takes the reference on success). NULL: no memory.
+ */
 struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot);
 
-/* The area of all of @source (takes the reference): in the source's own room, so once for each source. */
+/*
+ * The area of all of @source (takes the reference): in the source's own room, so once for each
+ * source.
+ */
 struct area *area_of_source(struct mem_source *source, uint8_t prot);
 void area_free(struct area *area);
 
@@ -114,28 +133,33 @@ uint64_t area_len(const struct area *area);
 struct mem_pages area_pages(const struct area *area);
 
 /*
- * Adds the areas of @request and programs every HWPT (spec 10-ioas 4.1 rows 8 to 11). On failure nothing has changed and the areas
- * are still the caller's.
+ * Adds the areas of @request and programs every HWPT (spec 10-ioas 4.1 rows 8 to 11). On failure
+ * nothing has changed and the areas are still the caller's.
  */
 int ioas_add_areas(struct ioas *ioas, struct area_request *request);
 
 struct ucmd;
 
-/* MAP of the memory that @cmd names (spec 10-ioas, 4.1 rows 5 to 11); cmd->iova becomes what was chosen. */
+/*
+ * MAP of the memory that @cmd names (spec 10-ioas, 4.1 rows 5 to 11); cmd->iova becomes what was
+ * chosen.
+ */
 int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *ioas);
 
 /*
- * If @ioas has no huge pages, and @last is inside an area, ends that area there: the rest of it is an area of its own. Errors:
- * spec 40-vfio, 4.3.
+ * If @ioas has no huge pages, and @last is inside an area, ends that area there: the rest of it is
+ * an area of its own. Errors: spec 40-vfio, 4.3.
  */
 int ioas_cut(struct ioas *ioas, uint64_t last);
 
-/* Removes whole areas in @range (spec 10-ioas, 6, loop). *@unmapped counts bytes, also on failure. */
+/*
+ * Removes whole areas in @range (spec 10-ioas, 6, loop). *@unmapped counts bytes, also on failure.
+ */
 int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped);
 
 /*
- * Tells every access of @ioas (internal ones apart) that @range is going away. Caller holds ioas->lock, which is
- * dropped meanwhile.
+ * Tells every access of @ioas (internal ones apart) that @range is going away. Caller holds
+ * ioas->lock, which is dropped meanwhile.
  */
 void ioas_notify_accesses(struct ioas *ioas, struct iova_range range);
 

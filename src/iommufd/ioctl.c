@@ -2,8 +2,8 @@
 /*
  * The ioctl table: numbers, sizes, and how structures grow (spec 00-model, 3).
  *
- * A structure is copied in once, zero-extended to the size that is known, and copied back no longer than the
- * caller's. A longer one must have a tail of zeros.
+ * A structure is copied in once, zero-extended to the size that is known, and copied back no longer
+ * than the caller's. A longer one must have a tail of zeros.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,10 @@
 #include "iommufd/type1.h"
 #include "iommufd/ucmd.h"
 
-/* The first number of the user API, the last that Linux has assigned, the test command; our own, the first and the last. */
+/*
+ * The first number of the user API, the last that Linux has assigned, the test command; our own,
+ * the first and the last.
+ */
 enum {
 	IOCTL_FIRST = 0x80,
 	IOCTL_LAST = 0x95,
@@ -64,7 +67,10 @@ union ucmd_buffer {
 	struct iommu_iova_lookup iova_lookup;
 };
 
-/* A feature that Linux can be built without, and that there is no use for here: no device lacks an IOMMU. */
+/*
+ * A feature that Linux can be built without, and that there is no use for here: no device lacks an
+ * IOMMU.
+ */
 static int ioctl_unsupported(struct ucmd *ucmd)
 {
 	(void)ucmd;
@@ -168,7 +174,9 @@ int ucmd_respond(const struct ucmd *ucmd)
 	return ucmd->caller->ops->write(ucmd->caller, ucmd->uaddr, ucmd->cmd, ucmd->usize);
 }
 
-/* Whether the command is dispatched here; others (below the first, above the last) are other APIs'. */
+/*
+ * Whether the command is dispatched here; others (below the first, above the last) are other APIs'.
+ */
 static bool is_ours(const struct iommufd_ctx *ctx, unsigned int nr)
 {
 	if (nr >= IOCTL_OWN_FIRST && nr <= IOCTL_OWN_LAST)

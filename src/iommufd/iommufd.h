@@ -32,7 +32,10 @@ int iommufd_ctx_create(const struct iommufd_options *options, struct iommufd_ctx
 struct uiommufd_file *iommufd_ctx_file(struct iommufd_ctx *ctx);
 struct iommufd_ctx *iommufd_ctx_from_file(struct uiommufd_file *file);
 
-/* The compatibility IOAS of VFIO's container: makes one unless there is one (0 or -ENOMEM), and its ID (-ENODEV: none). */
+/*
+ * The compatibility IOAS of VFIO's container: makes one unless there is one (0 or -ENOMEM), and its
+ * ID (-ENODEV: none).
+ */
 int iommufd_compat_ioas_create(struct iommufd_ctx *ctx);
 int iommufd_compat_ioas_id(struct iommufd_ctx *ctx, uint32_t *id);
 
@@ -40,7 +43,7 @@ int iommufd_compat_ioas_id(struct iommufd_ctx *ctx, uint32_t *id);
 struct iommufd_device_info {
 	struct iommu_endpoint *endpoint;
 	struct iommufd_group *group;
-	bool weak; /* an object of the context unbinds it at the latest: it does not keep the context */
+	bool weak; /* does not keep the context: an object of the context unbinds it */
 };
 
 /* An IOMMU group: devices that share one attachment per PASID. Lives longer than its devices. 0 or
@@ -53,8 +56,8 @@ unsigned int iommufd_group_number(const struct iommufd_group *group);
 const struct iommufd_ctx *iommufd_group_owner(struct iommufd_group *group);
 
 /*
- * Binds a device to @ctx (whose file is kept until unbind, unless it is weak). *@id is its object ID. Errors: spec
- * 20-hwpt-device, 2.
+ * Binds a device to @ctx (whose file is kept until unbind, unless it is weak). *@id is its object
+ * ID. Errors: spec 20-hwpt-device, 2.
  */
 int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_info *info,
 			struct iommufd_device **device, uint32_t *id);
@@ -67,8 +70,9 @@ struct iommufd_ctx *iommufd_device_ctx(const struct iommufd_device *device);
 void iommufd_device_unbind(struct iommufd_device *device);
 
 /*
- * Attach @pasid (IOMMU_NO_PASID: the RID) to *@pt_id, an IOAS or HWPT; replace what it is attached to; or whichever
- * applies. *@pt_id becomes the HWPT's ID. Errors: spec 20-hwpt-device, 4 and 5. Serialised per device by the caller.
+ * Attach @pasid (IOMMU_NO_PASID: the RID) to *@pt_id, an IOAS or HWPT; replace what it is attached
+ * to; or whichever applies. *@pt_id becomes the HWPT's ID. Errors: spec 20-hwpt-device, 4 and 5.
+ * Serialised per device by the caller.
  */
 int iommufd_device_attach(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id);
 int iommufd_device_replace(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id);
@@ -81,8 +85,9 @@ void iommufd_device_detach(struct iommufd_device *device, uint32_t pasid);
 bool iommufd_device_attached(struct iommufd_device *device, uint32_t pasid);
 
 /*
- * With @refuse, page requests of the device that are pending and those to come are answered INVALID, until it is called without:
- * then no DMA of it waits for user space. It must not be called from such DMA.
+ * With @refuse, page requests of the device that are pending and those to come are answered
+ * INVALID, until it is called without: then no DMA of it waits for user space. It must not be
+ * called from such DMA.
  */
 void iommufd_device_refuse_pages(struct iommufd_device *device, bool refuse);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing JSON into a growing buffer. Want of memory is remembered and makes all that follows do nothing: json_finish() tells.
- * Numbers of 64 bits go out as strings ("0x1000"): readers that have only doubles would bend them.
+ * Writing JSON into a growing buffer. Want of memory is remembered and makes all that follows do
+ * nothing: json_finish() tells. Numbers of 64 bits go out as strings ("0x1000"): readers that have
+ * only doubles would bend them.
  *
  * The caller keeps brackets in balance. @key is a literal name, or NULL inside an array.
  */

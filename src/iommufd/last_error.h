@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why the latest call of this thread was refused, as text, where an errno says too little: which device, which window, which
- * range (uiommufd_last_error()). A call that succeeds pays for storing one byte.
+ * Why the latest call of this thread was refused, as text, where an errno says too little: which
+ * device, which window, which range (uiommufd_last_error()). A call that succeeds pays for storing
+ * one byte.
  */
 #ifndef IOMMUFD_LAST_ERROR_H
 #define IOMMUFD_LAST_ERROR_H
@@ -17,7 +18,8 @@ struct ioas;
 void last_error_clear(void);
 
 /*
- * What follows is about the device called @name, until last_error_about(NULL): the texts begin with it. @name is borrowed.
+ * What follows is about the device called @name, until last_error_about(NULL): the texts begin with
+ * it. @name is borrowed.
  */
 void last_error_about(const char *name);
 
@@ -28,8 +30,8 @@ const char *last_error_text(void);
 void last_error_set_logging(bool on);
 
 /*
- * The texts. Callers hold ioas->lock. @owner, of a reserved range, is an object: the device, the HWPT, or the IOAS itself (the
- * test ABI's).
+ * The texts. Callers hold ioas->lock. @owner, of a reserved range, is an object: the device, the
+ * HWPT, or the IOAS itself (the test ABI's).
  */
 void last_error_reserved_over_window(const struct ioas *ioas, struct iova_range reserved,
 				     const void *owner, struct iova_range window);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU_IOVA_LOOKUP (spec 60-extensions, 5): reads what MAP has established, or what a table says, and changes nothing, accessed
- * and dirty bits included.
+ * IOMMU_IOVA_LOOKUP (spec 60-extensions, 5): reads what MAP has established, or what a table says,
+ * and changes nothing, accessed and dirty bits included.
  */
 #include "iommufd/lookup.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands that change what is mapped: MAP, MAP_FILE, COPY, UNMAP (spec 10-ioas, 4 and 6). The checks are in the order of
- * the specification's tables; the work is in area.c.
+ * The commands that change what is mapped: MAP, MAP_FILE, COPY, UNMAP (spec 10-ioas, 4 and 6). The
+ * checks are in the order of the specification's tables; the work is in area.c.
  */
 #include <linux/capability.h>
 
@@ -106,7 +106,9 @@ int ioctl_ioas_map(struct ucmd *ucmd)
 	return rc;
 }
 
-/* A source of the file behind the descriptor: a dma-buf of ours, or what the system has open there. */
+/*
+ * A source of the file behind the descriptor: a dma-buf of ours, or what the system has open there.
+ */
 static int file_source(struct ucmd *ucmd, const struct iommu_ioas_map_file *cmd,
 		       struct mem_source **source)
 {
@@ -196,7 +198,9 @@ static int pieces_append(struct pieces *pieces, struct area *area)
 	return 0;
 }
 
-/* Adds what @entry has of the range. A gap before it, or an area under construction, ends the copy. */
+/*
+ * Adds what @entry has of the range. A gap before it, or an area under construction, ends the copy.
+ */
 static int pieces_visit(const struct iova_map_entry *entry, void *arg)
 {
 	const struct area *from = entry->value;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested HWPTs: what a driver of hardware contributes to them (spec 20-hwpt-device, 11 and 12). The generic part is hwpt_nested.c.
+ * Nested HWPTs: what a driver of hardware contributes to them (spec 20-hwpt-device, 11 and 12). The
+ * generic part is hwpt_nested.c.
  */
 #ifndef IOMMUFD_NESTED_H
 #define IOMMUFD_NESTED_H
@@ -19,8 +20,8 @@ struct invalidation {
 };
 
 /*
- * Reads entry @index of the array into @entry, of @size bytes. A shorter entry is extended with zeros; of a longer one the tail must be
- * zero (-E2BIG). -EFAULT.
+ * Reads entry @index of the array into @entry, of @size bytes. A shorter entry is extended with
+ * zeros; of a longer one the tail must be zero (-E2BIG). -EFAULT.
  */
 int invalidation_read(const struct invalidation *invalidation, uint32_t index, void *entry,
 		      size_t size);
@@ -35,8 +36,8 @@ struct nested_ops {
 };
 
 /*
- * Sets up a nested HWPT whose parent (and vIOMMU, if on one) is known: its domain, nested_ops and state. @flags are those of HWPT_ALLOC
- * without FAULT_ID_VALID. 0 or a negative errno.
+ * Sets up a nested HWPT whose parent (and vIOMMU, if on one) is known: its domain, nested_ops and
+ * state. @flags are those of HWPT_ALLOC without FAULT_ID_VALID. 0 or a negative errno.
  */
 typedef int (*nested_alloc_fn)(struct hwpt *hwpt, uint32_t flags,
 			       const struct iommu_user_data *data);
@@ -50,7 +51,10 @@ struct nested_driver {
 /* Adds a driver. It is never taken out. */
 void nested_register_driver(const struct nested_driver *driver);
 
-/* A nested HWPT on @parent or on @viommu, for HWPT_ALLOC: in cmd->out_hwpt_id what is published when the fault queue is known, too. */
+/*
+ * A nested HWPT on @parent or on @viommu, for HWPT_ALLOC: in cmd->out_hwpt_id what is published
+ * when the fault queue is known, too.
+ */
 struct ucmd;
 struct viommu;
 struct iommufd_device;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The object table of a context: creation, look-up and the rules of destruction (spec 00-model, 5 and 6).
+ * The object table of a context: creation, look-up and the rules of destruction (spec 00-model, 5
+ * and 6).
  *
- * ctx->lock guards the ID table. Look-ups read an index beside it, under RCU, so that calls on different objects share no
- * lock; an object's memory is freed a grace period after it has left the index.
+ * ctx->lock guards the ID table. Look-ups read an index beside it, under RCU, so that calls on
+ * different objects share no lock; an object's memory is freed a grace period after it has left the
+ * index.
  */
 #include <errno.h>
 #include <sched.h>
@@ -21,7 +23,10 @@ struct object_index {
 	struct iommufd_object *slots[];
 };
 
-/* Pointers that look-ups follow; atomic, so that ThreadSanitizer sees what liburcu's own leave to the reader. */
+/*
+ * Pointers that look-ups follow; atomic, so that ThreadSanitizer sees what liburcu's own leave to
+ * the reader.
+ */
 #define index_store(at, pointer) __atomic_store_n(at, pointer, __ATOMIC_RELEASE)
 #define index_load(at)		 __atomic_load_n(at, __ATOMIC_ACQUIRE)
 
@@ -174,7 +179,10 @@ static bool claim_users(struct iommufd_object *object, uint32_t expected)
 	return true;
 }
 
-/* Takes a user away, and the table's with the last one: at no moment has somebody else a chance to take that. */
+/*
+ * Takes a user away, and the table's with the last one: at no moment has somebody else a chance to
+ * take that.
+ */
 static bool put_last(struct iommufd_object *object)
 {
 	uint32_t users = __atomic_load_n(&object->users, __ATOMIC_RELAXED), left;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page requests of devices: single faults are gathered into groups, groups go to the queue of the HWPT that the device goes through,
- * and the device's DMA waits for the answer (spec 30-faults-viommu, 1.1).
+ * Page requests of devices: single faults are gathered into groups, groups go to the queue of the
+ * HWPT that the device goes through, and the device's DMA waits for the answer (spec
+ * 30-faults-viommu, 1.1).
  */
 #include <errno.h>
 #include <semaphore.h>
@@ -33,7 +34,10 @@ static bool same_group(const struct partial_fault *partial, const struct iommu_h
 	return partial->fault.grpid == last->grpid;
 }
 
-/* Takes the faults before @last from the device, and has them and it in *@out. Caller holds device->fault_lock. */
+/*
+ * Takes the faults before @last from the device, and has them and it in *@out. Caller holds
+ * device->fault_lock.
+ */
 static int gather_locked(struct iommufd_device *device, const struct iommu_hwpt_pgfault *last,
 			 struct gathered *out)
 {
@@ -79,7 +83,10 @@ static void free_partials(struct cds_list_head *partials)
 	}
 }
 
-/* The group is not reported after all: its faults before the last one wait on, and are older than what has come since. */
+/*
+ * The group is not reported after all: its faults before the last one wait on, and are older than
+ * what has come since.
+ */
 static void put_back(struct iommufd_device *device, struct gathered *group)
 {
 	pthread_mutex_lock(&device->fault_lock);
@@ -101,8 +108,8 @@ static int keep_partial(struct iommufd_device *device, const struct iommu_hwpt_p
 }
 
 /*
- * As device_report_fault(), but the waiter is not told if nobody takes the complete group (-ENOENT), or nobody is to be asked
- * (-ECANCELED).
+ * As device_report_fault(), but the waiter is not told if nobody takes the complete group
+ * (-ENOENT), or nobody is to be asked (-ECANCELED).
  */
 static int queue_fault(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault,
 		       struct fault_waiter *waiter)
@@ -149,8 +156,9 @@ void device_drop_partial_faults(struct iommufd_device *device)
 /* ---- DMA that waits for its page ---- */
 
 /*
- * On the heap, not on the waiting thread's stack: the child of a fork may answer its copy of the group, whose thread it does not have.
- * A semaphore has no state that a fork can catch half changed.
+ * On the heap, not on the waiting thread's stack: the child of a fork may answer its copy of the
+ * group, whose thread it does not have. A semaphore has no state that a fork can catch half
+ * changed.
  */
 struct page_wait {
 	struct fault_waiter waiter;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON of all contexts. Mappings are visited a few hundred at a time under ioas->lock, so that nobody waits long for
- * an address space of millions.
+ * The JSON of all contexts. Mappings are visited a few hundred at a time under ioas->lock, so that
+ * nobody waits long for an address space of millions.
  */
 #include "iommufd/show.h"
 
@@ -476,7 +476,9 @@ int show_state(uint64_t mappings, char **text, size_t *len)
 	json_number(json, "version", FORMAT_VERSION);
 	json_number(json, "pid", (uint64_t)getpid());
 	json_string(json, "program", program_invocation_short_name);
-	/* In mode "user": what this process has pinned, each page once however often it is copied. */
+	/*
+	 * In mode "user": what this process has pinned, each page once however often it is copied.
+	 */
 	json_number(json, "locked_pages", mem_user_locked(getuid()));
 	json_array(json, "contexts");
 	ctx_for_each(show_ctx, &show);

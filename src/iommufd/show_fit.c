@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What keeps a device from an IO address space: the windows promised there that it does not permit, and the mappings. For those
- * that plan, before any attempt; what an attempt would be refused for is among it.
+ * What keeps a device from an IO address space: the windows promised there that it does not permit,
+ * and the mappings. For those that plan, before any attempt; what an attempt would be refused for
+ * is among it.
  */
 #include "iommufd/show_fit.h"
 
@@ -31,14 +32,20 @@ static int show_windows(struct json *json, const struct ioas *ioas, const struct
 	return rc;
 }
 
-/* True if a mapping that reaches @iova or lies above it begins in or below @range: then it is *@entry. */
+/*
+ * True if a mapping that reaches @iova or lies above it begins in or below @range: then it is
+ * *@entry.
+ */
 static bool mapped_up_to(const struct ioas *ioas, uint64_t iova, struct iova_range range,
 			 struct iova_map_entry *entry)
 {
 	return iova_map_lower(&ioas->areas, iova, entry) && entry->range.start <= range.last;
 }
 
-/* From the first to the last byte in @range that is mapped; found by halving, not by visiting what is between. */
+/*
+ * From the first to the last byte in @range that is mapped; found by halving, not by visiting what
+ * is between.
+ */
 static bool mapped_extent(const struct ioas *ioas, struct iova_range range,
 			  struct iova_range *extent)
 {

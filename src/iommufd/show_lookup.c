@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One IOVA, for people: the mapping that it lies in, and what each table reads on the way, stage by stage and level by level. */
+/*
+ * One IOVA, for people: the mapping that it lies in, and what each table reads on the way, stage by
+ * stage and level by level.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The type1 container's commands but for GET_INFO (type1_info.c). They have their own framing: structures begin with argsz, and grow
- * by flags.
+ * The type1 container's commands but for GET_INFO (type1_info.c). They have their own framing:
+ * structures begin with argsz, and grow by flags.
  */
 #include "iommufd/type1.h"
 

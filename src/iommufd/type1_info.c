@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO_IOMMU_GET_INFO: page sizes, and a chain of capabilities behind the structure (spec 40-vfio, 4.1): how many mappings are possible,
- * then the usable ranges of IOVA.
+ * VFIO_IOMMU_GET_INFO: page sizes, and a chain of capabilities behind the structure (spec 40-vfio,
+ * 4.1): how many mappings are possible, then the usable ranges of IOVA.
  *
- * A caller that passes too little memory gets each part that fits in it, and is told how much it takes.
+ * A caller that passes too little memory gets each part that fits in it, and is told how much it
+ * takes.
  */
 #include <uiommufd/vfio.h>
 
@@ -64,7 +65,10 @@ static int put_ranges(const struct answer *answer, const struct iova_set *usable
 	return rc;
 }
 
-/* Sizes of pages that all HWPTs have, as far as the memory of programs comes in them. Caller holds ioas->lock. */
+/*
+ * Sizes of pages that all HWPTs have, as far as the memory of programs comes in them. Caller holds
+ * ioas->lock.
+ */
 static uint64_t page_sizes(const struct ioas *ioas)
 {
 	uint64_t sizes = UINT64_MAX;

@@ -19,7 +19,9 @@ struct ucmd {
 long iommufd_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
 		   uint64_t arg);
 
-/* Who answers IOMMU_TEST_CMD in contexts that have the test ABI (mock/). Set before any is opened. */
+/*
+ * Who answers IOMMU_TEST_CMD in contexts that have the test ABI (mock/). Set before any is opened.
+ */
 void iommufd_set_test_handler(int (*handler)(struct ucmd *ucmd));
 
 /* Writes the whole structure back. 0 or -EFAULT. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bitmap in the caller's memory, one bit for each page of some size from an IOVA on, into which bits are ORed.
+ * A bitmap in the caller's memory, one bit for each page of some size from an IOVA on, into which
+ * bits are ORed.
  *
- * It may be huge and mostly clean: a window of it is gathered here and merged into the caller's memory only when something in it is set. Memory
- * that cannot be reached loses its bits.
+ * It may be huge and mostly clean: a window of it is gathered here and merged into the caller's
+ * memory only when something in it is set. Memory that cannot be reached loses its bits.
  */
 #ifndef IOMMUFD_USER_BITMAP_H
 #define IOMMUFD_USER_BITMAP_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vDEVICEs: a device as the VM knows it, by an ID of its own (spec 30-faults-viommu, 3; tombstones: 00-model, 7).
+ * vDEVICEs: a device as the VM knows it, by an ID of its own (spec 30-faults-viommu, 3; tombstones:
+ * 00-model, 7).
  *
  * group->lock guards device->vdevice and vdevice->device; viommu->lock the list of the vIOMMU.
  */
@@ -121,7 +122,9 @@ static int alloc_for(struct ucmd *ucmd, struct viommu *viommu, struct iommufd_de
 	vdevice->virt_id = cmd->virt_id;
 	vdevice->group = group_get(device->group);
 	cmd->out_vdevice_id = vdevice->object.id;
-	/* At once: a device that is unbound meanwhile must find no vDEVICE, or a whole one to bury. */
+	/*
+	 * At once: a device that is unbound meanwhile must find no vDEVICE, or a whole one to bury.
+	 */
 	pthread_mutex_lock(&device->group->lock);
 	rc = link_vdevice(vdevice, viommu, device);
 	if (!rc) {

@@ -2,8 +2,9 @@
 /*
  * vEVENTQs: events of one type on a vIOMMU, for user space to read (spec 30-faults-viommu, 4).
  *
- * The queue's lock guards the list of unread events. When there is no room, an event is lost; then the one lost-events header
- * of the queue is at the tail, and carries the newest sequence number. It is never followed by anything.
+ * The queue's lock guards the list of unread events. When there is no room, an event is lost; then
+ * the one lost-events header of the queue is at the tail, and carries the newest sequence number.
+ * It is never followed by anything.
  */
 #include <errno.h>
 #include <string.h>
@@ -115,7 +116,10 @@ static int copy_event(struct uiommufd_caller *caller, uint64_t buf, const struct
 	return rc;
 }
 
-/* Hands out the first event: its bytes, 0 if there is none or only a lost header that does not fit, or a negative errno. */
+/*
+ * Hands out the first event: its bytes, 0 if there is none or only a lost header that does not fit,
+ * or a negative errno.
+ */
 static ssize_t read_first(struct event_queue *base, struct uiommufd_caller *caller, uint64_t buf,
 			  size_t room)
 {

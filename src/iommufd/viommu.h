@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vIOMMUs: the slice of an IOMMU that a VM has, on top of one nesting parent; and what hangs off it: vDEVICEs, vEVENTQs, HW queues
- * (spec 30-faults-viommu, 2 to 6).
+ * vIOMMUs: the slice of an IOMMU that a VM has, on top of one nesting parent; and what hangs off
+ * it: vDEVICEs, vEVENTQs, HW queues (spec 30-faults-viommu, 2 to 6).
  *
  * Locks: group->lock, then viommu->lock; event queues have a lock of their own, innermost.
  */
@@ -31,14 +31,20 @@ struct viommu_driver {
 	/* Sets up a nested HWPT on it (iommufd/nested.h). NULL: -EOPNOTSUPP. */
 	nested_alloc_fn nested;
 
-	/* Whether @device may be attached by @pasid to @hwpt, which is nested on it. Caller holds group->lock. */
+	/*
+	 * Whether @device may be attached by @pasid to @hwpt, which is nested on it. Caller holds
+	 * group->lock.
+	 */
 	int (*check_attach)(struct viommu *viommu, struct iommufd_device *device, uint32_t pasid,
 			    const struct hwpt *hwpt);
 
 	/* IOMMU_HWPT_INVALIDATE of the vIOMMU. NULL: -EOPNOTSUPP. */
 	int (*invalidate)(struct viommu *viommu, struct invalidation *invalidation);
 
-	/* Tells the guest of a stage-1 fault of @vdevice. False: nobody listens. Caller holds group->lock. */
+	/*
+	 * Tells the guest of a stage-1 fault of @vdevice. False: nobody listens. Caller holds
+	 * group->lock.
+	 */
 	bool (*report_fault)(struct viommu *viommu, const struct vdevice *vdevice,
 			     const struct iommu_fault *fault);
 
@@ -84,8 +90,8 @@ void vdevice_bury(struct iommufd_device *device);
 /* ---- vEVENTQ (veventq.c) ---- */
 
 /*
- * Reports an event of @type with @len bytes of data on @viommu. 0, also if it was lost for want of room; -EOPNOTSUPP: nobody has a
- * vEVENTQ of this type.
+ * Reports an event of @type with @len bytes of data on @viommu. 0, also if it was lost for want of
+ * room; -EOPNOTSUPP: nobody has a vEVENTQ of this type.
  */
 int viommu_report_event(struct viommu *viommu, uint32_t type, const void *data, size_t len);
 
@@ -104,7 +110,10 @@ struct hw_queue {
 
 /* ---- regions of the context's mmap (mmap.c) ---- */
 
-/* A region of @len bytes (whole pages) of shared memory that belongs to @owner; *@offset is what mmap takes. */
+/*
+ * A region of @len bytes (whole pages) of shared memory that belongs to @owner; *@offset is what
+ * mmap takes.
+ */
 int ctx_publish_region(struct iommufd_object *owner, uint64_t len, uint64_t *offset, void **memory);
 void ctx_retract_region(struct iommufd_object *owner, uint64_t offset);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* AMD: nested tables from a guest's device table entry (spec 20-hwpt-device, 11). No vIOMMU type of its own yet: any will do. */
+/*
+ * AMD: nested tables from a guest's device table entry (spec 20-hwpt-device, 11). No vIOMMU type of
+ * its own yet: any will do.
+ */
 #include <errno.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SMMUv3 vIOMMU: nested tables from a guest's stream table entry, and the guest's invalidation commands (spec 20-hwpt-device, 11 and
- * 12; Arm IHI 0070, 4 and 5.2).
+ * SMMUv3 vIOMMU: nested tables from a guest's stream table entry, and the guest's invalidation
+ * commands (spec 20-hwpt-device, 11 and 12; Arm IHI 0070, 4 and 5.2).
  */
 #include <errno.h>
 #include <string.h>
@@ -309,7 +309,10 @@ static bool smmuv3_report_fault(struct viommu *viommu, const struct vdevice *vde
 {
 	struct iommu_vevent_arm_smmuv3 event;
 
-	/* The hardware would record nothing: the configuration aborts silently, or the descriptor wants no events. */
+	/*
+	 * The hardware would record nothing: the configuration aborts silently, or the descriptor
+	 * wants no events.
+	 */
 	if (!fault->event[0])
 		return false;
 	for (size_t i = 0; i < sizeof(event.evt) / sizeof(event.evt[0]); i++)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of the mock IOMMU (spec 50-test-abi, 4.1): AMD's with a granule of 2 KiB, 38 bits wide,
- * always three levels. */
+/*
+ * The tables of the mock IOMMU (spec 50-test-abi, 4.1): AMD's with a granule of 2 KiB, 38 bits
+ * wide, always three levels.
+ */
 #define FMT_OPS		  iopt_amdv1_mock_ops
 #define FMT_GRANULE_SHIFT 11
 #define FMT_MAX_TOP	  2

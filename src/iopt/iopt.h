@@ -154,12 +154,16 @@ int iopt_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned
  */
 uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len);
 
-/* Starts to fetch the entry of @iova, for the owner, who is going to change it but has other things to do first. */
+/*
+ * Starts to fetch the entry of @iova, for the owner, who is going to change it but has other things
+ * to do first.
+ */
 void iopt_prefetch(const struct iopt *pt, uint64_t iova);
 
 /*
- * Read-side critical section around the three below; may nest, must not block, nor map or unmap. These are liburcu's functions
- * that it means to be inlined by code of any licence: a call of each costs more than the walk between.
+ * Read-side critical section around the three below; may nest, must not block, nor map or unmap.
+ * These are liburcu's functions that it means to be inlined by code of any licence: a call of each
+ * costs more than the walk between.
  */
 static inline void iopt_read_lock(void)
 {
@@ -175,8 +179,9 @@ static inline void iopt_read_unlock(void)
 bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
 
 /*
- * As iopt_translate(), for one who goes on behind the leaf: @leaf->len counts also the leaves behind it
- * that go on where it ends with the same rights, as far as a look at neighbouring entries shows, until
+ * As iopt_translate(), for one who goes on behind the leaf: @leaf->len counts also the leaves
+ * behind it that go on where it ends with the same rights, as far as a look at neighbouring entries
+ * shows, until
  * @len bytes from @iova are counted. What follows may still be contiguous.
  */
 bool iopt_translate_run(const struct iopt *pt, uint64_t iova, uint64_t len, struct iopt_leaf *leaf);
@@ -200,8 +205,9 @@ void iopt_read_dirty(struct iopt *pt, struct iova_range range, bool clear,
 		     void (*report)(struct iova_range dirty, void *arg), void *arg);
 
 /*
- * Prints every present entry as text, each table's under the entry that points to it. Leaves that follow each other in a table, in
- * IOVA and in memory, are one line. Caller keeps tables from being freed: a read-side critical section, or the owner's lock.
+ * Prints every present entry as text, each table's under the entry that points to it. Leaves that
+ * follow each other in a table, in IOVA and in memory, are one line. Caller keeps tables from being
+ * freed: a read-side critical section, or the owner's lock.
  */
 void iopt_dump(const struct iopt *pt, FILE *out);
 

@@ -39,7 +39,8 @@ struct iopt {
 	uint64_t root;
 	/*
 	 * The same for the table where translation begins: the lowest one that all that is mapped
-	 * is under, found from the root through first entries. What it does not cover is not mapped.
+	 * is under, found from the root through first entries. What it does not cover is not
+	 * mapped.
 	 */
 	uint64_t start;
 	struct iova_range aperture;

@@ -122,7 +122,9 @@ struct walk {
 static ALWAYS_INLINE bool walk_step(struct walk *walk, uint64_t iova, unsigned int level, bool top,
 				    struct iopt_trace *trace)
 {
-	/* What the top does not cover was refused; its tables side by side are one to this index. */
+	/*
+	 * What the top does not cover was refused; its tables side by side are one to this index.
+	 */
 	walk->index = top ? (unsigned int)(iova >> level_shift(level)) : level_index(iova, level);
 	walk->level = level;
 	walk->entry = entry_load(&walk->table[walk->index]);
@@ -142,7 +144,10 @@ static ALWAYS_INLINE bool walk_step(struct walk *walk, uint64_t iova, unsigned i
 /* What to do with the leaf that a walk ends in. */
 typedef bool (*walk_leaf)(struct walk *walk, uint64_t iova, void *arg);
 
-/* walk_down() for one level of the table where it begins. All levels and shifts are constants, in @leaf too. */
+/*
+ * walk_down() for one level of the table where it begins. All levels and shifts are constants, in
+ * @leaf too.
+ */
 static ALWAYS_INLINE bool walk_from(const struct iopt *pt, uint64_t from, unsigned int top,
 				    uint64_t iova, struct iopt_trace *trace, walk_leaf leaf,
 				    void *arg)
@@ -165,8 +170,11 @@ static ALWAYS_INLINE bool walk_from(const struct iopt *pt, uint64_t from, unsign
 	return fmt_is_leaf(walk.entry, 0) && leaf(&walk, iova, arg);
 }
 
-/* Walks from pt->root or pt->start, as it was loaded, to the entry that decides about @iova and calls
- * @leaf for it if it is a leaf; false if not. */
+/*
+ * Walks from pt->root or pt->start, as it was loaded, to the entry that decides about @iova and
+ * calls
+ * @leaf for it if it is a leaf; false if not.
+ */
 static ALWAYS_INLINE bool walk_down(const struct iopt *pt, uint64_t from, uint64_t iova,
 				    struct iopt_trace *trace, walk_leaf leaf, void *arg)
 {
@@ -247,8 +255,10 @@ struct leaf_run {
 	uint64_t len;
 };
 
-/* Grows the leaf by those behind it in its table that are its continuation: as large, with the same rights,
- * at the next address. */
+/*
+ * Grows the leaf by those behind it in its table that are its continuation: as large, with the same
+ * rights, at the next address.
+ */
 static ALWAYS_INLINE bool translate_run(struct walk *walk, uint64_t iova, void *arg)
 {
 	struct leaf_run *run = arg;

@@ -90,7 +90,10 @@ static void fmt_op_read_dirty(struct iopt *pt, struct iova_range range, bool cle
 
 /* ---- dump ---- */
 
-/* How many entries from the leaf table[@i] on are that leaf, its copies, and leaves that go on where it ends, alike in all else. */
+/*
+ * How many entries from the leaf table[@i] on are that leaf, its copies, and leaves that go on
+ * where it ends, alike in all else.
+ */
 static unsigned int leaf_run(const uint64_t *table, unsigned int i, unsigned int level)
 {
 	const uint64_t first = entry_load(&table[i]);

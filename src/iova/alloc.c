@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's choice of an IOVA, rule by rule (spec 10-ioas, 5): always the lowest place that fits,
- * no memory of the last one. The map finds holes between areas; what is reserved cuts the space into
- * the windows in which it looks.
+ * The kernel's choice of an IOVA, rule by rule (spec 10-ioas, 5): always the lowest place that
+ * fits, no memory of the last one. The map finds holes between areas; what is reserved cuts the
+ * space into the windows in which it looks.
  */
 #include "iova/alloc.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The map of used IOVA space: look-up, insert, erase, split. How the tree is laid out: map_internal.h.
+ * The map of used IOVA space: look-up, insert, erase, split. How the tree is laid out:
+ * map_internal.h.
  *
  * Every operation walks one path of the tree, of which at a million entries two levels are likely
  * to miss the cache. An erase that takes the final entry of a leaf walks a second one, to the entry

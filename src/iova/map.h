@@ -28,7 +28,10 @@ enum {
 	IOVA_MAP_HEIGHT_MAX = 13
 };
 
-/* The way from the root to an entry, by level (a leaf's is 0): what iova_map_seek() finds for iova_map_erase_at(). */
+/*
+ * The way from the root to an entry, by level (a leaf's is 0): what iova_map_seek() finds for
+ * iova_map_erase_at().
+ */
 struct iova_map_path {
 	struct iova_map_node *node[IOVA_MAP_HEIGHT_MAX];
 	unsigned int row[IOVA_MAP_HEIGHT_MAX];
@@ -67,7 +70,8 @@ void iova_map_erase_at(struct iova_map *map, struct iova_map_path *path);
 /*
  * Cuts the entry that starts at exactly @start after @last, which is inside it and not its end: the
  * entry keeps its value and ends there, what follows becomes an entry with @value (not NULL). Never
- * fails, as iova_map_prepare_split() of @start (0 or -ENOMEM) came before, with no other change since.
+ * fails, as iova_map_prepare_split() of @start (0 or -ENOMEM) came before, with no other change
+ * since.
  */
 int iova_map_prepare_split(struct iova_map *map, uint64_t start);
 void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *value);

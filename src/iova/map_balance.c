@@ -3,8 +3,8 @@
  * Full and nearly empty nodes of the IOVA map.
  *
  * A full leaf first shares with a neighbour that has a quarter to spare, then is split: leaves are
- * some 80 percent full under random inserts. Where the insert is at an end of the whole map, all but
- * one row stay behind instead, as the rows to come are expected at the same end: ascending and
+ * some 80 percent full under random inserts. Where the insert is at an end of the whole map, all
+ * but one row stay behind instead, as the rows to come are expected at the same end: ascending and
  * descending inserts fill nodes to the last row.
  *
  * Moves between neighbours change neither the holes nor, above their parent, any room.
@@ -78,7 +78,9 @@ static void raise_root(struct iova_map *map, struct iova_map_path *path, struct 
 	map_refresh_row(path, level, 0);
 }
 
-/* How many of the full node's rows remain in the left half. No inner node is left with one child. */
+/*
+ * How many of the full node's rows remain in the left half. No inner node is left with one child.
+ */
 static unsigned int split_row(const struct iova_map_node *node, unsigned int level, enum edge edge)
 {
 	unsigned int fewest = level ? 2 : 1;

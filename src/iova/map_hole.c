@@ -2,14 +2,15 @@
 /*
  * Holes of the IOVA map: the rooms that inner nodes keep, and the search they serve.
  *
- * Keeping them costs an insert or erase a comparison in the leaf's parent, nearly always. A hole that
- * grew can only raise maxima, and stops at the first node whose do not change. A hole that shrank
- * matters only where it was the largest: there the maximum is taken anew over the node's rows.
+ * Keeping them costs an insert or erase a comparison in the leaf's parent, nearly always. A hole
+ * that grew can only raise maxima, and stops at the first node whose do not change. A hole that
+ * shrank matters only where it was the largest: there the maximum is taken anew over the node's
+ * rows.
  *
  * The search is exact for alignments from a page up: a child whose room is large enough holds a
- * place, so that it descends once, O(log n), whatever the fragmentation. Below a page (which an IOAS
- * with an IOMMU in it never asks for) the room is an estimate, too large by at most align - 1 +
- * offset bytes: a search may look into leaves in vain, as many as there are holes that are long
+ * place, so that it descends once, O(log n), whatever the fragmentation. Below a page (which an
+ * IOAS with an IOMMU in it never asks for) the room is an estimate, too large by at most align - 1
+ * + offset bytes: a search may look into leaves in vain, as many as there are holes that are long
  * enough but within two pages of too short.
  */
 #include <assert.h>
@@ -36,8 +37,8 @@ static uint64_t align_of_kind(unsigned int kind)
 }
 
 /*
- * The last kind in which the hole [@begin, @end) has room; 0 if it is empty. An entry precedes it, so
- * that @begin is not 0 if the hole is not empty.
+ * The last kind in which the hole [@begin, @end) has room; 0 if it is empty. An entry precedes it,
+ * so that @begin is not 0 if the hole is not empty.
  */
 static unsigned int top_kind(uint64_t begin, uint64_t end)
 {
@@ -170,8 +171,8 @@ static unsigned int kinds_led(const struct iova_map_path *path, const struct roo
 }
 
 /*
- * Lowers the rooms of the path's row at @level that are as large as @old, to what @now says; returns
- * the kinds, out of @kinds, in which that made a difference.
+ * Lowers the rooms of the path's row at @level that are as large as @old, to what @now says;
+ * returns the kinds, out of @kinds, in which that made a difference.
  */
 static unsigned int lower_rooms(const struct iova_map_path *path, unsigned int level,
 				unsigned int kinds, const struct rooms *old,
@@ -242,7 +243,9 @@ static bool search_init(struct hole_search *search, struct iova_range window,
 	search->window = window;
 	search->fit = fit;
 	search->kind = kind_of_align(fit->align);
-	/* A place at the very end of a hole does not count: what is needed is two bytes at least. */
+	/*
+	 * A place at the very end of a hole does not count: what is needed is two bytes at least.
+	 */
 	search->room = max_u64(fit->len, 2);
 	/* With page alignment the OR of the offset is an addition. */
 	return !search->kind || !check_add(search->room, fit->offset, &search->room);

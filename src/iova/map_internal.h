@@ -3,18 +3,18 @@
  * The nodes of the IOVA map's tree, and what its parts (map.c, map_node.c, map_hole.c,
  * map_balance.c) offer each other.
  *
- * A node is a table of 64-bit cells, stored by columns, so that a search reads one dense array. Rows
- * are in ascending order. A leaf's row is an entry; an inner node's row is a child. The first column
- * of both is the last address of the entry, or of the final entry below the child: the first row
- * whose last is at least x leads to the first entry whose last is at least x. In rows not in use the
- * last is UINT64_MAX, so that a search need not know the count.
+ * A node is a table of 64-bit cells, stored by columns, so that a search reads one dense array.
+ * Rows are in ascending order. A leaf's row is an entry; an inner node's row is a child. The first
+ * column of both is the last address of the entry, or of the final entry below the child: the first
+ * row whose last is at least x leads to the first entry whose last is at least x. In rows not in
+ * use the last is UINT64_MAX, so that a search need not know the count.
  *
  * The hole before an entry belongs to that entry, and so to every node above it, wherever the entry
- * before it is. It begins where the row above ends, or, in a node's first row, at the node's *base*:
- * one past the last of whatever precedes the node. The tree's own base is map->first, so the hole
- * before the first entry is empty and, as the one after the final entry, not the tree's: a search
- * looks at these two by itself. Thus every hole of the tree is [begin, end) with an end that is an
- * address, and neither ascending nor descending inserts change any maximum.
+ * before it is. It begins where the row above ends, or, in a node's first row, at the node's
+ * *base*: one past the last of whatever precedes the node. The tree's own base is map->first, so
+ * the hole before the first entry is empty and, as the one after the final entry, not the tree's: a
+ * search looks at these two by itself. Thus every hole of the tree is [begin, end) with an end that
+ * is an address, and neither ascending nor descending inserts change any maximum.
  *
  * For each child an inner node keeps the largest *room* of a hole below it, for each alignment that
  * a search may ask for: what remains from the first aligned address to the end of the hole.
@@ -101,8 +101,9 @@ static inline uint64_t path_base(const struct iova_map_path *path, unsigned int 
 }
 
 /*
- * The first of @rows ascending cells that is at least @iova; @rows if there is none. One cell of each
- * cache line, then that line: no branch to mispredict, no load that waits for another but for one.
+ * The first of @rows ascending cells that is at least @iova; @rows if there is none. One cell of
+ * each cache line, then that line: no branch to mispredict, no load that waits for another but for
+ * one.
  */
 static inline unsigned int lower_cell(const uint64_t *cells, uint64_t iova, unsigned int rows)
 {
@@ -130,8 +131,8 @@ static inline unsigned int inner_lower(const struct iova_map_node *inner, uint64
 }
 
 /*
- * Starts to fetch all columns of @leaf but the first, which a search asks for at once by itself: else
- * their cache misses would begin only when that of the first has ended.
+ * Starts to fetch all columns of @leaf but the first, which a search asks for at once by itself:
+ * else their cache misses would begin only when that of the first has ended.
  */
 static inline void leaf_prefetch(const struct iova_map_node *leaf)
 {
@@ -142,7 +143,10 @@ static inline void leaf_prefetch(const struct iova_map_node *leaf)
 		__builtin_prefetch(&cells[i]);
 }
 
-/* Starts to fetch the children's addresses, one of which is needed when the search in @inner is over. */
+/*
+ * Starts to fetch the children's addresses, one of which is needed when the search in @inner is
+ * over.
+ */
 static inline void inner_prefetch(const struct iova_map_node *inner)
 {
 #pragma GCC unroll 8
@@ -192,8 +196,10 @@ void map_refresh_row(const struct iova_map_path *path, unsigned int level, unsig
  */
 int map_make_room(struct iova_map *map, struct iova_map_path *path, uint64_t iova);
 
-/* Gives the leaf of @path, which is down to the minimum, more rows if it has neighbours. The path is
- * stale then. */
+/*
+ * Gives the leaf of @path, which is down to the minimum, more rows if it has neighbours. The path
+ * is stale then.
+ */
 void map_refill(struct iova_map *map, struct iova_map_path *path);
 
 /* For tests: the first invariant that does not hold, or NULL. O(n). */

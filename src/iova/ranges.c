@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays of ranges. The addition past the end of the space, last + 1 of a range that ends at 2^64 - 1, wraps to 0; each
- * function says what that means to it.
+ * Arrays of ranges. The addition past the end of the space, last + 1 of a range that ends at 2^64 -
+ * 1, wraps to 0; each function says what that means to it.
  */
 #include "iova/ranges.h"
 

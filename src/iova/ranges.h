@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arithmetic on plain arrays of ranges. Nothing is allocated: results go to the caller's array, and a function that may
- * need more room than there is returns how many ranges there would be, the first @capacity of which it has written.
+ * Arithmetic on plain arrays of ranges. Nothing is allocated: results go to the caller's array, and
+ * a function that may need more room than there is returns how many ranges there would be, the
+ * first @capacity of which it has written.
  *
- * A *normal* array is ascending, its ranges neither overlap nor touch. Linear, but for the sorting in ranges_normalise().
+ * A *normal* array is ascending, its ranges neither overlap nor touch. Linear, but for the sorting
+ * in ranges_normalise().
  */
 #ifndef IOVA_RANGES_H
 #define IOVA_RANGES_H
@@ -18,11 +20,16 @@ bool ranges_sort(struct iova_range *ranges, size_t count);
 /* Makes any array normal, in place; returns how many ranges are left. */
 size_t ranges_normalise(struct iova_range *ranges, size_t count);
 
-/* The complement in the 64-bit space of a normal array, at most @count + 1 ranges. @out is another array. */
+/*
+ * The complement in the 64-bit space of a normal array, at most @count + 1 ranges. @out is another
+ * array.
+ */
 size_t ranges_invert(const struct iova_range *ranges, size_t count, struct iova_range *out,
 		     size_t capacity);
 
-/* What two normal arrays have in common, at most @a_count + @b_count ranges. @out is another array. */
+/*
+ * What two normal arrays have in common, at most @a_count + @b_count ranges. @out is another array.
+ */
 size_t ranges_intersect(const struct iova_range *a, size_t a_count, const struct iova_range *b,
 			size_t b_count, struct iova_range *out, size_t capacity);
 

@@ -107,7 +107,9 @@ static void replace(struct iova_set *set, size_t first, size_t end, const struct
 
 int iova_set_add(struct iova_set *set, struct iova_range range)
 {
-	/* All that overlap or touch: from one that ends just below to one that starts just above. */
+	/*
+	 * All that overlap or touch: from one that ends just below to one that starts just above.
+	 */
 	size_t first = iova_set_lower(set, range.start ? range.start - 1 : 0);
 	size_t end = first;
 	int rc;

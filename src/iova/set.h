@@ -33,8 +33,8 @@ int iova_set_reserve(struct iova_set *set, size_t count);
 int iova_set_add(struct iova_set *set, struct iova_range range);
 
 /*
- * Makes a set of the first @count of set->ranges, for which the room was reserved, and which the caller has filled in any order.
- * False: two of them overlap, and @set is empty. O(n log n).
+ * Makes a set of the first @count of set->ranges, for which the room was reserved, and which the
+ * caller has filled in any order. False: two of them overlap, and @set is empty. O(n log n).
  */
 bool iova_set_adopt(struct iova_set *set, size_t count);
 

@@ -6,8 +6,8 @@
  *
  * Device text: MODEL[@BDF][,opt=val]... with the general options iommu=NAME (which IOMMU; default:
  * the first), group=N and index=N (of vfioN). IOMMU text: KIND[,name=NAME][,aperture=RANGES]
- * [,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a number, "amd0". Default without
- * any: one "amd".
+ * [,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a number, "amd0".
+ * Default without any: one "amd".
  *
  * Defaults keep clear of what the system has: devices get the BDFs 0000:01:00.0, 0000:02:00.0, ...,
  * each a group of its own with a number above the system's, and the lowest index that is free, all
@@ -48,9 +48,11 @@ bool machine_mock(const struct machine *machine);
  * explicit. 0, or -EIO: writing failed. */
 int machine_format(const struct machine *machine, FILE *out);
 
-/* Adds what the lines of @in describe: "iommu TEXT", "device TEXT", "mock". Such a description was
- * checked against the system when it was made: it is not again. Errors as above, with the line; what
- * the lines before it added stays. */
+/*
+ * Adds what the lines of @in describe: "iommu TEXT", "device TEXT", "mock". Such a description was
+ * checked against the system when it was made: it is not again. Errors as above, with the line;
+ * what the lines before it added stays.
+ */
 int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size);
 
 /* Devices in order of their index; NULL past the end. */

@@ -10,7 +10,10 @@
 
 #include "mem/source.h"
 
-/* Charges @caller, a process of the user @uid, for @pages. 0, or -ENOMEM: over the limit, or no memory; then nothing is charged. */
+/*
+ * Charges @caller, a process of the user @uid, for @pages. 0, or -ENOMEM: over the limit, or no
+ * memory; then nothing is charged.
+ */
 int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
 		   uint64_t pages);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages moved aside. Those that one source alone has need no record: they are unmapped when it gives
- * them back. Those that several sources have are in a block that counts for each page; blocks are in
- * a list, which is short, since moving pages aside at all is a program's mistake.
+ * Pages moved aside. Those that one source alone has need no record: they are unmapped when it
+ * gives them back. Those that several sources have are in a block that counts for each page; blocks
+ * are in a list, which is short, since moving pages aside at all is a program's mistake.
  */
 #include "mem/aside.h"
 

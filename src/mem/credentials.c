@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's memory of its credentials is good for as long as the generation is the one that it was read in. That is read first, so
- * that what changes meanwhile is asked for again.
+ * A thread's memory of its credentials is good for as long as the generation is the one that it was
+ * read in. That is read first, so that what changes meanwhile is asked for again.
  */
 #include "mem/credentials.h"
 

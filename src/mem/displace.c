@@ -3,13 +3,13 @@
  * Moving pinned pages: aside, or along with the program's memory.
  *
  * One displacement runs at a time. It locks all sources in the range, lists their pinned pages that
- * are in the program's memory there (segments), joins those to stretches of addresses, takes addresses for each, and
- * moves the stretches; what may fail is done before the first move but the moves themselves, which
- * are undone. Then the sources learn where their pages are, are unlocked, and their users are told. For mremap, the stretches
- * are one, and the move is the program's.
+ * are in the program's memory there (segments), joins those to stretches of addresses, takes
+ * addresses for each, and moves the stretches; what may fail is done before the first move but the
+ * moves themselves, which are undone. Then the sources learn where their pages are, are unlocked,
+ * and their users are told. For mremap, the stretches are one, and the move is the program's.
  *
- * Cost: O(n log n) in the number of segments, and a system call for each stretch, or for each mapping
- * in it on a kernel that moves only one at once.
+ * Cost: O(n log n) in the number of segments, and a system call for each stretch, or for each
+ * mapping in it on a kernel that moves only one at once.
  */
 #include "mem/displace.h"
 
@@ -160,7 +160,10 @@ static void widen(struct mem_pages *hull, struct mem_pages pages)
 	hull->count = pages.first + pages.count - hull->first;
 }
 
-/* Lists the pinned pages of @victim that are in the range, in the program's memory. The source, @source, is locked. */
+/*
+ * Lists the pinned pages of @victim that are in the range, in the program's memory. The source,
+ * @source, is locked.
+ */
 static int add_segments(struct displacement *d, struct mem_source *source,
 			struct displace_moved *victim)
 {
@@ -256,9 +259,9 @@ static int prepare(struct displacement *d)
 /* ---- moving ---- */
 
 /*
- * Moves [@from, @from + @len) to @to: at once, or what lies in one mapping at a time, which is found
- * by halving. A page that is not mapped any more (by a system call that nobody saw) is left out. On
- * failure all of it is back.
+ * Moves [@from, @from + @len) to @to: at once, or what lies in one mapping at a time, which is
+ * found by halving. A page that is not mapped any more (by a system call that nobody saw) is left
+ * out. On failure all of it is back.
  */
 static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags)
 {
@@ -313,7 +316,9 @@ static void undo(struct displacement *d)
 		pins_tidy(&d->segments[i].source->parts, source_part(&d->segments[i]));
 }
 
-/* Tells the sources where their pages are. Segments and stretches are both in order of addresses. */
+/*
+ * Tells the sources where their pages are. Segments and stretches are both in order of addresses.
+ */
 static void commit(struct displacement *d)
 {
 	const struct stretch *stretch = d->stretches;
@@ -492,8 +497,8 @@ static void notify_all(const struct displacement *d)
 }
 
 /*
- * From here on DMA waits, and none is under way: what it finds in the tables are addresses that mean the program's next mapping
- * there, or nothing, until the tables are redirected.
+ * From here on DMA waits, and none is under way: what it finds in the tables are addresses that
+ * mean the program's next mapping there, or nothing, until the tables are redirected.
  */
 static void lock_victims(const struct displacement *d)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that the program takes away from under pinned pages (munmap, mmap with MAP_FIXED, a shrinking mremap,
- * MADV_DONTNEED, MADV_REMOVE, MADV_FREE, brk), or moves (mremap): the IOVA must keep meaning the same pages.
+ * Memory that the program takes away from under pinned pages (munmap, mmap with MAP_FIXED, a
+ * shrinking mremap, MADV_DONTNEED, MADV_REMOVE, MADV_FREE, brk), or moves (mremap): the IOVA must
+ * keep meaning the same pages.
  *
  * A transport that sees such a call coming calls displace_range() first, for a caller whose memory
  * is this process's own. Pinned pages in the range are moved aside (mremap keeps the very pages) to
  * addresses that the program does not know, and their users are told to redirect their tables. It
  * is legal, almost always a bug, and logged.
  *
- * What the program moves it keeps, and so does the device: displace_mremap() is the program's mremap, after which the users
- * are told where the pages are now.
+ * What the program moves it keeps, and so does the device: displace_mremap() is the program's
+ * mremap, after which the users are told where the pages are now.
  */
 #ifndef MEM_DISPLACE_H
 #define MEM_DISPLACE_H
@@ -30,10 +31,11 @@ struct displace_moved {
 };
 
 /*
- * Who is told that bus addresses have changed, to redirect the tables that lead there: once for each displacement, with all @count
- * sources, of which each is there once, in the order of their addresses. Called with no lock held but the one that makes
- * displacements wait for each other: it must not wait for a thread that may displace memory. One for the process (the user
- * API); set before anything is pinned.
+ * Who is told that bus addresses have changed, to redirect the tables that lead there: once for
+ * each displacement, with all @count sources, of which each is there once, in the order of their
+ * addresses. Called with no lock held but the one that makes displacements wait for each other: it
+ * must not wait for a thread that may displace memory. One for the process (the user API); set
+ * before anything is pinned.
  */
 typedef void (*displace_notify)(const struct displace_moved *moved, size_t count);
 void displace_set_notify(displace_notify notify);
@@ -64,17 +66,19 @@ bool displace_needed(uint64_t va, uint64_t len);
 int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep);
 
 /*
- * mremap(2), where pinned pages may be in [@old, @old + @old_len) and are nowhere else that it changes: those, displace_range() has seen
- * to. Pinned pages that move remain where the program has put them, and are found there. Returns the new address or a negative
- * errno, in which case nothing has moved. The caller holds no lock of the engine.
+ * mremap(2), where pinned pages may be in [@old, @old + @old_len) and are nowhere else that it
+ * changes: those, displace_range() has seen to. Pinned pages that move remain where the program has
+ * put them, and are found there. Returns the new address or a negative errno, in which case nothing
+ * has moved. The caller holds no lock of the engine.
  */
 long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to);
 
 /*
- * For DMA that races with a move. No page moves while a DMA is inside a gate: inside, displace_in_progress() says whether one
- * is being moved, and then the DMA must leave. displace_generation() is read before entering: displace_settle() waits for a
- * move in progress and says whether one has happened since, so that what failed is worth repeating. Call it outside of any
- * gate and without locks.
+ * For DMA that races with a move. No page moves while a DMA is inside a gate: inside,
+ * displace_in_progress() says whether one is being moved, and then the DMA must leave.
+ * displace_generation() is read before entering: displace_settle() waits for a move in progress and
+ * says whether one has happened since, so that what failed is worth repeating. Call it outside of
+ * any gate and without locks.
  */
 bool displace_in_progress(void);
 uint64_t displace_generation(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A source remembers how many revocations there were when it was made: it is good while that has not changed. So nobody
- * keeps a list of them, and a source made from a revoked dma-buf cannot be.
+ * A source remembers how many revocations there were when it was made: it is good while that has
+ * not changed. So nobody keeps a list of them, and a source made from a revoked dma-buf cannot be.
  */
 #include "mem/dmabuf.h"
 

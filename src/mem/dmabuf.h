@@ -2,8 +2,9 @@
 /*
  * dma-bufs: memory of a device, shared as a file, which its exporter may revoke (spec 10-ioas, 10).
  *
- * The exporter creates one and gives its file away. MAP_FILE finds it behind a descriptor and makes sources of it. A
- * revocation, and also its end, parts the sources that exist from the memory for good; who has tables that lead there is told.
+ * The exporter creates one and gives its file away. MAP_FILE finds it behind a descriptor and makes
+ * sources of it. A revocation, and also its end, parts the sources that exist from the memory for
+ * good; who has tables that lead there is told.
  */
 #ifndef MEM_DMABUF_H
 #define MEM_DMABUF_H
@@ -17,8 +18,8 @@ struct uiommufd_caller;
 struct uiommufd_file;
 
 /*
- * @len bytes (whole pages, not 0) of zeroed memory, contiguous and aligned to what they have room for. One reference
- * of the file. 0 or -ENOMEM.
+ * @len bytes (whole pages, not 0) of zeroed memory, contiguous and aligned to what they have room
+ * for. One reference of the file. 0 or -ENOMEM.
  */
 int dmabuf_create(uint64_t len, struct dmabuf **out);
 
@@ -32,13 +33,16 @@ void *dmabuf_memory(const struct dmabuf *dmabuf);
 /* Revokes it, or ends that. When it returns, nothing that was mapped before is reached any more. */
 void dmabuf_set_revoked(struct dmabuf *dmabuf, bool revoked);
 
-/* Who takes a dma-buf out of the tables. One for the process (the user API); set before any is mapped. */
+/*
+ * Who takes a dma-buf out of the tables. One for the process (the user API); set before any is
+ * mapped.
+ */
 typedef void (*dmabuf_notify)(struct dmabuf *dmabuf);
 void dmabuf_set_notify(dmabuf_notify revoked);
 
 /*
- * A source for [@start, @start + @len) of @dmabuf (whose file gets a reference). @start + @len does not wrap. -EINVAL: not
- * inside of it, or too long; -ENODEV: it is revoked; -ENOMEM.
+ * A source for [@start, @start + @len) of @dmabuf (whose file gets a reference). @start + @len does
+ * not wrap. -EINVAL: not inside of it, or too long; -ENODEV: it is revoked; -ENOMEM.
  */
 int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint64_t start,
 			   uint64_t len, bool writable, struct mem_source **out);

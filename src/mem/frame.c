@@ -15,7 +15,10 @@
 
 /* ---- huge pages ---- */
 
-/* The system has one file system for each size of huge pages, from which all memory of that size comes. */
+/*
+ * The system has one file system for each size of huge pages, from which all memory of that size
+ * comes.
+ */
 enum {
 	HUGE_MIN_SHIFT = 15,
 	HUGE_MAX_SHIFT = 34

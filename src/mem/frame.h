@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames: what memory hardware would see behind an address of this process. Two addresses lead to one frame if they are
- * the same page of a shared file, or one address of private memory. A huge page is one contiguous frame; ordinary pages
- * are never neighbours.
+ * Frames: what memory hardware would see behind an address of this process. Two addresses lead to
+ * one frame if they are the same page of a shared file, or one address of private memory. A huge
+ * page is one contiguous frame; ordinary pages are never neighbours.
  *
- * For IOMMUs that must tell frames apart, and for tests; the system's own list of mappings is read for it, so this is slow:
- * O(mappings of the process) whenever a cursor leaves the mapping that it is in.
+ * For IOMMUs that must tell frames apart, and for tests; the system's own list of mappings is read
+ * for it, so this is slow: O(mappings of the process) whenever a cursor leaves the mapping that it
+ * is in.
  */
 #ifndef MEM_FRAME_H
 #define MEM_FRAME_H
@@ -23,7 +24,10 @@ struct frame_mapping {
 	uint64_t page_size;
 };
 
-/* Remembers the mapping of the latest question. Starts zeroed, and lives as long as nothing is remapped. */
+/*
+ * Remembers the mapping of the latest question. Starts zeroed, and lives as long as nothing is
+ * remapped.
+ */
 struct frame_cursor {
 	struct frame_mapping mapping;
 };
@@ -43,10 +47,16 @@ bool frame_is_huge(struct frame_cursor *cursor, uint64_t addr);
 /* How many bytes from @addr on, at most @len (not 0), are in one frame. */
 uint64_t frame_run(struct frame_cursor *cursor, uint64_t addr, uint64_t len);
 
-/* How many bytes from @addr on, at most @len (not 0), are in one mapping: their frames are numbered one after the other. */
+/*
+ * How many bytes from @addr on, at most @len (not 0), are in one mapping: their frames are numbered
+ * one after the other.
+ */
 uint64_t frame_span(struct frame_cursor *cursor, uint64_t addr, uint64_t len);
 
-/* Calls @visit for each contiguous piece of the pinned memory of @source. Pins may come and go meanwhile. */
+/*
+ * Calls @visit for each contiguous piece of the pinned memory of @source. Pins may come and go
+ * meanwhile.
+ */
 void frame_visit_pinned(struct mem_source *source,
 			void (*visit)(uint64_t bus, uint64_t len, void *arg), void *arg);
 

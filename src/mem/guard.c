@@ -8,8 +8,8 @@
  * ours. Elsewhere a jump buffer does it, and the faulting address says whose the fault is.
  *
  * What the program wants done with a fault is in `wanted`, under a spinlock that is held with all
- * signals blocked, since the handlers take it too. Our handlers run with all signals blocked and give
- * the program's the mask that it asked for. The flags of the program's action that matter on
+ * signals blocked, since the handlers take it too. Our handlers run with all signals blocked and
+ * give the program's the mask that it asked for. The flags of the program's action that matter on
  * entry (SA_ONSTACK, SA_RESTART) are the flags of ours.
  */
 #include "mem/guard.h"
@@ -30,8 +30,8 @@ enum {
 };
 
 /*
- * Directly: under the preload the C library's name is the program's (preload/sigmask.c), which keeps our two
- * signals unblocked and remembers what it was asked for.
+ * Directly: under the preload the C library's name is the program's (preload/sigmask.c), which
+ * keeps our two signals unblocked and remembers what it was asked for.
  */
 static void set_mask(const sigset_t *mask, sigset_t *old)
 {
@@ -44,8 +44,8 @@ static void set_mask(const sigset_t *mask, sigset_t *old)
 /*
  * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
  * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts; long ones are the microcode's. guard_exchange: rdi = word, rsi = old, rdx = new; it lies within, and so fails as the copy
- * does.
+ * parts; long ones are the microcode's. guard_exchange: rdi = word, rsi = old, rdx = new; it lies
+ * within, and so fails as the copy does.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"

@@ -21,8 +21,8 @@
 int guard_copy(void *dst, const void *src, size_t len);
 
 /*
- * Replaces the aligned word @word by @new if it is @old, as one atomic step. 0; 1: it is another, and was left alone; -EFAULT when it
- * cannot be reached.
+ * Replaces the aligned word @word by @new if it is @old, as one atomic step. 0; 1: it is another,
+ * and was left alone; -EFAULT when it cannot be reached.
  */
 int guard_exchange(uint64_t *word, uint64_t old, uint64_t new);
 
@@ -32,9 +32,9 @@ int guard_install(void);
 bool guard_installed(void);
 
 /*
- * Has @handler called for each SIGBUS of an access beyond the end of what is mapped at @addr, but for
- * those of guarded copies. True: the access has been made, and the thread goes on with @context, a
- * ucontext_t. False: the signal goes on to the program. Runs with all signals blocked.
+ * Has @handler called for each SIGBUS of an access beyond the end of what is mapped at @addr, but
+ * for those of guarded copies. True: the access has been made, and the thread goes on with
+ * @context, a ucontext_t. False: the signal goes on to the program. Runs with all signals blocked.
  */
 typedef bool (*guard_bus_handler)(uintptr_t addr, void *context);
 void guard_set_bus_handler(guard_bus_handler handler);

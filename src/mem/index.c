@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Levels of hash tables with lists. A source is on the first level whose granule is not smaller than
- * it, in the list of the granule that it begins in; so it reaches at most into the next granule, and
- * a search looks, on each level in use, at the granules of its range and the one before. The hash
- * keeps neighbours neighbours, so that pinned memory elsewhere is not looked at.
+ * Levels of hash tables with lists. A source is on the first level whose granule is not smaller
+ * than it, in the list of the granule that it begins in; so it reaches at most into the next
+ * granule, and a search looks, on each level in use, at the granules of its range and the one
+ * before. The hash keeps neighbours neighbours, so that pinned memory elsewhere is not looked at.
  *
- * Each list is guarded by one of the stripes' locks, places by their own. No other lock is taken under one.
+ * Each list is guarded by one of the stripes' locks, places by their own. No other lock is taken
+ * under one.
  */
 #include "mem/index.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A mutex of four bytes, for what there are millions of. It may be held for long: waiters sleep. All
- * zero is an unlocked one; there is nothing to destroy. Not fair, not recursive.
+ * A mutex of four bytes, for what there are millions of. It may be held for long: waiters sleep.
+ * All zero is an unlocked one; there is nothing to destroy. Not fair, not recursive.
  *
  * Cost without contention: one atomic exchange each way.
  */

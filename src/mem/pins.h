@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which pages of a source have how many users, and where those are that were moved aside: a map from
- * ranges of pages to both.
+ * Which pages of a source have how many users, and where those are that were moved aside: a map
+ * from ranges of pages to both.
  *
  * The map is a treap of boundaries. Between two neighbouring boundaries all pages are alike; before
- * the first one no page has a user. A boundary lives while a pin begins or ends there, or while what
- * it separates differs, so that taking away a pin, with the very range it was added with, needs no
- * memory and cannot fail. Not locked.
+ * the first one no page has a user. A boundary lives while a pin begins or ends there, or while
+ * what it separates differs, so that taking away a pin, with the very range it was added with,
+ * needs no memory and cannot fail. Not locked.
  *
  * Cost: O(log n) in the number of boundaries, and O(log n) more for each boundary inside the range.
  */
@@ -46,7 +46,10 @@ void pins_tidy(struct pins *pins, struct mem_pages pages);
 void pins_add(struct pins *pins, struct mem_pages pages);
 void pins_sub(struct pins *pins, struct mem_pages pages);
 
-/* Says that @pages are at @bus now (0: at their own addresses), which is @aside or not. Boundaries at both ends exist. */
+/*
+ * Says that @pages are at @bus now (0: at their own addresses), which is @aside or not. Boundaries
+ * at both ends exist.
+ */
 void pins_set_bus(struct pins *pins, struct mem_pages pages, uint64_t bus, bool aside);
 
 #endif

@@ -4,9 +4,9 @@
  *
  * What it copies must never raise a signal, not even one that a handler of ours would catch: a
  * program may block SIGSEGV, and then the kernel kills it. So the kernel copies for us, with
- * process_vm_readv() on ourselves; where that is refused (no such call, a seccomp filter, memory that
- * it does not reach), through a pipe, whose two ends give EFAULT as well. A pipe is made for each
- * copy: one that is kept would be found and closed by a program that closes every descriptor.
+ * process_vm_readv() on ourselves; where that is refused (no such call, a seccomp filter, memory
+ * that it does not reach), through a pipe, whose two ends give EFAULT as well. A pipe is made for
+ * each copy: one that is kept would be found and closed by a program that closes every descriptor.
  *
  * Most structures that a program passes are on its stack, just above our own frames. These cannot
  * fault, and are copied plainly: a few nanoseconds instead of a microsecond. Each thread remembers
@@ -86,7 +86,9 @@ static int copy_by_pipe(uint64_t dst, uint64_t src, size_t len)
 	if (rc)
 		return -EFAULT;
 	while (len && !rc) {
-		/* Up to the end of the page on either side, so that all before a bad page arrives. */
+		/*
+		 * Up to the end of the page on either side, so that all before a bad page arrives.
+		 */
 		size_t room = PAGE_SIZE - max_u64(src & PAGE_MASK, dst & PAGE_MASK);
 		size_t now = min_u64(min_u64(len, room), PIPE_CHUNK);
 

@@ -18,7 +18,9 @@
 #include "mem/self.h"
 #include "mem/sys.h"
 
-/* A window maps [@index << WINDOW_SHIFT, + WINDOW_SIZE) of the file, whether it is so long or not. */
+/*
+ * A window maps [@index << WINDOW_SHIFT, + WINDOW_SIZE) of the file, whether it is so long or not.
+ */
 #define WINDOW_SHIFT 30u
 #define WINDOW_SIZE  (UINT64_C(1) << WINDOW_SHIFT)
 #define WINDOW_PAGES (WINDOW_SIZE >> PAGE_SHIFT)

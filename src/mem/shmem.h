@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files behind file sources: memory that has a file of its own (memfd, tmpfs, hugetlbfs), mapped
- * here so that it stays whatever becomes of the program's descriptors and mappings.
+ * The files behind file sources: memory that has a file of its own (memfd, tmpfs, hugetlbfs),
+ * mapped here so that it stays whatever becomes of the program's descriptors and mappings.
  *
  * There is one object for each inode, shared by all sources, with one descriptor; the file is
  * mapped in windows of 1 GiB, each where its address is congruent with the file offset, while any
@@ -39,7 +39,9 @@ void shmem_unpin(struct shmem *shmem, struct mem_pages pages);
 /* A name of the file: see mem_source_file_name(). */
 bool shmem_name(const struct shmem *shmem, char *name, size_t size);
 
-/* Where byte @offset of the file is mapped, and how many bytes, at most @len, follow. It is pinned. */
+/*
+ * Where byte @offset of the file is mapped, and how many bytes, at most @len, follow. It is pinned.
+ */
 void shmem_run(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run);
 
 #endif

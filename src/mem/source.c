@@ -4,8 +4,8 @@
  *
  * Most sources are pinned whole, or not at all: a counter. Pins of parts are in a map besides
  * (mem/pins.h), and a page has a user if either says so. What a pin needs is got in this order, so
- * that a failure has nothing but the steps before it to undo: boundaries in the map, the memory, the
- * charge.
+ * that a failure has nothing but the steps before it to undo: boundaries in the map, the memory,
+ * the charge.
  */
 #include "mem/source.h"
 

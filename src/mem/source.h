@@ -59,8 +59,8 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 			 bool writable, enum mem_accounting accounting, struct mem_source **out);
 
 /*
- * The MEM_SOURCE_ROOM bytes that a source has besides itself, zeroed, for its creator to use: next to
- * it, so that both come from memory at once. They live as long as the source does.
+ * The MEM_SOURCE_ROOM bytes that a source has besides itself, zeroed, for its creator to use: next
+ * to it, so that both come from memory at once. They live as long as the source does.
  */
 enum {
 	MEM_SOURCE_ROOM = 48
@@ -83,8 +83,8 @@ uint64_t mem_source_offset(const struct mem_source *source);
 uint64_t mem_source_start(const struct mem_source *source);
 
 /*
- * A name of the file that @source is of, ended by 0, as the system has it now ("/dev/shm/x (deleted)"). False: it is of no file, or
- * the name is not known, or longer.
+ * A name of the file that @source is of, ended by 0, as the system has it now ("/dev/shm/x
+ * (deleted)"). False: it is of no file, or the name is not known, or longer.
  */
 bool mem_source_file_name(const struct mem_source *source, char *name, size_t size);
 
@@ -110,8 +110,8 @@ int mem_source_pin(struct mem_source *source, struct mem_pages pages);
 void mem_source_unpin(struct mem_source *source, struct mem_pages pages);
 
 /*
- * Makes two pins of the one of @pages: of its first @count pages (fewer than all, not 0), and of the
- * rest, to be taken away apart. 0 or -ENOMEM, in which case it is still one.
+ * Makes two pins of the one of @pages: of its first @count pages (fewer than all, not 0), and of
+ * the rest, to be taken away apart. 0 or -ENOMEM, in which case it is still one.
  */
 int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t count);
 

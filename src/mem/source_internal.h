@@ -17,7 +17,7 @@ struct mem_source {
 	uint8_t kind;	    /* enum mem_kind */
 	uint8_t accounting; /* enum mem_accounting */
 	bool writable;
-	bool strays; /* the index knows it at addresses that are not its own, too; written by mem/displace.c */
+	bool strays; /* also indexed at addresses that are not its own: mem/displace.c */
 	struct uiommufd_caller *caller; /* a reference; changes by CHANGE_PROCESS */
 	uint64_t start, len;		/* address, or offset in the file, of the first byte */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls that the preload interposes for the program, made directly, so that it never sees our
- * own. Results: 0 or more, or a negative errno; errno itself is left alone.
+ * System calls that the preload interposes for the program, made directly, so that it never sees
+ * our own. Results: 0 or more, or a negative errno; errno itself is left alone.
  */
 #ifndef MEM_SYS_H
 #define MEM_SYS_H
@@ -89,8 +89,9 @@ static inline int sys_fcntl(int fd, int cmd, long arg)
 }
 
 /*
- * Descriptors that we keep have numbers from here on, if the limit allows it: out of the way of a program that closes, or puts
- * others over, low numbers that it has not opened, and would then find what is meant for ours in its own file.
+ * Descriptors that we keep have numbers from here on, if the limit allows it: out of the way of a
+ * program that closes, or puts others over, low numbers that it has not opened, and would then find
+ * what is meant for ours in its own file.
  */
 #define SYS_FD_AWAY 512
 

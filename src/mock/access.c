@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accesses whose owner is a conformance program: a descriptor for each, and the pins it made by number (spec 50-test-abi, 5).
+ * Accesses whose owner is a conformance program: a descriptor for each, and the pins it made by
+ * number (spec 50-test-abi, 5).
  *
- * Locks: op_lock serialises what the program asks of one access; items_lock guards the pins, and is held while one is made, so
- * that who is told to let go of a range finds every pin in it. Order: op_lock - access->lock - items_lock - ioas->lock.
+ * Locks: op_lock serialises what the program asks of one access; items_lock guards the pins, and is
+ * held while one is made, so that who is told to let go of a range finds every pin in it. Order:
+ * op_lock - access->lock - items_lock - ioas->lock.
  */
 #include <fcntl.h>
 
@@ -208,7 +210,10 @@ static int compare_pages(struct uiommufd_caller *caller, const uint64_t *pages, 
 	return 0;
 }
 
-/* Pins for @item, whose range is set, and adds it. *@cmd has the number then. Caller holds items_lock. */
+/*
+ * Pins for @item, whose range is set, and adds it. *@cmd has the number then. Caller holds
+ * items_lock.
+ */
 static int add_item(struct ucmd *ucmd, struct iommu_test_cmd *cmd, struct mock_access *mock,
 		    struct pin_item *item, uint64_t *pages, uint64_t count)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mock devices (spec 50-test-abi, 2): each is an endpoint of the mock IOMMU, alone in its group, and bound to the
- * context for as long as the object that stands for it lives.
+ * Mock devices (spec 50-test-abi, 2): each is an endpoint of the mock IOMMU, alone in its group,
+ * and bound to the context for as long as the object that stands for it lives.
  */
 #include "iommufd/fault.h"
 #include "iommufd/group.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The count is a thread-local variable, which is why nobody but the thread gets at it. Using the file never uses it up. */
+/*
+ * The count is a thread-local variable, which is why nobody but the thread gets at it. Using the
+ * file never uses it up.
+ */
 #include "mock/fail_nth.h"
 
 #include <errno.h>

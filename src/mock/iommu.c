@@ -2,8 +2,8 @@
 /*
  * The mock IOMMU: one instance, behind which all mock devices are (spec 50-test-abi, 4).
  *
- * It makes two sorts of tables in AMD's format with a granule of 2 KiB; which one, the user's data says. Memory is
- * scattered to it: neighbouring ordinary pages never share a leaf.
+ * It makes two sorts of tables in AMD's format with a granule of 2 KiB; which one, the user's data
+ * says. Memory is scattered to it: neighbouring ordinary pages never share a leaf.
  */
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of mock/ share. The operations return what the ioctl does; they are called by mock.c only. */
+/*
+ * What the files of mock/ share. The operations return what the ioctl does; they are called by
+ * mock.c only.
+ */
 #ifndef MOCK_INTERNAL_H
 #define MOCK_INTERNAL_H
 
@@ -12,7 +15,10 @@
 #include "mem/frame.h"
 #include "mock/test_abi.h"
 
-/* As what a device sits on a vIOMMU: its RID goes through @domain, and had @virt_id when that began. */
+/*
+ * As what a device sits on a vIOMMU: its RID goes through @domain, and had @virt_id when that
+ * began.
+ */
 struct mock_seat {
 	const struct iommu_domain *domain;
 	uint64_t virt_id;
@@ -49,7 +55,9 @@ void mock_take_seat(struct mock_device *mock, const struct iommu_domain *domain)
 /* The mock device with this ID of its device object: a user of that, or NULL. */
 struct mock_device *mock_device_get(struct iommufd_ctx *ctx, uint32_t dev_id);
 
-/* Faults the caller's page at @uptr in for reading. *@bus is where our process has @uptr. -EFAULT. */
+/*
+ * Faults the caller's page at @uptr in for reading. *@bus is where our process has @uptr. -EFAULT.
+ */
 int mock_present(struct uiommufd_caller *caller, uint64_t uptr, uint64_t *bus);
 
 /* mock/device.c */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested HWPTs of the mock IOMMU (spec 50-test-abi, 4.2): there is no stage 1; what can be seen of one is an IOTLB of four values, which
- * invalidation sets to zero.
+ * Nested HWPTs of the mock IOMMU (spec 50-test-abi, 4.2): there is no stage 1; what can be seen of
+ * one is an IOTLB of four values, which invalidation sets to zero.
  */
 #include "iommu/nested.h"
 #include "base/alloc.h"

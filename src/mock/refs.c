@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MD_CHECK_REFS (spec 50-test-abi, 3): how often each page of the caller's is pinned, by whatever context and mapping. There is no
- * count to look at: all sources that have pins are asked where their pages are.
+ * MD_CHECK_REFS (spec 50-test-abi, 3): how often each page of the caller's is pinned, by whatever
+ * context and mapping. There is no count to look at: all sources that have pins are asked where
+ * their pages are.
  */
 #include <stdlib.h>
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vIOMMUs of the mock IOMMU (spec 50-test-abi, 4.3): a region to map, a cache of four values for each device, events, and two HW queues.
+ * vIOMMUs of the mock IOMMU (spec 50-test-abi, 4.3): a region to map, a cache of four values for
+ * each device, events, and two HW queues.
  *
- * A device whose RID goes through a nested HWPT on a vIOMMU sits on that, with the virtual ID that it had when it was attached. Where it
- * sits is guarded by its group's lock; the HWPT holds the vIOMMU for as long.
+ * A device whose RID goes through a nested HWPT on a vIOMMU sits on that, with the virtual ID that
+ * it had when it was attached. Where it sits is guarded by its group's lock; the HWPT holds the
+ * vIOMMU for as long.
  */
 #include "base/alloc.h"
 #include "iommufd/group.h"

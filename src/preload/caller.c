@@ -92,8 +92,9 @@ static void uninstall_file(struct uiommufd_caller *caller, int fd)
 }
 
 /*
- * A device's stores to a shared mapping of a file on a disk would be lost on the file system that has to write them, so they are
- * refused, as by the kernel. What mmap was seen to make is asked for once more: it may have gone unseen.
+ * A device's stores to a shared mapping of a file on a disk would be lost on the file system that
+ * has to write them, so they are refused, as by the kernel. What mmap was seen to make is asked for
+ * once more: it may have gone unseen.
  */
 static bool on_disk(uint64_t va, uint64_t len)
 {

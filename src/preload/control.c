@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread answers with the world standing still (base/world.h), as a fork has it: what it tells is one moment of all
- * objects, and that it holds some of them while it reads is seen by nobody. The program goes on before the answer is sent.
- * A call of the program that does not end, because it waits for another thread's perhaps, is not waited for: "busy" is an answer.
+ * The thread answers with the world standing still (base/world.h), as a fork has it: what it tells
+ * is one moment of all objects, and that it holds some of them while it reads is seen by nobody.
+ * The program goes on before the answer is sent. A call of the program that does not end, because
+ * it waits for another thread's perhaps, is not waited for: "busy" is an answer.
  */
 #include "preload/control.h"
 

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `uiommufd show` and `uiommufd lookup` talk to: a thread in the program that answers on a socket in the shadow root
- * (preload/layout.h), one request per connection, as a line of text:
+ * What `uiommufd show` and `uiommufd lookup` talk to: a thread in the program that answers on a
+ * socket in the shadow root (preload/layout.h), one request per connection, as a line of text:
  *
- *	show MAPPINGS			 the state as JSON, with at most so many mappings of each IOAS one by one
- *	lookup CONTEXT PT_ID IOVA	 one IOVA (hexadecimal) as JSON
+ * 	show MAPPINGS                    the state as JSON, at most so many mappings an IOAS
+ * 	one by one
+ * 	lookup CONTEXT PT_ID IOVA	 one IOVA (hexadecimal) as JSON
  *
- * An answer is JSON (iommufd/show.h), or {"error": errno}, and ends with a 0, without which it is not complete.
+ * An answer is JSON (iommufd/show.h), or {"error": errno}, and ends with a 0, without which it is
+ * not complete.
  *
- * A thread, because nothing else leaves the program alone: a signal would interrupt its system calls, or be blocked for
- * ever; a memory that the engine keeps up to date would cost each call. The thread takes no signal, and has a table of
- * descriptors, a current directory and a umask of its own: the program's numbers are not disturbed, closing them all
- * closes nothing of it, and a fork does not copy it. It exists in processes that have opened something emulated, from then
- * on; a child has one from its next call into the engine on.
+ * A thread, because nothing else leaves the program alone: a signal would interrupt its system
+ * calls, or be blocked for ever; a memory that the engine keeps up to date would cost each call.
+ * The thread takes no signal, and has a table of descriptors, a current directory and a umask of
+ * its own: the program's numbers are not disturbed, closing them all closes nothing of it, and a
+ * fork does not copy it. It exists in processes that have opened something emulated, from then on;
+ * a child has one from its next call into the engine on.
  */
 #ifndef PRELOAD_CONTROL_H
 #define PRELOAD_CONTROL_H
@@ -20,7 +23,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* Starts the thread, if the run has a directory for sockets. What fails leaves the program without it, and is not said. */
+/*
+ * Starts the thread, if the run has a directory for sockets. What fails leaves the program without
+ * it, and is not said.
+ */
 void control_start(void);
 
 /* In the child of a fork, whose parent has a thread. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls by which a program changes its rights: the engine may then remember them (mem/credentials.h), which saves every MAP a
- * system call. Programs change capabilities by syscall(), too, since no header of the C library declares capset().
+ * The calls by which a program changes its rights: the engine may then remember them
+ * (mem/credentials.h), which saves every MAP a system call. Programs change capabilities by
+ * syscall(), too, since no header of the C library declares capset().
  */
 #include "preload/credentials.h"
 
@@ -46,7 +47,10 @@ static bool changes_credentials(long number)
 	}
 }
 
-/* What the C library's does, and no call of it: our own calls of the system come through here, before anything is found. */
+/*
+ * What the C library's does, and no call of it: our own calls of the system come through here,
+ * before anything is found.
+ */
 EXPORT long syscall(long number, ...)
 {
 	register long d __asm__("r10");

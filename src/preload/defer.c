@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A handler of ours stands in front of each of the program's. If its thread is inside the engine, it keeps what it was told and
- * has the kernel block all other signals when it returns. When the thread leaves the engine, it sends itself what was kept, and
- * unblocks. So the kernel's queues do the rest, and a call that no signal interrupts pays one load.
+ * A handler of ours stands in front of each of the program's. If its thread is inside the engine,
+ * it keeps what it was told and has the kernel block all other signals when it returns. When the
+ * thread leaves the engine, it sends itself what was kept, and unblocks. So the kernel's queues do
+ * the rest, and a call that no signal interrupts pays one load.
  *
- * What the program wants is one word per signal, which a handler may read at any time. Threads that change the action of one
- * signal at the same time may find the handler of one with the mask of the other.
+ * What the program wants is one word per signal, which a handler may read at any time. Threads that
+ * change the action of one signal at the same time may find the handler of one with the mask of the
+ * other.
  */
 #include "preload/defer.h"
 
@@ -29,7 +31,10 @@ static const uint64_t not_covered = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | S
 				    SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP) |
 				    SIGNAL_BIT(FIRST_OF_LIBC) | SIGNAL_BIT(FIRST_OF_LIBC + 1);
 
-/* The program's handler, and in bits that no address has, the flags of its action that are not those of ours. */
+/*
+ * The program's handler, and in bits that no address has, the flags of its action that are not
+ * those of ours.
+ */
 #define WANTED_SIGINFO	 (UINT64_C(1) << 62)
 #define WANTED_RESETHAND (UINT64_C(1) << 63)
 #define WANTED_HANDLER	 (WANTED_SIGINFO - 1)
@@ -132,8 +137,10 @@ static struct sigaction in_front(int signo, const struct sigaction *act, uint64_
 {
 	struct sigaction ours = *act;
 
-	/* The child of a vfork has our memory, and actions of its own. And one that comes back to us already is what some
-	 * function of the C library has seen, which passes us by. */
+	/*
+	 * The child of a vfork has our memory, and actions of its own. And one that comes back to
+	 * us already is what some function of the C library has seen, which passes us by.
+	 */
 	if (!is_handler(act) || act->sa_sigaction == on_signal || !preload_own_process())
 		return ours;
 	*was = atomic_exchange_explicit(&wanted[signo], wanted_of(act), memory_order_relaxed);

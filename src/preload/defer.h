@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program's signal handlers wait until the call that they interrupt is over, as they do for a call of the kernel. A handler
- * may call the engine, or jump out and never come back, and neither may happen while a lock is held.
+ * The program's signal handlers wait until the call that they interrupt is over, as they do for a
+ * call of the kernel. A handler may call the engine, or jump out and never come back, and neither
+ * may happen while a lock is held.
  */
 #ifndef PRELOAD_DEFER_H
 #define PRELOAD_DEFER_H

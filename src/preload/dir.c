@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Directories. Those of the shadow root list the right names; the types of nodes, and of stand-ins
- * for real entries, are put right here. Those of the real system that have something emulated in them list that, too.
+ * for real entries, are put right here. Those of the real system that have something emulated in
+ * them list that, too.
  */
 #include <dirent.h>
 #include <string.h>

@@ -39,13 +39,19 @@ static struct machine *machine;
 
 static __thread unsigned int depth __attribute__((tls_model("initial-exec")));
 
-/* From the first step on, and up to the last, signal handlers wait (defer.h): one that interrupts in between sees all or nothing. */
+/*
+ * From the first step on, and up to the last, signal handlers wait (defer.h): one that interrupts
+ * in between sees all or nothing.
+ */
 static void quiet_enter(struct engine_call *call)
 {
 	depth++;
 	atomic_signal_fence(memory_order_seq_cst);
 	call->saved_errno = errno;
-	/* The C library looks at the type alone when a cancellation that was sent before arrives after the state has changed. */
+	/*
+	 * The C library looks at the type alone when a cancellation that was sent before arrives
+	 * after the state has changed.
+	 */
 	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &call->cancel_type);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call->cancel_state);
 }
@@ -310,8 +316,8 @@ FILE *engine_open_config_stream(const struct path_at *at, const char *mode)
 }
 
 /*
- * The user API stands still before VFIO does. While nothing has been opened, what must not happen in
- * the middle of a fork is a start, and its lock keeps it out.
+ * The user API stands still before VFIO does. While nothing has been opened, what must not happen
+ * in the middle of a fork is a start, and its lock keeps it out.
  */
 static bool fork_of_started;
 static __thread struct engine_call fork_call __attribute__((tls_model("initial-exec")));

@@ -38,7 +38,10 @@ void engine_leave_fd(const struct engine_call *call, struct description *descrip
 /* True if this thread is inside the engine: what it does to memory is not the program's doing. */
 bool engine_busy(void);
 
-/* True if the machine has the test ABI (`uiommufd run --mock`). Starts the engine; errno is as it was. */
+/*
+ * True if the machine has the test ABI (`uiommufd run --mock`). Starts the engine; errno is as it
+ * was.
+ */
 bool engine_mock(void);
 
 /* The program as the engine's caller. Valid once something has been opened. */

@@ -25,8 +25,8 @@ int close_range(unsigned int first, unsigned int last, int flags);
 void closefrom(int first);
 
 /*
- * Takes @fd out of the table: what it stood for, or NULL. Inside the engine, until that is released:
- * a signal's handler could jump out with it.
+ * Takes @fd out of the table: what it stood for, or NULL. Inside the engine, until that is
+ * released: a signal's handler could jump out with it.
  */
 static struct description *take(int fd)
 {

@@ -4,8 +4,8 @@
 #define PRELOAD_FDINFO_H
 
 /*
- * A descriptor of what @path shows, with the line that VFIO adds, if it is the fdinfo of a device of
- * ours. -1: it is not (or cannot be had); errno is as it was.
+ * A descriptor of what @path shows, with the line that VFIO adds, if it is the fdinfo of a device
+ * of ours. -1: it is not (or cannot be had); errno is as it was.
  */
 int fdinfo_open(const char *path, int flags);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slots by descriptor, in chunks that are never given back, and descriptions in a pool of which none
- * is ever given back either.
+ * Slots by descriptor, in chunks that are never given back, and descriptions in a pool of which
+ * none is ever given back either.
  *
  * That makes lookup safe without a lock: a description that a reader found in a slot may be closed
  * and become another one before the reader has its reference, but it is memory of this type at any
- * time. The reader takes a reference only from a live description, and then looks at the slot again:
- * if it is still there, that is what the descriptor stands for.
+ * time. The reader takes a reference only from a live description, and then looks at the slot
+ * again: if it is still there, that is what the descriptor stands for.
  *
  * A description's count: 0 free, DYING while the last holder takes the file out, else references.
  */

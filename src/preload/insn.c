@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See insn.h. Decoding is in two steps: what all instructions have (prefixes, opcode, the form of the
- * memory operand, which only has to be skipped as its address is known), then one function for each
- * family of opcodes. Names and encodings are of the Intel SDM, volume 2.
+ * See insn.h. Decoding is in two steps: what all instructions have (prefixes, opcode, the form of
+ * the memory operand, which only has to be skipped as its address is known), then one function for
+ * each family of opcodes. Names and encodings are of the Intel SDM, volume 2.
  */
 #include "preload/insn.h"
 

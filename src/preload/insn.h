@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions of x86-64 that access memory, carried out by hand: how a program's access to a mapped BAR,
- * which has no memory behind it, becomes a call (trap.c).
+ * Instructions of x86-64 that access memory, carried out by hand: how a program's access to a
+ * mapped BAR, which has no memory behind it, becomes a call (trap.c).
  *
- * Known are the instructions that compilers emit for accesses through a volatile pointer, and those that
- * the C library copies memory with: mov in all its general forms, movzx and movsx, arithmetic and tests
- * with one operand in memory, xchg, movs and stos with and without rep, movnti, movdiri, movbe, and the moves of
- * SSE, AVX and (unmasked) AVX-512 registers.
+ * Known are the instructions that compilers emit for accesses through a volatile pointer, and those
+ * that the C library copies memory with: mov in all its general forms, movzx and movsx, arithmetic
+ * and tests with one operand in memory, xchg, movs and stos with and without rep, movnti, movdiri,
+ * movbe, and the moves of SSE, AVX and (unmasked) AVX-512 registers.
  */
 #ifndef PRELOAD_INSN_H
 #define PRELOAD_INSN_H
@@ -34,8 +34,8 @@ enum insn_result {
 };
 
 /*
- * Carries out the instruction at @code (@len bytes of it can be read), which has faulted at @addr in
- * the state @context of its thread.
+ * Carries out the instruction at @code (@len bytes of it can be read), which has faulted at @addr
+ * in the state @context of its thread.
  */
 enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *context, uint64_t addr,
 			      const struct insn_memory *memory);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signal frames hold the vector registers as XSAVE lays them out (Intel SDM 1, 13.4): xmm in the
- * legacy area, and the upper parts in components whose places CPUID tells. A component that XSTATE_BV
- * says is in its initial state is all 0, whatever the frame holds.
+ * legacy area, and the upper parts in components whose places CPUID tells. A component that
+ * XSTATE_BV says is in its initial state is all 0, whatever the frame holds.
  */
 #include "preload/insn_vector.h"
 

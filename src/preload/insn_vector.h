@@ -11,11 +11,16 @@ enum {
 	XMM_BYTES = 16,
 };
 
-/* @buf = register @n, all VECTOR_BYTES of it, as far as the machine has them. False: it has no @bytes of
- * them. */
+/*
+ * @buf = register @n, all VECTOR_BYTES of it, as far as the machine has them. False: it has no
+ * @bytes of them.
+ */
 bool vector_get(const ucontext_t *context, unsigned int n, unsigned int bytes, void *buf);
 
-/* The lower @bytes (16, 32 or 64) of register @n = @buf. What is above becomes 0 if @clear, or stays. */
+/*
+ * The lower @bytes (16, 32 or 64) of register @n = @buf. What is above becomes 0 if @clear, or
+ * stays.
+ */
 bool vector_set(ucontext_t *context, unsigned int n, unsigned int bytes, const void *buf,
 		bool clear);
 

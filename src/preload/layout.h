@@ -20,8 +20,8 @@
 #define LAYOUT_MACHINE "machine"
 
 /*
- * A directory in the root: the sockets of the run's processes that answer `uiommufd show` (preload/control.h), each named for
- * its PID. Where it is missing, nobody answers.
+ * A directory in the root: the sockets of the run's processes that answer `uiommufd show`
+ * (preload/control.h), each named for its PID. Where it is missing, nobody answers.
  */
 #define LAYOUT_CONTROL "control"
 

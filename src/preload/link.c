@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names: links, canonical paths and the current directory, none of which shows the shadow root or what
- * else stands behind a descriptor.
+ * Names: links, canonical paths and the current directory, none of which shows the shadow root or
+ * what else stands behind a descriptor.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -22,7 +22,10 @@ ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t size, si
 char *__realpath_chk(const char *path, char *resolved, size_t room);
 char *__getcwd_chk(char *buf, size_t size, size_t room);
 
-/* The N of "pipe:[N]" or "socket:[N]", as which event queues are known to the kernel; 0 for another @text. */
+/*
+ * The N of "pipe:[N]" or "socket:[N]", as which event queues are known to the kernel; 0 for another
+ * @text.
+ */
 static uint64_t channel_inode(const char *text)
 {
 	static const char *const kinds[] = {"pipe:[", "socket:["};
@@ -35,8 +38,8 @@ static uint64_t channel_inode(const char *text)
 }
 
 /*
- * The name of the file that has the pipe or socket @inode behind it, NULL if none of ours has. By inode, as
- * /proc has many names for a descriptor. Names are constants, so they outlive the file.
+ * The name of the file that has the pipe or socket @inode behind it, NULL if none of ours has. By
+ * inode, as /proc has many names for a descriptor. Names are constants, so they outlive the file.
  */
 static const char *channel_name(uint64_t inode)
 {
@@ -78,15 +81,18 @@ static const char *visible_name(char *text)
 	return text + sizeof(memory) - 1;
 }
 
-/* False for most links: none in a directory that is not /proc (/dev/fd leads there) leads to anything of ours. */
+/*
+ * False for most links: none in a directory that is not /proc (/dev/fd leads there) leads to
+ * anything of ours.
+ */
 static bool may_be_ours(const char *path)
 {
 	return path_active() && path && (path[0] != '/' || path[1] == 'p' || path[1] == 'd');
 }
 
 /*
- * What is ours is not read into @buf before it is translated: a program that takes the end of the name from the zeros
- * that it has put there must not find more than a name.
+ * What is ours is not read into @buf before it is translated: a program that takes the end of the
+ * name from the zeros that it has put there must not find more than a name.
  */
 static __attribute__((noinline)) ssize_t read_visible(const struct path_at *at, char *buf,
 						      size_t size)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See listing.h. For each stream that has come to its end there is one number kept, which entry of the shadow
- * directory is next; the shadow directory is small and does not change, so it is read anew each time.
+ * See listing.h. For each stream that has come to its end there is one number kept, which entry of
+ * the shadow directory is next; the shadow directory is small and does not change, so it is read
+ * anew each time.
  */
 #include "preload/listing.h"
 

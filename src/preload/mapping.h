@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which addresses of the program are mappings of emulated files. Such a mapping keeps its open file
- * description, as in a kernel, until the last piece of it is gone. And which are shared mappings of files on a disk, that
- * a device must not write to.
+ * description, as in a kernel, until the last piece of it is gone. And which are shared mappings of
+ * files on a disk, that a device must not write to.
  *
  * One lock, innermost of all and never held while anything else is called; memory is not from the
  * allocator, which may itself be in the middle of an munmap.
@@ -42,10 +42,16 @@ struct mapping_trap {
 /* False: @addr is no such address. */
 bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap);
 
-/* [@start, @start + @len) is now shared memory of a file on a disk. Without memory for it, nobody knows. */
+/*
+ * [@start, @start + @len) is now shared memory of a file on a disk. Without memory for it, nobody
+ * knows.
+ */
 void mapping_add_disk(uint64_t start, uint64_t len);
 
-/* True if there is any in [@start, @start + @len): the first that was found is at [*@from, *@to), as far as that is in the range. */
+/*
+ * True if there is any in [@start, @start + @len): the first that was found is at [*@from, *@to),
+ * as far as that is in the range.
+ */
 bool mapping_find_disk(uint64_t start, uint64_t len, uint64_t *from, uint64_t *to);
 
 /* False if there is no mapping at all: one load. */

@@ -20,9 +20,10 @@
 #include "preload/real.h"
 
 /*
- * Moves pinned pages out of a range that the program is about to lose. 0 or -ENOMEM. The addresses stay mapped until the program's
- * own call: another thread may not be given them before, as that call would then take them away from it. Where the system
- * cannot do that, and the range need not stay mapped (@keep), they become unmapped now.
+ * Moves pinned pages out of a range that the program is about to lose. 0 or -ENOMEM. The addresses
+ * stay mapped until the program's own call: another thread may not be given them before, as that
+ * call would then take them away from it. Where the system cannot do that, and the range need not
+ * stay mapped (@keep), they become unmapped now.
  */
 static int leave(const void *addr, size_t len, enum displace_cause cause, bool keep)
 {
@@ -40,7 +41,10 @@ static int leave(const void *addr, size_t len, enum displace_cause cause, bool k
 	return rc;
 }
 
-/* When a range becomes something else. Inside the engine, like all that takes the lock of mappings: a signal handler may touch one. */
+/*
+ * When a range becomes something else. Inside the engine, like all that takes the lock of mappings:
+ * a signal handler may touch one.
+ */
 static void left(const void *addr, size_t len)
 {
 	struct engine_call call;
@@ -71,9 +75,9 @@ static int check_mmap_access(const struct description *desc, int prot, int flags
 }
 
 /*
- * Maps what @map says. A mapping without memory is one of an empty file: the program's rights are the
- * kernel's business as ever, mprotect and mremap included, and each access that they allow is a SIGBUS
- * (trap.c).
+ * Maps what @map says. A mapping without memory is one of an empty file: the program's rights are
+ * the kernel's business as ever, mprotect and mremap included, and each access that they allow is a
+ * SIGBUS (trap.c).
  */
 static long place_mapping(const struct file_mapping *map, void *addr, size_t len, int prot,
 			  int flags)
@@ -119,7 +123,10 @@ static long mmap_file(struct description *desc, void *addr, uint64_t len, int pr
 	return rc;
 }
 
-/* True if stores to a shared mapping of @fd go to a disk in the end: not those of a file system in memory. */
+/*
+ * True if stores to a shared mapping of @fd go to a disk in the end: not those of a file system in
+ * memory.
+ */
 static bool is_on_disk(int fd)
 {
 	const unsigned long in_memory[] = {TMPFS_MAGIC, RAMFS_MAGIC, HUGETLBFS_MAGIC};
@@ -172,7 +179,10 @@ EXPORT int munmap(void *addr, size_t len)
 {
 	long rc = leave(addr, len, DISPLACE_MUNMAP, false);
 
-	/* Not after: another thread may have been given the addresses by then, for one of our files. */
+	/*
+	 * Not after: another thread may have been given the addresses by then, for one of our
+	 * files.
+	 */
 	if (!rc && len && is_aligned((uintptr_t)addr, PAGE_SIZE))
 		left(addr, len);
 	if (!rc)

@@ -211,8 +211,9 @@ static void walk_up(struct walk *walk)
 
 /*
  * Finds @walk->name in the shadow root, or else in the real system. Returns the length of its text
- * if it is a link, 0 if it is anything else or does not exist, -ENOTDIR if it would be
- * inside a file of the shadow root. The text is at the start of what is free of @walk->pending: stacks are small.
+ * if it is a link, 0 if it is anything else or does not exist, -ENOTDIR if it would be inside a
+ * file of the shadow root. The text is at the start of what is free of @walk->pending: stacks are
+ * small.
  */
 static long walk_look(struct walk *walk)
 {

@@ -35,10 +35,9 @@ struct node {
 struct path_at {
 	int dirfd; /* what to hand to the kernel instead */
 	const char *path;
-	bool shadow; /* it leads into the shadow root */
-	bool near; /* it is, or is inside, a directory from which the emulated part can be reached */
-	const char *
-		resolved; /* what the program would call it: absolute, without links and dots; NULL if not walked */
+	bool shadow;	      /* it leads into the shadow root */
+	bool near;	      /* is, or is inside, a directory that leads to the emulated part */
+	const char *resolved; /* absolute, without links and dots; NULL if not walked */
 	struct node node;
 	char text[PATH_MAX + 256]; /* @path may point here; the root comes first, then @resolved */
 };
@@ -85,7 +84,10 @@ void path_cwd_changed(void);
  */
 int path_of_fd(int fd, char *name);
 
-/* True if @name is a directory of the real system that has emulated entries among its own, like /dev. */
+/*
+ * True if @name is a directory of the real system that has emulated entries among its own, like
+ * /dev.
+ */
 bool path_is_shared(const char *name);
 
 /* True if the absolute @path touches the emulated part on its way, going by its text alone. */

@@ -37,7 +37,9 @@ void preload_init(void)
 	REAL_FUNCTIONS(REAL_FIND)
 #undef REAL_FIND
 	atomic_store_explicit(&owner, (pid_t)SYS(SYS_getpid), memory_order_relaxed);
-	/* Before the C library has its environment, there is no shadow root yet: ask again later. */
+	/*
+	 * Before the C library has its environment, there is no shadow root yet: ask again later.
+	 */
 	if (environ) {
 		path_init();
 		atomic_store_explicit(&real_ready, true, memory_order_release);

@@ -104,8 +104,8 @@ extern _Atomic bool real_ready;
 void preload_init(void);
 
 /*
- * False in the child of a vfork (or of a bare clone): it has our memory, but its own descriptors and
- * current directory, so nothing that it does to those is to be recorded.
+ * False in the child of a vfork (or of a bare clone): it has our memory, but its own descriptors
+ * and current directory, so nothing that it does to those is to be recorded.
  */
 bool preload_own_process(void);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SIGSEGV and SIGBUS stay unblocked in the kernel, whatever the program asks: an access to mapped registers is answered in
- * their handler, and a fault while they are blocked is death (QEMU, for one, blocks SIGBUS in every thread). What the
- * program believes is kept per thread, and told when it asks.
+ * SIGSEGV and SIGBUS stay unblocked in the kernel, whatever the program asks: an access to mapped
+ * registers is answered in their handler, and a fault while they are blocked is death (QEMU, for
+ * one, blocks SIGBUS in every thread). What the program believes is kept per thread, and told when
+ * it asks.
  *
- * Not followed: masks of signal handlers (sa_mask) and of calls that wait (ppoll, sigsuspend), which do not touch
- * registers meanwhile; and what a new thread inherits, to which they look unblocked.
+ * Not followed: masks of signal handlers (sa_mask) and of calls that wait (ppoll, sigsuspend),
+ * which do not touch registers meanwhile; and what a new thread inherits, to which they look
+ * unblocked.
  */
 #include <signal.h>
 

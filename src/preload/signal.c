@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program's signal handlers, in front of which ours stay: those for SIGSEGV and SIGBUS once something emulated is open, to pass
- * on what is not ours (mem/guard.h); the others, to let a call end first (defer.h).
+ * The program's signal handlers, in front of which ours stay: those for SIGSEGV and SIGBUS once
+ * something emulated is open, to pass on what is not ours (mem/guard.h); the others, to let a call
+ * end first (defer.h).
  */
 #include <signal.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accesses to mapped registers. The mapping is one of an empty file, so each access raises SIGBUS at
- * the instruction; the handler carries the instruction out (insn.h) with the file's operations in place
- * of memory, and the program goes on behind it. To the program it is an access that took a few
- * microseconds, as one to a device behind a hypervisor does.
+ * Accesses to mapped registers. The mapping is one of an empty file, so each access raises SIGBUS
+ * at the instruction; the handler carries the instruction out (insn.h) with the file's operations
+ * in place of memory, and the program goes on behind it. To the program it is an access that took a
+ * few microseconds, as one to a device behind a hypervisor does.
  *
- * The signal is synchronous: it interrupts the program's own code and never ours, so taking locks and
- * running a device model in the handler is as safe as in a call.
+ * The signal is synchronous: it interrupts the program's own code and never ours, so taking locks
+ * and running a device model in the handler is as safe as in a call.
  */
 #include "preload/trap.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BARs: see bar.h. A mapped BAR is registers, not memory: each access of the program is trapped by the
- * transport and comes here as one of a read() or write() would, so reads with side effects, bits
- * that are cleared by writing 1, and doorbells behave as in hardware, and no thread has to watch
- * the memory for changes (docs/architecture.md).
+ * BARs: see bar.h. A mapped BAR is registers, not memory: each access of the program is trapped by
+ * the transport and comes here as one of a read() or write() would, so reads with side effects,
+ * bits that are cleared by writing 1, and doorbells behave as in hardware, and no thread has to
+ * watch the memory for changes (docs/architecture.md).
  */
 #include <errno.h>
 #include <linux/pci_regs.h>

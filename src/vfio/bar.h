@@ -19,8 +19,8 @@ struct bar_access {
 };
 
 /*
- * 0, or -EIO if the BAR does not decode. What the device does not take reads as all ones, and so does
- * the MSI-X table, which VFIO keeps for itself: written, it stays. Takes the device lock.
+ * 0, or -EIO if the BAR does not decode. What the device does not take reads as all ones, and so
+ * does the MSI-X table, which VFIO keeps for itself: written, it stays. Takes the device lock.
  */
 int bar_read(const struct bar_access *access, uint64_t *value);
 int bar_write(const struct bar_access *access, uint64_t value);

@@ -160,8 +160,10 @@ static void init_command(struct pci_config *config, const struct uiommufd_model 
 	    2);
 }
 
-/* Starts a capability at @off as the next of the list: @link is where its offset goes. Returns where
- * the one after it goes. */
+/*
+ * Starts a capability at @off as the next of the list: @link is where its offset goes. Returns
+ * where the one after it goes.
+ */
 static uint32_t add_cap(struct pci_config *config, uint32_t link, uint8_t off, uint8_t id)
 {
 	config->bytes[link] = off;
@@ -224,8 +226,8 @@ static void add_express(struct pci_config *config, uint32_t link)
 }
 
 /*
- * Advanced Error Reporting, the only extended capability. No error of the bus ever occurs; what software
- * sets up to hear of one is kept.
+ * Advanced Error Reporting, the only extended capability. No error of the bus ever occurs; what
+ * software sets up to hear of one is kept.
  */
 static void add_error_reporting(struct pci_config *config)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VFIO device's life: made from a model, enabled for an owner, reset, disabled, destroyed; and all
- * devices of the process across a fork.
+ * A VFIO device's life: made from a model, enabled for an owner, reset, disabled, destroyed; and
+ * all devices of the process across a fork.
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO_DEVICE_FEATURE (spec 40-vfio, 5.5): what devices can do beyond their registers, as a table of who does it. Features that no
- * device here has are not in it.
+ * VFIO_DEVICE_FEATURE (spec 40-vfio, 5.5): what devices can do beyond their registers, as a table
+ * of who does it. Features that no device here has are not in it.
  */
 #include <errno.h>
 #include <stddef.h>

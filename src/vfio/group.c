@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups (spec 40-vfio, 3): the older way to devices. A program opens the group, gives it a container, and asks it for devices, which are
- * bound to the container's context and attached to its compatibility IOAS.
+ * Groups (spec 40-vfio, 3): the older way to devices. A program opens the group, gives it a
+ * container, and asks it for devices, which are bound to the container's context and attached to
+ * its compatibility IOAS.
  *
- * A group has at most one file. The files of its devices keep that one, so it is closed when all of them are. Groups are as many as their devices
- * make: the first joins a new one, the last to leave frees it. The registry's lock guards that, a group's own
- * lock its state; device->bind_lock is never taken under either.
+ * A group has at most one file. The files of its devices keep that one, so it is closed when all of
+ * them are. Groups are as many as their devices make: the first joins a new one, the last to leave
+ * frees it. The registry's lock guards that, a group's own lock its state; device->bind_lock is
+ * never taken under either.
  */
 #include "vfio/group.h"
 
@@ -228,8 +230,8 @@ static long unset_container(struct vfio_group *group)
 #define MAX_NAME PAGE_SIZE
 
 /*
- * Copies the caller's string at @arg to @name, cut to @size. -EFAULT; -EINVAL: longer than MAX_NAME. Not a byte beyond its page is read
- * before that page is known to be part of it.
+ * Copies the caller's string at @arg to @name, cut to @size. -EFAULT; -EINVAL: longer than
+ * MAX_NAME. Not a byte beyond its page is read before that page is known to be part of it.
  */
 static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO groups: what programs reach through /dev/vfio/N. A group is in use by its own node or by the cdevs of its devices, not both
- * (spec 40-vfio, 2.1 and 3).
+ * VFIO groups: what programs reach through /dev/vfio/N. A group is in use by its own node or by the
+ * cdevs of its devices, not both (spec 40-vfio, 2.1 and 3).
  */
 #ifndef VFIO_GROUP_H
 #define VFIO_GROUP_H
@@ -14,7 +14,9 @@ struct vfio_group;
 int vfio_group_join(struct vfio_device *device);
 void vfio_group_leave(struct vfio_device *device);
 
-/* A cdev of the group is about to be bound, and is not any more. -EBUSY: the group's node is open. */
+/*
+ * A cdev of the group is about to be bound, and is not any more. -EBUSY: the group's node is open.
+ */
 int vfio_group_claim_cdev(struct vfio_group *group);
 void vfio_group_release_cdev(struct vfio_group *group);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hot reset (spec 40-vfio, 5.4): of the bus that a device is on, and so of all devices there, all of which the caller must own. Whoever opened
- * the cdev owns what its context owns; else descriptors of groups prove it.
+ * Hot reset (spec 40-vfio, 5.4): of the bus that a device is on, and so of all devices there, all
+ * of which the caller must own. Whoever opened the cdev owns what its context owns; else
+ * descriptors of groups prove it.
  *
  * A bus is reset by the bridge above it: bus 0 has none.
  */
@@ -13,7 +14,9 @@
 #include "base/alloc.h"
 #include "vfio/vfio_internal.h"
 
-/* The first device on the bus of @file's after @previous (NULL: of all). Caller holds the registry. */
+/*
+ * The first device on the bus of @file's after @previous (NULL: of all). Caller holds the registry.
+ */
 static struct vfio_device *next_affected(const struct vfio_device_file *file,
 					 struct vfio_device *previous)
 {
@@ -40,7 +43,9 @@ static bool resettable(const struct vfio_device_file *file)
 	return file->device->bdf.bus != 0;
 }
 
-/* What the owner of @ctx calls @device: its ID, or VFIO_PCI_DEVID_.... Caller holds its bind_lock. */
+/*
+ * What the owner of @ctx calls @device: its ID, or VFIO_PCI_DEVID_.... Caller holds its bind_lock.
+ */
 static uint32_t devid_in(struct vfio_device *device, const struct iommufd_ctx *ctx)
 {
 	if (device->iommufd && iommufd_device_ctx(device->iommufd) == ctx)
@@ -52,7 +57,10 @@ static uint32_t devid_in(struct vfio_device *device, const struct iommufd_ctx *c
 
 /* ---- GET_PCI_HOT_RESET_INFO ---- */
 
-/* What is known of @device, for the list. Clears DEV_ID_OWNED in *@flags if it belongs to somebody else. */
+/*
+ * What is known of @device, for the list. Clears DEV_ID_OWNED in *@flags if it belongs to somebody
+ * else.
+ */
 static struct vfio_pci_dependent_device describe(const struct vfio_device_file *file,
 						 const struct iommufd_ctx *ctx,
 						 struct vfio_device *device, uint32_t *flags)
@@ -75,7 +83,10 @@ static struct vfio_pci_dependent_device describe(const struct vfio_device_file *
 	return entry;
 }
 
-/* Writes the entries for which @info has room at @to, and completes @info. Caller holds the registry. */
+/*
+ * Writes the entries for which @info has room at @to, and completes @info. Caller holds the
+ * registry.
+ */
 static int put_entries(const struct vfio_device_file *file, struct uiommufd_caller *caller,
 		       uint64_t to, struct vfio_pci_hot_reset_info *info)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread waits with epoll, edge-triggered, and finds what was signalled by a number that is never used again: an event of one that was removed meanwhile is
- * nobody's. Whoever ends the thread does not hold the lock, which the thread needs to come to its end; removing the last
- * one leaves the thread to the close of the device.
+ * The thread waits with epoll, edge-triggered, and finds what was signalled by a number that is
+ * never used again: an event of one that was removed meanwhile is nobody's. Whoever ends the thread
+ * does not hold the lock, which the thread needs to come to its end; removing the last one leaves
+ * the thread to the close of the device.
  */
 #include "vfio/ioeventfd.h"
 
@@ -68,7 +69,10 @@ static void write_bar(struct vfio_device *device, const struct ioeventfd *event)
 	}
 }
 
-/* Takes the count, so that the program sees that somebody did; it may be gone already, or another one's. */
+/*
+ * Takes the count, so that the program sees that somebody did; it may be gone already, or another
+ * one's.
+ */
 static void take_count(int fd)
 {
 	uint64_t count;

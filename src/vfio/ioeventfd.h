@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ioeventfds: each signal of an eventfd of the program's writes a value to a BAR (spec 40-vfio, 5.4). One thread serves all those of a device; it is there
- * while there are any.
+ * Ioeventfds: each signal of an eventfd of the program's writes a value to a BAR (spec 40-vfio,
+ * 5.4). One thread serves all those of a device; it is there while there are any.
  */
 #ifndef VFIO_IOEVENTFD_H
 #define VFIO_IOEVENTFD_H

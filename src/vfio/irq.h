@@ -9,8 +9,8 @@
  * notified when it is sent, or dropped where the hardware would drop it (its vector has no eventfd,
  * bus mastering is off).
  *
- * set_lock serialises those who change eventfds; lock guards all state and is a leaf: delivery needs
- * only it, and may be asked for with or without the device lock.
+ * set_lock serialises those who change eventfds; lock guards all state and is a leaf: delivery
+ * needs only it, and may be asked for with or without the device lock.
  */
 #ifndef VFIO_IRQ_H
 #define VFIO_IRQ_H

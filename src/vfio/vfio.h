@@ -38,8 +38,10 @@ struct vfio_device_config {
 	unsigned int option_count;
 };
 
-/* Creates the device, powered on and bound to vfio-pci. 0; -ENOMEM; -EINVAL: an option that the model
- * does not have, or a model that is not possible; what the model's init returns. */
+/*
+ * Creates the device, powered on and bound to vfio-pci. 0; -ENOMEM; -EINVAL: an option that the
+ * model does not have, or a model that is not possible; what the model's init returns.
+ */
 int vfio_device_create(const struct vfio_device_config *config, struct vfio_device **device);
 
 /* No file of it may be open. */
@@ -57,7 +59,9 @@ struct uiommufd_device *vfio_device_dev(struct vfio_device *device);
 /* open() of the cdev: a new file with one reference. 0 or -ENOMEM. */
 int vfio_device_open(struct vfio_device *device, struct uiommufd_file **file);
 
-/* open() of the node of @device's group. 0; -EBUSY: it is open, or a cdev of it is bound; -ENOMEM. */
+/*
+ * open() of the node of @device's group. 0; -EBUSY: it is open, or a cdev of it is bound; -ENOMEM.
+ */
 int vfio_group_open(struct vfio_device *device, struct uiommufd_file **file);
 
 /* The device of a file of its cdev or from its group, or NULL: for fdinfo. */
@@ -76,9 +80,9 @@ void vfio_device_resource(const struct vfio_device *device, unsigned int bar, ui
 
 /*
  * fork: holds every device still, so that the child finds it whole; in the child, their threads are
- * started again when they are needed. Call vfio_fork_prepare() after iommufd_fork_prepare(), when no
- * other thread is inside a call any more (base/world.h), and the others before iommufd's. Waits for
- * the work that devices are at.
+ * started again when they are needed. Call vfio_fork_prepare() after iommufd_fork_prepare(), when
+ * no other thread is inside a call any more (base/world.h), and the others before iommufd's. Waits
+ * for the work that devices are at.
  */
 void vfio_fork_prepare(void);
 void vfio_fork_parent(void);

@@ -83,8 +83,8 @@ static inline struct vfio_device *vfio_device_of(struct uiommufd_device *dev)
 }
 
 /*
- * All devices, in order of creation: vfio_registry_next(NULL) is the first, after the last comes NULL. Between lock and
- * unlock.
+ * All devices, in order of creation: vfio_registry_next(NULL) is the first, after the last comes
+ * NULL. Between lock and unlock.
  */
 void vfio_registry_lock(void);
 void vfio_registry_unlock(void);
@@ -98,7 +98,10 @@ void vfio_device_enable(struct vfio_device *device);
  */
 void vfio_device_disable(struct vfio_device *device);
 
-/* Resets the model; work is cancelled, page requests are answered INVALID, config space and interrupts' eventfds stay. */
+/*
+ * Resets the model; work is cancelled, page requests are answered INVALID, config space and
+ * interrupts' eventfds stay.
+ */
 void vfio_device_reset(struct vfio_device *device);
 
 /* Reads, writes config space and does what follows from it. In range; caller holds lock. */
@@ -109,20 +112,24 @@ void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf
 void vfio_device_set_master(struct vfio_device *device, bool master);
 
 /*
- * Binds the device to @ctx and powers it up; back again. Caller holds bind_lock. Errors of iommufd_device_bind().
+ * Binds the device to @ctx and powers it up; back again. Caller holds bind_lock. Errors of
+ * iommufd_device_bind().
  */
 int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t *id);
 void vfio_device_unbind(struct vfio_device *device);
 
 /*
- * A file of the device for a program that got it from its group, whose file @group is kept. Counted in group_files already; closing it
- * is vfio_device_unshare(). 0 or -ENOMEM.
+ * A file of the device for a program that got it from its group, whose file @group is kept. Counted
+ * in group_files already; closing it is vfio_device_unshare(). 0 or -ENOMEM.
  */
 int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *group,
 			    struct uiommufd_file **file);
 void vfio_device_unshare(struct vfio_device *device);
 
-/* The file of ours behind the caller's descriptor @fd, with a reference. -EBADF: not open; -EBADFD: none of ours. */
+/*
+ * The file of ours behind the caller's descriptor @fd, with a reference. -EBADF: not open; -EBADFD:
+ * none of ours.
+ */
 int caller_get_file(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
 
 /* The same for an iommufd. */

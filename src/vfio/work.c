@@ -53,7 +53,10 @@ void vfio_work_destroy(struct vfio_work *work)
 	pthread_mutex_destroy(&work->lock);
 }
 
-/* Takes the first function off the queue and runs it. Caller holds work->lock, which is dropped meanwhile. */
+/*
+ * Takes the first function off the queue and runs it. Caller holds work->lock, which is dropped
+ * meanwhile.
+ */
 static void run_first(struct vfio_work *work)
 {
 	void (*fn)(struct uiommufd_device * dev) = work->queue[0];
@@ -185,7 +188,9 @@ void vfio_work_fork_parent(struct vfio_work *work)
 
 void vfio_work_fork_child(struct vfio_work *work)
 {
-	/* The thread that may have waited here does not exist, and must not be counted as waiting. */
+	/*
+	 * The thread that may have waited here does not exist, and must not be counted as waiting.
+	 */
 	pthread_cond_init(&work->wake, NULL);
 	pthread_cond_init(&work->idle, NULL);
 	work->holds--;

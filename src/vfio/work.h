@@ -4,13 +4,13 @@
  * for. It is started by the first work, so that a program whose device does nothing has no thread
  * more, and ends when the device's owner is gone.
  *
- * A function runs without any lock of these; work.lock guards all that follows it. A function that is
- * queued already is not queued again; once it has begun it may be.
+ * A function runs without any lock of these; work.lock guards all that follows it. A function that
+ * is queued already is not queued again; once it has begun it may be.
  *
- * fork: the preparing side waits for the function that runs and keeps more from starting, so a child never
- * sees half of it; what is queued stays queued in the child, whose thread is started anew by the
- * next access to the device. A function whose DMA waits for the program (base/park.h) is not waited for: it goes
- * on in the parent, and ends there for the child.
+ * fork: the preparing side waits for the function that runs and keeps more from starting, so a
+ * child never sees half of it; what is queued stays queued in the child, whose thread is started
+ * anew by the next access to the device. A function whose DMA waits for the program (base/park.h)
+ * is not waited for: it goes on in the parent, and ends there for the child.
  */
 #ifndef VFIO_WORK_H
 #define VFIO_WORK_H
@@ -57,18 +57,23 @@ void vfio_work_queue(struct vfio_work *work, void (*fn)(struct uiommufd_device *
 void vfio_work_hold(struct vfio_work *work);
 void vfio_work_release(struct vfio_work *work);
 
-/* Drops what is queued, waits for what runs, and ends the thread. Calls on one device are serialised by the caller. */
+/*
+ * Drops what is queued, waits for what runs, and ends the thread. Calls on one device are
+ * serialised by the caller.
+ */
 void vfio_work_stop(struct vfio_work *work);
 
 /*
- * fork: waits until no function runs, or it is parked, and keeps it so; then, with work.lock held for the fork itself, one of the
- * others.
+ * fork: waits until no function runs, or it is parked, and keeps it so; then, with work.lock held
+ * for the fork itself, one of the others.
  */
 void vfio_work_fork_prepare(struct vfio_work *work);
 void vfio_work_fork_parent(struct vfio_work *work);
 void vfio_work_fork_child(struct vfio_work *work);
 
-/* Starts the thread for work that was queued when the process was forked. Cheap if there is none. */
+/*
+ * Starts the thread for work that was queued when the process was forked. Cheap if there is none.
+ */
 void vfio_work_resume(struct vfio_work *work);
 
 #endif

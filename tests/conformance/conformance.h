@@ -143,7 +143,10 @@ void run_in_child(void (*function)(void *arg), void *arg);
 uint32_t new_ioas(int iommu);
 void destroy(int iommu, uint32_t id);
 
-/* HWPT_INVALIDATE of @count entries at @id, a nested HWPT or vIOMMU, which gives @error; how many were handled. */
+/*
+ * HWPT_INVALIDATE of @count entries at @id, a nested HWPT or vIOMMU, which gives @error; how many
+ * were handled.
+ */
 uint32_t invalidate_entries(int iommu, uint32_t id, int error, uint32_t type, const void *entries,
 			    uint32_t entry_len, uint32_t count);
 void map_at(int iommu, uint32_t ioas, uint32_t flags, uint64_t iova, const void *va,

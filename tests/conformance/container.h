@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The older way to a device: its group, and the container that the group is in. Groups and names of devices are found in
- * /sys.
+ * The older way to a device: its group, and the container that the group is in. Groups and names of
+ * devices are found in /sys.
  */
 #ifndef CONFORMANCE_CONTAINER_H
 #define CONFORMANCE_CONTAINER_H
 
 #include "conformance.h"
 
-/* The PCI address of the @index-th device, and the number of its group. The test is skipped if there is none. */
+/*
+ * The PCI address of the @index-th device, and the number of its group. The test is skipped if
+ * there is none.
+ */
 const char *device_name(unsigned int index);
 unsigned int group_number(unsigned int index);
 

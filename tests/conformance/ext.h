@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of the extensions share. They are for a machine of mock devices and one edu behind each of these IOMMUs, in
- * this order (meson.build).
+ * What the tests of the extensions share. They are for a machine of mock devices and one edu behind
+ * each of these IOMMUs, in this order (meson.build).
  */
 #ifndef CONFORMANCE_EXT_H
 #define CONFORMANCE_EXT_H

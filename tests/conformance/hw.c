@@ -14,7 +14,9 @@ enum {
 #define X86_TABLE UINT64_C(0x27)
 #define X86_LEAF  UINT64_C(0x67)
 
-/* Arm DDI 0487 D8.3: table or page; access flag, inner shareable, unprivileged access, attribute 1. */
+/*
+ * Arm DDI 0487 D8.3: table or page; access flag, inner shareable, unprivileged access, attribute 1.
+ */
 #define ARM_TABLE UINT64_C(0x3)
 #define ARM_LEAF  UINT64_C(0x747)
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of real kinds of IOMMU share: which kind the first device is behind, and a guest: its memory, and
- * stage-1 tables in that.
+ * What the tests of real kinds of IOMMU share: which kind the first device is behind, and a guest:
+ * its memory, and stage-1 tables in that.
  */
 #ifndef CONFORMANCE_HW_H
 #define CONFORMANCE_HW_H
 
 #include "conformance.h"
 
-/* What GET_HW_INFO says of the fixture's bound device; the test ends as skipped if that is not @type. */
+/*
+ * What GET_HW_INFO says of the fixture's bound device; the test ends as skipped if that is not
+ * @type.
+ */
 uint32_t hw_type(const struct fixture *t);
 void need_hw(const struct fixture *t, uint32_t type);
 
@@ -44,8 +47,9 @@ void guest_map(enum guest_format format, unsigned int index, enum guest_page pag
 void guest_unmap(unsigned int index);
 
 /*
- * Has the device copy 64 bits from page 0 at INPUT to page 1, which the guest has mapped to @to. What is there then: 0 if
- * the device's write was refused; if its read was, what it has read before.
+ * Has the device copy 64 bits from page 0 at INPUT to page 1, which the guest has mapped to @to.
+ * What is there then: 0 if the device's write was refused; if its read was, what it has read
+ * before.
  */
 uint64_t guest_dma(const struct fixture *t, enum guest_page to);
 

@@ -17,7 +17,9 @@ enum {
 	CFG_S1 = 5
 };
 
-/* 5.4: a context descriptor: 48 bits, no second table, 48-bit addresses, AArch64, faults are told. */
+/*
+ * 5.4: a context descriptor: 48 bits, no second table, 48-bit addresses, AArch64, faults are told.
+ */
 #define CD0_T0SZ   UINT64_C(16)
 #define CD0_EPD1   (UINT64_C(1) << 30)
 #define CD0_V	   (UINT64_C(1) << 31)
@@ -227,7 +229,10 @@ static void attach_errno(int error, int device, uint32_t pt_id, uint32_t flags)
 			      .pasid = 5));
 }
 
-/* PASIDs are the guest's then. That EBUSY would be the driver's word never shows: a nested table cannot be made for PASIDs. */
+/*
+ * PASIDs are the guest's then. That EBUSY would be the driver's word never shows: a nested table
+ * cannot be made for PASIDs.
+ */
 static void s20_11_smmuv3_a_nested_table_and_pasids_exclude_each_other(void **state)
 {
 	struct fixture *t = smmu_fixture(state);

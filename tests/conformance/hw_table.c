@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 7 and 9: which tables each kind of IOMMU makes, and what its hardware records in them. */
+/*
+ * 20-hwpt-device, 7 and 9: which tables each kind of IOMMU makes, and what its hardware records in
+ * them.
+ */
 #include <errno.h>
 
 #include "edu.h"
@@ -10,7 +13,10 @@
 #define DIRTY IOMMU_HWPT_ALLOC_DIRTY_TRACKING
 #define PASID IOMMU_HWPT_ALLOC_PASID
 
-/* Of the combinations of these flags, the ones that IOMMUs of @type accept; the others are EOPNOTSUPP. */
+/*
+ * Of the combinations of these flags, the ones that IOMMUs of @type accept; the others are
+ * EOPNOTSUPP.
+ */
 static void expect_combinations(const struct fixture *t, uint32_t type, const uint32_t *accepted,
 				size_t count)
 {

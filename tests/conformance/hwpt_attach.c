@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 4 to 6: attachments of nested tables, of tables of other IOMMUs, and with PASIDs. */
+/*
+ * 20-hwpt-device, 4 to 6: attachments of nested tables, of tables of other IOMMUs, and with PASIDs.
+ */
 #include <errno.h>
 
 #include "groups.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Specification 20-hwpt-device, and what of 00-model takes more objects, as far as mock devices show it. */
+/*
+ * Specification 20-hwpt-device, and what of 00-model takes more objects, as far as mock devices
+ * show it.
+ */
 #include "conformance.h"
 #include "groups.h"
 

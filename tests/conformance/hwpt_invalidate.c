@@ -37,7 +37,10 @@ static int setup_vdevice(void **state)
 	expect_errno(error, t->iommu, IOMMU_HWPT_INVALIDATE, \
 		     CMD(iommu_hwpt_invalidate, __VA_ARGS__))
 
-/* The four entries of the IOTLB of t->hwpt: bit n of @kept is that entry n is as it was, and 0 otherwise. */
+/*
+ * The four entries of the IOTLB of t->hwpt: bit n of @kept is that entry n is as it was, and 0
+ * otherwise.
+ */
 static void expect_iotlb(const struct fixture *t, unsigned int kept)
 {
 	for (uint32_t id = 0; id < MOCK_IOTLB_ENTRIES; id++) {

@@ -17,7 +17,10 @@ struct mock {
 extern struct mock mock;
 int setup_mock(void **state);
 
-/* An argument for IOMMU_TEST_CMD: expect_ok(fd, IOMMU_TEST_CMD, TEST_CMD(ADD_RESERVED, ioas, .add_reserved = {...})) */
+/*
+ * An argument for IOMMU_TEST_CMD: expect_ok(fd, IOMMU_TEST_CMD, TEST_CMD(ADD_RESERVED, ioas,
+ * .add_reserved = {...}))
+ */
 #define TEST_CMD(name, of, ...)                         \
 	CMD(iommu_test_cmd, .op = IOMMU_TEST_OP_##name, \
 	    .id = (uint32_t)(of)__VA_OPT__(, ) __VA_ARGS__)

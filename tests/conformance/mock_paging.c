@@ -98,7 +98,10 @@ static void s50_4_1_huge_tables_have_38_bits(void **state)
 
 /* ---- leaves, which dirty tracking shows ---- */
 
-/* Which pages of @page_size, of the first 64 at IOVA, are dirty when the byte at @offset is written. */
+/*
+ * Which pages of @page_size, of the first 64 at IOVA, are dirty when the byte at @offset is
+ * written.
+ */
 static uint64_t leaf_of(int iommu, uint32_t hwpt, uint64_t offset, uint64_t page_size)
 {
 	uint64_t one = 1, bits = 0;

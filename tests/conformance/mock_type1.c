@@ -10,7 +10,9 @@ enum {
 	PAGES = 4
 };
 
-/* The context is a container of version 1, with 4 pages mapped at IOVA in the mock device's table. */
+/*
+ * The context is a container of version 1, with 4 pages mapped at IOVA in the mock device's table.
+ */
 static char *memory;
 
 static int setup_version1(void **state)

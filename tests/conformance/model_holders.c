@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 00-model, 6: the holders of each kind of object, each alone and in turn; one test per row of the table. */
+/*
+ * 00-model, 6: the holders of each kind of object, each alone and in turn; one test per row of the
+ * table.
+ */
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of page tables, faults and vIOMMUs share: the objects of nested translation as calls. */
+/*
+ * What the tests of page tables, faults and vIOMMUs share: the objects of nested translation as
+ * calls.
+ */
 #ifndef CONFORMANCE_NESTED_H
 #define CONFORMANCE_NESTED_H
 
@@ -10,7 +13,10 @@
 /* HWPT_ALLOC without data. */
 uint32_t new_hwpt(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags);
 
-/* A nested HWPT of mock device @dev_id on a nesting parent or a vIOMMU, its IOTLB all MOCK_IOTLB_INITIAL. */
+/*
+ * A nested HWPT of mock device @dev_id on a nesting parent or a vIOMMU, its IOTLB all
+ * MOCK_IOTLB_INITIAL.
+ */
 uint32_t nested_hwpt(int iommu, uint32_t dev_id, uint32_t pt_id, uint32_t flags);
 
 /* As that, on a nesting parent, and its page faults go to @fault. */
@@ -55,19 +61,25 @@ extern struct nested nested;
 int setup_nested(void **state);
 int setup_viommu(void **state);
 
-/* seated: the mock device has a vDEVICE of this virtual ID, and goes through a nested HWPT on the vIOMMU. */
+/*
+ * seated: the mock device has a vDEVICE of this virtual ID, and goes through a nested HWPT on the
+ * vIOMMU.
+ */
 #define VIRT_ID UINT64_C(0x77)
 int setup_seated(void **state);
 
 /*
- * The ID of VFIO device 0, bound to @t's context: behind another IOMMU than the mock devices. Without
- * one the test ends as skipped.
+ * The ID of VFIO device 0, bound to @t's context: behind another IOMMU than the mock devices.
+ * Without one the test ends as skipped.
  */
 uint32_t other_iommu(const struct fixture *t);
 
 /* ---- invalidation ---- */
 
-/* HWPT_INVALIDATE of @count entries of @length bytes is answered with @error after @handled entries. */
+/*
+ * HWPT_INVALIDATE of @count entries of @length bytes is answered with @error after @handled
+ * entries.
+ */
 #define expect_invalidate(error, handled, ...) check_invalidate(HERE, error, handled, __VA_ARGS__)
 void check_invalidate(const char *file, int line, int error, uint32_t handled, int iommu,
 		      uint32_t id, uint32_t type, const void *entries, uint32_t length,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 00-model, 8: what is written back, of the commands that need a device (the others: model_write_back.c). */
+/*
+ * 00-model, 8: what is written back, of the commands that need a device (the others:
+ * model_write_back.c).
+ */
 #include <errno.h>
 #include <string.h>
 

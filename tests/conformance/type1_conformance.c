@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter 40-vfio: groups (3), the type1 container (4), and what groups share (5.4, and 20-hwpt-device). */
+/*
+ * Chapter 40-vfio: groups (3), the type1 container (4), and what groups share (5.4, and
+ * 20-hwpt-device).
+ */
 #include "conformance.h"
 #include "groups.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 5.5: DMA logging and the other features of a device. Skipped where the device's driver has no logging. */
+/*
+ * 40-vfio, 5.5: DMA logging and the other features of a device. Skipped where the device's driver
+ * has no logging.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>

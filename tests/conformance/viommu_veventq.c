@@ -35,7 +35,10 @@ static void report(const struct fixture *t, unsigned int count)
 		test_ok(t->iommu, TRIGGER_VEVENT, 0, .trigger_vevent.dev_id = mock.idev);
 }
 
-/* The next that is read is event number @sequence; is the header that says that events up to that are lost. */
+/*
+ * The next that is read is event number @sequence; is the header that says that events up to that
+ * are lost.
+ */
 static void expect_event(int fd, uint32_t sequence)
 {
 	struct event event;

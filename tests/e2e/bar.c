@@ -123,8 +123,10 @@ static void libc_copies_to_and_from_registers(void)
 	memcpy(back, at, 24);
 	CHECK(back[2] == UINT64_C(0x5a5a5a5a5a5a5a5a));
 	*(volatile uint64_t *)(bar + COUNT / 4) = 0;
-	/* Long enough for whatever the library likes best; in which steps it reads is its choice, and
-	 * single bytes this device does not take. */
+	/*
+	 * Long enough for whatever the library likes best; in which steps it reads is its choice,
+	 * and single bytes this device does not take.
+	 */
 	memcpy(all, (char *)(uintptr_t)bar, sizeof(all));
 	memcpy(back, all + SOURCE, 8);
 	CHECK(back[0] == UINT64_C(0x5a5a5a5a5a5a5a5a) || back[0] == UINT64_MAX);

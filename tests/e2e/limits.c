@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that takes things away from itself: descriptors, memory, the right to make processes and system calls, its stack. Calls may
- * then fail, with the kernel's errno for it, and work again as soon as they can.
+ * A program that takes things away from itself: descriptors, memory, the right to make processes
+ * and system calls, its stack. Calls may then fail, with the kernel's errno for it, and work again
+ * as soon as they can.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -170,7 +171,10 @@ static int open_device(void)
 	return fd;
 }
 
-/* The device's interrupt goes to its eventfd, and not to the file that has got a number that the program closed blindly. */
+/*
+ * The device's interrupt goes to its eventfd, and not to the file that has got a number that the
+ * program closed blindly.
+ */
 static void closing_numbers_of_nobody_harms_nothing(void)
 {
 	const int iommu = open("/dev/iommu", O_RDWR), device = open_device();

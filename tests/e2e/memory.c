@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Mappings of a device, and memory that is taken away while it is mapped for one. Needs one device. */
+/*
+ * Mappings of a device, and memory that is taken away while it is mapped for one. Needs one device.
+ */
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <pthread.h>
@@ -141,8 +143,8 @@ enum {
 };
 
 /*
- * Maps new memory for the device, takes it away from under it, and sees that only its own went: the addresses are given to the
- * other threads as soon as they are free.
+ * Maps new memory for the device, takes it away from under it, and sees that only its own went: the
+ * addresses are given to the other threads as soon as they are free.
  */
 static void *take_memory_away(void *arg)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the programs for nested translation share. They are ordinary ones that use the ABI and nothing else: a guest's memory that a nesting
- * parent maps page by page, in another order than it lies in; tables that are built in it by hand; and an edu device (qemu docs/specs/edu)
- * whose DMA goes through both stages.
+ * What the programs for nested translation share. They are ordinary ones that use the ABI and
+ * nothing else: a guest's memory that a nesting parent maps page by page, in another order than it
+ * lies in; tables that are built in it by hand; and an edu device (qemu docs/specs/edu) whose DMA
+ * goes through both stages.
  *
- * Whatever is not as it must be ends the program with status 1. Where the next DMA must fail and nobody but the log is told, the program says
- * first on standard error what the log has to say (rig_expect_log()), and nested.sh checks that it does.
+ * Whatever is not as it must be ends the program with status 1. Where the next DMA must fail and
+ * nobody but the log is told, the program says first on standard error what the log has to say
+ * (rig_expect_log()), and nested.sh checks that it does.
  */
 #ifndef E2E_NESTED_H
 #define E2E_NESTED_H
@@ -22,7 +24,10 @@ enum {
 	RIG_PAGES = 64, /* of the guest */
 };
 
-/* Where the guest's memory is for the guest. The device cannot drive such addresses itself: it has 28 bits. */
+/*
+ * Where the guest's memory is for the guest. The device cannot drive such addresses itself: it has
+ * 28 bits.
+ */
 #define GUEST_BASE UINT64_C(0x140000000)
 
 /* What the device is given to read and to write: input addresses of stage 1, two pages each. */
@@ -85,15 +90,19 @@ void guest_fill(const struct rig *rig, uint64_t gpa, uint8_t seed);
 bool guest_has(const struct rig *rig, uint64_t gpa, uint8_t seed);
 
 /*
- * The entry for @iova at @level (from the bottom, 0: pages) of the table of four levels at @root, 9 bits each, as x86-64 and AArch64 have it;
- * tables that are missing on the way are made, by entries with the bits @table.
+ * The entry for @iova at @level (from the bottom, 0: pages) of the table of four levels at @root, 9
+ * bits each, as x86-64 and AArch64 have it; tables that are missing on the way are made, by entries
+ * with the bits @table.
  */
 uint64_t *guest_entry(struct rig *rig, uint64_t root, uint64_t iova, unsigned int level,
 		      uint64_t table);
 
 /* ---- the device ---- */
 
-/* DMA of @len bytes, at most a page, to the device's buffer, and from it. Ends when the device says so, also if it failed. */
+/*
+ * DMA of @len bytes, at most a page, to the device's buffer, and from it. Ends when the device says
+ * so, also if it failed.
+ */
 void edu_read(const struct rig *rig, uint64_t iova, uint32_t len);
 void edu_write(const struct rig *rig, uint64_t iova, uint32_t len);
 
@@ -114,7 +123,10 @@ struct stage1 {
 	void (*invalidate)(const struct rig *rig, uint64_t iova); /* one page */
 };
 
-/* Fills in all but leaf and invalidate, which the caller has, and maps the pages in the table at @root. */
+/*
+ * Fills in all but leaf and invalidate, which the caller has, and maps the pages in the table at
+ * @root.
+ */
 void stage1_map(struct rig *rig, struct stage1 *stage1, uint64_t root, uint64_t table);
 
 /* DMA through both stages reaches the right pages, also across the end of one. */
@@ -127,7 +139,10 @@ void stage1_caches(struct rig *rig, const struct stage1 *stage1);
 void stage1_set(const struct rig *rig, const struct stage1 *stage1, uint64_t *entry, uint64_t value,
 		uint64_t iova);
 
-/* While @entry, on the way to IOVA_IN, is @bad, DMA to there (@write) or from there moves nothing. One DMA fails. */
+/*
+ * While @entry, on the way to IOVA_IN, is @bad, DMA to there (@write) or from there moves nothing.
+ * One DMA fails.
+ */
 void stage1_refuses(const struct rig *rig, const struct stage1 *stage1, uint64_t *entry,
 		    uint64_t bad, bool write);
 

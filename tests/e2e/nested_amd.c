@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD: a guest's device table entry, GCR3 table and v2 tables (AMD I/O Virtualization 3.08, 2.2.2.1 and 2.2.6). The ABI has no invalidation
- * of them yet: attaching anew is one. Run with --iommu amd --device edu.
+ * AMD: a guest's device table entry, GCR3 table and v2 tables (AMD I/O Virtualization 3.08, 2.2.2.1
+ * and 2.2.6). The ABI has no invalidation of them yet: attaching anew is one. Run with --iommu amd
+ * --device edu.
  */
 #include "nested.h"
 
@@ -14,7 +15,9 @@
 
 #define TABLE (P | RW | US)
 
-/* Device table entry. The edu device sends no PASID: with GIOV its requests are those of PASID 0. */
+/*
+ * Device table entry. The edu device sends no PASID: with GIOV its requests are those of PASID 0.
+ */
 #define DTE0_V	  BIT(0)
 #define DTE0_GIOV BIT(54)
 #define DTE0_GV	  BIT(55)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* VT-d: a guest's first-stage table on a second-stage nesting parent (VT-d 5.0, 3.6 and 7.1.3). Run with --iommu intel --device edu. */
+/*
+ * VT-d: a guest's first-stage table on a second-stage nesting parent (VT-d 5.0, 3.6 and 7.1.3). Run
+ * with --iommu intel --device edu.
+ */
 #include "nested.h"
 
 #define P  BIT(0)

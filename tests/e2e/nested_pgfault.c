@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IO page faults: DMA to what is not mapped waits until a thread of ours, which serves the fault queue, has mapped it or refused; and
- * ends whatever else becomes of the device.
- * Run with --device edu.
+ * IO page faults: DMA to what is not mapped waits until a thread of ours, which serves the fault
+ * queue, has mapped it or refused; and ends whatever else becomes of the device. Run with --device
+ * edu.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -222,7 +222,10 @@ static void fork_does_not_wait_for_it(const struct server *server)
 	child = fork();
 	CHECK(child >= 0);
 	if (!child) {
-		/* In the child that DMA is over; the copy of its request can be answered like any other. */
+		/*
+		 * In the child that DMA is over; the copy of its request can be answered like any
+		 * other.
+		 */
 		CHECK(answer(server, take_request(server), IOMMUFD_PAGE_RESP_INVALID) > 0);
 		CHECK(!close(server->rig->edu));
 		_exit(0);

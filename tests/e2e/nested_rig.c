@@ -317,7 +317,10 @@ void stage1_translates(struct rig *rig, const struct stage1 *stage1)
 	CHECK(!guest_has(rig, stage1->out[1], 2));
 	CHECK(guest_has(rig, stage1->in[0], 1));
 
-	/* The second half of one page and the first of the next, which are no neighbours in the guest. */
+	/*
+	 * The second half of one page and the first of the next, which are no neighbours in the
+	 * guest.
+	 */
 	CHECK(stage1->in[1] != stage1->in[0] + RIG_PAGE);
 	edu_copy(rig, IOVA_OUT + half, IOVA_IN + half);
 	CHECK(!memcmp(guest_at(rig, stage1->out[0] + half), guest_at(rig, stage1->in[0] + half),

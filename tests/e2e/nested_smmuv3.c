@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SMMUv3: a guest's stream table entry, context descriptor and AArch64 tables, its invalidation commands, and its event queue (Arm IHI 0070,
- * 4, 5 and 7.3). Run with --iommu smmuv3 --device edu.
+ * SMMUv3: a guest's stream table entry, context descriptor and AArch64 tables, its invalidation
+ * commands, and its event queue (Arm IHI 0070, 4, 5 and 7.3). Run with --iommu smmuv3 --device edu.
  */
 #include <errno.h>
 #include <poll.h>
@@ -287,7 +287,10 @@ static void answer_request(int queue, uint32_t code)
 	CHECK(write(queue, &response, sizeof(response)) == sizeof(response));
 }
 
-/* The same fault is told to the fault queue; where there is none, to the event queue; and where there is none either, to the log. */
+/*
+ * The same fault is told to the fault queue; where there is none, to the event queue; and where
+ * there is none either, to the log.
+ */
 static void faults_go_to_the_first_that_is_there(struct rig *rig, const struct stage1 *stage1,
 						 uint64_t cd)
 {

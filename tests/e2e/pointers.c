@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any pointer and any number, to any call: an error, never a signal. Pointers to nothing, into the kernel's half, to the end of what
- * there is; memory that changes or goes away while the call is at it.
+ * Any pointer and any number, to any call: an error, never a signal. Pointers to nothing, into the
+ * kernel's half, to the end of what there is; memory that changes or goes away while the call is at
+ * it.
  */
 #include <dirent.h>
 #include <fcntl.h>

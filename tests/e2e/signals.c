@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals while calls are in progress. A handler may do what it may between two calls: call ioctl itself, fork, jump out. To the
- * kernel a call is over before its handler runs, so nothing of ours may be held then, and nothing be left half done.
+ * Signals while calls are in progress. A handler may do what it may between two calls: call ioctl
+ * itself, fork, jump out. To the kernel a call is over before its handler runs, so nothing of ours
+ * may be held then, and nothing be left half done.
  */
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every step that may fail in the commands of an iommufd fails in turn (lib/sweep.h). What the test ABI and vIOMMUs add is in mock_test.c and
- * viommu_test.c, what VFIO does in vfio_sweep_test.c.
+ * Every step that may fail in the commands of an iommufd fails in turn (lib/sweep.h). What the test
+ * ABI and vIOMMUs add is in mock_test.c and viommu_test.c, what VFIO does in vfio_sweep_test.c.
  */
 #include <unistd.h>
 

@@ -112,7 +112,9 @@ static void a_top_that_grew_for_nothing_is_as_it_was(void **state)
 
 	assert_int_equal(iopt_create(&iopt_amdv1, NULL, &pt), 0);
 	assert_int_equal(iopt_map(pt, 0x1000, 0x1000, 0x1000, RW, 0), 0);
-	/* Two new tops, then the tables under the higher one; the map reaches over the old top too. */
+	/*
+	 * Two new tops, then the tables under the higher one; the map reaches over the old top too.
+	 */
 	assert_true(fail_each(pt, (1ULL << 48) - 0x1000, 0x2000) >= 7);
 	assert_int_equal(iopt_unmap(pt, 0, UINT64_MAX), 0x3000);
 	iopt_destroy(pt);

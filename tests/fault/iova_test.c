@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Each allocation of the sets and the map fails in turn: the call says so, and nothing has changed. */
+/*
+ * Each allocation of the sets and the map fails in turn: the call says so, and nothing has changed.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +14,9 @@
 #include "iova/map_internal.h"
 #include "iova/set.h"
 
-/* That @map holds the pages that start at start(0) to start(@count - 1), and takes @memory bytes. */
+/*
+ * That @map holds the pages that start at start(0) to start(@count - 1), and takes @memory bytes.
+ */
 static void check_map(const struct iova_map *map, uint64_t (*start)(uint64_t), uint64_t count,
 		      size_t memory)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every step that may fail in every operation of the test ABI, and in what hangs off nesting parents, fails in turn: each step is run
- * with the n-th failure injected, n = 1, 2, 3 ... until it runs through. After each failure all that can be seen is as
- * before; what leaks is found by the leak checker.
+ * Every step that may fail in every operation of the test ABI, and in what hangs off nesting
+ * parents, fails in turn: each step is run with the n-th failure injected, n = 1, 2, 3 ... until it
+ * runs through. After each failure all that can be seen is as before; what leaks is found by the
+ * leak checker.
  */
 #include "../lib/mock_rig.h"
 #include "base/fault.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every step that may fail in the commands of VFIO fails in turn (lib/sweep.h): those of a device file by way of the cdev, those of a group, and
- * those of a container.
+ * Every step that may fail in the commands of VFIO fails in turn (lib/sweep.h): those of a device
+ * file by way of the cdev, those of a group, and those of a container.
  */
 #include <sys/eventfd.h>
 #include <unistd.h>

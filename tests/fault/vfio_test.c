@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each allocation on the way to a machine with a bound device fails in turn; nothing is left behind. (The commands one by one:
- * vfio_sweep_test.c.)
+ * Each allocation on the way to a machine with a bound device fails in turn; nothing is left
+ * behind. (The commands one by one: vfio_sweep_test.c.)
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every step that may fail in nested translation and page faults on real kinds of IOMMU fails in turn: each step is run with the n-th failure
- * injected, n = 1, 2, 3 ... until it runs through without one. After each failure all that can be seen is as before, and at the end every
- * object can be destroyed: none has kept a user. What leaks is found by the leak checker. (HW queues, which only the test ABI has: mock_test.c.)
+ * Every step that may fail in nested translation and page faults on real kinds of IOMMU fails in
+ * turn: each step is run with the n-th failure injected, n = 1, 2, 3 ... until it runs through
+ * without one. After each failure all that can be seen is as before, and at the end every object
+ * can be destroyed: none has kept a user. What leaks is found by the leak checker. (HW queues,
+ * which only the test ABI has: mock_test.c.)
  */
 #include <poll.h>
 #include <pthread.h>
@@ -311,7 +313,10 @@ static struct view look(void)
 	return view;
 }
 
-/* Runs @step with each failure in turn, and @undo when it has succeeded, until it does so without one. */
+/*
+ * Runs @step with each failure in turn, and @undo when it has succeeded, until it does so without
+ * one.
+ */
 static void fail_each(int (*step)(void), void (*undo)(void))
 {
 	const struct view before = look();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each allocation of the questions about windows fails in turn: the call fails, nothing has changed, and it works when asked
- * again. Leaks are the leak checker's.
+ * Each allocation of the questions about windows fails in turn: the call fails, nothing has
+ * changed, and it works when asked again. Leaks are the leak checker's.
  */
 #include "../lib/fixture.h"
 

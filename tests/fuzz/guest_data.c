@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything leads to the IOVAs from SHAPE_IOVA on, where the program may have mapped its memory: walks go through the guest's own
- * tables, in circles and out of them.
+ * Everything leads to the IOVAs from SHAPE_IOVA on, where the program may have mapped its memory:
+ * walks go through the guest's own tables, in circles and out of them.
  */
 #include "guest_data.h"
 
@@ -65,7 +65,10 @@ static void write_cd(struct fuzz_input *input, uint64_t *to)
 	}
 }
 
-/* A device table entry (AMD IOMMU, 2.2.2.1): V, GV, GLX, the paging mode, and the three parts of the guest's table root. */
+/*
+ * A device table entry (AMD IOMMU, 2.2.2.1): V, GV, GLX, the paging mode, and the three parts of
+ * the guest's table root.
+ */
 static void write_dte(struct fuzz_input *input, uint64_t *to)
 {
 	const unsigned int how = fuzz_byte(input);

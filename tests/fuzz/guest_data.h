@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a guest has in its memory: page tables, and the structures of its IOMMU that lead to them. */
+/*
+ * What a guest has in its memory: page tables, and the structures of its IOMMU that lead to them.
+ */
 #ifndef FUZZ_GUEST_DATA_H
 #define FUZZ_GUEST_DATA_H
 

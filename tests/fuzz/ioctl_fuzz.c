@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hostile program against the user API: the input is a list of steps (ioctls with arguments good
- * and bad, devices that come, attach and do DMA, reads and writes of the queues' files, what a guest
- * has in its memory) on two contexts. Allocations fail, and structures change while they are read.
+ * and bad, devices that come, attach and do DMA, reads and writes of the queues' files, what a
+ * guest has in its memory) on two contexts. Allocations fail, and structures change while they are
+ * read.
  *
  * What must hold: nothing crashes, and once all is closed nothing of the program is referenced or
  * pinned (hostile.h).
@@ -57,8 +58,9 @@ static unsigned int fill_test(struct fuzz_input *input, unsigned char *to)
 }
 
 /*
- * One call. Bits of @how: 0-2 all set: another size than the structure's; 3: an allocation fails; 4: another thread changes
- * what was read; 5: a size that is not true; 7: the end of the structure cannot be read.
+ * One call. Bits of @how: 0-2 all set: another size than the structure's; 3: an allocation fails;
+ * 4: another thread changes what was read; 5: a size that is not true; 7: the end of the structure
+ * cannot be read.
  */
 static void step_ioctl(struct fuzz_state *state)
 {
@@ -154,7 +156,10 @@ static bool open_context(struct fuzz_state *state)
 	return uiommufd_open(&options, &state->ctx[state->now]) == 0;
 }
 
-/* The other context; or closes this one while devices and queues may still hold it, and opens another. */
+/*
+ * The other context; or closes this one while devices and queues may still hold it, and opens
+ * another.
+ */
 static bool step_context(struct fuzz_state *state)
 {
 	if (fuzz_byte(&state->input) & 1) {

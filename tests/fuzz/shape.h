@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arguments that are mostly right. What a structure holds is a string, one letter for each field: of four bytes for a small letter,
- * of eight for a capital. Each value is read from the input, most of them as what a program would put there.
+ * Arguments that are mostly right. What a structure holds is a string, one letter for each field:
+ * of four bytes for a small letter, of eight for a capital. Each value is read from the input, most
+ * of them as what a program would put there.
  *
- *	i an object's ID	d a descriptor		V an IOVA
- *	f flags			t a type		L a length
- *	n a small number	z zero			P a pointer
- *	h a small number, and a zero (two bytes each)	X, x anything
+ * 	i an object's ID	d a descriptor		V an IOVA
+ * 	f flags			t a type		L a length
+ * 	n a small number	z zero			P a pointer
+ * 	h a small number, and a zero (two bytes each)	X, x anything
  */
 #ifndef FUZZ_SHAPE_H
 #define FUZZ_SHAPE_H
 
 #include "fuzz.h"
 
-/* Where everything that is mapped in one piece (shape_iova()) goes: inside the aperture of every kind. */
+/*
+ * Where everything that is mapped in one piece (shape_iova()) goes: inside the aperture of every
+ * kind.
+ */
 #define SHAPE_IOVA UINT64_C(0x1000000)
 
 enum {
@@ -35,7 +39,9 @@ enum {
 /* Of an iommufd, after the size. NULL: IOMMU_TEST_CMD; empty: the argument is a number. */
 extern const struct shape_command shape_iommufd[SHAPE_IOMMUFD_COMMANDS];
 
-/* Of VFIO's files, and what of iommufd goes with them, from the start. NULL: the name of a device. */
+/*
+ * Of VFIO's files, and what of iommufd goes with them, from the start. NULL: the name of a device.
+ */
 extern const struct shape_command shape_vfio[SHAPE_VFIO_COMMANDS];
 
 /* Fills @to (SHAPE_LARGEST bytes) from offset @at on. Returns where the last field ends. */

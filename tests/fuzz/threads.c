@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hostile program with threads: all of them open, close and use the same few descriptors of contexts, devices and groups, with
- * arguments as the fuzz targets have them, while devices do DMA. Each does a number of steps, so the run has an end; the random
- * numbers come from UIOMMUFD_SEED, which is 1 by default, but the threads meet as they like.
+ * A hostile program with threads: all of them open, close and use the same few descriptors of
+ * contexts, devices and groups, with arguments as the fuzz targets have them, while devices do DMA.
+ * Each does a number of steps, so the run has an end; the random numbers come from UIOMMUFD_SEED,
+ * which is 1 by default, but the threads meet as they like.
  *
- * What must hold: nothing crashes, nobody waits for ever (an alarm ends the process), and once all is closed nothing
- * is referenced or pinned.
+ * What must hold: nothing crashes, nobody waits for ever (an alarm ends the process), and once all
+ * is closed nothing is referenced or pinned.
  */
 #include <assert.h>
 #include <errno.h>
@@ -242,7 +243,10 @@ static void start_dma(struct uiommufd_file *file, uint64_t iova)
 	put_register(file, 0x98, 3, 8);
 }
 
-/* What makes the steps meet: a device that is bound, attached, and does DMA to memory that is mapped. */
+/*
+ * What makes the steps meet: a device that is bound, attached, and does DMA to memory that is
+ * mapped.
+ */
 static void step_useful(struct fuzz_input *input)
 {
 	const unsigned int which = fuzz_byte(input) % 5, number = fuzz_byte(input);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hostile program against VFIO: it opens, binds, drives, resets and closes emulated devices in
- * any order, by their own nodes or by their groups', with good and bad arguments, and programs them to
- * do DMA wherever it likes.
+ * any order, by their own nodes or by their groups', with good and bad arguments, and programs them
+ * to do DMA wherever it likes.
  *
  * What must hold: nothing crashes, and once all is closed nothing of the program is referenced or
  * pinned (hostile.h). The device has a thread of its own, so an input does not run the same way
@@ -62,8 +62,9 @@ static unsigned int fill_argument(struct fuzz_state *state, const struct shape_c
 }
 
 /*
- * One call. Bits of @how: 0-2 all set: another size than it says; 3: an allocation fails; 4: another thread changes what was
- * read; 5: what the structure says of its size is left as the input has it; 7: its end cannot be read.
+ * One call. Bits of @how: 0-2 all set: another size than it says; 3: an allocation fails; 4:
+ * another thread changes what was read; 5: what the structure says of its size is left as the input
+ * has it; 7: its end cannot be read.
  */
 static void step_ioctl(struct fuzz_state *state)
 {
@@ -87,7 +88,9 @@ static void step_ioctl(struct fuzz_state *state)
 	state->program.race = 0;
 }
 
-/* One access of a size that the device knows: most of hostile_use_file()'s are refused for theirs. */
+/*
+ * One access of a size that the device knows: most of hostile_use_file()'s are refused for theirs.
+ */
 static void step_register(struct fuzz_state *state, bool write)
 {
 	struct fuzz_input *input = &state->input;

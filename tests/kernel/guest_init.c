@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only program of a guest: loads the modules in /modules, in the order of their names, and prints what they have made of the
- * devices. Linked statically.
+ * The only program of a guest: loads the modules in /modules, in the order of their names, and
+ * prints what they have made of the devices. Linked statically.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of what lies behind the public API: a context, devices behind one IOMMU, and a caller that can be given descriptors (a small
- * table of files: descriptor n is files[n]).
+ * For tests of what lies behind the public API: a context, devices behind one IOMMU, and a caller
+ * that can be given descriptors (a small table of files: descriptor n is files[n]).
  */
 #ifndef TESTS_LIB_ENGINE_H
 #define TESTS_LIB_ENGINE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tests of the user API share: a context with an IOMMU of some kind and devices behind it, and the ioctls as functions that
- * return what the ioctl would.
+ * What tests of the user API share: a context with an IOMMU of some kind and devices behind it, and
+ * the ioctls as functions that return what the ioctl would.
  */
 #ifndef TESTS_LIB_FIXTURE_H
 #define TESTS_LIB_FIXTURE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A rig for tests of groups: edu devices in one group behind one IOMMU, and a caller with a table of descriptors, from GROUP_RIG_FD on. Its memory is
- * the test's own.
+ * A rig for tests of groups: edu devices in one group behind one IOMMU, and a caller with a table
+ * of descriptors, from GROUP_RIG_FD on. Its memory is the test's own.
  */
 #ifndef TESTS_GROUP_RIG_H
 #define TESTS_GROUP_RIG_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest for tests of nested translation: memory that a nesting parent maps page by page, in another order than it lies in, tables that
- * are built in it, and a device that goes through a nested domain. Uses the engine's own interfaces.
+ * A guest for tests of nested translation: memory that a nesting parent maps page by page, in
+ * another order than it lies in, tables that are built in it, and a device that goes through a
+ * nested domain. Uses the engine's own interfaces.
  */
 #ifndef TESTS_LIB_GUEST_H
 #define TESTS_LIB_GUEST_H
@@ -75,7 +76,9 @@ static inline enum iommu_fault_action guest_on_fault(struct iommu_endpoint *endp
 	return guest->action;
 }
 
-/* The page of memory behind page @n of the guest: another one, each once. @pages is a power of two. */
+/*
+ * The page of memory behind page @n of the guest: another one, each once. @pages is a power of two.
+ */
 static inline char *guest_backing(const struct guest *guest, size_t n)
 {
 	return guest->memory + ((n * 5 + 3) % guest->pages) * GUEST_PAGE;
@@ -177,8 +180,9 @@ static inline uint64_t *guest_word(const struct guest *guest, uint64_t ipa)
 }
 
 /*
- * The entry for @iova at @level (from the bottom, 0: pages) of the table of @levels at @root; tables on the way that are missing are made,
- * by entries with the bits @table. Both formats have the same geometry.
+ * The entry for @iova at @level (from the bottom, 0: pages) of the table of @levels at @root;
+ * tables on the way that are missing are made, by entries with the bits @table. Both formats have
+ * the same geometry.
  */
 static inline uint64_t *guest_entry(struct guest *guest, uint64_t root, unsigned int levels,
 				    uint64_t iova, unsigned int level, uint64_t table)

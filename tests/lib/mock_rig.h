@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A context with the test ABI inside the test's own process, and a caller that has descriptors from MOCK_FD_BASE on for emulated files
- * and its process's own below.
+ * A context with the test ABI inside the test's own process, and a caller that has descriptors from
+ * MOCK_FD_BASE on for emulated files and its process's own below.
  */
 #ifndef TESTS_LIB_MOCK_RIG_H
 #define TESTS_LIB_MOCK_RIG_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sweeps over ioctls: each is made with the n-th failure injected, n = 1, 2, 3 ... until it gets by without one. After
- * each that failed, all that can be seen is as before: the text of `uiommufd show` of every context (objects, windows,
- * mappings, tables, attachments), the next free ID, the descriptors, what is charged. One that succeeds in spite of the failure
- * is undone first. Leaks are the leak checker's.
+ * Sweeps over ioctls: each is made with the n-th failure injected, n = 1, 2, 3 ... until it gets by
+ * without one. After each that failed, all that can be seen is as before: the text of `uiommufd
+ * show` of every context (objects, windows, mappings, tables, attachments), the next free ID, the
+ * descriptors, what is charged. One that succeeds in spite of the failure is undone first. Leaks
+ * are the leak checker's.
  *
  * The machine is that of group_rig.h: two devices in one group; the context is its container.
  */

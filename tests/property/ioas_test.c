@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two IOASes and two devices under random MAP, UNMAP, COPY, ATTACH and DETACH, against arrays that say which page of a
- * buffer each page of IOVA leads to. After each step, what the devices translate is compared page by page.
+ * Two IOASes and two devices under random MAP, UNMAP, COPY, ATTACH and DETACH, against arrays that
+ * say which page of a buffer each page of IOVA leads to. After each step, what the devices
+ * translate is compared page by page.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The allocator against the rules as they are written, on a space of few units: a bitmap each of what
- * is mapped, reserved and allowed, walked unit by unit. All outside of the units is reserved.
+ * The allocator against the rules as they are written, on a space of few units: a bitmap each of
+ * what is mapped, reserved and allowed, walked unit by unit. All outside of the units is reserved.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -121,8 +121,10 @@ static int naive_alloc(const struct iova_request *request, uint64_t *iova)
 	if (any_allowed)
 		return -ENOSPC;
 
-	/* Outside of the units nothing is free: where the walk begins there does not matter, as long
-	 * as the candidate is that of the whole space. */
+	/*
+	 * Outside of the units nothing is free: where the walk begins there does not matter, as
+	 * long as the candidate is that of the whole space.
+	 */
 	u128 start, last = (u128)UINT64_MAX - PAGE;
 
 	if (!candidate(&naive, PAGE, last, &start))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested translation against a naive walk: a guest changes random entries of its tables and invalidates what they cover, the VMM maps and
- * unmaps random pages, and the device reads and writes. Each access must end as the tables say at that time, and change nothing of
- * them but the accessed and dirty bits of what it used.
+ * Nested translation against a naive walk: a guest changes random entries of its tables and
+ * invalidates what they cover, the VMM maps and unmaps random pages, and the device reads and
+ * writes. Each access must end as the tables say at that time, and change nothing of them but the
+ * accessed and dirty bits of what it used.
  */
 #include <errno.h>
 #include <stdio.h>

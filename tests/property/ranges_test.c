@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arithmetic on arrays of ranges, beside bitmaps: spaces of 64 units in three places, one of which ends at 2^64 - 1, so that
- * every operation is an operation on words.
+ * Arithmetic on arrays of ranges, beside bitmaps: spaces of 64 units in three places, one of which
+ * ends at 2^64 - 1, so that every operation is an operation on words.
  */
 #include <inttypes.h>
 #include <setjmp.h>

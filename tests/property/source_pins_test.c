@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random pins, unpins, splits, displacements and moves of parts of a source, compared with a count for each
- * page: what is pinned, what is charged, what was populated, and what each page holds.
+ * Random pins, unpins, splits, displacements and moves of parts of a source, compared with a count
+ * for each page: what is pinned, what is charged, what was populated, and what each page holds.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Version 1 of the type1 container against an array of pages: random mappings, random parts of them unmapped, copies of parts, page tables that come and go
- * meanwhile. After each step what devices see and what is pinned is what the array says.
+ * Version 1 of the type1 container against an array of pages: random mappings, random parts of them
+ * unmapped, copies of parts, page tables that come and go meanwhile. After each step what devices
+ * see and what is pinned is what the array says.
  */
 #include "../lib/fixture.h"
 

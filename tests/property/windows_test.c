@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows, reserved ranges and mappings of an IO address space, beside bitmaps: devices whose IOMMUs have random holes and
- * apertures are attached and detached, windows promised, pages mapped, in random order. The address space is 64 units, of
- * which the whole 64-bit space is made in one half of the rounds.
+ * Windows, reserved ranges and mappings of an IO address space, beside bitmaps: devices whose
+ * IOMMUs have random holes and apertures are attached and detached, windows promised, pages mapped,
+ * in random order. The address space is 64 units, of which the whole 64-bit space is made in one
+ * half of the rounds.
  */
 #include "../lib/fixture.h"
 
@@ -162,7 +163,10 @@ static uint64_t reserved_units(const struct model *model)
 
 /* ---- what the commands say ---- */
 
-/* @answer, to a question with room for @capacity, is the first of @expected, and nothing behind it is touched. */
+/*
+ * @answer, to a question with room for @capacity, is the first of @expected, and nothing behind it
+ * is touched.
+ */
 static void assert_answer(int rc, uint32_t num, const struct iommu_iova_range *answer,
 			  uint32_t capacity, const struct iommu_iova_range *expected,
 			  uint32_t count)

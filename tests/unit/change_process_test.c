@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What depends on who calls, with callers that a test makes up: rights, limits, and processes that come and go (spec 10-ioas, 7 to
- * 9).
+ * What depends on who calls, with callers that a test makes up: rights, limits, and processes that
+ * come and go (spec 10-ioas, 7 to 9).
  */
 #include <linux/capability.h>
 #include <sys/mman.h>

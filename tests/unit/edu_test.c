@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The edu device, driven as a program would: registers through the file, DMA through a real IO address space. */
+/*
+ * The edu device, driven as a program would: registers through the file, DMA through a real IO
+ * address space.
+ */
 #include <linux/pci_regs.h>
 #include <poll.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of a fault that is not ours is tried in child processes, before and after the handlers
- * are installed: both must end alike.
+ * What becomes of a fault that is not ours is tried in child processes, before and after the
+ * handlers are installed: both must end alike.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -180,7 +180,10 @@ static void run_raised(void)
 	_exit(1);
 }
 
-/* ThreadSanitizer calls handlers itself: with more signals blocked than they asked for, keeping errno. */
+/*
+ * ThreadSanitizer calls handlers itself: with more signals blocked than they asked for, keeping
+ * errno.
+ */
 #if defined(__SANITIZE_THREAD__)
 #define DELIVERY_IS_EXACT false
 #elif defined(__has_feature)

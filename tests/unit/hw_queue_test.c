@@ -38,7 +38,10 @@ static void *alloc_second(void *arg)
 	return NULL;
 }
 
-/* The first queue cannot be told of: by then it has all but its place in the table. Meanwhile another thread wants the second. */
+/*
+ * The first queue cannot be told of: by then it has all but its place in the table. Meanwhile
+ * another thread wants the second.
+ */
 static int failing_write(struct uiommufd_caller *caller, uint64_t dst, const void *src, size_t len)
 {
 	struct rig *rig = (struct rig *)caller;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The interrupts of the ioat device, by the million: each completion that is awaited interrupts once. */
+/*
+ * The interrupts of the ioat device, by the million: each completion that is awaited interrupts
+ * once.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Closing and taking away while the ioat device does DMA: in any order, at any time, with no thread, no
- * mapping and (under AddressSanitizer) no memory left behind.
+ * Closing and taking away while the ioat device does DMA: in any order, at any time, with no
+ * thread, no mapping and (under AddressSanitizer) no memory left behind.
  */
 #include <dirent.h>
 #include <pthread.h>

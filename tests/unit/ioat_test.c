@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The ioat device, driven as a program would: registers through the file, chains in a real IO address space. */
+/*
+ * The ioat device, driven as a program would: registers through the file, chains in a real IO
+ * address space.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

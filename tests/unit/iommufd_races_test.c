@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What two calls can do to each other at the worst moment. Where it can be had, the moment is made: the caller's memory is written when a
- * command has done its work but is not over yet, so an operation of the caller is where the other call begins.
+ * What two calls can do to each other at the worst moment. Where it can be had, the moment is made:
+ * the caller's memory is written when a command has done its work but is not over yet, so an
+ * operation of the caller is where the other call begins.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -130,7 +131,10 @@ static int file_is_kept(struct moment *moment)
 	return -EFAULT;
 }
 
-/* The file of a queue whose creation has failed is harmless, and the last thing that the queue is kept by. */
+/*
+ * The file of a queue whose creation has failed is harmless, and the last thing that the queue is
+ * kept by.
+ */
 static void check_orphan(struct moment *moment, uint32_t id)
 {
 	struct engine *e = moment->e;
@@ -222,7 +226,10 @@ static void *attach_and_detach(void *arg)
 	return NULL;
 }
 
-/* Whoever is the last to hold it, be it for a moment, ends it: nothing is left behind that would keep the IOAS. */
+/*
+ * Whoever is the last to hold it, be it for a moment, ends it: nothing is left behind that would
+ * keep the IOAS.
+ */
 static void an_automatic_hwpt_ends_with_its_last_device_whoever_looks_at_it(void **state)
 {
 	struct crowd crowd = {.e = engine_create("amd", 4)};

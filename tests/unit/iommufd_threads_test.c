@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The user API from several threads at once: mapping, copying, attaching, DMA and destroying what others use. What is looked for are races
- * (the build with ThreadSanitizer), deadlocks (the timeout) and DMA that reaches memory after its UNMAP returned.
+ * The user API from several threads at once: mapping, copying, attaching, DMA and destroying what
+ * others use. What is looked for are races (the build with ThreadSanitizer), deadlocks (the
+ * timeout) and DMA that reaches memory after its UNMAP returned.
  */
 #include <pthread.h>
 #include <stdatomic.h>

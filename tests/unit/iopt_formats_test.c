@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What each format writes, entry by entry, against values worked out by hand from the bit tables. */
+/*
+ * What each format writes, entry by entry, against values worked out by hand from the bit tables.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -563,7 +565,10 @@ static void dump_prints_leaves_that_go_on_as_one(void **state)
 	FILE *out = open_memstream(&text, &len);
 
 	(void)state;
-	/* Three neighbours, one elsewhere in memory, one with other rights; and one leaf in eight copies. */
+	/*
+	 * Three neighbours, one elsewhere in memory, one with other rights; and one leaf in eight
+	 * copies.
+	 */
 	assert_int_equal(iopt_map(pt, 0x1000, 0x5000, 0x3000, RW, 0x1000), 0);
 	assert_int_equal(iopt_map(pt, 0x4000, 0x9000, 0x1000, RW, 0), 0);
 	assert_int_equal(iopt_map(pt, 0x5000, 0xa000, 0x1000, IOPT_READ, 0), 0);

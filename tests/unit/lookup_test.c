@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* IOMMU_IOVA_LOOKUP: on an IOAS, on a table, and through a guest's own table (spec 60-extensions, 5). */
+/*
+ * IOMMU_IOVA_LOOKUP: on an IOAS, on a table, and through a guest's own table (spec 60-extensions,
+ * 5).
+ */
 #include "../lib/fixture.h"
 
 #include <fcntl.h>
@@ -161,7 +164,10 @@ static void arguments_are_checked_in_order(void **state)
 #define USER	 UINT64_C(4)
 #define ACCESSED (UINT64_C(1) << 5)
 
-/* Four tables in guest memory, one below the other, and a page at their end: IOVA leads to GUEST_PAGE. */
+/*
+ * Four tables in guest memory, one below the other, and a page at their end: IOVA leads to
+ * GUEST_PAGE.
+ */
 static uint64_t *build_tables(struct fixture *f)
 {
 	uint64_t *tables = (uint64_t *)(f->buffer + GUEST_TABLE);

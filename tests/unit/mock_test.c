@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The test ABI from inside: what no program under `uiommufd run` can see of it, and what happens at the same time. */
+/*
+ * The test ABI from inside: what no program under `uiommufd run` can see of it, and what happens at
+ * the same time.
+ */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* AMD guest tables: GCR3 tables of each depth, requests with and without PASID, and the event log entry of each fault. */
+/*
+ * AMD guest tables: GCR3 tables of each depth, requests with and without PASID, and the event log
+ * entry of each fault.
+ */
 #include <errno.h>
 
 #include "../lib/guest.h"

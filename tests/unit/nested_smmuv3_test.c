@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* SMMUv3 nested translation: STE and context descriptors, AArch64 tables, and the event record of each fault. */
+/*
+ * SMMUv3 nested translation: STE and context descriptors, AArch64 tables, and the event record of
+ * each fault.
+ */
 #include <errno.h>
 
 #include "../lib/guest.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All at once, by the user API: DMA through both stages and through the parent alone, page requests and their answers, the guest's changes
- * and invalidations, the VMM's unmaps, attach, replace and detach, and resets. What must come of it: nobody waits for ever, DMA reads
- * only what is mapped, and nothing is left over.
+ * All at once, by the user API: DMA through both stages and through the parent alone, page requests
+ * and their answers, the guest's changes and invalidations, the VMM's unmaps, attach, replace and
+ * detach, and resets. What must come of it: nobody waits for ever, DMA reads only what is mapped,
+ * and nothing is left over.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -159,7 +160,10 @@ static uint64_t next(uint64_t *seed)
 	return *seed >> 33;
 }
 
-/* The devices, through whatever they are attached to: pages of the guest, one beside them, and the guest's own addresses. */
+/*
+ * The devices, through whatever they are attached to: pages of the guest, one beside them, and the
+ * guest's own addresses.
+ */
 static void *do_dma(void *arg)
 {
 	struct stress *s = arg;

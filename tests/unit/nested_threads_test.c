@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DMA through both stages while the guest changes its tables and invalidates, the VMM maps and unmaps, and the device moves from one table
- * to another: once an invalidation, an unmap or a detach has returned, nobody reaches what was there.
+ * DMA through both stages while the guest changes its tables and invalidates, the VMM maps and
+ * unmaps, and the device moves from one table to another: once an invalidation, an unmap or a
+ * detach has returned, nobody reaches what was there.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -97,7 +97,10 @@ static void go_stale(struct test *t)
 	guest_reads(t->guest, 0, IOVA, OLD);
 }
 
-/* From a stale state, @match makes the new page visible, or it does not: to no substream, to SSID, to OTHER_SSID. */
+/*
+ * From a stale state, @match makes the new page visible, or it does not: to no substream, to SSID,
+ * to OTHER_SSID.
+ */
 static void expect(struct test *t, struct iommu_tlb_match match, bool none, bool ssid, bool other)
 {
 	go_stale(t);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* VT-d first-stage tables of a guest: leaves of all sizes, accessed and dirty bits, rights, and each fault reason. */
+/*
+ * VT-d first-stage tables of a guest: leaves of all sizes, accessed and dirty bits, rights, and
+ * each fault reason.
+ */
 #include <errno.h>
 
 #include <uiommufd/iommufd.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Emulated instructions against the processor's own: each is executed on memory, and on a page that has
- * none and where it is emulated in a signal handler; memory, registers and flags must agree after it.
+ * Emulated instructions against the processor's own: each is executed on memory, and on a page that
+ * has none and where it is emulated in a signal handler; memory, registers and flags must agree
+ * after it.
  */
 #include <setjmp.h>
 #include <stdarg.h>

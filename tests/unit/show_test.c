@@ -175,7 +175,9 @@ static void runs_join_across_the_smallest_holes_and_count_all(void **state)
 
 	(void)state;
 	assert_int_equal(coverage_create(&coverage, 8, NULL), 0);
-	/* Pairs with a hole of a page between, and 1 GiB to the next pair; the last ends the space. */
+	/*
+	 * Pairs with a hole of a page between, and 1 GiB to the next pair; the last ends the space.
+	 */
 	for (uint64_t i = 0; i < 5; i++) {
 		const uint64_t start = i << 30;
 

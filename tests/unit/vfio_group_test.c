@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups beyond what one program sees of them (tests/conformance): descriptors that go in any order with DMA in flight, threads that open both ways at once,
- * and DMA logging while the device writes.
+ * Groups beyond what one program sees of them (tests/conformance): descriptors that go in any order
+ * with DMA in flight, threads that open both ways at once, and DMA logging while the device writes.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What devices reserve and permit, windows that are requested ahead of them, and why a device does not fit: the tables of spec
- * 60-extensions, 3.1, 3.2 and 4, by their numbers.
+ * What devices reserve and permit, windows that are requested ahead of them, and why a device does
+ * not fit: the tables of spec 60-extensions, 3.1, 3.2 and 4, by their numbers.
  */
 #include "../lib/fixture.h"
 
