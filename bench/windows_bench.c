@@ -15,7 +15,7 @@
 #include <uiommufd/uiommufd.h>
 
 #include "bench.h"
-#include "iommufd/ioas.h"
+#include "iommufd/ioas/ioas.h"
 
 enum {
 	HOLES = 1000,

@@ -11,11 +11,11 @@
 
 #include "base/alloc.h"
 #include "iommu/shape.h"
-#include "iommufd/ctx.h"
-#include "iommufd/dump.h"
-#include "iommufd/last_error.h"
-#include "iommufd/show.h"
-#include "iommufd/ucmd.h"
+#include "iommufd/object/ctx.h"
+#include "inspect/dump.h"
+#include "iommufd/object/last_error.h"
+#include "inspect/show.h"
+#include "iommufd/object/ucmd.h"
 #include "mem/guard.h"
 #include "mock/mock.h"
 

@@ -11,8 +11,8 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "iommufd/access.h"
-#include "iommufd/event_queue.h"
+#include "iommufd/ioas/access.h"
+#include "iommufd/queue/event_queue.h"
 #include "mock/mock_internal.h"
 
 #define MAX_LENGTH (UINT64_C(16) << 20)

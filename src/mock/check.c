@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking into page tables and changing what only hardware would (spec 50-test-abi, 3). */
 #include "base/alloc.h"
-#include "iommufd/hwpt.h"
+#include "iommufd/device/hwpt.h"
 #include "mock/mock_internal.h"
 
 int mock_add_reserved(struct ucmd *ucmd, struct iommu_test_cmd *cmd)

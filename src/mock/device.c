@@ -3,8 +3,8 @@
  * Mock devices (spec 50-test-abi, 2): each is an endpoint of the mock IOMMU, alone in its group,
  * and bound to the context for as long as the object that stands for it lives.
  */
-#include "iommufd/fault.h"
-#include "iommufd/group.h"
+#include "iommufd/queue/fault_queue.h"
+#include "iommufd/device/group.h"
 #include "mock/mock_internal.h"
 
 enum {

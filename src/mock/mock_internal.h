@@ -8,10 +8,10 @@
 
 #include "base/check.h"
 #include "iommu/kind.h"
-#include "iommufd/device.h"
-#include "iommufd/nested.h"
-#include "iommufd/ucmd.h"
-#include "iommufd/viommu.h"
+#include "iommufd/device/device.h"
+#include "iommufd/viommu/hwpt_nested.h"
+#include "iommufd/object/ucmd.h"
+#include "iommufd/viommu/viommu.h"
 #include "mem/frame.h"
 #include "mock/test_abi.h"
 

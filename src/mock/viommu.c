@@ -8,7 +8,7 @@
  * vIOMMU for as long.
  */
 #include "base/alloc.h"
-#include "iommufd/group.h"
+#include "iommufd/device/group.h"
 #include "mock/mock_internal.h"
 
 enum {

@@ -17,8 +17,8 @@
 
 #include "base/log.h"
 #include "base/world.h"
-#include "iommufd/iommufd.h"
-#include "iommufd/last_error.h"
+#include "iommufd/object/iommufd.h"
+#include "iommufd/object/last_error.h"
 #include "machine/machine.h"
 #include "mem/displace.h"
 #include "mem/guard.h"

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "iommu/dma_log.h"
-#include "iommufd/user_bitmap.h"
+#include "iommufd/device/user_bitmap.h"
 #include "vfio/eventfd.h"
 #include "vfio/vfio_internal.h"
 

@@ -13,9 +13,9 @@
 #include "../lib/engine.h"
 #include "base/bits.h"
 #include "base/fault.h"
-#include "iommufd/ctx.h"
-#include "iommufd/fault.h"
-#include "iommufd/viommu.h"
+#include "iommufd/object/ctx.h"
+#include "iommufd/queue/fault_queue.h"
+#include "iommufd/viommu/viommu.h"
 
 enum {
 	PAGES = 16,

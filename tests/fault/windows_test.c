@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
-#include "iommufd/show.h"
+#include "inspect/show.h"
 
 enum {
 	LIMIT = 200,

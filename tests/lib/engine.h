@@ -20,7 +20,7 @@
 #include <uiommufd/iommufd.h>
 
 #include "base/file.h"
-#include "iommufd/iommufd.h"
+#include "iommufd/object/iommufd.h"
 
 enum {
 	ENGINE_PAGE = 4096,

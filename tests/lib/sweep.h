@@ -22,7 +22,7 @@
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "group_rig.h"
-#include "iommufd/show.h"
+#include "inspect/show.h"
 
 enum {
 	SWEEP_LIMIT = 2000

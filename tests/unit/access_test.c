@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of spec 10-ioas, 6 and 8.4 to 8.6, that only the owner of an access can bring about. */
 #include "../lib/engine.h"
-#include "iommufd/access.h"
+#include "iommufd/ioas/access.h"
 
 enum {
 	PAGES = 4

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "../lib/engine.h"
-#include "iommufd/fault.h"
+#include "iommufd/queue/fault_queue.h"
 
 #define IOVA UINT64_C(0x200000)
 

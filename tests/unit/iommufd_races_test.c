@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #include "../lib/engine.h"
-#include "iommufd/ioas.h"
+#include "iommufd/ioas/ioas.h"
 
 enum {
 	ROUNDS = 2000,

@@ -13,7 +13,7 @@
 #include "../lib/engine.h"
 #include "base/bits.h"
 #include "base/log.h"
-#include "iommufd/group.h"
+#include "iommufd/device/group.h"
 
 enum {
 	PAGES = 32,

@@ -7,9 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
-#include "iommufd/coverage.h"
-#include "iommufd/json.h"
-#include "iommufd/show.h"
+#include "inspect/coverage.h"
+#include "inspect/json.h"
+#include "inspect/show.h"
 
 static int set_up(void **state)
 {

@@ -3,8 +3,8 @@
 #include <poll.h>
 
 #include "../lib/engine.h"
-#include "iommufd/ctx.h"
-#include "iommufd/viommu.h"
+#include "iommufd/object/ctx.h"
+#include "iommufd/viommu/viommu.h"
 
 enum {
 	EVENT_TYPE = IOMMU_VEVENTQ_TYPE_ARM_SMMUV3

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VFIO's type1 container on a context: the commands that programs of before iommufd know (spec
+ * 40-vfio, 4), which work on the compatibility IOAS.
+ */
+#ifndef IOMMUFD_TYPE1_H
+#define IOMMUFD_TYPE1_H
+
+#include "iommufd/ioas/ioas.h"
+#include "iommufd/object/ucmd.h"
+
+/* The compatibility IOAS, with a user for the caller; NULL: there is none. */
+struct ioas *compat_ioas_get(struct iommufd_ctx *ctx);
+
+/* Any command that is not of the table in ioctl.c. */
+long type1_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
+		 uint64_t arg);
+
+/* VFIO_IOMMU_GET_INFO. */
+long type1_get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uint64_t arg);
+
+#endif

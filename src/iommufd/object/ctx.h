@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* A context: the state behind one open of /dev/iommu. */
+#ifndef IOMMUFD_CTX_H
+#define IOMMUFD_CTX_H
+
+#include <pthread.h>
+#include <urcu/list.h>
+
+#include "base/file.h"
+#include "base/idtable.h"
+#include "iommufd/object/object.h"
+
+struct object_index;
+
+struct iommufd_ctx {
+	struct uiommufd_file file;
+	struct iommufd_options options;
+	struct cds_list_head link; /* of the registry */
+	pthread_mutex_t lock;	   /* guards what follows */
+	struct idtable objects;
+	struct object_index *index; /* what look-ups read; replaced under RCU when it grows */
+	bool accounting_mm;
+	struct ioas *vfio_ioas;	      /* the compatibility IOAS, or NULL; not a user of it */
+	struct cds_list_head regions; /* for mmap (mmap.c) */
+};
+
+/*
+ * Calls @visit for each context, which stays alive meanwhile, with no lock held but the registry's.
+ */
+void ctx_for_each(void (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
+
+/*
+ * Calls @visit for context number @number, in the order of ctx_for_each() and as that does, and
+ * returns what it returns. -ENOENT: there are not so many.
+ */
+int ctx_visit_nth(uint32_t number, int (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
+
+/* The mmap of its file: spec 30-faults-viommu, 6. */
+int ctx_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot, int flags,
+	     struct file_mapping *map);
+
+#endif

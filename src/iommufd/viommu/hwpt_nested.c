@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nested HWPTs: the generic part of HWPT_ALLOC on a nesting parent or a vIOMMU (spec
+ * 20-hwpt-device, 7), and of HWPT_INVALIDATE (12). Drivers do the rest (iommufd/viommu/hwpt_nested.h).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "iommufd/queue/fault_queue.h"
+#include "iommufd/viommu/hwpt_nested.h"
+#include "iommufd/object/drivers.h"
+#include "iommufd/object/ucmd.h"
+#include "iommufd/viommu/viommu.h"
+
+enum {
+	NESTED_FLAGS = IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID,
+	MAX_ENTRIES = 524288,
+};
+
+static struct registry drivers = REGISTRY_INIT;
+static pthread_once_t builtin_once = PTHREAD_ONCE_INIT;
+
+extern const struct nested_driver nested_vtd_driver;
+
+static void register_builtin(void)
+{
+	registry_add(&drivers, &nested_vtd_driver);
+}
+
+void nested_register_driver(const struct nested_driver *driver)
+{
+	registry_add(&drivers, driver);
+}
+
+static const struct nested_driver *find_driver(const struct iommu_kind *kind)
+{
+	const struct nested_driver *driver;
+
+	(void)pthread_once(&builtin_once, register_builtin);
+	for (unsigned int i = 0; (driver = registry_at(&drivers, i)); i++) {
+		if (driver->serves(kind))
+			return driver;
+	}
+	return NULL;
+}
+
+/* ---- creation ---- */
+
+static void release(struct hwpt *hwpt)
+{
+	hwpt_drop_fault(hwpt);
+	iommu_domain_destroy(hwpt->domain);
+	if (hwpt->nested_ops && hwpt->nested_ops->release)
+		hwpt->nested_ops->release(hwpt);
+	if (hwpt->viommu)
+		object_put(&hwpt->viommu->object);
+	else
+		object_put(&hwpt->parent->object);
+}
+
+static void nested_destroy(struct iommufd_object *object)
+{
+	release((struct hwpt *)object);
+	object_free(object);
+}
+
+static int create(struct ucmd *ucmd, struct hwpt *parent, struct viommu *viommu,
+		  nested_alloc_fn alloc)
+{
+	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	const struct iommu_user_data data = {
+		.caller = ucmd->caller,
+		.type = cmd->data_type,
+		.len = cmd->data_len,
+		.uptr = cmd->data_uptr,
+	};
+	struct hwpt *hwpt =
+		object_create(ucmd->ctx, sizeof(*hwpt), OBJECT_HWPT_NESTED, nested_destroy);
+	int rc;
+
+	if (!hwpt)
+		return -ENOMEM;
+	CDS_INIT_LIST_HEAD(&hwpt->ioas_link);
+	hwpt->ioas = parent->ioas;
+	hwpt->parent = parent;
+	hwpt->viommu = viommu;
+	hwpt->pasid = cmd->flags & IOMMU_HWPT_ALLOC_PASID;
+	rc = alloc(hwpt, cmd->flags & ~(uint32_t)IOMMU_HWPT_FAULT_ID_VALID, &data);
+	if (rc)
+		goto out_abort;
+	object_hold(viommu ? &viommu->object : &parent->object);
+	rc = hwpt_finish(ucmd, hwpt);
+	if (!rc)
+		return 0;
+	release(hwpt);
+out_abort:
+	object_abort(&hwpt->object);
+	return rc;
+}
+
+int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device, struct hwpt *parent)
+{
+	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommu *iommu = iommu_endpoint_iommu(device->endpoint);
+	const struct nested_driver *driver = find_driver(iommu_kind_of(iommu));
+
+	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !driver)
+		return -EOPNOTSUPP;
+	if (hwpt_is_automatic(parent) ||
+	    !(iommu_domain_flags(parent->domain) & IOMMU_DOMAIN_NEST_PARENT) ||
+	    iommu_kind_of(iommu_domain_iommu(parent->domain)) != iommu_kind_of(iommu))
+		return -EINVAL;
+	return create(ucmd, parent, NULL, driver->alloc);
+}
+
+int nested_alloc_on_viommu(struct ucmd *ucmd, struct iommufd_device *device, struct viommu *viommu)
+{
+	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+
+	if (iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
+		return -EINVAL;
+	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !viommu->driver->nested)
+		return -EOPNOTSUPP;
+	return create(ucmd, viommu->parent, viommu, viommu->driver->nested);
+}
+
+/* ---- invalidation ---- */
+
+int invalidation_read(const struct invalidation *invalidation, uint32_t index, void *entry,
+		      size_t size)
+{
+	struct uiommufd_caller *caller = invalidation->caller;
+	const uint32_t len = invalidation->entry_len;
+	uint64_t at = invalidation->uptr + (uint64_t)index * len;
+	uint8_t bytes[PAGE_SIZE];
+
+	if (caller->ops->read(caller, bytes, at, len))
+		return -EFAULT;
+	memset(entry, 0, size);
+	memcpy(entry, bytes, min_u64(len, size));
+	for (size_t i = size; i < len; i++) {
+		if (bytes[i])
+			return -E2BIG;
+	}
+	return 0;
+}
+
+static int invalidate_object(struct iommufd_object *object, struct invalidation *invalidation)
+{
+	if (object->type == OBJECT_HWPT_NESTED) {
+		struct hwpt *hwpt = (struct hwpt *)object;
+
+		if (!hwpt->nested_ops || !hwpt->nested_ops->invalidate)
+			return -EOPNOTSUPP;
+		return hwpt->nested_ops->invalidate(hwpt, invalidation);
+	}
+	if (object->type == OBJECT_VIOMMU) {
+		struct viommu *viommu = (struct viommu *)object;
+
+		if (!viommu->driver->invalidate)
+			return -EOPNOTSUPP;
+		return viommu->driver->invalidate(viommu, invalidation);
+	}
+	return -EINVAL;
+}
+
+static int invalidate(struct ucmd *ucmd, const struct iommu_hwpt_invalidate *cmd, uint32_t *handled)
+{
+	struct invalidation invalidation = {
+		.caller = ucmd->caller,
+		.uptr = cmd->data_uptr,
+		.type = cmd->data_type,
+		.entry_len = cmd->entry_len,
+		.entries = cmd->entry_num,
+	};
+	struct iommufd_object *object;
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	if (cmd->entry_num && (!cmd->data_uptr || !cmd->entry_len || cmd->entry_len > PAGE_SIZE ||
+			       cmd->entry_num > MAX_ENTRIES))
+		return -EINVAL;
+	object = object_get(ucmd->ctx, cmd->hwpt_id, OBJECT_ANY);
+	if (!object)
+		return -ENOENT;
+	rc = invalidate_object(object, &invalidation);
+	object_put(object);
+	*handled = invalidation.handled;
+	return rc;
+}
+
+int ioctl_hwpt_invalidate(struct ucmd *ucmd)
+{
+	struct iommu_hwpt_invalidate *cmd = ucmd->cmd;
+	uint32_t handled = 0;
+	int rc = invalidate(ucmd, cmd, &handled);
+
+	/* How far it got is said in any case. */
+	cmd->entry_num = handled;
+	if (ucmd_respond(ucmd))
+		return -EFAULT;
+	return rc;
+}
