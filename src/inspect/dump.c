@@ -6,43 +6,43 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
-#include "iommufd/object/ctx.h"
+#include "inspect/show.h"
 #include "iommufd/device/hwpt.h"
 #include "iommufd/ioas/ioas.h"
-#include "inspect/show.h"
+#include "iommufd/object/ctx.h"
 
 /* Caller holds ioas->lock, so nothing is unmapped. */
-static void dump_hwpt(const struct hwpt *hwpt, FILE *out)
+static void dump_hwpt(const struct hwpt_paging *hwpt, FILE *out)
 {
-	fprintf(out, "HWPT %u of IOAS %u, %s: ", hwpt->object.id, hwpt->ioas->object.id,
-		iommu_name(iommu_domain_iommu(hwpt->domain)));
-	iopt_dump(iommu_domain_table(hwpt->domain), out);
+	fprintf(out, "HWPT %u of IOAS %u, %s: ", hwpt->base.object.id, hwpt->base.ioas->object.id,
+		iommu_name(iommu_domain_iommu(hwpt->base.domain)));
+	iopt_dump(iommu_domain_table(hwpt->base.domain), out);
 }
 
-static void dump_tables(struct ioas *ioas, const struct hwpt *only, FILE *out)
+static void dump_tables(struct ioas *ioas, const struct hwpt_paging *only, FILE *out)
 {
-	const struct hwpt *hwpt;
+	const struct hwpt_paging *hwpt;
 
-	pthread_mutex_lock(&ioas->lock);
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link) {
+	lock_acquire(&ioas->lock);
+	cds_list_for_each_entry (hwpt, &ioas->tables, table.link) {
 		if (!only || only == hwpt)
 			dump_hwpt(hwpt, out);
 	}
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 }
 
 int ctx_dump(struct iommufd_ctx *ctx, uint32_t pt_id, FILE *out)
 {
 	struct iommufd_object *object = object_get(ctx, pt_id, OBJECT_ANY);
-	const struct hwpt *hwpt = (const struct hwpt *)object;
+	const struct hwpt_paging *hwpt = (const struct hwpt_paging *)object;
 	int rc = 0;
 
 	if (!object)
 		return -ENOENT;
-	if (object->type == OBJECT_IOAS)
+	if (object_type(object) == OBJECT_IOAS)
 		dump_tables((struct ioas *)object, NULL, out);
-	else if (object->type == OBJECT_HWPT)
-		dump_tables(hwpt->ioas, hwpt, out);
+	else if (object_type(object) == OBJECT_HWPT)
+		dump_tables(hwpt->base.ioas, hwpt, out);
 	else
 		rc = -EINVAL;
 	object_put(object);

@@ -9,15 +9,15 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "iommu/nested.h"
-#include "iommufd/ioas/access.h"
 #include "inspect/coverage.h"
-#include "iommufd/device/group.h"
 #include "inspect/json.h"
-#include "iommufd/device/lookup.h"
 #include "inspect/show_fit.h"
-#include "iommufd/viommu/viommu.h"
+#include "iommu/nested.h"
 #include "iommufd/device/device_ranges.h"
+#include "iommufd/device/group.h"
+#include "iommufd/device/lookup.h"
+#include "iommufd/ioas/access.h"
+#include "iommufd/viommu/viommu.h"
 #include "mem/dmabuf.h"
 
 enum {
@@ -86,10 +86,10 @@ static void for_each_area(struct ioas *ioas, uint64_t limit,
 		int more;
 
 		walk.turn = CHUNK;
-		pthread_mutex_lock(&ioas->lock);
+		lock_acquire(&ioas->lock);
 		more = iova_map_for_each(&ioas->areas, (struct iova_range){walk.next, UINT64_MAX},
 					 walk_area, &walk);
-		pthread_mutex_unlock(&ioas->lock);
+		lock_release(&ioas->lock);
 		if (!more)
 			break;
 	}
@@ -192,13 +192,13 @@ static void show_mappings(struct show *show, struct ioas *ioas, const struct iov
 
 /* ---- IOASes ---- */
 
-static void show_owner(struct json *json, const void *owner)
+static void show_owner(struct json *json, const struct iommufd_object *object)
 {
-	const struct iommufd_object *object = owner;
-	const struct iommufd_device *device = owner;
+	const struct iommufd_device *device;
 
-	switch (object->type) {
+	switch (object_type(object)) {
 	case OBJECT_DEVICE:
+		device = (const struct iommufd_device *)object;
 		json_string(json, "by", "device");
 		json_string(json, "name", iommu_endpoint_name(device->endpoint));
 		break;
@@ -239,26 +239,26 @@ static void show_ioas(struct show *show, struct ioas *ioas)
 	struct json *json = &show->json;
 	struct access_link *link;
 	struct iova_set reserved;
-	struct hwpt *hwpt;
+	struct hwpt_paging *hwpt;
 
 	iova_set_init(&reserved);
 	json_object(json, NULL);
 	json_number(json, "id", ioas->object.id);
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	if (iova_set_copy(&ioas->reserved, &reserved))
 		show->rc = -ENOMEM;
 	json_number(json, "alignment", ioas->alignment);
 	json_bool(json, "huge_pages", ioas->huge_pages);
 	json_array(json, "hwpts");
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link)
-		json_number(json, NULL, hwpt->object.id);
+	cds_list_for_each_entry (hwpt, &ioas->tables, table.link)
+		json_number(json, NULL, hwpt->base.object.id);
 	json_end_array(json);
 	json_array(json, "accesses");
 	cds_list_for_each_entry (link, &ioas->accesses, link)
 		json_number(json, NULL, link->access->object.id);
 	json_end_array(json);
 	show_windows(show, ioas);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	show_mappings(show, ioas, &reserved);
 	iova_set_destroy(&reserved);
 	json_end_object(json);
@@ -269,7 +269,7 @@ static void show_ioases(struct show *show, struct iommufd_ctx *ctx)
 	struct ioas *ioas;
 
 	json_array(&show->json, "ioases");
-	for (uint32_t id = 1; (ioas = object_next(ctx, &id, OBJECT_IOAS)); id++) {
+	for (uint32_t id = 1; (ioas = ioas_next(ctx, &id)); id++) {
 		show_ioas(show, ioas);
 		object_put(&ioas->object);
 	}
@@ -306,7 +306,8 @@ static void show_table(struct json *json, const struct hwpt *hwpt)
 		json_bool(json, "nest_parent", true);
 }
 
-static void show_hwpt(struct json *json, struct hwpt *hwpt)
+/* Opens the description of @hwpt, with what all HWPTs have. */
+static void show_hwpt(struct json *json, const struct hwpt *hwpt)
 {
 	struct iommu *iommu = iommu_domain_iommu(hwpt->domain);
 
@@ -316,13 +317,23 @@ static void show_hwpt(struct json *json, struct hwpt *hwpt)
 	json_string(json, "iommu", iommu_name(iommu));
 	json_string(json, "kind", iommu_kind_name(iommu_kind_of(iommu)));
 	json_bool(json, "automatic", hwpt_is_automatic(hwpt));
-	if (hwpt->parent) {
-		json_number(json, "parent", hwpt->parent->object.id);
-	} else {
-		pthread_mutex_lock(&hwpt->ioas->lock);
-		show_table(json, hwpt);
-		pthread_mutex_unlock(&hwpt->ioas->lock);
-	}
+}
+
+static void show_hwpt_paging(struct json *json, const struct hwpt_paging *hwpt)
+{
+	struct ioas *ioas = hwpt->base.ioas;
+
+	show_hwpt(json, &hwpt->base);
+	lock_acquire(&ioas->lock);
+	show_table(json, &hwpt->base);
+	lock_release(&ioas->lock);
+	json_end_object(json);
+}
+
+static void show_hwpt_nested(struct json *json, const struct hwpt_nested *hwpt)
+{
+	show_hwpt(json, &hwpt->base);
+	json_number(json, "parent", hwpt->parent->base.object.id);
 	if (hwpt->viommu)
 		json_number(json, "viommu", hwpt->viommu->object.id);
 	json_end_object(json);
@@ -330,16 +341,16 @@ static void show_hwpt(struct json *json, struct hwpt *hwpt)
 
 static void show_hwpts(struct show *show, struct iommufd_ctx *ctx)
 {
-	struct hwpt *hwpt;
+	struct iommufd_object *object;
 
 	json_array(&show->json, "hwpts");
-	for (uint32_t id = 1; (hwpt = object_next(ctx, &id, OBJECT_HWPT)); id++) {
-		show_hwpt(&show->json, hwpt);
-		object_put(&hwpt->object);
+	for (uint32_t id = 1; (object = object_next(ctx, &id, OBJECT_HWPT)); id++) {
+		show_hwpt_paging(&show->json, (struct hwpt_paging *)object);
+		object_put(object);
 	}
-	for (uint32_t id = 1; (hwpt = object_next(ctx, &id, OBJECT_HWPT_NESTED)); id++) {
-		show_hwpt(&show->json, hwpt);
-		object_put(&hwpt->object);
+	for (uint32_t id = 1; (object = object_next(ctx, &id, OBJECT_HWPT_NESTED)); id++) {
+		show_hwpt_nested(&show->json, (struct hwpt_nested *)object);
+		object_put(object);
 	}
 	json_end_array(&show->json);
 }
@@ -416,7 +427,7 @@ static void show_devices(struct show *show, struct iommufd_ctx *ctx)
 	struct iommufd_device *device;
 
 	json_array(&show->json, "devices");
-	for (uint32_t id = 1; (device = object_next(ctx, &id, OBJECT_DEVICE)); id++) {
+	for (uint32_t id = 1; (device = device_next(ctx, &id)); id++) {
 		show_device(show, ctx, device);
 		object_put(&device->object);
 	}

@@ -6,8 +6,8 @@
  */
 #include "inspect/show_fit.h"
 
-#include "iommufd/ioas/ioas.h"
 #include "inspect/json.h"
+#include "iommufd/ioas/ioas.h"
 
 static void show_conflict(struct json *json, const struct ioas *ioas, struct iova_range range,
 			  const char *with)
@@ -72,13 +72,13 @@ static int show_ioas(struct json *json, struct ioas *ioas, const struct iova_set
 	struct iova_range extent;
 	int rc;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	rc = show_windows(json, ioas, missing);
 	for (size_t i = 0; i < missing->count; i++) {
 		if (mapped_extent(ioas, missing->ranges[i], &extent))
 			show_conflict(json, ioas, extent, "mapping");
 	}
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return rc;
 }
 
@@ -91,7 +91,7 @@ int show_conflicts(struct json *json, struct iommufd_ctx *ctx, const struct iova
 	iova_set_init(&missing);
 	rc = iova_set_invert(permitted, &missing);
 	json_array(json, "conflicts");
-	for (uint32_t id = 1; !rc && (ioas = object_next(ctx, &id, OBJECT_IOAS)); id++) {
+	for (uint32_t id = 1; !rc && (ioas = ioas_next(ctx, &id)); id++) {
 		rc = show_ioas(json, ioas, &missing);
 		object_put(&ioas->object);
 	}

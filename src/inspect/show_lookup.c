@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "iommu/nested.h"
 #include "inspect/json.h"
-#include "iommufd/device/lookup.h"
 #include "inspect/show.h"
+#include "iommu/nested.h"
+#include "iommufd/device/lookup.h"
+#include "iommufd/viommu/hwpt_nested.h"
 #include "mem/dmabuf.h"
 
 static const char *const backing[] = {
@@ -64,38 +65,38 @@ static void show_levels(struct json *json, const struct iopt *table, uint64_t io
 }
 
 /* Walks the table of the paging @hwpt. Caller holds ioas->lock. */
-static void show_walk(struct json *json, const struct hwpt *hwpt, uint64_t iova)
+static void show_walk(struct json *json, const struct hwpt_paging *hwpt, uint64_t iova)
 {
-	const struct iopt *table = iommu_domain_table(hwpt->domain);
+	const struct iopt *table = iommu_domain_table(hwpt->base.domain);
 	struct iopt_leaf leaf;
 
-	json_number(json, "hwpt", hwpt->object.id);
-	json_string(json, "iommu", iommu_name(iommu_domain_iommu(hwpt->domain)));
+	json_number(json, "hwpt", hwpt->base.object.id);
+	json_string(json, "iommu", iommu_name(iommu_domain_iommu(hwpt->base.domain)));
 	json_string(json, "format", iopt_format(table)->name);
 	json_hex(json, "iova", iova);
 	show_levels(json, table, iova);
-	if (!hwpt_find_leaf(hwpt, iova, &leaf))
+	if (!ioas_find_leaf(hwpt->base.ioas, &hwpt->table, iova, &leaf))
 		return;
 	json_object(json, "leaf");
 	json_range(json, (struct iova_range){leaf.start, leaf.start + leaf.len - 1});
 	json_hex(json, "size", leaf.len);
 	json_hex(json, "address", leaf.oa);
 	json_string(json, "rights", show_rights(leaf.prot));
-	if (iommu_domain_flags(hwpt->domain) & IOMMU_DOMAIN_DIRTY)
+	if (iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY)
 		json_bool(json, "dirty", leaf.dirty);
 	json_end_object(json);
 }
 
 /* The mapping of @ioas, and the walk of one table (@hwpt) or of all (NULL). */
-static void show_paging(struct json *json, struct ioas *ioas, const struct hwpt *only,
+static void show_paging(struct json *json, struct ioas *ioas, const struct hwpt_paging *only,
 			uint64_t iova)
 {
-	const struct hwpt *hwpt;
+	const struct hwpt_paging *hwpt;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	show_mapping(json, ioas, iova);
 	json_array(json, "tables");
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link) {
+	cds_list_for_each_entry (hwpt, &ioas->tables, table.link) {
 		if (only && only != hwpt)
 			continue;
 		json_object(json, NULL);
@@ -103,7 +104,7 @@ static void show_paging(struct json *json, struct ioas *ioas, const struct hwpt 
 		json_end_object(json);
 	}
 	json_end_array(json);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 }
 
 /* Why stage 1 leads nowhere. */
@@ -148,38 +149,39 @@ static void show_stage1(struct json *json, const struct iommu_nested_look *look,
 	json_end_object(json);
 }
 
-static int show_nested(struct json *json, const struct hwpt *hwpt, uint64_t iova)
+static int show_nested(struct json *json, const struct hwpt_nested *nested, uint64_t iova)
 {
 	struct iommu_nested_look look;
-	int rc = iommu_nested_look(hwpt->domain, IOMMU_NO_PASID, iova, &look);
+	int rc = iommu_nested_look(nested->base.domain, IOMMU_NO_PASID, iova, &look);
 
 	if (rc == -ENOMEM)
 		return rc;
 	show_stage1(json, &look, rc);
 	/* Stage 2, of where stage 1 leads, or of its table that cannot be read. */
 	if (!rc)
-		show_paging(json, hwpt->ioas, hwpt->parent, look.ipa);
+		show_paging(json, nested->base.ioas, nested->parent, look.ipa);
 	else if (look.fault.stage == 2)
-		show_paging(json, hwpt->ioas, hwpt->parent, look.fault.ipa);
+		show_paging(json, nested->base.ioas, nested->parent, look.fault.ipa);
 	return 0;
 }
 
 static int show_object(struct json *json, struct iommufd_object *object, uint64_t iova)
 {
-	struct hwpt *hwpt = (struct hwpt *)object;
+	struct hwpt_paging *paging;
 
-	switch (object->type) {
+	switch (object_type(object)) {
 	case OBJECT_IOAS:
 		json_string(json, "type", "IOAS");
 		show_paging(json, (struct ioas *)object, NULL, iova);
 		return 0;
 	case OBJECT_HWPT:
 		json_string(json, "type", "HWPT");
-		show_paging(json, hwpt->ioas, hwpt, iova);
+		paging = (struct hwpt_paging *)object;
+		show_paging(json, paging->base.ioas, paging, iova);
 		return 0;
 	case OBJECT_HWPT_NESTED:
 		json_string(json, "type", "nested HWPT");
-		return show_nested(json, hwpt, iova);
+		return show_nested(json, (struct hwpt_nested *)object, iova);
 	default:
 		return -EINVAL;
 	}

@@ -183,9 +183,9 @@ static uint64_t resolve_iova(struct mock_access *mock, uint32_t flags, uint64_t 
 
 	if (!(flags & MOCK_ACCESS_SYZ) || !ioas)
 		return iova;
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	found = iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, nth_visit, &nth);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return found ? nth.start + (iova >> 32) : 0;
 }
 

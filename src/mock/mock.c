@@ -2,6 +2,7 @@
 /* IOMMU_TEST_CMD: which operation is whose. */
 #include "mock/mock.h"
 
+#include "iommufd/entry/dispatch.h"
 #include "mock/mock_internal.h"
 
 static int (*const operations[])(struct ucmd *ucmd, struct iommu_test_cmd *cmd) = {

@@ -17,7 +17,8 @@
 
 #include "base/log.h"
 #include "base/world.h"
-#include "iommufd/object/iommufd.h"
+#include "iommufd/entry/ctx_file.h"
+#include "iommufd/entry/fork.h"
 #include "iommufd/object/last_error.h"
 #include "machine/machine.h"
 #include "mem/displace.h"

@@ -21,6 +21,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/fault.h"
+#include "iommufd/compat/compat.h"
 #include "vfio/vfio_internal.h"
 
 struct vfio_group {
@@ -354,7 +355,7 @@ static long group_ioctl(struct uiommufd_file *file, struct uiommufd_caller *call
 	}
 }
 
-static void group_release(struct uiommufd_file *file)
+static void group_file_release(struct uiommufd_file *file)
 {
 	struct vfio_group *group = group_of(file);
 	struct uiommufd_file *context;
@@ -371,7 +372,7 @@ static void group_release(struct uiommufd_file *file)
 
 static const struct file_ops group_ops = {
 	.ioctl = group_ioctl,
-	.release = group_release,
+	.release = group_file_release,
 };
 
 int vfio_group_open(struct vfio_device *device, struct uiommufd_file **out)
@@ -399,7 +400,7 @@ int vfio_group_open(struct vfio_device *device, struct uiommufd_file **out)
 
 const struct vfio_group *vfio_group_from_file(const struct uiommufd_file *file)
 {
-	if (file->ops->release != group_release)
+	if (file->ops->release != group_file_release)
 		return NULL;
 	return caa_container_of(file, const struct group_file, file)->group;
 }

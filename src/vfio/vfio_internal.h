@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <urcu/list.h>
 
+#include "iommufd/device/group.h"
+#include "iommufd/device/page_request.h"
 #include "vfio/config.h"
 #include "vfio/group.h"
 #include "vfio/ioeventfd.h"

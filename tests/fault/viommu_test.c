@@ -13,8 +13,10 @@
 #include "../lib/engine.h"
 #include "base/bits.h"
 #include "base/fault.h"
+#include "iommufd/device/page_request.h"
 #include "iommufd/object/ctx.h"
 #include "iommufd/queue/fault_queue.h"
+#include "iommufd/viommu/veventq.h"
 #include "iommufd/viommu/viommu.h"
 
 enum {
@@ -564,7 +566,7 @@ static void page_requests_survive_each_failure(void **state)
 static void event_without_memory_is_lost(void **state)
 {
 	const uint32_t value = 1;
-	struct viommu *object = object_get(e->ctx, viommu, OBJECT_VIOMMU);
+	struct viommu *object = viommu_get(e->ctx, viommu);
 	struct iommufd_vevent_header header;
 
 	(void)state;

@@ -21,7 +21,7 @@
 
 #include "base/log.h"
 #include "hostile.h"
-#include "iommufd/object/iommufd.h"
+#include "iommufd/entry/ctx_file.h"
 #include "machine/machine.h"
 #include "mock/mock.h"
 #include "shape.h"

@@ -20,7 +20,9 @@
 #include <uiommufd/iommufd.h>
 
 #include "base/file.h"
-#include "iommufd/object/iommufd.h"
+#include "iommufd/device/group.h"
+#include "iommufd/entry/ctx_file.h"
+#include "iommufd/entry/dispatch.h"
 
 enum {
 	ENGINE_PAGE = 4096,

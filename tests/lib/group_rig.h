@@ -17,6 +17,7 @@
 #include <uiommufd/vfio.h>
 
 #include "devices/devices.h"
+#include "iommufd/device/group.h"
 #include "vfio/vfio.h"
 
 enum {

@@ -14,6 +14,7 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
+#include "iommufd/device/group.h"
 #include "vfio/vfio.h"
 
 enum {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../lib/engine.h"
+#include "iommufd/device/page_request.h"
 #include "iommufd/queue/fault_queue.h"
 
 #define IOVA UINT64_C(0x200000)

@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "iommufd/device/group.h"
+#include "iommufd/device/page_request.h"
 
 enum {
 	PAGES = 32,

@@ -8,7 +8,6 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
-#include "iommufd/device/hwpt.h"
 
 /* Bytes of a structure of the API up to and with @field: what a caller must pass at least. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
@@ -19,11 +18,11 @@ struct ioas *compat_ioas_get(struct iommufd_ctx *ctx)
 {
 	struct ioas *ioas;
 
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	ioas = ctx->vfio_ioas;
 	if (ioas && !object_hold_live(&ioas->object))
 		ioas = NULL;
-	pthread_mutex_unlock(&ctx->lock);
+	lock_release(&ctx->lock);
 	return ioas;
 }
 
@@ -50,11 +49,11 @@ int iommufd_compat_ioas_create(struct iommufd_ctx *ctx)
 	ioas = ioas_create(ctx);
 	if (!ioas)
 		return -ENOMEM;
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	taken = ctx->vfio_ioas;
 	if (!taken)
 		ctx->vfio_ioas = ioas;
-	pthread_mutex_unlock(&ctx->lock);
+	lock_release(&ctx->lock);
 	if (taken)
 		object_abort(&ioas->object);
 	else
@@ -68,15 +67,15 @@ int iommufd_compat_ioas_create(struct iommufd_ctx *ctx)
 static long check_coherency(struct iommufd_ctx *ctx)
 {
 	struct ioas *ioas = compat_ioas_get(ctx);
-	struct hwpt *hwpt;
+	struct ioas_table *table;
 	long all = 1;
 
 	if (!ioas)
 		return -ENODEV;
-	pthread_mutex_lock(&ioas->lock);
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link)
-		all = all && iommu_domain_enforces_coherency(hwpt->domain);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_acquire(&ioas->lock);
+	cds_list_for_each_entry (table, &ioas->tables, link)
+		all = all && iommu_domain_enforces_coherency(table->domain);
+	lock_release(&ioas->lock);
 	object_put(&ioas->object);
 	return all;
 }

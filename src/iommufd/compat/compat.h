@@ -9,6 +9,13 @@
 #include "iommufd/ioas/ioas.h"
 #include "iommufd/object/ucmd.h"
 
+/*
+ * The compatibility IOAS of VFIO's container: makes one unless there is one (0 or -ENOMEM), and its
+ * ID (-ENODEV: none).
+ */
+int iommufd_compat_ioas_create(struct iommufd_ctx *ctx);
+int iommufd_compat_ioas_id(struct iommufd_ctx *ctx, uint32_t *id);
+
 /* The compatibility IOAS, with a user for the caller; NULL: there is none. */
 struct ioas *compat_ioas_get(struct iommufd_ctx *ctx);
 

@@ -8,7 +8,6 @@
  */
 #include <uiommufd/vfio.h>
 
-#include "iommufd/device/hwpt.h"
 #include "iommufd/compat/compat.h"
 
 enum {
@@ -72,10 +71,10 @@ static int put_ranges(const struct answer *answer, const struct iova_set *usable
 static uint64_t page_sizes(const struct ioas *ioas)
 {
 	uint64_t sizes = UINT64_MAX;
-	struct hwpt *hwpt;
+	struct ioas_table *table;
 
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link)
-		sizes &= iommu_domain_pgsizes(hwpt->domain);
+	cds_list_for_each_entry (table, &ioas->tables, link)
+		sizes &= iommu_domain_pgsizes(table->domain);
 	if (sizes & PAGE_MASK)
 		sizes = (sizes & ~(uint64_t)PAGE_MASK) | PAGE_SIZE;
 	return max_u64(sizes, ioas->alignment);
@@ -116,10 +115,10 @@ long type1_get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uin
 	if (!ioas)
 		return -ENODEV;
 	iova_set_init(&usable);
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	rc = iova_set_invert(&ioas->reserved, &usable);
 	info.iova_pgsizes = page_sizes(ioas);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	if (!rc)
 		rc = put_info(&answer, &info, &usable);
 	iova_set_destroy(&usable);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* IOMMU_GET_HW_INFO (spec 20-hwpt-device, 10). */
+#include "iommufd/device/device_info.h"
+
 #include "base/check.h"
 #include "iommufd/device/device.h"
-#include "iommufd/object/ucmd.h"
 
 /*
  * Copies the information as far as it fits, and clears the rest of the caller's buffer, however
@@ -58,7 +59,7 @@ int ioctl_get_hw_info(struct ucmd *ucmd)
 	if ((cmd->flags & ~(uint32_t)IOMMU_HW_INFO_FLAG_INPUT_TYPE) || cmd->__reserved[0] ||
 	    cmd->__reserved[1] || cmd->__reserved[2])
 		return -EOPNOTSUPP;
-	device = object_get(ucmd->ctx, cmd->dev_id, OBJECT_DEVICE);
+	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
 		return -ENOENT;
 	rc = hw_info(ucmd, cmd, device);

@@ -9,23 +9,6 @@
 
 #include "base/check.h"
 
-_Static_assert(sizeof(struct iova_range) == sizeof(struct iommu_iova_range), "copied as one array");
-
-int ucmd_respond_ranges(struct ucmd *ucmd, uint64_t array, uint32_t *num,
-			const struct iova_set *ranges)
-{
-	struct uiommufd_caller *caller = ucmd->caller;
-	const size_t fit = min_u64(*num, ranges->count);
-	int rc;
-
-	if (fit &&
-	    caller->ops->write(caller, array, ranges->ranges, fit * sizeof(ranges->ranges[0])))
-		return -EFAULT;
-	*num = (uint32_t)ranges->count;
-	rc = ucmd_respond(ucmd);
-	return rc || fit == ranges->count ? rc : -EMSGSIZE;
-}
-
 int device_reserved_ranges(const struct iommufd_device *device, struct iova_set *reserved)
 {
 	size_t count;
@@ -84,7 +67,7 @@ int ioctl_resv_iova_ranges(struct ucmd *ucmd)
 
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	device = object_get(ucmd->ctx, cmd->dev_id, OBJECT_DEVICE);
+	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
 		return -ENOENT;
 	iova_set_init(&reserved);
@@ -106,7 +89,7 @@ int ioctl_dev_iova_ranges(struct ucmd *ucmd)
 
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	device = object_get(ucmd->ctx, cmd->dev_id, OBJECT_DEVICE);
+	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
 		return -ENOENT;
 	iova_set_init(&permitted);

@@ -8,14 +8,6 @@
 #include "iova/set.h"
 
 /*
- * The end of a command that answers with @ranges: fills the caller's array at @array with as many
- * as fit, sets *@num (a field of the command, in: the capacity) to how many there are, and writes
- * the command back. 0; -EFAULT; -EMSGSIZE: they did not fit, but all is written as said.
- */
-int ucmd_respond_ranges(struct ucmd *ucmd, uint64_t array, uint32_t *num,
-			const struct iova_set *ranges);
-
-/*
  * What attaching the RID of @device reserves in an IOAS, the aperture apart, into @reserved
  * (initialised). 0 or -ENOMEM.
  */
@@ -27,5 +19,11 @@ int device_reserved_ranges(const struct iommufd_device *device, struct iova_set 
  */
 int device_permitted_ranges(const struct iommufd_device *device, struct iova_set *permitted,
 			    uint64_t *alignment);
+
+struct ucmd;
+
+/* Handlers of the table in iommufd/entry/dispatch.c. */
+int ioctl_resv_iova_ranges(struct ucmd *ucmd);
+int ioctl_dev_iova_ranges(struct ucmd *ucmd);
 
 #endif

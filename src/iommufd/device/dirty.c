@@ -3,8 +3,9 @@
  * Dirty tracking of a HWPT (spec 20-hwpt-device, 9). The state is in the table's own entries; a
  * bitmap for the user is made of the dirty leaves of a range.
  */
+#include "iommufd/device/dirty.h"
+
 #include "iommufd/device/hwpt.h"
-#include "iommufd/object/ucmd.h"
 #include "iommufd/device/user_bitmap.h"
 
 struct cover {
@@ -40,46 +41,46 @@ static void ignore_dirty(struct iova_range dirty, void *arg)
 	(void)arg;
 }
 
-static void set_dirty_tracking(struct hwpt *hwpt, bool on)
+static void set_dirty_tracking(struct hwpt_paging *hwpt, bool on)
 {
-	struct ioas *ioas = hwpt->ioas;
+	struct ioas *ioas = hwpt->base.ioas;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	if (on)
-		iopt_read_dirty(iommu_domain_table(hwpt->domain),
-				iommu_domain_aperture(hwpt->domain), true, ignore_dirty, NULL);
-	iommu_domain_set_dirty_tracking(hwpt->domain, on);
+		iopt_read_dirty(iommu_domain_table(hwpt->base.domain),
+				iommu_domain_aperture(hwpt->base.domain), true, ignore_dirty, NULL);
+	iommu_domain_set_dirty_tracking(hwpt->base.domain, on);
 	/* DMA that began before may not have seen the switch. */
-	iommu_domain_quiesce(hwpt->domain);
-	pthread_mutex_unlock(&ioas->lock);
+	iommu_domain_quiesce(hwpt->base.domain);
+	lock_release(&ioas->lock);
 }
 
-static bool tracks_dirty(const struct hwpt *hwpt)
+static bool tracks_dirty(const struct hwpt_paging *hwpt)
 {
-	return iommu_domain_flags(hwpt->domain) & IOMMU_DOMAIN_DIRTY;
+	return iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY;
 }
 
 int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)
 {
 	const struct iommu_hwpt_set_dirty_tracking *cmd = ucmd->cmd;
-	struct hwpt *hwpt;
+	struct hwpt_paging *hwpt;
 	int rc = 0;
 
 	if (cmd->flags & ~(uint32_t)IOMMU_HWPT_DIRTY_TRACKING_ENABLE)
 		return -EOPNOTSUPP;
-	hwpt = object_get(ucmd->ctx, cmd->hwpt_id, OBJECT_HWPT);
+	hwpt = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
 	if (!hwpt)
 		return -ENOENT;
 	if (tracks_dirty(hwpt))
 		set_dirty_tracking(hwpt, cmd->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
 	else
 		rc = -EOPNOTSUPP;
-	object_put(&hwpt->object);
+	object_put(&hwpt->base.object);
 	return rc;
 }
 
 /* The checks of spec 20-hwpt-device 9.2, rows 3 to 8. *@last becomes the last byte of the range. */
-static int check_bitmap(const struct iommu_hwpt_get_dirty_bitmap *cmd, struct hwpt *hwpt,
+static int check_bitmap(const struct iommu_hwpt_get_dirty_bitmap *cmd, struct hwpt_paging *hwpt,
 			uint64_t *last)
 {
 	const uint64_t edges = cmd->iova | (cmd->iova + cmd->length);
@@ -89,9 +90,9 @@ static int check_bitmap(const struct iommu_hwpt_get_dirty_bitmap *cmd, struct hw
 		return -EINVAL;
 	if (check_last(cmd->iova, cmd->length, last))
 		return -EOVERFLOW;
-	pthread_mutex_lock(&hwpt->ioas->lock);
-	alignment = hwpt->ioas->alignment;
-	pthread_mutex_unlock(&hwpt->ioas->lock);
+	lock_acquire(&hwpt->base.ioas->lock);
+	alignment = hwpt->base.ioas->alignment;
+	lock_release(&hwpt->base.ioas->lock);
 	if (!is_aligned(edges, alignment))
 		return -EINVAL;
 	if (!cmd->page_size || (edges & (cmd->page_size - 1)))
@@ -100,7 +101,7 @@ static int check_bitmap(const struct iommu_hwpt_get_dirty_bitmap *cmd, struct hw
 }
 
 static int get_dirty_bitmap(struct ucmd *ucmd, const struct iommu_hwpt_get_dirty_bitmap *cmd,
-			    struct hwpt *hwpt)
+			    struct hwpt_paging *hwpt)
 {
 	const bool clear = !(cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR);
 	struct iova_range range = {.start = cmd->iova};
@@ -111,14 +112,14 @@ static int get_dirty_bitmap(struct ucmd *ucmd, const struct iommu_hwpt_get_dirty
 		return rc;
 	user_bitmap_init(&bitmap, ucmd->caller, cmd->data, cmd->iova,
 			 log2_floor(lowest_bit(cmd->page_size)));
-	pthread_mutex_lock(&hwpt->ioas->lock);
-	if (covered_part(hwpt->ioas, &range))
-		iopt_read_dirty(iommu_domain_table(hwpt->domain), range, clear, user_bitmap_report,
-				&bitmap);
+	lock_acquire(&hwpt->base.ioas->lock);
+	if (covered_part(hwpt->base.ioas, &range))
+		iopt_read_dirty(iommu_domain_table(hwpt->base.domain), range, clear,
+				user_bitmap_report, &bitmap);
 	/* What was reported clean again has been written whole when the call returns. */
 	if (clear)
-		iommu_domain_quiesce(hwpt->domain);
-	pthread_mutex_unlock(&hwpt->ioas->lock);
+		iommu_domain_quiesce(hwpt->base.domain);
+	lock_release(&hwpt->base.ioas->lock);
 	user_bitmap_flush(&bitmap);
 	return 0;
 }
@@ -126,15 +127,15 @@ static int get_dirty_bitmap(struct ucmd *ucmd, const struct iommu_hwpt_get_dirty
 int ioctl_hwpt_get_dirty_bitmap(struct ucmd *ucmd)
 {
 	const struct iommu_hwpt_get_dirty_bitmap *cmd = ucmd->cmd;
-	struct hwpt *hwpt;
+	struct hwpt_paging *hwpt;
 	int rc;
 
 	if ((cmd->flags & ~(uint32_t)IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR) || cmd->__reserved)
 		return -EOPNOTSUPP;
-	hwpt = object_get(ucmd->ctx, cmd->hwpt_id, OBJECT_HWPT);
+	hwpt = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
 	if (!hwpt)
 		return -ENOENT;
 	rc = get_dirty_bitmap(ucmd, cmd, hwpt);
-	object_put(&hwpt->object);
+	object_put(&hwpt->base.object);
 	return rc;
 }

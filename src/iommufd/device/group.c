@@ -9,7 +9,6 @@
 #include "iommufd/device/group.h"
 #include "base/alloc.h"
 #include "iommu/nested.h"
-#include "iommufd/viommu/viommu.h"
 
 /* A device that is attached. */
 struct member {
@@ -32,8 +31,8 @@ int iommufd_group_create(unsigned int number, struct iommufd_group **out)
 	if (!group)
 		return -ENOMEM;
 	group->number = number;
-	group->refs = 1;
-	pthread_mutex_init(&group->lock, NULL);
+	ref_init(&group->refs);
+	lock_init(&group->lock, LOCK_GROUP);
 	CDS_INIT_LIST_HEAD(&group->attachments);
 	*out = group;
 	return 0;
@@ -41,15 +40,15 @@ int iommufd_group_create(unsigned int number, struct iommufd_group **out)
 
 struct iommufd_group *group_get(struct iommufd_group *group)
 {
-	__atomic_add_fetch(&group->refs, 1, __ATOMIC_RELAXED);
+	ref_get(&group->refs);
 	return group;
 }
 
 void iommufd_group_destroy(struct iommufd_group *group)
 {
-	if (__atomic_sub_fetch(&group->refs, 1, __ATOMIC_ACQ_REL))
+	if (!ref_put(&group->refs))
 		return;
-	pthread_mutex_destroy(&group->lock);
+	lock_destroy(&group->lock);
 	alloc_free(group);
 }
 
@@ -62,9 +61,9 @@ const struct iommufd_ctx *iommufd_group_owner(struct iommufd_group *group)
 {
 	const struct iommufd_ctx *owner;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	owner = group->owner;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	return owner;
 }
 
@@ -72,23 +71,23 @@ int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	if (group->bound && group->owner != ctx) {
 		rc = -EPERM;
 	} else {
 		group->owner = ctx;
 		group->bound++;
 	}
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	return rc;
 }
 
 void group_release(struct iommufd_group *group)
 {
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	if (--group->bound == 0)
 		group->owner = NULL;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 }
 
 static struct attachment *find_attachment(struct iommufd_group *group, uint32_t pasid)
@@ -139,22 +138,22 @@ static int reserve_regions(struct ioas *ioas, const struct iommufd_device *devic
 
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	for (size_t i = 0; i < count && !rc; i++) {
 		if (regions[i].type != IOMMU_RESV_DIRECT_RELAXABLE)
-			rc = ioas_reserve(ioas, &regions[i].range, 1, device);
+			rc = ioas_reserve(ioas, &regions[i].range, 1, &device->object);
 	}
 	if (rc)
-		ioas_unreserve(ioas, device);
-	pthread_mutex_unlock(&ioas->lock);
+		ioas_unreserve(ioas, &device->object);
+	lock_release(&ioas->lock);
 	return rc;
 }
 
 static void unreserve_regions(struct ioas *ioas, const struct iommufd_device *device)
 {
-	pthread_mutex_lock(&ioas->lock);
-	ioas_unreserve(ioas, device);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_acquire(&ioas->lock);
+	ioas_unreserve(ioas, &device->object);
+	lock_release(&ioas->lock);
 }
 
 /* ---- PASIDs ---- */
@@ -203,13 +202,11 @@ static int check_pasid_width(const struct iommufd_device *device, uint32_t pasid
 /* What the hardware says to @device on @hwpt. */
 static int check_hardware(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt)
 {
-	struct viommu *viommu = hwpt->viommu;
-
 	if (!iommu_domain_accepts(hwpt->domain, device->endpoint))
 		return -EINVAL;
-	if (viommu && viommu->driver->check_attach)
-		return viommu->driver->check_attach(viommu, device, pasid, hwpt);
-	return 0;
+	if (!hwpt->ops || !hwpt->ops->check_attach)
+		return 0;
+	return hwpt->ops->check_attach(hwpt, device, pasid);
 }
 
 /* The attachment of @pasid, made for @hwpt if there is none. */
@@ -300,9 +297,9 @@ int group_attach(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwp
 {
 	int rc;
 
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	rc = attach_locked(device, pasid, hwpt);
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	return rc;
 }
 
@@ -312,7 +309,7 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid)
 	struct hwpt *hwpt = NULL;
 	struct member *member;
 
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	attachment = find_attachment(device->group, pasid);
 	member = find_member(attachment, device);
 	if (member) {
@@ -325,7 +322,7 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid)
 		alloc_free(member);
 		put_attachment(attachment);
 	}
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	return hwpt;
 }
 
@@ -443,9 +440,9 @@ int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hw
 
 	*old = NULL;
 	*lost = 0;
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	rc = replace_locked(device, pasid, hwpt, old, lost);
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	return rc;
 }
 
@@ -474,13 +471,13 @@ int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t p
 	struct attachment *attachment;
 	int rc = -ENOENT;
 
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	attachment = fault_attachment(device, with_pasid, pasid);
 	if (attachment && attachment->hwpt->fault)
 		rc = device->refusing ? -ECANCELED
 				      : fault_queue_add(attachment->hwpt->fault, device,
 							attachment->pasid, faults, count, waiter);
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	return rc;
 }
 
@@ -488,33 +485,32 @@ void group_refuse_faults(struct iommufd_device *device, bool refuse)
 {
 	struct attachment *attachment;
 
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	device->refusing = refuse;
 	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
 		if (refuse && find_member(attachment, device))
 			flush_faults(device, attachment->pasid, attachment->hwpt);
 	}
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 }
 
 /* Caller holds the group's lock. */
 static bool report_event_locked(struct iommufd_device *device, const struct iommu_fault *fault)
 {
 	const struct attachment *rid = find_attachment(device->group, IOMMU_NO_PASID);
-	struct viommu *viommu = rid ? rid->hwpt->viommu : NULL;
+	const struct hwpt *hwpt = rid ? rid->hwpt : NULL;
 
-	return viommu && viommu->driver->report_fault && device->vdevice &&
-	       device->vdevice->viommu == viommu &&
-	       viommu->driver->report_fault(viommu, device->vdevice, fault);
+	return hwpt && hwpt->ops && hwpt->ops->report_fault &&
+	       hwpt->ops->report_fault(hwpt, device, fault);
 }
 
 bool group_report_event(struct iommufd_device *device, const struct iommu_fault *fault)
 {
 	bool told;
 
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	told = report_event_locked(device, fault);
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	return told;
 }
 
@@ -527,9 +523,9 @@ bool group_attached(struct iommufd_device *device, uint32_t pasid)
 {
 	bool attached;
 
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	attached = find_member(find_attachment(device->group, pasid), device);
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	return attached;
 }
 
@@ -538,18 +534,20 @@ bool group_attached_to(struct iommufd_device *device, uint32_t pasid, const stru
 	struct attachment *attachment;
 	bool attached;
 
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	attachment = find_attachment(device->group, pasid);
 	attached = find_member(attachment, device) && attachment->hwpt == hwpt;
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	return attached;
 }
 
-struct viommu *group_viommu(struct iommufd_device *device)
+const struct hwpt *group_find_rid_hwpt(const struct iommufd_device *device)
 {
-	struct attachment *attachment = find_attachment(device->group, IOMMU_NO_PASID);
+	struct attachment *attachment;
 
-	return find_member(attachment, device) ? attachment->hwpt->viommu : NULL;
+	lock_assert_held(&device->group->lock);
+	attachment = find_attachment(device->group, IOMMU_NO_PASID);
+	return find_member(attachment, device) ? attachment->hwpt : NULL;
 }
 
 void group_for_each_attachment(struct iommufd_device *device,
@@ -558,12 +556,12 @@ void group_for_each_attachment(struct iommufd_device *device,
 {
 	struct attachment *attachment;
 
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
 		if (find_member(attachment, device))
 			visit(attachment->pasid, attachment->hwpt, arg);
 	}
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 }
 
 bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid)
@@ -571,7 +569,7 @@ bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid)
 	struct attachment *attachment;
 	bool found = false;
 
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
 		if (find_member(attachment, device)) {
 			*pasid = attachment->pasid;
@@ -579,6 +577,6 @@ bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid)
 			break;
 		}
 	}
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	return found;
 }

@@ -3,18 +3,28 @@
 #ifndef IOMMUFD_GROUP_H
 #define IOMMUFD_GROUP_H
 
+#include "base/lock.h"
 #include "iommufd/device/device.h"
-#include "iommufd/queue/fault_queue.h"
 #include "iommufd/device/hwpt.h"
+#include "iommufd/queue/fault_queue.h"
 
 struct iommufd_group {
 	unsigned int number;
-	unsigned int refs;	   /* atomic */
-	pthread_mutex_t lock;	   /* guards what follows */
+	struct ref refs;
+	struct lock lock;	   /* guards what follows */
 	struct iommufd_ctx *owner; /* of the bound devices' DMA; NULL while none is bound */
 	unsigned int bound;
 	struct cds_list_head attachments;
 };
+
+/* An IOMMU group: devices that share one attachment per PASID. Lives longer than its devices. 0 or
+ * -ENOMEM. */
+int iommufd_group_create(unsigned int number, struct iommufd_group **group);
+void iommufd_group_destroy(struct iommufd_group *group);
+unsigned int iommufd_group_number(const struct iommufd_group *group);
+
+/* The context that its bound devices' DMA belongs to, for comparison; NULL: none is bound. */
+const struct iommufd_ctx *iommufd_group_owner(struct iommufd_group *group);
 
 /* For who may need its lock after its devices are gone; put is iommufd_group_destroy(). */
 struct iommufd_group *group_get(struct iommufd_group *group);
@@ -71,8 +81,9 @@ bool group_attached(struct iommufd_device *device, uint32_t pasid);
 /* True if it is attached for @pasid to just @hwpt. */
 bool group_attached_to(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt);
 
-/* The vIOMMU on which the HWPT of the device's RID is nested, or NULL. Caller holds group->lock. */
-struct viommu *group_viommu(struct iommufd_device *device);
+/* The HWPT that the RID of @device is attached to, without a user; NULL: not attached. */
+const struct hwpt *group_find_rid_hwpt(const struct iommufd_device *device)
+	REQUIRES(device->group->lock);
 
 /* Calls @visit for the RID and each PASID for which @device is attached, with group->lock held. */
 void group_for_each_attachment(struct iommufd_device *device,

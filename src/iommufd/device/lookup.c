@@ -51,10 +51,11 @@ struct area *ioas_find_area(const struct ioas *ioas, uint64_t iova)
 	return area && !area->busy ? area : NULL;
 }
 
-bool hwpt_find_leaf(const struct hwpt *hwpt, uint64_t iova, struct iopt_leaf *leaf)
+bool ioas_find_leaf(const struct ioas *ioas, const struct ioas_table *mirror, uint64_t iova,
+		    struct iopt_leaf *leaf)
 {
-	const struct area *area = iova_map_find(&hwpt->ioas->areas, iova);
-	const struct iopt *table = iommu_domain_table(hwpt->domain);
+	const struct area *area = iova_map_find(&ioas->areas, iova);
+	const struct iopt *table = iommu_domain_table(mirror->domain);
 	bool found;
 
 	/* Outside of what the format can express, the bits of the IOVA would alias. */
@@ -77,7 +78,7 @@ static int lookup_ioas(struct ioas *ioas, struct iommu_iova_lookup *cmd)
 {
 	const struct area *area;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	area = ioas_find_area(ioas, cmd->iova);
 	if (area) {
 		cmd->out_start = area->range.start;
@@ -92,20 +93,20 @@ static int lookup_ioas(struct ioas *ioas, struct iommu_iova_lookup *cmd)
 		if (mem_source_revoked(area->source))
 			cmd->out_flags |= IOMMU_IOVA_LOOKUP_FLAG_REVOKED;
 	}
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return area ? 0 : -ENOENT;
 }
 
-static int lookup_hwpt(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
+static int lookup_paging(struct hwpt_paging *hwpt, struct iommu_iova_lookup *cmd)
 {
-	const bool tracks = iommu_domain_flags(hwpt->domain) & IOMMU_DOMAIN_DIRTY;
-	struct ioas *ioas = hwpt->ioas;
+	const bool tracks = iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY;
+	struct ioas *ioas = hwpt->base.ioas;
 	const struct area *area;
 	struct iopt_leaf leaf;
 	bool found;
 
-	pthread_mutex_lock(&ioas->lock);
-	found = hwpt_find_leaf(hwpt, cmd->iova, &leaf);
+	lock_acquire(&ioas->lock);
+	found = ioas_find_leaf(ioas, &hwpt->table, cmd->iova, &leaf);
 	if (found) {
 		area = ioas_find_area(ioas, cmd->iova);
 		cmd->out_start = leaf.start;
@@ -118,7 +119,7 @@ static int lookup_hwpt(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 		if (area && area_pinned_at(area, cmd->iova))
 			cmd->out_flags |= IOMMU_IOVA_LOOKUP_FLAG_PINNED;
 	}
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return found ? 0 : -ENOENT;
 }
 
@@ -141,11 +142,11 @@ static int lookup_nested(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 
 static int lookup_object(struct iommufd_object *object, struct iommu_iova_lookup *cmd)
 {
-	switch (object->type) {
+	switch (object_type(object)) {
 	case OBJECT_IOAS:
 		return lookup_ioas((struct ioas *)object, cmd);
 	case OBJECT_HWPT:
-		return lookup_hwpt((struct hwpt *)object, cmd);
+		return lookup_paging((struct hwpt_paging *)object, cmd);
 	case OBJECT_HWPT_NESTED:
 		return lookup_nested((struct hwpt *)object, cmd);
 	default:

@@ -28,9 +28,15 @@ bool area_pinned_at(const struct area *area, uint64_t iova);
 struct area *ioas_find_area(const struct ioas *ioas, uint64_t iova);
 
 /*
- * The leaf of the paging @hwpt that holds @iova; false: there is none, or it is under construction.
+ * The leaf of @mirror, a table of @ioas, that holds @iova; false: there is none, or it is under construction.
  * Caller holds ioas->lock.
  */
-bool hwpt_find_leaf(const struct hwpt *hwpt, uint64_t iova, struct iopt_leaf *leaf);
+bool ioas_find_leaf(const struct ioas *ioas, const struct ioas_table *mirror, uint64_t iova,
+		    struct iopt_leaf *leaf);
+
+struct ucmd;
+
+/* Handlers of the table in iommufd/entry/dispatch.c. */
+int ioctl_iova_lookup(struct ucmd *ucmd);
 
 #endif

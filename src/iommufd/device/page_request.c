@@ -4,6 +4,8 @@
  * HWPT that the device goes through, and the device's DMA waits for the answer (spec
  * 30-faults-viommu, 1.1).
  */
+#include "iommufd/device/page_request.h"
+
 #include <errno.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -67,9 +69,9 @@ static int gather(struct iommufd_device *device, const struct iommu_hwpt_pgfault
 {
 	int rc;
 
-	pthread_mutex_lock(&device->fault_lock);
+	lock_acquire(&device->fault_lock);
 	rc = gather_locked(device, last, out);
-	pthread_mutex_unlock(&device->fault_lock);
+	lock_release(&device->fault_lock);
 	return rc;
 }
 
@@ -89,9 +91,9 @@ static void free_partials(struct cds_list_head *partials)
  */
 static void put_back(struct iommufd_device *device, struct gathered *group)
 {
-	pthread_mutex_lock(&device->fault_lock);
+	lock_acquire(&device->fault_lock);
 	cds_list_splice(&group->partials, &device->partial_faults);
-	pthread_mutex_unlock(&device->fault_lock);
+	lock_release(&device->fault_lock);
 }
 
 static int keep_partial(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault)
@@ -101,9 +103,9 @@ static int keep_partial(struct iommufd_device *device, const struct iommu_hwpt_p
 	if (!partial)
 		return -ENOMEM;
 	partial->fault = *fault;
-	pthread_mutex_lock(&device->fault_lock);
+	lock_acquire(&device->fault_lock);
 	cds_list_add_tail(&partial->link, &device->partial_faults);
-	pthread_mutex_unlock(&device->fault_lock);
+	lock_release(&device->fault_lock);
 	return 0;
 }
 
@@ -148,9 +150,9 @@ int device_report_fault(struct iommufd_device *device, const struct iommu_hwpt_p
 
 void device_drop_partial_faults(struct iommufd_device *device)
 {
-	pthread_mutex_lock(&device->fault_lock);
+	lock_acquire(&device->fault_lock);
 	free_partials(&device->partial_faults);
-	pthread_mutex_unlock(&device->fault_lock);
+	lock_release(&device->fault_lock);
 }
 
 /* ---- DMA that waits for its page ---- */

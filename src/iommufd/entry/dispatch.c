@@ -5,12 +5,29 @@
  * A structure is copied in once, zero-extended to the size that is known, and copied back no longer
  * than the caller's. A longer one must have a tail of zeros.
  */
+#include "iommufd/entry/dispatch.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "iommufd/object/last_error.h"
 #include "iommufd/compat/compat.h"
-#include "iommufd/object/ucmd.h"
+#include "iommufd/device/device_info.h"
+#include "iommufd/device/device_ranges.h"
+#include "iommufd/device/dirty.h"
+#include "iommufd/device/lookup.h"
+#include "iommufd/ioas/change_process.h"
+#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/ioas_map.h"
+#include "iommufd/ioas/options.h"
+#include "iommufd/object/last_error.h"
+#include "iommufd/object/object.h"
+#include "iommufd/queue/fault_queue.h"
+#include "iommufd/viommu/hw_queue.h"
+#include "iommufd/viommu/hwpt_alloc.h"
+#include "iommufd/viommu/hwpt_nested.h"
+#include "iommufd/viommu/vdevice.h"
+#include "iommufd/viommu/veventq.h"
+#include "iommufd/viommu/viommu.h"
 
 /*
  * The first number of the user API, the last that Linux has assigned, the test command; our own,
@@ -167,11 +184,6 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_
 		return rc;
 	ucmd->usize = size < entry->size ? size : entry->size;
 	return ucmd->caller->ops->read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize);
-}
-
-int ucmd_respond(const struct ucmd *ucmd)
-{
-	return ucmd->caller->ops->write(ucmd->caller, ucmd->uaddr, ucmd->cmd, ucmd->usize);
 }
 
 /*

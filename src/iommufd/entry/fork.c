@@ -4,13 +4,14 @@
  * (base/world.h), so no lock of ours is held by a thread that the child does not have; liburcu is
  * told as it asks to be.
  */
+#include "iommufd/entry/fork.h"
+
 #include <urcu-bp.h>
 
 #include "base/gate.h"
 #include "base/world.h"
 #include "iommu/iommu.h"
 #include "iommufd/queue/event_queue.h"
-#include "iommufd/object/iommufd.h"
 
 void iommufd_fork_prepare(void)
 {

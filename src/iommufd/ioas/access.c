@@ -22,16 +22,21 @@ static bool is_internal(const struct iommufd_access *access)
 	return !access->ops->unmap;
 }
 
+static const struct object_class access_class = {
+	.type = OBJECT_ACCESS,
+	.size = sizeof(struct iommufd_access),
+};
+
 int iommufd_access_create(struct iommufd_ctx *ctx, const struct iommufd_access_ops *ops, void *data,
 			  struct iommufd_access **out)
 {
-	struct iommufd_access *access = object_create(ctx, sizeof(*access), OBJECT_ACCESS, NULL);
+	struct iommufd_access *access = object_create(ctx, &access_class);
 
 	if (!access)
 		return -ENOMEM;
 	access->ops = ops;
 	access->data = data;
-	pthread_mutex_init(&access->lock, NULL);
+	lock_init(&access->lock, LOCK_ACCESS);
 	/* The owner's own user, which keeps IOMMU_DESTROY away. */
 	object_hold(&access->object);
 	if (!is_internal(access))
@@ -48,7 +53,7 @@ void iommufd_access_destroy(struct iommufd_access *access)
 
 	iommufd_access_detach(access);
 	object_retire(&access->object);
-	pthread_mutex_destroy(&access->lock);
+	lock_destroy(&access->lock);
 	object_free(&access->object);
 	if (!internal)
 		file_put(&ctx->file);
@@ -62,7 +67,7 @@ static int join(struct ioas *ioas, struct iommufd_access *access)
 	struct access_link *link = &access->links[!access->current];
 	int rc;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	rc = ioas_check_alignment(ioas, access_alignment(access));
 	if (!rc) {
 		link->access = access;
@@ -70,17 +75,17 @@ static int join(struct ioas *ioas, struct iommufd_access *access)
 		cds_list_add_tail(&link->link, &ioas->accesses);
 		ioas_update_alignment(ioas);
 	}
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return rc;
 }
 
 /* Takes @link off the list of @ioas, and gives up the user of it. */
 static void leave(struct ioas *ioas, struct access_link *link)
 {
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	cds_list_del(&link->link);
 	ioas_update_alignment(ioas);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	object_put(&ioas->object);
 }
 
@@ -113,7 +118,7 @@ static int move_locked(struct iommufd_access *access, struct ioas *ioas)
 
 static int move_to(struct iommufd_access *access, uint32_t ioas_id)
 {
-	struct ioas *ioas = object_get(access->object.ctx, ioas_id, OBJECT_IOAS);
+	struct ioas *ioas = ioas_get(access->object.ctx, ioas_id);
 	bool stays;
 	int rc = 0;
 
@@ -132,9 +137,9 @@ int iommufd_access_attach(struct iommufd_access *access, uint32_t ioas_id)
 {
 	int rc;
 
-	pthread_mutex_lock(&access->lock);
+	lock_acquire(&access->lock);
 	rc = access->ioas ? -EINVAL : move_to(access, ioas_id);
-	pthread_mutex_unlock(&access->lock);
+	lock_release(&access->lock);
 	return rc;
 }
 
@@ -142,17 +147,17 @@ int iommufd_access_replace(struct iommufd_access *access, uint32_t ioas_id)
 {
 	int rc;
 
-	pthread_mutex_lock(&access->lock);
+	lock_acquire(&access->lock);
 	rc = access->ioas ? move_to(access, ioas_id) : -ENOENT;
-	pthread_mutex_unlock(&access->lock);
+	lock_release(&access->lock);
 	return rc;
 }
 
 void iommufd_access_detach(struct iommufd_access *access)
 {
-	pthread_mutex_lock(&access->lock);
+	lock_acquire(&access->lock);
 	(void)move_locked(access, NULL);
-	pthread_mutex_unlock(&access->lock);
+	lock_release(&access->lock);
 }
 
 /*
@@ -179,11 +184,11 @@ void ioas_notify_accesses(struct ioas *ioas, struct iova_range range)
 	uint64_t sequence = 0;
 
 	while ((access = next_access(ioas, &sequence))) {
-		pthread_mutex_unlock(&ioas->lock);
+		lock_release(&ioas->lock);
 		if (access->ops->unmap)
 			access->ops->unmap(access->data, range.start, iova_range_len(range));
 		object_put(&access->object);
-		pthread_mutex_lock(&ioas->lock);
+		lock_acquire(&ioas->lock);
 	}
 }
 
@@ -335,13 +340,13 @@ int iommufd_access_pin(struct iommufd_access *access, uint64_t iova, uint64_t le
 
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, span.range, pin_visit, &span);
 	if (rc != 1) {
 		unpin_part(access, iova, span.next);
 		rc = rc ? rc : -ENOENT;
 	}
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return rc < 0 ? rc : 0;
 }
 
@@ -349,9 +354,9 @@ void iommufd_access_unpin(struct iommufd_access *access, uint64_t iova, uint64_t
 {
 	struct ioas *ioas = access->ioas;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	unpin_part(access, iova, iova + len);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 }
 
 /* ---- copies ---- */
@@ -398,9 +403,9 @@ int iommufd_access_rw(struct iommufd_access *access, struct uiommufd_caller *cal
 
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, span.range, rw_visit, &span);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	if (rc < 0)
 		return rc;
 	return rc ? 0 : -ENOENT;

@@ -10,6 +10,7 @@
 #ifndef IOMMUFD_ACCESS_H
 #define IOMMUFD_ACCESS_H
 
+#include "base/lock.h"
 #include "iommufd/ioas/ioas.h"
 
 struct iommufd_access_ops {
@@ -35,8 +36,8 @@ struct iommufd_access {
 	struct iommufd_object object;
 	const struct iommufd_access_ops *ops;
 	void *data;
-	pthread_mutex_t lock; /* attach, detach, replace */
-	struct ioas *ioas;    /* a user of it; NULL: not attached */
+	struct lock lock;  /* attach, detach, replace */
+	struct ioas *ioas; /* a user of it; NULL: not attached */
 	struct access_link links[2];
 	unsigned int current; /* which of the links is in the list of @ioas */
 };

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "base/pool.h"
-#include "iommufd/device/hwpt.h"
+#include "iommufd/ioas/ioas.h"
 #include "iova/alloc.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
@@ -92,20 +92,20 @@ static unsigned int area_prot(const struct area *area)
 }
 
 /* Some of the bytes of @area from @done on, for which one call of iommu_domain_map() is right. */
-static void area_piece(const struct hwpt *hwpt, const struct area *area, uint64_t done,
+static void area_piece(const struct ioas_table *table, const struct area *area, uint64_t done,
 		       struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
 {
 	mem_source_run(area->source, area->start + done, area_len(area) - done, bus, len);
-	if (iommu_domain_scattered(hwpt->domain) &&
+	if (iommu_domain_scattered(table->domain) &&
 	    mem_source_kind(area->source) != MEM_KIND_DMABUF)
 		*len = frame_run(cursor, *bus, *len);
 }
 
 /*
- * Puts @area into the table of @hwpt, or leaves nothing of it there. What has been revoked is not
+ * Puts @area into the table of @table, or leaves nothing of it there. What has been revoked is not
  * put there.
  */
-static int area_fill(struct ioas *ioas, struct hwpt *hwpt, const struct area *area)
+static int area_fill(struct ioas *ioas, struct ioas_table *table, const struct area *area)
 {
 	const uint64_t len = area_len(area);
 	struct frame_cursor cursor = {.mapping.end = 0};
@@ -117,12 +117,12 @@ static int area_fill(struct ioas *ioas, struct hwpt *hwpt, const struct area *ar
 		uint64_t bus, run;
 		int rc;
 
-		area_piece(hwpt, area, done, &cursor, &bus, &run);
-		rc = iommu_domain_map(hwpt->domain, area->range.start + done, bus, run,
+		area_piece(table, area, done, &cursor, &bus, &run);
+		rc = iommu_domain_map(table->domain, area->range.start + done, bus, run,
 				      area_prot(area), leaf_sizes(ioas));
 		if (rc) {
 			if (done)
-				iommu_domain_unmap(hwpt->domain, area->range.start, done);
+				iommu_domain_unmap(table->domain, area->range.start, done);
 			return rc;
 		}
 		done += run;
@@ -134,32 +134,32 @@ static int area_fill(struct ioas *ioas, struct hwpt *hwpt, const struct area *ar
  * Takes the areas in @range, all inside it, out of the tables of all HWPTs before @end (NULL: of
  * all).
  */
-static void range_unfill(struct ioas *ioas, struct iova_range range, const struct hwpt *end)
+static void range_unfill(struct ioas *ioas, struct iova_range range, const struct ioas_table *end)
 {
-	struct hwpt *hwpt;
+	struct ioas_table *table;
 
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link) {
-		if (hwpt == end)
+	cds_list_for_each_entry (table, &ioas->tables, link) {
+		if (table == end)
 			break;
-		iommu_domain_unmap(hwpt->domain, range.start, iova_range_len(range));
+		iommu_domain_unmap(table->domain, range.start, iova_range_len(range));
 	}
 }
 
 /* The same for @area. */
-static void area_unfill(struct ioas *ioas, const struct area *area, const struct hwpt *end)
+static void area_unfill(struct ioas *ioas, const struct area *area, const struct ioas_table *end)
 {
 	range_unfill(ioas, area->range, end);
 }
 
 static int area_fill_all(struct ioas *ioas, const struct area *area)
 {
-	struct hwpt *hwpt;
+	struct ioas_table *table;
 	int rc;
 
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link) {
-		rc = area_fill(ioas, hwpt, area);
+	cds_list_for_each_entry (table, &ioas->tables, link) {
+		rc = area_fill(ioas, table, area);
 		if (rc) {
-			area_unfill(ioas, area, hwpt);
+			area_unfill(ioas, area, table);
 			return rc;
 		}
 	}
@@ -171,10 +171,10 @@ static int area_fill_all(struct ioas *ioas, const struct area *area)
  */
 static void ioas_quiesce(struct ioas *ioas)
 {
-	struct hwpt *hwpt;
+	struct ioas_table *table;
 
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link)
-		iommu_domain_quiesce(hwpt->domain);
+	cds_list_for_each_entry (table, &ioas->tables, link)
+		iommu_domain_quiesce(table->domain);
 }
 
 /*
@@ -183,10 +183,10 @@ static void ioas_quiesce(struct ioas *ioas)
  */
 static void ioas_prefetch(const struct ioas *ioas, uint64_t iova)
 {
-	struct hwpt *hwpt;
+	struct ioas_table *table;
 
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link)
-		iommu_domain_prefetch(hwpt->domain, iova);
+	cds_list_for_each_entry (table, &ioas->tables, link)
+		iommu_domain_prefetch(table->domain, iova);
 }
 
 /* ---- adding ---- */
@@ -278,7 +278,7 @@ static int pin_areas(struct ioas *ioas, const struct area_request *request)
 	int rc = 0;
 
 	ioas->pinning++;
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	for (done = 0; done < request->count; done++) {
 		const struct area *area = request->areas[done];
 
@@ -288,7 +288,7 @@ static int pin_areas(struct ioas *ioas, const struct area_request *request)
 			break;
 		}
 	}
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	if (--ioas->pinning == 0)
 		pthread_cond_broadcast(&ioas->idle);
 	return rc;
@@ -318,26 +318,26 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 {
 	int rc;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	/*
 	 * MAPs that overlap in time would else keep a HWPT from coming or going for as long as they
 	 * like.
 	 */
 	while (ioas->waiting)
-		pthread_cond_wait(&ioas->idle, &ioas->lock);
+		lock_wait(&ioas->lock, &ioas->idle);
 	if (request->fixed)
 		ioas_prefetch(ioas, request->iova);
 	rc = choose_iova(ioas, request);
 	if (!rc)
 		rc = insert_areas(ioas, request);
-	if (!rc && ioas->hwpt_count) {
+	if (!rc && ioas->table_count) {
 		rc = program_areas(ioas, request);
 		if (rc)
 			erase_areas(ioas, request, request->count);
 	}
 	for (size_t i = 0; i < request->count; i++)
 		request->areas[i]->busy = false;
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return rc;
 }
 
@@ -352,12 +352,12 @@ struct removed {
 /* Waits for the DMA in flight, once for all, and lets go of the memory. Caller holds ioas->lock. */
 static void flush_removed(struct ioas *ioas, struct removed *removed)
 {
-	if (removed->count && ioas->hwpt_count)
+	if (removed->count && ioas->table_count)
 		ioas_quiesce(ioas);
 	for (size_t i = 0; i < removed->count; i++) {
 		struct area *area = removed->areas[i];
 
-		if (ioas->hwpt_count)
+		if (ioas->table_count)
 			mem_source_unpin(area->source, area_pages(area));
 		area_free(area);
 	}
@@ -411,7 +411,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 
 	*unmapped = 0;
 	removed.count = 0;
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	ioas_prefetch(ioas, range.start);
 	while (iova_map_seek(&ioas->areas, range.start, &path, &entry) &&
 	       entry.range.start <= range.last) {
@@ -443,7 +443,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		range.start = entry.range.last + 1;
 	}
 	flush_removed(ioas, &removed);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return rc;
 }
 
@@ -451,7 +451,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 
 struct pin_walk {
 	struct ioas *ioas;
-	struct hwpt *hwpt;
+	struct ioas_table *table;
 	const struct area *failed; /* where to stop undoing */
 };
 
@@ -498,17 +498,17 @@ static int fill_one(const struct iova_map_entry *entry, void *arg)
 {
 	const struct pin_walk *walk = arg;
 
-	return area_fill(walk->ioas, walk->hwpt, entry->value);
+	return area_fill(walk->ioas, walk->table, entry->value);
 }
 
-int ioas_fill(struct ioas *ioas, struct hwpt *hwpt)
+int ioas_fill(struct ioas *ioas, struct ioas_table *table)
 {
-	struct pin_walk walk = {.ioas = ioas, .hwpt = hwpt};
-	struct iova_range aperture = iommu_domain_aperture(hwpt->domain);
+	struct pin_walk walk = {.ioas = ioas, .table = table};
+	struct iova_range aperture = iommu_domain_aperture(table->domain);
 	int rc = iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, fill_one, &walk);
 
 	if (rc)
-		iommu_domain_unmap(hwpt->domain, aperture.start, aperture.last - aperture.start);
+		iommu_domain_unmap(table->domain, aperture.start, aperture.last - aperture.start);
 	return rc;
 }
 
@@ -549,7 +549,7 @@ static void redirect_ioas(struct ioas *ioas, void *arg)
 	struct move *move = arg;
 
 	move->ioas = ioas;
-	if (ioas->hwpt_count)
+	if (ioas->table_count)
 		(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, redirect_area, move);
 }
 
@@ -577,7 +577,7 @@ static void revoke_ioas(struct ioas *ioas, void *arg)
 {
 	struct move *move = arg;
 
-	if (!ioas->hwpt_count)
+	if (!ioas->table_count)
 		return;
 	move->ioas = ioas;
 	(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, revoke_area, move);

@@ -47,7 +47,7 @@ static int split_pin(struct ioas *ioas, const struct area *area, const struct ar
 {
 	struct mem_pages pages = area_pages(area);
 
-	if (!ioas->hwpt_count)
+	if (!ioas->table_count)
 		return 0;
 	return mem_source_split(area->source, pages, pages.count - area_pages(rest).count);
 }
@@ -79,10 +79,10 @@ int ioas_cut(struct ioas *ioas, uint64_t last)
 	struct area *area;
 	int rc = 0;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	area = iova_map_find(&ioas->areas, last);
 	if (!ioas->huge_pages && area && area->range.last != last)
 		rc = cut_area(ioas, area, last);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return rc;
 }

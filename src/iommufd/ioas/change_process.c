@@ -6,11 +6,12 @@
  * All IOASes are locked, in the order of their IDs, so that all sources move or none. A source that
  * several areas share moves once: the distinct ones are collected, sorted, first.
  */
+#include "iommufd/ioas/change_process.h"
+
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "iommufd/ioas/ioas.h"
-#include "iommufd/object/ucmd.h"
 
 struct change {
 	struct ioas **ioases;
@@ -112,7 +113,7 @@ static int collect_ioases(struct iommufd_ctx *ctx, struct change *change)
 	struct ioas *ioas;
 	size_t capacity = 0;
 
-	for (uint32_t id = 1; (ioas = object_next(ctx, &id, OBJECT_IOAS)); id++) {
+	for (uint32_t id = 1; (ioas = ioas_next(ctx, &id)); id++) {
 		if (change->ioas_count == capacity) {
 			size_t wanted = capacity ? capacity * 2 : 16;
 			struct ioas **ioases =
@@ -142,12 +143,12 @@ int ioctl_ioas_change_process(struct ucmd *ucmd)
 	if (rc)
 		goto out_put;
 	for (size_t i = 0; i < change.ioas_count; i++)
-		pthread_mutex_lock(&change.ioases[i]->lock);
+		lock_acquire_nested(&change.ioases[i]->lock);
 	rc = collect_sources(&change);
 	if (!rc)
 		rc = move_sources(&change, ucmd->caller);
 	for (size_t i = change.ioas_count; i-- > 0;)
-		pthread_mutex_unlock(&change.ioases[i]->lock);
+		lock_release(&change.ioases[i]->lock);
 	alloc_free(change.sources);
 out_put:
 	for (size_t i = 0; i < change.ioas_count; i++)

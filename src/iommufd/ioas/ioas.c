@@ -6,14 +6,16 @@
  * ioas->reserved is always the union of ioas->resv; no area and no allowed range ever intersects
  * it.
  */
+#include "iommufd/ioas/ioas.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "iommu/iommu.h"
 #include "iommufd/ioas/access.h"
-#include "iommufd/device/hwpt.h"
-#include "iommufd/object/last_error.h"
-#include "iommufd/device/device_ranges.h"
+#include "iommufd/ioas/refusal.h"
+#include "iommufd/object/ucmd.h"
 
 static void ioas_destroy(struct iommufd_object *object)
 {
@@ -21,34 +23,51 @@ static void ioas_destroy(struct iommufd_object *object)
 	struct iommufd_ctx *ctx = object->ctx;
 	uint64_t unmapped;
 
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	if (ctx->vfio_ioas == ioas)
 		ctx->vfio_ioas = NULL;
-	pthread_mutex_unlock(&ctx->lock);
+	lock_release(&ctx->lock);
 	ioas_unmap_range(ioas, IOVA_RANGE_ALL, &unmapped);
 	iova_map_destroy(&ioas->areas);
 	iova_set_destroy(&ioas->reserved);
 	iova_set_destroy(&ioas->allowed);
 	alloc_free(ioas->resv);
 	pthread_cond_destroy(&ioas->idle);
-	pthread_mutex_destroy(&ioas->lock);
-	pthread_mutex_destroy(&ioas->attach_lock);
+	lock_destroy(&ioas->lock);
+	lock_destroy(&ioas->attach_lock);
 	object_free(object);
 }
 
+/* Only the test ABI reserves ranges in the name of the IOAS itself. */
+static void explain_reserved(const struct iommufd_object *object, struct iova_range range,
+			     char *text, size_t size)
+{
+	char r[RANGE_TEXT_SIZE];
+
+	(void)object;
+	snprintf(text, size, "%s is reserved by a test", range_text(range, r));
+}
+
+static const struct object_class ioas_class = {
+	.type = OBJECT_IOAS,
+	.size = sizeof(struct ioas),
+	.destroy = ioas_destroy,
+	.explain_reserved = explain_reserved,
+};
+
 struct ioas *ioas_create(struct iommufd_ctx *ctx)
 {
-	struct ioas *ioas = object_create(ctx, sizeof(*ioas), OBJECT_IOAS, ioas_destroy);
+	struct ioas *ioas = object_create(ctx, &ioas_class);
 
 	if (!ioas)
 		return NULL;
-	pthread_mutex_init(&ioas->attach_lock, NULL);
-	pthread_mutex_init(&ioas->lock, NULL);
+	lock_init(&ioas->attach_lock, LOCK_IOAS_ATTACH);
+	lock_init(&ioas->lock, LOCK_IOAS);
 	pthread_cond_init(&ioas->idle, NULL);
 	iova_map_init(&ioas->areas);
 	iova_set_init(&ioas->reserved);
 	iova_set_init(&ioas->allowed);
-	CDS_INIT_LIST_HEAD(&ioas->hwpts);
+	CDS_INIT_LIST_HEAD(&ioas->tables);
 	CDS_INIT_LIST_HEAD(&ioas->accesses);
 	ioas->alignment = 1;
 	ioas->huge_pages = true;
@@ -80,7 +99,7 @@ void ioas_wait_idle(struct ioas *ioas)
 {
 	ioas->waiting++;
 	while (ioas->pinning)
-		pthread_cond_wait(&ioas->idle, &ioas->lock);
+		lock_wait(&ioas->lock, &ioas->idle);
 	if (--ioas->waiting == 0)
 		pthread_cond_broadcast(&ioas->idle);
 }
@@ -95,10 +114,10 @@ static void walk_ctx(struct iommufd_ctx *ctx, void *arg)
 	const struct ioas_walk *walk = arg;
 	struct ioas *ioas;
 
-	for (uint32_t id = 1; (ioas = object_next(ctx, &id, OBJECT_IOAS)); id++) {
-		pthread_mutex_lock(&ioas->lock);
+	for (uint32_t id = 1; (ioas = ioas_next(ctx, &id)); id++) {
+		lock_acquire(&ioas->lock);
 		walk->visit(ioas, walk->arg);
-		pthread_mutex_unlock(&ioas->lock);
+		lock_release(&ioas->lock);
 		object_put(&ioas->object);
 	}
 }
@@ -129,19 +148,19 @@ static int resv_grow(struct ioas *ioas, size_t count)
 
 /* Nothing of @ranges is mapped or promised. */
 static int check_unused(const struct ioas *ioas, const struct iova_range *ranges, size_t count,
-			const void *owner)
+			const struct iommufd_object *owner)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct iova_map_entry entry;
 		struct iova_range window;
 
 		if (iova_set_intersection(&ioas->allowed, ranges[i], &window)) {
-			last_error_reserved_over_window(ioas, ranges[i], owner, window);
+			refuse_reserved_over_window(ioas, ranges[i], owner, window);
 			return -EADDRINUSE;
 		}
 		if (iova_map_lower(&ioas->areas, ranges[i].start, &entry) &&
 		    entry.range.start <= ranges[i].last) {
-			last_error_reserved_over_area(ioas, ranges[i], owner, entry.value);
+			refuse_reserved_over_area(ioas, ranges[i], owner, entry.value);
 			return -EADDRINUSE;
 		}
 	}
@@ -149,7 +168,7 @@ static int check_unused(const struct ioas *ioas, const struct iova_range *ranges
 }
 
 int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t count,
-		 const void *owner)
+		 const struct iommufd_object *owner)
 {
 	struct iova_set reserved;
 	int rc;
@@ -181,7 +200,7 @@ int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t coun
  * Rebuilds the set in place from what remains: ioas_reserve() has made the room, even if none of it
  * merges, so nothing can fail.
  */
-void ioas_unreserve(struct ioas *ioas, const void *owner)
+void ioas_unreserve(struct ioas *ioas, const struct iommufd_object *owner)
 {
 	size_t kept = 0;
 
@@ -212,7 +231,7 @@ static int area_check_alignment(const struct iova_map_entry *entry, void *arg)
 	if (is_aligned(area->range.start | area_len(area) | (area->start & PAGE_MASK),
 		       check->alignment))
 		return 0;
-	last_error_area_misaligned(check->ioas, area, check->alignment);
+	refuse_misaligned_area(check->ioas, area, check->alignment);
 	return -EADDRINUSE;
 }
 
@@ -229,12 +248,12 @@ void ioas_update_alignment(struct ioas *ioas)
 {
 	uint64_t alignment = ioas->huge_pages ? 1 : PAGE_SIZE;
 	struct access_link *link;
-	struct hwpt *hwpt;
+	struct ioas_table *table;
 
 	cds_list_for_each_entry (link, &ioas->accesses, link)
 		alignment = max_u64(alignment, access_alignment(link->access));
-	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link)
-		alignment = max_u64(alignment, lowest_bit(iommu_domain_pgsizes(hwpt->domain)));
+	cds_list_for_each_entry (table, &ioas->tables, link)
+		alignment = max_u64(alignment, lowest_bit(iommu_domain_pgsizes(table->domain)));
 	ioas->alignment = alignment;
 }
 
@@ -243,10 +262,10 @@ static int read_ranges(struct ioas *ioas, struct iova_set *permitted, uint64_t *
 {
 	int rc;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	rc = iova_set_invert(&ioas->reserved, permitted);
 	*alignment = ioas->alignment;
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return rc;
 }
 
@@ -260,7 +279,7 @@ int ioctl_ioas_iova_ranges(struct ucmd *ucmd)
 
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	ioas = object_get(ucmd->ctx, cmd->ioas_id, OBJECT_IOAS);
+	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
 		return -ENOENT;
 	iova_set_init(&permitted);
@@ -316,7 +335,7 @@ static int check_reserved(const struct ioas *ioas, const struct iova_set *allowe
 		struct iova_range window;
 
 		if (iova_set_intersection(allowed, resv->range, &window)) {
-			last_error_reserved_over_window(ioas, resv->range, resv->owner, window);
+			refuse_reserved_over_window(ioas, resv->range, resv->owner, window);
 			return -EADDRINUSE;
 		}
 	}
@@ -332,17 +351,17 @@ int ioctl_ioas_allow_iovas(struct ucmd *ucmd)
 
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	ioas = object_get(ucmd->ctx, cmd->ioas_id, OBJECT_IOAS);
+	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
 		return -ENOENT;
 	iova_set_init(&allowed);
 	rc = read_allowed(ucmd, &allowed);
 	if (!rc) {
-		pthread_mutex_lock(&ioas->lock);
+		lock_acquire(&ioas->lock);
 		rc = check_reserved(ioas, &allowed);
 		if (!rc)
 			iova_set_swap(&ioas->allowed, &allowed);
-		pthread_mutex_unlock(&ioas->lock);
+		lock_release(&ioas->lock);
 	}
 	iova_set_destroy(&allowed);
 	object_put(&ioas->object);

@@ -9,6 +9,8 @@
 #include <uiommufd/iommufd.h>
 
 #include "base/check.h"
+#include "base/lock.h"
+#include "iommu/iommu.h"
 #include "iommufd/object/ctx.h"
 #include "iova/map.h"
 #include "iova/set.h"
@@ -20,23 +22,32 @@
  */
 struct ioas_resv {
 	struct iova_range range;
-	const void *owner;
+	const struct iommufd_object *owner;
+};
+
+/*
+ * A page table that mirrors an IOAS: the part of a HWPT that the IOAS knows. While it is on the
+ * list, it maps every area that is not busy.
+ */
+struct ioas_table {
+	struct cds_list_head link; /* of ioas->tables */
+	struct iommu_domain *domain;
 };
 
 struct ioas {
 	struct iommufd_object object;
-	pthread_mutex_t attach_lock; /* choosing, creating and freeing automatic HWPTs */
-	pthread_mutex_t lock;	     /* guards what follows, and changes of the HWPTs' tables */
-	pthread_cond_t idle;	     /* pinning has become 0, or waiting */
-	unsigned int pinning;	     /* MAPs and COPYs that pin just now, without the lock */
-	unsigned int waiting;	     /* who waits for that to be 0: no other MAP begins meanwhile */
-	struct iova_map areas;	     /* values are struct area */
+	struct lock attach_lock; /* choosing, creating and freeing automatic HWPTs */
+	struct lock lock;	 /* guards what follows, and changes of the HWPTs' tables */
+	pthread_cond_t idle;	 /* pinning has become 0, or waiting */
+	unsigned int pinning;	 /* MAPs and COPYs that pin just now, without the lock */
+	unsigned int waiting;	 /* who waits for that to be 0: no other MAP begins meanwhile */
+	struct iova_map areas;	 /* values are struct area */
 	struct ioas_resv *resv;
 	size_t resv_count, resv_capacity;
 	struct iova_set reserved; /* union of resv */
 	struct iova_set allowed;
-	struct cds_list_head hwpts; /* struct hwpt.ioas_link, in order of creation */
-	unsigned int hwpt_count;
+	struct cds_list_head tables; /* struct ioas_table.link, in order of creation */
+	unsigned int table_count;
 	struct cds_list_head accesses; /* struct access_link, in order of attachment */
 	uint64_t access_sequence;      /* of the latest attachment */
 	uint64_t alignment;
@@ -54,6 +65,18 @@ struct area {
 	uint32_t locks; /* of internal accesses, which cannot be asked to unpin */
 	bool busy;	/* under construction: pinning without the lock */
 };
+
+/* Finds an IOAS by its ID and takes a user; NULL: none such. */
+static inline struct ioas *ioas_get(struct iommufd_ctx *ctx, uint32_t id)
+{
+	return (struct ioas *)object_get(ctx, id, OBJECT_IOAS);
+}
+
+/* As object_next(), for IOASes. */
+static inline struct ioas *ioas_next(struct iommufd_ctx *ctx, uint32_t *id)
+{
+	return (struct ioas *)object_next(ctx, id, OBJECT_IOAS);
+}
 
 /* A new IOAS, with nothing in it, not published yet. NULL: no memory or no ID. */
 struct ioas *ioas_create(struct iommufd_ctx *ctx);
@@ -75,10 +98,10 @@ void ioas_wait_idle(struct ioas *ioas);
  * allowed list, and iommufd/object/last_error.h says which; -ENOMEM. Caller holds ioas->lock.
  */
 int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t count,
-		 const void *owner);
+		 const struct iommufd_object *owner);
 
 /* Gives back all that @owner reserved. Caller holds ioas->lock. */
-void ioas_unreserve(struct ioas *ioas, const void *owner);
+void ioas_unreserve(struct ioas *ioas, const struct iommufd_object *owner);
 
 /* Sets the alignment from what contributes to it now. Caller holds ioas->lock. */
 void ioas_update_alignment(struct ioas *ioas);
@@ -94,12 +117,11 @@ int ioas_pin_all(struct ioas *ioas);
 void ioas_unpin_all(struct ioas *ioas);
 
 struct dmabuf;
-struct hwpt;
 
 /*
- * Fills @hwpt with every area; on failure it is empty again. Caller holds ioas->lock, nobody pins.
+ * Fills @table with every area; on failure it is empty again. Caller holds ioas->lock, nobody pins.
  */
-int ioas_fill(struct ioas *ioas, struct hwpt *hwpt);
+int ioas_fill(struct ioas *ioas, struct ioas_table *table);
 
 /* What a MAP or COPY adds: areas not yet in the map, contiguous in this order. */
 struct area_request {
@@ -172,5 +194,10 @@ void iommufd_dmabuf_revoked(struct dmabuf *dmabuf);
 
 /* Calls @visit for each IOAS of every context, with ioas->lock held. */
 void ioas_for_each(void (*visit)(struct ioas *ioas, void *arg), void *arg);
+
+/* Handlers of the table in iommufd/entry/dispatch.c. */
+int ioctl_ioas_alloc(struct ucmd *ucmd);
+int ioctl_ioas_iova_ranges(struct ucmd *ucmd);
+int ioctl_ioas_allow_iovas(struct ucmd *ucmd);
 
 #endif

@@ -3,11 +3,12 @@
  * The commands that change what is mapped: MAP, MAP_FILE, COPY, UNMAP (spec 10-ioas, 4 and 6). The
  * checks are in the order of the specification's tables; the work is in area.c.
  */
+#include "iommufd/ioas/ioas_map.h"
+
 #include <linux/capability.h>
 
 #include "base/alloc.h"
 #include "iommufd/ioas/ioas.h"
-#include "iommufd/object/ucmd.h"
 #include "mem/dmabuf.h"
 
 enum {
@@ -96,7 +97,7 @@ int ioctl_ioas_map(struct ucmd *ucmd)
 
 	if (rc)
 		return rc;
-	ioas = object_get(ucmd->ctx, cmd->ioas_id, OBJECT_IOAS);
+	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
 		return -ENOENT;
 	rc = ioas_map_user(ucmd, cmd, ioas);
@@ -162,7 +163,7 @@ int ioctl_ioas_map_file(struct ucmd *ucmd)
 
 	if (rc)
 		return rc;
-	ioas = object_get(ucmd->ctx, cmd->ioas_id, OBJECT_IOAS);
+	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
 		return -ENOENT;
 	rc = map_file(ucmd, cmd, ioas);
@@ -241,9 +242,9 @@ static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
 	int rc;
 
 	pieces->next = pieces->range.start;
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	if (!rc && (!pieces->count || pieces->next != pieces->range.last + 1))
 		rc = -ENOENT;
 	if (rc)
@@ -254,7 +255,7 @@ static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
 static int collect_source(struct ucmd *ucmd, const struct iommu_ioas_copy *cmd,
 			  struct pieces *pieces)
 {
-	struct ioas *ioas = object_get(ucmd->ctx, cmd->src_ioas_id, OBJECT_IOAS);
+	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->src_ioas_id);
 	int rc;
 
 	if (!ioas)
@@ -279,7 +280,7 @@ static int copy_pieces(struct ucmd *ucmd, struct iommu_ioas_copy *cmd, struct pi
 		.fixed = cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA,
 		.iova = cmd->dst_iova,
 	};
-	struct ioas *ioas = object_get(ucmd->ctx, cmd->dst_ioas_id, OBJECT_IOAS);
+	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->dst_ioas_id);
 	int rc = -ENOENT;
 
 	if (ioas) {
@@ -338,7 +339,7 @@ static int unmap(struct ioas *ioas, struct iommu_ioas_unmap *cmd)
 int ioctl_ioas_unmap(struct ucmd *ucmd)
 {
 	struct iommu_ioas_unmap *cmd = ucmd->cmd;
-	struct ioas *ioas = object_get(ucmd->ctx, cmd->ioas_id, OBJECT_IOAS);
+	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 	int rc;
 
 	if (!ioas)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* IOMMU_OPTION and IOMMU_VFIO_IOAS (spec 10-ioas, 7). */
+#include "iommufd/ioas/options.h"
+
 #include <linux/capability.h>
 
 #include "iommufd/ioas/ioas.h"
-#include "iommufd/object/ucmd.h"
 
 /* val64 is all that an option writes back. */
 static int respond_value(struct ucmd *ucmd)
@@ -27,14 +28,14 @@ static int set_rlimit_mode(struct ucmd *ucmd, const struct iommu_option *cmd)
 
 	if (!caller_capable(ucmd->caller, CAP_SYS_RESOURCE))
 		return -EPERM;
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	if (!idtable_empty(&ctx->objects))
 		rc = -EBUSY;
 	else if (cmd->val64 > 1)
 		rc = -EINVAL;
 	else
 		ctx->accounting_mm = cmd->val64;
-	pthread_mutex_unlock(&ctx->lock);
+	lock_release(&ctx->lock);
 	return rc;
 }
 
@@ -44,9 +45,9 @@ static int option_rlimit_mode(struct ucmd *ucmd, struct iommu_option *cmd)
 		return -EOPNOTSUPP;
 	switch (cmd->op) {
 	case IOMMU_OPTION_OP_GET:
-		pthread_mutex_lock(&ucmd->ctx->lock);
+		lock_acquire(&ucmd->ctx->lock);
 		cmd->val64 = ucmd->ctx->accounting_mm;
-		pthread_mutex_unlock(&ucmd->ctx->lock);
+		lock_release(&ucmd->ctx->lock);
 		return 0;
 	case IOMMU_OPTION_OP_SET:
 		return set_rlimit_mode(ucmd, cmd);
@@ -63,7 +64,7 @@ static int disable_huge_pages(struct ioas *ioas)
 	if (!ioas->huge_pages)
 		return 0;
 	/* Leaves that are there would have to be split. */
-	if (ioas->hwpt_count && ioas->areas.count)
+	if (ioas->table_count && ioas->areas.count)
 		return -EINVAL;
 	rc = ioas_check_alignment(ioas, PAGE_SIZE);
 	if (rc)
@@ -77,9 +78,9 @@ int ioas_disable_huge_pages(struct ioas *ioas)
 {
 	int rc;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	rc = disable_huge_pages(ioas);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return rc;
 }
 
@@ -87,7 +88,7 @@ static int set_huge_pages(struct ioas *ioas, uint64_t value)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	if (value == 0) {
 		rc = disable_huge_pages(ioas);
 	} else if (value == 1) {
@@ -96,21 +97,21 @@ static int set_huge_pages(struct ioas *ioas, uint64_t value)
 	} else {
 		rc = -EINVAL;
 	}
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return rc;
 }
 
 static int option_huge_pages(struct ucmd *ucmd, struct iommu_option *cmd)
 {
-	struct ioas *ioas = object_get(ucmd->ctx, cmd->object_id, OBJECT_IOAS);
+	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->object_id);
 	int rc = 0;
 
 	if (!ioas)
 		return -ENOENT;
 	if (cmd->op == IOMMU_OPTION_OP_GET) {
-		pthread_mutex_lock(&ioas->lock);
+		lock_acquire(&ioas->lock);
 		cmd->val64 = ioas->huge_pages;
-		pthread_mutex_unlock(&ioas->lock);
+		lock_release(&ioas->lock);
 	} else if (cmd->op == IOMMU_OPTION_OP_SET) {
 		rc = set_huge_pages(ioas, cmd->val64);
 	} else {
@@ -145,20 +146,20 @@ static int get_vfio_ioas(struct ucmd *ucmd, struct iommu_vfio_ioas *cmd)
 	struct iommufd_ctx *ctx = ucmd->ctx;
 	int rc = 0;
 
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	if (ctx->vfio_ioas)
 		cmd->ioas_id = ctx->vfio_ioas->object.id;
 	else
 		rc = -ENODEV;
-	pthread_mutex_unlock(&ctx->lock);
+	lock_release(&ctx->lock);
 	return rc ? rc : ucmd_respond(ucmd);
 }
 
 static void store_vfio_ioas(struct iommufd_ctx *ctx, struct ioas *ioas)
 {
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	ctx->vfio_ioas = ioas;
-	pthread_mutex_unlock(&ctx->lock);
+	lock_release(&ctx->lock);
 }
 
 int ioctl_vfio_ioas(struct ucmd *ucmd)
@@ -172,7 +173,7 @@ int ioctl_vfio_ioas(struct ucmd *ucmd)
 	case IOMMU_VFIO_IOAS_GET:
 		return get_vfio_ioas(ucmd, cmd);
 	case IOMMU_VFIO_IOAS_SET:
-		ioas = object_get(ucmd->ctx, cmd->ioas_id, OBJECT_IOAS);
+		ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 		if (!ioas)
 			return -ENOENT;
 		store_vfio_ioas(ucmd->ctx, ioas);

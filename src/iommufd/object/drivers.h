@@ -5,8 +5,9 @@
 #ifndef IOMMUFD_REGISTRY_H
 #define IOMMUFD_REGISTRY_H
 
+#include "base/lock.h"
+
 #include <assert.h>
-#include <pthread.h>
 #include <stddef.h>
 
 enum {
@@ -14,19 +15,19 @@ enum {
 };
 
 struct registry {
-	pthread_mutex_t lock;
+	struct lock lock;
 	unsigned int count;
 	const void *drivers[REGISTRY_MAX];
 };
 
-#define REGISTRY_INIT                             \
-	{                                         \
-		.lock = PTHREAD_MUTEX_INITIALIZER \
+#define REGISTRY_INIT                           \
+	{                                       \
+		.lock = LOCK_INIT(LOCK_DRIVERS) \
 	}
 
 static inline void registry_add(struct registry *registry, const void *driver)
 {
-	pthread_mutex_lock(&registry->lock);
+	lock_acquire(&registry->lock);
 	for (unsigned int i = 0; i < registry->count; i++) {
 		if (registry->drivers[i] == driver)
 			driver = NULL;
@@ -35,7 +36,7 @@ static inline void registry_add(struct registry *registry, const void *driver)
 		assert(registry->count < REGISTRY_MAX);
 		registry->drivers[registry->count++] = driver;
 	}
-	pthread_mutex_unlock(&registry->lock);
+	lock_release(&registry->lock);
 }
 
 /* The driver at @index, in the order in which they were added; NULL past the end. */
@@ -43,10 +44,10 @@ static inline const void *registry_at(struct registry *registry, unsigned int in
 {
 	const void *driver = NULL;
 
-	pthread_mutex_lock(&registry->lock);
+	lock_acquire(&registry->lock);
 	if (index < registry->count)
 		driver = registry->drivers[index];
-	pthread_mutex_unlock(&registry->lock);
+	lock_release(&registry->lock);
 	return driver;
 }
 

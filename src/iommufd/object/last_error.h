@@ -9,11 +9,6 @@
 
 #include <stdbool.h>
 
-#include "iova/range.h"
-
-struct area;
-struct ioas;
-
 /* A call begins: nothing is known yet. */
 void last_error_clear(void);
 
@@ -29,15 +24,7 @@ const char *last_error_text(void);
 /* Whether each text is a line of the log, too. Default: no. */
 void last_error_set_logging(bool on);
 
-/*
- * The texts. Callers hold ioas->lock. @owner, of a reserved range, is an object: the device, the
- * HWPT, or the IOAS itself (the test ABI's).
- */
-void last_error_reserved_over_window(const struct ioas *ioas, struct iova_range reserved,
-				     const void *owner, struct iova_range window);
-void last_error_reserved_over_area(const struct ioas *ioas, struct iova_range reserved,
-				   const void *owner, const struct area *area);
-void last_error_area_misaligned(const struct ioas *ioas, const struct area *area,
-				unsigned long long alignment);
+/* Sets the text, as printf; it is also a line of the log if that is on. */
+void __attribute__((format(printf, 1, 2))) last_error_set(const char *format, ...);
 
 #endif

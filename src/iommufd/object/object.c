@@ -7,13 +7,13 @@
  * different objects share no lock; an object's memory is freed a grace period after it has left the
  * index.
  */
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
-#include <urcu-bp.h>
 
 #include "base/alloc.h"
-#include "base/tsan.h"
+#include "base/rcu.h"
 #include "iommufd/object/ctx.h"
 #include "iommufd/object/ucmd.h"
 
@@ -22,20 +22,6 @@ struct object_index {
 	uint32_t size;
 	struct iommufd_object *slots[];
 };
-
-/*
- * Pointers that look-ups follow; atomic, so that ThreadSanitizer sees what liburcu's own leave to
- * the reader.
- */
-#define index_store(at, pointer) __atomic_store_n(at, pointer, __ATOMIC_RELEASE)
-#define index_load(at)		 __atomic_load_n(at, __ATOMIC_ACQUIRE)
-
-/* Returns when no look-up is under way that began before. */
-static void wait_for_lookups(struct iommufd_ctx *ctx)
-{
-	urcu_bp_synchronize_rcu();
-	tsan_grace_period(ctx);
-}
 
 /* Makes room for @id in the index. Caller holds ctx->lock. */
 static int index_grow(struct iommufd_ctx *ctx, uint32_t id)
@@ -54,9 +40,9 @@ static int index_grow(struct iommufd_ctx *ctx, uint32_t id)
 	index->size = size;
 	if (old)
 		memcpy(index->slots, old->slots, old->size * sizeof(old->slots[0]));
-	index_store(&ctx->index, index);
+	rcu_store(&ctx->index, index);
 	if (old) {
-		wait_for_lookups(ctx);
+		rcu_wait(ctx);
 		alloc_free(old);
 	}
 	return 0;
@@ -66,21 +52,20 @@ static int reserve_id(struct iommufd_ctx *ctx, uint32_t *id)
 {
 	int rc;
 
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	rc = idtable_reserve(&ctx->objects, id);
 	if (!rc) {
 		rc = index_grow(ctx, *id);
 		if (rc)
 			idtable_erase(&ctx->objects, *id);
 	}
-	pthread_mutex_unlock(&ctx->lock);
+	lock_release(&ctx->lock);
 	return rc;
 }
 
-void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type,
-		    object_destroy_fn destroy)
+void *object_create(struct iommufd_ctx *ctx, const struct object_class *class)
 {
-	struct iommufd_object *object = alloc_zeroed(size);
+	struct iommufd_object *object = alloc_zeroed(class->size);
 
 	if (!object)
 		return NULL;
@@ -89,9 +74,8 @@ void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type,
 		return NULL;
 	}
 	object->ctx = ctx;
-	object->type = type;
-	object->users = 1;
-	object->destroy = destroy;
+	object->class = class;
+	ref_init(&object->users);
 	return object;
 }
 
@@ -99,10 +83,10 @@ void object_publish(struct iommufd_object *object)
 {
 	struct iommufd_ctx *ctx = object->ctx;
 
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	idtable_store(&ctx->objects, object->id, object);
-	index_store(&ctx->index->slots[object->id], object);
-	pthread_mutex_unlock(&ctx->lock);
+	rcu_store(&ctx->index->slots[object->id], object);
+	lock_release(&ctx->lock);
 }
 
 /* Takes @object's ID out of use. */
@@ -110,10 +94,10 @@ static void release_id(struct iommufd_object *object)
 {
 	struct iommufd_ctx *ctx = object->ctx;
 
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	idtable_erase(&ctx->objects, object->id);
-	index_store(&ctx->index->slots[object->id], NULL);
-	pthread_mutex_unlock(&ctx->lock);
+	rcu_store(&ctx->index->slots[object->id], NULL);
+	lock_release(&ctx->lock);
 }
 
 void object_abort(struct iommufd_object *object)
@@ -124,56 +108,49 @@ void object_abort(struct iommufd_object *object)
 
 bool object_hold_live(struct iommufd_object *object)
 {
-	uint32_t users = __atomic_load_n(&object->users, __ATOMIC_RELAXED);
-
-	while (users) {
-		if (__atomic_compare_exchange_n(&object->users, &users, users + 1, true,
-						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			return true;
-	}
-	return false;
+	return ref_get_live(&object->users);
 }
 
-void *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type)
+struct iommufd_object *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type)
 {
 	struct iommufd_object *object = NULL;
 	struct object_index *index;
 
-	urcu_bp_read_lock();
-	index = index_load(&ctx->index);
+	rcu_read_lock();
+	index = rcu_load(&ctx->index);
 	if (index && id < index->size)
-		object = index_load(&index->slots[id]);
-	if (object && ((type != OBJECT_ANY && object->type != type) || !object_hold_live(object)))
+		object = rcu_load(&index->slots[id]);
+	if (object &&
+	    ((type != OBJECT_ANY && object_type(object) != type) || !object_hold_live(object)))
 		object = NULL;
-	tsan_reader_done(ctx);
-	urcu_bp_read_unlock();
+	rcu_read_done(ctx);
+	rcu_read_unlock();
 	return object;
 }
 
-void *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type)
+struct iommufd_object *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type)
 {
 	struct iommufd_object *object = NULL;
 
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	while ((object = idtable_next(&ctx->objects, id))) {
-		if (object->type == type && object_hold_live(object))
+		if (object_type(object) == type && object_hold_live(object))
 			break;
 		(*id)++;
 	}
-	pthread_mutex_unlock(&ctx->lock);
+	lock_release(&ctx->lock);
 	return object;
 }
 
 void object_hold(struct iommufd_object *object)
 {
-	__atomic_add_fetch(&object->users, 1, __ATOMIC_RELAXED);
+	ref_get(&object->users);
 }
 
 /* Takes the last @expected users away, if there are no others. */
 static bool claim_users(struct iommufd_object *object, uint32_t expected)
 {
-	if (!__atomic_compare_exchange_n(&object->users, &expected, 0, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED))
+	if (!ref_claim(&object->users, expected))
 		return false;
 	release_id(object);
 	return true;
@@ -185,22 +162,24 @@ static bool claim_users(struct iommufd_object *object, uint32_t expected)
  */
 static bool put_last(struct iommufd_object *object)
 {
-	uint32_t users = __atomic_load_n(&object->users, __ATOMIC_RELAXED), left;
-
-	do
-		left = users == 2 ? 0 : users - 1;
-	while (!__atomic_compare_exchange_n(&object->users, &users, left, true, __ATOMIC_ACQ_REL,
-					    __ATOMIC_RELAXED));
-	return !left;
+	while (!ref_claim(&object->users, 2)) {
+		if (ref_put_but_last(&object->users, 2))
+			return false;
+	}
+	return true;
 }
 
 void object_put(struct iommufd_object *object)
 {
 	if (!object_is_transient(object)) {
-		__atomic_sub_fetch(&object->users, 1, __ATOMIC_RELEASE);
+		bool last = ref_put(&object->users);
+
+		/* The table's user goes with a claim only. */
+		assert(!last);
+		(void)last;
 	} else if (put_last(object)) {
 		release_id(object);
-		object->destroy(object);
+		object->class->destroy(object);
 	}
 }
 
@@ -228,25 +207,22 @@ void object_retire(struct iommufd_object *object)
 bool object_bury(struct iommufd_object *object)
 {
 	struct iommufd_ctx *ctx = object->ctx;
-	uint32_t users = 1;
 
-	while (!__atomic_compare_exchange_n(&object->users, &users, 0, false, __ATOMIC_ACQ_REL,
-					    __ATOMIC_RELAXED)) {
-		if (!users)
+	while (!ref_claim(&object->users, 1)) {
+		if (!ref_read(&object->users))
 			return false;
-		users = 1;
 		sched_yield();
 	}
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	idtable_hide(&ctx->objects, object->id);
-	index_store(&ctx->index->slots[object->id], NULL);
-	pthread_mutex_unlock(&ctx->lock);
+	rcu_store(&ctx->index->slots[object->id], NULL);
+	lock_release(&ctx->lock);
 	return true;
 }
 
 void object_free(struct iommufd_object *object)
 {
-	wait_for_lookups(object->ctx);
+	rcu_wait(object->ctx);
 	alloc_free(object);
 }
 
@@ -262,7 +238,7 @@ int ioctl_destroy(struct ucmd *ucmd)
 		object_put(object);
 		return -EBUSY;
 	}
-	object->destroy(object);
+	object->class->destroy(object);
 	return 0;
 }
 
@@ -277,8 +253,8 @@ void object_destroy_all(struct iommufd_ctx *ctx)
 		progress = false;
 		while ((object = idtable_next(&ctx->objects, &id))) {
 			id++;
-			if (object->destroy && object_claim(object)) {
-				object->destroy(object);
+			if (object->class->destroy && object_claim(object)) {
+				object->class->destroy(object);
 				progress = true;
 			}
 		}

@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "iommufd/object/iommufd.h"
+#include "base/ref.h"
+#include "iova/range.h"
 
 enum object_type {
 	OBJECT_ANY, /* for look-ups */
@@ -30,10 +31,27 @@ enum object_type {
 	OBJECT_SELFTEST, /* mock/: the handle of a mock device */
 };
 
+struct iommufd_ctx;
 struct iommufd_object;
 
-/* Releases what a claimed object holds, and frees it with object_free(). */
-typedef void (*object_destroy_fn)(struct iommufd_object *object);
+/* What all objects of one kind have in common. */
+struct object_class {
+	enum object_type type;
+	size_t size; /* of the whole object, whose first member is a struct iommufd_object */
+
+	/*
+	 * Releases what a claimed object holds, and frees it with object_free(). NULL: its owner
+	 * ends it, IOMMU_DESTROY never does.
+	 */
+	void (*destroy)(struct iommufd_object *object);
+
+	/*
+	 * Writes to @text, of @size bytes, why the object needs @range, which it has reserved in an
+	 * IOAS. NULL: objects of this kind reserve nothing.
+	 */
+	void (*explain_reserved)(const struct iommufd_object *object, struct iova_range range,
+				 char *text, size_t size);
+};
 
 /*
  * First member of every object. @users: one for the object table, one for each holder of spec
@@ -41,27 +59,25 @@ typedef void (*object_destroy_fn)(struct iommufd_object *object);
  */
 struct iommufd_object {
 	struct iommufd_ctx *ctx;
-	enum object_type type;
+	const struct object_class *class;
 	uint32_t id;
-	uint32_t users;
-	bool transient;		   /* goes with its last holder, whoever that is; atomic */
-	object_destroy_fn destroy; /* NULL: its owner ends it, never IOMMU_DESTROY */
+	struct ref users;
+	bool transient; /* goes with its last holder, whichever that is; atomic */
 };
 
 /*
- * A new object of @size bytes with a reserved ID and one user, found by nobody until
- * object_publish(). NULL: -ENOMEM. object_abort() undoes it.
+ * A new object of @class, zeroed, with a reserved ID and one user; no look-up finds it until
+ * object_publish(). NULL: no memory or no ID. object_abort() undoes it.
  */
-void *object_create(struct iommufd_ctx *ctx, size_t size, enum object_type type,
-		    object_destroy_fn destroy);
+void *object_create(struct iommufd_ctx *ctx, const struct object_class *class);
 void object_publish(struct iommufd_object *object);
 void object_abort(struct iommufd_object *object);
 
 /* Finds an object of @type (OBJECT_ANY: any) and takes a user; NULL: none such. Lock-free. */
-void *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type);
+struct iommufd_object *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type);
 
 /* As object_get() for the lowest ID that is at least *@id and of @type; *@id becomes its ID. */
-void *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type);
+struct iommufd_object *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type);
 
 void object_hold(struct iommufd_object *object);
 
@@ -81,6 +97,11 @@ void object_put(struct iommufd_object *object);
  */
 void object_set_transient(struct iommufd_object *object, bool transient);
 bool object_is_transient(const struct iommufd_object *object);
+
+static inline enum object_type object_type(const struct iommufd_object *object)
+{
+	return object->class->type;
+}
 
 /*
  * If nobody but the table holds @object, takes it out of the table, so that it is the caller's to
@@ -105,5 +126,10 @@ void object_free(struct iommufd_object *object);
 
 /* Destroys every object, leaf first: the context is going away and nobody else uses it. */
 void object_destroy_all(struct iommufd_ctx *ctx);
+
+struct ucmd;
+
+/* Handlers of the table in iommufd/entry/dispatch.c. */
+int ioctl_destroy(struct ucmd *ucmd);
 
 #endif

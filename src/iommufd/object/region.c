@@ -12,8 +12,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/fault.h"
-#include "iommufd/object/ctx.h"
-#include "iommufd/viommu/viommu.h"
+#include "iommufd/object/region.h"
 #include "mem/sys.h"
 
 struct region {
@@ -68,7 +67,7 @@ static void place_region(struct iommufd_ctx *ctx, struct region *region)
 	cds_list_add(&region->link, before);
 }
 
-int ctx_publish_region(struct iommufd_object *owner, uint64_t len, uint64_t *offset, void **memory)
+int region_create(struct iommufd_object *owner, uint64_t len, uint64_t *offset, void **memory)
 {
 	struct region *region = alloc_zeroed(sizeof(*region));
 	int rc;
@@ -82,9 +81,9 @@ int ctx_publish_region(struct iommufd_object *owner, uint64_t len, uint64_t *off
 		alloc_free(region);
 		return rc;
 	}
-	pthread_mutex_lock(&owner->ctx->lock);
+	lock_acquire(&owner->ctx->lock);
 	place_region(owner->ctx, region);
-	pthread_mutex_unlock(&owner->ctx->lock);
+	lock_release(&owner->ctx->lock);
 	*offset = region->offset;
 	*memory = region->memory;
 	return 0;
@@ -102,14 +101,14 @@ static struct region *find_region(struct iommufd_ctx *ctx, uint64_t offset)
 	return NULL;
 }
 
-void ctx_retract_region(struct iommufd_object *owner, uint64_t offset)
+void region_destroy(struct iommufd_object *owner, uint64_t offset)
 {
 	struct region *region;
 
-	pthread_mutex_lock(&owner->ctx->lock);
+	lock_acquire(&owner->ctx->lock);
 	region = find_region(owner->ctx, offset);
 	cds_list_del(&region->link);
-	pthread_mutex_unlock(&owner->ctx->lock);
+	lock_release(&owner->ctx->lock);
 	free_region(region);
 }
 
@@ -130,10 +129,9 @@ static void region_closed(void *cookie)
 	file_put(&ctx->file);
 }
 
-int ctx_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot, int flags,
-	     struct file_mapping *map)
+int region_mmap(struct iommufd_ctx *ctx, uint64_t offset, uint64_t len, int prot, int flags,
+		struct file_mapping *map)
 {
-	struct iommufd_ctx *ctx = iommufd_ctx_from_file(file);
 	struct region *region;
 	int rc = -ENXIO;
 
@@ -141,7 +139,7 @@ int ctx_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot
 		return -EINVAL;
 	if (prot & PROT_EXEC)
 		return -EPERM;
-	pthread_mutex_lock(&ctx->lock);
+	lock_acquire(&ctx->lock);
 	region = find_region(ctx, offset);
 	if (region && region->offset == offset && region->len == len &&
 	    object_hold_live(region->owner)) {
@@ -154,6 +152,6 @@ int ctx_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot
 		};
 		rc = 0;
 	}
-	pthread_mutex_unlock(&ctx->lock);
+	lock_release(&ctx->lock);
 	return rc;
 }

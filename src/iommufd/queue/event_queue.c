@@ -30,19 +30,18 @@ void event_file_after_fork(void)
 
 /* ---- the queue ---- */
 
-void *event_queue_create(struct iommufd_ctx *ctx, size_t size, enum object_type type,
-			 object_destroy_fn destroy)
+void *event_queue_create(struct iommufd_ctx *ctx, const struct object_class *class)
 {
-	struct event_queue *queue = object_create(ctx, size, type, destroy);
+	struct event_queue *queue = object_create(ctx, class);
 
 	if (queue)
-		pthread_mutex_init(&queue->lock, NULL);
+		lock_init(&queue->lock, LOCK_QUEUE);
 	return queue;
 }
 
 void event_queue_free(struct event_queue *queue)
 {
-	pthread_mutex_destroy(&queue->lock);
+	lock_destroy(&queue->lock);
 	object_free(&queue->object);
 }
 
@@ -160,13 +159,13 @@ ssize_t event_file_read(struct uiommufd_file *file, struct uiommufd_caller *call
 	size_t done = 0;
 	ssize_t rc;
 
-	pthread_mutex_lock(&queue->lock);
+	lock_acquire(&queue->lock);
 	do {
 		rc = deliver(queue, caller, buf + done, len - done);
 		if (rc > 0)
 			done += (size_t)rc;
 	} while (rc > 0);
-	pthread_mutex_unlock(&queue->lock);
+	lock_release(&queue->lock);
 	return done ? (ssize_t)done : rc;
 }
 
@@ -177,9 +176,9 @@ void event_file_release(struct uiommufd_file *file)
 	struct iommufd_ctx *ctx = queue->object.ctx;
 
 	/* What is queued stays, until the object goes. */
-	pthread_mutex_lock(&queue->lock);
+	lock_acquire(&queue->lock);
 	queue->file = NULL;
-	pthread_mutex_unlock(&queue->lock);
+	lock_release(&queue->lock);
 	object_put(&queue->object);
 	(void)sys_call(SYS_close, event->readable, 0, 0, 0, 0, 0);
 	(void)sys_call(SYS_close, event->signal, 0, 0, 0, 0, 0);

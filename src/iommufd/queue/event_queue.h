@@ -7,9 +7,8 @@
 #ifndef IOMMUFD_EVENT_QUEUE_H
 #define IOMMUFD_EVENT_QUEUE_H
 
-#include <pthread.h>
-
 #include "base/file.h"
+#include "base/lock.h"
 #include "iommufd/object/object.h"
 
 struct event_file;
@@ -18,16 +17,15 @@ struct ucmd;
 /* First member of a queue. */
 struct event_queue {
 	struct iommufd_object object;
-	pthread_mutex_t lock;	 /* guards what is queued, and the next; a leaf */
+	struct lock lock;	 /* guards what is queued, and the next; a leaf */
 	struct event_file *file; /* NULL once it is closed */
 };
 
 /*
- * A new queue of @size bytes, with no file, found by nobody. NULL: no memory or no ID. Ends with
+ * A new queue of @class, without a file, not published. NULL: no memory or no ID. Ends with
  * event_queue_free().
  */
-void *event_queue_create(struct iommufd_ctx *ctx, size_t size, enum object_type type,
-			 object_destroy_fn destroy);
+void *event_queue_create(struct iommufd_ctx *ctx, const struct object_class *class);
 void event_queue_free(struct event_queue *queue);
 
 /*

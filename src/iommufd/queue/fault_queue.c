@@ -12,10 +12,9 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/idtable.h"
+#include "iommufd/object/ucmd.h"
 #include "iommufd/queue/event_queue.h"
 #include "iommufd/queue/fault_queue.h"
-#include "iommufd/device/group.h"
-#include "iommufd/object/ucmd.h"
 
 struct fault_queue {
 	struct event_queue base;
@@ -64,12 +63,12 @@ int fault_queue_add(struct fault_queue *queue, struct iommufd_device *device, ui
 	group->waiter = waiter;
 	group->count = count;
 	memcpy(group->faults, faults, count * sizeof(group->faults[0]));
-	pthread_mutex_lock(&queue->base.lock);
+	lock_acquire(&queue->base.lock);
 	first = cds_list_empty(&queue->queued);
 	cds_list_add_tail(&group->link, &queue->queued);
 	if (first)
 		event_queue_set_readable(&queue->base, true);
-	pthread_mutex_unlock(&queue->base.lock);
+	lock_release(&queue->base.lock);
 	return 0;
 }
 
@@ -100,13 +99,13 @@ static void answer_invalid(struct fault_queue *queue, const struct iommufd_devic
 	bool had_queued;
 	CDS_LIST_HEAD(groups);
 
-	pthread_mutex_lock(&queue->base.lock);
+	lock_acquire(&queue->base.lock);
 	had_queued = !cds_list_empty(&queue->queued);
 	take_groups(queue, &queue->queued, device, pasid, &groups);
 	take_groups(queue, &queue->delivered, device, pasid, &groups);
 	if (had_queued && cds_list_empty(&queue->queued))
 		event_queue_set_readable(&queue->base, false);
-	pthread_mutex_unlock(&queue->base.lock);
+	lock_release(&queue->base.lock);
 	cds_list_for_each_entry_safe (group, next, &groups, link)
 		answer(group, IOMMUFD_PAGE_RESP_INVALID);
 }
@@ -190,13 +189,13 @@ static int respond(struct fault_queue *queue, const struct iommu_hwpt_page_respo
 	if (response->code != IOMMUFD_PAGE_RESP_SUCCESS &&
 	    response->code != IOMMUFD_PAGE_RESP_INVALID)
 		return -EINVAL;
-	pthread_mutex_lock(&queue->base.lock);
+	lock_acquire(&queue->base.lock);
 	group = idtable_find(&queue->cookies, response->cookie);
 	if (group) {
 		idtable_erase(&queue->cookies, response->cookie);
 		cds_list_del(&group->link);
 	}
-	pthread_mutex_unlock(&queue->base.lock);
+	lock_release(&queue->base.lock);
 	if (!group)
 		return -EINVAL;
 	answer(group, response->code);
@@ -243,6 +242,12 @@ static void fault_queue_destroy(struct iommufd_object *object)
 	event_queue_free(&queue->base);
 }
 
+static const struct object_class fault_queue_class = {
+	.type = OBJECT_FAULT,
+	.size = sizeof(struct fault_queue),
+	.destroy = fault_queue_destroy,
+};
+
 int ioctl_fault_alloc(struct ucmd *ucmd)
 {
 	struct iommu_fault_alloc *cmd = ucmd->cmd;
@@ -250,7 +255,7 @@ int ioctl_fault_alloc(struct ucmd *ucmd)
 
 	if (cmd->flags)
 		return -EOPNOTSUPP;
-	queue = event_queue_create(ucmd->ctx, sizeof(*queue), OBJECT_FAULT, fault_queue_destroy);
+	queue = event_queue_create(ucmd->ctx, &fault_queue_class);
 	if (!queue)
 		return -ENOMEM;
 	CDS_INIT_LIST_HEAD(&queue->queued);

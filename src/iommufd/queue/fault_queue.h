@@ -13,10 +13,10 @@
 
 #include <uiommufd/iommufd.h>
 
-#include "iommu/iommu.h"
-#include "iommufd/object/object.h"
+#include "iommufd/queue/event_queue.h"
 
 struct fault_queue;
+struct iommufd_device;
 
 /*
  * Who asked, and is told the answer: @code is enum iommufd_page_response_code. Called once; locks
@@ -25,30 +25,6 @@ struct fault_queue;
 struct fault_waiter {
 	void (*respond)(struct fault_waiter *waiter, uint32_t code);
 };
-
-/*
- * One fault of @device, as the hardware reports it: flags, pasid, grpid, perm and addr of @fault.
- * The one with LAST_PAGE completes its group and has @waiter answered (NULL: nobody waits), at once
- * if nobody is there to ask. 0; -ENOMEM, then nothing was reported.
- */
-int device_report_fault(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault,
-			struct fault_waiter *waiter);
-
-/* What became of DMA that found nothing. */
-enum page_outcome {
-	PAGE_NOBODY,  /* nobody takes page requests of the device */
-	PAGE_REFUSED, /* the answer was INVALID */
-	PAGE_GRANTED, /* the answer was SUCCESS: try again */
-};
-
-/*
- * Requests the page of @fault and waits for the answer. Called outside of any gate, without locks.
- */
-enum page_outcome device_request_page(struct iommufd_device *device,
-				      const struct iommu_fault *fault);
-
-/* Drops the faults of @device that wait for their group's last one: it is being unbound. */
-void device_drop_partial_faults(struct iommufd_device *device);
 
 /*
  * Queues a complete group: @count records of @device, which came by @pasid. Caller holds the
@@ -64,7 +40,18 @@ int fault_queue_add(struct fault_queue *queue, struct iommufd_device *device, ui
  */
 void fault_queue_flush(struct fault_queue *queue, struct iommufd_device *device, uint32_t pasid);
 
+/* Finds a fault queue by its ID and takes a user; NULL: none such. */
+static inline struct fault_queue *fault_queue_get(struct iommufd_ctx *ctx, uint32_t id)
+{
+	return (struct fault_queue *)object_get(ctx, id, OBJECT_FAULT);
+}
+
 /* The queue's object, for users. */
 struct iommufd_object *fault_queue_object(struct fault_queue *queue);
+
+struct ucmd;
+
+/* Handlers of the table in iommufd/entry/dispatch.c. */
+int ioctl_fault_alloc(struct ucmd *ucmd);
 
 #endif

@@ -4,11 +4,12 @@
  * internal access of the parent's IOAS, which nobody can ask to let go: UNMAP of it is EBUSY while
  * the queue exists (spec 30-faults-viommu, 5).
  */
+#include "iommufd/viommu/hw_queue.h"
+
 #include <errno.h>
 
 #include "base/alloc.h"
 #include "iommufd/ioas/access.h"
-#include "iommufd/object/ucmd.h"
 #include "iommufd/viommu/viommu.h"
 #include "mem/frame.h"
 
@@ -36,7 +37,7 @@ static int page_range(struct hw_queue *queue)
 /* The pages must be one run, as the hardware sees only its start. */
 static int check_consecutive(const struct hw_queue *queue, const uint64_t *pages, uint64_t count)
 {
-	const bool scattered = iommu_domain_scattered(queue->viommu->parent->domain);
+	const bool scattered = iommu_domain_scattered(queue->viommu->parent->base.domain);
 	struct frame_cursor cursor = {.mapping.end = 0};
 
 	for (uint64_t i = 1; i < count; i++) {
@@ -59,7 +60,7 @@ static int pin(struct hw_queue *queue)
 	rc = iommufd_access_create(queue->object.ctx, &hw_queue_access_ops, NULL, &queue->access);
 	if (rc)
 		goto out_free;
-	rc = iommufd_access_attach(queue->access, queue->viommu->parent->ioas->object.id);
+	rc = iommufd_access_attach(queue->access, queue->viommu->parent->base.ioas->object.id);
 	if (rc)
 		goto out_access;
 	rc = iommufd_access_pin(queue->access, queue->pinned_iova, queue->pinned_len, false, pages);
@@ -120,9 +121,9 @@ static int join_viommu(struct ucmd *ucmd, struct hw_queue *queue)
 {
 	int rc;
 
-	pthread_mutex_lock(&queue->viommu->lock);
+	lock_acquire(&queue->viommu->lock);
 	rc = join_locked(ucmd, queue);
-	pthread_mutex_unlock(&queue->viommu->lock);
+	lock_release(&queue->viommu->lock);
 	return rc;
 }
 
@@ -146,14 +147,20 @@ static void hw_queue_destroy(struct iommufd_object *object)
 	struct hw_queue *queue = (struct hw_queue *)object;
 	struct viommu *viommu = queue->viommu;
 
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	viommu->hw_queues[queue->index] = NULL;
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	drop_dependency(queue);
 	unpin(queue);
 	object_put(&viommu->object);
 	object_free(object);
 }
+
+static const struct object_class hw_queue_class = {
+	.type = OBJECT_HW_QUEUE,
+	.size = sizeof(struct hw_queue),
+	.destroy = hw_queue_destroy,
+};
 
 static int alloc_on(struct ucmd *ucmd, struct viommu *viommu)
 {
@@ -163,7 +170,7 @@ static int alloc_on(struct ucmd *ucmd, struct viommu *viommu)
 
 	if (!viommu->driver->hw_queue_type || viommu->driver->hw_queue_type != cmd->type)
 		return -EOPNOTSUPP;
-	queue = object_create(ucmd->ctx, sizeof(*queue), OBJECT_HW_QUEUE, hw_queue_destroy);
+	queue = object_create(ucmd->ctx, &hw_queue_class);
 	if (!queue)
 		return -ENOMEM;
 	queue->viommu = viommu;
@@ -189,7 +196,7 @@ int ioctl_hw_queue_alloc(struct ucmd *ucmd)
 		return -EINVAL;
 	if (check_last(cmd->nesting_parent_iova, cmd->length, &last))
 		return -EOVERFLOW;
-	viommu = object_get(ucmd->ctx, cmd->viommu_id, OBJECT_VIOMMU);
+	viommu = viommu_get(ucmd->ctx, cmd->viommu_id);
 	if (!viommu)
 		return -ENOENT;
 	rc = alloc_on(ucmd, viommu);

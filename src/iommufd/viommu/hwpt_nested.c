@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "iommufd/queue/fault_queue.h"
-#include "iommufd/viommu/hwpt_nested.h"
 #include "iommufd/object/drivers.h"
 #include "iommufd/object/ucmd.h"
-#include "iommufd/viommu/viommu.h"
+#include "iommufd/queue/fault_queue.h"
+#include "iommufd/viommu/hwpt_nested.h"
+#include "iommufd/viommu/vdevice.h"
 
 enum {
 	NESTED_FLAGS = IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID,
@@ -47,25 +47,57 @@ static const struct nested_driver *find_driver(const struct iommu_kind *kind)
 
 /* ---- creation ---- */
 
-static void release(struct hwpt *hwpt)
+static void release(struct hwpt_nested *hwpt)
 {
-	hwpt_drop_fault(hwpt);
-	iommu_domain_destroy(hwpt->domain);
+	hwpt_drop_fault(&hwpt->base);
+	iommu_domain_destroy(hwpt->base.domain);
 	if (hwpt->nested_ops && hwpt->nested_ops->release)
 		hwpt->nested_ops->release(hwpt);
 	if (hwpt->viommu)
 		object_put(&hwpt->viommu->object);
 	else
-		object_put(&hwpt->parent->object);
+		object_put(&hwpt->parent->base.object);
 }
 
 static void nested_destroy(struct iommufd_object *object)
 {
-	release((struct hwpt *)object);
+	release((struct hwpt_nested *)object);
 	object_free(object);
 }
 
-static int create(struct ucmd *ucmd, struct hwpt *parent, struct viommu *viommu,
+static const struct object_class nested_class = {
+	.type = OBJECT_HWPT_NESTED,
+	.size = sizeof(struct hwpt_nested),
+	.destroy = nested_destroy,
+};
+
+/* ---- nested on a vIOMMU: its driver is asked ---- */
+
+static int nested_check_attach(const struct hwpt *hwpt, struct iommufd_device *device,
+			       uint32_t pasid)
+{
+	const struct hwpt_nested *nested = (const struct hwpt_nested *)hwpt;
+	const struct viommu_driver *driver = nested->viommu->driver;
+
+	return driver->check_attach ? driver->check_attach(nested, device, pasid) : 0;
+}
+
+static bool nested_report_fault(const struct hwpt *hwpt, const struct iommufd_device *device,
+				const struct iommu_fault *fault)
+{
+	struct viommu *viommu = ((const struct hwpt_nested *)hwpt)->viommu;
+	const struct vdevice *vdevice = device->vdevice;
+
+	return viommu->driver->report_fault && vdevice && vdevice->viommu == viommu &&
+	       viommu->driver->report_fault(viommu, vdevice, fault);
+}
+
+static const struct hwpt_ops viommu_nested_ops = {
+	.check_attach = nested_check_attach,
+	.report_fault = nested_report_fault,
+};
+
+static int create(struct ucmd *ucmd, struct hwpt_paging *parent, struct viommu *viommu,
 		  nested_alloc_fn alloc)
 {
 	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
@@ -75,31 +107,31 @@ static int create(struct ucmd *ucmd, struct hwpt *parent, struct viommu *viommu,
 		.len = cmd->data_len,
 		.uptr = cmd->data_uptr,
 	};
-	struct hwpt *hwpt =
-		object_create(ucmd->ctx, sizeof(*hwpt), OBJECT_HWPT_NESTED, nested_destroy);
+	struct hwpt_nested *hwpt = object_create(ucmd->ctx, &nested_class);
 	int rc;
 
 	if (!hwpt)
 		return -ENOMEM;
-	CDS_INIT_LIST_HEAD(&hwpt->ioas_link);
-	hwpt->ioas = parent->ioas;
+	hwpt->base.ops = viommu ? &viommu_nested_ops : NULL;
+	hwpt->base.ioas = parent->base.ioas;
 	hwpt->parent = parent;
 	hwpt->viommu = viommu;
-	hwpt->pasid = cmd->flags & IOMMU_HWPT_ALLOC_PASID;
+	hwpt->base.pasid = cmd->flags & IOMMU_HWPT_ALLOC_PASID;
 	rc = alloc(hwpt, cmd->flags & ~(uint32_t)IOMMU_HWPT_FAULT_ID_VALID, &data);
 	if (rc)
 		goto out_abort;
-	object_hold(viommu ? &viommu->object : &parent->object);
-	rc = hwpt_finish(ucmd, hwpt);
+	object_hold(viommu ? &viommu->object : &parent->base.object);
+	rc = hwpt_finish(ucmd, &hwpt->base);
 	if (!rc)
 		return 0;
 	release(hwpt);
 out_abort:
-	object_abort(&hwpt->object);
+	object_abort(&hwpt->base.object);
 	return rc;
 }
 
-int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device, struct hwpt *parent)
+int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device,
+			   struct hwpt_paging *parent)
 {
 	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 	struct iommu *iommu = iommu_endpoint_iommu(device->endpoint);
@@ -107,9 +139,9 @@ int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device, str
 
 	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !driver)
 		return -EOPNOTSUPP;
-	if (hwpt_is_automatic(parent) ||
-	    !(iommu_domain_flags(parent->domain) & IOMMU_DOMAIN_NEST_PARENT) ||
-	    iommu_kind_of(iommu_domain_iommu(parent->domain)) != iommu_kind_of(iommu))
+	if (hwpt_is_automatic(&parent->base) ||
+	    !(iommu_domain_flags(parent->base.domain) & IOMMU_DOMAIN_NEST_PARENT) ||
+	    iommu_kind_of(iommu_domain_iommu(parent->base.domain)) != iommu_kind_of(iommu))
 		return -EINVAL;
 	return create(ucmd, parent, NULL, driver->alloc);
 }
@@ -148,14 +180,14 @@ int invalidation_read(const struct invalidation *invalidation, uint32_t index, v
 
 static int invalidate_object(struct iommufd_object *object, struct invalidation *invalidation)
 {
-	if (object->type == OBJECT_HWPT_NESTED) {
-		struct hwpt *hwpt = (struct hwpt *)object;
+	if (object_type(object) == OBJECT_HWPT_NESTED) {
+		struct hwpt_nested *hwpt = (struct hwpt_nested *)object;
 
 		if (!hwpt->nested_ops || !hwpt->nested_ops->invalidate)
 			return -EOPNOTSUPP;
 		return hwpt->nested_ops->invalidate(hwpt, invalidation);
 	}
-	if (object->type == OBJECT_VIOMMU) {
+	if (object_type(object) == OBJECT_VIOMMU) {
 		struct viommu *viommu = (struct viommu *)object;
 
 		if (!viommu->driver->invalidate)

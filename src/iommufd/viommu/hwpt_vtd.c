@@ -39,14 +39,14 @@ static int vtd_match(const struct iommu_hwpt_vtd_s1_invalidate *entry,
 	return 0;
 }
 
-static int vtd_invalidate(struct hwpt *hwpt, struct invalidation *invalidation)
+static int vtd_invalidate(struct hwpt_nested *hwpt, struct invalidation *invalidation)
 {
 	struct iommu_hwpt_vtd_s1_invalidate entry;
 
 	if (invalidation->type != IOMMU_HWPT_INVALIDATE_DATA_VTD_S1)
 		return -EINVAL;
 	for (uint32_t i = 0; i < invalidation->entries; i++) {
-		struct iommu_tlb_match match = {.domain = hwpt->domain};
+		struct iommu_tlb_match match = {.domain = hwpt->base.domain};
 		int rc;
 
 		if (invalidation->entry_len != sizeof(entry))
@@ -56,7 +56,7 @@ static int vtd_invalidate(struct hwpt *hwpt, struct invalidation *invalidation)
 			rc = vtd_match(&entry, &match);
 		if (rc)
 			return rc;
-		iommu_tlb_invalidate_parent(hwpt->parent->domain, &match);
+		iommu_tlb_invalidate_parent(hwpt->parent->base.domain, &match);
 		invalidation->handled++;
 	}
 	return 0;
@@ -64,7 +64,7 @@ static int vtd_invalidate(struct hwpt *hwpt, struct invalidation *invalidation)
 
 static const struct nested_ops vtd_ops = {.invalidate = vtd_invalidate};
 
-static int vtd_alloc(struct hwpt *hwpt, uint32_t flags, const struct iommu_user_data *data)
+static int vtd_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct iommu_user_data *data)
 {
 	struct iommu_nested_config config = {.format = IOMMU_NESTED_VTD};
 	struct iommu_hwpt_vtd_s1 vtd;
@@ -79,7 +79,7 @@ static int vtd_alloc(struct hwpt *hwpt, uint32_t flags, const struct iommu_user_
 	config.vtd.pgtbl_addr = vtd.pgtbl_addr;
 	config.vtd.addr_width = vtd.addr_width;
 	hwpt->nested_ops = &vtd_ops;
-	return iommu_nested_create(hwpt->parent->domain, &config, &hwpt->domain);
+	return iommu_nested_create(hwpt->parent->base.domain, &config, &hwpt->base.domain);
 }
 
 const struct nested_driver nested_vtd_driver = {.serves = vtd_serves, .alloc = vtd_alloc};

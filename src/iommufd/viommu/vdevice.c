@@ -5,10 +5,11 @@
  *
  * group->lock guards device->vdevice and vdevice->device; viommu->lock the list of the vIOMMU.
  */
+#include "iommufd/viommu/vdevice.h"
+
 #include <errno.h>
 
 #include "iommufd/device/group.h"
-#include "iommufd/object/ucmd.h"
 #include "iommufd/viommu/viommu.h"
 
 struct vdevice *viommu_find_vdevice(struct viommu *viommu, uint64_t virt_id)
@@ -39,10 +40,11 @@ static void unlink_vdevice(struct vdevice *vdevice)
 	struct viommu *viommu = vdevice->viommu;
 	struct iommufd_device *device = vdevice->device;
 
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	cds_list_del(&vdevice->link);
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	device->vdevice = NULL;
+	device->bury_vdevice = NULL;
 	object_put(&viommu->object);
 }
 
@@ -56,21 +58,27 @@ static void vdevice_destroy(struct iommufd_object *object)
 {
 	struct vdevice *vdevice = (struct vdevice *)object;
 
-	pthread_mutex_lock(&vdevice->group->lock);
+	lock_acquire(&vdevice->group->lock);
 	/* Its device may be on its way out, and has unlinked it already. */
 	if (vdevice->device)
 		unlink_vdevice(vdevice);
-	pthread_mutex_unlock(&vdevice->group->lock);
+	lock_release(&vdevice->group->lock);
 	free_vdevice(vdevice);
 }
 
-void vdevice_bury(struct iommufd_device *device)
+static const struct object_class vdevice_class = {
+	.type = OBJECT_VDEVICE,
+	.size = sizeof(struct vdevice),
+	.destroy = vdevice_destroy,
+};
+
+/* The device is being unbound: its vDEVICE, if it still has one, becomes a tombstone. */
+static void vdevice_bury(struct iommufd_device *device)
 {
 	struct vdevice *vdevice;
 	bool buried = false;
 
-	pthread_mutex_lock(&device->group->lock);
-	device->unbinding = true;
+	lock_acquire(&device->group->lock);
 	vdevice = device->vdevice;
 	if (vdevice) {
 		unlink_vdevice(vdevice);
@@ -78,7 +86,7 @@ void vdevice_bury(struct iommufd_device *device)
 		/* If it is being destroyed at the same time, that goes on when the lock is free. */
 		buried = object_bury(&vdevice->object);
 	}
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	if (buried)
 		free_vdevice(vdevice);
 }
@@ -93,18 +101,19 @@ static int link_vdevice(struct vdevice *vdevice, struct viommu *viommu,
 		return -ENOENT;
 	if (device->vdevice)
 		return -EEXIST;
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	if (viommu_find_vdevice(viommu, vdevice->virt_id))
 		rc = -EEXIST;
 	else
 		cds_list_add_tail(&vdevice->link, &viommu->vdevices);
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	if (rc)
 		return rc;
 	object_hold(&viommu->object);
 	vdevice->viommu = viommu;
 	vdevice->device = device;
 	device->vdevice = vdevice;
+	device->bury_vdevice = vdevice_bury;
 	return 0;
 }
 
@@ -116,7 +125,7 @@ static int alloc_for(struct ucmd *ucmd, struct viommu *viommu, struct iommufd_de
 
 	if (iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
 		return -EINVAL;
-	vdevice = object_create(ucmd->ctx, sizeof(*vdevice), OBJECT_VDEVICE, vdevice_destroy);
+	vdevice = object_create(ucmd->ctx, &vdevice_class);
 	if (!vdevice)
 		return -ENOMEM;
 	vdevice->virt_id = cmd->virt_id;
@@ -125,7 +134,7 @@ static int alloc_for(struct ucmd *ucmd, struct viommu *viommu, struct iommufd_de
 	/*
 	 * At once: a device that is unbound meanwhile must find no vDEVICE, or a whole one to bury.
 	 */
-	pthread_mutex_lock(&device->group->lock);
+	lock_acquire(&device->group->lock);
 	rc = link_vdevice(vdevice, viommu, device);
 	if (!rc) {
 		rc = ucmd_respond(ucmd);
@@ -134,7 +143,7 @@ static int alloc_for(struct ucmd *ucmd, struct viommu *viommu, struct iommufd_de
 		else
 			object_publish(&vdevice->object);
 	}
-	pthread_mutex_unlock(&device->group->lock);
+	lock_release(&device->group->lock);
 	if (rc) {
 		iommufd_group_destroy(vdevice->group);
 		object_abort(&vdevice->object);
@@ -149,10 +158,10 @@ int ioctl_vdevice_alloc(struct ucmd *ucmd)
 	struct viommu *viommu;
 	int rc = -ENOENT;
 
-	viommu = object_get(ucmd->ctx, cmd->viommu_id, OBJECT_VIOMMU);
+	viommu = viommu_get(ucmd->ctx, cmd->viommu_id);
 	if (!viommu)
 		return -ENOENT;
-	device = object_get(ucmd->ctx, cmd->dev_id, OBJECT_DEVICE);
+	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (device) {
 		rc = alloc_for(ucmd, viommu, device);
 		object_put(&device->object);

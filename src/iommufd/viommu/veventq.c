@@ -6,12 +6,13 @@
  * the one lost-events header of the queue is at the tail, and carries the newest sequence number.
  * It is never followed by anything.
  */
+#include "iommufd/viommu/veventq.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "iommufd/queue/event_queue.h"
-#include "iommufd/object/ucmd.h"
 #include "iommufd/viommu/viommu.h"
 
 enum {
@@ -77,7 +78,7 @@ static void report(struct veventq *queue, const void *data, size_t len)
 {
 	struct event *event = NULL;
 
-	pthread_mutex_lock(&queue->base.lock);
+	lock_acquire(&queue->base.lock);
 	if (queue->count < queue->depth)
 		event = alloc_zeroed(sizeof(*event) + len);
 	if (event) {
@@ -89,18 +90,18 @@ static void report(struct veventq *queue, const void *data, size_t len)
 		append(queue, &queue->lost);
 		queue->lost_pending = true;
 	}
-	pthread_mutex_unlock(&queue->base.lock);
+	lock_release(&queue->base.lock);
 }
 
 int viommu_report_event(struct viommu *viommu, uint32_t type, const void *data, size_t len)
 {
 	struct veventq *queue;
 
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	queue = find_queue(viommu, type);
 	if (queue)
 		report(queue, data, len);
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	return queue ? 0 : -EOPNOTSUPP;
 }
 
@@ -181,20 +182,26 @@ static void veventq_destroy(struct iommufd_object *object)
 	struct veventq *queue = (struct veventq *)object;
 	struct viommu *viommu = queue->viommu;
 
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	cds_list_del(&queue->link);
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	object_put(&viommu->object);
 	free_events(queue);
 	event_queue_free(&queue->base);
 }
+
+static const struct object_class veventq_class = {
+	.type = OBJECT_VEVENTQ,
+	.size = sizeof(struct veventq),
+	.destroy = veventq_destroy,
+};
 
 /* Puts the queue on its vIOMMU, unless one of its type is there. */
 static int join_viommu(struct veventq *queue, struct viommu *viommu)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	if (find_queue(viommu, queue->type)) {
 		rc = -EEXIST;
 	} else {
@@ -202,15 +209,14 @@ static int join_viommu(struct veventq *queue, struct viommu *viommu)
 		object_hold(&viommu->object);
 		queue->viommu = viommu;
 	}
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	return rc;
 }
 
 static struct veventq *create_queue(struct ucmd *ucmd)
 {
 	const struct iommu_veventq_alloc *cmd = ucmd->cmd;
-	struct veventq *queue =
-		event_queue_create(ucmd->ctx, sizeof(*queue), OBJECT_VEVENTQ, veventq_destroy);
+	struct veventq *queue = event_queue_create(ucmd->ctx, &veventq_class);
 
 	if (!queue)
 		return NULL;
@@ -225,9 +231,9 @@ static bool has_queue(struct viommu *viommu, uint32_t type)
 {
 	bool found;
 
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	found = find_queue(viommu, type);
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	return found;
 }
 
@@ -261,7 +267,7 @@ int ioctl_veventq_alloc(struct ucmd *ucmd)
 		return -EOPNOTSUPP;
 	if (!cmd->veventq_depth || cmd->veventq_depth > VEVENTQ_MAX_DEPTH)
 		return -EINVAL;
-	viommu = object_get(ucmd->ctx, cmd->viommu_id, OBJECT_VIOMMU);
+	viommu = viommu_get(ucmd->ctx, cmd->viommu_id);
 	if (!viommu)
 		return -ENOENT;
 	rc = alloc_on(ucmd, viommu);

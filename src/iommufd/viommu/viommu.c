@@ -44,9 +44,9 @@ static void release(struct viommu *viommu)
 	if (viommu->driver->fini)
 		viommu->driver->fini(viommu);
 	alloc_free(viommu->state);
-	pthread_mutex_destroy(&viommu->lock);
+	lock_destroy(&viommu->lock);
 	iommu_put(viommu->iommu);
-	object_put(&viommu->parent->object);
+	object_put(&viommu->parent->base.object);
 }
 
 static void viommu_destroy(struct iommufd_object *object)
@@ -54,6 +54,12 @@ static void viommu_destroy(struct iommufd_object *object)
 	release((struct viommu *)object);
 	object_free(object);
 }
+
+static const struct object_class viommu_class = {
+	.type = OBJECT_VIOMMU,
+	.size = sizeof(struct viommu),
+	.destroy = viommu_destroy,
+};
 
 /* Has the driver set it up; on failure the driver has nothing of it. */
 static int init_state(struct viommu *viommu, struct iommu_user_data *data)
@@ -73,7 +79,7 @@ static int init_state(struct viommu *viommu, struct iommu_user_data *data)
 }
 
 static int create(struct ucmd *ucmd, const struct viommu_driver *driver, struct iommu *iommu,
-		  struct hwpt *parent)
+		  struct hwpt_paging *parent)
 {
 	struct iommu_viommu_alloc *cmd = ucmd->cmd;
 	struct iommu_user_data data = {
@@ -82,8 +88,7 @@ static int create(struct ucmd *ucmd, const struct viommu_driver *driver, struct 
 		.len = cmd->data_len,
 		.uptr = cmd->data_uptr,
 	};
-	struct viommu *viommu =
-		object_create(ucmd->ctx, sizeof(*viommu), OBJECT_VIOMMU, viommu_destroy);
+	struct viommu *viommu = object_create(ucmd->ctx, &viommu_class);
 	int rc;
 
 	if (!viommu)
@@ -92,17 +97,17 @@ static int create(struct ucmd *ucmd, const struct viommu_driver *driver, struct 
 	viommu->type = cmd->type;
 	viommu->iommu = iommu;
 	viommu->parent = parent;
-	pthread_mutex_init(&viommu->lock, NULL);
+	lock_init(&viommu->lock, LOCK_VIOMMU);
 	CDS_INIT_LIST_HEAD(&viommu->vdevices);
 	CDS_INIT_LIST_HEAD(&viommu->queues);
 	rc = init_state(viommu, &data);
 	if (rc) {
-		pthread_mutex_destroy(&viommu->lock);
+		lock_destroy(&viommu->lock);
 		object_abort(&viommu->object);
 		return rc;
 	}
 	iommu_get(iommu);
-	object_hold(&parent->object);
+	object_hold(&parent->base.object);
 	cmd->out_viommu_id = viommu->object.id;
 	rc = ucmd_respond(ucmd);
 	if (rc) {
@@ -119,19 +124,19 @@ static int alloc_for(struct ucmd *ucmd, const struct iommufd_device *device)
 	const struct iommu_viommu_alloc *cmd = ucmd->cmd;
 	struct iommu *iommu = iommu_endpoint_iommu(device->endpoint);
 	const struct viommu_driver *driver = find_driver(iommu_kind_of(iommu), cmd->type);
-	struct hwpt *parent;
+	struct hwpt_paging *parent;
 	int rc;
 
 	if (!driver)
 		return -EOPNOTSUPP;
-	parent = object_get(ucmd->ctx, cmd->hwpt_id, OBJECT_HWPT);
+	parent = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
 	if (!parent)
 		return -ENOENT;
-	if (!(iommu_domain_flags(parent->domain) & IOMMU_DOMAIN_NEST_PARENT))
+	if (!(iommu_domain_flags(parent->base.domain) & IOMMU_DOMAIN_NEST_PARENT))
 		rc = -EINVAL;
 	else
 		rc = create(ucmd, driver, iommu, parent);
-	object_put(&parent->object);
+	object_put(&parent->base.object);
 	return rc;
 }
 
@@ -143,7 +148,7 @@ int ioctl_viommu_alloc(struct ucmd *ucmd)
 
 	if (cmd->flags || cmd->type == IOMMU_VIOMMU_TYPE_DEFAULT)
 		return -EOPNOTSUPP;
-	device = object_get(ucmd->ctx, cmd->dev_id, OBJECT_DEVICE);
+	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
 		return -ENOENT;
 	rc = alloc_for(ucmd, device);

@@ -8,12 +8,12 @@
 #ifndef IOMMUFD_VIOMMU_H
 #define IOMMUFD_VIOMMU_H
 
+#include "base/lock.h"
 #include "iommu/user_data.h"
 #include "iommufd/device/device.h"
 #include "iommufd/device/hwpt.h"
 #include "iommufd/viommu/hwpt_nested.h"
 
-struct viommu;
 struct hw_queue;
 struct vdevice;
 
@@ -32,11 +32,11 @@ struct viommu_driver {
 	nested_alloc_fn nested;
 
 	/*
-	 * Whether @device may be attached by @pasid to @hwpt, which is nested on it. Caller holds
-	 * group->lock.
+	 * 0 if @device may be attached by @pasid to @hwpt, which is nested on a vIOMMU of this type,
+	 * or a negative errno. The caller holds the lock of the device's group.
 	 */
-	int (*check_attach)(struct viommu *viommu, struct iommufd_device *device, uint32_t pasid,
-			    const struct hwpt *hwpt);
+	int (*check_attach)(const struct hwpt_nested *hwpt, struct iommufd_device *device,
+			    uint32_t pasid);
 
 	/* IOMMU_HWPT_INVALIDATE of the vIOMMU. NULL: -EOPNOTSUPP. */
 	int (*invalidate)(struct viommu *viommu, struct invalidation *invalidation);
@@ -56,65 +56,28 @@ struct viommu_driver {
 struct viommu {
 	struct iommufd_object object;
 	const struct viommu_driver *driver;
-	struct iommu *iommu; /* a reference */
-	struct hwpt *parent; /* a user of it */
+	struct iommu *iommu;	    /* a reference */
+	struct hwpt_paging *parent; /* a user of it */
 	uint32_t type;
-	pthread_mutex_t lock; /* guards what follows */
+	struct lock lock; /* guards what follows */
 	struct cds_list_head vdevices;
 	struct cds_list_head queues; /* vEVENTQs */
 	struct hw_queue *hw_queues[4];
 	void *state; /* the driver's */
 };
 
+/* Finds a vIOMMU by its ID and takes a user; NULL: none such. */
+static inline struct viommu *viommu_get(struct iommufd_ctx *ctx, uint32_t id)
+{
+	return (struct viommu *)object_get(ctx, id, OBJECT_VIOMMU);
+}
+
 /* Adds a driver to those that VIOMMU_ALLOC asks, first to last. It is never taken out. */
 void viommu_register_driver(const struct viommu_driver *driver);
 
-/* ---- vDEVICE (vdevice.c) ---- */
+struct ucmd;
 
-struct vdevice {
-	struct iommufd_object object;
-	struct viommu *viommu;	       /* a user of it */
-	struct iommufd_group *group;   /* the device's, a reference: its lock guards the next */
-	struct iommufd_device *device; /* not a user of it; NULL once that is unbound */
-	struct cds_list_head link;     /* of viommu->vdevices */
-	uint64_t virt_id;
-};
-
-/* The vDEVICE with @virt_id, or of @device; NULL: none. Caller holds viommu->lock. */
-struct vdevice *viommu_find_vdevice(struct viommu *viommu, uint64_t virt_id);
-struct vdevice *viommu_device_vdevice(struct viommu *viommu, const struct iommufd_device *device);
-
-/* @device is being unbound: its vDEVICE, if it has one, becomes a tombstone. */
-void vdevice_bury(struct iommufd_device *device);
-
-/* ---- vEVENTQ (veventq.c) ---- */
-
-/*
- * Reports an event of @type with @len bytes of data on @viommu. 0, also if it was lost for want of
- * room; -EOPNOTSUPP: nobody has a vEVENTQ of this type.
- */
-int viommu_report_event(struct viommu *viommu, uint32_t type, const void *data, size_t len);
-
-/* ---- HW queue (hw_queue.c) ---- */
-
-struct hw_queue {
-	struct iommufd_object object;
-	struct viommu *viommu; /* a user of it */
-	struct iommufd_access *access;
-	uint32_t index;
-	uint64_t iova, len; /* of the queue in the parent */
-	uint64_t pinned_iova, pinned_len;
-	uint64_t bus;		  /* where its memory is */
-	struct hw_queue *depends; /* a user of it, or NULL */
-};
-
-/* ---- regions of the context's mmap (mmap.c) ---- */
-
-/*
- * A region of @len bytes (whole pages) of shared memory that belongs to @owner; *@offset is what
- * mmap takes.
- */
-int ctx_publish_region(struct iommufd_object *owner, uint64_t len, uint64_t *offset, void **memory);
-void ctx_retract_region(struct iommufd_object *owner, uint64_t offset);
+/* Handlers of the table in iommufd/entry/dispatch.c. */
+int ioctl_viommu_alloc(struct ucmd *ucmd);
 
 #endif

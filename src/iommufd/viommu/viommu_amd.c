@@ -45,7 +45,7 @@ static int check_dte(const uint64_t *dte)
 
 static const struct nested_ops amd_ops = {.invalidate = NULL};
 
-static int amd_nested(struct hwpt *hwpt, uint32_t flags, const struct iommu_user_data *data)
+static int amd_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct iommu_user_data *data)
 {
 	struct iommu_nested_config config = {.format = IOMMU_NESTED_AMD};
 	struct iommu_hwpt_amd_guest guest;
@@ -61,7 +61,7 @@ static int amd_nested(struct hwpt *hwpt, uint32_t flags, const struct iommu_user
 		return rc;
 	memcpy(config.dte, guest.dte, sizeof(config.dte));
 	hwpt->nested_ops = &amd_ops;
-	return iommu_nested_create(hwpt->parent->domain, &config, &hwpt->domain);
+	return iommu_nested_create(hwpt->parent->base.domain, &config, &hwpt->base.domain);
 }
 
 const struct viommu_driver viommu_amd_driver = {.serves = amd_serves, .nested = amd_nested};

@@ -12,6 +12,8 @@
 #include "iommu/nested.h"
 #include "iommu/ste_smmuv3.h"
 #include "iommufd/device/group.h"
+#include "iommufd/viommu/vdevice.h"
+#include "iommufd/viommu/veventq.h"
 #include "iommufd/viommu/viommu.h"
 
 /* What of a Stream Table Entry is the guest's. */
@@ -73,7 +75,7 @@ static bool smmuv3_serves(const struct iommu_kind *kind, uint32_t type)
 static int smmuv3_init(struct viommu *viommu, struct iommu_user_data *data)
 {
 	(void)data;
-	return iommu_domain_iommu(viommu->parent->domain) == viommu->iommu ? 0 : -EINVAL;
+	return iommu_domain_iommu(viommu->parent->base.domain) == viommu->iommu ? 0 : -EINVAL;
 }
 
 /* ---- nested tables ---- */
@@ -104,14 +106,15 @@ struct smmuv3_nested {
 	bool translates;
 };
 
-static void nested_release(struct hwpt *hwpt)
+static void nested_release(struct hwpt_nested *hwpt)
 {
 	alloc_free(hwpt->state);
 }
 
 static const struct nested_ops smmuv3_nested_ops = {.release = nested_release};
 
-static int smmuv3_nested(struct hwpt *hwpt, uint32_t flags, const struct iommu_user_data *data)
+static int smmuv3_nested(struct hwpt_nested *hwpt, uint32_t flags,
+			 const struct iommu_user_data *data)
 {
 	struct iommu_nested_config config = {.format = IOMMU_NESTED_ABORT};
 	struct iommu_hwpt_arm_smmuv3 ste;
@@ -129,7 +132,7 @@ static int smmuv3_nested(struct hwpt *hwpt, uint32_t flags, const struct iommu_u
 	if (!nested)
 		return -ENOMEM;
 	nested->translates = config.format == IOMMU_NESTED_SMMUV3;
-	rc = iommu_nested_create(hwpt->parent->domain, &config, &hwpt->domain);
+	rc = iommu_nested_create(hwpt->parent->base.domain, &config, &hwpt->base.domain);
 	if (rc) {
 		alloc_free(nested);
 		return rc;
@@ -139,9 +142,10 @@ static int smmuv3_nested(struct hwpt *hwpt, uint32_t flags, const struct iommu_u
 	return 0;
 }
 
-static int smmuv3_check_attach(struct viommu *viommu, struct iommufd_device *device, uint32_t pasid,
-			       const struct hwpt *hwpt)
+static int smmuv3_check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *device,
+			       uint32_t pasid)
 {
+	struct viommu *viommu = hwpt->viommu;
 	const struct smmuv3_nested *nested = hwpt->state;
 	struct vdevice *vdevice;
 
@@ -151,9 +155,9 @@ static int smmuv3_check_attach(struct viommu *viommu, struct iommufd_device *dev
 		return -EBUSY;
 	if (!nested->translates)
 		return 0;
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	vdevice = viommu_device_vdevice(viommu, device);
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	return vdevice ? 0 : -ENOENT;
 }
 
@@ -226,7 +230,7 @@ static void execute_tlbi(struct viommu *viommu, const uint64_t *cmd)
 	default:
 		break;
 	}
-	iommu_tlb_invalidate_parent(viommu->parent->domain, &match);
+	iommu_tlb_invalidate_parent(viommu->parent->base.domain, &match);
 }
 
 /* Commands on one stream. */
@@ -252,11 +256,11 @@ static int execute_stream(struct viommu *viommu, const uint64_t *cmd)
 		break;
 	}
 	/* The list's lock keeps the device from being unbound meanwhile. */
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	vdevice = viommu_find_vdevice(viommu, bits_get(cmd[0], CMD_SID));
 	if (vdevice)
 		iommu_tlb_invalidate(vdevice->device->endpoint, &match);
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	return vdevice ? 0 : -EIO;
 }
 

@@ -3,12 +3,13 @@
  * IOMMU_HWPT_ALLOC (spec 20-hwpt-device, 7): page tables that the user asks for by device and by
  * what they hang off.
  */
+#include "iommufd/viommu/hwpt_alloc.h"
+
 #include "iommu/user_data.h"
 #include "iommufd/device/device.h"
 #include "iommufd/device/hwpt.h"
 #include "iommufd/object/last_error.h"
 #include "iommufd/viommu/hwpt_nested.h"
-#include "iommufd/object/ucmd.h"
 
 enum {
 	HWPT_FLAGS = IOMMU_HWPT_ALLOC_NEST_PARENT | IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
@@ -51,7 +52,7 @@ static int alloc_paging(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd,
 		.uptr = cmd->data_uptr,
 		.caller = ucmd->caller,
 	};
-	struct hwpt *hwpt;
+	struct hwpt_paging *hwpt;
 	int rc = check_paging(cmd, device);
 
 	if (rc)
@@ -64,7 +65,7 @@ static int alloc_paging(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd,
 	rc = hwpt_add(hwpt);
 	last_error_about(NULL);
 	if (!rc)
-		rc = hwpt_finish(ucmd, hwpt);
+		rc = hwpt_finish(ucmd, &hwpt->base);
 	if (rc)
 		hwpt_remove(hwpt);
 	return rc;
@@ -77,12 +78,12 @@ static int alloc_on(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd, struct iomm
 
 	if (!target)
 		return -EINVAL;
-	switch (target->type) {
+	switch (object_type(target)) {
 	case OBJECT_IOAS:
 		rc = alloc_paging(ucmd, cmd, device, (struct ioas *)target);
 		break;
 	case OBJECT_HWPT:
-		rc = nested_alloc_on_parent(ucmd, device, (struct hwpt *)target);
+		rc = nested_alloc_on_parent(ucmd, device, (struct hwpt_paging *)target);
 		break;
 	case OBJECT_VIOMMU:
 		rc = nested_alloc_on_viommu(ucmd, device, (struct viommu *)target);
@@ -105,7 +106,7 @@ int ioctl_hwpt_alloc(struct ucmd *ucmd)
 		return -EOPNOTSUPP;
 	if ((cmd->data_type == IOMMU_HWPT_DATA_NONE) != (cmd->data_len == 0))
 		return -EINVAL;
-	device = object_get(ucmd->ctx, cmd->dev_id, OBJECT_DEVICE);
+	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
 		return -ENOENT;
 	rc = alloc_on(ucmd, cmd, device);
