@@ -8,6 +8,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 
 /* Bytes of a structure of the API up to and with @field: what a caller must pass at least. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
@@ -122,7 +123,7 @@ static long map_dma(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uin
 	struct ioas *ioas;
 	int rc;
 
-	if (caller->ops->read(caller, &map, arg, least))
+	if (caller_read(caller, &map, arg, least))
 		return -EFAULT;
 	if (map.argsz < least || map.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE))
 		return -EINVAL;
@@ -194,7 +195,7 @@ static long unmap_dma(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, u
 	struct ioas *ioas;
 	int rc;
 
-	if (caller->ops->read(caller, &unmap, arg, least))
+	if (caller_read(caller, &unmap, arg, least))
 		return -EFAULT;
 	if (unmap.argsz < least || unmap.flags & ~VFIO_DMA_UNMAP_FLAG_ALL)
 		return -EINVAL;
@@ -203,9 +204,8 @@ static long unmap_dma(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, u
 		return -ENODEV;
 	rc = unmap_from(ioas, &unmap, &unmapped, &respond);
 	object_put(&ioas->object);
-	if (respond &&
-	    caller->ops->write(caller, arg + offsetof(struct vfio_iommu_type1_dma_unmap, size),
-			       &unmapped, sizeof(unmapped)))
+	if (respond && caller_write(caller, arg + offsetof(struct vfio_iommu_type1_dma_unmap, size),
+				    &unmapped, sizeof(unmapped)))
 		return -EFAULT;
 	return rc;
 }

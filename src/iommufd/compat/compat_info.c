@@ -10,6 +10,8 @@
 
 #include "iommufd/compat/compat.h"
 
+#include "base/caller.h"
+
 enum {
 	INFO_LEAST = offsetof(struct vfio_iommu_type1_info, cap_offset),
 	CAP_AVAIL = sizeof(struct vfio_iommu_type1_info),
@@ -32,7 +34,7 @@ static int put(const struct answer *answer, size_t off, const void *from, size_t
 {
 	if (off + len > answer->room)
 		return 0;
-	return answer->caller->ops->write(answer->caller, answer->arg + off, from, len);
+	return caller_write(answer->caller, answer->arg + off, from, len);
 }
 
 static int put_avail(const struct answer *answer)
@@ -94,8 +96,8 @@ static int put_info(const struct answer *answer, struct vfio_iommu_type1_info *i
 		rc = put_ranges(answer, usable, info->argsz);
 	if (rc)
 		return rc;
-	return answer->caller->ops->write(answer->caller, answer->arg, info,
-					  min_u64(answer->room, sizeof(*info)));
+	return caller_write(answer->caller, answer->arg, info,
+			    min_u64(answer->room, sizeof(*info)));
 }
 
 long type1_get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uint64_t arg)
@@ -106,7 +108,7 @@ long type1_get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uin
 	struct ioas *ioas;
 	int rc;
 
-	if (caller->ops->read(caller, &info, arg, INFO_LEAST))
+	if (caller_read(caller, &info, arg, INFO_LEAST))
 		return -EFAULT;
 	if (info.argsz < INFO_LEAST)
 		return -EINVAL;

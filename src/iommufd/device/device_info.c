@@ -2,6 +2,7 @@
 /* IOMMU_GET_HW_INFO (spec 20-hwpt-device, 10). */
 #include "iommufd/device/device_info.h"
 
+#include "base/caller.h"
 #include "base/check.h"
 #include "iommufd/device/device.h"
 
@@ -18,11 +19,11 @@ static int write_info(struct ucmd *ucmd, const struct iommu_hw_info *cmd, const 
 	uint64_t left = cmd->data_len;
 	size_t part = min_u64(len, left);
 
-	if (part && caller->ops->write(caller, at, info, part))
+	if (part && caller_write(caller, at, info, part))
 		return -EFAULT;
 	for (at += part, left -= part; left; at += part, left -= part) {
 		part = min_u64(left, sizeof(zeros));
-		if (caller->ops->write(caller, at, zeros, part))
+		if (caller_write(caller, at, zeros, part))
 			return -EFAULT;
 	}
 	return 0;

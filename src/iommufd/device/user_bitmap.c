@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/caller.h"
 #include "base/check.h"
 
 void user_bitmap_init(struct user_bitmap *bitmap, struct uiommufd_caller *caller, uint64_t uaddr,
@@ -24,11 +25,11 @@ static void bitmap_merge(const struct user_bitmap *bitmap, uint64_t at, uint64_t
 	uint8_t merged[sizeof(bitmap->bits)];
 	const uint64_t uaddr = bitmap->uaddr + bitmap->window + at;
 
-	if (bitmap->caller->ops->read(bitmap->caller, merged, uaddr, count))
+	if (caller_read(bitmap->caller, merged, uaddr, count))
 		return;
 	for (uint64_t i = 0; i < count; i++)
 		merged[i] |= bitmap->bits[at + i];
-	(void)bitmap->caller->ops->write(bitmap->caller, uaddr, merged, count);
+	(void)caller_write(bitmap->caller, uaddr, merged, count);
 }
 
 void user_bitmap_flush(struct user_bitmap *bitmap)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/caller.h"
 #include "iommufd/compat/compat.h"
 #include "iommufd/device/device_info.h"
 #include "iommufd/device/device_ranges.h"
@@ -161,7 +162,7 @@ static int check_zero_tail(struct uiommufd_caller *caller, uint64_t uaddr, uint3
 	while (from < to) {
 		uint32_t len = to - from < sizeof(chunk) ? to - from : (uint32_t)sizeof(chunk);
 
-		if (caller->ops->read(caller, chunk, uaddr + from, len))
+		if (caller_read(caller, chunk, uaddr + from, len))
 			return -EFAULT;
 		for (uint32_t i = 0; i < len; i++) {
 			if (chunk[i])
@@ -183,7 +184,7 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_
 	if (rc)
 		return rc;
 	ucmd->usize = size < entry->size ? size : entry->size;
-	return ucmd->caller->ops->read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize);
+	return caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize);
 }
 
 /*
@@ -227,7 +228,7 @@ long iommufd_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsi
 	last_error_clear();
 	if (!is_ours(ctx, nr))
 		return type1_ioctl(ctx, caller, cmd, arg);
-	if (caller->ops->read(caller, &size, arg, sizeof(size)))
+	if (caller_read(caller, &size, arg, sizeof(size)))
 		return -EFAULT;
 	entry = find_entry(ctx, cmd);
 	if (!entry.handler)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "iommu/iommu.h"
 #include "iommufd/ioas/access.h"
 #include "iommufd/ioas/refusal.h"
@@ -302,8 +303,7 @@ static int read_entry(struct ucmd *ucmd, struct iova_set *allowed, size_t i)
 	if (iova_set_reserve(allowed, i + 1))
 		return -ENOMEM;
 	range = &allowed->ranges[i];
-	if (caller->ops->read(caller, range, cmd->allowed_iovas + i * sizeof(*range),
-			      sizeof(*range)))
+	if (caller_read(caller, range, cmd->allowed_iovas + i * sizeof(*range), sizeof(*range)))
 		return -EFAULT;
 	return range->start < range->last ? 0 : -EINVAL;
 }

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "iommufd/ioas/ioas.h"
 #include "mem/dmabuf.h"
 
@@ -32,7 +33,7 @@ static enum mem_accounting map_accounting(const struct ucmd *ucmd)
 {
 	struct uiommufd_caller *caller = ucmd->caller;
 
-	if (caller->ops->capable && caller->ops->capable(caller, CAP_IPC_LOCK))
+	if (caller_capable(caller, CAP_IPC_LOCK))
 		return MEM_ACCOUNT_NONE;
 	return ucmd->ctx->accounting_mm ? MEM_ACCOUNT_MM : MEM_ACCOUNT_USER;
 }
@@ -115,8 +116,7 @@ static int file_source(struct ucmd *ucmd, const struct iommu_ioas_map_file *cmd,
 {
 	struct uiommufd_caller *caller = ucmd->caller;
 	const bool writable = cmd->flags & IOMMU_IOAS_MAP_WRITEABLE;
-	struct uiommufd_file *file = caller->ops->get_file ? caller->ops->get_file(caller, cmd->fd)
-							   : NULL;
+	struct uiommufd_file *file = caller_get_file(caller, cmd->fd);
 	struct dmabuf *dmabuf = file ? dmabuf_from_file(file) : NULL;
 	int rc;
 

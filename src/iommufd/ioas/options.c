@@ -4,6 +4,7 @@
 
 #include <linux/capability.h>
 
+#include "base/caller.h"
 #include "iommufd/ioas/ioas.h"
 
 /* val64 is all that an option writes back. */
@@ -11,14 +12,8 @@ static int respond_value(struct ucmd *ucmd)
 {
 	const struct iommu_option *cmd = ucmd->cmd;
 
-	return ucmd->caller->ops->write(ucmd->caller,
-					ucmd->uaddr + offsetof(struct iommu_option, val64),
-					&cmd->val64, sizeof(cmd->val64));
-}
-
-static bool caller_capable(struct uiommufd_caller *caller, int cap)
-{
-	return caller->ops->capable && caller->ops->capable(caller, cap);
+	return caller_write(ucmd->caller, ucmd->uaddr + offsetof(struct iommu_option, val64),
+			    &cmd->val64, sizeof(cmd->val64));
 }
 
 static int set_rlimit_mode(struct ucmd *ucmd, const struct iommu_option *cmd)

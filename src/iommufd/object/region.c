@@ -11,9 +11,11 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "base/fault.h"
+#include "base/fail.h"
+#include "base/sys.h"
+#include "iommufd/object/ctx.h"
 #include "iommufd/object/region.h"
-#include "mem/sys.h"
+#include "iommufd/viommu/viommu.h"
 
 struct region {
 	struct cds_list_head link;
@@ -28,7 +30,7 @@ static int open_memory(struct region *region)
 	long fd;
 	int rc;
 
-	if (fault_inject())
+	if (fail_inject())
 		return -ENOMEM;
 	fd = sys_call(SYS_memfd_create, (long)"uiommufd-region", MFD_CLOEXEC, 0, 0, 0, 0);
 	if (fd < 0)

@@ -9,9 +9,10 @@
 #include <sys/socket.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/caller.h"
+#include "base/fail.h"
+#include "base/sys.h"
 #include "iommufd/object/ucmd.h"
-#include "mem/sys.h"
 
 struct event_file {
 	struct uiommufd_file file; /* first */
@@ -65,7 +66,7 @@ static int open_descriptors(struct event_file *event, bool writable)
 	int ends[2];
 	long rc;
 
-	if (fault_inject())
+	if (fail_inject())
 		return -EMFILE;
 	/* To poll, a socket is a pipe that can be written as well. */
 	if (writable)
@@ -102,17 +103,10 @@ static int create_file(struct event_queue *queue, const struct file_ops *ops, bo
 	return 0;
 }
 
-int caller_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file)
-{
-	if (!caller->ops->install_file || fault_inject())
-		return -EMFILE;
-	return caller->ops->install_file(caller, file, O_CLOEXEC);
-}
-
 /* Hands out the file, whose reference is given up on failure. */
 static int hand_out(struct ucmd *ucmd, struct uiommufd_file *file, uint32_t *fd)
 {
-	int installed = caller_install_file(ucmd->caller, file);
+	int installed = caller_install_file(ucmd->caller, file, O_CLOEXEC);
 	int rc;
 
 	if (installed < 0) {
@@ -122,7 +116,7 @@ static int hand_out(struct ucmd *ucmd, struct uiommufd_file *file, uint32_t *fd)
 	*fd = (uint32_t)installed;
 	rc = ucmd_respond(ucmd);
 	if (rc)
-		ucmd->caller->ops->uninstall_file(ucmd->caller, installed);
+		caller_uninstall_file(ucmd->caller, installed);
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/check.h"
 #include "base/idtable.h"
 #include "iommufd/object/ucmd.h"
@@ -160,7 +161,7 @@ static ssize_t deliver_first(struct event_queue *base, struct uiommufd_caller *c
 	if (!group)
 		return rc;
 	bytes = group->count * sizeof(group->faults[0]);
-	rc = caller->ops->write(caller, buf, group->faults, bytes);
+	rc = caller_write(caller, buf, group->faults, bytes);
 	if (rc) {
 		idtable_erase(&queue->cookies, group->cookie);
 		group->cookie = 0;
@@ -213,7 +214,7 @@ static ssize_t fault_write(struct uiommufd_file *file, struct uiommufd_caller *c
 	if (len % sizeof(response))
 		return -ESPIPE;
 	while (done < len) {
-		rc = caller->ops->read(caller, &response, buf + done, sizeof(response));
+		rc = caller_read(caller, &response, buf + done, sizeof(response));
 		if (!rc)
 			rc = respond(queue_of(file), &response);
 		if (rc)

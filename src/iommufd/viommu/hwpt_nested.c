@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "iommufd/object/drivers.h"
 #include "iommufd/object/ucmd.h"
 #include "iommufd/queue/fault_queue.h"
@@ -167,7 +168,7 @@ int invalidation_read(const struct invalidation *invalidation, uint32_t index, v
 	uint64_t at = invalidation->uptr + (uint64_t)index * len;
 	uint8_t bytes[PAGE_SIZE];
 
-	if (caller->ops->read(caller, bytes, at, len))
+	if (caller_read(caller, bytes, at, len))
 		return -EFAULT;
 	memset(entry, 0, size);
 	memcpy(entry, bytes, min_u64(len, size));

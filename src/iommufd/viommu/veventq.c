@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "iommufd/queue/event_queue.h"
 #include "iommufd/viommu/viommu.h"
 
@@ -109,11 +110,10 @@ int viommu_report_event(struct viommu *viommu, uint32_t type, const void *data, 
 
 static int copy_event(struct uiommufd_caller *caller, uint64_t buf, const struct event *event)
 {
-	int rc = caller->ops->write(caller, buf, &event->header, sizeof(event->header));
+	int rc = caller_write(caller, buf, &event->header, sizeof(event->header));
 
 	if (!rc && event->len)
-		rc = caller->ops->write(caller, buf + sizeof(event->header), event->data,
-					event->len);
+		rc = caller_write(caller, buf + sizeof(event->header), event->data, event->len);
 	return rc;
 }
 
