@@ -175,10 +175,10 @@ static ssize_t dma_piece(const struct dma *dma, size_t done, struct iommu_fault 
 	char *src, *dst;
 	int rc;
 
-	iopt_read_lock();
+	rcu_read_lock();
 	domain = enter_domain(dma->endpoint, dma->pasid);
 	if (!domain) {
-		iopt_read_unlock();
+		rcu_read_unlock();
 		*fault = fault_of(dma, done, IOMMU_FAULT_NO_DOMAIN);
 		return -EFAULT;
 	}
@@ -189,7 +189,7 @@ static ssize_t dma_piece(const struct dma *dma, size_t done, struct iommu_fault 
 	} else {
 		rc = dma_locate(dma, domain, done, &src, &dst, &len, fault);
 	}
-	iopt_read_unlock();
+	rcu_read_unlock();
 	if (!rc && guard_copy(dst, src, len)) {
 		*fault = fault_of(dma, done, IOMMU_FAULT_MEMORY);
 		rc = -EFAULT;
@@ -327,7 +327,7 @@ int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t io
 	int rc;
 
 	/* A domain is freed only after a grace period has passed since it was last attached. */
-	iopt_read_lock();
+	rcu_read_lock();
 	domain = endpoint_route(endpoint, pasid);
 	if (domain && domain->stage1)
 		rc = nested_hit(endpoint, domain, pasid, iova, prot, bus, len)
@@ -335,6 +335,6 @@ int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t io
 			     : translate_nested(endpoint, pasid, iova, prot, bus, len);
 	else
 		rc = translate_plain(domain, iova, prot, bus, len);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	return rc;
 }

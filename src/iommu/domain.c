@@ -7,14 +7,17 @@
  * flight. Nested domains (iommu/nested.c) share the table of their parent and its gate.
  */
 #include <string.h>
-#include <urcu-bp.h>
 
 #include <uiommufd/iommufd.h>
 
 #include "base/alloc.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
+
+/* Stands for the domains that readers may be looking at (base/rcu.h). */
+static char translations;
 
 int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu **out)
 {
@@ -133,7 +136,7 @@ unsigned int iommu_domain_flags(const struct iommu_domain *domain)
 void iommu_domain_destroy(struct iommu_domain *domain)
 {
 	/* iommu_translate() may still be looking at it. */
-	urcu_bp_synchronize_rcu();
+	rcu_wait(&translations);
 	iommu_put(domain->iommu);
 	if (domain->memory == domain)
 		iopt_destroy(domain->table);

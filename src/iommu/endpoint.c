@@ -7,11 +7,14 @@
  */
 #include <sched.h>
 #include <string.h>
-#include <urcu-bp.h>
 
 #include "base/alloc.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
+
+/* Stands for the tables of PASIDs that readers may be looking at (base/rcu.h). */
+static char pasid_tables;
 
 int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **out)
 {
@@ -137,9 +140,9 @@ struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint
 
 	if (pasid == IOMMU_NO_PASID)
 		return atomic_load_explicit(&endpoint->rid_domain, memory_order_acquire);
-	urcu_bp_read_lock();
+	rcu_read_lock();
 	domain = pasid_domain(atomic_load_explicit(&endpoint->pasids, memory_order_acquire), pasid);
-	urcu_bp_read_unlock();
+	rcu_read_unlock();
 	return domain;
 }
 
@@ -211,7 +214,7 @@ static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 	}
 	atomic_store(&endpoint->pasids, table);
 	if (old) {
-		urcu_bp_synchronize_rcu();
+		rcu_wait(&pasid_tables);
 		alloc_free(old);
 	}
 	return 0;

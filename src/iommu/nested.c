@@ -12,11 +12,11 @@
 #include "iommu/nested.h"
 
 #include <pthread.h>
-#include <urcu-bp.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/tlb.h"
 #include "mem/guard.h"

@@ -6,10 +6,9 @@
  */
 #include "iommu/nested.h"
 
-#include <urcu-bp.h>
-
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
 

@@ -61,9 +61,9 @@ bool hwpt_find_leaf(const struct hwpt *hwpt, uint64_t iova, struct iopt_leaf *le
 	if ((area && area->busy) || iova < iopt_aperture(table).start ||
 	    iova > iopt_aperture(table).last)
 		return false;
-	iopt_read_lock();
+	rcu_read_lock();
 	found = iopt_translate(table, iova, leaf);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	return found;
 }
 

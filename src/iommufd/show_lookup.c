@@ -47,10 +47,10 @@ static void show_levels(struct json *json, const struct iopt *table, uint64_t io
 {
 	struct iopt_trace trace = {.count = 0};
 
-	iopt_read_lock();
+	rcu_read_lock();
 	if (iova >= iopt_aperture(table).start && iova <= iopt_aperture(table).last)
 		(void)iopt_trace(table, iova, &trace);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	json_array(json, "levels");
 	for (unsigned int i = 0; i < trace.count; i++) {
 		json_object(json, NULL);

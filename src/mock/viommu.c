@@ -194,10 +194,10 @@ static bool leads_to_queue(const struct hw_queue *queue)
 	struct iopt_leaf leaf;
 	bool found;
 
-	iopt_read_lock();
+	rcu_read_lock();
 	found = iopt_translate(iommu_domain_table(queue->viommu->parent->domain), queue->iova,
 			       &leaf);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	return found && leaf.oa == queue->bus;
 }
 
