@@ -80,6 +80,6 @@ void tlb_store_context(struct tlb *tlb, uint64_t generation, const struct tlb_ke
 void tlb_after_fork(struct tlb *tlb);
 
 /* Forgets what matches; @domain is the id of match->domain, 0: any. */
-void tlb_forget(struct tlb *tlb, const struct iommu_tlb_match *match, uint64_t domain);
+void tlb_forget(struct tlb *tlb, const struct tlb_match *match, uint64_t domain);
 
 #endif

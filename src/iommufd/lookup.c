@@ -98,7 +98,7 @@ static int lookup_ioas(struct ioas *ioas, struct iommu_iova_lookup *cmd)
 
 static int lookup_hwpt(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 {
-	const bool tracks = iommu_domain_flags(hwpt->domain) & IOMMU_DOMAIN_DIRTY;
+	const bool tracks = iommu_domain_flags(hwpt->domain) & DOMAIN_DIRTY;
 	struct ioas *ioas = hwpt->ioas;
 	const struct area *area;
 	struct iopt_leaf leaf;
@@ -124,8 +124,8 @@ static int lookup_hwpt(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 
 static int lookup_nested(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 {
-	struct iommu_nested_look look;
-	int rc = iommu_nested_look(hwpt->domain, IOMMU_NO_PASID, cmd->iova, &look);
+	struct nested_look look;
+	int rc = iommu_nested_look(hwpt->domain, NO_PASID, cmd->iova, &look);
 
 	if (rc)
 		return rc;
