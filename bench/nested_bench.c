@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 #include "bench.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 enum {
 	PAGE = 4096,

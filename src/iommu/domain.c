@@ -4,7 +4,7 @@
  *
  * A domain's table is changed under its owner's lock (the IOAS); walks take none. A domain is also
  * the key of the gate that DMA through it enters, which is how an unmap waits for what is in
- * flight. Nested domains (iommu/nested.c) share the table of their parent and its gate.
+ * flight. Nested domains (iommu/nested_domain.c) share the table of their parent and its gate.
  */
 #include <string.h>
 

@@ -9,7 +9,7 @@
 #include <urcu/list.h>
 
 #include "iommu/kind.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 struct dma_log;
 struct stage1_ops;

@@ -59,7 +59,7 @@ struct iommu_kind {
 	int (*attach)(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_domain *domain);
 };
 
-/* The hardware's own description of itself (iommu/hw_info.c). */
+/* The hardware's own description of itself (iommu/hw_registers.c). */
 size_t hw_info_intel(const struct iommu_kind *kind, void *info);
 size_t hw_info_amd(const struct iommu_kind *kind, void *info);
 size_t hw_info_smmuv3(const struct iommu_kind *kind, void *info);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking at a nested translation, for people: the walk of DMA (iommu/nested.c) without its cache
+ * Looking at a nested translation, for people: the walk of DMA (iommu/nested_domain.c) without its cache
  * and without its traces in the guest's tables. What may be written is found out by a second walk,
  * as for a write: a page that is clean is writable all the same.
  */
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 #include "base/check.h"
 #include "base/gate.h"

@@ -6,7 +6,7 @@
  * Without V or GV there is no stage 1. A request without a PASID is translated as PASID 0 if GIOV
  * is set, and has no stage 1 else.
  */
-#include "iommu/dte_amd.h"
+#include "iommu/amd_tables.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
 

@@ -7,8 +7,8 @@
  */
 #include "base/check.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/smmuv3_tables.h"
 #include "iommu/stage1.h"
-#include "iommu/ste_smmuv3.h"
 
 enum {
 	S1FMT_LINEAR = 0,

@@ -14,7 +14,7 @@
 #ifndef IOMMU_TLB_H
 #define IOMMU_TLB_H
 
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommu/stage1.h"
 
 struct tlb;

@@ -8,7 +8,7 @@
  */
 #include "iommufd/group.h"
 #include "base/alloc.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/viommu.h"
 
 /* A device that is attached. */

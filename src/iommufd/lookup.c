@@ -6,7 +6,7 @@
 #include "iommufd/lookup.h"
 
 #include "base/check.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/ucmd.h"
 #include "mem/dmabuf.h"
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/nested.h"
 
 #include <uiommufd/iommufd.h>

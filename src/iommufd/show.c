@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/access.h"
 #include "iommufd/coverage.h"
 #include "iommufd/group.h"

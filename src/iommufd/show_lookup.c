@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/json.h"
 #include "iommufd/lookup.h"
 #include "iommufd/show.h"

@@ -8,8 +8,8 @@
 
 #include <uiommufd/iommufd.h>
 
-#include "iommu/dte_amd.h"
-#include "iommu/nested.h"
+#include "iommu/amd_tables.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/viommu.h"
 
 enum {

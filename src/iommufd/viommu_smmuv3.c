@@ -9,8 +9,8 @@
 #include <uiommufd/iommufd.h>
 
 #include "base/alloc.h"
-#include "iommu/nested.h"
-#include "iommu/ste_smmuv3.h"
+#include "iommu/nested_domain.h"
+#include "iommu/smmuv3_tables.h"
 #include "iommufd/group.h"
 #include "iommufd/viommu.h"
 

@@ -3,8 +3,8 @@
  * Nested HWPTs of the mock IOMMU (spec 50-test-abi, 4.2): there is no stage 1; what can be seen of
  * one is an IOTLB of four values, which invalidation sets to zero.
  */
-#include "iommu/nested.h"
 #include "base/alloc.h"
+#include "iommu/nested_domain.h"
 #include "mock/mock_internal.h"
 
 struct mock_iotlb {

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "base/bits.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 enum {
 	GUEST_PAGE = 4096,

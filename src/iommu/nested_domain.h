@@ -14,8 +14,8 @@
  *
  * Requests are unprivileged. Those without a PASID: SMMUv3 as S1DSS says, AMD as GIOV says.
  */
-#ifndef IOMMU_NESTED_H
-#define IOMMU_NESTED_H
+#ifndef IOMMU_NESTED_DOMAIN_H
+#define IOMMU_NESTED_DOMAIN_H
 
 #include "iommu/iommu.h"
 

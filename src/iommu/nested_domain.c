@@ -9,7 +9,7 @@
  *
  * endpoints_lock guards the list of endpoints, and is taken before nothing else.
  */
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 #include <pthread.h>
 
