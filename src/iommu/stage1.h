@@ -19,9 +19,7 @@ struct tlb;
 struct nested_look;
 
 enum {
-	STAGE1_CONTEXT_WORDS = 4,
-	STAGE1_TABLE_SHIFT = 12, /* all formats here have 4 KiB pages */
-	STAGE1_INDEX_BITS = 9,
+	STAGE1_CONTEXT_WORDS = 4
 };
 
 /* Where the tables of a PASID are, in words of the format's own. */
@@ -157,21 +155,16 @@ void stage1_cache_context(struct stage1_walk *walk);
 
 /* ---- x86-64 tables: VT-d first stage, AMD v2 ---- */
 
-enum {
-	X86_4_LEVELS = 4,
-	X86_5_LEVELS = 5
-};
-
 /*
- * Of the whole walk: x86_walk() from @root, whose table is of level @levels; @accessed: bits to be
- * set in each entry on the way.
+ * ops->walk() from @root, whose table is of level @levels (X86_4_LEVELS, X86_5_LEVELS). Sets the
+ * bits @accessed (X86_A, X86_EA) in each entry on the way.
  */
 int x86_walk(struct stage1_walk *walk, uint64_t root, unsigned int levels, uint64_t accessed);
 
-#define X86_ACCESSED	      (UINT64_C(1) << 5)
-#define X86_EXTENDED_ACCESSED (UINT64_C(1) << 10)
+/* How many bits of an address @levels translate. */
+unsigned int x86_input_bits(unsigned int levels);
 
-/* True if @iova is sign-extended from what @levels translate. */
+/* Whether @iova is sign-extended from its x86_input_bits(). */
 bool x86_canonical(uint64_t iova, unsigned int levels);
 
 /* ---- AArch64 tables, 4 KiB granule ---- */
@@ -185,7 +178,7 @@ struct arm_tables {
 	bool set_access, set_dirty;
 };
 
-/* The IOVA is in range. Levels are 0 to 3, from the top. */
+/* ops->walk() of an IOVA that is within the input range of @tables. */
 int arm_walk(struct stage1_walk *walk, const struct arm_tables *tables);
 
 #endif

@@ -9,51 +9,9 @@
 #include "iommu/iommu_internal.h"
 #include "iommu/smmuv3_tables.h"
 #include "iommu/stage1.h"
+#include "iopt/arm_lpae.h"
 
 enum {
-	S1FMT_LINEAR = 0,
-	S1FMT_4K = 1,
-	S1FMT_64K = 2,
-
-	S1DSS_BYPASS = 1,
-	S1DSS_SUBSTREAM0 = 2,
-
-	SSID_BITS = 20,
-	CD_BYTES = 64,
-	CDS_4K_BITS = 6, /* context descriptors in a lower table, log2 */
-	CDS_64K_BITS = 10,
-};
-
-/* First level of a table of context descriptors. */
-#define L1CD_V	   BIT(0)
-#define L1CD_L2PTR BITS(51, 12)
-
-#define CD0_T0SZ BITS(5, 0)
-#define CD0_TG0	 BITS(7, 6)
-#define CD0_EPD0 BIT(14)
-#define CD0_ENDI BIT(15)
-#define CD0_T1SZ BITS(21, 16)
-#define CD0_TG1	 BITS(23, 22)
-#define CD0_EPD1 BIT(30)
-#define CD0_V	 BIT(31)
-#define CD0_IPS	 BITS(34, 32)
-#define CD0_AFFD BIT(35)
-#define CD0_TBI0 BIT(38)
-#define CD0_TBI1 BIT(39)
-#define CD0_AA64 BIT(41)
-#define CD0_HD	 BIT(42)
-#define CD0_HA	 BIT(43)
-#define CD0_R	 BIT(45)
-#define CD0_ASID BITS(63, 48)
-#define CD_HAD	 BIT(1)	     /* words 1 and 2 */
-#define CD_TTB	 BITS(51, 4) /* words 1 and 2 */
-
-enum {
-	TG0_4K = 0,
-	TG1_4K = 2,
-	MIN_TSZ = 16,
-	MAX_TSZ = 39,
-	MAX_OUTPUT_BITS = 48,
 	TOP_BYTE_SHIFT = 56,
 	HALF_BIT = 55, /* of an address: which of the two tables */
 };
@@ -93,14 +51,14 @@ static unsigned int output_bits(const uint64_t *cd)
 {
 	static const unsigned int widths[] = {32, 36, 40, 42, 44, 48, 52, 52};
 
-	return (unsigned int)min_u64(widths[bits_get(cd[0], CD0_IPS)], MAX_OUTPUT_BITS);
+	return (unsigned int)min_u64(widths[bits_get(cd[0], CD0_IPS)], ARM_BITS_MAX);
 }
 
 static bool half_is_legal(const uint64_t *cd, const struct half *half)
 {
-	return half->disabled ||
-	       (half->granule && half->input_bits <= 64 - MIN_TSZ &&
-		half->input_bits >= 64 - MAX_TSZ && !((half->word & CD_TTB) >> output_bits(cd)));
+	return half->disabled || (half->granule && half->input_bits <= ARM_BITS_MAX &&
+				  half->input_bits >= ARM_INPUT_BITS_MIN &&
+				  !((half->word & CD_TTB) >> output_bits(cd)));
 }
 
 static bool cd_is_legal(const uint64_t *cd)

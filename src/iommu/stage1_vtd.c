@@ -10,6 +10,7 @@
 
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
+#include "iopt/x86_64.h"
 
 enum {
 	VTD_4_LEVEL_BITS = 48,
@@ -44,10 +45,10 @@ static int vtd_find_context(struct stage1_walk *walk)
 static int vtd_walk(struct stage1_walk *walk)
 {
 	const struct nested_config *config = &walk->domain->config;
-	uint64_t accessed = X86_ACCESSED;
+	uint64_t accessed = X86_A;
 
 	if (config->vtd.flags & IOMMU_VTD_S1_EAFE)
-		accessed |= X86_EXTENDED_ACCESSED;
+		accessed |= X86_EA;
 	return x86_walk(walk, config->vtd.pgtbl_addr, levels_of(walk->domain), accessed);
 }
 
