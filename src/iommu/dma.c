@@ -85,7 +85,7 @@ static int plain_step(struct iommu_domain *domain, uint64_t iova, enum dma_dir d
 	struct iopt_leaf leaf;
 
 	/* Each leaf that is written gets its mark. */
-	if (!iopt_translate_run(domain->table, iova, track ? 1 : want, &leaf)) {
+	if (!iopt_translate_extent(domain->table, iova, track ? 1 : want, &leaf)) {
 		*fault = fault_at(iova, dir, DMA_FAULT_NOT_MAPPED);
 		return -EFAULT;
 	}

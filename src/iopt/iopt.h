@@ -106,8 +106,8 @@ struct iopt_ops {
 	uint64_t (*unmap)(struct iopt *pt, uint64_t iova, uint64_t len);
 	void (*prefetch)(const struct iopt *pt, uint64_t iova);
 	bool (*translate)(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
-	bool (*translate_run)(const struct iopt *pt, uint64_t iova, uint64_t len,
-			      struct iopt_leaf *leaf);
+	bool (*translate_extent)(const struct iopt *pt, uint64_t iova, uint64_t len,
+				 struct iopt_leaf *leaf);
 	bool (*set_dirty)(struct iopt *pt, uint64_t iova);
 	void (*read_dirty)(struct iopt *pt, struct iova_range range, bool clear,
 			   void (*report)(struct iova_range dirty, void *arg), void *arg);
@@ -168,7 +168,8 @@ bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf
  * shows, until
  * @len bytes from @iova are counted. What follows may still be contiguous.
  */
-bool iopt_translate_run(const struct iopt *pt, uint64_t iova, uint64_t len, struct iopt_leaf *leaf);
+bool iopt_translate_extent(const struct iopt *pt, uint64_t iova, uint64_t len,
+			   struct iopt_leaf *leaf);
 
 /*
  * Marks the leaf that holds @iova dirty as the hardware would (an atomic update of its entry), if
