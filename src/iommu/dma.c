@@ -29,25 +29,12 @@ struct dma {
 	char *src_buf, *dst_buf; /* NULL: use the IOVA */
 };
 
+char iommu_domain_readers;
+
 /* What is known of a fault that no walk describes. */
 static struct dma_fault fault_at(uint64_t iova, enum dma_dir dir, enum dma_fault_cause cause)
 {
 	return (struct dma_fault){.cause = cause, .dir = dir, .iova = iova};
-}
-
-/*
- * A grace period keeps @domain, of which ThreadSanitizer knows nothing; and which checks what a
- * function is merged with.
- */
-#if defined(__SANITIZE_THREAD__)
-#define KEPT_BY_RCU __attribute__((no_sanitize("thread"), noipa))
-#else
-#define KEPT_BY_RCU inline
-#endif
-
-static KEPT_BY_RCU const void *gate_of(const struct iommu_domain *domain)
-{
-	return domain->memory;
 }
 
 /*
@@ -62,7 +49,7 @@ static struct iommu_domain *enter_domain(struct iommu_endpoint *endpoint, uint32
 	while (domain) {
 		struct iommu_domain *now;
 
-		if (gate_enter(gate_of(domain)))
+		if (gate_enter(domain->memory))
 			return NULL;
 		now = endpoint_route(endpoint, pasid);
 		if (now == domain)
@@ -177,6 +164,7 @@ static ssize_t dma_piece(const struct dma *dma, size_t done, struct dma_fault *f
 	rcu_read_lock();
 	domain = enter_domain(dma->endpoint, dma->pasid);
 	if (!domain) {
+		rcu_read_done(&iommu_domain_readers);
 		rcu_read_unlock();
 		*fault = fault_of(dma, done, DMA_FAULT_NO_DOMAIN);
 		return -EFAULT;
@@ -188,6 +176,7 @@ static ssize_t dma_piece(const struct dma *dma, size_t done, struct dma_fault *f
 	} else {
 		rc = dma_locate(dma, domain, done, &src, &dst, &len, fault);
 	}
+	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	if (!rc && guard_copy(dst, src, len)) {
 		*fault = fault_of(dma, done, DMA_FAULT_MEMORY);
@@ -334,6 +323,7 @@ int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t io
 			     : translate_nested(endpoint, pasid, iova, prot, bus, len);
 	else
 		rc = translate_plain(domain, iova, prot, bus, len);
+	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	return rc;
 }

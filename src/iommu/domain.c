@@ -16,9 +16,6 @@
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
 
-/* Stands for the domains that readers may be looking at (base/rcu.h). */
-static char translations;
-
 int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu **out)
 {
 	size_t name_size = strlen(name) + 1;
@@ -27,7 +24,7 @@ int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu *
 	if (!iommu)
 		return -ENOMEM;
 	iommu->kind = kind;
-	iommu->refs = 1;
+	ref_init(&iommu->refs);
 	memcpy(iommu->name, name, name_size);
 	*out = iommu;
 	return 0;
@@ -35,13 +32,13 @@ int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu *
 
 struct iommu *iommu_get(struct iommu *iommu)
 {
-	__atomic_add_fetch(&iommu->refs, 1, __ATOMIC_RELAXED);
+	ref_get(&iommu->refs);
 	return iommu;
 }
 
 void iommu_put(struct iommu *iommu)
 {
-	if (__atomic_sub_fetch(&iommu->refs, 1, __ATOMIC_ACQ_REL))
+	if (!ref_put(&iommu->refs))
 		return;
 	alloc_free(iommu->own);
 	alloc_free(iommu);
@@ -136,7 +133,7 @@ unsigned int iommu_domain_flags(const struct iommu_domain *domain)
 void iommu_domain_destroy(struct iommu_domain *domain)
 {
 	/* iommu_translate() may still be looking at it. */
-	rcu_wait(&translations);
+	rcu_wait(&iommu_domain_readers);
 	iommu_put(domain->iommu);
 	if (domain->memory == domain)
 		iopt_destroy(domain->table);

@@ -13,9 +13,6 @@
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 
-/* Stands for the tables of PASIDs that readers may be looking at (base/rcu.h). */
-static char pasid_tables;
-
 int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **out)
 {
 	size_t name_size = strlen(name) + 1;
@@ -37,7 +34,7 @@ void iommu_endpoint_destroy(struct iommu_endpoint *endpoint)
 {
 	nested_release(endpoint);
 	iommu_put(endpoint->iommu);
-	alloc_free(atomic_load_explicit(&endpoint->pasids, memory_order_relaxed));
+	alloc_free(endpoint->pasids);
 	alloc_free(endpoint);
 }
 
@@ -131,7 +128,7 @@ static struct iommu_domain *pasid_domain(const struct pasid_table *table, uint32
 	if (!table || at == table->count || table->entries[at].pasid != pasid)
 		return NULL;
 	/* pasid_clear() may be at work. */
-	return __atomic_load_n(&table->entries[at].domain, __ATOMIC_ACQUIRE);
+	return rcu_load(&table->entries[at].domain);
 }
 
 struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint, uint32_t pasid)
@@ -139,9 +136,10 @@ struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint
 	struct iommu_domain *domain;
 
 	if (pasid == NO_PASID)
-		return atomic_load_explicit(&endpoint->rid_domain, memory_order_acquire);
+		return rcu_load(&endpoint->rid_domain);
 	rcu_read_lock();
-	domain = pasid_domain(atomic_load_explicit(&endpoint->pasids, memory_order_acquire), pasid);
+	domain = pasid_domain(rcu_load(&endpoint->pasids), pasid);
+	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	return domain;
 }
@@ -183,7 +181,7 @@ static void pasid_clear(struct pasid_table *table, uint32_t pasid)
 {
 	size_t at = pasid_position(table, pasid);
 
-	__atomic_store_n(&table->entries[at].domain, NULL, __ATOMIC_SEQ_CST);
+	rcu_store(&table->entries[at].domain, NULL);
 }
 
 /* What the kind has to say about a change that nothing else stands against. */
@@ -197,7 +195,7 @@ static int ask_kind(struct iommu_endpoint *endpoint, uint32_t pasid, struct iomm
 static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 			    struct iommu_domain *domain)
 {
-	struct pasid_table *old = atomic_load_explicit(&endpoint->pasids, memory_order_relaxed);
+	struct pasid_table *old = endpoint->pasids;
 	struct pasid_table *table = pasid_table_with(old, pasid, domain);
 	int rc;
 
@@ -212,9 +210,9 @@ static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 		pasid_clear(old, pasid);
 		return 0;
 	}
-	atomic_store(&endpoint->pasids, table);
+	rcu_store(&endpoint->pasids, table);
 	if (old) {
-		rcu_wait(&pasid_tables);
+		rcu_wait(&iommu_domain_readers);
 		alloc_free(old);
 	}
 	return 0;
@@ -235,7 +233,7 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 		rc = ask_kind(endpoint, pasid, domain);
 		if (rc)
 			return rc;
-		atomic_store(&endpoint->rid_domain, domain);
+		rcu_store(&endpoint->rid_domain, domain);
 	} else {
 		rc = set_pasid_domain(endpoint, pasid, domain);
 		if (rc)

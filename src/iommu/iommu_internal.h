@@ -8,6 +8,8 @@
 
 #include <urcu/list.h>
 
+#include "base/rcu.h"
+#include "base/ref.h"
 #include "iommu/kind.h"
 #include "iommu/nested_domain.h"
 
@@ -19,7 +21,7 @@ struct iommu {
 	const struct iommu_kind *kind;
 	struct iommu_kind *own; /* the kind, if it is this one's only; NULL */
 	bool uncached;		/* its endpoints have no IOTLB */
-	uint32_t refs;
+	struct ref refs;
 	char name[];
 };
 
@@ -52,8 +54,8 @@ struct pasid_table {
 
 struct iommu_endpoint {
 	struct iommu *iommu;
-	_Atomic(struct iommu_domain *) rid_domain;
-	_Atomic(struct pasid_table *) pasids; /* NULL: none; freed after a grace period */
+	struct iommu_domain *rid_domain; /* RCU; NULL: none */
+	struct pasid_table *pasids;	 /* RCU; NULL: none */
 	uint64_t capabilities;
 	uint32_t max_pasids;
 	void *driver;
@@ -66,6 +68,9 @@ struct iommu_endpoint {
 	_Atomic unsigned int handling; /* calls of the handler in progress */
 	char name[];
 };
+
+/* Stands for what read-side critical sections use: domains, and tables of PASIDs (base/rcu.h). */
+extern char iommu_domain_readers;
 
 /* The domain that a request with @pasid goes through, in a read-side critical section. */
 struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint32_t pasid);

@@ -11,11 +11,10 @@
  */
 #include "iommu/nested_domain.h"
 
-#include <pthread.h>
-
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/lock.h"
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/tlb.h"
@@ -25,8 +24,8 @@ enum {
 	MAX_WALKS = 64, /* of a request whose entries keep changing */
 };
 
-static CDS_LIST_HEAD(endpoints);
-static pthread_mutex_t endpoints_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lock endpoints_lock = LOCK_INIT(LOCK_ENDPOINTS);
+static struct cds_list_head endpoints GUARDED_BY(endpoints_lock) = CDS_LIST_HEAD_INIT(endpoints);
 static uint64_t last_id; /* of nested domains */
 
 /* ---- domains ---- */
@@ -419,9 +418,9 @@ void iommu_tlb_disable(struct iommu *iommu)
 
 void nested_track(struct iommu_endpoint *endpoint)
 {
-	pthread_mutex_lock(&endpoints_lock);
+	lock_acquire(&endpoints_lock);
 	cds_list_add(&endpoint->all, &endpoints);
-	pthread_mutex_unlock(&endpoints_lock);
+	lock_release(&endpoints_lock);
 }
 
 int nested_prepare(struct iommu_endpoint *endpoint, const struct iommu_domain *domain)
@@ -451,9 +450,9 @@ void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *d
 
 void nested_release(struct iommu_endpoint *endpoint)
 {
-	pthread_mutex_lock(&endpoints_lock);
+	lock_acquire(&endpoints_lock);
 	cds_list_del(&endpoint->all);
-	pthread_mutex_unlock(&endpoints_lock);
+	lock_release(&endpoints_lock);
 	tlb_destroy(atomic_load_explicit(&endpoint->tlb, memory_order_relaxed));
 }
 
@@ -478,13 +477,14 @@ static bool any_domain(struct iommu_endpoint *endpoint,
 	bool stop;
 
 	rcu_read_lock();
-	domain = atomic_load_explicit(&endpoint->rid_domain, memory_order_acquire);
+	domain = rcu_load(&endpoint->rid_domain);
 	stop = domain && visit(domain, arg);
-	table = atomic_load_explicit(&endpoint->pasids, memory_order_acquire);
+	table = rcu_load(&endpoint->pasids);
 	for (size_t i = 0; table && i < table->count && !stop; i++) {
-		domain = __atomic_load_n(&table->entries[i].domain, __ATOMIC_ACQUIRE);
+		domain = rcu_load(&table->entries[i].domain);
 		stop = domain && visit(domain, arg);
 	}
+	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	return stop;
 }
@@ -519,17 +519,18 @@ void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct tlb_m
 	struct iommu_endpoint *endpoint;
 	bool forgot = false;
 
-	pthread_mutex_lock(&endpoints_lock);
+	lock_acquire(&endpoints_lock);
 	cds_list_for_each_entry (endpoint, &endpoints, all) {
 		if (any_domain(endpoint, is_on, parent))
 			forgot |= forget(endpoint, match);
 	}
-	pthread_mutex_unlock(&endpoints_lock);
+	lock_release(&endpoints_lock);
 	if (forgot)
 		gate_wait(parent);
 }
 
-void iommu_after_fork(void)
+/* The child has one thread, and no lock is held: fork waited for that (base/world.h). */
+void iommu_after_fork(void) NO_LOCK_ANALYSIS
 {
 	struct iommu_endpoint *endpoint;
 

@@ -96,6 +96,7 @@ int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova
 		return -ENOMEM;
 	rcu_read_lock();
 	rc = look_inside(domain, pasid, iova, look);
+	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	gate_leave();
 	return rc;
