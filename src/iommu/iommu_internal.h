@@ -3,11 +3,13 @@
 #ifndef IOMMU_INTERNAL_H
 #define IOMMU_INTERNAL_H
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 
 #include <urcu/list.h>
 
+#include "base/gate.h"
 #include "base/rcu.h"
 #include "base/ref.h"
 #include "iommu/kind.h"
@@ -69,9 +71,6 @@ struct iommu_endpoint {
 	char name[];
 };
 
-/* Stands for what read-side critical sections use: domains, and tables of PASIDs (base/rcu.h). */
-extern char iommu_domain_readers;
-
 /* The domain that a request with @pasid goes through, in a read-side critical section. */
 struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint32_t pasid);
 
@@ -88,20 +87,48 @@ void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *d
 void nested_release(struct iommu_endpoint *endpoint);
 
 /*
- * Whether the cache of @endpoint answers nested_translate() at once. Nothing is walked: caller is
- * in a read-side critical section, and need not be inside the gate.
+ * One translation: what a request needs, and what was found. It is made by the thread that
+ * translates, and handed down.
  */
-bool nested_hit(const struct iommu_endpoint *endpoint, const struct iommu_domain *domain,
-		uint32_t pasid, uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len);
+struct translation {
+	struct iommu_endpoint *endpoint;
+	struct iommu_domain *domain; /* that @pasid goes through */
+	uint32_t pasid;
+	unsigned int need; /* enum iopt_prot */
+	uint64_t iova;
+	uint64_t want; /* bytes from @iova on that are of interest, at least 1 */
+
+	uint64_t bus; /* result: where @iova leads */
+	uint64_t len; /* result: bytes that are contiguous there; may be more or less than @want */
+	struct dma_fault *fault; /* borrowed; result of -EFAULT, without the request */
+};
+
+/* Stands for what read-side critical sections use: domains, and tables of PASIDs (base/rcu.h). */
+extern char iommu_domain_readers;
 
 /*
- * Where @iova leads through @domain, which has a stage 1, for an access with the rights @need:
- * *@bus, and *@len bytes that are contiguous there. 0, or -EFAULT and *@fault says why, but for the
- * request. Caller is inside the gate of domain->memory and in a read-side critical section.
+ * Asserts that the calling thread may walk the tables of @domain and of the guest behind it: it is
+ * inside the gate of the memory, and in a read-side critical section.
  */
-int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domain, uint32_t pasid,
-		     uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len,
-		     struct dma_fault *fault);
+static inline void assert_inside(const struct iommu_domain *domain)
+{
+	assert(gate_self);
+	assert(atomic_load_explicit(&gate_self->key, memory_order_relaxed) == domain->memory);
+	assert(rcu_read_ongoing());
+	(void)domain;
+}
+
+/*
+ * Whether the IOTLB of t->endpoint answers nested_translate() at once; then sets t->bus and t->len.
+ * Context: in a read-side critical section; need not be inside the gate, since nothing is walked.
+ */
+bool nested_hit(struct translation *t);
+
+/*
+ * Translates through t->domain, which has a stage 1: sets t->bus and t->len. 0, or -EFAULT and
+ * *t->fault. Context: inside the gate of domain->memory, in a read-side critical section.
+ */
+int nested_translate(struct translation *t);
 
 /*
  * Whether DMA logging (iommu/dma_log.h) wants to know what was written with @pasid: asked inside

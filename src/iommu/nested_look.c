@@ -56,7 +56,8 @@ static int look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iov
 		       struct nested_look *look)
 {
 	struct nested_look unused = {.count = 0};
-	struct stage1_walk walk = {.domain = domain, .pasid = pasid, .iova = iova, .look = look};
+	struct stage1_walk walk = {
+		.domain = domain, .pasid = pasid, .need = IOPT_READ, .iova = iova, .look = look};
 	uint64_t size;
 
 	if (!domain->stage1) {
@@ -78,8 +79,11 @@ static int look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iov
 	look->ipa = walk.leaf.ipa;
 	look->prot = walk.leaf.prot & (IOPT_READ | IOPT_WRITE);
 
-	walk = (struct stage1_walk){
-		.domain = domain, .pasid = pasid, .iova = iova, .write = true, .look = &unused};
+	walk = (struct stage1_walk){.domain = domain,
+				    .pasid = pasid,
+				    .need = IOPT_WRITE,
+				    .iova = iova,
+				    .look = &unused};
 	if (!walk_once(&walk))
 		look->prot |= IOPT_WRITE;
 	return 0;

@@ -77,10 +77,11 @@ struct stage1_error {
 struct stage1_walk {
 	struct iommu_domain *domain;
 	struct tlb *tlb;     /* NULL: nothing is cached */
-	uint64_t generation; /* of the cache, when the walk began */
+	uint64_t generation; /* of @tlb, when the walk began */
+	uint64_t unmaps;     /* of the parent, when the walk began */
 	uint32_t pasid;
+	unsigned int need; /* enum iopt_prot */
 	uint64_t iova;
-	bool write;
 	struct stage1_context context;
 	struct nested_look *look; /* not NULL: nothing is to change, and each entry is noted here */
 
@@ -91,6 +92,11 @@ struct stage1_walk {
 	struct stage1_leaf leaf;   /* result of walk() */
 	struct stage1_error error; /* result of a failure */
 };
+
+static inline bool stage1_writes(const struct stage1_walk *walk)
+{
+	return walk->need & IOPT_WRITE;
+}
 
 struct stage1_ops {
 	/*

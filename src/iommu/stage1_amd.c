@@ -146,8 +146,8 @@ static void amd_describe(const struct stage1_walk *walk, struct dma_fault *fault
 	const uint64_t event = event_of(walk);
 	/* What stage 2 is asked for, it is asked to read, but for updates and the page itself. */
 	const bool write = walk->error.failure == STAGE2_WRITE ||
-			   (walk->write && fault->access == DMA_FAULT_AT_PAGE) ||
-			   (walk->write && fault->stage == 1);
+			   (stage1_writes(walk) && fault->access == DMA_FAULT_AT_PAGE) ||
+			   (stage1_writes(walk) && fault->stage == 1);
 
 	fault->reason = (uint32_t)(event >> EVENT_CODE_SHIFT);
 	fault->name = event_name(fault->reason);

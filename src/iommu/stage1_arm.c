@@ -112,7 +112,7 @@ static int access_leaf(struct stage1_walk *walk, const struct arm_tables *tables
 	}
 	if (!at->user || !(*desc & ARM_S1_AP_USER))
 		return stage1_fail(walk, STAGE1_PRIVILEGED);
-	if (!walk->write)
+	if (!stage1_writes(walk))
 		return 0;
 	if (!(at->rights & IOPT_WRITE) || ((*desc & ARM_S1_AP_READONLY) && !can_dirty))
 		return stage1_fail(walk, STAGE1_READ_ONLY);

@@ -271,7 +271,7 @@ static void describe_translation(const struct stage1_walk *walk, struct dma_faul
 	const bool walk_access = fault->access != DMA_FAULT_AT_PAGE;
 	/* What a walk does by itself is a read, but for updates. */
 	const bool read = stage2 && walk_access ? walk->error.failure != STAGE2_WRITE
-						: !walk->write;
+						: !stage1_writes(walk);
 
 	fault->event[1] = read ? EVT1_RNW : 0;
 	fault->event[2] = walk->iova;

@@ -104,7 +104,7 @@ static int mark(struct stage1_walk *walk, const struct path *path, uint64_t acce
 		uint64_t marked = step->entry | accessed;
 		int rc;
 
-		if (walk->write && is_leaf(step))
+		if (stage1_writes(walk) && is_leaf(step))
 			marked |= X86_D;
 		if (marked == step->entry)
 			continue;
@@ -138,7 +138,7 @@ static void result(struct stage1_walk *walk, const struct path *path, unsigned i
 	walk->leaf.shift = shift;
 	walk->leaf.prot = IOPT_READ;
 	if ((rights & IOPT_WRITE) && (leaf->entry & X86_RW) &&
-	    (walk->write || (leaf->entry & X86_D)))
+	    (stage1_writes(walk) || (leaf->entry & X86_D)))
 		walk->leaf.prot |= IOPT_WRITE;
 	walk->leaf.global = false;
 }
@@ -156,7 +156,7 @@ int x86_walk(struct stage1_walk *walk, uint64_t root, unsigned int levels, uint6
 	rc = check(walk, &path, X86_US);
 	if (rc)
 		return rc;
-	if (walk->write) {
+	if (stage1_writes(walk)) {
 		rc = check(walk, &path, X86_RW);
 		if (rc)
 			return rc;
