@@ -57,7 +57,7 @@ static void set_dirty_tracking(struct hwpt_paging *hwpt, bool on)
 
 static bool tracks_dirty(const struct hwpt_paging *hwpt)
 {
-	return iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY;
+	return iommu_domain_flags(hwpt->base.domain) & DOMAIN_DIRTY;
 }
 
 int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)

@@ -24,7 +24,7 @@ struct hwpt_ops {
 	 * nothing listens. The caller holds the lock of the device's group.
 	 */
 	bool (*report_fault)(const struct hwpt *hwpt, const struct iommufd_device *device,
-			     const struct iommu_fault *fault);
+			     const struct dma_fault *fault);
 };
 
 /* What devices are attached to: the part that paging and nested HWPTs have in common. */
@@ -50,11 +50,11 @@ static inline struct hwpt_paging *hwpt_paging_get(struct iommufd_ctx *ctx, uint3
 }
 
 /*
- * A HWPT on @ioas for devices behind @iommu (@flags: enum iommu_domain_flags; @data: the user's, or
+ * A HWPT on @ioas for devices behind @iommu (@flags: enum domain_flags; @data: the user's, or
  * NULL), not yet filled, nor published. 0 or a negative errno.
  */
 int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
-		const struct iommu_user_data *data, struct hwpt_paging **out);
+		const struct user_data *data, struct hwpt_paging **out);
 
 /* An automatic one is there for its attachments, and goes with the last (spec 00-model, 6). */
 static inline bool hwpt_is_automatic(const struct hwpt *hwpt)
