@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ABI headers against the numbers of the specification (spec 00-model 3, 40-vfio,
- * 60-extensions), as far as the compiler can tell. Needs nothing: the comparison with the kernel's
- * own headers is abi_test.py. That this compiles is the test.
+ * The ABI headers against the numbers of the reference, as far as the compiler can tell:
+ * [LAYOUT.1..23], [VFIO-COMMANDS.1..21], [EXT-RESV-RANGES-LAYOUT.1..5], [EXT-LOOKUP-LAYOUT.1..5].
+ * Needs nothing: the comparison with the kernel's own headers is abi_test.py. That this compiles
+ * is the test.
  */
 #include <assert.h>
 #include <stddef.h>
