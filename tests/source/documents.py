@@ -94,7 +94,7 @@ def anchors(path):
 def check_links(root):
     failures, count = [], 0
     for path in documents(root):
-        text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S)
+        text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", path.read_text(), flags=re.M | re.S)
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             if re.match(r"\w+:", target):
                 continue
