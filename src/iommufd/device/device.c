@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Devices: binding them to a context, and attaching them to what the user names (spec
- * 20-hwpt-device, 2, 4 and 5): a HWPT, or an IOAS, for which an automatic HWPT is found or made.
+ * Devices: binding them to a context, and attaching them to what the user names [BIND], [ATTACH],
+ * [REPLACE]: a HWPT, or an IOAS, for which an automatic HWPT is found or made.
  */
 #include <stdio.h>
 

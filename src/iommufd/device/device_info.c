@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IOMMU_GET_HW_INFO (spec 20-hwpt-device, 10). */
+/* IOMMU_GET_HW_INFO [HW-INFO]. */
 #include "iommufd/device/device_info.h"
 
 #include "base/caller.h"

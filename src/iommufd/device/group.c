@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU groups: devices that share one attachment per PASID (spec 20-hwpt-device, 3 to 5).
+ * IOMMU groups: devices that share one attachment per PASID [GROUP], [ATTACH], [REPLACE].
  *
  * group->lock guards the attachments. An attachment exists while at least one device of the group
  * is attached for its PASID; each such device is a user of the HWPT. A device's reserved regions
@@ -175,8 +175,7 @@ static bool has_pasids(const struct iommufd_group *group)
 }
 
 /*
- * RID and PASIDs share hardware structures, which only some tables can be part of (spec
- * 20-hwpt-device, 6).
+ * RID and PASIDs share hardware structures, which only some tables can be part of [PASID].
  */
 static int check_pasid(struct iommufd_group *group, uint32_t pasid, const struct hwpt *hwpt)
 {

@@ -20,8 +20,8 @@ struct hwpt_ops {
 	int (*check_attach)(const struct hwpt *hwpt, struct iommufd_device *device, uint32_t pasid);
 
 	/*
-	 * Tells the guest of a stage-1 fault of @device, which is attached to @hwpt. False, or NULL:
-	 * nothing listens. The caller holds the lock of the device's group.
+	 * Tells the guest of a stage-1 fault of @device, which is attached to @hwpt. False, or
+	 * NULL: nothing listens. The caller holds the lock of the device's group.
 	 */
 	bool (*report_fault)(const struct hwpt *hwpt, const struct iommufd_device *device,
 			     const struct dma_fault *fault);
@@ -56,13 +56,13 @@ static inline struct hwpt_paging *hwpt_paging_get(struct iommufd_ctx *ctx, uint3
 int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
 		const struct user_data *data, struct hwpt_paging **out);
 
-/* An automatic one is there for its attachments, and goes with the last (spec 00-model, 6). */
+/* An automatic one is there for its attachments, and goes with the last [DESTROY]. */
 static inline bool hwpt_is_automatic(const struct hwpt *hwpt)
 {
 	return object_is_transient(&hwpt->object);
 }
 
-/* Adds it to its IOAS: alignment, aperture, contents (spec 20-hwpt-device, 7 rows 7 to 9). */
+/* Adds it to its IOAS: alignment, aperture, contents [HWPT-ALLOC-IOAS.7..9]. */
 int hwpt_add(struct hwpt_paging *hwpt);
 
 /*

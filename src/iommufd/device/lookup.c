@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU_IOVA_LOOKUP (spec 60-extensions, 5): reads what MAP has established, or what a table says,
+ * IOMMU_IOVA_LOOKUP [EXT-LOOKUP]: reads what MAP has established, or what a table says,
  * and changes nothing, accessed and dirty bits included.
  */
 #include "iommufd/device/lookup.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Page requests of devices: single faults are gathered into groups, groups go to the queue of the
- * HWPT that the device goes through, and the device's DMA waits for the answer (spec
- * 30-faults-viommu, 1.1).
+ * HWPT that the device goes through, and the device's DMA waits for the answer [FAULT-ROUTING].
  */
 #include "iommufd/device/page_request.h"
 

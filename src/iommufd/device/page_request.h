@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Page requests of devices: from a device that asks for a page to the queue of the HWPT that it
- * goes through, and the answer back (spec 30-faults-viommu, 1.1).
+ * goes through, and the answer back [FAULT-ROUTING].
  */
 #ifndef IOMMUFD_PAGE_REQUEST_H
 #define IOMMUFD_PAGE_REQUEST_H

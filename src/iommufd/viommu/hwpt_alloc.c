@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU_HWPT_ALLOC (spec 20-hwpt-device, 7): page tables that the user asks for by device and by
+ * IOMMU_HWPT_ALLOC [HWPT-ALLOC]: page tables that the user asks for by device and by
  * what they hang off.
  */
 #include "iommufd/viommu/hwpt_alloc.h"

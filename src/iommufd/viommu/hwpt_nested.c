@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested HWPTs: the generic part of HWPT_ALLOC on a nesting parent or a vIOMMU (spec
- * 20-hwpt-device, 7), and of HWPT_INVALIDATE (12). Drivers do the rest (iommufd/viommu/hwpt_nested.h).
+ * Nested HWPTs: the generic part of HWPT_ALLOC on a nesting parent or a vIOMMU [HWPT-ALLOC], and of
+ * HWPT_INVALIDATE (12). Drivers do the rest (iommufd/viommu/hwpt_nested.h).
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested HWPTs: what a driver of hardware contributes to them (spec 20-hwpt-device, 11 and 12). The
+ * Nested HWPTs: what a driver of hardware contributes to them [NESTED-DATA], [HWPT-INVALIDATE]. The
  * generic part is hwpt_nested.c.
  */
 #ifndef IOMMUFD_NESTED_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VT-d: a guest's first-stage table on a second-stage nesting parent (spec 20-hwpt-device, 11 and
- * 12).
+ * VT-d: a guest's first-stage table on a second-stage nesting parent [NESTED-DATA],
+ * [HWPT-INVALIDATE].
  */
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vIOMMU object (spec 30-faults-viommu, 2), and the drivers that give its types their meaning.
+ * The vIOMMU object [VIOMMU-ALLOC], and the drivers that give its types their meaning.
  */
 #include "iommufd/viommu/viommu.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vIOMMUs: the slice of an IOMMU that a VM has, on top of one nesting parent; and what hangs off
- * it: vDEVICEs, vEVENTQs, HW queues (spec 30-faults-viommu, 2 to 6).
+ * it: vDEVICEs, vEVENTQs, HW queues [VIOMMU-ALLOC], [VDEVICE-ALLOC], [VEVENTQ-ALLOC], [HW-QUEUE],
+ * [MMAP].
  *
  * Locks: group->lock, then viommu->lock; event queues have a lock of their own, innermost.
  */
@@ -32,8 +33,8 @@ struct viommu_driver {
 	nested_alloc_fn nested;
 
 	/*
-	 * 0 if @device may be attached by @pasid to @hwpt, which is nested on a vIOMMU of this type,
-	 * or a negative errno. The caller holds the lock of the device's group.
+	 * 0 if @device may be attached by @pasid to @hwpt, which is nested on a vIOMMU of this
+	 * type, or a negative errno. The caller holds the lock of the device's group.
 	 */
 	int (*check_attach)(const struct hwpt_nested *hwpt, struct iommufd_device *device,
 			    uint32_t pasid);

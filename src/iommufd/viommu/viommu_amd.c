@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD: nested tables from a guest's device table entry (spec 20-hwpt-device, 11). No vIOMMU type of
+ * AMD: nested tables from a guest's device table entry [NESTED-DATA]. No vIOMMU type of
  * its own yet: any will do.
  */
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SMMUv3 vIOMMU: nested tables from a guest's stream table entry, and the guest's invalidation
- * commands (spec 20-hwpt-device, 11 and 12; Arm IHI 0070, 4 and 5.2).
+ * commands ([NESTED-DATA], [HWPT-INVALIDATE]; Arm IHI 0070, 4 and 5.2).
  */
 #include <errno.h>
 #include <string.h>
