@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "preload/fdtable.h"
-#include "preload/real.h"
+#include "preload/process/fdtable.h"
+#include "preload/start/real.h"
 
 enum {
 	THREADS = 4,
@@ -19,7 +19,7 @@ enum {
 	FAR = (1 << 20) - 1,
 };
 
-/* In the place of preload/real.c. */
+/* In the place of preload/start/real.c. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "preload/insn.h"
+#include "preload/trap/insn.h"
 
 #if defined(__x86_64__)
 

@@ -7,14 +7,14 @@
 
 #include <cmocka.h>
 
-#include "preload/engine.h"
-#include "preload/mapping.h"
-#include "preload/real.h"
+#include "preload/engine/engine.h"
+#include "preload/process/mapping.h"
+#include "preload/start/real.h"
 
 #define PAGE UINT64_C(4096)
 #define BASE UINT64_C(0x10000000)
 
-/* In the place of preload/real.c and preload/engine.c. */
+/* In the place of preload/start/real.c and preload/engine/engine.c. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)

@@ -13,15 +13,15 @@
 
 #include <cmocka.h>
 
-#include "preload/fdtable.h"
-#include "preload/path.h"
-#include "preload/real.h"
+#include "preload/process/fdtable.h"
+#include "preload/process/path.h"
+#include "preload/start/real.h"
 
 #define BUS    "/sys/devices/pcif00d:01"
 #define DEVICE BUS "/f00d:01:00.0"
 #define LINK   "/sys/bus/pci/devices/f00d:01:00.0"
 
-/* In the place of preload/real.c, which looks for functions to stand in front of. */
+/* In the place of preload/start/real.c, which looks for functions to stand in front of. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)

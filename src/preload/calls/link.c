@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names: links, canonical paths and the current directory, none of which shows the shadow root or
+ * what else stands behind a descriptor.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "mem/self.h"
+#include "preload/engine/engine.h"
+#include "preload/process/path.h"
+#include "preload/start/layout.h"
+#include "preload/start/real.h"
+
+_Noreturn void __chk_fail(void);
+ssize_t __readlink_chk(const char *path, char *buf, size_t size, size_t room);
+ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t size, size_t room);
+char *__realpath_chk(const char *path, char *resolved, size_t room);
+char *__getcwd_chk(char *buf, size_t size, size_t room);
+
+/*
+ * The N of "pipe:[N]" or "socket:[N]", as which event queues are known to the kernel; 0 for another
+ * @text.
+ */
+static uint64_t channel_inode(const char *text)
+{
+	static const char *const kinds[] = {"pipe:[", "socket:["};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strncmp(text, kinds[i], strlen(kinds[i])) == 0)
+			return strtoull(text + strlen(kinds[i]), NULL, 10);
+	}
+	return 0;
+}
+
+/*
+ * The name of the file that has the pipe or socket @inode behind it, NULL if none of ours has. By
+ * inode, as /proc has many names for a descriptor. Names are constants, so they outlive the file.
+ */
+static const char *channel_name(uint64_t inode)
+{
+	const char *name = NULL;
+
+	for (int fd = -1; !name && (fd = fdtable_next((unsigned int)fd + 1, INT_MAX)) >= 0;) {
+		struct engine_call call;
+		struct description *desc = engine_enter_fd(&call, fd);
+		struct stat st;
+
+		if (!desc)
+			continue;
+		if (desc->file->ops->readiness && !SYS(SYS_fstat, fd, &st) && st.st_ino == inode)
+			name = desc->file->ops->name;
+		engine_leave_fd(&call, desc);
+	}
+	return name;
+}
+
+/*
+ * What a link of /proc that leads to something of ours is for the program: without the shadow root,
+ * and not a memory file, pipe or socket. NULL: @text is as it should be. Changes @text.
+ */
+static const char *visible_name(char *text)
+{
+	static const char memory[] = "/memfd:" LAYOUT_MEMFD_PREFIX;
+	static const char deleted[] = " (deleted)";
+	const uint64_t inode = channel_inode(text);
+	const char *inside;
+	size_t len = strlen(text);
+
+	if (inode)
+		return channel_name(inode);
+	inside = path_strip(text);
+	if (inside || strncmp(text, memory, sizeof(memory) - 1) != 0)
+		return inside;
+	if (len > sizeof(deleted) && strcmp(text + len - (sizeof(deleted) - 1), deleted) == 0)
+		text[len - (sizeof(deleted) - 1)] = '\0';
+	return text + sizeof(memory) - 1;
+}
+
+/*
+ * False for most links: none in a directory that is not /proc (/dev/fd leads there) leads to
+ * anything of ours.
+ */
+static bool may_be_ours(const char *path)
+{
+	return path_active() && path && (path[0] != '/' || path[1] == 'p' || path[1] == 'd');
+}
+
+/*
+ * What is ours is not read into @buf before it is translated: a program that takes the end of the
+ * name from the zeros that it has put there must not find more than a name.
+ */
+static __attribute__((noinline)) ssize_t read_visible(const struct path_at *at, char *buf,
+						      size_t size)
+{
+	char text[PATH_MAX + 256];
+	long n = SYS(SYS_readlinkat, at->dirfd, at->path, text, sizeof(text) - 1);
+	const char *name;
+
+	text[n > 0 ? n : 0] = '\0';
+	name = visible_name(text);
+	if (!name)
+		return libc_result(SYS(SYS_readlinkat, at->dirfd, at->path, buf, size));
+	if (strlen(name) < size)
+		size = strlen(name);
+	return libc_result(self_write((uintptr_t)buf, name, size) ? -EFAULT : (long)size);
+}
+
+static ssize_t read_link_at(int dirfd, const char *path, char *buf, size_t size)
+{
+	struct path_at at;
+
+	path_resolve(&at, dirfd, path, false);
+	if (size && !at.shadow && may_be_ours(path))
+		return read_visible(&at, buf, size);
+	return libc_result(SYS(SYS_readlinkat, at.dirfd, at.path, buf, size));
+}
+
+EXPORT ssize_t readlink(const char *path, char *buf, size_t size)
+{
+	return read_link_at(AT_FDCWD, path, buf, size);
+}
+
+EXPORT ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t size)
+{
+	return read_link_at(dirfd, path, buf, size);
+}
+
+EXPORT ssize_t __readlink_chk(const char *path, char *buf, size_t size, size_t room)
+{
+	if (size > room)
+		__chk_fail();
+	return read_link_at(AT_FDCWD, path, buf, size);
+}
+
+EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t size, size_t room)
+{
+	if (size > room)
+		__chk_fail();
+	return read_link_at(dirfd, path, buf, size);
+}
+
+/* The canonical @name, which a link of /proc to a descriptor may have led into the shadow root. */
+static char *without_root(char *name)
+{
+	const char *inside = name ? path_strip(name) : NULL;
+
+	if (inside)
+		memmove(name, inside, strlen(inside) + 1);
+	return name;
+}
+
+EXPORT char *realpath(const char *path, char *resolved)
+{
+	struct path_at at;
+	struct stat st;
+	size_t len;
+	long rc;
+
+	path_resolve(&at, AT_FDCWD, path, true);
+	if (!at.shadow)
+		return without_root(REAL(realpath)(at.path, resolved));
+	rc = SYS(SYS_newfstatat, AT_FDCWD, at.path, &st, 0);
+	len = strlen(at.resolved);
+	if (!rc && len >= PATH_MAX)
+		rc = -ENAMETOOLONG;
+	if (libc_result(rc) < 0)
+		return NULL;
+	if (len > 1 && at.resolved[len - 1] == '/')
+		len--;
+	if (!resolved)
+		return strndup(at.resolved, len);
+	memcpy(resolved, at.resolved, len);
+	resolved[len] = '\0';
+	return resolved;
+}
+
+EXPORT char *canonicalize_file_name(const char *path)
+{
+	return realpath(path, NULL);
+}
+
+EXPORT char *__realpath_chk(const char *path, char *resolved, size_t room)
+{
+	if (room < PATH_MAX)
+		__chk_fail();
+	return realpath(path, resolved);
+}
+
+/* The current directory, in the shadow root, as the program knows it; NULL if it is not there. */
+static const char *inside_cwd(char *name)
+{
+	return path_active() && path_of_fd(AT_FDCWD, name) == 0 ? path_strip(name) : NULL;
+}
+
+EXPORT char *getcwd(char *buf, size_t size)
+{
+	char name[PATH_MAX];
+	const char *inside = inside_cwd(name);
+	size_t need;
+
+	if (!inside)
+		return REAL(getcwd)(buf, size);
+	need = strlen(inside) + 1;
+	if (size && size < need) {
+		errno = ERANGE;
+		return NULL;
+	}
+	if (buf && !size) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (!buf)
+		buf = malloc(size ? size : need);
+	return buf ? memcpy(buf, inside, need) : NULL;
+}
+
+EXPORT char *__getcwd_chk(char *buf, size_t size, size_t room)
+{
+	if (size > room)
+		__chk_fail();
+	return getcwd(buf, size);
+}
+
+EXPORT char *get_current_dir_name(void)
+{
+	char name[PATH_MAX];
+	const char *inside = inside_cwd(name);
+
+	return inside ? strdup(inside) : REAL(get_current_dir_name)();
+}
+
+EXPORT int chdir(const char *path)
+{
+	struct path_at at;
+	long rc;
+
+	path_resolve(&at, AT_FDCWD, path, true);
+	rc = SYS(SYS_chdir, at.path);
+	if (!rc && preload_own_process())
+		path_cwd_changed();
+	return (int)libc_result(rc);
+}
+
+EXPORT int fchdir(int fd)
+{
+	long rc = SYS(SYS_fchdir, fd);
+
+	if (!rc && preload_own_process())
+		path_cwd_changed();
+	return (int)libc_result(rc);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A handler of ours stands in front of each of the program's. If its thread is inside the engine,
+ * it keeps what it was told and has the kernel block all other signals when it returns. When the
+ * thread leaves the engine, it sends itself what was kept, and unblocks. So the kernel's queues do
+ * the rest, and a call that no signal interrupts pays one load.
+ *
+ * What the program wants is one word per signal, which a handler may read at any time. Threads that
+ * change the action of one signal at the same time may find the handler of one with the mask of the
+ * other.
+ */
+#include "preload/process/defer.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "preload/engine/engine.h"
+#include "preload/start/real.h"
+
+enum {
+	SIGNALS = 64,
+	FIRST_OF_LIBC = 32, /* two that the thread library keeps for itself */
+};
+
+/* The kernel's set of signals: one bit each. */
+#define SIGNAL_BIT(signo) (UINT64_C(1) << ((signo)-1))
+
+static const uint64_t not_covered = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) |
+				    SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS) |
+				    SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP) |
+				    SIGNAL_BIT(FIRST_OF_LIBC) | SIGNAL_BIT(FIRST_OF_LIBC + 1);
+
+/*
+ * The program's handler, and in bits that no address has, the flags of its action that are not
+ * those of ours.
+ */
+#define WANTED_SIGINFO	 (UINT64_C(1) << 62)
+#define WANTED_RESETHAND (UINT64_C(1) << 63)
+#define WANTED_HANDLER	 (WANTED_SIGINFO - 1)
+
+static _Atomic uint64_t wanted[SIGNALS + 1];
+
+/* What the thread has kept: its signal, and its mask before. */
+struct kept {
+	siginfo_t info;
+	uint64_t mask;
+};
+
+__thread bool defer_waiting __attribute__((tls_model("initial-exec")));
+static __thread struct kept kept __attribute__((tls_model("initial-exec")));
+
+bool defer_covers(int signo)
+{
+	return signo >= 1 && signo <= SIGNALS && !(not_covered & SIGNAL_BIT(signo));
+}
+
+static void keep(const siginfo_t *info, ucontext_t *context)
+{
+	uint64_t blocked;
+
+	kept.info = *info;
+	memcpy(&kept.mask, &context->uc_sigmask, sizeof(kept.mask));
+	blocked = kept.mask | ~not_covered;
+	memcpy(&context->uc_sigmask, &blocked, sizeof(blocked));
+	defer_waiting = true;
+}
+
+static void on_signal(int signo, siginfo_t *info, void *context)
+{
+	uint64_t action = atomic_load_explicit(&wanted[signo], memory_order_relaxed);
+	struct sigaction none = {.sa_handler = SIG_DFL};
+	void (*handler)(int, siginfo_t *, void *);
+
+	if (engine_busy()) {
+		keep(info, context);
+		return;
+	}
+	if (action & WANTED_RESETHAND)
+		(void)REAL(sigaction)(signo, &none, NULL);
+	/* One that takes only the number does not see the others. */
+	handler = (void (*)(int, siginfo_t *, void *))(uintptr_t)(action & WANTED_HANDLER);
+	handler(signo, info, context);
+}
+
+static void unblock(uint64_t mask)
+{
+	(void)SYS(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+}
+
+void defer_after_fork(void)
+{
+	if (!defer_waiting)
+		return;
+	defer_waiting = false;
+	unblock(kept.mask);
+}
+
+void defer_deliver(void)
+{
+	const struct kept now = kept;
+	const int signo = now.info.si_signo;
+	const long process = SYS(SYS_getpid), thread = SYS(SYS_gettid);
+
+	defer_waiting = false;
+	if (SYS(SYS_rt_tgsigqueueinfo, process, thread, signo, &now.info))
+		(void)SYS(SYS_tgkill, process, thread, signo);
+	unblock(now.mask);
+}
+
+static bool is_handler(const struct sigaction *act)
+{
+	return act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN;
+}
+
+static uint64_t wanted_of(const struct sigaction *act)
+{
+	return (uint64_t)(uintptr_t)act->sa_sigaction |
+	       (act->sa_flags & SA_SIGINFO ? WANTED_SIGINFO : 0) |
+	       ((unsigned int)act->sa_flags & SA_RESETHAND ? WANTED_RESETHAND : 0);
+}
+
+/* @act as the program set it, of one that may be ours. */
+static void tell(struct sigaction *act, uint64_t was)
+{
+	if (act->sa_sigaction != on_signal)
+		return;
+	act->sa_sigaction = (void (*)(int, siginfo_t *, void *))(uintptr_t)(was & WANTED_HANDLER);
+	if (!(was & WANTED_SIGINFO))
+		act->sa_flags &= ~SA_SIGINFO;
+	if (was & WANTED_RESETHAND)
+		act->sa_flags = (int)((unsigned int)act->sa_flags | SA_RESETHAND);
+}
+
+/* Puts ours in front of @act; *@was: what the program wanted before. */
+static struct sigaction in_front(int signo, const struct sigaction *act, uint64_t *was)
+{
+	struct sigaction ours = *act;
+
+	/*
+	 * The child of a vfork has our memory, and actions of its own. And one that comes back to
+	 * us already is what some function of the C library has seen, which passes us by.
+	 */
+	if (!is_handler(act) || act->sa_sigaction == on_signal || !preload_own_process())
+		return ours;
+	*was = atomic_exchange_explicit(&wanted[signo], wanted_of(act), memory_order_relaxed);
+	ours.sa_sigaction = on_signal;
+	ours.sa_flags = (int)(((unsigned int)act->sa_flags & ~(unsigned int)SA_RESETHAND) |
+			      (unsigned int)SA_SIGINFO);
+	return ours;
+}
+
+int defer_sigaction(int signo, const struct sigaction *act, struct sigaction *old)
+{
+	uint64_t was = atomic_load_explicit(&wanted[signo], memory_order_relaxed);
+	struct sigaction next, former;
+
+	if (act)
+		next = in_front(signo, act, &was);
+	if (REAL(sigaction)(signo, act ? &next : NULL, &former))
+		return -errno;
+	if (!old)
+		return 0;
+	tell(&former, was);
+	*old = former;
+	return 0;
+}

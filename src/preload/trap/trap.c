@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accesses to mapped registers. The mapping is one of an empty file, so each access raises SIGBUS
+ * at the instruction; the handler carries the instruction out (insn.h) with the file's operations
+ * in place of memory, and the program goes on behind it. To the program it is an access that took a
+ * few microseconds, as one to a device behind a hypervisor does.
+ *
+ * The signal is synchronous: it interrupts the program's own code and never ours, so taking locks
+ * and running a device model in the handler is as safe as in a call.
+ */
+#include "preload/trap/trap.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "mem/guard.h"
+#include "preload/engine/engine.h"
+#include "preload/process/mapping.h"
+#include "preload/trap/insn.h"
+
+#if FILE_CAN_TRAP
+
+/* The largest naturally aligned access at @offset of at most @len bytes. */
+static unsigned int access_size(uint64_t offset, size_t len)
+{
+	unsigned int size = 8;
+
+	while (size > len || !is_aligned(offset, size))
+		size /= 2;
+	return size;
+}
+
+static int trap_read(const struct mapping_trap *trap, uint8_t *buf, size_t len)
+{
+	unsigned int size;
+	uint64_t value;
+	int rc = 0;
+
+	for (size_t at = 0; at < len && !rc; at += size) {
+		size = access_size(trap->offset + at, len - at);
+		rc = trap->ops->read(trap->cookie, trap->offset + at, size, &value);
+		memcpy(buf + at, &value, size);
+	}
+	return rc;
+}
+
+static int trap_write(const struct mapping_trap *trap, const uint8_t *buf, size_t len)
+{
+	unsigned int size;
+	int rc = 0;
+
+	for (size_t at = 0; at < len && !rc; at += size) {
+		uint64_t value = 0;
+
+		size = access_size(trap->offset + at, len - at);
+		memcpy(&value, buf + at, size);
+		rc = trap->ops->write(trap->cookie, trap->offset + at, size, value);
+	}
+	return rc;
+}
+
+/* Instructions that move memory to memory have one end in memory of the program. */
+static int memory_read(uint64_t addr, void *buf, size_t len)
+{
+	struct mapping_trap trap;
+	int rc;
+
+	if (!mapping_find_trap(addr, &trap))
+		return guard_copy(buf, (const void *)(uintptr_t)addr, len);
+	rc = len > trap.room ? -EFAULT : trap_read(&trap, buf, len);
+	description_put(trap.desc);
+	return rc;
+}
+
+static int memory_write(uint64_t addr, const void *buf, size_t len)
+{
+	struct mapping_trap trap;
+	int rc;
+
+	if (!mapping_find_trap(addr, &trap))
+		return guard_copy((void *)(uintptr_t)addr, buf, len);
+	rc = len > trap.room ? -EFAULT : trap_write(&trap, buf, len);
+	description_put(trap.desc);
+	return rc;
+}
+
+/* Copies what can be read of the instruction at @pc; returns the bytes. */
+static size_t fetch(uint64_t pc, uint8_t code[INSN_MAX_BYTES])
+{
+	size_t in_page = PAGE_SIZE - (pc & PAGE_MASK);
+
+	if (!guard_copy(code, (const void *)(uintptr_t)pc, INSN_MAX_BYTES))
+		return INSN_MAX_BYTES;
+	if (in_page < INSN_MAX_BYTES && !guard_copy(code, (const void *)(uintptr_t)pc, in_page))
+		return in_page;
+	return 0;
+}
+
+static void report_unknown(const struct mapping_trap *trap, uint64_t pc, const uint8_t *code)
+{
+	char text[3 * INSN_MAX_BYTES + 1] = "";
+
+	for (size_t i = 0; i < INSN_MAX_BYTES; i++)
+		snprintf(text + 3 * i, sizeof(text) - 3 * i, " %02x", code[i]);
+	log_fault("%s: the instruction at 0x%llx (%s ) accesses the mapping of offset 0x%llx in a "
+		  "way "
+		  "that is not emulated: SIGBUS. Access registers by moves of 1, 2, 4 or 8 bytes",
+		  trap->desc->file->ops->name, (unsigned long long)pc, text,
+		  (unsigned long long)trap->offset);
+}
+
+static enum insn_result emulate(uint64_t addr, ucontext_t *context, const struct mapping_trap *trap)
+{
+	static const struct insn_memory memory = {.read = memory_read, .write = memory_write};
+	const uint64_t pc = (uint64_t)context->uc_mcontext.gregs[REG_RIP];
+	uint8_t code[INSN_MAX_BYTES] = {0};
+	size_t len = fetch(pc, code);
+	enum insn_result rc = insn_emulate(code, len, context, addr, &memory);
+
+	if (rc == INSN_UNKNOWN)
+		report_unknown(trap, pc, code);
+	return rc;
+}
+
+static bool on_bus(uintptr_t addr, void *context)
+{
+	enum insn_result rc = INSN_FAULT;
+	struct mapping_trap trap;
+	struct engine_call call;
+
+	if (!mapping_any())
+		return false;
+	engine_enter(&call);
+	if (mapping_find_trap(addr, &trap)) {
+		rc = emulate(addr, context, &trap);
+		description_put(trap.desc);
+	}
+	engine_leave(&call);
+	return rc == INSN_DONE;
+}
+
+void trap_init(void)
+{
+	guard_set_bus_handler(on_bus);
+}
+
+#else
+
+void trap_init(void)
+{
+}
+
+#endif
