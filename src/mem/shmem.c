@@ -14,7 +14,6 @@
 #include <sys/vfs.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
 #include "mem/self.h"
 #include "mem/sys.h"
 

@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* References to callers. The caller that is this process is in mem/self.c. */
-#include <uiommufd/caller.h>
+#include "base/caller.h"
 
-#include <assert.h>
+#include "base/ref.h"
 
 #define EXPORTED __attribute__((visibility("default")))
+
+/* The public header cannot include struct ref; the count in it is one. */
+static struct ref *refs_of(struct uiommufd_caller *caller)
+{
+	_Static_assert(sizeof(struct ref) == sizeof(caller->refs), "the count of a caller");
+	return (struct ref *)&caller->refs;
+}
 
 EXPORTED void uiommufd_caller_init(struct uiommufd_caller *caller,
 				   const struct uiommufd_caller_ops *ops, int32_t pid, uint32_t uid)
 {
-	*caller = (struct uiommufd_caller){.ops = ops, .refs = 1, .uid = uid, .pid = pid};
+	*caller = (struct uiommufd_caller){.ops = ops, .uid = uid, .pid = pid};
+	ref_init(refs_of(caller));
 }
 
 EXPORTED struct uiommufd_caller *uiommufd_caller_get(struct uiommufd_caller *caller)
 {
-	uint32_t refs = __atomic_fetch_add(&caller->refs, 1, __ATOMIC_RELAXED);
-
-	assert(refs);
-	(void)refs;
+	ref_get(refs_of(caller));
 	return caller;
 }
 
 EXPORTED void uiommufd_caller_put(struct uiommufd_caller *caller)
 {
-	if (__atomic_sub_fetch(&caller->refs, 1, __ATOMIC_ACQ_REL) == 0 && caller->ops->release)
-		caller->ops->release(caller);
+	if (ref_put(refs_of(caller)))
+		caller_release(caller);
 }
