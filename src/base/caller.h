@@ -16,7 +16,7 @@
 
 #include <uiommufd/caller.h>
 
-#include "base/fault.h"
+#include "base/fail.h"
 
 static inline int caller_read(struct uiommufd_caller *caller, void *dst, uint64_t src, size_t len)
 {
@@ -64,7 +64,7 @@ static inline struct uiommufd_file *caller_get_file(struct uiommufd_caller *call
 static inline int caller_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file,
 				      int flags)
 {
-	if (!caller->ops->install_file || fault_inject())
+	if (!caller->ops->install_file || fail_inject())
 		return -EMFILE;
 	return caller->ops->install_file(caller, file, flags);
 }

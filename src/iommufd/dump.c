@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "iommufd/ctx.h"
 #include "iommufd/hwpt.h"
 #include "iommufd/ioas.h"
@@ -69,7 +69,7 @@ int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len)
 	int rc;
 
 	*text = NULL;
-	dump.out = fault_inject() ? NULL : open_memstream(text, len);
+	dump.out = fail_inject() ? NULL : open_memstream(text, len);
 	if (!dump.out)
 		return -ENOMEM;
 	rc = ctx_visit_nth(context, dump_in_ctx, &dump);

@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/caller.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "iommufd/ucmd.h"
 #include "mem/sys.h"
 
@@ -67,7 +67,7 @@ static int open_descriptors(struct event_file *event, bool writable)
 	int ends[2];
 	long rc;
 
-	if (fault_inject())
+	if (fail_inject())
 		return -EMFILE;
 	/* To poll, a socket is a pipe that can be written as well. */
 	if (writable)

@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "iommufd/ctx.h"
 #include "iommufd/viommu.h"
 #include "mem/sys.h"
@@ -29,7 +29,7 @@ static int open_memory(struct region *region)
 	long fd;
 	int rc;
 
-	if (fault_inject())
+	if (fail_inject())
 		return -ENOMEM;
 	fd = sys_call(SYS_memfd_create, (long)"uiommufd-region", MFD_CLOEXEC, 0, 0, 0, 0);
 	if (fd < 0)

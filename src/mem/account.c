@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/check.h"
-#include "base/fault.h"
+#include "base/fail.h"
 
 struct user {
 	struct user *next;
@@ -102,7 +102,7 @@ int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accoun
 	struct user *user;
 	int rc = 0;
 
-	if (fault_inject())
+	if (fail_inject())
 		return -ENOMEM;
 	switch (mode) {
 	case MEM_ACCOUNT_NONE:

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "base/gate.h"
 #include "base/log.h"
 #include "mem/aside.h"
@@ -289,7 +289,7 @@ static int move_stretches(struct displacement *d)
 		const struct stretch *stretch = &d->stretches[d->moved];
 		uint64_t len = (stretch->end - stretch->first) << PAGE_SHIFT;
 
-		if (fault_inject() ||
+		if (fail_inject() ||
 		    move_pages(stretch->first << PAGE_SHIFT, stretch->aside, len, flags))
 			return -ENOMEM;
 	}

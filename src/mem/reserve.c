@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Address space for our own mappings, aligned so that large leaves can lead there. */
-#include "base/fault.h"
+#include "base/fail.h"
 #include "mem/sys.h"
 
 int sys_reserve(uint64_t len, uint64_t align, uint64_t congruent, void **out)
@@ -9,7 +9,7 @@ int sys_reserve(uint64_t len, uint64_t align, uint64_t congruent, void **out)
 	void *got = NULL;
 	int rc;
 
-	if (fault_inject() || check_add(len, align - PAGE_SIZE, &total))
+	if (fail_inject() || check_add(len, align - PAGE_SIZE, &total))
 		return -ENOMEM;
 	rc = sys_mmap(NULL, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
 		      &got);

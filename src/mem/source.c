@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/caller.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "base/file.h"
 #include "base/pool.h"
 #include "mem/account.h"
@@ -191,7 +191,7 @@ static int acquire(struct mem_source *source, struct mem_pages pages)
 	struct uiommufd_caller *caller = source->caller;
 	int rc;
 
-	if (fault_inject())
+	if (fail_inject())
 		return -EFAULT;
 	/* Always there, and until the file is gone. */
 	if (source->kind == MEM_KIND_DMABUF)

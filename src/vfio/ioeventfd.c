@@ -19,7 +19,7 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/check.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "mem/sys.h"
 #include "vfio/bar.h"
 #include "vfio/eventfd.h"
@@ -140,7 +140,7 @@ static int ensure_thread(struct vfio_ioeventfds *events)
 
 	if (events->epoll >= 0)
 		return 0;
-	if (fault_inject())
+	if (fail_inject())
 		return -EMFILE;
 	events->epoll = (int)sys_call(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0, 0, 0);
 	events->stop = (int)sys_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "base/fault.h"
+#include "base/fail.h"
 #include "vfio/thread.h"
 
 enum {
@@ -15,7 +15,7 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	sigset_t block, old;
 	int rc;
 
-	if (fault_inject() || pthread_attr_init(&attr))
+	if (fail_inject() || pthread_attr_init(&attr))
 		return -ENOMEM;
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	sigfillset(&block);

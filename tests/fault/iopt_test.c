@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "base/fault.h"
+#include "base/fail.h"
 #include "iopt/iopt.h"
 
 #define RW (IOPT_READ | IOPT_WRITE)
@@ -25,14 +25,14 @@ static void create_fails_cleanly(void **state)
 		int err;
 
 		for (n = 1;; n++) {
-			fault_arm(n);
+			fail_arm(n);
 			err = iopt_create(iopt_formats[i], NULL, &pt);
-			if (fault_left())
+			if (fail_left())
 				break;
 			assert_int_equal(err, -ENOMEM);
 			failures++;
 		}
-		fault_arm(0);
+		fail_arm(0);
 		assert_int_equal(err, 0);
 		assert_true(failures >= 3);
 		iopt_destroy(pt);
@@ -63,11 +63,11 @@ static unsigned int fail_each(struct iopt *pt, uint64_t iova, uint64_t len)
 	for (n = 1;; n++) {
 		char *after;
 
-		fault_arm(n);
+		fail_arm(n);
 		err = iopt_map(pt, iova, 0x40000000, len, RW, 0x1000);
-		if (fault_left())
+		if (fail_left())
 			break;
-		fault_arm(0);
+		fail_arm(0);
 		assert_int_equal(err, -ENOMEM);
 		assert_int_equal(iopt_memory(pt), memory);
 		after = picture(pt);
@@ -75,7 +75,7 @@ static unsigned int fail_each(struct iopt *pt, uint64_t iova, uint64_t len)
 		free(after);
 		failures++;
 	}
-	fault_arm(0);
+	fail_arm(0);
 	assert_int_equal(err, 0);
 	free(before);
 	return failures;
@@ -131,9 +131,9 @@ static void a_new_chunk_fails_like_a_table(void **state)
 	assert_int_equal(iopt_create(&iopt_vtdss, NULL, &pt), 0);
 	memory = iopt_memory(pt);
 	for (uint64_t n = 500; n < 530; n++) {
-		fault_arm(n);
+		fail_arm(n);
 		assert_int_equal(iopt_map(pt, 0, 0, len, RW, 0x1000), -ENOMEM);
-		fault_arm(0);
+		fail_arm(0);
 		assert_int_equal(iopt_memory(pt), memory);
 	}
 	assert_int_equal(iopt_map(pt, 0, 0, len, RW, 0x1000), 0);

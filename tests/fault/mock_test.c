@@ -6,7 +6,7 @@
  * leak checker.
  */
 #include "../lib/mock_rig.h"
-#include "base/fault.h"
+#include "base/fail.h"
 
 enum {
 	PAGES = 4,
@@ -139,7 +139,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	fault_arm(0);
+	fail_arm(0);
 	mock_rig_release(&rig);
 	munmap(memory, PAGES * PAGE);
 	return 0;
@@ -213,10 +213,10 @@ static void fail_each(int (*step)(void))
 		uint64_t left;
 		int rc;
 
-		fault_arm(n);
+		fail_arm(n);
 		rc = step();
-		left = fault_left();
-		fault_arm(0);
+		left = fail_left();
+		fail_arm(0);
 		if (left) {
 			/* Not for another reason than the failure. */
 			assert_true(rc >= 0);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "../lib/mem_caller.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "base/log.h"
 #include "mem/displace.h"
 #include "mem/source.h"
@@ -58,16 +58,16 @@ static void fail_in_turn(int (*step)(void *arg), void *arg, void (*check_unchang
 	int rc;
 
 	do {
-		fault_arm(++n);
+		fail_arm(++n);
 		rc = step(arg);
 		if (rc) {
-			assert_int_equal(fault_left(), 0);
+			assert_int_equal(fail_left(), 0);
 			assert_true(rc == -ENOMEM || rc == -EFAULT);
 			check_unchanged(arg);
 		}
 	} while (rc);
 	assert_true(n > least);
-	fault_arm(0);
+	fail_arm(0);
 }
 
 /* A source with its pins of parts, and what they should be. */

@@ -44,7 +44,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	fault_arm(0);
+	fail_arm(0);
 	group_rig_close(&rig);
 	close(event);
 	return 0;

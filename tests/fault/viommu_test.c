@@ -12,7 +12,7 @@
 
 #include "../lib/engine.h"
 #include "base/bits.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "iommufd/ctx.h"
 #include "iommufd/fault.h"
 #include "iommufd/viommu.h"
@@ -270,7 +270,7 @@ static int set_up_amd(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	fault_arm(0);
+	fail_arm(0);
 	for (int i = 0; i < ENGINE_DEVICES; i++) {
 		if (iommufd_device_attached(e->devices[i], IOMMU_NO_PASID))
 			iommufd_device_detach(e->devices[i], IOMMU_NO_PASID);
@@ -326,10 +326,10 @@ static void fail_each(int (*step)(void), void (*undo)(void))
 		uint64_t left;
 		int rc;
 
-		fault_arm(n);
+		fail_arm(n);
 		rc = step();
-		left = fault_left();
-		fault_arm(0);
+		left = fail_left();
+		fail_arm(0);
 		if (rc >= 0 && undo)
 			undo();
 		after = look();
@@ -569,10 +569,10 @@ static void event_without_memory_is_lost(void **state)
 
 	(void)state;
 	assert_int_equal(veventq_alloc(), 0);
-	fault_arm(1);
+	fail_arm(1);
 	assert_int_equal(viommu_report_event(object, EVENT_TYPE, &value, sizeof(value)), 0);
-	assert_int_equal(fault_left(), 0);
-	fault_arm(0);
+	assert_int_equal(fail_left(), 0);
+	fail_arm(0);
 	object_put(&object->object);
 	assert_int_equal(engine_read(e, made_fd, &header, sizeof(header)), sizeof(header));
 	assert_int_equal(header.flags, IOMMU_VEVENTQ_FLAG_LOST_EVENTS);

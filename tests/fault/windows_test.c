@@ -6,7 +6,7 @@
 #include "../lib/fixture.h"
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "iommufd/show.h"
 
 enum {
@@ -28,7 +28,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	fault_arm(0);
+	fail_arm(0);
 	fixture_destroy(*state);
 	return 0;
 }
@@ -55,10 +55,10 @@ static void fail_each(struct fixture *f, int (*step)(struct fixture *f))
 		bool hit;
 		int rc;
 
-		fault_arm(n);
+		fail_arm(n);
 		rc = step(f);
-		hit = !fault_left();
-		fault_arm(0);
+		hit = !fail_left();
+		fail_arm(0);
 		/* The failure may have been one that the step can do without. */
 		if (!rc) {
 			assert_true(hit || n > 1);

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "group_rig.h"
 #include "iommufd/show.h"
 
@@ -90,10 +90,10 @@ static inline void sweep(struct group_rig *rig, int iommu, const struct sweep_st
 		long rc;
 
 		assert_true(n < SWEEP_LIMIT);
-		fault_arm(n);
+		fail_arm(n);
 		rc = step->run();
-		left = fault_left();
-		fault_arm(0);
+		left = fail_left();
+		fail_arm(0);
 		failures += !left;
 		/* Not for another reason than the failure. */
 		if (left && rc < 0)

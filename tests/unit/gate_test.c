@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "base/fault.h"
+#include "base/fail.h"
 #include "base/gate.h"
 
 static char key_a, key_b;
@@ -103,14 +103,14 @@ static void *enter_without_memory(void *arg)
 
 	(void)arg;
 	for (uint64_t n = 1; n < 10; n++) {
-		fault_arm(n);
+		fail_arm(n);
 		rc = gate_enter(&key_a);
 		if (!rc)
 			break;
 		assert_int_equal(rc, -ENOMEM);
 		assert_null(gate_self);
 	}
-	fault_arm(0);
+	fail_arm(0);
 	assert_int_equal(rc, 0);
 	gate_leave();
 	return NULL;

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "../lib/guest.h"
-#include "base/fault.h"
+#include "base/fail.h"
 
 enum {
 	PAGES = 64,
@@ -273,11 +273,11 @@ static void attaching_without_memory_changes_nothing(void **state)
 	struct iommu_domain *nested;
 
 	(void)state;
-	fault_arm(1);
+	fail_arm(1);
 	assert_int_equal(iommu_nested_create(guest->parent, &config, &nested), -ENOMEM);
 	assert_int_equal(iommu_nested_create(guest->parent, &config, &nested), 0);
 	assert_int_equal(iommu_endpoint_set_domain(guest->device, 0, guest->parent), 0);
-	fault_arm(1);
+	fail_arm(1);
 	assert_int_equal(iommu_endpoint_set_domain(guest->device, 0, nested), -ENOMEM);
 	assert_ptr_equal(iommu_endpoint_domain(guest->device, 0), guest->parent);
 	assert_int_equal(iommu_endpoint_set_domain(guest->device, 0, nested), 0);

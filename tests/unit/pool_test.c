@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/fault.h"
+#include "base/fail.h"
 #include "base/pool.h"
 
 enum {
@@ -84,9 +84,9 @@ static void memory_goes_back_when_its_objects_have(void **state)
 static void an_allocation_can_be_made_to_fail(void **state)
 {
 	(void)state;
-	fault_arm(1);
+	fail_arm(1);
 	assert_null(pool_alloc(&pool));
-	assert_int_equal(fault_left(), 0);
+	assert_int_equal(fail_left(), 0);
 	pool_free(&pool, NULL);
 }
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "iommufd/coverage.h"
 #include "iommufd/json.h"
 #include "iommufd/show.h"
@@ -304,9 +304,9 @@ static void dump_prints_the_tables_of_what_is_asked_for(void **state)
 	assert_int_equal(show_dump(0, 99, &text, &len), -ENOENT);
 	assert_int_equal(show_dump(1, ioas, &text, &len), -ENOENT);
 	assert_int_equal(show_dump(0, f->dev_ids[0], &text, &len), -EINVAL);
-	fault_arm(1);
+	fail_arm(1);
 	assert_int_equal(show_dump(0, ioas, &text, &len), -ENOMEM);
-	fault_arm(0);
+	fail_arm(0);
 }
 
 struct busy {

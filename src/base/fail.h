@@ -6,26 +6,26 @@
  * The counter is per thread. Armed with n, the n-th question from then on is answered yes, once.
  * Cost when not armed: one thread-local load and a branch.
  */
-#ifndef BASE_FAULT_H
-#define BASE_FAULT_H
+#ifndef BASE_FAIL_H
+#define BASE_FAIL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-extern __thread uint64_t fault_countdown __attribute__((tls_model("initial-exec")));
+extern __thread uint64_t fail_countdown __attribute__((tls_model("initial-exec")));
 
-bool fault_hit(void);
+bool fail_hit(void);
 
 /* True if this step is to fail now. The caller then returns the errno that the step would give. */
-static inline bool fault_inject(void)
+static inline bool fail_inject(void)
 {
-	return __builtin_expect(fault_countdown != 0, 0) && fault_hit();
+	return __builtin_expect(fail_countdown != 0, 0) && fail_hit();
 }
 
-/* The @n-th fault_inject() of this thread from now on returns true; 0 disarms. */
-void fault_arm(uint64_t n);
+/* The @n-th fail_inject() of this thread from now on returns true; 0 disarms. */
+void fail_arm(uint64_t n);
 
 /* What is left of the count: 0 when the failure was hit, or none was armed. */
-uint64_t fault_left(void);
+uint64_t fail_left(void);
 
 #endif

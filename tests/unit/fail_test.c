@@ -9,39 +9,39 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 
 static void nothing_fails_when_not_armed(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 100; i++)
-		assert_false(fault_inject());
-	assert_int_equal(fault_left(), 0);
+		assert_false(fail_inject());
+	assert_int_equal(fail_left(), 0);
 }
 
 static void the_nth_question_is_answered_yes_once(void **state)
 {
 	(void)state;
-	fault_arm(3);
-	assert_false(fault_inject());
-	assert_int_equal(fault_left(), 2);
-	assert_false(fault_inject());
-	assert_true(fault_inject());
-	assert_int_equal(fault_left(), 0);
-	assert_false(fault_inject());
+	fail_arm(3);
+	assert_false(fail_inject());
+	assert_int_equal(fail_left(), 2);
+	assert_false(fail_inject());
+	assert_true(fail_inject());
+	assert_int_equal(fail_left(), 0);
+	assert_false(fail_inject());
 }
 
 static void arming_with_0_disarms(void **state)
 {
 	(void)state;
-	fault_arm(1);
-	fault_arm(0);
-	assert_false(fault_inject());
+	fail_arm(1);
+	fail_arm(0);
+	assert_false(fail_inject());
 }
 
 static void *ask_once(void *arg)
 {
-	*(bool *)arg = fault_inject();
+	*(bool *)arg = fail_inject();
 	return NULL;
 }
 
@@ -51,11 +51,11 @@ static void the_count_is_the_threads_own(void **state)
 	bool hit = true;
 
 	(void)state;
-	fault_arm(1);
+	fail_arm(1);
 	assert_int_equal(pthread_create(&thread, NULL, ask_once, &hit), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_false(hit);
-	assert_true(fault_inject());
+	assert_true(fail_inject());
 }
 
 static void every_allocation_can_be_made_to_fail(void **state)
@@ -65,13 +65,13 @@ static void every_allocation_can_be_made_to_fail(void **state)
 	(void)state;
 	assert_non_null(array);
 	memset(array, 7, 4);
-	fault_arm(1);
+	fail_arm(1);
 	assert_null(alloc_zeroed(8));
-	fault_arm(1);
+	fail_arm(1);
 	assert_null(alloc_aligned(64, 8));
-	fault_arm(1);
+	fail_arm(1);
 	assert_null(alloc_array(8, 8));
-	fault_arm(1);
+	fail_arm(1);
 	assert_null(alloc_resize(array, 1000, 1000));
 	assert_int_equal(array[3], 7);
 	alloc_free(array);
