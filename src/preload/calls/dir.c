@@ -11,6 +11,7 @@
 #include "preload/calls/listing.h"
 #include "preload/process/fdtable.h"
 #include "preload/start/real.h"
+#include "preload/start/root.h"
 
 EXPORT DIR *opendir(const char *path)
 {
@@ -199,7 +200,7 @@ EXPORT int glob(const char *pattern, int flags, int (*on_error)(const char *path
 {
 	int rc;
 
-	if (!path_active() || (flags & GLOB_ALTDIRFUNC))
+	if (!root_active() || (flags & GLOB_ALTDIRFUNC))
 		return REAL(glob)(pattern, flags, on_error, found);
 	found->gl_opendir = open_directory;
 	found->gl_readdir = next_entry;
@@ -219,7 +220,7 @@ static __thread __nftw_func_t walk_visit __attribute__((tls_model("initial-exec"
 
 static int visit_stripped(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	const char *inside = path_strip(path);
+	const char *inside = root_strip(path);
 	struct FTW moved = *ftw;
 
 	if (inside)

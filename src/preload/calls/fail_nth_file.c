@@ -14,6 +14,7 @@
 #include "mock/fail_nth.h"
 #include "preload/engine/engine.h"
 #include "preload/start/real.h"
+#include "preload/start/root.h"
 
 /* True if all of @path is as @format, "...%n", says; its numbers are in @first and @second. */
 static bool matches(const char *path, const char *format, int *first, int *second)
@@ -79,7 +80,7 @@ static int install(pid_t tid, int flags)
 
 int fail_nth_open(const char *path, int flags)
 {
-	size_t len = path && path_active() ? strlen(path) : 0;
+	size_t len = path && root_active() ? strlen(path) : 0;
 	pid_t tid;
 
 	if (len < sizeof("/fail-nth") ||

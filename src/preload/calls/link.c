@@ -15,6 +15,7 @@
 #include "preload/process/path.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
+#include "preload/start/root.h"
 
 _Noreturn void __chk_fail(void);
 ssize_t __readlink_chk(const char *path, char *buf, size_t size, size_t room);
@@ -73,7 +74,7 @@ static const char *visible_name(char *text)
 
 	if (inode)
 		return channel_name(inode);
-	inside = path_strip(text);
+	inside = root_strip(text);
 	if (inside || strncmp(text, memory, sizeof(memory) - 1) != 0)
 		return inside;
 	if (len > sizeof(deleted) && strcmp(text + len - (sizeof(deleted) - 1), deleted) == 0)
@@ -87,7 +88,7 @@ static const char *visible_name(char *text)
  */
 static bool may_be_ours(const char *path)
 {
-	return path_active() && path && (path[0] != '/' || path[1] == 'p' || path[1] == 'd');
+	return root_active() && path && (path[0] != '/' || path[1] == 'p' || path[1] == 'd');
 }
 
 /*
@@ -147,7 +148,7 @@ EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t s
 /* The canonical @name, which a link of /proc to a descriptor may have led into the shadow root. */
 static char *without_root(char *name)
 {
-	const char *inside = name ? path_strip(name) : NULL;
+	const char *inside = name ? root_strip(name) : NULL;
 
 	if (inside)
 		memmove(name, inside, strlen(inside) + 1);
@@ -194,7 +195,7 @@ EXPORT char *__realpath_chk(const char *path, char *resolved, size_t room)
 /* The current directory, in the shadow root, as the program knows it; NULL if it is not there. */
 static const char *inside_cwd(char *name)
 {
-	return path_active() && path_of_fd(AT_FDCWD, name) == 0 ? path_strip(name) : NULL;
+	return root_active() && path_of_fd(AT_FDCWD, name) == 0 ? root_strip(name) : NULL;
 }
 
 EXPORT char *getcwd(char *buf, size_t size)

@@ -14,6 +14,7 @@
 #include "preload/engine/engine.h"
 #include "preload/process/path.h"
 #include "preload/start/real.h"
+#include "preload/start/root.h"
 
 struct listing {
 	struct listing *next;
@@ -53,7 +54,7 @@ static bool read_shadow(const char *name, int dirfd, unsigned int position, stru
 	bool found = false;
 	DIR *shadow;
 
-	snprintf(path, sizeof(path), "%s%s", path_root(), name);
+	snprintf(path, sizeof(path), "%s%s", root_path(), name);
 	shadow = REAL(opendir)(path);
 	while (shadow && !found && (entry = REAL(readdir)(shadow))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||

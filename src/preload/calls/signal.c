@@ -10,6 +10,7 @@
 #include "preload/engine/engine.h"
 #include "preload/process/defer.h"
 #include "preload/start/real.h"
+#include "preload/start/root.h"
 
 /* Not declared by today's headers. */
 __typeof__(sigaction) __sigaction;
@@ -23,7 +24,7 @@ static bool is_guarded(int signo)
 
 static bool is_deferred(int signo)
 {
-	return defer_covers(signo) && path_active();
+	return defer_covers(signo) && root_active();
 }
 
 static int change_action(int signo, const struct sigaction *act, struct sigaction *old)

@@ -13,6 +13,7 @@
 #include "preload/engine/engine.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
+#include "preload/start/root.h"
 
 /* Names of these functions in programs built with an older C library. */
 int __xstat(int version, const char *path, struct stat *st);
@@ -29,7 +30,7 @@ static const char *inside_fd(int fd, char *name)
 {
 	if (fdtable_hint(fd) != PATH_HINT_SHADOW || path_of_fd(fd, name))
 		return NULL;
-	return path_strip(name);
+	return root_strip(name);
 }
 
 /* What @fd is open on, when it was opened by path. */

@@ -23,6 +23,7 @@
 #include "preload/process/path.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
+#include "preload/start/root.h"
 #include "vfio/thread.h"
 
 enum {
@@ -114,7 +115,7 @@ static int part(void)
 	char directory[PATH_MAX];
 	long rc;
 
-	snprintf(directory, sizeof(directory), "%s/" LAYOUT_CONTROL, path_root());
+	snprintf(directory, sizeof(directory), "%s/" LAYOUT_CONTROL, root_path());
 	rc = SYS(SYS_unshare, CLONE_FS);
 	if (!rc)
 		rc = SYS(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE);
@@ -174,7 +175,7 @@ void control_start(void)
 	pthread_t thread;
 
 	atomic_store_explicit(&control_wanted, false, memory_order_relaxed);
-	snprintf(directory, sizeof(directory), "%s/" LAYOUT_CONTROL, path_root());
+	snprintf(directory, sizeof(directory), "%s/" LAYOUT_CONTROL, root_path());
 	if (SYS(SYS_faccessat, AT_FDCWD, directory, W_OK))
 		return;
 	if (!thread_start(&thread, serve, NULL))

@@ -30,6 +30,7 @@
 #include "preload/process/mapping.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
+#include "preload/start/root.h"
 #include "preload/trap/trap.h"
 #include "vfio/vfio.h"
 
@@ -130,7 +131,7 @@ static int read_machine(void)
 	rc = machine_create(&machine);
 	if (rc)
 		return rc;
-	snprintf(path, sizeof(path), "%s/" LAYOUT_MACHINE, path_root());
+	snprintf(path, sizeof(path), "%s/" LAYOUT_MACHINE, root_path());
 	in = REAL(fopen)(path, "re");
 	rc = in ? machine_parse(machine, in, error, sizeof(error)) : -errno;
 	if (in)
@@ -322,7 +323,7 @@ FILE *engine_open_config_stream(const struct path_at *at, const char *mode)
 static bool fork_of_started;
 static __thread struct engine_call fork_call __attribute__((tls_model("initial-exec")));
 
-void engine_fork_prepare(void)
+static void fork_prepare(void)
 {
 	quiet_enter(&fork_call);
 	pthread_mutex_lock(&start_lock);
@@ -335,7 +336,7 @@ void engine_fork_prepare(void)
 	mapping_lock();
 }
 
-void engine_fork_parent(void)
+static void fork_parent(void)
 {
 	mapping_unlock();
 	if (fork_of_started) {
@@ -347,8 +348,9 @@ void engine_fork_parent(void)
 	quiet_leave(&fork_call);
 }
 
-void engine_fork_child(void)
+static void fork_child(void)
 {
+	preload_forked();
 	mapping_unlock();
 	if (fork_of_started) {
 		caller_fork_child();
@@ -360,4 +362,16 @@ void engine_fork_child(void)
 	}
 	defer_after_fork();
 	quiet_leave(&fork_call);
+}
+
+static __attribute__((constructor)) void preload_constructor(void)
+{
+	int saved = errno;
+
+	preload_init();
+	if (root_active()) {
+		path_cwd_changed();
+		pthread_atfork(fork_prepare, fork_parent, fork_child);
+	}
+	errno = saved;
 }

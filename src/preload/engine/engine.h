@@ -56,8 +56,4 @@ FILE *engine_open_config_stream(const struct path_at *at, const char *mode);
 /* Drops a reference that the program had: may run whatever closing the file runs. */
 void engine_release(struct description *description);
 
-void engine_fork_prepare(void);
-void engine_fork_parent(void);
-void engine_fork_child(void);
-
 #endif

@@ -18,9 +18,9 @@
 #include "preload/process/fdtable.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
+#include "preload/start/root.h"
 
 enum {
-	ROOT_MAX = 255,	   /* struct path_at has room for it */
 	MAX_LINKS = 40,	   /* the kernel's limit */
 	LONGEST_ROOT = 48, /* more than the longest name at which something emulated begins */
 };
@@ -36,11 +36,9 @@ static const char *const ancestors[] = {
 	"/dev", "/sys", "/sys/bus", "/sys/class", "/sys/kernel", "/sys/devices", "/sys/module",
 };
 
-static char root[ROOT_MAX + 1];
-static size_t root_len; /* 0: none */
-
-/* enum path_hint of the current directory. */
-static _Atomic int cwd_hint;
+/* enum path_hint of the current directory, or that it is still to be found out. */
+#define CWD_UNKNOWN (-1)
+static _Atomic int cwd_hint = CWD_UNKNOWN;
 
 enum {
 	LINK_ROOM = 64, /* at least, to see whether something is a link */
@@ -57,37 +55,6 @@ struct walk {
 	const char *next;		    /* the components still to go, at the end of */
 	char pending[PATH_MAX + LINK_ROOM]; /* (which fills downwards, with the texts of links) */
 };
-
-void path_init(void)
-{
-	const char *value = getenv(LAYOUT_ROOT_VARIABLE);
-	size_t len = value ? strlen(value) : 0;
-
-	if (!len || len > ROOT_MAX || value[0] != '/')
-		return;
-	memcpy(root, value, len);
-	root_len = len;
-	path_cwd_changed();
-}
-
-bool path_active(void)
-{
-	return root_len != 0;
-}
-
-const char *path_root(void)
-{
-	return root;
-}
-
-const char *path_strip(const char *text)
-{
-	if (!root_len || strncmp(text, root, root_len) != 0)
-		return NULL;
-	if (text[root_len] == '\0')
-		return "/";
-	return text[root_len] == '/' ? text + root_len : NULL;
-}
 
 /* True if @name is @tree or below it. */
 static bool is_within(const char *name, const char *tree)
@@ -313,7 +280,7 @@ static enum path_hint hint_of_name(const char *name)
 {
 	if (name[0] != '/')
 		return PATH_HINT_NONE;
-	if (path_strip(name))
+	if (root_strip(name))
 		return PATH_HINT_SHADOW;
 	return begins_near(name) ? PATH_HINT_NEAR : PATH_HINT_NONE;
 }
@@ -336,11 +303,26 @@ void path_cwd_changed(void)
 {
 	char name[PATH_MAX];
 
-	if (!path_active())
+	if (!root_active())
 		return;
 	atomic_store_explicit(&cwd_hint,
 			      path_of_fd(AT_FDCWD, name) ? PATH_HINT_NONE : (int)hint_of_name(name),
 			      memory_order_relaxed);
+}
+
+static __attribute__((noinline)) int find_cwd_hint(void)
+{
+	path_cwd_changed();
+	return atomic_load_explicit(&cwd_hint, memory_order_relaxed);
+}
+
+static bool cwd_may_reach(void)
+{
+	int hint = atomic_load_explicit(&cwd_hint, memory_order_relaxed);
+
+	if (__builtin_expect(hint == CWD_UNKNOWN, 0))
+		hint = find_cwd_hint();
+	return hint != PATH_HINT_NONE;
 }
 
 static bool may_reach(int dirfd, const char *path)
@@ -349,8 +331,7 @@ static bool may_reach(int dirfd, const char *path)
 		return begins_near(path);
 	if (dirfd != AT_FDCWD)
 		return fdtable_hint(dirfd) != PATH_HINT_NONE;
-	return atomic_load_explicit(&cwd_hint, memory_order_relaxed) != PATH_HINT_NONE ||
-	       (path[0] == '.' && path[1] == '.');
+	return cwd_may_reach() || (path[0] == '.' && path[1] == '.');
 }
 
 /*
@@ -369,8 +350,8 @@ static bool walk_start(struct walk *walk, int dirfd, const char *path, bool *ins
 	if (path[0] != '/') {
 		if (path_of_fd(dirfd, name) || name[0] != '/')
 			return false;
-		*inside = path_strip(name) != NULL;
-		base = *inside ? path_strip(name) : name;
+		*inside = root_strip(name) != NULL;
+		base = *inside ? root_strip(name) : name;
 		base_len = strlen(base);
 	}
 	if (base_len + 1 + path_len + 1 > PATH_MAX)
@@ -401,9 +382,8 @@ static void path_walk(struct path_at *at, bool follow)
 	at->near = begins_near(walk.next);
 	if (!inside && !path_is_candidate(walk.next))
 		return;
-	memcpy(at->text, root, root_len);
 	walk.root = at->text;
-	walk.name = at->text + root_len;
+	walk.name = stpcpy(at->text, root_path());
 	walk.name[0] = '\0';
 	walk.len = walk.standin = 0;
 	walk.links = 0;
@@ -434,7 +414,7 @@ void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow)
 	at->near = false;
 	at->resolved = NULL;
 	at->node = (struct node){.kind = NODE_NONE};
-	if (!path_active() || !path || !path[0] || !may_reach(dirfd, path))
+	if (!root_active() || !path || !path[0] || !may_reach(dirfd, path))
 		return;
 	path_walk(at, follow);
 }

@@ -49,15 +49,6 @@ enum path_hint {
 	PATH_HINT_SHADOW, /* something under the shadow root */
 };
 
-/* Reads the environment: once, at start. */
-void path_init(void);
-
-/* False: no shadow root; every path goes to the kernel as it is. */
-bool path_active(void);
-
-/* The shadow root, canonical, without a final slash. */
-const char *path_root(void);
-
 /*
  * Fills @at. @follow: a link at the end is followed (stat), or not (lstat). A @path that no walk
  * can make sense of (NULL, too long, a loop) goes to the kernel as it is, which says what is wrong
@@ -67,10 +58,6 @@ void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow);
 
 /* What open() of @at gives the descriptor as a hint. */
 enum path_hint path_hint_of(const struct path_at *at);
-
-/* The part of @text after the shadow root: "/dev/iommu", "/" for the root itself; NULL if it does
- * not lead there. */
-const char *path_strip(const char *text);
 
 /* The node that the program calls @resolved. */
 struct node path_node(const char *resolved);

@@ -8,11 +8,9 @@
 #include "preload/start/real.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <sys/syscall.h>
 
-#include "preload/engine/engine.h"
-#include "preload/process/path.h"
+#include "preload/start/root.h"
 
 #define REAL_DEFINE(name) __typeof__(name) *real_##name;
 REAL_FUNCTIONS(REAL_DEFINE)
@@ -41,24 +39,13 @@ void preload_init(void)
 	 * Before the C library has its environment, there is no shadow root yet: ask again later.
 	 */
 	if (environ) {
-		path_init();
+		root_init();
 		atomic_store_explicit(&real_ready, true, memory_order_release);
 	}
 	errno = saved;
 }
 
-static void forked_child(void)
+void preload_forked(void)
 {
 	atomic_store_explicit(&owner, (pid_t)SYS(SYS_getpid), memory_order_relaxed);
-	engine_fork_child();
-}
-
-static __attribute__((constructor)) void preload_constructor(void)
-{
-	int saved = errno;
-
-	preload_init();
-	if (path_active())
-		pthread_atfork(engine_fork_prepare, engine_fork_parent, forked_child);
-	errno = saved;
 }

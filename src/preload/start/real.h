@@ -109,6 +109,9 @@ void preload_init(void);
  */
 bool preload_own_process(void);
 
+/* In the child of a fork, which is a process of its own. */
+void preload_forked(void);
+
 static inline void preload_ready(void)
 {
 	if (__builtin_expect(!atomic_load_explicit(&real_ready, memory_order_acquire), 0))
