@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 
 #include "preload/calls/fd.h"
-#include "preload/engine/engine.h"
+#include "preload/engine/call.h"
 #include "preload/start/real.h"
 
 /* <linux/close_range.h> of a newer system. */

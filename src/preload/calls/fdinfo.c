@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "preload/engine/engine.h"
+#include "preload/engine/call.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "vfio/vfio.h"

@@ -11,7 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "mem/self.h"
-#include "preload/engine/engine.h"
+#include "preload/engine/call.h"
 #include "preload/process/path.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"

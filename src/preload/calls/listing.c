@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "preload/engine/engine.h"
+#include "preload/engine/call.h"
 #include "preload/process/path.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"

@@ -15,7 +15,7 @@
 
 #include "base/check.h"
 #include "mem/displace.h"
-#include "preload/engine/engine.h"
+#include "preload/engine/call.h"
 #include "preload/process/mapping.h"
 #include "preload/start/real.h"
 

@@ -4,8 +4,6 @@
  * (mem/credentials.h), which saves every MAP a system call. Programs change capabilities by
  * syscall(), too, since no header of the C library declares capset().
  */
-#include "preload/calls/rights.h"
-
 #include <stdarg.h>
 #include <sys/syscall.h>
 
@@ -29,7 +27,7 @@ FUNCTION(capset, (void *header, const void *data), header, data)
 FUNCTION(setns, (int fd, int type), fd, type)
 FUNCTION(unshare, (int flags), flags)
 
-#ifdef __x86_64__
+#ifdef REAL_SYSCALL_IS_REPLACED
 
 static bool changes_credentials(long number)
 {
@@ -77,17 +75,6 @@ EXPORT long syscall(long number, ...)
 		return rc;
 	errno = (int)-rc;
 	return -1;
-}
-
-void credentials_init(void)
-{
-	credentials_watch();
-}
-
-#else
-
-void credentials_init(void)
-{
 }
 
 #endif

@@ -7,7 +7,7 @@
 #include <signal.h>
 
 #include "mem/guard.h"
-#include "preload/engine/engine.h"
+#include "preload/engine/call.h"
 #include "preload/process/defer.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-#include "preload/engine/engine.h"
+#include "preload/engine/call.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"

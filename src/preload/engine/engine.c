@@ -16,7 +16,6 @@
 #include <uiommufd/caller.h>
 
 #include "base/log.h"
-#include "base/world.h"
 #include "iommufd/iommufd.h"
 #include "iommufd/last_error.h"
 #include "machine/machine.h"
@@ -38,87 +37,9 @@ static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic bool started;
 static struct machine *machine;
 
-static __thread unsigned int depth __attribute__((tls_model("initial-exec")));
-
-/*
- * From the first step on, and up to the last, signal handlers wait (defer.h): one that interrupts
- * in between sees all or nothing.
- */
-static void quiet_enter(struct engine_call *call)
-{
-	depth++;
-	atomic_signal_fence(memory_order_seq_cst);
-	call->saved_errno = errno;
-	/*
-	 * The C library looks at the type alone when a cancellation that was sent before arrives
-	 * after the state has changed.
-	 */
-	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &call->cancel_type);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call->cancel_state);
-}
-
-static void quiet_leave(const struct engine_call *call)
-{
-	pthread_setcancelstate(call->cancel_state, NULL);
-	pthread_setcanceltype(call->cancel_type, NULL);
-	errno = call->saved_errno;
-	atomic_signal_fence(memory_order_seq_cst);
-	if (--depth == 0 && defer_waiting)
-		defer_deliver();
-}
-
-void engine_enter(struct engine_call *call)
-{
-	quiet_enter(call);
-	control_check();
-	/* Without memory for its first entry, the call is not waited for by a fork: better than not
-	 * to make it, as closing must not fail. */
-	call->in_world = world_enter() == 0;
-}
-
-void engine_leave(const struct engine_call *call)
-{
-	if (call->in_world)
-		world_leave();
-	quiet_leave(call);
-}
-
-struct description *engine_enter_fd(struct engine_call *call, int fd)
-{
-	struct description *description;
-
-	if (!fdtable_has(fd))
-		return NULL;
-	engine_enter(call);
-	description = fdtable_get(fd);
-	if (!description)
-		engine_leave(call);
-	return description;
-}
-
-void engine_leave_fd(const struct engine_call *call, struct description *description)
-{
-	description_put(description);
-	engine_leave(call);
-}
-
-bool engine_busy(void)
-{
-	return depth != 0;
-}
-
 struct uiommufd_caller *engine_caller(void)
 {
 	return caller_program();
-}
-
-void engine_release(struct description *description)
-{
-	struct engine_call call;
-
-	engine_enter(&call);
-	description_put(description);
-	engine_leave(&call);
 }
 
 static int read_machine(void)
@@ -144,21 +65,35 @@ static int read_machine(void)
 	return -ENODEV;
 }
 
+/* Of an access that may be to mapped registers, on its thread (mem/guard.h). */
+static bool on_bus(uintptr_t addr, void *context)
+{
+	struct engine_call call;
+	bool done;
+
+	if (!mapping_any())
+		return false;
+	engine_enter(&call);
+	done = trap_access(addr, context);
+	engine_leave(&call);
+	return done;
+}
+
 /* Outside of the world (base/world.h): a fork that finds a start in progress waits for its lock. */
 static int start(void)
 {
-	struct engine_call call;
+	struct defer_section section;
 	int rc = 0;
 
 	if (atomic_load_explicit(&started, memory_order_acquire))
 		return 0;
-	quiet_enter(&call);
+	defer_begin(&section);
 	pthread_mutex_lock(&start_lock);
 	if (!atomic_load_explicit(&started, memory_order_relaxed)) {
 		caller_init();
 		displace_enable();
 		rc = guard_install();
-		trap_init();
+		guard_set_bus_handler(on_bus);
 		if (!rc)
 			rc = read_machine();
 		if (!rc && machine_mock(machine))
@@ -170,7 +105,7 @@ static int start(void)
 		}
 	}
 	pthread_mutex_unlock(&start_lock);
-	quiet_leave(&call);
+	defer_end(&section);
 	return rc;
 }
 
@@ -321,11 +256,11 @@ FILE *engine_open_config_stream(const struct path_at *at, const char *mode)
  * in the middle of a fork is a start, and its lock keeps it out.
  */
 static bool fork_of_started;
-static __thread struct engine_call fork_call __attribute__((tls_model("initial-exec")));
+static __thread struct defer_section fork_section __attribute__((tls_model("initial-exec")));
 
 static void fork_prepare(void)
 {
-	quiet_enter(&fork_call);
+	defer_begin(&fork_section);
 	pthread_mutex_lock(&start_lock);
 	fork_of_started = atomic_load_explicit(&started, memory_order_relaxed);
 	if (fork_of_started) {
@@ -345,7 +280,7 @@ static void fork_parent(void)
 	} else {
 		pthread_mutex_unlock(&start_lock);
 	}
-	quiet_leave(&fork_call);
+	defer_end(&fork_section);
 }
 
 static void fork_child(void)
@@ -360,8 +295,8 @@ static void fork_child(void)
 	} else {
 		pthread_mutex_unlock(&start_lock);
 	}
-	defer_after_fork();
-	quiet_leave(&fork_call);
+	defer_fork_child();
+	defer_end(&fork_section);
 }
 
 static __attribute__((constructor)) void preload_constructor(void)

@@ -14,8 +14,8 @@
 
 #include <uiommufd/caller.h>
 
+#include "mem/credentials.h"
 #include "mem/frame.h"
-#include "preload/calls/rights.h"
 #include "preload/process/mapping.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
@@ -119,7 +119,9 @@ static int populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, b
 
 void caller_init(void)
 {
-	credentials_init();
+#ifdef REAL_SYSCALL_IS_REPLACED
+	credentials_watch();
+#endif
 	ops = *uiommufd_caller_self()->ops;
 	ops.populate = populate;
 	ops.get_file = get_file;

@@ -11,11 +11,12 @@
  */
 #include "preload/process/defer.h"
 
+#include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <ucontext.h>
 
-#include "preload/engine/engine.h"
 #include "preload/start/real.h"
 
 enum {
@@ -47,8 +48,14 @@ struct kept {
 	uint64_t mask;
 };
 
-__thread bool defer_waiting __attribute__((tls_model("initial-exec")));
+static __thread unsigned int depth __attribute__((tls_model("initial-exec"))); /* of sections */
+static __thread bool waiting __attribute__((tls_model("initial-exec"))); /* @kept is a signal */
 static __thread struct kept kept __attribute__((tls_model("initial-exec")));
+
+bool defer_active(void)
+{
+	return depth != 0;
+}
 
 bool defer_covers(int signo)
 {
@@ -63,7 +70,7 @@ static void keep(const siginfo_t *info, ucontext_t *context)
 	memcpy(&kept.mask, &context->uc_sigmask, sizeof(kept.mask));
 	blocked = kept.mask | ~not_covered;
 	memcpy(&context->uc_sigmask, &blocked, sizeof(blocked));
-	defer_waiting = true;
+	waiting = true;
 }
 
 static void on_signal(int signo, siginfo_t *info, void *context)
@@ -72,7 +79,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
 	struct sigaction none = {.sa_handler = SIG_DFL};
 	void (*handler)(int, siginfo_t *, void *);
 
-	if (engine_busy()) {
+	if (defer_active()) {
 		keep(info, context);
 		return;
 	}
@@ -88,24 +95,53 @@ static void unblock(uint64_t mask)
 	(void)SYS(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
 }
 
-void defer_after_fork(void)
+void defer_fork_child(void)
 {
-	if (!defer_waiting)
+	assert(defer_active());
+	if (!waiting)
 		return;
-	defer_waiting = false;
+	waiting = false;
 	unblock(kept.mask);
 }
 
-void defer_deliver(void)
+static __attribute__((noinline)) void deliver(void)
 {
 	const struct kept now = kept;
 	const int signo = now.info.si_signo;
 	const long process = SYS(SYS_getpid), thread = SYS(SYS_gettid);
 
-	defer_waiting = false;
+	waiting = false;
 	if (SYS(SYS_rt_tgsigqueueinfo, process, thread, signo, &now.info))
 		(void)SYS(SYS_tgkill, process, thread, signo);
 	unblock(now.mask);
+}
+
+/*
+ * The thread is in the section from the first step on and up to the last: a signal that arrives in
+ * between waits.
+ */
+void defer_begin(struct defer_section *section)
+{
+	depth++;
+	atomic_signal_fence(memory_order_seq_cst);
+	section->saved_errno = errno;
+	/*
+	 * The C library looks at the type alone when a cancellation that was sent before arrives
+	 * after the state has changed.
+	 */
+	pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &section->cancel_type);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &section->cancel_state);
+}
+
+void defer_end(const struct defer_section *section)
+{
+	assert(defer_active());
+	pthread_setcancelstate(section->cancel_state, NULL);
+	pthread_setcanceltype(section->cancel_type, NULL);
+	errno = section->saved_errno;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (--depth == 0 && waiting)
+		deliver();
 }
 
 static bool is_handler(const struct sigaction *act)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program's signal handlers wait until the call that they interrupt is over, as they do for a
- * call of the kernel. A handler may call the engine, or jump out and never come back, and neither
- * may happen while a lock is held.
+ * Sections of a thread in which nothing of the program runs: its signal handlers wait until the
+ * section is over, as they do for a system call, and the thread is not cancelled. Every call into
+ * the engine is such a section. A handler may call the engine, or jump out and never come back, and
+ * neither may happen while the thread holds a lock or a reference.
+ *
+ * Context: any thread, any signal handler; no locks.
  */
 #ifndef PRELOAD_PROCESS_DEFER_H
 #define PRELOAD_PROCESS_DEFER_H
@@ -10,19 +13,36 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Whether handlers of @signo can wait: not those of faults, nor what no program can catch. */
+struct defer_section {
+	int saved_errno;
+	int cancel_state, cancel_type;
+};
+
+/* Begins a section; sections nest. */
+void defer_begin(struct defer_section *section);
+
+/*
+ * Ends @section: errno is what it was at its beginning. At the end of the outermost section the
+ * signal that waits is delivered, so this may not return.
+ */
+void defer_end(const struct defer_section *section);
+
+/* Whether the calling thread is inside a section. */
+bool defer_active(void);
+
+/*
+ * Whether handlers of @signo can wait: not those of synchronous faults, and not signals that no
+ * program can catch.
+ */
 bool defer_covers(int signo);
 
-/* sigaction() of such a signal. 0 or a negative errno. */
+/* sigaction() of a signal that defer_covers(). 0 or a negative errno. */
 int defer_sigaction(int signo, const struct sigaction *act, struct sigaction *old);
 
-/* Set while a signal of this thread waits. */
-extern __thread bool defer_waiting __attribute__((tls_model("initial-exec")));
-
-/* The thread has left the engine: the signal that waits is delivered. May not return. */
-void defer_deliver(void);
-
-/* In the child of a fork, which its parent's signals are not for. */
-void defer_after_fork(void);
+/*
+ * In the child of a fork, inside the section of the fork: drops a signal that waits, as it was sent
+ * to the parent.
+ */
+void defer_fork_child(void);
 
 #endif

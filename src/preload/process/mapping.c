@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 #include "mem/sys.h"
-#include "preload/engine/engine.h"
+#include "preload/process/defer.h"
 
 /* What one mmap of the program made. */
 struct origin {
@@ -119,17 +119,13 @@ static void piece_remove(union item **link, union item **gone)
 /* Tells the files of origins without pieces. Without the lock. */
 static void finish(union item *gone)
 {
-	struct engine_call call;
-
 	while (gone) {
 		union item *origin = gone;
 
 		gone = origin->origin.next_gone;
-		engine_enter(&call);
 		if (origin->origin.map.closed)
 			origin->origin.map.closed(origin->origin.map.cookie);
 		description_put(origin->origin.desc);
-		engine_leave(&call);
 		mapping_lock();
 		item_free(origin);
 		mapping_unlock();

@@ -134,6 +134,14 @@ static inline long libc_result(long rc)
 	return -1;
 }
 
+/*
+ * Where syscall() is replaced too, every call that changes the program's credentials is seen
+ * (calls/rights.c).
+ */
+#ifdef __x86_64__
+#define REAL_SYSCALL_IS_REPLACED
+#endif
+
 /* A function that the program finds instead of the C library's. */
 #define EXPORT __attribute__((visibility("default")))
 

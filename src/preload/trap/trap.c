@@ -10,8 +10,8 @@
  */
 #include "preload/trap/trap.h"
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -19,7 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "mem/guard.h"
-#include "preload/engine/engine.h"
+#include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/trap/insn.h"
 
@@ -127,32 +127,25 @@ static enum insn_result emulate(uint64_t addr, ucontext_t *context, const struct
 	return rc;
 }
 
-static bool on_bus(uintptr_t addr, void *context)
+bool trap_access(uintptr_t addr, void *context)
 {
 	enum insn_result rc = INSN_FAULT;
 	struct mapping_trap trap;
-	struct engine_call call;
 
-	if (!mapping_any())
-		return false;
-	engine_enter(&call);
+	assert(defer_active());
 	if (mapping_find_trap(addr, &trap)) {
 		rc = emulate(addr, context, &trap);
 		description_put(trap.desc);
 	}
-	engine_leave(&call);
 	return rc == INSN_DONE;
-}
-
-void trap_init(void)
-{
-	guard_set_bus_handler(on_bus);
 }
 
 #else
 
-void trap_init(void)
+bool trap_access(uintptr_t addr, void *context)
 {
+	(void)addr, (void)context;
+	return false;
 }
 
 #endif
