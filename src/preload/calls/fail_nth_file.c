@@ -9,10 +9,13 @@
 
 #include <uiommufd/caller.h>
 
+#include "base/caller.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "mock/fail_nth.h"
+#include "preload/engine/call.h"
 #include "preload/engine/engine.h"
+#include "preload/engine/own_process.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 
@@ -58,7 +61,7 @@ static bool is_our_thread(pid_t tid)
 
 static int install(pid_t tid, int flags)
 {
-	struct uiommufd_caller *caller = engine_caller();
+	struct uiommufd_caller *caller = own_process_caller();
 	const uint64_t left = fail_left();
 	struct uiommufd_file *file;
 	struct engine_call call;
@@ -69,7 +72,7 @@ static int install(pid_t tid, int flags)
 	engine_enter(&call);
 	fd = fail_nth_create(tid, &file);
 	if (!fd) {
-		fd = caller->ops->install_file(caller, file, flags & O_CLOEXEC);
+		fd = caller_install_file(caller, file, flags & O_CLOEXEC);
 		if (fd < 0)
 			file_put(file);
 	}

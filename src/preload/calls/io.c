@@ -11,8 +11,10 @@
 
 #include <uiommufd/caller.h>
 
+#include "base/caller.h"
 #include "base/check.h"
-#include "preload/engine/engine.h"
+#include "preload/engine/call.h"
+#include "preload/engine/own_process.h"
 #include "preload/start/real.h"
 
 /* The most that one call of the kernel transfers. */
@@ -40,16 +42,17 @@ static long one_transfer(struct description *desc, enum direction direction, uin
 	if (len > MAX_TRANSFER)
 		len = MAX_TRANSFER;
 	if (direction == IN)
-		return file->ops->read ? file->ops->read(file, engine_caller(), buf, len, pos)
+		return file->ops->read ? file->ops->read(file, own_process_caller(), buf, len, pos)
 				       : -EINVAL;
-	return file->ops->write ? file->ops->write(file, engine_caller(), buf, len, pos) : -EINVAL;
+	return file->ops->write ? file->ops->write(file, own_process_caller(), buf, len, pos)
+				: -EINVAL;
 }
 
 /* The segments one after another, until one is not filled. */
 static long transfer_segments(struct description *desc, enum direction direction,
 			      const struct iovec *iov, int count, uint64_t *pos)
 {
-	struct uiommufd_caller *caller = engine_caller();
+	struct uiommufd_caller *caller = own_process_caller();
 	struct iovec segment;
 	long done = 0;
 	long n;
@@ -57,7 +60,7 @@ static long transfer_segments(struct description *desc, enum direction direction
 	if (count < 0 || count > UIO_MAXIOV)
 		return -EINVAL;
 	for (int i = 0; i < count; i++) {
-		if (caller->ops->read(caller, &segment, (uintptr_t)(iov + i), sizeof(segment)))
+		if (caller_read(caller, &segment, (uintptr_t)(iov + i), sizeof(segment)))
 			return done ? done : -EFAULT;
 		n = one_transfer(desc, direction, (uintptr_t)segment.iov_base, segment.iov_len,
 				 pos);
@@ -313,7 +316,8 @@ EXPORT int ioctl(int fd, unsigned long cmd, ...)
 	if (is_generic((unsigned int)cmd))
 		rc = SYS(SYS_ioctl, fd, cmd, arg);
 	else if (desc->file->ops->ioctl)
-		rc = desc->file->ops->ioctl(desc->file, engine_caller(), (unsigned int)cmd, arg);
+		rc = desc->file->ops->ioctl(desc->file, own_process_caller(), (unsigned int)cmd,
+					    arg);
 	else
 		rc = -ENOTTY;
 	engine_leave_fd(&call, desc);

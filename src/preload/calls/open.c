@@ -7,7 +7,7 @@
 #include "preload/calls/fail_nth_file.h"
 #include "preload/calls/fd.h"
 #include "preload/calls/fdinfo.h"
-#include "preload/engine/engine.h"
+#include "preload/engine/nodes.h"
 #include "preload/start/real.h"
 
 int __open_2(const char *path, int flags);
@@ -28,7 +28,7 @@ static int open_at(int dirfd, const char *path, int flags, mode_t mode)
 
 	path_resolve(&at, dirfd, path, follows(flags));
 	if (at.node.kind != NODE_NONE && !(flags & O_PATH))
-		return (int)libc_result(engine_open(&at, flags));
+		return (int)libc_result(nodes_open(&at, flags));
 	fd = fail_nth_open(path, flags);
 	if (fd >= 0)
 		return fd;
@@ -99,8 +99,8 @@ static FILE *open_node_stream(const struct path_at *at, const char *mode)
 	int fd;
 
 	if (at->node.kind == NODE_CONFIG)
-		return engine_open_config_stream(at, mode);
-	fd = (int)libc_result(engine_open(at, stream_flags(mode)));
+		return nodes_open_config_stream(at, mode);
+	fd = (int)libc_result(nodes_open(at, stream_flags(mode)));
 	if (fd < 0)
 		return NULL;
 	stream = fdopen(fd, mode);

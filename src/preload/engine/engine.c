@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The emulated machine of this process, from the description in the shadow root, and the files that
- * opening its nodes gives.
+ * Starting the machine, and the fork of the process that it lives in.
  *
- * `start_lock` guards starting; `machine` and what goes with it never change after `started`.
+ * Invariants:
+ * - the machine never changes once it is started;
+ * - it is started only by a thread that is not inside the engine (a fork that finds a start in
+ *   progress waits for its lock, not for its thread).
+ *
+ * engine.lock guards starting. Cost of engine_start() after that: one load.
  */
 #include "preload/engine/engine.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
+#include <stdatomic.h>
+#include <stdio.h>
 
-#include <uiommufd/caller.h>
-
+#include "base/lock.h"
 #include "base/log.h"
 #include "iommufd/iommufd.h"
 #include "iommufd/last_error.h"
@@ -22,50 +26,56 @@
 #include "mem/displace.h"
 #include "mem/guard.h"
 #include "mock/mock.h"
-#include "preload/engine/config_file.h"
+#include "preload/engine/call.h"
 #include "preload/engine/control.h"
 #include "preload/engine/own_process.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
+#include "preload/process/path.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 #include "preload/trap/trap.h"
 #include "vfio/vfio.h"
 
-static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic bool started;
-static struct machine *machine;
+static struct {
+	struct lock lock;
+	_Atomic bool started;
+	struct machine *machine; /* NULL until it is started */
+	bool forking_started;	 /* guarded by the fork in progress: @started at its beginning */
+} engine = {.lock = LOCK_INIT(LOCK_ENGINE_START)};
 
-struct uiommufd_caller *engine_caller(void)
-{
-	return caller_program();
-}
+/* ---- starting ---- */
 
-static int read_machine(void)
+/* Reads the description of the machine. Returns it owned; NULL with *@error a negative errno. */
+static struct machine *read_machine(int *error)
 {
-	char error[256] = "cannot be read";
+	char why[256] = "cannot be read";
+	struct machine *machine;
 	char path[PATH_MAX];
 	FILE *in;
-	int rc;
 
-	rc = machine_create(&machine);
-	if (rc)
-		return rc;
+	*error = machine_create(&machine);
+	if (*error)
+		return NULL;
 	snprintf(path, sizeof(path), "%s/" LAYOUT_MACHINE, root_path());
 	in = REAL(fopen)(path, "re");
-	rc = in ? machine_parse(machine, in, error, sizeof(error)) : -errno;
-	if (in)
-		fclose(in);
-	if (!rc)
-		return 0;
-	log_error("%s: %s", path, error);
+	if (!in)
+		goto out_destroy;
+	*error = machine_parse(machine, in, why, sizeof(why));
+	REAL(fclose)(in);
+	if (*error)
+		goto out_destroy;
+	return machine;
+
+out_destroy:
+	log_error("%s: %s", path, why);
 	machine_destroy(machine);
-	machine = NULL;
-	return -ENODEV;
+	*error = -ENODEV;
+	return NULL;
 }
 
-/* Of an access that may be to mapped registers, on its thread (mem/guard.h). */
+/* An access of this thread that may be one to mapped registers (mem/guard.h). */
 static bool on_bus(uintptr_t addr, void *context)
 {
 	struct engine_call call;
@@ -79,225 +89,117 @@ static bool on_bus(uintptr_t addr, void *context)
 	return done;
 }
 
-/* Outside of the world (base/world.h): a fork that finds a start in progress waits for its lock. */
-static int start(void)
+/* What fails is tried again when the program opens the next node. */
+static int start(void) REQUIRES(engine.lock)
+{
+	struct machine *machine;
+	int rc;
+
+	lock_assert_held(&engine.lock);
+	if (atomic_load_explicit(&engine.started, memory_order_relaxed))
+		return 0;
+	own_process_init();
+	displace_enable();
+	rc = guard_install();
+	guard_set_bus_handler(on_bus);
+	if (rc)
+		return rc;
+	machine = read_machine(&rc);
+	if (!machine)
+		return rc;
+	rc = machine_mock(machine) ? mock_enable() : 0;
+	if (rc) {
+		machine_destroy(machine);
+		return rc;
+	}
+	engine.machine = machine;
+	last_error_set_logging(true);
+	control_start();
+	atomic_store_explicit(&engine.started, true, memory_order_release);
+	return 0;
+}
+
+int engine_start(void)
 {
 	struct defer_section section;
-	int rc = 0;
+	int rc;
 
-	if (atomic_load_explicit(&started, memory_order_acquire))
+	if (atomic_load_explicit(&engine.started, memory_order_acquire))
 		return 0;
+	assert(!defer_active());
 	defer_begin(&section);
-	pthread_mutex_lock(&start_lock);
-	if (!atomic_load_explicit(&started, memory_order_relaxed)) {
-		caller_init();
-		displace_enable();
-		rc = guard_install();
-		guard_set_bus_handler(on_bus);
-		if (!rc)
-			rc = read_machine();
-		if (!rc && machine_mock(machine))
-			rc = mock_enable();
-		if (!rc) {
-			last_error_set_logging(true);
-			control_start();
-			atomic_store_explicit(&started, true, memory_order_release);
-		}
-	}
-	pthread_mutex_unlock(&start_lock);
+	lock_acquire(&engine.lock);
+	rc = start();
+	lock_release(&engine.lock);
 	defer_end(&section);
 	return rc;
 }
 
+struct machine *engine_machine(void)
+{
+	assert(atomic_load_explicit(&engine.started, memory_order_relaxed));
+	return engine.machine;
+}
+
 bool engine_mock(void)
 {
-	return !start() && machine_mock(machine);
+	return engine_start() == 0 && machine_mock(engine.machine);
 }
 
-static int open_context(bool container, struct uiommufd_file **file)
-{
-	const struct iommufd_options options = {
-		.accounting_mm = container,
-		.test_abi = machine_mock(machine),
-	};
-	struct iommufd_ctx *ctx;
-	int rc;
+/* ---- fork ---- */
 
-	rc = iommufd_ctx_create(&options, &ctx);
-	if (!rc)
-		*file = iommufd_ctx_file(ctx);
-	return rc;
-}
-
-static int open_cdev(unsigned int number, struct uiommufd_file **file)
-{
-	struct vfio_device *device;
-
-	for (size_t i = 0; (device = machine_device(machine, i)); i++) {
-		if (vfio_device_index(device) == number)
-			return vfio_device_open(device, file);
-	}
-	return -ENODEV;
-}
-
-static int open_group(unsigned int number, struct uiommufd_file **file)
-{
-	struct vfio_device *device;
-
-	for (size_t i = 0; (device = machine_device(machine, i)); i++) {
-		if (machine_device_group(machine, i) == number)
-			return vfio_group_open(device, file);
-	}
-	return -ENODEV;
-}
-
-/* The device whose sysfs directory is the parent of @resolved. */
-static struct vfio_device *device_of(const char *resolved)
-{
-	const char *end = strrchr(resolved, '/');
-	const char *name = end;
-	char bdf[32];
-
-	while (name > resolved && name[-1] != '/')
-		name--;
-	if (end - name >= (ptrdiff_t)sizeof(bdf))
-		return NULL;
-	memcpy(bdf, name, (size_t)(end - name));
-	bdf[end - name] = '\0';
-	return machine_find_device(machine, bdf);
-}
-
-static int open_file(const struct path_at *at, struct uiommufd_file **file)
-{
-	switch (at->node.kind) {
-	case NODE_IOMMU:
-	case NODE_CONTAINER:
-		return open_context(at->node.kind == NODE_CONTAINER, file);
-	case NODE_CDEV:
-		return open_cdev(at->node.number, file);
-	case NODE_CONFIG:
-		return config_file_create(device_of(at->resolved), file);
-	case NODE_GROUP:
-		return open_group(at->node.number, file);
-	case NODE_NONE:
-		break;
-	}
-	return -ENODEV;
-}
-
-/* The descriptor, which the program does not know yet, of @at's placeholder. */
-static int open_placeholder(const struct path_at *at, int flags)
-{
-	/* What the kernel is to apply to it, or refuse. */
-	const int kept = O_ACCMODE | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_DIRECTORY;
-
-	if ((flags & O_CREAT) && (flags & O_EXCL))
-		return -EEXIST;
-	return (int)SYS(SYS_openat, AT_FDCWD, at->path, flags & kept);
-}
-
-static int open_node(const struct path_at *at, int flags)
-{
-	int fd = open_placeholder(at, flags);
-	struct uiommufd_file *file;
-	int rc;
-
-	if (fd < 0)
-		return fd;
-	rc = open_file(at, &file);
-	if (rc)
-		goto out_close;
-	rc = caller_install_at(fd, file, flags & O_ACCMODE, at->node);
-	if (rc)
-		goto out_put;
-	return fd;
-
-out_put:
-	file_put(file);
-out_close:
-	SYS(SYS_close, fd);
-	return rc;
-}
-
-int engine_open(const struct path_at *at, int flags)
-{
-	struct engine_call call;
-	int fd = start();
-
-	if (fd)
-		return fd;
-	engine_enter(&call);
-	fd = open_node(at, flags);
-	engine_leave(&call);
-	return fd;
-}
-
-FILE *engine_open_config_stream(const struct path_at *at, const char *mode)
-{
-	struct engine_call call;
-	FILE *stream = NULL;
-	int fd = start();
-
-	if (!fd) {
-		engine_enter(&call);
-		fd = config_file_snapshot(device_of(at->resolved));
-		engine_leave(&call);
-	}
-	if (libc_result(fd) < 0)
-		return NULL;
-	stream = fdopen(fd, mode);
-	if (!stream)
-		SYS(SYS_close, fd);
-	return stream;
-}
-
-/*
- * The user API stands still before VFIO does. While nothing has been opened, what must not happen
- * in the middle of a fork is a start, and its lock keeps it out.
- */
-static bool fork_of_started;
 static __thread struct defer_section fork_section __attribute__((tls_model("initial-exec")));
 
-static void fork_prepare(void)
+/*
+ * The user API stands still before VFIO does. While nothing has been opened, all that must not be
+ * half done when the process forks is a start, and its lock keeps that out.
+ *
+ * Not analysed: the child or the parent releases what is held on return, and which locks these are
+ * depends on engine.forking_started.
+ */
+static void fork_prepare(void) NO_LOCK_ANALYSIS
 {
 	defer_begin(&fork_section);
-	pthread_mutex_lock(&start_lock);
-	fork_of_started = atomic_load_explicit(&started, memory_order_relaxed);
-	if (fork_of_started) {
-		pthread_mutex_unlock(&start_lock); /* who is in may want it */
+	lock_acquire(&engine.lock);
+	engine.forking_started = atomic_load_explicit(&engine.started, memory_order_relaxed);
+	if (engine.forking_started) {
+		/* A thread inside the engine may want it before it can leave. */
+		lock_release(&engine.lock);
 		iommufd_fork_prepare();
 		vfio_fork_prepare();
 	}
 	mapping_lock();
 }
 
-static void fork_parent(void)
+static void fork_parent(void) NO_LOCK_ANALYSIS
 {
 	mapping_unlock();
-	if (fork_of_started) {
+	if (engine.forking_started) {
 		vfio_fork_parent();
 		iommufd_fork_parent();
 	} else {
-		pthread_mutex_unlock(&start_lock);
+		lock_release(&engine.lock);
 	}
 	defer_end(&fork_section);
 }
 
-static void fork_child(void)
+static void fork_child(void) NO_LOCK_ANALYSIS
 {
 	preload_forked();
 	mapping_unlock();
-	if (fork_of_started) {
-		caller_fork_child();
+	if (engine.forking_started) {
+		own_process_fork_child();
 		vfio_fork_child();
 		iommufd_fork_child();
 		control_fork_child();
 	} else {
-		pthread_mutex_unlock(&start_lock);
+		lock_release(&engine.lock);
 	}
 	defer_fork_child();
 	defer_end(&fork_section);
 }
+
+/* ---- when the library is loaded ---- */
 
 static __attribute__((constructor)) void preload_constructor(void)
 {

@@ -23,7 +23,7 @@
 static struct uiommufd_caller_ops ops;
 static struct uiommufd_caller program;
 
-int caller_install_at(int fd, struct uiommufd_file *file, int access, struct node node)
+int own_process_install(int fd, struct uiommufd_file *file, int access, struct node node)
 {
 	struct description *description;
 	struct description *stale;
@@ -73,7 +73,7 @@ static int install_file(struct uiommufd_caller *caller, struct uiommufd_file *fi
 	(void)caller;
 	if (fd < 0)
 		return fd;
-	rc = caller_install_at(fd, file, O_RDWR, (struct node){.kind = NODE_NONE});
+	rc = own_process_install(fd, file, O_RDWR, (struct node){.kind = NODE_NONE});
 	if (rc) {
 		SYS(SYS_close, fd);
 		return rc;
@@ -117,7 +117,7 @@ static int populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, b
 	return uiommufd_caller_self()->ops->populate(caller, va, len, write);
 }
 
-void caller_init(void)
+void own_process_init(void)
 {
 #ifdef REAL_SYSCALL_IS_REPLACED
 	credentials_watch();
@@ -130,12 +130,12 @@ void caller_init(void)
 	uiommufd_caller_init(&program, &ops, getpid(), getuid());
 }
 
-struct uiommufd_caller *caller_program(void)
+struct uiommufd_caller *own_process_caller(void)
 {
 	return &program;
 }
 
-void caller_fork_child(void)
+void own_process_fork_child(void)
 {
 	program.pid = getpid();
 	/* Locks on memory are not inherited (mlock(2)), and neither is what is charged for them. */

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* The program whose process we are in, as the engine's caller: its memory is ours, its descriptors
- * are the table's. */
+/*
+ * The program in whose process the engine runs, as the engine's caller: its memory is the process's
+ * own, its descriptors are those of the table (process/fdtable.h).
+ */
 #ifndef PRELOAD_ENGINE_OWN_PROCESS_H
 #define PRELOAD_ENGINE_OWN_PROCESS_H
 
 #include "preload/process/fdtable.h"
 
-/* Once, before the first use. */
-void caller_init(void);
-struct uiommufd_caller *caller_program(void);
+/* Before the first use. May be repeated while the machine has not started. */
+void own_process_init(void);
+
+/* The caller: borrowed, valid for ever. */
+struct uiommufd_caller *own_process_caller(void);
 
 /*
- * Makes the placeholder @fd, which the program does not know yet, stand for @file. 0 (the reference
- * is taken over) or -ENFILE (the caller keeps it).
+ * Makes the placeholder @fd, which the program does not know yet, stand for @file. 0 (takes the
+ * reference of @file) or -ENFILE (the reference stays the caller's).
+ *
+ * Context: inside the engine.
  */
-int caller_install_at(int fd, struct uiommufd_file *file, int access, struct node node);
+int own_process_install(int fd, struct uiommufd_file *file, int access, struct node node);
 
 /* In the child of a fork: the caller is another process now. */
-void caller_fork_child(void);
+void own_process_fork_child(void);
 
 #endif
