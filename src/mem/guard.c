@@ -30,7 +30,7 @@ enum {
 };
 
 /*
- * Directly: under the preload the C library's name is the program's (preload/calls/sigmask.c), which
+ * Directly: under the preload the C library's name is the program's (preload/calls/signal.c), which
  * keeps our two signals unblocked and remembers what it was asked for.
  */
 static void set_mask(const sigset_t *mask, sigset_t *old)

@@ -11,6 +11,7 @@
 
 #include "preload/calls/fd.h"
 #include "preload/engine/call.h"
+#include "preload/start/libc.h"
 #include "preload/start/real.h"
 
 /* <linux/close_range.h> of a newer system. */
@@ -20,9 +21,6 @@
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC 4u
 #endif
-
-int close_range(unsigned int first, unsigned int last, int flags);
-void closefrom(int first);
 
 /*
  * Takes @fd out of the table: what it stood for, or NULL. Inside the engine, until that is

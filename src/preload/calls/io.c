@@ -15,16 +15,11 @@
 #include "base/check.h"
 #include "preload/engine/call.h"
 #include "preload/engine/own_process.h"
+#include "preload/start/libc.h"
 #include "preload/start/real.h"
 
 /* The most that one call of the kernel transfers. */
 #define MAX_TRANSFER ((size_t)0x7ffff000)
-
-/* What a stream of the C library checks before it trusts a length. */
-_Noreturn void __chk_fail(void);
-ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
-ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t room);
-ssize_t __pread64_chk(int fd, void *buf, size_t len, off_t offset, size_t room);
 
 enum direction {
 	IN,

@@ -14,14 +14,9 @@
 #include "preload/engine/call.h"
 #include "preload/process/path.h"
 #include "preload/start/layout.h"
+#include "preload/start/libc.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
-
-_Noreturn void __chk_fail(void);
-ssize_t __readlink_chk(const char *path, char *buf, size_t size, size_t room);
-ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t size, size_t room);
-char *__realpath_chk(const char *path, char *resolved, size_t room);
-char *__getcwd_chk(char *buf, size_t size, size_t room);
 
 /*
  * The N of "pipe:[N]" or "socket:[N]", as which event queues are known to the kernel; 0 for another

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening by path: descriptors and streams. */
+/*
+ * Opening by path: descriptors and streams.
+ *
+ * A path that leads to a node opens the node; one of /proc may have an emulated file in its place;
+ * any other is opened by the C library, and its descriptor's hint is recorded.
+ */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include "preload/calls/fail_nth_file.h"
 #include "preload/calls/fd.h"
-#include "preload/calls/fdinfo.h"
+#include "preload/calls/proc.h"
 #include "preload/engine/nodes.h"
+#include "preload/start/libc.h"
 #include "preload/start/real.h"
 
-int __open_2(const char *path, int flags);
-int __open64_2(const char *path, int flags);
-int __openat_2(int dirfd, const char *path, int flags);
-int __openat64_2(int dirfd, const char *path, int flags);
-
-/* True if open() with @flags follows a link at the end of its path. */
+/* Whether open() with @flags follows a link at the end of its path. */
 static bool follows(int flags)
 {
 	return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
@@ -29,12 +29,10 @@ static int open_at(int dirfd, const char *path, int flags, mode_t mode)
 	path_resolve(&at, dirfd, path, follows(flags));
 	if (at.node.kind != NODE_NONE && !(flags & O_PATH))
 		return (int)libc_result(nodes_open(&at, flags));
-	fd = fail_nth_open(path, flags);
+	fd = proc_open(path, flags);
 	if (fd >= 0)
 		return fd;
-	fd = fdinfo_open(path, flags);
-	if (fd < 0)
-		fd = REAL(openat)(at.dirfd, at.path, flags, mode);
+	fd = REAL(openat)(at.dirfd, at.path, flags, mode);
 	if (fd >= 0)
 		fd_opened(fd, path_hint_of(&at));
 	return fd;
@@ -68,7 +66,6 @@ EXPORT int creat(const char *path, mode_t mode)
 	return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
-/* What a fortified program calls when it passes no mode. */
 EXPORT int __open_2(const char *path, int flags)
 {
 	return open_at(AT_FDCWD, path, flags, 0);
@@ -85,7 +82,9 @@ EXPORT_ALIAS(creat64, creat);
 EXPORT_ALIAS(__open64_2, __open_2);
 EXPORT_ALIAS(__openat64_2, __openat_2);
 
-/* The flags of open() for a mode of fopen(). */
+/* ---- streams ---- */
+
+/* The flags of open() for @mode of fopen(). */
 static int stream_flags(const char *mode)
 {
 	int flags = strchr(mode, '+') ? O_RDWR : mode[0] == 'r' ? O_RDONLY : O_WRONLY;
@@ -93,20 +92,24 @@ static int stream_flags(const char *mode)
 	return strchr(mode, 'e') ? flags | O_CLOEXEC : flags;
 }
 
+/* A stream of @fd, which is closed if there is none. */
+static FILE *stream_of(int fd, const char *mode)
+{
+	FILE *stream = fdopen(fd, mode);
+
+	if (!stream)
+		close(fd);
+	return stream;
+}
+
 static FILE *open_node_stream(const struct path_at *at, const char *mode)
 {
-	FILE *stream;
 	int fd;
 
 	if (at->node.kind == NODE_CONFIG)
 		return nodes_open_config_stream(at, mode);
 	fd = (int)libc_result(nodes_open(at, stream_flags(mode)));
-	if (fd < 0)
-		return NULL;
-	stream = fdopen(fd, mode);
-	if (!stream)
-		close(fd);
-	return stream;
+	return fd < 0 ? NULL : stream_of(fd, mode);
 }
 
 EXPORT FILE *fopen(const char *path, const char *mode)
@@ -118,11 +121,10 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 	path_resolve(&at, AT_FDCWD, path, true);
 	if (at.node.kind != NODE_NONE)
 		return open_node_stream(&at, mode);
-	fd = fail_nth_open(path, stream_flags(mode));
+	fd = proc_open(path, stream_flags(mode));
 	if (fd >= 0)
-		return fdopen(fd, mode);
-	fd = fdinfo_open(path, stream_flags(mode));
-	stream = fd < 0 ? REAL(fopen)(at.path, mode) : fdopen(fd, mode);
+		return stream_of(fd, mode);
+	stream = REAL(fopen)(at.path, mode);
 	if (stream)
 		fd_opened(fileno(stream), path_hint_of(&at));
 	return stream;

@@ -12,18 +12,9 @@
 
 #include "preload/engine/call.h"
 #include "preload/start/layout.h"
+#include "preload/start/libc.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
-
-/* Names of these functions in programs built with an older C library. */
-int __xstat(int version, const char *path, struct stat *st);
-int __lxstat(int version, const char *path, struct stat *st);
-int __fxstat(int version, int fd, struct stat *st);
-int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags);
-int __xstat64(int version, const char *path, struct stat *st);
-int __lxstat64(int version, const char *path, struct stat *st);
-int __fxstat64(int version, int fd, struct stat *st);
-int __fxstatat64(int version, int dirfd, const char *path, struct stat *st, int flags);
 
 /* What the program calls the part of the shadow root that @fd is open on; NULL if it is none. */
 static const char *inside_fd(int fd, char *name)

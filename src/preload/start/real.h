@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "mem/sys.h"
+#include "preload/start/libc.h"
 
 #define REAL_FUNCTIONS(X)       \
 	X(openat)               \
@@ -90,9 +91,6 @@
 	X(capset)               \
 	X(setns)                \
 	X(unshare)
-
-/* In the C library, and in none of its headers. */
-int capset(void *header, const void *data);
 
 #define REAL_DECLARE(name) extern __typeof__(name) *real_##name;
 REAL_FUNCTIONS(REAL_DECLARE)
