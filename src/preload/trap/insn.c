@@ -1,56 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See insn.h. Decoding is in two steps: what all instructions have (prefixes, opcode, the form of
- * the memory operand, which only has to be skipped as its address is known), then one function for
- * each family of opcodes. Names and encodings are of the Intel SDM, volume 2.
+ * See insn.h. One function carries out each family of opcodes. Names and encodings are those of the
+ * Intel SDM, volume 2.
  */
 #include "preload/trap/insn.h"
 
 #if defined(__x86_64__)
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "preload/trap/insn_compute.h"
+#include "preload/trap/insn_decode.h"
 #include "preload/trap/insn_vector.h"
-
-enum opcode_map {
-	MAP_ONE,   /* one byte */
-	MAP_0F,	   /* 0f xx */
-	MAP_0F_38, /* 0f 38 xx */
-};
-
-enum encoding {
-	LEGACY,
-	VEX,
-	EVEX,
-};
-
-/* The mandatory prefix of a vector instruction, as VEX numbers them. */
-enum vector_prefix {
-	PREFIX_NONE,
-	PREFIX_66,
-	PREFIX_F3,
-	PREFIX_F2,
-};
-
-struct insn {
-	ucontext_t *context;
-	const struct insn_memory *memory;
-	uint64_t addr; /* of the memory operand */
-
-	const uint8_t *start, *at, *end;
-	bool short_of; /* it goes on beyond what can be read */
-
-	enum encoding encoding;
-	enum opcode_map map;
-	enum vector_prefix prefix;
-	unsigned int vector_len; /* bytes */
-	uint8_t opcode;
-	bool rex, wide, operand16, address32;
-	unsigned int reg;   /* of ModRM, with its extensions */
-	unsigned int group; /* of ModRM, without */
-};
 
 /* ---- registers ---- */
 
@@ -73,13 +35,13 @@ static uint64_t reg_get(const struct insn *insn, unsigned int n, unsigned int si
 {
 	if (is_high_byte(insn, n, size))
 		return (uint64_t)*general(insn, n - 4) >> 8 & 0xff;
-	return (uint64_t)*general(insn, n) & size_mask(size);
+	return (uint64_t)*general(insn, n) & insn_size_mask(size);
 }
 
 static void reg_set(const struct insn *insn, unsigned int n, unsigned int size, uint64_t value)
 {
 	greg_t *reg = general(insn, n);
-	uint64_t mask = size_mask(size);
+	uint64_t mask = insn_size_mask(size);
 
 	if (is_high_byte(insn, n, size)) {
 		reg = general(insn, n - 4);
@@ -105,143 +67,6 @@ static enum insn_result store(const struct insn *insn, unsigned int size, uint64
 	return insn->memory->write(insn->addr, &value, size) ? INSN_FAULT : INSN_DONE;
 }
 
-/* ---- decoding ---- */
-
-static uint8_t fetch(struct insn *insn)
-{
-	if (insn->at < insn->end)
-		return *insn->at++;
-	insn->short_of = true;
-	return 0;
-}
-
-static uint64_t fetch_signed(struct insn *insn, unsigned int size)
-{
-	uint64_t value = 0;
-
-	for (unsigned int i = 0; i < size; i++)
-		value |= (uint64_t)fetch(insn) << (8 * i);
-	if (size < 8 && value >> (8 * size - 1))
-		value |= ~size_mask(size);
-	return value;
-}
-
-/* Extension bits are stored inverted in VEX and EVEX. */
-static unsigned int extension(uint8_t byte, unsigned int bit, unsigned int value)
-{
-	return byte >> bit & 1 ? 0 : value;
-}
-
-static bool decode_vex(struct insn *insn, bool three_bytes)
-{
-	uint8_t byte = fetch(insn);
-	unsigned int map = 1;
-
-	insn->encoding = VEX;
-	insn->reg = extension(byte, 7, 8);
-	if (three_bytes) {
-		map = byte & 0x1f;
-		byte = fetch(insn);
-		insn->wide = byte >> 7;
-	}
-	insn->vector_len = byte & 4 ? 32 : 16;
-	insn->prefix = byte & 3;
-	insn->map = map == 1 ? MAP_0F : MAP_0F_38;
-	return map == 1 || map == 2;
-}
-
-static bool decode_evex(struct insn *insn)
-{
-	uint8_t p0 = fetch(insn), p1 = fetch(insn), p2 = fetch(insn);
-	unsigned int map = p0 & 7, len = p2 >> 5 & 3;
-
-	insn->encoding = EVEX;
-	insn->reg = extension(p0, 7, 8) + extension(p0, 4, 16);
-	insn->wide = p1 >> 7;
-	insn->prefix = p1 & 3;
-	insn->vector_len = 16u << len;
-	insn->map = map == 1 ? MAP_0F : MAP_0F_38;
-	/* Neither broadcast, nor zeroing, nor a mask. */
-	return (map == 1 || map == 2) && len < 3 && !(p2 & 0x97);
-}
-
-static bool decode_prefixes(struct insn *insn)
-{
-	bool rep = false, repne = false;
-	uint8_t byte;
-
-	for (;;) {
-		byte = fetch(insn);
-		if (byte == 0x66)
-			insn->operand16 = true;
-		else if (byte == 0x67)
-			insn->address32 = true;
-		else if (byte == 0xf2)
-			repne = true;
-		else if (byte == 0xf3)
-			rep = true;
-		else if (byte != 0xf0 && byte != 0x2e && byte != 0x36 && byte != 0x3e &&
-			 byte != 0x26 && byte != 0x64 && byte != 0x65)
-			break;
-	}
-	insn->prefix = repne		 ? PREFIX_F2
-		       : rep		 ? PREFIX_F3
-		       : insn->operand16 ? PREFIX_66
-					 : PREFIX_NONE;
-	insn->vector_len = 16;
-	if (byte == 0xc4 || byte == 0xc5) {
-		if (!decode_vex(insn, byte == 0xc4))
-			return false;
-		insn->opcode = fetch(insn);
-		return true;
-	}
-	if (byte == 0x62) {
-		if (!decode_evex(insn))
-			return false;
-		insn->opcode = fetch(insn);
-		return true;
-	}
-	if ((byte & 0xf0) == 0x40) {
-		insn->rex = true;
-		insn->wide = byte & 8;
-		insn->reg = byte & 4 ? 8 : 0;
-		byte = fetch(insn);
-	}
-	if (byte == 0x0f) {
-		insn->map = MAP_0F;
-		byte = fetch(insn);
-		if (byte == 0x38) {
-			insn->map = MAP_0F_38;
-			byte = fetch(insn);
-		}
-	}
-	insn->opcode = byte;
-	return true;
-}
-
-/* The memory operand. False: the operand is a register. */
-static bool decode_modrm(struct insn *insn)
-{
-	uint8_t modrm = fetch(insn);
-	unsigned int mod = modrm >> 6, rm = modrm & 7;
-
-	insn->group = modrm >> 3 & 7;
-	insn->reg += insn->group;
-	if (mod == 3)
-		return false;
-	if (rm == 4) {
-		uint8_t sib = fetch(insn);
-
-		if (mod == 0 && (sib & 7) == 5)
-			mod = 2;
-	} else if (mod == 0 && rm == 5) {
-		mod = 2;
-	}
-	if (mod)
-		(void)fetch_signed(insn, mod == 1 ? 1 : 4);
-	return true;
-}
-
 /* Bytes of a general operand: opcodes come in pairs, the even one for bytes. */
 static unsigned int operand_size(const struct insn *insn, bool bytes)
 {
@@ -250,13 +75,76 @@ static unsigned int operand_size(const struct insn *insn, bool bytes)
 	return insn->wide ? 8 : insn->operand16 ? 2 : 4;
 }
 
-/* An immediate is never longer than 4 bytes. */
-static uint64_t fetch_immediate(struct insn *insn, unsigned int size)
-{
-	return fetch_signed(insn, size == 8 ? 4 : size) & size_mask(size);
-}
-
 /* ---- arithmetic ---- */
+
+/* In the order of the opcodes; TEST is beside them. */
+enum operation {
+	ADD,
+	OR,
+	ADC,
+	SBB,
+	AND,
+	SUB,
+	XOR,
+	CMP,
+	TEST,
+};
+
+enum {
+	FLAG_CARRY = 1 << 0,
+	FLAG_PARITY = 1 << 2,
+	FLAG_ADJUST = 1 << 4,
+	FLAG_ZERO = 1 << 6,
+	FLAG_SIGN = 1 << 7,
+	FLAG_OVERFLOW = 1 << 11,
+	ARITHMETIC_FLAGS = FLAG_CARRY | FLAG_PARITY | FLAG_ADJUST | FLAG_ZERO | FLAG_SIGN |
+			   FLAG_OVERFLOW,
+};
+
+/* @a op @b in @size bytes; *@flags is RFLAGS before, and becomes what it is after. */
+static uint64_t compute(enum operation operation, unsigned int size, uint64_t a, uint64_t b,
+			uint64_t *flags)
+{
+	const uint64_t sign = UINT64_C(1) << (8 * size - 1);
+	uint64_t carry_in = *flags & FLAG_CARRY, carries = 0, overflow = 0;
+	uint64_t r;
+
+	if (operation == ADD || operation == CMP || operation == SUB)
+		carry_in = 0;
+	switch (operation) {
+	case ADD:
+	case ADC:
+		r = a + b + carry_in;
+		carries = (a & b) | ((a | b) & ~r);
+		overflow = (a ^ r) & (b ^ r);
+		break;
+	case SUB:
+	case SBB:
+	case CMP:
+		r = a - b - carry_in;
+		carries = (~a & b) | ((~a | b) & r);
+		overflow = (a ^ b) & (a ^ r);
+		break;
+	case OR:
+		r = a | b;
+		break;
+	case XOR:
+		r = a ^ b;
+		break;
+	default:
+		r = a & b;
+		break;
+	}
+	*flags &= ~(uint64_t)ARITHMETIC_FLAGS;
+	*flags |= carries & sign ? FLAG_CARRY : 0;
+	*flags |= overflow & sign ? FLAG_OVERFLOW : 0;
+	/* The carry out of bit 3. */
+	*flags |= carries & 8 ? FLAG_ADJUST : 0;
+	*flags |= r & sign ? FLAG_SIGN : 0;
+	*flags |= r & insn_size_mask(size) ? 0 : FLAG_ZERO;
+	*flags |= __builtin_parityll(r & 0xff) ? 0 : FLAG_PARITY;
+	return r & insn_size_mask(size);
+}
 
 /* Memory op= @operand; or, @into_reg, the register of ModRM op= memory. */
 static enum insn_result arithmetic(const struct insn *insn, enum operation operation,
@@ -268,9 +156,8 @@ static enum insn_result arithmetic(const struct insn *insn, enum operation opera
 
 	if (rc != INSN_DONE)
 		return rc;
-	result = into_reg ? insn_compute(operation, size, reg_get(insn, insn->reg, size), value,
-					 &flags)
-			  : insn_compute(operation, size, value, operand, &flags);
+	result = into_reg ? compute(operation, size, reg_get(insn, insn->reg, size), value, &flags)
+			  : compute(operation, size, value, operand, &flags);
 	if (operation != CMP && operation != TEST) {
 		if (into_reg)
 			reg_set(insn, insn->reg, size, result);
@@ -305,7 +192,7 @@ static enum insn_result load_reg(const struct insn *insn, unsigned int size, uns
 	if (rc != INSN_DONE)
 		return rc;
 	if (extend_sign && value >> (8 * size - 1))
-		value |= ~size_mask(size);
+		value |= ~insn_size_mask(size);
 	reg_set(insn, insn->reg, to_size, value);
 	return INSN_DONE;
 }
@@ -347,8 +234,8 @@ static enum insn_result string(struct insn *insn, bool move)
 
 static enum insn_result immediate_group(struct insn *insn, unsigned int size)
 {
-	uint64_t operand = insn->opcode == 0x83 ? fetch_signed(insn, 1) & size_mask(size)
-						: fetch_immediate(insn, size);
+	uint64_t operand = insn->opcode == 0x83 ? insn_fetch_signed(insn, 1) & insn_size_mask(size)
+						: insn_fetch_immediate(insn, size);
 
 	if (insn->short_of)
 		return INSN_UNKNOWN;
@@ -374,7 +261,7 @@ static enum insn_result execute_one_byte(struct insn *insn)
 	if (insn->opcode == 0xa4 || insn->opcode == 0xa5 || insn->opcode == 0xaa ||
 	    insn->opcode == 0xab)
 		return string(insn, insn->opcode < 0xa8);
-	if (!decode_modrm(insn) || insn->short_of)
+	if (!insn_decode_modrm(insn) || insn->short_of)
 		return INSN_UNKNOWN;
 	if (insn->opcode < 0x40 && (insn->opcode & 7) < 4)
 		return arithmetic(insn, (enum operation)(insn->opcode >> 3), size,
@@ -400,11 +287,11 @@ static enum insn_result execute_one_byte(struct insn *insn)
 		return load_reg(insn, size, size, false);
 	case 0xc6:
 	case 0xc7:
-		operand = fetch_immediate(insn, size);
+		operand = insn_fetch_immediate(insn, size);
 		return insn->group || insn->short_of ? INSN_UNKNOWN : store(insn, size, operand);
 	case 0xf6:
 	case 0xf7:
-		operand = fetch_immediate(insn, size);
+		operand = insn_fetch_immediate(insn, size);
 		return insn->group > 1 || insn->short_of
 			       ? INSN_UNKNOWN
 			       : arithmetic(insn, TEST, size, operand, false);
@@ -518,7 +405,7 @@ static enum insn_result execute_vector(const struct insn *insn)
 
 static enum insn_result execute_two_bytes(struct insn *insn)
 {
-	if (!decode_modrm(insn) || insn->short_of)
+	if (!insn_decode_modrm(insn) || insn->short_of)
 		return INSN_UNKNOWN;
 	if (insn->encoding != LEGACY)
 		return execute_vector(insn);
@@ -557,7 +444,7 @@ static enum insn_result execute_three_bytes(struct insn *insn)
 {
 	const unsigned int word = insn->wide ? 8 : 4;
 
-	if (!decode_modrm(insn) || insn->short_of)
+	if (!insn_decode_modrm(insn) || insn->short_of)
 		return INSN_UNKNOWN;
 	if (insn->opcode == 0x2a && insn->prefix == PREFIX_66) /* movntdqa */
 		return vector_load(insn, insn->vector_len);
@@ -589,11 +476,11 @@ enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *conte
 	};
 	enum insn_result rc;
 
-	if (!decode_prefixes(&insn) || insn.short_of)
+	if (!insn_decode_prefixes(&insn) || insn.short_of)
 		return INSN_UNKNOWN;
-	rc = insn.map == MAP_ONE  ? execute_one_byte(&insn)
-	     : insn.map == MAP_0F ? execute_two_bytes(&insn)
-				  : execute_three_bytes(&insn);
+	rc = insn.map == OPCODES_1    ? execute_one_byte(&insn)
+	     : insn.map == OPCODES_0F ? execute_two_bytes(&insn)
+				      : execute_three_bytes(&insn);
 	if (rc == INSN_DONE)
 		context->uc_mcontext.gregs[REG_RIP] += insn.at - insn.start;
 	return rc;
