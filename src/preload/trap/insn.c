@@ -59,12 +59,12 @@ static void reg_set(const struct insn *insn, unsigned int n, unsigned int size, 
 static enum insn_result load(const struct insn *insn, unsigned int size, uint64_t *value)
 {
 	*value = 0;
-	return insn->memory->read(insn->addr, value, size) ? INSN_FAULT : INSN_DONE;
+	return insn->memory->read(insn->addr, value, size) ? INSN_REFUSED : INSN_DONE;
 }
 
 static enum insn_result store(const struct insn *insn, unsigned int size, uint64_t value)
 {
-	return insn->memory->write(insn->addr, &value, size) ? INSN_FAULT : INSN_DONE;
+	return insn->memory->write(insn->addr, &value, size) ? INSN_REFUSED : INSN_DONE;
 }
 
 /* Bytes of a general operand: opcodes come in pairs, the even one for bytes. */
@@ -101,7 +101,7 @@ enum {
 			   FLAG_OVERFLOW,
 };
 
-/* @a op @b in @size bytes; *@flags is RFLAGS before, and becomes what it is after. */
+/* Returns @a op @b in @size bytes. *@flags is RFLAGS before and after. */
 static uint64_t compute(enum operation operation, unsigned int size, uint64_t a, uint64_t b,
 			uint64_t *flags)
 {
@@ -146,7 +146,7 @@ static uint64_t compute(enum operation operation, unsigned int size, uint64_t a,
 	return r & insn_size_mask(size);
 }
 
-/* Memory op= @operand; or, @into_reg, the register of ModRM op= memory. */
+/* Memory op= @operand; with @into_reg, the register of ModRM op= memory. */
 static enum insn_result arithmetic(const struct insn *insn, enum operation operation,
 				   unsigned int size, uint64_t operand, bool into_reg)
 {
@@ -174,11 +174,13 @@ static enum insn_result exchange(const struct insn *insn, unsigned int size)
 	uint64_t value;
 	enum insn_result rc = load(insn, size, &value);
 
-	if (rc == INSN_DONE)
-		rc = store(insn, size, reg_get(insn, insn->reg, size));
-	if (rc == INSN_DONE)
-		reg_set(insn, insn->reg, size, value);
-	return rc;
+	if (rc != INSN_DONE)
+		return rc;
+	rc = store(insn, size, reg_get(insn, insn->reg, size));
+	if (rc != INSN_DONE)
+		return rc;
+	reg_set(insn, insn->reg, size, value);
+	return INSN_DONE;
 }
 
 /* ---- general moves ---- */
@@ -198,8 +200,8 @@ static enum insn_result load_reg(const struct insn *insn, unsigned int size, uns
 }
 
 /*
- * movs and stos: with rep, some rounds of it at once. An interrupted rep has its registers as if it
- * began with what is left, which is what they are here after each round.
+ * movs and stos; with rep, at most MAX_ROUNDS rounds at once. The registers always describe the
+ * rounds that are left, as they do when an interrupt ends a rep early.
  */
 static enum insn_result string(struct insn *insn, bool move)
 {
@@ -216,9 +218,9 @@ static enum insn_result string(struct insn *insn, bool move)
 		return INSN_UNKNOWN;
 	for (unsigned int i = 0; i < MAX_ROUNDS && (!rep || gregs[REG_RCX]); i++) {
 		if (move && insn->memory->read((uint64_t)gregs[REG_RSI], &value, size))
-			return INSN_FAULT;
+			return INSN_REFUSED;
 		if (insn->memory->write((uint64_t)gregs[REG_RDI], &value, size))
-			return INSN_FAULT;
+			return INSN_REFUSED;
 		gregs[REG_RDI] += step;
 		if (move)
 			gregs[REG_RSI] += step;
@@ -226,7 +228,7 @@ static enum insn_result string(struct insn *insn, bool move)
 			break;
 		gregs[REG_RCX]--;
 	}
-	/* Not done: the instruction is executed again. */
+	/* Rounds are left: the thread executes the instruction again. */
 	if (rep && gregs[REG_RCX])
 		insn->at = insn->start;
 	return INSN_DONE;
@@ -242,7 +244,7 @@ static enum insn_result immediate_group(struct insn *insn, unsigned int size)
 	return arithmetic(insn, (enum operation)insn->group, size, operand, false);
 }
 
-/* inc and dec leave the carry alone. */
+/* inc and dec do not change the carry. */
 static enum insn_result increment(struct insn *insn, unsigned int size)
 {
 	greg_t *flags = &insn->context->uc_mcontext.gregs[REG_EFL];
@@ -314,19 +316,19 @@ static enum insn_result vector_load(const struct insn *insn, unsigned int size)
 		return INSN_UNKNOWN;
 	memset(bytes, 0, sizeof(bytes));
 	if (insn->memory->read(insn->addr, bytes, size))
-		return INSN_FAULT;
+		return INSN_REFUSED;
 	(void)vector_set(insn->context, insn->reg, len, bytes, insn->encoding != LEGACY);
 	return INSN_DONE;
 }
 
-/* The @size bytes from @from on in the register. */
+/* Stores the @size bytes at offset @from of the register. */
 static enum insn_result vector_store(const struct insn *insn, unsigned int from, unsigned int size)
 {
 	uint8_t bytes[VECTOR_BYTES];
 
 	if (!vector_get(insn->context, insn->reg, from + size, bytes))
 		return INSN_UNKNOWN;
-	return insn->memory->write(insn->addr, bytes + from, size) ? INSN_FAULT : INSN_DONE;
+	return insn->memory->write(insn->addr, bytes + from, size) ? INSN_REFUSED : INSN_DONE;
 }
 
 /* Replaces one half of an xmm register. */
@@ -337,24 +339,24 @@ static enum insn_result vector_load_half(const struct insn *insn, unsigned int a
 	if (insn->encoding != LEGACY || !vector_get(insn->context, insn->reg, XMM_BYTES, bytes))
 		return INSN_UNKNOWN;
 	if (insn->memory->read(insn->addr, bytes + at, XMM_BYTES / 2))
-		return INSN_FAULT;
+		return INSN_REFUSED;
 	(void)vector_set(insn->context, insn->reg, XMM_BYTES, bytes, false);
 	return INSN_DONE;
 }
 
-/* movups, movupd, movss, movsd: what is moved. */
+/* Bytes that movups, movupd, movss or movsd moves. */
 static unsigned int float_size(const struct insn *insn)
 {
 	return insn->prefix == PREFIX_F3 ? 4 : insn->prefix == PREFIX_F2 ? 8 : insn->vector_len;
 }
 
-/* Vectors of floats, and movbe: with f2 or f3 it is something else. */
+/* Whether the opcode is not another instruction by a prefix f2 or f3. */
 static bool has_no_rep(const struct insn *insn)
 {
 	return insn->prefix == PREFIX_NONE || insn->prefix == PREFIX_66;
 }
 
-/* movdqa and movdqu, and what EVEX adds; without a prefix it would be MMX. */
+/* movdqa, movdqu and the forms that EVEX adds; without a prefix the opcode is MMX. */
 static bool is_packed_integer(const struct insn *insn)
 {
 	return insn->prefix == PREFIX_66 || insn->prefix == PREFIX_F3 ||
@@ -435,9 +437,10 @@ static enum insn_result swapped_move(const struct insn *insn, bool to_memory)
 	if (to_memory)
 		return store(insn, size, __builtin_bswap64(value) >> unused_bits);
 	rc = load(insn, size, &value);
-	if (rc == INSN_DONE)
-		reg_set(insn, insn->reg, size, __builtin_bswap64(value) >> unused_bits);
-	return rc;
+	if (rc != INSN_DONE)
+		return rc;
+	reg_set(insn, insn->reg, size, __builtin_bswap64(value) >> unused_bits);
+	return INSN_DONE;
 }
 
 static enum insn_result execute_three_bytes(struct insn *insn)
@@ -463,6 +466,19 @@ static enum insn_result execute_three_bytes(struct insn *insn)
 	}
 }
 
+static enum insn_result execute(struct insn *insn)
+{
+	switch (insn->map) {
+	case OPCODES_1:
+		return execute_one_byte(insn);
+	case OPCODES_0F:
+		return execute_two_bytes(insn);
+	case OPCODES_0F_38:
+		return execute_three_bytes(insn);
+	}
+	return INSN_UNKNOWN;
+}
+
 enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *context, uint64_t addr,
 			      const struct insn_memory *memory)
 {
@@ -476,11 +492,10 @@ enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *conte
 	};
 	enum insn_result rc;
 
+	assert(len <= INSN_MAX_BYTES);
 	if (!insn_decode_prefixes(&insn) || insn.short_of)
 		return INSN_UNKNOWN;
-	rc = insn.map == OPCODES_1    ? execute_one_byte(&insn)
-	     : insn.map == OPCODES_0F ? execute_two_bytes(&insn)
-				      : execute_three_bytes(&insn);
+	rc = execute(&insn);
 	if (rc == INSN_DONE)
 		context->uc_mcontext.gregs[REG_RIP] += insn.at - insn.start;
 	return rc;

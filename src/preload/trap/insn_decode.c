@@ -61,7 +61,7 @@ static bool decode_evex(struct insn *insn)
 	insn->prefix = p1 & 3;
 	insn->vector_len = 16u << len;
 	insn->map = map == 1 ? OPCODES_0F : OPCODES_0F_38;
-	/* Neither broadcast, nor zeroing, nor a mask. */
+	/* Broadcast, zeroing and masks are not emulated. */
 	return (map == 1 || map == 2) && len < 3 && !(p2 & 0x97);
 }
 

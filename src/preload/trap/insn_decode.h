@@ -36,7 +36,7 @@ struct insn {
 	uint64_t addr; /* of the memory operand */
 
 	const uint8_t *start, *at, *end;
-	bool short_of; /* it goes on beyond what can be read */
+	bool short_of; /* the instruction needs bytes after @end */
 
 	enum encoding encoding;
 	enum opcode_map map;
@@ -55,9 +55,11 @@ static inline uint64_t insn_size_mask(unsigned int size)
 }
 
 /*
- * Decodes all up to the opcode. False: not an instruction that is known. Here and below, @short_of
- * says that bytes were missing.
+ * The functions below consume bytes of the instruction. Where there are none left they set
+ * @short_of and go on with zeros.
  */
+
+/* Decodes everything up to the opcode. False: the instruction is not emulated. */
 bool insn_decode_prefixes(struct insn *insn);
 
 /* Decodes ModRM and skips the memory operand. False: the operand is a register. */

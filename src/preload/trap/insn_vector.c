@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signal frames hold the vector registers as XSAVE lays them out (Intel SDM 1, 13.4): xmm in the
- * legacy area, and the upper parts in components whose places CPUID tells. A component that
- * XSTATE_BV says is in its initial state is all 0, whatever the frame holds.
+ * legacy area, the upper parts in components at offsets that CPUID tells. A component whose bit of
+ * XSTATE_BV is clear is in its initial state, all 0, whatever the frame holds.
  */
 #include "preload/trap/insn_vector.h"
 
@@ -23,7 +23,7 @@ enum {
 };
 #define SOFTWARE_MAGIC UINT32_C(0x46505853)
 
-/* The place of @component in the frame at @frame; NULL: it has none. */
+/* Where @component is in the frame at @frame; NULL if the frame does not have it. */
 static uint8_t *find_component(uint8_t *frame, unsigned int component)
 {
 	struct {
@@ -48,8 +48,8 @@ static bool in_use(const uint8_t *frame, unsigned int component)
 	return bv >> component & 1;
 }
 
-/* Makes the component's bytes count; they are @len. */
-static void take_into_use(uint8_t *frame, unsigned int component, uint8_t *place, size_t len)
+/* Takes @component, @len bytes at @place, out of its initial state, as zeros. */
+static void leave_initial_state(uint8_t *frame, unsigned int component, uint8_t *place, size_t len)
 {
 	uint64_t bv;
 
@@ -61,7 +61,7 @@ static void take_into_use(uint8_t *frame, unsigned int component, uint8_t *place
 	memcpy(frame + HEADER_XSTATE_BV, &bv, sizeof(bv));
 }
 
-/* A part of a register: where it is kept. */
+/* Where a part of a register is kept. */
 struct part {
 	unsigned int component;
 	unsigned int at, len; /* in the register */
@@ -72,6 +72,9 @@ struct part {
 static const struct part upper_parts[] = {
 	{COMPONENT_YMM, 16, 16, 16, 16},
 	{COMPONENT_ZMM, 32, 32, 32, 16},
+};
+enum {
+	UPPER_PARTS = sizeof(upper_parts) / sizeof(upper_parts[0])
 };
 static const struct part whole_part = {COMPONENT_ZMM_16, 0, 64, 64, 16};
 
@@ -94,7 +97,7 @@ static bool part_set(uint8_t *frame, const struct part *part, unsigned int n, co
 
 	if (!place)
 		return false;
-	take_into_use(frame, part->component, place, part->stride * part->count);
+	leave_initial_state(frame, part->component, place, part->stride * part->count);
 	memcpy(place + n * part->stride, reg + part->at, part->len);
 	return true;
 }
@@ -114,9 +117,10 @@ bool vector_get(const ucontext_t *context, unsigned int n, unsigned int bytes, v
 	if (n >= 16)
 		return part_get(frame, &whole_part, n - 16, reg);
 	memcpy(reg, frame + LEGACY_XMM + n * XMM_BYTES, XMM_BYTES);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < UPPER_PARTS; i++) {
 		if (!part_get(frame, &upper_parts[i], n, reg) && upper_parts[i].at < bytes)
 			return false;
+	}
 	return true;
 }
 
@@ -134,10 +138,11 @@ bool vector_set(ucontext_t *context, unsigned int n, unsigned int bytes, const v
 	if (n >= 16)
 		return part_set(frame, &whole_part, n - 16, reg);
 	memcpy(frame + LEGACY_XMM + n * XMM_BYTES, reg, XMM_BYTES);
-	/* What the machine does not have need not be cleared. */
-	for (size_t i = 0; i < 2; i++)
+	/* A part that the processor does not have need not be cleared. */
+	for (size_t i = 0; i < UPPER_PARTS; i++) {
 		if (bytes > upper_parts[i].at || clear)
 			(void)part_set(frame, &upper_parts[i], n, reg);
+	}
 	return true;
 }
 

@@ -12,14 +12,14 @@ enum {
 };
 
 /*
- * @buf = register @n, all VECTOR_BYTES of it, as far as the machine has them. False: it has no
- * @bytes of them.
+ * Copies register @n to @buf, VECTOR_BYTES bytes, zeros where the processor has no such part. False:
+ * it has fewer than @bytes bytes of the register.
  */
 bool vector_get(const ucontext_t *context, unsigned int n, unsigned int bytes, void *buf);
 
 /*
- * The lower @bytes (16, 32 or 64) of register @n = @buf. What is above becomes 0 if @clear, or
- * stays.
+ * Sets the lower @bytes (16, 32 or 64) of register @n from @buf. The rest becomes 0 if @clear is
+ * true, and stays otherwise. False: as vector_get(), and nothing was changed.
  */
 bool vector_set(ucontext_t *context, unsigned int n, unsigned int bytes, const void *buf,
 		bool clear);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accesses to mapped registers. The mapping is one of an empty file, so each access raises SIGBUS
- * at the instruction; the handler carries the instruction out (insn.h) with the file's operations
- * in place of memory, and the program goes on behind it. To the program it is an access that took a
- * few microseconds, as one to a device behind a hypervisor does.
+ * The mapping is one of an empty file, so each access raises SIGBUS at the instruction. The handler
+ * carries the instruction out (insn.h) with the operations of the file in place of memory, and the
+ * program continues after it. To the program that is an access of a few microseconds, which an
+ * access to a device that a hypervisor emulates takes, too.
  *
- * The signal is synchronous: it interrupts the program's own code and never ours, so taking locks
- * and running a device model in the handler is as safe as in a call.
+ * The signal is synchronous: it interrupts the program's own code and never ours, so the handler may
+ * take locks and run a device model as a call may.
  */
 #include "preload/trap/trap.h"
 
@@ -30,6 +30,7 @@ static unsigned int access_size(uint64_t offset, size_t len)
 {
 	unsigned int size = 8;
 
+	assert(len);
 	while (size > len || !is_aligned(offset, size))
 		size /= 2;
 	return size;
@@ -39,32 +40,36 @@ static int trap_read(const struct mapping_trap *trap, uint8_t *buf, size_t len)
 {
 	unsigned int size;
 	uint64_t value;
-	int rc = 0;
+	int rc;
 
-	for (size_t at = 0; at < len && !rc; at += size) {
+	for (size_t at = 0; at < len; at += size) {
 		size = access_size(trap->offset + at, len - at);
 		rc = trap->ops->read(trap->cookie, trap->offset + at, size, &value);
+		if (rc)
+			return rc;
 		memcpy(buf + at, &value, size);
 	}
-	return rc;
+	return 0;
 }
 
 static int trap_write(const struct mapping_trap *trap, const uint8_t *buf, size_t len)
 {
 	unsigned int size;
-	int rc = 0;
+	int rc;
 
-	for (size_t at = 0; at < len && !rc; at += size) {
+	for (size_t at = 0; at < len; at += size) {
 		uint64_t value = 0;
 
 		size = access_size(trap->offset + at, len - at);
 		memcpy(&value, buf + at, size);
 		rc = trap->ops->write(trap->cookie, trap->offset + at, size, value);
+		if (rc)
+			return rc;
 	}
-	return rc;
+	return 0;
 }
 
-/* Instructions that move memory to memory have one end in memory of the program. */
+/* One operand of movs may be in plain memory. */
 static int memory_read(uint64_t addr, void *buf, size_t len)
 {
 	struct mapping_trap trap;
@@ -89,7 +94,7 @@ static int memory_write(uint64_t addr, const void *buf, size_t len)
 	return rc;
 }
 
-/* Copies what can be read of the instruction at @pc; returns the bytes. */
+/* Copies as much of the instruction at @pc as can be read. Returns the number of bytes. */
 static size_t fetch(uint64_t pc, uint8_t code[INSN_MAX_BYTES])
 {
 	size_t in_page = PAGE_SIZE - (pc & PAGE_MASK);
@@ -129,7 +134,7 @@ static enum insn_result emulate(uint64_t addr, ucontext_t *context, const struct
 
 bool trap_access(uintptr_t addr, void *context)
 {
-	enum insn_result rc = INSN_FAULT;
+	enum insn_result rc = INSN_REFUSED;
 	struct mapping_trap trap;
 
 	assert(defer_active());
