@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/fail.h"
+#include "base/sys.h"
 
 void *alloc_zeroed(size_t size)
 {
@@ -58,26 +58,16 @@ void alloc_free(void *memory)
 
 void *chunk_alloc(size_t size, bool huge)
 {
-	uintptr_t start, aligned;
-	void *memory;
+	void *chunk;
 
-	if (fail_inject())
+	if (fail_inject() || sys_map_aligned(size, size, 0, PROT_READ | PROT_WRITE, &chunk))
 		return NULL;
-	memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return NULL;
-	start = (uintptr_t)memory;
-	aligned = (start + size - 1) & ~(uintptr_t)(size - 1);
-	if (aligned != start)
-		munmap(memory, aligned - start);
-	munmap((void *)(aligned + size), start + size - aligned);
-	if (huge) /* without, it works as well, only slower */
-		madvise((void *)aligned, size, MADV_HUGEPAGE);
-	return (void *)aligned;
+	if (huge) /* without huge pages it works as well, only slower */
+		(void)sys_madvise(chunk, size, MADV_HUGEPAGE);
+	return chunk;
 }
 
 void chunk_free(void *chunk, size_t size)
 {
-	munmap(chunk, size);
+	(void)sys_munmap(chunk, size);
 }

@@ -11,8 +11,8 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/fail.h"
+#include "base/sys.h"
 #include "iommufd/ucmd.h"
-#include "mem/sys.h"
 
 struct event_file {
 	struct uiommufd_file file; /* first */

@@ -12,9 +12,9 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/fail.h"
+#include "base/sys.h"
 #include "iommufd/ctx.h"
 #include "iommufd/viommu.h"
-#include "mem/sys.h"
 
 struct region {
 	struct cds_list_head link;

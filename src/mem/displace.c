@@ -22,9 +22,9 @@
 #include "base/fail.h"
 #include "base/gate.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "mem/aside.h"
 #include "mem/source_internal.h"
-#include "mem/sys.h"
 
 /* Pages of one source that move. In pages of the address space. */
 struct segment {

@@ -23,7 +23,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "mem/sys.h"
+#include "base/sys.h"
 
 enum {
 	KERNEL_MASK_BYTES = 8

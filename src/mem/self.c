@@ -25,8 +25,8 @@
 #include <uiommufd/caller.h>
 
 #include "base/check.h"
+#include "base/sys.h"
 #include "mem/credentials.h"
-#include "mem/sys.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 

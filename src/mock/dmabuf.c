@@ -5,8 +5,8 @@
 
 #include "base/caller.h"
 #include "base/file.h"
+#include "base/sys.h"
 #include "mem/dmabuf.h"
-#include "mem/sys.h"
 #include "mock/mock_internal.h"
 
 enum {

@@ -14,7 +14,7 @@
 #include "base/caller.h"
 #include "base/fail.h"
 #include "base/file.h"
-#include "mem/sys.h"
+#include "base/sys.h"
 
 struct fail_nth {
 	struct uiommufd_file file;

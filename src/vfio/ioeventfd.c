@@ -20,7 +20,7 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/fail.h"
-#include "mem/sys.h"
+#include "base/sys.h"
 #include "vfio/bar.h"
 #include "vfio/eventfd.h"
 #include "vfio/thread.h"

@@ -19,9 +19,9 @@
 
 #include "../lib/mem_caller.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "mem/displace.h"
 #include "mem/source.h"
-#include "mem/sys.h"
 
 enum {
 	PAGES = 64,

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls that the preload interposes for the program, made directly, so that it never sees
- * our own. Results: 0 or more, or a negative errno; errno itself is left alone.
+ * System calls made directly. The engine runs inside a program whose C library functions the
+ * preload replaces: a call of one of those, syscall() included, would come back to us. So nothing
+ * below preload/ calls them, and what it needs of the system is here.
+ *
+ * Results: 0 or more, or a negative errno; errno itself is left alone. None is a cancellation
+ * point.
  */
-#ifndef MEM_SYS_H
-#define MEM_SYS_H
+#ifndef BASE_SYS_H
+#define BASE_SYS_H
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +22,7 @@
 
 #include "base/check.h"
 
-/* Older headers lack them; the kernel says -EINVAL when it does, too. */
+/* Missing in older headers; a kernel that lacks them answers -EINVAL. */
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #endif
@@ -32,6 +36,32 @@
 /* The result of the system call @number. */
 static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
 {
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long rc;
+
+	__asm__ volatile("syscall"
+			 : "=a"(rc)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return rc;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+#else
 	int saved = errno;
 	long rc = syscall(number, a, b, c, d, e, f);
 
@@ -39,15 +69,16 @@ static inline long sys_call(long number, long a, long b, long c, long d, long e,
 		rc = -errno;
 	errno = saved;
 	return rc;
+#endif
 }
 
-/* *@out = the address of the mapping. */
+/* *@out: the address of the mapping. */
 static inline int sys_mmap(void *addr, size_t len, int prot, int flags, int fd, uint64_t offset,
 			   void **out)
 {
 	long rc = sys_call(SYS_mmap, (long)addr, (long)len, prot, flags, fd, (long)offset);
 
-	/* Addresses of the upper half are never a program's; errors are the last page. */
+	/* No user address is negative, so what is negative is an error. */
 	if (rc < 0)
 		return (int)rc;
 	*out = (void *)rc;
@@ -89,22 +120,22 @@ static inline int sys_fcntl(int fd, int cmd, long arg)
 }
 
 /*
- * Descriptors that we keep have numbers from here on, if the limit allows it: out of the way of a
- * program that closes, or puts others over, low numbers that it has not opened, and would then find
- * what is meant for ours in its own file.
+ * Descriptors that we keep are numbered from here on if the limit allows it. Some programs close
+ * low numbers that they did not open, or dup2() over them: what we write to such a number would
+ * then land in a file of the program.
  */
 #define SYS_FD_AWAY 512
 
-/* A duplicate of @fd to keep, closed by exec: or a negative errno. */
+/* A close-on-exec duplicate of @fd for us to keep, or a negative errno. */
 static inline int sys_dup_away(int fd)
 {
 	int away = sys_fcntl(fd, F_DUPFD_CLOEXEC, SYS_FD_AWAY);
 
-	/* -EINVAL: the limit is lower. -EMFILE: there may be room below. */
+	/* -EINVAL: the limit is lower. -EMFILE: a number below may be free. */
 	return away == -EINVAL || away == -EMFILE ? sys_fcntl(fd, F_DUPFD_CLOEXEC, 0) : away;
 }
 
-/* The number that @fd, which is new, has from now on. */
+/* Moves @fd, which is ours alone so far, to such a number. Returns the number it has now. */
 static inline int sys_move_away(int fd)
 {
 	int away = sys_fcntl(fd, F_DUPFD_CLOEXEC, SYS_FD_AWAY);
@@ -126,9 +157,12 @@ static inline ssize_t sys_write(int fd, const void *buf, size_t len)
 }
 
 /*
- * Takes @len bytes (whole pages) of addresses without memory, such that the first is @congruent
- * modulo @align (a power of two, at least a page): *@out. Give back with sys_munmap().
+ * Maps @len bytes (whole pages) of anonymous memory, *@out, whose first address is @congruent
+ * modulo @align (a power of two, at least a page). The caller owns the mapping (sys_munmap()).
  */
+int sys_map_aligned(uint64_t len, uint64_t align, uint64_t congruent, int prot, void **out);
+
+/* Like sys_map_aligned(), for addresses without memory; can be made to fail (base/fail.h). */
 int sys_reserve(uint64_t len, uint64_t align, uint64_t congruent, void **out);
 
 #endif
