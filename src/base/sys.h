@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -154,6 +155,16 @@ static inline ssize_t sys_read(int fd, void *buf, size_t len)
 static inline ssize_t sys_write(int fd, const void *buf, size_t len)
 {
 	return sys_call(SYS_write, fd, (long)buf, (long)len, 0, 0, 0);
+}
+
+/*
+ * Changes the kernel's signal mask of the calling thread (@how: SIG_SETMASK, ...); @old may be
+ * NULL. Sets come from sigfillset(), which leaves out the signals that the C library needs.
+ */
+static inline void sys_sigmask(int how, const sigset_t *mask, sigset_t *old)
+{
+	/* The kernel's set of 64 signals is the beginning of a sigset_t. */
+	(void)sys_call(SYS_rt_sigprocmask, how, (long)mask, (long)old, 8, 0, 0);
 }
 
 /*
