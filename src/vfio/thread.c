@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "base/fail.h"
+#include "base/sys.h"
 #include "vfio/thread.h"
 
 enum {
@@ -22,9 +23,9 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	sigdelset(&block, SIGSEGV);
 	sigdelset(&block, SIGBUS);
 	/* Blocked before it exists: a signal that arrives right after must find another thread. */
-	pthread_sigmask(SIG_BLOCK, &block, &old);
+	sys_sigmask(SIG_BLOCK, &block, &old);
 	rc = pthread_create(thread, &attr, run, arg);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	sys_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	return rc ? -ENOMEM : 0;
 }
