@@ -58,6 +58,7 @@ static void map(uint64_t count)
 
 static void assert_mapped(bool mapped)
 {
+	mapping_check();
 	assert_int_equal(mapping_any(), mapped);
 	assert_int_equal(closed, !mapped);
 	assert_int_equal(released, !mapped);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which addresses of the program are mappings of emulated files. Such a mapping keeps its open file
- * description, as in a kernel, until the last piece of it is gone. And which are shared mappings of
- * files on a disk, that a device must not write to.
+ * Which addresses of the program are mappings of emulated files; such a mapping keeps its open file
+ * description, as in a kernel, until the last piece of it is gone. Also, which are shared mappings
+ * of files on a disk, where a device must not write.
  *
- * One lock, innermost of all and never held while anything else is called; memory is not from the
- * allocator, which may itself be in the middle of an munmap.
+ * Context: inside a section (process/defer.h): the signal handler of an access to mapped registers
+ * takes the lock, too. mapping_any() may be called anywhere.
  */
 #ifndef PRELOAD_PROCESS_MAPPING_H
 #define PRELOAD_PROCESS_MAPPING_H
@@ -18,47 +18,53 @@
 #include "preload/process/fdtable.h"
 
 /*
- * [@start, @start + @len) is now what @map says, of @desc. 0 (both references, of @desc and the
- * opening that @map stands for, are taken over) or -ENOMEM.
+ * [@start, @start + @len) is now what @map says, of @desc. 0 (takes the reference of @desc and the
+ * opening that @map stands for) or -ENOMEM.
  */
 int mapping_add(uint64_t start, uint64_t len, struct description *desc,
 		const struct file_mapping *map);
 
-/* [@start, @start + @len) is no mapping of ours any more. */
+/*
+ * [@start, @start + @len) is no longer a mapping of an emulated file, or of one on a disk. Closes
+ * the mappings that have no piece left, which may release their files.
+ */
 void mapping_remove(uint64_t start, uint64_t len);
 
-/* What is mapped at @from is now also, or instead, at [@to, @to + @len). */
+/* What is mapped at @from is now also, or instead, mapped at [@to, @to + @len). */
 void mapping_copy(uint64_t from, uint64_t to, uint64_t len);
 
-/* What answers an access to an address that has no memory behind it. */
+/* The file that answers an access to an address without memory behind it. */
 struct mapping_trap {
-	struct description *desc; /* a reference, for description_put() */
+	struct description *desc; /* a reference, owned by the finder */
 	const struct file_trap_ops *ops;
 	void *cookie;
 	uint64_t offset; /* of the address in the file */
-	uint64_t room;	 /* bytes from there to the end of the mapping */
+	uint64_t left;	 /* bytes from there to the end of the piece */
 };
 
-/* False: @addr is no such address. */
+/* Finds what answers accesses to @addr. False: it has memory behind it, or is not mapped. */
 bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap);
 
 /*
- * [@start, @start + @len) is now shared memory of a file on a disk. Without memory for it, nobody
- * knows.
+ * [@start, @start + @len) is now shared memory of a file on a disk. Without memory to record it, a
+ * device's stores to it are not refused.
  */
 void mapping_add_disk(uint64_t start, uint64_t len);
 
 /*
- * True if there is any in [@start, @start + @len): the first that was found is at [*@from, *@to),
- * as far as that is in the range.
+ * Whether there is a mapping of a disk in [@start, @start + @len): [*@from, *@to) is the part of
+ * one in that range.
  */
 bool mapping_find_disk(uint64_t start, uint64_t len, uint64_t *from, uint64_t *to);
 
-/* False if there is no mapping at all: one load. */
+/* Whether there is any mapping. Costs one load. */
 bool mapping_any(void);
 
-/* For fork. */
+/* Around a fork: nothing is half done in the child. */
 void mapping_lock(void);
 void mapping_unlock(void);
+
+/* Asserts the invariants of mapping.c. */
+void mapping_check(void);
 
 #endif

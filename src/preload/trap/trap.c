@@ -77,7 +77,7 @@ static int memory_read(uint64_t addr, void *buf, size_t len)
 
 	if (!mapping_find_trap(addr, &trap))
 		return guard_copy(buf, (const void *)(uintptr_t)addr, len);
-	rc = len > trap.room ? -EFAULT : trap_read(&trap, buf, len);
+	rc = len > trap.left ? -EFAULT : trap_read(&trap, buf, len);
 	description_put(trap.desc);
 	return rc;
 }
@@ -89,7 +89,7 @@ static int memory_write(uint64_t addr, const void *buf, size_t len)
 
 	if (!mapping_find_trap(addr, &trap))
 		return guard_copy((void *)(uintptr_t)addr, buf, len);
-	rc = len > trap.room ? -EFAULT : trap_write(&trap, buf, len);
+	rc = len > trap.left ? -EFAULT : trap_write(&trap, buf, len);
 	description_put(trap.desc);
 	return rc;
 }
