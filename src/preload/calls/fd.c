@@ -112,7 +112,7 @@ static int duplicated(int from, int to)
 	desc = fdtable_get(from);
 	if (!desc)
 		return to;
-	if (!fdtable_room(to)) {
+	if (!fdtable_reserve(to)) {
 		SYS(SYS_close, to);
 		engine_release(desc);
 		return -EMFILE;

@@ -28,7 +28,7 @@ int own_process_install(int fd, struct uiommufd_file *file, int access, struct n
 	struct description *description;
 	struct description *stale;
 
-	if (!fdtable_room(fd))
+	if (!fdtable_reserve(fd))
 		return -ENFILE;
 	description = description_create(file, access, node);
 	if (!description)

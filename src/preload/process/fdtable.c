@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slots by descriptor, in chunks that are never given back, and descriptions in a pool of which
- * none is ever given back either.
+ * Slots by descriptor, in chunks, and descriptions in blocks.
  *
- * That makes lookup safe without a lock: a description that a reader found in a slot may be closed
- * and become another one before the reader has its reference, but it is memory of this type at any
- * time. The reader takes a reference only from a live description, and then looks at the slot
- * again: if it is still there, that is what the descriptor stands for.
+ * Invariants:
+ * - neither chunks nor blocks are ever given back;
+ * - a description in a slot has a reference, the slot's;
+ * - an item without references is being filled, being emptied, or free.
  *
- * A description's count: 0 free, DYING while the last holder takes the file out, else references.
+ * So a look-up needs no lock. A description that a reader found in a slot may be closed and become
+ * another one before the reader has its reference, but it is memory of this type at any time. The
+ * reader takes a reference only while there is one, and then looks at the slot again: if the
+ * description is still in it, that is what the descriptor stands for.
  */
 #include "preload/process/fdtable.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/ref.h"
 #include "preload/start/real.h"
 
 enum {
@@ -26,11 +30,10 @@ enum {
 	BLOCKS = 256,
 };
 
-#define DYING UINT32_C(0x80000000)
-
 struct item {
-	struct description description; /* first */
-	_Atomic uint32_t refs;
+	struct description description; /* the first member: item_of() */
+	struct ref refs;
+	_Atomic bool used; /* claimed; cleared when the description is empty again */
 };
 
 struct slot {
@@ -38,15 +41,15 @@ struct slot {
 	_Atomic unsigned char hint;
 };
 
-/* Most programs never need more than the first. */
+/* Most programs never need another. */
 static struct slot first_chunk[CHUNK_SLOTS];
 static _Atomic(struct slot *) chunks[CHUNKS] = {first_chunk};
 static _Atomic(struct item *) blocks[BLOCKS];
 
-/* Where to look for a free description first. */
+/* Where the search for a free item begins. */
 static _Atomic unsigned int next_item;
 
-/* Memory of @size bytes at *@place, once; NULL if there is none. */
+/* The memory of @size bytes at *@place, mapped on first use; NULL without memory. */
 static void *fill_place(_Atomic(void *) *place, size_t size)
 {
 	void *memory = atomic_load_explicit(place, memory_order_acquire);
@@ -74,7 +77,7 @@ static struct slot *slot_at(int fd)
 	return chunk ? &chunk[fd % CHUNK_SLOTS] : NULL;
 }
 
-bool fdtable_room(int fd)
+bool fdtable_reserve(int fd)
 {
 	if (slot_at(fd))
 		return true;
@@ -86,27 +89,16 @@ bool fdtable_room(int fd)
 
 static struct item *item_of(struct description *description)
 {
+	static_assert(offsetof(struct item, description) == 0, "an item begins with it");
 	return (struct item *)description;
 }
 
 static bool item_claim(struct item *item)
 {
-	uint32_t expected = 0;
+	bool expected = false;
 
-	return atomic_compare_exchange_strong_explicit(&item->refs, &expected, 1,
-						       memory_order_acq_rel, memory_order_relaxed);
-}
-
-static bool item_try_get(struct item *item)
-{
-	uint32_t refs = atomic_load_explicit(&item->refs, memory_order_relaxed);
-
-	do {
-		if (refs == 0 || refs >= DYING)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(
-		&item->refs, &refs, refs + 1, memory_order_acq_rel, memory_order_relaxed));
-	return true;
+	return atomic_compare_exchange_strong_explicit(&item->used, &expected, true,
+						       memory_order_acquire, memory_order_relaxed);
 }
 
 struct description *description_create(struct uiommufd_file *file, int access, struct node node)
@@ -115,43 +107,41 @@ struct description *description_create(struct uiommufd_file *file, int access, s
 
 	for (unsigned int i = 0; i < BLOCKS * BLOCK_ITEMS; i++) {
 		unsigned int n = (start + i) % (BLOCKS * BLOCK_ITEMS);
-		struct item *block = fill_place((_Atomic(void *) *)&blocks[n / BLOCK_ITEMS],
-						BLOCK_ITEMS * sizeof(struct item));
+		struct item *item = fill_place((_Atomic(void *) *)&blocks[n / BLOCK_ITEMS],
+					       BLOCK_ITEMS * sizeof(struct item));
 
-		if (!block)
+		if (!item)
 			return NULL;
-		if (!item_claim(&block[n % BLOCK_ITEMS]))
+		item += n % BLOCK_ITEMS;
+		if (!item_claim(item))
 			continue;
-		block[n % BLOCK_ITEMS].description =
+		assert(!ref_read(&item->refs));
+		item->description =
 			(struct description){.file = file, .access = access, .node = node};
+		ref_init(&item->refs);
 		atomic_store_explicit(&next_item, n / BLOCK_ITEMS * BLOCK_ITEMS,
 				      memory_order_relaxed);
-		return &block[n % BLOCK_ITEMS].description;
+		return &item->description;
 	}
 	return NULL;
 }
 
 struct description *description_get(struct description *description)
 {
-	atomic_fetch_add_explicit(&item_of(description)->refs, 1, memory_order_relaxed);
+	ref_get(&item_of(description)->refs);
 	return description;
 }
 
 void description_put(struct description *description)
 {
 	struct item *item = item_of(description);
-	uint32_t refs = atomic_load_explicit(&item->refs, memory_order_relaxed);
 	struct uiommufd_file *file;
 
-	while (!atomic_compare_exchange_weak_explicit(&item->refs, &refs,
-						      refs == 1 ? DYING : refs - 1,
-						      memory_order_acq_rel, memory_order_relaxed))
-		;
-	if (refs != 1)
+	if (!ref_put(&item->refs))
 		return;
 	file = description->file;
 	description->file = NULL;
-	atomic_store_explicit(&item->refs, 0, memory_order_release);
+	atomic_store_explicit(&item->used, false, memory_order_release);
 	if (file)
 		file_put(file);
 }
@@ -164,8 +154,8 @@ struct description *fdtable_get(int fd)
 	if (!slot)
 		return NULL;
 	while ((item = atomic_load_explicit(&slot->item, memory_order_acquire))) {
-		if (!item_try_get(item))
-			continue; /* being closed: the slot has changed, or will at once */
+		if (!ref_get_live(&item->refs))
+			continue; /* it is being closed: the slot has changed already */
 		if (atomic_load_explicit(&slot->item, memory_order_acquire) == item)
 			return &item->description;
 		description_put(&item->description);
@@ -185,6 +175,8 @@ struct description *fdtable_exchange(int fd, struct description *description)
 	struct slot *slot = slot_at(fd);
 	struct item *item = description ? item_of(description) : NULL;
 
+	assert(!item || ref_read(&item->refs));
+	assert(!item || slot);
 	if (!slot)
 		return NULL;
 	return (struct description *)atomic_exchange_explicit(&slot->item, item,
@@ -215,7 +207,7 @@ void fdtable_set_hint(int fd, enum path_hint hint)
 {
 	struct slot *slot;
 
-	if (hint != PATH_HINT_NONE && !fdtable_room(fd))
+	if (hint != PATH_HINT_NONE && !fdtable_reserve(fd))
 		return;
 	slot = slot_at(fd);
 	if (slot)

@@ -2,12 +2,12 @@
 /*
  * Which of the program's descriptors are emulated: descriptor -> open file description.
  *
- * Behind each emulated descriptor is a real one (a placeholder), so numbers are the kernel's, and
- * whatever is not about the file itself (poll, close-on-exec, /proc/self/fd) works natively. This
+ * Behind each emulated descriptor is a real one, a placeholder, so numbers are the kernel's, and
+ * what does not concern the file itself (poll, close-on-exec, /proc/self/fd) works natively. This
  * table follows what happens to the numbers.
  *
- * Every function may be called from any thread and in a signal handler, takes no lock and allocates
- * only by mmap. A lookup of a descriptor that is not ours is one or two loads.
+ * Context: any thread, any signal handler; no locks, and memory is from mmap. Cost of looking up a
+ * descriptor that is not emulated: one or two loads.
  */
 #ifndef PRELOAD_PROCESS_FDTABLE_H
 #define PRELOAD_PROCESS_FDTABLE_H
@@ -18,44 +18,48 @@
 #include "base/file.h"
 #include "preload/process/path.h"
 
-/* An open file description: shared by dup. */
+/* An open file description, which duplicates of a descriptor share. */
 struct description {
-	struct uiommufd_file *file;
-	int access;	  /* O_RDONLY, O_WRONLY or O_RDWR */
-	struct node node; /* what stat says */
+	struct uiommufd_file *file; /* a reference */
+	int access;		    /* O_RDONLY, O_WRONLY or O_RDWR */
+	struct node node;	    /* what stat() says */
 };
 
 /*
- * A description of @file (whose reference it takes over), with one reference. NULL: too many are
- * open; @file stays the caller's.
+ * A description of @file with one reference, which the caller owns. Takes the reference of @file.
+ * NULL: too many are open; the reference of @file stays the caller's.
  */
 struct description *description_create(struct uiommufd_file *file, int access, struct node node);
+
+/* Takes one more reference; returns @description. */
 struct description *description_get(struct description *description);
 
-/* The last put drops the file. */
+/* Gives a reference back. The last one puts the file, which may run its release operation. */
 void description_put(struct description *description);
 
-/* The description of @fd with a reference, or NULL. */
+/* The description of @fd with a reference, owned by the caller; NULL if @fd is not emulated. */
 struct description *fdtable_get(int fd);
 
-/* True if @fd is emulated at this moment. */
+/* Whether @fd is emulated at this moment. */
 bool fdtable_has(int fd);
 
 /*
- * Makes @fd stand for @description (NULL: for nothing), and returns what it stood for, for the
- * caller to put. Takes over a reference. Only where fdtable_room() has been true.
+ * Makes @fd stand for @description, whose reference it takes (NULL: for nothing). Returns what it
+ * stood for: a reference that the caller owns, or NULL. A description needs fdtable_reserve(@fd)
+ * before.
  */
 struct description *fdtable_exchange(int fd, struct description *description);
 
-/* Makes sure that @fd has a place in the table. False: no memory, or too large a number. */
-bool fdtable_room(int fd);
+/* Makes sure that the table has a slot for @fd. False: no memory, or too large a number. */
+bool fdtable_reserve(int fd);
 
-/* The lowest descriptor from @from to @last that is emulated, or -1. */
+/* The lowest emulated descriptor in [@from, @last], or -1. */
 int fdtable_next(unsigned int from, unsigned int last);
 
 /*
- * What is known of a directory that @fd may be. A hint: a number may have been closed and opened
- * again behind our back, so whoever cares looks.
+ * What is known of a directory that @fd may be open on. Only a hint: the number may have been closed
+ * and opened again by a call that we did not see, so what depends on it asks the kernel for the
+ * name.
  */
 enum path_hint fdtable_hint(int fd);
 void fdtable_set_hint(int fd, enum path_hint hint);
