@@ -28,9 +28,9 @@
  */
 static struct description *take(int fd)
 {
-	if (fdtable_hint(fd) != PATH_HINT_NONE && preload_own_process())
+	if (fdtable_hint(fd) != PATH_HINT_NONE && preload_tracks_process())
 		fdtable_set_hint(fd, PATH_HINT_NONE);
-	if (!fdtable_has(fd) || !preload_own_process())
+	if (!fdtable_has(fd) || !preload_tracks_process())
 		return NULL;
 	return fdtable_exchange(fd, NULL);
 }
@@ -46,7 +46,7 @@ void fd_opened(int fd, enum path_hint hint)
 {
 	struct engine_call call;
 
-	if (fdtable_hint(fd) != hint && preload_own_process())
+	if (fdtable_hint(fd) != hint && preload_tracks_process())
 		fdtable_set_hint(fd, hint);
 	if (!fdtable_has(fd))
 		return;
@@ -57,7 +57,7 @@ void fd_opened(int fd, enum path_hint hint)
 /* True if @fd is emulated, and this process may change that. */
 static bool is_ours(int fd)
 {
-	return fdtable_has(fd) && preload_own_process();
+	return fdtable_has(fd) && preload_tracks_process();
 }
 
 /* Of other descriptors, the C library's: a cancellation point. */
@@ -196,7 +196,7 @@ static void close_emulated(unsigned int first, unsigned int last)
 {
 	int fd;
 
-	if (fdtable_next(first, last) < 0 || !preload_own_process())
+	if (fdtable_next(first, last) < 0 || !preload_tracks_process())
 		return;
 	while ((fd = fdtable_next(first, last)) >= 0)
 		close(fd);

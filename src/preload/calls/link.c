@@ -237,7 +237,7 @@ EXPORT int chdir(const char *path)
 
 	path_resolve(&at, AT_FDCWD, path, true);
 	rc = SYS(SYS_chdir, at.path);
-	if (!rc && preload_own_process())
+	if (!rc && preload_tracks_process())
 		path_cwd_changed();
 	return (int)libc_result(rc);
 }
@@ -246,7 +246,7 @@ EXPORT int fchdir(int fd)
 {
 	long rc = SYS(SYS_fchdir, fd);
 
-	if (!rc && preload_own_process())
+	if (!rc && preload_tracks_process())
 		path_cwd_changed();
 	return (int)libc_result(rc);
 }

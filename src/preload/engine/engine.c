@@ -185,7 +185,7 @@ static void fork_parent(void) NO_LOCK_ANALYSIS
 
 static void fork_child(void) NO_LOCK_ANALYSIS
 {
-	preload_forked();
+	preload_fork_child();
 	mapping_unlock();
 	if (engine.forking_started) {
 		own_process_fork_child();

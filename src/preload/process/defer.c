@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A handler of ours stands in front of each of the program's. If its thread is inside the engine,
- * it keeps what it was told and has the kernel block all other signals when it returns. When the
- * thread leaves the engine, it sends itself what was kept, and unblocks. So the kernel's queues do
- * the rest, and a call that no signal interrupts pays one load.
+ * Our handler stands in front of each of the program's. In a section it keeps the signal, and
+ * returns with all other signals blocked, so the kernel queues them. At the end of the outermost
+ * section the thread sends itself the signal that it kept, and unblocks. A section that no signal
+ * interrupts pays one load.
  *
- * What the program wants is one word per signal, which a handler may read at any time. Threads that
- * change the action of one signal at the same time may find the handler of one with the mask of the
- * other.
+ * Invariants:
+ * - a thread keeps at most one signal, and only in a section;
+ * - outside of sections no signal is blocked by us.
+ *
+ * The program's action is one word for each signal, which a handler may read at any time. If threads
+ * change the action of one signal at the same time, it may end with the handler of one of them and
+ * the mask of the other.
  */
 #include "preload/process/defer.h"
 
@@ -21,10 +25,10 @@
 
 enum {
 	SIGNALS = 64,
-	FIRST_OF_LIBC = 32, /* two that the thread library keeps for itself */
+	FIRST_OF_LIBC = 32, /* the first of two that the C library keeps for itself */
 };
 
-/* The kernel's set of signals: one bit each. */
+/* The kernel's set of signals has one bit for each. */
 #define SIGNAL_BIT(signo) (UINT64_C(1) << ((signo)-1))
 
 static const uint64_t not_covered = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) |
@@ -33,8 +37,8 @@ static const uint64_t not_covered = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | S
 				    SIGNAL_BIT(FIRST_OF_LIBC) | SIGNAL_BIT(FIRST_OF_LIBC + 1);
 
 /*
- * The program's handler, and in bits that no address has, the flags of its action that are not
- * those of ours.
+ * The program's handler; in bits that no address has, the flags of its action in which ours
+ * differs.
  */
 #define WANTED_SIGINFO	 (UINT64_C(1) << 62)
 #define WANTED_RESETHAND (UINT64_C(1) << 63)
@@ -42,7 +46,7 @@ static const uint64_t not_covered = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | S
 
 static _Atomic uint64_t wanted[SIGNALS + 1];
 
-/* What the thread has kept: its signal, and its mask before. */
+/* The signal that a thread has kept, and its mask before. */
 struct kept {
 	siginfo_t info;
 	uint64_t mask;
@@ -66,6 +70,7 @@ static void keep(const siginfo_t *info, ucontext_t *context)
 {
 	uint64_t blocked;
 
+	assert(!waiting);
 	kept.info = *info;
 	memcpy(&kept.mask, &context->uc_sigmask, sizeof(kept.mask));
 	blocked = kept.mask | ~not_covered;
@@ -85,7 +90,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
 	}
 	if (action & WANTED_RESETHAND)
 		(void)REAL(sigaction)(signo, &none, NULL);
-	/* One that takes only the number does not see the others. */
+	/* A handler that takes only the number ignores the other arguments. */
 	handler = (void (*)(int, siginfo_t *, void *))(uintptr_t)(action & WANTED_HANDLER);
 	handler(signo, info, context);
 }
@@ -156,8 +161,8 @@ static uint64_t wanted_of(const struct sigaction *act)
 	       ((unsigned int)act->sa_flags & SA_RESETHAND ? WANTED_RESETHAND : 0);
 }
 
-/* @act as the program set it, of one that may be ours. */
-static void tell(struct sigaction *act, uint64_t was)
+/* Turns @act, which may be our action, into what the program set. */
+static void show_program_action(struct sigaction *act, uint64_t was)
 {
 	if (act->sa_sigaction != on_signal)
 		return;
@@ -168,16 +173,16 @@ static void tell(struct sigaction *act, uint64_t was)
 		act->sa_flags = (int)((unsigned int)act->sa_flags | SA_RESETHAND);
 }
 
-/* Puts ours in front of @act; *@was: what the program wanted before. */
+/* The action with our handler in front of @act. *@was: what the program wanted before. */
 static struct sigaction in_front(int signo, const struct sigaction *act, uint64_t *was)
 {
 	struct sigaction ours = *act;
 
 	/*
-	 * The child of a vfork has our memory, and actions of its own. And one that comes back to
-	 * us already is what some function of the C library has seen, which passes us by.
+	 * The child of a vfork shares our memory but has its own actions. And a function of the C
+	 * library, whose own calls we do not see, may set an action again that it has read: ours.
 	 */
-	if (!is_handler(act) || act->sa_sigaction == on_signal || !preload_own_process())
+	if (!is_handler(act) || act->sa_sigaction == on_signal || !preload_tracks_process())
 		return ours;
 	*was = atomic_exchange_explicit(&wanted[signo], wanted_of(act), memory_order_relaxed);
 	ours.sa_sigaction = on_signal;
@@ -197,7 +202,7 @@ int defer_sigaction(int signo, const struct sigaction *act, struct sigaction *ol
 		return -errno;
 	if (!old)
 		return 0;
-	tell(&former, was);
+	show_program_action(&former, was);
 	*old = former;
 	return 0;
 }

@@ -23,7 +23,7 @@ void defer_begin(struct defer_section *section);
 
 /*
  * Ends @section: errno is what it was at its beginning. At the end of the outermost section the
- * signal that waits is delivered, so this may not return.
+ * signal that waits is delivered, whose handler may not return.
  */
 void defer_end(const struct defer_section *section);
 

@@ -2,11 +2,17 @@
 /*
  * The walk through the union of the shadow root and the real system.
  *
- * Cost: a path that is not concerned, a few compared characters; a relative one, one load more. A
- * walked path costs one or two readlink() per component.
+ * Invariants of a walk:
+ * - its name is "" or absolute, without links and dots;
+ * - its name is in the shadow root only if it is in an emulated tree and not at or below a stand-in;
+ * - a directory above the emulated trees is never a link.
+ *
+ * Cost: a few compared characters for a path that cannot touch the emulated part, plus a load if it
+ * is relative. A walked path costs one or two readlink() for each component.
  */
 #include "preload/process/path.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,7 +28,8 @@
 
 enum {
 	MAX_LINKS = 40,	   /* the kernel's limit */
-	LONGEST_ROOT = 48, /* more than the longest name at which something emulated begins */
+	LONGEST_TREE = 48, /* more than the longest name at which something emulated begins */
+	LINK_SPACE = 64,   /* least space for the text of a link: enough to tell that it is one */
 };
 
 static const char *const emulated_trees[] = {
@@ -31,32 +38,30 @@ static const char *const emulated_trees[] = {
 	LAYOUT_SYS_IOMMUFD, LAYOUT_SYS_VFIO_CORE, LAYOUT_SYS_VFIO_PCI,
 };
 
-/* Above the emulated trees; real directories, never links. */
+/* The directories above the emulated trees. */
 static const char *const ancestors[] = {
 	"/dev", "/sys", "/sys/bus", "/sys/class", "/sys/kernel", "/sys/devices", "/sys/module",
 };
 
-/* enum path_hint of the current directory, or that it is still to be found out. */
+/* enum path_hint of the current directory, or CWD_UNKNOWN until it is first needed. */
 #define CWD_UNKNOWN (-1)
 static _Atomic int cwd_hint = CWD_UNKNOWN;
 
-enum {
-	LINK_ROOM = 64, /* at least, to see whether something is a link */
-};
-
 struct walk {
-	char *root;	/* text of ROOT, directly followed by */
-	char *name;	/* how far the walk has come: "" or absolute, canonical */
-	size_t len;	/* of name */
-	size_t standin; /* length of a stand-in at or above @name; 0: none */
-	unsigned int links;
-	bool shadow;			    /* @name is in the shadow root */
-	bool touched;			    /* it has been, on the way */
-	const char *next;		    /* the components still to go, at the end of */
-	char pending[PATH_MAX + LINK_ROOM]; /* (which fills downwards, with the texts of links) */
+	char *root;	    /* the text of the shadow root, directly followed by @name */
+	char *name;	    /* how far the walk has come: "" or absolute, canonical */
+	size_t len;	    /* of @name */
+	size_t standin;	    /* length of the stand-in at or above @name; 0: there is none */
+	unsigned int links; /* followed so far */
+	bool shadow;	    /* @name is in the shadow root */
+	bool touched;	    /* @name has been in the shadow root on the way */
+
+	/* The components still to go, at the end of @pending; texts of links go before them. */
+	const char *next;
+	char pending[PATH_MAX + LINK_SPACE];
 };
 
-/* True if @name is @tree or below it. */
+/* Whether @name is @tree or below it. */
 static bool is_within(const char *name, const char *tree)
 {
 	size_t len = strlen(tree);
@@ -82,7 +87,7 @@ bool path_is_shared(const char *name)
 	return false;
 }
 
-/* True for "/", and for what begins with /dev or /sys, or with a dot that may lead there. */
+/* Whether @path is "/", begins with /dev or /sys, or with a dot that may lead there. */
 static bool begins_near(const char *path)
 {
 	path += strspn(path, "/");
@@ -121,8 +126,8 @@ static size_t parent_len(const char *name, size_t len)
 
 bool path_is_candidate(const char *path)
 {
-	char name[LONGEST_ROOT];
-	unsigned int below = 0; /* components that @name has no room for */
+	char name[LONGEST_TREE];
+	unsigned int below = 0; /* components that are left out of @name, which is full */
 	const char *part;
 	size_t len = 0;
 	size_t size;
@@ -153,7 +158,10 @@ bool path_is_candidate(const char *path)
 	return false;
 }
 
-/* readlink of @path into @text of @size bytes, ended by 0. The length or a negative errno. */
+/*
+ * Reads the link @path into @text of @size bytes, terminated by 0. Returns the length or a negative
+ * errno.
+ */
 static long read_link(const char *path, char *text, size_t size)
 {
 	long len = SYS(SYS_readlinkat, AT_FDCWD, path, text, size - 1);
@@ -163,7 +171,7 @@ static long read_link(const char *path, char *text, size_t size)
 	return len;
 }
 
-static size_t walk_room(const struct walk *walk)
+static size_t walk_space(const struct walk *walk)
 {
 	return (size_t)(walk->next - walk->pending);
 }
@@ -179,20 +187,21 @@ static void walk_up(struct walk *walk)
 /*
  * Finds @walk->name in the shadow root, or else in the real system. Returns the length of its text
  * if it is a link, 0 if it is anything else or does not exist, -ENOTDIR if it would be inside a
- * file of the shadow root. The text is at the start of what is free of @walk->pending: stacks are
- * small.
+ * file of the shadow root. The text goes to the free part of @walk->pending, as a signal handler's
+ * stack may be small.
  */
 static long walk_look(struct walk *walk)
 {
-	const size_t room = walk_room(walk);
+	const size_t space = walk_space(walk);
 	char *target = walk->pending;
 	long len;
 
+	assert(walk->len == strlen(walk->name) && (walk->len == 0 || walk->name[0] == '/'));
 	walk->shadow = false;
 	if (path_is_shared(walk->name) || walk->len == 0)
 		return 0;
 	if (!walk->standin && is_emulated(walk->name)) {
-		len = read_link(walk->root, target, room);
+		len = read_link(walk->root, target, space);
 		if (len >= 0 && target[0] == '/') {
 			walk->standin = walk->len;
 		} else if (len >= 0 || len == -EINVAL || len == -ENOTDIR) {
@@ -201,21 +210,21 @@ static long walk_look(struct walk *walk)
 			return len == -EINVAL ? 0 : len;
 		}
 	}
-	len = read_link(walk->name, target, room);
+	len = read_link(walk->name, target, space);
 	return len > 0 ? len : 0;
 }
 
-/* Puts the text of @len bytes that walk_look() has found before the components still to go. */
+/* Puts the text of a link, @len bytes that walk_look() read, before the components still to go. */
 static int walk_expand(struct walk *walk, size_t len)
 {
-	const size_t room = walk_room(walk);
+	const size_t space = walk_space(walk);
 	char *start;
 
 	if (++walk->links > MAX_LINKS)
 		return -ELOOP;
-	if (len + 1 >= room) /* it may not have been all of it */
+	if (len + 1 >= space) /* the text may have been cut */
 		return -ENAMETOOLONG;
-	start = walk->pending + room - (len + 1);
+	start = walk->pending + space - (len + 1);
 	memmove(start, walk->pending, len);
 	start[len] = '/';
 	walk->next = start;
@@ -263,7 +272,7 @@ static int walk_run(struct walk *walk, bool follow)
 		if (rc)
 			return rc;
 		len = walk_look(walk);
-		if (len == -ENOTDIR) /* the kernel will find the same in the shadow root */
+		if (len == -ENOTDIR) /* the kernel finds the same in the shadow root */
 			return walk_at_end(walk)
 				       ? 0
 				       : walk_append(walk, walk->next, strlen(walk->next));
@@ -335,15 +344,15 @@ static bool may_reach(int dirfd, const char *path)
 }
 
 /*
- * Fills @walk->pending with the absolute form of (@dirfd, @path). *@inside: the kernel would start
- * in the shadow root. False if it has none.
+ * Fills @walk->pending with the absolute form of (@dirfd, @path). *@inside: whether the kernel would
+ * start in the shadow root. False: there is no such form.
  */
 static bool walk_start(struct walk *walk, int dirfd, const char *path, bool *inside)
 {
 	size_t path_len = strlen(path);
 	size_t base_len = 0;
 	const char *base = "";
-	char *name = walk->pending; /* which has room for it, and is not filled yet */
+	char *name = walk->pending; /* large enough, and not filled yet */
 	char *start;
 
 	*inside = false;
@@ -392,13 +401,14 @@ static void path_walk(struct path_at *at, bool follow)
 		return;
 	if (walk.len == 0)
 		walk_append(&walk, "", 0);
+	assert(!walk.shadow || (walk.touched && !walk.standin && is_emulated(walk.name)));
 	at->resolved = walk.name;
 	at->shadow = walk.shadow;
 	if (walk.shadow && !directory)
 		at->node = path_node(walk.name);
 	if (directory && walk.len > 1)
 		strcpy(walk.name + walk.len, "/");
-	/* The kernel's own walk is as good if it would not have met the shadow root. */
+	/* Where the shadow root was not met, the kernel's own walk ends at the same file. */
 	if (!walk.touched && !inside)
 		return;
 	at->dirfd = AT_FDCWD;
@@ -426,7 +436,7 @@ enum path_hint path_hint_of(const struct path_at *at)
 	return at->near ? PATH_HINT_NEAR : PATH_HINT_NONE;
 }
 
-/* The decimal number that is all of @text, into *@number. */
+/* Whether all of @text is one decimal number: *@number. */
 static bool parse_number(const char *text, unsigned int *number)
 {
 	unsigned int value = 0;

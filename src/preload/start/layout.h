@@ -4,28 +4,31 @@
  * that mirrors the emulated part of /dev and /sys (ROOT/dev/iommu, ROOT/sys/bus/pci/devices/...),
  * and the numbers of the device nodes.
  *
- * In the shadow root, a symbolic link with a relative text is a link of the emulated (or of the
- * real) system. One with an absolute text is a stand-in: it makes a listing of the directory show
- * an entry that only the real system has, and is never followed; the real entry is used instead.
+ * In the shadow root, a symbolic link with a relative text is a link of the emulated or of the real
+ * system. A link with an absolute text is a stand-in: it makes a listing of its directory show an
+ * entry that only the real system has. It is never followed; the real entry is used instead.
  */
 #ifndef PRELOAD_START_LAYOUT_H
 #define PRELOAD_START_LAYOUT_H
 
-/* Environment of the program: the shadow root, canonical. */
+/* The variable in the program's environment that names the shadow root, canonical. */
 #define LAYOUT_ROOT_VARIABLE "UIOMMUFD_ROOT"
 
 #define LAYOUT_LIBRARY "libuiommufd-preload.so"
 
-/* A file directly in the root: machine_format()'s text. */
+/* The file in the root with the description of the machine, from machine_format(). */
 #define LAYOUT_MACHINE "machine"
 
 /*
- * A directory in the root: the sockets of the run's processes that answer `uiommufd show`
- * (preload/engine/control.h), each named for its PID. Where it is missing, nobody answers.
+ * The directory in the root for the sockets of processes that answer `uiommufd show`
+ * (preload/engine/control.h), each named for its PID. Without the directory no process answers.
  */
 #define LAYOUT_CONTROL "control"
 
-/* What is emulated: these, and what is below them. The last is the beginning of a name. */
+/*
+ * The emulated trees: these and what is below them. LAYOUT_SYS_PCI_BUSES is the beginning of the
+ * names of directories.
+ */
 #define LAYOUT_DEV_IOMMU     "/dev/iommu"
 #define LAYOUT_DEV_VFIO	     "/dev/vfio"
 #define LAYOUT_SYS_PCI	     "/sys/bus/pci"
@@ -37,10 +40,10 @@
 #define LAYOUT_SYS_VFIO_PCI  "/sys/module/vfio_pci"
 #define LAYOUT_SYS_PCI_BUSES "/sys/devices/pci"
 
-/* The names of memory files that stand behind emulated descriptors without a path begin so. */
+/* How names of memory files begin that are placeholders of descriptors without a path. */
 #define LAYOUT_MEMFD_PREFIX "uiommufd:"
 
-/* Device numbers. The dynamic ones have values that Linux would hand out, too. */
+/* Device numbers; those that Linux assigns dynamically have values that it would assign, too. */
 enum layout_device_number {
 	LAYOUT_MISC_MAJOR = 10,
 	LAYOUT_IOMMU_MINOR = 124,

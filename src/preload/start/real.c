@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start: the C library's functions, whether there is a shadow root, and which process this is.
- *
- * Constructors of other libraries may call us before our own runs, so the first call does the work.
- * It may be done twice at once: every store is of the same value, and `real_ready` comes last.
+ * Constructors of other libraries may call us before our own has run, so the first call does the
+ * work. Several threads may do it at the same time: each stores the same values, and `real_ready`
+ * comes last.
  */
 #include "preload/start/real.h"
 
 #include <dlfcn.h>
-#include <sys/syscall.h>
 
 #include "preload/start/root.h"
 
@@ -18,11 +16,16 @@ REAL_FUNCTIONS(REAL_DEFINE)
 
 _Atomic bool real_ready;
 
-static _Atomic pid_t owner;
+static _Atomic pid_t tracked;
 
-bool preload_own_process(void)
+static void track_this_process(void)
 {
-	return atomic_load_explicit(&owner, memory_order_relaxed) == (pid_t)SYS(SYS_getpid);
+	atomic_store_explicit(&tracked, (pid_t)SYS(SYS_getpid), memory_order_relaxed);
+}
+
+bool preload_tracks_process(void)
+{
+	return atomic_load_explicit(&tracked, memory_order_relaxed) == (pid_t)SYS(SYS_getpid);
 }
 
 void preload_init(void)
@@ -34,10 +37,8 @@ void preload_init(void)
 #define REAL_FIND(name) *(void **)&real_##name = dlsym(RTLD_NEXT, #name);
 	REAL_FUNCTIONS(REAL_FIND)
 #undef REAL_FIND
-	atomic_store_explicit(&owner, (pid_t)SYS(SYS_getpid), memory_order_relaxed);
-	/*
-	 * Before the C library has its environment, there is no shadow root yet: ask again later.
-	 */
+	track_this_process();
+	/* Until the C library has its environment, the root is unknown: the next call asks again. */
 	if (environ) {
 		root_init();
 		atomic_store_explicit(&real_ready, true, memory_order_release);
@@ -45,7 +46,7 @@ void preload_init(void)
 	errno = saved;
 }
 
-void preload_forked(void)
+void preload_fork_child(void)
 {
-	atomic_store_explicit(&owner, (pid_t)SYS(SYS_getpid), memory_order_relaxed);
+	track_this_process();
 }

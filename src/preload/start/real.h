@@ -105,10 +105,10 @@ void preload_init(void);
  * False in the child of a vfork (or of a bare clone): it has our memory, but its own descriptors
  * and current directory, so nothing that it does to those is to be recorded.
  */
-bool preload_own_process(void);
+bool preload_tracks_process(void);
 
 /* In the child of a fork, which is a process of its own. */
-void preload_forked(void);
+void preload_fork_child(void);
 
 static inline void preload_ready(void)
 {
