@@ -10,9 +10,8 @@
 
 #include "preload/start/root.h"
 
-#define REAL_DEFINE(name) __typeof__(name) *real_##name;
-REAL_FUNCTIONS(REAL_DEFINE)
-#undef REAL_DEFINE
+#define INTERPOSED_REAL(name, family, why) __typeof__(name) *real_##name;
+#include "preload/start/interposed.def"
 
 _Atomic bool real_ready;
 
@@ -34,9 +33,8 @@ void preload_init(void)
 
 	if (atomic_load_explicit(&real_ready, memory_order_acquire))
 		return;
-#define REAL_FIND(name) *(void **)&real_##name = dlsym(RTLD_NEXT, #name);
-	REAL_FUNCTIONS(REAL_FIND)
-#undef REAL_FIND
+#define INTERPOSED_REAL(name, family, why) *(void **)&real_##name = dlsym(RTLD_NEXT, #name);
+#include "preload/start/interposed.def"
 	track_this_process();
 	/* Until the C library has its environment, the root is unknown: the next call asks again. */
 	if (environ) {

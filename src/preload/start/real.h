@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The functions that ours stand in front of. REAL(name)(...) calls the C library's (or whichever
- * comes next), found on first use, at the latest in the constructor.
+ * The functions that ours replace (interposed.def), and direct system calls.
  *
- * SYS(SYS_name, ...) is for what we ourselves ask of the system while a program's call is in
- * progress: it reaches no wrapper, is no cancellation point, and leaves errno alone.
+ * REAL(name)(...) calls the C library's function, or that of the next library in front of it. They
+ * are looked up on first use, at the latest in the constructor.
+ *
+ * SYS(SYS_name, ...) is for what we ourselves ask of the system while a call of the program is in
+ * progress: it reaches no interposed function, is no cancellation point, and leaves errno alone.
  */
 #ifndef PRELOAD_START_REAL_H
 #define PRELOAD_START_REAL_H
@@ -32,82 +34,22 @@
 #include "base/sys.h"
 #include "preload/start/libc.h"
 
-#define REAL_FUNCTIONS(X)       \
-	X(openat)               \
-	X(fopen)                \
-	X(freopen)              \
-	X(fclose)               \
-	X(opendir)              \
-	X(readdir)              \
-	X(rewinddir)            \
-	X(seekdir)              \
-	X(closedir)             \
-	X(scandirat)            \
-	X(glob)                 \
-	X(nftw)                 \
-	X(realpath)             \
-	X(getcwd)               \
-	X(get_current_dir_name) \
-	X(close)                \
-	X(fcntl)                \
-	X(read)                 \
-	X(write)                \
-	X(pread)                \
-	X(pwrite)               \
-	X(readv)                \
-	X(writev)               \
-	X(preadv)               \
-	X(pwritev)              \
-	X(preadv2)              \
-	X(pwritev2)             \
-	X(sigaction)            \
-	X(sigprocmask)          \
-	X(pthread_sigmask)      \
-	X(signal)               \
-	X(sysv_signal)          \
-	X(access)               \
-	X(eaccess)              \
-	X(euidaccess)           \
-	X(faccessat)            \
-	X(statvfs)              \
-	X(pathconf)             \
-	X(chmod)                \
-	X(fchmodat)             \
-	X(chown)                \
-	X(lchown)               \
-	X(fchownat)             \
-	X(truncate)             \
-	X(utimensat)            \
-	X(getxattr)             \
-	X(lgetxattr)            \
-	X(listxattr)            \
-	X(llistxattr)           \
-	X(inotify_add_watch)    \
-	X(setuid)               \
-	X(seteuid)              \
-	X(setreuid)             \
-	X(setresuid)            \
-	X(setfsuid)             \
-	X(capset)               \
-	X(setns)                \
-	X(unshare)
-
-#define REAL_DECLARE(name) extern __typeof__(name) *real_##name;
-REAL_FUNCTIONS(REAL_DECLARE)
-#undef REAL_DECLARE
+#define INTERPOSED_REAL(name, family, why) extern __typeof__(name) *real_##name;
+#include "preload/start/interposed.def"
 
 extern _Atomic bool real_ready;
 
-/* Finds the functions and the shadow root. Idempotent. */
+/* Looks up the functions and the shadow root. Idempotent; errno stays as it is. */
 void preload_init(void);
 
 /*
- * False in the child of a vfork (or of a bare clone): it has our memory, but its own descriptors
- * and current directory, so nothing that it does to those is to be recorded.
+ * Whether this process is the one whose descriptors and current directory are recorded. False in the
+ * child of a vfork or of a bare clone(): it shares our memory but has descriptors and a directory of
+ * its own, so its changes must not be recorded.
  */
 bool preload_tracks_process(void);
 
-/* In the child of a fork, which is a process of its own. */
+/* In the child of a fork, which has a copy of our memory: tracks the child. */
 void preload_fork_child(void);
 
 static inline void preload_ready(void)
@@ -118,12 +60,12 @@ static inline void preload_ready(void)
 
 #define REAL(name) (*(preload_ready(), real_##name))
 
-/* sys_call() with as many arguments as there are. */
+/* sys_call() with any number of arguments. */
 #define SYS(...) SYS_PADDED(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 #define SYS_PADDED(n, a, b, c, d, e, f, ...) \
 	sys_call(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-/* The one place where a result becomes what functions of the C library return. */
+/* What a function of the C library returns for @rc, a result or a negative errno: sets errno. */
 static inline long libc_result(long rc)
 {
 	if (rc >= 0)
@@ -140,12 +82,12 @@ static inline long libc_result(long rc)
 #define REAL_SYSCALL_IS_REPLACED
 #endif
 
-/* A function that the program finds instead of the C library's. */
+/* Makes a function visible to the program, in front of the C library's. */
 #define EXPORT __attribute__((visibility("default")))
 
 /*
- * Another name of @target, declared by a header: with 64-bit longs, the functions for large files
- * are the same.
+ * Defines @name, which a header declares, as another name of @target: with 64-bit longs, functions
+ * for large files do not differ from the others.
  */
 #define EXPORT_ALIAS(name, target) \
 	EXPORT extern __typeof__(name) name __attribute__((alias(#target)))
