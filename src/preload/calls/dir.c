@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories. Those of the shadow root list the right names; the types of nodes, and of stand-ins
- * for real entries, are put right here. Those of the real system that have something emulated in
- * them list that, too.
+ * Reading directories. A directory of the shadow root has the right names; the types of its nodes
+ * and of stand-ins for real entries are corrected here. A directory of the real system that has
+ * emulated entries lists these after its own (listing.h).
  */
 #include <dirent.h>
 #include <string.h>
@@ -78,24 +78,24 @@ EXPORT int closedir(DIR *dir)
 	return REAL(closedir)(dir);
 }
 
-/* ---- functions that read directories by functions of the C library's own ---- */
+/* ---- functions in which the C library calls its own readdir() ---- */
 
 typedef int entry_filter(const struct dirent *entry);
 typedef int entry_order(const struct dirent **a, const struct dirent **b);
 
 static int compare_entries(const void *a, const void *b, void *order)
 {
-	/* The types that scandir() has always had. */
+	/* scandir() has always compared by functions of this type. */
 	return (*(entry_order **)order)((const struct dirent **)a, (const struct dirent **)b);
 }
 
-/* The program frees the list and the entries with free(): they are from malloc(). */
+/* Appends a copy of @entry. All is from malloc(), as the program passes it to free(). */
 static bool append(struct dirent ***list, int count, const struct dirent *entry)
 {
 	struct dirent **grown;
 	struct dirent *copy;
 
-	/* The size is a power of two. */
+	/* The list has space for a power of two. */
 	if ((count & (count - 1)) == 0) {
 		grown = reallocarray(*list, count ? 2 * (size_t)count : 1, sizeof(*grown));
 		if (!grown)
@@ -105,13 +105,13 @@ static bool append(struct dirent ***list, int count, const struct dirent *entry)
 	copy = malloc(sizeof(*copy));
 	if (!copy)
 		return false;
-	/* It may be the last in the stream's buffer: no more of it is there. */
+	/* Not the whole structure: the last entry in the stream's buffer may be shorter. */
 	memcpy(copy, entry, entry->d_reclen);
 	(*list)[count] = copy;
 	return true;
 }
 
-/* Reads @dir to its end. The number of entries, or -1 with errno and nothing allocated. */
+/* Reads @dir to its end. Returns the number of entries; -1 with errno and nothing allocated. */
 static int read_all(DIR *dir, struct dirent ***list, entry_filter *filter)
 {
 	struct dirent *entry;
@@ -121,18 +121,20 @@ static int read_all(DIR *dir, struct dirent ***list, entry_filter *filter)
 	for (;;) {
 		errno = 0;
 		entry = readdir(dir);
+		if (!entry && !errno)
+			return count;
 		if (!entry)
-			break;
+			goto out_free;
 		if (filter && !filter(entry))
 			continue;
 		if (!append(list, count, entry)) {
 			errno = ENOMEM;
-			break;
+			goto out_free;
 		}
 		count++;
 	}
-	if (!errno)
-		return count;
+
+out_free:
 	while (count)
 		free((*list)[--count]);
 	free(*list);
@@ -152,10 +154,11 @@ EXPORT int scandirat(int dirfd, const char *path, struct dirent ***list, entry_f
 	if (path_hint_of(&at) == PATH_HINT_NONE)
 		return REAL(scandirat)(dirfd, path, list, filter, order);
 	fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (fd < 0)
+		return -1;
+	dir = fdopendir(fd);
 	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 		return -1;
 	}
 	count = read_all(dir, &found, filter);
@@ -193,8 +196,7 @@ static void *open_directory(const char *path)
 	return opendir(path);
 }
 
-/* Lets glob() look through our functions instead of the C library's own, unless the program has
- * functions of its own. */
+/* Has glob() call our functions instead of the C library's, unless the program gives its own. */
 EXPORT int glob(const char *pattern, int flags, int (*on_error)(const char *path, int error),
 		glob_t *found)
 {
@@ -214,8 +216,10 @@ EXPORT int glob(const char *pattern, int flags, int (*on_error)(const char *path
 
 EXPORT_ALIAS(glob64, glob);
 
-/* nftw() walks with functions of the C library's own, so it is given the shadow root's path, and
- * its names lose that again on their way to the program. */
+/*
+ * nftw() calls the C library's own functions, so it gets a path in the shadow root, and the root is
+ * removed from the names that it reports.
+ */
 static __thread __nftw_func_t walk_visit __attribute__((tls_model("initial-exec")));
 
 static int visit_stripped(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -2,9 +2,10 @@
 /*
  * What happens to descriptor numbers: closing and duplicating.
  *
- * A number leaves the table before the kernel frees it, and enters it after the kernel has given it
- * out, so that another thread that gets the same number next never finds the old file behind it.
+ * A number leaves the table before the kernel frees it, and enters it after the kernel has returned
+ * it, so that another thread that gets the same number next never finds the old file behind it.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
@@ -14,7 +15,7 @@
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
 
-/* <linux/close_range.h> of a newer system. */
+/* Missing in older headers. */
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE 2u
 #endif
@@ -22,15 +23,28 @@
 #define CLOSE_RANGE_CLOEXEC 4u
 #endif
 
-/*
- * Takes @fd out of the table: what it stood for, or NULL. Inside the engine, until that is
- * released: a signal's handler could jump out with it.
- */
-static struct description *take(int fd)
+/* Whether @fd is emulated, and this process may change that. */
+static bool is_tracked(int fd)
+{
+	return fdtable_has(fd) && preload_tracks_process();
+}
+
+static void forget_hint(int fd)
 {
 	if (fdtable_hint(fd) != PATH_HINT_NONE && preload_tracks_process())
 		fdtable_set_hint(fd, PATH_HINT_NONE);
-	if (!fdtable_has(fd) || !preload_tracks_process())
+}
+
+/*
+ * Takes @fd out of the table. Returns what it stood for, a reference that the caller owns, or NULL.
+ * An emulated @fd is taken inside the engine, as a signal handler could jump out with the
+ * reference.
+ */
+static struct description *take(int fd)
+{
+	assert(engine_busy());
+	forget_hint(fd);
+	if (!is_tracked(fd))
 		return NULL;
 	return fdtable_exchange(fd, NULL);
 }
@@ -54,21 +68,15 @@ void fd_opened(int fd, enum path_hint hint)
 	leave_with(&call, take(fd));
 }
 
-/* True if @fd is emulated, and this process may change that. */
-static bool is_ours(int fd)
-{
-	return fdtable_has(fd) && preload_tracks_process();
-}
-
-/* Of other descriptors, the C library's: a cancellation point. */
+/* Other descriptors are closed by the C library's close(), which is a cancellation point. */
 EXPORT int close(int fd)
 {
 	struct description *gone;
 	struct engine_call call;
 	long rc;
 
-	if (!is_ours(fd)) {
-		take(fd);
+	if (!is_tracked(fd)) {
+		forget_hint(fd);
 		return REAL(close)(fd);
 	}
 	engine_enter(&call);
@@ -86,9 +94,9 @@ EXPORT int fclose(FILE *stream)
 	struct engine_call call;
 	int rc, error;
 
-	errno = saved; /* a stream without a descriptor is no error */
-	if (!is_ours(fd)) {
-		take(fd);
+	errno = saved; /* fileno() fails for a stream without a descriptor, which is no error */
+	if (!is_tracked(fd)) {
+		forget_hint(fd);
 		return REAL(fclose)(stream);
 	}
 	engine_enter(&call);
@@ -101,13 +109,15 @@ EXPORT int fclose(FILE *stream)
 	return rc;
 }
 
-/* @to is a new duplicate of @from. @to, or a negative errno with @to closed. */
+/*
+ * Records that @to is a new duplicate of @from. Returns @to, or a negative errno with @to closed.
+ */
 static int duplicated(int from, int to)
 {
 	struct description *desc;
 
 	fd_opened(to, fdtable_hint(from));
-	if (!is_ours(from))
+	if (!is_tracked(from))
 		return to;
 	desc = fdtable_get(from);
 	if (!desc)
@@ -124,16 +134,16 @@ static int duplicated(int from, int to)
 /* Duplicates @from by the system call @number (dup, fcntl). */
 static int duplicate(long number, int from, int cmd, long arg)
 {
-	const bool ours = is_ours(from);
+	const bool tracked = is_tracked(from);
 	struct engine_call call;
 	int to;
 
-	if (ours)
+	if (tracked)
 		engine_enter(&call);
 	to = (int)SYS(number, from, cmd, arg);
 	if (to >= 0)
 		to = duplicated(from, to);
-	if (ours)
+	if (tracked)
 		engine_leave(&call);
 	return (int)libc_result(to);
 }
@@ -146,32 +156,35 @@ EXPORT int dup(int fd)
 EXPORT int dup3(int from, int to, int flags)
 {
 	const enum path_hint hint = fdtable_hint(to);
-	const bool ours = is_ours(from) || is_ours(to);
-	struct description *gone;
+	const bool tracked = is_tracked(from) || is_tracked(to);
+	struct description *gone = NULL;
 	struct engine_call call;
 	int rc;
 
-	if (ours)
+	if (tracked) {
 		engine_enter(&call);
-	gone = take(to);
+		gone = take(to);
+	} else {
+		forget_hint(to);
+	}
 	rc = (int)SYS(SYS_dup3, from, to, flags);
 	if (rc >= 0) {
 		rc = duplicated(from, to);
-	} else { /* @to is still what it was */
+	} else { /* the kernel has not closed @to */
 		fdtable_set_hint(to, hint);
 		if (gone)
 			gone = fdtable_exchange(to, gone);
 	}
 	if (gone)
 		engine_release(gone);
-	if (ours)
+	if (tracked)
 		engine_leave(&call);
 	return (int)libc_result(rc);
 }
 
 EXPORT int dup2(int from, int to)
 {
-	if (from == to) /* changes nothing, but @from must be open */
+	if (from == to) /* nothing changes, and @from must be open */
 		return (int)libc_result(SYS(SYS_fcntl, from, F_GETFD)) < 0 ? -1 : to;
 	return dup3(from, to, 0);
 }
@@ -204,7 +217,7 @@ static void close_emulated(unsigned int first, unsigned int last)
 
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
-	/* With its own copy of the descriptors, the thread closes nothing for the others. */
+	/* With CLOSE_RANGE_UNSHARE the thread closes descriptors of its own copy of the table. */
 	if (!((unsigned int)flags & (CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE)) && first <= last)
 		close_emulated(first, last);
 	return (int)libc_result(SYS(SYS_close_range, first, last, flags));

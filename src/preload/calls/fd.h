@@ -5,8 +5,8 @@
 #include "preload/process/path.h"
 
 /*
- * The kernel has just given out @fd for something that is not emulated. If the table thinks
- * otherwise, the number was closed without our noticing.
+ * The kernel has just returned @fd as the descriptor of a file that is not emulated. What the table
+ * had for the number is removed: it was closed by a call that we did not see.
  */
 void fd_opened(int fd, enum path_hint hint);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ioctl, and the families of read, write and lseek. For a descriptor that is not emulated each is
- * one lookup more than without us.
+ * ioctl(), read(), write(), lseek() and their relatives. For a descriptor that is not emulated each
+ * costs one look-up (process/fdtable.h) more than without us.
  */
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -18,7 +18,7 @@
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
 
-/* The most that one call of the kernel transfers. */
+/* The most that one system call transfers. */
 #define MAX_TRANSFER ((size_t)0x7ffff000)
 
 enum direction {
@@ -26,39 +26,49 @@ enum direction {
 	OUT,
 };
 
-/* Where a transfer takes its position: AT_FILE for the file's own, else an offset. */
+/* The offset of a transfer that uses and moves the file's own position. */
 #define AT_FILE INT64_C(-1)
 
-static long one_transfer(struct description *desc, enum direction direction, uint64_t buf,
-			 size_t len, uint64_t *pos)
+/* What one call of the program asks to be transferred. */
+struct transfer {
+	enum direction direction;
+	const struct iovec *iov; /* in the program's memory, or our own */
+	int count;
+	int64_t offset; /* or AT_FILE */
+};
+
+static long transfer_segment(struct description *desc, enum direction direction,
+			     const struct iovec *segment, uint64_t *pos)
 {
+	const uint64_t buf = (uintptr_t)segment->iov_base;
+	const size_t len = min_u64(segment->iov_len, MAX_TRANSFER);
 	struct uiommufd_file *file = desc->file;
 
-	if (len > MAX_TRANSFER)
-		len = MAX_TRANSFER;
-	if (direction == IN)
-		return file->ops->read ? file->ops->read(file, own_process_caller(), buf, len, pos)
-				       : -EINVAL;
-	return file->ops->write ? file->ops->write(file, own_process_caller(), buf, len, pos)
-				: -EINVAL;
+	if (direction == IN) {
+		if (!file->ops->read)
+			return -EINVAL;
+		return file->ops->read(file, own_process_caller(), buf, len, pos);
+	}
+	if (!file->ops->write)
+		return -EINVAL;
+	return file->ops->write(file, own_process_caller(), buf, len, pos);
 }
 
-/* The segments one after another, until one is not filled. */
-static long transfer_segments(struct description *desc, enum direction direction,
-			      const struct iovec *iov, int count, uint64_t *pos)
+/* Transfers segment after segment, until one is not filled. */
+static long transfer_segments(struct description *desc, const struct transfer *transfer,
+			      uint64_t *pos)
 {
-	struct uiommufd_caller *caller = own_process_caller();
 	struct iovec segment;
 	long done = 0;
 	long n;
 
-	if (count < 0 || count > UIO_MAXIOV)
+	if (transfer->count < 0 || transfer->count > UIO_MAXIOV)
 		return -EINVAL;
-	for (int i = 0; i < count; i++) {
-		if (caller_read(caller, &segment, (uintptr_t)(iov + i), sizeof(segment)))
+	for (int i = 0; i < transfer->count; i++) {
+		if (caller_read(own_process_caller(), &segment, (uintptr_t)(transfer->iov + i),
+				sizeof(segment)))
 			return done ? done : -EFAULT;
-		n = one_transfer(desc, direction, (uintptr_t)segment.iov_base, segment.iov_len,
-				 pos);
+		n = transfer_segment(desc, transfer->direction, &segment, pos);
 		if (n < 0)
 			return done ? done : n;
 		done += n;
@@ -68,37 +78,37 @@ static long transfer_segments(struct description *desc, enum direction direction
 	return done;
 }
 
-static int check_access(const struct description *desc, enum direction direction, int64_t offset)
+static int check_access(const struct description *desc, const struct transfer *transfer)
 {
-	if (desc->access == (direction == IN ? O_WRONLY : O_RDONLY))
+	if (desc->access == (transfer->direction == IN ? O_WRONLY : O_RDONLY))
 		return -EBADF;
-	if (offset == AT_FILE)
+	if (transfer->offset == AT_FILE)
 		return 0;
-	if (offset < 0)
+	if (transfer->offset < 0)
 		return -EINVAL;
 	return desc->file->flags & FILE_SEEKABLE ? 0 : -ESPIPE;
 }
 
-static long vector_in_engine(struct description *desc, enum direction direction,
-			     const struct iovec *iov, int count, int64_t offset)
+static long transfer_inside(struct description *desc, const struct transfer *transfer)
 {
 	uint64_t pos;
-	long rc = check_access(desc, direction, offset);
+	long rc;
 
-	if (!rc && offset != AT_FILE) {
-		pos = (uint64_t)offset;
-		rc = transfer_segments(desc, direction, iov, count, &pos);
-	} else if (!rc) {
-		pos = __atomic_load_n(&desc->file->pos, __ATOMIC_RELAXED);
-		rc = transfer_segments(desc, direction, iov, count, &pos);
-		__atomic_store_n(&desc->file->pos, pos, __ATOMIC_RELAXED);
+	rc = check_access(desc, transfer);
+	if (rc)
+		return rc;
+	if (transfer->offset != AT_FILE) {
+		pos = (uint64_t)transfer->offset;
+		return transfer_segments(desc, transfer, &pos);
 	}
+	pos = __atomic_load_n(&desc->file->pos, __ATOMIC_RELAXED);
+	rc = transfer_segments(desc, transfer, &pos);
+	__atomic_store_n(&desc->file->pos, pos, __ATOMIC_RELAXED);
 	return rc;
 }
 
-/* False if @fd is not emulated. Else *@result and errno are the call's. */
-static bool emulated_vector(int fd, enum direction direction, const struct iovec *iov, int count,
-			    int64_t offset, ssize_t *result)
+/* False if @fd is not emulated. Otherwise *@result and errno are the call's. */
+static bool emulated(int fd, const struct transfer *transfer, ssize_t *result)
 {
 	struct engine_call call;
 	struct description *desc = engine_enter_fd(&call, fd);
@@ -106,7 +116,7 @@ static bool emulated_vector(int fd, enum direction direction, const struct iovec
 
 	if (!desc)
 		return false;
-	rc = vector_in_engine(desc, direction, iov, count, offset);
+	rc = transfer_inside(desc, transfer);
 	engine_leave_fd(&call, desc);
 	*result = libc_result(rc);
 	return true;
@@ -116,11 +126,12 @@ static bool emulated_buffer(int fd, enum direction direction, const void *buf, s
 			    int64_t offset, ssize_t *result)
 {
 	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
+	const struct transfer transfer = {direction, &iov, 1, offset};
 
-	return emulated_vector(fd, direction, &iov, 1, offset, result);
+	return emulated(fd, &transfer, result);
 }
 
-/* A negative offset of pread is an error, not AT_FILE. */
+/* A negative offset of pread() is an error, and must not become AT_FILE. */
 static int64_t explicit_offset(off_t offset)
 {
 	return offset < 0 ? INT64_MIN : offset;
@@ -164,66 +175,76 @@ EXPORT ssize_t pwrite(int fd, const void *buf, size_t len, off_t offset)
 
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
 {
+	const struct transfer transfer = {IN, iov, count, AT_FILE};
 	ssize_t done;
 
-	if (emulated_vector(fd, IN, iov, count, AT_FILE, &done))
+	if (emulated(fd, &transfer, &done))
 		return done;
 	return REAL(readv)(fd, iov, count);
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
 {
+	const struct transfer transfer = {OUT, iov, count, AT_FILE};
 	ssize_t done;
 
-	if (emulated_vector(fd, OUT, iov, count, AT_FILE, &done))
+	if (emulated(fd, &transfer, &done))
 		return done;
 	return REAL(writev)(fd, iov, count);
 }
 
 EXPORT ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
 {
+	const struct transfer transfer = {IN, iov, count, explicit_offset(offset)};
 	ssize_t done;
 
-	if (emulated_vector(fd, IN, iov, count, explicit_offset(offset), &done))
+	if (emulated(fd, &transfer, &done))
 		return done;
 	return REAL(preadv)(fd, iov, count, offset);
 }
 
 EXPORT ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
 {
+	const struct transfer transfer = {OUT, iov, count, explicit_offset(offset)};
 	ssize_t done;
 
-	if (emulated_vector(fd, OUT, iov, count, explicit_offset(offset), &done))
+	if (emulated(fd, &transfer, &done))
 		return done;
 	return REAL(pwritev)(fd, iov, count, offset);
 }
 
-/* The forms with flags take -1 for the file's own position; no flag means anything to us. */
-static bool emulated_flagged(int fd, enum direction direction, const struct iovec *iov, int count,
-			     off_t offset, int flags, ssize_t *result)
+/* The forms with flags take -1 for the file's own position. */
+static int64_t flagged_offset(off_t offset)
+{
+	return offset == -1 ? AT_FILE : explicit_offset(offset);
+}
+
+/* No emulated file knows any flag. */
+static bool emulated_flagged(int fd, const struct transfer *transfer, int flags, ssize_t *result)
 {
 	if (flags && fdtable_has(fd)) {
 		*result = libc_result(-EOPNOTSUPP);
 		return true;
 	}
-	return emulated_vector(fd, direction, iov, count,
-			       offset == -1 ? AT_FILE : explicit_offset(offset), result);
+	return emulated(fd, transfer, result);
 }
 
 EXPORT ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
+	const struct transfer transfer = {IN, iov, count, flagged_offset(offset)};
 	ssize_t done;
 
-	if (emulated_flagged(fd, IN, iov, count, offset, flags, &done))
+	if (emulated_flagged(fd, &transfer, flags, &done))
 		return done;
 	return REAL(preadv2)(fd, iov, count, offset, flags);
 }
 
 EXPORT ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
+	const struct transfer transfer = {OUT, iov, count, flagged_offset(offset)};
 	ssize_t done;
 
-	if (emulated_flagged(fd, OUT, iov, count, offset, flags, &done))
+	if (emulated_flagged(fd, &transfer, flags, &done))
 		return done;
 	return REAL(pwritev2)(fd, iov, count, offset, flags);
 }
@@ -235,16 +256,16 @@ EXPORT_ALIAS(pwritev64, pwritev);
 EXPORT_ALIAS(preadv64v2, preadv2);
 EXPORT_ALIAS(pwritev64v2, pwritev2);
 
-EXPORT ssize_t __read_chk(int fd, void *buf, size_t len, size_t room)
+EXPORT ssize_t __read_chk(int fd, void *buf, size_t len, size_t space)
 {
-	if (len > room)
+	if (len > space)
 		__chk_fail();
 	return read(fd, buf, len);
 }
 
-EXPORT ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t room)
+EXPORT ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t space)
 {
-	if (len > room)
+	if (len > space)
 		__chk_fail();
 	return pread(fd, buf, len, offset);
 }
@@ -288,10 +309,19 @@ EXPORT off_t lseek(int fd, off_t offset, int whence)
 
 EXPORT_ALIAS(lseek64, lseek);
 
-/* Commands that the kernel handles itself, whatever the file is. */
+/* Requests that the kernel handles itself, whatever the file is. */
 static bool is_generic(unsigned int cmd)
 {
 	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO || cmd == FIOASYNC;
+}
+
+static long ioctl_inside(int fd, struct uiommufd_file *file, unsigned long cmd, unsigned long arg)
+{
+	if (is_generic((unsigned int)cmd))
+		return SYS(SYS_ioctl, fd, cmd, arg);
+	if (!file->ops->ioctl)
+		return -ENOTTY;
+	return file->ops->ioctl(file, own_process_caller(), (unsigned int)cmd, arg);
 }
 
 EXPORT int ioctl(int fd, unsigned long cmd, ...)
@@ -308,13 +338,7 @@ EXPORT int ioctl(int fd, unsigned long cmd, ...)
 
 	if (!desc)
 		return (int)libc_result(SYS(SYS_ioctl, fd, cmd, arg));
-	if (is_generic((unsigned int)cmd))
-		rc = SYS(SYS_ioctl, fd, cmd, arg);
-	else if (desc->file->ops->ioctl)
-		rc = desc->file->ops->ioctl(desc->file, own_process_caller(), (unsigned int)cmd,
-					    arg);
-	else
-		rc = -ENOTTY;
+	rc = ioctl_inside(fd, desc->file, cmd, arg);
 	engine_leave_fd(&call, desc);
 	return (int)libc_result(rc);
 }

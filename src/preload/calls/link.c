@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names: links, canonical paths and the current directory, none of which shows the shadow root or
- * what else stands behind a descriptor.
+ * Names that the system returns: links, canonical paths and the current directory. None of them
+ * shows the shadow root or the placeholder behind a descriptor.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -19,8 +19,8 @@
 #include "preload/start/root.h"
 
 /*
- * The N of "pipe:[N]" or "socket:[N]", as which event queues are known to the kernel; 0 for another
- * @text.
+ * The N of "pipe:[N]" or "socket:[N]", the kernel's names of the placeholders of event queues; 0
+ * for another @text.
  */
 static uint64_t channel_inode(const char *text)
 {
@@ -34,30 +34,41 @@ static uint64_t channel_inode(const char *text)
 }
 
 /*
- * The name of the file that has the pipe or socket @inode behind it, NULL if none of ours has. By
- * inode, as /proc has many names for a descriptor. Names are constants, so they outlive the file.
+ * The name of the file behind @fd if its placeholder is the pipe or socket @inode, else NULL. Names
+ * are constants, so they outlive the file.
  */
-static const char *channel_name(uint64_t inode)
+static const char *channel_name_of(int fd, uint64_t inode)
 {
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
 	const char *name = NULL;
+	struct stat st;
 
-	for (int fd = -1; !name && (fd = fdtable_next((unsigned int)fd + 1, INT_MAX)) >= 0;) {
-		struct engine_call call;
-		struct description *desc = engine_enter_fd(&call, fd);
-		struct stat st;
-
-		if (!desc)
-			continue;
-		if (desc->file->ops->readiness && !SYS(SYS_fstat, fd, &st) && st.st_ino == inode)
-			name = desc->file->ops->name;
-		engine_leave_fd(&call, desc);
-	}
+	if (!desc)
+		return NULL;
+	if (desc->file->ops->readiness && !SYS(SYS_fstat, fd, &st) && st.st_ino == inode)
+		name = desc->file->ops->name;
+	engine_leave_fd(&call, desc);
 	return name;
 }
 
+/* The same for any descriptor: /proc has many names for one, so it is found by the inode. */
+static const char *channel_name(uint64_t inode)
+{
+	const char *name;
+	int fd = -1;
+
+	while ((fd = fdtable_next((unsigned int)fd + 1, INT_MAX)) >= 0) {
+		name = channel_name_of(fd, inode);
+		if (name)
+			return name;
+	}
+	return NULL;
+}
+
 /*
- * What a link of /proc that leads to something of ours is for the program: without the shadow root,
- * and not a memory file, pipe or socket. NULL: @text is as it should be. Changes @text.
+ * What the program sees of a link of /proc with @text: the shadow root is left out, and a
+ * placeholder has the name of its file. NULL: @text is what the program sees. Changes @text.
  */
 static const char *visible_name(char *text)
 {
@@ -78,17 +89,17 @@ static const char *visible_name(char *text)
 }
 
 /*
- * False for most links: none in a directory that is not /proc (/dev/fd leads there) leads to
- * anything of ours.
+ * Whether the text of the link @path may need a change: only links of /proc, where /dev/fd leads,
+ * too, lead to placeholders.
  */
-static bool may_be_ours(const char *path)
+static bool may_need_change(const char *path)
 {
 	return root_active() && path && (path[0] != '/' || path[1] == 'p' || path[1] == 'd');
 }
 
 /*
- * What is ours is not read into @buf before it is translated: a program that takes the end of the
- * name from the zeros that it has put there must not find more than a name.
+ * The kernel's text does not go to @buf before it is translated: a program may have filled @buf
+ * with zeros to find the end of the text by them.
  */
 static __attribute__((noinline)) ssize_t read_visible(const struct path_at *at, char *buf,
 						      size_t size)
@@ -111,7 +122,7 @@ static ssize_t read_link_at(int dirfd, const char *path, char *buf, size_t size)
 	struct path_at at;
 
 	path_resolve(&at, dirfd, path, false);
-	if (size && !at.shadow && may_be_ours(path))
+	if (size && !at.shadow && may_need_change(path))
 		return read_visible(&at, buf, size);
 	return libc_result(SYS(SYS_readlinkat, at.dirfd, at.path, buf, size));
 }
@@ -126,21 +137,24 @@ EXPORT ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t size)
 	return read_link_at(dirfd, path, buf, size);
 }
 
-EXPORT ssize_t __readlink_chk(const char *path, char *buf, size_t size, size_t room)
+EXPORT ssize_t __readlink_chk(const char *path, char *buf, size_t size, size_t space)
 {
-	if (size > room)
+	if (size > space)
 		__chk_fail();
 	return read_link_at(AT_FDCWD, path, buf, size);
 }
 
-EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t size, size_t room)
+EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t size, size_t space)
 {
-	if (size > room)
+	if (size > space)
 		__chk_fail();
 	return read_link_at(dirfd, path, buf, size);
 }
 
-/* The canonical @name, which a link of /proc to a descriptor may have led into the shadow root. */
+/*
+ * Removes the shadow root from the canonical @name, into which a link of /proc to a descriptor may
+ * have led.
+ */
 static char *without_root(char *name)
 {
 	const char *inside = name ? root_strip(name) : NULL;
@@ -161,11 +175,13 @@ EXPORT char *realpath(const char *path, char *resolved)
 	if (!at.shadow)
 		return without_root(REAL(realpath)(at.path, resolved));
 	rc = SYS(SYS_newfstatat, AT_FDCWD, at.path, &st, 0);
-	len = strlen(at.resolved);
-	if (!rc && len >= PATH_MAX)
-		rc = -ENAMETOOLONG;
 	if (libc_result(rc) < 0)
 		return NULL;
+	len = strlen(at.resolved);
+	if (len >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
 	if (len > 1 && at.resolved[len - 1] == '/')
 		len--;
 	if (!resolved)
@@ -180,14 +196,14 @@ EXPORT char *canonicalize_file_name(const char *path)
 	return realpath(path, NULL);
 }
 
-EXPORT char *__realpath_chk(const char *path, char *resolved, size_t room)
+EXPORT char *__realpath_chk(const char *path, char *resolved, size_t space)
 {
-	if (room < PATH_MAX)
+	if (space < PATH_MAX)
 		__chk_fail();
 	return realpath(path, resolved);
 }
 
-/* The current directory, in the shadow root, as the program knows it; NULL if it is not there. */
+/* The program's name of the current directory if that is in the shadow root; else NULL. */
 static const char *inside_cwd(char *name)
 {
 	return root_active() && path_of_fd(AT_FDCWD, name) == 0 ? root_strip(name) : NULL;
@@ -215,9 +231,9 @@ EXPORT char *getcwd(char *buf, size_t size)
 	return buf ? memcpy(buf, inside, need) : NULL;
 }
 
-EXPORT char *__getcwd_chk(char *buf, size_t size, size_t room)
+EXPORT char *__getcwd_chk(char *buf, size_t size, size_t space)
 {
-	if (size > room)
+	if (size > space)
 		__chk_fail();
 	return getcwd(buf, size);
 }
@@ -230,23 +246,25 @@ EXPORT char *get_current_dir_name(void)
 	return inside ? strdup(inside) : REAL(get_current_dir_name)();
 }
 
+/* Ends a call that may have changed the current directory, with result @rc. */
+static int changed_directory(long rc)
+{
+	if (rc)
+		return (int)libc_result(rc);
+	if (preload_tracks_process())
+		path_cwd_changed();
+	return 0;
+}
+
 EXPORT int chdir(const char *path)
 {
 	struct path_at at;
-	long rc;
 
 	path_resolve(&at, AT_FDCWD, path, true);
-	rc = SYS(SYS_chdir, at.path);
-	if (!rc && preload_tracks_process())
-		path_cwd_changed();
-	return (int)libc_result(rc);
+	return changed_directory(SYS(SYS_chdir, at.path));
 }
 
 EXPORT int fchdir(int fd)
 {
-	long rc = SYS(SYS_fchdir, fd);
-
-	if (!rc && preload_tracks_process())
-		path_cwd_changed();
-	return (int)libc_result(rc);
+	return changed_directory(SYS(SYS_fchdir, fd));
 }

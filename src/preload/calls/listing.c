@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See listing.h. For each stream that has come to its end there is one number kept, which entry of
- * the shadow directory is next; the shadow directory is small and does not change, so it is read
- * anew each time.
+ * For each stream that has come to its end, the number of the next entry of the shadow directory is
+ * kept. The shadow directory is small and does not change, so it is read anew for each entry.
+ *
+ * Invariants:
+ * - a stream has at most one listing;
+ * - listings.count is the length of the list.
+ *
+ * listings.lock guards the list. It is taken inside the engine only, so a fork finds it free.
+ *
+ * Cost: closing a stream while there is no listing costs a load.
  */
 #include "preload/calls/listing.h"
 
-#include <pthread.h>
+#include <assert.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/lock.h"
 #include "preload/engine/call.h"
 #include "preload/process/path.h"
 #include "preload/start/real.h"
@@ -23,22 +32,40 @@ struct listing {
 	struct dirent entry;
 };
 
-/* Taken inside the engine only: fork finds it free. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct listing *listings;
-static _Atomic unsigned int count; /* so that closing any other stream costs a load */
+static struct {
+	struct lock lock;
+	struct listing *first;
+	_Atomic unsigned int count;
+} listings = {.lock = LOCK_INIT(LOCK_LISTING)};
 
-/* Where the one of @dir is, or would be. Caller holds the lock. */
-static struct listing **find(DIR *dir)
+/* The link to the listing of @dir, or the link at the end of the list. */
+static struct listing **find(DIR *dir) REQUIRES(listings.lock)
 {
-	struct listing **at = &listings;
+	struct listing **link = &listings.first;
 
-	while (*at && (*at)->dir != dir)
-		at = &(*at)->next;
-	return at;
+	lock_assert_held(&listings.lock);
+	while (*link && (*link)->dir != dir)
+		link = &(*link)->next;
+	return link;
 }
 
-/* A link of any kind, and any other file, is there. */
+static void add(struct listing **end, struct listing *listing) REQUIRES(listings.lock)
+{
+	lock_assert_held(&listings.lock);
+	assert(!*end);
+	*end = listing;
+	listings.count++;
+}
+
+static void remove_listing(struct listing **link) REQUIRES(listings.lock)
+{
+	lock_assert_held(&listings.lock);
+	assert(listings.count);
+	*link = (*link)->next;
+	listings.count--;
+}
+
+/* Whether the directory has an entry @name, which may be a link that leads nowhere. */
 static bool real_has(int dirfd, const char *name)
 {
 	char byte;
@@ -46,7 +73,10 @@ static bool real_has(int dirfd, const char *name)
 	return SYS(SYS_readlinkat, dirfd, name, &byte, 1) != -ENOENT;
 }
 
-/* Copies entry number @position of those that only the shadow directory @name has. */
+/*
+ * Copies entry number @position of those that the shadow directory @name has and the real one,
+ * @dirfd, has not. False: there are fewer.
+ */
 static bool read_shadow(const char *name, int dirfd, unsigned int position, struct dirent *copy)
 {
 	char path[2 * PATH_MAX];
@@ -61,7 +91,8 @@ static bool read_shadow(const char *name, int dirfd, unsigned int position, stru
 		    real_has(dirfd, entry->d_name))
 			continue;
 		found = position-- == 0;
-		if (found) /* the last in the stream's buffer may be shorter than the structure */
+		/* Not the whole structure: the last entry in the stream's buffer may be shorter. */
+		if (found)
 			memcpy(copy, entry, entry->d_reclen);
 	}
 	if (shadow)
@@ -69,23 +100,23 @@ static bool read_shadow(const char *name, int dirfd, unsigned int position, stru
 	return found;
 }
 
-static struct dirent *next_of(DIR *dir, const char *name)
+static struct dirent *next_of(DIR *dir, const char *name) REQUIRES(listings.lock)
 {
-	struct listing **at = find(dir);
+	struct listing **link = find(dir);
+	struct listing *listing = *link;
 
-	if (!*at) {
-		struct listing *listing = alloc_zeroed(sizeof(*listing));
-
+	lock_assert_held(&listings.lock);
+	if (!listing) {
+		listing = alloc_zeroed(sizeof(*listing));
 		if (!listing)
 			return NULL;
 		listing->dir = dir;
-		*at = listing;
-		count++;
+		add(link, listing);
 	}
-	if (!read_shadow(name, dirfd(dir), (*at)->position, &(*at)->entry))
+	if (!read_shadow(name, dirfd(dir), listing->position, &listing->entry))
 		return NULL;
-	(*at)->position++;
-	return &(*at)->entry;
+	listing->position++;
+	return &listing->entry;
 }
 
 struct dirent *listing_next(DIR *dir)
@@ -97,29 +128,27 @@ struct dirent *listing_next(DIR *dir)
 	if (path_of_fd(dirfd(dir), name) || !path_is_shared(name))
 		return NULL;
 	engine_enter(&call);
-	pthread_mutex_lock(&lock);
+	lock_acquire(&listings.lock);
 	entry = next_of(dir, name);
-	pthread_mutex_unlock(&lock);
+	lock_release(&listings.lock);
 	engine_leave(&call);
 	return entry;
 }
 
 void listing_forget(DIR *dir)
 {
-	struct listing *listing, **at;
+	struct listing *listing, **link;
 	struct engine_call call;
 
-	if (!atomic_load_explicit(&count, memory_order_relaxed))
+	if (!atomic_load_explicit(&listings.count, memory_order_relaxed))
 		return;
 	engine_enter(&call);
-	pthread_mutex_lock(&lock);
-	at = find(dir);
-	listing = *at;
-	if (listing) {
-		*at = listing->next;
-		count--;
-	}
-	pthread_mutex_unlock(&lock);
+	lock_acquire(&listings.lock);
+	link = find(dir);
+	listing = *link;
+	if (listing)
+		remove_listing(link);
+	lock_release(&listings.lock);
 	alloc_free(listing);
 	engine_leave(&call);
 }

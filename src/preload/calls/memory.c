@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mmap of emulated files, and the calls that take memory away, under which pinned pages are moved
- * aside first (mem/displace.h).
+ * mmap() of emulated files, and the calls that take memory away: pinned pages are moved aside
+ * before them (mem/displace.h).
  *
- * The C library's allocator gives memory back without coming through here; what a program frees
- * while a device still uses it is then found when the device does.
+ * The C library's allocator gives memory back by calls that do not come through here. If a device
+ * still uses memory that the program frees so, its next access finds that out.
+ *
+ * What changes the record of mappings (process/mapping.h) runs inside the engine.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdarg.h>
@@ -21,11 +24,11 @@
 
 /*
  * Moves pinned pages out of a range that the program is about to lose. 0 or -ENOMEM. The addresses
- * stay mapped until the program's own call: another thread may not be given them before, as that
- * call would then take them away from it. Where the system cannot do that, and the range need not
- * stay mapped (@keep), they become unmapped now.
+ * stay mapped until the program's own call: if another thread were given them before, that call
+ * would take them away from it. Where the system cannot keep them mapped, and the range need not
+ * stay so (@keep), they become unmapped now.
  */
-static int leave(const void *addr, size_t len, enum displace_cause cause, bool keep)
+static int displace_before(const void *addr, size_t len, enum displace_cause cause, bool keep)
 {
 	struct engine_call call;
 	int rc;
@@ -41,11 +44,8 @@ static int leave(const void *addr, size_t len, enum displace_cause cause, bool k
 	return rc;
 }
 
-/*
- * When a range becomes something else. Inside the engine, like all that takes the lock of mappings:
- * a signal handler may touch one.
- */
-static void left(const void *addr, size_t len)
+/* The range becomes something other than what is recorded of it. */
+static void forget_mappings(const void *addr, size_t len)
 {
 	struct engine_call call;
 
@@ -56,7 +56,7 @@ static void left(const void *addr, size_t len)
 	engine_leave(&call);
 }
 
-static void made_disk(long addr, size_t len)
+static void record_disk(long addr, size_t len)
 {
 	struct engine_call call;
 
@@ -64,6 +64,8 @@ static void made_disk(long addr, size_t len)
 	mapping_add_disk((uint64_t)addr, len);
 	engine_leave(&call);
 }
+
+/* ---- mmap ---- */
 
 static int check_mmap_access(const struct description *desc, int prot, int flags)
 {
@@ -75,9 +77,9 @@ static int check_mmap_access(const struct description *desc, int prot, int flags
 }
 
 /*
- * Maps what @map says. A mapping without memory is one of an empty file: the program's rights are
- * the kernel's business as ever, mprotect and mremap included, and each access that they allow is a
- * SIGBUS (trap.c).
+ * Maps what @map says. A mapping without memory is one of an empty file: the program's rights stay
+ * the kernel's business, mprotect and mremap included, and each access that they allow raises
+ * SIGBUS (trap/trap.c). Returns the address or a negative errno.
  */
 static long place_mapping(const struct file_mapping *map, void *addr, size_t len, int prot,
 			  int flags)
@@ -94,37 +96,51 @@ static long place_mapping(const struct file_mapping *map, void *addr, size_t len
 	return rc;
 }
 
+/* What the kernel checks before it asks the file. *@len becomes whole pages. */
+static int check_mmap(const struct description *desc, uint64_t *len, int prot, int flags,
+		      off_t offset)
+{
+	if (!*len || (offset & (off_t)PAGE_MASK))
+		return -EINVAL;
+	if (check_align_up(*len, PAGE_SIZE, len))
+		return -ENOMEM;
+	return check_mmap_access(desc, prot, flags);
+}
+
 static long mmap_file(struct description *desc, void *addr, uint64_t len, int prot, int flags,
 		      off_t offset)
 {
+	struct uiommufd_file *file = desc->file;
 	struct file_mapping map;
 	long rc;
 
-	if (!len || (offset & (off_t)PAGE_MASK))
-		return -EINVAL;
-	if (check_align_up(len, PAGE_SIZE, &len))
-		return -ENOMEM;
-	rc = check_mmap_access(desc, prot, flags);
-	if (!rc)
-		rc = desc->file->ops->mmap(desc->file, (uint64_t)offset, len, prot, flags, &map);
+	assert(engine_busy());
+	rc = check_mmap(desc, &len, prot, flags, offset);
+	if (rc)
+		return rc;
+	rc = file->ops->mmap(file, (uint64_t)offset, len, prot, flags, &map);
 	if (rc)
 		return rc;
 	rc = place_mapping(&map, addr, len, prot, flags);
-	if (rc >= 0) {
-		left((void *)rc, len);
-		if (!mapping_add((uint64_t)rc, len, description_get(desc), &map))
-			return rc;
-		description_put(desc);
-		SYS(SYS_munmap, rc, len);
-		rc = -ENOMEM;
-	}
+	if (rc < 0)
+		goto out_closed;
+	forget_mappings((void *)rc, len);
+	if (mapping_add((uint64_t)rc, len, description_get(desc), &map))
+		goto out_unmap;
+	return rc;
+
+out_unmap:
+	description_put(desc);
+	SYS(SYS_munmap, rc, len);
+	rc = -ENOMEM;
+out_closed:
 	if (map.closed)
 		map.closed(map.cookie);
 	return rc;
 }
 
 /*
- * True if stores to a shared mapping of @fd go to a disk in the end: not those of a file system in
+ * Whether stores to a shared mapping of @fd end on a disk, as they do not on a file system in
  * memory.
  */
 static bool is_on_disk(int fd)
@@ -150,44 +166,55 @@ static bool shares_disk(int fd, int flags)
 	       is_on_disk(fd);
 }
 
+static long mmap_plain(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	long rc = SYS(SYS_mmap, addr, len, prot, flags, fd, offset);
+
+	if (rc < 0)
+		return rc;
+	if (flags & MAP_FIXED)
+		forget_mappings(addr, len);
+	if (shares_disk(fd, flags))
+		record_disk(rc, len);
+	return rc;
+}
+
 EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	struct engine_call call;
 	struct description *desc;
-	long rc = 0;
+	long rc;
 
-	if (flags & MAP_FIXED)
-		rc = leave(addr, len, DISPLACE_MMAP_FIXED, false);
-	desc = flags & MAP_ANONYMOUS ? NULL : engine_enter_fd(&call, fd);
-	if (desc) {
-		if (!rc)
-			rc = mmap_file(desc, addr, len, prot, flags, offset);
-		engine_leave_fd(&call, desc);
-	} else if (!rc) {
-		rc = SYS(SYS_mmap, addr, len, prot, flags, fd, offset);
-		if (rc >= 0 && (flags & MAP_FIXED))
-			left(addr, len);
-		if (rc >= 0 && shares_disk(fd, flags))
-			made_disk(rc, len);
+	if (flags & MAP_FIXED) {
+		rc = displace_before(addr, len, DISPLACE_MMAP_FIXED, false);
+		if (rc)
+			return (void *)libc_result(rc);
 	}
+	desc = flags & MAP_ANONYMOUS ? NULL : engine_enter_fd(&call, fd);
+	if (!desc)
+		return (void *)libc_result(mmap_plain(addr, len, prot, flags, fd, offset));
+	rc = mmap_file(desc, addr, len, prot, flags, offset);
+	engine_leave_fd(&call, desc);
 	return (void *)libc_result(rc);
 }
 
 EXPORT_ALIAS(mmap64, mmap);
 
+/* ---- taking memory away ---- */
+
 EXPORT int munmap(void *addr, size_t len)
 {
-	long rc = leave(addr, len, DISPLACE_MUNMAP, false);
+	int rc = displace_before(addr, len, DISPLACE_MUNMAP, false);
 
+	if (rc)
+		return (int)libc_result(rc);
 	/*
-	 * Not after: another thread may have been given the addresses by then, for one of our
-	 * files.
+	 * Before the unmap: after it another thread may have been given the addresses, for an
+	 * emulated file.
 	 */
-	if (!rc && len && is_aligned((uintptr_t)addr, PAGE_SIZE))
-		left(addr, len);
-	if (!rc)
-		rc = SYS(SYS_munmap, addr, len);
-	return (int)libc_result(rc);
+	if (len && is_aligned((uintptr_t)addr, PAGE_SIZE))
+		forget_mappings(addr, len);
+	return (int)libc_result(SYS(SYS_munmap, addr, len));
 }
 
 static bool drops_pages(int advice)
@@ -197,14 +224,17 @@ static bool drops_pages(int advice)
 
 EXPORT int madvise(void *addr, size_t len, int advice)
 {
-	long rc = drops_pages(advice) ? leave(addr, len, DISPLACE_MADVISE, true) : 0;
+	int rc;
 
-	if (!rc)
-		rc = SYS(SYS_madvise, addr, len, advice);
-	return (int)libc_result(rc);
+	if (drops_pages(advice)) {
+		rc = displace_before(addr, len, DISPLACE_MADVISE, true);
+		if (rc)
+			return (int)libc_result(rc);
+	}
+	return (int)libc_result(SYS(SYS_madvise, addr, len, advice));
 }
 
-/* Pinned memory that moves takes its pins along. */
+/* Pinned memory that moves stays pinned. */
 static long move_pinned(const void *old, size_t old_len, size_t new_len, int flags, const void *to)
 {
 	struct engine_call call;
@@ -220,14 +250,14 @@ static long move(void *old, size_t old_len, size_t new_len, int flags, void *to)
 {
 	long rc;
 
-	/* In place is best: nothing that is pinned moves. */
+	/* In place first: then nothing that is pinned moves. */
 	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
 		rc = SYS(SYS_mremap, old, old_len, new_len, flags & ~MREMAP_MAYMOVE);
 		if (rc != -ENOMEM || !(flags & MREMAP_MAYMOVE))
 			return rc;
 	}
 	if (flags & MREMAP_FIXED) {
-		rc = leave(to, new_len, DISPLACE_MMAP_FIXED, false);
+		rc = displace_before(to, new_len, DISPLACE_MMAP_FIXED, false);
 		if (rc)
 			return rc;
 	}
@@ -236,7 +266,7 @@ static long move(void *old, size_t old_len, size_t new_len, int flags, void *to)
 	return SYS(SYS_mremap, old, old_len, new_len, flags, to);
 }
 
-/* What was mapped at @old is at @now: our files with it. */
+/* Records that what was mapped at @old is at @now. */
 static void follow_move(uint64_t old, size_t old_len, uint64_t now, size_t new_len, int flags)
 {
 	const size_t kept = (new_len + PAGE_MASK) & ~PAGE_MASK;
@@ -257,17 +287,19 @@ EXPORT void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 	struct engine_call call;
 	void *to = NULL;
 	va_list args;
-	long rc = 0;
+	long rc;
 
 	if (flags & MREMAP_FIXED) {
 		va_start(args, flags);
 		to = va_arg(args, void *);
 		va_end(args);
 	}
-	if (kept < old_len) /* the rest is unmapped wherever the beginning goes */
-		rc = leave((char *)old + kept, old_len - kept, DISPLACE_MREMAP, false);
-	if (!rc)
-		rc = move(old, old_len, new_len, flags, to);
+	if (kept < old_len) { /* the rest is unmapped wherever the beginning goes */
+		rc = displace_before((char *)old + kept, old_len - kept, DISPLACE_MREMAP, false);
+		if (rc)
+			return (void *)libc_result(rc);
+	}
+	rc = move(old, old_len, new_len, flags, to);
 	if (rc >= 0 && mapping_any()) {
 		engine_enter(&call);
 		follow_move((uintptr_t)old, old_len, (uintptr_t)rc, new_len, flags);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The functions that need nothing but to be given the path that the program means. */
+/* Functions that only need the path that the program means. */
 #include "preload/process/path.h"
 #include "preload/start/real.h"
 
 /*
- * A function called @name with parameters @params, one of them `path` (and with FUNCTION_AT one
- * `dirfd`), that calls the real one with the arguments that follow, in which `at` holds the answer.
+ * Defines function @name with parameters @params, of which one is `path` and, with FUNCTION_AT, one
+ * `dirfd`. It calls the C library's with the arguments after @follow, where `at` is what `path`
+ * leads to.
  */
 #define FUNCTION(type, name, params, follow, ...)          \
 	EXPORT type name params                            \

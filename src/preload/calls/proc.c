@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The paths are recognised by their text: /proc/self, /proc/thread-self and /proc/PID with the ID of
- * this process. Cost for any other path: a few compared characters.
+ * The paths are recognised by their text: /proc/self, /proc/thread-self and /proc/PID with the ID
+ * of this process. Cost for any other path: a few compared characters.
  */
 #include "preload/calls/proc.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls by which a program changes its rights: the engine may then remember them
- * (mem/credentials.h), which saves every MAP a system call. Programs change capabilities by
- * syscall(), too, since no header of the C library declares capset().
+ * The calls by which a program changes its credentials. As all of them are seen, the engine may
+ * remember credentials (mem/credentials.h), which saves each MAP a system call. Programs change
+ * capabilities by syscall(), too, since no header of the C library declares capset().
  */
 #include <stdarg.h>
 #include <sys/syscall.h>
@@ -46,8 +46,8 @@ static bool changes_credentials(long number)
 }
 
 /*
- * What the C library's does, and no call of it: our own calls of the system come through here,
- * before anything is found.
+ * Does what the C library's does without calling it: this may be called before the C library's
+ * functions have been looked up.
  */
 EXPORT long syscall(long number, ...)
 {

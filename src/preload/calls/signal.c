@@ -2,18 +2,18 @@
 /*
  * Actions and masks of the program's signals.
  *
- * Our handlers stay in front of the program's. Those for SIGSEGV and SIGBUS, once something emulated
- * is open, forward what is not ours (mem/guard.h); those for other signals let a call into the
- * engine end first (process/defer.h).
+ * Our handlers stay in front of the program's. Those for SIGSEGV and SIGBUS, once something
+ * emulated is open, forward what is not ours (mem/guard.h); those for other signals let a call into
+ * the engine end first (process/defer.h).
  *
  * SIGSEGV and SIGBUS stay unblocked in the kernel, whatever the program asks: an access to mapped
  * registers is answered in their handler, and the kernel kills a thread that raises one of them
  * while it is blocked (QEMU blocks SIGBUS in every thread). What the program believes is kept for
  * each thread and returned when it asks.
  *
- * Not followed: masks of signal handlers (sa_mask) and of calls that wait (ppoll, sigsuspend), which
- * do not access registers meanwhile; and the mask that a new thread inherits: there the two signals
- * look unblocked.
+ * Not followed: masks of signal handlers (sa_mask) and of calls that wait (ppoll, sigsuspend),
+ * which do not access registers meanwhile; and the mask that a new thread inherits: there the two
+ * signals look unblocked.
  */
 #include <signal.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stat family: of the placeholder, as the character device that it stands for; and statfs, as
- * if the shadow root were the file systems that it is part of.
+ * stat(): a placeholder is shown as the character device that it stands for; statfs(): files of the
+ * shadow root are shown as part of sysfs or devtmpfs.
  */
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -16,7 +16,7 @@
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 
-/* What the program calls the part of the shadow root that @fd is open on; NULL if it is none. */
+/* The program's name of the file of the shadow root that @fd is open on; NULL if it is none. */
 static const char *inside_fd(int fd, char *name)
 {
 	if (fdtable_hint(fd) != PATH_HINT_SHADOW || path_of_fd(fd, name))
@@ -24,7 +24,7 @@ static const char *inside_fd(int fd, char *name)
 	return root_strip(name);
 }
 
-/* What @fd is open on, when it was opened by path. */
+/* The node that @fd is open on. */
 static struct node node_of_fd(int fd)
 {
 	struct node node = {.kind = NODE_NONE};
@@ -49,7 +49,7 @@ static struct node node_at(const struct path_at *at, int flags)
 	return at->node;
 }
 
-/* The device number of @node; false if it is no device. */
+/* The device number of @node. False: it is no device. */
 static bool device_number(struct node node, unsigned int *major, unsigned int *minor)
 {
 	switch (node.kind) {
@@ -84,13 +84,15 @@ static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 
 	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
 	rc = SYS(SYS_newfstatat, at.dirfd, at.path, st, flags);
-	if (!rc && device_number(node_at(&at, flags), &major_number, &minor_number)) {
+	if (rc)
+		return (int)libc_result(rc);
+	if (device_number(node_at(&at, flags), &major_number, &minor_number)) {
 		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFCHR;
 		st->st_rdev = makedev(major_number, minor_number);
 		st->st_size = 0;
 		st->st_blocks = 0;
 	}
-	return (int)libc_result(rc);
+	return 0;
 }
 
 EXPORT int stat(const char *path, struct stat *st)
@@ -156,19 +158,23 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 
 	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
 	rc = SYS(SYS_statx, at.dirfd, at.path, flags, mask, stx);
-	if (!rc && device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
+	if (rc)
+		return (int)libc_result(rc);
+	if (device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
 		stx->stx_mode = (uint16_t)((stx->stx_mode & ~S_IFMT) | S_IFCHR);
 		stx->stx_size = 0;
 		stx->stx_blocks = 0;
 	}
-	return (int)libc_result(rc);
+	return 0;
 }
 
 static int finish_statfs(long rc, struct statfs *buf, const char *inside)
 {
-	if (!rc && inside)
+	if (rc)
+		return (int)libc_result(rc);
+	if (inside)
 		buf->f_type = strncmp(inside, "/sys", 4) == 0 ? SYSFS_MAGIC : TMPFS_MAGIC;
-	return (int)libc_result(rc);
+	return 0;
 }
 
 EXPORT int statfs(const char *path, struct statfs *buf)
