@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread answers with the world standing still (base/world.h), as a fork has it: what it tells
- * is one moment of all objects, and that it holds some of them while it reads is seen by nobody.
- * The program goes on before the answer is sent. A call of the program that does not end, because
- * it waits for another thread's perhaps, is not waited for: "busy" is an answer.
+ * The thread reads the state while the world stands still (base/world.h), as for a fork: an answer
+ * shows all objects at one moment, and no call sees the references that reading takes. The program
+ * continues before the answer is sent. If a call into the engine does not end, perhaps because it
+ * waits for another thread, the answer is -EBUSY.
  */
 #include "preload/engine/control.h"
 
@@ -29,8 +29,8 @@
 enum {
 	REQUEST_SIZE = 128,
 	BACKLOG = 4,
-	PATIENCE_ASK = 2,    /* seconds, for a client to say what it wants */
-	PATIENCE_SEND = 10,  /* seconds, for it to listen */
+	PATIENCE_ASK = 2,    /* seconds, for a client to send its request */
+	PATIENCE_SEND = 10,  /* seconds, for it to receive the answer */
 	PATIENCE_CALL = 100, /* milliseconds, for calls into the engine to end */
 };
 
@@ -38,23 +38,39 @@ _Atomic bool control_wanted;
 
 /* ---- answers ---- */
 
-static int answer(const char *request, char **text, size_t *len)
+/* Whether @matched is all @wanted conversions of sscanf(), and @rest is the end of the request. */
+static bool complete(int matched, int wanted, const char *rest)
+{
+	return matched == wanted && *rest == '\0';
+}
+
+/* *@text: *@len bytes of JSON, from alloc(), owned by the caller. 0 or a negative errno. */
+static int read_state(const char *request, char **text, size_t *len)
 {
 	uint64_t mappings, iova;
 	uint32_t context, pt_id;
-	int end, rc = -EINVAL;
+	int matched, end = 0;
+
+	matched = sscanf(request, "show %" SCNu64 "%n", &mappings, &end);
+	if (complete(matched, 1, request + end))
+		return show_state(mappings, text, len);
+	matched = sscanf(request, "lookup %" SCNu32 " %" SCNu32 " %" SCNx64 "%n", &context, &pt_id,
+			 &iova, &end);
+	if (complete(matched, 3, request + end))
+		return show_lookup(context, pt_id, iova, text, len);
+	matched = sscanf(request, "dump %" SCNu32 " %" SCNu32 "%n", &context, &pt_id, &end);
+	if (complete(matched, 2, request + end))
+		return show_dump(context, pt_id, text, len);
+	return -EINVAL;
+}
+
+static int answer(const char *request, char **text, size_t *len)
+{
+	int rc;
 
 	if (!world_try_stop(PATIENCE_CALL))
 		return -EBUSY;
-	if (sscanf(request, "show %" SCNu64 "%n", &mappings, &end) == 1 && !request[end])
-		rc = show_state(mappings, text, len);
-	else if (sscanf(request, "lookup %" SCNu32 " %" SCNu32 " %" SCNx64 "%n", &context, &pt_id,
-			&iova, &end) == 3 &&
-		 !request[end])
-		rc = show_lookup(context, pt_id, iova, text, len);
-	else if (sscanf(request, "dump %" SCNu32 " %" SCNu32 "%n", &context, &pt_id, &end) == 2 &&
-		 !request[end])
-		rc = show_dump(context, pt_id, text, len);
+	rc = read_state(request, text, len);
 	world_resume();
 	return rc;
 }
@@ -73,7 +89,7 @@ static void send_all(int fd, const char *text, size_t len)
 	}
 }
 
-/* One line, without its end; it comes in one piece. */
+/* Reads one line and removes its end. A client sends it in one piece. */
 static bool read_request(int fd, char request[REQUEST_SIZE])
 {
 	long len = SYS(SYS_read, fd, request, REQUEST_SIZE - 1);
@@ -109,28 +125,40 @@ static void serve_client(int fd)
 
 /* ---- the thread ---- */
 
-/* Parts from the program all that threads share and that we use. */
-static int part(void)
+/* Puts something at the three standard numbers: output to them must not end up in a socket. */
+static int fill_standard_numbers(void)
+{
+	long fd;
+
+	for (int i = 0; i <= STDERR_FILENO; i++) {
+		fd = SYS(SYS_openat, AT_FDCWD, ".", O_PATH | O_CLOEXEC);
+		if (fd < 0)
+			return (int)fd;
+	}
+	return 0;
+}
+
+/* Separates what this thread uses from what all threads of the program share. */
+static int separate(void)
 {
 	char directory[PATH_MAX];
 	long rc;
 
 	snprintf(directory, sizeof(directory), "%s/" LAYOUT_CONTROL, root_path());
 	rc = SYS(SYS_unshare, CLONE_FS);
-	if (!rc)
-		rc = SYS(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE);
-	if (!rc)
-		rc = SYS(SYS_chdir, directory);
+	if (rc)
+		return (int)rc;
 	SYS(SYS_umask, 077);
-	/* What is written to standard error must not end up in a socket. */
-	for (int fd = 0; !rc && fd <= STDERR_FILENO; fd++) {
-		rc = SYS(SYS_openat, AT_FDCWD, ".", O_PATH | O_CLOEXEC);
-		rc = rc < 0 ? rc : 0;
-	}
-	return (int)rc;
+	rc = SYS(SYS_close_range, 0, ~0u, CLOSE_RANGE_UNSHARE);
+	if (rc)
+		return (int)rc;
+	rc = SYS(SYS_chdir, directory);
+	if (rc)
+		return (int)rc;
+	return fill_standard_numbers();
 }
 
-/* The socket, named for the process, in the current directory. */
+/* The socket, named for the process, in the current directory. A descriptor or a negative errno. */
 static int open_socket(void)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -140,25 +168,27 @@ static int open_socket(void)
 	if (fd < 0)
 		return fd;
 	snprintf(name.sun_path, sizeof(name.sun_path), "%d", (int)getpid());
-	/* One of that name is of a program that this process was before an exec. */
+	/* It may exist: the program that this process was before an exec had the same name. */
 	SYS(SYS_unlinkat, AT_FDCWD, name.sun_path, 0);
 	rc = SYS(SYS_bind, fd, &name, sizeof(name));
-	if (!rc)
-		rc = SYS(SYS_listen, fd, BACKLOG);
+	if (rc)
+		return (int)rc;
+	rc = SYS(SYS_listen, fd, BACKLOG);
 	return rc ? (int)rc : fd;
 }
 
 static void *serve(void *unused)
 {
-	int fd;
+	int fd, client;
 
 	prctl(PR_SET_NAME, "uiommufd");
-	fd = part();
-	if (!fd)
-		fd = open_socket();
-	while (fd >= 0) {
-		int client = (int)SYS(SYS_accept4, fd, NULL, NULL, SOCK_CLOEXEC);
-
+	if (separate())
+		return unused;
+	fd = open_socket();
+	if (fd < 0)
+		return unused;
+	for (;;) {
+		client = (int)SYS(SYS_accept4, fd, NULL, NULL, SOCK_CLOEXEC);
 		if (client == -EINTR || client == -ECONNABORTED)
 			continue;
 		if (client < 0)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operations of uiommufd_caller_self(), with the program's descriptor table in the place of
- * none.
+ * The operations of uiommufd_caller_self(), and in addition those on descriptors, with the table of
+ * the program's (process/fdtable.h).
  */
 #include "preload/engine/own_process.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,20 +15,25 @@
 
 #include <uiommufd/caller.h>
 
+#include "base/caller.h"
 #include "mem/credentials.h"
 #include "mem/frame.h"
+#include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 
-static struct uiommufd_caller_ops ops;
-static struct uiommufd_caller program;
+static struct {
+	struct uiommufd_caller caller;
+	struct uiommufd_caller_ops ops;
+} program;
 
 int own_process_install(int fd, struct uiommufd_file *file, int access, struct node node)
 {
 	struct description *description;
 	struct description *stale;
 
+	assert(defer_active());
 	if (!fdtable_reserve(fd))
 		return -ENFILE;
 	description = description_create(file, access, node);
@@ -53,7 +59,7 @@ static struct uiommufd_file *get_file(struct uiommufd_caller *caller, int fd)
 	return file;
 }
 
-/* A descriptor to stand for @file: its own readiness, or one that is always ready. */
+/* A placeholder for @file: a duplicate of its readiness descriptor, or one that is always ready. */
 static int open_placeholder(struct uiommufd_file *file, int flags)
 {
 	char name[64];
@@ -74,11 +80,13 @@ static int install_file(struct uiommufd_caller *caller, struct uiommufd_file *fi
 	if (fd < 0)
 		return fd;
 	rc = own_process_install(fd, file, O_RDWR, (struct node){.kind = NODE_NONE});
-	if (rc) {
-		SYS(SYS_close, fd);
-		return rc;
-	}
+	if (rc)
+		goto out_close;
 	return fd;
+
+out_close:
+	SYS(SYS_close, fd);
+	return rc;
 }
 
 static void uninstall_file(struct uiommufd_caller *caller, int fd)
@@ -92,9 +100,9 @@ static void uninstall_file(struct uiommufd_caller *caller, int fd)
 }
 
 /*
- * A device's stores to a shared mapping of a file on a disk would be lost on the file system that
- * has to write them, so they are refused, as by the kernel. What mmap was seen to make is asked for
- * once more: it may have gone unseen.
+ * Whether [@va, @va + @len) has a shared mapping of a file on a disk. The file system would miss a
+ * device's stores to it, so they are refused, as by the kernel. A mapping that is recorded may have
+ * been removed by a call that we did not see, so each is looked up once more.
  */
 static bool on_disk(uint64_t va, uint64_t len)
 {
@@ -112,9 +120,10 @@ static bool on_disk(uint64_t va, uint64_t len)
 
 static int populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)
 {
+	(void)caller;
 	if (write && on_disk(va, len))
 		return -EFAULT;
-	return uiommufd_caller_self()->ops->populate(caller, va, len, write);
+	return caller_populate(uiommufd_caller_self(), va, len, write);
 }
 
 void own_process_init(void)
@@ -122,22 +131,22 @@ void own_process_init(void)
 #ifdef REAL_SYSCALL_IS_REPLACED
 	credentials_watch();
 #endif
-	ops = *uiommufd_caller_self()->ops;
-	ops.populate = populate;
-	ops.get_file = get_file;
-	ops.install_file = install_file;
-	ops.uninstall_file = uninstall_file;
-	uiommufd_caller_init(&program, &ops, getpid(), getuid());
+	program.ops = *uiommufd_caller_self()->ops;
+	program.ops.populate = populate;
+	program.ops.get_file = get_file;
+	program.ops.install_file = install_file;
+	program.ops.uninstall_file = uninstall_file;
+	uiommufd_caller_init(&program.caller, &program.ops, getpid(), getuid());
 }
 
 struct uiommufd_caller *own_process_caller(void)
 {
-	return &program;
+	return &program.caller;
 }
 
 void own_process_fork_child(void)
 {
-	program.pid = getpid();
+	program.caller.pid = getpid();
 	/* Locks on memory are not inherited (mlock(2)), and neither is what is charged for them. */
-	program.locked_pages = 0;
+	program.caller.locked_pages = 0;
 }

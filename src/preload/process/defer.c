@@ -9,9 +9,9 @@
  * - a thread keeps at most one signal, and only in a section;
  * - outside of sections no signal is blocked by us.
  *
- * The program's action is one word for each signal, which a handler may read at any time. If threads
- * change the action of one signal at the same time, it may end with the handler of one of them and
- * the mask of the other.
+ * The program's action is one word for each signal, which a handler may read at any time. If
+ * threads change the action of one signal at the same time, it may end with the handler of one of
+ * them and the mask of the other.
  */
 #include "preload/process/defer.h"
 

@@ -57,9 +57,9 @@ bool fdtable_reserve(int fd);
 int fdtable_next(unsigned int from, unsigned int last);
 
 /*
- * What is known of a directory that @fd may be open on. Only a hint: the number may have been closed
- * and opened again by a call that we did not see, so what depends on it asks the kernel for the
- * name.
+ * What is known of a directory that @fd may be open on. Only a hint: the number may have been
+ * closed and opened again by a call that we did not see, so what depends on it asks the kernel for
+ * the name.
  */
 enum path_hint fdtable_hint(int fd);
 void fdtable_set_hint(int fd, enum path_hint hint);

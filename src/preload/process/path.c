@@ -4,7 +4,8 @@
  *
  * Invariants of a walk:
  * - its name is "" or absolute, without links and dots;
- * - its name is in the shadow root only if it is in an emulated tree and not at or below a stand-in;
+ * - its name is in the shadow root only if it is in an emulated tree and not at or below a
+ *   stand-in;
  * - a directory above the emulated trees is never a link.
  *
  * Cost: a few compared characters for a path that cannot touch the emulated part, plus a load if it
@@ -344,8 +345,8 @@ static bool may_reach(int dirfd, const char *path)
 }
 
 /*
- * Fills @walk->pending with the absolute form of (@dirfd, @path). *@inside: whether the kernel would
- * start in the shadow root. False: there is no such form.
+ * Fills @walk->pending with the absolute form of (@dirfd, @path). *@inside: whether the kernel
+ * would start in the shadow root. False: there is no such form.
  */
 static bool walk_start(struct walk *walk, int dirfd, const char *path, bool *inside)
 {

@@ -70,8 +70,8 @@ struct node path_node(const char *resolved);
 void path_cwd_changed(void);
 
 /*
- * Copies the kernel's name of descriptor @fd (AT_FDCWD: of the current directory) to @name, PATH_MAX
- * bytes. 0 or a negative errno.
+ * Copies the kernel's name of descriptor @fd (AT_FDCWD: of the current directory) to @name,
+ * PATH_MAX bytes. 0 or a negative errno.
  */
 int path_of_fd(int fd, char *name);
 

@@ -28,15 +28,15 @@ int __lxstat64(int version, const char *path, struct stat *st);
 int __fxstat64(int version, int fd, struct stat *st);
 int __fxstatat64(int version, int dirfd, const char *path, struct stat *st, int flags);
 
-/* Fortified forms: @room is the size of the buffer, as far as the compiler could tell. */
+/* Fortified forms: @space is the size of the buffer, as far as the compiler could tell. */
 _Noreturn void __chk_fail(void);
-ssize_t __read_chk(int fd, void *buf, size_t len, size_t room);
-ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t room);
-ssize_t __pread64_chk(int fd, void *buf, size_t len, off_t offset, size_t room);
-ssize_t __readlink_chk(const char *path, char *buf, size_t size, size_t room);
-ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t size, size_t room);
-char *__realpath_chk(const char *path, char *resolved, size_t room);
-char *__getcwd_chk(char *buf, size_t size, size_t room);
+ssize_t __read_chk(int fd, void *buf, size_t len, size_t space);
+ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t space);
+ssize_t __pread64_chk(int fd, void *buf, size_t len, off_t offset, size_t space);
+ssize_t __readlink_chk(const char *path, char *buf, size_t size, size_t space);
+ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t size, size_t space);
+char *__realpath_chk(const char *path, char *resolved, size_t space);
+char *__getcwd_chk(char *buf, size_t size, size_t space);
 
 __typeof__(sigaction) __sigaction;
 __typeof__(signal) bsd_signal;

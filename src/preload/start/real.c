@@ -36,7 +36,9 @@ void preload_init(void)
 #define INTERPOSED_REAL(name, family, why) *(void **)&real_##name = dlsym(RTLD_NEXT, #name);
 #include "preload/start/interposed.def"
 	track_this_process();
-	/* Until the C library has its environment, the root is unknown: the next call asks again. */
+	/*
+	 * Until the C library has its environment, the root is unknown: the next call asks again.
+	 */
 	if (environ) {
 		root_init();
 		atomic_store_explicit(&real_ready, true, memory_order_release);

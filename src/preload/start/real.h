@@ -43,9 +43,9 @@ extern _Atomic bool real_ready;
 void preload_init(void);
 
 /*
- * Whether this process is the one whose descriptors and current directory are recorded. False in the
- * child of a vfork or of a bare clone(): it shares our memory but has descriptors and a directory of
- * its own, so its changes must not be recorded.
+ * Whether this process is the one whose descriptors and current directory are recorded. False in
+ * the child of a vfork or of a bare clone(): it shares our memory but has descriptors and a
+ * directory of its own, so its changes must not be recorded.
  */
 bool preload_tracks_process(void);
 

@@ -5,8 +5,8 @@
  *
  * Emulated are the instructions that compilers emit for accesses through a volatile pointer, and
  * those that the C library copies memory with: mov in all its general forms, movzx and movsx,
- * arithmetic and tests with one operand in memory, xchg, movs and stos with and without rep, movnti,
- * movdiri, movbe, and the moves of SSE, AVX and (unmasked) AVX-512 registers.
+ * arithmetic and tests with one operand in memory, xchg, movs and stos with and without rep,
+ * movnti, movdiri, movbe, and the moves of SSE, AVX and (unmasked) AVX-512 registers.
  *
  * Context: any thread, any signal handler; no state but the arguments.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An instruction of x86-64 while it is decoded and carried out (insn.h): prefixes, opcode, operands.
+ * An instruction of x86-64 while it is decoded and carried out (insn.h): prefixes, opcode,
+ * operands.
  */
 #ifndef PRELOAD_TRAP_INSN_DECODE_H
 #define PRELOAD_TRAP_INSN_DECODE_H

@@ -12,8 +12,8 @@ enum {
 };
 
 /*
- * Copies register @n to @buf, VECTOR_BYTES bytes, zeros where the processor has no such part. False:
- * it has fewer than @bytes bytes of the register.
+ * Copies register @n to @buf, VECTOR_BYTES bytes, zeros where the processor has no such part.
+ * False: it has fewer than @bytes bytes of the register.
  */
 bool vector_get(const ucontext_t *context, unsigned int n, unsigned int bytes, void *buf);
 

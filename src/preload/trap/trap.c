@@ -5,8 +5,8 @@
  * program continues after it. To the program that is an access of a few microseconds, which an
  * access to a device that a hypervisor emulates takes, too.
  *
- * The signal is synchronous: it interrupts the program's own code and never ours, so the handler may
- * take locks and run a device model as a call may.
+ * The signal is synchronous: it interrupts the program's own code and never ours, so the handler
+ * may take locks and run a device model as a call may.
  */
 #include "preload/trap/trap.h"
 
