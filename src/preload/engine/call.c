@@ -2,11 +2,14 @@
 /* Entering costs a change of the cancellation state and the fence of world_enter(). */
 #include "preload/engine/call.h"
 
+#include "base/lock.h"
 #include "base/world.h"
 #include "preload/engine/control.h"
 
 void engine_enter(struct engine_call *call)
 {
+	if (!defer_active())
+		lock_assert_none_from(LOCK_NONE);
 	defer_begin(&call->section);
 	control_check();
 	/*

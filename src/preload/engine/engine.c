@@ -127,6 +127,7 @@ int engine_start(void)
 	if (atomic_load_explicit(&engine.started, memory_order_acquire))
 		return 0;
 	assert(!defer_active());
+	lock_assert_none_from(LOCK_NONE);
 	defer_begin(&section);
 	lock_acquire(&engine.lock);
 	rc = start();
