@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/fault.h"
 #include "iommufd/ucmd.h"
 #include "mem/sys.h"
@@ -103,17 +104,10 @@ static int create_file(struct event_queue *queue, const struct file_ops *ops, bo
 	return 0;
 }
 
-int caller_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file)
-{
-	if (!caller->ops->install_file || fault_inject())
-		return -EMFILE;
-	return caller->ops->install_file(caller, file, O_CLOEXEC);
-}
-
 /* Hands out the file, whose reference is given up on failure. */
 static int hand_out(struct ucmd *ucmd, struct uiommufd_file *file, uint32_t *fd)
 {
-	int installed = caller_install_file(ucmd->caller, file);
+	int installed = caller_install_file(ucmd->caller, file, O_CLOEXEC);
 	int rc;
 
 	if (installed < 0) {

@@ -42,12 +42,6 @@ int event_queue_publish(struct ucmd *ucmd, struct event_queue *queue, const stru
 /* Makes it ready for reading, or not. The queue's lock is held, and the state did change. */
 void event_queue_set_readable(struct event_queue *queue, bool readable);
 
-/*
- * Gives the caller a close-on-exec descriptor of @file, whose reference it takes over on success.
- * The descriptor, or a negative errno.
- */
-int caller_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file);
-
 /* ---- for the operations of the file ---- */
 
 /* The queue that @file is of. */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/file.h"
 #include "iommufd/access.h"
 #include "iommufd/event_queue.h"
@@ -84,8 +85,7 @@ static const struct file_ops access_file_ops = {
 /* The access behind the caller's descriptor @fd, or NULL. Give it back with access_put(). */
 static struct mock_access *access_get(struct uiommufd_caller *caller, uint32_t fd)
 {
-	struct uiommufd_file *file = caller->ops->get_file ? caller->ops->get_file(caller, (int)fd)
-							   : NULL;
+	struct uiommufd_file *file = caller_get_file(caller, (int)fd);
 
 	if (file && file->ops != &access_file_ops) {
 		file_put(file);
@@ -130,7 +130,7 @@ int mock_create_access(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	rc = create_access(ucmd->ctx, cmd->create_access.flags, &mock);
 	if (rc)
 		return rc;
-	fd = caller_install_file(ucmd->caller, &mock->file);
+	fd = caller_install_file(ucmd->caller, &mock->file, O_CLOEXEC);
 	if (fd < 0) {
 		access_put(mock);
 		return -ENOMEM;
@@ -141,7 +141,7 @@ int mock_create_access(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 		rc = ucmd_respond(ucmd);
 	}
 	if (rc)
-		ucmd->caller->ops->uninstall_file(ucmd->caller, fd);
+		caller_uninstall_file(ucmd->caller, fd);
 	return rc;
 }
 
@@ -330,11 +330,11 @@ static int copy_range(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struc
 	int rc = 0;
 
 	if (write)
-		rc = caller->ops->read(caller, buf, uptr, len);
+		rc = caller_read(caller, buf, uptr, len);
 	if (!rc)
 		rc = iommufd_access_rw(mock->access, caller, iova, buf, len, write, slow);
 	if (!rc && !write)
-		rc = caller->ops->write(caller, uptr, buf, len);
+		rc = caller_write(caller, uptr, buf, len);
 	return rc;
 }
 

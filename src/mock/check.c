@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking into page tables and changing what only hardware would (spec 50-test-abi, 3). */
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "iommufd/hwpt.h"
 #include "mock/mock_internal.h"
 
@@ -135,7 +136,7 @@ static int dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd, struct hwpt *hwp
 	bitmap = alloc_zeroed(size);
 	if (!bitmap)
 		return -ENOMEM;
-	rc = ucmd->caller->ops->read(ucmd->caller, bitmap, cmd->dirty.uptr, size);
+	rc = caller_read(ucmd->caller, bitmap, cmd->dirty.uptr, size);
 	if (!rc)
 		cmd->dirty.out_nr_dirty = mark_dirty(hwpt, cmd, bitmap, bits);
 	alloc_free(bitmap);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/fault.h"
 #include "base/file.h"
 #include "mem/sys.h"
@@ -46,7 +47,7 @@ static ssize_t fail_nth_read(struct uiommufd_file *file, struct uiommufd_caller 
 		return 0;
 	len = min_u64(len, size - *pos);
 	fault_arm(0);
-	rc = caller->ops->write(caller, buf, text + *pos, len);
+	rc = caller_write(caller, buf, text + *pos, len);
 	fault_arm(left);
 	if (rc)
 		return rc;
@@ -78,7 +79,7 @@ static ssize_t fail_nth_write(struct uiommufd_file *file, struct uiommufd_caller
 	if (len >= sizeof(text))
 		return -EINVAL;
 	fault_arm(0);
-	rc = caller->ops->read(caller, text, buf, len);
+	rc = caller_read(caller, text, buf, len);
 	if (!rc)
 		rc = parse(text, &n);
 	if (rc)

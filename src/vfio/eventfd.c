@@ -11,6 +11,8 @@
 
 #include "vfio/eventfd.h"
 
+#include "base/caller.h"
+
 void fd_close(int fd)
 {
 	syscall(SYS_close, fd);
@@ -29,7 +31,7 @@ static bool is_eventfd(int fd)
 
 int eventfd_take(struct uiommufd_caller *caller, int fd, int *own)
 {
-	int copy = caller->ops->dup_fd ? caller->ops->dup_fd(caller, fd) : -EBADF;
+	int copy = caller_dup_fd(caller, fd);
 
 	if (copy < 0)
 		return copy;

@@ -19,8 +19,8 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/check.h"
-#include "base/fault.h"
 #include "vfio/vfio_internal.h"
 
 struct vfio_group {
@@ -151,7 +151,7 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 {
 	struct vfio_group_status status;
 
-	if (caller->ops->read(caller, &status, arg, sizeof(status)))
+	if (caller_read(caller, &status, arg, sizeof(status)))
 		return -EFAULT;
 	if (status.argsz < sizeof(status))
 		return -EINVAL;
@@ -162,7 +162,7 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 	else if (!iommufd_group_owner(group->iommufd))
 		status.flags = VFIO_GROUP_FLAGS_VIABLE;
 	pthread_mutex_unlock(&group->lock);
-	return caller->ops->write(caller, arg, &status, sizeof(status));
+	return caller_write(caller, arg, &status, sizeof(status));
 }
 
 /* Makes @context the container. The reference is taken over on success. */
@@ -196,7 +196,7 @@ static long set_container(struct vfio_group *group, struct uiommufd_caller *call
 	int32_t fd;
 	int rc;
 
-	if (caller->ops->read(caller, &fd, arg, sizeof(fd)))
+	if (caller_read(caller, &fd, arg, sizeof(fd)))
 		return -EFAULT;
 	rc = caller_get_context(caller, fd, &context);
 	/* Of two mistakes, only a descriptor that is none at all comes first. */
@@ -241,7 +241,7 @@ static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name, si
 
 	for (uint64_t done = 0; !end && done < MAX_NAME; done += len) {
 		len = min_u64(sizeof(part) - (arg + done) % sizeof(part), MAX_NAME - done);
-		if (caller->ops->read(caller, part, arg + done, len))
+		if (caller_read(caller, part, arg + done, len))
 			return -EFAULT;
 		end = memchr(part, '\0', len);
 		if (done < size)
@@ -295,15 +295,14 @@ static long give_device(struct uiommufd_file *group_file, struct uiommufd_caller
 			struct vfio_device *device)
 {
 	struct uiommufd_file *file;
-	long fd = -EMFILE;
+	long fd;
 	int rc = vfio_device_open_shared(device, group_file, &file);
 
 	if (rc) {
 		vfio_device_unshare(device);
 		return rc;
 	}
-	if (caller->ops->install_file && !fault_inject())
-		fd = caller->ops->install_file(caller, file, O_CLOEXEC);
+	fd = caller_install_file(caller, file, O_CLOEXEC);
 	if (fd < 0)
 		file_put(file);
 	return fd;

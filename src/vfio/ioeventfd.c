@@ -17,6 +17,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/check.h"
 #include "base/fault.h"
 #include "mem/sys.h"
@@ -246,7 +247,7 @@ long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *call
 	struct ioeventfd wanted = {.fd = -1}, *event;
 	int rc;
 
-	if (caller->ops->read(caller, &cmd, arg, least))
+	if (caller_read(caller, &cmd, arg, least))
 		return -EFAULT;
 	/* The flag of a width is the width in bytes. */
 	if (cmd.argsz < least || cmd.flags & ~VFIO_DEVICE_IOEVENTFD_SIZE_MASK ||
