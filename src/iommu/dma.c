@@ -30,10 +30,9 @@ struct dma {
 };
 
 /* What is known of a fault that no walk describes. */
-static struct iommu_fault fault_at(uint64_t iova, enum iommu_dma_dir dir,
-				   enum iommu_fault_cause cause)
+static struct dma_fault fault_at(uint64_t iova, enum dma_dir dir, enum dma_fault_cause cause)
 {
-	return (struct iommu_fault){.cause = cause, .dir = dir, .iova = iova};
+	return (struct dma_fault){.cause = cause, .dir = dir, .iova = iova};
 }
 
 /*
@@ -78,20 +77,20 @@ static struct iommu_domain *enter_domain(struct iommu_endpoint *endpoint, uint32
  * Where @iova leads to: *@bus, and *@len contiguous bytes from there, which need not be more than
  * @want.
  */
-static int plain_step(struct iommu_domain *domain, uint64_t iova, enum iommu_dma_dir dir,
-		      uint64_t want, uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
+static int plain_step(struct iommu_domain *domain, uint64_t iova, enum dma_dir dir, uint64_t want,
+		      uint64_t *bus, uint64_t *len, struct dma_fault *fault)
 {
-	const bool track = dir == IOMMU_DMA_WRITE && iommu_domain_dirty_tracking(domain);
-	const unsigned int need = dir == IOMMU_DMA_WRITE ? IOPT_WRITE : IOPT_READ;
+	const bool track = dir == DMA_WRITE && iommu_domain_dirty_tracking(domain);
+	const unsigned int need = dir == DMA_WRITE ? IOPT_WRITE : IOPT_READ;
 	struct iopt_leaf leaf;
 
 	/* Each leaf that is written gets its mark. */
 	if (!iopt_translate_run(domain->table, iova, track ? 1 : want, &leaf)) {
-		*fault = fault_at(iova, dir, IOMMU_FAULT_NOT_MAPPED);
+		*fault = fault_at(iova, dir, DMA_FAULT_NOT_MAPPED);
 		return -EFAULT;
 	}
 	if (!(leaf.prot & need)) {
-		*fault = fault_at(iova, dir, IOMMU_FAULT_PERMISSION);
+		*fault = fault_at(iova, dir, DMA_FAULT_PERMISSION);
 		return -EFAULT;
 	}
 	if (track)
@@ -102,13 +101,13 @@ static int plain_step(struct iommu_domain *domain, uint64_t iova, enum iommu_dma
 }
 
 static int dma_step(const struct dma *dma, struct iommu_domain *domain, uint64_t iova,
-		    enum iommu_dma_dir dir, uint64_t want, uint64_t *bus, uint64_t *len,
-		    struct iommu_fault *fault)
+		    enum dma_dir dir, uint64_t want, uint64_t *bus, uint64_t *len,
+		    struct dma_fault *fault)
 {
 	if (!domain->stage1)
 		return plain_step(domain, iova, dir, want, bus, len, fault);
 	return nested_translate(dma->endpoint, domain, dma->pasid, iova,
-				dir == IOMMU_DMA_WRITE ? IOPT_WRITE : IOPT_READ, bus, len, fault);
+				dir == DMA_WRITE ? IOPT_WRITE : IOPT_READ, bus, len, fault);
 }
 
 /*
@@ -117,14 +116,14 @@ static int dma_step(const struct dma *dma, struct iommu_domain *domain, uint64_t
  * Caller is inside the gate, and reads.
  */
 static int dma_span(const struct dma *dma, struct iommu_domain *domain, uint64_t begin, size_t done,
-		    enum iommu_dma_dir dir, char **out, size_t *len, struct iommu_fault *fault)
+		    enum dma_dir dir, char **out, size_t *len, struct dma_fault *fault)
 {
 	const uint64_t iova = begin + done;
 	uint64_t start = 0, span = 0, bus, step;
 
 	/* The space ends there; what is mapped at 0 is not what was meant. */
 	if (iova < begin) {
-		*fault = fault_at(UINT64_MAX, dir, IOMMU_FAULT_NOT_MAPPED);
+		*fault = fault_at(UINT64_MAX, dir, DMA_FAULT_NOT_MAPPED);
 		return -EFAULT;
 	}
 	while (span < *len && iova + span >= iova &&
@@ -144,54 +143,54 @@ static int dma_span(const struct dma *dma, struct iommu_domain *domain, uint64_t
 
 /* Both ends of the piece at @done, of at most *@len bytes. Caller is inside the gate, and reads. */
 static int dma_locate(const struct dma *dma, struct iommu_domain *domain, size_t done, char **src,
-		      char **dst, size_t *len, struct iommu_fault *fault)
+		      char **dst, size_t *len, struct dma_fault *fault)
 {
 	int rc = 0;
 
 	if (dma->src_buf)
 		*src = dma->src_buf + done;
 	else
-		rc = dma_span(dma, domain, dma->src_iova, done, IOMMU_DMA_READ, src, len, fault);
+		rc = dma_span(dma, domain, dma->src_iova, done, DMA_READ, src, len, fault);
 	if (dma->dst_buf)
 		*dst = dma->dst_buf + done;
 	else if (!rc)
-		rc = dma_span(dma, domain, dma->dst_iova, done, IOMMU_DMA_WRITE, dst, len, fault);
+		rc = dma_span(dma, domain, dma->dst_iova, done, DMA_WRITE, dst, len, fault);
 	return rc;
 }
 
 /* What is blamed when it cannot be said which end it was. */
-static struct iommu_fault fault_of(const struct dma *dma, size_t done, enum iommu_fault_cause cause)
+static struct dma_fault fault_of(const struct dma *dma, size_t done, enum dma_fault_cause cause)
 {
 	if (dma->dst_buf)
-		return fault_at(dma->src_iova + done, IOMMU_DMA_READ, cause);
-	return fault_at(dma->dst_iova + done, IOMMU_DMA_WRITE, cause);
+		return fault_at(dma->src_iova + done, DMA_READ, cause);
+	return fault_at(dma->dst_iova + done, DMA_WRITE, cause);
 }
 
 /* Copies one piece at @done. Returns its bytes, or -EFAULT with *@fault. */
-static ssize_t dma_piece(const struct dma *dma, size_t done, struct iommu_fault *fault)
+static ssize_t dma_piece(const struct dma *dma, size_t done, struct dma_fault *fault)
 {
 	size_t len = min_u64(dma->len - done, DMA_PIECE);
 	struct iommu_domain *domain;
 	char *src, *dst;
 	int rc;
 
-	iopt_read_lock();
+	rcu_read_lock();
 	domain = enter_domain(dma->endpoint, dma->pasid);
 	if (!domain) {
-		iopt_read_unlock();
-		*fault = fault_of(dma, done, IOMMU_FAULT_NO_DOMAIN);
+		rcu_read_unlock();
+		*fault = fault_of(dma, done, DMA_FAULT_NO_DOMAIN);
 		return -EFAULT;
 	}
 	/* Tried again once the pages have arrived. */
 	if (__builtin_expect(displace_in_progress(), 0)) {
-		*fault = fault_of(dma, done, IOMMU_FAULT_MEMORY);
+		*fault = fault_of(dma, done, DMA_FAULT_MEMORY);
 		rc = -EFAULT;
 	} else {
 		rc = dma_locate(dma, domain, done, &src, &dst, &len, fault);
 	}
-	iopt_read_unlock();
+	rcu_read_unlock();
 	if (!rc && guard_copy(dst, src, len)) {
-		*fault = fault_of(dma, done, IOMMU_FAULT_MEMORY);
+		*fault = fault_of(dma, done, DMA_FAULT_MEMORY);
 		rc = -EFAULT;
 	}
 	if (!rc && !dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
@@ -201,14 +200,14 @@ static ssize_t dma_piece(const struct dma *dma, size_t done, struct iommu_fault 
 }
 
 /* Completes *@fault by what was asked for, and tells the one who wants to know. */
-static enum iommu_fault_action report_fault(const struct dma *dma, struct iommu_fault *fault)
+static enum dma_fault_action report_fault(const struct dma *dma, struct dma_fault *fault)
 {
 	struct iommu_endpoint *endpoint = dma->endpoint;
-	enum iommu_fault_action action = IOMMU_FAULT_FAIL;
-	iommu_fault_handler handler;
+	enum dma_fault_action action = DMA_FAULT_FAIL;
+	dma_fault_handler handler;
 
 	fault->pasid = dma->pasid;
-	fault->request_iova = fault->dir == IOMMU_DMA_WRITE ? dma->dst_iova : dma->src_iova;
+	fault->request_iova = fault->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova;
 	fault->request_len = dma->len;
 	/*
 	 * Counted before the handler is looked up: who takes it away waits for us, or we do not
@@ -225,14 +224,14 @@ static enum iommu_fault_action report_fault(const struct dma *dma, struct iommu_
 }
 
 /* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of what failed. */
-static int dma_run(const struct dma *dma, enum iommu_dma_dir *failed)
+static int dma_run(const struct dma *dma, enum dma_dir *failed)
 {
 	unsigned int retries = 0;
 	size_t done = 0;
 
 	while (done < dma->len) {
 		uint64_t generation = displace_generation();
-		struct iommu_fault fault;
+		struct dma_fault fault;
 		ssize_t copied = dma_piece(dma, done, &fault);
 
 		if (copied > 0) {
@@ -242,7 +241,7 @@ static int dma_run(const struct dma *dma, enum iommu_dma_dir *failed)
 		}
 		if (displace_settle(generation))
 			continue;
-		if (report_fault(dma, &fault) == IOMMU_FAULT_RETRY) {
+		if (report_fault(dma, &fault) == DMA_FAULT_RETRY) {
 			if (++retries <= MAX_RETRIES)
 				continue;
 			iommu_fault_log(dma->endpoint, &fault);
@@ -255,9 +254,9 @@ static int dma_run(const struct dma *dma, enum iommu_dma_dir *failed)
 }
 
 int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,
-	      enum iommu_dma_dir dir)
+	      enum dma_dir dir)
 {
-	const bool write = dir == IOMMU_DMA_WRITE;
+	const bool write = dir == DMA_WRITE;
 	const struct dma dma = {
 		.endpoint = endpoint,
 		.pasid = pasid,
@@ -272,7 +271,7 @@ int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, vo
 }
 
 int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst, uint64_t src,
-		   size_t len, enum iommu_dma_dir *failed)
+		   size_t len, enum dma_dir *failed)
 {
 	const struct dma dma = {
 		.endpoint = endpoint,
@@ -304,7 +303,7 @@ static int translate_nested(struct iommu_endpoint *endpoint, uint32_t pasid, uin
 			    unsigned int prot, uint64_t *bus, uint64_t *len)
 {
 	struct iommu_domain *domain = enter_domain(endpoint, pasid);
-	struct iommu_fault fault;
+	struct dma_fault fault;
 	int rc;
 
 	if (!domain)
@@ -312,7 +311,7 @@ static int translate_nested(struct iommu_endpoint *endpoint, uint32_t pasid, uin
 	if (domain->stage1) {
 		rc = nested_translate(endpoint, domain, pasid, iova, prot, bus, len, &fault);
 		if (rc)
-			rc = fault.cause == IOMMU_FAULT_PERMISSION ? -EPERM : -ENOENT;
+			rc = fault.cause == DMA_FAULT_PERMISSION ? -EPERM : -ENOENT;
 	} else {
 		rc = translate_plain(domain, iova, prot, bus, len);
 	}
@@ -327,7 +326,7 @@ int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t io
 	int rc;
 
 	/* A domain is freed only after a grace period has passed since it was last attached. */
-	iopt_read_lock();
+	rcu_read_lock();
 	domain = endpoint_route(endpoint, pasid);
 	if (domain && domain->stage1)
 		rc = nested_hit(endpoint, domain, pasid, iova, prot, bus, len)
@@ -335,6 +334,6 @@ int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t io
 			     : translate_nested(endpoint, pasid, iova, prot, bus, len);
 	else
 		rc = translate_plain(domain, iova, prot, bus, len);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	return rc;
 }

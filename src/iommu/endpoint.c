@@ -7,11 +7,14 @@
  */
 #include <sched.h>
 #include <string.h>
-#include <urcu-bp.h>
 
 #include "base/alloc.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
+
+/* Stands for the tables of PASIDs that readers may be looking at (base/rcu.h). */
+static char pasid_tables;
 
 int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **out)
 {
@@ -48,8 +51,8 @@ const char *iommu_endpoint_name(const struct iommu_endpoint *endpoint)
 	return endpoint->name;
 }
 
-const struct iommu_resv *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
-						 size_t *count)
+const struct resv_region *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
+						  size_t *count)
 {
 	*count = endpoint->iommu->kind->reserved_count;
 	return endpoint->iommu->kind->reserved;
@@ -94,7 +97,7 @@ int iommu_endpoint_hw_info(const struct iommu_endpoint *endpoint, uint32_t wante
 	return 0;
 }
 
-void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, iommu_fault_handler handler,
+void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, dma_fault_handler handler,
 				      void *arg)
 {
 	atomic_store(&endpoint->handler, NULL);
@@ -135,11 +138,11 @@ struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint
 {
 	struct iommu_domain *domain;
 
-	if (pasid == IOMMU_NO_PASID)
+	if (pasid == NO_PASID)
 		return atomic_load_explicit(&endpoint->rid_domain, memory_order_acquire);
-	urcu_bp_read_lock();
+	rcu_read_lock();
 	domain = pasid_domain(atomic_load_explicit(&endpoint->pasids, memory_order_acquire), pasid);
-	urcu_bp_read_unlock();
+	rcu_read_unlock();
 	return domain;
 }
 
@@ -147,9 +150,9 @@ struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint3
 {
 	struct iommu_domain *domain = iommu_endpoint_domain(endpoint, pasid);
 
-	if (domain || pasid == IOMMU_NO_PASID)
+	if (domain || pasid == NO_PASID)
 		return domain;
-	domain = iommu_endpoint_domain(endpoint, IOMMU_NO_PASID);
+	domain = iommu_endpoint_domain(endpoint, NO_PASID);
 	return domain && iommu_nested_takes_pasids(domain) ? domain : NULL;
 }
 
@@ -211,7 +214,7 @@ static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 	}
 	atomic_store(&endpoint->pasids, table);
 	if (old) {
-		urcu_bp_synchronize_rcu();
+		rcu_wait(&pasid_tables);
 		alloc_free(old);
 	}
 	return 0;
@@ -228,7 +231,7 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 	rc = nested_prepare(endpoint, domain);
 	if (rc)
 		return rc;
-	if (pasid == IOMMU_NO_PASID) {
+	if (pasid == NO_PASID) {
 		rc = ask_kind(endpoint, pasid, domain);
 		if (rc)
 			return rc;

@@ -9,7 +9,7 @@
 #include <urcu/list.h>
 
 #include "iommu/kind.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 struct dma_log;
 struct stage1_ops;
@@ -25,8 +25,8 @@ struct iommu {
 
 struct iommu_domain {
 	struct iommu *iommu;
-	const struct iommu_variant *variant;
-	unsigned int flags; /* enum iommu_domain_flags */
+	const struct kind_variant *variant;
+	unsigned int flags; /* enum domain_flags */
 	struct iopt *table;
 	bool dirty; /* DMA writes mark their leaves */
 
@@ -37,7 +37,7 @@ struct iommu_domain {
 	struct iommu_domain *memory;
 	uint64_t unmaps; /* counts them; what a walk found before the last may be gone */
 	const struct stage1_ops *stage1; /* NULL: none; addresses are those of @memory */
-	struct iommu_nested_config config;
+	struct nested_config config;
 	uint64_t id; /* of a nested domain, never used again */
 };
 
@@ -61,7 +61,7 @@ struct iommu_endpoint {
 	_Atomic(struct dma_log *) log; /* NULL: off; looked at inside the gate */
 	_Atomic(struct tlb *) tlb;     /* NULL: none needed yet, or no caching */
 	struct cds_list_head all;      /* in the list of all endpoints */
-	_Atomic(iommu_fault_handler) handler;
+	_Atomic(dma_fault_handler) handler;
 	_Atomic(void *) handler_arg;   /* stored before the handler */
 	_Atomic unsigned int handling; /* calls of the handler in progress */
 	char name[];
@@ -96,7 +96,7 @@ bool nested_hit(const struct iommu_endpoint *endpoint, const struct iommu_domain
  */
 int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domain, uint32_t pasid,
 		     uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len,
-		     struct iommu_fault *fault);
+		     struct dma_fault *fault);
 
 /*
  * Whether DMA logging (iommu/dma_log.h) wants to know what was written with @pasid: asked inside
@@ -106,7 +106,7 @@ static inline bool dma_is_logged(const struct iommu_endpoint *endpoint, uint32_t
 {
 	return __builtin_expect(atomic_load_explicit(&endpoint->log, memory_order_relaxed) != NULL,
 				0) &&
-	       pasid == IOMMU_NO_PASID;
+	       pasid == NO_PASID;
 }
 void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t len);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stage 1 of nested translation: what a format contributes, and what it may use (iommu/nested.c).
+ * Stage 1 of nested translation: what a format contributes, and what it may use (iommu/nested_domain.c).
  *
  * A format says how a request finds its tables (context), walks them, and names a failure as its
  * specification does. It reaches guest memory only through stage1_read() and stage1_update(), which
@@ -16,7 +16,7 @@
 #include "iommu/iommu.h"
 
 struct tlb;
-struct iommu_nested_look;
+struct nested_look;
 
 enum {
 	STAGE1_CONTEXT_WORDS = 4,
@@ -68,7 +68,7 @@ enum stage1_failure {
 
 struct stage1_error {
 	enum stage1_failure failure;
-	enum iommu_fault_access access;
+	enum dma_fault_access access;
 	uint64_t ipa; /* of the entry, or what stage 2 was asked for */
 	bool has_entry;
 	unsigned int level;
@@ -84,8 +84,7 @@ struct stage1_walk {
 	uint64_t iova;
 	bool write;
 	struct stage1_context context;
-	struct iommu_nested_look
-		*look; /* not NULL: nothing is to change, and each entry is noted here */
+	struct nested_look *look; /* not NULL: nothing is to change, and each entry is noted here */
 
 	/* Before walk(): a cached one, or rather not; after it: what may be cached. */
 	bool has_table;
@@ -115,7 +114,7 @@ struct stage1_ops {
 	bool (*possible)(const struct iommu_domain *domain);
 
 	/* Fills in reason, name and event of @fault, the rest of which is known. */
-	void (*describe)(const struct stage1_walk *walk, struct iommu_fault *fault);
+	void (*describe)(const struct stage1_walk *walk, struct dma_fault *fault);
 	bool by_pasid; /* iommu_nested_takes_pasids() */
 };
 
@@ -131,7 +130,7 @@ int stage1_fail(struct stage1_walk *walk, enum stage1_failure failure);
  * What the walk ran into, in the words of everybody and of its format; but for the request, which
  * is not known here.
  */
-void stage1_describe(const struct stage1_walk *walk, struct iommu_fault *fault);
+void stage1_describe(const struct stage1_walk *walk, struct dma_fault *fault);
 
 /*
  * Reads the 64-bit entry of @level at @ipa. 0, or -EFAULT and walk->error. Later failures are about

@@ -6,7 +6,7 @@
  * Without V or GV there is no stage 1. A request without a PASID is translated as PASID 0 if GIOV
  * is set, and has no stage 1 else.
  */
-#include "iommu/dte_amd.h"
+#include "iommu/amd_tables.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
 
@@ -46,7 +46,7 @@ static int amd_find_context(struct stage1_walk *walk)
 	const uint64_t dte0 = walk->domain->config.dte[0];
 	const unsigned int levels = levels_of(walk->domain);
 	const unsigned int bits = STAGE1_TABLE_SHIFT + STAGE1_INDEX_BITS * levels;
-	const bool pasid = walk->pasid != IOMMU_NO_PASID;
+	const bool pasid = walk->pasid != NO_PASID;
 
 	walk->context.bypass = !(dte0 & DTE0_V) || !(dte0 & DTE0_GV) ||
 			       (!pasid && !(dte0 & DTE0_GIOV));
@@ -141,12 +141,12 @@ static const char *event_name(uint64_t code)
 	}
 }
 
-static void amd_describe(const struct stage1_walk *walk, struct iommu_fault *fault)
+static void amd_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	const uint64_t event = event_of(walk);
 	/* What stage 2 is asked for, it is asked to read, but for updates and the page itself. */
 	const bool write = walk->error.failure == STAGE2_WRITE ||
-			   (walk->write && fault->access == IOMMU_FAULT_AT_PAGE) ||
+			   (walk->write && fault->access == DMA_FAULT_AT_PAGE) ||
 			   (walk->write && fault->stage == 1);
 
 	fault->reason = (uint32_t)(event >> EVENT_CODE_SHIFT);

@@ -7,8 +7,8 @@
  */
 #include "base/check.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/smmuv3_tables.h"
 #include "iommu/stage1.h"
-#include "iommu/ste_smmuv3.h"
 
 enum {
 	S1FMT_LINEAR = 0,
@@ -166,11 +166,11 @@ static int check_stream(struct stage1_walk *walk)
 		return stage1_fail(walk, STAGE1_ABORT);
 	walk->context.bypass = config == CONFIG_BYPASS;
 	if (walk->context.bypass)
-		return walk->pasid == IOMMU_NO_PASID ? 0 : stage1_fail(walk, STAGE1_BAD_PASID);
+		return walk->pasid == NO_PASID ? 0 : stage1_fail(walk, STAGE1_BAD_PASID);
 	if (config != CONFIG_S1 || cdmax > SSID_BITS ||
 	    (cdmax && bits_get(ste[0], STE0_S1FMT) > S1FMT_64K))
 		return stage1_fail(walk, STAGE1_BAD_CONFIG);
-	if (walk->pasid != IOMMU_NO_PASID)
+	if (walk->pasid != NO_PASID)
 		return walk->pasid >> cdmax ? stage1_fail(walk, STAGE1_BAD_PASID) : 0;
 	if (!cdmax || dss == S1DSS_SUBSTREAM0)
 		return 0;
@@ -211,7 +211,7 @@ static int smmuv3_walk(struct stage1_walk *walk)
 	};
 
 	if (half.disabled || !in_range(&half, walk->iova)) {
-		walk->error.access = IOMMU_FAULT_AT_PAGE;
+		walk->error.access = DMA_FAULT_AT_PAGE;
 		return stage1_fail(walk, STAGE1_ADDRESS);
 	}
 	return arm_walk(walk, &tables);
@@ -253,8 +253,7 @@ struct event {
 
 static struct event memory_event(const struct stage1_walk *walk)
 {
-	return walk->error.access == IOMMU_FAULT_AT_CONTEXT ? EVENT(F_CD_FETCH)
-							    : EVENT(F_WALK_EABT);
+	return walk->error.access == DMA_FAULT_AT_CONTEXT ? EVENT(F_CD_FETCH) : EVENT(F_WALK_EABT);
 }
 
 static struct event event_of(const struct stage1_walk *walk)
@@ -303,15 +302,15 @@ static bool is_recorded(const struct stage1_walk *walk, const struct event *even
  * Words 1 to 3 of the record of a fault of translation: what was done, where, and what stage 2 was
  * asked for.
  */
-static void describe_translation(const struct stage1_walk *walk, struct iommu_fault *fault)
+static void describe_translation(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	static const unsigned int classes[] = {
-		[IOMMU_FAULT_AT_CONTEXT] = CLASS_CD,
-		[IOMMU_FAULT_AT_TABLE] = CLASS_TT,
-		[IOMMU_FAULT_AT_PAGE] = CLASS_IN,
+		[DMA_FAULT_AT_CONTEXT] = CLASS_CD,
+		[DMA_FAULT_AT_TABLE] = CLASS_TT,
+		[DMA_FAULT_AT_PAGE] = CLASS_IN,
 	};
 	const bool stage2 = fault->stage == 2;
-	const bool walk_access = fault->access != IOMMU_FAULT_AT_PAGE;
+	const bool walk_access = fault->access != DMA_FAULT_AT_PAGE;
 	/* What a walk does by itself is a read, but for updates. */
 	const bool read = stage2 && walk_access ? walk->error.failure != STAGE2_WRITE
 						: !walk->write;
@@ -329,7 +328,7 @@ static void describe_translation(const struct stage1_walk *walk, struct iommu_fa
 	}
 }
 
-static void smmuv3_describe(const struct stage1_walk *walk, struct iommu_fault *fault)
+static void smmuv3_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	const struct event event = event_of(walk);
 
@@ -338,7 +337,7 @@ static void smmuv3_describe(const struct stage1_walk *walk, struct iommu_fault *
 	if (!is_recorded(walk, &event))
 		return;
 	fault->event[0] = event.number;
-	if (walk->pasid != IOMMU_NO_PASID)
+	if (walk->pasid != NO_PASID)
 		fault->event[0] |= EVT0_SSV | (uint64_t)walk->pasid << EVT0_SSID_SHIFT;
 	if (event.number == F_CD_FETCH)
 		fault->event[3] = walk->error.ipa & EVT3_FETCH;

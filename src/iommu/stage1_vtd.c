@@ -43,7 +43,7 @@ static int vtd_find_context(struct stage1_walk *walk)
 
 static int vtd_walk(struct stage1_walk *walk)
 {
-	const struct iommu_nested_config *config = &walk->domain->config;
+	const struct nested_config *config = &walk->domain->config;
 	uint64_t accessed = X86_ACCESSED;
 
 	if (config->vtd.flags & IOMMU_VTD_S1_EAFE)
@@ -87,7 +87,7 @@ static struct reason reason_of(const struct stage1_walk *walk)
 	}
 }
 
-static void vtd_describe(const struct stage1_walk *walk, struct iommu_fault *fault)
+static void vtd_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	const struct reason reason = reason_of(walk);
 

@@ -11,19 +11,19 @@
  * DMA of the device has failed. Whoever takes its page requests is asked; else a guest is told of
  * faults of its own tables; else it goes to the log.
  */
-static enum iommu_fault_action device_fault(struct iommu_endpoint *endpoint,
-					    const struct iommu_fault *fault, void *arg)
+static enum dma_fault_action device_fault(struct iommu_endpoint *endpoint,
+					  const struct dma_fault *fault, void *arg)
 {
 	struct iommufd_device *device = arg;
 	enum page_outcome outcome = PAGE_NOBODY;
 
-	if (fault->cause == IOMMU_FAULT_NOT_MAPPED || fault->cause == IOMMU_FAULT_PERMISSION)
+	if (fault->cause == DMA_FAULT_NOT_MAPPED || fault->cause == DMA_FAULT_PERMISSION)
 		outcome = device_request_page(device, fault);
 	if (outcome == PAGE_GRANTED)
-		return IOMMU_FAULT_RETRY;
+		return DMA_FAULT_RETRY;
 	if (outcome == PAGE_NOBODY && !(fault->stage == 1 && group_report_event(device, fault)))
 		iommu_fault_log(endpoint, fault);
-	return IOMMU_FAULT_FAIL;
+	return DMA_FAULT_FAIL;
 }
 
 int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_info *info,

@@ -56,7 +56,7 @@ static void set_dirty_tracking(struct hwpt *hwpt, bool on)
 
 static bool tracks_dirty(const struct hwpt *hwpt)
 {
-	return iommu_domain_flags(hwpt->domain) & IOMMU_DOMAIN_DIRTY;
+	return iommu_domain_flags(hwpt->domain) & DOMAIN_DIRTY;
 }
 
 int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)

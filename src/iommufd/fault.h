@@ -44,8 +44,7 @@ enum page_outcome {
 /*
  * Requests the page of @fault and waits for the answer. Called outside of any gate, without locks.
  */
-enum page_outcome device_request_page(struct iommufd_device *device,
-				      const struct iommu_fault *fault);
+enum page_outcome device_request_page(struct iommufd_device *device, const struct dma_fault *fault);
 
 /* Drops the faults of @device that wait for their group's last one: it is being unbound. */
 void device_drop_partial_faults(struct iommufd_device *device);

@@ -61,7 +61,7 @@ void group_refuse_faults(struct iommufd_device *device, bool refuse);
  * Tells the guest of a stage-1 fault, if the device's RID is on a nested HWPT of a vIOMMU that
  * listens. False: not told.
  */
-bool group_report_event(struct iommufd_device *device, const struct iommu_fault *fault);
+bool group_report_event(struct iommufd_device *device, const struct dma_fault *fault);
 
 /* True if any PASID is attached. Caller holds the group's lock. */
 bool group_has_pasids(const struct iommufd_group *group);

@@ -31,7 +31,7 @@ static int hw_info(struct ucmd *ucmd, struct iommu_hw_info *cmd, struct iommufd_
 {
 	const uint32_t wanted = cmd->flags & IOMMU_HW_INFO_FLAG_INPUT_TYPE ? cmd->in_data_type : 0;
 	const uint32_t max_pasids = iommu_endpoint_max_pasids(device->endpoint);
-	uint8_t info[IOMMU_HW_INFO_MAX];
+	uint8_t info[HW_INFO_MAX];
 	uint32_t type;
 	size_t len;
 	int rc;

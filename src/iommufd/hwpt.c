@@ -39,7 +39,7 @@ static void hwpt_destroy(struct iommufd_object *object)
 }
 
 int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
-		const struct iommu_user_data *data, struct hwpt **out)
+		const struct user_data *data, struct hwpt **out)
 {
 	struct hwpt *hwpt =
 		object_create(ioas->object.ctx, sizeof(*hwpt), OBJECT_HWPT, hwpt_destroy);
@@ -55,7 +55,7 @@ int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
 	CDS_INIT_LIST_HEAD(&hwpt->ioas_link);
 	object_hold(&ioas->object);
 	hwpt->ioas = ioas;
-	hwpt->pasid = flags & IOMMU_DOMAIN_PASID;
+	hwpt->pasid = flags & DOMAIN_PASID;
 	*out = hwpt;
 	return 0;
 }

@@ -28,11 +28,11 @@ struct hwpt {
 };
 
 /*
- * A HWPT on @ioas for devices behind @iommu (@flags: enum iommu_domain_flags; @data: the user's, or
+ * A HWPT on @ioas for devices behind @iommu (@flags: enum domain_flags; @data: the user's, or
  * NULL), not yet filled, nor published. 0 or a negative errno.
  */
 int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
-		const struct iommu_user_data *data, struct hwpt **out);
+		const struct user_data *data, struct hwpt **out);
 
 /* An automatic one is there for its attachments, and goes with the last (spec 00-model, 6). */
 static inline bool hwpt_is_automatic(const struct hwpt *hwpt)

@@ -69,7 +69,7 @@ static int create(struct ucmd *ucmd, struct hwpt *parent, struct viommu *viommu,
 		  nested_alloc_fn alloc)
 {
 	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
-	const struct iommu_user_data data = {
+	const struct user_data data = {
 		.caller = ucmd->caller,
 		.type = cmd->data_type,
 		.len = cmd->data_len,
@@ -108,7 +108,7 @@ int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device, str
 	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !driver)
 		return -EOPNOTSUPP;
 	if (hwpt_is_automatic(parent) ||
-	    !(iommu_domain_flags(parent->domain) & IOMMU_DOMAIN_NEST_PARENT) ||
+	    !(iommu_domain_flags(parent->domain) & DOMAIN_NEST_PARENT) ||
 	    iommu_kind_of(iommu_domain_iommu(parent->domain)) != iommu_kind_of(iommu))
 		return -EINVAL;
 	return create(ucmd, parent, NULL, driver->alloc);

@@ -70,7 +70,7 @@ struct iommufd_ctx *iommufd_device_ctx(const struct iommufd_device *device);
 void iommufd_device_unbind(struct iommufd_device *device);
 
 /*
- * Attach @pasid (IOMMU_NO_PASID: the RID) to *@pt_id, an IOAS or HWPT; replace what it is attached
+ * Attach @pasid (NO_PASID: the RID) to *@pt_id, an IOAS or HWPT; replace what it is attached
  * to; or whichever applies. *@pt_id becomes the HWPT's ID. Errors: spec 20-hwpt-device, 4 and 5.
  * Serialised per device by the caller.
  */

@@ -64,7 +64,7 @@ static const char *range_text(struct iova_range range, char buffer[RANGE_SIZE])
 static const char *region_word(const struct iommufd_device *device, struct iova_range range)
 {
 	size_t count;
-	const struct iommu_resv *regions = iommu_endpoint_reserved(device->endpoint, &count);
+	const struct resv_region *regions = iommu_endpoint_reserved(device->endpoint, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (regions[i].range.start == range.start && regions[i].range.last == range.last)

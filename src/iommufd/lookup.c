@@ -6,7 +6,7 @@
 #include "iommufd/lookup.h"
 
 #include "base/check.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/ucmd.h"
 #include "mem/dmabuf.h"
 
@@ -61,9 +61,9 @@ bool hwpt_find_leaf(const struct hwpt *hwpt, uint64_t iova, struct iopt_leaf *le
 	if ((area && area->busy) || iova < iopt_aperture(table).start ||
 	    iova > iopt_aperture(table).last)
 		return false;
-	iopt_read_lock();
+	rcu_read_lock();
 	found = iopt_translate(table, iova, leaf);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	return found;
 }
 
@@ -98,7 +98,7 @@ static int lookup_ioas(struct ioas *ioas, struct iommu_iova_lookup *cmd)
 
 static int lookup_hwpt(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 {
-	const bool tracks = iommu_domain_flags(hwpt->domain) & IOMMU_DOMAIN_DIRTY;
+	const bool tracks = iommu_domain_flags(hwpt->domain) & DOMAIN_DIRTY;
 	struct ioas *ioas = hwpt->ioas;
 	const struct area *area;
 	struct iopt_leaf leaf;
@@ -124,8 +124,8 @@ static int lookup_hwpt(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 
 static int lookup_nested(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 {
-	struct iommu_nested_look look;
-	int rc = iommu_nested_look(hwpt->domain, IOMMU_NO_PASID, cmd->iova, &look);
+	struct nested_look look;
+	int rc = iommu_nested_look(hwpt->domain, NO_PASID, cmd->iova, &look);
 
 	if (rc)
 		return rc;

@@ -39,8 +39,7 @@ struct nested_ops {
  * Sets up a nested HWPT whose parent (and vIOMMU, if on one) is known: its domain, nested_ops and
  * state. @flags are those of HWPT_ALLOC without FAULT_ID_VALID. 0 or a negative errno.
  */
-typedef int (*nested_alloc_fn)(struct hwpt *hwpt, uint32_t flags,
-			       const struct iommu_user_data *data);
+typedef int (*nested_alloc_fn)(struct hwpt *hwpt, uint32_t flags, const struct user_data *data);
 
 /* Nested HWPTs directly on a parent, for the kinds of IOMMU that have them. */
 struct nested_driver {

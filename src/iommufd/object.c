@@ -139,14 +139,14 @@ void *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type)
 	struct iommufd_object *object = NULL;
 	struct object_index *index;
 
-	urcu_bp_read_lock();
+	rcu_read_lock();
 	index = index_load(&ctx->index);
 	if (index && id < index->size)
 		object = index_load(&index->slots[id]);
 	if (object && ((type != OBJECT_ANY && object->type != type) || !object_hold_live(object)))
 		object = NULL;
 	tsan_reader_done(ctx);
-	urcu_bp_read_unlock();
+	rcu_read_unlock();
 	return object;
 }
 

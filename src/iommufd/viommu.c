@@ -56,7 +56,7 @@ static void viommu_destroy(struct iommufd_object *object)
 }
 
 /* Has the driver set it up; on failure the driver has nothing of it. */
-static int init_state(struct viommu *viommu, struct iommu_user_data *data)
+static int init_state(struct viommu *viommu, struct user_data *data)
 {
 	const struct viommu_driver *driver = viommu->driver;
 	int rc;
@@ -76,7 +76,7 @@ static int create(struct ucmd *ucmd, const struct viommu_driver *driver, struct 
 		  struct hwpt *parent)
 {
 	struct iommu_viommu_alloc *cmd = ucmd->cmd;
-	struct iommu_user_data data = {
+	struct user_data data = {
 		.caller = ucmd->caller,
 		.type = cmd->type,
 		.len = cmd->data_len,
@@ -127,7 +127,7 @@ static int alloc_for(struct ucmd *ucmd, const struct iommufd_device *device)
 	parent = object_get(ucmd->ctx, cmd->hwpt_id, OBJECT_HWPT);
 	if (!parent)
 		return -ENOENT;
-	if (!(iommu_domain_flags(parent->domain) & IOMMU_DOMAIN_NEST_PARENT))
+	if (!(iommu_domain_flags(parent->domain) & DOMAIN_NEST_PARENT))
 		rc = -EINVAL;
 	else
 		rc = create(ucmd, driver, iommu, parent);

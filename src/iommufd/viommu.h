@@ -25,7 +25,7 @@ struct viommu_driver {
 	size_t state_size; /* of viommu->state, zeroed */
 
 	/* Takes and gives back the user's data. A negative errno undoes the creation. */
-	int (*init)(struct viommu *viommu, struct iommu_user_data *data);
+	int (*init)(struct viommu *viommu, struct user_data *data);
 	void (*fini)(struct viommu *viommu);
 
 	/* Sets up a nested HWPT on it (iommufd/nested.h). NULL: -EOPNOTSUPP. */
@@ -46,7 +46,7 @@ struct viommu_driver {
 	 * group->lock.
 	 */
 	bool (*report_fault)(struct viommu *viommu, const struct vdevice *vdevice,
-			     const struct iommu_fault *fault);
+			     const struct dma_fault *fault);
 
 	uint32_t hw_queue_type; /* 0: no HW queues */
 	size_t hw_queue_count;	/* at most; indices are below */

@@ -29,11 +29,11 @@ int ucmd_respond_ranges(struct ucmd *ucmd, uint64_t array, uint32_t *num,
 int device_reserved_ranges(const struct iommufd_device *device, struct iova_set *reserved)
 {
 	size_t count;
-	const struct iommu_resv *regions = iommu_endpoint_reserved(device->endpoint, &count);
+	const struct resv_region *regions = iommu_endpoint_reserved(device->endpoint, &count);
 	int rc = iova_set_reserve(reserved, count);
 
 	for (size_t i = 0; i < count && !rc; i++) {
-		if (regions[i].type != IOMMU_RESV_DIRECT_RELAXABLE)
+		if (regions[i].type != RESV_DIRECT_RELAXABLE)
 			rc = iova_set_add(reserved, regions[i].range);
 	}
 	return rc;

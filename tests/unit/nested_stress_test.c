@@ -176,10 +176,9 @@ static void *do_dma(void *arg)
 		uint64_t value = GOOD;
 
 		if (next(&seed) & 1)
-			(void)iommu_dma(device, 0, base + page + 8, &value, 8, IOMMU_DMA_WRITE);
+			(void)iommu_dma(device, 0, base + page + 8, &value, 8, DMA_WRITE);
 		else if (page < DATA_PAGES * ENGINE_PAGE &&
-			 !iommu_dma(device, 0, base + page, &value, 8, IOMMU_DMA_READ) &&
-			 value != GOOD)
+			 !iommu_dma(device, 0, base + page, &value, 8, DMA_READ) && value != GOOD)
 			abort();
 		atomic_fetch_add(&s->done, 1);
 	}

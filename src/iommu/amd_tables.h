@@ -3,8 +3,8 @@
  * AMD I/O Virtualization, 2.2.2.1: the fields of a Device Table Entry that say what guest tables a
  * device has; words of 64 bits.
  */
-#ifndef IOMMU_DTE_AMD_H
-#define IOMMU_DTE_AMD_H
+#ifndef IOMMU_AMD_TABLES_H
+#define IOMMU_AMD_TABLES_H
 
 #include "base/bits.h"
 

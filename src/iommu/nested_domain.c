@@ -9,14 +9,14 @@
  *
  * endpoints_lock guards the list of endpoints, and is taken before nothing else.
  */
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 #include <pthread.h>
-#include <urcu-bp.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/tlb.h"
 #include "mem/guard.h"
@@ -31,29 +31,29 @@ static uint64_t last_id; /* of nested domains */
 
 /* ---- domains ---- */
 
-static const struct stage1_ops *stage1_of(enum iommu_nested_format format)
+static const struct stage1_ops *stage1_of(enum nested_format format)
 {
 	switch (format) {
-	case IOMMU_NESTED_IDENTITY:
+	case NESTED_IDENTITY:
 		return NULL;
-	case IOMMU_NESTED_ABORT:
+	case NESTED_ABORT:
 		return &stage1_abort;
-	case IOMMU_NESTED_VTD:
+	case NESTED_VTD:
 		return &stage1_vtd;
-	case IOMMU_NESTED_SMMUV3:
+	case NESTED_SMMUV3:
 		return &stage1_smmuv3;
-	case IOMMU_NESTED_AMD:
+	case NESTED_AMD:
 		return &stage1_amd;
 	}
 	return &stage1_abort;
 }
 
-int iommu_nested_create(struct iommu_domain *parent, const struct iommu_nested_config *config,
+int iommu_nested_create(struct iommu_domain *parent, const struct nested_config *config,
 			struct iommu_domain **out)
 {
 	struct iommu_domain *domain;
 
-	if (parent->memory != parent || !(parent->flags & IOMMU_DOMAIN_NEST_PARENT))
+	if (parent->memory != parent || !(parent->flags & DOMAIN_NEST_PARENT))
 		return -EINVAL;
 	domain = alloc_zeroed(sizeof(*domain));
 	if (!domain)
@@ -88,7 +88,7 @@ int stage1_fail(struct stage1_walk *walk, enum stage1_failure failure)
 }
 
 /* The stage-2 leaf of @ipa, which allows @need. */
-static int stage2_find(struct stage1_walk *walk, enum iommu_fault_access access, uint64_t ipa,
+static int stage2_find(struct stage1_walk *walk, enum dma_fault_access access, uint64_t ipa,
 		       unsigned int need, struct iopt_leaf *leaf)
 {
 	const struct iommu_domain *parent = walk->domain->memory;
@@ -126,7 +126,7 @@ int stage1_read(struct stage1_walk *walk, uint64_t ipa, unsigned int level, uint
 {
 	int rc;
 
-	walk->error.access = IOMMU_FAULT_AT_TABLE;
+	walk->error.access = DMA_FAULT_AT_TABLE;
 	walk->error.ipa = ipa;
 	walk->error.level = level;
 	walk->error.has_entry = false;
@@ -144,7 +144,7 @@ int stage1_read_context(struct stage1_walk *walk, uint64_t ipa, uint64_t *word)
 {
 	int rc;
 
-	walk->error.access = IOMMU_FAULT_AT_CONTEXT;
+	walk->error.access = DMA_FAULT_AT_CONTEXT;
 	walk->error.ipa = ipa;
 	walk->error.has_entry = false;
 	rc = read_word(walk, ipa, word);
@@ -160,7 +160,7 @@ int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t
 
 	if (walk->look)
 		return 0;
-	rc = stage2_find(walk, IOMMU_FAULT_AT_TABLE, ipa, IOPT_READ | IOPT_WRITE, &leaf);
+	rc = stage2_find(walk, DMA_FAULT_AT_TABLE, ipa, IOPT_READ | IOPT_WRITE, &leaf);
 	if (rc)
 		return rc;
 	rc = guard_exchange((uint64_t *)(uintptr_t)leaf.oa, old, new);
@@ -225,7 +225,7 @@ static int walk_stage2(struct stage1_walk *walk, struct tlb_page *page, uint64_t
 {
 	const uint64_t offset = walk->iova & PAGE_MASK;
 	struct iopt_leaf leaf;
-	int rc = stage2_find(walk, IOMMU_FAULT_AT_PAGE, page->leaf.ipa | offset, need, &leaf);
+	int rc = stage2_find(walk, DMA_FAULT_AT_PAGE, page->leaf.ipa | offset, need, &leaf);
 
 	if (rc)
 		return rc;
@@ -276,40 +276,39 @@ static int find_page(struct stage1_walk *walk, struct tlb_page *page, uint64_t u
 	return rc;
 }
 
-void stage1_describe(const struct stage1_walk *walk, struct iommu_fault *fault)
+void stage1_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	static const struct {
-		enum iommu_fault_cause cause;
+		enum dma_fault_cause cause;
 		const char *text;
 	} failures[] = {
-		[STAGE1_ABORT] = {IOMMU_FAULT_TABLES,
-				  "the guest refuses all requests of the device"},
-		[STAGE1_NEEDS_PASID] = {IOMMU_FAULT_TABLES,
+		[STAGE1_ABORT] = {DMA_FAULT_TABLES, "the guest refuses all requests of the device"},
+		[STAGE1_NEEDS_PASID] = {DMA_FAULT_TABLES,
 					"the guest refuses requests without a PASID"},
-		[STAGE1_BAD_CONFIG] = {IOMMU_FAULT_TABLES, "the guest's configuration is invalid"},
-		[STAGE1_BAD_PASID] = {IOMMU_FAULT_TABLES, "the guest has nothing for the PASID"},
-		[STAGE1_BAD_CONTEXT] = {IOMMU_FAULT_TABLES,
+		[STAGE1_BAD_CONFIG] = {DMA_FAULT_TABLES, "the guest's configuration is invalid"},
+		[STAGE1_BAD_PASID] = {DMA_FAULT_TABLES, "the guest has nothing for the PASID"},
+		[STAGE1_BAD_CONTEXT] = {DMA_FAULT_TABLES,
 					"the guest's context descriptor is invalid"},
-		[STAGE1_ADDRESS] = {IOMMU_FAULT_NOT_MAPPED, "the address is out of range"},
-		[STAGE1_NOT_PRESENT] = {IOMMU_FAULT_NOT_MAPPED, "the entry is not present"},
-		[STAGE1_RESERVED] = {IOMMU_FAULT_TABLES, "the entry has reserved bits set"},
-		[STAGE1_OUTPUT] = {IOMMU_FAULT_TABLES, "the entry's address is out of range"},
-		[STAGE1_ACCESS_FLAG] = {IOMMU_FAULT_NOT_MAPPED, "the entry's access flag is clear"},
-		[STAGE1_PRIVILEGED] = {IOMMU_FAULT_PERMISSION,
+		[STAGE1_ADDRESS] = {DMA_FAULT_NOT_MAPPED, "the address is out of range"},
+		[STAGE1_NOT_PRESENT] = {DMA_FAULT_NOT_MAPPED, "the entry is not present"},
+		[STAGE1_RESERVED] = {DMA_FAULT_TABLES, "the entry has reserved bits set"},
+		[STAGE1_OUTPUT] = {DMA_FAULT_TABLES, "the entry's address is out of range"},
+		[STAGE1_ACCESS_FLAG] = {DMA_FAULT_NOT_MAPPED, "the entry's access flag is clear"},
+		[STAGE1_PRIVILEGED] = {DMA_FAULT_PERMISSION,
 				       "the entry is for privileged requests"},
-		[STAGE1_READ_ONLY] = {IOMMU_FAULT_PERMISSION, "the entry is read-only"},
-		[STAGE1_UPDATE] = {IOMMU_FAULT_TABLES, "the entry keeps changing"},
-		[STAGE1_MEMORY] = {IOMMU_FAULT_MEMORY, "the memory behind it is gone"},
-		[STAGE2_NOT_MAPPED] = {IOMMU_FAULT_NOT_MAPPED, "nothing is mapped there"},
-		[STAGE2_READ] = {IOMMU_FAULT_PERMISSION, "mapped without READABLE"},
-		[STAGE2_WRITE] = {IOMMU_FAULT_PERMISSION, "mapped without WRITEABLE"},
+		[STAGE1_READ_ONLY] = {DMA_FAULT_PERMISSION, "the entry is read-only"},
+		[STAGE1_UPDATE] = {DMA_FAULT_TABLES, "the entry keeps changing"},
+		[STAGE1_MEMORY] = {DMA_FAULT_MEMORY, "the memory behind it is gone"},
+		[STAGE2_NOT_MAPPED] = {DMA_FAULT_NOT_MAPPED, "nothing is mapped there"},
+		[STAGE2_READ] = {DMA_FAULT_PERMISSION, "mapped without READABLE"},
+		[STAGE2_WRITE] = {DMA_FAULT_PERMISSION, "mapped without WRITEABLE"},
 	};
 	const struct stage1_error *error = &walk->error;
 
-	*fault = (struct iommu_fault){
+	*fault = (struct dma_fault){
 		.cause = failures[error->failure].cause,
 		.text = failures[error->failure].text,
-		.dir = walk->write ? IOMMU_DMA_WRITE : IOMMU_DMA_READ,
+		.dir = walk->write ? DMA_WRITE : DMA_READ,
 		.pasid = walk->pasid,
 		.iova = walk->iova,
 		.stage = error->failure >= STAGE2_NOT_MAPPED ? 2 : 1,
@@ -377,7 +376,7 @@ bool nested_hit(const struct iommu_endpoint *endpoint, const struct iommu_domain
 }
 
 static int translate_missed(struct stage1_walk *walk, uint64_t unmaps, unsigned int need,
-			    uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
+			    uint64_t *bus, uint64_t *len, struct dma_fault *fault)
 {
 	int rc;
 
@@ -391,7 +390,7 @@ static int translate_missed(struct stage1_walk *walk, uint64_t unmaps, unsigned 
 
 int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domain, uint32_t pasid,
 		     uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len,
-		     struct iommu_fault *fault)
+		     struct dma_fault *fault)
 {
 	if (nested_hit(endpoint, domain, pasid, iova, need, bus, len))
 		return 0;
@@ -442,7 +441,7 @@ int nested_prepare(struct iommu_endpoint *endpoint, const struct iommu_domain *d
 void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *domain)
 {
 	struct tlb *tlb = atomic_load_explicit(&endpoint->tlb, memory_order_relaxed);
-	const struct iommu_tlb_match translations = {0}, contexts = {.config = true};
+	const struct tlb_match translations = {0}, contexts = {.config = true};
 
 	if (!tlb || !domain->stage1)
 		return;
@@ -458,7 +457,7 @@ void nested_release(struct iommu_endpoint *endpoint)
 	tlb_destroy(atomic_load_explicit(&endpoint->tlb, memory_order_relaxed));
 }
 
-static bool forget(struct iommu_endpoint *endpoint, const struct iommu_tlb_match *match)
+static bool forget(struct iommu_endpoint *endpoint, const struct tlb_match *match)
 {
 	struct tlb *tlb = atomic_load_explicit(&endpoint->tlb, memory_order_acquire);
 
@@ -501,7 +500,7 @@ static bool wait_for(struct iommu_domain *domain, void *arg)
 	return false;
 }
 
-void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct iommu_tlb_match *match)
+void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct tlb_match *match)
 {
 	const struct iommu_domain *last = NULL;
 
@@ -515,7 +514,7 @@ static bool is_on(struct iommu_domain *domain, void *parent)
 	return domain->stage1 && domain->memory == parent;
 }
 
-void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct iommu_tlb_match *match)
+void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct tlb_match *match)
 {
 	struct iommu_endpoint *endpoint;
 	bool forgot = false;
@@ -551,7 +550,7 @@ static int abort_context(struct stage1_walk *walk)
 }
 
 /* Such requests are aborted silently. */
-static void abort_describe(const struct stage1_walk *walk, struct iommu_fault *fault)
+static void abort_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	(void)walk;
 	fault->name = "abort";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Arm SMMUv3, 5.2: the fields of a Stream Table Entry that are a guest's; words of 64 bits. */
-#ifndef IOMMU_STE_SMMUV3_H
-#define IOMMU_STE_SMMUV3_H
+#ifndef IOMMU_SMMUV3_TABLES_H
+#define IOMMU_SMMUV3_TABLES_H
 
 #include "base/bits.h"
 
