@@ -39,12 +39,12 @@ struct mock_device {
 	struct mock_seat coming; /* that the attach in progress will give it */
 };
 
-/* The one mock IOMMU (mock/iommu.c). 0 or -ENOMEM; *@iommu is borrowed. */
+/* The one mock IOMMU (mock/mock_iommu.c). 0 or -ENOMEM; *@iommu is borrowed. */
 extern const struct iommu_kind mock_kind;
 struct iommu *mock_iommu(void);
 int mock_iommu_create(void);
 
-/* What hangs off nesting parents (mock/nested.c, mock/viommu.c). */
+/* What hangs off nesting parents (mock/mock_nested.c, mock/mock_viommu.c). */
 extern const struct nested_driver mock_nested_driver;
 extern const struct viommu_driver mock_viommu_driver;
 int mock_nested_alloc(struct hwpt *hwpt, uint32_t flags, const struct user_data *data);
@@ -60,7 +60,7 @@ struct mock_device *mock_device_get(struct iommufd_ctx *ctx, uint32_t dev_id);
  */
 int mock_present(struct uiommufd_caller *caller, uint64_t uptr, uint64_t *bus);
 
-/* mock/device.c */
+/* mock/mock_device.c */
 int mock_domain(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_domain_flags(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_domain_replace(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
@@ -70,28 +70,28 @@ int mock_pasid_detach(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_pasid_check_hwpt(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_trigger_iopf(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 
-/* mock/check.c */
+/* mock/mock_check.c */
 int mock_add_reserved(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_check_map(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_set_temp_memory_limit(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 
-/* mock/refs.c */
+/* mock/mock_refs.c */
 int mock_check_refs(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 
-/* mock/access.c */
+/* mock/mock_access.c */
 int mock_create_access(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_access_replace_ioas(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_access_pages(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_destroy_access_pages(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_access_rw(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 
-/* mock/nested.c, mock/viommu.c */
+/* mock/mock_nested.c, mock/mock_viommu.c */
 int mock_check_iotlb(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_dev_check_cache(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_trigger_vevent(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 
-/* mock/dmabuf.c */
+/* mock/mock_dmabuf.c */
 int mock_dmabuf_get(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 int mock_dmabuf_revoke(struct ucmd *ucmd, struct iommu_test_cmd *cmd);
 

@@ -11,7 +11,7 @@
 
 #include "base/fault.h"
 #include "base/file.h"
-#include "mock/fail_nth.h"
+#include "mock/mock_fail_nth.h"
 #include "preload/engine.h"
 #include "preload/real.h"
 

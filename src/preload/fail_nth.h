@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc/self/fail-nth and its like for each thread, under `uiommufd run --mock` (mock/fail_nth.h).
+ * /proc/self/fail-nth and its like for each thread, under `uiommufd run --mock` (mock/mock_fail_nth.h).
  */
 #ifndef PRELOAD_FAIL_NTH_H
 #define PRELOAD_FAIL_NTH_H

@@ -2,8 +2,8 @@
 /*
  * Files of a VFIO device: open, BIND, ATTACH, DETACH, close (spec 40-vfio, 2). Of the character
  * device any number may be open; the one that binds owns the device until it is closed, and only
- * its calls reach the device. Those that the device's group gives (group.c) own it together from
- * the start.
+ * its calls reach the device. Those that the device's group gives (vfio_group.c) own it together
+ * from the start.
  */
 #include <errno.h>
 #include <stddef.h>

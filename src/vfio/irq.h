@@ -22,7 +22,7 @@
 #include <uiommufd/caller.h>
 #include <uiommufd/device.h>
 
-#include "vfio/config.h"
+#include "vfio/pci_config.h"
 
 /* Indices, as the API counts them. */
 enum vfio_irq_index {

@@ -2,13 +2,14 @@
 /*
  * A VFIO device from the inside.
  *
- * Locks, outermost first: the registry of devices (device.c); bind_lock, of several devices only
- * with the registry's; a group's lock, and the registry of groups (group.c); ioeventfds.lock;
- * irqs.set_lock; lock; the leaves work.lock and irqs.lock. No lock of this folder but
- * bind_lock and a group's is held while the user API (iommufd/) is called, and none while DMA runs.
+ * Locks, outermost first: the registry of devices (vfio_device.c); bind_lock, of several devices
+ * only with the registry's; a group's lock, and the registry of groups (vfio_group.c);
+ * ioeventfds.lock; irqs.set_lock; lock; the leaves work.lock and irqs.lock. No lock of this folder
+ * but bind_lock and a group's is held while the user API (iommufd/) is called, and none while DMA
+ * runs.
  *
- *	bind_lock	who owns the device, its attachments, its DMA log, its power state
- *	lock		the "device lock": config space, the model's registers
+ * 	bind_lock	who owns the device, its attachments, its DMA log, its power state
+ * 	lock		the "device lock": config space, the model's registers
  *
  * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
  * an owner, and again once that owner is gone.
@@ -21,8 +22,8 @@
 #include <stddef.h>
 #include <urcu/list.h>
 
-#include "vfio/config.h"
-#include "vfio/group.h"
+#include "vfio/pci_config.h"
+#include "vfio/vfio_group.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
 #include "vfio/vfio.h"

@@ -3,8 +3,8 @@
  * /proc/.../fail-nth as a kernel built for testing has it: makes the n-th step that may fail fail
  * (base/fault.h).
  */
-#ifndef MOCK_FAIL_NTH_H
-#define MOCK_FAIL_NTH_H
+#ifndef MOCK_MOCK_FAIL_NTH_H
+#define MOCK_MOCK_FAIL_NTH_H
 
 #include <sys/types.h>
 

@@ -6,8 +6,8 @@
  *
  * Not locked: the device lock guards it.
  */
-#ifndef VFIO_CONFIG_H
-#define VFIO_CONFIG_H
+#ifndef VFIO_PCI_CONFIG_H
+#define VFIO_PCI_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>

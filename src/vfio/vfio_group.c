@@ -9,7 +9,7 @@
  * frees it. The registry's lock guards that, a group's own lock its state; device->bind_lock is
  * never taken under either.
  */
-#include "vfio/group.h"
+#include "vfio/vfio_group.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "vfio/config.h"
+#include "vfio/pci_config.h"
 
 /* Power states, as PMCSR counts them. */
 enum {

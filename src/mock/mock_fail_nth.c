@@ -3,7 +3,7 @@
  * The count is a thread-local variable, which is why nobody but the thread gets at it. Using the
  * file never uses it up.
  */
-#include "mock/fail_nth.h"
+#include "mock/mock_fail_nth.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -3,8 +3,8 @@
  * VFIO groups: what programs reach through /dev/vfio/N. A group is in use by its own node or by the
  * cdevs of its devices, not both (spec 40-vfio, 2.1 and 3).
  */
-#ifndef VFIO_GROUP_H
-#define VFIO_GROUP_H
+#ifndef VFIO_VFIO_GROUP_H
+#define VFIO_VFIO_GROUP_H
 
 #include "vfio/vfio.h"
 
