@@ -1,49 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* State and delivery of interrupts: see irq.h. What a program asks for is in irq_set.c. */
+/*
+ * Interrupts: see irq.h. Lock order: set_lock, lock. Eventfds are closed without lock, which
+ * delivery takes.
+ */
+#include "vfio/irq.h"
+
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <string.h>
+
+#include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "vfio/eventfd.h"
-#include "vfio/irq.h"
+#include "vfio/thread.h"
 
-int vfio_irqs_init(struct vfio_irqs *irqs, const struct uiommufd_model *model, const char *name)
-{
-	unsigned int most = model->msix_vectors > model->msi_vectors ? model->msix_vectors
-								     : model->msi_vectors;
+enum {
+	DATA_NONE = VFIO_IRQ_SET_DATA_NONE,
+	DATA_BOOL = VFIO_IRQ_SET_DATA_BOOL,
+	DATA_EVENTFD = VFIO_IRQ_SET_DATA_EVENTFD,
+};
 
-	*irqs = (struct vfio_irqs){
-		.name = name,
-		.counts = {model->intx, model->msi_vectors, model->msix_vectors, model->pcie, 1},
-		.unmask = {.fd = -1, .next = -1},
-		.active = VFIO_IRQ_NONE,
-		.intx_fd = -1,
-		.event_fds = {-1, -1},
-	};
-	if (most) {
-		irqs->vector_fds = alloc_array(most, sizeof(*irqs->vector_fds));
-		if (!irqs->vector_fds)
-			return -ENOMEM;
-	}
-	for (unsigned int i = 0; i < most; i++)
-		irqs->vector_fds[i] = -1;
-	pthread_mutex_init(&irqs->set_lock, NULL);
-	pthread_mutex_init(&irqs->lock, NULL);
-	pthread_cond_init(&irqs->unmask.changed, NULL);
-	return 0;
-}
+/* ---- delivery ---- */
 
-void vfio_irqs_destroy(struct vfio_irqs *irqs)
-{
-	vfio_irqs_disable(irqs);
-	pthread_cond_destroy(&irqs->unmask.changed);
-	pthread_mutex_destroy(&irqs->lock);
-	pthread_mutex_destroy(&irqs->set_lock);
-	alloc_free(irqs->vector_fds);
-}
-
-void irq_deliver_intx(struct vfio_irqs *irqs)
+/* Notifies INTx if the line is asserted and nothing masks it. Caller holds lock. */
+static void deliver_intx(struct vfio_irqs *irqs)
 {
 	if (irqs->active != VFIO_IRQ_INTX || !irqs->level || irqs->masked || irqs->intx_disabled)
 		return;
@@ -83,7 +65,7 @@ void vfio_irqs_set_level(struct vfio_irqs *irqs, bool level)
 	if (level && !irqs->level)
 		(void)send_locked(irqs, 0);
 	irqs->level = level;
-	irq_deliver_intx(irqs);
+	deliver_intx(irqs);
 	pthread_mutex_unlock(&irqs->lock);
 }
 
@@ -92,7 +74,7 @@ void vfio_irqs_set_command(struct vfio_irqs *irqs, uint16_t command)
 	pthread_mutex_lock(&irqs->lock);
 	irqs->intx_disabled = command & PCI_COMMAND_INTX_DISABLE;
 	irqs->bus_master = command & PCI_COMMAND_MASTER;
-	irq_deliver_intx(irqs);
+	deliver_intx(irqs);
 	pthread_mutex_unlock(&irqs->lock);
 }
 
@@ -108,7 +90,90 @@ struct pci_irq_status vfio_irqs_status(struct vfio_irqs *irqs)
 	return status;
 }
 
-void irq_replace_fd(struct vfio_irqs *irqs, int *slot, int fd)
+/*
+ * ---- the eventfd that unmasks INTx (SET_IRQS with UNMASK and EVENTFD) ----
+ *
+ * A thread waits for it. To make the thread look at what changed, the eventfd itself is notified,
+ * which the program cannot tell, as only the thread reads it: so no further descriptor is needed
+ * in the program's process.
+ */
+
+static void *watch_thread(void *arg)
+{
+	struct vfio_irqs *irqs = arg;
+	struct irq_watch *watch = &irqs->unmask;
+	bool usable;
+	int fd;
+
+	pthread_mutex_lock(&irqs->lock);
+	while ((fd = watch->fd) >= 0) {
+		pthread_mutex_unlock(&irqs->lock);
+		usable = eventfd_wait(fd);
+		pthread_mutex_lock(&irqs->lock);
+		/* A program may close even descriptors that it does not know. */
+		while (!usable && !watch->change)
+			pthread_cond_wait(&watch->changed, &irqs->lock);
+		if (watch->change) {
+			watch->fd = watch->next;
+			watch->change = false;
+			pthread_cond_broadcast(&watch->changed);
+			continue;
+		}
+		irqs->masked = false;
+		deliver_intx(irqs);
+	}
+	pthread_mutex_unlock(&irqs->lock);
+	return NULL;
+}
+
+/* Has the thread go over to @fd, or end. */
+static void change(struct vfio_irqs *irqs, int fd)
+{
+	struct irq_watch *watch = &irqs->unmask;
+	int old = watch->fd;
+
+	pthread_mutex_lock(&irqs->lock);
+	watch->next = fd;
+	watch->change = true;
+	pthread_cond_broadcast(&watch->changed);
+	eventfd_notify(old);
+	while (watch->change)
+		pthread_cond_wait(&watch->changed, &irqs->lock);
+	pthread_mutex_unlock(&irqs->lock);
+	eventfd_drop(old);
+	if (fd < 0) {
+		pthread_join(watch->thread, NULL);
+		watch->running = false;
+	}
+}
+
+/*
+ * Installs @fd (taken on success; -1: none) as the eventfd that unmasks INTx. 0, or -ENOMEM if
+ * there was none before. Caller holds set_lock.
+ */
+static int set_unmask_fd(struct vfio_irqs *irqs, int fd)
+{
+	struct irq_watch *watch = &irqs->unmask;
+
+	if (watch->running) {
+		change(irqs, fd);
+		return 0;
+	}
+	if (fd < 0)
+		return 0;
+	watch->fd = fd;
+	if (thread_start(&watch->thread, watch_thread, irqs)) {
+		watch->fd = -1;
+		return -ENOMEM;
+	}
+	watch->running = true;
+	return 0;
+}
+
+/* ---- eventfds ---- */
+
+/* Puts @fd in place of *@slot and drops what was there. */
+static void replace_fd(struct vfio_irqs *irqs, int *slot, int fd)
 {
 	int old;
 
@@ -119,7 +184,8 @@ void irq_replace_fd(struct vfio_irqs *irqs, int *slot, int fd)
 	eventfd_drop(old);
 }
 
-void irq_disable(struct vfio_irqs *irqs, enum vfio_irq_index index)
+/* Ends INTx, MSI or MSI-X and drops its eventfds, if @index is active. Caller holds set_lock. */
+static void end_index(struct vfio_irqs *irqs, enum vfio_irq_index index)
 {
 	unsigned int vectors;
 
@@ -132,19 +198,269 @@ void irq_disable(struct vfio_irqs *irqs, enum vfio_irq_index index)
 	irqs->masked = false;
 	pthread_mutex_unlock(&irqs->lock);
 
-	(void)irq_watch_set(irqs, -1);
-	irq_replace_fd(irqs, &irqs->intx_fd, -1);
+	(void)set_unmask_fd(irqs, -1);
+	replace_fd(irqs, &irqs->intx_fd, -1);
 	for (unsigned int i = 0; i < vectors; i++)
-		irq_replace_fd(irqs, &irqs->vector_fds[i], -1);
+		replace_fd(irqs, &irqs->vector_fds[i], -1);
+}
+
+/* ---- SET_IRQS [PCI-IRQ] ---- */
+
+static uint32_t data_type(const struct vfio_irq_request *request)
+{
+	return request->flags & VFIO_IRQ_SET_DATA_TYPE_MASK;
+}
+
+/* Element @i as the type it is. */
+static int request_fd(const struct vfio_irq_request *request, unsigned int i)
+{
+	int32_t fd;
+
+	memcpy(&fd, (const char *)request->data + i * sizeof(fd), sizeof(fd));
+	return fd;
+}
+
+/* Whether element @i asks to act: NONE always, BOOL if it is not zero. */
+static bool request_acts(const struct vfio_irq_request *request, unsigned int i)
+{
+	return data_type(request) == DATA_NONE || ((const uint8_t *)request->data)[i];
+}
+
+/* The eventfd of element @i as our own; a negative one is none, -1. */
+static int take_fd(const struct vfio_irq_request *request, unsigned int i, int *own)
+{
+	int fd = request_fd(request, i);
+
+	*own = -1;
+	return fd < 0 ? 0 : eventfd_take(request->caller, fd, own);
+}
+
+static int intx_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+{
+	bool active = irqs->active == VFIO_IRQ_INTX;
+	int fd, rc;
+
+	if (active && !request->count && data_type(request) == DATA_NONE) {
+		end_index(irqs, VFIO_IRQ_INTX);
+		return 0;
+	}
+	if ((!active && irqs->active != VFIO_IRQ_NONE) || request->start || request->count != 1)
+		return -EINVAL;
+	if (data_type(request) == DATA_EVENTFD) {
+		rc = take_fd(request, 0, &fd);
+		if (rc)
+			return rc;
+		replace_fd(irqs, &irqs->intx_fd, fd);
+		pthread_mutex_lock(&irqs->lock);
+		irqs->active = VFIO_IRQ_INTX;
+		deliver_intx(irqs);
+		pthread_mutex_unlock(&irqs->lock);
+		return 0;
+	}
+	if (!active)
+		return -EINVAL;
+	if (request_acts(request, 0)) {
+		pthread_mutex_lock(&irqs->lock);
+		if (!irqs->intx_disabled)
+			eventfd_notify(irqs->intx_fd);
+		pthread_mutex_unlock(&irqs->lock);
+	}
+	return 0;
+}
+
+static int intx_set_masked(struct vfio_irqs *irqs, const struct vfio_irq_request *request,
+			   bool masked)
+{
+	int fd, rc;
+
+	if (irqs->active != VFIO_IRQ_INTX || request->start || request->count != 1)
+		return -EINVAL;
+	if (data_type(request) == DATA_EVENTFD) {
+		if (masked)
+			return -ENOTTY;
+		rc = take_fd(request, 0, &fd);
+		if (rc)
+			return rc;
+		rc = set_unmask_fd(irqs, fd);
+		if (rc)
+			eventfd_drop(fd);
+		return rc;
+	}
+	if (request_acts(request, 0)) {
+		pthread_mutex_lock(&irqs->lock);
+		irqs->masked = masked;
+		deliver_intx(irqs);
+		pthread_mutex_unlock(&irqs->lock);
+	}
+	return 0;
+}
+
+/* Gives the vectors of @request their eventfds; on failure none of them has one any more. */
+static int set_vector_fds(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+{
+	int fd, rc = 0;
+
+	for (unsigned int i = 0; i < request->count && !rc; i++) {
+		rc = take_fd(request, i, &fd);
+		if (!rc)
+			replace_fd(irqs, &irqs->vector_fds[request->start + i], fd);
+	}
+	for (unsigned int i = 0; i < request->count && rc; i++)
+		replace_fd(irqs, &irqs->vector_fds[request->start + i], -1);
+	return rc;
+}
+
+/* The first eventfds decide how many vectors are enabled; MSI-X may grow later. */
+static int set_vectors(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+{
+	unsigned int end = request->start + request->count;
+	bool first = irqs->active == VFIO_IRQ_NONE;
+	int rc;
+
+	if (first ? !end : end > irqs->vectors && request->index == VFIO_IRQ_MSI)
+		return -EINVAL;
+	rc = set_vector_fds(irqs, request);
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&irqs->lock);
+	irqs->active = request->index;
+	if (end > irqs->vectors)
+		irqs->vectors = end;
+	pthread_mutex_unlock(&irqs->lock);
+	return rc;
+}
+
+static int msi_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+{
+	bool active = irqs->active == request->index;
+
+	if (active && !request->count && data_type(request) == DATA_NONE) {
+		end_index(irqs, request->index);
+		return 0;
+	}
+	if (!active && irqs->active != VFIO_IRQ_NONE)
+		return -EINVAL;
+	if (data_type(request) == DATA_EVENTFD)
+		return set_vectors(irqs, request);
+	if (!active)
+		return -EINVAL;
+	pthread_mutex_lock(&irqs->lock);
+	for (unsigned int i = 0; i < request->count; i++)
+		if (request_acts(request, i))
+			eventfd_notify(irqs->vector_fds[request->start + i]);
+	pthread_mutex_unlock(&irqs->lock);
+	return 0;
+}
+
+/* ERR and REQ: one eventfd each. */
+static int event_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+{
+	int *slot = &irqs->event_fds[request->index - VFIO_IRQ_ERR];
+	int fd, rc;
+
+	if (request->start || request->count > 1)
+		return -EINVAL;
+	if (data_type(request) == DATA_EVENTFD) {
+		if (!request->count || request_fd(request, 0) < -1)
+			return -EINVAL;
+		rc = take_fd(request, 0, &fd);
+		if (!rc)
+			replace_fd(irqs, slot, fd);
+		return rc;
+	}
+	if (*slot < 0 || (!request->count && data_type(request) == DATA_BOOL))
+		return -EINVAL;
+	if (!request->count)
+		replace_fd(irqs, slot, -1);
+	else if (request_acts(request, 0))
+		eventfd_notify(*slot);
+	return 0;
+}
+
+static int act(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+{
+	uint32_t action = request->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK;
+
+	switch (request->index) {
+	case VFIO_IRQ_INTX:
+		if (action == VFIO_IRQ_SET_ACTION_TRIGGER)
+			return intx_trigger(irqs, request);
+		if (action == VFIO_IRQ_SET_ACTION_MASK || action == VFIO_IRQ_SET_ACTION_UNMASK)
+			return intx_set_masked(irqs, request, action == VFIO_IRQ_SET_ACTION_MASK);
+		return -ENOTTY;
+	case VFIO_IRQ_MSI:
+	case VFIO_IRQ_MSIX:
+		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? msi_trigger(irqs, request) : -ENOTTY;
+	default:
+		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? event_trigger(irqs, request)
+							     : -ENOTTY;
+	}
+}
+
+int vfio_irqs_set(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+{
+	int rc;
+
+	pthread_mutex_lock(&irqs->set_lock);
+	rc = act(irqs, request);
+	pthread_mutex_unlock(&irqs->set_lock);
+	return rc;
+}
+
+/* ---- life ---- */
+
+int vfio_irqs_init(struct vfio_irqs *irqs, const struct uiommufd_model *model, const char *name)
+{
+	unsigned int most = model->msix_vectors > model->msi_vectors ? model->msix_vectors
+								     : model->msi_vectors;
+
+	*irqs = (struct vfio_irqs){
+		.name = name,
+		.counts = {model->intx, model->msi_vectors, model->msix_vectors, model->pcie, 1},
+		.unmask = {.fd = -1, .next = -1},
+		.active = VFIO_IRQ_NONE,
+		.intx_fd = -1,
+		.event_fds = {-1, -1},
+	};
+	if (most) {
+		irqs->vector_fds = alloc_array(most, sizeof(*irqs->vector_fds));
+		if (!irqs->vector_fds)
+			return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < most; i++)
+		irqs->vector_fds[i] = -1;
+	pthread_mutex_init(&irqs->set_lock, NULL);
+	pthread_mutex_init(&irqs->lock, NULL);
+	pthread_cond_init(&irqs->unmask.changed, NULL);
+	return 0;
 }
 
 void vfio_irqs_disable(struct vfio_irqs *irqs)
 {
 	pthread_mutex_lock(&irqs->set_lock);
 	if (irqs->active != VFIO_IRQ_NONE)
-		irq_disable(irqs, irqs->active);
+		end_index(irqs, irqs->active);
 	for (unsigned int i = 0; i < 2; i++)
-		irq_replace_fd(irqs, &irqs->event_fds[i], -1);
+		replace_fd(irqs, &irqs->event_fds[i], -1);
 	vfio_irqs_set_level(irqs, false);
 	pthread_mutex_unlock(&irqs->set_lock);
+}
+
+void vfio_irqs_destroy(struct vfio_irqs *irqs)
+{
+	vfio_irqs_disable(irqs);
+	pthread_cond_destroy(&irqs->unmask.changed);
+	pthread_mutex_destroy(&irqs->lock);
+	pthread_mutex_destroy(&irqs->set_lock);
+	alloc_free(irqs->vector_fds);
+}
+
+void vfio_irqs_fork_child(struct vfio_irqs *irqs)
+{
+	struct irq_watch *watch = &irqs->unmask;
+
+	pthread_cond_init(&watch->changed, NULL);
+	watch->running = false;
+	eventfd_drop(watch->fd);
+	watch->fd = -1;
 }

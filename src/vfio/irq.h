@@ -35,7 +35,7 @@ enum vfio_irq_index {
 	VFIO_IRQ_NONE = VFIO_IRQ_INDICES, /* no vectors are active */
 };
 
-/* A thread that unmasks INTx when the program's eventfd says so (irq_watch.c). */
+/* A thread that unmasks INTx when the program's eventfd says so. */
 struct irq_watch {
 	bool running; /* the thread exists */
 	bool change;  /* it is asked to go over to next */
@@ -93,22 +93,7 @@ bool vfio_irqs_send(struct vfio_irqs *irqs, unsigned int vector);
 /* What config space shows. */
 struct pci_irq_status vfio_irqs_status(struct vfio_irqs *irqs);
 
-/* ---- between irq.c and irq_set.c ---- */
-
-/* Notifies INTx if the line is asserted and nothing masks it. Caller holds lock. */
-void irq_deliver_intx(struct vfio_irqs *irqs);
-
-/* Ends INTx, MSI or MSI-X and drops their eventfds, if @index is active. Caller holds set_lock. */
-void irq_disable(struct vfio_irqs *irqs, enum vfio_irq_index index);
-
-/* Puts @fd in place of *@slot and drops what was there. Takes lock. */
-void irq_replace_fd(struct vfio_irqs *irqs, int *slot, int fd);
-
-/* Installs @fd (taken on success; -1: none) as what unmasks INTx. 0, or -ENOMEM if there was none
- * before. Caller holds set_lock. */
-int irq_watch_set(struct vfio_irqs *irqs, int fd);
-
-/* In the child of a fork: the thread, and the eventfd's events, are the parent's. */
-void irq_watch_fork_child(struct vfio_irqs *irqs);
+/* In the child of a fork: the unmasking thread, and its eventfd's events, are the parent's. */
+void vfio_irqs_fork_child(struct vfio_irqs *irqs);
 
 #endif

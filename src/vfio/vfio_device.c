@@ -389,7 +389,7 @@ void vfio_fork_child(void)
 
 	cds_list_for_each_entry (device, &registry, link) {
 		vfio_work_fork_child(&device->work);
-		irq_watch_fork_child(&device->irqs);
+		vfio_irqs_fork_child(&device->irqs);
 		vfio_ioeventfds_fork_child(&device->ioeventfds);
 		unlock_all(device);
 	}
