@@ -25,12 +25,12 @@ static bool in_msix_table(const struct bar_access *access)
 	       access->off < end;
 }
 
-/* Caller holds the device lock. */
-static bool decodes(const struct vfio_device *device, unsigned int bar)
+static bool decodes(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
 {
 	uint16_t bit = device->dev.model->bars[bar].flags & UIOMMUFD_BAR_IO ? PCI_COMMAND_IO
 									    : PCI_COMMAND_MEMORY;
 
+	lock_assert_held(&device->lock);
 	return pci_config_effective(&device->config) & bit;
 }
 
@@ -55,14 +55,15 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 	struct vfio_device *device = access->device;
 	const struct uiommufd_model *model = device->dev.model;
 	unsigned int width = model_width(access);
+	int rc = 0;
 
 	*value = UINT64_MAX;
 	if (in_msix_table(access))
 		return 0;
-	pthread_mutex_lock(&device->lock);
+	lock_acquire(&device->lock);
 	if (!decodes(device, access->bar)) {
-		pthread_mutex_unlock(&device->lock);
-		return -EIO;
+		rc = -EIO;
+		goto out;
 	}
 	if (width)
 		*value = 0;
@@ -71,8 +72,9 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 
 		*value |= cut(part, width) << (8 * at);
 	}
-	pthread_mutex_unlock(&device->lock);
-	return 0;
+out:
+	lock_release(&device->lock);
+	return rc;
 }
 
 int bar_write(const struct bar_access *access, uint64_t value)
@@ -80,19 +82,21 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	struct vfio_device *device = access->device;
 	const struct uiommufd_model *model = device->dev.model;
 	unsigned int width = model_width(access);
+	int rc = 0;
 
 	if (in_msix_table(access))
 		return 0;
-	pthread_mutex_lock(&device->lock);
+	lock_acquire(&device->lock);
 	if (!decodes(device, access->bar)) {
-		pthread_mutex_unlock(&device->lock);
-		return -EIO;
+		rc = -EIO;
+		goto out;
 	}
 	for (unsigned int at = 0; width && at < access->size; at += width)
 		model->write(&device->dev, access->bar, access->off + at, width,
 			     cut(value >> (8 * at), width));
-	pthread_mutex_unlock(&device->lock);
-	return 0;
+out:
+	lock_release(&device->lock);
+	return rc;
 }
 
 /* ---- mmap ---- */

@@ -5,6 +5,7 @@
  * its calls reach the device. Those that the device's group gives (vfio_group.c) own it together
  * from the start.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -92,29 +93,35 @@ int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32
 		.endpoint = device->endpoint,
 		.group = device->iommu_group,
 	};
-	int rc = iommufd_device_bind(ctx, &info, &device->iommufd, id);
+	int rc;
 
-	if (!rc)
-		vfio_device_enable(device);
-	return rc;
+	lock_assert_held(&device->bind_lock);
+	assert(!device->iommufd);
+	rc = iommufd_device_bind(ctx, &info, &device->iommufd, id);
+	if (rc)
+		return rc;
+	vfio_device_enable(device);
+	return 0;
 }
 
 void vfio_device_unbind(struct vfio_device *device)
 {
+	lock_assert_held(&device->bind_lock);
+	assert(device->iommufd);
 	vfio_device_disable(device);
 	iommufd_device_unbind(device->iommufd);
 	device->iommufd = NULL;
 }
 
-/* Caller holds bind_lock. */
 static int bind_to(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
-		   struct uiommufd_file *context, uint64_t arg)
+		   struct uiommufd_file *context, uint64_t arg) REQUIRES(cdev->device->bind_lock)
 {
 	const uint64_t out = arg + offsetof(struct vfio_device_bind_iommufd, out_devid);
 	struct vfio_device *device = cdev->device;
 	uint32_t id;
 	int rc;
 
+	lock_assert_held(&device->bind_lock);
 	if (device->iommufd)
 		return -EINVAL;
 	rc = vfio_device_bind(device, iommufd_ctx_from_file(context), &id);
@@ -129,13 +136,15 @@ static int bind_to(struct vfio_device_file *cdev, struct uiommufd_caller *caller
 	return 0;
 }
 
-/* While its group is kept from being opened. Caller holds bind_lock. */
+/* While its group is kept from being opened. */
 static int bind_claimed(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
 			const struct vfio_device_bind_iommufd *bind, uint64_t arg)
+	REQUIRES(cdev->device->bind_lock)
 {
 	struct uiommufd_file *context;
 	int rc;
 
+	lock_assert_held(&cdev->device->bind_lock);
 	if (atomic_load(&cdev->bound))
 		return -EINVAL;
 	/* Tokens pair the functions of an SR-IOV device; none of ours is one. */
@@ -151,10 +160,12 @@ static int bind_claimed(struct vfio_device_file *cdev, struct uiommufd_caller *c
 
 static int bind_checked(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
 			const struct vfio_device_bind_iommufd *bind, uint64_t arg)
+	REQUIRES(cdev->device->bind_lock)
 {
 	struct vfio_group *group = cdev->device->group;
 	int rc;
 
+	lock_assert_held(&cdev->device->bind_lock);
 	if (bind->iommufd < 0 || bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN)
 		return -EINVAL;
 	if (cdev->group)
@@ -175,9 +186,9 @@ static long cdev_bind(struct vfio_device_file *cdev, struct uiommufd_caller *cal
 
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&cdev->device->bind_lock);
+	lock_acquire(&cdev->device->bind_lock);
 	rc = bind_checked(cdev, caller, &bind, arg);
-	pthread_mutex_unlock(&cdev->device->bind_lock);
+	lock_release(&cdev->device->bind_lock);
 	return rc;
 }
 
@@ -209,7 +220,7 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 			return rc;
 	}
 	pt_id = attach.pt_id;
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	rc = iommufd_device_attach_or_replace(device->iommufd, pasid, &pt_id);
 	if (!rc) {
 		rc = caller_write(caller,
@@ -219,7 +230,7 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 		if (rc)
 			iommufd_device_detach(device->iommufd, NO_PASID);
 	}
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
@@ -240,9 +251,9 @@ static long cdev_detach(struct vfio_device *device, struct uiommufd_caller *call
 		if (rc)
 			return rc;
 	}
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	iommufd_device_detach(device->iommufd, pasid);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return 0;
 }
 
@@ -302,9 +313,9 @@ static void cdev_release(struct uiommufd_file *file)
 		vfio_device_unshare(device);
 		file_put(cdev->group);
 	} else if (atomic_load(&cdev->bound)) {
-		pthread_mutex_lock(&device->bind_lock);
+		lock_acquire(&device->bind_lock);
 		vfio_device_unbind(device);
-		pthread_mutex_unlock(&device->bind_lock);
+		lock_release(&device->bind_lock);
 		vfio_group_release_cdev(device->group);
 	}
 	alloc_free(cdev);

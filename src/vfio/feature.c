@@ -50,19 +50,19 @@ static int enter_low_power(struct vfio_device *device, int wakeup)
 {
 	int rc = -EINVAL;
 
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	if (!device->low_power) {
 		device->low_power = true;
 		device->wakeup_fd = wakeup;
 		rc = 0;
 	}
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
-/* Caller holds bind_lock. */
-static void leave_low_power(struct vfio_device *device)
+static void leave_low_power(struct vfio_device *device) REQUIRES(device->bind_lock)
 {
+	lock_assert_held(&device->bind_lock);
 	eventfd_drop(device->wakeup_fd);
 	device->wakeup_fd = -1;
 	device->low_power = false;
@@ -99,9 +99,9 @@ static long low_power_exit(struct vfio_device *device, struct uiommufd_caller *c
 			   uint64_t data)
 {
 	(void)caller, (void)data;
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	leave_low_power(device);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return 0;
 }
 
@@ -145,18 +145,18 @@ static long start_logging(struct vfio_device *device, struct uiommufd_caller *ca
 		rc = get_range(caller, &control, i, ranges);
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	rc = iommu_dma_log_start(device->endpoint, control.page_size, ranges, control.num_ranges);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
 static long stop_logging(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t data)
 {
 	(void)caller, (void)data;
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	iommu_dma_log_stop(device->endpoint);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return 0;
 }
 
@@ -176,15 +176,16 @@ static long report_logging(struct vfio_device *device, struct uiommufd_caller *c
 	if (check_last(report.iova, report.length, &range.last))
 		return -EOVERFLOW;
 	user_bitmap_init(&bitmap, caller, report.bitmap, report.iova, log2_floor(report.page_size));
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	rc = iommu_dma_log_report(device->endpoint, range, user_bitmap_report, &bitmap);
 	user_bitmap_flush(&bitmap);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
 void vfio_feature_disable(struct vfio_device *device)
 {
+	lock_assert_held(&device->bind_lock);
 	iommu_dma_log_stop(device->endpoint);
 	leave_low_power(device);
 }

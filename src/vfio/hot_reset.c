@@ -15,25 +15,25 @@
 #include "base/caller.h"
 #include "vfio/vfio_internal.h"
 
-/*
- * The first device on the bus of @file's after @previous (NULL: of all). Caller holds the registry.
- */
+/* The next device after @previous (NULL: the first) on the bus of @file's device, or NULL. */
 static struct vfio_device *next_affected(const struct vfio_device_file *file,
-					 struct vfio_device *previous)
+					 struct vfio_device *previous) REQUIRES(vfio_registry_lock)
 {
 	const struct pci_bdf bus = file->device->bdf;
 
+	lock_assert_held(&vfio_registry_lock);
 	do
 		previous = vfio_registry_next(previous);
 	while (previous && (previous->bdf.domain != bus.domain || previous->bdf.bus != bus.bus));
 	return previous;
 }
 
-static uint32_t count_affected(const struct vfio_device_file *file)
+static uint32_t count_affected(const struct vfio_device_file *file) REQUIRES(vfio_registry_lock)
 {
 	struct vfio_device *device = NULL;
 	uint32_t count = 0;
 
+	lock_assert_held(&vfio_registry_lock);
 	while ((device = next_affected(file, device)))
 		count++;
 	return count;
@@ -44,11 +44,11 @@ static bool resettable(const struct vfio_device_file *file)
 	return file->device->bdf.bus != 0;
 }
 
-/*
- * What the owner of @ctx calls @device: its ID, or VFIO_PCI_DEVID_.... Caller holds its bind_lock.
- */
+/* What @device is called in @ctx: its ID, or VFIO_PCI_DEVID_.... */
 static uint32_t devid_in(struct vfio_device *device, const struct iommufd_ctx *ctx)
+	REQUIRES(device->bind_lock)
 {
+	lock_assert_held(&device->bind_lock);
 	if (device->iommufd && iommufd_device_ctx(device->iommufd) == ctx)
 		return iommufd_device_id(device->iommufd);
 	if (iommufd_group_owner(device->iommu_group) == ctx)
@@ -76,20 +76,18 @@ static struct vfio_pci_dependent_device describe(const struct vfio_device_file *
 		entry.group_id = iommufd_group_number(device->iommu_group);
 		return entry;
 	}
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	entry.devid = devid_in(device, ctx);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	if (entry.devid == (uint32_t)VFIO_PCI_DEVID_NOT_OWNED)
 		*flags &= ~(uint32_t)VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
 	return entry;
 }
 
-/*
- * Writes the entries for which @info has room at @to, and completes @info. Caller holds the
- * registry.
- */
+/* Writes as many entries as @info has space for to @to, and completes @info. */
 static int put_entries(const struct vfio_device_file *file, struct uiommufd_caller *caller,
 		       uint64_t to, struct vfio_pci_hot_reset_info *info)
+	REQUIRES(vfio_registry_lock)
 {
 	/* The file is bound: its device's owner does not change. */
 	const struct iommufd_ctx *ctx = iommufd_device_ctx(file->device->iommufd);
@@ -97,6 +95,7 @@ static int put_entries(const struct vfio_device_file *file, struct uiommufd_call
 	struct vfio_device *device = NULL;
 	int rc = 0;
 
+	lock_assert_held(&vfio_registry_lock);
 	info->count = 0;
 	info->flags = 0;
 	if (!file->group)
@@ -124,9 +123,9 @@ long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_call
 		return -EINVAL;
 	if (!resettable(file))
 		return -ENODEV;
-	vfio_registry_lock();
+	lock_acquire(&vfio_registry_lock);
 	rc = put_entries(file, caller, arg + sizeof(info), &info);
-	vfio_registry_unlock();
+	lock_release(&vfio_registry_lock);
 	if (rc && rc != -ENOSPC)
 		return rc;
 	if (caller_write(caller, arg, &info, sizeof(info)))
@@ -184,13 +183,16 @@ static int get_proof(struct uiommufd_caller *caller, uint64_t from, uint32_t cou
 	return rc == -EBADFD ? -EINVAL : rc;
 }
 
-/* Caller holds the registry and the bind_lock of every affected device. */
+/* With the bind_lock of every affected device. */
 static bool owns_all(const struct vfio_device_file *file, const struct proof *proof)
+	REQUIRES(vfio_registry_lock)
 {
 	const struct iommufd_ctx *ctx = iommufd_device_ctx(file->device->iommufd);
 	struct vfio_device *device = NULL;
 
+	lock_assert_held(&vfio_registry_lock);
 	while ((device = next_affected(file, device))) {
+		lock_assert_held(&device->bind_lock);
 		if (file->group ? !proves(proof, device->group)
 				: devid_in(device, ctx) == (uint32_t)VFIO_PCI_DEVID_NOT_OWNED)
 			return false;
@@ -198,23 +200,27 @@ static bool owns_all(const struct vfio_device_file *file, const struct proof *pr
 	return true;
 }
 
-/* Resets the bus unless one of the devices is not the caller's. */
-static int reset_bus(const struct vfio_device_file *file, const struct proof *proof)
+/*
+ * Resets the bus unless one of the devices is not the caller's. Holds the bind_lock of all of
+ * them, in the order of the registry: a loop, which the analysis of locks does not follow.
+ */
+static int reset_bus(const struct vfio_device_file *file,
+		     const struct proof *proof) NO_LOCK_ANALYSIS
 {
 	struct vfio_device *device = NULL;
 	int rc = -EINVAL;
 
-	vfio_registry_lock();
+	lock_acquire(&vfio_registry_lock);
 	while ((device = next_affected(file, device)))
-		pthread_mutex_lock(&device->bind_lock);
+		lock_acquire_nested(&device->bind_lock);
 	if (owns_all(file, proof)) {
 		while ((device = next_affected(file, device)))
 			vfio_device_reset(device);
 		rc = 0;
 	}
 	while ((device = next_affected(file, device)))
-		pthread_mutex_unlock(&device->bind_lock);
-	vfio_registry_unlock();
+		lock_release(&device->bind_lock);
+	lock_release(&vfio_registry_lock);
 	return rc;
 }
 
@@ -231,9 +237,9 @@ long vfio_hot_reset(struct vfio_device_file *file, struct uiommufd_caller *calle
 		return -EINVAL;
 	if (!resettable(file))
 		return -ENODEV;
-	vfio_registry_lock();
+	lock_acquire(&vfio_registry_lock);
 	affected = count_affected(file);
-	vfio_registry_unlock();
+	lock_release(&vfio_registry_lock);
 	/* More groups than devices prove nothing more. */
 	if (reset.count > affected)
 		return -EINVAL;

@@ -43,7 +43,7 @@ struct ioeventfd {
 void vfio_ioeventfds_init(struct vfio_ioeventfds *events, struct vfio_device *device)
 {
 	events->device = device;
-	pthread_mutex_init(&events->lock, NULL);
+	lock_init(&events->lock, LOCK_IOEVENTFDS);
 	CDS_INIT_LIST_HEAD(&events->list);
 	events->next_id = STOP_ID + 1;
 	events->epoll = events->stop = -1;
@@ -51,7 +51,7 @@ void vfio_ioeventfds_init(struct vfio_ioeventfds *events, struct vfio_device *de
 
 void vfio_ioeventfds_destroy(struct vfio_ioeventfds *events)
 {
-	pthread_mutex_destroy(&events->lock);
+	lock_destroy(&events->lock);
 }
 
 /* ---- the thread ---- */
@@ -86,7 +86,7 @@ static void signalled(struct vfio_ioeventfds *events, uint64_t id)
 {
 	struct ioeventfd *event;
 
-	pthread_mutex_lock(&events->lock);
+	lock_acquire(&events->lock);
 	cds_list_for_each_entry (event, &events->list, link) {
 		if (event->id == id) {
 			take_count(event->fd);
@@ -94,7 +94,7 @@ static void signalled(struct vfio_ioeventfds *events, uint64_t id)
 			break;
 		}
 	}
-	pthread_mutex_unlock(&events->lock);
+	lock_release(&events->lock);
 }
 
 static void *ioeventfd_thread(void *arg)
@@ -133,11 +133,11 @@ static void close_both(struct vfio_ioeventfds *events)
 	events->epoll = events->stop = -1;
 }
 
-/* Caller holds lock. */
-static int ensure_thread(struct vfio_ioeventfds *events)
+static int ensure_thread(struct vfio_ioeventfds *events) REQUIRES(events->lock)
 {
 	int rc;
 
+	lock_assert_held(&events->lock);
 	if (events->epoll >= 0)
 		return 0;
 	if (fault_inject())
@@ -158,7 +158,9 @@ static int ensure_thread(struct vfio_ioeventfds *events)
 /* ---- adding and removing ---- */
 
 static void remove_event(struct vfio_ioeventfds *events, struct ioeventfd *event)
+	REQUIRES(events->lock)
 {
+	lock_assert_held(&events->lock);
 	cds_list_del(&event->link);
 	events->count--;
 	/* Closing does not do, as the program has it open, too. */
@@ -168,9 +170,11 @@ static void remove_event(struct vfio_ioeventfds *events, struct ioeventfd *event
 }
 
 static struct ioeventfd *find_event(struct vfio_ioeventfds *events, const struct ioeventfd *wanted)
+	REQUIRES(events->lock)
 {
 	struct ioeventfd *event;
 
+	lock_assert_held(&events->lock);
 	cds_list_for_each_entry (event, &events->list, link) {
 		if (event->bar == wanted->bar && event->off == wanted->off &&
 		    event->size == wanted->size && event->data == wanted->data)
@@ -179,13 +183,13 @@ static struct ioeventfd *find_event(struct vfio_ioeventfds *events, const struct
 	return NULL;
 }
 
-/* Caller holds lock. */
 static int add_event(struct vfio_ioeventfds *events, struct uiommufd_caller *caller,
-		     const struct ioeventfd *wanted, int fd)
+		     const struct ioeventfd *wanted, int fd) REQUIRES(events->lock)
 {
 	struct ioeventfd *event;
 	int rc;
 
+	lock_assert_held(&events->lock);
 	if (events->count >= MAX_IOEVENTFDS)
 		return -ENOSPC;
 	event = alloc_zeroed(sizeof(*event));
@@ -256,7 +260,7 @@ long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *call
 	rc = get_place(events->device, &cmd, &wanted);
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&events->lock);
+	lock_acquire(&events->lock);
 	event = find_event(events, &wanted);
 	if (cmd.fd < 0 && event)
 		remove_event(events, event);
@@ -264,25 +268,26 @@ long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *call
 		rc = -ENODEV;
 	else
 		rc = event ? -EEXIST : add_event(events, caller, &wanted, cmd.fd);
-	pthread_mutex_unlock(&events->lock);
+	lock_release(&events->lock);
 	return rc;
 }
 
 /* ---- the end ---- */
 
-static void remove_all(struct vfio_ioeventfds *events)
+static void remove_all(struct vfio_ioeventfds *events) REQUIRES(events->lock)
 {
 	struct ioeventfd *event, *next;
 
+	lock_assert_held(&events->lock);
 	cds_list_for_each_entry_safe (event, next, &events->list, link)
 		remove_event(events, event);
 }
 
 void vfio_ioeventfds_stop(struct vfio_ioeventfds *events)
 {
-	pthread_mutex_lock(&events->lock);
+	lock_acquire(&events->lock);
 	remove_all(events);
-	pthread_mutex_unlock(&events->lock);
+	lock_release(&events->lock);
 	/* Nobody adds any: the device has no owner any more. */
 	if (events->epoll < 0)
 		return;
@@ -295,6 +300,7 @@ void vfio_ioeventfds_fork_child(struct vfio_ioeventfds *events)
 {
 	struct ioeventfd *event, *next;
 
+	lock_assert_held(&events->lock);
 	/* The epoll instance is the parent's, too: it goes on with what it watches. */
 	cds_list_for_each_entry_safe (event, next, &events->list, link) {
 		cds_list_del(&event->link);

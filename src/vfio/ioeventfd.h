@@ -13,11 +13,13 @@
 
 #include <uiommufd/caller.h>
 
+#include "base/lock.h"
+
 struct vfio_device;
 
 struct vfio_ioeventfds {
 	struct vfio_device *device;
-	pthread_mutex_t lock;	   /* guards what follows, and is held while the thread writes */
+	struct lock lock;	   /* guards what follows, and is held while the thread writes */
 	struct cds_list_head list; /* struct ioeventfd */
 	unsigned int count;
 	uint64_t next_id;
@@ -34,7 +36,7 @@ long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *call
 /* Removes all; none writes any more. */
 void vfio_ioeventfds_stop(struct vfio_ioeventfds *events);
 
-/* In the child of a fork, where they are not: the signals are the parent's. Caller holds lock. */
-void vfio_ioeventfds_fork_child(struct vfio_ioeventfds *events);
+/* In the child of a fork, which has none: the signals are the parent's. */
+void vfio_ioeventfds_fork_child(struct vfio_ioeventfds *events) REQUIRES(events->lock);
 
 #endif

@@ -24,18 +24,20 @@ enum {
 
 /* ---- delivery ---- */
 
-/* Notifies INTx if the line is asserted and nothing masks it. Caller holds lock. */
-static void deliver_intx(struct vfio_irqs *irqs)
+/* Notifies INTx if the line is asserted and nothing masks it. */
+static void deliver_intx(struct vfio_irqs *irqs) REQUIRES(irqs->lock)
 {
+	lock_assert_held(&irqs->lock);
 	if (irqs->active != VFIO_IRQ_INTX || !irqs->level || irqs->masked || irqs->intx_disabled)
 		return;
 	irqs->masked = true;
 	eventfd_notify(irqs->intx_fd);
 }
 
-/* Caller holds lock. True: a message was sent, whether or not somebody listens. */
-static bool send_locked(struct vfio_irqs *irqs, unsigned int vector)
+/* True: a message was sent, whether or not its vector has an eventfd. */
+static bool send_locked(struct vfio_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
 {
+	lock_assert_held(&irqs->lock);
 	if (irqs->active != VFIO_IRQ_MSI && irqs->active != VFIO_IRQ_MSIX)
 		return false;
 	if (vector >= irqs->vectors)
@@ -53,40 +55,40 @@ bool vfio_irqs_send(struct vfio_irqs *irqs, unsigned int vector)
 {
 	bool sent;
 
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	sent = send_locked(irqs, vector);
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 	return sent;
 }
 
 void vfio_irqs_set_level(struct vfio_irqs *irqs, bool level)
 {
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	if (level && !irqs->level)
 		(void)send_locked(irqs, 0);
 	irqs->level = level;
 	deliver_intx(irqs);
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 }
 
 void vfio_irqs_set_command(struct vfio_irqs *irqs, uint16_t command)
 {
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	irqs->intx_disabled = command & PCI_COMMAND_INTX_DISABLE;
 	irqs->bus_master = command & PCI_COMMAND_MASTER;
 	deliver_intx(irqs);
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 }
 
 struct pci_irq_status vfio_irqs_status(struct vfio_irqs *irqs)
 {
 	struct pci_irq_status status;
 
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	status.intx = irqs->level;
 	status.msi_vectors = irqs->active == VFIO_IRQ_MSI ? irqs->vectors : 0;
 	status.msix = irqs->active == VFIO_IRQ_MSIX;
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 	return status;
 }
 
@@ -105,14 +107,14 @@ static void *watch_thread(void *arg)
 	bool usable;
 	int fd;
 
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	while ((fd = watch->fd) >= 0) {
-		pthread_mutex_unlock(&irqs->lock);
+		lock_release(&irqs->lock);
 		usable = eventfd_wait(fd);
-		pthread_mutex_lock(&irqs->lock);
+		lock_acquire(&irqs->lock);
 		/* A program may close even descriptors that it does not know. */
 		while (!usable && !watch->change)
-			pthread_cond_wait(&watch->changed, &irqs->lock);
+			lock_wait(&irqs->lock, &watch->changed);
 		if (watch->change) {
 			watch->fd = watch->next;
 			watch->change = false;
@@ -122,24 +124,25 @@ static void *watch_thread(void *arg)
 		irqs->masked = false;
 		deliver_intx(irqs);
 	}
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 	return NULL;
 }
 
 /* Has the thread go over to @fd, or end. */
-static void change(struct vfio_irqs *irqs, int fd)
+static void change(struct vfio_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
 {
 	struct irq_watch *watch = &irqs->unmask;
 	int old = watch->fd;
 
-	pthread_mutex_lock(&irqs->lock);
+	lock_assert_held(&irqs->set_lock);
+	lock_acquire(&irqs->lock);
 	watch->next = fd;
 	watch->change = true;
 	pthread_cond_broadcast(&watch->changed);
 	eventfd_notify(old);
 	while (watch->change)
-		pthread_cond_wait(&watch->changed, &irqs->lock);
-	pthread_mutex_unlock(&irqs->lock);
+		lock_wait(&irqs->lock, &watch->changed);
+	lock_release(&irqs->lock);
 	eventfd_drop(old);
 	if (fd < 0) {
 		pthread_join(watch->thread, NULL);
@@ -149,12 +152,13 @@ static void change(struct vfio_irqs *irqs, int fd)
 
 /*
  * Installs @fd (taken on success; -1: none) as the eventfd that unmasks INTx. 0, or -ENOMEM if
- * there was none before. Caller holds set_lock.
+ * there was none before.
  */
-static int set_unmask_fd(struct vfio_irqs *irqs, int fd)
+static int set_unmask_fd(struct vfio_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
 {
 	struct irq_watch *watch = &irqs->unmask;
 
+	lock_assert_held(&irqs->set_lock);
 	if (watch->running) {
 		change(irqs, fd);
 		return 0;
@@ -177,26 +181,27 @@ static void replace_fd(struct vfio_irqs *irqs, int *slot, int fd)
 {
 	int old;
 
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	old = *slot;
 	*slot = fd;
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 	eventfd_drop(old);
 }
 
-/* Ends INTx, MSI or MSI-X and drops its eventfds, if @index is active. Caller holds set_lock. */
-static void end_index(struct vfio_irqs *irqs, enum vfio_irq_index index)
+/* Ends INTx, MSI or MSI-X and drops its eventfds, if @index is active. */
+static void end_index(struct vfio_irqs *irqs, enum vfio_irq_index index) REQUIRES(irqs->set_lock)
 {
 	unsigned int vectors;
 
+	lock_assert_held(&irqs->set_lock);
 	if (irqs->active != index)
 		return;
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	vectors = irqs->vectors;
 	irqs->active = VFIO_IRQ_NONE;
 	irqs->vectors = 0;
 	irqs->masked = false;
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 
 	(void)set_unmask_fd(irqs, -1);
 	replace_fd(irqs, &irqs->intx_fd, -1);
@@ -236,10 +241,12 @@ static int take_fd(const struct vfio_irq_request *request, unsigned int i, int *
 }
 
 static int intx_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+	REQUIRES(irqs->set_lock)
 {
 	bool active = irqs->active == VFIO_IRQ_INTX;
 	int fd, rc;
 
+	lock_assert_held(&irqs->set_lock);
 	if (active && !request->count && data_type(request) == DATA_NONE) {
 		end_index(irqs, VFIO_IRQ_INTX);
 		return 0;
@@ -251,28 +258,29 @@ static int intx_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *r
 		if (rc)
 			return rc;
 		replace_fd(irqs, &irqs->intx_fd, fd);
-		pthread_mutex_lock(&irqs->lock);
+		lock_acquire(&irqs->lock);
 		irqs->active = VFIO_IRQ_INTX;
 		deliver_intx(irqs);
-		pthread_mutex_unlock(&irqs->lock);
+		lock_release(&irqs->lock);
 		return 0;
 	}
 	if (!active)
 		return -EINVAL;
 	if (request_acts(request, 0)) {
-		pthread_mutex_lock(&irqs->lock);
+		lock_acquire(&irqs->lock);
 		if (!irqs->intx_disabled)
 			eventfd_notify(irqs->intx_fd);
-		pthread_mutex_unlock(&irqs->lock);
+		lock_release(&irqs->lock);
 	}
 	return 0;
 }
 
 static int intx_set_masked(struct vfio_irqs *irqs, const struct vfio_irq_request *request,
-			   bool masked)
+			   bool masked) REQUIRES(irqs->set_lock)
 {
 	int fd, rc;
 
+	lock_assert_held(&irqs->set_lock);
 	if (irqs->active != VFIO_IRQ_INTX || request->start || request->count != 1)
 		return -EINVAL;
 	if (data_type(request) == DATA_EVENTFD) {
@@ -287,19 +295,21 @@ static int intx_set_masked(struct vfio_irqs *irqs, const struct vfio_irq_request
 		return rc;
 	}
 	if (request_acts(request, 0)) {
-		pthread_mutex_lock(&irqs->lock);
+		lock_acquire(&irqs->lock);
 		irqs->masked = masked;
 		deliver_intx(irqs);
-		pthread_mutex_unlock(&irqs->lock);
+		lock_release(&irqs->lock);
 	}
 	return 0;
 }
 
 /* Gives the vectors of @request their eventfds; on failure none of them has one any more. */
 static int set_vector_fds(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+	REQUIRES(irqs->set_lock)
 {
 	int fd, rc = 0;
 
+	lock_assert_held(&irqs->set_lock);
 	for (unsigned int i = 0; i < request->count && !rc; i++) {
 		rc = take_fd(request, i, &fd);
 		if (!rc)
@@ -312,28 +322,32 @@ static int set_vector_fds(struct vfio_irqs *irqs, const struct vfio_irq_request 
 
 /* The first eventfds decide how many vectors are enabled; MSI-X may grow later. */
 static int set_vectors(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+	REQUIRES(irqs->set_lock)
 {
 	unsigned int end = request->start + request->count;
 	bool first = irqs->active == VFIO_IRQ_NONE;
 	int rc;
 
+	lock_assert_held(&irqs->set_lock);
 	if (first ? !end : end > irqs->vectors && request->index == VFIO_IRQ_MSI)
 		return -EINVAL;
 	rc = set_vector_fds(irqs, request);
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	irqs->active = request->index;
 	if (end > irqs->vectors)
 		irqs->vectors = end;
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 	return rc;
 }
 
 static int msi_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+	REQUIRES(irqs->set_lock)
 {
 	bool active = irqs->active == request->index;
 
+	lock_assert_held(&irqs->set_lock);
 	if (active && !request->count && data_type(request) == DATA_NONE) {
 		end_index(irqs, request->index);
 		return 0;
@@ -344,20 +358,22 @@ static int msi_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *re
 		return set_vectors(irqs, request);
 	if (!active)
 		return -EINVAL;
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	for (unsigned int i = 0; i < request->count; i++)
 		if (request_acts(request, i))
 			eventfd_notify(irqs->vector_fds[request->start + i]);
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 	return 0;
 }
 
 /* ERR and REQ: one eventfd each. */
 static int event_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+	REQUIRES(irqs->set_lock)
 {
 	int *slot = &irqs->event_fds[request->index - VFIO_IRQ_ERR];
 	int fd, rc;
 
+	lock_assert_held(&irqs->set_lock);
 	if (request->start || request->count > 1)
 		return -EINVAL;
 	if (data_type(request) == DATA_EVENTFD) {
@@ -378,9 +394,11 @@ static int event_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *
 }
 
 static int act(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+	REQUIRES(irqs->set_lock)
 {
 	uint32_t action = request->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK;
 
+	lock_assert_held(&irqs->set_lock);
 	switch (request->index) {
 	case VFIO_IRQ_INTX:
 		if (action == VFIO_IRQ_SET_ACTION_TRIGGER)
@@ -401,9 +419,9 @@ int vfio_irqs_set(struct vfio_irqs *irqs, const struct vfio_irq_request *request
 {
 	int rc;
 
-	pthread_mutex_lock(&irqs->set_lock);
+	lock_acquire(&irqs->set_lock);
 	rc = act(irqs, request);
-	pthread_mutex_unlock(&irqs->set_lock);
+	lock_release(&irqs->set_lock);
 	return rc;
 }
 
@@ -429,29 +447,29 @@ int vfio_irqs_init(struct vfio_irqs *irqs, const struct uiommufd_model *model, c
 	}
 	for (unsigned int i = 0; i < most; i++)
 		irqs->vector_fds[i] = -1;
-	pthread_mutex_init(&irqs->set_lock, NULL);
-	pthread_mutex_init(&irqs->lock, NULL);
+	lock_init(&irqs->set_lock, LOCK_IRQ_SET);
+	lock_init(&irqs->lock, LOCK_IRQ);
 	pthread_cond_init(&irqs->unmask.changed, NULL);
 	return 0;
 }
 
 void vfio_irqs_disable(struct vfio_irqs *irqs)
 {
-	pthread_mutex_lock(&irqs->set_lock);
+	lock_acquire(&irqs->set_lock);
 	if (irqs->active != VFIO_IRQ_NONE)
 		end_index(irqs, irqs->active);
 	for (unsigned int i = 0; i < 2; i++)
 		replace_fd(irqs, &irqs->event_fds[i], -1);
 	vfio_irqs_set_level(irqs, false);
-	pthread_mutex_unlock(&irqs->set_lock);
+	lock_release(&irqs->set_lock);
 }
 
 void vfio_irqs_destroy(struct vfio_irqs *irqs)
 {
 	vfio_irqs_disable(irqs);
 	pthread_cond_destroy(&irqs->unmask.changed);
-	pthread_mutex_destroy(&irqs->lock);
-	pthread_mutex_destroy(&irqs->set_lock);
+	lock_destroy(&irqs->lock);
+	lock_destroy(&irqs->set_lock);
 	alloc_free(irqs->vector_fds);
 }
 
@@ -459,6 +477,8 @@ void vfio_irqs_fork_child(struct vfio_irqs *irqs)
 {
 	struct irq_watch *watch = &irqs->unmask;
 
+	lock_assert_held(&irqs->set_lock);
+	lock_assert_held(&irqs->lock);
 	pthread_cond_init(&watch->changed, NULL);
 	watch->running = false;
 	eventfd_drop(watch->fd);

@@ -22,6 +22,7 @@
 #include <uiommufd/caller.h>
 #include <uiommufd/device.h>
 
+#include "base/lock.h"
 #include "vfio/pci_config.h"
 
 /* Indices, as the API counts them. */
@@ -47,8 +48,8 @@ struct irq_watch {
 struct vfio_irqs {
 	const char *name; /* the device, for messages */
 	unsigned int counts[VFIO_IRQ_INDICES];
-	pthread_mutex_t set_lock;
-	pthread_mutex_t lock;
+	struct lock set_lock;
+	struct lock lock;
 	struct irq_watch unmask;    /* changed under set_lock, too */
 	enum vfio_irq_index active; /* of the first three, or none */
 	bool intx_disabled;	    /* by the command register */
@@ -94,6 +95,6 @@ bool vfio_irqs_send(struct vfio_irqs *irqs, unsigned int vector);
 struct pci_irq_status vfio_irqs_status(struct vfio_irqs *irqs);
 
 /* In the child of a fork: the unmasking thread, and its eventfd's events, are the parent's. */
-void vfio_irqs_fork_child(struct vfio_irqs *irqs);
+void vfio_irqs_fork_child(struct vfio_irqs *irqs) REQUIRES(irqs->set_lock, irqs->lock);
 
 #endif

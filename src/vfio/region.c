@@ -113,12 +113,12 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 			if (rc)
 				return rc;
 		}
-		pthread_mutex_lock(&device->lock);
+		lock_acquire(&device->lock);
 		if (write)
 			vfio_config_write(device, (uint32_t)at, bytes, (uint32_t)part);
 		else
 			vfio_config_read(device, (uint32_t)at, bytes, (uint32_t)part);
-		pthread_mutex_unlock(&device->lock);
+		lock_release(&device->lock);
 		if (!write) {
 			rc = caller_write(caller, buf + (at - off), bytes, part);
 			if (rc)

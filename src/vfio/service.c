@@ -84,14 +84,15 @@ void uiommufd_device_queue_work(struct uiommufd_device *dev,
 	vfio_work_queue(&vfio_device_of(dev)->work, work);
 }
 
-void uiommufd_device_lock(struct uiommufd_device *dev)
+/* The model holds the lock in between. */
+void uiommufd_device_lock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
-	pthread_mutex_lock(&vfio_device_of(dev)->lock);
+	lock_acquire(&vfio_device_of(dev)->lock);
 }
 
-void uiommufd_device_unlock(struct uiommufd_device *dev)
+void uiommufd_device_unlock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
-	pthread_mutex_unlock(&vfio_device_of(dev)->lock);
+	lock_release(&vfio_device_of(dev)->lock);
 }
 
 void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)

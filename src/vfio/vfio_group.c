@@ -30,7 +30,7 @@ struct vfio_group {
 	char path[32];
 	struct file_ops file_ops; /* of the node; here for their name */
 
-	pthread_mutex_t lock;	       /* guards what follows */
+	struct lock lock;	       /* guards what follows */
 	bool open;		       /* the node */
 	unsigned int cdevs;	       /* bound, or about to be */
 	struct uiommufd_file *context; /* the container: a reference, or NULL */
@@ -41,7 +41,7 @@ struct group_file {
 	struct vfio_group *group;
 };
 
-static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lock registry_lock = LOCK_INIT(LOCK_VFIO_GROUPS);
 static CDS_LIST_HEAD(registry);
 
 static const struct file_ops group_ops;
@@ -53,11 +53,11 @@ static struct vfio_group *group_of(struct uiommufd_file *file)
 
 /* ---- members ---- */
 
-/* Caller holds registry_lock. */
-static struct vfio_group *find_group(const struct iommufd_group *iommufd)
+static struct vfio_group *find_group(const struct iommufd_group *iommufd) REQUIRES(registry_lock)
 {
 	struct vfio_group *group;
 
+	lock_assert_held(&registry_lock);
 	cds_list_for_each_entry (group, &registry, link) {
 		if (group->iommufd == iommufd)
 			return group;
@@ -65,10 +65,11 @@ static struct vfio_group *find_group(const struct iommufd_group *iommufd)
 	return NULL;
 }
 
-static struct vfio_group *create_group(struct iommufd_group *iommufd)
+static struct vfio_group *create_group(struct iommufd_group *iommufd) REQUIRES(registry_lock)
 {
 	struct vfio_group *group = alloc_zeroed(sizeof(*group));
 
+	lock_assert_held(&registry_lock);
 	if (!group)
 		return NULL;
 	group->iommufd = iommufd;
@@ -76,7 +77,7 @@ static struct vfio_group *create_group(struct iommufd_group *iommufd)
 	snprintf(group->path, sizeof(group->path), "/dev/vfio/%u", iommufd_group_number(iommufd));
 	group->file_ops = group_ops;
 	group->file_ops.name = group->path;
-	pthread_mutex_init(&group->lock, NULL);
+	lock_init(&group->lock, LOCK_VFIO_GROUP);
 	cds_list_add_tail(&group->link, &registry);
 	return group;
 }
@@ -85,7 +86,7 @@ int vfio_group_join(struct vfio_device *device)
 {
 	struct vfio_group *group;
 
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&registry_lock);
 	group = find_group(device->iommu_group);
 	if (!group)
 		group = create_group(device->iommu_group);
@@ -93,7 +94,7 @@ int vfio_group_join(struct vfio_device *device)
 		device->group = group;
 		cds_list_add_tail(&device->group_link, &group->devices);
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 	return group ? 0 : -ENOMEM;
 }
 
@@ -101,14 +102,14 @@ void vfio_group_leave(struct vfio_device *device)
 {
 	struct vfio_group *group = device->group;
 
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&registry_lock);
 	cds_list_del(&device->group_link);
 	if (cds_list_empty(&group->devices)) {
 		cds_list_del(&group->link);
-		pthread_mutex_destroy(&group->lock);
+		lock_destroy(&group->lock);
 		alloc_free(group);
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 }
 
 /* The device called @name, or NULL. Devices outlive every file. */
@@ -116,12 +117,12 @@ static struct vfio_device *find_device(struct vfio_group *group, const char *nam
 {
 	struct vfio_device *device, *found = NULL;
 
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&registry_lock);
 	cds_list_for_each_entry (device, &group->devices, group_link) {
 		if (strcmp(vfio_device_name(device), name) == 0)
 			found = device;
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 	return found;
 }
 
@@ -129,20 +130,20 @@ int vfio_group_claim_cdev(struct vfio_group *group)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	if (group->open)
 		rc = -EBUSY;
 	else
 		group->cdevs++;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	return rc;
 }
 
 void vfio_group_release_cdev(struct vfio_group *group)
 {
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	group->cdevs--;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 }
 
 /* ---- the commands ---- */
@@ -156,12 +157,12 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 	if (status.argsz < sizeof(status))
 		return -EINVAL;
 	status.flags = 0;
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	if (group->context)
 		status.flags = VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET;
 	else if (!iommufd_group_owner(group->iommufd))
 		status.flags = VFIO_GROUP_FLAGS_VIABLE;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	return caller_write(caller, arg, &status, sizeof(status));
 }
 
@@ -170,13 +171,13 @@ static int set_context(struct vfio_group *group, struct uiommufd_file *context)
 {
 	int rc = -EINVAL;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	if (!group->context) {
 		rc = iommufd_compat_ioas_create(iommufd_ctx_from_file(context));
 		if (!rc)
 			group->context = context;
 	}
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	return rc;
 }
 
@@ -184,9 +185,9 @@ static bool has_context(struct vfio_group *group)
 {
 	bool has;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	has = group->context;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	return has;
 }
 
@@ -214,10 +215,10 @@ static long unset_container(struct vfio_group *group)
 {
 	struct uiommufd_file *context;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	context = group->context;
 	group->context = NULL;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	if (!context)
 		return -EINVAL;
 	file_put(context);
@@ -251,13 +252,16 @@ static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name, si
 	return end ? 0 : -EINVAL;
 }
 
-/* Binds the device to @context and attaches it to what is mapped there. Caller holds bind_lock. */
+/* Binds the device to @context and attaches it to what is mapped there. */
 static int bind_to(struct vfio_device *device, struct uiommufd_file *context)
+	REQUIRES(device->bind_lock)
 {
 	struct iommufd_ctx *ctx = iommufd_ctx_from_file(context);
 	uint32_t ioas_id, id;
-	int rc = iommufd_compat_ioas_id(ctx, &ioas_id);
+	int rc;
 
+	lock_assert_held(&device->bind_lock);
+	rc = iommufd_compat_ioas_id(ctx, &ioas_id);
 	if (rc)
 		return rc;
 	rc = vfio_device_bind(device, ctx, &id);
@@ -273,21 +277,21 @@ static int share_device(struct vfio_device *device, struct uiommufd_file *contex
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	if (!device->group_files)
 		rc = bind_to(device, context);
 	if (!rc)
 		device->group_files++;
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
 void vfio_device_unshare(struct vfio_device *device)
 {
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	if (--device->group_files == 0)
 		vfio_device_unbind(device);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 }
 
 /* A descriptor of the device, bound and attached. */
@@ -321,10 +325,10 @@ static long get_device_fd(struct uiommufd_file *file, struct uiommufd_caller *ca
 	device = find_device(group, name);
 	if (!device)
 		return -ENODEV;
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	if (group->context)
 		context = file_get(group->context);
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	if (!context)
 		return -EINVAL;
 	rc = share_device(device, context);
@@ -358,11 +362,11 @@ static void group_release(struct uiommufd_file *file)
 	struct vfio_group *group = group_of(file);
 	struct uiommufd_file *context;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	context = group->context;
 	group->context = NULL;
 	group->open = false;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	if (context)
 		file_put(context);
 	alloc_free(caa_container_of(file, struct group_file, file));
@@ -381,11 +385,11 @@ int vfio_group_open(struct vfio_device *device, struct uiommufd_file **out)
 
 	if (!file)
 		return -ENOMEM;
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	busy = group->open || group->cdevs;
 	if (!busy)
 		group->open = true;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	if (busy) {
 		alloc_free(file);
 		return -EBUSY;

@@ -17,16 +17,16 @@
 #ifndef VFIO_VFIO_INTERNAL_H
 #define VFIO_VFIO_INTERNAL_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <urcu/list.h>
 
-#include "vfio/pci_config.h"
-#include "vfio/vfio_group.h"
+#include "base/lock.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
+#include "vfio/pci_config.h"
 #include "vfio/vfio.h"
+#include "vfio/vfio_group.h"
 #include "vfio/work.h"
 
 /* Bytes of a structure of the API up to and with @field: what a caller must pass at least. */
@@ -53,13 +53,13 @@ struct vfio_device {
 	struct vfio_group *group;
 	struct cds_list_head group_link; /* in the group */
 
-	pthread_mutex_t bind_lock;
+	struct lock bind_lock;
 	struct iommufd_device *iommufd; /* NULL: nobody owns the device */
 	unsigned int group_files;	/* that own it together; 0: a cdev does, or nobody */
 	bool low_power;
 	int wakeup_fd; /* -1: none */
 
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct pci_config config;
 	_Atomic bool bus_master; /* the bit of the command register, for DMA without the lock */
 
@@ -85,19 +85,16 @@ static inline struct vfio_device *vfio_device_of(struct uiommufd_device *dev)
 
 /*
  * All devices, in order of creation: vfio_registry_next(NULL) is the first, after the last comes
- * NULL. Between lock and unlock.
+ * NULL.
  */
-void vfio_registry_lock(void);
-void vfio_registry_unlock(void);
-struct vfio_device *vfio_registry_next(struct vfio_device *device);
+extern struct lock vfio_registry_lock;
+struct vfio_device *vfio_registry_next(struct vfio_device *device) REQUIRES(vfio_registry_lock);
 
-/* Powers the device up for an owner: reset, memory decoding on, bus mastering off. Caller holds
- * bind_lock. */
-void vfio_device_enable(struct vfio_device *device);
+/* Powers the device up for an owner: reset, memory decoding on, bus mastering off. */
+void vfio_device_enable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
-/* Back to quiet: its thread and its interrupts end, queued work is dropped. Caller holds bind_lock.
- */
-void vfio_device_disable(struct vfio_device *device);
+/* Back to quiet: its thread and its interrupts end, queued work is dropped. */
+void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
 /*
  * Resets the model; work is cancelled, page requests are answered INVALID, config space and
@@ -105,19 +102,21 @@ void vfio_device_disable(struct vfio_device *device);
  */
 void vfio_device_reset(struct vfio_device *device);
 
-/* Reads, writes config space and does what follows from it. In range; caller holds lock. */
-void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len);
-void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len);
+/* Reads, writes config space and does what follows from it. In range. */
+void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len)
+	REQUIRES(device->lock);
+void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
+	REQUIRES(device->lock);
 
 /* Turns bus mastering on or off, as a write of the command register would. */
 void vfio_device_set_master(struct vfio_device *device, bool master);
 
 /*
- * Binds the device to @ctx and powers it up; back again. Caller holds bind_lock. Errors of
- * iommufd_device_bind().
+ * Binds the device to @ctx and powers it up; back again. Errors of iommufd_device_bind().
  */
-int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t *id);
-void vfio_device_unbind(struct vfio_device *device);
+int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t *id)
+	REQUIRES(device->bind_lock);
+void vfio_device_unbind(struct vfio_device *device) REQUIRES(device->bind_lock);
 
 /*
  * A file of the device for a program that got it from its group, whose file @group is kept. Counted
@@ -144,8 +143,8 @@ long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_call
 long vfio_hot_reset(struct vfio_device_file *file, struct uiommufd_caller *caller, uint64_t arg);
 long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg);
 
-/* Forgets what features have set. Caller holds bind_lock. */
-void vfio_feature_disable(struct vfio_device *device);
+/* Forgets what features have set. */
+void vfio_feature_disable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
 /* What a region is. -EINVAL: there is none of this index. */
 struct vfio_region {

@@ -21,6 +21,7 @@
 
 #include <uiommufd/device.h>
 
+#include "base/lock.h"
 #include "base/park.h"
 
 enum {
@@ -30,7 +31,7 @@ enum {
 struct vfio_work {
 	struct uiommufd_device *dev;
 	struct park park; /* of the thread */
-	pthread_mutex_t lock;
+	struct lock lock;
 	pthread_cond_t wake; /* the thread: there may be something to do */
 	pthread_cond_t idle; /* the others: the thread may be out of the way */
 	pthread_t thread;
@@ -68,8 +69,8 @@ void vfio_work_stop(struct vfio_work *work);
  * for the fork itself, one of the others.
  */
 void vfio_work_fork_prepare(struct vfio_work *work);
-void vfio_work_fork_parent(struct vfio_work *work);
-void vfio_work_fork_child(struct vfio_work *work);
+void vfio_work_fork_parent(struct vfio_work *work) REQUIRES(work->lock);
+void vfio_work_fork_child(struct vfio_work *work) REQUIRES(work->lock);
 
 /*
  * Starts the thread for work that was queued when the process was forked. Cheap if there is none.
