@@ -253,7 +253,7 @@ static int carry_out(struct machine *machine, const struct machine_text *parts, 
 		     const struct machine_error *error)
 {
 	struct machine_device device = {.options = machine_text_join(parts)};
-	struct vfio_device_config config = {
+	struct device_spec config = {
 		.model = plan->model,
 		.bdf = plan->bdf,
 		.iommu = plan->iommu,

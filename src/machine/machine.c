@@ -112,7 +112,7 @@ static int read_shape(const struct machine_text *parts, struct kind_shape *shape
 {
 	*shape = (struct kind_shape){.window_count = 0};
 	for (unsigned int i = 0; i < parts->option_count; i++) {
-		const struct vfio_option_value *option = &parts->options[i];
+		const struct option_value *option = &parts->options[i];
 		int rc = iommu_shape_set(shape, option->name, option->value);
 
 		if (rc == -ENOENT)

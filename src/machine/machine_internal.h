@@ -52,7 +52,7 @@ struct machine_text {
 	char *copy;
 	const char *head; /* the model or kind */
 	const char *bdf;  /* NULL: not given */
-	struct vfio_option_value options[MACHINE_MAX_OPTIONS];
+	struct option_value options[MACHINE_MAX_OPTIONS];
 	unsigned int option_count;
 };
 

@@ -39,7 +39,7 @@ static int add_option(struct machine_text *parts, char *option, const struct mac
 	for (unsigned int i = 0; i < parts->option_count; i++)
 		if (strcmp(parts->options[i].name, option) == 0)
 			return machine_fail(error, "option %s is given twice", option);
-	parts->options[parts->option_count++] = (struct vfio_option_value){option, equals + 1};
+	parts->options[parts->option_count++] = (struct option_value){option, equals + 1};
 	return 0;
 }
 

@@ -17,9 +17,9 @@
 #include "vfio/eventfd.h"
 #include "vfio/vfio_internal.h"
 
-static struct vfio_device_file *cdev_file(struct uiommufd_file *file)
+static struct device_file *cdev_file(struct uiommufd_file *file)
 {
-	return caa_container_of(file, struct vfio_device_file, file);
+	return caa_container_of(file, struct device_file, file);
 }
 
 /* True if all bytes from @start to @end of the caller's are zero: *@zero. 0 or -EFAULT. */
@@ -113,7 +113,7 @@ void vfio_device_unbind(struct vfio_device *device)
 	device->iommufd = NULL;
 }
 
-static int bind_to(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
+static int bind_to(struct device_file *cdev, struct uiommufd_caller *caller,
 		   struct uiommufd_file *context, uint64_t arg) REQUIRES(cdev->device->bind_lock)
 {
 	const uint64_t out = arg + offsetof(struct vfio_device_bind_iommufd, out_devid);
@@ -137,7 +137,7 @@ static int bind_to(struct vfio_device_file *cdev, struct uiommufd_caller *caller
 }
 
 /* While its group is kept from being opened. */
-static int bind_claimed(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
+static int bind_claimed(struct device_file *cdev, struct uiommufd_caller *caller,
 			const struct vfio_device_bind_iommufd *bind, uint64_t arg)
 	REQUIRES(cdev->device->bind_lock)
 {
@@ -158,7 +158,7 @@ static int bind_claimed(struct vfio_device_file *cdev, struct uiommufd_caller *c
 	return rc;
 }
 
-static int bind_checked(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
+static int bind_checked(struct device_file *cdev, struct uiommufd_caller *caller,
 			const struct vfio_device_bind_iommufd *bind, uint64_t arg)
 	REQUIRES(cdev->device->bind_lock)
 {
@@ -179,7 +179,7 @@ static int bind_checked(struct vfio_device_file *cdev, struct uiommufd_caller *c
 	return rc;
 }
 
-static long cdev_bind(struct vfio_device_file *cdev, struct uiommufd_caller *caller, uint64_t arg)
+static long cdev_bind(struct device_file *cdev, struct uiommufd_caller *caller, uint64_t arg)
 {
 	struct vfio_device_bind_iommufd bind;
 	int rc = get_bind(caller, arg, &bind);
@@ -260,7 +260,7 @@ static long cdev_detach(struct vfio_device *device, struct uiommufd_caller *call
 static long cdev_ioctl(struct uiommufd_file *file, struct uiommufd_caller *caller, unsigned int cmd,
 		       uint64_t arg)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 
 	if (cmd == VFIO_DEVICE_BIND_IOMMUFD)
 		return cdev_bind(cdev, caller, arg);
@@ -276,7 +276,7 @@ static long cdev_ioctl(struct uiommufd_file *file, struct uiommufd_caller *calle
 static ssize_t cdev_read(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			 size_t len, uint64_t *pos)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
 		return -EINVAL;
@@ -286,7 +286,7 @@ static ssize_t cdev_read(struct uiommufd_file *file, struct uiommufd_caller *cal
 static ssize_t cdev_write(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			  size_t len, uint64_t *pos)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
 		return -EINVAL;
@@ -296,7 +296,7 @@ static ssize_t cdev_write(struct uiommufd_file *file, struct uiommufd_caller *ca
 static int cdev_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot, int flags,
 		     struct file_mapping *map)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 
 	(void)prot;
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
@@ -306,7 +306,7 @@ static int cdev_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, 
 
 static void cdev_release(struct uiommufd_file *file)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 	struct vfio_device *device = cdev->device;
 
 	if (cdev->group) {
@@ -338,9 +338,9 @@ static const struct file_ops shared_ops = {
 	.release = cdev_release,
 };
 
-static struct vfio_device_file *create_file(struct vfio_device *device, const struct file_ops *ops)
+static struct device_file *create_file(struct vfio_device *device, const struct file_ops *ops)
 {
-	struct vfio_device_file *file = alloc_zeroed(sizeof(*file));
+	struct device_file *file = alloc_zeroed(sizeof(*file));
 
 	if (!file)
 		return NULL;
@@ -351,7 +351,7 @@ static struct vfio_device_file *create_file(struct vfio_device *device, const st
 
 int vfio_device_open(struct vfio_device *device, struct uiommufd_file **out)
 {
-	struct vfio_device_file *file = create_file(device, &device->file_ops);
+	struct device_file *file = create_file(device, &device->file_ops);
 
 	if (!file)
 		return -ENOMEM;
@@ -362,7 +362,7 @@ int vfio_device_open(struct vfio_device *device, struct uiommufd_file **out)
 int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *group,
 			    struct uiommufd_file **out)
 {
-	struct vfio_device_file *file = create_file(device, &shared_ops);
+	struct device_file *file = create_file(device, &shared_ops);
 
 	if (!file)
 		return -ENOMEM;

@@ -16,7 +16,7 @@
 #include "vfio/vfio_internal.h"
 
 /* The next device after @previous (NULL: the first) on the bus of @file's device, or NULL. */
-static struct vfio_device *next_affected(const struct vfio_device_file *file,
+static struct vfio_device *next_affected(const struct device_file *file,
 					 struct vfio_device *previous) REQUIRES(vfio_registry_lock)
 {
 	const struct pci_bdf bus = file->device->bdf;
@@ -28,7 +28,7 @@ static struct vfio_device *next_affected(const struct vfio_device_file *file,
 	return previous;
 }
 
-static uint32_t count_affected(const struct vfio_device_file *file) REQUIRES(vfio_registry_lock)
+static uint32_t count_affected(const struct device_file *file) REQUIRES(vfio_registry_lock)
 {
 	struct vfio_device *device = NULL;
 	uint32_t count = 0;
@@ -39,7 +39,7 @@ static uint32_t count_affected(const struct vfio_device_file *file) REQUIRES(vfi
 	return count;
 }
 
-static bool resettable(const struct vfio_device_file *file)
+static bool resettable(const struct device_file *file)
 {
 	return file->device->bdf.bus != 0;
 }
@@ -62,7 +62,7 @@ static uint32_t devid_in(struct vfio_device *device, const struct iommufd_ctx *c
  * What is known of @device, for the list. Clears DEV_ID_OWNED in *@flags if it belongs to somebody
  * else.
  */
-static struct vfio_pci_dependent_device describe(const struct vfio_device_file *file,
+static struct vfio_pci_dependent_device describe(const struct device_file *file,
 						 const struct iommufd_ctx *ctx,
 						 struct vfio_device *device, uint32_t *flags)
 {
@@ -85,9 +85,8 @@ static struct vfio_pci_dependent_device describe(const struct vfio_device_file *
 }
 
 /* Writes as many entries as @info has space for to @to, and completes @info. */
-static int put_entries(const struct vfio_device_file *file, struct uiommufd_caller *caller,
-		       uint64_t to, struct vfio_pci_hot_reset_info *info)
-	REQUIRES(vfio_registry_lock)
+static int put_entries(const struct device_file *file, struct uiommufd_caller *caller, uint64_t to,
+		       struct vfio_pci_hot_reset_info *info) REQUIRES(vfio_registry_lock)
 {
 	/* The file is bound: its device's owner does not change. */
 	const struct iommufd_ctx *ctx = iommufd_device_ctx(file->device->iommufd);
@@ -111,8 +110,7 @@ static int put_entries(const struct vfio_device_file *file, struct uiommufd_call
 	return rc ? rc : info->count > room ? -ENOSPC : 0;
 }
 
-long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_caller *caller,
-			     uint64_t arg)
+long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg)
 {
 	struct vfio_pci_hot_reset_info info;
 	int rc;
@@ -184,7 +182,7 @@ static int get_proof(struct uiommufd_caller *caller, uint64_t from, uint32_t cou
 }
 
 /* With the bind_lock of every affected device. */
-static bool owns_all(const struct vfio_device_file *file, const struct proof *proof)
+static bool owns_all(const struct device_file *file, const struct proof *proof)
 	REQUIRES(vfio_registry_lock)
 {
 	const struct iommufd_ctx *ctx = iommufd_device_ctx(file->device->iommufd);
@@ -204,8 +202,7 @@ static bool owns_all(const struct vfio_device_file *file, const struct proof *pr
  * Resets the bus unless one of the devices is not the caller's. Holds the bind_lock of all of
  * them, in the order of the registry: a loop, which the analysis of locks does not follow.
  */
-static int reset_bus(const struct vfio_device_file *file,
-		     const struct proof *proof) NO_LOCK_ANALYSIS
+static int reset_bus(const struct device_file *file, const struct proof *proof) NO_LOCK_ANALYSIS
 {
 	struct vfio_device *device = NULL;
 	int rc = -EINVAL;
@@ -224,7 +221,7 @@ static int reset_bus(const struct vfio_device_file *file,
 	return rc;
 }
 
-long vfio_hot_reset(struct vfio_device_file *file, struct uiommufd_caller *caller, uint64_t arg)
+long vfio_hot_reset(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg)
 {
 	struct vfio_pci_hot_reset reset;
 	struct proof proof = {.count = 0};

@@ -40,7 +40,7 @@ struct ioeventfd {
 	uint64_t off, data;
 };
 
-void vfio_ioeventfds_init(struct vfio_ioeventfds *events, struct vfio_device *device)
+void vfio_ioeventfds_init(struct ioeventfds *events, struct vfio_device *device)
 {
 	events->device = device;
 	lock_init(&events->lock, LOCK_IOEVENTFDS);
@@ -49,7 +49,7 @@ void vfio_ioeventfds_init(struct vfio_ioeventfds *events, struct vfio_device *de
 	events->epoll = events->stop = -1;
 }
 
-void vfio_ioeventfds_destroy(struct vfio_ioeventfds *events)
+void vfio_ioeventfds_destroy(struct ioeventfds *events)
 {
 	lock_destroy(&events->lock);
 }
@@ -82,7 +82,7 @@ static void take_count(int fd)
 	(void)sys_call(SYS_preadv2, fd, (long)&buffer, 1, -1, -1, RWF_NOWAIT);
 }
 
-static void signalled(struct vfio_ioeventfds *events, uint64_t id)
+static void signalled(struct ioeventfds *events, uint64_t id)
 {
 	struct ioeventfd *event;
 
@@ -99,7 +99,7 @@ static void signalled(struct vfio_ioeventfds *events, uint64_t id)
 
 static void *ioeventfd_thread(void *arg)
 {
-	struct vfio_ioeventfds *events = arg;
+	struct ioeventfds *events = arg;
 	struct epoll_event ready[MAX_EVENTS];
 	bool stop = false;
 
@@ -119,21 +119,21 @@ static void *ioeventfd_thread(void *arg)
 	return NULL;
 }
 
-static int watch(const struct vfio_ioeventfds *events, int fd, uint64_t id)
+static int watch(const struct ioeventfds *events, int fd, uint64_t id)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = id};
 
 	return (int)sys_call(SYS_epoll_ctl, events->epoll, EPOLL_CTL_ADD, fd, (long)&event, 0, 0);
 }
 
-static void close_both(struct vfio_ioeventfds *events)
+static void close_both(struct ioeventfds *events)
 {
 	eventfd_drop(events->epoll);
 	eventfd_drop(events->stop);
 	events->epoll = events->stop = -1;
 }
 
-static int ensure_thread(struct vfio_ioeventfds *events) REQUIRES(events->lock)
+static int ensure_thread(struct ioeventfds *events) REQUIRES(events->lock)
 {
 	int rc;
 
@@ -157,8 +157,7 @@ static int ensure_thread(struct vfio_ioeventfds *events) REQUIRES(events->lock)
 
 /* ---- adding and removing ---- */
 
-static void remove_event(struct vfio_ioeventfds *events, struct ioeventfd *event)
-	REQUIRES(events->lock)
+static void remove_event(struct ioeventfds *events, struct ioeventfd *event) REQUIRES(events->lock)
 {
 	lock_assert_held(&events->lock);
 	cds_list_del(&event->link);
@@ -169,7 +168,7 @@ static void remove_event(struct vfio_ioeventfds *events, struct ioeventfd *event
 	alloc_free(event);
 }
 
-static struct ioeventfd *find_event(struct vfio_ioeventfds *events, const struct ioeventfd *wanted)
+static struct ioeventfd *find_event(struct ioeventfds *events, const struct ioeventfd *wanted)
 	REQUIRES(events->lock)
 {
 	struct ioeventfd *event;
@@ -183,7 +182,7 @@ static struct ioeventfd *find_event(struct vfio_ioeventfds *events, const struct
 	return NULL;
 }
 
-static int add_event(struct vfio_ioeventfds *events, struct uiommufd_caller *caller,
+static int add_event(struct ioeventfds *events, struct uiommufd_caller *caller,
 		     const struct ioeventfd *wanted, int fd) REQUIRES(events->lock)
 {
 	struct ioeventfd *event;
@@ -232,7 +231,7 @@ static int get_place(const struct vfio_device *device, const struct vfio_device_
 		     struct ioeventfd *event)
 {
 	const uint64_t index = cmd->offset / vfio_region_offset(1);
-	struct vfio_region region;
+	struct device_region region;
 
 	event->size = cmd->flags & VFIO_DEVICE_IOEVENTFD_SIZE_MASK;
 	event->off = cmd->offset % vfio_region_offset(1);
@@ -244,7 +243,7 @@ static int get_place(const struct vfio_device *device, const struct vfio_device_
 	return in_msix_table(device, event) ? -EINVAL : 0;
 }
 
-long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg)
+long vfio_ioeventfd(struct ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg)
 {
 	const size_t least = SIZE_TO(struct vfio_device_ioeventfd, fd);
 	struct vfio_device_ioeventfd cmd;
@@ -274,7 +273,7 @@ long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *call
 
 /* ---- the end ---- */
 
-static void remove_all(struct vfio_ioeventfds *events) REQUIRES(events->lock)
+static void remove_all(struct ioeventfds *events) REQUIRES(events->lock)
 {
 	struct ioeventfd *event, *next;
 
@@ -283,7 +282,7 @@ static void remove_all(struct vfio_ioeventfds *events) REQUIRES(events->lock)
 		remove_event(events, event);
 }
 
-void vfio_ioeventfds_stop(struct vfio_ioeventfds *events)
+void vfio_ioeventfds_stop(struct ioeventfds *events)
 {
 	lock_acquire(&events->lock);
 	remove_all(events);
@@ -296,7 +295,7 @@ void vfio_ioeventfds_stop(struct vfio_ioeventfds *events)
 	close_both(events);
 }
 
-void vfio_ioeventfds_fork_child(struct vfio_ioeventfds *events)
+void vfio_ioeventfds_fork_child(struct ioeventfds *events)
 {
 	struct ioeventfd *event, *next;
 

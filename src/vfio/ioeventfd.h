@@ -17,7 +17,7 @@
 
 struct vfio_device;
 
-struct vfio_ioeventfds {
+struct ioeventfds {
 	struct vfio_device *device;
 	struct lock lock;	   /* guards what follows, and is held while the thread writes */
 	struct cds_list_head list; /* struct ioeventfd */
@@ -27,16 +27,16 @@ struct vfio_ioeventfds {
 	pthread_t thread;
 };
 
-void vfio_ioeventfds_init(struct vfio_ioeventfds *events, struct vfio_device *device);
-void vfio_ioeventfds_destroy(struct vfio_ioeventfds *events);
+void vfio_ioeventfds_init(struct ioeventfds *events, struct vfio_device *device);
+void vfio_ioeventfds_destroy(struct ioeventfds *events);
 
 /* VFIO_DEVICE_IOEVENTFD. */
-long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg);
+long vfio_ioeventfd(struct ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg);
 
 /* Removes all; none writes any more. */
-void vfio_ioeventfds_stop(struct vfio_ioeventfds *events);
+void vfio_ioeventfds_stop(struct ioeventfds *events);
 
 /* In the child of a fork, which has none: the signals are the parent's. */
-void vfio_ioeventfds_fork_child(struct vfio_ioeventfds *events) REQUIRES(events->lock);
+void vfio_ioeventfds_fork_child(struct ioeventfds *events) REQUIRES(events->lock);
 
 #endif

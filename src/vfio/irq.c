@@ -25,20 +25,20 @@ enum {
 /* ---- delivery ---- */
 
 /* Notifies INTx if the line is asserted and nothing masks it. */
-static void deliver_intx(struct vfio_irqs *irqs) REQUIRES(irqs->lock)
+static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 {
 	lock_assert_held(&irqs->lock);
-	if (irqs->active != VFIO_IRQ_INTX || !irqs->level || irqs->masked || irqs->intx_disabled)
+	if (irqs->active != IRQ_INTX || !irqs->level || irqs->masked || irqs->intx_disabled)
 		return;
 	irqs->masked = true;
 	eventfd_notify(irqs->intx_fd);
 }
 
 /* True: a message was sent, whether or not its vector has an eventfd. */
-static bool send_locked(struct vfio_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
+static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
 {
 	lock_assert_held(&irqs->lock);
-	if (irqs->active != VFIO_IRQ_MSI && irqs->active != VFIO_IRQ_MSIX)
+	if (irqs->active != IRQ_MSI && irqs->active != IRQ_MSIX)
 		return false;
 	if (vector >= irqs->vectors)
 		return false;
@@ -51,7 +51,7 @@ static bool send_locked(struct vfio_irqs *irqs, unsigned int vector) REQUIRES(ir
 	return true;
 }
 
-bool vfio_irqs_send(struct vfio_irqs *irqs, unsigned int vector)
+bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector)
 {
 	bool sent;
 
@@ -61,7 +61,7 @@ bool vfio_irqs_send(struct vfio_irqs *irqs, unsigned int vector)
 	return sent;
 }
 
-void vfio_irqs_set_level(struct vfio_irqs *irqs, bool level)
+void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 {
 	lock_acquire(&irqs->lock);
 	if (level && !irqs->level)
@@ -71,7 +71,7 @@ void vfio_irqs_set_level(struct vfio_irqs *irqs, bool level)
 	lock_release(&irqs->lock);
 }
 
-void vfio_irqs_set_command(struct vfio_irqs *irqs, uint16_t command)
+void vfio_irqs_set_command(struct device_irqs *irqs, uint16_t command)
 {
 	lock_acquire(&irqs->lock);
 	irqs->intx_disabled = command & PCI_COMMAND_INTX_DISABLE;
@@ -80,14 +80,14 @@ void vfio_irqs_set_command(struct vfio_irqs *irqs, uint16_t command)
 	lock_release(&irqs->lock);
 }
 
-struct pci_irq_status vfio_irqs_status(struct vfio_irqs *irqs)
+struct pci_irq_status vfio_irqs_status(struct device_irqs *irqs)
 {
 	struct pci_irq_status status;
 
 	lock_acquire(&irqs->lock);
 	status.intx = irqs->level;
-	status.msi_vectors = irqs->active == VFIO_IRQ_MSI ? irqs->vectors : 0;
-	status.msix = irqs->active == VFIO_IRQ_MSIX;
+	status.msi_vectors = irqs->active == IRQ_MSI ? irqs->vectors : 0;
+	status.msix = irqs->active == IRQ_MSIX;
 	lock_release(&irqs->lock);
 	return status;
 }
@@ -102,7 +102,7 @@ struct pci_irq_status vfio_irqs_status(struct vfio_irqs *irqs)
 
 static void *watch_thread(void *arg)
 {
-	struct vfio_irqs *irqs = arg;
+	struct device_irqs *irqs = arg;
 	struct irq_watch *watch = &irqs->unmask;
 	bool usable;
 	int fd;
@@ -129,7 +129,7 @@ static void *watch_thread(void *arg)
 }
 
 /* Has the thread go over to @fd, or end. */
-static void change(struct vfio_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
+static void change(struct device_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
 {
 	struct irq_watch *watch = &irqs->unmask;
 	int old = watch->fd;
@@ -154,7 +154,7 @@ static void change(struct vfio_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
  * Installs @fd (taken on success; -1: none) as the eventfd that unmasks INTx. 0, or -ENOMEM if
  * there was none before.
  */
-static int set_unmask_fd(struct vfio_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
+static int set_unmask_fd(struct device_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
 {
 	struct irq_watch *watch = &irqs->unmask;
 
@@ -177,7 +177,7 @@ static int set_unmask_fd(struct vfio_irqs *irqs, int fd) REQUIRES(irqs->set_lock
 /* ---- eventfds ---- */
 
 /* Puts @fd in place of *@slot and drops what was there. */
-static void replace_fd(struct vfio_irqs *irqs, int *slot, int fd)
+static void replace_fd(struct device_irqs *irqs, int *slot, int fd)
 {
 	int old;
 
@@ -189,7 +189,7 @@ static void replace_fd(struct vfio_irqs *irqs, int *slot, int fd)
 }
 
 /* Ends INTx, MSI or MSI-X and drops its eventfds, if @index is active. */
-static void end_index(struct vfio_irqs *irqs, enum vfio_irq_index index) REQUIRES(irqs->set_lock)
+static void end_index(struct device_irqs *irqs, enum irq_index index) REQUIRES(irqs->set_lock)
 {
 	unsigned int vectors;
 
@@ -198,7 +198,7 @@ static void end_index(struct vfio_irqs *irqs, enum vfio_irq_index index) REQUIRE
 		return;
 	lock_acquire(&irqs->lock);
 	vectors = irqs->vectors;
-	irqs->active = VFIO_IRQ_NONE;
+	irqs->active = IRQ_NONE;
 	irqs->vectors = 0;
 	irqs->masked = false;
 	lock_release(&irqs->lock);
@@ -211,13 +211,13 @@ static void end_index(struct vfio_irqs *irqs, enum vfio_irq_index index) REQUIRE
 
 /* ---- SET_IRQS [PCI-IRQ] ---- */
 
-static uint32_t data_type(const struct vfio_irq_request *request)
+static uint32_t data_type(const struct irq_request *request)
 {
 	return request->flags & VFIO_IRQ_SET_DATA_TYPE_MASK;
 }
 
 /* Element @i as the type it is. */
-static int request_fd(const struct vfio_irq_request *request, unsigned int i)
+static int request_fd(const struct irq_request *request, unsigned int i)
 {
 	int32_t fd;
 
@@ -226,13 +226,13 @@ static int request_fd(const struct vfio_irq_request *request, unsigned int i)
 }
 
 /* Whether element @i asks to act: NONE always, BOOL if it is not zero. */
-static bool request_acts(const struct vfio_irq_request *request, unsigned int i)
+static bool request_acts(const struct irq_request *request, unsigned int i)
 {
 	return data_type(request) == DATA_NONE || ((const uint8_t *)request->data)[i];
 }
 
 /* The eventfd of element @i as our own; a negative one is none, -1. */
-static int take_fd(const struct vfio_irq_request *request, unsigned int i, int *own)
+static int take_fd(const struct irq_request *request, unsigned int i, int *own)
 {
 	int fd = request_fd(request, i);
 
@@ -240,18 +240,18 @@ static int take_fd(const struct vfio_irq_request *request, unsigned int i, int *
 	return fd < 0 ? 0 : eventfd_take(request->caller, fd, own);
 }
 
-static int intx_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+static int intx_trigger(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
-	bool active = irqs->active == VFIO_IRQ_INTX;
+	bool active = irqs->active == IRQ_INTX;
 	int fd, rc;
 
 	lock_assert_held(&irqs->set_lock);
 	if (active && !request->count && data_type(request) == DATA_NONE) {
-		end_index(irqs, VFIO_IRQ_INTX);
+		end_index(irqs, IRQ_INTX);
 		return 0;
 	}
-	if ((!active && irqs->active != VFIO_IRQ_NONE) || request->start || request->count != 1)
+	if ((!active && irqs->active != IRQ_NONE) || request->start || request->count != 1)
 		return -EINVAL;
 	if (data_type(request) == DATA_EVENTFD) {
 		rc = take_fd(request, 0, &fd);
@@ -259,7 +259,7 @@ static int intx_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *r
 			return rc;
 		replace_fd(irqs, &irqs->intx_fd, fd);
 		lock_acquire(&irqs->lock);
-		irqs->active = VFIO_IRQ_INTX;
+		irqs->active = IRQ_INTX;
 		deliver_intx(irqs);
 		lock_release(&irqs->lock);
 		return 0;
@@ -275,13 +275,13 @@ static int intx_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *r
 	return 0;
 }
 
-static int intx_set_masked(struct vfio_irqs *irqs, const struct vfio_irq_request *request,
-			   bool masked) REQUIRES(irqs->set_lock)
+static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *request, bool masked)
+	REQUIRES(irqs->set_lock)
 {
 	int fd, rc;
 
 	lock_assert_held(&irqs->set_lock);
-	if (irqs->active != VFIO_IRQ_INTX || request->start || request->count != 1)
+	if (irqs->active != IRQ_INTX || request->start || request->count != 1)
 		return -EINVAL;
 	if (data_type(request) == DATA_EVENTFD) {
 		if (masked)
@@ -304,7 +304,7 @@ static int intx_set_masked(struct vfio_irqs *irqs, const struct vfio_irq_request
 }
 
 /* Gives the vectors of @request their eventfds; on failure none of them has one any more. */
-static int set_vector_fds(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+static int set_vector_fds(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
 	int fd, rc = 0;
@@ -321,15 +321,15 @@ static int set_vector_fds(struct vfio_irqs *irqs, const struct vfio_irq_request 
 }
 
 /* The first eventfds decide how many vectors are enabled; MSI-X may grow later. */
-static int set_vectors(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+static int set_vectors(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
 	unsigned int end = request->start + request->count;
-	bool first = irqs->active == VFIO_IRQ_NONE;
+	bool first = irqs->active == IRQ_NONE;
 	int rc;
 
 	lock_assert_held(&irqs->set_lock);
-	if (first ? !end : end > irqs->vectors && request->index == VFIO_IRQ_MSI)
+	if (first ? !end : end > irqs->vectors && request->index == IRQ_MSI)
 		return -EINVAL;
 	rc = set_vector_fds(irqs, request);
 	if (rc)
@@ -342,7 +342,7 @@ static int set_vectors(struct vfio_irqs *irqs, const struct vfio_irq_request *re
 	return rc;
 }
 
-static int msi_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+static int msi_trigger(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
 	bool active = irqs->active == request->index;
@@ -352,7 +352,7 @@ static int msi_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *re
 		end_index(irqs, request->index);
 		return 0;
 	}
-	if (!active && irqs->active != VFIO_IRQ_NONE)
+	if (!active && irqs->active != IRQ_NONE)
 		return -EINVAL;
 	if (data_type(request) == DATA_EVENTFD)
 		return set_vectors(irqs, request);
@@ -367,10 +367,10 @@ static int msi_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *re
 }
 
 /* ERR and REQ: one eventfd each. */
-static int event_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+static int event_trigger(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
-	int *slot = &irqs->event_fds[request->index - VFIO_IRQ_ERR];
+	int *slot = &irqs->event_fds[request->index - IRQ_ERR];
 	int fd, rc;
 
 	lock_assert_held(&irqs->set_lock);
@@ -393,21 +393,20 @@ static int event_trigger(struct vfio_irqs *irqs, const struct vfio_irq_request *
 	return 0;
 }
 
-static int act(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
-	REQUIRES(irqs->set_lock)
+static int act(struct device_irqs *irqs, const struct irq_request *request) REQUIRES(irqs->set_lock)
 {
 	uint32_t action = request->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK;
 
 	lock_assert_held(&irqs->set_lock);
 	switch (request->index) {
-	case VFIO_IRQ_INTX:
+	case IRQ_INTX:
 		if (action == VFIO_IRQ_SET_ACTION_TRIGGER)
 			return intx_trigger(irqs, request);
 		if (action == VFIO_IRQ_SET_ACTION_MASK || action == VFIO_IRQ_SET_ACTION_UNMASK)
 			return intx_set_masked(irqs, request, action == VFIO_IRQ_SET_ACTION_MASK);
 		return -ENOTTY;
-	case VFIO_IRQ_MSI:
-	case VFIO_IRQ_MSIX:
+	case IRQ_MSI:
+	case IRQ_MSIX:
 		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? msi_trigger(irqs, request) : -ENOTTY;
 	default:
 		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? event_trigger(irqs, request)
@@ -415,7 +414,7 @@ static int act(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
 	}
 }
 
-int vfio_irqs_set(struct vfio_irqs *irqs, const struct vfio_irq_request *request)
+int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request)
 {
 	int rc;
 
@@ -427,16 +426,16 @@ int vfio_irqs_set(struct vfio_irqs *irqs, const struct vfio_irq_request *request
 
 /* ---- life ---- */
 
-int vfio_irqs_init(struct vfio_irqs *irqs, const struct uiommufd_model *model, const char *name)
+int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model, const char *name)
 {
 	unsigned int most = model->msix_vectors > model->msi_vectors ? model->msix_vectors
 								     : model->msi_vectors;
 
-	*irqs = (struct vfio_irqs){
+	*irqs = (struct device_irqs){
 		.name = name,
 		.counts = {model->intx, model->msi_vectors, model->msix_vectors, model->pcie, 1},
 		.unmask = {.fd = -1, .next = -1},
-		.active = VFIO_IRQ_NONE,
+		.active = IRQ_NONE,
 		.intx_fd = -1,
 		.event_fds = {-1, -1},
 	};
@@ -453,10 +452,10 @@ int vfio_irqs_init(struct vfio_irqs *irqs, const struct uiommufd_model *model, c
 	return 0;
 }
 
-void vfio_irqs_disable(struct vfio_irqs *irqs)
+void vfio_irqs_disable(struct device_irqs *irqs)
 {
 	lock_acquire(&irqs->set_lock);
-	if (irqs->active != VFIO_IRQ_NONE)
+	if (irqs->active != IRQ_NONE)
 		end_index(irqs, irqs->active);
 	for (unsigned int i = 0; i < 2; i++)
 		replace_fd(irqs, &irqs->event_fds[i], -1);
@@ -464,7 +463,7 @@ void vfio_irqs_disable(struct vfio_irqs *irqs)
 	lock_release(&irqs->set_lock);
 }
 
-void vfio_irqs_destroy(struct vfio_irqs *irqs)
+void vfio_irqs_destroy(struct device_irqs *irqs)
 {
 	vfio_irqs_disable(irqs);
 	pthread_cond_destroy(&irqs->unmask.changed);
@@ -473,7 +472,7 @@ void vfio_irqs_destroy(struct vfio_irqs *irqs)
 	alloc_free(irqs->vector_fds);
 }
 
-void vfio_irqs_fork_child(struct vfio_irqs *irqs)
+void vfio_irqs_fork_child(struct device_irqs *irqs)
 {
 	struct irq_watch *watch = &irqs->unmask;
 

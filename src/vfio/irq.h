@@ -26,14 +26,14 @@
 #include "vfio/pci_config.h"
 
 /* Indices, as the API counts them. */
-enum vfio_irq_index {
-	VFIO_IRQ_INTX,
-	VFIO_IRQ_MSI,
-	VFIO_IRQ_MSIX,
-	VFIO_IRQ_ERR,
-	VFIO_IRQ_REQ,
-	VFIO_IRQ_INDICES,
-	VFIO_IRQ_NONE = VFIO_IRQ_INDICES, /* no vectors are active */
+enum irq_index {
+	IRQ_INTX,
+	IRQ_MSI,
+	IRQ_MSIX,
+	IRQ_ERR,
+	IRQ_REQ,
+	IRQ_INDICES,
+	IRQ_NONE = IRQ_INDICES, /* no vectors are active */
 };
 
 /* A thread that unmasks INTx when the program's eventfd says so. */
@@ -45,14 +45,14 @@ struct irq_watch {
 	pthread_t thread;
 };
 
-struct vfio_irqs {
+struct device_irqs {
 	const char *name; /* the device, for messages */
-	unsigned int counts[VFIO_IRQ_INDICES];
+	unsigned int counts[IRQ_INDICES];
 	struct lock set_lock;
 	struct lock lock;
-	struct irq_watch unmask;    /* changed under set_lock, too */
-	enum vfio_irq_index active; /* of the first three, or none */
-	bool intx_disabled;	    /* by the command register */
+	struct irq_watch unmask; /* changed under set_lock, too */
+	enum irq_index active;	 /* of the first three, or none */
+	bool intx_disabled;	 /* by the command register */
 	bool bus_master;
 
 	bool level, masked;
@@ -66,35 +66,35 @@ struct vfio_irqs {
 
 /* A SET_IRQS whose framing has been checked: the vectors exist, exactly one data type is given and
  * @data holds count elements of it. */
-struct vfio_irq_request {
+struct irq_request {
 	struct uiommufd_caller *caller;
-	enum vfio_irq_index index;
+	enum irq_index index;
 	unsigned int start, count;
 	uint32_t flags; /* VFIO_IRQ_SET_... */
 	const void *data;
 };
 
 /* 0 or -ENOMEM. @name is borrowed. */
-int vfio_irqs_init(struct vfio_irqs *irqs, const struct uiommufd_model *model, const char *name);
-void vfio_irqs_destroy(struct vfio_irqs *irqs);
+int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model, const char *name);
+void vfio_irqs_destroy(struct device_irqs *irqs);
 
 /* SET_IRQS: 0; -ENOTTY the action; -EINVAL; -EBADF, -EMFILE an eventfd; -ENOMEM. */
-int vfio_irqs_set(struct vfio_irqs *irqs, const struct vfio_irq_request *request);
+int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request);
 
 /* Forgets all eventfds, and lowers the line. */
-void vfio_irqs_disable(struct vfio_irqs *irqs);
+void vfio_irqs_disable(struct device_irqs *irqs);
 
 /* What the command register says now (PCI_COMMAND_...). */
-void vfio_irqs_set_command(struct vfio_irqs *irqs, uint16_t command);
+void vfio_irqs_set_command(struct device_irqs *irqs, uint16_t command);
 
 /* The model's side. */
-void vfio_irqs_set_level(struct vfio_irqs *irqs, bool level);
-bool vfio_irqs_send(struct vfio_irqs *irqs, unsigned int vector);
+void vfio_irqs_set_level(struct device_irqs *irqs, bool level);
+bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector);
 
 /* What config space shows. */
-struct pci_irq_status vfio_irqs_status(struct vfio_irqs *irqs);
+struct pci_irq_status vfio_irqs_status(struct device_irqs *irqs);
 
 /* In the child of a fork: the unmasking thread, and its eventfd's events, are the parent's. */
-void vfio_irqs_fork_child(struct vfio_irqs *irqs) REQUIRES(irqs->set_lock, irqs->lock);
+void vfio_irqs_fork_child(struct device_irqs *irqs) REQUIRES(irqs->set_lock, irqs->lock);
 
 #endif

@@ -17,11 +17,11 @@
 
 #define OFFSET_MASK ((UINT64_C(1) << 40) - 1)
 
-int vfio_region_get(const struct vfio_device *device, uint64_t index, struct vfio_region *region)
+int vfio_region_get(const struct vfio_device *device, uint64_t index, struct device_region *region)
 {
 	const struct uiommufd_model *model = device->dev.model;
 
-	*region = (struct vfio_region){0};
+	*region = (struct device_region){0};
 	if (index < PCI_BARS) {
 		region->size = model->bars[index].size;
 		region->writable = true;
@@ -134,7 +134,7 @@ static ssize_t device_rw(struct vfio_device *device, struct uiommufd_caller *cal
 			 size_t len, uint64_t *pos, bool write)
 {
 	uint64_t index = *pos >> 40, off = *pos & OFFSET_MASK;
-	struct vfio_region region;
+	struct device_region region;
 	ssize_t done;
 
 	if (!len)

@@ -24,17 +24,17 @@ struct pci_bdf {
 
 struct vfio_device;
 
-struct vfio_option_value {
+struct option_value {
 	const char *name, *value;
 };
 
-struct vfio_device_config {
+struct device_spec {
 	const struct uiommufd_model *model;
 	struct pci_bdf bdf;
-	struct iommu *iommu;			 /* a reference is taken */
-	struct iommufd_group *group;		 /* borrowed, outlives the device */
-	unsigned int index;			 /* N of vfioN */
-	const struct vfio_option_value *options; /* checked against the model's; copied */
+	struct iommu *iommu;		    /* a reference is taken */
+	struct iommufd_group *group;	    /* borrowed, outlives the device */
+	unsigned int index;		    /* N of vfioN */
+	const struct option_value *options; /* checked against the model's; copied */
 	unsigned int option_count;
 };
 
@@ -42,7 +42,7 @@ struct vfio_device_config {
  * Creates the device, powered on and bound to vfio-pci. 0; -ENOMEM; -EINVAL: an option that the
  * model does not have, or a model that is not possible; what the model's init returns.
  */
-int vfio_device_create(const struct vfio_device_config *config, struct vfio_device **device);
+int vfio_device_create(const struct device_spec *config, struct vfio_device **device);
 
 /* No file of it may be open. */
 void vfio_device_destroy(struct vfio_device *device);

@@ -52,7 +52,7 @@ static bool model_has_option(const struct uiommufd_model *model, const char *nam
 	return false;
 }
 
-static int copy_options(struct uiommufd_device *dev, const struct vfio_device_config *config)
+static int copy_options(struct uiommufd_device *dev, const struct device_spec *config)
 {
 	if (!config->option_count)
 		return 0;
@@ -60,7 +60,7 @@ static int copy_options(struct uiommufd_device *dev, const struct vfio_device_co
 	if (!dev->options)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < config->option_count; i++) {
-		struct vfio_option_value *option = &dev->options[i];
+		struct option_value *option = &dev->options[i];
 
 		if (!model_has_option(config->model, config->options[i].name))
 			return -EINVAL;
@@ -85,7 +85,7 @@ static int init_model(struct vfio_device *device)
 	return model->init ? model->init(&device->dev) : 0;
 }
 
-static void init_names(struct vfio_device *device, const struct vfio_device_config *config)
+static void init_names(struct vfio_device *device, const struct device_spec *config)
 {
 	const struct pci_bdf bdf = config->bdf;
 
@@ -98,7 +98,7 @@ static void init_names(struct vfio_device *device, const struct vfio_device_conf
 	device->file_ops.name = device->path;
 }
 
-int vfio_device_create(const struct vfio_device_config *config, struct vfio_device **out)
+int vfio_device_create(const struct device_spec *config, struct vfio_device **out)
 {
 	const struct uiommufd_model *model = config->model;
 	struct vfio_device *device;

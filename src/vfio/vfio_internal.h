@@ -35,7 +35,7 @@
 /* The model's face. */
 struct uiommufd_device {
 	const struct uiommufd_model *model;
-	struct vfio_option_value *options; /* own copies */
+	struct option_value *options; /* own copies */
 	unsigned int option_count;
 	void *state;
 };
@@ -63,14 +63,14 @@ struct vfio_device {
 	struct pci_config config;
 	_Atomic bool bus_master; /* the bit of the command register, for DMA without the lock */
 
-	struct vfio_irqs irqs;
-	struct vfio_ioeventfds ioeventfds;
-	struct vfio_work work;
+	struct device_irqs irqs;
+	struct ioeventfds ioeventfds;
+	struct device_work work;
 	struct cds_list_head link; /* the registry */
 };
 
 /* A file of a device: of its cdev, or one that its group gave. */
-struct vfio_device_file {
+struct device_file {
 	struct uiommufd_file file;
 	struct vfio_device *device;
 	struct uiommufd_file *group; /* a reference to the group's file; NULL: of the cdev */
@@ -136,24 +136,24 @@ int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **
 int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
 
 /* The calls that every owner of a device has, however it was opened (spec 40-vfio, 5). */
-long vfio_device_ioctl(struct vfio_device_file *file, struct uiommufd_caller *caller,
-		       unsigned int cmd, uint64_t arg);
-long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_caller *caller,
+long vfio_device_ioctl(struct device_file *file, struct uiommufd_caller *caller, unsigned int cmd,
+		       uint64_t arg);
+long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *caller,
 			     uint64_t arg);
-long vfio_hot_reset(struct vfio_device_file *file, struct uiommufd_caller *caller, uint64_t arg);
+long vfio_hot_reset(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg);
 long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg);
 
 /* Forgets what features have set. */
 void vfio_feature_disable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
 /* What a region is. -EINVAL: there is none of this index. */
-struct vfio_region {
+struct device_region {
 	uint64_t size; /* 0: not there */
 	bool writable;
 	bool mappable;	 /* by programs */
 	bool msix_table; /* holds the MSI-X table */
 };
-int vfio_region_get(const struct vfio_device *device, uint64_t index, struct vfio_region *region);
+int vfio_region_get(const struct vfio_device *device, uint64_t index, struct device_region *region);
 
 /* The offset of region @index in a device's file. */
 static inline uint64_t vfio_region_offset(uint64_t index)

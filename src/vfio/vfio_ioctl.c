@@ -61,7 +61,7 @@ static long get_region_info(struct vfio_device *device, struct uiommufd_caller *
 			    uint64_t arg)
 {
 	struct vfio_region_info info;
-	struct vfio_region region;
+	struct device_region region;
 	long rc;
 
 	if (copy_in(caller, &info, arg, sizeof(info)))
@@ -120,7 +120,7 @@ static int element_size(uint32_t flags)
 static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
 {
 	const size_t least = SIZE_TO(struct vfio_irq_set, count);
-	struct vfio_irq_request request;
+	struct irq_request request;
 	struct vfio_irq_set head;
 	void *data = NULL;
 	uint64_t bytes;
@@ -151,20 +151,20 @@ static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller,
 		if (rc)
 			goto out;
 	}
-	request = (struct vfio_irq_request){.caller = caller,
-					    .index = head.index,
-					    .start = head.start,
-					    .count = head.count,
-					    .flags = head.flags,
-					    .data = data};
+	request = (struct irq_request){.caller = caller,
+				       .index = head.index,
+				       .start = head.start,
+				       .count = head.count,
+				       .flags = head.flags,
+				       .data = data};
 	rc = vfio_irqs_set(&device->irqs, &request);
 out:
 	alloc_free(data);
 	return rc;
 }
 
-long vfio_device_ioctl(struct vfio_device_file *file, struct uiommufd_caller *caller,
-		       unsigned int cmd, uint64_t arg)
+long vfio_device_ioctl(struct device_file *file, struct uiommufd_caller *caller, unsigned int cmd,
+		       uint64_t arg)
 {
 	struct vfio_device *device = file->device;
 

@@ -13,7 +13,7 @@
 
 static void begin_parking(struct park *park)
 {
-	struct vfio_work *work = caa_container_of(park, struct vfio_work, park);
+	struct device_work *work = caa_container_of(park, struct device_work, park);
 
 	lock_acquire(&work->lock);
 	work->parked = true;
@@ -23,7 +23,7 @@ static void begin_parking(struct park *park)
 
 static void end_parking(struct park *park)
 {
-	struct vfio_work *work = caa_container_of(park, struct vfio_work, park);
+	struct device_work *work = caa_container_of(park, struct device_work, park);
 
 	lock_acquire(&work->lock);
 	while (work->forking)
@@ -34,9 +34,9 @@ static void end_parking(struct park *park)
 
 /* ---- life ---- */
 
-void vfio_work_init(struct vfio_work *work, struct uiommufd_device *dev)
+void vfio_work_init(struct device_work *work, struct uiommufd_device *dev)
 {
-	*work = (struct vfio_work){
+	*work = (struct device_work){
 		.dev = dev,
 		.park = {.begin = begin_parking, .end = end_parking},
 	};
@@ -45,7 +45,7 @@ void vfio_work_init(struct vfio_work *work, struct uiommufd_device *dev)
 	pthread_cond_init(&work->idle, NULL);
 }
 
-void vfio_work_destroy(struct vfio_work *work)
+void vfio_work_destroy(struct device_work *work)
 {
 	vfio_work_stop(work);
 	pthread_cond_destroy(&work->idle);
@@ -54,7 +54,7 @@ void vfio_work_destroy(struct vfio_work *work)
 }
 
 /* Takes the first function off the queue and runs it, without the lock. */
-static void run_first(struct vfio_work *work) REQUIRES(work->lock)
+static void run_first(struct device_work *work) REQUIRES(work->lock)
 {
 	void (*fn)(struct uiommufd_device * dev) = work->queue[0];
 
@@ -74,7 +74,7 @@ static void run_first(struct vfio_work *work) REQUIRES(work->lock)
 
 static void *work_thread(void *arg)
 {
-	struct vfio_work *work = arg;
+	struct device_work *work = arg;
 
 	park_set(&work->park);
 	/* Makes the thread known to RCU here, where it holds no lock: the fork side holds RCU's own
@@ -94,7 +94,7 @@ static void *work_thread(void *arg)
 }
 
 /* What is queued stays queued if no thread can be started: the next call tries again. */
-static void ensure_thread(struct vfio_work *work) REQUIRES(work->lock)
+static void ensure_thread(struct device_work *work) REQUIRES(work->lock)
 {
 	lock_assert_held(&work->lock);
 	if (work->running || !work->count)
@@ -106,13 +106,13 @@ static void ensure_thread(struct vfio_work *work) REQUIRES(work->lock)
 	work->running = true;
 }
 
-void vfio_work_queue(struct vfio_work *work, void (*fn)(struct uiommufd_device *dev))
+void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
 {
 	lock_acquire(&work->lock);
 	for (unsigned int i = 0; i < work->count; i++)
 		if (work->queue[i] == fn)
 			goto out;
-	assert(work->count < VFIO_MAX_WORK);
+	assert(work->count < DEVICE_MAX_WORK);
 	work->queue[work->count++] = fn;
 	pthread_cond_signal(&work->wake);
 	ensure_thread(work);
@@ -120,7 +120,7 @@ out:
 	lock_release(&work->lock);
 }
 
-void vfio_work_resume(struct vfio_work *work)
+void vfio_work_resume(struct device_work *work)
 {
 	if (!atomic_load_explicit(&work->orphaned, memory_order_relaxed))
 		return;
@@ -130,7 +130,7 @@ void vfio_work_resume(struct vfio_work *work)
 	lock_release(&work->lock);
 }
 
-void vfio_work_hold(struct vfio_work *work)
+void vfio_work_hold(struct device_work *work)
 {
 	lock_acquire(&work->lock);
 	/* First no more may begin. */
@@ -142,7 +142,7 @@ void vfio_work_hold(struct vfio_work *work)
 	lock_release(&work->lock);
 }
 
-void vfio_work_release(struct vfio_work *work)
+void vfio_work_release(struct device_work *work)
 {
 	lock_acquire(&work->lock);
 	assert(work->held && !work->busy);
@@ -154,7 +154,7 @@ void vfio_work_release(struct vfio_work *work)
 	lock_release(&work->lock);
 }
 
-void vfio_work_stop(struct vfio_work *work)
+void vfio_work_stop(struct device_work *work)
 {
 	lock_acquire(&work->lock);
 	work->count = 0;
@@ -171,7 +171,7 @@ void vfio_work_stop(struct vfio_work *work)
 	lock_release(&work->lock);
 }
 
-void vfio_work_fork_prepare(struct vfio_work *work)
+void vfio_work_fork_prepare(struct device_work *work)
 {
 	lock_acquire(&work->lock);
 	work->holds++;
@@ -181,7 +181,7 @@ void vfio_work_fork_prepare(struct vfio_work *work)
 	lock_release(&work->lock);
 }
 
-void vfio_work_fork_parent(struct vfio_work *work)
+void vfio_work_fork_parent(struct device_work *work)
 {
 	lock_assert_held(&work->lock);
 	assert(work->holds && work->forking);
@@ -190,7 +190,7 @@ void vfio_work_fork_parent(struct vfio_work *work)
 	pthread_cond_broadcast(&work->wake);
 }
 
-void vfio_work_fork_child(struct vfio_work *work)
+void vfio_work_fork_child(struct device_work *work)
 {
 	lock_assert_held(&work->lock);
 	assert(work->holds && work->forking);

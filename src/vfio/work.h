@@ -25,10 +25,10 @@
 #include "base/park.h"
 
 enum {
-	VFIO_MAX_WORK = 8 /* distinct work functions of one model */
+	DEVICE_MAX_WORK = 8 /* distinct work functions of one model */
 };
 
-struct vfio_work {
+struct device_work {
 	struct uiommufd_device *dev;
 	struct park park; /* of the thread */
 	struct lock lock;
@@ -44,37 +44,37 @@ struct vfio_work {
 	_Atomic bool orphaned; /* queued work came through a fork, its thread did not */
 	unsigned int holds;    /* while not 0, no function begins */
 	unsigned int count;
-	void (*queue[VFIO_MAX_WORK])(struct uiommufd_device *dev);
+	void (*queue[DEVICE_MAX_WORK])(struct uiommufd_device *dev);
 };
 
-void vfio_work_init(struct vfio_work *work, struct uiommufd_device *dev);
-void vfio_work_destroy(struct vfio_work *work);
+void vfio_work_init(struct device_work *work, struct uiommufd_device *dev);
+void vfio_work_destroy(struct device_work *work);
 
 /* Has @fn(dev) called soon, once. Takes only work.lock. */
-void vfio_work_queue(struct vfio_work *work, void (*fn)(struct uiommufd_device *dev));
+void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
 
 /* Waits for the work that runs, drops what is queued, and keeps any from running until
  * vfio_work_release(). One at a time. */
-void vfio_work_hold(struct vfio_work *work);
-void vfio_work_release(struct vfio_work *work);
+void vfio_work_hold(struct device_work *work);
+void vfio_work_release(struct device_work *work);
 
 /*
  * Drops what is queued, waits for what runs, and ends the thread. Calls on one device are
  * serialised by the caller.
  */
-void vfio_work_stop(struct vfio_work *work);
+void vfio_work_stop(struct device_work *work);
 
 /*
  * fork: waits until no function runs, or it is parked, and keeps it so; then, with work.lock held
  * for the fork itself, one of the others.
  */
-void vfio_work_fork_prepare(struct vfio_work *work);
-void vfio_work_fork_parent(struct vfio_work *work) REQUIRES(work->lock);
-void vfio_work_fork_child(struct vfio_work *work) REQUIRES(work->lock);
+void vfio_work_fork_prepare(struct device_work *work);
+void vfio_work_fork_parent(struct device_work *work) REQUIRES(work->lock);
+void vfio_work_fork_child(struct device_work *work) REQUIRES(work->lock);
 
 /*
  * Starts the thread for work that was queued when the process was forked. Cheap if there is none.
  */
-void vfio_work_resume(struct vfio_work *work);
+void vfio_work_resume(struct device_work *work);
 
 #endif

@@ -16,7 +16,7 @@
 #include "vfio/work.h"
 
 /* The work knows only its device: the counters are the test's. */
-static struct vfio_work work;
+static struct device_work work;
 static atomic_int runs, second_runs, at_once, most_at_once;
 static atomic_bool gate;
 static sigset_t seen_mask;
