@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /proc/.../fail-nth as a kernel built for testing has it: makes the n-th step that may fail fail
- * (base/fault.h).
+ * /proc/.../fail-nth, as in a kernel with fault injection [TEST-FAIL]: makes the n-th step that can
+ * fail do so.
  */
 #ifndef MOCK_MOCK_FAIL_NTH_H
 #define MOCK_MOCK_FAIL_NTH_H
@@ -11,9 +11,9 @@
 struct uiommufd_file;
 
 /*
- * The file of thread @tid of this process: a decimal number written is the count, 0 ends it; what
- * is left is read. Only the thread itself can use it: for others it is -EPERM. One reference. 0 or
- * -ENOMEM.
+ * Creates the file of thread @tid of this process, with one reference. Writing a decimal number
+ * arms the count, 0 disarms it; reading returns what is left of it. Other threads get -EPERM.
+ * Returns 0 or -ENOMEM.
  */
 int fail_nth_create(pid_t tid, struct uiommufd_file **out);
 
