@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BARs: see bar.h. A mapped BAR is registers, not memory: each access of the program is trapped by
- * the transport and comes here as one of a read() or write() would, so reads with side effects,
- * bits that are cleared by writing 1, and doorbells behave as in hardware, and no thread has to
- * watch the memory for changes (docs/architecture.md).
+ * BARs: see bar.h. A mapped BAR is registers, not memory: the transport traps each access of the
+ * program and passes it on here, like one of read() or write(). So reads with side effects, bits
+ * that are cleared by writing 1, and doorbells behave as in hardware, and no thread has to watch
+ * memory for changes (docs/architecture.md).
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -15,7 +15,7 @@
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
 
-/* The table starts and ends at a multiple of 8: an aligned access is in it or not, as a whole. */
+/* The table starts and ends at multiples of 8: an aligned access is inside or outside of it. */
 static bool in_msix_table(const struct bar_access *access)
 {
 	const struct uiommufd_model *model = access->device->dev.model;
@@ -34,7 +34,7 @@ static bool decodes(const struct vfio_device *device, unsigned int bar) REQUIRES
 	return pci_config_effective(&device->config) & bit;
 }
 
-/* How wide the model takes it: 0, not at all. */
+/* The width of the accesses that the model gets instead; 0: it gets none. */
 static unsigned int model_width(const struct bar_access *access)
 {
 	const struct uiommufd_bar *bar = &access->device->dev.model->bars[access->bar];
@@ -147,7 +147,7 @@ int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, 
 	const int type = flags & MAP_TYPE;
 	uint64_t end;
 
-	/* The BAR is whole pages, and so is what the transport maps of it. */
+	/* The BAR consists of whole pages, and the transport maps whole pages. */
 	if (check_align_up(len, PAGE_SIZE, &len))
 		return -EINVAL;
 	if (index >= PCI_BARS || !bar_is_mappable(device, (unsigned int)index))
@@ -156,7 +156,7 @@ int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, 
 		return -EINVAL;
 	if (check_add(off, len, &end) || end > device->dev.model->bars[index].size)
 		return -EINVAL;
-	/* The file that is mapped stays open, and the device with it. */
+	/* The mapping keeps the file open, and the file keeps the device. */
 	*map = (struct file_mapping){
 		.fd = -1,
 		.offset = offset,

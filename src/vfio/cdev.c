@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files of a VFIO device: open, BIND, ATTACH, DETACH, close (spec 40-vfio, 2). Of the character
- * device any number may be open; the one that binds owns the device until it is closed, and only
- * its calls reach the device. Those that the device's group gives (vfio_group.c) own it together
- * from the start.
+ * Files of a VFIO device: open, BIND, ATTACH, DETACH, close [VFIO-CDEV]. A cdev can be open any
+ * number of times; the file that binds owns the device until it is closed, and only its calls reach
+ * the device. Files from the device's group (vfio_group.c) share the device and are bound from the
+ * start.
+ *
+ * bind_lock guards the owner of the device. `bound` of a file is set once, and read without lock.
  */
 #include <assert.h>
 #include <errno.h>
@@ -22,7 +24,7 @@ static struct device_file *cdev_file(struct uiommufd_file *file)
 	return caa_container_of(file, struct device_file, file);
 }
 
-/* True if all bytes from @start to @end of the caller's are zero: *@zero. 0 or -EFAULT. */
+/* *@zero: whether all bytes of the caller from @start to @end are zero. 0 or -EFAULT. */
 static int tail_is_zero(struct uiommufd_caller *caller, uint64_t start, uint64_t end, bool *zero)
 {
 	uint8_t chunk[64];
@@ -40,7 +42,7 @@ static int tail_is_zero(struct uiommufd_caller *caller, uint64_t start, uint64_t
 	return 0;
 }
 
-/* Copies in what the caller passed of a BIND, the rest zero. */
+/* Copies a BIND in; members that the caller did not pass are zero. */
 static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 		    struct vfio_device_bind_iommufd *bind)
 {
@@ -68,7 +70,7 @@ int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **
 	*file = caller_get_file(caller, fd);
 	if (*file)
 		return 0;
-	/* None of ours: open at all? */
+	/* Not an emulated file: tell a closed descriptor (-EBADF) from another file (-EBADFD). */
 	copy = caller_dup_fd(caller, fd);
 	if (copy == -EBADF)
 		return -EBADF;
@@ -136,7 +138,7 @@ static int bind_to(struct device_file *cdev, struct uiommufd_caller *caller,
 	return 0;
 }
 
-/* While its group is kept from being opened. */
+/* While the claim keeps the group from being opened. */
 static int bind_claimed(struct device_file *cdev, struct uiommufd_caller *caller,
 			const struct vfio_device_bind_iommufd *bind, uint64_t arg)
 	REQUIRES(cdev->device->bind_lock)
@@ -147,7 +149,7 @@ static int bind_claimed(struct device_file *cdev, struct uiommufd_caller *caller
 	lock_assert_held(&cdev->device->bind_lock);
 	if (atomic_load(&cdev->bound))
 		return -EINVAL;
-	/* Tokens pair the functions of an SR-IOV device; none of ours is one. */
+	/* Tokens pair the functions of an SR-IOV device. No device here has SR-IOV. */
 	if (bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN)
 		return -EINVAL;
 	rc = caller_get_context(caller, bind->iommufd, &context);
@@ -192,7 +194,7 @@ static long cdev_bind(struct device_file *cdev, struct uiommufd_caller *caller, 
 	return rc;
 }
 
-/* The PASID of an ATTACH or DETACH whose first @least bytes are copied in: @off is its place. */
+/* Reads the PASID of an ATTACH or DETACH of @argsz bytes, which is at @off. */
 static int get_pasid(struct uiommufd_caller *caller, uint64_t arg, uint32_t argsz, size_t off,
 		     uint32_t *pasid)
 {
@@ -222,14 +224,14 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 	pt_id = attach.pt_id;
 	lock_acquire(&device->bind_lock);
 	rc = iommufd_device_attach_or_replace(device->iommufd, pasid, &pt_id);
-	if (!rc) {
-		rc = caller_write(caller,
-				  arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
-				  &pt_id, sizeof(pt_id));
-		/* The RID, whatever was attached: as the specification has it. */
-		if (rc)
-			iommufd_device_detach(device->iommufd, NO_PASID);
-	}
+	if (rc)
+		goto out;
+	rc = caller_write(caller, arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
+			  &pt_id, sizeof(pt_id));
+	/* Like Linux, this detaches the RID, even if a PASID was attached. */
+	if (rc)
+		iommufd_device_detach(device->iommufd, NO_PASID);
+out:
 	lock_release(&device->bind_lock);
 	return rc;
 }

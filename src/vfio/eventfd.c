@@ -63,7 +63,7 @@ void eventfd_notify(int own)
 	static const struct timespec now;
 	int saved = errno;
 
-	/* A write to a full counter would wait for a reader. */
+	/* A write to a full counter would block. */
 	if (own >= 0 && ready(own, POLLOUT, &now))
 		syscall(SYS_write, own, &one, sizeof(one));
 	errno = saved;
@@ -74,7 +74,7 @@ bool eventfd_wait(int own)
 	uint64_t count;
 
 	for (;;) {
-		/* The program may have made it non-blocking, or read it before us. */
+		/* The program may have made it non-blocking, or read it in the meantime. */
 		if (!ready(own, POLLIN, NULL)) {
 			if (errno == EINTR)
 				continue;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hot reset (spec 40-vfio, 5.4): of the bus that a device is on, and so of all devices there, all
- * of which the caller must own. Whoever opened the cdev owns what its context owns; else
- * descriptors of groups prove it.
+ * Hot reset [PCI-RESET]: resets the bus of a device, and with it every device on that bus. The
+ * caller must own all of them: a file of a cdev owns what its context owns; a file from a group
+ * needs the descriptors of all the groups concerned.
  *
- * A bus is reset by the bridge above it: bus 0 has none.
+ * The bridge above a bus resets it; bus 0 has none.
+ *
+ * Locks: the registry of devices, and for the reset itself the bind_lock of each device concerned.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -58,10 +60,7 @@ static uint32_t devid_in(struct vfio_device *device, const struct iommufd_ctx *c
 
 /* ---- GET_PCI_HOT_RESET_INFO ---- */
 
-/*
- * What is known of @device, for the list. Clears DEV_ID_OWNED in *@flags if it belongs to somebody
- * else.
- */
+/* The entry of @device. Clears DEV_ID_OWNED in *@flags if the caller does not own the device. */
 static struct vfio_pci_dependent_device describe(const struct device_file *file,
 						 const struct iommufd_ctx *ctx,
 						 struct vfio_device *device, uint32_t *flags)
@@ -90,24 +89,22 @@ static int put_entries(const struct device_file *file, struct uiommufd_caller *c
 {
 	/* The file is bound: its device's owner does not change. */
 	const struct iommufd_ctx *ctx = iommufd_device_ctx(file->device->iommufd);
-	const size_t room = (info->argsz - sizeof(*info)) / sizeof(info->devices[0]);
+	const size_t space = (info->argsz - sizeof(*info)) / sizeof(info->devices[0]);
 	struct vfio_device *device = NULL;
-	int rc = 0;
 
 	lock_assert_held(&vfio_registry_lock);
 	info->count = 0;
 	info->flags = 0;
 	if (!file->group)
 		info->flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
-	while ((device = next_affected(file, device)) && !rc) {
+	while ((device = next_affected(file, device))) {
 		struct vfio_pci_dependent_device entry = describe(file, ctx, device, &info->flags);
+		const uint64_t at = to + info->count * sizeof(entry);
 
-		if (info->count < room)
-			rc = caller_write(caller, to + info->count * sizeof(entry), &entry,
-					  sizeof(entry));
-		info->count++;
+		if (info->count++ < space && caller_write(caller, at, &entry, sizeof(entry)))
+			return -EFAULT;
 	}
-	return rc ? rc : info->count > room ? -ENOSPC : 0;
+	return info->count > space ? -ENOSPC : 0;
 }
 
 long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg)
@@ -133,7 +130,7 @@ long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *c
 
 /* ---- PCI_HOT_RESET ---- */
 
-/* Files of groups that the caller has shown. */
+/* Files of the groups that the caller has passed descriptors of, each with a reference. */
 struct proof {
 	struct uiommufd_file **files;
 	uint32_t count;
@@ -155,33 +152,36 @@ static void drop_proof(struct proof *proof)
 	alloc_free(proof->files);
 }
 
-/* The files behind @count descriptors at @from. On failure there is nothing to drop. */
+/* Gets the files behind the @count descriptors at @from, for drop_proof(); on failure none. */
 static int get_proof(struct uiommufd_caller *caller, uint64_t from, uint32_t count,
 		     struct proof *proof)
 {
-	int rc = 0;
+	int32_t fd;
+	int rc;
 
 	*proof = (struct proof){.files = alloc_array(count, sizeof(struct uiommufd_file *))};
 	if (!proof->files)
 		return -ENOMEM;
-	while (!rc && proof->count < count) {
-		int32_t fd;
-
-		if (caller_read(caller, &fd, from + proof->count * sizeof(fd), sizeof(fd)))
-			rc = -EFAULT;
-		else
-			rc = vfio_file_of(caller, fd, &proof->files[proof->count]);
+	for (uint32_t i = 0; i < count; i++) {
+		rc = -EFAULT;
+		if (caller_read(caller, &fd, from + i * sizeof(fd), sizeof(fd)))
+			goto out_drop;
+		rc = vfio_file_of(caller, fd, &proof->files[i]);
 		if (rc)
-			break;
-		if (!vfio_group_from_file(proof->files[proof->count++]))
-			rc = -EINVAL;
+			goto out_drop;
+		proof->count++;
+		rc = -EINVAL;
+		if (!vfio_group_from_file(proof->files[i]))
+			goto out_drop;
 	}
-	if (rc)
-		drop_proof(proof);
+	return 0;
+
+out_drop:
+	drop_proof(proof);
 	return rc == -EBADFD ? -EINVAL : rc;
 }
 
-/* With the bind_lock of every affected device. */
+/* Whether the caller owns every device on the bus. With the bind_lock of each of them. */
 static bool owns_all(const struct device_file *file, const struct proof *proof)
 	REQUIRES(vfio_registry_lock)
 {
@@ -237,7 +237,7 @@ long vfio_hot_reset(struct device_file *file, struct uiommufd_caller *caller, ui
 	lock_acquire(&vfio_registry_lock);
 	affected = count_affected(file);
 	lock_release(&vfio_registry_lock);
-	/* More groups than devices prove nothing more. */
+	/* There cannot be more groups than devices. */
 	if (reset.count > affected)
 		return -EINVAL;
 	if (reset.count) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread waits with epoll, edge-triggered, and finds what was signalled by a number that is
- * never used again: an event of one that was removed meanwhile is nobody's. Whoever ends the thread
- * does not hold the lock, which the thread needs to come to its end; removing the last one leaves
- * the thread to the close of the device.
+ * The thread waits with epoll, edge-triggered, and finds the ioeventfd by an ID that is never used
+ * again: the event of an ioeventfd that was removed in the meantime finds none. The thread needs
+ * events->lock to finish, so it is joined without that lock. Removing the last ioeventfd does not
+ * end the thread; closing the device does.
  */
 #include "vfio/ioeventfd.h"
 
@@ -35,7 +35,7 @@ enum {
 struct ioeventfd {
 	struct cds_list_head link;
 	uint64_t id;
-	int fd; /* our own */
+	int fd; /* of this process */
 	unsigned int bar, size;
 	uint64_t off, data;
 };
@@ -56,7 +56,7 @@ void vfio_ioeventfds_destroy(struct ioeventfds *events)
 
 /* ---- the thread ---- */
 
-/* As wide as the bus takes it at this address. */
+/* Writes the data in naturally aligned accesses that are as wide as the address allows. */
 static void write_bar(struct vfio_device *device, const struct ioeventfd *event)
 {
 	struct bar_access access = {.device = device, .bar = event->bar};
@@ -65,14 +65,14 @@ static void write_bar(struct vfio_device *device, const struct ioeventfd *event)
 		access.off = event->off + done;
 		access.size = (unsigned int)min_u64(event->size - done,
 						    lowest_bit(access.off | event->size));
-		/* A device that does not decode misses it, as any write. */
+		/* A device that does not decode the BAR loses it, like any write. */
 		(void)bar_write(&access, event->data >> 8 * done);
 	}
 }
 
 /*
- * Takes the count, so that the program sees that somebody did; it may be gone already, or another
- * one's.
+ * Reads the counter, so that the program sees it consumed. Never blocks: the program may have read
+ * it already, or replaced the file behind the descriptor.
  */
 static void take_count(int fd)
 {
@@ -107,7 +107,7 @@ static void *ioeventfd_thread(void *arg)
 		long n =
 			sys_call(SYS_epoll_pwait, events->epoll, (long)ready, MAX_EVENTS, -1, 0, 0);
 
-		/* A program may close even descriptors that it does not know. */
+		/* A program can close descriptors that are not its own. */
 		stop = n < 0 && n != -EINTR;
 		for (long i = 0; i < n; i++) {
 			if (ready[i].data.u64 == STOP_ID)
@@ -144,14 +144,19 @@ static int ensure_thread(struct ioeventfds *events) REQUIRES(events->lock)
 		return -EMFILE;
 	events->epoll = (int)sys_call(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0, 0, 0);
 	events->stop = (int)sys_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);
+	rc = events->epoll < 0 ? events->epoll : events->stop;
 	if (events->epoll < 0 || events->stop < 0)
-		rc = events->epoll < 0 ? events->epoll : events->stop;
-	else
-		rc = watch(events, events->stop, STOP_ID);
-	if (!rc)
-		rc = thread_start(&events->thread, ioeventfd_thread, events);
+		goto out_close;
+	rc = watch(events, events->stop, STOP_ID);
 	if (rc)
-		close_both(events);
+		goto out_close;
+	rc = thread_start(&events->thread, ioeventfd_thread, events);
+	if (rc)
+		goto out_close;
+	return 0;
+
+out_close:
+	close_both(events);
 	return rc;
 }
 
@@ -162,7 +167,7 @@ static void remove_event(struct ioeventfds *events, struct ioeventfd *event) REQ
 	lock_assert_held(&events->lock);
 	cds_list_del(&event->link);
 	events->count--;
-	/* Closing does not do, as the program has it open, too. */
+	/* Closing the descriptor is not enough: the program has the eventfd open, too. */
 	(void)sys_call(SYS_epoll_ctl, events->epoll, EPOLL_CTL_DEL, event->fd, 0, 0, 0);
 	eventfd_drop(event->fd);
 	alloc_free(event);
@@ -200,8 +205,9 @@ static int add_event(struct ioeventfds *events, struct uiommufd_caller *caller,
 	if (rc)
 		goto out_free;
 	rc = ensure_thread(events);
-	if (!rc)
-		rc = watch(events, event->fd, event->id);
+	if (rc)
+		goto out_drop;
+	rc = watch(events, event->fd, event->id);
 	if (rc)
 		goto out_drop;
 	cds_list_add_tail(&event->link, &events->list);
@@ -226,7 +232,7 @@ static bool in_msix_table(const struct vfio_device *device, const struct ioevent
 	       event->off + event->size > model->msix_table;
 }
 
-/* The place that @cmd names. -EINVAL: there is none. */
+/* Sets where and what @event writes. -EINVAL: @cmd names nothing that can be written to. */
 static int get_place(const struct vfio_device *device, const struct vfio_device_ioeventfd *cmd,
 		     struct ioeventfd *event)
 {
@@ -287,7 +293,7 @@ void vfio_ioeventfds_stop(struct ioeventfds *events)
 	lock_acquire(&events->lock);
 	remove_all(events);
 	lock_release(&events->lock);
-	/* Nobody adds any: the device has no owner any more. */
+	/* No more are added: the device has no owner any more. */
 	if (events->epoll < 0)
 		return;
 	eventfd_notify(events->stop);
@@ -300,7 +306,7 @@ void vfio_ioeventfds_fork_child(struct ioeventfds *events)
 	struct ioeventfd *event, *next;
 
 	lock_assert_held(&events->lock);
-	/* The epoll instance is the parent's, too: it goes on with what it watches. */
+	/* The parent has the same epoll instance, which must keep what it watches. */
 	cds_list_for_each_entry_safe (event, next, &events->list, link) {
 		cds_list_del(&event->link);
 		eventfd_drop(event->fd);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Interrupts: see irq.h. Lock order: set_lock, lock. Eventfds are closed without lock, which
- * delivery takes.
- */
+/* Interrupts: see irq.h. Eventfds are closed without irqs->lock, which delivery waits for. */
 #include "vfio/irq.h"
 
 #include <errno.h>
@@ -112,7 +109,7 @@ static void *watch_thread(void *arg)
 		lock_release(&irqs->lock);
 		usable = eventfd_wait(fd);
 		lock_acquire(&irqs->lock);
-		/* A program may close even descriptors that it does not know. */
+		/* A program can close descriptors that are not its own. */
 		while (!usable && !watch->change)
 			lock_wait(&irqs->lock, &watch->changed);
 		if (watch->change) {
@@ -128,7 +125,7 @@ static void *watch_thread(void *arg)
 	return NULL;
 }
 
-/* Has the thread go over to @fd, or end. */
+/* Makes the thread wait for @fd from now on, or end (-1). */
 static void change(struct device_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
 {
 	struct irq_watch *watch = &irqs->unmask;
@@ -216,7 +213,7 @@ static uint32_t data_type(const struct irq_request *request)
 	return request->flags & VFIO_IRQ_SET_DATA_TYPE_MASK;
 }
 
-/* Element @i as the type it is. */
+/* Element @i of DATA_EVENTFD. */
 static int request_fd(const struct irq_request *request, unsigned int i)
 {
 	int32_t fd;
@@ -225,13 +222,15 @@ static int request_fd(const struct irq_request *request, unsigned int i)
 	return fd;
 }
 
-/* Whether element @i asks to act: NONE always, BOOL if it is not zero. */
+/*
+ * Whether element @i asks for the action: always with DATA_NONE; if it is not zero with DATA_BOOL.
+ */
 static bool request_acts(const struct irq_request *request, unsigned int i)
 {
 	return data_type(request) == DATA_NONE || ((const uint8_t *)request->data)[i];
 }
 
-/* The eventfd of element @i as our own; a negative one is none, -1. */
+/* *@own: a descriptor of this process for the eventfd of element @i; -1 if that is negative. */
 static int take_fd(const struct irq_request *request, unsigned int i, int *own)
 {
 	int fd = request_fd(request, i);
@@ -303,24 +302,28 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 	return 0;
 }
 
-/* Gives the vectors of @request their eventfds; on failure none of them has one any more. */
+/* Gives the vectors of @request their eventfds; on failure they have none any more. */
 static int set_vector_fds(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
-	int fd, rc = 0;
+	int fd, rc;
 
 	lock_assert_held(&irqs->set_lock);
-	for (unsigned int i = 0; i < request->count && !rc; i++) {
+	for (unsigned int i = 0; i < request->count; i++) {
 		rc = take_fd(request, i, &fd);
-		if (!rc)
-			replace_fd(irqs, &irqs->vector_fds[request->start + i], fd);
+		if (rc)
+			goto out_drop;
+		replace_fd(irqs, &irqs->vector_fds[request->start + i], fd);
 	}
-	for (unsigned int i = 0; i < request->count && rc; i++)
+	return 0;
+
+out_drop:
+	for (unsigned int i = 0; i < request->count; i++)
 		replace_fd(irqs, &irqs->vector_fds[request->start + i], -1);
 	return rc;
 }
 
-/* The first eventfds decide how many vectors are enabled; MSI-X may grow later. */
+/* The first eventfds decide how many vectors are enabled; MSI-X can grow later. */
 static int set_vectors(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
@@ -339,7 +342,7 @@ static int set_vectors(struct device_irqs *irqs, const struct irq_request *reque
 	if (end > irqs->vectors)
 		irqs->vectors = end;
 	lock_release(&irqs->lock);
-	return rc;
+	return 0;
 }
 
 static int msi_trigger(struct device_irqs *irqs, const struct irq_request *request)
@@ -380,9 +383,10 @@ static int event_trigger(struct device_irqs *irqs, const struct irq_request *req
 		if (!request->count || request_fd(request, 0) < -1)
 			return -EINVAL;
 		rc = take_fd(request, 0, &fd);
-		if (!rc)
-			replace_fd(irqs, slot, fd);
-		return rc;
+		if (rc)
+			return rc;
+		replace_fd(irqs, slot, fd);
+		return 0;
 	}
 	if (*slot < 0 || (!request->count && data_type(request) == DATA_BOOL))
 		return -EINVAL;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupts of a VFIO device: from what the model says (the level of INTA#, "send message n") to
- * eventfds of the program, with the masking in between.
+ * Interrupts of a VFIO device: from the model (the level of INTA#, "send message n") to eventfds of
+ * the program, with masking in between [PCI-IRQ].
  *
- * INTA# is a level: while it is asserted and nothing masks it, the eventfd is notified once and the
- * interrupt masks itself, until the program unmasks it; if the line is still asserted then, it is
- * notified again. So no assertion is lost, however late the unmask. Messages are events: each is
- * notified when it is sent, or dropped where the hardware would drop it (its vector has no eventfd,
- * bus mastering is off).
+ * INTA# is a level. When it is asserted and not masked, its eventfd is notified once and the
+ * interrupt masks itself until the program unmasks it; if the line is still asserted then, the
+ * eventfd is notified again. So no assertion is lost, however late the program unmasks. Messages
+ * are events: each is delivered when it is sent, or dropped where hardware drops it (bus mastering
+ * is off, or the vector has no eventfd).
  *
- * set_lock serialises those who change eventfds; lock guards all state and is a leaf: delivery
- * needs only it, and may be asked for with or without the device lock.
+ * Locks: set_lock serialises changes of the eventfds; lock guards all state. Delivery takes only
+ * lock, with or without the device lock held.
  */
 #ifndef VFIO_IRQ_H
 #define VFIO_IRQ_H
@@ -25,7 +25,7 @@
 #include "base/lock.h"
 #include "vfio/pci_config.h"
 
-/* Indices, as the API counts them. */
+/* Indices, numbered as in the API. */
 enum irq_index {
 	IRQ_INTX,
 	IRQ_MSI,
@@ -36,21 +36,21 @@ enum irq_index {
 	IRQ_NONE = IRQ_INDICES, /* no vectors are active */
 };
 
-/* A thread that unmasks INTx when the program's eventfd says so. */
+/* A thread that unmasks INTx when an eventfd of the program is signalled. */
 struct irq_watch {
 	bool running; /* the thread exists */
-	bool change;  /* it is asked to go over to next */
-	int fd, next; /* -1: none; the thread then ends */
+	bool change;  /* the thread has to wait for @next instead of @fd */
+	int fd, next; /* -1: none, which ends the thread */
 	pthread_cond_t changed;
 	pthread_t thread;
 };
 
 struct device_irqs {
-	const char *name; /* the device, for messages */
+	const char *name; /* of the device, for messages; borrowed */
 	unsigned int counts[IRQ_INDICES];
 	struct lock set_lock;
 	struct lock lock;
-	struct irq_watch unmask; /* changed under set_lock, too */
+	struct irq_watch unmask; /* changes need set_lock, too */
 	enum irq_index active;	 /* of the first three, or none */
 	bool intx_disabled;	 /* by the command register */
 	bool bus_master;
@@ -59,13 +59,15 @@ struct device_irqs {
 	int intx_fd;
 
 	unsigned int vectors; /* enabled, of MSI or MSI-X */
-	int *vector_fds;      /* as many as the device can have; -1: none */
+	int *vector_fds;      /* one for each vector that the device has; -1: none */
 
 	int event_fds[2]; /* ERR, REQ */
 };
 
-/* A SET_IRQS whose framing has been checked: the vectors exist, exactly one data type is given and
- * @data holds count elements of it. */
+/*
+ * A SET_IRQS with checked framing: the vectors exist, flags contain exactly one data type, and
+ * @data (borrowed) holds @count elements of it.
+ */
 struct irq_request {
 	struct uiommufd_caller *caller;
 	enum irq_index index;
@@ -78,20 +80,25 @@ struct irq_request {
 int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model, const char *name);
 void vfio_irqs_destroy(struct device_irqs *irqs);
 
-/* SET_IRQS: 0; -ENOTTY the action; -EINVAL; -EBADF, -EMFILE an eventfd; -ENOMEM. */
+/*
+ * SET_IRQS. 0; -ENOTTY: the index does not have the action; -EINVAL; -EBADF, -EMFILE: an eventfd;
+ * -ENOMEM.
+ */
 int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request);
 
-/* Forgets all eventfds, and lowers the line. */
+/* Drops all eventfds and deasserts the line. */
 void vfio_irqs_disable(struct device_irqs *irqs);
 
-/* What the command register says now (PCI_COMMAND_...). */
+/* The command register has changed to @command (PCI_COMMAND_...). */
 void vfio_irqs_set_command(struct device_irqs *irqs, uint16_t command);
 
-/* The model's side. */
+/*
+ * For the model: INTA# changes to @level; message @vector (false: interrupts are not messages now).
+ */
 void vfio_irqs_set_level(struct device_irqs *irqs, bool level);
 bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector);
 
-/* What config space shows. */
+/* The state that config space shows. */
 struct pci_irq_status vfio_irqs_status(struct device_irqs *irqs);
 
 /* In the child of a fork: the unmasking thread, and its eventfd's events, are the parent's. */

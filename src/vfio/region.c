@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regions: BARs and config space through read and write of a device's file (spec 40-vfio, 5.6). The
- * file's position says which and where: index << 40 | offset.
+ * Regions: BARs and config space through read and write of a device's file [PCI-ACCESS]. The file's
+ * position is index << 40 | offset.
  *
- * User memory is copied without the device lock, which a page that has to be fetched first must not
- * hold up; each access of up to 8 bytes takes the lock for itself.
+ * User memory is copied without the device lock, so that a page fault does not block the device;
+ * each access of up to 8 bytes takes the lock.
  */
 #include <errno.h>
 
@@ -53,8 +53,7 @@ static unsigned int access_size(uint64_t off, uint64_t len)
 	return size;
 }
 
-/* One access at the program's @buf, in host order: a register's bytes are little endian, as we are.
- */
+/* One access from or to the program's @buf. Registers are little endian, and so is the host. */
 static int bar_transfer(const struct bar_access *access, struct uiommufd_caller *caller,
 			uint64_t buf, bool write)
 {

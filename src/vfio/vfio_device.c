@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VFIO device's life: made from a model, enabled for an owner, reset, disabled, destroyed; and
- * all devices of the process across a fork.
+ * The life of VFIO devices: creation from a model, enabling for an owner, reset, disabling,
+ * destruction; and fork.
+ *
+ * vfio_registry_lock guards the list of all devices. Cost: look-ups walk the list.
  */
 #include <assert.h>
 #include <errno.h>
@@ -169,7 +171,7 @@ void vfio_device_destroy(struct vfio_device *device)
 	vfio_group_leave(device);
 	vfio_ioeventfds_destroy(&device->ioeventfds);
 
-	/* Its thread first: then nothing touches the model any more. */
+	/* The thread first: nothing else calls the model any more. */
 	vfio_work_destroy(&device->work);
 	if (device->dev.model->fini)
 		device->dev.model->fini(&device->dev);
@@ -224,16 +226,18 @@ void vfio_device_disable(struct vfio_device *device)
 	lock_assert_held(&device->bind_lock);
 	vfio_feature_disable(device);
 	vfio_ioeventfds_stop(&device->ioeventfds);
-	/* Work whose DMA waits for a page must not wait for whoever is closing the device. */
+	/* Work whose DMA waits for a page: the program that closes the device may never answer. */
 	iommufd_device_refuse_pages(device->iommufd, true);
 	vfio_work_stop(&device->work);
 	vfio_irqs_disable(&device->irqs);
 	power_up(device);
+	assert(device->irqs.active == IRQ_NONE && device->ioeventfds.epoll < 0);
+	assert(!atomic_load(&device->bus_master));
 }
 
 void vfio_device_reset(struct vfio_device *device)
 {
-	/* As a reset device forgets what it has asked for. */
+	/* A device forgets its page requests when it is reset. */
 	if (device->iommufd)
 		iommufd_device_refuse_pages(device->iommufd, true);
 	vfio_work_hold(&device->work);
@@ -274,7 +278,7 @@ void vfio_device_set_master(struct vfio_device *device, bool master)
 	lock_release(&device->lock);
 }
 
-/* ---- for sysfs and embedding programs ---- */
+/* ---- properties ---- */
 
 const char *vfio_device_name(const struct vfio_device *device)
 {
@@ -315,7 +319,7 @@ size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *b
 void vfio_device_resource(const struct vfio_device *device, unsigned int bar, uint64_t *start,
 			  uint64_t *end, uint64_t *flags)
 {
-	/* As the kernel's struct resource counts them. */
+	/* Flags of a resource, as sysfs shows them. */
 	enum {
 		RESOURCE_IO = 0x100,
 		RESOURCE_MEM = 0x200,

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups (spec 40-vfio, 3): the older way to devices. A program opens the group, gives it a
- * container, and asks it for devices, which are bound to the container's context and attached to
+ * Groups [VFIO-GROUP]: the older interface to devices. A program opens the group, sets a container,
+ * and gets descriptors of devices, which are then bound to the container's context and attached to
  * its compatibility IOAS.
  *
- * A group has at most one file. The files of its devices keep that one, so it is closed when all of
- * them are. Groups are as many as their devices make: the first joins a new one, the last to leave
- * frees it. The registry's lock guards that, a group's own lock its state; device->bind_lock is
- * never taken under either.
+ * Invariants:
+ * - a group has at most one file; files of its devices hold a reference of that file, so it is
+ *   closed after them;
+ * - while the group's file is open no cdev of the group is bound, and the other way round;
+ * - a group has a device: the first device to join creates it, the last to leave destroys it.
+ *
+ * registry_lock guards which groups there are and their devices, a group's own lock its state. No
+ * device->bind_lock is acquired under either.
  */
 #include "vfio/vfio_group.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,14 +30,14 @@
 
 struct vfio_group {
 	struct iommufd_group *iommufd; /* borrowed: outlives the devices */
-	struct cds_list_head link;     /* of the registry, which guards @devices */
+	struct cds_list_head link;     /* in the registry, whose lock guards @devices */
 	struct cds_list_head devices;  /* struct vfio_device.group_link */
 	char path[32];
-	struct file_ops file_ops; /* of the node; here for their name */
+	struct file_ops file_ops; /* of the node: group_ops with @path as name */
 
 	struct lock lock;	       /* guards what follows */
 	bool open;		       /* the node */
-	unsigned int cdevs;	       /* bound, or about to be */
+	unsigned int cdevs;	       /* claims: cdevs that are bound, or being bound */
 	struct uiommufd_file *context; /* the container: a reference, or NULL */
 };
 
@@ -112,7 +117,7 @@ void vfio_group_leave(struct vfio_device *device)
 	lock_release(&registry_lock);
 }
 
-/* The device called @name, or NULL. Devices outlive every file. */
+/* The device called @name, borrowed, or NULL. Devices outlive every file. */
 static struct vfio_device *find_device(struct vfio_group *group, const char *name)
 {
 	struct vfio_device *device, *found = NULL;
@@ -128,20 +133,21 @@ static struct vfio_device *find_device(struct vfio_group *group, const char *nam
 
 int vfio_group_claim_cdev(struct vfio_group *group)
 {
-	int rc = 0;
+	bool open;
 
 	lock_acquire(&group->lock);
-	if (group->open)
-		rc = -EBUSY;
-	else
+	assert(!group->open || !group->cdevs);
+	open = group->open;
+	if (!open)
 		group->cdevs++;
 	lock_release(&group->lock);
-	return rc;
+	return open ? -EBUSY : 0;
 }
 
 void vfio_group_release_cdev(struct vfio_group *group)
 {
 	lock_acquire(&group->lock);
+	assert(group->cdevs && !group->open);
 	group->cdevs--;
 	lock_release(&group->lock);
 }
@@ -166,17 +172,19 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 	return caller_write(caller, arg, &status, sizeof(status));
 }
 
-/* Makes @context the container. The reference is taken over on success. */
+/* Makes @context the container; takes the reference on success. */
 static int set_context(struct vfio_group *group, struct uiommufd_file *context)
 {
 	int rc = -EINVAL;
 
 	lock_acquire(&group->lock);
-	if (!group->context) {
-		rc = iommufd_compat_ioas_create(iommufd_ctx_from_file(context));
-		if (!rc)
-			group->context = context;
-	}
+	if (group->context)
+		goto out;
+	rc = iommufd_compat_ioas_create(iommufd_ctx_from_file(context));
+	if (rc)
+		goto out;
+	group->context = context;
+out:
 	lock_release(&group->lock);
 	return rc;
 }
@@ -200,7 +208,7 @@ static long set_container(struct vfio_group *group, struct uiommufd_caller *call
 	if (caller_read(caller, &fd, arg, sizeof(fd)))
 		return -EFAULT;
 	rc = caller_get_context(caller, fd, &context);
-	/* Of two mistakes, only a descriptor that is none at all comes first. */
+	/* -EBADF comes before -EINVAL for a group that has a container; -EBADFD comes after. */
 	if (rc == -EBADFD && has_context(group))
 		return -EINVAL;
 	if (rc)
@@ -231,8 +239,8 @@ static long unset_container(struct vfio_group *group)
 #define MAX_NAME PAGE_SIZE
 
 /*
- * Copies the caller's string at @arg to @name, cut to @size. -EFAULT; -EINVAL: longer than
- * MAX_NAME. Not a byte beyond its page is read before that page is known to be part of it.
+ * Copies the caller's string at @arg to @name, truncated to @size. -EFAULT; -EINVAL: longer than
+ * MAX_NAME. Never reads from a page behind the one with the NUL.
  */
 static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name, size_t size)
 {
@@ -252,7 +260,7 @@ static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name, si
 	return end ? 0 : -EINVAL;
 }
 
-/* Binds the device to @context and attaches it to what is mapped there. */
+/* Binds the device to @context and attaches it to the compatibility IOAS. */
 static int bind_to(struct vfio_device *device, struct uiommufd_file *context)
 	REQUIRES(device->bind_lock)
 {
@@ -278,10 +286,13 @@ static int share_device(struct vfio_device *device, struct uiommufd_file *contex
 	int rc = 0;
 
 	lock_acquire(&device->bind_lock);
-	if (!device->group_files)
+	if (!device->group_files) {
 		rc = bind_to(device, context);
-	if (!rc)
-		device->group_files++;
+		if (rc)
+			goto out;
+	}
+	device->group_files++;
+out:
 	lock_release(&device->bind_lock);
 	return rc;
 }
@@ -289,12 +300,13 @@ static int share_device(struct vfio_device *device, struct uiommufd_file *contex
 void vfio_device_unshare(struct vfio_device *device)
 {
 	lock_acquire(&device->bind_lock);
+	assert(device->group_files);
 	if (--device->group_files == 0)
 		vfio_device_unbind(device);
 	lock_release(&device->bind_lock);
 }
 
-/* A descriptor of the device, bound and attached. */
+/* Installs a descriptor of @device, which share_device() has bound and attached. */
 static long give_device(struct uiommufd_file *group_file, struct uiommufd_caller *caller,
 			struct vfio_device *device)
 {
@@ -332,8 +344,10 @@ static long get_device_fd(struct uiommufd_file *file, struct uiommufd_caller *ca
 	if (!context)
 		return -EINVAL;
 	rc = share_device(device, context);
-	if (!rc)
-		rc = give_device(file, caller, device);
+	if (rc)
+		goto out;
+	rc = give_device(file, caller, device);
+out:
 	file_put(context);
 	return rc;
 }

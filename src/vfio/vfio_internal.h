@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VFIO device from the inside.
+ * A VFIO device, as the files of this folder see it.
  *
- * Locks, outermost first: the registry of devices (vfio_device.c); bind_lock, of several devices
- * only with the registry's; a group's lock, and the registry of groups (vfio_group.c);
- * ioeventfds.lock; irqs.set_lock; lock; the leaves work.lock and irqs.lock. No lock of this folder
- * but bind_lock and a group's is held while the user API (iommufd/) is called, and none while DMA
- * runs.
+ * Locks, in the order of enum lock_rank:
  *
- * 	bind_lock	who owns the device, its attachments, its DMA log, its power state
- * 	lock		the "device lock": config space, the model's registers
+ * 	vfio_registry_lock	the list of devices
+ * 	bind_lock		the device's owner, attachments, DMA log and power state; of
+ * 				several devices only with vfio_registry_lock, in list order
+ * 	the lock of a group	whether it is open, its container, how many cdevs are bound
+ * 	ioeventfds.lock		the device's ioeventfds
+ * 	irqs.set_lock		changes of the device's interrupts
+ * 	lock			the "device lock": config space, the model's registers
+ * 	work.lock		the device's thread
+ * 	irqs.lock		the state of interrupts
+ *
+ * Only the first three are held while the user API (iommufd/) is called, and none while DMA runs: a
+ * model's DMA may wait for an UNMAP, an UNMAP for a model's DMA, or either for the program.
  *
  * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
- * an owner, and again once that owner is gone.
+ * an owner, and again after that owner is gone.
  */
 #ifndef VFIO_VFIO_INTERNAL_H
 #define VFIO_VFIO_INTERNAL_H
@@ -29,10 +35,10 @@
 #include "vfio/vfio_group.h"
 #include "vfio/work.h"
 
-/* Bytes of a structure of the API up to and with @field: what a caller must pass at least. */
+/* Bytes of a structure up to and including @field: the least that a caller has to pass. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
 
-/* The model's face. */
+/* The device as its model sees it. */
 struct uiommufd_device {
 	const struct uiommufd_model *model;
 	struct option_value *options; /* own copies */
@@ -45,8 +51,8 @@ struct vfio_device {
 	struct pci_bdf bdf;
 	char name[16]; /* the BDF as text */
 	unsigned int index;
-	char path[48];		  /* of the cdev: what its descriptors are called */
-	struct file_ops file_ops; /* of the cdev; here for their name */
+	char path[48];		  /* of the cdev, shown for its descriptors */
+	struct file_ops file_ops; /* of the cdev: vfio_cdev_ops with @path as name */
 	struct pci_window windows[PCI_BARS];
 	struct iommu_endpoint *endpoint;
 	struct iommufd_group *iommu_group;
@@ -54,8 +60,8 @@ struct vfio_device {
 	struct cds_list_head group_link; /* in the group */
 
 	struct lock bind_lock;
-	struct iommufd_device *iommufd; /* NULL: nobody owns the device */
-	unsigned int group_files;	/* that own it together; 0: a cdev does, or nobody */
+	struct iommufd_device *iommufd; /* NULL: the device has no owner */
+	unsigned int group_files;	/* files from the group, which own it together */
 	bool low_power;
 	int wakeup_fd; /* -1: none */
 
@@ -69,7 +75,7 @@ struct vfio_device {
 	struct cds_list_head link; /* the registry */
 };
 
-/* A file of a device: of its cdev, or one that its group gave. */
+/* A file of a device: of its cdev, or from its group. */
 struct device_file {
 	struct uiommufd_file file;
 	struct vfio_device *device;
@@ -93,22 +99,22 @@ struct vfio_device *vfio_registry_next(struct vfio_device *device) REQUIRES(vfio
 /* Powers the device up for an owner: reset, memory decoding on, bus mastering off. */
 void vfio_device_enable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
-/* Back to quiet: its thread and its interrupts end, queued work is dropped. */
+/* Makes the device quiet again: ends its thread and its interrupts, drops queued work. */
 void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
 /*
- * Resets the model; work is cancelled, page requests are answered INVALID, config space and
- * interrupts' eventfds stay.
+ * Resets the model: cancels work, and answers page requests with INVALID. Config space and the
+ * eventfds of interrupts stay as they are.
  */
 void vfio_device_reset(struct vfio_device *device);
 
-/* Reads, writes config space and does what follows from it. In range. */
+/* Reads or writes config space, which has the range, and does what follows from it. */
 void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len)
 	REQUIRES(device->lock);
 void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
 	REQUIRES(device->lock);
 
-/* Turns bus mastering on or off, as a write of the command register would. */
+/* Turns bus mastering on or off, like a write of the command register. */
 void vfio_device_set_master(struct vfio_device *device, bool master);
 
 /*
@@ -127,15 +133,15 @@ int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *gr
 void vfio_device_unshare(struct vfio_device *device);
 
 /*
- * The file of ours behind the caller's descriptor @fd, with a reference. -EBADF: not open; -EBADFD:
- * none of ours.
+ * The emulated file behind the caller's descriptor @fd, with a reference. -EBADF: not open;
+ * -EBADFD: another file.
  */
 int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
 
 /* The same for an iommufd. */
 int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
 
-/* The calls that every owner of a device has, however it was opened (spec 40-vfio, 5). */
+/* The ioctls of a bound device, for files of its cdev and from its group [PCI]. */
 long vfio_device_ioctl(struct device_file *file, struct uiommufd_caller *caller, unsigned int cmd,
 		       uint64_t arg);
 long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *caller,
@@ -143,12 +149,12 @@ long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *c
 long vfio_hot_reset(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg);
 long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg);
 
-/* Forgets what features have set. */
+/* Reverts what features have set. */
 void vfio_feature_disable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
-/* What a region is. -EINVAL: there is none of this index. */
+/* Describes region @index. -EINVAL: there is none. */
 struct device_region {
-	uint64_t size; /* 0: not there */
+	uint64_t size; /* 0: the device does not have it */
 	bool writable;
 	bool mappable;	 /* by programs */
 	bool msix_table; /* holds the MSI-X table */
@@ -171,7 +177,7 @@ ssize_t vfio_device_write(struct vfio_device *device, struct uiommufd_caller *ca
 int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, int flags,
 		     struct file_mapping *map);
 
-/* The operations of a cdev's file, but for their name. */
+/* The operations of a cdev's file; each device has a copy with its own name. */
 extern const struct file_ops vfio_cdev_ops;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ioctls of a bound PCI device: what it is made of, its interrupts, reset (spec 40-vfio, 5.1 to
- * 5.4). Each states its checks in the order of the specification.
+ * The ioctls of a bound PCI device: information, interrupts, reset [PCI]. The order of the checks
+ * is that of docs/abi.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ static long get_info(struct uiommufd_caller *caller, uint64_t arg)
 	return copy_out(caller, arg, &info, min_u64(info.argsz, sizeof(info)));
 }
 
-/* The BAR of the MSI-X table says that it may be mapped with the table in it. */
+/* The capability of the BAR with the MSI-X table: mappings may include the table. */
 static long add_msix_cap(struct uiommufd_caller *caller, uint64_t arg,
 			 struct vfio_region_info *info)
 {

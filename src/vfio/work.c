@@ -77,8 +77,10 @@ static void *work_thread(void *arg)
 	struct device_work *work = arg;
 
 	park_set(&work->park);
-	/* Makes the thread known to RCU here, where it holds no lock: the fork side holds RCU's own
-	 * while it waits for the work that runs. */
+	/*
+	 * Registers the thread with RCU now, while it holds no lock: fork holds RCU's own lock
+	 * while it waits for the function that runs.
+	 */
 	rcu_read_lock();
 	rcu_read_unlock();
 
@@ -133,7 +135,7 @@ void vfio_work_resume(struct device_work *work)
 void vfio_work_hold(struct device_work *work)
 {
 	lock_acquire(&work->lock);
-	/* First no more may begin. */
+	/* Before the wait: no other function may begin. */
 	work->holds++;
 	while (work->busy || work->held)
 		lock_wait(&work->lock, &work->idle);
@@ -148,7 +150,7 @@ void vfio_work_release(struct device_work *work)
 	assert(work->held && !work->busy);
 	work->held = false;
 	work->holds--;
-	/* Register writes during the hold may have queued more. */
+	/* Register writes during the hold may have queued work. */
 	pthread_cond_signal(&work->wake);
 	pthread_cond_broadcast(&work->idle);
 	lock_release(&work->lock);
@@ -161,7 +163,7 @@ void vfio_work_stop(struct device_work *work)
 	work->stop = true;
 	pthread_cond_signal(&work->wake);
 	lock_release(&work->lock);
-	/* Counts as running until it is joined: the work that it finishes may queue more. */
+	/* `running` stays set until here: the function that the thread finishes may queue work. */
 	if (work->running)
 		pthread_join(work->thread, NULL);
 	lock_acquire(&work->lock);
@@ -194,9 +196,7 @@ void vfio_work_fork_child(struct device_work *work)
 {
 	lock_assert_held(&work->lock);
 	assert(work->holds && work->forking);
-	/*
-	 * The thread that may have waited here does not exist, and must not be counted as waiting.
-	 */
+	/* Threads that waited do not exist in the child, but their conditions count them. */
 	pthread_cond_init(&work->wake, NULL);
 	pthread_cond_init(&work->idle, NULL);
 	work->holds--;
