@@ -81,12 +81,12 @@ static inline struct uiommufd_file *rig_get_file(struct uiommufd_caller *caller,
 
 /* Opens a device of @model (options: NULL or one) and a context; nothing is bound yet. */
 static inline void rig_open(struct rig *rig, const struct uiommufd_model *model,
-			    const struct vfio_option_value *option)
+			    const struct option_value *option)
 {
-	struct vfio_device_config config = {.model = model,
-					    .bdf = {.bus = 1},
-					    .options = option,
-					    .option_count = option != NULL};
+	struct device_spec config = {.model = model,
+				     .bdf = {.bus = 1},
+				     .options = option,
+				     .option_count = option != NULL};
 	const struct iommufd_options options = {0};
 	struct iommufd_ctx *ctx;
 	int rc;
