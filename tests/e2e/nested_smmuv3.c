@@ -33,7 +33,8 @@
 #define CD0_HA	    BIT(43)
 #define CD0_R	    BIT(45)
 #define CD0_ASID(x) ((uint64_t)(x) << 48)
-#define CD0_BASE    (CD0_T0SZ(16) | CD0_EPD1 | CD0_V | CD0_IPS_44 | CD0_AA64 | CD0_R | CD0_ASID(ASID))
+#define CD0_SIZES   (CD0_T0SZ(16) | CD0_EPD1 | CD0_IPS_44 | CD0_AA64)
+#define CD0_BASE    (CD0_V | CD0_SIZES | CD0_R | CD0_ASID(ASID))
 
 /* Events; records. */
 #define EVT0_NUMBER BITS(7, 0)

@@ -583,8 +583,8 @@ static void event_without_memory_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define FAULT_TEST(name, of) {#name "_" #of, name, set_up_##of, tear_down, NULL}
-#define ON_ALL(name)	     FAULT_TEST(name, intel), FAULT_TEST(name, smmuv3), FAULT_TEST(name, amd)
+#define ON(name, of) {#name "_" #of, name, set_up_##of, tear_down, NULL}
+#define ON_ALL(name) ON(name, intel), ON(name, smmuv3), ON(name, amd)
 		ON_ALL(fault_queue_alloc_survives_each_failure),
 		ON_ALL(parent_alloc_survives_each_failure),
 		ON_ALL(nested_alloc_survives_each_failure),
@@ -593,12 +593,12 @@ int main(void)
 		ON_ALL(reported_faults_survive_each_failure),
 		ON_ALL(read_of_a_fault_survives_each_failure),
 		ON_ALL(page_requests_survive_each_failure),
-		FAULT_TEST(viommu_alloc_survives_each_failure, smmuv3),
-		FAULT_TEST(viommu_alloc_survives_each_failure, amd),
-		FAULT_TEST(vdevice_alloc_survives_each_failure, smmuv3),
-		FAULT_TEST(veventq_alloc_survives_each_failure, smmuv3),
-		FAULT_TEST(invalidation_survives_each_failure, smmuv3),
-		FAULT_TEST(event_without_memory_is_lost, smmuv3),
+		ON(viommu_alloc_survives_each_failure, smmuv3),
+		ON(viommu_alloc_survives_each_failure, amd),
+		ON(vdevice_alloc_survives_each_failure, smmuv3),
+		ON(veventq_alloc_survives_each_failure, smmuv3),
+		ON(invalidation_survives_each_failure, smmuv3),
+		ON(event_without_memory_is_lost, smmuv3),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
