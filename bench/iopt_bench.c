@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../tests/lib/random.h"
 #include "bench.h"
 #include "iopt/iopt.h"
 
@@ -204,15 +205,13 @@ static void flat_fill(struct flat *flat)
 static uint64_t *random_order(void)
 {
 	uint64_t *iovas = huge_memory(PAGES * sizeof(*iovas));
-	uint64_t state = 1;
+	struct rng rng = {.state = 1};
 
 	for (uint64_t i = 0; i < PAGES; i++)
 		iovas[i] = base_iova + i * page;
 	for (uint64_t i = PAGES - 1; i > 0; i--) {
-		uint64_t j, swap = iovas[i];
+		uint64_t j = rng_below(&rng, i + 1), swap = iovas[i];
 
-		state = state * 6364136223846793005u + 1442695040888963407u;
-		j = (state >> 20) % (i + 1);
 		iovas[i] = iovas[j];
 		iovas[j] = swap;
 	}

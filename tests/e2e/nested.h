@@ -19,8 +19,9 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
+#include "../lib/page.h"
+
 enum {
-	RIG_PAGE = 4096,
 	RIG_PAGES = 64, /* of the guest */
 };
 

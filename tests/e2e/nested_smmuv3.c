@@ -12,7 +12,7 @@
 
 /* Descriptors of 4 KiB tables. */
 #define TABLE 3
-#define PAGE  3
+#define LEAF  3
 #define USER  BIT(6)
 #define RO    BIT(7)
 #define AF    BIT(10)
@@ -178,8 +178,8 @@ static void fails(const struct rig *rig, const struct stage1 *stage1, uint64_t c
 /* The hardware sets the access flag, and makes clean pages dirty. */
 static void access_flag_and_dirty_state_are_updated(struct rig *rig, const struct stage1 *stage1)
 {
-	const uint64_t clean_in = stage1->in[0] | PAGE | USER | NG | DBM | RO;
-	const uint64_t clean_out = stage1->out[0] | PAGE | USER | NG | DBM | RO;
+	const uint64_t clean_in = stage1->in[0] | LEAF | USER | NG | DBM | RO;
+	const uint64_t clean_out = stage1->out[0] | LEAF | USER | NG | DBM | RO;
 
 	stage1_set(rig, stage1, stage1->entry_in[0], clean_in, IOVA_IN);
 	stage1_set(rig, stage1, stage1->entry_out[0], clean_out, IOVA_OUT);
@@ -199,7 +199,7 @@ static void invalidation_is_of_what_it_names(struct rig *rig, const struct stage
 	edu_copy(rig, IOVA_OUT, IOVA_IN);
 	*stage1->entry_in[0] = 0;
 	command(rig, CMD_TLBI_NH_VA | (uint64_t)(ASID + 1) << 48, IOVA_IN);
-	invalidate(rig, IOVA_IN + RIG_PAGE);
+	invalidate(rig, IOVA_IN + PAGE);
 	edu_copy(rig, IOVA_OUT, IOVA_IN);
 	CHECK(guest_has(rig, stage1->out[0], 7));
 	CHECK(!has_event(NO_EVENT_MS));
@@ -223,10 +223,10 @@ static void descriptor_is_read_again_by_command(struct rig *rig, const struct st
 
 	*guest_word(rig, cd) = 0;
 	invalidate(rig, IOVA_IN);
-	edu_read(rig, IOVA_IN, RIG_PAGE);
+	edu_read(rig, IOVA_IN, PAGE);
 	CHECK(!has_event(NO_EVENT_MS));
 	set_cd(rig, cd, good & ~CD0_V);
-	edu_read(rig, IOVA_IN, RIG_PAGE);
+	edu_read(rig, IOVA_IN, PAGE);
 	expect_event(C_BAD_CD, false);
 
 	/* Without updates by hardware the access flag is the guest's business. */
@@ -301,13 +301,13 @@ static void faults_go_to_the_first_that_is_there(struct rig *rig, const struct s
 
 	rig_attach(rig, make_faulting(rig, cd, &queue));
 	*stage1->entry_in[0] = 0;
-	edu_begin_read(rig, IOVA_IN, RIG_PAGE);
+	edu_begin_read(rig, IOVA_IN, PAGE);
 	await_request(queue);
 	answer_request(queue, IOMMUFD_PAGE_RESP_INVALID);
 	edu_end(rig);
 	CHECK(!has_event(NO_EVENT_MS));
 	/* The guest pages it in. */
-	edu_begin_read(rig, IOVA_IN, RIG_PAGE);
+	edu_begin_read(rig, IOVA_IN, PAGE);
 	await_request(queue);
 	*stage1->entry_in[0] = good;
 	answer_request(queue, IOMMUFD_PAGE_RESP_SUCCESS);
@@ -325,7 +325,7 @@ static void faults_go_to_the_first_that_is_there(struct rig *rig, const struct s
 
 int main(void)
 {
-	struct stage1 stage1 = {.leaf = PAGE | USER | AF | NG, .invalidate = invalidate};
+	struct stage1 stage1 = {.leaf = LEAF | USER | AF | NG, .invalidate = invalidate};
 	struct rig rig;
 	uint64_t root, cd;
 

@@ -13,10 +13,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../lib/page.h"
 #include "check.h"
 
 enum {
-	PAGE = 4096,
 	MAP_RW = 6,
 	ROUNDS = 20000,
 	LARGEST = 72, /* bytes of a structure of iommufd */

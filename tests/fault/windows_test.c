@@ -3,11 +3,9 @@
  * Each allocation of the questions about windows fails in turn: the call fails, nothing has
  * changed, and it works when asked again. Leaks are the leak checker's.
  */
-#include "../lib/fixture.h"
-
 #include "base/alloc.h"
-#include "base/fault.h"
 #include "iommufd/show.h"
+#include "kit.h"
 
 enum {
 	LIMIT = 200,
@@ -28,7 +26,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	fault_arm(0);
+	failure_disarm();
 	fixture_destroy(*state);
 	return 0;
 }
@@ -55,10 +53,9 @@ static void fail_each(struct fixture *f, int (*step)(struct fixture *f))
 		bool hit;
 		int rc;
 
-		fault_arm(n);
+		failure_arm(n);
 		rc = step(f);
-		hit = !fault_left();
-		fault_arm(0);
+		hit = !failure_disarm();
 		/* The failure may have been one that the step can do without. */
 		if (!rc) {
 			assert_true(hit || n > 1);

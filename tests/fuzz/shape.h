@@ -12,6 +12,7 @@
 #ifndef FUZZ_SHAPE_H
 #define FUZZ_SHAPE_H
 
+#include "../lib/page.h"
 #include "fuzz.h"
 
 /*
@@ -22,7 +23,6 @@
 
 enum {
 	SHAPE_LARGEST = 128, /* bytes of a structure, with room for an unknown tail */
-	SHAPE_PAGE = 4096,
 };
 
 /* A call, and what its argument is made of. */

@@ -3,18 +3,10 @@
  * Arithmetic on arrays of ranges, beside bitmaps: spaces of 64 units in three places, one of which
  * ends at 2^64 - 1, so that every operation is an operation on words.
  */
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
 
 #include <uiommufd/ranges.h>
+
+#include "kit.h"
 
 enum {
 	UNITS = 64,
@@ -34,17 +26,6 @@ static const struct space spaces[] = {
 	{0, 1},
 	{0xaaaa0000, 0x1000},
 };
-
-static uint64_t seed;
-
-static uint64_t random_u64(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
 
 static struct iommu_iova_range units(const struct space *space, unsigned int first,
 				     unsigned int last)
@@ -201,9 +182,6 @@ int main(void)
 		cmocka_unit_test(arrays_agree_with_bitmaps),
 		cmocka_unit_test(allowable_drops_ranges_of_one_byte),
 	};
-	const char *given = getenv("UIOMMUFD_SEED");
 
-	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	printf("UIOMMUFD_SEED=%" PRIu64 "\n", seed);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of spec 10-ioas, 6 and 8.4 to 8.6, that only the owner of an access can bring about. */
-#include "../lib/engine.h"
 #include "iommufd/access.h"
+#include "kit.h"
 
 enum {
 	PAGES = 4
 };
 
 #define IOVA UINT64_C(0x100000)
-#define ALL  (PAGES * ENGINE_PAGE)
+#define ALL  (PAGES * PAGE)
 
 static struct engine *e;
 static uint32_t ioas;
@@ -58,7 +58,7 @@ static void an_access_that_is_not_attached_reaches_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(rw(IOVA), -ENOENT);
-	assert_int_equal(iommufd_access_pin(user, IOVA, ENGINE_PAGE, false, pages), -ENOENT);
+	assert_int_equal(iommufd_access_pin(user, IOVA, PAGE, false, pages), -ENOENT);
 	assert_int_equal(iommufd_access_replace(user, ioas), -ENOENT);
 	/* The range comes first. */
 	assert_int_equal(iommufd_access_pin(user, IOVA, 0, false, pages), -EINVAL);
@@ -71,7 +71,7 @@ static void unmap_gives_up_on_an_owner_that_does_not_let_go(void **state)
 
 	(void)state;
 	assert_int_equal(iommufd_access_attach(user, ioas), 0);
-	assert_int_equal(iommufd_access_pin(user, IOVA, ENGINE_PAGE, false, pages), 0);
+	assert_int_equal(iommufd_access_pin(user, IOVA, PAGE, false, pages), 0);
 	assert_int_equal(engine_unmap(e, ioas, IOVA, ALL), -EDEADLK);
 	/* Again and again, and not for ever. */
 	assert_in_range(told, 2, 101);
@@ -80,8 +80,8 @@ static void unmap_gives_up_on_an_owner_that_does_not_let_go(void **state)
 	/* The area is there, and nobody gets at it any more. */
 	assert_int_equal(engine_map(e, ioas, IOVA, 0, ALL), -EEXIST);
 	assert_int_equal(rw(IOVA), -EINVAL);
-	assert_int_equal(iommufd_access_pin(user, IOVA, ENGINE_PAGE, false, pages), -EINVAL);
-	iommufd_access_unpin(user, IOVA, ENGINE_PAGE);
+	assert_int_equal(iommufd_access_pin(user, IOVA, PAGE, false, pages), -EINVAL);
+	iommufd_access_unpin(user, IOVA, PAGE);
 	assert_int_equal(engine_unmap(e, ioas, IOVA, ALL), 0);
 }
 

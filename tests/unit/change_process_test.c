@@ -4,17 +4,16 @@
  * come and go (spec 10-ioas, 7 to 9).
  */
 #include <linux/capability.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "../lib/engine.h"
+#include "kit.h"
 
 enum {
 	PAGES = 4
 };
 
 #define IOVA UINT64_C(0x100000)
-#define ALL  (PAGES * ENGINE_PAGE)
+#define ALL  (PAGES * PAGE)
 
 /* Another process, with an address space that is the test's all the same. */
 struct process {

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* DMA at the ends of the 64-bit space. */
-#include "../lib/fixture.h"
-
 #include "base/log.h"
-
-enum {
-	PAGE = 4096
-};
+#include "kit.h"
 
 #define LAST_PAGE (UINT64_MAX - PAGE + 1)
 

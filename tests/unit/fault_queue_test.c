@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "../lib/engine.h"
 #include "iommufd/fault.h"
+#include "kit.h"
 
 #define IOVA UINT64_C(0x200000)
 

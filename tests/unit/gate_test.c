@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The interesting ones need -fsanitize=thread to say all they can. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/fault.h"
 #include "base/gate.h"
+#include "kit.h"
 
 static char key_a, key_b;
 
@@ -103,14 +97,14 @@ static void *enter_without_memory(void *arg)
 
 	(void)arg;
 	for (uint64_t n = 1; n < 10; n++) {
-		fault_arm(n);
+		failure_arm(n);
 		rc = gate_enter(&key_a);
 		if (!rc)
 			break;
 		assert_int_equal(rc, -ENOMEM);
 		assert_null(gate_self);
 	}
-	fault_arm(0);
+	failure_disarm();
 	assert_int_equal(rc, 0);
 	gate_leave();
 	return NULL;

@@ -3,10 +3,9 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "../lib/mock_rig.h"
+#include "kit.h"
 
 enum {
-	PAGE = 4096,
 	YIELDS = 2000,
 };
 

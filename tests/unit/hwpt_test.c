@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* HWPT_ALLOC, attachments to HWPTs and IOASes, PASIDs, and what the kinds make of them. */
-#include "../lib/fixture.h"
+#include "kit.h"
 
 #define IOVA UINT64_C(0x200000)
 

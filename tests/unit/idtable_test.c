@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "base/fault.h"
 #include "base/idtable.h"
+#include "kit.h"
 
 static char object_a, object_b;
 
@@ -130,15 +122,15 @@ static void a_failed_reservation_takes_nothing(void **state)
 		if (n == 1 || n == 64 || n == 128 || n == 2048) {
 			/* Here the table grows: the array and each level may fail. */
 			for (uint64_t step = 1;; step++) {
-				fault_arm(step);
+				failure_arm(step);
 				if (!idtable_reserve(table, &id))
 					break;
-				assert_int_equal(fault_left(), 0);
+				assert_int_equal(failure_left(), 0);
 				assert_int_equal(table->taken, n - 1);
 				assert_null(idtable_find(table, n));
 			}
-			assert_true(fault_left() > 0);
-			fault_arm(0);
+			assert_true(failure_left() > 0);
+			failure_disarm();
 			assert_int_equal(id, n);
 		} else {
 			assert_int_equal(reserve(table), n);

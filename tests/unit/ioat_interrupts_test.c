@@ -3,14 +3,7 @@
  * The interrupts of the ioat device, by the million: each completion that is awaited interrupts
  * once.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "../lib/ioat_rig.h"
+#include "kit.h"
 
 enum {
 	MEMORY_SIZE = 1 << 20,

@@ -3,14 +3,9 @@
  * The ioat device, driven as a program would: registers through the file, chains in a real IO
  * address space.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
+#include <linux/pci_regs.h>
 
-#include <cmocka.h>
-
-#include "../lib/ioat_rig.h"
+#include "kit.h"
 
 enum {
 	MEMORY_SIZE = 1 << 23,

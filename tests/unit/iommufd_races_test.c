@@ -9,8 +9,8 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "../lib/engine.h"
 #include "iommufd/ioas.h"
+#include "kit.h"
 
 enum {
 	ROUNDS = 2000,
@@ -282,7 +282,7 @@ static void *map_page(void *arg)
 {
 	struct mapper *mapper = arg;
 
-	mapper->rc = engine_map(mapper->e, mapper->ioas, mapper->iova, 0, ENGINE_PAGE);
+	mapper->rc = engine_map(mapper->e, mapper->ioas, mapper->iova, 0, PAGE);
 	return NULL;
 }
 
@@ -320,7 +320,7 @@ static void a_hwpt_does_not_wait_for_maps_that_begin_after_it(void **state)
 	pthread_t threads[3];
 
 	(void)state;
-	late.iova += ENGINE_PAGE;
+	late.iova += PAGE;
 	sem_init(&pinning.begun, 0, 0);
 	sem_init(&pinning.go, 0, 0);
 	e->ops.populate = slow_populate;

@@ -4,7 +4,6 @@
  * unmaps, and the device moves from one table to another: once an invalidation, an unmap or a
  * detach has returned, nobody reaches what was there.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -12,8 +11,8 @@
 #include <unistd.h>
 #include <urcu-bp.h>
 
-#include "../lib/guest.h"
 #include "base/gate.h"
+#include "kit.h"
 
 enum {
 	PAGES = 64,
@@ -135,7 +134,7 @@ static void change_table(struct test *t, int i)
 	const struct iommu_tlb_match match = {
 		.domain = t->guest->nested,
 		.by_range = true,
-		.range = {IOVA, IOVA + GUEST_PAGE - 1},
+		.range = {IOVA, IOVA + PAGE - 1},
 	};
 
 	__atomic_store_n(t->entry, leaf_of(t, !i), __ATOMIC_RELEASE);

@@ -3,11 +3,9 @@
  * VT-d first-stage tables of a guest: leaves of all sizes, accessed and dirty bits, rights, and
  * each fault reason.
  */
-#include <errno.h>
-
 #include <uiommufd/iommufd.h>
 
-#include "../lib/guest.h"
+#include "kit.h"
 
 enum {
 	PAGES = 1024,
@@ -97,7 +95,7 @@ static void large_pages_lead_through_scattered_memory(void **state)
 {
 	struct vtd *v = *state;
 	const uint64_t offset = v->page - GUEST_BASE;
-	uint64_t buffer[2 * GUEST_PAGE / 8];
+	uint64_t buffer[2 * PAGE / 8];
 
 	/* GUEST_BASE is a multiple of 1 GiB. */
 	guest_map_x86(v->guest, v->root, UINT64_C(0x200000), 1, GUEST_BASE | X86_ALL | X86_PS);
@@ -105,12 +103,12 @@ static void large_pages_lead_through_scattered_memory(void **state)
 	guest_map_x86(v->guest, v->root, UINT64_C(0x8000000000), 2, GUEST_BASE | X86_ALL | X86_PS);
 	guest_reads(v->guest, 0, UINT64_C(0x8000000000) + offset, SECRET);
 
-	*guest_word(v->guest, v->page + GUEST_PAGE) = SECRET + 1;
+	*guest_word(v->guest, v->page + PAGE) = SECRET + 1;
 	assert_int_equal(iommu_dma(v->guest->device, 0, UINT64_C(0x200000) + offset, buffer,
 				   sizeof(buffer), IOMMU_DMA_READ),
 			 0);
 	assert_int_equal(buffer[0], SECRET);
-	assert_int_equal(buffer[GUEST_PAGE / 8], SECRET + 1);
+	assert_int_equal(buffer[PAGE / 8], SECRET + 1);
 }
 
 static void five_levels_translate_57_bits(void **state)

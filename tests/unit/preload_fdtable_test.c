@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of emulated descriptors: numbers, references, and threads that race for them. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdlib.h>
 
-#include <cmocka.h>
-
+#include "kit.h"
 #include "preload/fdtable.h"
 #include "preload/real.h"
 
@@ -166,10 +161,10 @@ static void many_may_be_open_at_once(void **state)
 
 static void *use_and_close(void *arg)
 {
-	unsigned int seed = (unsigned int)(uintptr_t)arg;
+	struct rng rng = rng_of((uintptr_t)arg);
 
 	for (int i = 0; i < ROUNDS; i++) {
-		int fd = (int)((seed = seed * 1664525u + 1013904223u) >> 16) % NUMBERS;
+		int fd = (int)rng_below(&rng, NUMBERS);
 		struct description *description;
 
 		if (i % 4 == 0) {

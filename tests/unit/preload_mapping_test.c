@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Which addresses are mappings of emulated files: pieces, and when the file learns of the end. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
+#include "kit.h"
 #include "preload/engine.h"
 #include "preload/mapping.h"
 #include "preload/real.h"
 
-#define PAGE UINT64_C(4096)
 #define BASE UINT64_C(0x10000000)
 
 /* In the place of preload/real.c and preload/engine.c. */

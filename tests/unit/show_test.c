@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The state as JSON, and what keeps it short: runs of mappings. */
-#include "../lib/fixture.h"
-
 #include <pthread.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
 #include "iommufd/coverage.h"
 #include "iommufd/json.h"
 #include "iommufd/show.h"
+#include "kit.h"
 
 static int set_up(void **state)
 {
@@ -304,9 +302,9 @@ static void dump_prints_the_tables_of_what_is_asked_for(void **state)
 	assert_int_equal(show_dump(0, 99, &text, &len), -ENOENT);
 	assert_int_equal(show_dump(1, ioas, &text, &len), -ENOENT);
 	assert_int_equal(show_dump(0, f->dev_ids[0], &text, &len), -EINVAL);
-	fault_arm(1);
+	failure_arm(1);
 	assert_int_equal(show_dump(0, ioas, &text, &len), -ENOMEM);
-	fault_arm(0);
+	failure_disarm();
 }
 
 struct busy {

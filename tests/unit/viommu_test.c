@@ -2,9 +2,9 @@
 /* vIOMMUs, vDEVICEs with their tombstones, and event queues with what they lose. */
 #include <poll.h>
 
-#include "../lib/engine.h"
 #include "iommufd/ctx.h"
 #include "iommufd/viommu.h"
+#include "kit.h"
 
 enum {
 	EVENT_TYPE = IOMMU_VEVENTQ_TYPE_ARM_SMMUV3

@@ -3,9 +3,9 @@
  * What devices reserve and permit, windows that are requested ahead of them, and why a device does
  * not fit: the tables of spec 60-extensions, 3.1, 3.2 and 4, by their numbers.
  */
-#include "../lib/fixture.h"
-
 #include <uiommufd/ranges.h>
+
+#include "kit.h"
 
 #define GIB	   (UINT64_C(1) << 30)
 #define HIGH_START UINT64_C(0x0800000000000000)
