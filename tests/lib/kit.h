@@ -5,6 +5,7 @@
  * page.h	PAGE
  * random.h	random numbers, and the seed that repeats a run
  * failure.h	injected failures
+ * death.h	what aborts
  * fixture.h	a context and devices through the embedding API, as a user has them
  * engine.h	the same through the engine's own interfaces, with descriptors
  * guest.h	a guest's memory, its stage 1 tables, and a device behind them
@@ -34,6 +35,7 @@
 
 #include <cmocka.h>
 
+#include "death.h"
 #include "engine.h"
 #include "failure.h"
 #include "fixture.h"
