@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of what must not be done: it aborts in a child process, with a message that can be checked. */
+/* For code that must abort: runs it in a child process, and checks its message. */
 #ifndef TESTS_LIB_DEATH_H
 #define TESTS_LIB_DEATH_H
 
