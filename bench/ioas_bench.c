@@ -38,7 +38,7 @@ enum {
 
 #define IOVA_BASE UINT64_C(0x100000000000)
 
-/* Between two mappings is the room for the COPY of one. */
+/* The gap between two mappings is large enough for the COPY of one. */
 #define IOVA_STEP UINT64_C(0x2000)
 
 struct space {
@@ -113,7 +113,7 @@ static void ascend(uint32_t *order, uint32_t count)
 		order[i] = i;
 }
 
-/* In a random order, which depends on the one that was. */
+/* Permutes the current order; always the same permutation. */
 static void shuffle_again(uint32_t *order, uint32_t count)
 {
 	struct rng rng = {.state = 1};

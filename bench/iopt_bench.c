@@ -24,7 +24,7 @@ enum {
 	GIGA_BITS = 30,
 	HUGE_PAGE = 1 << 21,
 	PAGES = 1 << 20, /* of the translation benchmarks: 4 GiB */
-	MAPS = 64,	 /* calls of one run of the map benchmarks, if the aperture has the room */
+	MAPS = 64,	 /* calls of one run of the map benchmarks, if they fit in the aperture */
 	NAME_MAX_LEN = 64,
 };
 
@@ -105,7 +105,7 @@ static void do_unmap(void *arg)
 	unmap_all(arg, ((struct maps *)arg)->ops);
 }
 
-/* One line of a format's table; nothing where the aperture has no room. */
+/* One line of a format's table; none if it does not fit in the aperture. */
 static void bench_size(const struct iopt_format *format, unsigned int bits, uint64_t entries)
 {
 	static const char *const units[] = {"4K", "2M", "1G"};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `uiommufd run` costs a program: its system calls that are none of ours, by the C library's
- * function and by syscall(), which nobody is in front of; and MAP and UNMAP of one page, by ioctl()
- * and by uiommufd_ioctl() of an embedding program in the same process, which leaves out the way
- * there.
+ * What `uiommufd run` costs a program. System calls on files that are not emulated: through the C
+ * library's function, and through syscall(), which is the reference. MAP and UNMAP of one page:
+ * through ioctl(), and through uiommufd_ioctl() of an embedding program in the same process, which
+ * leaves out the interposer.
  *
  * Started without arguments, it starts itself under `uiommufd run` of the build that it belongs to.
  */
@@ -32,7 +32,7 @@ enum {
 #define IOVA UINT64_C(0x100000)
 
 struct vfio_rig {
-	int zero;	      /* a file that is none of ours */
+	int zero;	      /* a file that is not emulated */
 	int iommufd;	      /* as the program opens it */
 	struct uiommufd *ctx; /* embedded */
 	struct uiommufd_iommu *iommu;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ABI headers against the numbers of the specification (spec 00-model 3, 40-vfio,
- * 60-extensions), as far as the compiler can tell. Needs nothing: the comparison with the kernel's
- * own headers is abi_test.py. That this compiles is the test.
+ * The ABI headers against the numbers of docs/abi, as far as the compiler can tell. That this file
+ * compiles is the test. abi_test.py compares with the kernel's own headers.
  */
 #include <assert.h>
 #include <stddef.h>

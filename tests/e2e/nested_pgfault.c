@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IO page faults: DMA to what is not mapped waits until a thread of ours, which serves the fault
- * queue, has mapped it or refused; and ends whatever else becomes of the device. Run with --device
- * edu.
+ * IO page faults: DMA to an unmapped page waits until a thread that serves the fault queue has
+ * mapped the page or refused it. The DMA ends whatever else happens to the device. Run with
+ * --device edu.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@ enum {
 	MAX_FAULTS = 8,
 };
 
-/* Where nothing ever is. */
+/* Never mapped. */
 #define IOVA_REFUSED UINT64_C(0x3000000)
 
 struct server {
@@ -39,7 +39,7 @@ static uint8_t *pages(void)
 	return memory;
 }
 
-/* Maps the page at @iova if it is one of ours. */
+/* Maps the page at @iova if it belongs to one of the buffers. */
 static uint32_t provide(const struct server *server, uint64_t iova)
 {
 	if (iova - IOVA_IN < 2 * PAGE)
@@ -71,7 +71,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* A HWPT with a queue, whose descriptor is @queue. */
+/* A HWPT with the fault queue @queue, a descriptor. */
 static uint32_t make_hwpt(const struct rig *rig, int *queue)
 {
 	struct iommu_fault_alloc fault = {.size = sizeof(fault)};
@@ -142,7 +142,7 @@ static void a_refusal_ends_the_dma(struct server *server)
 	CHECK(!memcmp(server->out, server->in, PAGE));
 }
 
-/* ---- what ends a DMA that waits, with nobody who serves the queue ---- */
+/* ---- what ends a DMA that waits, while no thread serves the queue ---- */
 
 /* DMA that waits for a page at @iova. */
 static void begin_waiting(const struct server *server, uint64_t iova)
@@ -211,7 +211,7 @@ static void reset_ends_it(const struct server *server)
 	CHECK(!is_readable(server));
 }
 
-/* The thread that forks is the one that has to answer. */
+/* The thread that forks is also the one that answers. */
 static void fork_does_not_wait_for_it(const struct server *server)
 {
 	const uint64_t iova = IOVA_REFUSED + PAGE;
@@ -240,7 +240,7 @@ static void fork_does_not_wait_for_it(const struct server *server)
 	CHECK(!memcmp(server->out, server->in, PAGE));
 }
 
-/* With the queue's descriptor gone, nobody could answer any more. */
+/* With the queue's descriptor closed, no answer can come any more. */
 static void close_ends_it(const struct server *server)
 {
 	begin_waiting(server, IOVA_REFUSED);

@@ -140,7 +140,7 @@ static bool has_event(int timeout_ms)
 	return rc;
 }
 
-/* The next record is the only one, and the one that the specification wants. */
+/* There is exactly one record, and it is what the specification says. */
 static void expect_event(unsigned int number, bool write)
 {
 	struct {
@@ -215,7 +215,7 @@ static void wrong_bits_give_their_events(struct rig *rig, const struct stage1 *s
 	fails(rig, stage1, USER, 0, false, F_PERMISSION);
 }
 
-/* What is wrong with the descriptor counts once CFGI_CD has said that it has changed. */
+/* An error in the descriptor takes effect after CFGI_CD. */
 static void descriptor_is_read_again_by_command(struct rig *rig, const struct stage1 *stage1,
 						uint64_t cd)
 {
@@ -235,7 +235,7 @@ static void descriptor_is_read_again_by_command(struct rig *rig, const struct st
 	set_cd(rig, cd, good);
 }
 
-/* An entry of the kind, but silent: the log has what the guest does not want to know. */
+/* The guest suppresses events: the fault goes to the log. */
 static void descriptor_may_want_no_events(struct rig *rig, const struct stage1 *stage1, uint64_t cd)
 {
 	const uint64_t good = *guest_word(rig, cd);
@@ -247,7 +247,7 @@ static void descriptor_may_want_no_events(struct rig *rig, const struct stage1 *
 	set_cd(rig, cd, good);
 }
 
-/* A page table like hwpt with a queue, whose descriptor is *@queue. */
+/* A page table like hwpt, with a queue; *@queue gets its descriptor. */
 static uint32_t make_faulting(const struct rig *rig, uint64_t cd, int *queue)
 {
 	const struct iommu_hwpt_arm_smmuv3 ste = {.ste = {STE0_V | STE0_S1 | cd, 0}};

@@ -215,11 +215,14 @@ static void fail_each(int (*step)(void))
 		rc = step();
 		left = failure_disarm();
 		if (left) {
-			/* Not for another reason than the failure. */
+			/* Without a failure the step has no reason to fail. */
 			assert_true(rc >= 0);
 			return;
 		}
-		/* One that the step can do without leaves nothing that could be seen, either. */
+		/*
+		 * If the step succeeds in spite of a failure, undoing it leaves nothing visible,
+		 * either.
+		 */
 		after = look();
 		assert_memory_equal(&before, &after, sizeof(before));
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each step that may fail, failing in turn: what has been before is unchanged. */
+/* Memory behind mappings: each step that can fail does so in turn, and nothing has changed. */
 #include <unistd.h>
 
 #include "base/log.h"

@@ -261,7 +261,7 @@ static int set_up_amd(void **state)
 	return set_up(&amd);
 }
 
-/* Nothing holds what it should not. */
+/* No object is still in use. */
 static int tear_down(void **state)
 {
 	(void)state;
@@ -330,7 +330,7 @@ static void fail_each(int (*step)(void), void (*undo)(void))
 		assert_memory_equal(&before, &after, sizeof(before));
 		if (left) {
 			assert_true(rc >= 0);
-			/* There was something to fail. */
+			/* At least one failure was met. */
 			assert_true(n > 1);
 			return;
 		}
@@ -530,7 +530,7 @@ static void *refuse_one(void *arg)
 
 static atomic_bool asked;
 
-/* DMA of which a page is missing: 0 if somebody was asked for it. */
+/* DMA to a missing page, which fails. 0: its page request was made, and refused. */
 static int miss(void)
 {
 	char byte;

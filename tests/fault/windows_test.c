@@ -56,7 +56,7 @@ static void fail_each(struct fixture *f, int (*step)(struct fixture *f))
 		failure_arm(n);
 		rc = step(f);
 		hit = !failure_disarm();
-		/* The failure may have been one that the step can do without. */
+		/* The step may succeed in spite of the failure. */
 		if (!rc) {
 			assert_true(hit || n > 1);
 			return;

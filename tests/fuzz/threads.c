@@ -5,8 +5,8 @@
  * Each does a number of steps, so the run has an end; the random numbers come from UIOMMUFD_SEED,
  * which is 1 by default, but the threads meet as they like.
  *
- * What must hold: nothing crashes, nobody waits for ever (an alarm ends the process), and once all
- * is closed nothing is referenced or pinned.
+ * What must hold: nothing crashes, no thread waits for ever (an alarm ends the process), and once
+ * all is closed nothing is referenced or pinned.
  */
 #include <assert.h>
 #include <errno.h>
@@ -353,7 +353,7 @@ int main(void)
 	pthread_t threads[THREADS];
 
 	random_seed(1);
-	alarm(PATIENCE); /* whose action is to end the process */
+	alarm(PATIENCE); /* SIGALRM ends the process */
 	start_machine();
 	for (uintptr_t i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, run, (void *)i))

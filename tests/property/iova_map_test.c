@@ -14,7 +14,7 @@ static struct iova_map_entry model[ENTRIES_MAX];
 static size_t model_count;
 static struct iova_map map;
 
-/* The first entry of the model whose last is at least @iova. */
+/* The first entry of the model that ends at or after @iova. */
 static size_t model_lower(uint64_t iova)
 {
 	size_t low = 0, high = model_count;
@@ -30,7 +30,7 @@ static size_t model_lower(uint64_t iova)
 	return low;
 }
 
-/* Where and how big: a region of the space, and what entries and holes in it look like. */
+/* A region of the space, and the sizes of entries and holes in it. */
 struct scene {
 	uint64_t base, size;
 	uint64_t unit;	  /* what starts and lengths are multiples of */

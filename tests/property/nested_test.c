@@ -149,7 +149,7 @@ static struct iommu_nested_config arm_config(struct guest *guest, uint64_t root)
 }
 
 static const struct format x86 = {
-	.kind = "amd", /* whose parents can be read-only */
+	.kind = "amd", /* its parents can be read-only */
 	.present = x86_present,
 	.is_leaf = x86_is_leaf,
 	.restrict_leaf = x86_restrict,

@@ -132,7 +132,7 @@ static void check_intersect(const struct space *space)
 	assert_ranges(out, count, expected, expect(space, a_bits & b_bits, expected));
 }
 
-/* With too little room, the count is right, what fits is written, and nothing behind it. */
+/* With too small an array the count is right, and only the entries that fit are written. */
 static void check_room(const struct space *space)
 {
 	struct iommu_iova_range ranges[MAX_INPUT], out[MAX_OUT], part[MAX_OUT];

@@ -151,8 +151,8 @@ static uint64_t reserved_units(const struct model *model)
 /* ---- what the commands say ---- */
 
 /*
- * @answer, to a question with room for @capacity, is the first of @expected, and nothing behind it
- * is touched.
+ * Asserts that @answer, to a call with @capacity entries, holds the first of @expected, and that
+ * nothing after them was written.
  */
 static void assert_answer(int rc, uint32_t num, const struct iommu_iova_range *answer,
 			  uint32_t capacity, const struct iommu_iova_range *expected,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of spec 10-ioas, 6 and 8.4 to 8.6, that only the owner of an access can bring about. */
+/*
+ * Accesses: the rows of [ACCESS-RW], [ACCESS-PIN] and [ACCESS-ATTACH] that need an owner in the
+ * engine.
+ */
 #include "iommufd/access.h"
 #include "kit.h"
 
@@ -16,7 +19,7 @@ static struct iommufd_access *user;
 static unsigned int told;
 static struct iova_range last_told;
 
-/* An owner that says nothing and keeps what it has pinned. */
+/* An owner that ignores the call to unpin. */
 static void keep(void *data, uint64_t iova, uint64_t len)
 {
 	(void)data;
@@ -60,7 +63,7 @@ static void an_access_that_is_not_attached_reaches_nothing(void **state)
 	assert_int_equal(rw(IOVA), -ENOENT);
 	assert_int_equal(iommufd_access_pin(user, IOVA, PAGE, false, pages), -ENOENT);
 	assert_int_equal(iommufd_access_replace(user, ioas), -ENOENT);
-	/* The range comes first. */
+	/* The check of the range comes first. */
 	assert_int_equal(iommufd_access_pin(user, IOVA, 0, false, pages), -EINVAL);
 	assert_int_equal(iommufd_access_pin(user, UINT64_MAX, 2, false, pages), -EOVERFLOW);
 }
@@ -73,11 +76,11 @@ static void unmap_gives_up_on_an_owner_that_does_not_let_go(void **state)
 	assert_int_equal(iommufd_access_attach(user, ioas), 0);
 	assert_int_equal(iommufd_access_pin(user, IOVA, PAGE, false, pages), 0);
 	assert_int_equal(engine_unmap(e, ioas, IOVA, ALL), -EDEADLK);
-	/* Again and again, and not for ever. */
+	/* The owner is called repeatedly, but not for ever. */
 	assert_in_range(told, 2, 101);
 	assert_int_equal(last_told.start, IOVA);
 	assert_int_equal(last_told.last, IOVA + ALL - 1);
-	/* The area is there, and nobody gets at it any more. */
+	/* The area is still there, but can no longer be reached. */
 	assert_int_equal(engine_map(e, ioas, IOVA, 0, ALL), -EEXIST);
 	assert_int_equal(rw(IOVA), -EINVAL);
 	assert_int_equal(iommufd_access_pin(user, IOVA, PAGE, false, pages), -EINVAL);

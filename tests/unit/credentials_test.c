@@ -13,10 +13,10 @@
 #include "mem/sys.h"
 
 enum {
-	CAP = CAP_SYS_PACCT /* nobody misses it */
+	CAP = CAP_SYS_PACCT /* nothing here needs it */
 };
 
-/* Of the calling thread alone. */
+/* Changes the calling thread alone. */
 static void set_effective(bool on)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

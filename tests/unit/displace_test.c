@@ -200,7 +200,7 @@ static void two_sources_of_a_page_keep_the_same_page(void **state)
 	assert_ptr_equal(aside, bus_of(b, 0));
 	assert_int_equal(*aside, 3);
 	assert_int_equal(*bus_of(b, 3), 6);
-	/* Page 4, which nobody had pinned, is the program's to lose. */
+	/* Page 4 was not pinned, so the program loses its content. */
 	assert_true(mapped(f.va + 4 * PAGE));
 	mem_source_unpin(a, pages(0, 4));
 	assert_true(mapped(aside));
@@ -230,7 +230,7 @@ static void parts_that_stay_pinned_stay_aside(void **state)
 	mem_source_unpin(source, pages(0, 8));
 	assert_int_equal(*bus_of(source, 3), 4);
 	assert_false(mapped(aside - PAGE));
-	/* A later user of a page that is aside gets that page. */
+	/* A later pin of a page that was moved aside gets that page. */
 	assert_int_equal(mem_source_pin(source, pages(4, 1)), 0);
 	mem_source_unpin(source, pages(3, 2));
 	assert_int_equal(*bus_of(source, 4), 5);
@@ -342,7 +342,7 @@ static void pins_go_where_the_program_moves_its_memory(void **state)
 		assert_int_equal(*bus_of(source, i), i + 1);
 	}
 	assert_ptr_equal(bus_of(other, 0), to + PAGE);
-	/* They are the program's, who may do without them, or the pins may go first. */
+	/* The program may unmap them, or the pins may go first. */
 	assert_false(displace_needed(addr(f.va) + 2 * PAGE, 0));
 	mem_source_unpin(source, pages(0, 8));
 	mem_source_unpin(other, pages(0, 1));

@@ -144,7 +144,7 @@ static void cookies_are_the_lowest_free(void **state)
 	report(q, 0, 9, 0x1000, true, &answers[3]);
 	assert_int_equal(engine_read(q->e, q->fd, records, sizeof(records)), sizeof(records[0]));
 	assert_int_equal(records[0].cookie, 2);
-	/* Answers the rest while there is somebody to tell. */
+	/* Answers the rest while the device is still attached. */
 	iommufd_device_detach(q->e->devices[0], 0);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The interesting ones need -fsanitize=thread to say all they can. */
+/* The gate. The tests with threads show most under -fsanitize=thread. */
 #include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,7 +117,7 @@ static void a_first_entry_without_memory_is_refused(void **state)
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, enter_without_memory, NULL), 0);
 	pthread_join(thread, NULL);
-	/* What the failed entries took and gave back keeps nobody waiting. */
+	/* Slots that the failed entries took and gave back do not delay a wait. */
 	gate_wait(&key_a);
 }
 

@@ -31,7 +31,7 @@ static unsigned int count_threads(void)
 	return count;
 }
 
-/* A sanitizer's own mappings come and go: there it says nothing. */
+/* Mappings of a sanitizer come and go, so its builds do not check this. */
 static unsigned int count_mappings(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -49,7 +49,7 @@ static unsigned int count_mappings(void)
 #endif
 }
 
-/* A ring without end: each descriptor copies, and may interrupt. */
+/* An endless ring: each descriptor copies, and may interrupt. */
 static void start_dma(struct ioat_rig *t)
 {
 	ioat_start_ring(t);
@@ -169,7 +169,7 @@ static void closing_in_any_order_leaves_nothing_behind(void **state)
 	unsigned int threads, mappings;
 
 	(void)state;
-	/* What is there once is made in the first rounds. */
+	/* Singletons are created in the first rounds. */
 	for (unsigned int i = 0; i < 5; i++)
 		one_round();
 	threads = count_threads();
@@ -248,7 +248,7 @@ int main(void)
 		cmocka_unit_test(threads_use_and_reset_the_device_at_once),
 	};
 
-	/* DMA that fails is what happens here. */
+	/* DMA fails on purpose here: its messages are not worth reading. */
 	log_set_level(LOG_LEVEL_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,7 +198,7 @@ int main(void)
 		cmocka_unit_test(no_dma_reaches_memory_after_its_unmap),
 	};
 
-	/* DMA that finds a slot unmapped is part of the game; its lines are not worth reading. */
+	/* DMA to unmapped slots is expected; its messages are not worth reading. */
 	log_set_level(LOG_LEVEL_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Readers beside a writer: each translation sees a leaf as it was mapped, before or after a change,
- * and what nobody changes is found always.
+ * and a leaf that does not change is always found.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -113,7 +113,7 @@ static void play(const struct iopt_format *format, bool dirty)
 	assert_int_equal(iopt_map(scene.pt, kept, kept + delta[0], page, RW, 0), 0);
 	for (int i = 0; i < READERS; i++)
 		assert_int_equal(pthread_create(&readers[i], NULL, read_all_the_time, &scene), 0);
-	/* Longer on a machine so busy that no reader has come to its turn yet. */
+	/* Longer on a machine so busy that no reader has run yet. */
 	while (now_ms() < end || (!atomic_load(&scene.hits) && now_ms() < end + WAIT_MS)) {
 		change(&scene, &rng);
 		if (format == &iopt_amdv1 && ++grown < 4)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * IOMMU_IOVA_LOOKUP: on an IOAS, on a table, and through a guest's own table (spec 60-extensions,
- * 5).
- */
+/* IOMMU_IOVA_LOOKUP: on an IOAS, on a table, and through a guest's own table ([EXT-LOOKUP]). */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -138,7 +135,7 @@ static void hwpt_gives_its_leaf_and_leaves_it_clean(void **state)
 	assert_int_equal(lookup(f, hwpt, IOVA + 0x1010, &cmd), 0);
 	assert_int_equal(cmd.out_flags,
 			 IOMMU_IOVA_LOOKUP_FLAG_PINNED | IOMMU_IOVA_LOOKUP_FLAG_DIRTY);
-	/* Looking twice finds the same. */
+	/* A second look-up gives the same. */
 	assert_int_equal(lookup(f, hwpt, IOVA + 0x1010, &cmd), 0);
 	assert_true(cmd.out_flags & IOMMU_IOVA_LOOKUP_FLAG_DIRTY);
 }
@@ -217,7 +214,7 @@ static void nested_hwpt_is_walked_without_a_trace(void **state)
 	assert_memory_equal(before, tables, sizeof(before));
 	assert_int_equal(lookup(f, nested, IOVA + 0x1000, &cmd), -ENOENT);
 
-	/* What it finds is what DMA then does, which leaves its traces. */
+	/* DMA then goes to the address that was found, and leaves its traces there. */
 	tables[1536 + ((IOVA >> 12) & 511)] &= ~WRITABLE;
 	assert_int_equal(lookup(f, nested, IOVA, &cmd), 0);
 	assert_int_equal(cmd.out_perm, IOMMU_IOVA_LOOKUP_PERM_READ);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The test ABI from inside: what no program under `uiommufd run` can see of it, and what happens at
- * the same time.
+ * The test ABI from inside: what a program under `uiommufd run` cannot see of it, and concurrent
+ * calls.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -154,7 +154,7 @@ static void dma_reaches_a_dmabuf_until_it_is_revoked(void **state)
 	uiommufd_iommu_put(iommu);
 }
 
-/* ---- at the same time ---- */
+/* ---- concurrent calls ---- */
 
 static _Atomic bool stop;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All at once, by the user API: DMA through both stages and through the parent alone, page requests
- * and their answers, the guest's changes and invalidations, the VMM's unmaps, attach, replace and
- * detach, and resets. What must come of it: nobody waits for ever, DMA reads only what is mapped,
- * and nothing is left over.
+ * Everything at once, through the user API: DMA through both stages and through the parent alone,
+ * page requests and their answers, the guest's changes and invalidations, the VMM's unmaps, attach,
+ * replace and detach, and resets. No thread may wait for ever, DMA may read only what is mapped,
+ * and nothing may be left over.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -16,7 +16,7 @@
 
 enum {
 	PAGES = 32,
-	TABLE_PAGES = 5, /* four levels, and what finds them */
+	TABLE_PAGES = 5, /* four levels, and the structure that points at them */
 	DATA_PAGES = 8,	 /* that the guest maps at IOVA */
 	ROUNDS = 600,
 	STREAM = 7,
@@ -146,7 +146,7 @@ static struct stress *create(bool arm)
 	return s;
 }
 
-/* ---- who does what ---- */
+/* ---- the threads ---- */
 
 /*
  * The devices, through whatever they are attached to: pages of the guest, one beside them, and the
@@ -194,7 +194,7 @@ static void *answer(void *arg)
 		response.cookie = fault.cookie;
 		response.code = rng_next(&rng) % 4 ? IOMMUFD_PAGE_RESP_SUCCESS
 						   : IOMMUFD_PAGE_RESP_INVALID;
-		/* Who is detached meanwhile has been answered. */
+		/* Detaching the device has answered it already. */
 		(void)engine_write(s->e, s->queue, &response, sizeof(response));
 		atomic_fetch_add(&s->answered, 1);
 	}
@@ -248,7 +248,7 @@ static void *change_tables(void *arg)
 	return NULL;
 }
 
-/* The VMM takes the first pages away; nobody reaches them until they are back. */
+/* The VMM takes the first pages away; no DMA may reach them until they are back. */
 static void *unmap_pages(void *arg)
 {
 	struct stress *s = arg;
@@ -303,7 +303,7 @@ static void run(bool arm)
 		sched_yield();
 	}
 	atomic_store(&s->stop, true);
-	/* Closing the descriptor answers nobody, detaching does. */
+	/* Closing the descriptor does not answer waiting DMAs, detaching does. */
 	for (unsigned int i = 0; i < ENGINE_DEVICES; i++)
 		iommufd_device_detach(s->e->devices[i], 0);
 	for (unsigned int i = 0; i < ROLES; i++)

@@ -2,7 +2,7 @@
 /*
  * DMA through both stages while the guest changes its tables and invalidates, the VMM maps and
  * unmaps, and the device moves from one table to another: once an invalidation, an unmap or a
- * detach has returned, nobody reaches what was there.
+ * detach has returned, no DMA reaches what was there.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -100,7 +100,7 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* Memory that no DMA may reach any more: found as it is left. */
+/* Memory that no DMA may reach any more must keep its content. */
 static void poison(struct test *t, int i)
 {
 	volatile uint64_t *page = guest_word(t->guest, t->pages[i]);

@@ -126,7 +126,7 @@ static void an_unmapped_entry_is_used_until_it_is_invalidated(void **state)
 	guest_reads(t->guest, 0, IOVA, OLD);
 	iommu_tlb_invalidate(t->guest->device, &(struct iommu_tlb_match){.domain = NULL});
 	guest_faults(t->guest, 0, IOVA, false, 1, "F_TRANSLATION");
-	/* What is not there is not cached. */
+	/* A missing entry is not cached. */
 	*t->entry = leaf_of(t->new_page, ARM_NG);
 	guest_reads(t->guest, 0, IOVA, NEW);
 }

@@ -75,7 +75,7 @@ static void a_read_sets_accessed_and_a_write_dirty(void **state)
 	guest_reads(v->guest, 0, IOVA, SECRET);
 	for (unsigned int n = 0; n < 4; n++)
 		assert_int_equal(*level(v, n) & (X86_A | X86_D | X86_EA), X86_A);
-	/* The page is cached now, but as one that must not be written yet. */
+	/* The page is cached now, but not yet for writing. */
 	assert_int_equal(guest_write(v->guest, 0, IOVA, 1), 0);
 	for (unsigned int n = 0; n < 4; n++)
 		assert_int_equal(*level(v, n) & (X86_A | X86_D), n ? X86_A : X86_A | X86_D);
@@ -223,7 +223,7 @@ static void a_hole_of_stage_2_is_told_from_one_of_stage_1(void **state)
 	assert_int_equal(v->guest->fault.access, IOMMU_FAULT_AT_TABLE);
 	assert_int_equal(v->guest->fault.ipa, table + (IOVA >> 12 & 511) * 8);
 
-	/* 48 bits are what the parent translates. */
+	/* The parent translates 48 bits. */
 	*level(v, 1) = BIT(48) | X86_ALL;
 	attach(v, 0, 48);
 	guest_faults(v->guest, 0, IOVA, false, 2, "SGN.5");

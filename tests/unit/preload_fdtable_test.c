@@ -14,14 +14,14 @@ enum {
 	FAR = (1 << 20) - 1,
 };
 
-/* In the place of preload/real.c. */
+/* Replaces preload/real.c. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)
 {
 }
 
-/* A file that knows when it is used after its release. */
+/* A file that notices a use after its release. */
 struct probe {
 	struct uiommufd_file file;
 	_Atomic unsigned int magic;

@@ -121,7 +121,7 @@ static int setup(void **state)
 	RUN(name, "vmovdqu64 64(%%r8), %%zmm17\n", "vmovdqu64 %%zmm17, 64(%%r8)\nvzeroupper\n", \
 	    text)
 
-/* Edges of carries and signs, more often than chance would have them. */
+/* Prefers values at the edges of carries and signs. */
 static uint64_t next_number(void)
 {
 	static const uint64_t edges[] = {
@@ -352,7 +352,7 @@ static void moves_that_swap_bytes(void **state)
 	COMPARE(swapped_store_64);
 }
 
-/* Few processors have it: by its encoding, with what the manual says that it does. */
+/* Few processors have it, so it is tested by its encoding and the manual's description. */
 static void direct_stores(void **state)
 {
 	static const struct insn_memory memory = {.read = memory_read, .write = memory_write};

@@ -7,7 +7,7 @@
 
 #define BASE UINT64_C(0x10000000)
 
-/* In the place of preload/real.c and preload/engine.c. */
+/* Replaces preload/real.c and preload/engine.c. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reference counts: who destroys, and what debug builds stop. */
+/* Reference counts: which put destroys, and what debug builds stop. */
 #include <pthread.h>
 #include <stdatomic.h>
 

@@ -233,7 +233,7 @@ static void runs_that_are_alike_become_one(void **state)
 	coverage_destroy(&coverage);
 }
 
-/* Both ends of the space, with something to keep apart between: there has to be an end to it. */
+/* Mappings at both ends of the space: the search for runs must end. */
 static void runs_that_are_too_many_join_all_the_same(void **state)
 {
 	struct iova_range reserved = {0xfee00000, 0xfeefffff};

@@ -316,7 +316,7 @@ static void a_source_moves_to_another_process_with_its_charge(void **state)
 	assert_int_equal(old.caller.pinned_pages, 0);
 	assert_int_equal(new.caller.pinned_pages, 4);
 	assert_int_equal(old.caller.refs, 1);
-	/* To itself: nothing. */
+	/* To itself changes nothing. */
 	assert_int_equal(mem_source_charge_to(source, &new.caller), 0);
 	mem_source_move(source, &new.caller);
 	mem_source_uncharge_from(source, &new.caller);

@@ -145,7 +145,7 @@ static void bind_checks_its_structure_first(void **state)
 	bind.argsz = 16;
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, at_the_edge(rig, &bind, 12)),
 			 -EFAULT);
-	/* A tail that is not zero, one that cannot be read. */
+	/* A tail that is not zero; a tail that cannot be read. */
 	bind.argsz = 40;
 	memcpy(longer, &bind, sizeof(bind));
 	longer[39] = 1;
@@ -153,7 +153,7 @@ static void bind_checks_its_structure_first(void **state)
 	assert_int_equal(
 		rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, at_the_edge(rig, &bind, sizeof(bind))),
 		-EFAULT);
-	/* iommufd -1 is what is wrong with it now. */
+	/* Now only iommufd -1 is wrong. */
 	longer[39] = 0;
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, longer), -EINVAL);
 }

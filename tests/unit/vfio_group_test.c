@@ -148,7 +148,7 @@ static void both_ways_exclude_each_other(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, use[i], &rig), 0);
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
-	/* Nobody has left it claimed. */
+	/* The group is not left claimed. */
 	assert_true(group_rig_group(&rig) >= 0);
 	group_rig_close(&rig);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Standing still for fork: who waits for whom, and what the child finds. */
+/* Standing still for fork: which threads wait, and what the child finds. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
