@@ -133,18 +133,19 @@ static void check_intersect(const struct space *space)
 }
 
 /* With too small an array the count is right, and only the entries that fit are written. */
-static void check_room(const struct space *space)
+static void check_capacity(const struct space *space)
 {
 	struct iommu_iova_range ranges[MAX_INPUT], out[MAX_OUT], part[MAX_OUT];
 	uint64_t bitmap;
 	size_t count = uiommufd_ranges_merge(ranges, random_ranges(space, ranges, &bitmap));
 	size_t whole = uiommufd_ranges_invert(ranges, count, out, MAX_OUT);
-	size_t room = random_u64() % (whole + 1);
+	size_t capacity = random_u64() % (whole + 1);
 
 	memset(part, 0x5a, sizeof(part));
-	assert_int_equal(uiommufd_ranges_invert(ranges, count, room ? part : NULL, room), whole);
-	assert_ranges(part, room, out, room);
-	assert_int_equal(part[room].start, UINT64_C(0x5a5a5a5a5a5a5a5a));
+	assert_int_equal(uiommufd_ranges_invert(ranges, count, capacity ? part : NULL, capacity),
+			 whole);
+	assert_ranges(part, capacity, out, capacity);
+	assert_int_equal(part[capacity].start, UINT64_C(0x5a5a5a5a5a5a5a5a));
 
 	memset(part, 0x5a, sizeof(part));
 	whole = uiommufd_ranges_intersect(ranges, count, out, whole, NULL, 0);
@@ -162,7 +163,7 @@ static void arrays_agree_with_bitmaps(void **state)
 		check_merge(space);
 		check_invert(space);
 		check_intersect(space);
-		check_room(space);
+		check_capacity(space);
 	}
 }
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The caller for this process: copies that survive bad pointers, populating, rights, and stacks
+ * that grow.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>

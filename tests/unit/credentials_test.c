@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Capabilities and user IDs of the calling thread, as the caller sees them. */
 #include <linux/capability.h>
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Pinned memory that the program unmaps, moves or replaces: mappings keep the pages that were
+ * pinned.
+ */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>

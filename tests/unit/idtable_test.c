@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The table of IDs: which ID comes next, what a look-up finds, and a reservation that fails. */
 #include "base/idtable.h"
 #include "kit.h"
 

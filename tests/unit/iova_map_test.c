@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The map of IOVAs, by examples: look-up, insertion, and the search for a hole. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Pools of objects: placement, memory that is given back, and threads that exchange objects. */
 #include <pthread.h>
 
 #include "base/pool.h"

@@ -11,7 +11,7 @@ enum {
 	ROUNDS = 20000,
 };
 
-static void the_last_reference_is_told_so(void **state)
+static void only_the_last_put_says_so(void **state)
 {
 	struct ref ref;
 
@@ -146,7 +146,7 @@ static void of_many_threads_exactly_one_destroys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_last_reference_is_told_so),
+		cmocka_unit_test(only_the_last_put_says_so),
 		cmocka_unit_test(a_reference_is_taken_only_while_there_is_one),
 		cmocka_unit_test(a_claim_takes_all_references_or_none),
 		cmocka_unit_test(use_after_the_end_and_overflow_abort),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Memory behind mappings: addresses and files, pins, accounting, reading and writing. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The ioctls, reads and writes of a VFIO device file, with a model that records what it is asked.
+ */
 #include <linux/pci_regs.h>
 #include <unistd.h>
 

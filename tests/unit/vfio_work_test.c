@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The thread of a device: what is queued runs once, and a fork passes by. */
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
