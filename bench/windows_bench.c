@@ -15,7 +15,7 @@
 #include <uiommufd/uiommufd.h>
 
 #include "bench.h"
-#include "iommufd/ioas.h"
+#include "iommufd/ioas/ioas.h"
 
 enum {
 	HOLES = 1000,
@@ -47,21 +47,21 @@ static void check(int rc, const char *what)
 /* There is no command for so many holes: they are reserved as a device's would be. */
 static void reserve(struct bench *bench)
 {
-	struct ioas *ioas = object_get((struct iommufd_ctx *)bench->ctx, bench->ioas, OBJECT_IOAS);
+	struct ioas *ioas = ioas_get((struct iommufd_ctx *)bench->ctx, bench->ioas);
 
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	for (unsigned int i = 0; i < HOLES; i++) {
 		struct iova_range hole = {
 			.start = HOLE_START + 2 * i * HOLE_SIZE,
 			.last = HOLE_START + (2 * i + 1) * HOLE_SIZE - 1,
 		};
 
-		check(ioas_reserve(ioas, &hole, 1, ioas), "reserve");
+		check(ioas_reserve(ioas, &hole, 1, &ioas->object), "reserve");
 		bench->holes[i] = (struct iommu_iova_range){.start = hole.start, .last = hole.last};
 		snprintf(bench->lines[i], LINE, "0x%016" PRIx64 " 0x%016" PRIx64 " reserved\n",
 			 hole.start, hole.last);
 	}
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	object_put(&ioas->object);
 }
 

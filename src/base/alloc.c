@@ -10,13 +10,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "base/fault.h"
+#include "base/fail.h"
+#include "base/sys.h"
 
 void *alloc_zeroed(size_t size)
 {
-	if (fault_inject())
+	if (fail_inject())
 		return NULL;
 	return calloc(1, size);
 }
@@ -25,7 +25,7 @@ void *alloc_aligned(size_t align, size_t size)
 {
 	void *memory;
 
-	if (fault_inject() || posix_memalign(&memory, align, size))
+	if (fail_inject() || posix_memalign(&memory, align, size))
 		return NULL;
 	return memset(memory, 0, size);
 }
@@ -34,7 +34,7 @@ void *alloc_array(size_t count, size_t size)
 {
 	size_t bytes;
 
-	if (fault_inject() || __builtin_mul_overflow(count, size, &bytes) || bytes > INT_MAX)
+	if (fail_inject() || __builtin_mul_overflow(count, size, &bytes) || bytes > INT_MAX)
 		return NULL;
 	return calloc(1, bytes);
 }
@@ -46,7 +46,7 @@ void *alloc_resize(void *array, size_t count, size_t size)
 	/* A size of 0 would free the array and return NULL. */
 	assert(count && size);
 
-	if (fault_inject() || __builtin_mul_overflow(count, size, &bytes))
+	if (fail_inject() || __builtin_mul_overflow(count, size, &bytes))
 		return NULL;
 	return realloc(array, bytes);
 }
@@ -58,26 +58,16 @@ void alloc_free(void *memory)
 
 void *chunk_alloc(size_t size, bool huge)
 {
-	uintptr_t start, aligned;
-	void *memory;
+	void *chunk;
 
-	if (fault_inject())
+	if (fail_inject() || sys_map_aligned(size, size, 0, PROT_READ | PROT_WRITE, &chunk))
 		return NULL;
-	memory = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return NULL;
-	start = (uintptr_t)memory;
-	aligned = (start + size - 1) & ~(uintptr_t)(size - 1);
-	if (aligned != start)
-		munmap(memory, aligned - start);
-	munmap((void *)(aligned + size), start + size - aligned);
-	if (huge) /* without, it works as well, only slower */
-		madvise((void *)aligned, size, MADV_HUGEPAGE);
-	return (void *)aligned;
+	if (huge) /* without huge pages it works as well, only slower */
+		(void)sys_madvise(chunk, size, MADV_HUGEPAGE);
+	return chunk;
 }
 
 void chunk_free(void *chunk, size_t size)
 {
-	munmap(chunk, size);
+	(void)sys_munmap(chunk, size);
 }

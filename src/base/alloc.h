@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every allocation of the engine; each can be made to fail (base/fault.h). Memory is zeroed. */
+/* Every allocation of the engine; each can be made to fail (base/fail.h). Memory is zeroed. */
 #ifndef BASE_ALLOC_H
 #define BASE_ALLOC_H
 

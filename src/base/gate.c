@@ -13,7 +13,7 @@
 #include <sched.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 
 /* Polls before a waiter lets others run: somewhat longer than a page takes to copy. */
 #define POLLS_BEFORE_YIELD 256
@@ -90,7 +90,7 @@ int gate_register(void)
 		slot = create_slot();
 	if (!slot)
 		return -ENOMEM;
-	if (fault_inject() || pthread_setspecific(exit_key, slot)) {
+	if (fail_inject() || pthread_setspecific(exit_key, slot)) {
 		release_slot(slot);
 		return -ENOMEM;
 	}

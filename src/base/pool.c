@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_BY_OBJECT 1
@@ -139,7 +139,7 @@ void *pool_alloc(struct pool *pool)
 	struct pool_part *part = part_of_thread(pool);
 	void *object;
 
-	if (fault_inject())
+	if (fail_inject())
 		return NULL;
 	pthread_mutex_lock(&part->lock);
 	object = take(part, pool->size);

@@ -9,7 +9,7 @@
  * that is kept.
  *
  * Thread-safe: a pool has several parts, each with its own lock, and threads are spread over them.
- * Every allocation can be made to fail (base/fault.h). Where AddressSanitizer watches, each object
+ * Every allocation can be made to fail (base/fail.h). Where AddressSanitizer watches, each object
  * comes from alloc.h, so that it sees them one by one.
  *
  * Cost: O(1); one lock that is rarely contended.

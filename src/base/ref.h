@@ -67,6 +67,20 @@ static inline bool ref_put(struct ref *ref)
 	return old == 1;
 }
 
+/* Gives a reference back unless there are only @keep left (then false). */
+static inline bool ref_put_but_last(struct ref *ref, uint32_t keep)
+{
+	uint32_t count = ref_read(ref);
+
+	while (count > keep) {
+		assert(count <= REF_MAX);
+		if (__atomic_compare_exchange_n(&ref->count, &count, count - 1, true,
+						__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Takes the last @count references away at once, if there are no others: then the caller destroys.
  */

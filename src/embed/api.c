@@ -10,12 +10,15 @@
 #include <uiommufd/uiommufd.h>
 
 #include "base/alloc.h"
+#include "inspect/dump.h"
+#include "inspect/show.h"
 #include "iommu/shape.h"
-#include "iommufd/ctx.h"
-#include "iommufd/dump.h"
-#include "iommufd/last_error.h"
-#include "iommufd/show.h"
-#include "iommufd/ucmd.h"
+#include "iommufd/device/group.h"
+#include "iommufd/entry/ctx_file.h"
+#include "iommufd/entry/dispatch.h"
+#include "iommufd/object/ctx.h"
+#include "iommufd/object/last_error.h"
+#include "iommufd/object/ucmd.h"
 #include "mem/guard.h"
 #include "mock/mock.h"
 

@@ -5,17 +5,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/caller.h"
+
 int iommu_user_data_read(const struct iommu_user_data *data, uint32_t type, void *to, size_t size,
 			 size_t min)
 {
 	if (data->type != type || data->len < min || data->len > size)
 		return -EINVAL;
 	memset(to, 0, size);
-	return data->caller->ops->read(data->caller, to, data->uptr, data->len);
+	return caller_read(data->caller, to, data->uptr, data->len);
 }
 
 int iommu_user_data_write(const struct iommu_user_data *data, const void *from, size_t size)
 {
-	return data->caller->ops->write(data->caller, data->uptr, from,
-					data->len < size ? data->len : size);
+	return caller_write(data->caller, data->uptr, from, data->len < size ? data->len : size);
 }

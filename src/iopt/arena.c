@@ -7,7 +7,7 @@
 #include <urcu-bp.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "iopt/iopt_internal.h"
 
 _Static_assert(sizeof(struct arena_chunk) <= ARENA_TABLE_SIZE, "a chunk's head is one page");
@@ -95,7 +95,7 @@ uint64_t *arena_alloc(struct arena *arena)
 	struct arena_chunk *chunk;
 	unsigned int slot;
 
-	if (fault_inject())
+	if (fail_inject())
 		return NULL;
 	chunk = chunk_available(arena);
 	if (!chunk)
@@ -117,7 +117,7 @@ uint64_t *arena_alloc_first(struct arena *arena, unsigned int count)
 	assert(arena->n_chunks == 0);
 	if (count == 1)
 		return arena_alloc(arena);
-	if (fault_inject())
+	if (fail_inject())
 		return NULL;
 	chunk = chunk_add(arena);
 	if (!chunk)

@@ -3,6 +3,7 @@
 #ifndef MACHINE_MACHINE_INTERNAL_H
 #define MACHINE_MACHINE_INTERNAL_H
 
+#include "iommufd/device/group.h"
 #include "machine/machine.h"
 
 enum {

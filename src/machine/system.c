@@ -3,8 +3,8 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "base/sys.h"
 #include "machine/machine_internal.h"
 
 static bool exists(const struct machine *machine, const char *folder, const char *name)
@@ -12,7 +12,7 @@ static bool exists(const struct machine *machine, const char *folder, const char
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/%s/%s", machine->sysfs, folder, name);
-	return access(path, F_OK) == 0;
+	return sys_call(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0, 0) == 0;
 }
 
 bool system_has_device(const struct machine *machine, const char *bdf)
@@ -36,20 +36,34 @@ bool system_has_group(const struct machine *machine, unsigned int group)
 	return exists(machine, "kernel/iommu_groups", name);
 }
 
+/* @least, or one more than the highest number among the names in @bytes of @entries. */
+static unsigned int past_numbers(const char *entries, long bytes, unsigned int least)
+{
+	const struct dirent64 *entry;
+	unsigned int number;
+
+	for (long at = 0; at < bytes; at += entry->d_reclen) {
+		entry = (const struct dirent64 *)(entries + at);
+		if (machine_number_parse(entry->d_name, 1u << 30, &number) && number >= least)
+			least = number + 1;
+	}
+	return least;
+}
+
 unsigned int system_free_group(const struct machine *machine)
 {
-	unsigned int free = 0, number;
-	struct dirent *entry;
+	_Alignas(struct dirent64) char entries[4096];
+	unsigned int free = 0;
 	char path[256];
-	DIR *dir;
+	long bytes;
+	int dir;
 
 	snprintf(path, sizeof(path), "%s/kernel/iommu_groups", machine->sysfs);
-	dir = opendir(path);
-	if (!dir)
+	dir = sys_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
 		return 0;
-	while ((entry = readdir(dir)))
-		if (machine_number_parse(entry->d_name, 1u << 30, &number) && number >= free)
-			free = number + 1;
-	closedir(dir);
+	while ((bytes = sys_call(SYS_getdents64, dir, (long)entries, sizeof(entries), 0, 0, 0)) > 0)
+		free = past_numbers(entries, bytes, free);
+	(void)sys_close(dir);
 	return free;
 }

@@ -9,8 +9,9 @@
 #include <stdatomic.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/check.h"
-#include "base/fault.h"
+#include "base/fail.h"
 
 struct user {
 	struct user *next;
@@ -90,8 +91,7 @@ static int add_below(uint64_t *counter, uint64_t pages, uint64_t limit)
 
 static uint64_t limit_of(struct uiommufd_caller *caller)
 {
-	uint64_t bytes = caller->ops->memlock_limit ? caller->ops->memlock_limit(caller)
-						    : UINT64_MAX;
+	uint64_t bytes = caller_memlock_limit(caller);
 
 	return bytes >> PAGE_SHIFT;
 }
@@ -102,7 +102,7 @@ int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accoun
 	struct user *user;
 	int rc = 0;
 
-	if (fault_inject())
+	if (fail_inject())
 		return -ENOMEM;
 	switch (mode) {
 	case MEM_ACCOUNT_NONE:

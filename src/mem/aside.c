@@ -10,7 +10,7 @@
 #include <pthread.h>
 
 #include "base/alloc.h"
-#include "mem/sys.h"
+#include "base/sys.h"
 
 #define LARGE_PAGE (UINT64_C(2) << 20)
 

@@ -8,7 +8,7 @@
 #include <linux/capability.h>
 #include <stdatomic.h>
 
-#include "mem/sys.h"
+#include "base/sys.h"
 
 enum {
 	CAPABILITIES = 32 * _LINUX_CAPABILITY_U32S_3

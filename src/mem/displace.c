@@ -19,12 +19,12 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/fail.h"
 #include "base/gate.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "mem/aside.h"
 #include "mem/source_internal.h"
-#include "mem/sys.h"
 
 /* Pages of one source that move. In pages of the address space. */
 struct segment {
@@ -289,7 +289,7 @@ static int move_stretches(struct displacement *d)
 		const struct stretch *stretch = &d->stretches[d->moved];
 		uint64_t len = (stretch->end - stretch->first) << PAGE_SHIFT;
 
-		if (fault_inject() ||
+		if (fail_inject() ||
 		    move_pages(stretch->first << PAGE_SHIFT, stretch->aside, len, flags))
 			return -ENOMEM;
 	}

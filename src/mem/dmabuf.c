@@ -9,8 +9,8 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/sys.h"
 #include "mem/source_internal.h"
-#include "mem/sys.h"
 
 struct dmabuf {
 	struct uiommufd_file file;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "base/sys.h"
 #include "mem/source_internal.h"
-#include "mem/sys.h"
 
 #ifndef MFD_HUGE_SHIFT
 #define MFD_HUGE_SHIFT 26

@@ -23,21 +23,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "mem/sys.h"
-
-enum {
-	KERNEL_MASK_BYTES = 8
-};
-
-/*
- * Directly: under the preload the C library's name is the program's (preload/sigmask.c), which
- * keeps our two signals unblocked and remembers what it was asked for.
- */
-static void set_mask(const sigset_t *mask, sigset_t *old)
-{
-	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, (long)old, KERNEL_MASK_BYTES, 0,
-		       0);
-}
+#include "base/sys.h"
 
 #if defined(__x86_64__)
 
@@ -186,7 +172,7 @@ static bool end_copy(const siginfo_t *info, ucontext_t *context)
 
 	if (!copy || (addr - copy->dst >= copy->len && addr - copy->src >= copy->len))
 		return false;
-	set_mask(&context->uc_sigmask, NULL);
+	sys_sigmask(SIG_SETMASK, &context->uc_sigmask, NULL);
 	_longjmp(copy->jump, 1);
 }
 
@@ -200,6 +186,7 @@ static const int guarded[GUARDED_SIGNALS] = {SIGSEGV, SIGBUS};
 static struct sigaction wanted[GUARDED_SIGNALS];
 static atomic_flag wanted_lock = ATOMIC_FLAG_INIT;
 static atomic_bool installed;
+/* The C library's. The preload's own sigaction() calls guard_sigaction(). */
 static int (*real_sigaction)(int, const struct sigaction *, struct sigaction *);
 static _Atomic(guard_bus_handler) bus_handler;
 
@@ -259,7 +246,7 @@ static void call_handler(const struct sigaction *act, int signo, siginfo_t *info
 	sigorset(&mask, &mask, &act->sa_mask);
 	if (!(act->sa_flags & SA_NODEFER))
 		sigaddset(&mask, signo);
-	set_mask(&mask, NULL);
+	sys_sigmask(SIG_SETMASK, &mask, NULL);
 	if (act->sa_flags & SA_SIGINFO)
 		act->sa_sigaction(signo, info, context);
 	else
@@ -316,7 +303,7 @@ int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *ol
 	if (act)
 		next = *act;
 	sigfillset(&all);
-	set_mask(&all, &mask);
+	sys_sigmask(SIG_SETMASK, &all, &mask);
 	pthread_mutex_lock(&change_lock);
 	lock_wanted();
 	former = *wanted_for(signo);
@@ -326,7 +313,7 @@ int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *ol
 	if (act)
 		(void)install(signo, &next, NULL);
 	pthread_mutex_unlock(&change_lock);
-	set_mask(&mask, NULL);
+	sys_sigmask(SIG_SETMASK, &mask, NULL);
 	if (old)
 		*old = former;
 	return 0;

@@ -4,7 +4,7 @@
 
 #include <linux/futex.h>
 
-#include "mem/sys.h"
+#include "base/sys.h"
 
 void mem_lock_sleep(struct mem_lock *lock)
 {

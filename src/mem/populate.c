@@ -11,8 +11,8 @@
 #include <linux/futex.h>
 #include <stdatomic.h>
 
+#include "base/sys.h"
 #include "mem/self.h"
-#include "mem/sys.h"
 
 /* The least value that fits into the operation's comparison. */
 #define FUTEX_ARGUMENT_MIN (-2048)

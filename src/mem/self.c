@@ -25,8 +25,8 @@
 #include <uiommufd/caller.h>
 
 #include "base/check.h"
+#include "base/sys.h"
 #include "mem/credentials.h"
-#include "mem/sys.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -195,43 +195,43 @@ int self_write(uint64_t dst, const void *src, size_t len)
 
 /* ---- the caller ---- */
 
-static int caller_read(struct uiommufd_caller *caller, void *dst, uint64_t src, size_t len)
+static int op_read(struct uiommufd_caller *caller, void *dst, uint64_t src, size_t len)
 {
 	(void)caller;
 	return self_read(dst, src, len);
 }
 
-static int caller_write(struct uiommufd_caller *caller, uint64_t dst, const void *src, size_t len)
+static int op_write(struct uiommufd_caller *caller, uint64_t dst, const void *src, size_t len)
 {
 	(void)caller;
 	return self_write(dst, src, len);
 }
 
-static int caller_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)
+static int op_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)
 {
 	(void)caller;
 	return self_populate(va, len, write);
 }
 
-static int caller_dup_fd(struct uiommufd_caller *caller, int fd)
+static int op_dup_fd(struct uiommufd_caller *caller, int fd)
 {
 	(void)caller;
 	return sys_dup_away(fd);
 }
 
-static bool caller_capable(struct uiommufd_caller *caller, int cap)
+static bool op_capable(struct uiommufd_caller *caller, int cap)
 {
 	(void)caller;
 	return credentials_capable(cap);
 }
 
-static uint32_t caller_uid(struct uiommufd_caller *caller)
+static uint32_t op_uid(struct uiommufd_caller *caller)
 {
 	(void)caller;
 	return credentials_uid();
 }
 
-static uint64_t caller_memlock_limit(struct uiommufd_caller *caller)
+static uint64_t op_memlock_limit(struct uiommufd_caller *caller)
 {
 	struct rlimit limit;
 
@@ -242,13 +242,13 @@ static uint64_t caller_memlock_limit(struct uiommufd_caller *caller)
 }
 
 static const struct uiommufd_caller_ops self_ops = {
-	.read = caller_read,
-	.write = caller_write,
-	.populate = caller_populate,
-	.dup_fd = caller_dup_fd,
-	.capable = caller_capable,
-	.uid = caller_uid,
-	.memlock_limit = caller_memlock_limit,
+	.read = op_read,
+	.write = op_write,
+	.populate = op_populate,
+	.dup_fd = op_dup_fd,
+	.capable = op_capable,
+	.uid = op_uid,
+	.memlock_limit = op_memlock_limit,
 };
 
 static struct uiommufd_caller self;

@@ -14,9 +14,8 @@
 #include <sys/vfs.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/sys.h"
 #include "mem/self.h"
-#include "mem/sys.h"
 
 /*
  * A window maps [@index << WINDOW_SHIFT, + WINDOW_SIZE) of the file, whether it is so long or not.

@@ -13,7 +13,8 @@
 #include <stdatomic.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/caller.h"
+#include "base/fail.h"
 #include "base/file.h"
 #include "base/pool.h"
 #include "mem/account.h"
@@ -23,11 +24,6 @@
 #include "mem/source_internal.h"
 
 static struct pool sources = POOL_INIT(sizeof(struct mem_source));
-
-static uint32_t uid_of(struct uiommufd_caller *caller)
-{
-	return caller->ops->uid ? caller->ops->uid(caller) : caller->uid;
-}
 
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting)
@@ -44,7 +40,7 @@ struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind k
 	source->len = len;
 	source->caller = uiommufd_caller_get(caller);
 	if (accounting == MEM_ACCOUNT_USER)
-		source->uid = uid_of(caller);
+		source->uid = caller_uid(caller);
 	return source;
 }
 
@@ -77,7 +73,7 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 
 	if (!source)
 		return -ENOMEM;
-	rc = caller->ops->dup_fd ? caller->ops->dup_fd(caller, fd) : -EBADF;
+	rc = caller_dup_fd(caller, fd);
 	if (rc >= 0)
 		rc = shmem_open(rc, &source->shmem);
 	if (rc) {
@@ -179,7 +175,7 @@ static int check_reachable(struct uiommufd_caller *caller, uint64_t va, uint64_t
 	while (len) {
 		uint64_t bus, run;
 
-		if (caller->ops->resolve(caller, va, len, &bus, &run))
+		if (caller_resolve(caller, va, len, &bus, &run))
 			return -EFAULT;
 		va += run;
 		len -= run;
@@ -195,19 +191,17 @@ static int acquire(struct mem_source *source, struct mem_pages pages)
 	struct uiommufd_caller *caller = source->caller;
 	int rc;
 
-	if (fault_inject())
+	if (fail_inject())
 		return -EFAULT;
 	/* Always there, and until the file is gone. */
 	if (source->kind == MEM_KIND_DMABUF)
 		return 0;
 	if (source->kind == MEM_KIND_FILE)
 		return shmem_pin(source->shmem, file_pages(source, pages), source->writable);
-	if (caller->ops->alive && !caller->ops->alive(caller))
+	if (!caller_alive(caller))
 		return -EFAULT;
-	rc = caller->ops->populate(caller, va, len, source->writable);
-	if (!rc && caller->ops->resolve)
-		rc = check_reachable(caller, va, len);
-	return rc;
+	rc = caller_populate(caller, va, len, source->writable);
+	return rc ? rc : check_reachable(caller, va, len);
 }
 
 /* Gives back the memory of @run, which has no user any more, or did not get one. */
@@ -431,8 +425,8 @@ void mem_source_run(struct mem_source *source, uint64_t byte, uint64_t len, uint
 		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source->dmabuf.buf) +
 		       source_base(source) + byte;
 		*run = len;
-	} else if (caller->ops->resolve) {
-		if (caller->ops->resolve(caller, source_base(source) + byte, len, bus, run)) {
+	} else if (!caller_is_direct(caller)) {
+		if (caller_resolve(caller, source_base(source) + byte, len, bus, run)) {
 			*bus = 0;
 			*run = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
 		}
@@ -451,7 +445,7 @@ int mem_source_charge_to(struct mem_source *source, struct uiommufd_caller *call
 
 	if (caller == source->caller)
 		return 0;
-	source->heir_uid = uid_of(caller);
+	source->heir_uid = caller_uid(caller);
 	return pages ? account_charge(caller, source->heir_uid, source->accounting, pages) : 0;
 }
 

@@ -3,6 +3,7 @@
 #ifndef MEM_SOURCE_INTERNAL_H
 #define MEM_SOURCE_INTERNAL_H
 
+#include "base/caller.h"
 #include "base/check.h"
 #include "mem/index.h"
 #include "mem/lock.h"
@@ -73,7 +74,7 @@ static inline uint64_t source_run_address(const struct mem_source *source,
 /* True if bus addresses are the program's own addresses: the memory is this process's. */
 static inline bool source_is_local(const struct mem_source *source)
 {
-	return source->kind == MEM_KIND_VA && !source->caller->ops->resolve;
+	return source->kind == MEM_KIND_VA && caller_is_direct(source->caller);
 }
 
 /* As mem_source_run(), for a local source, whose lock the caller holds. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading and writing a source by the CPU, for accesses (spec 10-ioas, 8.4). */
+#include "base/caller.h"
 #include "mem/guard.h"
 #include "mem/source_internal.h"
 
@@ -19,8 +20,8 @@ static int copy_at_va(const struct transfer *transfer, uint64_t len)
 	uint64_t va = source_base(transfer->source) + transfer->byte;
 
 	if (transfer->write)
-		return caller->ops->write(caller, va, transfer->buf, len);
-	return caller->ops->read(caller, transfer->buf, va, len);
+		return caller_write(caller, va, transfer->buf, len);
+	return caller_read(caller, transfer->buf, va, len);
 }
 
 /* Finds and copies the run at @done; returns its bytes, or -EFAULT. */

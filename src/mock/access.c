@@ -10,9 +10,10 @@
 #include <fcntl.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/file.h"
-#include "iommufd/access.h"
-#include "iommufd/event_queue.h"
+#include "iommufd/ioas/access.h"
+#include "iommufd/queue/event_queue.h"
 #include "mock/mock_internal.h"
 
 #define MAX_LENGTH (UINT64_C(16) << 20)
@@ -84,8 +85,7 @@ static const struct file_ops access_file_ops = {
 /* The access behind the caller's descriptor @fd, or NULL. Give it back with access_put(). */
 static struct mock_access *access_get(struct uiommufd_caller *caller, uint32_t fd)
 {
-	struct uiommufd_file *file = caller->ops->get_file ? caller->ops->get_file(caller, (int)fd)
-							   : NULL;
+	struct uiommufd_file *file = caller_get_file(caller, (int)fd);
 
 	if (file && file->ops != &access_file_ops) {
 		file_put(file);
@@ -130,7 +130,7 @@ int mock_create_access(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	rc = create_access(ucmd->ctx, cmd->create_access.flags, &mock);
 	if (rc)
 		return rc;
-	fd = caller_install_file(ucmd->caller, &mock->file);
+	fd = caller_install_file(ucmd->caller, &mock->file, O_CLOEXEC);
 	if (fd < 0) {
 		access_put(mock);
 		return -ENOMEM;
@@ -141,7 +141,7 @@ int mock_create_access(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 		rc = ucmd_respond(ucmd);
 	}
 	if (rc)
-		ucmd->caller->ops->uninstall_file(ucmd->caller, fd);
+		caller_uninstall_file(ucmd->caller, fd);
 	return rc;
 }
 
@@ -183,9 +183,9 @@ static uint64_t resolve_iova(struct mock_access *mock, uint32_t flags, uint64_t 
 
 	if (!(flags & MOCK_ACCESS_SYZ) || !ioas)
 		return iova;
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	found = iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, nth_visit, &nth);
-	pthread_mutex_unlock(&ioas->lock);
+	lock_release(&ioas->lock);
 	return found ? nth.start + (iova >> 32) : 0;
 }
 
@@ -330,11 +330,11 @@ static int copy_range(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struc
 	int rc = 0;
 
 	if (write)
-		rc = caller->ops->read(caller, buf, uptr, len);
+		rc = caller_read(caller, buf, uptr, len);
 	if (!rc)
 		rc = iommufd_access_rw(mock->access, caller, iova, buf, len, write, slow);
 	if (!rc && !write)
-		rc = caller->ops->write(caller, uptr, buf, len);
+		rc = caller_write(caller, uptr, buf, len);
 	return rc;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking into page tables and changing what only hardware would (spec 50-test-abi, 3). */
 #include "base/alloc.h"
-#include "iommufd/hwpt.h"
+#include "base/caller.h"
+#include "iommufd/device/hwpt.h"
 #include "mock/mock_internal.h"
 
 int mock_add_reserved(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
@@ -14,13 +15,13 @@ int mock_add_reserved(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 		return -EINVAL;
 	if (check_last(range.start, cmd->add_reserved.length, &range.last))
 		return -EOVERFLOW;
-	ioas = object_get(ucmd->ctx, cmd->id, OBJECT_IOAS);
+	ioas = ioas_get(ucmd->ctx, cmd->id);
 	if (!ioas)
 		return -ENOENT;
-	pthread_mutex_lock(&ioas->lock);
+	lock_acquire(&ioas->lock);
 	/* The IOAS itself keeps it, as long as it lives. */
-	rc = ioas_reserve(ioas, &range, 1, ioas);
-	pthread_mutex_unlock(&ioas->lock);
+	rc = ioas_reserve(ioas, &range, 1, &ioas->object);
+	lock_release(&ioas->lock);
 	object_put(&ioas->object);
 	return rc;
 }
@@ -66,13 +67,13 @@ static int check_page(struct map_check *check, uint64_t iova, uint64_t uptr)
 	return -EINVAL;
 }
 
-static int check_map(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struct hwpt *hwpt)
+static int check_map(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struct hwpt_paging *hwpt)
 {
 	const uint64_t iova = cmd->md_check_map.iova, uptr = cmd->md_check_map.uptr;
 	const uint64_t length = cmd->md_check_map.length;
-	const uint64_t page = lowest_bit(iommu_domain_pgsizes(hwpt->domain));
+	const uint64_t page = lowest_bit(iommu_domain_pgsizes(hwpt->base.domain));
 	struct map_check check = {
-		.table = iommu_domain_table(hwpt->domain),
+		.table = iommu_domain_table(hwpt->base.domain),
 		.caller = ucmd->caller,
 	};
 	uint64_t end;
@@ -87,13 +88,13 @@ static int check_map(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struct
 
 int mock_check_map(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
-	struct hwpt *hwpt = object_get(ucmd->ctx, cmd->id, OBJECT_HWPT);
+	struct hwpt_paging *hwpt = hwpt_paging_get(ucmd->ctx, cmd->id);
 	int rc;
 
 	if (!hwpt)
 		return -ENOENT;
 	rc = check_map(ucmd, cmd, hwpt);
-	object_put(&hwpt->object);
+	object_put(&hwpt->base.object);
 	return rc;
 }
 
@@ -103,11 +104,11 @@ int mock_check_map(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 #define MAX_BITS (UINT64_C(1) << 27)
 
 /* Marks what the bits of @bitmap stand for, and returns how many there are. */
-static uint64_t mark_dirty(struct hwpt *hwpt, const struct iommu_test_cmd *cmd,
+static uint64_t mark_dirty(struct hwpt_paging *hwpt, const struct iommu_test_cmd *cmd,
 			   const uint8_t *bitmap, uint64_t bits)
 {
-	const struct iova_range aperture = iommu_domain_aperture(hwpt->domain);
-	struct iopt *table = iommu_domain_table(hwpt->domain);
+	const struct iova_range aperture = iommu_domain_aperture(hwpt->base.domain);
+	struct iopt *table = iommu_domain_table(hwpt->base.domain);
 	uint64_t count = 0;
 
 	for (uint64_t i = 0; i < bits; i++) {
@@ -124,18 +125,19 @@ static uint64_t mark_dirty(struct hwpt *hwpt, const struct iommu_test_cmd *cmd,
 	return count;
 }
 
-static int dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd, struct hwpt *hwpt, uint64_t bits)
+static int dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd, struct hwpt_paging *hwpt,
+		 uint64_t bits)
 {
 	const size_t size = (size_t)((bits + 7) / 8);
 	uint8_t *bitmap;
 	int rc;
 
-	if (!iommu_domain_dirty_tracking(hwpt->domain))
+	if (!iommu_domain_dirty_tracking(hwpt->base.domain))
 		return -EINVAL;
 	bitmap = alloc_zeroed(size);
 	if (!bitmap)
 		return -ENOMEM;
-	rc = ucmd->caller->ops->read(ucmd->caller, bitmap, cmd->dirty.uptr, size);
+	rc = caller_read(ucmd->caller, bitmap, cmd->dirty.uptr, size);
 	if (!rc)
 		cmd->dirty.out_nr_dirty = mark_dirty(hwpt, cmd, bitmap, bits);
 	alloc_free(bitmap);
@@ -145,7 +147,7 @@ static int dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd, struct hwpt *hwp
 int mock_dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
 	const uint64_t page_size = cmd->dirty.page_size, length = cmd->dirty.length;
-	struct hwpt *hwpt;
+	struct hwpt_paging *hwpt;
 	int rc;
 
 	if (!page_size || !length || cmd->dirty.iova % page_size || length % page_size ||
@@ -153,10 +155,10 @@ int mock_dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 		return -EINVAL;
 	if (length / page_size > MAX_BITS)
 		return -EOVERFLOW;
-	hwpt = object_get(ucmd->ctx, cmd->id, OBJECT_HWPT);
+	hwpt = hwpt_paging_get(ucmd->ctx, cmd->id);
 	if (!hwpt)
 		return -ENOENT;
 	rc = dirty(ucmd, cmd, hwpt, length / page_size);
-	object_put(&hwpt->object);
+	object_put(&hwpt->base.object);
 	return rc;
 }

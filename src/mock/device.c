@@ -3,8 +3,9 @@
  * Mock devices (spec 50-test-abi, 2): each is an endpoint of the mock IOMMU, alone in its group,
  * and bound to the context for as long as the object that stands for it lives.
  */
-#include "iommufd/fault.h"
-#include "iommufd/group.h"
+#include "iommufd/device/group.h"
+#include "iommufd/device/page_request.h"
+#include "iommufd/queue/fault_queue.h"
 #include "mock/mock_internal.h"
 
 enum {
@@ -44,13 +45,24 @@ static void device_destroy(struct iommufd_object *object)
 	object_free(object);
 }
 
+/* Finds a handle by its ID and takes a user; NULL: none such. */
+static struct mock_device *mock_handle_get(struct iommufd_ctx *ctx, uint32_t id)
+{
+	return (struct mock_device *)object_get(ctx, id, OBJECT_SELFTEST);
+}
+
+static const struct object_class mock_device_class = {
+	.type = OBJECT_SELFTEST,
+	.size = sizeof(struct mock_device),
+	.destroy = device_destroy,
+};
+
 /* A device that is bound and not attached, its object not published. */
 static int create_device(struct iommufd_ctx *ctx, uint32_t flags, uint32_t *dev_id,
 			 struct mock_device **out)
 {
 	struct iommufd_device_info info = {.weak = true};
-	struct mock_device *mock =
-		object_create(ctx, sizeof(*mock), OBJECT_SELFTEST, device_destroy);
+	struct mock_device *mock = object_create(ctx, &mock_device_class);
 	int rc;
 
 	if (!mock)
@@ -118,7 +130,7 @@ int mock_domain_flags(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 struct mock_device *mock_device_get(struct iommufd_ctx *ctx, uint32_t dev_id)
 {
-	struct iommufd_device *device = object_get(ctx, dev_id, OBJECT_DEVICE);
+	struct iommufd_device *device = device_get(ctx, dev_id);
 
 	if (!device)
 		return NULL;
@@ -137,7 +149,7 @@ typedef int (*attach_fn)(struct iommufd_device *device, uint32_t pasid, uint32_t
 static int change_attachment(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, attach_fn attach,
 			     uint32_t pasid, uint32_t *pt_id)
 {
-	struct mock_device *mock = object_get(ucmd->ctx, cmd->id, OBJECT_SELFTEST);
+	struct mock_device *mock = mock_handle_get(ucmd->ctx, cmd->id);
 	int rc;
 
 	if (!mock)
@@ -203,7 +215,7 @@ static int check_hwpt(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struc
 	object = object_get(ucmd->ctx, cmd->pasid_check_hwpt.hwpt_id, OBJECT_ANY);
 	if (!object)
 		return -ENOENT;
-	if (object->type != OBJECT_HWPT && object->type != OBJECT_HWPT_NESTED) {
+	if (object_type(object) != OBJECT_HWPT && object_type(object) != OBJECT_HWPT_NESTED) {
 		object_put(object);
 		return -EINVAL;
 	}
@@ -214,7 +226,7 @@ static int check_hwpt(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struc
 
 int mock_pasid_check_hwpt(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
-	struct mock_device *mock = object_get(ucmd->ctx, cmd->id, OBJECT_SELFTEST);
+	struct mock_device *mock = mock_handle_get(ucmd->ctx, cmd->id);
 	int rc;
 
 	if (!mock)

@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <sys/vfs.h>
 
-#include "base/fault.h"
+#include "base/caller.h"
 #include "base/file.h"
+#include "base/sys.h"
 #include "mem/dmabuf.h"
-#include "mem/sys.h"
 #include "mock/mock_internal.h"
 
 enum {
@@ -26,11 +26,9 @@ static int check_open_flags(uint32_t flags)
 
 static int install(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint32_t flags)
 {
-	int fd = -EMFILE;
+	int fd;
 
-	if (caller->ops->install_file && !fault_inject())
-		fd = caller->ops->install_file(caller, dmabuf_file(dmabuf),
-					       (int)(flags & O_CLOEXEC));
+	fd = caller_install_file(caller, dmabuf_file(dmabuf), (int)(flags & O_CLOEXEC));
 	if (fd < 0)
 		file_put(dmabuf_file(dmabuf));
 	return fd;
@@ -51,7 +49,7 @@ int mock_dmabuf_get(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 /* What is wrong with a descriptor that is none of our dma-bufs. */
 static int refuse(struct uiommufd_caller *caller, int fd)
 {
-	int ours = caller->ops->dup_fd ? caller->ops->dup_fd(caller, fd) : -EBADF;
+	int ours = caller_dup_fd(caller, fd);
 	struct statfs fs;
 	int rc = -EINVAL;
 
@@ -68,8 +66,7 @@ int mock_dmabuf_revoke(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
 	struct uiommufd_caller *caller = ucmd->caller;
 	const int fd = cmd->dmabuf_revoke.dmabuf_fd;
-	struct uiommufd_file *file = caller->ops->get_file ? caller->ops->get_file(caller, fd)
-							   : NULL;
+	struct uiommufd_file *file = caller_get_file(caller, fd);
 	struct dmabuf *dmabuf;
 
 	if (!file)

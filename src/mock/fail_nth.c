@@ -11,9 +11,10 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/fault.h"
+#include "base/caller.h"
+#include "base/fail.h"
 #include "base/file.h"
-#include "mem/sys.h"
+#include "base/sys.h"
 
 struct fail_nth {
 	struct uiommufd_file file;
@@ -34,7 +35,7 @@ static int check_thread(const struct uiommufd_file *file)
 static ssize_t fail_nth_read(struct uiommufd_file *file, struct uiommufd_caller *caller,
 			     uint64_t buf, size_t len, uint64_t *pos)
 {
-	const uint64_t left = fault_left();
+	const uint64_t left = fail_left();
 	char text[NUMBER_SIZE];
 	uint64_t size;
 	int rc = check_thread(file);
@@ -45,9 +46,9 @@ static ssize_t fail_nth_read(struct uiommufd_file *file, struct uiommufd_caller 
 	if (*pos >= size)
 		return 0;
 	len = min_u64(len, size - *pos);
-	fault_arm(0);
-	rc = caller->ops->write(caller, buf, text + *pos, len);
-	fault_arm(left);
+	fail_arm(0);
+	rc = caller_write(caller, buf, text + *pos, len);
+	fail_arm(left);
 	if (rc)
 		return rc;
 	*pos += len;
@@ -77,14 +78,14 @@ static ssize_t fail_nth_write(struct uiommufd_file *file, struct uiommufd_caller
 		return rc;
 	if (len >= sizeof(text))
 		return -EINVAL;
-	fault_arm(0);
-	rc = caller->ops->read(caller, text, buf, len);
+	fail_arm(0);
+	rc = caller_read(caller, text, buf, len);
 	if (!rc)
 		rc = parse(text, &n);
 	if (rc)
 		return rc;
 	*pos += len;
-	fault_arm((uint64_t)n);
+	fail_arm((uint64_t)n);
 	return (ssize_t)len;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * /proc/.../fail-nth as a kernel built for testing has it: makes the n-th step that may fail fail
- * (base/fault.h).
+ * (base/fail.h).
  */
 #ifndef MOCK_FAIL_NTH_H
 #define MOCK_FAIL_NTH_H

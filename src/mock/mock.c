@@ -2,6 +2,8 @@
 /* IOMMU_TEST_CMD: which operation is whose. */
 #include "mock/mock.h"
 
+#include "base/caller.h"
+#include "iommufd/entry/dispatch.h"
 #include "mock/mock_internal.h"
 
 static int (*const operations[])(struct ucmd *ucmd, struct iommu_test_cmd *cmd) = {
@@ -57,11 +59,8 @@ int mock_present(struct uiommufd_caller *caller, uint64_t uptr, uint64_t *bus)
 	uint64_t run;
 	int rc;
 
-	rc = caller->ops->populate(caller, uptr - offset, PAGE_SIZE, false);
+	rc = caller_populate(caller, uptr - offset, PAGE_SIZE, false);
 	if (rc)
 		return -EFAULT;
-	*bus = uptr;
-	if (caller->ops->resolve)
-		rc = caller->ops->resolve(caller, uptr, PAGE_SIZE - offset, bus, &run);
-	return rc;
+	return caller_resolve(caller, uptr, PAGE_SIZE - offset, bus, &run);
 }

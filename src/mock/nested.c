@@ -27,7 +27,7 @@ static int invalidate_one(struct mock_iotlb *iotlb,
 	return 0;
 }
 
-static int invalidate(struct hwpt *hwpt, struct invalidation *invalidation)
+static int invalidate(struct hwpt_nested *hwpt, struct invalidation *invalidation)
 {
 	struct iommu_hwpt_invalidate_selftest entry;
 
@@ -50,14 +50,14 @@ static int invalidate(struct hwpt *hwpt, struct invalidation *invalidation)
 
 /* ---- creation ---- */
 
-static void release(struct hwpt *hwpt)
+static void release(struct hwpt_nested *hwpt)
 {
 	alloc_free(hwpt->state);
 }
 
 static const struct nested_ops mock_nested_ops = {.invalidate = invalidate, .release = release};
 
-int mock_nested_alloc(struct hwpt *hwpt, uint32_t flags, const struct iommu_user_data *data)
+int mock_nested_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct iommu_user_data *data)
 {
 	const struct iommu_nested_config config = {.format = IOMMU_NESTED_IDENTITY};
 	struct iommu_hwpt_selftest selftest;
@@ -75,7 +75,7 @@ int mock_nested_alloc(struct hwpt *hwpt, uint32_t flags, const struct iommu_user
 		return -ENOMEM;
 	for (uint32_t id = 0; id < MOCK_IOTLB_ENTRIES; id++)
 		iotlb->entries[id] = selftest.iotlb;
-	rc = iommu_nested_create(hwpt->parent->domain, &config, &hwpt->domain);
+	rc = iommu_nested_create(hwpt->parent->base.domain, &config, &hwpt->base.domain);
 	if (rc) {
 		alloc_free(iotlb);
 		return rc;
@@ -94,7 +94,7 @@ const struct nested_driver mock_nested_driver = {.serves = serves, .alloc = mock
 
 /* ---- MD_CHECK_IOTLB ---- */
 
-static int check_iotlb(const struct hwpt *hwpt, const struct iommu_test_cmd *cmd)
+static int check_iotlb(const struct hwpt_nested *hwpt, const struct iommu_test_cmd *cmd)
 {
 	const struct mock_iotlb *iotlb = hwpt->state;
 
@@ -108,12 +108,13 @@ static int check_iotlb(const struct hwpt *hwpt, const struct iommu_test_cmd *cmd
 
 int mock_check_iotlb(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
-	struct hwpt *hwpt = object_get(ucmd->ctx, cmd->id, OBJECT_HWPT_NESTED);
+	struct hwpt_nested *hwpt =
+		(struct hwpt_nested *)object_get(ucmd->ctx, cmd->id, OBJECT_HWPT_NESTED);
 	int rc;
 
 	if (!hwpt)
 		return -ENOENT;
 	rc = check_iotlb(hwpt, cmd);
-	object_put(&hwpt->object);
+	object_put(&hwpt->base.object);
 	return rc;
 }

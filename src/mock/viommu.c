@@ -8,7 +8,11 @@
  * vIOMMU for as long.
  */
 #include "base/alloc.h"
-#include "iommufd/group.h"
+#include "iommufd/device/group.h"
+#include "iommufd/object/region.h"
+#include "iommufd/viommu/hw_queue.h"
+#include "iommufd/viommu/vdevice.h"
+#include "iommufd/viommu/veventq.h"
 #include "mock/mock_internal.h"
 
 enum {
@@ -34,7 +38,7 @@ static int publish_region(struct viommu *viommu, struct iommu_viommu_selftest *s
 	void *memory;
 	int rc;
 
-	rc = ctx_publish_region(&viommu->object, REGION_SIZE, &mock->region, &memory);
+	rc = region_create(&viommu->object, REGION_SIZE, &mock->region, &memory);
 	if (rc)
 		return rc;
 	*(uint32_t *)memory = selftest->in_data;
@@ -49,7 +53,7 @@ static void fini(struct viommu *viommu)
 	const struct mock_viommu *mock = viommu->state;
 
 	if (mock->region)
-		ctx_retract_region(&viommu->object, mock->region);
+		region_destroy(&viommu->object, mock->region);
 }
 
 static int init(struct viommu *viommu, struct iommu_user_data *data)
@@ -74,17 +78,17 @@ static int init(struct viommu *viommu, struct iommu_user_data *data)
 
 /* ---- who sits on it ---- */
 
-static int check_attach(struct viommu *viommu, struct iommufd_device *device, uint32_t pasid,
-			const struct hwpt *hwpt)
+static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *device,
+			uint32_t pasid)
 {
 	struct mock_device *mock = iommu_endpoint_driver(device->endpoint);
 	const struct vdevice *vdevice = device->vdevice;
 
 	if (pasid != IOMMU_NO_PASID)
 		return 0;
-	if (!vdevice || vdevice->viommu != viommu)
+	if (!vdevice || vdevice->viommu != hwpt->viommu)
 		return -ENOENT;
-	mock->coming = (struct mock_seat){.domain = hwpt->domain, .virt_id = vdevice->virt_id};
+	mock->coming = (struct mock_seat){.domain = hwpt->base.domain, .virt_id = vdevice->virt_id};
 	return 0;
 }
 
@@ -95,20 +99,30 @@ void mock_take_seat(struct mock_device *mock, const struct iommu_domain *domain)
 		mock->seat = mock->coming;
 }
 
+/* The vIOMMU on which the HWPT of the RID is nested, or NULL. Caller holds the group's lock. */
+static struct viommu *rid_viommu(const struct iommufd_device *device)
+{
+	const struct hwpt *hwpt = group_find_rid_hwpt(device);
+
+	if (!hwpt || object_type(&hwpt->object) != OBJECT_HWPT_NESTED)
+		return NULL;
+	return ((const struct hwpt_nested *)hwpt)->viommu;
+}
+
 static int trigger_vevent(struct mock_device *mock)
 {
 	struct iommu_vevent_selftest event;
 	struct viommu *viommu;
 	int rc = -ENOENT;
 
-	pthread_mutex_lock(&mock->group->lock);
-	viommu = group_viommu(mock->device);
+	lock_acquire(&mock->group->lock);
+	viommu = rid_viommu(mock->device);
 	if (viommu && mock->seat.virt_id) {
 		event.virt_id = (uint32_t)mock->seat.virt_id;
 		rc = viommu_report_event(viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, &event,
 					 sizeof(event));
 	}
-	pthread_mutex_unlock(&mock->group->lock);
+	lock_release(&mock->group->lock);
 	return rc;
 }
 
@@ -137,7 +151,7 @@ static int invalidate_one(struct viommu *viommu,
 	if (entry->cache_id >= MOCK_DEV_CACHE_ENTRIES)
 		return -EINVAL;
 	/* A vDEVICE that is found has its device until the lock is free. */
-	pthread_mutex_lock(&viommu->lock);
+	lock_acquire(&viommu->lock);
 	vdevice = viommu_find_vdevice(viommu, entry->vdev_id);
 	if (vdevice)
 		mock = iommu_endpoint_driver(vdevice->device->endpoint);
@@ -145,7 +159,7 @@ static int invalidate_one(struct viommu *viommu,
 		if ((entry->flags & MOCK_INVALIDATE_ALL) || id == entry->cache_id)
 			mock->cache[id] = 0;
 	}
-	pthread_mutex_unlock(&viommu->lock);
+	lock_release(&viommu->lock);
 	return mock ? 0 : -EINVAL;
 }
 
@@ -195,7 +209,7 @@ static bool leads_to_queue(const struct hw_queue *queue)
 	bool found;
 
 	iopt_read_lock();
-	found = iopt_translate(iommu_domain_table(queue->viommu->parent->domain), queue->iova,
+	found = iopt_translate(iommu_domain_table(queue->viommu->parent->base.domain), queue->iova,
 			       &leaf);
 	iopt_read_unlock();
 	return found && leaf.oa == queue->bus;

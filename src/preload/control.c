@@ -19,7 +19,7 @@
 
 #include "base/alloc.h"
 #include "base/world.h"
-#include "iommufd/show.h"
+#include "inspect/show.h"
 #include "preload/layout.h"
 #include "preload/path.h"
 #include "preload/real.h"

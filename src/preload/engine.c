@@ -17,8 +17,9 @@
 
 #include "base/log.h"
 #include "base/world.h"
-#include "iommufd/iommufd.h"
-#include "iommufd/last_error.h"
+#include "iommufd/entry/ctx_file.h"
+#include "iommufd/entry/fork.h"
+#include "iommufd/object/last_error.h"
 #include "machine/machine.h"
 #include "mem/displace.h"
 #include "mem/guard.h"

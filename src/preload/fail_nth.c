@@ -9,7 +9,7 @@
 
 #include <uiommufd/caller.h>
 
-#include "base/fault.h"
+#include "base/fail.h"
 #include "base/file.h"
 #include "mock/fail_nth.h"
 #include "preload/engine.h"
@@ -58,13 +58,13 @@ static bool is_our_thread(pid_t tid)
 static int install(pid_t tid, int flags)
 {
 	struct uiommufd_caller *caller = engine_caller();
-	const uint64_t left = fault_left();
+	const uint64_t left = fail_left();
 	struct uiommufd_file *file;
 	struct engine_call call;
 	int fd;
 
 	/* Looking at the count must not use it up. */
-	fault_arm(0);
+	fail_arm(0);
 	engine_enter(&call);
 	fd = fail_nth_create(tid, &file);
 	if (!fd) {
@@ -73,7 +73,7 @@ static int install(pid_t tid, int flags)
 			file_put(file);
 	}
 	engine_leave(&call);
-	fault_arm(left);
+	fail_arm(left);
 	return fd < 0 ? -1 : fd;
 }
 

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "mem/sys.h"
+#include "base/sys.h"
 #include "preload/engine.h"
 
 /* What one mmap of the program made. */

@@ -29,7 +29,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "mem/sys.h"
+#include "base/sys.h"
 
 #define REAL_FUNCTIONS(X)       \
 	X(openat)               \

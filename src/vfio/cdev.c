@@ -11,6 +11,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/check.h"
 #include "vfio/eventfd.h"
 #include "vfio/vfio_internal.h"
@@ -29,7 +30,7 @@ static int tail_is_zero(struct uiommufd_caller *caller, uint64_t start, uint64_t
 	while (start < end && *zero) {
 		uint64_t len = min_u64(end - start, sizeof(chunk));
 
-		if (caller->ops->read(caller, chunk, start, len))
+		if (caller_read(caller, chunk, start, len))
 			return -EFAULT;
 		for (uint64_t i = 0; i < len; i++)
 			*zero = *zero && !chunk[i];
@@ -46,7 +47,7 @@ static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 	uint32_t argsz;
 
 	*bind = (struct vfio_device_bind_iommufd){0};
-	if (caller->ops->read(caller, &argsz, arg, sizeof(argsz)))
+	if (caller_read(caller, &argsz, arg, sizeof(argsz)))
 		return -EFAULT;
 	if (argsz < SIZE_TO(struct vfio_device_bind_iommufd, out_devid))
 		return -EINVAL;
@@ -56,18 +57,18 @@ static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 		if (!zero)
 			return -E2BIG;
 	}
-	return caller->ops->read(caller, bind, arg, min_u64(argsz, sizeof(*bind)));
+	return caller_read(caller, bind, arg, min_u64(argsz, sizeof(*bind)));
 }
 
-int caller_get_file(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
+int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
 {
 	int copy;
 
-	*file = caller->ops->get_file ? caller->ops->get_file(caller, fd) : NULL;
+	*file = caller_get_file(caller, fd);
 	if (*file)
 		return 0;
 	/* None of ours: open at all? */
-	copy = caller->ops->dup_fd ? caller->ops->dup_fd(caller, fd) : -EBADF;
+	copy = caller_dup_fd(caller, fd);
 	if (copy == -EBADF)
 		return -EBADF;
 	if (copy >= 0)
@@ -77,7 +78,7 @@ int caller_get_file(struct uiommufd_caller *caller, int fd, struct uiommufd_file
 
 int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
 {
-	int rc = caller_get_file(caller, fd, file);
+	int rc = vfio_file_of(caller, fd, file);
 
 	if (rc || iommufd_ctx_from_file(*file))
 		return rc;
@@ -119,7 +120,7 @@ static int bind_to(struct vfio_device_file *cdev, struct uiommufd_caller *caller
 	rc = vfio_device_bind(device, iommufd_ctx_from_file(context), &id);
 	if (rc)
 		return rc;
-	rc = caller->ops->write(caller, out, &id, sizeof(id));
+	rc = caller_write(caller, out, &id, sizeof(id));
 	if (rc) {
 		vfio_device_unbind(device);
 		return rc;
@@ -186,7 +187,7 @@ static int get_pasid(struct uiommufd_caller *caller, uint64_t arg, uint32_t args
 {
 	if (argsz < off + sizeof(*pasid))
 		return -EINVAL;
-	return caller->ops->read(caller, pasid, arg + off, sizeof(*pasid));
+	return caller_read(caller, pasid, arg + off, sizeof(*pasid));
 }
 
 static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
@@ -197,7 +198,7 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 	uint32_t pt_id;
 	int rc;
 
-	if (caller->ops->read(caller, &attach, arg, least))
+	if (caller_read(caller, &attach, arg, least))
 		return -EFAULT;
 	if (attach.argsz < least || attach.flags & ~VFIO_DEVICE_ATTACH_PASID)
 		return -EINVAL;
@@ -211,9 +212,9 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 	pthread_mutex_lock(&device->bind_lock);
 	rc = iommufd_device_attach_or_replace(device->iommufd, pasid, &pt_id);
 	if (!rc) {
-		rc = caller->ops->write(caller,
-					arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
-					&pt_id, sizeof(pt_id));
+		rc = caller_write(caller,
+				  arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
+				  &pt_id, sizeof(pt_id));
 		/* The RID, whatever was attached: as the specification has it. */
 		if (rc)
 			iommufd_device_detach(device->iommufd, IOMMU_NO_PASID);
@@ -229,7 +230,7 @@ static long cdev_detach(struct vfio_device *device, struct uiommufd_caller *call
 	uint32_t pasid = IOMMU_NO_PASID;
 	int rc;
 
-	if (caller->ops->read(caller, &detach, arg, least))
+	if (caller_read(caller, &detach, arg, least))
 		return -EFAULT;
 	if (detach.argsz < least || detach.flags & ~VFIO_DEVICE_DETACH_PASID)
 		return -EINVAL;

@@ -6,14 +6,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "vfio/eventfd.h"
 
+#include "base/caller.h"
+#include "base/sys.h"
+
 void fd_close(int fd)
 {
-	syscall(SYS_close, fd);
+	(void)sys_close(fd);
 }
 
 static bool is_eventfd(int fd)
@@ -23,13 +24,13 @@ static bool is_eventfd(int fd)
 	long len;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	len = syscall(SYS_readlinkat, AT_FDCWD, path, target, sizeof(target));
+	len = sys_call(SYS_readlinkat, AT_FDCWD, (long)path, (long)target, sizeof(target), 0, 0);
 	return len == sizeof(name) - 1 && memcmp(target, name, sizeof(name) - 1) == 0;
 }
 
 int eventfd_take(struct uiommufd_caller *caller, int fd, int *own)
 {
-	int copy = caller->ops->dup_fd ? caller->ops->dup_fd(caller, fd) : -EBADF;
+	int copy = caller_dup_fd(caller, fd);
 
 	if (copy < 0)
 		return copy;
@@ -47,40 +48,42 @@ void eventfd_drop(int own)
 		fd_close(own);
 }
 
-static bool ready(int fd, short events, const struct timespec *timeout)
+/* Whether @fd is ready for one of @events by @timeout, or a negative errno. */
+static int ready(int fd, short events, const struct timespec *timeout)
 {
 	struct pollfd pfd = {.fd = fd, .events = events};
+	long rc = sys_call(SYS_ppoll, (long)&pfd, 1, (long)timeout, 0, 0, 0);
 
-	errno = 0;
-	return syscall(SYS_ppoll, &pfd, 1, timeout, NULL, 0) == 1 && pfd.revents & events;
+	return rc < 0 ? (int)rc : pfd.revents & events;
 }
 
 void eventfd_notify(int own)
 {
 	static const uint64_t one = 1;
 	static const struct timespec now;
-	int saved = errno;
 
 	/* A write to a full counter would wait for a reader. */
-	if (own >= 0 && ready(own, POLLOUT, &now))
-		syscall(SYS_write, own, &one, sizeof(one));
-	errno = saved;
+	if (own >= 0 && ready(own, POLLOUT, &now) > 0)
+		(void)sys_write(own, &one, sizeof(one));
 }
 
 bool eventfd_wait(int own)
 {
 	uint64_t count;
+	ssize_t done;
+	int rc;
 
 	for (;;) {
-		/* The program may have made it non-blocking, or read it before us. */
-		if (!ready(own, POLLIN, NULL)) {
-			if (errno == EINTR)
-				continue;
+		rc = ready(own, POLLIN, NULL);
+		if (rc == -EINTR)
+			continue;
+		if (rc <= 0)
 			return false;
-		}
-		if (syscall(SYS_read, own, &count, sizeof(count)) == sizeof(count))
+		/* The program may have made it non-blocking, or read it before us. */
+		done = sys_read(own, &count, sizeof(count));
+		if (done == sizeof(count))
 			return true;
-		if (errno != EAGAIN && errno != EINTR)
+		if (done != -EAGAIN && done != -EINTR)
 			return false;
 	}
 }

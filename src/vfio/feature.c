@@ -9,9 +9,10 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/check.h"
 #include "iommu/dma_log.h"
-#include "iommufd/user_bitmap.h"
+#include "iommufd/device/user_bitmap.h"
 #include "vfio/eventfd.h"
 #include "vfio/vfio_internal.h"
 
@@ -33,7 +34,7 @@ static long set_bus_master(struct vfio_device *device, struct uiommufd_caller *c
 {
 	struct vfio_device_feature_bus_master master;
 
-	if (caller->ops->read(caller, &master, data, sizeof(master)))
+	if (caller_read(caller, &master, data, sizeof(master)))
 		return -EFAULT;
 	if (master.op != VFIO_DEVICE_FEATURE_CLEAR_MASTER &&
 	    master.op != VFIO_DEVICE_FEATURE_SET_MASTER)
@@ -81,7 +82,7 @@ static long low_power_entry_with_wakeup(struct vfio_device *device, struct uiomm
 	struct vfio_device_low_power_entry_with_wakeup entry;
 	int fd, rc;
 
-	if (caller->ops->read(caller, &entry, data, sizeof(entry)))
+	if (caller_read(caller, &entry, data, sizeof(entry)))
 		return -EFAULT;
 	if (entry.wakeup_eventfd < 0)
 		return -EINVAL;
@@ -113,8 +114,7 @@ static int get_range(struct uiommufd_caller *caller,
 {
 	struct vfio_device_feature_dma_logging_range range;
 
-	if (caller->ops->read(caller, &range, control->ranges + index * sizeof(range),
-			      sizeof(range)))
+	if (caller_read(caller, &range, control->ranges + index * sizeof(range), sizeof(range)))
 		return -EFAULT;
 	if (!range.length || !is_power_of_two(control->page_size) ||
 	    !is_aligned(range.iova | range.length, control->page_size))
@@ -135,7 +135,7 @@ static long start_logging(struct vfio_device *device, struct uiommufd_caller *ca
 	struct iova_range ranges[MAX_LOG_RANGES];
 	int rc = 0;
 
-	if (caller->ops->read(caller, &control, data, sizeof(control)))
+	if (caller_read(caller, &control, data, sizeof(control)))
 		return -EFAULT;
 	if (!control.num_ranges)
 		return -EINVAL;
@@ -168,7 +168,7 @@ static long report_logging(struct vfio_device *device, struct uiommufd_caller *c
 	struct iova_range range;
 	int rc;
 
-	if (caller->ops->read(caller, &report, data, sizeof(report)))
+	if (caller_read(caller, &report, data, sizeof(report)))
 		return -EFAULT;
 	if (report.page_size < PAGE_SIZE || !is_power_of_two(report.page_size) || !report.length)
 		return -EINVAL;
@@ -224,7 +224,7 @@ long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, ui
 	const struct feature *feature;
 	uint32_t number;
 
-	if (caller->ops->read(caller, &head, arg, sizeof(head)))
+	if (caller_read(caller, &head, arg, sizeof(head)))
 		return -EFAULT;
 	if (head.argsz < sizeof(head) || head.flags & ~(VFIO_DEVICE_FEATURE_MASK | ops))
 		return -EINVAL;

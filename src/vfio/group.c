@@ -19,8 +19,9 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/check.h"
-#include "base/fault.h"
+#include "iommufd/compat/compat.h"
 #include "vfio/vfio_internal.h"
 
 struct vfio_group {
@@ -151,7 +152,7 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 {
 	struct vfio_group_status status;
 
-	if (caller->ops->read(caller, &status, arg, sizeof(status)))
+	if (caller_read(caller, &status, arg, sizeof(status)))
 		return -EFAULT;
 	if (status.argsz < sizeof(status))
 		return -EINVAL;
@@ -162,7 +163,7 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 	else if (!iommufd_group_owner(group->iommufd))
 		status.flags = VFIO_GROUP_FLAGS_VIABLE;
 	pthread_mutex_unlock(&group->lock);
-	return caller->ops->write(caller, arg, &status, sizeof(status));
+	return caller_write(caller, arg, &status, sizeof(status));
 }
 
 /* Makes @context the container. The reference is taken over on success. */
@@ -196,7 +197,7 @@ static long set_container(struct vfio_group *group, struct uiommufd_caller *call
 	int32_t fd;
 	int rc;
 
-	if (caller->ops->read(caller, &fd, arg, sizeof(fd)))
+	if (caller_read(caller, &fd, arg, sizeof(fd)))
 		return -EFAULT;
 	rc = caller_get_context(caller, fd, &context);
 	/* Of two mistakes, only a descriptor that is none at all comes first. */
@@ -241,7 +242,7 @@ static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name, si
 
 	for (uint64_t done = 0; !end && done < MAX_NAME; done += len) {
 		len = min_u64(sizeof(part) - (arg + done) % sizeof(part), MAX_NAME - done);
-		if (caller->ops->read(caller, part, arg + done, len))
+		if (caller_read(caller, part, arg + done, len))
 			return -EFAULT;
 		end = memchr(part, '\0', len);
 		if (done < size)
@@ -295,15 +296,14 @@ static long give_device(struct uiommufd_file *group_file, struct uiommufd_caller
 			struct vfio_device *device)
 {
 	struct uiommufd_file *file;
-	long fd = -EMFILE;
+	long fd;
 	int rc = vfio_device_open_shared(device, group_file, &file);
 
 	if (rc) {
 		vfio_device_unshare(device);
 		return rc;
 	}
-	if (caller->ops->install_file && !fault_inject())
-		fd = caller->ops->install_file(caller, file, O_CLOEXEC);
+	fd = caller_install_file(caller, file, O_CLOEXEC);
 	if (fd < 0)
 		file_put(file);
 	return fd;
@@ -354,7 +354,7 @@ static long group_ioctl(struct uiommufd_file *file, struct uiommufd_caller *call
 	}
 }
 
-static void group_release(struct uiommufd_file *file)
+static void group_file_release(struct uiommufd_file *file)
 {
 	struct vfio_group *group = group_of(file);
 	struct uiommufd_file *context;
@@ -371,7 +371,7 @@ static void group_release(struct uiommufd_file *file)
 
 static const struct file_ops group_ops = {
 	.ioctl = group_ioctl,
-	.release = group_release,
+	.release = group_file_release,
 };
 
 int vfio_group_open(struct vfio_device *device, struct uiommufd_file **out)
@@ -399,7 +399,7 @@ int vfio_group_open(struct vfio_device *device, struct uiommufd_file **out)
 
 const struct vfio_group *vfio_group_from_file(const struct uiommufd_file *file)
 {
-	if (file->ops->release != group_release)
+	if (file->ops->release != group_file_release)
 		return NULL;
 	return caa_container_of(file, const struct group_file, file)->group;
 }

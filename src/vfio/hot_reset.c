@@ -12,6 +12,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "vfio/vfio_internal.h"
 
 /*
@@ -104,8 +105,8 @@ static int put_entries(const struct vfio_device_file *file, struct uiommufd_call
 		struct vfio_pci_dependent_device entry = describe(file, ctx, device, &info->flags);
 
 		if (info->count < room)
-			rc = caller->ops->write(caller, to + info->count * sizeof(entry), &entry,
-						sizeof(entry));
+			rc = caller_write(caller, to + info->count * sizeof(entry), &entry,
+					  sizeof(entry));
 		info->count++;
 	}
 	return rc ? rc : info->count > room ? -ENOSPC : 0;
@@ -117,7 +118,7 @@ long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_call
 	struct vfio_pci_hot_reset_info info;
 	int rc;
 
-	if (caller->ops->read(caller, &info, arg, sizeof(info)))
+	if (caller_read(caller, &info, arg, sizeof(info)))
 		return -EFAULT;
 	if (info.argsz < sizeof(info))
 		return -EINVAL;
@@ -128,7 +129,7 @@ long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_call
 	vfio_registry_unlock();
 	if (rc && rc != -ENOSPC)
 		return rc;
-	if (caller->ops->write(caller, arg, &info, sizeof(info)))
+	if (caller_write(caller, arg, &info, sizeof(info)))
 		return -EFAULT;
 	return rc;
 }
@@ -169,10 +170,10 @@ static int get_proof(struct uiommufd_caller *caller, uint64_t from, uint32_t cou
 	while (!rc && proof->count < count) {
 		int32_t fd;
 
-		if (caller->ops->read(caller, &fd, from + proof->count * sizeof(fd), sizeof(fd)))
+		if (caller_read(caller, &fd, from + proof->count * sizeof(fd), sizeof(fd)))
 			rc = -EFAULT;
 		else
-			rc = caller_get_file(caller, fd, &proof->files[proof->count]);
+			rc = vfio_file_of(caller, fd, &proof->files[proof->count]);
 		if (rc)
 			break;
 		if (!vfio_group_from_file(proof->files[proof->count++]))
@@ -224,7 +225,7 @@ long vfio_hot_reset(struct vfio_device_file *file, struct uiommufd_caller *calle
 	uint32_t affected;
 	int rc;
 
-	if (caller->ops->read(caller, &reset, arg, sizeof(reset)))
+	if (caller_read(caller, &reset, arg, sizeof(reset)))
 		return -EFAULT;
 	if (reset.argsz < sizeof(reset) || reset.flags || !reset.count != !file->group)
 		return -EINVAL;

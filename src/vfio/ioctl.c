@@ -9,17 +9,18 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/check.h"
 #include "vfio/vfio_internal.h"
 
 static int copy_in(struct uiommufd_caller *caller, void *to, uint64_t from, size_t len)
 {
-	return caller->ops->read(caller, to, from, len);
+	return caller_read(caller, to, from, len);
 }
 
 static int copy_out(struct uiommufd_caller *caller, uint64_t to, const void *from, size_t len)
 {
-	return caller->ops->write(caller, to, from, len);
+	return caller_write(caller, to, from, len);
 }
 
 static long get_info(struct uiommufd_caller *caller, uint64_t arg)

@@ -17,9 +17,10 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/check.h"
-#include "base/fault.h"
-#include "mem/sys.h"
+#include "base/fail.h"
+#include "base/sys.h"
 #include "vfio/bar.h"
 #include "vfio/eventfd.h"
 #include "vfio/thread.h"
@@ -139,7 +140,7 @@ static int ensure_thread(struct vfio_ioeventfds *events)
 
 	if (events->epoll >= 0)
 		return 0;
-	if (fault_inject())
+	if (fail_inject())
 		return -EMFILE;
 	events->epoll = (int)sys_call(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0, 0, 0);
 	events->stop = (int)sys_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);
@@ -246,7 +247,7 @@ long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *call
 	struct ioeventfd wanted = {.fd = -1}, *event;
 	int rc;
 
-	if (caller->ops->read(caller, &cmd, arg, least))
+	if (caller_read(caller, &cmd, arg, least))
 		return -EFAULT;
 	/* The flag of a width is the width in bytes. */
 	if (cmd.argsz < least || cmd.flags & ~VFIO_DEVICE_IOEVENTFD_SIZE_MASK ||

@@ -10,6 +10,7 @@
 
 #include <uiommufd/vfio.h>
 
+#include "base/caller.h"
 #include "base/check.h"
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
@@ -61,11 +62,11 @@ static int bar_transfer(const struct bar_access *access, struct uiommufd_caller 
 	int rc;
 
 	if (write) {
-		rc = caller->ops->read(caller, &value, buf, access->size);
+		rc = caller_read(caller, &value, buf, access->size);
 		return rc ? rc : bar_write(access, value);
 	}
 	rc = bar_read(access, &value);
-	return rc ? rc : caller->ops->write(caller, buf, &value, access->size);
+	return rc ? rc : caller_write(caller, buf, &value, access->size);
 }
 
 static ssize_t bar_rw(struct vfio_device *device, struct uiommufd_caller *caller, unsigned int bar,
@@ -108,7 +109,7 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 
 		part = access_size(at, end - at);
 		if (write) {
-			rc = caller->ops->read(caller, bytes, buf + (at - off), part);
+			rc = caller_read(caller, bytes, buf + (at - off), part);
 			if (rc)
 				return rc;
 		}
@@ -119,7 +120,7 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 			vfio_config_read(device, (uint32_t)at, bytes, (uint32_t)part);
 		pthread_mutex_unlock(&device->lock);
 		if (!write) {
-			rc = caller->ops->write(caller, buf + (at - off), bytes, part);
+			rc = caller_write(caller, buf + (at - off), bytes, part);
 			if (rc)
 				return rc;
 		}

@@ -2,7 +2,8 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "base/fault.h"
+#include "base/fail.h"
+#include "base/sys.h"
 #include "vfio/thread.h"
 
 enum {
@@ -15,16 +16,16 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	sigset_t block, old;
 	int rc;
 
-	if (fault_inject() || pthread_attr_init(&attr))
+	if (fail_inject() || pthread_attr_init(&attr))
 		return -ENOMEM;
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	sigfillset(&block);
 	sigdelset(&block, SIGSEGV);
 	sigdelset(&block, SIGBUS);
 	/* Blocked before it exists: a signal that arrives right after must find another thread. */
-	pthread_sigmask(SIG_BLOCK, &block, &old);
+	sys_sigmask(SIG_BLOCK, &block, &old);
 	rc = pthread_create(thread, &attr, run, arg);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	sys_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	return rc ? -ENOMEM : 0;
 }

@@ -14,7 +14,7 @@
 #include <uiommufd/device.h>
 
 #include "base/file.h"
-#include "iommufd/iommufd.h"
+#include "iommufd/entry/ctx_file.h"
 
 /* A PCI address. */
 struct pci_bdf {

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <urcu/list.h>
 
+#include "iommufd/device/group.h"
+#include "iommufd/device/page_request.h"
 #include "vfio/config.h"
 #include "vfio/group.h"
 #include "vfio/ioeventfd.h"
@@ -130,7 +132,7 @@ void vfio_device_unshare(struct vfio_device *device);
  * The file of ours behind the caller's descriptor @fd, with a reference. -EBADF: not open; -EBADFD:
  * none of ours.
  */
-int caller_get_file(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
+int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
 
 /* The same for an iommufd. */
 int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);

@@ -11,9 +11,11 @@
 #include <stdatomic.h>
 
 #include "base/bits.h"
-#include "iommufd/ctx.h"
-#include "iommufd/fault.h"
-#include "iommufd/viommu.h"
+#include "iommufd/device/page_request.h"
+#include "iommufd/object/ctx.h"
+#include "iommufd/queue/fault_queue.h"
+#include "iommufd/viommu/veventq.h"
+#include "iommufd/viommu/viommu.h"
 #include "kit.h"
 
 enum {
@@ -558,7 +560,7 @@ static void page_requests_survive_each_failure(void **state)
 static void event_without_memory_is_lost(void **state)
 {
 	const uint32_t value = 1;
-	struct viommu *object = object_get(e->ctx, viommu, OBJECT_VIOMMU);
+	struct viommu *object = viommu_get(e->ctx, viommu);
 	struct iommufd_vevent_header header;
 
 	(void)state;

@@ -4,7 +4,7 @@
  * changed, and it works when asked again. Leaks are the leak checker's.
  */
 #include "base/alloc.h"
-#include "iommufd/show.h"
+#include "inspect/show.h"
 #include "kit.h"
 
 enum {

@@ -22,7 +22,7 @@
 #include "../lib/random.h"
 #include "base/log.h"
 #include "hostile.h"
-#include "iommufd/iommufd.h"
+#include "iommufd/entry/ctx_file.h"
 #include "machine/machine.h"
 #include "mock/mock.h"
 #include "shape.h"

@@ -21,7 +21,7 @@
 #include "../lib/failure.h"
 #include "fuzz.h"
 #include "hostile.h"
-#include "iommufd/iommufd.h"
+#include "iommufd/entry/ctx_file.h"
 #include "machine/machine.h"
 #include "shape.h"
 

@@ -15,7 +15,9 @@
 #include <uiommufd/iommufd.h>
 
 #include "base/file.h"
-#include "iommufd/iommufd.h"
+#include "iommufd/device/group.h"
+#include "iommufd/entry/ctx_file.h"
+#include "iommufd/entry/dispatch.h"
 
 enum {
 	ENGINE_DEVICES = 2,

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "failure.h"
 
-#include "base/fault.h"
+#include "base/fail.h"
 
 void failure_arm(uint64_t n)
 {
-	fault_arm(n);
+	fail_arm(n);
 }
 
 uint64_t failure_left(void)
 {
-	return fault_left();
+	return fail_left();
 }
 
 uint64_t failure_disarm(void)
 {
-	const uint64_t left = fault_left();
+	const uint64_t left = fail_left();
 
-	fault_arm(0);
+	fail_arm(0);
 	return left;
 }

@@ -13,6 +13,7 @@
 
 #include <uiommufd/caller.h>
 
+#include "iommufd/device/group.h"
 #include "vfio/vfio.h"
 
 enum {

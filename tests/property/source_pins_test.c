@@ -6,10 +6,10 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "base/sys.h"
 #include "kit.h"
 #include "mem/displace.h"
 #include "mem/source.h"
-#include "mem/sys.h"
 
 enum {
 	PAGES = 64,

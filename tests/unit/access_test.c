@@ -3,7 +3,7 @@
  * Accesses: the rows of [ACCESS-RW], [ACCESS-PIN] and [ACCESS-ATTACH] that need an owner in the
  * engine.
  */
-#include "iommufd/access.h"
+#include "iommufd/ioas/access.h"
 #include "kit.h"
 
 enum {

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/sys.h"
 #include "mem/credentials.h"
-#include "mem/sys.h"
 
 enum {
 	CAP = CAP_SYS_PACCT /* nothing here needs it */

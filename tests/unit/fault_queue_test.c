@@ -4,7 +4,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "iommufd/fault.h"
+#include "iommufd/device/page_request.h"
+#include "iommufd/queue/fault_queue.h"
 #include "kit.h"
 
 #define IOVA UINT64_C(0x200000)

@@ -9,7 +9,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "iommufd/ioas.h"
+#include "iommufd/ioas/ioas.h"
 #include "kit.h"
 
 enum {
@@ -298,9 +298,9 @@ static void wait_for_waiter(struct ioas *ioas)
 	bool waits = false;
 
 	while (!waits) {
-		pthread_mutex_lock(&ioas->lock);
+		lock_acquire(&ioas->lock);
 		waits = ioas->waiting;
-		pthread_mutex_unlock(&ioas->lock);
+		lock_release(&ioas->lock);
 		sched_yield();
 	}
 }
@@ -312,7 +312,7 @@ static void a_hwpt_does_not_wait_for_maps_that_begin_after_it(void **state)
 	struct iommu_hwpt_alloc first = {.pt_id = engine_ioas(e)};
 	struct mapper early = {.e = e, .ioas = first.pt_id, .iova = IOVA};
 	struct mapper adder = early, late = early;
-	struct ioas *ioas = object_get(e->ctx, first.pt_id, OBJECT_IOAS);
+	struct ioas *ioas = ioas_get(e->ctx, first.pt_id);
 	pthread_t threads[3];
 
 	(void)state;

@@ -11,7 +11,8 @@
 
 #include "base/bits.h"
 #include "base/log.h"
-#include "iommufd/group.h"
+#include "iommufd/device/group.h"
+#include "iommufd/device/page_request.h"
 #include "kit.h"
 
 enum {

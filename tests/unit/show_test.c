@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "iommufd/coverage.h"
-#include "iommufd/json.h"
-#include "iommufd/show.h"
+#include "inspect/coverage.h"
+#include "inspect/json.h"
+#include "inspect/show.h"
 #include "kit.h"
 
 static int set_up(void **state)

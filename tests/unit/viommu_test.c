@@ -2,8 +2,9 @@
 /* vIOMMUs, vDEVICEs with their tombstones, and event queues with what they lose. */
 #include <poll.h>
 
-#include "iommufd/ctx.h"
-#include "iommufd/viommu.h"
+#include "iommufd/object/ctx.h"
+#include "iommufd/viommu/veventq.h"
+#include "iommufd/viommu/viommu.h"
 #include "kit.h"
 
 enum {
@@ -198,7 +199,7 @@ static void queue_checks_its_arguments(void **state)
 
 static void report(struct vm *vm, uint32_t value, int expected)
 {
-	struct viommu *viommu = object_get(vm->e->ctx, vm->viommu, OBJECT_VIOMMU);
+	struct viommu *viommu = viommu_get(vm->e->ctx, vm->viommu);
 
 	assert_int_equal(viommu_report_event(viommu, EVENT_TYPE, &value, sizeof(value)), expected);
 	object_put(&viommu->object);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Failure on purpose: every allocation and every other step that may fail asks here first, so that
+ * a test can make each of them fail in turn.
+ *
+ * The counter is per thread. Armed with n, the n-th question from then on is answered yes, once.
+ * Cost when not armed: one thread-local load and a branch.
+ */
+#ifndef BASE_FAIL_H
+#define BASE_FAIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+extern __thread uint64_t fail_countdown __attribute__((tls_model("initial-exec")));
+
+bool fail_hit(void);
+
+/* True if this step is to fail now. The caller then returns the errno that the step would give. */
+static inline bool fail_inject(void)
+{
+	return __builtin_expect(fail_countdown != 0, 0) && fail_hit();
+}
+
+/* The @n-th fail_inject() of this thread from now on returns true; 0 disarms. */
+void fail_arm(uint64_t n);
+
+/* What is left of the count: 0 when the failure was hit, or none was armed. */
+uint64_t fail_left(void);
+
+#endif

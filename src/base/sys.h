@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls made directly. The engine runs inside a program whose C library functions the
+ * preload replaces: a call of one of those, syscall() included, would come back to us. So nothing
+ * below preload/ calls them, and what it needs of the system is here.
+ *
+ * Results: 0 or more, or a negative errno; errno itself is left alone. None is a cancellation
+ * point.
+ */
+#ifndef BASE_SYS_H
+#define BASE_SYS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+/* Missing in older headers; a kernel that lacks them answers -EINVAL. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* The result of the system call @number. */
+static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+{
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long rc;
+
+	__asm__ volatile("syscall"
+			 : "=a"(rc)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return rc;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+#else
+	int saved = errno;
+	long rc = syscall(number, a, b, c, d, e, f);
+
+	if (rc == -1)
+		rc = -errno;
+	errno = saved;
+	return rc;
+#endif
+}
+
+/* *@out: the address of the mapping. */
+static inline int sys_mmap(void *addr, size_t len, int prot, int flags, int fd, uint64_t offset,
+			   void **out)
+{
+	long rc = sys_call(SYS_mmap, (long)addr, (long)len, prot, flags, fd, (long)offset);
+
+	/* No user address is negative, so what is negative is an error. */
+	if (rc < 0)
+		return (int)rc;
+	*out = (void *)rc;
+	return 0;
+}
+
+static inline int sys_munmap(void *addr, size_t len)
+{
+	return (int)sys_call(SYS_munmap, (long)addr, (long)len, 0, 0, 0, 0);
+}
+
+/* Moves [@old, @old + @len) to exactly @to, over what is there. @flags: 0 or MREMAP_DONTUNMAP. */
+static inline int sys_mremap_to(void *old, size_t len, void *to, int flags)
+{
+	long rc = sys_call(SYS_mremap, (long)old, (long)len, (long)len,
+			   flags | MREMAP_MAYMOVE | MREMAP_FIXED, (long)to, 0);
+
+	return rc < 0 ? (int)rc : 0;
+}
+
+static inline int sys_madvise(void *addr, size_t len, int advice)
+{
+	return (int)sys_call(SYS_madvise, (long)addr, (long)len, advice, 0, 0, 0);
+}
+
+static inline int sys_open(const char *path, int flags)
+{
+	return (int)sys_call(SYS_openat, AT_FDCWD, (long)path, flags, 0, 0, 0);
+}
+
+static inline int sys_close(int fd)
+{
+	return (int)sys_call(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+static inline int sys_fcntl(int fd, int cmd, long arg)
+{
+	return (int)sys_call(SYS_fcntl, fd, cmd, arg, 0, 0, 0);
+}
+
+/*
+ * Descriptors that we keep are numbered from here on if the limit allows it. Some programs close
+ * low numbers that they did not open, or dup2() over them: what we write to such a number would
+ * then land in a file of the program.
+ */
+#define SYS_FD_AWAY 512
+
+/* A close-on-exec duplicate of @fd for us to keep, or a negative errno. */
+static inline int sys_dup_away(int fd)
+{
+	int away = sys_fcntl(fd, F_DUPFD_CLOEXEC, SYS_FD_AWAY);
+
+	/* -EINVAL: the limit is lower. -EMFILE: a number below may be free. */
+	return away == -EINVAL || away == -EMFILE ? sys_fcntl(fd, F_DUPFD_CLOEXEC, 0) : away;
+}
+
+/* Moves @fd, which is ours alone so far, to such a number. Returns the number it has now. */
+static inline int sys_move_away(int fd)
+{
+	int away = sys_fcntl(fd, F_DUPFD_CLOEXEC, SYS_FD_AWAY);
+
+	if (away < 0)
+		return fd;
+	(void)sys_close(fd);
+	return away;
+}
+
+static inline ssize_t sys_read(int fd, void *buf, size_t len)
+{
+	return sys_call(SYS_read, fd, (long)buf, (long)len, 0, 0, 0);
+}
+
+static inline ssize_t sys_write(int fd, const void *buf, size_t len)
+{
+	return sys_call(SYS_write, fd, (long)buf, (long)len, 0, 0, 0);
+}
+
+/*
+ * Changes the kernel's signal mask of the calling thread (@how: SIG_SETMASK, ...); @old may be
+ * NULL. Sets come from sigfillset(), which leaves out the signals that the C library needs.
+ */
+static inline void sys_sigmask(int how, const sigset_t *mask, sigset_t *old)
+{
+	/* The kernel's set of 64 signals is the beginning of a sigset_t. */
+	(void)sys_call(SYS_rt_sigprocmask, how, (long)mask, (long)old, 8, 0, 0);
+}
+
+/*
+ * Maps @len bytes (whole pages) of anonymous memory, *@out, whose first address is @congruent
+ * modulo @align (a power of two, at least a page). The caller owns the mapping (sys_munmap()).
+ */
+int sys_map_aligned(uint64_t len, uint64_t align, uint64_t congruent, int prot, void **out);
+
+/* Like sys_map_aligned(), for addresses without memory; can be made to fail (base/fail.h). */
+int sys_reserve(uint64_t len, uint64_t align, uint64_t congruent, void **out);
+
+#endif

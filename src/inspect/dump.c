@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The page tables of an IOAS or HWPT as text, entry by entry. */
+#include "inspect/dump.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/fail.h"
+#include "inspect/show.h"
+#include "iommufd/device/hwpt.h"
+#include "iommufd/ioas/ioas.h"
+#include "iommufd/object/ctx.h"
+
+/* Caller holds ioas->lock, so nothing is unmapped. */
+static void dump_hwpt(const struct hwpt_paging *hwpt, FILE *out)
+{
+	fprintf(out, "HWPT %u of IOAS %u, %s: ", hwpt->base.object.id, hwpt->base.ioas->object.id,
+		iommu_name(iommu_domain_iommu(hwpt->base.domain)));
+	iopt_dump(iommu_domain_table(hwpt->base.domain), out);
+}
+
+static void dump_tables(struct ioas *ioas, const struct hwpt_paging *only, FILE *out)
+{
+	const struct hwpt_paging *hwpt;
+
+	lock_acquire(&ioas->lock);
+	cds_list_for_each_entry (hwpt, &ioas->tables, table.link) {
+		if (!only || only == hwpt)
+			dump_hwpt(hwpt, out);
+	}
+	lock_release(&ioas->lock);
+}
+
+int ctx_dump(struct iommufd_ctx *ctx, uint32_t pt_id, FILE *out)
+{
+	struct iommufd_object *object = object_get(ctx, pt_id, OBJECT_ANY);
+	const struct hwpt_paging *hwpt = (const struct hwpt_paging *)object;
+	int rc = 0;
+
+	if (!object)
+		return -ENOENT;
+	if (object_type(object) == OBJECT_IOAS)
+		dump_tables((struct ioas *)object, NULL, out);
+	else if (object_type(object) == OBJECT_HWPT)
+		dump_tables(hwpt->base.ioas, hwpt, out);
+	else
+		rc = -EINVAL;
+	object_put(object);
+	if (!rc && ferror(out))
+		rc = -EIO;
+	return rc;
+}
+
+struct dump {
+	uint32_t pt_id;
+	FILE *out;
+};
+
+static int dump_in_ctx(struct iommufd_ctx *ctx, void *arg)
+{
+	const struct dump *dump = arg;
+
+	return ctx_dump(ctx, dump->pt_id, dump->out);
+}
+
+int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len)
+{
+	struct dump dump = {.pt_id = pt_id};
+	int rc;
+
+	*text = NULL;
+	dump.out = fail_inject() ? NULL : open_memstream(text, len);
+	if (!dump.out)
+		return -ENOMEM;
+	rc = ctx_visit_nth(context, dump_in_ctx, &dump);
+	if (fclose(dump.out) && !rc)
+		rc = -ENOMEM;
+	if (rc)
+		alloc_free(*text);
+	return rc;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One IOVA, for people: the mapping that it lies in, and what each table reads on the way, stage by
+ * stage and level by level.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "inspect/json.h"
+#include "inspect/show.h"
+#include "iommu/nested.h"
+#include "iommufd/device/lookup.h"
+#include "iommufd/viommu/hwpt_nested.h"
+#include "mem/dmabuf.h"
+
+static const char *const backing[] = {
+	[MEM_KIND_VA] = "memory",
+	[MEM_KIND_FILE] = "file",
+	[MEM_KIND_DMABUF] = "dma-buf",
+};
+
+/* The mapping that holds @iova. Caller holds ioas->lock. */
+static void show_mapping(struct json *json, const struct ioas *ioas, uint64_t iova)
+{
+	const struct area *area = ioas_find_area(ioas, iova);
+
+	if (!area)
+		return;
+	json_object(json, "mapping");
+	json_range(json, area->range);
+	json_string(json, "rights", show_rights(area->prot));
+	json_string(json, "of", backing[mem_source_kind(area->source)]);
+	json_hex(json, "address", area_origin(area) + (iova - area->range.start));
+	show_file_name(json, area->source);
+	if (area_lookup_pid(area))
+		json_number(json, "pid", area_lookup_pid(area));
+	json_bool(json, "pinned", area_pinned_at(area, iova));
+	json_number(json, "access_pins", area->pins);
+	if (mem_source_revoked(area->source))
+		json_bool(json, "revoked", true);
+	json_end_object(json);
+}
+
+/* The entries of a paging table. Caller holds ioas->lock. */
+static void show_levels(struct json *json, const struct iopt *table, uint64_t iova)
+{
+	struct iopt_trace trace = {.count = 0};
+
+	iopt_read_lock();
+	if (iova >= iopt_aperture(table).start && iova <= iopt_aperture(table).last)
+		(void)iopt_trace(table, iova, &trace);
+	iopt_read_unlock();
+	json_array(json, "levels");
+	for (unsigned int i = 0; i < trace.count; i++) {
+		json_object(json, NULL);
+		json_number(json, "level", trace.steps[i].level);
+		json_hex(json, "table", (uintptr_t)trace.steps[i].table);
+		json_number(json, "index", trace.steps[i].index);
+		json_hex(json, "entry", trace.steps[i].entry);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
+/* Walks the table of the paging @hwpt. Caller holds ioas->lock. */
+static void show_walk(struct json *json, const struct hwpt_paging *hwpt, uint64_t iova)
+{
+	const struct iopt *table = iommu_domain_table(hwpt->base.domain);
+	struct iopt_leaf leaf;
+
+	json_number(json, "hwpt", hwpt->base.object.id);
+	json_string(json, "iommu", iommu_name(iommu_domain_iommu(hwpt->base.domain)));
+	json_string(json, "format", iopt_format(table)->name);
+	json_hex(json, "iova", iova);
+	show_levels(json, table, iova);
+	if (!ioas_find_leaf(hwpt->base.ioas, &hwpt->table, iova, &leaf))
+		return;
+	json_object(json, "leaf");
+	json_range(json, (struct iova_range){leaf.start, leaf.start + leaf.len - 1});
+	json_hex(json, "size", leaf.len);
+	json_hex(json, "address", leaf.oa);
+	json_string(json, "rights", show_rights(leaf.prot));
+	if (iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY)
+		json_bool(json, "dirty", leaf.dirty);
+	json_end_object(json);
+}
+
+/* The mapping of @ioas, and the walk of one table (@hwpt) or of all (NULL). */
+static void show_paging(struct json *json, struct ioas *ioas, const struct hwpt_paging *only,
+			uint64_t iova)
+{
+	const struct hwpt_paging *hwpt;
+
+	lock_acquire(&ioas->lock);
+	show_mapping(json, ioas, iova);
+	json_array(json, "tables");
+	cds_list_for_each_entry (hwpt, &ioas->tables, table.link) {
+		if (only && only != hwpt)
+			continue;
+		json_object(json, NULL);
+		show_walk(json, hwpt, iova);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	lock_release(&ioas->lock);
+}
+
+/* Why stage 1 leads nowhere. */
+static void show_fault(struct json *json, const struct iommu_fault *fault)
+{
+	json_object(json, "fault");
+	json_number(json, "stage", fault->stage);
+	json_string(json, "name", fault->name);
+	json_string(json, "text", fault->text);
+	if (fault->stage == 2)
+		json_hex(json, "at", fault->ipa);
+	json_end_object(json);
+}
+
+/* What stage 1 read in guest memory, at addresses of the parent. */
+static void show_stage1(struct json *json, const struct iommu_nested_look *look, int rc)
+{
+	json_object(json, "stage1");
+	json_bool(json, "walked", rc || look->walked);
+	json_array(json, "levels");
+	for (unsigned int i = 0; i < look->count; i++) {
+		json_object(json, NULL);
+		if (look->steps[i].context)
+			json_bool(json, "context", true);
+		else
+			json_number(json, "level", look->steps[i].level);
+		json_hex(json, "at", look->steps[i].ipa);
+		json_hex(json, "entry", look->steps[i].entry);
+		json_end_object(json);
+	}
+	json_end_array(json);
+	if (rc) {
+		show_fault(json, &look->fault);
+	} else {
+		json_object(json, "leaf");
+		json_range(json, look->leaf);
+		json_hex(json, "size", iova_range_len(look->leaf));
+		json_hex(json, "address", look->ipa);
+		json_string(json, "rights", show_rights(look->prot));
+		json_end_object(json);
+	}
+	json_end_object(json);
+}
+
+static int show_nested(struct json *json, const struct hwpt_nested *nested, uint64_t iova)
+{
+	struct iommu_nested_look look;
+	int rc = iommu_nested_look(nested->base.domain, IOMMU_NO_PASID, iova, &look);
+
+	if (rc == -ENOMEM)
+		return rc;
+	show_stage1(json, &look, rc);
+	/* Stage 2, of where stage 1 leads, or of its table that cannot be read. */
+	if (!rc)
+		show_paging(json, nested->base.ioas, nested->parent, look.ipa);
+	else if (look.fault.stage == 2)
+		show_paging(json, nested->base.ioas, nested->parent, look.fault.ipa);
+	return 0;
+}
+
+static int show_object(struct json *json, struct iommufd_object *object, uint64_t iova)
+{
+	struct hwpt_paging *paging;
+
+	switch (object_type(object)) {
+	case OBJECT_IOAS:
+		json_string(json, "type", "IOAS");
+		show_paging(json, (struct ioas *)object, NULL, iova);
+		return 0;
+	case OBJECT_HWPT:
+		json_string(json, "type", "HWPT");
+		paging = (struct hwpt_paging *)object;
+		show_paging(json, paging->base.ioas, paging, iova);
+		return 0;
+	case OBJECT_HWPT_NESTED:
+		json_string(json, "type", "nested HWPT");
+		return show_nested(json, (struct hwpt_nested *)object, iova);
+	default:
+		return -EINVAL;
+	}
+}
+
+struct lookup {
+	struct json json;
+	uint32_t pt_id;
+	uint64_t iova;
+};
+
+static int lookup_in_ctx(struct iommufd_ctx *ctx, void *arg)
+{
+	struct lookup *lookup = arg;
+	struct iommufd_object *object = object_get(ctx, lookup->pt_id, OBJECT_ANY);
+	int rc;
+
+	if (!object)
+		return -ENOENT;
+	rc = show_object(&lookup->json, object, lookup->iova);
+	object_put(object);
+	return rc;
+}
+
+int show_lookup(uint32_t context, uint32_t pt_id, uint64_t iova, char **text, size_t *len)
+{
+	struct lookup lookup = {.pt_id = pt_id, .iova = iova};
+	struct json *json = &lookup.json;
+	int rc;
+
+	json_init(json);
+	json_object(json, NULL);
+	json_number(json, "pid", (uint64_t)getpid());
+	json_hex(json, "iova", iova);
+	json_number(json, "pt", pt_id);
+	rc = ctx_visit_nth(context, lookup_in_ctx, &lookup);
+	json_end_object(json);
+	*text = json_finish(json, len);
+	if (!*text)
+		return -ENOMEM;
+	if (rc)
+		alloc_free(*text);
+	return rc;
+}

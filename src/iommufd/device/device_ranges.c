@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IOMMU_RESV_IOVA_RANGES and IOMMU_DEV_IOVA_RANGES (spec 60-extensions, 2 and 3): what a bound
+ * device takes away from an IO address space, and what it leaves. Nothing is attached and nothing
+ * changes: what is permitted is asked of a table made as for an attachment and thrown away, so that
+ * it is by construction what an attachment would say.
+ */
+#include "iommufd/device/device_ranges.h"
+
+#include "base/check.h"
+
+int device_reserved_ranges(const struct iommufd_device *device, struct iova_set *reserved)
+{
+	size_t count;
+	const struct iommu_resv *regions = iommu_endpoint_reserved(device->endpoint, &count);
+	int rc = iova_set_reserve(reserved, count);
+
+	for (size_t i = 0; i < count && !rc; i++) {
+		if (regions[i].type != IOMMU_RESV_DIRECT_RELAXABLE)
+			rc = iova_set_add(reserved, regions[i].range);
+	}
+	return rc;
+}
+
+/* Takes what @domain cannot translate out of @permitted. */
+static int remove_outside(struct iova_set *permitted, const struct iommu_domain *domain)
+{
+	const struct iova_range aperture = iommu_domain_aperture(domain);
+	struct iova_set inside = {.ranges = (struct iova_range *)&aperture, .count = 1};
+	const struct iova_range *gaps;
+	size_t gap_count;
+	int rc;
+
+	gaps = iommu_domain_gaps(domain, &gap_count);
+	rc = iova_set_intersect(permitted, &inside, permitted);
+	for (size_t i = 0; i < gap_count && !rc; i++)
+		rc = iova_set_remove(permitted, gaps[i]);
+	return rc;
+}
+
+int device_permitted_ranges(const struct iommufd_device *device, struct iova_set *permitted,
+			    uint64_t *alignment)
+{
+	struct iommu_domain *domain;
+	int rc;
+
+	rc = device_reserved_ranges(device, permitted);
+	if (!rc)
+		rc = iova_set_invert(permitted, permitted);
+	if (rc)
+		return rc;
+	rc = iommu_domain_create(iommu_endpoint_iommu(device->endpoint), 0, NULL, &domain);
+	if (rc)
+		return rc;
+	rc = remove_outside(permitted, domain);
+	*alignment = lowest_bit(iommu_domain_pgsizes(domain));
+	iommu_domain_destroy(domain);
+	return rc;
+}
+
+int ioctl_resv_iova_ranges(struct ucmd *ucmd)
+{
+	struct iommu_resv_iova_ranges *cmd = ucmd->cmd;
+	struct iommufd_device *device;
+	struct iova_set reserved;
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	device = device_get(ucmd->ctx, cmd->dev_id);
+	if (!device)
+		return -ENOENT;
+	iova_set_init(&reserved);
+	rc = device_reserved_ranges(device, &reserved);
+	object_put(&device->object);
+	if (!rc)
+		rc = ucmd_respond_ranges(ucmd, cmd->resv_iovas, &cmd->num_iovas, &reserved);
+	iova_set_destroy(&reserved);
+	return rc;
+}
+
+int ioctl_dev_iova_ranges(struct ucmd *ucmd)
+{
+	struct iommu_dev_iova_ranges *cmd = ucmd->cmd;
+	struct iommufd_device *device;
+	struct iova_set permitted;
+	uint64_t alignment = 1;
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	device = device_get(ucmd->ctx, cmd->dev_id);
+	if (!device)
+		return -ENOENT;
+	iova_set_init(&permitted);
+	rc = device_permitted_ranges(device, &permitted, &alignment);
+	object_put(&device->object);
+	cmd->out_iova_alignment = alignment;
+	if (!rc)
+		rc = ucmd_respond_ranges(ucmd, cmd->allowed_iovas, &cmd->num_iovas, &permitted);
+	iova_set_destroy(&permitted);
+	return rc;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dirty tracking of a HWPT (spec 20-hwpt-device, 9). The state is in the table's own entries; a
+ * bitmap for the user is made of the dirty leaves of a range.
+ */
+#include "iommufd/device/dirty.h"
+
+#include "iommufd/device/hwpt.h"
+#include "iommufd/device/user_bitmap.h"
+
+struct cover {
+	uint64_t next;
+	bool any;
+};
+
+static int cover_visit(const struct iova_map_entry *entry, void *arg)
+{
+	const struct area *area = entry->value;
+	struct cover *cover = arg;
+
+	if (area->busy || entry->range.start > cover->next)
+		return 1;
+	cover->any = true;
+	cover->next = entry->range.last + 1;
+	return cover->next == 0;
+}
+
+/* Cuts *@range to what areas cover from its start without a gap. False: nothing. */
+static bool covered_part(struct ioas *ioas, struct iova_range *range)
+{
+	struct cover cover = {.next = range->start};
+
+	(void)iova_map_for_each(&ioas->areas, *range, cover_visit, &cover);
+	range->last = min_u64(range->last, cover.next - 1);
+	return cover.any;
+}
+
+static void ignore_dirty(struct iova_range dirty, void *arg)
+{
+	(void)dirty;
+	(void)arg;
+}
+
+static void set_dirty_tracking(struct hwpt_paging *hwpt, bool on)
+{
+	struct ioas *ioas = hwpt->base.ioas;
+
+	lock_acquire(&ioas->lock);
+	if (on)
+		iopt_read_dirty(iommu_domain_table(hwpt->base.domain),
+				iommu_domain_aperture(hwpt->base.domain), true, ignore_dirty, NULL);
+	iommu_domain_set_dirty_tracking(hwpt->base.domain, on);
+	/* DMA that began before may not have seen the switch. */
+	iommu_domain_quiesce(hwpt->base.domain);
+	lock_release(&ioas->lock);
+}
+
+static bool tracks_dirty(const struct hwpt_paging *hwpt)
+{
+	return iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY;
+}
+
+int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)
+{
+	const struct iommu_hwpt_set_dirty_tracking *cmd = ucmd->cmd;
+	struct hwpt_paging *hwpt;
+	int rc = 0;
+
+	if (cmd->flags & ~(uint32_t)IOMMU_HWPT_DIRTY_TRACKING_ENABLE)
+		return -EOPNOTSUPP;
+	hwpt = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
+	if (!hwpt)
+		return -ENOENT;
+	if (tracks_dirty(hwpt))
+		set_dirty_tracking(hwpt, cmd->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
+	else
+		rc = -EOPNOTSUPP;
+	object_put(&hwpt->base.object);
+	return rc;
+}
+
+/* The checks of spec 20-hwpt-device 9.2, rows 3 to 8. *@last becomes the last byte of the range. */
+static int check_bitmap(const struct iommu_hwpt_get_dirty_bitmap *cmd, struct hwpt_paging *hwpt,
+			uint64_t *last)
+{
+	const uint64_t edges = cmd->iova | (cmd->iova + cmd->length);
+	uint64_t alignment;
+
+	if (!cmd->length)
+		return -EINVAL;
+	if (check_last(cmd->iova, cmd->length, last))
+		return -EOVERFLOW;
+	lock_acquire(&hwpt->base.ioas->lock);
+	alignment = hwpt->base.ioas->alignment;
+	lock_release(&hwpt->base.ioas->lock);
+	if (!is_aligned(edges, alignment))
+		return -EINVAL;
+	if (!cmd->page_size || (edges & (cmd->page_size - 1)))
+		return -EINVAL;
+	return tracks_dirty(hwpt) ? 0 : -EOPNOTSUPP;
+}
+
+static int get_dirty_bitmap(struct ucmd *ucmd, const struct iommu_hwpt_get_dirty_bitmap *cmd,
+			    struct hwpt_paging *hwpt)
+{
+	const bool clear = !(cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR);
+	struct iova_range range = {.start = cmd->iova};
+	struct user_bitmap bitmap;
+	int rc = check_bitmap(cmd, hwpt, &range.last);
+
+	if (rc)
+		return rc;
+	user_bitmap_init(&bitmap, ucmd->caller, cmd->data, cmd->iova,
+			 log2_floor(lowest_bit(cmd->page_size)));
+	lock_acquire(&hwpt->base.ioas->lock);
+	if (covered_part(hwpt->base.ioas, &range))
+		iopt_read_dirty(iommu_domain_table(hwpt->base.domain), range, clear,
+				user_bitmap_report, &bitmap);
+	/* What was reported clean again has been written whole when the call returns. */
+	if (clear)
+		iommu_domain_quiesce(hwpt->base.domain);
+	lock_release(&hwpt->base.ioas->lock);
+	user_bitmap_flush(&bitmap);
+	return 0;
+}
+
+int ioctl_hwpt_get_dirty_bitmap(struct ucmd *ucmd)
+{
+	const struct iommu_hwpt_get_dirty_bitmap *cmd = ucmd->cmd;
+	struct hwpt_paging *hwpt;
+	int rc;
+
+	if ((cmd->flags & ~(uint32_t)IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR) || cmd->__reserved)
+		return -EOPNOTSUPP;
+	hwpt = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
+	if (!hwpt)
+		return -ENOENT;
+	rc = get_dirty_bitmap(ucmd, cmd, hwpt);
+	object_put(&hwpt->base.object);
+	return rc;
+}

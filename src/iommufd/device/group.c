@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IOMMU groups: devices that share one attachment per PASID (spec 20-hwpt-device, 3 to 5).
+ *
+ * group->lock guards the attachments. An attachment exists while at least one device of the group
+ * is attached for its PASID; each such device is a user of the HWPT. A device's reserved regions
+ * are in the IOAS exactly while its RID is attached.
+ */
+#include "iommufd/device/group.h"
+#include "base/alloc.h"
+#include "iommu/nested.h"
+
+/* A device that is attached. */
+struct member {
+	struct cds_list_head link;
+	struct iommufd_device *device;
+};
+
+/* What the group is attached to for one PASID. */
+struct attachment {
+	struct cds_list_head link;
+	uint32_t pasid;
+	struct hwpt *hwpt;
+	struct cds_list_head members;
+};
+
+int iommufd_group_create(unsigned int number, struct iommufd_group **out)
+{
+	struct iommufd_group *group = alloc_zeroed(sizeof(*group));
+
+	if (!group)
+		return -ENOMEM;
+	group->number = number;
+	ref_init(&group->refs);
+	lock_init(&group->lock, LOCK_GROUP);
+	CDS_INIT_LIST_HEAD(&group->attachments);
+	*out = group;
+	return 0;
+}
+
+struct iommufd_group *group_get(struct iommufd_group *group)
+{
+	ref_get(&group->refs);
+	return group;
+}
+
+void iommufd_group_destroy(struct iommufd_group *group)
+{
+	if (!ref_put(&group->refs))
+		return;
+	lock_destroy(&group->lock);
+	alloc_free(group);
+}
+
+unsigned int iommufd_group_number(const struct iommufd_group *group)
+{
+	return group->number;
+}
+
+const struct iommufd_ctx *iommufd_group_owner(struct iommufd_group *group)
+{
+	const struct iommufd_ctx *owner;
+
+	lock_acquire(&group->lock);
+	owner = group->owner;
+	lock_release(&group->lock);
+	return owner;
+}
+
+int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx)
+{
+	int rc = 0;
+
+	lock_acquire(&group->lock);
+	if (group->bound && group->owner != ctx) {
+		rc = -EPERM;
+	} else {
+		group->owner = ctx;
+		group->bound++;
+	}
+	lock_release(&group->lock);
+	return rc;
+}
+
+void group_release(struct iommufd_group *group)
+{
+	lock_acquire(&group->lock);
+	if (--group->bound == 0)
+		group->owner = NULL;
+	lock_release(&group->lock);
+}
+
+static struct attachment *find_attachment(struct iommufd_group *group, uint32_t pasid)
+{
+	struct attachment *attachment;
+
+	cds_list_for_each_entry (attachment, &group->attachments, link) {
+		if (attachment->pasid == pasid)
+			return attachment;
+	}
+	return NULL;
+}
+
+static struct member *find_member(struct attachment *attachment,
+				  const struct iommufd_device *device)
+{
+	struct member *member;
+
+	if (!attachment)
+		return NULL;
+	cds_list_for_each_entry (member, &attachment->members, link) {
+		if (member->device == device)
+			return member;
+	}
+	return NULL;
+}
+
+/* ---- reserved regions ---- */
+
+/* A device has at most one software-managed MSI window, and no hardware one beside it. */
+static int check_msi(const struct iommu_resv *regions, size_t count)
+{
+	unsigned int hardware = 0, software = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		hardware += regions[i].type == IOMMU_RESV_MSI;
+		software += regions[i].type == IOMMU_RESV_SW_MSI;
+	}
+	return software > 1 || (software && hardware) ? -EINVAL : 0;
+}
+
+/* Reserves the regions of @device in @ioas, all or none. */
+static int reserve_regions(struct ioas *ioas, const struct iommufd_device *device)
+{
+	size_t count;
+	const struct iommu_resv *regions = iommu_endpoint_reserved(device->endpoint, &count);
+	int rc = check_msi(regions, count);
+
+	if (rc)
+		return rc;
+	lock_acquire(&ioas->lock);
+	for (size_t i = 0; i < count && !rc; i++) {
+		if (regions[i].type != IOMMU_RESV_DIRECT_RELAXABLE)
+			rc = ioas_reserve(ioas, &regions[i].range, 1, &device->object);
+	}
+	if (rc)
+		ioas_unreserve(ioas, &device->object);
+	lock_release(&ioas->lock);
+	return rc;
+}
+
+static void unreserve_regions(struct ioas *ioas, const struct iommufd_device *device)
+{
+	lock_acquire(&ioas->lock);
+	ioas_unreserve(ioas, &device->object);
+	lock_release(&ioas->lock);
+}
+
+/* ---- PASIDs ---- */
+
+static bool pasid_compatible(const struct hwpt *hwpt)
+{
+	return hwpt->pasid;
+}
+
+static bool has_pasids(const struct iommufd_group *group)
+{
+	struct attachment *attachment;
+
+	cds_list_for_each_entry (attachment, &group->attachments, link) {
+		if (attachment->pasid != IOMMU_NO_PASID)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * RID and PASIDs share hardware structures, which only some tables can be part of (spec
+ * 20-hwpt-device, 6).
+ */
+static int check_pasid(struct iommufd_group *group, uint32_t pasid, const struct hwpt *hwpt)
+{
+	const struct attachment *rid;
+
+	if (pasid == IOMMU_NO_PASID)
+		return !pasid_compatible(hwpt) && has_pasids(group) ? -EINVAL : 0;
+	if (!pasid_compatible(hwpt))
+		return -EINVAL;
+	rid = find_attachment(group, IOMMU_NO_PASID);
+	return rid && !pasid_compatible(rid->hwpt) ? -EINVAL : 0;
+}
+
+static int check_pasid_width(const struct iommufd_device *device, uint32_t pasid)
+{
+	const uint32_t max = iommu_endpoint_max_pasids(device->endpoint);
+
+	return max && pasid >= max ? -EINVAL : 0;
+}
+
+/* ---- attach ---- */
+
+/* What the hardware says to @device on @hwpt. */
+static int check_hardware(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt)
+{
+	if (!iommu_domain_accepts(hwpt->domain, device->endpoint))
+		return -EINVAL;
+	if (!hwpt->ops || !hwpt->ops->check_attach)
+		return 0;
+	return hwpt->ops->check_attach(hwpt, device, pasid);
+}
+
+/* The attachment of @pasid, made for @hwpt if there is none. */
+static int get_attachment(struct iommufd_group *group, uint32_t pasid, struct hwpt *hwpt,
+			  struct attachment **out)
+{
+	struct attachment *attachment = find_attachment(group, pasid);
+
+	if (!attachment) {
+		attachment = alloc_zeroed(sizeof(*attachment));
+		if (!attachment)
+			return -ENOMEM;
+		attachment->pasid = pasid;
+		attachment->hwpt = hwpt;
+		CDS_INIT_LIST_HEAD(&attachment->members);
+		cds_list_add_tail(&attachment->link, &group->attachments);
+	}
+	*out = attachment;
+	return 0;
+}
+
+static void put_attachment(struct attachment *attachment)
+{
+	if (!cds_list_empty(&attachment->members))
+		return;
+	cds_list_del(&attachment->link);
+	alloc_free(attachment);
+}
+
+/* Makes @device a member; its DMA goes through the HWPT from here on. */
+static int join(struct attachment *attachment, struct iommufd_device *device)
+{
+	struct member *member = alloc_zeroed(sizeof(*member));
+	int rc;
+
+	if (!member)
+		return -ENOMEM;
+	rc = check_hardware(device, attachment->pasid, attachment->hwpt);
+	if (!rc)
+		rc = iommu_endpoint_set_domain(device->endpoint, attachment->pasid,
+					       attachment->hwpt->domain);
+	if (rc) {
+		alloc_free(member);
+		return rc;
+	}
+	member->device = device;
+	cds_list_add_tail(&member->link, &attachment->members);
+	object_hold(&attachment->hwpt->object);
+	return 0;
+}
+
+static int attach_locked(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
+{
+	struct attachment *attachment = find_attachment(device->group, pasid);
+	int rc;
+
+	if (find_member(attachment, device))
+		return -EBUSY;
+	if (attachment && attachment->hwpt != hwpt)
+		return -EINVAL;
+	if (pasid == IOMMU_NO_PASID) {
+		rc = reserve_regions(hwpt->ioas, device);
+		if (rc)
+			return rc;
+	}
+	rc = attachment ? 0 : check_pasid(device->group, pasid, hwpt);
+	if (!rc)
+		rc = check_pasid_width(device, pasid);
+	if (!rc)
+		rc = get_attachment(device->group, pasid, hwpt, &attachment);
+	if (!rc) {
+		rc = join(attachment, device);
+		put_attachment(attachment);
+	}
+	if (rc && pasid == IOMMU_NO_PASID)
+		unreserve_regions(hwpt->ioas, device);
+	return rc;
+}
+
+/* What was asked by way of @hwpt will not be answered through it any more. */
+static void flush_faults(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
+{
+	if (hwpt->fault)
+		fault_queue_flush(hwpt->fault, device, pasid);
+}
+
+int group_attach(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
+{
+	int rc;
+
+	lock_acquire(&device->group->lock);
+	rc = attach_locked(device, pasid, hwpt);
+	lock_release(&device->group->lock);
+	return rc;
+}
+
+struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid)
+{
+	struct attachment *attachment;
+	struct hwpt *hwpt = NULL;
+	struct member *member;
+
+	lock_acquire(&device->group->lock);
+	attachment = find_attachment(device->group, pasid);
+	member = find_member(attachment, device);
+	if (member) {
+		hwpt = attachment->hwpt;
+		(void)iommu_endpoint_set_domain(device->endpoint, pasid, NULL);
+		flush_faults(device, pasid, hwpt);
+		if (pasid == IOMMU_NO_PASID)
+			unreserve_regions(hwpt->ioas, device);
+		cds_list_del(&member->link);
+		alloc_free(member);
+		put_attachment(attachment);
+	}
+	lock_release(&device->group->lock);
+	return hwpt;
+}
+
+/* ---- replace ---- */
+
+/* Reserves the regions of all members in @ioas, all or none. */
+static int reserve_members(struct ioas *ioas, struct attachment *attachment)
+{
+	struct member *member, *done;
+	int rc;
+
+	cds_list_for_each_entry (member, &attachment->members, link) {
+		rc = reserve_regions(ioas, member->device);
+		if (!rc)
+			continue;
+		cds_list_for_each_entry (done, &attachment->members, link) {
+			if (done == member)
+				break;
+			unreserve_regions(ioas, done->device);
+		}
+		return rc;
+	}
+	return 0;
+}
+
+static void unreserve_members(struct ioas *ioas, struct attachment *attachment)
+{
+	struct member *member;
+
+	cds_list_for_each_entry (member, &attachment->members, link)
+		unreserve_regions(ioas, member->device);
+}
+
+/*
+ * Points the members at @hwpt. Each switches at once: DMA goes through the old table or the new
+ * one.
+ */
+static int switch_members(struct attachment *attachment, struct hwpt *hwpt)
+{
+	struct member *member, *done;
+	int rc;
+
+	cds_list_for_each_entry (member, &attachment->members, link) {
+		rc = check_hardware(member->device, attachment->pasid, hwpt);
+		if (rc)
+			return rc;
+	}
+	cds_list_for_each_entry (member, &attachment->members, link) {
+		rc = iommu_endpoint_set_domain(member->device->endpoint, attachment->pasid,
+					       hwpt->domain);
+		if (!rc)
+			continue;
+		cds_list_for_each_entry (done, &attachment->members, link) {
+			if (done == member)
+				break;
+			(void)iommu_endpoint_set_domain(done->device->endpoint, attachment->pasid,
+							attachment->hwpt->domain);
+		}
+		return rc;
+	}
+	return 0;
+}
+
+/* Moves the members' users from one HWPT to another. Returns how many the old one has lost. */
+static unsigned int move_users(struct attachment *attachment, struct hwpt *hwpt)
+{
+	unsigned int moved = 0;
+	struct member *member;
+
+	cds_list_for_each_entry (member, &attachment->members, link) {
+		flush_faults(member->device, attachment->pasid, attachment->hwpt);
+		object_hold(&hwpt->object);
+		moved++;
+	}
+	attachment->hwpt = hwpt;
+	return moved;
+}
+
+static int replace_locked(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt,
+			  struct hwpt **old, unsigned int *lost)
+{
+	struct attachment *attachment = find_attachment(device->group, pasid);
+	bool move_regions;
+	int rc;
+
+	if (!find_member(attachment, device))
+		return -EINVAL;
+	if (attachment->hwpt == hwpt)
+		return 0;
+	move_regions = pasid == IOMMU_NO_PASID && attachment->hwpt->ioas != hwpt->ioas;
+	if (move_regions) {
+		rc = reserve_members(hwpt->ioas, attachment);
+		if (rc)
+			return rc;
+	}
+	rc = check_pasid(device->group, pasid, hwpt);
+	if (!rc)
+		rc = switch_members(attachment, hwpt);
+	if (rc) {
+		if (move_regions)
+			unreserve_members(hwpt->ioas, attachment);
+		return rc;
+	}
+	*old = attachment->hwpt;
+	*lost = move_users(attachment, hwpt);
+	if (move_regions)
+		unreserve_members((*old)->ioas, attachment);
+	return 0;
+}
+
+int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt,
+		  struct hwpt **old, unsigned int *lost)
+{
+	int rc;
+
+	*old = NULL;
+	*lost = 0;
+	lock_acquire(&device->group->lock);
+	rc = replace_locked(device, pasid, hwpt, old, lost);
+	lock_release(&device->group->lock);
+	return rc;
+}
+
+/*
+ * The attachment that takes faults of @device: where PASIDs are in user-managed tables, the RID's
+ * takes them for all that have none.
+ */
+static struct attachment *fault_attachment(struct iommufd_device *device, bool with_pasid,
+					   uint32_t pasid)
+{
+	struct attachment *attachment =
+		find_attachment(device->group, with_pasid ? pasid : IOMMU_NO_PASID);
+
+	if (!attachment && with_pasid) {
+		attachment = find_attachment(device->group, IOMMU_NO_PASID);
+		if (attachment && !iommu_nested_takes_pasids(attachment->hwpt->domain))
+			attachment = NULL;
+	}
+	return find_member(attachment, device) ? attachment : NULL;
+}
+
+int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t pasid,
+		      const struct iommu_hwpt_pgfault *faults, size_t count,
+		      struct fault_waiter *waiter)
+{
+	struct attachment *attachment;
+	int rc = -ENOENT;
+
+	lock_acquire(&device->group->lock);
+	attachment = fault_attachment(device, with_pasid, pasid);
+	if (attachment && attachment->hwpt->fault)
+		rc = device->refusing ? -ECANCELED
+				      : fault_queue_add(attachment->hwpt->fault, device,
+							attachment->pasid, faults, count, waiter);
+	lock_release(&device->group->lock);
+	return rc;
+}
+
+void group_refuse_faults(struct iommufd_device *device, bool refuse)
+{
+	struct attachment *attachment;
+
+	lock_acquire(&device->group->lock);
+	device->refusing = refuse;
+	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
+		if (refuse && find_member(attachment, device))
+			flush_faults(device, attachment->pasid, attachment->hwpt);
+	}
+	lock_release(&device->group->lock);
+}
+
+/* Caller holds the group's lock. */
+static bool report_event_locked(struct iommufd_device *device, const struct iommu_fault *fault)
+{
+	const struct attachment *rid = find_attachment(device->group, IOMMU_NO_PASID);
+	const struct hwpt *hwpt = rid ? rid->hwpt : NULL;
+
+	return hwpt && hwpt->ops && hwpt->ops->report_fault &&
+	       hwpt->ops->report_fault(hwpt, device, fault);
+}
+
+bool group_report_event(struct iommufd_device *device, const struct iommu_fault *fault)
+{
+	bool told;
+
+	lock_acquire(&device->group->lock);
+	told = report_event_locked(device, fault);
+	lock_release(&device->group->lock);
+	return told;
+}
+
+bool group_has_pasids(const struct iommufd_group *group)
+{
+	return has_pasids(group);
+}
+
+bool group_attached(struct iommufd_device *device, uint32_t pasid)
+{
+	bool attached;
+
+	lock_acquire(&device->group->lock);
+	attached = find_member(find_attachment(device->group, pasid), device);
+	lock_release(&device->group->lock);
+	return attached;
+}
+
+bool group_attached_to(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt)
+{
+	struct attachment *attachment;
+	bool attached;
+
+	lock_acquire(&device->group->lock);
+	attachment = find_attachment(device->group, pasid);
+	attached = find_member(attachment, device) && attachment->hwpt == hwpt;
+	lock_release(&device->group->lock);
+	return attached;
+}
+
+const struct hwpt *group_find_rid_hwpt(const struct iommufd_device *device)
+{
+	struct attachment *attachment;
+
+	lock_assert_held(&device->group->lock);
+	attachment = find_attachment(device->group, IOMMU_NO_PASID);
+	return find_member(attachment, device) ? attachment->hwpt : NULL;
+}
+
+void group_for_each_attachment(struct iommufd_device *device,
+			       void (*visit)(uint32_t pasid, const struct hwpt *hwpt, void *arg),
+			       void *arg)
+{
+	struct attachment *attachment;
+
+	lock_acquire(&device->group->lock);
+	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
+		if (find_member(attachment, device))
+			visit(attachment->pasid, attachment->hwpt, arg);
+	}
+	lock_release(&device->group->lock);
+}
+
+bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid)
+{
+	struct attachment *attachment;
+	bool found = false;
+
+	lock_acquire(&device->group->lock);
+	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
+		if (find_member(attachment, device)) {
+			*pasid = attachment->pasid;
+			found = true;
+			break;
+		}
+	}
+	lock_release(&device->group->lock);
+	return found;
+}

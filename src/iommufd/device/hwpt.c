@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Paging HWPTs: one IO page table that mirrors exactly one IOAS. While it is on its IOAS's list it
+ * contains every area of it, and everything outside its aperture is reserved there in its name.
+ */
+#include "iommufd/device/hwpt.h"
+
+#include <stdio.h>
+
+#include "iommufd/ioas/refusal.h"
+#include "iommufd/object/ucmd.h"
+#include "iommufd/queue/fault_queue.h"
+
+/* Takes it off its IOAS, if it is on. */
+static void leave_ioas(struct hwpt_paging *hwpt)
+{
+	struct ioas *ioas = hwpt->base.ioas;
+
+	lock_acquire(&ioas->lock);
+	ioas_wait_idle(ioas);
+	if (!cds_list_empty(&hwpt->table.link)) {
+		cds_list_del_init(&hwpt->table.link);
+		if (--ioas->table_count == 0)
+			ioas_unpin_all(ioas);
+		ioas_unreserve(ioas, &hwpt->base.object);
+		ioas_update_alignment(ioas);
+	}
+	lock_release(&ioas->lock);
+}
+
+static void release(struct hwpt_paging *hwpt)
+{
+	leave_ioas(hwpt);
+	hwpt_drop_fault(&hwpt->base);
+	iommu_domain_destroy(hwpt->base.domain);
+	object_put(&hwpt->base.ioas->object);
+}
+
+static void hwpt_destroy(struct iommufd_object *object)
+{
+	release((struct hwpt_paging *)object);
+	object_free(object);
+}
+
+/* Why @range is reserved: the hardware cannot translate it. */
+static void explain_reserved(const struct iommufd_object *object, struct iova_range range,
+			     char *text, size_t size)
+{
+	const struct hwpt_paging *hwpt = (const struct hwpt_paging *)object;
+	const struct iova_range aperture = iommu_domain_aperture(hwpt->base.domain);
+	const bool inside = iova_range_contains(aperture, range);
+	char r[RANGE_TEXT_SIZE], a[RANGE_TEXT_SIZE];
+
+	snprintf(text, size, "%s is %s%s of IOMMU %s", range_text(range, r),
+		 inside ? "a hole in the aperture " : "outside of the aperture ",
+		 range_text(aperture, a), iommu_name(iommu_domain_iommu(hwpt->base.domain)));
+}
+
+static const struct object_class hwpt_class = {
+	.type = OBJECT_HWPT,
+	.size = sizeof(struct hwpt_paging),
+	.destroy = hwpt_destroy,
+	.explain_reserved = explain_reserved,
+};
+
+int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
+		const struct iommu_user_data *data, struct hwpt_paging **out)
+{
+	struct hwpt_paging *hwpt = object_create(ioas->object.ctx, &hwpt_class);
+	int rc;
+
+	if (!hwpt)
+		return -ENOMEM;
+	rc = iommu_domain_create(iommu, flags, data, &hwpt->base.domain);
+	if (rc) {
+		object_abort(&hwpt->base.object);
+		return rc;
+	}
+	hwpt->table.domain = hwpt->base.domain;
+	CDS_INIT_LIST_HEAD(&hwpt->table.link);
+	object_hold(&ioas->object);
+	hwpt->base.ioas = ioas;
+	hwpt->base.pasid = flags & IOMMU_DOMAIN_PASID;
+	*out = hwpt;
+	return 0;
+}
+
+/* Reserves what the hardware cannot translate: outside the aperture, and its gaps. */
+static int reserve_outside(struct hwpt_paging *hwpt)
+{
+	struct iova_range aperture = iommu_domain_aperture(hwpt->base.domain);
+	const struct iova_range *gaps;
+	struct iova_range ranges[2];
+	size_t count = 0, gap_count;
+	int rc;
+
+	if (aperture.start)
+		ranges[count++] = (struct iova_range){0, aperture.start - 1};
+	if (aperture.last != UINT64_MAX)
+		ranges[count++] = (struct iova_range){aperture.last + 1, UINT64_MAX};
+	rc = ioas_reserve(hwpt->base.ioas, ranges, count, &hwpt->base.object);
+	if (rc)
+		return rc;
+	gaps = iommu_domain_gaps(hwpt->base.domain, &gap_count);
+	rc = ioas_reserve(hwpt->base.ioas, gaps, gap_count, &hwpt->base.object);
+	if (rc)
+		ioas_unreserve(hwpt->base.ioas, &hwpt->base.object);
+	return rc;
+}
+
+/* Caller holds ioas->lock, and nobody pins. */
+static int add_locked(struct ioas *ioas, struct hwpt_paging *hwpt)
+{
+	uint64_t alignment = lowest_bit(iommu_domain_pgsizes(hwpt->base.domain));
+	int rc;
+
+	if (alignment > PAGE_SIZE)
+		return -EINVAL;
+	rc = ioas_check_alignment(ioas, alignment);
+	if (rc)
+		return rc;
+	rc = reserve_outside(hwpt);
+	if (rc)
+		return rc;
+	if (!ioas->table_count) {
+		rc = ioas_pin_all(ioas);
+		if (rc)
+			goto out_unreserve;
+	}
+	rc = ioas_fill(ioas, &hwpt->table);
+	if (rc)
+		goto out_unpin;
+	cds_list_add_tail(&hwpt->table.link, &ioas->tables);
+	ioas->table_count++;
+	ioas_update_alignment(ioas);
+	return 0;
+
+out_unpin:
+	if (!ioas->table_count) {
+		iommu_domain_quiesce(hwpt->base.domain);
+		ioas_unpin_all(ioas);
+	}
+out_unreserve:
+	ioas_unreserve(ioas, &hwpt->base.object);
+	return rc;
+}
+
+int hwpt_add(struct hwpt_paging *hwpt)
+{
+	struct ioas *ioas = hwpt->base.ioas;
+	int rc;
+
+	lock_acquire(&ioas->lock);
+	ioas_wait_idle(ioas);
+	rc = add_locked(ioas, hwpt);
+	lock_release(&ioas->lock);
+	return rc;
+}
+
+void hwpt_remove(struct hwpt_paging *hwpt)
+{
+	release(hwpt);
+	object_abort(&hwpt->base.object);
+}
+
+void hwpt_drop_fault(struct hwpt *hwpt)
+{
+	if (hwpt->fault)
+		object_put(fault_queue_object(hwpt->fault));
+	hwpt->fault = NULL;
+}
+
+int hwpt_finish(struct ucmd *ucmd, struct hwpt *hwpt)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	int rc;
+
+	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID) {
+		hwpt->fault = fault_queue_get(ucmd->ctx, cmd->fault_id);
+		if (!hwpt->fault)
+			return -ENOENT;
+	}
+	cmd->out_hwpt_id = hwpt->object.id;
+	rc = ucmd_respond(ucmd);
+	if (rc)
+		hwpt_drop_fault(hwpt);
+	else
+		object_publish(&hwpt->object);
+	return rc;
+}

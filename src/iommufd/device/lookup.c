@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IOMMU_IOVA_LOOKUP (spec 60-extensions, 5): reads what MAP has established, or what a table says,
+ * and changes nothing, accessed and dirty bits included.
+ */
+#include "iommufd/device/lookup.h"
+
+#include "base/check.h"
+#include "iommu/nested.h"
+#include "iommufd/object/ucmd.h"
+#include "mem/dmabuf.h"
+
+uint64_t area_origin(const struct area *area)
+{
+	/* area->start counts from the source's page 0, which begins somewhat before the source. */
+	return mem_source_start(area->source) - mem_source_offset(area->source) + area->start;
+}
+
+uint32_t area_lookup_kind(const struct area *area)
+{
+	static const uint32_t kinds[] = {
+		[MEM_KIND_VA] = IOMMU_IOVA_LOOKUP_KIND_USER_VA,
+		[MEM_KIND_FILE] = IOMMU_IOVA_LOOKUP_KIND_FILE,
+		[MEM_KIND_DMABUF] = IOMMU_IOVA_LOOKUP_KIND_DMABUF,
+	};
+
+	return kinds[mem_source_kind(area->source)];
+}
+
+uint32_t area_lookup_pid(const struct area *area)
+{
+	if (mem_source_kind(area->source) == MEM_KIND_DMABUF)
+		return 0;
+	return (uint32_t)mem_source_caller(area->source)->pid;
+}
+
+bool area_pinned_at(const struct area *area, uint64_t iova)
+{
+	const struct mem_pages page = {
+		.first = (area->start + (iova - area->range.start)) >> PAGE_SHIFT,
+		.count = 1,
+	};
+
+	return mem_source_pinned(area->source, page);
+}
+
+struct area *ioas_find_area(const struct ioas *ioas, uint64_t iova)
+{
+	struct area *area = iova_map_find(&ioas->areas, iova);
+
+	return area && !area->busy ? area : NULL;
+}
+
+bool ioas_find_leaf(const struct ioas *ioas, const struct ioas_table *mirror, uint64_t iova,
+		    struct iopt_leaf *leaf)
+{
+	const struct area *area = iova_map_find(&ioas->areas, iova);
+	const struct iopt *table = iommu_domain_table(mirror->domain);
+	bool found;
+
+	/* Outside of what the format can express, the bits of the IOVA would alias. */
+	if ((area && area->busy) || iova < iopt_aperture(table).start ||
+	    iova > iopt_aperture(table).last)
+		return false;
+	iopt_read_lock();
+	found = iopt_translate(table, iova, leaf);
+	iopt_read_unlock();
+	return found;
+}
+
+static uint32_t lookup_perm(unsigned int prot)
+{
+	return (prot & IOPT_READ ? (uint32_t)IOMMU_IOVA_LOOKUP_PERM_READ : 0) |
+	       (prot & IOPT_WRITE ? (uint32_t)IOMMU_IOVA_LOOKUP_PERM_WRITE : 0);
+}
+
+static int lookup_ioas(struct ioas *ioas, struct iommu_iova_lookup *cmd)
+{
+	const struct area *area;
+
+	lock_acquire(&ioas->lock);
+	area = ioas_find_area(ioas, cmd->iova);
+	if (area) {
+		cmd->out_start = area->range.start;
+		cmd->out_length = area_len(area);
+		cmd->out_addr = area_origin(area) + (cmd->iova - area->range.start);
+		cmd->out_perm = lookup_perm(area->prot);
+		cmd->out_kind = area_lookup_kind(area);
+		cmd->out_pid = area_lookup_pid(area);
+		cmd->out_flags = 0;
+		if (area_pinned_at(area, cmd->iova))
+			cmd->out_flags |= IOMMU_IOVA_LOOKUP_FLAG_PINNED;
+		if (mem_source_revoked(area->source))
+			cmd->out_flags |= IOMMU_IOVA_LOOKUP_FLAG_REVOKED;
+	}
+	lock_release(&ioas->lock);
+	return area ? 0 : -ENOENT;
+}
+
+static int lookup_paging(struct hwpt_paging *hwpt, struct iommu_iova_lookup *cmd)
+{
+	const bool tracks = iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY;
+	struct ioas *ioas = hwpt->base.ioas;
+	const struct area *area;
+	struct iopt_leaf leaf;
+	bool found;
+
+	lock_acquire(&ioas->lock);
+	found = ioas_find_leaf(ioas, &hwpt->table, cmd->iova, &leaf);
+	if (found) {
+		area = ioas_find_area(ioas, cmd->iova);
+		cmd->out_start = leaf.start;
+		cmd->out_length = leaf.len;
+		cmd->out_addr = leaf.oa;
+		cmd->out_perm = lookup_perm(leaf.prot);
+		cmd->out_kind = IOMMU_IOVA_LOOKUP_KIND_PHYS;
+		cmd->out_pid = 0;
+		cmd->out_flags = tracks && leaf.dirty ? IOMMU_IOVA_LOOKUP_FLAG_DIRTY : 0;
+		if (area && area_pinned_at(area, cmd->iova))
+			cmd->out_flags |= IOMMU_IOVA_LOOKUP_FLAG_PINNED;
+	}
+	lock_release(&ioas->lock);
+	return found ? 0 : -ENOENT;
+}
+
+static int lookup_nested(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
+{
+	struct iommu_nested_look look;
+	int rc = iommu_nested_look(hwpt->domain, IOMMU_NO_PASID, cmd->iova, &look);
+
+	if (rc)
+		return rc;
+	cmd->out_start = look.leaf.start;
+	cmd->out_length = iova_range_len(look.leaf);
+	cmd->out_addr = look.ipa;
+	cmd->out_perm = lookup_perm(look.prot);
+	cmd->out_kind = IOMMU_IOVA_LOOKUP_KIND_GUEST;
+	cmd->out_pid = 0;
+	cmd->out_flags = 0;
+	return 0;
+}
+
+static int lookup_object(struct iommufd_object *object, struct iommu_iova_lookup *cmd)
+{
+	switch (object_type(object)) {
+	case OBJECT_IOAS:
+		return lookup_ioas((struct ioas *)object, cmd);
+	case OBJECT_HWPT:
+		return lookup_paging((struct hwpt_paging *)object, cmd);
+	case OBJECT_HWPT_NESTED:
+		return lookup_nested((struct hwpt *)object, cmd);
+	default:
+		return -EINVAL;
+	}
+}
+
+int ioctl_iova_lookup(struct ucmd *ucmd)
+{
+	struct iommu_iova_lookup *cmd = ucmd->cmd;
+	struct iommufd_object *object;
+	int rc;
+
+	if (cmd->flags || cmd->__reserved)
+		return -EOPNOTSUPP;
+	object = object_get(ucmd->ctx, cmd->pt_id, OBJECT_ANY);
+	if (!object)
+		return -ENOENT;
+	rc = lookup_object(object, cmd);
+	object_put(object);
+	return rc ? rc : ucmd_respond(ucmd);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cutting an area in two: what TYPE1 version 1 promises, to unmap any part of what was mapped (spec
+ * 40-vfio, 4.3).
+ *
+ * Only while the IOAS has no huge pages: then no leaf of a table spans the cut, and the tables stay
+ * as they are. What an area has, both parts have: a reference of the source, and while there is a
+ * HWPT a pin of their own pages.
+ *
+ * Cost: O(log n) in the number of areas and of parts of the source.
+ */
+#include "iommufd/ioas/ioas.h"
+
+/* Errors of a cut of @area after @last. */
+static int check_cut(const struct ioas *ioas, const struct area *area, uint64_t last)
+{
+	const uint64_t offset = last - area->range.start + 1;
+
+	if (area->busy || area->prevented)
+		return -EBUSY;
+	if (mem_source_kind(area->source) == MEM_KIND_DMABUF)
+		return -EOPNOTSUPP;
+	if (!is_aligned((last + 1) | ((area->start + offset) & PAGE_MASK), ioas->alignment))
+		return -EINVAL;
+	return area->pins ? -EINVAL : 0;
+}
+
+/* The part of @area after @last, not in the map yet. NULL: no memory. */
+static struct area *create_rest(const struct area *area, uint64_t last)
+{
+	struct area *rest = area_create(area->source, area->start + (last - area->range.start + 1),
+					area->range.last - last, area->prot);
+
+	if (!rest)
+		return NULL;
+	mem_source_get(rest->source);
+	rest->range.start = last + 1;
+	rest->range.last = area->range.last;
+	return rest;
+}
+
+/*
+ * Gives each of the two its own pin. What is cut ends at the border of a page, as all that is
+ * pinned in small pages.
+ */
+static int split_pin(struct ioas *ioas, const struct area *area, const struct area *rest)
+{
+	struct mem_pages pages = area_pages(area);
+
+	if (!ioas->table_count)
+		return 0;
+	return mem_source_split(area->source, pages, pages.count - area_pages(rest).count);
+}
+
+static int cut_area(struct ioas *ioas, struct area *area, uint64_t last)
+{
+	struct area *rest;
+	int rc = check_cut(ioas, area, last);
+
+	if (rc)
+		return rc;
+	rest = create_rest(area, last);
+	if (!rest)
+		return -ENOMEM;
+	rc = iova_map_prepare_split(&ioas->areas, area->range.start);
+	if (!rc)
+		rc = split_pin(ioas, area, rest);
+	if (rc) {
+		area_free(rest);
+		return rc;
+	}
+	iova_map_split(&ioas->areas, area->range.start, last, rest);
+	area->range.last = last;
+	return 0;
+}
+
+int ioas_cut(struct ioas *ioas, uint64_t last)
+{
+	struct area *area;
+	int rc = 0;
+
+	lock_acquire(&ioas->lock);
+	area = iova_map_find(&ioas->areas, last);
+	if (!ioas->huge_pages && area && area->range.last != last)
+		rc = cut_area(ioas, area, last);
+	lock_release(&ioas->lock);
+	return rc;
+}

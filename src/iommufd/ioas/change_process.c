@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IOAS_CHANGE_PROCESS: the caller becomes the owner of everything mapped in the context (spec
+ * 10-ioas, 9).
+ *
+ * All IOASes are locked, in the order of their IDs, so that all sources move or none. A source that
+ * several areas share moves once: the distinct ones are collected, sorted, first.
+ */
+#include "iommufd/ioas/change_process.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "iommufd/ioas/ioas.h"
+
+struct change {
+	struct ioas **ioases;
+	size_t ioas_count;
+	struct mem_source **sources;
+	size_t source_count;
+};
+
+static int count_area(const struct iova_map_entry *entry, void *arg)
+{
+	const struct area *area = entry->value;
+	size_t *count = arg;
+
+	if (area->busy)
+		return -EBUSY;
+	if (mem_source_kind(area->source) != MEM_KIND_FILE)
+		return -EINVAL;
+	(*count)++;
+	return 0;
+}
+
+static int collect_area(const struct iova_map_entry *entry, void *arg)
+{
+	const struct area *area = entry->value;
+	struct change *change = arg;
+
+	change->sources[change->source_count++] = area->source;
+	return 0;
+}
+
+static int compare_sources(const void *a, const void *b)
+{
+	const uintptr_t x = (uintptr_t) * (struct mem_source *const *)a;
+	const uintptr_t y = (uintptr_t) * (struct mem_source *const *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The distinct sources of all areas. Caller holds the locks of all IOASes. */
+static int collect_sources(struct change *change)
+{
+	size_t areas = 0, unique = 0;
+	int rc;
+
+	for (size_t i = 0; i < change->ioas_count; i++) {
+		rc = iova_map_for_each(&change->ioases[i]->areas, IOVA_RANGE_ALL, count_area,
+				       &areas);
+		if (rc)
+			return rc;
+	}
+	if (!areas)
+		return 0;
+	change->sources = alloc_array(areas, sizeof(struct mem_source *));
+	if (!change->sources)
+		return -ENOMEM;
+	for (size_t i = 0; i < change->ioas_count; i++)
+		(void)iova_map_for_each(&change->ioases[i]->areas, IOVA_RANGE_ALL, collect_area,
+					change);
+	qsort(change->sources, areas, sizeof(struct mem_source *), compare_sources);
+	for (size_t i = 0; i < areas; i++) {
+		if (!i || change->sources[i] != change->sources[i - 1])
+			change->sources[unique++] = change->sources[i];
+	}
+	change->source_count = unique;
+	return 0;
+}
+
+/* @caller, who is charged already, takes over from the owner. */
+static void move_source(struct mem_source *source, struct uiommufd_caller *caller)
+{
+	struct uiommufd_caller *former = uiommufd_caller_get(mem_source_caller(source));
+
+	mem_source_move(source, caller);
+	mem_source_uncharge_from(source, former);
+	uiommufd_caller_put(former);
+}
+
+/* Charges the caller for all sources, and only then lets them go over. */
+static int move_sources(struct change *change, struct uiommufd_caller *caller)
+{
+	int rc;
+
+	for (size_t i = 0; i < change->source_count; i++) {
+		rc = mem_source_charge_to(change->sources[i], caller);
+		if (rc) {
+			while (i-- > 0)
+				mem_source_uncharge_from(change->sources[i], caller);
+			return rc;
+		}
+	}
+	for (size_t i = 0; i < change->source_count; i++)
+		move_source(change->sources[i], caller);
+	return 0;
+}
+
+/* Every IOAS of the context, with a user each. */
+static int collect_ioases(struct iommufd_ctx *ctx, struct change *change)
+{
+	struct ioas *ioas;
+	size_t capacity = 0;
+
+	for (uint32_t id = 1; (ioas = ioas_next(ctx, &id)); id++) {
+		if (change->ioas_count == capacity) {
+			size_t wanted = capacity ? capacity * 2 : 16;
+			struct ioas **ioases =
+				alloc_resize(change->ioases, wanted, sizeof(struct ioas *));
+
+			if (!ioases) {
+				object_put(&ioas->object);
+				return -ENOMEM;
+			}
+			change->ioases = ioases;
+			capacity = wanted;
+		}
+		change->ioases[change->ioas_count++] = ioas;
+	}
+	return 0;
+}
+
+int ioctl_ioas_change_process(struct ucmd *ucmd)
+{
+	const struct iommu_ioas_change_process *cmd = ucmd->cmd;
+	struct change change = {.ioas_count = 0};
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	rc = collect_ioases(ucmd->ctx, &change);
+	if (rc)
+		goto out_put;
+	for (size_t i = 0; i < change.ioas_count; i++)
+		lock_acquire_nested(&change.ioases[i]->lock);
+	rc = collect_sources(&change);
+	if (!rc)
+		rc = move_sources(&change, ucmd->caller);
+	for (size_t i = change.ioas_count; i-- > 0;)
+		lock_release(&change.ioases[i]->lock);
+	alloc_free(change.sources);
+out_put:
+	for (size_t i = 0; i < change.ioas_count; i++)
+		object_put(&change.ioases[i]->object);
+	alloc_free(change.ioases);
+	return rc;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The IOAS object and the ranges of IOVA that it may use: reserved (by owner), allowed (by the
+ * user), and the alignment that everything in it keeps (spec 10-ioas, 1 to 3).
+ *
+ * ioas->reserved is always the union of ioas->resv; no area and no allowed range ever intersects
+ * it.
+ */
+#include "iommufd/ioas/ioas.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/caller.h"
+#include "iommu/iommu.h"
+#include "iommufd/ioas/access.h"
+#include "iommufd/ioas/refusal.h"
+#include "iommufd/object/ucmd.h"
+
+static void ioas_destroy(struct iommufd_object *object)
+{
+	struct ioas *ioas = (struct ioas *)object;
+	struct iommufd_ctx *ctx = object->ctx;
+	uint64_t unmapped;
+
+	lock_acquire(&ctx->lock);
+	if (ctx->vfio_ioas == ioas)
+		ctx->vfio_ioas = NULL;
+	lock_release(&ctx->lock);
+	ioas_unmap_range(ioas, IOVA_RANGE_ALL, &unmapped);
+	iova_map_destroy(&ioas->areas);
+	iova_set_destroy(&ioas->reserved);
+	iova_set_destroy(&ioas->allowed);
+	alloc_free(ioas->resv);
+	pthread_cond_destroy(&ioas->idle);
+	lock_destroy(&ioas->lock);
+	lock_destroy(&ioas->attach_lock);
+	object_free(object);
+}
+
+/* Only the test ABI reserves ranges in the name of the IOAS itself. */
+static void explain_reserved(const struct iommufd_object *object, struct iova_range range,
+			     char *text, size_t size)
+{
+	char r[RANGE_TEXT_SIZE];
+
+	(void)object;
+	snprintf(text, size, "%s is reserved by a test", range_text(range, r));
+}
+
+static const struct object_class ioas_class = {
+	.type = OBJECT_IOAS,
+	.size = sizeof(struct ioas),
+	.destroy = ioas_destroy,
+	.explain_reserved = explain_reserved,
+};
+
+struct ioas *ioas_create(struct iommufd_ctx *ctx)
+{
+	struct ioas *ioas = object_create(ctx, &ioas_class);
+
+	if (!ioas)
+		return NULL;
+	lock_init(&ioas->attach_lock, LOCK_IOAS_ATTACH);
+	lock_init(&ioas->lock, LOCK_IOAS);
+	pthread_cond_init(&ioas->idle, NULL);
+	iova_map_init(&ioas->areas);
+	iova_set_init(&ioas->reserved);
+	iova_set_init(&ioas->allowed);
+	CDS_INIT_LIST_HEAD(&ioas->tables);
+	CDS_INIT_LIST_HEAD(&ioas->accesses);
+	ioas->alignment = 1;
+	ioas->huge_pages = true;
+	return ioas;
+}
+
+int ioctl_ioas_alloc(struct ucmd *ucmd)
+{
+	struct iommu_ioas_alloc *cmd = ucmd->cmd;
+	struct ioas *ioas;
+	int rc;
+
+	if (cmd->flags)
+		return -EOPNOTSUPP;
+	ioas = ioas_create(ucmd->ctx);
+	if (!ioas)
+		return -ENOMEM;
+	cmd->out_ioas_id = ioas->object.id;
+	rc = ucmd_respond(ucmd);
+	if (rc) {
+		object_abort(&ioas->object);
+		return rc;
+	}
+	object_publish(&ioas->object);
+	return 0;
+}
+
+void ioas_wait_idle(struct ioas *ioas)
+{
+	ioas->waiting++;
+	while (ioas->pinning)
+		lock_wait(&ioas->lock, &ioas->idle);
+	if (--ioas->waiting == 0)
+		pthread_cond_broadcast(&ioas->idle);
+}
+
+struct ioas_walk {
+	void (*visit)(struct ioas *ioas, void *arg);
+	void *arg;
+};
+
+static void walk_ctx(struct iommufd_ctx *ctx, void *arg)
+{
+	const struct ioas_walk *walk = arg;
+	struct ioas *ioas;
+
+	for (uint32_t id = 1; (ioas = ioas_next(ctx, &id)); id++) {
+		lock_acquire(&ioas->lock);
+		walk->visit(ioas, walk->arg);
+		lock_release(&ioas->lock);
+		object_put(&ioas->object);
+	}
+}
+
+void ioas_for_each(void (*visit)(struct ioas *ioas, void *arg), void *arg)
+{
+	struct ioas_walk walk = {.visit = visit, .arg = arg};
+
+	ctx_for_each(walk_ctx, &walk);
+}
+
+static int resv_grow(struct ioas *ioas, size_t count)
+{
+	size_t capacity = ioas->resv_capacity ? ioas->resv_capacity * 2 : 8;
+	struct ioas_resv *resv;
+
+	if (ioas->resv_count + count <= ioas->resv_capacity)
+		return 0;
+	if (capacity < ioas->resv_count + count)
+		capacity = ioas->resv_count + count;
+	resv = alloc_resize(ioas->resv, capacity, sizeof(*resv));
+	if (!resv)
+		return -ENOMEM;
+	ioas->resv = resv;
+	ioas->resv_capacity = capacity;
+	return 0;
+}
+
+/* Nothing of @ranges is mapped or promised. */
+static int check_unused(const struct ioas *ioas, const struct iova_range *ranges, size_t count,
+			const struct iommufd_object *owner)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct iova_map_entry entry;
+		struct iova_range window;
+
+		if (iova_set_intersection(&ioas->allowed, ranges[i], &window)) {
+			refuse_reserved_over_window(ioas, ranges[i], owner, window);
+			return -EADDRINUSE;
+		}
+		if (iova_map_lower(&ioas->areas, ranges[i].start, &entry) &&
+		    entry.range.start <= ranges[i].last) {
+			refuse_reserved_over_area(ioas, ranges[i], owner, entry.value);
+			return -EADDRINUSE;
+		}
+	}
+	return 0;
+}
+
+int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t count,
+		 const struct iommufd_object *owner)
+{
+	struct iova_set reserved;
+	int rc;
+
+	rc = check_unused(ioas, ranges, count, owner);
+	if (rc)
+		return rc;
+	rc = resv_grow(ioas, count);
+	if (rc)
+		return rc;
+	iova_set_init(&reserved);
+	rc = iova_set_copy(&ioas->reserved, &reserved);
+	/* Room for all of them apart, which is how ioas_unreserve() may find them. */
+	if (!rc)
+		rc = iova_set_reserve(&reserved, ioas->resv_count + count);
+	for (size_t i = 0; i < count && !rc; i++)
+		rc = iova_set_add(&reserved, ranges[i]);
+	if (!rc) {
+		iova_set_swap(&ioas->reserved, &reserved);
+		for (size_t i = 0; i < count; i++)
+			ioas->resv[ioas->resv_count++] =
+				(struct ioas_resv){.range = ranges[i], .owner = owner};
+	}
+	iova_set_destroy(&reserved);
+	return rc;
+}
+
+/*
+ * Rebuilds the set in place from what remains: ioas_reserve() has made the room, even if none of it
+ * merges, so nothing can fail.
+ */
+void ioas_unreserve(struct ioas *ioas, const struct iommufd_object *owner)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ioas->resv_count; i++) {
+		if (ioas->resv[i].owner != owner)
+			ioas->resv[kept++] = ioas->resv[i];
+	}
+	ioas->resv_count = kept;
+	ioas->reserved.count = 0;
+	for (size_t i = 0; i < kept; i++)
+		(void)iova_set_add(&ioas->reserved, ioas->resv[i].range);
+}
+
+struct alignment_check {
+	const struct ioas *ioas;
+	uint64_t alignment;
+};
+
+/*
+ * An area conforms if its IOVA, its length and its place in the page are multiples of the
+ * alignment.
+ */
+static int area_check_alignment(const struct iova_map_entry *entry, void *arg)
+{
+	const struct alignment_check *check = arg;
+	const struct area *area = entry->value;
+
+	if (is_aligned(area->range.start | area_len(area) | (area->start & PAGE_MASK),
+		       check->alignment))
+		return 0;
+	refuse_misaligned_area(check->ioas, area, check->alignment);
+	return -EADDRINUSE;
+}
+
+int ioas_check_alignment(struct ioas *ioas, uint64_t alignment)
+{
+	struct alignment_check check = {.ioas = ioas, .alignment = alignment};
+
+	if (alignment <= ioas->alignment)
+		return 0;
+	return iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, area_check_alignment, &check);
+}
+
+void ioas_update_alignment(struct ioas *ioas)
+{
+	uint64_t alignment = ioas->huge_pages ? 1 : PAGE_SIZE;
+	struct access_link *link;
+	struct ioas_table *table;
+
+	cds_list_for_each_entry (link, &ioas->accesses, link)
+		alignment = max_u64(alignment, access_alignment(link->access));
+	cds_list_for_each_entry (table, &ioas->tables, link)
+		alignment = max_u64(alignment, lowest_bit(iommu_domain_pgsizes(table->domain)));
+	ioas->alignment = alignment;
+}
+
+/* The permitted ranges, and the alignment that goes with them. */
+static int read_ranges(struct ioas *ioas, struct iova_set *permitted, uint64_t *alignment)
+{
+	int rc;
+
+	lock_acquire(&ioas->lock);
+	rc = iova_set_invert(&ioas->reserved, permitted);
+	*alignment = ioas->alignment;
+	lock_release(&ioas->lock);
+	return rc;
+}
+
+int ioctl_ioas_iova_ranges(struct ucmd *ucmd)
+{
+	struct iommu_ioas_iova_ranges *cmd = ucmd->cmd;
+	struct iova_set permitted;
+	uint64_t alignment;
+	struct ioas *ioas;
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
+	if (!ioas)
+		return -ENOENT;
+	iova_set_init(&permitted);
+	rc = read_ranges(ioas, &permitted, &alignment);
+	object_put(&ioas->object);
+	cmd->out_iova_alignment = alignment;
+	if (!rc)
+		rc = ucmd_respond_ranges(ucmd, cmd->allowed_iovas, &cmd->num_iovas, &permitted);
+	iova_set_destroy(&permitted);
+	return rc;
+}
+
+/* Reads entry @i of the user's list to its place in @allowed. */
+static int read_entry(struct ucmd *ucmd, struct iova_set *allowed, size_t i)
+{
+	const struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
+	struct uiommufd_caller *caller = ucmd->caller;
+	struct iova_range *range;
+
+	if (iova_set_reserve(allowed, i + 1))
+		return -ENOMEM;
+	range = &allowed->ranges[i];
+	if (caller_read(caller, range, cmd->allowed_iovas + i * sizeof(*range), sizeof(*range)))
+		return -EFAULT;
+	return range->start < range->last ? 0 : -EINVAL;
+}
+
+/*
+ * Reads the user's list into @allowed. The first bad entry decides; of those that are good by
+ * themselves it is looked at the end, all at once, whether any overlaps an earlier one.
+ */
+static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
+{
+	const struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
+	size_t count = 0;
+	int rc = 0;
+
+	while (count < cmd->num_iovas) {
+		rc = read_entry(ucmd, allowed, count);
+		if (rc)
+			break;
+		count++;
+	}
+	return iova_set_adopt(allowed, count) ? rc : -EINVAL;
+}
+
+/* Nothing of @allowed is reserved. Caller holds ioas->lock. */
+static int check_reserved(const struct ioas *ioas, const struct iova_set *allowed)
+{
+	for (size_t i = 0; i < ioas->resv_count; i++) {
+		const struct ioas_resv *resv = &ioas->resv[i];
+		struct iova_range window;
+
+		if (iova_set_intersection(allowed, resv->range, &window)) {
+			refuse_reserved_over_window(ioas, resv->range, resv->owner, window);
+			return -EADDRINUSE;
+		}
+	}
+	return 0;
+}
+
+int ioctl_ioas_allow_iovas(struct ucmd *ucmd)
+{
+	const struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
+	struct iova_set allowed;
+	struct ioas *ioas;
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
+	if (!ioas)
+		return -ENOENT;
+	iova_set_init(&allowed);
+	rc = read_allowed(ucmd, &allowed);
+	if (!rc) {
+		lock_acquire(&ioas->lock);
+		rc = check_reserved(ioas, &allowed);
+		if (!rc)
+			iova_set_swap(&ioas->allowed, &allowed);
+		lock_release(&ioas->lock);
+	}
+	iova_set_destroy(&allowed);
+	object_put(&ioas->object);
+	return rc;
+}

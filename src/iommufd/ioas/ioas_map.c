@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commands that change what is mapped: MAP, MAP_FILE, COPY, UNMAP (spec 10-ioas, 4 and 6). The
+ * checks are in the order of the specification's tables; the work is in area.c.
+ */
+#include "iommufd/ioas/ioas_map.h"
+
+#include <linux/capability.h>
+
+#include "base/alloc.h"
+#include "base/caller.h"
+#include "iommufd/ioas/ioas.h"
+#include "mem/dmabuf.h"
+
+enum {
+	MAP_FLAGS = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE
+};
+
+/* The rights in the flags of a MAP or COPY; 0: none, which the commands refuse. */
+static uint8_t map_prot(uint32_t flags)
+{
+	uint8_t prot = 0;
+
+	if (flags & IOMMU_IOAS_MAP_READABLE)
+		prot |= IOPT_READ;
+	if (flags & IOMMU_IOAS_MAP_WRITEABLE)
+		prot |= IOPT_WRITE;
+	return prot;
+}
+
+/* Who will pay for the pages of what @ucmd maps. */
+static enum mem_accounting map_accounting(const struct ucmd *ucmd)
+{
+	struct uiommufd_caller *caller = ucmd->caller;
+
+	if (caller_capable(caller, CAP_IPC_LOCK))
+		return MEM_ACCOUNT_NONE;
+	return ucmd->ctx->accounting_mm ? MEM_ACCOUNT_MM : MEM_ACCOUNT_USER;
+}
+
+/* Maps all of @source (takes the reference) at *@iova (in if FIXED; out). */
+static int map_source(struct ioas *ioas, struct mem_source *source, uint32_t flags, uint64_t *iova)
+{
+	struct area *area = area_of_source(source, map_prot(flags));
+	struct area_request request = {
+		.areas = &area,
+		.count = 1,
+		.len = mem_source_len(source),
+		.fixed = flags & IOMMU_IOAS_MAP_FIXED_IOVA,
+		.iova = *iova,
+	};
+	int rc = ioas_add_areas(ioas, &request);
+
+	if (rc)
+		area_free(area);
+	else
+		*iova = request.iova;
+	return rc;
+}
+
+int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *ioas)
+{
+	struct mem_source *source;
+	uint64_t iova, end;
+	int rc;
+
+	if (check_add(cmd->user_va, cmd->length, &end))
+		return -EOVERFLOW;
+	if (!cmd->length || cmd->length > UINT64_MAX - PAGE_SIZE)
+		return -EINVAL;
+	rc = mem_source_from_va(ucmd->caller, cmd->user_va, cmd->length,
+				cmd->flags & IOMMU_IOAS_MAP_WRITEABLE, map_accounting(ucmd),
+				&source);
+	if (rc)
+		return rc;
+	iova = cmd->iova;
+	rc = map_source(ioas, source, cmd->flags, &iova);
+	if (!rc)
+		cmd->iova = iova;
+	return rc;
+}
+
+/* What MAP and MAP_FILE check alike. */
+static int check_map(uint32_t flags, uint64_t iova, uint64_t len)
+{
+	if (flags & ~MAP_FLAGS)
+		return -EOPNOTSUPP;
+	if (iova == UINT64_MAX || len == UINT64_MAX)
+		return -EOVERFLOW;
+	return map_prot(flags) ? 0 : -EINVAL;
+}
+
+int ioctl_ioas_map(struct ucmd *ucmd)
+{
+	struct iommu_ioas_map *cmd = ucmd->cmd;
+	struct ioas *ioas;
+	int rc = cmd->__reserved ? -EOPNOTSUPP : check_map(cmd->flags, cmd->iova, cmd->length);
+
+	if (rc)
+		return rc;
+	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
+	if (!ioas)
+		return -ENOENT;
+	rc = ioas_map_user(ucmd, cmd, ioas);
+	if (!rc)
+		rc = ucmd_respond(ucmd);
+	object_put(&ioas->object);
+	return rc;
+}
+
+/*
+ * A source of the file behind the descriptor: a dma-buf of ours, or what the system has open there.
+ */
+static int file_source(struct ucmd *ucmd, const struct iommu_ioas_map_file *cmd,
+		       struct mem_source **source)
+{
+	struct uiommufd_caller *caller = ucmd->caller;
+	const bool writable = cmd->flags & IOMMU_IOAS_MAP_WRITEABLE;
+	struct uiommufd_file *file = caller_get_file(caller, cmd->fd);
+	struct dmabuf *dmabuf = file ? dmabuf_from_file(file) : NULL;
+	int rc;
+
+	if (dmabuf)
+		rc = mem_source_from_dmabuf(caller, dmabuf, cmd->start, cmd->length, writable,
+					    source);
+	else
+		rc = mem_source_from_file(caller, cmd->fd, cmd->start, cmd->length, writable,
+					  map_accounting(ucmd), source);
+	if (file)
+		file_put(file);
+	return rc;
+}
+
+static int map_file(struct ucmd *ucmd, struct iommu_ioas_map_file *cmd, struct ioas *ioas)
+{
+	struct mem_source *source;
+	uint64_t iova, last;
+	int rc;
+
+	if (!cmd->length)
+		return -EINVAL;
+	if (check_last(cmd->start, cmd->length, &last))
+		return -EOVERFLOW;
+	rc = file_source(ucmd, cmd, &source);
+	if (rc)
+		return rc;
+	if (cmd->length > UINT64_MAX - PAGE_SIZE) {
+		mem_source_put(source);
+		return -EINVAL;
+	}
+	iova = cmd->iova;
+	rc = map_source(ioas, source, cmd->flags, &iova);
+	if (!rc)
+		cmd->iova = iova;
+	return rc;
+}
+
+int ioctl_ioas_map_file(struct ucmd *ucmd)
+{
+	struct iommu_ioas_map_file *cmd = ucmd->cmd;
+	struct ioas *ioas;
+	int rc = check_map(cmd->flags, cmd->iova, cmd->length);
+
+	if (rc)
+		return rc;
+	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
+	if (!ioas)
+		return -ENOENT;
+	rc = map_file(ucmd, cmd, ioas);
+	if (!rc)
+		rc = ucmd_respond(ucmd);
+	object_put(&ioas->object);
+	return rc;
+}
+
+/* ---- COPY ---- */
+
+/* The pieces of the source range, as areas for the destination. */
+struct pieces {
+	struct iova_range range;
+	uint8_t prot;
+	uint64_t next; /* the first IOVA that no piece covers yet */
+	struct area **areas;
+	size_t count, capacity;
+};
+
+static int pieces_append(struct pieces *pieces, struct area *area)
+{
+	if (pieces->count == pieces->capacity) {
+		size_t capacity = pieces->capacity ? pieces->capacity * 2 : 4;
+		struct area **areas = alloc_resize(pieces->areas, capacity, sizeof(struct area *));
+
+		if (!areas)
+			return -ENOMEM;
+		pieces->areas = areas;
+		pieces->capacity = capacity;
+	}
+	pieces->areas[pieces->count++] = area;
+	return 0;
+}
+
+/*
+ * Adds what @entry has of the range. A gap before it, or an area under construction, ends the copy.
+ */
+static int pieces_visit(const struct iova_map_entry *entry, void *arg)
+{
+	const struct area *from = entry->value;
+	struct pieces *pieces = arg;
+	uint64_t start = max_u64(entry->range.start, pieces->range.start);
+	uint64_t last = min_u64(entry->range.last, pieces->range.last);
+	struct area *area;
+	int rc;
+
+	area_prefetch(from);
+	if (start != pieces->next || from->busy)
+		return -ENOENT;
+	area = area_create(mem_source_get(from->source), from->start + (start - entry->range.start),
+			   last - start + 1, pieces->prot);
+	if (!area) {
+		mem_source_put(from->source);
+		return -ENOMEM;
+	}
+	rc = pieces_append(pieces, area);
+	if (rc) {
+		area_free(area);
+		return rc;
+	}
+	pieces->next = last + 1;
+	return 0;
+}
+
+static void pieces_free(struct pieces *pieces, bool areas_too)
+{
+	for (size_t i = 0; areas_too && i < pieces->count; i++)
+		area_free(pieces->areas[i]);
+	alloc_free(pieces->areas);
+}
+
+/* Collects the source range. On failure there is nothing to free. */
+static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
+{
+	int rc;
+
+	pieces->next = pieces->range.start;
+	lock_acquire(&ioas->lock);
+	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);
+	lock_release(&ioas->lock);
+	if (!rc && (!pieces->count || pieces->next != pieces->range.last + 1))
+		rc = -ENOENT;
+	if (rc)
+		pieces_free(pieces, true);
+	return rc;
+}
+
+static int collect_source(struct ucmd *ucmd, const struct iommu_ioas_copy *cmd,
+			  struct pieces *pieces)
+{
+	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->src_ioas_id);
+	int rc;
+
+	if (!ioas)
+		return -ENOENT;
+	pieces->range.start = cmd->src_iova;
+	if (!cmd->length)
+		rc = -EINVAL;
+	else if (check_last(cmd->src_iova, cmd->length, &pieces->range.last))
+		rc = -EOVERFLOW;
+	else
+		rc = pieces_collect(ioas, pieces);
+	object_put(&ioas->object);
+	return rc;
+}
+
+static int copy_pieces(struct ucmd *ucmd, struct iommu_ioas_copy *cmd, struct pieces *pieces)
+{
+	struct area_request request = {
+		.areas = pieces->areas,
+		.count = pieces->count,
+		.len = cmd->length,
+		.fixed = cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA,
+		.iova = cmd->dst_iova,
+	};
+	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->dst_ioas_id);
+	int rc = -ENOENT;
+
+	if (ioas) {
+		rc = ioas_add_areas(ioas, &request);
+		object_put(&ioas->object);
+	}
+	cmd->dst_iova = request.iova;
+	pieces_free(pieces, rc != 0);
+	return rc;
+}
+
+int ioctl_ioas_copy(struct ucmd *ucmd)
+{
+	struct iommu_ioas_copy *cmd = ucmd->cmd;
+	struct pieces pieces = {.prot = map_prot(cmd->flags)};
+	int rc;
+
+	if (cmd->flags & ~MAP_FLAGS)
+		return -EOPNOTSUPP;
+	if (cmd->length == UINT64_MAX || cmd->src_iova == UINT64_MAX || cmd->dst_iova == UINT64_MAX)
+		return -EOVERFLOW;
+	if (!pieces.prot)
+		return -EINVAL;
+	rc = collect_source(ucmd, cmd, &pieces);
+	if (!rc)
+		rc = copy_pieces(ucmd, cmd, &pieces);
+	return rc ? rc : ucmd_respond(ucmd);
+}
+
+/* ---- UNMAP ---- */
+
+static int unmap(struct ioas *ioas, struct iommu_ioas_unmap *cmd)
+{
+	struct iova_range range = {.start = cmd->iova};
+	uint64_t unmapped;
+	int rc;
+
+	if (cmd->iova == 0 && cmd->length == UINT64_MAX) {
+		rc = ioas_unmap_range(ioas, IOVA_RANGE_ALL, &unmapped);
+		cmd->length = unmapped;
+		return rc;
+	}
+	if (cmd->iova == UINT64_MAX || cmd->length == UINT64_MAX)
+		return -EOVERFLOW;
+	if (!cmd->length)
+		return -EINVAL;
+	if (check_last(cmd->iova, cmd->length, &range.last))
+		return -EOVERFLOW;
+	rc = ioas_unmap_range(ioas, range, &unmapped);
+	if (rc)
+		return rc;
+	cmd->length = unmapped;
+	return unmapped ? 0 : -ENOENT;
+}
+
+int ioctl_ioas_unmap(struct ucmd *ucmd)
+{
+	struct iommu_ioas_unmap *cmd = ucmd->cmd;
+	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
+	int rc;
+
+	if (!ioas)
+		return -ENOENT;
+	rc = unmap(ioas, cmd);
+	object_put(&ioas->object);
+	return rc ? rc : ucmd_respond(ucmd);
+}

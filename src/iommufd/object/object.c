@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The object table of a context: creation, look-up and the rules of destruction (spec 00-model, 5
+ * and 6).
+ *
+ * ctx->lock guards the ID table. Look-ups read an index beside it, under RCU, so that calls on
+ * different objects share no lock; an object's memory is freed a grace period after it has left the
+ * index.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/rcu.h"
+#include "iommufd/object/ctx.h"
+#include "iommufd/object/ucmd.h"
+
+/* Objects by ID, for look-ups. */
+struct object_index {
+	uint32_t size;
+	struct iommufd_object *slots[];
+};
+
+/* Makes room for @id in the index. Caller holds ctx->lock. */
+static int index_grow(struct iommufd_ctx *ctx, uint32_t id)
+{
+	struct object_index *old = ctx->index, *index;
+	uint32_t size = old ? old->size : 0;
+
+	if (id < size)
+		return 0;
+	size = size ? size * 2 : 64;
+	while (size <= id)
+		size *= 2;
+	index = alloc_zeroed(sizeof(*index) + (size_t)size * sizeof(index->slots[0]));
+	if (!index)
+		return -ENOMEM;
+	index->size = size;
+	if (old)
+		memcpy(index->slots, old->slots, old->size * sizeof(old->slots[0]));
+	rcu_store(&ctx->index, index);
+	if (old) {
+		rcu_wait(ctx);
+		alloc_free(old);
+	}
+	return 0;
+}
+
+static int reserve_id(struct iommufd_ctx *ctx, uint32_t *id)
+{
+	int rc;
+
+	lock_acquire(&ctx->lock);
+	rc = idtable_reserve(&ctx->objects, id);
+	if (!rc) {
+		rc = index_grow(ctx, *id);
+		if (rc)
+			idtable_erase(&ctx->objects, *id);
+	}
+	lock_release(&ctx->lock);
+	return rc;
+}
+
+void *object_create(struct iommufd_ctx *ctx, const struct object_class *class)
+{
+	struct iommufd_object *object = alloc_zeroed(class->size);
+
+	if (!object)
+		return NULL;
+	if (reserve_id(ctx, &object->id)) {
+		alloc_free(object);
+		return NULL;
+	}
+	object->ctx = ctx;
+	object->class = class;
+	ref_init(&object->users);
+	return object;
+}
+
+void object_publish(struct iommufd_object *object)
+{
+	struct iommufd_ctx *ctx = object->ctx;
+
+	lock_acquire(&ctx->lock);
+	idtable_store(&ctx->objects, object->id, object);
+	rcu_store(&ctx->index->slots[object->id], object);
+	lock_release(&ctx->lock);
+}
+
+/* Takes @object's ID out of use. */
+static void release_id(struct iommufd_object *object)
+{
+	struct iommufd_ctx *ctx = object->ctx;
+
+	lock_acquire(&ctx->lock);
+	idtable_erase(&ctx->objects, object->id);
+	rcu_store(&ctx->index->slots[object->id], NULL);
+	lock_release(&ctx->lock);
+}
+
+void object_abort(struct iommufd_object *object)
+{
+	release_id(object);
+	alloc_free(object);
+}
+
+bool object_hold_live(struct iommufd_object *object)
+{
+	return ref_get_live(&object->users);
+}
+
+struct iommufd_object *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type)
+{
+	struct iommufd_object *object = NULL;
+	struct object_index *index;
+
+	rcu_read_lock();
+	index = rcu_load(&ctx->index);
+	if (index && id < index->size)
+		object = rcu_load(&index->slots[id]);
+	if (object &&
+	    ((type != OBJECT_ANY && object_type(object) != type) || !object_hold_live(object)))
+		object = NULL;
+	rcu_read_done(ctx);
+	rcu_read_unlock();
+	return object;
+}
+
+struct iommufd_object *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type)
+{
+	struct iommufd_object *object = NULL;
+
+	lock_acquire(&ctx->lock);
+	while ((object = idtable_next(&ctx->objects, id))) {
+		if (object_type(object) == type && object_hold_live(object))
+			break;
+		(*id)++;
+	}
+	lock_release(&ctx->lock);
+	return object;
+}
+
+void object_hold(struct iommufd_object *object)
+{
+	ref_get(&object->users);
+}
+
+/* Takes the last @expected users away, if there are no others. */
+static bool claim_users(struct iommufd_object *object, uint32_t expected)
+{
+	if (!ref_claim(&object->users, expected))
+		return false;
+	release_id(object);
+	return true;
+}
+
+/*
+ * Takes a user away, and the table's with the last one: at no moment has somebody else a chance to
+ * take that.
+ */
+static bool put_last(struct iommufd_object *object)
+{
+	while (!ref_claim(&object->users, 2)) {
+		if (ref_put_but_last(&object->users, 2))
+			return false;
+	}
+	return true;
+}
+
+void object_put(struct iommufd_object *object)
+{
+	if (!object_is_transient(object)) {
+		bool last = ref_put(&object->users);
+
+		/* The table's user goes with a claim only. */
+		assert(!last);
+		(void)last;
+	} else if (put_last(object)) {
+		release_id(object);
+		object->class->destroy(object);
+	}
+}
+
+void object_set_transient(struct iommufd_object *object, bool transient)
+{
+	__atomic_store_n(&object->transient, transient, __ATOMIC_RELAXED);
+}
+
+bool object_is_transient(const struct iommufd_object *object)
+{
+	return __atomic_load_n(&object->transient, __ATOMIC_RELAXED);
+}
+
+bool object_claim(struct iommufd_object *object)
+{
+	return claim_users(object, 1);
+}
+
+void object_retire(struct iommufd_object *object)
+{
+	while (!claim_users(object, 2))
+		sched_yield();
+}
+
+bool object_bury(struct iommufd_object *object)
+{
+	struct iommufd_ctx *ctx = object->ctx;
+
+	while (!ref_claim(&object->users, 1)) {
+		if (!ref_read(&object->users))
+			return false;
+		sched_yield();
+	}
+	lock_acquire(&ctx->lock);
+	idtable_hide(&ctx->objects, object->id);
+	rcu_store(&ctx->index->slots[object->id], NULL);
+	lock_release(&ctx->lock);
+	return true;
+}
+
+void object_free(struct iommufd_object *object)
+{
+	rcu_wait(object->ctx);
+	alloc_free(object);
+}
+
+/* IOMMU_DESTROY. The look-up of this very call is not a holder. */
+int ioctl_destroy(struct ucmd *ucmd)
+{
+	const struct iommu_destroy *cmd = ucmd->cmd;
+	struct iommufd_object *object = object_get(ucmd->ctx, cmd->id, OBJECT_ANY);
+
+	if (!object)
+		return -ENOENT;
+	if (!claim_users(object, 2)) {
+		object_put(object);
+		return -EBUSY;
+	}
+	object->class->destroy(object);
+	return 0;
+}
+
+void object_destroy_all(struct iommufd_ctx *ctx)
+{
+	bool progress = true;
+
+	while (progress) {
+		struct iommufd_object *object;
+		uint32_t id = 1;
+
+		progress = false;
+		while ((object = idtable_next(&ctx->objects, &id))) {
+			id++;
+			if (object->class->destroy && object_claim(object)) {
+				object->class->destroy(object);
+				progress = true;
+			}
+		}
+	}
+	alloc_free(ctx->index);
+	idtable_destroy(&ctx->objects);
+}

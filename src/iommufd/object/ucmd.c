@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What commands answer with. */
+#include "iommufd/object/ucmd.h"
+
+#include <errno.h>
+
+#include "base/caller.h"
+#include "base/check.h"
+
+_Static_assert(sizeof(struct iova_range) == sizeof(struct iommu_iova_range), "copied as one array");
+
+int ucmd_respond(const struct ucmd *ucmd)
+{
+	return caller_write(ucmd->caller, ucmd->uaddr, ucmd->cmd, ucmd->usize);
+}
+
+int ucmd_respond_ranges(struct ucmd *ucmd, uint64_t array, uint32_t *num,
+			const struct iova_set *ranges)
+{
+	struct uiommufd_caller *caller = ucmd->caller;
+	const size_t fit = min_u64(*num, ranges->count);
+	int rc;
+
+	if (fit && caller_write(caller, array, ranges->ranges, fit * sizeof(ranges->ranges[0])))
+		return -EFAULT;
+	*num = (uint32_t)ranges->count;
+	rc = ucmd_respond(ucmd);
+	return rc || fit == ranges->count ? rc : -EMSGSIZE;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IOMMU_HWPT_ALLOC (spec 20-hwpt-device, 7): page tables that the user asks for by device and by
+ * what they hang off.
+ */
+#include "iommufd/viommu/hwpt_alloc.h"
+
+#include "iommu/user_data.h"
+#include "iommufd/device/device.h"
+#include "iommufd/device/hwpt.h"
+#include "iommufd/object/last_error.h"
+#include "iommufd/viommu/hwpt_nested.h"
+
+enum {
+	HWPT_FLAGS = IOMMU_HWPT_ALLOC_NEST_PARENT | IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+		     IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID,
+};
+
+static unsigned int domain_flags(uint32_t flags)
+{
+	unsigned int wanted = 0;
+
+	if (flags & IOMMU_HWPT_ALLOC_NEST_PARENT)
+		wanted |= IOMMU_DOMAIN_NEST_PARENT;
+	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+		wanted |= IOMMU_DOMAIN_DIRTY;
+	if (flags & IOMMU_HWPT_ALLOC_PASID)
+		wanted |= IOMMU_DOMAIN_PASID;
+	return wanted;
+}
+
+/* Flags and data that no paging HWPT for this device can have. */
+static int check_paging(const struct iommu_hwpt_alloc *cmd, const struct iommufd_device *device)
+{
+	const bool dirty = cmd->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+
+	if (cmd->flags & ~HWPT_FLAGS)
+		return -EOPNOTSUPP;
+	if (dirty && !(iommu_endpoint_capabilities(device->endpoint) & IOMMU_HW_CAP_DIRTY_TRACKING))
+		return -EOPNOTSUPP;
+	if ((cmd->flags & IOMMU_HWPT_FAULT_ID_VALID) && (cmd->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static int alloc_paging(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd,
+			struct iommufd_device *device, struct ioas *ioas)
+{
+	const struct iommu_user_data data = {
+		.type = cmd->data_type,
+		.len = cmd->data_len,
+		.uptr = cmd->data_uptr,
+		.caller = ucmd->caller,
+	};
+	struct hwpt_paging *hwpt;
+	int rc = check_paging(cmd, device);
+
+	if (rc)
+		return rc;
+	rc = hwpt_create(ioas, iommu_endpoint_iommu(device->endpoint), domain_flags(cmd->flags),
+			 cmd->data_len ? &data : NULL, &hwpt);
+	if (rc)
+		return rc;
+	last_error_about(iommu_endpoint_name(device->endpoint));
+	rc = hwpt_add(hwpt);
+	last_error_about(NULL);
+	if (!rc)
+		rc = hwpt_finish(ucmd, &hwpt->base);
+	if (rc)
+		hwpt_remove(hwpt);
+	return rc;
+}
+
+static int alloc_on(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd, struct iommufd_device *device)
+{
+	struct iommufd_object *target = object_get(ucmd->ctx, cmd->pt_id, OBJECT_ANY);
+	int rc;
+
+	if (!target)
+		return -EINVAL;
+	switch (object_type(target)) {
+	case OBJECT_IOAS:
+		rc = alloc_paging(ucmd, cmd, device, (struct ioas *)target);
+		break;
+	case OBJECT_HWPT:
+		rc = nested_alloc_on_parent(ucmd, device, (struct hwpt_paging *)target);
+		break;
+	case OBJECT_VIOMMU:
+		rc = nested_alloc_on_viommu(ucmd, device, (struct viommu *)target);
+		break;
+	default:
+		rc = -EINVAL;
+		break;
+	}
+	object_put(target);
+	return rc;
+}
+
+int ioctl_hwpt_alloc(struct ucmd *ucmd)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommufd_device *device;
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	if ((cmd->data_type == IOMMU_HWPT_DATA_NONE) != (cmd->data_len == 0))
+		return -EINVAL;
+	device = device_get(ucmd->ctx, cmd->dev_id);
+	if (!device)
+		return -ENOENT;
+	rc = alloc_on(ucmd, cmd, device);
+	object_put(&device->object);
+	return rc;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nested HWPTs: the generic part of HWPT_ALLOC on a nesting parent or a vIOMMU (spec
+ * 20-hwpt-device, 7), and of HWPT_INVALIDATE (12). Drivers do the rest (iommufd/viommu/hwpt_nested.h).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/caller.h"
+#include "iommufd/object/drivers.h"
+#include "iommufd/object/ucmd.h"
+#include "iommufd/queue/fault_queue.h"
+#include "iommufd/viommu/hwpt_nested.h"
+#include "iommufd/viommu/vdevice.h"
+
+enum {
+	NESTED_FLAGS = IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID,
+	MAX_ENTRIES = 524288,
+};
+
+static struct registry drivers = REGISTRY_INIT;
+static pthread_once_t builtin_once = PTHREAD_ONCE_INIT;
+
+extern const struct nested_driver nested_vtd_driver;
+
+static void register_builtin(void)
+{
+	registry_add(&drivers, &nested_vtd_driver);
+}
+
+void nested_register_driver(const struct nested_driver *driver)
+{
+	registry_add(&drivers, driver);
+}
+
+static const struct nested_driver *find_driver(const struct iommu_kind *kind)
+{
+	const struct nested_driver *driver;
+
+	(void)pthread_once(&builtin_once, register_builtin);
+	for (unsigned int i = 0; (driver = registry_at(&drivers, i)); i++) {
+		if (driver->serves(kind))
+			return driver;
+	}
+	return NULL;
+}
+
+/* ---- creation ---- */
+
+static void release(struct hwpt_nested *hwpt)
+{
+	hwpt_drop_fault(&hwpt->base);
+	iommu_domain_destroy(hwpt->base.domain);
+	if (hwpt->nested_ops && hwpt->nested_ops->release)
+		hwpt->nested_ops->release(hwpt);
+	if (hwpt->viommu)
+		object_put(&hwpt->viommu->object);
+	else
+		object_put(&hwpt->parent->base.object);
+}
+
+static void nested_destroy(struct iommufd_object *object)
+{
+	release((struct hwpt_nested *)object);
+	object_free(object);
+}
+
+static const struct object_class nested_class = {
+	.type = OBJECT_HWPT_NESTED,
+	.size = sizeof(struct hwpt_nested),
+	.destroy = nested_destroy,
+};
+
+/* ---- nested on a vIOMMU: its driver is asked ---- */
+
+static int nested_check_attach(const struct hwpt *hwpt, struct iommufd_device *device,
+			       uint32_t pasid)
+{
+	const struct hwpt_nested *nested = (const struct hwpt_nested *)hwpt;
+	const struct viommu_driver *driver = nested->viommu->driver;
+
+	return driver->check_attach ? driver->check_attach(nested, device, pasid) : 0;
+}
+
+static bool nested_report_fault(const struct hwpt *hwpt, const struct iommufd_device *device,
+				const struct iommu_fault *fault)
+{
+	struct viommu *viommu = ((const struct hwpt_nested *)hwpt)->viommu;
+	const struct vdevice *vdevice = device->vdevice;
+
+	return viommu->driver->report_fault && vdevice && vdevice->viommu == viommu &&
+	       viommu->driver->report_fault(viommu, vdevice, fault);
+}
+
+static const struct hwpt_ops viommu_nested_ops = {
+	.check_attach = nested_check_attach,
+	.report_fault = nested_report_fault,
+};
+
+static int create(struct ucmd *ucmd, struct hwpt_paging *parent, struct viommu *viommu,
+		  nested_alloc_fn alloc)
+{
+	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	const struct iommu_user_data data = {
+		.caller = ucmd->caller,
+		.type = cmd->data_type,
+		.len = cmd->data_len,
+		.uptr = cmd->data_uptr,
+	};
+	struct hwpt_nested *hwpt = object_create(ucmd->ctx, &nested_class);
+	int rc;
+
+	if (!hwpt)
+		return -ENOMEM;
+	hwpt->base.ops = viommu ? &viommu_nested_ops : NULL;
+	hwpt->base.ioas = parent->base.ioas;
+	hwpt->parent = parent;
+	hwpt->viommu = viommu;
+	hwpt->base.pasid = cmd->flags & IOMMU_HWPT_ALLOC_PASID;
+	rc = alloc(hwpt, cmd->flags & ~(uint32_t)IOMMU_HWPT_FAULT_ID_VALID, &data);
+	if (rc)
+		goto out_abort;
+	object_hold(viommu ? &viommu->object : &parent->base.object);
+	rc = hwpt_finish(ucmd, &hwpt->base);
+	if (!rc)
+		return 0;
+	release(hwpt);
+out_abort:
+	object_abort(&hwpt->base.object);
+	return rc;
+}
+
+int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device,
+			   struct hwpt_paging *parent)
+{
+	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommu *iommu = iommu_endpoint_iommu(device->endpoint);
+	const struct nested_driver *driver = find_driver(iommu_kind_of(iommu));
+
+	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !driver)
+		return -EOPNOTSUPP;
+	if (hwpt_is_automatic(&parent->base) ||
+	    !(iommu_domain_flags(parent->base.domain) & IOMMU_DOMAIN_NEST_PARENT) ||
+	    iommu_kind_of(iommu_domain_iommu(parent->base.domain)) != iommu_kind_of(iommu))
+		return -EINVAL;
+	return create(ucmd, parent, NULL, driver->alloc);
+}
+
+int nested_alloc_on_viommu(struct ucmd *ucmd, struct iommufd_device *device, struct viommu *viommu)
+{
+	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+
+	if (iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
+		return -EINVAL;
+	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !viommu->driver->nested)
+		return -EOPNOTSUPP;
+	return create(ucmd, viommu->parent, viommu, viommu->driver->nested);
+}
+
+/* ---- invalidation ---- */
+
+int invalidation_read(const struct invalidation *invalidation, uint32_t index, void *entry,
+		      size_t size)
+{
+	struct uiommufd_caller *caller = invalidation->caller;
+	const uint32_t len = invalidation->entry_len;
+	uint64_t at = invalidation->uptr + (uint64_t)index * len;
+	uint8_t bytes[PAGE_SIZE];
+
+	if (caller_read(caller, bytes, at, len))
+		return -EFAULT;
+	memset(entry, 0, size);
+	memcpy(entry, bytes, min_u64(len, size));
+	for (size_t i = size; i < len; i++) {
+		if (bytes[i])
+			return -E2BIG;
+	}
+	return 0;
+}
+
+static int invalidate_object(struct iommufd_object *object, struct invalidation *invalidation)
+{
+	if (object_type(object) == OBJECT_HWPT_NESTED) {
+		struct hwpt_nested *hwpt = (struct hwpt_nested *)object;
+
+		if (!hwpt->nested_ops || !hwpt->nested_ops->invalidate)
+			return -EOPNOTSUPP;
+		return hwpt->nested_ops->invalidate(hwpt, invalidation);
+	}
+	if (object_type(object) == OBJECT_VIOMMU) {
+		struct viommu *viommu = (struct viommu *)object;
+
+		if (!viommu->driver->invalidate)
+			return -EOPNOTSUPP;
+		return viommu->driver->invalidate(viommu, invalidation);
+	}
+	return -EINVAL;
+}
+
+static int invalidate(struct ucmd *ucmd, const struct iommu_hwpt_invalidate *cmd, uint32_t *handled)
+{
+	struct invalidation invalidation = {
+		.caller = ucmd->caller,
+		.uptr = cmd->data_uptr,
+		.type = cmd->data_type,
+		.entry_len = cmd->entry_len,
+		.entries = cmd->entry_num,
+	};
+	struct iommufd_object *object;
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	if (cmd->entry_num && (!cmd->data_uptr || !cmd->entry_len || cmd->entry_len > PAGE_SIZE ||
+			       cmd->entry_num > MAX_ENTRIES))
+		return -EINVAL;
+	object = object_get(ucmd->ctx, cmd->hwpt_id, OBJECT_ANY);
+	if (!object)
+		return -ENOENT;
+	rc = invalidate_object(object, &invalidation);
+	object_put(object);
+	*handled = invalidation.handled;
+	return rc;
+}
+
+int ioctl_hwpt_invalidate(struct ucmd *ucmd)
+{
+	struct iommu_hwpt_invalidate *cmd = ucmd->cmd;
+	uint32_t handled = 0;
+	int rc = invalidate(ucmd, cmd, &handled);
+
+	/* How far it got is said in any case. */
+	cmd->entry_num = handled;
+	if (ucmd_respond(ucmd))
+		return -EFAULT;
+	return rc;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VT-d: a guest's first-stage table on a second-stage nesting parent (spec 20-hwpt-device, 11 and
+ * 12).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "iommu/nested.h"
+#include "iommufd/viommu/hwpt_nested.h"
+
+#include <uiommufd/iommufd.h>
+
+static bool vtd_serves(const struct iommu_kind *kind)
+{
+	return !strcmp(iommu_kind_name(kind), "intel");
+}
+
+/* The IOVAs of an entry: all, or whole pages from addr on. */
+static int vtd_match(const struct iommu_hwpt_vtd_s1_invalidate *entry,
+		     struct iommu_tlb_match *match)
+{
+	uint64_t len;
+
+	if ((entry->flags & ~(uint32_t)IOMMU_VTD_INV_FLAGS_LEAF) || entry->__reserved)
+		return -EOPNOTSUPP;
+	if (!is_aligned(entry->addr, PAGE_SIZE) || (entry->npages == UINT64_MAX && entry->addr))
+		return -EINVAL;
+	match->leaf_only = entry->flags & IOMMU_VTD_INV_FLAGS_LEAF;
+	if (entry->npages == UINT64_MAX)
+		return 0;
+	match->by_range = true;
+	match->range.start = entry->addr;
+	if (!entry->npages)
+		match->range.last = entry->addr;
+	else if (__builtin_mul_overflow(entry->npages, PAGE_SIZE, &len) ||
+		 check_last(entry->addr, len, &match->range.last))
+		match->range.last = UINT64_MAX;
+	return 0;
+}
+
+static int vtd_invalidate(struct hwpt_nested *hwpt, struct invalidation *invalidation)
+{
+	struct iommu_hwpt_vtd_s1_invalidate entry;
+
+	if (invalidation->type != IOMMU_HWPT_INVALIDATE_DATA_VTD_S1)
+		return -EINVAL;
+	for (uint32_t i = 0; i < invalidation->entries; i++) {
+		struct iommu_tlb_match match = {.domain = hwpt->base.domain};
+		int rc;
+
+		if (invalidation->entry_len != sizeof(entry))
+			return -EINVAL;
+		rc = invalidation_read(invalidation, i, &entry, sizeof(entry));
+		if (!rc)
+			rc = vtd_match(&entry, &match);
+		if (rc)
+			return rc;
+		iommu_tlb_invalidate_parent(hwpt->parent->base.domain, &match);
+		invalidation->handled++;
+	}
+	return 0;
+}
+
+static const struct nested_ops vtd_ops = {.invalidate = vtd_invalidate};
+
+static int vtd_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct iommu_user_data *data)
+{
+	struct iommu_nested_config config = {.format = IOMMU_NESTED_VTD};
+	struct iommu_hwpt_vtd_s1 vtd;
+	int rc;
+
+	if ((flags & ~(uint32_t)IOMMU_HWPT_ALLOC_PASID) || data->type != IOMMU_HWPT_DATA_VTD_S1)
+		return -EOPNOTSUPP;
+	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_VTD_S1, &vtd, sizeof(vtd), sizeof(vtd));
+	if (rc)
+		return rc;
+	config.vtd.flags = vtd.flags;
+	config.vtd.pgtbl_addr = vtd.pgtbl_addr;
+	config.vtd.addr_width = vtd.addr_width;
+	hwpt->nested_ops = &vtd_ops;
+	return iommu_nested_create(hwpt->parent->base.domain, &config, &hwpt->base.domain);
+}
+
+const struct nested_driver nested_vtd_driver = {.serves = vtd_serves, .alloc = vtd_alloc};

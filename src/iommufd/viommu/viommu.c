@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vIOMMU object (spec 30-faults-viommu, 2), and the drivers that give its types their meaning.
+ */
+#include "iommufd/viommu/viommu.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "iommufd/object/drivers.h"
+#include "iommufd/object/ucmd.h"
+
+static struct registry drivers = REGISTRY_INIT;
+static pthread_once_t builtin_once = PTHREAD_ONCE_INIT;
+
+extern const struct viommu_driver viommu_smmuv3_driver;
+extern const struct viommu_driver viommu_amd_driver;
+
+static void register_builtin(void)
+{
+	registry_add(&drivers, &viommu_smmuv3_driver);
+	registry_add(&drivers, &viommu_amd_driver);
+}
+
+void viommu_register_driver(const struct viommu_driver *driver)
+{
+	registry_add(&drivers, driver);
+}
+
+static const struct viommu_driver *find_driver(const struct iommu_kind *kind, uint32_t type)
+{
+	const struct viommu_driver *driver;
+
+	(void)pthread_once(&builtin_once, register_builtin);
+	for (unsigned int i = 0; (driver = registry_at(&drivers, i)); i++) {
+		if (driver->serves(kind, type))
+			return driver;
+	}
+	return NULL;
+}
+
+static void release(struct viommu *viommu)
+{
+	if (viommu->driver->fini)
+		viommu->driver->fini(viommu);
+	alloc_free(viommu->state);
+	lock_destroy(&viommu->lock);
+	iommu_put(viommu->iommu);
+	object_put(&viommu->parent->base.object);
+}
+
+static void viommu_destroy(struct iommufd_object *object)
+{
+	release((struct viommu *)object);
+	object_free(object);
+}
+
+static const struct object_class viommu_class = {
+	.type = OBJECT_VIOMMU,
+	.size = sizeof(struct viommu),
+	.destroy = viommu_destroy,
+};
+
+/* Has the driver set it up; on failure the driver has nothing of it. */
+static int init_state(struct viommu *viommu, struct iommu_user_data *data)
+{
+	const struct viommu_driver *driver = viommu->driver;
+	int rc;
+
+	if (driver->state_size) {
+		viommu->state = alloc_zeroed(driver->state_size);
+		if (!viommu->state)
+			return -ENOMEM;
+	}
+	rc = driver->init ? driver->init(viommu, data) : 0;
+	if (rc)
+		alloc_free(viommu->state);
+	return rc;
+}
+
+static int create(struct ucmd *ucmd, const struct viommu_driver *driver, struct iommu *iommu,
+		  struct hwpt_paging *parent)
+{
+	struct iommu_viommu_alloc *cmd = ucmd->cmd;
+	struct iommu_user_data data = {
+		.caller = ucmd->caller,
+		.type = cmd->type,
+		.len = cmd->data_len,
+		.uptr = cmd->data_uptr,
+	};
+	struct viommu *viommu = object_create(ucmd->ctx, &viommu_class);
+	int rc;
+
+	if (!viommu)
+		return -ENOMEM;
+	viommu->driver = driver;
+	viommu->type = cmd->type;
+	viommu->iommu = iommu;
+	viommu->parent = parent;
+	lock_init(&viommu->lock, LOCK_VIOMMU);
+	CDS_INIT_LIST_HEAD(&viommu->vdevices);
+	CDS_INIT_LIST_HEAD(&viommu->queues);
+	rc = init_state(viommu, &data);
+	if (rc) {
+		lock_destroy(&viommu->lock);
+		object_abort(&viommu->object);
+		return rc;
+	}
+	iommu_get(iommu);
+	object_hold(&parent->base.object);
+	cmd->out_viommu_id = viommu->object.id;
+	rc = ucmd_respond(ucmd);
+	if (rc) {
+		release(viommu);
+		object_abort(&viommu->object);
+		return rc;
+	}
+	object_publish(&viommu->object);
+	return 0;
+}
+
+static int alloc_for(struct ucmd *ucmd, const struct iommufd_device *device)
+{
+	const struct iommu_viommu_alloc *cmd = ucmd->cmd;
+	struct iommu *iommu = iommu_endpoint_iommu(device->endpoint);
+	const struct viommu_driver *driver = find_driver(iommu_kind_of(iommu), cmd->type);
+	struct hwpt_paging *parent;
+	int rc;
+
+	if (!driver)
+		return -EOPNOTSUPP;
+	parent = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
+	if (!parent)
+		return -ENOENT;
+	if (!(iommu_domain_flags(parent->base.domain) & IOMMU_DOMAIN_NEST_PARENT))
+		rc = -EINVAL;
+	else
+		rc = create(ucmd, driver, iommu, parent);
+	object_put(&parent->base.object);
+	return rc;
+}
+
+int ioctl_viommu_alloc(struct ucmd *ucmd)
+{
+	const struct iommu_viommu_alloc *cmd = ucmd->cmd;
+	struct iommufd_device *device;
+	int rc;
+
+	if (cmd->flags || cmd->type == IOMMU_VIOMMU_TYPE_DEFAULT)
+		return -EOPNOTSUPP;
+	device = device_get(ucmd->ctx, cmd->dev_id);
+	if (!device)
+		return -ENOENT;
+	rc = alloc_for(ucmd, device);
+	object_put(&device->object);
+	return rc;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * AMD: nested tables from a guest's device table entry (spec 20-hwpt-device, 11). No vIOMMU type of
+ * its own yet: any will do.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <uiommufd/iommufd.h>
+
+#include "iommu/dte_amd.h"
+#include "iommu/nested.h"
+#include "iommufd/viommu/viommu.h"
+
+enum {
+	GLX_RESERVED = 3
+};
+
+static bool amd_serves(const struct iommu_kind *kind, uint32_t type)
+{
+	return type && !strcmp(iommu_kind_name(kind), "amd");
+}
+
+static bool gcr3_is_zero(const uint64_t *dte)
+{
+	return !bits_get(dte[0], DTE0_GCR3_14_12) && !bits_get(dte[1], DTE1_GCR3_30_15) &&
+	       !bits_get(dte[1], DTE1_GCR3_51_31);
+}
+
+static int check_dte(const uint64_t *dte)
+{
+	const uint64_t paging = bits_get(dte[2], DTE2_GUEST_PAGING);
+
+	if (bits_get(dte[0], DTE0_MODE) || bits_get(dte[0], DTE0_HOST_TRP))
+		return -EINVAL;
+	if ((dte[0] & DTE0_V) && (dte[0] & DTE0_GV) && gcr3_is_zero(dte))
+		return -EINVAL;
+	if (paging != GUEST_PAGING_4_LEVEL && paging != GUEST_PAGING_5_LEVEL)
+		return -EINVAL;
+	if (bits_get(dte[0], DTE0_GLX) == GLX_RESERVED)
+		return -EINVAL;
+	/* The kind announces four levels for guests (EFR.GATS). */
+	return paging == GUEST_PAGING_5_LEVEL ? -EOPNOTSUPP : 0;
+}
+
+static const struct nested_ops amd_ops = {.invalidate = NULL};
+
+static int amd_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct iommu_user_data *data)
+{
+	struct iommu_nested_config config = {.format = IOMMU_NESTED_AMD};
+	struct iommu_hwpt_amd_guest guest;
+	int rc;
+
+	(void)flags;
+	if (data->type != IOMMU_HWPT_DATA_AMD_GUEST)
+		return -EOPNOTSUPP;
+	rc = iommu_user_data_read(data, data->type, &guest, sizeof(guest), sizeof(guest));
+	if (!rc)
+		rc = check_dte((const uint64_t *)guest.dte);
+	if (rc)
+		return rc;
+	memcpy(config.dte, guest.dte, sizeof(config.dte));
+	hwpt->nested_ops = &amd_ops;
+	return iommu_nested_create(hwpt->parent->base.domain, &config, &hwpt->base.domain);
+}
+
+const struct viommu_driver viommu_amd_driver = {.serves = amd_serves, .nested = amd_nested};
