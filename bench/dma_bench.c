@@ -105,8 +105,8 @@ static void do_read_section(void *arg, uint64_t ops)
 {
 	(void)arg;
 	while (ops--) {
-		iopt_read_lock();
-		iopt_read_unlock();
+		rcu_read_lock();
+		rcu_read_unlock();
 	}
 }
 

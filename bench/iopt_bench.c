@@ -508,10 +508,10 @@ static void *reader_main(void *arg)
 	uint64_t sum = 0;
 
 	for (uint64_t i = 0; i < READS; i++) {
-		iopt_read_lock();
+		rcu_read_lock();
 		if (iopt_translate(reader->pt, reader->iovas[(reader->first + i) % PAGES], &leaf))
 			sum += leaf.oa;
-		iopt_read_unlock();
+		rcu_read_unlock();
 	}
 	bench_use(sum);
 	reader->ns = thread_ns() - start;

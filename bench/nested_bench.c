@@ -14,7 +14,7 @@
 
 #include "../tests/lib/page.h"
 #include "bench.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 enum {
 	TABLE_PAGES = 64,
@@ -96,7 +96,7 @@ static void open_guest(struct guest *guest, const struct format *format, bool ca
 	check(iommu_create(iommu_kind_find(format->kind), "iommu0", &guest->iommu), "IOMMU");
 	if (!cached)
 		iommu_tlb_disable(guest->iommu);
-	check(iommu_domain_create(guest->iommu, IOMMU_DOMAIN_NEST_PARENT, NULL, &guest->parent),
+	check(iommu_domain_create(guest->iommu, DOMAIN_NEST_PARENT, NULL, &guest->parent),
 	      "parent");
 	check(iommu_domain_map(guest->parent, GUEST_BASE, (uintptr_t)guest->memory,
 			       (uint64_t)PAGES * PAGE, IOPT_READ | IOPT_WRITE, PAGE),
@@ -120,16 +120,16 @@ static uint64_t context_descriptor(struct guest *guest, uint64_t root)
 static void nest(struct guest *guest)
 {
 	const uint64_t root = new_table(guest);
-	struct iommu_nested_config config = {
-		.format = IOMMU_NESTED_VTD,
+	struct nested_config config = {
+		.format = NESTED_VTD,
 		.vtd = {.pgtbl_addr = root, .addr_width = 48},
 	};
 
 	for (uint64_t i = 0; i < BUFFER_PAGES; i++)
 		map(guest, root, IOVA + i * PAGE, guest->base + i * PAGE);
 	if (guest->format->arm)
-		config = (struct iommu_nested_config){
-			.format = IOMMU_NESTED_SMMUV3,
+		config = (struct nested_config){
+			.format = NESTED_SMMUV3,
 			/* Valid, stage 1; one descriptor. */
 			.ste = {1 | 5 << 1 | context_descriptor(guest, root), 0},
 		};
@@ -174,7 +174,7 @@ static void dma(void *arg, uint64_t ops)
 		uint64_t value;
 
 		check(iommu_dma(((struct guest *)arg)->device, 0, next_iova(arg), &value,
-				sizeof(value), IOMMU_DMA_READ),
+				sizeof(value), DMA_READ),
 		      "DMA");
 		bench_use(value);
 	}
@@ -183,7 +183,7 @@ static void dma(void *arg, uint64_t ops)
 /* Each batch begins with the leaves forgotten, and asks once for each page. */
 static void forget_leaves(void *arg)
 {
-	const struct iommu_tlb_match match = {.leaf_only = true};
+	const struct tlb_match match = {.leaf_only = true};
 
 	iommu_tlb_invalidate(((struct guest *)arg)->device, &match);
 }

@@ -8,8 +8,8 @@
  *
  * This is the whole life of a userspace driver, in the order in which main() does it: find the
  * device, open it, bind it to an iommufd, attach it to an IO address space, map memory into that,
- * let the device master the bus, take its interrupts, drive its registers. What is the device's
- * own, and not VFIO's, is in edu.c; the command line and files in job.c. type1-copy is the same by
+ * let the device master the bus, take its interrupts, drive its registers. edu.c has what is
+ * particular to the device, job.c the command line and the files. type1-copy does the same by
  * VFIO's older interface.
  *
  * It runs on a virtual machine with `-device intel-iommu,intremap=on -device edu` (or any other
@@ -28,13 +28,13 @@
 #include "job.h"
 
 struct space {
-	int iommufd; /* what the device is bound to */
+	int iommufd; /* the device is bound to it */
 	uint32_t ioas_id;
 };
 
 /* ---- the device ---- */
 
-/* Opens the character device that VFIO has for @bdf. */
+/* Opens VFIO's character device of @bdf. */
 static int open_vfio(const char *bdf)
 {
 	char path[SYSFS_PATH];
@@ -87,8 +87,8 @@ static void attach(struct space *space, const struct edu *edu)
 }
 
 /*
- * The IOVAs that the IOMMU lets this device use, cut to those that it can drive, become the only
- * ones that the kernel chooses from for our mappings.
+ * Has the kernel choose the IOVAs of mappings from those that both the IOMMU permits and the device
+ * can drive.
  */
 static void restrict_iovas(const struct space *space)
 {
@@ -118,12 +118,12 @@ static void restrict_iovas(const struct space *space)
 		allow.num_iovas++;
 	}
 	if (!allow.num_iovas)
-		fail("no IOVA that the IOMMU allows has 28 bits, and the device drives no more");
+		fail("the IOMMU permits no IOVA of 28 bits, and the device drives no more");
 	if (ioctl(space->iommufd, IOMMU_IOAS_ALLOW_IOVAS, &allow))
 		fail("IOMMU_IOAS_ALLOW_IOVAS: %s", strerror(errno));
 }
 
-/* The kernel pins the memory and chooses the IOVA. */
+/* Maps the memory: the kernel pins it and chooses the IOVA. */
 static void map(const struct space *space, struct mapping *mapping, bool device_writes)
 {
 	struct iommu_ioas_map cmd = {
@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 	edu.fd = open_vfio(job.bdf);
 	attach(&space, &edu);
 	restrict_iovas(&space);
-	/* Filled before it is mapped: the device sees the pages that are there now. */
+	/* Filled before it is mapped: the device will see the pages that exist then. */
 	from = allocate(job.len);
 	job_read(&job, &from);
 	to = allocate(job.len);

@@ -32,11 +32,12 @@ enum {
 	EDU_DMA_INTERRUPT = 4,
 	EDU_IRQ_DMA = 0x100,
 
-	EDU_BUFFER = 0x40000, /* where DMA addresses the device's buffer */
+	EDU_BUFFER = 0x40000, /* DMA address of the device's buffer */
 	EDU_BUFFER_SIZE = 4096,
 
 	TIMEOUT_MS = 5000,
 };
+
 /* ---- finding the device ---- */
 
 static long read_hex_file(const char *path)
@@ -126,7 +127,7 @@ static void set(const struct edu *edu, unsigned int reg, uint32_t value)
 		fail("writing register 0x%x: %s", reg, strerror(errno));
 }
 
-/* Config space: the device answers at its BAR, and may do DMA and send messages. */
+/* Command register: the device answers at its BAR, may do DMA and send messages. */
 static void enable_bus(struct edu *edu)
 {
 	uint16_t command;
@@ -185,11 +186,11 @@ static void take_interrupts(struct edu *edu)
 	}
 	memcpy(irq.bytes + sizeof(irq.set), &edu->event, sizeof(int32_t));
 	if (ioctl(edu->fd, VFIO_DEVICE_SET_IRQS, &irq))
-		fail("asking for interrupts: %s", strerror(errno));
+		fail("enabling interrupts: %s", strerror(errno));
 	printf("interrupt %s\n", edu->level ? "INTx" : "MSI");
 }
 
-/* VFIO masks a level interrupt when it has told us; by now the device has lowered its line. */
+/* VFIO masks a level interrupt when it signals it. The device has lowered its line by now. */
 static void unmask(const struct edu *edu)
 {
 	struct vfio_irq_set irq = {.argsz = sizeof(irq),
@@ -224,7 +225,7 @@ static void await_interrupt(struct edu *edu)
 	edu->interrupts += count;
 	cause = get(edu, EDU_IRQ_STATUS);
 	if (cause != EDU_IRQ_DMA)
-		fail("an interrupt for 0x%x, not for the end of DMA (0x%x)", cause, EDU_IRQ_DMA);
+		fail("interrupt status is 0x%x, not 0x%x for the end of DMA", cause, EDU_IRQ_DMA);
 	set(edu, EDU_IRQ_ACK, cause);
 	if (edu->level)
 		unmask(edu);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the copy programs share: the driver of QEMU's teaching device "edu" (qemu docs/specs/edu),
- * once VFIO has given the device, by whichever interface. The device has a buffer of 4 KiB and
- * moves data between memory and that buffer by DMA; each transfer ends with an interrupt.
+ * for a device file that was opened by either interface of VFIO. The device has a buffer of 4 KiB
+ * and moves data between memory and that buffer by DMA; each transfer ends with an interrupt.
  */
 #ifndef EXAMPLES_EDU_H
 #define EXAMPLES_EDU_H
@@ -24,35 +24,37 @@
 
 enum {
 	SYSFS_PATH = 512,
-	MAX_WINDOWS = 64, /* ranges of IOVA that we look at */
+	MAX_WINDOWS = 64, /* ranges of IOVA that are considered */
 };
 #define EDU_DMA_MASK ((UINT64_C(1) << 28) - 1) /* it drives 28 address bits */
 
 struct edu {
 	int fd;		      /* the VFIO device */
 	int event;	      /* counts its interrupts */
-	bool level;	      /* interrupts by the INTA# line: to be unmasked each time */
-	uint64_t bar, config; /* where the regions are in fd */
+	bool level;	      /* INTA# line: must be unmasked after each interrupt */
+	uint64_t bar, config; /* offsets of the regions in fd */
 	unsigned long transfers, interrupts;
 };
 
-/* A piece of our memory, and where the device sees it. */
+/* Memory of the program, and its address for the device. */
 struct mapping {
 	uint8_t *memory;
 	size_t size; /* of the mapping: whole pages */
 	uint64_t iova;
 };
 
-/* The address of the first edu device of the system: "0000:01:00.0". */
+/*
+ * Finds the PCI address of the first edu device, "0000:01:00.0". Ends the program if there is none.
+ */
 void find_edu(char *bdf, size_t size);
 
-/* Whole pages of zeros for @len bytes. */
+/* Allocates whole pages of zeros for @len bytes. */
 struct mapping allocate(size_t len);
 
-/* Says what was mapped. */
+/* Prints what was mapped. */
 void print_mapping(const struct mapping *mapping, bool device_writes);
 
-/* Lets edu->fd answer and do DMA, checks that it is an edu, and asks for its interrupts. */
+/* Enables registers and DMA of edu->fd, checks that it is an edu, and enables its interrupts. */
 void edu_start(struct edu *edu);
 
 /* Copies @len bytes through the device's buffer. */

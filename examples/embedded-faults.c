@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device that asks for its pages: IO page faults inside a program of its own, without the
- * preload.
+ * embedded-faults: IO page faults inside a program that links the library.
  *
- * A thread does DMA to memory that is not mapped. The request comes out of a fault queue, the main
- * thread maps the page and answers, and the DMA goes on. The queue's file arrives by install_file
- * of a caller of the program's own; all else that caller does as the library's does.
+ * A thread does DMA to memory that is not mapped. The page request comes out of a fault queue, the
+ * main thread maps the page and answers, and the DMA continues. The queue's file arrives in the
+ * install_file operation of a caller of the program's own, whose other operations are those of
+ * uiommufd_caller_self().
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -23,11 +23,11 @@ enum {
 
 #define IOVA UINT64_C(0x200000)
 
-static const char message[] = "written after the page had come";
+static const char message[] = "written after the page was mapped";
 
-/* The program as a caller that takes one file. */
+/* The program as a caller that receives one file. */
 struct program {
-	struct uiommufd_caller caller; /* first */
+	struct uiommufd_caller caller; /* must be the first member */
 	struct uiommufd_caller_ops ops;
 	struct uiommufd_file *file;
 };
@@ -46,7 +46,7 @@ static void check(int rc, const char *what)
 	}
 }
 
-/* The number is ours to choose: nobody but us looks it up. */
+/* Returns any number as the descriptor: only this program uses it. */
 static int install_file(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags)
 {
 	struct program *program = (struct program *)caller;
@@ -79,7 +79,7 @@ static void *write_message(void *arg)
 	return NULL;
 }
 
-/* A page table of @ioas whose faults go to a queue, with the device attached. */
+/* Attaches the device to a page table of @ioas with a fault queue. */
 static void attach_with_faults(struct program *program, struct uiommufd *ctx, uint32_t ioas,
 			       struct uiommufd_endpoint *device)
 {
@@ -98,7 +98,7 @@ static void attach_with_faults(struct program *program, struct uiommufd *ctx, ui
 	check(uiommufd_endpoint_attach(device, UIOMMUFD_NO_PASID, &hwpt.out_hwpt_id), "attach");
 }
 
-/* Waits for one page request, maps @page there, and answers. */
+/* Waits for one page request, maps @page where it points, and answers. */
 static void serve_fault(struct program *program, struct uiommufd *ctx, uint32_t ioas, void *page)
 {
 	struct pollfd poll_fd = {.fd = uiommufd_file_poll_fd(program->file), .events = POLLIN};
@@ -146,7 +146,7 @@ int main(void)
 	pthread_join(dma.thread, NULL);
 	check(dma.rc, "DMA");
 	if (strcmp(page, message) != 0)
-		check(-5, "what came");
+		check(-5, "comparing what the device wrote");
 	printf("DMA done: \"%s\"\n", page);
 
 	uiommufd_endpoint_destroy(dma.device);

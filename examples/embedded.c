@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library inside a program of its own: an IO address space, a device behind an emulated IOMMU,
- * DMA. No preload, no /dev/iommu.
+ * embedded: an IO address space, a device behind an emulated IOMMU, and DMA inside a program that
+ * links the library. There is no preload and no /dev/iommu.
  *
- * 	embedded [KIND]		KIND of IOMMU, "amd" by default
+ * 	embedded [KIND]		kind of IOMMU, "amd" by default
  *
- * Maps a buffer at an IO virtual address, has the device write into it and read it back, shows
- * where the address leads, and what the device gets when nothing is mapped any more.
+ * Maps a buffer, has the device write to it and read it back, prints where the IOVA leads, and what
+ * DMA returns after the buffer is unmapped.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ enum {
 
 static const char message[] = "written by the device";
 
-/* Ends the program with a word on what went wrong. */
+/* Prints what failed, and ends the program. */
 static void check(int rc, const char *what)
 {
 	if (rc < 0) {
@@ -40,7 +40,7 @@ static uint32_t alloc_ioas(struct uiommufd *ctx)
 	return cmd.out_ioas_id;
 }
 
-/* Maps the buffer anywhere, and returns where that is. */
+/* Maps the buffer at any free IOVA, and returns that. */
 static uint64_t map_buffer(struct uiommufd *ctx, uint32_t ioas, void *buffer)
 {
 	struct iommu_ioas_map cmd = {
@@ -92,9 +92,9 @@ static void use_device(struct uiommufd *ctx, struct uiommufd_endpoint *device)
 	       " bytes in one entry: \"%s\"\n",
 	       iova + 100, (char *)addr - buffer, len, buffer + 100);
 	if (memcmp(back, message, sizeof(message)) || (char *)addr != buffer + 100)
-		check(-5, "what came back");
+		check(-5, "comparing what came back");
 	unmap_buffer(ctx, ioas, iova);
-	printf("after UNMAP: DMA gives %s\n",
+	printf("after UNMAP: DMA fails: %s\n",
 	       strerror(-uiommufd_dma_read(device, UIOMMUFD_NO_PASID, iova, back, 1)));
 	free(buffer);
 }

@@ -33,7 +33,7 @@ int file_open(const char *path, size_t limit, size_t *len)
 	if (fd < 0 || fstat(fd, &st))
 		fail("%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode) || !st.st_size)
-		fail("%s is no file with something in it", path);
+		fail("%s is empty or not a regular file", path);
 	*len = (size_t)st.st_size < limit ? (size_t)st.st_size : limit;
 	printf("file      %s, %zu bytes of it\n", path, *len);
 	return fd;

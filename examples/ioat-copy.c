@@ -3,9 +3,9 @@
  * ioat-copy: copies a file with Intel's I/OAT DMA engine, from userspace, with VFIO and iommufd.
  *
  * The engine (also QuickData Technology, CBDMA; in Xeon processors from Sandy Bridge to Cascade
- * Lake) copies memory to memory. It is given a ring of descriptors in our memory, writes to our
- * memory how far it has come, and interrupts. So this is a driver as most are: a ring, a doorbell,
- * completions. How to find, bind and attach a device is told step by step in edu-copy.c; here it is
+ * Lake) copies memory to memory. It reads a ring of descriptors in the program's memory, writes its
+ * progress there, and interrupts. So this driver has what most have: a ring, a doorbell,
+ * completions. edu-copy.c explains step by step how to find, bind and attach a device; here that is
  * the first part of main().
  *
  * On real hardware: unload ioatdma, bind one channel (a PCI function) to vfio-pci, kernel 6.6 or
@@ -39,7 +39,7 @@
 #include <uiommufd/vfio.h>
 #endif
 
-/* Registers in BAR 0, and their bits, by the names of the processors' datasheets. */
+/* Registers in BAR 0 and their bits, named as in the processors' datasheets. */
 enum {
 	XFERCAP = 0x01,
 	CBVER = 0x08,
@@ -55,7 +55,7 @@ enum {
 enum {
 	INTEL = 0x8086,
 	VERSION_3 = 3,			    /* the upper half of CBVER */
-	CHANCTRL_ENABLE_INTERRUPT = 0x0001, /* for one interrupt */
+	CHANCTRL_ENABLE_INTERRUPT = 0x0001, /* one interrupt */
 	CHANCTRL_ERROR_COMPLETION = 0x0004,
 	CHANCTRL_ANY_ERROR_ABORTS = 0x0008,
 	CHANCTRL_ERROR_INTERRUPT = 0x0010,
@@ -63,14 +63,14 @@ enum {
 		       CHANCTRL_ANY_ERROR_ABORTS | CHANCTRL_ERROR_INTERRUPT,
 	CHANCMD_SUSPEND = 0x04,
 	CHANCMD_RESET = 0x20,
-	STATE_MASK = 7, /* of CHANSTS, and of what is written to CHANCMP */
+	STATE_MASK = 7, /* in CHANSTS and in the completion */
 	STATE_ACTIVE = 0,
 	STATE_IDLE = 1,
 	STATE_HALTED = 3,
 	CONTROL_INTERRUPT = 0x01,
 	CONTROL_COMPLETION = 0x08,
 	RING_SLOTS = 256, /* a power of two */
-	BATCH = 16,	  /* descriptors for one completion */
+	BATCH = 16,	  /* descriptors per completion */
 	TIMEOUT_MS = 5000,
 	SYSFS_PATH = 512,
 };
@@ -82,13 +82,14 @@ struct descriptor {
 	uint64_t unused[4];
 };
 
-/* What engine and driver share. */
+/* The memory that engine and driver share. */
 struct ring {
 	struct descriptor slots[RING_SLOTS];
-	_Alignas(64) volatile uint64_t completion; /* a state | the last descriptor that is done */
+	_Alignas(64) volatile uint64_t
+		completion; /* state | address of the last finished descriptor */
 };
 
-/* A piece of our memory, and where the device sees it. */
+/* Memory of the program, and its address for the device. */
 struct mapping {
 	void *memory;
 	size_t size;
@@ -98,12 +99,12 @@ struct mapping {
 struct ioat {
 	int fd, iommufd, event;
 	uint32_t ioas_id;
-	volatile uint8_t *bar; /* mapped; NULL: through the file */
+	volatile uint8_t *bar; /* mapped registers; NULL: use the file */
 	uint64_t bar_offset;
 	struct mapping ring_mapping;
 	struct ring *ring;
 	uint64_t max_transfer;
-	uint64_t given, done; /* descriptors, since the start */
+	uint64_t given, done; /* descriptors given to the engine, and finished */
 	unsigned long interrupts;
 };
 
@@ -141,7 +142,7 @@ static bool is_ioat(const char *bdf)
 	return device == 0x2021;
 }
 
-/* The first engine that is bound to VFIO: its entry in vfio-dev. */
+/* Finds the first engine that is bound to VFIO, by its entry in vfio-dev. */
 static bool find_vfio(const char *bdf, char *name, size_t size)
 {
 	char path[SYSFS_PATH];
@@ -175,7 +176,7 @@ static void open_device(struct ioat *ioat, char *bdf, size_t size)
 	if (dir)
 		closedir(dir);
 	if (!*bdf)
-		fail("no I/OAT engine that is bound to vfio-pci");
+		fail("no I/OAT engine is bound to vfio-pci");
 	if (!*path && !find_vfio(bdf, path, sizeof(path)))
 		fail("%s has no vfio-dev: is it bound to vfio-pci, and the kernel built with "
 		     "CONFIG_VFIO_DEVICE_CDEV?",
@@ -219,7 +220,7 @@ static struct mapping allocate(size_t len)
 	return mapping;
 }
 
-/* @rights: IOMMU_IOAS_MAP_READABLE and _WRITEABLE, of the device. The kernel chooses the IOVA. */
+/* Maps memory for the device, with rights IOMMU_IOAS_MAP_*. The kernel chooses the IOVA. */
 static void map(const struct ioat *ioat, struct mapping *mapping, uint32_t rights)
 {
 	struct iommu_ioas_map cmd = {
@@ -255,7 +256,7 @@ static void enable_bus(const struct ioat *ioat)
 		fail("writing the command register: %s", strerror(errno));
 }
 
-/* BAR 0 as memory if VFIO offers that. */
+/* Maps BAR 0 if VFIO offers that. */
 static void map_registers(struct ioat *ioat)
 {
 	struct vfio_region_info info = {.argsz = sizeof(info), .index = VFIO_PCI_BAR0_REGION_INDEX};
@@ -340,7 +341,7 @@ static bool runs(unsigned int channel_state)
 	return channel_state == STATE_ACTIVE || channel_state == STATE_IDLE;
 }
 
-/* Whatever it was used for before: suspended, errors cleared, reset. */
+/* Suspends the channel, clears its errors and resets it, whatever it did before. */
 static void reset_channel(const struct ioat *ioat)
 {
 	int tries = TIMEOUT_MS;
@@ -354,7 +355,7 @@ static void reset_channel(const struct ioat *ioat)
 	while (get(ioat, CHANCMD, 1) & CHANCMD_RESET && tries--)
 		sleep_1ms();
 	if (tries < 0)
-		fail("the channel does not come to rest: CHANSTS 0x%llx",
+		fail("the channel does not stop: CHANSTS 0x%llx",
 		     (unsigned long long)get(ioat, CHANSTS, 8));
 }
 
@@ -374,7 +375,7 @@ static void take_interrupts(struct ioat *ioat)
 		fail("eventfd: %s", strerror(errno));
 	memcpy(irq.bytes + offsetof(struct vfio_irq_set, data), &ioat->event, sizeof(int32_t));
 	if (ioctl(ioat->fd, VFIO_DEVICE_SET_IRQS, &irq))
-		fail("asking for MSI-X: %s", strerror(errno));
+		fail("enabling MSI-X: %s", strerror(errno));
 }
 
 static uint64_t slot_iova(const struct ioat *ioat, uint64_t n)
@@ -388,8 +389,8 @@ static void start_channel(struct ioat *ioat)
 	unsigned int log_max = (unsigned int)get(ioat, XFERCAP, 1);
 
 	if (version >> 4 != VERSION_3)
-		fail("version 0x%02x: only version 3 is known here", version);
-	/* 0 stands for more than the size of a descriptor can say. */
+		fail("version 0x%02x: only version 3 is supported", version);
+	/* 0 stands for more than the size field of a descriptor can hold. */
 	ioat->max_transfer = UINT64_C(1) << (log_max && log_max < 31 ? log_max : 31);
 	printf("engine    version %u.%u, up to %llu bytes at once\n", version >> 4, version & 0xf,
 	       (unsigned long long)ioat->max_transfer);
@@ -418,7 +419,7 @@ static void give(struct ioat *ioat, uint64_t source, uint64_t destination, uint6
 
 static void ring_doorbell(const struct ioat *ioat)
 {
-	/* The engine may read the descriptors as soon as it is told of them. */
+	/* The engine may read the descriptors as soon as the doorbell is written. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	set(ioat, DMACOUNT, 2, (uint16_t)ioat->given);
 }
@@ -437,11 +438,11 @@ static void await_interrupt(struct ioat *ioat)
 		     (unsigned long long)get(ioat, CHANSTS, 8),
 		     (unsigned long long)get(ioat, CHANERR, 4));
 	ioat->interrupts += count;
-	/* Before we look how far it is: what ends after the look interrupts again. */
+	/* Before reading the progress: what finishes after that interrupts again. */
 	set(ioat, CHANCTRL, 2, CHANCTRL_RUN);
 }
 
-/* Counts what is done by now, as memory says. */
+/* Updates the count of finished descriptors from the completion in memory. */
 static void reclaim(struct ioat *ioat)
 {
 	uint64_t completion = ioat->ring->completion;
@@ -453,13 +454,13 @@ static void reclaim(struct ioat *ioat)
 		fail("the channel has halted: CHANERR 0x%llx, CHANSTS 0x%llx",
 		     (unsigned long long)get(ioat, CHANERR, 4),
 		     (unsigned long long)get(ioat, CHANSTS, 8));
-	/* 0: nothing was written yet. */
+	/* 0: the engine has not written it yet. */
 	if (!address)
 		return;
 	if (slot >= RING_SLOTS)
-		fail("a completion of 0x%llx, which is no descriptor of ours",
+		fail("the completion 0x%llx is not the address of a descriptor",
 		     (unsigned long long)completion);
-	/* Less than a ring is under way, so the slot says which one it was. */
+	/* Less than a ring is in flight, so the slot identifies the descriptor. */
 	while (ioat->done < ioat->given && (ioat->done - 1) % RING_SLOTS != slot)
 		ioat->done++;
 }
@@ -493,8 +494,8 @@ static void usage(int status)
 		"usage: ioat-copy [-d BDF] [-n BYTES] [-s BYTES] [-o OUT] [FILE]\n"
 		"Copies FILE with an I/OAT DMA engine, and compares.\n"
 		"  -d BDF    the engine (0000:00:04.0); default: the first that VFIO has\n"
-		"  -n BYTES  at most so many\n"
-		"  -s BYTES  of one descriptor; default: as many as the engine takes\n"
+		"  -n BYTES  copy at most this many\n"
+		"  -s BYTES  size of a descriptor; default: as much as the engine takes\n"
 		"  -o OUT    write the copy there\n"
 		"  FILE      default: this program\n");
 	exit(status);
@@ -558,7 +559,7 @@ int main(int argc, char **argv)
 	open_device(&ioat, job.bdf, sizeof(job.bdf));
 	attach(&ioat);
 
-	/* Filled before it is mapped: the device sees the pages that are there now. */
+	/* Filled before it is mapped: the device will see the pages that exist then. */
 	from = allocate(len);
 	file_read(fd, from.memory, len);
 	to = allocate(len);

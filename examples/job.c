@@ -11,7 +11,7 @@
 
 #include "files.h"
 
-/* The C library that this very process runs with: a file of some MiB that every system has. */
+/* Looks for the C library of this process: a file of some MiB that every system has. */
 static int consider_library(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	const bool found = strstr(info->dlpi_name, "/libc.") != NULL;
@@ -38,7 +38,7 @@ static void usage(int status)
 		"usage: %s [-d BDF] [-n BYTES] [-o OUT] [FILE]\n"
 		"Copies FILE through the DMA buffer of an \"edu\" PCI device, and compares.\n"
 		"  -d BDF    the device (0000:01:00.0); default: the first edu\n"
-		"  -n BYTES  at most so many (QEMU's edu takes 200 ms for each 4096)\n"
+		"  -n BYTES  copy at most this many (QEMU's edu takes 200 ms for each 4096)\n"
 		"  -o OUT    write the copy there\n"
 		"  FILE      default: the C library of this process\n",
 		program_invocation_short_name);
@@ -74,7 +74,7 @@ void job_parse(struct job *job, int argc, char **argv)
 	if (optind < argc)
 		snprintf(file, sizeof(file), "%s", argv[optind]);
 	else if (!dl_iterate_phdr(consider_library, file))
-		fail("there is no C library in a file of its own; name a FILE");
+		fail("this process has no shared C library to copy; name a FILE");
 	job->fd = file_open(file, limit, &job->len);
 	if (!*job->bdf)
 		find_edu(job->bdf, sizeof(job->bdf));

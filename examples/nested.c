@@ -3,13 +3,13 @@
  * nested: a device's DMA through two stages of translation, as in a virtual machine whose guest has
  * an IOMMU.
  *
- * We are both. As the VMM we map memory, which is the guest's, into an IO address space: its IOVAs
- * are what the guest takes for physical addresses (stage 2). As the guest we build page tables in
- * that memory, by hand (stage 1: x86-64 tables, as VT-d has them). The device gets guest-virtual
- * addresses: the IOMMU walks our tables, each step of it through stage 2.
+ * The program plays both parts. As the VMM it maps the guest's memory into an IO address space,
+ * whose IOVAs are the guest's physical addresses (stage 2). As the guest it builds page tables in
+ * that memory (stage 1: x86-64 tables, as VT-d has them). The device gets guest-virtual addresses;
+ * the IOMMU walks the guest's tables, and translates each step by stage 2.
  *
- * Then we change an entry, and the device goes on with the old page until we invalidate what the
- * IOMMU has cached: the mistake that is so hard to find without the hardware.
+ * Then it changes an entry. The device continues to use the old page until the entry that the IOMMU
+ * has cached is invalidated. To forget that is a mistake that is hard to find without the hardware.
  *
  * 	uiommufd run --iommu intel --device edu -- nested
  *
@@ -32,7 +32,7 @@ enum {
 	LEVELS = 4,
 };
 
-/* Where the guest's memory is for the guest, and what the device is told: it drives 28 bits. */
+/* Guest-physical address of the guest's memory, and what the device is given: it drives 28 bits. */
 #define GUEST_BASE UINT64_C(0x40000000)
 #define IOVA_FROM  UINT64_C(0x5000000)
 #define IOVA_TO	   UINT64_C(0x6001000)
@@ -84,7 +84,7 @@ static void open_device(void)
 	printf("device    %s, %s\n", bdf, pattern);
 }
 
-/* The guest's memory, and a page table of it that can be the parent of others: its ID. */
+/* Makes the guest's memory and a nesting parent that maps it, and returns the parent's ID. */
 static uint32_t make_guest(void)
 {
 	struct iommu_ioas_alloc ioas = {.size = sizeof(ioas)};
@@ -115,7 +115,7 @@ static uint32_t make_guest(void)
 	return parent.out_hwpt_id;
 }
 
-/* The guest tells its IOMMU where its tables are; the VMM hands that on. */
+/* The guest gives its tables to its IOMMU; the VMM passes them on. */
 static void nest(uint32_t parent, uint64_t root)
 {
 	const struct iommu_hwpt_vtd_s1 tables = {.pgtbl_addr = root, .addr_width = 48};
@@ -138,7 +138,7 @@ static void nest(uint32_t parent, uint64_t root)
 	       (unsigned long long)root, parent);
 }
 
-/* The guest invalidates; the VMM hands that on, too. */
+/* The guest invalidates an entry; the VMM passes that on. */
 static void invalidate(uint64_t iova)
 {
 	const struct iommu_hwpt_vtd_s1_invalidate entry = {.addr = iova, .npages = 1};
@@ -156,7 +156,7 @@ static void invalidate(uint64_t iova)
 
 /* ---- as the guest ---- */
 
-/* A page that is not used yet: its guest-physical address. */
+/* Returns the guest-physical address of an unused page. */
 static uint64_t new_page(void)
 {
 	static uint64_t used;
@@ -171,7 +171,7 @@ static void *at(uint64_t address)
 	return guest.memory + (address - GUEST_BASE);
 }
 
-/* The entry for the page at @iova. Tables on the way to it are made if they are missing. */
+/* Returns the entry for the page at @iova; makes tables that are missing on the way to it. */
 static uint64_t *entry_of(uint64_t root, uint64_t iova)
 {
 	uint64_t table = root;
@@ -194,7 +194,7 @@ static void show(const char *what, uint64_t iova, const uint64_t *entry)
 	       *entry & D ? ", dirty" : "");
 }
 
-/* What the device finds at IOVA_FROM: it copies that to IOVA_TO, which is @page. */
+/* Has the device copy from IOVA_FROM to IOVA_TO, which is @page, and returns what arrived. */
 static const char *device_reads(uint64_t page)
 {
 	const struct mapping from = {.iova = IOVA_FROM}, to = {.iova = IOVA_TO};

@@ -3,25 +3,25 @@
  * staging: how a VM monitor keeps guest memory in several IO address spaces, and pins and pays for
  * it once.
  *
- * A *staging* IOAS holds the guest's memory at IOVA = guest physical address. It is never attached
- * to anything. Each emulated bus has an IOAS of its own, which the guest's view of its vIOMMU
- * decides about; what the guest maps there is COPYed from the staging IOAS, which shares pages and
- * accounting, where a MAP would pin and charge the same memory again.
+ * A *staging* IOAS holds the guest's memory at IOVA = guest physical address. No device is attached
+ * to it. Each emulated bus has an IOAS of its own, which the guest controls by its vIOMMU. What the
+ * guest maps there is COPYed from the staging IOAS: a copy shares pages and accounting, where a MAP
+ * would pin and charge the same memory again.
  *
- * The bus promises the guest windows of IOVA before there is a device on it
- * (IOMMU_IOAS_ALLOW_IOVAS). Then devices are plugged in, one for each vfio device of the system:
- * one that permits the windows joins the bus, and may narrow what is permitted beside them; one
- * that does not is refused, with nothing changed, and gets a bus of its own, on which the memory is
- * where it permits.
+ * The bus promises the guest windows of IOVA before it has a device (IOMMU_IOAS_ALLOW_IOVAS). Then
+ * the vfio devices of the system are plugged in. A device that permits the windows joins the bus,
+ * and may narrow what is permitted beside them. A device that does not is refused, which changes
+ * nothing, and gets a bus of its own, with the memory where that device permits it.
  *
  * 	uiommufd run --iommu x86 --iommu 45bit --iommu power2win --device edu,iommu=x860 \
  * 		--device edu,iommu=45bit0 --device edu,iommu=power2win0 -- staging
  *
  * On a real machine: with devices bound to vfio-pci, a kernel from 6.6, and the right to open them.
  *
- * 	staging [-m MIB] [-p]    MIB of guest memory (default: 64, or what may be locked twice); -p:
- * 	wait at the end, for
- * 				 `uiommufd show`
+ * 	staging [-m MIB] [-p]
+ *
+ * -m: MiB of guest memory; by default 64, or half of what may be locked. -p: wait at the end, for
+ * `uiommufd show`.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -59,7 +59,7 @@ enum {
 	RW = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
 };
 
-/* A piece of guest memory: as on a PC, some below 4 GiB and the rest above. */
+/* A region of guest memory: as on a PC, some is below 4 GiB and the rest above. */
 struct region {
 	uint64_t gpa, size;
 	char *memory;
@@ -67,7 +67,7 @@ struct region {
 
 struct bus {
 	uint32_t ioas;
-	uint64_t iova[2]; /* where the regions are */
+	uint64_t iova[2]; /* IOVAs of the regions */
 };
 
 static int iommufd;
@@ -76,7 +76,7 @@ static uint32_t staging;
 static struct bus buses[MAX_BUSES];
 static unsigned int bus_count;
 
-/* What the guest is told that it may use on the first bus. */
+/* The windows that the guest may use on the first bus. */
 static const struct iommu_iova_range promised[] = {
 	{.start = 0, .last = 2 * GIB - 1},
 	{.start = 4 * GIB, .last = 8 * GIB - 1},
@@ -137,7 +137,7 @@ static int map(uint32_t ioas, const struct region *region, uint64_t iova)
 	return ioctl(iommufd, IOMMU_IOAS_MAP, &cmd);
 }
 
-/* Copies a region from the staging IOAS, to *@iova if @fixed, or to where there is room. */
+/* Copies a region from the staging IOAS to *@iova, or, unless @fixed, to a free IOVA. */
 static int copy(uint32_t ioas, const struct region *region, bool fixed, uint64_t *iova)
 {
 	struct iommu_ioas_copy cmd = {
@@ -202,8 +202,8 @@ static struct bus *create_bus(void)
 }
 
 /*
- * All guest memory onto @bus: at its guest address, or if that is not permitted, where there is
- * room.
+ * Copies all guest memory to @bus: at its guest address, or, if that is not permitted, at a free
+ * IOVA.
  */
 static void fill_bus(struct bus *bus)
 {
@@ -238,7 +238,7 @@ static void plug(const char *name)
 		return;
 	}
 	printf("%s: does not permit the windows, gets bus %u\n", name, bus_count);
-	/* The device first: what it permits decides where the memory goes. */
+	/* The device comes first: what it permits decides where the memory can be. */
 	struct bus *bus = create_bus();
 
 	if (!attach(device, bus->ioas))
@@ -266,7 +266,7 @@ static void plug_all(void)
 	free(names);
 }
 
-/* ---- memory and what is paid for it ---- */
+/* ---- memory and its accounting ---- */
 
 static void create_memory(uint64_t size)
 {
@@ -277,12 +277,12 @@ static void create_memory(uint64_t size)
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (ram[i].memory == MAP_FAILED)
 			fail("mmap: %s", strerror(errno));
-		/* Present, so that the times below are those of pinning, not of zeroing. */
+		/* Make it present, so that the times below are those of pinning, not of zeroing. */
 		memset(ram[i].memory, 1, ram[i].size);
 	}
 }
 
-/* Has the limit on locked memory apply to root as well. */
+/* Makes the limit on locked memory apply to root, too. */
 static void drop_ipc_lock(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -294,7 +294,7 @@ static void drop_ipc_lock(void)
 	(void)syscall(SYS_capset, &header, data);
 }
 
-/* How much may be locked at most; more than now for those who can. */
+/* Returns how much may be locked at most, and raises the limit if that is permitted. */
 static rlim_t most_locked(void)
 {
 	struct rlimit limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
@@ -313,7 +313,7 @@ static void limit_locked(rlim_t bytes)
 	must(setrlimit(RLIMIT_MEMLOCK, &limit), "setrlimit");
 }
 
-/* With the limit at what the guest has and a little: copies are no more, a second MAP is. */
+/* The limit is the guest's memory plus 1 MiB: copies stay within it, a second MAP does not. */
 static void show_accounting(void)
 {
 	uint32_t other = buses[bus_count - 1].ioas;
@@ -345,7 +345,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The median time to bring a region into the first bus, which has it taken out each time. */
+/* Returns the median time to map a region into the first bus, after unmapping it. */
 static double measure(bool by_copy)
 {
 	double times[ROUNDS];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * type1-copy: copies a file through a PCI device as edu-copy does, by VFIO's older interface, which
- * most drivers in userspace speak: a group of devices is put into a container, memory is mapped
- * into that, at addresses that the program chooses, and the group gives the device.
+ * most drivers in userspace use. A group of devices is put into a container, memory is mapped in
+ * the container at addresses that the program chooses, and the device is opened by its group.
  *
- * It needs only <linux/vfio.h>, and runs where edu-copy does, and on kernels and devices without a
- * VFIO cdev as well.
+ * It needs only <linux/vfio.h>. It runs where edu-copy does, and on kernels and devices without a
+ * VFIO cdev.
  */
 #include "edu.h"
 
@@ -23,12 +23,12 @@ struct container {
 	int fd, group;
 	struct vfio_iova_range windows[MAX_WINDOWS];
 	uint32_t window_count;
-	uint64_t next; /* no IOVA below is free */
+	uint64_t next; /* all IOVAs below are in use */
 };
 
 /* ---- the group ---- */
 
-/* The group is the link's last component. */
+/* Opens the group of @bdf: the last component of its iommu_group link. */
 static int open_group(const char *bdf)
 {
 	char path[SYSFS_PATH], target[SYSFS_PATH];
@@ -56,9 +56,9 @@ static void open_container(struct container *container, const char *bdf)
 	if (container->fd < 0)
 		fail("/dev/vfio/vfio: %s", strerror(errno));
 	if (ioctl(container->fd, VFIO_GET_API_VERSION) != VFIO_API_VERSION)
-		fail("this is another VFIO than ours");
+		fail("this VFIO has another API version");
 	if (!ioctl(container->fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU))
-		fail("the system's IOMMU is not of type 1");
+		fail("VFIO has no type1 IOMMU here");
 	container->group = open_group(bdf);
 	if (ioctl(container->group, VFIO_GROUP_GET_STATUS, &status))
 		fail("VFIO_GROUP_GET_STATUS: %s", strerror(errno));
@@ -82,7 +82,7 @@ static int get_device(const struct container *container, const char *bdf)
 
 /* ---- the address space ---- */
 
-/* Takes over the windows of the capability @cap that the device can drive. */
+/* Adds the windows of @cap, as far as the device can drive them. */
 static void take_windows(struct container *container,
 			 const struct vfio_iommu_type1_info_cap_iova_range *cap)
 {
@@ -99,14 +99,14 @@ static void take_windows(struct container *container,
 	}
 }
 
-/* Asks what the IOMMU can do: a structure with a chain of capabilities behind it. */
+/* Reads what the IOMMU permits: a structure followed by a chain of capabilities. */
 static void read_windows(struct container *container)
 {
 	struct vfio_iommu_type1_info *info = calloc(1, sizeof(*info));
 	uint32_t size = sizeof(*info);
 	const struct vfio_info_cap_header *cap;
 
-	/* The first call says how long the answer is. */
+	/* The first call returns how long the answer is. */
 	for (int i = 0; info && i < 2; i++) {
 		info->argsz = size;
 		if (ioctl(container->fd, VFIO_IOMMU_GET_INFO, info))
@@ -128,12 +128,12 @@ static void read_windows(struct container *container)
 	}
 	free(info);
 	if (!container->window_count)
-		fail("no IOVA that the IOMMU allows has 28 bits, and the device drives no more");
+		fail("the IOMMU permits no IOVA of 28 bits, and the device drives no more");
 }
 
 /*
- * The lowest free IOVA with room for @size bytes. 0 is left out, which catches wild pointers of
- * devices.
+ * Returns the lowest free IOVA for @size bytes. It is never 0, so that a device's null pointer
+ * faults.
  */
 static uint64_t choose_iova(struct container *container, size_t size)
 {
@@ -191,12 +191,12 @@ int main(int argc, char **argv)
 	job_parse(&job, argc, argv);
 	open_container(&container, job.bdf);
 	/*
-	 * First of all: where an iommufd stands behind the container, only devices in use narrow
-	 * its windows.
+	 * Before the windows are read: if the container is an iommufd, only open devices narrow
+	 * them.
 	 */
 	edu.fd = get_device(&container, job.bdf);
 	read_windows(&container);
-	/* Filled before it is mapped: the device sees the pages that are there now. */
+	/* Filled before it is mapped: the device will see the pages that exist then. */
 	from = allocate(job.len);
 	job_read(&job, &from);
 	to = allocate(job.len);

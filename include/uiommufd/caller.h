@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who calls: how the engine reaches the memory, descriptors and rights of the program behind a
- * request.
+ * caller.h - how the engine reaches the memory, descriptors and rights of a program
  *
  * No part of uiommufd dereferences an address that came from a program. It asks the caller, through
- * these operations, so that the same engine serves a program in its own process (embedding,
- * preload) and one in another process (a supervisor, a vfio-user client).
+ * the operations below. So the same engine serves a program in its own process (embedding, preload)
+ * and one in another process (a supervisor, a vfio-user client).
  *
- * A caller stands for one address space and is reference counted: mappings made through it keep it
- * until they are gone. uiommufd_caller_self() is the one for the calling process.
+ * A caller stands for one address space and is reference counted: each mapping made through it
+ * holds a reference. uiommufd_caller_self() stands for the calling process. A caller that differs
+ * from it in a few operations starts with a copy of that one's:
  *
- * 	struct iommu_ioas_alloc cmd = { .size = sizeof(cmd) };
+ * 	static struct uiommufd_caller_ops ops;
+ * 	static struct uiommufd_caller caller;
+ * 	struct iommu_fault_alloc cmd = { .size = sizeof(cmd) };
  *
- * 	rc = uiommufd_ioctl(ctx, uiommufd_caller_self(), IOMMU_IOAS_ALLOC, (uintptr_t)&cmd);
+ * 	ops = *uiommufd_caller_self()->ops;
+ * 	ops.install_file = remember_file;
+ * 	ops.uninstall_file = forget_file;
+ * 	uiommufd_caller_init(&caller, &ops, getpid(), getuid());
+ * 	rc = uiommufd_ioctl(ctx, &caller, IOMMU_FAULT_QUEUE_ALLOC, (uintptr_t)&cmd);
  */
 #ifndef UIOMMUFD_CALLER_H
 #define UIOMMUFD_CALLER_H
@@ -26,113 +32,182 @@
 extern "C" {
 #endif
 
+/* One address space that calls come from. */
 struct uiommufd_caller;
+
+/* An open file: what a descriptor of /dev/iommu, a VFIO device or a queue refers to. */
 struct uiommufd_file;
 
 /*
- * All functions may be called from any thread, several at once, and with locks of the engine held:
- * they must not call the engine (but for uiommufd_file_put() and _get()), nor wait for another
- * thread's call of it. Those that return int return 0 (or a value as said) or a negative errno.
- * Addresses are the caller's, as it gave them: nothing about them has been checked. read, write and
- * populate must be there; any other that is NULL fails as its comment says. A caller for this
- * process that differs from uiommufd_caller_self() in a few of them begins with a copy of that
- * one's.
+ * The operations of a caller. read, write and populate are required; a missing one of the others
+ * (NULL) acts as its comment says.
+ *
+ * Those that return int return 0 (or the value stated) or a negative errno. Addresses are the
+ * caller's, as the program gave them: nothing about them has been checked.
+ *
+ * Context: any thread, several at once, and with locks of the engine held. An operation must not
+ * call the engine, except for uiommufd_file_get() and uiommufd_file_put(), and must not wait for a
+ * call of the engine in another thread.
  */
 struct uiommufd_caller_ops {
-	/* Copies @len bytes from the caller's @src. -EFAULT if any byte is unreadable; @dst is then
-	 * unspecified. */
+	/*
+	 * Copies @len bytes from the caller's address @src to @dst.
+	 *
+	 * -EFAULT: a byte cannot be read; the content of @dst is then undefined
+	 */
 	int (*read)(struct uiommufd_caller *caller, void *dst, uint64_t src, size_t len);
 
-	/* Copies @len bytes to the caller's @dst. -EFAULT if any byte is not writable; a part may
-	 * have been written. */
+	/*
+	 * Copies @len bytes from @src to the caller's address @dst.
+	 *
+	 * -EFAULT: a byte cannot be written; a part may have been
+	 */
 	int (*write)(struct uiommufd_caller *caller, uint64_t dst, const void *src, size_t len);
 
 	/*
-	 * Makes the whole pages of [@va, @va+@len) present, and private to the caller, with read or
-	 * (@write) write access. Both page aligned, @len not 0. -EFAULT: not mapped, or not with
-	 * these rights; -ENOMEM.
+	 * Makes the pages [@va, @va + @len) present and private to the caller, readable or, with
+	 * @write, writable. @va and @len are in bytes, page aligned; @len is not 0.
+	 *
+	 * -EFAULT: a page is not mapped, or not with this right; -ENOMEM
 	 */
 	int (*populate)(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write);
 
 	/*
-	 * Where the engine's process sees the caller's populated memory: *@bus is the address of
-	 * @va, *@run (at most @len) how many bytes from there are contiguous. -EFAULT if they
-	 * cannot be reached. NULL: bus addresses are the caller's addresses.
+	 * Tells where the engine's process sees populated memory of the caller: *@bus is the
+	 * address of @va there, and *@run, at most @len, how many bytes from there are contiguous.
+	 *
+	 * -EFAULT: the memory cannot be reached
+	 * NULL: the caller's addresses are the engine's.
 	 */
 	int (*resolve)(struct uiommufd_caller *caller, uint64_t va, uint64_t len, uint64_t *bus,
 		       uint64_t *run);
 
 	/*
-	 * A new descriptor (close-on-exec) in the engine's process for the caller's descriptor @fd.
-	 * -EBADF: not open; -EMFILE. NULL: -EBADF.
+	 * Returns a new close-on-exec descriptor in the engine's process, which the engine will
+	 * own, for the caller's descriptor @fd.
+	 *
+	 * -EBADF: @fd is not open; -EMFILE
+	 * NULL: -EBADF.
 	 */
 	int (*dup_fd)(struct uiommufd_caller *caller, int fd);
 
 	/*
-	 * The emulated file behind the caller's descriptor @fd: a new reference
-	 * (uiommufd_file_get()), or NULL if it is not one of ours. NULL: none is.
+	 * Returns the emulated file behind the caller's descriptor @fd, with a new reference
+	 * (uiommufd_file_get()) for the engine, or NULL if @fd is no emulated file.
+	 *
+	 * NULL: no descriptor of the caller is an emulated file.
 	 */
 	struct uiommufd_file *(*get_file)(struct uiommufd_caller *caller, int fd);
 
 	/*
-	 * Gives the caller a descriptor for @file; @flags: O_CLOEXEC. On success the reference is
-	 * the descriptor's: to be dropped by uiommufd_file_put() when the last copy of it is
-	 * closed. What a program does with the descriptor are the uiommufd_file functions of
-	 * <uiommufd/uiommufd.h>. Returns the descriptor (0 or more) or -EMFILE, -ENFILE, -ENOMEM.
+	 * Gives the caller a descriptor of @file, and returns it (0 or more). @flags is O_CLOEXEC
+	 * or 0. On success the operation takes over the engine's reference; drop it with
+	 * uiommufd_file_put() when the last copy of the descriptor is closed. uiommufd_file_read()
+	 * and the functions beside it do what the program does with the descriptor.
+	 *
+	 * -EMFILE, -ENFILE, -ENOMEM; the reference then stays with the engine
 	 * NULL: -EMFILE.
 	 */
 	int (*install_file)(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags);
 
 	/*
-	 * Closes a descriptor that install_file gave, and that the caller has not been told of: the
-	 * call failed. Must be there if install_file is.
+	 * Closes @fd, which install_file returned and the program has not seen: its call failed
+	 * later. Required if install_file is set.
 	 */
 	void (*uninstall_file)(struct uiommufd_caller *caller, int fd);
 
-	/* True if the calling thread has capability @cap (CAP_IPC_LOCK, ...) in its effective set.
-	 * NULL: no. */
+	/*
+	 * Returns true if the calling thread has capability @cap (CAP_IPC_LOCK, ...) in its
+	 * effective set.
+	 *
+	 * NULL: false.
+	 */
 	bool (*capable)(struct uiommufd_caller *caller, int cap);
 
 	/*
-	 * The real user id of the caller now. NULL: the one that uiommufd_caller_init() was told.
+	 * Returns the caller's real user ID at this moment.
+	 *
+	 * NULL: the ID that was passed to uiommufd_caller_init().
 	 */
 	uint32_t (*uid)(struct uiommufd_caller *caller);
 
-	/* The caller's RLIMIT_MEMLOCK now, in bytes (UINT64_MAX: unlimited). NULL: unlimited. */
+	/*
+	 * Returns the caller's RLIMIT_MEMLOCK at this moment, in bytes; UINT64_MAX: unlimited.
+	 *
+	 * NULL: unlimited.
+	 */
 	uint64_t (*memlock_limit)(struct uiommufd_caller *caller);
 
-	/* False once the address space is gone (the process exited). NULL: always true. */
+	/*
+	 * Returns false once the address space is gone because the process has exited: pinning its
+	 * memory then fails with -EFAULT.
+	 *
+	 * NULL: always true.
+	 */
 	bool (*alive)(struct uiommufd_caller *caller);
 
-	/* The last reference is gone: free what embeds @caller. NULL: nothing to do. */
+	/*
+	 * The last reference is gone: frees the structure that embeds @caller.
+	 *
+	 * NULL: there is nothing to free.
+	 */
 	void (*release)(struct uiommufd_caller *caller);
 };
 
-/* Embed this in a caller of your own and initialise it with uiommufd_caller_init(). The fields are
- * the engine's. */
+/*
+ * One caller. Embed it in a structure of your own and initialise it with uiommufd_caller_init();
+ * from then on the members belong to the engine.
+ */
 struct uiommufd_caller {
-	const struct uiommufd_caller_ops *ops;
-	uint32_t refs;
-	/* Real user ID, unless ops->uid says it: whose locked-memory counter is charged. */
-	uint32_t uid;
-	int32_t pid;
-	uint64_t locked_pages; /* charged in mode "mm" (VmLck) */
-	uint64_t pinned_pages; /* pinned in any mode (VmPin) */
+	const struct uiommufd_caller_ops *ops; /* borrowed; outlives the caller */
+	uint32_t refs;			       /* references held */
+	uint32_t uid;	       /* real user ID that locked pages are charged to, without ops->uid */
+	int32_t pid;	       /* process ID, which IOMMU_IOVA_LOOKUP reports */
+	uint64_t locked_pages; /* pages charged per process (VmLck) */
+	uint64_t pinned_pages; /* pages pinned, however they are charged (VmPin) */
 };
 
-/* Prepares @caller with one reference, which the creator holds. @ops must outlive it. */
+/*
+ * uiommufd_caller_init() - prepare a caller
+ * @caller: the structure to fill; the program owns it and gets the first reference
+ * @ops: borrowed; must outlive @caller
+ * @pid: process ID of the program that calls
+ * @uid: its real user ID, used if ops->uid is NULL
+ *
+ * Context: any thread, before the first use of @caller.
+ */
 void uiommufd_caller_init(struct uiommufd_caller *caller, const struct uiommufd_caller_ops *ops,
 			  int32_t pid, uint32_t uid);
 
-/* Takes a reference; thread-safe. Returns @caller. */
+/*
+ * uiommufd_caller_get() - take a reference to a caller
+ * @caller: a caller that has at least one reference
+ *
+ * Returns: @caller.
+ *
+ * Context: any thread.
+ */
 struct uiommufd_caller *uiommufd_caller_get(struct uiommufd_caller *caller);
 
-/* Drops a reference; thread-safe. The last one calls ops->release. */
+/*
+ * uiommufd_caller_put() - drop a reference to a caller
+ * @caller: the calling code gives up one reference
+ *
+ * The last reference to go calls ops->release on this thread.
+ *
+ * Context: any thread.
+ */
 void uiommufd_caller_put(struct uiommufd_caller *caller);
 
 /*
- * The calling process itself, borrowed, valid for ever. Its memory operations never fault the
- * process: a bad address is -EFAULT. Thread-safe.
+ * uiommufd_caller_self() - get the caller that stands for the calling process
+ *
+ * Its copies never raise a signal: a bad address is -EFAULT. It has no resolve, get_file,
+ * install_file, uninstall_file, alive and release.
+ *
+ * Returns: the caller, borrowed; it is valid until the process ends.
+ *
+ * Context: any thread.
  */
 struct uiommufd_caller *uiommufd_caller_self(void);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The device-model API: how to write a PCI device that programs drive through VFIO under uiommufd.
+ * device.h - write a PCI device that programs drive through VFIO under uiommufd
  *
- * A model states its identity and BARs in a struct uiommufd_model, and answers register accesses.
- * Everything that is the same for all PCI devices (config space, BAR sizing, interrupts and their
- * eventfds, bus mastering, reset, the VFIO calls) is done around it. DMA goes through the emulated
- * IOMMU with the services below.
+ * A model states its identity and BARs in a struct uiommufd_model and answers register accesses.
+ * Everything that all PCI devices have in common is done around it: config space, BAR sizing,
+ * interrupts and their eventfds, bus mastering, reset, the VFIO calls. DMA goes through the
+ * emulated IOMMU by way of the services below.
  *
  * 	static uint64_t null_read(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
  * 				  unsigned int size)
@@ -13,10 +13,25 @@
  * 		return off == 0 ? 0x010000ed : 0;
  * 	}
  *
- * Threads: register accesses to one device are serialised (the device lock is held), also against
- * reset. Work functions run on the device's own thread, one at a time and without the device lock;
- * DMA belongs there: a register write that starts DMA queues work and returns. Reset, and the end
- * of the device's owner, wait for the work that runs, so work that is long does a part (some
+ * 	static void null_write(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
+ * 			       unsigned int size, uint64_t value)
+ * 	{
+ * 	}
+ *
+ * 	const struct uiommufd_model null_model = {
+ * 		.name = "null",
+ * 		.summary = "registers that do nothing",
+ * 		.vendor = 0x1234,
+ * 		.device = 0x11e9,
+ * 		.bars = {{.size = 4096}},
+ * 		.read = null_read,
+ * 		.write = null_write,
+ * 	};
+ *
+ * Threads: read, write and reset of one device run one at a time, with the device lock held. Work
+ * functions run on the device's own thread, one at a time and without the device lock. DMA belongs
+ * there: a register write that starts DMA queues work and returns. Reset, and the close of the
+ * device, wait for the work function that is running. Long work therefore does a part (some
  * hundreds of microseconds), queues itself again and returns.
  */
 #ifndef UIOMMUFD_DEVICE_H
@@ -34,66 +49,83 @@
 extern "C" {
 #endif
 
+/* One device of a machine, made from a model. */
 struct uiommufd_device;
 
+/* struct uiommufd_bar.flags */
 enum uiommufd_bar_flags {
-	UIOMMUFD_BAR_IO = 1, /* port space; else memory */
-	UIOMMUFD_BAR_64 = 2, /* takes two BAR slots */
-	UIOMMUFD_BAR_PREFETCH = 4,
+	UIOMMUFD_BAR_IO = 1,	   /* port space, instead of memory */
+	UIOMMUFD_BAR_64 = 2,	   /* 64-bit: takes this BAR and the next, whose size is 0 */
+	UIOMMUFD_BAR_PREFETCH = 4, /* prefetchable */
 	/*
-	 * Programs may map it (memory, a page at least): each access of theirs then comes to read
-	 * and write below, as it would through the device's file.
+	 * Programs may map it: memory of one page at least. Each access of theirs comes to the
+	 * model's read and write, as it would through the device's file.
 	 */
 	UIOMMUFD_BAR_MMAP = 8,
 };
 
+/* One base address register. */
 struct uiommufd_bar {
-	uint64_t size; /* a power of two, at least 16 (memory) or 4 (IO); 0: no BAR */
-	unsigned int flags;
-	unsigned int min_access; /* smallest access handed to the model, in bytes; 0: 1 */
-	unsigned int max_access; /* largest; wider ones are split; 0: 8 */
+	uint64_t size;	    /* bytes: a power of two, at least 16 (memory) or 4 (IO); 0: no BAR */
+	unsigned int flags; /* enum uiommufd_bar_flags */
+	/*
+	 * Bytes of the narrowest access that the model answers: 1, 2, 4 or 8; 0 stands for 1. A
+	 * narrower read gives all ones, a narrower write is dropped.
+	 */
+	unsigned int min_access;
+	/* Bytes of the widest access: 1, 2, 4 or 8; 0 stands for 8. A wider one is split. */
+	unsigned int max_access;
 };
 
-/* An option on the command line after the model's name: "edu,dma_mask=0xffffffff". */
+/* An option that may follow the model's name on the command line: "edu,dma_mask=0xffffffff". */
 struct uiommufd_option {
-	const char *name;
+	const char *name; /* what is before "=" */
 	const char *help; /* one line: meaning, unit, default */
 };
 
+/*
+ * What a device is and does. The library borrows it for as long as devices of it exist. Operations
+ * that may be NULL say so.
+ */
 struct uiommufd_model {
-	const char *name;    /* on the command line */
-	const char *summary; /* one line, for `uiommufd list` */
-	uint16_t vendor, device;
-	uint16_t subsystem_vendor, subsystem;
-	uint32_t class_code; /* base class, subclass, interface: 24 bits */
-	uint8_t revision;
-	struct uiommufd_bar bars[6];
-	bool intx;			       /* has the INTA# pin */
-	unsigned int msi_vectors;	       /* 0, 1, 2, 4 ... 32 */
-	unsigned int msix_vectors;	       /* 0 .. 2048 */
-	unsigned int msix_bar;		       /* which BAR holds table and PBA */
-	uint32_t msix_table, msix_pba;	       /* their offsets in it */
-	bool pcie;			       /* PCI Express: 4096 bytes of config space */
-	size_t state_size;		       /* bytes of uiommufd_device_state(), zeroed */
-	const struct uiommufd_option *options; /* ended by a NULL name; NULL: none */
+	const char *name;	       /* on the command line */
+	const char *summary;	       /* one line, for `uiommufd list` */
+	uint16_t vendor;	       /* vendor ID */
+	uint16_t device;	       /* device ID */
+	uint16_t subsystem_vendor;     /* subsystem vendor ID */
+	uint16_t subsystem;	       /* subsystem ID */
+	uint32_t class_code;	       /* base class, subclass, interface: 24 bits */
+	uint8_t revision;	       /* revision ID */
+	struct uiommufd_bar bars[6];   /* BAR 0 to 5 */
+	bool intx;		       /* has the INTA# pin */
+	unsigned int msi_vectors;      /* 0, 1, 2, 4, 8, 16 or 32; 0: no MSI */
+	unsigned int msix_vectors;     /* 0 to 2048; 0: no MSI-X */
+	unsigned int msix_bar;	       /* the memory BAR that holds the MSI-X table and PBA */
+	uint32_t msix_table, msix_pba; /* their offsets in it, multiples of 8 */
+	bool pcie;		       /* PCI Express: 4096 bytes of config space */
+	size_t state_size;	       /* bytes of uiommufd_device_state() */
+	/* The options of this model, ended by one without a name. NULL: none. */
+	const struct uiommufd_option *options;
 
-	/* Sets up the state; option values are found with uiommufd_device_option(). 0 or a negative
-	 * errno. NULL: nothing. */
+	/*
+	 * Sets up the state, which is zeroed. uiommufd_device_option() has the options. Returns 0
+	 * or a negative errno, with which creating the device fails. NULL: nothing to set up.
+	 */
 	int (*init)(struct uiommufd_device *dev);
 
-	/* Frees what init made. No work runs any more. NULL: nothing. */
+	/* Frees what init made. The device's thread has ended. NULL: nothing to free. */
 	void (*fini)(struct uiommufd_device *dev);
 
 	/*
-	 * Back to the state after power-on: device reset. The device lock is held; no work is
-	 * queued or running, and none begins before it returns. NULL: nothing.
+	 * Returns to the state after power-on. Called with the device lock held, while no work is
+	 * queued or running; none begins before it returns. NULL: nothing to reset.
 	 */
 	void (*reset)(struct uiommufd_device *dev);
 
 	/*
-	 * A register access of 1, 2, 4 or 8 bytes at @off of BAR @bar, aligned to its size and
-	 * inside the BAR. Bytes of an access that the device does not decode read as all ones or
-	 * zero as the device would.
+	 * Answers a register access of @size 1, 2, 4 or 8 bytes at offset @off of BAR @bar, aligned
+	 * to @size and inside the BAR. Accesses to the MSI-X table do not come here. Called with
+	 * the device lock held. Required if there is a BAR.
 	 */
 	uint64_t (*read)(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
 			 unsigned int size);
@@ -103,19 +135,43 @@ struct uiommufd_model {
 
 /* ---- services to a model ---- */
 
-/* The model's own state, state_size bytes; as old as the device. Any thread. */
+/*
+ * uiommufd_device_state() - get the model's own state
+ * @dev: the device
+ *
+ * Returns: state_size bytes, borrowed; valid as long as the device. NULL if state_size is 0.
+ *
+ * Context: any thread.
+ */
 UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev);
 
 /*
- * Value of option @name as given on the command line (borrowed, as old as the device), or NULL. Any
- * thread.
+ * uiommufd_device_option() - get the value of an option from the command line
+ * @dev: the device
+ * @name: the option's name
+ *
+ * Returns: the text after "=", borrowed, valid as long as the device; NULL if it was not given.
+ *
+ * Context: any thread.
  */
 UIOMMUFD_API const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
 
 /*
- * DMA of @len bytes at @iova (its RID's address space). 0; -EFAULT: the IOMMU refused (reported
- * already), or bus mastering is off. Call from a work function, without the device lock; any thread
- * otherwise.
+ * uiommufd_device_dma_read(), uiommufd_device_dma_write() - do DMA
+ * @dev: the device
+ * @iova: address of the first byte, in the address space of the device's RID
+ * @buf: destination of a read, source of a write; borrowed
+ * @len: bytes
+ *
+ * uiommufd_device_dma_read() copies from @iova to @buf, uiommufd_device_dma_write() from @buf to
+ * @iova. Where the page table has a fault queue, the call may wait for a page request's answer.
+ *
+ * Returns: 0, or
+ * -EFAULT: the IOMMU refused an address of the range, or bus mastering is off. Bytes before that
+ *	address have been copied; the log has a line about it already
+ *
+ * Context: any thread, without the device lock; usually a work function.
+ * Source: PCI 3.0 6.2.2 (bus mastering).
  */
 UIOMMUFD_API int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf,
 					  size_t len);
@@ -124,44 +180,86 @@ UIOMMUFD_API int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t
 
 /* Which end of a copy was refused. */
 enum uiommufd_copy_end {
-	UIOMMUFD_COPY_SOURCE,
-	UIOMMUFD_COPY_DESTINATION,
+	UIOMMUFD_COPY_SOURCE,	   /* the address that is read */
+	UIOMMUFD_COPY_DESTINATION, /* the address that is written */
 };
 
 /*
- * DMA from @src to @dst without a buffer in between: what a copy engine does. As above; @failed, if
- * not NULL, tells at -EFAULT which end it was.
+ * uiommufd_device_dma_copy() - do DMA from one IOVA to another
+ * @dev: the device
+ * @dst: address of the first byte written
+ * @src: address of the first byte read
+ * @len: bytes
+ * @failed: result of -EFAULT: which end was refused; may be NULL
+ *
+ * Copies without a buffer in between, as a copy engine does. If the ranges overlap, the result is
+ * defined only where both are in one page.
+ *
+ * Returns: 0, or
+ * -EFAULT: as for uiommufd_device_dma_read()
+ *
+ * Context: any thread, without the device lock; usually a work function.
  */
 UIOMMUFD_API int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src,
 					  size_t len, enum uiommufd_copy_end *failed);
 
 /*
- * Sets the level of the INTA# line (PCI 3.0 2.2.6). With MSI enabled, a rise to @level 1 sends
- * vector 0 instead. Any thread, with and without the device lock.
+ * uiommufd_device_set_intx() - set the level of the INTA# line
+ * @dev: the device
+ * @level: true: asserted
+ *
+ * While MSI or MSI-X is enabled, asserting a line that was not sends vector 0 instead.
+ *
+ * Context: any thread, with or without the device lock.
+ * Source: PCI 3.0 2.2.6.
  */
 UIOMMUFD_API void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level);
 
-/* Sends message @vector (MSI or MSI-X, whichever is enabled; else nothing is sent and false
- * returned). Any thread, with and without the device lock. */
+/*
+ * uiommufd_device_send_msi() - send a message of MSI or MSI-X
+ * @dev: the device
+ * @vector: which message, from 0
+ *
+ * Returns: true if it was sent; false if the program has enabled neither MSI nor MSI-X, or fewer
+ * vectors than that, or if bus mastering is off, which the log then has a line about.
+ *
+ * Context: any thread, with or without the device lock.
+ */
 UIOMMUFD_API bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector);
 
 /*
- * Has @work(dev) called on the device's thread, without the device lock, soon and once, however
- * often it was asked for before it began. Never fails once the device exists; callable with the
- * device lock held.
+ * uiommufd_device_queue_work() - have a function called on the device's thread
+ * @dev: the device
+ * @work: what to call, without the device lock; at most 8 different functions for one device
+ *
+ * Calls @work(@dev) soon, and once however often it was queued before it began. Cannot fail.
+ *
+ * Context: any thread, with or without the device lock.
  */
 UIOMMUFD_API void uiommufd_device_queue_work(struct uiommufd_device *dev,
 					     void (*work)(struct uiommufd_device *dev));
 
 /*
- * One line of report, beginning with the device's name: what the program has made the device do
- * that it cannot have meant. Faults of DMA are reported already. Callable with and without the
- * device lock.
+ * uiommufd_device_report() - print one line about a mistake of the program
+ * @dev: the device, whose name the line starts with
+ * @format: as for printf(), without a newline; what the program made the device do that it cannot
+ *	have meant. The text is cut at 511 bytes
+ *
+ * Refused DMA has been reported already.
+ *
+ * Context: any thread, with or without the device lock.
  */
 UIOMMUFD_API void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The device lock, for work functions; register accesses hold it. Not recursive. */
+/*
+ * uiommufd_device_lock(), uiommufd_device_unlock() - hold off register accesses
+ * @dev: the device
+ *
+ * For work functions: read, write and reset already run with the device lock held.
+ *
+ * Context: any thread; the lock is not recursive, and must not be held during DMA.
+ */
 UIOMMUFD_API void uiommufd_device_lock(struct uiommufd_device *dev);
 UIOMMUFD_API void uiommufd_device_unlock(struct uiommufd_device *dev);
 

@@ -3,41 +3,43 @@
  * The user API of /dev/iommu: names, numbers and layouts of Linux 7.3's <linux/iommufd.h>, and
  * uiommufd's own commands at the end.
  *
- *	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+ * 	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
  *
- *	if (ioctl(fd, IOMMU_IOAS_ALLOC, &alloc))
- *		err(1, "IOMMU_IOAS_ALLOC");
+ * 	if (ioctl(fd, IOMMU_IOAS_ALLOC, &alloc))
+ * 		err(1, "IOMMU_IOAS_ALLOC");
  *
- *	struct iommu_ioas_map map = {
- *		.size = sizeof(map),
- *		.flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
- *		.ioas_id = alloc.out_ioas_id,
- *		.user_va = (uintptr_t)buffer,
- *		.length = buffer_size,
- *	};
+ * 	struct iommu_ioas_map map = {
+ * 		.size = sizeof(map),
+ * 		.flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
+ * 		.ioas_id = alloc.out_ioas_id,
+ * 		.user_va = (uintptr_t)buffer,
+ * 		.length = buffer_size,
+ * 	};
  *
- *	if (ioctl(fd, IOMMU_IOAS_MAP, &map))
- *		err(1, "IOMMU_IOAS_MAP");
- *	// The device now reaches the buffer at map.iova.
+ * 	if (ioctl(fd, IOMMU_IOAS_MAP, &map))
+ * 		err(1, "IOMMU_IOAS_MAP");
+ * 	// The device now reaches the buffer at map.iova.
  *
  * Rules of every command (iommufd):
  *
- * - The argument points to a structure whose first member, size, is its sizeof. A shorter structure
- *   of an older header stands for one with a tail of zeroes; a longer one is accepted while the
- *   part that is not known is zero. Less than the mandatory part: EINVAL.
+ * - The argument points to a structure whose first member, size, is its sizeof. A shorter
+ *   structure, from an older header, is read as if zeroes followed it. A longer one is accepted if
+ *   all bytes behind the part that is known are zero. Below the mandatory part: EINVAL.
  * - Members named __reserved are 0 on input. Addresses of the caller travel as 64-bit integers.
  * - IOVA and lengths are in bytes; "last" is inclusive.
- * - One space of IDs for all objects of an open file; 0 is never an ID.
- * - ENOTTY: no such command. E2BIG: non-zero bytes after the part that is known. EOPNOTSUPP: a
- *   flag, type or reserved member has a value that is not known. EINVAL: known, but wrong. ENOENT:
- *   no such ID (or of another type), or nothing mapped there. EOVERFLOW: the arithmetic wraps.
- *   EFAULT: the argument or what it points to is not accessible. ENOMEM. The comments below add
- *   only what is particular to the command.
+ * - All objects of an open file share one space of IDs; 0 is never an ID.
+ * - ENOTTY: unknown command. E2BIG: non-zero bytes behind the part that is known. EOPNOTSUPP: a
+ *   flag, type or reserved member has an unknown value. EINVAL: a known value is wrong here.
+ *   ENOENT: no object has this ID and type, or nothing is mapped there. EOVERFLOW: the arithmetic
+ *   wraps. EFAULT: the argument, or memory that it points to, is not accessible. ENOMEM: out of
+ *   memory. The comments below state only what is particular to a command.
+ * - A name in brackets, [IOAS-MAP], is a section of docs/abi: the order of the checks, and what is
+ *   written back when.
  *
- * Beside <linux/iommufd.h>: if this header is first, that one becomes empty. If that one was first,
- * this one adds what it lacks and leaves the rest as it is: structures that Linux has lengthened
- * since (iommu_hwpt_alloc, iommu_hw_info, iommu_viommu_alloc) keep the length of that header.
- * Constants that an older enum lacks are then macros.
+ * Together with <linux/iommufd.h>: if this header comes first, that one becomes empty. If that one
+ * comes first, this one adds what it lacks and leaves the rest as it is: structures that Linux has
+ * lengthened since (iommu_hwpt_alloc, iommu_hw_info, iommu_viommu_alloc) keep the length of that
+ * header, and constants that an older enum lacks are macros.
  */
 #ifndef UIOMMUFD_IOMMUFD_H
 #define UIOMMUFD_IOMMUFD_H
@@ -47,7 +49,7 @@
 
 /*
  * The guard of <linux/iommufd.h>, as installed and as in the kernel's tree. A header that has the
- * newest command has everything; of an older one, #ifndef can only ask for the commands.
+ * newest command has everything; in an older one, #ifndef can only look for the commands.
  */
 #if !defined(_IOMMUFD_H) && !defined(_UAPI_IOMMUFD_H)
 #define UIOMMUFD_IS_FIRST
@@ -64,7 +66,7 @@
 /* ---- objects ---- */
 
 #ifndef IOMMU_DESTROY
-/* The type of all commands, and the first number; those below it belong to VFIO. */
+/* The type of all commands, and the first number; numbers below it belong to VFIO. */
 #define IOMMUFD_TYPE (';')
 
 enum {
@@ -73,9 +75,13 @@ enum {
 };
 
 /*
- * IOMMU_DESTROY: destroys object @id of any type. EBUSY while something else holds it: an IOAS with
- * page tables or accesses, a page table with attachments, a queue whose descriptor is open; always
- * for devices, accesses and page tables that attaching to an IOAS made.
+ * IOMMU_DESTROY: destroys an object of any type. [DESTROY]
+ *
+ * @id: the object
+ *
+ * EBUSY: something else holds it: an IOAS with page tables or accesses, a page table with
+ * attachments, a queue whose descriptor is open. Always for devices, accesses, and page tables that
+ * attaching to an IOAS made.
  */
 struct iommu_destroy {
 	__u32 size;
@@ -91,7 +97,12 @@ enum {
 	IOMMUFD_CMD_IOAS_ALLOC = 0x81,
 };
 
-/* IOMMU_IOAS_ALLOC: makes an empty IO address space (IOAS), @out_ioas_id. @flags is 0. */
+/*
+ * IOMMU_IOAS_ALLOC: makes an empty IO address space (IOAS). [IOAS-ALLOC]
+ *
+ * @flags: 0
+ * @out_ioas_id: the IOAS
+ */
 struct iommu_ioas_alloc {
 	__u32 size;
 	__u32 flags;
@@ -105,21 +116,22 @@ enum {
 	IOMMUFD_CMD_IOAS_IOVA_RANGES = 0x84,
 };
 
-/* IOVAs @start to @last, both included. */
+/* The IOVAs from @start to @last, both included. */
 struct iommu_iova_range {
 	__aligned_u64 start;
 	__aligned_u64 last;
 };
 
 /*
- * IOMMU_IOAS_IOVA_RANGES: which IOVAs can be mapped, i.e. those that no attached device and no page
- * table of the IOAS reserves, whether mapped now or not. Ascending; attaching narrows them.
+ * IOMMU_IOAS_IOVA_RANGES: tells which IOVAs can be mapped: those that no attached device and no
+ * page table of the IOAS reserves, whether they are mapped now or not. Ascending. Attaching a
+ * device may narrow them. [IOAS-IOVA-RANGES]
  *
  * @num_iovas: in: capacity of the array; out: how many ranges there are
  * @allowed_iovas: address of the array of struct iommu_iova_range that is filled in
  * @out_iova_alignment: IOVA and length of every mapping are multiples of this; 1 .. page size
  *
- * EMSGSIZE: there are more ranges than the array holds; it has the first ones, @num_iovas is right.
+ * EMSGSIZE: the array is too small; it has the first ranges, and @num_iovas is how many there are.
  */
 struct iommu_ioas_iova_ranges {
 	__u32 size;
@@ -138,16 +150,16 @@ enum {
 };
 
 /*
- * IOMMU_IOAS_ALLOW_IOVAS: the IOVAs that must stay usable. Attaching a device that would take part
- * of them is refused, and IOVAs chosen by IOMMU_IOAS_MAP lie in them; fixed ones may be elsewhere.
- * Replaces the list of the previous call as a whole; an empty list (the state at first) promises
- * nothing.
+ * IOMMU_IOAS_ALLOW_IOVAS: states which IOVAs must stay usable. Attaching a device that would
+ * reserve part of them is refused. IOMMU_IOAS_MAP chooses IOVAs within them; fixed IOVAs may be
+ * elsewhere. The list replaces that of the previous call as a whole; an empty list, the initial
+ * state, promises nothing. [IOAS-ALLOW-IOVAS]
  *
  * @num_iovas: length of the array
  * @allowed_iovas: address of an array of struct iommu_iova_range, in any order
  *
- * EINVAL: entries overlap, or start is not below last. EADDRINUSE: part of them is reserved
- * already.
+ * EINVAL: entries overlap, or a start is not below its last. EADDRINUSE: part of them is already
+ * reserved.
  */
 struct iommu_ioas_allow_iovas {
 	__u32 size;
@@ -164,23 +176,24 @@ enum {
 	IOMMUFD_CMD_IOAS_MAP = 0x85,
 };
 
-/* How to map; at least one of WRITEABLE and READABLE. */
+/* How to map; WRITEABLE, READABLE or both are required. */
 enum iommufd_ioas_map_flags {
-	IOMMU_IOAS_MAP_FIXED_IOVA = 1 << 0, /* at the IOVA given, instead of a free one */
+	IOMMU_IOAS_MAP_FIXED_IOVA = 1 << 0, /* at the given IOVA, instead of a free one */
 	IOMMU_IOAS_MAP_WRITEABLE = 1 << 1,  /* devices may write */
 	IOMMU_IOAS_MAP_READABLE = 1 << 2,   /* devices may read */
 };
 
 /*
  * IOMMU_IOAS_MAP: maps the caller's memory [@user_va, @user_va + @length) at @iova. The memory is
- * pinned while a page table or an access uses it: the IOVA keeps leading to the pages of that
- * moment.
+ * pinned while a page table or an access uses it: the IOVA then leads to the same pages, whatever
+ * the caller does to its own mapping. [IOAS-MAP]
  *
  * @flags: enum iommufd_ioas_map_flags
  * @iova: in: with FIXED_IOVA; out: where it was placed
  *
- * EEXIST: something is mapped there. EINVAL: reserved IOVAs, or misaligned. ENOSPC: no free IOVA
- * fits. EFAULT: not accessible with these rights. ENOMEM: more than RLIMIT_MEMLOCK.
+ * EEXIST: something is mapped there. EINVAL: part of the range is reserved, or it is misaligned.
+ * ENOSPC: no free range is long enough. EFAULT: the memory is not accessible with these rights.
+ * ENOMEM: above RLIMIT_MEMLOCK, too.
  */
 struct iommu_ioas_map {
 	__u32 size;
@@ -200,12 +213,12 @@ enum {
 };
 
 /*
- * IOMMU_IOAS_MAP_FILE: as IOMMU_IOAS_MAP, of the bytes [@start, @start + @length) of file @fd: a
+ * IOMMU_IOAS_MAP_FILE: like IOMMU_IOAS_MAP, for the bytes [@start, @start + @length) of file @fd: a
  * memfd or another file of tmpfs or hugetlbfs, or a dma-buf of device memory. The descriptor may be
- * closed afterwards.
+ * closed afterwards. [IOAS-MAP-FILE]
  *
- * EBADF: @fd is not open. EINVAL, when the memory is pinned: another kind of file, or beyond its
- * end. ENODEV: the dma-buf is revoked.
+ * EBADF: @fd is not open. EINVAL, when the memory is pinned: @fd is another kind of file, or the
+ * range passes its end. ENODEV: the dma-buf is revoked.
  */
 struct iommu_ioas_map_file {
 	__u32 size;
@@ -226,14 +239,14 @@ enum {
 
 /*
  * IOMMU_IOAS_COPY: maps in @dst_ioas_id the memory that @src_ioas_id (which may be the same) has at
- * [@src_iova, @src_iova + @length), without pinning or accounting it again. Any part of one or
- * several adjacent mappings.
+ * [@src_iova, @src_iova + @length), without pinning or accounting it again. The range may be part
+ * of a mapping, or of several adjacent ones. [IOAS-COPY]
  *
  * @flags: enum iommufd_ioas_map_flags; the rights of the copy do not follow those of the source
  * @dst_iova: in: with FIXED_IOVA; out: where it was placed
  *
- * ENOENT: the source range has a hole. EPERM: WRITEABLE, and the memory was mapped first without
- * it. Otherwise as IOMMU_IOAS_MAP.
+ * ENOENT: the source range has a hole. EPERM: WRITEABLE, but the memory was first mapped without
+ * it. Otherwise as for IOMMU_IOAS_MAP.
  */
 struct iommu_ioas_copy {
 	__u32 size;
@@ -253,13 +266,14 @@ enum {
 };
 
 /*
- * IOMMU_IOAS_UNMAP: removes all mappings in [@iova, @iova + @length), whole ones only. @iova 0 with
- * @length 2^64-1 removes everything and always finds enough.
+ * IOMMU_IOAS_UNMAP: removes all mappings in [@iova, @iova + @length), each as a whole. @iova 0 with
+ * @length 2^64-1 removes everything, and does not fail if there is nothing. [IOAS-UNMAP]
  *
- * @length: out: bytes unmapped, without the holes
+ * @length: out: bytes unmapped, without the holes between mappings
  *
- * ENOENT: nothing there, or a mapping is only partly inside; those below it are gone then. EBUSY:
- * in use by a hardware queue, or being mapped. EDEADLK: an access does not let go of it.
+ * ENOENT: nothing is mapped there, or a mapping is only partly inside; the mappings below that one
+ * are then removed. EBUSY: a hardware queue uses a mapping, or it is still being made. EDEADLK: an
+ * access does not unpin it.
  */
 struct iommu_ioas_unmap {
 	__u32 size;
@@ -276,11 +290,11 @@ enum {
 };
 
 /*
- * IOMMU_IOAS_CHANGE_PROCESS: the caller becomes the owner of every mapping of the context, with its
- * share of the memlock accounting, e.g. after a live update.
+ * IOMMU_IOAS_CHANGE_PROCESS: makes the caller the owner of every mapping of the context and moves
+ * the accounting of locked memory to it, for instance after a live update. All or nothing.
+ * [IOAS-CHANGE-PROCESS]
  *
- * EINVAL: a mapping is not of IOMMU_IOAS_MAP_FILE. ENOMEM: above the caller's limit. All or
- * nothing.
+ * EINVAL: a mapping was not made by IOMMU_IOAS_MAP_FILE. ENOMEM: above the caller's limit, too.
  */
 struct iommu_ioas_change_process {
 	__u32 size;
@@ -295,12 +309,14 @@ enum {
 };
 
 /*
- * IOMMU_IOAS_NOIOMMU_GET_PA: the physical address behind @iova, for devices without an IOMMU.
+ * IOMMU_IOAS_NOIOMMU_GET_PA: gives the physical address behind @iova, for devices without an IOMMU.
+ * [NOIOMMU-GET-PA]
  *
- * @length: in: at most so many bytes, not 0; out: bytes that follow each other from @out_phys on
+ * @flags: 0
+ * @length: in: bytes wanted, not 0; out: how many of them are contiguous from @out_phys on
  *
- * EPERM: without CAP_SYS_RAWIO. ENOENT: not mapped. EOPNOTSUPP: not built in, @flags is not 0, or
- * an IOMMU is in between.
+ * EPERM: no CAP_SYS_RAWIO. ENOENT: not mapped. EOPNOTSUPP: not built in (uiommufd: always),
+ * @flags is not 0, or an IOMMU translates.
  */
 struct iommu_ioas_noiommu_get_pa {
 	__u32 size;
@@ -324,14 +340,14 @@ enum {
 /* What IOMMU_OPTION sets. */
 enum iommufd_option {
 	/*
-	 * Pinned pages count for the user (0, at first) or the process (1). Object 0. To set it
-	 * takes CAP_SYS_RESOURCE (EPERM) and a context without objects (EBUSY).
+	 * Pinned pages are charged to the user (0, initially) or the process (1). Object 0. Setting
+	 * it needs CAP_SYS_RESOURCE (EPERM) and a context without objects (EBUSY).
 	 */
 	IOMMU_OPTION_RLIMIT_MODE = 0,
 	/*
-	 * Large pages may be used (1, at first), or every entry covers one system page (0). Object:
-	 * an IOAS. 0 is refused when it is in use already (EINVAL) or has unaligned mappings
-	 * (EADDRINUSE).
+	 * Page tables may have large pages (1, initially), or every entry covers one system page
+	 * (0). Object: an IOAS. 0 is refused while the IOAS is in use (EINVAL) or has unaligned
+	 * mappings (EADDRINUSE).
 	 */
 	IOMMU_OPTION_HUGE_PAGES = 1,
 };
@@ -342,12 +358,12 @@ enum iommufd_option_ops {
 };
 
 /*
- * IOMMU_OPTION: sets or reads an option.
+ * IOMMU_OPTION: sets or reads an option. [OPTION]
  *
  * @option_id: enum iommufd_option
  * @op: enum iommufd_option_ops
  * @object_id: the object, if the option belongs to one
- * @val64: value to set, or out: the one in force
+ * @val64: SET: the new value; GET: out: the value in force
  */
 struct iommu_option {
 	__u32 size;
@@ -372,12 +388,13 @@ enum iommufd_vfio_ioas_op {
 };
 
 /*
- * IOMMU_VFIO_IOAS: which IOAS the commands of VFIO's type1 container work on (<uiommufd/vfio.h>).
+ * IOMMU_VFIO_IOAS: selects the IOAS that the commands of VFIO's type1 container work on
+ * (<uiommufd/vfio.h>). [OPTION]
  *
- * @ioas_id: SET: the IOAS; GET: out. CLEAR leaves none, and destroys nothing
+ * @ioas_id: SET: the IOAS; GET: out: the IOAS. CLEAR selects none, and destroys nothing
  * @op: enum iommufd_vfio_ioas_op
  *
- * ENODEV: GET, and there is none.
+ * ENODEV: GET, and none is selected.
  */
 struct iommu_vfio_ioas {
 	__u32 size;
@@ -390,29 +407,29 @@ struct iommu_vfio_ioas {
 
 /* ---- IO page tables ---- */
 
-/* (Linux lengthened IOMMU_HWPT_ALLOC in the release that brought IOMMU_HWPT_SET_DIRTY_TRACKING.) */
+/* Linux lengthened IOMMU_HWPT_ALLOC in the release that brought IOMMU_HWPT_SET_DIRTY_TRACKING. */
 #ifndef IOMMU_HWPT_SET_DIRTY_TRACKING
 /* What a page table (HWPT) must be able to do. */
 enum iommufd_hwpt_alloc_flags {
 	IOMMU_HWPT_ALLOC_NEST_PARENT = 1 << 0,	  /* carry nested page tables */
 	IOMMU_HWPT_ALLOC_DIRTY_TRACKING = 1 << 1, /* record writes */
-	IOMMU_HWPT_FAULT_ID_VALID = 1 << 2,	  /* send page faults to queue fault_id */
-	IOMMU_HWPT_ALLOC_PASID = 1 << 3,	  /* be attached to PASIDs, or beside them */
+	IOMMU_HWPT_FAULT_ID_VALID = 1 << 2,	  /* send page requests to queue fault_id */
+	IOMMU_HWPT_ALLOC_PASID = 1 << 3, /* be attached to a PASID, or to the RID beside PASIDs */
 };
 
-/* struct iommu_hwpt_vtd_s1.flags, as the fields of a PASID table entry (VT-d 5.0 9.6). */
+/* struct iommu_hwpt_vtd_s1.flags: fields of a PASID table entry (VT-d 5.0 9.6). */
 enum iommu_hwpt_vtd_s1_flags {
 	IOMMU_VTD_S1_SRE = 1 << 0,  /* supervisor requests are allowed */
 	IOMMU_VTD_S1_EAFE = 1 << 1, /* the extended accessed flag is set */
-	IOMMU_VTD_S1_WPE = 1 << 2,  /* write protection holds for supervisor requests, too */
+	IOMMU_VTD_S1_WPE = 1 << 2,  /* write protection applies to supervisor requests, too */
 };
 
 /*
  * IOMMU_HWPT_DATA_VTD_S1: a first-stage table of the guest.
  *
  * @flags: enum iommu_hwpt_vtd_s1_flags
- * @pgtbl_addr: address of its root, in the address space of the parent
- * @addr_width: bits of an input address
+ * @pgtbl_addr: address of its root in the address space of the parent
+ * @addr_width: width of an input address in bits
  */
 struct iommu_hwpt_vtd_s1 {
 	__aligned_u64 flags;
@@ -421,7 +438,7 @@ struct iommu_hwpt_vtd_s1 {
 	__u32 __reserved;
 };
 
-/* struct iommu_hwpt_alloc.data_type: what data_uptr points to. */
+/* struct iommu_hwpt_alloc.data_type: which structure data_uptr points to. */
 enum iommu_hwpt_data_type {
 	IOMMU_HWPT_DATA_NONE = 0,	/* nothing */
 	IOMMU_HWPT_DATA_VTD_S1 = 1,	/* struct iommu_hwpt_vtd_s1 */
@@ -432,10 +449,12 @@ enum iommu_hwpt_data_type {
 
 #ifndef IOMMU_VIOMMU_ALLOC
 /*
- * IOMMU_HWPT_DATA_ARM_SMMUV3: the guest's stream table entry, of which the driver takes V, Cfg and
- * the stage-1 fields.
+ * IOMMU_HWPT_DATA_ARM_SMMUV3: the guest's stream table entry. The driver takes V, Cfg and the
+ * stage-1 fields.
  *
- * @ste: words 0 and 1. EIO: other bits are set, or Cfg is not abort, bypass or stage-1 translation
+ * @ste: words 0 and 1
+ *
+ * EIO: other bits are set, or Cfg is not abort, bypass or stage-1 translation.
  */
 struct iommu_hwpt_arm_smmuv3 {
 	__aligned_le64 ste[2];
@@ -443,15 +462,19 @@ struct iommu_hwpt_arm_smmuv3 {
 #endif
 
 #ifdef UIOMMUFD_AFTER_OLDER
-/* Linux brought these with no command that would tell; ours go by another tag to be safe. */
+/* No command tells whether that header has these structures, so these get tags of their own. */
 #define iommu_hwpt_amd_guest uiommufd_iommu_hwpt_amd_guest
 #define iommu_hw_info_amd    uiommufd_iommu_hw_info_amd
 #endif
 
 #if defined(UIOMMUFD_IS_FIRST) || defined(UIOMMUFD_AFTER_OLDER)
 /*
- * IOMMU_HWPT_DATA_AMD_GUEST: the guest's device table entry, of which the guest table root, its
- * levels, GIOV, GV, V and the guest paging mode count. Host fields set: EINVAL.
+ * IOMMU_HWPT_DATA_AMD_GUEST: the guest's device table entry. The root of the guest table, its
+ * levels, GIOV, GV, V and the guest paging mode are used.
+ *
+ * @dte: the entry
+ *
+ * EINVAL: a field of the host is set.
  */
 struct iommu_hwpt_amd_guest {
 	__aligned_u64 dte[4];
@@ -465,18 +488,20 @@ enum {
 
 /*
  * IOMMU_HWPT_ALLOC: makes an IO page table (HWPT) in the format of @dev_id's IOMMU. On an IOAS it
- * holds what is mapped there, now and later; on one with NEST_PARENT or on a vIOMMU it is nested:
- * the guest writes it.
+ * holds what is mapped there, now and later. On an HWPT with NEST_PARENT or on a vIOMMU it is
+ * nested: the guest writes it. [HWPT-ALLOC]
  *
- * @flags: enum iommufd_hwpt_alloc_flags; FAULT_ID_VALID and PASID only, if nested
+ * @flags: enum iommufd_hwpt_alloc_flags; if nested, only FAULT_ID_VALID and PASID
  * @dev_id: a device behind the IOMMU
  * @pt_id: IOAS, HWPT with NEST_PARENT, or vIOMMU
- * @data_type, @data_len, @data_uptr: enum iommu_hwpt_data_type, and the structure it says
+ * @out_hwpt_id: the HWPT
+ * @data_type: enum iommu_hwpt_data_type
+ * @data_len, @data_uptr: bytes and address of the structure that @data_type names
  * @fault_id: with FAULT_ID_VALID: the fault queue
  *
- * EOPNOTSUPP: this IOMMU cannot. EINVAL: @pt_id does not exist or is of the wrong type, or bad
- * data. EADDRINUSE: something is mapped or allowed outside of what the table can reach. EFAULT,
- * ENOMEM: as IOMMU_IOAS_MAP, for what is mapped already.
+ * EOPNOTSUPP: the IOMMU has no such table. EINVAL: @pt_id does not exist or has another type, or
+ * the data is wrong. EADDRINUSE: IOVAs that the table cannot reach are mapped or allowed. EFAULT,
+ * ENOMEM: as for IOMMU_IOAS_MAP, for what is mapped already.
  */
 struct iommu_hwpt_alloc {
 	__u32 size;
@@ -495,12 +520,12 @@ struct iommu_hwpt_alloc {
 #endif
 
 #ifndef IOMMU_HWPT_SET_DIRTY_TRACKING
-/* IOMMU_GET_HW_INFO: what the IOMMU can do for this device. */
+/* struct iommu_hw_info.out_capabilities: what the IOMMU can do for this device. */
 enum iommufd_hw_capabilities {
 	IOMMU_HW_CAP_DIRTY_TRACKING = 1 << 0,	     /* IOMMU_HWPT_ALLOC_DIRTY_TRACKING */
-	IOMMU_HW_CAP_PCI_PASID_EXEC = 1 << 1,	     /* requests with PASID to execute */
+	IOMMU_HW_CAP_PCI_PASID_EXEC = 1 << 1,	     /* execute requests with PASID */
 	IOMMU_HW_CAP_PCI_PASID_PRIV = 1 << 2,	     /* privileged requests with PASID */
-	IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED = 1 << 3, /* no translation cache in the device */
+	IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED = 1 << 3, /* the device caches no translations */
 };
 
 /* struct iommu_hw_info_vtd.flags */
@@ -518,8 +543,11 @@ enum iommufd_hwpt_set_dirty_tracking_flags {
 };
 
 /*
- * IOMMU_HWPT_SET_DIRTY_TRACKING: starts (IOMMU_HWPT_DIRTY_TRACKING_ENABLE in @flags) or stops (0)
- * to record which memory devices write through a page table. Starting forgets what was recorded.
+ * IOMMU_HWPT_SET_DIRTY_TRACKING: starts or stops recording which memory devices write through a
+ * page table. Starting discards what was recorded before. [DIRTY-SET]
+ *
+ * @flags: IOMMU_HWPT_DIRTY_TRACKING_ENABLE starts, 0 stops
+ * @hwpt_id: the page table
  *
  * EOPNOTSUPP: the page table was made without IOMMU_HWPT_ALLOC_DIRTY_TRACKING.
  */
@@ -538,18 +566,20 @@ enum {
 };
 
 enum iommufd_hwpt_get_dirty_bitmap_flags {
-	IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR = 1, /* and they stay dirty */
+	IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR = 1, /* what is reported stays dirty */
 };
 
 /*
- * IOMMU_HWPT_GET_DIRTY_BITMAP: which memory in [@iova, @iova + @length) was written. Up to the
- * first hole; those reported are clean afterwards.
+ * IOMMU_HWPT_GET_DIRTY_BITMAP: reports which memory in [@iova, @iova + @length) was written, up to
+ * the first hole. What is reported is clean afterwards. [DIRTY-BITMAP]
  *
+ * @hwpt_id: the page table
  * @flags: enum iommufd_hwpt_get_dirty_bitmap_flags
- * @page_size: bytes per bit, a power of two; may differ from the pages of the table
+ * @page_size: bytes per bit, a power of two; may differ from the page sizes of the table
  * @data: address of the bitmap, lowest bit of the first byte first. Bits are set, never cleared
  *
- * EINVAL: @iova or its end is not a multiple of @page_size. EOPNOTSUPP: no dirty tracking.
+ * EINVAL: the start or end of the range is not a multiple of @page_size. EOPNOTSUPP: the page table
+ * does not track.
  */
 struct iommu_hwpt_get_dirty_bitmap {
 	__u32 size;
@@ -569,7 +599,7 @@ enum {
 	IOMMUFD_CMD_HWPT_INVALIDATE = 0x8d,
 };
 
-/* struct iommu_hwpt_invalidate.data_type: what the array holds. */
+/* struct iommu_hwpt_invalidate.data_type: the type of the array's entries. */
 enum iommu_hwpt_invalidate_data_type {
 	IOMMU_HWPT_INVALIDATE_DATA_VTD_S1 = 0,	     /* struct iommu_hwpt_vtd_s1_invalidate */
 	IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 = 1, /* struct iommu_viommu_arm_smmuv3_invalidate */
@@ -581,10 +611,10 @@ enum iommu_hwpt_vtd_s1_invalidate_flags {
 };
 
 /*
- * Forgets cached translations of a nested VT-d table.
+ * One entry that drops cached translations of a nested VT-d table.
  *
- * @addr: first address of the guest, a multiple of 4096
- * @npages: 4 KiB pages; all ones, with @addr 0: the whole table
+ * @addr: first address, of the guest, a multiple of 4096
+ * @npages: how many pages of 4 KiB; all ones, with @addr 0: the whole table
  * @flags: enum iommu_hwpt_vtd_s1_invalidate_flags
  */
 struct iommu_hwpt_vtd_s1_invalidate {
@@ -595,15 +625,17 @@ struct iommu_hwpt_vtd_s1_invalidate {
 };
 
 /*
- * IOMMU_HWPT_INVALIDATE: the guest has changed tables: drops what is cached of them.
+ * IOMMU_HWPT_INVALIDATE: drops cached translations, after the guest has changed its tables.
+ * [HWPT-INVALIDATE]
  *
  * @hwpt_id: a nested HWPT, or a vIOMMU
  * @data_uptr: address of an array; 0 entries ask whether @data_type is supported
  * @data_type: enum iommu_hwpt_invalidate_data_type
  * @entry_len: bytes per entry
- * @entry_num: in: entries; out, on failure too: how many were handled
+ * @entry_num: in: how many entries; out, on failure too: how many were handled
  *
- * EINVAL: not the type of this object, or a bad entry. EIO: a command that is not allowed.
+ * EINVAL: @data_type does not suit the object, or an entry is wrong. EIO: a command that a guest
+ * may not issue.
  */
 struct iommu_hwpt_invalidate {
 	__u32 size;
@@ -618,13 +650,15 @@ struct iommu_hwpt_invalidate {
 #endif
 
 #ifndef IOMMU_VIOMMU_ALLOC
-/* One command of the guest's SMMUv3 queue: TLBI, CFGI or ATC_INV. Stream IDs are vDEVICE's. */
+/*
+ * One command of the guest's SMMUv3 queue: TLBI, CFGI or ATC_INV. Stream IDs are those of vDEVICEs.
+ */
 struct iommu_viommu_arm_smmuv3_invalidate {
 	__aligned_le64 cmd[2];
 };
 #endif
 
-/* ---- what the IOMMU of a device is ---- */
+/* ---- the IOMMU of a device ---- */
 
 #ifndef IOMMU_GET_HW_INFO
 enum {
@@ -633,8 +667,8 @@ enum {
 
 /* Which structure describes the IOMMU. */
 enum iommu_hw_info_type {
-	IOMMU_HW_INFO_TYPE_NONE = 0,	       /* out: nothing to say */
-	IOMMU_HW_INFO_TYPE_DEFAULT = 0,	       /* in: what its driver prefers */
+	IOMMU_HW_INFO_TYPE_NONE = 0,	       /* out: no structure */
+	IOMMU_HW_INFO_TYPE_DEFAULT = 0,	       /* in: the one that the driver prefers */
 	IOMMU_HW_INFO_TYPE_INTEL_VTD = 1,      /* struct iommu_hw_info_vtd */
 	IOMMU_HW_INFO_TYPE_ARM_SMMUV3 = 2,     /* struct iommu_hw_info_arm_smmuv3 */
 	IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV = 3, /* struct iommu_hw_info_tegra241_cmdqv */
@@ -642,6 +676,8 @@ enum iommu_hw_info_type {
 };
 
 /*
+ * Registers of a VT-d IOMMU.
+ *
  * @flags: enum iommu_hw_info_vtd_flags
  * @cap_reg, @ecap_reg: the capability and extended capability registers (VT-d 5.0 11.4.2, 11.4.3)
  */
@@ -653,18 +689,20 @@ struct iommu_hw_info_vtd {
 };
 
 /*
- * IOMMU_GET_HW_INFO: what is behind @dev_id.
+ * IOMMU_GET_HW_INFO: describes the IOMMU that a device is behind. [HW-INFO]
  *
  * @flags: enum iommufd_hw_info_flags
- * @data_len: in: room for the structure; out: its full length. What does not fit is left out, and
- *	room that is left is zeroed
- * @data_uptr: address of the room
- * @in_data_type: with INPUT_TYPE: the type wanted. EOPNOTSUPP: the IOMMU has none of it
- * @out_data_type: the type it got
- * @out_max_pasid_log2: PASIDs have so many bits; 0: none
+ * @dev_id: the device
+ * @data_len: in: bytes at @data_uptr; out: length of the structure. What does not fit is left out;
+ * 	bytes behind the structure are zeroed
+ * @data_uptr: address to write the structure to
+ * @in_data_type: with INPUT_TYPE: the type wanted
+ * @out_data_type: the type written
+ * @out_max_pasid_log2: width of a PASID in bits; 0: the device has none
  * @out_capabilities: enum iommufd_hw_capabilities
  *
- * ENOENT: no device, which includes emulated (mediated) ones.
+ * ENOENT: also for emulated (mediated) devices. EOPNOTSUPP: the IOMMU has no structure of this
+ * type.
  */
 struct iommu_hw_info {
 	__u32 size;
@@ -686,15 +724,16 @@ struct iommu_hw_info {
 #ifndef IOMMU_HW_QUEUE_ALLOC
 /* struct iommu_hw_info.flags */
 enum iommufd_hw_info_flags {
-	IOMMU_HW_INFO_FLAG_INPUT_TYPE = 1 << 0, /* in_data_type counts */
+	IOMMU_HW_INFO_FLAG_INPUT_TYPE = 1 << 0, /* in_data_type is valid */
 };
 
 /*
  * The queue extension of a Tegra241 SMMUv3.
  *
  * @flags: 0
- * @version: of the extension
- * @log2vcmdqs, @log2vsids: log2 of the queues, and of the stream IDs, that a VM can have
+ * @version: version of the extension
+ * @log2vcmdqs: log2 of how many queues a VM can have
+ * @log2vsids: log2 of how many stream IDs a VM can have
  */
 struct iommu_hw_info_tegra241_cmdqv {
 	__u32 flags;
@@ -707,11 +746,11 @@ struct iommu_hw_info_tegra241_cmdqv {
 
 #ifndef IOMMU_VIOMMU_ALLOC
 /*
- * Registers of an SMMUv3, of which a VM sees what its monitor lets through.
+ * Registers of an SMMUv3. A VM sees of them what its monitor lets through.
  *
  * @flags: enum iommu_hw_info_arm_smmuv3_flags
  * @idr: IDR0 to IDR5
- * @iidr, @aidr: who made it, and which architecture
+ * @iidr, @aidr: implementer and version of the architecture
  */
 struct iommu_hw_info_arm_smmuv3 {
 	__u32 flags;
@@ -748,7 +787,7 @@ enum {
 /* struct iommu_hwpt_pgfault.flags */
 enum iommu_hwpt_pgfault_flags {
 	IOMMU_PGFAULT_FLAGS_PASID_VALID = 1 << 0, /* the request had a PASID */
-	IOMMU_PGFAULT_FLAGS_LAST_PAGE = 1 << 1,	  /* the last one of its group */
+	IOMMU_PGFAULT_FLAGS_LAST_PAGE = 1 << 1,	  /* the last request of its group */
 };
 
 /* struct iommu_hwpt_pgfault.perm: what the device wanted (PCIe 6.0 10.4.1). */
@@ -760,17 +799,19 @@ enum iommu_hwpt_pgfault_perm {
 };
 
 /*
- * A page request, as read from a fault queue's descriptor. Reading takes whole groups, and does not
- * wait: 0 bytes if there is none, EINVAL if the first one does not fit.
+ * A page request, as read from a fault queue's descriptor. Reading takes whole groups and does not
+ * wait: 0 bytes if there is none. [FAULT-READ]
  *
  * @flags: enum iommu_hwpt_pgfault_flags
  * @dev_id: the device
- * @pasid: with PASID_VALID
+ * @pasid: with PASID_VALID: the PASID
  * @grpid: index of the page request group
  * @perm: enum iommu_hwpt_pgfault_perm
- * @addr: what it wanted to reach
- * @length: how much it expects to need, in bytes; 0: it did not say
- * @cookie: names the group in the response
+ * @addr: the address that the device wants to access
+ * @length: bytes that it expects to need; 0: unknown
+ * @cookie: identifies the group in the response
+ *
+ * EINVAL: the first group does not fit. ESPIPE: the length is not a multiple of this structure.
  */
 struct iommu_hwpt_pgfault {
 	__u32 flags;
@@ -786,16 +827,17 @@ struct iommu_hwpt_pgfault {
 
 /* Answers to a page request group (PCIe 6.0 10.4.2.1). */
 enum iommufd_page_response_code {
-	IOMMUFD_PAGE_RESP_SUCCESS = 0, /* try again: it is mapped now */
-	IOMMUFD_PAGE_RESP_INVALID = 1, /* give up */
+	IOMMUFD_PAGE_RESP_SUCCESS = 0, /* the page is mapped now: try again */
+	IOMMUFD_PAGE_RESP_INVALID = 1, /* the access fails */
 };
 
 /*
- * Answers the group of @cookie when written to the fault queue's descriptor.
+ * The answer to a page request group, written to the fault queue's descriptor. [FAULT-RESPONSE]
  *
+ * @cookie: the group
  * @code: enum iommufd_page_response_code
  *
- * EINVAL: another code, or no group with this cookie waits.
+ * EINVAL: unknown code, or no group with this cookie waits.
  */
 struct iommu_hwpt_page_response {
 	__u32 cookie;
@@ -803,10 +845,10 @@ struct iommu_hwpt_page_response {
 };
 
 /*
- * IOMMU_FAULT_QUEUE_ALLOC: makes a queue for page requests, to give to IOMMU_HWPT_ALLOC.
+ * IOMMU_FAULT_QUEUE_ALLOC: makes a queue of page requests, for IOMMU_HWPT_ALLOC. [FAULT-QUEUE]
  *
  * @flags: 0
- * @out_fault_id: the object; held by the descriptor
+ * @out_fault_id: the object, which the descriptor holds
  * @out_fault_fd: descriptor to read, write and poll
  */
 struct iommu_fault_alloc {
@@ -828,20 +870,21 @@ enum {
 enum iommu_viommu_type {
 	IOMMU_VIOMMU_TYPE_DEFAULT = 0, /* not valid */
 	IOMMU_VIOMMU_TYPE_ARM_SMMUV3 = 1,
-	/* The monitor keeps HYP_OWN of the guest's VINTF_CONFIG at 0. */
+	/* The VM's monitor keeps HYP_OWN of the guest's VINTF_CONFIG at 0. */
 	IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV = 2,
 };
 
 /*
- * IOMMU_VIOMMU_ALLOC: makes a vIOMMU: the share of an IOMMU that one VM has.
+ * IOMMU_VIOMMU_ALLOC: makes a vIOMMU: the share of an IOMMU that one VM has. [VIOMMU-ALLOC]
  *
  * @flags: 0
  * @type: enum iommu_viommu_type
  * @dev_id: a device behind the IOMMU
  * @hwpt_id: the VM's memory: an HWPT with IOMMU_HWPT_ALLOC_NEST_PARENT
- * @data_len, @data_uptr: structure of this type, if it has one
+ * @out_viommu_id: the vIOMMU
+ * @data_len, @data_uptr: bytes and address of the structure of this type, if it has one
  *
- * EOPNOTSUPP: the IOMMU has no such type. EINVAL: not a nesting parent.
+ * EOPNOTSUPP: the IOMMU has no such type. EINVAL: @hwpt_id is not a nesting parent.
  */
 struct iommu_viommu_alloc {
 	__u32 size;
@@ -858,7 +901,10 @@ struct iommu_viommu_alloc {
 #endif
 
 #ifndef IOMMU_HW_QUEUE_ALLOC
-/* IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV: mmap of /dev/iommu that gives the interface's page 0. */
+/*
+ * IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV: offset and length for an mmap of /dev/iommu, which maps page 0
+ * of the interface. [MMAP]
+ */
 struct iommu_viommu_tegra241_cmdqv {
 	__aligned_u64 out_vintf_mmap_offset;
 	__aligned_u64 out_vintf_mmap_length;
@@ -871,12 +917,16 @@ enum {
 };
 
 /*
- * IOMMU_VDEVICE_ALLOC: a device, as the VM sees it.
+ * IOMMU_VDEVICE_ALLOC: makes a vDEVICE: a device as the VM sees it. Unbinding the device destroys
+ * the vDEVICE; the context never uses its ID again. [VDEVICE-ALLOC]
  *
- * @virt_id: what the guest calls it, e.g. its stream ID; unique in the vIOMMU
+ * @viommu_id: the vIOMMU
+ * @dev_id: the device
+ * @out_vdevice_id: the vDEVICE
+ * @virt_id: the guest's name for it, for instance its stream ID; unique in the vIOMMU
  *
- * EEXIST: @virt_id is taken, or the device has a vDEVICE. EINVAL: behind another IOMMU. Unbinding
- * the device destroys the vDEVICE, and its ID is lost to the context.
+ * EEXIST: @virt_id is in use, or the device has a vDEVICE. EINVAL: the device is behind another
+ * IOMMU.
  */
 struct iommu_vdevice_alloc {
 	__u32 size;
@@ -895,15 +945,15 @@ enum {
 
 /* struct iommufd_vevent_header.flags */
 enum iommu_veventq_flag {
-	/* The newest events did not fit. No data follows the header. */
+	/* The newest events did not fit in the queue. No data follows this header. */
 	IOMMU_VEVENTQ_FLAG_LOST_EVENTS = 1U << 0,
 };
 
 /*
- * Precedes each event read from an event queue's descriptor.
+ * Precedes each event that is read from an event queue's descriptor. [VEVENTQ-READ]
  *
  * @flags: enum iommu_veventq_flag
- * @sequence: 1 more than that of the event before, 0 after 2^31-1; a gap is events lost
+ * @sequence: that of the previous event plus 1, 0 after 2^31-1; a gap means lost events
  */
 struct iommufd_vevent_header {
 	__u32 flags;
@@ -916,18 +966,18 @@ enum iommu_veventq_type {
 	IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV = 2, /* struct iommu_vevent_tegra241_cmdqv */
 };
 
-/* An event record of the SMMUv3 (its architecture, 7.3), with the stream ID of the vDEVICE. */
+/* An event record of the SMMUv3 (Arm IHI 0070 7.3), with the stream ID of the vDEVICE. */
 struct iommu_vevent_arm_smmuv3 {
 	__aligned_le64 evt[4];
 };
 
 /*
- * IOMMU_VEVENTQ_ALLOC: makes the queue of one type of event of a vIOMMU.
+ * IOMMU_VEVENTQ_ALLOC: makes the queue for one type of event of a vIOMMU. [VEVENTQ-ALLOC]
  *
  * @flags: 0
  * @type: enum iommu_veventq_type
- * @veventq_depth: events kept for the reader, 1 .. 2^19
- * @out_veventq_id: the object; held by the descriptor
+ * @veventq_depth: how many events wait for the reader at most, 1 .. 2^19
+ * @out_veventq_id: the object, which the descriptor holds
  * @out_veventq_fd: descriptor to read and poll; reading does not wait
  *
  * EEXIST: the vIOMMU has a queue of this type.
@@ -950,7 +1000,7 @@ enum {
 	IOMMUFD_CMD_HW_QUEUE_ALLOC = 0x94,
 };
 
-/* Which of the VM's command queues have an error: LVCMDQ_ERR_MAP as the hardware has it. */
+/* Which of the VM's command queues have an error, as in the hardware's LVCMDQ_ERR_MAP. */
 struct iommu_vevent_tegra241_cmdqv {
 	__aligned_le64 lvcmdq_err_map[2];
 };
@@ -958,23 +1008,26 @@ struct iommu_vevent_tegra241_cmdqv {
 enum iommu_hw_queue_type {
 	IOMMU_HW_QUEUE_TYPE_DEFAULT = 0, /* not valid */
 	/*
-	 * The length is a power of two, at least 32 bytes; the base a multiple of it. Made from
-	 * index 0 upwards, destroyed from the last one downwards.
+	 * The length is a power of two, at least 32 bytes, and the address a multiple of it. Queues
+	 * are made in ascending order of the index from 0 on, and destroyed in descending order.
 	 */
 	IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV = 1,
 };
 
 /*
- * IOMMU_HW_QUEUE_ALLOC: lets the hardware work on a queue in the guest's memory. What it touches
- * cannot be unmapped until the queue is destroyed.
+ * IOMMU_HW_QUEUE_ALLOC: lets the hardware work on a queue in the guest's memory. That memory cannot
+ * be unmapped until the queue is destroyed. [HW-QUEUE]
  *
  * @flags: 0
+ * @viommu_id: the vIOMMU
  * @type: enum iommu_hw_queue_type
  * @index: which queue of this type
- * @nesting_parent_iova, @length: the memory, in the address space of the vIOMMU's HWPT, in bytes
+ * @out_hw_queue_id: the queue
+ * @nesting_parent_iova: address of the queue in the address space of the vIOMMU's HWPT
+ * @length: bytes
  *
- * EOPNOTSUPP: the vIOMMU has no such queues. ENOENT, EPERM: not mapped, or not readable. EFAULT:
- * not physically contiguous. EEXIST: the index is in use.
+ * EOPNOTSUPP: the vIOMMU has no such queues. ENOENT: the memory is not mapped. EPERM: it is not
+ * readable. EFAULT: it is not physically contiguous. EEXIST: the index is in use.
  */
 struct iommu_hw_queue_alloc {
 	__u32 size;
@@ -1013,8 +1066,9 @@ struct iommu_hw_queue_alloc {
 /* ---- uiommufd's own commands ---- */
 
 /*
- * Not in Linux, whose numbers stay below. To find out whether they are there, issue
- * IOMMU_RESV_IOVA_RANGES with dev_id 0: ENOENT if so, ENOTTY if not.
+ * Linux does not have these commands; its numbers stay below theirs. To find out whether they
+ * exist, issue IOMMU_RESV_IOVA_RANGES with dev_id 0: ENOENT if they do, ENOTTY if not.
+ * [EXT-NUMBERS]
  */
 enum {
 	IOMMUFD_CMD_RESV_IOVA_RANGES = 0xc0,
@@ -1023,14 +1077,16 @@ enum {
 };
 
 /*
- * IOMMU_RESV_IOVA_RANGES: the IOVAs that attaching this device takes away from an IOAS. A VM's
- * monitor tells them to a guest that owns its page tables. Sorted, and merged where they touch.
+ * IOMMU_RESV_IOVA_RANGES: tells which IOVAs attaching a device reserves in an IOAS. A VM's monitor
+ * passes them to a guest that owns its page tables. Ascending, and merged where they touch.
+ * [EXT-RESV-RANGES]
  *
+ * @dev_id: the device
  * @num_iovas: in: capacity of the array; out: how many ranges there are
  * @resv_iovas: address of the array of struct iommu_iova_range that is filled in
  *
- * EMSGSIZE: there are more ranges than the array holds; it has the first ones, @num_iovas is right.
- * ENOENT: no device, which includes emulated (mediated) ones.
+ * EMSGSIZE: the array is too small; it has the first ranges, and @num_iovas is how many there are.
+ * ENOENT: also for emulated (mediated) devices.
  */
 struct iommu_resv_iova_ranges {
 	__u32 size;
@@ -1042,10 +1098,11 @@ struct iommu_resv_iova_ranges {
 #define IOMMU_RESV_IOVA_RANGES _IO(IOMMUFD_TYPE, IOMMUFD_CMD_RESV_IOVA_RANGES)
 
 /*
- * IOMMU_DEV_IOVA_RANGES: the IOVAs that remain when this device alone is attached to a new IOAS:
- * what IOMMU_IOAS_IOVA_RANGES would say then, ready for IOMMU_IOAS_ALLOW_IOVAS. Changes nothing.
+ * IOMMU_DEV_IOVA_RANGES: tells which IOVAs a new IOAS would permit with this device alone: what
+ * IOMMU_IOAS_IOVA_RANGES would report, ready for IOMMU_IOAS_ALLOW_IOVAS. Changes nothing.
+ * [EXT-DEV-RANGES]
  *
- * Members and errors as struct iommu_ioas_iova_ranges.
+ * The members and errors are those of struct iommu_ioas_iova_ranges.
  */
 struct iommu_dev_iova_ranges {
 	__u32 size;
@@ -1057,7 +1114,7 @@ struct iommu_dev_iova_ranges {
 };
 #define IOMMU_DEV_IOVA_RANGES _IO(IOMMUFD_TYPE, IOMMUFD_CMD_DEV_IOVA_RANGES)
 
-/* struct iommu_iova_lookup.out_kind: what out_addr is. */
+/* struct iommu_iova_lookup.out_kind: the meaning of out_addr. */
 enum iommu_iova_lookup_kind {
 	IOMMU_IOVA_LOOKUP_KIND_USER_VA = 1, /* an address of process out_pid */
 	IOMMU_IOVA_LOOKUP_KIND_FILE = 2,    /* an offset in the file */
@@ -1074,26 +1131,27 @@ enum iommu_iova_lookup_perm {
 
 /* struct iommu_iova_lookup.out_flags */
 enum iommu_iova_lookup_flags {
-	IOMMU_IOVA_LOOKUP_FLAG_DIRTY = 1 << 0,	 /* written, as dirty tracking has recorded */
-	IOMMU_IOVA_LOOKUP_FLAG_PINNED = 1 << 1,	 /* its memory is pinned */
-	IOMMU_IOVA_LOOKUP_FLAG_REVOKED = 1 << 2, /* its dma-buf was revoked */
+	IOMMU_IOVA_LOOKUP_FLAG_DIRTY = 1 << 0,	 /* dirty tracking has recorded a write */
+	IOMMU_IOVA_LOOKUP_FLAG_PINNED = 1 << 1,	 /* the memory is pinned */
+	IOMMU_IOVA_LOOKUP_FLAG_REVOKED = 1 << 2, /* the dma-buf was revoked */
 };
 
 /*
- * IOMMU_IOVA_LOOKUP: where @iova leads, for debugging. Touches no memory and changes no state,
- * accessed and dirty bits included. On an IOAS it tells what IOMMU_IOAS_MAP established; on an
- * HWPT, what the table says; on a nested one, what the guest's table says.
+ * IOMMU_IOVA_LOOKUP: tells where @iova leads, for debugging. Accesses no memory of the program and
+ * changes no state, not even accessed and dirty bits. For an IOAS it reports the mapping, for an
+ * HWPT the table's entry, for a nested HWPT the entry of the guest's table. [EXT-LOOKUP]
  *
  * @flags: 0
  * @pt_id: IOAS or HWPT
- * @out_start, @out_length: the mapping, or the page, that @iova is in
- * @out_addr: where @iova itself leads
+ * @iova: the address to look up
+ * @out_start, @out_length: the mapping, or the page, that contains @iova
+ * @out_addr: the address that @iova leads to
  * @out_perm: enum iommu_iova_lookup_perm
  * @out_kind: enum iommu_iova_lookup_kind
- * @out_pid: the process that mapped it (KIND_USER_VA, KIND_FILE), else 0
+ * @out_pid: KIND_USER_VA, KIND_FILE: the process that mapped it; else 0
  * @out_flags: enum iommu_iova_lookup_flags
  *
- * ENOENT: not mapped. EINVAL: @pt_id is something else. EOPNOTSUPP: a format that cannot be walked.
+ * ENOENT: not mapped. EINVAL: @pt_id is neither. EOPNOTSUPP: the format cannot be walked.
  */
 struct iommu_iova_lookup {
 	__u32 size;

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arithmetic on ranges of IOVA, for programs that plan an address space: what is reserved for a
- * device, what remains, and what several devices have in common. On plain arrays of struct
- * iommu_iova_range, as the ioctls of <uiommufd/iommufd.h> fill and take them; usable on a real
- * /dev/iommu as well.
+ * ranges.h - arithmetic on ranges of IOVA
  *
- * Both ends of a range are inclusive, so the whole 64-bit space, ranges that end at 2^64-1 and a
- * hole anywhere are exact. A *normal* array is ascending, and its ranges neither overlap nor touch:
- * what IOMMU_IOAS_IOVA_RANGES, IOMMU_DEV_IOVA_RANGES and IOMMU_RESV_IOVA_RANGES give, and every
- * function here. Lists from elsewhere (/sys/kernel/iommu_groups/N/reserved_regions) become so by
- * uiommufd_ranges_merge().
+ * For programs that plan an address space: what is reserved for a device, what remains, and what
+ * several devices have in common. The functions work on plain arrays of struct iommu_iova_range, as
+ * the ioctls of <uiommufd/iommufd.h> fill and take them, and need no context: they serve a program
+ * on a real /dev/iommu as well.
  *
  * 	struct iommu_iova_range a[16], b[16], both[32];
  * 	size_t n;
@@ -19,10 +15,15 @@
  * 	n = uiommufd_ranges_allowable(both, n);
  * 	... IOMMU_IOAS_ALLOW_IOVAS with both ...
  *
- * No function allocates, locks, or fails; all may be called from any thread. Those with @out and
- * @capacity write no more than @capacity ranges and return how many there are in all, as snprintf()
- * does: a greater result than @capacity says what to come back with. (NULL, 0) only asks. @out must
- * not be one of the arguments.
+ * Both ends of a range are inclusive, so the whole 64-bit space and ranges that end at 2^64-1 are
+ * exact. A *normal* array is ascending, and its ranges neither overlap nor touch. Every function
+ * here gives normal arrays, and so do IOMMU_IOAS_IOVA_RANGES, IOMMU_DEV_IOVA_RANGES and
+ * IOMMU_RESV_IOVA_RANGES. uiommufd_ranges_merge() makes any other list normal, for instance
+ * /sys/kernel/iommu_groups/N/reserved_regions.
+ *
+ * No function allocates, locks or fails. A function with @out and @capacity writes at most
+ * @capacity ranges and returns how many there are in all, as snprintf() does; (NULL, 0) only
+ * counts. @out must not overlap an argument.
  */
 #ifndef UIOMMUFD_RANGES_H
 #define UIOMMUFD_RANGES_H
@@ -40,29 +41,61 @@ extern "C" {
 #endif
 
 /*
- * Makes @ranges, in any order, overlapping or not (start <= last in each), normal in place: the
- * union of several lists, written one after the other. Returns how many are left. O(n log n), O(n)
- * if they are ascending already.
+ * uiommufd_ranges_merge() - make an array of ranges normal, in place
+ * @ranges: in any order, overlapping or not, start <= last in each; out: their union
+ * @count: how many there are
+ *
+ * To form the union of several lists, write them one after the other. Takes O(n log n), or O(n) if
+ * the ranges are ascending already.
+ *
+ * Returns: how many ranges are left.
+ *
+ * Context: any thread, any signal handler.
  */
 UIOMMUFD_API size_t uiommufd_ranges_merge(struct iommu_iova_range *ranges, size_t count);
 
 /*
- * What is not in the normal array @ranges: reserved ranges become permitted ones, and back. At most
- * @count + 1. Of an empty array: {0, 2^64-1}.
+ * uiommufd_ranges_invert() - find what is outside of a normal array
+ * @ranges: a normal array, borrowed
+ * @count: how many there are; 0: the result is the whole space
+ * @out: result, at most @count + 1 ranges
+ * @capacity: how many ranges fit in @out
+ *
+ * Turns reserved ranges into permitted ones, and back.
+ *
+ * Returns: how many ranges the result has, which may be more than @capacity.
+ *
+ * Context: any thread, any signal handler.
  */
 UIOMMUFD_API size_t uiommufd_ranges_invert(const struct iommu_iova_range *ranges, size_t count,
 					   struct iommu_iova_range *out, size_t capacity);
 
 /*
- * What is in both normal arrays: what two devices permit. At most @a_count + @b_count - 1, or none.
+ * uiommufd_ranges_intersect() - find what two normal arrays have in common
+ * @a: a normal array, borrowed
+ * @a_count: how many ranges it has
+ * @b: a normal array, borrowed
+ * @b_count: how many ranges it has
+ * @out: result, at most @a_count + @b_count - 1 ranges
+ * @capacity: how many ranges fit in @out
+ *
+ * Returns: how many ranges the result has, which may be more than @capacity.
+ *
+ * Context: any thread, any signal handler.
  */
 UIOMMUFD_API size_t uiommufd_ranges_intersect(const struct iommu_iova_range *a, size_t a_count,
 					      const struct iommu_iova_range *b, size_t b_count,
 					      struct iommu_iova_range *out, size_t capacity);
 
 /*
- * Drops from @ranges, in place, those of one byte, which IOMMU_IOAS_ALLOW_IOVAS refuses (start must
- * be below last). Returns how many are left.
+ * uiommufd_ranges_allowable() - keep what IOMMU_IOAS_ALLOW_IOVAS takes, in place
+ * @ranges: a normal array; out: the same without its ranges of one byte
+ * @count: how many there are
+ *
+ * Returns: how many ranges are left.
+ *
+ * Context: any thread, any signal handler.
+ * Source: IOMMU_IOAS_ALLOW_IOVAS refuses a range unless its start is below its last.
  */
 UIOMMUFD_API size_t uiommufd_ranges_allowable(struct iommu_iova_range *ranges, size_t count);
 

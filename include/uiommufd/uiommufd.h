@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * uiommufd embedded: IO address spaces, emulated IOMMUs and DMA inside a program of your own.
+ * uiommufd.h - IO address spaces, emulated IOMMUs and DMA inside a program
  *
- * A context is what a program gets by opening /dev/iommu; uiommufd_ioctl() is the whole of its user
- * API (the commands of <uiommufd/iommufd.h>). An endpoint is a device behind an emulated IOMMU:
- * bind it to a context, attach it to an IO address space, and translate or do DMA as the device
- * would.
+ * A context is what a program gets by opening /dev/iommu. uiommufd_ioctl() is its whole user API,
+ * with the commands of <uiommufd/iommufd.h>. An endpoint is a device behind an emulated IOMMU: bind
+ * it to a context, attach it to an IO address space, then translate or do DMA as the device would.
  *
  * 	struct uiommufd *ctx;
  * 	struct uiommufd_iommu *iommu;
@@ -23,16 +22,19 @@
  * 	... IOMMU_IOAS_MAP ...
  * 	uiommufd_dma_write(dev, UIOMMUFD_NO_PASID, iova, "hello", 5);
  *
- * Every function that returns int returns 0 or a negative errno, and leaves *results* alone on
- * failure. Functions may be called from any thread, at the same time; what must not run at the same
- * time on one object is said with the function. An object must not be used any more when the call
- * that gives it back begins. Pointers are not NULL unless it says so. The library starts no thread
- * and, but for uiommufd_guard_memory(), changes nothing of the process. None of these may be called
- * from a signal handler.
+ * These rules hold for every function, whose own comment states only what differs:
  *
- * Bus addresses are addresses of this process. Memory that is mapped (IOMMU_IOAS_MAP) while a
- * device is attached must not be unmapped by the program before it is unmapped from the IO address
- * space; a kernel would hold the pages, a library cannot see munmap. (`uiommufd run` does.)
+ * - A function that returns int returns 0 or a negative errno. A failed call does not write its
+ *   results.
+ * - Pointers must not be NULL unless the parameter says so.
+ * - Any thread may call any function at any time, unless its "Context" says what must not run at
+ *   the same time. No function may be called from a signal handler.
+ * - An object must not be in use by another call when the call that destroys or closes it begins.
+ * - The library starts no thread. Only uiommufd_guard_memory() changes the state of the process.
+ *
+ * A bus address is an address of this process. Memory that is mapped (IOMMU_IOAS_MAP) while a
+ * device is attached must stay mapped in the process until it is unmapped from the IO address
+ * space: a kernel would keep the pages, but a library does not see munmap(). (`uiommufd run` does.)
  */
 #ifndef UIOMMUFD_UIOMMUFD_H
 #define UIOMMUFD_UIOMMUFD_H
@@ -51,144 +53,274 @@ extern "C" {
 #define UIOMMUFD_API __attribute__((visibility("default")))
 #endif
 
+/* A context: what open("/dev/iommu") gives. */
 struct uiommufd;
+
+/* One emulated IOMMU. */
 struct uiommufd_iommu;
+
+/* One device, as its IOMMU sees it. */
 struct uiommufd_endpoint;
 
-/* Requests that carry no PASID: the device's RID. */
+/* Stands for requests without a PASID, which the IOMMU identifies by the device's RID alone. */
 #define UIOMMUFD_NO_PASID 0u
 
+/* struct uiommufd_options.flags */
 enum uiommufd_open_flags {
-	UIOMMUFD_OPEN_ACCOUNTING_MM =
-		1, /* as opened through /dev/vfio/vfio: locked pages count per process */
-	UIOMMUFD_OPEN_NO_EXTENSIONS = 2, /* only what Linux has: ioctls from 0xC0 give ENOTTY */
-	UIOMMUFD_OPEN_TEST_ABI = 4, /* answers IOMMU_TEST_CMD, as a kernel built to test iommufd */
+	/* Charge locked pages to the process instead of the user, as /dev/vfio/vfio does. */
+	UIOMMUFD_OPEN_ACCOUNTING_MM = 1,
+	/* Offer only what Linux has: the commands from 0xC0 on fail with -ENOTTY. */
+	UIOMMUFD_OPEN_NO_EXTENSIONS = 2,
+	/* Answer IOMMU_TEST_CMD, as a kernel built to test iommufd does (docs/mock.md). */
+	UIOMMUFD_OPEN_TEST_ABI = 4,
 };
 
+/* How to open a context. */
 struct uiommufd_options {
 	size_t size;	    /* sizeof(struct uiommufd_options), so that it can grow */
 	unsigned int flags; /* enum uiommufd_open_flags */
 };
 
 /*
- * Opens a context, as open("/dev/iommu") does. @options may be NULL: no flags. *@ctx is yours,
- * until uiommufd_close(). -EINVAL: unknown flags or another size; -ENOMEM.
+ * uiommufd_open() - open a context, as open("/dev/iommu") does
+ * @options: borrowed; NULL: no flags
+ * @ctx: result, owned by the caller until uiommufd_close()
+ *
+ * Returns: 0, or
+ * -EINVAL: options->size is not sizeof(struct uiommufd_options), or a flag is unknown
+ * -ENOMEM: out of memory
+ *
+ * Context: any thread.
  */
 UIOMMUFD_API int uiommufd_open(const struct uiommufd_options *options, struct uiommufd **ctx);
 
 /*
- * Closes a context: as close() of its descriptor. What still refers to it (bound endpoints, files
- * of its queues) keeps it alive until that is gone; then every object in it is destroyed and every
- * page unpinned, before the call that let go of the last returns. NULL is allowed.
+ * uiommufd_close() - close a context, as close() of its descriptor does
+ * @ctx: the caller gives it up; NULL: nothing happens
+ *
+ * Bound endpoints and files of queues keep the context alive. When the last of these references
+ * goes, here or in the call that drops it, every object is destroyed and every page unpinned before
+ * that call returns.
+ *
+ * Context: any thread; no other call on @ctx may be running.
  */
 UIOMMUFD_API void uiommufd_close(struct uiommufd *ctx);
 
 /*
- * One ioctl of /dev/iommu: @cmd as in <uiommufd/iommufd.h> (or <uiommufd/vfio.h> for the type1
- * compatibility), @arg an address or number of @caller (NULL: uiommufd_caller_self()), who is
- * borrowed, but kept by what it maps. Returns 0 or more as the ioctl would, or a negative errno:
- * those of the kernel's API (Documentation/userspace-api/iommufd.rst), in its order. Each command
- * says its own at its structure. Commands that give a descriptor (FAULT_QUEUE_ALLOC, VEVENTQ_ALLOC)
- * need a caller with install_file, which uiommufd_caller_self() has not: -EMFILE.
+ * uiommufd_ioctl() - issue one ioctl of /dev/iommu
+ * @ctx: the context
+ * @caller: the program that @arg belongs to; NULL: this process (uiommufd_caller_self()). Borrowed,
+ *	but each mapping that the command makes takes a reference.
+ * @cmd: a command of <uiommufd/iommufd.h>, or of <uiommufd/vfio.h> for a type1 container
+ * @arg: address of the command's structure in the memory of @caller, or a number
+ *
+ * Returns: what the ioctl would, 0 or more, or a negative errno. The checks and their order are
+ * those of the kernel. The comment at each command's structure lists its errors; these come from
+ * here:
+ * -EFAULT: the structure cannot be read or written
+ * -ENOTTY: unknown command
+ * -EINVAL: the structure's size is below the command's minimum
+ * -E2BIG: bytes behind the part that this version knows are not zero
+ * -EMFILE: the command gives a descriptor (IOMMU_FAULT_QUEUE_ALLOC, IOMMU_VEVENTQ_ALLOC) and
+ *	@caller has no install_file; uiommufd_caller_self() has none
+ *
+ * Context: any thread. Calls that change one IO address space wait for each other. Unmapping waits
+ * for DMA in progress, so a thread must not wait here for a DMA that waits for that thread.
+ * Source: Documentation/userspace-api/iommufd.rst of Linux; docs/abi.
  */
 UIOMMUFD_API int uiommufd_ioctl(struct uiommufd *ctx, struct uiommufd_caller *caller,
 				unsigned int cmd, uint64_t arg);
 
 /*
- * Why the latest call of the calling thread to uiommufd_ioctl() or uiommufd_endpoint_attach() was
- * refused, as one line of text, where the errno says too little: for EADDRINUSE, the device, the
- * window or mapping, and the range in conflict. "" if it succeeded, or if there is no more to say.
- * The thread's own; good until its next such call.
+ * uiommufd_last_error() - say why the calling thread's latest call was refused
+ *
+ * Explains what the errno alone does not say about uiommufd_ioctl() and uiommufd_endpoint_attach():
+ * for -EADDRINUSE, the device, the window or mapping, and the range in conflict.
+ *
+ * Returns: one line of text without a newline; "" if the call succeeded or there is nothing to add.
+ * It belongs to the thread and stays valid until the thread's next such call.
+ *
+ * Context: the thread that made the call.
  */
 UIOMMUFD_API const char *uiommufd_last_error(void);
 
 /*
- * The state of all contexts of the process as JSON (docs/windows.md), with at most @mappings
- * mappings of each IO address space listed one by one (UINT64_MAX: all; the rest is summed up).
- * `uiommufd show FILE` makes a text or a picture of it. *@json is the caller's, to free with
- * uiommufd_free(). -ENOMEM. Consistent within each object; takes locks for moments only.
+ * uiommufd_show() - describe all contexts of the process as JSON
+ * @mappings: how many mappings of each IO address space to list; the others appear in sums.
+ *	UINT64_MAX: list all
+ * @json: result, owned by the caller; free it with uiommufd_free()
+ *
+ * docs/windows.md describes the members. `uiommufd show FILE` turns the text into a table or a
+ * picture. The state is consistent within each object, not between objects.
+ *
+ * Returns: 0, or
+ * -ENOMEM: out of memory
+ *
+ * Context: any thread. Takes the locks of the objects one after the other, each for a short time.
  */
 UIOMMUFD_API int uiommufd_show(uint64_t mappings, char **json);
 
-/* Frees what the library has allocated for you. NULL is allowed. */
+/*
+ * uiommufd_free() - free memory that the library allocated for the program
+ * @memory: from uiommufd_show(); NULL: nothing happens
+ *
+ * Context: any thread.
+ */
 UIOMMUFD_API void uiommufd_free(void *memory);
 
 /*
- * Prints the page tables of @pt_id, a paging HWPT or an IOAS (then all of its tables), to @out:
- * each present entry with its level as the specification of the format counts it, its IOVA, its
- * value, and what it leads to; leaves that go on where the one before ends are one line. For
- * debugging: the form of the text may change. @out should be a file or memory: the address space is
- * locked meanwhile. 0; -ENOENT: no such object; -EINVAL: an object of another type (a nested HWPT's
- * tables are the guest's); -EIO: @out failed.
+ * uiommufd_dump() - print page tables entry by entry
+ * @ctx: the context
+ * @pt_id: ID of a paging HWPT, or of an IOAS: then all of its tables
+ * @out: borrowed; should be a file or memory, because the IO address space is locked meanwhile
+ *
+ * Prints each present entry: its level as the format's specification counts it, its IOVA, its
+ * value, and where it leads. Leaves that continue each other share a line. For debugging: the form
+ * of the text may change.
+ *
+ * Returns: 0, or
+ * -ENOENT: there is no object @pt_id
+ * -EINVAL: the object is of another type; the tables of a nested HWPT are the guest's
+ * -EIO: writing to @out failed
+ *
+ * Context: any thread. Holds the lock of the IO address space while it prints.
  */
 UIOMMUFD_API int uiommufd_dump(struct uiommufd *ctx, uint32_t pt_id, FILE *out);
 
 /*
- * Creates an emulated IOMMU of @kind ("amd", ...; `uiommufd list` names them) called @name in
- * reports. A kind can be given another shape, as to `uiommufd run --iommu`:
- * "amd,aperture=0-0x3fffffff,hole=0x1000-0x1fff". Both are copied; ranges are in bytes of IOVA,
- * both ends inclusive: at most 9 windows, and 8 holes with those that the kind has. -ENOENT: no
- * such kind; -EINVAL: no such option, or not on this kind; -ENOMEM. *@iommu is yours, until
- * uiommufd_iommu_put(); endpoints keep it.
+ * uiommufd_iommu_create() - create an emulated IOMMU
+ * @kind: its kind, copied: "amd", or another that `uiommufd list` names. Options may follow, as
+ *	in `uiommufd run --iommu`: "amd,aperture=0-0x3fffffff,hole=0x1000-0x1fff". Ranges are in
+ *	bytes of IOVA, both ends inclusive; at most 9 windows, and 8 holes with those of the kind
+ * @name: its name in reports; copied
+ * @iommu: result, owned by the caller until uiommufd_iommu_put()
+ *
+ * Returns: 0, or
+ * -ENOENT: no such kind
+ * -EINVAL: an option is unknown, malformed, or not possible for this kind
+ * -ENOMEM: out of memory
+ *
+ * Context: any thread.
  */
 UIOMMUFD_API int uiommufd_iommu_create(const char *kind, const char *name,
 				       struct uiommufd_iommu **iommu);
 
-/* Gives it back. It lives on while it has endpoints. */
+/*
+ * uiommufd_iommu_put() - give an IOMMU back
+ * @iommu: from uiommufd_iommu_create(); the caller gives up its reference
+ *
+ * The IOMMU lives on while it has endpoints.
+ *
+ * Context: any thread.
+ */
 UIOMMUFD_API void uiommufd_iommu_put(struct uiommufd_iommu *iommu);
 
 /*
- * Creates a device behind @iommu, alone in its IOMMU group, called @name (copied; by custom its PCI
- * address) in reports. *@endpoint is yours, until uiommufd_endpoint_destroy(). -ENOMEM.
+ * uiommufd_endpoint_create() - create a device behind an IOMMU
+ * @iommu: borrowed; the endpoint takes a reference
+ * @name: its name in reports, by custom its PCI address; copied
+ * @endpoint: result, owned by the caller until uiommufd_endpoint_destroy()
+ *
+ * The device is alone in its IOMMU group.
+ *
+ * Returns: 0, or
+ * -ENOMEM: out of memory
+ *
+ * Context: any thread.
  */
 UIOMMUFD_API int uiommufd_endpoint_create(struct uiommufd_iommu *iommu, const char *name,
 					  struct uiommufd_endpoint **endpoint);
 
-/* Unbinds and frees it. No DMA or translation of it may be running. */
+/*
+ * uiommufd_endpoint_destroy() - unbind and free a device
+ * @endpoint: the caller gives it up
+ *
+ * Context: any thread; no DMA, translation or other call on @endpoint may be running.
+ */
 UIOMMUFD_API void uiommufd_endpoint_destroy(struct uiommufd_endpoint *endpoint);
 
 /*
- * Binds @endpoint to @ctx, which it keeps, as VFIO's BIND_IOMMUFD does; *@dev_id is its object ID
- * there, for commands that take a device. -EINVAL: bound already; -ENOMEM. Bind, unbind, attach and
- * detach of one endpoint must not run at the same time.
+ * uiommufd_endpoint_bind() - bind a device to a context, as VFIO_DEVICE_BIND_IOMMUFD does
+ * @endpoint: the device
+ * @ctx: borrowed; the endpoint takes a reference until it is unbound
+ * @dev_id: result: the device's object ID in @ctx, for commands that take a device
+ *
+ * Returns: 0, or
+ * -EINVAL: @endpoint is bound already
+ * -ENOMEM: out of memory
+ *
+ * Context: any thread; no bind, unbind, attach or detach of @endpoint at the same time.
  */
 UIOMMUFD_API int uiommufd_endpoint_bind(struct uiommufd_endpoint *endpoint, struct uiommufd *ctx,
 					uint32_t *dev_id);
 
 /*
- * Detaches what is attached, answers page requests that wait with INVALID, and unbinds. Not bound:
- * nothing happens. A vDEVICE of it is destroyed, and its ID never used again.
+ * uiommufd_endpoint_unbind() - detach a device from everything and unbind it
+ * @endpoint: the device; if it is not bound, nothing happens
+ *
+ * Page requests that still wait are answered INVALID. The device's vDEVICE, if it has one, is
+ * destroyed, and the ID of that vDEVICE is never used again.
+ *
+ * Context: any thread; no bind, unbind, attach or detach of @endpoint at the same time.
  */
 UIOMMUFD_API void uiommufd_endpoint_unbind(struct uiommufd_endpoint *endpoint);
 
 /*
- * Attaches the RID (UIOMMUFD_NO_PASID) or @pasid (1 up to what IOMMU_GET_HW_INFO says) to *@pt_id,
- * the ID of an IOAS or HWPT, or replaces what is attached, without a moment in which DMA fails;
- * *@pt_id becomes the ID of the HWPT. As VFIO's ATTACH_IOMMUFD_PT: -ENOENT: no object with this ID;
- * -EINVAL: not bound, an object of another type, or a HWPT that does not suit the device or PASID;
- * -EADDRINUSE: what the device reserves, or cannot translate, is mapped or promised
- * (uiommufd_last_error() says what); -ENOMEM; -EFAULT and others from pinning what is mapped, if
- * the IOAS had no HWPT.
+ * uiommufd_endpoint_attach() - attach a device to an address space, or replace what it has
+ * @endpoint: the device
+ * @pasid: UIOMMUFD_NO_PASID, or a PASID: 1 up to the limit that IOMMU_GET_HW_INFO reports
+ * @pt_id: in: ID of an IOAS or HWPT; out: ID of the HWPT that is attached now
+ *
+ * Does what VFIO_DEVICE_ATTACH_IOMMUFD_PT does. While an attachment is replaced, each DMA goes
+ * through the former table or the new one; none fails in between.
+ *
+ * Returns: 0, or
+ * -ENOENT: there is no object *@pt_id
+ * -EINVAL: @endpoint is not bound, the object is of another type, or the HWPT does not suit the
+ *	device or @pasid
+ * -EADDRINUSE: IOVAs that the device reserves or its IOMMU cannot translate are mapped, or were
+ *	promised by IOMMU_IOAS_ALLOW_IOVAS; uiommufd_last_error() says which
+ * -ENOMEM: out of memory, or above the limit on locked memory
+ * -EFAULT, others: the IOAS had no HWPT and pinning its mappings failed
+ *
+ * Context: any thread; no bind, unbind, attach or detach of @endpoint at the same time.
  */
 UIOMMUFD_API int uiommufd_endpoint_attach(struct uiommufd_endpoint *endpoint, uint32_t pasid,
 					  uint32_t *pt_id);
 
 /*
- * Detaches the RID or @pasid; nothing happens if nothing is attached. When it returns, no DMA
- * through the former table is running.
+ * uiommufd_endpoint_detach() - detach a device's RID or PASID
+ * @endpoint: the device
+ * @pasid: UIOMMUFD_NO_PASID or a PASID; if nothing is attached for it, nothing happens
+ *
+ * Waits for DMA in progress: when it returns, no DMA of this attachment is running. Page requests
+ * that still wait are answered INVALID.
+ *
+ * Context: any thread; no bind, unbind, attach or detach of @endpoint at the same time.
  */
 UIOMMUFD_API void uiommufd_endpoint_detach(struct uiommufd_endpoint *endpoint, uint32_t pasid);
 
 /*
- * DMA as the device would do it: copies @len bytes (0: nothing happens) between @buf and @iova, of
- * the RID or of @pasid, which need not be attached. -EFAULT: something in the range is not mapped
- * with the right asked for, or the range passes the end of the 64-bit space (bytes before that have
- * been copied; one line in the log says what and where). Lock-free, from any number of threads at
- * once, also while other threads map and unmap. Atomic only for 4 or 8 aligned bytes, on x86-64.
+ * uiommufd_dma_read(), uiommufd_dma_write() - do DMA as the device would
+ * @endpoint: the device
+ * @pasid: UIOMMUFD_NO_PASID or a PASID; it need not be attached
+ * @iova: address of the first byte
+ * @buf: destination of a read, source of a write; borrowed
+ * @len: bytes; 0: nothing happens
  *
- * On a HWPT with a fault queue (IOMMU_HWPT_FAULT_ID_VALID) what is not mapped becomes a page
- * request (PCIe 6.0 10.4), and the call returns when that has been answered: by another thread,
- * then.
+ * uiommufd_dma_read() copies from @iova to @buf, uiommufd_dma_write() from @buf to @iova. An access
+ * of 4 or 8 aligned bytes is atomic on x86-64; nothing else is.
+ *
+ * On an HWPT with a fault queue (IOMMU_HWPT_FAULT_ID_VALID) an access that finds nothing mapped
+ * becomes a page request, and the call returns after another thread has answered it.
+ *
+ * Returns: 0, or
+ * -EFAULT: an address of the range is not mapped with the right needed, or the range passes the end
+ *	of the 64-bit space. Bytes before that address have been copied, and one line in the log
+ *	says what failed and where
+ *
+ * Context: any thread, any number at once, also while others map and unmap. Takes no lock.
+ * Source: PCIe 6.0 10.4 (page requests).
  */
 UIOMMUFD_API int uiommufd_dma_read(struct uiommufd_endpoint *endpoint, uint32_t pasid,
 				   uint64_t iova, void *buf, size_t len);
@@ -197,53 +329,114 @@ UIOMMUFD_API int uiommufd_dma_write(struct uiommufd_endpoint *endpoint, uint32_t
 
 /* Rights, for uiommufd_translate(). */
 enum uiommufd_prot {
-	UIOMMUFD_PROT_READ = 1,
-	UIOMMUFD_PROT_WRITE = 2,
+	UIOMMUFD_PROT_READ = 1,	 /* the device may read */
+	UIOMMUFD_PROT_WRITE = 2, /* the device may write */
 };
 
 /*
- * Where @iova leads, for the rights @prot (enum uiommufd_prot, or 0): *@addr is an address of this
- * process, *@len (may be NULL) how many bytes from there the same table entry covers. Asks for no
- * page, and marks nothing dirty; but tables that a guest has nested get the accessed and dirty bits
- * that DMA with @prot would set (VT-d 5.0 3.6.2, Arm IHI 0070 3.13). Sees every map and unmap that
- * returned before the call. The address stays good until the IOVA is unmapped: keeping others from
- * unmapping it meanwhile is the caller's business; use uiommufd_dma_* where that cannot be had.
- * -ENOENT: not mapped, or not attached; -EPERM: a right of @prot is missing. Lock-free, any thread.
+ * uiommufd_translate() - find the address that an IOVA leads to
+ * @endpoint: the device
+ * @pasid: UIOMMUFD_NO_PASID or a PASID; it need not be attached
+ * @iova: the address to translate
+ * @prot: the rights needed (enum uiommufd_prot); 0: any
+ * @addr: result: an address of this process. Borrowed: valid until the IOVA is unmapped, which the
+ *	program itself must prevent for as long as it uses the address
+ * @len: result: how many bytes from there the same table entry covers; may be NULL
+ *
+ * Sees every map and unmap that returned before the call. Requests no page and marks nothing dirty,
+ * except that the tables of a guest get the accessed and dirty bits that DMA with @prot would set.
+ * Use uiommufd_dma_read() and uiommufd_dma_write() where another thread may unmap.
+ *
+ * Returns: 0, or
+ * -ENOENT: nothing is mapped there, or nothing is attached
+ * -EPERM: the mapping lacks a right of @prot
+ *
+ * Context: any thread, any number at once. Takes no lock.
+ * Source: VT-d 5.0 3.6.2, Arm IHI 0070 3.13 (accessed and dirty bits).
  */
 UIOMMUFD_API int uiommufd_translate(struct uiommufd_endpoint *endpoint, uint32_t pasid,
 				    uint64_t iova, unsigned int prot, void **addr, uint64_t *len);
 
 /*
- * Files: what a command has given a descriptor of, in the install_file of a caller of yours
- * (<uiommufd/caller.h>). @buf is an address of
- * @caller (NULL: this process). What is read and written: struct iommu_hwpt_pgfault and
- * iommu_hwpt_page_response, or the events of a vEVENTQ. As read() and write() of the descriptor,
- * neither ever waits: the bytes, 0 if there is nothing to read, or a negative errno (-EINVAL,
- * -ESPIPE, -EFAULT: see the structures).
+ * uiommufd_file_read() - read records from the file of a queue
+ * @file: from the install_file operation of a caller (<uiommufd/caller.h>)
+ * @caller: the program that @buf belongs to; NULL: this process
+ * @buf: address of the destination in the memory of @caller
+ * @len: bytes; of a fault queue a multiple of sizeof(struct iommu_hwpt_pgfault)
+ *
+ * Reads whole page request groups (struct iommu_hwpt_pgfault) of a fault queue, or whole events of
+ * a vEVENTQ, each behind a struct iommufd_vevent_header. Never waits.
+ *
+ * Returns: the bytes read, 0 if there is nothing to read, or
+ * -EINVAL: the first group or event is longer than @len, @len is shorter than an event's header, or
+ *	the file cannot be read
+ * -ESPIPE: @len is not a multiple of a fault queue's record
+ * -EFAULT: @buf cannot be written; nothing was taken from the queue
+ * -ENOMEM: out of memory
+ *
+ * Context: any thread.
  */
 UIOMMUFD_API ssize_t uiommufd_file_read(struct uiommufd_file *file, struct uiommufd_caller *caller,
 					uint64_t buf, size_t len);
+
+/*
+ * uiommufd_file_write() - answer page requests through the file of a fault queue
+ * @file: from the install_file operation of a caller (<uiommufd/caller.h>)
+ * @caller: the program that @buf belongs to; NULL: this process
+ * @buf: address of struct iommu_hwpt_page_response records in the memory of @caller
+ * @len: bytes, a multiple of sizeof(struct iommu_hwpt_page_response)
+ *
+ * Stops at the first record that fails. Never waits.
+ *
+ * Returns: the bytes of the answers taken, or, if the first one failed,
+ * -EINVAL: unknown code, no group with this cookie waits, or the file cannot be written
+ * -ESPIPE: @len is not a multiple of a record
+ * -EFAULT: @buf cannot be read
+ *
+ * Context: any thread.
+ */
 UIOMMUFD_API ssize_t uiommufd_file_write(struct uiommufd_file *file, struct uiommufd_caller *caller,
 					 uint64_t buf, size_t len);
 
 /*
- * A descriptor for poll, select and epoll, readable when the file is. Borrowed: valid while the
- * file is; do nothing else with it. -EINVAL: a file that is always ready.
+ * uiommufd_file_poll_fd() - get a descriptor that becomes readable when a file does
+ * @file: the file
+ *
+ * Use the descriptor with poll(), select() and epoll and for nothing else. It belongs to @file, and
+ * is valid as long.
+ *
+ * Returns: the descriptor, or
+ * -EINVAL: the file is always ready
+ *
+ * Context: any thread.
  */
 UIOMMUFD_API int uiommufd_file_poll_fd(struct uiommufd_file *file);
 
 /*
- * Takes one more reference, and returns @file; drops one, as close() does. install_file is given
- * one.
+ * uiommufd_file_get(), uiommufd_file_put() - take and drop a reference to a file
+ * @file: the file
+ *
+ * The install_file operation of a caller receives one reference, to be dropped where a program
+ * would close its last descriptor. The last reference to go frees the file.
+ *
+ * Returns: uiommufd_file_get() returns @file.
+ *
+ * Context: any thread, also from the operations of a caller.
  */
 UIOMMUFD_API struct uiommufd_file *uiommufd_file_get(struct uiommufd_file *file);
 UIOMMUFD_API void uiommufd_file_put(struct uiommufd_file *file);
 
 /*
- * Makes DMA to memory that the program has taken away fail with -EFAULT instead of raising a
- * signal, by handlers for SIGSEGV and SIGBUS that pass on every fault that is not ours. Call it
- * before other handlers are installed over them; again, it does nothing. 0, or what sigaction()
- * gives.
+ * uiommufd_guard_memory() - make DMA to vanished memory fail instead of raising a signal
+ *
+ * Installs handlers for SIGSEGV and SIGBUS, which turn a fault in the library's own copy into
+ * -EFAULT and pass every other fault on to the handlers that were there before. Call it before the
+ * program installs handlers of its own. Further calls do nothing.
+ *
+ * Returns: 0, the negative errno of sigaction(), or
+ * -ENOSYS: the process has no sigaction() of a C library
+ *
+ * Context: any thread.
  */
 UIOMMUFD_API int uiommufd_guard_memory(void);
 

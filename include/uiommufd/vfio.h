@@ -2,34 +2,36 @@
 /*
  * The user API of VFIO: names, numbers and layouts of Linux 7.3's <linux/vfio.h>.
  *
- *	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = iommufd };
- *	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = ioas_id };
- *	struct vfio_region_info bar = { .argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX };
- *	int device = open("/dev/vfio/devices/vfio0", O_RDWR);
+ * 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind), .iommufd = iommufd };
+ * 	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = ioas_id };
+ * 	struct vfio_region_info bar = { .argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX };
+ * 	int device = open("/dev/vfio/devices/vfio0", O_RDWR);
  *
- *	if (ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
- *	    ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ||
- *	    ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar))
- *		err(1, "vfio0");
- *	regs = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, device, bar.offset);
+ * 	if (ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
+ * 	    ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ||
+ * 	    ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar))
+ * 		err(1, "vfio0");
+ * 	regs = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, device, bar.offset);
  *
  * Rules of every command (VFIO):
  *
- * - The argument points to a structure whose first member, argsz, is the size that the caller has
- *   room for. Less than the mandatory part: EINVAL.
- * - EFAULT: the argument is not accessible. EINVAL: a value, flag or index is wrong. ENOTTY: no
- *   such command, feature or interrupt action. The comments below add what is particular to the
- *   command.
- * - The same number can be another command on another descriptor. The commands of a container work
- *   on /dev/iommu, too (spec: iommufd's VFIO compatibility).
- * - Information commands can append capabilities: if their flag says so, cap_offset and the next of
- *   each struct vfio_info_cap_header are offsets from the start of the structure, 0 at the end. If
- *   argsz was too small for them, cap_offset is 0 and argsz becomes what is needed.
+ * - The argument points to a structure whose first member, argsz, is the caller's size of it, with
+ *   the arrays behind it. Below the mandatory part: EINVAL.
+ * - EFAULT: the argument is not accessible. EINVAL: a value, flag or index is wrong. ENOTTY:
+ *   unknown command, feature or interrupt action. The comments below state only what is particular
+ *   to a command.
+ * - One number may stand for different commands on different descriptors. The commands of a
+ *   container also work on /dev/iommu [COMPAT].
+ * - Information commands can append capabilities. If their flag says so, cap_offset and the next
+ *   member of each struct vfio_info_cap_header are offsets from the start of the structure, 0 at
+ *   the end. If argsz was too small for them, cap_offset is 0 and argsz becomes the size needed.
+ * - A name in brackets, [PCI-REGION], is a section of docs/abi: the order of the checks, and what
+ *   is written back when.
  *
- * Beside <linux/vfio.h>: if this header is first, that one becomes empty. If that one was first,
- * this one adds what it lacks (since Linux 5.10) and leaves the rest as it is: a structure that
- * Linux has lengthened since keeps the length of that header. Constants that an older enum lacks
- * are then macros.
+ * Together with <linux/vfio.h>: if this header comes first, that one becomes empty. If that one
+ * comes first, this one adds what it lacks (since Linux 5.10) and leaves the rest as it is: a
+ * structure that Linux has lengthened since keeps the length of that header, and constants that an
+ * older enum lacks are macros.
  */
 #ifndef UIOMMUFD_VFIO_H
 #define UIOMMUFD_VFIO_H
@@ -39,7 +41,7 @@
 
 /* The guard of <linux/vfio.h>, as installed and as in the kernel's tree. */
 #if defined(VFIO_H) || defined(_UAPIVFIO_H)
-/* Its newest feature tells whether it is complete. */
+/* That header is complete if it has the newest feature. */
 #ifndef VFIO_DEVICE_FEATURE_ZPCI_ERROR
 #define UIOMMUFD_AFTER_OLDER
 #endif
@@ -54,26 +56,26 @@
 #ifndef VFIO_API_VERSION
 #define VFIO_API_VERSION 0
 
-/* VFIO_CHECK_EXTENSION: kinds of IOMMU, for VFIO_SET_IOMMU, and what they can do. */
+/* Extensions, for VFIO_CHECK_EXTENSION. The kinds of IOMMU are also for VFIO_SET_IOMMU. */
 #define VFIO_TYPE1_IOMMU     1
 #define VFIO_SPAPR_TCE_IOMMU 2
-#define VFIO_TYPE1v2_IOMMU   3 /* type 1 that unmaps only whole mappings */
-#define VFIO_DMA_CC_IOMMU    4 /* DMA is cache coherent, whatever the device asks for */
+#define VFIO_TYPE1v2_IOMMU   3 /* type 1, but unmaps only whole mappings */
+#define VFIO_DMA_CC_IOMMU    4 /* DMA is cache coherent, even if the device asks for no-snoop */
 #define VFIO_EEH	     5 /* POWER error handling */
 
 #define VFIO_SPAPR_TCE_v2_IOMMU 7
 #define VFIO_NOIOMMU_IOMMU	8 /* no IOMMU: no protection, no translation */
 
-/* Numbers of commands are VFIO_BASE + n. */
+/* The numbers of commands are VFIO_BASE + n. */
 #define VFIO_TYPE (';')
 #define VFIO_BASE 100
 
 /*
  * Precedes each capability of an information structure.
  *
- * @id: what it is; each information command has its own numbers
- * @version: of this capability
- * @next: offset of the next one in the structure; 0: none
+ * @id: which capability; each information command has numbers of its own
+ * @version: version of this capability
+ * @next: offset of the next capability in the structure; 0: none
  */
 struct vfio_info_cap_header {
 	__u16 id;
@@ -95,17 +97,24 @@ struct vfio_info_cap_header {
 /* ---- container: /dev/vfio/vfio ---- */
 
 #ifndef VFIO_GET_API_VERSION
-/* No argument. Returns VFIO_API_VERSION. */
+/* VFIO_GET_API_VERSION: takes no argument, returns VFIO_API_VERSION. [TYPE1-CONTAINER] */
 #define VFIO_GET_API_VERSION _IO(VFIO_TYPE, VFIO_BASE + 0)
 #endif
 
 #ifndef VFIO_CHECK_EXTENSION
-/* Argument: one of the numbers above, by value. Returns 0 (no) or positive. */
+/*
+ * VFIO_CHECK_EXTENSION: takes an extension by value; returns 0 (no) or a positive number.
+ * [TYPE1-EXTENSIONS]
+ */
 #define VFIO_CHECK_EXTENSION _IO(VFIO_TYPE, VFIO_BASE + 1)
 #endif
 
 #ifndef VFIO_SET_IOMMU
-/* Argument: VFIO_TYPE1_IOMMU or VFIO_TYPE1v2_IOMMU, by value. ENODEV: no group has been added. */
+/*
+ * VFIO_SET_IOMMU: takes VFIO_TYPE1_IOMMU or VFIO_TYPE1v2_IOMMU by value. [TYPE1-SET-IOMMU]
+ *
+ * ENODEV: the container has no group.
+ */
 #define VFIO_SET_IOMMU _IO(VFIO_TYPE, VFIO_BASE + 2)
 #endif
 
@@ -113,7 +122,7 @@ struct vfio_info_cap_header {
 
 #ifndef VFIO_GROUP_GET_STATUS
 /*
- * VFIO_GROUP_GET_STATUS
+ * VFIO_GROUP_GET_STATUS: describes a group. [VFIO-GROUP]
  *
  * @flags: VFIO_GROUP_FLAGS_*
  */
@@ -121,48 +130,56 @@ struct vfio_group_status {
 	__u32 argsz;
 	__u32 flags;
 #define VFIO_GROUP_FLAGS_VIABLE	       (1 << 0) /* no other driver does DMA with its devices */
-#define VFIO_GROUP_FLAGS_CONTAINER_SET (1 << 1)
+#define VFIO_GROUP_FLAGS_CONTAINER_SET (1 << 1) /* it has a container */
 };
 #define VFIO_GROUP_GET_STATUS _IO(VFIO_TYPE, VFIO_BASE + 3)
 #endif
 
 #ifndef VFIO_GROUP_SET_CONTAINER
 /*
- * Argument: address of a __s32, the descriptor of a container or of /dev/iommu, which then has an
- * IOAS for it. EINVAL: the group has one. EBADFD: something else.
+ * VFIO_GROUP_SET_CONTAINER: puts a group into a container. Takes the address of a __s32, the
+ * descriptor of a container or of /dev/iommu, which gets an IOAS for it. [VFIO-GROUP]
+ *
+ * EINVAL: the group has a container. EBADFD: the descriptor is neither.
  */
 #define VFIO_GROUP_SET_CONTAINER _IO(VFIO_TYPE, VFIO_BASE + 4)
 #endif
 
 #ifndef VFIO_GROUP_UNSET_CONTAINER
-/* No argument. EINVAL: it has none. */
+/*
+ * VFIO_GROUP_UNSET_CONTAINER: takes a group out of its container. No argument. [VFIO-GROUP]
+ *
+ * EINVAL: the group has no container.
+ */
 #define VFIO_GROUP_UNSET_CONTAINER _IO(VFIO_TYPE, VFIO_BASE + 5)
 #endif
 
 #ifndef VFIO_GROUP_GET_DEVICE_FD
 /*
- * Argument: name of a device of the group, e.g. "0000:01:00.0". Returns a descriptor of it,
- * attached to the container's address space. ENODEV: no such device. EINVAL: no container.
+ * VFIO_GROUP_GET_DEVICE_FD: opens a device of the group and attaches it to the container's address
+ * space. Takes the address of its name, "0000:01:00.0"; returns a descriptor. [VFIO-GROUP]
+ *
+ * ENODEV: the group has no device of this name. EINVAL: the group has no container.
  */
 #define VFIO_GROUP_GET_DEVICE_FD _IO(VFIO_TYPE, VFIO_BASE + 6)
 #endif
 
-/* ---- device: what it is ---- */
+/* ---- device: information ---- */
 
 #ifndef VFIO_DEVICE_GET_INFO
 /*
- * VFIO_DEVICE_GET_INFO
+ * VFIO_DEVICE_GET_INFO: describes a device. [PCI-INFO]
  *
  * @flags: VFIO_DEVICE_FLAGS_*
- * @num_regions, @num_irqs: highest index and 1
- * @cap_offset: the first capability, with FLAGS_CAPS; may be beyond argsz of old callers, who have
- *	room for 16 bytes
+ * @num_regions, @num_irqs: the highest index plus 1
+ * @cap_offset: with FLAGS_CAPS: the first capability. Callers of old headers pass argsz 16, without
+ *	this member
  */
 struct vfio_device_info {
 	__u32 argsz;
 	__u32 flags;
 #define VFIO_DEVICE_FLAGS_RESET	   (1 << 0) /* VFIO_DEVICE_RESET works */
-#define VFIO_DEVICE_FLAGS_PCI	   (1 << 1) /* what kind of device it is: */
+#define VFIO_DEVICE_FLAGS_PCI	   (1 << 1) /* the kind of device: */
 #define VFIO_DEVICE_FLAGS_PLATFORM (1 << 2)
 #define VFIO_DEVICE_FLAGS_AMBA	   (1 << 3)
 #define VFIO_DEVICE_FLAGS_CCW	   (1 << 4)
@@ -176,7 +193,7 @@ struct vfio_device_info {
 };
 #define VFIO_DEVICE_GET_INFO _IO(VFIO_TYPE, VFIO_BASE + 7)
 
-/* What sysfs of a mediated device's parent calls the kinds of device. */
+/* Names of the kinds of device in the sysfs directory of a mediated device's parent. */
 #define VFIO_DEVICE_API_PCI_STRING	"vfio-pci"
 #define VFIO_DEVICE_API_PLATFORM_STRING "vfio-platform"
 #define VFIO_DEVICE_API_AMBA_STRING	"vfio-amba"
@@ -196,7 +213,7 @@ struct vfio_device_info {
 
 #ifndef VFIO_DEVICE_INFO_CAP_PCI_ATOMIC_COMP
 /*
- * Which atomic operations the root port completes.
+ * Capability: which atomic operations the root port completes.
  *
  * @flags: VFIO_PCI_ATOMIC_COMP*, by width in bits
  */
@@ -215,13 +232,14 @@ struct vfio_device_info_cap_pci_atomic_comp {
 
 #ifndef VFIO_DEVICE_GET_REGION_INFO
 /*
- * VFIO_DEVICE_GET_REGION_INFO: a part of the device to read, write or map at @offset of its
- * descriptor.
+ * VFIO_DEVICE_GET_REGION_INFO: describes a region: a part of the device that its descriptor reads,
+ * writes or maps at @offset. [PCI-REGION]
  *
  * @flags: VFIO_REGION_INFO_FLAG_*
  * @index: in: which region; for PCI, VFIO_PCI_*_REGION_INDEX
- * @size: bytes; 0: the device has none
- * @offset: in the descriptor
+ * @cap_offset: with FLAG_CAPS: the first capability
+ * @size: bytes; 0: the device does not have this region
+ * @offset: offset for pread, pwrite and mmap of the device's descriptor
  */
 struct vfio_region_info {
 	__u32 argsz;
@@ -239,7 +257,12 @@ struct vfio_region_info {
 #endif
 
 #ifndef VFIO_REGION_INFO_CAP_SPARSE_MMAP
-/* Only parts of the region can be mapped: @nr_areas of them, offset and size in bytes. */
+/*
+ * Capability: only parts of the region can be mapped.
+ *
+ * @nr_areas: how many parts
+ * @areas: each with offset and size in bytes
+ */
 #define VFIO_REGION_INFO_CAP_SPARSE_MMAP 1
 struct vfio_region_sparse_mmap_area {
 	__aligned_u64 offset;
@@ -256,9 +279,9 @@ struct vfio_region_info_cap_sparse_mmap {
 
 #ifndef VFIO_REGION_INFO_CAP_TYPE
 /*
- * What a region without a fixed index is.
+ * Capability: the meaning of a region without a fixed index.
  *
- * @type: VFIO_REGION_TYPE_*; PCI_VENDOR_TYPE with a vendor ID: what its vendor says
+ * @type: VFIO_REGION_TYPE_*, or PCI_VENDOR_TYPE with a vendor ID, for types of that vendor
  * @subtype: VFIO_REGION_SUBTYPE_* of this type
  */
 #define VFIO_REGION_INFO_CAP_TYPE 2
@@ -290,12 +313,13 @@ struct vfio_region_info_cap_type {
 
 #ifndef VFIO_REGION_SUBTYPE_GFX_EDID
 /*
- * VFIO_REGION_TYPE_GFX, VFIO_REGION_SUBTYPE_GFX_EDID: what such a region starts with. Through it
- * the monitor of a VM says what display is connected.
+ * The start of a region of type VFIO_REGION_TYPE_GFX, VFIO_REGION_SUBTYPE_GFX_EDID. Through it the
+ * VM's monitor describes the display that is connected.
  *
- * @edid_offset: where in the region the EDID goes; read only
- * @edid_max_size, @edid_size: bytes: the most (read only), and how many it has
- * @max_xres, @max_yres: pixels; 0: any; read only
+ * @edid_offset: offset of the EDID in the region; read only
+ * @edid_max_size: bytes that the EDID may have; read only
+ * @edid_size: bytes that the EDID has
+ * @max_xres, @max_yres: pixels; 0: no limit; read only
  * @link_state: VFIO_DEVICE_GFX_LINK_STATE_*
  */
 #define VFIO_REGION_SUBTYPE_GFX_EDID 1
@@ -312,12 +336,12 @@ struct vfio_region_gfx_edid {
 #endif
 
 #ifndef VFIO_REGION_INFO_CAP_MSIX_MAPPABLE
-/* The region holds the MSI-X table, and may be mapped all the same. A header, nothing more. */
+/* Capability, only a header: the region may be mapped although it holds the MSI-X table. */
 #define VFIO_REGION_INFO_CAP_MSIX_MAPPABLE 3
 #endif
 
 #ifndef VFIO_REGION_INFO_CAP_NVLINK2_SSATGT
-/* Address of NVLink2 memory on its link; no longer provided. */
+/* Capability: address of NVLink2 memory on its link; no longer provided. */
 #define VFIO_REGION_INFO_CAP_NVLINK2_SSATGT 4
 struct vfio_region_info_cap_nvlink2_ssatgt {
 	struct vfio_info_cap_header header;
@@ -326,7 +350,7 @@ struct vfio_region_info_cap_nvlink2_ssatgt {
 #endif
 
 #ifndef VFIO_REGION_INFO_CAP_NVLINK2_LNKSPD
-/* Speed of an NVLink2; no longer provided. */
+/* Capability: speed of an NVLink2; no longer provided. */
 #define VFIO_REGION_INFO_CAP_NVLINK2_LNKSPD 5
 struct vfio_region_info_cap_nvlink2_lnkspd {
 	struct vfio_info_cap_header header;
@@ -339,19 +363,19 @@ struct vfio_region_info_cap_nvlink2_lnkspd {
 
 #ifndef VFIO_DEVICE_GET_IRQ_INFO
 /*
- * VFIO_DEVICE_GET_IRQ_INFO
+ * VFIO_DEVICE_GET_IRQ_INFO: describes one kind of interrupt. [PCI-IRQ]
  *
  * @flags: VFIO_IRQ_INFO_*
- * @index: in: which kind of interrupt; for PCI, VFIO_PCI_*_IRQ_INDEX
+ * @index: in: which kind; for PCI, VFIO_PCI_*_IRQ_INDEX
  * @count: vectors of this kind; 0: the device has none
  */
 struct vfio_irq_info {
 	__u32 argsz;
 	__u32 flags;
-#define VFIO_IRQ_INFO_EVENTFD	 (1 << 0) /* is delivered through eventfds */
+#define VFIO_IRQ_INFO_EVENTFD	 (1 << 0) /* delivered through eventfds */
 #define VFIO_IRQ_INFO_MASKABLE	 (1 << 1) /* can be masked and unmasked */
-#define VFIO_IRQ_INFO_AUTOMASKED (1 << 2) /* is masked by each delivery */
-#define VFIO_IRQ_INFO_NORESIZE	 (1 << 3) /* to enable more vectors, disable all first */
+#define VFIO_IRQ_INFO_AUTOMASKED (1 << 2) /* masked by each delivery */
+#define VFIO_IRQ_INFO_NORESIZE	 (1 << 3) /* all vectors must be disabled to enable more */
 	__u32 index;
 	__u32 count;
 };
@@ -360,16 +384,17 @@ struct vfio_irq_info {
 
 #ifndef VFIO_DEVICE_SET_IRQS
 /*
- * VFIO_DEVICE_SET_IRQS: masks, unmasks, triggers, or says where interrupts go.
+ * VFIO_DEVICE_SET_IRQS: masks, unmasks or triggers interrupts, or connects them to eventfds.
+ * [PCI-IRQ]
  *
  * @flags: one VFIO_IRQ_SET_DATA_* and one VFIO_IRQ_SET_ACTION_*
  * @index: as in struct vfio_irq_info
- * @start, @count: vectors. No data, TRIGGER and count 0: disables all
- * @data: an element per vector: nothing; BOOL: a __u8, whether to act; EVENTFD: a __s32
- *	that signals (TRIGGER) or unmasks (UNMASK), -1 for none
+ * @start, @count: the vectors. DATA_NONE, ACTION_TRIGGER and count 0 disable all
+ * @data: one element per vector. NONE: empty. BOOL: a __u8, whether to act. EVENTFD: a __s32, an
+ *	eventfd that is signalled by the interrupt (TRIGGER) or unmasks it (UNMASK); -1: none
  *
- * EINVAL: vectors beyond those of the device, or @data does not fit in argsz. ENOTTY: this kind
- * cannot.
+ * EINVAL: the device has fewer vectors, or @data does not fit in argsz. ENOTTY: this kind of
+ * interrupt does not support the action.
  */
 struct vfio_irq_set {
 	__u32 argsz;
@@ -396,10 +421,14 @@ struct vfio_irq_set {
 /* ---- device: reset ---- */
 
 #ifndef VFIO_DEVICE_RESET
-/* No argument. Mappings of regions stay valid. EINVAL: the device cannot be reset. */
+/*
+ * VFIO_DEVICE_RESET: resets the device. No argument. Mappings of regions stay valid. [PCI-RESET]
+ *
+ * EINVAL: the device cannot be reset.
+ */
 #define VFIO_DEVICE_RESET _IO(VFIO_TYPE, VFIO_BASE + 11)
 
-/* Regions and kinds of interrupt of PCI devices; more of them can follow. */
+/* Regions and kinds of interrupt of PCI devices. A device can have more. */
 enum {
 	VFIO_PCI_BAR0_REGION_INDEX = 0,
 	VFIO_PCI_BAR1_REGION_INDEX = 1,
@@ -422,7 +451,7 @@ enum {
 	VFIO_PCI_NUM_IRQS = 5,
 };
 
-/* Those of channel devices (s390). */
+/* Regions and kinds of interrupt of channel devices (s390). */
 enum {
 	VFIO_CCW_CONFIG_REGION_INDEX = 0,
 	VFIO_CCW_NUM_REGIONS = 1,
@@ -435,7 +464,7 @@ enum {
 	VFIO_CCW_NUM_IRQS = 3,
 };
 
-/* Those of cryptographic adapters (s390). */
+/* Kinds of interrupt of cryptographic adapters (s390). */
 enum {
 	VFIO_AP_REQ_IRQ_INDEX = 0,
 	VFIO_AP_CFG_CHG_IRQ_INDEX = 1,
@@ -444,11 +473,11 @@ enum {
 #endif
 
 #ifndef VFIO_DEVICE_GET_PCI_HOT_RESET_INFO
-/* A device that a reset of the slot or bus would hit, too. */
+/* A device that a reset of the slot or bus affects. */
 struct vfio_pci_dependent_device {
 	union {
-		__u32 group_id; /* its group, or with FLAG_DEV_ID */
-		__u32 devid;	/* its ID in this iommufd, or VFIO_PCI_DEVID_* */
+		__u32 group_id; /* without FLAG_DEV_ID: its group */
+		__u32 devid;	/* with FLAG_DEV_ID: its ID in this iommufd, or VFIO_PCI_DEVID_* */
 	};
 	__u16 segment;
 	__u8 bus;
@@ -456,12 +485,15 @@ struct vfio_pci_dependent_device {
 };
 
 /*
- * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: whom VFIO_DEVICE_PCI_HOT_RESET would hit.
+ * VFIO_DEVICE_GET_PCI_HOT_RESET_INFO: lists the devices that VFIO_DEVICE_PCI_HOT_RESET affects.
+ * [PCI-RESET]
  *
  * @flags: VFIO_PCI_HOT_RESET_FLAG_*
- * @count: out: entries of @devices
+ * @count: out: how many devices there are
+ * @devices: the devices
  *
- * ENOSPC: argsz has no room for them; @count is right. ENODEV: no such reset.
+ * ENOSPC: they do not fit in argsz; @count is set all the same. ENODEV: slot and bus cannot be
+ * reset.
  */
 struct vfio_pci_hot_reset_info {
 	__u32 argsz;
@@ -476,7 +508,7 @@ struct vfio_pci_hot_reset_info {
 #define VFIO_PCI_HOT_RESET_FLAG_DEV_ID (1 << 0) /* entries have devid */
 #endif
 #ifndef VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED
-#define VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED (1 << 1) /* all of them belong to the caller */
+#define VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED (1 << 1) /* all devices belong to the caller */
 #endif
 #ifndef VFIO_PCI_DEVID_OWNED
 #define VFIO_PCI_DEVID_OWNED 0 /* belongs to the caller, but is not bound */
@@ -487,12 +519,14 @@ struct vfio_pci_hot_reset_info {
 
 #ifndef VFIO_DEVICE_PCI_HOT_RESET
 /*
- * VFIO_DEVICE_PCI_HOT_RESET: resets slot or bus. All devices hit must belong to the caller
- * (EINVAL).
+ * VFIO_DEVICE_PCI_HOT_RESET: resets the slot or bus. All devices that it affects must belong to the
+ * caller. [PCI-RESET]
  *
  * @flags: 0
- * @count, @group_fds: proof of that: descriptors of the groups. 0 of them, and an iommufd
- *	proves it, if the device was opened by its own node
+ * @count, @group_fds: descriptors of the groups, which prove that. 0 of them if the device was
+ *	opened by its own node: then its iommufd proves it
+ *
+ * EINVAL: a device does not belong to the caller.
  */
 struct vfio_pci_hot_reset {
 	__u32 argsz;
@@ -507,16 +541,17 @@ struct vfio_pci_hot_reset {
 
 #ifndef VFIO_DEVICE_QUERY_GFX_PLANE
 /*
- * VFIO_DEVICE_QUERY_GFX_PLANE: where the guest's picture is.
+ * VFIO_DEVICE_QUERY_GFX_PLANE: tells where the guest's picture is.
  *
- * @flags: in: TYPE_DMABUF or TYPE_REGION; with TYPE_PROBE: only whether that is supported
+ * @flags: in: TYPE_DMABUF or TYPE_REGION; with TYPE_PROBE: only ask whether that is supported
  * @drm_plane_type: in: which plane
- * @drm_format, @drm_format_mod: of the pixels, as DRM names them
+ * @drm_format, @drm_format_mod: format of the pixels, as DRM names it
  * @width, @height: pixels
- * @stride, @size: bytes of a line, of the picture
- * @x_pos, @y_pos: of a cursor
- * @x_hot, @y_hot: point of the cursor that points, if known
- * @region_index, @dmabuf_id: where, by type; 0: nothing to show
+ * @stride, @size: bytes of a line, and of the picture
+ * @x_pos, @y_pos: position of a cursor
+ * @x_hot, @y_hot: the hot spot of the cursor, if known
+ * @region_index: TYPE_REGION: the region; 0: no picture
+ * @dmabuf_id: TYPE_DMABUF: for VFIO_DEVICE_GET_GFX_DMABUF; 0: no picture
  */
 struct vfio_device_gfx_plane_info {
 	__u32 argsz;
@@ -545,20 +580,24 @@ struct vfio_device_gfx_plane_info {
 #endif
 
 #ifndef VFIO_DEVICE_GET_GFX_DMABUF
-/* Argument: address of a dmabuf_id. Returns a descriptor of that dma-buf. */
+/*
+ * VFIO_DEVICE_GET_GFX_DMABUF: takes the address of a dmabuf_id; returns a descriptor of that
+ * dma-buf.
+ */
 #define VFIO_DEVICE_GET_GFX_DMABUF _IO(VFIO_TYPE, VFIO_BASE + 15)
 #endif
 
 #ifndef VFIO_DEVICE_IOEVENTFD
 /*
- * VFIO_DEVICE_IOEVENTFD: each signal of @fd writes @data to @offset of the device, a place in a
- * BAR.
+ * VFIO_DEVICE_IOEVENTFD: has each signal of an eventfd write a value to a BAR. [PCI-RESET]
  *
  * @flags: the width: one of VFIO_DEVICE_IOEVENTFD_8 .. 64
- * @offset: as for pwrite to the device
- * @fd: an eventfd; -1: no longer
+ * @offset: where, as for pwrite to the device
+ * @data: the value
+ * @fd: an eventfd; -1: remove the one that was set
  *
- * EEXIST: there is one for this place and value. ENODEV: none to remove. ENOSPC: too many.
+ * EEXIST: this place and value have an eventfd. ENODEV: there is none to remove. ENOSPC: the device
+ * has too many.
  */
 struct vfio_device_ioeventfd {
 	__u32 argsz;
@@ -580,17 +619,17 @@ struct vfio_device_ioeventfd {
 
 #ifndef VFIO_DEVICE_BIND_IOMMUFD
 /*
- * VFIO_DEVICE_BIND_IOMMUFD: the first command on /dev/vfio/devices/vfioN; all others fail with
- * EINVAL before. Lasts until the descriptor is closed.
+ * VFIO_DEVICE_BIND_IOMMUFD: binds a device to an iommufd, until its descriptor is closed. It is the
+ * first command on /dev/vfio/devices/vfioN: any other fails with EINVAL before. [VFIO-BIND]
  *
  * @flags: VFIO_DEVICE_BIND_FLAG_TOKEN, or 0
  * @iommufd: descriptor of /dev/iommu
- * @out_devid: ID of the device there
- * @token_uuid_ptr: with TOKEN: address of the 16 bytes that entitle to use this virtual function
+ * @out_devid: the device's ID in that iommufd
+ * @token_uuid_ptr: with TOKEN: address of the 16 bytes that permit the use of a virtual function
  *
- * EBUSY: its group is in use the old way. EINVAL: bound already. EBADF, EBADFD: not an iommufd.
- * EACCES: the token is wrong, or needed. EPERM: others use the group, or its interrupts are not
- * isolated.
+ * EBUSY: the device's group was opened by /dev/vfio/N. EINVAL: the device is bound already. EBADF:
+ * @iommufd is not open. EBADFD: it is not an iommufd. EACCES: the token is wrong or missing. EPERM:
+ * another iommufd has devices of the group, or the interrupts are not isolated.
  */
 struct vfio_device_bind_iommufd {
 	__u32 argsz;
@@ -607,14 +646,15 @@ struct vfio_device_bind_iommufd {
 
 #ifndef VFIO_DEVICE_ATTACH_IOMMUFD_PT
 /*
- * VFIO_DEVICE_ATTACH_IOMMUFD_PT: the device's DMA goes to @pt_id from now on, if it was attached
- * before, without a gap.
+ * VFIO_DEVICE_ATTACH_IOMMUFD_PT: directs a device's DMA to a page table. An attachment that exists
+ * is replaced without a gap. [VFIO-ATTACH]
  *
- * @flags: VFIO_DEVICE_ATTACH_PASID: only its DMA with @pasid
+ * @flags: VFIO_DEVICE_ATTACH_PASID: only DMA with @pasid
  * @pt_id: in: an IOAS or a page table (HWPT) of the iommufd; out: the page table in use
+ * @pasid: with ATTACH_PASID: the PASID
  *
- * ENOENT: no such ID. EINVAL: the page table does not suit the device. EADDRINUSE: the device
- * reserves IOVAs that are mapped or allowed. EOPNOTSUPP: the device has no PASIDs.
+ * ENOENT: no object has this ID. EINVAL: the page table does not suit the device. EADDRINUSE: the
+ * device reserves IOVAs that are mapped or allowed. EOPNOTSUPP: the device has no PASIDs.
  */
 struct vfio_device_attach_iommufd_pt {
 	__u32 argsz;
@@ -630,9 +670,11 @@ struct vfio_device_attach_iommufd_pt {
 
 #ifndef VFIO_DEVICE_DETACH_IOMMUFD_PT
 /*
- * VFIO_DEVICE_DETACH_IOMMUFD_PT: blocks the device's DMA. Succeeds if it was not attached.
+ * VFIO_DEVICE_DETACH_IOMMUFD_PT: blocks a device's DMA. Succeeds if it was not attached.
+ * [VFIO-ATTACH]
  *
- * @flags: VFIO_DEVICE_DETACH_PASID: only its DMA with @pasid
+ * @flags: VFIO_DEVICE_DETACH_PASID: only DMA with @pasid
+ * @pasid: with DETACH_PASID: the PASID
  */
 struct vfio_device_detach_iommufd_pt {
 	__u32 argsz;
@@ -649,14 +691,15 @@ struct vfio_device_detach_iommufd_pt {
 
 #ifndef VFIO_DEVICE_FEATURE
 /*
- * VFIO_DEVICE_FEATURE: reads, sets, or asks for an optional property, VFIO_DEVICE_FEATURE_* below.
+ * VFIO_DEVICE_FEATURE: reads, sets or probes an optional feature, VFIO_DEVICE_FEATURE_* below.
+ * [VFIO-FEATURE]
  *
- * @flags: number of the feature, and GET or SET; with PROBE: only whether it can, of both
- *	if both given
+ * @flags: number of the feature, and GET or SET. With PROBE: only ask whether the device supports
+ *	what is given, GET, SET or both
  * @data: structure of the feature, if it has one
  *
- * ENOTTY: the device does not have it. EINVAL: it cannot be read, or set; @data does not fit in
- * argsz.
+ * ENOTTY: the device does not have the feature. EINVAL: the feature cannot be read or set, or @data
+ * does not fit in argsz.
  */
 struct vfio_device_feature {
 	__u32 argsz;
@@ -671,7 +714,7 @@ struct vfio_device_feature {
 #endif
 
 #ifndef VFIO_DEVICE_FEATURE_PCI_VF_TOKEN
-/* SET, 16 bytes: a secret that opening virtual functions of this physical one then takes. */
+/* SET, 16 bytes: a token without which the virtual functions of this device cannot be opened. */
 #define VFIO_DEVICE_FEATURE_PCI_VF_TOKEN 0
 #endif
 
@@ -681,7 +724,7 @@ struct vfio_device_feature {
 #endif
 
 #ifndef VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP
-/* SET: the same, and eventfd @wakeup_eventfd is signalled when the device wakes by itself. */
+/* SET: the same; eventfd @wakeup_eventfd is signalled when the device wakes by itself. */
 #define VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP 4
 struct vfio_device_low_power_entry_with_wakeup {
 	__s32 wakeup_eventfd;
@@ -696,7 +739,7 @@ struct vfio_device_low_power_entry_with_wakeup {
 
 #ifndef VFIO_DEVICE_FEATURE_BUS_MASTER
 /*
- * SET: whether the device may do DMA.
+ * SET: permits or forbids the device to do DMA.
  *
  * @op: VFIO_DEVICE_FEATURE_SET_MASTER or CLEAR_MASTER
  */
@@ -709,19 +752,21 @@ struct vfio_device_feature_bus_master {
 #endif
 
 #ifndef VFIO_DEVICE_FEATURE_DMA_BUF
-/* Bytes @offset to @offset + @length of a region, multiples of the page size. */
+/* The bytes [@offset, @offset + @length) of a region; both are multiples of the page size. */
 struct vfio_region_dma_range {
 	__u64 offset;
 	__u64 length;
 };
 
 /*
- * GET: parts of a region as a dma-buf, e.g. for other devices to reach. Returns its descriptor.
+ * GET: makes a dma-buf of parts of a region, for instance for other devices, and returns its
+ * descriptor.
  *
  * @region_index: a BAR that can be mapped
  * @open_flags: O_CLOEXEC and access mode of the descriptor
  * @flags: 0
- * @nr_ranges: entries of @dma_ranges
+ * @nr_ranges: how many parts
+ * @dma_ranges: the parts
  */
 #define VFIO_DEVICE_FEATURE_DMA_BUF 11
 struct vfio_device_feature_dma_buf {
@@ -735,8 +780,10 @@ struct vfio_device_feature_dma_buf {
 
 #ifndef VFIO_DEVICE_FEATURE_ZPCI_ERROR
 /*
- * GET: what s390 firmware reports about the device's error; opaque, as long as the capability
- * VFIO_DEVICE_INFO_CAP_ZPCI_BASE says. ENOMSG: no error is pending.
+ * GET: the report of s390 firmware about an error of the device. It is opaque; the capability
+ * VFIO_DEVICE_INFO_CAP_ZPCI_BASE has its length.
+ *
+ * ENOMSG: no error is pending.
  */
 #define VFIO_DEVICE_FEATURE_ZPCI_ERROR 13
 struct vfio_device_feature_zpci_err {
@@ -744,16 +791,18 @@ struct vfio_device_feature_zpci_err {
 };
 #endif
 
-/* ---- device: dirty tracking of its DMA ---- */
+/* ---- device: dirty tracking of DMA ---- */
 
 #ifndef VFIO_DEVICE_FEATURE_DMA_LOGGING_START
 /*
- * SET: records what the device writes.
+ * SET: starts recording what the device writes.
  *
- * @page_size: bytes per record that are wanted, a power of two
- * @num_ranges: 1 .. 256 (E2BIG)
- * @ranges: address of an array of struct vfio_device_feature_dma_logging_range, not overlapping,
- *	multiples of @page_size
+ * @page_size: bytes per record wanted, a power of two
+ * @num_ranges: how many ranges, 1 .. 256
+ * @ranges: address of an array of struct vfio_device_feature_dma_logging_range, which do not
+ *	overlap and are multiples of @page_size
+ *
+ * E2BIG: too many ranges.
  */
 #define VFIO_DEVICE_FEATURE_DMA_LOGGING_START 6
 struct vfio_device_feature_dma_logging_control {
@@ -770,15 +819,15 @@ struct vfio_device_feature_dma_logging_range {
 #endif
 
 #ifndef VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP
-/* SET, no data: no longer. */
+/* SET, no data: stops recording. */
 #define VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP 7
 #endif
 
 #ifndef VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT
 /*
- * GET: what was written in [@iova, @iova + @length), which is clean afterwards.
+ * GET: reports what was written in [@iova, @iova + @length), which is clean afterwards.
  *
- * @page_size: bytes per bit, a power of two from 4096 on
+ * @page_size: bytes per bit, a power of two, 4096 or more
  * @bitmap: address of the bitmap, lowest bit first. Bits are set, never cleared
  */
 #define VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT 8
@@ -793,8 +842,8 @@ struct vfio_device_feature_dma_logging_report {
 /* ---- device: migration ---- */
 
 /*
- * The first interface to migrate devices: a region, with this at its start. Not in use any more;
- * the names of its states made room for those of the second one.
+ * The first interface for migration, no longer in use: a region that starts with this structure.
+ * The names of its states were given up for those of the second interface.
  */
 #ifndef VFIO_DEVICE_STATE_V1_STOP
 #ifdef UIOMMUFD_AFTER_OLDER
@@ -825,7 +874,7 @@ struct vfio_device_migration_info {
 #define VFIO_DEVICE_STATE_MASK \
 	(VFIO_DEVICE_STATE_V1_RUNNING | VFIO_DEVICE_STATE_V1_SAVING | VFIO_DEVICE_STATE_V1_RESUMING)
 
-/* Resuming goes with no other bit. Saving and resuming together mean an error. */
+/* RESUMING excludes the other bits. SAVING with RESUMING stands for an error. */
 #define VFIO_DEVICE_STATE_VALID(state)                 \
 	(!(VFIO_DEVICE_STATE_V1_RESUMING & (state)) || \
 	 (VFIO_DEVICE_STATE_MASK & (state)) == VFIO_DEVICE_STATE_V1_RESUMING)
@@ -839,10 +888,10 @@ struct vfio_device_migration_info {
 
 #ifndef VFIO_DEVICE_FEATURE_MIGRATION
 /*
- * GET: the device can be migrated, and how.
+ * GET: how the device can be migrated.
  *
- * @flags: VFIO_MIGRATION_STOP_COPY: states STOP, RUNNING, STOP_COPY, RESUMING. P2P: those
- *	that end in _P2P, too. PRE_COPY: PRE_COPY, too
+ * @flags: VFIO_MIGRATION_STOP_COPY: the states STOP, RUNNING, STOP_COPY and RESUMING; P2P: also
+ *	those that end in _P2P; PRE_COPY: also PRE_COPY
  */
 #define VFIO_DEVICE_FEATURE_MIGRATION 1
 struct vfio_device_feature_migration {
@@ -857,12 +906,12 @@ struct vfio_device_feature_migration {
 
 #ifndef VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE
 /*
- * GET, SET: the state of migration. From a state to a far one the device takes the steps between;
- * if one fails, @device_state is where it has stopped.
+ * GET, SET: the state of migration. SET goes through the states between the present one and the one
+ * wanted. If a step fails, @device_state is the state reached.
  *
  * @device_state: enum vfio_device_mig_state
- * @data_fd: out: descriptor to read (STOP_COPY, PRE_COPY) or write (RESUMING) the device's
- *	state; -1: the step opens none
+ * @data_fd: out: descriptor to read (STOP_COPY, PRE_COPY) or write (RESUMING) the device's state;
+ *	-1: this state has none
  */
 #define VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE 2
 struct vfio_device_feature_mig_state {
@@ -871,25 +920,25 @@ struct vfio_device_feature_mig_state {
 };
 
 enum vfio_device_mig_state {
-	VFIO_DEVICE_STATE_ERROR = 0,	    /* only a reset helps */
-	VFIO_DEVICE_STATE_STOP = 1,	    /* changes nothing: no DMA, no interrupts */
-	VFIO_DEVICE_STATE_RUNNING = 2,	    /* works; the state after a reset */
-	VFIO_DEVICE_STATE_STOP_COPY = 3,    /* stopped, and gives its state */
-	VFIO_DEVICE_STATE_RESUMING = 4,	    /* stopped, and takes a state */
-	VFIO_DEVICE_STATE_RUNNING_P2P = 5,  /* works, but does no DMA to other devices */
-	VFIO_DEVICE_STATE_PRE_COPY = 6,	    /* works, and gives what it has so far */
-	VFIO_DEVICE_STATE_PRE_COPY_P2P = 7, /* both */
+	VFIO_DEVICE_STATE_ERROR = 0,	    /* only a reset leads out of it */
+	VFIO_DEVICE_STATE_STOP = 1,	    /* stopped: no DMA, no interrupts */
+	VFIO_DEVICE_STATE_RUNNING = 2,	    /* running; the state after a reset */
+	VFIO_DEVICE_STATE_STOP_COPY = 3,    /* stopped; its state can be read */
+	VFIO_DEVICE_STATE_RESUMING = 4,	    /* stopped; its state can be written */
+	VFIO_DEVICE_STATE_RUNNING_P2P = 5,  /* running, without DMA to other devices */
+	VFIO_DEVICE_STATE_PRE_COPY = 6,	    /* running; a part of its state can be read */
+	VFIO_DEVICE_STATE_PRE_COPY_P2P = 7, /* PRE_COPY, without DMA to other devices */
 	VFIO_DEVICE_STATE_NR = 8,	    /* how many states there are */
 };
 #endif
 
 #ifndef VFIO_MIG_GET_PRECOPY_INFO
 /*
- * VFIO_MIG_GET_PRECOPY_INFO, on data_fd in state PRE_COPY: how much there is to read. Bytes.
+ * VFIO_MIG_GET_PRECOPY_INFO, on data_fd in state PRE_COPY: estimates how many bytes can be read.
  *
- * @flags: out, with VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2: VFIO_PRECOPY_INFO_REINIT
- * @initial_bytes: remain of the part to send first, if the stop is to be short
- * @dirty_bytes: remain of the rest, which keeps changing
+ * @flags: out: with VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2: VFIO_PRECOPY_INFO_REINIT
+ * @initial_bytes: bytes left of the part to transfer before the device is stopped
+ * @dirty_bytes: bytes left of the rest, which keeps changing
  */
 struct vfio_precopy_info {
 	__u32 argsz;
@@ -900,11 +949,11 @@ struct vfio_precopy_info {
 #define VFIO_MIG_GET_PRECOPY_INFO _IO(VFIO_TYPE, VFIO_BASE + 21)
 #endif
 #ifndef VFIO_PRECOPY_INFO_REINIT
-#define VFIO_PRECOPY_INFO_REINIT (1 << 0) /* new initial bytes have come up */
+#define VFIO_PRECOPY_INFO_REINIT (1 << 0) /* there are new initial bytes */
 #endif
 
 #ifndef VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
-/* GET: estimate of the bytes that STOP_COPY would give. */
+/* GET: estimates how many bytes can be read in STOP_COPY. */
 #define VFIO_DEVICE_FEATURE_MIG_DATA_SIZE 9
 struct vfio_device_feature_mig_data_size {
 	__aligned_u64 stop_copy_length;
@@ -920,12 +969,13 @@ struct vfio_device_feature_mig_data_size {
 
 #ifndef VFIO_IOMMU_GET_INFO
 /*
- * VFIO_IOMMU_GET_INFO
+ * VFIO_IOMMU_GET_INFO: describes a container. [TYPE1-INFO], [COMPAT-INFO]
  *
  * @flags: VFIO_IOMMU_INFO_*
  * @iova_pgsizes: page sizes; bit n: 2^n bytes
+ * @cap_offset: with INFO_CAPS: the first capability
  *
- * ENODEV: no address space yet; so do the commands below.
+ * ENODEV: there is no address space yet; also from the commands below.
  */
 struct vfio_iommu_type1_info {
 	__u32 argsz;
@@ -937,7 +987,7 @@ struct vfio_iommu_type1_info {
 	__u32 pad;
 };
 
-/* Capability: the IOVAs that can be mapped. @end is inclusive. */
+/* Capability: the IOVAs that can be mapped; @end is inclusive. */
 #define VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE 1
 struct vfio_iova_range {
 	__u64 start;
@@ -955,8 +1005,8 @@ struct vfio_iommu_type1_info_cap_iova_range {
  * Capability: VFIO_IOMMU_DIRTY_PAGES works.
  *
  * @flags: 0
- * @pgsize_bitmap: bytes per bit that it offers; bit n: 2^n
- * @max_dirty_bitmap_size: bytes of the longest bitmap
+ * @pgsize_bitmap: the sizes that a bit can stand for; bit n: 2^n bytes
+ * @max_dirty_bitmap_size: bytes that a bitmap can have
  */
 #define VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION 2
 struct vfio_iommu_type1_info_cap_migration {
@@ -970,7 +1020,7 @@ struct vfio_iommu_type1_info_cap_migration {
 #endif
 
 #ifndef VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL
-/* Capability: how many more mappings are possible. */
+/* Capability: how many more mappings can be made, @avail. */
 #define VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL 3
 struct vfio_iommu_type1_info_dma_avail {
 	struct vfio_info_cap_header header;
@@ -981,11 +1031,12 @@ struct vfio_iommu_type1_info_dma_avail {
 #ifndef VFIO_IOMMU_MAP_DMA
 /*
  * VFIO_IOMMU_MAP_DMA: maps the caller's memory [@vaddr, @vaddr + @size) at @iova and pins it.
+ * [TYPE1-MAP], [COMPAT-MAP]
  *
  * @flags: VFIO_DMA_MAP_FLAG_*
  *
- * EEXIST: something is mapped there. EINVAL: reserved IOVAs, or misaligned. ENOMEM: more than
- * RLIMIT_MEMLOCK.
+ * EEXIST: something is mapped there. EINVAL: part of the range is reserved, or it is misaligned.
+ * ENOMEM: above RLIMIT_MEMLOCK, too.
  */
 struct vfio_iommu_type1_dma_map {
 	__u32 argsz;
@@ -999,15 +1050,16 @@ struct vfio_iommu_type1_dma_map {
 #define VFIO_IOMMU_MAP_DMA _IO(VFIO_TYPE, VFIO_BASE + 13)
 #endif
 #ifndef VFIO_DMA_MAP_FLAG_VADDR
-#define VFIO_DMA_MAP_FLAG_VADDR (1 << 2) /* gives a mapping its memory's new address */
+#define VFIO_DMA_MAP_FLAG_VADDR (1 << 2) /* only set the new address of a mapping's memory */
 #endif
 
 #ifndef VFIO_IOMMU_UNMAP_DMA
 /*
  * A bitmap of dirty pages in the caller's memory.
  *
- * @pgsize: bytes per bit
- * @size: bytes of @data
+ * @pgsize: bytes that a bit stands for
+ * @size: bytes of the bitmap
+ * @data: the bitmap
  */
 struct vfio_bitmap {
 	__u64 pgsize;
@@ -1016,17 +1068,19 @@ struct vfio_bitmap {
 };
 
 /*
- * VFIO_IOMMU_UNMAP_DMA: removes what is mapped in [@iova, @iova + @size). With VFIO_TYPE1v2_IOMMU
- * whole mappings only (ENOENT); nothing there is no error.
+ * VFIO_IOMMU_UNMAP_DMA: removes what is mapped in [@iova, @iova + @size), which may be nothing.
+ * [TYPE1-UNMAP], [COMPAT-UNMAP]
  *
  * @flags: VFIO_DMA_UNMAP_FLAG_*
  * @size: out: bytes unmapped
  * @data: with GET_DIRTY_BITMAP: a struct vfio_bitmap
+ *
+ * EINVAL (of an iommufd: ENOENT): with VFIO_TYPE1v2_IOMMU, a mapping is only partly inside.
  */
 struct vfio_iommu_type1_dma_unmap {
 	__u32 argsz;
 	__u32 flags;
-#define VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP (1 << 0)
+#define VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP (1 << 0) /* report what was written */
 	__u64 iova;
 	__u64 size;
 	__u8 data[];
@@ -1034,25 +1088,26 @@ struct vfio_iommu_type1_dma_unmap {
 #define VFIO_IOMMU_UNMAP_DMA _IO(VFIO_TYPE, VFIO_BASE + 14)
 #endif
 #ifndef VFIO_DMA_UNMAP_FLAG_ALL
-#define VFIO_DMA_UNMAP_FLAG_ALL (1 << 1) /* everything; iova and size are 0 */
+#define VFIO_DMA_UNMAP_FLAG_ALL (1 << 1) /* remove everything; iova and size are 0 */
 #endif
 #ifndef VFIO_DMA_UNMAP_FLAG_VADDR
-#define VFIO_DMA_UNMAP_FLAG_VADDR (1 << 2) /* only forgets the address; DMA goes on */
+#define VFIO_DMA_UNMAP_FLAG_VADDR (1 << 2) /* only invalidate the address; DMA goes on */
 #endif
 
 #ifndef VFIO_IOMMU_ENABLE
-/* POWER's first container. No argument. */
+/* Commands of POWER's first container, without an argument. */
 #define VFIO_IOMMU_ENABLE  _IO(VFIO_TYPE, VFIO_BASE + 15)
 #define VFIO_IOMMU_DISABLE _IO(VFIO_TYPE, VFIO_BASE + 16)
 #endif
 
 #ifndef VFIO_IOMMU_DIRTY_PAGES
 /*
- * VFIO_IOMMU_DIRTY_PAGES: records which memory devices write. An iommufd does not have it (ENOTTY):
- * use IOMMU_HWPT_SET_DIRTY_TRACKING.
+ * VFIO_IOMMU_DIRTY_PAGES: records which memory devices write. [TYPE1-DIRTY]
  *
  * @flags: one of VFIO_IOMMU_DIRTY_PAGES_FLAG_*
- * @data: for GET_BITMAP: a struct vfio_iommu_type1_dirty_bitmap_get
+ * @data: with GET_BITMAP: a struct vfio_iommu_type1_dirty_bitmap_get
+ *
+ * ENOTTY: the container is an iommufd, which has IOMMU_HWPT_SET_DIRTY_TRACKING instead.
  */
 struct vfio_iommu_type1_dirty_bitmap {
 	__u32 argsz;
@@ -1063,7 +1118,7 @@ struct vfio_iommu_type1_dirty_bitmap {
 	__u8 data[];
 };
 
-/* What was written in [@iova, @iova + @size). */
+/* Asks what was written in [@iova, @iova + @size). */
 struct vfio_iommu_type1_dirty_bitmap_get {
 	__u64 iova;
 	__u64 size;
@@ -1072,15 +1127,15 @@ struct vfio_iommu_type1_dirty_bitmap_get {
 #define VFIO_IOMMU_DIRTY_PAGES _IO(VFIO_TYPE, VFIO_BASE + 17)
 #endif
 
-/* ---- POWER's container: only the names, for programs that mention them ---- */
+/* ---- POWER's container: not implemented; the names are for programs that mention them ---- */
 
 #ifndef VFIO_IOMMU_SPAPR_TCE_GET_INFO
 /*
  * Additional DMA windows.
  *
  * @pgsizes: page sizes; bit n: 2^n bytes
- * @max_dynamic_windows_supported: how many windows
- * @levels: of their tables, at most
+ * @max_dynamic_windows_supported: how many windows there can be
+ * @levels: how many levels their tables can have
  */
 struct vfio_iommu_spapr_tce_ddw_info {
 	__u64 pgsizes;
@@ -1089,11 +1144,11 @@ struct vfio_iommu_spapr_tce_ddw_info {
 };
 
 /*
- * VFIO_IOMMU_SPAPR_TCE_GET_INFO
+ * VFIO_IOMMU_SPAPR_TCE_GET_INFO: describes a container.
  *
- * @flags: VFIO_IOMMU_SPAPR_INFO_DDW
- * @dma32_window_start, @dma32_window_size: the low window, bus address and bytes
- * @ddw: with INFO_DDW
+ * @flags: VFIO_IOMMU_SPAPR_INFO_DDW: @ddw is valid
+ * @dma32_window_start, @dma32_window_size: bus address and bytes of the low window
+ * @ddw: the additional windows
  */
 struct vfio_iommu_spapr_tce_info {
 	__u32 argsz;
@@ -1107,7 +1162,7 @@ struct vfio_iommu_spapr_tce_info {
 #endif
 
 #ifndef VFIO_EEH_PE_OP
-/* VFIO_EEH_PE_INJECT_ERR: which error, and where on the bus. */
+/* The error to inject (VFIO_EEH_PE_INJECT_ERR), and its place on the bus. */
 struct vfio_eeh_pe_err {
 	__u32 type;
 	__u32 func;
@@ -1147,7 +1202,7 @@ struct vfio_eeh_pe_op {
 #endif
 
 #ifndef VFIO_IOMMU_SPAPR_REGISTER_MEMORY
-/* Pins the caller's memory, which can then be mapped; and undoes it. */
+/* Pins memory of the caller, so that it can be mapped, and unpins it. */
 struct vfio_iommu_spapr_register_memory {
 	__u32 argsz;
 	__u32 flags;
@@ -1162,9 +1217,9 @@ struct vfio_iommu_spapr_register_memory {
 /*
  * Makes a DMA window.
  *
- * @page_shift: its pages have 2^@page_shift bytes
+ * @page_shift: the size of a page is 2^@page_shift bytes
  * @window_size: bytes
- * @levels: of its table
+ * @levels: levels of its table
  * @start_addr: out: bus address
  */
 struct vfio_iommu_spapr_tce_create {

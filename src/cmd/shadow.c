@@ -40,7 +40,7 @@ static void add_machine(struct tree *tree, const struct machine *machine)
 static void format_reserved(struct iommu *iommu, char *text, size_t size)
 {
 	struct iommu_endpoint *probe;
-	const struct iommu_resv *reserved;
+	const struct resv_region *reserved;
 	size_t count;
 	size_t len = 0;
 

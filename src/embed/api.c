@@ -72,7 +72,7 @@ int uiommufd_ioctl(struct uiommufd *ctx, struct uiommufd_caller *caller, unsigne
 }
 
 /* Takes "OPTION=RANGES,OPTION=RANGES" apart. */
-static int read_shape(char *options, struct iommu_shape *shape)
+static int read_shape(char *options, struct kind_shape *shape)
 {
 	int rc = 0;
 
@@ -87,7 +87,7 @@ static int read_shape(char *options, struct iommu_shape *shape)
 
 int uiommufd_iommu_create(const char *text, const char *name, struct uiommufd_iommu **iommu)
 {
-	struct iommu_shape shape = {.window_count = 0};
+	struct kind_shape shape = {.window_count = 0};
 	const struct iommu_kind *kind;
 	const size_t size = strlen(text) + 1;
 	char *copy = alloc_zeroed(size), *options = copy;
@@ -175,14 +175,13 @@ void uiommufd_endpoint_detach(struct uiommufd_endpoint *endpoint, uint32_t pasid
 int uiommufd_dma_read(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf,
 		      size_t len)
 {
-	return iommu_dma(endpoint->endpoint, pasid, iova, buf, len, IOMMU_DMA_READ);
+	return iommu_dma(endpoint->endpoint, pasid, iova, buf, len, DMA_READ);
 }
 
 int uiommufd_dma_write(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint64_t iova,
 		       const void *buf, size_t len)
 {
-	return iommu_dma(endpoint->endpoint, pasid, iova, (void *)(uintptr_t)buf, len,
-			 IOMMU_DMA_WRITE);
+	return iommu_dma(endpoint->endpoint, pasid, iova, (void *)(uintptr_t)buf, len, DMA_WRITE);
 }
 
 int uiommufd_translate(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint64_t iova,

@@ -12,7 +12,7 @@
 #include "inspect/coverage.h"
 #include "inspect/json.h"
 #include "inspect/show_fit.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/device/device_ranges.h"
 #include "iommufd/device/group.h"
 #include "iommufd/device/lookup.h"
@@ -300,9 +300,9 @@ static void show_table(struct json *json, const struct hwpt *hwpt)
 	json_end_array(json);
 	json_hex(json, "page_sizes", iommu_domain_pgsizes(domain));
 	json_number(json, "table_bytes", iopt_memory(table));
-	if (iommu_domain_flags(domain) & IOMMU_DOMAIN_DIRTY)
+	if (iommu_domain_flags(domain) & DOMAIN_DIRTY)
 		json_bool(json, "dirty_tracking", iommu_domain_dirty_tracking(domain));
-	if (iommu_domain_flags(domain) & IOMMU_DOMAIN_NEST_PARENT)
+	if (iommu_domain_flags(domain) & DOMAIN_NEST_PARENT)
 		json_bool(json, "nest_parent", true);
 }
 
@@ -360,7 +360,7 @@ static void show_hwpts(struct show *show, struct iommufd_ctx *ctx)
 static void show_regions(struct json *json, const struct iommufd_device *device)
 {
 	size_t count;
-	const struct iommu_resv *regions = iommu_endpoint_reserved(device->endpoint, &count);
+	const struct resv_region *regions = iommu_endpoint_reserved(device->endpoint, &count);
 
 	json_array(json, "reserved");
 	for (size_t i = 0; i < count; i++) {
@@ -396,7 +396,7 @@ static void show_attachment(uint32_t pasid, const struct hwpt *hwpt, void *arg)
 	struct json *json = arg;
 
 	json_object(json, NULL);
-	if (pasid != IOMMU_NO_PASID)
+	if (pasid != NO_PASID)
 		json_number(json, "pasid", pasid);
 	json_number(json, "hwpt", hwpt->object.id);
 	json_number(json, "ioas", hwpt->ioas->object.id);

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "inspect/json.h"
 #include "inspect/show.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/device/lookup.h"
 #include "iommufd/viommu/hwpt_nested.h"
 #include "mem/dmabuf.h"
@@ -48,10 +48,10 @@ static void show_levels(struct json *json, const struct iopt *table, uint64_t io
 {
 	struct iopt_trace trace = {.count = 0};
 
-	iopt_read_lock();
+	rcu_read_lock();
 	if (iova >= iopt_aperture(table).start && iova <= iopt_aperture(table).last)
 		(void)iopt_trace(table, iova, &trace);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	json_array(json, "levels");
 	for (unsigned int i = 0; i < trace.count; i++) {
 		json_object(json, NULL);
@@ -82,7 +82,7 @@ static void show_walk(struct json *json, const struct hwpt_paging *hwpt, uint64_
 	json_hex(json, "size", leaf.len);
 	json_hex(json, "address", leaf.oa);
 	json_string(json, "rights", show_rights(leaf.prot));
-	if (iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY)
+	if (iommu_domain_flags(hwpt->base.domain) & DOMAIN_DIRTY)
 		json_bool(json, "dirty", leaf.dirty);
 	json_end_object(json);
 }
@@ -108,7 +108,7 @@ static void show_paging(struct json *json, struct ioas *ioas, const struct hwpt_
 }
 
 /* Why stage 1 leads nowhere. */
-static void show_fault(struct json *json, const struct iommu_fault *fault)
+static void show_fault(struct json *json, const struct dma_fault *fault)
 {
 	json_object(json, "fault");
 	json_number(json, "stage", fault->stage);
@@ -120,7 +120,7 @@ static void show_fault(struct json *json, const struct iommu_fault *fault)
 }
 
 /* What stage 1 read in guest memory, at addresses of the parent. */
-static void show_stage1(struct json *json, const struct iommu_nested_look *look, int rc)
+static void show_stage1(struct json *json, const struct nested_look *look, int rc)
 {
 	json_object(json, "stage1");
 	json_bool(json, "walked", rc || look->walked);
@@ -151,8 +151,8 @@ static void show_stage1(struct json *json, const struct iommu_nested_look *look,
 
 static int show_nested(struct json *json, const struct hwpt_nested *nested, uint64_t iova)
 {
-	struct iommu_nested_look look;
-	int rc = iommu_nested_look(nested->base.domain, IOMMU_NO_PASID, iova, &look);
+	struct nested_look look;
+	int rc = iommu_nested_look(nested->base.domain, NO_PASID, iova, &look);
 
 	if (rc == -ENOMEM)
 		return rc;

@@ -1,218 +1,245 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DMA: what a device model reads and writes goes through the page tables here, and only here.
+ * DMA: everything that a device model reads or writes passes through the page tables here.
  *
- * Each piece enters the gate of its domain, walks, copies and leaves; a piece is bounded, so that
- * an unmap never waits longer than for one bounded copy. The copy survives memory that has gone
- * (mem/guard.h). A piece that fails while pinned memory is being moved (mem/displace.h) waits for
- * the move outside the gate and tries again; otherwise it is a fault.
+ * A request is copied in pieces. A piece enters the gate of its domain, translates, copies and
+ * leaves. Its size is bounded, so that an unmap waits for one bounded copy at most. The copy
+ * survives memory that has gone (mem/guard.h). A piece that fails while pinned memory is being
+ * moved (mem/displace.h) waits for the end of the move, outside the gate, and is tried again;
+ * otherwise the failure is a fault.
+ *
+ * Locks: none. The read-side critical section covers the translation, the gate the copy as well.
+ *
+ * Cost: entering the gate is one full fence; a translation is one walk for each extent of
+ * contiguous memory, or one look-up in the IOTLB for each page behind a nested domain.
  */
+#include <assert.h>
 #include <sys/types.h>
 
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
 
 enum {
-	DMA_PIECE = 256 * 1024, /* copied inside the gate at once: what an unmap may wait for */
-	MAX_RETRIES = 16,	/* in a row, for a fault handler that says that they are worth it */
+	DMA_PIECE =
+		256 * 1024, /* bytes copied inside the gate: what an unmap may have to wait for */
+	MAX_RETRIES = 16,   /* in a row, that a fault handler may ask for */
 };
 
-/* One request of a device. A copy has both ends; else one end is an IOVA and the other a buffer. */
+/*
+ * One request of a device. A copy from IOVA to IOVA has no buffer; any other request has one, in
+ * place of the IOVA at that end.
+ */
 struct dma {
 	struct iommu_endpoint *endpoint;
 	uint32_t pasid;
 	size_t len;
 	uint64_t src_iova, dst_iova;
-	char *src_buf, *dst_buf; /* NULL: use the IOVA */
+	char *src_buf, *dst_buf; /* NULL: the IOVA counts */
 };
 
-/* What is known of a fault that no walk describes. */
-static struct iommu_fault fault_at(uint64_t iova, enum iommu_dma_dir dir,
-				   enum iommu_fault_cause cause)
+/* A part of a request: @len bytes, @done bytes behind its begin. */
+struct piece {
+	size_t done;
+	size_t len;
+	char *src, *dst;
+};
+
+char iommu_domain_readers;
+
+/* A fault that no walk describes any further. */
+static struct dma_fault fault_at(uint64_t iova, enum dma_dir dir, enum dma_fault_cause cause)
 {
-	return (struct iommu_fault){.cause = cause, .dir = dir, .iova = iova};
+	return (struct dma_fault){.cause = cause, .dir = dir, .iova = iova};
+}
+
+/* The same for what @t was asked for; returns -EFAULT. */
+static __attribute__((noinline, cold)) int fail(const struct translation *t,
+						enum dma_fault_cause cause)
+{
+	*t->fault = fault_at(t->iova, t->need & IOPT_WRITE ? DMA_WRITE : DMA_READ, cause);
+	return -EFAULT;
 }
 
 /*
- * A grace period keeps @domain, of which ThreadSanitizer knows nothing; and which checks what a
- * function is merged with.
+ * Enters the gate by which t->endpoint reaches memory now, and sets t->domain to the domain that
+ * t->pasid goes through. False: there is none (t->domain is NULL), and no gate was entered.
  */
-#if defined(__SANITIZE_THREAD__)
-#define KEPT_BY_RCU __attribute__((no_sanitize("thread"), noipa))
-#else
-#define KEPT_BY_RCU inline
-#endif
-
-static KEPT_BY_RCU const void *gate_of(const struct iommu_domain *domain)
+static bool enter_domain(struct translation *t)
 {
-	return domain->memory;
-}
+	struct iommu_domain *domain = endpoint_route(t->endpoint, t->pasid);
 
-/*
- * Enters the gate by which @endpoint reaches memory now, and returns the domain that it goes
- * through. NULL: none, and no gate entered. Caller is in a read-side critical section, in which no
- * domain is freed.
- */
-static struct iommu_domain *enter_domain(struct iommu_endpoint *endpoint, uint32_t pasid)
-{
-	struct iommu_domain *domain = endpoint_route(endpoint, pasid);
-
-	while (domain) {
-		struct iommu_domain *now;
-
-		if (gate_enter(gate_of(domain)))
-			return NULL;
-		now = endpoint_route(endpoint, pasid);
-		if (now == domain)
-			return domain;
+	assert(rcu_read_ongoing());
+	for (;;) {
+		t->domain = domain;
+		if (!domain)
+			return false;
+		if (gate_enter(domain->memory)) {
+			t->domain = NULL;
+			return false;
+		}
+		domain = endpoint_route(t->endpoint, t->pasid);
+		if (domain == t->domain)
+			return true;
 		gate_leave();
-		domain = now;
 	}
-	return NULL;
 }
 
-/*
- * Where @iova leads to: *@bus, and *@len contiguous bytes from there, which need not be more than
- * @want.
- */
-static int plain_step(struct iommu_domain *domain, uint64_t iova, enum iommu_dma_dir dir,
-		      uint64_t want, uint64_t *bus, uint64_t *len, struct iommu_fault *fault)
+/* translate() through a domain without a stage 1. */
+static int translate_plain(struct translation *t)
 {
-	const bool track = dir == IOMMU_DMA_WRITE && iommu_domain_dirty_tracking(domain);
-	const unsigned int need = dir == IOMMU_DMA_WRITE ? IOPT_WRITE : IOPT_READ;
+	const bool track = (t->need & IOPT_WRITE) && iommu_domain_dirty_tracking(t->domain);
 	struct iopt_leaf leaf;
 
-	/* Each leaf that is written gets its mark. */
-	if (!iopt_translate_run(domain->table, iova, track ? 1 : want, &leaf)) {
-		*fault = fault_at(iova, dir, IOMMU_FAULT_NOT_MAPPED);
-		return -EFAULT;
-	}
-	if (!(leaf.prot & need)) {
-		*fault = fault_at(iova, dir, IOMMU_FAULT_PERMISSION);
-		return -EFAULT;
-	}
+	/* Each leaf that is written is marked, so an extent is one leaf then. */
+	if (!iopt_translate_extent(t->domain->table, t->iova, track ? 1 : t->want, &leaf))
+		return fail(t, DMA_FAULT_NOT_MAPPED);
+	if (!(leaf.prot & t->need))
+		return fail(t, DMA_FAULT_PERMISSION);
 	if (track)
-		iopt_set_dirty(domain->table, iova);
-	*bus = leaf.oa;
-	*len = leaf.len - (iova - leaf.start);
+		iopt_set_dirty(t->domain->table, t->iova);
+	t->bus = leaf.oa;
+	t->len = leaf.len - (t->iova - leaf.start);
 	return 0;
 }
 
-static int dma_step(const struct dma *dma, struct iommu_domain *domain, uint64_t iova,
-		    enum iommu_dma_dir dir, uint64_t want, uint64_t *bus, uint64_t *len,
-		    struct iommu_fault *fault)
+/* Sets t->bus and t->len. 0, or -EFAULT and *t->fault. */
+static int translate(struct translation *t)
 {
-	if (!domain->stage1)
-		return plain_step(domain, iova, dir, want, bus, len, fault);
-	return nested_translate(dma->endpoint, domain, dma->pasid, iova,
-				dir == IOMMU_DMA_WRITE ? IOPT_WRITE : IOPT_READ, bus, len, fault);
+	assert_inside(t->domain);
+	return t->domain->stage1 ? nested_translate(t) : translate_plain(t);
 }
 
 /*
- * Where the *@len bytes at @done of a request that began at @begin lead: *@out, and *@len cut to
- * what is contiguous there. Neighbouring leaves that lead to neighbouring memory count as one.
- * Caller is inside the gate, and reads.
+ * One end of a piece of a request that begins at @begin: where its bytes are, and piece->len cut to
+ * what is contiguous there.
  */
-static int dma_span(const struct dma *dma, struct iommu_domain *domain, uint64_t begin, size_t done,
-		    enum iommu_dma_dir dir, char **out, size_t *len, struct iommu_fault *fault)
+static int locate_end(struct translation *t, uint64_t begin, struct piece *piece, char **end)
 {
-	const uint64_t iova = begin + done;
-	uint64_t start = 0, span = 0, bus, step;
+	const uint64_t iova = begin + piece->done;
+	uint64_t start = 0, span = 0;
 
-	/* The space ends there; what is mapped at 0 is not what was meant. */
+	/* The request leaves the address space; it does not continue at 0. */
 	if (iova < begin) {
-		*fault = fault_at(UINT64_MAX, dir, IOMMU_FAULT_NOT_MAPPED);
-		return -EFAULT;
+		t->iova = UINT64_MAX;
+		return fail(t, DMA_FAULT_NOT_MAPPED);
 	}
-	while (span < *len && iova + span >= iova &&
-	       !dma_step(dma, domain, iova + span, dir, *len - span, &bus, &step, fault)) {
-		if (!span)
-			start = bus;
-		else if (bus != start + span)
+	while (span < piece->len && iova + span >= iova) {
+		t->iova = iova + span;
+		t->want = piece->len - span;
+		if (translate(t))
 			break;
-		span += step;
+		if (!span)
+			start = t->bus;
+		else if (t->bus != start + span)
+			break;
+		span += t->len;
 	}
 	if (!span)
 		return -EFAULT;
-	*out = (char *)(uintptr_t)start;
-	*len = min_u64(*len, span);
+	*end = (char *)(uintptr_t)start;
+	piece->len = min_u64(piece->len, span);
 	return 0;
 }
 
-/* Both ends of the piece at @done, of at most *@len bytes. Caller is inside the gate, and reads. */
-static int dma_locate(const struct dma *dma, struct iommu_domain *domain, size_t done, char **src,
-		      char **dst, size_t *len, struct iommu_fault *fault)
+/* Both ends of @piece. 0, or -EFAULT and *t->fault. */
+static int locate(const struct dma *dma, struct translation *t, struct piece *piece)
 {
-	int rc = 0;
+	int rc;
 
-	if (dma->src_buf)
-		*src = dma->src_buf + done;
-	else
-		rc = dma_span(dma, domain, dma->src_iova, done, IOMMU_DMA_READ, src, len, fault);
+	if (dma->src_buf) {
+		piece->src = dma->src_buf + piece->done;
+	} else {
+		t->need = IOPT_READ;
+		rc = locate_end(t, dma->src_iova, piece, &piece->src);
+		if (rc)
+			return rc;
+	}
+	if (dma->dst_buf) {
+		piece->dst = dma->dst_buf + piece->done;
+		return 0;
+	}
+	t->need = IOPT_WRITE;
+	return locate_end(t, dma->dst_iova, piece, &piece->dst);
+}
+
+/* The fault of a piece when it is not known which end failed: of a copy, the write. */
+static struct dma_fault fault_of(const struct dma *dma, size_t done, enum dma_fault_cause cause)
+{
 	if (dma->dst_buf)
-		*dst = dma->dst_buf + done;
-	else if (!rc)
-		rc = dma_span(dma, domain, dma->dst_iova, done, IOMMU_DMA_WRITE, dst, len, fault);
+		return fault_at(dma->src_iova + done, DMA_READ, cause);
+	return fault_at(dma->dst_iova + done, DMA_WRITE, cause);
+}
+
+/*
+ * Enters the gate and finds both ends of @piece. 0, or -EFAULT and *t->fault. Returns inside the
+ * gate if t->domain is set.
+ */
+static int locate_in_gate(const struct dma *dma, struct translation *t, struct piece *piece)
+{
+	int rc;
+
+	rcu_read_lock();
+	if (!enter_domain(t)) {
+		*t->fault = fault_of(dma, piece->done, DMA_FAULT_NO_DOMAIN);
+		rc = -EFAULT;
+	} else if (__builtin_expect(displace_in_progress(), 0)) {
+		/* Tried again when the pages have arrived. */
+		*t->fault = fault_of(dma, piece->done, DMA_FAULT_MEMORY);
+		rc = -EFAULT;
+	} else {
+		rc = locate(dma, t, piece);
+	}
+	rcu_read_done(&iommu_domain_readers);
+	rcu_read_unlock();
 	return rc;
 }
 
-/* What is blamed when it cannot be said which end it was. */
-static struct iommu_fault fault_of(const struct dma *dma, size_t done, enum iommu_fault_cause cause)
+/* Copies @piece, or as much of it as is contiguous (piece->len). 0, or -EFAULT and *@fault. */
+static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fault *fault)
 {
-	if (dma->dst_buf)
-		return fault_at(dma->src_iova + done, IOMMU_DMA_READ, cause);
-	return fault_at(dma->dst_iova + done, IOMMU_DMA_WRITE, cause);
-}
-
-/* Copies one piece at @done. Returns its bytes, or -EFAULT with *@fault. */
-static ssize_t dma_piece(const struct dma *dma, size_t done, struct iommu_fault *fault)
-{
-	size_t len = min_u64(dma->len - done, DMA_PIECE);
-	struct iommu_domain *domain;
-	char *src, *dst;
+	struct translation t;
 	int rc;
 
-	iopt_read_lock();
-	domain = enter_domain(dma->endpoint, dma->pasid);
-	if (!domain) {
-		iopt_read_unlock();
-		*fault = fault_of(dma, done, IOMMU_FAULT_NO_DOMAIN);
-		return -EFAULT;
-	}
-	/* Tried again once the pages have arrived. */
-	if (__builtin_expect(displace_in_progress(), 0)) {
-		*fault = fault_of(dma, done, IOMMU_FAULT_MEMORY);
+	t.endpoint = dma->endpoint;
+	t.pasid = dma->pasid;
+	t.fault = fault;
+	rc = locate_in_gate(dma, &t, piece);
+	if (!t.domain)
+		return rc;
+	if (rc)
+		goto out;
+	if (guard_copy(piece->dst, piece->src, piece->len)) {
+		*fault = fault_of(dma, piece->done, DMA_FAULT_MEMORY);
 		rc = -EFAULT;
-	} else {
-		rc = dma_locate(dma, domain, done, &src, &dst, &len, fault);
+		goto out;
 	}
-	iopt_read_unlock();
-	if (!rc && guard_copy(dst, src, len)) {
-		*fault = fault_of(dma, done, IOMMU_FAULT_MEMORY);
-		rc = -EFAULT;
-	}
-	if (!rc && !dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
-		dma_log_mark(dma->endpoint, dma->dst_iova + done, len);
+	if (!dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
+		dma_log_mark(dma->endpoint, dma->dst_iova + piece->done, piece->len);
+out:
 	gate_leave();
-	return rc ? rc : (ssize_t)len;
+	return rc;
 }
 
-/* Completes *@fault by what was asked for, and tells the one who wants to know. */
-static enum iommu_fault_action report_fault(const struct dma *dma, struct iommu_fault *fault)
+/*
+ * Completes *@fault from the request, and hands it to the endpoint's handler, or to the log if there
+ * is none. Returns what becomes of the DMA.
+ */
+static enum dma_fault_action report_fault(const struct dma *dma, struct dma_fault *fault)
 {
 	struct iommu_endpoint *endpoint = dma->endpoint;
-	enum iommu_fault_action action = IOMMU_FAULT_FAIL;
-	iommu_fault_handler handler;
+	enum dma_fault_action action = DMA_FAULT_FAIL;
+	dma_fault_handler handler;
 
 	fault->pasid = dma->pasid;
-	fault->request_iova = fault->dir == IOMMU_DMA_WRITE ? dma->dst_iova : dma->src_iova;
+	fault->request_iova = fault->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova;
 	fault->request_len = dma->len;
 	/*
-	 * Counted before the handler is looked up: who takes it away waits for us, or we do not
-	 * find it.
+	 * Counted before the handler is loaded: a thread that removes the handler either waits for
+	 * this call, or is early enough for the load to find no handler.
 	 */
 	atomic_fetch_add(&endpoint->handling, 1);
 	handler = atomic_load(&endpoint->handler);
@@ -224,25 +251,25 @@ static enum iommu_fault_action report_fault(const struct dma *dma, struct iommu_
 	return action;
 }
 
-/* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of what failed. */
-static int dma_run(const struct dma *dma, enum iommu_dma_dir *failed)
+/* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed. */
+static int dma_run(const struct dma *dma, enum dma_dir *failed)
 {
 	unsigned int retries = 0;
 	size_t done = 0;
 
 	while (done < dma->len) {
 		uint64_t generation = displace_generation();
-		struct iommu_fault fault;
-		ssize_t copied = dma_piece(dma, done, &fault);
+		struct piece piece = {.done = done, .len = min_u64(dma->len - done, DMA_PIECE)};
+		struct dma_fault fault;
 
-		if (copied > 0) {
-			done += (size_t)copied;
+		if (!copy_piece(dma, &piece, &fault)) {
+			done += piece.len;
 			retries = 0;
 			continue;
 		}
 		if (displace_settle(generation))
 			continue;
-		if (report_fault(dma, &fault) == IOMMU_FAULT_RETRY) {
+		if (report_fault(dma, &fault) == DMA_FAULT_RETRY) {
 			if (++retries <= MAX_RETRIES)
 				continue;
 			iommu_fault_log(dma->endpoint, &fault);
@@ -255,9 +282,9 @@ static int dma_run(const struct dma *dma, enum iommu_dma_dir *failed)
 }
 
 int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,
-	      enum iommu_dma_dir dir)
+	      enum dma_dir dir)
 {
-	const bool write = dir == IOMMU_DMA_WRITE;
+	const bool write = dir == DMA_WRITE;
 	const struct dma dma = {
 		.endpoint = endpoint,
 		.pasid = pasid,
@@ -272,7 +299,7 @@ int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, vo
 }
 
 int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst, uint64_t src,
-		   size_t len, enum iommu_dma_dir *failed)
+		   size_t len, enum dma_dir *failed)
 {
 	const struct dma dma = {
 		.endpoint = endpoint,
@@ -285,8 +312,11 @@ int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst
 	return dma_run(&dma, failed);
 }
 
-static int translate_plain(const struct iommu_domain *domain, uint64_t iova, unsigned int prot,
-			   uint64_t *bus, uint64_t *len)
+/* ---- translation alone ---- */
+
+/* Looks @iova up in the table of @domain (may be NULL), without a trace. 0, -ENOENT or -EPERM. */
+static int look_up(const struct iommu_domain *domain, uint64_t iova, unsigned int prot,
+		   uint64_t *bus, uint64_t *len)
 {
 	struct iopt_leaf leaf;
 
@@ -299,42 +329,58 @@ static int translate_plain(const struct iommu_domain *domain, uint64_t iova, uns
 	return 0;
 }
 
-/* Through a domain with a stage 1, whose tables must stay while they are walked. Caller reads. */
-static int translate_nested(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
-			    unsigned int prot, uint64_t *bus, uint64_t *len)
+/* Not in the IOTLB. The gate keeps the guest's tables while they are walked. */
+static int look_up_in_gate(struct translation *t)
 {
-	struct iommu_domain *domain = enter_domain(endpoint, pasid);
-	struct iommu_fault fault;
+	struct dma_fault fault;
 	int rc;
 
-	if (!domain)
+	t->fault = &fault;
+	if (!enter_domain(t))
 		return -ENOENT;
-	if (domain->stage1) {
-		rc = nested_translate(endpoint, domain, pasid, iova, prot, bus, len, &fault);
+	if (t->domain->stage1) {
+		rc = nested_translate(t);
 		if (rc)
-			rc = fault.cause == IOMMU_FAULT_PERMISSION ? -EPERM : -ENOENT;
+			rc = fault.cause == DMA_FAULT_PERMISSION ? -EPERM : -ENOENT;
 	} else {
-		rc = translate_plain(domain, iova, prot, bus, len);
+		rc = look_up(t->domain, t->iova, t->need, &t->bus, &t->len);
 	}
 	gate_leave();
 	return rc;
+}
+
+/* Through @domain, which has a stage 1 and is what @pasid goes through. */
+static int look_up_nested(struct iommu_endpoint *endpoint, struct iommu_domain *domain,
+			  uint32_t pasid, uint64_t iova, unsigned int prot, struct translation *t)
+{
+	t->endpoint = endpoint;
+	t->domain = domain;
+	t->pasid = pasid;
+	t->need = prot;
+	t->iova = iova;
+	return nested_hit(t) ? 0 : look_up_in_gate(t);
 }
 
 int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
 		    unsigned int prot, uint64_t *bus, uint64_t *len)
 {
 	struct iommu_domain *domain;
+	struct translation t;
 	int rc;
 
 	/* A domain is freed only after a grace period has passed since it was last attached. */
-	iopt_read_lock();
+	rcu_read_lock();
 	domain = endpoint_route(endpoint, pasid);
-	if (domain && domain->stage1)
-		rc = nested_hit(endpoint, domain, pasid, iova, prot, bus, len)
-			     ? 0
-			     : translate_nested(endpoint, pasid, iova, prot, bus, len);
-	else
-		rc = translate_plain(domain, iova, prot, bus, len);
-	iopt_read_unlock();
+	if (domain && domain->stage1) {
+		rc = look_up_nested(endpoint, domain, pasid, iova, prot, &t);
+		if (!rc) {
+			*bus = t.bus;
+			*len = t.len;
+		}
+	} else {
+		rc = look_up(domain, iova, prot, bus, len);
+	}
+	rcu_read_done(&iommu_domain_readers);
+	rcu_read_unlock();
 	return rc;
 }

@@ -4,15 +4,15 @@
  *
  * A domain's table is changed under its owner's lock (the IOAS); walks take none. A domain is also
  * the key of the gate that DMA through it enters, which is how an unmap waits for what is in
- * flight. Nested domains (iommu/nested.c) share the table of their parent and its gate.
+ * flight. Nested domains (iommu/nested_domain.c) share the table of their parent and its gate.
  */
 #include <string.h>
-#include <urcu-bp.h>
 
 #include <uiommufd/iommufd.h>
 
 #include "base/alloc.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
 
@@ -24,7 +24,7 @@ int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu *
 	if (!iommu)
 		return -ENOMEM;
 	iommu->kind = kind;
-	iommu->refs = 1;
+	ref_init(&iommu->refs);
 	memcpy(iommu->name, name, name_size);
 	*out = iommu;
 	return 0;
@@ -32,13 +32,13 @@ int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu *
 
 struct iommu *iommu_get(struct iommu *iommu)
 {
-	__atomic_add_fetch(&iommu->refs, 1, __ATOMIC_RELAXED);
+	ref_get(&iommu->refs);
 	return iommu;
 }
 
 void iommu_put(struct iommu *iommu)
 {
-	if (__atomic_sub_fetch(&iommu->refs, 1, __ATOMIC_ACQ_REL))
+	if (!ref_put(&iommu->refs))
 		return;
 	alloc_free(iommu->own);
 	alloc_free(iommu);
@@ -54,7 +54,7 @@ const struct iommu_kind *iommu_kind_of(const struct iommu *iommu)
 	return iommu->kind;
 }
 
-static const struct iommu_variant *find_variant(const struct iommu_kind *kind, unsigned int flags)
+static const struct kind_variant *find_variant(const struct iommu_kind *kind, unsigned int flags)
 {
 	for (size_t i = 0; i < kind->variant_count; i++) {
 		if (kind->variants[i].combinations & (1u << flags))
@@ -74,22 +74,22 @@ static bool has_snoop_bit(const struct iopt_format *format)
 
 /* What the table must be able to do for a domain with @flags. */
 static struct iopt_config table_config(const struct iommu_kind *kind,
-				       const struct iommu_variant *variant, unsigned int flags)
+				       const struct kind_variant *variant, unsigned int flags)
 {
 	struct iopt_config config = variant->config;
 
 	if (kind->enforces_coherency && has_snoop_bit(variant->format))
 		config.features |= IOPT_FORCE_COHERENT;
-	if (flags & IOMMU_DOMAIN_DIRTY)
+	if (flags & DOMAIN_DIRTY)
 		config.features |= IOPT_DIRTY;
-	if ((flags & IOMMU_DOMAIN_NEST_PARENT) && variant->format == &iopt_vtdss)
+	if ((flags & DOMAIN_NEST_PARENT) && variant->format == &iopt_vtdss)
 		config.features |= IOPT_NEST_PARENT;
 	return config;
 }
 
 /* The table that serves @flags and @data (may be NULL). */
 static int choose_variant(const struct iommu_kind *kind, unsigned int flags,
-			  const struct iommu_user_data *data, const struct iommu_variant **variant)
+			  const struct user_data *data, const struct kind_variant **variant)
 {
 	*variant = find_variant(kind, flags);
 	if (!*variant || (data && !kind->choose))
@@ -97,10 +97,10 @@ static int choose_variant(const struct iommu_kind *kind, unsigned int flags,
 	return data ? kind->choose(kind, data, variant) : 0;
 }
 
-int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct iommu_user_data *data,
+int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct user_data *data,
 			struct iommu_domain **out)
 {
-	const struct iommu_variant *variant;
+	const struct kind_variant *variant;
 	struct iommu_domain *domain;
 	struct iopt_config config;
 	int rc;
@@ -133,7 +133,7 @@ unsigned int iommu_domain_flags(const struct iommu_domain *domain)
 void iommu_domain_destroy(struct iommu_domain *domain)
 {
 	/* iommu_translate() may still be looking at it. */
-	urcu_bp_synchronize_rcu();
+	rcu_wait(&iommu_domain_readers);
 	iommu_put(domain->iommu);
 	if (domain->memory == domain)
 		iopt_destroy(domain->table);
@@ -220,6 +220,6 @@ bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_
 		return false;
 	if (domain->stage1 && domain->stage1->possible && !domain->stage1->possible(domain))
 		return false;
-	return !(domain->flags & IOMMU_DOMAIN_DIRTY) ||
+	return !(domain->flags & DOMAIN_DIRTY) ||
 	       (iommu_endpoint_capabilities(endpoint) & IOMMU_HW_CAP_DIRTY_TRACKING);
 }

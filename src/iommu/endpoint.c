@@ -7,10 +7,10 @@
  */
 #include <sched.h>
 #include <string.h>
-#include <urcu-bp.h>
 
 #include "base/alloc.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 
 int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **out)
@@ -34,7 +34,7 @@ void iommu_endpoint_destroy(struct iommu_endpoint *endpoint)
 {
 	nested_release(endpoint);
 	iommu_put(endpoint->iommu);
-	alloc_free(atomic_load_explicit(&endpoint->pasids, memory_order_relaxed));
+	alloc_free(endpoint->pasids);
 	alloc_free(endpoint);
 }
 
@@ -48,8 +48,8 @@ const char *iommu_endpoint_name(const struct iommu_endpoint *endpoint)
 	return endpoint->name;
 }
 
-const struct iommu_resv *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
-						 size_t *count)
+const struct resv_region *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
+						  size_t *count)
 {
 	*count = endpoint->iommu->kind->reserved_count;
 	return endpoint->iommu->kind->reserved;
@@ -94,7 +94,7 @@ int iommu_endpoint_hw_info(const struct iommu_endpoint *endpoint, uint32_t wante
 	return 0;
 }
 
-void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, iommu_fault_handler handler,
+void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, dma_fault_handler handler,
 				      void *arg)
 {
 	atomic_store(&endpoint->handler, NULL);
@@ -128,18 +128,19 @@ static struct iommu_domain *pasid_domain(const struct pasid_table *table, uint32
 	if (!table || at == table->count || table->entries[at].pasid != pasid)
 		return NULL;
 	/* pasid_clear() may be at work. */
-	return __atomic_load_n(&table->entries[at].domain, __ATOMIC_ACQUIRE);
+	return rcu_load(&table->entries[at].domain);
 }
 
 struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint, uint32_t pasid)
 {
 	struct iommu_domain *domain;
 
-	if (pasid == IOMMU_NO_PASID)
-		return atomic_load_explicit(&endpoint->rid_domain, memory_order_acquire);
-	urcu_bp_read_lock();
-	domain = pasid_domain(atomic_load_explicit(&endpoint->pasids, memory_order_acquire), pasid);
-	urcu_bp_read_unlock();
+	if (pasid == NO_PASID)
+		return rcu_load(&endpoint->rid_domain);
+	rcu_read_lock();
+	domain = pasid_domain(rcu_load(&endpoint->pasids), pasid);
+	rcu_read_done(&iommu_domain_readers);
+	rcu_read_unlock();
 	return domain;
 }
 
@@ -147,9 +148,9 @@ struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint3
 {
 	struct iommu_domain *domain = iommu_endpoint_domain(endpoint, pasid);
 
-	if (domain || pasid == IOMMU_NO_PASID)
+	if (domain || pasid == NO_PASID)
 		return domain;
-	domain = iommu_endpoint_domain(endpoint, IOMMU_NO_PASID);
+	domain = iommu_endpoint_domain(endpoint, NO_PASID);
 	return domain && iommu_nested_takes_pasids(domain) ? domain : NULL;
 }
 
@@ -180,7 +181,7 @@ static void pasid_clear(struct pasid_table *table, uint32_t pasid)
 {
 	size_t at = pasid_position(table, pasid);
 
-	__atomic_store_n(&table->entries[at].domain, NULL, __ATOMIC_SEQ_CST);
+	rcu_store(&table->entries[at].domain, NULL);
 }
 
 /* What the kind has to say about a change that nothing else stands against. */
@@ -194,7 +195,7 @@ static int ask_kind(struct iommu_endpoint *endpoint, uint32_t pasid, struct iomm
 static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 			    struct iommu_domain *domain)
 {
-	struct pasid_table *old = atomic_load_explicit(&endpoint->pasids, memory_order_relaxed);
+	struct pasid_table *old = endpoint->pasids;
 	struct pasid_table *table = pasid_table_with(old, pasid, domain);
 	int rc;
 
@@ -209,9 +210,9 @@ static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 		pasid_clear(old, pasid);
 		return 0;
 	}
-	atomic_store(&endpoint->pasids, table);
+	rcu_store(&endpoint->pasids, table);
 	if (old) {
-		urcu_bp_synchronize_rcu();
+		rcu_wait(&iommu_domain_readers);
 		alloc_free(old);
 	}
 	return 0;
@@ -228,11 +229,11 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 	rc = nested_prepare(endpoint, domain);
 	if (rc)
 		return rc;
-	if (pasid == IOMMU_NO_PASID) {
+	if (pasid == NO_PASID) {
 		rc = ask_kind(endpoint, pasid, domain);
 		if (rc)
 			return rc;
-		atomic_store(&endpoint->rid_domain, domain);
+		rcu_store(&endpoint->rid_domain, domain);
 	} else {
 		rc = set_pasid_domain(endpoint, pasid, domain);
 		if (rc)

@@ -22,24 +22,24 @@
 #include "iopt/iopt.h"
 #include "iova/range.h"
 
-struct iommu_user_data;
+struct user_data;
 
 /* Types of reserved regions (spec 20-hwpt-device, 1). */
-enum iommu_resv_type {
-	IOMMU_RESV_DIRECT,
-	IOMMU_RESV_DIRECT_RELAXABLE,
-	IOMMU_RESV_RESERVED,
-	IOMMU_RESV_MSI,
-	IOMMU_RESV_SW_MSI,
+enum resv_type {
+	RESV_DIRECT,
+	RESV_DIRECT_RELAXABLE,
+	RESV_RESERVED,
+	RESV_MSI,
+	RESV_SW_MSI,
 };
 
-struct iommu_resv {
+struct resv_region {
 	struct iova_range range;
-	enum iommu_resv_type type;
+	enum resv_type type;
 };
 
 /* The word for @type in sysfs' reserved_regions: "direct", "msi", ... */
-const char *iommu_resv_word(enum iommu_resv_type type);
+const char *iommu_resv_word(enum resv_type type);
 
 struct iommu_kind;
 struct iommu;
@@ -71,10 +71,10 @@ const struct iommu_kind *iommu_kind_of(const struct iommu *iommu);
 /*
  * What a paging table is wanted for; which kinds accept which combination: spec 20-hwpt-device, 7.
  */
-enum iommu_domain_flags {
-	IOMMU_DOMAIN_NEST_PARENT = 1,
-	IOMMU_DOMAIN_DIRTY = 2,
-	IOMMU_DOMAIN_PASID = 4,
+enum domain_flags {
+	DOMAIN_NEST_PARENT = 1,
+	DOMAIN_DIRTY = 2,
+	DOMAIN_PASID = 4,
 };
 
 /*
@@ -82,7 +82,7 @@ enum iommu_domain_flags {
  * -EOPNOTSUPP: the kind has no such table, or takes no such data; -EINVAL, -EFAULT the data. One
  * owner; destroy when no endpoint goes through it.
  */
-int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct iommu_user_data *data,
+int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct user_data *data,
 			struct iommu_domain **domain);
 void iommu_domain_destroy(struct iommu_domain *domain);
 
@@ -139,8 +139,8 @@ struct iommu *iommu_endpoint_iommu(const struct iommu_endpoint *endpoint);
 const char *iommu_endpoint_name(const struct iommu_endpoint *endpoint);
 
 /* The regions of IOVA that are reserved for the device: an array of *@count, ascending. */
-const struct iommu_resv *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
-						 size_t *count);
+const struct resv_region *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
+						  size_t *count);
 
 /* enum iommufd_hw_capabilities of the device and its IOMMU. */
 uint64_t iommu_endpoint_capabilities(const struct iommu_endpoint *endpoint);
@@ -156,11 +156,11 @@ void iommu_endpoint_set_driver(struct iommu_endpoint *endpoint, void *driver);
 void *iommu_endpoint_driver(const struct iommu_endpoint *endpoint);
 
 enum {
-	IOMMU_HW_INFO_MAX = 64
+	HW_INFO_MAX = 64
 };
 
 /*
- * What the hardware says of itself: *@type, and *@len bytes in @info (IOMMU_HW_INFO_MAX). @wanted
+ * What the hardware says of itself: *@type, and *@len bytes in @info (HW_INFO_MAX). @wanted
  * is a type or 0 for the default. 0, or -EOPNOTSUPP: not that type. Hardware without information:
  * type 0, length 0.
  */
@@ -175,7 +175,7 @@ bool iommu_domain_accepts(const struct iommu_domain *domain, const struct iommu_
 
 /* PASID 0 stands for the RID: requests without a PASID. */
 enum {
-	IOMMU_NO_PASID = 0
+	NO_PASID = 0
 };
 
 /*
@@ -187,30 +187,30 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 			      struct iommu_domain *domain);
 struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint, uint32_t pasid);
 
-enum iommu_dma_dir {
-	IOMMU_DMA_READ, /* the device reads memory */
-	IOMMU_DMA_WRITE,
+enum dma_dir {
+	DMA_READ, /* the device reads memory */
+	DMA_WRITE,
 };
 
 /* Why DMA failed. */
-enum iommu_fault_cause {
-	IOMMU_FAULT_NO_DOMAIN, /* not attached */
-	IOMMU_FAULT_NOT_MAPPED,
-	IOMMU_FAULT_PERMISSION,
-	IOMMU_FAULT_TABLES, /* stage 1 is malformed, or refuses all such requests */
-	IOMMU_FAULT_MEMORY, /* mapped, but the memory is gone: of the page, or of a stage-1 table */
+enum dma_fault_cause {
+	DMA_FAULT_NO_DOMAIN, /* not attached */
+	DMA_FAULT_NOT_MAPPED,
+	DMA_FAULT_PERMISSION,
+	DMA_FAULT_TABLES, /* stage 1 is malformed, or refuses all such requests */
+	DMA_FAULT_MEMORY, /* mapped, but the memory is gone: of the page, or of a stage-1 table */
 };
 
 /* What nested translation was reaching for. */
-enum iommu_fault_access {
-	IOMMU_FAULT_AT_CONTEXT, /* context descriptor, GCR3 table */
-	IOMMU_FAULT_AT_TABLE,	/* entry of a stage-1 page table */
-	IOMMU_FAULT_AT_PAGE,	/* where stage 1 leads to */
+enum dma_fault_access {
+	DMA_FAULT_AT_CONTEXT, /* context descriptor, GCR3 table */
+	DMA_FAULT_AT_TABLE,   /* entry of a stage-1 page table */
+	DMA_FAULT_AT_PAGE,    /* where stage 1 leads to */
 };
 
-struct iommu_fault {
-	enum iommu_fault_cause cause;
-	enum iommu_dma_dir dir;
+struct dma_fault {
+	enum dma_fault_cause cause;
+	enum dma_dir dir;
 	uint32_t pasid;
 	uint64_t iova;	       /* the first that failed */
 	uint64_t request_iova; /* of the whole request */
@@ -218,7 +218,7 @@ struct iommu_fault {
 
 	/* Nested translation. stage 0: none took part, or it succeeded; the rest is 0, too. */
 	unsigned int stage; /* 1, 2 */
-	enum iommu_fault_access access;
+	enum dma_fault_access access;
 	uint32_t reason;    /* the specification's number: VT-d fault reason, SMMUv3 or AMD event */
 	const char *name;   /* and its name, "SFS.2", "F_TRANSLATION" */
 	const char *text;   /* what is wrong, for people */
@@ -235,9 +235,9 @@ struct iommu_fault {
 	uint64_t event[4];
 };
 
-enum iommu_fault_action {
-	IOMMU_FAULT_FAIL,
-	IOMMU_FAULT_RETRY, /* a page request was answered with success: translate again */
+enum dma_fault_action {
+	DMA_FAULT_FAIL,
+	DMA_FAULT_RETRY, /* a page request was answered with success: translate again */
 };
 
 /*
@@ -248,23 +248,23 @@ enum iommu_fault_action {
  * Setting one waits for calls of the former that are in progress: not from a handler, nor with a
  * lock that one may take.
  */
-typedef enum iommu_fault_action (*iommu_fault_handler)(struct iommu_endpoint *endpoint,
-						       const struct iommu_fault *fault, void *arg);
-void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, iommu_fault_handler handler,
+typedef enum dma_fault_action (*dma_fault_handler)(struct iommu_endpoint *endpoint,
+						   const struct dma_fault *fault, void *arg);
+void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, dma_fault_handler handler,
 				      void *arg);
 
 /* In the child of a fork: the threads that did DMA are gone, in whatever they were. */
 void iommu_after_fork(void);
 
 /* Logs @fault as one line: what happens without a handler. */
-void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct iommu_fault *fault);
+void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct dma_fault *fault);
 
 /*
  * DMA: copies @len bytes between @buf and @iova of @endpoint. 0, or -EFAULT after the fault was
  * reported; the bytes before the failing page have been transferred. Lock-free; from any thread.
  */
 int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,
-	      enum iommu_dma_dir dir);
+	      enum dma_dir dir);
 
 /*
  * DMA from one IOVA to another of the same endpoint, without a buffer in between. The ranges may
@@ -272,7 +272,7 @@ int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, vo
  * the refused access went.
  */
 int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst, uint64_t src,
-		   size_t len, enum iommu_dma_dir *failed);
+		   size_t len, enum dma_dir *failed);
 
 /*
  * Translates one IOVA, without a report and without touching memory, but that nested translation

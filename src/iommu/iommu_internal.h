@@ -3,13 +3,17 @@
 #ifndef IOMMU_INTERNAL_H
 #define IOMMU_INTERNAL_H
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 
 #include <urcu/list.h>
 
+#include "base/gate.h"
+#include "base/rcu.h"
+#include "base/ref.h"
 #include "iommu/kind.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 struct dma_log;
 struct stage1_ops;
@@ -19,14 +23,14 @@ struct iommu {
 	const struct iommu_kind *kind;
 	struct iommu_kind *own; /* the kind, if it is this one's only; NULL */
 	bool uncached;		/* its endpoints have no IOTLB */
-	uint32_t refs;
+	struct ref refs;
 	char name[];
 };
 
 struct iommu_domain {
 	struct iommu *iommu;
-	const struct iommu_variant *variant;
-	unsigned int flags; /* enum iommu_domain_flags */
+	const struct kind_variant *variant;
+	unsigned int flags; /* enum domain_flags */
 	struct iopt *table;
 	bool dirty; /* DMA writes mark their leaves */
 
@@ -37,7 +41,7 @@ struct iommu_domain {
 	struct iommu_domain *memory;
 	uint64_t unmaps; /* counts them; what a walk found before the last may be gone */
 	const struct stage1_ops *stage1; /* NULL: none; addresses are those of @memory */
-	struct iommu_nested_config config;
+	struct nested_config config;
 	uint64_t id; /* of a nested domain, never used again */
 };
 
@@ -52,8 +56,8 @@ struct pasid_table {
 
 struct iommu_endpoint {
 	struct iommu *iommu;
-	_Atomic(struct iommu_domain *) rid_domain;
-	_Atomic(struct pasid_table *) pasids; /* NULL: none; freed after a grace period */
+	struct iommu_domain *rid_domain; /* RCU; NULL: none */
+	struct pasid_table *pasids;	 /* RCU; NULL: none */
 	uint64_t capabilities;
 	uint32_t max_pasids;
 	void *driver;
@@ -61,7 +65,7 @@ struct iommu_endpoint {
 	_Atomic(struct dma_log *) log; /* NULL: off; looked at inside the gate */
 	_Atomic(struct tlb *) tlb;     /* NULL: none needed yet, or no caching */
 	struct cds_list_head all;      /* in the list of all endpoints */
-	_Atomic(iommu_fault_handler) handler;
+	_Atomic(dma_fault_handler) handler;
 	_Atomic(void *) handler_arg;   /* stored before the handler */
 	_Atomic unsigned int handling; /* calls of the handler in progress */
 	char name[];
@@ -83,20 +87,48 @@ void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *d
 void nested_release(struct iommu_endpoint *endpoint);
 
 /*
- * Whether the cache of @endpoint answers nested_translate() at once. Nothing is walked: caller is
- * in a read-side critical section, and need not be inside the gate.
+ * One translation: what a request needs, and what was found. It is made by the thread that
+ * translates, and handed down.
  */
-bool nested_hit(const struct iommu_endpoint *endpoint, const struct iommu_domain *domain,
-		uint32_t pasid, uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len);
+struct translation {
+	struct iommu_endpoint *endpoint;
+	struct iommu_domain *domain; /* that @pasid goes through */
+	uint32_t pasid;
+	unsigned int need; /* enum iopt_prot */
+	uint64_t iova;
+	uint64_t want; /* bytes from @iova on that are of interest, at least 1 */
+
+	uint64_t bus; /* result: where @iova leads */
+	uint64_t len; /* result: bytes that are contiguous there; may be more or less than @want */
+	struct dma_fault *fault; /* borrowed; result of -EFAULT, without the request */
+};
+
+/* Stands for what read-side critical sections use: domains, and tables of PASIDs (base/rcu.h). */
+extern char iommu_domain_readers;
 
 /*
- * Where @iova leads through @domain, which has a stage 1, for an access with the rights @need:
- * *@bus, and *@len bytes that are contiguous there. 0, or -EFAULT and *@fault says why, but for the
- * request. Caller is inside the gate of domain->memory and in a read-side critical section.
+ * Asserts that the calling thread may walk the tables of @domain and of the guest behind it: it is
+ * inside the gate of the memory, and in a read-side critical section.
  */
-int nested_translate(struct iommu_endpoint *endpoint, struct iommu_domain *domain, uint32_t pasid,
-		     uint64_t iova, unsigned int need, uint64_t *bus, uint64_t *len,
-		     struct iommu_fault *fault);
+static inline void assert_inside(const struct iommu_domain *domain)
+{
+	assert(gate_self);
+	assert(atomic_load_explicit(&gate_self->key, memory_order_relaxed) == domain->memory);
+	assert(rcu_read_ongoing());
+	(void)domain;
+}
+
+/*
+ * Whether the IOTLB of t->endpoint answers nested_translate() at once; then sets t->bus and t->len.
+ * Context: in a read-side critical section; need not be inside the gate, since nothing is walked.
+ */
+bool nested_hit(struct translation *t);
+
+/*
+ * Translates through t->domain, which has a stage 1: sets t->bus and t->len. 0, or -EFAULT and
+ * *t->fault. Context: inside the gate of domain->memory, in a read-side critical section.
+ */
+int nested_translate(struct translation *t);
 
 /*
  * Whether DMA logging (iommu/dma_log.h) wants to know what was written with @pasid: asked inside
@@ -106,7 +138,7 @@ static inline bool dma_is_logged(const struct iommu_endpoint *endpoint, uint32_t
 {
 	return __builtin_expect(atomic_load_explicit(&endpoint->log, memory_order_relaxed) != NULL,
 				0) &&
-	       pasid == IOMMU_NO_PASID;
+	       pasid == NO_PASID;
 }
 void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t len);
 

@@ -9,11 +9,11 @@
 
 #include "iommu/kind.h"
 
-/* Combinations of enum iommu_domain_flags, as bits of iommu_variant.combinations. */
+/* Combinations of enum domain_flags, as bits of iommu_variant.combinations. */
 #define COMBINATION(flags) (1u << (flags))
-#define NEST		   IOMMU_DOMAIN_NEST_PARENT
-#define DIRTY		   IOMMU_DOMAIN_DIRTY
-#define PASID		   IOMMU_DOMAIN_PASID
+#define NEST		   DOMAIN_NEST_PARENT
+#define DIRTY		   DOMAIN_DIRTY
+#define PASID		   DOMAIN_PASID
 
 #define APERTURE_BITS(bits)                    \
 	{                                      \
@@ -33,21 +33,21 @@
 	}
 
 /* Where x86 turns memory writes into interrupts: the IOMMU never translates it. */
-#define X86_MSI_WINDOW                                                    \
-	{                                                                 \
-		.range = {0xfee00000, 0xfeefffff}, .type = IOMMU_RESV_MSI \
+#define X86_MSI_WINDOW                                              \
+	{                                                           \
+		.range = {0xfee00000, 0xfeefffff}, .type = RESV_MSI \
 	}
 
 /* AMD: the HyperTransport window at the top of 40 bits. */
-#define AMD_HT_WINDOW                                                              \
-	{                                                                          \
-		.range = {0xfd00000000, 0xffffffffff}, .type = IOMMU_RESV_RESERVED \
+#define AMD_HT_WINDOW                                                        \
+	{                                                                    \
+		.range = {0xfd00000000, 0xffffffffff}, .type = RESV_RESERVED \
 	}
 
 /* Arm: where software maps the doorbells of the interrupt controller. */
-#define ARM_SW_MSI_WINDOW                                                  \
-	{                                                                  \
-		.range = {0x8000000, 0x80fffff}, .type = IOMMU_RESV_SW_MSI \
+#define ARM_SW_MSI_WINDOW                                            \
+	{                                                            \
+		.range = {0x8000000, 0x80fffff}, .type = RESV_SW_MSI \
 	}
 
 static const struct iommu_kind kinds[] = {
@@ -201,7 +201,7 @@ static const struct iommu_kind kinds[] = {
 		.summary = "plain: 64 bits of IOVA with a hole, 0xaaaa0000-0xbbbaffff",
 		.variants = {PLAIN_VARIANT(&iopt_amdv1, 64, APERTURE_ALL)},
 		.variant_count = 1,
-		.reserved = {{.range = {0xaaaa0000, 0xbbbaffff}, .type = IOMMU_RESV_RESERVED}},
+		.reserved = {{.range = {0xaaaa0000, 0xbbbaffff}, .type = RESV_RESERVED}},
 		.reserved_count = 1,
 	},
 };
@@ -240,14 +240,12 @@ const char *iommu_kind_summary(const struct iommu_kind *kind)
 	return kind->summary;
 }
 
-const char *iommu_resv_word(enum iommu_resv_type type)
+const char *iommu_resv_word(enum resv_type type)
 {
 	static const char *const words[] = {
-		[IOMMU_RESV_DIRECT] = "direct",
-		[IOMMU_RESV_DIRECT_RELAXABLE] = "direct-relaxable",
-		[IOMMU_RESV_RESERVED] = "reserved",
-		[IOMMU_RESV_MSI] = "msi",
-		[IOMMU_RESV_SW_MSI] = "msi",
+		[RESV_DIRECT] = "direct",     [RESV_DIRECT_RELAXABLE] = "direct-relaxable",
+		[RESV_RESERVED] = "reserved", [RESV_MSI] = "msi",
+		[RESV_SW_MSI] = "msi",
 	};
 
 	return words[type];

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking at a nested translation, for people: the walk of DMA (iommu/nested.c) without its cache
+ * Looking at a nested translation, for people: the walk of DMA (iommu/nested_domain.c) without its cache
  * and without its traces in the guest's tables. What may be written is found out by a second walk,
  * as for a write: a page that is clean is writable all the same.
  */
-#include "iommu/nested.h"
-
-#include <urcu-bp.h>
+#include "iommu/nested_domain.h"
 
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
 
@@ -20,9 +19,9 @@ enum {
 void stage1_note(struct stage1_walk *walk, bool context, uint64_t ipa, unsigned int level,
 		 uint64_t entry)
 {
-	struct iommu_nested_look *look = walk->look;
+	struct nested_look *look = walk->look;
 
-	if (look->count == IOMMU_NESTED_MAX_STEPS)
+	if (look->count == NESTED_MAX_STEPS)
 		return;
 	look->steps[look->count].context = context;
 	look->steps[look->count].level = level;
@@ -44,7 +43,7 @@ static int walk_once(struct stage1_walk *walk)
 }
 
 /* The page, which no stage 1 changes. */
-static void look_straight(uint64_t iova, struct iommu_nested_look *look)
+static void look_straight(uint64_t iova, struct nested_look *look)
 {
 	look->walked = false;
 	look->leaf.start = align_down(iova, PAGE_SIZE);
@@ -54,10 +53,11 @@ static void look_straight(uint64_t iova, struct iommu_nested_look *look)
 }
 
 static int look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
-		       struct iommu_nested_look *look)
+		       struct nested_look *look)
 {
-	struct iommu_nested_look unused = {.count = 0};
-	struct stage1_walk walk = {.domain = domain, .pasid = pasid, .iova = iova, .look = look};
+	struct nested_look unused = {.count = 0};
+	struct stage1_walk walk = {
+		.domain = domain, .pasid = pasid, .need = IOPT_READ, .iova = iova, .look = look};
 	uint64_t size;
 
 	if (!domain->stage1) {
@@ -79,24 +79,28 @@ static int look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iov
 	look->ipa = walk.leaf.ipa;
 	look->prot = walk.leaf.prot & (IOPT_READ | IOPT_WRITE);
 
-	walk = (struct stage1_walk){
-		.domain = domain, .pasid = pasid, .iova = iova, .write = true, .look = &unused};
+	walk = (struct stage1_walk){.domain = domain,
+				    .pasid = pasid,
+				    .need = IOPT_WRITE,
+				    .iova = iova,
+				    .look = &unused};
 	if (!walk_once(&walk))
 		look->prot |= IOPT_WRITE;
 	return 0;
 }
 
 int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
-		      struct iommu_nested_look *look)
+		      struct nested_look *look)
 {
 	int rc;
 
-	*look = (struct iommu_nested_look){.count = 0};
+	*look = (struct nested_look){.count = 0};
 	/* As DMA: the parent's memory must not go away meanwhile. */
 	if (gate_enter(domain->memory))
 		return -ENOMEM;
 	rcu_read_lock();
 	rc = look_inside(domain, pasid, iova, look);
+	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	gate_leave();
 	return rc;

@@ -55,13 +55,12 @@ static int parse_switch(const char *text, bool *off)
 	return *off || !strcmp(text, "on") ? 0 : -EINVAL;
 }
 
-int iommu_shape_set(struct iommu_shape *shape, const char *option, const char *value)
+int iommu_shape_set(struct kind_shape *shape, const char *option, const char *value)
 {
 	if (!strcmp(option, "aperture"))
-		return parse_ranges(value, shape->windows, IOMMU_MAX_GAPS + 1,
-				    &shape->window_count);
+		return parse_ranges(value, shape->windows, KIND_MAX_GAPS + 1, &shape->window_count);
 	if (!strcmp(option, "hole"))
-		return parse_ranges(value, shape->holes, IOMMU_MAX_RESV, &shape->hole_count);
+		return parse_ranges(value, shape->holes, KIND_MAX_RESV, &shape->hole_count);
 	if (!strcmp(option, "iotlb"))
 		return parse_switch(value, &shape->no_iotlb);
 	return -ENOENT;
@@ -72,9 +71,9 @@ int iommu_shape_set(struct iommu_shape *shape, const char *option, const char *v
 /*
  * What is between the windows is not translated, in addition to what the kind does not translate.
  */
-static int add_gaps(struct iommu_kind *kind, const struct iommu_shape *shape)
+static int add_gaps(struct iommu_kind *kind, const struct kind_shape *shape)
 {
-	struct iova_range gaps[2 * IOMMU_MAX_GAPS];
+	struct iova_range gaps[2 * KIND_MAX_GAPS];
 	size_t count = kind->gap_count;
 
 	memcpy(gaps, kind->gaps, sizeof(kind->gaps));
@@ -82,7 +81,7 @@ static int add_gaps(struct iommu_kind *kind, const struct iommu_shape *shape)
 		gaps[count++] = (struct iova_range){shape->windows[i - 1].last + 1,
 						    shape->windows[i].start - 1};
 	count = ranges_normalise(gaps, count);
-	if (count > IOMMU_MAX_GAPS)
+	if (count > KIND_MAX_GAPS)
 		return -EINVAL;
 	memcpy(kind->gaps, gaps, count * sizeof(gaps[0]));
 	kind->gap_count = count;
@@ -97,7 +96,7 @@ static int cut_aperture(struct iommu_kind *kind, struct iova_range aperture)
 	if (!iova_range_contains(kind->variants[0].aperture, aperture))
 		return -EINVAL;
 	for (size_t i = 0; i < kind->variant_count; i++) {
-		struct iommu_variant *variant = &kind->variants[i];
+		struct kind_variant *variant = &kind->variants[i];
 
 		if (!iova_range_intersects(variant->aperture, aperture))
 			variant->combinations = 0;
@@ -112,16 +111,16 @@ static int add_hole(struct iommu_kind *kind, struct iova_range hole)
 {
 	size_t at = kind->reserved_count;
 
-	if (at == IOMMU_MAX_RESV)
+	if (at == KIND_MAX_RESV)
 		return -EINVAL;
 	for (; at && kind->reserved[at - 1].range.start > hole.start; at--)
 		kind->reserved[at] = kind->reserved[at - 1];
-	kind->reserved[at] = (struct iommu_resv){.range = hole, .type = IOMMU_RESV_RESERVED};
+	kind->reserved[at] = (struct resv_region){.range = hole, .type = RESV_RESERVED};
 	kind->reserved_count++;
 	return 0;
 }
 
-static int reshape(struct iommu_kind *kind, const struct iommu_shape *shape)
+static int reshape(struct iommu_kind *kind, const struct kind_shape *shape)
 {
 	int rc = 0;
 
@@ -138,7 +137,7 @@ static int reshape(struct iommu_kind *kind, const struct iommu_shape *shape)
 }
 
 /* With a kind of its own, which has other ranges. */
-static int create_reshaped(const struct iommu_kind *kind, const struct iommu_shape *shape,
+static int create_reshaped(const struct iommu_kind *kind, const struct kind_shape *shape,
 			   const char *name, struct iommu **out)
 {
 	struct iommu_kind *own;
@@ -158,7 +157,7 @@ static int create_reshaped(const struct iommu_kind *kind, const struct iommu_sha
 	return rc;
 }
 
-int iommu_create_shaped(const struct iommu_kind *kind, const struct iommu_shape *shape,
+int iommu_create_shaped(const struct iommu_kind *kind, const struct kind_shape *shape,
 			const char *name, struct iommu **out)
 {
 	int rc;

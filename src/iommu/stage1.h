@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stage 1 of nested translation: what a format contributes, and what it may use (iommu/nested.c).
+ * Stage 1 of nested translation: what a format contributes, and what it may use (iommu/nested_domain.c).
  *
  * A format says how a request finds its tables (context), walks them, and names a failure as its
  * specification does. It reaches guest memory only through stage1_read() and stage1_update(), which
@@ -16,12 +16,10 @@
 #include "iommu/iommu.h"
 
 struct tlb;
-struct iommu_nested_look;
+struct nested_look;
 
 enum {
-	STAGE1_CONTEXT_WORDS = 4,
-	STAGE1_TABLE_SHIFT = 12, /* all formats here have 4 KiB pages */
-	STAGE1_INDEX_BITS = 9,
+	STAGE1_CONTEXT_WORDS = 4
 };
 
 /* Where the tables of a PASID are, in words of the format's own. */
@@ -68,7 +66,7 @@ enum stage1_failure {
 
 struct stage1_error {
 	enum stage1_failure failure;
-	enum iommu_fault_access access;
+	enum dma_fault_access access;
 	uint64_t ipa; /* of the entry, or what stage 2 was asked for */
 	bool has_entry;
 	unsigned int level;
@@ -79,13 +77,13 @@ struct stage1_error {
 struct stage1_walk {
 	struct iommu_domain *domain;
 	struct tlb *tlb;     /* NULL: nothing is cached */
-	uint64_t generation; /* of the cache, when the walk began */
+	uint64_t generation; /* of @tlb, when the walk began */
+	uint64_t unmaps;     /* of the parent, when the walk began */
 	uint32_t pasid;
+	unsigned int need; /* enum iopt_prot */
 	uint64_t iova;
-	bool write;
 	struct stage1_context context;
-	struct iommu_nested_look
-		*look; /* not NULL: nothing is to change, and each entry is noted here */
+	struct nested_look *look; /* not NULL: nothing is to change, and each entry is noted here */
 
 	/* Before walk(): a cached one, or rather not; after it: what may be cached. */
 	bool has_table;
@@ -94,6 +92,11 @@ struct stage1_walk {
 	struct stage1_leaf leaf;   /* result of walk() */
 	struct stage1_error error; /* result of a failure */
 };
+
+static inline bool stage1_writes(const struct stage1_walk *walk)
+{
+	return walk->need & IOPT_WRITE;
+}
 
 struct stage1_ops {
 	/*
@@ -115,7 +118,7 @@ struct stage1_ops {
 	bool (*possible)(const struct iommu_domain *domain);
 
 	/* Fills in reason, name and event of @fault, the rest of which is known. */
-	void (*describe)(const struct stage1_walk *walk, struct iommu_fault *fault);
+	void (*describe)(const struct stage1_walk *walk, struct dma_fault *fault);
 	bool by_pasid; /* iommu_nested_takes_pasids() */
 };
 
@@ -131,7 +134,7 @@ int stage1_fail(struct stage1_walk *walk, enum stage1_failure failure);
  * What the walk ran into, in the words of everybody and of its format; but for the request, which
  * is not known here.
  */
-void stage1_describe(const struct stage1_walk *walk, struct iommu_fault *fault);
+void stage1_describe(const struct stage1_walk *walk, struct dma_fault *fault);
 
 /*
  * Reads the 64-bit entry of @level at @ipa. 0, or -EFAULT and walk->error. Later failures are about
@@ -158,21 +161,16 @@ void stage1_cache_context(struct stage1_walk *walk);
 
 /* ---- x86-64 tables: VT-d first stage, AMD v2 ---- */
 
-enum {
-	X86_4_LEVELS = 4,
-	X86_5_LEVELS = 5
-};
-
 /*
- * Of the whole walk: x86_walk() from @root, whose table is of level @levels; @accessed: bits to be
- * set in each entry on the way.
+ * ops->walk() from @root, whose table is of level @levels (X86_4_LEVELS, X86_5_LEVELS). Sets the
+ * bits @accessed (X86_A, X86_EA) in each entry on the way.
  */
 int x86_walk(struct stage1_walk *walk, uint64_t root, unsigned int levels, uint64_t accessed);
 
-#define X86_ACCESSED	      (UINT64_C(1) << 5)
-#define X86_EXTENDED_ACCESSED (UINT64_C(1) << 10)
+/* How many bits of an address @levels translate. */
+unsigned int x86_input_bits(unsigned int levels);
 
-/* True if @iova is sign-extended from what @levels translate. */
+/* Whether @iova is sign-extended from its x86_input_bits(). */
 bool x86_canonical(uint64_t iova, unsigned int levels);
 
 /* ---- AArch64 tables, 4 KiB granule ---- */
@@ -186,7 +184,7 @@ struct arm_tables {
 	bool set_access, set_dirty;
 };
 
-/* The IOVA is in range. Levels are 0 to 3, from the top. */
+/* ops->walk() of an IOVA that is within the input range of @tables. */
 int arm_walk(struct stage1_walk *walk, const struct arm_tables *tables);
 
 #endif

@@ -6,12 +6,10 @@
  * Without V or GV there is no stage 1. A request without a PASID is translated as PASID 0 if GIOV
  * is set, and has no stage 1 else.
  */
-#include "iommu/dte_amd.h"
+#include "iommu/amd_tables.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
-
-#define GCR3_VALID   BIT(0)
-#define GCR3_ADDRESS BITS(51, 12)
+#include "iopt/x86_64.h"
 
 enum {
 	CONTEXT_GCR3 = 0, /* word of a context */
@@ -26,7 +24,11 @@ enum {
 #define EVENT_RW	  BIT(53)
 #define EVENT_PE	  BIT(54) /* a right is missing */
 #define EVENT_RZ	  BIT(55) /* reserved bits are set */
-#define EVENT_CODE_SHIFT  60
+
+enum {
+	EVENT_PASID_SHIFT = 32, /* of the lower 16 bits */
+	EVENT_CODE_SHIFT = 60,
+};
 
 enum {
 	ILLEGAL_DEV_TABLE_ENTRY = 1,
@@ -45,15 +47,14 @@ static int amd_find_context(struct stage1_walk *walk)
 {
 	const uint64_t dte0 = walk->domain->config.dte[0];
 	const unsigned int levels = levels_of(walk->domain);
-	const unsigned int bits = STAGE1_TABLE_SHIFT + STAGE1_INDEX_BITS * levels;
-	const bool pasid = walk->pasid != IOMMU_NO_PASID;
+	const bool pasid = walk->pasid != NO_PASID;
 
 	walk->context.bypass = !(dte0 & DTE0_V) || !(dte0 & DTE0_GV) ||
 			       (!pasid && !(dte0 & DTE0_GIOV));
 	if (walk->context.bypass)
 		return 0;
 	/* Addresses with a PASID are a process's: sign-extended. */
-	if (pasid ? !x86_canonical(walk->iova, levels) : walk->iova >> bits)
+	if (pasid ? !x86_canonical(walk->iova, levels) : walk->iova >> x86_input_bits(levels))
 		return stage1_fail(walk, STAGE1_ADDRESS);
 	return 0;
 }
@@ -71,11 +72,11 @@ static int find_gcr3(struct stage1_walk *walk)
 	uint64_t table = gcr3_table(dte);
 	unsigned int level = (unsigned int)bits_get(dte[0], DTE0_GLX);
 
-	if (walk->pasid >> (STAGE1_INDEX_BITS * (level + 1)))
+	if (walk->pasid >> (GCR3_INDEX_BITS * (level + 1)))
 		return stage1_fail(walk, STAGE1_BAD_PASID);
 	for (;; level--) {
-		uint64_t index = (walk->pasid >> (STAGE1_INDEX_BITS * level)) &
-				 (BIT(STAGE1_INDEX_BITS) - 1);
+		uint64_t index = (walk->pasid >> (GCR3_INDEX_BITS * level)) &
+				 (BIT(GCR3_INDEX_BITS) - 1);
 		uint64_t entry;
 		int rc = stage1_read_context(walk, table + index * sizeof(entry), &entry);
 
@@ -100,8 +101,7 @@ static int amd_walk(struct stage1_walk *walk)
 		if (rc)
 			return rc;
 	}
-	return x86_walk(walk, walk->context.words[CONTEXT_GCR3], levels_of(walk->domain),
-			X86_ACCESSED);
+	return x86_walk(walk, walk->context.words[CONTEXT_GCR3], levels_of(walk->domain), X86_A);
 }
 
 /* Code and flags. */
@@ -141,19 +141,19 @@ static const char *event_name(uint64_t code)
 	}
 }
 
-static void amd_describe(const struct stage1_walk *walk, struct iommu_fault *fault)
+static void amd_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	const uint64_t event = event_of(walk);
 	/* What stage 2 is asked for, it is asked to read, but for updates and the page itself. */
 	const bool write = walk->error.failure == STAGE2_WRITE ||
-			   (walk->write && fault->access == IOMMU_FAULT_AT_PAGE) ||
-			   (walk->write && fault->stage == 1);
+			   (stage1_writes(walk) && fault->access == DMA_FAULT_AT_PAGE) ||
+			   (stage1_writes(walk) && fault->stage == 1);
 
 	fault->reason = (uint32_t)(event >> EVENT_CODE_SHIFT);
 	fault->name = event_name(fault->reason);
 	fault->event[0] = event | EVENT_US | (write ? EVENT_RW : 0) |
-			  bits_get(walk->pasid, BITS(19, 16)) << 16 |
-			  bits_get(walk->pasid, BITS(15, 0)) << 32;
+			  (walk->pasid & EVENT_PASID_19_16) |
+			  ((uint64_t)walk->pasid << EVENT_PASID_SHIFT & EVENT_PASID_15_0);
 	if (fault->stage == 1)
 		fault->event[0] |= EVENT_GN;
 	fault->event[1] = fault->stage == 1 ? walk->iova : walk->error.ipa;

@@ -7,53 +7,11 @@
  */
 #include "base/check.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/smmuv3_tables.h"
 #include "iommu/stage1.h"
-#include "iommu/ste_smmuv3.h"
+#include "iopt/arm_lpae.h"
 
 enum {
-	S1FMT_LINEAR = 0,
-	S1FMT_4K = 1,
-	S1FMT_64K = 2,
-
-	S1DSS_BYPASS = 1,
-	S1DSS_SUBSTREAM0 = 2,
-
-	SSID_BITS = 20,
-	CD_BYTES = 64,
-	CDS_4K_BITS = 6, /* context descriptors in a lower table, log2 */
-	CDS_64K_BITS = 10,
-};
-
-/* First level of a table of context descriptors. */
-#define L1CD_V	   BIT(0)
-#define L1CD_L2PTR BITS(51, 12)
-
-#define CD0_T0SZ BITS(5, 0)
-#define CD0_TG0	 BITS(7, 6)
-#define CD0_EPD0 BIT(14)
-#define CD0_ENDI BIT(15)
-#define CD0_T1SZ BITS(21, 16)
-#define CD0_TG1	 BITS(23, 22)
-#define CD0_EPD1 BIT(30)
-#define CD0_V	 BIT(31)
-#define CD0_IPS	 BITS(34, 32)
-#define CD0_AFFD BIT(35)
-#define CD0_TBI0 BIT(38)
-#define CD0_TBI1 BIT(39)
-#define CD0_AA64 BIT(41)
-#define CD0_HD	 BIT(42)
-#define CD0_HA	 BIT(43)
-#define CD0_R	 BIT(45)
-#define CD0_ASID BITS(63, 48)
-#define CD_HAD	 BIT(1)	     /* words 1 and 2 */
-#define CD_TTB	 BITS(51, 4) /* words 1 and 2 */
-
-enum {
-	TG0_4K = 0,
-	TG1_4K = 2,
-	MIN_TSZ = 16,
-	MAX_TSZ = 39,
-	MAX_OUTPUT_BITS = 48,
 	TOP_BYTE_SHIFT = 56,
 	HALF_BIT = 55, /* of an address: which of the two tables */
 };
@@ -93,14 +51,14 @@ static unsigned int output_bits(const uint64_t *cd)
 {
 	static const unsigned int widths[] = {32, 36, 40, 42, 44, 48, 52, 52};
 
-	return (unsigned int)min_u64(widths[bits_get(cd[0], CD0_IPS)], MAX_OUTPUT_BITS);
+	return (unsigned int)min_u64(widths[bits_get(cd[0], CD0_IPS)], ARM_BITS_MAX);
 }
 
 static bool half_is_legal(const uint64_t *cd, const struct half *half)
 {
-	return half->disabled ||
-	       (half->granule && half->input_bits <= 64 - MIN_TSZ &&
-		half->input_bits >= 64 - MAX_TSZ && !((half->word & CD_TTB) >> output_bits(cd)));
+	return half->disabled || (half->granule && half->input_bits <= ARM_BITS_MAX &&
+				  half->input_bits >= ARM_INPUT_BITS_MIN &&
+				  !((half->word & CD_TTB) >> output_bits(cd)));
 }
 
 static bool cd_is_legal(const uint64_t *cd)
@@ -166,11 +124,11 @@ static int check_stream(struct stage1_walk *walk)
 		return stage1_fail(walk, STAGE1_ABORT);
 	walk->context.bypass = config == CONFIG_BYPASS;
 	if (walk->context.bypass)
-		return walk->pasid == IOMMU_NO_PASID ? 0 : stage1_fail(walk, STAGE1_BAD_PASID);
+		return walk->pasid == NO_PASID ? 0 : stage1_fail(walk, STAGE1_BAD_PASID);
 	if (config != CONFIG_S1 || cdmax > SSID_BITS ||
 	    (cdmax && bits_get(ste[0], STE0_S1FMT) > S1FMT_64K))
 		return stage1_fail(walk, STAGE1_BAD_CONFIG);
-	if (walk->pasid != IOMMU_NO_PASID)
+	if (walk->pasid != NO_PASID)
 		return walk->pasid >> cdmax ? stage1_fail(walk, STAGE1_BAD_PASID) : 0;
 	if (!cdmax || dss == S1DSS_SUBSTREAM0)
 		return 0;
@@ -211,7 +169,7 @@ static int smmuv3_walk(struct stage1_walk *walk)
 	};
 
 	if (half.disabled || !in_range(&half, walk->iova)) {
-		walk->error.access = IOMMU_FAULT_AT_PAGE;
+		walk->error.access = DMA_FAULT_AT_PAGE;
 		return stage1_fail(walk, STAGE1_ADDRESS);
 	}
 	return arm_walk(walk, &tables);
@@ -253,8 +211,7 @@ struct event {
 
 static struct event memory_event(const struct stage1_walk *walk)
 {
-	return walk->error.access == IOMMU_FAULT_AT_CONTEXT ? EVENT(F_CD_FETCH)
-							    : EVENT(F_WALK_EABT);
+	return walk->error.access == DMA_FAULT_AT_CONTEXT ? EVENT(F_CD_FETCH) : EVENT(F_WALK_EABT);
 }
 
 static struct event event_of(const struct stage1_walk *walk)
@@ -303,18 +260,18 @@ static bool is_recorded(const struct stage1_walk *walk, const struct event *even
  * Words 1 to 3 of the record of a fault of translation: what was done, where, and what stage 2 was
  * asked for.
  */
-static void describe_translation(const struct stage1_walk *walk, struct iommu_fault *fault)
+static void describe_translation(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	static const unsigned int classes[] = {
-		[IOMMU_FAULT_AT_CONTEXT] = CLASS_CD,
-		[IOMMU_FAULT_AT_TABLE] = CLASS_TT,
-		[IOMMU_FAULT_AT_PAGE] = CLASS_IN,
+		[DMA_FAULT_AT_CONTEXT] = CLASS_CD,
+		[DMA_FAULT_AT_TABLE] = CLASS_TT,
+		[DMA_FAULT_AT_PAGE] = CLASS_IN,
 	};
 	const bool stage2 = fault->stage == 2;
-	const bool walk_access = fault->access != IOMMU_FAULT_AT_PAGE;
+	const bool walk_access = fault->access != DMA_FAULT_AT_PAGE;
 	/* What a walk does by itself is a read, but for updates. */
 	const bool read = stage2 && walk_access ? walk->error.failure != STAGE2_WRITE
-						: !walk->write;
+						: !stage1_writes(walk);
 
 	fault->event[1] = read ? EVT1_RNW : 0;
 	fault->event[2] = walk->iova;
@@ -329,7 +286,7 @@ static void describe_translation(const struct stage1_walk *walk, struct iommu_fa
 	}
 }
 
-static void smmuv3_describe(const struct stage1_walk *walk, struct iommu_fault *fault)
+static void smmuv3_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	const struct event event = event_of(walk);
 
@@ -338,7 +295,7 @@ static void smmuv3_describe(const struct stage1_walk *walk, struct iommu_fault *
 	if (!is_recorded(walk, &event))
 		return;
 	fault->event[0] = event.number;
-	if (walk->pasid != IOMMU_NO_PASID)
+	if (walk->pasid != NO_PASID)
 		fault->event[0] |= EVT0_SSV | (uint64_t)walk->pasid << EVT0_SSID_SHIFT;
 	if (event.number == F_CD_FETCH)
 		fault->event[3] = walk->error.ipa & EVT3_FETCH;

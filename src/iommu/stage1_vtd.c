@@ -10,6 +10,7 @@
 
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
+#include "iopt/x86_64.h"
 
 enum {
 	VTD_4_LEVEL_BITS = 48,
@@ -43,11 +44,11 @@ static int vtd_find_context(struct stage1_walk *walk)
 
 static int vtd_walk(struct stage1_walk *walk)
 {
-	const struct iommu_nested_config *config = &walk->domain->config;
-	uint64_t accessed = X86_ACCESSED;
+	const struct nested_config *config = &walk->domain->config;
+	uint64_t accessed = X86_A;
 
 	if (config->vtd.flags & IOMMU_VTD_S1_EAFE)
-		accessed |= X86_EXTENDED_ACCESSED;
+		accessed |= X86_EA;
 	return x86_walk(walk, config->vtd.pgtbl_addr, levels_of(walk->domain), accessed);
 }
 
@@ -87,7 +88,7 @@ static struct reason reason_of(const struct stage1_walk *walk)
 	}
 }
 
-static void vtd_describe(const struct stage1_walk *walk, struct iommu_fault *fault)
+static void vtd_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	const struct reason reason = reason_of(walk);
 

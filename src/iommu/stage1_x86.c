@@ -6,21 +6,9 @@
  * read-only one is reported as missing. Only a walk that succeeds sets accessed and dirty bits,
  * from the top.
  */
-#include "base/bits.h"
 #include "base/check.h"
 #include "iommu/stage1.h"
-
-#define X86_PRESENT  BIT(0)
-#define X86_WRITABLE BIT(1)
-#define X86_USER     BIT(2)
-#define X86_DIRTY    BIT(6)
-#define X86_LEAF     BIT(7) /* PS: of level 2 and 3 */
-#define X86_ADDRESS  BITS(51, 12)
-
-enum {
-	PAGE_LEVEL = 1,
-	MAX_LEAF_LEVEL = 3,
-};
+#include "iopt/x86_64.h"
 
 struct step {
 	unsigned int level;
@@ -28,7 +16,7 @@ struct step {
 	uint64_t entry;
 };
 
-/* The entries on the way, top first. */
+/* The entries that the walk reads, top first. */
 struct path {
 	unsigned int count;
 	struct step steps[X86_5_LEVELS];
@@ -37,36 +25,41 @@ struct path {
 /* log2 of what one entry of @level covers. */
 static unsigned int level_shift(unsigned int level)
 {
-	return STAGE1_TABLE_SHIFT + STAGE1_INDEX_BITS * (level - PAGE_LEVEL);
+	return IOPT_TABLE_SHIFT + IOPT_INDEX_BITS * (level - X86_PAGES_LEVEL);
+}
+
+unsigned int x86_input_bits(unsigned int levels)
+{
+	return level_shift(levels + 1);
 }
 
 bool x86_canonical(uint64_t iova, unsigned int levels)
 {
-	const uint64_t top = iova >> (level_shift(levels + 1) - 1);
+	const unsigned int sign = x86_input_bits(levels) - 1;
+	const uint64_t top = iova >> sign;
 
-	return !top || top == UINT64_MAX >> (level_shift(levels + 1) - 1);
+	return !top || top == UINT64_MAX >> sign;
 }
 
 static bool is_leaf(const struct step *step)
 {
-	return step->level == PAGE_LEVEL || (step->entry & X86_LEAF);
+	return step->level == X86_PAGES_LEVEL || (step->entry & X86_PS);
 }
 
 static bool has_reserved_bits(const struct step *step)
 {
-	if (step->level == PAGE_LEVEL || !(step->entry & X86_LEAF))
+	if (step->level == X86_PAGES_LEVEL || !(step->entry & X86_PS))
 		return false;
-	/* Bit 12 is PAT. */
-	return step->level > MAX_LEAF_LEVEL ||
-	       (step->entry & BITS(level_shift(step->level) - 1, 13));
+	return step->level > X86_LARGEST_LEAF_LEVEL ||
+	       (step->entry & BITS(level_shift(step->level) - 1, X86_LARGE_RESERVED_START));
 }
 
-/* Reads entries from @step's table down to a leaf. */
+/* Reads entries from @table, of @level, down to a leaf. */
 static int descend(struct stage1_walk *walk, uint64_t table, unsigned int level, struct path *path)
 {
 	for (;; level--) {
 		const uint64_t index = (walk->iova >> level_shift(level)) &
-				       (BIT(STAGE1_INDEX_BITS) - 1);
+				       (BIT(IOPT_INDEX_BITS) - 1);
 		struct step *step = &path->steps[path->count++];
 		int rc;
 
@@ -74,25 +67,26 @@ static int descend(struct stage1_walk *walk, uint64_t table, unsigned int level,
 		rc = stage1_read(walk, step->ipa, level, &step->entry);
 		if (rc)
 			return rc;
-		if (!(step->entry & X86_PRESENT))
+		if (!(step->entry & X86_P))
 			return stage1_fail(walk, STAGE1_NOT_PRESENT);
 		if (has_reserved_bits(step))
 			return stage1_fail(walk, STAGE1_RESERVED);
 		if (is_leaf(step))
 			return 0;
-		table = step->entry & X86_ADDRESS;
+		table = step->entry & X86_OA;
 	}
 }
 
-/* A failure for want of @bit in @step. */
+/* Fails because @step lacks @bit. */
 static int deny(struct stage1_walk *walk, const struct step *step, uint64_t bit)
 {
 	walk->error.ipa = step->ipa;
 	walk->error.level = step->level;
 	walk->error.entry = step->entry;
-	return stage1_fail(walk, bit == X86_USER ? STAGE1_PRIVILEGED : STAGE1_READ_ONLY);
+	return stage1_fail(walk, bit == X86_US ? STAGE1_PRIVILEGED : STAGE1_READ_ONLY);
 }
 
+/* Fails with the uppermost entry that lacks @bit. */
 static int check(struct stage1_walk *walk, const struct path *path, uint64_t bit)
 {
 	for (unsigned int i = 0; i < path->count; i++) {
@@ -102,7 +96,7 @@ static int check(struct stage1_walk *walk, const struct path *path, uint64_t bit
 	return 0;
 }
 
-/* Sets accessed bits on the way, and the dirty bit of the leaf if it is written. */
+/* Sets the @accessed bits of each entry, and the dirty bit of a leaf that is written. */
 static int mark(struct stage1_walk *walk, const struct path *path, uint64_t accessed)
 {
 	for (unsigned int i = 0; i < path->count; i++) {
@@ -110,8 +104,8 @@ static int mark(struct stage1_walk *walk, const struct path *path, uint64_t acce
 		uint64_t marked = step->entry | accessed;
 		int rc;
 
-		if (walk->write && is_leaf(step))
-			marked |= X86_DIRTY;
+		if (stage1_writes(walk) && is_leaf(step))
+			marked |= X86_D;
 		if (marked == step->entry)
 			continue;
 		rc = stage1_update(walk, step->ipa, step->entry, marked);
@@ -121,6 +115,10 @@ static int mark(struct stage1_walk *walk, const struct path *path, uint64_t acce
 	return 0;
 }
 
+/*
+ * Fills in the results of a walk that succeeded. @upper: the rights that remain from levels above
+ * @path.
+ */
 static void result(struct stage1_walk *walk, const struct path *path, unsigned int upper)
 {
 	const struct step *leaf = &path->steps[path->count - 1];
@@ -129,18 +127,18 @@ static void result(struct stage1_walk *walk, const struct path *path, unsigned i
 	unsigned int rights = upper;
 
 	for (unsigned int i = 0; i + 1 < path->count; i++) {
-		if (!(path->steps[i].entry & X86_WRITABLE))
+		if (!(path->steps[i].entry & X86_RW))
 			rights &= ~(unsigned int)IOPT_WRITE;
 	}
-	walk->has_table = leaf->level == PAGE_LEVEL;
-	walk->table.ipa = align_down(leaf->ipa, BIT(STAGE1_TABLE_SHIFT));
+	walk->has_table = leaf->level == X86_PAGES_LEVEL;
+	walk->table.ipa = align_down(leaf->ipa, BIT(IOPT_TABLE_SHIFT));
 	walk->table.rights = rights;
 
-	walk->leaf.ipa = (leaf->entry & X86_ADDRESS & ~(BIT(shift) - 1)) | offset;
+	walk->leaf.ipa = (leaf->entry & X86_OA & ~(BIT(shift) - 1)) | offset;
 	walk->leaf.shift = shift;
 	walk->leaf.prot = IOPT_READ;
-	if ((rights & IOPT_WRITE) && (leaf->entry & X86_WRITABLE) &&
-	    (walk->write || (leaf->entry & X86_DIRTY)))
+	if ((rights & IOPT_WRITE) && (leaf->entry & X86_RW) &&
+	    (stage1_writes(walk) || (leaf->entry & X86_D)))
 		walk->leaf.prot |= IOPT_WRITE;
 	walk->leaf.global = false;
 }
@@ -151,14 +149,19 @@ int x86_walk(struct stage1_walk *walk, uint64_t root, unsigned int levels, uint6
 	struct path path = {0};
 	int rc;
 
-	rc = descend(walk, cached ? walk->table.ipa : root & X86_ADDRESS,
-		     cached ? PAGE_LEVEL : levels, &path);
-	if (!rc)
-		rc = check(walk, &path, X86_USER);
-	if (!rc && walk->write)
-		rc = check(walk, &path, X86_WRITABLE);
-	if (!rc)
-		rc = mark(walk, &path, accessed);
+	rc = descend(walk, cached ? walk->table.ipa : root & X86_OA,
+		     cached ? X86_PAGES_LEVEL : levels, &path);
+	if (rc)
+		return rc;
+	rc = check(walk, &path, X86_US);
+	if (rc)
+		return rc;
+	if (stage1_writes(walk)) {
+		rc = check(walk, &path, X86_RW);
+		if (rc)
+			return rc;
+	}
+	rc = mark(walk, &path, accessed);
 	if (rc)
 		return rc;
 	result(walk, &path, cached ? walk->table.rights : IOPT_READ | IOPT_WRITE);

@@ -372,7 +372,7 @@ void tlb_store_context(struct tlb *tlb, uint64_t generation, const struct tlb_ke
 /* ---- forgetting ---- */
 
 /* 2^@shift bytes around @start, and what is to be forgotten. */
-static bool in_range(const struct iommu_tlb_match *match, uint64_t start, unsigned int shift)
+static bool in_range(const struct tlb_match *match, uint64_t start, unsigned int shift)
 {
 	const uint64_t mask = BIT(shift) - 1;
 	const struct iova_range covered = {start & ~mask, start | mask};
@@ -381,7 +381,7 @@ static bool in_range(const struct iommu_tlb_match *match, uint64_t start, unsign
 	       (covered.start <= match->range.last && match->range.start <= covered.last);
 }
 
-static bool space_matches(const struct iommu_tlb_match *match, const uint64_t *words, bool any_asid)
+static bool space_matches(const struct tlb_match *match, const uint64_t *words, bool any_asid)
 {
 	if (match->by_pasid && bits_get(words[WORD_SPACE], SPACE_PASID) != match->pasid)
 		return false;
@@ -390,7 +390,7 @@ static bool space_matches(const struct iommu_tlb_match *match, const uint64_t *w
 }
 
 /* By ASID alone, global entries stay; by address, they belong to every ASID. */
-static bool page_matches(const struct iommu_tlb_match *match, const uint64_t *words)
+static bool page_matches(const struct tlb_match *match, const uint64_t *words)
 {
 	const bool global = words[WORD_START] & START_GLOBAL;
 
@@ -401,21 +401,21 @@ static bool page_matches(const struct iommu_tlb_match *match, const uint64_t *wo
 			(unsigned int)bits_get(words[WORD_START], START_SHIFT));
 }
 
-static bool table_matches(const struct iommu_tlb_match *match, const uint64_t *words)
+static bool table_matches(const struct tlb_match *match, const uint64_t *words)
 {
 	return space_matches(match, words, false) &&
 	       in_range(match, words[WORD_START], TABLE_SHIFT);
 }
 
-static bool context_matches(const struct iommu_tlb_match *match, const uint64_t *words)
+static bool context_matches(const struct tlb_match *match, const uint64_t *words)
 {
 	return space_matches(match, words, false);
 }
 
-typedef bool (*match_fn)(const struct iommu_tlb_match *match, const uint64_t *words);
+typedef bool (*match_fn)(const struct tlb_match *match, const uint64_t *words);
 
-static void forget_entry(struct tlb_entry *entry, const struct iommu_tlb_match *match,
-			 uint64_t domain, match_fn matches)
+static void forget_entry(struct tlb_entry *entry, const struct tlb_match *match, uint64_t domain,
+			 match_fn matches)
 {
 	uint64_t words[WORD_PAYLOAD];
 
@@ -432,7 +432,7 @@ static void forget_entry(struct tlb_entry *entry, const struct iommu_tlb_match *
 	entry_unlock(entry);
 }
 
-static void forget_in(struct tlb_set *sets, size_t count, const struct iommu_tlb_match *match,
+static void forget_in(struct tlb_set *sets, size_t count, const struct tlb_match *match,
 		      uint64_t domain, match_fn matches)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -460,7 +460,7 @@ void tlb_after_fork(struct tlb *tlb)
 	reset_in(tlb->contexts, CONTEXT_SETS);
 }
 
-void tlb_forget(struct tlb *tlb, const struct iommu_tlb_match *match, uint64_t domain)
+void tlb_forget(struct tlb *tlb, const struct tlb_match *match, uint64_t domain)
 {
 	atomic_fetch_add(&tlb->generation, 1);
 	if (match->config) {

@@ -14,7 +14,7 @@
 #ifndef IOMMU_TLB_H
 #define IOMMU_TLB_H
 
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommu/stage1.h"
 
 struct tlb;
@@ -80,6 +80,6 @@ void tlb_store_context(struct tlb *tlb, uint64_t generation, const struct tlb_ke
 void tlb_after_fork(struct tlb *tlb);
 
 /* Forgets what matches; @domain is the id of match->domain, 0: any. */
-void tlb_forget(struct tlb *tlb, const struct iommu_tlb_match *match, uint64_t domain);
+void tlb_forget(struct tlb *tlb, const struct tlb_match *match, uint64_t domain);
 
 #endif

@@ -7,8 +7,7 @@
 
 #include "base/caller.h"
 
-int iommu_user_data_read(const struct iommu_user_data *data, uint32_t type, void *to, size_t size,
-			 size_t min)
+int user_data_read(const struct user_data *data, uint32_t type, void *to, size_t size, size_t min)
 {
 	if (data->type != type || data->len < min || data->len > size)
 		return -EINVAL;
@@ -16,7 +15,7 @@ int iommu_user_data_read(const struct iommu_user_data *data, uint32_t type, void
 	return caller_read(data->caller, to, data->uptr, data->len);
 }
 
-int iommu_user_data_write(const struct iommu_user_data *data, const void *from, size_t size)
+int user_data_write(const struct user_data *data, const void *from, size_t size)
 {
 	return caller_write(data->caller, data->uptr, from, data->len < size ? data->len : size);
 }

@@ -11,7 +11,7 @@
 
 #include <uiommufd/caller.h>
 
-struct iommu_user_data {
+struct user_data {
 	struct uiommufd_caller *caller;
 	uint32_t type;
 	uint32_t len; /* 0: there is none */
@@ -22,10 +22,9 @@ struct iommu_user_data {
  * Reads the structure of @type, of @size bytes of which @min must be there, the rest zero (spec
  * 20-hwpt-device, 11). -EINVAL: another type, too short, too long; -EFAULT.
  */
-int iommu_user_data_read(const struct iommu_user_data *data, uint32_t type, void *to, size_t size,
-			 size_t min);
+int user_data_read(const struct user_data *data, uint32_t type, void *to, size_t size, size_t min);
 
 /* Writes back what fits of @size bytes. 0 or -EFAULT. */
-int iommu_user_data_write(const struct iommu_user_data *data, const void *from, size_t size);
+int user_data_write(const struct user_data *data, const void *from, size_t size);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* AMD IOMMU host page tables as the hardware has them: 64-bit addresses, a growing top. */
+/*
+ * AMD IOMMU host page tables as the hardware has them: 64-bit addresses. The top starts at level 2
+ * and grows when more is mapped.
+ */
 #define FMT_OPS		  iopt_amdv1_ops
 #define FMT_GRANULE_SHIFT 12
 #define FMT_MAX_TOP	  5
@@ -8,7 +11,9 @@
 #define FMT_FEATURES	  (IOPT_FORCE_COHERENT | IOPT_DIRTY)
 #define FMT_DIRTY	  true
 
-#include "iopt/amdv1.h"
+#include <errno.h>
+
+#include "iopt/amdv1_entry.h"
 
 enum {
 	AMDV1_IOVA_BITS_MIN = 32,
@@ -26,7 +31,7 @@ static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
 	pt->iova_bits = bits;
 	pt->oa_bits = AMDV1_OA_BITS;
 	pt->aperture.last = BITS(bits - 1, 0);
-	pt->first_top = AMDV1_USUAL_TOP;
+	pt->first_top = AMDV1_FIRST_TOP;
 	return 0;
 }
 

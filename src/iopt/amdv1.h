@@ -1,147 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD IOMMU host page tables, "v1" (AMD IOMMU specification 2.2.3; spec 70-formats, 2).
+ * AMD IOMMU host page tables, "v1" (AMD I/O Virtualization 3.08, 2.2.3): the bits of an entry.
  *
- * Every power of two is a page size: a page larger than its level's item is stored in each of the
- * items it covers, with its size encoded in the low address bits. The top starts low and grows.
- *
- * The granule (4 KiB) is the includer's choice: the mock's tables are the same with 2 KiB, all
- * addresses in them shifted up by one bit.
+ * Every power of two from 4 KiB on is a page size: a page larger than what one entry of its level
+ * covers is stored in each of the entries that it covers, with next level 7; the lowest zero bit of
+ * its address then encodes the size.
  */
 #ifndef IOPT_AMDV1_H
 #define IOPT_AMDV1_H
 
-#include <errno.h>
+#include "base/bits.h"
 
-#include "base/check.h"
-#include "iopt/iopt_internal.h"
-
-#ifndef FMT_GRANULE_SHIFT
-#define FMT_GRANULE_SHIFT 12
-#endif
-
-#define AMDV1_PR	 BIT(0)
-#define AMDV1_D		 BIT(6)
-#define AMDV1_NEXT_LEVEL BITS(11, 9)
-#define AMDV1_OA	 BITS(51, 12)
-#define AMDV1_FC	 BIT(60)
-#define AMDV1_IR	 BIT(61)
-#define AMDV1_IW	 BIT(62)
+#define AMDV1_PR	 BIT(0)	      /* present */
+#define AMDV1_D		 BIT(6)	      /* dirty; of leaves */
+#define AMDV1_NEXT_LEVEL BITS(11, 9)  /* 0: a leaf of its level's size */
+#define AMDV1_OA	 BITS(51, 12) /* address of the next table or of the page */
+#define AMDV1_FC	 BIT(60)      /* coherent whatever the request asks for; of leaves */
+#define AMDV1_IR	 BIT(61)      /* IOPT_READ */
+#define AMDV1_IW	 BIT(62)      /* IOPT_WRITE */
 
 enum {
-	AMDV1_OA_SHIFT = 12, /* where the address is in an entry, in granules */
+	AMDV1_OA_SHIFT = 12,
 	AMDV1_NEXT_LEVEL_SHIFT = 9,
-	AMDV1_PROT_SHIFT = 61, /* IR, IW: IOPT_READ, IOPT_WRITE */
+	AMDV1_PROT_SHIFT = 61, /* of IR and IW */
 	AMDV1_LEVEL_ENCODED = 7,
-	AMDV1_USUAL_TOP = 2,
 };
-
-static inline uint64_t amdv1_next_level(unsigned int level)
-{
-	return (uint64_t)level << AMDV1_NEXT_LEVEL_SHIFT;
-}
-
-static inline uint64_t fmt_encode_oa(uint64_t oa)
-{
-	return oa << (AMDV1_OA_SHIFT - FMT_GRANULE_SHIFT);
-}
-
-static inline uint64_t fmt_decode_oa(uint64_t entry)
-{
-	return (entry & AMDV1_OA) >> (AMDV1_OA_SHIFT - FMT_GRANULE_SHIFT);
-}
-
-/* All of a table entry but the address. */
-static inline uint64_t amdv1_table_bits(unsigned int level)
-{
-	return AMDV1_PR | AMDV1_IR | AMDV1_IW | amdv1_next_level(level);
-}
-
-/* A table entry holds its own level; 0 and 7 are leaves. */
-static inline bool fmt_is_table(uint64_t entry, unsigned int level)
-{
-	return is_aligned(entry - amdv1_table_bits(level), BIT(AMDV1_OA_SHIFT));
-}
-
-static inline bool fmt_is_leaf(uint64_t entry, unsigned int level)
-{
-	(void)level;
-	return entry & AMDV1_PR;
-}
-
-static inline uint64_t *fmt_table(uint64_t entry, unsigned int level)
-{
-	return (uint64_t *)(uintptr_t)((entry - amdv1_table_bits(level)) >>
-				       (AMDV1_OA_SHIFT - FMT_GRANULE_SHIFT));
-}
-
-static inline uint64_t fmt_make_table(const uint64_t *table, unsigned int level)
-{
-	return amdv1_table_bits(level) | fmt_encode_oa((uintptr_t)table);
-}
-
-static inline unsigned int fmt_leaf_bits(uint64_t entry, unsigned int level)
-{
-	if (!(entry & AMDV1_NEXT_LEVEL))
-		return FMT_GRANULE_SHIFT + IOPT_INDEX_BITS * level;
-	/* The lowest zero of the address stands for half the size. */
-	return (unsigned int)__builtin_ctzll(~(entry >> AMDV1_OA_SHIFT)) + FMT_GRANULE_SHIFT + 1;
-}
-
-static inline uint64_t fmt_leaf_oa(uint64_t entry, unsigned int bits)
-{
-	return fmt_decode_oa(entry) & ~(BIT(bits) - 1);
-}
-
-static inline unsigned int fmt_leaf_prot(uint64_t entry)
-{
-	return (unsigned int)(entry >> AMDV1_PROT_SHIFT) & (IOPT_READ | IOPT_WRITE);
-}
-
-static inline int fmt_attributes(const struct iopt *pt, unsigned int prot, uint64_t *attributes)
-{
-	*attributes = AMDV1_PR | (uint64_t)(prot & (IOPT_READ | IOPT_WRITE)) << AMDV1_PROT_SHIFT |
-		      (pt->features & IOPT_FORCE_COHERENT ? AMDV1_FC : 0);
-	return 0;
-}
-
-static inline uint64_t fmt_make_leaf(uint64_t attributes, uint64_t oa, unsigned int bits,
-				     unsigned int level)
-{
-	uint64_t entry = attributes | fmt_encode_oa(oa);
-
-	if (bits == FMT_GRANULE_SHIFT + IOPT_INDEX_BITS * level)
-		return entry;
-	return entry | amdv1_next_level(AMDV1_LEVEL_ENCODED) |
-	       (fmt_encode_oa(BIT(bits - 1)) - BIT(AMDV1_OA_SHIFT));
-}
-
-static inline bool fmt_is_dirty(uint64_t entry)
-{
-	return entry & AMDV1_D;
-}
-
-static inline uint64_t fmt_dirty(uint64_t entry)
-{
-	return entry | AMDV1_D;
-}
-
-static inline uint64_t fmt_clean(uint64_t entry)
-{
-	return entry & ~AMDV1_D;
-}
-
-static inline unsigned int fmt_level_number(unsigned int level)
-{
-	return level;
-}
-
-/* Every power of two up to the widths, as far as a leaf can be that large. */
-static inline uint64_t amdv1_pgsizes(unsigned int iova_bits, unsigned int oa_bits)
-{
-	unsigned int end = iova_bits - 1 < oa_bits ? iova_bits - 1 : oa_bits;
-
-	return BITS(end - 1, FMT_GRANULE_SHIFT);
-}
 
 #endif

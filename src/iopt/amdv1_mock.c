@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of the mock IOMMU (spec 50-test-abi, 4.1): AMD's with a granule of 2 KiB, 38 bits
- * wide, always three levels.
+ * The tables of the mock IOMMU (spec 50-test-abi, 4.1): AMD's with a granule of 2 KiB, 38 bits wide
+ * and always of three levels.
  */
 #define FMT_OPS		  iopt_amdv1_mock_ops
 #define FMT_GRANULE_SHIFT 11
@@ -11,11 +11,13 @@
 #define FMT_FEATURES	  IOPT_DIRTY
 #define FMT_DIRTY	  true
 
-#include "iopt/amdv1.h"
+#include <errno.h>
+
+#include "iopt/amdv1_entry.h"
 
 enum {
 	MOCK_IOVA_BITS = 38,
-	MOCK_OA_BITS = 51, /* a bit less than the field holds with 4 KiB */
+	MOCK_OA_BITS = 51, /* one less than with 4 KiB: the field is as wide */
 };
 
 static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
@@ -25,7 +27,7 @@ static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
 	pt->iova_bits = MOCK_IOVA_BITS;
 	pt->oa_bits = MOCK_OA_BITS;
 	pt->aperture.last = BITS(MOCK_IOVA_BITS - 1, 0);
-	pt->first_top = AMDV1_USUAL_TOP;
+	pt->first_top = AMDV1_FIRST_TOP;
 	return 0;
 }
 

@@ -4,10 +4,10 @@
 
 #include <assert.h>
 #include <stdbool.h>
-#include <urcu-bp.h>
 
 #include "base/alloc.h"
 #include "base/fail.h"
+#include "base/rcu.h"
 #include "iopt/iopt_internal.h"
 
 _Static_assert(sizeof(struct arena_chunk) <= ARENA_TABLE_SIZE, "a chunk's head is one page");
@@ -188,7 +188,7 @@ void arena_settle(struct arena *arena)
 
 	if (arena->n_retired < ARENA_BATCH)
 		return;
-	synchronize_rcu();
+	rcu_wait(arena);
 	cds_list_for_each_entry_safe (chunk, next, &arena->retiring, retiring) {
 		cds_list_del(&chunk->retiring);
 		if (chunk->used == chunk->n_retired && arena->n_idle > 0)

@@ -23,8 +23,10 @@
 #include <stdint.h>
 #include <urcu/list.h>
 
+#include "iopt/geometry.h"
+
 enum {
-	ARENA_TABLE_SHIFT = 12,
+	ARENA_TABLE_SHIFT = IOPT_TABLE_SHIFT,
 	ARENA_TABLE_SIZE = 1 << ARENA_TABLE_SHIFT,
 	ARENA_CHUNK_SHIFT = 21,
 	ARENA_CHUNK_SIZE = 1 << ARENA_CHUNK_SHIFT,

@@ -2,8 +2,8 @@
 /*
  * Arm LPAE stage 1, as SMMUv3 uses it (spec 70-formats, 6.1).
  *
- * Dirty state is the negative of a right: a page that may be written has DBM, and AP[2] ("read
- * only") as long as it is clean. A new writable page is dirty.
+ * A writable page under dirty tracking has DBM, and AP[2] ("read-only") as long as it is clean: the
+ * first write clears AP[2]. A new writable page is dirty.
  */
 #define FMT_OPS		  iopt_arm_s1_ops
 #define FMT_GRANULE_SHIFT 12
@@ -13,17 +13,12 @@
 #define FMT_FEATURES	  IOPT_DIRTY
 #define FMT_DIRTY	  true
 
-#include "iopt/arm_lpae.h"
+#include "iopt/arm_lpae_entry.h"
 
-#define ARM_S1_ATTR_CACHED (UINT64_C(1) << 2)
-#define ARM_S1_ATTR_DEVICE (UINT64_C(2) << 2)
-#define ARM_S1_AP_USER	   BIT(6)
-#define ARM_S1_AP_READONLY BIT(7)
-#define ARM_S1_NG	   BIT(11)
-#define ARM_S1_DBM	   BIT(51)
-
-/* There is no leaf that may be written only. Of the two memory types in use, device has a bit that
- * cached has not. */
+/*
+ * Every leaf can be read. Of the two memory types in use, only device has the bit
+ * ARM_S1_ATTR_DEVICE.
+ */
 static inline unsigned int fmt_leaf_prot(uint64_t entry)
 {
 	bool writable = entry & ARM_S1_DBM || !(entry & ARM_S1_AP_READONLY);
@@ -51,7 +46,7 @@ static inline bool fmt_is_dirty(uint64_t entry)
 	return (entry & (ARM_S1_DBM | ARM_S1_AP_READONLY)) == ARM_S1_DBM;
 }
 
-/* Only a page that may be written. */
+/* Only a page with DBM has a dirty state. */
 static inline uint64_t fmt_dirty(uint64_t entry)
 {
 	return entry & ARM_S1_DBM ? entry & ~ARM_S1_AP_READONLY : entry;

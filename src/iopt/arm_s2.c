@@ -8,14 +8,9 @@
 #define FMT_FEATURES	  0
 #define FMT_DIRTY	  false
 
-#include "iopt/arm_lpae.h"
-
-#define ARM_S2_MEMATTR	      BITS(5, 2)
-#define ARM_S2_MEMATTR_CACHED (UINT64_C(15) << 2)
-#define ARM_S2_MEMATTR_DEVICE (UINT64_C(1) << 2)
+#include "iopt/arm_lpae_entry.h"
 
 enum {
-	ARM_S2_AP_SHIFT = 6, /* S2AP: IOPT_READ, IOPT_WRITE */
 	ARM_S2_TOP_MAX = 3,
 	ARM_S2_TABLES_MAX = 16, /* side by side */
 };
@@ -24,7 +19,7 @@ static inline unsigned int fmt_leaf_prot(uint64_t entry)
 {
 	bool device = (entry & ARM_S2_MEMATTR) == ARM_S2_MEMATTR_DEVICE;
 
-	return ((unsigned int)(entry >> ARM_S2_AP_SHIFT) & (IOPT_READ | IOPT_WRITE)) |
+	return ((unsigned int)(entry >> ARM_S2AP_SHIFT) & (IOPT_READ | IOPT_WRITE)) |
 	       (device ? IOPT_MMIO : 0);
 }
 
@@ -35,13 +30,16 @@ static inline int fmt_attributes(const struct iopt *pt, unsigned int prot, uint6
 	(void)pt;
 	if (!rights)
 		return -EINVAL;
-	*attributes = rights << ARM_S2_AP_SHIFT | ARM_AF |
+	*attributes = rights << ARM_S2AP_SHIFT | ARM_AF |
 		      (prot & IOPT_MMIO ? ARM_S2_MEMATTR_DEVICE | ARM_SH_OUTER
 					: ARM_S2_MEMATTR_CACHED | ARM_SH_INNER);
 	return 0;
 }
 
-/* A fourth level of few entries is replaced by that many tables of the third, side by side. */
+/*
+ * Concatenation: where the fourth level would have at most 16 entries, as many tables of the third
+ * stand side by side instead.
+ */
 static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
 {
 	unsigned int tables;

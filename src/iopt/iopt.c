@@ -117,9 +117,10 @@ bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf
 	return pt->ops->translate(pt, iova, leaf);
 }
 
-bool iopt_translate_run(const struct iopt *pt, uint64_t iova, uint64_t len, struct iopt_leaf *leaf)
+bool iopt_translate_extent(const struct iopt *pt, uint64_t iova, uint64_t len,
+			   struct iopt_leaf *leaf)
 {
-	return pt->ops->translate_run(pt, iova, len, leaf);
+	return pt->ops->translate_extent(pt, iova, len, leaf);
 }
 
 bool iopt_set_dirty(struct iopt *pt, uint64_t iova)

@@ -7,7 +7,7 @@
  * whatever the owner says; here it is an address in this process, so that a walk ends in a pointer.
  *
  * Locking: map, unmap and read_dirty on one table are serialised by the owner. Translation, dump
- * and set_dirty take no lock: they run inside a read-side critical section (iopt_read_lock) at any
+ * and set_dirty take no lock: they run inside a read-side critical section (rcu_read_lock) at any
  * time, also during map and unmap. An entry is seen whole, old or new. Emptied tables are freed
  * after a grace period, which map and unmap wait for now and then (once for many tables): they must
  * not be called from inside a read-side critical section.
@@ -23,9 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <urcu-bp.h>
-#include <urcu/static/urcu-bp.h>
 
+#include "base/rcu.h"
 #include "iova/range.h"
 
 enum iopt_prot {
@@ -107,8 +106,8 @@ struct iopt_ops {
 	uint64_t (*unmap)(struct iopt *pt, uint64_t iova, uint64_t len);
 	void (*prefetch)(const struct iopt *pt, uint64_t iova);
 	bool (*translate)(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
-	bool (*translate_run)(const struct iopt *pt, uint64_t iova, uint64_t len,
-			      struct iopt_leaf *leaf);
+	bool (*translate_extent)(const struct iopt *pt, uint64_t iova, uint64_t len,
+				 struct iopt_leaf *leaf);
 	bool (*set_dirty)(struct iopt *pt, uint64_t iova);
 	void (*read_dirty)(struct iopt *pt, struct iova_range range, bool clear,
 			   void (*report)(struct iova_range dirty, void *arg), void *arg);
@@ -160,21 +159,6 @@ uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len);
  */
 void iopt_prefetch(const struct iopt *pt, uint64_t iova);
 
-/*
- * Read-side critical section around the three below; may nest, must not block, nor map or unmap.
- * These are liburcu's functions that it means to be inlined by code of any licence: a call of each
- * costs more than the walk between.
- */
-static inline void iopt_read_lock(void)
-{
-	_urcu_bp_read_lock();
-}
-
-static inline void iopt_read_unlock(void)
-{
-	_urcu_bp_read_unlock();
-}
-
 /* Fills *@leaf for the leaf that holds @iova; false if there is none. */
 bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
 
@@ -184,7 +168,8 @@ bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf
  * shows, until
  * @len bytes from @iova are counted. What follows may still be contiguous.
  */
-bool iopt_translate_run(const struct iopt *pt, uint64_t iova, uint64_t len, struct iopt_leaf *leaf);
+bool iopt_translate_extent(const struct iopt *pt, uint64_t iova, uint64_t len,
+			   struct iopt_leaf *leaf);
 
 /*
  * Marks the leaf that holds @iova dirty as the hardware would (an atomic update of its entry), if

@@ -15,16 +15,12 @@
 
 #include "base/bits.h"
 #include "iopt/arena.h"
+#include "iopt/geometry.h"
 #include "iopt/iopt.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "entries are little-endian words, which are read and written as they are"
 #endif
-
-enum {
-	IOPT_INDEX_BITS = 9,
-	IOPT_ENTRIES = 1 << IOPT_INDEX_BITS,
-};
 
 #if defined(__SANITIZE_THREAD__)
 #define IOPT_THREAD_SANITIZER 1

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RISC-V Sv39, Sv48 and Sv57 page tables (privileged architecture; spec 70-formats, 5), with
- * Svnapot's 64 KiB pages, which are stored in each of the 16 items they cover.
+ * RISC-V Sv39, Sv48 and Sv57 page tables (spec 70-formats, 5), with Svnapot's 64 KiB pages, each
+ * stored in the 16 entries that it covers.
  *
- * What is mapped may be executed. D is set from the start, so nothing can be tracked.
+ * Everything mapped is executable. Writable leaves are created dirty, so there is no dirty tracking.
  */
 #define FMT_OPS		  iopt_riscv_ops
 #define FMT_GRANULE_SHIFT 12
@@ -17,26 +17,10 @@
 
 #include "base/check.h"
 #include "iopt/iopt_internal.h"
-
-#define RISCV_V	      BIT(0)
-#define RISCV_R	      BIT(1)
-#define RISCV_W	      BIT(2)
-#define RISCV_X	      BIT(3)
-#define RISCV_U	      BIT(4)
-#define RISCV_A	      BIT(6)
-#define RISCV_D	      BIT(7)
-#define RISCV_PPN     BITS(53, 10)
-#define RISCV_PBMT_IO BIT(62)
-#define RISCV_N	      BIT(63)
-#define RISCV_NAPOT   BIT(13) /* PPN[3:0] = 8: 16 pages */
+#include "iopt/riscv.h"
 
 enum {
-	RISCV_IOVA_BITS = 48,
-	RISCV_OA_BITS = 56,
-	RISCV_PPN_START = 10,
-	RISCV_PPN_SHIFT = 2, /* an address stands in an entry this much lower */
-	RISCV_PROT_SHIFT = 1,
-	RISCV_NAPOT_BITS = 16,
+	RISCV_IOVA_BITS = 48
 };
 
 static inline uint64_t fmt_encode_oa(uint64_t oa)
@@ -80,7 +64,7 @@ static inline uint64_t fmt_leaf_oa(uint64_t entry, unsigned int bits)
 	return (entry & RISCV_PPN) << RISCV_PPN_SHIFT & ~(BIT(bits) - 1);
 }
 
-/* Of the memory types only IO is stored. */
+/* Of the memory types only IO is encoded. */
 static inline unsigned int fmt_leaf_prot(uint64_t entry)
 {
 	unsigned int rights = (unsigned int)(entry >> RISCV_PROT_SHIFT) & (IOPT_READ | IOPT_WRITE);
@@ -111,7 +95,7 @@ static inline unsigned int fmt_level_number(unsigned int level)
 	return level;
 }
 
-/* Addresses are always sign extended; only the lower half is handed out. */
+/* Input addresses are sign-extended; the aperture is their lower half. */
 static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
 {
 	unsigned int bits = config->iova_bits ? config->iova_bits : RISCV_IOVA_BITS;
@@ -125,7 +109,7 @@ static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
 	return 0;
 }
 
-/* One for each level, as far as the width goes. */
+/* One for each level within the width. */
 static uint64_t fmt_pgsizes(const struct iopt *pt)
 {
 	uint64_t sizes = BIT(12) | BIT(21) | BIT(30) | BIT(39) | BIT(48);

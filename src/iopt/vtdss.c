@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Intel VT-d second-stage page tables (VT-d 5.0, 9.8; spec 70-formats, 3).
- *
- * There is no present bit: an entry is empty if it is 0, so each leaf has R or W.
+ * Intel VT-d second-stage page tables (spec 70-formats, 3). A leaf has R or W, since an entry with
+ * neither is not present.
  */
 #define FMT_OPS		  iopt_vtdss_ops
 #define FMT_GRANULE_SHIFT 12
@@ -16,24 +15,18 @@
 
 #include "base/check.h"
 #include "iopt/iopt_internal.h"
+#include "iopt/vtdss.h"
 
-#define VTDSS_R	  BIT(0) /* IOPT_READ */
-#define VTDSS_W	  BIT(1) /* IOPT_WRITE */
-#define VTDSS_RW  (VTDSS_R | VTDSS_W)
-#define VTDSS_PS  BIT(7)
-#define VTDSS_D	  BIT(9)
-#define VTDSS_SNP BIT(11)
-#define VTDSS_OA  BITS(51, 12)
+#define VTDSS_RW (VTDSS_R | VTDSS_W)
 
-/* All of a table entry but the address. */
+/* A table entry without its address. */
 #define VTDSS_TABLE VTDSS_RW
 
 enum {
-	VTDSS_IOVA_BITS = 48,
-	VTDSS_OA_BITS = 52,
+	VTDSS_IOVA_BITS = 48
 };
 
-/* A large page has PS. */
+/* A leaf above 4 KiB pages has PS, and does not compare equal. */
 static inline bool fmt_is_table(uint64_t entry, unsigned int level)
 {
 	(void)level;

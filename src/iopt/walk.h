@@ -259,7 +259,7 @@ struct leaf_run {
  * Grows the leaf by those behind it in its table that are its continuation: as large, with the same
  * rights, at the next address.
  */
-static ALWAYS_INLINE bool translate_run(struct walk *walk, uint64_t iova, void *arg)
+static ALWAYS_INLINE bool translate_extent(struct walk *walk, uint64_t iova, void *arg)
 {
 	struct leaf_run *run = arg;
 	unsigned int bits = fmt_leaf_bits(walk->entry, walk->level);
@@ -282,12 +282,12 @@ static ALWAYS_INLINE bool translate_run(struct walk *walk, uint64_t iova, void *
 	return true;
 }
 
-static bool fmt_op_translate_run(const struct iopt *pt, uint64_t iova, uint64_t len,
-				 struct iopt_leaf *leaf)
+static bool fmt_op_translate_extent(const struct iopt *pt, uint64_t iova, uint64_t len,
+				    struct iopt_leaf *leaf)
 {
 	struct leaf_run run = {.leaf = leaf, .len = len};
 
-	return walk_down(pt, entry_load(&pt->start), iova, NULL, translate_run, &run);
+	return walk_down(pt, entry_load(&pt->start), iova, NULL, translate_extent, &run);
 }
 
 /* Marks a leaf; *@arg: the entry stayed as it was read, or was marked already. */
@@ -359,7 +359,7 @@ const struct iopt_ops FMT_OPS = {
 	.unmap = fmt_op_unmap,
 	.prefetch = fmt_op_prefetch,
 	.translate = fmt_op_translate,
-	.translate_run = fmt_op_translate_run,
+	.translate_extent = fmt_op_translate_extent,
 	.set_dirty = fmt_op_set_dirty,
 	.read_dirty = fmt_op_read_dirty,
 	.trace = fmt_op_trace,

@@ -2,8 +2,7 @@
 /*
  * x86-64 page tables: VT-d first stage (sign extended) and AMD v2 (spec 70-formats, 4).
  *
- * Reading needs no right. D is set from the start where writing is allowed, so nothing can be
- * tracked.
+ * A leaf can always be read. Writable leaves are created dirty, so there is no dirty tracking.
  */
 #define FMT_OPS		  iopt_x86_64_ops
 #define FMT_GRANULE_SHIFT 12
@@ -17,21 +16,13 @@
 
 #include "base/check.h"
 #include "iopt/iopt_internal.h"
+#include "iopt/x86_64.h"
 
-#define X86_P  BIT(0)
-#define X86_RW BIT(1) /* IOPT_WRITE */
-#define X86_U  BIT(2)
-#define X86_A  BIT(5)
-#define X86_D  BIT(6)
-#define X86_PS BIT(7)
-#define X86_OA BITS(51, 12)
-
-/* All of a table entry but the address. */
-#define X86_TABLE (X86_P | X86_RW | X86_U | X86_A)
+/* A table entry without its address. */
+#define X86_TABLE (X86_P | X86_RW | X86_US | X86_A)
 
 enum {
-	X86_IOVA_BITS = 48,
-	X86_OA_BITS = 52,
+	X86_IOVA_BITS = 48
 };
 
 static inline bool fmt_is_table(uint64_t entry, unsigned int level)
@@ -78,7 +69,7 @@ static inline unsigned int fmt_leaf_prot(uint64_t entry)
 static inline int fmt_attributes(const struct iopt *pt, unsigned int prot, uint64_t *attributes)
 {
 	(void)pt;
-	*attributes = X86_P | X86_U | X86_A | (prot & IOPT_WRITE ? X86_RW | X86_D : 0);
+	*attributes = X86_P | X86_US | X86_A | (prot & IOPT_WRITE ? X86_RW | X86_D : 0);
 	return 0;
 }
 
@@ -99,7 +90,10 @@ static inline unsigned int fmt_level_number(unsigned int level)
 	return level;
 }
 
-/* Sign extended, only the lower half is handed out. AMD v2 gives that half's width directly. */
+/*
+ * VT-d's addresses are sign-extended, and the aperture is their lower half. For AMD v2 the width is
+ * that of the aperture.
+ */
 static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
 {
 	unsigned int bits = config->iova_bits ? config->iova_bits : X86_IOVA_BITS;

@@ -107,10 +107,10 @@ static int make_iommu_room(struct machine *machine)
 }
 
 /* What the options make of its kind. */
-static int read_shape(const struct machine_text *parts, struct iommu_shape *shape,
+static int read_shape(const struct machine_text *parts, struct kind_shape *shape,
 		      const struct machine_error *error)
 {
-	*shape = (struct iommu_shape){.window_count = 0};
+	*shape = (struct kind_shape){.window_count = 0};
 	for (unsigned int i = 0; i < parts->option_count; i++) {
 		const struct vfio_option_value *option = &parts->options[i];
 		int rc = iommu_shape_set(shape, option->name, option->value);
@@ -126,7 +126,7 @@ static int read_shape(const struct machine_text *parts, struct iommu_shape *shap
 			return machine_fail(error,
 					    "%s=%s: write START-LAST, up to %d of them with '+' "
 					    "between",
-					    option->name, option->value, IOMMU_MAX_RESV);
+					    option->name, option->value, KIND_MAX_RESV);
 	}
 	return 0;
 }
@@ -134,7 +134,7 @@ static int read_shape(const struct machine_text *parts, struct iommu_shape *shap
 static int create_iommu(struct machine *machine, const struct iommu_kind *kind, const char *name,
 			const struct machine_text *parts, const struct machine_error *error)
 {
-	struct iommu_shape shape;
+	struct kind_shape shape;
 	char *options;
 	int rc;
 

@@ -56,9 +56,9 @@ static int check_page(struct map_check *check, uint64_t iova, uint64_t uptr)
 	rc = mock_present(check->caller, uptr, &bus);
 	if (rc)
 		return rc;
-	iopt_read_lock();
+	rcu_read_lock();
 	found = iopt_translate(check->table, iova, &leaf);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	if (!found || (leaf.oa & PAGE_MASK) != (bus & PAGE_MASK))
 		return -EINVAL;
 	if (leaf.oa == bus ||
@@ -117,10 +117,10 @@ static uint64_t mark_dirty(struct hwpt_paging *hwpt, const struct iommu_test_cmd
 		if (!(bitmap[i / 8] & (1u << (i % 8))))
 			continue;
 		count++;
-		iopt_read_lock();
+		rcu_read_lock();
 		if (iova >= aperture.start && iova <= aperture.last)
 			(void)iopt_set_dirty(table, iova);
-		iopt_read_unlock();
+		rcu_read_unlock();
 	}
 	return count;
 }

@@ -102,7 +102,7 @@ static int add_device(struct ucmd *ucmd, struct iommu_test_cmd *cmd, uint32_t fl
 	rc = create_device(ucmd->ctx, flags, &dev_id, &mock);
 	if (rc)
 		return rc;
-	rc = iommufd_device_attach(mock->device, IOMMU_NO_PASID, &pt_id);
+	rc = iommufd_device_attach(mock->device, NO_PASID, &pt_id);
 	if (!rc) {
 		cmd->mock_domain.out_stdev_id = mock->object.id;
 		cmd->mock_domain.out_hwpt_id = pt_id;
@@ -170,7 +170,7 @@ static int detach(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id
 
 int mock_domain_replace(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
-	int rc = change_attachment(ucmd, cmd, iommufd_device_replace, IOMMU_NO_PASID,
+	int rc = change_attachment(ucmd, cmd, iommufd_device_replace, NO_PASID,
 				   &cmd->mock_domain_replace.pt_id);
 
 	/* What cannot be told has been done nevertheless. */
@@ -251,7 +251,7 @@ int mock_trigger_iopf(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 	if (!mock)
 		return -ENOENT;
-	if (fault.pasid != IOMMU_NO_PASID)
+	if (fault.pasid != NO_PASID)
 		fault.flags |= IOMMU_PGFAULT_FLAGS_PASID_VALID;
 	/* A fault that cannot be kept is lost, as in hardware. */
 	(void)device_report_fault(mock->device, &fault, NULL);

@@ -9,16 +9,16 @@
 
 #include "mock/mock_internal.h"
 
-static int choose_table(const struct iommu_kind *kind, const struct iommu_user_data *data,
-			const struct iommu_variant **variant)
+static int choose_table(const struct iommu_kind *kind, const struct user_data *data,
+			const struct kind_variant **variant)
 {
 	struct iommu_hwpt_selftest selftest;
 	int rc;
 
 	if (data->type != IOMMU_HWPT_DATA_SELFTEST)
 		return -EOPNOTSUPP;
-	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_SELFTEST, &selftest, sizeof(selftest),
-				  sizeof(selftest.iotlb));
+	rc = user_data_read(data, IOMMU_HWPT_DATA_SELFTEST, &selftest, sizeof(selftest),
+			    sizeof(selftest.iotlb));
 	if (rc)
 		return rc;
 	if (selftest.pagetable_type >= kind->variant_count)
@@ -32,7 +32,7 @@ static int attach(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_
 {
 	struct mock_device *device = iommu_endpoint_driver(endpoint);
 
-	if (pasid == IOMMU_NO_PASID)
+	if (pasid == NO_PASID)
 		mock_take_seat(device, domain);
 	if (pasid != MOCK_PASID_RESERVED)
 		return 0;
@@ -49,7 +49,7 @@ static size_t hw_info(const struct iommu_kind *kind, void *info)
 	return sizeof(selftest);
 }
 
-/* Any combination of enum iommu_domain_flags. */
+/* Any combination of enum domain_flags. */
 #define ALL_COMBINATIONS 0xff
 
 const struct iommu_kind mock_kind = {

@@ -47,7 +47,7 @@ int mock_iommu_create(void);
 /* What hangs off nesting parents (mock/nested.c, mock/viommu.c). */
 extern const struct nested_driver mock_nested_driver;
 extern const struct viommu_driver mock_viommu_driver;
-int mock_nested_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct iommu_user_data *data);
+int mock_nested_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct user_data *data);
 
 /* The RID of @mock goes through @domain from now on. Caller holds the group's lock. */
 void mock_take_seat(struct mock_device *mock, const struct iommu_domain *domain);

@@ -3,8 +3,8 @@
  * Nested HWPTs of the mock IOMMU (spec 50-test-abi, 4.2): there is no stage 1; what can be seen of
  * one is an IOTLB of four values, which invalidation sets to zero.
  */
-#include "iommu/nested.h"
 #include "base/alloc.h"
+#include "iommu/nested_domain.h"
 #include "mock/mock_internal.h"
 
 struct mock_iotlb {
@@ -57,17 +57,17 @@ static void release(struct hwpt_nested *hwpt)
 
 static const struct nested_ops mock_nested_ops = {.invalidate = invalidate, .release = release};
 
-int mock_nested_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct iommu_user_data *data)
+int mock_nested_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct user_data *data)
 {
-	const struct iommu_nested_config config = {.format = IOMMU_NESTED_IDENTITY};
+	const struct nested_config config = {.format = NESTED_IDENTITY};
 	struct iommu_hwpt_selftest selftest;
 	struct mock_iotlb *iotlb;
 	int rc;
 
 	if ((flags & ~(uint32_t)IOMMU_HWPT_ALLOC_PASID) || data->type != IOMMU_HWPT_DATA_SELFTEST)
 		return -EOPNOTSUPP;
-	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_SELFTEST, &selftest, sizeof(selftest),
-				  sizeof(selftest.iotlb));
+	rc = user_data_read(data, IOMMU_HWPT_DATA_SELFTEST, &selftest, sizeof(selftest),
+			    sizeof(selftest.iotlb));
 	if (rc)
 		return rc;
 	iotlb = alloc_zeroed(sizeof(*iotlb));

@@ -56,21 +56,21 @@ static void fini(struct viommu *viommu)
 		region_destroy(&viommu->object, mock->region);
 }
 
-static int init(struct viommu *viommu, struct iommu_user_data *data)
+static int init(struct viommu *viommu, struct user_data *data)
 {
 	struct iommu_viommu_selftest selftest;
 	int rc;
 
 	if (!data->len)
 		return 0;
-	rc = iommu_user_data_read(data, IOMMU_VIOMMU_TYPE_SELFTEST, &selftest, sizeof(selftest),
-				  offsetof(struct iommu_viommu_selftest, out_mmap_offset));
+	rc = user_data_read(data, IOMMU_VIOMMU_TYPE_SELFTEST, &selftest, sizeof(selftest),
+			    offsetof(struct iommu_viommu_selftest, out_mmap_offset));
 	if (rc)
 		return rc;
 	rc = publish_region(viommu, &selftest);
 	if (rc)
 		return rc;
-	rc = iommu_user_data_write(data, &selftest, sizeof(selftest));
+	rc = user_data_write(data, &selftest, sizeof(selftest));
 	if (rc)
 		fini(viommu);
 	return rc;
@@ -84,7 +84,7 @@ static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *d
 	struct mock_device *mock = iommu_endpoint_driver(device->endpoint);
 	const struct vdevice *vdevice = device->vdevice;
 
-	if (pasid != IOMMU_NO_PASID)
+	if (pasid != NO_PASID)
 		return 0;
 	if (!vdevice || vdevice->viommu != hwpt->viommu)
 		return -ENOENT;
@@ -208,10 +208,10 @@ static bool leads_to_queue(const struct hw_queue *queue)
 	struct iopt_leaf leaf;
 	bool found;
 
-	iopt_read_lock();
+	rcu_read_lock();
 	found = iopt_translate(iommu_domain_table(queue->viommu->parent->base.domain), queue->iova,
 			       &leaf);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	return found && leaf.oa == queue->bus;
 }
 

@@ -194,7 +194,7 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 {
 	const size_t least = SIZE_TO(struct vfio_device_attach_iommufd_pt, pt_id);
 	struct vfio_device_attach_iommufd_pt attach = {0};
-	uint32_t pasid = IOMMU_NO_PASID;
+	uint32_t pasid = NO_PASID;
 	uint32_t pt_id;
 	int rc;
 
@@ -217,7 +217,7 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 				  &pt_id, sizeof(pt_id));
 		/* The RID, whatever was attached: as the specification has it. */
 		if (rc)
-			iommufd_device_detach(device->iommufd, IOMMU_NO_PASID);
+			iommufd_device_detach(device->iommufd, NO_PASID);
 	}
 	pthread_mutex_unlock(&device->bind_lock);
 	return rc;
@@ -227,7 +227,7 @@ static long cdev_detach(struct vfio_device *device, struct uiommufd_caller *call
 {
 	const size_t least = SIZE_TO(struct vfio_device_detach_iommufd_pt, flags);
 	struct vfio_device_detach_iommufd_pt detach = {0};
-	uint32_t pasid = IOMMU_NO_PASID;
+	uint32_t pasid = NO_PASID;
 	int rc;
 
 	if (caller_read(caller, &detach, arg, least))

@@ -264,7 +264,7 @@ static int bind_to(struct vfio_device *device, struct uiommufd_file *context)
 	rc = vfio_device_bind(device, ctx, &id);
 	if (rc)
 		return rc;
-	rc = iommufd_device_attach(device->iommufd, IOMMU_NO_PASID, &ioas_id);
+	rc = iommufd_device_attach(device->iommufd, NO_PASID, &ioas_id);
 	if (rc)
 		vfio_device_unbind(device);
 	return rc;

@@ -40,7 +40,7 @@ int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *b
 
 	if (rc)
 		return rc;
-	return iommu_dma(device->endpoint, IOMMU_NO_PASID, iova, buf, len, IOMMU_DMA_READ);
+	return iommu_dma(device->endpoint, NO_PASID, iova, buf, len, DMA_READ);
 }
 
 int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova, const void *buf,
@@ -51,20 +51,20 @@ int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova, const 
 
 	if (rc)
 		return rc;
-	return iommu_dma(device->endpoint, IOMMU_NO_PASID, iova, (void *)buf, len, IOMMU_DMA_WRITE);
+	return iommu_dma(device->endpoint, NO_PASID, iova, (void *)buf, len, DMA_WRITE);
 }
 
 int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len,
 			     enum uiommufd_copy_end *failed)
 {
 	struct vfio_device *device = vfio_device_of(dev);
-	enum iommu_dma_dir dir = IOMMU_DMA_READ;
+	enum dma_dir dir = DMA_READ;
 	int rc = check_master(device, "copy", src, len);
 
 	if (!rc)
-		rc = iommu_dma_copy(device->endpoint, IOMMU_NO_PASID, dst, src, len, &dir);
+		rc = iommu_dma_copy(device->endpoint, NO_PASID, dst, src, len, &dir);
 	if (rc && failed)
-		*failed = dir == IOMMU_DMA_WRITE ? UIOMMUFD_COPY_DESTINATION : UIOMMUFD_COPY_SOURCE;
+		*failed = dir == DMA_WRITE ? UIOMMUFD_COPY_DESTINATION : UIOMMUFD_COPY_SOURCE;
 	return rc;
 }
 

@@ -78,8 +78,8 @@ static void *work_thread(void *arg)
 	park_set(&work->park);
 	/* Makes the thread known to RCU here, where it holds no lock: the fork side holds RCU's own
 	 * while it waits for the work that runs. */
-	iopt_read_lock();
-	iopt_read_unlock();
+	rcu_read_lock();
+	rcu_read_unlock();
 
 	pthread_mutex_lock(&work->lock);
 	while (!work->stop) {

@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SKIPPED = 77
 NAMES = ("iommufd", "vfio")
-# What our headers have and Linux does not ([EXT]).
+# What ours have and Linux does not [EXT].
 OWN = re.compile(r"IOMMU(FD_CMD)?_(RESV_IOVA_RANGES|DEV_IOVA_RANGES|IOVA_LOOKUP)(_(KIND|PERM|FLAG)_\w+)?"
                  r"|iommu_(resv_iova_ranges|dev_iova_ranges|iova_lookup)", re.A)
 # A structure or an enum of an older header stays as it is; so does the number of its members.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter 20-hwpt-device, as far as the files of VFIO devices reach: attach, replace, detach. */
+/* Attach, replace and detach [ATTACH], [REPLACE], as far as the files of VFIO devices reach. */
 #include "conformance.h"
 #include "groups.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 4 and 5: targets of attach, automatic page tables, detach. */
+/* Targets of attach, automatic page tables, detach [ATTACH], [DETACH]. */
 #include <errno.h>
 
 #include "conformance.h"
@@ -11,7 +11,7 @@ static void expect_attach(int error, int device, uint32_t pt_id)
 		     VFIO_CMD(vfio_device_attach_iommufd_pt, .pt_id = pt_id));
 }
 
-static void s20_4_row1_no_such_object_is_ENOENT(void **state)
+static void attach_to_an_unknown_id_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, 0x7fffffff, 0x80000000, UINT32_MAX};
@@ -23,14 +23,14 @@ static void s20_4_row1_no_such_object_is_ENOENT(void **state)
 	expect_attach(ENOENT, t->device, gone);
 }
 
-static void s20_4_row2_an_object_that_is_no_target_is_EINVAL(void **state)
+static void attach_to_neither_ioas_nor_hwpt_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	expect_attach(EINVAL, t->device, t->dev_id);
 }
 
-static void s20_4_attaching_returns_the_id_of_a_new_page_table(void **state)
+static void attaching_to_an_ioas_returns_the_id_of_a_new_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -38,7 +38,7 @@ static void s20_4_attaching_returns_the_id_of_a_new_page_table(void **state)
 	expect_errno(EBUSY, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = t->dev_id + 1));
 }
 
-static void s20_4_a_failed_attach_takes_no_id(void **state)
+static void a_failed_attach_takes_no_id(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -49,7 +49,7 @@ static void s20_4_a_failed_attach_takes_no_id(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s20_4_row1_an_ioas_of_another_context_is_not_found(void **state)
+static void an_ioas_of_another_context_is_not_found(void **state)
 {
 	struct fixture *t = fixture(state);
 	int other = open_context();
@@ -69,7 +69,7 @@ static int second_device(const struct fixture *t)
 	return device;
 }
 
-static void s20_4_a_second_device_joins_the_automatic_page_table(void **state)
+static void a_second_device_joins_the_auto_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	int second = second_device(t);
@@ -85,7 +85,7 @@ static void s20_4_a_second_device_joins_the_automatic_page_table(void **state)
 	expect_errno(ENOENT, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = t->hwpt));
 }
 
-static void s20_4_an_automatic_page_table_can_be_attached_by_its_id(void **state)
+static void an_auto_hwpt_can_be_attached_by_its_id(void **state)
 {
 	struct fixture *t = fixture(state);
 	int second = second_device(t);
@@ -100,7 +100,7 @@ static void s20_4_an_automatic_page_table_can_be_attached_by_its_id(void **state
 	expect_errno(ENOENT, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = t->hwpt));
 }
 
-static void s20_4_the_attachments_of_two_devices_are_counted(void **state)
+static void an_auto_hwpt_lives_until_both_devices_have_detached(void **state)
 {
 	struct fixture *t = fixture(state);
 	int second = second_device(t);
@@ -113,7 +113,7 @@ static void s20_4_the_attachments_of_two_devices_are_counted(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s20_5_detach_of_nothing_succeeds(void **state)
+static void detaching_an_unattached_device_succeeds(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -123,7 +123,7 @@ static void s20_5_detach_of_nothing_succeeds(void **state)
 	detach_device(t->device);
 }
 
-static void s20_5_detach_frees_the_page_table(void **state)
+static void detaching_the_last_device_frees_the_auto_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -132,7 +132,7 @@ static void s20_5_detach_frees_the_page_table(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s20_5_attach_and_detach_can_be_repeated(void **state)
+static void attach_and_detach_can_be_repeated(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -146,18 +146,18 @@ static void s20_5_attach_and_detach_can_be_repeated(void **state)
 int attach_hwpt(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(bound, s20_4_row1_no_such_object_is_ENOENT),
-		CASE(bound, s20_4_row2_an_object_that_is_no_target_is_EINVAL),
-		CASE(bound, s20_4_attaching_returns_the_id_of_a_new_page_table),
-		CASE(bound, s20_4_a_failed_attach_takes_no_id),
-		CASE(bound, s20_4_row1_an_ioas_of_another_context_is_not_found),
-		CASE(attached, s20_4_a_second_device_joins_the_automatic_page_table),
-		CASE(attached, s20_4_an_automatic_page_table_can_be_attached_by_its_id),
-		CASE(attached, s20_4_the_attachments_of_two_devices_are_counted),
-		CASE(bound, s20_5_detach_of_nothing_succeeds),
-		CASE(attached, s20_5_detach_frees_the_page_table),
-		CASE(bound, s20_5_attach_and_detach_can_be_repeated),
+		CASE(bound, attach_to_an_unknown_id_is_ENOENT, "ATTACH.1"),
+		CASE(bound, attach_to_neither_ioas_nor_hwpt_is_EINVAL, "ATTACH.2"),
+		CASE(bound, attaching_to_an_ioas_returns_the_id_of_a_new_hwpt, "ATTACH, OBJECTS.2"),
+		CASE(bound, a_failed_attach_takes_no_id, "ATTACH"),
+		CASE(bound, an_ioas_of_another_context_is_not_found, "ATTACH.1"),
+		CASE(attached, a_second_device_joins_the_auto_hwpt, "ATTACH"),
+		CASE(attached, an_auto_hwpt_can_be_attached_by_its_id, "ATTACH"),
+		CASE(attached, an_auto_hwpt_lives_until_both_devices_have_detached, "ATTACH"),
+		CASE(bound, detaching_an_unattached_device_succeeds, "DETACH"),
+		CASE(attached, detaching_the_last_device_frees_the_auto_hwpt, "DETACH"),
+		CASE(bound, attach_and_detach_can_be_repeated, "REPLACE"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 4: attach", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("attach", tests, NULL, NULL);
 }

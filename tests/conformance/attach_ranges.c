@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 10-ioas, 2 and 20-hwpt-device, 4: what attaching a device does to the usable ranges. */
+/* What attaching a device does to the usable ranges [IOAS-USABLE], [ATTACH]. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static void expect_attach(int error, const struct fixture *t)
 		     VFIO_CMD(vfio_device_attach_iommufd_pt, .pt_id = t->ioas));
 }
 
-static void s10_2_1_ranges_ascend_and_do_not_touch(void **state)
+static void iova_ranges_ascend_and_do_not_touch(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range ranges[MAX_RANGES];
@@ -47,7 +47,7 @@ static void s10_2_1_ranges_ascend_and_do_not_touch(void **state)
 	}
 }
 
-static void s10_2_1_row3_entries_before_one_that_is_EFAULT_are_written(void **state)
+static void iova_ranges_writes_the_entries_before_an_unwritable_one(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range ranges[MAX_RANGES], empty = {7, 7};
@@ -65,7 +65,7 @@ static void s10_2_1_row3_entries_before_one_that_is_EFAULT_are_written(void **st
 	expect_equal(cmd.out_iova_alignment, 0);
 }
 
-static void s10_2_1_row5_the_entries_that_fit_are_written(void **state)
+static void iova_ranges_writes_the_entries_that_fit(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range ranges[MAX_RANGES], first = {7, 7};
@@ -83,7 +83,7 @@ static void s10_2_1_row5_the_entries_that_fit_are_written(void **state)
 	expect_equal(first.last, ranges[0].last);
 }
 
-static void s10_2_attaching_narrows_and_detaching_widens(void **state)
+static void attaching_narrows_the_iova_ranges_and_detaching_widens_them(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range range, gap = some_gap(t);
@@ -98,7 +98,7 @@ static void s10_2_attaching_narrows_and_detaching_widens(void **state)
 	expect_equal(range.last, UINT64_MAX);
 }
 
-static void s10_2_other_address_spaces_keep_their_ranges(void **state)
+static void attaching_to_one_ioas_leaves_the_ranges_of_others(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -106,7 +106,7 @@ static void s10_2_other_address_spaces_keep_their_ranges(void **state)
 	expect_equal(iova_ranges(t->iommu, other, NULL, 0, NULL), 1);
 }
 
-static void s10_2_reserved_ranges_of_two_devices_count_until_both_are_gone(void **state)
+static void reserved_ranges_stay_until_the_last_of_their_devices_detaches(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range now, gap = some_gap(t);
@@ -122,7 +122,7 @@ static void s10_2_reserved_ranges_of_two_devices_count_until_both_are_gone(void 
 	expect_true(!reserved_gap(t->iommu, t->ioas, &now));
 }
 
-static void s10_2_2_row7_allowing_what_is_reserved_is_EADDRINUSE(void **state)
+static void allowing_a_reserved_range_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range gap = some_gap(t);
@@ -144,7 +144,7 @@ static void s10_2_2_row7_allowing_what_is_reserved_is_EADDRINUSE(void **state)
 	expect_equal(map_anywhere(t->iommu, t->ioas, (uintptr_t)mem_pages(PAGE), PAGE), good.start);
 }
 
-static void s10_2_2_row7_comes_after_all_entries_are_checked(void **state)
+static void allow_iovas_checks_all_entries_before_reserved_ranges(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range gap = some_gap(t);
@@ -159,7 +159,7 @@ static void s10_2_2_row7_comes_after_all_entries_are_checked(void **state)
 			 .allowed_iovas = (uintptr_t)before_hole(&gap, sizeof(gap))));
 }
 
-static void s20_4_row5_an_area_in_a_reserved_region_is_EADDRINUSE(void **state)
+static void attach_with_an_area_in_a_reserved_region_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range gap = some_gap(t);
@@ -179,7 +179,7 @@ static void s20_4_row5_an_area_in_a_reserved_region_is_EADDRINUSE(void **state)
 	expect_attach(0, t);
 }
 
-static void s20_4_row5_an_allowed_range_in_a_reserved_region_is_EADDRINUSE(void **state)
+static void attach_with_an_allowed_range_in_a_reserved_region_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range gap = some_gap(t);
@@ -194,7 +194,7 @@ static void s20_4_row5_an_allowed_range_in_a_reserved_region_is_EADDRINUSE(void 
 }
 
 /* What the system says that devices of the group reserve is what cannot be used. */
-static void s20_1_reserved_regions_are_those_of_the_group(void **state)
+static void attaching_reserves_the_regions_that_sysfs_lists_for_the_group(void **state)
 {
 	struct fixture *t = fixture(state);
 	unsigned long long start, last;
@@ -226,18 +226,26 @@ static void s20_1_reserved_regions_are_those_of_the_group(void **state)
 int attach_ranges(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(attached, s10_2_1_ranges_ascend_and_do_not_touch),
-		CASE(attached, s10_2_1_row3_entries_before_one_that_is_EFAULT_are_written),
-		CASE(attached, s10_2_1_row5_the_entries_that_fit_are_written),
-		CASE(bound, s10_2_attaching_narrows_and_detaching_widens),
-		CASE(attached, s10_2_other_address_spaces_keep_their_ranges),
-		CASE(bound, s10_2_reserved_ranges_of_two_devices_count_until_both_are_gone),
-		CASE(bound, s10_2_2_row7_allowing_what_is_reserved_is_EADDRINUSE),
-		CASE(bound, s10_2_2_row7_comes_after_all_entries_are_checked),
-		CASE(bound, s20_4_row5_an_area_in_a_reserved_region_is_EADDRINUSE),
-		CASE(bound, s20_4_row5_an_allowed_range_in_a_reserved_region_is_EADDRINUSE),
-		CASE(attached, s20_1_reserved_regions_are_those_of_the_group),
+		CASE(attached, iova_ranges_ascend_and_do_not_touch, "IOAS-IOVA-RANGES"),
+		CASE(attached, iova_ranges_writes_the_entries_before_an_unwritable_one,
+		     "IOAS-IOVA-RANGES.3"),
+		CASE(attached, iova_ranges_writes_the_entries_that_fit, "IOAS-IOVA-RANGES.5"),
+		CASE(bound, attaching_narrows_the_iova_ranges_and_detaching_widens_them,
+		     "IOAS-USABLE"),
+		CASE(attached, attaching_to_one_ioas_leaves_the_ranges_of_others, "IOAS-USABLE"),
+		CASE(bound, reserved_ranges_stay_until_the_last_of_their_devices_detaches,
+		     "IOAS-USABLE"),
+		CASE(bound, allowing_a_reserved_range_is_EADDRINUSE,
+		     "IOAS-ALLOW-IOVAS.7, IOAS-USABLE.2"),
+		CASE(bound, allow_iovas_checks_all_entries_before_reserved_ranges,
+		     "IOAS-ALLOW-IOVAS.7"),
+		CASE(bound, attach_with_an_area_in_a_reserved_region_is_EADDRINUSE,
+		     "ATTACH.5, IOAS-USABLE.1"),
+		CASE(bound, attach_with_an_allowed_range_in_a_reserved_region_is_EADDRINUSE,
+		     "ATTACH.5, IOAS-USABLE.1"),
+		CASE(attached, attaching_reserves_the_regions_that_sysfs_lists_for_the_group,
+		     "DEVICE.7, RESERVED-REGIONS.3..5"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 4: usable ranges", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("usable ranges", tests, NULL, NULL);
 }

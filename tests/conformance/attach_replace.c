@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 5: attaching a device that is attached moves it. */
+/* Attaching a device that is attached moves it [REPLACE]. */
 #include <errno.h>
 
 #include "conformance.h"
@@ -20,7 +20,7 @@ static void expect_not_moved(const struct fixture *t)
 	expect_equal(attach_device(t->device, t->ioas), t->hwpt);
 }
 
-static void s20_5_row1_bad_targets_change_nothing(void **state)
+static void replace_by_a_bad_target_changes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -30,7 +30,7 @@ static void s20_5_row1_bad_targets_change_nothing(void **state)
 	expect_not_moved(t);
 }
 
-static void s20_5_row4_the_same_page_table_is_a_success_without_change(void **state)
+static void replace_by_the_attached_auto_hwpt_changes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -42,7 +42,7 @@ static void s20_5_row4_the_same_page_table_is_a_success_without_change(void **st
 	destroy(t->iommu, t->ioas);
 }
 
-static void s20_5_row5_an_area_in_a_reserved_region_is_EADDRINUSE(void **state)
+static void replace_with_an_area_in_a_reserved_region_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -58,7 +58,7 @@ static void s20_5_row5_an_area_in_a_reserved_region_is_EADDRINUSE(void **state)
 	destroy(t->iommu, other);
 }
 
-static void s20_5_row5_an_allowed_range_in_a_reserved_region_is_EADDRINUSE(void **state)
+static void replace_with_an_allowed_range_in_a_reserved_region_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -71,7 +71,7 @@ static void s20_5_row5_an_allowed_range_in_a_reserved_region_is_EADDRINUSE(void 
 	expect_not_moved(t);
 }
 
-static void s20_5_areas_that_cannot_be_pinned_keep_the_device_where_it_is(void **state)
+static void replace_by_an_ioas_that_cannot_be_pinned_changes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -82,7 +82,7 @@ static void s20_5_areas_that_cannot_be_pinned_keep_the_device_where_it_is(void *
 	destroy(t->iommu, other);
 }
 
-static void s20_5_areas_that_are_not_aligned_are_EADDRINUSE(void **state)
+static void replace_by_an_ioas_with_unaligned_areas_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -92,7 +92,7 @@ static void s20_5_areas_that_are_not_aligned_are_EADDRINUSE(void **state)
 	expect_not_moved(t);
 }
 
-static void s20_5_replace_moves_the_reserved_regions(void **state)
+static void replace_moves_the_reserved_regions(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -109,7 +109,7 @@ static void s20_5_replace_moves_the_reserved_regions(void **state)
 	expect_equal(iova_ranges(t->iommu, other, NULL, 0, NULL), 1);
 }
 
-static void s20_5_replace_frees_the_old_page_table(void **state)
+static void replace_frees_the_old_auto_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -121,7 +121,7 @@ static void s20_5_replace_frees_the_old_page_table(void **state)
 	destroy(t->iommu, other);
 }
 
-static void s20_5_another_device_keeps_the_old_page_table(void **state)
+static void replace_keeps_the_old_hwpt_while_another_device_uses_it(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -137,7 +137,7 @@ static void s20_5_another_device_keeps_the_old_page_table(void **state)
 	destroy(t->iommu, other);
 }
 
-static void s20_5_the_device_sees_the_new_address_space(void **state)
+static void after_replace_the_device_sees_the_new_ioas(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t *here = mem_pages(PAGE), *there = mem_pages(PAGE);
@@ -163,17 +163,19 @@ static void s20_5_the_device_sees_the_new_address_space(void **state)
 int attach_replace(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(attached, s20_5_row1_bad_targets_change_nothing),
-		CASE(attached, s20_5_row4_the_same_page_table_is_a_success_without_change),
-		CASE(attached, s20_5_row5_an_area_in_a_reserved_region_is_EADDRINUSE),
-		CASE(attached, s20_5_row5_an_allowed_range_in_a_reserved_region_is_EADDRINUSE),
-		CASE(attached, s20_5_areas_that_cannot_be_pinned_keep_the_device_where_it_is),
-		CASE(attached, s20_5_areas_that_are_not_aligned_are_EADDRINUSE),
-		CASE(attached, s20_5_replace_moves_the_reserved_regions),
-		CASE(attached, s20_5_replace_frees_the_old_page_table),
-		CASE(attached, s20_5_another_device_keeps_the_old_page_table),
-		CASE(attached, s20_5_the_device_sees_the_new_address_space),
+		CASE(attached, replace_by_a_bad_target_changes_nothing, "REPLACE.1"),
+		CASE(attached, replace_by_the_attached_auto_hwpt_changes_nothing, "REPLACE.4"),
+		CASE(attached, replace_with_an_area_in_a_reserved_region_is_EADDRINUSE,
+		     "REPLACE.5"),
+		CASE(attached, replace_with_an_allowed_range_in_a_reserved_region_is_EADDRINUSE,
+		     "REPLACE.5"),
+		CASE(attached, replace_by_an_ioas_that_cannot_be_pinned_changes_nothing, "REPLACE"),
+		CASE(attached, replace_by_an_ioas_with_unaligned_areas_is_EADDRINUSE, "REPLACE"),
+		CASE(attached, replace_moves_the_reserved_regions, "REPLACE"),
+		CASE(attached, replace_frees_the_old_auto_hwpt, "REPLACE"),
+		CASE(attached, replace_keeps_the_old_hwpt_while_another_device_uses_it, "REPLACE"),
+		CASE(attached, after_replace_the_device_sees_the_new_ioas, "REPLACE"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 5: replace", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("replace", tests, NULL, NULL);
 }

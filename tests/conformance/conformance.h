@@ -7,7 +7,7 @@
  * who answers them. Each test gets a context of its own and leaves nothing behind. Expectations
  * may also be used in a child process (run_in_child), where a failed one ends the child.
  *
- * Names: s10_4_1_row3_... is file 10, section 4.1, row 3 of its table of errors.
+ * The name of a test is a sentence. The rows of docs/abi that it is about are an argument of CASE().
  */
 #ifndef CONFORMANCE_H
 #define CONFORMANCE_H
@@ -40,8 +40,15 @@ typedef int (*group_function)(void);
  */
 int run_groups(int argc, char **argv, const group_function *groups, size_t count);
 
-/* A test with the fixture that @level names: CASE(ioas, s10_...). */
-#define CASE(level, test) cmocka_unit_test_setup_teardown(test, setup_##level, teardown)
+/*
+ * A test with the fixture that @level names, about @rows of docs/abi:
+ * CASE(ioas, map_of_length_0_is_EINVAL, "IOAS-MAP.6"). Test filters see "test [rows]".
+ */
+#define CASE(level, test, rows)                                                                \
+	{                                                                                      \
+		.name = #test " [" rows "]", .test_func = (test), .setup_func = setup_##level, \
+		.teardown_func = teardown                                                      \
+	}
 
 /* ---- fixture ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Specification 60-extensions: what uiommufd has beyond Linux. */
+/* What uiommufd has beyond Linux [EXT]. */
 #include "conformance.h"
 #include "groups.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 60-extensions, 5: IOMMU_IOVA_LOOKUP. */
+/* IOMMU_IOVA_LOOKUP [EXT-LOOKUP]. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ static struct iommu_iova_lookup lookup(const struct fixture *t, uint32_t pt_id, 
 
 /* ---- the table of errors ---- */
 
-static void s60_5_row1_flags_and_reserved_must_be_zero(void **state)
+static void iova_lookup_with_flags_or_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 
@@ -33,7 +33,7 @@ static void s60_5_row1_flags_and_reserved_must_be_zero(void **state)
 	lookup_errno(EOPNOTSUPP, .pt_id = 99, .__reserved = 1);
 }
 
-static void s60_5_row2_an_unknown_id_is_ENOENT(void **state)
+static void iova_lookup_of_an_unknown_id_is_ENOENT(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 
@@ -41,7 +41,7 @@ static void s60_5_row2_an_unknown_id_is_ENOENT(void **state)
 	lookup_errno(ENOENT, .pt_id = 99);
 }
 
-static void s60_5_row3_other_objects_are_EINVAL(void **state)
+static void iova_lookup_of_another_type_of_object_is_EINVAL(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const uint32_t ids[] = {mock.stdev, mock.idev, nested.viommu, new_fault_queue(t->iommu).id};
@@ -50,7 +50,7 @@ static void s60_5_row3_other_objects_are_EINVAL(void **state)
 		lookup_errno(EINVAL, .pt_id = ids[i], .iova = IOVA);
 }
 
-static void s60_5_row4_what_is_not_mapped_is_ENOENT(void **state)
+static void iova_lookup_of_an_unmapped_iova_is_ENOENT(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const uint64_t iovas[] = {0,	    IOVA - 1,	       IOVA + PAGE,
@@ -63,7 +63,7 @@ static void s60_5_row4_what_is_not_mapped_is_ENOENT(void **state)
 	}
 }
 
-static void s60_5_row6_a_failed_copy_out_is_EFAULT(void **state)
+static void iova_lookup_with_a_failed_copy_out_is_EFAULT(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const struct iommu_iova_lookup *cmd =
@@ -75,7 +75,7 @@ static void s60_5_row6_a_failed_copy_out_is_EFAULT(void **state)
 
 /* ---- an IOAS ---- */
 
-static void s60_5_an_ioas_says_what_map_established(void **state)
+static void iova_lookup_in_an_ioas_reports_the_area(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	char *memory = mem_pages(4 * PAGE);
@@ -96,7 +96,7 @@ static void s60_5_an_ioas_says_what_map_established(void **state)
 	lookup_errno(ENOENT, .pt_id = t->ioas, .iova = IOVA + 16 + 2 * PAGE);
 }
 
-static void s60_5_the_rights_are_the_areas(void **state)
+static void iova_lookup_reports_the_rights_of_the_area(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	void *page = mem_pages(PAGE);
@@ -107,7 +107,7 @@ static void s60_5_the_rights_are_the_areas(void **state)
 	expect_equal(lookup(t, t->ioas, 2 * IOVA).out_perm, PERM_WRITE);
 }
 
-static void s60_5_a_file_is_an_offset(void **state)
+static void iova_lookup_of_file_memory_reports_the_offset(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct iommu_iova_lookup at;
@@ -122,7 +122,7 @@ static void s60_5_a_file_is_an_offset(void **state)
 	expect_equal(at.out_pid, getpid());
 }
 
-static void s60_5_a_copy_leads_to_the_same_memory(void **state)
+static void iova_lookup_of_a_copy_reports_the_memory_of_the_original(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -141,7 +141,7 @@ static void s60_5_a_copy_leads_to_the_same_memory(void **state)
 	expect_equal(at.out_perm, PERM_READ);
 }
 
-static void s60_5_it_touches_no_memory(void **state)
+static void iova_lookup_faults_no_memory_in(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 
@@ -149,7 +149,7 @@ static void s60_5_it_touches_no_memory(void **state)
 	expect_equal(lookup(t, t->ioas, IOVA).out_flags, 0);
 }
 
-static void s60_5_pinned_memory_says_so(void **state)
+static void iova_lookup_flags_pinned_memory(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	int access;
@@ -166,7 +166,7 @@ static void s60_5_pinned_memory_says_so(void **state)
 	expect_equal(lookup(t, t->ioas, IOVA).out_flags, IS_PINNED);
 }
 
-static void s60_5_a_dmabuf_is_an_offset_and_may_be_revoked(void **state)
+static void iova_lookup_of_a_dmabuf_reports_offset_and_revocation(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct iommu_iova_lookup at;
@@ -190,7 +190,7 @@ static void s60_5_a_dmabuf_is_an_offset_and_may_be_revoked(void **state)
 
 /* ---- a paging table ---- */
 
-static void s60_5_a_table_says_its_leaf(void **state)
+static void iova_lookup_in_a_hwpt_reports_the_leaf(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct iommu_iova_lookup at, next;
@@ -209,7 +209,7 @@ static void s60_5_a_table_says_its_leaf(void **state)
 	expect_true(next.out_addr != at.out_addr - 5);
 }
 
-static void s60_5_two_ways_to_a_page_have_one_address(void **state)
+static void iova_lookup_reports_one_address_for_two_iovas_of_a_page(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	void *page = mem_pages(PAGE);
@@ -219,7 +219,7 @@ static void s60_5_two_ways_to_a_page_have_one_address(void **state)
 	expect_equal(lookup(t, mock.hwpt, IOVA).out_addr, lookup(t, mock.hwpt, 2 * IOVA).out_addr);
 }
 
-static void s60_5_a_dirty_leaf_says_so_and_stays_dirty(void **state)
+static void iova_lookup_flags_a_dirty_leaf_and_leaves_it_dirty(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	uint32_t hwpt = new_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
@@ -242,7 +242,7 @@ static void s60_5_a_dirty_leaf_says_so_and_stays_dirty(void **state)
 	expect_equal(lookup(t, t->ioas, IOVA + PAGE).out_flags & IS_DIRTY, 0);
 }
 
-static void s60_5_a_revoked_dmabuf_is_in_no_table(void **state)
+static void iova_lookup_in_a_hwpt_does_not_find_a_revoked_dmabuf(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	int fd = close_later(expect_ok(t->iommu, IOMMU_TEST_CMD,
@@ -257,7 +257,7 @@ static void s60_5_a_revoked_dmabuf_is_in_no_table(void **state)
 }
 
 /* Mock hardware has no tables of stage 1, and changes no address. */
-static void s60_5_a_nested_table_leads_to_its_parents_addresses(void **state)
+static void iova_lookup_in_a_nested_hwpt_reports_the_parents_iova(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const uint32_t tables[] = {nested_hwpt(t->iommu, mock.idev, nested.parent, 0),
@@ -276,24 +276,27 @@ static void s60_5_a_nested_table_leads_to_its_parents_addresses(void **state)
 int ext_lookup(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ext, s60_5_row1_flags_and_reserved_must_be_zero),
-		CASE(ext, s60_5_row2_an_unknown_id_is_ENOENT),
-		CASE(viommu, s60_5_row3_other_objects_are_EINVAL),
-		CASE(mock, s60_5_row4_what_is_not_mapped_is_ENOENT),
-		CASE(ext, s60_5_row6_a_failed_copy_out_is_EFAULT),
-		CASE(ext, s60_5_an_ioas_says_what_map_established),
-		CASE(ext, s60_5_the_rights_are_the_areas),
-		CASE(ext, s60_5_a_file_is_an_offset),
-		CASE(ext, s60_5_a_copy_leads_to_the_same_memory),
-		CASE(ext, s60_5_it_touches_no_memory),
-		CASE(ext, s60_5_pinned_memory_says_so),
-		CASE(ext, s60_5_a_dmabuf_is_an_offset_and_may_be_revoked),
-		CASE(mock, s60_5_a_table_says_its_leaf),
-		CASE(mock, s60_5_two_ways_to_a_page_have_one_address),
-		CASE(mock, s60_5_a_dirty_leaf_says_so_and_stays_dirty),
-		CASE(mock, s60_5_a_revoked_dmabuf_is_in_no_table),
-		CASE(viommu, s60_5_a_nested_table_leads_to_its_parents_addresses),
+		CASE(ext, iova_lookup_with_flags_or_reserved_is_EOPNOTSUPP, "EXT-LOOKUP.1"),
+		CASE(ext, iova_lookup_of_an_unknown_id_is_ENOENT, "EXT-LOOKUP.2"),
+		CASE(viommu, iova_lookup_of_another_type_of_object_is_EINVAL, "EXT-LOOKUP.3"),
+		CASE(mock, iova_lookup_of_an_unmapped_iova_is_ENOENT, "EXT-LOOKUP.4"),
+		CASE(ext, iova_lookup_with_a_failed_copy_out_is_EFAULT, "EXT-LOOKUP.6"),
+		CASE(ext, iova_lookup_in_an_ioas_reports_the_area, "EXT-LOOKUP-LAYOUT.6..11"),
+		CASE(ext, iova_lookup_reports_the_rights_of_the_area, "EXT-LOOKUP-LAYOUT.7..9"),
+		CASE(ext, iova_lookup_of_file_memory_reports_the_offset, "EXT-LOOKUP-LAYOUT.10"),
+		CASE(ext, iova_lookup_of_a_copy_reports_the_memory_of_the_original, "EXT-LOOKUP"),
+		CASE(ext, iova_lookup_faults_no_memory_in, "EXT-LOOKUP"),
+		CASE(ext, iova_lookup_flags_pinned_memory, "EXT-LOOKUP-LAYOUT.12"),
+		CASE(ext, iova_lookup_of_a_dmabuf_reports_offset_and_revocation,
+		     "EXT-LOOKUP-LAYOUT.10, EXT-LOOKUP-LAYOUT.12"),
+		CASE(mock, iova_lookup_in_a_hwpt_reports_the_leaf, "EXT-LOOKUP-LAYOUT.6..9"),
+		CASE(mock, iova_lookup_reports_one_address_for_two_iovas_of_a_page, "EXT-LOOKUP"),
+		CASE(mock, iova_lookup_flags_a_dirty_leaf_and_leaves_it_dirty,
+		     "EXT-LOOKUP-LAYOUT.12"),
+		CASE(mock, iova_lookup_in_a_hwpt_does_not_find_a_revoked_dmabuf, "EXT-LOOKUP"),
+		CASE(viommu, iova_lookup_in_a_nested_hwpt_reports_the_parents_iova,
+		     "EXT-LOOKUP-LAYOUT.10"),
 	};
 
-	return cmocka_run_group_tests_name("60-extensions 5: IOVA_LOOKUP", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("IOVA_LOOKUP", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 60-extensions, 1 to 3: reserved and permitted ranges of a device. */
+/* Reserved and permitted ranges of a device [EXT-NUMBERS], [EXT-RESV-RANGES], [EXT-DEV-RANGES]. */
 #include <errno.h>
 
 #include "ext.h"
@@ -15,9 +15,9 @@
 	expect_errno(error, t->iommu, IOMMU_DEV_IOVA_RANGES, \
 		     CMD(iommu_dev_iova_ranges, __VA_ARGS__))
 
-/* ---- 1: numbers and framing ---- */
+/* ---- numbers and framing ---- */
 
-static void s60_1_the_size_is_as_for_all_commands(void **state)
+static void extensions_follow_the_framing_of_all_commands(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const struct {
@@ -40,7 +40,7 @@ static void s60_1_the_size_is_as_for_all_commands(void **state)
 	}
 }
 
-static void s60_1_the_numbers_around_are_free(void **state)
+static void numbers_around_the_extensions_are_ENOTTY(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const uint32_t words[16] = {sizeof(words)};
@@ -51,16 +51,16 @@ static void s60_1_the_numbers_around_are_free(void **state)
 	expect_errno(ENOTTY, t->iommu, _IOW(IOMMUFD_TYPE, 0xc0, uint32_t), words);
 }
 
-/* ---- 2: reserved ranges ---- */
+/* ---- reserved ranges ---- */
 
-static void s60_2_row1_reserved_must_be_zero(void **state)
+static void resv_iova_ranges_with_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 
 	resv_errno(EOPNOTSUPP, .dev_id = 99, .__reserved = 1);
 }
 
-static void s60_2_row2_what_is_no_device_is_ENOENT(void **state)
+static void resv_iova_ranges_of_no_device_is_ENOENT(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct mock one = add_mock(t->iommu, t->ioas, 0);
@@ -76,7 +76,7 @@ static void s60_2_row2_what_is_no_device_is_ENOENT(void **state)
 	resv_errno(ENOENT, .dev_id = access);
 }
 
-static void s60_2_row3_entries_before_one_that_is_EFAULT_are_written(void **state)
+static void resv_iova_ranges_writes_the_entries_before_an_unwritable_one(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const struct iommu_iova_range zeros[1] = {{0, 0}};
@@ -91,7 +91,7 @@ static void s60_2_row3_entries_before_one_that_is_EFAULT_are_written(void **stat
 	expect_equal(cmd.num_iovas, 3);
 }
 
-static void s60_2_row4_a_failed_copy_out_is_EFAULT(void **state)
+static void resv_iova_ranges_with_a_failed_copy_out_is_EFAULT(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct iommu_resv_iova_ranges cmd = {.size = sizeof(cmd)};
@@ -103,7 +103,7 @@ static void s60_2_row4_a_failed_copy_out_is_EFAULT(void **state)
 	expect_errno(EFAULT, t->iommu, IOMMU_RESV_IOVA_RANGES, read_only(&cmd, sizeof(cmd)));
 }
 
-static void s60_2_row5_the_ranges_that_fit_are_written(void **state)
+static void resv_iova_ranges_writes_the_ranges_that_fit(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct iommu_iova_range ranges[2] = {{1, 1}, {1, 1}};
@@ -120,7 +120,7 @@ static void s60_2_row5_the_ranges_that_fit_are_written(void **state)
 	expect_equal(ranges[1].start, 1);
 }
 
-static void s60_2_content(void **state)
+static void resv_iova_ranges_lists_what_attaching_would_reserve(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	uint32_t dev_id;
@@ -136,7 +136,7 @@ static void s60_2_content(void **state)
 	expect_ranges(reserved_ranges(t, dev_id), {0xaaaa0000, 0xbbbaffff});
 }
 
-static void s60_2_a_device_without_any_needs_no_array(void **state)
+static void resv_iova_ranges_of_a_device_without_any_needs_no_array(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct iommu_resv_iova_ranges cmd = {.size = sizeof(cmd)};
@@ -153,7 +153,7 @@ static void s60_2_a_device_without_any_needs_no_array(void **state)
 	expect_equal(cmd.num_iovas, 0);
 }
 
-static void s60_2_windows_are_not_the_devices(void **state)
+static void resv_iova_ranges_leaves_the_aperture_out(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	uint32_t dev_id;
@@ -164,7 +164,7 @@ static void s60_2_windows_are_not_the_devices(void **state)
 	expect_equal(reserved_ranges(t, dev_id).count, 0);
 }
 
-static void s60_2_an_attachment_reserves_just_that(void **state)
+static void attaching_reserves_just_what_resv_iova_ranges_lists(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct range_list reserved, usable;
@@ -182,16 +182,16 @@ static void s60_2_an_attachment_reserves_just_that(void **state)
 	expect_same_ranges(reserved_ranges(t, dev_id), reserved);
 }
 
-/* ---- 3: permitted ranges ---- */
+/* ---- permitted ranges ---- */
 
-static void s60_3_row1_reserved_must_be_zero(void **state)
+static void dev_iova_ranges_with_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 
 	dev_errno(EOPNOTSUPP, .dev_id = 99, .__reserved = 1);
 }
 
-static void s60_3_row2_what_is_no_device_is_ENOENT(void **state)
+static void dev_iova_ranges_of_no_device_is_ENOENT(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct mock one = add_mock(t->iommu, t->ioas, 0);
@@ -204,7 +204,7 @@ static void s60_3_row2_what_is_no_device_is_ENOENT(void **state)
 	dev_errno(ENOENT, .dev_id = new_ioas(t->iommu) - 1);
 }
 
-static void s60_3_row3_entries_before_one_that_is_EFAULT_are_written(void **state)
+static void dev_iova_ranges_writes_the_entries_before_an_unwritable_one(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const struct iommu_iova_range zeros[1] = {{0, 0}};
@@ -218,7 +218,7 @@ static void s60_3_row3_entries_before_one_that_is_EFAULT_are_written(void **stat
 	expect_equal(cmd.out_iova_alignment, 0);
 }
 
-static void s60_3_row4_a_failed_copy_out_is_EFAULT(void **state)
+static void dev_iova_ranges_with_a_failed_copy_out_is_EFAULT(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct iommu_dev_iova_ranges cmd = {.size = sizeof(cmd)};
@@ -227,7 +227,7 @@ static void s60_3_row4_a_failed_copy_out_is_EFAULT(void **state)
 	expect_errno(EFAULT, t->iommu, IOMMU_DEV_IOVA_RANGES, read_only(&cmd, sizeof(cmd)));
 }
 
-static void s60_3_row5_the_ranges_that_fit_are_written(void **state)
+static void dev_iova_ranges_writes_the_ranges_that_fit(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct iommu_iova_range ranges[2] = {{1, 1}, {1, 1}};
@@ -242,7 +242,7 @@ static void s60_3_row5_the_ranges_that_fit_are_written(void **state)
 	expect_equal(ranges[1].start, 1);
 }
 
-static void s60_3_1_the_worked_examples(void **state)
+static void dev_iova_ranges_gives_the_worked_examples(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	uint64_t alignment;
@@ -263,7 +263,7 @@ static void s60_3_1_the_worked_examples(void **state)
 	expect_equal(alignment, MOCK_PAGE_SIZE);
 }
 
-static void s60_3_it_is_what_attaching_alone_will_leave(void **state)
+static void dev_iova_ranges_is_what_attaching_the_device_alone_leaves(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 
@@ -283,7 +283,7 @@ static void s60_3_it_is_what_attaching_alone_will_leave(void **state)
 	}
 }
 
-static void s60_3_allow_iovas_takes_the_array(void **state)
+static void allow_iovas_accepts_the_array_of_dev_iova_ranges(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 
@@ -297,7 +297,7 @@ static void s60_3_allow_iovas_takes_the_array(void **state)
 	}
 }
 
-static void s60_3_1_a_mapping_lies_in_one_window(void **state)
+static void a_mapping_lies_in_one_window(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const uint64_t bad[] = {0x40000000,	    0x3ffff000,		0x07ffffffffffe000,
@@ -315,7 +315,7 @@ static void s60_3_1_a_mapping_lies_in_one_window(void **state)
 	map_at(t->iommu, t->ioas, RW, 0x08001fffffffe000, pages, 2 * PAGE);
 }
 
-static void s60_3_2_several_devices_leave_the_intersection(void **state)
+static void several_devices_leave_the_intersection_of_their_ranges(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	int first, second;
@@ -337,29 +337,36 @@ static void s60_3_2_several_devices_leave_the_intersection(void **state)
 int ext_ranges(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ext, s60_1_the_size_is_as_for_all_commands),
-		CASE(ext, s60_1_the_numbers_around_are_free),
-		CASE(ext, s60_2_row1_reserved_must_be_zero),
-		CASE(ext, s60_2_row2_what_is_no_device_is_ENOENT),
-		CASE(ext, s60_2_row3_entries_before_one_that_is_EFAULT_are_written),
-		CASE(ext, s60_2_row4_a_failed_copy_out_is_EFAULT),
-		CASE(ext, s60_2_row5_the_ranges_that_fit_are_written),
-		CASE(ext, s60_2_content),
-		CASE(ext, s60_2_a_device_without_any_needs_no_array),
-		CASE(ext, s60_2_windows_are_not_the_devices),
-		CASE(ext, s60_2_an_attachment_reserves_just_that),
-		CASE(ext, s60_3_row1_reserved_must_be_zero),
-		CASE(ext, s60_3_row2_what_is_no_device_is_ENOENT),
-		CASE(ext, s60_3_row3_entries_before_one_that_is_EFAULT_are_written),
-		CASE(ext, s60_3_row4_a_failed_copy_out_is_EFAULT),
-		CASE(ext, s60_3_row5_the_ranges_that_fit_are_written),
-		CASE(ext, s60_3_1_the_worked_examples),
-		CASE(ext, s60_3_it_is_what_attaching_alone_will_leave),
-		CASE(ext, s60_3_allow_iovas_takes_the_array),
-		CASE(ext, s60_3_1_a_mapping_lies_in_one_window),
-		CASE(ext, s60_3_2_several_devices_leave_the_intersection),
+		CASE(ext, extensions_follow_the_framing_of_all_commands,
+		     "EXT-NUMBERS.1..3, COMMANDS.24"),
+		CASE(ext, numbers_around_the_extensions_are_ENOTTY, "EXT-NUMBERS.1..3"),
+		CASE(ext, resv_iova_ranges_with_reserved_is_EOPNOTSUPP, "EXT-RESV-RANGES.1"),
+		CASE(ext, resv_iova_ranges_of_no_device_is_ENOENT, "EXT-RESV-RANGES.2"),
+		CASE(ext, resv_iova_ranges_writes_the_entries_before_an_unwritable_one,
+		     "EXT-RESV-RANGES.3"),
+		CASE(ext, resv_iova_ranges_with_a_failed_copy_out_is_EFAULT, "EXT-RESV-RANGES.4"),
+		CASE(ext, resv_iova_ranges_writes_the_ranges_that_fit, "EXT-RESV-RANGES.5"),
+		CASE(ext, resv_iova_ranges_lists_what_attaching_would_reserve,
+		     "EXT-RESV-RANGES, RESERVED-REGIONS.3..5"),
+		CASE(ext, resv_iova_ranges_of_a_device_without_any_needs_no_array,
+		     "EXT-RESV-RANGES"),
+		CASE(ext, resv_iova_ranges_leaves_the_aperture_out, "EXT-RESV-RANGES"),
+		CASE(ext, attaching_reserves_just_what_resv_iova_ranges_lists, "EXT-RESV-RANGES"),
+		CASE(ext, dev_iova_ranges_with_reserved_is_EOPNOTSUPP, "EXT-DEV-RANGES"),
+		CASE(ext, dev_iova_ranges_of_no_device_is_ENOENT, "EXT-DEV-RANGES"),
+		CASE(ext, dev_iova_ranges_writes_the_entries_before_an_unwritable_one,
+		     "EXT-DEV-RANGES"),
+		CASE(ext, dev_iova_ranges_with_a_failed_copy_out_is_EFAULT, "EXT-DEV-RANGES"),
+		CASE(ext, dev_iova_ranges_writes_the_ranges_that_fit, "EXT-DEV-RANGES"),
+		CASE(ext, dev_iova_ranges_gives_the_worked_examples,
+		     "EXT-DEV-RANGES-EXAMPLES.1..5"),
+		CASE(ext, dev_iova_ranges_is_what_attaching_the_device_alone_leaves,
+		     "EXT-DEV-RANGES"),
+		CASE(ext, allow_iovas_accepts_the_array_of_dev_iova_ranges, "EXT-DEV-RANGES"),
+		CASE(ext, a_mapping_lies_in_one_window, "EXT-DEV-RANGES-EXAMPLES"),
+		CASE(ext, several_devices_leave_the_intersection_of_their_ranges,
+		     "EXT-SEVERAL-DEVICES"),
 	};
 
-	return cmocka_run_group_tests_name("60-extensions 1 to 3: ranges of a device", tests, NULL,
-					   NULL);
+	return cmocka_run_group_tests_name("ranges of a device", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 60-extensions, 4: windows that an emulated vIOMMU asks for. */
+/* Windows that an emulated vIOMMU asks for [EXT-WINDOWS]. */
 #include <errno.h>
 
 #include "ext.h"
@@ -26,7 +26,7 @@ static int setup_windows(void **state)
 	expect_errno(error, device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, \
 		     VFIO_CMD(vfio_device_attach_iommufd_pt, .pt_id = t->ioas))
 
-static void s60_4_devices_that_reach_the_windows_attach(void **state)
+static void devices_that_reach_the_windows_attach(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const enum ext_device good[] = {EXT_64BIT, EXT_POWER, EXT_AMD};
@@ -40,7 +40,7 @@ static void s60_4_devices_that_reach_the_windows_attach(void **state)
 	}
 }
 
-static void s60_4_a_45_bit_device_does_not(void **state)
+static void a_device_that_does_not_reach_the_windows_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	uint32_t dev_id;
@@ -54,7 +54,7 @@ static void s60_4_a_45_bit_device_does_not(void **state)
 	attach_device(device, t->ioas);
 }
 
-static void s60_4_hotplug_behaves_the_same(void **state)
+static void hotplugged_devices_are_held_to_the_windows(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	struct range_list usable;
@@ -68,7 +68,7 @@ static void s60_4_hotplug_behaves_the_same(void **state)
 	expect_same_ranges(usable_ranges(t, t->ioas, NULL), usable);
 }
 
-static void s60_4_windows_that_are_reserved_keep_the_old_ones(void **state)
+static void allowing_reserved_windows_keeps_the_old_ones(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const struct iommu_iova_range wide = {0, 0xffffffff};
@@ -85,7 +85,7 @@ static void s60_4_windows_that_are_reserved_keep_the_old_ones(void **state)
 	allow(t->iommu, t->ioas, &wide, 1);
 }
 
-static void s60_4_automatic_iovas_use_the_windows_in_order(void **state)
+static void automatic_iovas_use_the_windows_in_order(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	const struct iommu_iova_range small[] = {{0x0800000000000000, 0x08001fffffffffff},
@@ -97,7 +97,7 @@ static void s60_4_automatic_iovas_use_the_windows_in_order(void **state)
 	expect_equal(map_anywhere(t->iommu, t->ioas, va, 2 * PAGE), 0x0800000000000000);
 }
 
-static void s60_4_fixed_mappings_are_limited_by_what_is_reserved_only(void **state)
+static void fixed_mappings_are_limited_by_reserved_ranges_only(void **state)
 {
 	struct fixture *t = ext_fixture(state);
 	void *page = mem_pages(PAGE);
@@ -111,13 +111,16 @@ static void s60_4_fixed_mappings_are_limited_by_what_is_reserved_only(void **sta
 int ext_windows(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(windows, s60_4_devices_that_reach_the_windows_attach),
-		CASE(windows, s60_4_a_45_bit_device_does_not),
-		CASE(windows, s60_4_hotplug_behaves_the_same),
-		CASE(windows, s60_4_windows_that_are_reserved_keep_the_old_ones),
-		CASE(windows, s60_4_automatic_iovas_use_the_windows_in_order),
-		CASE(windows, s60_4_fixed_mappings_are_limited_by_what_is_reserved_only),
+		CASE(windows, devices_that_reach_the_windows_attach,
+		     "EXT-WINDOWS.2, EXT-WINDOWS-CASES.1..2, EXT-WINDOWS-CASES.4"),
+		CASE(windows, a_device_that_does_not_reach_the_windows_is_EADDRINUSE,
+		     "EXT-WINDOWS-CASES.3"),
+		CASE(windows, hotplugged_devices_are_held_to_the_windows, "EXT-WINDOWS.3"),
+		CASE(windows, allowing_reserved_windows_keeps_the_old_ones,
+		     "EXT-WINDOWS.1, EXT-WINDOWS.4, EXT-WINDOWS-CASES.5"),
+		CASE(windows, automatic_iovas_use_the_windows_in_order, "EXT-WINDOWS"),
+		CASE(windows, fixed_mappings_are_limited_by_reserved_ranges_only, "EXT-WINDOWS"),
 	};
 
-	return cmocka_run_group_tests_name("60-extensions 4: requested windows", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("requested windows", tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 30-faults-viommu, 1, 1.2 to 1.4: the fault queue, its records and responses. */
+/*
+ * The fault queue, its records and responses [FAULT-QUEUE], [FAULT-READ], [FAULT-RESPONSE],
+ * [FAULT-CLEANUP].
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -54,9 +57,9 @@ static ssize_t respond(uint32_t cookie, uint32_t code)
 	return write(queue.fd, &response, sizeof(response));
 }
 
-/* ---- 1: FAULT_QUEUE_ALLOC ---- */
+/* ---- FAULT_QUEUE_ALLOC ---- */
 
-static void s30_1_row1_flags_are_EOPNOTSUPP(void **state)
+static void fault_queue_alloc_with_flags_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -64,7 +67,7 @@ static void s30_1_row1_flags_are_EOPNOTSUPP(void **state)
 		     CMD(iommu_fault_alloc, .flags = 1));
 }
 
-static void s30_1_row2_without_a_free_descriptor_it_is_EMFILE(void **state)
+static void fault_queue_alloc_without_a_free_descriptor_is_EMFILE(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct rlimit limit, none;
@@ -80,7 +83,7 @@ static void s30_1_row2_without_a_free_descriptor_it_is_EMFILE(void **state)
 	expect_equal(new_ioas(t->iommu), 1);
 }
 
-static void s30_1_row3_a_failed_copy_out_undoes_object_and_descriptor(void **state)
+static void fault_queue_alloc_with_a_failed_copy_out_undoes_object_and_descriptor(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_fault_alloc *cmd = CMD(iommu_fault_alloc);
@@ -93,7 +96,7 @@ static void s30_1_row3_a_failed_copy_out_undoes_object_and_descriptor(void **sta
 	expect_equal(new_ioas(t->iommu), 1);
 }
 
-static void s30_1_the_descriptor_is_to_read_and_write_and_close_on_exec(void **state)
+static void a_fault_queue_is_read_write_and_close_on_exec(void **state)
 {
 	struct queue one = new_fault_queue(fixture(state)->iommu);
 
@@ -110,7 +113,7 @@ static void expect_pipe(int fd)
 	expect_true(!strncmp(name, "pipe:[", 6));
 }
 
-static void s30_1_the_descriptor_has_a_name(void **state)
+static void a_fault_queue_has_a_name_in_proc(void **state)
 {
 	struct queue one = new_fault_queue(fixture(state)->iommu);
 	int copy = close_later(dup(one.fd)), pipes[2];
@@ -124,7 +127,7 @@ static void s30_1_the_descriptor_has_a_name(void **state)
 	expect_pipe(pipes[0]);
 }
 
-static void s30_1_the_descriptor_has_no_position(void **state)
+static void a_fault_queue_has_no_file_position(void **state)
 {
 	struct queue one = new_fault_queue(fixture(state)->iommu);
 	struct iommu_hwpt_pgfault record;
@@ -135,7 +138,7 @@ static void s30_1_the_descriptor_has_no_position(void **state)
 	expect_failed(ESPIPE, pwrite(one.fd, &response, sizeof(response), 0));
 }
 
-static void s30_1_the_descriptor_holds_the_queue(void **state)
+static void the_descriptor_of_a_fault_queue_holds_the_object(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue one = new_fault_queue(t->iommu);
@@ -148,7 +151,7 @@ static void s30_1_the_descriptor_holds_the_queue(void **state)
 	destroy(t->iommu, one.id);
 }
 
-static void s30_1_the_descriptor_holds_the_context(void **state)
+static void the_descriptor_of_a_fault_queue_holds_the_context(void **state)
 {
 	struct fixture *t = fixture(state);
 	int iommu = open("/dev/iommu", O_RDWR);
@@ -165,9 +168,9 @@ static void s30_1_the_descriptor_holds_the_context(void **state)
 	check_refs(t->iommu, memory, PAGE, 0);
 }
 
-/* ---- 1.2: read ---- */
+/* ---- read ---- */
 
-static void s30_1_2_a_record_says_what_the_device_wants(void **state)
+static void a_fault_record_says_what_the_device_wants(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_pgfault record;
@@ -191,7 +194,7 @@ static void s30_1_2_a_record_says_what_the_device_wants(void **state)
 	expect_equal(record.cookie, 1);
 }
 
-static void s30_1_2_rule1_other_sizes_are_ESPIPE(void **state)
+static void reading_faults_in_other_sizes_is_ESPIPE(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_pgfault records[2];
@@ -204,7 +207,7 @@ static void s30_1_2_rule1_other_sizes_are_ESPIPE(void **state)
 		expect_failed(ESPIPE, read(queue.fd, records, sizes[i]));
 }
 
-static void s30_1_2_rule2_an_empty_queue_reads_as_nothing(void **state)
+static void reading_an_empty_fault_queue_returns_0(void **state)
 {
 	struct iommu_hwpt_pgfault record;
 
@@ -215,7 +218,7 @@ static void s30_1_2_rule2_an_empty_queue_reads_as_nothing(void **state)
 	expect_equal(read(queue.fd, &record, sizeof(record)), 0);
 }
 
-static void s30_1_2_rule3_groups_are_copied_while_they_fit(void **state)
+static void fault_groups_are_read_while_they_fit(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_pgfault records[4];
@@ -231,7 +234,7 @@ static void s30_1_2_rule3_groups_are_copied_while_they_fit(void **state)
 	expect_equal(read(queue.fd, records, sizeof(records)), 0);
 }
 
-static void s30_1_2_rule4_a_cookie_is_the_lowest_that_is_free(void **state)
+static void a_fault_group_gets_the_lowest_free_cookie(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -247,7 +250,7 @@ static void s30_1_2_rule4_a_cookie_is_the_lowest_that_is_free(void **state)
 	expect_equal(take_fault(5), 3);
 }
 
-static void s30_1_2_rule5_a_group_that_cannot_be_copied_stays(void **state)
+static void a_fault_group_that_cannot_be_copied_stays_queued(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_pgfault records[2] = {{.flags = 0}};
@@ -264,9 +267,9 @@ static void s30_1_2_rule5_a_group_that_cannot_be_copied_stays(void **state)
 	expect_equal(take_fault(2), 2);
 }
 
-/* ---- 1.3: write, poll ---- */
+/* ---- write, poll ---- */
 
-static void s30_1_3_rule1_other_sizes_are_ESPIPE(void **state)
+static void responses_of_other_sizes_are_ESPIPE(void **state)
 {
 	const struct iommu_hwpt_page_response responses[2] = {{.cookie = 1}};
 
@@ -276,7 +279,7 @@ static void s30_1_3_rule1_other_sizes_are_ESPIPE(void **state)
 	expect_equal(write(queue.fd, responses, 0), 0);
 }
 
-static void s30_1_3_rule2_bad_responses(void **state)
+static void bad_responses_are_EFAULT_or_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t cookie;
@@ -294,7 +297,7 @@ static void s30_1_3_rule2_bad_responses(void **state)
 	expect_equal(respond(cookie, IOMMUFD_PAGE_RESP_SUCCESS), 8);
 }
 
-static void s30_1_3_rule2_the_good_ones_before_a_bad_one_count(void **state)
+static void responses_before_a_bad_one_are_handled_and_counted(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_page_response responses[] = {
@@ -314,7 +317,7 @@ static void s30_1_3_rule2_the_good_ones_before_a_bad_one_count(void **state)
 	expect_equal(respond(4, 0), 8);
 }
 
-static void s30_1_3_rule3_a_group_is_answered_once(void **state)
+static void a_fault_group_is_answered_once(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t cookie;
@@ -325,7 +328,7 @@ static void s30_1_3_rule3_a_group_is_answered_once(void **state)
 	expect_failed(EINVAL, respond(cookie, IOMMUFD_PAGE_RESP_INVALID));
 }
 
-static void s30_1_3_poll_tells_of_queued_groups(void **state)
+static void poll_reports_queued_fault_groups(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct pollfd ready = {.fd = queue.fd, .events = POLLIN | POLLRDNORM | POLLOUT};
@@ -345,9 +348,9 @@ static void s30_1_3_poll_tells_of_queued_groups(void **state)
 	expect_equal(ready.revents, POLLOUT);
 }
 
-/* ---- 1.4: the end of faults ---- */
+/* ---- the end of faults ---- */
 
-static void s30_1_4_replacing_answers_all_of_the_attachment(void **state)
+static void replacing_answers_all_faults_of_the_attachment(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct pollfd ready = {.fd = queue.fd, .events = POLLIN};
@@ -366,7 +369,7 @@ static void s30_1_4_replacing_answers_all_of_the_attachment(void **state)
 	expect_equal(take_fault(3), 1);
 }
 
-static void s30_1_4_detaching_answers_all_of_the_attachment(void **state)
+static void detaching_answers_all_faults_of_the_attachment(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock other = add_mock(t->iommu, t->hwpt, 0);
@@ -385,7 +388,7 @@ static void s30_1_4_detaching_answers_all_of_the_attachment(void **state)
 	expect_equal(respond(record.cookie, 0), 8);
 }
 
-static void s30_1_4_the_same_table_again_leaves_them(void **state)
+static void replacing_by_the_same_hwpt_leaves_its_faults(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -397,7 +400,7 @@ static void s30_1_4_the_same_table_again_leaves_them(void **state)
 	expect_equal(respond(1, 0), 8);
 }
 
-static void s30_1_4_closing_the_descriptor_answers_nothing(void **state)
+static void closing_a_fault_queue_answers_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -413,7 +416,7 @@ static void s30_1_4_closing_the_descriptor_answers_nothing(void **state)
 	destroy(t->iommu, queue.id);
 }
 
-static void s30_1_4_a_context_ends_with_faults_in_it(void **state)
+static void a_context_with_queued_faults_can_be_closed(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -428,31 +431,37 @@ static void s30_1_4_a_context_ends_with_faults_in_it(void **state)
 int fault_queue(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s30_1_row1_flags_are_EOPNOTSUPP),
-		CASE(context, s30_1_row2_without_a_free_descriptor_it_is_EMFILE),
-		CASE(context, s30_1_row3_a_failed_copy_out_undoes_object_and_descriptor),
-		CASE(context, s30_1_the_descriptor_is_to_read_and_write_and_close_on_exec),
-		CASE(context, s30_1_the_descriptor_has_a_name),
-		CASE(context, s30_1_the_descriptor_has_no_position),
-		CASE(context, s30_1_the_descriptor_holds_the_queue),
-		CASE(context, s30_1_the_descriptor_holds_the_context),
-		CASE(faulting, s30_1_2_a_record_says_what_the_device_wants),
-		CASE(faulting, s30_1_2_rule1_other_sizes_are_ESPIPE),
-		CASE(faulting, s30_1_2_rule2_an_empty_queue_reads_as_nothing),
-		CASE(faulting, s30_1_2_rule3_groups_are_copied_while_they_fit),
-		CASE(faulting, s30_1_2_rule4_a_cookie_is_the_lowest_that_is_free),
-		CASE(faulting, s30_1_2_rule5_a_group_that_cannot_be_copied_stays),
-		CASE(faulting, s30_1_3_rule1_other_sizes_are_ESPIPE),
-		CASE(faulting, s30_1_3_rule2_bad_responses),
-		CASE(faulting, s30_1_3_rule2_the_good_ones_before_a_bad_one_count),
-		CASE(faulting, s30_1_3_rule3_a_group_is_answered_once),
-		CASE(faulting, s30_1_3_poll_tells_of_queued_groups),
-		CASE(faulting, s30_1_4_replacing_answers_all_of_the_attachment),
-		CASE(faulting, s30_1_4_detaching_answers_all_of_the_attachment),
-		CASE(faulting, s30_1_4_the_same_table_again_leaves_them),
-		CASE(faulting, s30_1_4_closing_the_descriptor_answers_nothing),
-		CASE(faulting, s30_1_4_a_context_ends_with_faults_in_it),
+		CASE(context, fault_queue_alloc_with_flags_is_EOPNOTSUPP, "FAULT-QUEUE.1"),
+		CASE(context, fault_queue_alloc_without_a_free_descriptor_is_EMFILE,
+		     "FAULT-QUEUE.2"),
+		CASE(context, fault_queue_alloc_with_a_failed_copy_out_undoes_object_and_descriptor,
+		     "FAULT-QUEUE.3"),
+		CASE(context, a_fault_queue_is_read_write_and_close_on_exec, "FAULT-QUEUE"),
+		CASE(context, a_fault_queue_has_a_name_in_proc, "FAULT-QUEUE"),
+		CASE(context, a_fault_queue_has_no_file_position, "FAULT-QUEUE"),
+		CASE(context, the_descriptor_of_a_fault_queue_holds_the_object,
+		     "FAULT-QUEUE, OBJECTS.6"),
+		CASE(context, the_descriptor_of_a_fault_queue_holds_the_context, "FAULT-QUEUE"),
+		CASE(faulting, a_fault_record_says_what_the_device_wants,
+		     "FAULT-READ, FAULT-RECORD.1..8"),
+		CASE(faulting, reading_faults_in_other_sizes_is_ESPIPE, "FAULT-READ.1"),
+		CASE(faulting, reading_an_empty_fault_queue_returns_0, "FAULT-READ.2"),
+		CASE(faulting, fault_groups_are_read_while_they_fit, "FAULT-READ.3"),
+		CASE(faulting, a_fault_group_gets_the_lowest_free_cookie,
+		     "FAULT-READ.4, FAULT-RECORD.9"),
+		CASE(faulting, a_fault_group_that_cannot_be_copied_stays_queued, "FAULT-READ.5"),
+		CASE(faulting, responses_of_other_sizes_are_ESPIPE, "FAULT-RESPONSE.1"),
+		CASE(faulting, bad_responses_are_EFAULT_or_EINVAL, "FAULT-RESPONSE.2"),
+		CASE(faulting, responses_before_a_bad_one_are_handled_and_counted,
+		     "FAULT-RESPONSE.2"),
+		CASE(faulting, a_fault_group_is_answered_once, "FAULT-RESPONSE.3"),
+		CASE(faulting, poll_reports_queued_fault_groups, "FAULT-RESPONSE"),
+		CASE(faulting, replacing_answers_all_faults_of_the_attachment, "FAULT-CLEANUP"),
+		CASE(faulting, detaching_answers_all_faults_of_the_attachment, "FAULT-CLEANUP"),
+		CASE(faulting, replacing_by_the_same_hwpt_leaves_its_faults, "FAULT-CLEANUP"),
+		CASE(faulting, closing_a_fault_queue_answers_nothing, "FAULT-CLEANUP"),
+		CASE(faulting, a_context_with_queued_faults_can_be_closed, "FAULT-CLEANUP"),
 	};
 
-	return cmocka_run_group_tests_name("30-faults-viommu 1: fault queues", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("fault queues", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 30-faults-viommu, 1.1: which queue a fault goes to. */
+/* Which queue a fault goes to [FAULT-ROUTING]. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -73,7 +73,7 @@ static void expect_route(const struct fixture *t, uint32_t pasid, uint32_t at)
 	}
 }
 
-static void s30_1_1_a_table_without_a_queue_takes_no_faults(void **state)
+static void a_hwpt_without_a_queue_takes_no_faults(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -83,7 +83,7 @@ static void s30_1_1_a_table_without_a_queue_takes_no_faults(void **state)
 	expect_route(t, 6, NOBODY);
 }
 
-static void s30_1_1_a_fault_without_pasid_goes_to_the_rids_queue(void **state)
+static void a_fault_without_pasid_goes_to_the_rids_queue(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -95,7 +95,7 @@ static void s30_1_1_a_fault_without_pasid_goes_to_the_rids_queue(void **state)
 	expect_route(t, 0, NOBODY);
 }
 
-static void s30_1_1_a_fault_with_pasid_goes_to_the_queue_of_that(void **state)
+static void a_fault_with_pasid_goes_to_the_queue_of_its_pasid(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -108,7 +108,7 @@ static void s30_1_1_a_fault_with_pasid_goes_to_the_queue_of_that(void **state)
 	expect_route(t, 6, NOBODY);
 }
 
-static void s30_1_1_other_pasids_are_the_rids_if_that_is_nested(void **state)
+static void faults_of_unattached_pasids_go_to_a_nested_rid(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -118,7 +118,7 @@ static void s30_1_1_other_pasids_are_the_rids_if_that_is_nested(void **state)
 	expect_route(t, 7, NOBODY);
 }
 
-static void s30_1_1_a_pasid_that_was_detached_has_no_queue(void **state)
+static void a_detached_pasid_has_no_fault_queue(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -128,7 +128,7 @@ static void s30_1_1_a_pasid_that_was_detached_has_no_queue(void **state)
 	expect_route(t, 5, NOBODY);
 }
 
-static void s30_1_1_tables_and_devices_share_a_queue(void **state)
+static void hwpts_and_devices_share_a_fault_queue(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock other = add_mock(t->iommu, nested_with(t, queues[0].id), 0);
@@ -149,7 +149,7 @@ static void s30_1_1_tables_and_devices_share_a_queue(void **state)
 		expect_equal(records[i].cookie, i + 1);
 }
 
-static void s30_1_4_a_pasids_faults_end_with_its_attachment_only(void **state)
+static void a_pasids_faults_end_with_its_attachment_only(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_page_response response = {.cookie = 2};
@@ -171,15 +171,14 @@ static void s30_1_4_a_pasids_faults_end_with_its_attachment_only(void **state)
 int fault_route(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(queues, s30_1_1_a_table_without_a_queue_takes_no_faults),
-		CASE(queues, s30_1_1_a_fault_without_pasid_goes_to_the_rids_queue),
-		CASE(queues, s30_1_1_a_fault_with_pasid_goes_to_the_queue_of_that),
-		CASE(queues, s30_1_1_other_pasids_are_the_rids_if_that_is_nested),
-		CASE(queues, s30_1_1_a_pasid_that_was_detached_has_no_queue),
-		CASE(queues, s30_1_1_tables_and_devices_share_a_queue),
-		CASE(queues, s30_1_4_a_pasids_faults_end_with_its_attachment_only),
+		CASE(queues, a_hwpt_without_a_queue_takes_no_faults, "FAULT-ROUTING"),
+		CASE(queues, a_fault_without_pasid_goes_to_the_rids_queue, "FAULT-ROUTING"),
+		CASE(queues, a_fault_with_pasid_goes_to_the_queue_of_its_pasid, "FAULT-ROUTING"),
+		CASE(queues, faults_of_unattached_pasids_go_to_a_nested_rid, "FAULT-ROUTING"),
+		CASE(queues, a_detached_pasid_has_no_fault_queue, "FAULT-ROUTING"),
+		CASE(queues, hwpts_and_devices_share_a_fault_queue, "FAULT-ROUTING"),
+		CASE(queues, a_pasids_faults_end_with_its_attachment_only, "FAULT-CLEANUP"),
 	};
 
-	return cmocka_run_group_tests_name("30-faults-viommu 1.1: routes of faults", tests, NULL,
-					   NULL);
+	return cmocka_run_group_tests_name("routes of faults", tests, NULL, NULL);
 }

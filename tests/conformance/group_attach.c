@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 2 to 5, of devices that share a group. */
+/* Attachments of devices that share a group [BIND], [GROUP], [ATTACH], [REPLACE]. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -63,7 +63,7 @@ static uint32_t manual_table(const struct fixture *t, uint32_t ioas)
 	return cmd.out_hwpt_id;
 }
 
-static void s20_3_the_second_device_joins_and_holds_the_table(void **state)
+static void the_second_device_of_a_group_joins_and_holds_its_hwpt(void **state)
 {
 	struct fixture *t = pair_fixture(state);
 	uint32_t hwpt = attach_device(first, t->ioas);
@@ -75,7 +75,7 @@ static void s20_3_the_second_device_joins_and_holds_the_table(void **state)
 	expect_destroy(ENOENT, t, hwpt);
 }
 
-static void s20_3_reserved_regions_stay_until_the_last_has_left(void **state)
+static void reserved_regions_of_a_group_stay_until_its_last_device_leaves(void **state)
 {
 	struct fixture *t = pair_fixture(state);
 	uint32_t hwpt = manual_table(t, t->ioas);
@@ -90,7 +90,7 @@ static void s20_3_reserved_regions_stay_until_the_last_has_left(void **state)
 	expect_equal(iova_ranges(t->iommu, t->ioas, NULL, 0, NULL), before);
 }
 
-static void s20_4_row4_a_group_goes_through_one_table(void **state)
+static void a_group_is_attached_to_one_hwpt(void **state)
 {
 	struct fixture *t = pair_fixture(state);
 	uint32_t hwpt = attach_device(first, t->ioas), other = new_ioas(t->iommu);
@@ -104,7 +104,7 @@ static void s20_4_row4_a_group_goes_through_one_table(void **state)
 	expect_equal(attach_device(second, t->ioas), hwpt);
 }
 
-static void s20_4_quirk_an_ioas_does_not_lead_to_the_groups_manual_table(void **state)
+static void attaching_to_an_ioas_does_not_choose_the_manual_hwpt_of_the_group(void **state)
 {
 	struct fixture *t = pair_fixture(state);
 	uint32_t manual = manual_table(t, t->ioas), next;
@@ -116,7 +116,7 @@ static void s20_4_quirk_an_ioas_does_not_lead_to_the_groups_manual_table(void **
 	attach_device(second, manual);
 }
 
-static void s20_5_replace_by_one_device_moves_the_group(void **state)
+static void replace_by_one_device_moves_the_group(void **state)
 {
 	struct fixture *t = pair_fixture(state);
 	uint32_t hwpt = attach_device(first, t->ioas), other = new_ioas(t->iommu), moved;
@@ -137,7 +137,7 @@ static void s20_5_replace_by_one_device_moves_the_group(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s20_5_row5_a_replace_that_is_refused_moves_nobody(void **state)
+static void a_refused_replace_moves_no_device_of_the_group(void **state)
 {
 	struct fixture *t = pair_fixture(state);
 	uint32_t hwpt = attach_device(first, t->ioas), other = new_ioas(t->iommu);
@@ -156,7 +156,7 @@ static void s20_5_row5_a_replace_that_is_refused_moves_nobody(void **state)
 	expect_destroy(EBUSY, t, hwpt);
 }
 
-static void s20_2_row5_a_group_belongs_to_one_context(void **state)
+static void a_group_belongs_to_one_context(void **state)
 {
 	struct fixture *t = pair_fixture(state);
 	unsigned int index = 0;
@@ -174,15 +174,16 @@ static void s20_2_row5_a_group_belongs_to_one_context(void **state)
 int group_attach(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(pair, s20_3_the_second_device_joins_and_holds_the_table),
-		CASE(pair, s20_3_reserved_regions_stay_until_the_last_has_left),
-		CASE(pair, s20_4_row4_a_group_goes_through_one_table),
-		CASE(pair, s20_4_quirk_an_ioas_does_not_lead_to_the_groups_manual_table),
-		CASE(pair, s20_5_replace_by_one_device_moves_the_group),
-		CASE(pair, s20_5_row5_a_replace_that_is_refused_moves_nobody),
-		CASE(pair, s20_2_row5_a_group_belongs_to_one_context),
+		CASE(pair, the_second_device_of_a_group_joins_and_holds_its_hwpt,
+		     "GROUP, DEVICE.2"),
+		CASE(pair, reserved_regions_of_a_group_stay_until_its_last_device_leaves, "GROUP"),
+		CASE(pair, a_group_is_attached_to_one_hwpt, "ATTACH.4"),
+		CASE(pair, attaching_to_an_ioas_does_not_choose_the_manual_hwpt_of_the_group,
+		     "ATTACH"),
+		CASE(pair, replace_by_one_device_moves_the_group, "REPLACE"),
+		CASE(pair, a_refused_replace_moves_no_device_of_the_group, "REPLACE.5"),
+		CASE(pair, a_group_belongs_to_one_context, "BIND.5, VFIO-BIND.11"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 2 to 5: devices of one group", tests,
-					   NULL, NULL);
+	return cmocka_run_group_tests_name("devices of one group", tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 #ifndef CONFORMANCE_GROUPS_H
 #define CONFORMANCE_GROUPS_H
 
-/* 00-model */
+/* model.md */
 int model_nodes(void);
 int model_framing(void);
 int model_ids(void);
@@ -15,7 +15,7 @@ int model_write_back(void);
 int model_holders(void);
 int nested_write_back(void);
 
-/* 10-ioas */
+/* ioas.md */
 int ioas_ranges(void);
 int ioas_map(void);
 int ioas_map_file(void);
@@ -27,7 +27,7 @@ int ioas_pin(void);
 int ioas_accounting(void);
 int ioas_change_process(void);
 
-/* 20-hwpt-device */
+/* device.md */
 int attach_hwpt(void);
 int attach_ranges(void);
 int attach_replace(void);
@@ -42,7 +42,7 @@ int hw_vtd(void);
 int hw_smmuv3(void);
 int hw_amd(void);
 
-/* 30-faults-viommu */
+/* viommu.md */
 int fault_queue(void);
 int fault_route(void);
 int viommu_alloc(void);
@@ -50,7 +50,7 @@ int viommu_veventq(void);
 int viommu_hw_queue(void);
 int viommu_mmap(void);
 
-/* 40-vfio */
+/* vfio.md */
 int vfio_bind(void);
 int vfio_attach(void);
 int vfio_info(void);
@@ -64,7 +64,7 @@ int type1_info(void);
 int type1_map(void);
 int type1_hot_reset(void);
 
-/* 60-extensions */
+/* extensions.md */
 int ext_ranges(void);
 int ext_windows(void);
 int ext_lookup(void);

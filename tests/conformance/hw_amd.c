@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 11: AMD's nested tables. */
+/* AMD's nested tables [NESTED-DATA]. */
 #include <errno.h>
 
 #include "edu.h"
@@ -68,7 +68,7 @@ static uint32_t nested_errno(int error, const struct fixture *t, uint64_t word0,
 	return cmd.out_hwpt_id;
 }
 
-static void s20_11_amd_is_nested_on_a_viommu_only(void **state)
+static void amd_nested_hwpts_need_a_viommu(void **state)
 {
 	struct fixture *t = amd_fixture(state);
 	const struct iommu_hwpt_amd_guest data = {.dte = {0}};
@@ -79,7 +79,7 @@ static void s20_11_amd_is_nested_on_a_viommu_only(void **state)
 			 .data_uptr = (uintptr_t)&data));
 }
 
-static void s20_11_amd_data_is_32_bytes_of_its_type(void **state)
+static void amd_nested_data_is_32_bytes_of_its_type(void **state)
 {
 	struct fixture *t = amd_fixture(state);
 	const uint64_t data[5] = {0};
@@ -103,7 +103,7 @@ static void s20_11_amd_data_is_32_bytes_of_its_type(void **state)
 			 .data_type = IOMMU_HWPT_DATA_AMD_GUEST, .data_len = 32));
 }
 
-static void s20_11_amd_fields_of_the_host_are_EINVAL(void **state)
+static void amd_nested_data_with_host_fields_is_EINVAL(void **state)
 {
 	struct fixture *t = amd_fixture(state);
 
@@ -111,7 +111,7 @@ static void s20_11_amd_fields_of_the_host_are_EINVAL(void **state)
 	nested_errno(EINVAL, t, DTE0_V | DTE0_HOST_TRP, 0, 0);
 }
 
-static void s20_11_amd_a_guest_table_has_an_address(void **state)
+static void amd_nested_data_with_V_and_GV_needs_a_table_address(void **state)
 {
 	struct fixture *t = amd_fixture(state);
 	const uint64_t address = guest_address(GUEST_CONTEXT);
@@ -124,7 +124,7 @@ static void s20_11_amd_a_guest_table_has_an_address(void **state)
 	nested_errno(0, t, DTE0_V | DTE0_GV, DTE1_GCR3(UINT64_C(1) << 51), 0);
 }
 
-static void s20_11_amd_paging_has_4_levels(void **state)
+static void amd_nested_data_with_an_unknown_paging_mode_is_EINVAL(void **state)
 {
 	struct fixture *t = amd_fixture(state);
 
@@ -133,7 +133,7 @@ static void s20_11_amd_paging_has_4_levels(void **state)
 	nested_errno(EINVAL, t, DTE0_V, 0, DTE2_PAGING(3));
 }
 
-static void s20_11_amd_the_guests_table_has_3_levels_at_most(void **state)
+static void amd_gcr3_tables_have_at_most_3_levels(void **state)
 {
 	struct fixture *t = amd_fixture(state);
 
@@ -141,7 +141,7 @@ static void s20_11_amd_the_guests_table_has_3_levels_at_most(void **state)
 		nested_errno(glx == 3 ? EINVAL : 0, t, DTE0_V | DTE0_GLX(glx), 0, 0);
 }
 
-static void s30_2_row3_amd_takes_any_type(void **state)
+static void viommu_alloc_on_amd_takes_any_type(void **state)
 {
 	struct fixture *t = amd_fixture(state);
 
@@ -151,7 +151,7 @@ static void s30_2_row3_amd_takes_any_type(void **state)
 		     CMD(iommu_viommu_alloc, .dev_id = t->dev_id, .hwpt_id = parent));
 }
 
-static void s20_12_row5_amd_has_no_invalidation(void **state)
+static void invalidating_an_amd_nested_hwpt_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = amd_fixture(state);
 
@@ -161,7 +161,7 @@ static void s20_12_row5_amd_has_no_invalidation(void **state)
 		     CMD(iommu_hwpt_invalidate, .hwpt_id = nested_errno(0, t, DTE0_V, 0, 0)));
 }
 
-static void s20_11_amd_dma_goes_through_both_stages(void **state)
+static void amd_dma_goes_through_both_stages(void **state)
 {
 	struct fixture *t = amd_fixture(state);
 	const uint64_t address = guest_address(GUEST_CONTEXT);
@@ -180,16 +180,21 @@ static void s20_11_amd_dma_goes_through_both_stages(void **state)
 int hw_amd(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(amd, s20_11_amd_is_nested_on_a_viommu_only),
-		CASE(amd, s20_11_amd_data_is_32_bytes_of_its_type),
-		CASE(amd, s20_11_amd_fields_of_the_host_are_EINVAL),
-		CASE(amd, s20_11_amd_a_guest_table_has_an_address),
-		CASE(amd, s20_11_amd_paging_has_4_levels),
-		CASE(amd, s20_11_amd_the_guests_table_has_3_levels_at_most),
-		CASE(amd, s30_2_row3_amd_takes_any_type),
-		CASE(amd, s20_12_row5_amd_has_no_invalidation),
-		CASE(amd, s20_11_amd_dma_goes_through_both_stages),
+		CASE(amd, amd_nested_hwpts_need_a_viommu, "NESTED-DATA.3, HWPT-ALLOC-VIOMMU.7"),
+		CASE(amd, amd_nested_data_is_32_bytes_of_its_type,
+		     "NESTED-DATA.3, HWPT-ALLOC-VIOMMU.7"),
+		CASE(amd, amd_nested_data_with_host_fields_is_EINVAL,
+		     "NESTED-DATA.3, HWPT-ALLOC-VIOMMU.7"),
+		CASE(amd, amd_nested_data_with_V_and_GV_needs_a_table_address,
+		     "NESTED-DATA.3, HWPT-ALLOC-VIOMMU.7"),
+		CASE(amd, amd_nested_data_with_an_unknown_paging_mode_is_EINVAL,
+		     "NESTED-DATA.3, HWPT-ALLOC-VIOMMU.7"),
+		CASE(amd, amd_gcr3_tables_have_at_most_3_levels,
+		     "NESTED-DATA.3, HWPT-ALLOC-VIOMMU.7"),
+		CASE(amd, viommu_alloc_on_amd_takes_any_type, "VIOMMU-ALLOC.3"),
+		CASE(amd, invalidating_an_amd_nested_hwpt_is_EOPNOTSUPP, "HWPT-INVALIDATE.5"),
+		CASE(amd, amd_dma_goes_through_both_stages, "NESTED-DATA.3, HWPT-ALLOC-VIOMMU.7"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 11: AMD", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("AMD", tests, NULL, NULL);
 }

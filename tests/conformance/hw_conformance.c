@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Specification 20-hwpt-device, on IOMMUs of real kinds: run it once behind each. */
+/* Devices behind IOMMUs of real kinds [DEVICES]; run once behind each kind. */
 #include "conformance.h"
 #include "groups.h"
 

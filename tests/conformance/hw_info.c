@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 10: IOMMU_GET_HW_INFO. */
+/* IOMMU_GET_HW_INFO [HW-INFO]. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static struct iommu_hw_info get_info(const struct fixture *t, void *data, uint32
 	return cmd;
 }
 
-static void s20_10_row1_flags_and_reserved(void **state)
+static void hw_info_with_unknown_flags_or_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -41,7 +41,7 @@ static void s20_10_row1_flags_and_reserved(void **state)
 	}
 }
 
-static void s20_10_row2_what_is_no_device_is_ENOENT(void **state)
+static void hw_info_of_no_device_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, t->hwpt};
@@ -50,7 +50,7 @@ static void s20_10_row2_what_is_no_device_is_ENOENT(void **state)
 		info_errno(ENOENT, .dev_id = ids[i]);
 }
 
-static void s20_10_row3_a_type_it_does_not_have_is_EOPNOTSUPP(void **state)
+static void hw_info_of_an_unavailable_type_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t own = hw_type(t);
@@ -74,7 +74,7 @@ static void s20_10_row3_a_type_it_does_not_have_is_EOPNOTSUPP(void **state)
 		  CMD(iommu_hw_info, .flags = IOMMU_HW_INFO_FLAG_INPUT_TYPE, .dev_id = t->dev_id));
 }
 
-static void s20_10_row4_a_buffer_that_cannot_be_written_is_EFAULT(void **state)
+static void hw_info_with_an_unwritable_buffer_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -86,7 +86,7 @@ static void s20_10_row4_a_buffer_that_cannot_be_written_is_EFAULT(void **state)
 		   .data_uptr = (uintptr_t)mem_pages(PAGE));
 }
 
-static void s20_10_row5_a_failed_copy_out_is_EFAULT(void **state)
+static void hw_info_with_a_failed_copy_out_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hw_info *cmd = CMD(iommu_hw_info, .dev_id = t->dev_id);
@@ -94,7 +94,7 @@ static void s20_10_row5_a_failed_copy_out_is_EFAULT(void **state)
 	expect_errno(EFAULT, t->iommu, IOMMU_GET_HW_INFO, read_only(cmd, sizeof(*cmd)));
 }
 
-static void s20_10_lengths_are_those_of_the_types(void **state)
+static void hw_info_has_the_length_of_its_type(void **state)
 {
 	struct fixture *t = fixture(state);
 	static const uint32_t lengths[] = {
@@ -108,7 +108,7 @@ static void s20_10_lengths_are_those_of_the_types(void **state)
 	expect_equal(cmd.data_len, lengths[cmd.out_data_type]);
 }
 
-static void s20_10_a_larger_buffer_is_zeroed_behind_it(void **state)
+static void hw_info_zeroes_the_rest_of_a_larger_buffer(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t length = get_info(t, NULL, 0).data_len;
@@ -121,7 +121,7 @@ static void s20_10_a_larger_buffer_is_zeroed_behind_it(void **state)
 	expect_equal(data[ROOM], 0xff);
 }
 
-static void s20_10_a_smaller_buffer_has_the_first_bytes(void **state)
+static void hw_info_fills_a_smaller_buffer_with_the_first_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint8_t whole[ROOM], part[ROOM];
@@ -135,7 +135,7 @@ static void s20_10_a_smaller_buffer_has_the_first_bytes(void **state)
 	}
 }
 
-static void s20_10_a_short_structure_has_no_capabilities(void **state)
+static void hw_info_with_a_short_structure_has_no_capabilities(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hw_info cmd = {
@@ -151,7 +151,7 @@ static void s20_10_a_short_structure_has_no_capabilities(void **state)
 	expect_errno(EINVAL, t->iommu, IOMMU_GET_HW_INFO, &cmd);
 }
 
-static void s20_10_the_capability_of_dirty_tracking_is_that_of_tables(void **state)
+static void hw_info_reports_dirty_tracking_if_hwpts_can_have_it(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t capabilities = get_info(t, NULL, 0).out_capabilities;
@@ -165,17 +165,18 @@ static void s20_10_the_capability_of_dirty_tracking_is_that_of_tables(void **sta
 int hw_info(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(bound, s20_10_row1_flags_and_reserved),
-		CASE(attached, s20_10_row2_what_is_no_device_is_ENOENT),
-		CASE(bound, s20_10_row3_a_type_it_does_not_have_is_EOPNOTSUPP),
-		CASE(bound, s20_10_row4_a_buffer_that_cannot_be_written_is_EFAULT),
-		CASE(bound, s20_10_row5_a_failed_copy_out_is_EFAULT),
-		CASE(bound, s20_10_lengths_are_those_of_the_types),
-		CASE(bound, s20_10_a_larger_buffer_is_zeroed_behind_it),
-		CASE(bound, s20_10_a_smaller_buffer_has_the_first_bytes),
-		CASE(bound, s20_10_a_short_structure_has_no_capabilities),
-		CASE(bound, s20_10_the_capability_of_dirty_tracking_is_that_of_tables),
+		CASE(bound, hw_info_with_unknown_flags_or_reserved_is_EOPNOTSUPP, "HW-INFO.1"),
+		CASE(attached, hw_info_of_no_device_is_ENOENT, "HW-INFO.2"),
+		CASE(bound, hw_info_of_an_unavailable_type_is_EOPNOTSUPP, "HW-INFO.3"),
+		CASE(bound, hw_info_with_an_unwritable_buffer_is_EFAULT, "HW-INFO.4"),
+		CASE(bound, hw_info_with_a_failed_copy_out_is_EFAULT, "HW-INFO.5"),
+		CASE(bound, hw_info_has_the_length_of_its_type, "HW-INFO, DEVICE.9"),
+		CASE(bound, hw_info_zeroes_the_rest_of_a_larger_buffer, "HW-INFO"),
+		CASE(bound, hw_info_fills_a_smaller_buffer_with_the_first_bytes, "HW-INFO"),
+		CASE(bound, hw_info_with_a_short_structure_has_no_capabilities, "HW-INFO"),
+		CASE(bound, hw_info_reports_dirty_tracking_if_hwpts_can_have_it,
+		     "HW-INFO, DEVICE.6"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 10: GET_HW_INFO", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("GET_HW_INFO", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 11 and 12: SMMUv3's nested tables, and the commands of its guests. */
+/* SMMUv3's nested tables, and the commands of its guests [NESTED-DATA], [HWPT-INVALIDATE]. */
 #include <errno.h>
 
 #include "edu.h"
@@ -112,9 +112,9 @@ static uint32_t new_nested(const struct fixture *t)
 	return nested_errno(0, t, STE0_V | STE0_CFG(CFG_S1) | guest_address(GUEST_CONTEXT), 0);
 }
 
-/* ---- 11: allocation ---- */
+/* ---- allocation ---- */
 
-static void s20_11_smmuv3_is_nested_on_a_viommu_only(void **state)
+static void smmuv3_nested_hwpts_need_a_viommu(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const struct iommu_hwpt_arm_smmuv3 data = {.ste = {STE0_V}};
@@ -125,7 +125,7 @@ static void s20_11_smmuv3_is_nested_on_a_viommu_only(void **state)
 			 .data_uptr = (uintptr_t)&data));
 }
 
-static void s20_11_smmuv3_flags_are_EOPNOTSUPP(void **state)
+static void smmuv3_nested_hwpts_with_flags_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const struct iommu_hwpt_arm_smmuv3 data = {.ste = {STE0_V}};
@@ -136,7 +136,7 @@ static void s20_11_smmuv3_flags_are_EOPNOTSUPP(void **state)
 			 .data_len = sizeof(data), .data_uptr = (uintptr_t)&data));
 }
 
-static void s20_11_smmuv3_data_is_16_bytes_of_its_type(void **state)
+static void smmuv3_nested_data_is_16_bytes_of_its_type(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const uint64_t data[4] = {0};
@@ -160,7 +160,7 @@ static void s20_11_smmuv3_data_is_16_bytes_of_its_type(void **state)
 			 .data_type = IOMMU_HWPT_DATA_ARM_SMMUV3, .data_len = 16));
 }
 
-static void s20_11_smmuv3_an_invalid_entry_aborts(void **state)
+static void smmuv3_stream_table_entries_without_V_abort(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 
@@ -168,7 +168,7 @@ static void s20_11_smmuv3_an_invalid_entry_aborts(void **state)
 	nested_errno(0, t, ~STE0_V, UINT64_MAX);
 }
 
-static void s20_11_smmuv3_bits_that_are_the_hosts_are_EIO(void **state)
+static void smmuv3_nested_data_with_host_bits_is_EIO(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const uint64_t bypass = STE0_V | STE0_CFG(CFG_BYPASS);
@@ -187,7 +187,7 @@ static void s20_11_smmuv3_bits_that_are_the_hosts_are_EIO(void **state)
 		     (guests[1] & ~STE1_EATS(3)) | STE1_EATS(1));
 }
 
-static void s20_11_smmuv3_configurations(void **state)
+static void smmuv3_nested_data_is_abort_bypass_or_stage_1(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 
@@ -198,7 +198,7 @@ static void s20_11_smmuv3_configurations(void **state)
 	}
 }
 
-static void s20_11_smmuv3_eats_is_0_or_1(void **state)
+static void smmuv3_nested_data_has_EATS_0_or_1(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 
@@ -208,7 +208,7 @@ static void s20_11_smmuv3_eats_is_0_or_1(void **state)
 
 /* ---- attachment ---- */
 
-static void s20_11_smmuv3_translation_needs_a_vdevice(void **state)
+static void smmuv3_attaching_a_translating_hwpt_needs_a_vdevice(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	uint32_t hwpt = new_nested(t), bypass;
@@ -233,7 +233,7 @@ static void attach_errno(int error, int device, uint32_t pt_id, uint32_t flags)
  * PASIDs are the guest's then. That EBUSY would be the driver's word never shows: a nested table
  * cannot be made for PASIDs.
  */
-static void s20_11_smmuv3_a_nested_table_and_pasids_exclude_each_other(void **state)
+static void smmuv3_nested_hwpts_and_pasids_exclude_each_other(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	uint32_t table = hw_table(t, t->ioas, IOMMU_HWPT_ALLOC_PASID), hwpt = new_nested(t);
@@ -249,7 +249,7 @@ static void s20_11_smmuv3_a_nested_table_and_pasids_exclude_each_other(void **st
 	attach_errno(EINVAL, t->device, table, VFIO_DEVICE_ATTACH_PASID);
 }
 
-static void s20_11_smmuv3_a_device_behind_another_does_not_attach(void **state)
+static void smmuv3_nested_hwpts_refuse_devices_behind_another_smmu(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	int device = need_device(1);
@@ -268,7 +268,7 @@ static void s20_11_smmuv3_a_device_behind_another_does_not_attach(void **state)
 	attach_device(t->device, bypass);
 }
 
-static void s30_2_row7_smmuv3_the_parent_is_of_the_same_smmu(void **state)
+static void viommu_alloc_with_a_parent_of_another_smmu_is_EINVAL(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	int device = need_device(1);
@@ -285,7 +285,7 @@ static void s30_2_row7_smmuv3_the_parent_is_of_the_same_smmu(void **state)
 	expect_equal(-result, EINVAL);
 }
 
-static void s20_11_smmuv3_dma_goes_through_both_stages(void **state)
+static void smmuv3_dma_goes_through_both_stages(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 
@@ -298,7 +298,7 @@ static void s20_11_smmuv3_dma_goes_through_both_stages(void **state)
 	expect_equal(guest_dma(t, GUEST_B), 0xa);
 }
 
-static void s20_11_smmuv3_bypass_is_stage_2_alone(void **state)
+static void smmuv3_bypass_leaves_stage_2_alone(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 
@@ -309,7 +309,7 @@ static void s20_11_smmuv3_bypass_is_stage_2_alone(void **state)
 	expect_equal(*guest_memory(GUEST_B), 0xa);
 }
 
-static void s20_11_smmuv3_abort_lets_nothing_through(void **state)
+static void smmuv3_abort_lets_nothing_through(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 
@@ -320,7 +320,7 @@ static void s20_11_smmuv3_abort_lets_nothing_through(void **state)
 	expect_equal(*guest_memory(GUEST_B), 0);
 }
 
-/* ---- 12: commands ---- */
+/* ---- commands ---- */
 
 static void invalidate(const struct fixture *t, int error, uint32_t handled, const void *commands,
 		       uint32_t length, uint32_t count)
@@ -336,7 +336,7 @@ struct command {
 	uint64_t words[2];
 };
 
-static void s20_12_row5_smmuv3_nested_tables_have_no_invalidation(void **state)
+static void invalidating_an_smmuv3_nested_hwpt_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 
@@ -346,7 +346,7 @@ static void s20_12_row5_smmuv3_nested_tables_have_no_invalidation(void **state)
 			 .data_type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3));
 }
 
-static void s20_12_row6_smmuv3_no_entries_are_EINVAL(void **state)
+static void smmuv3_invalidation_of_0_entries_is_EINVAL(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 
@@ -355,7 +355,7 @@ static void s20_12_row6_smmuv3_no_entries_are_EINVAL(void **state)
 		     CMD(iommu_hwpt_invalidate, .hwpt_id = viommu, .data_type = 0));
 }
 
-static void s20_12_smmuv3_the_commands_of_a_guest(void **state)
+static void smmuv3_invalidation_takes_the_commands_of_a_guest(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const struct command commands[] = {
@@ -370,7 +370,7 @@ static void s20_12_smmuv3_the_commands_of_a_guest(void **state)
 		   ARRAY_SIZE(commands));
 }
 
-static void s20_12_smmuv3_other_commands_are_EIO(void **state)
+static void smmuv3_invalidation_with_other_commands_is_EIO(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const uint8_t opcodes[] = {0, 1, CFGI_STE, 4, TLBI_EL2_ALL, 0x28, 0x2a, CMD_SYNC, 0xff};
@@ -384,7 +384,7 @@ static void s20_12_smmuv3_other_commands_are_EIO(void **state)
 	}
 }
 
-static void s20_12_smmuv3_bits_that_a_command_does_not_have_are_EIO(void **state)
+static void smmuv3_invalidation_with_bits_outside_the_fields_is_EIO(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const struct command commands[] = {
@@ -398,7 +398,7 @@ static void s20_12_smmuv3_bits_that_a_command_does_not_have_are_EIO(void **state
 		invalidate(t, EIO, 0, &commands[i], sizeof(struct command), 1);
 }
 
-static void s20_12_smmuv3_a_stream_is_a_vdevices(void **state)
+static void smmuv3_invalidation_names_a_vdevice_by_its_stream_id(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const struct command commands[] = {{{CFGI_CD_ALL | CMD_SID}},
@@ -409,7 +409,7 @@ static void s20_12_smmuv3_a_stream_is_a_vdevices(void **state)
 	invalidate(t, EIO, 1, commands, sizeof(struct command), 2);
 }
 
-static void s20_12_smmuv3_all_commands_are_read_before_the_first_is_done(void **state)
+static void smmuv3_invalidation_reads_all_commands_before_the_first_is_done(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const struct command commands[2] = {{{TLBI_NH_ALL}}, {{TLBI_NH_ALL}}};
@@ -421,7 +421,7 @@ static void s20_12_smmuv3_all_commands_are_read_before_the_first_is_done(void **
 	invalidate(t, 0, 2, shorter, sizeof(shorter[0]), 2);
 }
 
-static void s20_12_smmuv3_what_was_invalidated_is_read_again(void **state)
+static void smmuv3_dma_reads_invalidated_entries_again(void **state)
 {
 	struct fixture *t = smmu_fixture(state);
 	const struct command by_address = {{TLBI_NH_VA | CMD_ASID, INPUT | 1}};
@@ -447,29 +447,46 @@ static void s20_12_smmuv3_what_was_invalidated_is_read_again(void **state)
 int hw_smmuv3(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(smmu, s20_11_smmuv3_is_nested_on_a_viommu_only),
-		CASE(smmu, s20_11_smmuv3_flags_are_EOPNOTSUPP),
-		CASE(smmu, s20_11_smmuv3_data_is_16_bytes_of_its_type),
-		CASE(smmu, s20_11_smmuv3_an_invalid_entry_aborts),
-		CASE(smmu, s20_11_smmuv3_bits_that_are_the_hosts_are_EIO),
-		CASE(smmu, s20_11_smmuv3_configurations),
-		CASE(smmu, s20_11_smmuv3_eats_is_0_or_1),
-		CASE(smmu, s20_11_smmuv3_translation_needs_a_vdevice),
-		CASE(smmu, s20_11_smmuv3_a_nested_table_and_pasids_exclude_each_other),
-		CASE(smmu, s20_11_smmuv3_a_device_behind_another_does_not_attach),
-		CASE(smmu, s30_2_row7_smmuv3_the_parent_is_of_the_same_smmu),
-		CASE(smmu, s20_11_smmuv3_dma_goes_through_both_stages),
-		CASE(smmu, s20_11_smmuv3_bypass_is_stage_2_alone),
-		CASE(smmu, s20_11_smmuv3_abort_lets_nothing_through),
-		CASE(smmu, s20_12_row5_smmuv3_nested_tables_have_no_invalidation),
-		CASE(smmu, s20_12_row6_smmuv3_no_entries_are_EINVAL),
-		CASE(smmu, s20_12_smmuv3_the_commands_of_a_guest),
-		CASE(smmu, s20_12_smmuv3_other_commands_are_EIO),
-		CASE(smmu, s20_12_smmuv3_bits_that_a_command_does_not_have_are_EIO),
-		CASE(smmu, s20_12_smmuv3_a_stream_is_a_vdevices),
-		CASE(smmu, s20_12_smmuv3_all_commands_are_read_before_the_first_is_done),
-		CASE(smmu, s20_12_smmuv3_what_was_invalidated_is_read_again),
+		CASE(smmu, smmuv3_nested_hwpts_need_a_viommu, "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_nested_hwpts_with_flags_are_EOPNOTSUPP,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_nested_data_is_16_bytes_of_its_type,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_stream_table_entries_without_V_abort,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_nested_data_with_host_bits_is_EIO,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_nested_data_is_abort_bypass_or_stage_1,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_nested_data_has_EATS_0_or_1,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_attaching_a_translating_hwpt_needs_a_vdevice,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_nested_hwpts_and_pasids_exclude_each_other,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_nested_hwpts_refuse_devices_behind_another_smmu,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, viommu_alloc_with_a_parent_of_another_smmu_is_EINVAL,
+		     "VIOMMU-ALLOC.7, TEST-CONSTANTS.8"),
+		CASE(smmu, smmuv3_dma_goes_through_both_stages,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_bypass_leaves_stage_2_alone,
+		     "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, smmuv3_abort_lets_nothing_through, "NESTED-DATA.2, HWPT-ALLOC-VIOMMU.7"),
+		CASE(smmu, invalidating_an_smmuv3_nested_hwpt_is_EOPNOTSUPP, "HWPT-INVALIDATE.5"),
+		CASE(smmu, smmuv3_invalidation_of_0_entries_is_EINVAL, "HWPT-INVALIDATE.6"),
+		CASE(smmu, smmuv3_invalidation_takes_the_commands_of_a_guest,
+		     "HWPT-INVALIDATE-DATA.2"),
+		CASE(smmu, smmuv3_invalidation_with_other_commands_is_EIO,
+		     "HWPT-INVALIDATE-DATA.2"),
+		CASE(smmu, smmuv3_invalidation_with_bits_outside_the_fields_is_EIO,
+		     "HWPT-INVALIDATE-DATA.2"),
+		CASE(smmu, smmuv3_invalidation_names_a_vdevice_by_its_stream_id,
+		     "HWPT-INVALIDATE-DATA.2"),
+		CASE(smmu, smmuv3_invalidation_reads_all_commands_before_the_first_is_done,
+		     "HWPT-INVALIDATE-DATA.2"),
+		CASE(smmu, smmuv3_dma_reads_invalidated_entries_again, "HWPT-INVALIDATE-DATA.2"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 11, 12: SMMUv3", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("SMMUv3", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 20-hwpt-device, 7 and 9: which tables each kind of IOMMU makes, and what its hardware records in
- * them.
+ * Which tables each kind of IOMMU makes, and what its hardware records in them [HWPT-ALLOC],
+ * [DIRTY].
  */
 #include <errno.h>
 
@@ -34,7 +34,7 @@ static void expect_combinations(const struct fixture *t, uint32_t type, const ui
 	}
 }
 
-static void s20_7_ioas_row6_vtd_makes_all_combinations(void **state)
+static void vtd_makes_hwpts_of_all_combinations_of_flags(void **state)
 {
 	const uint32_t accepted[] = {0,
 				     PASID,
@@ -49,7 +49,7 @@ static void s20_7_ioas_row6_vtd_makes_all_combinations(void **state)
 			    ARRAY_SIZE(accepted));
 }
 
-static void s20_7_ioas_row6_smmuv3_makes_a_nesting_parent_of_nothing_else(void **state)
+static void smmuv3_nesting_parents_take_no_other_flag(void **state)
 {
 	const uint32_t accepted[] = {0, NEST, PASID, DIRTY, DIRTY | PASID};
 
@@ -57,14 +57,14 @@ static void s20_7_ioas_row6_smmuv3_makes_a_nesting_parent_of_nothing_else(void *
 			    ARRAY_SIZE(accepted));
 }
 
-static void s20_7_ioas_row6_amd_makes_pasid_tables_of_nothing_else(void **state)
+static void amd_pasid_hwpts_take_no_other_flag(void **state)
 {
 	const uint32_t accepted[] = {0, DIRTY, NEST, NEST | DIRTY, PASID};
 
 	expect_combinations(fixture(state), IOMMU_HW_INFO_TYPE_AMD, accepted, ARRAY_SIZE(accepted));
 }
 
-static void s20_7_ioas_row5_others_make_plain_tables(void **state)
+static void iommus_without_support_for_flags_make_plain_hwpts_only(void **state)
 {
 	const uint32_t accepted[] = {0};
 
@@ -72,7 +72,7 @@ static void s20_7_ioas_row5_others_make_plain_tables(void **state)
 			    ARRAY_SIZE(accepted));
 }
 
-static void s20_7_ioas_row6_no_table_on_an_ioas_takes_data(void **state)
+static void hwpt_alloc_on_an_ioas_with_data_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t data[4] = {0};
@@ -87,7 +87,7 @@ static void s20_7_ioas_row6_no_table_on_an_ioas_takes_data(void **state)
 				 .data_uptr = (uintptr_t)data));
 }
 
-static void s20_7_vtd_nesting_parents_refuse_read_only_memory(void **state)
+static void vtd_nesting_parents_refuse_read_only_mappings(void **state)
 {
 	struct fixture *t = fixture(state);
 	void *page = mem_pages(PAGE);
@@ -110,7 +110,7 @@ static void s20_7_vtd_nesting_parents_refuse_read_only_memory(void **state)
 	map_at(t->iommu, other, READ, IOVA, page, PAGE);
 }
 
-static void s20_7_a_manual_table_is_attached_by_its_id(void **state)
+static void a_manual_hwpt_is_attached_by_its_id(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = hw_table(t, t->ioas, 0);
@@ -121,7 +121,7 @@ static void s20_7_a_manual_table_is_attached_by_its_id(void **state)
 	destroy(t->iommu, hwpt);
 }
 
-static void s20_4_an_ioas_as_target_does_not_choose_a_manual_table(void **state)
+static void attaching_to_an_ioas_does_not_choose_a_manual_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = hw_table(t, t->ioas, 0);
@@ -130,7 +130,7 @@ static void s20_4_an_ioas_as_target_does_not_choose_a_manual_table(void **state)
 	destroy(t->iommu, hwpt);
 }
 
-static void s20_9_2_a_devices_writes_make_pages_dirty(void **state)
+static void writes_of_a_device_make_pages_dirty(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_alloc alloc = {
@@ -169,17 +169,20 @@ static void s20_9_2_a_devices_writes_make_pages_dirty(void **state)
 int hw_table_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(bound, s20_7_ioas_row6_vtd_makes_all_combinations),
-		CASE(bound, s20_7_ioas_row6_smmuv3_makes_a_nesting_parent_of_nothing_else),
-		CASE(bound, s20_7_ioas_row6_amd_makes_pasid_tables_of_nothing_else),
-		CASE(bound, s20_7_ioas_row5_others_make_plain_tables),
-		CASE(bound, s20_7_ioas_row6_no_table_on_an_ioas_takes_data),
-		CASE(bound, s20_7_vtd_nesting_parents_refuse_read_only_memory),
-		CASE(bound, s20_7_a_manual_table_is_attached_by_its_id),
-		CASE(bound, s20_4_an_ioas_as_target_does_not_choose_a_manual_table),
-		CASE(bound, s20_9_2_a_devices_writes_make_pages_dirty),
+		CASE(bound, vtd_makes_hwpts_of_all_combinations_of_flags,
+		     "HWPT-ALLOC-IOAS.6, HWPT-ALLOC-FLAGS.2"),
+		CASE(bound, smmuv3_nesting_parents_take_no_other_flag,
+		     "HWPT-ALLOC-IOAS.6, HWPT-ALLOC-FLAGS.3"),
+		CASE(bound, amd_pasid_hwpts_take_no_other_flag,
+		     "HWPT-ALLOC-IOAS.6, HWPT-ALLOC-FLAGS.4"),
+		CASE(bound, iommus_without_support_for_flags_make_plain_hwpts_only,
+		     "HWPT-ALLOC-IOAS.5"),
+		CASE(bound, hwpt_alloc_on_an_ioas_with_data_is_EOPNOTSUPP, "HWPT-ALLOC-IOAS.6"),
+		CASE(bound, vtd_nesting_parents_refuse_read_only_mappings, "HWPT-ALLOC-FLAGS.2"),
+		CASE(bound, a_manual_hwpt_is_attached_by_its_id, "HWPT-ALLOC"),
+		CASE(bound, attaching_to_an_ioas_does_not_choose_a_manual_hwpt, "ATTACH"),
+		CASE(bound, writes_of_a_device_make_pages_dirty, "DIRTY-BITMAP"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 7: tables of real IOMMUs", tests, NULL,
-					   NULL);
+	return cmocka_run_group_tests_name("tables of real IOMMUs", tests, NULL, NULL);
 }

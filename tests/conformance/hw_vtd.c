@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 11 and 12: VT-d's nested tables and their invalidation. */
+/* VT-d's nested tables and their invalidation [NESTED-DATA], [HWPT-INVALIDATE]. */
 #include <errno.h>
 
 #include "edu.h"
@@ -46,7 +46,7 @@ static uint32_t new_nested(const struct fixture *t)
 	return cmd.out_hwpt_id;
 }
 
-/* ---- 11: allocation ---- */
+/* ---- allocation ---- */
 
 #define alloc_errno(error, ...)                         \
 	expect_errno(error, t->iommu, IOMMU_HWPT_ALLOC, \
@@ -54,7 +54,7 @@ static uint32_t new_nested(const struct fixture *t)
 #define DATA(type, bytes, address) \
 	.data_type = type, .data_len = bytes, .data_uptr = (uintptr_t)(address)
 
-static void s20_11_vtd_flags_other_than_pasid_are_EOPNOTSUPP(void **state)
+static void vtd_nested_hwpts_with_flags_other_than_pasid_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	const struct iommu_hwpt_vtd_s1 data = {.addr_width = 48};
@@ -65,7 +65,7 @@ static void s20_11_vtd_flags_other_than_pasid_are_EOPNOTSUPP(void **state)
 		    DATA(IOMMU_HWPT_DATA_VTD_S1, sizeof(data), &data));
 }
 
-static void s20_11_vtd_other_data_is_EOPNOTSUPP(void **state)
+static void vtd_nested_data_of_another_type_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	const uint64_t data[4] = {0};
@@ -74,7 +74,7 @@ static void s20_11_vtd_other_data_is_EOPNOTSUPP(void **state)
 	alloc_errno(EOPNOTSUPP, .pt_id = parent, DATA(IOMMU_HWPT_DATA_AMD_GUEST, 32, data));
 }
 
-static void s20_11_vtd_a_parent_without_nesting_is_EINVAL(void **state)
+static void vtd_nested_hwpts_need_a_nesting_parent(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	const struct iommu_hwpt_vtd_s1 data = {.addr_width = 48};
@@ -83,7 +83,7 @@ static void s20_11_vtd_a_parent_without_nesting_is_EINVAL(void **state)
 		    DATA(IOMMU_HWPT_DATA_VTD_S1, sizeof(data), &data));
 }
 
-static void s20_11_vtd_data_is_24_bytes(void **state)
+static void vtd_nested_data_is_24_bytes(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	const uint64_t data[4] = {0};
@@ -94,7 +94,7 @@ static void s20_11_vtd_data_is_24_bytes(void **state)
 		    DATA(IOMMU_HWPT_DATA_VTD_S1, 24, mem_of_kind(PAGE, MEM_HOLE)));
 }
 
-static void s20_11_vtd_nothing_in_the_data_is_validated(void **state)
+static void vtd_nested_data_is_not_validated_before_attach(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	const struct iommu_hwpt_vtd_s1 data = {
@@ -103,7 +103,7 @@ static void s20_11_vtd_nothing_in_the_data_is_validated(void **state)
 	alloc_errno(0, .pt_id = parent, DATA(IOMMU_HWPT_DATA_VTD_S1, sizeof(data), &data));
 }
 
-static void s20_7_viommu_vtd_has_none(void **state)
+static void vtd_has_no_viommus(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 
@@ -115,7 +115,7 @@ static void s20_7_viommu_vtd_has_none(void **state)
 
 /* ---- attachment ---- */
 
-static void s20_11_vtd_dma_goes_through_both_stages(void **state)
+static void vtd_dma_goes_through_both_stages(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 
@@ -127,7 +127,7 @@ static void s20_11_vtd_dma_goes_through_both_stages(void **state)
 	expect_equal(guest_dma(t, GUEST_B), 0xa);
 }
 
-static void s20_11_vtd_what_stage_1_does_not_map_is_refused(void **state)
+static void vtd_dma_that_stage_1_does_not_map_is_refused(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 
@@ -140,7 +140,7 @@ static void s20_11_vtd_what_stage_1_does_not_map_is_refused(void **state)
 	expect_equal(guest_dma(t, GUEST_B), 0);
 }
 
-static void s20_4_attaching_a_nested_table_reserves_in_the_parents_ioas(void **state)
+static void attaching_a_nested_hwpt_reserves_in_the_ioas_of_its_parent(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	struct iommu_iova_range gap;
@@ -156,7 +156,7 @@ static void s20_4_attaching_a_nested_table_reserves_in_the_parents_ioas(void **s
 		     VFIO_CMD(vfio_device_attach_iommufd_pt, .pt_id = hwpt));
 }
 
-/* ---- 12: invalidation ---- */
+/* ---- invalidation ---- */
 
 static void invalidate(const struct fixture *t, uint32_t hwpt, int error, uint32_t handled,
 		       const void *entries, uint32_t length, uint32_t count)
@@ -169,7 +169,7 @@ static void invalidate(const struct fixture *t, uint32_t hwpt, int error, uint32
 static const struct iommu_hwpt_vtd_s1_invalidate everything = {.npages = UINT64_MAX};
 static const uint32_t entry_size = sizeof(everything);
 
-static void s20_12_vtd_the_type_is_probed_with_0_entries(void **state)
+static void vtd_invalidation_types_are_probed_with_0_entries(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	uint32_t hwpt = new_nested(t);
@@ -181,7 +181,7 @@ static void s20_12_vtd_the_type_is_probed_with_0_entries(void **state)
 		     CMD(iommu_hwpt_invalidate, .hwpt_id = parent));
 }
 
-static void s20_12_vtd_entries_have_24_bytes(void **state)
+static void vtd_invalidation_entries_have_24_bytes(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	uint32_t hwpt = new_nested(t);
@@ -192,7 +192,7 @@ static void s20_12_vtd_entries_have_24_bytes(void **state)
 	invalidate(t, hwpt, EFAULT, 1, before_hole(&everything, entry_size), entry_size, 2);
 }
 
-static void s20_12_vtd_bad_entries_end_the_walk(void **state)
+static void vtd_invalidation_stops_at_a_bad_entry(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	uint32_t hwpt = new_nested(t);
@@ -219,7 +219,7 @@ static void s20_12_vtd_bad_entries_end_the_walk(void **state)
 	}
 }
 
-static void s20_12_vtd_what_was_invalidated_is_read_again(void **state)
+static void vtd_dma_reads_invalidated_entries_again(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	const struct iommu_hwpt_vtd_s1_invalidate first = {
@@ -243,7 +243,7 @@ static void s20_12_vtd_what_was_invalidated_is_read_again(void **state)
 }
 
 /* npages * 4096 is 2^64 and more: all from addr on, not what is left of the product. */
-static void s20_12_vtd_a_range_past_the_end_of_the_space_ends_there(void **state)
+static void vtd_invalidation_past_the_end_of_the_space_ends_there(void **state)
 {
 	struct fixture *t = vtd_fixture(state);
 	const struct iommu_hwpt_vtd_s1_invalidate upwards = {.npages = UINT64_C(1) << 52};
@@ -264,21 +264,28 @@ static void s20_12_vtd_a_range_past_the_end_of_the_space_ends_there(void **state
 int hw_vtd(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(vtd, s20_11_vtd_flags_other_than_pasid_are_EOPNOTSUPP),
-		CASE(vtd, s20_11_vtd_other_data_is_EOPNOTSUPP),
-		CASE(vtd, s20_11_vtd_a_parent_without_nesting_is_EINVAL),
-		CASE(vtd, s20_11_vtd_data_is_24_bytes),
-		CASE(vtd, s20_11_vtd_nothing_in_the_data_is_validated),
-		CASE(vtd, s20_7_viommu_vtd_has_none),
-		CASE(vtd, s20_11_vtd_dma_goes_through_both_stages),
-		CASE(vtd, s20_11_vtd_what_stage_1_does_not_map_is_refused),
-		CASE(vtd, s20_4_attaching_a_nested_table_reserves_in_the_parents_ioas),
-		CASE(vtd, s20_12_vtd_the_type_is_probed_with_0_entries),
-		CASE(vtd, s20_12_vtd_entries_have_24_bytes),
-		CASE(vtd, s20_12_vtd_bad_entries_end_the_walk),
-		CASE(vtd, s20_12_vtd_what_was_invalidated_is_read_again),
-		CASE(vtd, s20_12_vtd_a_range_past_the_end_of_the_space_ends_there),
+		CASE(vtd, vtd_nested_hwpts_with_flags_other_than_pasid_are_EOPNOTSUPP,
+		     "NESTED-DATA.1, HWPT-ALLOC-PARENT.7"),
+		CASE(vtd, vtd_nested_data_of_another_type_is_EOPNOTSUPP,
+		     "NESTED-DATA.1, HWPT-ALLOC-PARENT.7"),
+		CASE(vtd, vtd_nested_hwpts_need_a_nesting_parent,
+		     "NESTED-DATA.1, HWPT-ALLOC-PARENT.7"),
+		CASE(vtd, vtd_nested_data_is_24_bytes, "NESTED-DATA.1, HWPT-ALLOC-PARENT.7"),
+		CASE(vtd, vtd_nested_data_is_not_validated_before_attach,
+		     "NESTED-DATA.1, HWPT-ALLOC-PARENT.7"),
+		CASE(vtd, vtd_has_no_viommus, "HWPT-ALLOC-VIOMMU.6"),
+		CASE(vtd, vtd_dma_goes_through_both_stages, "NESTED-DATA.1, HWPT-ALLOC-PARENT.7"),
+		CASE(vtd, vtd_dma_that_stage_1_does_not_map_is_refused,
+		     "NESTED-DATA.1, HWPT-ALLOC-PARENT.7"),
+		CASE(vtd, attaching_a_nested_hwpt_reserves_in_the_ioas_of_its_parent, "ATTACH"),
+		CASE(vtd, vtd_invalidation_types_are_probed_with_0_entries,
+		     "HWPT-INVALIDATE-DATA.1"),
+		CASE(vtd, vtd_invalidation_entries_have_24_bytes, "HWPT-INVALIDATE-DATA.1"),
+		CASE(vtd, vtd_invalidation_stops_at_a_bad_entry, "HWPT-INVALIDATE-DATA.1"),
+		CASE(vtd, vtd_dma_reads_invalidated_entries_again, "HWPT-INVALIDATE-DATA.1"),
+		CASE(vtd, vtd_invalidation_past_the_end_of_the_space_ends_there,
+		     "HWPT-INVALIDATE-DATA.1"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 11, 12: VT-d", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("VT-d", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 7: IOMMU_HWPT_ALLOC. */
+/* IOMMU_HWPT_ALLOC [HWPT-ALLOC]. */
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static const struct iommu_hwpt_selftest selftest = {.iotlb = MOCK_IOTLB_INITIAL}
 
 /* ---- rows of all targets ---- */
 
-static void s20_7_row1_reserved_must_be_zero(void **state)
+static void hwpt_alloc_with_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -29,7 +29,7 @@ static void s20_7_row1_reserved_must_be_zero(void **state)
 		  CMD(iommu_hwpt_alloc, .dev_id = mock.idev, .pt_id = t->ioas, .__reserved2 = 1));
 }
 
-static void s20_7_row2_type_and_length_of_data_go_together(void **state)
+static void hwpt_alloc_wants_type_and_length_of_data_together(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -42,7 +42,7 @@ static void s20_7_row2_type_and_length_of_data_go_together(void **state)
 		  CMD(iommu_hwpt_alloc, .dev_id = mock.idev, .pt_id = t->ioas, .data_uptr = 1));
 }
 
-static void s20_7_row3_what_is_no_device_is_ENOENT(void **state)
+static void hwpt_alloc_for_no_device_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, t->ioas, mock.stdev, mock.hwpt, nested.parent, 99};
@@ -51,7 +51,7 @@ static void s20_7_row3_what_is_no_device_is_ENOENT(void **state)
 		alloc_errno(ENOENT, .dev_id = ids[i], .pt_id = t->ioas);
 }
 
-static void s20_7_row4_a_target_that_does_not_exist_is_EINVAL(void **state)
+static void hwpt_alloc_on_an_unknown_id_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -59,7 +59,7 @@ static void s20_7_row4_a_target_that_does_not_exist_is_EINVAL(void **state)
 	alloc_errno(EINVAL, .dev_id = mock.idev, .pt_id = 99);
 }
 
-static void s20_7_a_target_of_another_type_is_EINVAL(void **state)
+static void hwpt_alloc_on_another_type_of_object_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_fault_queue(t->iommu);
@@ -70,7 +70,7 @@ static void s20_7_a_target_of_another_type_is_EINVAL(void **state)
 		alloc_errno(EINVAL, .dev_id = mock.idev, .pt_id = ids[i], DATA);
 }
 
-static void s20_7_the_rows_are_tested_in_order(void **state)
+static void hwpt_alloc_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t flags = 1 << 4;
@@ -85,7 +85,7 @@ static void s20_7_the_rows_are_tested_in_order(void **state)
 
 /* ---- on an IOAS ---- */
 
-static void s20_7_ioas_row5_unknown_flags_are_EOPNOTSUPP(void **state)
+static void hwpt_alloc_on_an_ioas_with_unknown_flags_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -93,7 +93,7 @@ static void s20_7_ioas_row5_unknown_flags_are_EOPNOTSUPP(void **state)
 		alloc_errno(EOPNOTSUPP, .flags = 1u << bit, .dev_id = mock.idev, .pt_id = t->ioas);
 }
 
-static void s20_7_ioas_row5_dirty_tracking_needs_a_device_with_it(void **state)
+static void hwpt_alloc_with_dirty_tracking_needs_a_device_that_has_it(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock plain = add_mock(t->iommu, t->ioas, MOCK_DEVICE_NO_DIRTY);
@@ -102,7 +102,7 @@ static void s20_7_ioas_row5_dirty_tracking_needs_a_device_with_it(void **state)
 		    .pt_id = t->ioas);
 }
 
-static void s20_7_ioas_row5_a_nesting_parent_has_no_fault_queue(void **state)
+static void hwpt_alloc_of_a_nesting_parent_with_a_fault_queue_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_fault_queue(t->iommu);
@@ -111,7 +111,7 @@ static void s20_7_ioas_row5_a_nesting_parent_has_no_fault_queue(void **state)
 		    .dev_id = mock.idev, .pt_id = t->ioas, .fault_id = queue.id);
 }
 
-static void s20_7_ioas_row6_data_of_another_driver_is_EOPNOTSUPP(void **state)
+static void hwpt_alloc_on_an_ioas_with_data_of_another_driver_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t types[] = {IOMMU_HWPT_DATA_VTD_S1, IOMMU_HWPT_DATA_ARM_SMMUV3,
@@ -123,7 +123,7 @@ static void s20_7_ioas_row6_data_of_another_driver_is_EOPNOTSUPP(void **state)
 			    .data_uptr = (uintptr_t)&selftest);
 }
 
-static void s20_7_ioas_row8_areas_that_are_not_aligned_are_EADDRINUSE(void **state)
+static void hwpt_alloc_on_an_ioas_with_unaligned_areas_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t ioas = new_ioas(t->iommu);
@@ -135,7 +135,7 @@ static void s20_7_ioas_row8_areas_that_are_not_aligned_are_EADDRINUSE(void **sta
 	destroy(t->iommu, ioas);
 }
 
-static void s20_7_ioas_row8_what_is_outside_the_aperture_is_EADDRINUSE(void **state)
+static void hwpt_alloc_with_areas_outside_the_aperture_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range allowed = {IOVA, MOCK_APERTURE_LAST + 1};
@@ -149,7 +149,7 @@ static void s20_7_ioas_row8_what_is_outside_the_aperture_is_EADDRINUSE(void **st
 	destroy(t->iommu, ranges);
 }
 
-static void s20_7_ioas_row9_areas_that_cannot_be_pinned_undo_all(void **state)
+static void hwpt_alloc_with_areas_that_cannot_be_pinned_undoes_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t ioas = new_ioas(t->iommu);
@@ -166,7 +166,7 @@ static void s20_7_ioas_row9_areas_that_cannot_be_pinned_undo_all(void **state)
 	destroy(t->iommu, ioas);
 }
 
-static void s20_7_a_new_table_holds_what_is_mapped(void **state)
+static void a_new_hwpt_holds_what_is_mapped(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t ioas = new_ioas(t->iommu), hwpt;
@@ -187,7 +187,7 @@ static void s20_7_a_new_table_holds_what_is_mapped(void **state)
 	destroy(t->iommu, ioas);
 }
 
-static void s20_7_a_new_table_reserves_what_it_cannot_reach(void **state)
+static void a_new_hwpt_reserves_what_it_cannot_reach(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t ioas = new_ioas(t->iommu);
@@ -205,7 +205,7 @@ static void s20_7_a_new_table_reserves_what_it_cannot_reach(void **state)
 	expect_equal(alignment, 1);
 }
 
-static void s20_7_the_first_24_bytes_are_enough(void **state)
+static void hwpt_alloc_takes_a_structure_of_24_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_alloc cmd = {
@@ -225,7 +225,7 @@ static void s20_7_the_first_24_bytes_are_enough(void **state)
 
 /* ---- on a nesting parent ---- */
 
-static void s20_7_parent_row5_other_flags_are_EOPNOTSUPP(void **state)
+static void nested_hwpts_with_other_flags_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -237,7 +237,7 @@ static void s20_7_parent_row5_other_flags_are_EOPNOTSUPP(void **state)
 	nested_hwpt(t->iommu, mock.idev, nested.parent, IOMMU_HWPT_ALLOC_PASID);
 }
 
-static void s20_7_parent_row5_no_data_is_EOPNOTSUPP(void **state)
+static void nested_hwpts_without_data_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -246,7 +246,7 @@ static void s20_7_parent_row5_no_data_is_EOPNOTSUPP(void **state)
 	alloc_errno(EOPNOTSUPP, .dev_id = mock.idev, .pt_id = mock.hwpt);
 }
 
-static void s20_7_parent_row6_a_table_that_is_no_nesting_parent_is_EINVAL(void **state)
+static void nested_hwpts_on_no_nesting_parent_are_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -255,7 +255,7 @@ static void s20_7_parent_row6_a_table_that_is_no_nesting_parent_is_EINVAL(void *
 		    DATA);
 }
 
-static void s20_7_parent_row6_a_parent_of_another_driver_is_EINVAL(void **state)
+static void nested_hwpts_on_a_parent_of_another_driver_are_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = other_iommu(t), ioas = new_ioas(t->iommu);
@@ -271,7 +271,7 @@ static void s20_7_parent_row6_a_parent_of_another_driver_is_EINVAL(void **state)
 	alloc_errno(EINVAL, .dev_id = mock.idev, .pt_id = cmd.out_hwpt_id, DATA);
 }
 
-static void s20_7_parent_row7_data_rules(void **state)
+static void nested_hwpts_check_their_data(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_selftest data[2] = {{.iotlb = 5}};
@@ -292,7 +292,7 @@ static void s20_7_parent_row7_data_rules(void **state)
 		      .data_len = 4, .data_uptr = uptr));
 }
 
-static void s20_7_a_nested_table_holds_its_parent(void **state)
+static void a_nested_hwpt_holds_its_parent(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, mock.idev, nested.parent, 0);
@@ -302,7 +302,7 @@ static void s20_7_a_nested_table_holds_its_parent(void **state)
 	destroy(t->iommu, nested.parent);
 }
 
-static void s20_11_a_nested_table_changes_nothing_of_the_ioas(void **state)
+static void a_nested_hwpt_changes_nothing_of_the_ioas(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range before[2], after[2];
@@ -316,7 +316,7 @@ static void s20_11_a_nested_table_changes_nothing_of_the_ioas(void **state)
 	check_refs(t->iommu, memory, PAGE, 1);
 }
 
-static void s20_11_a_nested_table_is_no_paging_table(void **state)
+static void a_nested_hwpt_is_no_paging_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, mock.idev, nested.parent, 0);
@@ -332,7 +332,7 @@ static void s20_11_a_nested_table_is_no_paging_table(void **state)
 
 /* ---- on a vIOMMU ---- */
 
-static void s20_7_viommu_row5_a_device_behind_another_iommu_is_EINVAL(void **state)
+static void nested_hwpts_on_the_viommu_of_another_iommu_are_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = other_iommu(t);
@@ -342,7 +342,7 @@ static void s20_7_viommu_row5_a_device_behind_another_iommu_is_EINVAL(void **sta
 	alloc_errno(EINVAL, .flags = 1 << 4, .dev_id = other, .pt_id = nested.viommu);
 }
 
-static void s20_7_viommu_row6_other_flags_are_EOPNOTSUPP(void **state)
+static void nested_hwpts_on_a_viommu_with_other_flags_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -353,14 +353,14 @@ static void s20_7_viommu_row6_other_flags_are_EOPNOTSUPP(void **state)
 	nested_hwpt(t->iommu, mock.idev, nested.viommu, IOMMU_HWPT_ALLOC_PASID);
 }
 
-static void s20_7_viommu_row6_no_data_is_EOPNOTSUPP(void **state)
+static void nested_hwpts_on_a_viommu_without_data_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	alloc_errno(EOPNOTSUPP, .dev_id = mock.idev, .pt_id = nested.viommu);
 }
 
-static void s20_7_viommu_row7_data_rules(void **state)
+static void nested_hwpts_on_a_viommu_check_their_data(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t uptr = (uintptr_t)&selftest;
@@ -373,7 +373,7 @@ static void s20_7_viommu_row7_data_rules(void **state)
 		    .data_type = IOMMU_HWPT_DATA_SELFTEST, .data_len = 8);
 }
 
-static void s20_7_a_nested_table_on_a_viommu_holds_that(void **state)
+static void a_nested_hwpt_on_a_viommu_holds_the_viommu(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, mock.idev, nested.viommu, 0);
@@ -388,7 +388,7 @@ static void s20_7_a_nested_table_on_a_viommu_holds_that(void **state)
 
 /* ---- the last rows ---- */
 
-static void s20_7_last_what_is_no_fault_queue_is_ENOENT(void **state)
+static void hwpt_alloc_with_no_fault_queue_as_fault_id_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, mock.hwpt};
@@ -408,7 +408,7 @@ static void s20_7_last_what_is_no_fault_queue_is_ENOENT(void **state)
 		  CMD(iommu_hwpt_alloc, .dev_id = mock.idev, .pt_id = t->ioas, .fault_id = 99));
 }
 
-static void s20_7_last_a_failed_copy_out_undoes_all(void **state)
+static void hwpt_alloc_with_a_failed_copy_out_undoes_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t ioas = new_ioas(t->iommu);
@@ -423,7 +423,7 @@ static void s20_7_last_a_failed_copy_out_undoes_all(void **state)
 	destroy(t->iommu, nested.parent);
 }
 
-static void s20_7_a_table_holds_its_fault_queue(void **state)
+static void a_hwpt_holds_its_fault_queue(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_fault_alloc queue = {.size = sizeof(queue)};
@@ -443,39 +443,50 @@ static void s20_7_a_table_holds_its_fault_queue(void **state)
 int hwpt_alloc(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(mock, s20_7_row1_reserved_must_be_zero),
-		CASE(mock, s20_7_row2_type_and_length_of_data_go_together),
-		CASE(nested, s20_7_row3_what_is_no_device_is_ENOENT),
-		CASE(mock, s20_7_row4_a_target_that_does_not_exist_is_EINVAL),
-		CASE(nested, s20_7_a_target_of_another_type_is_EINVAL),
-		CASE(mock, s20_7_the_rows_are_tested_in_order),
-		CASE(mock, s20_7_ioas_row5_unknown_flags_are_EOPNOTSUPP),
-		CASE(mock, s20_7_ioas_row5_dirty_tracking_needs_a_device_with_it),
-		CASE(mock, s20_7_ioas_row5_a_nesting_parent_has_no_fault_queue),
-		CASE(mock, s20_7_ioas_row6_data_of_another_driver_is_EOPNOTSUPP),
-		CASE(mock, s20_7_ioas_row8_areas_that_are_not_aligned_are_EADDRINUSE),
-		CASE(mock, s20_7_ioas_row8_what_is_outside_the_aperture_is_EADDRINUSE),
-		CASE(mock, s20_7_ioas_row9_areas_that_cannot_be_pinned_undo_all),
-		CASE(mock, s20_7_a_new_table_holds_what_is_mapped),
-		CASE(mock, s20_7_a_new_table_reserves_what_it_cannot_reach),
-		CASE(mock, s20_7_the_first_24_bytes_are_enough),
-		CASE(nested, s20_7_parent_row5_other_flags_are_EOPNOTSUPP),
-		CASE(nested, s20_7_parent_row5_no_data_is_EOPNOTSUPP),
-		CASE(nested, s20_7_parent_row6_a_table_that_is_no_nesting_parent_is_EINVAL),
-		CASE(nested, s20_7_parent_row6_a_parent_of_another_driver_is_EINVAL),
-		CASE(nested, s20_7_parent_row7_data_rules),
-		CASE(nested, s20_7_a_nested_table_holds_its_parent),
-		CASE(nested, s20_11_a_nested_table_changes_nothing_of_the_ioas),
-		CASE(nested, s20_11_a_nested_table_is_no_paging_table),
-		CASE(viommu, s20_7_viommu_row5_a_device_behind_another_iommu_is_EINVAL),
-		CASE(viommu, s20_7_viommu_row6_other_flags_are_EOPNOTSUPP),
-		CASE(viommu, s20_7_viommu_row6_no_data_is_EOPNOTSUPP),
-		CASE(viommu, s20_7_viommu_row7_data_rules),
-		CASE(viommu, s20_7_a_nested_table_on_a_viommu_holds_that),
-		CASE(nested, s20_7_last_what_is_no_fault_queue_is_ENOENT),
-		CASE(nested, s20_7_last_a_failed_copy_out_undoes_all),
-		CASE(nested, s20_7_a_table_holds_its_fault_queue),
+		CASE(mock, hwpt_alloc_with_reserved_is_EOPNOTSUPP, "HWPT-ALLOC.1"),
+		CASE(mock, hwpt_alloc_wants_type_and_length_of_data_together, "HWPT-ALLOC.2"),
+		CASE(nested, hwpt_alloc_for_no_device_is_ENOENT, "HWPT-ALLOC.3"),
+		CASE(mock, hwpt_alloc_on_an_unknown_id_is_EINVAL, "HWPT-ALLOC.4"),
+		CASE(nested, hwpt_alloc_on_another_type_of_object_is_EINVAL, "HWPT-ALLOC.5"),
+		CASE(mock, hwpt_alloc_checks_in_order, "HWPT-ALLOC"),
+		CASE(mock, hwpt_alloc_on_an_ioas_with_unknown_flags_is_EOPNOTSUPP,
+		     "HWPT-ALLOC-IOAS.5"),
+		CASE(mock, hwpt_alloc_with_dirty_tracking_needs_a_device_that_has_it,
+		     "HWPT-ALLOC-IOAS.5, DEVICE.6"),
+		CASE(mock, hwpt_alloc_of_a_nesting_parent_with_a_fault_queue_is_EOPNOTSUPP,
+		     "HWPT-ALLOC-IOAS.5"),
+		CASE(mock, hwpt_alloc_on_an_ioas_with_data_of_another_driver_is_EOPNOTSUPP,
+		     "HWPT-ALLOC-IOAS.6"),
+		CASE(mock, hwpt_alloc_on_an_ioas_with_unaligned_areas_is_EADDRINUSE,
+		     "HWPT-ALLOC-IOAS.8"),
+		CASE(mock, hwpt_alloc_with_areas_outside_the_aperture_is_EADDRINUSE,
+		     "HWPT-ALLOC-IOAS.8"),
+		CASE(mock, hwpt_alloc_with_areas_that_cannot_be_pinned_undoes_all,
+		     "HWPT-ALLOC-IOAS.9"),
+		CASE(mock, a_new_hwpt_holds_what_is_mapped, "HWPT-ALLOC, OBJECTS.2"),
+		CASE(mock, a_new_hwpt_reserves_what_it_cannot_reach, "HWPT-ALLOC"),
+		CASE(mock, hwpt_alloc_takes_a_structure_of_24_bytes, "HWPT-ALLOC"),
+		CASE(nested, nested_hwpts_with_other_flags_are_EOPNOTSUPP, "HWPT-ALLOC-PARENT.5"),
+		CASE(nested, nested_hwpts_without_data_are_EOPNOTSUPP, "HWPT-ALLOC-PARENT.5"),
+		CASE(nested, nested_hwpts_on_no_nesting_parent_are_EINVAL, "HWPT-ALLOC-PARENT.6"),
+		CASE(nested, nested_hwpts_on_a_parent_of_another_driver_are_EINVAL,
+		     "HWPT-ALLOC-PARENT.6"),
+		CASE(nested, nested_hwpts_check_their_data, "HWPT-ALLOC-PARENT.7"),
+		CASE(nested, a_nested_hwpt_holds_its_parent, "HWPT-ALLOC, OBJECTS.3"),
+		CASE(nested, a_nested_hwpt_changes_nothing_of_the_ioas, "NESTED-DATA"),
+		CASE(nested, a_nested_hwpt_is_no_paging_hwpt, "NESTED-DATA"),
+		CASE(viommu, nested_hwpts_on_the_viommu_of_another_iommu_are_EINVAL,
+		     "HWPT-ALLOC-VIOMMU.5, DEVICE.1"),
+		CASE(viommu, nested_hwpts_on_a_viommu_with_other_flags_are_EOPNOTSUPP,
+		     "HWPT-ALLOC-VIOMMU.6"),
+		CASE(viommu, nested_hwpts_on_a_viommu_without_data_are_EOPNOTSUPP,
+		     "HWPT-ALLOC-VIOMMU.6"),
+		CASE(viommu, nested_hwpts_on_a_viommu_check_their_data, "HWPT-ALLOC-VIOMMU.7"),
+		CASE(viommu, a_nested_hwpt_on_a_viommu_holds_the_viommu, "HWPT-ALLOC, OBJECTS.3"),
+		CASE(nested, hwpt_alloc_with_no_fault_queue_as_fault_id_is_ENOENT, "HWPT-ALLOC.6"),
+		CASE(nested, hwpt_alloc_with_a_failed_copy_out_undoes_all, "HWPT-ALLOC.7"),
+		CASE(nested, a_hwpt_holds_its_fault_queue, "HWPT-ALLOC"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 7: HWPT_ALLOC", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("HWPT_ALLOC", tests, NULL, NULL);
 }

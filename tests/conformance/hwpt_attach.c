@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 20-hwpt-device, 4 to 6: attachments of nested tables, of tables of other IOMMUs, and with PASIDs.
+ * Attachments of nested tables, of tables of other IOMMUs, and with PASIDs [ATTACH], [REPLACE],
+ * [PASID].
  */
 #include <errno.h>
 
@@ -39,7 +40,7 @@ static void expect_attached(const struct fixture *t, uint32_t stdev, uint32_t pa
 
 /* ---- nested tables ---- */
 
-static void s20_4_a_nested_table_can_be_attached(void **state)
+static void a_nested_hwpt_can_be_attached(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, mock.idev, nested.parent, 0);
@@ -51,7 +52,7 @@ static void s20_4_a_nested_table_can_be_attached(void **state)
 	destroy(t->iommu, hwpt);
 }
 
-static void s20_5_a_device_moves_between_tables_and_back(void **state)
+static void a_device_moves_between_hwpts_and_back(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t one = nested_hwpt(t->iommu, mock.idev, nested.parent, 0);
@@ -70,7 +71,7 @@ static void s20_5_a_device_moves_between_tables_and_back(void **state)
 	destroy(t->iommu, nested.parent);
 }
 
-static void s20_11_a_table_on_a_viommu_needs_a_vdevice(void **state)
+static void attaching_a_nested_hwpt_on_a_viommu_needs_a_vdevice(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, mock.idev, nested.viommu, 0);
@@ -87,7 +88,7 @@ static void s20_11_a_table_on_a_viommu_needs_a_vdevice(void **state)
 	expect_attached(t, mock.stdev, 0, hwpt);
 }
 
-static void s20_11_the_vdevice_is_one_of_this_viommu(void **state)
+static void attaching_a_nested_hwpt_needs_a_vdevice_of_its_viommu(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_viommu(t->iommu, mock.idev, nested.parent, IOMMU_VIOMMU_TYPE_SELFTEST);
@@ -99,7 +100,7 @@ static void s20_11_the_vdevice_is_one_of_this_viommu(void **state)
 
 /* ---- tables of another IOMMU ---- */
 
-static void s20_4_row6c_a_table_of_another_iommu_is_EINVAL(void **state)
+static void attach_to_a_hwpt_of_another_iommu_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	int device = need_device(0);
@@ -118,7 +119,7 @@ static void s20_4_row6c_a_table_of_another_iommu_is_EINVAL(void **state)
 	destroy(t->iommu, ioas);
 }
 
-static void s20_4_devices_of_two_iommus_share_an_ioas(void **state)
+static void devices_of_two_iommus_share_an_ioas(void **state)
 {
 	struct fixture *t = fixture(state);
 	int device = need_device(0);
@@ -137,7 +138,7 @@ static void s20_4_devices_of_two_iommus_share_an_ioas(void **state)
 
 /* ---- PASIDs ---- */
 
-static void s20_4_row3_a_pasid_that_is_attached_is_EBUSY(void **state)
+static void attach_of_an_attached_pasid_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t two = new_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_PASID);
@@ -150,7 +151,7 @@ static void s20_4_row3_a_pasid_that_is_attached_is_EBUSY(void **state)
 	pasid_errno(EBUSY, ATTACH, 5, t->ioas);
 }
 
-static void s20_4_a_pasid_cannot_go_through_an_ioas(void **state)
+static void attach_of_a_pasid_to_an_ioas_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -160,7 +161,7 @@ static void s20_4_a_pasid_cannot_go_through_an_ioas(void **state)
 	expect_attached(t, pasid_mock.stdev, 5, t->hwpt);
 }
 
-static void s20_6_row1_a_rid_leaves_for_no_table_without_pasids(void **state)
+static void a_rid_with_pasids_attached_needs_a_pasid_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t plain = new_hwpt(t->iommu, mock.idev, t->ioas, 0);
@@ -174,7 +175,7 @@ static void s20_6_row1_a_rid_leaves_for_no_table_without_pasids(void **state)
 	move_mock(t->iommu, pasid_mock.stdev, plain);
 }
 
-static void s20_6_row2_pasids_need_tables_made_for_them(void **state)
+static void pasids_need_a_pasid_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t plain = new_hwpt(t->iommu, mock.idev, t->ioas, 0);
@@ -188,7 +189,7 @@ static void s20_6_row2_pasids_need_tables_made_for_them(void **state)
 	pasid_errno(EINVAL, ATTACH, 5, t->hwpt);
 }
 
-static void s20_6_row3_a_pasid_that_the_device_does_not_have_is_EINVAL(void **state)
+static void attach_of_a_pasid_beyond_the_device_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t plain = new_hwpt(t->iommu, mock.idev, t->ioas, 0);
@@ -201,7 +202,7 @@ static void s20_6_row3_a_pasid_that_the_device_does_not_have_is_EINVAL(void **st
 	pasid_errno(EINVAL, ATTACH, 1 << MOCK_PASID_WIDTH, plain);
 }
 
-static void s20_6_row4_a_table_of_another_driver_is_EINVAL(void **state)
+static void attach_of_a_pasid_to_a_hwpt_of_another_driver_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t ioas = new_ioas(t->iommu);
@@ -220,7 +221,7 @@ static void s20_6_row4_a_table_of_another_driver_is_EINVAL(void **state)
 	expect_attached(t, pasid_mock.stdev, 5, t->hwpt);
 }
 
-static void s20_6_a_pasid_goes_through_a_nested_table(void **state)
+static void a_pasid_can_be_attached_to_a_nested_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t plain = nested_hwpt(t->iommu, mock.idev, nested.parent, 0);
@@ -238,7 +239,7 @@ static void s20_6_a_pasid_goes_through_a_nested_table(void **state)
 	expect_busy(t->iommu, on_viommu);
 }
 
-static void s20_6_pasids_touch_no_reserved_regions(void **state)
+static void pasids_touch_no_reserved_regions(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range before[4], after[4];
@@ -250,7 +251,7 @@ static void s20_6_pasids_touch_no_reserved_regions(void **state)
 	expect_equal(after[0].last, before[0].last);
 }
 
-static void s20_5_row2_a_pasid_that_is_not_attached_is_not_replaced(void **state)
+static void replace_of_an_unattached_pasid_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -259,7 +260,7 @@ static void s20_5_row2_a_pasid_that_is_not_attached_is_not_replaced(void **state
 	pasid_errno(EINVAL, REPLACE, 5, mock.idev);
 }
 
-static void s20_5_row4_the_same_table_again_changes_nothing(void **state)
+static void replace_by_the_same_hwpt_changes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -274,23 +275,25 @@ static void s20_5_row4_the_same_table_again_changes_nothing(void **state)
 int hwpt_attach(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(nested, s20_4_a_nested_table_can_be_attached),
-		CASE(nested, s20_5_a_device_moves_between_tables_and_back),
-		CASE(viommu, s20_11_a_table_on_a_viommu_needs_a_vdevice),
-		CASE(viommu, s20_11_the_vdevice_is_one_of_this_viommu),
-		CASE(mock, s20_4_row6c_a_table_of_another_iommu_is_EINVAL),
-		CASE(mock, s20_4_devices_of_two_iommus_share_an_ioas),
-		CASE(pasids, s20_4_row3_a_pasid_that_is_attached_is_EBUSY),
-		CASE(pasids, s20_4_a_pasid_cannot_go_through_an_ioas),
-		CASE(pasids, s20_6_row1_a_rid_leaves_for_no_table_without_pasids),
-		CASE(pasids, s20_6_row2_pasids_need_tables_made_for_them),
-		CASE(pasids, s20_6_row3_a_pasid_that_the_device_does_not_have_is_EINVAL),
-		CASE(pasids, s20_6_row4_a_table_of_another_driver_is_EINVAL),
-		CASE(pasids, s20_6_a_pasid_goes_through_a_nested_table),
-		CASE(pasids, s20_6_pasids_touch_no_reserved_regions),
-		CASE(pasids, s20_5_row2_a_pasid_that_is_not_attached_is_not_replaced),
-		CASE(pasids, s20_5_row4_the_same_table_again_changes_nothing),
+		CASE(nested, a_nested_hwpt_can_be_attached, "ATTACH"),
+		CASE(nested, a_device_moves_between_hwpts_and_back, "REPLACE"),
+		CASE(viommu, attaching_a_nested_hwpt_on_a_viommu_needs_a_vdevice, "NESTED-DATA"),
+		CASE(viommu, attaching_a_nested_hwpt_needs_a_vdevice_of_its_viommu, "NESTED-DATA"),
+		CASE(mock, attach_to_a_hwpt_of_another_iommu_is_EINVAL,
+		     "ATTACH.6, ATTACH.6c, REPLACE.6"),
+		CASE(mock, devices_of_two_iommus_share_an_ioas, "ATTACH"),
+		CASE(pasids, attach_of_an_attached_pasid_is_EBUSY, "ATTACH.3"),
+		CASE(pasids, attach_of_a_pasid_to_an_ioas_is_EINVAL, "ATTACH"),
+		CASE(pasids, a_rid_with_pasids_attached_needs_a_pasid_hwpt,
+		     "PASID.1, ATTACH.6b, REPLACE.6"),
+		CASE(pasids, pasids_need_a_pasid_hwpt, "PASID.2, ATTACH.6b"),
+		CASE(pasids, attach_of_a_pasid_beyond_the_device_is_EINVAL, "PASID.3, DEVICE.8"),
+		CASE(pasids, attach_of_a_pasid_to_a_hwpt_of_another_driver_is_EINVAL, "PASID.4"),
+		CASE(pasids, a_pasid_can_be_attached_to_a_nested_hwpt, "PASID"),
+		CASE(pasids, pasids_touch_no_reserved_regions, "PASID"),
+		CASE(pasids, replace_of_an_unattached_pasid_is_EINVAL, "REPLACE.2"),
+		CASE(pasids, replace_by_the_same_hwpt_changes_nothing, "REPLACE.4"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 4: attachments", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("attachments", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Specification 20-hwpt-device, and what of 00-model takes more objects, as far as mock devices
- * show it.
+ * Devices and page tables [DEVICES], and the rules of the object model that need them, on mock
+ * devices.
  */
 #include "conformance.h"
 #include "groups.h"

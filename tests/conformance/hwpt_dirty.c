@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 9: dirty tracking. */
+/* Dirty tracking [DIRTY]. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -81,13 +81,13 @@ static uint64_t peek_dirty(const struct fixture *t)
 	return bits;
 }
 
-/* ---- 9.1: SET_DIRTY_TRACKING ---- */
+/* ---- SET_DIRTY_TRACKING ---- */
 
 #define set_errno(error, ...)                                        \
 	expect_errno(error, t->iommu, IOMMU_HWPT_SET_DIRTY_TRACKING, \
 		     CMD(iommu_hwpt_set_dirty_tracking, __VA_ARGS__))
 
-static void s20_9_1_row1_other_flags_are_EOPNOTSUPP(void **state)
+static void set_dirty_tracking_with_unknown_flags_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -95,7 +95,7 @@ static void s20_9_1_row1_other_flags_are_EOPNOTSUPP(void **state)
 	set_errno(EOPNOTSUPP, .hwpt_id = 99, .flags = IOMMU_HWPT_DIRTY_TRACKING_ENABLE | 1u << 31);
 }
 
-static void s20_9_1_reserved_is_not_checked(void **state)
+static void set_dirty_tracking_does_not_check_reserved(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -103,7 +103,7 @@ static void s20_9_1_reserved_is_not_checked(void **state)
 		  CMD(iommu_hwpt_set_dirty_tracking, .hwpt_id = t->hwpt, .__reserved = 1));
 }
 
-static void s20_9_1_row2_what_is_no_paging_table_is_ENOENT(void **state)
+static void set_dirty_tracking_of_no_paging_hwpt_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, mock.idev,
@@ -113,7 +113,7 @@ static void s20_9_1_row2_what_is_no_paging_table_is_ENOENT(void **state)
 		set_errno(ENOENT, .hwpt_id = ids[i]);
 }
 
-static void s20_9_1_row3_a_table_without_tracking_is_EOPNOTSUPP(void **state)
+static void set_dirty_tracking_of_a_hwpt_without_it_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -121,7 +121,7 @@ static void s20_9_1_row3_a_table_without_tracking_is_EOPNOTSUPP(void **state)
 	set_errno(EOPNOTSUPP, .hwpt_id = mock.hwpt);
 }
 
-static void s20_9_1_enabling_forgets_what_was_recorded(void **state)
+static void enabling_dirty_tracking_forgets_what_was_recorded(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -134,7 +134,7 @@ static void s20_9_1_enabling_forgets_what_was_recorded(void **state)
 	expect_equal(take_dirty(t), 0);
 }
 
-static void s20_9_1_disabling_stops_recording(void **state)
+static void disabling_dirty_tracking_stops_recording(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint8_t one = 1;
@@ -149,13 +149,13 @@ static void s20_9_1_disabling_stops_recording(void **state)
 	track(t, false);
 }
 
-/* ---- 9.2: the table of errors ---- */
+/* ---- GET_DIRTY_BITMAP: errors ---- */
 
 #define get_errno(error, ...)                                      \
 	expect_errno(error, t->iommu, IOMMU_HWPT_GET_DIRTY_BITMAP, \
 		     CMD(iommu_hwpt_get_dirty_bitmap, __VA_ARGS__))
 
-static void s20_9_2_row1_flags_and_reserved(void **state)
+static void dirty_bitmap_with_unknown_flags_or_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -165,7 +165,7 @@ static void s20_9_2_row1_flags_and_reserved(void **state)
 		  .page_size = PAGE);
 }
 
-static void s20_9_2_row2_what_is_no_paging_table_is_ENOENT(void **state)
+static void dirty_bitmap_of_no_paging_hwpt_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, mock.idev,
@@ -176,14 +176,14 @@ static void s20_9_2_row2_what_is_no_paging_table_is_ENOENT(void **state)
 			  .page_size = PAGE);
 }
 
-static void s20_9_2_row3_no_length_is_EINVAL(void **state)
+static void dirty_bitmap_of_length_0_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	get_errno(EINVAL, .hwpt_id = t->hwpt, .iova = IOVA, .page_size = PAGE);
 }
 
-static void s20_9_2_row4_a_range_that_wraps_is_EOVERFLOW(void **state)
+static void dirty_bitmap_of_a_range_that_wraps_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -193,7 +193,7 @@ static void s20_9_2_row4_a_range_that_wraps_is_EOVERFLOW(void **state)
 		  .page_size = PAGE);
 }
 
-static void s20_9_2_row5_the_range_is_aligned_as_the_ioas(void **state)
+static void dirty_bitmap_wants_a_range_aligned_as_the_ioas(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -204,14 +204,14 @@ static void s20_9_2_row5_the_range_is_aligned_as_the_ioas(void **state)
 		      .length = 2048, .page_size = 2048));
 }
 
-static void s20_9_2_row6_a_page_size_of_0_is_EINVAL(void **state)
+static void dirty_bitmap_with_a_page_size_of_0_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	get_errno(EINVAL, .hwpt_id = t->hwpt, .iova = IOVA, .length = PAGE);
 }
 
-static void s20_9_2_row7_the_range_is_aligned_as_the_page_size(void **state)
+static void dirty_bitmap_wants_a_range_aligned_as_the_page_size(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -222,7 +222,7 @@ static void s20_9_2_row7_the_range_is_aligned_as_the_page_size(void **state)
 		  .page_size = 2 * PAGE);
 }
 
-static void s20_9_2_row8_a_table_without_tracking_is_EOPNOTSUPP(void **state)
+static void dirty_bitmap_of_a_hwpt_without_tracking_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -230,7 +230,7 @@ static void s20_9_2_row8_a_table_without_tracking_is_EOPNOTSUPP(void **state)
 		  .page_size = PAGE);
 }
 
-static void s20_9_2_the_rows_are_tested_in_order(void **state)
+static void dirty_bitmap_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -246,9 +246,9 @@ static void s20_9_2_the_rows_are_tested_in_order(void **state)
 		  .page_size = PAGE);
 }
 
-/* ---- 9.2: the bitmap ---- */
+/* ---- GET_DIRTY_BITMAP: the bitmap ---- */
 
-static void s20_9_2_a_bit_is_a_page(void **state)
+static void a_bit_of_the_dirty_bitmap_is_a_page(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint8_t bits[PAGES / 8] = {0};
@@ -262,7 +262,7 @@ static void s20_9_2_a_bit_is_a_page(void **state)
 		expect_equal(bits[i], 0);
 }
 
-static void s20_9_2_bits_are_set_and_never_cleared(void **state)
+static void dirty_bits_are_set_and_never_cleared(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t bits = 0xf00f;
@@ -272,7 +272,7 @@ static void s20_9_2_bits_are_set_and_never_cleared(void **state)
 	expect_equal(bits, 0xffff);
 }
 
-static void s20_9_2_a_query_cleans(void **state)
+static void a_query_of_the_dirty_bitmap_cleans(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -283,7 +283,7 @@ static void s20_9_2_a_query_cleans(void **state)
 	expect_equal(take_dirty(t), 0x3);
 }
 
-static void s20_9_2_no_clear_changes_nothing(void **state)
+static void a_query_with_no_clear_cleans_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -294,7 +294,7 @@ static void s20_9_2_no_clear_changes_nothing(void **state)
 	expect_equal(peek_dirty(t), 0);
 }
 
-static void s20_9_2_a_query_cleans_its_range_only(void **state)
+static void a_query_of_the_dirty_bitmap_cleans_its_range_only(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t bits = 0;
@@ -305,7 +305,7 @@ static void s20_9_2_a_query_cleans_its_range_only(void **state)
 	expect_equal(take_dirty(t), ~UINT64_C(0xffff00));
 }
 
-static void s20_9_2_bits_may_be_smaller_than_pages(void **state)
+static void dirty_bits_may_be_smaller_than_pages(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t bits = 0;
@@ -318,7 +318,7 @@ static void s20_9_2_bits_may_be_smaller_than_pages(void **state)
 	expect_equal(bits, 0xffff0000);
 }
 
-static void s20_9_2_bits_may_be_larger_than_pages(void **state)
+static void dirty_bits_may_be_larger_than_pages(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint8_t bits = 0;
@@ -329,7 +329,7 @@ static void s20_9_2_bits_may_be_larger_than_pages(void **state)
 	expect_equal(take_dirty(t), 0);
 }
 
-static void s20_9_2_a_page_size_counts_by_its_lowest_bit(void **state)
+static void the_page_size_of_a_dirty_bitmap_counts_by_its_lowest_bit(void **state)
 {
 	struct fixture *t = fixture(state);
 	/* Aligned to both of its bits' sum less one: whole multiples of 16 pages. */
@@ -341,7 +341,7 @@ static void s20_9_2_a_page_size_counts_by_its_lowest_bit(void **state)
 	expect_equal(bits, 0x11);
 }
 
-static void s20_9_2_the_bitmap_may_be_anywhere(void **state)
+static void the_dirty_bitmap_may_start_at_any_byte(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint8_t bits[3 + PAGES / 8 + 1] = {0};
@@ -354,7 +354,7 @@ static void s20_9_2_the_bitmap_may_be_anywhere(void **state)
 	expect_equal(bits[3 + 8], 0);
 }
 
-static void s20_9_2_bits_beyond_the_range_are_not_touched(void **state)
+static void dirty_bits_beyond_the_range_are_not_touched(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint8_t bits[2] = {0, 0};
@@ -369,7 +369,7 @@ static void s20_9_2_bits_beyond_the_range_are_not_touched(void **state)
 	expect_equal(*end, 0xff);
 }
 
-static void s20_9_2_a_hole_ends_the_walk(void **state)
+static void a_hole_ends_the_walk_for_dirty_pages(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t end = IOVA + PAGES * PAGE;
@@ -387,7 +387,7 @@ static void s20_9_2_a_hole_ends_the_walk(void **state)
 	expect_equal(bits[0], 1);
 }
 
-static void s20_9_2_a_range_that_begins_in_a_hole_reports_nothing(void **state)
+static void a_dirty_bitmap_that_begins_in_a_hole_reports_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t bits = 0;
@@ -400,7 +400,7 @@ static void s20_9_2_a_range_that_begins_in_a_hole_reports_nothing(void **state)
 	expect_equal(take_dirty(t), UINT64_MAX);
 }
 
-static void s20_9_2_part_of_an_area_is_reported(void **state)
+static void a_dirty_bitmap_may_cover_part_of_an_area(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t bits = 0;
@@ -410,7 +410,7 @@ static void s20_9_2_part_of_an_area_is_reported(void **state)
 	expect_equal(bits, 0x3);
 }
 
-static void s20_9_2_a_bitmap_that_cannot_be_written_is_ignored(void **state)
+static void an_unwritable_dirty_bitmap_is_ignored(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -422,7 +422,7 @@ static void s20_9_2_a_bitmap_that_cannot_be_written_is_ignored(void **state)
 	expect_equal(take_dirty(t), 0);
 }
 
-static void s20_9_2_half_a_bitmap_that_cannot_be_written_is_lost(void **state)
+static void the_unwritable_half_of_a_dirty_bitmap_is_lost(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t zeros = 0;
@@ -434,7 +434,7 @@ static void s20_9_2_half_a_bitmap_that_cannot_be_written_is_lost(void **state)
 	expect_equal(bits[3], 0xff);
 }
 
-static void s20_9_2_it_works_with_tracking_off(void **state)
+static void the_dirty_bitmap_can_be_read_with_tracking_off(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -444,7 +444,7 @@ static void s20_9_2_it_works_with_tracking_off(void **state)
 	expect_equal(take_dirty(t), 0);
 }
 
-static void s20_9_2_each_table_has_a_state_of_its_own(void **state)
+static void each_hwpt_has_its_own_dirty_state(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct fixture other = *t;
@@ -457,7 +457,7 @@ static void s20_9_2_each_table_has_a_state_of_its_own(void **state)
 	expect_equal(take_dirty(&other), 0x6);
 }
 
-static void s20_9_2_unmapping_discards_the_state(void **state)
+static void unmapping_discards_the_dirty_state(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -467,7 +467,7 @@ static void s20_9_2_unmapping_discards_the_state(void **state)
 	expect_equal(take_dirty(t), 0);
 }
 
-static void s20_9_2_dirt_in_a_large_leaf_is_that_of_all_of_it(void **state)
+static void a_write_makes_all_of_a_large_leaf_dirty(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t at = 2 * IOVA;
@@ -494,7 +494,7 @@ static void s20_9_2_dirt_in_a_large_leaf_is_that_of_all_of_it(void **state)
 	munmap(memory, 2 * MIB);
 }
 
-static void s20_9_2_large_bitmaps_are_written_whole(void **state)
+static void large_dirty_bitmaps_are_written_whole(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t dirty = UINT64_C(1) << 63 | UINT64_C(1) << 32 | 1;
@@ -510,42 +510,44 @@ static void s20_9_2_large_bitmaps_are_written_whole(void **state)
 int hwpt_dirty(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(dirty, s20_9_1_row1_other_flags_are_EOPNOTSUPP),
-		CASE(dirty, s20_9_1_reserved_is_not_checked),
-		CASE(nested, s20_9_1_row2_what_is_no_paging_table_is_ENOENT),
-		CASE(mock, s20_9_1_row3_a_table_without_tracking_is_EOPNOTSUPP),
-		CASE(dirty, s20_9_1_enabling_forgets_what_was_recorded),
-		CASE(dirty, s20_9_1_disabling_stops_recording),
-		CASE(dirty, s20_9_2_row1_flags_and_reserved),
-		CASE(nested, s20_9_2_row2_what_is_no_paging_table_is_ENOENT),
-		CASE(dirty, s20_9_2_row3_no_length_is_EINVAL),
-		CASE(dirty, s20_9_2_row4_a_range_that_wraps_is_EOVERFLOW),
-		CASE(dirty, s20_9_2_row5_the_range_is_aligned_as_the_ioas),
-		CASE(dirty, s20_9_2_row6_a_page_size_of_0_is_EINVAL),
-		CASE(dirty, s20_9_2_row7_the_range_is_aligned_as_the_page_size),
-		CASE(mock, s20_9_2_row8_a_table_without_tracking_is_EOPNOTSUPP),
-		CASE(mock, s20_9_2_the_rows_are_tested_in_order),
-		CASE(dirty, s20_9_2_a_bit_is_a_page),
-		CASE(dirty, s20_9_2_bits_are_set_and_never_cleared),
-		CASE(dirty, s20_9_2_a_query_cleans),
-		CASE(dirty, s20_9_2_no_clear_changes_nothing),
-		CASE(dirty, s20_9_2_a_query_cleans_its_range_only),
-		CASE(dirty, s20_9_2_bits_may_be_smaller_than_pages),
-		CASE(dirty, s20_9_2_bits_may_be_larger_than_pages),
-		CASE(dirty, s20_9_2_a_page_size_counts_by_its_lowest_bit),
-		CASE(dirty, s20_9_2_the_bitmap_may_be_anywhere),
-		CASE(dirty, s20_9_2_bits_beyond_the_range_are_not_touched),
-		CASE(dirty, s20_9_2_a_hole_ends_the_walk),
-		CASE(dirty, s20_9_2_a_range_that_begins_in_a_hole_reports_nothing),
-		CASE(dirty, s20_9_2_part_of_an_area_is_reported),
-		CASE(dirty, s20_9_2_a_bitmap_that_cannot_be_written_is_ignored),
-		CASE(dirty, s20_9_2_half_a_bitmap_that_cannot_be_written_is_lost),
-		CASE(dirty, s20_9_2_it_works_with_tracking_off),
-		CASE(dirty, s20_9_2_each_table_has_a_state_of_its_own),
-		CASE(dirty, s20_9_2_unmapping_discards_the_state),
-		CASE(dirty, s20_9_2_dirt_in_a_large_leaf_is_that_of_all_of_it),
-		CASE(dirty, s20_9_2_large_bitmaps_are_written_whole),
+		CASE(dirty, set_dirty_tracking_with_unknown_flags_is_EOPNOTSUPP, "DIRTY-SET.1"),
+		CASE(dirty, set_dirty_tracking_does_not_check_reserved, "DIRTY-SET"),
+		CASE(nested, set_dirty_tracking_of_no_paging_hwpt_is_ENOENT, "DIRTY-SET.2"),
+		CASE(mock, set_dirty_tracking_of_a_hwpt_without_it_is_EOPNOTSUPP, "DIRTY-SET.3"),
+		CASE(dirty, enabling_dirty_tracking_forgets_what_was_recorded, "DIRTY-SET"),
+		CASE(dirty, disabling_dirty_tracking_stops_recording, "DIRTY-SET"),
+		CASE(dirty, dirty_bitmap_with_unknown_flags_or_reserved_is_EOPNOTSUPP,
+		     "DIRTY-BITMAP.1"),
+		CASE(nested, dirty_bitmap_of_no_paging_hwpt_is_ENOENT, "DIRTY-BITMAP.2"),
+		CASE(dirty, dirty_bitmap_of_length_0_is_EINVAL, "DIRTY-BITMAP.3"),
+		CASE(dirty, dirty_bitmap_of_a_range_that_wraps_is_EOVERFLOW, "DIRTY-BITMAP.4"),
+		CASE(dirty, dirty_bitmap_wants_a_range_aligned_as_the_ioas, "DIRTY-BITMAP.5"),
+		CASE(dirty, dirty_bitmap_with_a_page_size_of_0_is_EINVAL, "DIRTY-BITMAP.6"),
+		CASE(dirty, dirty_bitmap_wants_a_range_aligned_as_the_page_size, "DIRTY-BITMAP.7"),
+		CASE(mock, dirty_bitmap_of_a_hwpt_without_tracking_is_EOPNOTSUPP, "DIRTY-BITMAP.8"),
+		CASE(mock, dirty_bitmap_checks_in_order, "DIRTY-BITMAP"),
+		CASE(dirty, a_bit_of_the_dirty_bitmap_is_a_page, "DIRTY-BITMAP"),
+		CASE(dirty, dirty_bits_are_set_and_never_cleared, "DIRTY-BITMAP"),
+		CASE(dirty, a_query_of_the_dirty_bitmap_cleans, "DIRTY-BITMAP"),
+		CASE(dirty, a_query_with_no_clear_cleans_nothing, "DIRTY-BITMAP"),
+		CASE(dirty, a_query_of_the_dirty_bitmap_cleans_its_range_only, "DIRTY-BITMAP"),
+		CASE(dirty, dirty_bits_may_be_smaller_than_pages, "DIRTY-BITMAP"),
+		CASE(dirty, dirty_bits_may_be_larger_than_pages, "DIRTY-BITMAP"),
+		CASE(dirty, the_page_size_of_a_dirty_bitmap_counts_by_its_lowest_bit,
+		     "DIRTY-BITMAP"),
+		CASE(dirty, the_dirty_bitmap_may_start_at_any_byte, "DIRTY-BITMAP"),
+		CASE(dirty, dirty_bits_beyond_the_range_are_not_touched, "DIRTY-BITMAP"),
+		CASE(dirty, a_hole_ends_the_walk_for_dirty_pages, "DIRTY-BITMAP"),
+		CASE(dirty, a_dirty_bitmap_that_begins_in_a_hole_reports_nothing, "DIRTY-BITMAP"),
+		CASE(dirty, a_dirty_bitmap_may_cover_part_of_an_area, "DIRTY-BITMAP"),
+		CASE(dirty, an_unwritable_dirty_bitmap_is_ignored, "DIRTY-BITMAP"),
+		CASE(dirty, the_unwritable_half_of_a_dirty_bitmap_is_lost, "DIRTY-BITMAP"),
+		CASE(dirty, the_dirty_bitmap_can_be_read_with_tracking_off, "DIRTY-BITMAP"),
+		CASE(dirty, each_hwpt_has_its_own_dirty_state, "DIRTY-BITMAP"),
+		CASE(dirty, unmapping_discards_the_dirty_state, "DIRTY-BITMAP"),
+		CASE(dirty, a_write_makes_all_of_a_large_leaf_dirty, "DIRTY-BITMAP"),
+		CASE(dirty, large_dirty_bitmaps_are_written_whole, "DIRTY-BITMAP"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 9: dirty tracking", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("dirty tracking", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 20-hwpt-device, 12: HWPT_INVALIDATE, of mock hardware (50-test-abi, 4.2 and 4.3). */
+/* HWPT_INVALIDATE of mock hardware [HWPT-INVALIDATE], [MOCK-NESTED], [MOCK-VIOMMU]. */
 #include <errno.h>
 #include <string.h>
 
@@ -64,7 +64,7 @@ static void expect_cache(const struct fixture *t, uint32_t idev, unsigned int ke
 
 /* ---- the generic rows ---- */
 
-static void s20_12_row1_reserved_must_be_zero(void **state)
+static void invalidate_with_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_invalidate cmd = {
@@ -78,7 +78,7 @@ static void s20_12_row1_reserved_must_be_zero(void **state)
 	expect_equal(cmd.entry_num, 0);
 }
 
-static void s20_12_row2_an_array_needs_address_and_length(void **state)
+static void invalidate_wants_address_and_length_of_the_array(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest entry = {.iotlb_id = 0};
@@ -92,7 +92,7 @@ static void s20_12_row2_an_array_needs_address_and_length(void **state)
 	expect_invalidate(0, 0, t->iommu, t->hwpt, NESTED_TYPE, NULL, PAGE + 1, 0);
 }
 
-static void s20_12_row3_an_unknown_id_is_ENOENT(void **state)
+static void invalidate_of_an_unknown_id_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest entry = {.iotlb_id = 0};
@@ -101,7 +101,7 @@ static void s20_12_row3_an_unknown_id_is_ENOENT(void **state)
 	expect_invalidate(ENOENT, 0, t->iommu, 99, NESTED_TYPE, NULL, 0, 0);
 }
 
-static void s20_12_row4_other_objects_are_EINVAL(void **state)
+static void invalidate_of_another_type_of_object_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest entry = {.iotlb_id = 0};
@@ -114,7 +114,7 @@ static void s20_12_row4_other_objects_are_EINVAL(void **state)
 	}
 }
 
-static void s20_12_row6_another_type_is_EINVAL(void **state)
+static void invalidate_with_another_data_type_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest entry = {.iotlb_id = 0};
@@ -133,7 +133,7 @@ static void s20_12_row6_another_type_is_EINVAL(void **state)
 	expect_invalidate(0, 0, t->iommu, nested.viommu, VIOMMU_TYPE, NULL, 0, 0);
 }
 
-static void s20_12_row8_a_failed_copy_out_is_EFAULT(void **state)
+static void invalidate_with_a_failed_copy_out_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest entry = {.iotlb_id = 1};
@@ -149,7 +149,7 @@ static void s20_12_row8_a_failed_copy_out_is_EFAULT(void **state)
 	expect_errno(EFAULT, t->iommu, IOMMU_HWPT_INVALIDATE, read_only(bad, sizeof(*bad)));
 }
 
-static void s20_12_the_rows_are_tested_in_order(void **state)
+static void invalidate_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -166,7 +166,7 @@ static void s20_12_the_rows_are_tested_in_order(void **state)
 
 /* ---- a nested table ---- */
 
-static void s20_12_row7_one_entry_or_all_become_zero(void **state)
+static void invalidation_zeroes_one_iotlb_entry_or_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest two[] = {{.iotlb_id = 0}, {.iotlb_id = 2}};
@@ -180,7 +180,7 @@ static void s20_12_row7_one_entry_or_all_become_zero(void **state)
 	expect_iotlb(t, 0);
 }
 
-static void s20_12_row7_each_table_has_an_iotlb_of_its_own(void **state)
+static void each_nested_hwpt_has_its_own_iotlb(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest all = {.flags = MOCK_INVALIDATE_ALL};
@@ -190,7 +190,7 @@ static void s20_12_row7_each_table_has_an_iotlb_of_its_own(void **state)
 	expect_iotlb(t, 0xf);
 }
 
-static void s20_12_row7_bad_entries_of_a_table_end_the_walk(void **state)
+static void invalidation_of_a_nested_hwpt_stops_at_a_bad_entry(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_invalidate_selftest entries[] = {
@@ -209,7 +209,7 @@ static void s20_12_row7_bad_entries_of_a_table_end_the_walk(void **state)
 	expect_iotlb(t, 0xe);
 }
 
-static void s20_12_row7_entries_have_exactly_8_bytes(void **state)
+static void invalidation_entries_of_a_nested_hwpt_have_8_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t entries[3] = {0, 0, 0};
@@ -220,7 +220,7 @@ static void s20_12_row7_entries_have_exactly_8_bytes(void **state)
 	expect_iotlb(t, 0xf);
 }
 
-static void s20_12_row7_entries_that_cannot_be_read_are_EFAULT(void **state)
+static void invalidation_entries_that_cannot_be_read_are_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest entries[] = {{.iotlb_id = 1}, {.iotlb_id = 2}};
@@ -230,7 +230,7 @@ static void s20_12_row7_entries_that_cannot_be_read_are_EFAULT(void **state)
 	expect_iotlb(t, 0xd);
 }
 
-static void s20_12_row7_tables_on_a_viommu_are_invalidated_by_id_too(void **state)
+static void nested_hwpts_on_a_viommu_are_invalidated_by_id_too(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest entry = {.iotlb_id = 3};
@@ -242,7 +242,7 @@ static void s20_12_row7_tables_on_a_viommu_are_invalidated_by_id_too(void **stat
 
 /* ---- a vIOMMU ---- */
 
-static void s20_12_row7_entries_name_the_device_by_its_virtual_id(void **state)
+static void invalidation_of_a_viommu_names_the_device_by_its_virtual_id(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock other = add_mock(t->iommu, t->ioas, 0);
@@ -259,7 +259,7 @@ static void s20_12_row7_entries_name_the_device_by_its_virtual_id(void **state)
 	expect_cache(t, other.idev, 0xa);
 }
 
-static void s20_12_row7_all_of_a_device(void **state)
+static void invalidation_of_a_viommu_zeroes_all_of_a_device(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock other = add_mock(t->iommu, t->ioas, 0);
@@ -272,7 +272,7 @@ static void s20_12_row7_all_of_a_device(void **state)
 	expect_cache(t, other.idev, 0xf);
 }
 
-static void s20_12_row7_bad_entries_of_a_viommu_end_the_walk(void **state)
+static void invalidation_of_a_viommu_stops_at_a_bad_entry(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t id = (uint32_t)VIRT_ID;
@@ -296,7 +296,7 @@ static void s20_12_row7_bad_entries_of_a_viommu_end_the_walk(void **state)
 	expect_cache(t, mock.idev, 0xe);
 }
 
-static void s20_12_row7_all_entries_are_read_before_the_first_is_done(void **state)
+static void invalidation_of_a_viommu_reads_all_entries_before_the_first_is_done(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_viommu_invalidate_selftest entries[] = {{.vdev_id = (uint32_t)VIRT_ID},
@@ -307,7 +307,7 @@ static void s20_12_row7_all_entries_are_read_before_the_first_is_done(void **sta
 	expect_cache(t, mock.idev, 0xf);
 }
 
-static void s20_12_row7_shorter_entries_are_extended_with_zeros(void **state)
+static void shorter_invalidation_entries_of_a_viommu_are_extended_with_zeros(void **state)
 {
 	struct fixture *t = fixture(state);
 	/* flags and vdev_id only: cache 0. */
@@ -317,7 +317,7 @@ static void s20_12_row7_shorter_entries_are_extended_with_zeros(void **state)
 	expect_cache(t, mock.idev, 0xe);
 }
 
-static void s20_12_row7_longer_entries_need_a_tail_of_zeros(void **state)
+static void longer_invalidation_entries_of_a_viommu_need_a_tail_of_zeros(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t entries[] = {0, (uint32_t)VIRT_ID, 1, 0, 0, (uint32_t)VIRT_ID, 2, 1};
@@ -329,7 +329,7 @@ static void s20_12_row7_longer_entries_need_a_tail_of_zeros(void **state)
 	expect_cache(t, mock.idev, 0x9);
 }
 
-static void s20_12_row7_a_destroyed_vdevice_is_not_found(void **state)
+static void invalidation_does_not_find_a_destroyed_vdevice(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_viommu_invalidate_selftest entry = {.vdev_id = 0x88};
@@ -361,27 +361,40 @@ static int setup_both(void **state)
 int hwpt_invalidate(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s20_12_row1_reserved_must_be_zero),
-		CASE(table, s20_12_row2_an_array_needs_address_and_length),
-		CASE(context, s20_12_row3_an_unknown_id_is_ENOENT),
-		CASE(nested, s20_12_row4_other_objects_are_EINVAL),
-		CASE(both, s20_12_row6_another_type_is_EINVAL),
-		CASE(table, s20_12_row8_a_failed_copy_out_is_EFAULT),
-		CASE(table, s20_12_the_rows_are_tested_in_order),
-		CASE(table, s20_12_row7_one_entry_or_all_become_zero),
-		CASE(table, s20_12_row7_each_table_has_an_iotlb_of_its_own),
-		CASE(table, s20_12_row7_bad_entries_of_a_table_end_the_walk),
-		CASE(table, s20_12_row7_entries_have_exactly_8_bytes),
-		CASE(table, s20_12_row7_entries_that_cannot_be_read_are_EFAULT),
-		CASE(viommu, s20_12_row7_tables_on_a_viommu_are_invalidated_by_id_too),
-		CASE(vdevice, s20_12_row7_entries_name_the_device_by_its_virtual_id),
-		CASE(vdevice, s20_12_row7_all_of_a_device),
-		CASE(vdevice, s20_12_row7_bad_entries_of_a_viommu_end_the_walk),
-		CASE(vdevice, s20_12_row7_all_entries_are_read_before_the_first_is_done),
-		CASE(vdevice, s20_12_row7_shorter_entries_are_extended_with_zeros),
-		CASE(vdevice, s20_12_row7_longer_entries_need_a_tail_of_zeros),
-		CASE(vdevice, s20_12_row7_a_destroyed_vdevice_is_not_found),
+		CASE(context, invalidate_with_reserved_is_EOPNOTSUPP, "HWPT-INVALIDATE.1"),
+		CASE(table, invalidate_wants_address_and_length_of_the_array, "HWPT-INVALIDATE.2"),
+		CASE(context, invalidate_of_an_unknown_id_is_ENOENT, "HWPT-INVALIDATE.3"),
+		CASE(nested, invalidate_of_another_type_of_object_is_EINVAL, "HWPT-INVALIDATE.4"),
+		CASE(both, invalidate_with_another_data_type_is_EINVAL, "HWPT-INVALIDATE.6"),
+		CASE(table, invalidate_with_a_failed_copy_out_is_EFAULT, "HWPT-INVALIDATE.8"),
+		CASE(table, invalidate_checks_in_order, "HWPT-INVALIDATE"),
+		CASE(table, invalidation_zeroes_one_iotlb_entry_or_all,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(table, each_nested_hwpt_has_its_own_iotlb,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(table, invalidation_of_a_nested_hwpt_stops_at_a_bad_entry,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(table, invalidation_entries_of_a_nested_hwpt_have_8_bytes,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(table, invalidation_entries_that_cannot_be_read_are_EFAULT,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(viommu, nested_hwpts_on_a_viommu_are_invalidated_by_id_too,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(vdevice, invalidation_of_a_viommu_names_the_device_by_its_virtual_id,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(vdevice, invalidation_of_a_viommu_zeroes_all_of_a_device,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(vdevice, invalidation_of_a_viommu_stops_at_a_bad_entry,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(vdevice, invalidation_of_a_viommu_reads_all_entries_before_the_first_is_done,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(vdevice, shorter_invalidation_entries_of_a_viommu_are_extended_with_zeros,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(vdevice, longer_invalidation_entries_of_a_viommu_need_a_tail_of_zeros,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
+		CASE(vdevice, invalidation_does_not_find_a_destroyed_vdevice,
+		     "HWPT-INVALIDATE.7, HWPT-INVALIDATE-DATA.3"),
 	};
 
-	return cmocka_run_group_tests_name("20-hwpt-device 12: HWPT_INVALIDATE", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("HWPT_INVALIDATE", tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 10-ioas, 9: what counts towards RLIMIT_MEMLOCK. Each test runs in a child process that opens
- * files of its own as whoever started it, and then becomes a user without CAP_IPC_LOCK whose
- * locked memory is its own.
+ * What counts towards RLIMIT_MEMLOCK [IOAS-ACCOUNTING]. Each test runs in a child process,
+ * which opens its own files with the rights of the program and then becomes a user without
+ * CAP_IPC_LOCK and without other locked memory.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -288,41 +288,43 @@ static void mm_mode(void *arg)
 		run_in_child(function, NULL); \
 	}
 
-IN_CHILD(s10_9_pinning_more_than_the_limit_is_ENOMEM, pages_up_to_the_limit)
-IN_CHILD(s10_9_unmapping_gives_back_what_was_charged, pages_one_by_one)
-IN_CHILD(s10_9_a_failed_charge_changes_nothing, failed_charge)
-IN_CHILD(s10_9_without_a_page_table_nothing_is_charged_until_one_comes, no_page_table)
-IN_CHILD(s10_9_detaching_gives_back_what_was_charged, detached)
-IN_CHILD(s10_9_copy_charges_nothing_for_pages_of_its_source, copied)
-IN_CHILD(s10_9_pages_that_a_copy_still_uses_stay_charged, part_of_a_copy)
-IN_CHILD(s10_9_two_maps_of_a_page_charge_twice, mapped_twice)
-IN_CHILD(s10_9_pages_of_files_are_charged, files)
-IN_CHILD(s10_9_in_user_mode_all_contexts_of_a_user_count_together, two_contexts)
-IN_CHILD(s10_9_the_limit_is_read_when_pages_are_charged, limit_when_charged)
-IN_CHILD(s10_9_closing_gives_back_what_was_charged, closed)
-IN_CHILD(s10_9_with_CAP_IPC_LOCK_there_is_no_limit, with_the_capability)
-IN_CHILD(s10_9_the_mode_of_a_source_is_fixed_by_map, capability_at_map)
-IN_CHILD(s10_9_in_mm_mode_the_limit_is_the_processs, mm_mode)
+IN_CHILD(pinning_more_than_the_limit_is_ENOMEM, pages_up_to_the_limit)
+IN_CHILD(unmapping_uncharges_the_pages, pages_one_by_one)
+IN_CHILD(a_failed_charge_changes_nothing, failed_charge)
+IN_CHILD(pages_are_charged_when_the_first_hwpt_pins_them, no_page_table)
+IN_CHILD(detaching_uncharges_the_pages, detached)
+IN_CHILD(copy_charges_nothing_for_pinned_pages_of_its_source, copied)
+IN_CHILD(pages_that_a_copy_still_uses_stay_charged, part_of_a_copy)
+IN_CHILD(two_maps_of_a_page_charge_twice, mapped_twice)
+IN_CHILD(pages_of_files_are_charged, files)
+IN_CHILD(in_user_mode_all_contexts_of_a_user_count_together, two_contexts)
+IN_CHILD(the_limit_is_read_when_pages_are_charged, limit_when_charged)
+IN_CHILD(closing_uncharges_the_pages, closed)
+IN_CHILD(with_CAP_IPC_LOCK_there_is_no_limit, with_the_capability)
+IN_CHILD(the_mode_of_a_source_is_fixed_by_map, capability_at_map)
+IN_CHILD(in_mm_mode_the_limit_is_that_of_the_process, mm_mode)
 
 int ioas_accounting(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s10_9_pinning_more_than_the_limit_is_ENOMEM),
-		CASE(context, s10_9_unmapping_gives_back_what_was_charged),
-		CASE(context, s10_9_a_failed_charge_changes_nothing),
-		CASE(context, s10_9_without_a_page_table_nothing_is_charged_until_one_comes),
-		CASE(context, s10_9_detaching_gives_back_what_was_charged),
-		CASE(context, s10_9_copy_charges_nothing_for_pages_of_its_source),
-		CASE(context, s10_9_pages_that_a_copy_still_uses_stay_charged),
-		CASE(context, s10_9_two_maps_of_a_page_charge_twice),
-		CASE(context, s10_9_pages_of_files_are_charged),
-		CASE(context, s10_9_in_user_mode_all_contexts_of_a_user_count_together),
-		CASE(context, s10_9_the_limit_is_read_when_pages_are_charged),
-		CASE(context, s10_9_closing_gives_back_what_was_charged),
-		CASE(context, s10_9_with_CAP_IPC_LOCK_there_is_no_limit),
-		CASE(context, s10_9_the_mode_of_a_source_is_fixed_by_map),
-		CASE(context, s10_9_in_mm_mode_the_limit_is_the_processs),
+		CASE(context, pinning_more_than_the_limit_is_ENOMEM, "IOAS-ACCOUNTING.2"),
+		CASE(context, unmapping_uncharges_the_pages, "IOAS-ACCOUNTING"),
+		CASE(context, a_failed_charge_changes_nothing, "IOAS-ACCOUNTING"),
+		CASE(context, pages_are_charged_when_the_first_hwpt_pins_them, "IOAS-ACCOUNTING"),
+		CASE(context, detaching_uncharges_the_pages, "IOAS-ACCOUNTING"),
+		CASE(context, copy_charges_nothing_for_pinned_pages_of_its_source,
+		     "IOAS-ACCOUNTING"),
+		CASE(context, pages_that_a_copy_still_uses_stay_charged, "IOAS-ACCOUNTING"),
+		CASE(context, two_maps_of_a_page_charge_twice, "IOAS-ACCOUNTING"),
+		CASE(context, pages_of_files_are_charged, "IOAS-ACCOUNTING"),
+		CASE(context, in_user_mode_all_contexts_of_a_user_count_together,
+		     "IOAS-ACCOUNTING.2"),
+		CASE(context, the_limit_is_read_when_pages_are_charged, "IOAS-ACCOUNTING"),
+		CASE(context, closing_uncharges_the_pages, "IOAS-ACCOUNTING"),
+		CASE(context, with_CAP_IPC_LOCK_there_is_no_limit, "IOAS-ACCOUNTING.1"),
+		CASE(context, the_mode_of_a_source_is_fixed_by_map, "IOAS-ACCOUNTING"),
+		CASE(context, in_mm_mode_the_limit_is_that_of_the_process, "IOAS-ACCOUNTING.3"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 9: accounting", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("accounting", tests, NULL, NULL);
 }

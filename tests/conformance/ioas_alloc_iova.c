@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 10-ioas, 5: where IOVAs that are chosen automatically lie, to the byte. The address space has
+ * Where IOVAs that are chosen automatically lie, to the byte [IOAS-AUTO]. The address space has
  * no page table, so nothing is pinned and any number may stand for the address of memory.
  */
 #include <errno.h>
@@ -38,7 +38,7 @@ static uint64_t place(const struct fixture *t, uint64_t user_va, uint64_t length
 	return iova;
 }
 
-static void s10_5_step1_half_of_the_space_is_EOVERFLOW(void **state)
+static void an_automatic_iova_for_half_of_the_space_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -47,7 +47,7 @@ static void s10_5_step1_half_of_the_space_is_EOVERFLOW(void **state)
 	expect_map(0, t, 0, UINT64_MAX / 2 - 1);
 }
 
-static void s10_5_step2_the_alignment_follows_length_and_address(void **state)
+static void the_alignment_of_an_automatic_iova_follows_length_and_address(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct {
@@ -75,7 +75,7 @@ static void s10_5_step2_the_alignment_follows_length_and_address(void **state)
 		expect_equal(place(t, examples[i].user_va, examples[i].length), examples[i].iova);
 }
 
-static void s10_5_step2_the_alignment_is_a_huge_page_at_most(void **state)
+static void the_alignment_of_an_automatic_iova_is_at_most_a_huge_page(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t huge = access("/sys/kernel/mm/transparent_hugepage", F_OK) ? PAGE : 2 * MIB;
@@ -88,7 +88,7 @@ static void s10_5_step2_the_alignment_is_a_huge_page_at_most(void **state)
 	expect_equal(place(t, 3 * MIB, 2 * MIB), huge == PAGE ? PAGE : MIB);
 }
 
-static void s10_5_step3_memory_that_is_not_aligned_is_EINVAL(void **state)
+static void an_automatic_iova_for_unaligned_memory_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -98,7 +98,7 @@ static void s10_5_step3_memory_that_is_not_aligned_is_EINVAL(void **state)
 	expect_equal(place(t, 0x10000, PAGE), PAGE);
 }
 
-static void s10_5_step3_comes_before_looking_for_a_hole(void **state)
+static void an_automatic_iova_is_refused_for_alignment_before_the_search(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -108,7 +108,7 @@ static void s10_5_step3_comes_before_looking_for_a_hole(void **state)
 	expect_map(ENOSPC, t, 0x10000, 2 * PAGE);
 }
 
-static void s10_5_step4_the_lowest_hole_that_fits_wins(void **state)
+static void the_lowest_hole_that_fits_becomes_the_automatic_iova(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -120,7 +120,7 @@ static void s10_5_step4_the_lowest_hole_that_fits_wins(void **state)
 	expect_equal(place(t, 0x9000, 3 * PAGE), 0x7000);
 }
 
-static void s10_5_step4_holes_count_after_alignment(void **state)
+static void holes_fit_an_automatic_iova_after_alignment(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -135,7 +135,7 @@ static void s10_5_step4_holes_count_after_alignment(void **state)
 	expect_equal(place(t, 0x10000, 2 * PAGE), 0xa000);
 }
 
-static void s10_5_step4_there_is_no_memory_of_the_last_place(void **state)
+static void automatic_iovas_start_from_the_bottom_each_time(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -148,7 +148,7 @@ static void s10_5_step4_there_is_no_memory_of_the_last_place(void **state)
 	expect_equal(map_anywhere(t->iommu, t->ioas, 0x10000, PAGE), 11 * PAGE);
 }
 
-static void s10_5_step4_holes_smaller_than_a_page_are_used(void **state)
+static void holes_smaller_than_a_page_are_used(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -159,7 +159,7 @@ static void s10_5_step4_holes_smaller_than_a_page_are_used(void **state)
 	expect_equal(place(t, 0x7100, 0x100), 0x1300);
 }
 
-static void s10_5_step4_the_first_page_is_never_chosen(void **state)
+static void the_first_page_is_never_an_automatic_iova(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -169,7 +169,7 @@ static void s10_5_step4_the_first_page_is_never_chosen(void **state)
 	expect_equal(place(t, 0x10000, PAGE), PAGE);
 }
 
-static void s10_5_step4_the_last_page_is_never_chosen(void **state)
+static void the_last_page_is_never_an_automatic_iova(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -179,7 +179,7 @@ static void s10_5_step4_the_last_page_is_never_chosen(void **state)
 	expect_map(ENOSPC, t, 0x10000, PAGE);
 }
 
-static void s10_5_step4_allowed_ranges_are_tried_in_ascending_order(void **state)
+static void allowed_ranges_are_tried_in_ascending_order(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range ranges[] = {
@@ -193,7 +193,7 @@ static void s10_5_step4_allowed_ranges_are_tried_in_ascending_order(void **state
 	expect_map(ENOSPC, t, 0x11000, 15 * PAGE);
 }
 
-static void s10_5_step4_adjacent_allowed_ranges_merge(void **state)
+static void adjacent_allowed_ranges_merge(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range ranges[] = {{0x6000, 0x6fff}, {0x5000, 0x5fff}};
@@ -202,7 +202,7 @@ static void s10_5_step4_adjacent_allowed_ranges_merge(void **state)
 	expect_equal(place(t, 0x11000, 2 * PAGE), 0x5000);
 }
 
-static void s10_5_step4_an_allowed_range_may_begin_and_end_anywhere(void **state)
+static void an_allowed_range_may_begin_and_end_anywhere(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -212,7 +212,7 @@ static void s10_5_step4_an_allowed_range_may_begin_and_end_anywhere(void **state
 	expect_equal(place(t, 0x10000, 2 * PAGE - 1), 0x6000);
 }
 
-static void s10_5_step4_areas_outside_of_the_allowed_list_do_not_matter(void **state)
+static void areas_outside_of_the_allowed_list_do_not_matter(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -222,7 +222,7 @@ static void s10_5_step4_areas_outside_of_the_allowed_list_do_not_matter(void **s
 	expect_equal(place(t, 0x10000, PAGE), 0x20000);
 }
 
-static void s10_5_step4_an_area_that_reaches_into_the_allowed_range_is_avoided(void **state)
+static void an_area_that_reaches_into_the_allowed_range_is_avoided(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -233,7 +233,7 @@ static void s10_5_step4_an_area_that_reaches_into_the_allowed_range_is_avoided(v
 	expect_map(ENOSPC, t, 0x11000, 2 * PAGE);
 }
 
-static void s10_5_step4_quirk_the_offset_is_added_with_or(void **state)
+static void the_page_offset_of_an_automatic_iova_is_added_with_or(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -244,7 +244,7 @@ static void s10_5_step4_quirk_the_offset_is_added_with_or(void **state)
 	expect_equal(place(t, 0x7900, 0x100), 0x5900);
 }
 
-static void s10_5_step4_quirk_the_last_byte_of_an_interval_never_fits(void **state)
+static void the_last_byte_of_an_interval_never_fits(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -260,7 +260,7 @@ static void s10_5_step4_quirk_the_last_byte_of_an_interval_never_fits(void **sta
 	expect_map(ENOSPC, t, 0x7100, 1);
 }
 
-static void s10_5_step5_a_full_space_is_ENOSPC(void **state)
+static void an_automatic_iova_in_a_full_space_is_ENOSPC(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -273,7 +273,7 @@ static void s10_5_step5_a_full_space_is_ENOSPC(void **state)
 	expect_equal(map_anywhere(t->iommu, t->ioas, 0x11000, PAGE), 0x12000);
 }
 
-static void s10_5_allowed_ranges_around_a_reserved_one_are_used_to_their_last_byte(void **state)
+static void allowed_ranges_around_a_reserved_one_are_used_to_their_last_byte(void **state)
 {
 	struct fixture *t = fixture(state);
 	uintptr_t memory = (uintptr_t)mem_aligned(8 * PAGE, 8 * PAGE);
@@ -291,28 +291,33 @@ static void s10_5_allowed_ranges_around_a_reserved_one_are_used_to_their_last_by
 int ioas_alloc_iova(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s10_5_step1_half_of_the_space_is_EOVERFLOW),
-		CASE(ioas, s10_5_step2_the_alignment_follows_length_and_address),
-		CASE(ioas, s10_5_step2_the_alignment_is_a_huge_page_at_most),
-		CASE(ioas, s10_5_step3_memory_that_is_not_aligned_is_EINVAL),
-		CASE(ioas, s10_5_step3_comes_before_looking_for_a_hole),
-		CASE(ioas, s10_5_step4_the_lowest_hole_that_fits_wins),
-		CASE(ioas, s10_5_step4_holes_count_after_alignment),
-		CASE(ioas, s10_5_step4_there_is_no_memory_of_the_last_place),
-		CASE(ioas, s10_5_step4_holes_smaller_than_a_page_are_used),
-		CASE(ioas, s10_5_step4_the_first_page_is_never_chosen),
-		CASE(ioas, s10_5_step4_the_last_page_is_never_chosen),
-		CASE(ioas, s10_5_step4_allowed_ranges_are_tried_in_ascending_order),
-		CASE(ioas, s10_5_step4_adjacent_allowed_ranges_merge),
-		CASE(ioas, s10_5_step4_an_allowed_range_may_begin_and_end_anywhere),
-		CASE(ioas, s10_5_step4_areas_outside_of_the_allowed_list_do_not_matter),
-		CASE(ioas, s10_5_step4_an_area_that_reaches_into_the_allowed_range_is_avoided),
-		CASE(ioas, s10_5_step4_quirk_the_offset_is_added_with_or),
-		CASE(ioas, s10_5_step4_quirk_the_last_byte_of_an_interval_never_fits),
-		CASE(ioas, s10_5_step5_a_full_space_is_ENOSPC),
-		CASE(attached,
-		     s10_5_allowed_ranges_around_a_reserved_one_are_used_to_their_last_byte),
+		CASE(ioas, an_automatic_iova_for_half_of_the_space_is_EOVERFLOW,
+		     "IOAS-AUTO.1, IOAS-MAP.9e"),
+		CASE(ioas, the_alignment_of_an_automatic_iova_follows_length_and_address,
+		     "IOAS-AUTO.2"),
+		CASE(ioas, the_alignment_of_an_automatic_iova_is_at_most_a_huge_page,
+		     "IOAS-AUTO.2"),
+		CASE(ioas, an_automatic_iova_for_unaligned_memory_is_EINVAL,
+		     "IOAS-AUTO.3, IOAS-MAP.9e"),
+		CASE(ioas, an_automatic_iova_is_refused_for_alignment_before_the_search,
+		     "IOAS-AUTO.3"),
+		CASE(ioas, the_lowest_hole_that_fits_becomes_the_automatic_iova, "IOAS-AUTO.4"),
+		CASE(ioas, holes_fit_an_automatic_iova_after_alignment, "IOAS-AUTO.4"),
+		CASE(ioas, automatic_iovas_start_from_the_bottom_each_time, "IOAS-AUTO.4"),
+		CASE(ioas, holes_smaller_than_a_page_are_used, "IOAS-AUTO.4"),
+		CASE(ioas, the_first_page_is_never_an_automatic_iova, "IOAS-AUTO.4"),
+		CASE(ioas, the_last_page_is_never_an_automatic_iova, "IOAS-AUTO.4"),
+		CASE(ioas, allowed_ranges_are_tried_in_ascending_order, "IOAS-AUTO.4"),
+		CASE(ioas, adjacent_allowed_ranges_merge, "IOAS-AUTO.4"),
+		CASE(ioas, an_allowed_range_may_begin_and_end_anywhere, "IOAS-AUTO.4"),
+		CASE(ioas, areas_outside_of_the_allowed_list_do_not_matter, "IOAS-AUTO.4"),
+		CASE(ioas, an_area_that_reaches_into_the_allowed_range_is_avoided, "IOAS-AUTO.4"),
+		CASE(ioas, the_page_offset_of_an_automatic_iova_is_added_with_or, "IOAS-AUTO.4"),
+		CASE(ioas, the_last_byte_of_an_interval_never_fits, "IOAS-AUTO.4"),
+		CASE(ioas, an_automatic_iova_in_a_full_space_is_ENOSPC, "IOAS-AUTO.5, IOAS-MAP.9e"),
+		CASE(attached, allowed_ranges_around_a_reserved_one_are_used_to_their_last_byte,
+		     "IOAS-AUTO"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 5: automatic IOVAs", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("automatic IOVAs", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 10-ioas, 9: IOMMU_IOAS_CHANGE_PROCESS, as far as one process can see it. */
+/* IOMMU_IOAS_CHANGE_PROCESS, as far as one process can see it [IOAS-CHANGE-PROCESS]. */
 #include <errno.h>
 
 #include "conformance.h"
@@ -12,7 +12,7 @@ static void map_file(const struct fixture *t, uint32_t ioas)
 		      .fd = mem_file(PAGE), .length = PAGE, .iova = IOVA));
 }
 
-static void s10_9_change_process_row1_reserved_is_EOPNOTSUPP(void **state)
+static void change_process_with_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -21,7 +21,7 @@ static void s10_9_change_process_row1_reserved_is_EOPNOTSUPP(void **state)
 		     CMD(iommu_ioas_change_process, .__reserved = 1));
 }
 
-static void s10_9_change_process_row2_memory_that_is_no_file_is_EINVAL(void **state)
+static void change_process_of_memory_that_is_no_file_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -35,7 +35,7 @@ static void s10_9_change_process_row2_memory_that_is_no_file_is_EINVAL(void **st
 	expect_ok(t->iommu, IOMMU_IOAS_CHANGE_PROCESS, CMD(iommu_ioas_change_process));
 }
 
-static void s10_9_change_process_without_areas_succeeds(void **state)
+static void change_process_without_areas_succeeds(void **state)
 {
 	struct fixture *t = fixture(state);
 	int empty = open_context();
@@ -44,7 +44,7 @@ static void s10_9_change_process_without_areas_succeeds(void **state)
 	expect_ok(empty, IOMMU_IOAS_CHANGE_PROCESS, CMD(iommu_ioas_change_process));
 }
 
-static void s10_9_change_process_by_the_owner_changes_nothing(void **state)
+static void change_process_by_the_owner_changes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -58,12 +58,12 @@ static void s10_9_change_process_by_the_owner_changes_nothing(void **state)
 int ioas_change_process(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s10_9_change_process_row1_reserved_is_EOPNOTSUPP),
-		CASE(ioas, s10_9_change_process_row2_memory_that_is_no_file_is_EINVAL),
-		CASE(ioas, s10_9_change_process_without_areas_succeeds),
-		CASE(bound, s10_9_change_process_by_the_owner_changes_nothing),
+		CASE(ioas, change_process_with_reserved_is_EOPNOTSUPP, "IOAS-CHANGE-PROCESS.1"),
+		CASE(ioas, change_process_of_memory_that_is_no_file_is_EINVAL,
+		     "IOAS-CHANGE-PROCESS.2b"),
+		CASE(ioas, change_process_without_areas_succeeds, "IOAS-CHANGE-PROCESS"),
+		CASE(bound, change_process_by_the_owner_changes_nothing, "IOAS-CHANGE-PROCESS"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 9: IOMMU_IOAS_CHANGE_PROCESS", tests, NULL,
-					   NULL);
+	return cmocka_run_group_tests_name("IOMMU_IOAS_CHANGE_PROCESS", tests, NULL, NULL);
 }

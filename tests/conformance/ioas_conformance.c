@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter 10-ioas: ranges, mapping, automatic IOVAs, options, pinning, accounting. */
+/* Ranges, mapping, automatic IOVAs, options, pinning, accounting [IOAS]. */
 #include "conformance.h"
 #include "groups.h"
 

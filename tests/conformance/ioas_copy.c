@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 10-ioas, 4.3: IOMMU_IOAS_COPY. */
+/* IOMMU_IOAS_COPY [IOAS-COPY]. */
 #include <errno.h>
 
 #include "conformance.h"
@@ -30,7 +30,7 @@ static void expect_copy(int error, const struct fixture *t, const struct iommu_i
 	expect_errno(error, t->iommu, IOMMU_IOAS_COPY, &cmd);
 }
 
-static void s10_4_3_row1_unknown_flags_are_EOPNOTSUPP(void **state)
+static void copy_with_unknown_flags_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -41,7 +41,7 @@ static void s10_4_3_row1_unknown_flags_are_EOPNOTSUPP(void **state)
 	}
 }
 
-static void s10_4_3_row2_length_or_iovas_of_U64_MAX_are_EOVERFLOW(void **state)
+static void copy_with_length_or_iovas_of_U64_MAX_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_ioas_copy valid = good(t);
@@ -59,7 +59,7 @@ static void s10_4_3_row2_length_or_iovas_of_U64_MAX_are_EOVERFLOW(void **state)
 	expect_copy(EOVERFLOW, t, &copy);
 }
 
-static void s10_4_3_row3_neither_readable_nor_writeable_is_EINVAL(void **state)
+static void copy_that_is_neither_readable_nor_writeable_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -68,7 +68,7 @@ static void s10_4_3_row3_neither_readable_nor_writeable_is_EINVAL(void **state)
 	expect_copy(EINVAL, t, &copy);
 }
 
-static void s10_4_3_row4_no_source_ioas_is_ENOENT(void **state)
+static void copy_from_no_ioas_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -77,7 +77,7 @@ static void s10_4_3_row4_no_source_ioas_is_ENOENT(void **state)
 	expect_copy(ENOENT, t, &copy);
 }
 
-static void s10_4_3_row5_length_0_is_EINVAL(void **state)
+static void copy_of_length_0_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -86,7 +86,7 @@ static void s10_4_3_row5_length_0_is_EINVAL(void **state)
 	expect_copy(EINVAL, t, &copy);
 }
 
-static void s10_4_3_row6_a_source_range_that_wraps_is_EOVERFLOW(void **state)
+static void copy_of_a_range_that_wraps_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -99,7 +99,7 @@ static void s10_4_3_row6_a_source_range_that_wraps_is_EOVERFLOW(void **state)
 	expect_copy(ENOENT, t, &copy);
 }
 
-static void s10_4_3_row7_a_source_range_with_a_gap_is_ENOENT(void **state)
+static void copy_of_a_range_with_a_gap_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -120,7 +120,7 @@ static void s10_4_3_row7_a_source_range_with_a_gap_is_ENOENT(void **state)
 	expect_copy(0, t, &copy);
 }
 
-static void s10_4_3_row8_no_destination_ioas_is_ENOENT(void **state)
+static void copy_to_no_ioas_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -131,7 +131,7 @@ static void s10_4_3_row8_no_destination_ioas_is_ENOENT(void **state)
 	expect_copy(ENOENT, t, &copy);
 }
 
-static void s10_4_3_row9_the_destination_refuses_as_for_map(void **state)
+static void copy_is_refused_by_its_destination_as_map_is(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_ioas_copy valid = good(t);
@@ -155,7 +155,7 @@ static void s10_4_3_row9_the_destination_refuses_as_for_map(void **state)
 	expect_copy(EEXIST, t, &copy);
 }
 
-static void s10_4_3_row9_reserved_destinations_are_EINVAL(void **state)
+static void copy_to_a_reserved_range_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -167,7 +167,7 @@ static void s10_4_3_row9_reserved_destinations_are_EINVAL(void **state)
 	expect_copy(EINVAL, t, &copy);
 }
 
-static void s10_4_3_row10_writeable_of_a_source_that_is_not_is_EPERM(void **state)
+static void copy_of_a_read_only_source_as_writeable_is_EPERM(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -187,7 +187,7 @@ static void s10_4_3_row10_writeable_of_a_source_that_is_not_is_EPERM(void **stat
 	expect_copy(0, t, &copy);
 }
 
-static void s10_4_3_row10_the_source_counts_and_not_the_area(void **state)
+static void copy_goes_by_the_rights_of_the_source_not_of_the_area(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -207,7 +207,7 @@ static void s10_4_3_row10_the_source_counts_and_not_the_area(void **state)
 	expect_copy(0, t, &copy);
 }
 
-static void s10_4_3_row11_pieces_that_are_not_aligned_in_memory_are_EINVAL(void **state)
+static void copy_of_pieces_unaligned_in_memory_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -222,14 +222,14 @@ static void s10_4_3_row11_pieces_that_are_not_aligned_in_memory_are_EINVAL(void 
 	copy.src_iova = IOVA + 3 * PAGE;
 	expect_copy(EINVAL, t, &copy);
 	expect_true(!is_mapped(t->iommu, aligned, COPY_IOVA));
-	/* Row 10 comes first. */
+	/* [IOAS-COPY.10] comes first. */
 	map_at(t->iommu, t->ioas, READ, IOVA + 8 * PAGE, (char *)mem_pages(2 * PAGE) + 16, PAGE);
 	copy.src_iova = IOVA + 8 * PAGE;
 	copy.length = PAGE;
 	expect_copy(EPERM, t, &copy);
 }
 
-static void s10_4_3_row12_bad_memory_is_EFAULT_with_a_page_table(void **state)
+static void copy_of_bad_memory_is_EFAULT_with_a_page_table(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -245,7 +245,7 @@ static void s10_4_3_row12_bad_memory_is_EFAULT_with_a_page_table(void **state)
 	expect_copy(0, t, &copy);
 }
 
-static void s10_4_3_row12_a_failed_copy_out_is_EFAULT_and_the_mapping_stays(void **state)
+static void copy_with_a_failed_copy_out_is_EFAULT_and_the_mapping_stays(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -254,7 +254,7 @@ static void s10_4_3_row12_a_failed_copy_out_is_EFAULT_and_the_mapping_stays(void
 	expect_copy(EEXIST, t, &copy);
 }
 
-static void s10_4_3_the_rows_are_tested_in_order(void **state)
+static void copy_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -297,7 +297,7 @@ static void s10_4_3_the_rows_are_tested_in_order(void **state)
 	expect_copy(EINVAL, t, &copy);
 }
 
-static void s10_4_3_each_piece_becomes_an_area_of_its_own(void **state)
+static void copy_makes_an_area_of_each_piece(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -312,7 +312,7 @@ static void s10_4_3_each_piece_becomes_an_area_of_its_own(void **state)
 	unmap(t->iommu, t->ioas, COPY_IOVA + 2 * PAGE, PAGE);
 }
 
-static void s10_4_3_a_copy_may_begin_and_end_at_any_byte(void **state)
+static void a_copy_may_begin_and_end_at_any_byte(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -324,7 +324,7 @@ static void s10_4_3_a_copy_may_begin_and_end_at_any_byte(void **state)
 	unmap(t->iommu, t->ioas, COPY_IOVA + 89, 4567);
 }
 
-static void s10_4_3_a_copy_outlives_the_original(void **state)
+static void a_copy_outlives_the_original(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -343,7 +343,7 @@ static void s10_4_3_a_copy_outlives_the_original(void **state)
 	expect_true(is_mapped(t->iommu, t->ioas, IOVA));
 }
 
-static void s10_4_3_the_hint_of_an_automatic_iova_is_the_first_byte(void **state)
+static void copy_takes_its_first_byte_as_hint_of_an_automatic_iova(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = good(t);
@@ -365,27 +365,28 @@ static void s10_4_3_the_hint_of_an_automatic_iova_is_the_first_byte(void **state
 int ioas_copy(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s10_4_3_row1_unknown_flags_are_EOPNOTSUPP),
-		CASE(ioas, s10_4_3_row2_length_or_iovas_of_U64_MAX_are_EOVERFLOW),
-		CASE(ioas, s10_4_3_row3_neither_readable_nor_writeable_is_EINVAL),
-		CASE(ioas, s10_4_3_row4_no_source_ioas_is_ENOENT),
-		CASE(ioas, s10_4_3_row5_length_0_is_EINVAL),
-		CASE(ioas, s10_4_3_row6_a_source_range_that_wraps_is_EOVERFLOW),
-		CASE(ioas, s10_4_3_row7_a_source_range_with_a_gap_is_ENOENT),
-		CASE(ioas, s10_4_3_row8_no_destination_ioas_is_ENOENT),
-		CASE(ioas, s10_4_3_row9_the_destination_refuses_as_for_map),
-		CASE(attached, s10_4_3_row9_reserved_destinations_are_EINVAL),
-		CASE(ioas, s10_4_3_row10_writeable_of_a_source_that_is_not_is_EPERM),
-		CASE(ioas, s10_4_3_row10_the_source_counts_and_not_the_area),
-		CASE(ioas, s10_4_3_row11_pieces_that_are_not_aligned_in_memory_are_EINVAL),
-		CASE(bound, s10_4_3_row12_bad_memory_is_EFAULT_with_a_page_table),
-		CASE(ioas, s10_4_3_row12_a_failed_copy_out_is_EFAULT_and_the_mapping_stays),
-		CASE(ioas, s10_4_3_the_rows_are_tested_in_order),
-		CASE(ioas, s10_4_3_each_piece_becomes_an_area_of_its_own),
-		CASE(ioas, s10_4_3_a_copy_may_begin_and_end_at_any_byte),
-		CASE(ioas, s10_4_3_a_copy_outlives_the_original),
-		CASE(ioas, s10_4_3_the_hint_of_an_automatic_iova_is_the_first_byte),
+		CASE(ioas, copy_with_unknown_flags_is_EOPNOTSUPP, "IOAS-COPY.1"),
+		CASE(ioas, copy_with_length_or_iovas_of_U64_MAX_is_EOVERFLOW, "IOAS-COPY.2"),
+		CASE(ioas, copy_that_is_neither_readable_nor_writeable_is_EINVAL, "IOAS-COPY.3"),
+		CASE(ioas, copy_from_no_ioas_is_ENOENT, "IOAS-COPY.4"),
+		CASE(ioas, copy_of_length_0_is_EINVAL, "IOAS-COPY.5"),
+		CASE(ioas, copy_of_a_range_that_wraps_is_EOVERFLOW, "IOAS-COPY.6"),
+		CASE(ioas, copy_of_a_range_with_a_gap_is_ENOENT, "IOAS-COPY.7"),
+		CASE(ioas, copy_to_no_ioas_is_ENOENT, "IOAS-COPY.8"),
+		CASE(ioas, copy_is_refused_by_its_destination_as_map_is, "IOAS-COPY.9"),
+		CASE(attached, copy_to_a_reserved_range_is_EINVAL, "IOAS-COPY.9"),
+		CASE(ioas, copy_of_a_read_only_source_as_writeable_is_EPERM, "IOAS-COPY.10"),
+		CASE(ioas, copy_goes_by_the_rights_of_the_source_not_of_the_area, "IOAS-COPY.10"),
+		CASE(ioas, copy_of_pieces_unaligned_in_memory_is_EINVAL, "IOAS-COPY.11"),
+		CASE(bound, copy_of_bad_memory_is_EFAULT_with_a_page_table, "IOAS-COPY.12"),
+		CASE(ioas, copy_with_a_failed_copy_out_is_EFAULT_and_the_mapping_stays,
+		     "IOAS-COPY.12"),
+		CASE(ioas, copy_checks_in_order, "IOAS-COPY"),
+		CASE(ioas, copy_makes_an_area_of_each_piece, "IOAS-COPY"),
+		CASE(ioas, a_copy_may_begin_and_end_at_any_byte, "IOAS-COPY"),
+		CASE(ioas, a_copy_outlives_the_original, "IOAS-COPY"),
+		CASE(ioas, copy_takes_its_first_byte_as_hint_of_an_automatic_iova, "IOAS-COPY"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 4.3: IOMMU_IOAS_COPY", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("IOMMU_IOAS_COPY", tests, NULL, NULL);
 }

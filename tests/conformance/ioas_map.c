@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 10-ioas, 4.1: IOMMU_IOAS_MAP. */
+/* IOMMU_IOAS_MAP [IOAS-MAP]. */
 #include <errno.h>
 
 #include "conformance.h"
@@ -25,7 +25,7 @@ static void expect_map(int error, const struct fixture *t, const struct iommu_io
 	expect_errno(error, t->iommu, IOMMU_IOAS_MAP, &cmd);
 }
 
-static void s10_4_1_row1_unknown_flags_and_reserved_are_EOPNOTSUPP(void **state)
+static void map_with_unknown_flags_or_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -39,7 +39,7 @@ static void s10_4_1_row1_unknown_flags_and_reserved_are_EOPNOTSUPP(void **state)
 	expect_map(EOPNOTSUPP, t, &map);
 }
 
-static void s10_4_1_row2_iova_or_length_of_U64_MAX_is_EOVERFLOW(void **state)
+static void map_with_iova_or_length_of_U64_MAX_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -53,7 +53,7 @@ static void s10_4_1_row2_iova_or_length_of_U64_MAX_is_EOVERFLOW(void **state)
 	expect_map(EOVERFLOW, t, &map);
 }
 
-static void s10_4_1_row3_map_refuses_neither_readable_nor_writeable(void **state)
+static void map_that_is_neither_readable_nor_writeable_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -64,7 +64,7 @@ static void s10_4_1_row3_map_refuses_neither_readable_nor_writeable(void **state
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_1_row4_no_such_ioas_is_ENOENT(void **state)
+static void map_in_no_ioas_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -75,7 +75,7 @@ static void s10_4_1_row4_no_such_ioas_is_ENOENT(void **state)
 	expect_map(ENOENT, t, &map);
 }
 
-static void s10_4_1_row5_memory_that_wraps_is_EOVERFLOW(void **state)
+static void map_of_memory_that_wraps_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -92,7 +92,7 @@ static void s10_4_1_row5_memory_that_wraps_is_EOVERFLOW(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_1_row6_length_0_is_EINVAL(void **state)
+static void map_of_length_0_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -101,7 +101,7 @@ static void s10_4_1_row6_length_0_is_EINVAL(void **state)
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_1_row6_length_above_U64_MAX_less_a_page_is_EINVAL(void **state)
+static void map_of_a_length_above_U64_MAX_less_a_page_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -114,7 +114,7 @@ static void s10_4_1_row6_length_above_U64_MAX_less_a_page_is_EINVAL(void **state
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_1_row6_longest_length_is_fine_without_a_page_table(void **state)
+static void map_of_the_longest_length_succeeds_without_a_page_table(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -129,7 +129,7 @@ static void s10_4_1_row6_longest_length_is_fine_without_a_page_table(void **stat
 	unmap(t->iommu, t->ioas, 0, UINT64_MAX - PAGE);
 }
 
-static void s10_4_1_row8_length_that_is_not_aligned_is_EINVAL(void **state)
+static void map_of_an_unaligned_length_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -145,7 +145,7 @@ static void s10_4_1_row8_length_that_is_not_aligned_is_EINVAL(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_1_row9_fixed_iova_that_is_not_aligned_is_EINVAL(void **state)
+static void map_at_an_unaligned_iova_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -157,7 +157,7 @@ static void s10_4_1_row9_fixed_iova_that_is_not_aligned_is_EINVAL(void **state)
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_1_row9_fixed_iova_that_wraps_is_EOVERFLOW(void **state)
+static void map_at_an_iova_that_wraps_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -174,7 +174,7 @@ static void s10_4_1_row9_fixed_iova_that_wraps_is_EOVERFLOW(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_1_row9_fixed_iova_in_a_reserved_range_is_EINVAL(void **state)
+static void map_at_a_reserved_iova_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -198,7 +198,7 @@ static void s10_4_1_row9_fixed_iova_in_a_reserved_range_is_EINVAL(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_1_row9_fixed_iova_that_is_mapped_is_EEXIST(void **state)
+static void map_at_a_mapped_iova_is_EEXIST(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -227,7 +227,7 @@ static void s10_4_1_row9_fixed_iova_that_is_mapped_is_EEXIST(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_1_row9_reserved_and_mapped_is_EINVAL(void **state)
+static void map_at_an_iova_both_reserved_and_mapped_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -241,7 +241,7 @@ static void s10_4_1_row9_reserved_and_mapped_is_EINVAL(void **state)
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_1_row10_memory_that_is_not_aligned_is_EINVAL(void **state)
+static void map_of_unaligned_memory_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -256,7 +256,7 @@ static void s10_4_1_row10_memory_that_is_not_aligned_is_EINVAL(void **state)
 	expect_map(EEXIST, t, &map);
 }
 
-static void s10_4_1_row11_bad_memory_is_EFAULT_with_a_page_table(void **state)
+static void map_of_bad_memory_is_EFAULT_with_a_page_table(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -270,7 +270,7 @@ static void s10_4_1_row11_bad_memory_is_EFAULT_with_a_page_table(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_1_row11_a_mapped_iova_and_bad_memory_is_EEXIST(void **state)
+static void map_of_bad_memory_at_a_mapped_iova_is_EEXIST(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -280,7 +280,7 @@ static void s10_4_1_row11_a_mapped_iova_and_bad_memory_is_EEXIST(void **state)
 	expect_map(EEXIST, t, &map);
 }
 
-static void s10_4_1_row11_bad_memory_is_fine_without_a_page_table(void **state)
+static void map_of_bad_memory_succeeds_without_a_page_table(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -295,7 +295,7 @@ static void s10_4_1_row11_bad_memory_is_fine_without_a_page_table(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_1_row12_a_failed_copy_out_is_EFAULT_and_the_mapping_stays(void **state)
+static void map_with_a_failed_copy_out_is_EFAULT_and_the_mapping_stays(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -305,7 +305,7 @@ static void s10_4_1_row12_a_failed_copy_out_is_EFAULT_and_the_mapping_stays(void
 }
 
 /* Everything is wrong; what was complained about is put right, until nothing is. */
-static void s10_4_1_the_rows_are_tested_in_order(void **state)
+static void map_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = {
@@ -334,23 +334,23 @@ static void s10_4_1_the_rows_are_tested_in_order(void **state)
 	map.ioas_id = t->ioas;
 	expect_map(EOVERFLOW, t, &map);
 	map.user_va = 1;
-	expect_map(EINVAL, t, &map); /* row 6 */
+	expect_map(EINVAL, t, &map); /* [IOAS-MAP.6] */
 	map.length = PAGE + 1;
 	map.user_va = 0x10001;
-	expect_map(EINVAL, t, &map); /* row 8 */
+	expect_map(EINVAL, t, &map); /* [IOAS-MAP.8] */
 	map.length = 2 * PAGE;
-	expect_map(EINVAL, t, &map); /* row 9, not aligned, before it wraps */
+	expect_map(EINVAL, t, &map); /* [IOAS-MAP.9a], before it wraps */
 	map.iova = -PAGE;
 	expect_map(EOVERFLOW, t, &map);
 	map.iova = IOVA;
 	expect_map(EEXIST, t, &map);
 	map.iova = IOVA + 2 * PAGE;
-	expect_map(EINVAL, t, &map); /* row 10 */
+	expect_map(EINVAL, t, &map); /* [IOAS-MAP.10] */
 	map.user_va = 0x10000;
 	expect_map(0, t, &map);
 }
 
-static void s10_4_1_nothing_need_be_a_multiple_of_a_page(void **state)
+static void map_needs_no_multiples_of_a_page(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -366,7 +366,7 @@ static void s10_4_1_nothing_need_be_a_multiple_of_a_page(void **state)
 	unmap(t->iommu, t->ioas, IOVA, 1);
 }
 
-static void s10_4_1_the_same_memory_can_be_mapped_often(void **state)
+static void the_same_memory_can_be_mapped_often(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -377,7 +377,7 @@ static void s10_4_1_the_same_memory_can_be_mapped_often(void **state)
 	}
 }
 
-static void s10_4_1_iova_0_and_the_last_page_can_be_fixed(void **state)
+static void iova_0_and_the_last_page_can_be_fixed(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good(t);
@@ -388,7 +388,7 @@ static void s10_4_1_iova_0_and_the_last_page_can_be_fixed(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_1_each_of_the_rights_alone_is_enough(void **state)
+static void map_takes_each_right_alone(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -399,31 +399,32 @@ static void s10_4_1_each_of_the_rights_alone_is_enough(void **state)
 int ioas_map(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s10_4_1_row1_unknown_flags_and_reserved_are_EOPNOTSUPP),
-		CASE(ioas, s10_4_1_row2_iova_or_length_of_U64_MAX_is_EOVERFLOW),
-		CASE(ioas, s10_4_1_row3_map_refuses_neither_readable_nor_writeable),
-		CASE(ioas, s10_4_1_row4_no_such_ioas_is_ENOENT),
-		CASE(ioas, s10_4_1_row5_memory_that_wraps_is_EOVERFLOW),
-		CASE(ioas, s10_4_1_row6_length_0_is_EINVAL),
-		CASE(ioas, s10_4_1_row6_length_above_U64_MAX_less_a_page_is_EINVAL),
-		CASE(ioas, s10_4_1_row6_longest_length_is_fine_without_a_page_table),
-		CASE(ioas, s10_4_1_row8_length_that_is_not_aligned_is_EINVAL),
-		CASE(ioas, s10_4_1_row9_fixed_iova_that_is_not_aligned_is_EINVAL),
-		CASE(ioas, s10_4_1_row9_fixed_iova_that_wraps_is_EOVERFLOW),
-		CASE(attached, s10_4_1_row9_fixed_iova_in_a_reserved_range_is_EINVAL),
-		CASE(ioas, s10_4_1_row9_fixed_iova_that_is_mapped_is_EEXIST),
-		CASE(attached, s10_4_1_row9_reserved_and_mapped_is_EINVAL),
-		CASE(ioas, s10_4_1_row10_memory_that_is_not_aligned_is_EINVAL),
-		CASE(attached, s10_4_1_row11_bad_memory_is_EFAULT_with_a_page_table),
-		CASE(attached, s10_4_1_row11_a_mapped_iova_and_bad_memory_is_EEXIST),
-		CASE(ioas, s10_4_1_row11_bad_memory_is_fine_without_a_page_table),
-		CASE(ioas, s10_4_1_row12_a_failed_copy_out_is_EFAULT_and_the_mapping_stays),
-		CASE(ioas, s10_4_1_the_rows_are_tested_in_order),
-		CASE(ioas, s10_4_1_nothing_need_be_a_multiple_of_a_page),
-		CASE(ioas, s10_4_1_the_same_memory_can_be_mapped_often),
-		CASE(ioas, s10_4_1_iova_0_and_the_last_page_can_be_fixed),
-		CASE(ioas, s10_4_1_each_of_the_rights_alone_is_enough),
+		CASE(ioas, map_with_unknown_flags_or_reserved_is_EOPNOTSUPP, "IOAS-MAP.1"),
+		CASE(ioas, map_with_iova_or_length_of_U64_MAX_is_EOVERFLOW, "IOAS-MAP.2"),
+		CASE(ioas, map_that_is_neither_readable_nor_writeable_is_EINVAL, "IOAS-MAP.3"),
+		CASE(ioas, map_in_no_ioas_is_ENOENT, "IOAS-MAP.4"),
+		CASE(ioas, map_of_memory_that_wraps_is_EOVERFLOW, "IOAS-MAP.5"),
+		CASE(ioas, map_of_length_0_is_EINVAL, "IOAS-MAP.6"),
+		CASE(ioas, map_of_a_length_above_U64_MAX_less_a_page_is_EINVAL, "IOAS-MAP.6"),
+		CASE(ioas, map_of_the_longest_length_succeeds_without_a_page_table, "IOAS-MAP.6"),
+		CASE(ioas, map_of_an_unaligned_length_is_EINVAL, "IOAS-MAP.8"),
+		CASE(ioas, map_at_an_unaligned_iova_is_EINVAL, "IOAS-MAP.9a"),
+		CASE(ioas, map_at_an_iova_that_wraps_is_EOVERFLOW, "IOAS-MAP.9b"),
+		CASE(attached, map_at_a_reserved_iova_is_EINVAL, "IOAS-MAP.9c, IOAS-USABLE.3"),
+		CASE(ioas, map_at_a_mapped_iova_is_EEXIST, "IOAS-MAP.9d, IOAS-USABLE.3"),
+		CASE(attached, map_at_an_iova_both_reserved_and_mapped_is_EINVAL, "IOAS-MAP.9c"),
+		CASE(ioas, map_of_unaligned_memory_is_EINVAL, "IOAS-MAP.10"),
+		CASE(attached, map_of_bad_memory_is_EFAULT_with_a_page_table, "IOAS-MAP.11"),
+		CASE(attached, map_of_bad_memory_at_a_mapped_iova_is_EEXIST, "IOAS-MAP.11"),
+		CASE(ioas, map_of_bad_memory_succeeds_without_a_page_table, "IOAS-MAP.11"),
+		CASE(ioas, map_with_a_failed_copy_out_is_EFAULT_and_the_mapping_stays,
+		     "IOAS-MAP.12"),
+		CASE(ioas, map_checks_in_order, "IOAS-MAP"),
+		CASE(ioas, map_needs_no_multiples_of_a_page, "IOAS-MAP"),
+		CASE(ioas, the_same_memory_can_be_mapped_often, "IOAS-MAP"),
+		CASE(ioas, iova_0_and_the_last_page_can_be_fixed, "IOAS-MAP"),
+		CASE(ioas, map_takes_each_right_alone, "IOAS-MAP"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 4.1: IOMMU_IOAS_MAP", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("IOMMU_IOAS_MAP", tests, NULL, NULL);
 }

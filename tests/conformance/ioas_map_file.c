@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 10-ioas, 4.2: IOMMU_IOAS_MAP_FILE. The dma-buf rows need an exporter and are not here. */
+/* IOMMU_IOAS_MAP_FILE [IOAS-MAP-FILE]. Rows about dma-bufs need an exporter: mock_dmabuf.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void expect_map(int error, const struct fixture *t, const struct iommu_io
 	expect_errno(error, t->iommu, IOMMU_IOAS_MAP_FILE, &cmd);
 }
 
-static void s10_4_2_row1_unknown_flags_are_EOPNOTSUPP(void **state)
+static void map_file_with_unknown_flags_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -39,7 +39,7 @@ static void s10_4_2_row1_unknown_flags_are_EOPNOTSUPP(void **state)
 	}
 }
 
-static void s10_4_2_row2_iova_or_length_of_U64_MAX_is_EOVERFLOW(void **state)
+static void map_file_with_iova_or_length_of_U64_MAX_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -53,7 +53,7 @@ static void s10_4_2_row2_iova_or_length_of_U64_MAX_is_EOVERFLOW(void **state)
 	expect_map(EOVERFLOW, t, &map);
 }
 
-static void s10_4_2_row3_neither_readable_nor_writeable_is_EINVAL(void **state)
+static void map_file_that_is_neither_readable_nor_writeable_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -62,7 +62,7 @@ static void s10_4_2_row3_neither_readable_nor_writeable_is_EINVAL(void **state)
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_2_row4_no_such_ioas_is_ENOENT(void **state)
+static void map_file_in_no_ioas_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -71,7 +71,7 @@ static void s10_4_2_row4_no_such_ioas_is_ENOENT(void **state)
 	expect_map(ENOENT, t, &map);
 }
 
-static void s10_4_2_row5_length_0_is_EINVAL(void **state)
+static void map_file_of_length_0_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -83,7 +83,7 @@ static void s10_4_2_row5_length_0_is_EINVAL(void **state)
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_2_row6_a_file_range_that_wraps_is_EOVERFLOW(void **state)
+static void map_file_of_a_range_that_wraps_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -97,7 +97,7 @@ static void s10_4_2_row6_a_file_range_that_wraps_is_EOVERFLOW(void **state)
 	expect_map(EOVERFLOW, t, &map);
 }
 
-static void s10_4_2_row7d_a_descriptor_that_is_not_open_is_EBADF(void **state)
+static void map_file_of_no_descriptor_is_EBADF(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -108,11 +108,11 @@ static void s10_4_2_row7d_a_descriptor_that_is_not_open_is_EBADF(void **state)
 	expect_map(EBADF, t, &map);
 	map.fd = INT32_MAX;
 	expect_map(EBADF, t, &map);
-	map.length = UINT64_MAX - 1; /* of row 8 */
+	map.length = UINT64_MAX - 1; /* [IOAS-MAP-FILE.8] */
 	expect_map(EBADF, t, &map);
 }
 
-static void s10_4_2_row8_length_above_U64_MAX_less_a_page_is_EINVAL(void **state)
+static void map_file_of_a_length_above_U64_MAX_less_a_page_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -122,7 +122,7 @@ static void s10_4_2_row8_length_above_U64_MAX_less_a_page_is_EINVAL(void **state
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_2_row8_the_alignment_holds_for_length_iova_and_start(void **state)
+static void map_file_aligns_length_iova_and_start(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -140,7 +140,7 @@ static void s10_4_2_row8_the_alignment_holds_for_length_iova_and_start(void **st
 	expect_map(0, t, &map);
 }
 
-static void s10_4_2_row8_fixed_iova_rows_are_those_of_map(void **state)
+static void map_file_checks_a_fixed_iova_as_map_does(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -153,7 +153,7 @@ static void s10_4_2_row8_fixed_iova_rows_are_those_of_map(void **state)
 	expect_map(EEXIST, t, &map);
 }
 
-static void s10_4_2_row8_bad_files_are_undone_with_a_page_table(void **state)
+static void map_file_of_a_bad_file_is_undone_with_a_page_table(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -165,7 +165,7 @@ static void s10_4_2_row8_bad_files_are_undone_with_a_page_table(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_2_only_memory_files_can_be_pinned(void **state)
+static void only_memory_files_can_be_pinned(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -182,7 +182,7 @@ static void s10_4_2_only_memory_files_can_be_pinned(void **state)
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_2_any_descriptor_maps_without_a_page_table(void **state)
+static void map_file_takes_any_descriptor_without_a_page_table(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -199,7 +199,7 @@ static void s10_4_2_any_descriptor_maps_without_a_page_table(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_2_what_cannot_be_pinned_is_found_by_attaching(void **state)
+static void files_that_cannot_be_pinned_are_found_by_attaching(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -212,7 +212,7 @@ static void s10_4_2_what_cannot_be_pinned_is_found_by_attaching(void **state)
 	attach_device(t->device, t->ioas);
 }
 
-static void s10_4_2_pages_must_be_entirely_inside_the_file(void **state)
+static void pinned_pages_must_be_entirely_inside_the_file(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -227,7 +227,7 @@ static void s10_4_2_pages_must_be_entirely_inside_the_file(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_2_a_first_byte_from_2_63_on_is_EINVAL(void **state)
+static void pinning_a_file_from_2_to_the_63_on_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -236,7 +236,7 @@ static void s10_4_2_a_first_byte_from_2_63_on_is_EINVAL(void **state)
 	expect_map(EINVAL, t, &map);
 }
 
-static void s10_4_2_the_open_mode_is_never_examined(void **state)
+static void map_file_never_examines_the_open_mode(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -248,7 +248,7 @@ static void s10_4_2_the_open_mode_is_never_examined(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_2_the_descriptor_may_be_closed_afterwards(void **state)
+static void map_file_outlives_the_descriptor(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -258,7 +258,7 @@ static void s10_4_2_the_descriptor_may_be_closed_afterwards(void **state)
 	attach_device(t->device, t->ioas);
 }
 
-static void s10_4_2_start_need_not_be_aligned(void **state)
+static void map_file_needs_no_aligned_start(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -268,7 +268,7 @@ static void s10_4_2_start_need_not_be_aligned(void **state)
 	expect_map(0, t, &map);
 }
 
-static void s10_4_2_start_is_the_hint_of_an_automatic_iova(void **state)
+static void map_file_takes_start_as_hint_of_an_automatic_iova(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -288,7 +288,7 @@ static void s10_4_2_start_is_the_hint_of_an_automatic_iova(void **state)
 	expect_equal(map.iova, 4 * PAGE);
 }
 
-static void s10_4_2_file_areas_are_copied_and_unmapped_like_others(void **state)
+static void file_areas_are_copied_and_unmapped_like_others(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = good(t);
@@ -307,28 +307,33 @@ static void s10_4_2_file_areas_are_copied_and_unmapped_like_others(void **state)
 int ioas_map_file(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s10_4_2_row1_unknown_flags_are_EOPNOTSUPP),
-		CASE(ioas, s10_4_2_row2_iova_or_length_of_U64_MAX_is_EOVERFLOW),
-		CASE(ioas, s10_4_2_row3_neither_readable_nor_writeable_is_EINVAL),
-		CASE(ioas, s10_4_2_row4_no_such_ioas_is_ENOENT),
-		CASE(ioas, s10_4_2_row5_length_0_is_EINVAL),
-		CASE(ioas, s10_4_2_row6_a_file_range_that_wraps_is_EOVERFLOW),
-		CASE(ioas, s10_4_2_row7d_a_descriptor_that_is_not_open_is_EBADF),
-		CASE(ioas, s10_4_2_row8_length_above_U64_MAX_less_a_page_is_EINVAL),
-		CASE(ioas, s10_4_2_row8_the_alignment_holds_for_length_iova_and_start),
-		CASE(ioas, s10_4_2_row8_fixed_iova_rows_are_those_of_map),
-		CASE(attached, s10_4_2_row8_bad_files_are_undone_with_a_page_table),
-		CASE(attached, s10_4_2_only_memory_files_can_be_pinned),
-		CASE(ioas, s10_4_2_any_descriptor_maps_without_a_page_table),
-		CASE(bound, s10_4_2_what_cannot_be_pinned_is_found_by_attaching),
-		CASE(attached, s10_4_2_pages_must_be_entirely_inside_the_file),
-		CASE(attached, s10_4_2_a_first_byte_from_2_63_on_is_EINVAL),
-		CASE(attached, s10_4_2_the_open_mode_is_never_examined),
-		CASE(bound, s10_4_2_the_descriptor_may_be_closed_afterwards),
-		CASE(ioas, s10_4_2_start_need_not_be_aligned),
-		CASE(ioas, s10_4_2_start_is_the_hint_of_an_automatic_iova),
-		CASE(ioas, s10_4_2_file_areas_are_copied_and_unmapped_like_others),
+		CASE(ioas, map_file_with_unknown_flags_is_EOPNOTSUPP, "IOAS-MAP-FILE.1"),
+		CASE(ioas, map_file_with_iova_or_length_of_U64_MAX_is_EOVERFLOW, "IOAS-MAP-FILE.2"),
+		CASE(ioas, map_file_that_is_neither_readable_nor_writeable_is_EINVAL,
+		     "IOAS-MAP-FILE.3"),
+		CASE(ioas, map_file_in_no_ioas_is_ENOENT, "IOAS-MAP-FILE.4"),
+		CASE(ioas, map_file_of_length_0_is_EINVAL, "IOAS-MAP-FILE.5"),
+		CASE(ioas, map_file_of_a_range_that_wraps_is_EOVERFLOW, "IOAS-MAP-FILE.6"),
+		CASE(ioas, map_file_of_no_descriptor_is_EBADF, "IOAS-MAP-FILE.7d"),
+		CASE(ioas, map_file_of_a_length_above_U64_MAX_less_a_page_is_EINVAL,
+		     "IOAS-MAP-FILE.8"),
+		CASE(ioas, map_file_aligns_length_iova_and_start, "IOAS-MAP-FILE.8"),
+		CASE(ioas, map_file_checks_a_fixed_iova_as_map_does, "IOAS-MAP-FILE.8"),
+		CASE(attached, map_file_of_a_bad_file_is_undone_with_a_page_table,
+		     "IOAS-MAP-FILE.8"),
+		CASE(attached, only_memory_files_can_be_pinned, "IOAS-MAP-FILE, IOAS-PIN-ERRORS.7"),
+		CASE(ioas, map_file_takes_any_descriptor_without_a_page_table, "IOAS-MAP-FILE"),
+		CASE(bound, files_that_cannot_be_pinned_are_found_by_attaching, "IOAS-MAP-FILE"),
+		CASE(attached, pinned_pages_must_be_entirely_inside_the_file,
+		     "IOAS-MAP-FILE, IOAS-PIN-ERRORS.7"),
+		CASE(attached, pinning_a_file_from_2_to_the_63_on_is_EINVAL,
+		     "IOAS-MAP-FILE, IOAS-PIN-ERRORS.7"),
+		CASE(attached, map_file_never_examines_the_open_mode, "IOAS-MAP-FILE"),
+		CASE(bound, map_file_outlives_the_descriptor, "IOAS-MAP-FILE"),
+		CASE(ioas, map_file_needs_no_aligned_start, "IOAS-MAP-FILE"),
+		CASE(ioas, map_file_takes_start_as_hint_of_an_automatic_iova, "IOAS-MAP-FILE"),
+		CASE(ioas, file_areas_are_copied_and_unmapped_like_others, "IOAS-MAP-FILE"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 4.2: IOMMU_IOAS_MAP_FILE", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("IOMMU_IOAS_MAP_FILE", tests, NULL, NULL);
 }

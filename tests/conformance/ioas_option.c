@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 10-ioas, 7: IOMMU_OPTION and IOMMU_VFIO_IOAS. */
+/* IOMMU_OPTION and IOMMU_VFIO_IOAS [OPTION]. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -14,7 +14,7 @@
 #define SET		 .op = IOMMU_OPTION_OP_SET
 #define GET		 .op = IOMMU_OPTION_OP_GET
 
-static void s10_7_row1_reserved_is_EOPNOTSUPP(void **state)
+static void option_with_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -24,7 +24,7 @@ static void s10_7_row1_reserved_is_EOPNOTSUPP(void **state)
 		     HUGE_PAGES(GET, .__reserved = 0x8000, .object_id = 99));
 }
 
-static void s10_7_row2_other_options_are_EOPNOTSUPP(void **state)
+static void unknown_options_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -52,7 +52,7 @@ static void need_sys_resource(void)
 		skip_test("needs CAP_SYS_RESOURCE");
 }
 
-static void s10_7_rlimit_mode_of_an_object_is_EOPNOTSUPP(void **state)
+static void rlimit_mode_of_an_object_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -60,7 +60,7 @@ static void s10_7_rlimit_mode_of_an_object_is_EOPNOTSUPP(void **state)
 	expect_errno(EOPNOTSUPP, t->iommu, IOMMU_OPTION, RLIMIT_MODE(SET, .object_id = 99));
 }
 
-static void s10_7_rlimit_mode_is_user_at_first(void **state)
+static void rlimit_mode_is_user_at_first(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -75,7 +75,7 @@ static void get_without_privilege(void *arg)
 	expect_equal(rlimit_mode(open_context()), 0);
 }
 
-static void s10_7_rlimit_mode_can_be_read_without_privilege(void **state)
+static void rlimit_mode_can_be_read_without_privilege(void **state)
 {
 	fixture(state);
 	run_in_child(get_without_privilege, NULL);
@@ -95,13 +95,13 @@ static void set_without_privilege(void *arg)
 	expect_equal(rlimit_mode(iommu), 0);
 }
 
-static void s10_7_rlimit_mode_set_without_privilege_is_EPERM(void **state)
+static void rlimit_mode_set_without_privilege_is_EPERM(void **state)
 {
 	fixture(state);
 	run_in_child(set_without_privilege, NULL);
 }
 
-static void s10_7_rlimit_mode_set_while_an_object_exists_is_EBUSY(void **state)
+static void rlimit_mode_set_while_an_object_exists_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -115,7 +115,7 @@ static void s10_7_rlimit_mode_set_while_an_object_exists_is_EBUSY(void **state)
 	expect_equal(rlimit_mode(t->iommu), 1);
 }
 
-static void s10_7_rlimit_mode_set_with_a_bound_device_is_EBUSY(void **state)
+static void rlimit_mode_set_with_a_bound_device_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -124,7 +124,7 @@ static void s10_7_rlimit_mode_set_with_a_bound_device_is_EBUSY(void **state)
 	expect_errno(EBUSY, t->iommu, IOMMU_OPTION, RLIMIT_MODE(SET, .val64 = 1));
 }
 
-static void s10_7_rlimit_mode_is_0_or_1(void **state)
+static void rlimit_mode_is_0_or_1(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -137,7 +137,7 @@ static void s10_7_rlimit_mode_is_0_or_1(void **state)
 	expect_equal(rlimit_mode(t->iommu), 0);
 }
 
-static void s10_7_rlimit_mode_other_ops_are_EOPNOTSUPP(void **state)
+static void rlimit_mode_other_ops_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -145,7 +145,7 @@ static void s10_7_rlimit_mode_other_ops_are_EOPNOTSUPP(void **state)
 	expect_errno(EOPNOTSUPP, t->iommu, IOMMU_OPTION, RLIMIT_MODE(.op = 0x100));
 }
 
-static void s10_7_rlimit_mode_of_the_container_is_mm(void **state)
+static void rlimit_mode_of_the_container_is_mm(void **state)
 {
 	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 
@@ -174,7 +174,7 @@ static void expect_set(int error, const struct fixture *t, uint64_t value)
 		     HUGE_PAGES(SET, .object_id = t->ioas, .val64 = value));
 }
 
-static void s10_7_huge_pages_of_no_ioas_is_ENOENT(void **state)
+static void huge_pages_of_no_ioas_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -183,7 +183,7 @@ static void s10_7_huge_pages_of_no_ioas_is_ENOENT(void **state)
 	expect_errno(ENOENT, t->iommu, IOMMU_OPTION, HUGE_PAGES(.op = 9, .object_id = 99));
 }
 
-static void s10_7_huge_pages_are_set_and_read(void **state)
+static void huge_pages_are_set_and_read(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -196,7 +196,7 @@ static void s10_7_huge_pages_are_set_and_read(void **state)
 	expect_equal(huge_pages(t), 1);
 }
 
-static void s10_7_huge_pages_off_with_page_table_and_area_is_EINVAL(void **state)
+static void huge_pages_off_with_page_table_and_area_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -215,7 +215,7 @@ static void s10_7_huge_pages_off_with_page_table_and_area_is_EINVAL(void **state
 	expect_set(0, t, 0);
 }
 
-static void s10_7_huge_pages_off_with_areas_that_do_not_conform_is_EADDRINUSE(void **state)
+static void huge_pages_off_with_areas_that_do_not_conform_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -226,7 +226,7 @@ static void s10_7_huge_pages_off_with_areas_that_do_not_conform_is_EADDRINUSE(vo
 	expect_set(0, t, 0);
 }
 
-static void s10_7_huge_pages_other_values_are_EINVAL(void **state)
+static void huge_pages_other_values_are_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -236,7 +236,7 @@ static void s10_7_huge_pages_other_values_are_EINVAL(void **state)
 	expect_equal(huge_pages(t), 1);
 }
 
-static void s10_7_huge_pages_other_ops_are_EOPNOTSUPP(void **state)
+static void huge_pages_other_ops_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -248,7 +248,7 @@ static void s10_7_huge_pages_other_ops_are_EOPNOTSUPP(void **state)
 
 #define COMPAT(...) CMD(iommu_vfio_ioas, __VA_ARGS__)
 
-static void s10_7_vfio_ioas_reserved_is_EOPNOTSUPP(void **state)
+static void vfio_ioas_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -257,14 +257,14 @@ static void s10_7_vfio_ioas_reserved_is_EOPNOTSUPP(void **state)
 			     COMPAT(.op = op, .ioas_id = 99, .__reserved = 1));
 }
 
-static void s10_7_vfio_ioas_get_of_none_is_ENODEV(void **state)
+static void vfio_ioas_get_of_none_is_ENODEV(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	expect_errno(ENODEV, t->iommu, IOMMU_VFIO_IOAS, COMPAT(.op = IOMMU_VFIO_IOAS_GET));
 }
 
-static void s10_7_vfio_ioas_set_to_no_ioas_is_ENOENT(void **state)
+static void vfio_ioas_set_to_no_ioas_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -273,7 +273,7 @@ static void s10_7_vfio_ioas_set_to_no_ioas_is_ENOENT(void **state)
 	expect_errno(ENOENT, t->iommu, IOMMU_VFIO_IOAS, COMPAT(.op = IOMMU_VFIO_IOAS_SET));
 }
 
-static void s10_7_vfio_ioas_other_ops_are_EOPNOTSUPP(void **state)
+static void vfio_ioas_other_ops_are_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -281,7 +281,7 @@ static void s10_7_vfio_ioas_other_ops_are_EOPNOTSUPP(void **state)
 	expect_errno(EOPNOTSUPP, t->iommu, IOMMU_VFIO_IOAS, COMPAT(.op = 0x8000));
 }
 
-static void s10_7_vfio_ioas_is_set_replaced_read_and_cleared(void **state)
+static void vfio_ioas_is_set_replaced_read_and_cleared(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_vfio_ioas *get = COMPAT(.op = IOMMU_VFIO_IOAS_GET);
@@ -304,7 +304,7 @@ static void s10_7_vfio_ioas_is_set_replaced_read_and_cleared(void **state)
 	destroy(t->iommu, other);
 }
 
-static void s10_7_noiommu_get_pa_is_not_built_in(void **state)
+static void noiommu_get_pa_is_not_built_in(void **state)
 {
 	struct fixture *t = fixture(state);
 	int result = do_ioctl(t->iommu, IOMMU_IOAS_NOIOMMU_GET_PA,
@@ -319,30 +319,32 @@ static void s10_7_noiommu_get_pa_is_not_built_in(void **state)
 int ioas_option(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s10_7_row1_reserved_is_EOPNOTSUPP),
-		CASE(context, s10_7_row2_other_options_are_EOPNOTSUPP),
-		CASE(ioas, s10_7_rlimit_mode_of_an_object_is_EOPNOTSUPP),
-		CASE(ioas, s10_7_rlimit_mode_is_user_at_first),
-		CASE(context, s10_7_rlimit_mode_can_be_read_without_privilege),
-		CASE(context, s10_7_rlimit_mode_set_without_privilege_is_EPERM),
-		CASE(ioas, s10_7_rlimit_mode_set_while_an_object_exists_is_EBUSY),
-		CASE(bound, s10_7_rlimit_mode_set_with_a_bound_device_is_EBUSY),
-		CASE(context, s10_7_rlimit_mode_is_0_or_1),
-		CASE(context, s10_7_rlimit_mode_other_ops_are_EOPNOTSUPP),
-		CASE(context, s10_7_rlimit_mode_of_the_container_is_mm),
-		CASE(ioas, s10_7_huge_pages_of_no_ioas_is_ENOENT),
-		CASE(ioas, s10_7_huge_pages_are_set_and_read),
-		CASE(attached, s10_7_huge_pages_off_with_page_table_and_area_is_EINVAL),
-		CASE(ioas, s10_7_huge_pages_off_with_areas_that_do_not_conform_is_EADDRINUSE),
-		CASE(ioas, s10_7_huge_pages_other_values_are_EINVAL),
-		CASE(ioas, s10_7_huge_pages_other_ops_are_EOPNOTSUPP),
-		CASE(ioas, s10_7_vfio_ioas_reserved_is_EOPNOTSUPP),
-		CASE(ioas, s10_7_vfio_ioas_get_of_none_is_ENODEV),
-		CASE(ioas, s10_7_vfio_ioas_set_to_no_ioas_is_ENOENT),
-		CASE(ioas, s10_7_vfio_ioas_other_ops_are_EOPNOTSUPP),
-		CASE(ioas, s10_7_vfio_ioas_is_set_replaced_read_and_cleared),
-		CASE(ioas, s10_7_noiommu_get_pa_is_not_built_in),
+		CASE(context, option_with_reserved_is_EOPNOTSUPP, "OPTION.1"),
+		CASE(context, unknown_options_are_EOPNOTSUPP, "OPTION.2"),
+		CASE(ioas, rlimit_mode_of_an_object_is_EOPNOTSUPP, "OPTION-RLIMIT.1"),
+		CASE(ioas, rlimit_mode_is_user_at_first, "OPTION-RLIMIT.2, NODES.1"),
+		CASE(context, rlimit_mode_can_be_read_without_privilege, "OPTION-RLIMIT.2"),
+		CASE(context, rlimit_mode_set_without_privilege_is_EPERM, "OPTION-RLIMIT.3"),
+		CASE(ioas, rlimit_mode_set_while_an_object_exists_is_EBUSY, "OPTION-RLIMIT.4"),
+		CASE(bound, rlimit_mode_set_with_a_bound_device_is_EBUSY, "OPTION-RLIMIT"),
+		CASE(context, rlimit_mode_is_0_or_1, "OPTION-RLIMIT.5"),
+		CASE(context, rlimit_mode_other_ops_are_EOPNOTSUPP, "OPTION-RLIMIT.6"),
+		CASE(context, rlimit_mode_of_the_container_is_mm, "OPTION-RLIMIT, NODES.2"),
+		CASE(ioas, huge_pages_of_no_ioas_is_ENOENT, "OPTION-HUGE-PAGES.1"),
+		CASE(ioas, huge_pages_are_set_and_read, "OPTION-HUGE-PAGES.2..3"),
+		CASE(attached, huge_pages_off_with_page_table_and_area_is_EINVAL,
+		     "OPTION-HUGE-PAGES.4, OPTION-HUGE-PAGES.6"),
+		CASE(ioas, huge_pages_off_with_areas_that_do_not_conform_is_EADDRINUSE,
+		     "OPTION-HUGE-PAGES.5"),
+		CASE(ioas, huge_pages_other_values_are_EINVAL, "OPTION-HUGE-PAGES.7"),
+		CASE(ioas, huge_pages_other_ops_are_EOPNOTSUPP, "OPTION-HUGE-PAGES.8"),
+		CASE(ioas, vfio_ioas_reserved_is_EOPNOTSUPP, "VFIO-IOAS.1"),
+		CASE(ioas, vfio_ioas_get_of_none_is_ENODEV, "VFIO-IOAS.2"),
+		CASE(ioas, vfio_ioas_set_to_no_ioas_is_ENOENT, "VFIO-IOAS.3"),
+		CASE(ioas, vfio_ioas_other_ops_are_EOPNOTSUPP, "VFIO-IOAS.4"),
+		CASE(ioas, vfio_ioas_is_set_replaced_read_and_cleared, "VFIO-IOAS"),
+		CASE(ioas, noiommu_get_pa_is_not_built_in, "NOIOMMU-GET-PA"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 7: options", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 10-ioas, 8: what is pinned when, and what a device sees meanwhile. Errors show with any device;
- * contents need one that does DMA when told to (edu.h).
+ * What is pinned when, and what a device sees meanwhile [IOAS-PINNING]. Errors show with any
+ * device; contents need one that does DMA when told to (edu.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,9 +53,9 @@ static void map_over(void *va, uint64_t bytes)
 			 -1, 0) == va);
 }
 
-/* ---- 8.1: when ---- */
+/* ---- when ---- */
 
-static void s10_8_1_map_without_a_page_table_touches_no_memory(void **state)
+static void map_without_a_page_table_touches_no_memory(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -64,7 +64,7 @@ static void s10_8_1_map_without_a_page_table_touches_no_memory(void **state)
 	expect_true(!is_present(memory));
 }
 
-static void s10_8_1_map_with_a_page_table_makes_memory_present(void **state)
+static void map_with_a_page_table_makes_memory_present(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(4 * PAGE);
@@ -74,7 +74,7 @@ static void s10_8_1_map_with_a_page_table_makes_memory_present(void **state)
 		expect_true(is_present(memory + i * PAGE));
 }
 
-static void s10_8_1_attaching_makes_memory_present(void **state)
+static void attaching_makes_mapped_memory_present(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(2 * PAGE);
@@ -85,7 +85,7 @@ static void s10_8_1_attaching_makes_memory_present(void **state)
 	expect_true(!is_present(memory));
 }
 
-static void s10_8_1_bad_memory_is_found_by_attaching(void **state)
+static void bad_memory_is_found_by_attaching(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -99,9 +99,9 @@ static void s10_8_1_bad_memory_is_found_by_attaching(void **state)
 	expect_equal(attach_device(t->device, t->ioas), t->dev_id + 1);
 }
 
-/* ---- 8.2: errors ---- */
+/* ---- errors ---- */
 
-static void s10_8_2_unmapped_memory_is_EFAULT(void **state)
+static void pinning_unmapped_memory_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -112,7 +112,7 @@ static void s10_8_2_unmapped_memory_is_EFAULT(void **state)
 	expect_map(EFAULT, t, RW, at_border("", 1, PAGE, MEM_RW, MEM_HOLE), 2 * PAGE);
 }
 
-static void s10_8_2_memory_without_rights_is_EFAULT(void **state)
+static void pinning_memory_without_rights_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -121,7 +121,7 @@ static void s10_8_2_memory_without_rights_is_EFAULT(void **state)
 	expect_map(EFAULT, t, READ, at_border("", 1, PAGE, MEM_RW, MEM_NONE), 2 * PAGE);
 }
 
-static void s10_8_2_row3_registers_of_a_device_are_EFAULT(void **state)
+static void pinning_registers_of_a_device_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	void *registers;
@@ -135,7 +135,7 @@ static void s10_8_2_row3_registers_of_a_device_are_EFAULT(void **state)
 	munmap(registers, PAGE);
 }
 
-static void s10_8_2_row3_secret_memory_is_EFAULT(void **state)
+static void pinning_secret_memory_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = (int)syscall(SYS_memfd_secret, 0);
@@ -152,7 +152,7 @@ static void s10_8_2_row3_secret_memory_is_EFAULT(void **state)
 	munmap(secret, PAGE);
 }
 
-static void s10_8_2_writeable_of_read_only_memory_is_EFAULT(void **state)
+static void pinning_read_only_memory_as_writeable_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const void *memory = mem_of_kind(PAGE, MEM_RO);
@@ -163,7 +163,7 @@ static void s10_8_2_writeable_of_read_only_memory_is_EFAULT(void **state)
 	expect_map(EFAULT, t, RW, at_border("", 1, PAGE, MEM_RW, MEM_RO), 2 * PAGE);
 }
 
-static void s10_8_2_memory_beyond_the_end_of_its_file_is_EFAULT(void **state)
+static void pinning_memory_beyond_the_end_of_its_file_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	int file = mem_file(PAGE);
@@ -175,7 +175,7 @@ static void s10_8_2_memory_beyond_the_end_of_its_file_is_EFAULT(void **state)
 	expect_map(0, t, RW, memory, PAGE);
 }
 
-static void s10_8_2_writeable_of_a_disk_files_shared_mapping_is_EFAULT(void **state)
+static void pinning_a_shared_mapping_of_a_disk_file_as_writeable_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	int file = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -200,9 +200,9 @@ static void s10_8_2_writeable_of_a_disk_files_shared_mapping_is_EFAULT(void **st
 	expect_map(0, t, RW, memory, PAGE);
 }
 
-/* ---- 8.1, 8.2: what the device sees ---- */
+/* ---- what the device sees ---- */
 
-static void s10_8_2_device_and_process_see_each_others_stores(void **state)
+static void device_and_process_see_the_stores_of_each_other(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(3 * PAGE);
@@ -218,7 +218,7 @@ static void s10_8_2_device_and_process_see_each_others_stores(void **state)
 	expect_equal(edu_peek(t->device, IOVA + PAGE), 43);
 }
 
-static void s10_8_2_pages_pinned_untouched_and_read_only_are_the_processs_own(void **state)
+static void untouched_pages_pinned_read_only_belong_to_the_process(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(2 * PAGE);
@@ -231,7 +231,7 @@ static void s10_8_2_pages_pinned_untouched_and_read_only_are_the_processs_own(vo
 	expect_equal(edu_peek(t->device, IOVA + PAGE), 1234);
 }
 
-static void s10_8_2_private_file_pages_pinned_read_only_are_the_processs_own(void **state)
+static void private_file_pages_pinned_read_only_belong_to_the_process(void **state)
 {
 	struct fixture *t = fixture(state);
 	int file = mem_file(PAGE);
@@ -253,7 +253,7 @@ static void s10_8_2_private_file_pages_pinned_read_only_are_the_processs_own(voi
 	expect_equal(edu_peek(t->device, IOVA), 6);
 }
 
-static void s10_8_1_munmap_does_not_change_what_the_iova_refers_to(void **state)
+static void munmap_does_not_change_what_the_iova_refers_to(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(2 * PAGE);
@@ -270,7 +270,7 @@ static void s10_8_1_munmap_does_not_change_what_the_iova_refers_to(void **state)
 	expect_equal(edu_peek(t->device, IOVA), 23);
 }
 
-static void s10_8_1_mmap_over_pinned_memory_does_not_change_it(void **state)
+static void mmap_over_pinned_memory_does_not_change_what_the_iova_refers_to(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(3 * PAGE);
@@ -291,7 +291,7 @@ static void s10_8_1_mmap_over_pinned_memory_does_not_change_it(void **state)
 	expect_equal(edu_peek(t->device, IOVA), 30);
 }
 
-static void s10_8_1_madvise_does_not_take_pinned_memory_away(void **state)
+static void madvise_does_not_take_pinned_memory_away(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -305,7 +305,7 @@ static void s10_8_1_madvise_does_not_take_pinned_memory_away(void **state)
 	expect_equal(edu_peek(t->device, IOVA), 61);
 }
 
-static void s10_8_1_mremap_takes_pinned_memory_along(void **state)
+static void mremap_takes_pinned_memory_along(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -321,7 +321,7 @@ static void s10_8_1_mremap_takes_pinned_memory_along(void **state)
 	expect_equal(edu_peek(t->device, IOVA), 72);
 }
 
-static void s10_8_1_pinned_again_after_the_last_unpin_memory_is_looked_up_anew(void **state)
+static void pinning_after_the_last_unpin_resolves_the_address_again(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -340,7 +340,7 @@ static void s10_8_1_pinned_again_after_the_last_unpin_memory_is_looked_up_anew(v
 	expect_equal(edu_peek(t->device, IOVA), 82);
 }
 
-static void s10_8_1_a_copy_holds_the_same_pages(void **state)
+static void a_copy_holds_the_same_pages(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(2 * PAGE);
@@ -358,7 +358,7 @@ static void s10_8_1_a_copy_holds_the_same_pages(void **state)
 	expect_equal(edu_peek(t->device, 2 * IOVA), 91);
 }
 
-static void s10_8_1_two_maps_may_refer_to_different_memory_of_one_address(void **state)
+static void two_maps_of_one_address_may_refer_to_different_memory(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -374,7 +374,7 @@ static void s10_8_1_two_maps_may_refer_to_different_memory_of_one_address(void *
 	expect_equal(edu_peek(t->device, 2 * IOVA), 102);
 }
 
-static void s10_8_2_the_parent_keeps_the_pinned_page_after_fork(void **state)
+static void the_parent_keeps_the_pinned_page_after_fork(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -399,7 +399,7 @@ static void s10_8_2_the_parent_keeps_the_pinned_page_after_fork(void **state)
 	expect_equal(load(memory), 114);
 }
 
-static void s10_8_1_file_memory_is_that_of_the_file(void **state)
+static void the_device_writes_to_the_mapped_file(void **state)
 {
 	struct fixture *t = fixture(state);
 	int file = mem_file(2 * PAGE);
@@ -417,7 +417,7 @@ static void s10_8_1_file_memory_is_that_of_the_file(void **state)
 	expect_equal(word, 122);
 }
 
-static void s10_8_1_detaching_and_unmapping_end_the_devices_access(void **state)
+static void detaching_and_unmapping_end_the_access_of_the_device(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -435,7 +435,7 @@ static void s10_8_1_detaching_and_unmapping_end_the_devices_access(void **state)
 	expect_equal(load(memory), 131);
 }
 
-static void s10_4_1_the_rights_of_a_mapping_bind_the_device(void **state)
+static void the_rights_of_a_mapping_bind_the_device(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -452,32 +452,38 @@ static void s10_4_1_the_rights_of_a_mapping_bind_the_device(void **state)
 int ioas_pin(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s10_8_1_map_without_a_page_table_touches_no_memory),
-		CASE(attached, s10_8_1_map_with_a_page_table_makes_memory_present),
-		CASE(bound, s10_8_1_attaching_makes_memory_present),
-		CASE(bound, s10_8_1_bad_memory_is_found_by_attaching),
-		CASE(attached, s10_8_2_unmapped_memory_is_EFAULT),
-		CASE(attached, s10_8_2_memory_without_rights_is_EFAULT),
-		CASE(attached, s10_8_2_row3_registers_of_a_device_are_EFAULT),
-		CASE(attached, s10_8_2_row3_secret_memory_is_EFAULT),
-		CASE(attached, s10_8_2_writeable_of_read_only_memory_is_EFAULT),
-		CASE(attached, s10_8_2_memory_beyond_the_end_of_its_file_is_EFAULT),
-		CASE(attached, s10_8_2_writeable_of_a_disk_files_shared_mapping_is_EFAULT),
-		CASE(attached, s10_8_2_device_and_process_see_each_others_stores),
-		CASE(attached, s10_8_2_pages_pinned_untouched_and_read_only_are_the_processs_own),
-		CASE(attached, s10_8_2_private_file_pages_pinned_read_only_are_the_processs_own),
-		CASE(attached, s10_8_1_munmap_does_not_change_what_the_iova_refers_to),
-		CASE(attached, s10_8_1_mmap_over_pinned_memory_does_not_change_it),
-		CASE(attached, s10_8_1_madvise_does_not_take_pinned_memory_away),
-		CASE(attached, s10_8_1_mremap_takes_pinned_memory_along),
-		CASE(attached, s10_8_1_pinned_again_after_the_last_unpin_memory_is_looked_up_anew),
-		CASE(attached, s10_8_1_a_copy_holds_the_same_pages),
-		CASE(attached, s10_8_1_two_maps_may_refer_to_different_memory_of_one_address),
-		CASE(attached, s10_8_2_the_parent_keeps_the_pinned_page_after_fork),
-		CASE(attached, s10_8_1_file_memory_is_that_of_the_file),
-		CASE(attached, s10_8_1_detaching_and_unmapping_end_the_devices_access),
-		CASE(attached, s10_4_1_the_rights_of_a_mapping_bind_the_device),
+		CASE(ioas, map_without_a_page_table_touches_no_memory, "IOAS-PIN"),
+		CASE(attached, map_with_a_page_table_makes_memory_present, "IOAS-PIN"),
+		CASE(bound, attaching_makes_mapped_memory_present, "IOAS-PIN"),
+		CASE(bound, bad_memory_is_found_by_attaching, "IOAS-PIN"),
+		CASE(attached, pinning_unmapped_memory_is_EFAULT, "IOAS-PIN-ERRORS.1"),
+		CASE(attached, pinning_memory_without_rights_is_EFAULT, "IOAS-PIN-ERRORS.1"),
+		CASE(attached, pinning_registers_of_a_device_is_EFAULT, "IOAS-PIN-ERRORS.3"),
+		CASE(attached, pinning_secret_memory_is_EFAULT, "IOAS-PIN-ERRORS.3"),
+		CASE(attached, pinning_read_only_memory_as_writeable_is_EFAULT,
+		     "IOAS-PIN-ERRORS.2"),
+		CASE(attached, pinning_memory_beyond_the_end_of_its_file_is_EFAULT,
+		     "IOAS-PIN-ERRORS"),
+		CASE(attached, pinning_a_shared_mapping_of_a_disk_file_as_writeable_is_EFAULT,
+		     "IOAS-PIN-ERRORS.4"),
+		CASE(attached, device_and_process_see_the_stores_of_each_other, "IOAS-PIN-ERRORS"),
+		CASE(attached, untouched_pages_pinned_read_only_belong_to_the_process,
+		     "IOAS-PIN-ERRORS"),
+		CASE(attached, private_file_pages_pinned_read_only_belong_to_the_process,
+		     "IOAS-PIN-ERRORS"),
+		CASE(attached, munmap_does_not_change_what_the_iova_refers_to, "IOAS-PIN"),
+		CASE(attached, mmap_over_pinned_memory_does_not_change_what_the_iova_refers_to,
+		     "IOAS-PIN"),
+		CASE(attached, madvise_does_not_take_pinned_memory_away, "IOAS-PIN"),
+		CASE(attached, mremap_takes_pinned_memory_along, "IOAS-PIN"),
+		CASE(attached, pinning_after_the_last_unpin_resolves_the_address_again, "IOAS-PIN"),
+		CASE(attached, a_copy_holds_the_same_pages, "IOAS-PIN"),
+		CASE(attached, two_maps_of_one_address_may_refer_to_different_memory, "IOAS-PIN"),
+		CASE(attached, the_parent_keeps_the_pinned_page_after_fork, "IOAS-PIN-ERRORS"),
+		CASE(attached, the_device_writes_to_the_mapped_file, "IOAS-PIN"),
+		CASE(attached, detaching_and_unmapping_end_the_access_of_the_device, "IOAS-PIN"),
+		CASE(attached, the_rights_of_a_mapping_bind_the_device, "IOAS-MAP"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 8: pinning", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("pinning", tests, NULL, NULL);
 }

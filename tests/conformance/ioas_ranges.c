@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 10-ioas, 1 to 3: IOAS_ALLOC, IOVA_RANGES, ALLOW_IOVAS, alignment. What devices add is in
- * attach_ranges.c.
+ * IOAS_ALLOC, IOVA_RANGES, ALLOW_IOVAS, alignment [IOAS-ALLOC], [IOAS-USABLE],
+ * [IOAS-ALIGNMENT]. What devices add is in attach_ranges.c.
  */
 #include <errno.h>
 
 #include "conformance.h"
 #include "groups.h"
 
-/* ---- 1: IOAS_ALLOC ---- */
+/* ---- IOAS_ALLOC ---- */
 
-static void s10_1_row1_flags_are_EOPNOTSUPP(void **state)
+static void ioas_alloc_with_flags_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -19,7 +19,7 @@ static void s10_1_row1_flags_are_EOPNOTSUPP(void **state)
 			     CMD(iommu_ioas_alloc, .flags = 1u << bit));
 }
 
-static void s10_1_row3_a_failed_copy_out_undoes_the_object(void **state)
+static void ioas_alloc_with_a_failed_copy_out_undoes_the_object(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
@@ -28,7 +28,7 @@ static void s10_1_row3_a_failed_copy_out_undoes_the_object(void **state)
 	expect_equal(new_ioas(t->iommu), t->ioas + 1);
 }
 
-static void s10_1_a_fresh_ioas_is_empty_and_unlimited(void **state)
+static void a_fresh_ioas_is_empty_and_unlimited(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_option huge = {
@@ -52,20 +52,20 @@ static void s10_1_a_fresh_ioas_is_empty_and_unlimited(void **state)
 	expect_equal(everything.length, 0);
 }
 
-/* ---- 2.1: IOVA_RANGES ---- */
+/* ---- IOVA_RANGES ---- */
 
-static void s10_2_1_row1_reserved_is_EOPNOTSUPP(void **state)
+static void iova_ranges_with_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
-	/* Also without such an IOAS: row 1 comes before row 2. */
+	/* Also without such an IOAS: [IOAS-IOVA-RANGES.1] is tested first. */
 	expect_errno(EOPNOTSUPP, t->iommu, IOMMU_IOAS_IOVA_RANGES,
 		     CMD(iommu_ioas_iova_ranges, .ioas_id = t->ioas, .__reserved = 1));
 	expect_errno(EOPNOTSUPP, t->iommu, IOMMU_IOAS_IOVA_RANGES,
 		     CMD(iommu_ioas_iova_ranges, .ioas_id = 99, .__reserved = 1u << 31));
 }
 
-static void s10_2_1_row2_no_such_ioas_is_ENOENT(void **state)
+static void iova_ranges_of_no_ioas_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -73,7 +73,7 @@ static void s10_2_1_row2_no_such_ioas_is_ENOENT(void **state)
 		     CMD(iommu_ioas_iova_ranges, .ioas_id = t->ioas + 1, .num_iovas = 1));
 }
 
-static void s10_2_1_row3_an_array_that_is_not_writable_is_EFAULT(void **state)
+static void iova_ranges_with_an_unwritable_array_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range room = {1, 2};
@@ -90,7 +90,7 @@ static void s10_2_1_row3_an_array_that_is_not_writable_is_EFAULT(void **state)
 				 .allowed_iovas = (uintptr_t)arrays[i]));
 }
 
-static void s10_2_1_row4_a_failed_copy_out_is_EFAULT(void **state)
+static void iova_ranges_with_a_failed_copy_out_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range range = {1, 2};
@@ -103,7 +103,7 @@ static void s10_2_1_row4_a_failed_copy_out_is_EFAULT(void **state)
 	expect_equal(range.last, UINT64_MAX);
 }
 
-static void s10_2_1_row5_too_small_an_array_is_EMSGSIZE(void **state)
+static void iova_ranges_with_too_small_an_array_is_EMSGSIZE(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_iova_ranges cmd = {.size = sizeof(cmd), .ioas_id = t->ioas};
@@ -112,7 +112,7 @@ static void s10_2_1_row5_too_small_an_array_is_EMSGSIZE(void **state)
 	expect_equal(cmd.num_iovas, 1);
 }
 
-static void s10_2_1_array_entries_without_a_range_are_not_touched(void **state)
+static void iova_ranges_leaves_unused_array_entries(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range range = {1, 2};
@@ -128,7 +128,7 @@ static void s10_2_1_array_entries_without_a_range_are_not_touched(void **state)
 		      .allowed_iovas = (uintptr_t)before_hole(&range, sizeof(range))));
 }
 
-static void s10_2_1_areas_and_the_allowed_list_do_not_matter(void **state)
+static void iova_ranges_ignores_areas_and_the_allowed_list(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range allowed = {0x100000, 0x1fffff};
@@ -141,7 +141,7 @@ static void s10_2_1_areas_and_the_allowed_list_do_not_matter(void **state)
 	expect_equal(range.last, UINT64_MAX);
 }
 
-/* ---- 2.2: ALLOW_IOVAS ---- */
+/* ---- ALLOW_IOVAS ---- */
 
 static void expect_allow(int error, const struct fixture *t, const void *ranges, uint32_t count)
 {
@@ -150,7 +150,7 @@ static void expect_allow(int error, const struct fixture *t, const void *ranges,
 			 .allowed_iovas = (uintptr_t)ranges));
 }
 
-static void s10_2_2_row1_reserved_is_EOPNOTSUPP(void **state)
+static void allow_iovas_with_reserved_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -158,7 +158,7 @@ static void s10_2_2_row1_reserved_is_EOPNOTSUPP(void **state)
 		     CMD(iommu_ioas_allow_iovas, .ioas_id = 99, .num_iovas = 1, .__reserved = 1));
 }
 
-static void s10_2_2_row2_no_such_ioas_is_ENOENT(void **state)
+static void allow_iovas_of_no_ioas_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -166,7 +166,7 @@ static void s10_2_2_row2_no_such_ioas_is_ENOENT(void **state)
 		     CMD(iommu_ioas_allow_iovas, .ioas_id = 99, .num_iovas = 1));
 }
 
-static void s10_2_2_row3_an_unreadable_entry_is_EFAULT(void **state)
+static void allow_iovas_with_an_unreadable_entry_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range ranges[2] = {{0x1000, 0x1fff}, {0x3000, 0x3fff}};
@@ -177,7 +177,7 @@ static void s10_2_2_row3_an_unreadable_entry_is_EFAULT(void **state)
 	expect_allow(EFAULT, t, before_hole(ranges, sizeof(ranges) - 1), 2);
 }
 
-static void s10_2_2_row4_start_that_is_not_below_last_is_EINVAL(void **state)
+static void allow_iovas_with_start_not_below_last_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range equal = {0x1000, 0x1000}, above = {0x1001, 0x1000};
@@ -186,7 +186,7 @@ static void s10_2_2_row4_start_that_is_not_below_last_is_EINVAL(void **state)
 	expect_allow(EINVAL, t, &above, 1);
 }
 
-static void s10_2_2_row5_entries_that_intersect_are_EINVAL(void **state)
+static void allow_iovas_with_intersecting_entries_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range pairs[][2] = {
@@ -199,7 +199,7 @@ static void s10_2_2_row5_entries_that_intersect_are_EINVAL(void **state)
 		expect_allow(EINVAL, t, pairs[i], 2);
 }
 
-static void s10_2_2_entries_are_checked_in_array_order(void **state)
+static void allow_iovas_checks_entries_in_array_order(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range wrong[2] = {{0x1000, 0x1000}, {0x3000, 0x3fff}};
@@ -209,7 +209,7 @@ static void s10_2_2_entries_are_checked_in_array_order(void **state)
 	expect_allow(EINVAL, t, before_hole(overlap, sizeof(overlap)), 3);
 }
 
-static void s10_2_2_adjacent_entries_in_any_order_are_fine(void **state)
+static void allow_iovas_takes_adjacent_entries_in_any_order(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range ranges[] = {{0x7000, 0x7fff},
@@ -221,7 +221,7 @@ static void s10_2_2_adjacent_entries_in_any_order_are_fine(void **state)
 	expect_allow(0, t, ranges, ARRAY_SIZE(ranges));
 }
 
-static void s10_2_2_the_whole_of_the_space_can_be_allowed(void **state)
+static void allow_iovas_takes_the_whole_space(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range all = {0, UINT64_MAX};
@@ -230,7 +230,7 @@ static void s10_2_2_the_whole_of_the_space_can_be_allowed(void **state)
 	expect_equal(map_anywhere(t->iommu, t->ioas, 0x10000, PAGE), PAGE);
 }
 
-static void s10_2_2_the_list_is_replaced_as_a_whole(void **state)
+static void allow_iovas_replaces_the_whole_list(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range low = {0x10000, 0x1ffff}, high = {0x80000, 0x8ffff};
@@ -240,7 +240,7 @@ static void s10_2_2_the_list_is_replaced_as_a_whole(void **state)
 	expect_equal(map_anywhere(t->iommu, t->ioas, 0x10000, PAGE), high.start);
 }
 
-static void s10_2_2_no_entries_empty_the_list(void **state)
+static void allow_iovas_without_entries_empties_the_list(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range high = {0x80000, 0x8ffff};
@@ -252,7 +252,7 @@ static void s10_2_2_no_entries_empty_the_list(void **state)
 	expect_allow(0, t, mem_of_kind(PAGE, MEM_HOLE), 0);
 }
 
-static void s10_2_2_the_old_list_stays_on_an_error(void **state)
+static void allow_iovas_keeps_the_old_list_on_an_error(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range high = {0x80000, 0x8ffff};
@@ -264,7 +264,7 @@ static void s10_2_2_the_old_list_stays_on_an_error(void **state)
 	expect_equal(map_anywhere(t->iommu, t->ioas, 0x10000, PAGE), high.start);
 }
 
-static void s10_2_2_areas_are_neither_checked_nor_affected(void **state)
+static void allow_iovas_neither_checks_nor_affects_areas(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range ranges[] = {{IOVA, IOVA + 10 * PAGE}, {0x80000, 0x8ffff}};
@@ -277,7 +277,7 @@ static void s10_2_2_areas_are_neither_checked_nor_affected(void **state)
 	map_at(t->iommu, t->ioas, RW, 16 * IOVA, mem_pages(PAGE), PAGE);
 }
 
-/* ---- 3: alignment ---- */
+/* ---- alignment ---- */
 
 static uint64_t alignment_of(const struct fixture *t)
 {
@@ -287,7 +287,7 @@ static uint64_t alignment_of(const struct fixture *t)
 	return alignment;
 }
 
-static void s10_3_huge_pages_off_raises_the_alignment_to_a_page(void **state)
+static void huge_pages_off_raises_the_alignment_to_a_page(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -297,7 +297,7 @@ static void s10_3_huge_pages_off_raises_the_alignment_to_a_page(void **state)
 	expect_equal(alignment_of(t), 1);
 }
 
-static void s10_3_a_page_table_raises_the_alignment_while_it_is_there(void **state)
+static void a_page_table_raises_the_alignment_while_it_is_there(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -311,7 +311,7 @@ static void s10_3_a_page_table_raises_the_alignment_while_it_is_there(void **sta
  * Areas that keep an alignment of a page away: by IOVA, by length, by offset in the page of
  * memory.
  */
-static void s10_3_areas_that_do_not_conform_are_EADDRINUSE(void **state)
+static void raising_the_alignment_over_unaligned_areas_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	const char *va = mem_pages(4 * PAGE);
@@ -338,32 +338,35 @@ static void s10_3_areas_that_do_not_conform_are_EADDRINUSE(void **state)
 int ioas_ranges(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s10_1_row1_flags_are_EOPNOTSUPP),
-		CASE(ioas, s10_1_row3_a_failed_copy_out_undoes_the_object),
-		CASE(ioas, s10_1_a_fresh_ioas_is_empty_and_unlimited),
-		CASE(ioas, s10_2_1_row1_reserved_is_EOPNOTSUPP),
-		CASE(ioas, s10_2_1_row2_no_such_ioas_is_ENOENT),
-		CASE(ioas, s10_2_1_row3_an_array_that_is_not_writable_is_EFAULT),
-		CASE(ioas, s10_2_1_row4_a_failed_copy_out_is_EFAULT),
-		CASE(ioas, s10_2_1_row5_too_small_an_array_is_EMSGSIZE),
-		CASE(ioas, s10_2_1_array_entries_without_a_range_are_not_touched),
-		CASE(ioas, s10_2_1_areas_and_the_allowed_list_do_not_matter),
-		CASE(ioas, s10_2_2_row1_reserved_is_EOPNOTSUPP),
-		CASE(ioas, s10_2_2_row2_no_such_ioas_is_ENOENT),
-		CASE(ioas, s10_2_2_row3_an_unreadable_entry_is_EFAULT),
-		CASE(ioas, s10_2_2_row4_start_that_is_not_below_last_is_EINVAL),
-		CASE(ioas, s10_2_2_row5_entries_that_intersect_are_EINVAL),
-		CASE(ioas, s10_2_2_entries_are_checked_in_array_order),
-		CASE(ioas, s10_2_2_adjacent_entries_in_any_order_are_fine),
-		CASE(ioas, s10_2_2_the_whole_of_the_space_can_be_allowed),
-		CASE(ioas, s10_2_2_the_list_is_replaced_as_a_whole),
-		CASE(ioas, s10_2_2_no_entries_empty_the_list),
-		CASE(ioas, s10_2_2_the_old_list_stays_on_an_error),
-		CASE(ioas, s10_2_2_areas_are_neither_checked_nor_affected),
-		CASE(ioas, s10_3_huge_pages_off_raises_the_alignment_to_a_page),
-		CASE(bound, s10_3_a_page_table_raises_the_alignment_while_it_is_there),
-		CASE(bound, s10_3_areas_that_do_not_conform_are_EADDRINUSE),
+		CASE(context, ioas_alloc_with_flags_is_EOPNOTSUPP, "IOAS-ALLOC.1"),
+		CASE(ioas, ioas_alloc_with_a_failed_copy_out_undoes_the_object, "IOAS-ALLOC.3"),
+		CASE(ioas, a_fresh_ioas_is_empty_and_unlimited,
+		     "IOAS-ALLOC, OBJECTS.1, IOAS-ALIGNMENT.1"),
+		CASE(ioas, iova_ranges_with_reserved_is_EOPNOTSUPP, "IOAS-IOVA-RANGES.1"),
+		CASE(ioas, iova_ranges_of_no_ioas_is_ENOENT, "IOAS-IOVA-RANGES.2"),
+		CASE(ioas, iova_ranges_with_an_unwritable_array_is_EFAULT, "IOAS-IOVA-RANGES.3"),
+		CASE(ioas, iova_ranges_with_a_failed_copy_out_is_EFAULT, "IOAS-IOVA-RANGES.4"),
+		CASE(ioas, iova_ranges_with_too_small_an_array_is_EMSGSIZE, "IOAS-IOVA-RANGES.5"),
+		CASE(ioas, iova_ranges_leaves_unused_array_entries, "IOAS-IOVA-RANGES"),
+		CASE(ioas, iova_ranges_ignores_areas_and_the_allowed_list, "IOAS-IOVA-RANGES"),
+		CASE(ioas, allow_iovas_with_reserved_is_EOPNOTSUPP, "IOAS-ALLOW-IOVAS.1"),
+		CASE(ioas, allow_iovas_of_no_ioas_is_ENOENT, "IOAS-ALLOW-IOVAS.2"),
+		CASE(ioas, allow_iovas_with_an_unreadable_entry_is_EFAULT, "IOAS-ALLOW-IOVAS.3"),
+		CASE(ioas, allow_iovas_with_start_not_below_last_is_EINVAL, "IOAS-ALLOW-IOVAS.4"),
+		CASE(ioas, allow_iovas_with_intersecting_entries_is_EINVAL, "IOAS-ALLOW-IOVAS.5"),
+		CASE(ioas, allow_iovas_checks_entries_in_array_order, "IOAS-ALLOW-IOVAS"),
+		CASE(ioas, allow_iovas_takes_adjacent_entries_in_any_order, "IOAS-ALLOW-IOVAS"),
+		CASE(ioas, allow_iovas_takes_the_whole_space, "IOAS-ALLOW-IOVAS"),
+		CASE(ioas, allow_iovas_replaces_the_whole_list, "IOAS-ALLOW-IOVAS"),
+		CASE(ioas, allow_iovas_without_entries_empties_the_list, "IOAS-ALLOW-IOVAS"),
+		CASE(ioas, allow_iovas_keeps_the_old_list_on_an_error, "IOAS-ALLOW-IOVAS"),
+		CASE(ioas, allow_iovas_neither_checks_nor_affects_areas, "IOAS-ALLOW-IOVAS"),
+		CASE(ioas, huge_pages_off_raises_the_alignment_to_a_page, "IOAS-ALIGNMENT.2"),
+		CASE(bound, a_page_table_raises_the_alignment_while_it_is_there,
+		     "IOAS-ALIGNMENT.3"),
+		CASE(bound, raising_the_alignment_over_unaligned_areas_is_EADDRINUSE,
+		     "IOAS-ALIGNMENT"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 1 to 3: ranges", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ranges", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 5, and 10-ioas, 8.4 to 8.6: accesses. */
+/* Accesses [TEST-ACCESS], [ACCESS-RW], [ACCESS-PIN], [ACCESS-ATTACH]. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -38,7 +38,7 @@ static int setup_pinned(void **state)
 
 /* ---- CREATE_ACCESS ---- */
 
-static void s50_5_create_checks_its_arguments(void **state)
+static void create_access_checks_its_arguments(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -47,7 +47,7 @@ static void s50_5_create_checks_its_arguments(void **state)
 	expect_equal(new_ioas(t->iommu), 2);
 }
 
-static void s50_5_create_gives_a_close_on_exec_descriptor(void **state)
+static void create_access_returns_a_close_on_exec_descriptor(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = mock_access(t->iommu, t->ioas, 0);
@@ -55,7 +55,7 @@ static void s50_5_create_gives_a_close_on_exec_descriptor(void **state)
 	expect_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 }
 
-static void s50_5_a_pinning_access_raises_the_alignment(void **state)
+static void a_pinning_access_raises_the_alignment(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range range;
@@ -74,7 +74,7 @@ static void s50_5_a_pinning_access_raises_the_alignment(void **state)
 	expect_equal(alignment, 1);
 }
 
-static void s50_5_create_on_unaligned_areas_is_EADDRINUSE(void **state)
+static void create_access_on_unaligned_areas_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -85,7 +85,7 @@ static void s50_5_create_on_unaligned_areas_is_EADDRINUSE(void **state)
 	unmap(t->iommu, t->ioas, IOVA, 16);
 }
 
-static void s50_5_a_failed_copy_out_of_create_undoes_all(void **state)
+static void create_access_with_a_failed_copy_out_undoes_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_test_cmd *cmd = TEST_CMD(CREATE_ACCESS, t->ioas);
@@ -98,7 +98,7 @@ static void s50_5_a_failed_copy_out_of_create_undoes_all(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s50_5_without_a_free_descriptor_create_is_ENOMEM(void **state)
+static void create_access_without_a_free_descriptor_is_ENOMEM(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct rlimit limit, none;
@@ -114,7 +114,7 @@ static void s50_5_without_a_free_descriptor_create_is_ENOMEM(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s50_5_the_descriptor_holds_ioas_and_context(void **state)
+static void the_descriptor_of_an_access_holds_ioas_and_context(void **state)
 {
 	struct fixture *t = fixture(state);
 	int iommu = open("/dev/iommu", O_RDWR);
@@ -131,7 +131,7 @@ static void s50_5_the_descriptor_holds_ioas_and_context(void **state)
 	check_refs(t->iommu, pages, PAGE, 0);
 }
 
-static void s50_5_closing_the_descriptor_drops_pins(void **state)
+static void closing_the_descriptor_of_an_access_drops_its_pins(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -142,7 +142,7 @@ static void s50_5_closing_the_descriptor_drops_pins(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s50_5_operations_need_the_descriptor_of_an_access(void **state)
+static void access_operations_need_the_descriptor_of_an_access(void **state)
 {
 	struct fixture *t = fixture(state);
 	const int fds[] = {12345, t->iommu, mem_file(PAGE), -1};
@@ -161,7 +161,7 @@ static void s50_5_operations_need_the_descriptor_of_an_access(void **state)
 #define pin_errno(error, ...) \
 	test_errno(error, t->iommu, ACCESS_PAGES, access_fd, .access_pages = {__VA_ARGS__})
 
-static void s50_5_pins_are_numbered_for_each_access(void **state)
+static void pins_are_numbered_per_access(void **state)
 {
 	struct fixture *t = fixture(state);
 	int other = mock_access(t->iommu, t->ioas, MOCK_ACCESS_NEEDS_PIN_PAGES);
@@ -172,7 +172,7 @@ static void s50_5_pins_are_numbered_for_each_access(void **state)
 	expect_equal(access_pin(t->iommu, access_fd, IOVA, PAGE, 0), 2);
 }
 
-static void s50_5_pins_hold_the_pages_once_for_the_source(void **state)
+static void pins_hold_the_pages_once_for_the_source(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t first = access_pin(t->iommu, access_fd, IOVA, 2 * PAGE, 0);
@@ -189,7 +189,7 @@ static void s50_5_pins_hold_the_pages_once_for_the_source(void **state)
 	check_refs(t->iommu, memory, PAGES * PAGE, 0);
 }
 
-static void s50_5_destroy_of_an_unknown_pin_is_ENOENT(void **state)
+static void destroy_of_an_unknown_pin_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t id = access_pin(t->iommu, access_fd, IOVA, PAGE, 0);
@@ -202,7 +202,7 @@ static void s50_5_destroy_of_an_unknown_pin_is_ENOENT(void **state)
 		   .destroy_access_pages.access_pages_id = id);
 }
 
-static void s50_5_rows_1_to_4_of_pages_come_in_order(void **state)
+static void access_pages_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 	int plain = mock_access(t->iommu, t->ioas, 0);
@@ -215,7 +215,7 @@ static void s50_5_rows_1_to_4_of_pages_come_in_order(void **state)
 		   .access_pages = {.iova = IOVA, .length = PAGE});
 }
 
-static void s10_8_5_pins_check_the_range(void **state)
+static void pins_check_their_range(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -231,7 +231,7 @@ static void s10_8_5_pins_check_the_range(void **state)
 	check_refs(t->iommu, memory + 2 * PAGE, (PAGES - 2) * PAGE, 0);
 }
 
-static void s10_8_5_pins_span_areas(void **state)
+static void pins_span_areas(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *more = mem_pages(2 * PAGE);
@@ -243,7 +243,7 @@ static void s10_8_5_pins_span_areas(void **state)
 	check_refs(t->iommu, more + PAGE, PAGE, 0);
 }
 
-static void s10_8_5_pins_need_the_rights(void **state)
+static void pins_need_the_rights_of_the_area(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t read_only_iova = 2 * IOVA, write_only = 3 * IOVA;
@@ -256,7 +256,7 @@ static void s10_8_5_pins_need_the_rights(void **state)
 	access_pin(t->iommu, access_fd, write_only, PAGE, MOCK_ACCESS_WRITE);
 }
 
-static void s10_8_5_a_pin_is_all_or_nothing(void **state)
+static void a_pin_is_all_or_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -266,7 +266,7 @@ static void s10_8_5_a_pin_is_all_or_nothing(void **state)
 	check_refs(t->iommu, memory, PAGES * PAGE, 0);
 }
 
-static void s10_8_5_pins_of_bad_memory_are_EFAULT(void **state)
+static void pins_of_bad_memory_are_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -277,7 +277,7 @@ static void s10_8_5_pins_of_bad_memory_are_EFAULT(void **state)
 	pin_errno(EFAULT, .iova = 3 * IOVA, .length = PAGE);
 }
 
-static void s50_5_row7_pins_are_compared_with_the_callers_pages(void **state)
+static void pins_are_compared_with_the_pages_of_the_caller(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -295,7 +295,7 @@ static void s50_5_row7_pins_are_compared_with_the_callers_pages(void **state)
 	check_refs(t->iommu, memory, PAGE, 0);
 }
 
-static void s50_5_row8_a_failed_copy_out_undoes_the_pin(void **state)
+static void a_pin_with_a_failed_copy_out_is_undone(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_test_cmd *cmd =
@@ -306,7 +306,7 @@ static void s50_5_row8_a_failed_copy_out_undoes_the_pin(void **state)
 	unmap(t->iommu, t->ioas, IOVA, PAGES * PAGE);
 }
 
-static void s50_5_syz_counts_from_the_start_of_an_area(void **state)
+static void the_syz_flag_counts_from_the_start_of_an_area(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *more = mem_pages(2 * PAGE);
@@ -320,7 +320,7 @@ static void s50_5_syz_counts_from_the_start_of_an_area(void **state)
 	pin_errno(ENOENT, .flags = MOCK_ACCESS_SYZ, .iova = 2, .length = PAGE);
 }
 
-static void s10_8_1_pins_keep_the_frame(void **state)
+static void pins_keep_the_frame(void **state)
 {
 	struct fixture *t = fixture(state);
 	char byte = 0;
@@ -341,7 +341,7 @@ static void s10_8_1_pins_keep_the_frame(void **state)
 
 /* ---- UNMAP ---- */
 
-static void s10_6_unmap_has_accesses_let_go(void **state)
+static void unmap_makes_accesses_drop_their_pins(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t kept;
@@ -359,7 +359,7 @@ static void s10_6_unmap_has_accesses_let_go(void **state)
 		   .destroy_access_pages.access_pages_id = 0);
 }
 
-static void s10_8_1_pins_outlast_the_tables(void **state)
+static void pins_outlast_the_hwpts(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -378,7 +378,7 @@ static void s10_8_1_pins_outlast_the_tables(void **state)
 #define replace_ioas(of) \
 	test_ok(t->iommu, ACCESS_REPLACE_IOAS, access_fd, .access_replace_ioas.ioas_id = of)
 
-static void s10_8_6_replace_moves_and_drops_the_pins(void **state)
+static void replacing_the_ioas_of_an_access_drops_its_pins(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -393,7 +393,7 @@ static void s10_8_6_replace_moves_and_drops_the_pins(void **state)
 	destroy(t->iommu, other);
 }
 
-static void s10_8_6_replace_by_the_same_changes_nothing(void **state)
+static void replacing_the_ioas_of_an_access_by_the_same_changes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -404,7 +404,7 @@ static void s10_8_6_replace_by_the_same_changes_nothing(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s10_8_6_a_failed_replace_leaves_it_where_it_is(void **state)
+static void a_failed_replace_leaves_an_access_where_it_is(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t unaligned = new_ioas(t->iommu);
@@ -431,7 +431,7 @@ static void rw(int iommu, uint32_t flags, uint64_t iova, void *buffer, uint64_t 
 			.iova = iova, .length = length, .uptr = (uintptr_t)buffer, .flags = flags});
 }
 
-static void s50_5_rw_copies_both_ways(void **state)
+static void access_rw_copies_both_ways(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t paths[] = {0, MOCK_ACCESS_SLOW_PATH};
@@ -451,7 +451,7 @@ static void s50_5_rw_copies_both_ways(void **state)
 	check_refs(t->iommu, memory, PAGES * PAGE, 0);
 }
 
-static void s50_5_rows_1_to_3_of_rw_come_in_order(void **state)
+static void access_rw_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -460,7 +460,7 @@ static void s50_5_rows_1_to_3_of_rw_come_in_order(void **state)
 	test_errno(EOPNOTSUPP, t->iommu, ACCESS_RW, 12345, .access_rw = {.flags = 2, .length = 1});
 }
 
-static void s10_8_4_rw_checks_the_range(void **state)
+static void access_rw_checks_its_range(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t buffer = (uintptr_t)mem_pages(4 * PAGE);
@@ -475,7 +475,7 @@ static void s10_8_4_rw_checks_the_range(void **state)
 	rw_errno(EPERM, .iova = 3 * IOVA, .length = 1, .uptr = buffer);
 }
 
-static void s50_5_rw_of_bad_memory_is_EFAULT(void **state)
+static void access_rw_of_bad_memory_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t bad = (uintptr_t)mem_of_kind(PAGE, MEM_HOLE);
@@ -489,7 +489,7 @@ static void s50_5_rw_of_bad_memory_is_EFAULT(void **state)
 		 .flags = MOCK_ACCESS_SLOW_PATH);
 }
 
-static void s50_5_a_failed_read_leaves_the_buffer(void **state)
+static void a_failed_access_read_leaves_the_buffer(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *buffer = mem_pages(PAGE);
@@ -500,7 +500,7 @@ static void s50_5_a_failed_read_leaves_the_buffer(void **state)
 	expect_equal(buffer[0], 'b');
 }
 
-static void s10_8_4_rw_of_a_file_is_the_file(void **state)
+static void access_rw_reads_and_writes_the_file(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = mem_file(2 * PAGE);
@@ -519,40 +519,48 @@ static void s10_8_4_rw_of_a_file_is_the_file(void **state)
 int mock_access_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s50_5_create_checks_its_arguments),
-		CASE(ioas, s50_5_create_gives_a_close_on_exec_descriptor),
-		CASE(ioas, s50_5_a_pinning_access_raises_the_alignment),
-		CASE(ioas, s50_5_create_on_unaligned_areas_is_EADDRINUSE),
-		CASE(ioas, s50_5_a_failed_copy_out_of_create_undoes_all),
-		CASE(ioas, s50_5_without_a_free_descriptor_create_is_ENOMEM),
-		CASE(context, s50_5_the_descriptor_holds_ioas_and_context),
-		CASE(access, s50_5_closing_the_descriptor_drops_pins),
-		CASE(ioas, s50_5_operations_need_the_descriptor_of_an_access),
-		CASE(access, s50_5_pins_are_numbered_for_each_access),
-		CASE(access, s50_5_pins_hold_the_pages_once_for_the_source),
-		CASE(access, s50_5_destroy_of_an_unknown_pin_is_ENOENT),
-		CASE(access, s50_5_rows_1_to_4_of_pages_come_in_order),
-		CASE(access, s10_8_5_pins_check_the_range),
-		CASE(access, s10_8_5_pins_span_areas),
-		CASE(access, s10_8_5_pins_need_the_rights),
-		CASE(access, s10_8_5_a_pin_is_all_or_nothing),
-		CASE(access, s10_8_5_pins_of_bad_memory_are_EFAULT),
-		CASE(access, s50_5_row7_pins_are_compared_with_the_callers_pages),
-		CASE(access, s50_5_row8_a_failed_copy_out_undoes_the_pin),
-		CASE(access, s50_5_syz_counts_from_the_start_of_an_area),
-		CASE(access, s10_8_1_pins_keep_the_frame),
-		CASE(access, s10_6_unmap_has_accesses_let_go),
-		CASE(pinned, s10_8_1_pins_outlast_the_tables),
-		CASE(access, s10_8_6_replace_moves_and_drops_the_pins),
-		CASE(access, s10_8_6_replace_by_the_same_changes_nothing),
-		CASE(access, s10_8_6_a_failed_replace_leaves_it_where_it_is),
-		CASE(access, s50_5_rw_copies_both_ways),
-		CASE(access, s50_5_rows_1_to_3_of_rw_come_in_order),
-		CASE(access, s10_8_4_rw_checks_the_range),
-		CASE(access, s50_5_rw_of_bad_memory_is_EFAULT),
-		CASE(access, s50_5_a_failed_read_leaves_the_buffer),
-		CASE(access, s10_8_4_rw_of_a_file_is_the_file),
+		CASE(ioas, create_access_checks_its_arguments, "TEST-ACCESS"),
+		CASE(ioas, create_access_returns_a_close_on_exec_descriptor, "TEST-ACCESS"),
+		CASE(ioas, a_pinning_access_raises_the_alignment,
+		     "TEST-ACCESS, IOAS-ALIGNMENT.4..5"),
+		CASE(ioas, create_access_on_unaligned_areas_is_EADDRINUSE, "TEST-ACCESS"),
+		CASE(ioas, create_access_with_a_failed_copy_out_undoes_all, "TEST-ACCESS"),
+		CASE(ioas, create_access_without_a_free_descriptor_is_ENOMEM, "TEST-ACCESS"),
+		CASE(context, the_descriptor_of_an_access_holds_ioas_and_context,
+		     "TEST-ACCESS, OBJECTS.5"),
+		CASE(access, closing_the_descriptor_of_an_access_drops_its_pins, "TEST-ACCESS"),
+		CASE(ioas, access_operations_need_the_descriptor_of_an_access,
+		     "TEST-ACCESS-PAGES.3"),
+		CASE(access, pins_are_numbered_per_access, "TEST-ACCESS"),
+		CASE(access, pins_hold_the_pages_once_for_the_source, "TEST-ACCESS"),
+		CASE(access, destroy_of_an_unknown_pin_is_ENOENT, "TEST-ACCESS"),
+		CASE(access, access_pages_checks_in_order,
+		     "TEST-ACCESS-PAGES.1..2, TEST-ACCESS-PAGES.4, TEST-CONSTANTS.6"),
+		CASE(access, pins_check_their_range,
+		     "ACCESS-PIN.1, ACCESS-PIN.5, TEST-ACCESS-PAGES.6"),
+		CASE(access, pins_span_areas, "ACCESS-PIN, TEST-ACCESS-PAGES.6"),
+		CASE(access, pins_need_the_rights_of_the_area, "ACCESS-PIN.2, TEST-ACCESS-PAGES.6"),
+		CASE(access, a_pin_is_all_or_nothing, "ACCESS-PIN.5, TEST-ACCESS-PAGES.6"),
+		CASE(access, pins_of_bad_memory_are_EFAULT, "ACCESS-PIN.4, TEST-ACCESS-PAGES.6"),
+		CASE(access, pins_are_compared_with_the_pages_of_the_caller, "TEST-ACCESS-PAGES.7"),
+		CASE(access, a_pin_with_a_failed_copy_out_is_undone, "TEST-ACCESS-PAGES.8"),
+		CASE(access, the_syz_flag_counts_from_the_start_of_an_area,
+		     "TEST-ACCESS, TEST-CONSTANTS.6"),
+		CASE(access, pins_keep_the_frame, "IOAS-PIN"),
+		CASE(access, unmap_makes_accesses_drop_their_pins, "IOAS-UNMAP"),
+		CASE(pinned, pins_outlast_the_hwpts, "IOAS-PIN"),
+		CASE(access, replacing_the_ioas_of_an_access_drops_its_pins, "ACCESS-ATTACH"),
+		CASE(access, replacing_the_ioas_of_an_access_by_the_same_changes_nothing,
+		     "ACCESS-ATTACH"),
+		CASE(access, a_failed_replace_leaves_an_access_where_it_is, "ACCESS-ATTACH"),
+		CASE(access, access_rw_copies_both_ways, "TEST-ACCESS"),
+		CASE(access, access_rw_checks_in_order, "TEST-ACCESS"),
+		CASE(access, access_rw_checks_its_range,
+		     "ACCESS-RW.1..2, ACCESS-RW.5, ACCESS-RW.9"),
+		CASE(access, access_rw_of_bad_memory_is_EFAULT, "TEST-ACCESS, ACCESS-RW.8"),
+		CASE(access, a_failed_access_read_leaves_the_buffer, "TEST-ACCESS"),
+		CASE(access, access_rw_reads_and_writes_the_file, "ACCESS-RW"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 5: accesses", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("accesses", tests, NULL, NULL);
 }

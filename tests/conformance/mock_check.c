@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 3: checking maps, references and reservations; marking dirty. */
+/* Checking maps, references and reservations; marking dirty [TEST-CHECK]. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,7 +17,7 @@ static void add_reserved(int iommu, uint32_t ioas, uint64_t start, uint64_t leng
 	test_ok(iommu, ADD_RESERVED, ioas, .add_reserved = {.start = start, .length = length});
 }
 
-static void s50_3_add_reserved_checks_its_arguments(void **state)
+static void add_reserved_checks_its_arguments(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -28,7 +28,7 @@ static void s50_3_add_reserved_checks_its_arguments(void **state)
 	add_reserved(t->iommu, t->ioas, UINT64_MAX, 1);
 }
 
-static void s50_3_reserved_ranges_are_not_usable(void **state)
+static void ranges_of_add_reserved_are_not_usable(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range ranges[3];
@@ -42,7 +42,7 @@ static void s50_3_reserved_ranges_are_not_usable(void **state)
 			 .user_va = (uintptr_t)mem_pages(PAGE), .length = PAGE));
 }
 
-static void s50_3_reserved_ranges_may_overlap(void **state)
+static void ranges_of_add_reserved_may_overlap(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range ranges[3];
@@ -54,7 +54,7 @@ static void s50_3_reserved_ranges_may_overlap(void **state)
 	expect_equal(ranges[1].start, IOVA + 3 * PAGE);
 }
 
-static void s50_3_reserved_ranges_must_not_be_in_use(void **state)
+static void add_reserved_of_a_used_range_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_iova_range allowed = {4 * IOVA, 4 * IOVA + PAGE - 1};
@@ -73,7 +73,7 @@ static void s50_3_reserved_ranges_must_not_be_in_use(void **state)
 	test_errno(error, iommu, MD_CHECK_MAP, hwpt,       \
 		   .md_check_map = {.iova = at, .length = bytes, .uptr = (uintptr_t)(va)})
 
-static void s50_3_check_map_compares_page_by_page(void **state)
+static void check_map_compares_page_by_page(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(4 * PAGE);
@@ -86,7 +86,7 @@ static void s50_3_check_map_compares_page_by_page(void **state)
 	check_map_errno(EINVAL, t->iommu, mock.hwpt, IOVA + PAGE, PAGE, mem_pages(PAGE));
 }
 
-static void s50_3_check_map_needs_a_paging_hwpt(void **state)
+static void check_map_needs_a_paging_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -94,7 +94,7 @@ static void s50_3_check_map_needs_a_paging_hwpt(void **state)
 	check_map_errno(ENOENT, t->iommu, 99, IOVA, 0, 0);
 }
 
-static void s50_3_check_map_needs_alignment(void **state)
+static void check_map_needs_alignment(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -105,7 +105,7 @@ static void s50_3_check_map_needs_alignment(void **state)
 	check_map_errno(EINVAL, t->iommu, mock.hwpt, IOVA, 4 * PAGE, -PAGE);
 }
 
-static void s50_3_check_map_of_bad_memory_is_EFAULT(void **state)
+static void check_map_of_bad_memory_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -113,7 +113,7 @@ static void s50_3_check_map_of_bad_memory_is_EFAULT(void **state)
 	check_map_errno(EFAULT, t->iommu, mock.hwpt, IOVA, PAGE, mem_of_kind(PAGE, MEM_NONE));
 }
 
-static void s50_3_check_map_of_nothing(void **state)
+static void check_map_of_an_unmapped_iova_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -123,7 +123,7 @@ static void s50_3_check_map_of_nothing(void **state)
 	check_map(t->iommu, mock.hwpt, IOVA, NULL, 0);
 }
 
-static void s50_3_two_addresses_of_a_file_are_the_same_frame(void **state)
+static void two_addresses_of_a_file_have_the_same_frame(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = mem_file(4 * PAGE);
@@ -138,7 +138,7 @@ static void s50_3_two_addresses_of_a_file_are_the_same_frame(void **state)
 	munmap(one, 4 * PAGE);
 }
 
-static void s50_3_a_mapped_file_is_the_programs_mapping_of_it(void **state)
+static void check_map_finds_a_mapped_file_through_the_mapping_of_the_program(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = mem_file(4 * PAGE);
@@ -162,7 +162,7 @@ static void s50_3_a_mapped_file_is_the_programs_mapping_of_it(void **state)
 	test_errno(error, iommu, MD_CHECK_REFS, 0,       \
 		   .md_check_refs = {.length = bytes, .uptr = (uintptr_t)(va), .refs = count})
 
-static void s50_3_a_page_is_pinned_once_for_each_source(void **state)
+static void a_page_is_pinned_once_for_each_source(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(4 * PAGE);
@@ -179,7 +179,7 @@ static void s50_3_a_page_is_pinned_once_for_each_source(void **state)
 	check_refs(t->iommu, memory, PAGE, 0);
 }
 
-static void s50_3_copies_and_tables_do_not_pin_again(void **state)
+static void copies_and_hwpts_do_not_pin_again(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -197,7 +197,7 @@ static void s50_3_copies_and_tables_do_not_pin_again(void **state)
 	check_refs(t->iommu, memory + PAGE, PAGE, 0);
 }
 
-static void s50_3_nothing_is_pinned_without_a_table(void **state)
+static void nothing_is_pinned_without_a_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -210,7 +210,7 @@ static void s50_3_nothing_is_pinned_without_a_table(void **state)
 	check_refs(t->iommu, memory, PAGE, 0);
 }
 
-static void s50_3_references_of_all_contexts_count(void **state)
+static void check_refs_counts_the_pins_of_all_contexts(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -226,7 +226,7 @@ static void s50_3_references_of_all_contexts_count(void **state)
 	check_refs(t->iommu, memory, PAGE, 1);
 }
 
-static void s50_3_a_wrong_count_is_EIO(void **state)
+static void check_refs_with_a_wrong_count_is_EIO(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(2 * PAGE);
@@ -237,7 +237,7 @@ static void s50_3_a_wrong_count_is_EIO(void **state)
 	check_refs_errno(EIO, t->iommu, memory, 2 * PAGE, 1);
 }
 
-static void s50_3_check_refs_needs_whole_pages(void **state)
+static void check_refs_needs_whole_pages(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(PAGE);
@@ -249,7 +249,7 @@ static void s50_3_check_refs_needs_whole_pages(void **state)
 	check_refs(t->iommu, memory, 0, 5);
 }
 
-static void s50_3_a_new_page_at_the_address_is_not_the_pinned_one(void **state)
+static void a_new_page_at_the_address_is_not_the_pinned_page(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(2 * PAGE);
@@ -311,7 +311,7 @@ static uint64_t read_dirty(int iommu, uint64_t page_size)
 	return bits;
 }
 
-static void s50_3_dirty_marks_the_leaves_of_the_set_bits(void **state)
+static void test_dirty_marks_the_leaves_of_the_set_bits(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -324,7 +324,7 @@ static void s50_3_dirty_marks_the_leaves_of_the_set_bits(void **state)
 	expect_equal(read_dirty(t->iommu, PAGE), 0x1);
 }
 
-static void s50_3_dirty_ignores_what_is_not_mapped(void **state)
+static void test_dirty_ignores_unmapped_addresses(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -334,7 +334,7 @@ static void s50_3_dirty_ignores_what_is_not_mapped(void **state)
 	expect_equal(read_dirty(t->iommu, PAGE), 0xf);
 }
 
-static void s50_3_dirty_checks_its_arguments(void **state)
+static void test_dirty_checks_its_arguments(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t bits[2] = {0};
@@ -362,28 +362,29 @@ static void s50_3_dirty_checks_its_arguments(void **state)
 int mock_check(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s50_3_add_reserved_checks_its_arguments),
-		CASE(ioas, s50_3_reserved_ranges_are_not_usable),
-		CASE(ioas, s50_3_reserved_ranges_may_overlap),
-		CASE(ioas, s50_3_reserved_ranges_must_not_be_in_use),
-		CASE(mock, s50_3_check_map_compares_page_by_page),
-		CASE(mock, s50_3_check_map_needs_a_paging_hwpt),
-		CASE(mock, s50_3_check_map_needs_alignment),
-		CASE(mock, s50_3_check_map_of_bad_memory_is_EFAULT),
-		CASE(mock, s50_3_check_map_of_nothing),
-		CASE(mock, s50_3_two_addresses_of_a_file_are_the_same_frame),
-		CASE(mock, s50_3_a_mapped_file_is_the_programs_mapping_of_it),
-		CASE(mock, s50_3_a_page_is_pinned_once_for_each_source),
-		CASE(mock, s50_3_copies_and_tables_do_not_pin_again),
-		CASE(ioas, s50_3_nothing_is_pinned_without_a_table),
-		CASE(mock, s50_3_references_of_all_contexts_count),
-		CASE(mock, s50_3_a_wrong_count_is_EIO),
-		CASE(context, s50_3_check_refs_needs_whole_pages),
-		CASE(mock, s50_3_a_new_page_at_the_address_is_not_the_pinned_one),
-		CASE(dirty, s50_3_dirty_marks_the_leaves_of_the_set_bits),
-		CASE(dirty, s50_3_dirty_ignores_what_is_not_mapped),
-		CASE(dirty, s50_3_dirty_checks_its_arguments),
+		CASE(ioas, add_reserved_checks_its_arguments, "TEST-CHECK"),
+		CASE(ioas, ranges_of_add_reserved_are_not_usable, "TEST-CHECK"),
+		CASE(ioas, ranges_of_add_reserved_may_overlap, "TEST-CHECK, IOAS-USABLE.1"),
+		CASE(ioas, add_reserved_of_a_used_range_is_EADDRINUSE, "TEST-CHECK, IOAS-USABLE.1"),
+		CASE(mock, check_map_compares_page_by_page, "TEST-CHECK-MAP.4"),
+		CASE(mock, check_map_needs_a_paging_hwpt, "TEST-CHECK-MAP.1"),
+		CASE(mock, check_map_needs_alignment, "TEST-CHECK-MAP.2"),
+		CASE(mock, check_map_of_bad_memory_is_EFAULT, "TEST-CHECK-MAP.3"),
+		CASE(mock, check_map_of_an_unmapped_iova_is_EINVAL, "TEST-CHECK-MAP.4"),
+		CASE(mock, two_addresses_of_a_file_have_the_same_frame, "TEST-CHECK"),
+		CASE(mock, check_map_finds_a_mapped_file_through_the_mapping_of_the_program,
+		     "TEST-CHECK"),
+		CASE(mock, a_page_is_pinned_once_for_each_source, "TEST-CHECK"),
+		CASE(mock, copies_and_hwpts_do_not_pin_again, "TEST-CHECK"),
+		CASE(ioas, nothing_is_pinned_without_a_hwpt, "TEST-CHECK"),
+		CASE(mock, check_refs_counts_the_pins_of_all_contexts, "TEST-CHECK"),
+		CASE(mock, check_refs_with_a_wrong_count_is_EIO, "TEST-CHECK"),
+		CASE(context, check_refs_needs_whole_pages, "TEST-CHECK"),
+		CASE(mock, a_new_page_at_the_address_is_not_the_pinned_page, "TEST-CHECK"),
+		CASE(dirty, test_dirty_marks_the_leaves_of_the_set_bits, "TEST-CHECK"),
+		CASE(dirty, test_dirty_ignores_unmapped_addresses, "TEST-CHECK"),
+		CASE(dirty, test_dirty_checks_its_arguments, "TEST-CHECK, TEST-DIRTY.1..5"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 3: checks", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("checks", tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 1: the ioctl. */
+/* The command of the test ABI [TEST-CMD]. */
 #include <errno.h>
 #include <string.h>
 
 #include "mock.h"
 
-static void s50_1_an_unknown_operation_is_EOPNOTSUPP(void **state)
+static void an_unknown_test_operation_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ops[] = {0, 24, 1000, UINT32_MAX};
@@ -15,7 +15,7 @@ static void s50_1_an_unknown_operation_is_EOPNOTSUPP(void **state)
 			     CMD(iommu_test_cmd, .op = ops[i]));
 }
 
-static void s50_1_the_structure_may_be_68_bytes_and_not_less(void **state)
+static void the_test_structure_has_at_least_68_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_test_cmd cmd = {
@@ -29,7 +29,7 @@ static void s50_1_the_structure_may_be_68_bytes_and_not_less(void **state)
 	expect_errno(EINVAL, t->iommu, IOMMU_TEST_CMD, &cmd);
 }
 
-static void s50_1_a_longer_structure_needs_a_tail_of_zeros(void **state)
+static void a_longer_test_structure_needs_a_tail_of_zeros(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct {
@@ -46,7 +46,7 @@ static void s50_1_a_longer_structure_needs_a_tail_of_zeros(void **state)
 	expect_errno(E2BIG, t->iommu, IOMMU_TEST_CMD, &longer);
 }
 
-static void s50_1_reserved_is_not_checked(void **state)
+static void the_test_command_does_not_check_reserved(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -55,7 +55,7 @@ static void s50_1_reserved_is_not_checked(void **state)
 			   .set_temp_memory_limit.limit = 65536));
 }
 
-static void s50_1_operations_without_outputs_write_nothing(void **state)
+static void test_operations_without_outputs_write_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_test_cmd *cmd =
@@ -64,7 +64,7 @@ static void s50_1_operations_without_outputs_write_nothing(void **state)
 	expect_ok(t->iommu, IOMMU_TEST_CMD, read_only(cmd, sizeof(*cmd)));
 }
 
-static void s50_3_a_memory_limit_below_12_is_EINVAL(void **state)
+static void a_memory_limit_below_12_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -74,7 +74,7 @@ static void s50_3_a_memory_limit_below_12_is_EINVAL(void **state)
 	test_ok(t->iommu, SET_TEMP_MEMORY_LIMIT, 0, .set_temp_memory_limit.limit = 65536);
 }
 
-static void s50_3_the_memory_limit_changes_no_result(void **state)
+static void the_memory_limit_changes_no_result(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(64 * PAGE);
@@ -88,14 +88,16 @@ static void s50_3_the_memory_limit_changes_no_result(void **state)
 int mock_command(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s50_1_an_unknown_operation_is_EOPNOTSUPP),
-		CASE(context, s50_1_the_structure_may_be_68_bytes_and_not_less),
-		CASE(context, s50_1_a_longer_structure_needs_a_tail_of_zeros),
-		CASE(context, s50_1_reserved_is_not_checked),
-		CASE(ioas, s50_1_operations_without_outputs_write_nothing),
-		CASE(context, s50_3_a_memory_limit_below_12_is_EINVAL),
-		CASE(mock, s50_3_the_memory_limit_changes_no_result),
+		CASE(context, an_unknown_test_operation_is_EOPNOTSUPP, "TEST-CMD.1..7"),
+		CASE(context, the_test_structure_has_at_least_68_bytes,
+		     "TEST-CMD.1..7, COMMANDS.23"),
+		CASE(context, a_longer_test_structure_needs_a_tail_of_zeros,
+		     "TEST-CMD.1..7, COMMANDS.23"),
+		CASE(context, the_test_command_does_not_check_reserved, "TEST-CMD.1..7"),
+		CASE(ioas, test_operations_without_outputs_write_nothing, "TEST-CMD.1..7"),
+		CASE(context, a_memory_limit_below_12_is_EINVAL, "TEST-CHECK"),
+		CASE(mock, the_memory_limit_changes_no_result, "TEST-CHECK"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 1: the command", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("the command", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Specification 50-test-abi: mock devices, and the view behind the scenes. */
+/* Mock devices, and what their ABI shows of the inside [TEST]. */
 #include "mock.h"
 
 int main(int argc, char **argv)

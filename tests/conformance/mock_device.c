@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 2: mock devices, but for their PASIDs. */
+/* Mock devices [TEST-DEVICE]; their PASIDs are in mock_pasid.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 /* ---- creation ---- */
 
-static void s50_2_ids_are_handle_device_hwpt(void **state)
+static void mock_domain_takes_ids_for_handle_device_and_hwpt_in_this_order(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -18,7 +18,7 @@ static void s50_2_ids_are_handle_device_hwpt(void **state)
 	expect_equal(mock.hwpt, 4);
 }
 
-static void s50_2_mock_domain_is_a_device_without_flags(void **state)
+static void mock_domain_makes_a_device_without_flags(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_test_cmd *cmd = TEST_CMD(MOCK_DOMAIN, t->ioas);
@@ -29,7 +29,7 @@ static void s50_2_mock_domain_is_a_device_without_flags(void **state)
 	expect_equal(cmd->mock_domain.out_hwpt_id, 4);
 }
 
-static void s50_2_unknown_device_flags_are_EINVAL(void **state)
+static void mock_domain_with_unknown_flags_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t flags[] = {2, 8, 1u << 31};
@@ -40,7 +40,7 @@ static void s50_2_unknown_device_flags_are_EINVAL(void **state)
 	expect_equal(new_ioas(t->iommu), 2);
 }
 
-static void s50_2_an_unknown_target_is_ENOENT_and_uses_no_id(void **state)
+static void mock_domain_on_an_unknown_id_is_ENOENT_and_uses_no_id(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -48,7 +48,7 @@ static void s50_2_an_unknown_target_is_ENOENT_and_uses_no_id(void **state)
 	expect_equal(new_ioas(t->iommu), 2);
 }
 
-static void s50_2_a_target_that_is_no_ioas_or_hwpt_is_EINVAL(void **state)
+static void mock_domain_on_neither_ioas_nor_hwpt_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -57,7 +57,7 @@ static void s50_2_a_target_that_is_no_ioas_or_hwpt_is_EINVAL(void **state)
 	expect_equal(new_ioas(t->iommu), 5);
 }
 
-static void s50_2_an_ioas_with_a_mapping_outside_the_aperture_is_EADDRINUSE(void **state)
+static void mock_domain_with_a_mapping_outside_the_aperture_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -66,7 +66,7 @@ static void s50_2_an_ioas_with_a_mapping_outside_the_aperture_is_EADDRINUSE(void
 	expect_equal(new_ioas(t->iommu), 2);
 }
 
-static void s50_2_a_failed_copy_out_undoes_all(void **state)
+static void mock_domain_with_a_failed_copy_out_undoes_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_test_cmd *cmd = TEST_CMD(MOCK_DOMAIN, t->ioas);
@@ -76,7 +76,7 @@ static void s50_2_a_failed_copy_out_undoes_all(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s50_2_a_device_without_dirty_tracking_refuses_a_table_with(void **state)
+static void a_device_without_dirty_tracking_refuses_a_hwpt_with_it(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = mock_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING, 0);
@@ -88,7 +88,7 @@ static void s50_2_a_device_without_dirty_tracking_refuses_a_table_with(void **st
 	expect_equal(add_mock(t->iommu, t->ioas, MOCK_DEVICE_NO_DIRTY).hwpt, mock.hwpt);
 }
 
-static void s50_2_devices_share_an_automatic_hwpt(void **state)
+static void mock_devices_share_an_auto_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock other = add_mock(t->iommu, t->ioas, 0);
@@ -102,14 +102,14 @@ static void s50_2_devices_share_an_automatic_hwpt(void **state)
 
 /* ---- destruction ---- */
 
-static void s50_2_the_device_object_cannot_be_destroyed(void **state)
+static void the_object_of_a_mock_device_cannot_be_destroyed(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	expect_errno(EBUSY, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = mock.idev));
 }
 
-static void s50_2_destroying_the_handle_ends_all_of_the_device(void **state)
+static void destroying_the_handle_of_a_mock_device_detaches_and_unbinds_it(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -121,7 +121,7 @@ static void s50_2_destroying_the_handle_ends_all_of_the_device(void **state)
 	expect_equal(new_ioas(t->iommu), 1);
 }
 
-static void s50_2_destroying_the_handle_leaves_a_manual_hwpt(void **state)
+static void destroying_the_handle_of_a_mock_device_leaves_a_manual_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = mock_hwpt(t->iommu, mock.idev, t->ioas, 0, 0);
@@ -133,7 +133,7 @@ static void s50_2_destroying_the_handle_leaves_a_manual_hwpt(void **state)
 	destroy(t->iommu, hwpt);
 }
 
-static void s50_2_mock_devices_do_not_keep_the_context(void **state)
+static void mock_devices_do_not_keep_the_context_alive(void **state)
 {
 	int iommu = open("/dev/iommu", O_RDWR);
 	char *memory = mem_pages(PAGE);
@@ -150,7 +150,7 @@ static void s50_2_mock_devices_do_not_keep_the_context(void **state)
 
 /* ---- properties ---- */
 
-static void s50_2_hw_info_is_the_tests_own(void **state)
+static void hw_info_of_a_mock_device_is_8_bytes_of_the_test_type(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hw_info_selftest info = {.flags = 9};
@@ -171,7 +171,7 @@ static void s50_2_hw_info_is_the_tests_own(void **state)
 		     IOMMU_HW_CAP_DIRTY_TRACKING | IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
 }
 
-static void s50_2_hw_info_has_that_type_only(void **state)
+static void hw_info_of_a_mock_device_has_the_test_type_only(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -184,7 +184,7 @@ static void s50_2_hw_info_has_that_type_only(void **state)
 		      .in_data_type = IOMMU_HW_INFO_TYPE_SELFTEST));
 }
 
-static void s50_2_device_flags_show_in_hw_info(void **state)
+static void device_flags_show_in_hw_info(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock plain = add_mock(t->iommu, t->ioas, MOCK_DEVICE_NO_DIRTY);
@@ -200,7 +200,7 @@ static void s50_2_device_flags_show_in_hw_info(void **state)
 
 /* ---- MOCK_DOMAIN_REPLACE ---- */
 
-static void s50_2_replace_moves_to_another_table(void **state)
+static void mock_domain_replace_moves_to_another_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = mock_hwpt(t->iommu, mock.idev, t->ioas, 0, 0);
@@ -217,7 +217,7 @@ static void s50_2_replace_moves_to_another_table(void **state)
 	destroy(t->iommu, hwpt);
 }
 
-static void s50_2_replace_by_the_same_changes_nothing(void **state)
+static void mock_domain_replace_by_the_same_hwpt_changes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_test_cmd *cmd =
@@ -228,7 +228,7 @@ static void s50_2_replace_by_the_same_changes_nothing(void **state)
 	test_ok(t->iommu, MOCK_DOMAIN_REPLACE, mock.stdev, .mock_domain_replace.pt_id = mock.hwpt);
 }
 
-static void s50_2_replace_of_what_is_no_handle_is_ENOENT(void **state)
+static void mock_domain_replace_of_no_handle_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, t->ioas, mock.idev, mock.hwpt, 99};
@@ -238,7 +238,7 @@ static void s50_2_replace_of_what_is_no_handle_is_ENOENT(void **state)
 			   .mock_domain_replace.pt_id = t->ioas);
 }
 
-static void s50_2_replace_by_a_wrong_target_fails(void **state)
+static void mock_domain_replace_by_a_wrong_target_fails(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -248,7 +248,7 @@ static void s50_2_replace_by_a_wrong_target_fails(void **state)
 		   .mock_domain_replace.pt_id = mock.idev);
 }
 
-static void s50_2_a_replace_that_cannot_be_told_is_done(void **state)
+static void mock_domain_replace_with_a_failed_copy_out_stays_done(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = mock_hwpt(t->iommu, mock.idev, t->ioas, 0, 0);
@@ -262,28 +262,35 @@ static void s50_2_a_replace_that_cannot_be_told_is_done(void **state)
 int mock_device_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(mock, s50_2_ids_are_handle_device_hwpt),
-		CASE(ioas, s50_2_mock_domain_is_a_device_without_flags),
-		CASE(ioas, s50_2_unknown_device_flags_are_EINVAL),
-		CASE(ioas, s50_2_an_unknown_target_is_ENOENT_and_uses_no_id),
-		CASE(mock, s50_2_a_target_that_is_no_ioas_or_hwpt_is_EINVAL),
-		CASE(ioas, s50_2_an_ioas_with_a_mapping_outside_the_aperture_is_EADDRINUSE),
-		CASE(ioas, s50_2_a_failed_copy_out_undoes_all),
-		CASE(mock, s50_2_a_device_without_dirty_tracking_refuses_a_table_with),
-		CASE(mock, s50_2_devices_share_an_automatic_hwpt),
-		CASE(mock, s50_2_the_device_object_cannot_be_destroyed),
-		CASE(mock, s50_2_destroying_the_handle_ends_all_of_the_device),
-		CASE(mock, s50_2_destroying_the_handle_leaves_a_manual_hwpt),
-		CASE(context, s50_2_mock_devices_do_not_keep_the_context),
-		CASE(mock, s50_2_hw_info_is_the_tests_own),
-		CASE(mock, s50_2_hw_info_has_that_type_only),
-		CASE(mock, s50_2_device_flags_show_in_hw_info),
-		CASE(mock, s50_2_replace_moves_to_another_table),
-		CASE(mock, s50_2_replace_by_the_same_changes_nothing),
-		CASE(mock, s50_2_replace_of_what_is_no_handle_is_ENOENT),
-		CASE(mock, s50_2_replace_by_a_wrong_target_fails),
-		CASE(mock, s50_2_a_replace_that_cannot_be_told_is_done),
+		CASE(mock, mock_domain_takes_ids_for_handle_device_and_hwpt_in_this_order,
+		     "TEST-DEVICE, OBJECTS.4"),
+		CASE(ioas, mock_domain_makes_a_device_without_flags, "TEST-DEVICE"),
+		CASE(ioas, mock_domain_with_unknown_flags_is_EINVAL,
+		     "TEST-DEVICE.2, TEST-CONSTANTS.3"),
+		CASE(ioas, mock_domain_on_an_unknown_id_is_ENOENT_and_uses_no_id, "TEST-DEVICE.3"),
+		CASE(mock, mock_domain_on_neither_ioas_nor_hwpt_is_EINVAL, "TEST-DEVICE.3"),
+		CASE(ioas, mock_domain_with_a_mapping_outside_the_aperture_is_EADDRINUSE,
+		     "TEST-DEVICE.3"),
+		CASE(ioas, mock_domain_with_a_failed_copy_out_undoes_all, "TEST-DEVICE.4"),
+		CASE(mock, a_device_without_dirty_tracking_refuses_a_hwpt_with_it, "TEST-DEVICE.3"),
+		CASE(mock, mock_devices_share_an_auto_hwpt, "TEST-DEVICE"),
+		CASE(mock, the_object_of_a_mock_device_cannot_be_destroyed, "TEST-DEVICE"),
+		CASE(mock, destroying_the_handle_of_a_mock_device_detaches_and_unbinds_it,
+		     "TEST-DEVICE, OBJECTS.11"),
+		CASE(mock, destroying_the_handle_of_a_mock_device_leaves_a_manual_hwpt,
+		     "TEST-DEVICE"),
+		CASE(context, mock_devices_do_not_keep_the_context_alive, "TEST-DEVICE"),
+		CASE(mock, hw_info_of_a_mock_device_is_8_bytes_of_the_test_type,
+		     "TEST-DEVICE, DEVICE.9"),
+		CASE(mock, hw_info_of_a_mock_device_has_the_test_type_only,
+		     "TEST-DEVICE, TEST-CONSTANTS.10"),
+		CASE(mock, device_flags_show_in_hw_info, "TEST-DEVICE, DEVICE.8, TEST-CONSTANTS.4"),
+		CASE(mock, mock_domain_replace_moves_to_another_hwpt, "TEST-DEVICE"),
+		CASE(mock, mock_domain_replace_by_the_same_hwpt_changes_nothing, "TEST-DEVICE"),
+		CASE(mock, mock_domain_replace_of_no_handle_is_ENOENT, "TEST-DEVICE"),
+		CASE(mock, mock_domain_replace_by_a_wrong_target_fails, "TEST-DEVICE"),
+		CASE(mock, mock_domain_replace_with_a_failed_copy_out_stays_done, "TEST-DEVICE"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 2: mock devices", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("mock devices", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 6, and 10-ioas, 4.2 rows 7 and 10: dma-bufs and their revocation. */
+/* dma-bufs and their revocation [TEST-DMABUF], [IOAS-MAP-FILE.7a..7c], [DMABUF]. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -38,7 +38,7 @@ static struct iommu_ioas_map_file *map_cmd(const struct fixture *t, int fd, uint
 #define map_ok(fd, from, bytes, at) \
 	expect_ok(t->iommu, IOMMU_IOAS_MAP_FILE, map_cmd(t, fd, from, bytes, at))
 
-static void s50_6_get_checks_the_length(void **state)
+static void dmabuf_get_checks_the_length(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -48,7 +48,7 @@ static void s50_6_get_checks_the_length(void **state)
 	dmabuf_get(t->iommu, 512 * PAGE);
 }
 
-static void s50_6_get_checks_the_open_flags(void **state)
+static void dmabuf_get_checks_the_open_flags(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd;
@@ -63,7 +63,7 @@ static void s50_6_get_checks_the_open_flags(void **state)
 	close(fd);
 }
 
-static void s50_6_get_writes_nothing(void **state)
+static void dmabuf_get_writes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_test_cmd *cmd = TEST_CMD(DMABUF_GET, 0, .dmabuf_get = {.length = PAGE});
@@ -71,7 +71,7 @@ static void s50_6_get_writes_nothing(void **state)
 	close_later(expect_ok(t->iommu, IOMMU_TEST_CMD, read_only(cmd, sizeof(*cmd))));
 }
 
-static void s50_6_get_without_a_free_descriptor_is_EMFILE(void **state)
+static void dmabuf_get_without_a_free_descriptor_is_EMFILE(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct rlimit limit, none;
@@ -87,7 +87,7 @@ static void s50_6_get_without_a_free_descriptor_is_EMFILE(void **state)
 	expect_equal(-result, EMFILE);
 }
 
-static void s50_6_revoke_needs_a_dmabuf(void **state)
+static void dmabuf_revoke_needs_a_dmabuf(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -98,7 +98,7 @@ static void s50_6_revoke_needs_a_dmabuf(void **state)
 	test_errno(EINVAL, t->iommu, DMABUF_REVOKE, 0, .dmabuf_revoke = {.dmabuf_fd = t->iommu});
 }
 
-static void s10_4_2_row7a_a_range_outside_of_it_is_EINVAL(void **state)
+static void map_file_of_a_range_outside_the_dmabuf_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = dmabuf_get(t->iommu, 2 * PAGE);
@@ -111,7 +111,7 @@ static void s10_4_2_row7a_a_range_outside_of_it_is_EINVAL(void **state)
 	map_ok(fd, PAGE, PAGE, IOVA + 2 * PAGE);
 }
 
-static void s10_10_a_dmabuf_is_nobodys_memory(void **state)
+static void accesses_to_a_dmabuf_are_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = dmabuf_get(t->iommu, 2 * PAGE);
@@ -128,7 +128,7 @@ static void s10_10_a_dmabuf_is_nobodys_memory(void **state)
 	unmap(t->iommu, t->ioas, IOVA, 2 * PAGE);
 }
 
-static void s10_10_a_dmabuf_outlives_its_descriptor(void **state)
+static void a_dmabuf_outlives_its_descriptor(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = dmabuf_get(t->iommu, PAGE);
@@ -143,7 +143,7 @@ static void s10_10_a_dmabuf_outlives_its_descriptor(void **state)
 	unmap(t->iommu, t->ioas, 2 * IOVA, PAGE);
 }
 
-static void s10_10_a_revoked_dmabuf_cannot_be_mapped(void **state)
+static void a_revoked_dmabuf_cannot_be_mapped(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = dmabuf_get(t->iommu, PAGE);
@@ -156,7 +156,7 @@ static void s10_10_a_revoked_dmabuf_cannot_be_mapped(void **state)
 	map_ok(fd, 0, PAGE, IOVA);
 }
 
-static void s10_10_a_revoked_area_stays_and_is_unmapped_as_any(void **state)
+static void a_revoked_area_stays_until_it_is_unmapped(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = dmabuf_get(t->iommu, 4 * PAGE);
@@ -197,7 +197,7 @@ static uint64_t leaves(int iommu, uint32_t hwpt)
 	return bits;
 }
 
-static void s10_10_revocation_empties_the_tables_for_good(void **state)
+static void revocation_removes_a_dmabuf_from_the_hwpts_for_good(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = mock_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING, 0);
@@ -224,18 +224,18 @@ static void s10_10_revocation_empties_the_tables_for_good(void **state)
 int mock_dmabuf(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s50_6_get_checks_the_length),
-		CASE(context, s50_6_get_checks_the_open_flags),
-		CASE(context, s50_6_get_writes_nothing),
-		CASE(context, s50_6_get_without_a_free_descriptor_is_EMFILE),
-		CASE(context, s50_6_revoke_needs_a_dmabuf),
-		CASE(mock, s10_4_2_row7a_a_range_outside_of_it_is_EINVAL),
-		CASE(mock, s10_10_a_dmabuf_is_nobodys_memory),
-		CASE(mock, s10_10_a_dmabuf_outlives_its_descriptor),
-		CASE(mock, s10_10_a_revoked_dmabuf_cannot_be_mapped),
-		CASE(mock, s10_10_a_revoked_area_stays_and_is_unmapped_as_any),
-		CASE(mock, s10_10_revocation_empties_the_tables_for_good),
+		CASE(context, dmabuf_get_checks_the_length, "TEST-DMABUF"),
+		CASE(context, dmabuf_get_checks_the_open_flags, "TEST-DMABUF"),
+		CASE(context, dmabuf_get_writes_nothing, "TEST-DMABUF"),
+		CASE(context, dmabuf_get_without_a_free_descriptor_is_EMFILE, "TEST-DMABUF"),
+		CASE(context, dmabuf_revoke_needs_a_dmabuf, "TEST-DMABUF"),
+		CASE(mock, map_file_of_a_range_outside_the_dmabuf_is_EINVAL, "IOAS-MAP-FILE.7a"),
+		CASE(mock, accesses_to_a_dmabuf_are_EINVAL, "DMABUF, ACCESS-RW.7, ACCESS-PIN.3"),
+		CASE(mock, a_dmabuf_outlives_its_descriptor, "DMABUF"),
+		CASE(mock, a_revoked_dmabuf_cannot_be_mapped, "DMABUF, IOAS-MAP-FILE.7c"),
+		CASE(mock, a_revoked_area_stays_until_it_is_unmapped, "DMABUF"),
+		CASE(mock, revocation_removes_a_dmabuf_from_the_hwpts_for_good, "DMABUF"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 6: dma-bufs", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("dma-bufs", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 7: failure injection by way of /proc and debugfs. */
+/* Failure injection by way of /proc and debugfs [TEST-FAIL]. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ static unsigned long left(int fd)
 	return strtoul(text, NULL, 10);
 }
 
-static void s50_7_the_settings_can_be_written(void **state)
+static void the_settings_of_fault_injection_can_be_written(void **state)
 {
 	DIR *debug = opendir("/sys/kernel/debug/");
 	struct dirent *entry;
@@ -57,7 +57,7 @@ static void s50_7_the_settings_can_be_written(void **state)
 	expect_true(found >= 2);
 }
 
-static void s50_7_the_count_is_read_and_written(void **state)
+static void fail_nth_is_read_and_written(void **state)
 {
 	int fd = open_fail_nth();
 
@@ -71,7 +71,7 @@ static void s50_7_the_count_is_read_and_written(void **state)
 	expect_failed(EINVAL, pwrite(fd, "-1", 2, 0));
 }
 
-static void s50_7_the_process_file_is_its_first_threads(void **state)
+static void fail_nth_of_the_process_is_that_of_its_first_thread(void **state)
 {
 	int fd = close_later(open("/proc/self/fail-nth", O_RDWR));
 
@@ -81,7 +81,7 @@ static void s50_7_the_process_file_is_its_first_threads(void **state)
 	arm(fd, 0);
 }
 
-static void s50_7_the_nth_step_fails_once(void **state)
+static void the_nth_injectable_step_fails_once(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = open_fail_nth();
@@ -121,7 +121,7 @@ out:
 	close(iommu);
 }
 
-static void s50_7_a_scenario_ends_with_each_step_failing(void **state)
+static void a_scenario_ends_cleanly_whichever_step_fails(void **state)
 {
 	int fd = open_fail_nth();
 	unsigned int n = 0;
@@ -141,12 +141,14 @@ static void s50_7_a_scenario_ends_with_each_step_failing(void **state)
 int mock_fail_nth(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s50_7_the_settings_can_be_written),
-		CASE(context, s50_7_the_count_is_read_and_written),
-		CASE(context, s50_7_the_process_file_is_its_first_threads),
-		CASE(context, s50_7_the_nth_step_fails_once),
-		CASE(context, s50_7_a_scenario_ends_with_each_step_failing),
+		CASE(context, the_settings_of_fault_injection_can_be_written, "TEST-FAIL.1"),
+		CASE(context, fail_nth_is_read_and_written, "TEST-FAIL.2"),
+		CASE(context, fail_nth_of_the_process_is_that_of_its_first_thread, "TEST-FAIL"),
+		CASE(context, the_nth_injectable_step_fails_once, "TEST-FAIL.2"),
+		CASE(context, a_scenario_ends_cleanly_whichever_step_fails,
+		     "TEST-FAIL.2, IOAS-MAP-FILE.7b, ACCESS-PIN.4, VIOMMU-ALLOC.6, HW-QUEUE.6, "
+		     "TEST-DEVICE.1, TEST-ACCESS-PAGES.5"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 7: failure injection", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("failure injection", tests, NULL, NULL);
 }

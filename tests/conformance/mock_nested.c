@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 4.2 and 4.4: nested HWPTs and page faults of the mock IOMMU. */
+/* Nested HWPTs and page faults of the mock IOMMU [MOCK-NESTED], [MOCK-FAULTS]. */
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>
@@ -47,7 +47,7 @@ static void check_iotlb(int iommu, uint32_t hwpt, uint32_t id, uint32_t iotlb)
 	expect_errno(error, t->iommu, IOMMU_HWPT_ALLOC, \
 		     CMD(iommu_hwpt_alloc, .dev_id = mock.idev, .pt_id = parent, __VA_ARGS__))
 
-static void s50_4_2_data_is_4_to_8_bytes_of_the_right_type(void **state)
+static void mock_nested_data_is_4_to_8_bytes_of_the_mock_type(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_selftest data[2] = {{.iotlb = 7}};
@@ -66,7 +66,7 @@ static void s50_4_2_data_is_4_to_8_bytes_of_the_right_type(void **state)
 		      .data_len = 4, .data_uptr = uptr));
 }
 
-static void s50_4_2_flags_are_pasid_and_fault_only(void **state)
+static void mock_nested_hwpts_take_the_flags_pasid_and_fault_only(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_selftest data = {.iotlb = 7};
@@ -80,7 +80,7 @@ static void s50_4_2_flags_are_pasid_and_fault_only(void **state)
 	nested_hwpt(t->iommu, parent, IOMMU_HWPT_ALLOC_PASID, 0, 7);
 }
 
-static void s50_4_2_a_parent_must_be_a_nesting_parent(void **state)
+static void mock_nested_hwpts_need_a_nesting_parent(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_selftest data = {.iotlb = 7};
@@ -94,7 +94,7 @@ static void s50_4_2_a_parent_must_be_a_nesting_parent(void **state)
 				 .data_uptr = (uintptr_t)&data));
 }
 
-static void s50_4_2_all_iotlb_entries_start_as_given(void **state)
+static void mock_iotlb_entries_start_as_given(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, parent, 0, 0, MOCK_IOTLB_INITIAL);
@@ -112,7 +112,7 @@ enum {
 	TYPE = IOMMU_HWPT_INVALIDATE_DATA_SELFTEST
 };
 
-static void s50_4_2_invalidation_zeroes_entries_one_by_one(void **state)
+static void mock_invalidation_zeroes_iotlb_entries_one_by_one(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest entries[] = {
@@ -132,7 +132,7 @@ static void s50_4_2_invalidation_zeroes_entries_one_by_one(void **state)
 	check_iotlb(t->iommu, hwpt, 2, 0);
 }
 
-static void s50_4_2_invalidation_checks_entries(void **state)
+static void mock_invalidation_checks_its_entries(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_invalidate_selftest flags = {.flags = 2};
@@ -153,7 +153,7 @@ static void s50_4_2_invalidation_checks_entries(void **state)
 	check_iotlb(t->iommu, hwpt, 0, 9);
 }
 
-static void s50_4_2_a_device_attaches_to_a_nested_hwpt(void **state)
+static void a_mock_device_attaches_to_a_nested_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, parent, 0, 0, 9);
@@ -189,7 +189,7 @@ static void trigger(int iommu, uint32_t pasid, uint32_t grpid)
 				 .addr = IOVA});
 }
 
-static void s50_4_4_a_fault_is_one_complete_group(void **state)
+static void a_triggered_fault_is_one_complete_group(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t queue = fault_queue(t->iommu);
@@ -213,7 +213,7 @@ static void s50_4_4_a_fault_is_one_complete_group(void **state)
 	expect_failed(EINVAL, write(fault_fd, &response, sizeof(response)));
 }
 
-static void s50_4_4_a_pasid_marks_the_fault_and_falls_back_to_a_nested_rid(void **state)
+static void a_triggered_fault_with_pasid_falls_back_to_a_nested_rid(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t queue = fault_queue(t->iommu);
@@ -227,7 +227,7 @@ static void s50_4_4_a_pasid_marks_the_fault_and_falls_back_to_a_nested_rid(void 
 	expect_equal(fault.pasid, 3);
 }
 
-static void s50_4_4_a_fault_that_nobody_takes_succeeds(void **state)
+static void triggering_a_fault_that_no_queue_takes_succeeds(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_pgfault fault;
@@ -240,7 +240,7 @@ static void s50_4_4_a_fault_that_nobody_takes_succeeds(void **state)
 	test_errno(ENOENT, t->iommu, TRIGGER_IOPF, 0, .trigger_iopf.dev_id = mock.stdev);
 }
 
-static void s30_1_4_leaving_the_table_drops_its_faults(void **state)
+static void leaving_a_hwpt_drops_its_faults(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t queue = fault_queue(t->iommu);
@@ -256,19 +256,21 @@ static void s30_1_4_leaving_the_table_drops_its_faults(void **state)
 int mock_nested(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(nested, s50_4_2_data_is_4_to_8_bytes_of_the_right_type),
-		CASE(nested, s50_4_2_flags_are_pasid_and_fault_only),
-		CASE(nested, s50_4_2_a_parent_must_be_a_nesting_parent),
-		CASE(nested, s50_4_2_all_iotlb_entries_start_as_given),
-		CASE(nested, s50_4_2_invalidation_zeroes_entries_one_by_one),
-		CASE(nested, s50_4_2_invalidation_checks_entries),
-		CASE(nested, s50_4_2_a_device_attaches_to_a_nested_hwpt),
-		CASE(nested, s50_4_4_a_fault_is_one_complete_group),
-		CASE(nested, s50_4_4_a_pasid_marks_the_fault_and_falls_back_to_a_nested_rid),
-		CASE(nested, s50_4_4_a_fault_that_nobody_takes_succeeds),
-		CASE(nested, s30_1_4_leaving_the_table_drops_its_faults),
+		CASE(nested, mock_nested_data_is_4_to_8_bytes_of_the_mock_type,
+		     "MOCK-NESTED, TEST-CONSTANTS.7"),
+		CASE(nested, mock_nested_hwpts_take_the_flags_pasid_and_fault_only, "MOCK-NESTED"),
+		CASE(nested, mock_nested_hwpts_need_a_nesting_parent, "MOCK-NESTED"),
+		CASE(nested, mock_iotlb_entries_start_as_given,
+		     "MOCK-NESTED, TEST-CONSTANTS.12..13"),
+		CASE(nested, mock_invalidation_zeroes_iotlb_entries_one_by_one, "MOCK-NESTED"),
+		CASE(nested, mock_invalidation_checks_its_entries, "MOCK-NESTED, TEST-CONSTANTS.7"),
+		CASE(nested, a_mock_device_attaches_to_a_nested_hwpt, "MOCK-NESTED"),
+		CASE(nested, a_triggered_fault_is_one_complete_group, "MOCK-FAULTS"),
+		CASE(nested, a_triggered_fault_with_pasid_falls_back_to_a_nested_rid,
+		     "MOCK-FAULTS"),
+		CASE(nested, triggering_a_fault_that_no_queue_takes_succeeds, "MOCK-FAULTS"),
+		CASE(nested, leaving_a_hwpt_drops_its_faults, "FAULT-CLEANUP"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 4.2, 4.4: nested tables, faults", tests,
-					   NULL, NULL);
+	return cmocka_run_group_tests_name("nested tables, faults", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 4.1: the mock IOMMU's tables. */
+/* The mock IOMMU's tables [MOCK-HWPT]. */
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -10,7 +10,7 @@
 	expect_errno(error, t->iommu, IOMMU_HWPT_ALLOC, \
 		     CMD(iommu_hwpt_alloc, .dev_id = mock.idev, .pt_id = t->ioas, __VA_ARGS__))
 
-static void s50_4_1_all_combinations_of_flags_are_supported(void **state)
+static void mock_hwpts_take_all_combinations_of_flags(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t flags[] = {IOMMU_HWPT_ALLOC_NEST_PARENT, IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
@@ -29,7 +29,7 @@ static void s50_4_1_all_combinations_of_flags_are_supported(void **state)
 	alloc_errno(EOPNOTSUPP, .flags = 1u << 4);
 }
 
-static void s50_4_1_dirty_tracking_needs_the_device(void **state)
+static void mock_hwpts_with_dirty_tracking_need_a_device_that_has_it(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock plain = add_mock(t->iommu, t->ioas, MOCK_DEVICE_NO_DIRTY);
@@ -39,7 +39,7 @@ static void s50_4_1_dirty_tracking_needs_the_device(void **state)
 			 .dev_id = plain.idev, .pt_id = t->ioas));
 }
 
-static void s50_4_1_data_is_4_to_8_bytes(void **state)
+static void mock_hwpt_data_is_4_to_8_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_selftest data[2] = {{.iotlb = 9}};
@@ -54,7 +54,7 @@ static void s50_4_1_data_is_4_to_8_bytes(void **state)
 		      .data_len = 4, .data_uptr = uptr));
 }
 
-static void s50_4_1_data_errors(void **state)
+static void mock_hwpt_data_is_checked(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hwpt_selftest data = {.pagetable_type = 2};
@@ -70,7 +70,7 @@ static void s50_4_1_data_errors(void **state)
 	alloc_errno(EINVAL, .data_len = 8, .data_uptr = (uintptr_t)&data);
 }
 
-static void s50_4_1_default_tables_show_their_aperture(void **state)
+static void default_mock_hwpts_show_their_aperture(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range ranges[2];
@@ -82,7 +82,7 @@ static void s50_4_1_default_tables_show_their_aperture(void **state)
 	expect_equal(alignment, MOCK_PAGE_SIZE);
 }
 
-static void s50_4_1_huge_tables_have_38_bits(void **state)
+static void huge_mock_hwpts_have_38_bits(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_iova_range ranges[2];
@@ -120,7 +120,7 @@ static uint64_t leaf_of(int iommu, uint32_t hwpt, uint64_t offset, uint64_t page
 	return bits;
 }
 
-static void s50_4_1_ordinary_pages_have_leaves_of_their_own(void **state)
+static void ordinary_pages_have_leaves_of_their_own(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = mock_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING, 0);
@@ -131,7 +131,7 @@ static void s50_4_1_ordinary_pages_have_leaves_of_their_own(void **state)
 	expect_equal(leaf_of(t->iommu, hwpt, 0, 2048), 0x3);
 }
 
-static void s50_4_1_half_pages_at_the_edges_have_leaves_of_2_KiB(void **state)
+static void half_pages_at_the_edges_have_leaves_of_2_KiB(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = mock_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING, 0);
@@ -143,7 +143,7 @@ static void s50_4_1_half_pages_at_the_edges_have_leaves_of_2_KiB(void **state)
 	expect_equal(leaf_of(t->iommu, hwpt, 2048, 2048), 0x2);
 }
 
-static void s50_4_1_without_huge_pages_every_leaf_is_a_page(void **state)
+static void without_huge_pages_every_leaf_is_a_page(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t ioas = new_ioas(t->iommu), hwpt;
@@ -155,7 +155,7 @@ static void s50_4_1_without_huge_pages_every_leaf_is_a_page(void **state)
 	expect_equal(leaf_of(t->iommu, hwpt, 0, 2048), 0x3);
 }
 
-static void s50_4_1_a_huge_page_has_a_large_leaf(void **state)
+static void a_huge_page_gets_large_leaves(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t ioas = new_ioas(t->iommu), hwpt;
@@ -177,17 +177,19 @@ static void s50_4_1_a_huge_page_has_a_large_leaf(void **state)
 int mock_paging(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(mock, s50_4_1_all_combinations_of_flags_are_supported),
-		CASE(mock, s50_4_1_dirty_tracking_needs_the_device),
-		CASE(mock, s50_4_1_data_is_4_to_8_bytes),
-		CASE(mock, s50_4_1_data_errors),
-		CASE(mock, s50_4_1_default_tables_show_their_aperture),
-		CASE(mock, s50_4_1_huge_tables_have_38_bits),
-		CASE(mock, s50_4_1_ordinary_pages_have_leaves_of_their_own),
-		CASE(mock, s50_4_1_half_pages_at_the_edges_have_leaves_of_2_KiB),
-		CASE(mock, s50_4_1_without_huge_pages_every_leaf_is_a_page),
-		CASE(mock, s50_4_1_a_huge_page_has_a_large_leaf),
+		CASE(mock, mock_hwpts_take_all_combinations_of_flags,
+		     "MOCK-HWPT, HWPT-ALLOC-FLAGS.1"),
+		CASE(mock, mock_hwpts_with_dirty_tracking_need_a_device_that_has_it, "MOCK-HWPT"),
+		CASE(mock, mock_hwpt_data_is_4_to_8_bytes, "MOCK-HWPT"),
+		CASE(mock, mock_hwpt_data_is_checked, "MOCK-HWPT"),
+		CASE(mock, default_mock_hwpts_show_their_aperture,
+		     "MOCK-HWPT.1, IOAS-ALIGNMENT.3, TEST-CONSTANTS.1"),
+		CASE(mock, huge_mock_hwpts_have_38_bits, "MOCK-HWPT.2"),
+		CASE(mock, ordinary_pages_have_leaves_of_their_own, "MOCK-HWPT"),
+		CASE(mock, half_pages_at_the_edges_have_leaves_of_2_KiB, "MOCK-HWPT"),
+		CASE(mock, without_huge_pages_every_leaf_is_a_page, "MOCK-HWPT"),
+		CASE(mock, a_huge_page_gets_large_leaves, "MOCK-HWPT, TEST-CONSTANTS.2"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 4.1: page tables", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("page tables", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 2: PASIDs of mock devices. */
+/* PASIDs of mock devices [TEST-DEVICE]. */
 #include <errno.h>
 
 #include "mock.h"
@@ -41,7 +41,7 @@ static void check_hwpt(int iommu, uint32_t pasid, uint32_t hwpt)
 		.pasid_check_hwpt = {.pasid = pasid, .hwpt_id = hwpt});
 }
 
-static void s50_2_a_pasid_is_attached_and_detached(void **state)
+static void a_pasid_is_attached_and_detached(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -54,7 +54,7 @@ static void s50_2_a_pasid_is_attached_and_detached(void **state)
 	destroy(t->iommu, other_table);
 }
 
-static void s50_2_detach_of_nothing_succeeds(void **state)
+static void pasid_detach_of_an_unattached_pasid_succeeds(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -62,7 +62,7 @@ static void s50_2_detach_of_nothing_succeeds(void **state)
 	test_errno(ENOENT, t->iommu, PASID_DETACH, device.idev, .pasid_detach.pasid = 5);
 }
 
-static void s50_2_pasid_operations_take_the_handle(void **state)
+static void pasid_operations_take_the_handle(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -72,7 +72,7 @@ static void s50_2_pasid_operations_take_the_handle(void **state)
 		   .pasid_check_hwpt = {.pasid = 100});
 }
 
-static void s50_2_attach_of_an_attached_pasid_is_EBUSY(void **state)
+static void pasid_attach_of_an_attached_pasid_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -81,7 +81,7 @@ static void s50_2_attach_of_an_attached_pasid_is_EBUSY(void **state)
 	attach_errno(EBUSY, t->iommu, device.stdev, 100, other_table);
 }
 
-static void s50_2_attach_to_a_wrong_target_fails(void **state)
+static void pasid_attach_to_a_wrong_target_fails(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -93,7 +93,7 @@ static void s50_2_attach_to_a_wrong_target_fails(void **state)
 	check_hwpt(t->iommu, 100, 0);
 }
 
-static void s50_2_a_pasid_the_device_does_not_have_is_EINVAL(void **state)
+static void pasid_attach_beyond_the_device_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock plain = add_mock(t->iommu, table, 0);
@@ -103,7 +103,7 @@ static void s50_2_a_pasid_the_device_does_not_have_is_EINVAL(void **state)
 	attach_errno(EINVAL, t->iommu, plain.stdev, 1, table);
 }
 
-static void s50_2_a_rid_on_an_incompatible_table_refuses_pasids(void **state)
+static void a_rid_on_an_incompatible_hwpt_refuses_pasids(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock incompatible = add_mock(t->iommu, t->ioas, MOCK_DEVICE_PASID);
@@ -111,7 +111,7 @@ static void s50_2_a_rid_on_an_incompatible_table_refuses_pasids(void **state)
 	attach_errno(EINVAL, t->iommu, incompatible.stdev, 100, table);
 }
 
-static void s50_2_pasids_refuse_a_rid_on_an_incompatible_table(void **state)
+static void pasids_refuse_a_rid_on_an_incompatible_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -125,7 +125,7 @@ static void s50_2_pasids_refuse_a_rid_on_an_incompatible_table(void **state)
 		.mock_domain_replace.pt_id = mock.hwpt);
 }
 
-static void s50_2_replace_moves_a_pasid(void **state)
+static void pasid_replace_moves_a_pasid(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_test_cmd *cmd = TEST_CMD(PASID_REPLACE, device.stdev,
@@ -137,7 +137,7 @@ static void s50_2_replace_moves_a_pasid(void **state)
 	check_hwpt(t->iommu, 100, other_table);
 }
 
-static void s50_2_replace_of_a_pasid_that_is_not_attached_is_EINVAL(void **state)
+static void pasid_replace_of_an_unattached_pasid_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -146,7 +146,7 @@ static void s50_2_replace_of_a_pasid_that_is_not_attached_is_EINVAL(void **state
 	replace_errno(EINVAL, t->iommu, device.stdev, 100, t->ioas);
 }
 
-static void s50_2_a_failed_copy_out_of_attach_detaches(void **state)
+static void pasid_attach_with_a_failed_copy_out_detaches(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_test_cmd *cmd = TEST_CMD(PASID_ATTACH, device.stdev,
@@ -156,7 +156,7 @@ static void s50_2_a_failed_copy_out_of_attach_detaches(void **state)
 	check_hwpt(t->iommu, 100, 0);
 }
 
-static void s50_2_destroying_the_handle_detaches_pasids(void **state)
+static void destroying_the_handle_of_a_mock_device_detaches_pasids(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -170,7 +170,7 @@ static void s50_2_destroying_the_handle_detaches_pasids(void **state)
 
 /* ---- PASID_CHECK_HWPT ---- */
 
-static void s50_2_check_hwpt_says_what_is_attached(void **state)
+static void pasid_check_hwpt_says_what_is_attached(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -188,7 +188,7 @@ static void s50_2_check_hwpt_says_what_is_attached(void **state)
 
 /* ---- the PASID that fails ---- */
 
-static void s50_2_pasid_1024_fails_every_second_time(void **state)
+static void pasid_1024_fails_every_second_time(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -201,7 +201,7 @@ static void s50_2_pasid_1024_fails_every_second_time(void **state)
 	check_hwpt(t->iommu, 1024, other_table);
 }
 
-static void s50_2_detach_of_pasid_1024_clears_its_flag(void **state)
+static void pasid_detach_of_1024_clears_its_flag(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -210,7 +210,7 @@ static void s50_2_detach_of_pasid_1024_clears_its_flag(void **state)
 	pasid_attach(t->iommu, 1024, table);
 }
 
-static void s50_2_checks_before_the_driver_leave_the_flag_of_pasid_1024(void **state)
+static void checks_before_the_driver_leave_the_flag_of_pasid_1024(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -225,23 +225,24 @@ static void s50_2_checks_before_the_driver_leave_the_flag_of_pasid_1024(void **s
 int mock_pasid(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(pasid, s50_2_a_pasid_is_attached_and_detached),
-		CASE(pasid, s50_2_detach_of_nothing_succeeds),
-		CASE(pasid, s50_2_pasid_operations_take_the_handle),
-		CASE(pasid, s50_2_attach_of_an_attached_pasid_is_EBUSY),
-		CASE(pasid, s50_2_attach_to_a_wrong_target_fails),
-		CASE(pasid, s50_2_a_pasid_the_device_does_not_have_is_EINVAL),
-		CASE(pasid, s50_2_a_rid_on_an_incompatible_table_refuses_pasids),
-		CASE(pasid, s50_2_pasids_refuse_a_rid_on_an_incompatible_table),
-		CASE(pasid, s50_2_replace_moves_a_pasid),
-		CASE(pasid, s50_2_replace_of_a_pasid_that_is_not_attached_is_EINVAL),
-		CASE(pasid, s50_2_a_failed_copy_out_of_attach_detaches),
-		CASE(pasid, s50_2_destroying_the_handle_detaches_pasids),
-		CASE(pasid, s50_2_check_hwpt_says_what_is_attached),
-		CASE(pasid, s50_2_pasid_1024_fails_every_second_time),
-		CASE(pasid, s50_2_detach_of_pasid_1024_clears_its_flag),
-		CASE(pasid, s50_2_checks_before_the_driver_leave_the_flag_of_pasid_1024),
+		CASE(pasid, a_pasid_is_attached_and_detached, "TEST-DEVICE"),
+		CASE(pasid, pasid_detach_of_an_unattached_pasid_succeeds, "TEST-DEVICE"),
+		CASE(pasid, pasid_operations_take_the_handle, "TEST-DEVICE"),
+		CASE(pasid, pasid_attach_of_an_attached_pasid_is_EBUSY, "TEST-DEVICE"),
+		CASE(pasid, pasid_attach_to_a_wrong_target_fails, "TEST-DEVICE"),
+		CASE(pasid, pasid_attach_beyond_the_device_is_EINVAL,
+		     "TEST-DEVICE, TEST-CONSTANTS.4"),
+		CASE(pasid, a_rid_on_an_incompatible_hwpt_refuses_pasids, "TEST-DEVICE"),
+		CASE(pasid, pasids_refuse_a_rid_on_an_incompatible_hwpt, "TEST-DEVICE"),
+		CASE(pasid, pasid_replace_moves_a_pasid, "TEST-DEVICE"),
+		CASE(pasid, pasid_replace_of_an_unattached_pasid_is_EINVAL, "TEST-DEVICE"),
+		CASE(pasid, pasid_attach_with_a_failed_copy_out_detaches, "TEST-DEVICE"),
+		CASE(pasid, destroying_the_handle_of_a_mock_device_detaches_pasids, "TEST-DEVICE"),
+		CASE(pasid, pasid_check_hwpt_says_what_is_attached, "TEST-DEVICE"),
+		CASE(pasid, pasid_1024_fails_every_second_time, "TEST-DEVICE, TEST-CONSTANTS.5"),
+		CASE(pasid, pasid_detach_of_1024_clears_its_flag, "TEST-DEVICE"),
+		CASE(pasid, checks_before_the_driver_leave_the_flag_of_pasid_1024, "TEST-DEVICE"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 2: PASIDs", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("PASIDs", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 10-ioas, 8.4: whose memory it is that an access reads and writes. */
+/* Which memory an access reads and writes [ACCESS-RW]. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -67,7 +67,7 @@ static char read_byte(const struct fixture *t, uint32_t flags, uint64_t iova)
 	return byte;
 }
 
-static void s10_8_4_row3_an_access_is_always_attached(void **state)
+static void a_test_access_is_always_attached(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -78,7 +78,7 @@ static void s10_8_4_row3_an_access_is_always_attached(void **state)
 	rw_errno(ENOENT, .iova = IOVA, .length = 1, .uptr = (uintptr_t)&byte);
 }
 
-static void s10_8_4_row8_memory_that_cannot_be_had_is_an_error_of_pinning(void **state)
+static void access_rw_of_memory_that_cannot_be_pinned_is_an_error_of_pinning(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = mem_file(PAGE);
@@ -94,7 +94,7 @@ static void s10_8_4_row8_memory_that_cannot_be_had_is_an_error_of_pinning(void *
 	rw_errno(EFAULT, .iova = 3 * IOVA, .length = 1, .uptr = (uintptr_t)&byte);
 }
 
-static void s10_8_4_row9_what_is_before_a_hole_has_been_written(void **state)
+static void access_rw_writes_what_is_before_a_hole(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *buffer = mem_pages(2 * PAGE);
@@ -107,7 +107,7 @@ static void s10_8_4_row9_what_is_before_a_hole_has_been_written(void **state)
 	expect_equal(memory[PAGES * PAGE - 1], 'w');
 }
 
-static void s10_8_4_memory_row1_a_direct_copy_sees_what_is_mapped_now(void **state)
+static void a_direct_access_copy_sees_what_is_mapped_now(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -118,7 +118,7 @@ static void s10_8_4_memory_row1_a_direct_copy_sees_what_is_mapped_now(void **sta
 	expect_equal(memory[0], 'w');
 }
 
-static void s10_8_4_memory_row2_a_slow_copy_in_one_page_does_as_well(void **state)
+static void a_slow_access_copy_in_one_page_sees_what_is_mapped_now(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -134,7 +134,7 @@ static void s10_8_4_memory_row2_a_slow_copy_in_one_page_does_as_well(void **stat
 	expect_equal(read_byte(t, MOCK_ACCESS_SLOW_PATH, IOVA), 'w');
 }
 
-static void s10_8_4_memory_row3_a_slow_copy_of_pages_uses_those_that_are_pinned(void **state)
+static void a_slow_access_copy_of_several_pages_uses_pinned_pages(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -145,7 +145,7 @@ static void s10_8_4_memory_row3_a_slow_copy_of_pages_uses_those_that_are_pinned(
 	check_refs(t->iommu, memory + PAGE, PAGE, 0);
 }
 
-static void s10_8_4_memory_row4_a_file_page_that_is_pinned_stays_it(void **state)
+static void an_access_copy_of_a_file_uses_pinned_pages(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = mem_file(2 * PAGE);
@@ -169,14 +169,17 @@ static void s10_8_4_memory_row4_a_file_page_that_is_pinned_stays_it(void **state
 int mock_rw(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(rw, s10_8_4_row3_an_access_is_always_attached),
-		CASE(rw, s10_8_4_row8_memory_that_cannot_be_had_is_an_error_of_pinning),
-		CASE(rw, s10_8_4_row9_what_is_before_a_hole_has_been_written),
-		CASE(rw, s10_8_4_memory_row1_a_direct_copy_sees_what_is_mapped_now),
-		CASE(rw, s10_8_4_memory_row2_a_slow_copy_in_one_page_does_as_well),
-		CASE(rw, s10_8_4_memory_row3_a_slow_copy_of_pages_uses_those_that_are_pinned),
-		CASE(rw, s10_8_4_memory_row4_a_file_page_that_is_pinned_stays_it),
+		CASE(rw, a_test_access_is_always_attached, "ACCESS-RW.3"),
+		CASE(rw, access_rw_of_memory_that_cannot_be_pinned_is_an_error_of_pinning,
+		     "ACCESS-RW.8"),
+		CASE(rw, access_rw_writes_what_is_before_a_hole, "ACCESS-RW.9"),
+		CASE(rw, a_direct_access_copy_sees_what_is_mapped_now, "ACCESS-RW-MEMORY.1"),
+		CASE(rw, a_slow_access_copy_in_one_page_sees_what_is_mapped_now,
+		     "ACCESS-RW-MEMORY.2"),
+		CASE(rw, a_slow_access_copy_of_several_pages_uses_pinned_pages,
+		     "ACCESS-RW-MEMORY.3"),
+		CASE(rw, an_access_copy_of_a_file_uses_pinned_pages, "ACCESS-RW-MEMORY.4"),
 	};
 
-	return cmocka_run_group_tests_name("10-ioas 8.4: memory of an access", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("memory of an access", tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 4.3: unmapping parts, where something is in the way that only the test ABI has. */
+/*
+ * UNMAP_DMA of parts where something is in the way that only the test ABI provides
+ * [COMPAT-UNMAP].
+ */
 #include <errno.h>
 #include <unistd.h>
 
@@ -38,7 +41,7 @@ static void unmap_errno(int error, const struct fixture *t, uint64_t iova, uint6
 	expect_equal(size, unmapped);
 }
 
-static void s40_4_3_row5_both_halves_share_the_pinned_pages(void **state)
+static void halves_of_a_cut_mapping_share_the_pinned_pages(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -50,7 +53,7 @@ static void s40_4_3_row5_both_halves_share_the_pinned_pages(void **state)
 	check_map(t->iommu, t->hwpt, IOVA + 2 * PAGE, memory + 2 * PAGE, 2 * PAGE);
 }
 
-static void s40_4_3_row5_a_dmabuf_is_not_cut(void **state)
+static void cutting_a_dmabuf_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd =
@@ -66,7 +69,7 @@ static void s40_4_3_row5_a_dmabuf_is_not_cut(void **state)
 	unmap_errno(0, t, 2 * IOVA, 2 * PAGE, 2 * PAGE);
 }
 
-static void s40_4_3_row5_a_cut_inside_a_page_is_EINVAL(void **state)
+static void cutting_inside_a_page_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -75,7 +78,7 @@ static void s40_4_3_row5_a_cut_inside_a_page_is_EINVAL(void **state)
 	check_map(t->iommu, t->hwpt, IOVA, memory, PAGES * PAGE);
 }
 
-static void s40_4_3_row5_what_an_access_has_pinned_is_not_cut(void **state)
+static void cutting_what_an_access_has_pinned_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	int access = mock_access(t->iommu, t->ioas, MOCK_ACCESS_NEEDS_PIN_PAGES);
@@ -87,7 +90,7 @@ static void s40_4_3_row5_what_an_access_has_pinned_is_not_cut(void **state)
 	check_refs(t->iommu, memory, PAGES * PAGE, 0);
 }
 
-static void s40_4_3_row6_errors_write_back_what_was_unmapped(void **state)
+static void unmap_dma_writes_the_unmapped_size_back_on_errors(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -101,13 +104,12 @@ static void s40_4_3_row6_errors_write_back_what_was_unmapped(void **state)
 int mock_type1(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(version1, s40_4_3_row5_both_halves_share_the_pinned_pages),
-		CASE(version1, s40_4_3_row5_a_dmabuf_is_not_cut),
-		CASE(version1, s40_4_3_row5_a_cut_inside_a_page_is_EINVAL),
-		CASE(version1, s40_4_3_row5_what_an_access_has_pinned_is_not_cut),
-		CASE(version1, s40_4_3_row6_errors_write_back_what_was_unmapped),
+		CASE(version1, halves_of_a_cut_mapping_share_the_pinned_pages, "COMPAT-UNMAP.5"),
+		CASE(version1, cutting_a_dmabuf_is_EOPNOTSUPP, "COMPAT-UNMAP.5"),
+		CASE(version1, cutting_inside_a_page_is_EINVAL, "COMPAT-UNMAP.5"),
+		CASE(version1, cutting_what_an_access_has_pinned_is_EINVAL, "COMPAT-UNMAP.5"),
+		CASE(version1, unmap_dma_writes_the_unmapped_size_back_on_errors, "COMPAT-UNMAP.6"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 4.3: what is in the way of version 1", tests,
-					   NULL, NULL);
+	return cmocka_run_group_tests_name("what is in the way of version 1", tests, NULL, NULL);
 }

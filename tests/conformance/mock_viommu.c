@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 50-test-abi, 4.3: vIOMMUs of the mock IOMMU, their devices, events and HW queues. */
+/* vIOMMUs of the mock IOMMU, their devices, events and HW queues [MOCK-VIOMMU]. */
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -75,7 +75,7 @@ static struct iommu_viommu_alloc *viommu_cmd(const void *data, uint32_t len)
 	return &cmd;
 }
 
-static void s50_4_3_data_comes_back_with_a_region_to_map(void **state)
+static void mock_viommu_data_comes_back_with_a_region_to_map(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_viommu_selftest data = {.in_data = 0x1234};
@@ -99,7 +99,7 @@ static void s50_4_3_data_comes_back_with_a_region_to_map(void **state)
 	destroy(t->iommu, cmd->out_viommu_id);
 }
 
-static void s50_4_3_data_is_8_to_24_bytes(void **state)
+static void mock_viommu_data_is_8_to_24_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_viommu_selftest data[2] = {{.in_data = 7, .out_mmap_offset = 1}};
@@ -116,7 +116,7 @@ static void s50_4_3_data_is_8_to_24_bytes(void **state)
 	expect_equal(data[0].out_mmap_offset, 1);
 }
 
-static void s30_2_other_types_are_not_supported(void **state)
+static void viommu_alloc_of_another_type_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_viommu_alloc *cmd = viommu_cmd(NULL, 0);
@@ -130,7 +130,7 @@ static void s30_2_other_types_are_not_supported(void **state)
 
 /* ---- vDEVICEs and where devices sit ---- */
 
-static void s50_4_3_a_rid_needs_a_vdevice(void **state)
+static void a_rid_on_a_mock_viommu_needs_a_vdevice(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, 0), other = new_viommu(t->iommu), vdevice;
@@ -145,7 +145,7 @@ static void s50_4_3_a_rid_needs_a_vdevice(void **state)
 	test_ok(t->iommu, MOCK_DOMAIN_REPLACE, mock.stdev, .mock_domain_replace.pt_id = hwpt);
 }
 
-static void s50_4_3_a_pasid_needs_none(void **state)
+static void a_pasid_on_a_mock_viommu_needs_no_vdevice(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, IOMMU_HWPT_ALLOC_PASID);
@@ -155,7 +155,7 @@ static void s50_4_3_a_pasid_needs_none(void **state)
 	test_ok(t->iommu, PASID_ATTACH, device.stdev, .pasid_attach = {.pasid = 5, .pt_id = hwpt});
 }
 
-static void s00_7_destroying_the_handle_leaves_a_tombstone(void **state)
+static void destroying_the_handle_of_a_mock_device_leaves_a_tombstone(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t vdevice = new_vdevice(t->iommu, viommu, mock.idev, 7);
@@ -205,7 +205,7 @@ struct event {
 	uint32_t virt_id;
 };
 
-static void s50_4_3_an_event_has_the_virtual_id(void **state)
+static void a_mock_event_has_the_virtual_id(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct event event;
@@ -220,7 +220,7 @@ static void s50_4_3_an_event_has_the_virtual_id(void **state)
 	expect_equal(read(event_fd, &event, sizeof(event)), 0);
 }
 
-static void s50_4_3_events_need_a_seat_and_a_queue(void **state)
+static void mock_events_need_an_attached_device_and_a_queue(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t vdevice;
@@ -240,7 +240,7 @@ static void s50_4_3_events_need_a_seat_and_a_queue(void **state)
 	trigger_errno(ENOENT, mock.idev);
 }
 
-static void s50_4_3_a_virtual_id_of_0_has_no_events(void **state)
+static void a_virtual_id_of_0_has_no_mock_events(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -249,7 +249,7 @@ static void s50_4_3_a_virtual_id_of_0_has_no_events(void **state)
 	trigger_errno(ENOENT, mock.idev);
 }
 
-static void s50_4_3_the_seat_keeps_the_id_it_began_with(void **state)
+static void mock_events_keep_the_virtual_id_of_the_attach(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t vdevice = new_vdevice(t->iommu, viommu, mock.idev, 7);
@@ -265,7 +265,7 @@ static void s50_4_3_the_seat_keeps_the_id_it_began_with(void **state)
 	expect_equal(event.virt_id, 7);
 }
 
-static void s30_4_1_what_does_not_fit_is_lost(void **state)
+static void events_beyond_the_depth_are_lost(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct {
@@ -298,7 +298,7 @@ enum {
 	TYPE = IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST
 };
 
-static void s50_4_3_check_cache_is_of_the_device(void **state)
+static void check_cache_takes_the_device_object(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -310,7 +310,7 @@ static void s50_4_3_check_cache_is_of_the_device(void **state)
 	test_errno(ENOENT, t->iommu, DEV_CHECK_CACHE, mock.stdev, .dev_check_cache = {.id = 0});
 }
 
-static void s50_4_3_invalidation_zeroes_the_devices_cache(void **state)
+static void mock_invalidation_zeroes_the_cache_of_the_device(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_viommu_invalidate_selftest entries[] = {
@@ -328,7 +328,7 @@ static void s50_4_3_invalidation_zeroes_the_devices_cache(void **state)
 		check_cache(t->iommu, id, 0);
 }
 
-static void s50_4_3_invalidation_checks_entries(void **state)
+static void mock_viommu_invalidation_checks_its_entries(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_viommu_invalidate_selftest flags[] = {{.vdev_id = 7}, {.flags = 2}};
@@ -387,7 +387,7 @@ static uint32_t new_queue(int iommu, uint32_t index)
 	return cmd->out_hw_queue_id;
 }
 
-static void s50_4_3_queues_depend_on_each_other(void **state)
+static void mock_hw_queues_depend_on_each_other(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(2 * PAGE);
@@ -411,7 +411,7 @@ static void s50_4_3_queues_depend_on_each_other(void **state)
 	destroy(t->iommu, viommu);
 }
 
-static void s50_4_3_queues_check_type_and_memory(void **state)
+static void mock_hw_queues_check_type_and_memory(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hw_queue_alloc *cmd = queue_cmd(0, IOVA, PAGE);
@@ -427,7 +427,7 @@ static void s50_4_3_queues_check_type_and_memory(void **state)
 	expect_ok(t->iommu, IOMMU_HW_QUEUE_ALLOC, queue_cmd(0, IOVA + PAGE - 16, 16));
 }
 
-static void s30_5_queues_end_with_the_context(void **state)
+static void hw_queues_end_with_the_context(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(2 * PAGE);
@@ -446,24 +446,26 @@ static void s30_5_queues_end_with_the_context(void **state)
 int mock_viommu(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(viommu, s50_4_3_data_comes_back_with_a_region_to_map),
-		CASE(viommu, s50_4_3_data_is_8_to_24_bytes),
-		CASE(viommu, s30_2_other_types_are_not_supported),
-		CASE(viommu, s50_4_3_a_rid_needs_a_vdevice),
-		CASE(viommu, s50_4_3_a_pasid_needs_none),
-		CASE(viommu, s00_7_destroying_the_handle_leaves_a_tombstone),
-		CASE(viommu, s50_4_3_an_event_has_the_virtual_id),
-		CASE(viommu, s50_4_3_events_need_a_seat_and_a_queue),
-		CASE(viommu, s50_4_3_a_virtual_id_of_0_has_no_events),
-		CASE(viommu, s50_4_3_the_seat_keeps_the_id_it_began_with),
-		CASE(viommu, s30_4_1_what_does_not_fit_is_lost),
-		CASE(viommu, s50_4_3_check_cache_is_of_the_device),
-		CASE(viommu, s50_4_3_invalidation_zeroes_the_devices_cache),
-		CASE(viommu, s50_4_3_invalidation_checks_entries),
-		CASE(viommu, s50_4_3_queues_depend_on_each_other),
-		CASE(viommu, s50_4_3_queues_check_type_and_memory),
-		CASE(viommu, s30_5_queues_end_with_the_context),
+		CASE(viommu, mock_viommu_data_comes_back_with_a_region_to_map, "MOCK-VIOMMU"),
+		CASE(viommu, mock_viommu_data_is_8_to_24_bytes, "MOCK-VIOMMU"),
+		CASE(viommu, viommu_alloc_of_another_type_is_EOPNOTSUPP, "VIOMMU-ALLOC"),
+		CASE(viommu, a_rid_on_a_mock_viommu_needs_a_vdevice, "MOCK-VIOMMU"),
+		CASE(viommu, a_pasid_on_a_mock_viommu_needs_no_vdevice, "MOCK-VIOMMU"),
+		CASE(viommu, destroying_the_handle_of_a_mock_device_leaves_a_tombstone,
+		     "TOMBSTONE, DESTROY.1"),
+		CASE(viommu, a_mock_event_has_the_virtual_id, "MOCK-VIOMMU, TEST-CONSTANTS.9"),
+		CASE(viommu, mock_events_need_an_attached_device_and_a_queue, "MOCK-VIOMMU"),
+		CASE(viommu, a_virtual_id_of_0_has_no_mock_events, "MOCK-VIOMMU"),
+		CASE(viommu, mock_events_keep_the_virtual_id_of_the_attach, "MOCK-VIOMMU"),
+		CASE(viommu, events_beyond_the_depth_are_lost, "VEVENTQ-EVENTS"),
+		CASE(viommu, check_cache_takes_the_device_object, "MOCK-VIOMMU, TEST-CONSTANTS.12"),
+		CASE(viommu, mock_invalidation_zeroes_the_cache_of_the_device, "MOCK-VIOMMU"),
+		CASE(viommu, mock_viommu_invalidation_checks_its_entries,
+		     "MOCK-VIOMMU, TEST-CONSTANTS.8"),
+		CASE(viommu, mock_hw_queues_depend_on_each_other, "MOCK-VIOMMU"),
+		CASE(viommu, mock_hw_queues_check_type_and_memory, "MOCK-VIOMMU"),
+		CASE(viommu, hw_queues_end_with_the_context, "HW-QUEUE, OBJECTS.10"),
 	};
 
-	return cmocka_run_group_tests_name("50-test-abi 4.3: vIOMMUs", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("vIOMMUs", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter 00-model: nodes, framing, IDs, lifetimes, what is written back. */
+/* Nodes, framing, IDs, lifetimes, what is written back [MODEL]. */
 #include "conformance.h"
 #include "groups.h"
 

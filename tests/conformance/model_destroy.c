@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 00-model, 6: who holds what, IOMMU_DESTROY, close. */
+/* References, IOMMU_DESTROY, close [DESTROY], [AUTO-HWPT], [CLOSE]. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -11,7 +11,7 @@ static void expect_destroy(int error, int iommu, uint32_t id)
 	expect_errno(error, iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = id));
 }
 
-static void s00_6_row1_destroy_of_no_object_is_ENOENT(void **state)
+static void destroy_of_no_object_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 2, 1000, INT32_MAX, 0x80000000, 0x80000001, UINT32_MAX};
@@ -22,14 +22,14 @@ static void s00_6_row1_destroy_of_no_object_is_ENOENT(void **state)
 	expect_destroy(ENOENT, t->iommu, t->ioas);
 }
 
-static void s00_6_row2_an_ioas_with_a_page_table_is_EBUSY(void **state)
+static void destroy_of_an_ioas_with_a_page_table_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	expect_destroy(EBUSY, t->iommu, t->ioas);
 }
 
-static void s00_6_row2_a_device_is_always_EBUSY(void **state)
+static void destroy_of_a_device_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -38,14 +38,14 @@ static void s00_6_row2_a_device_is_always_EBUSY(void **state)
 	expect_destroy(EBUSY, t->iommu, t->dev_id);
 }
 
-static void s00_6_an_auto_hwpt_is_EBUSY_while_attached(void **state)
+static void destroy_of_an_attached_auto_hwpt_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	expect_destroy(EBUSY, t->iommu, t->hwpt);
 }
 
-static void s00_6_nothing_changes_on_EBUSY(void **state)
+static void destroy_changes_nothing_on_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -56,7 +56,7 @@ static void s00_6_nothing_changes_on_EBUSY(void **state)
 	expect_equal(attach_device(t->device, t->ioas), t->hwpt);
 }
 
-static void s00_6_an_auto_hwpt_goes_with_its_last_attachment(void **state)
+static void an_auto_hwpt_goes_with_its_last_attachment(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -65,7 +65,7 @@ static void s00_6_an_auto_hwpt_goes_with_its_last_attachment(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s00_6_an_auto_hwpt_goes_with_its_last_replacement(void **state)
+static void an_auto_hwpt_goes_with_its_last_replacement(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -76,7 +76,7 @@ static void s00_6_an_auto_hwpt_goes_with_its_last_replacement(void **state)
 	expect_destroy(EBUSY, t->iommu, other);
 }
 
-static void s00_6_mappings_do_not_hold_their_ioas(void **state)
+static void mappings_do_not_hold_their_ioas(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -86,7 +86,7 @@ static void s00_6_mappings_do_not_hold_their_ioas(void **state)
 	expect_true(!is_mapped(t->iommu, t->ioas, IOVA));
 }
 
-static void s00_6_destroying_the_compat_ioas_leaves_none(void **state)
+static void destroying_the_compat_ioas_leaves_none(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -97,7 +97,7 @@ static void s00_6_destroying_the_compat_ioas_leaves_none(void **state)
 		     CMD(iommu_vfio_ioas, .op = IOMMU_VFIO_IOAS_GET));
 }
 
-static void s00_6_a_bound_device_keeps_the_context(void **state)
+static void a_bound_device_keeps_the_context(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -111,7 +111,7 @@ static void s00_6_a_bound_device_keeps_the_context(void **state)
 	attach_device(t->device, t->ioas);
 }
 
-static void s00_6_closing_the_device_after_the_iommufd_ends_the_context(void **state)
+static void closing_the_device_after_the_iommufd_ends_the_context(void **state)
 {
 	struct fixture *t = fixture(state);
 	int device, iommu;
@@ -124,7 +124,7 @@ static void s00_6_closing_the_device_after_the_iommufd_ends_the_context(void **s
 	expect_equal(bind_device(device, iommu), 1);
 }
 
-static void s00_6_closing_the_device_detaches_and_unbinds_it(void **state)
+static void closing_the_device_detaches_and_unbinds_it(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -135,7 +135,7 @@ static void s00_6_closing_the_device_detaches_and_unbinds_it(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s00_6_a_duplicate_of_the_device_keeps_it_bound(void **state)
+static void a_duplicate_of_the_device_keeps_it_bound(void **state)
 {
 	struct fixture *t = fixture(state);
 	int copy = close_later(dup(t->device));
@@ -147,7 +147,7 @@ static void s00_6_a_duplicate_of_the_device_keeps_it_bound(void **state)
 	expect_destroy(ENOENT, t->iommu, t->dev_id);
 }
 
-static void s00_6_close_frees_whatever_is_there(void **state)
+static void closing_the_context_frees_whatever_is_there(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -162,22 +162,21 @@ static void s00_6_close_frees_whatever_is_there(void **state)
 int model_destroy(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s00_6_row1_destroy_of_no_object_is_ENOENT),
-		CASE(attached, s00_6_row2_an_ioas_with_a_page_table_is_EBUSY),
-		CASE(bound, s00_6_row2_a_device_is_always_EBUSY),
-		CASE(attached, s00_6_an_auto_hwpt_is_EBUSY_while_attached),
-		CASE(attached, s00_6_nothing_changes_on_EBUSY),
-		CASE(attached, s00_6_an_auto_hwpt_goes_with_its_last_attachment),
-		CASE(attached, s00_6_an_auto_hwpt_goes_with_its_last_replacement),
-		CASE(ioas, s00_6_mappings_do_not_hold_their_ioas),
-		CASE(ioas, s00_6_destroying_the_compat_ioas_leaves_none),
-		CASE(bound, s00_6_a_bound_device_keeps_the_context),
-		CASE(attached, s00_6_closing_the_device_after_the_iommufd_ends_the_context),
-		CASE(attached, s00_6_closing_the_device_detaches_and_unbinds_it),
-		CASE(attached, s00_6_a_duplicate_of_the_device_keeps_it_bound),
-		CASE(attached, s00_6_close_frees_whatever_is_there),
+		CASE(ioas, destroy_of_no_object_is_ENOENT, "DESTROY.1"),
+		CASE(attached, destroy_of_an_ioas_with_a_page_table_is_EBUSY, "DESTROY.2"),
+		CASE(bound, destroy_of_a_device_is_EBUSY, "DESTROY.2"),
+		CASE(attached, destroy_of_an_attached_auto_hwpt_is_EBUSY, "DESTROY"),
+		CASE(attached, destroy_changes_nothing_on_EBUSY, "DESTROY.2"),
+		CASE(attached, an_auto_hwpt_goes_with_its_last_attachment, "AUTO-HWPT"),
+		CASE(attached, an_auto_hwpt_goes_with_its_last_replacement, "AUTO-HWPT"),
+		CASE(ioas, mappings_do_not_hold_their_ioas, "DESTROY"),
+		CASE(ioas, destroying_the_compat_ioas_leaves_none, "DESTROY"),
+		CASE(bound, a_bound_device_keeps_the_context, "CLOSE"),
+		CASE(attached, closing_the_device_after_the_iommufd_ends_the_context, "CLOSE"),
+		CASE(attached, closing_the_device_detaches_and_unbinds_it, "CLOSE, OBJECTS.4"),
+		CASE(attached, a_duplicate_of_the_device_keeps_it_bound, "CLOSE"),
+		CASE(attached, closing_the_context_frees_whatever_is_there, "CLOSE"),
 	};
 
-	return cmocka_run_group_tests_name("00-model 6: IOMMU_DESTROY and close", tests, NULL,
-					   NULL);
+	return cmocka_run_group_tests_name("IOMMU_DESTROY and close", tests, NULL, NULL);
 }

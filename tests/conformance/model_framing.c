@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 00-model, 3: how commands are found and how their structures grow. Each rule is tried on each
- * command: an argument of zeros is refused (or not) by the command itself with some errno, and
- * that must be the same however the argument is dressed; what the frame refuses comes before.
+ * How commands are found and how their structures grow [FRAMING]. Each rule is tried on each
+ * command of [COMMANDS.1..22]: the command itself accepts or refuses an argument of zeros, and
+ * must do the same for every size of the argument. What the framing refuses comes first.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -195,23 +195,24 @@ static void other_bits_of_the_number_are_ENOTTY(void)
 }
 
 static const struct rule {
-	const char *name;
+	const char *name, *rows;
 	void (*check)(void);
 } rules[] = {
-	{"size_below_the_minimum_is_EINVAL", size_below_the_minimum_is_EINVAL},
-	{"minimum_size_is_the_same_as_a_zero_tail", minimum_size_is_the_same_as_a_zero_tail},
-	{"size_between_minimum_and_known_is_the_same_as_a_zero_tail",
+	{"size_below_the_minimum_is_EINVAL", "FRAMING.4", size_below_the_minimum_is_EINVAL},
+	{"minimum_size_is_the_same_as_a_zero_tail", "FRAMING.6..7",
+	 minimum_size_is_the_same_as_a_zero_tail},
+	{"size_between_minimum_and_known_is_the_same_as_a_zero_tail", "FRAMING.6",
 	 size_between_minimum_and_known_is_the_same_as_a_zero_tail},
-	{"zero_tail_changes_nothing", zero_tail_changes_nothing},
-	{"tail_that_is_not_zero_is_E2BIG", tail_that_is_not_zero_is_E2BIG},
-	{"tail_is_checked_before_what_is_in_front_of_it",
+	{"zero_tail_changes_nothing", "FRAMING.5", zero_tail_changes_nothing},
+	{"tail_that_is_not_zero_is_E2BIG", "FRAMING.5", tail_that_is_not_zero_is_E2BIG},
+	{"tail_is_checked_before_what_is_in_front_of_it", "FRAMING.5",
 	 tail_is_checked_before_what_is_in_front_of_it},
-	{"unreadable_tail_is_EFAULT", unreadable_tail_is_EFAULT},
-	{"unreadable_size_is_EFAULT", unreadable_size_is_EFAULT},
-	{"unreadable_known_part_is_EFAULT", unreadable_known_part_is_EFAULT},
-	{"size_too_small_is_EINVAL_even_if_the_rest_is_unreadable",
+	{"unreadable_tail_is_EFAULT", "FRAMING.5", unreadable_tail_is_EFAULT},
+	{"unreadable_size_is_EFAULT", "FRAMING.2", unreadable_size_is_EFAULT},
+	{"unreadable_known_part_is_EFAULT", "FRAMING.6", unreadable_known_part_is_EFAULT},
+	{"size_too_small_is_EINVAL_even_if_the_rest_is_unreadable", "FRAMING.4",
 	 size_too_small_is_EINVAL_even_if_the_rest_is_unreadable},
-	{"other_bits_of_the_number_are_ENOTTY", other_bits_of_the_number_are_ENOTTY},
+	{"other_bits_of_the_number_are_ENOTTY", "FRAMING.3", other_bits_of_the_number_are_ENOTTY},
 };
 
 /* One test: a rule on a command. */
@@ -246,8 +247,8 @@ static int framing_of_each_command(void)
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
 		pairs[i].command = &commands[i / ARRAY_SIZE(rules)];
 		pairs[i].rule = &rules[i % ARRAY_SIZE(rules)];
-		snprintf(names[i], sizeof(names[i]), "s00_3_%s_%s", pairs[i].command->name,
-			 pairs[i].rule->name);
+		snprintf(names[i], sizeof(names[i]), "%s_%s [%s]", pairs[i].command->name,
+			 pairs[i].rule->name, pairs[i].rule->rows);
 		tests[i] = (struct CMUnitTest){
 			.name = names[i],
 			.test_func = rule_holds_for_command,
@@ -255,13 +256,12 @@ static int framing_of_each_command(void)
 			.initial_state = &pairs[i],
 		};
 	}
-	return cmocka_run_group_tests_name("00-model 3: framing of each command", tests, NULL,
-					   NULL);
+	return cmocka_run_group_tests_name("framing of each command", tests, NULL, NULL);
 }
 
-/* ---- numbers that are nobody's ---- */
+/* ---- numbers without a command ---- */
 
-static void s00_3_step1_numbers_below_0x80_that_are_not_VFIOs_are_ENOTTY(void **state)
+static void ioctl_numbers_below_0x80_other_than_those_of_vfio_are_ENOTTY(void **state)
 {
 	struct fixture *t = fixture(state);
 	/* 0x67 to 0x6f are commands of VFIO groups and devices, not of an iommufd. */
@@ -272,7 +272,7 @@ static void s00_3_step1_numbers_below_0x80_that_are_not_VFIOs_are_ENOTTY(void **
 		expect_errno(ENOTTY, t->iommu, numbers[i], NULL);
 }
 
-static void s00_3_step1_the_type_of_a_number_below_0x80_counts(void **state)
+static void ioctl_numbers_below_0x80_count_with_their_type(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -280,7 +280,7 @@ static void s00_3_step1_the_type_of_a_number_below_0x80_counts(void **state)
 	expect_errno(ENOTTY, t->iommu, VFIO_GET_API_VERSION | 0x40080000, NULL);
 }
 
-static void s00_3_step1_numbers_above_the_last_do_not_touch_the_argument(void **state)
+static void ioctl_numbers_above_the_last_do_not_touch_the_argument(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -288,7 +288,7 @@ static void s00_3_step1_numbers_above_the_last_do_not_touch_the_argument(void **
 		expect_errno(ENOTTY, t->iommu, 0x3b00 | nr, NULL);
 }
 
-static void s00_3_step3_holes_are_ENOTTY(void **state)
+static void holes_in_the_ioctl_numbers_are_ENOTTY(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t argument[32] = {sizeof(argument)};
@@ -299,14 +299,14 @@ static void s00_3_step3_holes_are_ENOTTY(void **state)
 		expect_errno(ENOTTY, t->iommu, 0x3b00 | nr, argument);
 }
 
-static void s00_3_other_types_of_ioctl_are_ENOTTY(void **state)
+static void other_types_of_ioctl_are_ENOTTY(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	expect_errno(ENOTTY, t->iommu, 0x5401, mem_pages(PAGE)); /* TCGETS */
 }
 
-static void s00_3_a_longer_argument_is_not_written_behind_what_is_known(void **state)
+static void a_longer_argument_is_not_written_past_its_known_size(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct {
@@ -322,14 +322,15 @@ static void s00_3_a_longer_argument_is_not_written_behind_what_is_known(void **s
 int model_framing(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s00_3_step1_numbers_below_0x80_that_are_not_VFIOs_are_ENOTTY),
-		CASE(context, s00_3_step1_the_type_of_a_number_below_0x80_counts),
-		CASE(context, s00_3_step1_numbers_above_the_last_do_not_touch_the_argument),
-		CASE(context, s00_3_step3_holes_are_ENOTTY),
-		CASE(context, s00_3_other_types_of_ioctl_are_ENOTTY),
-		CASE(context, s00_3_a_longer_argument_is_not_written_behind_what_is_known),
+		CASE(context, ioctl_numbers_below_0x80_other_than_those_of_vfio_are_ENOTTY,
+		     "FRAMING.1"),
+		CASE(context, ioctl_numbers_below_0x80_count_with_their_type, "FRAMING.1"),
+		CASE(context, ioctl_numbers_above_the_last_do_not_touch_the_argument, "FRAMING.1"),
+		CASE(context, holes_in_the_ioctl_numbers_are_ENOTTY, "FRAMING.3"),
+		CASE(context, other_types_of_ioctl_are_ENOTTY, "FRAMING"),
+		CASE(context, a_longer_argument_is_not_written_past_its_known_size, "FRAMING"),
 	};
 
 	return framing_of_each_command() +
-	       cmocka_run_group_tests_name("00-model 3: framing", tests, NULL, NULL);
+	       cmocka_run_group_tests_name("framing", tests, NULL, NULL);
 }

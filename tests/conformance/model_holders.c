@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 00-model, 6: the holders of each kind of object, each alone and in turn; one test per row of the
- * table.
+ * The holders of each type of object, each alone and in turn: one test for each of
+ * [HOLDERS.1..11].
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "groups.h"
 #include "nested.h"
 
-static void s00_6_holders_row1_an_ioas(void **state)
+static void holders_of_an_ioas_make_destroy_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t ioas = new_ioas(t->iommu), hwpt = new_hwpt(t->iommu, mock.idev, ioas, 0);
@@ -30,7 +30,7 @@ static void s00_6_holders_row1_an_ioas(void **state)
 	expect_busy(t->iommu, t->ioas);
 }
 
-static void s00_6_holders_row2_a_paging_hwpt(void **state)
+static void holders_of_a_paging_hwpt_make_destroy_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = new_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_PASID);
@@ -54,7 +54,7 @@ static void s00_6_holders_row2_a_paging_hwpt(void **state)
 	destroy(t->iommu, nested.parent);
 }
 
-static void s00_6_holders_row3_a_nested_hwpt(void **state)
+static void holders_of_a_nested_hwpt_make_destroy_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = nested_hwpt(t->iommu, mock.idev, nested.parent, IOMMU_HWPT_ALLOC_PASID);
@@ -68,7 +68,7 @@ static void s00_6_holders_row3_a_nested_hwpt(void **state)
 	destroy(t->iommu, hwpt);
 }
 
-static void s00_6_holders_row4_a_device_is_always_EBUSY(void **state)
+static void destroy_of_a_mock_device_object_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -77,7 +77,7 @@ static void s00_6_holders_row4_a_device_is_always_EBUSY(void **state)
 	expect_busy(t->iommu, other_iommu(t));
 }
 
-static void s00_6_holders_row5_an_access_is_always_EBUSY(void **state)
+static void destroy_of_an_access_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	/* The access takes the lowest free ID. */
@@ -91,7 +91,7 @@ static void s00_6_holders_row5_an_access_is_always_EBUSY(void **state)
 	expect_gone(t->iommu, id);
 }
 
-static void s00_6_holders_row6_a_fault_queue(void **state)
+static void holders_of_a_fault_queue_make_destroy_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_fault_queue(t->iommu);
@@ -104,7 +104,7 @@ static void s00_6_holders_row6_a_fault_queue(void **state)
 	destroy(t->iommu, queue.id);
 }
 
-static void s00_6_holders_row7_a_viommu(void **state)
+static void holders_of_a_viommu_make_destroy_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct region region = new_region(t->iommu, mock.idev, nested.parent, 1);
@@ -147,7 +147,7 @@ static uint32_t new_hw_queue(const struct fixture *t, uint32_t index, void *memo
 	return cmd.out_hw_queue_id;
 }
 
-static void s00_6_holders_row7_a_viommu_with_a_hw_queue(void **state)
+static void a_hw_queue_holds_its_viommu(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t queue = new_hw_queue(t, 0, mem_pages(PAGE));
@@ -157,7 +157,7 @@ static void s00_6_holders_row7_a_viommu_with_a_hw_queue(void **state)
 	destroy(t->iommu, nested.viommu);
 }
 
-static void s00_6_holders_row8_nobody_holds_a_vdevice(void **state)
+static void nothing_holds_a_vdevice(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t vdevice = new_vdevice(t->iommu, nested.viommu, mock.idev, VIRT_ID);
@@ -167,7 +167,7 @@ static void s00_6_holders_row8_nobody_holds_a_vdevice(void **state)
 	destroy(t->iommu, vdevice);
 }
 
-static void s00_6_holders_row9_a_veventq(void **state)
+static void holders_of_a_veventq_make_destroy_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, 1);
@@ -179,7 +179,7 @@ static void s00_6_holders_row9_a_veventq(void **state)
 	destroy(t->iommu, queue.id);
 }
 
-static void s00_6_holders_row10_a_hw_queue(void **state)
+static void holders_of_a_hw_queue_make_destroy_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mem_pages(2 * PAGE);
@@ -190,7 +190,7 @@ static void s00_6_holders_row10_a_hw_queue(void **state)
 	destroy(t->iommu, first);
 }
 
-static void s00_6_holders_row11_nobody_holds_a_mock_device(void **state)
+static void nothing_holds_the_handle_of_a_mock_device(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -203,19 +203,19 @@ static void s00_6_holders_row11_nobody_holds_a_mock_device(void **state)
 int model_holders(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(mock, s00_6_holders_row1_an_ioas),
-		CASE(viommu, s00_6_holders_row2_a_paging_hwpt),
-		CASE(nested, s00_6_holders_row3_a_nested_hwpt),
-		CASE(mock, s00_6_holders_row4_a_device_is_always_EBUSY),
-		CASE(ioas, s00_6_holders_row5_an_access_is_always_EBUSY),
-		CASE(nested, s00_6_holders_row6_a_fault_queue),
-		CASE(nested, s00_6_holders_row7_a_viommu),
-		CASE(viommu, s00_6_holders_row7_a_viommu_with_a_hw_queue),
-		CASE(viommu, s00_6_holders_row8_nobody_holds_a_vdevice),
-		CASE(viommu, s00_6_holders_row9_a_veventq),
-		CASE(viommu, s00_6_holders_row10_a_hw_queue),
-		CASE(viommu, s00_6_holders_row11_nobody_holds_a_mock_device),
+		CASE(mock, holders_of_an_ioas_make_destroy_EBUSY, "DESTROY, HOLDERS.1"),
+		CASE(viommu, holders_of_a_paging_hwpt_make_destroy_EBUSY, "DESTROY, HOLDERS.2"),
+		CASE(nested, holders_of_a_nested_hwpt_make_destroy_EBUSY, "DESTROY, HOLDERS.3"),
+		CASE(mock, destroy_of_a_mock_device_object_is_EBUSY, "DESTROY, HOLDERS.4"),
+		CASE(ioas, destroy_of_an_access_is_EBUSY, "DESTROY, HOLDERS.5"),
+		CASE(nested, holders_of_a_fault_queue_make_destroy_EBUSY, "DESTROY, HOLDERS.6"),
+		CASE(nested, holders_of_a_viommu_make_destroy_EBUSY, "DESTROY, HOLDERS.7"),
+		CASE(viommu, a_hw_queue_holds_its_viommu, "DESTROY, HOLDERS.7"),
+		CASE(viommu, nothing_holds_a_vdevice, "DESTROY, HOLDERS.8"),
+		CASE(viommu, holders_of_a_veventq_make_destroy_EBUSY, "DESTROY, HOLDERS.9"),
+		CASE(viommu, holders_of_a_hw_queue_make_destroy_EBUSY, "DESTROY, HOLDERS.10"),
+		CASE(viommu, nothing_holds_the_handle_of_a_mock_device, "DESTROY, HOLDERS.11"),
 	};
 
-	return cmocka_run_group_tests_name("00-model 6: holders", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("holders", tests, NULL, NULL);
 }

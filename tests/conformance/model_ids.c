@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* 00-model, 5: IDs. */
+/* IDs [IDS]. */
 #include <errno.h>
 
 #include "conformance.h"
 #include "groups.h"
 
-static void s00_5_the_first_id_is_1_and_0_is_none(void **state)
+static void the_first_id_is_1_and_0_is_none(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -13,7 +13,7 @@ static void s00_5_the_first_id_is_1_and_0_is_none(void **state)
 	expect_errno(ENOENT, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = 0));
 }
 
-static void s00_5_a_new_object_gets_the_lowest_free_id(void **state)
+static void a_new_object_gets_the_lowest_free_id(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -28,7 +28,7 @@ static void s00_5_a_new_object_gets_the_lowest_free_id(void **state)
 	expect_equal(new_ioas(t->iommu), 301);
 }
 
-static void s00_5_an_id_is_free_again_when_the_creation_fails(void **state)
+static void an_id_is_free_again_when_the_creation_fails(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
@@ -38,7 +38,7 @@ static void s00_5_an_id_is_free_again_when_the_creation_fails(void **state)
 	expect_equal(new_ioas(t->iommu), 1);
 }
 
-static void s00_5_contexts_have_ids_of_their_own(void **state)
+static void each_context_has_its_own_ids(void **state)
 {
 	struct fixture *t = fixture(state);
 	int other = open_context();
@@ -49,7 +49,7 @@ static void s00_5_contexts_have_ids_of_their_own(void **state)
 	destroy(other, 1);
 }
 
-static void s00_5_all_types_of_object_share_the_ids(void **state)
+static void all_types_of_object_share_the_ids(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -60,7 +60,7 @@ static void s00_5_all_types_of_object_share_the_ids(void **state)
 	expect_equal(new_ioas(t->iommu), 4);
 }
 
-static void s00_5_an_id_of_another_type_is_ENOENT(void **state)
+static void an_id_of_another_type_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {t->dev_id, t->hwpt};
@@ -81,7 +81,7 @@ static void s00_5_an_id_of_another_type_is_ENOENT(void **state)
 	}
 }
 
-static void s00_5_an_auto_hwpts_id_is_free_when_it_is_destroyed(void **state)
+static void the_id_of_an_auto_hwpt_is_free_when_it_is_destroyed(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -90,7 +90,7 @@ static void s00_5_an_auto_hwpts_id_is_free_when_it_is_destroyed(void **state)
 	expect_equal(new_ioas(t->iommu), t->hwpt);
 }
 
-static void s00_5_replace_takes_the_new_id_before_the_old_one_is_free(void **state)
+static void replace_takes_the_new_id_before_the_old_one_is_free(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_ioas(t->iommu);
@@ -103,15 +103,15 @@ static void s00_5_replace_takes_the_new_id_before_the_old_one_is_free(void **sta
 int model_ids(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s00_5_the_first_id_is_1_and_0_is_none),
-		CASE(context, s00_5_a_new_object_gets_the_lowest_free_id),
-		CASE(context, s00_5_an_id_is_free_again_when_the_creation_fails),
-		CASE(context, s00_5_contexts_have_ids_of_their_own),
-		CASE(attached, s00_5_all_types_of_object_share_the_ids),
-		CASE(attached, s00_5_an_id_of_another_type_is_ENOENT),
-		CASE(attached, s00_5_an_auto_hwpts_id_is_free_when_it_is_destroyed),
-		CASE(attached, s00_5_replace_takes_the_new_id_before_the_old_one_is_free),
+		CASE(context, the_first_id_is_1_and_0_is_none, "IDS"),
+		CASE(context, a_new_object_gets_the_lowest_free_id, "IDS"),
+		CASE(context, an_id_is_free_again_when_the_creation_fails, "IDS"),
+		CASE(context, each_context_has_its_own_ids, "IDS"),
+		CASE(attached, all_types_of_object_share_the_ids, "IDS"),
+		CASE(attached, an_id_of_another_type_is_ENOENT, "IDS"),
+		CASE(attached, the_id_of_an_auto_hwpt_is_free_when_it_is_destroyed, "IDS"),
+		CASE(attached, replace_takes_the_new_id_before_the_old_one_is_free, "IDS"),
 	};
 
-	return cmocka_run_group_tests_name("00-model 5: IDs", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("IDs", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 00-model, 2: the device node and the operations of its descriptors. */
+/* The device node and the operations of its descriptors [NODES]. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include "conformance.h"
 #include "groups.h"
 
-static void s00_2_the_node_is_a_misc_character_device(void **state)
+static void dev_iommu_is_a_misc_character_device(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct stat node, file;
@@ -21,7 +21,7 @@ static void s00_2_the_node_is_a_misc_character_device(void **state)
 	expect_equal(file.st_rdev, node.st_rdev);
 }
 
-static void s00_2_each_open_is_a_new_context(void **state)
+static void each_open_is_a_new_context(void **state)
 {
 	struct fixture *t = fixture(state);
 	int other = open_context();
@@ -30,7 +30,7 @@ static void s00_2_each_open_is_a_new_context(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s00_2_the_container_is_a_context(void **state)
+static void the_vfio_container_is_a_context(void **state)
 {
 	int fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	struct stat file;
@@ -45,7 +45,7 @@ static void s00_2_the_container_is_a_context(void **state)
 	expect_equal(new_ioas(fd), 1);
 }
 
-static void s00_2_proc_knows_the_nodes(void **state)
+static void proc_lists_the_nodes(void **state)
 {
 	struct fixture *t = fixture(state);
 	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
@@ -55,7 +55,7 @@ static void s00_2_proc_knows_the_nodes(void **state)
 		expect_fd_name(close_later(container), "/dev/vfio/vfio");
 }
 
-static void s00_1_descriptors_made_by_dup_share_the_context(void **state)
+static void descriptors_made_by_dup_share_the_context(void **state)
 {
 	struct fixture *t = fixture(state);
 	int copy = close_later(dup(t->iommu));
@@ -68,7 +68,7 @@ static void s00_1_descriptors_made_by_dup_share_the_context(void **state)
 	destroy(second, t->ioas);
 }
 
-static void s00_2_read_and_write_are_EINVAL(void **state)
+static void read_and_write_of_the_iommufd_are_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	char byte = 0;
@@ -77,7 +77,7 @@ static void s00_2_read_and_write_are_EINVAL(void **state)
 	expect_failed(EINVAL, write(t->iommu, &byte, 1));
 }
 
-static void s00_2_ioctls_of_a_closed_descriptor_are_EBADF(void **state)
+static void ioctls_of_a_closed_descriptor_are_EBADF(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -88,14 +88,14 @@ static void s00_2_ioctls_of_a_closed_descriptor_are_EBADF(void **state)
 int model_nodes(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s00_2_the_node_is_a_misc_character_device),
-		CASE(context, s00_2_the_container_is_a_context),
-		CASE(context, s00_2_proc_knows_the_nodes),
-		CASE(ioas, s00_2_each_open_is_a_new_context),
-		CASE(ioas, s00_1_descriptors_made_by_dup_share_the_context),
-		CASE(context, s00_2_read_and_write_are_EINVAL),
-		CASE(context, s00_2_ioctls_of_a_closed_descriptor_are_EBADF),
+		CASE(context, dev_iommu_is_a_misc_character_device, "NODES.1"),
+		CASE(context, the_vfio_container_is_a_context, "NODES.2, VFIO-FILES.3"),
+		CASE(context, proc_lists_the_nodes, "NODES"),
+		CASE(ioas, each_open_is_a_new_context, "NODES.1"),
+		CASE(ioas, descriptors_made_by_dup_share_the_context, "CONVENTIONS"),
+		CASE(context, read_and_write_of_the_iommufd_are_EINVAL, "NODES"),
+		CASE(context, ioctls_of_a_closed_descriptor_are_EBADF, "NODES"),
 	};
 
-	return cmocka_run_group_tests_name("00-model 2: nodes", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("nodes", tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 00-model, 8: what is written back when. A structure in read-only memory shows whether anything is
- * written; one across a border between read-only and writable pages shows which part is.
+ * What is written back, and when [WRITE-BACK]. A structure in read-only memory shows whether
+ * anything is written; a structure across a border between read-only and writable pages shows
+ * which part is.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 /* The structure @before is unchanged at @now. */
 #define expect_unchanged(now, before) expect_true(!memcmp(now, before, sizeof(*(before))))
 
-static void s00_8_ioas_alloc_writes_the_whole_structure(void **state)
+static void ioas_alloc_writes_the_whole_structure(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
@@ -25,7 +26,7 @@ static void s00_8_ioas_alloc_writes_the_whole_structure(void **state)
 	expect_equal(new_ioas(t->iommu), t->ioas + 1);
 }
 
-static void s00_8_a_failed_ioas_alloc_writes_nothing(void **state)
+static void a_failed_ioas_alloc_writes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc), .flags = 1, .out_ioas_id = 77};
@@ -35,7 +36,7 @@ static void s00_8_a_failed_ioas_alloc_writes_nothing(void **state)
 	expect_unchanged(&alloc, &before);
 }
 
-static void s00_8_iova_ranges_writes_the_structure_on_EMSGSIZE(void **state)
+static void iova_ranges_writes_the_structure_on_EMSGSIZE(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_iova_ranges cmd = {.size = sizeof(cmd), .ioas_id = t->ioas};
@@ -48,7 +49,7 @@ static void s00_8_iova_ranges_writes_the_structure_on_EMSGSIZE(void **state)
 	expect_errno(EFAULT, t->iommu, IOMMU_IOAS_IOVA_RANGES, read_only(&cmd, sizeof(cmd)));
 }
 
-static void s00_8_iova_ranges_leaves_the_structure_if_the_array_is_EFAULT(void **state)
+static void iova_ranges_leaves_the_structure_if_the_array_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_iova_ranges cmd = {
@@ -76,7 +77,7 @@ static struct iommu_ioas_map good_map(const struct fixture *t)
 	};
 }
 
-static void s00_8_map_writes_the_iova_and_leaves_the_rest(void **state)
+static void map_writes_the_iova_and_leaves_the_rest(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good_map(t);
@@ -87,7 +88,7 @@ static void s00_8_map_writes_the_iova_and_leaves_the_rest(void **state)
 	expect_unchanged(&map, &expected);
 }
 
-static void s00_8_a_failed_map_writes_nothing(void **state)
+static void a_failed_map_writes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good_map(t);
@@ -99,7 +100,7 @@ static void s00_8_a_failed_map_writes_nothing(void **state)
 	expect_unchanged(&map, &before);
 }
 
-static void s00_8_map_whose_copy_out_fails_stays(void **state)
+static void map_whose_copy_out_fails_stays(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map map = good_map(t);
@@ -115,7 +116,7 @@ static void s00_8_map_whose_copy_out_fails_stays(void **state)
 	expect_true(is_mapped(t->iommu, t->ioas, IOVA));
 }
 
-static void s00_8_map_file_writes_as_map(void **state)
+static void map_file_writes_as_map(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_map_file map = {
@@ -138,7 +139,7 @@ static void s00_8_map_file_writes_as_map(void **state)
 	expect_equal(map.iova, 2 * PAGE);
 }
 
-static void s00_8_copy_writes_as_map(void **state)
+static void copy_writes_as_map(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_copy copy = {
@@ -164,7 +165,7 @@ static void s00_8_copy_writes_as_map(void **state)
 	expect_unchanged(&copy, &before);
 }
 
-static void s00_8_unmap_writes_the_length(void **state)
+static void unmap_writes_the_length(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_unmap cmd = {
@@ -177,7 +178,7 @@ static void s00_8_unmap_writes_the_length(void **state)
 	expect_unchanged(&cmd, &expected);
 }
 
-static void s00_8_a_failed_unmap_writes_nothing_even_if_areas_are_gone(void **state)
+static void a_failed_unmap_writes_nothing_even_if_areas_are_gone(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_unmap cmd = {
@@ -191,7 +192,7 @@ static void s00_8_a_failed_unmap_writes_nothing_even_if_areas_are_gone(void **st
 	expect_true(!is_mapped(t->iommu, t->ioas, IOVA));
 }
 
-static void s00_8_unmap_whose_copy_out_fails_is_done(void **state)
+static void unmap_whose_copy_out_fails_is_done(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_unmap cmd = {
@@ -202,7 +203,7 @@ static void s00_8_unmap_whose_copy_out_fails_is_done(void **state)
 	expect_true(!is_mapped(t->iommu, t->ioas, IOVA));
 }
 
-static void s00_8_option_writes_val64_only(void **state)
+static void option_writes_val64_only(void **state)
 {
 	struct fixture *t = fixture(state);
 	const size_t before = offsetof(struct iommu_option, val64);
@@ -222,7 +223,7 @@ static void s00_8_option_writes_val64_only(void **state)
 	}
 }
 
-static void s00_8_a_failed_option_writes_nothing(void **state)
+static void a_failed_option_writes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_option option = {
@@ -233,7 +234,7 @@ static void s00_8_a_failed_option_writes_nothing(void **state)
 	expect_unchanged(&option, &before);
 }
 
-static void s00_8_vfio_ioas_writes_on_get_only(void **state)
+static void vfio_ioas_writes_on_get_only(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_vfio_ioas cmd = {
@@ -253,7 +254,7 @@ static void s00_8_vfio_ioas_writes_on_get_only(void **state)
 	expect_ok(t->iommu, IOMMU_VFIO_IOAS, read_only(&cmd, sizeof(cmd)));
 }
 
-static void s00_8_destroy_allow_iovas_and_change_process_write_nothing(void **state)
+static void destroy_allow_iovas_and_change_process_write_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_ioas_allow_iovas allowed = {.size = sizeof(allowed), .ioas_id = t->ioas};
@@ -268,23 +269,23 @@ static void s00_8_destroy_allow_iovas_and_change_process_write_nothing(void **st
 int model_write_back(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(ioas, s00_8_ioas_alloc_writes_the_whole_structure),
-		CASE(ioas, s00_8_a_failed_ioas_alloc_writes_nothing),
-		CASE(ioas, s00_8_iova_ranges_writes_the_structure_on_EMSGSIZE),
-		CASE(ioas, s00_8_iova_ranges_leaves_the_structure_if_the_array_is_EFAULT),
-		CASE(ioas, s00_8_map_writes_the_iova_and_leaves_the_rest),
-		CASE(ioas, s00_8_a_failed_map_writes_nothing),
-		CASE(ioas, s00_8_map_whose_copy_out_fails_stays),
-		CASE(ioas, s00_8_map_file_writes_as_map),
-		CASE(ioas, s00_8_copy_writes_as_map),
-		CASE(ioas, s00_8_unmap_writes_the_length),
-		CASE(ioas, s00_8_a_failed_unmap_writes_nothing_even_if_areas_are_gone),
-		CASE(ioas, s00_8_unmap_whose_copy_out_fails_is_done),
-		CASE(ioas, s00_8_option_writes_val64_only),
-		CASE(ioas, s00_8_a_failed_option_writes_nothing),
-		CASE(ioas, s00_8_vfio_ioas_writes_on_get_only),
-		CASE(ioas, s00_8_destroy_allow_iovas_and_change_process_write_nothing),
+		CASE(ioas, ioas_alloc_writes_the_whole_structure, "WRITE-BACK.1"),
+		CASE(ioas, a_failed_ioas_alloc_writes_nothing, "WRITE-BACK.1"),
+		CASE(ioas, iova_ranges_writes_the_structure_on_EMSGSIZE, "WRITE-BACK.2"),
+		CASE(ioas, iova_ranges_leaves_the_structure_if_the_array_is_EFAULT, "WRITE-BACK.2"),
+		CASE(ioas, map_writes_the_iova_and_leaves_the_rest, "WRITE-BACK.3"),
+		CASE(ioas, a_failed_map_writes_nothing, "WRITE-BACK.3"),
+		CASE(ioas, map_whose_copy_out_fails_stays, "WRITE-BACK.3"),
+		CASE(ioas, map_file_writes_as_map, "WRITE-BACK.3"),
+		CASE(ioas, copy_writes_as_map, "WRITE-BACK.3"),
+		CASE(ioas, unmap_writes_the_length, "WRITE-BACK.4"),
+		CASE(ioas, a_failed_unmap_writes_nothing_even_if_areas_are_gone, "WRITE-BACK.4"),
+		CASE(ioas, unmap_whose_copy_out_fails_is_done, "WRITE-BACK.4"),
+		CASE(ioas, option_writes_val64_only, "WRITE-BACK.5"),
+		CASE(ioas, a_failed_option_writes_nothing, "WRITE-BACK.5"),
+		CASE(ioas, vfio_ioas_writes_on_get_only, "WRITE-BACK.6"),
+		CASE(ioas, destroy_allow_iovas_and_change_process_write_nothing, "WRITE-BACK.9"),
 	};
 
-	return cmocka_run_group_tests_name("00-model 8: write back", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("write back", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 00-model, 8: what is written back, of the commands that need a device (the others:
- * model_write_back.c).
+ * What commands that need a device write back [WRITE-BACK]; the others are in
+ * model_write_back.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 #define expect_silent(number, ...) \
 	expect_ok(t->iommu, number, read_only(__VA_ARGS__, sizeof(*(__VA_ARGS__))))
 
-static void s00_8_row1_failed_allocations_write_nothing(void **state)
+static void failed_allocations_write_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -34,7 +34,7 @@ static void s00_8_row1_failed_allocations_write_nothing(void **state)
 			 CMD(iommu_hw_queue_alloc, .viommu_id = nested.viommu, .type = 1));
 }
 
-static void s00_8_row1_allocations_write_the_whole_structure(void **state)
+static void allocations_write_the_whole_structure(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_alloc hwpt = {
@@ -55,7 +55,7 @@ static void s00_8_row1_allocations_write_the_whole_structure(void **state)
 			       offsetof(struct iommu_hwpt_alloc, data_type), MEM_RW, MEM_RO));
 }
 
-static void s00_8_row7_a_failed_hw_info_leaves_the_structure(void **state)
+static void a_failed_hw_info_leaves_the_structure(void **state)
 {
 	struct fixture *t = fixture(state);
 	char info[64] = "unchanged";
@@ -67,7 +67,7 @@ static void s00_8_row7_a_failed_hw_info_leaves_the_structure(void **state)
 	expect_true(!strcmp(info, "unchanged"));
 }
 
-static void s00_8_row8_invalidation_always_writes_the_count(void **state)
+static void invalidation_always_writes_the_count(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_hwpt_invalidate cmd = {.size = sizeof(cmd), .hwpt_id = 99, .entry_num = 0};
@@ -85,7 +85,7 @@ static void s00_8_row8_invalidation_always_writes_the_count(void **state)
 	expect_unwritten(EFAULT, IOMMU_HWPT_INVALIDATE, &cmd);
 }
 
-static void s00_8_row9_dirty_tracking_and_destroy_write_nothing(void **state)
+static void dirty_tracking_and_destroy_write_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t hwpt = new_hwpt(t->iommu, mock.idev, t->ioas, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
@@ -103,13 +103,13 @@ static void s00_8_row9_dirty_tracking_and_destroy_write_nothing(void **state)
 int nested_write_back(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(viommu, s00_8_row1_failed_allocations_write_nothing),
-		CASE(mock, s00_8_row1_allocations_write_the_whole_structure),
-		CASE(mock, s00_8_row7_a_failed_hw_info_leaves_the_structure),
-		CASE(mock, s00_8_row8_invalidation_always_writes_the_count),
-		CASE(mock, s00_8_row9_dirty_tracking_and_destroy_write_nothing),
+		CASE(viommu, failed_allocations_write_nothing, "WRITE-BACK.1"),
+		CASE(mock, allocations_write_the_whole_structure, "WRITE-BACK.1"),
+		CASE(mock, a_failed_hw_info_leaves_the_structure, "WRITE-BACK.7"),
+		CASE(mock, invalidation_always_writes_the_count, "WRITE-BACK.8"),
+		CASE(mock, dirty_tracking_and_destroy_write_nothing, "WRITE-BACK.9"),
 	};
 
-	return cmocka_run_group_tests_name("00-model 8: write back of the commands of devices",
-					   tests, NULL, NULL);
+	return cmocka_run_group_tests_name("write back of the commands of devices", tests, NULL,
+					   NULL);
 }

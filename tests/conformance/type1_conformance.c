@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chapter 40-vfio: groups (3), the type1 container (4), and what groups share (5.4, and
- * 20-hwpt-device).
+ * Groups, the type1 container, and what devices of a group share [VFIO-GROUP], [COMPAT],
+ * [PCI-HOT-RESET], [GROUP].
  */
 #include "conformance.h"
 #include "groups.h"

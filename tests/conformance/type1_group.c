@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 3: groups, and devices by way of them. */
+/* Groups, and devices opened through them [VFIO-GROUP]. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static uint32_t status(int group)
 
 /* ---- the node ---- */
 
-static void s40_3_a_group_is_open_once(void **state)
+static void opening_a_group_twice_is_EBUSY(void **state)
 {
 	int group = need_group(0);
 
@@ -30,7 +30,7 @@ static void s40_3_a_group_is_open_once(void **state)
 	need_group(0);
 }
 
-static void s40_3_open_is_EBUSY_while_a_cdev_of_it_is_bound(void **state)
+static void opening_a_group_is_EBUSY_while_a_cdev_of_it_is_bound(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -40,13 +40,13 @@ static void s40_3_open_is_EBUSY_while_a_cdev_of_it_is_bound(void **state)
 	need_group(0);
 }
 
-static void s40_2_1_row6_bind_is_EBUSY_while_the_group_is_open(void **state)
+static void bind_is_EBUSY_while_the_group_is_open(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = 0x7fff};
 	int group = need_group(0);
 
-	/* Before the descriptor is looked at (row 9). */
+	/* This is tested before the descriptor, [VFIO-BIND.9]. */
 	expect_errno(EBUSY, t->device, VFIO_DEVICE_BIND_IOMMUFD, &bind);
 	close(group);
 	expect_errno(EBADF, t->device, VFIO_DEVICE_BIND_IOMMUFD, &bind);
@@ -55,7 +55,7 @@ static void s40_2_1_row6_bind_is_EBUSY_while_the_group_is_open(void **state)
 	bind_device(t->device, t->iommu);
 }
 
-static void s40_3_device_files_keep_the_group_open(void **state)
+static void device_descriptors_keep_the_group_open(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct user user;
@@ -71,7 +71,7 @@ static void s40_3_device_files_keep_the_group_open(void **state)
 	need_group(0);
 }
 
-static void s40_3_other_commands_are_ENOTTY(void **state)
+static void other_commands_on_a_group_are_ENOTTY(void **state)
 {
 	const unsigned int commands[] = {VFIO_GET_API_VERSION, VFIO_IOMMU_MAP_DMA,
 					 VFIO_DEVICE_GET_INFO, IOMMU_IOAS_ALLOC, 0x3b7f};
@@ -87,7 +87,7 @@ static void s40_3_other_commands_are_ENOTTY(void **state)
 
 /* ---- GET_STATUS ---- */
 
-static void s40_3_status_checks_its_argument(void **state)
+static void group_get_status_checks_its_argument(void **state)
 {
 	struct vfio_group_status cmd = {.argsz = 7};
 	int group = need_group(0);
@@ -100,7 +100,7 @@ static void s40_3_status_checks_its_argument(void **state)
 	expect_errno(EFAULT, group, VFIO_GROUP_GET_STATUS, read_only(&cmd, sizeof(cmd)));
 }
 
-static void s40_3_status_says_whether_there_is_a_container(void **state)
+static void group_get_status_says_whether_there_is_a_container(void **state)
 {
 	const uint32_t both = VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET;
 	struct user user;
@@ -120,7 +120,7 @@ static void s40_3_status_says_whether_there_is_a_container(void **state)
 
 /* ---- SET_CONTAINER, UNSET_CONTAINER ---- */
 
-static void s40_3_set_container_checks_its_argument(void **state)
+static void set_container_checks_its_argument(void **state)
 {
 	int group = need_group(0), other = mem_file(PAGE);
 
@@ -136,7 +136,7 @@ static void s40_3_set_container_checks_its_argument(void **state)
 	expect_equal(set_container(group, 0x7fff), -EBADF);
 }
 
-static void s40_3_unset_container_is_EINVAL_without_one(void **state)
+static void unset_container_is_EINVAL_without_one(void **state)
 {
 	int group = need_group(0);
 
@@ -148,7 +148,7 @@ static void s40_3_unset_container_is_EINVAL_without_one(void **state)
 	expect_equal(set_container(group, open_container()), 0);
 }
 
-static void s40_3_set_container_gives_an_iommufd_an_address_space(void **state)
+static void set_container_gives_an_iommufd_a_compat_ioas(void **state)
 {
 	struct fixture *t = *state;
 	struct iommu_vfio_ioas cmd = {.size = sizeof(cmd), .op = IOMMU_VFIO_IOAS_GET};
@@ -163,7 +163,7 @@ static void s40_3_set_container_gives_an_iommufd_an_address_space(void **state)
 	expect_equal(get_device_fd(group, device_name(0)), -ENODEV);
 }
 
-static void s40_3_set_container_leaves_the_address_space_that_there_is(void **state)
+static void set_container_leaves_an_existing_compat_ioas(void **state)
 {
 	struct fixture *t = *state;
 	uint32_t ioas = new_ioas(t->iommu);
@@ -181,7 +181,7 @@ static void s40_3_set_container_leaves_the_address_space_that_there_is(void **st
 
 /* ---- GET_DEVICE_FD ---- */
 
-static void s40_3_get_device_fd_checks_its_argument(void **state)
+static void get_device_fd_checks_its_argument(void **state)
 {
 	int group = need_group(0);
 	char *name = mem_pages(2 * PAGE);
@@ -205,7 +205,7 @@ static void s40_3_get_device_fd_checks_its_argument(void **state)
 	expect_equal(get_device_fd(group, name), -EINVAL);
 }
 
-static void s40_3_a_device_of_another_group_is_ENODEV(void **state)
+static void get_device_fd_of_a_device_of_another_group_is_ENODEV(void **state)
 {
 	int group = need_group(0);
 
@@ -216,7 +216,7 @@ static void s40_3_a_device_of_another_group_is_ENODEV(void **state)
 	expect_equal(get_device_fd(group, device_name(1)), -ENODEV);
 }
 
-static void s40_3_the_descriptor_is_read_write_and_close_on_exec(void **state)
+static void get_device_fd_returns_a_read_write_close_on_exec_descriptor(void **state)
 {
 	struct user user;
 
@@ -226,7 +226,7 @@ static void s40_3_the_descriptor_is_read_write_and_close_on_exec(void **state)
 	expect_equal(config_read(user.device, 0, 2) != 0xffff, true);
 }
 
-static void s40_3_repeated_calls_share_one_binding(void **state)
+static void repeated_calls_of_get_device_fd_share_one_binding(void **state)
 {
 	struct user user;
 	int second;
@@ -244,7 +244,7 @@ static void s40_3_repeated_calls_share_one_binding(void **state)
 	expect_equal(config_read(second, 4, 2) & 6, 6);
 }
 
-static void s40_3_device_files_do_not_know_attach_detach_and_bind(void **state)
+static void device_descriptors_of_a_group_do_not_know_attach_detach_and_bind(void **state)
 {
 	struct fixture *t = *state;
 	struct user user;
@@ -257,7 +257,7 @@ static void s40_3_device_files_do_not_know_attach_detach_and_bind(void **state)
 		     VFIO_CMD(vfio_device_bind_iommufd, .iommufd = t->iommu));
 }
 
-static void s40_3_a_device_does_dma_in_the_containers_address_space(void **state)
+static void a_device_of_a_group_does_dma_in_the_ioas_of_the_container(void **state)
 {
 	struct fixture *t = *state;
 	uint64_t *from = mem_pages(PAGE), *to = mem_pages(PAGE);
@@ -278,7 +278,7 @@ static void s40_3_a_device_does_dma_in_the_containers_address_space(void **state
 	expect_equal(*(volatile uint64_t *)to, 99);
 }
 
-static void s40_3_the_container_may_be_an_iommufd_with_vfio_ioas(void **state)
+static void the_container_of_a_group_may_be_an_iommufd_with_vfio_ioas(void **state)
 {
 	struct fixture *t = *state;
 	uint32_t ioas = new_ioas(t->iommu);
@@ -313,7 +313,7 @@ static unsigned int pair(void)
 	skip_test("no two devices are in one group");
 }
 
-static void s40_3_both_devices_of_a_group_come_from_one_file(void **state)
+static void both_devices_of_a_group_come_from_one_group_file(void **state)
 {
 	unsigned int first = pair();
 	int group = need_group(first), container = open_container();
@@ -329,7 +329,7 @@ static void s40_3_both_devices_of_a_group_come_from_one_file(void **state)
 	expect_ok(b, VFIO_DEVICE_RESET, NULL);
 }
 
-static void s40_3_a_cdev_of_one_device_keeps_the_group_from_the_other(void **state)
+static void a_bound_cdev_of_one_device_keeps_the_group_from_the_other(void **state)
 {
 	struct fixture *t = *state;
 	unsigned int first = pair();
@@ -346,27 +346,33 @@ static void s40_3_a_cdev_of_one_device_keeps_the_group_from_the_other(void **sta
 int type1_group(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s40_3_a_group_is_open_once),
-		CASE(cdev, s40_3_open_is_EBUSY_while_a_cdev_of_it_is_bound),
-		CASE(cdev, s40_2_1_row6_bind_is_EBUSY_while_the_group_is_open),
-		CASE(cdev, s40_3_device_files_keep_the_group_open),
-		CASE(context, s40_3_other_commands_are_ENOTTY),
-		CASE(context, s40_3_status_checks_its_argument),
-		CASE(context, s40_3_status_says_whether_there_is_a_container),
-		CASE(context, s40_3_set_container_checks_its_argument),
-		CASE(context, s40_3_unset_container_is_EINVAL_without_one),
-		CASE(context, s40_3_set_container_gives_an_iommufd_an_address_space),
-		CASE(context, s40_3_set_container_leaves_the_address_space_that_there_is),
-		CASE(context, s40_3_get_device_fd_checks_its_argument),
-		CASE(context, s40_3_a_device_of_another_group_is_ENODEV),
-		CASE(context, s40_3_the_descriptor_is_read_write_and_close_on_exec),
-		CASE(context, s40_3_repeated_calls_share_one_binding),
-		CASE(context, s40_3_device_files_do_not_know_attach_detach_and_bind),
-		CASE(context, s40_3_a_device_does_dma_in_the_containers_address_space),
-		CASE(context, s40_3_the_container_may_be_an_iommufd_with_vfio_ioas),
-		CASE(context, s40_3_both_devices_of_a_group_come_from_one_file),
-		CASE(context, s40_3_a_cdev_of_one_device_keeps_the_group_from_the_other),
+		CASE(context, opening_a_group_twice_is_EBUSY, "VFIO-GROUP, NODES.4, VFIO-FILES.2"),
+		CASE(cdev, opening_a_group_is_EBUSY_while_a_cdev_of_it_is_bound, "VFIO-GROUP"),
+		CASE(cdev, bind_is_EBUSY_while_the_group_is_open, "VFIO-BIND.6"),
+		CASE(cdev, device_descriptors_keep_the_group_open, "VFIO-GROUP"),
+		CASE(context, other_commands_on_a_group_are_ENOTTY, "VFIO-GROUP.5"),
+		CASE(context, group_get_status_checks_its_argument, "VFIO-GROUP.1"),
+		CASE(context, group_get_status_says_whether_there_is_a_container, "VFIO-GROUP.1"),
+		CASE(context, set_container_checks_its_argument, "VFIO-GROUP.2"),
+		CASE(context, unset_container_is_EINVAL_without_one, "VFIO-GROUP.3"),
+		CASE(context, set_container_gives_an_iommufd_a_compat_ioas,
+		     "VFIO-GROUP.2, OBJECTS.1"),
+		CASE(context, set_container_leaves_an_existing_compat_ioas, "VFIO-GROUP.2"),
+		CASE(context, get_device_fd_checks_its_argument, "VFIO-GROUP.4"),
+		CASE(context, get_device_fd_of_a_device_of_another_group_is_ENODEV, "VFIO-GROUP.4"),
+		CASE(context, get_device_fd_returns_a_read_write_close_on_exec_descriptor,
+		     "VFIO-GROUP"),
+		CASE(context, repeated_calls_of_get_device_fd_share_one_binding, "VFIO-GROUP.4"),
+		CASE(context, device_descriptors_of_a_group_do_not_know_attach_detach_and_bind,
+		     "VFIO-GROUP, VFIO-BIND.5"),
+		CASE(context, a_device_of_a_group_does_dma_in_the_ioas_of_the_container,
+		     "VFIO-GROUP"),
+		CASE(context, the_container_of_a_group_may_be_an_iommufd_with_vfio_ioas,
+		     "VFIO-GROUP"),
+		CASE(context, both_devices_of_a_group_come_from_one_group_file, "VFIO-GROUP"),
+		CASE(context, a_bound_cdev_of_one_device_keeps_the_group_from_the_other,
+		     "VFIO-GROUP"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 3: groups", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("groups", tests, NULL, NULL);
 }

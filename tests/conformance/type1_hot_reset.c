@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 5.4: hot resets of several devices, and who may ask for them. */
+/* Hot resets of several devices, and the proof of ownership they need [PCI-HOT-RESET]. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,7 +56,7 @@ static unsigned int pair(void)
 	skip_test("no two devices are on one bus");
 }
 
-static void s40_5_4_a_group_file_tells_groups(void **state)
+static void hot_reset_info_of_a_group_device_lists_groups(void **state)
 {
 	struct user user;
 	struct info info;
@@ -69,7 +69,7 @@ static void s40_5_4_a_group_file_tells_groups(void **state)
 	expect_equal(info.devices[0].group_id, group_number(0));
 }
 
-static void s40_5_4_a_group_file_takes_group_descriptors(void **state)
+static void hot_reset_of_a_group_device_takes_group_descriptors(void **state)
 {
 	struct user user;
 
@@ -85,7 +85,7 @@ static void s40_5_4_a_group_file_takes_group_descriptors(void **state)
 	expect_equal(hot_reset(user.device, 1, user.group), 0);
 }
 
-static void s40_5_4_another_group_is_no_proof(void **state)
+static void hot_reset_with_another_group_is_EINVAL(void **state)
 {
 	struct user user;
 	int other;
@@ -99,7 +99,7 @@ static void s40_5_4_another_group_is_no_proof(void **state)
 	expect_equal(hot_reset(user.device, 1, other), -EINVAL);
 }
 
-static void s40_5_4_a_reset_reaches_all_on_the_bus(void **state)
+static void hot_reset_reaches_all_devices_of_the_bus(void **state)
 {
 	unsigned int first = pair();
 	int group = need_group(first), a, b;
@@ -117,7 +117,7 @@ static void s40_5_4_a_reset_reaches_all_on_the_bus(void **state)
 	expect_true(edu_read(b, EDU_LIVENESS) != ~5u);
 }
 
-static void s40_5_4_a_cdev_owns_what_its_context_owns(void **state)
+static void hot_reset_of_a_cdev_counts_what_its_context_owns(void **state)
 {
 	struct fixture *t = *state;
 	unsigned int first = pair();
@@ -141,12 +141,12 @@ static void s40_5_4_a_cdev_owns_what_its_context_owns(void **state)
 int type1_hot_reset(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s40_5_4_a_group_file_tells_groups),
-		CASE(context, s40_5_4_a_group_file_takes_group_descriptors),
-		CASE(context, s40_5_4_another_group_is_no_proof),
-		CASE(context, s40_5_4_a_reset_reaches_all_on_the_bus),
-		CASE(context, s40_5_4_a_cdev_owns_what_its_context_owns),
+		CASE(context, hot_reset_info_of_a_group_device_lists_groups, "PCI-HOT-RESET"),
+		CASE(context, hot_reset_of_a_group_device_takes_group_descriptors, "PCI-HOT-RESET"),
+		CASE(context, hot_reset_with_another_group_is_EINVAL, "PCI-HOT-RESET"),
+		CASE(context, hot_reset_reaches_all_devices_of_the_bus, "PCI-HOT-RESET"),
+		CASE(context, hot_reset_of_a_cdev_counts_what_its_context_owns, "PCI-HOT-RESET"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 5.4: hot resets", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("hot resets", tests, NULL, NULL);
 }

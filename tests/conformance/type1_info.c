@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 4 and 4.1: what the container says of itself. */
+/* What the container reports [COMPAT], [COMPAT-INFO]. */
 #include <errno.h>
 #include <string.h>
 
@@ -29,15 +29,15 @@ static int check_extension(int container, unsigned long extension)
 	return do_ioctl(container, VFIO_CHECK_EXTENSION, (void *)extension);
 }
 
-/* ---- 4 ---- */
+/* ---- version, extensions, SET_IOMMU ---- */
 
-static void s40_4_the_api_version_is_0(void **state)
+static void get_api_version_is_0(void **state)
 {
 	(void)state;
 	expect_equal(expect_ok(open_container(), VFIO_GET_API_VERSION, NULL), 0);
 }
 
-static void s40_4_extensions(void **state)
+static void check_extension_of_the_iommufd_container(void **state)
 {
 	int container = open_container();
 
@@ -54,7 +54,7 @@ static void s40_4_extensions(void **state)
 	expect_equal(check_extension(container, ~0ul), 0);
 }
 
-static void s40_4_coherency_is_that_of_all_page_tables(void **state)
+static void dma_cc_iommu_is_1_if_every_hwpt_enforces_coherency(void **state)
 {
 	uint32_t ioas;
 	int iommu = with_ioas(state, &ioas);
@@ -66,7 +66,7 @@ static void s40_4_coherency_is_that_of_all_page_tables(void **state)
 	expect_true(check_extension(iommu, VFIO_DMA_CC_IOMMU) >= 0);
 }
 
-static void s40_4_without_an_address_space_commands_are_ENODEV(void **state)
+static void container_commands_without_a_compat_ioas_are_ENODEV(void **state)
 {
 	int container = open_container();
 	uint64_t size = PAGE;
@@ -80,7 +80,7 @@ static void s40_4_without_an_address_space_commands_are_ENODEV(void **state)
 	expect_equal(unmap_dma(container, 0, IOVA, &size), -ENODEV);
 }
 
-static void s40_4_set_iommu_takes_both_types_any_number_of_times(void **state)
+static void set_iommu_takes_both_types_any_number_of_times(void **state)
 {
 	uint32_t ioas;
 	int iommu = with_ioas(state, &ioas);
@@ -101,7 +101,7 @@ static void s40_4_set_iommu_takes_both_types_any_number_of_times(void **state)
 	expect_equal(alignment, PAGE);
 }
 
-static void s40_4_version_1_is_refused_over_mappings_it_could_not_cut(void **state)
+static void set_iommu_of_type1_over_mappings_it_could_not_cut_is_refused(void **state)
 {
 	uint32_t ioas;
 	int iommu = with_ioas(state, &ioas);
@@ -118,7 +118,7 @@ static void s40_4_version_1_is_refused_over_mappings_it_could_not_cut(void **sta
 	expect_ok(iommu, VFIO_SET_IOMMU, (void *)1ul);
 }
 
-static void s40_4_other_commands_are_ENOTTY(void **state)
+static void other_container_commands_are_ENOTTY(void **state)
 {
 	uint32_t ioas;
 	int iommu = with_ioas(state, &ioas);
@@ -132,7 +132,7 @@ static void s40_4_other_commands_are_ENOTTY(void **state)
 	expect_errno(ENOTTY, iommu, 0x3c64, NULL);
 }
 
-/* ---- 4.1 ---- */
+/* ---- IOMMU_GET_INFO ---- */
 
 /* Asks with @argsz; what lies behind it must not change. Returns the result. */
 static int get_info(int iommu, void *answer, uint32_t argsz)
@@ -147,7 +147,7 @@ static int get_info(int iommu, void *answer, uint32_t argsz)
 	return rc;
 }
 
-static void s40_4_1_its_argument_is_checked(void **state)
+static void iommu_get_info_checks_its_argument(void **state)
 {
 	uint32_t ioas;
 	int iommu = with_ioas(state, &ioas);
@@ -162,7 +162,7 @@ static void s40_4_1_its_argument_is_checked(void **state)
 	expect_ok(iommu, VFIO_IOMMU_GET_INFO, before_hole(&info, 16));
 }
 
-static void s40_4_1_without_a_page_table_all_sizes_from_a_page_on(void **state)
+static void iommu_get_info_without_a_page_table_reports_all_sizes_from_a_page_on(void **state)
 {
 	uint32_t ioas;
 	int iommu = with_ioas(state, &ioas);
@@ -177,7 +177,7 @@ static void s40_4_1_without_a_page_table_all_sizes_from_a_page_on(void **state)
 	expect_equal(info->cap_offset, 0);
 }
 
-static void s40_4_1_the_chain(void **state)
+static void iommu_get_info_has_a_chain_of_capabilities(void **state)
 {
 	uint32_t ioas, count;
 	int iommu = with_ioas(state, &ioas);
@@ -206,7 +206,7 @@ static void s40_4_1_the_chain(void **state)
 	expect_equal(memcmp(cap->iova_ranges, ranges, 16 * count), 0);
 }
 
-static void s40_4_1_too_small_an_answer_gets_what_fits(void **state)
+static void iommu_get_info_writes_what_fits(void **state)
 {
 	uint32_t ioas, total;
 	int iommu = with_ioas(state, &ioas);
@@ -235,18 +235,22 @@ static void s40_4_1_too_small_an_answer_gets_what_fits(void **state)
 int type1_info(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s40_4_the_api_version_is_0),
-		CASE(context, s40_4_extensions),
-		CASE(context, s40_4_coherency_is_that_of_all_page_tables),
-		CASE(context, s40_4_without_an_address_space_commands_are_ENODEV),
-		CASE(context, s40_4_set_iommu_takes_both_types_any_number_of_times),
-		CASE(context, s40_4_version_1_is_refused_over_mappings_it_could_not_cut),
-		CASE(context, s40_4_other_commands_are_ENOTTY),
-		CASE(context, s40_4_1_its_argument_is_checked),
-		CASE(context, s40_4_1_without_a_page_table_all_sizes_from_a_page_on),
-		CASE(context, s40_4_1_the_chain),
-		CASE(context, s40_4_1_too_small_an_answer_gets_what_fits),
+		CASE(context, get_api_version_is_0, "COMPAT.1"),
+		CASE(context, check_extension_of_the_iommufd_container, "COMPAT.2"),
+		CASE(context, dma_cc_iommu_is_1_if_every_hwpt_enforces_coherency,
+		     "COMPAT.2, DEVICE.5"),
+		CASE(context, container_commands_without_a_compat_ioas_are_ENODEV,
+		     "COMPAT.3, COMPAT-UNMAP.3"),
+		CASE(context, set_iommu_takes_both_types_any_number_of_times, "COMPAT.3"),
+		CASE(context, set_iommu_of_type1_over_mappings_it_could_not_cut_is_refused,
+		     "COMPAT.3"),
+		CASE(context, other_container_commands_are_ENOTTY, "COMPAT.4"),
+		CASE(context, iommu_get_info_checks_its_argument, "COMPAT-INFO"),
+		CASE(context, iommu_get_info_without_a_page_table_reports_all_sizes_from_a_page_on,
+		     "COMPAT-INFO"),
+		CASE(context, iommu_get_info_has_a_chain_of_capabilities, "COMPAT-INFO.1..2"),
+		CASE(context, iommu_get_info_writes_what_fits, "COMPAT-INFO.1..2"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 4, 4.1: the container", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("the container", tests, NULL, NULL);
 }

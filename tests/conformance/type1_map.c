@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 4.2 and 4.3: MAP_DMA and UNMAP_DMA. */
+/* MAP_DMA and UNMAP_DMA [COMPAT-MAP], [COMPAT-UNMAP]. */
 #include <errno.h>
 
 #include "container.h"
@@ -21,14 +21,14 @@ static void use(struct fixture *t, struct user *user, unsigned long type)
 	t->device = user->device;
 }
 
-/* ---- 4.2 ---- */
+/* ---- MAP_DMA ---- */
 
 static void expect_map(int error, int container, const void *cmd)
 {
 	expect_errno(error, container, VFIO_IOMMU_MAP_DMA, cmd);
 }
 
-static void s40_4_2_its_argument_is_checked(void **state)
+static void map_dma_checks_its_argument(void **state)
 {
 	struct fixture *t = *state;
 	struct vfio_iommu_type1_dma_map map = {.argsz = sizeof(map), .flags = 4};
@@ -45,7 +45,7 @@ static void s40_4_2_its_argument_is_checked(void **state)
 	}
 }
 
-static void s40_4_2_the_rest_is_as_for_map(void **state)
+static void map_dma_checks_the_rest_as_map_does(void **state)
 {
 	struct fixture *t = *state;
 	const char *memory = mem_pages(PAGES * PAGE);
@@ -67,7 +67,7 @@ static void s40_4_2_the_rest_is_as_for_map(void **state)
 	expect_equal(map_dma(t->iommu, DMA_RW, IOVA, memory, PAGE), -EEXIST);
 }
 
-static void s40_4_2_without_rights_it_takes_no_page_table(void **state)
+static void map_dma_without_rights_succeeds_without_a_page_table_only(void **state)
 {
 	struct fixture *t = *state;
 	const char *memory = mem_pages(PAGE);
@@ -83,7 +83,7 @@ static void s40_4_2_without_rights_it_takes_no_page_table(void **state)
 	expect_equal(map_dma(t->iommu, 0, IOVA, memory, PAGE), -EINVAL);
 }
 
-/* ---- 4.3 ---- */
+/* ---- UNMAP_DMA ---- */
 
 static void expect_unmap(int error, int container, const void *cmd)
 {
@@ -98,7 +98,7 @@ static void expect_unmapped(int error, int container, uint64_t iova, uint64_t si
 	expect_equal(size, unmapped);
 }
 
-static void s40_4_3_its_argument_is_checked(void **state)
+static void unmap_dma_checks_its_argument(void **state)
 {
 	struct fixture *t = *state;
 	struct vfio_iommu_type1_dma_unmap unmap = {.argsz = sizeof(unmap), .size = PAGE};
@@ -123,7 +123,7 @@ static void s40_4_3_its_argument_is_checked(void **state)
 	expect_unmap(EINVAL, t->iommu, &unmap);
 }
 
-static void s40_4_3_nothing_there_is_no_error(void **state)
+static void unmap_dma_of_nothing_succeeds(void **state)
 {
 	struct fixture *t = *state;
 	struct user user;
@@ -134,7 +134,7 @@ static void s40_4_3_nothing_there_is_no_error(void **state)
 	expect_unmapped(EOVERFLOW, t->iommu, -PAGE, 2 * PAGE, 0);
 }
 
-static void s40_4_3_version_2_unmaps_whole_mappings(void **state)
+static void unmap_dma_of_type1v2_removes_whole_mappings(void **state)
 {
 	struct fixture *t = *state;
 	const char *memory = mem_pages(PAGES * PAGE);
@@ -151,7 +151,7 @@ static void s40_4_3_version_2_unmaps_whole_mappings(void **state)
 	expect_unmapped(0, t->iommu, IOVA, 12 * PAGE, 8 * PAGE);
 }
 
-static void s40_4_3_all_removes_everything(void **state)
+static void unmap_dma_with_all_removes_everything(void **state)
 {
 	struct fixture *t = *state;
 	const char *memory = mem_pages(PAGE);
@@ -168,7 +168,7 @@ static void s40_4_3_all_removes_everything(void **state)
 	expect_equal(size, 0);
 }
 
-static void s40_4_3_version_1_unmaps_any_part(void **state)
+static void unmap_dma_of_type1_removes_any_part(void **state)
 {
 	struct fixture *t = *state;
 	uint64_t *memory = mem_aligned(4 * MIB, 2 * MIB);
@@ -193,7 +193,7 @@ static void s40_4_3_version_1_unmaps_any_part(void **state)
 	expect_unmapped(0, t->iommu, IOVA, 4 * MIB, 4 * PAGE);
 }
 
-static void s40_4_3_version_1_cuts_where_pages_end(void **state)
+static void unmap_dma_of_type1_cuts_where_pages_end(void **state)
 {
 	struct fixture *t = *state;
 	const char *memory = mem_pages(4 * PAGE);
@@ -211,7 +211,7 @@ static void s40_4_3_version_1_cuts_where_pages_end(void **state)
 	expect_unmapped(0, t->iommu, IOVA, 4 * PAGE, 4 * PAGE);
 }
 
-static void s40_4_3_parts_are_copied_and_unmapped_as_mappings(void **state)
+static void parts_of_a_cut_mapping_are_copied_and_unmapped_as_mappings(void **state)
 {
 	struct fixture *t = *state;
 	uint64_t *memory = mem_pages(4 * PAGE);
@@ -239,18 +239,19 @@ static void s40_4_3_parts_are_copied_and_unmapped_as_mappings(void **state)
 int type1_map(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(context, s40_4_2_its_argument_is_checked),
-		CASE(context, s40_4_2_the_rest_is_as_for_map),
-		CASE(context, s40_4_2_without_rights_it_takes_no_page_table),
-		CASE(context, s40_4_3_its_argument_is_checked),
-		CASE(context, s40_4_3_nothing_there_is_no_error),
-		CASE(context, s40_4_3_version_2_unmaps_whole_mappings),
-		CASE(context, s40_4_3_all_removes_everything),
-		CASE(context, s40_4_3_version_1_unmaps_any_part),
-		CASE(context, s40_4_3_version_1_cuts_where_pages_end),
-		CASE(context, s40_4_3_parts_are_copied_and_unmapped_as_mappings),
+		CASE(context, map_dma_checks_its_argument, "COMPAT-MAP"),
+		CASE(context, map_dma_checks_the_rest_as_map_does, "COMPAT-MAP"),
+		CASE(context, map_dma_without_rights_succeeds_without_a_page_table_only,
+		     "COMPAT-MAP"),
+		CASE(context, unmap_dma_checks_its_argument, "COMPAT-UNMAP.1..2, COMPAT-UNMAP.4"),
+		CASE(context, unmap_dma_of_nothing_succeeds, "COMPAT-UNMAP"),
+		CASE(context, unmap_dma_of_type1v2_removes_whole_mappings, "COMPAT-UNMAP"),
+		CASE(context, unmap_dma_with_all_removes_everything, "COMPAT-UNMAP"),
+		CASE(context, unmap_dma_of_type1_removes_any_part, "COMPAT-UNMAP"),
+		CASE(context, unmap_dma_of_type1_cuts_where_pages_end, "COMPAT-UNMAP"),
+		CASE(context, parts_of_a_cut_mapping_are_copied_and_unmapped_as_mappings,
+		     "COMPAT-UNMAP"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 4.2, 4.3: MAP_DMA, UNMAP_DMA", tests, NULL,
-					   NULL);
+	return cmocka_run_group_tests_name("MAP_DMA, UNMAP_DMA", tests, NULL, NULL);
 }

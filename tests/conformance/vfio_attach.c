@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 40-vfio, 2.2: the arguments of ATTACH and DETACH. What attaching does is in the attach_*.c
- * files.
+ * The arguments of ATTACH and DETACH [VFIO-ATTACH], [VFIO-DETACH]. What attaching does is in
+ * attach_*.c.
  */
 #include <errno.h>
 
@@ -24,7 +24,7 @@ static void expect_detach(int error, const struct fixture *t, const void *detach
 	expect_errno(error, t->device, VFIO_DEVICE_DETACH_IOMMUFD_PT, detach);
 }
 
-static void s40_2_2_attach_row1_12_bytes_that_cannot_be_read_are_EFAULT(void **state)
+static void vfio_attach_with_12_unreadable_bytes_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -36,7 +36,7 @@ static void s40_2_2_attach_row1_12_bytes_that_cannot_be_read_are_EFAULT(void **s
 	expect_attach(EFAULT, t, before_hole(&attach, 4));
 }
 
-static void s40_2_2_attach_row2_argsz_below_12_is_EINVAL(void **state)
+static void vfio_attach_with_argsz_below_12_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -47,7 +47,7 @@ static void s40_2_2_attach_row2_argsz_below_12_is_EINVAL(void **state)
 	expect_attach(0, t, before_hole(&attach, 12));
 }
 
-static void s40_2_2_attach_row3_unknown_flags_are_EINVAL(void **state)
+static void vfio_attach_with_unknown_flags_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -61,7 +61,7 @@ static void s40_2_2_attach_row3_unknown_flags_are_EINVAL(void **state)
 }
 
 /* Room for the PASID, but not in argsz, or not in memory. */
-static void s40_2_2_attach_row5_a_pasid_needs_16_bytes(void **state)
+static void vfio_attach_of_a_pasid_needs_16_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -75,7 +75,7 @@ static void s40_2_2_attach_row5_a_pasid_needs_16_bytes(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s40_2_2_attach_row6_targets_are_those_of_attach_and_replace(void **state)
+static void vfio_attach_takes_the_targets_of_attach_and_replace(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -97,7 +97,7 @@ static void s40_2_2_attach_row6_targets_are_those_of_attach_and_replace(void **s
 	expect_errno(EBUSY, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = t->ioas));
 }
 
-static void s40_2_2_quirk_pasid_0_is_the_rid(void **state)
+static void vfio_attach_of_pasid_0_is_that_of_the_rid(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -109,7 +109,7 @@ static void s40_2_2_quirk_pasid_0_is_the_rid(void **state)
 	destroy(t->iommu, t->ioas);
 }
 
-static void s40_2_2_attach_bytes_behind_the_structure_are_not_examined(void **state)
+static void vfio_attach_does_not_examine_bytes_after_the_structure(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -119,7 +119,7 @@ static void s40_2_2_attach_bytes_behind_the_structure_are_not_examined(void **st
 	expect_attach(0, t, before_hole(&attach, 12));
 }
 
-static void s40_2_2_attach_writes_the_pt_id_only(void **state)
+static void vfio_attach_writes_the_pt_id_only(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -131,7 +131,7 @@ static void s40_2_2_attach_writes_the_pt_id_only(void **state)
 	expect_equal(copy->pt_id, t->dev_id + 1);
 }
 
-static void s40_2_2_attach_row7_a_pt_id_that_is_not_writable_detaches(void **state)
+static void vfio_attach_with_an_unwritable_pt_id_detaches(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -141,7 +141,7 @@ static void s40_2_2_attach_row7_a_pt_id_that_is_not_writable_detaches(void **sta
 	destroy(t->iommu, t->ioas);
 }
 
-static void s40_2_2_attach_row7_quirk_it_detaches_after_a_replace_too(void **state)
+static void vfio_attach_with_an_unwritable_pt_id_detaches_after_a_replace_too(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_attach_iommufd_pt attach = good(t);
@@ -152,7 +152,7 @@ static void s40_2_2_attach_row7_quirk_it_detaches_after_a_replace_too(void **sta
 	destroy(t->iommu, attach.pt_id);
 }
 
-static void s40_2_2_detach_8_bytes_that_cannot_be_read_are_EFAULT(void **state)
+static void vfio_detach_with_8_unreadable_bytes_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_detach_iommufd_pt detach = {.argsz = 8};
@@ -162,7 +162,7 @@ static void s40_2_2_detach_8_bytes_that_cannot_be_read_are_EFAULT(void **state)
 	expect_detach(0, t, before_hole(&detach, 8));
 }
 
-static void s40_2_2_detach_argsz_below_8_is_EINVAL(void **state)
+static void vfio_detach_with_argsz_below_8_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_detach_iommufd_pt detach = {0};
@@ -173,7 +173,7 @@ static void s40_2_2_detach_argsz_below_8_is_EINVAL(void **state)
 	expect_errno(EBUSY, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = t->ioas));
 }
 
-static void s40_2_2_detach_unknown_flags_are_EINVAL(void **state)
+static void vfio_detach_with_unknown_flags_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -183,7 +183,7 @@ static void s40_2_2_detach_unknown_flags_are_EINVAL(void **state)
 	expect_errno(EBUSY, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = t->ioas));
 }
 
-static void s40_2_2_detach_of_a_pasid_needs_12_bytes(void **state)
+static void vfio_detach_of_a_pasid_needs_12_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_detach_iommufd_pt detach = {.flags = VFIO_DEVICE_DETACH_PASID};
@@ -197,7 +197,7 @@ static void s40_2_2_detach_of_a_pasid_needs_12_bytes(void **state)
 	expect_errno(EBUSY, t->iommu, IOMMU_DESTROY, CMD(iommu_destroy, .id = t->ioas));
 }
 
-static void s40_2_2_detach_of_nothing_succeeds(void **state)
+static void vfio_detach_of_nothing_succeeds(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -205,7 +205,7 @@ static void s40_2_2_detach_of_nothing_succeeds(void **state)
 	detach_device(t->device);
 }
 
-static void s40_2_2_detach_writes_nothing(void **state)
+static void vfio_detach_writes_nothing(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_detach_iommufd_pt detach = {.argsz = sizeof(detach)};
@@ -217,23 +217,24 @@ static void s40_2_2_detach_writes_nothing(void **state)
 int vfio_attach(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(bound, s40_2_2_attach_row1_12_bytes_that_cannot_be_read_are_EFAULT),
-		CASE(bound, s40_2_2_attach_row2_argsz_below_12_is_EINVAL),
-		CASE(bound, s40_2_2_attach_row3_unknown_flags_are_EINVAL),
-		CASE(bound, s40_2_2_attach_row5_a_pasid_needs_16_bytes),
-		CASE(bound, s40_2_2_attach_row6_targets_are_those_of_attach_and_replace),
-		CASE(bound, s40_2_2_quirk_pasid_0_is_the_rid),
-		CASE(bound, s40_2_2_attach_bytes_behind_the_structure_are_not_examined),
-		CASE(bound, s40_2_2_attach_writes_the_pt_id_only),
-		CASE(bound, s40_2_2_attach_row7_a_pt_id_that_is_not_writable_detaches),
-		CASE(attached, s40_2_2_attach_row7_quirk_it_detaches_after_a_replace_too),
-		CASE(bound, s40_2_2_detach_8_bytes_that_cannot_be_read_are_EFAULT),
-		CASE(attached, s40_2_2_detach_argsz_below_8_is_EINVAL),
-		CASE(attached, s40_2_2_detach_unknown_flags_are_EINVAL),
-		CASE(attached, s40_2_2_detach_of_a_pasid_needs_12_bytes),
-		CASE(attached, s40_2_2_detach_of_nothing_succeeds),
-		CASE(attached, s40_2_2_detach_writes_nothing),
+		CASE(bound, vfio_attach_with_12_unreadable_bytes_is_EFAULT, "VFIO-ATTACH.1"),
+		CASE(bound, vfio_attach_with_argsz_below_12_is_EINVAL, "VFIO-ATTACH.2"),
+		CASE(bound, vfio_attach_with_unknown_flags_is_EINVAL, "VFIO-ATTACH.3"),
+		CASE(bound, vfio_attach_of_a_pasid_needs_16_bytes, "VFIO-ATTACH.5"),
+		CASE(bound, vfio_attach_takes_the_targets_of_attach_and_replace, "VFIO-ATTACH.6"),
+		CASE(bound, vfio_attach_of_pasid_0_is_that_of_the_rid, "VFIO-ATTACH"),
+		CASE(bound, vfio_attach_does_not_examine_bytes_after_the_structure, "VFIO-ATTACH"),
+		CASE(bound, vfio_attach_writes_the_pt_id_only, "VFIO-ATTACH"),
+		CASE(bound, vfio_attach_with_an_unwritable_pt_id_detaches, "VFIO-ATTACH.7"),
+		CASE(attached, vfio_attach_with_an_unwritable_pt_id_detaches_after_a_replace_too,
+		     "VFIO-ATTACH.7"),
+		CASE(bound, vfio_detach_with_8_unreadable_bytes_is_EFAULT, "VFIO-DETACH"),
+		CASE(attached, vfio_detach_with_argsz_below_8_is_EINVAL, "VFIO-DETACH"),
+		CASE(attached, vfio_detach_with_unknown_flags_is_EINVAL, "VFIO-DETACH"),
+		CASE(attached, vfio_detach_of_a_pasid_needs_12_bytes, "VFIO-DETACH"),
+		CASE(attached, vfio_detach_of_nothing_succeeds, "VFIO-DETACH"),
+		CASE(attached, vfio_detach_writes_nothing, "VFIO-DETACH"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 2.2: ATTACH and DETACH", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ATTACH and DETACH", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 2 and 2.1: the device file before and after VFIO_DEVICE_BIND_IOMMUFD. */
+/* The device file before and after VFIO_DEVICE_BIND_IOMMUFD [VFIO-CDEV], [VFIO-BIND]. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -26,9 +26,9 @@ static void expect_bind(int error, const struct fixture *t, const void *bind)
 	expect_errno(error, t->device, VFIO_DEVICE_BIND_IOMMUFD, bind);
 }
 
-/* ---- 1: the node ---- */
+/* ---- the node ---- */
 
-static void s40_1_the_nodes_number_is_in_sysfs(void **state)
+static void sysfs_has_the_number_of_the_device_node(void **state)
 {
 	struct fixture *t = fixture(state);
 	unsigned int device_major, device_minor;
@@ -57,7 +57,7 @@ static bool in_sysfs(const char *path)
 	return access(text, F_OK) == 0;
 }
 
-static void s40_1_sysfs_leads_from_the_device_to_node_and_group(void **state)
+static void sysfs_leads_from_the_device_to_node_and_group(void **state)
 {
 	char link[64], node[32], path[PATH_MAX], member[64];
 	const char *bdf;
@@ -72,7 +72,7 @@ static void s40_1_sysfs_leads_from_the_device_to_node_and_group(void **state)
 	expect_true(in_sysfs("iommu_group/reserved_regions") && in_sysfs("iommu_group/type"));
 }
 
-static void s40_1_proc_tells_the_device_of_a_descriptor(void **state)
+static void fdinfo_names_the_device_of_a_descriptor(void **state)
 {
 	struct fixture *t = fixture(state);
 	char link[64], text[1024] = "", path[PATH_MAX], expected[PATH_MAX + 64];
@@ -91,7 +91,7 @@ static void s40_1_proc_tells_the_device_of_a_descriptor(void **state)
 	expect_true(strstr(text, expected) != NULL);
 }
 
-static void s40_1_several_opens_are_allowed_and_one_can_be_bound(void **state)
+static void a_cdev_can_be_opened_several_times_and_bound_once(void **state)
 {
 	struct fixture *t = fixture(state);
 	int second = need_device(0);
@@ -104,9 +104,9 @@ static void s40_1_several_opens_are_allowed_and_one_can_be_bound(void **state)
 	bind_device(second, t->iommu);
 }
 
-/* ---- 2: before and after ---- */
+/* ---- before and after ---- */
 
-static void s40_2_before_bind_every_other_ioctl_is_EINVAL(void **state)
+static void every_other_ioctl_before_bind_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	const unsigned int commands[] = {
@@ -126,7 +126,7 @@ static void s40_2_before_bind_every_other_ioctl_is_EINVAL(void **state)
 		expect_errno(EINVAL, t->device, commands[i], NULL);
 }
 
-static void s40_2_before_bind_read_write_and_mmap_are_EINVAL(void **state)
+static void read_write_and_mmap_before_bind_are_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	const off_t config = (off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40;
@@ -137,7 +137,7 @@ static void s40_2_before_bind_read_write_and_mmap_are_EINVAL(void **state)
 	expect_failed(EINVAL, (intptr_t)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, t->device, 0));
 }
 
-static void s40_2_after_bind_unknown_ioctls_are_ENOTTY(void **state)
+static void unknown_ioctls_after_bind_are_ENOTTY(void **state)
 {
 	struct fixture *t = fixture(state);
 	const unsigned int numbers[] = {VFIO_GROUP_GET_STATUS,
@@ -151,9 +151,9 @@ static void s40_2_after_bind_unknown_ioctls_are_ENOTTY(void **state)
 		expect_errno(ENOTTY, t->device, numbers[i], NULL);
 }
 
-/* ---- 2.1: BIND_IOMMUFD ---- */
+/* ---- BIND_IOMMUFD ---- */
 
-static void s40_2_1_row1_an_unreadable_argsz_is_EFAULT(void **state)
+static void bind_with_an_unreadable_argsz_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -162,7 +162,7 @@ static void s40_2_1_row1_an_unreadable_argsz_is_EFAULT(void **state)
 	expect_bind(EFAULT, t, before_hole("\030\0", 3));
 }
 
-static void s40_2_1_row2_argsz_below_16_is_EINVAL(void **state)
+static void bind_with_argsz_below_16_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = good(t);
@@ -171,7 +171,7 @@ static void s40_2_1_row2_argsz_below_16_is_EINVAL(void **state)
 		expect_bind(EINVAL, t, before_hole(&bind, sizeof(bind.argsz)));
 }
 
-static void s40_2_1_argsz_of_16_is_enough(void **state)
+static void bind_takes_an_argsz_of_16(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = good(t);
@@ -183,7 +183,7 @@ static void s40_2_1_argsz_of_16_is_enough(void **state)
 	expect_equal(copy->out_devid, t->ioas + 1);
 }
 
-static void s40_2_1_row3_a_tail_must_be_zero_and_readable(void **state)
+static void bind_wants_a_readable_tail_of_zeros(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct {
@@ -204,7 +204,7 @@ static void s40_2_1_row3_a_tail_must_be_zero_and_readable(void **state)
 	expect_bind(0, t, before_hole(&longer, sizeof(longer)));
 }
 
-static void s40_2_1_row4_a_negative_iommufd_or_unknown_flags_are_EINVAL(void **state)
+static void bind_with_a_negative_iommufd_or_unknown_flags_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = good(t);
@@ -223,7 +223,7 @@ static void s40_2_1_row4_a_negative_iommufd_or_unknown_flags_are_EINVAL(void **s
 	expect_bind(EINVAL, t, &bind);
 }
 
-static void s40_2_1_row7_a_file_that_is_bound_is_EINVAL(void **state)
+static void bind_of_a_bound_file_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = good(t);
@@ -235,7 +235,7 @@ static void s40_2_1_row7_a_file_that_is_bound_is_EINVAL(void **state)
 	expect_bind(EINVAL, t, &bind);
 }
 
-static void s40_2_1_row8_a_token_for_a_device_without_is_EINVAL(void **state)
+static void bind_with_a_token_for_a_device_without_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = good(t);
@@ -255,7 +255,7 @@ static void s40_2_1_row8_a_token_for_a_device_without_is_EINVAL(void **state)
 	expect_bind(EINVAL, t, &bind);
 }
 
-static void s40_2_1_row9_no_descriptor_is_EBADF(void **state)
+static void bind_to_no_descriptor_is_EBADF(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = good(t);
@@ -267,7 +267,7 @@ static void s40_2_1_row9_no_descriptor_is_EBADF(void **state)
 	expect_bind(EBADF, t, &bind);
 }
 
-static void s40_2_1_row9_a_descriptor_of_another_kind_is_EBADFD(void **state)
+static void bind_to_another_kind_of_descriptor_is_EBADFD(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = good(t);
@@ -280,12 +280,12 @@ static void s40_2_1_row9_a_descriptor_of_another_kind_is_EBADFD(void **state)
 	expect_bind(EBADFD, t, &bind);
 }
 
-static void s40_2_1_row10_a_device_bound_through_another_file_is_EINVAL(void **state)
+static void bind_of_a_device_bound_through_another_file_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	int other = need_device(0);
 
-	/* Row 9 comes first. */
+	/* [VFIO-BIND.9] comes first. */
 	expect_errno(EBADF, other, VFIO_DEVICE_BIND_IOMMUFD,
 		     VFIO_CMD(vfio_device_bind_iommufd, .iommufd = 12345));
 	expect_errno(EINVAL, other, VFIO_DEVICE_BIND_IOMMUFD,
@@ -294,7 +294,7 @@ static void s40_2_1_row10_a_device_bound_through_another_file_is_EINVAL(void **s
 		     VFIO_CMD(vfio_device_bind_iommufd, .iommufd = open_context()));
 }
 
-static void s40_2_1_row12_an_out_devid_that_is_not_writable_undoes_all(void **state)
+static void bind_with_an_unwritable_out_devid_undoes_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = good(t);
@@ -306,7 +306,7 @@ static void s40_2_1_row12_an_out_devid_that_is_not_writable_undoes_all(void **st
 	expect_equal(bind.out_devid, t->ioas + 2);
 }
 
-static void s40_2_1_only_out_devid_is_written(void **state)
+static void bind_writes_out_devid_only(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_bind_iommufd bind = good(t);
@@ -317,7 +317,7 @@ static void s40_2_1_only_out_devid_is_written(void **state)
 			      MEM_RW));
 }
 
-static void s40_2_1_a_device_can_be_bound_again_after_it_was_closed(void **state)
+static void bind_works_again_after_close(void **state)
 {
 	struct fixture *t = fixture(state);
 	int other = open_context();
@@ -333,27 +333,27 @@ static void s40_2_1_a_device_can_be_bound_again_after_it_was_closed(void **state
 int vfio_bind(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(cdev, s40_1_the_nodes_number_is_in_sysfs),
-		CASE(cdev, s40_1_sysfs_leads_from_the_device_to_node_and_group),
-		CASE(bound, s40_1_proc_tells_the_device_of_a_descriptor),
-		CASE(cdev, s40_1_several_opens_are_allowed_and_one_can_be_bound),
-		CASE(cdev, s40_2_before_bind_every_other_ioctl_is_EINVAL),
-		CASE(cdev, s40_2_before_bind_read_write_and_mmap_are_EINVAL),
-		CASE(bound, s40_2_after_bind_unknown_ioctls_are_ENOTTY),
-		CASE(cdev, s40_2_1_row1_an_unreadable_argsz_is_EFAULT),
-		CASE(cdev, s40_2_1_row2_argsz_below_16_is_EINVAL),
-		CASE(cdev, s40_2_1_argsz_of_16_is_enough),
-		CASE(cdev, s40_2_1_row3_a_tail_must_be_zero_and_readable),
-		CASE(cdev, s40_2_1_row4_a_negative_iommufd_or_unknown_flags_are_EINVAL),
-		CASE(bound, s40_2_1_row7_a_file_that_is_bound_is_EINVAL),
-		CASE(cdev, s40_2_1_row8_a_token_for_a_device_without_is_EINVAL),
-		CASE(cdev, s40_2_1_row9_no_descriptor_is_EBADF),
-		CASE(cdev, s40_2_1_row9_a_descriptor_of_another_kind_is_EBADFD),
-		CASE(bound, s40_2_1_row10_a_device_bound_through_another_file_is_EINVAL),
-		CASE(cdev, s40_2_1_row12_an_out_devid_that_is_not_writable_undoes_all),
-		CASE(cdev, s40_2_1_only_out_devid_is_written),
-		CASE(cdev, s40_2_1_a_device_can_be_bound_again_after_it_was_closed),
+		CASE(cdev, sysfs_has_the_number_of_the_device_node, "VFIO-FILES.4, NODES.3"),
+		CASE(cdev, sysfs_leads_from_the_device_to_node_and_group, "VFIO-FILES.4..5"),
+		CASE(bound, fdinfo_names_the_device_of_a_descriptor, "VFIO-FILES.6"),
+		CASE(cdev, a_cdev_can_be_opened_several_times_and_bound_once, "VFIO-FILES.1"),
+		CASE(cdev, every_other_ioctl_before_bind_is_EINVAL, "VFIO-CDEV"),
+		CASE(cdev, read_write_and_mmap_before_bind_are_EINVAL, "VFIO-CDEV"),
+		CASE(bound, unknown_ioctls_after_bind_are_ENOTTY, "VFIO-CDEV"),
+		CASE(cdev, bind_with_an_unreadable_argsz_is_EFAULT, "VFIO-BIND.1"),
+		CASE(cdev, bind_with_argsz_below_16_is_EINVAL, "VFIO-BIND.2"),
+		CASE(cdev, bind_takes_an_argsz_of_16, "VFIO-BIND"),
+		CASE(cdev, bind_wants_a_readable_tail_of_zeros, "VFIO-BIND.3"),
+		CASE(cdev, bind_with_a_negative_iommufd_or_unknown_flags_is_EINVAL, "VFIO-BIND.4"),
+		CASE(bound, bind_of_a_bound_file_is_EINVAL, "VFIO-BIND.7"),
+		CASE(cdev, bind_with_a_token_for_a_device_without_is_EINVAL, "VFIO-BIND.8"),
+		CASE(cdev, bind_to_no_descriptor_is_EBADF, "VFIO-BIND.9"),
+		CASE(cdev, bind_to_another_kind_of_descriptor_is_EBADFD, "VFIO-BIND.9"),
+		CASE(bound, bind_of_a_device_bound_through_another_file_is_EINVAL, "VFIO-BIND.10"),
+		CASE(cdev, bind_with_an_unwritable_out_devid_undoes_all, "VFIO-BIND.12"),
+		CASE(cdev, bind_writes_out_devid_only, "VFIO-BIND"),
+		CASE(cdev, bind_works_again_after_close, "VFIO-BIND"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 2.1: BIND_IOMMUFD", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("BIND_IOMMUFD", tests, NULL, NULL);
 }

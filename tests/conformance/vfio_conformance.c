@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter 40-vfio: the file of a device (2) and the PCI device behind it (5). */
+/* The file of a device [VFIO-CDEV] and the PCI device behind it [PCI]. */
 #include "conformance.h"
 #include "groups.h"
 

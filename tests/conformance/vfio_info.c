@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 5.1 to 5.3: GET_INFO, GET_REGION_INFO, GET_IRQ_INFO. */
+/* GET_INFO, GET_REGION_INFO, GET_IRQ_INFO [PCI-INFO], [PCI-REGION], [PCI-IRQ]. */
 #include <errno.h>
 
 #include "conformance.h"
@@ -22,9 +22,9 @@ static struct vfio_irq_info irq_info(const struct fixture *t, uint32_t index)
 	return info;
 }
 
-/* ---- 5.1 ---- */
+/* ---- GET_INFO ---- */
 
-static void s40_5_1_16_bytes_that_cannot_be_read_are_EFAULT(void **state)
+static void device_get_info_with_16_unreadable_bytes_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_info info = {.argsz = sizeof(info)};
@@ -34,7 +34,7 @@ static void s40_5_1_16_bytes_that_cannot_be_read_are_EFAULT(void **state)
 	expect_errno(EFAULT, t->device, VFIO_DEVICE_GET_INFO, read_only(&info, sizeof(info)));
 }
 
-static void s40_5_1_argsz_below_16_is_EINVAL(void **state)
+static void device_get_info_with_argsz_below_16_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_info info = {0};
@@ -43,7 +43,7 @@ static void s40_5_1_argsz_below_16_is_EINVAL(void **state)
 		expect_errno(EINVAL, t->device, VFIO_DEVICE_GET_INFO, &info);
 }
 
-static void s40_5_1_a_pci_device_has_9_regions_and_5_interrupts(void **state)
+static void a_pci_device_has_9_regions_and_5_interrupts(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_info info = {.argsz = sizeof(info)};
@@ -56,7 +56,7 @@ static void s40_5_1_a_pci_device_has_9_regions_and_5_interrupts(void **state)
 		expect_equal(info.num_regions, VFIO_PCI_NUM_REGIONS);
 }
 
-static void s40_5_1_no_more_than_argsz_is_written(void **state)
+static void device_get_info_writes_no_more_than_argsz(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_info info = {.argsz = 16};
@@ -69,9 +69,9 @@ static void s40_5_1_no_more_than_argsz_is_written(void **state)
 	expect_equal(info.cap_offset, 0x77777777);
 }
 
-/* ---- 5.2 ---- */
+/* ---- GET_REGION_INFO ---- */
 
-static void s40_5_2_a_structure_that_cannot_be_read_or_written_is_EFAULT(void **state)
+static void region_info_that_cannot_be_read_or_written_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_region_info info = {.argsz = sizeof(info)};
@@ -83,7 +83,7 @@ static void s40_5_2_a_structure_that_cannot_be_read_or_written_is_EFAULT(void **
 		     read_only(&info, sizeof(info)));
 }
 
-static void s40_5_2_argsz_below_32_is_EINVAL(void **state)
+static void region_info_with_argsz_below_32_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_region_info info = {0};
@@ -92,7 +92,7 @@ static void s40_5_2_argsz_below_32_is_EINVAL(void **state)
 		expect_errno(EINVAL, t->device, VFIO_DEVICE_GET_REGION_INFO, &info);
 }
 
-static void s40_5_2_an_index_that_is_none_is_EINVAL(void **state)
+static void region_info_of_an_unknown_index_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_info device = {.argsz = sizeof(device)};
@@ -106,7 +106,7 @@ static void s40_5_2_an_index_that_is_none_is_EINVAL(void **state)
 		     VFIO_CMD(vfio_region_info, .index = UINT32_MAX));
 }
 
-static void s40_5_2_the_offset_is_the_index_in_bits_40_on(void **state)
+static void the_offset_of_a_region_is_its_index_in_bits_40_on(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -114,7 +114,7 @@ static void s40_5_2_the_offset_is_the_index_in_bits_40_on(void **state)
 		expect_equal(region_info(t, i).offset, (uint64_t)i << 40);
 }
 
-static void s40_5_2_bars_can_be_read_and_written_if_they_exist(void **state)
+static void bars_can_be_read_and_written_if_they_exist(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -131,7 +131,7 @@ static void s40_5_2_bars_can_be_read_and_written_if_they_exist(void **state)
 	}
 }
 
-static void s40_5_2_edu_has_one_bar_of_a_mebibyte(void **state)
+static void edu_has_one_bar_of_a_mebibyte(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -141,7 +141,7 @@ static void s40_5_2_edu_has_one_bar_of_a_mebibyte(void **state)
 		expect_equal(region_info(t, i).size, 0);
 }
 
-static void s40_5_2_config_space_is_256_or_4096_bytes(void **state)
+static void config_space_is_256_or_4096_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_region_info info = region_info(t, VFIO_PCI_CONFIG_REGION_INDEX);
@@ -150,7 +150,7 @@ static void s40_5_2_config_space_is_256_or_4096_bytes(void **state)
 	expect_equal(info.flags, 3);
 }
 
-static void s40_5_2_the_rom_is_read_only_if_it_exists(void **state)
+static void the_rom_is_read_only_if_it_exists(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_region_info info = region_info(t, VFIO_PCI_ROM_REGION_INDEX);
@@ -158,7 +158,7 @@ static void s40_5_2_the_rom_is_read_only_if_it_exists(void **state)
 	expect_equal(info.flags, info.size ? VFIO_REGION_INFO_FLAG_READ : 0);
 }
 
-static void s40_5_2_vga_of_a_device_without_is_EINVAL(void **state)
+static void region_info_of_vga_on_a_device_without_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -168,9 +168,9 @@ static void s40_5_2_vga_of_a_device_without_is_EINVAL(void **state)
 		     VFIO_CMD(vfio_region_info, .index = VFIO_PCI_VGA_REGION_INDEX));
 }
 
-/* ---- 5.3 ---- */
+/* ---- GET_IRQ_INFO ---- */
 
-static void s40_5_3_irq_info_that_cannot_be_read_or_written_is_EFAULT(void **state)
+static void irq_info_that_cannot_be_read_or_written_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_irq_info info = {.argsz = sizeof(info)};
@@ -181,7 +181,7 @@ static void s40_5_3_irq_info_that_cannot_be_read_or_written_is_EFAULT(void **sta
 	expect_errno(EFAULT, t->device, VFIO_DEVICE_GET_IRQ_INFO, read_only(&info, sizeof(info)));
 }
 
-static void s40_5_3_irq_info_of_a_small_argsz_or_no_index_is_EINVAL(void **state)
+static void irq_info_of_a_small_argsz_or_no_index_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_irq_info info = {0};
@@ -195,7 +195,7 @@ static void s40_5_3_irq_info_of_a_small_argsz_or_no_index_is_EINVAL(void **state
 	expect_errno(EINVAL, t->device, VFIO_DEVICE_GET_IRQ_INFO, &info);
 }
 
-static void s40_5_3_intx_is_maskable_and_masked_automatically(void **state)
+static void intx_is_maskable_and_masked_automatically(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_irq_info info = irq_info(t, VFIO_PCI_INTX_IRQ_INDEX);
@@ -205,7 +205,7 @@ static void s40_5_3_intx_is_maskable_and_masked_automatically(void **state)
 	expect_equal(info.count, config_read(t->device, 0x3d, 1) ? 1 : 0);
 }
 
-static void s40_5_3_msi_err_and_req_cannot_be_resized(void **state)
+static void msi_err_and_req_cannot_be_resized(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t indices[] = {VFIO_PCI_MSI_IRQ_INDEX, VFIO_PCI_ERR_IRQ_INDEX,
@@ -219,7 +219,7 @@ static void s40_5_3_msi_err_and_req_cannot_be_resized(void **state)
 	expect_true(irq_info(t, VFIO_PCI_MSIX_IRQ_INDEX).flags & VFIO_IRQ_INFO_EVENTFD);
 }
 
-static void s40_5_3_edu_has_intx_and_one_msi(void **state)
+static void edu_has_intx_and_one_msi(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -232,25 +232,25 @@ static void s40_5_3_edu_has_intx_and_one_msi(void **state)
 int vfio_info(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(bound, s40_5_1_16_bytes_that_cannot_be_read_are_EFAULT),
-		CASE(bound, s40_5_1_argsz_below_16_is_EINVAL),
-		CASE(bound, s40_5_1_a_pci_device_has_9_regions_and_5_interrupts),
-		CASE(bound, s40_5_1_no_more_than_argsz_is_written),
-		CASE(bound, s40_5_2_a_structure_that_cannot_be_read_or_written_is_EFAULT),
-		CASE(bound, s40_5_2_argsz_below_32_is_EINVAL),
-		CASE(bound, s40_5_2_an_index_that_is_none_is_EINVAL),
-		CASE(bound, s40_5_2_the_offset_is_the_index_in_bits_40_on),
-		CASE(bound, s40_5_2_bars_can_be_read_and_written_if_they_exist),
-		CASE(bound, s40_5_2_edu_has_one_bar_of_a_mebibyte),
-		CASE(bound, s40_5_2_config_space_is_256_or_4096_bytes),
-		CASE(bound, s40_5_2_the_rom_is_read_only_if_it_exists),
-		CASE(bound, s40_5_2_vga_of_a_device_without_is_EINVAL),
-		CASE(bound, s40_5_3_irq_info_that_cannot_be_read_or_written_is_EFAULT),
-		CASE(bound, s40_5_3_irq_info_of_a_small_argsz_or_no_index_is_EINVAL),
-		CASE(bound, s40_5_3_intx_is_maskable_and_masked_automatically),
-		CASE(bound, s40_5_3_msi_err_and_req_cannot_be_resized),
-		CASE(bound, s40_5_3_edu_has_intx_and_one_msi),
+		CASE(bound, device_get_info_with_16_unreadable_bytes_is_EFAULT, "PCI-INFO"),
+		CASE(bound, device_get_info_with_argsz_below_16_is_EINVAL, "PCI-INFO"),
+		CASE(bound, a_pci_device_has_9_regions_and_5_interrupts, "PCI-INFO"),
+		CASE(bound, device_get_info_writes_no_more_than_argsz, "PCI-INFO"),
+		CASE(bound, region_info_that_cannot_be_read_or_written_is_EFAULT, "PCI-REGION"),
+		CASE(bound, region_info_with_argsz_below_32_is_EINVAL, "PCI-REGION"),
+		CASE(bound, region_info_of_an_unknown_index_is_EINVAL, "PCI-REGION.6"),
+		CASE(bound, the_offset_of_a_region_is_its_index_in_bits_40_on, "PCI-REGION"),
+		CASE(bound, bars_can_be_read_and_written_if_they_exist, "PCI-REGION.1"),
+		CASE(bound, edu_has_one_bar_of_a_mebibyte, "PCI-REGION.1"),
+		CASE(bound, config_space_is_256_or_4096_bytes, "PCI-REGION.3"),
+		CASE(bound, the_rom_is_read_only_if_it_exists, "PCI-REGION.2"),
+		CASE(bound, region_info_of_vga_on_a_device_without_is_EINVAL, "PCI-REGION.4"),
+		CASE(bound, irq_info_that_cannot_be_read_or_written_is_EFAULT, "PCI-IRQ"),
+		CASE(bound, irq_info_of_a_small_argsz_or_no_index_is_EINVAL, "PCI-IRQ"),
+		CASE(bound, intx_is_maskable_and_masked_automatically, "PCI-IRQ"),
+		CASE(bound, msi_err_and_req_cannot_be_resized, "PCI-IRQ"),
+		CASE(bound, edu_has_intx_and_one_msi, "PCI-IRQ"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 5.1 to 5.3: information", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("information", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 5.4: what ioeventfds do. What they refuse is in vfio_reset_feature.c. */
+/* What ioeventfds do [PCI-IOEVENTFD]. What they refuse is in vfio_reset_feature.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -42,7 +42,7 @@ static bool becomes(const struct fixture *t, uint32_t value, unsigned int millis
 	return true;
 }
 
-static void s40_5_4_a_signal_writes_the_value(void **state)
+static void an_ioeventfd_signal_writes_the_value(void **state)
 {
 	struct fixture *t = fixture(state);
 	int first = new_event(), second = new_event();
@@ -62,7 +62,7 @@ static void s40_5_4_a_signal_writes_the_value(void **state)
 	expect_failed(EAGAIN, read(first, &count, sizeof(count)));
 }
 
-static void s40_5_4_a_count_that_is_there_already_writes(void **state)
+static void an_ioeventfd_that_is_signalled_already_writes(void **state)
 {
 	struct fixture *t = fixture(state);
 	int event = new_event();
@@ -73,7 +73,7 @@ static void s40_5_4_a_count_that_is_there_already_writes(void **state)
 	expect_true(becomes(t, ~33u, 5000));
 }
 
-static void s40_5_4_a_removed_one_writes_no_more(void **state)
+static void a_removed_ioeventfd_writes_no_more(void **state)
 {
 	struct fixture *t = fixture(state);
 	int event = new_event();
@@ -86,7 +86,7 @@ static void s40_5_4_a_removed_one_writes_no_more(void **state)
 	expect_true(!becomes(t, ~44u, 20));
 }
 
-static void s40_5_4_there_are_at_most_1000(void **state)
+static void a_device_has_at_most_1000_ioeventfds(void **state)
 {
 	struct fixture *t = fixture(state);
 	int event = new_event();
@@ -104,7 +104,7 @@ static void s40_5_4_there_are_at_most_1000(void **state)
 		expect_equal(add(t, i, -1), 0);
 }
 
-static void s40_5_4_closing_the_device_ends_them(void **state)
+static void closing_the_device_ends_its_ioeventfds(void **state)
 {
 	struct fixture *t = fixture(state);
 	int event = new_event();
@@ -123,12 +123,12 @@ static void s40_5_4_closing_the_device_ends_them(void **state)
 int vfio_ioeventfd(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(bound, s40_5_4_a_signal_writes_the_value),
-		CASE(bound, s40_5_4_a_count_that_is_there_already_writes),
-		CASE(bound, s40_5_4_a_removed_one_writes_no_more),
-		CASE(bound, s40_5_4_there_are_at_most_1000),
-		CASE(bound, s40_5_4_closing_the_device_ends_them),
+		CASE(bound, an_ioeventfd_signal_writes_the_value, "PCI-IOEVENTFD"),
+		CASE(bound, an_ioeventfd_that_is_signalled_already_writes, "PCI-IOEVENTFD"),
+		CASE(bound, a_removed_ioeventfd_writes_no_more, "PCI-IOEVENTFD"),
+		CASE(bound, a_device_has_at_most_1000_ioeventfds, "PCI-IOEVENTFD"),
+		CASE(bound, closing_the_device_ends_its_ioeventfds, "PCI-IOEVENTFD"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 5.4: ioeventfds", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ioeventfds", tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 5.3: SET_IRQS. Interrupts that software simulates need any device, real ones an edu. */
+/*
+ * SET_IRQS [PCI-SET-IRQS], [PCI-IRQ-ACTIONS]. Interrupts that software simulates need any
+ * device, real ones an edu.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -94,7 +97,7 @@ static bool stays_quiet(int fd)
 
 /* ---- checks of all requests ---- */
 
-static void s40_5_3_step1_a_head_that_cannot_be_read_is_EFAULT(void **state)
+static void set_irqs_with_an_unreadable_head_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct request set = request(REQ, NONE | TRIGGER, 1, 0);
@@ -103,7 +106,7 @@ static void s40_5_3_step1_a_head_that_cannot_be_read_is_EFAULT(void **state)
 	expect_request(EFAULT, t, before_hole(&set, 19));
 }
 
-static void s40_5_3_step1_bad_heads_are_EINVAL(void **state)
+static void set_irqs_with_a_bad_head_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct request set = request(REQ, EVENTFD | TRIGGER, 1, -1);
@@ -120,7 +123,7 @@ static void s40_5_3_step1_bad_heads_are_EINVAL(void **state)
 	expect_request(EINVAL, t, &set);
 }
 
-static void s40_5_3_step2_vectors_that_are_none_are_EINVAL(void **state)
+static void set_irqs_of_unknown_vectors_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -133,7 +136,7 @@ static void s40_5_3_step2_vectors_that_are_none_are_EINVAL(void **state)
 	}
 }
 
-static void s40_5_3_step3_the_data_must_be_of_one_type(void **state)
+static void set_irqs_wants_data_of_one_type(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -143,7 +146,7 @@ static void s40_5_3_step3_the_data_must_be_of_one_type(void **state)
 	expect_set(EINVAL, t, REQ, BOOL | EVENTFD | TRIGGER, 1, -1);
 }
 
-static void s40_5_3_step3_the_data_must_be_there(void **state)
+static void set_irqs_wants_all_of_its_data(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct request set = request(REQ, EVENTFD | TRIGGER, 1, -1);
@@ -159,7 +162,7 @@ static void s40_5_3_step3_the_data_must_be_there(void **state)
 	expect_request(EINVAL, t, &set);
 }
 
-static void s40_5_3_step4_actions_that_an_index_has_not_are_ENOTTY(void **state)
+static void set_irqs_with_an_unsupported_action_is_ENOTTY(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t indices[] = {MSI, MSIX, ERR, REQ};
@@ -178,7 +181,7 @@ static void s40_5_3_step4_actions_that_an_index_has_not_are_ENOTTY(void **state)
 
 /* ---- INTx ---- */
 
-static void s40_5_3_intx_that_is_not_active_is_EINVAL(void **state)
+static void intx_that_is_not_active_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -190,7 +193,7 @@ static void s40_5_3_intx_that_is_not_active_is_EINVAL(void **state)
 	expect_set(EINVAL, t, INTX, NONE | UNMASK, 1, 0);
 }
 
-static void s40_5_3_intx_is_enabled_simulated_and_disabled(void **state)
+static void intx_is_enabled_simulated_and_disabled(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd();
@@ -208,7 +211,7 @@ static void s40_5_3_intx_is_enabled_simulated_and_disabled(void **state)
 	expect_set(EINVAL, t, INTX, NONE | TRIGGER, 1, 0);
 }
 
-static void s40_5_3_intx_can_be_enabled_without_an_eventfd(void **state)
+static void intx_can_be_enabled_without_an_eventfd(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd();
@@ -221,7 +224,7 @@ static void s40_5_3_intx_can_be_enabled_without_an_eventfd(void **state)
 	expect_set(0, t, INTX, NONE | TRIGGER, 0, 0);
 }
 
-static void s40_5_3_intx_mask_and_unmask_check_their_arguments(void **state)
+static void intx_mask_and_unmask_check_their_arguments(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -236,7 +239,7 @@ static void s40_5_3_intx_mask_and_unmask_check_their_arguments(void **state)
 	expect_set(0, t, INTX, EVENTFD | UNMASK, 1, -1);
 }
 
-static void s40_5_3_intx_is_masked_by_each_interrupt(void **state)
+static void intx_is_masked_by_each_interrupt(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd();
@@ -257,7 +260,7 @@ static void s40_5_3_intx_is_masked_by_each_interrupt(void **state)
 	edu_write(t->device, EDU_IRQ_ACK, 2);
 }
 
-static void s40_5_3_intx_that_is_masked_is_quiet(void **state)
+static void intx_that_is_masked_is_quiet(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd();
@@ -274,7 +277,7 @@ static void s40_5_3_intx_that_is_masked_is_quiet(void **state)
 	edu_write(t->device, EDU_IRQ_ACK, 1);
 }
 
-static void s40_5_3_intx_is_unmasked_by_an_eventfd(void **state)
+static void intx_is_unmasked_by_an_eventfd(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd(), unmask = new_eventfd();
@@ -293,7 +296,7 @@ static void s40_5_3_intx_is_unmasked_by_an_eventfd(void **state)
 
 /* ---- MSI ---- */
 
-static void s40_5_3_msi_that_is_not_active_is_EINVAL(void **state)
+static void msi_that_is_not_active_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -302,7 +305,7 @@ static void s40_5_3_msi_that_is_not_active_is_EINVAL(void **state)
 	expect_set(EINVAL, t, MSI, BOOL | TRIGGER, 1, 1);
 }
 
-static void s40_5_3_msi_is_enabled_simulated_and_disabled(void **state)
+static void msi_is_enabled_simulated_and_disabled(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd();
@@ -319,7 +322,7 @@ static void s40_5_3_msi_is_enabled_simulated_and_disabled(void **state)
 	expect_set(EINVAL, t, MSI, NONE | TRIGGER, 1, 0);
 }
 
-static void s40_5_3_msi_vectors_are_replaced_and_removed(void **state)
+static void msi_vectors_are_replaced_and_removed(void **state)
 {
 	struct fixture *t = fixture(state);
 	int first = new_eventfd(), second = new_eventfd();
@@ -338,7 +341,7 @@ static void s40_5_3_msi_vectors_are_replaced_and_removed(void **state)
 	expect_equal(signals(first), 1);
 }
 
-static void s40_5_3_what_is_no_eventfd_removes_the_vector(void **state)
+static void a_descriptor_that_is_no_eventfd_removes_the_vector(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd(), null = close_later(open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -352,7 +355,7 @@ static void s40_5_3_what_is_no_eventfd_removes_the_vector(void **state)
 	expect_true(stays_quiet(fd));
 }
 
-static void s40_5_3_one_type_at_a_time(void **state)
+static void one_type_of_interrupt_is_active_at_a_time(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd();
@@ -367,7 +370,7 @@ static void s40_5_3_one_type_at_a_time(void **state)
 	expect_set(EINVAL, t, INTX, NONE | MASK, 1, 0);
 }
 
-static void s40_5_3_the_device_sends_msi(void **state)
+static void the_device_sends_msi(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd();
@@ -384,7 +387,7 @@ static void s40_5_3_the_device_sends_msi(void **state)
 	expect_true(stays_quiet(fd));
 }
 
-static void s40_5_3_interrupts_end_with_the_file(void **state)
+static void interrupts_end_with_the_device_file(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd();
@@ -400,7 +403,7 @@ static void s40_5_3_interrupts_end_with_the_file(void **state)
 
 /* ---- ERR and REQ ---- */
 
-static void s40_5_3_req_is_set_signalled_and_cleared(void **state)
+static void req_is_set_signalled_and_cleared(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = new_eventfd();
@@ -421,7 +424,7 @@ static void s40_5_3_req_is_set_signalled_and_cleared(void **state)
 	expect_set(EINVAL, t, REQ, NONE | TRIGGER, 1, 0);
 }
 
-static void s40_5_3_req_with_bad_data_is_EINVAL(void **state)
+static void req_with_bad_data_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -434,29 +437,29 @@ static void s40_5_3_req_with_bad_data_is_EINVAL(void **state)
 int vfio_irq(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(bound, s40_5_3_step1_a_head_that_cannot_be_read_is_EFAULT),
-		CASE(bound, s40_5_3_step1_bad_heads_are_EINVAL),
-		CASE(bound, s40_5_3_step2_vectors_that_are_none_are_EINVAL),
-		CASE(bound, s40_5_3_step3_the_data_must_be_of_one_type),
-		CASE(bound, s40_5_3_step3_the_data_must_be_there),
-		CASE(bound, s40_5_3_step4_actions_that_an_index_has_not_are_ENOTTY),
-		CASE(bound, s40_5_3_intx_that_is_not_active_is_EINVAL),
-		CASE(bound, s40_5_3_intx_is_enabled_simulated_and_disabled),
-		CASE(bound, s40_5_3_intx_can_be_enabled_without_an_eventfd),
-		CASE(bound, s40_5_3_intx_mask_and_unmask_check_their_arguments),
-		CASE(bound, s40_5_3_intx_is_masked_by_each_interrupt),
-		CASE(bound, s40_5_3_intx_that_is_masked_is_quiet),
-		CASE(bound, s40_5_3_intx_is_unmasked_by_an_eventfd),
-		CASE(bound, s40_5_3_msi_that_is_not_active_is_EINVAL),
-		CASE(bound, s40_5_3_msi_is_enabled_simulated_and_disabled),
-		CASE(bound, s40_5_3_msi_vectors_are_replaced_and_removed),
-		CASE(bound, s40_5_3_what_is_no_eventfd_removes_the_vector),
-		CASE(bound, s40_5_3_one_type_at_a_time),
-		CASE(bound, s40_5_3_the_device_sends_msi),
-		CASE(bound, s40_5_3_interrupts_end_with_the_file),
-		CASE(bound, s40_5_3_req_is_set_signalled_and_cleared),
-		CASE(bound, s40_5_3_req_with_bad_data_is_EINVAL),
+		CASE(bound, set_irqs_with_an_unreadable_head_is_EFAULT, "PCI-SET-IRQS.1"),
+		CASE(bound, set_irqs_with_a_bad_head_is_EINVAL, "PCI-SET-IRQS.1"),
+		CASE(bound, set_irqs_of_unknown_vectors_is_EINVAL, "PCI-SET-IRQS.2"),
+		CASE(bound, set_irqs_wants_data_of_one_type, "PCI-SET-IRQS.3"),
+		CASE(bound, set_irqs_wants_all_of_its_data, "PCI-SET-IRQS.3"),
+		CASE(bound, set_irqs_with_an_unsupported_action_is_ENOTTY, "PCI-SET-IRQS.4"),
+		CASE(bound, intx_that_is_not_active_is_EINVAL, "PCI-IRQ-ACTIONS.1"),
+		CASE(bound, intx_is_enabled_simulated_and_disabled, "PCI-IRQ-ACTIONS.1"),
+		CASE(bound, intx_can_be_enabled_without_an_eventfd, "PCI-IRQ"),
+		CASE(bound, intx_mask_and_unmask_check_their_arguments, "PCI-IRQ-ACTIONS.2"),
+		CASE(bound, intx_is_masked_by_each_interrupt, "PCI-IRQ"),
+		CASE(bound, intx_that_is_masked_is_quiet, "PCI-IRQ"),
+		CASE(bound, intx_is_unmasked_by_an_eventfd, "PCI-IRQ-ACTIONS.2"),
+		CASE(bound, msi_that_is_not_active_is_EINVAL, "PCI-IRQ-ACTIONS.3"),
+		CASE(bound, msi_is_enabled_simulated_and_disabled, "PCI-IRQ-ACTIONS.3"),
+		CASE(bound, msi_vectors_are_replaced_and_removed, "PCI-IRQ-ACTIONS.3"),
+		CASE(bound, a_descriptor_that_is_no_eventfd_removes_the_vector, "PCI-IRQ"),
+		CASE(bound, one_type_of_interrupt_is_active_at_a_time, "PCI-IRQ-ACTIONS.1"),
+		CASE(bound, the_device_sends_msi, "PCI-IRQ"),
+		CASE(bound, interrupts_end_with_the_device_file, "PCI-IRQ"),
+		CASE(bound, req_is_set_signalled_and_cleared, "PCI-IRQ-ACTIONS.4"),
+		CASE(bound, req_with_bad_data_is_EINVAL, "PCI-IRQ-ACTIONS.4"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 5.3: SET_IRQS", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("SET_IRQS", tests, NULL, NULL);
 }

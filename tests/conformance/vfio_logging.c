@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 40-vfio, 5.5: DMA logging and the other features of a device. Skipped where the device's driver
- * has no logging.
+ * DMA logging and the other features of a device [VFIO-FEATURE]. Skipped where the device's
+ * driver has no logging.
  */
 #include <errno.h>
 #include <string.h>
@@ -103,7 +103,7 @@ static void *logging(struct fixture *t)
 	return memory;
 }
 
-static void s40_5_5_logging_start_checks_its_argument(void **state)
+static void logging_start_checks_its_argument(void **state)
 {
 	struct fixture *t = fixture(state);
 	static struct vfio_device_feature_dma_logging_range ranges[RANGES_MAX + 1];
@@ -126,7 +126,7 @@ static void s40_5_5_logging_start_checks_its_argument(void **state)
 	expect_equal(stop(t), 0);
 }
 
-static void s40_5_5_logging_report_checks_its_argument(void **state)
+static void logging_report_checks_its_argument(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t bitmap = 0;
@@ -141,7 +141,7 @@ static void s40_5_5_logging_report_checks_its_argument(void **state)
 	expect_equal(bitmap, 0);
 }
 
-static void s40_5_5_logging_reports_what_was_written_once(void **state)
+static void logging_reports_what_was_written_once(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -159,7 +159,7 @@ static void s40_5_5_logging_reports_what_was_written_once(void **state)
 	expect_equal(stop(t), 0);
 }
 
-static void s40_5_5_logging_reports_parts_and_other_sizes(void **state)
+static void logging_reports_parts_and_other_sizes(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t bitmap = 1u << 31;
@@ -177,7 +177,7 @@ static void s40_5_5_logging_reports_parts_and_other_sizes(void **state)
 	expect_equal(reported(t), 0);
 }
 
-static void s40_5_5_logging_ends_with_stop_and_with_the_file(void **state)
+static void logging_ends_with_stop_and_with_the_file(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -191,7 +191,7 @@ static void s40_5_5_logging_ends_with_stop_and_with_the_file(void **state)
 	/* Nothing of it is left for the next owner (teardown closes it). */
 }
 
-static void s40_5_5_low_power_is_entered_and_left(void **state)
+static void low_power_is_entered_and_left(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_low_power_entry_with_wakeup entry = {.wakeup_eventfd = -1};
@@ -213,13 +213,13 @@ static void s40_5_5_low_power_is_entered_and_left(void **state)
 int vfio_logging(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(attached, s40_5_5_logging_start_checks_its_argument),
-		CASE(attached, s40_5_5_logging_report_checks_its_argument),
-		CASE(attached, s40_5_5_logging_reports_what_was_written_once),
-		CASE(attached, s40_5_5_logging_reports_parts_and_other_sizes),
-		CASE(attached, s40_5_5_logging_ends_with_stop_and_with_the_file),
-		CASE(bound, s40_5_5_low_power_is_entered_and_left),
+		CASE(attached, logging_start_checks_its_argument, "VFIO-FEATURE.5"),
+		CASE(attached, logging_report_checks_its_argument, "VFIO-FEATURE.7"),
+		CASE(attached, logging_reports_what_was_written_once, "VFIO-FEATURE.7"),
+		CASE(attached, logging_reports_parts_and_other_sizes, "VFIO-FEATURE.7"),
+		CASE(attached, logging_ends_with_stop_and_with_the_file, "VFIO-FEATURE.6"),
+		CASE(bound, low_power_is_entered_and_left, "VFIO-FEATURE.4"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 5.5: DMA logging, sleep", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("DMA logging, sleep", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 5.6: read, write and mmap of the device file. */
+/* Read, write and mmap of the device file [PCI-ACCESS]. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -51,7 +51,7 @@ static uint32_t need_memory_bar(const struct fixture *t)
 	skip_test("the device has no memory BAR");
 }
 
-static void s40_5_6_count_0_is_0(void **state)
+static void device_read_of_0_bytes_returns_0(void **state)
 {
 	struct fixture *t = fixture(state);
 	char byte;
@@ -60,7 +60,7 @@ static void s40_5_6_count_0_is_0(void **state)
 	expect_equal(pwrite(t->device, &byte, 0, position(VFIO_PCI_CONFIG_REGION_INDEX, 0)), 0);
 }
 
-static void s40_5_6_an_index_that_is_none_is_EINVAL(void **state)
+static void device_read_of_an_unknown_index_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	char bytes[4] = {0};
@@ -71,7 +71,7 @@ static void s40_5_6_an_index_that_is_none_is_EINVAL(void **state)
 
 /* ---- config space ---- */
 
-static void s40_5_6_config_space_can_be_read_in_any_bytes(void **state)
+static void config_space_can_be_read_in_any_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint8_t all[64], part[64];
@@ -88,7 +88,7 @@ static void s40_5_6_config_space_can_be_read_in_any_bytes(void **state)
 	}
 }
 
-static void s40_5_6_config_space_ends_with_EFAULT(void **state)
+static void config_space_ends_with_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t size = region_size(t, VFIO_PCI_CONFIG_REGION_INDEX);
@@ -104,7 +104,7 @@ static void s40_5_6_config_space_ends_with_EFAULT(void **state)
 		     4);
 }
 
-static void s40_5_6_memory_that_is_not_accessible_is_EFAULT(void **state)
+static void device_read_into_inaccessible_memory_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const off_t config = position(VFIO_PCI_CONFIG_REGION_INDEX, 0);
@@ -114,7 +114,7 @@ static void s40_5_6_memory_that_is_not_accessible_is_EFAULT(void **state)
 	expect_failed(EFAULT, pwrite(t->device, mem_of_kind(PAGE, MEM_NONE), 4, config));
 }
 
-static void s40_5_6_bars_are_sized_by_writing_ones(void **state)
+static void bars_are_sized_by_writing_ones(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t bar = need_memory_bar(t);
@@ -129,7 +129,7 @@ static void s40_5_6_bars_are_sized_by_writing_ones(void **state)
 	expect_equal(config_read(t->device, offset, 4), before);
 }
 
-static void s40_5_6_identity_cannot_be_written(void **state)
+static void vendor_and_device_ids_cannot_be_written(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t before = config_read(t->device, 0, 4);
@@ -140,7 +140,7 @@ static void s40_5_6_identity_cannot_be_written(void **state)
 
 /* ---- BARs ---- */
 
-static void s40_5_6_a_bar_that_is_none_is_EINVAL(void **state)
+static void access_to_an_absent_bar_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t word = 0;
@@ -153,7 +153,7 @@ static void s40_5_6_a_bar_that_is_none_is_EINVAL(void **state)
 	}
 }
 
-static void s40_5_6_a_bar_ends(void **state)
+static void access_to_a_bar_ends_at_its_size(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t bar = need_memory_bar(t);
@@ -167,7 +167,7 @@ static void s40_5_6_a_bar_ends(void **state)
 	expect_equal(pread(t->device, words, 8, position(bar, size - 4)), 4);
 }
 
-static void s40_5_6_without_memory_decoding_a_bar_is_EIO(void **state)
+static void access_to_a_bar_without_memory_decoding_is_EIO(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t bar = need_memory_bar(t);
@@ -181,7 +181,7 @@ static void s40_5_6_without_memory_decoding_a_bar_is_EIO(void **state)
 	expect_equal(pread(t->device, &word, 4, position(bar, 0)), 4);
 }
 
-static void s40_5_6_registers_are_reached_through_the_bar(void **state)
+static void registers_are_reached_through_the_bar(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -193,7 +193,7 @@ static void s40_5_6_registers_are_reached_through_the_bar(void **state)
 
 /* ---- ROM and mmap ---- */
 
-static void s40_5_6_the_rom_cannot_be_written(void **state)
+static void the_rom_cannot_be_written(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t word = 0;
@@ -208,7 +208,7 @@ static void expect_no_mmap(const struct fixture *t, uint64_t length, int flags, 
 	expect_failed(EINVAL, mapping == MAP_FAILED ? -1 : 0);
 }
 
-static void s40_5_6_only_bars_that_say_so_can_be_mapped(void **state)
+static void only_bars_with_the_mmap_flag_can_be_mapped(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -221,7 +221,7 @@ static void s40_5_6_only_bars_that_say_so_can_be_mapped(void **state)
 	}
 }
 
-static void s40_5_6_a_bar_is_mapped_shared_and_inside(void **state)
+static void a_bar_is_mapped_shared_and_within_its_size(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t bar = need_memory_bar(t);
@@ -241,21 +241,21 @@ static void s40_5_6_a_bar_is_mapped_shared_and_inside(void **state)
 int vfio_region(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(bound, s40_5_6_count_0_is_0),
-		CASE(bound, s40_5_6_an_index_that_is_none_is_EINVAL),
-		CASE(bound, s40_5_6_config_space_can_be_read_in_any_bytes),
-		CASE(bound, s40_5_6_config_space_ends_with_EFAULT),
-		CASE(bound, s40_5_6_memory_that_is_not_accessible_is_EFAULT),
-		CASE(bound, s40_5_6_bars_are_sized_by_writing_ones),
-		CASE(bound, s40_5_6_identity_cannot_be_written),
-		CASE(bound, s40_5_6_a_bar_that_is_none_is_EINVAL),
-		CASE(bound, s40_5_6_a_bar_ends),
-		CASE(bound, s40_5_6_without_memory_decoding_a_bar_is_EIO),
-		CASE(bound, s40_5_6_registers_are_reached_through_the_bar),
-		CASE(bound, s40_5_6_the_rom_cannot_be_written),
-		CASE(bound, s40_5_6_only_bars_that_say_so_can_be_mapped),
-		CASE(bound, s40_5_6_a_bar_is_mapped_shared_and_inside),
+		CASE(bound, device_read_of_0_bytes_returns_0, "PCI-ACCESS"),
+		CASE(bound, device_read_of_an_unknown_index_is_EINVAL, "PCI-ACCESS"),
+		CASE(bound, config_space_can_be_read_in_any_bytes, "PCI-ACCESS.1"),
+		CASE(bound, config_space_ends_with_EFAULT, "PCI-ACCESS.1"),
+		CASE(bound, device_read_into_inaccessible_memory_is_EFAULT, "PCI-ACCESS"),
+		CASE(bound, bars_are_sized_by_writing_ones, "PCI-ACCESS.1"),
+		CASE(bound, vendor_and_device_ids_cannot_be_written, "PCI-ACCESS"),
+		CASE(bound, access_to_an_absent_bar_is_EINVAL, "PCI-ACCESS.2"),
+		CASE(bound, access_to_a_bar_ends_at_its_size, "PCI-ACCESS.2"),
+		CASE(bound, access_to_a_bar_without_memory_decoding_is_EIO, "PCI-ACCESS.2"),
+		CASE(bound, registers_are_reached_through_the_bar, "PCI-ACCESS"),
+		CASE(bound, the_rom_cannot_be_written, "PCI-ACCESS.3"),
+		CASE(bound, only_bars_with_the_mmap_flag_can_be_mapped, "PCI-ACCESS"),
+		CASE(bound, a_bar_is_mapped_shared_and_within_its_size, "PCI-ACCESS"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 5.6: read, write, mmap", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("read, write, mmap", tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* 40-vfio, 5.4 and 5.5: resets, ioeventfds, DEVICE_FEATURE. */
+/*
+ * Resets, the checks of ioeventfds, DEVICE_FEATURE [PCI-RESET], [PCI-HOT-RESET],
+ * [PCI-IOEVENTFD], [VFIO-FEATURE].
+ */
 #include <errno.h>
 #include <sys/eventfd.h>
 
@@ -7,9 +10,9 @@
 #include "edu.h"
 #include "groups.h"
 
-/* ---- 5.4 ---- */
+/* ---- resets, ioeventfds ---- */
 
-static void s40_5_4_reset_works_if_the_device_says_so(void **state)
+static void reset_works_if_the_device_says_so(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_info info = {.argsz = sizeof(info)};
@@ -20,7 +23,7 @@ static void s40_5_4_reset_works_if_the_device_says_so(void **state)
 	expect_errno(can ? 0 : EINVAL, t->device, VFIO_DEVICE_RESET, NULL);
 }
 
-static void s40_5_4_reset_keeps_attachment_and_mappings(void **state)
+static void reset_keeps_attachment_and_mappings(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint64_t *memory = mem_pages(PAGE);
@@ -35,7 +38,7 @@ static void s40_5_4_reset_keeps_attachment_and_mappings(void **state)
 	expect_equal(attach_device(t->device, t->ioas), t->hwpt);
 }
 
-static void s40_5_4_hot_reset_info_checks_its_argument(void **state)
+static void hot_reset_info_checks_its_argument(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_pci_hot_reset_info info = {.argsz = sizeof(info)};
@@ -47,7 +50,7 @@ static void s40_5_4_hot_reset_info_checks_its_argument(void **state)
 		expect_errno(EINVAL, t->device, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, &info);
 }
 
-static void s40_5_4_hot_reset_info_counts_the_device_or_is_ENODEV(void **state)
+static void hot_reset_info_counts_the_device_or_is_ENODEV(void **state)
 {
 	struct fixture *t = fixture(state);
 	/* A struct vfio_pci_hot_reset_info. */
@@ -71,7 +74,7 @@ static void s40_5_4_hot_reset_info_counts_the_device_or_is_ENODEV(void **state)
 	conformance_fail(HERE, "the device is not among those that are reset");
 }
 
-static void s40_5_4_hot_reset_checks_its_argument(void **state)
+static void hot_reset_checks_its_argument(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_pci_hot_reset reset = {.argsz = sizeof(reset)};
@@ -106,7 +109,7 @@ static void expect_ioeventfd(int error, const struct fixture *t, const void *cmd
 	expect_errno(error, t->device, VFIO_DEVICE_IOEVENTFD, cmd);
 }
 
-static void s40_5_4_ioeventfd_checks_its_argument(void **state)
+static void ioeventfd_checks_its_argument(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_ioeventfd cmd = ioeventfd();
@@ -126,7 +129,7 @@ static void s40_5_4_ioeventfd_checks_its_argument(void **state)
 	expect_ioeventfd(EINVAL, t, &cmd);
 }
 
-static void s40_5_4_ioeventfd_is_of_a_bar(void **state)
+static void ioeventfd_takes_bars_only(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_ioeventfd cmd = ioeventfd();
@@ -139,7 +142,7 @@ static void s40_5_4_ioeventfd_is_of_a_bar(void **state)
 	expect_ioeventfd(EINVAL, t, &cmd);
 }
 
-static void s40_5_4_ioeventfd_is_added_once_and_removed(void **state)
+static void ioeventfd_is_added_once_and_removed(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_ioeventfd cmd = ioeventfd();
@@ -152,7 +155,7 @@ static void s40_5_4_ioeventfd_is_added_once_and_removed(void **state)
 	expect_ioeventfd(ENODEV, t, &cmd);
 }
 
-/* ---- 5.5 ---- */
+/* ---- features ---- */
 
 enum {
 	/* Of no feature. */
@@ -170,7 +173,7 @@ static void expect_feature(int error, const struct fixture *t, uint32_t flags)
 	expect_errno(error, t->device, VFIO_DEVICE_FEATURE, &cmd);
 }
 
-static void s40_5_5_a_head_that_cannot_be_read_is_EFAULT(void **state)
+static void device_feature_with_an_unreadable_head_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_feature feature = {.argsz = sizeof(feature)};
@@ -179,7 +182,7 @@ static void s40_5_5_a_head_that_cannot_be_read_is_EFAULT(void **state)
 	expect_errno(EFAULT, t->device, VFIO_DEVICE_FEATURE, before_hole(&feature, 7));
 }
 
-static void s40_5_5_argsz_below_8_is_EINVAL(void **state)
+static void device_feature_with_argsz_below_8_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct vfio_device_feature feature = {.flags = NO_FEATURE};
@@ -188,7 +191,7 @@ static void s40_5_5_argsz_below_8_is_EINVAL(void **state)
 		expect_errno(EINVAL, t->device, VFIO_DEVICE_FEATURE, &feature);
 }
 
-static void s40_5_5_other_flags_are_EINVAL(void **state)
+static void device_feature_with_other_flags_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -196,7 +199,7 @@ static void s40_5_5_other_flags_are_EINVAL(void **state)
 		expect_feature(EINVAL, t, VFIO_DEVICE_FEATURE_GET | 1u << bit | NO_FEATURE);
 }
 
-static void s40_5_5_get_and_set_without_probe_are_EINVAL(void **state)
+static void device_feature_with_get_and_set_without_probe_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t both = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET;
@@ -205,7 +208,7 @@ static void s40_5_5_get_and_set_without_probe_are_EINVAL(void **state)
 	expect_feature(ENOTTY, t, both | VFIO_DEVICE_FEATURE_PROBE | NO_FEATURE);
 }
 
-static void s40_5_5_a_feature_that_is_not_there_is_ENOTTY(void **state)
+static void an_absent_device_feature_is_ENOTTY(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ops[] = {0, VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_SET,
@@ -226,7 +229,7 @@ static bool has_feature(const struct fixture *t, uint32_t feature)
 }
 
 /* Rows 1 to 13: what a feature can be asked for; the data of the longest fits. */
-static void s40_5_5_features_have_one_operation(void **state)
+static void each_device_feature_has_one_operation(void **state)
 {
 	static const struct {
 		uint32_t feature, other; /* the operation that it has not */
@@ -255,7 +258,7 @@ static void s40_5_5_features_have_one_operation(void **state)
 	}
 }
 
-static void s40_5_5_row11_precopy_that_is_not_there_is_EINVAL(void **state)
+static void precopy_info_without_precopy_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -283,7 +286,7 @@ static int set_master(const struct fixture *t, uint32_t argsz, uint32_t op)
 	return do_ioctl(t->device, VFIO_DEVICE_FEATURE, &cmd);
 }
 
-static void s40_5_5_row9_bus_master_is_set_and_cleared(void **state)
+static void bus_master_is_set_and_cleared(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -301,23 +304,25 @@ static void s40_5_5_row9_bus_master_is_set_and_cleared(void **state)
 int vfio_reset_feature(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(bound, s40_5_4_reset_works_if_the_device_says_so),
-		CASE(attached, s40_5_4_reset_keeps_attachment_and_mappings),
-		CASE(bound, s40_5_4_hot_reset_info_checks_its_argument),
-		CASE(bound, s40_5_4_hot_reset_info_counts_the_device_or_is_ENODEV),
-		CASE(bound, s40_5_4_hot_reset_checks_its_argument),
-		CASE(bound, s40_5_4_ioeventfd_checks_its_argument),
-		CASE(bound, s40_5_4_ioeventfd_is_of_a_bar),
-		CASE(bound, s40_5_4_ioeventfd_is_added_once_and_removed),
-		CASE(bound, s40_5_5_a_head_that_cannot_be_read_is_EFAULT),
-		CASE(bound, s40_5_5_argsz_below_8_is_EINVAL),
-		CASE(bound, s40_5_5_other_flags_are_EINVAL),
-		CASE(bound, s40_5_5_get_and_set_without_probe_are_EINVAL),
-		CASE(bound, s40_5_5_a_feature_that_is_not_there_is_ENOTTY),
-		CASE(bound, s40_5_5_features_have_one_operation),
-		CASE(bound, s40_5_5_row9_bus_master_is_set_and_cleared),
-		CASE(bound, s40_5_5_row11_precopy_that_is_not_there_is_EINVAL),
+		CASE(bound, reset_works_if_the_device_says_so, "PCI-RESET"),
+		CASE(attached, reset_keeps_attachment_and_mappings, "PCI-RESET"),
+		CASE(bound, hot_reset_info_checks_its_argument, "PCI-HOT-RESET"),
+		CASE(bound, hot_reset_info_counts_the_device_or_is_ENODEV, "PCI-HOT-RESET"),
+		CASE(bound, hot_reset_checks_its_argument, "PCI-HOT-RESET"),
+		CASE(bound, ioeventfd_checks_its_argument, "PCI-IOEVENTFD"),
+		CASE(bound, ioeventfd_takes_bars_only, "PCI-IOEVENTFD"),
+		CASE(bound, ioeventfd_is_added_once_and_removed, "PCI-IOEVENTFD"),
+		CASE(bound, device_feature_with_an_unreadable_head_is_EFAULT, "VFIO-FEATURE"),
+		CASE(bound, device_feature_with_argsz_below_8_is_EINVAL, "VFIO-FEATURE"),
+		CASE(bound, device_feature_with_other_flags_is_EINVAL, "VFIO-FEATURE"),
+		CASE(bound, device_feature_with_get_and_set_without_probe_is_EINVAL,
+		     "VFIO-FEATURE"),
+		CASE(bound, an_absent_device_feature_is_ENOTTY, "VFIO-FEATURE"),
+		CASE(bound, each_device_feature_has_one_operation,
+		     "VFIO-FEATURE.1..3, VFIO-FEATURE.8, VFIO-FEATURE.10, VFIO-FEATURE.12"),
+		CASE(bound, bus_master_is_set_and_cleared, "VFIO-FEATURE.9"),
+		CASE(bound, precopy_info_without_precopy_is_EINVAL, "VFIO-FEATURE.11"),
 	};
 
-	return cmocka_run_group_tests_name("40-vfio 5.4, 5.5: reset, features", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("reset, features", tests, NULL, NULL);
 }

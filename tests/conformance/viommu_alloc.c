@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 30-faults-viommu, 2 and 3: vIOMMUs and vDEVICEs. */
+/* vIOMMUs and vDEVICEs [VIOMMU-ALLOC], [VDEVICE-ALLOC]. */
 #include <errno.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -14,9 +14,9 @@
 #define vdevice_errno(error, ...) \
 	expect_errno(error, t->iommu, IOMMU_VDEVICE_ALLOC, CMD(iommu_vdevice_alloc, __VA_ARGS__))
 
-/* ---- 2: VIOMMU_ALLOC ---- */
+/* ---- VIOMMU_ALLOC ---- */
 
-static void s30_2_row1_flags_and_type_0_are_EOPNOTSUPP(void **state)
+static void viommu_alloc_with_flags_or_type_0_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -28,7 +28,7 @@ static void s30_2_row1_flags_and_type_0_are_EOPNOTSUPP(void **state)
 		      .hwpt_id = nested.parent, .__reserved = 1));
 }
 
-static void s30_2_row2_what_is_no_device_is_ENOENT(void **state)
+static void viommu_alloc_for_no_device_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, mock.stdev, nested.parent};
@@ -37,7 +37,7 @@ static void s30_2_row2_what_is_no_device_is_ENOENT(void **state)
 		viommu_errno(ENOENT, .type = MOCK_TYPE, .dev_id = ids[i], .hwpt_id = nested.parent);
 }
 
-static void s30_2_row3_a_type_that_the_iommu_does_not_have_is_EOPNOTSUPP(void **state)
+static void viommu_alloc_of_a_type_the_iommu_lacks_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t types[] = {IOMMU_VIOMMU_TYPE_ARM_SMMUV3, IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV,
@@ -48,7 +48,7 @@ static void s30_2_row3_a_type_that_the_iommu_does_not_have_is_EOPNOTSUPP(void **
 	viommu_errno(EOPNOTSUPP, .type = MOCK_TYPE, .dev_id = other_iommu(t), .hwpt_id = 99);
 }
 
-static void s30_2_row4_what_is_no_paging_table_is_ENOENT(void **state)
+static void viommu_alloc_on_no_paging_hwpt_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, mock.idev,
@@ -58,7 +58,7 @@ static void s30_2_row4_what_is_no_paging_table_is_ENOENT(void **state)
 		viommu_errno(ENOENT, .type = MOCK_TYPE, .dev_id = mock.idev, .hwpt_id = ids[i]);
 }
 
-static void s30_2_row5_a_table_that_is_no_nesting_parent_is_EINVAL(void **state)
+static void viommu_alloc_on_no_nesting_parent_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -71,7 +71,7 @@ static void s30_2_row5_a_table_that_is_no_nesting_parent_is_EINVAL(void **state)
 	viommu_errno(error, .type = MOCK_TYPE, .dev_id = mock.idev, .hwpt_id = nested.parent, \
 		     .data_len = length, .data_uptr = (uintptr_t)(address))
 
-static void s30_2_row7_data_has_8_to_24_bytes(void **state)
+static void viommu_alloc_takes_8_to_24_bytes_of_mock_data(void **state)
 {
 	struct fixture *t = fixture(state);
 	char data[32] = {0};
@@ -86,7 +86,7 @@ static void s30_2_row7_data_has_8_to_24_bytes(void **state)
 	destroy(t->iommu, nested.parent);
 }
 
-static void s30_2_row7_of_data_only_the_given_length_is_written(void **state)
+static void viommu_alloc_writes_the_given_length_of_data_only(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_viommu_selftest data = {.in_data = 0x1234, .out_mmap_length = 77};
@@ -99,7 +99,7 @@ static void s30_2_row7_of_data_only_the_given_length_is_written(void **state)
 	expect_equal(data.out_mmap_length, 77);
 }
 
-static void s30_2_row8_a_failed_copy_out_undoes_all(void **state)
+static void viommu_alloc_with_a_failed_copy_out_undoes_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_viommu_selftest data = {.in_data = 1};
@@ -112,7 +112,7 @@ static void s30_2_row8_a_failed_copy_out_undoes_all(void **state)
 	expect_equal(new_region(t->iommu, mock.idev, nested.parent, 2).offset, PAGE);
 }
 
-static void s30_2_the_rows_are_tested_in_order(void **state)
+static void viommu_alloc_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -126,7 +126,7 @@ static void s30_2_the_rows_are_tested_in_order(void **state)
 		     .data_len = 24);
 }
 
-static void s30_2_the_first_24_bytes_are_enough(void **state)
+static void viommu_alloc_takes_a_structure_of_24_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_viommu_alloc cmd = {
@@ -143,7 +143,7 @@ static void s30_2_the_first_24_bytes_are_enough(void **state)
 	expect_errno(EINVAL, t->iommu, IOMMU_VIOMMU_ALLOC, &cmd);
 }
 
-static void s30_2_viommus_share_and_hold_a_parent(void **state)
+static void viommus_share_and_hold_a_parent(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t one = new_viommu(t->iommu, mock.idev, nested.parent, MOCK_TYPE);
@@ -157,7 +157,7 @@ static void s30_2_viommus_share_and_hold_a_parent(void **state)
 	destroy(t->iommu, nested.parent);
 }
 
-static void s30_2_a_viommu_does_not_need_its_device_any_more(void **state)
+static void a_viommu_outlives_its_device(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock other = add_mock(t->iommu, t->ioas, 0);
@@ -168,9 +168,9 @@ static void s30_2_a_viommu_does_not_need_its_device_any_more(void **state)
 	nested_hwpt(t->iommu, mock.idev, viommu, 0);
 }
 
-/* ---- 3: VDEVICE_ALLOC ---- */
+/* ---- VDEVICE_ALLOC ---- */
 
-static void s30_3_row1_what_is_no_viommu_is_ENOENT(void **state)
+static void vdevice_alloc_on_no_viommu_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, nested.parent, mock.idev};
@@ -179,7 +179,7 @@ static void s30_3_row1_what_is_no_viommu_is_ENOENT(void **state)
 		vdevice_errno(ENOENT, .viommu_id = ids[i], .dev_id = mock.idev);
 }
 
-static void s30_3_row2_what_is_no_device_is_ENOENT(void **state)
+static void vdevice_alloc_for_no_device_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, mock.stdev, nested.viommu};
@@ -188,14 +188,14 @@ static void s30_3_row2_what_is_no_device_is_ENOENT(void **state)
 		vdevice_errno(ENOENT, .viommu_id = nested.viommu, .dev_id = ids[i]);
 }
 
-static void s30_3_row3_a_device_behind_another_iommu_is_EINVAL(void **state)
+static void vdevice_alloc_for_a_device_behind_another_iommu_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	vdevice_errno(EINVAL, .viommu_id = nested.viommu, .dev_id = other_iommu(t));
 }
 
-static void s30_3_row5_a_device_has_one_vdevice(void **state)
+static void a_device_has_one_vdevice(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_viommu(t->iommu, mock.idev, nested.parent, MOCK_TYPE);
@@ -205,7 +205,7 @@ static void s30_3_row5_a_device_has_one_vdevice(void **state)
 	vdevice_errno(EEXIST, .viommu_id = other, .dev_id = mock.idev, .virt_id = 2);
 }
 
-static void s30_3_row7_a_virtual_id_is_unique_in_its_viommu(void **state)
+static void a_virtual_id_is_unique_in_its_viommu(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_viommu(t->iommu, mock.idev, nested.parent, MOCK_TYPE);
@@ -219,7 +219,7 @@ static void s30_3_row7_a_virtual_id_is_unique_in_its_viommu(void **state)
 	expect_equal(new_vdevice(t->iommu, other, two.idev, 1), free_id);
 }
 
-static void s30_3_row9_a_failed_copy_out_undoes_all(void **state)
+static void vdevice_alloc_with_a_failed_copy_out_undoes_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_vdevice_alloc *cmd = CMD(iommu_vdevice_alloc, .viommu_id = nested.viommu,
@@ -230,7 +230,7 @@ static void s30_3_row9_a_failed_copy_out_undoes_all(void **state)
 	destroy(t->iommu, nested.viommu);
 }
 
-static void s30_3_any_virtual_id_will_do(void **state)
+static void vdevice_alloc_takes_any_virtual_id(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock two = add_mock(t->iommu, t->ioas, 0), three = add_mock(t->iommu, t->ioas, 0);
@@ -241,7 +241,7 @@ static void s30_3_any_virtual_id_will_do(void **state)
 	new_vdevice(t->iommu, nested.viommu, three.idev, UINT64_C(1) << 32);
 }
 
-static void s30_3_a_vdevice_holds_its_viommu(void **state)
+static void a_vdevice_holds_its_viommu(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t vdevice = new_vdevice(t->iommu, nested.viommu, mock.idev, 1);
@@ -252,7 +252,7 @@ static void s30_3_a_vdevice_holds_its_viommu(void **state)
 	destroy(t->iommu, nested.viommu);
 }
 
-static void s30_3_destroying_it_allows_a_new_one(void **state)
+static void destroying_a_vdevice_allows_a_new_one(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock two = add_mock(t->iommu, t->ioas, 0);
@@ -264,7 +264,7 @@ static void s30_3_destroying_it_allows_a_new_one(void **state)
 	new_vdevice(t->iommu, nested.viommu, mock.idev, 2);
 }
 
-static void s30_3_unbinding_the_device_leaves_a_tombstone(void **state)
+static void unbinding_the_device_leaves_a_tombstone_of_its_vdevice(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock two = add_mock(t->iommu, t->ioas, 0);
@@ -281,7 +281,7 @@ static void s30_3_unbinding_the_device_leaves_a_tombstone(void **state)
 	destroy(t->iommu, nested.viommu);
 }
 
-static void s30_3_destroyed_first_it_leaves_no_tombstone(void **state)
+static void destroying_a_vdevice_before_the_device_leaves_no_tombstone(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock two = add_mock(t->iommu, t->ioas, 0);
@@ -294,7 +294,7 @@ static void s30_3_destroyed_first_it_leaves_no_tombstone(void **state)
 	expect_equal(id, vdevice);
 }
 
-static void s30_3_a_tombstone_counts_for_the_limits_mode(void **state)
+static void a_tombstone_makes_setting_the_rlimit_mode_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_option cmd = {
@@ -314,7 +314,7 @@ static void s30_3_a_tombstone_counts_for_the_limits_mode(void **state)
 	expect_errno(EBUSY, t->iommu, IOMMU_OPTION, &cmd);
 }
 
-static void s30_3_closing_a_context_with_all_of_it(void **state)
+static void a_context_with_viommu_and_vdevices_can_be_closed(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct mock two = add_mock(t->iommu, t->ioas, 0);
@@ -333,33 +333,39 @@ static void s30_3_closing_a_context_with_all_of_it(void **state)
 int viommu_alloc(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(nested, s30_2_row1_flags_and_type_0_are_EOPNOTSUPP),
-		CASE(nested, s30_2_row2_what_is_no_device_is_ENOENT),
-		CASE(nested, s30_2_row3_a_type_that_the_iommu_does_not_have_is_EOPNOTSUPP),
-		CASE(nested, s30_2_row4_what_is_no_paging_table_is_ENOENT),
-		CASE(nested, s30_2_row5_a_table_that_is_no_nesting_parent_is_EINVAL),
-		CASE(nested, s30_2_row7_data_has_8_to_24_bytes),
-		CASE(nested, s30_2_row7_of_data_only_the_given_length_is_written),
-		CASE(nested, s30_2_row8_a_failed_copy_out_undoes_all),
-		CASE(nested, s30_2_the_rows_are_tested_in_order),
-		CASE(nested, s30_2_the_first_24_bytes_are_enough),
-		CASE(nested, s30_2_viommus_share_and_hold_a_parent),
-		CASE(nested, s30_2_a_viommu_does_not_need_its_device_any_more),
-		CASE(viommu, s30_3_row1_what_is_no_viommu_is_ENOENT),
-		CASE(viommu, s30_3_row2_what_is_no_device_is_ENOENT),
-		CASE(viommu, s30_3_row3_a_device_behind_another_iommu_is_EINVAL),
-		CASE(viommu, s30_3_row5_a_device_has_one_vdevice),
-		CASE(viommu, s30_3_row7_a_virtual_id_is_unique_in_its_viommu),
-		CASE(viommu, s30_3_row9_a_failed_copy_out_undoes_all),
-		CASE(viommu, s30_3_any_virtual_id_will_do),
-		CASE(viommu, s30_3_a_vdevice_holds_its_viommu),
-		CASE(viommu, s30_3_destroying_it_allows_a_new_one),
-		CASE(viommu, s30_3_unbinding_the_device_leaves_a_tombstone),
-		CASE(viommu, s30_3_destroyed_first_it_leaves_no_tombstone),
-		CASE(viommu, s30_3_a_tombstone_counts_for_the_limits_mode),
-		CASE(viommu, s30_3_closing_a_context_with_all_of_it),
+		CASE(nested, viommu_alloc_with_flags_or_type_0_is_EOPNOTSUPP, "VIOMMU-ALLOC.1"),
+		CASE(nested, viommu_alloc_for_no_device_is_ENOENT, "VIOMMU-ALLOC.2"),
+		CASE(nested, viommu_alloc_of_a_type_the_iommu_lacks_is_EOPNOTSUPP,
+		     "VIOMMU-ALLOC.3"),
+		CASE(nested, viommu_alloc_on_no_paging_hwpt_is_ENOENT, "VIOMMU-ALLOC.4"),
+		CASE(nested, viommu_alloc_on_no_nesting_parent_is_EINVAL, "VIOMMU-ALLOC.5"),
+		CASE(nested, viommu_alloc_takes_8_to_24_bytes_of_mock_data,
+		     "VIOMMU-ALLOC.7, TEST-CONSTANTS.8"),
+		CASE(nested, viommu_alloc_writes_the_given_length_of_data_only,
+		     "VIOMMU-ALLOC.7, TEST-CONSTANTS.8"),
+		CASE(nested, viommu_alloc_with_a_failed_copy_out_undoes_all, "VIOMMU-ALLOC.8"),
+		CASE(nested, viommu_alloc_checks_in_order, "VIOMMU-ALLOC"),
+		CASE(nested, viommu_alloc_takes_a_structure_of_24_bytes, "VIOMMU-ALLOC"),
+		CASE(nested, viommus_share_and_hold_a_parent, "VIOMMU-ALLOC, OBJECTS.7"),
+		CASE(nested, a_viommu_outlives_its_device, "VIOMMU-ALLOC"),
+		CASE(viommu, vdevice_alloc_on_no_viommu_is_ENOENT, "VDEVICE-ALLOC.1"),
+		CASE(viommu, vdevice_alloc_for_no_device_is_ENOENT, "VDEVICE-ALLOC.2"),
+		CASE(viommu, vdevice_alloc_for_a_device_behind_another_iommu_is_EINVAL,
+		     "VDEVICE-ALLOC.3, DEVICE.1"),
+		CASE(viommu, a_device_has_one_vdevice, "VDEVICE-ALLOC.5"),
+		CASE(viommu, a_virtual_id_is_unique_in_its_viommu, "VDEVICE-ALLOC.7"),
+		CASE(viommu, vdevice_alloc_with_a_failed_copy_out_undoes_all, "VDEVICE-ALLOC.9"),
+		CASE(viommu, vdevice_alloc_takes_any_virtual_id, "VDEVICE-ALLOC"),
+		CASE(viommu, a_vdevice_holds_its_viommu, "VDEVICE-ALLOC"),
+		CASE(viommu, destroying_a_vdevice_allows_a_new_one, "VDEVICE-ALLOC"),
+		CASE(viommu, unbinding_the_device_leaves_a_tombstone_of_its_vdevice,
+		     "VDEVICE-ALLOC, OBJECTS.8"),
+		CASE(viommu, destroying_a_vdevice_before_the_device_leaves_no_tombstone,
+		     "VDEVICE-ALLOC, OBJECTS.8"),
+		CASE(viommu, a_tombstone_makes_setting_the_rlimit_mode_EBUSY,
+		     "VDEVICE-ALLOC, OPTION-RLIMIT.4"),
+		CASE(viommu, a_context_with_viommu_and_vdevices_can_be_closed, "VDEVICE-ALLOC"),
 	};
 
-	return cmocka_run_group_tests_name("30-faults-viommu 2, 3: vIOMMUs and vDEVICEs", tests,
-					   NULL, NULL);
+	return cmocka_run_group_tests_name("vIOMMUs and vDEVICEs", tests, NULL, NULL);
 }

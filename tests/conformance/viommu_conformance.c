@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Specification 30-faults-viommu, through mock devices. */
+/* Fault queues, vIOMMUs and what belongs to them [EVENTS], through mock devices. */
 #include "conformance.h"
 #include "groups.h"
 

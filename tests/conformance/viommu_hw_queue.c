@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 30-faults-viommu, 5: HW queues. */
+/* HW queues [HW-QUEUE]. */
 #include <errno.h>
 
 #include "groups.h"
@@ -43,7 +43,7 @@ static uint32_t new_hw_queue(const struct fixture *t, uint32_t index)
 	hw_errno(error, .viommu_id = nested.viommu, .type = MOCK_TYPE, \
 		 .nesting_parent_iova = iova, .length = bytes)
 
-static void s30_5_row1_flags_and_type_0_are_EOPNOTSUPP(void **state)
+static void hw_queue_alloc_with_flags_or_type_0_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -53,14 +53,14 @@ static void s30_5_row1_flags_and_type_0_are_EOPNOTSUPP(void **state)
 		 .length = PAGE);
 }
 
-static void s30_5_row2_no_length_is_EINVAL(void **state)
+static void hw_queue_alloc_of_length_0_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	range_errno(EINVAL, IOVA, 0);
 }
 
-static void s30_5_row3_a_range_that_wraps_is_EOVERFLOW(void **state)
+static void hw_queue_alloc_of_a_range_that_wraps_is_EOVERFLOW(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -68,7 +68,7 @@ static void s30_5_row3_a_range_that_wraps_is_EOVERFLOW(void **state)
 	range_errno(EOVERFLOW, 2, UINT64_MAX);
 }
 
-static void s30_5_row4_what_is_no_viommu_is_ENOENT(void **state)
+static void hw_queue_alloc_on_no_viommu_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, nested.parent, mock.idev};
@@ -78,7 +78,7 @@ static void s30_5_row4_what_is_no_viommu_is_ENOENT(void **state)
 			 .nesting_parent_iova = IOVA, .length = PAGE);
 }
 
-static void s30_5_row5_another_type_is_EOPNOTSUPP(void **state)
+static void hw_queue_alloc_of_another_type_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -88,7 +88,7 @@ static void s30_5_row5_another_type_is_EOPNOTSUPP(void **state)
 		 .nesting_parent_iova = IOVA, .length = PAGE);
 }
 
-static void s30_5_row7_a_length_that_wraps_in_pages_is_ERANGE(void **state)
+static void hw_queue_alloc_of_a_length_that_wraps_in_pages_is_ERANGE(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -98,7 +98,7 @@ static void s30_5_row7_a_length_that_wraps_in_pages_is_ERANGE(void **state)
 	range_errno(ERANGE, 1, UINT64_MAX - 1);
 }
 
-static void s30_5_row8_an_absurd_length_is_ENOMEM(void **state)
+static void hw_queue_alloc_of_an_absurd_length_is_ENOMEM(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -106,7 +106,7 @@ static void s30_5_row8_an_absurd_length_is_ENOMEM(void **state)
 	range_errno(ENOMEM, 0, UINT64_C(1) << 40);
 }
 
-static void s30_5_row9_areas_that_are_not_aligned_are_EADDRINUSE(void **state)
+static void hw_queue_alloc_with_unaligned_areas_is_EADDRINUSE(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -116,7 +116,7 @@ static void s30_5_row9_areas_that_are_not_aligned_are_EADDRINUSE(void **state)
 	new_hw_queue(t, 0);
 }
 
-static void s30_5_row10_what_is_not_mapped_is_ENOENT(void **state)
+static void hw_queue_alloc_of_unmapped_memory_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -128,7 +128,7 @@ static void s30_5_row10_what_is_not_mapped_is_ENOENT(void **state)
 	check_refs(t->iommu, memory, PAGE, 0);
 }
 
-static void s30_5_row10_what_is_not_readable_is_EPERM(void **state)
+static void hw_queue_alloc_of_unreadable_memory_is_EPERM(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -136,7 +136,7 @@ static void s30_5_row10_what_is_not_readable_is_EPERM(void **state)
 	range_errno(EPERM, 2 * IOVA, PAGE);
 }
 
-static void s30_5_row10_a_dmabuf_is_EINVAL(void **state)
+static void hw_queue_alloc_of_a_dmabuf_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	int fd = close_later(expect_ok(t->iommu, IOMMU_TEST_CMD,
@@ -148,7 +148,7 @@ static void s30_5_row10_a_dmabuf_is_EINVAL(void **state)
 	range_errno(EINVAL, 2 * IOVA, PAGE);
 }
 
-static void s30_5_row11_frames_that_do_not_follow_each_other_are_EFAULT(void **state)
+static void hw_queue_alloc_of_scattered_frames_is_EFAULT(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *pages = mem_pages(2 * PAGE);
@@ -162,7 +162,7 @@ static void s30_5_row11_frames_that_do_not_follow_each_other_are_EFAULT(void **s
 	check_refs(t->iommu, pages, 2 * PAGE, 0);
 }
 
-static void s30_5_row12_indices(void **state)
+static void hw_queue_alloc_takes_indices_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t first;
@@ -179,7 +179,7 @@ static void s30_5_row12_indices(void **state)
 	expect_busy(t->iommu, first);
 }
 
-static void s30_5_row13_a_failed_copy_out_undoes_all(void **state)
+static void hw_queue_alloc_with_a_failed_copy_out_undoes_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_hw_queue_alloc *cmd = CMD(iommu_hw_queue_alloc,
@@ -192,7 +192,7 @@ static void s30_5_row13_a_failed_copy_out_undoes_all(void **state)
 	destroy(t->iommu, nested.viommu);
 }
 
-static void s30_5_the_rows_are_tested_in_order(void **state)
+static void hw_queue_alloc_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -209,7 +209,7 @@ static void s30_5_the_rows_are_tested_in_order(void **state)
 		 .nesting_parent_iova = IOVA, .length = PAGE);
 }
 
-static void s30_5_its_memory_cannot_be_unmapped(void **state)
+static void unmap_of_the_memory_of_a_hw_queue_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t queue = new_hw_queue(t, 0);
@@ -222,7 +222,7 @@ static void s30_5_its_memory_cannot_be_unmapped(void **state)
 	unmap(t->iommu, t->ioas, IOVA, PAGE);
 }
 
-static void s10_6_b_areas_below_a_locked_one_are_gone(void **state)
+static void unmap_removes_the_areas_below_a_locked_one(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint64_t above = IOVA + PAGE;
@@ -239,7 +239,7 @@ static void s10_6_b_areas_below_a_locked_one_are_gone(void **state)
 	expect_true(is_mapped(t->iommu, t->ioas, above + PAGE));
 }
 
-static void s30_5_a_queue_in_a_page_locks_all_of_the_area(void **state)
+static void a_hw_queue_in_one_page_locks_the_whole_area(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -250,7 +250,7 @@ static void s30_5_a_queue_in_a_page_locks_all_of_the_area(void **state)
 		     CMD(iommu_ioas_unmap, .ioas_id = t->ioas, .iova = IOVA, .length = PAGE));
 }
 
-static void s30_5_two_queues_on_a_page_lock_it_twice(void **state)
+static void two_hw_queues_on_a_page_lock_it_twice(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t first = new_hw_queue(t, 0), second = new_hw_queue(t, 1);
@@ -262,7 +262,7 @@ static void s30_5_two_queues_on_a_page_lock_it_twice(void **state)
 	unmap(t->iommu, t->ioas, IOVA, PAGE);
 }
 
-static void s30_5_it_takes_two_ids(void **state)
+static void a_hw_queue_takes_two_ids(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t queue = new_hw_queue(t, 0);
@@ -274,7 +274,7 @@ static void s30_5_it_takes_two_ids(void **state)
 	expect_gone(t->iommu, queue + 1);
 }
 
-static void s30_5_it_holds_the_viommu_and_the_alignment(void **state)
+static void a_hw_queue_holds_the_viommu_and_the_alignment(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t queue = new_hw_queue(t, 0);
@@ -290,7 +290,7 @@ static void s30_5_it_holds_the_viommu_and_the_alignment(void **state)
 	destroy(t->iommu, nested.viommu);
 }
 
-static void s30_5_a_queue_that_another_needs_is_EBUSY(void **state)
+static void destroy_of_a_hw_queue_that_another_needs_is_EBUSY(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t first = new_hw_queue(t, 0), second = new_hw_queue(t, 1);
@@ -304,29 +304,31 @@ static void s30_5_a_queue_that_another_needs_is_EBUSY(void **state)
 int viommu_hw_queue(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(hw, s30_5_row1_flags_and_type_0_are_EOPNOTSUPP),
-		CASE(hw, s30_5_row2_no_length_is_EINVAL),
-		CASE(hw, s30_5_row3_a_range_that_wraps_is_EOVERFLOW),
-		CASE(hw, s30_5_row4_what_is_no_viommu_is_ENOENT),
-		CASE(hw, s30_5_row5_another_type_is_EOPNOTSUPP),
-		CASE(hw, s30_5_row7_a_length_that_wraps_in_pages_is_ERANGE),
-		CASE(hw, s30_5_row8_an_absurd_length_is_ENOMEM),
-		CASE(hw, s30_5_row9_areas_that_are_not_aligned_are_EADDRINUSE),
-		CASE(hw, s30_5_row10_what_is_not_mapped_is_ENOENT),
-		CASE(hw, s30_5_row10_what_is_not_readable_is_EPERM),
-		CASE(hw, s30_5_row10_a_dmabuf_is_EINVAL),
-		CASE(hw, s30_5_row11_frames_that_do_not_follow_each_other_are_EFAULT),
-		CASE(hw, s30_5_row12_indices),
-		CASE(hw, s30_5_row13_a_failed_copy_out_undoes_all),
-		CASE(hw, s30_5_the_rows_are_tested_in_order),
-		CASE(hw, s30_5_its_memory_cannot_be_unmapped),
-		CASE(hw, s10_6_b_areas_below_a_locked_one_are_gone),
-		CASE(hw, s30_5_a_queue_in_a_page_locks_all_of_the_area),
-		CASE(hw, s30_5_two_queues_on_a_page_lock_it_twice),
-		CASE(hw, s30_5_it_takes_two_ids),
-		CASE(hw, s30_5_it_holds_the_viommu_and_the_alignment),
-		CASE(hw, s30_5_a_queue_that_another_needs_is_EBUSY),
+		CASE(hw, hw_queue_alloc_with_flags_or_type_0_is_EOPNOTSUPP, "HW-QUEUE.1"),
+		CASE(hw, hw_queue_alloc_of_length_0_is_EINVAL, "HW-QUEUE.2"),
+		CASE(hw, hw_queue_alloc_of_a_range_that_wraps_is_EOVERFLOW, "HW-QUEUE.3"),
+		CASE(hw, hw_queue_alloc_on_no_viommu_is_ENOENT, "HW-QUEUE.4"),
+		CASE(hw, hw_queue_alloc_of_another_type_is_EOPNOTSUPP,
+		     "HW-QUEUE.5, TEST-CONSTANTS.8"),
+		CASE(hw, hw_queue_alloc_of_a_length_that_wraps_in_pages_is_ERANGE, "HW-QUEUE.7"),
+		CASE(hw, hw_queue_alloc_of_an_absurd_length_is_ENOMEM, "HW-QUEUE.8"),
+		CASE(hw, hw_queue_alloc_with_unaligned_areas_is_EADDRINUSE, "HW-QUEUE.9"),
+		CASE(hw, hw_queue_alloc_of_unmapped_memory_is_ENOENT, "HW-QUEUE.10"),
+		CASE(hw, hw_queue_alloc_of_unreadable_memory_is_EPERM, "HW-QUEUE.10"),
+		CASE(hw, hw_queue_alloc_of_a_dmabuf_is_EINVAL, "HW-QUEUE.10"),
+		CASE(hw, hw_queue_alloc_of_scattered_frames_is_EFAULT, "HW-QUEUE.11"),
+		CASE(hw, hw_queue_alloc_takes_indices_in_order, "HW-QUEUE.12, TEST-CONSTANTS.11"),
+		CASE(hw, hw_queue_alloc_with_a_failed_copy_out_undoes_all, "HW-QUEUE.13"),
+		CASE(hw, hw_queue_alloc_checks_in_order, "HW-QUEUE"),
+		CASE(hw, unmap_of_the_memory_of_a_hw_queue_is_EBUSY, "HW-QUEUE, IOAS-UNMAP.6b"),
+		CASE(hw, unmap_removes_the_areas_below_a_locked_one, "IOAS-UNMAP.6b"),
+		CASE(hw, a_hw_queue_in_one_page_locks_the_whole_area, "HW-QUEUE"),
+		CASE(hw, two_hw_queues_on_a_page_lock_it_twice, "HW-QUEUE"),
+		CASE(hw, a_hw_queue_takes_two_ids, "HW-QUEUE, OBJECTS.5"),
+		CASE(hw, a_hw_queue_holds_the_viommu_and_the_alignment,
+		     "HW-QUEUE, OBJECTS.10, IOAS-ALIGNMENT.4"),
+		CASE(hw, destroy_of_a_hw_queue_that_another_needs_is_EBUSY, "HW-QUEUE"),
 	};
 
-	return cmocka_run_group_tests_name("30-faults-viommu 5: HW queues", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("HW queues", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 30-faults-viommu, 6: mmap of the iommufd. */
+/* mmap of the iommufd [MMAP]. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static char *map_region(const struct fixture *t, const struct region *of)
 #define mmap_errno(error, length, prot, flags, offset) \
 	expect_failed(error, (intptr_t)mmap(NULL, length, prot, flags, t->iommu, (off_t)(offset)))
 
-static void s30_6_row1_a_private_mapping_is_EINVAL(void **state)
+static void mmap_as_private_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -49,7 +49,7 @@ static void s30_6_row1_a_private_mapping_is_EINVAL(void **state)
 	mmap_errno(EINVAL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0);
 }
 
-static void s30_6_row2_an_executable_mapping_is_EPERM(void **state)
+static void mmap_as_executable_is_EPERM(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -57,7 +57,7 @@ static void s30_6_row2_an_executable_mapping_is_EPERM(void **state)
 	mmap_errno(EPERM, PAGE, PROT_EXEC, MAP_SHARED, 100 * PAGE);
 }
 
-static void s30_6_row3_an_offset_in_no_region_is_ENXIO(void **state)
+static void mmap_of_an_offset_in_no_region_is_ENXIO(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -67,7 +67,7 @@ static void s30_6_row3_an_offset_in_no_region_is_ENXIO(void **state)
 	mmap_errno(ENXIO, SIZE, PROT_READ, MAP_SHARED, region.offset);
 }
 
-static void s30_6_row4_part_of_a_region_is_ENXIO(void **state)
+static void mmap_of_part_of_a_region_is_ENXIO(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -76,7 +76,7 @@ static void s30_6_row4_part_of_a_region_is_ENXIO(void **state)
 	mmap_errno(ENXIO, SIZE + PAGE, PROT_READ, MAP_SHARED, region.offset);
 }
 
-static void s30_6_row4_mmap_rounds_lengths_to_pages(void **state)
+static void mmap_rounds_lengths_to_pages(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = mmap(NULL, SIZE - 5, PROT_READ, MAP_SHARED, t->iommu, (off_t)region.offset);
@@ -86,14 +86,14 @@ static void s30_6_row4_mmap_rounds_lengths_to_pages(void **state)
 	destroy(t->iommu, region.viommu);
 }
 
-static void s30_6_a_context_without_regions_is_ENXIO(void **state)
+static void mmap_of_a_context_without_regions_is_ENXIO(void **state)
 {
 	struct fixture *t = fixture(state);
 
 	mmap_errno(ENXIO, PAGE, PROT_READ, MAP_SHARED, PAGE);
 }
 
-static void s30_6_regions_begin_at_the_second_page(void **state)
+static void mmap_regions_begin_at_the_second_page(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct region two = new_region(t->iommu, mock.idev, nested.parent, 2);
@@ -109,7 +109,7 @@ static void s30_6_regions_begin_at_the_second_page(void **state)
 	expect_equal(new_region(t->iommu, mock.idev, nested.parent, 5).offset, three.offset + SIZE);
 }
 
-static void s30_6_mappings_show_the_same_memory(void **state)
+static void mappings_of_a_region_show_the_same_memory(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct region other = new_region(t->iommu, mock.idev, nested.parent, 7);
@@ -132,7 +132,7 @@ static void s30_6_mappings_show_the_same_memory(void **state)
 	munmap(one, SIZE);
 }
 
-static void s30_6_a_mapping_holds_the_owner(void **state)
+static void a_mapped_region_holds_its_owner(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *one = map_region(t, &region), *two = map_region(t, &region);
@@ -144,7 +144,7 @@ static void s30_6_a_mapping_holds_the_owner(void **state)
 	destroy(t->iommu, region.viommu);
 }
 
-static void s30_6_every_piece_of_a_mapping_counts(void **state)
+static void every_piece_of_a_mapped_region_counts(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = map_region(t, &region);
@@ -158,7 +158,7 @@ static void s30_6_every_piece_of_a_mapping_counts(void **state)
 	destroy(t->iommu, region.viommu);
 }
 
-static void s30_6_what_is_mapped_over_is_gone(void **state)
+static void mapping_over_a_region_releases_it(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = map_region(t, &region);
@@ -169,7 +169,7 @@ static void s30_6_what_is_mapped_over_is_gone(void **state)
 	munmap(memory, SIZE);
 }
 
-static void s30_6_a_mapping_that_is_moved_holds_on(void **state)
+static void a_moved_mapping_of_a_region_holds_its_owner(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = map_region(t, &region), *to = mem_pages(SIZE);
@@ -181,7 +181,7 @@ static void s30_6_a_mapping_that_is_moved_holds_on(void **state)
 	destroy(t->iommu, region.viommu);
 }
 
-static void s30_6_a_forked_child_has_the_mapping_too(void **state)
+static void a_forked_child_holds_the_mapped_region_too(void **state)
 {
 	struct fixture *t = fixture(state);
 	char *memory = map_region(t, &region);
@@ -201,7 +201,7 @@ static void s30_6_a_forked_child_has_the_mapping_too(void **state)
 	destroy(t->iommu, region.viommu);
 }
 
-static void s30_6_a_mapping_keeps_the_context(void **state)
+static void a_mapped_region_keeps_the_context(void **state)
 {
 	struct fixture *t = fixture(state);
 	int iommu = open("/dev/iommu", O_RDWR);
@@ -223,21 +223,21 @@ static void s30_6_a_mapping_keeps_the_context(void **state)
 int viommu_mmap(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(region, s30_6_row1_a_private_mapping_is_EINVAL),
-		CASE(region, s30_6_row2_an_executable_mapping_is_EPERM),
-		CASE(region, s30_6_row3_an_offset_in_no_region_is_ENXIO),
-		CASE(region, s30_6_row4_part_of_a_region_is_ENXIO),
-		CASE(region, s30_6_row4_mmap_rounds_lengths_to_pages),
-		CASE(viommu, s30_6_a_context_without_regions_is_ENXIO),
-		CASE(region, s30_6_regions_begin_at_the_second_page),
-		CASE(region, s30_6_mappings_show_the_same_memory),
-		CASE(region, s30_6_a_mapping_holds_the_owner),
-		CASE(region, s30_6_every_piece_of_a_mapping_counts),
-		CASE(region, s30_6_what_is_mapped_over_is_gone),
-		CASE(region, s30_6_a_mapping_that_is_moved_holds_on),
-		CASE(region, s30_6_a_forked_child_has_the_mapping_too),
-		CASE(context, s30_6_a_mapping_keeps_the_context),
+		CASE(region, mmap_as_private_is_EINVAL, "MMAP.1"),
+		CASE(region, mmap_as_executable_is_EPERM, "MMAP.2"),
+		CASE(region, mmap_of_an_offset_in_no_region_is_ENXIO, "MMAP.3"),
+		CASE(region, mmap_of_part_of_a_region_is_ENXIO, "MMAP.4"),
+		CASE(region, mmap_rounds_lengths_to_pages, "MMAP.4"),
+		CASE(viommu, mmap_of_a_context_without_regions_is_ENXIO, "MMAP"),
+		CASE(region, mmap_regions_begin_at_the_second_page, "MMAP"),
+		CASE(region, mappings_of_a_region_show_the_same_memory, "MMAP"),
+		CASE(region, a_mapped_region_holds_its_owner, "MMAP"),
+		CASE(region, every_piece_of_a_mapped_region_counts, "MMAP"),
+		CASE(region, mapping_over_a_region_releases_it, "MMAP"),
+		CASE(region, a_moved_mapping_of_a_region_holds_its_owner, "MMAP"),
+		CASE(region, a_forked_child_holds_the_mapped_region_too, "MMAP"),
+		CASE(context, a_mapped_region_keeps_the_context, "MMAP"),
 	};
 
-	return cmocka_run_group_tests_name("30-faults-viommu 6: mmap", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("mmap", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 30-faults-viommu, 4: vEVENTQs. */
+/* vEVENTQs [VEVENTQ-ALLOC]. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -65,9 +65,9 @@ static void expect_empty(int fd)
 	expect_equal(read(fd, &event, sizeof(event)), 0);
 }
 
-/* ---- 4: VEVENTQ_ALLOC ---- */
+/* ---- VEVENTQ_ALLOC ---- */
 
-static void s30_4_row1_flags_reserved_and_type_0_are_EOPNOTSUPP(void **state)
+static void veventq_alloc_with_flags_reserved_or_type_0_is_EOPNOTSUPP(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -78,7 +78,7 @@ static void s30_4_row1_flags_reserved_and_type_0_are_EOPNOTSUPP(void **state)
 	veventq_errno(EOPNOTSUPP, .viommu_id = nested.viommu, .veventq_depth = 1);
 }
 
-static void s30_4_row2_the_depth_is_1_to_524288(void **state)
+static void veventq_alloc_takes_a_depth_of_1_to_524288(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -89,7 +89,7 @@ static void s30_4_row2_the_depth_is_1_to_524288(void **state)
 	new_veventq(t->iommu, nested.viommu, 1, 1);
 }
 
-static void s30_4_row3_what_is_no_viommu_is_ENOENT(void **state)
+static void veventq_alloc_on_no_viommu_is_ENOENT(void **state)
 {
 	struct fixture *t = fixture(state);
 	const uint32_t ids[] = {0, 99, t->ioas, nested.parent, mock.idev};
@@ -98,7 +98,7 @@ static void s30_4_row3_what_is_no_viommu_is_ENOENT(void **state)
 		veventq_errno(ENOENT, .viommu_id = ids[i], .type = MOCK_TYPE, .veventq_depth = 1);
 }
 
-static void s30_4_row4_a_viommu_has_one_queue_of_a_type(void **state)
+static void a_viommu_has_one_veventq_of_a_type(void **state)
 {
 	struct fixture *t = fixture(state);
 	uint32_t other = new_viommu(t->iommu, mock.idev, nested.parent, IOMMU_VIOMMU_TYPE_SELFTEST);
@@ -109,7 +109,7 @@ static void s30_4_row4_a_viommu_has_one_queue_of_a_type(void **state)
 	new_veventq(t->iommu, other, MOCK_TYPE, 1);
 }
 
-static void s30_4_row5_without_a_free_descriptor_it_is_EMFILE(void **state)
+static void veventq_alloc_without_a_free_descriptor_is_EMFILE(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct rlimit limit, none;
@@ -127,7 +127,7 @@ static void s30_4_row5_without_a_free_descriptor_it_is_EMFILE(void **state)
 	destroy(t->iommu, nested.viommu);
 }
 
-static void s30_4_row6_a_failed_copy_out_undoes_all(void **state)
+static void veventq_alloc_with_a_failed_copy_out_undoes_all(void **state)
 {
 	struct fixture *t = fixture(state);
 	const struct iommu_veventq_alloc *cmd = CMD(iommu_veventq_alloc, .viommu_id = nested.viommu,
@@ -141,7 +141,7 @@ static void s30_4_row6_a_failed_copy_out_undoes_all(void **state)
 	destroy(t->iommu, nested.viommu);
 }
 
-static void s30_4_the_rows_are_tested_in_order(void **state)
+static void veventq_alloc_checks_in_order(void **state)
 {
 	struct fixture *t = fixture(state);
 
@@ -152,7 +152,7 @@ static void s30_4_the_rows_are_tested_in_order(void **state)
 	veventq_errno(EEXIST, .viommu_id = nested.viommu, .type = MOCK_TYPE, .veventq_depth = 1);
 }
 
-static void s30_4_the_first_28_bytes_are_enough(void **state)
+static void veventq_alloc_takes_a_structure_of_28_bytes(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct iommu_veventq_alloc cmd = {
@@ -169,7 +169,7 @@ static void s30_4_the_first_28_bytes_are_enough(void **state)
 	expect_errno(EINVAL, t->iommu, IOMMU_VEVENTQ_ALLOC, &cmd);
 }
 
-static void s30_4_the_descriptor_is_as_that_of_a_fault_queue(void **state)
+static void a_veventq_has_a_descriptor_like_that_of_a_fault_queue(void **state)
 {
 	struct queue queue = new_veventq(fixture(state)->iommu, nested.viommu, MOCK_TYPE, 1);
 
@@ -177,7 +177,7 @@ static void s30_4_the_descriptor_is_as_that_of_a_fault_queue(void **state)
 	expect_fd_name(queue.fd, "anon_inode:[iommufd-viommu-event]");
 }
 
-static void s30_4_descriptor_and_queue_hold(void **state)
+static void a_veventq_is_held_by_its_descriptor_and_holds_the_viommu(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 1);
@@ -191,9 +191,9 @@ static void s30_4_descriptor_and_queue_hold(void **state)
 	expect_equal(new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 1).id, queue.id);
 }
 
-/* ---- 4.1: events ---- */
+/* ---- events ---- */
 
-static void s30_4_1_without_a_queue_the_report_fails(void **state)
+static void reporting_an_event_without_a_queue_fails(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue;
@@ -208,7 +208,7 @@ static void s30_4_1_without_a_queue_the_report_fails(void **state)
 	expect_event(queue.fd, 0);
 }
 
-static void s30_4_1_events_are_numbered(void **state)
+static void events_have_sequence_numbers(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 4);
@@ -223,7 +223,7 @@ static void s30_4_1_events_are_numbered(void **state)
 	expect_empty(queue.fd);
 }
 
-static void s30_4_1_the_example(void **state)
+static void lost_events_show_as_in_the_example(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 2);
@@ -244,7 +244,7 @@ static void s30_4_1_the_example(void **state)
 	expect_empty(queue.fd);
 }
 
-static void s30_4_1_the_lost_header_is_the_last_entry_always(void **state)
+static void the_lost_header_is_always_the_last_entry(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 2);
@@ -258,7 +258,7 @@ static void s30_4_1_the_lost_header_is_the_last_entry_always(void **state)
 	expect_empty(queue.fd);
 }
 
-static void s30_4_1_the_lost_header_has_the_newest_number(void **state)
+static void the_lost_header_has_the_newest_sequence_number(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 1);
@@ -273,7 +273,7 @@ static void s30_4_1_the_lost_header_has_the_newest_number(void **state)
 	expect_empty(queue.fd);
 }
 
-static void s30_4_1_the_lost_header_does_not_count(void **state)
+static void the_lost_header_does_not_count_towards_the_depth(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 2);
@@ -288,7 +288,7 @@ static void s30_4_1_the_lost_header_does_not_count(void **state)
 	expect_empty(queue.fd);
 }
 
-static void s30_4_1_a_new_queue_starts_at_0(void **state)
+static void a_new_veventq_starts_at_sequence_0(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 1);
@@ -302,9 +302,9 @@ static void s30_4_1_a_new_queue_starts_at_0(void **state)
 	expect_event(queue.fd, 0);
 }
 
-/* ---- 4.2: read, write, poll ---- */
+/* ---- read, write, poll ---- */
 
-static void s30_4_2_rule1_less_than_a_header_is_EINVAL(void **state)
+static void reading_less_than_an_event_header_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 1);
@@ -315,7 +315,7 @@ static void s30_4_2_rule1_less_than_a_header_is_EINVAL(void **state)
 	expect_equal(read(queue.fd, &event, HEADER_SIZE), 0);
 }
 
-static void s30_4_2_rule2_an_empty_queue_reads_as_nothing(void **state)
+static void reading_an_empty_veventq_returns_0(void **state)
 {
 	struct queue queue = new_veventq(fixture(state)->iommu, nested.viommu, MOCK_TYPE, 1);
 
@@ -324,7 +324,7 @@ static void s30_4_2_rule2_an_empty_queue_reads_as_nothing(void **state)
 	expect_empty(queue.fd);
 }
 
-static void s30_4_2_rule3_entries_are_copied_while_they_fit(void **state)
+static void events_are_read_while_they_fit(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 3);
@@ -340,7 +340,7 @@ static void s30_4_2_rule3_entries_are_copied_while_they_fit(void **state)
 	expect_equal(events[0].header.flags, IOMMU_VEVENTQ_FLAG_LOST_EVENTS);
 }
 
-static void s30_4_2_rule4_an_entry_that_cannot_be_copied_stays(void **state)
+static void an_event_that_cannot_be_copied_stays_queued(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 2);
@@ -359,7 +359,7 @@ static void s30_4_2_rule4_an_entry_that_cannot_be_copied_stays(void **state)
 	expect_lost(queue.fd, 2);
 }
 
-static void s30_4_2_it_cannot_be_written(void **state)
+static void write_to_a_veventq_is_EINVAL(void **state)
 {
 	struct queue queue = new_veventq(fixture(state)->iommu, nested.viommu, MOCK_TYPE, 1);
 	const uint64_t word = 0;
@@ -367,7 +367,7 @@ static void s30_4_2_it_cannot_be_written(void **state)
 	expect_failed(EINVAL, write(queue.fd, &word, sizeof(word)));
 }
 
-static void s30_4_2_it_has_no_position(void **state)
+static void a_veventq_has_no_file_position(void **state)
 {
 	struct queue queue = new_veventq(fixture(state)->iommu, nested.viommu, MOCK_TYPE, 1);
 	struct event event;
@@ -376,7 +376,7 @@ static void s30_4_2_it_has_no_position(void **state)
 	expect_failed(ESPIPE, pread(queue.fd, &event, sizeof(event), 0));
 }
 
-static void s30_4_2_poll_tells_of_entries(void **state)
+static void poll_reports_queued_events(void **state)
 {
 	struct fixture *t = fixture(state);
 	struct queue queue = new_veventq(t->iommu, nested.viommu, MOCK_TYPE, 1);
@@ -397,31 +397,34 @@ static void s30_4_2_poll_tells_of_entries(void **state)
 int viommu_veventq(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(viommu, s30_4_row1_flags_reserved_and_type_0_are_EOPNOTSUPP),
-		CASE(viommu, s30_4_row2_the_depth_is_1_to_524288),
-		CASE(viommu, s30_4_row3_what_is_no_viommu_is_ENOENT),
-		CASE(viommu, s30_4_row4_a_viommu_has_one_queue_of_a_type),
-		CASE(viommu, s30_4_row5_without_a_free_descriptor_it_is_EMFILE),
-		CASE(viommu, s30_4_row6_a_failed_copy_out_undoes_all),
-		CASE(viommu, s30_4_the_rows_are_tested_in_order),
-		CASE(viommu, s30_4_the_first_28_bytes_are_enough),
-		CASE(viommu, s30_4_the_descriptor_is_as_that_of_a_fault_queue),
-		CASE(viommu, s30_4_descriptor_and_queue_hold),
-		CASE(seated, s30_4_1_without_a_queue_the_report_fails),
-		CASE(seated, s30_4_1_events_are_numbered),
-		CASE(seated, s30_4_1_the_example),
-		CASE(seated, s30_4_1_the_lost_header_is_the_last_entry_always),
-		CASE(seated, s30_4_1_the_lost_header_has_the_newest_number),
-		CASE(seated, s30_4_1_the_lost_header_does_not_count),
-		CASE(seated, s30_4_1_a_new_queue_starts_at_0),
-		CASE(seated, s30_4_2_rule1_less_than_a_header_is_EINVAL),
-		CASE(seated, s30_4_2_rule2_an_empty_queue_reads_as_nothing),
-		CASE(seated, s30_4_2_rule3_entries_are_copied_while_they_fit),
-		CASE(seated, s30_4_2_rule4_an_entry_that_cannot_be_copied_stays),
-		CASE(viommu, s30_4_2_it_cannot_be_written),
-		CASE(viommu, s30_4_2_it_has_no_position),
-		CASE(seated, s30_4_2_poll_tells_of_entries),
+		CASE(viommu, veventq_alloc_with_flags_reserved_or_type_0_is_EOPNOTSUPP,
+		     "VEVENTQ-ALLOC.1"),
+		CASE(viommu, veventq_alloc_takes_a_depth_of_1_to_524288, "VEVENTQ-ALLOC.2"),
+		CASE(viommu, veventq_alloc_on_no_viommu_is_ENOENT, "VEVENTQ-ALLOC.3"),
+		CASE(viommu, a_viommu_has_one_veventq_of_a_type, "VEVENTQ-ALLOC.4"),
+		CASE(viommu, veventq_alloc_without_a_free_descriptor_is_EMFILE, "VEVENTQ-ALLOC.5"),
+		CASE(viommu, veventq_alloc_with_a_failed_copy_out_undoes_all, "VEVENTQ-ALLOC.6"),
+		CASE(viommu, veventq_alloc_checks_in_order, "VEVENTQ-ALLOC"),
+		CASE(viommu, veventq_alloc_takes_a_structure_of_28_bytes, "VEVENTQ-ALLOC"),
+		CASE(viommu, a_veventq_has_a_descriptor_like_that_of_a_fault_queue,
+		     "VEVENTQ-ALLOC"),
+		CASE(viommu, a_veventq_is_held_by_its_descriptor_and_holds_the_viommu,
+		     "VEVENTQ-ALLOC, OBJECTS.9"),
+		CASE(seated, reporting_an_event_without_a_queue_fails, "VEVENTQ-EVENTS"),
+		CASE(seated, events_have_sequence_numbers, "VEVENTQ-EVENTS"),
+		CASE(seated, lost_events_show_as_in_the_example, "VEVENTQ-EVENTS"),
+		CASE(seated, the_lost_header_is_always_the_last_entry, "VEVENTQ-EVENTS"),
+		CASE(seated, the_lost_header_has_the_newest_sequence_number, "VEVENTQ-EVENTS"),
+		CASE(seated, the_lost_header_does_not_count_towards_the_depth, "VEVENTQ-EVENTS"),
+		CASE(seated, a_new_veventq_starts_at_sequence_0, "VEVENTQ-EVENTS"),
+		CASE(seated, reading_less_than_an_event_header_is_EINVAL, "VEVENTQ-READ.1"),
+		CASE(seated, reading_an_empty_veventq_returns_0, "VEVENTQ-READ.2"),
+		CASE(seated, events_are_read_while_they_fit, "VEVENTQ-READ.3"),
+		CASE(seated, an_event_that_cannot_be_copied_stays_queued, "VEVENTQ-READ.4"),
+		CASE(viommu, write_to_a_veventq_is_EINVAL, "VEVENTQ-READ"),
+		CASE(viommu, a_veventq_has_no_file_position, "VEVENTQ-READ"),
+		CASE(seated, poll_reports_queued_events, "VEVENTQ-READ"),
 	};
 
-	return cmocka_run_group_tests_name("30-faults-viommu 4: vEVENTQs", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("vEVENTQs", tests, NULL, NULL);
 }

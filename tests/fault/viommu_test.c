@@ -269,8 +269,8 @@ static int tear_down(void **state)
 	(void)state;
 	failure_disarm();
 	for (int i = 0; i < ENGINE_DEVICES; i++) {
-		if (iommufd_device_attached(e->devices[i], IOMMU_NO_PASID))
-			iommufd_device_detach(e->devices[i], IOMMU_NO_PASID);
+		if (iommufd_device_attached(e->devices[i], NO_PASID))
+			iommufd_device_detach(e->devices[i], NO_PASID);
 	}
 	destroy(nested);
 	if (kind->has_viommu) {
@@ -304,9 +304,9 @@ static struct view look(void)
 	destroy(view.next_id);
 	for (int i = 0; i < ENGINE_FILES; i++)
 		view.descriptors += e->files[i] != NULL;
-	view.attached = iommufd_device_attached(e->devices[0], IOMMU_NO_PASID);
-	view.translates = iommu_translate(e->endpoints[0], IOMMU_NO_PASID, IOVA, IOPT_READ,
-					  &view.bus, &view.len);
+	view.attached = iommufd_device_attached(e->devices[0], NO_PASID);
+	view.translates =
+		iommu_translate(e->endpoints[0], NO_PASID, IOVA, IOPT_READ, &view.bus, &view.len);
 	return view;
 }
 
@@ -380,7 +380,7 @@ static void nested_alloc_survives_each_failure(void **state)
 
 static int attach_to(uint32_t pt_id)
 {
-	return iommufd_device_attach_or_replace(e->devices[0], IOMMU_NO_PASID, &pt_id);
+	return iommufd_device_attach_or_replace(e->devices[0], NO_PASID, &pt_id);
 }
 
 static int attach_nested(void)
@@ -390,7 +390,7 @@ static int attach_nested(void)
 
 static void detach(void)
 {
-	iommufd_device_detach(e->devices[0], IOMMU_NO_PASID);
+	iommufd_device_detach(e->devices[0], NO_PASID);
 }
 
 static void back_to_the_parent(void)
@@ -537,9 +537,8 @@ static int miss(void)
 {
 	char byte;
 
-	assert_int_equal(
-		iommu_dma(e->endpoints[0], IOMMU_NO_PASID, IOVA + PAGE, &byte, 1, IOMMU_DMA_READ),
-		-EFAULT);
+	assert_int_equal(iommu_dma(e->endpoints[0], NO_PASID, IOVA + PAGE, &byte, 1, DMA_READ),
+			 -EFAULT);
 	return atomic_load(&asked) ? 0 : -ENOMEM;
 }
 

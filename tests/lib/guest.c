@@ -12,8 +12,8 @@
 
 #include "page.h"
 
-static enum iommu_fault_action guest_on_fault(struct iommu_endpoint *endpoint,
-					      const struct iommu_fault *fault, void *arg)
+static enum dma_fault_action guest_on_fault(struct iommu_endpoint *endpoint,
+					    const struct dma_fault *fault, void *arg)
 {
 	struct guest *guest = arg;
 
@@ -60,8 +60,7 @@ struct guest *guest_create_on(struct iommu *iommu, size_t pages)
 	assert_ptr_not_equal(guest->memory, MAP_FAILED);
 	guest->iommu = iommu;
 	assert_int_equal(
-		iommu_domain_create(guest->iommu, IOMMU_DOMAIN_NEST_PARENT, NULL, &guest->parent),
-		0);
+		iommu_domain_create(guest->iommu, DOMAIN_NEST_PARENT, NULL, &guest->parent), 0);
 	for (size_t n = 0; n < pages; n++)
 		guest_map_page(guest, n, GUEST_RW);
 	assert_int_equal(iommu_endpoint_create(guest->iommu, "device", &guest->device), 0);
@@ -79,18 +78,17 @@ struct guest *guest_create(const char *kind, size_t pages)
 
 void guest_detach(struct guest *guest)
 {
-	assert_int_equal(iommu_endpoint_set_domain(guest->device, IOMMU_NO_PASID, NULL), 0);
+	assert_int_equal(iommu_endpoint_set_domain(guest->device, NO_PASID, NULL), 0);
 	if (guest->nested)
 		iommu_domain_destroy(guest->nested);
 	guest->nested = NULL;
 }
 
-void guest_attach(struct guest *guest, const struct iommu_nested_config *config)
+void guest_attach(struct guest *guest, const struct nested_config *config)
 {
 	guest_detach(guest);
 	assert_int_equal(iommu_nested_create(guest->parent, config, &guest->nested), 0);
-	assert_int_equal(iommu_endpoint_set_domain(guest->device, IOMMU_NO_PASID, guest->nested),
-			 0);
+	assert_int_equal(iommu_endpoint_set_domain(guest->device, NO_PASID, guest->nested), 0);
 }
 
 void guest_destroy(struct guest *guest)
@@ -156,12 +154,12 @@ uint64_t *guest_map_arm(struct guest *guest, uint64_t root, uint64_t iova, unsig
 
 int guest_read(struct guest *guest, uint32_t pasid, uint64_t iova, uint64_t *value)
 {
-	return iommu_dma(guest->device, pasid, iova, value, sizeof(*value), IOMMU_DMA_READ);
+	return iommu_dma(guest->device, pasid, iova, value, sizeof(*value), DMA_READ);
 }
 
 int guest_write(struct guest *guest, uint32_t pasid, uint64_t iova, uint64_t value)
 {
-	return iommu_dma(guest->device, pasid, iova, &value, sizeof(value), IOMMU_DMA_WRITE);
+	return iommu_dma(guest->device, pasid, iova, &value, sizeof(value), DMA_WRITE);
 }
 
 void guest_reads(struct guest *guest, uint32_t pasid, uint64_t iova, uint64_t value)
@@ -185,7 +183,7 @@ void guest_faults(struct guest *guest, uint32_t pasid, uint64_t iova, bool write
 	assert_int_equal(guest->faults, before + 1);
 	assert_int_equal(guest->fault.iova, iova);
 	assert_int_equal(guest->fault.pasid, pasid);
-	assert_int_equal(guest->fault.dir, write ? IOMMU_DMA_WRITE : IOMMU_DMA_READ);
+	assert_int_equal(guest->fault.dir, write ? DMA_WRITE : DMA_READ);
 	assert_int_equal(guest->fault.stage, stage);
 	assert_string_equal(guest->fault.name, name);
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/bits.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 enum {
 	GUEST_RW = IOPT_READ | IOPT_WRITE,
@@ -53,9 +53,9 @@ struct guest {
 	size_t pages;
 	size_t used; /* pages that guest_alloc() has returned */
 
-	unsigned int faults;		/* how many have happened */
-	struct iommu_fault fault;	/* the last one */
-	enum iommu_fault_action action; /* the answer to the next ones */
+	unsigned int faults;	      /* how many have happened */
+	struct dma_fault fault;	      /* the last one */
+	enum dma_fault_action action; /* the answer to the next ones */
 };
 
 /*
@@ -67,7 +67,7 @@ struct guest *guest_create_on(struct iommu *iommu, size_t pages);
 void guest_destroy(struct guest *guest);
 
 /* Attaches the device to a new nested domain in place of the one before; detaches it. */
-void guest_attach(struct guest *guest, const struct iommu_nested_config *config);
+void guest_attach(struct guest *guest, const struct nested_config *config);
 void guest_detach(struct guest *guest);
 
 /* The number of the guest's page at @ipa; the parent maps page @n, or unmaps the page at @ipa. */

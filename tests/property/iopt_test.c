@@ -232,7 +232,7 @@ static void compare_run(struct model *model, const struct iopt_leaf *first, uint
 	uint64_t want = 1 + random_below(UINT64_C(1) << (12 + random_below(16)));
 	struct iopt_leaf run, found;
 
-	assert_true(iopt_translate_run(model->pt, iova, want, &run));
+	assert_true(iopt_translate_extent(model->pt, iova, want, &run));
 	assert_int_equal(run.start, first->start);
 	assert_int_equal(run.oa, first->oa);
 	assert_int_equal(run.prot, first->prot);

@@ -27,7 +27,7 @@ struct format {
 	/* What an access makes of an entry on its way. */
 	uint64_t (*used)(uint64_t entry, bool leaf, bool write);
 	uint64_t (*random_entry)(uint64_t address, unsigned int level, bool leaf, uint64_t random);
-	struct iommu_nested_config (*config)(struct guest *guest, uint64_t root);
+	struct nested_config (*config)(struct guest *guest, uint64_t root);
 };
 
 struct model {
@@ -75,11 +75,11 @@ static uint64_t x86_random(uint64_t address, unsigned int level, bool leaf, uint
 	return entry;
 }
 
-static struct iommu_nested_config x86_config(struct guest *guest, uint64_t root)
+static struct nested_config x86_config(struct guest *guest, uint64_t root)
 {
 	(void)guest;
-	return (struct iommu_nested_config){
-		.format = IOMMU_NESTED_VTD,
+	return (struct nested_config){
+		.format = NESTED_VTD,
 		.vtd = {.pgtbl_addr = root, .addr_width = 48},
 	};
 }
@@ -136,14 +136,14 @@ static uint64_t arm_random(uint64_t address, unsigned int level, bool leaf, uint
 	return entry;
 }
 
-static struct iommu_nested_config arm_config(struct guest *guest, uint64_t root)
+static struct nested_config arm_config(struct guest *guest, uint64_t root)
 {
 	uint64_t cds = guest_alloc(guest, 1), *cd = guest_word(guest, cds);
 
 	cd[0] = 16 | BIT(30) | BIT(31) | UINT64_C(5) << 32 | BIT(41) | BIT(42) | BIT(43) | BIT(45);
 	cd[1] = root;
-	return (struct iommu_nested_config){
-		.format = IOMMU_NESTED_SMMUV3,
+	return (struct nested_config){
+		.format = NESTED_SMMUV3,
 		.ste = {BIT(0) | UINT64_C(5) << 1 | cds},
 	};
 }
@@ -259,7 +259,7 @@ static void change_entry(struct model *m)
 
 	m->shadow[n][slot] = m->format->random_entry(address, level, leaf, random_u64());
 	guest_word(m->guest, table_address(n))[slot] = m->shadow[n][slot];
-	iommu_tlb_invalidate(m->guest->device, &(struct iommu_tlb_match){.domain = NULL});
+	iommu_tlb_invalidate(m->guest->device, &(struct tlb_match){.domain = NULL});
 }
 
 /* An entry of a lowest table, after which cached addresses of tables still hold. */
@@ -279,7 +279,7 @@ static void change_leaf(struct model *m)
 	*entry = m->format->random_entry(page_address(random_data_page()), 0, true, random_u64());
 	guest_word(m->guest, table)[iova >> 12 & 511] = *entry;
 	/* The table may be used for other addresses, too. */
-	iommu_tlb_invalidate_parent(m->guest->parent, &(struct iommu_tlb_match){.leaf_only = true});
+	iommu_tlb_invalidate_parent(m->guest->parent, &(struct tlb_match){.leaf_only = true});
 }
 
 static void change_parent(struct model *m)
@@ -317,7 +317,7 @@ static void check_tables(struct model *m)
 static void check(const struct format *format)
 {
 	struct model *m = calloc(1, sizeof(*m));
-	struct iommu_nested_config config;
+	struct nested_config config;
 
 	assert_non_null(m);
 	m->format = format;

@@ -125,13 +125,12 @@ static void attach(void)
 	assert_int_equal(set_mode(&one, 1), 0);
 	pt_id = ioas = engine_ioas(e);
 	assert_int_equal(iommufd_device_bind(e->ctx, &info, &e->devices[0], &e->dev_ids[0]), 0);
-	assert_int_equal(iommufd_device_attach_or_replace(e->devices[0], IOMMU_NO_PASID, &pt_id),
-			 0);
+	assert_int_equal(iommufd_device_attach_or_replace(e->devices[0], NO_PASID, &pt_id), 0);
 }
 
 static void detach(void)
 {
-	iommufd_device_detach(e->devices[0], IOMMU_NO_PASID);
+	iommufd_device_detach(e->devices[0], NO_PASID);
 }
 
 /* ---- RLIMIT_MODE ---- */
@@ -222,7 +221,7 @@ static int attach_again(void)
 {
 	uint32_t pt_id = ioas;
 
-	return iommufd_device_attach_or_replace(e->devices[0], IOMMU_NO_PASID, &pt_id);
+	return iommufd_device_attach_or_replace(e->devices[0], NO_PASID, &pt_id);
 }
 
 static void memory_of_a_process_that_is_gone_cannot_be_pinned(void **state)
@@ -250,8 +249,8 @@ static void memory_that_is_pinned_outlives_its_process(void **state)
 	attach();
 	assert_int_equal(map_memory(&two), 0);
 	two.gone = true;
-	assert_int_equal(
-		iommu_translate(e->endpoints[0], IOMMU_NO_PASID, IOVA, IOPT_READ, &bus, &len), 0);
+	assert_int_equal(iommu_translate(e->endpoints[0], NO_PASID, IOVA, IOPT_READ, &bus, &len),
+			 0);
 	assert_int_equal(bus, (uintptr_t)e->buffer);
 	detach();
 	assert_int_equal(two.caller.locked_pages, 0);

@@ -292,7 +292,7 @@ static void a_device_that_refuses_has_nothing_pending(void **state)
 	report(q, 0, 1, 0x1000, true, &during);
 	assert_int_equal(during.count, 1);
 	assert_int_equal(during.code, IOMMUFD_PAGE_RESP_INVALID);
-	assert_int_equal(iommu_dma(q->e->endpoints[0], 0, IOVA, &byte, 1, IOMMU_DMA_READ), -EFAULT);
+	assert_int_equal(iommu_dma(q->e->endpoints[0], 0, IOVA, &byte, 1, DMA_READ), -EFAULT);
 	assert_false(readable(q));
 	iommufd_device_refuse_pages(q->e->devices[0], false);
 	report(q, 0, 1, 0x1000, true, &after);
@@ -351,7 +351,7 @@ static void dma_waits_for_the_page_that_it_asked_for(void **state)
 
 	memcpy(q->e->buffer + 16, "on time", 8);
 	assert_int_equal(pthread_create(&thread, NULL, serve_one, &pager), 0);
-	assert_int_equal(iommu_dma(q->e->endpoints[0], 0, IOVA + 16, bytes, 8, IOMMU_DMA_READ), 0);
+	assert_int_equal(iommu_dma(q->e->endpoints[0], 0, IOVA + 16, bytes, 8, DMA_READ), 0);
 	pthread_join(thread, &result);
 	assert_ptr_equal(result, &pager);
 	assert_string_equal(bytes, "on time");
@@ -365,7 +365,7 @@ static void dma_fails_when_the_page_is_refused(void **state)
 	char byte;
 
 	assert_int_equal(pthread_create(&thread, NULL, serve_one, &pager), 0);
-	assert_int_equal(iommu_dma(q->e->endpoints[0], 0, IOVA, &byte, 1, IOMMU_DMA_READ), -EFAULT);
+	assert_int_equal(iommu_dma(q->e->endpoints[0], 0, IOVA, &byte, 1, DMA_READ), -EFAULT);
 	pthread_join(thread, NULL);
 }
 

@@ -217,8 +217,8 @@ static void *attach_and_detach(void *arg)
 	for (int i = 0; i < ROUNDS; i++) {
 		uint32_t pt_id = crowd->ioas;
 
-		if (!iommufd_device_attach(crowd->e->devices[1], IOMMU_NO_PASID, &pt_id))
-			iommufd_device_detach(crowd->e->devices[1], IOMMU_NO_PASID);
+		if (!iommufd_device_attach(crowd->e->devices[1], NO_PASID, &pt_id))
+			iommufd_device_detach(crowd->e->devices[1], NO_PASID);
 	}
 	return NULL;
 }
@@ -240,9 +240,8 @@ static void an_automatic_hwpt_ends_with_its_last_device_whoever_looks_at_it(void
 	for (int i = 0; i < ROUNDS; i++) {
 		uint32_t pt_id = crowd.ioas;
 
-		assert_int_equal(iommufd_device_attach(crowd.e->devices[0], IOMMU_NO_PASID, &pt_id),
-				 0);
-		iommufd_device_detach(crowd.e->devices[0], IOMMU_NO_PASID);
+		assert_int_equal(iommufd_device_attach(crowd.e->devices[0], NO_PASID, &pt_id), 0);
+		iommufd_device_detach(crowd.e->devices[0], NO_PASID);
 	}
 	pthread_join(attacher, NULL);
 	atomic_store(&crowd.stop, true);

@@ -55,12 +55,12 @@ static void *read_all_the_time(void *arg)
 	struct iopt_leaf leaf;
 
 	while (!atomic_load_explicit(&scene->stop, memory_order_relaxed)) {
-		iopt_read_lock();
+		rcu_read_lock();
 		look_at(scene, rng_next(&rng) % space);
 		iopt_trace(scene->pt, rng_next(&rng) % space, &trace);
 		if (!iopt_translate(scene->pt, kept, &leaf) || leaf.oa != kept + delta[0])
 			atomic_fetch_add(&scene->wrong, 1);
-		iopt_read_unlock();
+		rcu_read_unlock();
 	}
 	return NULL;
 }
@@ -148,9 +148,9 @@ static void *mark_all_the_time(void *arg)
 	struct scene *scene = arg;
 
 	while (!atomic_load_explicit(&scene->stop, memory_order_relaxed)) {
-		iopt_read_lock();
+		rcu_read_lock();
 		iopt_set_dirty(scene->pt, 0);
-		iopt_read_unlock();
+		rcu_read_unlock();
 	}
 	return NULL;
 }
@@ -205,14 +205,14 @@ static void a_table_that_a_reader_is_in_is_not_used_again(void **state)
 	assert_int_equal(iopt_create(&iopt_vtdss, NULL, &scene.pt), 0);
 	assert_int_equal(iopt_map(scene.pt, 0, 0, 100 << 21, RW, page), 0);
 
-	iopt_read_lock();
+	rcu_read_lock();
 	assert_true(iopt_trace(scene.pt, 0x5000, &trace));
 	entry = (const uint64_t *)trace.steps[3].table + trace.steps[3].index;
 	assert_int_equal(pthread_create(&writer, NULL, unmap_a_lot, &scene), 0);
 	nanosleep(&while_the_writer_waits, NULL);
 	assert_int_equal(__atomic_load_n(entry, __ATOMIC_RELAXED), trace.steps[3].entry);
 	assert_false(atomic_load(&scene.stop));
-	iopt_read_unlock();
+	rcu_read_unlock();
 
 	pthread_join(writer, NULL);
 	iopt_destroy(scene.pt);

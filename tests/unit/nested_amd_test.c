@@ -39,8 +39,8 @@ struct amd {
 /* A GCR3 table at @gcr3 of @glx + 1 levels. */
 static void attach(struct amd *a, uint64_t flags, uint64_t gcr3, uint64_t glx, uint64_t paging)
 {
-	const struct iommu_nested_config config = {
-		.format = IOMMU_NESTED_AMD,
+	const struct nested_config config = {
+		.format = NESTED_AMD,
 		.dte =
 			{
 				[0] = flags | glx << 56 | (gcr3 >> 12 & 7) << 58,
@@ -104,8 +104,8 @@ static void pasids_are_found_in_tables_of_each_depth(void **state)
 		attach(a, DTE0_ALL, gcr3_with(a, glx, pasids[glx]), glx, 0);
 		guest_reads(a->guest, pasids[glx], IOVA, SECRET);
 		guest_faults(a->guest, pasids[glx] - 1, IOVA, false, 1, "IO_PAGE_FAULT");
-		assert_int_equal(a->guest->fault.cause, IOMMU_FAULT_TABLES);
-		assert_int_equal(a->guest->fault.access, IOMMU_FAULT_AT_CONTEXT);
+		assert_int_equal(a->guest->fault.cause, DMA_FAULT_TABLES);
+		assert_int_equal(a->guest->fault.access, DMA_FAULT_AT_CONTEXT);
 		guest_faults(a->guest, pasids[glx] | 512u << (9 * glx), IOVA, false, 1,
 			     "IO_PAGE_FAULT");
 	}
@@ -172,7 +172,7 @@ static void addresses_are_sign_extended_with_a_pasid_only(void **state)
 static void expect_event(struct amd *a, bool write, unsigned int stage, uint64_t flags,
 			 uint64_t address)
 {
-	const struct iommu_fault *fault = &a->guest->fault;
+	const struct dma_fault *fault = &a->guest->fault;
 
 	attach(a, DTE0_ALL, gcr3_with(a, 1, BIG_PASID), 1, 0);
 	guest_faults(a->guest, BIG_PASID, IOVA, write, stage, "IO_PAGE_FAULT");
@@ -236,7 +236,7 @@ static void the_gcr3_table_goes_through_stage_2(void **state)
 	attach(a, DTE0_ALL, gcr3, 0, 0);
 	guest_unmap(a->guest, gcr3);
 	guest_faults(a->guest, PASID, IOVA, false, 2, "IO_PAGE_FAULT");
-	assert_int_equal(a->guest->fault.access, IOMMU_FAULT_AT_CONTEXT);
+	assert_int_equal(a->guest->fault.access, DMA_FAULT_AT_CONTEXT);
 	assert_int_equal(a->guest->fault.event[1], gcr3 + PASID * 8);
 }
 

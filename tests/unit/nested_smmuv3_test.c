@@ -55,8 +55,8 @@ struct smmu {
 
 static void attach(struct smmu *s, uint64_t ste0, uint64_t ste1)
 {
-	const struct iommu_nested_config config = {
-		.format = IOMMU_NESTED_SMMUV3,
+	const struct nested_config config = {
+		.format = NESTED_SMMUV3,
 		.ste = {ste0 | STE0_V, ste1},
 	};
 
@@ -116,7 +116,7 @@ static uint64_t *level(struct smmu *s, unsigned int n)
 static void expect(struct smmu *s, bool write, unsigned int stage, const char *name,
 		   uint32_t number, uint64_t word1, uint64_t word3)
 {
-	const struct iommu_fault *fault = &s->guest->fault;
+	const struct dma_fault *fault = &s->guest->fault;
 
 	attach_single(s);
 	guest_faults(s->guest, 0, IOVA + 8, write, stage, name);
@@ -192,7 +192,7 @@ static void substreams_have_a_limit(void **state)
 	assert_int_equal(s->guest->fault.event[1], 0);
 	attach(s, STE0_S1 | STE0_MAX(2) | s->cds, 0);
 	guest_faults(s->guest, 4, IOVA, false, 1, "C_BAD_SUBSTREAMID");
-	assert_int_equal(s->guest->fault.cause, IOMMU_FAULT_TABLES);
+	assert_int_equal(s->guest->fault.cause, DMA_FAULT_TABLES);
 	attach(s, STE0_BYPASS, 0);
 	guest_faults(s->guest, 1, IOVA, false, 1, "C_BAD_SUBSTREAMID");
 }
@@ -285,7 +285,7 @@ static void each_wrong_bit_of_a_table_has_its_event(void **state)
 		*level(s, n) &= ~BIT(0);
 		expect_stage1(s, false, "F_TRANSLATION", 0x10);
 		assert_int_equal(s->guest->fault.level, n);
-		assert_int_equal(s->guest->fault.cause, IOMMU_FAULT_NOT_MAPPED);
+		assert_int_equal(s->guest->fault.cause, DMA_FAULT_NOT_MAPPED);
 		*level(s, n) |= BIT(0);
 
 		*level(s, n) |= BIT(44);

@@ -165,10 +165,9 @@ static void *do_dma(void *arg)
 		uint64_t value = GOOD;
 
 		if (rng_next(&rng) & 1)
-			(void)iommu_dma(device, 0, base + page + 8, &value, 8, IOMMU_DMA_WRITE);
+			(void)iommu_dma(device, 0, base + page + 8, &value, 8, DMA_WRITE);
 		else if (page < DATA_PAGES * PAGE &&
-			 !iommu_dma(device, 0, base + page, &value, 8, IOMMU_DMA_READ) &&
-			 value != GOOD)
+			 !iommu_dma(device, 0, base + page, &value, 8, DMA_READ) && value != GOOD)
 			abort();
 		atomic_fetch_add(&s->done, 1);
 	}

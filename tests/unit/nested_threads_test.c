@@ -35,13 +35,13 @@ struct test {
 	unsigned int forks;
 };
 
-static enum iommu_fault_action ignore(struct iommu_endpoint *endpoint,
-				      const struct iommu_fault *fault, void *arg)
+static enum dma_fault_action ignore(struct iommu_endpoint *endpoint, const struct dma_fault *fault,
+				    void *arg)
 {
 	(void)endpoint;
 	(void)fault;
 	(void)arg;
-	return IOMMU_FAULT_FAIL;
+	return DMA_FAULT_FAIL;
 }
 
 static uint64_t leaf_of(const struct test *t, int i)
@@ -52,7 +52,7 @@ static uint64_t leaf_of(const struct test *t, int i)
 static struct test *create(void)
 {
 	struct test *t = calloc(1, sizeof(*t));
-	struct iommu_nested_config config = {.format = IOMMU_NESTED_VTD, .vtd.addr_width = 48};
+	struct nested_config config = {.format = NESTED_VTD, .vtd.addr_width = 48};
 
 	assert_non_null(t);
 	t->guest = guest_create("intel", PAGES);
@@ -131,7 +131,7 @@ static void run(void (*round)(struct test *t, int i))
 
 static void change_table(struct test *t, int i)
 {
-	const struct iommu_tlb_match match = {
+	const struct tlb_match match = {
 		.domain = t->guest->nested,
 		.by_range = true,
 		.range = {IOVA, IOVA + PAGE - 1},
@@ -155,7 +155,7 @@ static void change_parent(struct test *t, int i)
 
 static void change_domain(struct test *t, int i)
 {
-	struct iommu_nested_config config = {.format = IOMMU_NESTED_VTD, .vtd.addr_width = 48};
+	struct nested_config config = {.format = NESTED_VTD, .vtd.addr_width = 48};
 
 	(void)i;
 	config.vtd.pgtbl_addr = t->root;
@@ -184,7 +184,7 @@ static void no_dma_reaches_what_was_detached(void **state)
 
 static void fork_once(struct test *t, int i)
 {
-	const struct iommu_tlb_match match = {.domain = t->guest->nested};
+	const struct tlb_match match = {.domain = t->guest->nested};
 	int status;
 	pid_t child;
 

@@ -34,8 +34,8 @@ static void write_cd(struct test *t, uint32_t ssid, uint32_t asid, uint64_t root
 
 static void attach(struct test *t)
 {
-	const struct iommu_nested_config config = {
-		.format = IOMMU_NESTED_SMMUV3,
+	const struct nested_config config = {
+		.format = NESTED_SMMUV3,
 		/* Four linear descriptors, the first of them for requests without a substream. */
 		.ste = {BIT(0) | UINT64_C(5) << 1 | UINT64_C(2) << 59 | t->cds, 2},
 	};
@@ -86,7 +86,7 @@ static int teardown(void **state)
 static void go_stale(struct test *t)
 {
 	*t->entry = leaf_of(t->old_page, *t->entry & ARM_NG);
-	iommu_tlb_invalidate(t->guest->device, &(struct iommu_tlb_match){.domain = NULL});
+	iommu_tlb_invalidate(t->guest->device, &(struct tlb_match){.domain = NULL});
 	guest_reads(t->guest, 0, IOVA, OLD);
 	guest_reads(t->guest, SSID, IOVA, OLD);
 	guest_reads(t->guest, OTHER_SSID, IOVA, OLD);
@@ -98,7 +98,7 @@ static void go_stale(struct test *t)
  * From a stale state, @match makes the new page visible, or it does not: to no substream, to SSID,
  * to OTHER_SSID.
  */
-static void expect(struct test *t, struct iommu_tlb_match match, bool none, bool ssid, bool other)
+static void expect(struct test *t, struct tlb_match match, bool none, bool ssid, bool other)
 {
 	go_stale(t);
 	iommu_tlb_invalidate(t->guest->device, &match);
@@ -111,9 +111,9 @@ static void a_stale_entry_is_used_until_it_is_invalidated(void **state)
 {
 	struct test *t = *state;
 
-	expect(t, (struct iommu_tlb_match){.domain = t->guest->nested}, true, true, true);
+	expect(t, (struct tlb_match){.domain = t->guest->nested}, true, true, true);
 	go_stale(t);
-	iommu_tlb_invalidate_parent(t->guest->parent, &(struct iommu_tlb_match){.domain = NULL});
+	iommu_tlb_invalidate_parent(t->guest->parent, &(struct tlb_match){.domain = NULL});
 	guest_reads(t->guest, SSID, IOVA, NEW);
 }
 
@@ -124,7 +124,7 @@ static void an_unmapped_entry_is_used_until_it_is_invalidated(void **state)
 	guest_reads(t->guest, 0, IOVA, OLD);
 	*t->entry = 0;
 	guest_reads(t->guest, 0, IOVA, OLD);
-	iommu_tlb_invalidate(t->guest->device, &(struct iommu_tlb_match){.domain = NULL});
+	iommu_tlb_invalidate(t->guest->device, &(struct tlb_match){.domain = NULL});
 	guest_faults(t->guest, 0, IOVA, false, 1, "F_TRANSLATION");
 	/* A missing entry is not cached. */
 	*t->entry = leaf_of(t->new_page, ARM_NG);
@@ -137,17 +137,17 @@ static void invalidation_takes_what_it_names(void **state)
 	const struct iova_range page = {IOVA, IOVA + PAGE - 1};
 	const struct iova_range after = {IOVA + PAGE, IOVA + 2 * PAGE - 1};
 
-	expect(t, (struct iommu_tlb_match){.by_pasid = true, .pasid = SSID}, false, true, false);
-	expect(t, (struct iommu_tlb_match){.by_asid = true, .asid = SSID}, false, true, false);
-	expect(t, (struct iommu_tlb_match){.by_range = true, .range = page}, true, true, true);
-	expect(t, (struct iommu_tlb_match){.by_range = true, .range = after}, false, false, false);
+	expect(t, (struct tlb_match){.by_pasid = true, .pasid = SSID}, false, true, false);
+	expect(t, (struct tlb_match){.by_asid = true, .asid = SSID}, false, true, false);
+	expect(t, (struct tlb_match){.by_range = true, .range = page}, true, true, true);
+	expect(t, (struct tlb_match){.by_range = true, .range = after}, false, false, false);
 	expect(t,
-	       (struct iommu_tlb_match){
+	       (struct tlb_match){
 		       .by_range = true, .range = page, .by_asid = true, .asid = OTHER_SSID},
 	       false, false, true);
-	expect(t, (struct iommu_tlb_match){.config = true}, false, false, false);
-	expect(t, (struct iommu_tlb_match){.by_range = true, .range = page, .leaf_only = true},
-	       true, true, true);
+	expect(t, (struct tlb_match){.config = true}, false, false, false);
+	expect(t, (struct tlb_match){.by_range = true, .range = page, .leaf_only = true}, true,
+	       true, true);
 }
 
 static void global_entries_belong_to_each_asid(void **state)
@@ -156,10 +156,9 @@ static void global_entries_belong_to_each_asid(void **state)
 	const struct iova_range page = {IOVA, IOVA + PAGE - 1};
 
 	*t->entry = leaf_of(t->old_page, 0);
-	expect(t, (struct iommu_tlb_match){.by_asid = true, .asid = SSID}, false, false, false);
+	expect(t, (struct tlb_match){.by_asid = true, .asid = SSID}, false, false, false);
 	expect(t,
-	       (struct iommu_tlb_match){
-		       .by_asid = true, .asid = SSID, .by_range = true, .range = page},
+	       (struct tlb_match){.by_asid = true, .asid = SSID, .by_range = true, .range = page},
 	       true, true, true);
 }
 
@@ -174,7 +173,7 @@ static void any_page_of_a_block_invalidates_all_of_it(void **state)
 	guest_reads(t->guest, 0, inside, OLD);
 	*entry = 0;
 	iommu_tlb_invalidate(t->guest->device,
-			     &(struct iommu_tlb_match){.by_range = true, .range = {far, far + 1}});
+			     &(struct tlb_match){.by_range = true, .range = {far, far + 1}});
 	guest_faults(t->guest, 0, inside, false, 1, "F_TRANSLATION");
 }
 
@@ -182,7 +181,7 @@ static void the_address_of_a_table_is_cached(void **state)
 {
 	struct test *t = *state;
 	const struct iova_range range = {IOVA, IOVA + PAGE};
-	struct iommu_tlb_match match = {.by_range = true, .range = range, .leaf_only = true};
+	struct tlb_match match = {.by_range = true, .range = range, .leaf_only = true};
 	uint64_t *upper = guest_entry(t->guest, t->root, 4, IOVA, 1, ARM_TABLE), was = *upper;
 
 	guest_map_arm(t->guest, t->root, IOVA + PAGE, 0, leaf_of(t->new_page, ARM_NG));
@@ -208,16 +207,15 @@ static void a_context_descriptor_is_cached(void **state)
 	guest_reads(t->guest, SSID, IOVA, OLD);
 	iommu_tlb_invalidate(
 		t->guest->device,
-		&(struct iommu_tlb_match){.by_pasid = true, .pasid = OTHER_SSID, .config = true});
+		&(struct tlb_match){.by_pasid = true, .pasid = OTHER_SSID, .config = true});
 	guest_reads(t->guest, SSID, IOVA, OLD);
 	/* With another ASID, what was cached of pages does not matter any more. */
-	iommu_tlb_invalidate(
-		t->guest->device,
-		&(struct iommu_tlb_match){.by_pasid = true, .pasid = SSID, .config = true});
+	iommu_tlb_invalidate(t->guest->device,
+			     &(struct tlb_match){.by_pasid = true, .pasid = SSID, .config = true});
 	guest_reads(t->guest, SSID, IOVA, NEW);
 	/* With the same, it does. */
 	write_cd(t, SSID, 9, t->root);
-	iommu_tlb_invalidate(t->guest->device, &(struct iommu_tlb_match){.config = true});
+	iommu_tlb_invalidate(t->guest->device, &(struct tlb_match){.config = true});
 	guest_reads(t->guest, SSID, IOVA, NEW);
 }
 
@@ -266,7 +264,7 @@ static void caching_can_be_turned_off(void **state)
 static void attaching_without_memory_changes_nothing(void **state)
 {
 	struct guest *guest = guest_create("intel", 4);
-	const struct iommu_nested_config config = {.format = IOMMU_NESTED_VTD};
+	const struct nested_config config = {.format = NESTED_VTD};
 	struct iommu_domain *nested;
 
 	(void)state;

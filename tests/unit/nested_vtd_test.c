@@ -22,8 +22,8 @@ struct vtd {
 
 static void attach(struct vtd *v, uint64_t flags, uint32_t width)
 {
-	const struct iommu_nested_config config = {
-		.format = IOMMU_NESTED_VTD,
+	const struct nested_config config = {
+		.format = NESTED_VTD,
 		.vtd = {.flags = flags, .pgtbl_addr = v->root, .addr_width = width},
 	};
 
@@ -105,7 +105,7 @@ static void large_pages_lead_through_scattered_memory(void **state)
 
 	*guest_word(v->guest, v->page + PAGE) = SECRET + 1;
 	assert_int_equal(iommu_dma(v->guest->device, 0, UINT64_C(0x200000) + offset, buffer,
-				   sizeof(buffer), IOMMU_DMA_READ),
+				   sizeof(buffer), DMA_READ),
 			 0);
 	assert_int_equal(buffer[0], SECRET);
 	assert_int_equal(buffer[PAGE / 8], SECRET + 1);
@@ -147,7 +147,7 @@ static void a_missing_entry_is_named_with_its_level(void **state)
 		*level(v, n) = was & ~X86_P;
 		guest_faults(v->guest, 0, IOVA, false, 1, "SFS.2");
 		assert_int_equal(v->guest->fault.reason, 0x71);
-		assert_int_equal(v->guest->fault.cause, IOMMU_FAULT_NOT_MAPPED);
+		assert_int_equal(v->guest->fault.cause, DMA_FAULT_NOT_MAPPED);
 		assert_int_equal(v->guest->fault.level, n + 1);
 		assert_int_equal(v->guest->fault.entry, was & ~X86_P);
 		*level(v, n) = was;
@@ -161,7 +161,7 @@ static void reserved_bits_are_a_fault(void **state)
 	*level(v, 3) |= X86_PS;
 	guest_faults(v->guest, 0, IOVA, false, 1, "SFS.3");
 	assert_int_equal(v->guest->fault.reason, 0x72);
-	assert_int_equal(v->guest->fault.cause, IOMMU_FAULT_TABLES);
+	assert_int_equal(v->guest->fault.cause, DMA_FAULT_TABLES);
 	assert_int_equal(v->guest->fault.level, 4);
 	*level(v, 3) &= ~X86_PS;
 
@@ -182,7 +182,7 @@ static void rights_of_all_levels_are_intersected(void **state)
 		guest_reads(v->guest, 0, IOVA, SECRET);
 		guest_faults(v->guest, 0, IOVA, true, 1, "SGN.6");
 		assert_int_equal(v->guest->fault.reason, 0x85);
-		assert_int_equal(v->guest->fault.cause, IOMMU_FAULT_PERMISSION);
+		assert_int_equal(v->guest->fault.cause, DMA_FAULT_PERMISSION);
 		assert_int_equal(v->guest->fault.level, n + 1);
 		assert_int_equal(*level(v, 0) & X86_D, 0);
 		*level(v, n) |= X86_RW;
@@ -212,7 +212,7 @@ static void a_hole_of_stage_2_is_told_from_one_of_stage_1(void **state)
 	guest_unmap(v->guest, v->page);
 	guest_faults(v->guest, 0, IOVA + 8, false, 2, "SSS.2");
 	assert_int_equal(v->guest->fault.reason, 0x79);
-	assert_int_equal(v->guest->fault.access, IOMMU_FAULT_AT_PAGE);
+	assert_int_equal(v->guest->fault.access, DMA_FAULT_AT_PAGE);
 	assert_int_equal(v->guest->fault.ipa, v->page + 8);
 	guest_map_page(v->guest, guest_page_of(v->page), GUEST_RW);
 	guest_reads(v->guest, 0, IOVA, SECRET);
@@ -220,7 +220,7 @@ static void a_hole_of_stage_2_is_told_from_one_of_stage_1(void **state)
 	attach(v, 0, 48);
 	guest_unmap(v->guest, table);
 	guest_faults(v->guest, 0, IOVA, false, 2, "SSS.2");
-	assert_int_equal(v->guest->fault.access, IOMMU_FAULT_AT_TABLE);
+	assert_int_equal(v->guest->fault.access, DMA_FAULT_AT_TABLE);
 	assert_int_equal(v->guest->fault.ipa, table + (IOVA >> 12 & 511) * 8);
 
 	/* The parent translates 48 bits. */
@@ -232,9 +232,9 @@ static void a_hole_of_stage_2_is_told_from_one_of_stage_1(void **state)
 static void looking_reads_all_levels_and_sets_nothing(void **state)
 {
 	struct vtd *v = *state;
-	struct iommu_nested_look look;
+	struct nested_look look;
 
-	assert_int_equal(iommu_nested_look(v->guest->nested, IOMMU_NO_PASID, IOVA + 8, &look), 0);
+	assert_int_equal(iommu_nested_look(v->guest->nested, NO_PASID, IOVA + 8, &look), 0);
 	assert_int_equal(look.ipa, v->page + 8);
 	assert_int_equal(look.prot, GUEST_RW);
 	assert_int_equal(look.leaf.start, IOVA & ~UINT64_C(4095));
@@ -250,17 +250,17 @@ static void looking_says_why_it_leads_nowhere(void **state)
 {
 	struct vtd *v = *state;
 	const uint64_t was = *level(v, 1), table = was & BITS(51, 12);
-	struct iommu_nested_look look;
+	struct nested_look look;
 
 	*level(v, 1) = was & ~X86_P;
-	assert_int_equal(iommu_nested_look(v->guest->nested, IOMMU_NO_PASID, IOVA, &look), -ENOENT);
+	assert_int_equal(iommu_nested_look(v->guest->nested, NO_PASID, IOVA, &look), -ENOENT);
 	assert_int_equal(look.count, 3);
 	assert_int_equal(look.fault.stage, 1);
 	assert_string_equal(look.fault.name, "SFS.2");
 	*level(v, 1) = was;
 
 	guest_unmap(v->guest, table);
-	assert_int_equal(iommu_nested_look(v->guest->nested, IOMMU_NO_PASID, IOVA, &look), -ENOENT);
+	assert_int_equal(iommu_nested_look(v->guest->nested, NO_PASID, IOVA, &look), -ENOENT);
 	assert_int_equal(look.fault.stage, 2);
 	assert_string_equal(look.fault.name, "SSS.2");
 	assert_int_equal(look.fault.ipa, table + (IOVA >> 12 & 511) * 8);
@@ -307,7 +307,7 @@ static void a_pasid_needs_a_domain_of_its_own(void **state)
 	uint64_t value;
 
 	assert_int_equal(guest_read(v->guest, 5, IOVA, &value), -EFAULT);
-	assert_int_equal(v->guest->fault.cause, IOMMU_FAULT_NO_DOMAIN);
+	assert_int_equal(v->guest->fault.cause, DMA_FAULT_NO_DOMAIN);
 	assert_int_equal(v->guest->fault.stage, 0);
 	assert_int_equal(iommu_endpoint_set_domain(v->guest->device, 5, v->guest->nested), 0);
 	guest_reads(v->guest, 5, IOVA, SECRET);
@@ -317,7 +317,7 @@ static void a_pasid_needs_a_domain_of_its_own(void **state)
 static void a_nested_domain_needs_a_nesting_parent(void **state)
 {
 	struct vtd *v = *state;
-	const struct iommu_nested_config config = {.format = IOMMU_NESTED_IDENTITY};
+	const struct nested_config config = {.format = NESTED_IDENTITY};
 	struct iommu_domain *plain, *nested;
 
 	assert_int_equal(iommu_domain_create(v->guest->iommu, 0, NULL, &plain), 0);
@@ -331,15 +331,15 @@ static void a_nested_domain_needs_a_nesting_parent(void **state)
 static void without_a_stage_1_addresses_are_the_parents(void **state)
 {
 	struct vtd *v = *state;
-	struct iommu_nested_config config = {.format = IOMMU_NESTED_IDENTITY};
+	struct nested_config config = {.format = NESTED_IDENTITY};
 
 	guest_attach(v->guest, &config);
 	guest_reads(v->guest, 0, v->page, SECRET);
 	guest_reads(v->guest, 3, v->page, SECRET);
-	config.format = IOMMU_NESTED_ABORT;
+	config.format = NESTED_ABORT;
 	guest_attach(v->guest, &config);
 	guest_faults(v->guest, 0, v->page, false, 1, "abort");
-	assert_int_equal(v->guest->fault.cause, IOMMU_FAULT_TABLES);
+	assert_int_equal(v->guest->fault.cause, DMA_FAULT_TABLES);
 }
 
 static void a_retried_fault_is_translated_again(void **state)
@@ -347,7 +347,7 @@ static void a_retried_fault_is_translated_again(void **state)
 	struct vtd *v = *state;
 
 	*v->entry = 0;
-	v->guest->action = IOMMU_FAULT_RETRY;
+	v->guest->action = DMA_FAULT_RETRY;
 	assert_int_equal(guest_read(v->guest, 0, IOVA, &(uint64_t){0}), -EFAULT);
 	/* The first, and sixteen more that had been promised to help. */
 	assert_int_equal(v->guest->faults, 17);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO's type1 container on a context: the commands that programs of before iommufd know (spec
- * 40-vfio, 4), which work on the compatibility IOAS.
+ * VFIO's type1 container on a context: the commands that programs of before iommufd know [COMPAT],
+ * which work on the compatibility IOAS.
  */
 #ifndef IOMMUFD_TYPE1_H
 #define IOMMUFD_TYPE1_H

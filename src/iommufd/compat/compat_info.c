@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO_IOMMU_GET_INFO: page sizes, and a chain of capabilities behind the structure (spec 40-vfio,
- * 4.1): how many mappings are possible, then the usable ranges of IOVA.
+ * VFIO_IOMMU_GET_INFO: page sizes, and a chain of capabilities behind the structure [COMPAT-INFO]:
+ * how many mappings are possible, then the usable ranges of IOVA.
  *
  * A caller that passes too little memory gets each part that fits in it, and is told how much it
  * takes.

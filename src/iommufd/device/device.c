@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Devices: binding them to a context, and attaching them to what the user names (spec
- * 20-hwpt-device, 2, 4 and 5): a HWPT, or an IOAS, for which an automatic HWPT is found or made.
+ * Devices: binding them to a context, and attaching them to what the user names [BIND], [ATTACH],
+ * [REPLACE]: a HWPT, or an IOAS, for which an automatic HWPT is found or made.
  */
 #include <stdio.h>
 
@@ -14,26 +14,26 @@
  * DMA of the device has failed. Whoever takes its page requests is asked; else a guest is told of
  * faults of its own tables; else it goes to the log.
  */
-static enum iommu_fault_action device_fault(struct iommu_endpoint *endpoint,
-					    const struct iommu_fault *fault, void *arg)
+static enum dma_fault_action device_fault(struct iommu_endpoint *endpoint,
+					  const struct dma_fault *fault, void *arg)
 {
 	struct iommufd_device *device = arg;
 	enum page_outcome outcome = PAGE_NOBODY;
 
-	if (fault->cause == IOMMU_FAULT_NOT_MAPPED || fault->cause == IOMMU_FAULT_PERMISSION)
+	if (fault->cause == DMA_FAULT_NOT_MAPPED || fault->cause == DMA_FAULT_PERMISSION)
 		outcome = device_request_page(device, fault);
 	if (outcome == PAGE_GRANTED)
-		return IOMMU_FAULT_RETRY;
+		return DMA_FAULT_RETRY;
 	if (outcome == PAGE_NOBODY && !(fault->stage == 1 && group_report_event(device, fault)))
 		iommu_fault_log(endpoint, fault);
-	return IOMMU_FAULT_FAIL;
+	return DMA_FAULT_FAIL;
 }
 
 /* The word for the type of the region @range of @device. */
 static const char *region_word(const struct iommufd_device *device, struct iova_range range)
 {
 	size_t count;
-	const struct iommu_resv *regions = iommu_endpoint_reserved(device->endpoint, &count);
+	const struct resv_region *regions = iommu_endpoint_reserved(device->endpoint, &count);
 
 	for (size_t i = 0; i < count; i++) {
 		if (regions[i].range.start == range.start && regions[i].range.last == range.last)

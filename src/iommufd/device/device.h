@@ -47,7 +47,7 @@ static inline struct iommufd_device *device_next(struct iommufd_ctx *ctx, uint32
 
 /*
  * Binds a device to @ctx (whose file is kept until unbind, unless it is weak). *@id is its object
- * ID. Errors: spec 20-hwpt-device, 2.
+ * ID. Errors: [BIND].
  */
 int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_info *info,
 			struct iommufd_device **device, uint32_t *id);
@@ -60,8 +60,8 @@ struct iommufd_ctx *iommufd_device_ctx(const struct iommufd_device *device);
 void iommufd_device_unbind(struct iommufd_device *device);
 
 /*
- * Attach @pasid (IOMMU_NO_PASID: the RID) to *@pt_id, an IOAS or HWPT; replace what it is attached
- * to; or whichever applies. *@pt_id becomes the HWPT's ID. Errors: spec 20-hwpt-device, 4 and 5.
+ * Attach @pasid (NO_PASID: the RID) to *@pt_id, an IOAS or HWPT; replace what it is attached
+ * to; or whichever applies. *@pt_id becomes the HWPT's ID. Errors: [ATTACH], [REPLACE].
  * Serialised per device by the caller.
  */
 int iommufd_device_attach(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id);

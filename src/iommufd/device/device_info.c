@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IOMMU_GET_HW_INFO (spec 20-hwpt-device, 10). */
+/* IOMMU_GET_HW_INFO [HW-INFO]. */
 #include "iommufd/device/device_info.h"
 
 #include "base/caller.h"
@@ -33,7 +33,7 @@ static int hw_info(struct ucmd *ucmd, struct iommu_hw_info *cmd, struct iommufd_
 {
 	const uint32_t wanted = cmd->flags & IOMMU_HW_INFO_FLAG_INPUT_TYPE ? cmd->in_data_type : 0;
 	const uint32_t max_pasids = iommu_endpoint_max_pasids(device->endpoint);
-	uint8_t info[IOMMU_HW_INFO_MAX];
+	uint8_t info[HW_INFO_MAX];
 	uint32_t type;
 	size_t len;
 	int rc;

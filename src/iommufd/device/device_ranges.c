@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU_RESV_IOVA_RANGES and IOMMU_DEV_IOVA_RANGES (spec 60-extensions, 2 and 3): what a bound
- * device takes away from an IO address space, and what it leaves. Nothing is attached and nothing
- * changes: what is permitted is asked of a table made as for an attachment and thrown away, so that
- * it is by construction what an attachment would say.
+ * IOMMU_RESV_IOVA_RANGES and IOMMU_DEV_IOVA_RANGES [EXT-RESV-RANGES], [EXT-DEV-RANGES]: what a
+ * bound device takes away from an IO address space, and what it leaves. Nothing is attached and
+ * nothing changes: what is permitted is asked of a table made as for an attachment and thrown away,
+ * so that it is by construction what an attachment would say.
  */
 #include "iommufd/device/device_ranges.h"
 
@@ -12,11 +12,11 @@
 int device_reserved_ranges(const struct iommufd_device *device, struct iova_set *reserved)
 {
 	size_t count;
-	const struct iommu_resv *regions = iommu_endpoint_reserved(device->endpoint, &count);
+	const struct resv_region *regions = iommu_endpoint_reserved(device->endpoint, &count);
 	int rc = iova_set_reserve(reserved, count);
 
 	for (size_t i = 0; i < count && !rc; i++) {
-		if (regions[i].type != IOMMU_RESV_DIRECT_RELAXABLE)
+		if (regions[i].type != RESV_DIRECT_RELAXABLE)
 			rc = iova_set_add(reserved, regions[i].range);
 	}
 	return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dirty tracking of a HWPT (spec 20-hwpt-device, 9). The state is in the table's own entries; a
+ * Dirty tracking of a HWPT [DIRTY]. The state is in the table's own entries; a
  * bitmap for the user is made of the dirty leaves of a range.
  */
 #include "iommufd/device/dirty.h"
@@ -57,7 +57,7 @@ static void set_dirty_tracking(struct hwpt_paging *hwpt, bool on)
 
 static bool tracks_dirty(const struct hwpt_paging *hwpt)
 {
-	return iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY;
+	return iommu_domain_flags(hwpt->base.domain) & DOMAIN_DIRTY;
 }
 
 int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)
@@ -79,7 +79,7 @@ int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)
 	return rc;
 }
 
-/* The checks of spec 20-hwpt-device 9.2, rows 3 to 8. *@last becomes the last byte of the range. */
+/* The checks of [DIRTY-BITMAP.3..8]. *@last becomes the last byte of the range. */
 static int check_bitmap(const struct iommu_hwpt_get_dirty_bitmap *cmd, struct hwpt_paging *hwpt,
 			uint64_t *last)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU groups: devices that share one attachment per PASID (spec 20-hwpt-device, 3 to 5).
+ * IOMMU groups: devices that share one attachment per PASID [GROUP], [ATTACH], [REPLACE].
  *
  * group->lock guards the attachments. An attachment exists while at least one device of the group
  * is attached for its PASID; each such device is a user of the HWPT. A device's reserved regions
@@ -8,7 +8,7 @@
  */
 #include "iommufd/device/group.h"
 #include "base/alloc.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 
 /* A device that is attached. */
 struct member {
@@ -118,13 +118,13 @@ static struct member *find_member(struct attachment *attachment,
 /* ---- reserved regions ---- */
 
 /* A device has at most one software-managed MSI window, and no hardware one beside it. */
-static int check_msi(const struct iommu_resv *regions, size_t count)
+static int check_msi(const struct resv_region *regions, size_t count)
 {
 	unsigned int hardware = 0, software = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		hardware += regions[i].type == IOMMU_RESV_MSI;
-		software += regions[i].type == IOMMU_RESV_SW_MSI;
+		hardware += regions[i].type == RESV_MSI;
+		software += regions[i].type == RESV_SW_MSI;
 	}
 	return software > 1 || (software && hardware) ? -EINVAL : 0;
 }
@@ -133,14 +133,14 @@ static int check_msi(const struct iommu_resv *regions, size_t count)
 static int reserve_regions(struct ioas *ioas, const struct iommufd_device *device)
 {
 	size_t count;
-	const struct iommu_resv *regions = iommu_endpoint_reserved(device->endpoint, &count);
+	const struct resv_region *regions = iommu_endpoint_reserved(device->endpoint, &count);
 	int rc = check_msi(regions, count);
 
 	if (rc)
 		return rc;
 	lock_acquire(&ioas->lock);
 	for (size_t i = 0; i < count && !rc; i++) {
-		if (regions[i].type != IOMMU_RESV_DIRECT_RELAXABLE)
+		if (regions[i].type != RESV_DIRECT_RELAXABLE)
 			rc = ioas_reserve(ioas, &regions[i].range, 1, &device->object);
 	}
 	if (rc)
@@ -168,25 +168,24 @@ static bool has_pasids(const struct iommufd_group *group)
 	struct attachment *attachment;
 
 	cds_list_for_each_entry (attachment, &group->attachments, link) {
-		if (attachment->pasid != IOMMU_NO_PASID)
+		if (attachment->pasid != NO_PASID)
 			return true;
 	}
 	return false;
 }
 
 /*
- * RID and PASIDs share hardware structures, which only some tables can be part of (spec
- * 20-hwpt-device, 6).
+ * RID and PASIDs share hardware structures, which only some tables can be part of [PASID].
  */
 static int check_pasid(struct iommufd_group *group, uint32_t pasid, const struct hwpt *hwpt)
 {
 	const struct attachment *rid;
 
-	if (pasid == IOMMU_NO_PASID)
+	if (pasid == NO_PASID)
 		return !pasid_compatible(hwpt) && has_pasids(group) ? -EINVAL : 0;
 	if (!pasid_compatible(hwpt))
 		return -EINVAL;
-	rid = find_attachment(group, IOMMU_NO_PASID);
+	rid = find_attachment(group, NO_PASID);
 	return rid && !pasid_compatible(rid->hwpt) ? -EINVAL : 0;
 }
 
@@ -267,7 +266,7 @@ static int attach_locked(struct iommufd_device *device, uint32_t pasid, struct h
 		return -EBUSY;
 	if (attachment && attachment->hwpt != hwpt)
 		return -EINVAL;
-	if (pasid == IOMMU_NO_PASID) {
+	if (pasid == NO_PASID) {
 		rc = reserve_regions(hwpt->ioas, device);
 		if (rc)
 			return rc;
@@ -281,7 +280,7 @@ static int attach_locked(struct iommufd_device *device, uint32_t pasid, struct h
 		rc = join(attachment, device);
 		put_attachment(attachment);
 	}
-	if (rc && pasid == IOMMU_NO_PASID)
+	if (rc && pasid == NO_PASID)
 		unreserve_regions(hwpt->ioas, device);
 	return rc;
 }
@@ -316,7 +315,7 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid)
 		hwpt = attachment->hwpt;
 		(void)iommu_endpoint_set_domain(device->endpoint, pasid, NULL);
 		flush_faults(device, pasid, hwpt);
-		if (pasid == IOMMU_NO_PASID)
+		if (pasid == NO_PASID)
 			unreserve_regions(hwpt->ioas, device);
 		cds_list_del(&member->link);
 		alloc_free(member);
@@ -412,7 +411,7 @@ static int replace_locked(struct iommufd_device *device, uint32_t pasid, struct 
 		return -EINVAL;
 	if (attachment->hwpt == hwpt)
 		return 0;
-	move_regions = pasid == IOMMU_NO_PASID && attachment->hwpt->ioas != hwpt->ioas;
+	move_regions = pasid == NO_PASID && attachment->hwpt->ioas != hwpt->ioas;
 	if (move_regions) {
 		rc = reserve_members(hwpt->ioas, attachment);
 		if (rc)
@@ -454,10 +453,10 @@ static struct attachment *fault_attachment(struct iommufd_device *device, bool w
 					   uint32_t pasid)
 {
 	struct attachment *attachment =
-		find_attachment(device->group, with_pasid ? pasid : IOMMU_NO_PASID);
+		find_attachment(device->group, with_pasid ? pasid : NO_PASID);
 
 	if (!attachment && with_pasid) {
-		attachment = find_attachment(device->group, IOMMU_NO_PASID);
+		attachment = find_attachment(device->group, NO_PASID);
 		if (attachment && !iommu_nested_takes_pasids(attachment->hwpt->domain))
 			attachment = NULL;
 	}
@@ -495,16 +494,16 @@ void group_refuse_faults(struct iommufd_device *device, bool refuse)
 }
 
 /* Caller holds the group's lock. */
-static bool report_event_locked(struct iommufd_device *device, const struct iommu_fault *fault)
+static bool report_event_locked(struct iommufd_device *device, const struct dma_fault *fault)
 {
-	const struct attachment *rid = find_attachment(device->group, IOMMU_NO_PASID);
+	const struct attachment *rid = find_attachment(device->group, NO_PASID);
 	const struct hwpt *hwpt = rid ? rid->hwpt : NULL;
 
 	return hwpt && hwpt->ops && hwpt->ops->report_fault &&
 	       hwpt->ops->report_fault(hwpt, device, fault);
 }
 
-bool group_report_event(struct iommufd_device *device, const struct iommu_fault *fault)
+bool group_report_event(struct iommufd_device *device, const struct dma_fault *fault)
 {
 	bool told;
 
@@ -546,7 +545,7 @@ const struct hwpt *group_find_rid_hwpt(const struct iommufd_device *device)
 	struct attachment *attachment;
 
 	lock_assert_held(&device->group->lock);
-	attachment = find_attachment(device->group, IOMMU_NO_PASID);
+	attachment = find_attachment(device->group, NO_PASID);
 	return find_member(attachment, device) ? attachment->hwpt : NULL;
 }
 

@@ -36,8 +36,7 @@ int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx);
 void group_release(struct iommufd_group *group);
 
 /*
- * Attaches @device for @pasid to @hwpt, which gets one more user. Errors: spec 20-hwpt-device, 4
- * rows 3 to 6.
+ * Attaches @device for @pasid to @hwpt, which gets one more user. Errors: [ATTACH.3..6].
  */
 int group_attach(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt);
 
@@ -49,8 +48,7 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid);
 
 /*
  * Moves all devices that are attached for @pasid to @hwpt. *@old is the HWPT that they left, NULL
- * if it is the same one; the caller drops *@lost users of it. Errors: spec 20-hwpt-device, 5 rows 2
- * to 6.
+ * if it is the same one; the caller drops *@lost users of it. Errors: [REPLACE.2..6].
  */
 int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt,
 		  struct hwpt **old, unsigned int *lost);
@@ -71,7 +69,7 @@ void group_refuse_faults(struct iommufd_device *device, bool refuse);
  * Tells the guest of a stage-1 fault, if the device's RID is on a nested HWPT of a vIOMMU that
  * listens. False: not told.
  */
-bool group_report_event(struct iommufd_device *device, const struct iommu_fault *fault);
+bool group_report_event(struct iommufd_device *device, const struct dma_fault *fault);
 
 /* True if any PASID is attached. Caller holds the group's lock. */
 bool group_has_pasids(const struct iommufd_group *group);

@@ -64,7 +64,7 @@ static const struct object_class hwpt_class = {
 };
 
 int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
-		const struct iommu_user_data *data, struct hwpt_paging **out)
+		const struct user_data *data, struct hwpt_paging **out)
 {
 	struct hwpt_paging *hwpt = object_create(ioas->object.ctx, &hwpt_class);
 	int rc;
@@ -80,7 +80,7 @@ int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
 	CDS_INIT_LIST_HEAD(&hwpt->table.link);
 	object_hold(&ioas->object);
 	hwpt->base.ioas = ioas;
-	hwpt->base.pasid = flags & IOMMU_DOMAIN_PASID;
+	hwpt->base.pasid = flags & DOMAIN_PASID;
 	*out = hwpt;
 	return 0;
 }

@@ -20,11 +20,11 @@ struct hwpt_ops {
 	int (*check_attach)(const struct hwpt *hwpt, struct iommufd_device *device, uint32_t pasid);
 
 	/*
-	 * Tells the guest of a stage-1 fault of @device, which is attached to @hwpt. False, or NULL:
-	 * nothing listens. The caller holds the lock of the device's group.
+	 * Tells the guest of a stage-1 fault of @device, which is attached to @hwpt. False, or
+	 * NULL: nothing listens. The caller holds the lock of the device's group.
 	 */
 	bool (*report_fault)(const struct hwpt *hwpt, const struct iommufd_device *device,
-			     const struct iommu_fault *fault);
+			     const struct dma_fault *fault);
 };
 
 /* What devices are attached to: the part that paging and nested HWPTs have in common. */
@@ -50,19 +50,19 @@ static inline struct hwpt_paging *hwpt_paging_get(struct iommufd_ctx *ctx, uint3
 }
 
 /*
- * A HWPT on @ioas for devices behind @iommu (@flags: enum iommu_domain_flags; @data: the user's, or
+ * A HWPT on @ioas for devices behind @iommu (@flags: enum domain_flags; @data: the user's, or
  * NULL), not yet filled, nor published. 0 or a negative errno.
  */
 int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
-		const struct iommu_user_data *data, struct hwpt_paging **out);
+		const struct user_data *data, struct hwpt_paging **out);
 
-/* An automatic one is there for its attachments, and goes with the last (spec 00-model, 6). */
+/* An automatic one is there for its attachments, and goes with the last [DESTROY]. */
 static inline bool hwpt_is_automatic(const struct hwpt *hwpt)
 {
 	return object_is_transient(&hwpt->object);
 }
 
-/* Adds it to its IOAS: alignment, aperture, contents (spec 20-hwpt-device, 7 rows 7 to 9). */
+/* Adds it to its IOAS: alignment, aperture, contents [HWPT-ALLOC-IOAS.7..9]. */
 int hwpt_add(struct hwpt_paging *hwpt);
 
 /*

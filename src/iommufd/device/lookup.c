@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU_IOVA_LOOKUP (spec 60-extensions, 5): reads what MAP has established, or what a table says,
+ * IOMMU_IOVA_LOOKUP [EXT-LOOKUP]: reads what MAP has established, or what a table says,
  * and changes nothing, accessed and dirty bits included.
  */
 #include "iommufd/device/lookup.h"
 
 #include "base/check.h"
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/object/ucmd.h"
 #include "mem/dmabuf.h"
 
@@ -62,9 +62,9 @@ bool ioas_find_leaf(const struct ioas *ioas, const struct ioas_table *mirror, ui
 	if ((area && area->busy) || iova < iopt_aperture(table).start ||
 	    iova > iopt_aperture(table).last)
 		return false;
-	iopt_read_lock();
+	rcu_read_lock();
 	found = iopt_translate(table, iova, leaf);
-	iopt_read_unlock();
+	rcu_read_unlock();
 	return found;
 }
 
@@ -99,7 +99,7 @@ static int lookup_ioas(struct ioas *ioas, struct iommu_iova_lookup *cmd)
 
 static int lookup_paging(struct hwpt_paging *hwpt, struct iommu_iova_lookup *cmd)
 {
-	const bool tracks = iommu_domain_flags(hwpt->base.domain) & IOMMU_DOMAIN_DIRTY;
+	const bool tracks = iommu_domain_flags(hwpt->base.domain) & DOMAIN_DIRTY;
 	struct ioas *ioas = hwpt->base.ioas;
 	const struct area *area;
 	struct iopt_leaf leaf;
@@ -125,8 +125,8 @@ static int lookup_paging(struct hwpt_paging *hwpt, struct iommu_iova_lookup *cmd
 
 static int lookup_nested(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 {
-	struct iommu_nested_look look;
-	int rc = iommu_nested_look(hwpt->domain, IOMMU_NO_PASID, cmd->iova, &look);
+	struct nested_look look;
+	int rc = iommu_nested_look(hwpt->domain, NO_PASID, cmd->iova, &look);
 
 	if (rc)
 		return rc;

@@ -28,8 +28,8 @@ bool area_pinned_at(const struct area *area, uint64_t iova);
 struct area *ioas_find_area(const struct ioas *ioas, uint64_t iova);
 
 /*
- * The leaf of @mirror, a table of @ioas, that holds @iova; false: there is none, or it is under construction.
- * Caller holds ioas->lock.
+ * The leaf of @mirror, a table of @ioas, that holds @iova; false: there is none, or it is under
+ * construction. Caller holds ioas->lock.
  */
 bool ioas_find_leaf(const struct ioas *ioas, const struct ioas_table *mirror, uint64_t iova,
 		    struct iopt_leaf *leaf);

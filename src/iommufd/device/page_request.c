@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Page requests of devices: single faults are gathered into groups, groups go to the queue of the
- * HWPT that the device goes through, and the device's DMA waits for the answer (spec
- * 30-faults-viommu, 1.1).
+ * HWPT that the device goes through, and the device's DMA waits for the answer [FAULT-ROUTING].
  */
 #include "iommufd/device/page_request.h"
 
@@ -187,24 +186,23 @@ static enum page_outcome wait_for_answer(struct page_wait *wait)
 }
 
 static struct iommu_hwpt_pgfault record_of(struct iommufd_device *device,
-					   const struct iommu_fault *fault)
+					   const struct dma_fault *fault)
 {
 	struct iommu_hwpt_pgfault record = {
 		.flags = IOMMU_PGFAULT_FLAGS_LAST_PAGE,
 		.pasid = fault->pasid,
 		.grpid = __atomic_add_fetch(&device->next_grpid, 1, __ATOMIC_RELAXED) & GRPID_MASK,
-		.perm = fault->dir == IOMMU_DMA_WRITE ? IOMMU_PGFAULT_PERM_WRITE
-						      : IOMMU_PGFAULT_PERM_READ,
+		.perm = fault->dir == DMA_WRITE ? IOMMU_PGFAULT_PERM_WRITE
+						: IOMMU_PGFAULT_PERM_READ,
 		.addr = fault->iova & ~PAGE_MASK,
 	};
 
-	if (fault->pasid != IOMMU_NO_PASID)
+	if (fault->pasid != NO_PASID)
 		record.flags |= IOMMU_PGFAULT_FLAGS_PASID_VALID;
 	return record;
 }
 
-enum page_outcome device_request_page(struct iommufd_device *device,
-				      const struct iommu_fault *fault)
+enum page_outcome device_request_page(struct iommufd_device *device, const struct dma_fault *fault)
 {
 	const struct iommu_hwpt_pgfault record = record_of(device, fault);
 	struct page_wait *wait = alloc_zeroed(sizeof(*wait));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Page requests of devices: from a device that asks for a page to the queue of the HWPT that it
- * goes through, and the answer back (spec 30-faults-viommu, 1.1).
+ * goes through, and the answer back [FAULT-ROUTING].
  */
 #ifndef IOMMUFD_PAGE_REQUEST_H
 #define IOMMUFD_PAGE_REQUEST_H
@@ -27,8 +27,7 @@ enum page_outcome {
 /*
  * Requests the page of @fault and waits for the answer. Called outside of any gate, without locks.
  */
-enum page_outcome device_request_page(struct iommufd_device *device,
-				      const struct iommu_fault *fault);
+enum page_outcome device_request_page(struct iommufd_device *device, const struct dma_fault *fault);
 
 /* Drops the faults of @device that wait for their group's last one: it is being unbound. */
 void device_drop_partial_faults(struct iommufd_device *device);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ioctl table: numbers, sizes, and how structures grow (spec 00-model, 3).
+ * The ioctl table: numbers, sizes, and how structures grow [FRAMING].
  *
  * A structure is copied in once, zero-extended to the size that is known, and copied back no longer
  * than the caller's. A longer one must have a tail of zeros.
@@ -144,7 +144,7 @@ static const struct ioctl_entry table[IOCTL_LAST - IOCTL_FIRST + 1] = {
 	      ioctl_ioas_change_process),
 };
 
-/* What Linux does not have (spec 60-extensions). */
+/* What Linux does not have [EXT]. */
 static const struct ioctl_entry own_table[IOCTL_OWN_LAST - IOCTL_OWN_FIRST + 1] = {
 	OWN_ENTRY(IOMMU_RESV_IOVA_RANGES, struct iommu_resv_iova_ranges, resv_iovas,
 		  ioctl_resv_iova_ranges),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accesses: how an emulated (mediated) device uses an IOAS without a page table of its own (spec
- * 10-ioas, 8.4 to 8.6).
+ * Accesses: how an emulated (mediated) device uses an IOAS without a page table of its own
+ * [ACCESS-RW], [ACCESS-PIN], [ACCESS-ATTACH].
  *
  * An access is an object of the context, with an ID; its owner creates, attaches and ends it, and
  * calls it from any thread. What it pins it must let go of when it is told that the range is being
@@ -72,7 +72,7 @@ int iommufd_access_replace(struct iommufd_access *access, uint32_t ioas_id);
 
 /*
  * Pins [@iova, @iova + @len) for reading, or @write too, and gives the bus address of each page in
- * @pages (as many as pages are touched). All or nothing. Errors: spec 10-ioas, 8.5.
+ * @pages (as many as pages are touched). All or nothing. Errors: [ACCESS-PIN].
  */
 int iommufd_access_pin(struct iommufd_access *access, uint64_t iova, uint64_t len, bool write,
 		       uint64_t *pages);
@@ -82,7 +82,7 @@ void iommufd_access_unpin(struct iommufd_access *access, uint64_t iova, uint64_t
 
 /*
  * Copies between @buf and [@iova, @iova + @len). @slow: never by way of the caller's current
- * mapping. Errors: spec 10-ioas, 8.4; what precedes the failing point has been copied.
+ * mapping. Errors: [ACCESS-RW]; what precedes the failing point has been copied.
  */
 int iommufd_access_rw(struct iommufd_access *access, struct uiommufd_caller *caller, uint64_t iova,
 		      void *buf, uint64_t len, bool write, bool slow);

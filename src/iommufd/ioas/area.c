@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Areas: the mappings of an IOAS, and how they come into and out of its HWPTs' tables (spec
- * 10-ioas, 4, 6 and 8).
+ * Areas: the mappings of an IOAS, and how they come into and out of its HWPTs' tables
+ * [IOAS-MAPPING], [IOAS-UNMAP], [IOAS-PINNING].
  *
  * Invariants, with ioas->lock held: every area that is not busy is in the table of every HWPT; its
  * pages are pinned, once for the IOAS, exactly while there is a HWPT. A busy area holds its IOVA
@@ -221,7 +221,7 @@ static int choose_iova(struct ioas *ioas, struct area_request *request)
 }
 
 /*
- * What a piece of a MAP or COPY must satisfy by itself (spec 10-ioas 4.1 row 10; 4.3 rows 10, 11).
+ * What a piece of a MAP or COPY must satisfy by itself [IOAS-MAP.10], [IOAS-COPY.10..11].
  */
 static int check_area(const struct ioas *ioas, const struct area *area)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cutting an area in two: what TYPE1 version 1 promises, to unmap any part of what was mapped (spec
- * 40-vfio, 4.3).
+ * Cutting an area in two: what TYPE1 version 1 promises, to unmap any part of what was mapped
+ * [COMPAT-UNMAP].
  *
  * Only while the IOAS has no huge pages: then no leaf of a table spans the cut, and the tables stay
  * as they are. What an area has, both parts have: a reference of the source, and while there is a

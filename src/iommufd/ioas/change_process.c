@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOAS_CHANGE_PROCESS: the caller becomes the owner of everything mapped in the context (spec
- * 10-ioas, 9).
+ * IOAS_CHANGE_PROCESS: the caller becomes the owner of everything mapped in the context
+ * [IOAS-CHANGE-PROCESS].
  *
  * All IOASes are locked, in the order of their IDs, so that all sources move or none. A source that
  * several areas share moves once: the distinct ones are collected, sorted, first.

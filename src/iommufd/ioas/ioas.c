@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The IOAS object and the ranges of IOVA that it may use: reserved (by owner), allowed (by the
- * user), and the alignment that everything in it keeps (spec 10-ioas, 1 to 3).
+ * user), and the alignment that everything in it keeps [IOAS-ALLOC], [IOAS-USABLE],
+ * [IOAS-ALIGNMENT].
  *
  * ioas->reserved is always the union of ioas->resv; no area and no allowed range ever intersects
  * it.

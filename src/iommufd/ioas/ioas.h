@@ -155,7 +155,7 @@ uint64_t area_len(const struct area *area);
 struct mem_pages area_pages(const struct area *area);
 
 /*
- * Adds the areas of @request and programs every HWPT (spec 10-ioas 4.1 rows 8 to 11). On failure
+ * Adds the areas of @request and programs every HWPT [IOAS-MAP.8..11]. On failure
  * nothing has changed and the areas are still the caller's.
  */
 int ioas_add_areas(struct ioas *ioas, struct area_request *request);
@@ -163,19 +163,19 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request);
 struct ucmd;
 
 /*
- * MAP of the memory that @cmd names (spec 10-ioas, 4.1 rows 5 to 11); cmd->iova becomes what was
+ * MAP of the memory that @cmd names [IOAS-MAP.5..11]; cmd->iova becomes what was
  * chosen.
  */
 int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *ioas);
 
 /*
  * If @ioas has no huge pages, and @last is inside an area, ends that area there: the rest of it is
- * an area of its own. Errors: spec 40-vfio, 4.3.
+ * an area of its own. Errors: [COMPAT-UNMAP].
  */
 int ioas_cut(struct ioas *ioas, uint64_t last);
 
 /*
- * Removes whole areas in @range (spec 10-ioas, 6, loop). *@unmapped counts bytes, also on failure.
+ * Removes whole areas in @range [IOAS-UNMAP.6]. *@unmapped counts bytes, also on failure.
  */
 int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped);
 

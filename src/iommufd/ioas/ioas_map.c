@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands that change what is mapped: MAP, MAP_FILE, COPY, UNMAP (spec 10-ioas, 4 and 6). The
- * checks are in the order of the specification's tables; the work is in area.c.
+ * The commands that change what is mapped: MAP, MAP_FILE, COPY, UNMAP [IOAS-MAPPING], [IOAS-UNMAP].
+ * The checks are in the order of the specification's tables; the work is in area.c.
  */
 #include "iommufd/ioas/ioas_map.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IOMMU_OPTION and IOMMU_VFIO_IOAS (spec 10-ioas, 7). */
+/* IOMMU_OPTION and IOMMU_VFIO_IOAS [OPTION]. */
 #include "iommufd/ioas/options.h"
 
 #include <linux/capability.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The object table of a context: creation, look-up and the rules of destruction (spec 00-model, 5
- * and 6).
+ * The object table of a context: creation, look-up and the rules of destruction [IDS], [DESTROY].
  *
  * ctx->lock guards the ID table. Look-ups read an index beside it, under RCU, so that calls on
  * different objects share no lock; an object's memory is freed a grace period after it has left the

@@ -54,8 +54,8 @@ struct object_class {
 };
 
 /*
- * First member of every object. @users: one for the object table, one for each holder of spec
- * 00-model, 6, and one for each ioctl that works on it just now; 0: being destroyed.
+ * First member of every object. @users: one for the object table, one for each holder of [DESTROY],
+ * and one for each ioctl that works on it just now; 0: being destroyed.
  */
 struct iommufd_object {
 	struct iommufd_ctx *ctx;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Regions that a program maps from its iommufd: shared memory that belongs to an object, at an
- * offset that the object's creation has told (spec 30-faults-viommu, 6).
+ * offset that the object's creation has told [MMAP].
  *
  * ctx->lock guards the list, which is sorted by offset. Each mapping is a user of the owner and
  * keeps the context; so a region whose owner is being destroyed has no mappings.

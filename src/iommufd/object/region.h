@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Regions: shared memory of an object, which a program maps from its iommufd at an offset that the
- * object's creation has told it (spec 30-faults-viommu, 6).
+ * object's creation has told it [MMAP].
  */
 #ifndef IOMMUFD_REGION_H
 #define IOMMUFD_REGION_H

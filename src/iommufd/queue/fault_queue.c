@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The fault queue object and its file: groups wait in order of completion, are read whole, get the
- * lowest free cookie, and are answered by it (spec 30-faults-viommu, 1).
+ * lowest free cookie, and are answered by it [FAULT-QUEUE].
  *
  * The queue's lock guards the lists and cookies. A group is on one of two lists: queued, or
  * delivered (awaiting its response).

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * IO page faults: from a device that asks for a page, by the fault queue of the HWPT that it goes
- * through, to user space and back (spec 30-faults-viommu, 1).
+ * through, to user space and back [FAULT-QUEUE].
  *
  * Locks: group->lock, then queue->lock. A group of faults belongs to the attachment that it was
  * reported through; when that ends, the group is answered INVALID.

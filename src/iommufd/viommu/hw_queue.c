@@ -2,7 +2,7 @@
 /*
  * HW queues: guest memory that the (virtual) hardware reads by itself. It is pinned through an
  * internal access of the parent's IOAS, which nobody can ask to let go: UNMAP of it is EBUSY while
- * the queue exists (spec 30-faults-viommu, 5).
+ * the queue exists [HW-QUEUE].
  */
 #include "iommufd/viommu/hw_queue.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU_HWPT_ALLOC (spec 20-hwpt-device, 7): page tables that the user asks for by device and by
+ * IOMMU_HWPT_ALLOC [HWPT-ALLOC]: page tables that the user asks for by device and by
  * what they hang off.
  */
 #include "iommufd/viommu/hwpt_alloc.h"
@@ -21,11 +21,11 @@ static unsigned int domain_flags(uint32_t flags)
 	unsigned int wanted = 0;
 
 	if (flags & IOMMU_HWPT_ALLOC_NEST_PARENT)
-		wanted |= IOMMU_DOMAIN_NEST_PARENT;
+		wanted |= DOMAIN_NEST_PARENT;
 	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
-		wanted |= IOMMU_DOMAIN_DIRTY;
+		wanted |= DOMAIN_DIRTY;
 	if (flags & IOMMU_HWPT_ALLOC_PASID)
-		wanted |= IOMMU_DOMAIN_PASID;
+		wanted |= DOMAIN_PASID;
 	return wanted;
 }
 
@@ -46,7 +46,7 @@ static int check_paging(const struct iommu_hwpt_alloc *cmd, const struct iommufd
 static int alloc_paging(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd,
 			struct iommufd_device *device, struct ioas *ioas)
 {
-	const struct iommu_user_data data = {
+	const struct user_data data = {
 		.type = cmd->data_type,
 		.len = cmd->data_len,
 		.uptr = cmd->data_uptr,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested HWPTs: the generic part of HWPT_ALLOC on a nesting parent or a vIOMMU (spec
- * 20-hwpt-device, 7), and of HWPT_INVALIDATE (12). Drivers do the rest (iommufd/viommu/hwpt_nested.h).
+ * Nested HWPTs: the generic part of HWPT_ALLOC on a nesting parent or a vIOMMU [HWPT-ALLOC], and of
+ * HWPT_INVALIDATE (12). Drivers do the rest (iommufd/viommu/hwpt_nested.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -84,7 +84,7 @@ static int nested_check_attach(const struct hwpt *hwpt, struct iommufd_device *d
 }
 
 static bool nested_report_fault(const struct hwpt *hwpt, const struct iommufd_device *device,
-				const struct iommu_fault *fault)
+				const struct dma_fault *fault)
 {
 	struct viommu *viommu = ((const struct hwpt_nested *)hwpt)->viommu;
 	const struct vdevice *vdevice = device->vdevice;
@@ -102,7 +102,7 @@ static int create(struct ucmd *ucmd, struct hwpt_paging *parent, struct viommu *
 		  nested_alloc_fn alloc)
 {
 	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
-	const struct iommu_user_data data = {
+	const struct user_data data = {
 		.caller = ucmd->caller,
 		.type = cmd->data_type,
 		.len = cmd->data_len,
@@ -141,7 +141,7 @@ int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device,
 	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !driver)
 		return -EOPNOTSUPP;
 	if (hwpt_is_automatic(&parent->base) ||
-	    !(iommu_domain_flags(parent->base.domain) & IOMMU_DOMAIN_NEST_PARENT) ||
+	    !(iommu_domain_flags(parent->base.domain) & DOMAIN_NEST_PARENT) ||
 	    iommu_kind_of(iommu_domain_iommu(parent->base.domain)) != iommu_kind_of(iommu))
 		return -EINVAL;
 	return create(ucmd, parent, NULL, driver->alloc);

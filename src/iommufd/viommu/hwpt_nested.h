@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested HWPTs: what a driver of hardware contributes to them (spec 20-hwpt-device, 11 and 12). The
+ * Nested HWPTs: what a driver of hardware contributes to them [NESTED-DATA], [HWPT-INVALIDATE]. The
  * generic part is hwpt_nested.c.
  */
 #ifndef IOMMUFD_NESTED_H
@@ -52,7 +52,7 @@ struct nested_ops {
  * state. @flags are those of HWPT_ALLOC without FAULT_ID_VALID. 0 or a negative errno.
  */
 typedef int (*nested_alloc_fn)(struct hwpt_nested *hwpt, uint32_t flags,
-			       const struct iommu_user_data *data);
+			       const struct user_data *data);
 
 /* Nested HWPTs directly on a parent, for the kinds of IOMMU that have them. */
 struct nested_driver {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VT-d: a guest's first-stage table on a second-stage nesting parent (spec 20-hwpt-device, 11 and
- * 12).
+ * VT-d: a guest's first-stage table on a second-stage nesting parent [NESTED-DATA],
+ * [HWPT-INVALIDATE].
  */
 #include <errno.h>
 #include <string.h>
 
-#include "iommu/nested.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/viommu/hwpt_nested.h"
 
 #include <uiommufd/iommufd.h>
@@ -17,8 +17,7 @@ static bool vtd_serves(const struct iommu_kind *kind)
 }
 
 /* The IOVAs of an entry: all, or whole pages from addr on. */
-static int vtd_match(const struct iommu_hwpt_vtd_s1_invalidate *entry,
-		     struct iommu_tlb_match *match)
+static int vtd_match(const struct iommu_hwpt_vtd_s1_invalidate *entry, struct tlb_match *match)
 {
 	uint64_t len;
 
@@ -46,7 +45,7 @@ static int vtd_invalidate(struct hwpt_nested *hwpt, struct invalidation *invalid
 	if (invalidation->type != IOMMU_HWPT_INVALIDATE_DATA_VTD_S1)
 		return -EINVAL;
 	for (uint32_t i = 0; i < invalidation->entries; i++) {
-		struct iommu_tlb_match match = {.domain = hwpt->base.domain};
+		struct tlb_match match = {.domain = hwpt->base.domain};
 		int rc;
 
 		if (invalidation->entry_len != sizeof(entry))
@@ -64,15 +63,15 @@ static int vtd_invalidate(struct hwpt_nested *hwpt, struct invalidation *invalid
 
 static const struct nested_ops vtd_ops = {.invalidate = vtd_invalidate};
 
-static int vtd_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct iommu_user_data *data)
+static int vtd_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct user_data *data)
 {
-	struct iommu_nested_config config = {.format = IOMMU_NESTED_VTD};
+	struct nested_config config = {.format = NESTED_VTD};
 	struct iommu_hwpt_vtd_s1 vtd;
 	int rc;
 
 	if ((flags & ~(uint32_t)IOMMU_HWPT_ALLOC_PASID) || data->type != IOMMU_HWPT_DATA_VTD_S1)
 		return -EOPNOTSUPP;
-	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_VTD_S1, &vtd, sizeof(vtd), sizeof(vtd));
+	rc = user_data_read(data, IOMMU_HWPT_DATA_VTD_S1, &vtd, sizeof(vtd), sizeof(vtd));
 	if (rc)
 		return rc;
 	config.vtd.flags = vtd.flags;

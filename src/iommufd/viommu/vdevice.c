@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vDEVICEs: a device as the VM knows it, by an ID of its own (spec 30-faults-viommu, 3; tombstones:
- * 00-model, 7).
+ * vDEVICEs: a device as the VM knows it, by an ID of its own ([VDEVICE-ALLOC]; tombstones:
+ * [TOMBSTONE]).
  *
  * group->lock guards device->vdevice and vdevice->device; viommu->lock the list of the vIOMMU.
  */

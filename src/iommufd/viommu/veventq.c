@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vEVENTQs: events of one type on a vIOMMU, for user space to read (spec 30-faults-viommu, 4).
+ * vEVENTQs: events of one type on a vIOMMU, for user space to read [VEVENTQ-ALLOC].
  *
  * The queue's lock guards the list of unread events. When there is no room, an event is lost; then
  * the one lost-events header of the queue is at the tail, and carries the newest sequence number.

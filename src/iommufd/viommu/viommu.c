@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vIOMMU object (spec 30-faults-viommu, 2), and the drivers that give its types their meaning.
+ * The vIOMMU object [VIOMMU-ALLOC], and the drivers that give its types their meaning.
  */
 #include "iommufd/viommu/viommu.h"
 
@@ -62,7 +62,7 @@ static const struct object_class viommu_class = {
 };
 
 /* Has the driver set it up; on failure the driver has nothing of it. */
-static int init_state(struct viommu *viommu, struct iommu_user_data *data)
+static int init_state(struct viommu *viommu, struct user_data *data)
 {
 	const struct viommu_driver *driver = viommu->driver;
 	int rc;
@@ -82,7 +82,7 @@ static int create(struct ucmd *ucmd, const struct viommu_driver *driver, struct 
 		  struct hwpt_paging *parent)
 {
 	struct iommu_viommu_alloc *cmd = ucmd->cmd;
-	struct iommu_user_data data = {
+	struct user_data data = {
 		.caller = ucmd->caller,
 		.type = cmd->type,
 		.len = cmd->data_len,
@@ -132,7 +132,7 @@ static int alloc_for(struct ucmd *ucmd, const struct iommufd_device *device)
 	parent = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
 	if (!parent)
 		return -ENOENT;
-	if (!(iommu_domain_flags(parent->base.domain) & IOMMU_DOMAIN_NEST_PARENT))
+	if (!(iommu_domain_flags(parent->base.domain) & DOMAIN_NEST_PARENT))
 		rc = -EINVAL;
 	else
 		rc = create(ucmd, driver, iommu, parent);

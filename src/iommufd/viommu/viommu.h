@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vIOMMUs: the slice of an IOMMU that a VM has, on top of one nesting parent; and what hangs off
- * it: vDEVICEs, vEVENTQs, HW queues (spec 30-faults-viommu, 2 to 6).
+ * it: vDEVICEs, vEVENTQs, HW queues [VIOMMU-ALLOC], [VDEVICE-ALLOC], [VEVENTQ-ALLOC], [HW-QUEUE],
+ * [MMAP].
  *
  * Locks: group->lock, then viommu->lock; event queues have a lock of their own, innermost.
  */
@@ -25,15 +26,15 @@ struct viommu_driver {
 	size_t state_size; /* of viommu->state, zeroed */
 
 	/* Takes and gives back the user's data. A negative errno undoes the creation. */
-	int (*init)(struct viommu *viommu, struct iommu_user_data *data);
+	int (*init)(struct viommu *viommu, struct user_data *data);
 	void (*fini)(struct viommu *viommu);
 
 	/* Sets up a nested HWPT on it (iommufd/viommu/hwpt_nested.h). NULL: -EOPNOTSUPP. */
 	nested_alloc_fn nested;
 
 	/*
-	 * 0 if @device may be attached by @pasid to @hwpt, which is nested on a vIOMMU of this type,
-	 * or a negative errno. The caller holds the lock of the device's group.
+	 * 0 if @device may be attached by @pasid to @hwpt, which is nested on a vIOMMU of this
+	 * type, or a negative errno. The caller holds the lock of the device's group.
 	 */
 	int (*check_attach)(const struct hwpt_nested *hwpt, struct iommufd_device *device,
 			    uint32_t pasid);
@@ -46,7 +47,7 @@ struct viommu_driver {
 	 * group->lock.
 	 */
 	bool (*report_fault)(struct viommu *viommu, const struct vdevice *vdevice,
-			     const struct iommu_fault *fault);
+			     const struct dma_fault *fault);
 
 	uint32_t hw_queue_type; /* 0: no HW queues */
 	size_t hw_queue_count;	/* at most; indices are below */

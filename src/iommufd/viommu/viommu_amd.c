@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD: nested tables from a guest's device table entry (spec 20-hwpt-device, 11). No vIOMMU type of
+ * AMD: nested tables from a guest's device table entry [NESTED-DATA]. No vIOMMU type of
  * its own yet: any will do.
  */
 #include <errno.h>
@@ -8,8 +8,8 @@
 
 #include <uiommufd/iommufd.h>
 
-#include "iommu/dte_amd.h"
-#include "iommu/nested.h"
+#include "iommu/amd_tables.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/viommu/viommu.h"
 
 enum {
@@ -45,16 +45,16 @@ static int check_dte(const uint64_t *dte)
 
 static const struct nested_ops amd_ops = {.invalidate = NULL};
 
-static int amd_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct iommu_user_data *data)
+static int amd_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct user_data *data)
 {
-	struct iommu_nested_config config = {.format = IOMMU_NESTED_AMD};
+	struct nested_config config = {.format = NESTED_AMD};
 	struct iommu_hwpt_amd_guest guest;
 	int rc;
 
 	(void)flags;
 	if (data->type != IOMMU_HWPT_DATA_AMD_GUEST)
 		return -EOPNOTSUPP;
-	rc = iommu_user_data_read(data, data->type, &guest, sizeof(guest), sizeof(guest));
+	rc = user_data_read(data, data->type, &guest, sizeof(guest), sizeof(guest));
 	if (!rc)
 		rc = check_dte((const uint64_t *)guest.dte);
 	if (rc)

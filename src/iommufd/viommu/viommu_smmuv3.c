@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SMMUv3 vIOMMU: nested tables from a guest's stream table entry, and the guest's invalidation
- * commands (spec 20-hwpt-device, 11 and 12; Arm IHI 0070, 4 and 5.2).
+ * commands ([NESTED-DATA], [HWPT-INVALIDATE]; Arm IHI 0070, 4 and 5.2).
  */
 #include <errno.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 #include <uiommufd/iommufd.h>
 
 #include "base/alloc.h"
-#include "iommu/nested.h"
-#include "iommu/ste_smmuv3.h"
+#include "iommu/nested_domain.h"
+#include "iommu/smmuv3_tables.h"
 #include "iommufd/device/group.h"
 #include "iommufd/viommu/vdevice.h"
 #include "iommufd/viommu/veventq.h"
@@ -72,7 +72,7 @@ static bool smmuv3_serves(const struct iommu_kind *kind, uint32_t type)
 }
 
 /* The VM's stage 2 is in the tables of the SMMU that serves it. */
-static int smmuv3_init(struct viommu *viommu, struct iommu_user_data *data)
+static int smmuv3_init(struct viommu *viommu, struct user_data *data)
 {
 	(void)data;
 	return iommu_domain_iommu(viommu->parent->base.domain) == viommu->iommu ? 0 : -EINVAL;
@@ -80,11 +80,11 @@ static int smmuv3_init(struct viommu *viommu, struct iommu_user_data *data)
 
 /* ---- nested tables ---- */
 
-static int check_ste(const uint64_t *ste, struct iommu_nested_config *config)
+static int check_ste(const uint64_t *ste, struct nested_config *config)
 {
 	const uint64_t cfg = bits_get(ste[0], STE0_CONFIG), eats = bits_get(ste[1], STE1_EATS);
 
-	config->format = IOMMU_NESTED_ABORT;
+	config->format = NESTED_ABORT;
 	if (!(ste[0] & STE0_V))
 		return 0;
 	if ((ste[0] & ~ste0_guest) || (ste[1] & ~ste1_guest))
@@ -94,9 +94,9 @@ static int check_ste(const uint64_t *ste, struct iommu_nested_config *config)
 	if (eats > 1)
 		return -EIO;
 	if (cfg == CONFIG_BYPASS)
-		config->format = IOMMU_NESTED_IDENTITY;
+		config->format = NESTED_IDENTITY;
 	else if (cfg == CONFIG_S1)
-		config->format = IOMMU_NESTED_SMMUV3;
+		config->format = NESTED_SMMUV3;
 	memcpy(config->ste, ste, sizeof(config->ste));
 	return 0;
 }
@@ -113,17 +113,16 @@ static void nested_release(struct hwpt_nested *hwpt)
 
 static const struct nested_ops smmuv3_nested_ops = {.release = nested_release};
 
-static int smmuv3_nested(struct hwpt_nested *hwpt, uint32_t flags,
-			 const struct iommu_user_data *data)
+static int smmuv3_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct user_data *data)
 {
-	struct iommu_nested_config config = {.format = IOMMU_NESTED_ABORT};
+	struct nested_config config = {.format = NESTED_ABORT};
 	struct iommu_hwpt_arm_smmuv3 ste;
 	struct smmuv3_nested *nested;
 	int rc;
 
 	if (flags)
 		return -EOPNOTSUPP;
-	rc = iommu_user_data_read(data, IOMMU_HWPT_DATA_ARM_SMMUV3, &ste, sizeof(ste), sizeof(ste));
+	rc = user_data_read(data, IOMMU_HWPT_DATA_ARM_SMMUV3, &ste, sizeof(ste), sizeof(ste));
 	if (!rc)
 		rc = check_ste((const uint64_t *)ste.ste, &config);
 	if (rc)
@@ -131,7 +130,7 @@ static int smmuv3_nested(struct hwpt_nested *hwpt, uint32_t flags,
 	nested = alloc_zeroed(sizeof(*nested));
 	if (!nested)
 		return -ENOMEM;
-	nested->translates = config.format == IOMMU_NESTED_SMMUV3;
+	nested->translates = config.format == NESTED_SMMUV3;
 	rc = iommu_nested_create(hwpt->parent->base.domain, &config, &hwpt->base.domain);
 	if (rc) {
 		alloc_free(nested);
@@ -149,7 +148,7 @@ static int smmuv3_check_attach(const struct hwpt_nested *hwpt, struct iommufd_de
 	const struct smmuv3_nested *nested = hwpt->state;
 	struct vdevice *vdevice;
 
-	if (pasid != IOMMU_NO_PASID || iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
+	if (pasid != NO_PASID || iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
 		return -EINVAL;
 	if (group_has_pasids(device->group))
 		return -EBUSY;
@@ -202,7 +201,7 @@ static struct iova_range atc_range(const uint64_t *cmd)
 	return range;
 }
 
-static void match_address(const uint64_t *cmd, struct iommu_tlb_match *match)
+static void match_address(const uint64_t *cmd, struct tlb_match *match)
 {
 	match->by_range = true;
 	match->range = tlbi_range(cmd);
@@ -212,7 +211,7 @@ static void match_address(const uint64_t *cmd, struct iommu_tlb_match *match)
 /* Commands on translations, of all streams of the VM. */
 static void execute_tlbi(struct viommu *viommu, const uint64_t *cmd)
 {
-	struct iommu_tlb_match match = {.domain = NULL};
+	struct tlb_match match = {.domain = NULL};
 
 	switch (bits_get(cmd[0], CMD_OPCODE)) {
 	case OP_TLBI_NH_VA:
@@ -236,7 +235,7 @@ static void execute_tlbi(struct viommu *viommu, const uint64_t *cmd)
 /* Commands on one stream. */
 static int execute_stream(struct viommu *viommu, const uint64_t *cmd)
 {
-	struct iommu_tlb_match match = {.domain = NULL};
+	struct tlb_match match = {.domain = NULL};
 	struct vdevice *vdevice;
 
 	switch (bits_get(cmd[0], CMD_OPCODE)) {
@@ -309,7 +308,7 @@ static int smmuv3_invalidate(struct viommu *viommu, struct invalidation *invalid
 
 /* The record is the hardware's, with the stream as the guest knows it. */
 static bool smmuv3_report_fault(struct viommu *viommu, const struct vdevice *vdevice,
-				const struct iommu_fault *fault)
+				const struct dma_fault *fault)
 {
 	struct iommu_vevent_arm_smmuv3 event;
 

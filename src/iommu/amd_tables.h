@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD I/O Virtualization, 2.2.2.1: the fields of a Device Table Entry that say what guest tables a
- * device has; words of 64 bits.
+ * What leads to a guest's v2 tables (AMD I/O Virtualization 3.08, 2.2.2.1 and 2.2.6): the fields of
+ * a Device Table Entry that describe them, and the entries of the GCR3 table, which is indexed by
+ * PASID. Words of 64 bits.
  */
-#ifndef IOMMU_DTE_AMD_H
-#define IOMMU_DTE_AMD_H
+#ifndef IOMMU_AMD_TABLES_H
+#define IOMMU_AMD_TABLES_H
 
 #include "base/bits.h"
 
@@ -22,6 +23,14 @@
 enum {
 	GUEST_PAGING_4_LEVEL,
 	GUEST_PAGING_5_LEVEL,
+};
+
+/* A GCR3 table has DTE0_GLX + 1 levels of 4 KiB. */
+#define GCR3_VALID   BIT(0)
+#define GCR3_ADDRESS BITS(51, 12)
+
+enum {
+	GCR3_INDEX_BITS = 9
 };
 
 #endif

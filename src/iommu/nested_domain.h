@@ -14,21 +14,21 @@
  *
  * Requests are unprivileged. Those without a PASID: SMMUv3 as S1DSS says, AMD as GIOV says.
  */
-#ifndef IOMMU_NESTED_H
-#define IOMMU_NESTED_H
+#ifndef IOMMU_NESTED_DOMAIN_H
+#define IOMMU_NESTED_DOMAIN_H
 
 #include "iommu/iommu.h"
 
-enum iommu_nested_format {
-	IOMMU_NESTED_IDENTITY, /* no stage 1: mock hardware, bypass */
-	IOMMU_NESTED_ABORT,    /* everything faults */
-	IOMMU_NESTED_VTD,      /* first-stage x86-64 tables at pgtbl_addr */
-	IOMMU_NESTED_SMMUV3,   /* from an STE: context descriptors, then AArch64 stage 1 */
-	IOMMU_NESTED_AMD,      /* from a guest DTE: GCR3 table, then v2 tables */
+enum nested_format {
+	NESTED_IDENTITY, /* no stage 1: mock hardware, bypass */
+	NESTED_ABORT,	 /* everything faults */
+	NESTED_VTD,	 /* first-stage x86-64 tables at pgtbl_addr */
+	NESTED_SMMUV3,	 /* from an STE: context descriptors, then AArch64 stage 1 */
+	NESTED_AMD,	 /* from a guest DTE: GCR3 table, then v2 tables */
 };
 
-struct iommu_nested_config {
-	enum iommu_nested_format format;
+struct nested_config {
+	enum nested_format format;
 	union {
 		struct {
 			uint64_t flags; /* enum iommu_hwpt_vtd_s1_flags */
@@ -44,7 +44,7 @@ struct iommu_nested_config {
  * A nested domain on @parent, which must outlive it. 0 or -ENOMEM; -EINVAL: @parent is no nesting
  * parent.
  */
-int iommu_nested_create(struct iommu_domain *parent, const struct iommu_nested_config *config,
+int iommu_nested_create(struct iommu_domain *parent, const struct nested_config *config,
 			struct iommu_domain **domain);
 
 /* The nesting parent, or NULL for a paging domain. */
@@ -57,16 +57,16 @@ struct iommu_domain *iommu_domain_parent(const struct iommu_domain *domain);
 bool iommu_nested_takes_pasids(const struct iommu_domain *domain);
 
 enum {
-	IOMMU_NESTED_MAX_STEPS = 16
+	NESTED_MAX_STEPS = 16
 };
 
 /* What looking at stage 1 found. */
-struct iommu_nested_look {
+struct nested_look {
 	struct iova_range leaf; /* of stage-1 input addresses */
 	uint64_t ipa;		/* where the IOVA asked for leads, in the parent's IOVA space */
 	unsigned int prot;	/* enum iopt_prot, of stage 1 alone */
 	bool walked;		/* false: there is no stage 1 for it, addresses stay as they are */
-	struct iommu_fault
+	struct dma_fault
 		fault; /* why it led nowhere: what DMA would have run into, but for the request */
 
 	/* What was read of guest memory, in order: also if it led nowhere. */
@@ -75,7 +75,7 @@ struct iommu_nested_look {
 		bool context;	    /* of a context descriptor or GCR3 table, not of a page table */
 		unsigned int level; /* as the format counts */
 		uint64_t ipa, entry;
-	} steps[IOMMU_NESTED_MAX_STEPS];
+	} steps[NESTED_MAX_STEPS];
 };
 
 /*
@@ -84,10 +84,10 @@ struct iommu_nested_look {
  * caller keeps @domain alive.
  */
 int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
-		      struct iommu_nested_look *look);
+		      struct nested_look *look);
 
 /* Which cached translations and structures to forget. */
-struct iommu_tlb_match {
+struct tlb_match {
 	const struct iommu_domain *domain; /* of this nested domain; NULL: any */
 	bool by_pasid, by_asid, by_range;
 	uint32_t pasid;
@@ -101,10 +101,10 @@ struct iommu_tlb_match {
  * Forgets in the IOTLB of @endpoint. When it returns, no DMA is using what was forgotten, and none
  * will find it. Thread-safe.
  */
-void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct iommu_tlb_match *match);
+void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct tlb_match *match);
 
 /* As above, for every endpoint that goes through a nested domain on @parent. */
-void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct iommu_tlb_match *match);
+void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct tlb_match *match);
 
 /*
  * Turns caching off, for endpoints of @iommu that are created later: what the guest writes counts

@@ -11,36 +11,36 @@ enum {
 	TEXT_MAX = 256
 };
 
-static const char *cause_text(const struct iommu_fault *fault)
+static const char *cause_text(const struct dma_fault *fault)
 {
 	switch (fault->cause) {
-	case IOMMU_FAULT_NO_DOMAIN:
+	case DMA_FAULT_NO_DOMAIN:
 		return "the device is not attached to an address space";
-	case IOMMU_FAULT_NOT_MAPPED:
+	case DMA_FAULT_NOT_MAPPED:
 		return "nothing is mapped there";
-	case IOMMU_FAULT_PERMISSION:
-		return fault->dir == IOMMU_DMA_WRITE ? "mapped without WRITEABLE"
-						     : "mapped without READABLE";
-	case IOMMU_FAULT_TABLES:
-	case IOMMU_FAULT_MEMORY:
+	case DMA_FAULT_PERMISSION:
+		return fault->dir == DMA_WRITE ? "mapped without WRITEABLE"
+					       : "mapped without READABLE";
+	case DMA_FAULT_TABLES:
+	case DMA_FAULT_MEMORY:
 		break;
 	}
 	return "mapped, but the memory behind it is gone";
 }
 
 /* Stage 1: which entry is to blame. */
-static void describe_entry(const struct iommu_fault *fault, char *text)
+static void describe_entry(const struct dma_fault *fault, char *text)
 {
 	if (fault->has_entry)
 		snprintf(text, ENTRY_MAX, " (level %u entry 0x%016" PRIx64 " at 0x%" PRIx64 ")",
 			 fault->level, fault->entry, fault->ipa);
-	else if (fault->cause == IOMMU_FAULT_MEMORY)
+	else if (fault->cause == DMA_FAULT_MEMORY)
 		snprintf(text, ENTRY_MAX, " (at 0x%" PRIx64 ")", fault->ipa);
 	else
 		text[0] = '\0';
 }
 
-static void describe_stage1(const struct iommu_fault *fault, char *text)
+static void describe_stage1(const struct dma_fault *fault, char *text)
 {
 	char entry[ENTRY_MAX];
 
@@ -48,24 +48,24 @@ static void describe_stage1(const struct iommu_fault *fault, char *text)
 	snprintf(text, TEXT_MAX, "stage 1, %s: %s%s", fault->name, fault->text, entry);
 }
 
-static void describe_stage2(const struct iommu_fault *fault, char *text)
+static void describe_stage2(const struct dma_fault *fault, char *text)
 {
 	static const char *const accesses[] = {
-		[IOMMU_FAULT_AT_CONTEXT] = "a context descriptor",
-		[IOMMU_FAULT_AT_TABLE] = "a stage-1 table entry",
-		[IOMMU_FAULT_AT_PAGE] = "the page",
+		[DMA_FAULT_AT_CONTEXT] = "a context descriptor",
+		[DMA_FAULT_AT_TABLE] = "a stage-1 table entry",
+		[DMA_FAULT_AT_PAGE] = "the page",
 	};
 
 	snprintf(text, TEXT_MAX, "stage 2, %s, at 0x%" PRIx64 " for %s: %s", fault->name,
 		 fault->ipa, accesses[fault->access], fault->text);
 }
 
-void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct iommu_fault *fault)
+void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct dma_fault *fault)
 {
-	const char *verb = fault->dir == IOMMU_DMA_WRITE ? "write" : "read";
+	const char *verb = fault->dir == DMA_WRITE ? "write" : "read";
 	char pasid[32] = "", text[TEXT_MAX];
 
-	if (fault->pasid != IOMMU_NO_PASID)
+	if (fault->pasid != NO_PASID)
 		snprintf(pasid, sizeof(pasid), "PASID %" PRIu32 " ", fault->pasid);
 	if (fault->stage == 1)
 		describe_stage1(fault, text);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The errno that docs/limits.md states for what is missing or different; tests/source/limits.py
+ * checks that each has its test here. Run with the kind of IOMMU as the argument.
+ */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* check.h has the few commands that most programs need; this one takes them from the header. */
+#undef IOMMU_DESTROY
+#undef IOMMU_IOAS_ALLOC
+#undef IOMMU_IOAS_MAP
+#undef IOMMU_IOAS_UNMAP
+#include <uiommufd/iommufd.h>
+#include <uiommufd/vfio.h>
+
+enum {
+	PAGE = 4096,
+	ANY_VIOMMU_TYPE = 1,
+};
+
+static const char *kind;
+static int iommu, device;
+static uint32_t dev_id, ioas, parent;
+
+static void set_up(void)
+{
+	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind)};
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
+	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
+	struct iommu_hwpt_alloc hwpt = {.size = sizeof(hwpt),
+					.flags = IOMMU_HWPT_ALLOC_NEST_PARENT};
+
+	iommu = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	device = open("/dev/vfio/devices/vfio0", O_RDWR | O_CLOEXEC);
+	bind.iommufd = iommu;
+	CHECK(ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, &bind) == 0);
+	CHECK(ioctl(iommu, IOMMU_IOAS_ALLOC, &alloc) == 0);
+	dev_id = hwpt.dev_id = bind.out_devid;
+	ioas = hwpt.pt_id = alloc.out_ioas_id;
+	CHECK(ioctl(iommu, IOMMU_HWPT_ALLOC, &hwpt) == 0);
+	parent = attach.pt_id = hwpt.out_hwpt_id;
+	CHECK(ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) == 0);
+}
+
+static int new_viommu(uint32_t type, uint32_t *id)
+{
+	struct iommu_viommu_alloc cmd = {
+		.size = sizeof(cmd), .type = type, .dev_id = dev_id, .hwpt_id = parent};
+	int rc = ioctl(iommu, IOMMU_VIOMMU_ALLOC, &cmd);
+
+	*id = cmd.out_viommu_id;
+	return rc;
+}
+
+static void hardware_queues_are_refused(void)
+{
+	struct iommu_hw_queue_alloc cmd = {
+		.size = sizeof(cmd), .type = IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV, .length = PAGE};
+
+	CHECK(new_viommu(ANY_VIOMMU_TYPE, &cmd.viommu_id) == 0);
+	CHECK(ioctl(iommu, IOMMU_HW_QUEUE_ALLOC, &cmd) == -1 && errno == EOPNOTSUPP);
+	if (strcmp(kind, "smmuv3") == 0)
+		CHECK(new_viommu(IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV, &cmd.viommu_id) == -1 &&
+		      errno == EOPNOTSUPP);
+}
+
+static void amd_has_no_invalidation(void)
+{
+	struct iommu_hwpt_invalidate cmd = {.size = sizeof(cmd)};
+
+	if (strcmp(kind, "amd") != 0)
+		return;
+	CHECK(new_viommu(ANY_VIOMMU_TYPE, &cmd.hwpt_id) == 0);
+	CHECK(ioctl(iommu, IOMMU_HWPT_INVALIDATE, &cmd) == -1 && errno == EOPNOTSUPP);
+}
+
+static void there_is_no_noiommu_mode(void)
+{
+	struct iommu_ioas_noiommu_get_pa cmd = {
+		.size = sizeof(cmd), .ioas_id = ioas, .length = PAGE};
+
+	CHECK(ioctl(iommu, IOMMU_IOAS_NOIOMMU_GET_PA, &cmd) == -1 && errno == EOPNOTSUPP);
+}
+
+static void some_features_are_missing(void)
+{
+	static const uint32_t features[] = {
+		VFIO_DEVICE_FEATURE_DMA_BUF,
+		VFIO_DEVICE_FEATURE_MIGRATION,
+		VFIO_DEVICE_FEATURE_PCI_VF_TOKEN,
+	};
+
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+		struct vfio_device_feature cmd = {
+			.argsz = sizeof(cmd),
+			.flags = features[i] | VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_PROBE,
+		};
+
+		CHECK(ioctl(device, VFIO_DEVICE_FEATURE, &cmd) == -1 && errno == ENOTTY);
+	}
+}
+
+static void direct_system_calls_reach_the_kernel(void)
+{
+	struct iommu_ioas_alloc cmd = {.size = sizeof(cmd)};
+
+	CHECK(syscall(SYS_openat, AT_FDCWD, "/dev/vfio/devices/vfio0", O_RDWR) == -1);
+	CHECK(errno == ENOENT);
+	CHECK(syscall(SYS_ioctl, iommu, IOMMU_IOAS_ALLOC, &cmd) == -1 && errno == ENOTTY);
+}
+
+static int map(void *memory, uint32_t rights)
+{
+	struct iommu_ioas_map cmd = {
+		.size = sizeof(cmd),
+		.flags = rights,
+		.ioas_id = ioas,
+		.user_va = (uintptr_t)memory,
+		.length = PAGE,
+	};
+
+	return ioctl(iommu, IOMMU_IOAS_MAP, &cmd);
+}
+
+static void shared_mappings_of_disk_files_are_refused(void)
+{
+	struct iommu_ioas_unmap all = {.size = sizeof(all), .ioas_id = ioas, .length = UINT64_MAX};
+	char name[] = "limits_stated.XXXXXX";
+	int fd = mkstemp(name);
+	struct statfs fs;
+	void *memory;
+
+	CHECK(fd >= 0 && unlink(name) == 0 && ftruncate(fd, PAGE) == 0 && fstatfs(fd, &fs) == 0);
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(memory != MAP_FAILED);
+	close(fd);
+	CHECK(map(memory, IOMMU_IOAS_MAP_READABLE) == 0);
+	if (fs.f_type != TMPFS_MAGIC)
+		CHECK(map(memory, IOMMU_IOAS_MAP_WRITEABLE) == -1 && errno == EFAULT);
+	CHECK(ioctl(iommu, IOMMU_IOAS_UNMAP, &all) == 0);
+	munmap(memory, PAGE);
+}
+
+static void system_calls_do_not_reach_mapped_registers(void)
+{
+	struct vfio_region_info bar = {.argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX};
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	void *registers;
+
+	CHECK(ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar) == 0);
+	if (bar.flags & VFIO_REGION_INFO_FLAG_MMAP) {
+		registers = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, device,
+				 (off_t)bar.offset);
+		CHECK(registers != MAP_FAILED);
+		CHECK(read(zero, registers, 4) == -1 && errno == EFAULT);
+		munmap(registers, bar.size);
+	}
+	close(zero);
+}
+
+int main(int argc, char **argv)
+{
+	const struct check_test tests[] = {
+		TEST(hardware_queues_are_refused),
+		TEST(amd_has_no_invalidation),
+		TEST(there_is_no_noiommu_mode),
+		TEST(some_features_are_missing),
+		TEST(direct_system_calls_reach_the_kernel),
+		TEST(shared_mappings_of_disk_files_are_refused),
+		TEST(system_calls_do_not_reach_mapped_registers),
+	};
+
+	kind = argc > 1 ? argv[1] : "amd";
+	set_up();
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}
