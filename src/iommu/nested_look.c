@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking at a nested translation, for people: the walk of DMA (iommu/nested_domain.c) without its cache
- * and without its traces in the guest's tables. What may be written is found out by a second walk,
- * as for a write: a page that is clean is writable all the same.
+ * Looking at a nested translation, for people: the walk of DMA (iommu/nested_domain.c) without its
+ * cache and without its traces in the guest's tables. What may be written is found out by a second
+ * walk, as for a write: a page that is clean is writable all the same.
  */
 #include "iommu/nested_domain.h"
 

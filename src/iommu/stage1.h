@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stage 1 of nested translation: what a format contributes, and what it may use (iommu/nested_domain.c).
+ * Stage 1 of nested translation: what a format contributes, and what it may use
+ * (iommu/nested_domain.c).
  *
  * A format says how a request finds its tables (context), walks them, and names a failure as its
  * specification does. It reaches guest memory only through stage1_read() and stage1_update(), which

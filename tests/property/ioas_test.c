@@ -4,24 +4,13 @@
  * say which page of a buffer each page of IOVA leads to. After each step, what the devices
  * translate is compared page by page.
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-
-#include <cmocka.h>
 
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
+#include "kit.h"
+
 enum {
-	PAGE = 4096,
 	BUFFER_PAGES = 64,
 	WINDOW_PAGES = 96,
 	IOASES = 2,
@@ -47,15 +36,6 @@ static struct uiommufd *ctx;
 static struct uiommufd_iommu *iommu;
 static struct uiommufd_endpoint *devices[DEVICES];
 static char *buffer;
-static uint64_t seed;
-
-static uint64_t random_below(uint64_t bound)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed % bound;
-}
 
 static int call(unsigned int cmd, void *arg)
 {
@@ -310,10 +290,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(devices_see_exactly_what_is_mapped),
 	};
-	const char *text = getenv("UIOMMUFD_SEED");
 
-	seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL) * 0x9e3779b97f4a7c15;
-	seed |= 1;
-	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)seed);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

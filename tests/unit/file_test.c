@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Files: their references and their release. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

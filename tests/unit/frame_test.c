@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames: which addresses lead to the same memory. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include <uiommufd/caller.h>
 
+#include "kit.h"
 #include "mem/frame.h"
 #include "mem/source.h"
 
 enum {
 	PAGES = 4
 };
-
-#define PAGE UINT64_C(4096)
 
 static char *map(int flags, int fd, uint64_t pages, uint64_t offset)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What two calls can do to each other at the worst moment. Where it can be had, the moment is made:
- * the caller's memory is written when a command has done its work but is not over yet, so an
- * operation of the caller is where the other call begins.
+ * Two calls that meet at the worst moment. Where possible the test chooses the moment: a command
+ * writes the caller's memory when its work is done but the call has not returned, so the caller's
+ * write operation starts the other call.
  */
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "../lib/engine.h"
 #include "iommufd/ioas/ioas.h"
+#include "kit.h"
 
 enum {
 	ROUNDS = 2000,
@@ -18,7 +18,7 @@ enum {
 	IOVA = 0x100000,
 };
 
-/* What happens when the engine writes the next structure back; it returns what the write gives. */
+/* Called when the engine writes the next structure back; returns the result of that write. */
 struct moment {
 	struct engine *e;
 	int (*happens)(struct moment *moment);
@@ -54,7 +54,7 @@ static struct engine *create(const char *kind, struct moment *moment,
 	return e;
 }
 
-/* Lets a thread run that cannot be waited for, as it may wait for us. */
+/* Lets another thread run. It cannot be joined here, because it may be waiting for this one. */
 static void start_and_yield(struct moment *moment, void *(*run)(void *arg))
 {
 	assert_int_equal(pthread_create(&moment->thread, NULL, run, moment), 0);
@@ -131,10 +131,7 @@ static int file_is_kept(struct moment *moment)
 	return -EFAULT;
 }
 
-/*
- * The file of a queue whose creation has failed is harmless, and the last thing that the queue is
- * kept by.
- */
+/* The file of a queue that failed to be created is harmless, and holds the last reference to it. */
 static void check_orphan(struct moment *moment, uint32_t id)
 {
 	struct engine *e = moment->e;
@@ -227,8 +224,7 @@ static void *attach_and_detach(void *arg)
 }
 
 /*
- * Whoever is the last to hold it, be it for a moment, ends it: nothing is left behind that would
- * keep the IOAS.
+ * Its last holder destroys it, however briefly it held it: nothing stays that would keep the IOAS.
  */
 static void an_automatic_hwpt_ends_with_its_last_device_whoever_looks_at_it(void **state)
 {
@@ -255,7 +251,7 @@ static void an_automatic_hwpt_ends_with_its_last_device_whoever_looks_at_it(void
 	engine_destroy(crowd.e);
 }
 
-/* ---- HWPTs and those who map ---- */
+/* ---- HWPTs and concurrent MAPs ---- */
 
 struct mapper {
 	struct engine *e;
@@ -281,7 +277,7 @@ static void *map_page(void *arg)
 {
 	struct mapper *mapper = arg;
 
-	mapper->rc = engine_map(mapper->e, mapper->ioas, mapper->iova, 0, ENGINE_PAGE);
+	mapper->rc = engine_map(mapper->e, mapper->ioas, mapper->iova, 0, PAGE);
 	return NULL;
 }
 
@@ -308,7 +304,7 @@ static void wait_for_waiter(struct ioas *ioas)
 	}
 }
 
-/* Else MAPs that overlap in time keep a HWPT waiting for as long as they like. */
+/* Otherwise MAPs that overlap in time could keep a HWPT waiting without limit. */
 static void a_hwpt_does_not_wait_for_maps_that_begin_after_it(void **state)
 {
 	struct engine *e = engine_create("amd", 4);
@@ -319,7 +315,7 @@ static void a_hwpt_does_not_wait_for_maps_that_begin_after_it(void **state)
 	pthread_t threads[3];
 
 	(void)state;
-	late.iova += ENGINE_PAGE;
+	late.iova += PAGE;
 	sem_init(&pinning.begun, 0, 0);
 	sem_init(&pinning.go, 0, 0);
 	e->ops.populate = slow_populate;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The allocator of IOVAs, by examples: alignment, allowed ranges, and the ends of the space. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
