@@ -6,6 +6,8 @@
  * ctx->lock guards the list, which is sorted by offset. Each mapping is a user of the owner and
  * keeps the context; so a region whose owner is being destroyed has no mappings.
  */
+#include "iommufd/object/region.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -13,9 +15,6 @@
 #include "base/check.h"
 #include "base/fail.h"
 #include "base/sys.h"
-#include "iommufd/object/ctx.h"
-#include "iommufd/object/region.h"
-#include "iommufd/viommu/viommu.h"
 
 struct region {
 	struct cds_list_head link;
