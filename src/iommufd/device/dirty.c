@@ -7,6 +7,7 @@
 
 #include "iommufd/device/hwpt.h"
 #include "iommufd/device/user_bitmap.h"
+#include "iommufd/ioas/area.h"
 
 struct cover {
 	uint64_t next;

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "iommufd/ioas/area.h"
 #include "iommufd/ioas/refusal.h"
 #include "iommufd/object/ucmd.h"
 #include "iommufd/queue/fault_queue.h"

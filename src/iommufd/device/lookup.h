@@ -4,6 +4,7 @@
 #define IOMMUFD_LOOKUP_H
 
 #include "iommufd/device/hwpt.h"
+#include "iommufd/ioas/area.h"
 
 /*
  * Where byte 0 of @area is, in what its source is made of: a VA, or an offset in the file or

@@ -7,6 +7,7 @@
 #include "iommufd/ioas/access.h"
 
 #include "base/alloc.h"
+#include "iommufd/ioas/area.h"
 
 uint64_t access_alignment(const struct iommufd_access *access)
 {

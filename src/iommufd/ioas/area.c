@@ -8,11 +8,13 @@
  * while its pages are pinned without the lock; ioas->pinning counts those, and HWPTs come and go
  * only when it is 0.
  */
+#include "iommufd/ioas/area.h"
+
 #include <inttypes.h>
 
 #include "base/log.h"
 #include "base/pool.h"
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/access.h"
 #include "iova/alloc.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
@@ -63,11 +65,6 @@ void area_free(struct area *area)
 	if (area != mem_source_room(source))
 		pool_free(&areas, area);
 	mem_source_put(source);
-}
-
-uint64_t area_len(const struct area *area)
-{
-	return iova_range_len(area->range);
 }
 
 struct mem_pages area_pages(const struct area *area)

@@ -9,7 +9,9 @@
  *
  * Cost: O(log n) in the number of areas and of parts of the source.
  */
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/area_split.h"
+
+#include "iommufd/ioas/area.h"
 
 /* Errors of a cut of @area after @last. */
 static int check_cut(const struct ioas *ioas, const struct area *area, uint64_t last)

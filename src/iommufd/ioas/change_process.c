@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/area.h"
 
 struct change {
 	struct ioas **ioases;

@@ -16,6 +16,7 @@
 #include "base/caller.h"
 #include "iommu/iommu.h"
 #include "iommufd/ioas/access.h"
+#include "iommufd/ioas/area.h"
 #include "iommufd/ioas/refusal.h"
 #include "iommufd/object/ucmd.h"
 

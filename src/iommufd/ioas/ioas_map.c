@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/caller.h"
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/area.h"
 #include "mem/dmabuf.h"
 
 enum {

@@ -5,7 +5,6 @@
 #include <linux/capability.h>
 
 #include "base/caller.h"
-#include "iommufd/ioas/ioas.h"
 
 /* val64 is all that an option writes back. */
 static int respond_value(struct ucmd *ucmd)
