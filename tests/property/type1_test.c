@@ -11,6 +11,8 @@
 
 #include <uiommufd/vfio.h>
 
+#include "iommufd/ioas/ioas_check.h"
+
 enum {
 	SPACE = 96,   /* pages of IOVA */
 	MEMORY = 256, /* pages of the buffer */
@@ -132,6 +134,10 @@ static void toggle(struct world *w)
 
 static void check(struct world *w)
 {
+	const char *broken = ioas_check_all();
+
+	if (broken)
+		fail_msg("does not hold: %s", broken);
 	for (unsigned int d = 0; d < FIXTURE_DEVICES; d++) {
 		for (unsigned int i = 0; i < SPACE && w->attached[d]; i++) {
 			const char *expected = w->f->buffer + w->page[i] * FIXTURE_PAGE;
