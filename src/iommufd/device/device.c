@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "iommufd/device/group.h"
+#include "iommufd/device/group_fault.h"
 #include "iommufd/device/page_request.h"
 #include "iommufd/ioas/refusal.h"
 #include "iommufd/object/last_error.h"

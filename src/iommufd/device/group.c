@@ -15,21 +15,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
-#include "iommu/nested_domain.h"
-
-/* A device of an attachment. */
-struct member {
-	struct cds_list_head link;
-	struct iommufd_device *device;
-};
-
-/* What the group is attached to for one PASID (NO_PASID: the RID). */
-struct attachment {
-	struct cds_list_head link;
-	uint32_t pasid;
-	struct hwpt *hwpt;
-	struct cds_list_head members;
-};
+#include "iommufd/device/group_internal.h"
 
 int iommufd_group_create(unsigned int number, struct iommufd_group **out)
 {
@@ -99,8 +85,7 @@ void group_release(struct iommufd_group *group)
 	lock_release(&group->lock);
 }
 
-static struct attachment *find_attachment(struct iommufd_group *group, uint32_t pasid)
-	REQUIRES(group->lock)
+struct attachment *group_find_attachment(struct iommufd_group *group, uint32_t pasid)
 {
 	struct attachment *attachment;
 
@@ -112,9 +97,7 @@ static struct attachment *find_attachment(struct iommufd_group *group, uint32_t 
 	return NULL;
 }
 
-/* The member that @device is; NULL: none, or @attachment is NULL. */
-static struct member *find_member(struct attachment *attachment,
-				  const struct iommufd_device *device) REQUIRES(device->group->lock)
+struct member *group_find_member(struct attachment *attachment, const struct iommufd_device *device)
 {
 	struct member *member;
 
@@ -211,7 +194,7 @@ static int check_pasid(struct iommufd_group *group, uint32_t pasid, const struct
 	}
 	if (!pasid_compatible(hwpt))
 		return -EINVAL;
-	rid = find_attachment(group, NO_PASID);
+	rid = group_find_attachment(group, NO_PASID);
 	if (rid && !pasid_compatible(rid->hwpt))
 		return -EINVAL;
 	return 0;
@@ -247,7 +230,7 @@ static struct attachment *get_attachment(struct iommufd_group *group, uint32_t p
 	struct attachment *attachment;
 
 	lock_assert_held(&group->lock);
-	attachment = find_attachment(group, pasid);
+	attachment = group_find_attachment(group, pasid);
 	if (attachment)
 		return attachment;
 	attachment = alloc_zeroed(sizeof(*attachment));
@@ -279,7 +262,7 @@ static int join(struct attachment *attachment, struct iommufd_device *device)
 	int rc;
 
 	lock_assert_held(&device->group->lock);
-	assert(device->group->bound && !find_member(attachment, device));
+	assert(device->group->bound && !group_find_member(attachment, device));
 	member = alloc_zeroed(sizeof(*member));
 	if (!member)
 		return -ENOMEM;
@@ -309,7 +292,7 @@ static int attach_reserved(struct iommufd_device *device, uint32_t pasid, struct
 	int rc;
 
 	lock_assert_held(&group->lock);
-	if (!find_attachment(group, pasid)) {
+	if (!group_find_attachment(group, pasid)) {
 		rc = check_pasid(group, pasid, hwpt);
 		if (rc)
 			return rc;
@@ -332,8 +315,8 @@ static int attach_locked(struct iommufd_device *device, uint32_t pasid, struct h
 	int rc;
 
 	lock_assert_held(&device->group->lock);
-	attachment = find_attachment(device->group, pasid);
-	if (find_member(attachment, device))
+	attachment = group_find_attachment(device->group, pasid);
+	if (group_find_member(attachment, device))
 		return -EBUSY;
 	if (attachment && attachment->hwpt != hwpt)
 		return -EINVAL;
@@ -346,15 +329,6 @@ static int attach_locked(struct iommufd_device *device, uint32_t pasid, struct h
 	if (rc)
 		unreserve_regions(hwpt->ioas, device);
 	return rc;
-}
-
-/* Answers INVALID to the groups of faults that were reported through the attachment to @hwpt. */
-static void flush_faults(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
-	REQUIRES(device->group->lock)
-{
-	lock_assert_held(&device->group->lock);
-	if (hwpt->fault)
-		fault_queue_flush(hwpt->fault, device, pasid);
 }
 
 int group_attach(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
@@ -374,13 +348,13 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid)
 	struct member *member;
 
 	lock_acquire(&device->group->lock);
-	attachment = find_attachment(device->group, pasid);
-	member = find_member(attachment, device);
+	attachment = group_find_attachment(device->group, pasid);
+	member = group_find_member(attachment, device);
 	if (!member)
 		goto out_unlock;
 	hwpt = attachment->hwpt;
 	(void)iommu_endpoint_set_domain(device->endpoint, pasid, NULL);
-	flush_faults(device, pasid, hwpt);
+	group_flush_faults(device, pasid, hwpt);
 	if (pasid == NO_PASID)
 		unreserve_regions(hwpt->ioas, device);
 	cds_list_del(&member->link);
@@ -487,7 +461,7 @@ static unsigned int move_users(struct iommufd_group *group, struct attachment *a
 		struct iommufd_device *device = member->device;
 
 		lock_assert_held(&device->group->lock);
-		flush_faults(device, attachment->pasid, attachment->hwpt);
+		group_flush_faults(device, attachment->pasid, attachment->hwpt);
 		object_hold(&hwpt->object);
 		moved++;
 	}
@@ -504,8 +478,8 @@ static int replace_locked(struct iommufd_device *device, uint32_t pasid, struct 
 	int rc;
 
 	lock_assert_held(&group->lock);
-	attachment = find_attachment(group, pasid);
-	if (!find_member(attachment, device))
+	attachment = group_find_attachment(group, pasid);
+	if (!group_find_member(attachment, device))
 		return -EINVAL;
 	if (attachment->hwpt == hwpt)
 		return 0;
@@ -549,88 +523,6 @@ int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hw
 	return rc;
 }
 
-/* ---- faults ---- */
-
-/*
- * The attachment that takes faults of @device. A PASID without one falls back to the RID's, if the
- * user manages the table of PASIDs there.
- */
-static struct attachment *fault_attachment(struct iommufd_device *device, bool with_pasid,
-					   uint32_t pasid) REQUIRES(device->group->lock)
-{
-	struct attachment *attachment;
-
-	lock_assert_held(&device->group->lock);
-	attachment = find_attachment(device->group, with_pasid ? pasid : NO_PASID);
-	if (!attachment && with_pasid) {
-		attachment = find_attachment(device->group, NO_PASID);
-		if (attachment && !iommu_nested_takes_pasids(attachment->hwpt->domain))
-			attachment = NULL;
-	}
-	return find_member(attachment, device) ? attachment : NULL;
-}
-
-int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t pasid,
-		      const struct iommu_hwpt_pgfault *faults, size_t count,
-		      struct fault_waiter *waiter)
-{
-	struct attachment *attachment;
-	int rc = -ENOENT;
-
-	lock_acquire(&device->group->lock);
-	attachment = fault_attachment(device, with_pasid, pasid);
-	if (!attachment || !attachment->hwpt->fault)
-		goto out_unlock;
-	if (device->refusing) {
-		rc = -ECANCELED;
-		goto out_unlock;
-	}
-	rc = fault_queue_add(attachment->hwpt->fault, device, attachment->pasid, faults, count,
-			     waiter);
-out_unlock:
-	lock_release(&device->group->lock);
-	return rc;
-}
-
-void group_refuse_faults(struct iommufd_device *device, bool refuse)
-{
-	struct attachment *attachment;
-
-	lock_acquire(&device->group->lock);
-	device->refusing = refuse;
-	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
-		if (refuse && find_member(attachment, device))
-			flush_faults(device, attachment->pasid, attachment->hwpt);
-	}
-	lock_release(&device->group->lock);
-}
-
-static bool report_event_locked(struct iommufd_device *device, const struct dma_fault *fault)
-	REQUIRES(device->group->lock)
-{
-	const struct attachment *rid;
-	const struct hwpt *hwpt;
-
-	lock_assert_held(&device->group->lock);
-	rid = find_attachment(device->group, NO_PASID);
-	if (!rid)
-		return false;
-	hwpt = rid->hwpt;
-	if (!hwpt->ops || !hwpt->ops->report_fault)
-		return false;
-	return hwpt->ops->report_fault(hwpt, device, fault);
-}
-
-bool group_report_event(struct iommufd_device *device, const struct dma_fault *fault)
-{
-	bool told;
-
-	lock_acquire(&device->group->lock);
-	told = report_event_locked(device, fault);
-	lock_release(&device->group->lock);
-	return told;
-}
-
 /* ---- what is attached ---- */
 
 bool group_attached(struct iommufd_device *device, uint32_t pasid)
@@ -638,7 +530,7 @@ bool group_attached(struct iommufd_device *device, uint32_t pasid)
 	bool attached;
 
 	lock_acquire(&device->group->lock);
-	attached = find_member(find_attachment(device->group, pasid), device);
+	attached = group_find_member(group_find_attachment(device->group, pasid), device);
 	lock_release(&device->group->lock);
 	return attached;
 }
@@ -649,8 +541,8 @@ bool group_attached_to(struct iommufd_device *device, uint32_t pasid, const stru
 	bool attached;
 
 	lock_acquire(&device->group->lock);
-	attachment = find_attachment(device->group, pasid);
-	attached = find_member(attachment, device) && attachment->hwpt == hwpt;
+	attachment = group_find_attachment(device->group, pasid);
+	attached = group_find_member(attachment, device) && attachment->hwpt == hwpt;
 	lock_release(&device->group->lock);
 	return attached;
 }
@@ -660,8 +552,8 @@ const struct hwpt *group_find_rid_hwpt(const struct iommufd_device *device)
 	struct attachment *attachment;
 
 	lock_assert_held(&device->group->lock);
-	attachment = find_attachment(device->group, NO_PASID);
-	return find_member(attachment, device) ? attachment->hwpt : NULL;
+	attachment = group_find_attachment(device->group, NO_PASID);
+	return group_find_member(attachment, device) ? attachment->hwpt : NULL;
 }
 
 void group_for_each_attachment(struct iommufd_device *device,
@@ -672,7 +564,7 @@ void group_for_each_attachment(struct iommufd_device *device,
 
 	lock_acquire(&device->group->lock);
 	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
-		if (find_member(attachment, device))
+		if (group_find_member(attachment, device))
 			visit(attachment->pasid, attachment->hwpt, arg);
 	}
 	lock_release(&device->group->lock);
@@ -685,7 +577,7 @@ bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid)
 
 	lock_acquire(&device->group->lock);
 	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
-		if (find_member(attachment, device)) {
+		if (group_find_member(attachment, device)) {
 			*pasid = attachment->pasid;
 			found = true;
 			break;

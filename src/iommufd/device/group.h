@@ -6,7 +6,6 @@
 #include "base/lock.h"
 #include "iommufd/device/device.h"
 #include "iommufd/device/hwpt.h"
-#include "iommufd/queue/fault_queue.h"
 
 struct iommufd_group {
 	unsigned int number;
@@ -53,24 +52,6 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid);
  */
 int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt,
 		  struct hwpt **old, unsigned int *lost);
-
-/*
- * Queues a complete group of faults, of requests with (@with_pasid) or without a PASID, in the
- * fault queue of the device's attachment. -ENOENT: there is no such attachment, or it has no fault
- * queue; -ECANCELED: the device's requests are refused; -ENOMEM.
- */
-int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t pasid,
-		      const struct iommu_hwpt_pgfault *faults, size_t count,
-		      struct fault_waiter *waiter);
-
-/* See iommufd_device_refuse_pages(). */
-void group_refuse_faults(struct iommufd_device *device, bool refuse);
-
-/*
- * Reports a stage-1 fault to the guest, if the RID is attached to a nested HWPT whose vIOMMU has a
- * queue for it. False: not reported.
- */
-bool group_report_event(struct iommufd_device *device, const struct dma_fault *fault);
 
 /* True if the group has an attachment for any PASID. */
 bool group_has_pasids(struct iommufd_group *group) REQUIRES(group->lock);

@@ -17,7 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/park.h"
-#include "iommufd/device/group.h"
+#include "iommufd/device/group_fault.h"
 
 enum {
 	GRPID_MASK = 0x1ff, /* PCIe 6.0, 10.4.1: nine bits */
