@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RISC-V Sv39, Sv48 and Sv57 page tables (spec 70-formats, 5), with Svnapot's 64 KiB pages, each
+ * RISC-V Sv39, Sv48 and Sv57 page tables [FORMAT-RISCV], with Svnapot's 64 KiB pages, each
  * stored in the 16 entries that it covers.
  *
- * Everything mapped is executable. Writable leaves are created dirty, so there is no dirty tracking.
+ * Everything mapped is executable. Writable leaves are created dirty, so there is no dirty
+ * tracking.
  */
 #define FMT_OPS		  iopt_riscv_ops
 #define FMT_GRANULE_SHIFT 12
