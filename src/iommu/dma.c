@@ -225,8 +225,8 @@ out:
 }
 
 /*
- * Completes *@fault from the request, and hands it to the endpoint's handler, or to the log if there
- * is none. Returns what becomes of the DMA.
+ * Completes *@fault from the request, and hands it to the endpoint's handler, or to the log if
+ * there is none. Returns what becomes of the DMA.
  */
 static enum dma_fault_action report_fault(const struct dma *dma, struct dma_fault *fault)
 {

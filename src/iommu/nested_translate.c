@@ -41,6 +41,7 @@ static int stage2_find(struct stage1_walk *walk, enum dma_fault_access access, u
 	const struct iova_range aperture = parent->variant->aperture;
 	enum stage1_failure failure;
 
+	assert_inside(walk->domain);
 	if (ipa >= aperture.start && ipa <= aperture.last &&
 	    iopt_translate(parent->table, ipa, leaf)) {
 		if ((leaf->prot & need) == need)
