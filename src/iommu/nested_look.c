@@ -32,8 +32,9 @@ void stage1_note(struct stage1_walk *walk, bool context, uint64_t ipa, unsigned 
 
 static int walk_once(struct stage1_walk *walk)
 {
-	int rc = walk->domain->stage1->find_context(walk);
+	int rc;
 
+	rc = walk->domain->stage1->find_context(walk);
 	if (rc || walk->context.bypass)
 		return rc;
 	rc = -EAGAIN;

@@ -96,9 +96,11 @@ int stage1_read_context(struct stage1_walk *walk, uint64_t ipa, uint64_t *word)
 	walk->error.ipa = ipa;
 	walk->error.has_entry = false;
 	rc = read_word(walk, ipa, word);
-	if (!rc && walk->look)
+	if (rc)
+		return rc;
+	if (walk->look)
 		stage1_note(walk, true, ipa, 0, *word);
-	return rc;
+	return 0;
 }
 
 int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t new)
@@ -163,9 +165,11 @@ static int walk_stage1(struct stage1_walk *walk)
 	}
 	if (rc == -EAGAIN)
 		return stage1_fail(walk, STAGE1_UPDATE);
-	if (!rc && walk->tlb && walk->has_table)
+	if (rc)
+		return rc;
+	if (walk->tlb && walk->has_table)
 		tlb_store_table(walk->tlb, walk->generation, &key, walk->iova, &walk->table);
-	return rc;
+	return 0;
 }
 
 /* Walks stage 2 from page->leaf and fills in the rest of @page. */

@@ -78,8 +78,9 @@ static int find_gcr3(struct stage1_walk *walk)
 		uint64_t index = (walk->pasid >> (GCR3_INDEX_BITS * level)) &
 				 (BIT(GCR3_INDEX_BITS) - 1);
 		uint64_t entry;
-		int rc = stage1_read_context(walk, table + index * sizeof(entry), &entry);
+		int rc;
 
+		rc = stage1_read_context(walk, table + index * sizeof(entry), &entry);
 		if (rc)
 			return rc;
 		if (!(entry & GCR3_VALID))
@@ -95,9 +96,10 @@ static int find_gcr3(struct stage1_walk *walk)
 
 static int amd_walk(struct stage1_walk *walk)
 {
-	if (!walk->has_table && !stage1_cached_context(walk)) {
-		int rc = find_gcr3(walk);
+	int rc;
 
+	if (!walk->has_table && !stage1_cached_context(walk)) {
+		rc = find_gcr3(walk);
 		if (rc)
 			return rc;
 	}

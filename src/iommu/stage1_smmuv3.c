@@ -140,8 +140,9 @@ static int check_stream(struct stage1_walk *walk)
 
 static int smmuv3_find_context(struct stage1_walk *walk)
 {
-	int rc = check_stream(walk);
+	int rc;
 
+	rc = check_stream(walk);
 	if (rc || walk->context.bypass || stage1_cached_context(walk))
 		return rc;
 	return read_cd(walk);
