@@ -125,10 +125,10 @@ static inline void assert_inside(const struct iommu_domain *domain)
 }
 
 /*
- * Whether the IOTLB of t->endpoint answers nested_translate() at once; then sets t->bus and t->len.
+ * Whether the IOTLB of t->endpoint answers nested_translate() at once: then sets *@bus and *@len.
  * Context: in a read-side critical section; need not be inside the gate, since nothing is walked.
  */
-bool nested_hit(struct translation *t);
+bool nested_hit(const struct translation *t, uint64_t *bus, uint64_t *len);
 
 /*
  * Translates through t->domain, which has a stage 1: sets t->bus and t->len. 0, or -EFAULT and

@@ -83,8 +83,8 @@ struct stage1_walk {
 	uint64_t generation; /* of @tlb, when the walk began */
 	uint64_t unmaps;     /* of the parent, when the walk began */
 	uint32_t pasid;
-	unsigned int need; /* enum iopt_prot */
 	uint64_t iova;
+	unsigned int need; /* enum iopt_prot */
 	struct stage1_context context;
 	struct nested_look *look; /* not NULL: change nothing, and record each entry here */
 

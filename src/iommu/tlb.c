@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "iommu/iommu_internal.h"
 
 enum {
 	TLB_WAYS = 4,
@@ -219,14 +220,14 @@ static inline size_t page_set(const struct tlb_key *key, uint64_t iova)
  * The additional cost of a DMA behind a nested domain. The loads of an entry do not depend on each
  * other, and one branch decides whether it matches.
  */
-bool tlb_hit(const struct tlb *tlb, const struct tlb_request *request, uint64_t *bus, uint64_t *len)
+bool tlb_hit(const struct tlb *tlb, const struct translation *t, uint64_t unmaps, uint64_t *bus,
+	     uint64_t *len)
 {
-	const struct tlb_key key = {.domain = request->domain, .pasid = request->pasid};
-	const uint64_t iova = request->iova;
+	const struct tlb_key key = {.domain = t->domain->id, .pasid = t->pasid};
+	const uint64_t iova = t->iova;
 	const uint64_t contexts =
 		atomic_load_explicit(&tlb->contexts_forgotten, memory_order_acquire);
-	const uint64_t rights = bits_put(request->need, START_PROT1) |
-				bits_put(request->need, START_PROT2);
+	const uint64_t rights = bits_put(t->need, START_PROT1) | bits_put(t->need, START_PROT2);
 	const struct tlb_set *set = &tlb->pages[page_set(&key, iova)];
 
 	for (unsigned int i = 0; i < TLB_WAYS; i++) {
@@ -240,7 +241,7 @@ bool tlb_hit(const struct tlb *tlb, const struct tlb_request *request, uint64_t 
 		    ((word(entry, WORD_SPACE) ^ key.pasid) & SPACE_PASID) |
 		    (word(entry, PAGE_CONTEXTS) ^ contexts))
 			continue;
-		if ((rights & ~start) | (word(entry, PAGE_UNMAPS) ^ request->unmaps) | (before & 1))
+		if ((rights & ~start) | (word(entry, PAGE_UNMAPS) ^ unmaps) | (before & 1))
 			return false;
 		*bus = page_bus + (iova & PAGE_MASK);
 		*len = reach - (iova & (reach - 1));

@@ -24,6 +24,7 @@
 #include "iommu/stage1.h"
 
 struct tlb;
+struct translation;
 
 /* The address space that an entry belongs to. @asid is 0 for formats without ASIDs. */
 struct tlb_key {
@@ -41,15 +42,6 @@ struct tlb_page {
 	uint64_t unmaps; /* of the parent: bus, prot and span are valid at this count only */
 };
 
-/* What a request needs. */
-struct tlb_request {
-	uint64_t domain;
-	uint32_t pasid;
-	unsigned int need; /* enum iopt_prot */
-	uint64_t iova;
-	uint64_t unmaps; /* of the parent, now */
-};
-
 /* An empty IOTLB, or NULL. The caller owns it. */
 struct tlb *tlb_create(void);
 void tlb_destroy(struct tlb *tlb);
@@ -59,10 +51,11 @@ uint64_t tlb_generation(const struct tlb *tlb);
 
 /*
  * The usual case in one step: the page is cached, no context was forgotten since it was stored, and
- * both stages give the rights. Sets *@bus and *@len (struct translation), also if it returns false
- * in the end; then the look-ups below may still find the page.
+ * both stages give the rights. @unmaps is the parent's count now. Sets *@bus and *@len (struct
+ * translation), also if it returns false in the end; then the look-ups below may still find the
+ * page.
  */
-bool tlb_hit(const struct tlb *tlb, const struct tlb_request *request, uint64_t *bus,
+bool tlb_hit(const struct tlb *tlb, const struct translation *t, uint64_t unmaps, uint64_t *bus,
 	     uint64_t *len);
 
 bool tlb_find_page(const struct tlb *tlb, const struct tlb_key *key, uint64_t iova,
