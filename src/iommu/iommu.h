@@ -72,7 +72,7 @@ const struct iommu_kind *iommu_kind_of(const struct iommu *iommu);
 /* ---- domains ---- */
 
 /*
- * What a domain is for. Which kinds accept which combination: [HWPT-ALLOC-FLAGS].
+ * What a domain is for. Which kinds accept which combination: [HWPT-ALLOC].
  */
 enum domain_flags {
 	DOMAIN_NEST_PARENT = 1,
