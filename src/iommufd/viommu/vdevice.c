@@ -5,10 +5,11 @@
  *
  * Invariants:
  * - device->vdevice and vdevice->device point at each other, or both are NULL;
- * - while they do, the vDEVICE is on the list of its vIOMMU;
+ * - a vDEVICE on the list of its vIOMMU has a device, and one that has a device is on the list;
  * - no two vDEVICEs of a vIOMMU have the same ID.
  *
- * group->lock guards the two pointers, viommu->lock the list.
+ * group->lock guards device->vdevice, viommu->lock the list; vdevice->device is written with both
+ * held, so that either is enough to read it.
  *
  * Cost: look-ups walk the list of the vIOMMU.
  */
@@ -25,19 +26,8 @@ struct vdevice *vdevice_find(struct viommu *viommu, uint64_t virt_id)
 
 	lock_assert_held(&viommu->lock);
 	cds_list_for_each_entry (vdevice, &viommu->vdevices, link) {
+		assert(vdevice->device);
 		if (vdevice->virt_id == virt_id)
-			return vdevice;
-	}
-	return NULL;
-}
-
-struct vdevice *vdevice_find_device(struct viommu *viommu, const struct iommufd_device *device)
-{
-	struct vdevice *vdevice;
-
-	lock_assert_held(&viommu->lock);
-	cds_list_for_each_entry (vdevice, &viommu->vdevices, link) {
-		if (vdevice->device == device)
 			return vdevice;
 	}
 	return NULL;
@@ -54,10 +44,10 @@ static void unlink_vdevice(struct vdevice *vdevice) REQUIRES(vdevice->group->loc
 	lock_acquire(&viommu->lock);
 	assert(vdevice_find(viommu, vdevice->virt_id) == vdevice);
 	cds_list_del(&vdevice->link);
+	vdevice->device = NULL;
 	lock_release(&viommu->lock);
 	device->vdevice = NULL;
 	device->bury_vdevice = NULL;
-	vdevice->device = NULL;
 	object_put(&viommu->object);
 }
 
@@ -105,15 +95,20 @@ static void vdevice_bury(struct iommufd_device *device)
 		free_vdevice(vdevice);
 }
 
-/* Puts @vdevice on the list of @viommu. -EEXIST: its ID is taken. */
-static int join_viommu(struct vdevice *vdevice, struct viommu *viommu)
+/* Puts @vdevice, of @device, on the list of @viommu. -EEXIST: its ID is taken. */
+static int join_viommu(struct vdevice *vdevice, struct viommu *viommu,
+		       struct iommufd_device *device) REQUIRES(device->group->lock)
 {
 	bool taken;
 
+	lock_assert_held(&device->group->lock);
 	lock_acquire(&viommu->lock);
 	taken = vdevice_find(viommu, vdevice->virt_id);
-	if (!taken)
+	if (!taken) {
+		/* The device first: a look-up finds the vDEVICE as soon as the lock is free. */
+		vdevice->device = device;
 		cds_list_add_tail(&vdevice->link, &viommu->vdevices);
+	}
 	lock_release(&viommu->lock);
 	return taken ? -EEXIST : 0;
 }
@@ -129,12 +124,11 @@ static int link_vdevice(struct vdevice *vdevice, struct viommu *viommu,
 		return -ENOENT;
 	if (device->vdevice)
 		return -EEXIST;
-	rc = join_viommu(vdevice, viommu);
+	rc = join_viommu(vdevice, viommu, device);
 	if (rc)
 		return rc;
 	object_hold(&viommu->object);
 	vdevice->viommu = viommu;
-	vdevice->device = device;
 	device->vdevice = vdevice;
 	device->bury_vdevice = vdevice_bury;
 	return 0;

@@ -152,19 +152,15 @@ static int smmuv3_check_attach(const struct hwpt_nested *hwpt, struct iommufd_de
 {
 	struct viommu *viommu = hwpt->viommu;
 	const struct smmuv3_nested *nested = hwpt->state;
-	struct vdevice *vdevice;
 
 	lock_assert_held(&device->group->lock);
 	if (pasid != NO_PASID || iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
 		return -EINVAL;
 	if (group_has_pasids(device->group))
 		return -EBUSY;
-	if (!nested->translates)
-		return 0;
-	lock_acquire(&viommu->lock);
-	vdevice = vdevice_find_device(viommu, device);
-	lock_release(&viommu->lock);
-	return vdevice ? 0 : -ENOENT;
+	if (nested->translates && (!device->vdevice || device->vdevice->viommu != viommu))
+		return -ENOENT;
+	return 0;
 }
 
 /* ---- invalidation ---- */
