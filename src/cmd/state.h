@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program tells of itself (inspect/show.h), read: JSON and the members that every reader
+ * What a program tells of itself (inspect/show_state.h), read: JSON and the members that every reader
  * needs.
  */
 #ifndef CMD_STATE_H

@@ -7,7 +7,7 @@
  * 	one by one
  * 	lookup CONTEXT PT_ID IOVA	 one IOVA (hexadecimal) as JSON
  *
- * An answer is JSON (inspect/show.h), or {"error": errno}, and ends with a 0, without which it is
+ * An answer is JSON (inspect/show_state.h), or {"error": errno}, and ends with a 0, without which it is
  * not complete.
  *
  * A thread, because nothing else leaves the program alone: a signal would interrupt its system

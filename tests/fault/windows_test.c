@@ -7,7 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/fail.h"
-#include "inspect/show.h"
+#include "inspect/show_lookup.h"
+#include "inspect/show_state.h"
 
 enum {
 	LIMIT = 200,

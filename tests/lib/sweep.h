@@ -22,7 +22,7 @@
 #include "base/alloc.h"
 #include "base/fail.h"
 #include "group_rig.h"
-#include "inspect/show.h"
+#include "inspect/show_state.h"
 
 enum {
 	SWEEP_LIMIT = 2000

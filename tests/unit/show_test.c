@@ -8,8 +8,10 @@
 #include "base/alloc.h"
 #include "base/fail.h"
 #include "inspect/coverage.h"
+#include "inspect/dump.h"
 #include "inspect/json.h"
-#include "inspect/show.h"
+#include "inspect/show_lookup.h"
+#include "inspect/show_state.h"
 
 static int set_up(void **state)
 {
