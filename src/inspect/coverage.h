@@ -30,7 +30,7 @@ struct coverage_run {
 struct coverage {
 	struct coverage_run *runs; /* space for 2 * limit */
 	size_t count, limit;
-	uint64_t hole;		      /* runs whose distance is not larger are joined */
+	uint64_t hole;		      /* runs with no larger hole between them are joined */
 	const struct iova_set *apart; /* runs do not join across these; NULL: none */
 	uint64_t mappings, bytes;     /* of all runs */
 };

@@ -162,10 +162,9 @@ static int show_nested(struct json *json, const struct hwpt_nested *nested, uint
 	/*
 	 * Stage 2, for the address that stage 1 results in, or at which its walk failed in stage 2.
 	 */
-	if (!rc)
-		show_paging(json, nested->base.ioas, nested->parent, look.ipa);
-	else if (look.fault.stage == 2)
-		show_paging(json, nested->base.ioas, nested->parent, look.fault.ipa);
+	if (rc && look.fault.stage != 2)
+		return 0;
+	show_paging(json, nested->base.ioas, nested->parent, rc ? look.fault.ipa : look.ipa);
 	return 0;
 }
 

@@ -5,7 +5,7 @@
 
 #include "iommufd/object/ctx.h"
 
-/* A new context, whose file has one reference; the last one destroys it. 0 or -ENOMEM. */
+/* A new context. Its file has one reference; dropping the last one destroys it. 0 or -ENOMEM. */
 int iommufd_ctx_create(const struct iommufd_options *options, struct iommufd_ctx **ctx);
 
 /* The file of @ctx, without a reference. */

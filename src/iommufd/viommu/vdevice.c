@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vDEVICEs: a device as a VM knows it, under the VM's own ID [VDEVICE-ALLOC]. One whose device is
- * unbound becomes a tombstone [TOMBSTONE].
+ * vDEVICEs: a device as a VM knows it, under the VM's own ID [VDEVICE-ALLOC]. When its
+ * device is unbound, a vDEVICE becomes a tombstone [TOMBSTONE].
  *
  * Invariants:
  * - device->vdevice and vdevice->device point at each other, or both are NULL;

@@ -175,8 +175,8 @@ static const struct opcode *find_opcode(const uint64_t *cmd)
 }
 
 /*
- * The range of a TLBI by address: 2^SCALE * (NUM + 1) granules, whose size TG gives; one page if TG
- * is 0.
+ * The range of a TLBI by address: 2^SCALE * (NUM + 1) granules of the size that TG gives, or one
+ * page if TG is 0.
  */
 static struct iova_range tlbi_range(const uint64_t *cmd)
 {
