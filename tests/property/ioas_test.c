@@ -9,6 +9,7 @@
 #include <uiommufd/uiommufd.h>
 
 #include "iommufd/ioas/ioas_check.h"
+#include "kit.h"
 
 enum {
 	BUFFER_PAGES = 64,

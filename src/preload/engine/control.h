@@ -7,7 +7,7 @@
  * 	lookup CONTEXT PT_ID IOVA	 where one IOVA (hexadecimal) leads
  * 	dump CONTEXT PT_ID		 a table
  *
- * An answer is JSON (iommufd/show.h), or {"error": errno}, and ends with a 0 byte; without that it
+ * An answer is JSON (inspect/show_state.h), or {"error": errno}, and ends with a 0 byte; without that it
  * is not complete.
  *
  * It is a thread because nothing else leaves the program alone: a signal would interrupt its system
