@@ -30,10 +30,9 @@
  */
 enum lock_rank {
 	LOCK_NONE,	   /* rank of a lock that was never initialised */
+	LOCK_ENGINE_START, /* preload: starting the machine; a fork that finds none */
 	LOCK_WORLD,	   /* base/world.c */
-	LOCK_ENGINE_START, /* preload */
-	LOCK_LISTING,	   /* preload: the directory listing in progress */
-	LOCK_MAPPING,	   /* preload: mapped files */
+	LOCK_LISTING,	   /* preload: how far directories are listed */
 	LOCK_VFIO_GROUPS,  /* the registry of VFIO groups */
 	LOCK_VFIO_DEVICES, /* the registry of VFIO devices */
 	LOCK_VFIO_BIND,	   /* of a VFIO device; several at once with the registry */
@@ -66,6 +65,7 @@ enum lock_rank {
 	LOCK_VFIO_DEVICE, /* of a VFIO device: config space and registers */
 	LOCK_WORK,	  /* of a VFIO device: its thread */
 	LOCK_IRQ,	  /* of a VFIO device: raising */
+	LOCK_MAPPING,	  /* preload: mapped files; held by a fork, after all others */
 	LOCK_POOL,	  /* a part of a pool */
 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cmd/shadow.h"
-#include "preload/layout.h"
+#include "preload/start/layout.h"
 
 enum {
 	CONFIG_MAX = 4096,

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "preload/layout.h"
+#include "preload/start/layout.h"
 
 enum {
 	MAX_PEERS = 32, /* named when there are too many */

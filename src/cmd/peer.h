@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The programs of runs on this system that answer (preload/control.h). */
+/* The programs of runs on this system that answer (preload/engine/control.h). */
 #ifndef CMD_PEER_H
 #define CMD_PEER_H
 

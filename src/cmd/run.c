@@ -19,7 +19,7 @@
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "machine/machine.h"
-#include "preload/layout.h"
+#include "preload/start/layout.h"
 
 /* Signals that end or inform a program: whoever sends them to us means it. */
 static const int forwarded[] = {

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "iommu/iommu.h"
-#include "preload/layout.h"
+#include "preload/start/layout.h"
 
 static void add_machine(struct tree *tree, const struct machine *machine)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The shadow root of a run (preload/layout.h). */
+/* The shadow root of a run (preload/start/layout.h). */
 #ifndef CMD_SHADOW_H
 #define CMD_SHADOW_H
 

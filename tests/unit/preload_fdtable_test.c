@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 
 #include "kit.h"
-#include "preload/fdtable.h"
-#include "preload/real.h"
+#include "preload/process/fdtable.h"
+#include "preload/start/real.h"
 
 enum {
 	THREADS = 4,
@@ -14,7 +14,7 @@ enum {
 	FAR = (1 << 20) - 1,
 };
 
-/* Replaces preload/real.c. */
+/* Replaces preload/start/real.c. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)
@@ -71,7 +71,7 @@ static void a_number_stands_for_what_was_put_there(void **state)
 
 	(void)state;
 	assert_null(fdtable_get(5));
-	assert_true(fdtable_room(5));
+	assert_true(fdtable_reserve(5));
 	assert_null(fdtable_exchange(5, description));
 	assert_true(fdtable_has(5));
 	found = fdtable_get(5);
@@ -117,8 +117,8 @@ static void numbers_that_no_table_has_are_not_ours(void **state)
 	assert_null(fdtable_get(-1));
 	assert_null(fdtable_get(INT32_MAX));
 	assert_null(fdtable_get(FAR));
-	assert_false(fdtable_room(-1));
-	assert_false(fdtable_room(FAR + 1));
+	assert_false(fdtable_reserve(-1));
+	assert_false(fdtable_reserve(FAR + 1));
 	assert_null(fdtable_exchange(FAR + 1, NULL));
 	assert_int_equal(fdtable_hint(FAR), PATH_HINT_NONE);
 	fdtable_set_hint(FAR + 1, PATH_HINT_NEAR);
@@ -132,7 +132,7 @@ static void large_numbers_are_found_in_order(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
-		assert_true(fdtable_room(numbers[i]));
+		assert_true(fdtable_reserve(numbers[i]));
 		put_at(numbers[i], new_description());
 	}
 	for (int i = 0; i < 5; i++) {
@@ -150,7 +150,7 @@ static void many_may_be_open_at_once(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
-		assert_true(fdtable_room(2000 + i));
+		assert_true(fdtable_reserve(2000 + i));
 		put_at(2000 + i, new_description());
 	}
 	assert_int_equal(alive, 1000);

@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "preload/insn.h"
+#include "preload/trap/insn.h"
 
 #if defined(__x86_64__)
 
@@ -535,7 +535,7 @@ static void a_fault_changes_nothing(void **state)
 		memset(&context, 0, sizeof(context));
 		context.uc_mcontext.gregs[REG_EFL] = 0x8d5;
 		before = context;
-		assert_int_equal(insn_emulate(code[i], 4, &context, 0, &memory), INSN_FAULT);
+		assert_int_equal(insn_emulate(code[i], 4, &context, 0, &memory), INSN_REFUSED);
 		assert_memory_equal(&context, &before, sizeof(context));
 	}
 }

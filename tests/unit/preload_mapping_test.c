@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Which addresses are mappings of emulated files: pieces, and when the file learns of the end. */
 #include "kit.h"
-#include "preload/engine.h"
-#include "preload/mapping.h"
-#include "preload/real.h"
+#include "preload/process/defer.h"
+#include "preload/process/mapping.h"
+#include "preload/start/real.h"
 
 #define BASE UINT64_C(0x10000000)
 
-/* Replaces preload/real.c and preload/engine.c. */
+/* Replaces preload/start/real.c and preload/process/defer.c. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)
 {
 }
 
-void engine_enter(struct engine_call *call)
+bool defer_active(void)
 {
-	(void)call;
-}
-
-void engine_leave(const struct engine_call *call)
-{
-	(void)call;
+	return true;
 }
 
 static int closed, released;
@@ -56,6 +51,7 @@ static void map(uint64_t count)
 
 static void assert_mapped(bool mapped)
 {
+	mapping_check();
 	assert_int_equal(mapping_any(), mapped);
 	assert_int_equal(closed, !mapped);
 	assert_int_equal(released, !mapped);

@@ -13,15 +13,16 @@
 
 #include <cmocka.h>
 
-#include "preload/fdtable.h"
-#include "preload/path.h"
-#include "preload/real.h"
+#include "preload/process/fdtable.h"
+#include "preload/process/path.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
 
 #define BUS    "/sys/devices/pcif00d:01"
 #define DEVICE BUS "/f00d:01:00.0"
 #define LINK   "/sys/bus/pci/devices/f00d:01:00.0"
 
-/* Replaces preload/real.c, which looks up the real functions. */
+/* Replaces preload/start/real.c, which looks up the real functions. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)
@@ -64,7 +65,7 @@ static int make_root(void **state)
 	make("/sys/bus/pci/stand-in", "/sys/bus/pci/stand-in");
 	make("/sys/bus/pci/gone", "../../devices/pcif00d:99");
 	setenv("UIOMMUFD_ROOT", root, 1);
-	path_init();
+	root_init();
 	return 0;
 }
 
@@ -267,11 +268,11 @@ static void names_lose_the_shadow_root(void **state)
 
 	(void)state;
 	snprintf(name, sizeof(name), "%s/dev/iommu", root);
-	assert_string_equal(path_strip(name), "/dev/iommu");
-	assert_string_equal(path_strip(root), "/");
+	assert_string_equal(root_strip(name), "/dev/iommu");
+	assert_string_equal(root_strip(root), "/");
 	snprintf(name, sizeof(name), "%sx/dev", root);
-	assert_null(path_strip(name));
-	assert_null(path_strip("/dev/iommu"));
+	assert_null(root_strip(name));
+	assert_null(root_strip("/dev/iommu"));
 }
 
 static void errno_is_left_alone(void **state)

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ioctl(), read(), write(), lseek() and their relatives. For a descriptor that is not emulated each
+ * costs one look-up (process/fdtable.h) more than without us.
+ */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include <uiommufd/caller.h>
+
+#include "base/caller.h"
+#include "base/check.h"
+#include "preload/engine/call.h"
+#include "preload/engine/own_process.h"
+#include "preload/start/libc.h"
+#include "preload/start/real.h"
+
+/* The most that one system call transfers. */
+#define MAX_TRANSFER ((size_t)0x7ffff000)
+
+enum direction {
+	IN,
+	OUT,
+};
+
+/* The offset of a transfer that uses and moves the file's own position. */
+#define AT_FILE INT64_C(-1)
+
+/* What one call of the program asks to be transferred. */
+struct transfer {
+	enum direction direction;
+	const struct iovec *iov; /* in the program's memory, or our own */
+	int count;
+	int64_t offset; /* or AT_FILE */
+};
+
+static long transfer_segment(struct description *desc, enum direction direction,
+			     const struct iovec *segment, uint64_t *pos)
+{
+	const uint64_t buf = (uintptr_t)segment->iov_base;
+	const size_t len = min_u64(segment->iov_len, MAX_TRANSFER);
+	struct uiommufd_file *file = desc->file;
+
+	if (direction == IN) {
+		if (!file->ops->read)
+			return -EINVAL;
+		return file->ops->read(file, own_process_caller(), buf, len, pos);
+	}
+	if (!file->ops->write)
+		return -EINVAL;
+	return file->ops->write(file, own_process_caller(), buf, len, pos);
+}
+
+/* Transfers segment after segment, until one is not filled. */
+static long transfer_segments(struct description *desc, const struct transfer *transfer,
+			      uint64_t *pos)
+{
+	struct iovec segment;
+	long done = 0;
+	long n;
+
+	if (transfer->count < 0 || transfer->count > UIO_MAXIOV)
+		return -EINVAL;
+	for (int i = 0; i < transfer->count; i++) {
+		if (caller_read(own_process_caller(), &segment, (uintptr_t)(transfer->iov + i),
+				sizeof(segment)))
+			return done ? done : -EFAULT;
+		n = transfer_segment(desc, transfer->direction, &segment, pos);
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		if ((size_t)n < segment.iov_len)
+			break;
+	}
+	return done;
+}
+
+static int check_access(const struct description *desc, const struct transfer *transfer)
+{
+	if (desc->access == (transfer->direction == IN ? O_WRONLY : O_RDONLY))
+		return -EBADF;
+	if (transfer->offset == AT_FILE)
+		return 0;
+	if (transfer->offset < 0)
+		return -EINVAL;
+	return desc->file->flags & FILE_SEEKABLE ? 0 : -ESPIPE;
+}
+
+static long transfer_inside(struct description *desc, const struct transfer *transfer)
+{
+	uint64_t pos;
+	long rc;
+
+	rc = check_access(desc, transfer);
+	if (rc)
+		return rc;
+	if (transfer->offset != AT_FILE) {
+		pos = (uint64_t)transfer->offset;
+		return transfer_segments(desc, transfer, &pos);
+	}
+	pos = __atomic_load_n(&desc->file->pos, __ATOMIC_RELAXED);
+	rc = transfer_segments(desc, transfer, &pos);
+	__atomic_store_n(&desc->file->pos, pos, __ATOMIC_RELAXED);
+	return rc;
+}
+
+/* False if @fd is not emulated. Otherwise *@result and errno are the call's. */
+static bool emulated(int fd, const struct transfer *transfer, ssize_t *result)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+	long rc;
+
+	if (!desc)
+		return false;
+	rc = transfer_inside(desc, transfer);
+	engine_leave_fd(&call, desc);
+	*result = libc_result(rc);
+	return true;
+}
+
+static bool emulated_buffer(int fd, enum direction direction, const void *buf, size_t len,
+			    int64_t offset, ssize_t *result)
+{
+	const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
+	const struct transfer transfer = {direction, &iov, 1, offset};
+
+	return emulated(fd, &transfer, result);
+}
+
+/* A negative offset of pread() is an error, and must not become AT_FILE. */
+static int64_t explicit_offset(off_t offset)
+{
+	return offset < 0 ? INT64_MIN : offset;
+}
+
+EXPORT ssize_t read(int fd, void *buf, size_t len)
+{
+	ssize_t done;
+
+	if (emulated_buffer(fd, IN, buf, len, AT_FILE, &done))
+		return done;
+	return REAL(read)(fd, buf, len);
+}
+
+EXPORT ssize_t write(int fd, const void *buf, size_t len)
+{
+	ssize_t done;
+
+	if (emulated_buffer(fd, OUT, buf, len, AT_FILE, &done))
+		return done;
+	return REAL(write)(fd, buf, len);
+}
+
+EXPORT ssize_t pread(int fd, void *buf, size_t len, off_t offset)
+{
+	ssize_t done;
+
+	if (emulated_buffer(fd, IN, buf, len, explicit_offset(offset), &done))
+		return done;
+	return REAL(pread)(fd, buf, len, offset);
+}
+
+EXPORT ssize_t pwrite(int fd, const void *buf, size_t len, off_t offset)
+{
+	ssize_t done;
+
+	if (emulated_buffer(fd, OUT, buf, len, explicit_offset(offset), &done))
+		return done;
+	return REAL(pwrite)(fd, buf, len, offset);
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
+{
+	const struct transfer transfer = {IN, iov, count, AT_FILE};
+	ssize_t done;
+
+	if (emulated(fd, &transfer, &done))
+		return done;
+	return REAL(readv)(fd, iov, count);
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
+{
+	const struct transfer transfer = {OUT, iov, count, AT_FILE};
+	ssize_t done;
+
+	if (emulated(fd, &transfer, &done))
+		return done;
+	return REAL(writev)(fd, iov, count);
+}
+
+EXPORT ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
+{
+	const struct transfer transfer = {IN, iov, count, explicit_offset(offset)};
+	ssize_t done;
+
+	if (emulated(fd, &transfer, &done))
+		return done;
+	return REAL(preadv)(fd, iov, count, offset);
+}
+
+EXPORT ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
+{
+	const struct transfer transfer = {OUT, iov, count, explicit_offset(offset)};
+	ssize_t done;
+
+	if (emulated(fd, &transfer, &done))
+		return done;
+	return REAL(pwritev)(fd, iov, count, offset);
+}
+
+/* The forms with flags take -1 for the file's own position. */
+static int64_t flagged_offset(off_t offset)
+{
+	return offset == -1 ? AT_FILE : explicit_offset(offset);
+}
+
+/* No emulated file knows any flag. */
+static bool emulated_flagged(int fd, const struct transfer *transfer, int flags, ssize_t *result)
+{
+	if (flags && fdtable_has(fd)) {
+		*result = libc_result(-EOPNOTSUPP);
+		return true;
+	}
+	return emulated(fd, transfer, result);
+}
+
+EXPORT ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+{
+	const struct transfer transfer = {IN, iov, count, flagged_offset(offset)};
+	ssize_t done;
+
+	if (emulated_flagged(fd, &transfer, flags, &done))
+		return done;
+	return REAL(preadv2)(fd, iov, count, offset, flags);
+}
+
+EXPORT ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+{
+	const struct transfer transfer = {OUT, iov, count, flagged_offset(offset)};
+	ssize_t done;
+
+	if (emulated_flagged(fd, &transfer, flags, &done))
+		return done;
+	return REAL(pwritev2)(fd, iov, count, offset, flags);
+}
+
+EXPORT_ALIAS(pread64, pread);
+EXPORT_ALIAS(pwrite64, pwrite);
+EXPORT_ALIAS(preadv64, preadv);
+EXPORT_ALIAS(pwritev64, pwritev);
+EXPORT_ALIAS(preadv64v2, preadv2);
+EXPORT_ALIAS(pwritev64v2, pwritev2);
+
+EXPORT ssize_t __read_chk(int fd, void *buf, size_t len, size_t space)
+{
+	if (len > space)
+		__chk_fail();
+	return read(fd, buf, len);
+}
+
+EXPORT ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t space)
+{
+	if (len > space)
+		__chk_fail();
+	return pread(fd, buf, len, offset);
+}
+
+EXPORT_ALIAS(__pread64_chk, __pread_chk);
+
+static int64_t emulated_seek(int fd, struct uiommufd_file *file, off_t offset, int whence)
+{
+	struct stat st;
+	int64_t base;
+	int64_t pos;
+
+	if (!(file->flags & FILE_SEEKABLE))
+		return -ESPIPE;
+	if (whence == SEEK_SET)
+		base = 0;
+	else if (whence == SEEK_CUR)
+		base = (int64_t)__atomic_load_n(&file->pos, __ATOMIC_RELAXED);
+	else if (whence == SEEK_END && SYS(SYS_fstat, fd, &st) == 0)
+		base = st.st_size;
+	else
+		return -EINVAL;
+	if (__builtin_add_overflow(base, offset, &pos) || pos < 0)
+		return -EINVAL;
+	__atomic_store_n(&file->pos, (uint64_t)pos, __ATOMIC_RELAXED);
+	return pos;
+}
+
+EXPORT off_t lseek(int fd, off_t offset, int whence)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+	long rc;
+
+	if (!desc)
+		return libc_result(SYS(SYS_lseek, fd, offset, whence));
+	rc = emulated_seek(fd, desc->file, offset, whence);
+	engine_leave_fd(&call, desc);
+	return libc_result(rc);
+}
+
+EXPORT_ALIAS(lseek64, lseek);
+
+/* Requests that the kernel handles itself, whatever the file is. */
+static bool is_generic(unsigned int cmd)
+{
+	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO || cmd == FIOASYNC;
+}
+
+static long ioctl_inside(int fd, struct uiommufd_file *file, unsigned long cmd, unsigned long arg)
+{
+	if (is_generic((unsigned int)cmd))
+		return SYS(SYS_ioctl, fd, cmd, arg);
+	if (!file->ops->ioctl)
+		return -ENOTTY;
+	return file->ops->ioctl(file, own_process_caller(), (unsigned int)cmd, arg);
+}
+
+EXPORT int ioctl(int fd, unsigned long cmd, ...)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+	unsigned long arg;
+	va_list args;
+	long rc;
+
+	va_start(args, cmd);
+	arg = va_arg(args, unsigned long);
+	va_end(args);
+
+	if (!desc)
+		return (int)libc_result(SYS(SYS_ioctl, fd, cmd, arg));
+	rc = ioctl_inside(fd, desc->file, cmd, arg);
+	engine_leave_fd(&call, desc);
+	return (int)libc_result(rc);
+}

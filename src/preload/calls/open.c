@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening by path: descriptors and streams.
+ *
+ * A path that leads to a node opens the node; one of /proc may have an emulated file in its place;
+ * any other is opened by the C library, and its descriptor's hint is recorded.
+ */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "preload/calls/fd.h"
+#include "preload/calls/proc.h"
+#include "preload/engine/nodes.h"
+#include "preload/start/libc.h"
+#include "preload/start/real.h"
+
+/* Whether open() with @flags follows a link at the end of its path. */
+static bool follows(int flags)
+{
+	return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+}
+
+static int open_at(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct path_at at;
+	int fd;
+
+	path_resolve(&at, dirfd, path, follows(flags));
+	if (at.node.kind != NODE_NONE && !(flags & O_PATH))
+		return (int)libc_result(nodes_open(&at, flags));
+	fd = proc_open(path, flags);
+	if (fd >= 0)
+		return fd;
+	fd = REAL(openat)(at.dirfd, at.path, flags, mode);
+	if (fd >= 0)
+		fd_opened(fd, path_hint_of(&at));
+	return fd;
+}
+
+/* The mode that a caller of open() passed if @flags ask for one. */
+#define OPEN_MODE(flags, last)                         \
+	({                                             \
+		mode_t mode_ = 0;                      \
+		if ((flags) & (O_CREAT | O_TMPFILE)) { \
+			va_list args_;                 \
+			va_start(args_, last);         \
+			mode_ = va_arg(args_, mode_t); \
+			va_end(args_);                 \
+		}                                      \
+		mode_;                                 \
+	})
+
+EXPORT int open(const char *path, int flags, ...)
+{
+	return open_at(AT_FDCWD, path, flags, OPEN_MODE(flags, flags));
+}
+
+EXPORT int openat(int dirfd, const char *path, int flags, ...)
+{
+	return open_at(dirfd, path, flags, OPEN_MODE(flags, flags));
+}
+
+EXPORT int creat(const char *path, mode_t mode)
+{
+	return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+EXPORT int __open_2(const char *path, int flags)
+{
+	return open_at(AT_FDCWD, path, flags, 0);
+}
+
+EXPORT int __openat_2(int dirfd, const char *path, int flags)
+{
+	return open_at(dirfd, path, flags, 0);
+}
+
+EXPORT_ALIAS(open64, open);
+EXPORT_ALIAS(openat64, openat);
+EXPORT_ALIAS(creat64, creat);
+EXPORT_ALIAS(__open64_2, __open_2);
+EXPORT_ALIAS(__openat64_2, __openat_2);
+
+/* ---- streams ---- */
+
+/* The flags of open() for @mode of fopen(). */
+static int stream_flags(const char *mode)
+{
+	int flags = strchr(mode, '+') ? O_RDWR : mode[0] == 'r' ? O_RDONLY : O_WRONLY;
+
+	return strchr(mode, 'e') ? flags | O_CLOEXEC : flags;
+}
+
+/* A stream of @fd, which is closed if there is none. */
+static FILE *stream_of(int fd, const char *mode)
+{
+	FILE *stream = fdopen(fd, mode);
+
+	if (!stream)
+		close(fd);
+	return stream;
+}
+
+static FILE *open_node_stream(const struct path_at *at, const char *mode)
+{
+	int fd;
+
+	if (at->node.kind == NODE_CONFIG)
+		return nodes_open_config_stream(at, mode);
+	fd = (int)libc_result(nodes_open(at, stream_flags(mode)));
+	return fd < 0 ? NULL : stream_of(fd, mode);
+}
+
+EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	struct path_at at;
+	FILE *stream;
+	int fd;
+
+	path_resolve(&at, AT_FDCWD, path, true);
+	if (at.node.kind != NODE_NONE)
+		return open_node_stream(&at, mode);
+	fd = proc_open(path, stream_flags(mode));
+	if (fd >= 0)
+		return stream_of(fd, mode);
+	stream = REAL(fopen)(at.path, mode);
+	if (stream)
+		fd_opened(fileno(stream), path_hint_of(&at));
+	return stream;
+}
+
+EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)
+{
+	struct path_at at;
+
+	path_resolve(&at, AT_FDCWD, path, true);
+	stream = REAL(freopen)(at.path, mode, stream);
+	if (stream)
+		fd_opened(fileno(stream), path_hint_of(&at));
+	return stream;
+}
+
+EXPORT_ALIAS(fopen64, fopen);
+EXPORT_ALIAS(freopen64, freopen);

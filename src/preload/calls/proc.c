@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The paths are recognised by their text: /proc/self, /proc/thread-self and /proc/PID with the ID
+ * of this process. Cost for any other path: a few compared characters.
+ */
+#include "preload/calls/proc.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/caller.h"
+#include "base/fail.h"
+#include "base/file.h"
+#include "mock/fail_nth.h"
+#include "preload/calls/fd.h"
+#include "preload/engine/call.h"
+#include "preload/engine/engine.h"
+#include "preload/engine/own_process.h"
+#include "preload/start/layout.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
+#include "vfio/vfio.h"
+
+/* ---- fdinfo ---- */
+
+/* The N of "/proc/self/fdinfo/N" or "/proc/PID/fdinfo/N"; -1 for another path. */
+static int descriptor_of(const char *path)
+{
+	static const char proc[] = "/proc/";
+	int pid = 0;
+	int used = 0;
+	int fd;
+
+	if (strncmp(path, proc, sizeof(proc) - 1) != 0 || !strstr(path, "/fdinfo/"))
+		return -1;
+	path += sizeof(proc) - 1;
+	if (sscanf(path, "self/fdinfo/%d%n", &fd, &used) != 1 &&
+	    (sscanf(path, "%d/fdinfo/%d%n", &pid, &fd, &used) != 2 || pid != getpid()))
+		return -1;
+	return path[used] == '\0' ? fd : -1;
+}
+
+/* The line that VFIO adds for the device behind @fd. Returns its length; 0: no device. */
+static size_t device_line(int fd, char *line, size_t size)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+	struct vfio_device *device;
+	struct pci_bdf bdf;
+	int len = 0;
+
+	if (!desc)
+		return 0;
+	device = vfio_device_from_file(desc->file);
+	if (device) {
+		bdf = vfio_device_bdf(device);
+		len = snprintf(line, size,
+			       "vfio-device-syspath: " LAYOUT_SYS_PCI_BUSES "%04x:%02x/%s\n",
+			       bdf.domain, bdf.bus, vfio_device_name(device));
+	}
+	engine_leave_fd(&call, desc);
+	return (size_t)len;
+}
+
+/* Writes what @path shows, then @line, to @to. Returns a negative errno on failure. */
+static long fill(int to, const char *path, const char *line, size_t len)
+{
+	char text[1024];
+	int from = (int)SYS(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long n;
+
+	if (from < 0)
+		return from;
+	n = SYS(SYS_read, from, text, sizeof(text));
+	SYS(SYS_close, from);
+	if (n <= 0)
+		return n;
+	n = SYS(SYS_write, to, text, n);
+	if (n <= 0)
+		return n;
+	n = SYS(SYS_write, to, line, len);
+	if (n <= 0)
+		return n;
+	return SYS(SYS_lseek, to, 0, SEEK_SET);
+}
+
+static int open_fdinfo(const char *path, int flags)
+{
+	char line[128];
+	size_t len;
+	int fd;
+
+	if (!path || path[0] != '/' || path[1] != 'p' || (flags & O_ACCMODE) != O_RDONLY)
+		return -1;
+	fd = descriptor_of(path);
+	len = fd >= 0 ? device_line(fd, line, sizeof(line)) : 0;
+	if (!len)
+		return -1;
+	fd = (int)SYS(SYS_memfd_create, "fdinfo", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+	if (fd < 0)
+		return -1;
+	if (fill(fd, path, line, len) < 0)
+		goto out_close;
+	fd_opened(fd, PATH_HINT_NONE);
+	return fd;
+
+out_close:
+	SYS(SYS_close, fd);
+	return -1;
+}
+
+/* ---- fail-nth ---- */
+
+/*
+ * Whether all of @path matches @format, which ends in "%n"; the numbers in it go to @first and
+ * @second, which are NULL where @format has fewer.
+ */
+static bool matches(const char *path, const char *format, int *first, int *second)
+{
+	int used = 0;
+
+	if (second)
+		sscanf(path, format, first, second, &used);
+	else if (first)
+		sscanf(path, format, first, &used);
+	else
+		sscanf(path, format, &used);
+	return used && path[used] == '\0';
+}
+
+/* The thread that @path names the fail-nth of, or -1. A process has that of its first thread. */
+static pid_t thread_of(const char *path)
+{
+	int pid = getpid();
+	int tid;
+
+	if (matches(path, "/proc/thread-self/fail-nth%n", NULL, NULL))
+		return (pid_t)SYS(SYS_gettid);
+	if (matches(path, "/proc/self/fail-nth%n", NULL, NULL))
+		return pid;
+	if (matches(path, "/proc/self/task/%d/fail-nth%n", &tid, NULL) ||
+	    matches(path, "/proc/%d/task/%d/fail-nth%n", &pid, &tid))
+		return pid == getpid() ? tid : -1;
+	if (matches(path, "/proc/%d/fail-nth%n", &pid, NULL))
+		return pid == getpid() ? pid : -1;
+	return -1;
+}
+
+static bool is_our_thread(pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d", tid);
+	return SYS(SYS_faccessat, AT_FDCWD, path, F_OK) == 0;
+}
+
+static int install_fail_nth(pid_t tid, int flags)
+{
+	struct uiommufd_file *file;
+	int fd;
+
+	fd = fail_nth_create(tid, &file);
+	if (fd)
+		return fd;
+	fd = caller_install_file(own_process_caller(), file, flags & O_CLOEXEC);
+	if (fd < 0)
+		file_put(file);
+	return fd;
+}
+
+static int open_fail_nth(const char *path, int flags)
+{
+	static const char name[] = "/fail-nth";
+	size_t len = path && root_active() ? strlen(path) : 0;
+	struct engine_call call;
+	uint64_t left;
+	pid_t tid;
+	int fd;
+
+	if (len < sizeof(name) || strcmp(path + len - (sizeof(name) - 1), name))
+		return -1;
+	tid = thread_of(path);
+	if (tid < 0 || !is_our_thread(tid) || !engine_mock())
+		return -1;
+	/* Opening the file must not use up the count that it shows. */
+	left = fail_left();
+	fail_arm(0);
+	engine_enter(&call);
+	fd = install_fail_nth(tid, flags);
+	engine_leave(&call);
+	fail_arm(left);
+	return fd < 0 ? -1 : fd;
+}
+
+int proc_open(const char *path, int flags)
+{
+	int fd = open_fail_nth(path, flags);
+
+	return fd < 0 ? open_fdinfo(path, flags) : fd;
+}

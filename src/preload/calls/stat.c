@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stat(): a placeholder is shown as the character device that it stands for; statfs(): files of the
+ * shadow root are shown as part of sysfs or devtmpfs.
+ */
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "preload/engine/call.h"
+#include "preload/start/layout.h"
+#include "preload/start/libc.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
+
+/* The program's name of the file of the shadow root that @fd is open on; NULL if it is none. */
+static const char *inside_fd(int fd, char *name)
+{
+	if (fdtable_hint(fd) != PATH_HINT_SHADOW || path_of_fd(fd, name))
+		return NULL;
+	return root_strip(name);
+}
+
+/* The node that @fd is open on. */
+static struct node node_of_fd(int fd)
+{
+	struct node node = {.kind = NODE_NONE};
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+	char name[PATH_MAX];
+	const char *inside;
+
+	if (desc) {
+		node = desc->node;
+		engine_leave_fd(&call, desc);
+		return node;
+	}
+	inside = inside_fd(fd, name);
+	return inside ? path_node(inside) : node;
+}
+
+static struct node node_at(const struct path_at *at, int flags)
+{
+	if ((flags & AT_EMPTY_PATH) && at->path && at->path[0] == '\0')
+		return node_of_fd(at->dirfd);
+	return at->node;
+}
+
+/* The device number of @node. False: it is no device. */
+static bool device_number(struct node node, unsigned int *major, unsigned int *minor)
+{
+	switch (node.kind) {
+	case NODE_IOMMU:
+		*major = LAYOUT_MISC_MAJOR;
+		*minor = LAYOUT_IOMMU_MINOR;
+		return true;
+	case NODE_CONTAINER:
+		*major = LAYOUT_MISC_MAJOR;
+		*minor = LAYOUT_CONTAINER_MINOR;
+		return true;
+	case NODE_GROUP:
+		*major = LAYOUT_GROUP_MAJOR;
+		*minor = node.number;
+		return true;
+	case NODE_CDEV:
+		*major = LAYOUT_CDEV_MAJOR;
+		*minor = node.number;
+		return true;
+	case NODE_CONFIG:
+	case NODE_NONE:
+		break;
+	}
+	return false;
+}
+
+static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
+{
+	unsigned int major_number, minor_number;
+	struct path_at at;
+	long rc;
+
+	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
+	rc = SYS(SYS_newfstatat, at.dirfd, at.path, st, flags);
+	if (rc)
+		return (int)libc_result(rc);
+	if (device_number(node_at(&at, flags), &major_number, &minor_number)) {
+		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFCHR;
+		st->st_rdev = makedev(major_number, minor_number);
+		st->st_size = 0;
+		st->st_blocks = 0;
+	}
+	return 0;
+}
+
+EXPORT int stat(const char *path, struct stat *st)
+{
+	return stat_at(AT_FDCWD, path, st, 0);
+}
+
+EXPORT int lstat(const char *path, struct stat *st)
+{
+	return stat_at(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
+}
+
+EXPORT int fstat(int fd, struct stat *st)
+{
+	if (fd < 0) /* AT_FDCWD is no descriptor here */
+		return (int)libc_result(-EBADF);
+	return stat_at(fd, "", st, AT_EMPTY_PATH);
+}
+
+EXPORT int fstatat(int dirfd, const char *path, struct stat *st, int flags)
+{
+	return stat_at(dirfd, path, st, flags);
+}
+
+EXPORT_ALIAS(stat64, stat);
+EXPORT_ALIAS(lstat64, lstat);
+EXPORT_ALIAS(fstat64, fstat);
+EXPORT_ALIAS(fstatat64, fstatat);
+
+EXPORT int __xstat(int version, const char *path, struct stat *st)
+{
+	(void)version;
+	return stat(path, st);
+}
+
+EXPORT int __lxstat(int version, const char *path, struct stat *st)
+{
+	(void)version;
+	return lstat(path, st);
+}
+
+EXPORT int __fxstat(int version, int fd, struct stat *st)
+{
+	(void)version;
+	return fstat(fd, st);
+}
+
+EXPORT int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags)
+{
+	(void)version;
+	return fstatat(dirfd, path, st, flags);
+}
+
+EXPORT_ALIAS(__xstat64, __xstat);
+EXPORT_ALIAS(__lxstat64, __lxstat);
+EXPORT_ALIAS(__fxstat64, __fxstat);
+EXPORT_ALIAS(__fxstatat64, __fxstatat);
+
+EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *stx)
+{
+	struct path_at at;
+	long rc;
+
+	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
+	rc = SYS(SYS_statx, at.dirfd, at.path, flags, mask, stx);
+	if (rc)
+		return (int)libc_result(rc);
+	if (device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
+		stx->stx_mode = (uint16_t)((stx->stx_mode & ~S_IFMT) | S_IFCHR);
+		stx->stx_size = 0;
+		stx->stx_blocks = 0;
+	}
+	return 0;
+}
+
+static int finish_statfs(long rc, struct statfs *buf, const char *inside)
+{
+	if (rc)
+		return (int)libc_result(rc);
+	if (inside)
+		buf->f_type = strncmp(inside, "/sys", 4) == 0 ? SYSFS_MAGIC : TMPFS_MAGIC;
+	return 0;
+}
+
+EXPORT int statfs(const char *path, struct statfs *buf)
+{
+	struct path_at at;
+
+	path_resolve(&at, AT_FDCWD, path, true);
+	return finish_statfs(SYS(SYS_statfs, at.path, buf), buf, at.shadow ? at.resolved : NULL);
+}
+
+EXPORT int fstatfs(int fd, struct statfs *buf)
+{
+	char name[PATH_MAX];
+
+	return finish_statfs(SYS(SYS_fstatfs, fd, buf), buf, inside_fd(fd, name));
+}
+
+EXPORT_ALIAS(statfs64, statfs);
+EXPORT_ALIAS(fstatfs64, fstatfs);

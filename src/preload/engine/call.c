@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Entering costs a change of the cancellation state and the fence of world_enter(). */
+#include "preload/engine/call.h"
+
+#include "base/lock.h"
+#include "base/world.h"
+#include "preload/engine/control.h"
+
+void engine_enter(struct engine_call *call)
+{
+	if (!defer_active())
+		lock_assert_none_from(LOCK_NONE);
+	defer_begin(&call->section);
+	control_check();
+	/*
+	 * A thread's first entry may find no memory. A fork then does not wait for this call, which
+	 * is better than not to make the call: closing must not fail.
+	 */
+	call->in_world = world_enter() == 0;
+}
+
+void engine_leave(const struct engine_call *call)
+{
+	if (call->in_world)
+		world_leave();
+	defer_end(&call->section);
+}
+
+struct description *engine_enter_fd(struct engine_call *call, int fd)
+{
+	struct description *description;
+
+	if (!fdtable_has(fd))
+		return NULL;
+	engine_enter(call);
+	description = fdtable_get(fd);
+	if (!description)
+		engine_leave(call);
+	return description;
+}
+
+void engine_leave_fd(const struct engine_call *call, struct description *description)
+{
+	description_put(description);
+	engine_leave(call);
+}
+
+void engine_release(struct description *description)
+{
+	struct engine_call call;
+
+	engine_enter(&call);
+	engine_leave_fd(&call, description);
+}

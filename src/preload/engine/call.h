@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls of the program into the engine.
+ *
+ * What runs engine code on a thread of the program stands between engine_enter() and
+ * engine_leave(): signal handlers wait, errno stays, the thread is not cancelled (process/defer.h),
+ * and a fork waits for it (base/world.h).
+ *
+ * Context: any thread, any signal handler; no lock may be held at the outermost entry.
+ */
+#ifndef PRELOAD_ENGINE_CALL_H
+#define PRELOAD_ENGINE_CALL_H
+
+#include <stdbool.h>
+
+#include "preload/process/defer.h"
+#include "preload/process/fdtable.h"
+
+struct engine_call {
+	struct defer_section section;
+	bool in_world;
+};
+
+/* Enters; calls nest. */
+void engine_enter(struct engine_call *call);
+void engine_leave(const struct engine_call *call);
+
+/*
+ * Enters with a reference to what @fd stands for. NULL if @fd is not emulated; then the thread is
+ * not inside. The reference is taken inside, as a signal handler could jump out with it.
+ */
+struct description *engine_enter_fd(struct engine_call *call, int fd);
+
+/* Puts @description and leaves. */
+void engine_leave_fd(const struct engine_call *call, struct description *description);
+
+/* Whether the calling thread is inside: what it does to memory is the engine's doing. */
+static inline bool engine_busy(void)
+{
+	return defer_active();
+}
+
+/* Puts a reference of the program's, inside: it may be the last one of its file. */
+void engine_release(struct description *description);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting the machine, and the fork of the process that it lives in.
+ *
+ * Invariants:
+ * - the machine never changes once it is started;
+ * - it is started only by a thread that is not inside the engine (a fork that finds a start in
+ *   progress waits for its lock, not for its thread).
+ *
+ * engine.lock guards starting. Cost of engine_start() after that: one load.
+ */
+#include "preload/engine/engine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/lock.h"
+#include "base/log.h"
+#include "iommufd/entry/ctx_file.h"
+#include "iommufd/entry/fork.h"
+#include "iommufd/object/last_error.h"
+#include "machine/machine.h"
+#include "mem/displace.h"
+#include "mem/guard.h"
+#include "mock/mock.h"
+#include "preload/engine/call.h"
+#include "preload/engine/control.h"
+#include "preload/engine/own_process.h"
+#include "preload/process/defer.h"
+#include "preload/process/mapping.h"
+#include "preload/process/path.h"
+#include "preload/start/layout.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
+#include "preload/trap/trap.h"
+#include "vfio/vfio.h"
+
+static struct {
+	struct lock lock;
+	_Atomic bool started;
+	struct machine *machine; /* NULL until it is started */
+	bool forking_started;	 /* guarded by the fork in progress: @started at its beginning */
+} engine = {.lock = LOCK_INIT(LOCK_ENGINE_START)};
+
+/* ---- starting ---- */
+
+/* Reads the description of the machine. Returns it owned; NULL with *@error a negative errno. */
+static struct machine *read_machine(int *error)
+{
+	char why[256] = "cannot be read";
+	struct machine *machine;
+	char path[PATH_MAX];
+	FILE *in;
+
+	*error = machine_create(&machine);
+	if (*error)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/" LAYOUT_MACHINE, root_path());
+	in = REAL(fopen)(path, "re");
+	if (!in)
+		goto out_destroy;
+	*error = machine_parse(machine, in, why, sizeof(why));
+	REAL(fclose)(in);
+	if (*error)
+		goto out_destroy;
+	return machine;
+
+out_destroy:
+	log_error("%s: %s", path, why);
+	machine_destroy(machine);
+	*error = -ENODEV;
+	return NULL;
+}
+
+/* An access of this thread that may be one to mapped registers (mem/guard.h). */
+static bool on_bus(uintptr_t addr, void *context)
+{
+	struct engine_call call;
+	bool done;
+
+	if (!mapping_any())
+		return false;
+	engine_enter(&call);
+	done = trap_access(addr, context);
+	engine_leave(&call);
+	return done;
+}
+
+/* What fails is tried again when the program opens the next node. */
+static int start(void) REQUIRES(engine.lock)
+{
+	struct machine *machine;
+	int rc;
+
+	lock_assert_held(&engine.lock);
+	if (atomic_load_explicit(&engine.started, memory_order_relaxed))
+		return 0;
+	own_process_init();
+	displace_enable();
+	rc = guard_install();
+	guard_set_bus_handler(on_bus);
+	if (rc)
+		return rc;
+	machine = read_machine(&rc);
+	if (!machine)
+		return rc;
+	rc = machine_mock(machine) ? mock_enable() : 0;
+	if (rc) {
+		machine_destroy(machine);
+		return rc;
+	}
+	engine.machine = machine;
+	last_error_set_logging(true);
+	control_start();
+	atomic_store_explicit(&engine.started, true, memory_order_release);
+	return 0;
+}
+
+int engine_start(void)
+{
+	struct defer_section section;
+	int rc;
+
+	if (atomic_load_explicit(&engine.started, memory_order_acquire))
+		return 0;
+	assert(!defer_active());
+	lock_assert_none_from(LOCK_NONE);
+	defer_begin(&section);
+	lock_acquire(&engine.lock);
+	rc = start();
+	lock_release(&engine.lock);
+	defer_end(&section);
+	return rc;
+}
+
+struct machine *engine_machine(void)
+{
+	assert(atomic_load_explicit(&engine.started, memory_order_relaxed));
+	return engine.machine;
+}
+
+bool engine_mock(void)
+{
+	return engine_start() == 0 && machine_mock(engine.machine);
+}
+
+/* ---- fork ---- */
+
+static __thread struct defer_section fork_section __attribute__((tls_model("initial-exec")));
+
+/*
+ * The user API stands still before VFIO does. While nothing has been opened, all that must not be
+ * half done when the process forks is a start, and its lock keeps that out.
+ *
+ * Not analysed: the child or the parent releases what is held on return, and which locks these are
+ * depends on engine.forking_started.
+ */
+static void fork_prepare(void) NO_LOCK_ANALYSIS
+{
+	defer_begin(&fork_section);
+	lock_acquire(&engine.lock);
+	engine.forking_started = atomic_load_explicit(&engine.started, memory_order_relaxed);
+	if (engine.forking_started) {
+		/* A thread inside the engine may want it before it can leave. */
+		lock_release(&engine.lock);
+		iommufd_fork_prepare();
+		vfio_fork_prepare();
+	}
+	mapping_lock();
+}
+
+static void fork_parent(void) NO_LOCK_ANALYSIS
+{
+	mapping_unlock();
+	if (engine.forking_started) {
+		vfio_fork_parent();
+		iommufd_fork_parent();
+	} else {
+		lock_release(&engine.lock);
+	}
+	defer_end(&fork_section);
+}
+
+static void fork_child(void) NO_LOCK_ANALYSIS
+{
+	preload_fork_child();
+	mapping_unlock();
+	if (engine.forking_started) {
+		own_process_fork_child();
+		vfio_fork_child();
+		iommufd_fork_child();
+		control_fork_child();
+	} else {
+		lock_release(&engine.lock);
+	}
+	defer_fork_child();
+	defer_end(&fork_section);
+}
+
+/* ---- when the library is loaded ---- */
+
+static __attribute__((constructor)) void preload_constructor(void)
+{
+	int saved = errno;
+
+	preload_init();
+	if (root_active()) {
+		path_cwd_changed();
+		pthread_atfork(fork_prepare, fork_parent, fork_child);
+	}
+	errno = saved;
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A list of pieces in no order, as programs map only a few BARs. The pieces that are left of one
+ * mmap share its origin.
+ *
+ * Invariants:
+ * - a piece is not empty;
+ * - an origin counts its pieces, and has at least one while it is in the list;
+ * - mappings.count is the length of the list.
+ *
+ * mappings.lock guards all of it. No other lock is taken while it is held; memory comes from the
+ * kernel, as the program's allocator may itself be in the middle of a munmap.
+ *
+ * Cost: a search of the list; one load while it is empty.
+ */
+#include "preload/process/mapping.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+
+#include "base/lock.h"
+#include "base/sys.h"
+#include "preload/process/defer.h"
+
+/* What one mmap of the program made. */
+struct origin {
+	struct description *desc; /* a reference */
+	struct file_mapping map;
+	unsigned int pieces;
+	union item *next_gone;
+};
+
+struct piece {
+	uint64_t start, end;
+	uint64_t offset; /* of the file, less the address: the same for all of a piece */
+	union item *origin;
+	union item *next;
+};
+
+/* Items are recycled, never given back to the kernel. */
+union item {
+	struct origin origin;
+	struct piece piece;
+	union item *next_free;
+};
+
+enum {
+	BLOCK_BYTES = 65536
+};
+
+static struct {
+	struct lock lock;
+	union item *pieces;
+	union item *free;
+	_Atomic unsigned int count;
+	union item disks; /* the origin of all shared mappings of files on disks; never gone */
+} mappings = {
+	.lock = LOCK_INIT(LOCK_MAPPING),
+	.disks = {.origin = {.pieces = 1}},
+};
+
+static void take_lock(void) ACQUIRES(mappings.lock)
+{
+	assert(defer_active());
+	lock_acquire(&mappings.lock);
+}
+
+/* Not analysed, here and below: held from one to the other, across the fork. */
+void mapping_lock(void) NO_LOCK_ANALYSIS
+{
+	take_lock();
+}
+
+void mapping_unlock(void) NO_LOCK_ANALYSIS
+{
+	lock_release(&mappings.lock);
+}
+
+bool mapping_any(void)
+{
+	return atomic_load_explicit(&mappings.count, memory_order_relaxed) != 0;
+}
+
+static uint64_t page_align(uint64_t len)
+{
+	return (len + PAGE_MASK) & ~PAGE_MASK;
+}
+
+/* ---- items ---- */
+
+static void item_free(union item *item) REQUIRES(mappings.lock)
+{
+	lock_assert_held(&mappings.lock);
+	item->next_free = mappings.free;
+	mappings.free = item;
+}
+
+static void add_block(void) REQUIRES(mappings.lock)
+{
+	void *block;
+
+	lock_assert_held(&mappings.lock);
+	if (sys_mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+		     &block))
+		return;
+	for (size_t i = 0; i < BLOCK_BYTES / sizeof(union item); i++)
+		item_free((union item *)block + i);
+}
+
+static union item *item_alloc(void) REQUIRES(mappings.lock)
+{
+	union item *item;
+
+	lock_assert_held(&mappings.lock);
+	if (!mappings.free)
+		add_block();
+	item = mappings.free;
+	if (item)
+		mappings.free = item->next_free;
+	return item;
+}
+
+/* ---- pieces ---- */
+
+static int piece_add(uint64_t start, uint64_t end, uint64_t offset, union item *origin)
+	REQUIRES(mappings.lock)
+{
+	union item *item;
+
+	lock_assert_held(&mappings.lock);
+	assert(start < end);
+	item = item_alloc();
+	if (!item)
+		return -ENOMEM;
+	item->piece = (struct piece){
+		.start = start,
+		.end = end,
+		.offset = offset,
+		.origin = origin,
+		.next = mappings.pieces,
+	};
+	mappings.pieces = item;
+	origin->origin.pieces++;
+	atomic_fetch_add_explicit(&mappings.count, 1, memory_order_relaxed);
+	return 0;
+}
+
+/* Unlinks the piece that *@link points to. With its last piece, the origin goes to *@gone. */
+static void piece_remove(union item **link, union item **gone) REQUIRES(mappings.lock)
+{
+	union item *item = *link;
+	union item *origin = item->piece.origin;
+
+	lock_assert_held(&mappings.lock);
+	assert(origin->origin.pieces);
+	*link = item->piece.next;
+	item_free(item);
+	atomic_fetch_sub_explicit(&mappings.count, 1, memory_order_relaxed);
+	if (--origin->origin.pieces == 0) {
+		assert(origin != &mappings.disks);
+		origin->origin.next_gone = *gone;
+		*gone = origin;
+	}
+}
+
+/* Takes [@start, @end) out of the piece that *@link points to. Returns the link to go on with. */
+static union item **piece_cut(union item **link, uint64_t start, uint64_t end, union item **gone)
+	REQUIRES(mappings.lock)
+{
+	struct piece *piece = &(*link)->piece;
+
+	lock_assert_held(&mappings.lock);
+	if (start <= piece->start && piece->end <= end) {
+		piece_remove(link, gone);
+		return link;
+	}
+	if (piece->start < start && end < piece->end) {
+		/*
+		 * Without memory for the upper half, the whole piece stays: its file lives longer
+		 * than it should, which does no harm.
+		 */
+		if (piece_add(end, piece->end, piece->offset, piece->origin) == 0)
+			piece->end = start;
+	} else if (piece->start < start) {
+		piece->end = start;
+	} else {
+		piece->start = end;
+	}
+	return &piece->next;
+}
+
+/* Closes the mappings of @gone, without the lock: a file's operations run. */
+static void close_gone(union item *gone)
+{
+	while (gone) {
+		union item *item = gone;
+		struct origin *origin = &item->origin;
+
+		gone = origin->next_gone;
+		if (origin->map.closed)
+			origin->map.closed(origin->map.cookie);
+		description_put(origin->desc);
+		take_lock();
+		item_free(item);
+		lock_release(&mappings.lock);
+	}
+}
+
+/* ---- what the program does ---- */
+
+static int add(uint64_t start, uint64_t len, struct description *desc,
+	       const struct file_mapping *map) REQUIRES(mappings.lock)
+{
+	union item *origin;
+	int rc;
+
+	lock_assert_held(&mappings.lock);
+	origin = item_alloc();
+	if (!origin)
+		return -ENOMEM;
+	origin->origin = (struct origin){.desc = desc, .map = *map};
+	rc = piece_add(start, start + page_align(len), map->offset - start, origin);
+	if (rc)
+		item_free(origin);
+	return rc;
+}
+
+int mapping_add(uint64_t start, uint64_t len, struct description *desc,
+		const struct file_mapping *map)
+{
+	int rc;
+
+	take_lock();
+	rc = add(start, len, desc, map);
+	lock_release(&mappings.lock);
+	return rc;
+}
+
+void mapping_remove(uint64_t start, uint64_t len)
+{
+	const uint64_t end = start + page_align(len);
+	union item *gone = NULL;
+	union item **link;
+
+	take_lock();
+	link = &mappings.pieces;
+	while (*link) {
+		if (start < (*link)->piece.end && (*link)->piece.start < end)
+			link = piece_cut(link, start, end, &gone);
+		else
+			link = &(*link)->piece.next;
+	}
+	lock_release(&mappings.lock);
+	close_gone(gone);
+}
+
+void mapping_copy(uint64_t from, uint64_t to, uint64_t len)
+{
+	take_lock();
+	for (union item *item = mappings.pieces; item; item = item->piece.next) {
+		const struct piece *piece = &item->piece;
+
+		if (from < piece->start || piece->end <= from)
+			continue;
+		/* Without memory the new addresses stay unknown. */
+		(void)piece_add(to, to + page_align(len), piece->offset + from - to, piece->origin);
+		break;
+	}
+	lock_release(&mappings.lock);
+}
+
+bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)
+{
+	bool found = false;
+
+	if (!mapping_any())
+		return false;
+	take_lock();
+	for (union item *item = mappings.pieces; item && !found; item = item->piece.next) {
+		const struct piece *piece = &item->piece;
+		const struct origin *origin = &piece->origin->origin;
+
+		if (!origin->map.trap || addr < piece->start || piece->end <= addr)
+			continue;
+		*trap = (struct mapping_trap){
+			.desc = description_get(origin->desc),
+			.ops = origin->map.trap,
+			.cookie = origin->map.cookie,
+			.offset = addr + piece->offset,
+			.left = piece->end - addr,
+		};
+		found = true;
+	}
+	lock_release(&mappings.lock);
+	return found;
+}
+
+/* ---- files on disks ---- */
+
+void mapping_add_disk(uint64_t start, uint64_t len)
+{
+	take_lock();
+	(void)piece_add(start, start + page_align(len), 0, &mappings.disks);
+	lock_release(&mappings.lock);
+}
+
+bool mapping_find_disk(uint64_t start, uint64_t len, uint64_t *from, uint64_t *to)
+{
+	bool found = false;
+
+	if (!mapping_any())
+		return false;
+	take_lock();
+	for (union item *item = mappings.pieces; item && !found; item = item->piece.next) {
+		const struct piece *piece = &item->piece;
+
+		*from = max_u64(start, piece->start);
+		*to = min_u64(start + len, piece->end);
+		found = piece->origin == &mappings.disks && *from < *to;
+	}
+	lock_release(&mappings.lock);
+	return found;
+}
+
+void mapping_check(void)
+{
+	unsigned int count = 0;
+
+	take_lock();
+	for (union item *item = mappings.pieces; item; item = item->piece.next) {
+		const union item *origin = item->piece.origin;
+		unsigned int pieces = origin == &mappings.disks; /* which is never gone */
+
+		for (union item *other = mappings.pieces; other; other = other->piece.next)
+			pieces += other->piece.origin == origin;
+		assert(item->piece.start < item->piece.end);
+		assert(origin->origin.pieces == pieces);
+		(void)pieces;
+		count++;
+	}
+	assert(count == mappings.count);
+	(void)count;
+	lock_release(&mappings.lock);
+}

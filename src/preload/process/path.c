@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walk through the union of the shadow root and the real system.
+ *
+ * Invariants of a walk:
+ * - its name is "" or absolute, without links and dots;
+ * - its name is in the shadow root only if it is in an emulated tree and not at or below a
+ *   stand-in;
+ * - a directory above the emulated trees is never a link.
+ *
+ * Cost: a few compared characters for a path that cannot touch the emulated part, plus a load if it
+ * is relative. A walked path costs one or two readlink() for each component.
+ */
+#include "preload/process/path.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "preload/process/fdtable.h"
+#include "preload/start/layout.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
+
+enum {
+	MAX_LINKS = 40,	   /* the kernel's limit */
+	LONGEST_TREE = 48, /* more than the longest name at which something emulated begins */
+	LINK_SPACE = 64,   /* least space for the text of a link: enough to tell that it is one */
+};
+
+static const char *const emulated_trees[] = {
+	LAYOUT_DEV_IOMMU,   LAYOUT_DEV_VFIO,	  LAYOUT_SYS_PCI,
+	LAYOUT_SYS_GROUPS,  LAYOUT_SYS_VFIO,	  LAYOUT_SYS_DEBUG,
+	LAYOUT_SYS_IOMMUFD, LAYOUT_SYS_VFIO_CORE, LAYOUT_SYS_VFIO_PCI,
+};
+
+/* The directories above the emulated trees. */
+static const char *const ancestors[] = {
+	"/dev", "/sys", "/sys/bus", "/sys/class", "/sys/kernel", "/sys/devices", "/sys/module",
+};
+
+/* enum path_hint of the current directory, or CWD_UNKNOWN until it is first needed. */
+#define CWD_UNKNOWN (-1)
+static _Atomic int cwd_hint = CWD_UNKNOWN;
+
+struct walk {
+	char *root;	    /* the text of the shadow root, directly followed by @name */
+	char *name;	    /* how far the walk has come: "" or absolute, canonical */
+	size_t len;	    /* of @name */
+	size_t standin;	    /* length of the stand-in at or above @name; 0: there is none */
+	unsigned int links; /* followed so far */
+	bool shadow;	    /* @name is in the shadow root */
+	bool touched;	    /* @name has been in the shadow root on the way */
+
+	/* The components still to go, at the end of @pending; texts of links go before them. */
+	const char *next;
+	char pending[PATH_MAX + LINK_SPACE];
+};
+
+/* Whether @name is @tree or below it. */
+static bool is_within(const char *name, const char *tree)
+{
+	size_t len = strlen(tree);
+
+	return strncmp(name, tree, len) == 0 && (name[len] == '/' || name[len] == '\0');
+}
+
+static bool is_emulated(const char *name)
+{
+	for (size_t i = 0; i < sizeof(emulated_trees) / sizeof(emulated_trees[0]); i++) {
+		if (is_within(name, emulated_trees[i]))
+			return true;
+	}
+	return strncmp(name, LAYOUT_SYS_PCI_BUSES, strlen(LAYOUT_SYS_PCI_BUSES)) == 0;
+}
+
+bool path_is_shared(const char *name)
+{
+	for (size_t i = 0; i < sizeof(ancestors) / sizeof(ancestors[0]); i++) {
+		if (strcmp(name, ancestors[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether @path is "/", begins with /dev or /sys, or with a dot that may lead there. */
+static bool begins_near(const char *path)
+{
+	path += strspn(path, "/");
+	if (*path == '\0' || *path == '.')
+		return true;
+	return is_within(path, "dev") || is_within(path, "sys");
+}
+
+/* The next component of *@path, its length in *@len, and *@path after it; NULL at the end. */
+static const char *next_component(const char **path, size_t *len)
+{
+	const char *name = *path + strspn(*path, "/");
+
+	*len = strcspn(name, "/");
+	*path = name + *len;
+	return *len ? name : NULL;
+}
+
+static bool is_dot(const char *name, size_t len)
+{
+	return len == 1 && name[0] == '.';
+}
+
+static bool is_dot_dot(const char *name, size_t len)
+{
+	return len == 2 && name[0] == '.' && name[1] == '.';
+}
+
+/* The length of @name of @len bytes without its last component. */
+static size_t parent_len(const char *name, size_t len)
+{
+	while (len && name[--len] != '/')
+		;
+	return len;
+}
+
+bool path_is_candidate(const char *path)
+{
+	char name[LONGEST_TREE];
+	unsigned int below = 0; /* components that are left out of @name, which is full */
+	const char *part;
+	size_t len = 0;
+	size_t size;
+
+	name[0] = '\0';
+	while ((part = next_component(&path, &size))) {
+		if (is_dot(part, size))
+			continue;
+		if (is_dot_dot(part, size)) {
+			if (below)
+				below--;
+			else
+				len = parent_len(name, len);
+			name[len] = '\0';
+			continue;
+		}
+		if (below || len + 1 + size >= sizeof(name)) {
+			below++;
+			continue;
+		}
+		name[len] = '/';
+		memcpy(name + len + 1, part, size);
+		len += 1 + size;
+		name[len] = '\0';
+		if (is_emulated(name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Reads the link @path into @text of @size bytes, terminated by 0. Returns the length or a negative
+ * errno.
+ */
+static long read_link(const char *path, char *text, size_t size)
+{
+	long len = SYS(SYS_readlinkat, AT_FDCWD, path, text, size - 1);
+
+	if (len >= 0)
+		text[len] = '\0';
+	return len;
+}
+
+static size_t walk_space(const struct walk *walk)
+{
+	return (size_t)(walk->next - walk->pending);
+}
+
+static void walk_up(struct walk *walk)
+{
+	walk->len = parent_len(walk->name, walk->len);
+	walk->name[walk->len] = '\0';
+	if (walk->len < walk->standin)
+		walk->standin = 0;
+}
+
+/*
+ * Finds @walk->name in the shadow root, or else in the real system. Returns the length of its text
+ * if it is a link, 0 if it is anything else or does not exist, -ENOTDIR if it would be inside a
+ * file of the shadow root. The text goes to the free part of @walk->pending, as a signal handler's
+ * stack may be small.
+ */
+static long walk_look(struct walk *walk)
+{
+	const size_t space = walk_space(walk);
+	char *target = walk->pending;
+	long len;
+
+	assert(walk->len == strlen(walk->name) && (walk->len == 0 || walk->name[0] == '/'));
+	walk->shadow = false;
+	if (path_is_shared(walk->name) || walk->len == 0)
+		return 0;
+	if (!walk->standin && is_emulated(walk->name)) {
+		len = read_link(walk->root, target, space);
+		if (len >= 0 && target[0] == '/') {
+			walk->standin = walk->len;
+		} else if (len >= 0 || len == -EINVAL || len == -ENOTDIR) {
+			walk->shadow = true;
+			walk->touched = true;
+			return len == -EINVAL ? 0 : len;
+		}
+	}
+	len = read_link(walk->name, target, space);
+	return len > 0 ? len : 0;
+}
+
+/* Puts the text of a link, @len bytes that walk_look() read, before the components still to go. */
+static int walk_expand(struct walk *walk, size_t len)
+{
+	const size_t space = walk_space(walk);
+	char *start;
+
+	if (++walk->links > MAX_LINKS)
+		return -ELOOP;
+	if (len + 1 >= space) /* the text may have been cut */
+		return -ENAMETOOLONG;
+	start = walk->pending + space - (len + 1);
+	memmove(start, walk->pending, len);
+	start[len] = '/';
+	walk->next = start;
+	walk_up(walk);
+	if (start[0] == '/') {
+		walk->len = 0;
+		walk->name[0] = '\0';
+		walk->standin = 0;
+	}
+	return 0;
+}
+
+static int walk_append(struct walk *walk, const char *name, size_t len)
+{
+	if (walk->len + 1 + len + 1 >= PATH_MAX)
+		return -ENAMETOOLONG;
+	walk->name[walk->len] = '/';
+	memcpy(walk->name + walk->len + 1, name, len);
+	walk->len += 1 + len;
+	walk->name[walk->len] = '\0';
+	return 0;
+}
+
+static bool walk_at_end(const struct walk *walk)
+{
+	return walk->next[strspn(walk->next, "/")] == '\0';
+}
+
+static int walk_run(struct walk *walk, bool follow)
+{
+	const char *part;
+	size_t size;
+	long len;
+	int rc;
+
+	while ((part = next_component(&walk->next, &size))) {
+		if (is_dot(part, size))
+			continue;
+		if (is_dot_dot(part, size)) {
+			walk_up(walk);
+			walk_look(walk);
+			continue;
+		}
+		rc = walk_append(walk, part, size);
+		if (rc)
+			return rc;
+		len = walk_look(walk);
+		if (len == -ENOTDIR) /* the kernel finds the same in the shadow root */
+			return walk_at_end(walk)
+				       ? 0
+				       : walk_append(walk, walk->next, strlen(walk->next));
+		if (len > 0 && (follow || !walk_at_end(walk))) {
+			rc = walk_expand(walk, (size_t)len);
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+static enum path_hint hint_of_name(const char *name)
+{
+	if (name[0] != '/')
+		return PATH_HINT_NONE;
+	if (root_strip(name))
+		return PATH_HINT_SHADOW;
+	return begins_near(name) ? PATH_HINT_NEAR : PATH_HINT_NONE;
+}
+
+int path_of_fd(int fd, char *name)
+{
+	char link[32];
+	long len;
+
+	if (fd == AT_FDCWD) {
+		len = SYS(SYS_getcwd, name, PATH_MAX);
+		return len < 0 ? (int)len : 0;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = read_link(link, name, PATH_MAX);
+	return len < 0 ? (int)len : 0;
+}
+
+void path_cwd_changed(void)
+{
+	char name[PATH_MAX];
+
+	if (!root_active())
+		return;
+	atomic_store_explicit(&cwd_hint,
+			      path_of_fd(AT_FDCWD, name) ? PATH_HINT_NONE : (int)hint_of_name(name),
+			      memory_order_relaxed);
+}
+
+static __attribute__((noinline)) int find_cwd_hint(void)
+{
+	path_cwd_changed();
+	return atomic_load_explicit(&cwd_hint, memory_order_relaxed);
+}
+
+static bool cwd_may_reach(void)
+{
+	int hint = atomic_load_explicit(&cwd_hint, memory_order_relaxed);
+
+	if (__builtin_expect(hint == CWD_UNKNOWN, 0))
+		hint = find_cwd_hint();
+	return hint != PATH_HINT_NONE;
+}
+
+static bool may_reach(int dirfd, const char *path)
+{
+	if (path[0] == '/')
+		return begins_near(path);
+	if (dirfd != AT_FDCWD)
+		return fdtable_hint(dirfd) != PATH_HINT_NONE;
+	return cwd_may_reach() || (path[0] == '.' && path[1] == '.');
+}
+
+/*
+ * Fills @walk->pending with the absolute form of (@dirfd, @path). *@inside: whether the kernel
+ * would start in the shadow root. False: there is no such form.
+ */
+static bool walk_start(struct walk *walk, int dirfd, const char *path, bool *inside)
+{
+	size_t path_len = strlen(path);
+	size_t base_len = 0;
+	const char *base = "";
+	char *name = walk->pending; /* large enough, and not filled yet */
+	char *start;
+
+	*inside = false;
+	if (path[0] != '/') {
+		if (path_of_fd(dirfd, name) || name[0] != '/')
+			return false;
+		*inside = root_strip(name) != NULL;
+		base = *inside ? root_strip(name) : name;
+		base_len = strlen(base);
+	}
+	if (base_len + 1 + path_len + 1 > PATH_MAX)
+		return false;
+	start = walk->pending + sizeof(walk->pending) - (base_len + 1 + path_len + 1);
+	memmove(start, base, base_len);
+	start[base_len] = '/';
+	memcpy(start + base_len + 1, path, path_len + 1);
+	walk->next = start;
+	return true;
+}
+
+static bool ends_as_directory(const char *path)
+{
+	size_t len = strlen(path);
+
+	return path[len - 1] == '/' || (len > 1 && strcmp(path + len - 2, "/.") == 0);
+}
+
+static void path_walk(struct path_at *at, bool follow)
+{
+	bool directory = ends_as_directory(at->path);
+	struct walk walk;
+	bool inside;
+
+	if (!walk_start(&walk, at->dirfd, at->path, &inside))
+		return;
+	at->near = begins_near(walk.next);
+	if (!inside && !path_is_candidate(walk.next))
+		return;
+	walk.root = at->text;
+	walk.name = stpcpy(at->text, root_path());
+	walk.name[0] = '\0';
+	walk.len = walk.standin = 0;
+	walk.links = 0;
+	walk.shadow = walk.touched = false;
+	if (walk_run(&walk, follow || directory))
+		return;
+	if (walk.len == 0)
+		walk_append(&walk, "", 0);
+	assert(!walk.shadow || (walk.touched && !walk.standin && is_emulated(walk.name)));
+	at->resolved = walk.name;
+	at->shadow = walk.shadow;
+	if (walk.shadow && !directory)
+		at->node = path_node(walk.name);
+	if (directory && walk.len > 1)
+		strcpy(walk.name + walk.len, "/");
+	/* Where the shadow root was not met, the kernel's own walk ends at the same file. */
+	if (!walk.touched && !inside)
+		return;
+	at->dirfd = AT_FDCWD;
+	at->path = walk.shadow ? walk.root : walk.name;
+}
+
+void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow)
+{
+	preload_ready();
+	at->dirfd = dirfd;
+	at->path = path;
+	at->shadow = false;
+	at->near = false;
+	at->resolved = NULL;
+	at->node = (struct node){.kind = NODE_NONE};
+	if (!root_active() || !path || !path[0] || !may_reach(dirfd, path))
+		return;
+	path_walk(at, follow);
+}
+
+enum path_hint path_hint_of(const struct path_at *at)
+{
+	if (at->shadow)
+		return PATH_HINT_SHADOW;
+	return at->near ? PATH_HINT_NEAR : PATH_HINT_NONE;
+}
+
+/* Whether all of @text is one decimal number: *@number. */
+static bool parse_number(const char *text, unsigned int *number)
+{
+	unsigned int value = 0;
+	const char *p;
+
+	for (p = text; *p >= '0' && *p <= '9' && p < text + 9; p++)
+		value = value * 10 + (unsigned int)(*p - '0');
+	*number = value;
+	return p > text && *p == '\0';
+}
+
+struct node path_node(const char *resolved)
+{
+	static const char cdevs[] = LAYOUT_DEV_VFIO "/devices/vfio";
+	static const char groups[] = LAYOUT_DEV_VFIO "/";
+	struct node node = {.kind = NODE_NONE};
+	const char *last = strrchr(resolved, '/');
+
+	if (strcmp(resolved, LAYOUT_DEV_IOMMU) == 0)
+		node.kind = NODE_IOMMU;
+	else if (strcmp(resolved, LAYOUT_DEV_VFIO "/vfio") == 0)
+		node.kind = NODE_CONTAINER;
+	else if (strncmp(resolved, cdevs, sizeof(cdevs) - 1) == 0 &&
+		 parse_number(resolved + sizeof(cdevs) - 1, &node.number))
+		node.kind = NODE_CDEV;
+	else if (strncmp(resolved, groups, sizeof(groups) - 1) == 0 &&
+		 parse_number(resolved + sizeof(groups) - 1, &node.number))
+		node.kind = NODE_GROUP;
+	else if (strncmp(resolved, LAYOUT_SYS_PCI_BUSES, strlen(LAYOUT_SYS_PCI_BUSES)) == 0 &&
+		 strcmp(last, "/config") == 0)
+		node.kind = NODE_CONFIG;
+	return node;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a path of the program leads.
+ *
+ * The program sees the real file system with the shadow root laid over the emulated part of it
+ * (preload/start/layout.h). A path that cannot touch the emulated part is recognised by its first
+ * characters and goes to the kernel unchanged. Any other is walked, component by component, through
+ * the union of the two, and ends in a path under the shadow root or in one of the real system.
+ *
+ * Context: any thread, any signal handler. Nothing here allocates, locks or changes errno.
+ */
+#ifndef PRELOAD_PROCESS_PATH_H
+#define PRELOAD_PROCESS_PATH_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "preload/start/root.h"
+
+/* Emulated files that are more than the file in the shadow root. */
+enum node_kind {
+	NODE_NONE,
+	NODE_IOMMU,	/* /dev/iommu */
+	NODE_CONTAINER, /* /dev/vfio/vfio */
+	NODE_GROUP,	/* /dev/vfio/N */
+	NODE_CDEV,	/* /dev/vfio/devices/vfioN */
+	NODE_CONFIG,	/* /sys/devices/pciDDDD:BB/BDF/config */
+};
+
+struct node {
+	enum node_kind kind;
+	unsigned int number; /* of group or cdev */
+};
+
+/* The answer for one (directory descriptor, path) of the program. */
+struct path_at {
+	int dirfd; /* this and @path are for the kernel, in place of the program's */
+	const char *path;
+	bool shadow;	      /* it leads into the shadow root */
+	bool near;	      /* it is, or is inside, a directory that leads to the emulated part */
+	const char *resolved; /* absolute, without links and dots; NULL if not walked */
+	struct node node;
+
+	/* @path may point here: the root, directly followed by @resolved. */
+	char text[ROOT_MAX + 1 + PATH_MAX];
+};
+
+/* What is known of a directory by its descriptor (fdtable_hint()). */
+enum path_hint {
+	PATH_HINT_NONE,
+	PATH_HINT_NEAR,	  /* /, or something in /dev or /sys */
+	PATH_HINT_SHADOW, /* something under the shadow root */
+};
+
+/*
+ * Fills @at for (@dirfd, @path) of the program. @follow: whether a link at the end is followed
+ * (stat) or not (lstat). A @path that cannot be walked (NULL, too long, a loop) goes to the kernel
+ * unchanged, which says what is wrong with it.
+ */
+void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow);
+
+/* The hint for a descriptor that open() of @at returns. */
+enum path_hint path_hint_of(const struct path_at *at);
+
+/* The node that the program calls @resolved. */
+struct node path_node(const char *resolved);
+
+/* To be called when the current directory may have changed. */
+void path_cwd_changed(void);
+
+/*
+ * Copies the kernel's name of descriptor @fd (AT_FDCWD: of the current directory) to @name,
+ * PATH_MAX bytes. 0 or a negative errno.
+ */
+int path_of_fd(int fd, char *name);
+
+/* Whether @name is a directory of the real system with emulated entries among its own, as /dev. */
+bool path_is_shared(const char *name);
+
+/*
+ * Whether the absolute @path touches the emulated part on its way, by its text alone: links are not
+ * read.
+ */
+bool path_is_candidate(const char *path);
+
+#endif
