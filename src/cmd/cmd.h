@@ -5,12 +5,12 @@
 
 #include <stdbool.h>
 
-/* Exit statuses of our own, as env(1) and timeout(1) have them. Others are the program's. */
+/* Exit statuses of the command itself, like those of env(1) and timeout(1). */
 enum cmd_status {
 	CMD_OK = 0,
 	CMD_USAGE = 2,	      /* the command line is wrong */
-	CMD_FAILED = 125,     /* something of ours did not work */
-	CMD_CANNOT_RUN = 126, /* the program is there but cannot be executed */
+	CMD_FAILED = 125,     /* uiommufd itself failed */
+	CMD_CANNOT_RUN = 126, /* the program exists but cannot be executed */
 	CMD_NOT_FOUND = 127,
 };
 
@@ -21,13 +21,13 @@ int cmd_show(char **args);
 int cmd_lookup(char **args);
 int cmd_dump(char **args);
 
-/* One line to standard error, after "uiommufd: ". */
+/* Prints one line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* "--help", "-h". @argument may be NULL. */
 bool help_wanted(const char *argument);
 
-/* Prints the help of @command, "": of all. False: there is no such command. */
+/* Prints the help of @command, or the overview (""). False: there is no such command. */
 bool help_print(const char *command);
 
 #endif

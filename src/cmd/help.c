@@ -6,7 +6,7 @@
 #include "cmd/cmd.h"
 
 static const struct {
-	const char *command; /* "": of all */
+	const char *command; /* "": the overview */
 	const char *text;
 } helps[] = {
 	{"", "Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `uiommufd list`: what can be emulated. */
+/* `uiommufd list`: kinds of IOMMU, models of devices, and their options. */
 #include <stdio.h>
 
 #include "cmd/cmd.h"

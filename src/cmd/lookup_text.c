@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A lookup as text: the mapping, and the way through each table down to the leaf, stage by stage
- * and level by level.
+ * A lookup as text: the mapping, and the walk of each table down to the leaf, stage by stage and
+ * level by level.
  */
 #include <inttypes.h>
 
@@ -13,7 +13,9 @@ enum {
 
 #define NUMBER(object, key) ((unsigned int)state_number(object, key))
 
-/* The end of a way that leads nowhere; stage 1 knows more of it. */
+/*
+ * The end of a walk that finds no translation. @fault (or NULL): the details that stage 1 reports.
+ */
 static void print_fault(FILE *out, struct json_object *fault)
 {
 	fprintf(out, "    leads nowhere");
@@ -25,7 +27,7 @@ static void print_fault(FILE *out, struct json_object *fault)
 	fprintf(out, "%s%s\n", fault ? ": " : "", state_text(fault, "text"));
 }
 
-/* The end of a way: @where are the addresses that it leads to. */
+/* The end of a walk. @where: the kind of address that it leads to. */
 static void print_leaf(FILE *out, struct json_object *table, const char *where)
 {
 	struct json_object *leaf = state_get(table, "leaf");
@@ -99,7 +101,9 @@ void lookup_text(struct json_object *lookup, bool all, FILE *out)
 		state_text(lookup, "type"), NUMBER(lookup, "pt"));
 	if (stage1)
 		print_stage1(out, stage1);
-	/* What stage 1 does not lead to is nowhere in the address space below it. */
+	/*
+	 * Without a result of stage 1 there is no address to look up in the address space below it.
+	 */
 	if (state_get(lookup, "tables"))
 		print_mapping(out, lookup);
 	for (size_t i = 0; i < state_count(lookup, "tables"); i++)

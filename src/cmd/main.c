@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* uiommufd: runs programs against emulated IOMMUs and devices. */
+/* The `uiommufd` command: finds the subcommand. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define COMMANDS "run, list, show, lookup, dump, --help, --version"
 
-/* Those that print and end. */
+/* Subcommands that print to standard output. */
 static const struct {
 	const char *name;
 	int (*run)(char **args);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A PCI device that is bound to vfio-pci, as sysfs shows it. */
+/* The files of a PCI device that is bound to vfio-pci, as in sysfs. */
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -123,7 +123,7 @@ static void add_identity(const struct pci_files *pci)
 		 vfio_device_name(pci->device), alias);
 }
 
-/* The real system's file @path, or @otherwise if it has none. */
+/* The first line of the real file @path; @otherwise: if there is none. */
 static void read_line(const char *path, const char *otherwise, char *text, size_t size)
 {
 	FILE *in = fopen(path, "re");

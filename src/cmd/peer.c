@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which processes answer is read in /proc: those whose environment names a shadow root in which
- * there is a socket for them. Both are looked at as the process sees them, in its root directory
- * and by its PID there, so that a container is no obstacle.
+ * A process answers if its environment (in /proc) names a shadow root with a socket for it. The
+ * path is resolved in the process' root directory, and the socket is named by the PID in its
+ * namespace, so that this works across containers.
  */
 #include "cmd/peer.h"
 
@@ -94,8 +94,8 @@ static pid_t status_number(pid_t pid, const char *name)
 }
 
 /*
- * Opens the directory of sockets in @root: as @pid sees it, or as we do, if it has changed its root
- * directory since.
+ * Opens the directory of sockets in @root: in the root directory of @pid, or in that of this
+ * process if @pid has changed its root directory since.
  */
 static int open_control_in(pid_t pid, const char *root)
 {
@@ -110,7 +110,7 @@ static int open_control_in(pid_t pid, const char *root)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Opens the directory of sockets that @pid has, by its environment. */
+/* Opens the directory of sockets that the environment of @pid names. */
 static int open_control(pid_t pid)
 {
 	static const char variable[] = LAYOUT_ROOT_VARIABLE "=";
@@ -138,7 +138,7 @@ static int connect_to(pid_t pid)
 
 	if (directory < 0)
 		return -1;
-	/* By way of the descriptor: a path may be longer than a name can be. */
+	/* Through the descriptor: the path may be longer than the address of a socket. */
 	snprintf(name.sun_path, sizeof(name.sun_path), "/proc/self/fd/%d/%d", directory,
 		 (int)status_number(pid, "NSpid:"));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The programs of runs on this system that answer (preload/engine/control.h). */
+/* The processes under `uiommufd run` on this system that answer requests (preload/control.h). */
 #ifndef CMD_PEER_H
 #define CMD_PEER_H
 
@@ -7,14 +7,14 @@
 #include <sys/types.h>
 
 /*
- * The process to ask: @text is its PID, or that of a parent of it, the run for instance; NULL: the
- * only one there is. 0 and *@pid, or an exit status, after saying what is wrong.
+ * Finds the process to ask. @text: its PID, or that of an ancestor such as `uiommufd run`; NULL:
+ * the only process. Returns 0 and *@pid, or prints what is wrong and returns an exit status.
  */
 int peer_find(const char *text, pid_t *pid);
 
 /*
- * Sends the line @request to @pid. The answer (free() it) and its length; NULL after saying what is
- * wrong: what is asked for is called @what there.
+ * Sends the line @request to @pid. Returns the answer (the caller frees it) and its length; or
+ * prints what is wrong, with @what as the name of what was asked for, and returns NULL.
  */
 char *peer_ask(pid_t pid, const char *request, const char *what, size_t *len);
 

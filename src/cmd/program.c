@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See program.h. */
 #include "cmd/program.h"
 
 #include <elf.h>
@@ -14,10 +15,10 @@
 #include <unistd.h>
 
 enum {
-	MAX_SCRIPTS = 4, /* whose interpreter is a script, as the kernel has it */
+	MAX_SCRIPTS = 4, /* scripts that interpret scripts, as in the kernel */
 };
 
-/* Opens what execvp(3) would start. -1: nothing. */
+/* Opens the file that execvp(3) would start. -1: there is none. */
 static int open_program(const char *program)
 {
 	const char *folder = getenv("PATH");
@@ -40,10 +41,7 @@ static int open_program(const char *program)
 	}
 }
 
-/*
- * True if @fd is a 64-bit program without an interpreter to load libraries. Others are none of our
- * business.
- */
+/* True if @fd is a 64-bit program without an interpreter that loads libraries. */
 static bool elf_is_static(int fd)
 {
 	Elf64_Ehdr header;
@@ -78,9 +76,7 @@ static bool script_interpreter(int fd, char path[PATH_MAX])
 	return *path;
 }
 
-/*
- * True if executing @fd changes who we are: then ld.so loads no library that the environment names.
- */
+/* True if executing @fd changes credentials: then ld.so ignores LD_PRELOAD. */
 static bool changes_rights(int fd)
 {
 	struct stat st;

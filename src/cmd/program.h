@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program is, before it is run. */
+/* Inspecting a program before it is run. */
 #ifndef CMD_PROGRAM_H
 #define CMD_PROGRAM_H
 
 /*
- * Why @program, as execvp(3) finds it (or, of a script, what interprets it), would not load a
- * preloaded library: because it is statically linked, or set-user-ID, set-group-ID or with
- * capabilities, such that ld.so(8) listens to nobody. Words that follow its name; NULL: it would,
- * or it is nothing that can be said of.
+ * Why @program, as execvp(3) finds it, or the interpreter of a script, would not load a preloaded
+ * library: it is statically linked; or set-user-ID, set-group-ID or with capabilities, so that
+ * ld.so(8) ignores the environment. Returns words to follow the program's name; NULL: it loads the
+ * library, or cannot be read.
  */
 const char *program_obstacle(const char *program);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `uiommufd run`: builds the machine and its shadow root, runs the program under the preload
- * library, removes the shadow root, and ends as the program has ended.
+ * `uiommufd run`: builds the machine and its shadow root, runs the program with the preload
+ * library, removes the shadow root, and ends in the same way as the program.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +21,12 @@
 #include "machine/machine.h"
 #include "preload/start/layout.h"
 
-/* Signals that end or inform a program: whoever sends them to us means it. */
+/* Signals that end or inform a program: sent to the command, they are meant for the program. */
 static const int forwarded[] = {
 	SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH,
 };
 
-/* The child's signals as they were when we were started. */
+/* The signal mask and SIGCHLD's action that the command was started with, for the child. */
 struct signals {
 	sigset_t mask;
 	struct sigaction child;
@@ -34,8 +34,10 @@ struct signals {
 
 /* ---- the command line ---- */
 
-/* The value of option @name at *@args, "--name VALUE" or "--name=VALUE", with *@args moved to its
- * last word. NULL: it is another option. *@missing: it has no value. */
+/*
+ * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last
+ * word. NULL: it is another option. *@missing: it has no value.
+ */
 static const char *option_value(char ***args, const char *name, bool *missing)
 {
 	const char *arg = **args;
@@ -127,7 +129,7 @@ static int find_library(char path[PATH_MAX])
 	return access(path, R_OK) ? -errno : 0;
 }
 
-/* LD_PRELOAD separates by spaces and colons; a path with one goes by a link without. */
+/* Spaces and colons separate paths in LD_PRELOAD: a path with one of them is replaced by a link. */
 static void library_name(struct tree *tree, char path[PATH_MAX])
 {
 	if (!path[strcspn(path, " :")])
@@ -151,7 +153,7 @@ static int set_environment(const char *library, const char *root)
 
 /* ---- the program's life ---- */
 
-/* Blocks what we wait for; the child takes it back. */
+/* Blocks the signals that wait_for() waits for; the child restores the mask. */
 static void hold_signals(struct signals *signals)
 {
 	const struct sigaction standard = {.sa_handler = SIG_DFL};
@@ -164,11 +166,11 @@ static void hold_signals(struct signals *signals)
 	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
 		sigaddset(&held, forwarded[i]);
 	sigprocmask(SIG_BLOCK, &held, &signals->mask);
-	/* Ignored, it would have the kernel throw away the exit status. */
+	/* If it were ignored, the kernel would discard the exit status. */
 	sigaction(SIGCHLD, &standard, &signals->child);
 }
 
-/* In the child. Tells why on @report if the program cannot be executed. */
+/* In the child: becomes the program, or writes errno to @report. */
 static _Noreturn void execute(char **program, const struct signals *signals, int report)
 {
 	int error;
@@ -182,7 +184,7 @@ static _Noreturn void execute(char **program, const struct signals *signals, int
 	_exit(error == ENOENT ? CMD_NOT_FOUND : CMD_CANNOT_RUN);
 }
 
-/* Starts the program. Its process ID; *@error is the errno of its execution (0: it runs). */
+/* Starts the program. Returns its PID; *@error: errno of execvp(3), 0 if it runs. */
 static pid_t spawn(char **program, const struct signals *signals, int *error)
 {
 	int report[2];
@@ -200,7 +202,7 @@ static pid_t spawn(char **program, const struct signals *signals, int *error)
 	return pid;
 }
 
-/* Passes signals on until @pid is gone; its wait status. */
+/* Forwards signals until @pid ends. Returns its wait status. */
 static int wait_for(pid_t pid)
 {
 	siginfo_t info;
@@ -212,7 +214,7 @@ static int wait_for(pid_t pid)
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return status;
 		if (sigwaitinfo(&held, &info) < 0 || info.si_code > 0)
-			continue; /* of the terminal: the program has it, too */
+			continue; /* from the terminal, which sends it to the program, too */
 		for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++) {
 			if (info.si_signo == forwarded[i])
 				kill(pid, info.si_signo);
@@ -230,7 +232,7 @@ static int end_as(int status)
 	if (!WIFSIGNALED(status))
 		return WEXITSTATUS(status);
 	signo = WTERMSIG(status);
-	setrlimit(RLIMIT_CORE, &none); /* the program's core is there */
+	setrlimit(RLIMIT_CORE, &none); /* the program has dumped its own core */
 	signal(signo, SIG_DFL);
 	sigemptyset(&unblocked);
 	sigaddset(&unblocked, signo);

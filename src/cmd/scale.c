@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See scale.h. Cost: a binary search for each range; inserting a boundary moves the array. */
 #include "cmd/scale.h"
 
 #include <stdlib.h>
@@ -7,16 +8,15 @@
 #include "base/check.h"
 
 /*
- * Shares of the width: of an empty segment, of a used one whatever its size, and more for each
- * doubling of it.
+ * Shares of the width: of an unused segment; of a used one; and per doubling of a used one's size.
  */
 #define SHARE_EMPTY  2.0
 #define SHARE_USED   3.0
 #define SHARE_DOUBLE 0.25
 
 /*
- * The narrowest segment, in units of the picture: less if there are so many that they would make it
- * wider than this.
+ * The width of the narrowest segment, in units of the picture, and the width of the whole from
+ * which on it becomes less.
  */
 #define WIDTH_MIN  7.0
 #define CROWDED_AT 2400.0
@@ -52,7 +52,7 @@ static size_t find(const struct scale *scale, uint64_t iova)
 	return low;
 }
 
-static bool make_room(struct scale *scale)
+static bool grow(struct scale *scale)
 {
 	struct scale_segment *segments;
 
@@ -66,13 +66,13 @@ static bool make_room(struct scale *scale)
 	return true;
 }
 
-/* A segment begins at @iova. */
+/* Makes a segment begin at @iova. */
 static void cut(struct scale *scale, uint64_t iova)
 {
 	size_t at = find(scale, iova);
 	struct scale_segment *segment;
 
-	if (scale->segments[at].range.start == iova || !make_room(scale))
+	if (scale->segments[at].range.start == iova || !grow(scale))
 		return;
 	segment = &scale->segments[at];
 	memmove(segment + 1, segment, (scale->count - at) * sizeof(*segment));

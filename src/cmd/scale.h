@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A scale for pictures of a 64-bit address space. Every place where something begins or ends is a
- * boundary; between two of them lies a segment, which gets a width by what is in it: something
- * used, by the logarithm of its size; nothing, a little. So a page and the exbibyte beside it are
- * both seen.
+ * A scale for pictures of a 64-bit address space. Each address where something begins or ends is a
+ * boundary, and between two boundaries lies a segment. A used segment is as wide as the logarithm
+ * of its size, an unused one has a small fixed width: a page and the exbibyte beside it are both
+ * visible.
  */
 #ifndef CMD_SCALE_H
 #define CMD_SCALE_H
@@ -29,16 +29,17 @@ bool scale_create(struct scale *scale);
 void scale_destroy(struct scale *scale);
 
 /*
- * Makes boundaries at both ends of @range. Without memory it has none, and is drawn somewhat wider.
+ * Makes boundaries at both ends of @range. If memory is short they are missing, and the range is
+ * drawn wider than it is.
  */
 void scale_add(struct scale *scale, struct iova_range range);
 
-/* The same, and says that @range is used. */
+/* Like scale_add(), and marks @range as used. */
 void scale_use(struct scale *scale, struct iova_range range);
 
 /*
- * Gives the segments their places from @x on. Returns the right end: about @width away, more if
- * that is too little.
+ * Places the segments from @x on. Returns the right end, about @width away, or more if there are
+ * too many segments for that.
  */
 double scale_finish(struct scale *scale, double x, double width);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The emulated part of /dev and /sys as files, and stand-ins for what the real system has in the
- * same directories.
+ * The emulated part of /dev and /sys as files, and links to what the real system has in the same
+ * directories.
  */
 #include "cmd/shadow.h"
 
@@ -36,7 +36,7 @@ static void add_machine(struct tree *tree, const struct machine *machine)
 	free(text);
 }
 
-/* The reserved regions of a device behind @iommu, one per line. */
+/* Formats the reserved regions of a device behind @iommu, one per line. */
 static void format_reserved(struct iommu *iommu, char *text, size_t size)
 {
 	struct iommu_endpoint *probe;
@@ -87,7 +87,7 @@ static void add_device(struct tree *tree, const struct machine *machine, size_t 
 	shadow_add_pci(tree, machine, index);
 }
 
-/* Programs look here before they try VFIO at all. */
+/* The modules: programs look for them before they use VFIO. */
 static void add_modules(struct tree *tree)
 {
 	static const char *const modules[] = {LAYOUT_SYS_IOMMUFD, LAYOUT_SYS_VFIO_CORE,
@@ -103,7 +103,7 @@ static void add_modules(struct tree *tree)
 	tree_link(tree, LAYOUT_SYS_PCI "/drivers/vfio-pci/module", LAYOUT_SYS_VFIO_PCI);
 }
 
-/* What is there even without a device. */
+/* What exists even without a device. */
 static void add_common(struct tree *tree)
 {
 	static const char *const writable[] = {
@@ -127,8 +127,8 @@ static void add_common(struct tree *tree)
 }
 
 /*
- * What a program sets before it has steps of the kernel fail, by way of /proc/self/fail-nth.
- * Setting it does nothing.
+ * The settings of the kernel's fault injection, which programs write before they use
+ * /proc/self/fail-nth. They have no effect.
  */
 static void add_fault_injection(struct tree *tree)
 {
@@ -166,7 +166,7 @@ static void add_stand_in(struct tree *tree, int real_dir, const char *path, cons
 
 static void merge(struct tree *tree, const char *path);
 
-/* Goes on with the directories of ours that are in @path. */
+/* Merges the directories of the tree in @path. */
 static void merge_below(struct tree *tree, const char *path)
 {
 	char real[PATH_MAX];
@@ -190,7 +190,7 @@ static void merge_below(struct tree *tree, const char *path)
 		closedir(dir);
 }
 
-/* Adds to our directory @path what the real one has and ours has not. */
+/* Adds what the real directory @path has, and that of the tree does not. */
 static void merge(struct tree *tree, const char *path)
 {
 	DIR *dir = opendir(path);

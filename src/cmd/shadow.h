@@ -9,7 +9,7 @@
 /* Fills @tree with @machine; see tree->error. */
 void shadow_fill(struct tree *tree, const struct machine *machine);
 
-/* The sysfs directories of device @index of @machine, and the links to them. */
+/* Adds the sysfs directories of device @index of @machine, and the links to them. */
 void shadow_add_pci(struct tree *tree, const struct machine *machine, size_t index);
 
 #endif

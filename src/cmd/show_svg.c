@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state as a picture: for each IOAS a panel on a scale of its own (cmd/scale.h), with a row
- * each for what is mapped, promised (allowed) and permitted, one for each who reserves something,
- * and one for each device of the context, which shows for those that are not attached what keeps
- * them from it.
+ * The state as a picture: one panel for each IOAS, on a scale of its own (cmd/scale.h). Its rows
+ * are what is mapped, allowed and permitted; the ranges of each owner that reserves some; and each
+ * device of the context, with the conflicts that keep a device that is not attached from being so.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/runs.h"
+#include "cmd/extents.h"
 #include "cmd/scale.h"
 #include "cmd/state.h"
 #include "cmd/svg.h"
 
 enum {
-	MAX_RUNS = 24, /* of mappings, in one row */
+	MAX_EXTENTS = 24, /* of mappings, in one row */
 	LABEL_SIZE = 96,
 };
 
 struct panel {
 	struct svg svg;
 	struct json_object *ctx, *ioas;
-	struct run runs[MAX_RUNS];
-	size_t run_count;
+	struct extent extents[MAX_EXTENTS];
+	size_t extent_count;
 };
 
 /* ---- rows ---- */
@@ -39,17 +38,17 @@ static void draw_ranges(struct panel *panel, const char *label, struct json_obje
 static void draw_mapped(struct panel *panel)
 {
 	svg_begin_row(&panel->svg, "mapped", false);
-	for (size_t i = 0; i < panel->run_count; i++) {
-		const struct run *run = &panel->runs[i];
+	for (size_t i = 0; i < panel->extent_count; i++) {
+		const struct extent *extent = &panel->extents[i];
 		char label[LABEL_SIZE];
 
-		if (run->bytes == iova_range_len(run->range)) {
-			svg_box(&panel->svg, run->range, SVG_MAPPED);
+		if (extent->bytes == iova_range_len(extent->range)) {
+			svg_box(&panel->svg, extent->range, SVG_MAPPED);
 			continue;
 		}
-		snprintf(label, sizeof(label), "%s in %zu", text_size(run->bytes),
-			 (size_t)run->mappings);
-		svg_box_labelled(&panel->svg, run->range, SVG_SPARSE, label);
+		snprintf(label, sizeof(label), "%s in %zu", text_size(extent->bytes),
+			 (size_t)extent->mappings);
+		svg_box_labelled(&panel->svg, extent->range, SVG_SPARSE, label);
 	}
 	svg_end_row(&panel->svg, NULL);
 }
@@ -95,7 +94,7 @@ static void draw_owner(struct panel *panel, size_t first)
 	svg_end_row(&panel->svg, NULL);
 }
 
-/* Who reserves: each once, in the order in which they come. */
+/* A row for each owner of reserved ranges, in the order in which they appear. */
 static void draw_reserved(struct panel *panel)
 {
 	for (size_t i = 0; i < state_count(panel->ioas, "reserved"); i++) {
@@ -109,15 +108,13 @@ static void draw_reserved(struct panel *panel)
 	}
 }
 
-/* True if @conflict is one with the IOAS of @panel. */
+/* True if @conflict is with the IOAS of @panel. */
 static bool is_here(const struct panel *panel, struct json_object *conflict)
 {
 	return state_number(conflict, "ioas") == state_number(panel->ioas, "id");
 }
 
-/*
- * Of a range with mappings only what is mapped: there may be much between the first and the last.
- */
+/* Draws only the mapped part of a range with mappings, as most of it may be holes. */
 static void draw_conflict(struct panel *panel, struct json_object *conflict)
 {
 	const struct iova_range range = state_range(conflict);
@@ -126,16 +123,16 @@ static void draw_conflict(struct panel *panel, struct json_object *conflict)
 		svg_box(&panel->svg, range, SVG_CONFLICT);
 		return;
 	}
-	for (size_t i = 0; i < panel->run_count; i++) {
-		struct iova_range run = panel->runs[i].range;
+	for (size_t i = 0; i < panel->extent_count; i++) {
+		struct iova_range extent = panel->extents[i].range;
 
-		if (!iova_range_intersects(run, range))
+		if (!iova_range_intersects(extent, range))
 			continue;
-		if (run.start < range.start)
-			run.start = range.start;
-		if (run.last > range.last)
-			run.last = range.last;
-		svg_box(&panel->svg, run, SVG_CONFLICT);
+		if (extent.start < range.start)
+			extent.start = range.start;
+		if (extent.last > range.last)
+			extent.last = range.last;
+		svg_box(&panel->svg, extent, SVG_CONFLICT);
 	}
 }
 
@@ -188,10 +185,10 @@ static void add_device(struct panel *panel, struct json_object *device)
 static void fill_scale(struct panel *panel)
 {
 	struct scale *scale = &panel->svg.scale;
-	const bool unused = !panel->run_count && !state_count(panel->ioas, "allowed");
+	const bool unused = !panel->extent_count && !state_count(panel->ioas, "allowed");
 
-	for (size_t i = 0; i < panel->run_count; i++)
-		scale_use(scale, panel->runs[i].range);
+	for (size_t i = 0; i < panel->extent_count; i++)
+		scale_use(scale, panel->extents[i].range);
 	add_ranges(scale, panel->ioas, "allowed", scale_use);
 	add_ranges(scale, panel->ioas, "permitted", unused ? scale_use : scale_add);
 	add_ranges(scale, panel->ioas, "reserved", scale_add);
@@ -230,7 +227,7 @@ static void draw_head(struct panel *panel)
 
 static void draw_panel(struct panel *panel)
 {
-	panel->run_count = runs_read(panel->ioas, panel->runs, MAX_RUNS);
+	panel->extent_count = extents_read(panel->ioas, panel->extents, MAX_EXTENTS);
 	if (!scale_create(&panel->svg.scale))
 		return;
 	fill_scale(panel);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The state as text: one line for each range, in columns: what it is, the range with its ends
- * aligned at the dash, its size, and what there is to say about it.
+ * aligned at the dash, its size, and a note.
  */
 #include <inttypes.h>
 #include <string.h>
 
-#include "cmd/runs.h"
+#include "cmd/extents.h"
 #include "cmd/state.h"
 
 enum {
-	MAX_LISTED = 32, /* mappings that are not too many to be listed one by one */
-	MAX_RUNS = 12,	 /* that stand for more */
+	MAX_LISTED = 32,  /* mappings that are listed one by one */
+	MAX_EXTENTS = 12, /* instead of more mappings than that */
 	START_SIZE = 20,
 	NOTE_SIZE = 640,
 };
@@ -77,7 +77,7 @@ void text_mapping(struct json_object *state, struct json_object *mapping, char *
 	const uint64_t pid = state_number(mapping, "pid");
 	char other[48] = "", pins[32] = "";
 
-	/* It belongs to another process only after a change of it. */
+	/* Only after IOMMU_IOAS_CHANGE_PROCESS memory belongs to another process. */
 	if (pid && pid != state_number(state, "pid"))
 		snprintf(other, sizeof(other), " of process %" PRIu64, pid);
 	if (state_number(mapping, "access_pins"))
@@ -91,12 +91,12 @@ void text_mapping(struct json_object *state, struct json_object *mapping, char *
 		 state_flag(mapping, "revoked") ? ", revoked" : "", pins);
 }
 
-/* The mappings, or, of those that are too many, runs of them. */
+/* The mappings; extents of them if they are too many. */
 static void print_mapped(FILE *out, struct json_object *state, struct json_object *ioas, bool all)
 {
 	struct json_object *mapped = state_get(ioas, "mapped");
 	const uint64_t count = state_number(mapped, "mappings");
-	struct run runs[MAX_RUNS];
+	struct extent extents[MAX_EXTENTS];
 	char note[NOTE_SIZE];
 
 	if (count == 0)
@@ -115,13 +115,13 @@ static void print_mapped(FILE *out, struct json_object *state, struct json_objec
 		}
 		return;
 	}
-	for (size_t i = 0, n = runs_read(ioas, runs, MAX_RUNS); i < n; i++) {
-		const bool dense = runs[i].bytes == iova_range_len(runs[i].range);
+	for (size_t i = 0, n = extents_read(ioas, extents, MAX_EXTENTS); i < n; i++) {
+		const bool dense = extents[i].bytes == iova_range_len(extents[i].range);
 
-		snprintf(note, sizeof(note), "%" PRIu64 " mapping%s%s%s", runs[i].mappings,
-			 runs[i].mappings == 1 ? "" : "s", dense ? "" : ", ",
-			 dense ? "" : text_size(runs[i].bytes));
-		print_range(out, "", runs[i].range, note);
+		snprintf(note, sizeof(note), "%" PRIu64 " mapping%s%s%s", extents[i].mappings,
+			 extents[i].mappings == 1 ? "" : "s", dense ? "" : ", ",
+			 dense ? "" : text_size(extents[i].bytes));
+		print_range(out, "", extents[i].range, note);
 	}
 }
 
@@ -192,7 +192,7 @@ static void print_attached(FILE *out, struct json_object *device)
 	}
 }
 
-/* Why @device could not be attached to @ioas: what it does not permit there. */
+/* The ranges of @ioas that @device does not permit, so that it cannot be attached. */
 static void print_conflicts(FILE *out, struct json_object *device, struct json_object *ioas)
 {
 	const unsigned int id = NUMBER(ioas, "id");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See state.h. */
 #include "cmd/state.h"
 
 #include <inttypes.h>
@@ -127,8 +128,7 @@ const char *text_size(uint64_t bytes)
 	unit = log2_floor(bytes) / 10;
 	value = (double)bytes / (double)(UINT64_C(1) << (10 * unit));
 	/*
-	 * Exact ones have no fraction; of the others two digits, unless those would say that it is
-	 * exact.
+	 * Exact sizes have no fraction; others two digits, or "~" if the digits would look exact.
 	 */
 	if (is_aligned(bytes, UINT64_C(1) << (10 * unit)))
 		snprintf(buffer, BUFFER_SIZE, "%.0f %s", value, units[unit]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program tells of itself (inspect/show.h), read: JSON and the members that every reader
- * needs.
+ * Reading the state of a program (iommufd/show.h): JSON, and the members that every reader needs.
  */
 #ifndef CMD_STATE_H
 #define CMD_STATE_H
@@ -15,10 +14,10 @@
 
 #include "iova/range.h"
 
-/* NULL after saying what is wrong. json_object_put() it. */
+/* The caller gives it back with json_object_put(). NULL, after printing what is wrong. */
 struct json_object *state_parse(const char *text, size_t len);
 
-/* Members of @object, which may be NULL as any may be missing: NULL, "", 0, false then. */
+/* Members of @object. NULL, "", 0 or false if the member is missing or @object is NULL. */
 struct json_object *state_get(struct json_object *object, const char *key);
 const char *state_text(struct json_object *object, const char *key);
 uint64_t state_number(struct json_object *object, const char *key); /* also of "0x..." */
@@ -31,17 +30,17 @@ struct json_object *state_at(struct json_object *object, const char *key, size_t
 /* Its members "start" and "last". */
 struct iova_range state_range(struct json_object *object);
 
-/* If @device is attached to @ioas; and else, if it could be. */
+/* Whether a device could be attached to an IOAS. */
 enum fit {
 	FIT_YES,
-	FIT_CONFLICTS,	/* those of its "conflicts" that name @ioas */
-	FIT_MISALIGNED, /* with mappings of less than its pages */
+	FIT_CONFLICTS,	/* no: some of its "conflicts" are with the IOAS */
+	FIT_MISALIGNED, /* no: there are mappings smaller than its pages */
 };
 
 bool state_is_attached(struct json_object *device, struct json_object *ioas);
 enum fit state_fit(struct json_object *device, struct json_object *ioas);
 
-/* "0x1000-0x1fff" and "2 MiB" (@bytes 0: 2^64), in static buffers of which there are a few. */
+/* "0x1000-0x1fff" and "2 MiB" (@bytes 0: 2^64), in one of a few static buffers. */
 const char *text_range(struct iova_range range);
 const char *text_size(uint64_t bytes);
 
@@ -50,7 +49,7 @@ void show_text(struct json_object *state, bool all, FILE *out);
 void show_svg(struct json_object *state, FILE *out);
 void lookup_text(struct json_object *lookup, bool all, FILE *out);
 
-/* Backing and state of @mapping, as both texts have them; @state is what it is part of. */
+/* Backing and state of @mapping, which is part of @state, for show and lookup. */
 void text_mapping(struct json_object *state, struct json_object *mapping, char *text, size_t size);
 
 #endif

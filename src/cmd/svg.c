@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See svg.h. Coordinates are in units of the picture, y grows downwards. */
 #include "cmd/svg.h"
 
 #include <inttypes.h>
@@ -39,7 +40,7 @@ static const char style[] =
 	"<rect width='5' height='5' fill='#fbe3c4'/><rect width='2' height='5' fill='#e9a04a'/>"
 	"</pattern></defs>\n";
 
-/* How it is drawn, how what is written on it is (NULL: nothing is), and what it means. */
+/* The fill of a box, the class of the text in it (NULL: no text), and its meaning in the legend. */
 static const struct look {
 	const char *fill, *class, *meaning;
 } looks[SVG_FILLS] = {
@@ -134,7 +135,7 @@ void svg_begin_panel(struct svg *svg)
 		svg->width = svg->right;
 	svg->top = svg->y;
 	svg->y += ROW_GAP;
-	/* The columns are drawn below the rows, but are as high as these turn out to be. */
+	/* The columns lie behind the rows and are as high as all rows: the rows are buffered. */
 	svg->rows = NULL;
 	svg->whole = svg->out;
 	svg->out = open_memstream(&svg->rows, &svg->rows_len);
@@ -155,7 +156,7 @@ static void draw_columns(const struct svg *svg)
 	}
 }
 
-/* "0x1_0000_0000", as people can count the digits of. */
+/* "0x1_0000_0000": digits in groups of four. */
 static void put_address(FILE *out, uint64_t iova)
 {
 	char digits[20];
@@ -178,13 +179,13 @@ static void draw_tick(const struct svg *svg, double x, uint64_t iova)
 		"<text transform='translate(%.1f %.1f) rotate(50)' class='m'>",
 		x, svg->y, x, svg->y + 5, x - 3, svg->y + 14);
 	put_address(svg->out, iova);
-	/* Round ones have a name. */
+	/* Round addresses are named by their size. */
 	if (iova >> 20 && !strpbrk(size, ".~"))
 		fprintf(svg->out, "<tspan class='u' dx='5'>= %s</tspan>", size);
 	fputs("</text>\n", svg->out);
 }
 
-/* Addresses where there is room for them, and the last of all. */
+/* The addresses of boundaries, as many as fit, and the last address. */
 static void draw_axis(struct svg *svg)
 {
 	double next = 0;

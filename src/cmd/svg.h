@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drawing address spaces: a title with a legend, then panels, which are a head, rows of boxes over
- * columns, and an axis of addresses. What the rows mean is not known here.
+ * Drawing address spaces: a title with a legend, then panels. A panel is a head, rows of boxes over
+ * columns, and an axis of addresses; its user decides what the rows mean.
  */
 #ifndef CMD_SVG_H
 #define CMD_SVG_H
@@ -24,27 +24,27 @@ enum svg_fill {
 };
 
 struct svg {
-	FILE *out; /* of what comes next; a file around it is known at the end of it */
+	FILE *out; /* in memory: the size of what it contains is known only at its end */
 	FILE *whole;
 	char *panels, *rows;
 	size_t panels_len, rows_len;
-	struct scale scale; /* of the panel: outlives it, owned by the user */
+	struct scale scale; /* of the panel; the user creates and destroys it */
 	double right;	    /* end of the scale */
 	double y, top;
 	double width; /* of the widest panel */
 };
 
-/* Begins a picture. False: no memory. svg_end() writes it. */
+/* Begins a picture; svg_end() writes it to @out. False: no memory. */
 bool svg_begin(struct svg *svg);
 void svg_end(struct svg *svg, FILE *out);
 
-/* The title of all, with the legend. */
+/* The title of the picture, with the legend. */
 void svg_title(struct svg *svg, const char *title);
 
 /* The title of a panel, and a line below. */
 void svg_head(struct svg *svg, const char *title, const char *text);
 
-/* The rows come between; the scale has its boundaries. */
+/* Around the rows of a panel. The scale has all its boundaries. */
 void svg_begin_panel(struct svg *svg);
 void svg_end_panel(struct svg *svg);
 
@@ -52,7 +52,7 @@ void svg_end_panel(struct svg *svg);
 void svg_begin_row(struct svg *svg, const char *label, bool faint);
 void svg_end_row(struct svg *svg, const char *text);
 
-/* A box, with its size inside if there is room, or with @label; a pointer over it is told all. */
+/* A box, with its size or @label inside if that fits. Range, size and label are its tooltip. */
 void svg_box(struct svg *svg, struct iova_range range, enum svg_fill fill);
 void svg_box_labelled(struct svg *svg, struct iova_range range, enum svg_fill fill,
 		      const char *label);

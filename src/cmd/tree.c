@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See tree.h. */
 #include "cmd/tree.h"
 
 #include <dirent.h>
@@ -96,23 +97,26 @@ void tree_remove(struct tree *tree)
 	tree->root[0] = '\0';
 }
 
-/* Makes the directories above the last component of @real, which is below the root. */
+/* Creates the directories above the last component of @real, which is below the root. */
 static int make_parents(const struct tree *tree, char *real)
 {
 	char *slash = real + strlen(tree->root);
-	int rc = 0;
 
-	while (!rc && (slash = strchr(slash + 1, '/'))) {
+	while ((slash = strchr(slash + 1, '/'))) {
+		int failed;
+
 		*slash = '\0';
-		if (mkdir(real, 0755) && errno != EEXIST)
-			rc = -errno;
+		failed = mkdir(real, 0755);
 		*slash = '/';
+		if (failed && errno != EEXIST)
+			return -errno;
 	}
-	return rc;
+	return 0;
 }
 
 /*
- * Starts something at @path: its path outside in @real. False: there was an error, now or before.
+ * Prepares the creation of @path: @real is its real path. False: there was a failure, now or
+ * before.
  */
 static bool begin(struct tree *tree, const char *path, char real[PATH_MAX])
 {
@@ -182,7 +186,7 @@ void tree_link(struct tree *tree, const char *path, const char *target)
 	size_t common = 0;
 	size_t len = 0;
 
-	/* What both have in common, in whole components. */
+	/* The common prefix, in whole components. */
 	for (size_t i = 0; path[i] && path[i] == target[i]; i++) {
 		if (path[i] == '/')
 			common = i + 1;

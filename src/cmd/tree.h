@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A temporary directory that is filled with files and links, and removed.
+ * A temporary directory: created, filled with files and links, removed.
  *
- * The first failure is remembered, and makes everything after it do nothing: look at tree.error at
- * the end.
+ * The first failure is kept in tree.error, and later calls do nothing: look at it once, at the end.
  */
 #ifndef CMD_TREE_H
 #define CMD_TREE_H
@@ -15,18 +14,18 @@
 struct tree {
 	char root[256];	     /* canonical; "": there is none */
 	int error;	     /* 0 or a negative errno */
-	char what[PATH_MAX]; /* what it was about */
+	char what[PATH_MAX]; /* path that failed */
 };
 
 /*
- * An empty, private directory, in the first of XDG_RUNTIME_DIR, TMPDIR and /tmp that will have it.
+ * Creates an empty, private directory in the first of XDG_RUNTIME_DIR, TMPDIR and /tmp that works.
  */
 void tree_create(struct tree *tree);
 
-/* Removes it with all that is in it; what links lead to stays. */
+/* Removes it with its content; does not follow links. */
 void tree_remove(struct tree *tree);
 
-/* Paths are as if the tree were the root directory. Missing parents are made. */
+/* Paths are relative to the tree, as if it were "/". Missing parents are created. */
 void tree_dir(struct tree *tree, const char *path);
 void tree_bytes(struct tree *tree, const char *path, mode_t mode, const void *bytes, size_t len);
 void tree_text(struct tree *tree, const char *path, mode_t mode, const char *format, ...)
@@ -35,13 +34,13 @@ void tree_text(struct tree *tree, const char *path, mode_t mode, const char *for
 /* A link at @path with exactly @text. */
 void tree_link_text(struct tree *tree, const char *path, const char *text);
 
-/* A link at @path to @target, relative as sysfs has them. */
+/* A link at @path to @target, as a relative path like those of sysfs. */
 void tree_link(struct tree *tree, const char *path, const char *target);
 
-/* Remembers a failure with @path. */
+/* Records the failure @error of @path, unless there was one. */
 void tree_fail(struct tree *tree, int error, const char *path);
 
-/* The path of @path outside of the tree. */
+/* The real path of @path. */
 void tree_real_path(const struct tree *tree, const char *path, char real[PATH_MAX]);
 
 #endif

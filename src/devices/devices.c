@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of models. */
+/* The table of device models. */
 #include <string.h>
 
 #include "devices/devices.h"

@@ -13,7 +13,7 @@ extern const struct uiommufd_model device_ioat;
 /* The model called @name, or NULL. */
 const struct uiommufd_model *device_model_find(const char *name);
 
-/* Enumerates models: index 0, 1, ... until NULL. */
+/* Model @index, 0, 1, ...; NULL past the end. */
 const struct uiommufd_model *device_model_at(size_t index);
 
 #endif

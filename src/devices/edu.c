@@ -4,13 +4,13 @@
  * written for one runs on the other. It inverts numbers, computes factorials, and copies between
  * memory and a buffer of 4096 bytes of its own by DMA, with an interrupt at the end of each.
  *
- * Registers are guarded by the device lock. The factorial and the DMA run on the device's thread;
- * the buffer is the DMA's alone, and reset waits for that thread, so it needs no lock.
+ * The device lock guards the registers. Factorial and DMA run on the device's thread. Only DMA uses
+ * the buffer, and reset waits for that thread, so the buffer needs no lock.
  *
- * Where the document is silent: a register of 64 bits written with 4 bytes gets zeroes above; the
- * DMA registers do not change while DMA runs; a DMA that fails or is refused ends like any other,
- * as the device has no way to say so (a line in the log does). DMA ends as soon as it is done; the
- * option delay_us makes it wait like the original, which takes 100 ms.
+ * Where the document says nothing: writing 4 bytes to a 64-bit register zeroes the upper half; the
+ * DMA registers do not change while DMA runs; DMA that fails or is refused ends like any other,
+ * because the device cannot report it (the log has a line). DMA takes no longer than the copy; with
+ * the option delay_us it waits, like the original, which takes 100 ms.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ enum {
 	REG_IRQ_STATUS = 0x24,
 	REG_IRQ_RAISE = 0x60,
 	REG_IRQ_ACK = 0x64,
-	REG_DMA_SOURCE = 0x80, /* from here on 8 bytes are allowed, too */
+	REG_DMA_SOURCE = 0x80, /* from here on accesses of 8 bytes are allowed, too */
 	REG_DMA_DESTINATION = 0x88,
 	REG_DMA_COUNT = 0x90,
 	REG_DMA_COMMAND = 0x98,
@@ -47,7 +47,7 @@ enum {
 enum {
 	IDENTIFICATION = 0x010000ed,
 	BAR_SIZE = 1 << 20,
-	BUFFER_BASE = 0x40000, /* of the buffer, among the addresses of DMA */
+	BUFFER_BASE = 0x40000, /* device address of the buffer, for DMA */
 	BUFFER_SIZE = 4096,
 	MAX_DELAY_US = 1000000,
 };
@@ -67,10 +67,10 @@ static struct edu *edu_of(struct uiommufd_device *dev)
 	return uiommufd_device_state(dev);
 }
 
-/* ---- interrupts: caller holds the device lock ---- */
+/* ---- interrupts; with the device lock ---- */
 
 /*
- * The line is level; of messages, each event sends one, also when another is not acknowledged yet.
+ * INTA# is a level. Messages: each event sends one, even if an earlier one is not acknowledged yet.
  */
 static void edu_raise(struct uiommufd_device *dev, uint32_t events)
 {
@@ -95,7 +95,7 @@ static void edu_acknowledge(struct uiommufd_device *dev, uint32_t events)
 
 /* ---- work on the device's thread ---- */
 
-/* Modulo 2^32. From 34 on the factor 2 is in it 32 times, so a hostile 2^32 - 1 costs nothing. */
+/* Modulo 2^32. From 34 on n! is a multiple of 2^32: a large @n costs nothing. */
 static uint32_t factorial(uint32_t n)
 {
 	uint32_t product = 1;
@@ -144,7 +144,7 @@ static uint8_t *edu_buffer(struct uiommufd_device *dev, uint64_t address, uint64
 	return edu_of(dev)->buffer + (address - BUFFER_BASE);
 }
 
-/* The address lines above the mask do not exist. */
+/* Cuts @address to the address lines that the device has. */
 static uint64_t edu_bus_address(struct uiommufd_device *dev, uint64_t address)
 {
 	const struct edu *edu = edu_of(dev);
@@ -157,7 +157,7 @@ static uint64_t edu_bus_address(struct uiommufd_device *dev, uint64_t address)
 	return address & edu->dma_mask;
 }
 
-/* Failures have been reported, and the device cannot tell. */
+/* Failures have been reported; the device has no register to show them. */
 static void edu_transfer(struct uiommufd_device *dev, uint64_t command)
 {
 	struct edu *edu = edu_of(dev);
@@ -181,8 +181,7 @@ static void edu_dma(struct uiommufd_device *dev)
 	struct edu *edu = edu_of(dev);
 	uint64_t command;
 
-	/* The DMA registers do not change while DMA_START is set: the lock is needed only to see
-	 * them. */
+	/* While DMA_START is set the DMA registers do not change: the lock makes them visible. */
 	uiommufd_device_lock(dev);
 	command = edu->command;
 	uiommufd_device_unlock(dev);
@@ -306,7 +305,7 @@ static void edu_write(struct uiommufd_device *dev, unsigned int bar, uint64_t of
 
 /* ---- life ---- */
 
-/* A whole number that strtoull() knows, of at most @max; @text NULL: @value stays. */
+/* Parses a whole number of at most @max, in any base of strtoull(). @text NULL: keeps *@value. */
 static int parse_number(const char *text, uint64_t max, uint64_t *value)
 {
 	char *end;

@@ -3,22 +3,22 @@
  * Intel's I/OAT DMA engine, version 3 (ioat_regs.h): one channel that copies memory to memory, or
  * fills it, by a chain of descriptors in memory.
  *
- * Software writes the address of the first descriptor to CHAINADDR, which arms the channel, and how
- * many there are to DMACOUNT; more are added by writing DMACOUNT again. Each descriptor names the
- * next. When one is done the channel writes, as the descriptor asks, CHANSTS to memory at CHANCMP,
- * and interrupts. An interrupt disables itself (CHANCTRL) until software enables it again; what
- * comes meanwhile is kept, as one. An error halts the channel, with its reason in CHANERR, and the
- * descriptor before it as the last that was completed; it takes a CHANERR of 0 and a new CHAINADDR
- * to arm it again.
+ * Software writes the address of the first descriptor to CHAINADDR, which arms the channel, and the
+ * number of descriptors to DMACOUNT; it adds descriptors by writing DMACOUNT again. Each descriptor
+ * has the address of the next. After a descriptor the channel writes CHANSTS to memory at CHANCMP
+ * and interrupts, if the descriptor says so. An interrupt disables itself (CHANCTRL) until software
+ * enables it again; interrupts in the meantime are kept, as one. An error halts the channel:
+ * CHANERR has the reason, and CHANSTS the last descriptor that was completed. To arm the channel
+ * again, software clears CHANERR and writes CHAINADDR.
  *
- * Registers are guarded by the device lock. Descriptors are worked off on the device's thread, a
- * few at a time, so that whoever has to wait for the thread never waits for a chain; `busy` is set
- * while one of them is in work without the lock. Suspend and reset take effect between two.
+ * The device lock guards the registers. The device's thread processes descriptors, a limited number
+ * at a time, so that nothing that waits for the thread waits for a whole chain. `busy` is set while
+ * a descriptor is processed without the lock; suspend and reset take effect between descriptors.
  *
- * Where the datasheets leave it open: CHAINADDR is not to be written while the channel is active,
- * and then is not; a reset of the channel clears CHANERR and the address of the last completion; a
- * suspended channel goes on when told to resume or when DMACOUNT is written; the longest transfer
- * is 2 MiB, which the chips vary and say in XFERCAP.
+ * Where the datasheets say nothing: a write of CHAINADDR while the channel is active is ignored; a
+ * reset of the channel clears CHANERR and the address of the last completion; a suspended channel
+ * continues after a resume or a write of DMACOUNT; the longest transfer is 2 MiB (chips differ, and
+ * have it in XFERCAP).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,11 +34,11 @@ enum {
 			    CHANCTRL_DESC_SNOOP | CHANCTRL_DCA_EN,
 };
 
-/* What one call of the work function does at most. */
+/* The most that one call of the work function does. */
 enum {
 	ROUND_DESCRIPTORS = 64,
 	ROUND_BYTES = 4 << XFERCAP,
-	FILL_BYTES = 4096, /* at once; a multiple of the pattern */
+	FILL_BYTES = 4096, /* in one DMA; a multiple of the pattern */
 };
 
 struct ioat {
@@ -47,9 +47,9 @@ struct ioat {
 
 	uint16_t chanctrl;
 	bool interrupt_kept; /* came while interrupts were disabled */
-	uint8_t command;     /* to be carried out after the descriptor in work */
+	uint8_t command;     /* to be carried out after the descriptor in progress */
 	enum ioat_state state;
-	uint64_t completed; /* address of the last descriptor that is done */
+	uint64_t completed; /* address of the last descriptor that was completed */
 	uint64_t chainaddr, chancmp;
 	uint32_t chanerr, chanerrmsk;
 
@@ -64,7 +64,7 @@ static struct ioat *ioat_of(struct uiommufd_device *dev)
 	return uiommufd_device_state(dev);
 }
 
-/* ---- interrupts: caller holds the device lock ---- */
+/* ---- interrupts; with the device lock ---- */
 
 static void update_intx(struct uiommufd_device *dev)
 {
@@ -98,7 +98,7 @@ static void enable_interrupt(struct uiommufd_device *dev)
 		interrupt(dev);
 }
 
-/* ---- the channel's states: caller holds the device lock ---- */
+/* ---- the states of the channel; with the device lock ---- */
 
 static void chain_restart(struct ioat *ioat)
 {
@@ -109,7 +109,7 @@ static void chain_restart(struct ioat *ioat)
 
 static void ioat_run(struct uiommufd_device *dev);
 
-/* Goes on with the chain, if it may and there is more of it. */
+/* Continues the chain, unless the channel is halted or the chain has ended. */
 static void channel_start(struct uiommufd_device *dev)
 {
 	struct ioat *ioat = ioat_of(dev);
@@ -142,7 +142,7 @@ static void channel_command(struct uiommufd_device *dev, uint8_t command)
 		channel_start(dev);
 }
 
-/* Carries out what was asked for while a descriptor was in work. */
+/* Carries out the command that came while a descriptor was processed. */
 static void channel_settle(struct uiommufd_device *dev)
 {
 	struct ioat *ioat = ioat_of(dev);
@@ -155,7 +155,7 @@ static void channel_settle(struct uiommufd_device *dev)
 
 /* ---- work on the device's thread ---- */
 
-/* A descriptor in work. */
+/* A descriptor that is being processed. */
 struct job {
 	struct uiommufd_device *dev;
 	uint64_t address;
@@ -214,7 +214,7 @@ static uint32_t fill(struct uiommufd_device *dev, const struct ioat_descriptor *
 	return 0;
 }
 
-/* Fetches the descriptor and does what it says; faults of DMA have been reported. */
+/* Fetches the descriptor and executes it. Returns CHANERR_...; faults of DMA have been reported. */
 static uint32_t execute(struct uiommufd_device *dev, struct job *job, bool first)
 {
 	struct ioat_descriptor *d = &job->descriptor;
@@ -249,7 +249,7 @@ static bool job_begin(struct uiommufd_device *dev, struct job *job, bool *first)
 	return ioat->busy;
 }
 
-/* What the completion of @job will be, and whether it is to be written. */
+/* Sets the completion of @job. Returns whether it is to be written. */
 static bool job_status(struct uiommufd_device *dev, struct job *job)
 {
 	struct ioat *ioat = ioat_of(dev);
@@ -270,7 +270,7 @@ static bool job_status(struct uiommufd_device *dev, struct job *job)
 	return write;
 }
 
-/* Software that has been interrupted finds the completion in memory: it is written before. */
+/* Before the interrupt, whose handler looks for the completion in memory. */
 static void job_write_completion(struct uiommufd_device *dev, struct job *job)
 {
 	if (!uiommufd_device_dma_write(dev, job->chancmp, &job->status, sizeof(job->status)))
@@ -369,7 +369,7 @@ static void set_chanctrl(struct uiommufd_device *dev, uint64_t value, uint64_t m
 	struct ioat *ioat = ioat_of(dev);
 	uint64_t kept = ioat->chanctrl & ~(mask & CHANCTRL_WRITABLE);
 
-	/* Writing 1 to it does not set it. */
+	/* Writing 1 to IN_USE does not set it. */
 	if (!(value & CHANCTRL_IN_USE))
 		kept &= ~(mask & CHANCTRL_IN_USE);
 	ioat->chanctrl = (uint16_t)(kept | (value & CHANCTRL_WRITABLE));
@@ -481,12 +481,12 @@ static void set_chanerrmsk(struct uiommufd_device *dev, uint64_t value, uint64_t
 	ioat->chanerrmsk = (uint32_t)((ioat->chanerrmsk & ~mask) | value);
 }
 
-/* In rising order. What is not here reads as 0. */
+/* In ascending order. Bytes that are not here read as 0. */
 static const struct ioat_register {
 	uint8_t off, size;
-	uint8_t fixed; /* what it reads as, without a get */
+	uint8_t fixed; /* its value, without a get */
 	uint64_t (*get)(struct uiommufd_device *dev);
-	/* @mask: the bits of it that the access covers; @value has no others. NULL: read only. */
+	/* @mask: the bits that the access covers; @value has no others. NULL: read-only. */
 	void (*set)(struct uiommufd_device *dev, uint64_t value, uint64_t mask);
 } registers[] = {
 	{IOAT_CHANCNT, 1, .fixed = 1},
@@ -506,7 +506,7 @@ static const struct ioat_register {
 	{IOAT_CHANERRMSK, 4, .get = get_chanerrmsk, .set = set_chanerrmsk},
 };
 
-/* The @size bytes of an access at @off that fall into @reg, as a mask of the register; 0: none. */
+/* The bits of @reg that an access of @size bytes at @off covers; 0: none. */
 static uint64_t covered(const struct ioat_register *reg, uint64_t off, unsigned int size)
 {
 	uint64_t start = max_u64(off, reg->off), end = min_u64(off + size, reg->off + reg->size);
@@ -518,7 +518,7 @@ static uint64_t covered(const struct ioat_register *reg, uint64_t off, unsigned 
 	return bits << (8 * (start - reg->off));
 }
 
-/* @value moved from the place of its register to its place in an access at @off, or back. */
+/* Shifts @value from its position in the register to that in an access at @off, and back. */
 static uint64_t to_access(const struct ioat_register *reg, uint64_t off, uint64_t value)
 {
 	return off > reg->off ? value >> (8 * (off - reg->off)) : value << (8 * (reg->off - off));

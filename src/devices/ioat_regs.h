@@ -77,7 +77,7 @@ enum ioat_state {
 	CHANSTS_IDLE = 1, /* all descriptors are done */
 	CHANSTS_SUSPENDED = 2,
 	CHANSTS_HALTED = 3, /* by an error or a reset */
-	CHANSTS_ARMED = 4,  /* CHAINADDR was written, and nothing done since */
+	CHANSTS_ARMED = 4,  /* CHAINADDR was written, and no descriptor processed since */
 };
 #define CHANSTS_DESCRIPTOR (~UINT64_C(0x3f))
 
@@ -85,7 +85,7 @@ enum {
 	CHANERR_SOURCE_ADDRESS = 1 << 0,
 	CHANERR_DESTINATION_ADDRESS = 1 << 1,
 	CHANERR_NEXT_ADDRESS = 1 << 2,
-	CHANERR_DESCRIPTOR = 1 << 3, /* it cannot be read */
+	CHANERR_DESCRIPTOR = 1 << 3, /* the descriptor cannot be read */
 	CHANERR_CHAIN_ADDRESS = 1 << 4,
 	CHANERR_COMMAND = 1 << 5,
 	CHANERR_READ_DATA = 1 << 8,
@@ -98,11 +98,11 @@ enum {
 struct ioat_descriptor {
 	uint32_t size; /* bytes */
 	uint32_t control;
-	uint64_t source; /* of a fill: what to fill with */
+	uint64_t source; /* of a fill: the pattern */
 	uint64_t destination;
 	uint64_t next;
 	uint64_t reserved[2];
-	uint64_t user[2]; /* software's */
+	uint64_t user[2]; /* for software */
 };
 
 enum {

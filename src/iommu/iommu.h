@@ -24,7 +24,7 @@
 
 struct user_data;
 
-/* Types of reserved regions (spec 20-hwpt-device, 1). */
+/* Types of reserved regions [DEVICE]. */
 enum resv_type {
 	RESV_DIRECT,
 	RESV_DIRECT_RELAXABLE,
@@ -69,7 +69,7 @@ const struct iommu_kind *iommu_kind_of(const struct iommu *iommu);
 /* ---- domains ---- */
 
 /*
- * What a paging table is wanted for; which kinds accept which combination: spec 20-hwpt-device, 7.
+ * What a paging table is wanted for; which kinds accept which combination: [HWPT-ALLOC].
  */
 enum domain_flags {
 	DOMAIN_NEST_PARENT = 1,

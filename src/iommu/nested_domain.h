@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nested translation: a guest's own stage-1 tables, in guest memory, on top of the stage 2 that the
- * VMM maps (spec 20-hwpt-device, 11; 70-formats, 3, 4, 6).
+ * VMM maps [NESTED-DATA], [FORMAT-VTD], [FORMAT-X86], [FORMAT-ARM].
  *
  * A nested domain has a parent, a paging domain made as nesting parent. Whatever stage 1 consists
  * of (context descriptors, GCR3 tables, page tables) lies at addresses of the parent's IOVA space,

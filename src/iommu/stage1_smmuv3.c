@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SMMUv3: from a guest's stream table entry by context descriptors to stage-1 tables, and event
- * records (Arm IHI 0070, 5.2, 5.4 and 7.3; spec 70-formats, 6.3).
+ * records (Arm IHI 0070, 5.2, 5.4 and 7.3; [FORMAT-ARM-STE]).
  *
  * The substream is the PASID. A context keeps words 0 to 2 of the descriptor.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x86-64 page tables of a guest (spec 70-formats, 4): VT-d's first stage and AMD's v2 tables.
+ * x86-64 page tables of a guest [FORMAT-X86]: VT-d's first stage and AMD's v2 tables.
  *
  * The walk first reads all entries and then looks at rights, so that a missing entry below a
  * read-only one is reported as missing. Only a walk that succeeds sets accessed and dirty bits,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of the mock IOMMU (spec 50-test-abi, 4.1): AMD's with a granule of 2 KiB, 38 bits wide
+ * The tables of the mock IOMMU [MOCK-HWPT]: AMD's with a granule of 2 KiB, 38 bits wide
  * and always of three levels.
  */
 #define FMT_OPS		  iopt_amdv1_mock_ops

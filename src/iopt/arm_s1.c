@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arm LPAE stage 1, as SMMUv3 uses it (spec 70-formats, 6.1).
+ * Arm LPAE stage 1, as SMMUv3 uses it [FORMAT-ARM-S1].
  *
  * A writable page under dirty tracking has DBM, and AP[2] ("read-only") as long as it is clean: the
  * first write clears AP[2]. A new writable page is dirty.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arm LPAE stage 2, as SMMUv3 uses it (spec 70-formats, 6.2). No dirty tracking. */
+/* Arm LPAE stage 2, as SMMUv3 uses it [FORMAT-ARM-S2]. No dirty tracking. */
 #define FMT_OPS		  iopt_arm_s2_ops
 #define FMT_GRANULE_SHIFT 12
 #define FMT_MAX_TOP	  3

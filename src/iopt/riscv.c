@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RISC-V Sv39, Sv48 and Sv57 page tables (spec 70-formats, 5), with Svnapot's 64 KiB pages, each
+ * RISC-V Sv39, Sv48 and Sv57 page tables [FORMAT-RISCV], with Svnapot's 64 KiB pages, each
  * stored in the 16 entries that it covers.
  *
  * Everything mapped is executable. Writable leaves are created dirty, so there is no dirty

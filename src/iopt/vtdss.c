@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Intel VT-d second-stage page tables (spec 70-formats, 3). A leaf has R or W, since an entry with
+ * Intel VT-d second-stage page tables [FORMAT-VTD]. A leaf has R or W, since an entry with
  * neither is not present.
  */
 #define FMT_OPS		  iopt_vtdss_ops

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x86-64 page tables: VT-d first stage (sign extended) and AMD v2 (spec 70-formats, 4).
+ * x86-64 page tables: VT-d first stage (sign extended) and AMD v2 [FORMAT-X86].
  *
  * A leaf can always be read. Writable leaves are created dirty, so there is no dirty tracking.
  */

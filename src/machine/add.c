@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Adding a device: its text, its defaults, its place in the machine. */
+/* Adding a device: parse its text, choose what it leaves open, create it. */
 #include <errno.h>
 #include <string.h>
 
@@ -14,14 +14,15 @@ enum {
 	LAST_BUS = 255,
 };
 
-/* What a device will be. */
+/* The device that is to be created. */
 struct plan {
 	const struct uiommufd_model *model;
 	struct pci_bdf bdf;
-	unsigned int index, number; /* @number of the group */
+	unsigned int index;
+	unsigned int number; /* of the group */
 	struct iommu *iommu;
 	struct machine_group *group; /* NULL: a new one */
-	bool checked;
+	bool checked;		     /* the text was checked against the system before */
 };
 
 static int unknown_model(const char *name, const struct machine_error *error)
@@ -176,7 +177,7 @@ static int check_options(const struct uiommufd_model *model, const struct machin
 	return 0;
 }
 
-/* What the model's init may have meant. */
+/* The error of a model's init that does not say which option it refused. */
 static int refused_options(const struct uiommufd_model *model, const struct machine_text *parts,
 			   const struct machine_error *error)
 {
@@ -208,17 +209,22 @@ static int make_plan(struct machine *machine, struct machine_text *parts, struct
 	if (!plan->model)
 		return unknown_model(parts->head, error);
 	rc = choose_bdf(machine, parts->bdf, plan, error);
-	if (!rc)
-		rc = choose_index(machine, index, plan, error);
-	if (!rc)
-		rc = choose_iommu(machine, iommu, plan, error);
-	if (!rc)
-		rc = choose_group(machine, group, plan, error);
-	return rc ? rc : check_options(plan->model, parts, error);
+	if (rc)
+		return rc;
+	rc = choose_index(machine, index, plan, error);
+	if (rc)
+		return rc;
+	rc = choose_iommu(machine, iommu, plan, error);
+	if (rc)
+		return rc;
+	rc = choose_group(machine, group, plan, error);
+	if (rc)
+		return rc;
+	return check_options(plan->model, parts, error);
 }
 
-/* Room for one device and one group more. 0 or -ENOMEM; what is there does not change. */
-static int make_room(struct machine *machine, struct plan *plan)
+/* Grows the arrays by a device and a group. 0 or -ENOMEM; their elements do not change. */
+static int grow(struct machine *machine, struct plan *plan)
 {
 	struct machine_device *devices = alloc_resize(machine->devices, machine->device_count + 1,
 						      sizeof(*machine->devices));
@@ -231,7 +237,7 @@ static int make_room(struct machine *machine, struct plan *plan)
 	if (!groups)
 		return -ENOMEM;
 	machine->groups = groups;
-	/* It may have moved. */
+	/* The array may have moved. */
 	if (plan->group)
 		plan->group = find_group(machine, plan->number);
 	return 0;
@@ -253,7 +259,7 @@ static int carry_out(struct machine *machine, const struct machine_text *parts, 
 		     const struct machine_error *error)
 {
 	struct machine_device device = {.options = machine_text_join(parts)};
-	struct vfio_device_config config = {
+	struct device_spec config = {
 		.model = plan->model,
 		.bdf = plan->bdf,
 		.iommu = plan->iommu,
@@ -263,7 +269,7 @@ static int carry_out(struct machine *machine, const struct machine_text *parts, 
 	};
 	int rc;
 
-	if (!device.options || make_room(machine, plan)) {
+	if (!device.options || grow(machine, plan)) {
 		rc = machine_no_memory(error);
 		goto out_options;
 	}
@@ -294,11 +300,21 @@ out_options:
 	return rc;
 }
 
+static int add_device(struct machine *machine, struct machine_text *parts, bool checked,
+		      const struct machine_error *error)
+{
+	struct plan plan = {.checked = checked};
+	int rc = make_plan(machine, parts, &plan, error);
+
+	if (rc)
+		return rc;
+	return carry_out(machine, parts, &plan, error);
+}
+
 int machine_add_device_text(struct machine *machine, const char *text, bool checked,
 			    const struct machine_error *error)
 {
 	bool added = !machine->iommu_count;
-	struct plan plan = {.checked = checked};
 	struct machine_text parts;
 	int rc = machine_text_split(text, &parts, error);
 
@@ -309,9 +325,7 @@ int machine_add_device_text(struct machine *machine, const char *text, bool chec
 		if (rc)
 			goto out;
 	}
-	rc = make_plan(machine, &parts, &plan, error);
-	if (!rc)
-		rc = carry_out(machine, &parts, &plan, error);
+	rc = add_device(machine, &parts, checked, error);
 	if (rc && added)
 		machine_drop_iommu(machine);
 out:

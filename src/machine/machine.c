@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine's life, and what is in it. Adding devices: add.c. */
+/* The life of the machine, its IOMMUs, and its description as text. Devices are added in add.c. */
 #include <errno.h>
 #include <string.h>
 
@@ -61,7 +61,7 @@ static struct iommu *find_iommu(const struct machine *machine, const char *name)
 	return NULL;
 }
 
-/* Names go into texts and paths. */
+/* Names become parts of texts and paths. */
 static bool name_ok(const char *name)
 {
 	return *name && strlen(name) <= MAX_NAME &&
@@ -89,8 +89,8 @@ void machine_drop_iommu(struct machine *machine)
 	alloc_free(machine->iommu_options[machine->iommu_count]);
 }
 
-/* Room for one more. 0 or -ENOMEM; what is there does not change. */
-static int make_iommu_room(struct machine *machine)
+/* Grows the arrays by an IOMMU. 0 or -ENOMEM; their elements do not change. */
+static int grow(struct machine *machine)
 {
 	struct iommu **iommus =
 		alloc_resize(machine->iommus, machine->iommu_count + 1, sizeof(*iommus));
@@ -106,13 +106,13 @@ static int make_iommu_room(struct machine *machine)
 	return 0;
 }
 
-/* What the options make of its kind. */
+/* Reads the options that change the properties of the kind. */
 static int read_shape(const struct machine_text *parts, struct kind_shape *shape,
 		      const struct machine_error *error)
 {
 	*shape = (struct kind_shape){.window_count = 0};
 	for (unsigned int i = 0; i < parts->option_count; i++) {
-		const struct vfio_option_value *option = &parts->options[i];
+		const struct option_value *option = &parts->options[i];
 		int rc = iommu_shape_set(shape, option->name, option->value);
 
 		if (rc == -ENOENT)
@@ -142,7 +142,7 @@ static int create_iommu(struct machine *machine, const struct iommu_kind *kind, 
 	if (rc)
 		return rc;
 	options = machine_text_join(parts);
-	if (!options || make_iommu_room(machine)) {
+	if (!options || grow(machine)) {
 		alloc_free(options);
 		return machine_no_memory(error);
 	}

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The emulated machine of a run: which IOMMUs, devices and groups it has. Described on the command
- * line (--iommu, --device), checked once by the command, handed to the preload as text, and
- * instantiated there or in an embedding program.
+ * The emulated machine: its IOMMUs, devices and groups. `uiommufd run` describes it by options
+ * (--iommu, --device) and checks the description once; as text it goes to the preload, which builds
+ * the machine in the program's process.
  *
  * Device text: MODEL[@BDF][,opt=val]... with the general options iommu=NAME (which IOMMU; default:
  * the first), group=N and index=N (of vfioN). IOMMU text: KIND[,name=NAME][,aperture=RANGES]
  * [,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a number, "amd0".
  * Default without any: one "amd".
  *
- * Defaults keep clear of what the system has: devices get the BDFs 0000:01:00.0, 0000:02:00.0, ...,
- * each a group of its own with a number above the system's, and the lowest index that is free, all
- * without those in /sys.
+ * Defaults avoid what the system has in /sys: devices get the BDFs 0000:01:00.0, 0000:02:00.0, ...,
+ * each a group of its own with a number above those of the system, and the lowest free index.
  *
- * Not locked: built by one thread, then only read.
+ * Locks: none. One thread builds the machine, then it is only read.
  */
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
@@ -29,13 +28,13 @@ struct machine;
 /* An empty machine. 0 or -ENOMEM. */
 int machine_create(struct machine **machine);
 
-/* No file of its devices may be open. */
+/* Context: no file of its devices is open. */
 void machine_destroy(struct machine *machine);
 
 /*
- * Adds an IOMMU, a device. 0, or a negative errno with one clear line of text in @error (of
- * @error_size bytes) that says what is wrong with @text: unknown kind or model (naming those that
- * exist), BDF taken or malformed, unknown option.
+ * Adds an IOMMU or a device. 0, or a negative errno and, in @error (@error_size bytes), a line that
+ * says what is wrong with @text: unknown kind or model (it names those that exist), BDF taken or
+ * malformed, unknown option.
  */
 int machine_add_iommu(struct machine *machine, const char *text, char *error, size_t error_size);
 int machine_add_device(struct machine *machine, const char *text, char *error, size_t error_size);
@@ -44,28 +43,30 @@ int machine_add_device(struct machine *machine, const char *text, char *error, s
 void machine_set_mock(struct machine *machine, bool mock);
 bool machine_mock(const struct machine *machine);
 
-/* The whole description as lines of text that machine_parse() reads, with every default made
- * explicit. 0, or -EIO: writing failed. */
+/*
+ * Writes the description as lines for machine_parse(), with all defaults explicit. 0, or -EIO:
+ * writing failed.
+ */
 int machine_format(const struct machine *machine, FILE *out);
 
 /*
- * Adds what the lines of @in describe: "iommu TEXT", "device TEXT", "mock". Such a description was
- * checked against the system when it was made: it is not again. Errors as above, with the line;
- * what the lines before it added stays.
+ * Adds what the lines of @in describe: "iommu TEXT", "device TEXT", "mock". It does not look at the
+ * system, which the description was checked against when it was made. Errors as above, with the
+ * number of the line; what the lines before it added stays.
  */
 int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size);
 
-/* Devices in order of their index; NULL past the end. */
+/* Device @index, in the order of their N in vfioN, borrowed; NULL past the end. */
 struct vfio_device *machine_device(const struct machine *machine, size_t index);
 
-/* The device at the address @bdf, as "0000:01:00.0" or "01:00.0"; or NULL. */
+/* The device at the address @bdf, "0000:01:00.0" or "01:00.0", borrowed; or NULL. */
 struct vfio_device *machine_find_device(const struct machine *machine, const char *bdf);
 
-/* The group of a device, and the regions its IOMMU reserves: for sysfs. */
+/* The group number and the IOMMU (borrowed) of device @index, which exists. */
 unsigned int machine_device_group(const struct machine *machine, size_t index);
 struct iommu *machine_device_iommu(const struct machine *machine, size_t index);
 
-/* IOMMUs in order of adding; NULL past the end. */
+/* IOMMU @index, in the order of adding, borrowed; NULL past the end. */
 struct iommu *machine_iommu(const struct machine *machine, size_t index);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine from the inside. */
+/* The machine, as the files of this folder see it. */
 #ifndef MACHINE_MACHINE_INTERNAL_H
 #define MACHINE_MACHINE_INTERNAL_H
 
@@ -22,7 +22,7 @@ struct machine_device {
 };
 
 struct machine {
-	const char *sysfs; /* where the system shows what it has: "/sys", but for tests */
+	const char *sysfs; /* where the system shows what it has: "/sys"; tests have another */
 	struct iommu **iommus;
 	char **iommu_options; /* of each, as text: ",hole=0x1000-0x1fff" or "" */
 	size_t iommu_count;
@@ -33,7 +33,7 @@ struct machine {
 	bool mock;
 };
 
-/* Where a clear line about a mistake goes. */
+/* Where the line about a mistake goes. */
 struct machine_error {
 	char *text;
 	size_t size;
@@ -43,26 +43,26 @@ struct machine_error {
 int machine_fail(const struct machine_error *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* -ENOMEM, and says so. */
+/* Writes that line for, and returns, -ENOMEM. */
 int machine_no_memory(const struct machine_error *error);
 
 /* ---- texts (text.c) ---- */
 
-/* A device text or IOMMU text taken apart. The strings are parts of @copy. */
+/* A device text or IOMMU text, split. The strings are parts of @copy. */
 struct machine_text {
 	char *copy;
 	const char *head; /* the model or kind */
 	const char *bdf;  /* NULL: not given */
-	struct vfio_option_value options[MACHINE_MAX_OPTIONS];
+	struct option_value options[MACHINE_MAX_OPTIONS];
 	unsigned int option_count;
 };
 
-/* 0; -ENOMEM; -EINVAL a mistake of form. */
+/* 0; -ENOMEM; -EINVAL: malformed. */
 int machine_text_split(const char *text, struct machine_text *parts,
 		       const struct machine_error *error);
 void machine_text_free(struct machine_text *parts);
 
-/* Takes option @name out of @parts: its value, or NULL. */
+/* Removes option @name from @parts. Returns its value, or NULL. */
 const char *machine_text_take(struct machine_text *parts, const char *name);
 
 /* "0000:01:00.0" or "01:00.0". */
@@ -71,7 +71,10 @@ bool machine_bdf_parse(const char *text, struct pci_bdf *bdf);
 /* A decimal number up to @max. */
 bool machine_number_parse(const char *text, unsigned int max, unsigned int *number);
 
-/* The options that are left as they go back into a text. alloc_free() it; NULL: no memory. */
+/*
+ * The remaining options as text, ",name=value..."; the caller frees it (alloc_free). NULL: no
+ * memory.
+ */
 char *machine_text_join(const struct machine_text *parts);
 
 /* ---- what the system has (system.c) ---- */
@@ -85,10 +88,10 @@ unsigned int system_free_group(const struct machine *machine);
 
 /* ---- adding (machine.c) ---- */
 
-/* Takes back the IOMMU that was added last. */
+/* Removes the IOMMU that was added last. */
 void machine_drop_iommu(struct machine *machine);
 
-/* @checked: the text needs no look at the system. */
+/* @checked: the text was checked against the system before. */
 int machine_add_device_text(struct machine *machine, const char *text, bool checked,
 			    const struct machine_error *error);
 

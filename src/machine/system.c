@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the real system has under /sys, so that an emulated machine keeps clear of it. */
+/* What the real system has in /sys, which an emulated machine avoids. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* HEAD[@BDF][,opt=val]...: taken apart, without knowing what the parts mean. */
+/* Splits HEAD[@BDF][,opt=val]...; what the parts mean is decided elsewhere. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ static int add_option(struct machine_text *parts, char *option, const struct mac
 	for (unsigned int i = 0; i < parts->option_count; i++)
 		if (strcmp(parts->options[i].name, option) == 0)
 			return machine_fail(error, "option %s is given twice", option);
-	parts->options[parts->option_count++] = (struct vfio_option_value){option, equals + 1};
+	parts->options[parts->option_count++] = (struct option_value){option, equals + 1};
 	return 0;
 }
 
@@ -48,7 +48,7 @@ int machine_text_split(const char *text, struct machine_text *parts,
 {
 	size_t size = strlen(text) + 1;
 	char *next, *at;
-	int rc = 0;
+	int rc;
 
 	*parts = (struct machine_text){0};
 	if (strchr(text, '\n'))
@@ -64,10 +64,15 @@ int machine_text_split(const char *text, struct machine_text *parts,
 		*at = '\0';
 		parts->bdf = at + 1;
 	}
-	while (next && !rc)
+	while (next) {
 		rc = add_option(parts, strsep(&next, ","), error);
-	if (rc)
-		machine_text_free(parts);
+		if (rc)
+			goto out_free;
+	}
+	return 0;
+
+out_free:
+	machine_text_free(parts);
 	return rc;
 }
 
@@ -120,7 +125,7 @@ bool machine_number_parse(const char *text, unsigned int max, unsigned int *numb
 	return true;
 }
 
-/* Exactly @digits of hexadecimal digits, and then @end, which is passed over. */
+/* Reads exactly @digits hexadecimal digits and @end at *@text, and moves *@text behind them. */
 static bool hex_field(const char **text, unsigned int digits, char end, unsigned int *value)
 {
 	*value = 0;
@@ -142,7 +147,7 @@ bool machine_bdf_parse(const char *text, struct pci_bdf *bdf)
 {
 	unsigned int domain = 0, bus, slot, function;
 
-	/* Fixed widths: the domain is there or not by the length alone. */
+	/* All widths are fixed, so the length tells whether there is a domain. */
 	if (strlen(text) == strlen("0000:00:00.0") && !hex_field(&text, 4, ':', &domain))
 		return false;
 	if (!hex_field(&text, 2, ':', &bus) || !hex_field(&text, 2, '.', &slot) ||

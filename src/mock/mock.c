@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IOMMU_TEST_CMD: which operation is whose. */
+/* IOMMU_TEST_CMD [TEST-CMD]: the table of its operations. */
 #include "mock/mock.h"
 
 #include "base/caller.h"

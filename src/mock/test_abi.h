@@ -136,7 +136,7 @@ struct iommu_hw_info_selftest {
 /*
  * IOMMU_TEST_CMD: does @op to @id. Members that start with out_, and pt_id, are written back.
  *
- * EOPNOTSUPP: no such operation. Each operation's errors: spec 50-test-abi.
+ * EOPNOTSUPP: no such operation. For the errors of each operation see [TEST].
  */
 struct iommu_test_cmd {
 	__u32 size;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BARs: see bar.h. A mapped BAR is registers, not memory: each access of the program is trapped by
- * the transport and comes here as one of a read() or write() would, so reads with side effects,
- * bits that are cleared by writing 1, and doorbells behave as in hardware, and no thread has to
- * watch the memory for changes (docs/architecture.md).
+ * BARs: see bar.h. A mapped BAR is registers, not memory: the transport traps each access of the
+ * program and passes it on here, like one of read() or write(). So reads with side effects, bits
+ * that are cleared by writing 1, and doorbells behave as in hardware, and no thread has to watch
+ * memory for changes (docs/architecture.md).
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -15,7 +15,7 @@
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
 
-/* The table starts and ends at a multiple of 8: an aligned access is in it or not, as a whole. */
+/* The table starts and ends at multiples of 8: an aligned access is inside or outside of it. */
 static bool in_msix_table(const struct bar_access *access)
 {
 	const struct uiommufd_model *model = access->device->dev.model;
@@ -25,16 +25,16 @@ static bool in_msix_table(const struct bar_access *access)
 	       access->off < end;
 }
 
-/* Caller holds the device lock. */
-static bool decodes(const struct vfio_device *device, unsigned int bar)
+static bool decodes(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
 {
 	uint16_t bit = device->dev.model->bars[bar].flags & UIOMMUFD_BAR_IO ? PCI_COMMAND_IO
 									    : PCI_COMMAND_MEMORY;
 
+	lock_assert_held(&device->lock);
 	return pci_config_effective(&device->config) & bit;
 }
 
-/* How wide the model takes it: 0, not at all. */
+/* The width of the accesses that the model gets instead; 0: it gets none. */
 static unsigned int model_width(const struct bar_access *access)
 {
 	const struct uiommufd_bar *bar = &access->device->dev.model->bars[access->bar];
@@ -55,14 +55,15 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 	struct vfio_device *device = access->device;
 	const struct uiommufd_model *model = device->dev.model;
 	unsigned int width = model_width(access);
+	int rc = 0;
 
 	*value = UINT64_MAX;
 	if (in_msix_table(access))
 		return 0;
-	pthread_mutex_lock(&device->lock);
+	lock_acquire(&device->lock);
 	if (!decodes(device, access->bar)) {
-		pthread_mutex_unlock(&device->lock);
-		return -EIO;
+		rc = -EIO;
+		goto out;
 	}
 	if (width)
 		*value = 0;
@@ -71,8 +72,9 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 
 		*value |= cut(part, width) << (8 * at);
 	}
-	pthread_mutex_unlock(&device->lock);
-	return 0;
+out:
+	lock_release(&device->lock);
+	return rc;
 }
 
 int bar_write(const struct bar_access *access, uint64_t value)
@@ -80,19 +82,21 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	struct vfio_device *device = access->device;
 	const struct uiommufd_model *model = device->dev.model;
 	unsigned int width = model_width(access);
+	int rc = 0;
 
 	if (in_msix_table(access))
 		return 0;
-	pthread_mutex_lock(&device->lock);
+	lock_acquire(&device->lock);
 	if (!decodes(device, access->bar)) {
-		pthread_mutex_unlock(&device->lock);
-		return -EIO;
+		rc = -EIO;
+		goto out;
 	}
 	for (unsigned int at = 0; width && at < access->size; at += width)
 		model->write(&device->dev, access->bar, access->off + at, width,
 			     cut(value >> (8 * at), width));
-	pthread_mutex_unlock(&device->lock);
-	return 0;
+out:
+	lock_release(&device->lock);
+	return rc;
 }
 
 /* ---- mmap ---- */
@@ -143,7 +147,7 @@ int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, 
 	const int type = flags & MAP_TYPE;
 	uint64_t end;
 
-	/* The BAR is whole pages, and so is what the transport maps of it. */
+	/* The BAR consists of whole pages, and the transport maps whole pages. */
 	if (check_align_up(len, PAGE_SIZE, &len))
 		return -EINVAL;
 	if (index >= PCI_BARS || !bar_is_mappable(device, (unsigned int)index))
@@ -152,7 +156,7 @@ int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, 
 		return -EINVAL;
 	if (check_add(off, len, &end) || end > device->dev.model->bars[index].size)
 		return -EINVAL;
-	/* The file that is mapped stays open, and the device with it. */
+	/* The mapping keeps the file open, and the file keeps the device. */
 	*map = (struct file_mapping){
 		.fd = -1,
 		.offset = offset,

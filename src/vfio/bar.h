@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Accesses to BARs, one at a time: what read, write and mmap of a device's file come down to.
- */
+/* Accesses to BARs, one at a time; read, write and mmap of a device's file end here. */
 #ifndef VFIO_BAR_H
 #define VFIO_BAR_H
 
@@ -19,13 +17,15 @@ struct bar_access {
 };
 
 /*
- * 0, or -EIO if the BAR does not decode. What the device does not take reads as all ones, and so
- * does the MSI-X table, which VFIO keeps for itself: written, it stays. Takes the device lock.
+ * 0, or -EIO if the BAR does not decode. An access that the model does not support reads as all
+ * ones and writes nothing; so does an access to the MSI-X table, which VFIO keeps for itself.
+ *
+ * Context: takes the device lock; the model runs under it.
  */
 int bar_read(const struct bar_access *access, uint64_t *value);
 int bar_write(const struct bar_access *access, uint64_t value);
 
-/* Programs may map BAR @bar. */
+/* Whether programs may map BAR @bar. */
 bool bar_is_mappable(const struct vfio_device *device, unsigned int bar);
 
 #endif

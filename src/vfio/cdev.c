@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files of a VFIO device: open, BIND, ATTACH, DETACH, close (spec 40-vfio, 2). Of the character
- * device any number may be open; the one that binds owns the device until it is closed, and only
- * its calls reach the device. Those that the device's group gives (group.c) own it together from
- * the start.
+ * Files of a VFIO device: open, BIND, ATTACH, DETACH, close [VFIO-CDEV]. A cdev can be open any
+ * number of times; the file that binds owns the device until it is closed, and only its calls reach
+ * the device. Files from the device's group (vfio_group.c) share the device and are bound from the
+ * start.
+ *
+ * bind_lock guards the owner of the device. `bound` of a file is set once, and read without lock.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 
@@ -16,12 +19,12 @@
 #include "vfio/eventfd.h"
 #include "vfio/vfio_internal.h"
 
-static struct vfio_device_file *cdev_file(struct uiommufd_file *file)
+static struct device_file *cdev_file(struct uiommufd_file *file)
 {
-	return caa_container_of(file, struct vfio_device_file, file);
+	return caa_container_of(file, struct device_file, file);
 }
 
-/* True if all bytes from @start to @end of the caller's are zero: *@zero. 0 or -EFAULT. */
+/* *@zero: whether all bytes of the caller from @start to @end are zero. 0 or -EFAULT. */
 static int tail_is_zero(struct uiommufd_caller *caller, uint64_t start, uint64_t end, bool *zero)
 {
 	uint8_t chunk[64];
@@ -39,7 +42,7 @@ static int tail_is_zero(struct uiommufd_caller *caller, uint64_t start, uint64_t
 	return 0;
 }
 
-/* Copies in what the caller passed of a BIND, the rest zero. */
+/* Copies a BIND in; members that the caller did not pass are zero. */
 static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 		    struct vfio_device_bind_iommufd *bind)
 {
@@ -67,7 +70,7 @@ int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **
 	*file = caller_get_file(caller, fd);
 	if (*file)
 		return 0;
-	/* None of ours: open at all? */
+	/* Not an emulated file: tell a closed descriptor (-EBADF) from another file (-EBADFD). */
 	copy = caller_dup_fd(caller, fd);
 	if (copy == -EBADF)
 		return -EBADF;
@@ -92,29 +95,35 @@ int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32
 		.endpoint = device->endpoint,
 		.group = device->iommu_group,
 	};
-	int rc = iommufd_device_bind(ctx, &info, &device->iommufd, id);
+	int rc;
 
-	if (!rc)
-		vfio_device_enable(device);
-	return rc;
+	lock_assert_held(&device->bind_lock);
+	assert(!device->iommufd);
+	rc = iommufd_device_bind(ctx, &info, &device->iommufd, id);
+	if (rc)
+		return rc;
+	vfio_device_enable(device);
+	return 0;
 }
 
 void vfio_device_unbind(struct vfio_device *device)
 {
+	lock_assert_held(&device->bind_lock);
+	assert(device->iommufd);
 	vfio_device_disable(device);
 	iommufd_device_unbind(device->iommufd);
 	device->iommufd = NULL;
 }
 
-/* Caller holds bind_lock. */
-static int bind_to(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
-		   struct uiommufd_file *context, uint64_t arg)
+static int bind_to(struct device_file *cdev, struct uiommufd_caller *caller,
+		   struct uiommufd_file *context, uint64_t arg) REQUIRES(cdev->device->bind_lock)
 {
 	const uint64_t out = arg + offsetof(struct vfio_device_bind_iommufd, out_devid);
 	struct vfio_device *device = cdev->device;
 	uint32_t id;
 	int rc;
 
+	lock_assert_held(&device->bind_lock);
 	if (device->iommufd)
 		return -EINVAL;
 	rc = vfio_device_bind(device, iommufd_ctx_from_file(context), &id);
@@ -129,16 +138,18 @@ static int bind_to(struct vfio_device_file *cdev, struct uiommufd_caller *caller
 	return 0;
 }
 
-/* While its group is kept from being opened. Caller holds bind_lock. */
-static int bind_claimed(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
+/* While the claim keeps the group from being opened. */
+static int bind_claimed(struct device_file *cdev, struct uiommufd_caller *caller,
 			const struct vfio_device_bind_iommufd *bind, uint64_t arg)
+	REQUIRES(cdev->device->bind_lock)
 {
 	struct uiommufd_file *context;
 	int rc;
 
+	lock_assert_held(&cdev->device->bind_lock);
 	if (atomic_load(&cdev->bound))
 		return -EINVAL;
-	/* Tokens pair the functions of an SR-IOV device; none of ours is one. */
+	/* Tokens pair the functions of an SR-IOV device. No device here has SR-IOV. */
 	if (bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN)
 		return -EINVAL;
 	rc = caller_get_context(caller, bind->iommufd, &context);
@@ -149,12 +160,14 @@ static int bind_claimed(struct vfio_device_file *cdev, struct uiommufd_caller *c
 	return rc;
 }
 
-static int bind_checked(struct vfio_device_file *cdev, struct uiommufd_caller *caller,
+static int bind_checked(struct device_file *cdev, struct uiommufd_caller *caller,
 			const struct vfio_device_bind_iommufd *bind, uint64_t arg)
+	REQUIRES(cdev->device->bind_lock)
 {
 	struct vfio_group *group = cdev->device->group;
 	int rc;
 
+	lock_assert_held(&cdev->device->bind_lock);
 	if (bind->iommufd < 0 || bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN)
 		return -EINVAL;
 	if (cdev->group)
@@ -168,20 +181,20 @@ static int bind_checked(struct vfio_device_file *cdev, struct uiommufd_caller *c
 	return rc;
 }
 
-static long cdev_bind(struct vfio_device_file *cdev, struct uiommufd_caller *caller, uint64_t arg)
+static long cdev_bind(struct device_file *cdev, struct uiommufd_caller *caller, uint64_t arg)
 {
 	struct vfio_device_bind_iommufd bind;
 	int rc = get_bind(caller, arg, &bind);
 
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&cdev->device->bind_lock);
+	lock_acquire(&cdev->device->bind_lock);
 	rc = bind_checked(cdev, caller, &bind, arg);
-	pthread_mutex_unlock(&cdev->device->bind_lock);
+	lock_release(&cdev->device->bind_lock);
 	return rc;
 }
 
-/* The PASID of an ATTACH or DETACH whose first @least bytes are copied in: @off is its place. */
+/* Reads the PASID of an ATTACH or DETACH of @argsz bytes, which is at @off. */
 static int get_pasid(struct uiommufd_caller *caller, uint64_t arg, uint32_t argsz, size_t off,
 		     uint32_t *pasid)
 {
@@ -209,17 +222,17 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 			return rc;
 	}
 	pt_id = attach.pt_id;
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	rc = iommufd_device_attach_or_replace(device->iommufd, pasid, &pt_id);
-	if (!rc) {
-		rc = caller_write(caller,
-				  arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
-				  &pt_id, sizeof(pt_id));
-		/* The RID, whatever was attached: as the specification has it. */
-		if (rc)
-			iommufd_device_detach(device->iommufd, NO_PASID);
-	}
-	pthread_mutex_unlock(&device->bind_lock);
+	if (rc)
+		goto out;
+	rc = caller_write(caller, arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
+			  &pt_id, sizeof(pt_id));
+	/* Like Linux, this detaches the RID, even if a PASID was attached. */
+	if (rc)
+		iommufd_device_detach(device->iommufd, NO_PASID);
+out:
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
@@ -240,16 +253,16 @@ static long cdev_detach(struct vfio_device *device, struct uiommufd_caller *call
 		if (rc)
 			return rc;
 	}
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	iommufd_device_detach(device->iommufd, pasid);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return 0;
 }
 
 static long cdev_ioctl(struct uiommufd_file *file, struct uiommufd_caller *caller, unsigned int cmd,
 		       uint64_t arg)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 
 	if (cmd == VFIO_DEVICE_BIND_IOMMUFD)
 		return cdev_bind(cdev, caller, arg);
@@ -265,7 +278,7 @@ static long cdev_ioctl(struct uiommufd_file *file, struct uiommufd_caller *calle
 static ssize_t cdev_read(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			 size_t len, uint64_t *pos)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
 		return -EINVAL;
@@ -275,7 +288,7 @@ static ssize_t cdev_read(struct uiommufd_file *file, struct uiommufd_caller *cal
 static ssize_t cdev_write(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			  size_t len, uint64_t *pos)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
 		return -EINVAL;
@@ -285,7 +298,7 @@ static ssize_t cdev_write(struct uiommufd_file *file, struct uiommufd_caller *ca
 static int cdev_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, int prot, int flags,
 		     struct file_mapping *map)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 
 	(void)prot;
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
@@ -295,16 +308,16 @@ static int cdev_mmap(struct uiommufd_file *file, uint64_t offset, uint64_t len, 
 
 static void cdev_release(struct uiommufd_file *file)
 {
-	struct vfio_device_file *cdev = cdev_file(file);
+	struct device_file *cdev = cdev_file(file);
 	struct vfio_device *device = cdev->device;
 
 	if (cdev->group) {
 		vfio_device_unshare(device);
 		file_put(cdev->group);
 	} else if (atomic_load(&cdev->bound)) {
-		pthread_mutex_lock(&device->bind_lock);
+		lock_acquire(&device->bind_lock);
 		vfio_device_unbind(device);
-		pthread_mutex_unlock(&device->bind_lock);
+		lock_release(&device->bind_lock);
 		vfio_group_release_cdev(device->group);
 	}
 	alloc_free(cdev);
@@ -327,9 +340,9 @@ static const struct file_ops shared_ops = {
 	.release = cdev_release,
 };
 
-static struct vfio_device_file *create_file(struct vfio_device *device, const struct file_ops *ops)
+static struct device_file *create_file(struct vfio_device *device, const struct file_ops *ops)
 {
-	struct vfio_device_file *file = alloc_zeroed(sizeof(*file));
+	struct device_file *file = alloc_zeroed(sizeof(*file));
 
 	if (!file)
 		return NULL;
@@ -340,7 +353,7 @@ static struct vfio_device_file *create_file(struct vfio_device *device, const st
 
 int vfio_device_open(struct vfio_device *device, struct uiommufd_file **out)
 {
-	struct vfio_device_file *file = create_file(device, &device->file_ops);
+	struct device_file *file = create_file(device, &device->file_ops);
 
 	if (!file)
 		return -ENOMEM;
@@ -351,7 +364,7 @@ int vfio_device_open(struct vfio_device *device, struct uiommufd_file **out)
 int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *group,
 			    struct uiommufd_file **out)
 {
-	struct vfio_device_file *file = create_file(device, &shared_ops);
+	struct device_file *file = create_file(device, &shared_ops);
 
 	if (!file)
 		return -ENOMEM;

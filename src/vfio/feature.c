@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO_DEVICE_FEATURE (spec 40-vfio, 5.5): what devices can do beyond their registers, as a table
- * of who does it. Features that no device here has are not in it.
+ * VFIO_DEVICE_FEATURE [VFIO-FEATURE]: a table of the features and their handlers. Features that no
+ * device here has are not in it.
+ *
+ * bind_lock guards what the features set.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -21,9 +23,9 @@ enum {
 };
 
 struct feature {
-	uint32_t op;   /* VFIO_DEVICE_FEATURE_GET or SET: each has one */
+	uint32_t op;   /* VFIO_DEVICE_FEATURE_GET or _SET: each feature has one of them */
 	uint32_t size; /* of its data */
-	/* @data: the caller's. NULL: there is no such feature. */
+	/* @data: address of the caller's data. NULL: there is no such feature. */
 	long (*run)(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t data);
 };
 
@@ -43,26 +45,26 @@ static long set_bus_master(struct vfio_device *device, struct uiommufd_caller *c
 	return 0;
 }
 
-/* ---- sleep: every access wakes the device for its duration, so to sleep is only to say so ---- */
+/* ---- low power: each access wakes the device while it lasts, so only the state is kept ---- */
 
 /* Takes @wakeup (-1: none) on success. */
 static int enter_low_power(struct vfio_device *device, int wakeup)
 {
 	int rc = -EINVAL;
 
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	if (!device->low_power) {
 		device->low_power = true;
 		device->wakeup_fd = wakeup;
 		rc = 0;
 	}
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
-/* Caller holds bind_lock. */
-static void leave_low_power(struct vfio_device *device)
+static void leave_low_power(struct vfio_device *device) REQUIRES(device->bind_lock)
 {
+	lock_assert_held(&device->bind_lock);
 	eventfd_drop(device->wakeup_fd);
 	device->wakeup_fd = -1;
 	device->low_power = false;
@@ -75,7 +77,7 @@ static long low_power_entry(struct vfio_device *device, struct uiommufd_caller *
 	return enter_low_power(device, -1);
 }
 
-/* No device here wakes by itself: the eventfd is kept as the interface has it, and stays silent. */
+/* No device here wakes by itself, so the eventfd is kept and never signalled. */
 static long low_power_entry_with_wakeup(struct vfio_device *device, struct uiommufd_caller *caller,
 					uint64_t data)
 {
@@ -99,15 +101,15 @@ static long low_power_exit(struct vfio_device *device, struct uiommufd_caller *c
 			   uint64_t data)
 {
 	(void)caller, (void)data;
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	leave_low_power(device);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return 0;
 }
 
 /* ---- DMA logging ---- */
 
-/* Reads range @index of the caller's list into @ranges, which has those before it. */
+/* Reads range @index of the caller's list into @ranges, which holds the ranges before it. */
 static int get_range(struct uiommufd_caller *caller,
 		     const struct vfio_device_feature_dma_logging_control *control, uint32_t index,
 		     struct iova_range *ranges)
@@ -133,7 +135,7 @@ static long start_logging(struct vfio_device *device, struct uiommufd_caller *ca
 {
 	struct vfio_device_feature_dma_logging_control control;
 	struct iova_range ranges[MAX_LOG_RANGES];
-	int rc = 0;
+	int rc;
 
 	if (caller_read(caller, &control, data, sizeof(control)))
 		return -EFAULT;
@@ -141,22 +143,23 @@ static long start_logging(struct vfio_device *device, struct uiommufd_caller *ca
 		return -EINVAL;
 	if (control.num_ranges > MAX_LOG_RANGES)
 		return -E2BIG;
-	for (uint32_t i = 0; i < control.num_ranges && !rc; i++)
+	for (uint32_t i = 0; i < control.num_ranges; i++) {
 		rc = get_range(caller, &control, i, ranges);
-	if (rc)
-		return rc;
-	pthread_mutex_lock(&device->bind_lock);
+		if (rc)
+			return rc;
+	}
+	lock_acquire(&device->bind_lock);
 	rc = iommu_dma_log_start(device->endpoint, control.page_size, ranges, control.num_ranges);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
 static long stop_logging(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t data)
 {
 	(void)caller, (void)data;
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	iommu_dma_log_stop(device->endpoint);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return 0;
 }
 
@@ -176,15 +179,16 @@ static long report_logging(struct vfio_device *device, struct uiommufd_caller *c
 	if (check_last(report.iova, report.length, &range.last))
 		return -EOVERFLOW;
 	user_bitmap_init(&bitmap, caller, report.bitmap, report.iova, log2_floor(report.page_size));
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	rc = iommu_dma_log_report(device->endpoint, range, user_bitmap_report, &bitmap);
 	user_bitmap_flush(&bitmap);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
 void vfio_feature_disable(struct vfio_device *device)
 {
+	lock_assert_held(&device->bind_lock);
 	iommu_dma_log_stop(device->endpoint);
 	leave_low_power(device);
 }
@@ -232,7 +236,7 @@ long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, ui
 		return -EINVAL;
 	number = head.flags & VFIO_DEVICE_FEATURE_MASK;
 	feature = find_feature(number);
-	/* The one whose absence has an errno of its own. */
+	/* The absence of this one has an errno of its own [VFIO-FEATURE]. */
 	if (!feature)
 		return number == VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 ? -EINVAL : -ENOTTY;
 	if (head.flags & both & ~feature->op)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hot reset (spec 40-vfio, 5.4): of the bus that a device is on, and so of all devices there, all
- * of which the caller must own. Whoever opened the cdev owns what its context owns; else
- * descriptors of groups prove it.
+ * Hot reset [PCI-RESET]: resets the bus of a device, and with it every device on that bus. The
+ * caller must own all of them: a file of a cdev owns what its context owns; a file from a group
+ * needs the descriptors of all the groups concerned.
  *
- * A bus is reset by the bridge above it: bus 0 has none.
+ * The bridge above a bus resets it; bus 0 has none.
+ *
+ * Locks: the registry of devices, and for the reset itself the bind_lock of each device concerned.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -15,40 +17,40 @@
 #include "base/caller.h"
 #include "vfio/vfio_internal.h"
 
-/*
- * The first device on the bus of @file's after @previous (NULL: of all). Caller holds the registry.
- */
-static struct vfio_device *next_affected(const struct vfio_device_file *file,
-					 struct vfio_device *previous)
+/* The next device after @previous (NULL: the first) on the bus of @file's device, or NULL. */
+static struct vfio_device *next_affected(const struct device_file *file,
+					 struct vfio_device *previous) REQUIRES(vfio_registry_lock)
 {
 	const struct pci_bdf bus = file->device->bdf;
 
+	lock_assert_held(&vfio_registry_lock);
 	do
 		previous = vfio_registry_next(previous);
 	while (previous && (previous->bdf.domain != bus.domain || previous->bdf.bus != bus.bus));
 	return previous;
 }
 
-static uint32_t count_affected(const struct vfio_device_file *file)
+static uint32_t count_affected(const struct device_file *file) REQUIRES(vfio_registry_lock)
 {
 	struct vfio_device *device = NULL;
 	uint32_t count = 0;
 
+	lock_assert_held(&vfio_registry_lock);
 	while ((device = next_affected(file, device)))
 		count++;
 	return count;
 }
 
-static bool resettable(const struct vfio_device_file *file)
+static bool resettable(const struct device_file *file)
 {
 	return file->device->bdf.bus != 0;
 }
 
-/*
- * What the owner of @ctx calls @device: its ID, or VFIO_PCI_DEVID_.... Caller holds its bind_lock.
- */
+/* What @device is called in @ctx: its ID, or VFIO_PCI_DEVID_.... */
 static uint32_t devid_in(struct vfio_device *device, const struct iommufd_ctx *ctx)
+	REQUIRES(device->bind_lock)
 {
+	lock_assert_held(&device->bind_lock);
 	if (device->iommufd && iommufd_device_ctx(device->iommufd) == ctx)
 		return iommufd_device_id(device->iommufd);
 	if (iommufd_group_owner(device->iommu_group) == ctx)
@@ -58,11 +60,8 @@ static uint32_t devid_in(struct vfio_device *device, const struct iommufd_ctx *c
 
 /* ---- GET_PCI_HOT_RESET_INFO ---- */
 
-/*
- * What is known of @device, for the list. Clears DEV_ID_OWNED in *@flags if it belongs to somebody
- * else.
- */
-static struct vfio_pci_dependent_device describe(const struct vfio_device_file *file,
+/* The entry of @device. Clears DEV_ID_OWNED in *@flags if the caller does not own the device. */
+static struct vfio_pci_dependent_device describe(const struct device_file *file,
 						 const struct iommufd_ctx *ctx,
 						 struct vfio_device *device, uint32_t *flags)
 {
@@ -76,44 +75,39 @@ static struct vfio_pci_dependent_device describe(const struct vfio_device_file *
 		entry.group_id = iommufd_group_number(device->iommu_group);
 		return entry;
 	}
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
 	entry.devid = devid_in(device, ctx);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 	if (entry.devid == (uint32_t)VFIO_PCI_DEVID_NOT_OWNED)
 		*flags &= ~(uint32_t)VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
 	return entry;
 }
 
-/*
- * Writes the entries for which @info has room at @to, and completes @info. Caller holds the
- * registry.
- */
-static int put_entries(const struct vfio_device_file *file, struct uiommufd_caller *caller,
-		       uint64_t to, struct vfio_pci_hot_reset_info *info)
+/* Writes as many entries as @info has space for to @to, and completes @info. */
+static int put_entries(const struct device_file *file, struct uiommufd_caller *caller, uint64_t to,
+		       struct vfio_pci_hot_reset_info *info) REQUIRES(vfio_registry_lock)
 {
 	/* The file is bound: its device's owner does not change. */
 	const struct iommufd_ctx *ctx = iommufd_device_ctx(file->device->iommufd);
-	const size_t room = (info->argsz - sizeof(*info)) / sizeof(info->devices[0]);
+	const size_t space = (info->argsz - sizeof(*info)) / sizeof(info->devices[0]);
 	struct vfio_device *device = NULL;
-	int rc = 0;
 
+	lock_assert_held(&vfio_registry_lock);
 	info->count = 0;
 	info->flags = 0;
 	if (!file->group)
 		info->flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID | VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
-	while ((device = next_affected(file, device)) && !rc) {
+	while ((device = next_affected(file, device))) {
 		struct vfio_pci_dependent_device entry = describe(file, ctx, device, &info->flags);
+		const uint64_t at = to + info->count * sizeof(entry);
 
-		if (info->count < room)
-			rc = caller_write(caller, to + info->count * sizeof(entry), &entry,
-					  sizeof(entry));
-		info->count++;
+		if (info->count++ < space && caller_write(caller, at, &entry, sizeof(entry)))
+			return -EFAULT;
 	}
-	return rc ? rc : info->count > room ? -ENOSPC : 0;
+	return info->count > space ? -ENOSPC : 0;
 }
 
-long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_caller *caller,
-			     uint64_t arg)
+long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg)
 {
 	struct vfio_pci_hot_reset_info info;
 	int rc;
@@ -124,9 +118,9 @@ long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_call
 		return -EINVAL;
 	if (!resettable(file))
 		return -ENODEV;
-	vfio_registry_lock();
+	lock_acquire(&vfio_registry_lock);
 	rc = put_entries(file, caller, arg + sizeof(info), &info);
-	vfio_registry_unlock();
+	lock_release(&vfio_registry_lock);
 	if (rc && rc != -ENOSPC)
 		return rc;
 	if (caller_write(caller, arg, &info, sizeof(info)))
@@ -136,7 +130,7 @@ long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_call
 
 /* ---- PCI_HOT_RESET ---- */
 
-/* Files of groups that the caller has shown. */
+/* Files of the groups that the caller has passed descriptors of, each with a reference. */
 struct proof {
 	struct uiommufd_file **files;
 	uint32_t count;
@@ -158,39 +152,45 @@ static void drop_proof(struct proof *proof)
 	alloc_free(proof->files);
 }
 
-/* The files behind @count descriptors at @from. On failure there is nothing to drop. */
+/* Gets the files behind the @count descriptors at @from, for drop_proof(); on failure none. */
 static int get_proof(struct uiommufd_caller *caller, uint64_t from, uint32_t count,
 		     struct proof *proof)
 {
-	int rc = 0;
+	int32_t fd;
+	int rc;
 
 	*proof = (struct proof){.files = alloc_array(count, sizeof(struct uiommufd_file *))};
 	if (!proof->files)
 		return -ENOMEM;
-	while (!rc && proof->count < count) {
-		int32_t fd;
-
-		if (caller_read(caller, &fd, from + proof->count * sizeof(fd), sizeof(fd)))
-			rc = -EFAULT;
-		else
-			rc = vfio_file_of(caller, fd, &proof->files[proof->count]);
+	for (uint32_t i = 0; i < count; i++) {
+		rc = -EFAULT;
+		if (caller_read(caller, &fd, from + i * sizeof(fd), sizeof(fd)))
+			goto out_drop;
+		rc = vfio_file_of(caller, fd, &proof->files[i]);
 		if (rc)
-			break;
-		if (!vfio_group_from_file(proof->files[proof->count++]))
-			rc = -EINVAL;
+			goto out_drop;
+		proof->count++;
+		rc = -EINVAL;
+		if (!vfio_group_from_file(proof->files[i]))
+			goto out_drop;
 	}
-	if (rc)
-		drop_proof(proof);
+	return 0;
+
+out_drop:
+	drop_proof(proof);
 	return rc == -EBADFD ? -EINVAL : rc;
 }
 
-/* Caller holds the registry and the bind_lock of every affected device. */
-static bool owns_all(const struct vfio_device_file *file, const struct proof *proof)
+/* Whether the caller owns every device on the bus. With the bind_lock of each of them. */
+static bool owns_all(const struct device_file *file, const struct proof *proof)
+	REQUIRES(vfio_registry_lock)
 {
 	const struct iommufd_ctx *ctx = iommufd_device_ctx(file->device->iommufd);
 	struct vfio_device *device = NULL;
 
+	lock_assert_held(&vfio_registry_lock);
 	while ((device = next_affected(file, device))) {
+		lock_assert_held(&device->bind_lock);
 		if (file->group ? !proves(proof, device->group)
 				: devid_in(device, ctx) == (uint32_t)VFIO_PCI_DEVID_NOT_OWNED)
 			return false;
@@ -198,27 +198,30 @@ static bool owns_all(const struct vfio_device_file *file, const struct proof *pr
 	return true;
 }
 
-/* Resets the bus unless one of the devices is not the caller's. */
-static int reset_bus(const struct vfio_device_file *file, const struct proof *proof)
+/*
+ * Resets the bus unless one of the devices is not the caller's. Holds the bind_lock of all of
+ * them, in the order of the registry: a loop, which the analysis of locks does not follow.
+ */
+static int reset_bus(const struct device_file *file, const struct proof *proof) NO_LOCK_ANALYSIS
 {
 	struct vfio_device *device = NULL;
 	int rc = -EINVAL;
 
-	vfio_registry_lock();
+	lock_acquire(&vfio_registry_lock);
 	while ((device = next_affected(file, device)))
-		pthread_mutex_lock(&device->bind_lock);
+		lock_acquire_nested(&device->bind_lock);
 	if (owns_all(file, proof)) {
 		while ((device = next_affected(file, device)))
 			vfio_device_reset(device);
 		rc = 0;
 	}
 	while ((device = next_affected(file, device)))
-		pthread_mutex_unlock(&device->bind_lock);
-	vfio_registry_unlock();
+		lock_release(&device->bind_lock);
+	lock_release(&vfio_registry_lock);
 	return rc;
 }
 
-long vfio_hot_reset(struct vfio_device_file *file, struct uiommufd_caller *caller, uint64_t arg)
+long vfio_hot_reset(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg)
 {
 	struct vfio_pci_hot_reset reset;
 	struct proof proof = {.count = 0};
@@ -231,10 +234,10 @@ long vfio_hot_reset(struct vfio_device_file *file, struct uiommufd_caller *calle
 		return -EINVAL;
 	if (!resettable(file))
 		return -ENODEV;
-	vfio_registry_lock();
+	lock_acquire(&vfio_registry_lock);
 	affected = count_affected(file);
-	vfio_registry_unlock();
-	/* More groups than devices prove nothing more. */
+	lock_release(&vfio_registry_lock);
+	/* There cannot be more groups than devices. */
 	if (reset.count > affected)
 		return -EINVAL;
 	if (reset.count) {

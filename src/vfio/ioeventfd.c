@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The thread waits with epoll, edge-triggered, and finds what was signalled by a number that is
- * never used again: an event of one that was removed meanwhile is nobody's. Whoever ends the thread
- * does not hold the lock, which the thread needs to come to its end; removing the last one leaves
- * the thread to the close of the device.
+ * The thread waits with epoll, edge-triggered, and finds the ioeventfd by an ID that is never used
+ * again: the event of an ioeventfd that was removed in the meantime finds none. The thread needs
+ * events->lock to finish, so it is joined without that lock. Removing the last ioeventfd does not
+ * end the thread; closing the device does.
  */
 #include "vfio/ioeventfd.h"
 
@@ -35,28 +35,28 @@ enum {
 struct ioeventfd {
 	struct cds_list_head link;
 	uint64_t id;
-	int fd; /* our own */
+	int fd; /* of this process */
 	unsigned int bar, size;
 	uint64_t off, data;
 };
 
-void vfio_ioeventfds_init(struct vfio_ioeventfds *events, struct vfio_device *device)
+void vfio_ioeventfds_init(struct ioeventfds *events, struct vfio_device *device)
 {
 	events->device = device;
-	pthread_mutex_init(&events->lock, NULL);
+	lock_init(&events->lock, LOCK_IOEVENTFDS);
 	CDS_INIT_LIST_HEAD(&events->list);
 	events->next_id = STOP_ID + 1;
 	events->epoll = events->stop = -1;
 }
 
-void vfio_ioeventfds_destroy(struct vfio_ioeventfds *events)
+void vfio_ioeventfds_destroy(struct ioeventfds *events)
 {
-	pthread_mutex_destroy(&events->lock);
+	lock_destroy(&events->lock);
 }
 
 /* ---- the thread ---- */
 
-/* As wide as the bus takes it at this address. */
+/* Writes the data in naturally aligned accesses that are as wide as the address allows. */
 static void write_bar(struct vfio_device *device, const struct ioeventfd *event)
 {
 	struct bar_access access = {.device = device, .bar = event->bar};
@@ -65,14 +65,14 @@ static void write_bar(struct vfio_device *device, const struct ioeventfd *event)
 		access.off = event->off + done;
 		access.size = (unsigned int)min_u64(event->size - done,
 						    lowest_bit(access.off | event->size));
-		/* A device that does not decode misses it, as any write. */
+		/* A device that does not decode the BAR loses it, like any write. */
 		(void)bar_write(&access, event->data >> 8 * done);
 	}
 }
 
 /*
- * Takes the count, so that the program sees that somebody did; it may be gone already, or another
- * one's.
+ * Reads the counter, so that the program sees it consumed. Never blocks: the program may have read
+ * it already, or replaced the file behind the descriptor.
  */
 static void take_count(int fd)
 {
@@ -82,11 +82,11 @@ static void take_count(int fd)
 	(void)sys_call(SYS_preadv2, fd, (long)&buffer, 1, -1, -1, RWF_NOWAIT);
 }
 
-static void signalled(struct vfio_ioeventfds *events, uint64_t id)
+static void signalled(struct ioeventfds *events, uint64_t id)
 {
 	struct ioeventfd *event;
 
-	pthread_mutex_lock(&events->lock);
+	lock_acquire(&events->lock);
 	cds_list_for_each_entry (event, &events->list, link) {
 		if (event->id == id) {
 			take_count(event->fd);
@@ -94,12 +94,12 @@ static void signalled(struct vfio_ioeventfds *events, uint64_t id)
 			break;
 		}
 	}
-	pthread_mutex_unlock(&events->lock);
+	lock_release(&events->lock);
 }
 
 static void *ioeventfd_thread(void *arg)
 {
-	struct vfio_ioeventfds *events = arg;
+	struct ioeventfds *events = arg;
 	struct epoll_event ready[MAX_EVENTS];
 	bool stop = false;
 
@@ -107,7 +107,7 @@ static void *ioeventfd_thread(void *arg)
 		long n =
 			sys_call(SYS_epoll_pwait, events->epoll, (long)ready, MAX_EVENTS, -1, 0, 0);
 
-		/* A program may close even descriptors that it does not know. */
+		/* A program can close descriptors that are not its own. */
 		stop = n < 0 && n != -EINTR;
 		for (long i = 0; i < n; i++) {
 			if (ready[i].data.u64 == STOP_ID)
@@ -119,58 +119,66 @@ static void *ioeventfd_thread(void *arg)
 	return NULL;
 }
 
-static int watch(const struct vfio_ioeventfds *events, int fd, uint64_t id)
+static int watch(const struct ioeventfds *events, int fd, uint64_t id)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = id};
 
 	return (int)sys_call(SYS_epoll_ctl, events->epoll, EPOLL_CTL_ADD, fd, (long)&event, 0, 0);
 }
 
-static void close_both(struct vfio_ioeventfds *events)
+static void close_both(struct ioeventfds *events)
 {
 	eventfd_drop(events->epoll);
 	eventfd_drop(events->stop);
 	events->epoll = events->stop = -1;
 }
 
-/* Caller holds lock. */
-static int ensure_thread(struct vfio_ioeventfds *events)
+static int ensure_thread(struct ioeventfds *events) REQUIRES(events->lock)
 {
 	int rc;
 
+	lock_assert_held(&events->lock);
 	if (events->epoll >= 0)
 		return 0;
 	if (fail_inject())
 		return -EMFILE;
 	events->epoll = (int)sys_call(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0, 0, 0);
 	events->stop = (int)sys_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);
+	rc = events->epoll < 0 ? events->epoll : events->stop;
 	if (events->epoll < 0 || events->stop < 0)
-		rc = events->epoll < 0 ? events->epoll : events->stop;
-	else
-		rc = watch(events, events->stop, STOP_ID);
-	if (!rc)
-		rc = thread_start(&events->thread, ioeventfd_thread, events);
+		goto out_close;
+	rc = watch(events, events->stop, STOP_ID);
 	if (rc)
-		close_both(events);
+		goto out_close;
+	rc = thread_start(&events->thread, ioeventfd_thread, events);
+	if (rc)
+		goto out_close;
+	return 0;
+
+out_close:
+	close_both(events);
 	return rc;
 }
 
 /* ---- adding and removing ---- */
 
-static void remove_event(struct vfio_ioeventfds *events, struct ioeventfd *event)
+static void remove_event(struct ioeventfds *events, struct ioeventfd *event) REQUIRES(events->lock)
 {
+	lock_assert_held(&events->lock);
 	cds_list_del(&event->link);
 	events->count--;
-	/* Closing does not do, as the program has it open, too. */
+	/* Closing the descriptor is not enough: the program has the eventfd open, too. */
 	(void)sys_call(SYS_epoll_ctl, events->epoll, EPOLL_CTL_DEL, event->fd, 0, 0, 0);
 	eventfd_drop(event->fd);
 	alloc_free(event);
 }
 
-static struct ioeventfd *find_event(struct vfio_ioeventfds *events, const struct ioeventfd *wanted)
+static struct ioeventfd *find_event(struct ioeventfds *events, const struct ioeventfd *wanted)
+	REQUIRES(events->lock)
 {
 	struct ioeventfd *event;
 
+	lock_assert_held(&events->lock);
 	cds_list_for_each_entry (event, &events->list, link) {
 		if (event->bar == wanted->bar && event->off == wanted->off &&
 		    event->size == wanted->size && event->data == wanted->data)
@@ -179,13 +187,13 @@ static struct ioeventfd *find_event(struct vfio_ioeventfds *events, const struct
 	return NULL;
 }
 
-/* Caller holds lock. */
-static int add_event(struct vfio_ioeventfds *events, struct uiommufd_caller *caller,
-		     const struct ioeventfd *wanted, int fd)
+static int add_event(struct ioeventfds *events, struct uiommufd_caller *caller,
+		     const struct ioeventfd *wanted, int fd) REQUIRES(events->lock)
 {
 	struct ioeventfd *event;
 	int rc;
 
+	lock_assert_held(&events->lock);
 	if (events->count >= MAX_IOEVENTFDS)
 		return -ENOSPC;
 	event = alloc_zeroed(sizeof(*event));
@@ -197,8 +205,9 @@ static int add_event(struct vfio_ioeventfds *events, struct uiommufd_caller *cal
 	if (rc)
 		goto out_free;
 	rc = ensure_thread(events);
-	if (!rc)
-		rc = watch(events, event->fd, event->id);
+	if (rc)
+		goto out_drop;
+	rc = watch(events, event->fd, event->id);
 	if (rc)
 		goto out_drop;
 	cds_list_add_tail(&event->link, &events->list);
@@ -223,12 +232,12 @@ static bool in_msix_table(const struct vfio_device *device, const struct ioevent
 	       event->off + event->size > model->msix_table;
 }
 
-/* The place that @cmd names. -EINVAL: there is none. */
+/* Sets where and what @event writes. -EINVAL: @cmd names nothing that can be written to. */
 static int get_place(const struct vfio_device *device, const struct vfio_device_ioeventfd *cmd,
 		     struct ioeventfd *event)
 {
 	const uint64_t index = cmd->offset / vfio_region_offset(1);
-	struct vfio_region region;
+	struct device_region region;
 
 	event->size = cmd->flags & VFIO_DEVICE_IOEVENTFD_SIZE_MASK;
 	event->off = cmd->offset % vfio_region_offset(1);
@@ -240,7 +249,7 @@ static int get_place(const struct vfio_device *device, const struct vfio_device_
 	return in_msix_table(device, event) ? -EINVAL : 0;
 }
 
-long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg)
+long vfio_ioeventfd(struct ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg)
 {
 	const size_t least = SIZE_TO(struct vfio_device_ioeventfd, fd);
 	struct vfio_device_ioeventfd cmd;
@@ -256,7 +265,7 @@ long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *call
 	rc = get_place(events->device, &cmd, &wanted);
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&events->lock);
+	lock_acquire(&events->lock);
 	event = find_event(events, &wanted);
 	if (cmd.fd < 0 && event)
 		remove_event(events, event);
@@ -264,26 +273,27 @@ long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *call
 		rc = -ENODEV;
 	else
 		rc = event ? -EEXIST : add_event(events, caller, &wanted, cmd.fd);
-	pthread_mutex_unlock(&events->lock);
+	lock_release(&events->lock);
 	return rc;
 }
 
 /* ---- the end ---- */
 
-static void remove_all(struct vfio_ioeventfds *events)
+static void remove_all(struct ioeventfds *events) REQUIRES(events->lock)
 {
 	struct ioeventfd *event, *next;
 
+	lock_assert_held(&events->lock);
 	cds_list_for_each_entry_safe (event, next, &events->list, link)
 		remove_event(events, event);
 }
 
-void vfio_ioeventfds_stop(struct vfio_ioeventfds *events)
+void vfio_ioeventfds_stop(struct ioeventfds *events)
 {
-	pthread_mutex_lock(&events->lock);
+	lock_acquire(&events->lock);
 	remove_all(events);
-	pthread_mutex_unlock(&events->lock);
-	/* Nobody adds any: the device has no owner any more. */
+	lock_release(&events->lock);
+	/* No more are added: the device has no owner any more. */
 	if (events->epoll < 0)
 		return;
 	eventfd_notify(events->stop);
@@ -291,11 +301,12 @@ void vfio_ioeventfds_stop(struct vfio_ioeventfds *events)
 	close_both(events);
 }
 
-void vfio_ioeventfds_fork_child(struct vfio_ioeventfds *events)
+void vfio_ioeventfds_fork_child(struct ioeventfds *events)
 {
 	struct ioeventfd *event, *next;
 
-	/* The epoll instance is the parent's, too: it goes on with what it watches. */
+	lock_assert_held(&events->lock);
+	/* The parent has the same epoll instance, which must keep what it watches. */
 	cds_list_for_each_entry_safe (event, next, &events->list, link) {
 		cds_list_del(&event->link);
 		eventfd_drop(event->fd);

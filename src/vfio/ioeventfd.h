@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ioeventfds: each signal of an eventfd of the program's writes a value to a BAR (spec 40-vfio,
- * 5.4). One thread serves all those of a device; it is there while there are any.
+ * Ioeventfds [PCI-RESET]: a signal of the program's eventfd writes a value to a BAR. One thread for
+ * each device serves all of them; the first one starts it.
  */
 #ifndef VFIO_IOEVENTFD_H
 #define VFIO_IOEVENTFD_H
@@ -13,28 +13,30 @@
 
 #include <uiommufd/caller.h>
 
+#include "base/lock.h"
+
 struct vfio_device;
 
-struct vfio_ioeventfds {
+struct ioeventfds {
 	struct vfio_device *device;
-	pthread_mutex_t lock;	   /* guards what follows, and is held while the thread writes */
+	struct lock lock;	   /* guards what follows, and is held while the thread writes */
 	struct cds_list_head list; /* struct ioeventfd */
 	unsigned int count;
 	uint64_t next_id;
-	int epoll, stop; /* what the thread waits for, and what ends that; -1: no thread */
+	int epoll, stop; /* the thread waits for the one, and the other ends it; -1: no thread */
 	pthread_t thread;
 };
 
-void vfio_ioeventfds_init(struct vfio_ioeventfds *events, struct vfio_device *device);
-void vfio_ioeventfds_destroy(struct vfio_ioeventfds *events);
+void vfio_ioeventfds_init(struct ioeventfds *events, struct vfio_device *device);
+void vfio_ioeventfds_destroy(struct ioeventfds *events);
 
 /* VFIO_DEVICE_IOEVENTFD. */
-long vfio_ioeventfd(struct vfio_ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg);
+long vfio_ioeventfd(struct ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg);
 
-/* Removes all; none writes any more. */
-void vfio_ioeventfds_stop(struct vfio_ioeventfds *events);
+/* Removes all and ends the thread: no write comes after it. Context: without events->lock. */
+void vfio_ioeventfds_stop(struct ioeventfds *events);
 
-/* In the child of a fork, where they are not: the signals are the parent's. Caller holds lock. */
-void vfio_ioeventfds_fork_child(struct vfio_ioeventfds *events);
+/* In the child of a fork, which has none: the signals are the parent's. */
+void vfio_ioeventfds_fork_child(struct ioeventfds *events) REQUIRES(events->lock);
 
 #endif

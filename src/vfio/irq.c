@@ -1,60 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* State and delivery of interrupts: see irq.h. What a program asks for is in irq_set.c. */
+/* Interrupts: see irq.h. Eventfds are closed without irqs->lock, which delivery waits for. */
+#include "vfio/irq.h"
+
 #include <errno.h>
 #include <linux/pci_regs.h>
+#include <string.h>
+
+#include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "vfio/eventfd.h"
-#include "vfio/irq.h"
+#include "vfio/thread.h"
 
-int vfio_irqs_init(struct vfio_irqs *irqs, const struct uiommufd_model *model, const char *name)
+enum {
+	DATA_NONE = VFIO_IRQ_SET_DATA_NONE,
+	DATA_BOOL = VFIO_IRQ_SET_DATA_BOOL,
+	DATA_EVENTFD = VFIO_IRQ_SET_DATA_EVENTFD,
+};
+
+/* ---- delivery ---- */
+
+/* Notifies INTx if the line is asserted and nothing masks it. */
+static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 {
-	unsigned int most = model->msix_vectors > model->msi_vectors ? model->msix_vectors
-								     : model->msi_vectors;
-
-	*irqs = (struct vfio_irqs){
-		.name = name,
-		.counts = {model->intx, model->msi_vectors, model->msix_vectors, model->pcie, 1},
-		.unmask = {.fd = -1, .next = -1},
-		.active = VFIO_IRQ_NONE,
-		.intx_fd = -1,
-		.event_fds = {-1, -1},
-	};
-	if (most) {
-		irqs->vector_fds = alloc_array(most, sizeof(*irqs->vector_fds));
-		if (!irqs->vector_fds)
-			return -ENOMEM;
-	}
-	for (unsigned int i = 0; i < most; i++)
-		irqs->vector_fds[i] = -1;
-	pthread_mutex_init(&irqs->set_lock, NULL);
-	pthread_mutex_init(&irqs->lock, NULL);
-	pthread_cond_init(&irqs->unmask.changed, NULL);
-	return 0;
-}
-
-void vfio_irqs_destroy(struct vfio_irqs *irqs)
-{
-	vfio_irqs_disable(irqs);
-	pthread_cond_destroy(&irqs->unmask.changed);
-	pthread_mutex_destroy(&irqs->lock);
-	pthread_mutex_destroy(&irqs->set_lock);
-	alloc_free(irqs->vector_fds);
-}
-
-void irq_deliver_intx(struct vfio_irqs *irqs)
-{
-	if (irqs->active != VFIO_IRQ_INTX || !irqs->level || irqs->masked || irqs->intx_disabled)
+	lock_assert_held(&irqs->lock);
+	if (irqs->active != IRQ_INTX || !irqs->level || irqs->masked || irqs->intx_disabled)
 		return;
 	irqs->masked = true;
 	eventfd_notify(irqs->intx_fd);
 }
 
-/* Caller holds lock. True: a message was sent, whether or not somebody listens. */
-static bool send_locked(struct vfio_irqs *irqs, unsigned int vector)
+/* True: a message was sent, whether or not its vector has an eventfd. */
+static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
 {
-	if (irqs->active != VFIO_IRQ_MSI && irqs->active != VFIO_IRQ_MSIX)
+	lock_assert_held(&irqs->lock);
+	if (irqs->active != IRQ_MSI && irqs->active != IRQ_MSIX)
 		return false;
 	if (vector >= irqs->vectors)
 		return false;
@@ -67,84 +48,442 @@ static bool send_locked(struct vfio_irqs *irqs, unsigned int vector)
 	return true;
 }
 
-bool vfio_irqs_send(struct vfio_irqs *irqs, unsigned int vector)
+bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector)
 {
 	bool sent;
 
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	sent = send_locked(irqs, vector);
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 	return sent;
 }
 
-void vfio_irqs_set_level(struct vfio_irqs *irqs, bool level)
+void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 {
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	if (level && !irqs->level)
 		(void)send_locked(irqs, 0);
 	irqs->level = level;
-	irq_deliver_intx(irqs);
-	pthread_mutex_unlock(&irqs->lock);
+	deliver_intx(irqs);
+	lock_release(&irqs->lock);
 }
 
-void vfio_irqs_set_command(struct vfio_irqs *irqs, uint16_t command)
+void vfio_irqs_set_command(struct device_irqs *irqs, uint16_t command)
 {
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	irqs->intx_disabled = command & PCI_COMMAND_INTX_DISABLE;
 	irqs->bus_master = command & PCI_COMMAND_MASTER;
-	irq_deliver_intx(irqs);
-	pthread_mutex_unlock(&irqs->lock);
+	deliver_intx(irqs);
+	lock_release(&irqs->lock);
 }
 
-struct pci_irq_status vfio_irqs_status(struct vfio_irqs *irqs)
+struct pci_irq_status vfio_irqs_status(struct device_irqs *irqs)
 {
 	struct pci_irq_status status;
 
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	status.intx = irqs->level;
-	status.msi_vectors = irqs->active == VFIO_IRQ_MSI ? irqs->vectors : 0;
-	status.msix = irqs->active == VFIO_IRQ_MSIX;
-	pthread_mutex_unlock(&irqs->lock);
+	status.msi_vectors = irqs->active == IRQ_MSI ? irqs->vectors : 0;
+	status.msix = irqs->active == IRQ_MSIX;
+	lock_release(&irqs->lock);
 	return status;
 }
 
-void irq_replace_fd(struct vfio_irqs *irqs, int *slot, int fd)
+/*
+ * ---- the eventfd that unmasks INTx (SET_IRQS with UNMASK and EVENTFD) ----
+ *
+ * A thread waits for it. To make the thread look at what changed, the eventfd itself is notified,
+ * which the program cannot tell, as only the thread reads it: so no further descriptor is needed
+ * in the program's process.
+ */
+
+static void *watch_thread(void *arg)
+{
+	struct device_irqs *irqs = arg;
+	struct irq_watch *watch = &irqs->unmask;
+	bool usable;
+	int fd;
+
+	lock_acquire(&irqs->lock);
+	while ((fd = watch->fd) >= 0) {
+		lock_release(&irqs->lock);
+		usable = eventfd_wait(fd);
+		lock_acquire(&irqs->lock);
+		/* A program can close descriptors that are not its own. */
+		while (!usable && !watch->change)
+			lock_wait(&irqs->lock, &watch->changed);
+		if (watch->change) {
+			watch->fd = watch->next;
+			watch->change = false;
+			pthread_cond_broadcast(&watch->changed);
+			continue;
+		}
+		irqs->masked = false;
+		deliver_intx(irqs);
+	}
+	lock_release(&irqs->lock);
+	return NULL;
+}
+
+/* Makes the thread wait for @fd from now on, or end (-1). */
+static void change(struct device_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
+{
+	struct irq_watch *watch = &irqs->unmask;
+	int old = watch->fd;
+
+	lock_assert_held(&irqs->set_lock);
+	lock_acquire(&irqs->lock);
+	watch->next = fd;
+	watch->change = true;
+	pthread_cond_broadcast(&watch->changed);
+	eventfd_notify(old);
+	while (watch->change)
+		lock_wait(&irqs->lock, &watch->changed);
+	lock_release(&irqs->lock);
+	eventfd_drop(old);
+	if (fd < 0) {
+		pthread_join(watch->thread, NULL);
+		watch->running = false;
+	}
+}
+
+/*
+ * Installs @fd (taken on success; -1: none) as the eventfd that unmasks INTx. 0, or -ENOMEM if
+ * there was none before.
+ */
+static int set_unmask_fd(struct device_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
+{
+	struct irq_watch *watch = &irqs->unmask;
+
+	lock_assert_held(&irqs->set_lock);
+	if (watch->running) {
+		change(irqs, fd);
+		return 0;
+	}
+	if (fd < 0)
+		return 0;
+	watch->fd = fd;
+	if (thread_start(&watch->thread, watch_thread, irqs)) {
+		watch->fd = -1;
+		return -ENOMEM;
+	}
+	watch->running = true;
+	return 0;
+}
+
+/* ---- eventfds ---- */
+
+/* Puts @fd in place of *@slot and drops what was there. */
+static void replace_fd(struct device_irqs *irqs, int *slot, int fd)
 {
 	int old;
 
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	old = *slot;
 	*slot = fd;
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 	eventfd_drop(old);
 }
 
-void irq_disable(struct vfio_irqs *irqs, enum vfio_irq_index index)
+/* Ends INTx, MSI or MSI-X and drops its eventfds, if @index is active. */
+static void end_index(struct device_irqs *irqs, enum irq_index index) REQUIRES(irqs->set_lock)
 {
 	unsigned int vectors;
 
+	lock_assert_held(&irqs->set_lock);
 	if (irqs->active != index)
 		return;
-	pthread_mutex_lock(&irqs->lock);
+	lock_acquire(&irqs->lock);
 	vectors = irqs->vectors;
-	irqs->active = VFIO_IRQ_NONE;
+	irqs->active = IRQ_NONE;
 	irqs->vectors = 0;
 	irqs->masked = false;
-	pthread_mutex_unlock(&irqs->lock);
+	lock_release(&irqs->lock);
 
-	(void)irq_watch_set(irqs, -1);
-	irq_replace_fd(irqs, &irqs->intx_fd, -1);
+	(void)set_unmask_fd(irqs, -1);
+	replace_fd(irqs, &irqs->intx_fd, -1);
 	for (unsigned int i = 0; i < vectors; i++)
-		irq_replace_fd(irqs, &irqs->vector_fds[i], -1);
+		replace_fd(irqs, &irqs->vector_fds[i], -1);
 }
 
-void vfio_irqs_disable(struct vfio_irqs *irqs)
+/* ---- SET_IRQS [PCI-IRQ] ---- */
+
+static uint32_t data_type(const struct irq_request *request)
 {
-	pthread_mutex_lock(&irqs->set_lock);
-	if (irqs->active != VFIO_IRQ_NONE)
-		irq_disable(irqs, irqs->active);
+	return request->flags & VFIO_IRQ_SET_DATA_TYPE_MASK;
+}
+
+/* Element @i of DATA_EVENTFD. */
+static int request_fd(const struct irq_request *request, unsigned int i)
+{
+	int32_t fd;
+
+	memcpy(&fd, (const char *)request->data + i * sizeof(fd), sizeof(fd));
+	return fd;
+}
+
+/*
+ * Whether element @i asks for the action: always with DATA_NONE; if it is not zero with DATA_BOOL.
+ */
+static bool request_acts(const struct irq_request *request, unsigned int i)
+{
+	return data_type(request) == DATA_NONE || ((const uint8_t *)request->data)[i];
+}
+
+/* *@own: a descriptor of this process for the eventfd of element @i; -1 if that is negative. */
+static int take_fd(const struct irq_request *request, unsigned int i, int *own)
+{
+	int fd = request_fd(request, i);
+
+	*own = -1;
+	return fd < 0 ? 0 : eventfd_take(request->caller, fd, own);
+}
+
+static int intx_trigger(struct device_irqs *irqs, const struct irq_request *request)
+	REQUIRES(irqs->set_lock)
+{
+	bool active = irqs->active == IRQ_INTX;
+	int fd, rc;
+
+	lock_assert_held(&irqs->set_lock);
+	if (active && !request->count && data_type(request) == DATA_NONE) {
+		end_index(irqs, IRQ_INTX);
+		return 0;
+	}
+	if ((!active && irqs->active != IRQ_NONE) || request->start || request->count != 1)
+		return -EINVAL;
+	if (data_type(request) == DATA_EVENTFD) {
+		rc = take_fd(request, 0, &fd);
+		if (rc)
+			return rc;
+		replace_fd(irqs, &irqs->intx_fd, fd);
+		lock_acquire(&irqs->lock);
+		irqs->active = IRQ_INTX;
+		deliver_intx(irqs);
+		lock_release(&irqs->lock);
+		return 0;
+	}
+	if (!active)
+		return -EINVAL;
+	if (request_acts(request, 0)) {
+		lock_acquire(&irqs->lock);
+		if (!irqs->intx_disabled)
+			eventfd_notify(irqs->intx_fd);
+		lock_release(&irqs->lock);
+	}
+	return 0;
+}
+
+static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *request, bool masked)
+	REQUIRES(irqs->set_lock)
+{
+	int fd, rc;
+
+	lock_assert_held(&irqs->set_lock);
+	if (irqs->active != IRQ_INTX || request->start || request->count != 1)
+		return -EINVAL;
+	if (data_type(request) == DATA_EVENTFD) {
+		if (masked)
+			return -ENOTTY;
+		rc = take_fd(request, 0, &fd);
+		if (rc)
+			return rc;
+		rc = set_unmask_fd(irqs, fd);
+		if (rc)
+			eventfd_drop(fd);
+		return rc;
+	}
+	if (request_acts(request, 0)) {
+		lock_acquire(&irqs->lock);
+		irqs->masked = masked;
+		deliver_intx(irqs);
+		lock_release(&irqs->lock);
+	}
+	return 0;
+}
+
+/* Gives the vectors of @request their eventfds; on failure they have none any more. */
+static int set_vector_fds(struct device_irqs *irqs, const struct irq_request *request)
+	REQUIRES(irqs->set_lock)
+{
+	int fd, rc;
+
+	lock_assert_held(&irqs->set_lock);
+	for (unsigned int i = 0; i < request->count; i++) {
+		rc = take_fd(request, i, &fd);
+		if (rc)
+			goto out_drop;
+		replace_fd(irqs, &irqs->vector_fds[request->start + i], fd);
+	}
+	return 0;
+
+out_drop:
+	for (unsigned int i = 0; i < request->count; i++)
+		replace_fd(irqs, &irqs->vector_fds[request->start + i], -1);
+	return rc;
+}
+
+/* The first eventfds decide how many vectors are enabled; MSI-X can grow later. */
+static int set_vectors(struct device_irqs *irqs, const struct irq_request *request)
+	REQUIRES(irqs->set_lock)
+{
+	unsigned int end = request->start + request->count;
+	bool first = irqs->active == IRQ_NONE;
+	int rc;
+
+	lock_assert_held(&irqs->set_lock);
+	if (first ? !end : end > irqs->vectors && request->index == IRQ_MSI)
+		return -EINVAL;
+	rc = set_vector_fds(irqs, request);
+	if (rc)
+		return rc;
+	lock_acquire(&irqs->lock);
+	irqs->active = request->index;
+	if (end > irqs->vectors)
+		irqs->vectors = end;
+	lock_release(&irqs->lock);
+	return 0;
+}
+
+static int msi_trigger(struct device_irqs *irqs, const struct irq_request *request)
+	REQUIRES(irqs->set_lock)
+{
+	bool active = irqs->active == request->index;
+
+	lock_assert_held(&irqs->set_lock);
+	if (active && !request->count && data_type(request) == DATA_NONE) {
+		end_index(irqs, request->index);
+		return 0;
+	}
+	if (!active && irqs->active != IRQ_NONE)
+		return -EINVAL;
+	if (data_type(request) == DATA_EVENTFD)
+		return set_vectors(irqs, request);
+	if (!active)
+		return -EINVAL;
+	lock_acquire(&irqs->lock);
+	for (unsigned int i = 0; i < request->count; i++)
+		if (request_acts(request, i))
+			eventfd_notify(irqs->vector_fds[request->start + i]);
+	lock_release(&irqs->lock);
+	return 0;
+}
+
+/* ERR and REQ: one eventfd each. */
+static int event_trigger(struct device_irqs *irqs, const struct irq_request *request)
+	REQUIRES(irqs->set_lock)
+{
+	int *slot = &irqs->event_fds[request->index - IRQ_ERR];
+	int fd, rc;
+
+	lock_assert_held(&irqs->set_lock);
+	if (request->start || request->count > 1)
+		return -EINVAL;
+	if (data_type(request) == DATA_EVENTFD) {
+		if (!request->count || request_fd(request, 0) < -1)
+			return -EINVAL;
+		rc = take_fd(request, 0, &fd);
+		if (rc)
+			return rc;
+		replace_fd(irqs, slot, fd);
+		return 0;
+	}
+	if (*slot < 0 || (!request->count && data_type(request) == DATA_BOOL))
+		return -EINVAL;
+	if (!request->count)
+		replace_fd(irqs, slot, -1);
+	else if (request_acts(request, 0))
+		eventfd_notify(*slot);
+	return 0;
+}
+
+static int act(struct device_irqs *irqs, const struct irq_request *request) REQUIRES(irqs->set_lock)
+{
+	uint32_t action = request->flags & VFIO_IRQ_SET_ACTION_TYPE_MASK;
+
+	lock_assert_held(&irqs->set_lock);
+	switch (request->index) {
+	case IRQ_INTX:
+		if (action == VFIO_IRQ_SET_ACTION_TRIGGER)
+			return intx_trigger(irqs, request);
+		if (action == VFIO_IRQ_SET_ACTION_MASK || action == VFIO_IRQ_SET_ACTION_UNMASK)
+			return intx_set_masked(irqs, request, action == VFIO_IRQ_SET_ACTION_MASK);
+		return -ENOTTY;
+	case IRQ_MSI:
+	case IRQ_MSIX:
+		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? msi_trigger(irqs, request) : -ENOTTY;
+	default:
+		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? event_trigger(irqs, request)
+							     : -ENOTTY;
+	}
+}
+
+int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request)
+{
+	int rc;
+
+	lock_acquire(&irqs->set_lock);
+	rc = act(irqs, request);
+	lock_release(&irqs->set_lock);
+	return rc;
+}
+
+/* ---- life ---- */
+
+int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model, const char *name)
+{
+	unsigned int most = model->msix_vectors > model->msi_vectors ? model->msix_vectors
+								     : model->msi_vectors;
+
+	*irqs = (struct device_irqs){
+		.name = name,
+		.counts = {model->intx, model->msi_vectors, model->msix_vectors, model->pcie, 1},
+		.unmask = {.fd = -1, .next = -1},
+		.active = IRQ_NONE,
+		.intx_fd = -1,
+		.event_fds = {-1, -1},
+	};
+	if (most) {
+		irqs->vector_fds = alloc_array(most, sizeof(*irqs->vector_fds));
+		if (!irqs->vector_fds)
+			return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < most; i++)
+		irqs->vector_fds[i] = -1;
+	lock_init(&irqs->set_lock, LOCK_IRQ_SET);
+	lock_init(&irqs->lock, LOCK_IRQ);
+	pthread_cond_init(&irqs->unmask.changed, NULL);
+	return 0;
+}
+
+void vfio_irqs_disable(struct device_irqs *irqs)
+{
+	lock_acquire(&irqs->set_lock);
+	if (irqs->active != IRQ_NONE)
+		end_index(irqs, irqs->active);
 	for (unsigned int i = 0; i < 2; i++)
-		irq_replace_fd(irqs, &irqs->event_fds[i], -1);
+		replace_fd(irqs, &irqs->event_fds[i], -1);
 	vfio_irqs_set_level(irqs, false);
-	pthread_mutex_unlock(&irqs->set_lock);
+	lock_release(&irqs->set_lock);
+}
+
+void vfio_irqs_destroy(struct device_irqs *irqs)
+{
+	vfio_irqs_disable(irqs);
+	pthread_cond_destroy(&irqs->unmask.changed);
+	lock_destroy(&irqs->lock);
+	lock_destroy(&irqs->set_lock);
+	alloc_free(irqs->vector_fds);
+}
+
+void vfio_irqs_fork_child(struct device_irqs *irqs)
+{
+	struct irq_watch *watch = &irqs->unmask;
+
+	lock_assert_held(&irqs->set_lock);
+	lock_assert_held(&irqs->lock);
+	pthread_cond_init(&watch->changed, NULL);
+	watch->running = false;
+	eventfd_drop(watch->fd);
+	watch->fd = -1;
 }

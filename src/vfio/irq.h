@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupts of a VFIO device: from what the model says (the level of INTA#, "send message n") to
- * eventfds of the program, with the masking in between.
+ * Interrupts of a VFIO device: from the model (the level of INTA#, "send message n") to eventfds of
+ * the program, with masking in between [PCI-IRQ].
  *
- * INTA# is a level: while it is asserted and nothing masks it, the eventfd is notified once and the
- * interrupt masks itself, until the program unmasks it; if the line is still asserted then, it is
- * notified again. So no assertion is lost, however late the unmask. Messages are events: each is
- * notified when it is sent, or dropped where the hardware would drop it (its vector has no eventfd,
- * bus mastering is off).
+ * INTA# is a level. When it is asserted and not masked, its eventfd is notified once and the
+ * interrupt masks itself until the program unmasks it; if the line is still asserted then, the
+ * eventfd is notified again. So no assertion is lost, however late the program unmasks. Messages
+ * are events: each is delivered when it is sent, or dropped where hardware drops it (bus mastering
+ * is off, or the vector has no eventfd).
  *
- * set_lock serialises those who change eventfds; lock guards all state and is a leaf: delivery
- * needs only it, and may be asked for with or without the device lock.
+ * Locks: set_lock serialises changes of the eventfds; lock guards all state. Delivery takes only
+ * lock, with or without the device lock held.
  */
 #ifndef VFIO_IRQ_H
 #define VFIO_IRQ_H
@@ -22,93 +22,86 @@
 #include <uiommufd/caller.h>
 #include <uiommufd/device.h>
 
-#include "vfio/config.h"
+#include "base/lock.h"
+#include "vfio/pci_config.h"
 
-/* Indices, as the API counts them. */
-enum vfio_irq_index {
-	VFIO_IRQ_INTX,
-	VFIO_IRQ_MSI,
-	VFIO_IRQ_MSIX,
-	VFIO_IRQ_ERR,
-	VFIO_IRQ_REQ,
-	VFIO_IRQ_INDICES,
-	VFIO_IRQ_NONE = VFIO_IRQ_INDICES, /* no vectors are active */
+/* Indices, numbered as in the API. */
+enum irq_index {
+	IRQ_INTX,
+	IRQ_MSI,
+	IRQ_MSIX,
+	IRQ_ERR,
+	IRQ_REQ,
+	IRQ_INDICES,
+	IRQ_NONE = IRQ_INDICES, /* no vectors are active */
 };
 
-/* A thread that unmasks INTx when the program's eventfd says so (irq_watch.c). */
+/* A thread that unmasks INTx when an eventfd of the program is signalled. */
 struct irq_watch {
 	bool running; /* the thread exists */
-	bool change;  /* it is asked to go over to next */
-	int fd, next; /* -1: none; the thread then ends */
+	bool change;  /* the thread has to wait for @next instead of @fd */
+	int fd, next; /* -1: none, which ends the thread */
 	pthread_cond_t changed;
 	pthread_t thread;
 };
 
-struct vfio_irqs {
-	const char *name; /* the device, for messages */
-	unsigned int counts[VFIO_IRQ_INDICES];
-	pthread_mutex_t set_lock;
-	pthread_mutex_t lock;
-	struct irq_watch unmask;    /* changed under set_lock, too */
-	enum vfio_irq_index active; /* of the first three, or none */
-	bool intx_disabled;	    /* by the command register */
+struct device_irqs {
+	const char *name; /* of the device, for messages; borrowed */
+	unsigned int counts[IRQ_INDICES];
+	struct lock set_lock;
+	struct lock lock;
+	struct irq_watch unmask; /* changes need set_lock, too */
+	enum irq_index active;	 /* of the first three, or none */
+	bool intx_disabled;	 /* by the command register */
 	bool bus_master;
 
 	bool level, masked;
 	int intx_fd;
 
 	unsigned int vectors; /* enabled, of MSI or MSI-X */
-	int *vector_fds;      /* as many as the device can have; -1: none */
+	int *vector_fds;      /* one for each vector that the device has; -1: none */
 
 	int event_fds[2]; /* ERR, REQ */
 };
 
-/* A SET_IRQS whose framing has been checked: the vectors exist, exactly one data type is given and
- * @data holds count elements of it. */
-struct vfio_irq_request {
+/*
+ * A SET_IRQS with checked framing: the vectors exist, flags contain exactly one data type, and
+ * @data (borrowed) holds @count elements of it.
+ */
+struct irq_request {
 	struct uiommufd_caller *caller;
-	enum vfio_irq_index index;
+	enum irq_index index;
 	unsigned int start, count;
 	uint32_t flags; /* VFIO_IRQ_SET_... */
 	const void *data;
 };
 
 /* 0 or -ENOMEM. @name is borrowed. */
-int vfio_irqs_init(struct vfio_irqs *irqs, const struct uiommufd_model *model, const char *name);
-void vfio_irqs_destroy(struct vfio_irqs *irqs);
+int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model, const char *name);
+void vfio_irqs_destroy(struct device_irqs *irqs);
 
-/* SET_IRQS: 0; -ENOTTY the action; -EINVAL; -EBADF, -EMFILE an eventfd; -ENOMEM. */
-int vfio_irqs_set(struct vfio_irqs *irqs, const struct vfio_irq_request *request);
+/*
+ * SET_IRQS. 0; -ENOTTY: the index does not have the action; -EINVAL; -EBADF, -EMFILE: an eventfd;
+ * -ENOMEM.
+ */
+int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request);
 
-/* Forgets all eventfds, and lowers the line. */
-void vfio_irqs_disable(struct vfio_irqs *irqs);
+/* Drops all eventfds and deasserts the line. */
+void vfio_irqs_disable(struct device_irqs *irqs);
 
-/* What the command register says now (PCI_COMMAND_...). */
-void vfio_irqs_set_command(struct vfio_irqs *irqs, uint16_t command);
+/* The command register has changed to @command (PCI_COMMAND_...). */
+void vfio_irqs_set_command(struct device_irqs *irqs, uint16_t command);
 
-/* The model's side. */
-void vfio_irqs_set_level(struct vfio_irqs *irqs, bool level);
-bool vfio_irqs_send(struct vfio_irqs *irqs, unsigned int vector);
+/*
+ * For the model: INTA# changes to @level; message @vector (false: interrupts are not messages now).
+ */
+void vfio_irqs_set_level(struct device_irqs *irqs, bool level);
+bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector);
 
-/* What config space shows. */
-struct pci_irq_status vfio_irqs_status(struct vfio_irqs *irqs);
+/* The state that config space shows. */
+struct pci_irq_status vfio_irqs_status(struct device_irqs *irqs);
 
-/* ---- between irq.c and irq_set.c ---- */
-
-/* Notifies INTx if the line is asserted and nothing masks it. Caller holds lock. */
-void irq_deliver_intx(struct vfio_irqs *irqs);
-
-/* Ends INTx, MSI or MSI-X and drops their eventfds, if @index is active. Caller holds set_lock. */
-void irq_disable(struct vfio_irqs *irqs, enum vfio_irq_index index);
-
-/* Puts @fd in place of *@slot and drops what was there. Takes lock. */
-void irq_replace_fd(struct vfio_irqs *irqs, int *slot, int fd);
-
-/* Installs @fd (taken on success; -1: none) as what unmasks INTx. 0, or -ENOMEM if there was none
- * before. Caller holds set_lock. */
-int irq_watch_set(struct vfio_irqs *irqs, int fd);
-
-/* In the child of a fork: the thread, and the eventfd's events, are the parent's. */
-void irq_watch_fork_child(struct vfio_irqs *irqs);
+/* In the child of a fork: the unmasking thread, and its eventfd's events, are the parent's. */
+void vfio_irqs_fork_child(struct device_irqs *irqs) REQUIRES(irqs->set_lock, irqs->lock);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regions: BARs and config space through read and write of a device's file (spec 40-vfio, 5.6). The
- * file's position says which and where: index << 40 | offset.
+ * Regions: BARs and config space through read and write of a device's file [PCI-ACCESS]. The file's
+ * position is index << 40 | offset.
  *
- * User memory is copied without the device lock, which a page that has to be fetched first must not
- * hold up; each access of up to 8 bytes takes the lock for itself.
+ * User memory is copied without the device lock, so that a page fault does not block the device;
+ * each access of up to 8 bytes takes the lock.
  */
 #include <errno.h>
 
@@ -17,11 +17,11 @@
 
 #define OFFSET_MASK ((UINT64_C(1) << 40) - 1)
 
-int vfio_region_get(const struct vfio_device *device, uint64_t index, struct vfio_region *region)
+int vfio_region_get(const struct vfio_device *device, uint64_t index, struct device_region *region)
 {
 	const struct uiommufd_model *model = device->dev.model;
 
-	*region = (struct vfio_region){0};
+	*region = (struct device_region){0};
 	if (index < PCI_BARS) {
 		region->size = model->bars[index].size;
 		region->writable = true;
@@ -53,8 +53,7 @@ static unsigned int access_size(uint64_t off, uint64_t len)
 	return size;
 }
 
-/* One access at the program's @buf, in host order: a register's bytes are little endian, as we are.
- */
+/* One access from or to the program's @buf. Registers are little endian, and so is the host. */
 static int bar_transfer(const struct bar_access *access, struct uiommufd_caller *caller,
 			uint64_t buf, bool write)
 {
@@ -113,12 +112,12 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 			if (rc)
 				return rc;
 		}
-		pthread_mutex_lock(&device->lock);
+		lock_acquire(&device->lock);
 		if (write)
 			vfio_config_write(device, (uint32_t)at, bytes, (uint32_t)part);
 		else
 			vfio_config_read(device, (uint32_t)at, bytes, (uint32_t)part);
-		pthread_mutex_unlock(&device->lock);
+		lock_release(&device->lock);
 		if (!write) {
 			rc = caller_write(caller, buf + (at - off), bytes, part);
 			if (rc)
@@ -134,7 +133,7 @@ static ssize_t device_rw(struct vfio_device *device, struct uiommufd_caller *cal
 			 size_t len, uint64_t *pos, bool write)
 {
 	uint64_t index = *pos >> 40, off = *pos & OFFSET_MASK;
-	struct vfio_region region;
+	struct device_region region;
 	ssize_t done;
 
 	if (!len)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a device model may ask of its device: <uiommufd/device.h>. */
+/* The functions of <uiommufd/device.h> that device models call. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,10 +21,14 @@ const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name
 	return NULL;
 }
 
-/* 0, or -EFAULT and a line for whoever forgot to set the bit. */
+/*
+ * 0, or -EFAULT and a line in the log: drivers forget to set the bit. Context: no lock held, as the
+ * DMA may wait for the program to answer a page request.
+ */
 static int check_master(const struct vfio_device *device, const char *what, uint64_t iova,
 			size_t len)
 {
+	lock_assert_none_from(LOCK_NONE);
 	if (atomic_load(&device->bus_master))
 		return 0;
 	log_fault("%s: DMA %s of %zu bytes at IOVA 0x%llx is refused: bus mastering is off "
@@ -61,8 +65,10 @@ int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t
 	enum dma_dir dir = DMA_READ;
 	int rc = check_master(device, "copy", src, len);
 
-	if (!rc)
-		rc = iommu_dma_copy(device->endpoint, NO_PASID, dst, src, len, &dir);
+	if (rc)
+		goto out;
+	rc = iommu_dma_copy(device->endpoint, NO_PASID, dst, src, len, &dir);
+out:
 	if (rc && failed)
 		*failed = dir == DMA_WRITE ? UIOMMUFD_COPY_DESTINATION : UIOMMUFD_COPY_SOURCE;
 	return rc;
@@ -84,14 +90,15 @@ void uiommufd_device_queue_work(struct uiommufd_device *dev,
 	vfio_work_queue(&vfio_device_of(dev)->work, work);
 }
 
-void uiommufd_device_lock(struct uiommufd_device *dev)
+/* The model holds the lock in between. */
+void uiommufd_device_lock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
-	pthread_mutex_lock(&vfio_device_of(dev)->lock);
+	lock_acquire(&vfio_device_of(dev)->lock);
 }
 
-void uiommufd_device_unlock(struct uiommufd_device *dev)
+void uiommufd_device_unlock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
-	pthread_mutex_unlock(&vfio_device_of(dev)->lock);
+	lock_release(&vfio_device_of(dev)->lock);
 }
 
 void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)

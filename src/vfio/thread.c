@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* See thread.h. */
 #include <errno.h>
 #include <signal.h>
 
@@ -22,7 +23,7 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	sigfillset(&block);
 	sigdelset(&block, SIGSEGV);
 	sigdelset(&block, SIGBUS);
-	/* Blocked before it exists: a signal that arrives right after must find another thread. */
+	/* The thread inherits the mask: a signal that arrives right now goes to another thread. */
 	sys_sigmask(SIG_BLOCK, &block, &old);
 	rc = pthread_create(thread, &attr, run, arg);
 	sys_sigmask(SIG_SETMASK, &old, NULL);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VFIO devices: what programs reach through /dev/vfio/devices/vfioN and /dev/vfio/GROUP.
+ * VFIO devices: what programs open as /dev/vfio/devices/vfioN and /dev/vfio/GROUP.
  *
- * A vfio_device is one PCI device of the emulated machine: a model, its config space, its place
- * behind an IOMMU. Opening its cdev gives a file; the first to BIND owns the device until it is
- * closed. Or its group is opened, and gives files of its devices.
+ * A vfio_device is one PCI device of the emulated machine: a model, its config space, and its
+ * endpoint behind an IOMMU. Opening its cdev creates a file; the first file to BIND owns the device
+ * until it is closed. Opening its group creates a file that gives out files of the group's devices.
  */
 #ifndef VFIO_VFIO_H
 #define VFIO_VFIO_H
@@ -24,27 +24,27 @@ struct pci_bdf {
 
 struct vfio_device;
 
-struct vfio_option_value {
+struct option_value {
 	const char *name, *value;
 };
 
-struct vfio_device_config {
+struct device_spec {
 	const struct uiommufd_model *model;
 	struct pci_bdf bdf;
-	struct iommu *iommu;			 /* a reference is taken */
-	struct iommufd_group *group;		 /* borrowed, outlives the device */
-	unsigned int index;			 /* N of vfioN */
-	const struct vfio_option_value *options; /* checked against the model's; copied */
+	struct iommu *iommu;		    /* borrowed: the device takes a reference */
+	struct iommufd_group *group;	    /* borrowed, outlives the device */
+	unsigned int index;		    /* N of vfioN */
+	const struct option_value *options; /* checked against the model's; copied */
 	unsigned int option_count;
 };
 
 /*
- * Creates the device, powered on and bound to vfio-pci. 0; -ENOMEM; -EINVAL: an option that the
- * model does not have, or a model that is not possible; what the model's init returns.
+ * Creates the device, powered on and bound to vfio-pci. 0; -ENOMEM; -EINVAL: the model does not
+ * have an option, or contradicts itself; or an error of the model's init.
  */
-int vfio_device_create(const struct vfio_device_config *config, struct vfio_device **device);
+int vfio_device_create(const struct device_spec *config, struct vfio_device **device);
 
-/* No file of it may be open. */
+/* Context: no file of it is open. */
 void vfio_device_destroy(struct vfio_device *device);
 
 /* The BDF as text, "0000:01:00.0". */
@@ -53,7 +53,7 @@ unsigned int vfio_device_index(const struct vfio_device *device);
 const struct uiommufd_model *vfio_device_model(const struct vfio_device *device);
 struct pci_bdf vfio_device_bdf(const struct vfio_device *device);
 
-/* Its model's face, for embedding programs. */
+/* The device as its model and embedding programs see it. */
 struct uiommufd_device *vfio_device_dev(struct vfio_device *device);
 
 /* open() of the cdev: a new file with one reference. 0 or -ENOMEM. */
@@ -64,12 +64,12 @@ int vfio_device_open(struct vfio_device *device, struct uiommufd_file **file);
  */
 int vfio_group_open(struct vfio_device *device, struct uiommufd_file **file);
 
-/* The device of a file of its cdev or from its group, or NULL: for fdinfo. */
+/* The device of a file of its cdev or from its group, borrowed; NULL: of another file. */
 struct vfio_device *vfio_device_from_file(struct uiommufd_file *file);
 
 /*
- * Config space as sysfs shows it (the file "config"): up to @len bytes at @off into @buf (of this
- * process). Returns the bytes, 0 past the end.
+ * Config space as the file "config" in sysfs shows it: copies up to @len bytes at @off to @buf, in
+ * this process. Returns how many; 0 past the end.
  */
 size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *buf, size_t len);
 
@@ -79,10 +79,10 @@ void vfio_device_resource(const struct vfio_device *device, unsigned int bar, ui
 			  uint64_t *end, uint64_t *flags);
 
 /*
- * fork: holds every device still, so that the child finds it whole; in the child, their threads are
- * started again when they are needed. Call vfio_fork_prepare() after iommufd_fork_prepare(), when
- * no other thread is inside a call any more (base/world.h), and the others before iommufd's. Waits
- * for the work that devices are at.
+ * fork: vfio_fork_prepare() stops the threads of all devices, so that the child finds the devices
+ * whole; it waits for the work in progress. Call it after iommufd_fork_prepare(), when no other
+ * thread is inside a call any more (base/world.h), and one of the other two before iommufd's. In
+ * the child the threads are started again when they are needed.
  */
 void vfio_fork_prepare(void);
 void vfio_fork_parent(void);

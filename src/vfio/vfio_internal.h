@@ -1,42 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VFIO device from the inside.
+ * A VFIO device, as the files of this folder see it.
  *
- * Locks, outermost first: the registry of devices (device.c); bind_lock, of several devices only
- * with the registry's; a group's lock, and the registry of groups (group.c); ioeventfds.lock;
- * irqs.set_lock; lock; the leaves work.lock and irqs.lock. No lock of this folder but
- * bind_lock and a group's is held while the user API (iommufd/) is called, and none while DMA runs.
+ * Locks, in the order of enum lock_rank:
  *
- *	bind_lock	who owns the device, its attachments, its DMA log, its power state
- *	lock		the "device lock": config space, the model's registers
+ * 	vfio_registry_lock	the list of devices
+ * 	bind_lock		the device's owner, attachments, DMA log and power state; of
+ * 				several devices only with vfio_registry_lock, in list order
+ * 	the lock of a group	whether it is open, its container, how many cdevs are bound
+ * 	ioeventfds.lock		the device's ioeventfds
+ * 	irqs.set_lock		changes of the device's interrupts
+ * 	lock			the "device lock": config space, the model's registers
+ * 	work.lock		the device's thread
+ * 	irqs.lock		the state of interrupts
+ *
+ * Only the first three are held while the user API (iommufd/) is called, and none while DMA runs: a
+ * model's DMA may wait for an UNMAP, an UNMAP for a model's DMA, or either for the program.
  *
  * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
- * an owner, and again once that owner is gone.
+ * an owner, and again after that owner is gone.
  */
 #ifndef VFIO_VFIO_INTERNAL_H
 #define VFIO_VFIO_INTERNAL_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <urcu/list.h>
 
+#include "base/lock.h"
 #include "iommufd/device/group.h"
 #include "iommufd/device/page_request.h"
-#include "vfio/config.h"
-#include "vfio/group.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
+#include "vfio/pci_config.h"
 #include "vfio/vfio.h"
+#include "vfio/vfio_group.h"
 #include "vfio/work.h"
 
-/* Bytes of a structure of the API up to and with @field: what a caller must pass at least. */
+/* Bytes of a structure up to and including @field: the least that a caller has to pass. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
 
-/* The model's face. */
+/* The device as its model sees it. */
 struct uiommufd_device {
 	const struct uiommufd_model *model;
-	struct vfio_option_value *options; /* own copies */
+	struct option_value *options; /* own copies */
 	unsigned int option_count;
 	void *state;
 };
@@ -46,32 +53,32 @@ struct vfio_device {
 	struct pci_bdf bdf;
 	char name[16]; /* the BDF as text */
 	unsigned int index;
-	char path[48];		  /* of the cdev: what its descriptors are called */
-	struct file_ops file_ops; /* of the cdev; here for their name */
+	char path[48];		  /* of the cdev, shown for its descriptors */
+	struct file_ops file_ops; /* of the cdev: vfio_cdev_ops with @path as name */
 	struct pci_window windows[PCI_BARS];
 	struct iommu_endpoint *endpoint;
 	struct iommufd_group *iommu_group;
 	struct vfio_group *group;
 	struct cds_list_head group_link; /* in the group */
 
-	pthread_mutex_t bind_lock;
-	struct iommufd_device *iommufd; /* NULL: nobody owns the device */
-	unsigned int group_files;	/* that own it together; 0: a cdev does, or nobody */
+	struct lock bind_lock;
+	struct iommufd_device *iommufd; /* NULL: the device has no owner */
+	unsigned int group_files;	/* files from the group, which own it together */
 	bool low_power;
 	int wakeup_fd; /* -1: none */
 
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct pci_config config;
 	_Atomic bool bus_master; /* the bit of the command register, for DMA without the lock */
 
-	struct vfio_irqs irqs;
-	struct vfio_ioeventfds ioeventfds;
-	struct vfio_work work;
+	struct device_irqs irqs;
+	struct ioeventfds ioeventfds;
+	struct device_work work;
 	struct cds_list_head link; /* the registry */
 };
 
-/* A file of a device: of its cdev, or one that its group gave. */
-struct vfio_device_file {
+/* A file of a device: of its cdev, or from its group. */
+struct device_file {
 	struct uiommufd_file file;
 	struct vfio_device *device;
 	struct uiommufd_file *group; /* a reference to the group's file; NULL: of the cdev */
@@ -86,39 +93,38 @@ static inline struct vfio_device *vfio_device_of(struct uiommufd_device *dev)
 
 /*
  * All devices, in order of creation: vfio_registry_next(NULL) is the first, after the last comes
- * NULL. Between lock and unlock.
+ * NULL.
  */
-void vfio_registry_lock(void);
-void vfio_registry_unlock(void);
-struct vfio_device *vfio_registry_next(struct vfio_device *device);
+extern struct lock vfio_registry_lock;
+struct vfio_device *vfio_registry_next(struct vfio_device *device) REQUIRES(vfio_registry_lock);
 
-/* Powers the device up for an owner: reset, memory decoding on, bus mastering off. Caller holds
- * bind_lock. */
-void vfio_device_enable(struct vfio_device *device);
+/* Powers the device up for an owner: reset, memory decoding on, bus mastering off. */
+void vfio_device_enable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
-/* Back to quiet: its thread and its interrupts end, queued work is dropped. Caller holds bind_lock.
- */
-void vfio_device_disable(struct vfio_device *device);
+/* Makes the device quiet again: ends its thread and its interrupts, drops queued work. */
+void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
 /*
- * Resets the model; work is cancelled, page requests are answered INVALID, config space and
- * interrupts' eventfds stay.
+ * Resets the model: cancels work, and answers page requests with INVALID. Config space and the
+ * eventfds of interrupts stay as they are.
  */
 void vfio_device_reset(struct vfio_device *device);
 
-/* Reads, writes config space and does what follows from it. In range; caller holds lock. */
-void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len);
-void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len);
+/* Reads or writes config space, which has the range, and does what follows from it. */
+void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len)
+	REQUIRES(device->lock);
+void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
+	REQUIRES(device->lock);
 
-/* Turns bus mastering on or off, as a write of the command register would. */
+/* Turns bus mastering on or off, like a write of the command register. */
 void vfio_device_set_master(struct vfio_device *device, bool master);
 
 /*
- * Binds the device to @ctx and powers it up; back again. Caller holds bind_lock. Errors of
- * iommufd_device_bind().
+ * Binds the device to @ctx and powers it up; back again. Errors of iommufd_device_bind().
  */
-int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t *id);
-void vfio_device_unbind(struct vfio_device *device);
+int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t *id)
+	REQUIRES(device->bind_lock);
+void vfio_device_unbind(struct vfio_device *device) REQUIRES(device->bind_lock);
 
 /*
  * A file of the device for a program that got it from its group, whose file @group is kept. Counted
@@ -129,33 +135,33 @@ int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *gr
 void vfio_device_unshare(struct vfio_device *device);
 
 /*
- * The file of ours behind the caller's descriptor @fd, with a reference. -EBADF: not open; -EBADFD:
- * none of ours.
+ * The emulated file behind the caller's descriptor @fd, with a reference. -EBADF: not open;
+ * -EBADFD: another file.
  */
 int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
 
 /* The same for an iommufd. */
 int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file);
 
-/* The calls that every owner of a device has, however it was opened (spec 40-vfio, 5). */
-long vfio_device_ioctl(struct vfio_device_file *file, struct uiommufd_caller *caller,
-		       unsigned int cmd, uint64_t arg);
-long vfio_get_hot_reset_info(struct vfio_device_file *file, struct uiommufd_caller *caller,
+/* The ioctls of a bound device, for files of its cdev and from its group [PCI]. */
+long vfio_device_ioctl(struct device_file *file, struct uiommufd_caller *caller, unsigned int cmd,
+		       uint64_t arg);
+long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *caller,
 			     uint64_t arg);
-long vfio_hot_reset(struct vfio_device_file *file, struct uiommufd_caller *caller, uint64_t arg);
+long vfio_hot_reset(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg);
 long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg);
 
-/* Forgets what features have set. Caller holds bind_lock. */
-void vfio_feature_disable(struct vfio_device *device);
+/* Reverts what features have set. */
+void vfio_feature_disable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
-/* What a region is. -EINVAL: there is none of this index. */
-struct vfio_region {
-	uint64_t size; /* 0: not there */
+/* Describes region @index. -EINVAL: there is none. */
+struct device_region {
+	uint64_t size; /* 0: the device does not have it */
 	bool writable;
 	bool mappable;	 /* by programs */
 	bool msix_table; /* holds the MSI-X table */
 };
-int vfio_region_get(const struct vfio_device *device, uint64_t index, struct vfio_region *region);
+int vfio_region_get(const struct vfio_device *device, uint64_t index, struct device_region *region);
 
 /* The offset of region @index in a device's file. */
 static inline uint64_t vfio_region_offset(uint64_t index)
@@ -173,7 +179,7 @@ ssize_t vfio_device_write(struct vfio_device *device, struct uiommufd_caller *ca
 int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, int flags,
 		     struct file_mapping *map);
 
-/* The operations of a cdev's file, but for their name. */
+/* The operations of a cdev's file; each device has a copy with its own name. */
 extern const struct file_ops vfio_cdev_ops;
 
 #endif

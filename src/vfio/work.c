@@ -13,89 +13,92 @@
 
 static void begin_parking(struct park *park)
 {
-	struct vfio_work *work = caa_container_of(park, struct vfio_work, park);
+	struct device_work *work = caa_container_of(park, struct device_work, park);
 
-	pthread_mutex_lock(&work->lock);
+	lock_acquire(&work->lock);
 	work->parked = true;
 	pthread_cond_broadcast(&work->idle);
-	pthread_mutex_unlock(&work->lock);
+	lock_release(&work->lock);
 }
 
 static void end_parking(struct park *park)
 {
-	struct vfio_work *work = caa_container_of(park, struct vfio_work, park);
+	struct device_work *work = caa_container_of(park, struct device_work, park);
 
-	pthread_mutex_lock(&work->lock);
+	lock_acquire(&work->lock);
 	while (work->forking)
-		pthread_cond_wait(&work->wake, &work->lock);
+		lock_wait(&work->lock, &work->wake);
 	work->parked = false;
-	pthread_mutex_unlock(&work->lock);
+	lock_release(&work->lock);
 }
 
 /* ---- life ---- */
 
-void vfio_work_init(struct vfio_work *work, struct uiommufd_device *dev)
+void vfio_work_init(struct device_work *work, struct uiommufd_device *dev)
 {
-	*work = (struct vfio_work){
+	*work = (struct device_work){
 		.dev = dev,
 		.park = {.begin = begin_parking, .end = end_parking},
 	};
-	pthread_mutex_init(&work->lock, NULL);
+	lock_init(&work->lock, LOCK_WORK);
 	pthread_cond_init(&work->wake, NULL);
 	pthread_cond_init(&work->idle, NULL);
 }
 
-void vfio_work_destroy(struct vfio_work *work)
+void vfio_work_destroy(struct device_work *work)
 {
 	vfio_work_stop(work);
 	pthread_cond_destroy(&work->idle);
 	pthread_cond_destroy(&work->wake);
-	pthread_mutex_destroy(&work->lock);
+	lock_destroy(&work->lock);
 }
 
-/*
- * Takes the first function off the queue and runs it. Caller holds work->lock, which is dropped
- * meanwhile.
- */
-static void run_first(struct vfio_work *work)
+/* Takes the first function off the queue and runs it, without the lock. */
+static void run_first(struct device_work *work) REQUIRES(work->lock)
 {
 	void (*fn)(struct uiommufd_device * dev) = work->queue[0];
 
+	lock_assert_held(&work->lock);
+	assert(work->count && !work->holds && !work->busy);
 	work->count--;
 	memmove(work->queue, work->queue + 1, work->count * sizeof(work->queue[0]));
 	work->busy = true;
-	pthread_mutex_unlock(&work->lock);
+	lock_release(&work->lock);
+	lock_assert_none_from(LOCK_NONE);
 	fn(work->dev);
-	pthread_mutex_lock(&work->lock);
+	lock_assert_none_from(LOCK_NONE);
+	lock_acquire(&work->lock);
 	work->busy = false;
 	pthread_cond_broadcast(&work->idle);
 }
 
 static void *work_thread(void *arg)
 {
-	struct vfio_work *work = arg;
+	struct device_work *work = arg;
 
 	park_set(&work->park);
-	/* Makes the thread known to RCU here, where it holds no lock: the fork side holds RCU's own
-	 * while it waits for the work that runs. */
+	/*
+	 * Registers the thread with RCU now, while it holds no lock: fork holds RCU's own lock
+	 * while it waits for the function that runs.
+	 */
 	rcu_read_lock();
 	rcu_read_unlock();
 
-	pthread_mutex_lock(&work->lock);
+	lock_acquire(&work->lock);
 	while (!work->stop) {
 		if (work->count && !work->holds)
 			run_first(work);
 		else
-			pthread_cond_wait(&work->wake, &work->lock);
+			lock_wait(&work->lock, &work->wake);
 	}
-	pthread_mutex_unlock(&work->lock);
+	lock_release(&work->lock);
 	return NULL;
 }
 
-/* Caller holds work->lock. What is queued stays queued if no thread can be had: the next call tries
- * again. */
-static void ensure_thread(struct vfio_work *work)
+/* What is queued stays queued if no thread can be started: the next call tries again. */
+static void ensure_thread(struct device_work *work) REQUIRES(work->lock)
 {
+	lock_assert_held(&work->lock);
 	if (work->running || !work->count)
 		return;
 	if (thread_start(&work->thread, work_thread, work)) {
@@ -105,92 +108,95 @@ static void ensure_thread(struct vfio_work *work)
 	work->running = true;
 }
 
-void vfio_work_queue(struct vfio_work *work, void (*fn)(struct uiommufd_device *dev))
+void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
 {
-	pthread_mutex_lock(&work->lock);
+	lock_acquire(&work->lock);
 	for (unsigned int i = 0; i < work->count; i++)
 		if (work->queue[i] == fn)
 			goto out;
-	assert(work->count < VFIO_MAX_WORK);
+	assert(work->count < DEVICE_MAX_WORK);
 	work->queue[work->count++] = fn;
 	pthread_cond_signal(&work->wake);
 	ensure_thread(work);
 out:
-	pthread_mutex_unlock(&work->lock);
+	lock_release(&work->lock);
 }
 
-void vfio_work_resume(struct vfio_work *work)
+void vfio_work_resume(struct device_work *work)
 {
 	if (!atomic_load_explicit(&work->orphaned, memory_order_relaxed))
 		return;
-	pthread_mutex_lock(&work->lock);
+	lock_acquire(&work->lock);
 	atomic_store(&work->orphaned, false);
 	ensure_thread(work);
-	pthread_mutex_unlock(&work->lock);
+	lock_release(&work->lock);
 }
 
-void vfio_work_hold(struct vfio_work *work)
+void vfio_work_hold(struct device_work *work)
 {
-	pthread_mutex_lock(&work->lock);
-	/* First no more may begin. */
+	lock_acquire(&work->lock);
+	/* Before the wait: no other function may begin. */
 	work->holds++;
 	while (work->busy || work->held)
-		pthread_cond_wait(&work->idle, &work->lock);
+		lock_wait(&work->lock, &work->idle);
 	work->held = true;
 	work->count = 0;
-	pthread_mutex_unlock(&work->lock);
+	lock_release(&work->lock);
 }
 
-void vfio_work_release(struct vfio_work *work)
+void vfio_work_release(struct device_work *work)
 {
-	pthread_mutex_lock(&work->lock);
+	lock_acquire(&work->lock);
+	assert(work->held && !work->busy);
 	work->held = false;
 	work->holds--;
-	/* Register writes during the hold may have queued more. */
+	/* Register writes during the hold may have queued work. */
 	pthread_cond_signal(&work->wake);
 	pthread_cond_broadcast(&work->idle);
-	pthread_mutex_unlock(&work->lock);
+	lock_release(&work->lock);
 }
 
-void vfio_work_stop(struct vfio_work *work)
+void vfio_work_stop(struct device_work *work)
 {
-	pthread_mutex_lock(&work->lock);
+	lock_acquire(&work->lock);
 	work->count = 0;
 	work->stop = true;
 	pthread_cond_signal(&work->wake);
-	pthread_mutex_unlock(&work->lock);
-	/* Counts as running until it is joined: the work that it finishes may queue more. */
+	lock_release(&work->lock);
+	/* `running` stays set until here: the function that the thread finishes may queue work. */
 	if (work->running)
 		pthread_join(work->thread, NULL);
-	pthread_mutex_lock(&work->lock);
+	lock_acquire(&work->lock);
 	work->count = 0;
 	work->stop = false;
 	work->running = false;
-	pthread_mutex_unlock(&work->lock);
+	lock_release(&work->lock);
 }
 
-void vfio_work_fork_prepare(struct vfio_work *work)
+void vfio_work_fork_prepare(struct device_work *work)
 {
-	pthread_mutex_lock(&work->lock);
+	lock_acquire(&work->lock);
 	work->holds++;
 	work->forking = true;
 	while (work->busy && !work->parked)
-		pthread_cond_wait(&work->idle, &work->lock);
-	pthread_mutex_unlock(&work->lock);
+		lock_wait(&work->lock, &work->idle);
+	lock_release(&work->lock);
 }
 
-void vfio_work_fork_parent(struct vfio_work *work)
+void vfio_work_fork_parent(struct device_work *work)
 {
+	lock_assert_held(&work->lock);
+	assert(work->holds && work->forking);
 	work->holds--;
 	work->forking = false;
 	pthread_cond_broadcast(&work->wake);
 }
 
-void vfio_work_fork_child(struct vfio_work *work)
+void vfio_work_fork_child(struct device_work *work)
 {
-	/*
-	 * The thread that may have waited here does not exist, and must not be counted as waiting.
-	 */
+	lock_assert_held(&work->lock);
+	assert(work->holds && work->forking);
+	/* Threads that waited do not exist in the child, but their conditions count them. */
 	pthread_cond_init(&work->wake, NULL);
 	pthread_cond_init(&work->idle, NULL);
 	work->holds--;

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The device's thread: runs work functions one at a time, in the order in which they were asked
- * for. It is started by the first work, so that a program whose device does nothing has no thread
- * more, and ends when the device's owner is gone.
+ * The device's thread: runs work functions, one at a time, in the order in which they were queued.
+ * The first function starts the thread, so a program with an idle device has no additional thread;
+ * the thread ends when the device has no owner any more.
  *
- * A function runs without any lock of these; work.lock guards all that follows it. A function that
- * is queued already is not queued again; once it has begun it may be.
+ * Invariants:
+ * - a function runs without any lock held;
+ * - a function is in the queue once at most; it can be queued again as soon as it runs;
+ * - while holds is not 0, no function begins.
  *
- * fork: the preparing side waits for the function that runs and keeps more from starting, so a
- * child never sees half of it; what is queued stays queued in the child, whose thread is started
- * anew by the next access to the device. A function whose DMA waits for the program (base/park.h)
- * is not waited for: it goes on in the parent, and ends there for the child.
+ * work.lock guards all members behind it.
+ *
+ * fork: the parent waits for the function that runs and keeps others from starting, so a child
+ * never sees half of one. The child keeps the queue; its next access to the device starts a thread
+ * for it. The parent does not wait for a function whose DMA waits for the program (base/park.h):
+ * that function continues in the parent, and is lost in the child.
  */
 #ifndef VFIO_WORK_H
 #define VFIO_WORK_H
@@ -21,59 +25,64 @@
 
 #include <uiommufd/device.h>
 
+#include "base/lock.h"
 #include "base/park.h"
 
 enum {
-	VFIO_MAX_WORK = 8 /* distinct work functions of one model */
+	DEVICE_MAX_WORK = 8 /* distinct work functions of one model */
 };
 
-struct vfio_work {
+struct device_work {
 	struct uiommufd_device *dev;
 	struct park park; /* of the thread */
-	pthread_mutex_t lock;
-	pthread_cond_t wake; /* the thread: there may be something to do */
-	pthread_cond_t idle; /* the others: the thread may be out of the way */
+	struct lock lock;
+	pthread_cond_t wake; /* for the thread: there may be something to do */
+	pthread_cond_t idle; /* for the others: the thread may have finished a function */
 	pthread_t thread;
 	bool running; /* the thread exists */
 	bool stop;
 	bool busy;	       /* a function runs */
-	bool parked;	       /* and waits for the program */
-	bool forking;	       /* it must not go on */
-	bool held;	       /* by the one that vfio_work_hold() returned to */
-	_Atomic bool orphaned; /* queued work came through a fork, its thread did not */
+	bool parked;	       /* the function waits for the program */
+	bool forking;	       /* a parked function must not continue */
+	bool held;	       /* by a caller of vfio_work_hold() */
+	_Atomic bool orphaned; /* after a fork: there is work in the queue, and no thread */
 	unsigned int holds;    /* while not 0, no function begins */
 	unsigned int count;
-	void (*queue[VFIO_MAX_WORK])(struct uiommufd_device *dev);
+	void (*queue[DEVICE_MAX_WORK])(struct uiommufd_device *dev);
 };
 
-void vfio_work_init(struct vfio_work *work, struct uiommufd_device *dev);
-void vfio_work_destroy(struct vfio_work *work);
+void vfio_work_init(struct device_work *work, struct uiommufd_device *dev);
+void vfio_work_destroy(struct device_work *work);
 
-/* Has @fn(dev) called soon, once. Takes only work.lock. */
-void vfio_work_queue(struct vfio_work *work, void (*fn)(struct uiommufd_device *dev));
-
-/* Waits for the work that runs, drops what is queued, and keeps any from running until
- * vfio_work_release(). One at a time. */
-void vfio_work_hold(struct vfio_work *work);
-void vfio_work_release(struct vfio_work *work);
+/* Queues @fn, to be called once. Context: takes only work.lock, so the device lock may be held. */
+void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
 
 /*
- * Drops what is queued, waits for what runs, and ends the thread. Calls on one device are
- * serialised by the caller.
+ * Waits for the function that runs, empties the queue, and keeps others from running until
+ * vfio_work_release(). Further holds wait.
  */
-void vfio_work_stop(struct vfio_work *work);
+void vfio_work_hold(struct device_work *work);
+void vfio_work_release(struct device_work *work);
 
 /*
- * fork: waits until no function runs, or it is parked, and keeps it so; then, with work.lock held
- * for the fork itself, one of the others.
+ * Empties the queue, waits for the function that runs, and ends the thread. The caller serialises
+ * calls for one device.
  */
-void vfio_work_fork_prepare(struct vfio_work *work);
-void vfio_work_fork_parent(struct vfio_work *work);
-void vfio_work_fork_child(struct vfio_work *work);
+void vfio_work_stop(struct device_work *work);
 
 /*
- * Starts the thread for work that was queued when the process was forked. Cheap if there is none.
+ * fork: vfio_work_fork_prepare() waits until no function runs, or it is parked, and keeps it so.
+ * For the fork itself the caller holds work.lock, and calls one of the other two before it releases
+ * it.
  */
-void vfio_work_resume(struct vfio_work *work);
+void vfio_work_fork_prepare(struct device_work *work);
+void vfio_work_fork_parent(struct device_work *work) REQUIRES(work->lock);
+void vfio_work_fork_child(struct device_work *work) REQUIRES(work->lock);
+
+/*
+ * Starts the thread for work that was in the queue when the process was forked. Costs one load if
+ * there is none.
+ */
+void vfio_work_resume(struct device_work *work);
 
 #endif

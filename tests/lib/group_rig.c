@@ -73,7 +73,7 @@ void group_rig_open(struct group_rig *rig)
 	require(!iommu_create(iommu_kind_find("amd"), "amd0", &rig->iommu));
 	require(!iommufd_group_create(7, &rig->iommu_group));
 	for (unsigned int i = 0; i < GROUP_RIG_DEVICES; i++) {
-		const struct vfio_device_config config = {
+		const struct device_spec config = {
 			.model = &device_edu,
 			.bdf = {.bus = 1, .slot = (uint8_t)i},
 			.iommu = rig->iommu,

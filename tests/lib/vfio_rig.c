@@ -53,12 +53,12 @@ static struct uiommufd_file *rig_get_file(struct uiommufd_caller *caller, int fd
 }
 
 void rig_open(struct vfio_rig *rig, const struct uiommufd_model *model,
-	      const struct vfio_option_value *option)
+	      const struct option_value *option)
 {
-	struct vfio_device_config config = {.model = model,
-					    .bdf = {.bus = 1},
-					    .options = option,
-					    .option_count = option != NULL};
+	struct device_spec config = {.model = model,
+				     .bdf = {.bus = 1},
+				     .options = option,
+				     .option_count = option != NULL};
 	const struct iommufd_options options = {0};
 	struct iommufd_ctx *ctx;
 

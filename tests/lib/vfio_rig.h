@@ -36,7 +36,7 @@ struct vfio_rig {
 
 /* Opens a device of @model, with one option or NULL, and a context; does not bind them. */
 void rig_open(struct vfio_rig *rig, const struct uiommufd_model *model,
-	      const struct vfio_option_value *option);
+	      const struct option_value *option);
 
 void rig_close(struct vfio_rig *rig);
 

@@ -36,7 +36,7 @@ static void enable(struct vfio_rig *rig, uint16_t command)
 	assert_int_equal(rig_pwrite(rig, &command, 2, rig_pos(7, PCI_COMMAND)), 2);
 }
 
-static int setup_with(void **state, const struct vfio_option_value *option)
+static int setup_with(void **state, const struct option_value *option)
 {
 	static struct vfio_rig rig;
 	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
@@ -69,12 +69,12 @@ static int setup(void **state)
 
 static int setup_slow(void **state)
 {
-	return setup_with(state, &(struct vfio_option_value){"delay_us", "20000"});
+	return setup_with(state, &(struct option_value){"delay_us", "20000"});
 }
 
 static int setup_wide(void **state)
 {
-	return setup_with(state, &(struct vfio_option_value){"dma_mask", "0xffffffff"});
+	return setup_with(state, &(struct option_value){"dma_mask", "0xffffffff"});
 }
 
 static int teardown(void **state)
@@ -415,13 +415,13 @@ static void closing_while_dma_runs_waits_for_it(void **state)
 
 static void bad_options_are_refused(void **state)
 {
-	static const struct vfio_option_value bad[] = {
+	static const struct option_value bad[] = {
 		{"dma_mask", ""},	 {"dma_mask", "0x"},
 		{"dma_mask", "-1"},	 {"dma_mask", "12 "},
 		{"delay_us", "1e3"},	 {"delay_us", "1000001"},
 		{"no_such_option", "1"}, {"dma_mask", "0x10000000000000000"},
 	};
-	struct vfio_device_config config = {.model = &device_edu, .option_count = 1};
+	struct device_spec config = {.model = &device_edu, .option_count = 1};
 	struct vfio_device *device;
 
 	(void)state;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "vfio/config.h"
+#include "vfio/pci_config.h"
 
 static const struct uiommufd_model full = {
 	.name = "full",

@@ -37,7 +37,7 @@ static const struct uiommufd_caller_ops caller_ops = {.dup_fd = test_dup_fd};
 static struct uiommufd_caller caller = {.ops = &caller_ops};
 
 struct fixture {
-	struct vfio_irqs irqs;
+	struct device_irqs irqs;
 	int event[4];
 };
 
@@ -74,15 +74,15 @@ static uint64_t events(int fd)
 	return count;
 }
 
-static int set_irqs(struct fixture *f, enum vfio_irq_index index, uint32_t flags,
-		    unsigned int start, unsigned int count, const void *data)
+static int set_irqs(struct fixture *f, enum irq_index index, uint32_t flags, unsigned int start,
+		    unsigned int count, const void *data)
 {
-	const struct vfio_irq_request request = {.caller = &caller,
-						 .index = index,
-						 .start = start,
-						 .count = count,
-						 .flags = flags,
-						 .data = data};
+	const struct irq_request request = {.caller = &caller,
+					    .index = index,
+					    .start = start,
+					    .count = count,
+					    .flags = flags,
+					    .data = data};
 
 	return vfio_irqs_set(&f->irqs, &request);
 }
@@ -98,12 +98,12 @@ static void enable_intx(struct fixture *f)
 {
 	int32_t fd = f->event[0];
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | TRIGGER, 0, 1, &fd), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | TRIGGER, 0, 1, &fd), 0);
 }
 
 static void unmask(struct fixture *f)
 {
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | UNMASK, 0, 1, NULL), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | UNMASK, 0, 1, NULL), 0);
 }
 
 /* ---- INTx ---- */
@@ -142,7 +142,7 @@ static void an_assertion_while_masked_is_not_lost(void **state)
 	struct fixture *f = *state;
 
 	enable_intx(f);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | MASK, 0, 1, NULL), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | MASK, 0, 1, NULL), 0);
 	vfio_irqs_set_level(&f->irqs, true);
 	assert_int_equal(events(f->event[0]), 0);
 	unmask(f);
@@ -165,7 +165,7 @@ static void the_command_register_holds_intx_back(void **state)
 	enable_intx(f);
 	vfio_irqs_set_command(&f->irqs, PCI_COMMAND_INTX_DISABLE);
 	vfio_irqs_set_level(&f->irqs, true);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | TRIGGER, 0, 1, NULL), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | TRIGGER, 0, 1, NULL), 0);
 	assert_int_equal(events(f->event[0]), 0);
 	assert_true(vfio_irqs_status(&f->irqs).intx);
 	vfio_irqs_set_command(&f->irqs, 0);
@@ -177,11 +177,11 @@ static void intx_can_be_simulated(void **state)
 	struct fixture *f = *state;
 	uint8_t yes = 1, no = 0;
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | TRIGGER, 0, 1, NULL), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | TRIGGER, 0, 1, NULL), -EINVAL);
 	enable_intx(f);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | TRIGGER, 0, 1, NULL), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, BOOL | TRIGGER, 0, 1, &yes), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, BOOL | TRIGGER, 0, 1, &no), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | TRIGGER, 0, 1, NULL), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, BOOL | TRIGGER, 0, 1, &yes), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, BOOL | TRIGGER, 0, 1, &no), 0);
 	assert_int_equal(events(f->event[0]), 2);
 }
 
@@ -190,23 +190,23 @@ static void intx_refuses_what_it_is_not(void **state)
 	struct fixture *f = *state;
 	int32_t fd = f->event[0], bad[] = {-1, 12345};
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | UNMASK, 0, 1, NULL), -EINVAL);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | TRIGGER, 0, 0, NULL), -EINVAL);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | TRIGGER, 0, 1, &bad[1]), -EBADF);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | UNMASK, 0, 1, NULL), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | TRIGGER, 0, 0, NULL), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | TRIGGER, 0, 1, &bad[1]), -EBADF);
 	bad[1] = STDIN_FILENO;
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | TRIGGER, 0, 1, &bad[1]), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | TRIGGER, 0, 1, &bad[1]), -EINVAL);
 	enable_intx(f);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), -EINVAL);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | MASK, 0, 1, &fd), -ENOTTY);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE, 0, 1, NULL), -ENOTTY);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | MASK | UNMASK, 0, 1, NULL), -ENOTTY);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | UNMASK, 0, 0, NULL), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | MASK, 0, 1, &fd), -ENOTTY);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE, 0, 1, NULL), -ENOTTY);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | MASK | UNMASK, 0, 1, NULL), -ENOTTY);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | UNMASK, 0, 0, NULL), -EINVAL);
 	/* -1: no eventfd any more, but enabled. */
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | TRIGGER, 0, 1, &bad[0]), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | TRIGGER, 0, 1, &bad[0]), 0);
 	vfio_irqs_set_level(&f->irqs, true);
 	assert_int_equal(events(f->event[0]), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, NONE | TRIGGER, 0, 0, NULL), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | TRIGGER, 0, 0, NULL), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
 }
 
 static void await_event(int fd)
@@ -222,9 +222,9 @@ static void an_eventfd_unmasks_intx(void **state)
 	int32_t fd = f->event[1], none = -1;
 	const uint64_t one = 1;
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), -EINVAL);
 	enable_intx(f);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
 	vfio_irqs_set_level(&f->irqs, true);
 	assert_int_equal(events(f->event[0]), 1);
 	for (int i = 0; i < 100; i++) {
@@ -234,11 +234,11 @@ static void an_eventfd_unmasks_intx(void **state)
 	}
 	/* Another one, then none: the former do nothing any more. */
 	fd = f->event[2];
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
 	assert_int_equal(write(f->event[2], &one, sizeof(one)), sizeof(one));
 	await_event(f->event[0]);
 	assert_int_equal(events(f->event[0]), 1);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | UNMASK, 0, 1, &none), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | UNMASK, 0, 1, &none), 0);
 	assert_int_equal(write(f->event[2], &one, sizeof(one)), sizeof(one));
 	assert_int_equal(poll(&(struct pollfd){.fd = f->event[0], .events = POLLIN}, 1, 20), 0);
 }
@@ -251,7 +251,7 @@ static void an_unmask_eventfd_that_was_closed_behind_us_can_be_replaced(void **s
 	const uint64_t one = 1;
 
 	enable_intx(f);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
 	/* By a program that closes all descriptors and opens others; the wait that has begun needs
 	 * a push. */
 	other = open("/dev/null", O_RDWR);
@@ -260,7 +260,7 @@ static void an_unmask_eventfd_that_was_closed_behind_us_can_be_replaced(void **s
 	assert_int_equal(write(f->event[1], &one, sizeof(one)), sizeof(one));
 	usleep(10000);
 	fd = f->event[2];
-	assert_int_equal(set_irqs(f, VFIO_IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
+	assert_int_equal(set_irqs(f, IRQ_INTX, EVENTFD | UNMASK, 0, 1, &fd), 0);
 	vfio_irqs_set_level(&f->irqs, true);
 	assert_int_equal(events(f->event[0]), 1);
 	assert_int_equal(write(f->event[2], &one, sizeof(one)), sizeof(one));
@@ -275,7 +275,7 @@ static void each_message_notifies_its_vector(void **state)
 	int32_t fds[] = {f->event[0], f->event[1], f->event[2]};
 
 	assert_false(vfio_irqs_send(&f->irqs, 0));
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 3, fds), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 3, fds), 0);
 	assert_int_equal(vfio_irqs_status(&f->irqs).msi_vectors, 3);
 	assert_true(vfio_irqs_send(&f->irqs, 1));
 	assert_true(vfio_irqs_send(&f->irqs, 1));
@@ -291,7 +291,7 @@ static void a_rise_of_the_line_is_message_0_under_msi(void **state)
 	struct fixture *f = *state;
 	int32_t fd = f->event[0];
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
 	vfio_irqs_set_level(&f->irqs, true);
 	vfio_irqs_set_level(&f->irqs, true);
 	assert_int_equal(events(f->event[0]), 1);
@@ -305,7 +305,7 @@ static void a_message_without_bus_mastering_is_lost(void **state)
 	struct fixture *f = *state;
 	int32_t fd = f->event[0];
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
 	vfio_irqs_set_command(&f->irqs, 0);
 	assert_false(vfio_irqs_send(&f->irqs, 0));
 	vfio_irqs_set_command(&f->irqs, PCI_COMMAND_MASTER);
@@ -319,17 +319,17 @@ static void msi_does_not_grow_and_msix_does(void **state)
 	struct fixture *f = *state;
 	int32_t fds[] = {f->event[0], f->event[1]}, none = -1;
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 1, 2, fds), -EINVAL);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, EVENTFD | TRIGGER, 0, 2, fds), -EINVAL);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, NONE | TRIGGER, 0, 0, NULL), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, NONE | TRIGGER, 0, 0, NULL), -EINVAL);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, EVENTFD | TRIGGER, 0, 1, fds), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, EVENTFD | TRIGGER, 9, 1, fds + 1), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 1, 2, fds), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 0, 2, fds), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_MSI, NONE | TRIGGER, 0, 0, NULL), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, NONE | TRIGGER, 0, 0, NULL), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 0, 1, fds), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 9, 1, fds + 1), 0);
 	assert_true(vfio_irqs_send(&f->irqs, 9));
 	assert_int_equal(events(f->event[1]), 1);
 	/* -1 takes an eventfd away; the vector stays. */
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, EVENTFD | TRIGGER, 9, 1, &none), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 9, 1, &none), 0);
 	assert_true(vfio_irqs_send(&f->irqs, 9));
 	assert_int_equal(events(f->event[1]), 0);
 }
@@ -339,12 +339,12 @@ static void a_bad_eventfd_among_good_ones_undoes_the_call(void **state)
 	struct fixture *f = *state;
 	int32_t fds[] = {f->event[0], 12345}, good[] = {f->event[0], f->event[1]};
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), -EBADF);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), -EBADF);
 	assert_false(vfio_irqs_send(&f->irqs, 0));
 	assert_int_equal(vfio_irqs_status(&f->irqs).msi_vectors, 0);
 	/* Later, the vectors of the failed call have none. */
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 2, good), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), -EBADF);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, good), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), -EBADF);
 	assert_true(vfio_irqs_send(&f->irqs, 0));
 	assert_int_equal(events(f->event[0]), 0);
 }
@@ -355,14 +355,14 @@ static void messages_can_be_simulated(void **state)
 	int32_t fds[] = {f->event[0], f->event[1]};
 	uint8_t second[] = {0, 1};
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, NONE | TRIGGER, 0, 2, NULL), -EINVAL);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, EVENTFD | TRIGGER, 0, 2, fds), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, NONE | TRIGGER, 0, 2, NULL), 0);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, BOOL | TRIGGER, 0, 2, second), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, NONE | TRIGGER, 0, 2, NULL), -EINVAL);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 0, 2, fds), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, NONE | TRIGGER, 0, 2, NULL), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, BOOL | TRIGGER, 0, 2, second), 0);
 	assert_int_equal(events(f->event[0]), 1);
 	assert_int_equal(events(f->event[1]), 2);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, NONE | MASK, 0, 1, NULL), -ENOTTY);
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, NONE | UNMASK, 0, 1, NULL), -ENOTTY);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, NONE | MASK, 0, 1, NULL), -ENOTTY);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, NONE | UNMASK, 0, 1, NULL), -ENOTTY);
 }
 
 static void err_and_req_have_one_eventfd_each(void **state)
@@ -370,7 +370,7 @@ static void err_and_req_have_one_eventfd_each(void **state)
 	struct fixture *f = *state;
 	int32_t fd = f->event[0], none = -1, worse = -2;
 
-	for (enum vfio_irq_index index = VFIO_IRQ_ERR; index <= VFIO_IRQ_REQ; index++) {
+	for (enum irq_index index = IRQ_ERR; index <= IRQ_REQ; index++) {
 		assert_int_equal(set_irqs(f, index, NONE | TRIGGER, 0, 1, NULL), -EINVAL);
 		assert_int_equal(set_irqs(f, index, EVENTFD | TRIGGER, 0, 1, &worse), -EINVAL);
 		assert_int_equal(set_irqs(f, index, EVENTFD | TRIGGER, 0, 0, NULL), -EINVAL);
@@ -393,7 +393,7 @@ static void a_full_counter_does_not_stop_the_device(void **state)
 	const uint64_t full = UINT64_MAX - 1;
 	int32_t fd = eventfd(0, 0);
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
 	assert_int_equal(write(fd, &full, sizeof(full)), sizeof(full));
 	assert_true(vfio_irqs_send(&f->irqs, 0));
 	close(fd);
@@ -420,12 +420,12 @@ static void no_message_is_lost_among_threads(void **state)
 	int32_t fds[] = {f->event[0], f->event[1]};
 	pthread_t thread[2];
 
-	assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, EVENTFD | TRIGGER, 0, 1, fds), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 0, 1, fds), 0);
 	for (int i = 0; i < 2; i++)
 		pthread_create(&thread[i], NULL, send_many, f);
 	/* Another vector comes and goes meanwhile. */
 	for (int i = 0; i < 200; i++)
-		assert_int_equal(set_irqs(f, VFIO_IRQ_MSIX, EVENTFD | TRIGGER, 1, 1, fds + 1), 0);
+		assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 1, 1, fds + 1), 0);
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
 	assert_int_equal(events(f->event[0]), 2 * ROUNDS);

@@ -17,7 +17,7 @@
 #include "vfio/work.h"
 
 /* The work knows only its device: the counters are the test's. */
-static struct vfio_work work;
+static struct device_work work;
 static atomic_int runs, second_runs, at_once, most_at_once;
 static atomic_bool gate;
 static sigset_t seen_mask;
@@ -100,9 +100,9 @@ static void *open_gate_when_held(void *arg)
 
 	(void)arg;
 	while (!held) {
-		pthread_mutex_lock(&work.lock);
+		lock_acquire(&work.lock);
 		held = work.holds;
-		pthread_mutex_unlock(&work.lock);
+		lock_release(&work.lock);
 	}
 	gate = true;
 	return NULL;
@@ -194,13 +194,13 @@ static pid_t fork_locked(void)
 {
 	pid_t child;
 
-	pthread_mutex_lock(&work.lock);
+	lock_acquire(&work.lock);
 	child = fork();
 	if (child)
 		vfio_work_fork_parent(&work);
 	else
 		vfio_work_fork_child(&work);
-	pthread_mutex_unlock(&work.lock);
+	lock_release(&work.lock);
 	return child;
 }
 

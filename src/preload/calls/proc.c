@@ -14,7 +14,7 @@
 #include "base/caller.h"
 #include "base/fail.h"
 #include "base/file.h"
-#include "mock/fail_nth.h"
+#include "mock/mock_fail_nth.h"
 #include "preload/calls/fd.h"
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MD_CHECK_REFS (spec 50-test-abi, 3): how often each page of the caller's is pinned, by whatever
- * context and mapping. There is no count to look at: all sources that have pins are asked where
- * their pages are.
+ * MD_CHECK_REFS [TEST-CHECK]: how often each page of the caller is pinned, in all contexts and
+ * mappings together. No count of this is kept: every source with pins is asked where its pages are.
+ *
+ * Cost: the number of areas, plus for each contiguous extent of pinned memory the number of ranges
+ * asked for.
  */
 #include <stdlib.h>
 
@@ -10,11 +12,11 @@
 #include "iommufd/ioas/ioas.h"
 #include "mock/mock_internal.h"
 
-/* Pages of the caller's with consecutive frames. */
+/* Pages of the caller with consecutive frames. */
 struct page_range {
 	struct frame first;
 	uint64_t pages;
-	uint64_t index; /* of the first one's count */
+	uint64_t index; /* of the count of the first page */
 	bool huge;	/* not checked */
 };
 
@@ -24,15 +26,15 @@ struct refs {
 	uint32_t *counts; /* of each page */
 	uint64_t pages;
 
-	struct mem_source *
-		*sources; /* a reference of each; one source may be there several times */
+	/* A reference of each; a source that several areas share is in it several times. */
+	struct mem_source **sources;
 	size_t source_count, source_capacity;
 	struct frame_cursor cursor;
-	int rc; /* of gathering them */
+	int rc; /* result of gathering them */
 };
 
-/* Room for one more element in an array that grows. *@array is as it was on failure. */
-static int make_room(void *array, size_t count, size_t *capacity, size_t size)
+/* Grows an array so that one more element fits. *@array does not change on failure. */
+static int grow(void *array, size_t count, size_t *capacity, size_t size)
 {
 	void **elements = array;
 	size_t wanted = *capacity ? 2 * *capacity : 16;
@@ -48,9 +50,9 @@ static int make_room(void *array, size_t count, size_t *capacity, size_t size)
 	return 0;
 }
 
-/* ---- what is asked for ---- */
+/* ---- the pages asked for ---- */
 
-/* True if @bus follows what @range ends with. */
+/* True if @frame follows the last one of @range. */
 static bool continues(const struct page_range *range, struct frame frame, bool huge)
 {
 	struct frame next = range->first;
@@ -66,8 +68,7 @@ static int add_page(struct refs *refs, uint64_t bus)
 	struct page_range *range;
 
 	if (!refs->range_count || !continues(&refs->ranges[refs->range_count - 1], frame, huge)) {
-		if (make_room(&refs->ranges, refs->range_count, &refs->range_capacity,
-			      sizeof(*range)))
+		if (grow(&refs->ranges, refs->range_count, &refs->range_capacity, sizeof(*range)))
 			return -ENOMEM;
 		refs->ranges[refs->range_count++] =
 			(struct page_range){.first = frame, .index = refs->pages, .huge = huge};
@@ -85,15 +86,16 @@ static int add_pages(struct refs *refs, struct uiommufd_caller *caller, uint64_t
 		uint64_t bus;
 		int rc = mock_present(caller, uptr + done, &bus);
 
-		if (!rc)
-			rc = add_page(refs, bus);
+		if (rc)
+			return rc;
+		rc = add_page(refs, bus);
 		if (rc)
 			return rc;
 	}
 	return 0;
 }
 
-/* ---- who has pins ---- */
+/* ---- the sources with pins ---- */
 
 static int gather_area(const struct iova_map_entry *entry, void *arg)
 {
@@ -102,8 +104,8 @@ static int gather_area(const struct iova_map_entry *entry, void *arg)
 
 	if (!mem_source_pinned_pages(area->source))
 		return 0;
-	if (make_room(&refs->sources, refs->source_count, &refs->source_capacity,
-		      sizeof(struct mem_source *)))
+	if (grow(&refs->sources, refs->source_count, &refs->source_capacity,
+		 sizeof(struct mem_source *)))
 		return -ENOMEM;
 	refs->sources[refs->source_count++] = mem_source_get(area->source);
 	return 0;
@@ -124,7 +126,7 @@ static int compare_sources(const void *a, const void *b)
 	return *left < *right ? -1 : *left > *right;
 }
 
-/* Counts @pages frames from @first on, where they are asked for. */
+/* Counts those of the @pages frames from @first on that are asked for. */
 static void count_frames(struct refs *refs, struct frame first, uint64_t pages)
 {
 	for (size_t i = 0; i < refs->range_count; i++) {
@@ -139,7 +141,7 @@ static void count_frames(struct refs *refs, struct frame first, uint64_t pages)
 	}
 }
 
-static void count_run(uint64_t bus, uint64_t len, void *arg)
+static void count_extent(uint64_t bus, uint64_t len, void *arg)
 {
 	struct refs *refs = arg;
 
@@ -160,7 +162,7 @@ static void count_sources(struct refs *refs)
 	qsort(refs->sources, refs->source_count, sizeof(struct mem_source *), compare_sources);
 	for (size_t i = 0; i < refs->source_count; i++) {
 		if (!i || refs->sources[i] != refs->sources[i - 1])
-			frame_visit_pinned(refs->sources[i], count_run, refs);
+			frame_visit_pinned(refs->sources[i], count_extent, refs);
 	}
 }
 
@@ -201,8 +203,10 @@ int mock_check_refs(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	if (!is_aligned(uptr | length, PAGE_SIZE) || check_add(uptr, length, &end))
 		return -EINVAL;
 	rc = add_pages(&refs, ucmd->caller, uptr, length);
-	if (!rc)
-		rc = check_refs(&refs, cmd->md_check_refs.refs);
+	if (rc)
+		goto out;
+	rc = check_refs(&refs, cmd->md_check_refs.refs);
+out:
 	for (size_t i = 0; i < refs.source_count; i++)
 		mem_source_put(refs.sources[i]);
 	alloc_free(refs.sources);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The count is a thread-local variable, which is why nobody but the thread gets at it. Using the
- * file never uses it up.
+ * The count is a thread-local variable, so only the thread itself can access it. It is disarmed
+ * while the file is in use, so that reading and writing the file do not count.
  */
-#include "mock/fail_nth.h"
+#include "mock/mock_fail_nth.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <urcu/compiler.h>
 
 #include "base/alloc.h"
 #include "base/caller.h"
@@ -27,7 +28,7 @@ enum {
 
 static int check_thread(const struct uiommufd_file *file)
 {
-	const struct fail_nth *fail = (const struct fail_nth *)file;
+	const struct fail_nth *fail = caa_container_of(file, const struct fail_nth, file);
 
 	return sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0) == fail->tid ? 0 : -EPERM;
 }
@@ -55,7 +56,7 @@ static ssize_t fail_nth_read(struct uiommufd_file *file, struct uiommufd_caller 
 	return (ssize_t)len;
 }
 
-/* The number that is all of @text, but for a newline. */
+/* @text is a number, and perhaps a newline. */
 static int parse(const char *text, long *n)
 {
 	char *end;
@@ -80,8 +81,9 @@ static ssize_t fail_nth_write(struct uiommufd_file *file, struct uiommufd_caller
 		return -EINVAL;
 	fail_arm(0);
 	rc = caller_read(caller, text, buf, len);
-	if (!rc)
-		rc = parse(text, &n);
+	if (rc)
+		return rc;
+	rc = parse(text, &n);
 	if (rc)
 		return rc;
 	*pos += len;
@@ -91,7 +93,7 @@ static ssize_t fail_nth_write(struct uiommufd_file *file, struct uiommufd_caller
 
 static void fail_nth_release(struct uiommufd_file *file)
 {
-	alloc_free(file);
+	alloc_free(caa_container_of(file, struct fail_nth, file));
 }
 
 static const struct file_ops fail_nth_ops = {

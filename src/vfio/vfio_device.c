@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VFIO device's life: made from a model, enabled for an owner, reset, disabled, destroyed; and
- * all devices of the process across a fork.
+ * The life of VFIO devices: creation from a model, enabling for an owner, reset, disabling,
+ * destruction; and fork.
+ *
+ * vfio_registry_lock guards the list of all devices. Cost: look-ups walk the list.
  */
 #include <assert.h>
 #include <errno.h>
@@ -14,23 +16,14 @@
 #include "vfio/vfio_internal.h"
 
 /* All devices, in order of creation. */
-static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+struct lock vfio_registry_lock = LOCK_INIT(LOCK_VFIO_DEVICES);
 static CDS_LIST_HEAD(registry);
-
-void vfio_registry_lock(void)
-{
-	pthread_mutex_lock(&registry_lock);
-}
-
-void vfio_registry_unlock(void)
-{
-	pthread_mutex_unlock(&registry_lock);
-}
 
 struct vfio_device *vfio_registry_next(struct vfio_device *device)
 {
 	struct cds_list_head *link = device ? device->link.next : registry.next;
 
+	lock_assert_held(&vfio_registry_lock);
 	return link == &registry ? NULL : cds_list_entry(link, struct vfio_device, link);
 }
 
@@ -61,7 +54,7 @@ static bool model_has_option(const struct uiommufd_model *model, const char *nam
 	return false;
 }
 
-static int copy_options(struct uiommufd_device *dev, const struct vfio_device_config *config)
+static int copy_options(struct uiommufd_device *dev, const struct device_spec *config)
 {
 	if (!config->option_count)
 		return 0;
@@ -69,7 +62,7 @@ static int copy_options(struct uiommufd_device *dev, const struct vfio_device_co
 	if (!dev->options)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < config->option_count; i++) {
-		struct vfio_option_value *option = &dev->options[i];
+		struct option_value *option = &dev->options[i];
 
 		if (!model_has_option(config->model, config->options[i].name))
 			return -EINVAL;
@@ -94,7 +87,7 @@ static int init_model(struct vfio_device *device)
 	return model->init ? model->init(&device->dev) : 0;
 }
 
-static void init_names(struct vfio_device *device, const struct vfio_device_config *config)
+static void init_names(struct vfio_device *device, const struct device_spec *config)
 {
 	const struct pci_bdf bdf = config->bdf;
 
@@ -107,7 +100,7 @@ static void init_names(struct vfio_device *device, const struct vfio_device_conf
 	device->file_ops.name = device->path;
 }
 
-int vfio_device_create(const struct vfio_device_config *config, struct vfio_device **out)
+int vfio_device_create(const struct device_spec *config, struct vfio_device **out)
 {
 	const struct uiommufd_model *model = config->model;
 	struct vfio_device *device;
@@ -133,8 +126,8 @@ int vfio_device_create(const struct vfio_device_config *config, struct vfio_devi
 	rc = vfio_irqs_init(&device->irqs, model, device->name);
 	if (rc)
 		goto out_endpoint;
-	pthread_mutex_init(&device->bind_lock, NULL);
-	pthread_mutex_init(&device->lock, NULL);
+	lock_init(&device->bind_lock, LOCK_VFIO_BIND);
+	lock_init(&device->lock, LOCK_VFIO_DEVICE);
 	vfio_work_init(&device->work, &device->dev);
 	vfio_ioeventfds_init(&device->ioeventfds, device);
 	rc = vfio_group_join(device);
@@ -144,9 +137,9 @@ int vfio_device_create(const struct vfio_device_config *config, struct vfio_devi
 	if (rc)
 		goto out_model;
 
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&vfio_registry_lock);
 	cds_list_add_tail(&device->link, &registry);
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&vfio_registry_lock);
 	*out = device;
 	return 0;
 
@@ -156,8 +149,8 @@ out_model:
 out_locks:
 	vfio_ioeventfds_destroy(&device->ioeventfds);
 	vfio_work_destroy(&device->work);
-	pthread_mutex_destroy(&device->lock);
-	pthread_mutex_destroy(&device->bind_lock);
+	lock_destroy(&device->lock);
+	lock_destroy(&device->bind_lock);
 	vfio_irqs_destroy(&device->irqs);
 out_endpoint:
 	iommu_endpoint_destroy(device->endpoint);
@@ -172,37 +165,40 @@ void vfio_device_destroy(struct vfio_device *device)
 	if (!device)
 		return;
 	assert(!device->iommufd);
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&vfio_registry_lock);
 	cds_list_del(&device->link);
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&vfio_registry_lock);
 	vfio_group_leave(device);
 	vfio_ioeventfds_destroy(&device->ioeventfds);
 
-	/* Its thread first: then nothing touches the model any more. */
+	/* The thread first: nothing else calls the model any more. */
 	vfio_work_destroy(&device->work);
 	if (device->dev.model->fini)
 		device->dev.model->fini(&device->dev);
 	alloc_free(device->dev.state);
 	vfio_irqs_destroy(&device->irqs);
-	pthread_mutex_destroy(&device->lock);
-	pthread_mutex_destroy(&device->bind_lock);
+	lock_destroy(&device->lock);
+	lock_destroy(&device->bind_lock);
 	iommu_endpoint_destroy(device->endpoint);
 	free_options(&device->dev);
 	alloc_free(device);
 }
 
-/* What follows from the command register. Caller holds lock. */
-static void apply_command(struct vfio_device *device)
+/* Does what follows from the command register. */
+static void apply_command(struct vfio_device *device) REQUIRES(device->lock)
 {
 	uint16_t command = pci_config_effective(&device->config);
 
+	lock_assert_held(&device->lock);
 	atomic_store(&device->bus_master, command & PCI_COMMAND_MASTER);
 	vfio_irqs_set_command(&device->irqs, command);
 }
 
-/* Caller holds lock; no work runs or is queued. */
-static void reset_model(struct vfio_device *device)
+/* While the work of the device is held. */
+static void reset_model(struct vfio_device *device) REQUIRES(device->lock)
 {
+	lock_assert_held(&device->lock);
+	assert(device->work.held);
 	if (device->dev.model->reset)
 		device->dev.model->reset(&device->dev);
 	vfio_irqs_set_level(&device->irqs, false);
@@ -211,43 +207,47 @@ static void reset_model(struct vfio_device *device)
 static void power_up(struct vfio_device *device)
 {
 	vfio_work_hold(&device->work);
-	pthread_mutex_lock(&device->lock);
+	lock_acquire(&device->lock);
 	pci_config_init(&device->config, device->dev.model, device->windows);
 	apply_command(device);
 	reset_model(device);
-	pthread_mutex_unlock(&device->lock);
+	lock_release(&device->lock);
 	vfio_work_release(&device->work);
 }
 
 void vfio_device_enable(struct vfio_device *device)
 {
+	lock_assert_held(&device->bind_lock);
 	power_up(device);
 }
 
 void vfio_device_disable(struct vfio_device *device)
 {
+	lock_assert_held(&device->bind_lock);
 	vfio_feature_disable(device);
 	vfio_ioeventfds_stop(&device->ioeventfds);
-	/* Work whose DMA waits for a page must not wait for whoever is closing the device. */
+	/* Work whose DMA waits for a page: the program that closes the device may never answer. */
 	iommufd_device_refuse_pages(device->iommufd, true);
 	vfio_work_stop(&device->work);
 	vfio_irqs_disable(&device->irqs);
 	power_up(device);
+	assert(device->irqs.active == IRQ_NONE && device->ioeventfds.epoll < 0);
+	assert(!atomic_load(&device->bus_master));
 }
 
 void vfio_device_reset(struct vfio_device *device)
 {
-	/* As a reset device forgets what it has asked for. */
+	/* A device forgets its page requests when it is reset. */
 	if (device->iommufd)
 		iommufd_device_refuse_pages(device->iommufd, true);
 	vfio_work_hold(&device->work);
 	if (device->iommufd)
 		iommufd_device_refuse_pages(device->iommufd, false);
-	pthread_mutex_lock(&device->lock);
+	lock_acquire(&device->lock);
 	pci_config_wake(&device->config);
 	apply_command(device);
 	reset_model(device);
-	pthread_mutex_unlock(&device->lock);
+	lock_release(&device->lock);
 	vfio_work_release(&device->work);
 }
 
@@ -255,12 +255,14 @@ void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint3
 {
 	struct pci_irq_status status = vfio_irqs_status(&device->irqs);
 
+	lock_assert_held(&device->lock);
 	pci_config_show_irqs(&device->config, &status);
 	pci_config_read(&device->config, off, buf, len);
 }
 
 void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
 {
+	lock_assert_held(&device->lock);
 	pci_config_write(&device->config, off, buf, len);
 	apply_command(device);
 }
@@ -269,14 +271,14 @@ void vfio_device_set_master(struct vfio_device *device, bool master)
 {
 	uint16_t command;
 
-	pthread_mutex_lock(&device->lock);
+	lock_acquire(&device->lock);
 	command = pci_config_command(&device->config);
 	command = (uint16_t)(master ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
 	vfio_config_write(device, PCI_COMMAND, &command, sizeof(command));
-	pthread_mutex_unlock(&device->lock);
+	lock_release(&device->lock);
 }
 
-/* ---- for sysfs and embedding programs ---- */
+/* ---- properties ---- */
 
 const char *vfio_device_name(const struct vfio_device *device)
 {
@@ -308,16 +310,16 @@ size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *b
 	if (off >= device->config.size)
 		return 0;
 	len = min_u64(len, device->config.size - off);
-	pthread_mutex_lock(&device->lock);
+	lock_acquire(&device->lock);
 	vfio_config_read(device, (uint32_t)off, buf, (uint32_t)len);
-	pthread_mutex_unlock(&device->lock);
+	lock_release(&device->lock);
 	return len;
 }
 
 void vfio_device_resource(const struct vfio_device *device, unsigned int bar, uint64_t *start,
 			  uint64_t *end, uint64_t *flags)
 {
-	/* As the kernel's struct resource counts them. */
+	/* Flags of a resource, as sysfs shows them. */
 	enum {
 		RESOURCE_IO = 0x100,
 		RESOURCE_MEM = 0x200,
@@ -346,52 +348,83 @@ void vfio_device_resource(const struct vfio_device *device, unsigned int bar, ui
 
 /* ---- fork ---- */
 
-void vfio_fork_prepare(void)
+/*
+ * Threads of devices run outside of calls: fork holds what they take, each lock of all devices in
+ * the order of the registry. Loops, which the analysis of locks does not follow.
+ */
+static const size_t outer_locks[] = {
+	offsetof(struct vfio_device, bind_lock),
+	offsetof(struct vfio_device, ioeventfds.lock),
+	offsetof(struct vfio_device, irqs.set_lock),
+};
+static const size_t inner_locks[] = {
+	offsetof(struct vfio_device, lock),
+	offsetof(struct vfio_device, work.lock),
+	offsetof(struct vfio_device, irqs.lock),
+};
+
+static struct lock *lock_at(struct vfio_device *device, size_t offset)
+{
+	return (struct lock *)((char *)device + offset);
+}
+
+static void acquire_of_all(const size_t *offsets, size_t count) NO_LOCK_ANALYSIS
 {
 	struct vfio_device *device;
 
-	pthread_mutex_lock(&registry_lock);
-	cds_list_for_each_entry (device, &registry, link) {
-		pthread_mutex_lock(&device->bind_lock);
-		pthread_mutex_lock(&device->ioeventfds.lock);
-		pthread_mutex_lock(&device->irqs.set_lock);
+	for (size_t i = 0; i < count; i++) {
+		cds_list_for_each_entry (device, &registry, link)
+			lock_acquire_nested(lock_at(device, offsets[i]));
+	}
+}
+
+static void release_of_all(const size_t *offsets, size_t count) NO_LOCK_ANALYSIS
+{
+	struct vfio_device *device;
+
+	for (size_t i = count; i-- > 0;) {
+		cds_list_for_each_entry (device, &registry, link)
+			lock_release(lock_at(device, offsets[i]));
+	}
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+void vfio_fork_prepare(void) NO_LOCK_ANALYSIS
+{
+	struct vfio_device *device;
+
+	lock_acquire(&vfio_registry_lock);
+	acquire_of_all(outer_locks, COUNT(outer_locks));
+	cds_list_for_each_entry (device, &registry, link)
 		vfio_work_fork_prepare(&device->work);
-		pthread_mutex_lock(&device->lock);
-		pthread_mutex_lock(&device->work.lock);
-		pthread_mutex_lock(&device->irqs.lock);
-	}
+	acquire_of_all(inner_locks, COUNT(inner_locks));
 }
 
-static void unlock_all(struct vfio_device *device)
+static void release_all(void) NO_LOCK_ANALYSIS
 {
-	pthread_mutex_unlock(&device->irqs.lock);
-	pthread_mutex_unlock(&device->work.lock);
-	pthread_mutex_unlock(&device->lock);
-	pthread_mutex_unlock(&device->irqs.set_lock);
-	pthread_mutex_unlock(&device->ioeventfds.lock);
-	pthread_mutex_unlock(&device->bind_lock);
+	release_of_all(inner_locks, COUNT(inner_locks));
+	release_of_all(outer_locks, COUNT(outer_locks));
+	lock_release(&vfio_registry_lock);
 }
 
-void vfio_fork_parent(void)
+void vfio_fork_parent(void) NO_LOCK_ANALYSIS
 {
 	struct vfio_device *device;
 
-	cds_list_for_each_entry (device, &registry, link) {
+	cds_list_for_each_entry (device, &registry, link)
 		vfio_work_fork_parent(&device->work);
-		unlock_all(device);
-	}
-	pthread_mutex_unlock(&registry_lock);
+	release_all();
 }
 
-void vfio_fork_child(void)
+void vfio_fork_child(void) NO_LOCK_ANALYSIS
 {
 	struct vfio_device *device;
 
 	cds_list_for_each_entry (device, &registry, link) {
 		vfio_work_fork_child(&device->work);
-		irq_watch_fork_child(&device->irqs);
+		vfio_irqs_fork_child(&device->irqs);
 		vfio_ioeventfds_fork_child(&device->ioeventfds);
-		unlock_all(device);
 	}
-	pthread_mutex_unlock(&registry_lock);
+	release_all();
 }

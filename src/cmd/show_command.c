@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What asks a running program: `uiommufd show`, how its address spaces look; `lookup`, how one IOVA
- * is translated; `dump`.
+ * The subcommands that ask a running program: `uiommufd show` (its address spaces), `lookup` (the
+ * translation of one IOVA) and `dump` (page tables).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +29,7 @@ struct options {
 	enum form form;
 	bool all;
 	unsigned long context;
-	const char *words[MAX_WORDS]; /* what is no option */
+	const char *words[MAX_WORDS]; /* arguments that are not options */
 	unsigned int count;
 };
 
@@ -115,7 +115,7 @@ static int render(const struct options *options, const char *text, size_t len,
 	return CMD_OK;
 }
 
-/* What uiommufd_show() gave an embedding program, in the file @name ("-": standard input). */
+/* Reads a result of uiommufd_show() from the file @name ("-": standard input). */
 static char *read_state(const char *name, size_t *len)
 {
 	FILE *in = strcmp(name, "-") ? fopen(name, "re") : stdin;
@@ -173,8 +173,8 @@ int cmd_show(char **args)
 }
 
 /*
- * The words of lookup and dump: [PID] IOAS-OR-HWPT, and @more beyond. Finds the process, and the
- * words from the table on. An exit status.
+ * Takes the arguments of lookup and dump, [PID] IOAS-OR-HWPT and @more others: finds the process,
+ * and *@words from the table on. Returns an exit status.
  */
 static int take_table(const char *command, char **args, unsigned int more, struct options *options,
 		      const char *const **words, pid_t *pid, uint64_t *pt_id)
@@ -194,7 +194,7 @@ static int take_table(const char *command, char **args, unsigned int more, struc
 	return peer_find(options->count > needed ? options->words[0] : NULL, pid);
 }
 
-/* Asks @pid for @request, about the object @pt_id. */
+/* Sends @pid the @request, which is about object @pt_id. */
 static char *ask_of_table(const struct options *options, pid_t pid, const char *request,
 			  uint64_t pt_id, size_t *len)
 {

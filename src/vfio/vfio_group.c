@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Groups (spec 40-vfio, 3): the older way to devices. A program opens the group, gives it a
- * container, and asks it for devices, which are bound to the container's context and attached to
+ * Groups [VFIO-GROUP]: the older interface to devices. A program opens the group, sets a container,
+ * and gets descriptors of devices, which are then bound to the container's context and attached to
  * its compatibility IOAS.
  *
- * A group has at most one file. The files of its devices keep that one, so it is closed when all of
- * them are. Groups are as many as their devices make: the first joins a new one, the last to leave
- * frees it. The registry's lock guards that, a group's own lock its state; device->bind_lock is
- * never taken under either.
+ * Invariants:
+ * - a group has at most one file; files of its devices hold a reference of that file, so it is
+ *   closed after them;
+ * - while the group's file is open no cdev of the group is bound, and the other way round;
+ * - a group has a device: the first device to join creates it, the last to leave destroys it.
+ *
+ * registry_lock guards which groups there are and their devices, a group's own lock its state. No
+ * device->bind_lock is acquired under either.
  */
-#include "vfio/group.h"
+#include "vfio/vfio_group.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,14 +31,14 @@
 
 struct vfio_group {
 	struct iommufd_group *iommufd; /* borrowed: outlives the devices */
-	struct cds_list_head link;     /* of the registry, which guards @devices */
+	struct cds_list_head link;     /* in the registry, whose lock guards @devices */
 	struct cds_list_head devices;  /* struct vfio_device.group_link */
 	char path[32];
-	struct file_ops file_ops; /* of the node; here for their name */
+	struct file_ops file_ops; /* of the node: group_ops with @path as name */
 
-	pthread_mutex_t lock;	       /* guards what follows */
+	struct lock lock;	       /* guards what follows */
 	bool open;		       /* the node */
-	unsigned int cdevs;	       /* bound, or about to be */
+	unsigned int cdevs;	       /* claims: cdevs that are bound, or being bound */
 	struct uiommufd_file *context; /* the container: a reference, or NULL */
 };
 
@@ -42,7 +47,7 @@ struct group_file {
 	struct vfio_group *group;
 };
 
-static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lock registry_lock = LOCK_INIT(LOCK_VFIO_GROUPS);
 static CDS_LIST_HEAD(registry);
 
 static const struct file_ops group_ops;
@@ -54,11 +59,11 @@ static struct vfio_group *group_of(struct uiommufd_file *file)
 
 /* ---- members ---- */
 
-/* Caller holds registry_lock. */
-static struct vfio_group *find_group(const struct iommufd_group *iommufd)
+static struct vfio_group *find_group(const struct iommufd_group *iommufd) REQUIRES(registry_lock)
 {
 	struct vfio_group *group;
 
+	lock_assert_held(&registry_lock);
 	cds_list_for_each_entry (group, &registry, link) {
 		if (group->iommufd == iommufd)
 			return group;
@@ -66,10 +71,11 @@ static struct vfio_group *find_group(const struct iommufd_group *iommufd)
 	return NULL;
 }
 
-static struct vfio_group *create_group(struct iommufd_group *iommufd)
+static struct vfio_group *create_group(struct iommufd_group *iommufd) REQUIRES(registry_lock)
 {
 	struct vfio_group *group = alloc_zeroed(sizeof(*group));
 
+	lock_assert_held(&registry_lock);
 	if (!group)
 		return NULL;
 	group->iommufd = iommufd;
@@ -77,7 +83,7 @@ static struct vfio_group *create_group(struct iommufd_group *iommufd)
 	snprintf(group->path, sizeof(group->path), "/dev/vfio/%u", iommufd_group_number(iommufd));
 	group->file_ops = group_ops;
 	group->file_ops.name = group->path;
-	pthread_mutex_init(&group->lock, NULL);
+	lock_init(&group->lock, LOCK_VFIO_GROUP);
 	cds_list_add_tail(&group->link, &registry);
 	return group;
 }
@@ -86,7 +92,7 @@ int vfio_group_join(struct vfio_device *device)
 {
 	struct vfio_group *group;
 
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&registry_lock);
 	group = find_group(device->iommu_group);
 	if (!group)
 		group = create_group(device->iommu_group);
@@ -94,7 +100,7 @@ int vfio_group_join(struct vfio_device *device)
 		device->group = group;
 		cds_list_add_tail(&device->group_link, &group->devices);
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 	return group ? 0 : -ENOMEM;
 }
 
@@ -102,48 +108,49 @@ void vfio_group_leave(struct vfio_device *device)
 {
 	struct vfio_group *group = device->group;
 
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&registry_lock);
 	cds_list_del(&device->group_link);
 	if (cds_list_empty(&group->devices)) {
 		cds_list_del(&group->link);
-		pthread_mutex_destroy(&group->lock);
+		lock_destroy(&group->lock);
 		alloc_free(group);
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 }
 
-/* The device called @name, or NULL. Devices outlive every file. */
+/* The device called @name, borrowed, or NULL. Devices outlive every file. */
 static struct vfio_device *find_device(struct vfio_group *group, const char *name)
 {
 	struct vfio_device *device, *found = NULL;
 
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&registry_lock);
 	cds_list_for_each_entry (device, &group->devices, group_link) {
 		if (strcmp(vfio_device_name(device), name) == 0)
 			found = device;
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 	return found;
 }
 
 int vfio_group_claim_cdev(struct vfio_group *group)
 {
-	int rc = 0;
+	bool open;
 
-	pthread_mutex_lock(&group->lock);
-	if (group->open)
-		rc = -EBUSY;
-	else
+	lock_acquire(&group->lock);
+	assert(!group->open || !group->cdevs);
+	open = group->open;
+	if (!open)
 		group->cdevs++;
-	pthread_mutex_unlock(&group->lock);
-	return rc;
+	lock_release(&group->lock);
+	return open ? -EBUSY : 0;
 }
 
 void vfio_group_release_cdev(struct vfio_group *group)
 {
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
+	assert(group->cdevs && !group->open);
 	group->cdevs--;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 }
 
 /* ---- the commands ---- */
@@ -157,27 +164,29 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 	if (status.argsz < sizeof(status))
 		return -EINVAL;
 	status.flags = 0;
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	if (group->context)
 		status.flags = VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET;
 	else if (!iommufd_group_owner(group->iommufd))
 		status.flags = VFIO_GROUP_FLAGS_VIABLE;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	return caller_write(caller, arg, &status, sizeof(status));
 }
 
-/* Makes @context the container. The reference is taken over on success. */
+/* Makes @context the container; takes the reference on success. */
 static int set_context(struct vfio_group *group, struct uiommufd_file *context)
 {
 	int rc = -EINVAL;
 
-	pthread_mutex_lock(&group->lock);
-	if (!group->context) {
-		rc = iommufd_compat_ioas_create(iommufd_ctx_from_file(context));
-		if (!rc)
-			group->context = context;
-	}
-	pthread_mutex_unlock(&group->lock);
+	lock_acquire(&group->lock);
+	if (group->context)
+		goto out;
+	rc = iommufd_compat_ioas_create(iommufd_ctx_from_file(context));
+	if (rc)
+		goto out;
+	group->context = context;
+out:
+	lock_release(&group->lock);
 	return rc;
 }
 
@@ -185,9 +194,9 @@ static bool has_context(struct vfio_group *group)
 {
 	bool has;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	has = group->context;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	return has;
 }
 
@@ -200,7 +209,7 @@ static long set_container(struct vfio_group *group, struct uiommufd_caller *call
 	if (caller_read(caller, &fd, arg, sizeof(fd)))
 		return -EFAULT;
 	rc = caller_get_context(caller, fd, &context);
-	/* Of two mistakes, only a descriptor that is none at all comes first. */
+	/* -EBADF comes before -EINVAL for a group that has a container; -EBADFD comes after. */
 	if (rc == -EBADFD && has_context(group))
 		return -EINVAL;
 	if (rc)
@@ -215,10 +224,10 @@ static long unset_container(struct vfio_group *group)
 {
 	struct uiommufd_file *context;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	context = group->context;
 	group->context = NULL;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	if (!context)
 		return -EINVAL;
 	file_put(context);
@@ -231,8 +240,8 @@ static long unset_container(struct vfio_group *group)
 #define MAX_NAME PAGE_SIZE
 
 /*
- * Copies the caller's string at @arg to @name, cut to @size. -EFAULT; -EINVAL: longer than
- * MAX_NAME. Not a byte beyond its page is read before that page is known to be part of it.
+ * Copies the caller's string at @arg to @name, truncated to @size. -EFAULT; -EINVAL: longer than
+ * MAX_NAME. Never reads from a page behind the one with the NUL.
  */
 static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name, size_t size)
 {
@@ -252,13 +261,16 @@ static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name, si
 	return end ? 0 : -EINVAL;
 }
 
-/* Binds the device to @context and attaches it to what is mapped there. Caller holds bind_lock. */
+/* Binds the device to @context and attaches it to the compatibility IOAS. */
 static int bind_to(struct vfio_device *device, struct uiommufd_file *context)
+	REQUIRES(device->bind_lock)
 {
 	struct iommufd_ctx *ctx = iommufd_ctx_from_file(context);
 	uint32_t ioas_id, id;
-	int rc = iommufd_compat_ioas_id(ctx, &ioas_id);
+	int rc;
 
+	lock_assert_held(&device->bind_lock);
+	rc = iommufd_compat_ioas_id(ctx, &ioas_id);
 	if (rc)
 		return rc;
 	rc = vfio_device_bind(device, ctx, &id);
@@ -274,24 +286,28 @@ static int share_device(struct vfio_device *device, struct uiommufd_file *contex
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&device->bind_lock);
-	if (!device->group_files)
+	lock_acquire(&device->bind_lock);
+	if (!device->group_files) {
 		rc = bind_to(device, context);
-	if (!rc)
-		device->group_files++;
-	pthread_mutex_unlock(&device->bind_lock);
+		if (rc)
+			goto out;
+	}
+	device->group_files++;
+out:
+	lock_release(&device->bind_lock);
 	return rc;
 }
 
 void vfio_device_unshare(struct vfio_device *device)
 {
-	pthread_mutex_lock(&device->bind_lock);
+	lock_acquire(&device->bind_lock);
+	assert(device->group_files);
 	if (--device->group_files == 0)
 		vfio_device_unbind(device);
-	pthread_mutex_unlock(&device->bind_lock);
+	lock_release(&device->bind_lock);
 }
 
-/* A descriptor of the device, bound and attached. */
+/* Installs a descriptor of @device, which share_device() has bound and attached. */
 static long give_device(struct uiommufd_file *group_file, struct uiommufd_caller *caller,
 			struct vfio_device *device)
 {
@@ -322,15 +338,17 @@ static long get_device_fd(struct uiommufd_file *file, struct uiommufd_caller *ca
 	device = find_device(group, name);
 	if (!device)
 		return -ENODEV;
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	if (group->context)
 		context = file_get(group->context);
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	if (!context)
 		return -EINVAL;
 	rc = share_device(device, context);
-	if (!rc)
-		rc = give_device(file, caller, device);
+	if (rc)
+		goto out;
+	rc = give_device(file, caller, device);
+out:
 	file_put(context);
 	return rc;
 }
@@ -359,11 +377,11 @@ static void group_file_release(struct uiommufd_file *file)
 	struct vfio_group *group = group_of(file);
 	struct uiommufd_file *context;
 
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	context = group->context;
 	group->context = NULL;
 	group->open = false;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	if (context)
 		file_put(context);
 	alloc_free(caa_container_of(file, struct group_file, file));
@@ -382,11 +400,11 @@ int vfio_group_open(struct vfio_device *device, struct uiommufd_file **out)
 
 	if (!file)
 		return -ENOMEM;
-	pthread_mutex_lock(&group->lock);
+	lock_acquire(&group->lock);
 	busy = group->open || group->cdevs;
 	if (!busy)
 		group->open = true;
-	pthread_mutex_unlock(&group->lock);
+	lock_release(&group->lock);
 	if (busy) {
 		alloc_free(file);
 		return -EBUSY;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The config space of a PCI device: a type 0 header and its capabilities, made from a model, with a
- * mask that says which bits a write changes. Everything that a driver may rely on is here; what a
- * write or a state of the device means for others is theirs to read off (pci_config_command()).
+ * The config space of a PCI device: a type 0 header and its capabilities, made from a model, and a
+ * mask of the bits that a write changes. Writes have no effect elsewhere: the device asks for the
+ * registers that concern it (pci_config_effective()).
  *
- * Not locked: the device lock guards it.
+ * Locks: none of its own; the device lock guards it.
  */
-#ifndef VFIO_CONFIG_H
-#define VFIO_CONFIG_H
+#ifndef VFIO_PCI_CONFIG_H
+#define VFIO_PCI_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,8 +20,10 @@ enum {
 	PCI_CONFIG_SIZE_EXPRESS = 4096,
 };
 
-/* Where a BAR is on the bus. Nothing decodes these addresses: they are what sysfs and the BAR
- * registers show. */
+/*
+ * Where a BAR is on the bus. Nothing decodes these addresses: sysfs and the BAR registers show
+ * them.
+ */
 struct pci_window {
 	uint64_t start;
 	uint64_t size; /* 0: no BAR */
@@ -35,7 +37,7 @@ struct pci_config {
 	uint8_t writable[PCI_CONFIG_SIZE_EXPRESS];
 };
 
-/* What interrupts show in config space. */
+/* The state of interrupts that config space shows. */
 struct pci_irq_status {
 	bool intx;		  /* the INTA# line is asserted */
 	unsigned int msi_vectors; /* sent by MSI; 0: disabled */
@@ -45,7 +47,7 @@ struct pci_irq_status {
 /* 0, or -EINVAL: the BARs, vectors or tables of @model contradict each other. */
 int pci_model_check(const struct uiommufd_model *model);
 
-/* Chooses the windows of @model's BARs, for the @index-th device of the machine. */
+/* Chooses windows for the BARs of @model, as device @index of the machine. */
 void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
 		    struct pci_window windows[PCI_BARS]);
 
@@ -54,20 +56,20 @@ void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
 void pci_config_init(struct pci_config *config, const struct uiommufd_model *model,
 		     const struct pci_window windows[PCI_BARS]);
 
-/* The range is inside the config space. */
+/* Read and write without side effects. The range is inside the config space. */
 void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, uint32_t len);
 void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, uint32_t len);
 
 /* The command register (PCI_COMMAND_MEMORY, ...). */
 uint16_t pci_config_command(const struct pci_config *config);
 
-/* What of it is in effect: asleep (D3hot), a device neither answers nor does DMA. */
+/* The bits of it that are in effect: in D3hot a device neither decodes its BARs nor does DMA. */
 uint16_t pci_config_effective(const struct pci_config *config);
 
-/* Back to D0, as any reset. */
+/* Changes the power state to D0, like any reset. */
 void pci_config_wake(struct pci_config *config);
 
-/* Writes the bits by which the device itself shows its interrupts. */
+/* Updates the bits that show the state of interrupts. */
 void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status);
 
 #endif

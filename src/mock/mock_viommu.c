@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vIOMMUs of the mock IOMMU (spec 50-test-abi, 4.3): a region to map, a cache of four values for
- * each device, events, and two HW queues.
+ * vIOMMUs of the mock IOMMU [MOCK-VIOMMU]: a region to map, a cache of four values for each device,
+ * events, and two HW queues.
  *
- * A device whose RID goes through a nested HWPT on a vIOMMU sits on that, with the virtual ID that
- * it had when it was attached. Where it sits is guarded by its group's lock; the HWPT holds the
- * vIOMMU for as long.
+ * A device is attached to a vIOMMU while its RID goes through a nested HWPT of that vIOMMU; it
+ * reports events with the virtual ID that it had when it was attached. Its group's lock guards
+ * both; the HWPT keeps the vIOMMU.
  */
 #include "base/alloc.h"
 #include "iommufd/device/group.h"
@@ -22,7 +22,7 @@ enum {
 #define REGION_SIZE (REGION_PAGES * PAGE_SIZE)
 
 struct mock_viommu {
-	uint64_t region; /* its offset; 0: there is none */
+	uint64_t region; /* offset of the region for mmap; 0: there is none */
 };
 
 /* ---- creation ---- */
@@ -76,7 +76,7 @@ static int init(struct viommu *viommu, struct user_data *data)
 	return rc;
 }
 
-/* ---- who sits on it ---- */
+/* ---- devices on it ---- */
 
 static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *device,
 			uint32_t pasid)
@@ -88,15 +88,16 @@ static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *d
 		return 0;
 	if (!vdevice || vdevice->viommu != hwpt->viommu)
 		return -ENOENT;
-	mock->coming = (struct mock_seat){.domain = hwpt->base.domain, .virt_id = vdevice->virt_id};
+	mock->attaching =
+		(struct mock_attachment){.domain = hwpt->base.domain, .virt_id = vdevice->virt_id};
 	return 0;
 }
 
-void mock_take_seat(struct mock_device *mock, const struct iommu_domain *domain)
+void mock_rid_attached(struct mock_device *mock, const struct iommu_domain *domain)
 {
-	/* What an attach that failed has left says nothing of this one. */
-	if (mock->coming.domain == domain)
-		mock->seat = mock->coming;
+	/* Of another domain: what an attach that failed has left. */
+	if (mock->attaching.domain == domain)
+		mock->attached = mock->attaching;
 }
 
 /* The vIOMMU on which the HWPT of the RID is nested, or NULL. Caller holds the group's lock. */
@@ -117,8 +118,8 @@ static int trigger_vevent(struct mock_device *mock)
 
 	lock_acquire(&mock->group->lock);
 	viommu = rid_viommu(mock->device);
-	if (viommu && mock->seat.virt_id) {
-		event.virt_id = (uint32_t)mock->seat.virt_id;
+	if (viommu && mock->attached.virt_id) {
+		event.virt_id = (uint32_t)mock->attached.virt_id;
 		rc = viommu_report_event(viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, &event,
 					 sizeof(event));
 	}
@@ -150,7 +151,7 @@ static int invalidate_one(struct viommu *viommu,
 		return -EOPNOTSUPP;
 	if (entry->cache_id >= MOCK_DEV_CACHE_ENTRIES)
 		return -EINVAL;
-	/* A vDEVICE that is found has its device until the lock is free. */
+	/* While the lock is held a vDEVICE that was found keeps its device. */
 	lock_acquire(&viommu->lock);
 	vdevice = viommu_find_vdevice(viommu, entry->vdev_id);
 	if (vdevice)
@@ -163,7 +164,7 @@ static int invalidate_one(struct viommu *viommu,
 	return mock ? 0 : -EINVAL;
 }
 
-/* All entries are read before the first one is obeyed. */
+/* Reads all entries before it carries out the first. */
 static int invalidate(struct viommu *viommu, struct invalidation *invalidation)
 {
 	struct iommu_viommu_invalidate_selftest *entries;
@@ -176,12 +177,18 @@ static int invalidate(struct viommu *viommu, struct invalidation *invalidation)
 	entries = alloc_array(invalidation->entries, sizeof(entries[0]));
 	if (!entries)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < invalidation->entries && !rc; i++)
+	for (uint32_t i = 0; i < invalidation->entries; i++) {
 		rc = invalidation_read(invalidation, i, &entries[i], sizeof(entries[i]));
-	for (uint32_t i = 0; i < invalidation->entries && !rc; i++) {
-		rc = invalidate_one(viommu, &entries[i]);
-		invalidation->handled += !rc;
+		if (rc)
+			goto out;
 	}
+	for (uint32_t i = 0; i < invalidation->entries; i++) {
+		rc = invalidate_one(viommu, &entries[i]);
+		if (rc)
+			goto out;
+		invalidation->handled++;
+	}
+out:
 	alloc_free(entries);
 	return rc;
 }
@@ -202,7 +209,7 @@ int mock_dev_check_cache(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 /* ---- HW queues ---- */
 
-/* True if the parent leads to the memory that is pinned for @queue. */
+/* True if the parent translates to the memory that is pinned for @queue. */
 static bool leads_to_queue(const struct hw_queue *queue)
 {
 	struct iopt_leaf leaf;

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Config space (PCI Local Bus 3.0 6.1, 6.8; PCI Express 6.0 7.5): made once per power-up, then
- * plain bytes and masks. Sizing a BAR needs no code of its own: the address bits below its size are
- * not writable, so a write of all ones reads back as the size.
+ * Config space (PCI Local Bus 3.0 6.1, 6.8; PCI Express 6.0 7.5) [CONFIG]: built at power-up, then
+ * bytes and masks. Sizing a BAR needs no code: the address bits below its size are not writable, so
+ * a write of all ones reads back as the size.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "vfio/config.h"
+#include "vfio/pci_config.h"
 
-/* Power states, as PMCSR counts them. */
+/* Power states, as encoded in PMCSR. */
 enum {
 	PCI_D0 = 0,
 	PCI_D3HOT = 3,
 };
 
-/* Where the capabilities are. */
+/* Offsets of the capabilities. */
 enum {
 	CAP_MSI = 0x40,
 	CAP_MSIX = 0x50,
@@ -25,7 +25,7 @@ enum {
 	CAP_PM = 0xa0,
 };
 
-/* The halves of the bus that BARs are shown in: enough room for each device. */
+/* Ranges of bus addresses that BARs are shown in: one step for each device. */
 enum {
 	WINDOW_32_BASE = 0x80000000u,
 	WINDOW_32_STEP = 0x01000000u,
@@ -161,8 +161,8 @@ static void init_command(struct pci_config *config, const struct uiommufd_model 
 }
 
 /*
- * Starts a capability at @off as the next of the list: @link is where its offset goes. Returns
- * where the one after it goes.
+ * Starts a capability at @off and links it into the list: @link is the offset of the previous link.
+ * Returns the offset of the new capability's link.
  */
 static uint32_t add_cap(struct pci_config *config, uint32_t link, uint8_t off, uint8_t id)
 {
@@ -198,7 +198,7 @@ static uint32_t add_msix(struct pci_config *config, const struct uiommufd_model 
 	return link;
 }
 
-/* D0 and D3hot, from which it comes back as it went. */
+/* D0 and D3hot; the device keeps its state in D3hot. */
 static uint32_t add_pm(struct pci_config *config, uint32_t link)
 {
 	link = add_cap(config, link, CAP_PM, PCI_CAP_ID_PM);
@@ -226,8 +226,8 @@ static void add_express(struct pci_config *config, uint32_t link)
 }
 
 /*
- * Advanced Error Reporting, the only extended capability. No error of the bus ever occurs; what
- * software sets up to hear of one is kept.
+ * Advanced Error Reporting, the only extended capability. No error ever occurs on the bus; the
+ * masks that software writes are kept.
  */
 static void add_error_reporting(struct pci_config *config)
 {
@@ -290,7 +290,7 @@ static void set_field(struct pci_config *config, uint32_t off, uint16_t mask, un
 	put(config->bytes, off, (get16(config->bytes, off) & ~mask) | value, 2);
 }
 
-/* The power state, as PMCSR has it: 0 or 3. */
+/* The power state in PMCSR: D0 or D3hot. */
 static uint16_t power_state(const struct pci_config *config)
 {
 	return get16(config->bytes, config->pm + PCI_PM_CTRL) & PCI_PM_CTRL_STATE_MASK;
@@ -307,7 +307,7 @@ void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, 
 		config->bytes[off + i] =
 			(uint8_t)((config->bytes[off + i] & ~mask) | (from[i] & mask));
 	}
-	/* D1 and D2 are not there to go to. */
+	/* The device does not support D1 and D2: the state does not change. */
 	if (power_state(config) != PCI_D0 && power_state(config) != PCI_D3HOT)
 		set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, state);
 }
@@ -338,7 +338,7 @@ void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status
 	if (config->msi) {
 		unsigned int enable = 0;
 
-		/* The vectors that the message's low bits tell apart: rounded up to a power. */
+		/* Multiple Message Enable: log2 of the number of vectors, rounded up. */
 		if (status->msi_vectors) {
 			unsigned int last = status->msi_vectors - 1;
 			unsigned int log_vectors = last ? log2_floor(last) + 1 : 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The embedding API of <uiommufd/uiommufd.h>: thin over contexts, IOMMUs and devices. Public
- * handles are the internal objects by another name, but for the endpoint, which has a group of its
- * own and remembers what it is bound to.
+ * The embedding API of <uiommufd/uiommufd.h>, a thin layer on contexts, IOMMUs and devices. Public
+ * handles are pointers to the internal objects under another type; only the endpoint is a structure
+ * of its own, with its group and the device that it is bound as.
  */
 #include <errno.h>
 #include <string.h>
@@ -55,8 +55,12 @@ int uiommufd_open(const struct uiommufd_options *options, struct uiommufd **ctx)
 
 	if ((options && options->size != sizeof(*options)) || (flags & ~OPEN_FLAGS))
 		return -EINVAL;
-	rc = internal.test_abi ? mock_enable() : 0;
-	return rc ? rc : iommufd_ctx_create(&internal, (struct iommufd_ctx **)ctx);
+	if (internal.test_abi) {
+		rc = mock_enable();
+		if (rc)
+			return rc;
+	}
+	return iommufd_ctx_create(&internal, (struct iommufd_ctx **)ctx);
 }
 
 void uiommufd_close(struct uiommufd *ctx)
@@ -71,18 +75,17 @@ int uiommufd_ioctl(struct uiommufd *ctx, struct uiommufd_caller *caller, unsigne
 	return (int)iommufd_ioctl(ctx_of(ctx), caller ? caller : uiommufd_caller_self(), cmd, arg);
 }
 
-/* Takes "OPTION=RANGES,OPTION=RANGES" apart. */
+/* Parses "OPTION=RANGES,OPTION=RANGES", which it changes. */
 static int read_shape(char *options, struct kind_shape *shape)
 {
-	int rc = 0;
-
-	while (options && !rc) {
+	while (options) {
 		char *value = strsep(&options, ",");
 		char *option = strsep(&value, "=");
 
-		rc = value ? iommu_shape_set(shape, option, value) : -EINVAL;
+		if (!value || iommu_shape_set(shape, option, value))
+			return -EINVAL;
 	}
-	return rc ? -EINVAL : 0;
+	return 0;
 }
 
 int uiommufd_iommu_create(const char *text, const char *name, struct uiommufd_iommu **iommu)
@@ -96,10 +99,15 @@ int uiommufd_iommu_create(const char *text, const char *name, struct uiommufd_io
 	if (!copy)
 		return -ENOMEM;
 	memcpy(copy, text, size);
+	rc = -ENOENT;
 	kind = iommu_kind_find(strsep(&options, ","));
-	rc = kind ? read_shape(options, &shape) : -ENOENT;
-	if (!rc)
-		rc = iommu_create_shaped(kind, &shape, name, (struct iommu **)iommu);
+	if (!kind)
+		goto out;
+	rc = read_shape(options, &shape);
+	if (rc)
+		goto out;
+	rc = iommu_create_shaped(kind, &shape, name, (struct iommu **)iommu);
+out:
 	alloc_free(copy);
 	return rc;
 }
@@ -187,14 +195,14 @@ int uiommufd_dma_write(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint6
 int uiommufd_translate(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint64_t iova,
 		       unsigned int prot, void **addr, uint64_t *len)
 {
-	uint64_t bus, run;
-	int rc = iommu_translate(endpoint->endpoint, pasid, iova, prot, &bus, &run);
+	uint64_t bus, extent;
+	int rc = iommu_translate(endpoint->endpoint, pasid, iova, prot, &bus, &extent);
 
 	if (rc)
 		return rc;
 	*addr = (void *)(uintptr_t)bus;
 	if (len)
-		*len = run;
+		*len = extent;
 	return 0;
 }
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Looking into page tables and changing what only hardware would (spec 50-test-abi, 3). */
+/*
+ * Inspecting page tables, and changing what otherwise only hardware changes [TEST-CHECK].
+ *
+ * Context: any thread; takes ioas->lock, and walks tables in read-side critical sections.
+ */
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "iommufd/device/hwpt.h"
@@ -19,7 +23,7 @@ int mock_add_reserved(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	if (!ioas)
 		return -ENOENT;
 	lock_acquire(&ioas->lock);
-	/* The IOAS itself keeps it, as long as it lives. */
+	/* The IOAS is the owner: the reservation lasts as long as it lives. */
 	rc = ioas_reserve(ioas, &range, 1, &ioas->object);
 	lock_release(&ioas->lock);
 	object_put(&ioas->object);
@@ -28,7 +32,7 @@ int mock_add_reserved(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 int mock_set_temp_memory_limit(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 {
-	/* Two pages' worth of bookkeeping is the least to work with. Ours has no such buffers. */
+	/* The fewest bytes of temporary buffers that Linux accepts. Nothing here needs any. */
 	enum {
 		LEAST = 12
 	};
@@ -39,7 +43,7 @@ int mock_set_temp_memory_limit(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 /* ---- MD_CHECK_MAP ---- */
 
-/* A comparison of where the table leads with where the caller's memory is. */
+/* A comparison of what the table translates to with the caller's memory. */
 struct map_check {
 	struct iopt *table;
 	struct uiommufd_caller *caller;
@@ -77,13 +81,16 @@ static int check_map(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struct
 		.caller = ucmd->caller,
 	};
 	uint64_t end;
-	int rc = 0;
 
 	if (!is_aligned(iova | length | uptr, page) || check_add(uptr, length, &end))
 		return -EINVAL;
-	for (uint64_t done = 0; done < length && !rc; done += page)
-		rc = check_page(&check, iova + done, uptr + done);
-	return rc;
+	for (uint64_t done = 0; done < length; done += page) {
+		int rc = check_page(&check, iova + done, uptr + done);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
 }
 
 int mock_check_map(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
@@ -103,7 +110,7 @@ int mock_check_map(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 /* The most bits of one bitmap. */
 #define MAX_BITS (UINT64_C(1) << 27)
 
-/* Marks what the bits of @bitmap stand for, and returns how many there are. */
+/* Marks the page of each set bit of @bitmap dirty. Returns the number of set bits. */
 static uint64_t mark_dirty(struct hwpt_paging *hwpt, const struct iommu_test_cmd *cmd,
 			   const uint8_t *bitmap, uint64_t bits)
 {
@@ -138,10 +145,13 @@ static int dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd, struct hwpt_pagi
 	if (!bitmap)
 		return -ENOMEM;
 	rc = caller_read(ucmd->caller, bitmap, cmd->dirty.uptr, size);
-	if (!rc)
-		cmd->dirty.out_nr_dirty = mark_dirty(hwpt, cmd, bitmap, bits);
+	if (rc)
+		goto out;
+	cmd->dirty.out_nr_dirty = mark_dirty(hwpt, cmd, bitmap, bits);
+	rc = ucmd_respond(ucmd);
+out:
 	alloc_free(bitmap);
-	return rc ? rc : ucmd_respond(ucmd);
+	return rc;
 }
 
 int mock_dirty(struct ucmd *ucmd, struct iommu_test_cmd *cmd)

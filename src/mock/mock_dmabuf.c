@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The exporter of dma-bufs (spec 50-test-abi, 6). */
+/* The exporter of dma-bufs [TEST-DMABUF]. */
 #include <fcntl.h>
 #include <sys/vfs.h>
 
@@ -43,22 +43,24 @@ int mock_dmabuf_get(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	if (!pages || pages > MAX_PAGES || check_open_flags(cmd->dmabuf_get.open_flags))
 		return -EINVAL;
 	rc = dmabuf_create(pages << PAGE_SHIFT, &dmabuf);
-	return rc ? rc : install(ucmd->caller, dmabuf, cmd->dmabuf_get.open_flags);
+	if (rc)
+		return rc;
+	return install(ucmd->caller, dmabuf, cmd->dmabuf_get.open_flags);
 }
 
-/* What is wrong with a descriptor that is none of our dma-bufs. */
+/* The error for a descriptor @fd of another file. */
 static int refuse(struct uiommufd_caller *caller, int fd)
 {
-	int ours = caller_dup_fd(caller, fd);
+	int copy = caller_dup_fd(caller, fd);
 	struct statfs fs;
 	int rc = -EINVAL;
 
-	if (ours < 0)
+	if (copy < 0)
 		return -EBADF;
-	if (!sys_call(SYS_fstatfs, ours, (long)&fs, 0, 0, 0, 0) &&
+	if (!sys_call(SYS_fstatfs, copy, (long)&fs, 0, 0, 0, 0) &&
 	    (uint64_t)fs.f_type == DMA_BUF_MAGIC)
 		rc = -EOPNOTSUPP;
-	(void)sys_close(ours);
+	(void)sys_close(copy);
 	return rc;
 }
 

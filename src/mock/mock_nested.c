@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested HWPTs of the mock IOMMU (spec 50-test-abi, 4.2): there is no stage 1; what can be seen of
- * one is an IOTLB of four values, which invalidation sets to zero.
+ * Nested HWPTs of the mock IOMMU [MOCK-NESTED]: stage 1 changes no address. All that can be
+ * observed of it is an IOTLB of four values, which invalidation sets to zero.
  */
 #include "base/alloc.h"
 #include "iommu/nested_domain.h"
@@ -39,8 +39,9 @@ static int invalidate(struct hwpt_nested *hwpt, struct invalidation *invalidatio
 		if (invalidation->entry_len != sizeof(entry))
 			return -EINVAL;
 		rc = invalidation_read(invalidation, i, &entry, sizeof(entry));
-		if (!rc)
-			rc = invalidate_one(hwpt->state, &entry);
+		if (rc)
+			return rc;
+		rc = invalidate_one(hwpt->state, &entry);
 		if (rc)
 			return rc;
 		invalidation->handled++;

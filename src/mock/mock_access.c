@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accesses whose owner is a conformance program: a descriptor for each, and the pins it made by
- * number (spec 50-test-abi, 5).
+ * Accesses that a conformance program owns [TEST-ACCESS]: each has a descriptor, and its pins have
+ * numbers.
  *
- * Locks: op_lock serialises what the program asks of one access; items_lock guards the pins, and is
- * held while one is made, so that who is told to let go of a range finds every pin in it. Order:
- * op_lock - access->lock - items_lock - ioas->lock.
+ * Locks: op_lock serialises the program's commands on one access. items_lock guards the list of
+ * pins and is held while a pin is made, so that access_unmap() finds every pin in the range that it
+ * has to release. Order: op_lock, access->lock, items_lock, ioas->lock.
+ *
+ * Cost: commands on pins search the list of all pins of the access.
  */
 #include <fcntl.h>
 
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "iommufd/ioas/access.h"
 #include "iommufd/queue/event_queue.h"
 #include "mock/mock_internal.h"
@@ -21,8 +24,8 @@
 struct mock_access {
 	struct uiommufd_file file;
 	struct iommufd_access *access;
-	pthread_mutex_t op_lock;
-	pthread_mutex_t items_lock; /* guards what follows */
+	struct lock op_lock;
+	struct lock items_lock; /* guards what follows */
 	struct cds_list_head items;
 	uint32_t next_id;
 };
@@ -34,9 +37,9 @@ struct pin_item {
 	uint64_t iova, len;
 };
 
-/* Caller holds items_lock. */
-static void drop_item(struct mock_access *mock, struct pin_item *item)
+static void drop_item(struct mock_access *mock, struct pin_item *item) REQUIRES(mock->items_lock)
 {
+	lock_assert_held(&mock->items_lock);
 	iommufd_access_unpin(mock->access, item->iova, item->len);
 	cds_list_del(&item->link);
 	alloc_free(item);
@@ -48,12 +51,17 @@ static void access_unmap(void *data, uint64_t iova, uint64_t len)
 	struct mock_access *mock = data;
 	struct pin_item *item, *next;
 
-	pthread_mutex_lock(&mock->items_lock);
+	lock_acquire(&mock->items_lock);
 	cds_list_for_each_entry_safe (item, next, &mock->items, link) {
 		if (item->iova <= last && iova <= item->iova + (item->len - 1))
 			drop_item(mock, item);
 	}
-	pthread_mutex_unlock(&mock->items_lock);
+	lock_release(&mock->items_lock);
+}
+
+static struct mock_access *mock_of(struct uiommufd_file *file)
+{
+	return caa_container_of(file, struct mock_access, file);
 }
 
 static const struct iommufd_access_ops rw_ops = {.unmap = access_unmap};
@@ -63,16 +71,16 @@ static const struct iommufd_access_ops pin_ops = {.needs_pin_pages = true, .unma
 
 static void free_access(struct mock_access *mock)
 {
-	pthread_mutex_destroy(&mock->items_lock);
-	pthread_mutex_destroy(&mock->op_lock);
+	lock_destroy(&mock->items_lock);
+	lock_destroy(&mock->op_lock);
 	alloc_free(mock);
 }
 
 static void access_release(struct uiommufd_file *file)
 {
-	struct mock_access *mock = (struct mock_access *)file;
+	struct mock_access *mock = mock_of(file);
 
-	/* Has us drop the pins. */
+	/* Calls access_unmap() for the pins that are left. */
 	iommufd_access_destroy(mock->access);
 	free_access(mock);
 }
@@ -82,16 +90,18 @@ static const struct file_ops access_file_ops = {
 	.release = access_release,
 };
 
-/* The access behind the caller's descriptor @fd, or NULL. Give it back with access_put(). */
+/* The access behind the caller's descriptor @fd, with a reference (access_put()), or NULL. */
 static struct mock_access *access_get(struct uiommufd_caller *caller, uint32_t fd)
 {
 	struct uiommufd_file *file = caller_get_file(caller, (int)fd);
 
-	if (file && file->ops != &access_file_ops) {
+	if (!file)
+		return NULL;
+	if (file->ops != &access_file_ops) {
 		file_put(file);
-		file = NULL;
+		return NULL;
 	}
-	return (struct mock_access *)file;
+	return mock_of(file);
 }
 
 static void access_put(struct mock_access *mock)
@@ -109,15 +119,16 @@ static int create_access(struct iommufd_ctx *ctx, uint32_t flags, struct mock_ac
 	if (!mock)
 		return -ENOMEM;
 	file_init(&mock->file, &access_file_ops, 0);
-	pthread_mutex_init(&mock->op_lock, NULL);
-	pthread_mutex_init(&mock->items_lock, NULL);
+	lock_init(&mock->op_lock, LOCK_MOCK_ACCESS);
+	lock_init(&mock->items_lock, LOCK_MOCK_ITEMS);
 	CDS_INIT_LIST_HEAD(&mock->items);
 	rc = iommufd_access_create(ctx, pins ? &pin_ops : &rw_ops, mock, &mock->access);
-	if (rc)
+	if (rc) {
 		free_access(mock);
-	else
-		*out = mock;
-	return rc;
+		return rc;
+	}
+	*out = mock;
+	return 0;
 }
 
 int mock_create_access(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
@@ -136,12 +147,16 @@ int mock_create_access(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 		return -ENOMEM;
 	}
 	rc = iommufd_access_attach(mock->access, cmd->id);
-	if (!rc) {
-		cmd->create_access.out_access_fd = (uint32_t)fd;
-		rc = ucmd_respond(ucmd);
-	}
 	if (rc)
-		caller_uninstall_file(ucmd->caller, fd);
+		goto out_uninstall;
+	cmd->create_access.out_access_fd = (uint32_t)fd;
+	rc = ucmd_respond(ucmd);
+	if (rc)
+		goto out_uninstall;
+	return 0;
+
+out_uninstall:
+	caller_uninstall_file(ucmd->caller, fd);
 	return rc;
 }
 
@@ -152,17 +167,17 @@ int mock_access_replace_ioas(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 	if (!mock)
 		return -EBADFD;
-	pthread_mutex_lock(&mock->op_lock);
+	lock_acquire(&mock->op_lock);
 	rc = iommufd_access_replace(mock->access, cmd->access_replace_ioas.ioas_id);
-	pthread_mutex_unlock(&mock->op_lock);
+	lock_release(&mock->op_lock);
 	access_put(mock);
 	return rc;
 }
 
-/* ---- counting from a mapping ---- */
+/* ---- IOVAs relative to a mapping ---- */
 
 struct nth_area {
-	uint32_t left; /* areas to pass over */
+	uint32_t left; /* areas to skip */
 	uint64_t start;
 };
 
@@ -174,7 +189,9 @@ static int nth_visit(const struct iova_map_entry *entry, void *arg)
 	return nth->left-- == 0;
 }
 
-/* With MOCK_ACCESS_SYZ, an IOVA is the number of an area and, above it, an offset in that. */
+/*
+ * With MOCK_ACCESS_SYZ, the low half of an IOVA is the number of an area, the high half an offset.
+ */
 static uint64_t resolve_iova(struct mock_access *mock, uint32_t flags, uint64_t iova)
 {
 	struct nth_area nth = {.left = (uint32_t)iova};
@@ -210,32 +227,35 @@ static int compare_pages(struct uiommufd_caller *caller, const uint64_t *pages, 
 	return 0;
 }
 
-/*
- * Pins for @item, whose range is set, and adds it. *@cmd has the number then. Caller holds
- * items_lock.
- */
+/* Pins the range of @item, takes @item into the list, and tells its number in @cmd. */
 static int add_item(struct ucmd *ucmd, struct iommu_test_cmd *cmd, struct mock_access *mock,
 		    struct pin_item *item, uint64_t *pages, uint64_t count)
+	REQUIRES(mock->items_lock)
 {
 	const bool write = cmd->access_pages.flags & MOCK_ACCESS_WRITE;
-	int rc = iommufd_access_pin(mock->access, item->iova, item->len, write, pages);
+	int rc;
 
+	lock_assert_held(&mock->items_lock);
+	rc = iommufd_access_pin(mock->access, item->iova, item->len, write, pages);
 	if (rc)
 		return rc;
-	if (cmd->access_pages.uptr)
+	if (cmd->access_pages.uptr) {
 		rc = compare_pages(ucmd->caller, pages, count, cmd->access_pages.uptr);
-	if (!rc) {
-		item->id = mock->next_id;
-		cmd->access_pages.out_access_pages_id = item->id;
-		rc = ucmd_respond(ucmd);
+		if (rc)
+			goto out_unpin;
 	}
-	if (rc) {
-		iommufd_access_unpin(mock->access, item->iova, item->len);
-		return rc;
-	}
+	item->id = mock->next_id;
+	cmd->access_pages.out_access_pages_id = item->id;
+	rc = ucmd_respond(ucmd);
+	if (rc)
+		goto out_unpin;
 	mock->next_id++;
 	cds_list_add_tail(&item->link, &mock->items);
 	return 0;
+
+out_unpin:
+	iommufd_access_unpin(mock->access, item->iova, item->len);
+	return rc;
 }
 
 static int pin_range(struct ucmd *ucmd, struct iommu_test_cmd *cmd, struct mock_access *mock)
@@ -256,9 +276,9 @@ static int pin_range(struct ucmd *ucmd, struct iommu_test_cmd *cmd, struct mock_
 		goto out_pages;
 	item->iova = iova;
 	item->len = len;
-	pthread_mutex_lock(&mock->items_lock);
+	lock_acquire(&mock->items_lock);
 	rc = add_item(ucmd, cmd, mock, item, pages, count);
-	pthread_mutex_unlock(&mock->items_lock);
+	lock_release(&mock->items_lock);
 	if (rc)
 		alloc_free(item);
 out_pages:
@@ -279,9 +299,9 @@ int mock_access_pages(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	mock = access_get(ucmd->caller, cmd->id);
 	if (!mock)
 		return -EBADFD;
-	pthread_mutex_lock(&mock->op_lock);
+	lock_acquire(&mock->op_lock);
 	rc = mock->access->ops->needs_pin_pages ? pin_range(ucmd, cmd, mock) : -EOPNOTSUPP;
-	pthread_mutex_unlock(&mock->op_lock);
+	lock_release(&mock->op_lock);
 	access_put(mock);
 	return rc;
 }
@@ -291,7 +311,7 @@ static int destroy_pages(struct mock_access *mock, uint32_t id)
 	struct pin_item *item, *next;
 	int rc = -ENOENT;
 
-	pthread_mutex_lock(&mock->items_lock);
+	lock_acquire(&mock->items_lock);
 	cds_list_for_each_entry_safe (item, next, &mock->items, link) {
 		if (item->id == id) {
 			drop_item(mock, item);
@@ -299,7 +319,7 @@ static int destroy_pages(struct mock_access *mock, uint32_t id)
 			break;
 		}
 	}
-	pthread_mutex_unlock(&mock->items_lock);
+	lock_release(&mock->items_lock);
 	return rc;
 }
 
@@ -310,9 +330,9 @@ int mock_destroy_access_pages(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 
 	if (!mock)
 		return -EBADFD;
-	pthread_mutex_lock(&mock->op_lock);
+	lock_acquire(&mock->op_lock);
 	rc = destroy_pages(mock, cmd->destroy_access_pages.access_pages_id);
-	pthread_mutex_unlock(&mock->op_lock);
+	lock_release(&mock->op_lock);
 	access_put(mock);
 	return rc;
 }
@@ -327,15 +347,17 @@ static int copy_range(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, struc
 	const bool slow = cmd->access_rw.flags & MOCK_ACCESS_SLOW_PATH;
 	const uint64_t uptr = cmd->access_rw.uptr, len = cmd->access_rw.length;
 	struct uiommufd_caller *caller = ucmd->caller;
-	int rc = 0;
+	int rc;
 
-	if (write)
+	if (write) {
 		rc = caller_read(caller, buf, uptr, len);
-	if (!rc)
-		rc = iommufd_access_rw(mock->access, caller, iova, buf, len, write, slow);
-	if (!rc && !write)
-		rc = caller_write(caller, uptr, buf, len);
-	return rc;
+		if (rc)
+			return rc;
+	}
+	rc = iommufd_access_rw(mock->access, caller, iova, buf, len, write, slow);
+	if (rc || write)
+		return rc;
+	return caller_write(caller, uptr, buf, len);
 }
 
 int mock_access_rw(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
@@ -354,9 +376,9 @@ int mock_access_rw(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 		return -EBADFD;
 	buf = alloc_zeroed(max_u64(cmd->access_rw.length, 1));
 	if (buf) {
-		pthread_mutex_lock(&mock->op_lock);
+		lock_acquire(&mock->op_lock);
 		rc = copy_range(ucmd, cmd, mock, buf);
-		pthread_mutex_unlock(&mock->op_lock);
+		lock_release(&mock->op_lock);
 		alloc_free(buf);
 	}
 	access_put(mock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Files by their public name: base/file.h, for programs that have no descriptors of them. */
+/* The uiommufd_file functions: base/file.h for programs that have no descriptors of their files. */
 #include <errno.h>
 
 #include <uiommufd/uiommufd.h>

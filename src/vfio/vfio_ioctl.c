@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ioctls of a bound PCI device: what it is made of, its interrupts, reset (spec 40-vfio, 5.1 to
- * 5.4). Each states its checks in the order of the specification.
+ * The ioctls of a bound PCI device: information, interrupts, reset [PCI]. The order of the checks
+ * is that of docs/abi.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ static long get_info(struct uiommufd_caller *caller, uint64_t arg)
 	return copy_out(caller, arg, &info, min_u64(info.argsz, sizeof(info)));
 }
 
-/* The BAR of the MSI-X table says that it may be mapped with the table in it. */
+/* The capability of the BAR with the MSI-X table: mappings may include the table. */
 static long add_msix_cap(struct uiommufd_caller *caller, uint64_t arg,
 			 struct vfio_region_info *info)
 {
@@ -61,7 +61,7 @@ static long get_region_info(struct vfio_device *device, struct uiommufd_caller *
 			    uint64_t arg)
 {
 	struct vfio_region_info info;
-	struct vfio_region region;
+	struct device_region region;
 	long rc;
 
 	if (copy_in(caller, &info, arg, sizeof(info)))
@@ -120,7 +120,7 @@ static int element_size(uint32_t flags)
 static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
 {
 	const size_t least = SIZE_TO(struct vfio_irq_set, count);
-	struct vfio_irq_request request;
+	struct irq_request request;
 	struct vfio_irq_set head;
 	void *data = NULL;
 	uint64_t bytes;
@@ -151,20 +151,20 @@ static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller,
 		if (rc)
 			goto out;
 	}
-	request = (struct vfio_irq_request){.caller = caller,
-					    .index = head.index,
-					    .start = head.start,
-					    .count = head.count,
-					    .flags = head.flags,
-					    .data = data};
+	request = (struct irq_request){.caller = caller,
+				       .index = head.index,
+				       .start = head.start,
+				       .count = head.count,
+				       .flags = head.flags,
+				       .data = data};
 	rc = vfio_irqs_set(&device->irqs, &request);
 out:
 	alloc_free(data);
 	return rc;
 }
 
-long vfio_device_ioctl(struct vfio_device_file *file, struct uiommufd_caller *caller,
-		       unsigned int cmd, uint64_t arg)
+long vfio_device_ioctl(struct device_file *file, struct uiommufd_caller *caller, unsigned int cmd,
+		       uint64_t arg)
 {
 	struct vfio_device *device = file->device;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* <uiommufd/ranges.h>: iova/ranges.h under the ABI's name for a range. */
+/* <uiommufd/ranges.h>: iova/ranges.h, with the ABI's type for a range. */
 #include <uiommufd/ranges.h>
 
 #include "iova/ranges.h"
@@ -8,7 +8,7 @@ _Static_assert(sizeof(struct iova_range) == sizeof(struct iommu_iova_range) &&
 		       offsetof(struct iova_range, start) ==
 			       offsetof(struct iommu_iova_range, start) &&
 		       offsetof(struct iova_range, last) == offsetof(struct iommu_iova_range, last),
-	       "one struct by two names");
+	       "the two types have the same layout");
 
 static const struct iova_range *in(const struct iommu_iova_range *ranges)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mock devices (spec 50-test-abi, 2): each is an endpoint of the mock IOMMU, alone in its group,
- * and bound to the context for as long as the object that stands for it lives.
+ * Mock devices [TEST-DEVICE]: each is an endpoint of the mock IOMMU, alone in its group, and bound
+ * to the context as long as its object lives.
+ *
+ * mock->lock serialises changes of its attachments.
  */
 #include "iommufd/device/group.h"
 #include "iommufd/device/page_request.h"
@@ -30,18 +32,23 @@ static int create_endpoint(struct mock_device *mock, uint32_t flags)
 	return 0;
 }
 
-/* Gives up all but the object. */
+static struct mock_device *mock_of(struct iommufd_object *object)
+{
+	return caa_container_of(object, struct mock_device, object);
+}
+
+/* Destroys everything but the object. */
 static void release_device(struct mock_device *mock)
 {
 	iommufd_device_unbind(mock->device);
 	iommufd_group_destroy(mock->group);
 	iommu_endpoint_destroy(mock->endpoint);
-	pthread_mutex_destroy(&mock->lock);
+	lock_destroy(&mock->lock);
 }
 
 static void device_destroy(struct iommufd_object *object)
 {
-	release_device((struct mock_device *)object);
+	release_device(mock_of(object));
 	object_free(object);
 }
 
@@ -57,7 +64,7 @@ static const struct object_class mock_device_class = {
 	.destroy = device_destroy,
 };
 
-/* A device that is bound and not attached, its object not published. */
+/* Creates a device that is bound and not attached; its object is not published yet. */
 static int create_device(struct iommufd_ctx *ctx, uint32_t flags, uint32_t *dev_id,
 			 struct mock_device **out)
 {
@@ -78,7 +85,7 @@ static int create_device(struct iommufd_ctx *ctx, uint32_t flags, uint32_t *dev_
 	rc = iommufd_device_bind(ctx, &info, &mock->device, dev_id);
 	if (rc)
 		goto out_group;
-	pthread_mutex_init(&mock->lock, NULL);
+	lock_init(&mock->lock, LOCK_MOCK_DEVICE);
 	*out = mock;
 	return 0;
 
@@ -103,19 +110,21 @@ static int add_device(struct ucmd *ucmd, struct iommu_test_cmd *cmd, uint32_t fl
 	if (rc)
 		return rc;
 	rc = iommufd_device_attach(mock->device, NO_PASID, &pt_id);
-	if (!rc) {
-		cmd->mock_domain.out_stdev_id = mock->object.id;
-		cmd->mock_domain.out_hwpt_id = pt_id;
-		cmd->mock_domain.out_idev_id = dev_id;
-		rc = ucmd_respond(ucmd);
-	}
-	if (rc) {
-		release_device(mock);
-		object_abort(&mock->object);
-		return rc;
-	}
+	if (rc)
+		goto out_release;
+	cmd->mock_domain.out_stdev_id = mock->object.id;
+	cmd->mock_domain.out_hwpt_id = pt_id;
+	cmd->mock_domain.out_idev_id = dev_id;
+	rc = ucmd_respond(ucmd);
+	if (rc)
+		goto out_release;
 	object_publish(&mock->object);
 	return 0;
+
+out_release:
+	release_device(mock);
+	object_abort(&mock->object);
+	return rc;
 }
 
 int mock_domain(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
@@ -145,7 +154,7 @@ struct mock_device *mock_device_get(struct iommufd_ctx *ctx, uint32_t dev_id)
 
 typedef int (*attach_fn)(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id);
 
-/* Has @attach done to the mock device of @cmd. */
+/* Calls @attach for the mock device of @cmd. */
 static int change_attachment(struct ucmd *ucmd, const struct iommu_test_cmd *cmd, attach_fn attach,
 			     uint32_t pasid, uint32_t *pt_id)
 {
@@ -154,9 +163,9 @@ static int change_attachment(struct ucmd *ucmd, const struct iommu_test_cmd *cmd
 
 	if (!mock)
 		return -ENOENT;
-	pthread_mutex_lock(&mock->lock);
+	lock_acquire(&mock->lock);
 	rc = attach(mock->device, pasid, pt_id);
-	pthread_mutex_unlock(&mock->lock);
+	lock_release(&mock->lock);
 	object_put(&mock->object);
 	return rc;
 }
@@ -173,7 +182,7 @@ int mock_domain_replace(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 	int rc = change_attachment(ucmd, cmd, iommufd_device_replace, NO_PASID,
 				   &cmd->mock_domain_replace.pt_id);
 
-	/* What cannot be told has been done nevertheless. */
+	/* A write-back that fails does not undo the replacement. */
 	return rc ? rc : ucmd_respond(ucmd);
 }
 
@@ -253,7 +262,7 @@ int mock_trigger_iopf(struct ucmd *ucmd, struct iommu_test_cmd *cmd)
 		return -ENOENT;
 	if (fault.pasid != NO_PASID)
 		fault.flags |= IOMMU_PGFAULT_FLAGS_PASID_VALID;
-	/* A fault that cannot be kept is lost, as in hardware. */
+	/* A fault that finds no space in the queue is lost, as in hardware. */
 	(void)device_report_fault(mock->device, &fault, NULL);
 	object_put(&mock->device->object);
 	return 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mock IOMMU: one instance, behind which all mock devices are (spec 50-test-abi, 4).
+ * The mock IOMMU [MOCK]: one instance, with all mock devices behind it.
  *
- * It makes two sorts of tables in AMD's format with a granule of 2 KiB; which one, the user's data
- * says. Memory is scattered to it: neighbouring ordinary pages never share a leaf.
+ * The user data of HWPT_ALLOC chooses between two variants of AMD's format with a granule of 2 KiB.
+ * The IOMMU treats memory as scattered: neighbouring ordinary pages never share a leaf.
  */
 #include <string.h>
 
@@ -33,7 +33,7 @@ static int attach(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_
 	struct mock_device *device = iommu_endpoint_driver(endpoint);
 
 	if (pasid == NO_PASID)
-		mock_take_seat(device, domain);
+		mock_rid_attached(device, domain);
 	if (pasid != MOCK_PASID_RESERVED)
 		return 0;
 	device->reserved_pasid = domain && !device->reserved_pasid;
