@@ -17,6 +17,7 @@
 #include "iommufd/device/group.h"
 #include "iommufd/device/lookup.h"
 #include "iommufd/ioas/access.h"
+#include "iommufd/ioas/area.h"
 #include "iommufd/viommu/viommu.h"
 #include "mem/dmabuf.h"
 

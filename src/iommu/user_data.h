@@ -19,7 +19,8 @@ struct user_data {
 };
 
 /*
- * Reads the structure of @type, of @size bytes of which @min must be there, the rest zero [NESTED-DATA]. -EINVAL: another type, too short, too long; -EFAULT.
+ * Reads the structure of @type, of @size bytes of which @min must be there, the rest zero
+ * [NESTED-DATA]. -EINVAL: another type, too short, too long; -EFAULT.
  */
 int user_data_read(const struct user_data *data, uint32_t type, void *to, size_t size, size_t min);
 

@@ -43,8 +43,7 @@ struct iopt_format {
 };
 
 extern const struct iopt_format iopt_amdv1;
-extern const struct iopt_format
-	iopt_amdv1_mock; /* 2 KiB granule, 38 bits [FORMAT-AMDV1], [MOCK-HWPT] */
+extern const struct iopt_format iopt_amdv1_mock; /* of [MOCK-HWPT]: 2 KiB granule, 38 bits */
 extern const struct iopt_format iopt_vtdss;
 extern const struct iopt_format iopt_x86_64;
 extern const struct iopt_format iopt_riscv;

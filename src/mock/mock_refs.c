@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/area.h"
 #include "mock/mock_internal.h"
 
 /* Pages of the caller with consecutive frames. */

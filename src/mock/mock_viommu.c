@@ -100,11 +100,13 @@ void mock_rid_attached(struct mock_device *mock, const struct iommu_domain *doma
 		mock->attached = mock->attaching;
 }
 
-/* The vIOMMU on which the HWPT of the RID is nested, or NULL. Caller holds the group's lock. */
-static struct viommu *rid_viommu(const struct iommufd_device *device)
+/* The vIOMMU on which the HWPT of the RID of @mock is nested, or NULL. */
+static struct viommu *rid_viommu(const struct mock_device *mock) REQUIRES(mock->group->lock)
 {
-	const struct hwpt *hwpt = group_find_rid_hwpt(device);
+	const struct hwpt *hwpt;
 
+	lock_assert_held(&mock->device->group->lock);
+	hwpt = group_find_rid_hwpt(mock->device);
 	if (!hwpt || object_type(&hwpt->object) != OBJECT_HWPT_NESTED)
 		return NULL;
 	return ((const struct hwpt_nested *)hwpt)->viommu;
@@ -117,7 +119,7 @@ static int trigger_vevent(struct mock_device *mock)
 	int rc = -ENOENT;
 
 	lock_acquire(&mock->group->lock);
-	viommu = rid_viommu(mock->device);
+	viommu = rid_viommu(mock);
 	if (viommu && mock->attached.virt_id) {
 		event.virt_id = (uint32_t)mock->attached.virt_id;
 		rc = viommu_report_event(viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, &event,

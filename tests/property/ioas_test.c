@@ -2,12 +2,12 @@
 /*
  * Two IOASes and two devices under random MAP, UNMAP, COPY, ATTACH and DETACH, against arrays that
  * say which page of a buffer each page of IOVA leads to. After each step, what the devices
- * translate is compared page by page.
+ * translate is compared page by page, and the invariants of the IOASes are checked.
  */
-
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
+#include "iommufd/ioas/ioas_check.h"
 #include "kit.h"
 
 enum {
@@ -218,6 +218,10 @@ static void check_page(int device, int page)
 
 static void check_all(void)
 {
+	const char *broken = ioas_check_all();
+
+	if (broken)
+		fail_msg("does not hold: %s", broken);
 	for (int device = 0; device < DEVICES; device++) {
 		for (int page = 0; page < WINDOW_PAGES; page++)
 			check_page(device, page);

@@ -7,7 +7,7 @@
 
 #include <uiommufd/vfio.h>
 
-#include "kit.h"
+#include "iommufd/ioas/ioas_check.h"
 
 enum {
 	SPACE = 96,   /* pages of IOVA */
@@ -124,6 +124,10 @@ static void toggle(struct world *w)
 
 static void check(struct world *w)
 {
+	const char *broken = ioas_check_all();
+
+	if (broken)
+		fail_msg("does not hold: %s", broken);
 	for (unsigned int d = 0; d < FIXTURE_DEVICES; d++) {
 		for (unsigned int i = 0; i < SPACE && w->attached[d]; i++) {
 			const char *expected = w->f->buffer + w->page[i] * PAGE;

@@ -9,6 +9,8 @@
 
 #include "kit.h"
 
+#include "iommufd/ioas/ioas_check.h"
+
 enum {
 	UNITS = 64,
 	DEVICES = 3,
@@ -180,8 +182,11 @@ static void check_ioas(const struct model *model)
 		.allowed_iovas = (uintptr_t)answer,
 	};
 	const uint32_t capacity = cmd.num_iovas;
+	const char *broken = ioas_check_all();
 	int rc;
 
+	if (broken)
+		fail_msg("does not hold: %s", broken);
 	memset(answer, 0x5a, sizeof(answer));
 	rc = fixture_call(model->f, IOMMU_IOAS_IOVA_RANGES, &cmd);
 	assert_answer(rc, cmd.num_iovas, answer, capacity, expected, count);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What depends on the calling process: rights, limits, and the process's end. The test makes up the
- * callers ([OPTION], [IOAS-ACCOUNTING], [IOAS-CHANGE-PROCESS]).
+ * callers [OPTION], [IOAS-ACCOUNTING], [IOAS-CHANGE-PROCESS].
  */
 #include <linux/capability.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* IOMMU_IOVA_LOOKUP: on an IOAS, on a table, and through a guest's own table ([EXT-LOOKUP]). */
+/* IOMMU_IOVA_LOOKUP: on an IOAS, on a table, and through a guest's own table [EXT-LOOKUP]. */
 #include <fcntl.h>
 #include <unistd.h>
 

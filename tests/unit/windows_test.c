@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What devices reserve and permit, windows that are requested before a device is attached, and why
- * a device does not fit ([EXT-DEV-RANGES], [EXT-SEVERAL-DEVICES], [EXT-WINDOWS]).
+ * a device does not fit [EXT-DEV-RANGES], [EXT-SEVERAL-DEVICES], [EXT-WINDOWS].
  */
 #include <uiommufd/ranges.h>
 
@@ -429,7 +429,7 @@ static void without_extensions_the_numbers_are_unknown(void **state)
 	assert_int_equal(uiommufd_open(&options, &ctx), 0);
 	assert_int_equal(uiommufd_ioctl(ctx, NULL, IOMMU_RESV_IOVA_RANGES, (uintptr_t)&resv),
 			 -ENOTTY);
-	/* Only after the size could be read ([EXT-NUMBERS]). */
+	/* Only after the size could be read [EXT-NUMBERS]. */
 	assert_int_equal(uiommufd_ioctl(ctx, NULL, IOMMU_RESV_IOVA_RANGES, 8), -EFAULT);
 	uiommufd_close(ctx);
 	assert_int_equal(uiommufd_open(NULL, &ctx), 0);

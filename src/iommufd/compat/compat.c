@@ -9,6 +9,10 @@
 
 #include "base/alloc.h"
 #include "base/caller.h"
+#include "iommufd/ioas/area.h"
+#include "iommufd/ioas/area_split.h"
+#include "iommufd/ioas/ioas_map.h"
+#include "iommufd/ioas/options.h"
 
 /* Bytes of a structure of the API up to and with @field: what a caller must pass at least. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "iommufd/entry/dispatch.h"
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/area.h"
 #include "iommufd/object/region.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"

@@ -3,7 +3,11 @@
 #ifndef IOMMUFD_IOAS_MAP_H
 #define IOMMUFD_IOAS_MAP_H
 
+#include "iommufd/ioas/ioas.h"
 #include "iommufd/object/ucmd.h"
+
+/* MAPs the memory that @cmd names [IOAS-MAP.5..11]. cmd->iova becomes the IOVA chosen. */
+int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *ioas);
 
 /* Handlers of the table in iommufd/entry/dispatch.c. */
 int ioctl_ioas_map(struct ucmd *ucmd);
