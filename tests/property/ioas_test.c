@@ -4,7 +4,6 @@
  * say which page of a buffer each page of IOVA leads to. After each step, what the devices
  * translate is compared page by page, and the invariants of the IOASes are checked.
  */
-
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
