@@ -5,10 +5,9 @@
  */
 #include "mem/dmabuf.h"
 
-#include <pthread.h>
-
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/sys.h"
 #include "mem/source_internal.h"
 
@@ -16,7 +15,7 @@ struct dmabuf {
 	struct uiommufd_file file;
 	void *memory;
 	uint64_t len;
-	pthread_mutex_t lock; /* guards what follows; @generation is read without it */
+	struct lock lock; /* guards what follows; @generation is read without it */
 	bool revoked;
 	_Atomic uint64_t generation; /* changes of @revoked that were asked for */
 };
@@ -38,7 +37,7 @@ static void dmabuf_release(struct uiommufd_file *file)
 	struct dmabuf *dmabuf = dmabuf_of(file);
 
 	(void)sys_munmap(dmabuf->memory, dmabuf->len);
-	pthread_mutex_destroy(&dmabuf->lock);
+	lock_destroy(&dmabuf->lock);
 	alloc_free(dmabuf);
 }
 
@@ -77,7 +76,7 @@ int dmabuf_create(uint64_t len, struct dmabuf **out)
 		return rc;
 	}
 	dmabuf->len = len;
-	pthread_mutex_init(&dmabuf->lock, NULL);
+	lock_init(&dmabuf->lock, LOCK_DMABUF);
 	file_init(&dmabuf->file, &dmabuf_file_ops, 0);
 	*out = dmabuf;
 	return 0;
@@ -100,10 +99,10 @@ void *dmabuf_memory(const struct dmabuf *dmabuf)
 
 void dmabuf_set_revoked(struct dmabuf *dmabuf, bool revoked)
 {
-	pthread_mutex_lock(&dmabuf->lock);
+	lock_acquire(&dmabuf->lock);
 	dmabuf->revoked = revoked;
 	dmabuf->generation++;
-	pthread_mutex_unlock(&dmabuf->lock);
+	lock_release(&dmabuf->lock);
 	/* Whoever fills a table from here on sees the new generation. */
 	if (notify)
 		notify(dmabuf);
@@ -116,7 +115,7 @@ static int tie(struct mem_source *source, struct dmabuf *dmabuf)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&dmabuf->lock);
+	lock_acquire(&dmabuf->lock);
 	if (dmabuf->revoked) {
 		rc = -ENODEV;
 	} else {
@@ -124,7 +123,7 @@ static int tie(struct mem_source *source, struct dmabuf *dmabuf)
 		source->dmabuf.generation = dmabuf->generation;
 		file_get(&dmabuf->file);
 	}
-	pthread_mutex_unlock(&dmabuf->lock);
+	lock_release(&dmabuf->lock);
 	return rc;
 }
 

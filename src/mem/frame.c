@@ -185,10 +185,10 @@ void frame_visit_pinned(struct mem_source *source,
 		uint64_t byte = page << PAGE_SHIFT, stop, bus, len;
 		bool pinned;
 
-		mem_lock(&source->lock);
+		source_lock(source);
 		run = pins_run_at(&source->parts, page, end);
 		pinned = source->whole || run.users;
-		mem_unlock(&source->lock);
+		source_unlock(source);
 		stop = (page + run.pages.count) << PAGE_SHIFT;
 		for (; pinned && byte < stop; byte += len) {
 			mem_source_run(source, byte, stop - byte, &bus, &len);

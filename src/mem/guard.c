@@ -16,13 +16,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <ucontext.h>
 
+#include "base/lock.h"
 #include "base/sys.h"
 
 #if defined(__x86_64__)
@@ -292,7 +292,8 @@ static int install(int signo, const struct sigaction *act, struct sigaction *old
 	return real_sigaction(signo, &ours, old) ? -errno : 0;
 }
 
-static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER; /* of actions */
+/* Guards `installed` and what the kernel is told: one change of an action at a time. */
+static struct lock change_lock = LOCK_INIT(LOCK_GUARD);
 
 int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *old)
 {
@@ -304,7 +305,7 @@ int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *ol
 		next = *act;
 	sigfillset(&all);
 	sys_sigmask(SIG_SETMASK, &all, &mask);
-	pthread_mutex_lock(&change_lock);
+	lock_acquire(&change_lock);
 	lock_wanted();
 	former = *wanted_for(signo);
 	if (act)
@@ -312,17 +313,18 @@ int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *ol
 	unlock_wanted();
 	if (act)
 		(void)install(signo, &next, NULL);
-	pthread_mutex_unlock(&change_lock);
+	lock_release(&change_lock);
 	sys_sigmask(SIG_SETMASK, &mask, NULL);
 	if (old)
 		*old = former;
 	return 0;
 }
 
-/* Caller holds change_lock. */
-static int install_all(void)
+static int install_all(void) REQUIRES(change_lock)
 {
 	struct sigaction none = {.sa_handler = SIG_DFL};
+
+	lock_assert_held(&change_lock);
 
 	/* Not by name: that would be the preload's, which comes back to us. */
 	real_sigaction = (int (*)(int, const struct sigaction *, struct sigaction *))(
@@ -349,12 +351,12 @@ int guard_install(void)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&change_lock);
+	lock_acquire(&change_lock);
 	if (!atomic_load_explicit(&installed, memory_order_relaxed)) {
 		rc = install_all();
 		atomic_store_explicit(&installed, !rc, memory_order_release);
 	}
-	pthread_mutex_unlock(&change_lock);
+	lock_release(&change_lock);
 	return rc;
 }
 

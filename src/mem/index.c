@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/alloc.h"
+#include "base/lock.h"
 #include "mem/source_internal.h"
 
 struct level {
@@ -44,18 +45,18 @@ struct index_place {
 	uint64_t va, last;
 };
 
-static struct index_place *places;
+static struct lock places_lock = LOCK_INIT(LOCK_PLACES);
+static struct index_place *places GUARDED_BY(places_lock);
 static _Atomic uint64_t place_count;
-static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static pthread_mutex_t stripes[STRIPES];
+static struct lock stripes[STRIPES]; /* each guards its lists */
 static pthread_once_t stripes_once = PTHREAD_ONCE_INIT;
 static atomic_bool enabled;
 
 static void init_stripes(void)
 {
 	for (int i = 0; i < STRIPES; i++)
-		pthread_mutex_init(&stripes[i], NULL);
+		lock_init(&stripes[i], LOCK_INDEX);
 }
 
 void index_enable(void)
@@ -93,26 +94,25 @@ static struct index_link **list_of(const struct level *level, uint64_t granule)
 	return &level->lists[hash & ((UINT64_C(1) << level->bits) - 1)];
 }
 
-static pthread_mutex_t *lock_list(struct index_link **list)
+/* The lock of @list. */
+static struct lock *stripe_of(struct index_link **list)
 {
-	pthread_mutex_t *lock = &stripes[(size_t)(list - all_lists) % STRIPES];
-
-	pthread_mutex_lock(lock);
-	return lock;
+	return &stripes[(size_t)(list - all_lists) % STRIPES];
 }
 
 void index_add(struct mem_source *source)
 {
 	struct level *level = level_of(source);
 	struct index_link **list = list_of(level, source_base(source) >> level->shift);
-	pthread_mutex_t *lock = lock_list(list);
+	struct lock *lock = stripe_of(list);
 
+	lock_acquire(lock);
 	source->link.next = *list;
 	source->link.link = list;
 	if (*list)
 		(*list)->link = &source->link.next;
 	*list = &source->link;
-	pthread_mutex_unlock(lock);
+	lock_release(lock);
 	atomic_fetch_add_explicit(&level->count, 1, memory_order_relaxed);
 }
 
@@ -135,10 +135,10 @@ void index_place_add(struct index_place *place, uint64_t va, uint64_t last)
 	place->va = va;
 	place->last = last;
 	place->source->strays = true;
-	pthread_mutex_lock(&places_lock);
+	lock_acquire(&places_lock);
 	place->next = places;
 	places = place;
-	pthread_mutex_unlock(&places_lock);
+	lock_release(&places_lock);
 	atomic_fetch_add_explicit(&place_count, 1, memory_order_release);
 }
 
@@ -146,7 +146,7 @@ void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t l
 {
 	struct index_place **link = &places;
 
-	pthread_mutex_lock(&places_lock);
+	lock_acquire(&places_lock);
 	while (*link) {
 		struct index_place *place = *link;
 
@@ -158,24 +158,25 @@ void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t l
 			link = &place->next;
 		}
 	}
-	pthread_mutex_unlock(&places_lock);
+	lock_release(&places_lock);
 }
 
 void index_remove(struct mem_source *source)
 {
 	struct level *level;
-	pthread_mutex_t *lock;
+	struct lock *lock;
 
 	if (!source->link.link)
 		return;
 	if (source->strays)
 		index_place_forget(source, 0, UINT64_MAX);
 	level = level_of(source);
-	lock = lock_list(list_of(level, source_base(source) >> level->shift));
+	lock = stripe_of(list_of(level, source_base(source) >> level->shift));
+	lock_acquire(lock);
 	*source->link.link = source->link.next;
 	if (source->link.next)
 		source->link.next->link = source->link.link;
-	pthread_mutex_unlock(lock);
+	lock_release(lock);
 	atomic_fetch_sub_explicit(&level->count, 1, memory_order_relaxed);
 }
 
@@ -199,16 +200,17 @@ static bool matches(const struct search *search, const struct mem_source *source
 
 static int search_list(const struct search *search, struct index_link **list)
 {
-	pthread_mutex_t *lock = lock_list(list);
+	struct lock *lock = stripe_of(list);
 	int rc = 0;
 
+	lock_acquire(lock);
 	for (struct index_link *link = *list; link && !rc; link = link->next) {
 		struct mem_source *source = source_of(link);
 
 		if (matches(search, source))
 			rc = search->found(source, search->arg);
 	}
-	pthread_mutex_unlock(lock);
+	lock_release(lock);
 	return rc;
 }
 
@@ -241,13 +243,13 @@ static int search_places(const struct search *search)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&places_lock);
+	lock_acquire(&places_lock);
 	for (struct index_place *place = places; place && !rc; place = place->next) {
 		if (place->va <= search->last && search->va <= place->last &&
 		    atomic_load_explicit(&place->source->pinned, memory_order_acquire))
 			rc = search->found(place->source, search->arg);
 	}
-	pthread_mutex_unlock(&places_lock);
+	lock_release(&places_lock);
 	return rc;
 }
 

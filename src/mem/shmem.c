@@ -8,12 +8,13 @@
 #include "mem/shmem.h"
 
 #include <linux/magic.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
 
 #include "base/alloc.h"
+#include "base/lock.h"
+#include "base/ref.h"
 #include "base/sys.h"
 #include "mem/self.h"
 
@@ -32,15 +33,15 @@ struct window {
 };
 
 struct shmem {
-	struct shmem *next;
-	uint32_t refs;
+	struct shmem *next; /* in the registry */
+	struct ref refs;    /* taken and given back under the registry's lock */
 	int fd;
 	bool pinnable; /* the right kind of file; then it is in the registry */
 	bool writable; /* fd is */
 	dev_t dev;
 	ino_t ino;
 
-	pthread_mutex_t lock;
+	struct lock lock;	/* guards what follows */
 	struct window *windows; /* by index */
 	size_t count, capacity;
 };
@@ -50,8 +51,8 @@ enum {
 	FD_PATH_SIZE = sizeof("/proc/self/fd/") + 10,
 };
 
-static struct shmem *registry[REGISTRY_LISTS];
-static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lock registry_lock = LOCK_INIT(LOCK_SHMEM_REGISTRY);
+static struct shmem *registry[REGISTRY_LISTS] GUARDED_BY(registry_lock);
 
 static struct shmem **registry_list(ino_t ino)
 {
@@ -112,7 +113,7 @@ static void identify(struct shmem *shmem)
 static void free_shmem(struct shmem *shmem)
 {
 	(void)sys_close(shmem->fd);
-	pthread_mutex_destroy(&shmem->lock);
+	lock_destroy(&shmem->lock);
 	alloc_free(shmem->windows);
 	alloc_free(shmem);
 }
@@ -122,19 +123,19 @@ static struct shmem *register_shmem(struct shmem *fresh)
 {
 	struct shmem **list = registry_list(fresh->ino), *shmem;
 
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&registry_lock);
 	for (shmem = *list; shmem; shmem = shmem->next) {
 		if (shmem->ino == fresh->ino && shmem->dev == fresh->dev &&
 		    shmem->writable == fresh->writable)
 			break;
 	}
 	if (shmem) {
-		shmem->refs++;
+		ref_get(&shmem->refs);
 	} else {
 		fresh->next = *list;
 		*list = fresh;
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 	if (!shmem)
 		return fresh;
 	free_shmem(fresh);
@@ -149,9 +150,9 @@ int shmem_open(int fd, struct shmem **out)
 		(void)sys_close(fd);
 		return -ENOMEM;
 	}
-	shmem->refs = 1;
+	ref_init(&shmem->refs);
 	shmem->fd = fd;
-	pthread_mutex_init(&shmem->lock, NULL);
+	lock_init(&shmem->lock, LOCK_SHMEM);
 	identify(shmem);
 	*out = shmem->pinnable ? register_shmem(shmem) : shmem;
 	return 0;
@@ -162,22 +163,24 @@ void shmem_put(struct shmem *shmem)
 	struct shmem **link = registry_list(shmem->ino);
 	bool last;
 
-	pthread_mutex_lock(&registry_lock);
-	last = --shmem->refs == 0;
+	lock_acquire(&registry_lock);
+	last = ref_put(&shmem->refs);
 	if (last && shmem->pinnable) {
 		while (*link != shmem)
 			link = &(*link)->next;
 		*link = shmem->next;
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 	if (last)
 		free_shmem(shmem);
 }
 
-/* Where the window @index is in the array, or would be. Caller holds the lock. */
-static size_t window_position(const struct shmem *shmem, uint64_t index)
+/* Where the window @index is in the array, or would be. */
+static size_t window_position(const struct shmem *shmem, uint64_t index) REQUIRES(shmem->lock)
 {
 	size_t low = 0, high = shmem->count;
+
+	lock_assert_held(&shmem->lock);
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -190,8 +193,8 @@ static size_t window_position(const struct shmem *shmem, uint64_t index)
 	return low;
 }
 
-/* The window @index, or NULL. Caller holds the lock. */
-static struct window *find_window(const struct shmem *shmem, uint64_t index)
+/* The window @index, or NULL. */
+static struct window *find_window(const struct shmem *shmem, uint64_t index) REQUIRES(shmem->lock)
 {
 	size_t at = window_position(shmem, index);
 
@@ -229,8 +232,8 @@ static int map_window(const struct shmem *shmem, struct window *window)
 	return 0;
 }
 
-/* Maps the window @index, without a pin. NULL: no memory. Caller holds the lock. */
-static struct window *add_window(struct shmem *shmem, uint64_t index)
+/* Maps the window @index, without a pin. NULL: no memory. */
+static struct window *add_window(struct shmem *shmem, uint64_t index) REQUIRES(shmem->lock)
 {
 	size_t at = window_position(shmem, index);
 	struct window window = {.index = index}, *grown;
@@ -252,10 +255,11 @@ static struct window *add_window(struct shmem *shmem, uint64_t index)
 	return &shmem->windows[at];
 }
 
-/* Caller holds the lock. */
-static void remove_window(struct shmem *shmem, struct window *window)
+static void remove_window(struct shmem *shmem, struct window *window) REQUIRES(shmem->lock)
 {
 	size_t at = (size_t)(window - shmem->windows);
+
+	lock_assert_held(&shmem->lock);
 
 	(void)sys_munmap(window->addr, WINDOW_SIZE);
 	shmem->count--;
@@ -276,7 +280,7 @@ static int pin_part(struct shmem *shmem, struct mem_pages part, uint64_t *addr, 
 	const uint64_t index = part.first / WINDOW_PAGES;
 	struct window *window;
 
-	pthread_mutex_lock(&shmem->lock);
+	lock_acquire(&shmem->lock);
 	window = find_window(shmem, index);
 	if (!window)
 		window = add_window(shmem, index);
@@ -286,7 +290,7 @@ static int pin_part(struct shmem *shmem, struct mem_pages part, uint64_t *addr, 
 			((part.first % WINDOW_PAGES) << PAGE_SHIFT);
 		*writable = window->writable;
 	}
-	pthread_mutex_unlock(&shmem->lock);
+	lock_release(&shmem->lock);
 	return window ? 0 : -ENOMEM;
 }
 
@@ -294,12 +298,12 @@ static void unpin_part(struct shmem *shmem, struct mem_pages part)
 {
 	struct window *window;
 
-	pthread_mutex_lock(&shmem->lock);
+	lock_acquire(&shmem->lock);
 	window = find_window(shmem, part.first / WINDOW_PAGES);
 	window->pins -= part.count;
 	if (!window->pins)
 		remove_window(shmem, window);
-	pthread_mutex_unlock(&shmem->lock);
+	lock_release(&shmem->lock);
 }
 
 void shmem_unpin(struct shmem *shmem, struct mem_pages pages)
@@ -359,10 +363,10 @@ void shmem_run(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus
 	const uint64_t inside = offset & (WINDOW_SIZE - 1);
 	struct window *window;
 
-	pthread_mutex_lock(&shmem->lock);
+	lock_acquire(&shmem->lock);
 	window = find_window(shmem, offset >> WINDOW_SHIFT);
 	*bus = (uint64_t)(uintptr_t)window->addr + inside;
-	pthread_mutex_unlock(&shmem->lock);
+	lock_release(&shmem->lock);
 	*run = min_u64(len, WINDOW_SIZE - inside);
 }
 

@@ -32,7 +32,7 @@ struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind k
 
 	if (!source)
 		return NULL;
-	atomic_init(&source->refs, 1);
+	ref_init(&source->refs);
 	source->kind = (uint8_t)kind;
 	source->accounting = (uint8_t)accounting;
 	source->writable = writable;
@@ -86,29 +86,18 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 
 struct mem_source *mem_source_get(struct mem_source *source)
 {
-	uint32_t refs = atomic_fetch_add_explicit(&source->refs, 1, memory_order_relaxed);
-
-	assert(refs);
-	(void)refs;
+	ref_get(&source->refs);
 	return source;
 }
 
 bool source_get_if_alive(struct mem_source *source)
 {
-	uint32_t refs = atomic_load_explicit(&source->refs, memory_order_relaxed);
-
-	while (refs) {
-		if (atomic_compare_exchange_weak_explicit(&source->refs, &refs, refs + 1,
-							  memory_order_acquire,
-							  memory_order_relaxed))
-			return true;
-	}
-	return false;
+	return ref_get_live(&source->refs);
 }
 
 void mem_source_put(struct mem_source *source)
 {
-	if (atomic_fetch_sub_explicit(&source->refs, 1, memory_order_acq_rel) != 1)
+	if (!ref_put(&source->refs))
 		return;
 	assert(!source->pinned && !source->parts.root);
 	if (source->kind == MEM_KIND_FILE)
@@ -184,13 +173,14 @@ static int check_reachable(struct uiommufd_caller *caller, uint64_t va, uint64_t
 }
 
 /* Gets the memory of @pages, none of which has a user. */
-static int acquire(struct mem_source *source, struct mem_pages pages)
+static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
 {
 	const uint64_t va = source_base(source) + (pages.first << PAGE_SHIFT);
 	const uint64_t len = pages.count << PAGE_SHIFT;
 	struct uiommufd_caller *caller = source->caller;
 	int rc;
 
+	source_assert_locked(source);
 	if (fail_inject())
 		return -EFAULT;
 	/* Always there, and until the file is gone. */
@@ -205,8 +195,9 @@ static int acquire(struct mem_source *source, struct mem_pages pages)
 }
 
 /* Gives back the memory of @run, which has no user any more, or did not get one. */
-static void drop(struct mem_source *source, const struct pins_run *run)
+static void drop(struct mem_source *source, const struct pins_run *run) REQUIRES(source->lock)
 {
+	source_assert_locked(source);
 	if (source->kind == MEM_KIND_FILE)
 		shmem_unpin(source->shmem, file_pages(source, run->pages));
 	else if (run->aside)
@@ -246,10 +237,13 @@ static uint64_t end_of(struct mem_pages pages)
  * has no user.
  */
 static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, uint64_t end)
+	REQUIRES(source->lock)
 {
 	uint64_t dropped = 0;
 	struct pins_run run;
 
+	source_assert_locked(source);
+	assert(!source->whole);
 	for (uint64_t page = pages.first; page < end; page += run.pages.count) {
 		run = pins_run_at(&source->parts, page, end);
 		if (run.users)
@@ -264,11 +258,13 @@ static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, u
 
 /* Gets and charges the pages of @pages that have no user; *@fresh is how many. */
 static int acquire_unused(struct mem_source *source, struct mem_pages pages, uint64_t *fresh)
+	REQUIRES(source->lock)
 {
 	uint64_t page = pages.first;
 	struct pins_run run;
 	int rc = 0;
 
+	source_assert_locked(source);
 	*fresh = 0;
 	if (source->whole)
 		return 0;
@@ -288,17 +284,19 @@ static int acquire_unused(struct mem_source *source, struct mem_pages pages, uin
 	return rc;
 }
 
-static void set_pinned(struct mem_source *source, uint64_t pinned)
+static void set_pinned(struct mem_source *source, uint64_t pinned) REQUIRES(source->lock)
 {
+	source_assert_locked(source);
 	atomic_store_explicit(&source->pinned, pinned, memory_order_release);
 }
 
-static int pin_locked(struct mem_source *source, struct mem_pages pages)
+static int pin_locked(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
 {
 	const bool whole = is_whole(source, pages);
 	uint64_t fresh;
 	int rc;
 
+	source_assert_locked(source);
 	if (!whole && pins_cut(&source->parts, pages))
 		return -ENOMEM;
 	rc = acquire_unused(source, pages, &fresh);
@@ -320,9 +318,9 @@ int mem_source_pin(struct mem_source *source, struct mem_pages pages)
 	int rc;
 
 	assert(pages.count && end_of(pages) <= source_pages(source).count);
-	mem_lock(&source->lock);
+	source_lock(source);
 	rc = pin_locked(source, pages);
-	mem_unlock(&source->lock);
+	source_unlock(source);
 	return rc;
 }
 
@@ -330,7 +328,7 @@ void mem_source_unpin(struct mem_source *source, struct mem_pages pages)
 {
 	uint64_t dropped = 0;
 
-	mem_lock(&source->lock);
+	source_lock(source);
 	if (is_whole(source, pages)) {
 		assert(source->whole);
 		source->whole--;
@@ -343,7 +341,7 @@ void mem_source_unpin(struct mem_source *source, struct mem_pages pages)
 	set_pinned(source, source->pinned - dropped);
 	if (dropped)
 		uncharge(source, dropped);
-	mem_unlock(&source->lock);
+	source_unlock(source);
 }
 
 int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t count)
@@ -353,7 +351,7 @@ int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t
 	const bool whole = is_whole(source, pages);
 	int rc = -ENOMEM;
 
-	mem_lock(&source->lock);
+	source_lock(source);
 	if (pins_cut(&source->parts, low))
 		goto out;
 	if (pins_cut(&source->parts, high)) {
@@ -368,7 +366,7 @@ int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t
 		pins_sub(&source->parts, pages);
 	rc = 0;
 out:
-	mem_unlock(&source->lock);
+	source_unlock(source);
 	return rc;
 }
 
@@ -377,13 +375,13 @@ bool mem_source_pinned(struct mem_source *source, struct mem_pages pages)
 	struct pins_run run;
 	bool pinned = true;
 
-	mem_lock(&source->lock);
+	source_lock(source);
 	for (uint64_t page = pages.first; !source->whole && pinned && page < end_of(pages);
 	     page += run.pages.count) {
 		run = pins_run_at(&source->parts, page, end_of(pages));
 		pinned = run.users;
 	}
-	mem_unlock(&source->lock);
+	source_unlock(source);
 	return pinned;
 }
 
@@ -403,6 +401,7 @@ void source_run_local(const struct mem_source *source, uint64_t byte, uint64_t l
 	struct pins_run part = pins_run_at(&source->parts, page, end);
 	const uint64_t start = source_run_address(source, &part);
 
+	source_assert_locked(source);
 	*bus = start + (byte & PAGE_MASK);
 	do {
 		page += part.pages.count;
@@ -431,9 +430,9 @@ void mem_source_run(struct mem_source *source, uint64_t byte, uint64_t len, uint
 			*run = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
 		}
 	} else {
-		mem_lock(&source->lock);
+		source_lock(source);
 		source_run_local(source, byte, len, bus, run);
-		mem_unlock(&source->lock);
+		source_unlock(source);
 	}
 }
 
@@ -465,10 +464,10 @@ void mem_source_move(struct mem_source *source, struct uiommufd_caller *caller)
 	/* To the owner: nothing. */
 	if (caller == former)
 		return;
-	mem_lock(&source->lock);
+	source_lock(source);
 	source->caller = uiommufd_caller_get(caller);
 	source->uid = source->heir_uid;
 	source->heir_uid = former_uid;
-	mem_unlock(&source->lock);
+	source_unlock(source);
 	uiommufd_caller_put(former);
 }

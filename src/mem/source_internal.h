@@ -5,8 +5,9 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/ref.h"
+#include "base/small_lock.h"
 #include "mem/index.h"
-#include "mem/lock.h"
 #include "mem/pins.h"
 #include "mem/source.h"
 
@@ -14,7 +15,7 @@ struct dmabuf;
 struct shmem;
 
 struct mem_source {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	uint8_t kind;	    /* enum mem_kind */
 	uint8_t accounting; /* enum mem_accounting */
 	bool writable;
@@ -22,7 +23,7 @@ struct mem_source {
 	struct uiommufd_caller *caller; /* a reference; changes by CHANGE_PROCESS */
 	uint64_t start, len;		/* address, or offset in the file, of the first byte */
 
-	struct mem_lock lock;	 /* guards what follows; not the index's link */
+	struct small_lock lock;	 /* guards what follows; not the index's link */
 	uint32_t whole;		 /* pins of the whole source */
 	struct pins parts;	 /* pins of parts, and what was moved aside */
 	_Atomic uint64_t pinned; /* pages that have a user; written under the lock */
@@ -42,6 +43,27 @@ struct mem_source {
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct mem_source) == 128, "two cache lines");
+
+static inline void source_lock(struct mem_source *source) ACQUIRES(source->lock)
+{
+	small_lock_acquire(&source->lock, LOCK_SOURCE);
+}
+
+/* For several sources at once. Only one thread at a time does that: mem/displace.c. */
+static inline void source_lock_nested(struct mem_source *source) ACQUIRES(source->lock)
+{
+	small_lock_acquire_nested(&source->lock, LOCK_SOURCE);
+}
+
+static inline void source_unlock(struct mem_source *source) RELEASES(source->lock)
+{
+	small_lock_release(&source->lock, LOCK_SOURCE);
+}
+
+static inline void source_assert_locked(const struct mem_source *source) ASSERTS_HELD(source->lock)
+{
+	small_lock_assert_held(&source->lock, LOCK_SOURCE);
+}
 
 /* All pages. */
 static inline struct mem_pages source_pages(const struct mem_source *source)
@@ -77,9 +99,9 @@ static inline bool source_is_local(const struct mem_source *source)
 	return source->kind == MEM_KIND_VA && caller_is_direct(source->caller);
 }
 
-/* As mem_source_run(), for a local source, whose lock the caller holds. */
+/* Like mem_source_run(), for a local source. */
 void source_run_local(const struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		      uint64_t *run);
+		      uint64_t *run) REQUIRES(source->lock);
 
 /* A source of @kind, with one reference, whose memory is still to be said. NULL: -ENOMEM. */
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
