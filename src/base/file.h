@@ -18,6 +18,8 @@
 
 #include <uiommufd/caller.h>
 
+#include "base/ref.h"
+
 /* Whether a transport can trap a program's accesses to memory on this machine: see struct
  * file_trap_ops. */
 #if defined(__x86_64__)
@@ -90,7 +92,7 @@ enum file_flags {
 struct uiommufd_file {
 	const struct file_ops *ops;
 	unsigned int flags;
-	uint32_t refs;
+	struct ref refs;
 	uint64_t pos; /* of the description, for read and write */
 };
 

@@ -141,9 +141,9 @@ void *pool_alloc(struct pool *pool)
 
 	if (fail_inject())
 		return NULL;
-	pthread_mutex_lock(&part->lock);
+	lock_acquire(&part->lock);
 	object = take(part, pool->size);
-	pthread_mutex_unlock(&part->lock);
+	lock_release(&part->lock);
 	return object ? memset(object, 0, pool->size) : NULL;
 }
 
@@ -175,9 +175,9 @@ void pool_free(struct pool *pool, void *object)
 	if (!object)
 		return;
 	part = chunk->part;
-	pthread_mutex_lock(&part->lock);
+	lock_acquire(&part->lock);
 	unused = give(part, chunk, object);
-	pthread_mutex_unlock(&part->lock);
+	lock_release(&part->lock);
 	if (unused)
 		chunk_free(chunk, POOL_CHUNK_SIZE);
 }
@@ -187,9 +187,9 @@ size_t pool_reserved(struct pool *pool)
 	size_t chunks = 0;
 
 	for (int i = 0; i < POOL_PARTS; i++) {
-		pthread_mutex_lock(&pool->parts[i].lock);
+		lock_acquire(&pool->parts[i].lock);
 		chunks += pool->parts[i].chunks;
-		pthread_mutex_unlock(&pool->parts[i].lock);
+		lock_release(&pool->parts[i].lock);
 	}
 	return chunks * POOL_CHUNK_SIZE;
 }

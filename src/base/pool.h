@@ -17,8 +17,9 @@
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
-#include <pthread.h>
 #include <stddef.h>
+
+#include "base/lock.h"
 
 enum {
 	POOL_PARTS = 8,
@@ -29,7 +30,7 @@ enum {
 struct pool_chunk;
 
 struct pool_part {
-	pthread_mutex_t lock;
+	struct lock lock;	      /* guards what follows, and the part's chunks */
 	struct pool_chunk *available; /* chunks of which an object can be had */
 	size_t chunks, idle;	      /* all; of which no object is in use */
 } __attribute__((aligned(64)));
@@ -42,11 +43,11 @@ struct pool {
 /*
  * A pool of objects of @bytes, whole cache lines, for static storage. There is nothing to destroy.
  */
-#define POOL_INIT(bytes)                                                             \
-	{                                                                            \
-		.size = (bytes), .parts = {                                          \
-			[0 ... POOL_PARTS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER} \
-		}                                                                    \
+#define POOL_INIT(bytes)                                                        \
+	{                                                                       \
+		.size = (bytes), .parts = {                                     \
+			[0 ... POOL_PARTS - 1] = {.lock = LOCK_INIT(LOCK_POOL)} \
+		}                                                               \
 	}
 
 /* A zeroed object, or NULL. */
