@@ -17,7 +17,7 @@
 
 #include "base/check.h"
 #include "bench.h"
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 
 #define OPERATIONS 100000u
 #define FILLS	   3

@@ -2,7 +2,7 @@
 /* <uiommufd/ranges.h>: iova/ranges.h under the ABI's name for a range. */
 #include <uiommufd/ranges.h>
 
-#include "iova/ranges.h"
+#include "iova/iova_ranges.h"
 
 _Static_assert(sizeof(struct iova_range) == sizeof(struct iommu_iova_range) &&
 		       offsetof(struct iova_range, start) ==

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "iommufd/hwpt.h"
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/frame.h"
@@ -25,7 +25,7 @@ enum {
 /* The areas that are not in the room of their source: those of COPYs, and of what was cut. */
 static struct pool areas = POOL_INIT(AREA_SIZE);
 
-_Static_assert(sizeof(struct area) <= MEM_SOURCE_ROOM,
+_Static_assert(sizeof(struct area) <= MEM_SOURCE_OWNER_SIZE,
 	       "the area of a MAP is in the room of its source");
 _Static_assert(sizeof(struct area) <= AREA_SIZE, "an area is in one cache line");
 
@@ -50,7 +50,7 @@ struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len
 
 struct area *area_of_source(struct mem_source *source, uint8_t prot)
 {
-	struct area *area = mem_source_room(source);
+	struct area *area = mem_source_owner_data(source);
 
 	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
 	return area;
@@ -60,7 +60,7 @@ void area_free(struct area *area)
 {
 	struct mem_source *source = area->source;
 
-	if (area != mem_source_room(source))
+	if (area != mem_source_owner_data(source))
 		pool_free(&areas, area);
 	mem_source_put(source);
 }
@@ -95,10 +95,10 @@ static unsigned int area_prot(const struct area *area)
 static void area_piece(const struct hwpt *hwpt, const struct area *area, uint64_t done,
 		       struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
 {
-	mem_source_run(area->source, area->start + done, area_len(area) - done, bus, len);
+	mem_source_extent(area->source, area->start + done, area_len(area) - done, bus, len);
 	if (iommu_domain_scattered(hwpt->domain) &&
 	    mem_source_kind(area->source) != MEM_KIND_DMABUF)
-		*len = frame_run(cursor, *bus, *len);
+		*len = frame_extent(cursor, *bus, *len);
 }
 
 /*

@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 struct coverage_run {
 	struct iova_range range;

@@ -10,8 +10,8 @@
 
 #include "base/check.h"
 #include "iommufd/ctx.h"
-#include "iova/map.h"
-#include "iova/set.h"
+#include "iova/iova_map.h"
+#include "iova/iova_set.h"
 #include "mem/source.h"
 
 /*

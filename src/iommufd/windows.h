@@ -5,7 +5,7 @@
 
 #include "iommufd/device.h"
 #include "iommufd/ucmd.h"
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 /*
  * The end of a command that answers with @ranges: fills the caller's array at @array with as many

@@ -23,7 +23,7 @@
 #define IOVA_MAP_INTERNAL_H
 
 #include "base/check.h"
-#include "iova/map.h"
+#include "iova/iova_map.h"
 
 /* Kinds of room: unaligned, then each power of two from a page to 2 MiB. */
 #define ROOM_ALIGN_MIN_SHIFT PAGE_SHIFT

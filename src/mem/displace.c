@@ -173,7 +173,7 @@ static int add_segments(struct displacement *d, struct mem_source *source,
 			struct displace_moved *victim) REQUIRES(source->lock)
 {
 	uint64_t page, end;
-	struct pins_run run;
+	struct pins_extent run;
 
 	source_assert_locked(source);
 	pages_in_question(d, source, &page, &end);
@@ -181,10 +181,10 @@ static int add_segments(struct displacement *d, struct mem_source *source,
 		struct segment segment = {.source = source};
 		uint64_t at;
 
-		run = pins_run_at(&source->parts, page, end);
+		run = pins_extent_at(&source->parts, page, end);
 		if (run.aside || (!run.users && !source->whole))
 			continue;
-		at = source_run_address(source, &run) >> PAGE_SHIFT;
+		at = source_extent_address(source, &run) >> PAGE_SHIFT;
 		segment.first = max_u64(at, d->first);
 		segment.end = min_u64(at + run.pages.count, d->end);
 		segment.page = page + (segment.first - at);
@@ -399,7 +399,7 @@ struct remap {
 static void cancel_places(const struct displacement *d, const struct remap *remap)
 {
 	for (size_t i = 0; remap->places && i < d->victim_count; i++)
-		index_place_cancel(remap->places[i]);
+		index_place_destroy(remap->places[i]);
 }
 
 static int create_places(const struct displacement *d, struct remap *remap)

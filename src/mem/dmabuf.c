@@ -140,7 +140,7 @@ int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf
 		return -ENOMEM;
 	rc = tie(source, dmabuf);
 	if (rc)
-		source_free(source);
+		source_destroy(source);
 	else
 		*out = source;
 	return rc;

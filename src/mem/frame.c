@@ -163,7 +163,7 @@ bool frame_is_huge(struct frame_cursor *cursor, uint64_t addr)
 	return mapping_of(cursor, addr)->page_size != PAGE_SIZE;
 }
 
-uint64_t frame_run(struct frame_cursor *cursor, uint64_t addr, uint64_t len)
+uint64_t frame_extent(struct frame_cursor *cursor, uint64_t addr, uint64_t len)
 {
 	const uint64_t size = mapping_of(cursor, addr)->page_size;
 
@@ -179,19 +179,19 @@ void frame_visit_pinned(struct mem_source *source,
 			void (*visit)(uint64_t bus, uint64_t len, void *arg), void *arg)
 {
 	const uint64_t end = source_pages(source).count;
-	struct pins_run run;
+	struct pins_extent run;
 
 	for (uint64_t page = 0; page < end; page += run.pages.count) {
 		uint64_t byte = page << PAGE_SHIFT, stop, bus, len;
 		bool pinned;
 
 		source_lock(source);
-		run = pins_run_at(&source->parts, page, end);
+		run = pins_extent_at(&source->parts, page, end);
 		pinned = source->whole || run.users;
 		source_unlock(source);
 		stop = (page + run.pages.count) << PAGE_SHIFT;
 		for (; pinned && byte < stop; byte += len) {
-			mem_source_run(source, byte, stop - byte, &bus, &len);
+			mem_source_extent(source, byte, stop - byte, &bus, &len);
 			visit(bus, len, arg);
 		}
 	}

@@ -45,7 +45,7 @@ bool frame_equal(struct frame a, struct frame b);
 bool frame_is_huge(struct frame_cursor *cursor, uint64_t addr);
 
 /* How many bytes from @addr on, at most @len (not 0), are in one frame. */
-uint64_t frame_run(struct frame_cursor *cursor, uint64_t addr, uint64_t len);
+uint64_t frame_extent(struct frame_cursor *cursor, uint64_t addr, uint64_t len);
 
 /*
  * How many bytes from @addr on, at most @len (not 0), are in one mapping: their frames are numbered

@@ -125,7 +125,7 @@ struct index_place *index_place_create(struct mem_source *source)
 	return place;
 }
 
-void index_place_cancel(struct index_place *place)
+void index_place_destroy(struct index_place *place)
 {
 	alloc_free(place);
 }

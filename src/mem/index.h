@@ -32,11 +32,11 @@ void index_add(struct mem_source *source);
  * Pages of @source are elsewhere, too: a place, which index_place_create() makes (NULL: no memory)
  * and index_place_add() puts at [@va, @last], until the source is removed, or index_place_forget()
  * is called for all that is around it. One that has not been added is freed by
- * index_place_cancel().
+ * index_place_destroy().
  */
 struct index_place;
 struct index_place *index_place_create(struct mem_source *source);
-void index_place_cancel(struct index_place *place);
+void index_place_destroy(struct index_place *place);
 void index_place_add(struct index_place *place, uint64_t va, uint64_t last);
 void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t last);
 

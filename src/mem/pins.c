@@ -131,13 +131,13 @@ static uint64_t bus_at(const struct pins_node *node, uint64_t page)
 	return node->bus ? node->bus + ((page - node->first) << PAGE_SHIFT) : 0;
 }
 
-struct pins_run pins_run_at(const struct pins *pins, uint64_t page, uint64_t end)
+struct pins_extent pins_extent_at(const struct pins *pins, uint64_t page, uint64_t end)
 {
 	const struct pins_node *node = find_below(pins, page);
 	const struct pins_node *next = find_above(pins, page);
 	uint64_t stop = next ? min_u64(next->first, end) : end;
 
-	return (struct pins_run){
+	return (struct pins_extent){
 		.pages = {.first = page, .count = stop - page},
 		.users = node ? node->users : 0,
 		.bus = node ? bus_at(node, page) & ~BUS_ASIDE : 0,

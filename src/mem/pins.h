@@ -25,7 +25,7 @@ struct pins {
 };
 
 /* Pages that are alike. */
-struct pins_run {
+struct pins_extent {
 	struct mem_pages pages;
 	uint32_t users;
 	uint64_t bus; /* where the first page was moved to and the others follow; 0: not moved */
@@ -33,7 +33,7 @@ struct pins_run {
 };
 
 /* The pages from @page on, below @end, that are alike (the longest such run may be longer). */
-struct pins_run pins_run_at(const struct pins *pins, uint64_t page, uint64_t end);
+struct pins_extent pins_extent_at(const struct pins *pins, uint64_t page, uint64_t end);
 
 /* Makes boundaries at both ends of @pages. 0 or -ENOMEM (then none was made). */
 int pins_cut(struct pins *pins, struct mem_pages pages);

@@ -142,7 +142,7 @@ static struct shmem *register_shmem(struct shmem *fresh)
 	return shmem;
 }
 
-int shmem_open(int fd, struct shmem **out)
+int shmem_get(int fd, struct shmem **out)
 {
 	struct shmem *shmem = alloc_zeroed(sizeof(*shmem));
 
@@ -358,7 +358,7 @@ int shmem_pin(struct shmem *shmem, struct mem_pages pages, bool write)
 	return 0;
 }
 
-void shmem_run(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run)
+void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run)
 {
 	const uint64_t inside = offset & (WINDOW_SIZE - 1);
 	struct window *window;

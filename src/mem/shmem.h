@@ -22,7 +22,7 @@ struct shmem;
  * The object for the file that @fd has open; @fd is taken over (on failure, too). Also for files
  * that cannot be pinned. 0 or -ENOMEM.
  */
-int shmem_open(int fd, struct shmem **out);
+int shmem_get(int fd, struct shmem **out);
 
 /* Gives back a reference. With the last one nothing is pinned. */
 void shmem_put(struct shmem *shmem);
@@ -42,6 +42,6 @@ bool shmem_name(const struct shmem *shmem, char *name, size_t size);
 /*
  * Where byte @offset of the file is mapped, and how many bytes, at most @len, follow. It is pinned.
  */
-void shmem_run(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run);
+void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run);
 
 #endif

@@ -44,7 +44,7 @@ struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind k
 	return source;
 }
 
-void source_free(struct mem_source *source)
+void source_destroy(struct mem_source *source)
 {
 	uiommufd_caller_put(source->caller);
 	pool_free(&sources, source);
@@ -75,9 +75,9 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 		return -ENOMEM;
 	rc = caller_dup_fd(caller, fd);
 	if (rc >= 0)
-		rc = shmem_open(rc, &source->shmem);
+		rc = shmem_get(rc, &source->shmem);
 	if (rc) {
-		source_free(source);
+		source_destroy(source);
 		return rc;
 	}
 	*out = source;
@@ -106,10 +106,10 @@ void mem_source_put(struct mem_source *source)
 		file_put(dmabuf_file(source->dmabuf.buf));
 	else
 		index_remove(source);
-	source_free(source);
+	source_destroy(source);
 }
 
-void *mem_source_room(struct mem_source *source)
+void *mem_source_owner_data(struct mem_source *source)
 {
 	return source->room;
 }
@@ -195,7 +195,7 @@ static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(s
 }
 
 /* Gives back the memory of @run, which has no user any more, or did not get one. */
-static void drop(struct mem_source *source, const struct pins_run *run) REQUIRES(source->lock)
+static void drop(struct mem_source *source, const struct pins_extent *run) REQUIRES(source->lock)
 {
 	source_assert_locked(source);
 	if (source->kind == MEM_KIND_FILE)
@@ -240,12 +240,12 @@ static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, u
 	REQUIRES(source->lock)
 {
 	uint64_t dropped = 0;
-	struct pins_run run;
+	struct pins_extent run;
 
 	source_assert_locked(source);
 	assert(!source->whole);
 	for (uint64_t page = pages.first; page < end; page += run.pages.count) {
-		run = pins_run_at(&source->parts, page, end);
+		run = pins_extent_at(&source->parts, page, end);
 		if (run.users)
 			continue;
 		drop(source, &run);
@@ -261,7 +261,7 @@ static int acquire_unused(struct mem_source *source, struct mem_pages pages, uin
 	REQUIRES(source->lock)
 {
 	uint64_t page = pages.first;
-	struct pins_run run;
+	struct pins_extent run;
 	int rc = 0;
 
 	source_assert_locked(source);
@@ -269,7 +269,7 @@ static int acquire_unused(struct mem_source *source, struct mem_pages pages, uin
 	if (source->whole)
 		return 0;
 	for (; page < end_of(pages); page += run.pages.count) {
-		run = pins_run_at(&source->parts, page, end_of(pages));
+		run = pins_extent_at(&source->parts, page, end_of(pages));
 		if (run.users)
 			continue;
 		rc = acquire(source, run.pages);
@@ -372,13 +372,13 @@ out:
 
 bool mem_source_pinned(struct mem_source *source, struct mem_pages pages)
 {
-	struct pins_run run;
+	struct pins_extent run;
 	bool pinned = true;
 
 	source_lock(source);
 	for (uint64_t page = pages.first; !source->whole && pinned && page < end_of(pages);
 	     page += run.pages.count) {
-		run = pins_run_at(&source->parts, page, end_of(pages));
+		run = pins_extent_at(&source->parts, page, end_of(pages));
 		pinned = run.users;
 	}
 	source_unlock(source);
@@ -393,13 +393,13 @@ uint64_t mem_source_pinned_pages(struct mem_source *source)
 /* ---- bus addresses ---- */
 
 /* A part may have been moved aside. */
-void source_run_local(const struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		      uint64_t *run)
+void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
+			 uint64_t *bus, uint64_t *run)
 {
 	const uint64_t end = ((byte + len - 1) >> PAGE_SHIFT) + 1;
 	uint64_t page = byte >> PAGE_SHIFT;
-	struct pins_run part = pins_run_at(&source->parts, page, end);
-	const uint64_t start = source_run_address(source, &part);
+	struct pins_extent part = pins_extent_at(&source->parts, page, end);
+	const uint64_t start = source_extent_address(source, &part);
 
 	source_assert_locked(source);
 	*bus = start + (byte & PAGE_MASK);
@@ -407,19 +407,19 @@ void source_run_local(const struct mem_source *source, uint64_t byte, uint64_t l
 		page += part.pages.count;
 		if (page == end)
 			break;
-		part = pins_run_at(&source->parts, page, end);
-	} while (source_run_address(source, &part) ==
+		part = pins_extent_at(&source->parts, page, end);
+	} while (source_extent_address(source, &part) ==
 		 start + ((page - (byte >> PAGE_SHIFT)) << PAGE_SHIFT));
 	*run = min_u64(len, (page << PAGE_SHIFT) - byte);
 }
 
-void mem_source_run(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		    uint64_t *run)
+void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
+		       uint64_t *run)
 {
 	struct uiommufd_caller *caller = source->caller;
 
 	if (source->kind == MEM_KIND_FILE) {
-		shmem_run(source->shmem, source_base(source) + byte, len, bus, run);
+		shmem_extent(source->shmem, source_base(source) + byte, len, bus, run);
 	} else if (source->kind == MEM_KIND_DMABUF) {
 		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source->dmabuf.buf) +
 		       source_base(source) + byte;
@@ -431,7 +431,7 @@ void mem_source_run(struct mem_source *source, uint64_t byte, uint64_t len, uint
 		}
 	} else {
 		source_lock(source);
-		source_run_local(source, byte, len, bus, run);
+		source_extent_local(source, byte, len, bus, run);
 		source_unlock(source);
 	}
 }

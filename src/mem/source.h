@@ -59,13 +59,13 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 			 bool writable, enum mem_accounting accounting, struct mem_source **out);
 
 /*
- * The MEM_SOURCE_ROOM bytes that a source has besides itself, zeroed, for its creator to use: next
+ * The MEM_SOURCE_OWNER_SIZE bytes that a source has besides itself, zeroed, for its creator to use: next
  * to it, so that both come from memory at once. They live as long as the source does.
  */
 enum {
-	MEM_SOURCE_ROOM = 48
+	MEM_SOURCE_OWNER_SIZE = 48
 };
-void *mem_source_room(struct mem_source *source);
+void *mem_source_owner_data(struct mem_source *source);
 
 struct mem_source *mem_source_get(struct mem_source *source);
 
@@ -126,8 +126,8 @@ uint64_t mem_source_pinned_pages(struct mem_source *source);
  * bytes from there, at most @len, are contiguous there. Memory of another process that its caller
  * cannot show us any more is at 0, where a guarded copy fails.
  */
-void mem_source_run(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		    uint64_t *run);
+void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
+		       uint64_t *run);
 
 /*
  * Copies between @buf (of this process) and bytes [@byte, @byte + @len) of the source, counted from

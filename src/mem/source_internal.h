@@ -39,7 +39,7 @@ struct mem_source {
 
 	uint32_t uid;	   /* who pays, in mode "user": of the caller when it mapped */
 	uint32_t heir_uid; /* of the other side of a move: who will pay, or did before */
-	uint64_t room[MEM_SOURCE_ROOM / sizeof(uint64_t)];
+	uint64_t room[MEM_SOURCE_OWNER_SIZE / sizeof(uint64_t)];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct mem_source) == 128, "two cache lines");
@@ -87,8 +87,8 @@ static inline uint64_t source_last(const struct mem_source *source)
 }
 
 /* Address of the first page of @run, of a source of addresses. */
-static inline uint64_t source_run_address(const struct mem_source *source,
-					  const struct pins_run *run)
+static inline uint64_t source_extent_address(const struct mem_source *source,
+					     const struct pins_extent *run)
 {
 	return run->bus ? run->bus : source_base(source) + (run->pages.first << PAGE_SHIFT);
 }
@@ -99,14 +99,14 @@ static inline bool source_is_local(const struct mem_source *source)
 	return source->kind == MEM_KIND_VA && caller_is_direct(source->caller);
 }
 
-/* Like mem_source_run(), for a local source. */
-void source_run_local(const struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		      uint64_t *run) REQUIRES(source->lock);
+/* Like mem_source_extent(), for a local source. */
+void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
+			 uint64_t *bus, uint64_t *run) REQUIRES(source->lock);
 
 /* A source of @kind, with one reference, whose memory is still to be said. NULL: -ENOMEM. */
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting);
-void source_free(struct mem_source *source);
+void source_destroy(struct mem_source *source);
 
 /* A reference, unless the last one is gone. */
 bool source_get_if_alive(struct mem_source *source);

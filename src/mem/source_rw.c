@@ -42,7 +42,7 @@ static int copy_local(const struct transfer *transfer, uint64_t len)
 
 	source_lock(source);
 	for (uint64_t done = 0; done < len && !rc; done += part) {
-		source_run_local(source, transfer->byte + done, len - done, &bus, &part);
+		source_extent_local(source, transfer->byte + done, len - done, &bus, &part);
 		rc = copy_at_bus(transfer, done, bus, part);
 	}
 	source_unlock(source);
@@ -57,7 +57,7 @@ static int copy_pinned(const struct transfer *transfer, uint64_t len)
 	if (source_is_local(transfer->source))
 		return copy_local(transfer, len);
 	for (uint64_t done = 0; done < len && !rc; done += part) {
-		mem_source_run(transfer->source, transfer->byte + done, len - done, &bus, &part);
+		mem_source_extent(transfer->source, transfer->byte + done, len - done, &bus, &part);
 		rc = copy_at_bus(transfer, done, bus, part);
 	}
 	return rc;

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/fail.h"
+#include "iova/iova_set.h"
 #include "iova/map_internal.h"
-#include "iova/set.h"
 
 /*
  * That @map holds the pages that start at start(0) to start(@count - 1), and takes @memory bytes.

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 
 #define UNITS 400u
 #define PAGE  4096u

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 #define SIZE 128u
 #define SETS 3u

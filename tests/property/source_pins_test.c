@@ -184,7 +184,7 @@ static void check(struct model *m)
 	for (uint64_t page = pages.first; page < pages.first + pages.count;) {
 		uint64_t left = (pages.first + pages.count - page) * PAGE_SIZE, bus, run;
 
-		mem_source_run(m->source, page * PAGE_SIZE, left, &bus, &run);
+		mem_source_extent(m->source, page * PAGE_SIZE, left, &bus, &run);
 		for (uint64_t i = 0; i < run; i += PAGE_SIZE)
 			assert_int_equal(*(char *)(uintptr_t)(bus + i), m->holds[page++]);
 	}

@@ -88,7 +88,7 @@ static char *bus_of(struct mem_source *source, uint64_t page)
 {
 	uint64_t bus, run;
 
-	mem_source_run(source, page * PAGE_SIZE, PAGE_SIZE, &bus, &run);
+	mem_source_extent(source, page * PAGE_SIZE, PAGE_SIZE, &bus, &run);
 	assert_int_equal(run, PAGE_SIZE);
 	return (char *)(uintptr_t)bus;
 }

@@ -7,7 +7,7 @@
  * to miss the cache. An erase that takes the final entry of a leaf walks a second one, to the entry
  * whose hole grows.
  */
-#include "iova/map.h"
+#include "iova/iova_map.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -6,8 +6,8 @@
  * largest hole below it, so that both a look-up and the search for the lowest hole that fits
  * descend and never scan: O(log n) at any size, few cache lines per level. Not locked.
  */
-#ifndef IOVA_MAP_H
-#define IOVA_MAP_H
+#ifndef IOVA_IOVA_MAP_H
+#define IOVA_IOVA_MAP_H
 
 #include <stdbool.h>
 #include <stddef.h>

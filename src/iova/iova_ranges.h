@@ -7,8 +7,8 @@
  * A *normal* array is ascending, its ranges neither overlap nor touch. Linear, but for the sorting
  * in ranges_normalise().
  */
-#ifndef IOVA_RANGES_H
-#define IOVA_RANGES_H
+#ifndef IOVA_IOVA_RANGES_H
+#define IOVA_IOVA_RANGES_H
 
 #include <stddef.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Automatic choice of an IOVA: the kernel's rules (spec 10-ioas, 5) over a map, reserved and
  * allowed ranges. */
-#ifndef IOVA_ALLOC_H
-#define IOVA_ALLOC_H
+#ifndef IOVA_IOVA_ALLOC_H
+#define IOVA_IOVA_ALLOC_H
 
-#include "iova/map.h"
-#include "iova/set.h"
+#include "iova/iova_map.h"
+#include "iova/iova_set.h"
 
 struct iova_request {
 	uint64_t len;	    /* bytes, not 0 */

@@ -6,8 +6,8 @@
  * Look-up is O(log n); add and remove move the tail of the array. Every function that may fail
  * leaves the set as it was.
  */
-#ifndef IOVA_SET_H
-#define IOVA_SET_H
+#ifndef IOVA_IOVA_SET_H
+#define IOVA_IOVA_SET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
  * Arrays of ranges. The addition past the end of the space, last + 1 of a range that ends at 2^64 -
  * 1, wraps to 0; each function says what that means to it.
  */
-#include "iova/ranges.h"
+#include "iova/iova_ranges.h"
 
 #include "base/check.h"
 

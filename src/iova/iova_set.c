@@ -6,7 +6,7 @@
  * Changes that combine whole sets write to a fresh array first, whose size they know the bound of:
  * nothing may fail once it is there.
  */
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "iova/ranges.h"
+#include "iova/iova_ranges.h"
 
 #define CAPACITY_MIN 8u
 

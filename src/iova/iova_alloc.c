@@ -4,7 +4,7 @@
  * fits, no memory of the last one. The map finds holes between areas; what is reserved cuts the
  * space into the windows in which it looks.
  */
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 
 #include <assert.h>
 #include <errno.h>
