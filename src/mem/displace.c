@@ -173,20 +173,20 @@ static int add_segments(struct displacement *d, struct mem_source *source,
 			struct displace_moved *victim) REQUIRES(source->lock)
 {
 	uint64_t page, end;
-	struct pins_extent run;
+	struct pins_extent extent;
 
 	source_assert_locked(source);
 	pages_in_question(d, source, &page, &end);
-	for (; page < end; page += run.pages.count) {
+	for (; page < end; page += extent.pages.count) {
 		struct segment segment = {.source = source};
 		uint64_t at;
 
-		run = pins_extent_at(&source->parts, page, end);
-		if (run.aside || (!run.users && !source->whole))
+		extent = pins_extent_at(&source->parts, page, end);
+		if (extent.aside || (!extent.users && !source->whole))
 			continue;
-		at = source_extent_address(source, &run) >> PAGE_SHIFT;
+		at = source_extent_address(source, &extent) >> PAGE_SHIFT;
 		segment.first = max_u64(at, d->first);
-		segment.end = min_u64(at + run.pages.count, d->end);
+		segment.end = min_u64(at + extent.pages.count, d->end);
 		segment.page = page + (segment.first - at);
 		if (segment.first >= segment.end)
 			continue;

@@ -179,17 +179,17 @@ void frame_visit_pinned(struct mem_source *source,
 			void (*visit)(uint64_t bus, uint64_t len, void *arg), void *arg)
 {
 	const uint64_t end = source_pages(source).count;
-	struct pins_extent run;
+	struct pins_extent extent;
 
-	for (uint64_t page = 0; page < end; page += run.pages.count) {
+	for (uint64_t page = 0; page < end; page += extent.pages.count) {
 		uint64_t byte = page << PAGE_SHIFT, stop, bus, len;
 		bool pinned;
 
 		source_lock(source);
-		run = pins_extent_at(&source->parts, page, end);
-		pinned = source->whole || run.users;
+		extent = pins_extent_at(&source->parts, page, end);
+		pinned = source->whole || extent.users;
 		source_unlock(source);
-		stop = (page + run.pages.count) << PAGE_SHIFT;
+		stop = (page + extent.pages.count) << PAGE_SHIFT;
 		for (; pinned && byte < stop; byte += len) {
 			mem_source_extent(source, byte, stop - byte, &bus, &len);
 			visit(bus, len, arg);

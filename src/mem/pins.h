@@ -32,7 +32,7 @@ struct pins_extent {
 	bool aside; /* and that is ours, to be given back (mem/aside.h); else it is the program's */
 };
 
-/* The pages from @page on, below @end, that are alike (the longest such run may be longer). */
+/* The pages from @page on, below @end, that are alike (the longest such extent may be longer). */
 struct pins_extent pins_extent_at(const struct pins *pins, uint64_t page, uint64_t end);
 
 /* Makes boundaries at both ends of @pages. 0 or -ENOMEM (then none was made). */

@@ -358,7 +358,8 @@ int shmem_pin(struct shmem *shmem, struct mem_pages pages, bool write)
 	return 0;
 }
 
-void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run)
+void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus,
+		  uint64_t *extent)
 {
 	const uint64_t inside = offset & (WINDOW_SIZE - 1);
 	struct window *window;
@@ -367,7 +368,7 @@ void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *
 	window = find_window(shmem, offset >> WINDOW_SHIFT);
 	*bus = (uint64_t)(uintptr_t)window->addr + inside;
 	lock_release(&shmem->lock);
-	*run = min_u64(len, WINDOW_SIZE - inside);
+	*extent = min_u64(len, WINDOW_SIZE - inside);
 }
 
 bool shmem_name(const struct shmem *shmem, char *name, size_t size)

@@ -42,6 +42,7 @@ bool shmem_name(const struct shmem *shmem, char *name, size_t size);
 /*
  * Where byte @offset of the file is mapped, and how many bytes, at most @len, follow. It is pinned.
  */
-void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run);
+void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus,
+		  uint64_t *extent);
 
 #endif

@@ -162,12 +162,12 @@ static struct mem_pages file_pages(const struct mem_source *source, struct mem_p
 static int check_reachable(struct uiommufd_caller *caller, uint64_t va, uint64_t len)
 {
 	while (len) {
-		uint64_t bus, run;
+		uint64_t bus, extent;
 
-		if (caller_resolve(caller, va, len, &bus, &run))
+		if (caller_resolve(caller, va, len, &bus, &extent))
 			return -EFAULT;
-		va += run;
-		len -= run;
+		va += extent;
+		len -= extent;
 	}
 	return 0;
 }
@@ -194,14 +194,14 @@ static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(s
 	return rc ? rc : check_reachable(caller, va, len);
 }
 
-/* Gives back the memory of @run, which has no user any more, or did not get one. */
-static void drop(struct mem_source *source, const struct pins_extent *run) REQUIRES(source->lock)
+/* Gives back the memory of @extent, which has no user any more, or did not get one. */
+static void drop(struct mem_source *source, const struct pins_extent *extent) REQUIRES(source->lock)
 {
 	source_assert_locked(source);
 	if (source->kind == MEM_KIND_FILE)
-		shmem_unpin(source->shmem, file_pages(source, run->pages));
-	else if (run->aside)
-		aside_release(run->bus, run->pages.count);
+		shmem_unpin(source->shmem, file_pages(source, extent->pages));
+	else if (extent->aside)
+		aside_release(extent->bus, extent->pages.count);
 }
 
 /* A device's memory is nobody's. */
@@ -240,18 +240,18 @@ static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, u
 	REQUIRES(source->lock)
 {
 	uint64_t dropped = 0;
-	struct pins_extent run;
+	struct pins_extent extent;
 
 	source_assert_locked(source);
 	assert(!source->whole);
-	for (uint64_t page = pages.first; page < end; page += run.pages.count) {
-		run = pins_extent_at(&source->parts, page, end);
-		if (run.users)
+	for (uint64_t page = pages.first; page < end; page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end);
+		if (extent.users)
 			continue;
-		drop(source, &run);
-		if (run.bus)
-			pins_set_bus(&source->parts, run.pages, 0, false);
-		dropped += run.pages.count;
+		drop(source, &extent);
+		if (extent.bus)
+			pins_set_bus(&source->parts, extent.pages, 0, false);
+		dropped += extent.pages.count;
 	}
 	return dropped;
 }
@@ -261,21 +261,21 @@ static int acquire_unused(struct mem_source *source, struct mem_pages pages, uin
 	REQUIRES(source->lock)
 {
 	uint64_t page = pages.first;
-	struct pins_extent run;
+	struct pins_extent extent;
 	int rc = 0;
 
 	source_assert_locked(source);
 	*fresh = 0;
 	if (source->whole)
 		return 0;
-	for (; page < end_of(pages); page += run.pages.count) {
-		run = pins_extent_at(&source->parts, page, end_of(pages));
-		if (run.users)
+	for (; page < end_of(pages); page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end_of(pages));
+		if (extent.users)
 			continue;
-		rc = acquire(source, run.pages);
+		rc = acquire(source, extent.pages);
 		if (rc)
 			break;
-		*fresh += run.pages.count;
+		*fresh += extent.pages.count;
 	}
 	if (!rc && *fresh)
 		rc = charge(source, *fresh);
@@ -372,14 +372,14 @@ out:
 
 bool mem_source_pinned(struct mem_source *source, struct mem_pages pages)
 {
-	struct pins_extent run;
+	struct pins_extent extent;
 	bool pinned = true;
 
 	source_lock(source);
 	for (uint64_t page = pages.first; !source->whole && pinned && page < end_of(pages);
-	     page += run.pages.count) {
-		run = pins_extent_at(&source->parts, page, end_of(pages));
-		pinned = run.users;
+	     page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end_of(pages));
+		pinned = extent.users;
 	}
 	source_unlock(source);
 	return pinned;
@@ -394,7 +394,7 @@ uint64_t mem_source_pinned_pages(struct mem_source *source)
 
 /* A part may have been moved aside. */
 void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
-			 uint64_t *bus, uint64_t *run)
+			 uint64_t *bus, uint64_t *extent)
 {
 	const uint64_t end = ((byte + len - 1) >> PAGE_SHIFT) + 1;
 	uint64_t page = byte >> PAGE_SHIFT;
@@ -410,28 +410,28 @@ void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_
 		part = pins_extent_at(&source->parts, page, end);
 	} while (source_extent_address(source, &part) ==
 		 start + ((page - (byte >> PAGE_SHIFT)) << PAGE_SHIFT));
-	*run = min_u64(len, (page << PAGE_SHIFT) - byte);
+	*extent = min_u64(len, (page << PAGE_SHIFT) - byte);
 }
 
 void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		       uint64_t *run)
+		       uint64_t *extent)
 {
 	struct uiommufd_caller *caller = source->caller;
 
 	if (source->kind == MEM_KIND_FILE) {
-		shmem_extent(source->shmem, source_base(source) + byte, len, bus, run);
+		shmem_extent(source->shmem, source_base(source) + byte, len, bus, extent);
 	} else if (source->kind == MEM_KIND_DMABUF) {
 		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source->dmabuf.buf) +
 		       source_base(source) + byte;
-		*run = len;
+		*extent = len;
 	} else if (!caller_is_direct(caller)) {
-		if (caller_resolve(caller, source_base(source) + byte, len, bus, run)) {
+		if (caller_resolve(caller, source_base(source) + byte, len, bus, extent)) {
 			*bus = 0;
-			*run = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
+			*extent = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
 		}
 	} else {
 		source_lock(source);
-		source_extent_local(source, byte, len, bus, run);
+		source_extent_local(source, byte, len, bus, extent);
 		source_unlock(source);
 	}
 }

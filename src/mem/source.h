@@ -127,7 +127,7 @@ uint64_t mem_source_pinned_pages(struct mem_source *source);
  * cannot show us any more is at 0, where a guarded copy fails.
  */
 void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		       uint64_t *run);
+		       uint64_t *extent);
 
 /*
  * Copies between @buf (of this process) and bytes [@byte, @byte + @len) of the source, counted from

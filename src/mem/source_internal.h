@@ -86,11 +86,12 @@ static inline uint64_t source_last(const struct mem_source *source)
 	return (source->start + source->len - 1) | PAGE_MASK;
 }
 
-/* Address of the first page of @run, of a source of addresses. */
+/* Address of the first page of @extent, of a source of addresses. */
 static inline uint64_t source_extent_address(const struct mem_source *source,
-					     const struct pins_extent *run)
+					     const struct pins_extent *extent)
 {
-	return run->bus ? run->bus : source_base(source) + (run->pages.first << PAGE_SHIFT);
+	return extent->bus ? extent->bus
+			   : source_base(source) + (extent->pages.first << PAGE_SHIFT);
 }
 
 /* True if bus addresses are the program's own addresses: the memory is this process's. */
@@ -101,7 +102,7 @@ static inline bool source_is_local(const struct mem_source *source)
 
 /* Like mem_source_extent(), for a local source. */
 void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
-			 uint64_t *bus, uint64_t *run) REQUIRES(source->lock);
+			 uint64_t *bus, uint64_t *extent) REQUIRES(source->lock);
 
 /* A source of @kind, with one reference, whose memory is still to be said. NULL: -ENOMEM. */
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
