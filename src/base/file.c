@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of an open file: a count of references, nothing else. Any thread may take or drop one,
- * as long as a reference of its own or a lock keeps the file meanwhile.
+ * The life of an open file is its count of references. Any thread may get or put one while a
+ * reference that it owns, or a lock that it holds, keeps the file.
  */
 #include "base/file.h"
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads use the slots of the gate (base/gate.h). One of the two sides sees the other: a thread
- * stores that it is in and then looks for a stop; the stopper stores the stop and then looks who is
- * in. A slot that it does not see belongs to a thread that has not looked yet.
+ * Threads use the slots of the gate (base/gate.h). At least one of the two sides sees the other: a
+ * thread stores that it is in, and then loads whether the world is stopped; the stopper stores that
+ * it is, and then loads which threads are in. A slot that is not in the list yet belongs to a
+ * thread that has not loaded yet.
  *
  * stop_lock is acquired by world_stop() and released by world_resume(), which no analysis of one
  * function at a time can follow.
  */
+#include <assert.h>
 #include <sched.h>
 #include <time.h>
 
@@ -44,6 +46,7 @@ void world_leave(void)
 {
 	unsigned int depth = atomic_load_explicit(&gate_self->depth, memory_order_relaxed);
 
+	assert(depth);
 	atomic_store_explicit(&gate_self->depth, depth - 1, memory_order_release);
 }
 
@@ -52,7 +55,7 @@ static void stop(void) NO_LOCK_ANALYSIS
 {
 	lock_acquire(&stop_lock);
 	atomic_store(&stopped, true);
-	/* The list of slots, too, is looked at after the store. */
+	/* Orders the store before the loads of the list of slots as well. */
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
