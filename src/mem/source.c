@@ -2,10 +2,15 @@
 /*
  * Sources: creation, pinning, charging.
  *
- * Most sources are pinned whole, or not at all: a counter. Pins of parts are in a map besides
- * (mem/pins.h), and a page has a user if either says so. What a pin needs is got in this order, so
- * that a failure has nothing but the steps before it to undo: boundaries in the map, the memory,
- * the charge.
+ * Most sources are pinned whole or not at all, so pins of the whole source are a counter. Pins of
+ * parts are in a map (mem/pins.h). A page has a user if either says so. A pin first makes
+ * boundaries in the map, then acquires the memory, then charges: each failure undoes only the steps
+ * before it.
+ *
+ * Invariants, under the source's lock:
+ * - @pinned is the number of pages that have a user: all if @whole is not 0;
+ * - a page without a user has its memory at the source's own addresses (no bus address in @parts);
+ * - exactly the pages counted in @pinned are charged.
  */
 #include "mem/source.h"
 
@@ -111,7 +116,7 @@ void mem_source_put(struct mem_source *source)
 
 void *mem_source_owner_data(struct mem_source *source)
 {
-	return source->room;
+	return source->owner_data;
 }
 
 enum mem_kind mem_source_kind(const struct mem_source *source)
@@ -158,7 +163,7 @@ static struct mem_pages file_pages(const struct mem_source *source, struct mem_p
 	return pages;
 }
 
-/* Whether the engine's process can see all of populated memory of another one. */
+/* Whether the engine's process can reach all of the caller's populated memory. 0 or -EFAULT. */
 static int check_reachable(struct uiommufd_caller *caller, uint64_t va, uint64_t len)
 {
 	while (len) {
@@ -172,7 +177,7 @@ static int check_reachable(struct uiommufd_caller *caller, uint64_t va, uint64_t
 	return 0;
 }
 
-/* Gets the memory of @pages, none of which has a user. */
+/* Acquires the memory of @pages, none of which has a user. */
 static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
 {
 	const uint64_t va = source_base(source) + (pages.first << PAGE_SHIFT);
@@ -183,7 +188,7 @@ static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(s
 	source_assert_locked(source);
 	if (fail_inject())
 		return -EFAULT;
-	/* Always there, and until the file is gone. */
+	/* Its pages are always resident, and live as long as the file. */
 	if (source->kind == MEM_KIND_DMABUF)
 		return 0;
 	if (source->kind == MEM_KIND_FILE)
@@ -194,7 +199,7 @@ static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(s
 	return rc ? rc : check_reachable(caller, va, len);
 }
 
-/* Gives back the memory of @extent, which has no user any more, or did not get one. */
+/* Gives back the memory of @extent, which has no user any more, or has not got one. */
 static void drop(struct mem_source *source, const struct pins_extent *extent) REQUIRES(source->lock)
 {
 	source_assert_locked(source);
@@ -204,7 +209,7 @@ static void drop(struct mem_source *source, const struct pins_extent *extent) RE
 		aside_release(extent->bus, extent->pages.count);
 }
 
-/* A device's memory is nobody's. */
+/* The memory of a device is not charged. */
 static int charge(struct mem_source *source, uint64_t pages)
 {
 	if (source->kind == MEM_KIND_DMABUF)
@@ -233,8 +238,8 @@ static uint64_t end_of(struct mem_pages pages)
 }
 
 /*
- * Drops the pages of [@pages.first, @end) that no part has a user for. Returns how many. The whole
- * has no user.
+ * Drops the pages of [@pages.first, @end) that have no user, and returns how many. The source is
+ * not pinned as a whole.
  */
 static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, uint64_t end)
 	REQUIRES(source->lock)
@@ -256,13 +261,13 @@ static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, u
 	return dropped;
 }
 
-/* Gets and charges the pages of @pages that have no user; *@fresh is how many. */
+/* Acquires and charges those of @pages that have no user; *@fresh is how many. */
 static int acquire_unused(struct mem_source *source, struct mem_pages pages, uint64_t *fresh)
 	REQUIRES(source->lock)
 {
 	uint64_t page = pages.first;
 	struct pins_extent extent;
-	int rc = 0;
+	int rc;
 
 	source_assert_locked(source);
 	*fresh = 0;
@@ -274,19 +279,24 @@ static int acquire_unused(struct mem_source *source, struct mem_pages pages, uin
 			continue;
 		rc = acquire(source, extent.pages);
 		if (rc)
-			break;
+			goto out_drop;
 		*fresh += extent.pages.count;
 	}
-	if (!rc && *fresh)
-		rc = charge(source, *fresh);
+	rc = *fresh ? charge(source, *fresh) : 0;
 	if (rc)
-		(void)drop_unused(source, pages, page);
+		goto out_drop;
+	return 0;
+
+out_drop:
+	(void)drop_unused(source, pages, page);
 	return rc;
 }
 
 static void set_pinned(struct mem_source *source, uint64_t pinned) REQUIRES(source->lock)
 {
 	source_assert_locked(source);
+	assert(source->whole ? pinned == source_pages(source).count
+			     : pinned <= source_pages(source).count);
 	atomic_store_explicit(&source->pinned, pinned, memory_order_release);
 }
 
@@ -385,6 +395,27 @@ bool mem_source_pinned(struct mem_source *source, struct mem_pages pages)
 	return pinned;
 }
 
+const char *source_check(struct mem_source *source)
+{
+	const uint64_t end = source_pages(source).count;
+	const char *broken = NULL;
+	struct pins_extent extent;
+	uint64_t pinned = 0;
+
+	source_lock(source);
+	for (uint64_t page = 0; page < end; page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end);
+		if (source->whole || extent.users)
+			pinned += extent.pages.count;
+		else if (extent.bus)
+			broken = "a page without a user has moved";
+	}
+	if (pinned != source->pinned)
+		broken = "count of pinned pages";
+	source_unlock(source);
+	return broken;
+}
+
 uint64_t mem_source_pinned_pages(struct mem_source *source)
 {
 	return atomic_load_explicit(&source->pinned, memory_order_acquire);
@@ -392,7 +423,6 @@ uint64_t mem_source_pinned_pages(struct mem_source *source)
 
 /* ---- bus addresses ---- */
 
-/* A part may have been moved aside. */
 void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
 			 uint64_t *bus, uint64_t *extent)
 {
@@ -461,7 +491,6 @@ void mem_source_move(struct mem_source *source, struct uiommufd_caller *caller)
 	struct uiommufd_caller *former = source->caller;
 	const uint32_t former_uid = source->uid;
 
-	/* To the owner: nothing. */
 	if (caller == former)
 		return;
 	source_lock(source);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a source is made of; for the files of mem/ that look inside. */
+/* The inside of a source, for the files of mem/ only. */
 #ifndef MEM_SOURCE_INTERNAL_H
 #define MEM_SOURCE_INTERNAL_H
 
@@ -19,11 +19,11 @@ struct mem_source {
 	uint8_t kind;	    /* enum mem_kind */
 	uint8_t accounting; /* enum mem_accounting */
 	bool writable;
-	bool strays; /* also indexed at addresses that are not its own: mem/displace.c */
+	bool strays;			/* the index has places of it: mem/displace.c */
 	struct uiommufd_caller *caller; /* a reference; changes by CHANGE_PROCESS */
 	uint64_t start, len;		/* address, or offset in the file, of the first byte */
 
-	struct small_lock lock;	 /* guards what follows; not the index's link */
+	struct small_lock lock;	 /* guards what follows, but not link, which is the index's */
 	uint32_t whole;		 /* pins of the whole source */
 	struct pins parts;	 /* pins of parts, and what was moved aside */
 	_Atomic uint64_t pinned; /* pages that have a user; written under the lock */
@@ -37,9 +37,9 @@ struct mem_source {
 		} dmabuf;
 	};
 
-	uint32_t uid;	   /* who pays, in mode "user": of the caller when it mapped */
-	uint32_t heir_uid; /* of the other side of a move: who will pay, or did before */
-	uint64_t room[MEM_SOURCE_OWNER_SIZE / sizeof(uint64_t)];
+	uint32_t uid;	   /* charged in MEM_ACCOUNT_USER: the caller's when it mapped */
+	uint32_t heir_uid; /* the other side of a move: will be charged, or was before */
+	uint64_t owner_data[MEM_SOURCE_OWNER_SIZE / sizeof(uint64_t)];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct mem_source) == 128, "two cache lines");
@@ -104,12 +104,15 @@ static inline bool source_is_local(const struct mem_source *source)
 void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
 			 uint64_t *bus, uint64_t *extent) REQUIRES(source->lock);
 
-/* A source of @kind, with one reference, whose memory is still to be said. NULL: -ENOMEM. */
+/* A source of @kind with one reference; the creator fills in its memory. NULL: no memory. */
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting);
 void source_destroy(struct mem_source *source);
 
-/* A reference, unless the last one is gone. */
+/* For tests: the first invariant (source.c) that does not hold, or NULL. O(number of parts). */
+const char *source_check(struct mem_source *source);
+
+/* Takes a reference unless the last one is gone (then false). */
 bool source_get_if_alive(struct mem_source *source);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading and writing a source by the CPU, for accesses (spec 10-ioas, 8.4). */
+/* Accesses read and write a source with the CPU (spec 10-ioas, 8.4). Locks: that of the source. */
 #include "base/caller.h"
 #include "mem/guard.h"
 #include "mem/source_internal.h"
@@ -63,7 +63,7 @@ static int copy_pinned(const struct transfer *transfer, uint64_t len)
 	return rc;
 }
 
-/* Copies the frames that are pinned, or are for as long as this takes. */
+/* Copies the memory that is pinned, or else pins it for the copy. */
 static int copy_by_pin(const struct transfer *transfer, uint64_t len)
 {
 	uint64_t first = transfer->byte >> PAGE_SHIFT;
@@ -78,7 +78,7 @@ static int copy_by_pin(const struct transfer *transfer, uint64_t len)
 	return rc;
 }
 
-/* All at once, or if that fails page by page up to the one at fault. */
+/* Copies all at once; if that fails, page by page up to the page at fault. */
 static int copy_by(int (*copy)(const struct transfer *transfer, uint64_t len),
 		   struct transfer transfer)
 {
@@ -97,7 +97,7 @@ static int copy_by(int (*copy)(const struct transfer *transfer, uint64_t len),
 	return 0;
 }
 
-/* True if it is what is at the address now that counts, not what was when it was pinned. */
+/* True if the copy concerns what is at the address now, not what was there when it was pinned. */
 static bool goes_by_address(const struct transfer *transfer, const struct uiommufd_caller *caller,
 			    bool slow)
 {

@@ -21,7 +21,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "mem/displace.h"
-#include "mem/source.h"
+#include "mem/source_internal.h"
 
 enum {
 	PAGES = 64,
@@ -176,6 +176,7 @@ static void check(struct model *m)
 	for (uint64_t i = pages.first; i < pages.first + pages.count; i++)
 		all = all && m->users[i];
 	assert_int_equal(mem_source_pinned(m->source, pages), all);
+	assert_null(source_check(m->source));
 	assert_int_equal(mem_source_pinned_pages(m->source), pinned_pages(m));
 	assert_int_equal(mem_user_locked(UID), pinned_pages(m));
 	assert_int_equal(m->caller.caller.pinned_pages, pinned_pages(m));
