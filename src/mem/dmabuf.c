@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A source remembers how many revocations there were when it was made: it is good while that has
- * not changed. So nobody keeps a list of them, and a source made from a revoked dma-buf cannot be.
+ * A source remembers how many changes of revocation there had been when it was made, and is valid
+ * while that number is the same. So no list of sources is needed.
  */
 #include "mem/dmabuf.h"
 
@@ -46,7 +46,7 @@ static const struct file_ops dmabuf_file_ops = {
 	.release = dmabuf_release,
 };
 
-/* Shared, so that a child after fork sees the same. */
+/* Shared memory, so that the child of a fork sees the same. */
 static int map_memory(uint64_t len, void **out)
 {
 	const uint64_t align = UINT64_C(2) << log2_floor(max_u64(len, 2) - 1);
@@ -103,28 +103,27 @@ void dmabuf_set_revoked(struct dmabuf *dmabuf, bool revoked)
 	dmabuf->revoked = revoked;
 	dmabuf->generation++;
 	lock_release(&dmabuf->lock);
-	/* Whoever fills a table from here on sees the new generation. */
+	/* A thread that fills a table from here on sees the new generation. */
 	if (notify)
 		notify(dmabuf);
 }
 
 /* ---- sources ---- */
 
-/* Ties @source to @dmabuf as it is now. */
+/* Attaches @source to @dmabuf in its present generation. 0 or -ENODEV. */
 static int tie(struct mem_source *source, struct dmabuf *dmabuf)
 {
-	int rc = 0;
+	bool revoked;
 
 	lock_acquire(&dmabuf->lock);
-	if (dmabuf->revoked) {
-		rc = -ENODEV;
-	} else {
+	revoked = dmabuf->revoked;
+	if (!revoked) {
 		source->dmabuf.buf = dmabuf;
 		source->dmabuf.generation = dmabuf->generation;
 		file_get(&dmabuf->file);
 	}
 	lock_release(&dmabuf->lock);
-	return rc;
+	return revoked ? -ENODEV : 0;
 }
 
 int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint64_t start,
@@ -139,11 +138,12 @@ int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf
 	if (!source)
 		return -ENOMEM;
 	rc = tie(source, dmabuf);
-	if (rc)
+	if (rc) {
 		source_destroy(source);
-	else
-		*out = source;
-	return rc;
+		return rc;
+	}
+	*out = source;
+	return 0;
 }
 
 bool mem_source_is_of(const struct mem_source *source, const struct dmabuf *dmabuf)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Levels of hash tables with lists. A source is on the first level whose granule is not smaller
- * than it, in the list of the granule that it begins in; so it reaches at most into the next
- * granule, and a search looks, on each level in use, at the granules of its range and the one
- * before. The hash keeps neighbours neighbours, so that pinned memory elsewhere is not looked at.
+ * Levels of hash tables with lists. A source is on the first level whose granule is at least as
+ * large as the source, in the list of the granule in which it begins. So it reaches at most into
+ * the next granule, and a search looks, on each level in use, at the granules of its range and the
+ * one before them. The hash puts neighbouring granules into neighbouring lists.
  *
- * Each list is guarded by one of the stripes' locks, places by their own. No other lock is taken
- * under one.
+ * Locks: each list is guarded by one of the stripes, places by their own lock. A thread that holds
+ * one acquires no other.
  */
 #include "mem/index.h"
 
@@ -38,10 +38,11 @@ static struct level levels[LEVELS] = {
 	{.shift = 32, .bits = 10, .lists = all_lists + (1 << 16) + (1 << 14) + (1 << 12)},
 	{.shift = 63, .bits = 0, .lists = all_lists + LISTS - 1},
 };
-/* Pages that are not where their source says. */
+
+/* Pages that are not at their source's own addresses. */
 struct index_place {
 	struct index_place *next;
-	struct mem_source *source; /* not a reference: its end removes it from here */
+	struct mem_source *source; /* borrowed: destroying the source removes the place */
 	uint64_t va, last;
 };
 
@@ -80,7 +81,7 @@ static struct level *level_of(const struct mem_source *source)
 	uint64_t len = source_last(source) - source_base(source);
 	struct level *level = levels;
 
-	/* The last one takes whatever is longer, too: no address is in its upper half. */
+	/* The last level also takes what is longer: no address is in its upper half. */
 	while (level < &levels[LEVELS - 1] && len >> level->shift)
 		level++;
 	return level;
@@ -88,7 +89,7 @@ static struct level *level_of(const struct mem_source *source)
 
 static struct index_link **list_of(const struct level *level, uint64_t granule)
 {
-	/* Areas that lie a whole table apart are common; their granules are not to meet. */
+	/* Areas that lie a whole table apart are common: keep their granules in different lists. */
 	uint64_t hash = granule + (granule >> level->bits) * UINT64_C(0x9e3779b1);
 
 	return &level->lists[hash & ((UINT64_C(1) << level->bits) - 1)];
@@ -180,7 +181,7 @@ void index_remove(struct mem_source *source)
 	atomic_fetch_sub_explicit(&level->count, 1, memory_order_relaxed);
 }
 
-/* Sources with pinned pages in [@va, @last], that begin in granules [@first, @end) of a level. */
+/* A search for sources with pinned pages in [@va, @last] that begin in granules [@first, @end). */
 struct search {
 	uint64_t va, last;
 	unsigned int shift;
@@ -230,7 +231,7 @@ static int search_level(struct search *search, const struct level *level)
 			rc = search_list(search, &level->lists[i]);
 		return rc;
 	}
-	/* Granule by granule: two may share a list, whose sources are not to be found twice. */
+	/* Granule by granule: two may share a list, and each source must be found once. */
 	for (; first < end && !rc; first++) {
 		search->first = first;
 		search->end = first + 1;
@@ -289,7 +290,7 @@ static int collect(struct mem_source *source, void *arg)
 {
 	struct found *found = arg;
 
-	/* One that has moved may lie in the range at several addresses. */
+	/* A source that has moved may be in the range at several addresses. */
 	for (size_t i = 0; source->strays && i < found->count; i++) {
 		if (found->sources[i] == source)
 			return 0;
@@ -316,7 +317,7 @@ int index_find(uint64_t va, uint64_t last, struct mem_source ***out, size_t *cou
 	int rc = index_enabled() ? search_all(&search) : 0;
 
 	if (rc) {
-		/* Their last references may go here, but no lock of ours is held any more. */
+		/* These may be the last references; no lock of the index is held here. */
 		while (found.count)
 			mem_source_put(found.sources[--found.count]);
 		alloc_free(found.sources);

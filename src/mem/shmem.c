@@ -2,11 +2,15 @@
 /*
  * Files in memory and the windows on them.
  *
- * The registry's lock guards the lists and the reference counts; the lock of an object guards its
- * windows. Populating is under neither. Finding a window is a binary search.
+ * Invariants: pinnable objects are in the registry, one for each inode and right to write; an
+ * object's windows are in ascending order, and each has a pin.
+ *
+ * Locks: the registry's guards the lists and the reference counts, an object's guards its windows.
+ * Populating is done under neither. Cost: finding a window is a binary search.
  */
 #include "mem/shmem.h"
 
+#include <assert.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +23,7 @@
 #include "mem/self.h"
 
 /*
- * A window maps [@index << WINDOW_SHIFT, + WINDOW_SIZE) of the file, whether it is so long or not.
+ * A window maps WINDOW_SIZE bytes of the file from @index << WINDOW_SHIFT on, however long it is.
  */
 #define WINDOW_SHIFT 30u
 #define WINDOW_SIZE  (UINT64_C(1) << WINDOW_SHIFT)
@@ -74,8 +78,8 @@ static void fd_path(int fd, char path[FD_PATH_SIZE])
 }
 
 /*
- * The open mode of the program's descriptor does not limit what DMA may do: another one, with both
- * rights, if the system gives it to us. Takes @fd, returns what to use.
+ * The open mode of the program's descriptor does not limit DMA: opens the file again with both
+ * rights, if the system permits. Takes @fd and returns the descriptor to use.
  */
 static int open_both_ways(int fd)
 {
@@ -93,7 +97,7 @@ static int open_both_ways(int fd)
 	return both;
 }
 
-/* What identifies the file that @shmem->fd has open. */
+/* Finds out what file @shmem->fd has open. */
 static void identify(struct shmem *shmem)
 {
 	struct stat st;
@@ -112,13 +116,14 @@ static void identify(struct shmem *shmem)
 
 static void free_shmem(struct shmem *shmem)
 {
+	assert(!shmem->count);
 	(void)sys_close(shmem->fd);
 	lock_destroy(&shmem->lock);
 	alloc_free(shmem->windows);
 	alloc_free(shmem);
 }
 
-/* The object in the registry that is for the same file as @fresh, or @fresh, which is now there. */
+/* Takes @fresh: returns the registered object of the same file, or @fresh, now registered. */
 static struct shmem *register_shmem(struct shmem *fresh)
 {
 	struct shmem **list = registry_list(fresh->ino), *shmem;
@@ -203,7 +208,7 @@ static struct window *find_window(const struct shmem *shmem, uint64_t index) REQ
 	return &shmem->windows[at];
 }
 
-/* Fills in the rest of @window. A file may be sealed against writing: then it is read only. */
+/* Fills in the rest of @window. If the file is sealed against writing, the window is read only. */
 static int map_window(const struct shmem *shmem, struct window *window)
 {
 	const uint64_t offset = window->index << WINDOW_SHIFT;
@@ -226,7 +231,7 @@ static int map_window(const struct shmem *shmem, struct window *window)
 		(void)sys_munmap(addr, WINDOW_SIZE);
 		return -ENOMEM;
 	}
-	/* It is in a dump once already, if the program has it mapped. */
+	/* The program's own mapping is what a core dump shows. */
 	(void)sys_madvise(addr, WINDOW_SIZE, MADV_DONTDUMP);
 	window->addr = addr;
 	return 0;
@@ -260,6 +265,7 @@ static void remove_window(struct shmem *shmem, struct window *window) REQUIRES(s
 	size_t at = (size_t)(window - shmem->windows);
 
 	lock_assert_held(&shmem->lock);
+	assert(!window->pins);
 
 	(void)sys_munmap(window->addr, WINDOW_SIZE);
 	shmem->count--;
@@ -269,9 +275,9 @@ static void remove_window(struct shmem *shmem, struct window *window) REQUIRES(s
 /* The part of @pages that lies in the window of its first page. */
 static struct mem_pages first_part(struct mem_pages pages)
 {
-	uint64_t room = WINDOW_PAGES - pages.first % WINDOW_PAGES;
+	uint64_t left = WINDOW_PAGES - pages.first % WINDOW_PAGES;
 
-	return (struct mem_pages){.first = pages.first, .count = min_u64(pages.count, room)};
+	return (struct mem_pages){.first = pages.first, .count = min_u64(pages.count, left)};
 }
 
 /* Pins @part, which is in one window. *@addr: where it is. */
@@ -300,6 +306,7 @@ static void unpin_part(struct shmem *shmem, struct mem_pages part)
 
 	lock_acquire(&shmem->lock);
 	window = find_window(shmem, part.first / WINDOW_PAGES);
+	assert(window && window->pins >= part.count);
 	window->pins -= part.count;
 	if (!window->pins)
 		remove_window(shmem, window);
@@ -329,6 +336,22 @@ static bool inside_file(const struct shmem *shmem, struct mem_pages pages)
 	return end <= (uint64_t)st.st_size >> PAGE_SHIFT;
 }
 
+/* Pins and populates @part, which is in one window. */
+static int fill_part(struct shmem *shmem, struct mem_pages part, bool write)
+{
+	uint64_t addr;
+	bool writable;
+
+	if (pin_part(shmem, part, &addr, &writable))
+		return -ENOMEM;
+	/* Inside the file, populating can only fail for lack of memory. */
+	if (self_populate(addr, part.count << PAGE_SHIFT, write && writable)) {
+		unpin_part(shmem, part);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 int shmem_pin(struct shmem *shmem, struct mem_pages pages, bool write)
 {
 	struct mem_pages done = {.first = pages.first, .count = 0};
@@ -337,21 +360,12 @@ int shmem_pin(struct shmem *shmem, struct mem_pages pages, bool write)
 		return -EINVAL;
 	while (pages.count) {
 		struct mem_pages part = first_part(pages);
-		uint64_t addr;
-		bool writable;
-		int rc;
 
-		rc = pin_part(shmem, part, &addr, &writable);
-		if (!rc) {
-			done.count += part.count;
-			/* Inside the file only memory can be what is missing. */
-			if (self_populate(addr, part.count << PAGE_SHIFT, write && writable))
-				rc = -ENOMEM;
-		}
-		if (rc) {
+		if (fill_part(shmem, part, write)) {
 			shmem_unpin(shmem, done);
-			return rc;
+			return -ENOMEM;
 		}
+		done.count += part.count;
 		pages.first += part.count;
 		pages.count -= part.count;
 	}
@@ -366,6 +380,7 @@ void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *
 
 	lock_acquire(&shmem->lock);
 	window = find_window(shmem, offset >> WINDOW_SHIFT);
+	assert(window);
 	*bus = (uint64_t)(uintptr_t)window->addr + inside;
 	lock_release(&shmem->lock);
 	*extent = min_u64(len, WINDOW_SIZE - inside);
