@@ -8,6 +8,8 @@
  * word; it wakes at most a waiter on that very word, and only if the word is far below zero, and
  * futex waiters expect spurious wake-ups.
  */
+#include "mem/populate.h"
+
 #include <linux/futex.h>
 #include <stdatomic.h>
 
@@ -62,7 +64,7 @@ static int touch_all(uint64_t va, uint64_t len, bool write)
 	return 0;
 }
 
-int self_populate(uint64_t va, uint64_t len, bool write)
+int populate(uint64_t va, uint64_t len, bool write)
 {
 	int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 	int rc;

@@ -27,6 +27,7 @@
 #include "base/check.h"
 #include "base/sys.h"
 #include "mem/credentials.h"
+#include "mem/populate.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -217,7 +218,7 @@ static int op_write(struct uiommufd_caller *caller, uint64_t dst, const void *sr
 static int op_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)
 {
 	(void)caller;
-	return self_populate(va, len, write);
+	return populate(va, len, write);
 }
 
 static int op_dup_fd(struct uiommufd_caller *caller, int fd)

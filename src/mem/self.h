@@ -3,7 +3,6 @@
 #ifndef MEM_SELF_H
 #define MEM_SELF_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,8 +12,5 @@
  */
 int self_read(void *dst, uint64_t src, size_t len);
 int self_write(uint64_t dst, const void *src, size_t len);
-
-/* Makes whole pages present for reading or (@write) writing. 0, -EFAULT, -ENOMEM. */
-int self_populate(uint64_t va, uint64_t len, bool write);
 
 #endif

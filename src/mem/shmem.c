@@ -20,7 +20,7 @@
 #include "base/lock.h"
 #include "base/ref.h"
 #include "base/sys.h"
-#include "mem/self.h"
+#include "mem/populate.h"
 
 /*
  * A window maps WINDOW_SIZE bytes of the file from @index << WINDOW_SHIFT on, however long it is.
@@ -345,7 +345,7 @@ static int fill_part(struct shmem *shmem, struct mem_pages part, bool write)
 	if (pin_part(shmem, part, &addr, &writable))
 		return -ENOMEM;
 	/* Inside the file, populating can only fail for lack of memory. */
-	if (self_populate(addr, part.count << PAGE_SHIFT, write && writable)) {
+	if (populate(addr, part.count << PAGE_SHIFT, write && writable)) {
 		unpin_part(shmem, part);
 		return -ENOMEM;
 	}
