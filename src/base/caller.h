@@ -42,12 +42,12 @@ static inline bool caller_is_direct(const struct uiommufd_caller *caller)
 }
 
 static inline int caller_resolve(struct uiommufd_caller *caller, uint64_t va, uint64_t len,
-				 uint64_t *bus, uint64_t *run)
+				 uint64_t *bus, uint64_t *extent)
 {
 	if (!caller_is_direct(caller))
-		return caller->ops->resolve(caller, va, len, bus, run);
+		return caller->ops->resolve(caller, va, len, bus, extent);
 	*bus = va;
-	*run = len;
+	*extent = len;
 	return 0;
 }
 

@@ -83,7 +83,7 @@ static char *bus_of(struct mem_source *source, uint64_t page)
 {
 	uint64_t bus, run;
 
-	mem_source_run(source, page * PAGE, PAGE, &bus, &run);
+	mem_source_extent(source, page * PAGE, PAGE, &bus, &run);
 	assert_int_equal(run, PAGE);
 	return (char *)(uintptr_t)bus;
 }

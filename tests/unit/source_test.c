@@ -62,7 +62,7 @@ static int memfd(uint64_t size)
 
 static void a_source_has_room_for_its_creator(void **state)
 {
-	static const char zeros[MEM_SOURCE_ROOM];
+	static const char zeros[MEM_SOURCE_OWNER_SIZE];
 	struct mem_caller caller;
 	struct mem_source *source;
 
@@ -70,8 +70,8 @@ static void a_source_has_room_for_its_creator(void **state)
 	mem_caller_init(&caller, 1, UINT64_MAX);
 	for (int i = 0; i < 2; i++) {
 		source = va_source(&caller, &caller, 1, MEM_ACCOUNT_NONE);
-		assert_memory_equal(mem_source_room(source), zeros, sizeof(zeros));
-		memset(mem_source_room(source), 0xff, MEM_SOURCE_ROOM);
+		assert_memory_equal(mem_source_owner_data(source), zeros, sizeof(zeros));
+		memset(mem_source_owner_data(source), 0xff, MEM_SOURCE_OWNER_SIZE);
 		assert_int_equal(mem_source_len(source), 1);
 		mem_source_put(source);
 	}
@@ -334,7 +334,7 @@ static char *bus_of(struct mem_source *source, uint64_t byte, uint64_t len)
 {
 	uint64_t bus, run;
 
-	mem_source_run(source, byte, len, &bus, &run);
+	mem_source_extent(source, byte, len, &bus, &run);
 	assert_int_equal(run, len);
 	return (char *)(uintptr_t)bus;
 }
@@ -376,7 +376,7 @@ static void sources_of_one_file_share_its_frames_and_mappings(void **state)
 	/* Addresses are congruent with the file, and runs end where a mapping does. */
 	assert_int_equal(addr(bus_of(b, 0, 1)) & ((2 << 20) - 1), 5 * PAGE);
 	assert_int_equal(mem_source_pin(a, pages((1 << 18) - 2, 4)), 0);
-	mem_source_run(a, ((UINT64_C(1) << 18) - 2) * PAGE, 4 * PAGE, &bus, &run);
+	mem_source_extent(a, ((UINT64_C(1) << 18) - 2) * PAGE, 4 * PAGE, &bus, &run);
 	assert_int_equal(run, 2 * PAGE);
 	mem_source_unpin(a, pages(3, 8));
 	*bus_of(b, 0, 1) = 9;
@@ -561,7 +561,7 @@ static void *pin_and_unpin(void *arg)
 
 		assert_int_equal(mem_source_pin(hammer->source, pages(first, count)), 0);
 		assert_true(mem_source_pinned(hammer->source, pages(first, count)));
-		mem_source_run(hammer->source, first * PAGE, 1, &bus, &run);
+		mem_source_extent(hammer->source, first * PAGE, 1, &bus, &run);
 		mem_source_unpin(hammer->source, pages(first, count));
 	}
 	return NULL;

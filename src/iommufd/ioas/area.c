@@ -22,7 +22,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "iommufd/ioas/access.h"
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/frame.h"
@@ -34,7 +34,7 @@ enum {
 /* The areas that their source has no space for: those of COPYs, and the rest of a cut. */
 static struct pool areas = POOL_INIT(AREA_SIZE);
 
-_Static_assert(sizeof(struct area) <= MEM_SOURCE_ROOM,
+_Static_assert(sizeof(struct area) <= MEM_SOURCE_OWNER_SIZE,
 	       "the area of a MAP lies in the space of its source");
 _Static_assert(sizeof(struct area) <= AREA_SIZE, "an area fits in a cache line");
 
@@ -59,7 +59,7 @@ struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len
 
 struct area *area_of_source(struct mem_source *source, uint8_t prot)
 {
-	struct area *area = mem_source_room(source);
+	struct area *area = mem_source_owner_data(source);
 
 	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
 	return area;
@@ -69,7 +69,7 @@ void area_free(struct area *area)
 {
 	struct mem_source *source = area->source;
 
-	if (area != mem_source_room(source))
+	if (area != mem_source_owner_data(source))
 		pool_free(&areas, area);
 	mem_source_put(source);
 }
@@ -103,10 +103,10 @@ static unsigned int area_prot(const struct area *area)
 static void area_extent(const struct ioas_table *table, const struct area *area, uint64_t done,
 			struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
 {
-	mem_source_run(area->source, area->start + done, area_len(area) - done, bus, len);
+	mem_source_extent(area->source, area->start + done, area_len(area) - done, bus, len);
 	if (iommu_domain_scattered(table->domain) &&
 	    mem_source_kind(area->source) != MEM_KIND_DMABUF)
-		*len = frame_run(cursor, *bus, *len);
+		*len = frame_extent(cursor, *bus, *len);
 }
 
 /* Puts all of @area into @table, or nothing. Memory that has been revoked is skipped. */
