@@ -42,7 +42,7 @@ enum lock_rank {
 	LOCK_DISPLACING,   /* one move of pinned pages at a time */
 	LOCK_CONTEXTS,	   /* the registry of contexts */
 	LOCK_ACCESS,	   /* of an access: which IOAS it is attached to */
-	LOCK_MOCK_ITEMS,   /* what a test access has pinned; taken by its owner's unmap */
+	LOCK_MOCK_ITEMS,   /* of a test access: its pins */
 	LOCK_IOAS_ATTACH,  /* of an IOAS: its automatic page tables */
 	LOCK_GROUP,	   /* of an IOMMU group: its attachments */
 	LOCK_IOAS,	   /* of an IOAS: areas, ranges, tables; several in the order of IDs */
