@@ -112,6 +112,18 @@ static void map_file_of_no_descriptor_is_EBADF(void **state)
 	expect_map(EBADF, t, &map);
 }
 
+static void map_file_of_an_O_PATH_descriptor_is_EBADF(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_ioas_map_file map = good(t);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", map.fd);
+	map.fd = close_later(open(path, O_PATH | O_CLOEXEC));
+	expect_true(map.fd >= 0);
+	expect_map(EBADF, t, &map);
+}
+
 static void map_file_of_a_length_above_U64_MAX_less_a_page_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -338,6 +350,7 @@ int ioas_map_file(void)
 		CASE(ioas, map_file_of_length_0_is_EINVAL, "IOAS-MAP-FILE.5"),
 		CASE(ioas, map_file_of_a_range_that_wraps_is_EOVERFLOW, "IOAS-MAP-FILE.6"),
 		CASE(ioas, map_file_of_no_descriptor_is_EBADF, "IOAS-MAP-FILE.7d"),
+		CASE(ioas, map_file_of_an_O_PATH_descriptor_is_EBADF, "IOAS-MAP-FILE.7d"),
 		CASE(ioas, map_file_of_a_length_above_U64_MAX_less_a_page_is_EINVAL,
 		     "IOAS-MAP-FILE.8"),
 		CASE(ioas, map_file_aligns_length_iova_and_start, "IOAS-MAP-FILE.8"),
