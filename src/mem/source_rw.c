@@ -42,44 +42,43 @@ static int64_t copy_run(const struct transfer *transfer, uint64_t done, uint64_t
 }
 
 /* Under the lock of a source whose pages may be moved aside, so that none moves meanwhile. */
-static int copy_pinned(const struct transfer *transfer, uint64_t len)
+static int copy_pinned(const struct transfer *transfer)
 {
 	const bool local = source_is_local(transfer->source);
 	int64_t copied = 0;
 
 	if (local)
 		mem_lock(&transfer->source->lock);
-	for (uint64_t done = 0; done < len && copied >= 0; done += (uint64_t)copied)
-		copied = copy_run(transfer, done, len, local);
+	for (uint64_t done = 0; done < transfer->len && copied >= 0; done += (uint64_t)copied)
+		copied = copy_run(transfer, done, transfer->len, local);
 	if (local)
 		mem_unlock(&transfer->source->lock);
 	return copied < 0 ? (int)copied : 0;
 }
 
-/* Copies the frames that are pinned, or are for as long as this takes. */
-static int copy_by_pin(const struct transfer *transfer, uint64_t len)
+/* Copies the frames that are pinned, or are for as long as this takes: all or none. */
+static int copy_by_pin(const struct transfer *transfer)
 {
 	uint64_t first = transfer->byte >> PAGE_SHIFT;
-	uint64_t last = (transfer->byte + len - 1) >> PAGE_SHIFT;
+	uint64_t last = (transfer->byte + transfer->len - 1) >> PAGE_SHIFT;
 	struct mem_pages pages = {.first = first, .count = last - first + 1};
 	int rc = mem_source_pin(transfer->source, pages);
 
 	if (rc)
 		return rc;
-	rc = copy_pinned(transfer, len);
+	rc = copy_pinned(transfer);
 	mem_source_unpin(transfer->source, pages);
 	return rc;
 }
 
 /* All at once, or if that fails page by page up to the one at fault. */
-static int copy_by(int (*copy)(const struct transfer *transfer, uint64_t len),
-		   struct transfer transfer)
+static int copy_in_place(struct transfer transfer)
 {
-	if (!copy(&transfer, transfer.len))
+	if (!copy_at_va(&transfer, transfer.len))
 		return 0;
 	while (transfer.len) {
 		uint64_t len = min_u64(transfer.len, PAGE_SIZE - (transfer.byte & PAGE_MASK));
-		int rc = copy(&transfer, len);
+		int rc = copy_at_va(&transfer, len);
 
 		if (rc)
 			return rc;
@@ -113,6 +112,6 @@ int mem_source_rw(struct mem_source *source, struct uiommufd_caller *caller, uin
 		.source = source, .byte = byte, .buf = buf, .len = len, .write = write};
 
 	if (goes_by_address(&transfer, caller, slow))
-		return copy_by(copy_at_va, transfer);
-	return copy_by(copy_by_pin, transfer);
+		return copy_in_place(transfer);
+	return copy_by_pin(&transfer);
 }
