@@ -262,6 +262,17 @@ static void a_new_page_at_the_address_is_not_the_pinned_page(void **state)
 	check_map_errno(EINVAL, t->iommu, mock.hwpt, IOVA, PAGE, memory);
 	check_map(t->iommu, mock.hwpt, IOVA + PAGE, memory + PAGE, PAGE);
 }
+static void check_refs_goes_page_by_page(void **state)
+{
+	struct fixture *t = fixture(state);
+	char *memory = at_border("", 1, PAGE, MEM_RW, MEM_HOLE);
+
+	memory[0] = 1;
+	check_refs_errno(EFAULT, t->iommu, memory, 2 * PAGE, 0);
+	check_refs_errno(EIO, t->iommu, memory, 2 * PAGE, 1);
+	check_refs_errno(EIO, t->iommu, memory, UINT64_C(1) << 46, 1);
+}
+
 
 /* ---- DIRTY ---- */
 
@@ -388,3 +399,4 @@ int mock_check(void)
 
 	return cmocka_run_group_tests_name("checks", tests, NULL, NULL);
 }
+		CASE(context, check_refs_goes_page_by_page, "TEST-CHECK"),
