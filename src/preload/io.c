@@ -32,17 +32,26 @@ enum direction {
 /* Where a transfer takes its position: AT_FILE for the file's own, else an offset. */
 #define AT_FILE INT64_C(-1)
 
+/* Whether the buffer reaches into the kernel's half of the addresses. */
+static bool in_kernel_half(uint64_t buf, size_t len)
+{
+	return (int64_t)(buf | len | (buf + len)) < 0;
+}
+
 static long one_transfer(struct description *desc, enum direction direction, uint64_t buf,
 			 size_t len, uint64_t *pos)
 {
 	struct uiommufd_file *file = desc->file;
 
+	if (direction == IN ? !file->ops->read : !file->ops->write)
+		return -EINVAL;
+	/* Before the file is asked, even for no bytes at all. */
+	if (in_kernel_half(buf, len))
+		return -EFAULT;
 	if (len > MAX_TRANSFER)
 		len = MAX_TRANSFER;
-	if (direction == IN)
-		return file->ops->read ? file->ops->read(file, engine_caller(), buf, len, pos)
-				       : -EINVAL;
-	return file->ops->write ? file->ops->write(file, engine_caller(), buf, len, pos) : -EINVAL;
+	return direction == IN ? file->ops->read(file, engine_caller(), buf, len, pos)
+			       : file->ops->write(file, engine_caller(), buf, len, pos);
 }
 
 /* The segments one after another, until one is not filled. */
