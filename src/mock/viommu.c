@@ -78,6 +78,16 @@ static int init(struct viommu *viommu, struct user_data *data)
 
 /* ---- who sits on it ---- */
 
+/* The vIOMMU on which the HWPT of the RID is nested, or NULL. Caller holds the group's lock. */
+static struct viommu *rid_viommu(const struct iommufd_device *device)
+{
+	const struct hwpt *hwpt = group_find_rid_hwpt(device);
+
+	if (!hwpt || object_type(&hwpt->object) != OBJECT_HWPT_NESTED)
+		return NULL;
+	return ((const struct hwpt_nested *)hwpt)->viommu;
+}
+
 static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *device,
 			uint32_t pasid)
 {
@@ -88,7 +98,10 @@ static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *d
 		return 0;
 	if (!vdevice || vdevice->viommu != hwpt->viommu)
 		return -ENOENT;
-	mock->coming = (struct mock_seat){.domain = hwpt->base.domain, .virt_id = vdevice->virt_id};
+	mock->coming.domain = hwpt->base.domain;
+	/* From one HWPT to another of the same vIOMMU it stays what it was. */
+	mock->coming.virt_id = rid_viommu(device) == hwpt->viommu ? mock->seat.virt_id
+								  : vdevice->virt_id;
 	return 0;
 }
 
@@ -97,16 +110,6 @@ void mock_take_seat(struct mock_device *mock, const struct iommu_domain *domain)
 	/* What an attach that failed has left says nothing of this one. */
 	if (mock->coming.domain == domain)
 		mock->seat = mock->coming;
-}
-
-/* The vIOMMU on which the HWPT of the RID is nested, or NULL. Caller holds the group's lock. */
-static struct viommu *rid_viommu(const struct iommufd_device *device)
-{
-	const struct hwpt *hwpt = group_find_rid_hwpt(device);
-
-	if (!hwpt || object_type(&hwpt->object) != OBJECT_HWPT_NESTED)
-		return NULL;
-	return ((const struct hwpt_nested *)hwpt)->viommu;
 }
 
 static int trigger_vevent(struct mock_device *mock)
