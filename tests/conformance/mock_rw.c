@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "mock.h"
+#include "privilege.h"
 
 enum {
 	PAGES = 4
@@ -142,6 +143,29 @@ static void a_slow_access_copy_of_several_pages_writes_all_or_nothing(void **sta
 	expect_true(!writes_before(EFAULT, t, MOCK_ACCESS_SLOW_PATH, IOVA, 2 * PAGE, memory));
 }
 
+/* In a process that may lock one page: fails over two, though each alone would do. */
+static void copy_more_than_can_be_locked(void *arg)
+{
+	struct fixture t = {0};
+	char *pages = mem_pages(2 * PAGE);
+
+	(void)arg;
+	t.iommu = open_context();
+	t.ioas = new_ioas(t.iommu);
+	access_fd = mock_access(t.iommu, t.ioas, 0);
+	become_nobody_else();
+	limit_locked_pages(1);
+	map_at(t.iommu, t.ioas, RW, IOVA, pages, 2 * PAGE);
+	expect_true(!writes_before(ENOMEM, &t, MOCK_ACCESS_SLOW_PATH, IOVA, PAGE, pages));
+	rw(&t, MOCK_ACCESS_SLOW_PATH, IOVA, mem_pages(PAGE), PAGE);
+}
+
+static void an_access_copy_beyond_the_limit_of_locked_memory_is_ENOMEM(void **state)
+{
+	(void)state;
+	run_in_child(copy_more_than_can_be_locked, NULL);
+}
+
 static void an_access_copy_of_a_file_writes_nothing_before_its_end(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -228,6 +252,8 @@ int mock_rw(void)
 		     "ACCESS-RW-PARTIAL.1"),
 		CASE(rw, a_slow_access_copy_of_several_pages_writes_all_or_nothing,
 		     "ACCESS-RW-PARTIAL.2"),
+		CASE(context, an_access_copy_beyond_the_limit_of_locked_memory_is_ENOMEM,
+		     "ACCESS-RW.8, ACCESS-RW-PARTIAL.2"),
 		CASE(rw, an_access_copy_of_a_file_writes_nothing_before_its_end,
 		     "ACCESS-RW-PARTIAL.2"),
 		CASE(rw, a_direct_access_copy_sees_what_is_mapped_now, "ACCESS-RW-MEMORY.1"),
