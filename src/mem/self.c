@@ -223,7 +223,12 @@ static int op_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len
 
 static int op_dup_fd(struct uiommufd_caller *caller, int fd)
 {
+	int flags = sys_fcntl(fd, F_GETFL, 0);
+
 	(void)caller;
+	/* O_PATH names a place, not an open file. */
+	if (flags >= 0 && flags & O_PATH)
+		return -EBADF;
 	return sys_dup_away(fd);
 }
 

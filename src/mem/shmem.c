@@ -94,7 +94,7 @@ static int open_both_ways(int fd)
 	if (both < 0)
 		return fd;
 	(void)sys_close(fd);
-	return both;
+	return sys_move_away(both);
 }
 
 /* Finds out what file @shmem->fd has open. */

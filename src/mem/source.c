@@ -195,6 +195,8 @@ static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(s
 		return shmem_pin(source->shmem, file_pages(source, pages), source->writable);
 	if (!caller_alive(caller))
 		return -EFAULT;
+	if (!(va + len))
+		return -EOVERFLOW; /* [IOAS-PIN-ERRORS.8] */
 	rc = caller_populate(caller, va, len, source->writable);
 	return rc ? rc : check_reachable(caller, va, len);
 }

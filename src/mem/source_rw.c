@@ -63,30 +63,29 @@ static int copy_pinned(const struct transfer *transfer, uint64_t len)
 	return rc;
 }
 
-/* Copies the memory that is pinned, or else pins it for the copy. */
-static int copy_by_pin(const struct transfer *transfer, uint64_t len)
+/* Copies the memory that is pinned, or else pins it for the copy: all bytes or none. */
+static int copy_by_pin(const struct transfer *transfer)
 {
 	uint64_t first = transfer->byte >> PAGE_SHIFT;
-	uint64_t last = (transfer->byte + len - 1) >> PAGE_SHIFT;
+	uint64_t last = (transfer->byte + transfer->len - 1) >> PAGE_SHIFT;
 	struct mem_pages pages = {.first = first, .count = last - first + 1};
 	int rc = mem_source_pin(transfer->source, pages);
 
 	if (rc)
 		return rc;
-	rc = copy_pinned(transfer, len);
+	rc = copy_pinned(transfer, transfer->len);
 	mem_source_unpin(transfer->source, pages);
 	return rc;
 }
 
 /* Copies all at once; if that fails, page by page up to the page at fault. */
-static int copy_by(int (*copy)(const struct transfer *transfer, uint64_t len),
-		   struct transfer transfer)
+static int copy_in_place(struct transfer transfer)
 {
-	if (!copy(&transfer, transfer.len))
+	if (!copy_at_va(&transfer, transfer.len))
 		return 0;
 	while (transfer.len) {
 		uint64_t len = min_u64(transfer.len, PAGE_SIZE - (transfer.byte & PAGE_MASK));
-		int rc = copy(&transfer, len);
+		int rc = copy_at_va(&transfer, len);
 
 		if (rc)
 			return rc;
@@ -120,6 +119,6 @@ int mem_source_rw(struct mem_source *source, struct uiommufd_caller *caller, uin
 		.source = source, .byte = byte, .buf = buf, .len = len, .write = write};
 
 	if (goes_by_address(&transfer, caller, slow))
-		return copy_by(copy_at_va, transfer);
-	return copy_by(copy_by_pin, transfer);
+		return copy_in_place(transfer);
+	return copy_by_pin(&transfer);
 }
