@@ -21,6 +21,12 @@
 int guard_copy(void *dst, const void *src, size_t len);
 
 /*
+ * Copies the string @src, at most @size bytes of it. Returns its length, @size if it does not end
+ * within them, or -EFAULT when it cannot be read.
+ */
+int guard_copy_string(char *dst, const char *src, size_t size);
+
+/*
  * Replaces the aligned word @word by @new if it is @old, as one atomic step. 0; 1: it is another,
  * and was left alone; -EFAULT when it cannot be reached.
  */
