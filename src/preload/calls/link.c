@@ -89,12 +89,12 @@ static const char *visible_name(char *text)
 }
 
 /*
- * Whether the text of the link @path may need a change: only links of /proc, where /dev/fd leads,
+ * Whether the text of the link @at may need a change: only links of /proc, where /dev/fd leads,
  * too, lead to placeholders.
  */
-static bool may_need_change(const char *path)
+static bool may_need_change(const struct path_at *at)
 {
-	return root_active() && path && (path[0] != '/' || path[1] == 'p' || path[1] == 'd');
+	return at->head[0] && (at->head[0] != '/' || at->head[1] == 'p' || at->head[1] == 'd');
 }
 
 /*
@@ -122,7 +122,7 @@ static ssize_t read_link_at(int dirfd, const char *path, char *buf, size_t size)
 	struct path_at at;
 
 	path_resolve(&at, dirfd, path, false);
-	if (size && !at.shadow && may_need_change(path))
+	if (size && !at.shadow && may_need_change(&at))
 		return read_visible(&at, buf, size);
 	return libc_result(SYS(SYS_readlinkat, at.dirfd, at.path, buf, size));
 }

@@ -29,7 +29,7 @@ static int open_at(int dirfd, const char *path, int flags, mode_t mode)
 	path_resolve(&at, dirfd, path, follows(flags));
 	if (at.node.kind != NODE_NONE && !(flags & O_PATH))
 		return (int)libc_result(nodes_open(&at, flags));
-	fd = proc_open(path, flags);
+	fd = proc_open(at.given, flags);
 	if (fd >= 0)
 		return fd;
 	fd = REAL(openat)(at.dirfd, at.path, flags, mode);
@@ -121,7 +121,7 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 	path_resolve(&at, AT_FDCWD, path, true);
 	if (at.node.kind != NODE_NONE)
 		return open_node_stream(&at, mode);
-	fd = proc_open(path, stream_flags(mode));
+	fd = proc_open(at.given, stream_flags(mode));
 	if (fd >= 0)
 		return stream_of(fd, mode);
 	stream = REAL(fopen)(at.path, mode);

@@ -209,6 +209,8 @@ static __attribute__((constructor)) void preload_constructor(void)
 
 	preload_init();
 	if (root_active()) {
+		/* Without it a bad pointer to a path ends the program instead of the call. */
+		(void)guard_install();
 		path_cwd_changed();
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
 	}

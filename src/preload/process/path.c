@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "mem/guard.h"
 #include "preload/process/fdtable.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
@@ -88,7 +89,10 @@ bool path_is_shared(const char *name)
 	return false;
 }
 
-/* Whether @path is "/", begins with /dev or /sys, or with a dot that may lead there. */
+/*
+ * Whether @path, or the path of which it is the first characters, is "/", begins with /dev or /sys,
+ * or with a dot that may lead there.
+ */
 static bool begins_near(const char *path)
 {
 	path += strspn(path, "/");
@@ -335,13 +339,14 @@ static bool cwd_may_reach(void)
 	return hint != PATH_HINT_NONE;
 }
 
-static bool may_reach(int dirfd, const char *path)
+/* Whether the path that begins with @head may lead to the emulated part, or to a file of /proc. */
+static bool may_reach(int dirfd, const char head[PATH_HEAD])
 {
-	if (path[0] == '/')
-		return begins_near(path);
+	if (head[0] == '/')
+		return begins_near(head) || is_within(head + strspn(head, "/"), "proc");
 	if (dirfd != AT_FDCWD)
 		return fdtable_hint(dirfd) != PATH_HINT_NONE;
-	return cwd_may_reach() || (path[0] == '.' && path[1] == '.');
+	return cwd_may_reach() || (head[0] == '.' && head[1] == '.');
 }
 
 /*
@@ -381,17 +386,19 @@ static bool ends_as_directory(const char *path)
 	return path[len - 1] == '/' || (len > 1 && strcmp(path + len - 2, "/.") == 0);
 }
 
+/* Walks @at->given, whose place the name of the walk takes. */
 static void path_walk(struct path_at *at, bool follow)
 {
-	bool directory = ends_as_directory(at->path);
+	bool directory = ends_as_directory(at->given);
 	struct walk walk;
 	bool inside;
 
-	if (!walk_start(&walk, at->dirfd, at->path, &inside))
+	if (!walk_start(&walk, at->dirfd, at->given, &inside))
 		return;
 	at->near = begins_near(walk.next);
 	if (!inside && !path_is_candidate(walk.next))
 		return;
+	at->given = NULL;
 	walk.root = at->text;
 	walk.name = stpcpy(at->text, root_path());
 	walk.name[0] = '\0';
@@ -416,16 +423,39 @@ static void path_walk(struct path_at *at, bool follow)
 	at->path = walk.shadow ? walk.root : walk.name;
 }
 
+/* Copies the beginning of the program's @path. False: it is empty or cannot be read. */
+static bool read_head(struct path_at *at, const char *path)
+{
+	int len = path ? guard_copy_string(at->head, path, PATH_HEAD - 1) : 0;
+
+	at->head[len < 0 ? 0 : len] = '\0';
+	return len > 0;
+}
+
+/* Copies all of it. False: it has become unreadable or is longer than any path. */
+static bool read_path(struct path_at *at, const char *path)
+{
+	int len = guard_copy_string(at->text, path, PATH_MAX);
+
+	if (len <= 0 || len == PATH_MAX)
+		return false;
+	at->given = at->text;
+	return true;
+}
+
 void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow)
 {
 	preload_ready();
 	at->dirfd = dirfd;
 	at->path = path;
+	at->head[0] = '\0';
+	at->given = NULL;
 	at->shadow = false;
 	at->near = false;
 	at->resolved = NULL;
 	at->node = (struct node){.kind = NODE_NONE};
-	if (!root_active() || !path || !path[0] || !may_reach(dirfd, path))
+	if (!root_active() || !read_head(at, path) || !may_reach(dirfd, at->head) ||
+	    !read_path(at, path))
 		return;
 	path_walk(at, follow);
 }

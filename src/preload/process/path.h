@@ -33,10 +33,15 @@ struct node {
 	unsigned int number; /* of group or cdev */
 };
 
+/* So many of a path's first characters tell whether it may lead to the emulated part. */
+#define PATH_HEAD 8
+
 /* The answer for one (directory descriptor, path) of the program. */
 struct path_at {
 	int dirfd; /* this and @path are for the kernel, in place of the program's */
 	const char *path;
+	char head[PATH_HEAD]; /* the beginning of the program's path; "" if it cannot be read */
+	const char *given;    /* a copy of the program's path, or NULL: not made, or used up */
 	bool shadow;	      /* it leads into the shadow root */
 	bool near;	      /* it is, or is inside, a directory that leads to the emulated part */
 	const char *resolved; /* absolute, without links and dots; NULL if not walked */
@@ -55,8 +60,9 @@ enum path_hint {
 
 /*
  * Fills @at for (@dirfd, @path) of the program. @follow: whether a link at the end is followed
- * (stat) or not (lstat). A @path that cannot be walked (NULL, too long, a loop) goes to the kernel
- * unchanged, which says what is wrong with it.
+ * (stat) or not (lstat). A @path that cannot be walked (a bad pointer, too long, a loop) goes to the
+ * kernel unchanged, which says what is wrong with it. Nothing else reads the program's string: it
+ * is copied through the guard (mem/guard.h), once.
  */
 void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow);
 
