@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "preload/calls/change.h"
 #include "preload/calls/fd.h"
 #include "preload/calls/proc.h"
 #include "preload/engine/nodes.h"
@@ -21,14 +24,43 @@ static bool follows(int flags)
 	return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 }
 
+/*
+ * Whether open() with @flags of the emulated @at, which is no node, may go on with @at->path.
+ * A new file is made in the shadow root. sysfs makes none, and opens a file for writing only if its
+ * mode lets anyone write, even for root.
+ */
+static int check_emulated(struct path_at *at, int flags)
+{
+	const bool sysfs = strncmp(at->resolved, "/sys", 4) == 0;
+	struct stat st;
+	int rc;
+
+	if (!at->shadow && (flags & O_CREAT)) {
+		rc = change_check_create(at);
+		if (rc == -EEXIST) /* in the real system only */
+			return flags & O_EXCL ? rc : 0;
+		if (!rc)
+			at->path = at->text;
+		return rc == -EPERM ? -EACCES : rc;
+	}
+	if (at->shadow && sysfs && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH) &&
+	    SYS(SYS_newfstatat, AT_FDCWD, at->path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+	    !(st.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)))
+		return -EACCES;
+	return 0;
+}
+
 static int open_at(int dirfd, const char *path, int flags, mode_t mode)
 {
 	struct path_at at;
-	int fd;
+	int fd, rc;
 
 	path_resolve(&at, dirfd, path, follows(flags));
 	if (at.node.kind != NODE_NONE && !(flags & O_PATH))
 		return (int)libc_result(nodes_open(&at, flags));
+	rc = at.emulated ? check_emulated(&at, flags) : 0;
+	if (rc)
+		return (int)libc_result(rc);
 	fd = proc_open(at.given, flags);
 	if (fd >= 0)
 		return fd;
@@ -89,6 +121,8 @@ static int stream_flags(const char *mode)
 {
 	int flags = strchr(mode, '+') ? O_RDWR : mode[0] == 'r' ? O_RDONLY : O_WRONLY;
 
+	if (mode[0] == 'w' || mode[0] == 'a')
+		flags |= O_CREAT;
 	return strchr(mode, 'e') ? flags | O_CLOEXEC : flags;
 }
 
@@ -121,6 +155,9 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 	path_resolve(&at, AT_FDCWD, path, true);
 	if (at.node.kind != NODE_NONE)
 		return open_node_stream(&at, mode);
+	fd = at.emulated ? check_emulated(&at, stream_flags(mode)) : 0;
+	if (libc_result(fd) < 0)
+		return NULL;
 	fd = proc_open(at.given, stream_flags(mode));
 	if (fd >= 0)
 		return stream_of(fd, mode);

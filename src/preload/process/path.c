@@ -412,6 +412,7 @@ static void path_walk(struct path_at *at, bool follow)
 	assert(!walk.shadow || (walk.touched && !walk.standin && is_emulated(walk.name)));
 	at->resolved = walk.name;
 	at->shadow = walk.shadow;
+	at->emulated = !walk.standin && is_emulated(walk.name);
 	if (walk.shadow && !directory)
 		at->node = path_node(walk.name);
 	if (directory && walk.len > 1)
@@ -451,6 +452,7 @@ void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow)
 	at->head[0] = '\0';
 	at->given = NULL;
 	at->shadow = false;
+	at->emulated = false;
 	at->near = false;
 	at->resolved = NULL;
 	at->node = (struct node){.kind = NODE_NONE};

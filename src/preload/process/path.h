@@ -43,11 +43,12 @@ struct path_at {
 	char head[PATH_HEAD]; /* the beginning of the program's path; "" if it cannot be read */
 	const char *given;    /* a copy of the program's path, or NULL: not made, or used up */
 	bool shadow;	      /* it leads into the shadow root */
+	bool emulated;	      /* its name is one of the emulated part, whether it exists or not */
 	bool near;	      /* it is, or is inside, a directory that leads to the emulated part */
 	const char *resolved; /* absolute, without links and dots; NULL if not walked */
 	struct node node;
 
-	/* @path may point here: the root, directly followed by @resolved. */
+	/* The root, directly followed by @resolved, which is not NULL. @path may point here. */
 	char text[ROOT_MAX + 1 + PATH_MAX];
 };
 
