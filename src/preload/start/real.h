@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
