@@ -28,11 +28,12 @@ static bool in_sysfs(const struct path_at *at)
 	return strncmp(at->resolved, "/sys", 4) == 0;
 }
 
-static bool is_there(int dirfd, const char *path)
+/* 0 if there is a file @path, else what keeps the kernel from finding it. */
+static int look(int dirfd, const char *path)
 {
 	struct stat st;
 
-	return SYS(SYS_newfstatat, dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return (int)SYS(SYS_newfstatat, dirfd, path, &st, AT_SYMLINK_NOFOLLOW);
 }
 
 /* Whether the directory that @at would be an entry of is there. */
@@ -42,7 +43,7 @@ static bool parent_is_there(struct path_at *at)
 	bool there;
 
 	*end = '\0';
-	there = is_there(AT_FDCWD, at->text) || is_there(AT_FDCWD, at->resolved);
+	there = !look(AT_FDCWD, at->text) || !look(AT_FDCWD, at->resolved);
 	*end = '/';
 	return there;
 }
@@ -57,8 +58,10 @@ static int check_directory(const struct path_at *at)
 
 int change_check_create(struct path_at *at)
 {
-	if (is_there(at->dirfd, at->path))
-		return -EEXIST;
+	const int rc = look(at->dirfd, at->path);
+
+	if (rc != -ENOENT)
+		return rc ? rc : -EEXIST;
 	if (!parent_is_there(at))
 		return -ENOENT;
 	return check_directory(at);
@@ -66,9 +69,9 @@ int change_check_create(struct path_at *at)
 
 static int check_remove(const struct path_at *at)
 {
-	if (!is_there(at->dirfd, at->path))
-		return -ENOENT;
-	return check_directory(at);
+	const int rc = look(at->dirfd, at->path);
+
+	return rc ? rc : check_directory(at);
 }
 
 /* ---- making ---- */
@@ -78,7 +81,7 @@ static int make_node(int dirfd, const char *path, mode_t mode, dev_t dev)
 	struct path_at at;
 	int rc;
 
-	path_resolve(&at, dirfd, path, false);
+	path_resolve_links(&at, dirfd, path, false);
 	if (!at.emulated)
 		return (int)libc_result(SYS(SYS_mknodat, at.dirfd, at.path, mode, dev));
 	rc = change_check_create(&at);
@@ -92,7 +95,7 @@ EXPORT int mkdirat(int dirfd, const char *path, mode_t mode)
 	struct path_at at;
 	int rc;
 
-	path_resolve(&at, dirfd, path, false);
+	path_resolve_links(&at, dirfd, path, false);
 	if (!at.emulated)
 		return (int)libc_result(SYS(SYS_mkdirat, at.dirfd, at.path, mode));
 	rc = change_check_create(&at);
@@ -143,7 +146,7 @@ EXPORT int symlinkat(const char *text, int dirfd, const char *path)
 	struct path_at at;
 	int rc;
 
-	path_resolve(&at, dirfd, path, false);
+	path_resolve_links(&at, dirfd, path, false);
 	if (!at.emulated)
 		return (int)libc_result(SYS(SYS_symlinkat, text, at.dirfd, at.path));
 	rc = change_check_create(&at);
@@ -165,7 +168,7 @@ EXPORT int unlinkat(int dirfd, const char *path, int flags)
 	struct path_at at;
 	int rc;
 
-	path_resolve(&at, dirfd, path, false);
+	path_resolve_links(&at, dirfd, path, false);
 	if (!at.emulated)
 		return (int)libc_result(SYS(SYS_unlinkat, at.dirfd, at.path, flags));
 	rc = check_remove(&at);
@@ -219,8 +222,8 @@ EXPORT int renameat2(int from_dir, const char *from, int to_dir, const char *to,
 	struct path_at source, target;
 	int rc;
 
-	path_resolve(&source, from_dir, from, false);
-	path_resolve(&target, to_dir, to, false);
+	path_resolve_links(&source, from_dir, from, false);
+	path_resolve_links(&target, to_dir, to, false);
 	if (!source.emulated && !target.emulated)
 		return (int)libc_result(SYS(SYS_renameat2, source.dirfd, source.path, target.dirfd,
 					    target.path, flags));
@@ -245,13 +248,13 @@ EXPORT int linkat(int from_dir, const char *from, int to_dir, const char *to, in
 	struct path_at source, target;
 	int rc;
 
-	path_resolve(&source, from_dir, from, (flags & AT_SYMLINK_FOLLOW) != 0);
-	path_resolve(&target, to_dir, to, false);
+	path_resolve_links(&source, from_dir, from, (flags & AT_SYMLINK_FOLLOW) != 0);
+	path_resolve_links(&target, to_dir, to, false);
 	if (!source.emulated && !target.emulated)
 		return (int)libc_result(SYS(SYS_linkat, source.dirfd, source.path, target.dirfd,
 					    target.path, flags));
-	rc = target.emulated && is_there(target.dirfd, target.path) ? -EEXIST
-								    : check_pair(&source, &target);
+	rc = target.emulated && !look(target.dirfd, target.path) ? -EEXIST
+								 : check_pair(&source, &target);
 	if (!rc)
 		rc = (int)SYS(SYS_linkat, AT_FDCWD, source.text, AT_FDCWD, target.text, 0);
 	return (int)libc_result(rc);
@@ -271,7 +274,7 @@ EXPORT int truncate(const char *path, off_t len)
 	struct stat st;
 	long rc;
 
-	path_resolve(&at, AT_FDCWD, path, true);
+	path_resolve_links(&at, AT_FDCWD, path, true);
 	if (!at.shadow)
 		return (int)libc_result(SYS(SYS_truncate, at.path, len));
 	rc = SYS(SYS_newfstatat, AT_FDCWD, at.path, &st, 0);

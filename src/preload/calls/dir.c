@@ -19,7 +19,11 @@ EXPORT DIR *opendir(const char *path)
 	DIR *dir;
 
 	path_resolve(&at, AT_FDCWD, path, true);
-	dir = REAL(opendir)(at.path);
+	dir = PATH_CALL_REAL(&at, NULL, REAL(opendir)(at.path));
+	if (dir && path_found_directory(&at, dirfd(dir))) {
+		REAL(closedir)(dir);
+		dir = REAL(opendir)(at.path);
+	}
 	if (dir && path_hint_of(&at) != PATH_HINT_NONE)
 		fdtable_set_hint(dirfd(dir), path_hint_of(&at));
 	return dir;

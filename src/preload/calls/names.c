@@ -8,20 +8,20 @@
  * `dirfd`. It calls the C library's with the arguments after @follow, where `at` is what `path`
  * leads to.
  */
-#define FUNCTION(type, name, params, follow, ...)          \
-	EXPORT type name params                            \
-	{                                                  \
-		struct path_at at;                         \
-		path_resolve(&at, AT_FDCWD, path, follow); \
-		return REAL(name)(__VA_ARGS__);            \
+#define FUNCTION(type, name, params, follow, ...)                        \
+	EXPORT type name params                                          \
+	{                                                                \
+		struct path_at at;                                       \
+		path_resolve(&at, AT_FDCWD, path, follow);               \
+		return PATH_CALL_REAL(&at, -1, REAL(name)(__VA_ARGS__)); \
 	}
 
-#define FUNCTION_AT(type, name, params, follow, ...)               \
-	EXPORT type name params                                    \
-	{                                                          \
-		struct path_at at;                                 \
-		path_resolve(&at, dirfd, path, follow);            \
-		return REAL(name)(at.dirfd, at.path, __VA_ARGS__); \
+#define FUNCTION_AT(type, name, params, follow, ...)                                        \
+	EXPORT type name params                                                             \
+	{                                                                                   \
+		struct path_at at;                                                          \
+		path_resolve(&at, dirfd, path, follow);                                     \
+		return PATH_CALL_REAL(&at, -1, REAL(name)(at.dirfd, at.path, __VA_ARGS__)); \
 	}
 
 FUNCTION(int, access, (const char *path, int mode), true, at.path, mode)

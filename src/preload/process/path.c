@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,14 @@ static size_t parent_len(const char *name, size_t len)
 	return len;
 }
 
+/* Whether @name is the kernel's link to a descriptor, which may be one of an emulated file. */
+static bool is_descriptor_link(const char *name)
+{
+	if (strncmp(name, "/proc/", 6) == 0)
+		return strstr(name, "/fd/") != NULL;
+	return strncmp(name, "/dev/fd/", 8) == 0 || strncmp(name, "/dev/std", 8) == 0;
+}
+
 bool path_is_candidate(const char *path)
 {
 	char name[LONGEST_TREE];
@@ -157,7 +166,7 @@ bool path_is_candidate(const char *path)
 		memcpy(name + len + 1, part, size);
 		len += 1 + size;
 		name[len] = '\0';
-		if (is_emulated(name))
+		if (is_emulated(name) || is_descriptor_link(name))
 			return true;
 	}
 	return false;
@@ -238,6 +247,9 @@ static int walk_expand(struct walk *walk, size_t len)
 		walk->len = 0;
 		walk->name[0] = '\0';
 		walk->standin = 0;
+		/* A link of /proc to a directory or file of the shadow root. */
+		if (root_strip(start))
+			walk->next = root_strip(start);
 	}
 	return 0;
 }
@@ -251,6 +263,24 @@ static int walk_append(struct walk *walk, const char *name, size_t len)
 	walk->len += 1 + len;
 	walk->name[walk->len] = '\0';
 	return 0;
+}
+
+/* Whether @walk->name is a directory, and ".." can follow. The part that all share is one. */
+static bool walk_in_directory(const struct walk *walk)
+{
+	struct stat st;
+
+	if (walk->len == 0 || path_is_shared(walk->name))
+		return true;
+	return SYS(SYS_newfstatat, AT_FDCWD, walk->shadow ? walk->root : walk->name, &st, 0) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+/* Ends the walk where the kernel will find what is wrong: at @part and what follows it. */
+static int walk_stop(struct walk *walk, const char *part)
+{
+	walk->next = "";
+	return walk_append(walk, part, strlen(part));
 }
 
 static bool walk_at_end(const struct walk *walk)
@@ -269,6 +299,8 @@ static int walk_run(struct walk *walk, bool follow)
 		if (is_dot(part, size))
 			continue;
 		if (is_dot_dot(part, size)) {
+			if (!walk_in_directory(walk))
+				return walk_stop(walk, part);
 			walk_up(walk);
 			walk_look(walk);
 			continue;
@@ -278,9 +310,7 @@ static int walk_run(struct walk *walk, bool follow)
 			return rc;
 		len = walk_look(walk);
 		if (len == -ENOTDIR) /* the kernel finds the same in the shadow root */
-			return walk_at_end(walk)
-				       ? 0
-				       : walk_append(walk, walk->next, strlen(walk->next));
+			return walk_at_end(walk) ? 0 : walk_stop(walk, walk->next);
 		if (len > 0 && (follow || !walk_at_end(walk))) {
 			rc = walk_expand(walk, (size_t)len);
 			if (rc)
@@ -386,8 +416,10 @@ static bool ends_as_directory(const char *path)
 	return path[len - 1] == '/' || (len > 1 && strcmp(path + len - 2, "/.") == 0);
 }
 
-/* Walks @at->given, whose place the name of the walk takes. */
-static void path_walk(struct path_at *at, bool follow)
+/*
+ * Walks @at->given, whose place the name of the walk takes, if it is a candidate or @anything is.
+ */
+static void path_walk(struct path_at *at, bool anything)
 {
 	bool directory = ends_as_directory(at->given);
 	struct walk walk;
@@ -396,7 +428,7 @@ static void path_walk(struct path_at *at, bool follow)
 	if (!walk_start(&walk, at->dirfd, at->given, &inside))
 		return;
 	at->near = begins_near(walk.next);
-	if (!inside && !path_is_candidate(walk.next))
+	if (!inside && !anything && !path_is_candidate(walk.next))
 		return;
 	at->given = NULL;
 	walk.root = at->text;
@@ -405,7 +437,7 @@ static void path_walk(struct path_at *at, bool follow)
 	walk.len = walk.standin = 0;
 	walk.links = 0;
 	walk.shadow = walk.touched = false;
-	if (walk_run(&walk, follow || directory))
+	if (walk_run(&walk, at->follow || directory))
 		return;
 	if (walk.len == 0)
 		walk_append(&walk, "", 0);
@@ -451,6 +483,8 @@ void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow)
 	at->path = path;
 	at->head[0] = '\0';
 	at->given = NULL;
+	at->follow = follow;
+	at->sought = false;
 	at->shadow = false;
 	at->emulated = false;
 	at->near = false;
@@ -459,7 +493,72 @@ void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow)
 	if (!root_active() || !read_head(at, path) || !may_reach(dirfd, at->head) ||
 	    !read_path(at, path))
 		return;
-	path_walk(at, follow);
+	path_walk(at, false);
+}
+
+/* Whether the walk to @at meets a link. Where the kernel cannot tell, one is assumed. */
+static bool meets_link(const struct path_at *at)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | (at->follow ? 0u : (unsigned int)O_NOFOLLOW),
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	long fd = SYS(SYS_openat2, at->dirfd, at->path, &how, sizeof(how));
+
+	if (fd >= 0)
+		SYS(SYS_close, fd);
+	return fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -EFAULT;
+}
+
+static __attribute__((noinline)) bool walk_links(struct path_at *at)
+{
+	const char *path = at->path;
+
+	at->sought = true;
+	if (!meets_link(at) || !read_path(at, path))
+		return false;
+	path_walk(at, true);
+	return at->path != path;
+}
+
+bool path_again(struct path_at *at)
+{
+	return at->head[0] && !at->resolved && !at->sought && walk_links(at);
+}
+
+void path_resolve_links(struct path_at *at, int dirfd, const char *path, bool follow)
+{
+	path_resolve(at, dirfd, path, follow);
+	(void)path_again(at);
+}
+
+/* Whether @device is the file system of /dev or /sys. */
+static bool is_shared_device(dev_t device)
+{
+	static _Atomic dev_t dev, sys;
+	struct stat st;
+
+	if (!atomic_load_explicit(&dev, memory_order_relaxed)) {
+		st.st_dev = 0;
+		SYS(SYS_newfstatat, AT_FDCWD, "/sys", &st, 0);
+		atomic_store_explicit(&sys, st.st_dev, memory_order_relaxed);
+		SYS(SYS_newfstatat, AT_FDCWD, "/dev", &st, 0);
+		atomic_store_explicit(&dev, st.st_dev, memory_order_relaxed);
+	}
+	return device == atomic_load_explicit(&dev, memory_order_relaxed) ||
+	       device == atomic_load_explicit(&sys, memory_order_relaxed);
+}
+
+bool path_found_directory(struct path_at *at, int fd)
+{
+	char name[PATH_MAX];
+	struct stat st;
+
+	if (!at->head[0] || at->resolved || at->near || SYS(SYS_fstat, fd, &st) ||
+	    !is_shared_device(st.st_dev) || path_of_fd(fd, name))
+		return false;
+	path_resolve(at, AT_FDCWD, name, true);
+	return at->shadow;
 }
 
 enum path_hint path_hint_of(const struct path_at *at)

@@ -12,6 +12,7 @@
 #ifndef PRELOAD_PROCESS_PATH_H
 #define PRELOAD_PROCESS_PATH_H
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +43,8 @@ struct path_at {
 	const char *path;
 	char head[PATH_HEAD]; /* the beginning of the program's path; "" if it cannot be read */
 	const char *given;    /* a copy of the program's path, or NULL: not made, or used up */
+	bool follow;	      /* as given to path_resolve() */
+	bool sought;	      /* path_again() has been asked */
 	bool shadow;	      /* it leads into the shadow root */
 	bool emulated;	      /* its name is one of the emulated part, whether it exists or not */
 	bool near;	      /* it is, or is inside, a directory that leads to the emulated part */
@@ -66,6 +69,46 @@ enum path_hint {
  * is copied through the guard (mem/guard.h), once.
  */
 void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow);
+
+/*
+ * To be called after the kernel has said ENOENT to @at: whether links of the real system lead it to
+ * the emulated part, and the call is to be repeated with what @at says now. Once for each @at. errno
+ * stays as it is.
+ */
+bool path_again(struct path_at *at);
+
+/*
+ * Like path_resolve(), and follows the real system's links at once: for calls that would make a
+ * name. Costs a system call for any path.
+ */
+void path_resolve_links(struct path_at *at, int dirfd, const char *path, bool follow);
+
+/* The result of @call, a system call with @at that may be repeated (path_again()). */
+#define PATH_CALL(at, call)                               \
+	({                                                \
+		long rc_;                                 \
+		do                                        \
+			rc_ = (call);                     \
+		while (rc_ == -ENOENT && path_again(at)); \
+		rc_;                                      \
+	})
+
+/* The same for a function of the C library, @failed its result for an error. */
+#define PATH_CALL_REAL(at, failed, call)                                      \
+	({                                                                    \
+		__typeof__(call) rc_;                                         \
+		do                                                            \
+			rc_ = (call);                                         \
+		while (rc_ == (failed) && errno == ENOENT && path_again(at)); \
+		rc_;                                                          \
+	})
+
+/*
+ * The kernel has opened @fd, a directory, by @at, which was not walked. If links of the real system
+ * have led to a directory that the emulated part shares or replaces, resolves its name to @at. True:
+ * the directory is in the shadow root, and to be opened again by @at.
+ */
+bool path_found_directory(struct path_at *at, int fd);
 
 /* The hint for a descriptor that open() of @at returns. */
 enum path_hint path_hint_of(const struct path_at *at);
