@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -124,11 +125,84 @@ static void numbers_change_hands_at_random(void)
 	CHECK(surprises == 0);
 }
 
+static int device = -1;
+
+static void *open_and_close(void *unused)
+{
+	(void)unused;
+	for (;;)
+		close(open("/dev/iommu", O_RDWR));
+	return NULL;
+}
+
+static void *read_config(void *unused)
+{
+	char bytes[4];
+
+	(void)unused;
+	for (;;)
+		CHECK(pread(device, bytes, 4, (off_t)7 << 40) == -1); /* it is not bound */
+	return NULL;
+}
+
+static void *read_null(void *unused)
+{
+	char byte;
+	int fd;
+
+	(void)unused;
+	for (;;) {
+		fd = open("/dev/null", O_RDONLY);
+		CHECK(read(fd, &byte, 1) == 0);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void a_deferred_cancellation_arrives(void)
+{
+	void *(*const loops[])(void *) = {open_and_close, read_config, read_null};
+	struct timespec end;
+	pthread_t thread;
+	void *result;
+
+	device = open("/dev/vfio/devices/vfio0", O_RDWR);
+	for (size_t i = 0; i < sizeof(loops) / sizeof(loops[0]); i++) {
+		CHECK(pthread_create(&thread, NULL, loops[i], NULL) == 0);
+		usleep(5000);
+		pthread_cancel(thread);
+		clock_gettime(CLOCK_REALTIME, &end);
+		end.tv_sec += 10;
+		CHECK(pthread_timedjoin_np(thread, &result, &end) == 0);
+		CHECK(result == PTHREAD_CANCELED);
+	}
+	close(device);
+}
+
+static void *close_own(void *fd)
+{
+	CHECK(unshare(CLONE_FILES) == 0 && close(*(int *)fd) == 0);
+	return NULL;
+}
+
+static void a_thread_may_have_descriptors_of_its_own(void)
+{
+	int fd = open("/dev/iommu", O_RDWR);
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, close_own, &fd) == 0);
+	pthread_join(thread, NULL);
+	CHECK(new_ioas(fd) == 1);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(numbers_change_hands_at_random),
+		TEST(a_deferred_cancellation_arrives),
+		TEST(a_thread_may_have_descriptors_of_its_own),
 	};
 
-	return run_tests(tests, 1);
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -79,6 +79,7 @@ EXPORT int close(int fd)
 		forget_hint(fd);
 		return REAL(close)(fd);
 	}
+	engine_cancellation_point();
 	engine_enter(&call);
 	gone = take(fd);
 	rc = SYS(SYS_close, fd);

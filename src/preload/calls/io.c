@@ -116,14 +116,18 @@ static long transfer_inside(struct description *desc, const struct transfer *tra
 /* False if @fd is not emulated. Otherwise *@result and errno are the call's. */
 static bool emulated(int fd, const struct transfer *transfer, ssize_t *result)
 {
+	struct description *desc;
 	struct engine_call call;
-	struct description *desc = engine_enter_fd(&call, fd);
 	long rc;
 
+	if (!fdtable_has(fd))
+		return false;
+	engine_cancellation_point();
+	desc = engine_enter_fd(&call, fd);
 	if (!desc)
 		return false;
 	rc = transfer_inside(desc, transfer);
-	engine_leave_fd(&call, desc);
+	engine_leave_cancelled(&call, desc, rc);
 	*result = libc_result(rc);
 	return true;
 }

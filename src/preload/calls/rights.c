@@ -25,7 +25,17 @@ FUNCTION(setresuid, (uid_t real, uid_t effective, uid_t saved), real, effective,
 FUNCTION(setfsuid, (uid_t uid), uid)
 FUNCTION(capset, (void *header, const void *data), header, data)
 FUNCTION(setns, (int fd, int type), fd, type)
-FUNCTION(unshare, (int flags), flags)
+
+EXPORT int unshare(int flags)
+{
+	int rc = REAL(unshare)(flags);
+
+	credentials_changed();
+	/* The first thread's table is the one that is recorded. */
+	if (!rc && (flags & CLONE_FILES) && SYS(SYS_gettid) != SYS(SYS_getpid))
+		preload_unshared_files();
+	return rc;
+}
 
 #ifdef REAL_SYSCALL_IS_REPLACED
 

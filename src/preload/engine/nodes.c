@@ -229,6 +229,7 @@ int nodes_open(const struct path_at *at, int flags)
 	struct engine_call call;
 	int fd, rc;
 
+	engine_cancellation_point();
 	rc = engine_start();
 	if (rc)
 		return rc;

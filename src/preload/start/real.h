@@ -52,6 +52,9 @@ void preload_init(void);
  */
 bool preload_tracks_process(void);
 
+/* The calling thread has unshared its descriptors: what it does to them is not recorded either. */
+void preload_unshared_files(void);
+
 /* In the child of a fork, which has a copy of our memory: tracks the child. */
 void preload_fork_child(void);
 
