@@ -6,10 +6,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -156,6 +158,27 @@ static void links_of_proc_lead_in(void)
 	close(directory);
 }
 
+static void calls_by_number_are_the_same(void)
+{
+	struct ioas_alloc cmd = {.size = sizeof(cmd)};
+	struct open_how how = {.flags = O_RDWR};
+	struct statx stx;
+	struct stat st;
+	long fd = syscall(SYS_openat, AT_FDCWD, "/dev/iommu", O_RDWR);
+
+	CHECK(fd >= 0 && syscall(SYS_ioctl, fd, IOMMU_IOAS_ALLOC, &cmd) == 0);
+	CHECK(syscall(SYS_lseek, fd, 0, SEEK_SET) == -1 && errno == ESPIPE);
+	CHECK(syscall(SYS_close, fd) == 0 && new_ioas((int)fd) == -1 && errno == EBADF);
+	fd = syscall(SYS_openat2, AT_FDCWD, "/dev/iommu", &how, sizeof(how));
+	CHECK(fd >= 0 && new_ioas((int)fd) == 1);
+	close((int)fd);
+	CHECK(syscall(SYS_statx, AT_FDCWD, "/dev/iommu", 0, STATX_MODE, &stx) == 0);
+	CHECK(S_ISCHR(stx.stx_mode));
+	CHECK(syscall(SYS_newfstatat, AT_FDCWD, DEVICE "/vendor", &st, 0) == 0);
+	FAILS(syscall(SYS_mkdirat, AT_FDCWD, "/dev/vfio", 0755), EEXIST);
+	FAILS(syscall(SYS_openat, AT_FDCWD, "/dev/nothing", O_RDONLY), ENOENT);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -163,6 +186,9 @@ int main(void)
 		TEST(a_node_is_no_directory),
 		TEST(links_of_the_real_system_lead_in),
 		TEST(links_of_proc_lead_in),
+#ifdef __x86_64__
+		TEST(calls_by_number_are_the_same),
+#endif
 	};
 
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));

@@ -82,7 +82,7 @@ static inline long libc_result(long rc)
 
 /*
  * Where syscall() is replaced too, every call that changes the program's credentials is seen
- * (calls/rights.c).
+ * (calls/rights.c, calls/syscall.c).
  */
 #ifdef __x86_64__
 #define REAL_SYSCALL_IS_REPLACED
