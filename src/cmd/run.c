@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/program.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
-#include "cmd/program.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "machine/machine.h"

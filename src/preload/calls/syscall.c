@@ -158,6 +158,9 @@ static bool call_by_path(long number, const struct arguments *args, long *result
 	case SYS_symlinkat:
 		*result = symlinkat(PTR(a), FD(b), PTR(c));
 		break;
+	case SYS_execve:
+		*result = execve(PTR(a), PTR(b), PTR(c));
+		break;
 	case SYS_truncate:
 		*result = truncate(PTR(a), args->b);
 		break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a program is, before it is run. */
-#ifndef CMD_PROGRAM_H
-#define CMD_PROGRAM_H
+#ifndef BASE_PROGRAM_H
+#define BASE_PROGRAM_H
 
 /*
  * Why @program, as execvp(3) finds it (or, of a script, what interprets it), would not load a
