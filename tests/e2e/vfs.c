@@ -4,6 +4,7 @@
  * path may reach an emulated file: links of the real system, /proc, descriptors.
  */
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
@@ -179,6 +180,25 @@ static void calls_by_number_are_the_same(void)
 	FAILS(syscall(SYS_openat, AT_FDCWD, "/dev/nothing", O_RDONLY), ENOENT);
 }
 
+static void functions_of_the_C_librarys_handle_are_the_same(void)
+{
+	int (*opens)(const char *, int, ...);
+	int (*closes)(int);
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_DEEPBIND);
+	int fd;
+
+	*(void **)&opens = dlsym(libc, "open");
+	*(void **)&closes = dlsym(libc, "close");
+	CHECK(libc && opens && closes);
+	fd = opens("/dev/iommu", O_RDWR);
+	CHECK(fd >= 0 && new_ioas(fd) == 1);
+	CHECK(closes(fd) == 0 && new_ioas(fd) == -1 && errno == EBADF);
+	CHECK(dlsym(libc, "qsort") == (void *)qsort);
+	CHECK(dlsym(libc, "no such function") == NULL && dlerror());
+	CHECK(dlsym(RTLD_DEFAULT, "open") == (void *)opens);
+	dlclose(libc);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -188,6 +208,7 @@ int main(void)
 		TEST(links_of_proc_lead_in),
 #ifdef __x86_64__
 		TEST(calls_by_number_are_the_same),
+		TEST(functions_of_the_C_librarys_handle_are_the_same),
 #endif
 	};
 
