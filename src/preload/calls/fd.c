@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "preload/calls/fd.h"
+#include "preload/calls/listing.h"
 #include "preload/engine/call.h"
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
@@ -31,8 +32,10 @@ static bool is_tracked(int fd)
 
 static void forget_hint(int fd)
 {
-	if (fdtable_hint(fd) != PATH_HINT_NONE && preload_tracks_process())
-		fdtable_set_hint(fd, PATH_HINT_NONE);
+	if (fdtable_hint(fd) == PATH_HINT_NONE || !preload_tracks_process())
+		return;
+	listing_forget(listing_of_fd(fd));
+	fdtable_set_hint(fd, PATH_HINT_NONE);
 }
 
 /*

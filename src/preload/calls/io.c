@@ -13,6 +13,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "preload/calls/listing.h"
 #include "preload/engine/call.h"
 #include "preload/engine/own_process.h"
 #include "preload/start/libc.h"
@@ -311,8 +312,11 @@ EXPORT off_t lseek(int fd, off_t offset, int whence)
 	struct description *desc = engine_enter_fd(&call, fd);
 	long rc;
 
-	if (!desc)
+	if (!desc) {
+		if (fdtable_hint(fd) == PATH_HINT_NEAR)
+			listing_forget(listing_of_fd(fd));
 		return libc_result(SYS(SYS_lseek, fd, offset, whence));
+	}
 	rc = emulated_seek(fd, desc, offset, whence);
 	engine_leave_fd(&call, desc);
 	return libc_result(rc);

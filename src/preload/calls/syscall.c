@@ -265,6 +265,9 @@ static bool call_on_process(long number, const struct arguments *args, long *res
 	case SYS_fcntl:
 		*result = fcntl(FD(a), INT(b), PTR(c));
 		break;
+	case SYS_getdents64:
+		*result = getdents64(FD(a), PTR(b), SIZE(c));
+		break;
 	case SYS_fchdir:
 		*result = fchdir(FD(a));
 		break;
