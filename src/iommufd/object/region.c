@@ -48,7 +48,7 @@ static int open_memory(struct region *region)
 static void free_region(struct region *region)
 {
 	(void)sys_munmap(region->memory, region->len);
-	(void)sys_call(SYS_close, region->fd, 0, 0, 0, 0, 0);
+	(void)sys_close(region->fd);
 	alloc_free(region);
 }
 
