@@ -61,6 +61,11 @@ static struct machine *read_machine(int *error)
 		return NULL;
 	snprintf(path, sizeof(path), "%s/" LAYOUT_MACHINE, root_path());
 	in = REAL(fopen)(path, "re");
+	if (!in && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+		*error = -errno; /* the program's doing, and over when it closes something */
+		machine_destroy(machine);
+		return NULL;
+	}
 	if (!in)
 		goto out_destroy;
 	*error = machine_parse(machine, in, why, sizeof(why));
