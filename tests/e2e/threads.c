@@ -4,6 +4,7 @@
  * fork, and others use the same numbers for other files. Nothing may crash, hang, or give an answer
  * that no order of the calls explains.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -196,11 +197,62 @@ static void a_thread_may_have_descriptors_of_its_own(void)
 	close(fd);
 }
 
+/* Whether no other thread of the process has this one's policy and only its processor. */
+static bool others_are_free(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	bool free = true;
+	cpu_set_t cpus;
+	pid_t tid;
+
+	while (dir && (entry = readdir(dir))) {
+		tid = atoi(entry->d_name);
+		if (tid <= 0 || tid == getpid())
+			continue;
+		CPU_ZERO(&cpus);
+		free &= sched_getaffinity(tid, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) > 1;
+		free &= sched_getscheduler(tid) == SCHED_OTHER;
+	}
+	if (dir)
+		closedir(dir);
+	return free;
+}
+
+static void our_threads_do_not_inherit_a_busy_processor(void)
+{
+	const struct sched_param priority = {.sched_priority = 1};
+	int status = -1;
+	cpu_set_t all, one;
+	pid_t pid;
+
+	CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+	if (CPU_COUNT(&all) == 1)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		check_failed = false;
+		CPU_ZERO(&one);
+		for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++) {
+			if (CPU_ISSET(i, &all))
+				CPU_SET(i, &one);
+		}
+		CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+		sched_setscheduler(0, SCHED_FIFO, &priority); /* which root may */
+		CHECK(new_ioas(open("/dev/iommu", O_RDWR)) == 1);
+		CHECK(open("/dev/vfio/devices/vfio0", O_RDWR) >= 0);
+		CHECK(others_are_free());
+		_exit(check_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(numbers_change_hands_at_random),
 		TEST(a_deferred_cancellation_arrives),
+		TEST(our_threads_do_not_inherit_a_busy_processor),
 		TEST(a_thread_may_have_descriptors_of_its_own),
 	};
 
