@@ -16,8 +16,11 @@ until grep -qs "^time for" "$scratch/program"; do
 	[ $waited -lt 200 ] || { cat "$scratch/program" "$scratch/refusal"; exit 1; }
 	sleep 0.05
 done
-# The only child of the run.
-program=$(grep -lx "PPid:	$run" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3)
+# The only child of the only child of the run.
+child_of() {
+	grep -lx "PPid:	$1" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3
+}
+program=$(child_of "$(child_of $run)")
 
 # shows TEXT COMMAND...: it prints a line with TEXT, however many blanks are between its words.
 shows() {
@@ -64,7 +67,7 @@ cat >"$scratch/rubbish.py" <<'PYTHON'
 import glob, os, socket, subprocess, sys
 command, pid, root = sys.argv[1:]
 path = root + "/control/" + pid
-if os.stat(root).st_mode & 0o077 or os.stat(path).st_mode & 0o077:
+if os.stat(root + "/control").st_mode & 0o077 or os.stat(path).st_mode & 0o077:
     sys.exit("others may connect")
 def client():
     peer = socket.socket(socket.AF_UNIX)
