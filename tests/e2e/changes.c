@@ -75,6 +75,12 @@ static void names_do_not_leave_their_file_system(void)
 	CHECK(access("/dev/iommu", F_OK) == 0);
 }
 
+static void links_are_not_made(void)
+{
+	FAILS(symlink("vfio", "/dev/vfio/new"), EPERM);
+	FAILS(symlink("vfio", "/sys/bus/pci/new"), EPERM);
+}
+
 static void what_is_made_is_not_in_the_real_system(void)
 {
 	struct stat st;
@@ -112,6 +118,7 @@ int main(void)
 		TEST(names_whose_directory_is_missing_are_not_made),
 		TEST(sysfs_has_no_new_names_and_keeps_its_own),
 		TEST(names_do_not_leave_their_file_system),
+		TEST(links_are_not_made),
 		TEST(what_is_made_is_not_in_the_real_system),
 		TEST(other_names_change_as_ever),
 	};

@@ -297,6 +297,34 @@ static void interrupts_go_on_whatever_numbers_are_closed(void)
 	close(iommu);
 }
 
+/* Where there are no numbers above the soft limit. */
+static void a_kept_number_is_not_replaced(void)
+{
+	const struct rlimit few = {600, 600};
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		uint32_t bind[4] = {sizeof(bind)};
+		struct irq_set set = {
+			.argsz = sizeof(set), .flags = VFIO_IRQ_SET_FD_TRIGGER, .count = 1};
+		int device, busy = 0;
+
+		check_failed = false;
+		CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+		bind[2] = (uint32_t)open_context();
+		device = open("/dev/vfio/devices/vfio0", O_RDWR);
+		set.fd = eventfd(0, EFD_NONBLOCK);
+		CHECK(ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, bind) == 0);
+		CHECK(ioctl(device, VFIO_DEVICE_SET_IRQS, &set) == 0);
+		for (int fd = 500; fd < 600; fd++)
+			busy += dup2(0, fd) == -1 && errno == EBUSY;
+		CHECK(busy > 0 && interrupts(device, set.fd));
+		_exit(check_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 static void a_full_table_is_EMFILE(void)
 {
 	const struct rlimit few = {40, 40};
@@ -323,6 +351,7 @@ int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(a_full_table_is_EMFILE),
+		TEST(a_kept_number_is_not_replaced),
 		TEST(interrupts_go_on_whatever_numbers_are_closed),
 		TEST(each_open_gives_a_context_of_its_own),
 		TEST(duplicates_share_one_context),
