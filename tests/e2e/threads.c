@@ -6,9 +6,11 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -247,12 +249,45 @@ static void our_threads_do_not_inherit_a_busy_processor(void)
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+static void *list_and_open(void *found)
+{
+	DIR *dir = opendir("/dev");
+	struct dirent *entry;
+	struct stat st;
+	int fd;
+
+	while (dir && (entry = readdir(dir)))
+		*(bool *)found |= strcmp(entry->d_name, "iommu") == 0;
+	if (dir)
+		closedir(dir);
+	CHECK(stat("/sys/bus/pci/devices/0000:c1:00.0/../0000:c1:00.0/vendor", &st) == 0);
+	fd = open("/dev/iommu", O_RDWR);
+	CHECK(fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode));
+	close(fd);
+	return NULL;
+}
+
+static void the_smallest_stack_is_enough(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	bool found = false;
+
+	pthread_attr_init(&attr);
+	CHECK(pthread_attr_setstacksize(&attr, (size_t)PTHREAD_STACK_MIN) == 0);
+	CHECK(pthread_create(&thread, &attr, list_and_open, &found) == 0);
+	pthread_join(thread, NULL);
+	CHECK(found);
+	pthread_attr_destroy(&attr);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(numbers_change_hands_at_random),
 		TEST(a_deferred_cancellation_arrives),
 		TEST(our_threads_do_not_inherit_a_busy_processor),
+		TEST(the_smallest_stack_is_enough),
 		TEST(a_thread_may_have_descriptors_of_its_own),
 	};
 

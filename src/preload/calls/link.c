@@ -208,7 +208,7 @@ EXPORT char *__realpath_chk(const char *path, char *resolved, size_t space)
 /* The program's name of the current directory if that is in the shadow root; else NULL. */
 static const char *inside_cwd(char *name)
 {
-	return root_active() && path_of_fd(AT_FDCWD, name) == 0 ? root_strip(name) : NULL;
+	return root_active() && path_of_fd(AT_FDCWD, name, PATH_MAX) == 0 ? root_strip(name) : NULL;
 }
 
 EXPORT char *getcwd(char *buf, size_t size)

@@ -25,6 +25,10 @@
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 
+enum {
+	SHARED_MAX = 64, /* more than the longest name of a directory with added entries */
+};
+
 struct listing {
 	struct listing *next;
 	const void *key;
@@ -79,7 +83,7 @@ static bool real_has(int dirfd, const char *name)
  */
 static bool read_shadow(const char *name, int dirfd, unsigned int position, struct dirent *copy)
 {
-	char path[2 * PATH_MAX];
+	char path[ROOT_MAX + SHARED_MAX];
 	struct dirent *entry;
 	bool found = false;
 	DIR *shadow;
@@ -123,9 +127,9 @@ struct dirent *listing_next(const void *key, int fd)
 {
 	struct dirent *entry;
 	struct engine_call call;
-	char name[PATH_MAX];
+	char name[SHARED_MAX];
 
-	if (path_of_fd(fd, name) || !path_is_shared(name))
+	if (path_of_fd(fd, name, sizeof(name)) || !path_is_shared(name))
 		return NULL;
 	engine_enter(&call);
 	lock_acquire(&listings.lock);

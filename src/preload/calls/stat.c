@@ -19,13 +19,13 @@
 /* The program's name of the file of the shadow root that @fd is open on; NULL if it is none. */
 static const char *inside_fd(int fd, char *name)
 {
-	if (fdtable_hint(fd) != PATH_HINT_SHADOW || path_of_fd(fd, name))
+	if (fdtable_hint(fd) != PATH_HINT_SHADOW || path_of_fd(fd, name, PATH_MAX))
 		return NULL;
 	return root_strip(name);
 }
 
 /* The node that @fd is open on. */
-static struct node node_of_fd(int fd)
+static __attribute__((noinline)) struct node node_of_fd(int fd)
 {
 	struct node node = {.kind = NODE_NONE};
 	struct engine_call call;

@@ -202,7 +202,7 @@ static void *serve(void *unused)
 
 void control_start(void)
 {
-	char directory[PATH_MAX];
+	char directory[ROOT_MAX + sizeof("/" LAYOUT_CONTROL)];
 	pthread_t thread;
 
 	atomic_store_explicit(&control_wanted, false, memory_order_relaxed);

@@ -53,7 +53,7 @@ static struct machine *read_machine(int *error)
 {
 	char why[256] = "cannot be read";
 	struct machine *machine;
-	char path[PATH_MAX];
+	char path[ROOT_MAX + sizeof("/" LAYOUT_MACHINE)];
 	FILE *in;
 
 	*error = machine_create(&machine);

@@ -6,7 +6,8 @@
  * - its name is "" or absolute, without links and dots;
  * - its name is in the shadow root only if it is in an emulated tree and not at or below a
  *   stand-in;
- * - a directory above the emulated trees is never a link.
+ * - a directory above the emulated trees is never a link;
+ * - its name ends before the components that are still to go.
  *
  * Cost: a few compared characters for a path that cannot touch the emulated part, plus a load if it
  * is relative. A walked path costs one or two readlink() for each component.
@@ -32,7 +33,6 @@
 enum {
 	MAX_LINKS = 40,	   /* the kernel's limit */
 	LONGEST_TREE = 48, /* more than the longest name at which something emulated begins */
-	LINK_SPACE = 64,   /* least space for the text of a link: enough to tell that it is one */
 };
 
 static const char *const emulated_trees[] = {
@@ -59,9 +59,11 @@ struct walk {
 	bool shadow;	    /* @name is in the shadow root */
 	bool touched;	    /* @name has been in the shadow root on the way */
 
-	/* The components still to go, at the end of @pending; texts of links go before them. */
+	/*
+	 * The components still to go, at the end of the same memory. Texts of links are read into
+	 * what is free between it and the name, and go before the components.
+	 */
 	const char *next;
-	char pending[PATH_MAX + LINK_SPACE];
 };
 
 /* Whether @name is @tree or below it. */
@@ -185,9 +187,16 @@ static long read_link(const char *path, char *text, size_t size)
 	return len;
 }
 
+/* What is free between the name and the components still to go. */
+static char *walk_free(const struct walk *walk)
+{
+	return walk->name + walk->len + 1;
+}
+
 static size_t walk_space(const struct walk *walk)
 {
-	return (size_t)(walk->next - walk->pending);
+	assert(walk_free(walk) <= walk->next);
+	return (size_t)(walk->next - walk_free(walk));
 }
 
 static void walk_up(struct walk *walk)
@@ -201,19 +210,20 @@ static void walk_up(struct walk *walk)
 /*
  * Finds @walk->name in the shadow root, or else in the real system. Returns the length of its text
  * if it is a link, 0 if it is anything else or does not exist, -ENOTDIR if it would be inside a
- * file of the shadow root. The text goes to the free part of @walk->pending, as a signal handler's
- * stack may be small.
+ * file of the shadow root. The text goes to what is free (walk_free()).
  */
 static long walk_look(struct walk *walk)
 {
 	const size_t space = walk_space(walk);
-	char *target = walk->pending;
+	char *target = walk_free(walk);
 	long len;
 
 	assert(walk->len == strlen(walk->name) && (walk->len == 0 || walk->name[0] == '/'));
 	walk->shadow = false;
 	if (path_is_shared(walk->name) || walk->len == 0)
 		return 0;
+	if (space < PATH_LINK_SPACE / 2)
+		return -ENAMETOOLONG;
 	if (!walk->standin && is_emulated(walk->name)) {
 		len = read_link(walk->root, target, space);
 		if (len >= 0 && target[0] == '/') {
@@ -238,8 +248,8 @@ static int walk_expand(struct walk *walk, size_t len)
 		return -ELOOP;
 	if (len + 1 >= space) /* the text may have been cut */
 		return -ENAMETOOLONG;
-	start = walk->pending + space - (len + 1);
-	memmove(start, walk->pending, len);
+	start = walk_free(walk) + space - (len + 1);
+	memmove(start, walk_free(walk), len);
 	start[len] = '/';
 	walk->next = start;
 	walk_up(walk);
@@ -256,10 +266,10 @@ static int walk_expand(struct walk *walk, size_t len)
 
 static int walk_append(struct walk *walk, const char *name, size_t len)
 {
-	if (walk->len + 1 + len + 1 >= PATH_MAX)
+	if (walk->len + 1 + len + 1 >= PATH_MAX || walk_free(walk) + len >= walk->next)
 		return -ENAMETOOLONG;
 	walk->name[walk->len] = '/';
-	memcpy(walk->name + walk->len + 1, name, len);
+	memmove(walk->name + walk->len + 1, name, len);
 	walk->len += 1 + len;
 	walk->name[walk->len] = '\0';
 	return 0;
@@ -279,8 +289,15 @@ static bool walk_in_directory(const struct walk *walk)
 /* Ends the walk where the kernel will find what is wrong: at @part and what follows it. */
 static int walk_stop(struct walk *walk, const char *part)
 {
-	walk->next = "";
-	return walk_append(walk, part, strlen(part));
+	size_t len = strlen(part);
+
+	if (walk->len + 1 + len + 1 >= PATH_MAX)
+		return -ENAMETOOLONG;
+	walk->name[walk->len] = '/';
+	memmove(walk->name + walk->len + 1, part, len + 1);
+	walk->len += 1 + len;
+	walk->next = walk->name + walk->len;
+	return 0;
 }
 
 static bool walk_at_end(const struct walk *walk)
@@ -309,6 +326,8 @@ static int walk_run(struct walk *walk, bool follow)
 		if (rc)
 			return rc;
 		len = walk_look(walk);
+		if (len == -ENAMETOOLONG)
+			return (int)len;
 		if (len == -ENOTDIR) /* the kernel finds the same in the shadow root */
 			return walk_at_end(walk) ? 0 : walk_stop(walk, walk->next);
 		if (len > 0 && (follow || !walk_at_end(walk))) {
@@ -329,17 +348,19 @@ static enum path_hint hint_of_name(const char *name)
 	return begins_near(name) ? PATH_HINT_NEAR : PATH_HINT_NONE;
 }
 
-int path_of_fd(int fd, char *name)
+int path_of_fd(int fd, char *name, size_t size)
 {
 	char link[32];
 	long len;
 
 	if (fd == AT_FDCWD) {
-		len = SYS(SYS_getcwd, name, PATH_MAX);
+		len = SYS(SYS_getcwd, name, size);
 		return len < 0 ? (int)len : 0;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = read_link(link, name, PATH_MAX);
+	len = read_link(link, name, size);
+	if (len == (long)size - 1)
+		return -ENAMETOOLONG;
 	return len < 0 ? (int)len : 0;
 }
 
@@ -350,7 +371,8 @@ void path_cwd_changed(void)
 	if (!root_active())
 		return;
 	atomic_store_explicit(&cwd_hint,
-			      path_of_fd(AT_FDCWD, name) ? PATH_HINT_NONE : (int)hint_of_name(name),
+			      path_of_fd(AT_FDCWD, name, sizeof(name)) ? PATH_HINT_NONE
+								       : (int)hint_of_name(name),
 			      memory_order_relaxed);
 }
 
@@ -380,32 +402,32 @@ static bool may_reach(int dirfd, const char head[PATH_HEAD])
 }
 
 /*
- * Fills @walk->pending with the absolute form of (@dirfd, @path). *@inside: whether the kernel
- * would start in the shadow root. False: there is no such form.
+ * Moves @at->given, at the beginning of @at->text, to its end, with the directory that it begins in
+ * before it if it is relative. *@inside: whether the kernel would start in the shadow root. False:
+ * there is no absolute form.
  */
-static bool walk_start(struct walk *walk, int dirfd, const char *path, bool *inside)
+static bool walk_start(struct walk *walk, struct path_at *at, bool *inside)
 {
-	size_t path_len = strlen(path);
-	size_t base_len = 0;
+	size_t path_len = strlen(at->given);
+	char *path = at->text + sizeof(at->text) - (path_len + 1);
 	const char *base = "";
-	char *name = walk->pending; /* large enough, and not filled yet */
-	char *start;
+	size_t base_len = 0;
 
+	memmove(path, at->given, path_len + 1);
+	at->given = path;
 	*inside = false;
 	if (path[0] != '/') {
-		if (path_of_fd(dirfd, name) || name[0] != '/')
+		if (path_of_fd(at->dirfd, at->text, (size_t)(path - at->text)) ||
+		    at->text[0] != '/')
 			return false;
-		*inside = root_strip(name) != NULL;
-		base = *inside ? root_strip(name) : name;
+		*inside = root_strip(at->text) != NULL;
+		base = *inside ? root_strip(at->text) : at->text;
 		base_len = strlen(base);
 	}
 	if (base_len + 1 + path_len + 1 > PATH_MAX)
 		return false;
-	start = walk->pending + sizeof(walk->pending) - (base_len + 1 + path_len + 1);
-	memmove(start, base, base_len);
-	start[base_len] = '/';
-	memcpy(start + base_len + 1, path, path_len + 1);
-	walk->next = start;
+	path[-1] = '/';
+	walk->next = memmove(path - 1 - base_len, base, base_len);
 	return true;
 }
 
@@ -425,7 +447,7 @@ static void path_walk(struct path_at *at, bool anything)
 	struct walk walk;
 	bool inside;
 
-	if (!walk_start(&walk, at->dirfd, at->given, &inside))
+	if (!walk_start(&walk, at, &inside))
 		return;
 	at->near = begins_near(walk.next);
 	if (!inside && !anything && !path_is_candidate(walk.next))
@@ -551,13 +573,12 @@ static bool is_shared_device(dev_t device)
 
 bool path_found_directory(struct path_at *at, int fd)
 {
-	char name[PATH_MAX];
 	struct stat st;
 
 	if (!at->head[0] || at->resolved || at->near || SYS(SYS_fstat, fd, &st) ||
-	    !is_shared_device(st.st_dev) || path_of_fd(fd, name))
+	    !is_shared_device(st.st_dev) || path_of_fd(fd, at->text, sizeof(at->text)))
 		return false;
-	path_resolve(at, AT_FDCWD, name, true);
+	path_resolve(at, AT_FDCWD, at->text, true);
 	return at->shadow;
 }
 

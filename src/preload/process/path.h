@@ -37,6 +37,9 @@ struct node {
 /* So many of a path's first characters tell whether it may lead to the emulated part. */
 #define PATH_HEAD 8
 
+/* Least space that a walk has for the text of a link: enough to tell that it is one. */
+#define PATH_LINK_SPACE 64
+
 /* The answer for one (directory descriptor, path) of the program. */
 struct path_at {
 	int dirfd; /* this and @path are for the kernel, in place of the program's */
@@ -51,8 +54,11 @@ struct path_at {
 	const char *resolved; /* absolute, without links and dots; NULL if not walked */
 	struct node node;
 
-	/* The root, directly followed by @resolved, which is not NULL. @path may point here. */
-	char text[ROOT_MAX + 1 + PATH_MAX];
+	/*
+	 * The root, directly followed by @resolved, which is not NULL. @path may point here. The
+	 * rest is for the walk: a thread's stack may have no space for more (PTHREAD_STACK_MIN).
+	 */
+	char text[ROOT_MAX + 1 + PATH_MAX + PATH_LINK_SPACE];
 };
 
 /* What is known of a directory by its descriptor (fdtable_hint()). */
@@ -120,10 +126,10 @@ struct node path_node(const char *resolved);
 void path_cwd_changed(void);
 
 /*
- * Copies the kernel's name of descriptor @fd (AT_FDCWD: of the current directory) to @name,
- * PATH_MAX bytes. 0 or a negative errno.
+ * Copies the kernel's name of descriptor @fd (AT_FDCWD: of the current directory) to @name, @size
+ * bytes. 0 or a negative errno: -ENAMETOOLONG or -ERANGE if it is longer.
  */
-int path_of_fd(int fd, char *name);
+int path_of_fd(int fd, char *name, size_t size);
 
 /* Whether @name is a directory of the real system with emulated entries among its own, as /dev. */
 bool path_is_shared(const char *name);
