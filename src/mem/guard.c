@@ -28,10 +28,11 @@
 #if defined(__x86_64__)
 
 /*
- * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies use moves, the last of which may
- * overlap the one before it, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts; long ones use rep movsb. guard_exchange: rdi = word, rsi = old, rdx = new; it lies inside
- * guard_copy's range of code, so it fails in the same way.
+ * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
+ * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
+ * parts; long ones are the microcode's. guard_exchange: rdi = word, rsi = old, rdx = new;
+ * guard_copy_string: rdi = dst, rsi = src, rdx = size. Both lie within, and so fail as the copy
+ * does.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"
@@ -93,6 +94,21 @@ __asm__(".pushsection .text\n"
 	"	movl %ecx, %eax\n"
 	"	ret\n"
 	".size guard_exchange, . - guard_exchange\n"
+	".globl guard_copy_string\n"
+	".hidden guard_copy_string\n"
+	".type guard_copy_string, @function\n"
+	"guard_copy_string:\n"
+	"	xorl %eax, %eax\n"
+	"7:	cmpq %rdx, %rax\n"
+	"	jae 8f\n"
+	"	movb (%rsi,%rax), %cl\n"
+	"	movb %cl, (%rdi,%rax)\n"
+	"	testb %cl, %cl\n"
+	"	jz 8f\n"
+	"	incq %rax\n"
+	"	jmp 7b\n"
+	"8:	ret\n"
+	".size guard_copy_string, . - guard_copy_string\n"
 	".globl guard_copy_fault\n"
 	".hidden guard_copy_fault\n"
 	"guard_copy_fault:\n"
@@ -163,6 +179,25 @@ int guard_copy(void *dst, const void *src, size_t len)
 	atomic_signal_fence(memory_order_seq_cst);
 	copying = copy.outer;
 	return 0;
+}
+
+int guard_copy_string(char *dst, const char *src, size_t size)
+{
+	struct copy copy = {
+		.dst = (uintptr_t)dst, .src = (uintptr_t)src, .len = size, .outer = copying};
+	size_t len = 0;
+
+	if (_setjmp(copy.jump)) {
+		copying = copy.outer;
+		return -EFAULT;
+	}
+	copying = &copy;
+	atomic_signal_fence(memory_order_seq_cst);
+	while (len < size && (dst[len] = src[len]))
+		len++;
+	atomic_signal_fence(memory_order_seq_cst);
+	copying = copy.outer;
+	return (int)len;
 }
 
 static bool end_copy(const siginfo_t *info, ucontext_t *context)

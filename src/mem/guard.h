@@ -21,6 +21,12 @@
 int guard_copy(void *dst, const void *src, size_t len);
 
 /*
+ * Copies the string @src, at most @size bytes of it. Returns its length, @size if it does not end
+ * within them, or -EFAULT when it cannot be read.
+ */
+int guard_copy_string(char *dst, const char *src, size_t size);
+
+/*
  * Atomically replaces the aligned word @word by @new if it equals @old. 0; 1: it is different and
  * was left alone; -EFAULT: it cannot be reached.
  */
