@@ -37,7 +37,6 @@ struct segment {
 struct stretch {
 	uint64_t first, end;
 	uint64_t aside; /* address */
-	bool shared;	/* two segments have a page in common */
 };
 
 struct displacement {
@@ -59,6 +58,7 @@ static _Atomic(displace_notify) notify;
 
 void displace_enable(void)
 {
+	aside_prepare();
 	index_enable();
 }
 
@@ -220,8 +220,6 @@ static int join_segments(struct displacement *d)
 			*stretch = (struct stretch){.first = segment->first, .end = segment->end};
 			continue;
 		}
-		if (segment->first < stretch->end)
-			stretch->shared = true;
 		stretch->end = max_u64(stretch->end, segment->end);
 	}
 	return 0;
@@ -260,7 +258,7 @@ static int prepare(struct displacement *d)
 		struct stretch *stretch = &d->stretches[d->placed];
 
 		if (aside_take(stretch->first << PAGE_SHIFT, stretch->end - stretch->first,
-			       stretch->shared, &stretch->aside))
+			       &stretch->aside))
 			return -ENOMEM;
 	}
 	return 0;
@@ -269,25 +267,53 @@ static int prepare(struct displacement *d)
 /* ---- moving ---- */
 
 /*
- * Moves [@from, @from + @len) to @to: at once, or what lies in one mapping at a time, which is
- * found by halving. A page that is not mapped any more (by a system call that nobody saw) is left
- * out. On failure all of it is back.
+ * Moves [@from, @from + @len) to @to, over what is there. If that is not possible at once, because
+ * the range is not one mapping, finds the mappings by halving. Addresses without a mapping (a system
+ * call that we did not see) are skipped. *@done: how many bytes from the start on have been dealt
+ * with; all, or it fails.
  */
-static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags)
+static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done)
 {
 	const uint64_t half = align_down(len / 2 + PAGE_MASK, PAGE_SIZE);
 	int rc = sys_mremap_to((void *)(uintptr_t)from, len, (void *)(uintptr_t)to, flags);
 
+	if (!rc || (rc == -EFAULT && len == PAGE_SIZE)) {
+		*done += len;
+		return 0;
+	}
 	if (rc != -EFAULT)
 		return rc;
-	if (len == PAGE_SIZE)
-		return 0;
-	rc = move_pages(from, to, half, flags);
+	rc = move_pages(from, to, half, flags, done);
+	return rc ? rc : move_pages(from + half, to + half, len - half, flags, done);
+}
+
+/*
+ * Moves [@aside, @aside + @len) back to @to. MREMAP_DONTUNMAP leaves our addresses mapped, without
+ * memory. A kernel that cannot do that for this kind of memory unmaps them: then they are lost.
+ */
+static void move_back(uint64_t aside, uint64_t to, uint64_t len)
+{
+	uint64_t done = 0;
+	int rc = 0;
+
+	if (len)
+		rc = move_pages(aside, to, len, MREMAP_DONTUNMAP, &done);
+	if (rc == -EINVAL && !done) {
+		aside_lose(aside, len >> PAGE_SHIFT);
+		rc = move_pages(aside, to, len, 0, &done);
+	}
 	if (rc)
-		return rc;
-	rc = move_pages(from + half, to + half, len - half, flags);
+		log_error("pinned pages at 0x%" PRIx64 " could not be moved back", to + done);
+}
+
+/* Moves [@from, @from + @len) to @aside; on failure all of it is back. */
+static int move_aside(uint64_t from, uint64_t aside, uint64_t len, int flags)
+{
+	uint64_t done = 0;
+	int rc = move_pages(from, aside, len, flags, &done);
+
 	if (rc)
-		(void)move_pages(to, from, half, 0);
+		move_back(aside, from, done);
 	return rc;
 }
 
@@ -300,10 +326,20 @@ static int move_stretches(struct displacement *d)
 		uint64_t len = (stretch->end - stretch->first) << PAGE_SHIFT;
 
 		if (fail_inject() ||
-		    move_pages(stretch->first << PAGE_SHIFT, stretch->aside, len, flags))
+		    move_aside(stretch->first << PAGE_SHIFT, stretch->aside, len, flags))
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* Ends the displacement's own hold on the addresses that it took. */
+static void release_stretches(struct displacement *d)
+{
+	while (d->placed) {
+		const struct stretch *stretch = &d->stretches[--d->placed];
+
+		aside_release(stretch->aside, stretch->end - stretch->first);
+	}
 }
 
 /* Back to what was before prepare(). */
@@ -313,16 +349,10 @@ static void undo(struct displacement *d)
 	while (d->moved) {
 		const struct stretch *stretch = &d->stretches[--d->moved];
 
-		if (move_pages(stretch->aside, stretch->first << PAGE_SHIFT,
-			       (stretch->end - stretch->first) << PAGE_SHIFT, 0))
-			log_error("pinned pages at 0x%" PRIx64 " could not be moved back",
-				  stretch->first << PAGE_SHIFT);
+		move_back(stretch->aside, stretch->first << PAGE_SHIFT,
+			  (stretch->end - stretch->first) << PAGE_SHIFT);
 	}
-	while (d->placed) {
-		const struct stretch *stretch = &d->stretches[--d->placed];
-
-		aside_cancel(stretch->aside, stretch->end - stretch->first);
-	}
+	release_stretches(d);
 	for (size_t i = 0; i < d->segment_count; i++)
 		pins_tidy(&d->segments[i].source->parts, source_part(&d->segments[i]));
 }
@@ -343,9 +373,9 @@ static void commit(struct displacement *d)
 			stretch++;
 		bus = stretch->aside + ((segment->first - stretch->first) << PAGE_SHIFT);
 		pins_set_bus(&segment->source->parts, source_part(segment), bus, true);
-		if (stretch->shared)
-			aside_share(bus, segment->end - segment->first);
+		aside_hold(bus, segment->end - segment->first);
 	}
+	release_stretches(d);
 }
 
 static const char *cause_name(enum displace_cause cause)

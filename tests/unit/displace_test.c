@@ -16,7 +16,9 @@
 #include "../lib/mem_caller.h"
 #include "base/gate.h"
 #include "base/log.h"
+#include "mem/aside.h"
 #include "mem/displace.h"
+#include "mem/self.h"
 #include "mem/source.h"
 
 enum {
@@ -100,6 +102,14 @@ static bool mapped(const void *va)
 	return !mincore((void *)(addr(va) & ~PAGE_MASK), PAGE_SIZE, &present);
 }
 
+/* Whether there is memory at @va, which need not be the program's. */
+static bool readable(const void *va)
+{
+	char byte;
+
+	return !self_read(&byte, addr(va), 1);
+}
+
 static int displace(const struct fixture *f, size_t first, size_t count, bool keep)
 {
 	return displace_range(addr(f->va) + first * PAGE_SIZE, count * PAGE_SIZE, DISPLACE_MUNMAP,
@@ -164,10 +174,99 @@ static void unmapped_pages_keep_their_contents(void **state)
 	for (uint64_t i = 0; i < 8; i++)
 		assert_int_equal(*bus_of(source, i), i + 1);
 	mem_source_unpin(source, pages(0, 8));
-	assert_false(mapped(aside));
+	assert_false(readable(aside));
 	/* The next pin looks at the address again. */
 	assert_int_equal(mem_source_pin(source, pages(0, 8)), -EFAULT);
 	mem_source_put(source);
+}
+
+/* What the program does after displace(): its own call, which takes more than what was pinned. */
+static void lose(const struct fixture *f, size_t first, size_t count)
+{
+	assert_int_equal(displace(f, first, count, true), 0);
+	assert_int_equal(munmap(f->va + first * PAGE_SIZE, count * PAGE_SIZE), 0);
+}
+
+/* The kept pages of the first call must not be in the hole that it leaves: the second covers it. */
+static void kept_pages_are_not_in_the_hole_that_the_program_left(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 0, 8);
+	assert_int_equal(mem_source_pin(source, pages(0, 8)), 0);
+	lose(&f, 2, 4);
+	lose(&f, 4, 4);
+	lose(&f, 0, 8);
+	for (uint64_t i = 0; i < 8; i++) {
+		assert_true(readable(bus_of(source, i)));
+		assert_int_equal(*bus_of(source, i), i + 1);
+	}
+	mem_source_unpin(source, pages(0, 8));
+	mem_source_put(source);
+	assert_int_equal(aside_held(), 0);
+}
+
+/*
+ * Pages that one of two sources gives back are taken again for others, while the rest of them is
+ * still held.
+ */
+static void addresses_that_are_given_back_serve_others(void **state)
+{
+	struct fixture f, g;
+	struct mem_source *all, *one, *later;
+
+	(void)state;
+	for (int round = 0; round < 100; round++) {
+		set_up(&f, 8);
+		set_up(&g, 12);
+		all = source_of(&f, 0, 8);
+		one = source_of(&f, 0, 1);
+		later = source_of(&g, 0, 12);
+		assert_int_equal(mem_source_pin(all, pages(0, 8)), 0);
+		assert_int_equal(mem_source_pin(one, pages(0, 1)), 0);
+		assert_int_equal(mem_source_pin(later, pages(0, 12)), 0);
+		lose(&f, 0, 8);
+		mem_source_unpin(all, pages(0, 8));
+		assert_int_equal(aside_held(), 1);
+		lose(&g, 0, 12);
+		assert_int_equal(aside_held(), 13);
+		mem_source_unpin(later, pages(0, 12));
+		assert_int_equal(*bus_of(one, 0), 1);
+		mem_source_unpin(one, pages(0, 1));
+		assert_int_equal(aside_held(), 0);
+		mem_source_put(all);
+		mem_source_put(one);
+		mem_source_put(later);
+	}
+}
+
+/* Pages that were moved aside by two calls may be given back as one extent. */
+static void neighbours_that_moved_apart_are_given_back_together(void **state)
+{
+	struct fixture f;
+	struct mem_source *all, *most;
+
+	(void)state;
+	set_up(&f, 16);
+	all = source_of(&f, 0, 16);
+	most = source_of(&f, 1, 14);
+	assert_int_equal(mem_source_pin(all, pages(0, 16)), 0);
+	assert_int_equal(mem_source_pin(most, pages(0, 14)), 0);
+	lose(&f, 0, 8);
+	lose(&f, 8, 8);
+	assert_int_equal(mem_source_pin(all, pages(2, 12)), 0);
+	mem_source_unpin(all, pages(2, 12)); /* which joins the pieces */
+	mem_source_unpin(all, pages(0, 16));
+	assert_int_equal(aside_held(), 14);
+	for (uint64_t i = 0; i < 14; i++)
+		assert_int_equal(*bus_of(most, i), i + 2);
+	mem_source_unpin(most, pages(0, 14));
+	assert_int_equal(aside_held(), 0);
+	mem_source_put(all);
+	mem_source_put(most);
 }
 
 static void emptied_pages_stay_mapped_for_the_program(void **state)
@@ -213,11 +312,11 @@ static void two_sources_of_a_page_keep_the_same_page(void **state)
 	/* Page 4, which nobody had pinned, is the program's to lose. */
 	assert_true(mapped(f.va + 4 * PAGE_SIZE));
 	mem_source_unpin(a, pages(0, 4));
-	assert_true(mapped(aside));
-	assert_false(mapped(aside - PAGE_SIZE));
+	assert_true(readable(aside));
+	assert_false(readable(aside - PAGE_SIZE));
 	assert_int_equal(*bus_of(b, 0), 3);
 	mem_source_unpin(b, pages(0, 2));
-	assert_false(mapped(aside));
+	assert_false(readable(aside));
 	mem_source_unpin(b, pages(3, 1));
 	mem_source_put(a);
 	mem_source_put(b);
@@ -239,14 +338,14 @@ static void parts_that_stay_pinned_stay_aside(void **state)
 	aside = bus_of(source, 3);
 	mem_source_unpin(source, pages(0, 8));
 	assert_int_equal(*bus_of(source, 3), 4);
-	assert_false(mapped(aside - PAGE_SIZE));
+	assert_false(readable(aside - PAGE_SIZE));
 	/* A later user of a page that is aside gets that page. */
 	assert_int_equal(mem_source_pin(source, pages(4, 1)), 0);
 	mem_source_unpin(source, pages(3, 2));
 	assert_int_equal(*bus_of(source, 4), 5);
-	assert_false(mapped(aside));
+	assert_false(readable(aside));
 	mem_source_unpin(source, pages(4, 1));
-	assert_false(mapped(aside + PAGE_SIZE));
+	assert_false(readable(aside + PAGE_SIZE));
 	mem_source_put(source);
 }
 
@@ -528,6 +627,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_pinned_memory_needs_to_move),
 		cmocka_unit_test(unmapped_pages_keep_their_contents),
+		cmocka_unit_test(kept_pages_are_not_in_the_hole_that_the_program_left),
+		cmocka_unit_test(addresses_that_are_given_back_serve_others),
+		cmocka_unit_test(neighbours_that_moved_apart_are_given_back_together),
 		cmocka_unit_test(emptied_pages_stay_mapped_for_the_program),
 		cmocka_unit_test(two_sources_of_a_page_keep_the_same_page),
 		cmocka_unit_test(parts_that_stay_pinned_stay_aside),
