@@ -268,9 +268,9 @@ static int prepare(struct displacement *d)
 
 /*
  * Moves [@from, @from + @len) to @to, over what is there. If that is not possible at once, because
- * the range is not one mapping, finds the mappings by halving. Addresses without a mapping (a system
- * call that we did not see) are skipped. *@done: how many bytes from the start on have been dealt
- * with; all, or it fails.
+ * the range is not one mapping, finds the mappings by halving. Addresses without a mapping (a
+ * system call that we did not see) are skipped. *@done: how many bytes from the start on have been
+ * dealt with; all, or it fails.
  */
 static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done)
 {
@@ -426,6 +426,12 @@ struct remap {
 	struct index_place **places; /* for those victims that need one */
 };
 
+static long call_mremap(const struct remap *remap)
+{
+	return sys_call(SYS_mremap, (long)remap->old, (long)remap->old_len, (long)remap->new_len,
+			remap->flags, (long)remap->to, 0);
+}
+
 static void cancel_places(const struct displacement *d, const struct remap *remap)
 {
 	for (size_t i = 0; remap->places && i < d->victim_count; i++)
@@ -477,8 +483,7 @@ static long remap_locked(struct displacement *d, struct remap *remap)
 	if (!rc)
 		rc = create_places(d, remap);
 	if (!rc)
-		rc = sys_call(SYS_mremap, (long)remap->old, (long)remap->old_len,
-			      (long)remap->new_len, remap->flags, (long)remap->to, 0);
+		rc = call_mremap(remap);
 	if (rc < 0) {
 		undo(d);
 		cancel_places(d, remap);
@@ -595,42 +600,127 @@ static long remap_victims(struct displacement *d, struct remap *remap) REQUIRES(
 	return rc;
 }
 
-static void release(struct displacement *d) RELEASES(displacing)
+static void release(struct displacement *d)
 {
 	for (size_t i = 0; i < d->victim_count; i++)
 		mem_source_put(d->sources[i]);
-	lock_release(&displacing);
 	alloc_free(d->sources);
 	alloc_free(d->victims);
 	alloc_free(d->segments);
 	alloc_free(d->stretches);
 }
 
-int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
+static int displace_range_locked(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
+	REQUIRES(displacing)
 {
 	struct displacement d = {.keep = keep};
 	int rc;
 
-	if (!index_enabled() || !touched_pages(va, len, &d.first, &d.end))
+	lock_assert_held(&displacing);
+	if (!touched_pages(va, len, &d.first, &d.end))
 		return 0;
-	lock_acquire(&displacing);
 	rc = displace(&d, cause);
 	release(&d);
 	return rc;
 }
 
-long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to)
+int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
 {
-	struct remap remap = {
-		.old = old, .old_len = old_len, .new_len = new_len, .flags = flags, .to = to};
+	int rc;
+
+	if (!index_enabled())
+		return 0;
+	lock_acquire(&displacing);
+	rc = displace_range_locked(va, len, cause, keep);
+	lock_release(&displacing);
+	return rc;
+}
+
+/* The program's mremap with the pins of what it moves. Nothing is pinned where it goes. */
+static long remap(struct remap *remap) REQUIRES(displacing)
+{
 	struct displacement d = {.keep = false};
 	long rc;
 
-	if (!index_enabled() || !touched_pages(old, min_u64(old_len, new_len), &d.first, &d.end))
-		return sys_call(SYS_mremap, (long)old, (long)old_len, (long)new_len, flags,
-				(long)to, 0);
-	lock_acquire(&displacing);
-	rc = remap_victims(&d, &remap);
+	lock_assert_held(&displacing);
+	if (!touched_pages(remap->old, min_u64(remap->old_len, remap->new_len), &d.first, &d.end))
+		return call_mremap(remap);
+	rc = remap_victims(&d, remap);
 	release(&d);
+	return rc;
+}
+
+static bool ranges_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a - b < b_len || b - a < a_len;
+}
+
+/* Makes the addresses of @remap's target free of pinned pages. They stay mapped if possible. */
+static int clear_target(const struct remap *remap) REQUIRES(displacing)
+{
+	int rc = displace_range_locked(remap->to, remap->new_len, DISPLACE_MMAP_FIXED, true);
+
+	return rc ? displace_range_locked(remap->to, remap->new_len, DISPLACE_MMAP_FIXED, false)
+		  : 0;
+}
+
+/*
+ * MREMAP_FIXED onto pinned pages. The kernel finds out whether the move is possible by making it:
+ * so the memory moves to addresses of ours first, and what is pinned at the target leaves it only
+ * when nothing but a lack of memory can fail any more.
+ */
+static long remap_over(const struct remap *wanted) REQUIRES(displacing)
+{
+	const uint64_t align = UINT64_C(1) << 30; /* the largest page of any mapping */
+	struct remap there = *wanted, on;
+	void *between;
+	long rc;
+
+	/* msync() finds holes: some kernels unmap the target before they find them. */
+	if (wanted->old_len && sys_call(SYS_msync, (long)align_down(wanted->old, PAGE_SIZE),
+					(long)wanted->old_len, MS_ASYNC, 0, 0, 0))
+		return is_aligned(wanted->old, PAGE_SIZE) ? -EFAULT : -EINVAL;
+	if (sys_reserve(align_down(wanted->new_len + PAGE_MASK, PAGE_SIZE), align,
+			wanted->to & (align - 1), &between))
+		return -ENOMEM;
+	there.to = (uint64_t)(uintptr_t)between;
+	rc = remap(&there);
+	if (rc < 0) {
+		(void)sys_munmap(between, wanted->new_len);
+		return rc;
+	}
+	on = (struct remap){.old = there.to,
+			    .old_len = wanted->new_len,
+			    .new_len = wanted->new_len,
+			    .to = wanted->to,
+			    .flags = MREMAP_MAYMOVE | MREMAP_FIXED};
+	rc = clear_target(wanted);
+	if (!rc)
+		rc = remap(&on);
+	if (rc >= 0)
+		return rc;
+	on.to = wanted->old;
+	on.new_len = min_u64(wanted->old_len, wanted->new_len);
+	if (remap(&on) < 0)
+		log_error("memory at 0x%" PRIx64 " could not be moved back", wanted->old);
+	return rc;
+}
+
+long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to)
+{
+	struct remap wanted = {
+		.old = old, .old_len = old_len, .new_len = new_len, .flags = flags, .to = to};
+	long rc;
+
+	if (!index_enabled())
+		return call_mremap(&wanted);
+	lock_acquire(&displacing);
+	/* What the kernel refuses before it does anything is left to it. */
+	if ((flags & MREMAP_FIXED) && (flags & MREMAP_MAYMOVE) && is_aligned(to, PAGE_SIZE) &&
+	    displace_needed(to, new_len) && !ranges_overlap(old, old_len, to, new_len))
+		rc = remap_over(&wanted);
+	else
+		rc = remap(&wanted);
+	lock_release(&displacing);
 	return rc;
 }

@@ -66,10 +66,11 @@ bool displace_needed(uint64_t va, uint64_t len);
 int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep);
 
 /*
- * mremap(2), where pinned pages may be in [@old, @old + @old_len) and are nowhere else that it
- * changes: those, displace_range() has seen to. Pinned pages that move remain where the program has
- * put them, and are found there. Returns the new address or a negative errno, in which case nothing
- * has moved. The caller holds no lock of the engine.
+ * mremap(2), for a caller whose memory is this process's own; pinned pages in a tail that it unmaps
+ * have been displaced before. Pinned pages that move stay where the program has put them, and are
+ * found there; pinned pages at a target of MREMAP_FIXED are moved aside. Returns the new address or
+ * a negative errno: then nothing has moved, and the target is as it was. Context: holds no lock of
+ * the engine.
  */
 long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to);
 

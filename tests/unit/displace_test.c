@@ -515,6 +515,60 @@ static void memory_that_returns_is_in_place_again(void **state)
 	munmap(f.va, 4 * PAGE_SIZE);
 }
 
+static void memory_moves_over_pinned_pages(void **state)
+{
+	struct fixture f;
+	struct mem_source *moved, *lost;
+
+	(void)state;
+	set_up(&f, 8);
+	moved = source_of(&f, 0, 2);
+	lost = source_of(&f, 4, 4);
+	assert_int_equal(mem_source_pin(moved, pages(0, 2)), 0);
+	assert_int_equal(mem_source_pin(lost, pages(0, 4)), 0);
+	assert_int_equal(displace_mremap(addr(f.va), 2 * PAGE_SIZE, 2 * PAGE_SIZE,
+					 MREMAP_MAYMOVE | MREMAP_FIXED, addr(f.va) + 5 * PAGE_SIZE),
+			 addr(f.va) + 5 * PAGE_SIZE);
+	assert_false(mapped(f.va));
+	assert_ptr_equal(bus_of(moved, 0), f.va + 5 * PAGE_SIZE);
+	assert_ptr_equal(bus_of(moved, 1), f.va + 6 * PAGE_SIZE);
+	assert_int_equal(f.va[5 * PAGE_SIZE], 1);
+	assert_int_equal(f.va[6 * PAGE_SIZE], 2);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(*bus_of(lost, i), i + 5);
+	assert_int_equal(aside_held(), 2);
+	mem_source_unpin(moved, pages(0, 2));
+	mem_source_unpin(lost, pages(0, 4));
+	mem_source_put(moved);
+	mem_source_put(lost);
+	munmap(f.va, 8 * PAGE_SIZE);
+}
+
+static void a_failed_mremap_onto_pinned_pages_leaves_them_to_the_program(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 4, 4);
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_int_equal(munmap(f.va + PAGE_SIZE, PAGE_SIZE), 0);
+	assert_int_equal(displace_mremap(addr(f.va), 2 * PAGE_SIZE, 2 * PAGE_SIZE,
+					 MREMAP_MAYMOVE | MREMAP_FIXED, addr(f.va) + 5 * PAGE_SIZE),
+			 -EFAULT);
+	assert_int_equal(told, 0);
+	assert_int_equal(f.va[0], 1);
+	for (uint64_t i = 0; i < 4; i++) {
+		assert_ptr_equal(bus_of(source, i), f.va + (4 + i) * PAGE_SIZE);
+		assert_int_equal(f.va[(4 + i) * PAGE_SIZE], 5 + i);
+	}
+	assert_int_equal(aside_held(), 0);
+	mem_source_unpin(source, pages(0, 4));
+	mem_source_put(source);
+	munmap(f.va, 8 * PAGE_SIZE);
+}
+
 static void a_refused_mremap_moves_nothing(void **state)
 {
 	struct fixture f;
@@ -638,6 +692,8 @@ int main(void)
 		cmocka_unit_test(pins_go_where_the_program_moves_its_memory),
 		cmocka_unit_test(moved_memory_is_found_where_it_is),
 		cmocka_unit_test(memory_that_returns_is_in_place_again),
+		cmocka_unit_test(memory_moves_over_pinned_pages),
+		cmocka_unit_test(a_failed_mremap_onto_pinned_pages_leaves_them_to_the_program),
 		cmocka_unit_test(a_refused_mremap_moves_nothing),
 		cmocka_unit_test(pages_that_move_can_be_pinned_and_freed_meanwhile),
 		cmocka_unit_test(pages_move_only_when_no_dma_is_under_way),
