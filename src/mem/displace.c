@@ -155,7 +155,7 @@ static void pages_in_question(const struct displacement *d, const struct mem_sou
 
 	*page = 0;
 	*end = source_pages(source).count;
-	if (!source->strays) {
+	if (!index_has(source, INDEX_PLACES)) {
 		*page = max_u64(base, d->first) - base;
 		*end = min_u64(base + *end, d->end) - base;
 	}
@@ -357,6 +357,36 @@ static void undo(struct displacement *d)
 		pins_tidy(&d->segments[i].source->parts, source_part(&d->segments[i]));
 }
 
+/* Whether a page of @source is at its own address. A range taken away often ends with the last. */
+static bool any_at_home(const struct mem_source *source) REQUIRES(source->lock)
+{
+	const uint64_t end = source_pages(source).count;
+	struct pins_extent extent;
+
+	source_assert_locked(source);
+	if (!pins_extent_at(&source->parts, end - 1, end).bus)
+		return true;
+	for (uint64_t page = 0; page < end; page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end);
+		if (!extent.bus)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Takes sources that have nothing at their own addresses any more out of the index there. The system
+ * soon gives the program the same addresses again, and for each new buffer all former ones would be
+ * found. (The sources are locked in a loop: no analysis.)
+ */
+static void forget_addresses(const struct displacement *d) NO_LOCK_ANALYSIS
+{
+	for (size_t i = 0; i < d->victim_count; i++) {
+		if (index_has(d->sources[i], INDEX_OWN) && !any_at_home(d->sources[i]))
+			index_leave(d->sources[i]);
+	}
+}
+
 /*
  * Tells the sources where their pages are. Segments and stretches are both in order of addresses.
  */
@@ -376,6 +406,7 @@ static void commit(struct displacement *d)
 		aside_hold(bus, segment->end - segment->first);
 	}
 	release_stretches(d);
+	forget_addresses(d);
 }
 
 static const char *cause_name(enum displace_cause cause)

@@ -269,6 +269,28 @@ static void neighbours_that_moved_apart_are_given_back_together(void **state)
 	mem_source_put(most);
 }
 
+static void memory_that_is_all_aside_is_not_found_where_it_was(void **state)
+{
+	struct fixture f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 4);
+	source = source_of(&f, 0, 4);
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_int_equal(displace(&f, 0, 3, true), 0);
+	assert_true(displace_needed(addr(f.va), PAGE_SIZE)); /* the last page is still there */
+	assert_int_equal(displace(&f, 3, 1, true), 0);
+	assert_false(displace_needed(addr(f.va), 4 * PAGE_SIZE));
+	/* The next pin is one of the program's memory, and is found. */
+	mem_source_unpin(source, pages(0, 4));
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_true(displace_needed(addr(f.va), PAGE_SIZE));
+	mem_source_unpin(source, pages(0, 4));
+	mem_source_put(source);
+	munmap(f.va, 4 * PAGE_SIZE);
+}
+
 static void emptied_pages_stay_mapped_for_the_program(void **state)
 {
 	struct fixture f;
@@ -684,6 +706,7 @@ int main(void)
 		cmocka_unit_test(kept_pages_are_not_in_the_hole_that_the_program_left),
 		cmocka_unit_test(addresses_that_are_given_back_serve_others),
 		cmocka_unit_test(neighbours_that_moved_apart_are_given_back_together),
+		cmocka_unit_test(memory_that_is_all_aside_is_not_found_where_it_was),
 		cmocka_unit_test(emptied_pages_stay_mapped_for_the_program),
 		cmocka_unit_test(two_sources_of_a_page_keep_the_same_page),
 		cmocka_unit_test(parts_that_stay_pinned_stay_aside),
