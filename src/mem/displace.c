@@ -15,6 +15,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -25,6 +26,10 @@
 #include "base/sys.h"
 #include "mem/aside.h"
 #include "mem/source_internal.h"
+
+enum {
+	REPORTED_CALLS = 16
+};
 
 /* Pages of one source that move. In pages of the address space. */
 struct segment {
@@ -424,15 +429,26 @@ static const char *cause_name(enum displace_cause cause)
 	return "madvise";
 }
 
-static void report(const struct displacement *d, enum displace_cause cause)
+/* One line for each of the first calls, then ever fewer: a program may do it for each buffer. */
+static void report(const struct displacement *d, enum displace_cause cause) REQUIRES(displacing)
 {
+	static uint64_t calls GUARDED_BY(displacing);
+	char note[64] = "";
 	uint64_t pages = 0;
 
+	lock_assert_held(&displacing);
+	calls++;
+	if (calls > REPORTED_CALLS && !is_power_of_two(calls))
+		return;
+	if (calls >= REPORTED_CALLS)
+		(void)snprintf(note, sizeof(note), " (call %" PRIu64 "; most are not reported)",
+			       calls);
 	for (size_t i = 0; i < d->stretch_count; i++)
 		pages += d->stretches[i].end - d->stretches[i].first;
 	log_fault("%s of 0x%" PRIx64 "-0x%" PRIx64 " takes away %" PRIu64
-		  " page(s) that are pinned for DMA: kept",
-		  cause_name(cause), d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, pages);
+		  " page(s) that are pinned for DMA: kept%s",
+		  cause_name(cause), d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, pages,
+		  note);
 }
 
 static int displace_locked(struct displacement *d)

@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -289,6 +291,43 @@ static void memory_that_is_all_aside_is_not_found_where_it_was(void **state)
 	mem_source_unpin(source, pages(0, 4));
 	mem_source_put(source);
 	munmap(f.va, 4 * PAGE_SIZE);
+}
+
+static unsigned int count_lines(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	unsigned int lines = 0;
+	int c;
+
+	assert_non_null(file);
+	while ((c = getc(file)) != EOF)
+		lines += c == '\n';
+	(void)fclose(file);
+	return lines;
+}
+
+static void a_program_that_does_it_always_is_not_told_each_time(void **state)
+{
+	char path[] = "/tmp/displace_test.XXXXXX";
+	struct fixture f;
+	struct mem_source *source;
+
+	(void)state;
+	assert_int_equal(close(mkstemp(path)), 0);
+	assert_int_equal(log_open(path), 0);
+	log_set_level(LOG_LEVEL_FAULT);
+	set_up(&f, 1);
+	for (int i = 0; i < 500; i++) {
+		source = source_of(&f, 0, 1);
+		assert_int_equal(mem_source_pin(source, pages(0, 1)), 0);
+		assert_int_equal(displace(&f, 0, 1, true), 0);
+		mem_source_unpin(source, pages(0, 1));
+		mem_source_put(source);
+	}
+	log_set_level(LOG_LEVEL_ERROR);
+	assert_in_range(count_lines(path), 1, 30);
+	(void)unlink(path);
+	munmap(f.va, PAGE_SIZE);
 }
 
 static void emptied_pages_stay_mapped_for_the_program(void **state)
@@ -708,6 +747,7 @@ int main(void)
 		cmocka_unit_test(neighbours_that_moved_apart_are_given_back_together),
 		cmocka_unit_test(memory_that_is_all_aside_is_not_found_where_it_was),
 		cmocka_unit_test(emptied_pages_stay_mapped_for_the_program),
+		cmocka_unit_test(a_program_that_does_it_always_is_not_told_each_time),
 		cmocka_unit_test(two_sources_of_a_page_keep_the_same_page),
 		cmocka_unit_test(parts_that_stay_pinned_stay_aside),
 		cmocka_unit_test(mappings_of_several_kinds_move_together),
