@@ -25,40 +25,15 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "mem/aside.h"
+#include "mem/displace_internal.h"
 #include "mem/source_internal.h"
 
 enum {
 	REPORTED_CALLS = 16
 };
 
-/* Pages of one source that move. In pages of the address space. */
-struct segment {
-	struct mem_source *source;
-	uint64_t first, end;
-	uint64_t page; /* of the source, that is at @first */
-};
-
-/* Segments that touch or overlap. */
-struct stretch {
-	uint64_t first, end;
-	uint64_t aside; /* address */
-};
-
-struct displacement {
-	uint64_t first, end; /* the range, in pages */
-	bool keep;
-	struct mem_source **sources; /* in the range */
-	struct displace_moved
-		*victims; /* the same, and the hull of their pages that move; a count of 0: none */
-	size_t victim_count;
-	struct segment *segments;
-	size_t segment_count, segment_capacity;
-	struct stretch *stretches;
-	size_t stretch_count, placed, moved; /* stretches: all; with addresses; that have moved */
-};
-
-static struct lock displacing = LOCK_INIT(LOCK_DISPLACING); /* one displacement at a time */
-static _Atomic uint64_t generation;			    /* odd: pages are moving */
+struct lock displace_lock = LOCK_INIT(LOCK_DISPLACING); /* one displacement at a time */
+static _Atomic uint64_t generation;			/* odd: pages are moving */
 static _Atomic(displace_notify) notify;
 
 void displace_enable(void)
@@ -86,120 +61,19 @@ bool displace_settle(uint64_t since)
 {
 	lock_assert_none_from(LOCK_DISPLACING);
 	if (displace_in_progress()) {
-		lock_acquire(&displacing);
-		lock_release(&displacing);
+		lock_acquire(&displace_lock);
+		lock_release(&displace_lock);
 	}
 	return displace_generation() != since;
-}
-
-/* The pages that [@va, @va + @len) touches, as [*@first, *@end). False: none. */
-static bool touched_pages(uint64_t va, uint64_t len, uint64_t *first, uint64_t *end)
-{
-	uint64_t last;
-
-	if (!len || check_last(va, len, &last))
-		return false;
-	*first = va >> PAGE_SHIFT;
-	*end = (last >> PAGE_SHIFT) + 1;
-	return true;
 }
 
 bool displace_needed(uint64_t va, uint64_t len)
 {
 	uint64_t first, end;
 
-	if (!index_enabled() || !touched_pages(va, len, &first, &end))
+	if (!index_enabled() || !displace_touched(va, len, &first, &end))
 		return false;
 	return index_any(first << PAGE_SHIFT, (end << PAGE_SHIFT) - 1);
-}
-
-/* Asserts that all sources of @d are locked. */
-static void assert_victims_locked(const struct displacement *d)
-{
-	for (size_t i = 0; i < d->victim_count; i++)
-		source_assert_locked(d->sources[i]);
-}
-
-/* ---- what has to move ---- */
-
-/* @segment's pages, as the source counts them. */
-static struct mem_pages source_part(const struct segment *segment)
-{
-	return (struct mem_pages){.first = segment->page, .count = segment->end - segment->first};
-}
-
-static int add_segment(struct displacement *d, struct segment segment)
-{
-	if (d->segment_count) {
-		struct segment *last = &d->segments[d->segment_count - 1];
-
-		if (last->source == segment.source && last->end == segment.first &&
-		    last->page + (last->end - last->first) == segment.page) {
-			last->end = segment.end;
-			return 0;
-		}
-	}
-	if (d->segment_count == d->segment_capacity) {
-		size_t capacity = d->segment_capacity ? 2 * d->segment_capacity : 8;
-		struct segment *grown = alloc_resize(d->segments, capacity, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		d->segments = grown;
-		d->segment_capacity = capacity;
-	}
-	d->segments[d->segment_count++] = segment;
-	return 0;
-}
-
-/* The pages of @source that may be in the range. One that has moved may have any there. */
-static void pages_in_question(const struct displacement *d, const struct mem_source *source,
-			      uint64_t *page, uint64_t *end)
-{
-	const uint64_t base = source_base(source) >> PAGE_SHIFT;
-
-	*page = 0;
-	*end = source_pages(source).count;
-	if (!index_has(source, INDEX_PLACES)) {
-		*page = max_u64(base, d->first) - base;
-		*end = min_u64(base + *end, d->end) - base;
-	}
-}
-
-static void widen(struct mem_pages *hull, struct mem_pages pages)
-{
-	if (!hull->count)
-		hull->first = pages.first;
-	hull->count = pages.first + pages.count - hull->first;
-}
-
-/* Lists the pinned pages of @source that are in the range, in the program's memory. */
-static int add_segments(struct displacement *d, struct mem_source *source,
-			struct displace_moved *victim) REQUIRES(source->lock)
-{
-	uint64_t page, end;
-	struct pins_extent extent;
-
-	source_assert_locked(source);
-	pages_in_question(d, source, &page, &end);
-	for (; page < end; page += extent.pages.count) {
-		struct segment segment = {.source = source};
-		uint64_t at;
-
-		extent = pins_extent_at(&source->parts, page, end);
-		if (extent.aside || (!extent.users && !source->whole))
-			continue;
-		at = source_extent_address(source, &extent) >> PAGE_SHIFT;
-		segment.first = max_u64(at, d->first);
-		segment.end = min_u64(at + extent.pages.count, d->end);
-		segment.page = page + (segment.first - at);
-		if (segment.first >= segment.end)
-			continue;
-		if (add_segment(d, segment))
-			return -ENOMEM;
-		widen(&victim->pages, source_part(&segment));
-	}
-	return 0;
 }
 
 static int by_first_page(const void *a, const void *b)
@@ -230,30 +104,10 @@ static int join_segments(struct displacement *d)
 	return 0;
 }
 
-/*
- * Segments, and boundaries for them in the sources, all of which are locked (in a loop: no
- * analysis).
- */
-static int list_segments(struct displacement *d) NO_LOCK_ANALYSIS
-{
-	assert_victims_locked(d);
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (add_segments(d, d->sources[i], &d->victims[i]))
-			return -ENOMEM;
-	}
-	for (size_t i = 0; i < d->segment_count; i++) {
-		struct segment *segment = &d->segments[i];
-
-		if (pins_cut(&segment->source->parts, source_part(segment)))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 /* All that moving aside needs, addresses, too. */
 static int prepare(struct displacement *d)
 {
-	if (list_segments(d))
+	if (displace_list(d))
 		return -ENOMEM;
 	if (!d->segment_count)
 		return 0;
@@ -350,7 +204,7 @@ static void release_stretches(struct displacement *d)
 /* Back to what was before prepare(). */
 static void undo(struct displacement *d)
 {
-	assert_victims_locked(d);
+	displace_assert_locked(d);
 	while (d->moved) {
 		const struct stretch *stretch = &d->stretches[--d->moved];
 
@@ -358,8 +212,7 @@ static void undo(struct displacement *d)
 			  (stretch->end - stretch->first) << PAGE_SHIFT);
 	}
 	release_stretches(d);
-	for (size_t i = 0; i < d->segment_count; i++)
-		pins_tidy(&d->segments[i].source->parts, source_part(&d->segments[i]));
+	displace_unlist(d);
 }
 
 /* Whether a page of @source is at its own address. A range taken away often ends with the last. */
@@ -399,7 +252,7 @@ static void commit(struct displacement *d)
 {
 	const struct stretch *stretch = d->stretches;
 
-	assert_victims_locked(d);
+	displace_assert_locked(d);
 	for (size_t i = 0; i < d->segment_count; i++) {
 		const struct segment *segment = &d->segments[i];
 		uint64_t bus;
@@ -407,7 +260,7 @@ static void commit(struct displacement *d)
 		while (stretch->end <= segment->first)
 			stretch++;
 		bus = stretch->aside + ((segment->first - stretch->first) << PAGE_SHIFT);
-		pins_set_bus(&segment->source->parts, source_part(segment), bus, true);
+		pins_set_bus(&segment->source->parts, segment_pages(segment), bus, true);
 		aside_hold(bus, segment->end - segment->first);
 	}
 	release_stretches(d);
@@ -430,13 +283,13 @@ static const char *cause_name(enum displace_cause cause)
 }
 
 /* One line for each of the first calls, then ever fewer: a program may do it for each buffer. */
-static void report(const struct displacement *d, enum displace_cause cause) REQUIRES(displacing)
+static void report(const struct displacement *d, enum displace_cause cause) REQUIRES(displace_lock)
 {
-	static uint64_t calls GUARDED_BY(displacing);
+	static uint64_t calls GUARDED_BY(displace_lock);
 	char note[64] = "";
 	uint64_t pages = 0;
 
-	lock_assert_held(&displacing);
+	lock_assert_held(&displace_lock);
 	calls++;
 	if (calls > REPORTED_CALLS && !is_power_of_two(calls))
 		return;
@@ -464,99 +317,7 @@ static int displace_locked(struct displacement *d)
 	return rc;
 }
 
-/* ---- the program moves its memory ---- */
-
-struct remap {
-	uint64_t old, old_len, new_len;
-	uint64_t to;
-	int flags;
-	struct index_place **places; /* for those victims that need one */
-};
-
-static long call_mremap(const struct remap *remap)
-{
-	return sys_call(SYS_mremap, (long)remap->old, (long)remap->old_len, (long)remap->new_len,
-			remap->flags, (long)remap->to, 0);
-}
-
-static void cancel_places(const struct displacement *d, const struct remap *remap)
-{
-	for (size_t i = 0; remap->places && i < d->victim_count; i++)
-		index_place_destroy(remap->places[i]);
-}
-
-static int create_places(const struct displacement *d, struct remap *remap)
-{
-	remap->places = alloc_array(d->victim_count, sizeof(*remap->places));
-	if (!remap->places)
-		return -ENOMEM;
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (!d->victims[i].pages.count)
-			continue;
-		remap->places[i] = index_place_create(d->sources[i]);
-		if (!remap->places[i])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* Tells the sources, and the index, that what was in the range is at @to now. */
-static void commit_remap(const struct displacement *d, const struct remap *remap, uint64_t to)
-{
-	const uint64_t len = (d->end - d->first) << PAGE_SHIFT;
-
-	assert_victims_locked(d);
-	for (size_t i = 0; i < d->segment_count; i++) {
-		const struct segment *segment = &d->segments[i];
-		uint64_t own = source_base(segment->source) + (segment->page << PAGE_SHIFT);
-		uint64_t bus = to + ((segment->first - d->first) << PAGE_SHIFT);
-
-		pins_set_bus(&segment->source->parts, source_part(segment), bus == own ? 0 : bus,
-			     false);
-		pins_tidy(&segment->source->parts, source_part(segment));
-	}
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (!remap->places[i])
-			continue;
-		index_place_forget(d->sources[i], remap->old, remap->old + (len - 1));
-		index_place_add(remap->places[i], to, to + (len - 1));
-	}
-}
-
-static long remap_locked(struct displacement *d, struct remap *remap)
-{
-	long rc = list_segments(d);
-
-	if (!rc)
-		rc = create_places(d, remap);
-	if (!rc)
-		rc = call_mremap(remap);
-	if (rc < 0) {
-		undo(d);
-		cancel_places(d, remap);
-	} else {
-		commit_remap(d, remap, (uint64_t)rc);
-	}
-	alloc_free(remap->places);
-	return rc;
-}
-
 /* ---- all together ---- */
-
-static int find_victims(struct displacement *d)
-{
-	int rc = index_find(d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, &d->sources,
-			    &d->victim_count);
-
-	if (rc || !d->victim_count)
-		return rc;
-	d->victims = alloc_array(d->victim_count, sizeof(*d->victims));
-	if (!d->victims)
-		return -ENOMEM;
-	for (size_t i = 0; i < d->victim_count; i++)
-		d->victims[i].source = d->sources[i];
-	return 0;
-}
 
 static int by_source(const void *a, const void *b)
 {
@@ -594,9 +355,9 @@ static void notify_all(const struct displacement *d)
  * From here on DMA waits, and none is under way: until the tables are redirected, the addresses in
  * them mean the program's next mapping there, or nothing. (Locks in a loop: no analysis.)
  */
-static void lock_victims(const struct displacement *d) REQUIRES(displacing) NO_LOCK_ANALYSIS
+void displace_begin(const struct displacement *d) NO_LOCK_ANALYSIS
 {
-	lock_assert_held(&displacing);
+	lock_assert_held(&displace_lock);
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 	gate_wait_all();
 	for (size_t i = 0; i < d->victim_count; i++)
@@ -604,70 +365,33 @@ static void lock_victims(const struct displacement *d) REQUIRES(displacing) NO_L
 }
 
 /* (Locks in a loop: no analysis.) */
-static void unlock_victims(const struct displacement *d) REQUIRES(displacing) NO_LOCK_ANALYSIS
+void displace_end(const struct displacement *d, bool moved) NO_LOCK_ANALYSIS
 {
+	lock_assert_held(&displace_lock);
 	for (size_t i = 0; i < d->victim_count; i++)
 		source_unlock(d->sources[i]);
-}
-
-static void finish(void) REQUIRES(displacing)
-{
+	if (moved)
+		notify_all(d);
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 }
 
-static int displace(struct displacement *d, enum displace_cause cause) REQUIRES(displacing)
-{
-	int rc = find_victims(d);
-
-	if (rc || !d->victim_count)
-		return rc;
-	lock_victims(d);
-	rc = displace_locked(d);
-	unlock_victims(d);
-	if (!rc && d->segment_count) {
-		report(d, cause);
-		notify_all(d);
-	}
-	finish();
-	return rc;
-}
-
-static long remap_victims(struct displacement *d, struct remap *remap) REQUIRES(displacing)
-{
-	long rc = find_victims(d);
-
-	if (rc)
-		return rc;
-	lock_victims(d);
-	rc = remap_locked(d, remap);
-	unlock_victims(d);
-	if (rc >= 0 && d->segment_count)
-		notify_all(d);
-	finish();
-	return rc;
-}
-
-static void release(struct displacement *d)
-{
-	for (size_t i = 0; i < d->victim_count; i++)
-		mem_source_put(d->sources[i]);
-	alloc_free(d->sources);
-	alloc_free(d->victims);
-	alloc_free(d->segments);
-	alloc_free(d->stretches);
-}
-
-static int displace_range_locked(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
-	REQUIRES(displacing)
+int displace_range_locked(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
 {
 	struct displacement d = {.keep = keep};
 	int rc;
 
-	lock_assert_held(&displacing);
-	if (!touched_pages(va, len, &d.first, &d.end))
+	lock_assert_held(&displace_lock);
+	if (!displace_touched(va, len, &d.first, &d.end))
 		return 0;
-	rc = displace(&d, cause);
-	release(&d);
+	rc = displace_find_victims(&d);
+	if (!rc && d.victim_count) {
+		displace_begin(&d);
+		rc = displace_locked(&d);
+		displace_end(&d, !rc && d.segment_count);
+	}
+	if (!rc && d.segment_count)
+		report(&d, cause);
+	displace_destroy(&d);
 	return rc;
 }
 
@@ -677,97 +401,8 @@ int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool ke
 
 	if (!index_enabled())
 		return 0;
-	lock_acquire(&displacing);
+	lock_acquire(&displace_lock);
 	rc = displace_range_locked(va, len, cause, keep);
-	lock_release(&displacing);
-	return rc;
-}
-
-/* The program's mremap with the pins of what it moves. Nothing is pinned where it goes. */
-static long remap(struct remap *remap) REQUIRES(displacing)
-{
-	struct displacement d = {.keep = false};
-	long rc;
-
-	lock_assert_held(&displacing);
-	if (!touched_pages(remap->old, min_u64(remap->old_len, remap->new_len), &d.first, &d.end))
-		return call_mremap(remap);
-	rc = remap_victims(&d, remap);
-	release(&d);
-	return rc;
-}
-
-static bool ranges_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
-{
-	return a - b < b_len || b - a < a_len;
-}
-
-/* Makes the addresses of @remap's target free of pinned pages. They stay mapped if possible. */
-static int clear_target(const struct remap *remap) REQUIRES(displacing)
-{
-	int rc = displace_range_locked(remap->to, remap->new_len, DISPLACE_MMAP_FIXED, true);
-
-	return rc ? displace_range_locked(remap->to, remap->new_len, DISPLACE_MMAP_FIXED, false)
-		  : 0;
-}
-
-/*
- * MREMAP_FIXED onto pinned pages. The kernel finds out whether the move is possible by making it:
- * so the memory moves to addresses of ours first, and what is pinned at the target leaves it only
- * when nothing but a lack of memory can fail any more.
- */
-static long remap_over(const struct remap *wanted) REQUIRES(displacing)
-{
-	const uint64_t align = UINT64_C(1) << 30; /* the largest page of any mapping */
-	struct remap there = *wanted, on;
-	void *between;
-	long rc;
-
-	/* msync() finds holes: some kernels unmap the target before they find them. */
-	if (wanted->old_len && sys_call(SYS_msync, (long)align_down(wanted->old, PAGE_SIZE),
-					(long)wanted->old_len, MS_ASYNC, 0, 0, 0))
-		return is_aligned(wanted->old, PAGE_SIZE) ? -EFAULT : -EINVAL;
-	if (sys_reserve(align_down(wanted->new_len + PAGE_MASK, PAGE_SIZE), align,
-			wanted->to & (align - 1), &between))
-		return -ENOMEM;
-	there.to = (uint64_t)(uintptr_t)between;
-	rc = remap(&there);
-	if (rc < 0) {
-		(void)sys_munmap(between, wanted->new_len);
-		return rc;
-	}
-	on = (struct remap){.old = there.to,
-			    .old_len = wanted->new_len,
-			    .new_len = wanted->new_len,
-			    .to = wanted->to,
-			    .flags = MREMAP_MAYMOVE | MREMAP_FIXED};
-	rc = clear_target(wanted);
-	if (!rc)
-		rc = remap(&on);
-	if (rc >= 0)
-		return rc;
-	on.to = wanted->old;
-	on.new_len = min_u64(wanted->old_len, wanted->new_len);
-	if (remap(&on) < 0)
-		log_error("memory at 0x%" PRIx64 " could not be moved back", wanted->old);
-	return rc;
-}
-
-long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to)
-{
-	struct remap wanted = {
-		.old = old, .old_len = old_len, .new_len = new_len, .flags = flags, .to = to};
-	long rc;
-
-	if (!index_enabled())
-		return call_mremap(&wanted);
-	lock_acquire(&displacing);
-	/* What the kernel refuses before it does anything is left to it. */
-	if ((flags & MREMAP_FIXED) && (flags & MREMAP_MAYMOVE) && is_aligned(to, PAGE_SIZE) &&
-	    displace_needed(to, new_len) && !ranges_overlap(old, old_len, to, new_len))
-		rc = remap_over(&wanted);
-	else
-		rc = remap(&wanted);
-	lock_release(&displacing);
+	lock_release(&displace_lock);
 	return rc;
 }
