@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moving pinned pages: aside, or along with the program's memory.
+ * Moving pinned pages aside.
  *
- * One displacement runs at a time. It locks all sources in the range, lists their pinned pages that
- * are in the program's memory there (segments), joins those to stretches of addresses, takes
- * addresses for each, and moves the stretches; what may fail is done before the first move but the
- * moves themselves, which are undone. Then the sources learn where their pages are, are unlocked,
- * and their users are told. For mremap, the stretches are one, and the move is the program's.
+ * One displacement runs at a time. It stops DMA, locks all sources in the range, lists their pinned
+ * pages that are in the program's memory there (segments), joins these to stretches of addresses,
+ * takes addresses for each stretch, and moves it. Everything that may fail comes before the first
+ * move, except the moves themselves, which are undone. Then the sources learn where their pages are
+ * and are unlocked, the user API redirects its tables, and DMA goes on.
  *
  * Cost: O(n log n) in the number of segments, and a system call for each stretch, or for each
- * mapping in it on a kernel that moves only one at once.
+ * mapping in it on a kernel that moves only one mapping per call.
  */
 #include "mem/displace.h"
 
@@ -104,7 +104,7 @@ static int join_segments(struct displacement *d)
 	return 0;
 }
 
-/* All that moving aside needs, addresses, too. */
+/* Lists what moves, and takes addresses for it. */
 static int prepare(struct displacement *d)
 {
 	if (displace_list(d))
@@ -233,9 +233,9 @@ static bool any_at_home(const struct mem_source *source) REQUIRES(source->lock)
 }
 
 /*
- * Takes sources that have nothing at their own addresses any more out of the index there. The system
- * soon gives the program the same addresses again, and for each new buffer all former ones would be
- * found. (The sources are locked in a loop: no analysis.)
+ * Takes sources that have nothing at their own addresses any more out of the index there. The
+ * system soon gives the program the same addresses again, and for each new buffer all former ones
+ * would be found. (The sources are locked in a loop: no analysis.)
  */
 static void forget_addresses(const struct displacement *d) NO_LOCK_ANALYSIS
 {
@@ -317,7 +317,7 @@ static int displace_locked(struct displacement *d)
 	return rc;
 }
 
-/* ---- all together ---- */
+/* ---- the frame of each displacement ---- */
 
 static int by_source(const void *a, const void *b)
 {
@@ -335,7 +335,7 @@ const struct displace_moved *displace_find_moved(const struct displace_moved *mo
 	return bsearch(&key, moved, count, sizeof(*moved), by_source);
 }
 
-/* Tells the users of what has moved. */
+/* Calls the function that redirects tables. */
 static void notify_all(const struct displacement *d)
 {
 	displace_notify listener = atomic_load_explicit(&notify, memory_order_acquire);

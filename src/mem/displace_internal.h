@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A displacement: pages of the program's memory that are pinned and must move, and what the files of
- * mem/ that move them offer each other. One is in progress at a time, under displace_lock.
+ * A displacement: pages of the program's memory that are pinned and must move, and what the files
+ * of mem/ that move them offer each other. One is in progress at a time, under displace_lock.
  */
 #ifndef MEM_DISPLACE_INTERNAL_H
 #define MEM_DISPLACE_INTERNAL_H
