@@ -10,6 +10,7 @@
  */
 #include "mem/index.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -101,6 +102,11 @@ static struct lock *stripe_of(struct index_link **list)
 	return &stripes[(size_t)(list - all_lists) % STRIPES];
 }
 
+bool index_has(const struct mem_source *source, enum index_presence presence)
+{
+	return atomic_load_explicit(&source->indexed, memory_order_relaxed) & presence;
+}
+
 void index_add(struct mem_source *source)
 {
 	struct level *level = level_of(source);
@@ -115,6 +121,7 @@ void index_add(struct mem_source *source)
 	*list = &source->link;
 	lock_release(lock);
 	atomic_fetch_add_explicit(&level->count, 1, memory_order_relaxed);
+	atomic_fetch_or_explicit(&source->indexed, INDEX_OWN, memory_order_relaxed);
 }
 
 struct index_place *index_place_create(struct mem_source *source)
@@ -135,7 +142,7 @@ void index_place_add(struct index_place *place, uint64_t va, uint64_t last)
 {
 	place->va = va;
 	place->last = last;
-	place->source->strays = true;
+	atomic_fetch_or_explicit(&place->source->indexed, INDEX_PLACES, memory_order_relaxed);
 	lock_acquire(&places_lock);
 	place->next = places;
 	places = place;
@@ -162,23 +169,27 @@ void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t l
 	lock_release(&places_lock);
 }
 
-void index_remove(struct mem_source *source)
+void index_leave(struct mem_source *source)
 {
-	struct level *level;
-	struct lock *lock;
+	struct level *level = level_of(source);
+	struct lock *lock = stripe_of(list_of(level, source_base(source) >> level->shift));
 
-	if (!source->link.link)
-		return;
-	if (source->strays)
-		index_place_forget(source, 0, UINT64_MAX);
-	level = level_of(source);
-	lock = stripe_of(list_of(level, source_base(source) >> level->shift));
+	assert(index_has(source, INDEX_OWN));
 	lock_acquire(lock);
 	*source->link.link = source->link.next;
 	if (source->link.next)
 		source->link.next->link = source->link.link;
 	lock_release(lock);
 	atomic_fetch_sub_explicit(&level->count, 1, memory_order_relaxed);
+	atomic_fetch_and_explicit(&source->indexed, (uint8_t)~INDEX_OWN, memory_order_relaxed);
+}
+
+void index_remove(struct mem_source *source)
+{
+	if (index_has(source, INDEX_PLACES))
+		index_place_forget(source, 0, UINT64_MAX);
+	if (index_has(source, INDEX_OWN))
+		index_leave(source);
 }
 
 /* A search for sources with pinned pages in [@va, @last] that begin in granules [@first, @end). */
@@ -291,7 +302,7 @@ static int collect(struct mem_source *source, void *arg)
 	struct found *found = arg;
 
 	/* A source that has moved may be in the range at several addresses. */
-	for (size_t i = 0; source->strays && i < found->count; i++) {
+	for (size_t i = 0; index_has(source, INDEX_PLACES) && i < found->count; i++) {
 		if (found->sources[i] == source)
 			return 0;
 	}

@@ -19,14 +19,22 @@ struct mem_source;
 /* Embedded in a source of addresses. */
 struct index_link {
 	struct index_link *next;
-	struct index_link **link; /* what points to this one; NULL: not in the index */
+	struct index_link **link; /* what points to this one */
 };
 
 /* From now on sources are indexed. */
 void index_enable(void);
 bool index_enabled(void);
 
-/* Borrows @source until index_remove(). */
+/* How the index knows a source: bits of its @indexed. */
+enum index_presence {
+	INDEX_OWN = 1,	  /* at its own addresses */
+	INDEX_PLACES = 2, /* by places, or was */
+};
+
+bool index_has(const struct mem_source *source, enum index_presence presence);
+
+/* Adds @source at its own addresses. Borrows it until index_remove(). */
 void index_add(struct mem_source *source);
 
 /*
@@ -40,6 +48,12 @@ struct index_place *index_place_create(struct mem_source *source);
 void index_place_destroy(struct index_place *place);
 void index_place_add(struct index_place *place, uint64_t va, uint64_t last);
 void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t last);
+
+/*
+ * None of the pages of @source is at its own addresses any more: it is found by its places only. A
+ * page that returns needs index_add() again. Under the lock of @source, as index_add() then.
+ */
+void index_leave(struct mem_source *source);
 
 /* When it returns, no search finds @source. Does nothing if @source was not added. */
 void index_remove(struct mem_source *source);

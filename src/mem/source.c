@@ -239,6 +239,15 @@ static uint64_t end_of(struct mem_pages pages)
 	return pages.first + pages.count;
 }
 
+/* The next pin of @pages, which have moved, is one of what is at their own addresses. */
+static void return_home(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
+{
+	source_assert_locked(source);
+	pins_set_bus(&source->parts, pages, 0, false);
+	if (!index_has(source, INDEX_OWN))
+		index_add(source);
+}
+
 /*
  * Drops the pages of [@pages.first, @end) that have no user, and returns how many. The source is
  * not pinned as a whole.
@@ -257,7 +266,7 @@ static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, u
 			continue;
 		drop(source, &extent);
 		if (extent.bus)
-			pins_set_bus(&source->parts, extent.pages, 0, false);
+			return_home(source, extent.pages);
 		dropped += extent.pages.count;
 	}
 	return dropped;

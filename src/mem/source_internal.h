@@ -19,7 +19,7 @@ struct mem_source {
 	uint8_t kind;	    /* enum mem_kind */
 	uint8_t accounting; /* enum mem_accounting */
 	bool writable;
-	bool strays;			/* the index has places of it: mem/displace.c */
+	_Atomic uint8_t indexed;	/* enum index_presence */
 	struct uiommufd_caller *caller; /* a reference; changes by CHANGE_PROCESS */
 	uint64_t start, len;		/* address, or offset in the file, of the first byte */
 
