@@ -7,12 +7,17 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -180,6 +185,30 @@ static void calls_by_number_are_the_same(void)
 	FAILS(syscall(SYS_openat, AT_FDCWD, "/dev/nothing", O_RDONLY), ENOENT);
 }
 
+/* As sandboxes do: a call that the filter does not know ends the program. */
+static void confined_programs_make_no_call_of_their_own(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		check_failed = false;
+		CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+		CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+		FAILS(open("/nothing", O_RDONLY), ENOENT);
+		CHECK(new_ioas(open("/dev/iommu", O_RDWR)) == 1);
+		_exit(check_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 static void functions_of_the_C_librarys_handle_are_the_same(void)
 {
 	int (*opens)(const char *, int, ...);
@@ -208,6 +237,7 @@ int main(void)
 		TEST(links_of_proc_lead_in),
 #ifdef __x86_64__
 		TEST(calls_by_number_are_the_same),
+		TEST(confined_programs_make_no_call_of_their_own),
 		TEST(functions_of_the_C_librarys_handle_are_the_same),
 #endif
 	};

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 
@@ -298,6 +299,28 @@ static bool call_on_process(long number, const struct arguments *args, long *res
 	return true;
 }
 
+/* A filter of system calls may end the program for one that it does not know: openat2(). */
+static bool confines(long number, long first)
+{
+	return number == SYS_seccomp || (number == SYS_prctl && first == PR_SET_SECCOMP);
+}
+
+EXPORT int prctl(int option, ...)
+{
+	struct arguments args = {.a = option};
+	va_list list;
+
+	va_start(list, option);
+	args.b = va_arg(list, long);
+	args.c = va_arg(list, long);
+	args.d = va_arg(list, long);
+	args.e = va_arg(list, long);
+	va_end(list);
+	if (__builtin_expect(confines(SYS_prctl, option), 0))
+		path_confined();
+	return (int)to_kernel(SYS_prctl, &args);
+}
+
 EXPORT long syscall(long number, ...)
 {
 	struct arguments args;
@@ -316,6 +339,8 @@ EXPORT long syscall(long number, ...)
 	    ((fdtable_has((int)args.a) && call_on_file(number, &args, &result)) ||
 	     call_by_path(number, &args, &result) || call_on_process(number, &args, &result)))
 		return result;
+	if (__builtin_expect(confines(number, args.a), 0))
+		path_confined();
 	result = to_kernel(number, &args);
 	if (__builtin_expect(changes_credentials(number), 0))
 		credentials_changed();

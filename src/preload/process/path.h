@@ -84,6 +84,12 @@ void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow);
 bool path_again(struct path_at *at);
 
 /*
+ * The program confines itself to the system calls that it makes: path_again() makes none that it
+ * would not make, and finds nothing.
+ */
+void path_confined(void);
+
+/*
  * Like path_resolve(), and follows the real system's links at once: for calls that would make a
  * name. Costs a system call for any path.
  */
