@@ -102,6 +102,20 @@ static void area_piece(const struct hwpt *hwpt, const struct area *area, uint64_
 }
 
 /*
+ * Leaf sizes for the piece of @area at @done, which is at @bus. In tables that track dirty pages,
+ * what has moved is mapped page by page: a larger leaf than before would report pages as dirty that
+ * no device wrote.
+ */
+static uint64_t piece_leaf_sizes(const struct ioas *ioas, const struct hwpt *hwpt,
+				 const struct area *area, uint64_t done, uint64_t bus)
+{
+	if (iommu_domain_flags(hwpt->domain) & IOMMU_DOMAIN_DIRTY &&
+	    mem_source_has_moved(area->source, area->start + done, bus))
+		return PAGE_SIZE;
+	return leaf_sizes(ioas);
+}
+
+/*
  * Puts @area into the table of @hwpt, or leaves nothing of it there. What has been revoked is not
  * put there.
  */
@@ -119,7 +133,8 @@ static int area_fill(struct ioas *ioas, struct hwpt *hwpt, const struct area *ar
 
 		area_piece(hwpt, area, done, &cursor, &bus, &run);
 		rc = iommu_domain_map(hwpt->domain, area->range.start + done, bus, run,
-				      area_prot(area), leaf_sizes(ioas));
+				      area_prot(area),
+				      piece_leaf_sizes(ioas, hwpt, area, done, bus));
 		if (rc) {
 			if (done)
 				iommu_domain_unmap(hwpt->domain, area->range.start, done);
@@ -526,6 +541,79 @@ static bool pages_intersect(struct mem_pages a, struct mem_pages b)
 	return a.first < b.first + b.count && b.first < a.first + a.count;
 }
 
+/* The dirty pages of an area in one table, while its leaves are replaced. */
+struct kept_dirty {
+	struct iova_set pages;
+	bool all; /* no memory for the set: rather too many than too few */
+};
+
+static void keep_dirty(struct iova_range dirty, void *arg)
+{
+	struct kept_dirty *kept = arg;
+
+	if (iova_set_add(&kept->pages, dirty))
+		kept->all = true;
+}
+
+static void ignore_dirty(struct iova_range dirty, void *arg)
+{
+	(void)dirty;
+	(void)arg;
+}
+
+static void mark_dirty(struct iopt *table, struct iova_range range)
+{
+	const uint64_t pages = ((range.last - range.start) >> PAGE_SHIFT) + 1;
+
+	iopt_read_lock();
+	for (uint64_t i = 0; i < pages; i++)
+		(void)iopt_set_dirty(table, range.start + (i << PAGE_SHIFT));
+	iopt_read_unlock();
+}
+
+/* Fresh leaves are clean, or (Arm's) dirty: makes exactly what was dirty before dirty again. */
+static void restore_dirty(struct iopt *table, struct iova_range range,
+			  const struct kept_dirty *kept)
+{
+	iopt_read_dirty(table, range, true, ignore_dirty, NULL);
+	if (kept->all)
+		mark_dirty(table, range);
+	for (size_t i = 0; !kept->all && i < kept->pages.count; i++)
+		mark_dirty(table, kept->pages.ranges[i]);
+}
+
+/* Replaces the leaves of @area in the table of @hwpt. DMA does not run meanwhile. */
+static int redirect_in(struct ioas *ioas, struct hwpt *hwpt, const struct area *area)
+{
+	struct iopt *table = iommu_domain_table(hwpt->domain);
+	struct kept_dirty kept = {.all = false};
+	int rc;
+
+	iova_set_init(&kept.pages);
+	iopt_read_dirty(table, area->range, false, keep_dirty, &kept);
+	iommu_domain_unmap(hwpt->domain, area->range.start, area_len(area));
+	rc = area_fill(ioas, hwpt, area);
+	if (!rc)
+		restore_dirty(table, area->range, &kept);
+	iova_set_destroy(&kept.pages);
+	return rc;
+}
+
+static int redirect_in_all(struct ioas *ioas, const struct area *area)
+{
+	struct hwpt *hwpt;
+	int rc;
+
+	cds_list_for_each_entry (hwpt, &ioas->hwpts, ioas_link) {
+		rc = redirect_in(ioas, hwpt, area);
+		if (rc) {
+			area_unfill(ioas, area, NULL);
+			return rc;
+		}
+	}
+	return 0;
+}
+
 static int redirect_area(const struct iova_map_entry *entry, void *arg)
 {
 	const struct area *area = entry->value;
@@ -536,8 +624,7 @@ static int redirect_area(const struct iova_map_entry *entry, void *arg)
 	if (!moved || area->busy || !pages_intersect(area_pages(area), moved->pages))
 		return 0;
 	/* DMA that misses in between waits for the move to end, and walks again. */
-	area_unfill(move->ioas, area, NULL);
-	if (area_fill_all(move->ioas, area))
+	if (redirect_in_all(move->ioas, area))
 		log_error("no memory to redirect IOVA 0x%" PRIx64 "-0x%" PRIx64
 			  " after its pages have moved: it is not mapped any more",
 			  area->range.start, area->range.last);
