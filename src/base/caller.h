@@ -30,8 +30,8 @@ static inline int caller_write(struct uiommufd_caller *caller, uint64_t dst, con
 }
 
 /*
- * The @len bytes at @addr must be zero, however many they are: -E2BIG if one is not, -EFAULT if they
- * cannot be read, whichever shows first.
+ * The @len bytes at @addr must be zero, however many they are: -E2BIG if one is not, -EFAULT if
+ * they cannot be read, whichever shows first.
  */
 int caller_check_zero(struct uiommufd_caller *caller, uint64_t addr, uint64_t len);
 

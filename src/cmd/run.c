@@ -210,8 +210,8 @@ static pid_t spawn(char **program, const struct signals *signals, int *error)
 
 /*
  * The process between us and the program. Processes that the program leaves behind become its
- * children, so it knows when the last one has ended, and removes the tree then: the machine lives as
- * long as a process in it does, although we end with the program.
+ * children, so it knows when the last one has ended, and removes the tree then: the machine lives
+ * as long as a process in it does, although we end with the program.
  */
 struct started {
 	pid_t pid; /* of the program; negative: there is none */

@@ -63,8 +63,8 @@ static void remove_entries(int fd)
 /* ---- where it may be ---- */
 
 /*
- * Whether @parent can be trusted: nobody else can rename what is in it. *@open_to_all: and any user can
- * reach what is in it.
+ * Whether @parent can be trusted: nobody else can rename what is in it. *@open_to_all: and any user
+ * can reach what is in it.
  */
 static bool is_trusted(const char *parent, bool *open_to_all)
 {
@@ -176,7 +176,10 @@ static bool create_below(struct tree *tree, const char *parent)
 		return false;
 	}
 	strcpy(tree->root, canonical);
-	/* A program that gives up root goes on to see the machine; the files have rights of their own. */
+	/*
+	 * A program that gives up root goes on to see the machine; the files have rights of their
+	 * own.
+	 */
 	tree->error = geteuid() == 0 && chmod(canonical, 0755) ? -errno : lock_tree(tree);
 	return true;
 }

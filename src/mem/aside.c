@@ -229,7 +229,7 @@ static void free_pages(struct arena *arena, uint64_t first, uint64_t count) REQU
 	if (!sys_mmap(addr, count << PAGE_SHIFT, PROT_NONE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0, &got))
 		return;
-	/* The limit of mappings: whoever gets these addresses next, it is not us. */
+	/* Too many mappings: the system may give these addresses to the program now. */
 	(void)sys_munmap(addr, count << PAGE_SHIFT);
 	for (uint64_t i = first; i < first + count; i++)
 		arena->holders[i] = LOST;

@@ -477,6 +477,11 @@ void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, u
 	}
 }
 
+bool mem_source_has_moved(const struct mem_source *source, uint64_t byte, uint64_t bus)
+{
+	return source_is_local(source) && bus != source_base(source) + byte;
+}
+
 /* ---- CHANGE_PROCESS ---- */
 
 int mem_source_charge_to(struct mem_source *source, struct uiommufd_caller *caller)

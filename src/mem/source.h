@@ -126,6 +126,12 @@ void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, u
 		       uint64_t *extent);
 
 /*
+ * Whether @bus, which mem_source_extent() gave for byte @byte, shows that the page has moved: it is
+ * not at the address that was mapped (mem/displace.h).
+ */
+bool mem_source_has_moved(const struct mem_source *source, uint64_t byte, uint64_t bus);
+
+/*
  * Copies between @buf (of this process) and bytes [@byte, @byte + @len) of the source, counted from
  * the start of page 0, by the rules of [ACCESS-RW], for a request of @caller; @slow: never by
  * the plain copy. 0, -EFAULT, or an error of pinning: the data before the failing page has been

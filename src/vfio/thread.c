@@ -24,8 +24,8 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 		return -ENOMEM;
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	/*
-	 * Not the policy and processors of a thread that polls: it may never sleep, and what it waits
-	 * for is done here.
+	 * Not the policy and processors of a thread that polls: it may never sleep, and what it
+	 * waits for is done here.
 	 */
 	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
 	pthread_attr_setschedpolicy(&attr, SCHED_OTHER);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel's VFS says to any call on the descriptor of a device node, and the ways by which a
- * path may reach an emulated file: links of the real system, /proc, descriptors.
+ * What the kernel's VFS says to any call on the descriptor of a device node, and the ways by which
+ * a path may reach an emulated file: links of the real system, /proc, descriptors.
  */
 #include <dirent.h>
 #include <dlfcn.h>

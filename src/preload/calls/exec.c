@@ -69,8 +69,8 @@ static const char *find_entry(char *const env[], const char *name)
 }
 
 /*
- * How many entries @env would have with what it lacks, and the NULL after them. 0: it lacks nothing,
- * or cannot be read, which the kernel is to say.
+ * How many entries @env would have with what it lacks, and the NULL after them. 0: it lacks
+ * nothing, or cannot be read, which the kernel is to say.
  */
 static size_t complete_size(char *const env[])
 {

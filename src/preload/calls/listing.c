@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For each stream or descriptor that has come to its end, the number of the next entry of the shadow directory is
- * kept. The shadow directory is small and does not change, so it is read anew for each entry.
+ * For each stream or descriptor that has come to its end, the number of the next entry of the
+ * shadow directory is kept. The shadow directory is small and does not change, so it is read anew
+ * for each entry.
  *
  * Invariants:
  * - a stream or descriptor has at most one listing;

@@ -15,8 +15,8 @@
 /*
  * The next added entry of the directory that @fd is open on, of which all real entries have been
  * read; NULL: there is none. @key: the stream, or listing_of_fd() where there is none. The entry is
- * valid until the next call for @key. Its type and inode number are for the caller to fill in. errno
- * stays as it is.
+ * valid until the next call for @key. Its type and inode number are for the caller to fill in.
+ * errno stays as it is.
  */
 struct dirent *listing_next(const void *key, int fd);
 

@@ -70,16 +70,16 @@ enum path_hint {
 
 /*
  * Fills @at for (@dirfd, @path) of the program. @follow: whether a link at the end is followed
- * (stat) or not (lstat). A @path that cannot be walked (a bad pointer, too long, a loop) goes to the
- * kernel unchanged, which says what is wrong with it. Nothing else reads the program's string: it
- * is copied through the guard (mem/guard.h), once.
+ * (stat) or not (lstat). A @path that cannot be walked (a bad pointer, too long, a loop) goes to
+ * the kernel unchanged, which says what is wrong with it. Nothing else reads the program's string:
+ * it is copied through the guard (mem/guard.h), once.
  */
 void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow);
 
 /*
  * To be called after the kernel has said ENOENT to @at: whether links of the real system lead it to
- * the emulated part, and the call is to be repeated with what @at says now. Once for each @at. errno
- * stays as it is.
+ * the emulated part, and the call is to be repeated with what @at says now. Once for each @at.
+ * errno stays as it is.
  */
 bool path_again(struct path_at *at);
 
@@ -117,8 +117,8 @@ void path_resolve_links(struct path_at *at, int dirfd, const char *path, bool fo
 
 /*
  * The kernel has opened @fd, a directory, by @at, which was not walked. If links of the real system
- * have led to a directory that the emulated part shares or replaces, resolves its name to @at. True:
- * the directory is in the shadow root, and to be opened again by @at.
+ * have led to a directory that the emulated part shares or replaces, resolves its name to @at.
+ * True: the directory is in the shadow root, and to be opened again by @at.
  */
 bool path_found_directory(struct path_at *at, int fd);
 
