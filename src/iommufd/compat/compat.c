@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The type1 container's commands but for GET_INFO (type1_info.c). They have their own framing:
+ * The type1 container's commands but for GET_INFO (compat_info.c). They have their own framing:
  * structures begin with argsz, and grow by flags.
  */
 #include "iommufd/compat/compat.h"
@@ -210,7 +210,7 @@ static long unmap_dma(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, u
 	return rc;
 }
 
-long type1_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
+long compat_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
 		 uint64_t arg)
 {
 	switch (cmd) {
@@ -221,7 +221,7 @@ long type1_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsign
 	case VFIO_SET_IOMMU:
 		return set_iommu(ctx, arg);
 	case VFIO_IOMMU_GET_INFO:
-		return type1_get_info(ctx, caller, arg);
+		return compat_get_info(ctx, caller, arg);
 	case VFIO_IOMMU_MAP_DMA:
 		return map_dma(ctx, caller, arg);
 	case VFIO_IOMMU_UNMAP_DMA:

@@ -3,8 +3,8 @@
  * VFIO's type1 container on a context: the commands that programs of before iommufd know [COMPAT],
  * which work on the compatibility IOAS.
  */
-#ifndef IOMMUFD_TYPE1_H
-#define IOMMUFD_TYPE1_H
+#ifndef IOMMUFD_COMPAT_H
+#define IOMMUFD_COMPAT_H
 
 #include "iommufd/ioas/ioas.h"
 #include "iommufd/object/ucmd.h"
@@ -20,10 +20,10 @@ int iommufd_compat_ioas_id(struct iommufd_ctx *ctx, uint32_t *id);
 struct ioas *compat_ioas_get(struct iommufd_ctx *ctx);
 
 /* Any command that is not of the table in ioctl.c. */
-long type1_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
+long compat_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
 		 uint64_t arg);
 
 /* VFIO_IOMMU_GET_INFO. */
-long type1_get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uint64_t arg);
+long compat_get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uint64_t arg);
 
 #endif

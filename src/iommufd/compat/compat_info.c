@@ -100,7 +100,7 @@ static int put_info(const struct answer *answer, struct vfio_iommu_type1_info *i
 			    min_u64(answer->room, sizeof(*info)));
 }
 
-long type1_get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uint64_t arg)
+long compat_get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uint64_t arg)
 {
 	struct answer answer = {.caller = caller, .arg = arg};
 	struct vfio_iommu_type1_info info = {0};
