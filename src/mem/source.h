@@ -34,6 +34,12 @@ enum mem_accounting {
 	MEM_ACCOUNT_NONE,
 	MEM_ACCOUNT_USER, /* the locked pages of the real user id, all its processes */
 	MEM_ACCOUNT_MM,	  /* the locked pages of the address space */
+	/*
+	 * The locked pages of the address space and not its pinned ones, also of those whose limit
+	 * does not count [TYPE1-ACCOUNTING].
+	 */
+	MEM_ACCOUNT_LOCKED,
+	MEM_ACCOUNT_LOCKED_UNLIMITED,
 };
 
 enum mem_kind {

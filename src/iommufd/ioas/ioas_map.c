@@ -31,9 +31,11 @@ static uint8_t map_prot(uint32_t flags)
 /* Who will pay for the pages of what @ucmd maps. */
 static enum mem_accounting map_accounting(const struct ucmd *ucmd)
 {
-	struct uiommufd_caller *caller = ucmd->caller;
+	const bool unlimited = caller_capable(ucmd->caller, CAP_IPC_LOCK);
 
-	if (caller_capable(caller, CAP_IPC_LOCK))
+	if (ucmd->ctx->options.charge_always)
+		return unlimited ? MEM_ACCOUNT_LOCKED_UNLIMITED : MEM_ACCOUNT_LOCKED;
+	if (unlimited)
 		return MEM_ACCOUNT_NONE;
 	return ucmd->ctx->accounting_mm ? MEM_ACCOUNT_MM : MEM_ACCOUNT_USER;
 }
