@@ -115,6 +115,39 @@ void vfio_device_unbind(struct vfio_device *device)
 	device->iommufd = NULL;
 }
 
+int vfio_device_attach(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t ioas_id)
+{
+	const struct iommufd_device_info info = {
+		.endpoint = device->endpoint,
+		.group = device->iommu_group,
+	};
+	uint32_t id;
+	int rc;
+
+	lock_assert_held(&device->bind_lock);
+	assert(!device->iommufd && !device->group_files);
+	rc = iommufd_device_bind(ctx, &info, &device->iommufd, &id);
+	if (rc)
+		return rc;
+	rc = iommufd_device_attach(device->iommufd, NO_PASID, &ioas_id);
+	if (rc) {
+		iommufd_device_unbind(device->iommufd);
+		device->iommufd = NULL;
+		return rc;
+	}
+	device->attached = true;
+	return 0;
+}
+
+void vfio_device_detach(struct vfio_device *device)
+{
+	lock_assert_held(&device->bind_lock);
+	assert(device->attached && !device->group_files);
+	iommufd_device_unbind(device->iommufd);
+	device->iommufd = NULL;
+	device->attached = false;
+}
+
 static int bind_to(struct device_file *cdev, struct uiommufd_caller *caller,
 		   struct uiommufd_file *context, uint64_t arg) REQUIRES(cdev->device->bind_lock)
 {

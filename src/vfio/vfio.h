@@ -64,6 +64,9 @@ int vfio_device_open(struct vfio_device *device, struct uiommufd_file **file);
  */
 int vfio_group_open(struct vfio_device *device, struct uiommufd_file **file);
 
+/* open() of a container with the type1 driver, with no group in it. 0 or -ENOMEM. */
+int vfio_container_open(struct uiommufd_file **file);
+
 /* The device of a file of its cdev or from its group, borrowed; NULL: of another file. */
 struct vfio_device *vfio_device_from_file(struct uiommufd_file *file);
 
