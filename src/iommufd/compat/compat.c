@@ -211,7 +211,7 @@ static long unmap_dma(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, u
 }
 
 long compat_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
-		 uint64_t arg)
+		  uint64_t arg)
 {
 	switch (cmd) {
 	case VFIO_GET_API_VERSION:

@@ -21,7 +21,7 @@ struct ioas *compat_ioas_get(struct iommufd_ctx *ctx);
 
 /* Any command that is not of the table in ioctl.c. */
 long compat_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
-		 uint64_t arg);
+		  uint64_t arg);
 
 /* VFIO_IOMMU_GET_INFO. */
 long compat_get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uint64_t arg);
