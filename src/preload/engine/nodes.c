@@ -114,10 +114,11 @@ out_close:
 
 /* ---- which file ---- */
 
-static int open_context(bool container, struct uiommufd_file **file)
+/* @accounting_mm: as of /dev/vfio/vfio where that is an iommufd. */
+static int open_context(bool accounting_mm, struct uiommufd_file **file)
 {
 	const struct iommufd_options options = {
-		.accounting_mm = container,
+		.accounting_mm = accounting_mm,
 		.test_abi = machine_mock(engine_machine()),
 	};
 	struct iommufd_ctx *ctx;
@@ -128,6 +129,19 @@ static int open_context(bool container, struct uiommufd_file **file)
 		return rc;
 	*file = iommufd_ctx_file(ctx);
 	return 0;
+}
+
+static int open_container(struct uiommufd_file **file)
+{
+	switch (machine_container(engine_machine())) {
+	case CONTAINER_TYPE1:
+		return vfio_container_open(file);
+	case CONTAINER_IOMMUFD:
+		return open_context(true, file);
+	case CONTAINER_NONE:
+		break;
+	}
+	return -ENODEV;
 }
 
 static int open_cdev(unsigned int number, struct uiommufd_file **file)
@@ -172,8 +186,9 @@ static int open_file(const struct path_at *at, struct uiommufd_file **file)
 {
 	switch (at->node.kind) {
 	case NODE_IOMMU:
+		return open_context(false, file);
 	case NODE_CONTAINER:
-		return open_context(at->node.kind == NODE_CONTAINER, file);
+		return open_container(file);
 	case NODE_CDEV:
 		return open_cdev(at->node.number, file);
 	case NODE_CONFIG:
