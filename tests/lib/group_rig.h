@@ -155,6 +155,15 @@ static inline int group_rig_container(struct group_rig *rig)
 	return rc ? rc : group_rig_install(&rig->caller, iommufd_ctx_file(ctx), 0);
 }
 
+/* A container with the type1 driver. */
+static inline int group_rig_type1(struct group_rig *rig)
+{
+	struct uiommufd_file *file;
+	int rc = vfio_container_open(&file);
+
+	return rc ? rc : group_rig_install(&rig->caller, file, 0);
+}
+
 static inline int group_rig_group(struct group_rig *rig)
 {
 	struct uiommufd_file *file;
@@ -174,6 +183,11 @@ static inline int group_rig_cdev(struct group_rig *rig, unsigned int index)
 static inline long group_rig_set_container(struct group_rig *rig, int group, int container)
 {
 	return group_rig_ioctl(rig, group, VFIO_GROUP_SET_CONTAINER, (uintptr_t)&container);
+}
+
+static inline long group_rig_set_iommu(struct group_rig *rig, int container)
+{
+	return group_rig_ioctl(rig, container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
 }
 
 static inline long group_rig_device(struct group_rig *rig, int group, unsigned int index)
