@@ -153,7 +153,7 @@ static struct vfio_container *container_of_file(struct uiommufd_file *file)
 
 /* What only the driver answers. */
 static long driver_ioctl(struct type1 *type1, struct uiommufd_caller *caller, unsigned int cmd,
-			 uint64_t arg) REQUIRES(type1->lock)
+			 uint64_t arg, struct peer_hold *hold) REQUIRES(type1->lock)
 {
 	if (!type1_started(type1))
 		return -EINVAL;
@@ -161,7 +161,7 @@ static long driver_ioctl(struct type1 *type1, struct uiommufd_caller *caller, un
 	case VFIO_IOMMU_GET_INFO:
 		return type1_get_info(type1, caller, arg);
 	case VFIO_IOMMU_MAP_DMA:
-		return type1_map_dma(type1, caller, arg);
+		return type1_map_dma(type1, caller, arg, hold);
 	case VFIO_IOMMU_UNMAP_DMA:
 		return type1_unmap_dma(type1, caller, arg);
 	case VFIO_IOMMU_DIRTY_PAGES:
@@ -175,6 +175,7 @@ static long container_ioctl(struct uiommufd_file *file, struct uiommufd_caller *
 			    unsigned int cmd, uint64_t arg)
 {
 	struct vfio_container *container = container_of_file(file);
+	struct peer_hold hold = {.mapping = NULL};
 	long rc;
 
 	if (cmd == VFIO_GET_API_VERSION)
@@ -185,8 +186,9 @@ static long container_ioctl(struct uiommufd_file *file, struct uiommufd_caller *
 	else if (cmd == VFIO_SET_IOMMU)
 		rc = set_iommu(container, arg);
 	else
-		rc = driver_ioctl(&container->type1, caller, cmd, arg);
+		rc = driver_ioctl(&container->type1, caller, cmd, arg, &hold);
 	lock_release(&container->type1.lock);
+	vfio_peer_put(&hold);
 	return rc;
 }
 

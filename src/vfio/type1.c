@@ -210,8 +210,9 @@ static int check_inside(struct type1 *type1, struct iova_range range) REQUIRES(t
 	return rc;
 }
 
-static int map_new(struct type1 *type1, struct uiommufd_caller *caller,
-		   const struct vfio_iommu_type1_dma_map *map, struct iova_range range)
+/* Maps the memory of @map, or the registers of a device, at a place that is free. */
+static int map_memory(struct type1 *type1, struct uiommufd_caller *caller,
+		      const struct vfio_iommu_type1_dma_map *map, struct peer_hold *hold)
 	REQUIRES(type1->lock)
 {
 	struct ucmd ucmd = {.ctx = type1->ctx, .caller = caller};
@@ -221,8 +222,32 @@ static int map_new(struct type1 *type1, struct uiommufd_caller *caller,
 		.iova = map->iova,
 		.length = map->size,
 	};
+	const bool writable = map->flags & VFIO_DMA_MAP_FLAG_WRITE;
+	struct mem_source *registers;
+	uint64_t iova = map->iova, end;
+	int rc;
+
+	/* No memory of a program ends at 2^64. */
+	if (check_add(map->vaddr, map->size, &end))
+		return -EFAULT;
+	if (map->flags & VFIO_DMA_MAP_FLAG_READ)
+		cmd.flags |= IOMMU_IOAS_MAP_READABLE;
+	if (writable)
+		cmd.flags |= IOMMU_IOAS_MAP_WRITEABLE;
+	rc = vfio_peer_source(caller, map->vaddr, map->size, writable, &registers, hold);
+	if (rc)
+		return rc;
+	if (registers)
+		return ioas_map_source(type1->ioas, registers, cmd.flags, &iova);
+	return ioas_map_user(&ucmd, &cmd, type1->ioas);
+}
+
+static int map_new(struct type1 *type1, struct uiommufd_caller *caller,
+		   const struct vfio_iommu_type1_dma_map *map, struct peer_hold *hold)
+	REQUIRES(type1->lock)
+{
+	const struct iova_range range = {map->iova, map->iova + (map->size - 1)};
 	struct iova_range mapping;
-	uint64_t end;
 	int rc;
 
 	if (type1_next_mapping(type1, range.start, &mapping) && mapping.start <= range.last)
@@ -232,20 +257,14 @@ static int map_new(struct type1 *type1, struct uiommufd_caller *caller,
 	rc = check_inside(type1, range);
 	if (rc)
 		return rc;
-	/* No memory of a program ends at 2^64. */
-	if (check_add(map->vaddr, map->size, &end))
-		return -EFAULT;
-	if (map->flags & VFIO_DMA_MAP_FLAG_READ)
-		cmd.flags |= IOMMU_IOAS_MAP_READABLE;
-	if (map->flags & VFIO_DMA_MAP_FLAG_WRITE)
-		cmd.flags |= IOMMU_IOAS_MAP_WRITEABLE;
-	rc = ioas_map_user(&ucmd, &cmd, type1->ioas);
+	rc = map_memory(type1, caller, map, hold);
 	if (!rc)
 		type1->avail--;
 	return rc;
 }
 
-long type1_map_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64_t arg)
+long type1_map_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64_t arg,
+		   struct peer_hold *hold)
 {
 	const size_t least = SIZE_TO(struct vfio_iommu_type1_dma_map, size);
 	const uint32_t rights = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
@@ -270,7 +289,7 @@ long type1_map_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64_t
 		return -EINVAL;
 	if (map.flags & VFIO_DMA_MAP_FLAG_VADDR)
 		return map_vaddr(type1, range);
-	return map_new(type1, caller, &map, range);
+	return map_new(type1, caller, &map, hold);
 }
 
 /* ---- UNMAP_DMA ---- */

@@ -21,6 +21,7 @@
 
 #include "base/lock.h"
 #include "iommufd/ioas/ioas.h"
+#include "vfio/peer.h"
 
 struct type1 {
 	struct lock lock;	 /* guards what follows, and the container around it */
@@ -64,11 +65,11 @@ uint64_t type1_page_sizes(struct type1 *type1) REQUIRES(type1->lock);
 /* *@usable (initialised) becomes the usable ranges of IOVA. 0 or -ENOMEM. */
 int type1_usable(struct type1 *type1, struct iova_set *usable) REQUIRES(type1->lock);
 
-/* The commands: 0 or a negative errno. */
+/* The commands: 0 or a negative errno. @hold is put when the lock is no longer held. */
 long type1_get_info(struct type1 *type1, struct uiommufd_caller *caller, uint64_t arg)
 	REQUIRES(type1->lock);
-long type1_map_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64_t arg)
-	REQUIRES(type1->lock);
+long type1_map_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64_t arg,
+		   struct peer_hold *hold) REQUIRES(type1->lock);
 long type1_unmap_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64_t arg)
 	REQUIRES(type1->lock);
 long type1_dirty_pages(struct type1 *type1, struct uiommufd_caller *caller, uint64_t arg)

@@ -169,6 +169,12 @@ struct ucmd;
 int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *ioas);
 
 /*
+ * Maps all of @source, which it takes also on failure, with the flags of a MAP; *@iova is used with
+ * FIXED, and becomes what was chosen. Errors: [IOAS-MAP.8..11].
+ */
+int ioas_map_source(struct ioas *ioas, struct mem_source *source, uint32_t flags, uint64_t *iova);
+
+/*
  * If @ioas has no huge pages, and @last is inside an area, ends that area there: the rest of it is
  * an area of its own. Errors: [COMPAT-UNMAP].
  */

@@ -40,8 +40,7 @@ static enum mem_accounting map_accounting(const struct ucmd *ucmd)
 	return ucmd->ctx->accounting_mm ? MEM_ACCOUNT_MM : MEM_ACCOUNT_USER;
 }
 
-/* Maps all of @source (takes the reference) at *@iova (in if FIXED; out). */
-static int map_source(struct ioas *ioas, struct mem_source *source, uint32_t flags, uint64_t *iova)
+int ioas_map_source(struct ioas *ioas, struct mem_source *source, uint32_t flags, uint64_t *iova)
 {
 	struct area *area = area_of_source(source, map_prot(flags));
 	struct area_request request = {
@@ -76,7 +75,7 @@ int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *io
 	if (rc)
 		return rc;
 	iova = cmd->iova;
-	rc = map_source(ioas, source, cmd->flags, &iova);
+	rc = ioas_map_source(ioas, source, cmd->flags, &iova);
 	if (!rc)
 		cmd->iova = iova;
 	return rc;
@@ -151,7 +150,7 @@ static int map_file(struct ucmd *ucmd, struct iommu_ioas_map_file *cmd, struct i
 		return -EINVAL;
 	}
 	iova = cmd->iova;
-	rc = map_source(ioas, source, cmd->flags, &iova);
+	rc = ioas_map_source(ioas, source, cmd->flags, &iova);
 	if (!rc)
 		cmd->iova = iova;
 	return rc;

@@ -21,6 +21,7 @@
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"
 #include "preload/engine/own_process.h"
+#include "preload/process/mapping.h"
 #include "preload/start/real.h"
 #include "vfio/vfio.h"
 
@@ -131,10 +132,39 @@ static int open_context(bool accounting_mm, struct uiommufd_file **file)
 	return 0;
 }
 
+/* ---- mapped BARs, for DMA from one device to another ---- */
+
+static bool find_mapping(uint64_t va, struct vfio_mapping *mapping)
+{
+	struct mapping_trap trap;
+
+	if (!mapping_any() || !mapping_find_trap(va, &trap))
+		return false;
+	*mapping = (struct vfio_mapping){
+		.reference = trap.desc,
+		.ops = trap.ops,
+		.cookie = trap.cookie,
+		.offset = trap.offset,
+		.left = trap.left,
+	};
+	return true;
+}
+
+static void put_mapping(void *reference)
+{
+	description_put(reference);
+}
+
+static const struct vfio_mapping_finder mapping_finder = {
+	.find = find_mapping,
+	.put = put_mapping,
+};
+
 static int open_container(struct uiommufd_file **file)
 {
 	switch (machine_container(engine_machine())) {
 	case CONTAINER_TYPE1:
+		vfio_set_mapping_finder(&mapping_finder);
 		return vfio_container_open(file);
 	case CONTAINER_IOMMUFD:
 		return open_context(true, file);
