@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "container.h"
+#include "edu.h"
 #include "groups.h"
 #include "privilege.h"
 
@@ -236,6 +239,59 @@ static void memory_is_pinned_by_map_dma(void **state)
 		     0);
 }
 
+/* ---- registers as memory ---- */
+
+static void a_mapped_bar_is_memory_for_another_device(void **state)
+{
+	struct fixture device = {.device = -1};
+	uint32_t *memory = mem_pages(PAGE);
+	int second = need_group(1), other;
+	struct user user;
+	char *bar;
+
+	(void)state;
+	use(&user);
+	expect_equal(set_container(second, user.container), 0);
+	other = close_later(get_device_fd(second, device_name(1)));
+	bar = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+	if (bar == MAP_FAILED)
+		skip_test("the device's BAR cannot be mapped");
+	device.device = other;
+	need_edu(&device);
+	device.device = user.device;
+	need_edu(&device);
+	expect_equal(map_dma(user.container, DMA_RW, IOVA, memory, PAGE), 0);
+	expect_equal(map_dma(user.container, DMA_RW, IOVA + MIB, bar, MIB), 0);
+	/* The inverse of what was written to this register is read from it. */
+	memory[0] = 0x12345678;
+	edu_copy(user.device, IOVA + MIB + 4, IOVA, sizeof(memory[0]));
+	edu_copy(user.device, IOVA + 8, IOVA + MIB + 4, sizeof(memory[0]));
+	expect_equal(((volatile uint32_t *)memory)[2], ~0x12345678u);
+	/* The mapping of the BAR stays although the program has none any more. */
+	expect_equal(munmap(bar, MIB), 0);
+	memory[0] = 0x9abcdef0;
+	edu_copy(user.device, IOVA + MIB + 4, IOVA, sizeof(memory[0]));
+	expect_equal(edu_read(other, EDU_LIVENESS), ~0x9abcdef0u);
+}
+
+static void a_bar_that_does_not_decode_is_EFAULT(void **state)
+{
+	const uint16_t off = 0;
+	struct user user;
+	char *bar;
+
+	(void)state;
+	use(&user);
+	bar = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED, user.device, 0);
+	if (bar == MAP_FAILED)
+		skip_test("the device's BAR cannot be mapped");
+	expect_true(pwrite(user.device, &off, sizeof(off), (UINT64_C(7) << 40) + 4) == 2);
+	expect_equal(map_dma(user.container, DMA_RW, IOVA, bar, MIB), -EFAULT);
+	munmap(bar, MIB);
+}
+
+/* ---- who pays ---- */
+
 /* As a user whose memory is limited to 8 pages. */
 static void charge_in_child(void *arg)
 {
@@ -301,6 +357,9 @@ int container_map(void)
 		CASE(context, there_are_65535_mappings, "TYPE1-MAP.9, TYPE1-DIFFERENCES.20"),
 		CASE(context, memory_is_pinned_by_map_dma,
 		     "TYPE1-MAP.12, TYPE1-PINNING.1..2, TYPE1-DIFFERENCES.12"),
+		CASE(context, a_mapped_bar_is_memory_for_another_device,
+		     "TYPE1-PINNING.3, TYPE1-DIFFERENCES.15"),
+		CASE(context, a_bar_that_does_not_decode_is_EFAULT, "TYPE1-PINNING.3"),
 		CASE(context, pages_are_charged_for_each_mapping,
 		     "TYPE1-ACCOUNTING, TYPE1-DIFFERENCES.25..26"),
 		CASE(context, the_privileged_are_charged_without_a_limit,
