@@ -181,7 +181,9 @@ static bool find_registers(const void *addr, struct window *window)
 	return found;
 }
 
-/* Moves @size bytes (1, 2, 4, 8) at @done from the one end to the other, each of which may be NULL. */
+/*
+ * Moves @size bytes (1, 2, 4, 8) at @done from the one end to the other, each of which may be NULL.
+ */
 static int move_one(const struct window *to, const struct window *from, uint64_t done,
 		    unsigned int size, void *dst, const void *src)
 {

@@ -23,7 +23,9 @@ struct vfio_container *vfio_container_from_file(struct uiommufd_file *file);
  */
 int vfio_container_add(struct vfio_container *container, struct vfio_group *group);
 
-/* Removes @group, no device of which is open. With the last group the driver and all mappings go. */
+/*
+ * Removes @group, no device of which is open. With the last group the driver and all mappings go.
+ */
 void vfio_container_remove(struct vfio_container *container, struct vfio_group *group);
 
 /* Whether the driver is set. It stays so as long as a group of the caller is in the container. */
