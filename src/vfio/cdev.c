@@ -2,8 +2,8 @@
 /*
  * Files of a VFIO device: open, BIND, ATTACH, DETACH, close [VFIO-CDEV]. A cdev can be open any
  * number of times; the file that binds owns the device until it is closed, and only its calls reach
- * the device. Files from the device's group (vfio_group.c) share the device and are bound from the
- * start.
+ * the device. Files from the device's group (vfio_group.c) share the device; they are bound
+ * before the program learns of them.
  *
  * bind_lock guards the owner of the device. `bound` of a file is set once, and read without lock.
  */
@@ -345,7 +345,8 @@ static void cdev_release(struct uiommufd_file *file)
 	struct vfio_device *device = cdev->device;
 
 	if (cdev->group) {
-		vfio_device_unshare(device);
+		if (atomic_load(&cdev->bound))
+			vfio_device_unshare(device);
 		file_put(cdev->group);
 	} else if (atomic_load(&cdev->bound)) {
 		lock_acquire(&device->bind_lock);
@@ -402,9 +403,13 @@ int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *gr
 	if (!file)
 		return -ENOMEM;
 	file->group = file_get(group);
-	atomic_init(&file->bound, true);
 	*out = &file->file;
 	return 0;
+}
+
+void vfio_device_file_ready(struct uiommufd_file *file)
+{
+	atomic_store_explicit(&cdev_file(file)->bound, true, memory_order_release);
 }
 
 struct vfio_device *vfio_device_from_file(struct uiommufd_file *file)

@@ -13,8 +13,8 @@
  * - a group has a device: the first device to join creates it, the last to leave destroys it.
  *
  * registry_lock guards which groups there are and their devices. use_lock of a group guards what it
- * is used for; it is taken before the lock of a container and bind_lock of a device. lock of a group
- * guards who may use it; it is taken after them.
+ * is used for; it is taken before the lock of a container and bind_lock of a device. lock of a
+ * group guards who may use it; it is taken after them.
  */
 #include "vfio/vfio_group.h"
 
@@ -387,16 +387,15 @@ static void end_use(struct vfio_device *device) REQUIRES(device->bind_lock)
 /* Counts one more file of @device, whose group has a container. */
 static int share_device(struct vfio_device *device) REQUIRES(device->group->use_lock)
 {
-	struct vfio_group *group = device->group;
 	int rc = 0;
 
-	lock_assert_held(&group->use_lock);
+	lock_assert_held(&device->group->use_lock);
 	lock_acquire(&device->bind_lock);
 	if (!device->group_files) {
-		rc = begin_use(device, group->container);
+		rc = begin_use(device, device->group->container);
 		if (rc)
 			goto out;
-		group->open_devices++;
+		device->group->open_devices++;
 	}
 	device->group_files++;
 out:
@@ -419,24 +418,6 @@ void vfio_device_unshare(struct vfio_device *device)
 	lock_release(&group->use_lock);
 }
 
-/* Installs a descriptor of @device, which share_device() has bound and attached. */
-static long give_device(struct uiommufd_file *group_file, struct uiommufd_caller *caller,
-			struct vfio_device *device)
-{
-	struct uiommufd_file *file;
-	long fd;
-	int rc = vfio_device_open_shared(device, group_file, &file);
-
-	if (rc) {
-		vfio_device_unshare(device);
-		return rc;
-	}
-	fd = caller_install_file(caller, file, O_CLOEXEC);
-	if (fd < 0)
-		file_put(file);
-	return fd;
-}
-
 /* What a group and its container need for a device to be opened. */
 static int check_usable(struct vfio_group *group) REQUIRES(group->use_lock)
 {
@@ -449,27 +430,57 @@ static int check_usable(struct vfio_group *group) REQUIRES(group->use_lock)
 	return type1 && !vfio_container_has_driver(type1) ? -EINVAL : 0;
 }
 
-static long get_device_fd(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t arg)
+/* Counts a file of @device, if it can be opened. */
+static int use_device(struct vfio_device *device)
 {
-	struct vfio_group *group = group_of(file);
-	struct vfio_device *device;
-	char name[32];
-	int rc = get_name(caller, arg, name, sizeof(name));
+	int rc;
 
-	if (rc)
-		return rc;
-	device = find_device(group, name);
-	if (!device)
-		return -ENODEV;
-	assert(device->group == group);
 	lock_acquire(&device->group->use_lock);
 	rc = check_usable(device->group);
 	if (!rc)
 		rc = share_device(device);
 	lock_release(&device->group->use_lock);
+	return rc;
+}
+
+/* Gives the caller @file of @device. The number comes first [TYPE1-GET-DEVICE-FD.3]. */
+static long give_device(struct uiommufd_caller *caller, struct vfio_device *device,
+			struct uiommufd_file *file)
+{
+	long fd = caller_install_file(caller, file_get(file), O_CLOEXEC);
+	int rc;
+
+	if (fd < 0) {
+		file_put(file);
+		return fd;
+	}
+	rc = use_device(device);
+	if (rc) {
+		caller_uninstall_file(caller, (int)fd);
+		return rc;
+	}
+	vfio_device_file_ready(file);
+	return fd;
+}
+
+static long get_device_fd(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t arg)
+{
+	struct uiommufd_file *device_file;
+	struct vfio_device *device;
+	char name[32];
+	long rc = get_name(caller, arg, name, sizeof(name));
+
 	if (rc)
 		return rc;
-	return give_device(file, caller, device);
+	device = find_device(group_of(file), name);
+	if (!device)
+		return -ENODEV;
+	rc = vfio_device_open_shared(device, file, &device_file);
+	if (rc)
+		return rc;
+	rc = give_device(caller, device, device_file);
+	file_put(device_file);
+	return rc;
 }
 
 /* ---- the file ---- */

@@ -135,11 +135,13 @@ int vfio_device_attach(struct vfio_device *device, struct iommufd_ctx *ctx, uint
 void vfio_device_detach(struct vfio_device *device) REQUIRES(device->bind_lock);
 
 /*
- * A file of the device for a program that got it from its group, whose file @group is kept. Counted
- * in group_files already; closing it is vfio_device_unshare(). 0 or -ENOMEM.
+ * A file of the device for a program that got it from its group, whose file @group is kept. Its
+ * calls are refused until it is ready: it is counted in group_files from then on, and closing it is
+ * vfio_device_unshare(). 0 or -ENOMEM.
  */
 int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *group,
 			    struct uiommufd_file **file);
+void vfio_device_file_ready(struct uiommufd_file *file);
 void vfio_device_unshare(struct vfio_device *device);
 
 /*

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "container.h"
@@ -205,6 +206,25 @@ static void a_device_is_opened_after_set_iommu(void **state)
 	close(fd);
 }
 
+/* No other descriptor may be opened: the number is chosen before the group is looked at. */
+static void open_without_a_number(void *arg)
+{
+	struct rlimit none = {.rlim_cur = 3, .rlim_max = 3};
+	const char *name = device_name(0);
+	int group = need_group(0);
+
+	(void)arg;
+	expect_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	expect_equal(get_device_fd(group, "0000:ff:1f.7"), -ENODEV);
+	expect_equal(get_device_fd(group, name), -EMFILE);
+}
+
+static void opening_a_device_without_a_number_is_EMFILE(void **state)
+{
+	(void)state;
+	run_in_child(open_without_a_number, NULL);
+}
+
 static void the_fds_may_be_closed_in_any_order(void **state)
 {
 	struct user user;
@@ -393,6 +413,7 @@ int container_state(void)
 		CASE(context, a_device_is_opened_after_set_iommu,
 		     "TYPE1-GET-DEVICE-FD.1..2, TYPE1-GET-DEVICE-FD.3b, TYPE1-GET-DEVICE-FD.5, "
 		     "TYPE1-DIFFERENCES.9"),
+		CASE(context, opening_a_device_without_a_number_is_EMFILE, "TYPE1-GET-DEVICE-FD.3"),
 		CASE(context, the_fds_may_be_closed_in_any_order,
 		     "TYPE1-CONTAINER, TYPE1-PROCESSES.5"),
 		CASE(context, a_group_that_joins_a_driver_is_attached,

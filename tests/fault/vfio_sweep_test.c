@@ -16,7 +16,7 @@ enum {
 #define IOVA GROUP_RIG_IOVA
 
 static struct group_rig rig;
-static int iommu;	  /* the context, which is the container */
+static int iommu;		 /* the context, which is the container */
 static int group, device, type1; /* files */
 static int event;
 static uint32_t ioas, table; /* an address space with memory, a table of it */

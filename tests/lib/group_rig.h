@@ -86,6 +86,11 @@ static inline void group_rig_close_fd(struct group_rig *rig, int fd)
 	file_put(file);
 }
 
+static inline void group_rig_uninstall(struct uiommufd_caller *caller, int fd)
+{
+	group_rig_close_fd(group_rig_of(caller), fd);
+}
+
 static inline void group_rig_open(struct group_rig *rig)
 {
 	int rc;
@@ -94,6 +99,7 @@ static inline void group_rig_open(struct group_rig *rig)
 	rig->ops = *uiommufd_caller_self()->ops;
 	rig->ops.get_file = group_rig_get;
 	rig->ops.install_file = group_rig_install;
+	rig->ops.uninstall_file = group_rig_uninstall;
 	rig->ops.release = NULL;
 	uiommufd_caller_init(&rig->caller, &rig->ops, 1, 0);
 	pthread_mutex_init(&rig->lock, NULL);
