@@ -11,7 +11,7 @@ DEMO = build/uiommufd run --device edu -- build/examples/edu-copy
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check bench format format-check tidy sanitize tsan fuzz kernel-tests install clean help
+.PHONY: build demo check bench format format-check tidy sanitize tsan coverage fuzz kernel-tests differential install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -56,6 +56,14 @@ tsan: ## the tests of concurrent code on the TSan build only
 	@scripts/setup check
 	@scripts/check --only tsan $(MESON_ARGS)
 
+coverage: ## lines and branches of src/ that the unit, property and conformance tests reach, by folder
+	@scripts/setup check
+	@$(call configure,build-coverage,-Dtests=enabled -Doptimization=0 -Db_coverage=true -Dc_args=-Wno-maybe-uninitialized)
+	@ninja -C build-coverage --quiet
+	@find build-coverage -name '*.gcda' -delete
+	@$(MESON) test -C build-coverage --no-rebuild --timeout-multiplier 3 --suite unit --suite property --suite conformance
+	@scripts/coverage build-coverage
+
 fuzz: ## fuzz each entry for FUZZ_TIME seconds; what reaches new code is kept in build-clang/corpus
 	@scripts/setup check
 	@FUZZ_TIME=$(FUZZ_TIME) scripts/check --only clang $(MESON_ARGS)
@@ -67,11 +75,18 @@ kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built 
 	@tests/kernel/run.py build
 	@tests/kernel/guest.py build
 
+differential: ## random sequences of calls, compared with Linux's answers; with DIFFERENTIAL=DIR those recorded in DIR
+	@scripts/setup check
+	@$(call configure,build,-Dtests=enabled)
+	@ninja -C build --quiet
+	@tests/differential/differential.py build/uiommufd build/tests/differential/sequences \
+		$(if $(DIFFERENTIAL),--answers $(DIFFERENTIAL))
+
 install: build ## install (DESTDIR is honoured; the prefix is set with MESON_ARGS=--prefix=...)
 	@$(MESON) install -C build --no-rebuild
 
 clean: ## remove every build directory
-	rm -rf build build-asan build-tsan build-clang build-bench
+	rm -rf build build-asan build-tsan build-clang build-bench build-coverage
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | \

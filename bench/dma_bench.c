@@ -13,12 +13,12 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
+#include "../tests/lib/page.h"
 #include "base/gate.h"
 #include "bench.h"
 #include "iopt/iopt.h"
 
 enum {
-	PAGE = 4096,
 	PAGES = 256, /* 1 MiB, in the caches: what is measured is not the memory */
 	OPERATIONS = 100000,
 	SMALL = 64,

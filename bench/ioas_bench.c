@@ -21,10 +21,11 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
+#include "../tests/lib/page.h"
+#include "../tests/lib/random.h"
 #include "bench.h"
 
 enum {
-	PAGE = 4096,
 	BUFFER_PAGES = 65536, /* mapped over and over: each MAP is a source of its own */
 	MANY = 1000000,
 	FEW = 1000,
@@ -37,7 +38,7 @@ enum {
 
 #define IOVA_BASE UINT64_C(0x100000000000)
 
-/* Between two mappings is the room for the COPY of one. */
+/* The gap between two mappings is large enough for the COPY of one. */
 #define IOVA_STEP UINT64_C(0x2000)
 
 struct space {
@@ -106,27 +107,19 @@ static void unmap_at(struct space *space, uint64_t iova)
 	call(space, IOMMU_IOAS_UNMAP, &cmd, "IOAS_UNMAP");
 }
 
-static uint64_t random_next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
 static void ascend(uint32_t *order, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		order[i] = i;
 }
 
-/* In a random order, which depends on the one that was. */
+/* Permutes the current order; always the same permutation. */
 static void shuffle_again(uint32_t *order, uint32_t count)
 {
-	uint64_t state = 0x9e3779b97f4a7c15;
+	struct rng rng = {.state = 1};
 
 	for (uint32_t i = count - 1; i > 0; i--) {
-		uint32_t j = (uint32_t)(random_next(&state) % (i + 1)), t = order[i];
+		uint32_t j = (uint32_t)(rng_below(&rng, i + 1)), t = order[i];
 
 		order[i] = order[j];
 		order[j] = t;

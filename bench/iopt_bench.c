@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "../tests/lib/random.h"
 #include "bench.h"
 #include "iopt/iopt.h"
 
@@ -23,7 +24,7 @@ enum {
 	GIGA_BITS = 30,
 	HUGE_PAGE = 1 << 21,
 	PAGES = 1 << 20, /* of the translation benchmarks: 4 GiB */
-	MAPS = 64,	 /* calls of one run of the map benchmarks, if the aperture has the room */
+	MAPS = 64,	 /* calls of one run of the map benchmarks, if they fit in the aperture */
 	NAME_MAX_LEN = 64,
 };
 
@@ -104,7 +105,7 @@ static void do_unmap(void *arg)
 	unmap_all(arg, ((struct maps *)arg)->ops);
 }
 
-/* One line of a format's table; nothing where the aperture has no room. */
+/* One line of a format's table; none if it does not fit in the aperture. */
 static void bench_size(const struct iopt_format *format, unsigned int bits, uint64_t entries)
 {
 	static const char *const units[] = {"4K", "2M", "1G"};
@@ -204,15 +205,13 @@ static void flat_fill(struct flat *flat)
 static uint64_t *random_order(void)
 {
 	uint64_t *iovas = huge_memory(PAGES * sizeof(*iovas));
-	uint64_t state = 1;
+	struct rng rng = {.state = 1};
 
 	for (uint64_t i = 0; i < PAGES; i++)
 		iovas[i] = base_iova + i * page;
 	for (uint64_t i = PAGES - 1; i > 0; i--) {
-		uint64_t j, swap = iovas[i];
+		uint64_t j = rng_below(&rng, i + 1), swap = iovas[i];
 
-		state = state * 6364136223846793005u + 1442695040888963407u;
-		j = (state >> 20) % (i + 1);
 		iovas[i] = iovas[j];
 		iovas[j] = swap;
 	}

@@ -15,22 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../tests/lib/random.h"
 #include "base/check.h"
 #include "bench.h"
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 
 #define OPERATIONS 100000u
 #define FILLS	   3
 
-static uint64_t seed = 1;
-static uint64_t random_u64(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
+static struct rng rng = {.state = 1};
 
 /* @count numbers below @count, each once, in random order. */
 static uint64_t *random_order(size_t count)
@@ -40,7 +33,7 @@ static uint64_t *random_order(size_t count)
 	if (!order)
 		abort();
 	for (size_t i = 0; i < count; i++) {
-		size_t j = random_u64() % (i + 1);
+		size_t j = rng_below(&rng, i + 1);
 
 		order[i] = order[j];
 		order[j] = i;
@@ -76,7 +69,7 @@ struct subject {
 static struct iova_range random_page(const struct subject *subject,
 				     struct iova_range (*page)(uint64_t))
 {
-	return page(random_u64() % subject->count);
+	return page(rng_below(&rng, subject->count));
 }
 
 static void map_find(void *arg, uint64_t ops)

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../tests/lib/page.h"
 #include "bench.h"
 #include "iommu/nested_domain.h"
 
 enum {
-	PAGE = 4096,
 	TABLE_PAGES = 64,
 	BUFFER_PAGES = 512, /* they fit in the IOTLB */
 	PAGES = TABLE_PAGES + BUFFER_PAGES,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `uiommufd run` costs a program: its system calls that are none of ours, by the C library's
- * function and by syscall(), which nobody is in front of; and MAP and UNMAP of one page, by ioctl()
- * and by uiommufd_ioctl() of an embedding program in the same process, which leaves out the way
- * there.
+ * What `uiommufd run` costs a program. System calls on files that are not emulated: through the C
+ * library's function, and through syscall(), which is the reference. MAP and UNMAP of one page:
+ * through ioctl(), and through uiommufd_ioctl() of an embedding program in the same process, which
+ * leaves out the interposer.
  *
  * Started without arguments, it starts itself under `uiommufd run` of the build that it belongs to.
  */
@@ -22,17 +22,17 @@
 #include <uiommufd/uiommufd.h>
 #include <uiommufd/vfio.h>
 
+#include "../tests/lib/page.h"
 #include "bench.h"
 
 enum {
 	OPERATIONS = 20000,
-	PAGE = 4096,
 };
 
 #define IOVA UINT64_C(0x100000)
 
-struct rig {
-	int zero;	      /* a file that is none of ours */
+struct vfio_rig {
+	int zero;	      /* a file that is not emulated */
 	int iommufd;	      /* as the program opens it */
 	struct uiommufd *ctx; /* embedded */
 	struct uiommufd_iommu *iommu;
@@ -51,7 +51,7 @@ static void check(bool ok, const char *what)
 
 static void read_by_library(void *arg, uint64_t ops)
 {
-	const struct rig *rig = arg;
+	const struct vfio_rig *rig = arg;
 	char byte;
 
 	while (ops--)
@@ -60,7 +60,7 @@ static void read_by_library(void *arg, uint64_t ops)
 
 static void read_by_syscall(void *arg, uint64_t ops)
 {
-	const struct rig *rig = arg;
+	const struct vfio_rig *rig = arg;
 	char byte;
 
 	while (ops--)
@@ -69,7 +69,7 @@ static void read_by_syscall(void *arg, uint64_t ops)
 
 static void ioctl_by_library(void *arg, uint64_t ops)
 {
-	const struct rig *rig = arg;
+	const struct vfio_rig *rig = arg;
 
 	while (ops--)
 		check(ioctl(rig->zero, FIOCLEX) == 0, "ioctl");
@@ -77,7 +77,7 @@ static void ioctl_by_library(void *arg, uint64_t ops)
 
 static void ioctl_by_syscall(void *arg, uint64_t ops)
 {
-	const struct rig *rig = arg;
+	const struct vfio_rig *rig = arg;
 
 	while (ops--)
 		check(syscall(SYS_ioctl, rig->zero, FIOCLEX) == 0, "ioctl");
@@ -85,7 +85,7 @@ static void ioctl_by_syscall(void *arg, uint64_t ops)
 
 static void map_unmap_by_ioctl(void *arg, uint64_t ops)
 {
-	const struct rig *rig = arg;
+	const struct vfio_rig *rig = arg;
 
 	while (ops--) {
 		struct iommu_ioas_map map = {
@@ -106,7 +106,7 @@ static void map_unmap_by_ioctl(void *arg, uint64_t ops)
 
 static void map_unmap_embedded(void *arg, uint64_t ops)
 {
-	const struct rig *rig = arg;
+	const struct vfio_rig *rig = arg;
 
 	while (ops--) {
 		struct iommu_ioas_map map = {
@@ -128,7 +128,7 @@ static void map_unmap_embedded(void *arg, uint64_t ops)
 	}
 }
 
-static void open_program(struct rig *rig)
+static void open_program(struct vfio_rig *rig)
 {
 	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind)};
 	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
@@ -146,7 +146,7 @@ static void open_program(struct rig *rig)
 	rig->ioas = alloc.out_ioas_id;
 }
 
-static void open_embedded(struct rig *rig)
+static void open_embedded(struct vfio_rig *rig)
 {
 	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
 	uint32_t id;
@@ -161,7 +161,7 @@ static void open_embedded(struct rig *rig)
 }
 
 /* Returns what the second costs more, in ns. */
-static double compare(struct rig *rig, const char *without, void (*first)(void *, uint64_t),
+static double compare(struct vfio_rig *rig, const char *without, void (*first)(void *, uint64_t),
 		      const char *with, void (*second)(void *, uint64_t))
 {
 	const struct bench_case a = {.body = first, .arg = rig, .ops = OPERATIONS};
@@ -175,7 +175,7 @@ static double compare(struct rig *rig, const char *without, void (*first)(void *
 
 static int measure(void)
 {
-	struct rig rig = {.zero = open("/dev/zero", O_RDONLY | O_CLOEXEC)};
+	struct vfio_rig rig = {.zero = open("/dev/zero", O_RDONLY | O_CLOEXEC)};
 	double extra;
 
 	check(rig.zero >= 0, "/dev/zero");

@@ -170,7 +170,9 @@ void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct tlb_matc
 {
 	const struct iommu_domain *last = NULL;
 
-	/* Only domains that it goes through now: iommu_endpoint_set_domain() waits for the others. */
+	/*
+	 * Only domains that it goes through now: iommu_endpoint_set_domain() waits for the others.
+	 */
 	if (forget(endpoint, match))
 		(void)any_domain(endpoint, wait_for, &last);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AArch64 stage-1 tables of a guest, 4 KiB granule [FORMAT-ARM], [FORMAT-ARM-S1].
+ * AArch64 stage-1 tables of a guest, 4 KiB granule [FORMAT-ARM-S1].
  *
  * Requests are unprivileged.
  */
@@ -96,8 +96,8 @@ static int descend(struct stage1_walk *walk, const struct arm_tables *tables, st
 }
 
 /*
- * Checks that the leaf *@desc permits the request, and sets in *@desc what the hardware updates: the
- * access flag, and for a write the dirty state.
+ * Checks that the leaf *@desc permits the request, and sets in *@desc what the hardware updates:
+ * the access flag, and for a write the dirty state.
  */
 static int access_leaf(struct stage1_walk *walk, const struct arm_tables *tables,
 		       const struct position *at, uint64_t *desc)

@@ -3,7 +3,8 @@
  * RISC-V Sv39, Sv48 and Sv57 page tables [FORMAT-RISCV], with Svnapot's 64 KiB pages, each
  * stored in the 16 entries that it covers.
  *
- * Everything mapped is executable. Writable leaves are created dirty, so there is no dirty tracking.
+ * Everything mapped is executable. Writable leaves are created dirty, so there is no dirty
+ * tracking.
  */
 #define FMT_OPS		  iopt_riscv_ops
 #define FMT_GRANULE_SHIFT 12

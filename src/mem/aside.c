@@ -7,9 +7,9 @@
 #include "mem/aside.h"
 
 #include <assert.h>
-#include <pthread.h>
 
 #include "base/alloc.h"
+#include "base/lock.h"
 #include "base/sys.h"
 
 #define LARGE_PAGE (UINT64_C(2) << 20)
@@ -21,13 +21,15 @@ struct block {
 	uint32_t sharers[];
 };
 
-static struct block *blocks;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards blocks and what is in them */
+static struct lock lock = LOCK_INIT(LOCK_ASIDE);
+static struct block *blocks GUARDED_BY(lock); /* and what is in them */
 
-/* What points to the block that holds @addr, or to NULL. Caller holds the lock. */
-static struct block **find_block(uint64_t addr)
+/* What points to the block that holds @addr, or to NULL. */
+static struct block **find_block(uint64_t addr) REQUIRES(lock)
 {
 	struct block **link = &blocks;
+
+	lock_assert_held(&lock);
 
 	while (*link && addr - (*link)->addr >= (*link)->pages << PAGE_SHIFT)
 		link = &(*link)->next;
@@ -47,10 +49,10 @@ static int add_block(uint64_t addr, uint64_t pages)
 		return -ENOMEM;
 	block->addr = addr;
 	block->pages = pages;
-	pthread_mutex_lock(&lock);
+	lock_acquire(&lock);
 	block->next = blocks;
 	blocks = block;
-	pthread_mutex_unlock(&lock);
+	lock_release(&lock);
 	return 0;
 }
 
@@ -74,10 +76,11 @@ int aside_take(uint64_t va, uint64_t pages, bool shared, uint64_t *addr)
 	return 0;
 }
 
-/* Caller holds the lock. */
-static void remove_block(struct block **link)
+static void remove_block(struct block **link) REQUIRES(lock)
 {
 	struct block *block = *link;
+
+	lock_assert_held(&lock);
 
 	*link = block->next;
 	alloc_free(block);
@@ -87,11 +90,11 @@ void aside_cancel(uint64_t addr, uint64_t pages)
 {
 	struct block **link;
 
-	pthread_mutex_lock(&lock);
+	lock_acquire(&lock);
 	link = find_block(addr);
 	if (*link)
 		remove_block(link);
-	pthread_mutex_unlock(&lock);
+	lock_release(&lock);
 	unmap(addr, pages);
 }
 
@@ -100,21 +103,23 @@ void aside_share(uint64_t addr, uint64_t pages)
 	struct block *block;
 	uint64_t first;
 
-	pthread_mutex_lock(&lock);
+	lock_acquire(&lock);
 	block = *find_block(addr);
 	assert(block);
 	first = (addr - block->addr) >> PAGE_SHIFT;
 	for (uint64_t i = 0; i < pages; i++)
 		block->sharers[first + i]++;
 	block->live += pages;
-	pthread_mutex_unlock(&lock);
+	lock_release(&lock);
 }
 
 /* Takes a sharer from each page, and unmaps those that have none left. */
-static void drop_sharer(struct block *block, uint64_t addr, uint64_t pages)
+static void drop_sharer(struct block *block, uint64_t addr, uint64_t pages) REQUIRES(lock)
 {
 	const uint64_t first = (addr - block->addr) >> PAGE_SHIFT;
 	uint64_t gone = 0; /* pages without a sharer, just before page i */
+
+	lock_assert_held(&lock);
 
 	for (uint64_t i = 0; i < pages; i++) {
 		if (--block->sharers[first + i] == 0) {
@@ -135,7 +140,7 @@ void aside_release(uint64_t addr, uint64_t pages)
 	struct block **link;
 	bool shared;
 
-	pthread_mutex_lock(&lock);
+	lock_acquire(&lock);
 	link = find_block(addr);
 	shared = *link;
 	if (shared) {
@@ -143,7 +148,7 @@ void aside_release(uint64_t addr, uint64_t pages)
 		if (!(*link)->live)
 			remove_block(link);
 	}
-	pthread_mutex_unlock(&lock);
+	lock_release(&lock);
 	if (!shared)
 		unmap(addr, pages);
 }

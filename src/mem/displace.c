@@ -14,13 +14,13 @@
 #include "mem/displace.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/fail.h"
 #include "base/gate.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "mem/aside.h"
@@ -53,8 +53,8 @@ struct displacement {
 	size_t stretch_count, placed, moved; /* stretches: all; with addresses; that have moved */
 };
 
-static pthread_mutex_t displacing = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic uint64_t generation; /* odd: pages are moving */
+static struct lock displacing = LOCK_INIT(LOCK_DISPLACING); /* one displacement at a time */
+static _Atomic uint64_t generation;			    /* odd: pages are moving */
 static _Atomic(displace_notify) notify;
 
 void displace_enable(void)
@@ -79,9 +79,10 @@ bool displace_in_progress(void)
 
 bool displace_settle(uint64_t since)
 {
+	lock_assert_none_from(LOCK_DISPLACING);
 	if (displace_in_progress()) {
-		pthread_mutex_lock(&displacing);
-		pthread_mutex_unlock(&displacing);
+		lock_acquire(&displacing);
+		lock_release(&displacing);
 	}
 	return displace_generation() != since;
 }
@@ -105,6 +106,13 @@ bool displace_needed(uint64_t va, uint64_t len)
 	if (!index_enabled() || !touched_pages(va, len, &first, &end))
 		return false;
 	return index_any(first << PAGE_SHIFT, (end << PAGE_SHIFT) - 1);
+}
+
+/* Asserts that all sources of @d are locked. */
+static void assert_victims_locked(const struct displacement *d)
+{
+	for (size_t i = 0; i < d->victim_count; i++)
+		source_assert_locked(d->sources[i]);
 }
 
 /* ---- what has to move ---- */
@@ -160,27 +168,25 @@ static void widen(struct mem_pages *hull, struct mem_pages pages)
 	hull->count = pages.first + pages.count - hull->first;
 }
 
-/*
- * Lists the pinned pages of @victim that are in the range, in the program's memory. The source,
- * @source, is locked.
- */
+/* Lists the pinned pages of @source that are in the range, in the program's memory. */
 static int add_segments(struct displacement *d, struct mem_source *source,
-			struct displace_moved *victim)
+			struct displace_moved *victim) REQUIRES(source->lock)
 {
 	uint64_t page, end;
-	struct pins_run run;
+	struct pins_extent extent;
 
+	source_assert_locked(source);
 	pages_in_question(d, source, &page, &end);
-	for (; page < end; page += run.pages.count) {
+	for (; page < end; page += extent.pages.count) {
 		struct segment segment = {.source = source};
 		uint64_t at;
 
-		run = pins_run_at(&source->parts, page, end);
-		if (run.aside || (!run.users && !source->whole))
+		extent = pins_extent_at(&source->parts, page, end);
+		if (extent.aside || (!extent.users && !source->whole))
 			continue;
-		at = source_run_address(source, &run) >> PAGE_SHIFT;
+		at = source_extent_address(source, &extent) >> PAGE_SHIFT;
 		segment.first = max_u64(at, d->first);
-		segment.end = min_u64(at + run.pages.count, d->end);
+		segment.end = min_u64(at + extent.pages.count, d->end);
 		segment.page = page + (segment.first - at);
 		if (segment.first >= segment.end)
 			continue;
@@ -221,9 +227,13 @@ static int join_segments(struct displacement *d)
 	return 0;
 }
 
-/* Segments, and boundaries for them in the sources. */
-static int list_segments(struct displacement *d)
+/*
+ * Segments, and boundaries for them in the sources, all of which are locked (in a loop: no
+ * analysis).
+ */
+static int list_segments(struct displacement *d) NO_LOCK_ANALYSIS
 {
+	assert_victims_locked(d);
 	for (size_t i = 0; i < d->victim_count; i++) {
 		if (add_segments(d, d->sources[i], &d->victims[i]))
 			return -ENOMEM;
@@ -299,6 +309,7 @@ static int move_stretches(struct displacement *d)
 /* Back to what was before prepare(). */
 static void undo(struct displacement *d)
 {
+	assert_victims_locked(d);
 	while (d->moved) {
 		const struct stretch *stretch = &d->stretches[--d->moved];
 
@@ -323,6 +334,7 @@ static void commit(struct displacement *d)
 {
 	const struct stretch *stretch = d->stretches;
 
+	assert_victims_locked(d);
 	for (size_t i = 0; i < d->segment_count; i++) {
 		const struct segment *segment = &d->segments[i];
 		uint64_t bus;
@@ -362,7 +374,6 @@ static void report(const struct displacement *d, enum displace_cause cause)
 		  cause_name(cause), d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, pages);
 }
 
-/* With the sources locked: moves what has to move. */
 static int displace_locked(struct displacement *d)
 {
 	int rc = prepare(d);
@@ -388,7 +399,7 @@ struct remap {
 static void cancel_places(const struct displacement *d, const struct remap *remap)
 {
 	for (size_t i = 0; remap->places && i < d->victim_count; i++)
-		index_place_cancel(remap->places[i]);
+		index_place_destroy(remap->places[i]);
 }
 
 static int create_places(const struct displacement *d, struct remap *remap)
@@ -411,6 +422,7 @@ static void commit_remap(const struct displacement *d, const struct remap *remap
 {
 	const uint64_t len = (d->end - d->first) << PAGE_SHIFT;
 
+	assert_victims_locked(d);
 	for (size_t i = 0; i < d->segment_count; i++) {
 		const struct segment *segment = &d->segments[i];
 		uint64_t own = source_base(segment->source) + (segment->page << PAGE_SHIFT);
@@ -497,29 +509,31 @@ static void notify_all(const struct displacement *d)
 }
 
 /*
- * From here on DMA waits, and none is under way: what it finds in the tables are addresses that
- * mean the program's next mapping there, or nothing, until the tables are redirected.
+ * From here on DMA waits, and none is under way: until the tables are redirected, the addresses in
+ * them mean the program's next mapping there, or nothing. (Locks in a loop: no analysis.)
  */
-static void lock_victims(const struct displacement *d)
+static void lock_victims(const struct displacement *d) REQUIRES(displacing) NO_LOCK_ANALYSIS
 {
+	lock_assert_held(&displacing);
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 	gate_wait_all();
 	for (size_t i = 0; i < d->victim_count; i++)
-		mem_lock(&d->sources[i]->lock);
+		source_lock_nested(d->sources[i]);
 }
 
-static void unlock_victims(const struct displacement *d)
+/* (Locks in a loop: no analysis.) */
+static void unlock_victims(const struct displacement *d) REQUIRES(displacing) NO_LOCK_ANALYSIS
 {
 	for (size_t i = 0; i < d->victim_count; i++)
-		mem_unlock(&d->sources[i]->lock);
+		source_unlock(d->sources[i]);
 }
 
-static void finish(void)
+static void finish(void) REQUIRES(displacing)
 {
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 }
 
-static int displace(struct displacement *d, enum displace_cause cause)
+static int displace(struct displacement *d, enum displace_cause cause) REQUIRES(displacing)
 {
 	int rc = find_victims(d);
 
@@ -536,7 +550,7 @@ static int displace(struct displacement *d, enum displace_cause cause)
 	return rc;
 }
 
-static long remap_victims(struct displacement *d, struct remap *remap)
+static long remap_victims(struct displacement *d, struct remap *remap) REQUIRES(displacing)
 {
 	long rc = find_victims(d);
 
@@ -551,11 +565,11 @@ static long remap_victims(struct displacement *d, struct remap *remap)
 	return rc;
 }
 
-static void release(struct displacement *d)
+static void release(struct displacement *d) RELEASES(displacing)
 {
 	for (size_t i = 0; i < d->victim_count; i++)
 		mem_source_put(d->sources[i]);
-	pthread_mutex_unlock(&displacing);
+	lock_release(&displacing);
 	alloc_free(d->sources);
 	alloc_free(d->victims);
 	alloc_free(d->segments);
@@ -569,7 +583,7 @@ int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool ke
 
 	if (!index_enabled() || !touched_pages(va, len, &d.first, &d.end))
 		return 0;
-	pthread_mutex_lock(&displacing);
+	lock_acquire(&displacing);
 	rc = displace(&d, cause);
 	release(&d);
 	return rc;
@@ -585,7 +599,7 @@ long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags
 	if (!index_enabled() || !touched_pages(old, min_u64(old_len, new_len), &d.first, &d.end))
 		return sys_call(SYS_mremap, (long)old, (long)old_len, (long)new_len, flags,
 				(long)to, 0);
-	pthread_mutex_lock(&displacing);
+	lock_acquire(&displacing);
 	rc = remap_victims(&d, &remap);
 	release(&d);
 	return rc;

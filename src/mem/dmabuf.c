@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A source remembers how many revocations there were when it was made: it is good while that has
- * not changed. So nobody keeps a list of them, and a source made from a revoked dma-buf cannot be.
+ * A source remembers how many changes of revocation there had been when it was made, and is valid
+ * while that number is the same. So no list of sources is needed.
  */
 #include "mem/dmabuf.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <urcu/list.h>
 
 #include "base/alloc.h"
@@ -21,7 +20,7 @@ struct dmabuf {
 	struct uiommufd_file file;
 	void *memory;
 	uint64_t len;
-	pthread_mutex_t lock; /* guards what follows; @generation is read without it */
+	struct lock lock; /* guards what follows; @generation is read without it */
 	bool revoked;
 	_Atomic uint64_t generation;	   /* changes of @revoked that were asked for */
 	struct dmabuf_registers registers; /* ops is NULL: it has memory */
@@ -54,7 +53,7 @@ static void dmabuf_release(struct uiommufd_file *file)
 		lock_release(&registry_lock);
 	}
 	(void)sys_munmap(dmabuf->memory, dmabuf->len);
-	pthread_mutex_destroy(&dmabuf->lock);
+	lock_destroy(&dmabuf->lock);
 	alloc_free(dmabuf);
 }
 
@@ -70,7 +69,7 @@ static int reserve(uint64_t len, void **out)
 	return sys_reserve(len, max_u64(align, PAGE_SIZE), 0, out);
 }
 
-/* Shared, so that a child after fork sees the same. */
+/* Shared memory, so that the child of a fork sees the same. */
 static int map_memory(uint64_t len, void **out)
 {
 	void *addr;
@@ -100,7 +99,7 @@ static int create(uint64_t len, int (*map)(uint64_t len, void **memory), struct 
 		return rc;
 	}
 	dmabuf->len = len;
-	pthread_mutex_init(&dmabuf->lock, NULL);
+	lock_init(&dmabuf->lock, LOCK_DMABUF);
 	file_init(&dmabuf->file, &dmabuf_file_ops, 0);
 	*out = dmabuf;
 	return 0;
@@ -142,11 +141,11 @@ void *dmabuf_memory(const struct dmabuf *dmabuf)
 
 void dmabuf_set_revoked(struct dmabuf *dmabuf, bool revoked)
 {
-	pthread_mutex_lock(&dmabuf->lock);
+	lock_acquire(&dmabuf->lock);
 	dmabuf->revoked = revoked;
 	dmabuf->generation++;
-	pthread_mutex_unlock(&dmabuf->lock);
-	/* Whoever fills a table from here on sees the new generation. */
+	lock_release(&dmabuf->lock);
+	/* A thread that fills a table from here on sees the new generation. */
 	if (notify)
 		notify(dmabuf);
 }
@@ -232,21 +231,20 @@ int dmabuf_copy_registers(void *dst, const void *src, uint64_t len)
 
 /* ---- sources ---- */
 
-/* Ties @source to @dmabuf as it is now. */
+/* Attaches @source to @dmabuf in its present generation. 0 or -ENODEV. */
 static int tie(struct mem_source *source, struct dmabuf *dmabuf)
 {
-	int rc = 0;
+	bool revoked;
 
-	pthread_mutex_lock(&dmabuf->lock);
-	if (dmabuf->revoked) {
-		rc = -ENODEV;
-	} else {
+	lock_acquire(&dmabuf->lock);
+	revoked = dmabuf->revoked;
+	if (!revoked) {
 		source->dmabuf.buf = dmabuf;
 		source->dmabuf.generation = dmabuf->generation;
 		file_get(&dmabuf->file);
 	}
-	pthread_mutex_unlock(&dmabuf->lock);
-	return rc;
+	lock_release(&dmabuf->lock);
+	return revoked ? -ENODEV : 0;
 }
 
 int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint64_t start,
@@ -261,11 +259,12 @@ int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf
 	if (!source)
 		return -ENOMEM;
 	rc = tie(source, dmabuf);
-	if (rc)
-		source_free(source);
-	else
-		*out = source;
-	return rc;
+	if (rc) {
+		source_destroy(source);
+		return rc;
+	}
+	*out = source;
+	return 0;
 }
 
 bool mem_source_is_of(const struct mem_source *source, const struct dmabuf *dmabuf)

@@ -2,36 +2,36 @@
 /*
  * The guarded copy and the handlers behind it.
  *
- * On x86-64 the copy is a piece of assembly that has no frame, so a fault whose program counter is
- * inside of it can be ended by going on at its failing exit. Nothing is prepared before a copy, and
- * a fault of anybody else, also in a signal handler that interrupts a copy, is never mistaken for
- * ours. Elsewhere a jump buffer does it, and the faulting address says whose the fault is.
+ * On x86-64 the copy is assembly without a stack frame, so the handler can end a fault inside it by
+ * continuing at its failing exit. Nothing is prepared before a copy, and a fault of other code,
+ * also of a signal handler that interrupts a copy, is never mistaken for one of the copy. On other
+ * machines a jump buffer serves, and the faulting address tells whether it was the copy.
  *
- * What the program wants done with a fault is in `wanted`, under a spinlock that is held with all
- * signals blocked, since the handlers take it too. Our handlers run with all signals blocked and
- * give the program's the mask that it asked for. The flags of the program's action that matter on
- * entry (SA_ONSTACK, SA_RESTART) are the flags of ours.
+ * The program's actions are in `wanted`, under a spinlock that is held with all signals blocked,
+ * since the handlers take it too. Our handlers run with all signals blocked and call the program's
+ * under the mask that it asked for. Those flags of the program's action that matter on entry
+ * (SA_ONSTACK, SA_RESTART) are set in ours.
  */
 #include "mem/guard.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <ucontext.h>
 
+#include "base/lock.h"
 #include "base/sys.h"
 
 #if defined(__x86_64__)
 
 /*
- * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
- * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts; long ones are the microcode's. guard_exchange: rdi = word, rsi = old, rdx = new; it lies
- * within, and so fails as the copy does.
+ * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies use moves, the last of which may
+ * overlap the one before it, so that an aligned word (a doorbell, a phase bit) is never written in
+ * parts; long ones use rep movsb. guard_exchange: rdi = word, rsi = old, rdx = new; it lies inside
+ * guard_copy's range of code, so it fails in the same way.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"
@@ -104,7 +104,7 @@ __asm__(".pushsection .text\n"
 
 extern const char guard_copy_fault[];
 
-/* Ends the guarded copy that has faulted. False: the fault is somebody else's. */
+/* Ends the guarded copy that has faulted. False: the fault was not in a copy. */
 static bool end_copy(const siginfo_t *info, ucontext_t *context)
 {
 	greg_t *pc = &context->uc_mcontext.gregs[REG_RIP];
@@ -125,7 +125,7 @@ struct copy {
 	jmp_buf jump;
 	uintptr_t dst, src;
 	size_t len;
-	struct copy *outer; /* that a signal handler has interrupted */
+	struct copy *outer; /* the copy that a signal handler has interrupted, or NULL */
 };
 
 static __thread struct copy *volatile copying __attribute__((tls_model("initial-exec")));
@@ -203,7 +203,7 @@ static bool handle_bus(int signo, const siginfo_t *info, void *context)
 	       handler((uintptr_t)info->si_addr, context);
 }
 
-/* Takes the spinlock. All signals are blocked. */
+/* Takes the spinlock. The caller has blocked all signals. */
 static void lock_wanted(void)
 {
 	while (atomic_flag_test_and_set_explicit(&wanted_lock, memory_order_acquire))
@@ -225,13 +225,13 @@ static bool is_handler(const struct sigaction *act)
 	return act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN;
 }
 
-/* The default action comes about by leaving it to the kernel, for good: the process dies of it. */
+/* Restores the kernel's default action, of which the process dies when the handler returns. */
 static void die_of(int signo, const siginfo_t *info)
 {
 	struct sigaction act = {.sa_handler = SIG_DFL};
 
 	(void)real_sigaction(signo, &act, NULL);
-	/* A fault happens again on return; what somebody has sent must be sent again. */
+	/* A fault happens again on return; a signal that was sent must be sent again. */
 	if (info->si_code <= 0)
 		(void)sys_call(SYS_tgkill, getpid(), sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0), signo,
 			       0, 0, 0);
@@ -255,7 +255,7 @@ static void call_handler(const struct sigaction *act, int signo, siginfo_t *info
 
 static void on_fault(int signo, siginfo_t *info, void *context)
 {
-	const bool fault = info->si_code > 0; /* else somebody has sent the signal */
+	const bool fault = info->si_code > 0; /* otherwise the signal was sent */
 	int saved = errno;
 	struct sigaction act;
 
@@ -292,19 +292,20 @@ static int install(int signo, const struct sigaction *act, struct sigaction *old
 	return real_sigaction(signo, &ours, old) ? -errno : 0;
 }
 
-static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER; /* of actions */
+/* Guards `installed` and what the kernel is told: one change of an action at a time. */
+static struct lock change_lock = LOCK_INIT(LOCK_GUARD);
 
 int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *old)
 {
 	struct sigaction former, next = {.sa_handler = SIG_DFL};
 	sigset_t all, mask;
 
-	/* Before anything is locked: it is the program's memory. */
+	/* Read before anything is locked: it is the program's memory, and may fault. */
 	if (act)
 		next = *act;
 	sigfillset(&all);
 	sys_sigmask(SIG_SETMASK, &all, &mask);
-	pthread_mutex_lock(&change_lock);
+	lock_acquire(&change_lock);
 	lock_wanted();
 	former = *wanted_for(signo);
 	if (act)
@@ -312,19 +313,20 @@ int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *ol
 	unlock_wanted();
 	if (act)
 		(void)install(signo, &next, NULL);
-	pthread_mutex_unlock(&change_lock);
+	lock_release(&change_lock);
 	sys_sigmask(SIG_SETMASK, &mask, NULL);
 	if (old)
 		*old = former;
 	return 0;
 }
 
-/* Caller holds change_lock. */
-static int install_all(void)
+static int install_all(void) REQUIRES(change_lock)
 {
 	struct sigaction none = {.sa_handler = SIG_DFL};
 
-	/* Not by name: that would be the preload's, which comes back to us. */
+	lock_assert_held(&change_lock);
+
+	/* Not by name: that would be the preload's, which calls guard_sigaction(). */
 	real_sigaction = (int (*)(int, const struct sigaction *, struct sigaction *))(
 		uintptr_t)dlsym(RTLD_NEXT, "sigaction");
 	if (!real_sigaction)
@@ -332,7 +334,7 @@ static int install_all(void)
 	for (int i = 0; i < GUARDED_SIGNALS; i++) {
 		int rc;
 
-		/* What is to be forwarded is known before the first fault can come. */
+		/* Known before the first fault can be forwarded. */
 		if (real_sigaction(guarded[i], NULL, &wanted[i]))
 			wanted[i] = none;
 		rc = install(guarded[i], &wanted[i], NULL);
@@ -349,12 +351,12 @@ int guard_install(void)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&change_lock);
+	lock_acquire(&change_lock);
 	if (!atomic_load_explicit(&installed, memory_order_relaxed)) {
 		rc = install_all();
 		atomic_store_explicit(&installed, !rc, memory_order_release);
 	}
-	pthread_mutex_unlock(&change_lock);
+	lock_release(&change_lock);
 	return rc;
 }
 

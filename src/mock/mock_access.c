@@ -14,9 +14,9 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "iommufd/ioas/access.h"
 #include "iommufd/queue/event_queue.h"
-#include "base/lock.h"
 #include "mock/mock_internal.h"
 
 #define MAX_LENGTH (UINT64_C(16) << 20)

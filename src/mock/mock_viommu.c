@@ -78,6 +78,18 @@ static int init(struct viommu *viommu, struct user_data *data)
 
 /* ---- devices on it ---- */
 
+/* The vIOMMU on which the HWPT of the RID of @mock is nested, or NULL. */
+static struct viommu *rid_viommu(const struct mock_device *mock) REQUIRES(mock->group->lock)
+{
+	const struct hwpt *hwpt;
+
+	lock_assert_held(&mock->device->group->lock);
+	hwpt = group_find_rid_hwpt(mock->device);
+	if (!hwpt || object_type(&hwpt->object) != OBJECT_HWPT_NESTED)
+		return NULL;
+	return ((const struct hwpt_nested *)hwpt)->viommu;
+}
+
 static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *device,
 			uint32_t pasid)
 {
@@ -88,8 +100,11 @@ static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *d
 		return 0;
 	if (!vdevice || vdevice->viommu != hwpt->viommu)
 		return -ENOENT;
-	mock->attaching =
-		(struct mock_attachment){.domain = hwpt->base.domain, .virt_id = vdevice->virt_id};
+	lock_assert_held(&mock->group->lock);
+	mock->attaching.domain = hwpt->base.domain;
+	/* From one HWPT to another of the same vIOMMU the ID stays what it was. */
+	mock->attaching.virt_id = rid_viommu(mock) == hwpt->viommu ? mock->attached.virt_id
+								   : vdevice->virt_id;
 	return 0;
 }
 
@@ -100,16 +115,6 @@ void mock_rid_attached(struct mock_device *mock, const struct iommu_domain *doma
 		mock->attached = mock->attaching;
 }
 
-/* The vIOMMU on which the HWPT of the RID is nested, or NULL. Caller holds the group's lock. */
-static struct viommu *rid_viommu(const struct iommufd_device *device)
-{
-	const struct hwpt *hwpt = group_find_rid_hwpt(device);
-
-	if (!hwpt || object_type(&hwpt->object) != OBJECT_HWPT_NESTED)
-		return NULL;
-	return ((const struct hwpt_nested *)hwpt)->viommu;
-}
-
 static int trigger_vevent(struct mock_device *mock)
 {
 	struct iommu_vevent_selftest event;
@@ -117,7 +122,7 @@ static int trigger_vevent(struct mock_device *mock)
 	int rc = -ENOENT;
 
 	lock_acquire(&mock->group->lock);
-	viommu = rid_viommu(mock->device);
+	viommu = rid_viommu(mock);
 	if (viommu && mock->attached.virt_id) {
 		event.virt_id = (uint32_t)mock->attached.virt_id;
 		rc = viommu_report_event(viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, &event,
@@ -153,7 +158,7 @@ static int invalidate_one(struct viommu *viommu,
 		return -EINVAL;
 	/* While the lock is held a vDEVICE that was found keeps its device. */
 	lock_acquire(&viommu->lock);
-	vdevice = viommu_find_vdevice(viommu, entry->vdev_id);
+	vdevice = vdevice_find(viommu, entry->vdev_id);
 	if (vdevice)
 		mock = iommu_endpoint_driver(vdevice->device->endpoint);
 	for (uint32_t id = 0; mock && id < MOCK_DEV_CACHE_ENTRIES; id++) {

@@ -15,6 +15,8 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "iommufd/entry/ctx_file.h"
+#include "iommufd/ioas/area.h"
+#include "iommufd/ioas/ioas_map.h"
 #include "iommufd/object/ucmd.h"
 #include "vfio/vfio_internal.h"
 

@@ -7,7 +7,8 @@
  * who answers them. Each test gets a context of its own and leaves nothing behind. Expectations
  * may also be used in a child process (run_in_child), where a failed one ends the child.
  *
- * The name of a test is a sentence. The rows of docs/abi that it is about are an argument of CASE().
+ * The name of a test is a sentence. The rows of docs/abi that it is about are an argument of
+ * CASE().
  */
 #ifndef CONFORMANCE_H
 #define CONFORMANCE_H

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/page.h"
 #include "check.h"
 
 enum {
@@ -22,7 +23,6 @@ enum {
 	IDENTIFICATION = 0x010000ed,
 	BAR_BYTES = 1 << 20,
 	CONFIG_COMMAND = 4,
-	PAGE = 4096,
 };
 #define CONFIG_OFFSET (UINT64_C(7) << 40)
 

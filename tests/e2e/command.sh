@@ -67,7 +67,7 @@ static_program() {
 }
 check a_statically_linked_program_is_warned_of static_program
 
-# As root only: a program of somebody else, with that user's rights. To run it under its own user is no change of rights.
+# As root only: a program that runs as another user, with that user's rights.
 privileged_program() {
 	[ "$(id -u)" -eq 0 ] || return 0
 	cp /bin/true "$scratch/other" && chown 65534 "$scratch/other" && chmod u+s "$scratch/other" || return 1

@@ -21,10 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/page.h"
 #include "check.h"
 
 enum {
-	PAGE = 4096,
 	MAP_RW = 6,
 	FEW_DESCRIPTORS = 8,
 };

@@ -10,9 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../lib/page.h"
 #include "check.h"
-
-#define PAGE ((size_t)4096)
 
 struct bind {
 	uint32_t argsz, flags;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the programs for nested translation share. They are ordinary ones that use the ABI and
- * nothing else: a guest's memory that a nesting parent maps page by page, in another order than it
+ * What the programs for nested translation share. They are ordinary programs that use only the
+ * ABI: a guest's memory that a nesting parent maps page by page, in another order than it
  * lies in; tables that are built in it by hand; and an edu device (qemu docs/specs/edu) whose DMA
  * goes through both stages.
  *
  * Whatever is not as it must be ends the program with status 1. Where the next DMA must fail and
- * nobody but the log is told, the program says first on standard error what the log has to say
- * (rig_expect_log()), and nested.sh checks that it does.
+ * only the log reports it, the program first writes the expected text to standard error
+ * (rig_expect_log()), and nested.sh compares it with the log.
  */
 #ifndef E2E_NESTED_H
 #define E2E_NESTED_H
@@ -19,8 +19,9 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
+#include "../lib/page.h"
+
 enum {
-	RIG_PAGE = 4096,
 	RIG_PAGES = 64, /* of the guest */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IO page faults: DMA to what is not mapped waits until a thread of ours, which serves the fault
- * queue, has mapped it or refused; and ends whatever else becomes of the device. Run with --device
- * edu.
+ * IO page faults: DMA to an unmapped page waits until a thread that serves the fault queue has
+ * mapped the page or refused it. The DMA ends whatever else happens to the device. Run with
+ * --device edu.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@ enum {
 	MAX_FAULTS = 8,
 };
 
-/* Where nothing ever is. */
+/* Never mapped. */
 #define IOVA_REFUSED UINT64_C(0x3000000)
 
 struct server {
@@ -32,20 +32,20 @@ struct server {
 
 static uint8_t *pages(void)
 {
-	uint8_t *memory = mmap(NULL, 2 * RIG_PAGE, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *memory =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(memory != MAP_FAILED);
 	return memory;
 }
 
-/* Maps the page at @iova if it is one of ours. */
+/* Maps the page at @iova if it belongs to one of the buffers. */
 static uint32_t provide(const struct server *server, uint64_t iova)
 {
-	if (iova - IOVA_IN < 2 * RIG_PAGE)
-		rig_map(server->rig, server->in + (iova - IOVA_IN), RIG_PAGE, iova);
-	else if (iova - IOVA_OUT < 2 * RIG_PAGE)
-		rig_map(server->rig, server->out + (iova - IOVA_OUT), RIG_PAGE, iova);
+	if (iova - IOVA_IN < 2 * PAGE)
+		rig_map(server->rig, server->in + (iova - IOVA_IN), PAGE, iova);
+	else if (iova - IOVA_OUT < 2 * PAGE)
+		rig_map(server->rig, server->out + (iova - IOVA_OUT), PAGE, iova);
 	else
 		return IOMMUFD_PAGE_RESP_INVALID;
 	return IOMMUFD_PAGE_RESP_SUCCESS;
@@ -71,7 +71,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-/* A HWPT with a queue, whose descriptor is @queue. */
+/* A HWPT with the fault queue @queue, a descriptor. */
 static uint32_t make_hwpt(const struct rig *rig, int *queue)
 {
 	struct iommu_fault_alloc fault = {.size = sizeof(fault)};
@@ -103,27 +103,27 @@ static void check_record(const struct server *server, unsigned int i, uint64_t a
 /* Each page is asked for once, when it is reached. */
 static void pages_come_when_they_are_needed(struct server *server)
 {
-	const uint32_t half = RIG_PAGE / 2;
+	const uint32_t half = PAGE / 2;
 	const struct rig *rig = server->rig;
 	pthread_t thread;
 
-	for (size_t i = 0; i < 2 * RIG_PAGE; i++)
+	for (size_t i = 0; i < 2 * PAGE; i++)
 		server->in[i] = (uint8_t)(i * 5 + (i >> 8));
 	server->expected = 4;
 	CHECK(!pthread_create(&thread, NULL, serve, server));
 	edu_copy(rig, IOVA_OUT + half, IOVA_IN + half);
 	pthread_join(thread, NULL);
-	CHECK(!memcmp(server->out + half, server->in + half, RIG_PAGE));
-	CHECK(!server->out[0] && !server->out[2 * RIG_PAGE - 1]);
+	CHECK(!memcmp(server->out + half, server->in + half, PAGE));
+	CHECK(!server->out[0] && !server->out[2 * PAGE - 1]);
 	check_record(server, 0, IOVA_IN, IOMMU_PGFAULT_PERM_READ);
-	check_record(server, 1, IOVA_IN + RIG_PAGE, IOMMU_PGFAULT_PERM_READ);
+	check_record(server, 1, IOVA_IN + PAGE, IOMMU_PGFAULT_PERM_READ);
 	check_record(server, 2, IOVA_OUT, IOMMU_PGFAULT_PERM_WRITE);
-	check_record(server, 3, IOVA_OUT + RIG_PAGE, IOMMU_PGFAULT_PERM_WRITE);
+	check_record(server, 3, IOVA_OUT + PAGE, IOMMU_PGFAULT_PERM_WRITE);
 
 	/* Now they are there. */
-	memset(server->in, 0x5a, RIG_PAGE);
+	memset(server->in, 0x5a, PAGE);
 	edu_copy(rig, IOVA_OUT, IOVA_IN);
-	CHECK(!memcmp(server->out, server->in, RIG_PAGE));
+	CHECK(!memcmp(server->out, server->in, PAGE));
 }
 
 static void a_refusal_ends_the_dma(struct server *server)
@@ -132,24 +132,24 @@ static void a_refusal_ends_the_dma(struct server *server)
 	pthread_t thread;
 
 	server->expected = 1;
-	edu_read(rig, IOVA_IN, RIG_PAGE);
+	edu_read(rig, IOVA_IN, PAGE);
 	CHECK(!pthread_create(&thread, NULL, serve, server));
-	edu_read(rig, IOVA_REFUSED, RIG_PAGE);
+	edu_read(rig, IOVA_REFUSED, PAGE);
 	pthread_join(thread, NULL);
 	check_record(server, 0, IOVA_REFUSED, IOMMU_PGFAULT_PERM_READ);
-	memset(server->out, 0, RIG_PAGE);
-	edu_write(rig, IOVA_OUT, RIG_PAGE);
-	CHECK(!memcmp(server->out, server->in, RIG_PAGE));
+	memset(server->out, 0, PAGE);
+	edu_write(rig, IOVA_OUT, PAGE);
+	CHECK(!memcmp(server->out, server->in, PAGE));
 }
 
-/* ---- what ends a DMA that waits, with nobody who serves the queue ---- */
+/* ---- what ends a DMA that waits, while no thread serves the queue ---- */
 
 /* DMA that waits for a page at @iova. */
 static void begin_waiting(const struct server *server, uint64_t iova)
 {
 	struct pollfd pfd = {.fd = server->queue, .events = POLLIN};
 
-	edu_begin_read(server->rig, iova, RIG_PAGE);
+	edu_begin_read(server->rig, iova, PAGE);
 	CHECK(poll(&pfd, 1, TIMEOUT_MS) == 1);
 }
 
@@ -211,10 +211,10 @@ static void reset_ends_it(const struct server *server)
 	CHECK(!is_readable(server));
 }
 
-/* The thread that forks is the one that has to answer. */
+/* The thread that forks is also the one that answers. */
 static void fork_does_not_wait_for_it(const struct server *server)
 {
-	const uint64_t iova = IOVA_REFUSED + RIG_PAGE;
+	const uint64_t iova = IOVA_REFUSED + PAGE;
 	int status;
 	pid_t child;
 
@@ -232,15 +232,15 @@ static void fork_does_not_wait_for_it(const struct server *server)
 	}
 	CHECK(waitpid(child, &status, 0) == child && !status);
 	CHECK(is_readable(server));
-	rig_map(server->rig, server->in, RIG_PAGE, iova);
+	rig_map(server->rig, server->in, PAGE, iova);
 	CHECK(answer(server, take_request(server), IOMMUFD_PAGE_RESP_SUCCESS) > 0);
 	edu_end(server->rig);
-	memset(server->out, 0, RIG_PAGE);
-	edu_write(server->rig, IOVA_OUT, RIG_PAGE);
-	CHECK(!memcmp(server->out, server->in, RIG_PAGE));
+	memset(server->out, 0, PAGE);
+	edu_write(server->rig, IOVA_OUT, PAGE);
+	CHECK(!memcmp(server->out, server->in, PAGE));
 }
 
-/* With the queue's descriptor gone, nobody could answer any more. */
+/* With the queue's descriptor closed, no answer can come any more. */
 static void close_ends_it(const struct server *server)
 {
 	begin_waiting(server, IOVA_REFUSED);

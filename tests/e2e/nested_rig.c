@@ -77,11 +77,11 @@ void rig_make_guest(struct rig *rig)
 		.pt_id = rig->ioas,
 	};
 
-	rig->memory = mmap(NULL, RIG_PAGES * RIG_PAGE, PROT_READ | PROT_WRITE,
+	rig->memory = mmap(NULL, RIG_PAGES * PAGE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(rig->memory != MAP_FAILED);
-	for (uint64_t gpa = GUEST_BASE; gpa < GUEST_BASE + RIG_PAGES * RIG_PAGE; gpa += RIG_PAGE)
-		rig_map(rig, guest_at(rig, gpa), RIG_PAGE, gpa);
+	for (uint64_t gpa = GUEST_BASE; gpa < GUEST_BASE + RIG_PAGES * PAGE; gpa += PAGE)
+		rig_map(rig, guest_at(rig, gpa), PAGE, gpa);
 	rig_call(rig, IOMMU_HWPT_ALLOC, &hwpt);
 	rig->parent = hwpt.out_hwpt_id;
 }
@@ -178,15 +178,15 @@ void rig_expect_log(const char *text)
 uint64_t guest_page(struct rig *rig)
 {
 	CHECK(rig->used < RIG_PAGES);
-	return GUEST_BASE + rig->used++ * RIG_PAGE;
+	return GUEST_BASE + rig->used++ * PAGE;
 }
 
 /* The guest's first page is our last one. */
 void *guest_at(const struct rig *rig, uint64_t gpa)
 {
-	uint64_t page = (gpa - GUEST_BASE) / RIG_PAGE;
+	uint64_t page = (gpa - GUEST_BASE) / PAGE;
 
-	return rig->memory + (RIG_PAGES - 1 - page) * RIG_PAGE + gpa % RIG_PAGE;
+	return rig->memory + (RIG_PAGES - 1 - page) * PAGE + gpa % PAGE;
 }
 
 uint64_t *guest_word(const struct rig *rig, uint64_t gpa)
@@ -203,7 +203,7 @@ void guest_fill(const struct rig *rig, uint64_t gpa, uint8_t seed)
 {
 	uint8_t *page = guest_at(rig, gpa);
 
-	for (size_t i = 0; i < RIG_PAGE; i++)
+	for (size_t i = 0; i < PAGE; i++)
 		page[i] = pattern(seed, i);
 }
 
@@ -211,7 +211,7 @@ bool guest_has(const struct rig *rig, uint64_t gpa, uint8_t seed)
 {
 	const uint8_t *page = guest_at(rig, gpa);
 
-	for (size_t i = 0; i < RIG_PAGE; i++) {
+	for (size_t i = 0; i < PAGE; i++) {
 		if (page[i] != pattern(seed, i))
 			return false;
 	}
@@ -286,8 +286,8 @@ void edu_write(const struct rig *rig, uint64_t iova, uint32_t len)
 
 void edu_copy(const struct rig *rig, uint64_t to, uint64_t from)
 {
-	edu_read(rig, from, RIG_PAGE);
-	edu_write(rig, to, RIG_PAGE);
+	edu_read(rig, from, PAGE);
+	edu_write(rig, to, PAGE);
 }
 
 /* ---- the story that all kinds have in common ---- */
@@ -295,7 +295,7 @@ void edu_copy(const struct rig *rig, uint64_t to, uint64_t from)
 void stage1_map(struct rig *rig, struct stage1 *stage1, uint64_t root, uint64_t table)
 {
 	for (unsigned int i = 0; i < 2; i++) {
-		const uint64_t offset = i * (uint64_t)RIG_PAGE;
+		const uint64_t offset = i * (uint64_t)PAGE;
 
 		stage1->in[i] = guest_page(rig);
 		stage1->out[i] = guest_page(rig);
@@ -308,7 +308,7 @@ void stage1_map(struct rig *rig, struct stage1 *stage1, uint64_t root, uint64_t 
 
 void stage1_translates(struct rig *rig, const struct stage1 *stage1)
 {
-	const uint32_t half = RIG_PAGE / 2;
+	const uint32_t half = PAGE / 2;
 
 	guest_fill(rig, stage1->in[0], 1);
 	guest_fill(rig, stage1->in[1], 2);
@@ -321,7 +321,7 @@ void stage1_translates(struct rig *rig, const struct stage1 *stage1)
 	 * The second half of one page and the first of the next, which are no neighbours in the
 	 * guest.
 	 */
-	CHECK(stage1->in[1] != stage1->in[0] + RIG_PAGE);
+	CHECK(stage1->in[1] != stage1->in[0] + PAGE);
 	edu_copy(rig, IOVA_OUT + half, IOVA_IN + half);
 	CHECK(!memcmp(guest_at(rig, stage1->out[0] + half), guest_at(rig, stage1->in[0] + half),
 		      half));
@@ -362,16 +362,16 @@ void stage1_refuses(const struct rig *rig, const struct stage1 *stage1, uint64_t
 
 	/* The device's buffer gets a pattern of its own, and keeps it. */
 	guest_fill(rig, stage1->out[1], 6);
-	edu_read(rig, IOVA_OUT + RIG_PAGE, RIG_PAGE);
+	edu_read(rig, IOVA_OUT + PAGE, PAGE);
 	guest_fill(rig, stage1->in[0], 5);
 	stage1_set(rig, stage1, entry, bad, IOVA_IN);
 	if (write)
-		edu_write(rig, IOVA_IN, RIG_PAGE);
+		edu_write(rig, IOVA_IN, PAGE);
 	else
-		edu_read(rig, IOVA_IN, RIG_PAGE);
+		edu_read(rig, IOVA_IN, PAGE);
 	stage1_set(rig, stage1, entry, good, IOVA_IN);
 	CHECK(guest_has(rig, stage1->in[0], 5));
-	edu_write(rig, IOVA_OUT, RIG_PAGE);
+	edu_write(rig, IOVA_OUT, PAGE);
 	CHECK(guest_has(rig, stage1->out[0], 6));
 
 	edu_copy(rig, IOVA_OUT, IOVA_IN);

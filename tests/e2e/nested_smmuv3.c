@@ -12,7 +12,7 @@
 
 /* Descriptors of 4 KiB tables. */
 #define TABLE 3
-#define PAGE  3
+#define LEAF  3
 #define USER  BIT(6)
 #define RO    BIT(7)
 #define AF    BIT(10)
@@ -33,7 +33,8 @@
 #define CD0_HA	    BIT(43)
 #define CD0_R	    BIT(45)
 #define CD0_ASID(x) ((uint64_t)(x) << 48)
-#define CD0_BASE    (CD0_T0SZ(16) | CD0_EPD1 | CD0_V | CD0_IPS_44 | CD0_AA64 | CD0_R | CD0_ASID(ASID))
+#define CD0_SIZES   (CD0_T0SZ(16) | CD0_EPD1 | CD0_IPS_44 | CD0_AA64)
+#define CD0_BASE    (CD0_V | CD0_SIZES | CD0_R | CD0_ASID(ASID))
 
 /* Events; records. */
 #define EVT0_NUMBER BITS(7, 0)
@@ -139,7 +140,7 @@ static bool has_event(int timeout_ms)
 	return rc;
 }
 
-/* The next record is the only one, and the one that the specification wants. */
+/* There is exactly one record, and it is what the specification says. */
 static void expect_event(unsigned int number, bool write)
 {
 	struct {
@@ -177,8 +178,8 @@ static void fails(const struct rig *rig, const struct stage1 *stage1, uint64_t c
 /* The hardware sets the access flag, and makes clean pages dirty. */
 static void access_flag_and_dirty_state_are_updated(struct rig *rig, const struct stage1 *stage1)
 {
-	const uint64_t clean_in = stage1->in[0] | PAGE | USER | NG | DBM | RO;
-	const uint64_t clean_out = stage1->out[0] | PAGE | USER | NG | DBM | RO;
+	const uint64_t clean_in = stage1->in[0] | LEAF | USER | NG | DBM | RO;
+	const uint64_t clean_out = stage1->out[0] | LEAF | USER | NG | DBM | RO;
 
 	stage1_set(rig, stage1, stage1->entry_in[0], clean_in, IOVA_IN);
 	stage1_set(rig, stage1, stage1->entry_out[0], clean_out, IOVA_OUT);
@@ -198,7 +199,7 @@ static void invalidation_is_of_what_it_names(struct rig *rig, const struct stage
 	edu_copy(rig, IOVA_OUT, IOVA_IN);
 	*stage1->entry_in[0] = 0;
 	command(rig, CMD_TLBI_NH_VA | (uint64_t)(ASID + 1) << 48, IOVA_IN);
-	invalidate(rig, IOVA_IN + RIG_PAGE);
+	invalidate(rig, IOVA_IN + PAGE);
 	edu_copy(rig, IOVA_OUT, IOVA_IN);
 	CHECK(guest_has(rig, stage1->out[0], 7));
 	CHECK(!has_event(NO_EVENT_MS));
@@ -214,7 +215,7 @@ static void wrong_bits_give_their_events(struct rig *rig, const struct stage1 *s
 	fails(rig, stage1, USER, 0, false, F_PERMISSION);
 }
 
-/* What is wrong with the descriptor counts once CFGI_CD has said that it has changed. */
+/* An error in the descriptor takes effect after CFGI_CD. */
 static void descriptor_is_read_again_by_command(struct rig *rig, const struct stage1 *stage1,
 						uint64_t cd)
 {
@@ -222,10 +223,10 @@ static void descriptor_is_read_again_by_command(struct rig *rig, const struct st
 
 	*guest_word(rig, cd) = 0;
 	invalidate(rig, IOVA_IN);
-	edu_read(rig, IOVA_IN, RIG_PAGE);
+	edu_read(rig, IOVA_IN, PAGE);
 	CHECK(!has_event(NO_EVENT_MS));
 	set_cd(rig, cd, good & ~CD0_V);
-	edu_read(rig, IOVA_IN, RIG_PAGE);
+	edu_read(rig, IOVA_IN, PAGE);
 	expect_event(C_BAD_CD, false);
 
 	/* Without updates by hardware the access flag is the guest's business. */
@@ -234,7 +235,7 @@ static void descriptor_is_read_again_by_command(struct rig *rig, const struct st
 	set_cd(rig, cd, good);
 }
 
-/* An entry of the kind, but silent: the log has what the guest does not want to know. */
+/* The guest suppresses events: the fault goes to the log. */
 static void descriptor_may_want_no_events(struct rig *rig, const struct stage1 *stage1, uint64_t cd)
 {
 	const uint64_t good = *guest_word(rig, cd);
@@ -246,7 +247,7 @@ static void descriptor_may_want_no_events(struct rig *rig, const struct stage1 *
 	set_cd(rig, cd, good);
 }
 
-/* A page table like hwpt with a queue, whose descriptor is *@queue. */
+/* A page table like hwpt, with a queue; *@queue gets its descriptor. */
 static uint32_t make_faulting(const struct rig *rig, uint64_t cd, int *queue)
 {
 	const struct iommu_hwpt_arm_smmuv3 ste = {.ste = {STE0_V | STE0_S1 | cd, 0}};
@@ -300,13 +301,13 @@ static void faults_go_to_the_first_that_is_there(struct rig *rig, const struct s
 
 	rig_attach(rig, make_faulting(rig, cd, &queue));
 	*stage1->entry_in[0] = 0;
-	edu_begin_read(rig, IOVA_IN, RIG_PAGE);
+	edu_begin_read(rig, IOVA_IN, PAGE);
 	await_request(queue);
 	answer_request(queue, IOMMUFD_PAGE_RESP_INVALID);
 	edu_end(rig);
 	CHECK(!has_event(NO_EVENT_MS));
 	/* The guest pages it in. */
-	edu_begin_read(rig, IOVA_IN, RIG_PAGE);
+	edu_begin_read(rig, IOVA_IN, PAGE);
 	await_request(queue);
 	*stage1->entry_in[0] = good;
 	answer_request(queue, IOMMUFD_PAGE_RESP_SUCCESS);
@@ -324,7 +325,7 @@ static void faults_go_to_the_first_that_is_there(struct rig *rig, const struct s
 
 int main(void)
 {
-	struct stage1 stage1 = {.leaf = PAGE | USER | AF | NG, .invalidate = invalidate};
+	struct stage1 stage1 = {.leaf = LEAF | USER | AF | NG, .invalidate = invalidate};
 	struct rig rig;
 	uint64_t root, cd;
 

@@ -13,10 +13,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../lib/page.h"
 #include "check.h"
 
 enum {
-	PAGE = 4096,
 	MAP_RW = 6,
 	ROUNDS = 20000,
 	LARGEST = 72, /* bytes of a structure of iommufd */
@@ -32,7 +32,7 @@ enum {
 
 static int iommu, device;
 static uint32_t ioas;
-static char *pages; /* one that is there, one that may not be touched */
+static char *pages; /* two: the first accessible, the second PROT_NONE */
 
 static int open_device(void)
 {
@@ -180,7 +180,7 @@ static void memory_that_is_not_there_cannot_be_mapped(void)
 	unmap_all();
 }
 
-/* Where the argument lies is nobody's business, as long as it is there. */
+/* The argument may lie anywhere, as long as it is accessible. */
 static void arguments_may_lie_anywhere(void)
 {
 	const struct ioas_alloc alloc = {.size = sizeof(alloc)};
@@ -253,7 +253,7 @@ static void *come_and_go(void *memory)
 	return NULL;
 }
 
-/* Its pages go, and others come; its addresses are never anybody else's. */
+/* The thread replaces the pages; their addresses are never used for anything else. */
 static void memory_may_go_away_meanwhile(void)
 {
 	char *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -32,7 +32,7 @@ DEVICE_BUFFER = 0x40000
 
 
 class Machine:
-    """A QEMU whose processor stands still: we are in its place."""
+    """A QEMU with its processor stopped: this test drives the machine instead."""
 
     def __init__(self, uiommufd, device, *arguments):
         command = [uiommufd, "run", "--device", "edu@" + BDF, "--", QEMU, "-machine", "q35,accel=tcg", "-S", "-m", "64",

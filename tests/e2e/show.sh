@@ -56,10 +56,10 @@ sleep 60 &
 check show_of_another_process complains 125 "process $! has opened nothing emulated" "$uiommufd" show $!
 kill $!
 check show_of_no_process complains 2 "show has no option" "$uiommufd" show --pid
-# It is not noticed: the program's table of descriptors has nothing of ours.
+# The program does not notice: its table of descriptors has none of the library's.
 check no_descriptor_is_added sh -c '! ls -l "/proc/$1/fd" | grep -q socket' - "$program"
 
-# Anybody who may connect may also kill the program; but a mistake must not.
+# Whatever may connect may also kill the program, but a mistaken request must not.
 cat >"$scratch/rubbish.py" <<'PYTHON'
 import glob, os, socket, subprocess, sys
 command, pid, root = sys.argv[1:]

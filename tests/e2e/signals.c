@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Signals while calls are in progress. A handler may do what it may between two calls: call ioctl
- * itself, fork, jump out. To the kernel a call is over before its handler runs, so nothing of ours
- * may be held then, and nothing be left half done.
+ * itself, fork, jump out. For the kernel a call is over before its handler runs, so the library
+ * may not hold anything then, nor leave anything half done.
  */
 #include <pthread.h>
 #include <setjmp.h>

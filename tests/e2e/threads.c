@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/random.h"
 #include "check.h"
 
 enum {
@@ -23,15 +24,9 @@ enum {
 static _Atomic bool stop;
 static _Atomic unsigned int answers, surprises, forks;
 
-static unsigned int next_random(unsigned int *state)
+static int a_number(struct rng *rng)
 {
-	*state = *state * 1664525u + 1013904223u;
-	return *state >> 16;
-}
-
-static int a_number(unsigned int *state)
-{
-	return FIRST + (int)(next_random(state) % NUMBERS);
+	return FIRST + (int)rng_below(rng, NUMBERS);
 }
 
 static void expect(bool fine)
@@ -68,24 +63,24 @@ static void fork_and_use(int number)
 
 static void *change_numbers(void *arg)
 {
-	unsigned int state = (unsigned int)(uintptr_t)arg;
+	struct rng rng = {.state = (uintptr_t)arg};
 
 	while (!stop) {
-		switch (next_random(&state) % 64) {
+		switch (rng_below(&rng, 64)) {
 		case 0:
-			fork_and_use(a_number(&state));
+			fork_and_use(a_number(&rng));
 			break;
 		case 1 ... 15:
-			put_at("/dev/null", a_number(&state));
+			put_at("/dev/null", a_number(&rng));
 			break;
 		case 16 ... 30:
-			close(a_number(&state));
+			close(a_number(&rng));
 			break;
 		case 31 ... 45:
-			dup2(a_number(&state), a_number(&state));
+			dup2(a_number(&rng), a_number(&rng));
 			break;
 		default:
-			put_at("/dev/iommu", a_number(&state));
+			put_at("/dev/iommu", a_number(&rng));
 		}
 	}
 	return NULL;
@@ -93,10 +88,10 @@ static void *change_numbers(void *arg)
 
 static void *use_numbers(void *arg)
 {
-	unsigned int state = (unsigned int)(uintptr_t)arg;
+	struct rng rng = {.state = (uintptr_t)arg};
 
 	while (!stop) {
-		int id = new_ioas(a_number(&state));
+		int id = new_ioas(a_number(&rng));
 
 		if (id > 0)
 			atomic_fetch_add(&answers, 1);

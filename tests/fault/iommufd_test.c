@@ -7,13 +7,12 @@
 
 #include <uiommufd/uiommufd.h>
 
-#include "../lib/sweep.h"
+#include "kit.h"
 
 enum {
 	PAGES = 8
 };
 
-#define PAGE UINT64_C(4096)
 #define IOVA UINT64_C(0x10000)
 #define FAR  (UINT64_C(1) << 32) /* needs tables that IOVA does not have */
 
@@ -121,7 +120,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	fail_arm(0);
+	failure_disarm();
 	group_rig_close(&rig);
 	close(file);
 	munmap(memory, PAGES * PAGE);

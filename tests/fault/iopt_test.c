@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Page tables when an allocation fails: each in turn, and nothing has changed. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/fail.h"
 #include "iopt/iopt.h"
+#include "kit.h"
 
 #define RW (IOPT_READ | IOPT_WRITE)
 
@@ -25,14 +15,14 @@ static void create_fails_cleanly(void **state)
 		int err;
 
 		for (n = 1;; n++) {
-			fail_arm(n);
+			failure_arm(n);
 			err = iopt_create(iopt_formats[i], NULL, &pt);
-			if (fail_left())
+			if (failure_left())
 				break;
 			assert_int_equal(err, -ENOMEM);
 			failures++;
 		}
-		fail_arm(0);
+		failure_disarm();
 		assert_int_equal(err, 0);
 		assert_true(failures >= 3);
 		iopt_destroy(pt);
@@ -63,11 +53,11 @@ static unsigned int fail_each(struct iopt *pt, uint64_t iova, uint64_t len)
 	for (n = 1;; n++) {
 		char *after;
 
-		fail_arm(n);
+		failure_arm(n);
 		err = iopt_map(pt, iova, 0x40000000, len, RW, 0x1000);
-		if (fail_left())
+		if (failure_left())
 			break;
-		fail_arm(0);
+		failure_disarm();
 		assert_int_equal(err, -ENOMEM);
 		assert_int_equal(iopt_memory(pt), memory);
 		after = picture(pt);
@@ -75,7 +65,7 @@ static unsigned int fail_each(struct iopt *pt, uint64_t iova, uint64_t len)
 		free(after);
 		failures++;
 	}
-	fail_arm(0);
+	failure_disarm();
 	assert_int_equal(err, 0);
 	free(before);
 	return failures;
@@ -96,6 +86,7 @@ static void map_fails_without_a_trace(void **state)
 		assert_true(fail_each(pt, 0x3ffff000, 0x2000) >= 1);
 		assert_int_equal(iopt_unmap(pt, 0, iopt_aperture(pt).last), 0x903000);
 		assert_int_equal(iopt_memory(pt), memory);
+		iopt_check(pt);
 		iopt_destroy(pt);
 	}
 }
@@ -131,9 +122,9 @@ static void a_new_chunk_fails_like_a_table(void **state)
 	assert_int_equal(iopt_create(&iopt_vtdss, NULL, &pt), 0);
 	memory = iopt_memory(pt);
 	for (uint64_t n = 500; n < 530; n++) {
-		fail_arm(n);
+		failure_arm(n);
 		assert_int_equal(iopt_map(pt, 0, 0, len, RW, 0x1000), -ENOMEM);
-		fail_arm(0);
+		failure_disarm();
 		assert_int_equal(iopt_memory(pt), memory);
 	}
 	assert_int_equal(iopt_map(pt, 0, 0, len, RW, 0x1000), 0);

@@ -2,17 +2,16 @@
 /*
  * Each allocation of the sets and the map fails in turn: the call says so, and nothing has changed.
  */
+#include "base/fail.h"
+#include "iova/iova_set.h"
+#include "iova/map_internal.h"
+#include "kit.h"
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
-#include "base/fail.h"
-#include "iova/map_internal.h"
-#include "iova/set.h"
 
 /*
  * That @map holds the pages that start at start(0) to start(@count - 1), and takes @memory bytes.
@@ -38,14 +37,14 @@ static void check_inserts(uint64_t (*start)(uint64_t), uint64_t count)
 		unsigned int failures = 0;
 
 		for (;; failures++) {
-			fail_arm(failures + 1);
+			failure_arm(failures + 1);
 			if (!iova_map_insert(&map, (struct iova_range){start(i), start(i) + 4095},
 					     &map))
 				break;
-			assert_int_equal(fail_left(), 0);
+			assert_int_equal(failure_left(), 0);
 			check_map(&map, start, i, memory);
 		}
-		fail_arm(0);
+		failure_disarm();
 		most = failures > most ? failures : most;
 	}
 	check_map(&map, start, count, iova_map_memory(&map));
@@ -88,11 +87,11 @@ static void erasing_needs_no_memory(void **state)
 			iova_map_insert(
 				&map, (struct iova_range){scattered(i), scattered(i) + 4095}, &map),
 			0);
-	fail_arm(1);
+	failure_arm(1);
 	for (uint64_t i = 0; i < 8192; i++)
 		assert_ptr_equal(iova_map_erase(&map, scattered(i * 5 % 8192)), &map);
-	assert_int_equal(fail_left(), 1);
-	fail_arm(0);
+	assert_int_equal(failure_left(), 1);
+	failure_disarm();
 	assert_int_equal(iova_map_memory(&map), 0);
 }
 
@@ -141,9 +140,9 @@ static void a_set_without_memory_stays_as_it_was(void **state)
 		}
 		fill_sets(sets);
 		fill_sets(before);
-		fail_arm(1);
+		failure_arm(1);
 		assert_int_equal(change_sets(sets, how), -ENOMEM);
-		assert_int_equal(fail_left(), 0);
+		assert_int_equal(failure_left(), 0);
 		for (int i = 0; i < SETS; i++) {
 			assert_int_equal(sets[i].count, before[i].count);
 			assert_memory_equal(sets[i].ranges, before[i].ranges,

@@ -5,15 +5,13 @@
  * runs through. After each failure all that can be seen is as before; what leaks is found by the
  * leak checker.
  */
-#include "../lib/mock_rig.h"
-#include "base/fail.h"
+#include "kit.h"
 
 enum {
 	PAGES = 4,
 	LIMIT = 1000,
 };
 
-#define PAGE UINT64_C(4096)
 #define IOVA UINT64_C(0x1000000)
 
 static struct mock_rig rig;
@@ -139,7 +137,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	fail_arm(0);
+	failure_disarm();
 	mock_rig_release(&rig);
 	munmap(memory, PAGES * PAGE);
 	return 0;
@@ -213,16 +211,18 @@ static void fail_each(int (*step)(void))
 		uint64_t left;
 		int rc;
 
-		fail_arm(n);
+		failure_arm(n);
 		rc = step();
-		left = fail_left();
-		fail_arm(0);
+		left = failure_disarm();
 		if (left) {
-			/* Not for another reason than the failure. */
+			/* Without a failure the step has no reason to fail. */
 			assert_true(rc >= 0);
 			return;
 		}
-		/* One that the step can do without leaves nothing that could be seen, either. */
+		/*
+		 * If the step succeeds in spite of a failure, undoing it leaves nothing visible,
+		 * either.
+		 */
 		after = look();
 		assert_memory_equal(&before, &after, sizeof(before));
 	}

@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Each step that may fail, failing in turn: what has been before is unchanged. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/mman.h>
+/* Memory behind mappings: each step that can fail does so in turn, and nothing has changed. */
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "../lib/mem_caller.h"
-#include "base/fail.h"
 #include "base/log.h"
+#include "kit.h"
 #include "mem/displace.h"
 #include "mem/source.h"
 
@@ -31,12 +21,12 @@ static struct mem_pages pages(uint64_t first, uint64_t count)
 
 static char *map_memory(void)
 {
-	char *p = mmap(NULL, PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
+	char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 
 	assert_ptr_not_equal(p, MAP_FAILED);
 	for (int i = 0; i < PAGES; i++)
-		p[(size_t)i * PAGE_SIZE] = (char)(i + 1);
+		p[(size_t)i * PAGE] = (char)(i + 1);
 	return p;
 }
 
@@ -44,7 +34,7 @@ static struct mem_source *source_of(const char *va)
 {
 	struct mem_source *source;
 
-	assert_int_equal(mem_source_from_va(&caller.caller, (uintptr_t)va, PAGES * PAGE_SIZE, true,
+	assert_int_equal(mem_source_from_va(&caller.caller, (uintptr_t)va, PAGES * PAGE, true,
 					    MEM_ACCOUNT_USER, &source),
 			 0);
 	return source;
@@ -58,16 +48,16 @@ static void fail_in_turn(int (*step)(void *arg), void *arg, void (*check_unchang
 	int rc;
 
 	do {
-		fail_arm(++n);
+		failure_arm(++n);
 		rc = step(arg);
 		if (rc) {
-			assert_int_equal(fail_left(), 0);
+			assert_int_equal(failure_left(), 0);
 			assert_true(rc == -ENOMEM || rc == -EFAULT);
 			check_unchanged(arg);
 		}
 	} while (rc);
 	assert_true(n > least);
-	fail_arm(0);
+	failure_disarm();
 }
 
 /* A source with its pins of parts, and what they should be. */
@@ -147,7 +137,7 @@ static void a_failed_pin_of_addresses_changes_nothing(void **state)
 
 	(void)state;
 	check_pinning(&pinned);
-	munmap(va, PAGES * PAGE_SIZE);
+	munmap(va, PAGES * PAGE);
 }
 
 static void a_failed_pin_of_a_file_changes_nothing(void **state)
@@ -156,8 +146,8 @@ static void a_failed_pin_of_a_file_changes_nothing(void **state)
 	struct pinned pinned = {.source = NULL};
 
 	(void)state;
-	assert_int_equal(ftruncate(fd, PAGES * PAGE_SIZE), 0);
-	assert_int_equal(mem_source_from_file(&caller.caller, fd, 0, PAGES * PAGE_SIZE, true,
+	assert_int_equal(ftruncate(fd, PAGES * PAGE), 0);
+	assert_int_equal(mem_source_from_file(&caller.caller, fd, 0, PAGES * PAGE, true,
 					      MEM_ACCOUNT_USER, &pinned.source),
 			 0);
 	check_pinning(&pinned);
@@ -205,8 +195,7 @@ static int displace_some(void *arg)
 {
 	struct pinned *pinned = arg;
 
-	return displace_range((uintptr_t)pinned->va + 2 * PAGE_SIZE, 8 * PAGE_SIZE, DISPLACE_MUNMAP,
-			      false);
+	return displace_range((uintptr_t)pinned->va + 2 * PAGE, 8 * PAGE, DISPLACE_MUNMAP, false);
 }
 
 static void check_in_place(void *arg)
@@ -217,9 +206,9 @@ static void check_in_place(void *arg)
 	for (uint64_t i = 0; i < PAGES; i++) {
 		uint64_t bus, run;
 
-		mem_source_run(pinned->source, i * PAGE_SIZE, 1, &bus, &run);
-		assert_int_equal(bus, (uintptr_t)pinned->va + i * PAGE_SIZE);
-		assert_int_equal(pinned->va[i * PAGE_SIZE], i + 1);
+		mem_source_extent(pinned->source, i * PAGE, 1, &bus, &run);
+		assert_int_equal(bus, (uintptr_t)pinned->va + i * PAGE);
+		assert_int_equal(pinned->va[i * PAGE], i + 1);
 	}
 }
 
@@ -240,8 +229,8 @@ static void a_failed_displacement_moves_everything_back(void **state)
 	for (uint64_t i = 2; i < 5; i++) {
 		uint64_t bus, run;
 
-		mem_source_run(pinned.source, i * PAGE_SIZE, 1, &bus, &run);
-		assert_int_not_equal(bus, (uintptr_t)va + i * PAGE_SIZE);
+		mem_source_extent(pinned.source, i * PAGE, 1, &bus, &run);
+		assert_int_not_equal(bus, (uintptr_t)va + i * PAGE);
 		assert_int_equal(*(char *)(uintptr_t)bus, i + 1);
 	}
 	mem_source_unpin(pinned.source, pages(1, 4));
@@ -249,15 +238,14 @@ static void a_failed_displacement_moves_everything_back(void **state)
 	mem_source_unpin(second, pages(3, 4));
 	mem_source_put(pinned.source);
 	mem_source_put(second);
-	munmap(va, PAGES * PAGE_SIZE);
+	munmap(va, PAGES * PAGE);
 }
 
 static int remap_some(void *arg)
 {
 	struct pinned *pinned = arg;
-	long rc = displace_mremap((uintptr_t)pinned->va + 2 * PAGE_SIZE, 8 * PAGE_SIZE,
-				  8 * PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
-				  (uintptr_t)pinned->target);
+	long rc = displace_mremap((uintptr_t)pinned->va + 2 * PAGE, 8 * PAGE, 8 * PAGE,
+				  MREMAP_MAYMOVE | MREMAP_FIXED, (uintptr_t)pinned->target);
 
 	return rc < 0 ? (int)rc : 0;
 }
@@ -275,14 +263,14 @@ static void a_failed_mremap_leaves_everything_in_place(void **state)
 	set_expected(&pinned, 1, 4);
 	pinned.locked += 4;
 	fail_in_turn(remap_some, &pinned, check_in_place, 6);
-	mem_source_run(pinned.source, 2 * PAGE_SIZE, 1, &bus, &run);
+	mem_source_extent(pinned.source, 2 * PAGE, 1, &bus, &run);
 	assert_int_equal(bus, (uintptr_t)target);
 	mem_source_unpin(pinned.source, pages(1, 4));
 	mem_source_unpin(second, pages(3, 4));
 	mem_source_put(pinned.source);
 	mem_source_put(second);
-	munmap(va, PAGES * PAGE_SIZE);
-	munmap(target, PAGES * PAGE_SIZE);
+	munmap(va, PAGES * PAGE);
+	munmap(target, PAGES * PAGE);
 }
 
 int main(void)
@@ -297,6 +285,6 @@ int main(void)
 
 	log_set_level(LOG_LEVEL_ERROR);
 	displace_enable();
-	mem_caller_init(&caller, UID, UINT64_MAX >> PAGE_SHIFT);
+	mem_caller_init(&caller, UID, UINT64_MAX / PAGE);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,13 +6,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "../lib/sweep.h"
+#include "kit.h"
 
 enum {
 	TABLE_ID = 3 /* the third object of a context */
 };
 
-#define PAGE ((uint64_t)GROUP_RIG_PAGE)
 #define IOVA GROUP_RIG_IOVA
 
 static struct group_rig rig;
@@ -44,7 +43,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	fail_arm(0);
+	failure_disarm();
 	group_rig_close(&rig);
 	close(event);
 	return 0;

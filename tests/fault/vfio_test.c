@@ -3,19 +3,11 @@
  * Each allocation on the way to a machine with a bound device fails in turn; nothing is left
  * behind. (The commands one by one: vfio_sweep_test.c.)
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "../lib/vfio_rig.h"
-#include "base/fail.h"
 #include "devices/devices.h"
+#include "kit.h"
 #include "machine/machine.h"
 
 enum {
@@ -33,15 +25,15 @@ static void a_machine_without_memory_stays_as_it_was(void **state)
 	for (n = 1; n < MORE_THAN_ENOUGH; n++) {
 		assert_int_equal(machine_create(&machine), 0);
 		error[0] = '\0';
-		fail_arm(n);
+		failure_arm(n);
 		rc = machine_add_device(machine, "edu,dma_mask=0xff,group=1000", error,
 					sizeof(error));
-		if (!rc && fail_left()) {
-			fail_arm(0);
+		if (!rc && failure_left()) {
+			failure_disarm();
 			machine_destroy(machine);
 			break;
 		}
-		fail_arm(0);
+		failure_disarm();
 		if (rc) {
 			assert_int_equal(rc, -ENOMEM);
 			assert_string_equal(error, "out of memory");
@@ -67,9 +59,9 @@ static void a_second_device_without_memory_leaves_the_first(void **state)
 	assert_int_equal(machine_create(&machine), 0);
 	assert_int_equal(machine_add_device(machine, "edu,group=1000", error, sizeof(error)), 0);
 	for (n = 1; n < MORE_THAN_ENOUGH && rc; n++) {
-		fail_arm(n);
+		failure_arm(n);
 		rc = machine_add_device(machine, "edu,group=1000", error, sizeof(error));
-		fail_arm(0);
+		failure_disarm();
 		assert_true(rc == 0 || rc == -ENOMEM);
 		if (rc)
 			assert_null(machine_device(machine, 1));
@@ -82,18 +74,18 @@ static void a_second_device_without_memory_leaves_the_first(void **state)
 static void open_and_bind_without_memory_change_nothing(void **state)
 {
 	struct uiommufd_file *file;
-	struct rig rig;
+	struct vfio_rig rig;
 	unsigned int n;
 	long rc = -1;
 
 	(void)state;
 	rig_open(&rig, &device_edu, NULL);
-	fail_arm(1);
+	failure_arm(1);
 	assert_int_equal(vfio_device_open(rig.device, &file), -ENOMEM);
 	for (n = 1; n < MORE_THAN_ENOUGH && rc; n++) {
-		fail_arm(n);
+		failure_arm(n);
 		rc = rig_bind(&rig);
-		fail_arm(0);
+		failure_disarm();
 		assert_true(rc == 0 || rc == -ENOMEM);
 	}
 	assert_int_equal(rc, 0);
@@ -104,7 +96,7 @@ static void interrupts_without_memory_stay_as_they_were(void **state)
 {
 	int32_t fd = eventfd(0, EFD_NONBLOCK);
 	union rig_irqs irqs;
-	struct rig rig;
+	struct vfio_rig rig;
 	unsigned int n;
 	long rc = -1;
 
@@ -112,16 +104,16 @@ static void interrupts_without_memory_stay_as_they_were(void **state)
 	rig_open(&rig, &device_edu, NULL);
 	assert_int_equal(rig_bind(&rig), 0);
 	rig_irqs(&irqs, VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_PCI_INTX_IRQ_INDEX, 1, &fd);
-	fail_arm(1);
+	failure_arm(1);
 	assert_int_equal(rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &irqs), -ENOMEM);
-	fail_arm(0);
+	failure_disarm();
 	assert_int_equal(rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &irqs), 0);
 	/* The unmask eventfd needs a thread, too. */
 	rig_irqs(&irqs, VFIO_IRQ_SET_ACTION_UNMASK, VFIO_PCI_INTX_IRQ_INDEX, 1, &fd);
 	for (n = 1; n < MORE_THAN_ENOUGH && rc; n++) {
-		fail_arm(n);
+		failure_arm(n);
 		rc = rig_ioctl(&rig, VFIO_DEVICE_SET_IRQS, &irqs);
-		fail_arm(0);
+		failure_disarm();
 		assert_true(rc == 0 || rc == -ENOMEM);
 	}
 	assert_true(n >= 4);

@@ -10,14 +10,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "../lib/engine.h"
 #include "base/bits.h"
-#include "base/fail.h"
 #include "iommufd/device/page_request.h"
 #include "iommufd/object/ctx.h"
 #include "iommufd/queue/fault_queue.h"
 #include "iommufd/viommu/veventq.h"
 #include "iommufd/viommu/viommu.h"
+#include "kit.h"
 
 enum {
 	PAGES = 16,
@@ -33,12 +32,8 @@ enum {
 
 /* Where in the guest: tables from the top, what finds them, and the page. */
 #define TABLES	GUEST
-#define CONTEXT (GUEST + 4 * ENGINE_PAGE)
-#define TARGET	(GUEST + 5 * ENGINE_PAGE)
-
-#define X86_ENTRY (BIT(0) | BIT(1) | BIT(2)) /* P, RW, US */
-#define ARM_TABLE UINT64_C(3)
-#define ARM_PAGE  (UINT64_C(3) | BIT(6) | BIT(10) | BIT(11)) /* user, AF, nG */
+#define CONTEXT (GUEST + 4 * PAGE)
+#define TARGET	(GUEST + 5 * PAGE)
 
 /* What stage 1 of a kind is made of. */
 struct guest_kind {
@@ -52,8 +47,8 @@ struct guest_kind {
 
 static const struct guest_kind intel = {
 	.name = "intel",
-	.table = X86_ENTRY,
-	.page = X86_ENTRY,
+	.table = X86_ALL,
+	.page = X86_ALL,
 	.data_type = IOMMU_HWPT_DATA_VTD_S1,
 	.data_len = sizeof(struct iommu_hwpt_vtd_s1),
 	.data = &(struct iommu_hwpt_vtd_s1){.pgtbl_addr = TABLES, .addr_width = 48},
@@ -63,7 +58,7 @@ static const struct guest_kind intel = {
 static const struct guest_kind smmuv3 = {
 	.name = "smmuv3",
 	.table = ARM_TABLE,
-	.page = ARM_PAGE,
+	.page = ARM_PAGE | ARM_LEAF,
 	.has_viommu = true,
 	.context = {16 | BIT(30) | BIT(31) | UINT64_C(4) << 32 | BIT(41) | BIT(45) |
 			    (uint64_t)ASID << 48,
@@ -76,8 +71,8 @@ static const struct guest_kind smmuv3 = {
 /* DTE: V, GIOV, GV and the GCR3 table, which has the table for PASID 0. */
 static const struct guest_kind amd = {
 	.name = "amd",
-	.table = X86_ENTRY,
-	.page = X86_ENTRY,
+	.table = X86_ALL,
+	.page = X86_ALL,
 	.has_viommu = true,
 	.context = {TABLES | BIT(0)},
 	.data_type = IOMMU_HWPT_DATA_AMD_GUEST,
@@ -214,14 +209,14 @@ static void build_tables(void)
 {
 	uint64_t table = TABLES;
 
-	for (unsigned int shift = 39; shift; shift -= 9, table += ENGINE_PAGE) {
+	for (unsigned int shift = 39; shift; shift -= 9, table += PAGE) {
 		const uint64_t at = table + (IOVA >> shift & 511) * sizeof(uint64_t);
 
 		if (shift == 12) {
 			write_guest(at, TARGET | kind->page);
 			break;
 		}
-		write_guest(at, (table + ENGINE_PAGE) | kind->table);
+		write_guest(at, (table + PAGE) | kind->table);
 	}
 	for (unsigned int i = 0; i < 2; i++)
 		write_guest(CONTEXT + i * sizeof(uint64_t), kind->context[i]);
@@ -233,7 +228,7 @@ static int set_up(const struct guest_kind *of)
 	viommu = vdevice = 0;
 	e = engine_create(kind->name, PAGES);
 	ioas = engine_ioas(e);
-	assert_int_equal(engine_map(e, ioas, GUEST, 0, PAGES * ENGINE_PAGE), 0);
+	assert_int_equal(engine_map(e, ioas, GUEST, 0, PAGES * PAGE), 0);
 	build_tables();
 	assert_int_equal(parent_alloc(), 0);
 	parent = made;
@@ -268,11 +263,11 @@ static int set_up_amd(void **state)
 	return set_up(&amd);
 }
 
-/* Nothing holds what it should not. */
+/* No object is still in use. */
 static int tear_down(void **state)
 {
 	(void)state;
-	fail_arm(0);
+	failure_disarm();
 	for (int i = 0; i < ENGINE_DEVICES; i++) {
 		if (iommufd_device_attached(e->devices[i], NO_PASID))
 			iommufd_device_detach(e->devices[i], NO_PASID);
@@ -328,17 +323,16 @@ static void fail_each(int (*step)(void), void (*undo)(void))
 		uint64_t left;
 		int rc;
 
-		fail_arm(n);
+		failure_arm(n);
 		rc = step();
-		left = fail_left();
-		fail_arm(0);
+		left = failure_disarm();
 		if (rc >= 0 && undo)
 			undo();
 		after = look();
 		assert_memory_equal(&before, &after, sizeof(before));
 		if (left) {
 			assert_true(rc >= 0);
-			/* There was something to fail. */
+			/* At least one failure was met. */
 			assert_true(n > 1);
 			return;
 		}
@@ -462,12 +456,12 @@ static int report(uint32_t flags, uint64_t addr, struct fault_waiter *waiter)
 
 static int report_partial(void)
 {
-	return report(0, 2 * ENGINE_PAGE, NULL);
+	return report(0, 2 * PAGE, NULL);
 }
 
 static int report_last(void)
 {
-	return report(IOMMU_PGFAULT_FLAGS_LAST_PAGE, 3 * ENGINE_PAGE, NULL);
+	return report(IOMMU_PGFAULT_FLAGS_LAST_PAGE, 3 * PAGE, NULL);
 }
 
 /* The group is there, whole and in order, once: reads and answers it. */
@@ -479,7 +473,7 @@ static void take_group(void)
 	assert_int_equal(engine_read(e, queue.out_fault_fd, records, sizeof(records)),
 			 3 * sizeof(records[0]));
 	for (unsigned int i = 0; i < 3; i++)
-		assert_int_equal(records[i].addr, (i + 1) * ENGINE_PAGE);
+		assert_int_equal(records[i].addr, (i + 1) * PAGE);
 	response.cookie = records[0].cookie;
 	assert_int_equal(engine_write(e, queue.out_fault_fd, &response, sizeof(response)),
 			 sizeof(response));
@@ -490,7 +484,7 @@ static void reported_faults_survive_each_failure(void **state)
 {
 	(void)state;
 	assert_int_equal(attach_nested(), 0);
-	assert_int_equal(report(0, ENGINE_PAGE, NULL), 0);
+	assert_int_equal(report(0, PAGE, NULL), 0);
 	fail_each(report_partial, NULL);
 	/* What came before the last one is not lost with it. */
 	fail_each(report_last, take_group);
@@ -538,14 +532,13 @@ static void *refuse_one(void *arg)
 
 static atomic_bool asked;
 
-/* DMA of which a page is missing: 0 if somebody was asked for it. */
+/* DMA to a missing page, which fails. 0: its page request was made, and refused. */
 static int miss(void)
 {
 	char byte;
 
-	assert_int_equal(
-		iommu_dma(e->endpoints[0], NO_PASID, IOVA + ENGINE_PAGE, &byte, 1, DMA_READ),
-		-EFAULT);
+	assert_int_equal(iommu_dma(e->endpoints[0], NO_PASID, IOVA + PAGE, &byte, 1, DMA_READ),
+			 -EFAULT);
 	return atomic_load(&asked) ? 0 : -ENOMEM;
 }
 
@@ -571,10 +564,10 @@ static void event_without_memory_is_lost(void **state)
 
 	(void)state;
 	assert_int_equal(veventq_alloc(), 0);
-	fail_arm(1);
+	failure_arm(1);
 	assert_int_equal(viommu_report_event(object, EVENT_TYPE, &value, sizeof(value)), 0);
-	assert_int_equal(fail_left(), 0);
-	fail_arm(0);
+	assert_int_equal(failure_left(), 0);
+	failure_disarm();
 	object_put(&object->object);
 	assert_int_equal(engine_read(e, made_fd, &header, sizeof(header)), sizeof(header));
 	assert_int_equal(header.flags, IOMMU_VEVENTQ_FLAG_LOST_EVENTS);
@@ -585,8 +578,8 @@ static void event_without_memory_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define FAULT_TEST(name, of) {#name "_" #of, name, set_up_##of, tear_down, NULL}
-#define ON_ALL(name)	     FAULT_TEST(name, intel), FAULT_TEST(name, smmuv3), FAULT_TEST(name, amd)
+#define ON(name, of) {#name "_" #of, name, set_up_##of, tear_down, NULL}
+#define ON_ALL(name) ON(name, intel), ON(name, smmuv3), ON(name, amd)
 		ON_ALL(fault_queue_alloc_survives_each_failure),
 		ON_ALL(parent_alloc_survives_each_failure),
 		ON_ALL(nested_alloc_survives_each_failure),
@@ -595,12 +588,12 @@ int main(void)
 		ON_ALL(reported_faults_survive_each_failure),
 		ON_ALL(read_of_a_fault_survives_each_failure),
 		ON_ALL(page_requests_survive_each_failure),
-		FAULT_TEST(viommu_alloc_survives_each_failure, smmuv3),
-		FAULT_TEST(viommu_alloc_survives_each_failure, amd),
-		FAULT_TEST(vdevice_alloc_survives_each_failure, smmuv3),
-		FAULT_TEST(veventq_alloc_survives_each_failure, smmuv3),
-		FAULT_TEST(invalidation_survives_each_failure, smmuv3),
-		FAULT_TEST(event_without_memory_is_lost, smmuv3),
+		ON(viommu_alloc_survives_each_failure, smmuv3),
+		ON(viommu_alloc_survives_each_failure, amd),
+		ON(vdevice_alloc_survives_each_failure, smmuv3),
+		ON(veventq_alloc_survives_each_failure, smmuv3),
+		ON(invalidation_survives_each_failure, smmuv3),
+		ON(event_without_memory_is_lost, smmuv3),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,11 +3,10 @@
  * Each allocation of the questions about windows fails in turn: the call fails, nothing has
  * changed, and it works when asked again. Leaks are the leak checker's.
  */
-#include "../lib/fixture.h"
-
 #include "base/alloc.h"
-#include "base/fail.h"
-#include "inspect/show.h"
+#include "inspect/show_lookup.h"
+#include "inspect/show_state.h"
+#include "kit.h"
 
 enum {
 	LIMIT = 200,
@@ -28,7 +27,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	fail_arm(0);
+	failure_disarm();
 	fixture_destroy(*state);
 	return 0;
 }
@@ -55,11 +54,10 @@ static void fail_each(struct fixture *f, int (*step)(struct fixture *f))
 		bool hit;
 		int rc;
 
-		fail_arm(n);
+		failure_arm(n);
 		rc = step(f);
-		hit = !fail_left();
-		fail_arm(0);
-		/* The failure may have been one that the step can do without. */
+		hit = !failure_disarm();
+		/* The step may succeed in spite of the failure. */
 		if (!rc) {
 			assert_true(hit || n > 1);
 			return;

@@ -21,7 +21,7 @@ enum {
 
 static uint64_t ipa(unsigned int page)
 {
-	return SHAPE_IOVA + (uint64_t)(page % HOSTILE_PAGES) * SHAPE_PAGE;
+	return SHAPE_IOVA + (uint64_t)(page % HOSTILE_PAGES) * PAGE;
 }
 
 /* Entries that lead to all pages in turn, with the bits that the input says. */

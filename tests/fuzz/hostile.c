@@ -219,7 +219,7 @@ void hostile_fill(struct fuzz_input *input)
 	}
 }
 
-/* As a transport does for mmap, but for the mapping itself. */
+/* Like a transport's mmap, without the mapping itself. */
 static void map_file(struct uiommufd_file *file, uint64_t offset, size_t pages)
 {
 	struct file_mapping map = {.fd = -1};

@@ -3,7 +3,7 @@
  * A program that means harm: the caller that fuzz targets act for.
  *
  * Its whole memory is one arena of this process; any other address is EFAULT, so a stray pointer
- * can hurt nobody. It has a few descriptors from the start, and keeps the files that it is given.
+ * does no harm. It has a few descriptors from the start, and keeps the files that it is given.
  */
 #ifndef FUZZ_HOSTILE_H
 #define FUZZ_HOSTILE_H

@@ -19,7 +19,7 @@
 #include <uiommufd/uiommufd.h>
 #include <uiommufd/vfio.h>
 
-#include "base/fail.h"
+#include "../lib/failure.h"
 #include "fuzz.h"
 #include "guest_data.h"
 #include "hostile.h"
@@ -72,7 +72,7 @@ static void step_ioctl(struct fuzz_state *state)
 	uint64_t at;
 
 	if (how & 8)
-		fail_arm(1u + fuzz_byte(input) % 64);
+		failure_arm(1u + fuzz_byte(input) % 64);
 	state->program.race = how & 16 ? fuzz_byte(input) : 0;
 	len = command->shape ? shape_fill(input, command->shape, bytes, 4)
 			     : fill_test(input, bytes);
@@ -85,7 +85,7 @@ static void step_ioctl(struct fuzz_state *state)
 	if (command->shape && !*command->shape)
 		at = fuzz_byte(input) % 16;
 	uiommufd_ioctl(state->ctx[state->now], &state->program.caller, command->cmd, at);
-	fail_arm(0);
+	failure_disarm();
 	state->program.race = 0;
 }
 

@@ -348,7 +348,7 @@ VFIO_SESSIONS = {
         register(DEVICE, BAR0, 0x90, 3, raw(4096)), register(DEVICE, BAR0, 0x98, 3, raw(1)),
         call(DEVICE, "reset"), bytes([2, 24 + DEVICE]) + ZERO + bytes([0, 0, 0, 0]), OPEN,
     ],
-    # DMA that waits for its page, which nobody brings.
+    # DMA that waits for a page that never comes.
     "edu_page_request": [
         OPEN, call(DEVICE, "bind", 0, FD_OF_CONTEXT), call(CONTEXT, "ioas_alloc"), call(CONTEXT, "fault_alloc"),
         call(CONTEXT, "hwpt_alloc", 4, 1, 2, 0, 0, 0, 0, 0, 3), call(DEVICE, "attach", 0, 4),
@@ -366,7 +366,7 @@ VFIO_SESSIONS = {
         register(DEVICE, BAR0, 0x84, 2, raw(50 << 16)), register(DEVICE, BAR0, 0x84, 0, raw(0x20)),
         unmap_from_16(8), call(DEVICE, "reset"),
     ],
-    # A fill, and then one that goes astray.
+    # A fill, and then another that goes astray.
     "ioat_stray_dma": [
         BOUND_IOAT, map_at_16(2),
         fill_memory(0x8000, raw(0x01000008 << 32 | 100), raw(0x0123456789ABCDEF), pages(17), raw(0x10040)),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/random.h"
 #include "fuzz.h"
 
 enum {
@@ -24,28 +25,17 @@ struct seed {
 	size_t len;
 };
 
-static uint64_t random_state;
-
-/* xorshift64*: all that is asked of it is to be the same everywhere. */
-static uint32_t random_below(uint32_t bound)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)((random_state * UINT64_C(0x2545F4914F6CDD1D)) >> 32) % bound;
-}
-
 static void run_damaged(const struct seed *seed)
 {
 	struct seed variant = *seed;
-	uint32_t changes = 1 + random_below(8);
+	uint64_t changes = 1 + random_below(8);
 
 	if (!seed->len)
 		return;
-	for (uint32_t i = 0; i < changes; i++)
-		variant.bytes[random_below((uint32_t)variant.len)] = (uint8_t)random_below(256);
+	for (uint64_t i = 0; i < changes; i++)
+		variant.bytes[random_below(variant.len)] = (uint8_t)random_below(256);
 	if (random_below(4) == 0)
-		variant.len = random_below((uint32_t)variant.len) + 1;
+		variant.len = random_below(variant.len) + 1;
 	LLVMFuzzerTestOneInput(variant.bytes, variant.len);
 }
 
@@ -100,15 +90,9 @@ static void run_random(void)
 
 int main(int argc, char **argv)
 {
-	const char *number = getenv("UIOMMUFD_SEED");
 	int seeds = 0;
 
-	random_state = number ? strtoull(number, NULL, 0) : 1;
-	if (!random_state) /* from which xorshift never moves */
-		random_state = 1;
-	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)random_state);
-	fflush(stdout);
-
+	random_seed(1);
 	for (int i = 1; i < argc; i++) {
 		int run = run_directory(argv[i]);
 

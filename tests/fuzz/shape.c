@@ -96,8 +96,8 @@ uint64_t shape_iova(struct fuzz_input *input)
 	if (byte >= GOOD)
 		return hostile_word(input);
 	if (byte >= 192)
-		return (uint64_t)(byte & 31) * SHAPE_PAGE;
-	return SHAPE_IOVA + (uint64_t)(byte & 63) * SHAPE_PAGE + (byte & 128 ? SHAPE_PAGE / 2 : 0);
+		return (uint64_t)(byte & 31) * PAGE;
+	return SHAPE_IOVA + (uint64_t)(byte & 63) * PAGE + (byte & 128 ? PAGE / 2 : 0);
 }
 
 static uint64_t length(struct fuzz_input *input, unsigned int byte)

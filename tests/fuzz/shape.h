@@ -12,6 +12,7 @@
 #ifndef FUZZ_SHAPE_H
 #define FUZZ_SHAPE_H
 
+#include "../lib/page.h"
 #include "fuzz.h"
 
 /*
@@ -21,8 +22,7 @@
 #define SHAPE_IOVA UINT64_C(0x1000000)
 
 enum {
-	SHAPE_LARGEST = 128, /* bytes of a structure, with room for an unknown tail */
-	SHAPE_PAGE = 4096,
+	SHAPE_LARGEST = 128, /* bytes of a structure, including an unknown tail */
 };
 
 /* A call, and what its argument is made of. */

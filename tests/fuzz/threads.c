@@ -5,8 +5,8 @@
  * Each does a number of steps, so the run has an end; the random numbers come from UIOMMUFD_SEED,
  * which is 1 by default, but the threads meet as they like.
  *
- * What must hold: nothing crashes, nobody waits for ever (an alarm ends the process), and once all
- * is closed nothing is referenced or pinned.
+ * What must hold: nothing crashes, no thread waits for ever (an alarm ends the process), and once
+ * all is closed nothing is referenced or pinned.
  */
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +19,7 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
+#include "../lib/random.h"
 #include "base/log.h"
 #include "hostile.h"
 #include "iommufd/entry/ctx_file.h"
@@ -51,7 +52,7 @@ static __thread unsigned char argument[SHAPE_LARGEST];
 static bool may_touch(uint64_t va, uint64_t len)
 {
 	const uint64_t own = (uintptr_t)argument, shared = hostile_page(0);
-	const uint64_t shared_len = (uint64_t)HOSTILE_PAGES * SHAPE_PAGE;
+	const uint64_t shared_len = (uint64_t)HOSTILE_PAGES * PAGE;
 
 	return (va >= own && va - own <= sizeof(argument) &&
 		len <= sizeof(argument) - (va - own)) ||
@@ -239,7 +240,7 @@ static void start_dma(struct uiommufd_file *file, uint64_t iova)
 	put_register(file, (UINT64_C(7) << 40) + 4, 6, 2); /* memory, bus master */
 	put_register(file, 0x80, 0x40000, 8);
 	put_register(file, 0x88, iova, 8);
-	put_register(file, 0x90, SHAPE_PAGE, 8);
+	put_register(file, 0x90, PAGE, 8);
 	put_register(file, 0x98, 3, 8);
 }
 
@@ -257,7 +258,7 @@ static void step_useful(struct fuzz_input *input)
 		.flags = 7,
 		.ioas_id = 1 + (fuzz_byte(input) & 3u),
 		.user_va = hostile_page(number & 31u),
-		.length = (uint64_t)(number & 31u) * SHAPE_PAGE,
+		.length = (uint64_t)(number & 31u) * PAGE,
 		.iova = shape_iova(input),
 	};
 	const uint32_t alloc[3] = {12}, bind[4] = {16, 0, fuzz_byte(input) % CONTEXTS};
@@ -317,26 +318,16 @@ static void step(struct fuzz_input *input)
 
 /* ---- the threads ---- */
 
-static uint64_t first_seed(void)
-{
-	const char *number = getenv("UIOMMUFD_SEED");
-
-	return number ? strtoull(number, NULL, 0) : 1;
-}
-
 static void *run(void *arg)
 {
-	uint64_t state = first_seed() * 1000003 + (uintptr_t)arg + 1;
+	struct rng rng = rng_of((uintptr_t)arg);
 	uint8_t bytes[INPUT];
 
 	for (int i = 0; i < STEPS; i++) {
 		struct fuzz_input input = {.data = bytes, .left = sizeof(bytes)};
 
-		for (int j = 0; j < INPUT; j++) {
-			state = state * UINT64_C(6364136223846793005) +
-				UINT64_C(1442695040888963407);
-			bytes[j] = (uint8_t)(state >> 56);
-		}
+		for (int j = 0; j < INPUT; j++)
+			bytes[j] = (uint8_t)rng_next(&rng);
 		step(&input);
 	}
 	return NULL;
@@ -361,9 +352,8 @@ int main(void)
 {
 	pthread_t threads[THREADS];
 
-	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)first_seed());
-	fflush(stdout);
-	alarm(PATIENCE); /* whose action is to end the process */
+	random_seed(1);
+	alarm(PATIENCE); /* SIGALRM ends the process */
 	start_machine();
 	for (uintptr_t i = 0; i < THREADS; i++)
 		if (pthread_create(&threads[i], NULL, run, (void *)i))

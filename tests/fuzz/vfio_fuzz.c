@@ -18,7 +18,7 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
-#include "base/fail.h"
+#include "../lib/failure.h"
 #include "fuzz.h"
 #include "hostile.h"
 #include "iommufd/entry/ctx_file.h"
@@ -82,11 +82,11 @@ static void step_ioctl(struct fuzz_state *state)
 		memcpy(bytes, &len, sizeof(len));
 	if ((how & 7) == 7)
 		len = fuzz_byte(input) % SHAPE_LARGEST;
-	fail_arm(fail);
+	failure_arm(fail);
 	if (file && file->ops->ioctl)
 		file->ops->ioctl(file, &state->program.caller, command->cmd,
 				 hostile_place(bytes, len, how));
-	fail_arm(0);
+	failure_disarm();
 	state->program.race = 0;
 }
 

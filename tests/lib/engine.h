@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of what lies behind the public API: a context, devices behind one IOMMU, and a caller
- * that can be given descriptors (a small table of files: descriptor n is files[n]).
+ * A context and devices behind one IOMMU, through the engine's own interfaces, for tests of what
+ * lies behind the public API. Its caller has a table of descriptors for emulated files, which start
+ * at ENGINE_FD_BASE.
  */
 #ifndef TESTS_LIB_ENGINE_H
 #define TESTS_LIB_ENGINE_H
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
+#include <sys/types.h>
 
-#include <cmocka.h>
-
+#include <uiommufd/caller.h>
 #include <uiommufd/iommufd.h>
 
 #include "base/file.h"
@@ -25,14 +20,13 @@
 #include "iommufd/entry/dispatch.h"
 
 enum {
-	ENGINE_PAGE = 4096,
 	ENGINE_DEVICES = 2,
 	ENGINE_FILES = 16,
 	ENGINE_FD_BASE = 1000,
 };
 
 struct engine {
-	struct uiommufd_caller caller; /* first */
+	struct uiommufd_caller caller; /* must be first */
 	struct uiommufd_caller_ops ops;
 	struct uiommufd_file *files[ENGINE_FILES];
 	struct iommufd_ctx *ctx;
@@ -41,165 +35,36 @@ struct engine {
 	struct iommu_endpoint *endpoints[ENGINE_DEVICES];
 	struct iommufd_device *devices[ENGINE_DEVICES];
 	uint32_t dev_ids[ENGINE_DEVICES];
-	char *buffer;
+	char *buffer; /* the memory that engine_map() maps */
 	size_t buffer_size;
 };
 
-static inline int engine_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file,
-				      int flags)
-{
-	struct engine *e = (struct engine *)caller;
+/* Behind a new IOMMU of @kind, with a buffer of @pages; the devices are bound. Returns owned. */
+struct engine *engine_create(const char *kind, size_t pages);
+void engine_destroy(struct engine *e);
 
-	(void)flags;
-	for (int i = 0; i < ENGINE_FILES; i++) {
-		if (!e->files[i]) {
-			e->files[i] = file;
-			return ENGINE_FD_BASE + i;
-		}
-	}
-	return -EMFILE;
-}
+/* Unbinds device @index, which engine_destroy() then leaves out. */
+void engine_unbind(struct engine *e, int index);
 
-static inline void engine_close(struct engine *e, uint32_t fd)
-{
-	struct uiommufd_file *file = e->files[fd - ENGINE_FD_BASE];
+/* The open file @fd (borrowed), and its operations: a length or a negative errno. */
+struct uiommufd_file *engine_file(struct engine *e, uint32_t fd);
+ssize_t engine_read(struct engine *e, uint32_t fd, void *buf, size_t len);
+ssize_t engine_write(struct engine *e, uint32_t fd, const void *buf, size_t len);
+void engine_close(struct engine *e, uint32_t fd);
 
-	e->files[fd - ENGINE_FD_BASE] = NULL;
-	file_put(file);
-}
+/* The context's ioctls: 0 or a negative errno. */
+int engine_call(struct engine *e, unsigned int cmd, void *arg);
 
-static inline void engine_uninstall_file(struct uiommufd_caller *caller, int fd)
-{
-	engine_close((struct engine *)caller, (uint32_t)fd);
-}
+/* Returns the ID of a new IOAS. */
+uint32_t engine_ioas(struct engine *e);
 
-static inline struct uiommufd_file *engine_file(struct engine *e, uint32_t fd)
-{
-	return e->files[fd - ENGINE_FD_BASE];
-}
+/* Maps [@offset, @offset + @len) of the buffer at @iova, readable and writeable. */
+int engine_map(struct engine *e, uint32_t ioas, uint64_t iova, size_t offset, uint64_t len);
+int engine_unmap(struct engine *e, uint32_t ioas, uint64_t iova, uint64_t len);
 
-static inline ssize_t engine_read(struct engine *e, uint32_t fd, void *buf, size_t len)
-{
-	struct uiommufd_file *file = engine_file(e, fd);
+int engine_object_destroy(struct engine *e, uint32_t id);
 
-	return file->ops->read(file, &e->caller, (uintptr_t)buf, len, &file->pos);
-}
-
-static inline ssize_t engine_write(struct engine *e, uint32_t fd, const void *buf, size_t len)
-{
-	struct uiommufd_file *file = engine_file(e, fd);
-
-	return file->ops->write
-		       ? file->ops->write(file, &e->caller, (uintptr_t)buf, len, &file->pos)
-		       : -EINVAL;
-}
-
-static inline int engine_call(struct engine *e, unsigned int cmd, void *arg)
-{
-	struct uiommufd_file *file = iommufd_ctx_file(e->ctx);
-
-	return (int)file->ops->ioctl(file, &e->caller, cmd, (uintptr_t)arg);
-}
-
-static inline struct engine *engine_create(const char *kind, size_t pages)
-{
-	const struct iommufd_options options = {.accounting_mm = false};
-	struct engine *e = calloc(1, sizeof(*e));
-
-	assert_non_null(e);
-	e->ops = *uiommufd_caller_self()->ops;
-	e->ops.install_file = engine_install_file;
-	e->ops.uninstall_file = engine_uninstall_file;
-	e->ops.release = NULL;
-	uiommufd_caller_init(&e->caller, &e->ops, 1, 0);
-	assert_int_equal(iommufd_ctx_create(&options, &e->ctx), 0);
-	assert_int_equal(iommu_create(iommu_kind_find(kind), "iommu0", &e->iommu), 0);
-	for (unsigned int i = 0; i < ENGINE_DEVICES; i++) {
-		struct iommufd_device_info info = {0};
-
-		assert_int_equal(iommufd_group_create(i, &e->groups[i]), 0);
-		assert_int_equal(iommu_endpoint_create(e->iommu, "device", &e->endpoints[i]), 0);
-		info.endpoint = e->endpoints[i];
-		info.group = e->groups[i];
-		assert_int_equal(iommufd_device_bind(e->ctx, &info, &e->devices[i], &e->dev_ids[i]),
-				 0);
-	}
-	e->buffer_size = pages * ENGINE_PAGE;
-	e->buffer = mmap(NULL, e->buffer_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			 -1, 0);
-	assert_ptr_not_equal(e->buffer, MAP_FAILED);
-	return e;
-}
-
-/* Unbinds device @index before the end. */
-static inline void engine_unbind(struct engine *e, int index)
-{
-	iommufd_device_unbind(e->devices[index]);
-	e->devices[index] = NULL;
-}
-
-static inline void engine_destroy(struct engine *e)
-{
-	for (int i = 0; i < ENGINE_DEVICES; i++) {
-		if (e->devices[i])
-			iommufd_device_unbind(e->devices[i]);
-		iommu_endpoint_destroy(e->endpoints[i]);
-		iommufd_group_destroy(e->groups[i]);
-	}
-	for (uint32_t i = 0; i < ENGINE_FILES; i++) {
-		if (e->files[i])
-			engine_close(e, ENGINE_FD_BASE + i);
-	}
-	iommu_put(e->iommu);
-	file_put(iommufd_ctx_file(e->ctx));
-	munmap(e->buffer, e->buffer_size);
-	free(e);
-}
-
-static inline uint32_t engine_ioas(struct engine *e)
-{
-	struct iommu_ioas_alloc cmd = {.size = sizeof(cmd)};
-
-	assert_int_equal(engine_call(e, IOMMU_IOAS_ALLOC, &cmd), 0);
-	return cmd.out_ioas_id;
-}
-
-static inline int engine_map(struct engine *e, uint32_t ioas, uint64_t iova, size_t offset,
-			     uint64_t len)
-{
-	struct iommu_ioas_map cmd = {
-		.size = sizeof(cmd),
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
-			 IOMMU_IOAS_MAP_WRITEABLE,
-		.ioas_id = ioas,
-		.user_va = (uintptr_t)e->buffer + offset,
-		.length = len,
-		.iova = iova,
-	};
-
-	return engine_call(e, IOMMU_IOAS_MAP, &cmd);
-}
-
-static inline int engine_unmap(struct engine *e, uint32_t ioas, uint64_t iova, uint64_t len)
-{
-	struct iommu_ioas_unmap cmd = {
-		.size = sizeof(cmd), .ioas_id = ioas, .iova = iova, .length = len};
-
-	return engine_call(e, IOMMU_IOAS_UNMAP, &cmd);
-}
-
-static inline int engine_object_destroy(struct engine *e, uint32_t id)
-{
-	struct iommu_destroy cmd = {.size = sizeof(cmd), .id = id};
-
-	return engine_call(e, IOMMU_DESTROY, &cmd);
-}
-
-static inline int engine_hwpt(struct engine *e, int index, struct iommu_hwpt_alloc *cmd)
-{
-	cmd->size = sizeof(*cmd);
-	cmd->dev_id = e->dev_ids[index];
-	return engine_call(e, IOMMU_HWPT_ALLOC, cmd);
-}
+/* HWPT_ALLOC for device @index; @cmd says the rest and gets the ID. */
+int engine_hwpt(struct engine *e, int index, struct iommu_hwpt_alloc *cmd);
 
 #endif

@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tests of the user API share: a context with an IOMMU of some kind and devices behind it, and
- * the ioctls as functions that return what the ioctl would.
+ * A context and devices behind one IOMMU, through the embedding API, for tests of the user API.
+ * Each function that is an ioctl returns 0 or a negative errno.
  */
 #ifndef TESTS_LIB_FIXTURE_H
 #define TESTS_LIB_FIXTURE_H
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-
-#include <cmocka.h>
 
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
 enum {
-	FIXTURE_PAGE = 4096,
 	FIXTURE_DEVICES = 2,
+	FIXTURE_RW = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
 };
 
 struct fixture {
@@ -30,128 +22,38 @@ struct fixture {
 	struct uiommufd_iommu *iommu;
 	struct uiommufd_endpoint *devices[FIXTURE_DEVICES];
 	uint32_t dev_ids[FIXTURE_DEVICES];
-	char *buffer;
+	char *buffer; /* the memory that fixture_map() maps */
 	size_t buffer_size;
 };
 
-static inline int fixture_call(struct fixture *f, unsigned int cmd, void *arg)
-{
-	return uiommufd_ioctl(f->ctx, NULL, cmd, (uintptr_t)arg);
-}
+/* Behind a new IOMMU of @kind, with a buffer of @pages; the devices are bound. Returns owned. */
+struct fixture *fixture_create(const char *kind, size_t pages);
+void fixture_destroy(struct fixture *f);
 
-/* A context with devices bound behind one IOMMU of @kind, and a buffer of @pages pages. */
-static inline struct fixture *fixture_create(const char *kind, size_t pages)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
+int fixture_call(struct fixture *f, unsigned int cmd, void *arg);
 
-	assert_non_null(f);
-	assert_int_equal(uiommufd_open(NULL, &f->ctx), 0);
-	assert_int_equal(uiommufd_iommu_create(kind, "iommu0", &f->iommu), 0);
-	for (int i = 0; i < FIXTURE_DEVICES; i++) {
-		assert_int_equal(uiommufd_endpoint_create(f->iommu, "device", &f->devices[i]), 0);
-		assert_int_equal(uiommufd_endpoint_bind(f->devices[i], f->ctx, &f->dev_ids[i]), 0);
-	}
-	f->buffer_size = pages * FIXTURE_PAGE;
-	f->buffer = mmap(NULL, f->buffer_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			 -1, 0);
-	assert_ptr_not_equal(f->buffer, MAP_FAILED);
-	return f;
-}
+/* Returns the ID of a new IOAS. */
+uint32_t fixture_ioas(struct fixture *f);
 
-static inline void fixture_destroy(struct fixture *f)
-{
-	for (int i = 0; i < FIXTURE_DEVICES; i++)
-		uiommufd_endpoint_destroy(f->devices[i]);
-	uiommufd_iommu_put(f->iommu);
-	uiommufd_close(f->ctx);
-	munmap(f->buffer, f->buffer_size);
-	free(f);
-}
+/* Maps [@offset, @offset + @len) of the buffer at @iova; @flags are the rights. */
+int fixture_map(struct fixture *f, uint32_t ioas, uint64_t iova, size_t offset, uint64_t len,
+		uint32_t flags);
 
-static inline uint32_t fixture_ioas(struct fixture *f)
-{
-	struct iommu_ioas_alloc cmd = {.size = sizeof(cmd)};
+int fixture_unmap(struct fixture *f, uint32_t ioas, uint64_t iova, uint64_t len);
 
-	assert_int_equal(fixture_call(f, IOMMU_IOAS_ALLOC, &cmd), 0);
-	return cmd.out_ioas_id;
-}
+/* Attaches device @index for @pasid; *@pt_id is the IOAS or HWPT, and gets the HWPT. */
+int fixture_attach(struct fixture *f, int index, uint32_t pasid, uint32_t *pt_id);
 
-/* MAP of [@offset, @offset + @len) of the buffer, FIXED at @iova; @flags are the rights. */
-static inline int fixture_map(struct fixture *f, uint32_t ioas, uint64_t iova, size_t offset,
-			      uint64_t len, uint32_t flags)
-{
-	struct iommu_ioas_map cmd = {
-		.size = sizeof(cmd),
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | flags,
-		.ioas_id = ioas,
-		.user_va = (uintptr_t)f->buffer + offset,
-		.length = len,
-		.iova = iova,
-	};
+/* HWPT_ALLOC for device @index. */
+int fixture_hwpt(struct fixture *f, int index, uint32_t pt_id, uint32_t flags, uint32_t *hwpt);
 
-	return fixture_call(f, IOMMU_IOAS_MAP, &cmd);
-}
+int fixture_object_destroy(struct fixture *f, uint32_t id);
 
-enum {
-	FIXTURE_RW = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE
-};
-
-static inline int fixture_unmap(struct fixture *f, uint32_t ioas, uint64_t iova, uint64_t len)
-{
-	struct iommu_ioas_unmap cmd = {
-		.size = sizeof(cmd),
-		.ioas_id = ioas,
-		.iova = iova,
-		.length = len,
-	};
-
-	return fixture_call(f, IOMMU_IOAS_UNMAP, &cmd);
-}
-
-/* Attach of device @index for @pasid; *@pt_id in and out. */
-static inline int fixture_attach(struct fixture *f, int index, uint32_t pasid, uint32_t *pt_id)
-{
-	return uiommufd_endpoint_attach(f->devices[index], pasid, pt_id);
-}
-
-static inline int fixture_hwpt(struct fixture *f, int index, uint32_t pt_id, uint32_t flags,
-			       uint32_t *hwpt)
-{
-	struct iommu_hwpt_alloc cmd = {
-		.size = sizeof(cmd),
-		.flags = flags,
-		.dev_id = f->dev_ids[index],
-		.pt_id = pt_id,
-	};
-	int rc = fixture_call(f, IOMMU_HWPT_ALLOC, &cmd);
-
-	*hwpt = cmd.out_hwpt_id;
-	return rc;
-}
-
-static inline int fixture_object_destroy(struct fixture *f, uint32_t id)
-{
-	struct iommu_destroy cmd = {.size = sizeof(cmd), .id = id};
-
-	return fixture_call(f, IOMMU_DESTROY, &cmd);
-}
-
-/* The permitted ranges of @ioas: returns their number, and up to @capacity of them. */
-static inline uint32_t fixture_ranges(struct fixture *f, uint32_t ioas,
-				      struct iommu_iova_range *ranges, uint32_t capacity,
-				      uint64_t *alignment)
-{
-	struct iommu_ioas_iova_ranges cmd = {
-		.size = sizeof(cmd),
-		.ioas_id = ioas,
-		.num_iovas = capacity,
-		.allowed_iovas = (uintptr_t)ranges,
-	};
-
-	assert_int_equal(fixture_call(f, IOMMU_IOAS_IOVA_RANGES, &cmd), 0);
-	if (alignment)
-		*alignment = cmd.out_iova_alignment;
-	return cmd.num_iovas;
-}
+/*
+ * Writes up to @capacity permitted ranges of @ioas, and their alignment (or NULL); returns how many
+ * exist.
+ */
+uint32_t fixture_ranges(struct fixture *f, uint32_t ioas, struct iommu_iova_range *ranges,
+			uint32_t capacity, uint64_t *alignment);
 
 #endif

@@ -9,9 +9,12 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include <cmocka.h>
+
+#include <uiommufd/vfio.h>
 
 #include "../lib/group_rig.h"
 #include "base/check.h"

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The table against an array of states, under random operations. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
 
 #include "base/idtable.h"
+#include "kit.h"
 
 #define IDS	   9000u
 #define OPERATIONS 200000u
@@ -24,15 +15,6 @@ enum id_state {
 
 static enum id_state model[IDS];
 static char objects[IDS];
-static uint64_t seed;
-
-static uint64_t random_u64(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
 
 static uint32_t model_lowest(uint32_t from, enum id_state wanted)
 {
@@ -104,6 +86,8 @@ static void the_table_behaves_as_an_array(void **state)
 			change(&table, (uint32_t)(random_u64() % IDS));
 		if (i % 8 == 0)
 			look_up(&table, (uint32_t)(random_u64() % IDS));
+		if (i % 512 == 0)
+			assert_null(idtable_check(&table));
 	}
 	for (uint32_t id = 1; id < IDS; id++)
 		taken += model[id] != ID_FREE;
@@ -114,11 +98,7 @@ static void the_table_behaves_as_an_array(void **state)
 
 int main(void)
 {
-	const char *given = getenv("UIOMMUFD_SEED");
 	const struct CMUnitTest tests[] = {cmocka_unit_test(the_table_behaves_as_an_array)};
 
-	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)seed);
-	seed += 0x9e3779b97f4a7c15; /* not 0 */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,21 +3,11 @@
  * Page tables of every format, width and mask of page sizes against a naive model, a plain array of
  * leaves, under random maps, unmaps and dirty marks; and both against the independent decoder.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
 
 #include "../unit/iopt_decoder.h"
 #include "iopt/iopt.h"
+#include "kit.h"
 
 enum {
 	MODEL_LEAVES = 4096,
@@ -37,24 +27,6 @@ struct model {
 	size_t count;
 	struct leaf leaves[MODEL_LEAVES]; /* ascending */
 };
-
-static uint64_t random_state;
-
-static uint64_t random_u64(void)
-{
-	random_state += 0x9e3779b97f4a7c15ULL;
-
-	uint64_t z = random_state;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
-static uint64_t random_below(uint64_t bound)
-{
-	return random_u64() % bound;
-}
 
 static bool is(const struct model *model, const char *name)
 {
@@ -394,6 +366,7 @@ static void run_one(const struct iopt_format *format, const struct iopt_config *
 			break;
 		default:
 			compare_somewhere(&model);
+			iopt_check(model.pt);
 		}
 	}
 	for (size_t i = 0; i < model.count; i++)
@@ -401,6 +374,7 @@ static void run_one(const struct iopt_format *format, const struct iopt_config *
 	unmap_and_compare(&model, 0, iopt_aperture(model.pt).last);
 	if (!model.count)
 		assert_int_equal(iopt_memory(model.pt), memory);
+	iopt_check(model.pt);
 	iopt_destroy(model.pt);
 }
 
@@ -446,9 +420,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_agree_with_the_model_and_the_decoder),
 	};
-	const char *seed = getenv("UIOMMUFD_SEED");
 
-	random_state = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
-	printf("UIOMMUFD_SEED=%" PRIu64 "\n", random_state);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

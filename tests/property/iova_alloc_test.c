@@ -3,22 +3,11 @@
  * The allocator against the rules as they are written, on a space of few units: a bitmap each of
  * what is mapped, reserved and allowed, walked unit by unit. All outside of the units is reserved.
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include <cmocka.h>
-
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
+#include "kit.h"
 
 #define UNITS 400u
-#define PAGE  4096u
 
 typedef unsigned __int128 u128; /* nothing wraps in it */
 
@@ -26,16 +15,6 @@ static bool mapped[UNITS], reserved[UNITS], allowed[UNITS];
 static struct iova_map map;
 static struct iova_set reserved_set, allowed_set;
 static uint64_t base, unit;
-static uint64_t seed;
-
-static uint64_t random_below(uint64_t n)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return (z ^ (z >> 31)) % n;
-}
 
 static struct iova_range units(uint64_t first, uint64_t count)
 {
@@ -247,10 +226,7 @@ static void allocation_follows_the_rules(void **state)
 
 int main(void)
 {
-	const char *given = getenv("UIOMMUFD_SEED");
 	const struct CMUnitTest tests[] = {cmocka_unit_test(allocation_follows_the_rules)};
 
-	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)seed);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

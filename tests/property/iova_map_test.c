@@ -4,42 +4,17 @@
  * the middle and at both ends of the 64-bit space. The tree's invariants are checked after each
  * change of a small map, and now and then of a large one.
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
 
 #include "iova/map_internal.h"
+#include "kit.h"
 
 #define ENTRIES_MAX 200000u
 
 static struct iova_map_entry model[ENTRIES_MAX];
 static size_t model_count;
 static struct iova_map map;
-static uint64_t seed;
 
-static uint64_t random_u64(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
-static uint64_t random_below(uint64_t n)
-{
-	return random_u64() % n;
-}
-
-/* The first entry of the model whose last is at least @iova. */
+/* The first entry of the model that ends at or after @iova. */
 static size_t model_lower(uint64_t iova)
 {
 	size_t low = 0, high = model_count;
@@ -55,7 +30,7 @@ static size_t model_lower(uint64_t iova)
 	return low;
 }
 
-/* Where and how big: a region of the space, and what entries and holes in it look like. */
+/* A region of the space, and the sizes of entries and holes in it. */
 struct scene {
 	uint64_t base, size;
 	uint64_t unit;	  /* what starts and lengths are multiples of */
@@ -371,14 +346,11 @@ static void a_large_map_keeps_its_invariants(void **state)
 
 int main(void)
 {
-	const char *given = getenv("UIOMMUFD_SEED");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_small_map_behaves_as_a_sorted_array),
 		cmocka_unit_test(a_map_behaves_as_a_sorted_array),
 		cmocka_unit_test(a_large_map_keeps_its_invariants),
 	};
 
-	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)seed);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Sets against bitmaps of 128 addresses, at either end and in the middle of the 64-bit space. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include <cmocka.h>
-
-#include "iova/set.h"
+#include "iova/iova_set.h"
+#include "kit.h"
 
 #define SIZE 128u
 #define SETS 3u
@@ -19,16 +10,6 @@
 static struct iova_set sets[SETS];
 static bool model[SETS][SIZE];
 static uint64_t base;
-static uint64_t seed;
-
-static uint64_t random_below(uint64_t n)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return (z ^ (z >> 31)) % n;
-}
 
 /* Offsets from the base. */
 static struct iova_range random_range(void)
@@ -158,10 +139,7 @@ static void sets_behave_as_bitmaps(void **state)
 
 int main(void)
 {
-	const char *given = getenv("UIOMMUFD_SEED");
 	const struct CMUnitTest tests[] = {cmocka_unit_test(sets_behave_as_bitmaps)};
 
-	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)seed);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,11 +5,9 @@
  * writes. Each access must end as the tables say at that time, and change nothing of them but the
  * accessed and dirty bits of what it used.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
-#include "../lib/guest.h"
+#include "kit.h"
 
 enum {
 	PAGES = 128,
@@ -36,18 +34,9 @@ struct model {
 	const struct format *format;
 	struct guest *guest;
 	uint64_t root;
-	uint64_t seed;
 	unsigned int prot[PAGES]; /* of the parent; 0: not mapped */
 	uint64_t shadow[TABLES][512];
 };
-
-static uint64_t random_next(struct model *m)
-{
-	m->seed ^= m->seed << 13;
-	m->seed ^= m->seed >> 7;
-	m->seed ^= m->seed << 17;
-	return m->seed;
-}
 
 /* ---- x86-64 ---- */
 
@@ -160,7 +149,7 @@ static struct nested_config arm_config(struct guest *guest, uint64_t root)
 }
 
 static const struct format x86 = {
-	.kind = "amd", /* whose parents can be read-only */
+	.kind = "amd", /* its parents can be read-only */
 	.present = x86_present,
 	.is_leaf = x86_is_leaf,
 	.restrict_leaf = x86_restrict,
@@ -185,7 +174,7 @@ static const struct format arm = {
 
 static uint64_t page_address(size_t page)
 {
-	return GUEST_BASE + page * GUEST_PAGE;
+	return GUEST_BASE + page * PAGE;
 }
 
 static uint64_t table_address(size_t n)
@@ -231,9 +220,9 @@ static bool walk(struct model *m, uint64_t iova, bool write, uint64_t *ipa)
 
 /* ---- operations ---- */
 
-static uint64_t random_iova(struct model *m)
+static uint64_t random_iova(void)
 {
-	uint64_t random = random_next(m), iova = 0;
+	uint64_t random = random_u64(), iova = 0;
 
 	for (unsigned int level = 0; level < LEVELS; level++)
 		iova |= (random >> (8 * level) & (SLOTS - 1)) << (12 + 9 * level);
@@ -241,9 +230,9 @@ static uint64_t random_iova(struct model *m)
 	return iova & (BITS(14, 12) | BITS(22, 21) | BIT(30) | BIT(39));
 }
 
-static size_t random_data_page(struct model *m)
+static size_t random_data_page(void)
 {
-	return random_next(m) % DATA_PAGES;
+	return random_u64() % DATA_PAGES;
 }
 
 /* One root, and more tables the lower the level. */
@@ -252,23 +241,23 @@ static unsigned int level_of_table(size_t n)
 	return n == 0 ? 3 : n < 3 ? 2 : n < 6 ? 1 : 0;
 }
 
-static size_t random_table_of(struct model *m, unsigned int level)
+static size_t random_table_of(unsigned int level)
 {
 	static const size_t first[] = {6, 3, 1, 0}, count[] = {TABLES - 1 - 6, 3, 2, 1};
 
-	return first[level] + random_next(m) % count[level];
+	return first[level] + random_u64() % count[level];
 }
 
 static void change_entry(struct model *m)
 {
-	const size_t n = random_next(m) % (TABLES - 1), slot = random_next(m) % SLOTS;
+	const size_t n = random_u64() % (TABLES - 1), slot = random_u64() % SLOTS;
 	const unsigned int level = level_of_table(n);
-	const bool leaf = !level || (level == 1 && random_next(m) % 8 == 0);
+	const bool leaf = !level || (level == 1 && random_u64() % 8 == 0);
 	uint64_t address = leaf && level ? GUEST_BASE
-			   : leaf	 ? page_address(random_data_page(m))
-					 : table_address(random_table_of(m, level - 1));
+			   : leaf	 ? page_address(random_data_page())
+					 : table_address(random_table_of(level - 1));
 
-	m->shadow[n][slot] = m->format->random_entry(address, level, leaf, random_next(m));
+	m->shadow[n][slot] = m->format->random_entry(address, level, leaf, random_u64());
 	guest_word(m->guest, table_address(n))[slot] = m->shadow[n][slot];
 	iommu_tlb_invalidate(m->guest->device, &(struct tlb_match){.domain = NULL});
 }
@@ -276,7 +265,7 @@ static void change_entry(struct model *m)
 /* An entry of a lowest table, after which cached addresses of tables still hold. */
 static void change_leaf(struct model *m)
 {
-	const uint64_t iova = random_iova(m);
+	const uint64_t iova = random_iova();
 	uint64_t table = m->root;
 	uint64_t *entry;
 
@@ -287,8 +276,7 @@ static void change_leaf(struct model *m)
 		table = *entry & BITS(47, 12);
 	}
 	entry = &shadow_of(m, table)[iova >> 12 & 511];
-	*entry =
-		m->format->random_entry(page_address(random_data_page(m)), 0, true, random_next(m));
+	*entry = m->format->random_entry(page_address(random_data_page()), 0, true, random_u64());
 	guest_word(m->guest, table)[iova >> 12 & 511] = *entry;
 	/* The table may be used for other addresses, too. */
 	iommu_tlb_invalidate_parent(m->guest->parent, &(struct tlb_match){.leaf_only = true});
@@ -296,21 +284,20 @@ static void change_leaf(struct model *m)
 
 static void change_parent(struct model *m)
 {
-	size_t page = random_data_page(m);
+	size_t page = random_data_page();
 
 	if (m->prot[page])
 		guest_unmap(m->guest, page_address(page));
-	m->prot[page] =
-		(const unsigned int[]){0, IOPT_READ, GUEST_RW, GUEST_RW}[random_next(m) % 4];
+	m->prot[page] = (const unsigned int[]){0, IOPT_READ, GUEST_RW, GUEST_RW}[random_u64() % 4];
 	if (m->prot[page])
 		guest_map_page(m->guest, page, m->prot[page]);
 }
 
 static void access_one(struct model *m)
 {
-	const uint64_t iova = random_iova(m) + (random_next(m) & 0xff8);
-	const bool write = random_next(m) & 1;
-	uint64_t ipa = 0, value = random_next(m), found = 0;
+	const uint64_t iova = random_iova() + (random_u64() & 0xff8);
+	const bool write = random_u64() & 1;
+	uint64_t ipa = 0, value = random_u64(), found = 0;
 	bool leads = walk(m, iova, write, &ipa);
 	int rc = write ? guest_write(m->guest, 0, iova, value)
 		       : guest_read(m->guest, 0, iova, &found);
@@ -324,19 +311,16 @@ static void access_one(struct model *m)
 static void check_tables(struct model *m)
 {
 	for (size_t n = 0; n < TABLES - 1; n++)
-		assert_memory_equal(m->shadow[n], guest_at(m->guest, table_address(n)), GUEST_PAGE);
+		assert_memory_equal(m->shadow[n], guest_at(m->guest, table_address(n)), PAGE);
 }
 
 static void check(const struct format *format)
 {
-	const char *seed = getenv("UIOMMUFD_SEED");
 	struct model *m = calloc(1, sizeof(*m));
 	struct nested_config config;
 
 	assert_non_null(m);
 	m->format = format;
-	m->seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) << 20 | 1;
-	printf("%s: seed 0x%llx\n", format->kind, (unsigned long long)m->seed);
 	m->guest = guest_create(format->kind, PAGES);
 	m->guest->used = DATA_PAGES;
 	m->root = guest_alloc(m->guest, TABLES - 1);
@@ -347,7 +331,7 @@ static void check(const struct format *format)
 	for (int i = 0; i < 400; i++)
 		change_entry(m);
 	for (int step = 0; step < STEPS; step++) {
-		switch (random_next(m) % 16) {
+		switch (random_u64() % 16) {
 		case 0:
 			change_entry(m);
 			break;

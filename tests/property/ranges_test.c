@@ -3,18 +3,10 @@
  * Arithmetic on arrays of ranges, beside bitmaps: spaces of 64 units in three places, one of which
  * ends at 2^64 - 1, so that every operation is an operation on words.
  */
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
 
 #include <uiommufd/ranges.h>
+
+#include "kit.h"
 
 enum {
 	UNITS = 64,
@@ -34,17 +26,6 @@ static const struct space spaces[] = {
 	{0, 1},
 	{0xaaaa0000, 0x1000},
 };
-
-static uint64_t seed;
-
-static uint64_t random_u64(void)
-{
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
 
 static struct iommu_iova_range units(const struct space *space, unsigned int first,
 				     unsigned int last)
@@ -151,19 +132,20 @@ static void check_intersect(const struct space *space)
 	assert_ranges(out, count, expected, expect(space, a_bits & b_bits, expected));
 }
 
-/* With too little room, the count is right, what fits is written, and nothing behind it. */
-static void check_room(const struct space *space)
+/* With too small an array the count is right, and only the entries that fit are written. */
+static void check_capacity(const struct space *space)
 {
 	struct iommu_iova_range ranges[MAX_INPUT], out[MAX_OUT], part[MAX_OUT];
 	uint64_t bitmap;
 	size_t count = uiommufd_ranges_merge(ranges, random_ranges(space, ranges, &bitmap));
 	size_t whole = uiommufd_ranges_invert(ranges, count, out, MAX_OUT);
-	size_t room = random_u64() % (whole + 1);
+	size_t capacity = random_u64() % (whole + 1);
 
 	memset(part, 0x5a, sizeof(part));
-	assert_int_equal(uiommufd_ranges_invert(ranges, count, room ? part : NULL, room), whole);
-	assert_ranges(part, room, out, room);
-	assert_int_equal(part[room].start, UINT64_C(0x5a5a5a5a5a5a5a5a));
+	assert_int_equal(uiommufd_ranges_invert(ranges, count, capacity ? part : NULL, capacity),
+			 whole);
+	assert_ranges(part, capacity, out, capacity);
+	assert_int_equal(part[capacity].start, UINT64_C(0x5a5a5a5a5a5a5a5a));
 
 	memset(part, 0x5a, sizeof(part));
 	whole = uiommufd_ranges_intersect(ranges, count, out, whole, NULL, 0);
@@ -181,7 +163,7 @@ static void arrays_agree_with_bitmaps(void **state)
 		check_merge(space);
 		check_invert(space);
 		check_intersect(space);
-		check_room(space);
+		check_capacity(space);
 	}
 }
 
@@ -201,9 +183,6 @@ int main(void)
 		cmocka_unit_test(arrays_agree_with_bitmaps),
 		cmocka_unit_test(allowable_drops_ranges_of_one_byte),
 	};
-	const char *given = getenv("UIOMMUFD_SEED");
 
-	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	printf("UIOMMUFD_SEED=%" PRIu64 "\n", seed);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

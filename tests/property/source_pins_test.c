@@ -3,25 +3,13 @@
  * Random pins, unpins, splits, displacements and moves of parts of a source, compared with a count
  * for each page: what is pinned, what is charged, what was populated, and what each page holds.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <time.h>
 
-#include <cmocka.h>
-
-#include "../lib/mem_caller.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "kit.h"
 #include "mem/displace.h"
-#include "mem/source.h"
+#include "mem/source_internal.h"
 
 enum {
 	PAGES = 64,
@@ -43,16 +31,6 @@ struct model {
 	char program[PAGES]; /* what the program sees */
 	unsigned int moves;
 };
-
-static uint64_t random_state;
-
-static uint64_t random_below(uint64_t bound)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % bound;
-}
 
 static struct mem_pages random_pages(void)
 {
@@ -176,6 +154,7 @@ static void check(struct model *m)
 	for (uint64_t i = pages.first; i < pages.first + pages.count; i++)
 		all = all && m->users[i];
 	assert_int_equal(mem_source_pinned(m->source, pages), all);
+	assert_null(source_check(m->source));
 	assert_int_equal(mem_source_pinned_pages(m->source), pinned_pages(m));
 	assert_int_equal(mem_user_locked(UID), pinned_pages(m));
 	assert_int_equal(m->caller.caller.pinned_pages, pinned_pages(m));
@@ -184,7 +163,7 @@ static void check(struct model *m)
 	for (uint64_t page = pages.first; page < pages.first + pages.count;) {
 		uint64_t left = (pages.first + pages.count - page) * PAGE_SIZE, bus, run;
 
-		mem_source_run(m->source, page * PAGE_SIZE, left, &bus, &run);
+		mem_source_extent(m->source, page * PAGE_SIZE, left, &bus, &run);
 		for (uint64_t i = 0; i < run; i += PAGE_SIZE)
 			assert_int_equal(*(char *)(uintptr_t)(bus + i), m->holds[page++]);
 	}
@@ -235,11 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pins_of_parts_agree_with_a_count_for_each_page),
 	};
-	const char *given = getenv("UIOMMUFD_SEED");
 
-	random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	random_state |= 1;
-	printf("UIOMMUFD_SEED=%" PRIu64 "\n", random_state);
 	log_set_level(LOG_LEVEL_ERROR);
 	displace_enable();
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,12 +4,11 @@
  * unmapped, copies of parts, page tables that come and go meanwhile. After each step what devices
  * see and what is pinned is what the array says.
  */
-#include "../lib/fixture.h"
-
-#include <stdio.h>
-#include <time.h>
 
 #include <uiommufd/vfio.h>
+
+#include "iommufd/ioas/ioas_check.h"
+#include "kit.h"
 
 enum {
 	SPACE = 96,   /* pages of IOVA */
@@ -25,25 +24,19 @@ struct world {
 	int page[SPACE]; /* of the buffer; -1: not mapped */
 };
 
-static uint64_t seed;
-
-static unsigned int random_below(unsigned int n)
+static unsigned int random_index(unsigned int bound)
 {
-	uint64_t z = seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return (unsigned int)((z ^ (z >> 31)) % n);
+	return (unsigned int)random_below(bound);
 }
 
 static unsigned int random_count(unsigned int start)
 {
-	return 1 + random_below(random_below(4) ? 8 : SPACE) % (SPACE - start);
+	return 1 + random_index(random_index(4) ? 8 : SPACE) % (SPACE - start);
 }
 
 static uint64_t iova_of(unsigned int page)
 {
-	return BASE + (uint64_t)page * FIXTURE_PAGE;
+	return BASE + (uint64_t)page * PAGE;
 }
 
 static bool is_free(const struct world *w, unsigned int start, unsigned int count)
@@ -57,14 +50,14 @@ static bool is_free(const struct world *w, unsigned int start, unsigned int coun
 
 static void map(struct world *w)
 {
-	unsigned int start = random_below(SPACE), count = random_count(start);
-	unsigned int first = random_below(MEMORY - count);
+	unsigned int start = random_index(SPACE), count = random_count(start);
+	unsigned int first = random_index(MEMORY - count);
 	struct vfio_iommu_type1_dma_map cmd = {
 		.argsz = sizeof(cmd),
 		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.vaddr = (uintptr_t)w->f->buffer + first * FIXTURE_PAGE,
+		.vaddr = (uintptr_t)w->f->buffer + first * PAGE,
 		.iova = iova_of(start),
-		.size = (uint64_t)count * FIXTURE_PAGE,
+		.size = (uint64_t)count * PAGE,
 	};
 
 	if (!is_free(w, start, count)) {
@@ -78,11 +71,11 @@ static void map(struct world *w)
 
 static void unmap(struct world *w)
 {
-	unsigned int start = random_below(SPACE), count = random_count(start), mapped = 0;
+	unsigned int start = random_index(SPACE), count = random_count(start), mapped = 0;
 	struct vfio_iommu_type1_dma_unmap cmd = {
 		.argsz = sizeof(cmd),
 		.iova = iova_of(start),
-		.size = (uint64_t)count * FIXTURE_PAGE,
+		.size = (uint64_t)count * PAGE,
 	};
 
 	for (unsigned int i = start; i < start + count; i++) {
@@ -90,20 +83,20 @@ static void unmap(struct world *w)
 		w->page[i] = -1;
 	}
 	assert_int_equal(fixture_call(w->f, VFIO_IOMMU_UNMAP_DMA, &cmd), 0);
-	assert_int_equal(cmd.size, (uint64_t)mapped * FIXTURE_PAGE);
+	assert_int_equal(cmd.size, (uint64_t)mapped * PAGE);
 }
 
 /* Both parts of what is cut share the source with the copy. */
 static void copy(struct world *w)
 {
-	unsigned int from = random_below(SPACE), to = random_below(SPACE);
+	unsigned int from = random_index(SPACE), to = random_index(SPACE);
 	unsigned int count = random_count(from > to ? from : to);
 	struct iommu_ioas_copy cmd = {
 		.size = sizeof(cmd),
 		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | FIXTURE_RW,
 		.dst_ioas_id = w->ioas,
 		.src_ioas_id = w->ioas,
-		.length = (uint64_t)count * FIXTURE_PAGE,
+		.length = (uint64_t)count * PAGE,
 		.dst_iova = iova_of(to),
 		.src_iova = iova_of(from),
 	};
@@ -120,7 +113,7 @@ static void copy(struct world *w)
 
 static void toggle(struct world *w)
 {
-	unsigned int device = random_below(FIXTURE_DEVICES);
+	unsigned int device = random_index(FIXTURE_DEVICES);
 	uint32_t pt_id = w->ioas;
 
 	if (w->attached[device])
@@ -132,9 +125,13 @@ static void toggle(struct world *w)
 
 static void check(struct world *w)
 {
+	const char *broken = ioas_check_all();
+
+	if (broken)
+		fail_msg("does not hold: %s", broken);
 	for (unsigned int d = 0; d < FIXTURE_DEVICES; d++) {
 		for (unsigned int i = 0; i < SPACE && w->attached[d]; i++) {
-			const char *expected = w->f->buffer + w->page[i] * FIXTURE_PAGE;
+			const char *expected = w->f->buffer + w->page[i] * PAGE;
 			int rc, value = 0;
 
 			if (w->page[i] < 0)
@@ -157,14 +154,14 @@ static void version_1_behaves_as_an_array_of_pages(void **state)
 		struct iommu_vfio_ioas set = {.size = sizeof(set), .op = IOMMU_VFIO_IOAS_SET};
 
 		for (int i = 0; i < MEMORY; i++)
-			*(int *)(void *)(w.f->buffer + i * FIXTURE_PAGE) = i + 1;
+			*(int *)(void *)(w.f->buffer + i * PAGE) = i + 1;
 		memset(w.page, 0xff, sizeof(w.page));
 		set.ioas_id = w.ioas = fixture_ioas(w.f);
 		assert_int_equal(fixture_call(w.f, IOMMU_VFIO_IOAS, &set), 0);
 		assert_int_equal(uiommufd_ioctl(w.f->ctx, NULL, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU),
 				 0);
 		for (unsigned int i = 0; i < STEPS; i++) {
-			unsigned int what = random_below(32);
+			unsigned int what = random_index(32);
 
 			if (what < 12)
 				map(&w);
@@ -183,12 +180,9 @@ static void version_1_behaves_as_an_array_of_pages(void **state)
 
 int main(void)
 {
-	const char *given = getenv("UIOMMUFD_SEED");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(version_1_behaves_as_an_array_of_pages),
 	};
 
-	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	printf("UIOMMUFD_SEED=%llu\n", (unsigned long long)seed);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of spec 10-ioas, 6 and 8.4 to 8.6, that only the owner of an access can bring about. */
-#include "../lib/engine.h"
+/*
+ * Accesses: the rows of [ACCESS-RW], [ACCESS-PIN] and [ACCESS-ATTACH] that need an owner in the
+ * engine.
+ */
 #include "iommufd/ioas/access.h"
+#include "kit.h"
 
 enum {
 	PAGES = 4
 };
 
 #define IOVA UINT64_C(0x100000)
-#define ALL  (PAGES * ENGINE_PAGE)
+#define ALL  (PAGES * PAGE)
 
 static struct engine *e;
 static uint32_t ioas;
@@ -16,7 +19,7 @@ static struct iommufd_access *user;
 static unsigned int told;
 static struct iova_range last_told;
 
-/* An owner that says nothing and keeps what it has pinned. */
+/* An owner that ignores the call to unpin. */
 static void keep(void *data, uint64_t iova, uint64_t len)
 {
 	(void)data;
@@ -58,9 +61,9 @@ static void an_access_that_is_not_attached_reaches_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(rw(IOVA), -ENOENT);
-	assert_int_equal(iommufd_access_pin(user, IOVA, ENGINE_PAGE, false, pages), -ENOENT);
+	assert_int_equal(iommufd_access_pin(user, IOVA, PAGE, false, pages), -ENOENT);
 	assert_int_equal(iommufd_access_replace(user, ioas), -ENOENT);
-	/* The range comes first. */
+	/* The check of the range comes first. */
 	assert_int_equal(iommufd_access_pin(user, IOVA, 0, false, pages), -EINVAL);
 	assert_int_equal(iommufd_access_pin(user, UINT64_MAX, 2, false, pages), -EOVERFLOW);
 }
@@ -71,17 +74,17 @@ static void unmap_gives_up_on_an_owner_that_does_not_let_go(void **state)
 
 	(void)state;
 	assert_int_equal(iommufd_access_attach(user, ioas), 0);
-	assert_int_equal(iommufd_access_pin(user, IOVA, ENGINE_PAGE, false, pages), 0);
+	assert_int_equal(iommufd_access_pin(user, IOVA, PAGE, false, pages), 0);
 	assert_int_equal(engine_unmap(e, ioas, IOVA, ALL), -EDEADLK);
-	/* Again and again, and not for ever. */
+	/* The owner is called repeatedly, but not for ever. */
 	assert_in_range(told, 2, 101);
 	assert_int_equal(last_told.start, IOVA);
 	assert_int_equal(last_told.last, IOVA + ALL - 1);
-	/* The area is there, and nobody gets at it any more. */
+	/* The area is still there, but can no longer be reached. */
 	assert_int_equal(engine_map(e, ioas, IOVA, 0, ALL), -EEXIST);
 	assert_int_equal(rw(IOVA), -EINVAL);
-	assert_int_equal(iommufd_access_pin(user, IOVA, ENGINE_PAGE, false, pages), -EINVAL);
-	iommufd_access_unpin(user, IOVA, ENGINE_PAGE);
+	assert_int_equal(iommufd_access_pin(user, IOVA, PAGE, false, pages), -EINVAL);
+	iommufd_access_unpin(user, IOVA, PAGE);
 	assert_int_equal(engine_unmap(e, ioas, IOVA, ALL), 0);
 }
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* IOAS_ALLOW_IOVAS: which entry of a bad list decides, and lists that are long. */
-
-#include "../lib/fixture.h"
+#include "kit.h"
 
 enum {
-	PAGE = 4096,
 	ROUNDS = 20000,
 	MOST = 6, /* entries of a random list */
 	LONG = 400000,
@@ -21,16 +19,6 @@ static int allow(struct fixture *f, uint32_t ioas, const struct iommu_iova_range
 	};
 
 	return fixture_call(f, IOMMU_IOAS_ALLOW_IOVAS, &cmd);
-}
-
-static uint64_t below(uint64_t bound)
-{
-	static uint64_t seed = 0x9e3779b97f4a7c15;
-
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed % bound;
 }
 
 /* The rules as the specification has them: entry by entry, against those before it. */
@@ -52,7 +40,7 @@ static int model(const struct iommu_iova_range *ranges, size_t readable, size_t 
 /* A few numbers at either end of the space, so that ranges touch, overlap and are empty. */
 static uint64_t number(void)
 {
-	return below(2) ? below(24) : UINT64_MAX - below(24);
+	return random_below(2) ? random_below(24) : UINT64_MAX - random_below(24);
 }
 
 static void the_first_bad_entry_decides(void **state)
@@ -66,7 +54,7 @@ static void the_first_bad_entry_decides(void **state)
 	(void)state;
 	assert_int_equal(mprotect(pages + PAGE, PAGE, PROT_NONE), 0);
 	for (int round = 0; round < ROUNDS; round++) {
-		size_t readable = below(MOST + 1), count = readable + below(2);
+		size_t readable = random_below(MOST + 1), count = readable + random_below(2);
 		struct iommu_iova_range *ranges = (void *)(pages + PAGE);
 
 		ranges -= readable;

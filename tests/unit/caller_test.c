@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The caller for this process: copies that survive bad pointers, populating, rights, and stacks
+ * that grow.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -93,7 +97,7 @@ static void check_copies(void)
 	assert_int_equal(write_self(ro, got, 16), -EFAULT);
 	assert_int_equal(read_self(got, heap, 0), 0);
 
-	/* What comes before the page at fault has been copied. */
+	/* The bytes before the missing page have been copied. */
 	memset(back, 0x77, 2 * PAGE_SIZE);
 	assert_int_equal(write_self(edge + 100, back, 2 * PAGE_SIZE), -EFAULT);
 	assert_memory_equal(edge + 100, back, 2 * PAGE_SIZE - 100);
@@ -164,7 +168,7 @@ static void *check_copies_thread(void *arg)
 
 static void copies_work_on_a_stack_that_the_program_made(void **state)
 {
-	const size_t size = 1024 * PAGE_SIZE; /* sanitizers want much */
+	const size_t size = 1024 * PAGE_SIZE; /* sanitizers need much stack */
 	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pthread_attr_t attr;
 	pthread_t thread;

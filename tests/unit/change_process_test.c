@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What depends on who calls, with callers that a test makes up: rights, limits, and processes that
- * come and go (spec 10-ioas, 7 to 9).
+ * What depends on the calling process: rights, limits, and the process's end. The test makes up the
+ * callers [OPTION], [IOAS-ACCOUNTING], [IOAS-CHANGE-PROCESS].
  */
 #include <linux/capability.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "../lib/engine.h"
+#include "kit.h"
 
 enum {
 	PAGES = 4
 };
 
 #define IOVA UINT64_C(0x100000)
-#define ALL  (PAGES * ENGINE_PAGE)
+#define ALL  (PAGES * PAGE)
 
-/* Another process, with an address space that is the test's all the same. */
+/* Stands for another process; its address space is nevertheless the test's. */
 struct process {
-	struct uiommufd_caller caller; /* first */
+	struct uiommufd_caller caller; /* must be first */
 	struct uiommufd_caller_ops ops;
 	uint64_t limit; /* bytes */
-	int capability; /* the one that it has, or -1 */
+	int capability; /* its only capability, or -1 */
 	bool gone;
 };
 
@@ -45,7 +44,7 @@ static bool is_alive(struct uiommufd_caller *caller)
 	return !((struct process *)caller)->gone;
 }
 
-/* In the context's mode "mm" each has a counter of its own. */
+/* In accounting mode "mm" each caller has its own counter. */
 static void begin(struct process *process, int32_t pid)
 {
 	*process = (struct process){.limit = UINT64_MAX, .capability = -1};
@@ -102,7 +101,7 @@ static int set_up(void **state)
 	e = engine_create("amd", PAGES);
 	file = memfd_create("pages", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(file, ALL), 0);
-	/* Its devices, which are objects, are of no use here before the mode is set. */
+	/* The mode can only be set before there are objects, so not after binding a device. */
 	engine_unbind(e, 0);
 	engine_unbind(e, 1);
 	return 0;
@@ -146,7 +145,7 @@ static void rlimit_mode_is_for_those_who_may_exceed_limits(void **state)
 	assert_int_equal(set_mode(&one, 2), -EINVAL);
 	assert_int_equal(set_mode(&one, 1), 0);
 	ioas = engine_ioas(e);
-	/* An object comes before a mode that there is none. */
+	/* The check for objects comes before that of the mode's value. */
 	assert_int_equal(set_mode(&one, 2), -EBUSY);
 	assert_int_equal(set_mode(&one, 0), -EBUSY);
 	assert_int_equal(engine_object_destroy(e, ioas), 0);
@@ -197,7 +196,7 @@ static void change_process_moves_what_is_charged(void **state)
 	assert_int_equal(one.caller.pinned_pages, 0);
 	assert_int_equal(two.caller.locked_pages, PAGES);
 	assert_int_equal(two.caller.pinned_pages, PAGES);
-	/* And what comes later: the pages are pinned again. */
+	/* Later pins count, too: the pages are pinned again. */
 	detach();
 	assert_int_equal(two.caller.locked_pages, 0);
 }

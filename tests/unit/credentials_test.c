@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Capabilities and user IDs of the calling thread, as the caller sees them. */
 #include <linux/capability.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -13,10 +14,10 @@
 #include "mem/credentials.h"
 
 enum {
-	CAP = CAP_SYS_PACCT /* nobody misses it */
+	CAP = CAP_SYS_PACCT /* nothing here needs it */
 };
 
-/* Of the calling thread alone. */
+/* Changes the calling thread alone. */
 static void set_effective(bool on)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

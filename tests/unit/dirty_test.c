@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Dirty tracking: what DMA marks, and what the bitmap says of it. */
-#include "../lib/fixture.h"
+#include "kit.h"
 
 #define IOVA UINT64_C(0x200000)
 

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
+/*
+ * Pinned memory that the program unmaps, moves or replaces: mappings keep the pages that were
+ * pinned.
+ */
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "../lib/mem_caller.h"
 #include "base/gate.h"
 #include "base/log.h"
+#include "kit.h"
 #include "mem/displace.h"
 #include "mem/source.h"
 
@@ -24,7 +19,7 @@ enum {
 };
 
 /* Memory of the program, and sources over it. */
-struct fixture {
+struct scene {
 	struct mem_caller caller;
 	char *va;
 };
@@ -60,25 +55,25 @@ static uint64_t addr(const void *p)
 static void mark(char *va, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		memset(va + i * PAGE_SIZE, (int)(i + 1), PAGE_SIZE);
+		memset(va + i * PAGE, (int)(i + 1), PAGE);
 }
 
-static void set_up(struct fixture *f, size_t count)
+static void set_up(struct scene *f, size_t count)
 {
-	mem_caller_init(&f->caller, 200, UINT64_MAX >> PAGE_SHIFT);
-	f->va = mmap(NULL, count * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		     -1, 0);
+	mem_caller_init(&f->caller, 200, UINT64_MAX / PAGE);
+	f->va = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0);
 	assert_ptr_not_equal(f->va, MAP_FAILED);
 	mark(f->va, count);
 	told = 0;
 }
 
-static struct mem_source *source_of(struct fixture *f, size_t first, size_t count)
+static struct mem_source *source_of(struct scene *f, size_t first, size_t count)
 {
 	struct mem_source *source;
 
-	assert_int_equal(mem_source_from_va(&f->caller.caller, addr(f->va) + first * PAGE_SIZE,
-					    count * PAGE_SIZE, true, MEM_ACCOUNT_NONE, &source),
+	assert_int_equal(mem_source_from_va(&f->caller.caller, addr(f->va) + first * PAGE,
+					    count * PAGE, true, MEM_ACCOUNT_NONE, &source),
 			 0);
 	return source;
 }
@@ -88,8 +83,8 @@ static char *bus_of(struct mem_source *source, uint64_t page)
 {
 	uint64_t bus, run;
 
-	mem_source_run(source, page * PAGE_SIZE, PAGE_SIZE, &bus, &run);
-	assert_int_equal(run, PAGE_SIZE);
+	mem_source_extent(source, page * PAGE, PAGE, &bus, &run);
+	assert_int_equal(run, PAGE);
 	return (char *)(uintptr_t)bus;
 }
 
@@ -97,42 +92,41 @@ static bool mapped(const void *va)
 {
 	unsigned char present;
 
-	return !mincore((void *)(addr(va) & ~PAGE_MASK), PAGE_SIZE, &present);
+	return !mincore((void *)(addr(va) & ~(PAGE - 1)), PAGE, &present);
 }
 
-static int displace(const struct fixture *f, size_t first, size_t count, bool keep)
+static int displace(const struct scene *f, size_t first, size_t count, bool keep)
 {
-	return displace_range(addr(f->va) + first * PAGE_SIZE, count * PAGE_SIZE, DISPLACE_MUNMAP,
-			      keep);
+	return displace_range(addr(f->va) + first * PAGE, count * PAGE, DISPLACE_MUNMAP, keep);
 }
 
 static void only_pinned_memory_needs_to_move(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source;
 
 	(void)state;
 	set_up(&f, 8);
 	source = source_of(&f, 2, 4);
-	assert_false(displace_needed(addr(f.va), 8 * PAGE_SIZE));
+	assert_false(displace_needed(addr(f.va), 8 * PAGE));
 	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
-	assert_true(displace_needed(addr(f.va), 8 * PAGE_SIZE));
-	assert_true(displace_needed(addr(f.va) + 5 * PAGE_SIZE, 1));
+	assert_true(displace_needed(addr(f.va), 8 * PAGE));
+	assert_true(displace_needed(addr(f.va) + 5 * PAGE, 1));
 	assert_true(displace_needed(0, UINT64_MAX));
-	assert_false(displace_needed(addr(f.va) + 6 * PAGE_SIZE, PAGE_SIZE));
-	assert_false(displace_needed(addr(f.va), 2 * PAGE_SIZE));
-	assert_false(displace_needed(addr(f.va) + 3 * PAGE_SIZE, 0));
+	assert_false(displace_needed(addr(f.va) + 6 * PAGE, PAGE));
+	assert_false(displace_needed(addr(f.va), 2 * PAGE));
+	assert_false(displace_needed(addr(f.va) + 3 * PAGE, 0));
 	assert_int_equal(displace(&f, 0, 2, false), 0);
 	assert_int_equal(told, 0);
 	mem_source_unpin(source, pages(0, 4));
-	assert_false(displace_needed(addr(f.va), 8 * PAGE_SIZE));
+	assert_false(displace_needed(addr(f.va), 8 * PAGE));
 	mem_source_put(source);
-	munmap(f.va, 8 * PAGE_SIZE);
+	munmap(f.va, 8 * PAGE);
 }
 
 static void unmapped_pages_keep_their_contents(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source;
 	uint64_t generation = displace_generation();
 	char *aside, *former;
@@ -149,13 +143,13 @@ static void unmapped_pages_keep_their_contents(void **state)
 	assert_ptr_equal(told_source[0], source);
 	assert_int_equal(told_pages[0].first, 2);
 	assert_int_equal(told_pages[0].count, 3);
-	assert_true(mapped(former + PAGE_SIZE));
-	assert_false(mapped(former + 2 * PAGE_SIZE));
+	assert_true(mapped(former + PAGE));
+	assert_false(mapped(former + 2 * PAGE));
 	for (uint64_t i = 0; i < 8; i++) {
 		bool moved = i >= 2 && i < 5;
 
 		assert_int_equal(*bus_of(source, i), i + 1);
-		assert_int_equal(bus_of(source, i) != former + i * PAGE_SIZE, moved);
+		assert_int_equal(bus_of(source, i) != former + i * PAGE, moved);
 	}
 	aside = bus_of(source, 2);
 	/* Once more over all of it: only what is still in place moves. */
@@ -172,7 +166,7 @@ static void unmapped_pages_keep_their_contents(void **state)
 
 static void emptied_pages_stay_mapped_for_the_program(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source;
 
 	(void)state;
@@ -180,20 +174,20 @@ static void emptied_pages_stay_mapped_for_the_program(void **state)
 	source = source_of(&f, 0, 4);
 	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
 	assert_int_equal(displace(&f, 1, 2, true), 0);
-	assert_int_equal(f.va[PAGE_SIZE], 0);
-	f.va[PAGE_SIZE] = 77;
+	assert_int_equal(f.va[PAGE], 0);
+	f.va[PAGE] = 77;
 	assert_int_equal(*bus_of(source, 1), 2);
 	mem_source_unpin(source, pages(0, 4));
 	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
-	assert_ptr_equal(bus_of(source, 1), f.va + PAGE_SIZE);
+	assert_ptr_equal(bus_of(source, 1), f.va + PAGE);
 	mem_source_unpin(source, pages(0, 4));
 	mem_source_put(source);
-	munmap(f.va, 4 * PAGE_SIZE);
+	munmap(f.va, 4 * PAGE);
 }
 
 static void two_sources_of_a_page_keep_the_same_page(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *a, *b;
 	char *aside;
 
@@ -210,23 +204,23 @@ static void two_sources_of_a_page_keep_the_same_page(void **state)
 	assert_ptr_equal(aside, bus_of(b, 0));
 	assert_int_equal(*aside, 3);
 	assert_int_equal(*bus_of(b, 3), 6);
-	/* Page 4, which nobody had pinned, is the program's to lose. */
-	assert_true(mapped(f.va + 4 * PAGE_SIZE));
+	/* Page 4 was not pinned, so the program loses its content. */
+	assert_true(mapped(f.va + 4 * PAGE));
 	mem_source_unpin(a, pages(0, 4));
 	assert_true(mapped(aside));
-	assert_false(mapped(aside - PAGE_SIZE));
+	assert_false(mapped(aside - PAGE));
 	assert_int_equal(*bus_of(b, 0), 3);
 	mem_source_unpin(b, pages(0, 2));
 	assert_false(mapped(aside));
 	mem_source_unpin(b, pages(3, 1));
 	mem_source_put(a);
 	mem_source_put(b);
-	munmap(f.va, 6 * PAGE_SIZE);
+	munmap(f.va, 6 * PAGE);
 }
 
 static void parts_that_stay_pinned_stay_aside(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source;
 	char *aside;
 
@@ -239,40 +233,40 @@ static void parts_that_stay_pinned_stay_aside(void **state)
 	aside = bus_of(source, 3);
 	mem_source_unpin(source, pages(0, 8));
 	assert_int_equal(*bus_of(source, 3), 4);
-	assert_false(mapped(aside - PAGE_SIZE));
-	/* A later user of a page that is aside gets that page. */
+	assert_false(mapped(aside - PAGE));
+	/* A later pin of a page that was moved aside gets that page. */
 	assert_int_equal(mem_source_pin(source, pages(4, 1)), 0);
 	mem_source_unpin(source, pages(3, 2));
 	assert_int_equal(*bus_of(source, 4), 5);
 	assert_false(mapped(aside));
 	mem_source_unpin(source, pages(4, 1));
-	assert_false(mapped(aside + PAGE_SIZE));
+	assert_false(mapped(aside + PAGE));
 	mem_source_put(source);
 }
 
 /* One run of addresses over several mappings, and a page that has gone unseen. */
 static void mappings_of_several_kinds_move_together(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source;
 	int fd = memfd_create("shared", MFD_CLOEXEC);
 
 	(void)state;
 	set_up(&f, 8);
 	source = source_of(&f, 0, 8);
-	assert_int_equal(ftruncate(fd, 2 * PAGE_SIZE), 0);
-	assert_ptr_equal(mmap(f.va + 3 * PAGE_SIZE, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+	assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
+	assert_ptr_equal(mmap(f.va + 3 * PAGE, 2 * PAGE, PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_FIXED, fd, 0),
-			 f.va + 3 * PAGE_SIZE);
+			 f.va + 3 * PAGE);
 	mark(f.va, 8);
 	assert_int_equal(mem_source_pin(source, pages(0, 8)), 0);
-	assert_int_equal(mprotect(f.va + 6 * PAGE_SIZE, PAGE_SIZE, PROT_READ), 0);
-	assert_int_equal(munmap(f.va + PAGE_SIZE, PAGE_SIZE), 0);
+	assert_int_equal(mprotect(f.va + 6 * PAGE, PAGE, PROT_READ), 0);
+	assert_int_equal(munmap(f.va + PAGE, PAGE), 0);
 	assert_int_equal(displace(&f, 0, 8, false), 0);
 	for (uint64_t i = 0; i < 8; i++) {
 		if (i != 1)
 			assert_int_equal(*bus_of(source, i), i + 1);
-		assert_false(mapped(f.va + i * PAGE_SIZE));
+		assert_false(mapped(f.va + i * PAGE));
 	}
 	/* It is still the file's page. */
 	*bus_of(source, 3) = 99;
@@ -291,23 +285,23 @@ static void sources_of_all_sizes_are_found(void **state)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct mem_caller caller;
 		struct mem_source *source;
-		char *va = mmap(NULL, sizes[i] * PAGE_SIZE, PROT_READ | PROT_WRITE,
+		char *va = mmap(NULL, sizes[i] * PAGE, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		uint64_t last = sizes[i] - 1;
 
 		assert_ptr_not_equal(va, MAP_FAILED);
-		mem_caller_init(&caller, 200, UINT64_MAX >> PAGE_SHIFT);
+		mem_caller_init(&caller, 200, UINT64_MAX / PAGE);
 		assert_int_equal(mem_source_from_va(&caller.caller, addr(va) + 1,
-						    sizes[i] * PAGE_SIZE - 1, true,
-						    MEM_ACCOUNT_NONE, &source),
+						    sizes[i] * PAGE - 1, true, MEM_ACCOUNT_NONE,
+						    &source),
 				 0);
 		assert_int_equal(mem_source_pin(source, pages(last, 1)), 0);
-		assert_true(displace_needed(addr(va) + last * PAGE_SIZE, PAGE_SIZE));
-		assert_false(displace_needed(addr(va) + sizes[i] * PAGE_SIZE, PAGE_SIZE));
-		assert_false(displace_needed(addr(va) - PAGE_SIZE, PAGE_SIZE));
+		assert_true(displace_needed(addr(va) + last * PAGE, PAGE));
+		assert_false(displace_needed(addr(va) + sizes[i] * PAGE, PAGE));
+		assert_false(displace_needed(addr(va) - PAGE, PAGE));
 		mem_source_unpin(source, pages(last, 1));
 		mem_source_put(source);
-		munmap(va, sizes[i] * PAGE_SIZE);
+		munmap(va, sizes[i] * PAGE);
 	}
 }
 
@@ -316,7 +310,7 @@ static void sources_of_all_sizes_are_found(void **state)
 /* mremap of pages of @from to a place of their own; what is there now. */
 static char *move_to(char *from, size_t count, char *to)
 {
-	long rc = displace_mremap(addr(from), count * PAGE_SIZE, count * PAGE_SIZE,
+	long rc = displace_mremap(addr(from), count * PAGE, count * PAGE,
 				  MREMAP_MAYMOVE | MREMAP_FIXED, addr(to));
 
 	assert_int_equal(rc, (long)addr(to));
@@ -325,7 +319,7 @@ static char *move_to(char *from, size_t count, char *to)
 
 static char *free_pages(size_t count)
 {
-	char *va = mmap(NULL, count * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *va = mmap(NULL, count * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_ptr_not_equal(va, MAP_FAILED);
 	return va;
@@ -333,7 +327,7 @@ static char *free_pages(size_t count)
 
 static void pins_go_where_the_program_moves_its_memory(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source, *other;
 	char *to = free_pages(4);
 
@@ -343,31 +337,30 @@ static void pins_go_where_the_program_moves_its_memory(void **state)
 	other = source_of(&f, 3, 1);
 	assert_int_equal(mem_source_pin(source, pages(0, 8)), 0);
 	assert_int_equal(mem_source_pin(other, pages(0, 1)), 0);
-	move_to(f.va + 2 * PAGE_SIZE, 4, to);
+	move_to(f.va + 2 * PAGE, 4, to);
 	assert_int_equal(told, 2);
 	for (uint64_t i = 0; i < 8; i++) {
 		bool moved = i >= 2 && i < 6;
 
-		assert_ptr_equal(bus_of(source, i),
-				 moved ? to + (i - 2) * PAGE_SIZE : f.va + i * PAGE_SIZE);
+		assert_ptr_equal(bus_of(source, i), moved ? to + (i - 2) * PAGE : f.va + i * PAGE);
 		assert_int_equal(*bus_of(source, i), i + 1);
 	}
-	assert_ptr_equal(bus_of(other, 0), to + PAGE_SIZE);
-	/* They are the program's, who may do without them, or the pins may go first. */
-	assert_false(displace_needed(addr(f.va) + 2 * PAGE_SIZE, 0));
+	assert_ptr_equal(bus_of(other, 0), to + PAGE);
+	/* The program may unmap them, or the pins may go first. */
+	assert_false(displace_needed(addr(f.va) + 2 * PAGE, 0));
 	mem_source_unpin(source, pages(0, 8));
 	mem_source_unpin(other, pages(0, 1));
-	assert_true(mapped(to + PAGE_SIZE));
-	assert_int_equal(to[PAGE_SIZE], 4);
+	assert_true(mapped(to + PAGE));
+	assert_int_equal(to[PAGE], 4);
 	mem_source_put(source);
 	mem_source_put(other);
-	munmap(f.va, 8 * PAGE_SIZE);
-	munmap(to, 4 * PAGE_SIZE);
+	munmap(f.va, 8 * PAGE);
+	munmap(to, 4 * PAGE);
 }
 
 static void moved_memory_is_found_where_it_is(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source;
 	char *first = free_pages(4), *second = free_pages(4);
 
@@ -377,29 +370,28 @@ static void moved_memory_is_found_where_it_is(void **state)
 	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
 	move_to(f.va, 4, first);
 	/* A part of it again, and another part of it goes. */
-	move_to(first + PAGE_SIZE, 2, second);
-	assert_ptr_equal(bus_of(source, 2), second + PAGE_SIZE);
-	assert_true(displace_needed(addr(first), PAGE_SIZE));
-	assert_int_equal(displace_range(addr(first), PAGE_SIZE, DISPLACE_MUNMAP, false), 0);
+	move_to(first + PAGE, 2, second);
+	assert_ptr_equal(bus_of(source, 2), second + PAGE);
+	assert_true(displace_needed(addr(first), PAGE));
+	assert_int_equal(displace_range(addr(first), PAGE, DISPLACE_MUNMAP, false), 0);
 	assert_false(mapped(first));
 	assert_int_equal(*bus_of(source, 0), 1);
-	assert_true(displace_needed(addr(second), PAGE_SIZE));
-	assert_int_equal(
-		displace_range(addr(second) + PAGE_SIZE, PAGE_SIZE, DISPLACE_MADVISE, true), 0);
-	assert_int_equal(second[PAGE_SIZE], 0);
+	assert_true(displace_needed(addr(second), PAGE));
+	assert_int_equal(displace_range(addr(second) + PAGE, PAGE, DISPLACE_MADVISE, true), 0);
+	assert_int_equal(second[PAGE], 0);
 	for (uint64_t i = 0; i < 4; i++)
 		assert_int_equal(*bus_of(source, i), i + 1);
 	mem_source_unpin(source, pages(0, 4));
 	assert_int_equal(second[0], 2);
 	mem_source_put(source);
 	assert_false(displace_needed(0, UINT64_MAX));
-	munmap(first, 4 * PAGE_SIZE);
-	munmap(second, 4 * PAGE_SIZE);
+	munmap(first, 4 * PAGE);
+	munmap(second, 4 * PAGE);
 }
 
 static void memory_that_returns_is_in_place_again(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source;
 	char *to = free_pages(4);
 
@@ -410,35 +402,35 @@ static void memory_that_returns_is_in_place_again(void **state)
 	move_to(f.va, 4, to);
 	move_to(to, 4, f.va);
 	for (uint64_t i = 0; i < 4; i++)
-		assert_ptr_equal(bus_of(source, i), f.va + i * PAGE_SIZE);
+		assert_ptr_equal(bus_of(source, i), f.va + i * PAGE);
 	mem_source_unpin(source, pages(0, 4));
 	mem_source_put(source);
-	munmap(f.va, 4 * PAGE_SIZE);
+	munmap(f.va, 4 * PAGE);
 }
 
 static void a_refused_mremap_moves_nothing(void **state)
 {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source;
 
 	(void)state;
 	set_up(&f, 4);
 	source = source_of(&f, 0, 4);
 	assert_int_equal(mem_source_pin(source, pages(1, 2)), 0);
-	assert_int_equal(displace_mremap(addr(f.va), 4 * PAGE_SIZE, 4 * PAGE_SIZE,
+	assert_int_equal(displace_mremap(addr(f.va), 4 * PAGE, 4 * PAGE,
 					 MREMAP_MAYMOVE | MREMAP_FIXED, addr(f.va) + 1),
 			 -EINVAL);
 	assert_int_equal(told, 0);
-	assert_ptr_equal(bus_of(source, 1), f.va + PAGE_SIZE);
+	assert_ptr_equal(bus_of(source, 1), f.va + PAGE);
 	mem_source_unpin(source, pages(1, 2));
 	mem_source_put(source);
-	munmap(f.va, 4 * PAGE_SIZE);
+	munmap(f.va, 4 * PAGE);
 }
 
 /* ---- threads ---- */
 
 struct race {
-	struct fixture f;
+	struct scene f;
 	struct mem_source *source;
 	atomic_bool stop;
 };
@@ -482,13 +474,13 @@ static void pages_that_move_can_be_pinned_and_freed_meanwhile(void **state)
 	assert_int_equal(pthread_join(threads[1], NULL), 0);
 	assert_int_equal(mem_source_pinned_pages(race.source), 0);
 	mem_source_put(race.source);
-	munmap(race.f.va, 4 * PAGE_SIZE);
+	munmap(race.f.va, 4 * PAGE);
 }
 
 /* A page that is taken away, in a thread of its own. */
 static void *take_away(void *arg)
 {
-	const struct fixture *f = arg;
+	const struct scene *f = arg;
 
 	return (void *)(intptr_t)displace(f, 0, 1, false);
 }
@@ -496,7 +488,7 @@ static void *take_away(void *arg)
 static void pages_move_only_when_no_dma_is_under_way(void **state)
 {
 	struct mem_source *source;
-	struct fixture f;
+	struct scene f;
 	pthread_t thread;
 	void *result;
 

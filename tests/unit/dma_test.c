@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* DMA at the ends of the 64-bit space. */
-#include "../lib/fixture.h"
-
 #include "base/log.h"
-
-enum {
-	PAGE = 4096
-};
+#include "kit.h"
 
 #define LAST_PAGE (UINT64_MAX - PAGE + 1)
 
@@ -45,7 +40,7 @@ static void a_request_does_not_go_on_at_0(void **state)
 	memset(bytes, 0x11, sizeof(bytes));
 	assert_int_equal(uiommufd_dma_write(f->devices[0], 0, LAST_PAGE, bytes, sizeof(bytes)),
 			 -EFAULT);
-	/* As on a bus: what comes before has been transferred. */
+	/* As on a bus, the bytes before the fault have been transferred. */
 	assert_int_equal(f->buffer[PAGE - 1], 0x11);
 	assert_int_equal(f->buffer[PAGE], 0);
 	assert_int_equal(uiommufd_dma_read(f->devices[0], 0, LAST_PAGE, bytes, sizeof(bytes)),
@@ -60,7 +55,7 @@ int main(void)
 		cmocka_unit_test(a_request_does_not_go_on_at_0),
 	};
 
-	/* What is refused here is meant to be. */
+	/* The DMAs here fail on purpose. */
 	log_set_level(LOG_LEVEL_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,19 +5,12 @@
  */
 #include <linux/pci_regs.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "../lib/vfio_rig.h"
 #include "devices/devices.h"
+#include "kit.h"
 
 enum {
 	ID = 0x00,
@@ -38,14 +31,14 @@ enum {
 
 static uint8_t *memory; /* at IOVA, for reading and writing */
 
-static void enable(struct rig *rig, uint16_t command)
+static void enable(struct vfio_rig *rig, uint16_t command)
 {
 	assert_int_equal(rig_pwrite(rig, &command, 2, rig_pos(7, PCI_COMMAND)), 2);
 }
 
 static int setup_with(void **state, const struct option_value *option)
 {
-	static struct rig rig;
+	static struct vfio_rig rig;
 	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
 	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
 	struct iommu_ioas_map map = {.size = sizeof(map),
@@ -91,7 +84,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static uint32_t get(struct rig *rig, unsigned int reg)
+static uint32_t get(struct vfio_rig *rig, unsigned int reg)
 {
 	uint32_t value;
 
@@ -99,12 +92,12 @@ static uint32_t get(struct rig *rig, unsigned int reg)
 	return value;
 }
 
-static void set(struct rig *rig, unsigned int reg, uint32_t value)
+static void set(struct vfio_rig *rig, unsigned int reg, uint32_t value)
 {
 	assert_int_equal(rig_pwrite(rig, &value, 4, reg), 4);
 }
 
-static void await_clear(struct rig *rig, unsigned int reg, uint32_t bits)
+static void await_clear(struct vfio_rig *rig, unsigned int reg, uint32_t bits)
 {
 	for (int i = 0; get(rig, reg) & bits; i++) {
 		if (i > 1000)
@@ -113,7 +106,7 @@ static void await_clear(struct rig *rig, unsigned int reg, uint32_t bits)
 	}
 }
 
-static void start_dma(struct rig *rig, uint64_t source, uint64_t destination, uint64_t count,
+static void start_dma(struct vfio_rig *rig, uint64_t source, uint64_t destination, uint64_t count,
 		      uint32_t command)
 {
 	assert_int_equal(rig_pwrite(rig, &source, 8, SOURCE), 8);
@@ -122,14 +115,14 @@ static void start_dma(struct rig *rig, uint64_t source, uint64_t destination, ui
 	set(rig, COMMAND, command);
 }
 
-static void dma(struct rig *rig, uint64_t source, uint64_t destination, uint64_t count,
+static void dma(struct vfio_rig *rig, uint64_t source, uint64_t destination, uint64_t count,
 		uint32_t command)
 {
 	start_dma(rig, source, destination, count, command);
 	await_clear(rig, COMMAND, 1);
 }
 
-static int take_interrupts(struct rig *rig, uint32_t index)
+static int take_interrupts(struct vfio_rig *rig, uint32_t index)
 {
 	int32_t fd = eventfd(0, EFD_NONBLOCK);
 	union rig_irqs irqs;
@@ -153,7 +146,7 @@ static uint64_t events(int fd, int timeout_ms)
 
 static void it_identifies_itself_and_inverts(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	assert_int_equal(get(rig, ID), 0x010000ed);
 	set(rig, ID, 0);
@@ -165,7 +158,7 @@ static void it_identifies_itself_and_inverts(void **state)
 
 static void low_registers_take_four_bytes_only(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint64_t value = 0;
 
 	assert_int_equal(rig_pread(rig, &value, 8, ID), 8);
@@ -180,7 +173,7 @@ static void low_registers_take_four_bytes_only(void **state)
 
 static void dma_registers_take_four_or_eight(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint64_t value = UINT64_C(0x1122334455667788);
 
 	assert_int_equal(rig_pwrite(rig, &value, 8, SOURCE), 8);
@@ -199,7 +192,7 @@ static void factorials_are_computed(void **state)
 		uint32_t n, product;
 	} expected[] = {{0, 1},		  {1, 1},	    {5, 120}, {12, 479001600},
 			{13, 1932053504}, {33, 2147483648}, {34, 0},  {UINT32_MAX, 0}};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	for (unsigned int i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
 		set(rig, FACTORIAL, expected[i].n);
@@ -210,7 +203,7 @@ static void factorials_are_computed(void **state)
 
 static void a_factorial_interrupts_if_asked_to(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	int fd = take_interrupts(rig, VFIO_PCI_MSI_IRQ_INDEX);
 
 	set(rig, FACTORIAL, 3);
@@ -229,7 +222,7 @@ static void a_factorial_interrupts_if_asked_to(void **state)
 
 static void raising_and_acknowledging_by_hand(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	set(rig, IRQ_RAISE, 0x5);
 	set(rig, IRQ_RAISE, 0x2);
@@ -245,7 +238,7 @@ static void intx_stays_until_everything_is_acknowledged(void **state)
 				      .flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_UNMASK,
 				      .index = VFIO_PCI_INTX_IRQ_INDEX,
 				      .count = 1};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	int fd = take_interrupts(rig, VFIO_PCI_INTX_IRQ_INDEX);
 	uint16_t status;
 
@@ -264,7 +257,7 @@ static void intx_stays_until_everything_is_acknowledged(void **state)
 
 static void each_event_sends_a_message(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	int fd = take_interrupts(rig, VFIO_PCI_MSI_IRQ_INDEX);
 
 	set(rig, IRQ_RAISE, 1);
@@ -278,7 +271,7 @@ static void each_event_sends_a_message(void **state)
 
 static void dma_goes_into_the_buffer_and_out_again(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	for (unsigned int i = 0; i < 4096; i++)
 		memory[i] = (uint8_t)(i * 31 + i / 256);
@@ -292,7 +285,7 @@ static void dma_goes_into_the_buffer_and_out_again(void **state)
 
 static void dma_interrupts_once_for_each_completion(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	int fd = take_interrupts(rig, VFIO_PCI_MSI_IRQ_INDEX);
 
 	for (int i = 0; i < 200; i++) {
@@ -313,7 +306,7 @@ static void dma_that_leaves_the_buffer_moves_nothing(void **state)
 		uint64_t address, count;
 	} bad[] = {{BUFFER, 4097},  {BUFFER + 4096, 1},	      {BUFFER - 1, 2},		{0, 1},
 		   {UINT64_MAX, 2}, {BUFFER + 1, UINT64_MAX}, {UINT64_MAX - 4095, 4096}};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	memset(memory, 0xab, MEMORY_SIZE);
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -327,7 +320,7 @@ static void dma_that_leaves_the_buffer_moves_nothing(void **state)
 
 static void dma_that_the_iommu_refuses_ends_like_any_other(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	int fd = take_interrupts(rig, VFIO_PCI_MSI_IRQ_INDEX);
 
 	start_dma(rig, 0x5000, BUFFER, 16, 1 | 4);
@@ -338,7 +331,7 @@ static void dma_that_the_iommu_refuses_ends_like_any_other(void **state)
 
 static void dma_without_bus_mastering_moves_nothing(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	memset(memory, 0x11, 64);
 	dma(rig, IOVA, BUFFER, 64, 1);
@@ -353,7 +346,7 @@ static void dma_without_bus_mastering_moves_nothing(void **state)
 
 static void dma_addresses_are_cut_by_the_mask(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	memset(memory, 0x33, 64);
 	dma(rig, UINT64_C(0xf0000000) | IOVA, BUFFER, 64, 1);
@@ -364,7 +357,7 @@ static void dma_addresses_are_cut_by_the_mask(void **state)
 
 static void a_wider_mask_can_be_chosen(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	memset(memory, 0x44, 64);
 	dma(rig, IOVA, BUFFER, 64, 1);
@@ -377,7 +370,7 @@ static void a_wider_mask_can_be_chosen(void **state)
 
 static void dma_registers_stand_still_while_it_runs(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	start_dma(rig, IOVA, BUFFER, 64, 1);
 	assert_int_equal(get(rig, COMMAND), 1);
@@ -395,7 +388,7 @@ static void dma_registers_stand_still_while_it_runs(void **state)
 
 static void reset_ends_dma_and_forgets_everything(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	set(rig, IRQ_RAISE, 1);
 	set(rig, LIVENESS, 5);
@@ -409,7 +402,7 @@ static void reset_ends_dma_and_forgets_everything(void **state)
 
 static void closing_while_dma_runs_waits_for_it(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	start_dma(rig, IOVA, BUFFER, 64, 1 | 4);
 	file_put(rig->file);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Injected failures, and allocation, which asks for them. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,9 +4,9 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "../lib/engine.h"
 #include "iommufd/device/page_request.h"
 #include "iommufd/queue/fault_queue.h"
+#include "kit.h"
 
 #define IOVA UINT64_C(0x200000)
 
@@ -145,7 +145,7 @@ static void cookies_are_the_lowest_free(void **state)
 	report(q, 0, 9, 0x1000, true, &answers[3]);
 	assert_int_equal(engine_read(q->e, q->fd, records, sizeof(records)), sizeof(records[0]));
 	assert_int_equal(records[0].cookie, 2);
-	/* Answers the rest while there is somebody to tell. */
+	/* Answers the rest while the device is still attached. */
 	iommufd_device_detach(q->e->devices[0], 0);
 }
 

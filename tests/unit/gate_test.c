@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The interesting ones need -fsanitize=thread to say all they can. */
+/* The gate. The tests with threads show most under -fsanitize=thread. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/fail.h"
 #include "base/gate.h"
+#include "kit.h"
 
 static char key_a, key_b;
 
@@ -103,14 +97,14 @@ static void *enter_without_memory(void *arg)
 
 	(void)arg;
 	for (uint64_t n = 1; n < 10; n++) {
-		fail_arm(n);
+		failure_arm(n);
 		rc = gate_enter(&key_a);
 		if (!rc)
 			break;
 		assert_int_equal(rc, -ENOMEM);
 		assert_null(gate_self);
 	}
-	fail_arm(0);
+	failure_disarm();
 	assert_int_equal(rc, 0);
 	gate_leave();
 	return NULL;
@@ -123,7 +117,7 @@ static void a_first_entry_without_memory_is_refused(void **state)
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, enter_without_memory, NULL), 0);
 	pthread_join(thread, NULL);
-	/* What the failed entries took and gave back keeps nobody waiting. */
+	/* Slots that the failed entries took and gave back do not delay a wait. */
 	gate_wait(&key_a);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of a fault that is not ours is tried in child processes, before and after the
- * handlers are installed: both must end alike.
+ * The guard's signal handlers. Faults that do not belong to the engine are raised in child
+ * processes, before and after the handlers are installed: both must end alike.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -227,7 +227,7 @@ static void info_handler(int signo, siginfo_t *info, void *context)
 	errno = ERANGE;
 }
 
-/* The handler mends the mapping and the program goes on. */
+/* The program's handler repairs the mapping, and the program goes on. */
 static void run_info(void)
 {
 	const struct sigaction act = {.sa_sigaction = info_handler, .sa_flags = SA_SIGINFO};
@@ -333,7 +333,7 @@ static int status_of(void (*run)(void), bool guard)
 		_exit(3);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
-	return status & ~0x80; /* no matter whether it dumped */
+	return status & ~0x80; /* whether it dumped core does not matter */
 }
 
 /* Runs before anything is installed in this process, which children would inherit. */

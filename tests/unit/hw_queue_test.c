@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* HW queues that depend on each other, while one of them fails to come about. */
+/* HW queues that depend on each other, while the creation of one of them fails. */
 #include <pthread.h>
 #include <sched.h>
 
-#include "../lib/mock_rig.h"
+#include "kit.h"
 
 enum {
-	PAGE = 4096,
 	YIELDS = 2000,
 };
 
@@ -15,7 +14,7 @@ enum {
 static char memory[PAGE] __attribute__((aligned(4096)));
 
 struct rig {
-	struct mock_rig mock; /* first: the caller */
+	struct mock_rig mock; /* must be first: the caller */
 	uint32_t viommu;
 	pthread_t thread;
 	bool armed;
@@ -39,8 +38,8 @@ static void *alloc_second(void *arg)
 }
 
 /*
- * The first queue cannot be told of: by then it has all but its place in the table. Meanwhile
- * another thread wants the second.
+ * The first queue is complete except for its place in the table when its ID cannot be written back.
+ * Meanwhile another thread creates the second.
  */
 static int failing_write(struct uiommufd_caller *caller, uint64_t dst, const void *src, size_t len)
 {

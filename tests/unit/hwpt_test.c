@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* HWPT_ALLOC, attachments to HWPTs and IOASes, PASIDs, and what the kinds make of them. */
-#include "../lib/fixture.h"
+#include "kit.h"
 
 #define IOVA UINT64_C(0x200000)
 
@@ -94,7 +94,7 @@ static void devices_of_one_kind_share_the_automatic_hwpt(void **state)
 	uiommufd_endpoint_detach(f->devices[0], 0);
 	assert_int_equal(fixture_object_destroy(f, first), -EBUSY);
 	uiommufd_endpoint_detach(f->devices[1], 0);
-	/* It went with its last device. */
+	/* It was destroyed with its last device. */
 	assert_int_equal(fixture_object_destroy(f, first), -ENOENT);
 }
 
@@ -281,7 +281,7 @@ static void pasid_rules_are_the_kernels(void **state)
 
 	assert_int_equal(fixture_hwpt(f, 0, ioas, 0, &plain), 0);
 	assert_int_equal(fixture_hwpt(f, 0, ioas, IOMMU_HWPT_ALLOC_PASID, &wide), 0);
-	/* A table that is not for PASIDs; an IOAS, whose automatic one is not. */
+	/* Refused: a table that is not for PASIDs, and an IOAS, as automatic tables are not. */
 	pt_id = plain;
 	assert_int_equal(fixture_attach(f, 0, 5, &pt_id), -EINVAL);
 	pt_id = ioas;

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "base/fail.h"
+/* The table of IDs: which ID comes next, what a look-up finds, and a reservation that fails. */
 #include "base/idtable.h"
+#include "kit.h"
 
 static char object_a, object_b;
 
@@ -130,15 +123,15 @@ static void a_failed_reservation_takes_nothing(void **state)
 		if (n == 1 || n == 64 || n == 128 || n == 2048) {
 			/* Here the table grows: the array and each level may fail. */
 			for (uint64_t step = 1;; step++) {
-				fail_arm(step);
+				failure_arm(step);
 				if (!idtable_reserve(table, &id))
 					break;
-				assert_int_equal(fail_left(), 0);
+				assert_int_equal(failure_left(), 0);
 				assert_int_equal(table->taken, n - 1);
 				assert_null(idtable_find(table, n));
 			}
-			assert_true(fail_left() > 0);
-			fail_arm(0);
+			assert_true(failure_left() > 0);
+			failure_disarm();
 			assert_int_equal(id, n);
 		} else {
 			assert_int_equal(reserve(table), n);

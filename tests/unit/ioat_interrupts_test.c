@@ -3,14 +3,7 @@
  * The interrupts of the ioat device, by the million: each completion that is awaited interrupts
  * once.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "../lib/ioat_rig.h"
+#include "kit.h"
 
 enum {
 	MEMORY_SIZE = 1 << 20,
@@ -24,7 +17,7 @@ enum {
 #endif
 };
 
-/* One copy at a time, which the program sleeps for. */
+/* One copy at a time; the program sleeps until it is done. */
 static void each_completion_interrupts_once(void **state)
 {
 	struct ioat_rig t;
@@ -38,7 +31,7 @@ static void each_completion_interrupts_once(void **state)
 		ioat_prepare(&t, TO, FROM, 64, DESCRIPTOR_INTERRUPT | DESCRIPTOR_COMPLETION);
 		ioat_submit(&t);
 		assert_int_equal(ioat_events(fd, PATIENCE_MS), 1);
-		/* Who was interrupted finds the completion. */
+		/* After the interrupt the completion is there. */
 		assert_int_equal(*ioat_completion(&t) & CHANSTS_DESCRIPTOR, ioat_slot_iova(i));
 		ioat_set(&t, IOAT_CHANCTRL, 2, CHANCTRL_INT_DISABLE);
 	}

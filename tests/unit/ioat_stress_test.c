@@ -4,18 +4,13 @@
  * thread, no mapping and (under AddressSanitizer) no memory left behind.
  */
 #include <dirent.h>
+#include <linux/pci_regs.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-#include "../lib/ioat_rig.h"
 #include "base/log.h"
+#include "kit.h"
 
 enum {
 	MEMORY_SIZE = 1 << 22,
@@ -23,16 +18,6 @@ enum {
 	TO = 1 << 21,
 	ROUNDS = 60,
 };
-
-static uint64_t random_state;
-
-static uint64_t next_random(uint64_t below)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % below;
-}
 
 static unsigned int count_threads(void)
 {
@@ -46,7 +31,7 @@ static unsigned int count_threads(void)
 	return count;
 }
 
-/* A sanitizer's own mappings come and go: there it says nothing. */
+/* Mappings of a sanitizer come and go, so its builds do not check this. */
 static unsigned int count_mappings(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -64,20 +49,20 @@ static unsigned int count_mappings(void)
 #endif
 }
 
-/* A ring without end: each descriptor copies, and may interrupt. */
+/* An endless ring: each descriptor copies, and may interrupt. */
 static void start_dma(struct ioat_rig *t)
 {
 	ioat_start_ring(t);
 	ioat_set(t, IOAT_CHANCTRL, 2, CHANCTRL_ERR_COMP_EN | CHANCTRL_ERR_INT_EN);
 	for (unsigned int i = 0; i < RING_SLOTS; i++)
-		ioat_prepare(t, TO, FROM, (uint32_t)(64 << next_random(14)),
+		ioat_prepare(t, TO, FROM, (uint32_t)(64 << random_below(14)),
 			     DESCRIPTOR_COMPLETION | DESCRIPTOR_INTERRUPT);
 	ioat_set(t, IOAT_DMACOUNT, 2, 0xffff);
 }
 
 static void rest(void)
 {
-	struct timespec time = {.tv_nsec = (long)next_random(300000)};
+	struct timespec time = {.tv_nsec = (long)random_below(300000)};
 
 	nanosleep(&time, NULL);
 }
@@ -162,15 +147,15 @@ static void one_round(void)
 	fd = ioat_take_interrupts(&t, VFIO_PCI_MSIX_IRQ_INDEX);
 	start_dma(&t);
 	for (size_t left = count; left; left--) {
-		size_t chosen = next_random(left);
+		size_t chosen = random_below(left);
 		event happens = events[chosen];
 
 		events[chosen] = events[left - 1];
 		rest();
 		happens(&t);
 		/* Before the end something must be running. */
-		if (t.rig.file && next_random(2))
-			ioat_set(&t, IOAT_DMACOUNT, 2, next_random(0x10000));
+		if (t.rig.file && random_below(2))
+			ioat_set(&t, IOAT_DMACOUNT, 2, random_below(0x10000));
 	}
 	close(fd);
 	vfio_device_destroy(t.rig.device);
@@ -184,7 +169,7 @@ static void closing_in_any_order_leaves_nothing_behind(void **state)
 	unsigned int threads, mappings;
 
 	(void)state;
-	/* What is there once is made in the first rounds. */
+	/* Singletons are created in the first rounds. */
 	for (unsigned int i = 0; i < 5; i++)
 		one_round();
 	threads = count_threads();
@@ -262,11 +247,8 @@ int main(void)
 		cmocka_unit_test(closing_in_any_order_leaves_nothing_behind),
 		cmocka_unit_test(threads_use_and_reset_the_device_at_once),
 	};
-	const char *seed = getenv("UIOMMUFD_SEED");
 
-	random_state = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) | 1;
-	printf("seed %llu\n", (unsigned long long)random_state);
-	/* DMA that fails is what happens here. */
+	/* DMA fails on purpose here: its messages are not worth reading. */
 	log_set_level(LOG_LEVEL_ERROR);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

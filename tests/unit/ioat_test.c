@@ -3,14 +3,9 @@
  * The ioat device, driven as a program would: registers through the file, chains in a real IO
  * address space.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
+#include <linux/pci_regs.h>
 
-#include <cmocka.h>
-
-#include "../lib/ioat_rig.h"
+#include "kit.h"
 
 enum {
 	MEMORY_SIZE = 1 << 23,
@@ -264,7 +259,7 @@ static void an_interrupt_disables_itself_until_it_is_enabled_again(void **state)
 	assert_true(ioat_get(&t, IOAT_CHANCTRL, 2) & CHANCTRL_INT_DISABLE);
 	assert_int_equal(ioat_get(&t, IOAT_ATTNSTATUS, 4), 1);
 	assert_int_equal(ioat_get(&t, IOAT_ATTNSTATUS, 4), 0);
-	/* What came meanwhile comes as one. */
+	/* Interrupts that were raised meanwhile arrive as one. */
 	ioat_set(&t, IOAT_CHANCTRL, 2, CHANCTRL_INT_DISABLE);
 	assert_int_equal(ioat_events(fd, 2000), 1);
 	ioat_set(&t, IOAT_CHANCTRL, 2, CHANCTRL_INT_DISABLE);
@@ -444,7 +439,9 @@ enum {
 	MANY = 60000
 };
 
-/* Round and round the ring: some seconds of copying, so that it is still at it whenever we come. */
+/*
+ * Around the ring again and again: some seconds of copying, so that it is busy when the test looks.
+ */
 static void start_long_chain(void)
 {
 	for (unsigned int i = 0; i < RING_SLOTS; i++)

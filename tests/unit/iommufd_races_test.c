@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What two calls can do to each other at the worst moment. Where it can be had, the moment is made:
- * the caller's memory is written when a command has done its work but is not over yet, so an
- * operation of the caller is where the other call begins.
+ * Two calls that meet at the worst moment. Where possible the test chooses the moment: a command
+ * writes the caller's memory when its work is done but the call has not returned, so the caller's
+ * write operation starts the other call.
  */
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "../lib/engine.h"
 #include "iommufd/ioas/ioas.h"
+#include "kit.h"
 
 enum {
 	ROUNDS = 2000,
@@ -18,7 +18,7 @@ enum {
 	IOVA = 0x100000,
 };
 
-/* What happens when the engine writes the next structure back; it returns what the write gives. */
+/* Called when the engine writes the next structure back; returns the result of that write. */
 struct moment {
 	struct engine *e;
 	int (*happens)(struct moment *moment);
@@ -54,7 +54,7 @@ static struct engine *create(const char *kind, struct moment *moment,
 	return e;
 }
 
-/* Lets a thread run that cannot be waited for, as it may wait for us. */
+/* Lets another thread run. It cannot be joined here, because it may be waiting for this one. */
 static void start_and_yield(struct moment *moment, void *(*run)(void *arg))
 {
 	assert_int_equal(pthread_create(&moment->thread, NULL, run, moment), 0);
@@ -122,6 +122,63 @@ static void a_vdevice_whose_device_is_unbound_while_it_is_created_becomes_a_tomb
 	engine_destroy(e);
 }
 
+struct invalidator {
+	struct engine *e;
+	uint32_t viommu;
+	atomic_bool stop;
+	int unexpected;
+};
+
+static void *invalidate_stream(void *arg)
+{
+	struct invalidator *invalidator = arg;
+	struct iommu_viommu_arm_smmuv3_invalidate command = {
+		.cmd = {UINT64_C(5) << 32 | 0x06}, /* CFGI_CD_ALL of stream 5 */
+	};
+
+	while (!atomic_load(&invalidator->stop)) {
+		struct iommu_hwpt_invalidate cmd = {
+			.size = sizeof(cmd),
+			.hwpt_id = invalidator->viommu,
+			.data_uptr = (uintptr_t)&command,
+			.data_type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3,
+			.entry_len = sizeof(command),
+			.entry_num = 1,
+		};
+		int rc = engine_call(invalidator->e, IOMMU_HWPT_INVALIDATE, &cmd);
+
+		if (rc && rc != -EIO)
+			invalidator->unexpected = rc;
+	}
+	return NULL;
+}
+
+static void an_invalidation_finds_a_vdevice_with_its_device_or_none(void **state)
+{
+	struct engine *e = engine_create("smmuv3", 4);
+	struct invalidator invalidator = {.e = e, .viommu = alloc_viommu(e, 0)};
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, invalidate_stream, &invalidator), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct iommu_vdevice_alloc cmd = {
+			.size = sizeof(cmd),
+			.viommu_id = invalidator.viommu,
+			.dev_id = e->dev_ids[0],
+			.virt_id = 5,
+		};
+
+		assert_int_equal(engine_call(e, IOMMU_VDEVICE_ALLOC, &cmd), 0);
+		assert_int_equal(engine_object_destroy(e, cmd.out_vdevice_id), 0);
+	}
+	atomic_store(&invalidator.stop, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(invalidator.unexpected, 0);
+	assert_int_equal(engine_object_destroy(e, invalidator.viommu), 0);
+	engine_destroy(e);
+}
+
 /* ---- queues with a file ---- */
 
 /* Another thread of the program has got hold of the descriptor. */
@@ -131,10 +188,7 @@ static int file_is_kept(struct moment *moment)
 	return -EFAULT;
 }
 
-/*
- * The file of a queue whose creation has failed is harmless, and the last thing that the queue is
- * kept by.
- */
+/* The file of a queue that failed to be created is harmless, and holds the last reference to it. */
 static void check_orphan(struct moment *moment, uint32_t id)
 {
 	struct engine *e = moment->e;
@@ -227,8 +281,7 @@ static void *attach_and_detach(void *arg)
 }
 
 /*
- * Whoever is the last to hold it, be it for a moment, ends it: nothing is left behind that would
- * keep the IOAS.
+ * Its last holder destroys it, however briefly it held it: nothing stays that would keep the IOAS.
  */
 static void an_automatic_hwpt_ends_with_its_last_device_whoever_looks_at_it(void **state)
 {
@@ -255,7 +308,7 @@ static void an_automatic_hwpt_ends_with_its_last_device_whoever_looks_at_it(void
 	engine_destroy(crowd.e);
 }
 
-/* ---- HWPTs and those who map ---- */
+/* ---- HWPTs and concurrent MAPs ---- */
 
 struct mapper {
 	struct engine *e;
@@ -281,7 +334,7 @@ static void *map_page(void *arg)
 {
 	struct mapper *mapper = arg;
 
-	mapper->rc = engine_map(mapper->e, mapper->ioas, mapper->iova, 0, ENGINE_PAGE);
+	mapper->rc = engine_map(mapper->e, mapper->ioas, mapper->iova, 0, PAGE);
 	return NULL;
 }
 
@@ -308,7 +361,7 @@ static void wait_for_waiter(struct ioas *ioas)
 	}
 }
 
-/* Else MAPs that overlap in time keep a HWPT waiting for as long as they like. */
+/* Otherwise MAPs that overlap in time could keep a HWPT waiting without limit. */
 static void a_hwpt_does_not_wait_for_maps_that_begin_after_it(void **state)
 {
 	struct engine *e = engine_create("amd", 4);
@@ -319,7 +372,7 @@ static void a_hwpt_does_not_wait_for_maps_that_begin_after_it(void **state)
 	pthread_t threads[3];
 
 	(void)state;
-	late.iova += ENGINE_PAGE;
+	late.iova += PAGE;
 	sem_init(&pinning.begun, 0, 0);
 	sem_init(&pinning.go, 0, 0);
 	e->ops.populate = slow_populate;
@@ -347,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_vdevice_whose_device_is_unbound_while_it_is_created_becomes_a_tombstone),
+		cmocka_unit_test(an_invalidation_finds_a_vdevice_with_its_device_or_none),
 		cmocka_unit_test(a_fault_queue_whose_creation_fails_stays_while_its_file_is_open),
 		cmocka_unit_test(a_veventq_whose_creation_fails_stays_while_its_file_is_open),
 		cmocka_unit_test(an_automatic_hwpt_ends_with_its_last_device_whoever_looks_at_it),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Decoders of raw page tables; see the header. Bit numbers are those of spec 70-formats. */
+/* Decoders of raw page tables; see the header. Bit numbers are those of [FORMATS]. */
 #include "iopt_decoder.h"
 
 #include <stddef.h>
@@ -34,7 +34,7 @@ static uint64_t load(const uint64_t *table, uint64_t index)
 	return __atomic_load_n(&table[index], __ATOMIC_ACQUIRE);
 }
 
-/* A size-encoded leaf must stand, but for D, in every item it covers. */
+/* Every item that a size-encoded leaf covers holds the same value, except D. */
 static bool amd_copies_agree(const uint64_t *table, uint64_t index, uint64_t copies, bool *dirty)
 {
 	uint64_t first = index - index % copies;

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Readers beside a writer: each translation sees a leaf as it was mapped, before or after a change,
- * and what nobody changes is found always.
+ * and a leaf that does not change is always found.
  */
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <time.h>
 
-#include <cmocka.h>
-
 #include "iopt/iopt.h"
+#include "kit.h"
 
 #define RW (IOPT_READ | IOPT_WRITE)
 
@@ -37,12 +32,6 @@ struct scene {
 	atomic_ulong hits;
 };
 
-static uint64_t next_random(uint64_t *state)
-{
-	*state = *state * 6364136223846793005u + 1442695040888963407u;
-	return *state >> 24;
-}
-
 static void look_at(struct scene *scene, uint64_t iova)
 {
 	struct iopt_leaf leaf;
@@ -61,14 +50,14 @@ static void look_at(struct scene *scene, uint64_t iova)
 static void *read_all_the_time(void *arg)
 {
 	struct scene *scene = arg;
-	uint64_t state = (uintptr_t)&state;
+	struct rng rng = rng_of((uintptr_t)&rng);
 	struct iopt_trace trace;
 	struct iopt_leaf leaf;
 
 	while (!atomic_load_explicit(&scene->stop, memory_order_relaxed)) {
 		rcu_read_lock();
-		look_at(scene, next_random(&state) % space);
-		iopt_trace(scene->pt, next_random(&state) % space, &trace);
+		look_at(scene, rng_next(&rng) % space);
+		iopt_trace(scene->pt, rng_next(&rng) % space, &trace);
 		if (!iopt_translate(scene->pt, kept, &leaf) || leaf.oa != kept + delta[0])
 			atomic_fetch_add(&scene->wrong, 1);
 		rcu_read_unlock();
@@ -83,16 +72,16 @@ static void ignore_dirty(struct iova_range dirty, void *arg)
 }
 
 /* One map, in pages of some size, and its unmap, at once or in parts. */
-static void change(struct scene *scene, uint64_t *state)
+static void change(struct scene *scene, struct rng *rng)
 {
-	uint64_t start = next_random(state) % space & ~(page - 1);
-	uint64_t len = (1 + next_random(state) % (space / page)) * page;
-	uint64_t sizes = next_random(state) % 2 ? page : 0;
-	uint64_t step = next_random(state) % 2 ? page : len;
+	uint64_t start = rng_next(rng) % space & ~(page - 1);
+	uint64_t len = (1 + rng_next(rng) % (space / page)) * page;
+	uint64_t sizes = rng_next(rng) % 2 ? page : 0;
+	uint64_t step = rng_next(rng) % 2 ? page : len;
 
 	if (len > space - start)
 		len = space - start;
-	if (iopt_map(scene->pt, start, start + delta[next_random(state) % 2], len, RW, sizes))
+	if (iopt_map(scene->pt, start, start + delta[rng_next(rng) % 2], len, RW, sizes))
 		atomic_fetch_add(&scene->wrong, 1);
 	if (scene->dirty)
 		iopt_read_dirty(scene->pt, IOVA_RANGE_ALL, true, ignore_dirty, NULL);
@@ -115,7 +104,8 @@ static void play(const struct iopt_format *format, bool dirty)
 {
 	struct iopt_config config = {.features = dirty ? IOPT_DIRTY : 0};
 	struct scene scene = {.dirty = dirty};
-	uint64_t state = 1, end = now_ms() + ROUND_MS;
+	struct rng rng = rng_of(1);
+	uint64_t end = now_ms() + ROUND_MS;
 	pthread_t readers[READERS];
 	unsigned int grown = 0;
 
@@ -123,9 +113,9 @@ static void play(const struct iopt_format *format, bool dirty)
 	assert_int_equal(iopt_map(scene.pt, kept, kept + delta[0], page, RW, 0), 0);
 	for (int i = 0; i < READERS; i++)
 		assert_int_equal(pthread_create(&readers[i], NULL, read_all_the_time, &scene), 0);
-	/* Longer on a machine so busy that no reader has come to its turn yet. */
+	/* Longer on a machine so busy that no reader has run yet. */
 	while (now_ms() < end || (!atomic_load(&scene.hits) && now_ms() < end + WAIT_MS)) {
-		change(&scene, &state);
+		change(&scene, &rng);
 		if (format == &iopt_amdv1 && ++grown < 4)
 			iopt_map(scene.pt, (1ULL << 32) << 9 * grown, 0, page, RW, 0);
 	}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The allocator of IOVAs, by examples: alignment, allowed ranges, and the ends of the space. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * KIB)

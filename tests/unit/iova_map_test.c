@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The map of IOVAs, by examples: look-up, insertion, and the search for a hole. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -272,7 +273,7 @@ static void holes_that_are_long_enough_but_misaligned_are_passed_over(void **sta
 	const uint64_t step = 4 * MIB;
 	const uint64_t wanted = 30000 * step + 2 * MIB;
 
-	/* Holes of 3 MiB, none with 2 MiB at a multiple of 2 MiB, but for one. */
+	/* Holes of 3 MiB, only one of which has 2 MiB at a multiple of 2 MiB. */
 	for (uint64_t i = 0; i < 40000; i++) {
 		uint64_t start = i * step + 3 * MIB + MIB / 2;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Sets of IOVA ranges: union, cut, complement, and the ends of the space. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 #define MAX UINT64_MAX
 

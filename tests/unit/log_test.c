@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The log: levels, long lines, several threads, and files that cannot be opened. */
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>

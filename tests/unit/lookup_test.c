@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * IOMMU_IOVA_LOOKUP: on an IOAS, on a table, and through a guest's own table (spec 60-extensions,
- * 5).
- */
-#include "../lib/fixture.h"
-
+/* IOMMU_IOVA_LOOKUP: on an IOAS, on a table, and through a guest's own table [EXT-LOOKUP]. */
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "kit.h"
+
 #define IOVA	    UINT64_C(0x200000)
+#define GUEST_DATA  UINT64_C(0x20000)
 #define GUEST_TABLE UINT64_C(0x10000) /* guest address of the stage-1 tables */
-#define GUEST_PAGE  UINT64_C(0x20000)
 
 static int set_up(void **state)
 {
@@ -138,7 +135,7 @@ static void hwpt_gives_its_leaf_and_leaves_it_clean(void **state)
 	assert_int_equal(lookup(f, hwpt, IOVA + 0x1010, &cmd), 0);
 	assert_int_equal(cmd.out_flags,
 			 IOMMU_IOVA_LOOKUP_FLAG_PINNED | IOMMU_IOVA_LOOKUP_FLAG_DIRTY);
-	/* Looking twice finds the same. */
+	/* A second look-up gives the same. */
 	assert_int_equal(lookup(f, hwpt, IOVA + 0x1010, &cmd), 0);
 	assert_true(cmd.out_flags & IOMMU_IOVA_LOOKUP_FLAG_DIRTY);
 }
@@ -166,7 +163,7 @@ static void arguments_are_checked_in_order(void **state)
 
 /*
  * Four tables in guest memory, one below the other, and a page at their end: IOVA leads to
- * GUEST_PAGE.
+ * GUEST_DATA.
  */
 static uint64_t *build_tables(struct fixture *f)
 {
@@ -176,7 +173,7 @@ static uint64_t *build_tables(struct fixture *f)
 	tables[(IOVA >> 39) & 511] = (GUEST_TABLE + 0x1000) | flags;
 	tables[512 + ((IOVA >> 30) & 511)] = (GUEST_TABLE + 0x2000) | flags;
 	tables[1024 + ((IOVA >> 21) & 511)] = (GUEST_TABLE + 0x3000) | flags;
-	tables[1536 + ((IOVA >> 12) & 511)] = GUEST_PAGE | flags;
+	tables[1536 + ((IOVA >> 12) & 511)] = GUEST_DATA | flags;
 	return tables;
 }
 
@@ -210,19 +207,19 @@ static void nested_hwpt_is_walked_without_a_trace(void **state)
 	memcpy(before, tables, sizeof(before));
 	assert_int_equal(lookup(f, nested, IOVA + 0x123, &cmd), 0);
 	assert_int_equal(cmd.out_kind, IOMMU_IOVA_LOOKUP_KIND_GUEST);
-	assert_int_equal(cmd.out_addr, GUEST_PAGE + 0x123);
+	assert_int_equal(cmd.out_addr, GUEST_DATA + 0x123);
 	assert_int_equal(cmd.out_start, IOVA);
 	assert_int_equal(cmd.out_length, 4096);
 	assert_int_equal(cmd.out_perm, IOMMU_IOVA_LOOKUP_PERM_READ | IOMMU_IOVA_LOOKUP_PERM_WRITE);
 	assert_memory_equal(before, tables, sizeof(before));
 	assert_int_equal(lookup(f, nested, IOVA + 0x1000, &cmd), -ENOENT);
 
-	/* What it finds is what DMA then does, which leaves its traces. */
+	/* DMA then goes to the address that was found, and leaves its traces there. */
 	tables[1536 + ((IOVA >> 12) & 511)] &= ~WRITABLE;
 	assert_int_equal(lookup(f, nested, IOVA, &cmd), 0);
 	assert_int_equal(cmd.out_perm, IOMMU_IOVA_LOOKUP_PERM_READ);
 	assert_int_equal(fixture_attach(f, 0, 0, &nested), 0);
-	f->buffer[GUEST_PAGE] = 'x';
+	f->buffer[GUEST_DATA] = 'x';
 
 	char byte = 0;
 

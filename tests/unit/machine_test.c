@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Descriptions of a machine: defaults, what is wrong with a bad one, and text that can be read
+ * back.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -265,7 +269,7 @@ static void a_bad_line_is_named(void **state)
 	fclose(in);
 }
 
-static void an_error_needs_no_room(void **state)
+static void the_text_of_an_error_may_be_left_out(void **state)
 {
 	struct fixture *f = *state;
 	char small[8];
@@ -287,7 +291,7 @@ int main(void)
 		TEST(devices_share_a_group_behind_one_iommu),
 		TEST(a_machine_survives_a_round_trip_through_text),
 		TEST(a_bad_line_is_named),
-		TEST(an_error_needs_no_room),
+		TEST(the_text_of_an_error_may_be_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The test ABI from inside: what no program under `uiommufd run` can see of it, and what happens at
- * the same time.
+ * The test ABI from inside: what a program under `uiommufd run` cannot see of it, and concurrent
+ * calls.
  */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "../lib/mock_rig.h"
+#include "kit.h"
 
-#define PAGE UINT64_C(4096)
 #define IOVA UINT64_C(0x1000000)
 
 enum {
@@ -114,7 +113,7 @@ static int map_dmabuf(int fd)
 				      .ioas_id = ioas, .fd = fd, .length = 2 * PAGE, .iova = IOVA));
 }
 
-static int revoke(int fd, bool revoked)
+static int revoke_dmabuf(int fd, bool revoked)
 {
 	return mock_rig_ioctl(
 		&rig, IOMMU_TEST_CMD,
@@ -140,9 +139,9 @@ static void dma_reaches_a_dmabuf_until_it_is_revoked(void **state)
 	assert_int_equal(uiommufd_dma_write(device, 0, IOVA + PAGE - 4, text, sizeof(text)), 0);
 	assert_int_equal(uiommufd_dma_read(device, 0, IOVA + PAGE - 4, back, sizeof(back)), 0);
 	assert_string_equal(back, text);
-	assert_int_equal(revoke(fd, true), 0);
+	assert_int_equal(revoke_dmabuf(fd, true), 0);
 	assert_int_equal(uiommufd_dma_read(device, 0, IOVA, back, 1), -EFAULT);
-	assert_int_equal(revoke(fd, false), 0);
+	assert_int_equal(revoke_dmabuf(fd, false), 0);
 	assert_int_equal(uiommufd_dma_read(device, 0, IOVA, back, 1), -EFAULT);
 	assert_int_equal(mock_rig_ioctl(&rig, IOMMU_IOAS_UNMAP,
 					RIG_CMD(iommu_ioas_unmap, .ioas_id = ioas, .iova = IOVA,
@@ -155,7 +154,7 @@ static void dma_reaches_a_dmabuf_until_it_is_revoked(void **state)
 	uiommufd_iommu_put(iommu);
 }
 
-/* ---- at the same time ---- */
+/* ---- concurrent calls ---- */
 
 static _Atomic bool stop;
 

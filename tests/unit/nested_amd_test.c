@@ -3,9 +3,7 @@
  * AMD guest tables: GCR3 tables of each depth, requests with and without PASID, and the event log
  * entry of each fault.
  */
-#include <errno.h>
-
-#include "../lib/guest.h"
+#include "kit.h"
 
 enum {
 	PAGES = 64,

@@ -3,9 +3,7 @@
  * SMMUv3 nested translation: STE and context descriptors, AArch64 tables, and the event record of
  * each fault.
  */
-#include <errno.h>
-
-#include "../lib/guest.h"
+#include "kit.h"
 
 enum {
 	PAGES = 1024,
@@ -177,7 +175,7 @@ static void substreams_are_found_in_tables_of_each_format(void **state)
 	guest_faults(s->guest, SSID - 64, IOVA, false, 1, "C_BAD_SUBSTREAMID");
 	guest_faults(s->guest, SSID - 1, IOVA, false, 1, "C_BAD_CD");
 
-	memset(guest_at(s->guest, first), 0, GUEST_PAGE);
+	memset(guest_at(s->guest, first), 0, PAGE);
 	leaf = (guest_alloc(s->guest, 31) + 0xffff) & ~UINT64_C(0xffff);
 	*guest_word(s->guest, first + 1 * 8) = leaf | 1;
 	write_cd(s, leaf + SSID * CD_BYTES);

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All at once, by the user API: DMA through both stages and through the parent alone, page requests
- * and their answers, the guest's changes and invalidations, the VMM's unmaps, attach, replace and
- * detach, and resets. What must come of it: nobody waits for ever, DMA reads only what is mapped,
- * and nothing is left over.
+ * Everything at once, through the user API: DMA through both stages and through the parent alone,
+ * page requests and their answers, the guest's changes and invalidations, the VMM's unmaps, attach,
+ * replace and detach, and resets. No thread may wait for ever, DMA may read only what is mapped,
+ * and nothing may be left over.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "../lib/engine.h"
 #include "base/bits.h"
 #include "base/log.h"
 #include "iommufd/device/group.h"
 #include "iommufd/device/page_request.h"
+#include "kit.h"
 
 enum {
 	PAGES = 32,
-	TABLE_PAGES = 5, /* four levels, and what finds them */
+	TABLE_PAGES = 5, /* four levels, and the structure that points at them */
 	DATA_PAGES = 8,	 /* that the guest maps at IOVA */
 	ROUNDS = 600,
 	STREAM = 7,
@@ -29,11 +28,8 @@ enum {
 #define GUEST	UINT64_C(0x140000000)
 #define IOVA	UINT64_C(0x5000000)
 #define TABLES	GUEST
-#define CONTEXT (GUEST + 4 * ENGINE_PAGE)
-#define DATA	(GUEST + TABLE_PAGES * ENGINE_PAGE)
-
-#define X86_ENTRY (BIT(0) | BIT(1) | BIT(2))		     /* P, RW, US */
-#define ARM_PAGE  (UINT64_C(3) | BIT(6) | BIT(10) | BIT(11)) /* user, AF, nG */
+#define CONTEXT (GUEST + 4 * PAGE)
+#define DATA	(GUEST + TABLE_PAGES * PAGE)
 
 struct stress {
 	struct engine *e;
@@ -46,38 +42,38 @@ struct stress {
 	atomic_uint done, answered;
 };
 
-static uint64_t *guest_word(const struct stress *s, uint64_t gpa)
+static uint64_t *word_at(const struct stress *s, uint64_t gpa)
 {
 	return (uint64_t *)(void *)(s->e->buffer + (gpa - GUEST));
 }
 
 static uint64_t *entry_of(const struct stress *s, unsigned int i)
 {
-	const uint64_t iova = IOVA + i * (uint64_t)ENGINE_PAGE;
+	const uint64_t iova = IOVA + i * (uint64_t)PAGE;
 
-	return guest_word(s, TABLES + 3 * ENGINE_PAGE + (iova >> 12 & 511) * 8);
+	return word_at(s, TABLES + 3 * PAGE + (iova >> 12 & 511) * 8);
 }
 
 static uint64_t good_entry(const struct stress *s, unsigned int i)
 {
-	return (DATA + i * (uint64_t)ENGINE_PAGE) | s->page;
+	return (DATA + i * (uint64_t)PAGE) | s->page;
 }
 
 static void build_tables(struct stress *s)
 {
 	for (unsigned int level = 3; level; level--) {
-		const uint64_t table = TABLES + (3 - level) * (uint64_t)ENGINE_PAGE;
+		const uint64_t table = TABLES + (3 - level) * (uint64_t)PAGE;
 
-		*guest_word(s, table + (IOVA >> (12 + 9 * level) & 511) * 8) =
-			(table + ENGINE_PAGE) | s->table;
+		*word_at(s, table + (IOVA >> (12 + 9 * level) & 511) * 8) = (table + PAGE) |
+									    s->table;
 	}
 	for (unsigned int i = 0; i < DATA_PAGES; i++) {
 		*entry_of(s, i) = good_entry(s, i);
-		*guest_word(s, DATA + i * (uint64_t)ENGINE_PAGE) = GOOD;
+		*word_at(s, DATA + i * (uint64_t)PAGE) = GOOD;
 	}
 	/* CD: 48 bits in, EPD1, V, 44 bits out, AA64, R. */
-	guest_word(s, CONTEXT)[0] = 16 | BIT(30) | BIT(31) | UINT64_C(4) << 32 | BIT(41) | BIT(45);
-	guest_word(s, CONTEXT)[1] = TABLES;
+	word_at(s, CONTEXT)[0] = 16 | BIT(30) | BIT(31) | UINT64_C(4) << 32 | BIT(41) | BIT(45);
+	word_at(s, CONTEXT)[1] = TABLES;
 }
 
 /* ---- setting up ---- */
@@ -133,15 +129,13 @@ static struct stress *create(bool arm)
 
 	assert_non_null(s);
 	s->arm = arm;
-	s->table = arm ? 3 : X86_ENTRY;
-	s->page = arm ? ARM_PAGE : X86_ENTRY;
+	s->table = arm ? 3 : X86_ALL;
+	s->page = arm ? ARM_PAGE | ARM_LEAF : X86_ALL;
 	s->e = engine_create(arm ? "smmuv3" : "intel", PAGES);
 	s->ioas = parent.pt_id = engine_ioas(s->e);
 	build_tables(s);
 	for (uint64_t i = 0; i < PAGES; i++)
-		assert_int_equal(engine_map(s->e, s->ioas, GUEST + i * ENGINE_PAGE, i * ENGINE_PAGE,
-					    ENGINE_PAGE),
-				 0);
+		assert_int_equal(engine_map(s->e, s->ioas, GUEST + i * PAGE, i * PAGE, PAGE), 0);
 	assert_int_equal(engine_hwpt(s->e, 0, &parent), 0);
 	s->base = s->parent = parent.out_hwpt_id;
 	if (arm)
@@ -153,13 +147,7 @@ static struct stress *create(bool arm)
 	return s;
 }
 
-/* ---- who does what ---- */
-
-static uint64_t next(uint64_t *seed)
-{
-	*seed = *seed * UINT64_C(6364136223846793005) + 1;
-	return *seed >> 33;
-}
+/* ---- the threads ---- */
 
 /*
  * The devices, through whatever they are attached to: pages of the guest, one beside them, and the
@@ -168,17 +156,17 @@ static uint64_t next(uint64_t *seed)
 static void *do_dma(void *arg)
 {
 	struct stress *s = arg;
-	uint64_t seed = (uintptr_t)&seed;
+	struct rng rng = rng_of((uintptr_t)&rng);
 
 	while (!atomic_load(&s->stop)) {
-		struct iommu_endpoint *device = s->e->endpoints[next(&seed) % ENGINE_DEVICES];
-		const uint64_t page = next(&seed) % (DATA_PAGES + 1) * ENGINE_PAGE;
-		const uint64_t base = next(&seed) % 8 ? IOVA : DATA;
+		struct iommu_endpoint *device = s->e->endpoints[rng_next(&rng) % ENGINE_DEVICES];
+		const uint64_t page = rng_next(&rng) % (DATA_PAGES + 1) * PAGE;
+		const uint64_t base = rng_next(&rng) % 8 ? IOVA : DATA;
 		uint64_t value = GOOD;
 
-		if (next(&seed) & 1)
+		if (rng_next(&rng) & 1)
 			(void)iommu_dma(device, 0, base + page + 8, &value, 8, DMA_WRITE);
-		else if (page < DATA_PAGES * ENGINE_PAGE &&
+		else if (page < DATA_PAGES * PAGE &&
 			 !iommu_dma(device, 0, base + page, &value, 8, DMA_READ) && value != GOOD)
 			abort();
 		atomic_fetch_add(&s->done, 1);
@@ -190,7 +178,7 @@ static void *do_dma(void *arg)
 static void *answer(void *arg)
 {
 	struct stress *s = arg;
-	uint64_t seed = 1;
+	struct rng rng = rng_of(1);
 
 	while (!atomic_load(&s->stop)) {
 		struct iommu_hwpt_page_response response;
@@ -204,9 +192,9 @@ static void *answer(void *arg)
 			continue;
 		}
 		response.cookie = fault.cookie;
-		response.code = next(&seed) % 4 ? IOMMUFD_PAGE_RESP_SUCCESS
-						: IOMMUFD_PAGE_RESP_INVALID;
-		/* Who is detached meanwhile has been answered. */
+		response.code = rng_next(&rng) % 4 ? IOMMUFD_PAGE_RESP_SUCCESS
+						   : IOMMUFD_PAGE_RESP_INVALID;
+		/* Detaching the device has answered it already. */
 		(void)engine_write(s->e, s->queue, &response, sizeof(response));
 		atomic_fetch_add(&s->answered, 1);
 	}
@@ -246,36 +234,35 @@ static void invalidate(struct stress *s, uint64_t iova)
 static void *change_tables(void *arg)
 {
 	struct stress *s = arg;
-	uint64_t seed = 2;
+	struct rng rng = rng_of(2);
 
 	while (!atomic_load(&s->stop)) {
 		const unsigned int i =
-			DATA_PAGES / 2 + (unsigned int)(next(&seed) % (DATA_PAGES / 2));
+			DATA_PAGES / 2 + (unsigned int)(rng_next(&rng) % (DATA_PAGES / 2));
 
 		__atomic_store_n(entry_of(s, i), 0, __ATOMIC_RELEASE);
-		invalidate(s, IOVA + i * (uint64_t)ENGINE_PAGE);
+		invalidate(s, IOVA + i * (uint64_t)PAGE);
 		__atomic_store_n(entry_of(s, i), good_entry(s, i), __ATOMIC_RELEASE);
 		sched_yield();
 	}
 	return NULL;
 }
 
-/* The VMM takes the first pages away; nobody reaches them until they are back. */
+/* The VMM takes the first pages away; no DMA may reach them until they are back. */
 static void *unmap_pages(void *arg)
 {
 	struct stress *s = arg;
-	uint64_t seed = 3;
+	struct rng rng = rng_of(3);
 
 	while (!atomic_load(&s->stop)) {
-		const uint64_t gpa = DATA + next(&seed) % (DATA_PAGES / 2) * ENGINE_PAGE;
-		volatile uint64_t *word = guest_word(s, gpa);
+		const uint64_t gpa = DATA + rng_next(&rng) % (DATA_PAGES / 2) * PAGE;
+		volatile uint64_t *word = word_at(s, gpa);
 
-		assert_int_equal(engine_unmap(s->e, s->ioas, gpa, ENGINE_PAGE), 0);
+		assert_int_equal(engine_unmap(s->e, s->ioas, gpa, PAGE), 0);
 		*word = POISON;
 		sched_yield();
 		*word = GOOD;
-		assert_int_equal(engine_map(s->e, s->ioas, gpa, (size_t)(gpa - GUEST), ENGINE_PAGE),
-				 0);
+		assert_int_equal(engine_map(s->e, s->ioas, gpa, (size_t)(gpa - GUEST), PAGE), 0);
 	}
 	return NULL;
 }
@@ -306,17 +293,17 @@ static void run(bool arm)
 	};
 	struct stress *s = create(arm);
 	pthread_t threads[ROLES];
-	uint64_t seed = 4;
+	struct rng rng = rng_of(4);
 
 	log_set_level(LOG_LEVEL_ERROR);
 	for (unsigned int i = 0; i < ROLES; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, roles[i], s), 0);
 	for (unsigned int i = 0; i < ROUNDS || !atomic_load(&s->answered); i++) {
-		move(s, i % ENGINE_DEVICES, next(&seed));
+		move(s, i % ENGINE_DEVICES, rng_next(&rng));
 		sched_yield();
 	}
 	atomic_store(&s->stop, true);
-	/* Closing the descriptor answers nobody, detaching does. */
+	/* Closing the descriptor does not answer waiting DMAs, detaching does. */
 	for (unsigned int i = 0; i < ENGINE_DEVICES; i++)
 		iommufd_device_detach(s->e->devices[i], 0);
 	for (unsigned int i = 0; i < ROLES; i++)

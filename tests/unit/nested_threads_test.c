@@ -2,9 +2,8 @@
 /*
  * DMA through both stages while the guest changes its tables and invalidates, the VMM maps and
  * unmaps, and the device moves from one table to another: once an invalidation, an unmap or a
- * detach has returned, nobody reaches what was there.
+ * detach has returned, no DMA reaches what was there.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -12,8 +11,8 @@
 #include <unistd.h>
 #include <urcu-bp.h>
 
-#include "../lib/guest.h"
 #include "base/gate.h"
+#include "kit.h"
 
 enum {
 	PAGES = 64,
@@ -101,7 +100,7 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* Memory that no DMA may reach any more: found as it is left. */
+/* Memory that no DMA may reach any more must keep its content. */
 static void poison(struct test *t, int i)
 {
 	volatile uint64_t *page = guest_word(t->guest, t->pages[i]);
@@ -135,7 +134,7 @@ static void change_table(struct test *t, int i)
 	const struct tlb_match match = {
 		.domain = t->guest->nested,
 		.by_range = true,
-		.range = {IOVA, IOVA + GUEST_PAGE - 1},
+		.range = {IOVA, IOVA + PAGE - 1},
 	};
 
 	__atomic_store_n(t->entry, leaf_of(t, !i), __ATOMIC_RELEASE);

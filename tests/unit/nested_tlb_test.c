@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The IOTLB: what stays visible until it is invalidated, and what each invalidation takes. */
-#include <errno.h>
-
-#include "../lib/guest.h"
-#include "base/fail.h"
+#include "kit.h"
 
 enum {
 	PAGES = 64,
@@ -129,7 +126,7 @@ static void an_unmapped_entry_is_used_until_it_is_invalidated(void **state)
 	guest_reads(t->guest, 0, IOVA, OLD);
 	iommu_tlb_invalidate(t->guest->device, &(struct tlb_match){.domain = NULL});
 	guest_faults(t->guest, 0, IOVA, false, 1, "F_TRANSLATION");
-	/* What is not there is not cached. */
+	/* A missing entry is not cached. */
 	*t->entry = leaf_of(t->new_page, ARM_NG);
 	guest_reads(t->guest, 0, IOVA, NEW);
 }
@@ -137,8 +134,8 @@ static void an_unmapped_entry_is_used_until_it_is_invalidated(void **state)
 static void invalidation_takes_what_it_names(void **state)
 {
 	struct test *t = *state;
-	const struct iova_range page = {IOVA, IOVA + GUEST_PAGE - 1};
-	const struct iova_range after = {IOVA + GUEST_PAGE, IOVA + 2 * GUEST_PAGE - 1};
+	const struct iova_range page = {IOVA, IOVA + PAGE - 1};
+	const struct iova_range after = {IOVA + PAGE, IOVA + 2 * PAGE - 1};
 
 	expect(t, (struct tlb_match){.by_pasid = true, .pasid = SSID}, false, true, false);
 	expect(t, (struct tlb_match){.by_asid = true, .asid = SSID}, false, true, false);
@@ -156,7 +153,7 @@ static void invalidation_takes_what_it_names(void **state)
 static void global_entries_belong_to_each_asid(void **state)
 {
 	struct test *t = *state;
-	const struct iova_range page = {IOVA, IOVA + GUEST_PAGE - 1};
+	const struct iova_range page = {IOVA, IOVA + PAGE - 1};
 
 	*t->entry = leaf_of(t->old_page, 0);
 	expect(t, (struct tlb_match){.by_asid = true, .asid = SSID}, false, false, false);
@@ -183,19 +180,19 @@ static void any_page_of_a_block_invalidates_all_of_it(void **state)
 static void the_address_of_a_table_is_cached(void **state)
 {
 	struct test *t = *state;
-	const struct iova_range range = {IOVA, IOVA + GUEST_PAGE};
+	const struct iova_range range = {IOVA, IOVA + PAGE};
 	struct tlb_match match = {.by_range = true, .range = range, .leaf_only = true};
 	uint64_t *upper = guest_entry(t->guest, t->root, 4, IOVA, 1, ARM_TABLE), was = *upper;
 
-	guest_map_arm(t->guest, t->root, IOVA + GUEST_PAGE, 0, leaf_of(t->new_page, ARM_NG));
+	guest_map_arm(t->guest, t->root, IOVA + PAGE, 0, leaf_of(t->new_page, ARM_NG));
 	guest_reads(t->guest, 0, IOVA, OLD);
 	*upper = 0;
-	guest_reads(t->guest, 0, IOVA + GUEST_PAGE, NEW);
+	guest_reads(t->guest, 0, IOVA + PAGE, NEW);
 	iommu_tlb_invalidate(t->guest->device, &match);
-	guest_reads(t->guest, 0, IOVA + GUEST_PAGE, NEW);
+	guest_reads(t->guest, 0, IOVA + PAGE, NEW);
 	match.leaf_only = false;
 	iommu_tlb_invalidate(t->guest->device, &match);
-	guest_faults(t->guest, 0, IOVA + GUEST_PAGE, false, 1, "F_TRANSLATION");
+	guest_faults(t->guest, 0, IOVA + PAGE, false, 1, "F_TRANSLATION");
 	*upper = was;
 }
 
@@ -232,7 +229,7 @@ static void unmapping_from_the_parent_takes_effect_at_once(void **state)
 	/* Stage 1 is stale nevertheless. */
 	*t->entry = leaf_of(t->new_page, ARM_NG);
 	assert_int_equal(iommu_domain_map(t->guest->parent, t->old_page,
-					  (uintptr_t)guest_at(t->guest, t->new_page), GUEST_PAGE,
+					  (uintptr_t)guest_at(t->guest, t->new_page), PAGE,
 					  IOPT_READ, 0),
 			 0);
 	*guest_word(t->guest, t->new_page) = 5;
@@ -271,11 +268,11 @@ static void attaching_without_memory_changes_nothing(void **state)
 	struct iommu_domain *nested;
 
 	(void)state;
-	fail_arm(1);
+	failure_arm(1);
 	assert_int_equal(iommu_nested_create(guest->parent, &config, &nested), -ENOMEM);
 	assert_int_equal(iommu_nested_create(guest->parent, &config, &nested), 0);
 	assert_int_equal(iommu_endpoint_set_domain(guest->device, 0, guest->parent), 0);
-	fail_arm(1);
+	failure_arm(1);
 	assert_int_equal(iommu_endpoint_set_domain(guest->device, 0, nested), -ENOMEM);
 	assert_ptr_equal(iommu_endpoint_domain(guest->device, 0), guest->parent);
 	assert_int_equal(iommu_endpoint_set_domain(guest->device, 0, nested), 0);
@@ -290,11 +287,11 @@ static void what_does_not_fit_is_walked_again(void **state)
 	struct test *t = *state;
 
 	for (uint64_t i = 0; i < 4000; i++)
-		guest_map_arm(t->guest, t->root, IOVA + i * GUEST_PAGE, 0,
+		guest_map_arm(t->guest, t->root, IOVA + i * PAGE, 0,
 			      leaf_of(i % 3 ? t->old_page : t->new_page, ARM_NG));
 	for (int round = 0; round < 2; round++) {
 		for (uint64_t i = 0; i < 4000; i++)
-			guest_reads(t->guest, 0, IOVA + i * GUEST_PAGE, i % 3 ? OLD : NEW);
+			guest_reads(t->guest, 0, IOVA + i * PAGE, i % 3 ? OLD : NEW);
 	}
 }
 

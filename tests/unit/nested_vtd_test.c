@@ -3,11 +3,9 @@
  * VT-d first-stage tables of a guest: leaves of all sizes, accessed and dirty bits, rights, and
  * each fault reason.
  */
-#include <errno.h>
-
 #include <uiommufd/iommufd.h>
 
-#include "../lib/guest.h"
+#include "kit.h"
 
 enum {
 	PAGES = 1024,
@@ -77,7 +75,7 @@ static void a_read_sets_accessed_and_a_write_dirty(void **state)
 	guest_reads(v->guest, 0, IOVA, SECRET);
 	for (unsigned int n = 0; n < 4; n++)
 		assert_int_equal(*level(v, n) & (X86_A | X86_D | X86_EA), X86_A);
-	/* The page is cached now, but as one that must not be written yet. */
+	/* The page is cached now, but not yet for writing. */
 	assert_int_equal(guest_write(v->guest, 0, IOVA, 1), 0);
 	for (unsigned int n = 0; n < 4; n++)
 		assert_int_equal(*level(v, n) & (X86_A | X86_D), n ? X86_A : X86_A | X86_D);
@@ -97,7 +95,7 @@ static void large_pages_lead_through_scattered_memory(void **state)
 {
 	struct vtd *v = *state;
 	const uint64_t offset = v->page - GUEST_BASE;
-	uint64_t buffer[2 * GUEST_PAGE / 8];
+	uint64_t buffer[2 * PAGE / 8];
 
 	/* GUEST_BASE is a multiple of 1 GiB. */
 	guest_map_x86(v->guest, v->root, UINT64_C(0x200000), 1, GUEST_BASE | X86_ALL | X86_PS);
@@ -105,12 +103,12 @@ static void large_pages_lead_through_scattered_memory(void **state)
 	guest_map_x86(v->guest, v->root, UINT64_C(0x8000000000), 2, GUEST_BASE | X86_ALL | X86_PS);
 	guest_reads(v->guest, 0, UINT64_C(0x8000000000) + offset, SECRET);
 
-	*guest_word(v->guest, v->page + GUEST_PAGE) = SECRET + 1;
+	*guest_word(v->guest, v->page + PAGE) = SECRET + 1;
 	assert_int_equal(iommu_dma(v->guest->device, 0, UINT64_C(0x200000) + offset, buffer,
 				   sizeof(buffer), DMA_READ),
 			 0);
 	assert_int_equal(buffer[0], SECRET);
-	assert_int_equal(buffer[GUEST_PAGE / 8], SECRET + 1);
+	assert_int_equal(buffer[PAGE / 8], SECRET + 1);
 }
 
 static void five_levels_translate_57_bits(void **state)
@@ -225,7 +223,7 @@ static void a_hole_of_stage_2_is_told_from_one_of_stage_1(void **state)
 	assert_int_equal(v->guest->fault.access, DMA_FAULT_AT_TABLE);
 	assert_int_equal(v->guest->fault.ipa, table + (IOVA >> 12 & 511) * 8);
 
-	/* 48 bits are what the parent translates. */
+	/* The parent translates 48 bits. */
 	*level(v, 1) = BIT(48) | X86_ALL;
 	attach(v, 0, 48);
 	guest_faults(v->guest, 0, IOVA, false, 2, "SGN.5");

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Pools of objects: placement, memory that is given back, and threads that exchange objects. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "base/fail.h"
 #include "base/pool.h"
+#include "kit.h"
 
 enum {
 	SIZE = 128,
@@ -84,9 +77,9 @@ static void memory_goes_back_when_its_objects_have(void **state)
 static void an_allocation_can_be_made_to_fail(void **state)
 {
 	(void)state;
-	fail_arm(1);
+	failure_arm(1);
 	assert_null(pool_alloc(&pool));
-	assert_int_equal(fail_left(), 0);
+	assert_int_equal(failure_left(), 0);
 	pool_free(&pool, NULL);
 }
 

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of emulated descriptors: numbers, references, and threads that race for them. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdlib.h>
 
-#include <cmocka.h>
-
+#include "kit.h"
 #include "preload/process/fdtable.h"
 #include "preload/start/real.h"
 
@@ -19,14 +14,14 @@ enum {
 	FAR = (1 << 20) - 1,
 };
 
-/* In the place of preload/start/real.c. */
+/* Replaces preload/start/real.c. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)
 {
 }
 
-/* A file that knows when it is used after its release. */
+/* A file that notices a use after its release. */
 struct probe {
 	struct uiommufd_file file;
 	_Atomic unsigned int magic;
@@ -166,10 +161,10 @@ static void many_may_be_open_at_once(void **state)
 
 static void *use_and_close(void *arg)
 {
-	unsigned int seed = (unsigned int)(uintptr_t)arg;
+	struct rng rng = rng_of((uintptr_t)arg);
 
 	for (int i = 0; i < ROUNDS; i++) {
-		int fd = (int)((seed = seed * 1664525u + 1013904223u) >> 16) % NUMBERS;
+		int fd = (int)rng_below(&rng, NUMBERS);
 		struct description *description;
 
 		if (i % 4 == 0) {

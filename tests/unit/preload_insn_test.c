@@ -4,16 +4,7 @@
  * has none and where it is emulated in a signal handler; memory, registers and flags must agree
  * after it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "preload/trap/insn.h"
 
@@ -21,12 +12,11 @@
 
 #include <cpuid.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "kit.h"
+
 enum {
-	PAGE = 4096,
 	AT = 256, /* where in the page the instructions go to */
 	ROUNDS = 50,
 	TESTED_FLAGS = 0x8c5, /* OF, SF, ZF, PF, CF; AF is undefined after many */
@@ -131,23 +121,13 @@ static int setup(void **state)
 	RUN(name, "vmovdqu64 64(%%r8), %%zmm17\n", "vmovdqu64 %%zmm17, 64(%%r8)\nvzeroupper\n", \
 	    text)
 
-static uint64_t random_state;
-
-static uint64_t next_random(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-/* Edges of carries and signs, more often than chance would have them. */
+/* Prefers values at the edges of carries and signs. */
 static uint64_t next_number(void)
 {
 	static const uint64_t edges[] = {
 		0, 1, 0x7f, 0x80, 0xff, 0x8000, 0x80000000, UINT64_MAX, UINT64_C(1) << 63};
 
-	return next_random() & 1 ? edges[next_random() % 9] : next_random();
+	return random_u64() & 1 ? edges[random_u64() % 9] : random_u64();
 }
 
 static void fill(uint8_t *bytes, size_t len)
@@ -170,9 +150,9 @@ static void compare(const char *name, void (*run)(uint8_t *memory, struct state 
 	memcpy(behind, real, PAGE);
 	native.rax = next_number();
 	native.rdx = next_number();
-	native.rcx = next_random() % 40; /* the count of a rep */
+	native.rcx = random_u64() % 40; /* the count of a rep */
 	native.r9 = next_number();
-	native.flags |= next_random() & 1;
+	native.flags |= random_u64() & 1;
 	fill(native.vector, sizeof(native.vector));
 	emulated = native;
 	native.rsi = (uintptr_t)real + 2 * AT + 512;
@@ -372,7 +352,7 @@ static void moves_that_swap_bytes(void **state)
 	COMPARE(swapped_store_64);
 }
 
-/* Few processors have it: by its encoding, with what the manual says that it does. */
+/* Few processors have it, so it is tested by its encoding and the manual's description. */
 static void direct_stores(void **state)
 {
 	static const struct insn_memory memory = {.read = memory_read, .write = memory_write};
@@ -567,12 +547,12 @@ static void random_bytes_are_survived(void **state)
 
 	(void)state;
 	for (int i = 0; i < 200000; i++) {
-		size_t len = next_random() % (INSN_MAX_BYTES + 1);
+		size_t len = random_u64() % (INSN_MAX_BYTES + 1);
 		uint8_t *code = malloc(len ? len : 1);
 		ucontext_t context;
 
 		for (size_t at = 0; at < len; at++)
-			code[at] = (uint8_t)next_random();
+			code[at] = (uint8_t)random_u64();
 		memset(&context, 0, sizeof(context));
 		(void)insn_emulate(code, len, &context, 0, &memory);
 		free(code);
@@ -594,10 +574,7 @@ int main(void)
 		cmocka_unit_test(a_fault_changes_nothing),
 		cmocka_unit_test(random_bytes_are_survived),
 	};
-	const char *seed = getenv("UIOMMUFD_SEED");
 
-	random_state = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) | 1;
-	printf("seed %llu\n", (unsigned long long)random_state);
 	return cmocka_run_group_tests(tests, setup, NULL);
 }
 

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Which addresses are mappings of emulated files: pieces, and when the file learns of the end. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
+#include "kit.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/start/real.h"
 
-#define PAGE UINT64_C(4096)
 #define BASE UINT64_C(0x10000000)
 
-/* In the place of preload/start/real.c and preload/process/defer.c. */
+/* Replaces preload/start/real.c and preload/process/defer.c. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)

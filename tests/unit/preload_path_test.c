@@ -22,7 +22,7 @@
 #define DEVICE BUS "/f00d:01:00.0"
 #define LINK   "/sys/bus/pci/devices/f00d:01:00.0"
 
-/* In the place of preload/start/real.c, which looks for functions to stand in front of. */
+/* Replaces preload/start/real.c, which looks up the real functions. */
 _Atomic bool real_ready = true;
 
 void preload_init(void)

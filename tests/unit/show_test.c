@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The state as JSON, and what keeps it short: runs of mappings. */
-#include "../lib/fixture.h"
-
 #include <pthread.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/fail.h"
 #include "inspect/coverage.h"
+#include "inspect/dump.h"
 #include "inspect/json.h"
-#include "inspect/show.h"
+#include "inspect/show_lookup.h"
+#include "inspect/show_state.h"
+#include "kit.h"
 
 static int set_up(void **state)
 {
@@ -235,7 +235,7 @@ static void runs_that_are_alike_become_one(void **state)
 	coverage_destroy(&coverage);
 }
 
-/* Both ends of the space, with something to keep apart between: there has to be an end to it. */
+/* Mappings at both ends of the space: the search for runs must end. */
 static void runs_that_are_too_many_join_all_the_same(void **state)
 {
 	struct iova_range reserved = {0xfee00000, 0xfeefffff};
@@ -304,9 +304,9 @@ static void dump_prints_the_tables_of_what_is_asked_for(void **state)
 	assert_int_equal(show_dump(0, 99, &text, &len), -ENOENT);
 	assert_int_equal(show_dump(1, ioas, &text, &len), -ENOENT);
 	assert_int_equal(show_dump(0, f->dev_ids[0], &text, &len), -EINVAL);
-	fail_arm(1);
+	failure_arm(1);
 	assert_int_equal(show_dump(0, ioas, &text, &len), -ENOMEM);
-	fail_arm(0);
+	failure_disarm();
 }
 
 struct busy {

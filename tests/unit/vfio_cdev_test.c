@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
+/*
+ * The ioctls, reads and writes of a VFIO device file, with a model that records what it is asked.
+ */
 #include <linux/pci_regs.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "../lib/vfio_rig.h"
+#include "kit.h"
 
 /* ---- a device that remembers what it was asked ---- */
 
@@ -75,14 +71,14 @@ static const struct uiommufd_model probe_model = {
 	.write = probe_write,
 };
 
-static struct probe *probe(struct rig *rig)
+static struct probe *probe(struct vfio_rig *rig)
 {
 	return uiommufd_device_state(vfio_device_dev(rig->device));
 }
 
 static int setup(void **state)
 {
-	static struct rig rig;
+	static struct vfio_rig rig;
 
 	*state = &rig;
 	rig_open(&rig, &probe_model, NULL);
@@ -102,7 +98,7 @@ static int teardown(void **state)
 }
 
 /* @size bytes at the end of readable memory: what follows is out of the caller's reach. */
-static void *at_the_edge(struct rig *rig, const void *bytes, size_t size)
+static void *at_the_edge(struct vfio_rig *rig, const void *bytes, size_t size)
 {
 	static char buffer[256];
 
@@ -126,7 +122,7 @@ static void before_bind_every_call_is_invalid(void **state)
 {
 	struct vfio_device_info info = {.argsz = sizeof(info)};
 	struct file_mapping map;
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint32_t word = 0;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_INFO, &info), -EINVAL);
@@ -144,7 +140,7 @@ static void before_bind_every_call_is_invalid(void **state)
 static void bind_checks_its_structure_first(void **state)
 {
 	struct vfio_device_bind_iommufd bind = {.argsz = 15, .iommufd = -1};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	char longer[40] = {0};
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, NULL), -EFAULT);
@@ -152,7 +148,7 @@ static void bind_checks_its_structure_first(void **state)
 	bind.argsz = 16;
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, at_the_edge(rig, &bind, 12)),
 			 -EFAULT);
-	/* A tail that is not zero, one that cannot be read. */
+	/* A tail that is not zero; a tail that cannot be read. */
 	bind.argsz = 40;
 	memcpy(longer, &bind, sizeof(bind));
 	longer[39] = 1;
@@ -160,7 +156,7 @@ static void bind_checks_its_structure_first(void **state)
 	assert_int_equal(
 		rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, at_the_edge(rig, &bind, sizeof(bind))),
 		-EFAULT);
-	/* iommufd -1 is what is wrong with it now. */
+	/* Now only iommufd -1 is wrong. */
 	longer[39] = 0;
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, longer), -EINVAL);
 }
@@ -168,7 +164,7 @@ static void bind_checks_its_structure_first(void **state)
 static void bind_refuses_unknown_flags_and_tokens(void **state)
 {
 	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = 12345};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	bind.flags = 2;
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, &bind), -EINVAL);
@@ -181,7 +177,7 @@ static void bind_refuses_unknown_flags_and_tokens(void **state)
 static void bind_tells_a_closed_descriptor_from_one_of_another_kind(void **state)
 {
 	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = 12345};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, &bind), -EBADF);
 	bind.iommufd = STDERR_FILENO;
@@ -194,7 +190,7 @@ static void bind_gives_the_device_id_in_the_16_byte_structure(void **state)
 {
 	struct vfio_device_bind_iommufd bind = {
 		.argsz = 16, .iommufd = RIG_FD_CONTEXT, .token_uuid_ptr = 77};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	void *arg = at_the_edge(rig, &bind, 16);
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, arg), 0);
@@ -205,7 +201,7 @@ static void a_device_has_one_owner_at_a_time(void **state)
 {
 	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = RIG_FD_CONTEXT};
 	struct uiommufd_file *second;
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	assert_int_equal(vfio_device_open(rig->device, &second), 0);
 	assert_int_equal(rig_bind(rig), 0);
@@ -223,7 +219,7 @@ static void a_bind_whose_answer_cannot_be_written_is_undone(void **state)
 	struct vfio_device_bind_iommufd bind = {.argsz = 16, .iommufd = RIG_FD_CONTEXT};
 	struct vfio_device_info info = {.argsz = sizeof(info)};
 	struct iommu_destroy destroy = {.size = sizeof(destroy), .id = 1};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	rig->read_only = &bind;
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, &bind), -EFAULT);
@@ -236,7 +232,7 @@ static void a_bind_whose_answer_cannot_be_written_is_undone(void **state)
 static void closing_the_device_unbinds_it(void **state)
 {
 	struct iommu_destroy destroy = {.size = sizeof(destroy), .id = 1};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	file_put(rig->file);
 	assert_int_equal(rig_iommu(rig, IOMMU_DESTROY, &destroy), -ENOENT);
@@ -246,7 +242,7 @@ static void closing_the_device_unbinds_it(void **state)
 
 /* ---- ATTACH, DETACH ---- */
 
-static uint32_t new_ioas(struct rig *rig)
+static uint32_t new_ioas(struct vfio_rig *rig)
 {
 	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
 
@@ -257,7 +253,7 @@ static uint32_t new_ioas(struct rig *rig)
 static void attach_checks_its_structure_first(void **state)
 {
 	struct vfio_device_attach_iommufd_pt attach = {.argsz = 11};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_ATTACH_IOMMUFD_PT, NULL), -EFAULT);
 	assert_int_equal(
@@ -283,7 +279,7 @@ static void attach_checks_its_structure_first(void **state)
 static void attach_gives_the_page_table_and_then_replaces(void **state)
 {
 	struct vfio_device_attach_iommufd_pt attach = {.argsz = 1000};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint32_t first;
 
 	attach.pt_id = new_ioas(rig);
@@ -301,7 +297,7 @@ static void an_attach_whose_answer_cannot_be_written_is_undone(void **state)
 {
 	struct vfio_device_attach_iommufd_pt attach = {.argsz = 12};
 	struct iommu_destroy destroy = {.size = sizeof(destroy)};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	destroy.id = attach.pt_id = new_ioas(rig);
 	rig->read_only = &attach;
@@ -313,7 +309,7 @@ static void an_attach_whose_answer_cannot_be_written_is_undone(void **state)
 static void detach_checks_and_then_always_succeeds(void **state)
 {
 	struct vfio_device_detach_iommufd_pt detach = {.argsz = 7};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_DETACH_IOMMUFD_PT, NULL), -EFAULT);
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach), -EINVAL);
@@ -335,7 +331,7 @@ static void detach_checks_and_then_always_succeeds(void **state)
 static void get_info_takes_16_bytes_and_writes_what_fits(void **state)
 {
 	struct vfio_device_info info = {.argsz = 15};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	void *arg;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_INFO, NULL), -EFAULT);
@@ -355,7 +351,7 @@ static void regions_are_described(void **state)
 		uint32_t flags;
 	} expected[] = {{4096, 3}, {32, 3}, {8192, 3 | 8}, {0, 0},
 			{64, 3},   {0, 0},  {0, 0},	   {4096, 3}};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	for (uint32_t i = 0; i < 8; i++) {
 		struct vfio_region_info info = {.argsz = sizeof(info), .index = i};
@@ -375,7 +371,7 @@ static void regions_are_described(void **state)
 static void region_info_checks_its_structure_first(void **state)
 {
 	struct vfio_region_info info = {.argsz = 31};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_REGION_INFO, NULL), -EFAULT);
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_REGION_INFO, at_the_edge(rig, &info, 31)),
@@ -390,7 +386,7 @@ static void the_bar_of_the_msix_table_has_a_capability(void **state)
 		struct vfio_region_info info;
 		struct vfio_info_cap_header cap;
 	} arg = {.info = {.argsz = 32, .index = 2}};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_REGION_INFO, &arg), 0);
 	assert_int_equal(arg.info.argsz, 40);
@@ -407,7 +403,7 @@ static void interrupts_are_described(void **state)
 	static const struct {
 		uint32_t count, flags;
 	} expected[] = {{1, 7}, {2, 9}, {16, 1}, {1, 9}, {1, 9}};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	struct vfio_irq_info info = {.argsz = 15};
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_IRQ_INFO, NULL), -EFAULT);
@@ -424,7 +420,7 @@ static void interrupts_are_described(void **state)
 
 /* ---- SET_IRQS ---- */
 
-static long set_irqs(struct rig *rig, uint32_t argsz, uint32_t flags, uint32_t index,
+static long set_irqs(struct vfio_rig *rig, uint32_t argsz, uint32_t flags, uint32_t index,
 		     uint32_t start, uint32_t count)
 {
 	static const int32_t none[] = {-1, -1, -1, -1};
@@ -441,7 +437,7 @@ static void set_irqs_checks_in_order(void **state)
 	const uint32_t none = VFIO_IRQ_SET_DATA_NONE, fds = VFIO_IRQ_SET_DATA_EVENTFD,
 		       trigger = VFIO_IRQ_SET_ACTION_TRIGGER, mask = VFIO_IRQ_SET_ACTION_MASK;
 	union rig_irqs arg;
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	rig_irqs(&arg, trigger, 1, 2, (const int32_t[]){-1, -1});
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_SET_IRQS, NULL), -EFAULT);
@@ -467,7 +463,7 @@ static void set_irqs_checks_in_order(void **state)
 
 static void config_space_shows_enabled_msi(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint16_t flags;
 
 	assert_int_equal(
@@ -481,7 +477,7 @@ static void config_space_shows_enabled_msi(void **state)
 
 static void reset_resets_the_model_and_keeps_config_space(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint16_t command = PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY, read = 0;
 	unsigned int before = probe(rig)->resets;
 	uint32_t word = 7;
@@ -505,7 +501,7 @@ static void hot_reset_resets_what_is_on_the_bus(void **state)
 	} list = {.info.argsz = 11};
 	struct vfio_pci_hot_reset_info *info = &list.info;
 	struct vfio_pci_hot_reset reset = {.argsz = 11};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	unsigned int before;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, NULL), -EFAULT);
@@ -535,7 +531,7 @@ static void hot_reset_resets_what_is_on_the_bus(void **state)
 	assert_int_equal(probe(rig)->resets, before + 1);
 }
 
-static long feature(struct rig *rig, uint32_t argsz, uint32_t flags, uint32_t value)
+static long feature(struct vfio_rig *rig, uint32_t argsz, uint32_t flags, uint32_t value)
 {
 	struct {
 		uint32_t argsz, flags, value;
@@ -549,7 +545,7 @@ static void feature_checks_in_order(void **state)
 	const uint32_t get = VFIO_DEVICE_FEATURE_GET, set = VFIO_DEVICE_FEATURE_SET,
 		       probing = VFIO_DEVICE_FEATURE_PROBE, master = VFIO_DEVICE_FEATURE_BUS_MASTER;
 	uint32_t head[] = {12, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_BUS_MASTER};
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_FEATURE, NULL), -EFAULT);
 	assert_int_equal(feature(rig, 7, set | master, 1), -EINVAL);
@@ -573,7 +569,7 @@ static void feature_checks_in_order(void **state)
 static void the_bus_master_feature_is_the_bit_of_the_command_register(void **state)
 {
 	const uint32_t set = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_BUS_MASTER;
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint16_t command;
 
 	assert_int_equal(feature(rig, 12, set, VFIO_DEVICE_FEATURE_SET_MASTER), 0);
@@ -588,7 +584,7 @@ static void the_bus_master_feature_is_the_bit_of_the_command_register(void **sta
 
 static void config_space_is_read_byte_by_byte_and_not_beyond(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint8_t bytes[16];
 
 	assert_int_equal(rig_pread(rig, bytes, 16, rig_pos(7, 1)), 16);
@@ -604,7 +600,7 @@ static void config_space_is_read_byte_by_byte_and_not_beyond(void **state)
 
 static void a_position_outside_every_region_is_invalid(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint32_t word;
 
 	assert_int_equal(rig_pread(rig, &word, 4, rig_pos(9, 0)), -EINVAL);
@@ -618,7 +614,7 @@ static void a_position_outside_every_region_is_invalid(void **state)
 
 static void bar_accesses_are_clipped_to_its_end(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint8_t bytes[16];
 
 	assert_int_equal(rig_pread(rig, bytes, 16, rig_pos(0, 4092)), 4);
@@ -628,7 +624,7 @@ static void bar_accesses_are_clipped_to_its_end(void **state)
 static void bar_accesses_are_split_by_alignment(void **state)
 {
 	uint8_t out[21], in[21];
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 
 	for (unsigned int i = 0; i < sizeof(out); i++)
 		out[i] = (uint8_t)(i * 37 + 1);
@@ -643,7 +639,7 @@ static void bar_accesses_are_split_by_alignment(void **state)
 
 static void the_model_sees_no_wider_and_no_narrower_accesses_than_it_takes(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint64_t value = 0;
 
 	assert_int_equal(rig_pread(rig, &value, 8, rig_pos(1, 0)), 8);
@@ -661,7 +657,7 @@ static void the_model_sees_no_wider_and_no_narrower_accesses_than_it_takes(void 
 
 static void the_msix_table_reads_ones_and_takes_nothing(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint8_t bytes[0x180];
 
 	/* The table is at 0x40..0x13f; around it the model answers zero. */
@@ -676,7 +672,7 @@ static void the_msix_table_reads_ones_and_takes_nothing(void **state)
 
 static void a_bar_that_does_not_decode_is_an_io_error(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint16_t command = PCI_COMMAND_IO;
 	uint32_t word = 0;
 
@@ -692,7 +688,7 @@ static void a_bar_that_does_not_decode_is_an_io_error(void **state)
 
 static void the_position_moves_by_what_was_done(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint64_t pos = rig_pos(0, 4090);
 	uint8_t bytes[16];
 
@@ -710,7 +706,7 @@ static void the_position_moves_by_what_was_done(void **state)
 
 static void sysfs_sees_config_space_and_resources(void **state)
 {
-	struct rig *rig = *state;
+	struct vfio_rig *rig = *state;
 	uint64_t start, end, flags;
 	uint8_t bytes[8];
 

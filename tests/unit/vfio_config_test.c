@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Config space: the header, the BARs' sizes, capabilities, and power states. */
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <setjmp.h>

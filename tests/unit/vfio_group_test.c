@@ -3,17 +3,11 @@
  * Groups beyond what one program sees of them (tests/conformance): descriptors that go in any order
  * with DMA in flight, threads that open both ways at once, and DMA logging while the device writes.
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "../lib/group_rig.h"
 #include "iommu/dma_log.h"
+#include "kit.h"
 #include "vfio/vfio_internal.h"
 
 /* All that a program may have open. */
@@ -190,7 +184,7 @@ static void both_ways_exclude_each_other(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, use[i], &rig), 0);
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
-	/* Nobody has left it claimed. */
+	/* The group is not left claimed. */
 	assert_true(group_rig_group(&rig) >= 0);
 	group_rig_close(&rig);
 }
@@ -201,8 +195,8 @@ static void find_page(struct iova_range written, void *arg)
 {
 	uint64_t *pages = arg;
 
-	for (uint64_t iova = written.start; iova <= written.last; iova += GROUP_RIG_PAGE)
-		*pages |= UINT64_C(1) << (iova - GROUP_RIG_IOVA) / GROUP_RIG_PAGE;
+	for (uint64_t iova = written.start; iova <= written.last; iova += PAGE)
+		*pages |= UINT64_C(1) << (iova - GROUP_RIG_IOVA) / PAGE;
 }
 
 struct writer {
@@ -226,7 +220,7 @@ static void *write_on(void *arg)
 /* The copy of a page that was made after each report that named it is in the end the page. */
 static void no_write_is_missing_from_all_reports(void **state)
 {
-	const struct iova_range range = {GROUP_RIG_IOVA, GROUP_RIG_IOVA + 2 * GROUP_RIG_PAGE - 1};
+	const struct iova_range range = {GROUP_RIG_IOVA, GROUP_RIG_IOVA + 2 * PAGE - 1};
 	struct writer writer = {.last = 0};
 	struct iommu_endpoint *endpoint;
 	struct group_rig rig;
@@ -247,7 +241,7 @@ static void no_write_is_missing_from_all_reports(void **state)
 	for (int round = 0; round < 20; round++) {
 		atomic_store(&writer.stop, false);
 		assert_int_equal(pthread_create(&thread, NULL, write_on, &writer), 0);
-		assert_int_equal(iommu_dma_log_start(endpoint, GROUP_RIG_PAGE, &range, 1), 0);
+		assert_int_equal(iommu_dma_log_start(endpoint, PAGE, &range, 1), 0);
 		copy = __atomic_load_n((uint64_t *)(void *)rig.memory, __ATOMIC_ACQUIRE);
 		for (int i = 0; i < 2000; i++) {
 			if (i == 1999) {

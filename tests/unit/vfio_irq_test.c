@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Interrupts of a VFIO device: INTx with its mask, messages, and eventfds that come and go. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/pci_regs.h>

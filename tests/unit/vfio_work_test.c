@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The thread of a device: what is queued runs once, and a fork passes by. */
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -240,7 +241,7 @@ static void park(struct uiommufd_device *dev)
 	runs++;
 }
 
-/* Would wait for ever for who can only be woken after it. */
+/* Would wait for ever for a thread that can only be woken afterwards. */
 static void fork_passes_by_work_that_waits_for_the_program(void **state)
 {
 	int status;

@@ -2,10 +2,10 @@
 /* vIOMMUs, vDEVICEs with their tombstones, and event queues with what they lose. */
 #include <poll.h>
 
-#include "../lib/engine.h"
 #include "iommufd/object/ctx.h"
 #include "iommufd/viommu/veventq.h"
 #include "iommufd/viommu/viommu.h"
+#include "kit.h"
 
 enum {
 	EVENT_TYPE = IOMMU_VEVENTQ_TYPE_ARM_SMMUV3
@@ -111,7 +111,7 @@ static void alloc_checks_its_arguments(void **state)
 			 -EINVAL);
 }
 
-/* Its tables are in another SMMU than the one that is to translate by them. */
+/* The tables belong to another SMMU than the one that would have to walk them. */
 static void a_parent_of_another_smmu_is_refused(void **state)
 {
 	struct vm *vm = *state;
@@ -174,7 +174,7 @@ static void unbound_device_leaves_a_tombstone(void **state)
 	assert_int_equal(next, vdevice + 1);
 	engine_unbind(vm->e, 1);
 	assert_int_equal(engine_object_destroy(vm->e, vdevice), -ENOENT);
-	/* The device's own ID is free, the tombstone's never again. */
+	/* The device's own ID is free again, the tombstone's never. */
 	assert_int_equal(engine_ioas(vm->e), vm->e->dev_ids[1]);
 	after = engine_ioas(vm->e);
 	assert_int_equal(after, next + 1);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What devices reserve and permit, windows that are requested ahead of them, and why a device does
- * not fit: the tables of spec 60-extensions, 3.1, 3.2 and 4, by their numbers.
+ * What devices reserve and permit, windows that are requested before a device is attached, and why
+ * a device does not fit [EXT-DEV-RANGES], [EXT-SEVERAL-DEVICES], [EXT-WINDOWS].
  */
-#include "../lib/fixture.h"
-
 #include <uiommufd/ranges.h>
+
+#include "kit.h"
 
 #define GIB	   (UINT64_C(1) << 30)
 #define HIGH_START UINT64_C(0x0800000000000000)
@@ -144,7 +144,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* ---- 3.1 ---- */
+/* ---- ranges of one device ---- */
 
 static void check_permits(struct fixture *f, const char *kind, uint32_t count,
 			  const struct iommu_iova_range *expected)
@@ -209,7 +209,7 @@ static void shaped_iommu_permits_its_windows(void **state)
 	assert_int_equal(uiommufd_iommu_create("x86,hole", "x", &iommu), -EINVAL);
 }
 
-/* ---- 3.2 ---- */
+/* ---- several devices ---- */
 
 static void windows_of_two_devices_are_planned_before_they_are_attached(void **state)
 {
@@ -232,7 +232,7 @@ static void windows_of_two_devices_are_planned_before_they_are_attached(void **s
 	unplug(&x86);
 }
 
-/* ---- 4 ---- */
+/* ---- windows ---- */
 
 static uint32_t ioas_with_power_windows(struct fixture *f)
 {
@@ -284,7 +284,7 @@ static void device_of_45_bits_is_refused_and_nothing_changes(void **state)
 		"0x0-0x1fffffffffff of IOMMU iommu");
 	list = ioas_ranges(f, ioas);
 	ASSERT_LIST(&list, {0, UINT64_MAX});
-	/* A device that is somewhere else stays there. */
+	/* A device that is attached elsewhere stays there. */
 	assert_int_equal(attach(&device, other), 0);
 	assert_int_equal(attach(&device, ioas), -EADDRINUSE);
 	list = ioas_ranges(f, other);
@@ -305,7 +305,7 @@ static void x86_device_fits_and_the_windows_cannot_grow_over_its_msi_range(void 
 		uiommufd_last_error(),
 		"window 0x0-0xffffffff of IOAS 5 cannot be kept: 0xfee00000-0xfeefffff is "
 		"reserved (msi) for device 0000:06:00.0");
-	/* The old windows are still promised. */
+	/* The old windows still hold. */
 	assert_int_equal(attach(&late, ioas), -EADDRINUSE);
 	unplug(&late);
 	unplug(&device);
@@ -329,7 +329,7 @@ static void hole_of_a_hwpt_and_a_mapping_are_named(void **state)
 	assert_int_equal(attach(&x86, ioas), -EADDRINUSE);
 	assert_non_null(
 		strstr(uiommufd_last_error(), "x86: mapping 0xfee00000-0xfee00fff of IOAS"));
-	/* The next call has its own story. */
+	/* The next call replaces the explanation. */
 	assert_int_equal(fixture_hwpt(f, 0, 99, 0, &hwpt), -EINVAL);
 	assert_string_equal(uiommufd_last_error(), "");
 	unplug(&power);
@@ -429,13 +429,13 @@ static void without_extensions_the_numbers_are_unknown(void **state)
 	assert_int_equal(uiommufd_open(&options, &ctx), 0);
 	assert_int_equal(uiommufd_ioctl(ctx, NULL, IOMMU_RESV_IOVA_RANGES, (uintptr_t)&resv),
 			 -ENOTTY);
-	/* Only after the size could be read (spec 60-extensions, 1). */
+	/* Only after the size could be read [EXT-NUMBERS]. */
 	assert_int_equal(uiommufd_ioctl(ctx, NULL, IOMMU_RESV_IOVA_RANGES, 8), -EFAULT);
 	uiommufd_close(ctx);
 	assert_int_equal(uiommufd_open(NULL, &ctx), 0);
 	assert_int_equal(uiommufd_ioctl(ctx, NULL, IOMMU_RESV_IOVA_RANGES, (uintptr_t)&resv),
 			 -ENOENT);
-	/* Above the last of ours, nothing. */
+	/* No command has a higher number. */
 	assert_int_equal(uiommufd_ioctl(ctx, NULL, 0x3bc3, (uintptr_t)&resv), -ENOTTY);
 	uiommufd_close(ctx);
 }

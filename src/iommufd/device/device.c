@@ -5,31 +5,31 @@
  */
 #include <stdio.h>
 
-#include "iommufd/device/group.h"
+#include "iommufd/device/group_fault.h"
 #include "iommufd/device/page_request.h"
 #include "iommufd/ioas/refusal.h"
 #include "iommufd/object/last_error.h"
 
 /*
- * DMA of the device has failed. Whoever takes its page requests is asked; else a guest is told of
- * faults of its own tables; else it goes to the log.
+ * DMA of the device has failed. A fault queue is asked for the page; without one, a fault of a
+ * guest's own tables is reported to the guest, and any other is logged.
  */
 static enum dma_fault_action device_fault(struct iommu_endpoint *endpoint,
 					  const struct dma_fault *fault, void *arg)
 {
 	struct iommufd_device *device = arg;
-	enum page_outcome outcome = PAGE_NOBODY;
+	enum page_outcome outcome = PAGE_NOT_ASKED;
 
 	if (fault->cause == DMA_FAULT_NOT_MAPPED || fault->cause == DMA_FAULT_PERMISSION)
 		outcome = device_request_page(device, fault);
 	if (outcome == PAGE_GRANTED)
 		return DMA_FAULT_RETRY;
-	if (outcome == PAGE_NOBODY && !(fault->stage == 1 && group_report_event(device, fault)))
+	if (outcome == PAGE_NOT_ASKED && !(fault->stage == 1 && group_report_event(device, fault)))
 		iommu_fault_log(endpoint, fault);
 	return DMA_FAULT_FAIL;
 }
 
-/* The word for the type of the region @range of @device. */
+/* The word for the type of the reserved region @range of @device. */
 static const char *region_word(const struct iommufd_device *device, struct iova_range range)
 {
 	size_t count;
@@ -75,7 +75,7 @@ int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_inf
 	device->endpoint = info->endpoint;
 	lock_init(&device->fault_lock, LOCK_DEVICE_FAULT);
 	CDS_INIT_LIST_HEAD(&device->partial_faults);
-	/* The driver's own user, which keeps IOMMU_DESTROY away. */
+	/* The driver's user: IOMMU_DESTROY answers -EBUSY. */
 	object_hold(&device->object);
 	device->weak = info->weak;
 	if (!device->weak)
@@ -97,7 +97,7 @@ struct iommufd_ctx *iommufd_device_ctx(const struct iommufd_device *device)
 	return device->object.ctx;
 }
 
-/* From here on the device gets no vDEVICE; the one that it has becomes a tombstone. */
+/* From now on the device gets no vDEVICE, and an existing one becomes a tombstone. */
 static void begin_unbind(struct iommufd_device *device)
 {
 	void (*bury)(struct iommufd_device * device);
@@ -130,7 +130,7 @@ void iommufd_device_unbind(struct iommufd_device *device)
 
 /* ---- what to attach to ---- */
 
-/* One attach or replace. What a replace has left is dropped at the end, when no lock is held. */
+/* One attach or replace. The users of what it leaves are dropped at the end, without locks. */
 struct attach {
 	struct iommufd_device *device;
 	uint32_t pasid;
@@ -148,14 +148,16 @@ static int try_hwpt(struct attach *attach, struct hwpt *hwpt)
 }
 
 /*
- * The automatic HWPT of @ioas after @previous (NULL: the first), with a user; that of @previous is
- * dropped. One that is on its way out is none. Caller holds ioas->attach_lock.
+ * The automatic HWPT of @ioas after @previous (NULL: the first), with a user; drops the user of
+ * @previous. Skips those that are being destroyed.
  */
 static struct hwpt_paging *next_automatic(struct ioas *ioas, struct hwpt_paging *previous)
+	REQUIRES(ioas->attach_lock)
 {
 	struct cds_list_head *link;
 	struct hwpt_paging *found = NULL;
 
+	lock_assert_held(&ioas->attach_lock);
 	lock_acquire(&ioas->lock);
 	link = previous ? previous->table.link.next : ioas->tables.next;
 	for (; link != &ioas->tables && !found; link = link->next) {
@@ -170,14 +172,16 @@ static struct hwpt_paging *next_automatic(struct ioas *ioas, struct hwpt_paging 
 	return found;
 }
 
-/* An attach comes before the table is filled, a replace after it: DMA goes on meanwhile. */
+/* An attach precedes the filling of the table. A replace follows it, because DMA goes on. */
 static int add_and_try(struct attach *attach, struct hwpt_paging *hwpt)
 {
 	int rc;
 
 	if (attach->replace) {
 		rc = hwpt_add(hwpt);
-		return rc ? rc : try_hwpt(attach, &hwpt->base);
+		if (rc)
+			return rc;
+		return try_hwpt(attach, &hwpt->base);
 	}
 	rc = try_hwpt(attach, &hwpt->base);
 	if (rc)
@@ -188,17 +192,19 @@ static int add_and_try(struct attach *attach, struct hwpt_paging *hwpt)
 	return rc;
 }
 
-/* Makes an automatic HWPT of @ioas for the device. Caller holds ioas->attach_lock. */
+/* Creates an automatic HWPT of @ioas for the device. */
 static int try_new(struct attach *attach, struct ioas *ioas, uint32_t *hwpt_id)
+	REQUIRES(ioas->attach_lock)
 {
 	struct hwpt_paging *hwpt;
 	int rc;
 
+	lock_assert_held(&ioas->attach_lock);
 	rc = hwpt_create(ioas, iommu_endpoint_iommu(attach->device->endpoint), 0, NULL, &hwpt);
 	if (rc)
 		return rc;
 	object_set_transient(&hwpt->base.object, true);
-	/* It may lose its last device before this call is over. */
+	/* Another thread may detach its last device before this call is over. */
 	object_hold(&hwpt->base.object);
 	rc = add_and_try(attach, hwpt);
 	if (rc) {
@@ -211,6 +217,7 @@ static int try_new(struct attach *attach, struct ioas *ioas, uint32_t *hwpt_id)
 	return 0;
 }
 
+/* Tries the automatic HWPTs of @ioas, and a new one if none of them is right (-EINVAL). */
 static int try_ioas(struct attach *attach, struct ioas *ioas, uint32_t *hwpt_id)
 {
 	struct hwpt_paging *hwpt = NULL;
@@ -234,8 +241,6 @@ static int try_object(struct attach *attach, struct iommufd_object *object, uint
 	*hwpt_id = object->id;
 	switch (object_type(object)) {
 	case OBJECT_IOAS:
-		if (attach->replace && !group_attached(attach->device, attach->pasid))
-			return -EINVAL;
 		return try_ioas(attach, (struct ioas *)object, hwpt_id);
 	case OBJECT_HWPT:
 	case OBJECT_HWPT_NESTED:

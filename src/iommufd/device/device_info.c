@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* IOMMU_GET_HW_INFO [HW-INFO]. */
+/* IOMMU_GET_HW_INFO [HW-INFO]: what the IOMMU of a device and its PASIDs can do. */
 #include "iommufd/device/device_info.h"
 
 #include "base/caller.h"
 #include "base/check.h"
 #include "iommufd/device/device.h"
 
-/*
- * Copies the information as far as it fits, and clears the rest of the caller's buffer, however
- * long that is.
- */
+/* Copies as much of the information as fits, and clears the rest of the caller's buffer. */
 static int write_info(struct ucmd *ucmd, const struct iommu_hw_info *cmd, const void *info,
 		      size_t len)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU_RESV_IOVA_RANGES and IOMMU_DEV_IOVA_RANGES [EXT-RESV-RANGES], [EXT-DEV-RANGES]: what a
- * bound device takes away from an IO address space, and what it leaves. Nothing is attached and
- * nothing changes: what is permitted is asked of a table made as for an attachment and thrown away,
- * so that it is by construction what an attachment would say.
+ * IOMMU_RESV_IOVA_RANGES and IOMMU_DEV_IOVA_RANGES [EXT-RESV-RANGES], [EXT-DEV-RANGES]: the ranges
+ * of IOVA that a bound device reserves, and those that it permits. Nothing is attached or changed.
+ * The permitted ranges come from a table that is created like that of an attachment, so that the
+ * two cannot differ.
+ *
+ * Cost: creating and destroying a table.
  */
 #include "iommufd/device/device_ranges.h"
 
@@ -13,13 +15,19 @@ int device_reserved_ranges(const struct iommufd_device *device, struct iova_set 
 {
 	size_t count;
 	const struct resv_region *regions = iommu_endpoint_reserved(device->endpoint, &count);
-	int rc = iova_set_reserve(reserved, count);
+	int rc;
 
-	for (size_t i = 0; i < count && !rc; i++) {
-		if (regions[i].type != RESV_DIRECT_RELAXABLE)
-			rc = iova_set_add(reserved, regions[i].range);
+	rc = iova_set_reserve(reserved, count);
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		if (regions[i].type == RESV_DIRECT_RELAXABLE)
+			continue;
+		rc = iova_set_add(reserved, regions[i].range);
+		if (rc)
+			return rc;
 	}
-	return rc;
+	return 0;
 }
 
 /* Takes what @domain cannot translate out of @permitted. */
@@ -33,9 +41,14 @@ static int remove_outside(struct iova_set *permitted, const struct iommu_domain 
 
 	gaps = iommu_domain_gaps(domain, &gap_count);
 	rc = iova_set_intersect(permitted, &inside, permitted);
-	for (size_t i = 0; i < gap_count && !rc; i++)
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < gap_count; i++) {
 		rc = iova_set_remove(permitted, gaps[i]);
-	return rc;
+		if (rc)
+			return rc;
+	}
+	return 0;
 }
 
 int device_permitted_ranges(const struct iommufd_device *device, struct iova_set *permitted,
@@ -45,8 +58,9 @@ int device_permitted_ranges(const struct iommufd_device *device, struct iova_set
 	int rc;
 
 	rc = device_reserved_ranges(device, permitted);
-	if (!rc)
-		rc = iova_set_invert(permitted, permitted);
+	if (rc)
+		return rc;
+	rc = iova_set_invert(permitted, permitted);
 	if (rc)
 		return rc;
 	rc = iommu_domain_create(iommu_endpoint_iommu(device->endpoint), 0, NULL, &domain);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dirty tracking of a HWPT [DIRTY]. The state is in the table's own entries; a
- * bitmap for the user is made of the dirty leaves of a range.
+ * Dirty tracking of a HWPT [DIRTY]. The state is in the entries of its table; the bitmap for the
+ * user is built from the dirty leaves of a range.
+ *
+ * ioas->lock keeps the areas and the table as they are during a walk. Cost: a walk of the range.
  */
 #include "iommufd/device/dirty.h"
 
 #include "iommufd/device/hwpt.h"
 #include "iommufd/device/user_bitmap.h"
+#include "iommufd/ioas/area.h"
 
+/* How far areas cover a range from its start without a gap. */
 struct cover {
 	uint64_t next;
 	bool any;
@@ -25,11 +29,12 @@ static int cover_visit(const struct iova_map_entry *entry, void *arg)
 	return cover->next == 0;
 }
 
-/* Cuts *@range to what areas cover from its start without a gap. False: nothing. */
-static bool covered_part(struct ioas *ioas, struct iova_range *range)
+/* Cuts *@range to the part that areas cover from its start without a gap. False: none. */
+static bool covered_part(struct ioas *ioas, struct iova_range *range) REQUIRES(ioas->lock)
 {
 	struct cover cover = {.next = range->start};
 
+	lock_assert_held(&ioas->lock);
 	(void)iova_map_for_each(&ioas->areas, *range, cover_visit, &cover);
 	range->last = min_u64(range->last, cover.next - 1);
 	return cover.any;
@@ -50,7 +55,7 @@ static void set_dirty_tracking(struct hwpt_paging *hwpt, bool on)
 		iopt_read_dirty(iommu_domain_table(hwpt->base.domain),
 				iommu_domain_aperture(hwpt->base.domain), true, ignore_dirty, NULL);
 	iommu_domain_set_dirty_tracking(hwpt->base.domain, on);
-	/* DMA that began before may not have seen the switch. */
+	/* DMA in flight may not have seen the switch. */
 	iommu_domain_quiesce(hwpt->base.domain);
 	lock_release(&ioas->lock);
 }
@@ -71,10 +76,12 @@ int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)
 	hwpt = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
 	if (!hwpt)
 		return -ENOENT;
-	if (tracks_dirty(hwpt))
-		set_dirty_tracking(hwpt, cmd->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
-	else
+	if (!tracks_dirty(hwpt)) {
 		rc = -EOPNOTSUPP;
+		goto out_put;
+	}
+	set_dirty_tracking(hwpt, cmd->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
+out_put:
 	object_put(&hwpt->base.object);
 	return rc;
 }
@@ -84,15 +91,16 @@ static int check_bitmap(const struct iommu_hwpt_get_dirty_bitmap *cmd, struct hw
 			uint64_t *last)
 {
 	const uint64_t edges = cmd->iova | (cmd->iova + cmd->length);
+	struct ioas *ioas = hwpt->base.ioas;
 	uint64_t alignment;
 
 	if (!cmd->length)
 		return -EINVAL;
 	if (check_last(cmd->iova, cmd->length, last))
 		return -EOVERFLOW;
-	lock_acquire(&hwpt->base.ioas->lock);
-	alignment = hwpt->base.ioas->alignment;
-	lock_release(&hwpt->base.ioas->lock);
+	lock_acquire(&ioas->lock);
+	alignment = ioas->alignment;
+	lock_release(&ioas->lock);
 	if (!is_aligned(edges, alignment))
 		return -EINVAL;
 	if (!cmd->page_size || (edges & (cmd->page_size - 1)))
@@ -105,21 +113,23 @@ static int get_dirty_bitmap(struct ucmd *ucmd, const struct iommu_hwpt_get_dirty
 {
 	const bool clear = !(cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR);
 	struct iova_range range = {.start = cmd->iova};
+	struct ioas *ioas = hwpt->base.ioas;
 	struct user_bitmap bitmap;
-	int rc = check_bitmap(cmd, hwpt, &range.last);
+	int rc;
 
+	rc = check_bitmap(cmd, hwpt, &range.last);
 	if (rc)
 		return rc;
 	user_bitmap_init(&bitmap, ucmd->caller, cmd->data, cmd->iova,
 			 log2_floor(lowest_bit(cmd->page_size)));
-	lock_acquire(&hwpt->base.ioas->lock);
-	if (covered_part(hwpt->base.ioas, &range))
+	lock_acquire(&ioas->lock);
+	if (covered_part(ioas, &range))
 		iopt_read_dirty(iommu_domain_table(hwpt->base.domain), range, clear,
 				user_bitmap_report, &bitmap);
-	/* What was reported clean again has been written whole when the call returns. */
+	/* DMA in flight may still write to pages whose dirty bit was just cleared. */
 	if (clear)
 		iommu_domain_quiesce(hwpt->base.domain);
-	lock_release(&hwpt->base.ioas->lock);
+	lock_release(&ioas->lock);
 	user_bitmap_flush(&bitmap);
 	return 0;
 }

@@ -2,27 +2,20 @@
 /*
  * IOMMU groups: devices that share one attachment per PASID [GROUP], [ATTACH], [REPLACE].
  *
- * group->lock guards the attachments. An attachment exists while at least one device of the group
- * is attached for its PASID; each such device is a user of the HWPT. A device's reserved regions
- * are in the IOAS exactly while its RID is attached.
+ * Invariants, while group->lock is held:
+ * - there is one attachment for each PASID that at least one device of the group is attached for;
+ * - each member of an attachment is a device of the group and has a user of the HWPT;
+ * - the reserved regions of a device are in the IOAS exactly while its RID is attached;
+ * - only bound devices are attached.
+ *
+ * group->lock guards all of it. Cost: linear in the attachments and devices of the group, both few.
  */
 #include "iommufd/device/group.h"
+
+#include <assert.h>
+
 #include "base/alloc.h"
-#include "iommu/nested_domain.h"
-
-/* A device that is attached. */
-struct member {
-	struct cds_list_head link;
-	struct iommufd_device *device;
-};
-
-/* What the group is attached to for one PASID. */
-struct attachment {
-	struct cds_list_head link;
-	uint32_t pasid;
-	struct hwpt *hwpt;
-	struct cds_list_head members;
-};
+#include "iommufd/device/group_internal.h"
 
 int iommufd_group_create(unsigned int number, struct iommufd_group **out)
 {
@@ -74,10 +67,11 @@ int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx)
 	lock_acquire(&group->lock);
 	if (group->bound && group->owner != ctx) {
 		rc = -EPERM;
-	} else {
-		group->owner = ctx;
-		group->bound++;
+		goto out_unlock;
 	}
+	group->owner = ctx;
+	group->bound++;
+out_unlock:
 	lock_release(&group->lock);
 	return rc;
 }
@@ -85,15 +79,17 @@ int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx)
 void group_release(struct iommufd_group *group)
 {
 	lock_acquire(&group->lock);
+	assert(group->bound);
 	if (--group->bound == 0)
 		group->owner = NULL;
 	lock_release(&group->lock);
 }
 
-static struct attachment *find_attachment(struct iommufd_group *group, uint32_t pasid)
+struct attachment *group_find_attachment(struct iommufd_group *group, uint32_t pasid)
 {
 	struct attachment *attachment;
 
+	lock_assert_held(&group->lock);
 	cds_list_for_each_entry (attachment, &group->attachments, link) {
 		if (attachment->pasid == pasid)
 			return attachment;
@@ -101,11 +97,11 @@ static struct attachment *find_attachment(struct iommufd_group *group, uint32_t 
 	return NULL;
 }
 
-static struct member *find_member(struct attachment *attachment,
-				  const struct iommufd_device *device)
+struct member *group_find_member(struct attachment *attachment, const struct iommufd_device *device)
 {
 	struct member *member;
 
+	lock_assert_held(&device->group->lock);
 	if (!attachment)
 		return NULL;
 	cds_list_for_each_entry (member, &attachment->members, link) {
@@ -126,7 +122,9 @@ static int check_msi(const struct resv_region *regions, size_t count)
 		hardware += regions[i].type == RESV_MSI;
 		software += regions[i].type == RESV_SW_MSI;
 	}
-	return software > 1 || (software && hardware) ? -EINVAL : 0;
+	if (software > 1 || (software && hardware))
+		return -EINVAL;
+	return 0;
 }
 
 /* Reserves the regions of @device in @ioas, all or none. */
@@ -134,17 +132,21 @@ static int reserve_regions(struct ioas *ioas, const struct iommufd_device *devic
 {
 	size_t count;
 	const struct resv_region *regions = iommu_endpoint_reserved(device->endpoint, &count);
-	int rc = check_msi(regions, count);
+	int rc;
 
+	rc = check_msi(regions, count);
 	if (rc)
 		return rc;
 	lock_acquire(&ioas->lock);
-	for (size_t i = 0; i < count && !rc; i++) {
-		if (regions[i].type != RESV_DIRECT_RELAXABLE)
-			rc = ioas_reserve(ioas, &regions[i].range, 1, &device->object);
+	for (size_t i = 0; i < count; i++) {
+		if (regions[i].type == RESV_DIRECT_RELAXABLE)
+			continue;
+		rc = ioas_reserve(ioas, &regions[i].range, 1, &device->object);
+		if (rc) {
+			ioas_unreserve(ioas, &device->object);
+			break;
+		}
 	}
-	if (rc)
-		ioas_unreserve(ioas, &device->object);
 	lock_release(&ioas->lock);
 	return rc;
 }
@@ -163,10 +165,11 @@ static bool pasid_compatible(const struct hwpt *hwpt)
 	return hwpt->pasid;
 }
 
-static bool has_pasids(const struct iommufd_group *group)
+bool group_has_pasids(struct iommufd_group *group)
 {
 	struct attachment *attachment;
 
+	lock_assert_held(&group->lock);
 	cds_list_for_each_entry (attachment, &group->attachments, link) {
 		if (attachment->pasid != NO_PASID)
 			return true;
@@ -175,32 +178,44 @@ static bool has_pasids(const struct iommufd_group *group)
 }
 
 /*
- * RID and PASIDs share hardware structures, which only some tables can be part of [PASID].
+ * The RID and the PASIDs of a device share hardware structures, which only some tables can be part
+ * of [PASID].
  */
 static int check_pasid(struct iommufd_group *group, uint32_t pasid, const struct hwpt *hwpt)
+	REQUIRES(group->lock)
 {
 	const struct attachment *rid;
 
-	if (pasid == NO_PASID)
-		return !pasid_compatible(hwpt) && has_pasids(group) ? -EINVAL : 0;
+	lock_assert_held(&group->lock);
+	if (pasid == NO_PASID) {
+		if (!pasid_compatible(hwpt) && group_has_pasids(group))
+			return -EINVAL;
+		return 0;
+	}
 	if (!pasid_compatible(hwpt))
 		return -EINVAL;
-	rid = find_attachment(group, NO_PASID);
-	return rid && !pasid_compatible(rid->hwpt) ? -EINVAL : 0;
+	rid = group_find_attachment(group, NO_PASID);
+	if (rid && !pasid_compatible(rid->hwpt))
+		return -EINVAL;
+	return 0;
 }
 
 static int check_pasid_width(const struct iommufd_device *device, uint32_t pasid)
 {
 	const uint32_t max = iommu_endpoint_max_pasids(device->endpoint);
 
-	return max && pasid >= max ? -EINVAL : 0;
+	if (max && pasid >= max)
+		return -EINVAL;
+	return 0;
 }
 
 /* ---- attach ---- */
 
-/* What the hardware says to @device on @hwpt. */
+/* 0 if the hardware allows @device on @hwpt for @pasid. */
 static int check_hardware(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt)
+	REQUIRES(device->group->lock)
 {
+	lock_assert_held(&device->group->lock);
 	if (!iommu_domain_accepts(hwpt->domain, device->endpoint))
 		return -EINVAL;
 	if (!hwpt->ops || !hwpt->ops->check_attach)
@@ -208,88 +223,112 @@ static int check_hardware(struct iommufd_device *device, uint32_t pasid, const s
 	return hwpt->ops->check_attach(hwpt, device, pasid);
 }
 
-/* The attachment of @pasid, made for @hwpt if there is none. */
-static int get_attachment(struct iommufd_group *group, uint32_t pasid, struct hwpt *hwpt,
-			  struct attachment **out)
+/* Finds the attachment for @pasid, or creates one to @hwpt without members. NULL: no memory. */
+static struct attachment *get_attachment(struct iommufd_group *group, uint32_t pasid,
+					 struct hwpt *hwpt) REQUIRES(group->lock)
 {
-	struct attachment *attachment = find_attachment(group, pasid);
+	struct attachment *attachment;
 
-	if (!attachment) {
-		attachment = alloc_zeroed(sizeof(*attachment));
-		if (!attachment)
-			return -ENOMEM;
-		attachment->pasid = pasid;
-		attachment->hwpt = hwpt;
-		CDS_INIT_LIST_HEAD(&attachment->members);
-		cds_list_add_tail(&attachment->link, &group->attachments);
-	}
-	*out = attachment;
-	return 0;
+	lock_assert_held(&group->lock);
+	attachment = group_find_attachment(group, pasid);
+	if (attachment)
+		return attachment;
+	attachment = alloc_zeroed(sizeof(*attachment));
+	if (!attachment)
+		return NULL;
+	attachment->pasid = pasid;
+	attachment->hwpt = hwpt;
+	CDS_INIT_LIST_HEAD(&attachment->members);
+	cds_list_add_tail(&attachment->link, &group->attachments);
+	return attachment;
 }
 
-static void put_attachment(struct attachment *attachment)
+/* Destroys @attachment if it has no members. */
+static void put_attachment(struct iommufd_group *group, struct attachment *attachment)
+	REQUIRES(group->lock)
 {
+	lock_assert_held(&group->lock);
 	if (!cds_list_empty(&attachment->members))
 		return;
 	cds_list_del(&attachment->link);
 	alloc_free(attachment);
 }
 
-/* Makes @device a member; its DMA goes through the HWPT from here on. */
+/* Makes @device a member. From here on its DMA goes through the HWPT. */
 static int join(struct attachment *attachment, struct iommufd_device *device)
+	REQUIRES(device->group->lock)
 {
-	struct member *member = alloc_zeroed(sizeof(*member));
+	struct member *member;
 	int rc;
 
+	lock_assert_held(&device->group->lock);
+	assert(device->group->bound && !group_find_member(attachment, device));
+	member = alloc_zeroed(sizeof(*member));
 	if (!member)
 		return -ENOMEM;
 	rc = check_hardware(device, attachment->pasid, attachment->hwpt);
-	if (!rc)
-		rc = iommu_endpoint_set_domain(device->endpoint, attachment->pasid,
-					       attachment->hwpt->domain);
-	if (rc) {
-		alloc_free(member);
-		return rc;
-	}
+	if (rc)
+		goto out_free;
+	rc = iommu_endpoint_set_domain(device->endpoint, attachment->pasid,
+				       attachment->hwpt->domain);
+	if (rc)
+		goto out_free;
 	member->device = device;
 	cds_list_add_tail(&member->link, &attachment->members);
 	object_hold(&attachment->hwpt->object);
 	return 0;
-}
 
-static int attach_locked(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
-{
-	struct attachment *attachment = find_attachment(device->group, pasid);
-	int rc;
-
-	if (find_member(attachment, device))
-		return -EBUSY;
-	if (attachment && attachment->hwpt != hwpt)
-		return -EINVAL;
-	if (pasid == NO_PASID) {
-		rc = reserve_regions(hwpt->ioas, device);
-		if (rc)
-			return rc;
-	}
-	rc = attachment ? 0 : check_pasid(device->group, pasid, hwpt);
-	if (!rc)
-		rc = check_pasid_width(device, pasid);
-	if (!rc)
-		rc = get_attachment(device->group, pasid, hwpt, &attachment);
-	if (!rc) {
-		rc = join(attachment, device);
-		put_attachment(attachment);
-	}
-	if (rc && pasid == NO_PASID)
-		unreserve_regions(hwpt->ioas, device);
+out_free:
+	alloc_free(member);
 	return rc;
 }
 
-/* What was asked by way of @hwpt will not be answered through it any more. */
-static void flush_faults(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
+/* The part of an attach that comes after the reservation of the device's regions. */
+static int attach_reserved(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
+	REQUIRES(device->group->lock)
 {
-	if (hwpt->fault)
-		fault_queue_flush(hwpt->fault, device, pasid);
+	struct iommufd_group *group = device->group;
+	struct attachment *attachment;
+	int rc;
+
+	lock_assert_held(&group->lock);
+	if (!group_find_attachment(group, pasid)) {
+		rc = check_pasid(group, pasid, hwpt);
+		if (rc)
+			return rc;
+	}
+	rc = check_pasid_width(device, pasid);
+	if (rc)
+		return rc;
+	attachment = get_attachment(group, pasid, hwpt);
+	if (!attachment)
+		return -ENOMEM;
+	rc = join(attachment, device);
+	put_attachment(group, attachment);
+	return rc;
+}
+
+static int attach_locked(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
+	REQUIRES(device->group->lock)
+{
+	struct attachment *attachment;
+	int rc;
+
+	lock_assert_held(&device->group->lock);
+	attachment = group_find_attachment(device->group, pasid);
+	if (group_find_member(attachment, device))
+		return -EBUSY;
+	if (attachment && attachment->hwpt != hwpt)
+		return -EINVAL;
+	if (pasid != NO_PASID)
+		return attach_reserved(device, pasid, hwpt);
+	rc = reserve_regions(hwpt->ioas, device);
+	if (rc)
+		return rc;
+	rc = attach_reserved(device, pasid, hwpt);
+	if (rc)
+		unreserve_regions(hwpt->ioas, device);
+	return rc;
 }
 
 int group_attach(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt)
@@ -309,18 +348,19 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid)
 	struct member *member;
 
 	lock_acquire(&device->group->lock);
-	attachment = find_attachment(device->group, pasid);
-	member = find_member(attachment, device);
-	if (member) {
-		hwpt = attachment->hwpt;
-		(void)iommu_endpoint_set_domain(device->endpoint, pasid, NULL);
-		flush_faults(device, pasid, hwpt);
-		if (pasid == NO_PASID)
-			unreserve_regions(hwpt->ioas, device);
-		cds_list_del(&member->link);
-		alloc_free(member);
-		put_attachment(attachment);
-	}
+	attachment = group_find_attachment(device->group, pasid);
+	member = group_find_member(attachment, device);
+	if (!member)
+		goto out_unlock;
+	hwpt = attachment->hwpt;
+	(void)iommu_endpoint_set_domain(device->endpoint, pasid, NULL);
+	group_flush_faults(device, pasid, hwpt);
+	if (pasid == NO_PASID)
+		unreserve_regions(hwpt->ioas, device);
+	cds_list_del(&member->link);
+	alloc_free(member);
+	put_attachment(device->group, attachment);
+out_unlock:
 	lock_release(&device->group->lock);
 	return hwpt;
 }
@@ -328,11 +368,13 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid)
 /* ---- replace ---- */
 
 /* Reserves the regions of all members in @ioas, all or none. */
-static int reserve_members(struct ioas *ioas, struct attachment *attachment)
+static int reserve_members(struct iommufd_group *group, struct attachment *attachment,
+			   struct ioas *ioas) REQUIRES(group->lock)
 {
 	struct member *member, *done;
 	int rc;
 
+	lock_assert_held(&group->lock);
 	cds_list_for_each_entry (member, &attachment->members, link) {
 		rc = reserve_regions(ioas, member->device);
 		if (!rc)
@@ -347,28 +389,47 @@ static int reserve_members(struct ioas *ioas, struct attachment *attachment)
 	return 0;
 }
 
-static void unreserve_members(struct ioas *ioas, struct attachment *attachment)
+static void unreserve_members(struct iommufd_group *group, struct attachment *attachment,
+			      struct ioas *ioas) REQUIRES(group->lock)
 {
 	struct member *member;
 
+	lock_assert_held(&group->lock);
 	cds_list_for_each_entry (member, &attachment->members, link)
 		unreserve_regions(ioas, member->device);
 }
 
+/* 0 if the hardware allows every member on @hwpt. */
+static int check_members(struct iommufd_group *group, struct attachment *attachment,
+			 const struct hwpt *hwpt) REQUIRES(group->lock)
+{
+	struct member *member;
+	int rc;
+
+	lock_assert_held(&group->lock);
+	cds_list_for_each_entry (member, &attachment->members, link) {
+		struct iommufd_device *device = member->device;
+
+		assert(device->group == group);
+		lock_assert_held(&device->group->lock);
+		rc = check_hardware(device, attachment->pasid, hwpt);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
 /*
- * Points the members at @hwpt. Each switches at once: DMA goes through the old table or the new
- * one.
+ * Points all members at @hwpt, or none. Each switches atomically: its DMA goes through the old
+ * table or the new one.
  */
-static int switch_members(struct attachment *attachment, struct hwpt *hwpt)
+static int switch_members(struct iommufd_group *group, struct attachment *attachment,
+			  struct hwpt *hwpt) REQUIRES(group->lock)
 {
 	struct member *member, *done;
 	int rc;
 
-	cds_list_for_each_entry (member, &attachment->members, link) {
-		rc = check_hardware(member->device, attachment->pasid, hwpt);
-		if (rc)
-			return rc;
-	}
+	lock_assert_held(&group->lock);
 	cds_list_for_each_entry (member, &attachment->members, link) {
 		rc = iommu_endpoint_set_domain(member->device->endpoint, attachment->pasid,
 					       hwpt->domain);
@@ -385,14 +446,22 @@ static int switch_members(struct attachment *attachment, struct hwpt *hwpt)
 	return 0;
 }
 
-/* Moves the members' users from one HWPT to another. Returns how many the old one has lost. */
-static unsigned int move_users(struct attachment *attachment, struct hwpt *hwpt)
+/*
+ * Makes @attachment one to @hwpt, on which each member takes a user. Returns how many users of the
+ * old HWPT the caller has to drop.
+ */
+static unsigned int move_users(struct iommufd_group *group, struct attachment *attachment,
+			       struct hwpt *hwpt) REQUIRES(group->lock)
 {
 	unsigned int moved = 0;
 	struct member *member;
 
+	lock_assert_held(&group->lock);
 	cds_list_for_each_entry (member, &attachment->members, link) {
-		flush_faults(member->device, attachment->pasid, attachment->hwpt);
+		struct iommufd_device *device = member->device;
+
+		lock_assert_held(&device->group->lock);
+		group_flush_faults(device, attachment->pasid, attachment->hwpt);
 		object_hold(&hwpt->object);
 		moved++;
 	}
@@ -401,35 +470,44 @@ static unsigned int move_users(struct attachment *attachment, struct hwpt *hwpt)
 }
 
 static int replace_locked(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt,
-			  struct hwpt **old, unsigned int *lost)
+			  struct hwpt **old, unsigned int *lost) REQUIRES(device->group->lock)
 {
-	struct attachment *attachment = find_attachment(device->group, pasid);
+	struct iommufd_group *group = device->group;
+	struct attachment *attachment;
 	bool move_regions;
 	int rc;
 
-	if (!find_member(attachment, device))
+	lock_assert_held(&group->lock);
+	attachment = group_find_attachment(group, pasid);
+	if (!group_find_member(attachment, device))
 		return -EINVAL;
 	if (attachment->hwpt == hwpt)
 		return 0;
 	move_regions = pasid == NO_PASID && attachment->hwpt->ioas != hwpt->ioas;
 	if (move_regions) {
-		rc = reserve_members(hwpt->ioas, attachment);
+		rc = reserve_members(group, attachment, hwpt->ioas);
 		if (rc)
 			return rc;
 	}
-	rc = check_pasid(device->group, pasid, hwpt);
-	if (!rc)
-		rc = switch_members(attachment, hwpt);
-	if (rc) {
-		if (move_regions)
-			unreserve_members(hwpt->ioas, attachment);
-		return rc;
-	}
+	rc = check_pasid(group, pasid, hwpt);
+	if (rc)
+		goto out_unreserve;
+	rc = check_members(group, attachment, hwpt);
+	if (rc)
+		goto out_unreserve;
+	rc = switch_members(group, attachment, hwpt);
+	if (rc)
+		goto out_unreserve;
 	*old = attachment->hwpt;
-	*lost = move_users(attachment, hwpt);
+	*lost = move_users(group, attachment, hwpt);
 	if (move_regions)
-		unreserve_members((*old)->ioas, attachment);
+		unreserve_members(group, attachment, (*old)->ioas);
 	return 0;
+
+out_unreserve:
+	if (move_regions)
+		unreserve_members(group, attachment, hwpt->ioas);
+	return rc;
 }
 
 int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hwpt,
@@ -445,85 +523,14 @@ int group_replace(struct iommufd_device *device, uint32_t pasid, struct hwpt *hw
 	return rc;
 }
 
-/*
- * The attachment that takes faults of @device: where PASIDs are in user-managed tables, the RID's
- * takes them for all that have none.
- */
-static struct attachment *fault_attachment(struct iommufd_device *device, bool with_pasid,
-					   uint32_t pasid)
-{
-	struct attachment *attachment =
-		find_attachment(device->group, with_pasid ? pasid : NO_PASID);
-
-	if (!attachment && with_pasid) {
-		attachment = find_attachment(device->group, NO_PASID);
-		if (attachment && !iommu_nested_takes_pasids(attachment->hwpt->domain))
-			attachment = NULL;
-	}
-	return find_member(attachment, device) ? attachment : NULL;
-}
-
-int group_queue_fault(struct iommufd_device *device, bool with_pasid, uint32_t pasid,
-		      const struct iommu_hwpt_pgfault *faults, size_t count,
-		      struct fault_waiter *waiter)
-{
-	struct attachment *attachment;
-	int rc = -ENOENT;
-
-	lock_acquire(&device->group->lock);
-	attachment = fault_attachment(device, with_pasid, pasid);
-	if (attachment && attachment->hwpt->fault)
-		rc = device->refusing ? -ECANCELED
-				      : fault_queue_add(attachment->hwpt->fault, device,
-							attachment->pasid, faults, count, waiter);
-	lock_release(&device->group->lock);
-	return rc;
-}
-
-void group_refuse_faults(struct iommufd_device *device, bool refuse)
-{
-	struct attachment *attachment;
-
-	lock_acquire(&device->group->lock);
-	device->refusing = refuse;
-	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
-		if (refuse && find_member(attachment, device))
-			flush_faults(device, attachment->pasid, attachment->hwpt);
-	}
-	lock_release(&device->group->lock);
-}
-
-/* Caller holds the group's lock. */
-static bool report_event_locked(struct iommufd_device *device, const struct dma_fault *fault)
-{
-	const struct attachment *rid = find_attachment(device->group, NO_PASID);
-	const struct hwpt *hwpt = rid ? rid->hwpt : NULL;
-
-	return hwpt && hwpt->ops && hwpt->ops->report_fault &&
-	       hwpt->ops->report_fault(hwpt, device, fault);
-}
-
-bool group_report_event(struct iommufd_device *device, const struct dma_fault *fault)
-{
-	bool told;
-
-	lock_acquire(&device->group->lock);
-	told = report_event_locked(device, fault);
-	lock_release(&device->group->lock);
-	return told;
-}
-
-bool group_has_pasids(const struct iommufd_group *group)
-{
-	return has_pasids(group);
-}
+/* ---- what is attached ---- */
 
 bool group_attached(struct iommufd_device *device, uint32_t pasid)
 {
 	bool attached;
 
 	lock_acquire(&device->group->lock);
-	attached = find_member(find_attachment(device->group, pasid), device);
+	attached = group_find_member(group_find_attachment(device->group, pasid), device);
 	lock_release(&device->group->lock);
 	return attached;
 }
@@ -534,8 +541,8 @@ bool group_attached_to(struct iommufd_device *device, uint32_t pasid, const stru
 	bool attached;
 
 	lock_acquire(&device->group->lock);
-	attachment = find_attachment(device->group, pasid);
-	attached = find_member(attachment, device) && attachment->hwpt == hwpt;
+	attachment = group_find_attachment(device->group, pasid);
+	attached = group_find_member(attachment, device) && attachment->hwpt == hwpt;
 	lock_release(&device->group->lock);
 	return attached;
 }
@@ -545,8 +552,8 @@ const struct hwpt *group_find_rid_hwpt(const struct iommufd_device *device)
 	struct attachment *attachment;
 
 	lock_assert_held(&device->group->lock);
-	attachment = find_attachment(device->group, NO_PASID);
-	return find_member(attachment, device) ? attachment->hwpt : NULL;
+	attachment = group_find_attachment(device->group, NO_PASID);
+	return group_find_member(attachment, device) ? attachment->hwpt : NULL;
 }
 
 void group_for_each_attachment(struct iommufd_device *device,
@@ -557,7 +564,7 @@ void group_for_each_attachment(struct iommufd_device *device,
 
 	lock_acquire(&device->group->lock);
 	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
-		if (find_member(attachment, device))
+		if (group_find_member(attachment, device))
 			visit(attachment->pasid, attachment->hwpt, arg);
 	}
 	lock_release(&device->group->lock);
@@ -570,7 +577,7 @@ bool group_any_pasid(struct iommufd_device *device, uint32_t *pasid)
 
 	lock_acquire(&device->group->lock);
 	cds_list_for_each_entry (attachment, &device->group->attachments, link) {
-		if (find_member(attachment, device)) {
+		if (group_find_member(attachment, device)) {
 			*pasid = attachment->pasid;
 			found = true;
 			break;

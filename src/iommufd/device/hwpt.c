@@ -1,30 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Paging HWPTs: one IO page table that mirrors exactly one IOAS. While it is on its IOAS's list it
- * contains every area of it, and everything outside its aperture is reserved there in its name.
+ * Paging HWPTs: an IO page table that mirrors one IOAS.
+ *
+ * Invariants, while ioas->lock is held:
+ * - a HWPT that is on the list of its IOAS maps every area of it (ioas_check() tests it);
+ * - exactly while it is on the list, the IOVAs that it cannot translate are reserved in its name;
+ * - HWPTs join and leave the list only while no MAP or COPY pins.
+ *
+ * Cost: joining and leaving are linear in the areas of the IOAS and their pages.
  */
 #include "iommufd/device/hwpt.h"
 
 #include <stdio.h>
 
+#include "iommufd/ioas/area.h"
 #include "iommufd/ioas/refusal.h"
 #include "iommufd/object/ucmd.h"
 #include "iommufd/queue/fault_queue.h"
 
-/* Takes it off its IOAS, if it is on. */
+/* Takes @hwpt off the list of its IOAS, if it is there. */
 static void leave_ioas(struct hwpt_paging *hwpt)
 {
 	struct ioas *ioas = hwpt->base.ioas;
 
 	lock_acquire(&ioas->lock);
 	ioas_wait_idle(ioas);
-	if (!cds_list_empty(&hwpt->table.link)) {
-		cds_list_del_init(&hwpt->table.link);
-		if (--ioas->table_count == 0)
-			ioas_unpin_all(ioas);
-		ioas_unreserve(ioas, &hwpt->base.object);
-		ioas_update_alignment(ioas);
-	}
+	if (cds_list_empty(&hwpt->table.link))
+		goto out_unlock;
+	assert(ioas->table_count && !ioas->pinning);
+	cds_list_del_init(&hwpt->table.link);
+	if (--ioas->table_count == 0)
+		ioas_unpin_all(ioas);
+	ioas_unreserve(ioas, &hwpt->base.object);
+	ioas_update_alignment(ioas);
+out_unlock:
 	lock_release(&ioas->lock);
 }
 
@@ -42,7 +51,7 @@ static void hwpt_destroy(struct iommufd_object *object)
 	object_free(object);
 }
 
-/* Why @range is reserved: the hardware cannot translate it. */
+/* @range is reserved because the hardware cannot translate it. */
 static void explain_reserved(const struct iommufd_object *object, struct iova_range range,
 			     char *text, size_t size)
 {
@@ -85,8 +94,8 @@ int hwpt_create(struct ioas *ioas, struct iommu *iommu, unsigned int flags,
 	return 0;
 }
 
-/* Reserves what the hardware cannot translate: outside the aperture, and its gaps. */
-static int reserve_outside(struct hwpt_paging *hwpt)
+/* Reserves what the hardware cannot translate: outside of the aperture, and its gaps. */
+static int reserve_outside(struct ioas *ioas, const struct hwpt_paging *hwpt) REQUIRES(ioas->lock)
 {
 	struct iova_range aperture = iommu_domain_aperture(hwpt->base.domain);
 	const struct iova_range *gaps;
@@ -94,32 +103,34 @@ static int reserve_outside(struct hwpt_paging *hwpt)
 	size_t count = 0, gap_count;
 	int rc;
 
+	lock_assert_held(&ioas->lock);
 	if (aperture.start)
 		ranges[count++] = (struct iova_range){0, aperture.start - 1};
 	if (aperture.last != UINT64_MAX)
 		ranges[count++] = (struct iova_range){aperture.last + 1, UINT64_MAX};
-	rc = ioas_reserve(hwpt->base.ioas, ranges, count, &hwpt->base.object);
+	rc = ioas_reserve(ioas, ranges, count, &hwpt->base.object);
 	if (rc)
 		return rc;
 	gaps = iommu_domain_gaps(hwpt->base.domain, &gap_count);
-	rc = ioas_reserve(hwpt->base.ioas, gaps, gap_count, &hwpt->base.object);
+	rc = ioas_reserve(ioas, gaps, gap_count, &hwpt->base.object);
 	if (rc)
-		ioas_unreserve(hwpt->base.ioas, &hwpt->base.object);
+		ioas_unreserve(ioas, &hwpt->base.object);
 	return rc;
 }
 
-/* Caller holds ioas->lock, and nobody pins. */
-static int add_locked(struct ioas *ioas, struct hwpt_paging *hwpt)
+static int add_locked(struct ioas *ioas, struct hwpt_paging *hwpt) REQUIRES(ioas->lock)
 {
 	uint64_t alignment = lowest_bit(iommu_domain_pgsizes(hwpt->base.domain));
 	int rc;
 
+	lock_assert_held(&ioas->lock);
+	assert(!ioas->pinning && cds_list_empty(&hwpt->table.link));
 	if (alignment > PAGE_SIZE)
 		return -EINVAL;
 	rc = ioas_check_alignment(ioas, alignment);
 	if (rc)
 		return rc;
-	rc = reserve_outside(hwpt);
+	rc = reserve_outside(ioas, hwpt);
 	if (rc)
 		return rc;
 	if (!ioas->table_count) {

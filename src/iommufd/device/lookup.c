@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU_IOVA_LOOKUP [EXT-LOOKUP]: reads what MAP has established, or what a table says,
- * and changes nothing, accessed and dirty bits included.
+ * IOMMU_IOVA_LOOKUP [EXT-LOOKUP]: reads an area or a leaf. It changes nothing, not even accessed
+ * and dirty bits.
  */
 #include "iommufd/device/lookup.h"
 
@@ -12,7 +12,7 @@
 
 uint64_t area_origin(const struct area *area)
 {
-	/* area->start counts from the source's page 0, which begins somewhat before the source. */
+	/* area->start counts from the start of the source's first page, not of the source. */
 	return mem_source_start(area->source) - mem_source_offset(area->source) + area->start;
 }
 
@@ -41,26 +41,32 @@ bool area_pinned_at(const struct area *area, uint64_t iova)
 		.count = 1,
 	};
 
+	assert(!area->busy && iova >= area->range.start && iova <= area->range.last);
 	return mem_source_pinned(area->source, page);
 }
 
 struct area *ioas_find_area(const struct ioas *ioas, uint64_t iova)
 {
-	struct area *area = iova_map_find(&ioas->areas, iova);
+	struct area *area;
 
+	lock_assert_held(&ioas->lock);
+	area = iova_map_find(&ioas->areas, iova);
 	return area && !area->busy ? area : NULL;
 }
 
 bool ioas_find_leaf(const struct ioas *ioas, const struct ioas_table *mirror, uint64_t iova,
 		    struct iopt_leaf *leaf)
 {
-	const struct area *area = iova_map_find(&ioas->areas, iova);
 	const struct iopt *table = iommu_domain_table(mirror->domain);
+	const struct area *area;
 	bool found;
 
-	/* Outside of what the format can express, the bits of the IOVA would alias. */
-	if ((area && area->busy) || iova < iopt_aperture(table).start ||
-	    iova > iopt_aperture(table).last)
+	lock_assert_held(&ioas->lock);
+	area = iova_map_find(&ioas->areas, iova);
+	if (area && area->busy)
+		return false;
+	/* The walk ignores the bits of an IOVA that the format has no entries for. */
+	if (iova < iopt_aperture(table).start || iova > iopt_aperture(table).last)
 		return false;
 	rcu_read_lock();
 	found = iopt_translate(table, iova, leaf);
@@ -167,5 +173,7 @@ int ioctl_iova_lookup(struct ucmd *ucmd)
 		return -ENOENT;
 	rc = lookup_object(object, cmd);
 	object_put(object);
-	return rc ? rc : ucmd_respond(ucmd);
+	if (rc)
+		return rc;
+	return ucmd_respond(ucmd);
 }

@@ -1,38 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Where one IOVA leads: in an IOAS (its mapping), and in a table (its leaf). */
+/* What one IOVA leads to: in an IOAS its area, in a table its leaf. */
 #ifndef IOMMUFD_LOOKUP_H
 #define IOMMUFD_LOOKUP_H
 
 #include "iommufd/device/hwpt.h"
+#include "iommufd/ioas/area.h"
 
-/*
- * Where byte 0 of @area is, in what its source is made of: a VA, or an offset in the file or
- * dma-buf.
- */
+/* The VA of the first byte of @area, or its offset in the file or dma-buf. */
 uint64_t area_origin(const struct area *area);
 
-/* enum iommu_iova_lookup_kind of @area; the process it is of, 0 for a dma-buf. */
+/* The enum iommu_iova_lookup_kind of @area; the process that mapped it, 0 for a dma-buf. */
 uint32_t area_lookup_kind(const struct area *area);
 uint32_t area_lookup_pid(const struct area *area);
 
-/*
- * True if the page that @iova is in is pinned. Caller holds ioas->lock; @area is not busy and holds
- * @iova.
- */
+/* True if the page at @iova is pinned. @area, under its IOAS's lock, contains @iova, not busy. */
 bool area_pinned_at(const struct area *area, uint64_t iova);
 
-/*
- * The area of @ioas that holds @iova and is not under construction, or NULL. Caller holds
- * ioas->lock.
- */
-struct area *ioas_find_area(const struct ioas *ioas, uint64_t iova);
+/* The area of @ioas that contains @iova and is not under construction, or NULL. */
+struct area *ioas_find_area(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas->lock);
 
 /*
- * The leaf of @mirror, a table of @ioas, that holds @iova; false: there is none, or it is under
- * construction. Caller holds ioas->lock.
+ * The leaf of @mirror, a table of @ioas, that contains @iova. False: there is none, or its area is
+ * under construction.
  */
 bool ioas_find_leaf(const struct ioas *ioas, const struct ioas_table *mirror, uint64_t iova,
-		    struct iopt_leaf *leaf);
+		    struct iopt_leaf *leaf) REQUIRES(ioas->lock);
 
 struct ucmd;
 

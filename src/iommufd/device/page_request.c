@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page requests of devices: single faults are gathered into groups, groups go to the queue of the
- * HWPT that the device goes through, and the device's DMA waits for the answer [FAULT-ROUTING].
+ * Page requests of devices: faults are gathered into groups, a complete group goes to the fault
+ * queue of the device's HWPT, and the DMA waits for the answer [FAULT-ROUTING].
+ *
+ * Invariant: every fault on device->partial_faults is without LAST_PAGE; the faults of one group
+ * are in the order in which they came.
+ *
+ * device->fault_lock guards the list. Cost: linear in the number of faults on it.
  */
 #include "iommufd/device/page_request.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 
 #include "base/alloc.h"
 #include "base/park.h"
-#include "iommufd/device/group.h"
+#include "iommufd/device/group_fault.h"
 
 enum {
 	GRPID_MASK = 0x1ff, /* PCIe 6.0, 10.4.1: nine bits */
@@ -23,7 +29,7 @@ struct partial_fault {
 	struct iommu_hwpt_pgfault fault;
 };
 
-/* A whole group as an array, the newest one last, and the partial faults that are in it. */
+/* A complete group as an array, the last fault last, and the partial faults it was made of. */
 struct gathered {
 	struct iommu_hwpt_pgfault *faults;
 	size_t count;
@@ -35,16 +41,14 @@ static bool same_group(const struct partial_fault *partial, const struct iommu_h
 	return partial->fault.grpid == last->grpid;
 }
 
-/*
- * Takes the faults before @last from the device, and has them and it in *@out. Caller holds
- * device->fault_lock.
- */
+/* Takes the faults of the group of @last from the device into *@out, and adds @last. */
 static int gather_locked(struct iommufd_device *device, const struct iommu_hwpt_pgfault *last,
-			 struct gathered *out)
+			 struct gathered *out) REQUIRES(device->fault_lock)
 {
 	struct partial_fault *partial, *next;
 	size_t count = 1;
 
+	lock_assert_held(&device->fault_lock);
 	cds_list_for_each_entry (partial, &device->partial_faults, link)
 		count += same_group(partial, last);
 	out->faults = alloc_array(count, sizeof(out->faults[0]));
@@ -85,8 +89,8 @@ static void free_partials(struct cds_list_head *partials)
 }
 
 /*
- * The group is not reported after all: its faults before the last one wait on, and are older than
- * what has come since.
+ * Undoes gather(). The faults go to the front of the list: they are older than those that have come
+ * since.
  */
 static void put_back(struct iommufd_device *device, struct gathered *group)
 {
@@ -95,10 +99,12 @@ static void put_back(struct iommufd_device *device, struct gathered *group)
 	lock_release(&device->fault_lock);
 }
 
+/* Keeps @fault until the last one of its group comes. */
 static int keep_partial(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault)
 {
 	struct partial_fault *partial = alloc_zeroed(sizeof(*partial));
 
+	assert(!(fault->flags & IOMMU_PGFAULT_FLAGS_LAST_PAGE));
 	if (!partial)
 		return -ENOMEM;
 	partial->fault = *fault;
@@ -109,8 +115,8 @@ static int keep_partial(struct iommufd_device *device, const struct iommu_hwpt_p
 }
 
 /*
- * As device_report_fault(), but the waiter is not told if nobody takes the complete group
- * (-ENOENT), or nobody is to be asked (-ECANCELED).
+ * Like device_report_fault(), but does not answer @waiter if no queue takes the complete group
+ * (-ENOENT), or the device's requests are refused (-ECANCELED).
  */
 static int queue_fault(struct iommufd_device *device, const struct iommu_hwpt_pgfault *fault,
 		       struct fault_waiter *waiter)
@@ -157,9 +163,9 @@ void device_drop_partial_faults(struct iommufd_device *device)
 /* ---- DMA that waits for its page ---- */
 
 /*
- * On the heap, not on the waiting thread's stack: the child of a fork may answer its copy of the
- * group, whose thread it does not have. A semaphore has no state that a fork can catch half
- * changed.
+ * A thread that waits for the answer. On the heap, not on its stack: the child of a fork may answer
+ * its copy of the group, but does not have the thread. A semaphore is used because a fork cannot
+ * catch it in an inconsistent state.
  */
 struct page_wait {
 	struct fault_waiter waiter;
@@ -175,7 +181,7 @@ static void page_respond(struct fault_waiter *waiter, uint32_t code)
 	sem_post(&wait->answered);
 }
 
-/* The program answers when it likes, and may fork before. */
+/* The program answers when it likes, and may fork before. So the thread is parked. */
 static enum page_outcome wait_for_answer(struct page_wait *wait)
 {
 	park_begin();
@@ -206,11 +212,12 @@ enum page_outcome device_request_page(struct iommufd_device *device, const struc
 {
 	const struct iommu_hwpt_pgfault record = record_of(device, fault);
 	struct page_wait *wait = alloc_zeroed(sizeof(*wait));
-	enum page_outcome outcome = PAGE_NOBODY;
+	enum page_outcome outcome = PAGE_NOT_ASKED;
 	int rc;
 
+	lock_assert_none_from(LOCK_GROUP);
 	if (!wait)
-		return PAGE_NOBODY;
+		return PAGE_NOT_ASKED;
 	wait->waiter.respond = page_respond;
 	sem_init(&wait->answered, 0, 0);
 	rc = queue_fault(device, &record, &wait->waiter);

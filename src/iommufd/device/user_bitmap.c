@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See user_bitmap.h. */
+/* Bitmaps in the caller's memory. Cost: two copies per page of the bitmap that has new bits. */
 #include "iommufd/device/user_bitmap.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ void user_bitmap_init(struct user_bitmap *bitmap, struct uiommufd_caller *caller
 	};
 }
 
-/* ORs @count bytes of the window, which lie in one page of the caller's memory, into that. */
+/* ORs @count bytes of the window into the caller's memory, where they lie in one page. */
 static void bitmap_merge(const struct user_bitmap *bitmap, uint64_t at, uint64_t count)
 {
 	uint8_t merged[sizeof(bitmap->bits)];
@@ -34,7 +34,7 @@ static void bitmap_merge(const struct user_bitmap *bitmap, uint64_t at, uint64_t
 
 void user_bitmap_flush(struct user_bitmap *bitmap)
 {
-	/* Page by page: those that cannot be reached must not cost the bits of those that can. */
+	/* Page by page: one that cannot be accessed must not lose the bits of the others. */
 	for (uint64_t at = bitmap->low; at < bitmap->high;) {
 		const uint64_t offset = (bitmap->uaddr + bitmap->window + at) & PAGE_MASK;
 		const uint64_t count = min_u64(bitmap->high - at, PAGE_SIZE - offset);
@@ -48,7 +48,7 @@ void user_bitmap_flush(struct user_bitmap *bitmap)
 	bitmap->high = 0;
 }
 
-/* Moves the window so that it holds @byte, and returns the place of it. */
+/* Moves the window so that it contains @byte, and returns the index of @byte in it. */
 static uint64_t bitmap_seek(struct user_bitmap *bitmap, uint64_t byte)
 {
 	if (byte < bitmap->window || byte - bitmap->window >= sizeof(bitmap->bits)) {

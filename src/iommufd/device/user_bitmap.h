@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bitmap in the caller's memory, one bit for each page of some size from an IOVA on, into which
- * bits are ORed.
+ * A bitmap in the caller's memory, one bit per page of some size from an IOVA on. Bits are ORed
+ * into it.
  *
- * It may be huge and mostly clean: a window of it is gathered here and merged into the caller's
- * memory only when something in it is set. Memory that cannot be reached loses its bits.
+ * It may be huge and mostly clean. So a window of it is gathered here, and merged into the caller's
+ * memory when it moves or at the end, and only the bytes that have bits. Bits in memory that cannot
+ * be accessed are lost.
  */
 #ifndef IOMMUFD_USER_BITMAP_H
 #define IOMMUFD_USER_BITMAP_H
@@ -23,13 +24,14 @@ struct user_bitmap {
 	uint8_t bits[1024];
 };
 
+/* Starts a bitmap at @uaddr whose bit 0 is the page of 1 << @shift bytes at @iova. */
 void user_bitmap_init(struct user_bitmap *bitmap, struct uiommufd_caller *caller, uint64_t uaddr,
 		      uint64_t iova, unsigned int shift);
 
-/* Sets the bits of all pages that @dirty touches; @arg is the bitmap. */
+/* Sets the bits of all pages that @dirty intersects. @arg is the struct user_bitmap. */
 void user_bitmap_report(struct iova_range dirty, void *arg);
 
-/* Writes what is still gathered. */
+/* Merges the window into the caller's memory. */
 void user_bitmap_flush(struct user_bitmap *bitmap);
 
 #endif

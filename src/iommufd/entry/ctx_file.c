@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations of a context's file. */
+/*
+ * The file of a context: its operations lead to the parts of iommufd/ that implement them. Opening
+ * the first one also connects the notifications of mem/.
+ */
 #include "iommufd/entry/ctx_file.h"
 
 #include <errno.h>
 
 #include "iommufd/entry/dispatch.h"
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/area.h"
 #include "iommufd/object/region.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"

@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Accesses. access->lock serialises changes of the attachment and is taken before ioas->lock;
- * whoever pins or copies relies on its owner not to detach at the same time, and holds ioas->lock
- * while it looks at areas.
+ * Accesses.
+ *
+ * Invariants:
+ * - an access is on the list of the IOAS that it is attached to, by its current link, and has a
+ *   user of that IOAS;
+ * - the list of an IOAS is in the order of attachment (ioas_check() tests it).
+ *
+ * access->lock serialises changes of the attachment; ioas->lock guards the list and the pins of
+ * areas. Pins and copies read access->ioas without a lock: the owner does not detach meanwhile.
+ *
+ * Cost: pins and copies walk the areas of their range, with ioas->lock held.
  */
 #include "iommufd/ioas/access.h"
 
 #include "base/alloc.h"
+#include "iommufd/ioas/area.h"
 
 uint64_t access_alignment(const struct iommufd_access *access)
 {
@@ -14,8 +23,8 @@ uint64_t access_alignment(const struct iommufd_access *access)
 }
 
 /*
- * An internal one ends with another object of the context, at the latest when that goes; so it does
- * not keep it.
+ * An internal access belongs to another object of the context and is destroyed with it. So it does
+ * not keep the context.
  */
 static bool is_internal(const struct iommufd_access *access)
 {
@@ -37,7 +46,7 @@ int iommufd_access_create(struct iommufd_ctx *ctx, const struct iommufd_access_o
 	access->ops = ops;
 	access->data = data;
 	lock_init(&access->lock, LOCK_ACCESS);
-	/* The owner's own user, which keeps IOMMU_DESTROY away. */
+	/* The owner's user: IOMMU_DESTROY answers -EBUSY. */
 	object_hold(&access->object);
 	if (!is_internal(access))
 		file_get(&ctx->file);
@@ -61,25 +70,27 @@ void iommufd_access_destroy(struct iommufd_access *access)
 
 /* ---- attachment ---- */
 
-/* Puts @access on the list of @ioas by its link that is not in use (takes the user on success). */
-static int join(struct ioas *ioas, struct iommufd_access *access)
+/* Puts @access on the list of @ioas by the link that is not in use. */
+static int join(struct ioas *ioas, struct iommufd_access *access) REQUIRES(access->lock)
 {
 	struct access_link *link = &access->links[!access->current];
 	int rc;
 
+	lock_assert_held(&access->lock);
 	lock_acquire(&ioas->lock);
 	rc = ioas_check_alignment(ioas, access_alignment(access));
-	if (!rc) {
-		link->access = access;
-		link->sequence = ++ioas->access_sequence;
-		cds_list_add_tail(&link->link, &ioas->accesses);
-		ioas_update_alignment(ioas);
-	}
+	if (rc)
+		goto out_unlock;
+	link->access = access;
+	link->sequence = ++ioas->access_sequence;
+	cds_list_add_tail(&link->link, &ioas->accesses);
+	ioas_update_alignment(ioas);
+out_unlock:
 	lock_release(&ioas->lock);
 	return rc;
 }
 
-/* Takes @link off the list of @ioas, and gives up the user of it. */
+/* Takes @link off the list of @ioas, and drops the user of @ioas. */
 static void leave(struct ioas *ioas, struct access_link *link)
 {
 	lock_acquire(&ioas->lock);
@@ -89,66 +100,69 @@ static void leave(struct ioas *ioas, struct access_link *link)
 	object_put(&ioas->object);
 }
 
-/* Has the owner let go of everything. */
+/* Makes the owner unpin everything. */
 static void drop_pins(struct iommufd_access *access)
 {
 	if (access->ops->unmap)
 		access->ops->unmap(access->data, 0, UINT64_MAX);
 }
 
-/*
- * Leaves the IOAS that it is attached to, if any, for @ioas (NULL: for none). Caller holds
- * access->lock.
- */
-static int move_locked(struct iommufd_access *access, struct ioas *ioas)
+/* Leaves the IOAS that @access is attached to, if any. */
+static void leave_current(struct iommufd_access *access) REQUIRES(access->lock)
 {
-	struct ioas *old = access->ioas;
-	int rc = ioas ? join(ioas, access) : 0;
+	struct access_link *link = &access->links[access->current];
 
-	if (rc)
-		return rc;
-	if (old) {
-		drop_pins(access);
-		leave(old, &access->links[access->current]);
-	}
-	access->current = !access->current;
-	access->ioas = ioas;
-	return 0;
+	lock_assert_held(&access->lock);
+	if (!access->ioas)
+		return;
+	assert(link->access == access);
+	drop_pins(access);
+	leave(access->ioas, link);
 }
 
-static int move_to(struct iommufd_access *access, uint32_t ioas_id)
+/* Moves @access from the IOAS that it is attached to, if any, to IOAS @ioas_id. */
+static int move_to(struct iommufd_access *access, uint32_t ioas_id) REQUIRES(access->lock)
 {
-	struct ioas *ioas = ioas_get(access->object.ctx, ioas_id);
-	bool stays;
+	struct ioas *ioas;
 	int rc = 0;
 
+	lock_assert_held(&access->lock);
+	ioas = ioas_get(access->object.ctx, ioas_id);
 	if (!ioas)
 		return -ENOENT;
-	stays = ioas == access->ioas;
-	if (!stays)
-		rc = move_locked(access, ioas);
-	/* Else the user has become the attachment's. */
-	if (rc || stays)
-		object_put(&ioas->object);
+	if (ioas == access->ioas)
+		goto out_put;
+	rc = join(ioas, access);
+	if (rc)
+		goto out_put;
+	leave_current(access);
+	access->current = !access->current;
+	access->ioas = ioas; /* takes the user */
+	return 0;
+
+out_put:
+	object_put(&ioas->object);
 	return rc;
 }
 
 int iommufd_access_attach(struct iommufd_access *access, uint32_t ioas_id)
 {
-	int rc;
+	int rc = -EINVAL;
 
 	lock_acquire(&access->lock);
-	rc = access->ioas ? -EINVAL : move_to(access, ioas_id);
+	if (!access->ioas)
+		rc = move_to(access, ioas_id);
 	lock_release(&access->lock);
 	return rc;
 }
 
 int iommufd_access_replace(struct iommufd_access *access, uint32_t ioas_id)
 {
-	int rc;
+	int rc = -ENOENT;
 
 	lock_acquire(&access->lock);
-	rc = access->ioas ? move_to(access, ioas_id) : -ENOENT;
+	if (access->ioas)
+		rc = move_to(access, ioas_id);
 	lock_release(&access->lock);
 	return rc;
 }
@@ -156,18 +170,18 @@ int iommufd_access_replace(struct iommufd_access *access, uint32_t ioas_id)
 void iommufd_access_detach(struct iommufd_access *access)
 {
 	lock_acquire(&access->lock);
-	(void)move_locked(access, NULL);
+	leave_current(access);
+	access->ioas = NULL;
 	lock_release(&access->lock);
 }
 
-/*
- * The first access of @ioas that came after @sequence, with a user, or NULL. Caller holds
- * ioas->lock.
- */
+/* The first access of @ioas that was attached after @sequence, with a user, or NULL. */
 static struct iommufd_access *next_access(struct ioas *ioas, uint64_t *sequence)
+	REQUIRES(ioas->lock)
 {
 	struct access_link *link;
 
+	lock_assert_held(&ioas->lock);
 	cds_list_for_each_entry (link, &ioas->accesses, link) {
 		if (link->sequence > *sequence) {
 			*sequence = link->sequence;
@@ -183,6 +197,7 @@ void ioas_notify_accesses(struct ioas *ioas, struct iova_range range)
 	struct iommufd_access *access;
 	uint64_t sequence = 0;
 
+	lock_assert_held(&ioas->lock);
 	while ((access = next_access(ioas, &sequence))) {
 		lock_release(&ioas->lock);
 		if (access->ops->unmap)
@@ -194,19 +209,19 @@ void ioas_notify_accesses(struct ioas *ioas, struct iova_range range)
 
 /* ---- pins ---- */
 
-/* A walk over the areas of a range. */
+/* One pin, unpin or copy of a range: a walk over its areas. */
 struct span {
 	struct iova_range range;
-	uint64_t next; /* the first IOVA that is not dealt with yet */
+	uint64_t next; /* the first IOVA not done yet */
 	bool write;
-	bool internal; /* the access cannot be asked to unpin */
+	bool internal;
 	uint64_t *pages;
 	struct uiommufd_caller *caller;
 	char *buf;
 	bool slow;
 };
 
-/* The part of @entry in the span, or -ENOENT if there is a hole before it. */
+/* The part of @entry in the span; -ENOENT: a hole comes before it. */
 static int span_part(const struct span *span, const struct iova_map_entry *entry, uint64_t *byte,
 		     uint64_t *len)
 {
@@ -220,11 +235,34 @@ static int span_part(const struct span *span, const struct iova_map_entry *entry
 	return 0;
 }
 
+/* @len more bytes are done. Returns 1, which ends the walk, after the last byte of the span. */
+static int span_advance(struct span *span, uint64_t len)
+{
+	span->next += len;
+	return span->next > span->range.last || !span->next;
+}
+
+/* Visits the areas of @span in order. -ENOENT: they do not cover it; or the error of a visit. */
+static int span_walk(struct ioas *ioas, struct span *span,
+		     int (*visit)(const struct iova_map_entry *entry, void *span))
+	REQUIRES(ioas->lock)
+{
+	int rc;
+
+	lock_assert_held(&ioas->lock);
+	rc = iova_map_for_each(&ioas->areas, span->range, visit, span);
+	if (rc < 0)
+		return rc;
+	return rc ? 0 : -ENOENT;
+}
+
 static int check_rights(const struct area *area, bool write)
 {
 	if (!(area->prot & (write ? IOPT_WRITE : IOPT_READ)))
 		return -EPERM;
-	return write && !mem_source_writable(area->source) ? -EPERM : 0;
+	if (write && !mem_source_writable(area->source))
+		return -EPERM;
+	return 0;
 }
 
 static struct mem_pages pages_of(uint64_t byte, uint64_t len)
@@ -235,7 +273,10 @@ static struct mem_pages pages_of(uint64_t byte, uint64_t len)
 				  .count = ((byte + len - 1) >> PAGE_SHIFT) - first + 1};
 }
 
-/* Pages can be handed out only where area and page begin and end together, but for the last. */
+/*
+ * Pages can be handed out only where the part begins and ends at the border of a page. The last
+ * part of the span may end inside one.
+ */
 static int check_pages(const struct span *span, const struct iova_map_entry *entry, uint64_t byte,
 		       uint64_t len)
 {
@@ -247,18 +288,18 @@ static int check_pages(const struct span *span, const struct iova_map_entry *ent
 	if (entry->range.last < span->range.last && !is_aligned(byte + len, PAGE_SIZE))
 		return -EINVAL;
 	rc = check_rights(area, span->write);
-	if (!rc && mem_source_kind(area->source) == MEM_KIND_DMABUF)
-		rc = -EINVAL;
-	return rc;
+	if (rc)
+		return rc;
+	return mem_source_kind(area->source) == MEM_KIND_DMABUF ? -EINVAL : 0;
 }
 
 static void list_pages(struct span *span, struct mem_source *source, struct mem_pages pages)
 {
 	for (uint64_t i = 0; i < pages.count; i++) {
-		uint64_t run;
+		uint64_t extent;
 
-		mem_source_run(source, (pages.first + i) << PAGE_SHIFT, PAGE_SIZE, span->pages++,
-			       &run);
+		mem_source_extent(source, (pages.first + i) << PAGE_SHIFT, PAGE_SIZE, span->pages++,
+				  &extent);
 	}
 }
 
@@ -271,8 +312,9 @@ static int pin_visit(const struct iova_map_entry *entry, void *arg)
 	int rc;
 
 	rc = span_part(span, entry, &byte, &len);
-	if (!rc)
-		rc = check_pages(span, entry, byte, len);
+	if (rc)
+		return rc;
+	rc = check_pages(span, entry, byte, len);
 	if (rc)
 		return rc;
 	pages = pages_of(byte, len);
@@ -282,8 +324,7 @@ static int pin_visit(const struct iova_map_entry *entry, void *arg)
 	area->pins++;
 	area->locks += span->internal;
 	list_pages(span, area->source, pages);
-	span->next += len;
-	return span->next > span->range.last || !span->next;
+	return span_advance(span, len);
 }
 
 static int unpin_visit(const struct iova_map_entry *entry, void *arg)
@@ -292,9 +333,10 @@ static int unpin_visit(const struct iova_map_entry *entry, void *arg)
 	struct span *span = arg;
 	uint64_t byte, len;
 
-	/* What was pinned cannot be unmapped, so there is no hole. */
+	/* A pin keeps UNMAP away, so there is no hole. */
 	if (span_part(span, entry, &byte, &len))
 		return -ENOENT;
+	assert(area->pins && (!span->internal || area->locks));
 	mem_source_unpin(area->source, pages_of(byte, len));
 	area->pins--;
 	area->locks -= span->internal;
@@ -302,20 +344,22 @@ static int unpin_visit(const struct iova_map_entry *entry, void *arg)
 	return 0;
 }
 
-/* Undoes the pins of [@start, @end). Caller holds ioas->lock. */
-static void unpin_part(struct iommufd_access *access, uint64_t start, uint64_t end)
+/* Undoes the pins that @access has of [@start, @end). */
+static void unpin_part(struct ioas *ioas, const struct iommufd_access *access, uint64_t start,
+		       uint64_t end) REQUIRES(ioas->lock)
 {
 	struct span span = {
 		.range = {start, end - 1},
 		.next = start,
-		.internal = !access->ops->unmap,
+		.internal = is_internal(access),
 	};
 
+	lock_assert_held(&ioas->lock);
 	if (start != end)
-		(void)iova_map_for_each(&access->ioas->areas, span.range, unpin_visit, &span);
+		(void)iova_map_for_each(&ioas->areas, span.range, unpin_visit, &span);
 }
 
-/* The checks that come before any area is looked at. */
+/* The checks that do not depend on areas. */
 static int check_span(const struct iommufd_access *access, struct span *span, uint64_t len)
 {
 	if (!len)
@@ -333,21 +377,20 @@ int iommufd_access_pin(struct iommufd_access *access, uint64_t iova, uint64_t le
 		.range.start = iova,
 		.next = iova,
 		.write = write,
-		.internal = !access->ops->unmap,
+		.internal = is_internal(access),
 		.pages = pages,
 	};
-	int rc = check_span(access, &span, len);
+	int rc;
 
+	rc = check_span(access, &span, len);
 	if (rc)
 		return rc;
 	lock_acquire(&ioas->lock);
-	rc = iova_map_for_each(&ioas->areas, span.range, pin_visit, &span);
-	if (rc != 1) {
-		unpin_part(access, iova, span.next);
-		rc = rc ? rc : -ENOENT;
-	}
+	rc = span_walk(ioas, &span, pin_visit);
+	if (rc)
+		unpin_part(ioas, access, iova, span.next);
 	lock_release(&ioas->lock);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 void iommufd_access_unpin(struct iommufd_access *access, uint64_t iova, uint64_t len)
@@ -355,7 +398,7 @@ void iommufd_access_unpin(struct iommufd_access *access, uint64_t iova, uint64_t
 	struct ioas *ioas = access->ioas;
 
 	lock_acquire(&ioas->lock);
-	unpin_part(access, iova, iova + len);
+	unpin_part(ioas, access, iova, iova + len);
 	lock_release(&ioas->lock);
 }
 
@@ -383,8 +426,7 @@ static int rw_visit(const struct iova_map_entry *entry, void *arg)
 	if (rc)
 		return rc;
 	span->buf += len;
-	span->next += len;
-	return span->next > span->range.last || !span->next;
+	return span_advance(span, len);
 }
 
 int iommufd_access_rw(struct iommufd_access *access, struct uiommufd_caller *caller, uint64_t iova,
@@ -399,14 +441,13 @@ int iommufd_access_rw(struct iommufd_access *access, struct uiommufd_caller *cal
 		.buf = buf,
 		.slow = slow,
 	};
-	int rc = check_span(access, &span, len);
+	int rc;
 
+	rc = check_span(access, &span, len);
 	if (rc)
 		return rc;
 	lock_acquire(&ioas->lock);
-	rc = iova_map_for_each(&ioas->areas, span.range, rw_visit, &span);
+	rc = span_walk(ioas, &span, rw_visit);
 	lock_release(&ioas->lock);
-	if (rc < 0)
-		return rc;
-	return rc ? 0 : -ENOENT;
+	return rc;
 }

@@ -3,38 +3,47 @@
  * Areas: the mappings of an IOAS, and how they come into and out of its HWPTs' tables
  * [IOAS-MAPPING], [IOAS-UNMAP], [IOAS-PINNING].
  *
- * Invariants, with ioas->lock held: every area that is not busy is in the table of every HWPT; its
- * pages are pinned, once for the IOAS, exactly while there is a HWPT. A busy area holds its IOVA
- * while its pages are pinned without the lock; ioas->pinning counts those, and HWPTs come and go
- * only when it is 0.
+ * Invariants, while ioas->lock is held (ioas_check() tests the first two):
+ * - an area that is not busy is in the table of every HWPT, unless its memory has been revoked or
+ *   could not be redirected after a move;
+ * - the pages of an area that is not busy are pinned, once for the IOAS, exactly while the IOAS has
+ *   a HWPT;
+ * - an area is busy, and keeps its IOVA, while its pages are pinned without the lock;
+ *   ioas->pinning counts the MAPs and COPYs that do so, and HWPTs come and go only while it is 0;
+ * - areas have pins only while the IOAS has accesses.
+ *
+ * Cost: adding or removing an area is O(log n) in their number, for each HWPT a walk of its table,
+ * and the memory itself.
  */
+#include "iommufd/ioas/area.h"
+
 #include <inttypes.h>
 
 #include "base/log.h"
 #include "base/pool.h"
-#include "iommufd/ioas/ioas.h"
-#include "iova/alloc.h"
+#include "iommufd/ioas/access.h"
+#include "iova/iova_alloc.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/frame.h"
 
 enum {
-	AREA_SIZE = 64 /* with what makes it a cache line of its own */
+	AREA_SIZE = 64 /* padded to a cache line */
 };
 
-/* The areas that are not in the room of their source: those of COPYs, and of what was cut. */
+/* The areas that their source has no space for: those of COPYs, and the rest of a cut. */
 static struct pool areas = POOL_INIT(AREA_SIZE);
 
-_Static_assert(sizeof(struct area) <= MEM_SOURCE_ROOM,
-	       "the area of a MAP is in the room of its source");
-_Static_assert(sizeof(struct area) <= AREA_SIZE, "an area is in one cache line");
+_Static_assert(sizeof(struct area) <= MEM_SOURCE_OWNER_SIZE,
+	       "the area of a MAP lies in the space of its source");
+_Static_assert(sizeof(struct area) <= AREA_SIZE, "an area fits in a cache line");
 
 static void area_init(struct area *area, struct mem_source *source, uint64_t start, uint64_t len,
 		      uint8_t prot)
 {
 	area->source = source;
 	area->start = start;
-	/* Until it has its place, the range only says how long it is. */
+	/* Until the area has an IOVA, its range only holds its length. */
 	area->range.last = len - 1;
 	area->prot = prot;
 }
@@ -50,7 +59,7 @@ struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len
 
 struct area *area_of_source(struct mem_source *source, uint8_t prot)
 {
-	struct area *area = mem_source_room(source);
+	struct area *area = mem_source_owner_data(source);
 
 	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
 	return area;
@@ -60,14 +69,9 @@ void area_free(struct area *area)
 {
 	struct mem_source *source = area->source;
 
-	if (area != mem_source_room(source))
+	if (area != mem_source_owner_data(source))
 		pool_free(&areas, area);
 	mem_source_put(source);
-}
-
-uint64_t area_len(const struct area *area)
-{
-	return iova_range_len(area->range);
 }
 
 struct mem_pages area_pages(const struct area *area)
@@ -79,65 +83,70 @@ struct mem_pages area_pages(const struct area *area)
 }
 
 /* Leaf sizes that the IOAS allows in its tables; 0: all. */
-static uint64_t leaf_sizes(const struct ioas *ioas)
+static uint64_t leaf_sizes(const struct ioas *ioas) REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	return ioas->huge_pages ? 0 : PAGE_SIZE;
 }
 
-/* What the table says of the memory of @area. */
+/* The rights and the memory type of @area in a table. */
 static unsigned int area_prot(const struct area *area)
 {
 	return mem_source_kind(area->source) == MEM_KIND_DMABUF ? area->prot | IOPT_MMIO
 								: area->prot;
 }
 
-/* Some of the bytes of @area from @done on, for which one call of iommu_domain_map() is right. */
-static void area_piece(const struct ioas_table *table, const struct area *area, uint64_t done,
-		       struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
+/*
+ * An extent of @area from byte @done on, for one call of iommu_domain_map(): the bus address and
+ * the length.
+ */
+static void area_extent(const struct ioas_table *table, const struct area *area, uint64_t done,
+			struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
 {
-	mem_source_run(area->source, area->start + done, area_len(area) - done, bus, len);
+	mem_source_extent(area->source, area->start + done, area_len(area) - done, bus, len);
 	if (iommu_domain_scattered(table->domain) &&
 	    mem_source_kind(area->source) != MEM_KIND_DMABUF)
-		*len = frame_run(cursor, *bus, *len);
+		*len = frame_extent(cursor, *bus, *len);
 }
 
-/*
- * Puts @area into the table of @table, or leaves nothing of it there. What has been revoked is not
- * put there.
- */
+/* Puts all of @area into @table, or nothing. Memory that has been revoked is skipped. */
 static int area_fill(struct ioas *ioas, struct ioas_table *table, const struct area *area)
+	REQUIRES(ioas->lock)
 {
 	const uint64_t len = area_len(area);
 	struct frame_cursor cursor = {.mapping.end = 0};
 	uint64_t done = 0;
 
+	lock_assert_held(&ioas->lock);
 	if (mem_source_revoked(area->source))
 		return 0;
 	while (done < len) {
-		uint64_t bus, run;
+		uint64_t bus, extent;
 		int rc;
 
-		area_piece(table, area, done, &cursor, &bus, &run);
-		rc = iommu_domain_map(table->domain, area->range.start + done, bus, run,
+		area_extent(table, area, done, &cursor, &bus, &extent);
+		rc = iommu_domain_map(table->domain, area->range.start + done, bus, extent,
 				      area_prot(area), leaf_sizes(ioas));
 		if (rc) {
 			if (done)
 				iommu_domain_unmap(table->domain, area->range.start, done);
 			return rc;
 		}
-		done += run;
+		done += extent;
 	}
 	return 0;
 }
 
 /*
- * Takes the areas in @range, all inside it, out of the tables of all HWPTs before @end (NULL: of
- * all).
+ * Takes the areas in @range, each of which lies inside it, out of the tables before @end (NULL: all
+ * tables).
  */
 static void range_unfill(struct ioas *ioas, struct iova_range range, const struct ioas_table *end)
+	REQUIRES(ioas->lock)
 {
 	struct ioas_table *table;
 
+	lock_assert_held(&ioas->lock);
 	cds_list_for_each_entry (table, &ioas->tables, link) {
 		if (table == end)
 			break;
@@ -145,17 +154,21 @@ static void range_unfill(struct ioas *ioas, struct iova_range range, const struc
 	}
 }
 
-/* The same for @area. */
+/* Takes @area out of the tables before @end (NULL: all tables). */
 static void area_unfill(struct ioas *ioas, const struct area *area, const struct ioas_table *end)
+	REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	range_unfill(ioas, area->range, end);
 }
 
-static int area_fill_all(struct ioas *ioas, const struct area *area)
+/* Puts @area into every table, or into none. */
+static int area_fill_all(struct ioas *ioas, const struct area *area) REQUIRES(ioas->lock)
 {
 	struct ioas_table *table;
 	int rc;
 
+	lock_assert_held(&ioas->lock);
 	cds_list_for_each_entry (table, &ioas->tables, link) {
 		rc = area_fill(ioas, table, area);
 		if (rc) {
@@ -166,33 +179,30 @@ static int area_fill_all(struct ioas *ioas, const struct area *area)
 	return 0;
 }
 
-/*
- * Returns when no DMA that could have seen what was unmapped is running. Caller holds ioas->lock.
- */
-static void ioas_quiesce(struct ioas *ioas)
+/* Waits for the DMA in flight, which may still see what was unmapped. */
+static void ioas_quiesce(struct ioas *ioas) REQUIRES(ioas->lock)
 {
 	struct ioas_table *table;
 
+	lock_assert_held(&ioas->lock);
 	cds_list_for_each_entry (table, &ioas->tables, link)
 		iommu_domain_quiesce(table->domain);
 }
 
-/*
- * Starts to fetch what adding or removing an area at @iova will need from the tables. Caller holds
- * ioas->lock.
- */
-static void ioas_prefetch(const struct ioas *ioas, uint64_t iova)
+/* Prefetches the entries of the tables that an area at @iova is in. */
+static void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas->lock)
 {
 	struct ioas_table *table;
 
+	lock_assert_held(&ioas->lock);
 	cds_list_for_each_entry (table, &ioas->tables, link)
 		iommu_domain_prefetch(table->domain, iova);
 }
 
 /* ---- adding ---- */
 
-/* Where the areas of @request go. Caller holds ioas->lock. */
-static int choose_iova(struct ioas *ioas, struct area_request *request)
+/* Chooses the IOVA of @request, or checks the one that it fixes. */
+static int choose_iova(struct ioas *ioas, struct area_request *request) REQUIRES(ioas->lock)
 {
 	const struct area *first = request->areas[0];
 	const struct iova_request auto_request = {
@@ -203,6 +213,7 @@ static int choose_iova(struct ioas *ioas, struct area_request *request)
 	};
 	struct iova_range range = {.start = request->iova};
 
+	lock_assert_held(&ioas->lock);
 	if (!is_aligned(request->len, ioas->alignment))
 		return -EINVAL;
 	if (!request->fixed)
@@ -214,17 +225,16 @@ static int choose_iova(struct ioas *ioas, struct area_request *request)
 		return -EOVERFLOW;
 	if (iova_set_intersects(&ioas->reserved, range))
 		return -EINVAL;
-	/* A single one is told so when it is inserted. */
+	/* For a single area iova_map_insert() reports the overlap itself. */
 	if (request->count > 1 && iova_map_intersects(&ioas->areas, range))
 		return -EEXIST;
 	return 0;
 }
 
-/*
- * What a piece of a MAP or COPY must satisfy by itself [IOAS-MAP.10], [IOAS-COPY.10..11].
- */
-static int check_area(const struct ioas *ioas, const struct area *area)
+/* The checks of each area of a MAP or COPY by itself [IOAS-MAP.10], [IOAS-COPY.10..11]. */
+static int check_area(const struct ioas *ioas, const struct area *area) REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	if ((area->prot & IOPT_WRITE) && !mem_source_writable(area->source))
 		return -EPERM;
 	if (!is_aligned(area->start & PAGE_MASK, ioas->alignment))
@@ -232,24 +242,29 @@ static int check_area(const struct ioas *ioas, const struct area *area)
 	return 0;
 }
 
+/* Takes the first @count areas of @request out of the map again. */
 static void erase_areas(struct ioas *ioas, const struct area_request *request, size_t count)
+	REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	for (size_t i = 0; i < count; i++)
 		(void)iova_map_erase(&ioas->areas, request->areas[i]->range.start);
 }
 
-/* Gives the areas their place and puts them into the map, busy. Caller holds ioas->lock. */
-static int insert_areas(struct ioas *ioas, struct area_request *request)
+/* Gives the areas their IOVA and puts them into the map, busy. */
+static int insert_areas(struct ioas *ioas, struct area_request *request) REQUIRES(ioas->lock)
 {
 	uint64_t iova = request->iova;
 	int rc;
 
+	lock_assert_held(&ioas->lock);
 	for (size_t i = 0; i < request->count; i++) {
 		struct area *area = request->areas[i];
 
 		area->range.last = iova + (area_len(area) - 1);
 		area->range.start = iova;
 		area->busy = true;
+		assert(!iova_set_intersects(&ioas->reserved, area->range));
 		rc = iova_map_insert(&ioas->areas, area->range, area);
 		if (rc) {
 			erase_areas(ioas, request, i);
@@ -271,12 +286,13 @@ static void unpin_areas(const struct area_request *request, size_t count)
 		mem_source_unpin(request->areas[i]->source, area_pages(request->areas[i]));
 }
 
-/* Pins the busy areas with ioas->lock dropped: memory may take its time to come. */
-static int pin_areas(struct ioas *ioas, const struct area_request *request)
+/* Pins the busy areas. Drops ioas->lock meanwhile: populating memory may take long. */
+static int pin_areas(struct ioas *ioas, const struct area_request *request) REQUIRES(ioas->lock)
 {
 	size_t done;
 	int rc = 0;
 
+	lock_assert_held(&ioas->lock);
 	ioas->pinning++;
 	lock_release(&ioas->lock);
 	for (done = 0; done < request->count; done++) {
@@ -294,11 +310,13 @@ static int pin_areas(struct ioas *ioas, const struct area_request *request)
 	return rc;
 }
 
-/* Pins the busy areas and programs the HWPTs. Caller holds ioas->lock. */
-static int program_areas(struct ioas *ioas, const struct area_request *request)
+/* Pins the busy areas and programs the HWPTs. Drops ioas->lock meanwhile. */
+static int program_areas(struct ioas *ioas, const struct area_request *request) REQUIRES(ioas->lock)
 {
-	int rc = pin_areas(ioas, request);
+	int rc;
 
+	lock_assert_held(&ioas->lock);
+	rc = pin_areas(ioas, request);
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < request->count; i++) {
@@ -319,22 +337,23 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 	int rc;
 
 	lock_acquire(&ioas->lock);
-	/*
-	 * MAPs that overlap in time would else keep a HWPT from coming or going for as long as they
-	 * like.
-	 */
+	/* Otherwise MAPs that overlap in time could keep a HWPT waiting forever. */
 	while (ioas->waiting)
 		lock_wait(&ioas->lock, &ioas->idle);
 	if (request->fixed)
 		ioas_prefetch(ioas, request->iova);
 	rc = choose_iova(ioas, request);
-	if (!rc)
-		rc = insert_areas(ioas, request);
-	if (!rc && ioas->table_count) {
+	if (rc)
+		goto out_unlock;
+	rc = insert_areas(ioas, request);
+	if (rc)
+		goto out_unlock;
+	if (ioas->table_count) {
 		rc = program_areas(ioas, request);
 		if (rc)
 			erase_areas(ioas, request, request->count);
 	}
+out_unlock:
 	for (size_t i = 0; i < request->count; i++)
 		request->areas[i]->busy = false;
 	lock_release(&ioas->lock);
@@ -343,15 +362,16 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 
 /* ---- removing ---- */
 
-/* Areas that have left the map and the tables, but whose memory DMA in flight may still reach. */
+/* Areas that have left the map and the tables. DMA in flight may still reach their memory. */
 struct removed {
 	struct area *areas[64];
 	size_t count;
 };
 
-/* Waits for the DMA in flight, once for all, and lets go of the memory. Caller holds ioas->lock. */
-static void flush_removed(struct ioas *ioas, struct removed *removed)
+/* Waits for the DMA in flight, once for all the areas, and releases their memory. */
+static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	if (removed->count && ioas->table_count)
 		ioas_quiesce(ioas);
 	for (size_t i = 0; i < removed->count; i++) {
@@ -364,10 +384,15 @@ static void flush_removed(struct ioas *ioas, struct removed *removed)
 	removed->count = 0;
 }
 
-/* @path leads to @entry. Its area, which may still be on its way from memory, is not looked at. */
+/*
+ * Removes @entry, which @path leads to. Does not read the area, which may not have arrived in the
+ * cache yet.
+ */
 static void remove_entry(struct ioas *ioas, struct iova_map_path *path,
 			 const struct iova_map_entry *entry, struct removed *removed)
+	REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	iova_map_erase_at(&ioas->areas, path);
 	range_unfill(ioas, entry->range, NULL);
 	removed->areas[removed->count++] = entry->value;
@@ -375,25 +400,30 @@ static void remove_entry(struct ioas *ioas, struct iova_map_path *path,
 		flush_removed(ioas, removed);
 }
 
-/* How often accesses are asked to let go of an area before that is an error of theirs. */
+/* How often the accesses are asked to unpin an area before UNMAP gives up. */
 enum {
 	UNPIN_TRIES = 100
 };
 
-static bool has_accesses(const struct ioas *ioas)
+static bool has_accesses(struct ioas *ioas) REQUIRES(ioas->lock)
 {
-	return ioas->accesses.next != &ioas->accesses;
+	lock_assert_held(&ioas->lock);
+	return !cds_list_empty(&ioas->accesses);
 }
 
 /*
- * What forbids to remove the area of @entry. Areas are busy only while somebody pins, and locked
- * only by accesses.
+ * 0 if the area of @entry may be removed. The conditions on the IOAS come first because they mostly
+ * spare reading the area.
  */
-static int check_removable(const struct ioas *ioas, const struct iova_map_entry *entry,
-			   struct iova_range range)
+static int check_removable(struct ioas *ioas, const struct iova_map_entry *entry,
+			   struct iova_range range) REQUIRES(ioas->lock)
 {
 	const struct area *area = entry->value;
 
+	lock_assert_held(&ioas->lock);
+	assert(!area->busy || ioas->pinning);
+	assert(!area->pins || has_accesses(ioas));
+	assert(area->locks <= area->pins);
 	if (ioas->pinning && area->busy)
 		return -EBUSY;
 	if (has_accesses(ioas) && area->locks)
@@ -428,8 +458,8 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 				break;
 			}
 			/*
-			 * The lock will be dropped: HWPTs may come and go, and only what is in the
-			 * map with them.
+			 * Before the lock is dropped: HWPTs that come or go meanwhile pin and unpin
+			 * only what is in the map.
 			 */
 			flush_removed(ioas, &removed);
 			ioas_notify_accesses(ioas, entry.range);
@@ -480,8 +510,11 @@ static int unpin_one(const struct iova_map_entry *entry, void *arg)
 int ioas_pin_all(struct ioas *ioas)
 {
 	struct pin_walk walk = {.ioas = ioas};
-	int rc = iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, pin_one, &walk);
+	int rc;
 
+	lock_assert_held(&ioas->lock);
+	assert(!ioas->pinning && !ioas->table_count);
+	rc = iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, pin_one, &walk);
 	if (rc)
 		(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, unpin_one, &walk);
 	return rc;
@@ -491,22 +524,29 @@ void ioas_unpin_all(struct ioas *ioas)
 {
 	struct pin_walk walk = {.ioas = ioas};
 
+	lock_assert_held(&ioas->lock);
+	assert(!ioas->pinning && !ioas->table_count);
 	(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, unpin_one, &walk);
 }
 
 static int fill_one(const struct iova_map_entry *entry, void *arg)
 {
 	const struct pin_walk *walk = arg;
+	struct ioas *ioas = walk->ioas;
 
-	return area_fill(walk->ioas, walk->table, entry->value);
+	lock_assert_held(&ioas->lock);
+	return area_fill(ioas, walk->table, entry->value);
 }
 
 int ioas_fill(struct ioas *ioas, struct ioas_table *table)
 {
 	struct pin_walk walk = {.ioas = ioas, .table = table};
 	struct iova_range aperture = iommu_domain_aperture(table->domain);
-	int rc = iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, fill_one, &walk);
+	int rc;
 
+	lock_assert_held(&ioas->lock);
+	assert(!ioas->pinning);
+	rc = iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, fill_one, &walk);
 	if (rc)
 		iommu_domain_unmap(table->domain, aperture.start, aperture.last - aperture.start);
 	return rc;
@@ -530,14 +570,16 @@ static int redirect_area(const struct iova_map_entry *entry, void *arg)
 {
 	const struct area *area = entry->value;
 	const struct move *move = arg;
+	struct ioas *ioas = move->ioas;
 	const struct displace_moved *moved =
 		displace_find_moved(move->moved, move->count, area->source);
 
+	lock_assert_held(&ioas->lock);
 	if (!moved || area->busy || !pages_intersect(area_pages(area), moved->pages))
 		return 0;
 	/* DMA that misses in between waits for the move to end, and walks again. */
-	area_unfill(move->ioas, area, NULL);
-	if (area_fill_all(move->ioas, area))
+	area_unfill(ioas, area, NULL);
+	if (area_fill_all(ioas, area))
 		log_error("no memory to redirect IOVA 0x%" PRIx64 "-0x%" PRIx64
 			  " after its pages have moved: it is not mapped any more",
 			  area->range.start, area->range.last);
@@ -548,6 +590,7 @@ static void redirect_ioas(struct ioas *ioas, void *arg)
 {
 	struct move *move = arg;
 
+	lock_assert_held(&ioas->lock);
 	move->ioas = ioas;
 	if (ioas->table_count)
 		(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, redirect_area, move);
@@ -566,10 +609,12 @@ static int revoke_area(const struct iova_map_entry *entry, void *arg)
 {
 	const struct area *area = entry->value;
 	const struct move *move = arg;
+	struct ioas *ioas = move->ioas;
 
-	/* A busy one is not in the tables yet, and will not get there. */
+	lock_assert_held(&ioas->lock);
+	/* A busy area is not in the tables yet, and area_fill() will skip it. */
 	if (!area->busy && mem_source_is_of(area->source, move->revoked))
-		area_unfill(move->ioas, area, NULL);
+		area_unfill(ioas, area, NULL);
 	return 0;
 }
 
@@ -577,6 +622,7 @@ static void revoke_ioas(struct ioas *ioas, void *arg)
 {
 	struct move *move = arg;
 
+	lock_assert_held(&ioas->lock);
 	if (!ioas->table_count)
 		return;
 	move->ioas = ioas;

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cutting an area in two: what TYPE1 version 1 promises, to unmap any part of what was mapped
- * [COMPAT-UNMAP].
+ * Cutting an area in two. TYPE1 version 1 needs it: it may unmap any part of a mapping
+ * [COMPAT-UNMAP]. A file of its own because area.c is at its limit.
  *
- * Only while the IOAS has no huge pages: then no leaf of a table spans the cut, and the tables stay
- * as they are. What an area has, both parts have: a reference of the source, and while there is a
- * HWPT a pin of their own pages.
+ * Only while the IOAS has no huge pages: then no leaf of a table spans the cut, and the tables do
+ * not change. Each part has what the area had: a reference of the source, and while there is a HWPT
+ * a pin of its own pages.
  *
- * Cost: O(log n) in the number of areas and of parts of the source.
+ * Cost: O(log n) in the number of areas and of pinned parts of the source.
  */
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/area_split.h"
 
-/* Errors of a cut of @area after @last. */
+#include "iommufd/ioas/area.h"
+
+/* Whether @area can be cut after @last. */
 static int check_cut(const struct ioas *ioas, const struct area *area, uint64_t last)
+	REQUIRES(ioas->lock)
 {
 	const uint64_t offset = last - area->range.start + 1;
 
+	lock_assert_held(&ioas->lock);
 	if (area->busy || area->prevented)
 		return -EBUSY;
 	if (mem_source_kind(area->source) == MEM_KIND_DMABUF)
@@ -25,7 +29,7 @@ static int check_cut(const struct ioas *ioas, const struct area *area, uint64_t 
 	return area->pins ? -EINVAL : 0;
 }
 
-/* The part of @area after @last, not in the map yet. NULL: no memory. */
+/* Creates the part of @area after @last, not in the map yet. NULL: no memory. */
 static struct area *create_rest(const struct area *area, uint64_t last)
 {
 	struct area *rest = area_create(area->source, area->start + (last - area->range.start + 1),
@@ -40,38 +44,45 @@ static struct area *create_rest(const struct area *area, uint64_t last)
 }
 
 /*
- * Gives each of the two its own pin. What is cut ends at the border of a page, as all that is
- * pinned in small pages.
+ * Gives each of the two parts its own pin. They share no page: without huge pages everything is
+ * aligned to the page.
  */
 static int split_pin(struct ioas *ioas, const struct area *area, const struct area *rest)
+	REQUIRES(ioas->lock)
 {
 	struct mem_pages pages = area_pages(area);
 
+	lock_assert_held(&ioas->lock);
 	if (!ioas->table_count)
 		return 0;
 	return mem_source_split(area->source, pages, pages.count - area_pages(rest).count);
 }
 
-static int cut_area(struct ioas *ioas, struct area *area, uint64_t last)
+static int cut_area(struct ioas *ioas, struct area *area, uint64_t last) REQUIRES(ioas->lock)
 {
 	struct area *rest;
-	int rc = check_cut(ioas, area, last);
+	int rc;
 
+	lock_assert_held(&ioas->lock);
+	rc = check_cut(ioas, area, last);
 	if (rc)
 		return rc;
 	rest = create_rest(area, last);
 	if (!rest)
 		return -ENOMEM;
 	rc = iova_map_prepare_split(&ioas->areas, area->range.start);
-	if (!rc)
-		rc = split_pin(ioas, area, rest);
-	if (rc) {
-		area_free(rest);
-		return rc;
-	}
+	if (rc)
+		goto out_free;
+	rc = split_pin(ioas, area, rest);
+	if (rc)
+		goto out_free;
 	iova_map_split(&ioas->areas, area->range.start, last, rest);
 	area->range.last = last;
 	return 0;
+
+out_free:
+	area_free(rest);
+	return rc;
 }
 
 int ioas_cut(struct ioas *ioas, uint64_t last)
@@ -81,7 +92,8 @@ int ioas_cut(struct ioas *ioas, uint64_t last)
 
 	lock_acquire(&ioas->lock);
 	area = iova_map_find(&ioas->areas, last);
-	if (!ioas->huge_pages && area && area->range.last != last)
+	/* [quirk] A cut that leaves only the first byte of an area is none. */
+	if (!ioas->huge_pages && area && area->range.last != last && area->range.start != last)
 		rc = cut_area(ioas, area, last);
 	lock_release(&ioas->lock);
 	return rc;

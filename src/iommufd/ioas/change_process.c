@@ -3,15 +3,17 @@
  * IOAS_CHANGE_PROCESS: the caller becomes the owner of everything mapped in the context
  * [IOAS-CHANGE-PROCESS].
  *
- * All IOASes are locked, in the order of their IDs, so that all sources move or none. A source that
- * several areas share moves once: the distinct ones are collected, sorted, first.
+ * All IOASes are locked, in the order of their IDs, so that all sources move or none. Several areas
+ * may share a source, which moves once: the distinct sources are collected first, by sorting.
+ *
+ * Cost: O(n log n) in the number of areas.
  */
 #include "iommufd/ioas/change_process.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/area.h"
 
 struct change {
 	struct ioas **ioases;
@@ -50,13 +52,14 @@ static int compare_sources(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The distinct sources of all areas. Caller holds the locks of all IOASes. */
+/* Collects the distinct sources of all areas, with all IOASes locked. */
 static int collect_sources(struct change *change)
 {
 	size_t areas = 0, unique = 0;
 	int rc;
 
 	for (size_t i = 0; i < change->ioas_count; i++) {
+		lock_assert_held(&change->ioases[i]->lock);
 		rc = iova_map_for_each(&change->ioases[i]->areas, IOVA_RANGE_ALL, count_area,
 				       &areas);
 		if (rc)
@@ -79,7 +82,7 @@ static int collect_sources(struct change *change)
 	return 0;
 }
 
-/* @caller, who is charged already, takes over from the owner. */
+/* Makes @caller, which is charged already, the owner. */
 static void move_source(struct mem_source *source, struct uiommufd_caller *caller)
 {
 	struct uiommufd_caller *former = uiommufd_caller_get(mem_source_caller(source));
@@ -89,7 +92,7 @@ static void move_source(struct mem_source *source, struct uiommufd_caller *calle
 	uiommufd_caller_put(former);
 }
 
-/* Charges the caller for all sources, and only then lets them go over. */
+/* Charges @caller for all sources, which may fail, before it moves the first one. */
 static int move_sources(struct change *change, struct uiommufd_caller *caller)
 {
 	int rc;
@@ -107,7 +110,7 @@ static int move_sources(struct change *change, struct uiommufd_caller *caller)
 	return 0;
 }
 
-/* Every IOAS of the context, with a user each. */
+/* Collects every IOAS of the context, with a user each, in the order of their IDs. */
 static int collect_ioases(struct iommufd_ctx *ctx, struct change *change)
 {
 	struct ioas *ioas;
@@ -131,6 +134,18 @@ static int collect_ioases(struct iommufd_ctx *ctx, struct change *change)
 	return 0;
 }
 
+static void lock_ioases(const struct change *change) NO_LOCK_ANALYSIS /* locks in a loop */
+{
+	for (size_t i = 0; i < change->ioas_count; i++)
+		lock_acquire_nested(&change->ioases[i]->lock);
+}
+
+static void unlock_ioases(const struct change *change) NO_LOCK_ANALYSIS /* as lock_ioases() */
+{
+	for (size_t i = change->ioas_count; i-- > 0;)
+		lock_release(&change->ioases[i]->lock);
+}
+
 int ioctl_ioas_change_process(struct ucmd *ucmd)
 {
 	const struct iommu_ioas_change_process *cmd = ucmd->cmd;
@@ -142,13 +157,13 @@ int ioctl_ioas_change_process(struct ucmd *ucmd)
 	rc = collect_ioases(ucmd->ctx, &change);
 	if (rc)
 		goto out_put;
-	for (size_t i = 0; i < change.ioas_count; i++)
-		lock_acquire_nested(&change.ioases[i]->lock);
+	lock_ioases(&change);
 	rc = collect_sources(&change);
-	if (!rc)
-		rc = move_sources(&change, ucmd->caller);
-	for (size_t i = change.ioas_count; i-- > 0;)
-		lock_release(&change.ioases[i]->lock);
+	if (rc)
+		goto out_unlock;
+	rc = move_sources(&change, ucmd->caller);
+out_unlock:
+	unlock_ioases(&change);
 	alloc_free(change.sources);
 out_put:
 	for (size_t i = 0; i < change.ioas_count; i++)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The IOAS object and the ranges of IOVA that it may use: reserved (by owner), allowed (by the
- * user), and the alignment that everything in it keeps [IOAS-ALLOC], [IOAS-USABLE],
+ * The IOAS object and the ranges of IOVA that it may use: reserved ranges, each with its owner;
+ * ranges that the user allows; and the alignment of mappings [IOAS-ALLOC], [IOAS-USABLE],
  * [IOAS-ALIGNMENT].
  *
- * ioas->reserved is always the union of ioas->resv; no area and no allowed range ever intersects
- * it.
+ * Invariants, while ioas->lock is held (ioas_check() tests them):
+ * - ioas->reserved is the union of ioas->resv, and has space for each of them apart;
+ * - no area and no allowed range intersects ioas->reserved;
+ * - ioas->alignment is what the tables, the accesses and the huge page option ask for.
+ *
+ * Cost: reserving is linear in the number of reserved ranges.
  */
 #include "iommufd/ioas/ioas.h"
 
@@ -16,6 +20,7 @@
 #include "base/caller.h"
 #include "iommu/iommu.h"
 #include "iommufd/ioas/access.h"
+#include "iommufd/ioas/area.h"
 #include "iommufd/ioas/refusal.h"
 #include "iommufd/object/ucmd.h"
 
@@ -40,7 +45,7 @@ static void ioas_destroy(struct iommufd_object *object)
 	object_free(object);
 }
 
-/* Only the test ABI reserves ranges in the name of the IOAS itself. */
+/* Only the test ABI reserves ranges for the IOAS itself. */
 static void explain_reserved(const struct iommufd_object *object, struct iova_range range,
 			     char *text, size_t size)
 {
@@ -99,6 +104,7 @@ int ioctl_ioas_alloc(struct ucmd *ucmd)
 
 void ioas_wait_idle(struct ioas *ioas)
 {
+	lock_assert_held(&ioas->lock);
 	ioas->waiting++;
 	while (ioas->pinning)
 		lock_wait(&ioas->lock, &ioas->idle);
@@ -131,11 +137,13 @@ void ioas_for_each(void (*visit)(struct ioas *ioas, void *arg), void *arg)
 	ctx_for_each(walk_ctx, &walk);
 }
 
-static int resv_grow(struct ioas *ioas, size_t count)
+/* Makes space in ioas->resv for @count more. */
+static int resv_grow(struct ioas *ioas, size_t count) REQUIRES(ioas->lock)
 {
 	size_t capacity = ioas->resv_capacity ? ioas->resv_capacity * 2 : 8;
 	struct ioas_resv *resv;
 
+	lock_assert_held(&ioas->lock);
 	if (ioas->resv_count + count <= ioas->resv_capacity)
 		return 0;
 	if (capacity < ioas->resv_count + count)
@@ -148,10 +156,11 @@ static int resv_grow(struct ioas *ioas, size_t count)
 	return 0;
 }
 
-/* Nothing of @ranges is mapped or promised. */
+/* 0 if no area and no allowed range intersects @ranges, or -EADDRINUSE. */
 static int check_unused(const struct ioas *ioas, const struct iova_range *ranges, size_t count,
-			const struct iommufd_object *owner)
+			const struct iommufd_object *owner) REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	for (size_t i = 0; i < count; i++) {
 		struct iova_map_entry entry;
 		struct iova_range window;
@@ -175,6 +184,7 @@ int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t coun
 	struct iova_set reserved;
 	int rc;
 
+	lock_assert_held(&ioas->lock);
 	rc = check_unused(ioas, ranges, count, owner);
 	if (rc)
 		return rc;
@@ -183,29 +193,35 @@ int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t coun
 		return rc;
 	iova_set_init(&reserved);
 	rc = iova_set_copy(&ioas->reserved, &reserved);
-	/* Room for all of them apart, which is how ioas_unreserve() may find them. */
-	if (!rc)
-		rc = iova_set_reserve(&reserved, ioas->resv_count + count);
-	for (size_t i = 0; i < count && !rc; i++)
+	if (rc)
+		goto out_destroy;
+	/* Space for each of them apart: in ioas_unreserve() they may not merge any more. */
+	rc = iova_set_reserve(&reserved, ioas->resv_count + count);
+	if (rc)
+		goto out_destroy;
+	for (size_t i = 0; i < count; i++) {
 		rc = iova_set_add(&reserved, ranges[i]);
-	if (!rc) {
-		iova_set_swap(&ioas->reserved, &reserved);
-		for (size_t i = 0; i < count; i++)
-			ioas->resv[ioas->resv_count++] =
-				(struct ioas_resv){.range = ranges[i], .owner = owner};
+		if (rc)
+			goto out_destroy;
 	}
+	iova_set_swap(&ioas->reserved, &reserved);
+	for (size_t i = 0; i < count; i++)
+		ioas->resv[ioas->resv_count++] =
+			(struct ioas_resv){.range = ranges[i], .owner = owner};
+out_destroy:
 	iova_set_destroy(&reserved);
 	return rc;
 }
 
 /*
- * Rebuilds the set in place from what remains: ioas_reserve() has made the room, even if none of it
- * merges, so nothing can fail.
+ * Rebuilds the set in place from the ranges that remain. Nothing can fail: ioas_reserve() has made
+ * space for all of them, even if none merge.
  */
 void ioas_unreserve(struct ioas *ioas, const struct iommufd_object *owner)
 {
 	size_t kept = 0;
 
+	lock_assert_held(&ioas->lock);
 	for (size_t i = 0; i < ioas->resv_count; i++) {
 		if (ioas->resv[i].owner != owner)
 			ioas->resv[kept++] = ioas->resv[i];
@@ -222,18 +238,20 @@ struct alignment_check {
 };
 
 /*
- * An area conforms if its IOVA, its length and its place in the page are multiples of the
+ * An area conforms if its IOVA, its length and its offset in the page are multiples of the
  * alignment.
  */
 static int area_check_alignment(const struct iova_map_entry *entry, void *arg)
 {
 	const struct alignment_check *check = arg;
 	const struct area *area = entry->value;
+	const struct ioas *ioas = check->ioas;
 
+	lock_assert_held(&ioas->lock);
 	if (is_aligned(area->range.start | area_len(area) | (area->start & PAGE_MASK),
 		       check->alignment))
 		return 0;
-	refuse_misaligned_area(check->ioas, area, check->alignment);
+	refuse_misaligned_area(ioas, area, check->alignment);
 	return -EADDRINUSE;
 }
 
@@ -241,6 +259,7 @@ int ioas_check_alignment(struct ioas *ioas, uint64_t alignment)
 {
 	struct alignment_check check = {.ioas = ioas, .alignment = alignment};
 
+	lock_assert_held(&ioas->lock);
 	if (alignment <= ioas->alignment)
 		return 0;
 	return iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, area_check_alignment, &check);
@@ -252,6 +271,7 @@ void ioas_update_alignment(struct ioas *ioas)
 	struct access_link *link;
 	struct ioas_table *table;
 
+	lock_assert_held(&ioas->lock);
 	cds_list_for_each_entry (link, &ioas->accesses, link)
 		alignment = max_u64(alignment, access_alignment(link->access));
 	cds_list_for_each_entry (table, &ioas->tables, link)
@@ -259,7 +279,7 @@ void ioas_update_alignment(struct ioas *ioas)
 	ioas->alignment = alignment;
 }
 
-/* The permitted ranges, and the alignment that goes with them. */
+/* The permitted ranges and, read at the same moment, the alignment. */
 static int read_ranges(struct ioas *ioas, struct iova_set *permitted, uint64_t *alignment)
 {
 	int rc;
@@ -294,7 +314,7 @@ int ioctl_ioas_iova_ranges(struct ucmd *ucmd)
 	return rc;
 }
 
-/* Reads entry @i of the user's list to its place in @allowed. */
+/* Reads entry @i of the user's list to entry @i of @allowed. */
 static int read_entry(struct ucmd *ucmd, struct iova_set *allowed, size_t i)
 {
 	const struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
@@ -310,8 +330,8 @@ static int read_entry(struct ucmd *ucmd, struct iova_set *allowed, size_t i)
 }
 
 /*
- * Reads the user's list into @allowed. The first bad entry decides; of those that are good by
- * themselves it is looked at the end, all at once, whether any overlaps an earlier one.
+ * Reads the user's list into @allowed. The first bad entry ends the reading; an overlap among the
+ * entries before it, looked for once at the end, is -EINVAL and precedes the entry's own error.
  */
 static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
 {
@@ -325,12 +345,16 @@ static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
 			break;
 		count++;
 	}
-	return iova_set_adopt(allowed, count) ? rc : -EINVAL;
+	if (!iova_set_adopt(allowed, count))
+		return -EINVAL;
+	return rc;
 }
 
-/* Nothing of @allowed is reserved. Caller holds ioas->lock. */
+/* 0 if nothing of @allowed is reserved, or -EADDRINUSE. */
 static int check_reserved(const struct ioas *ioas, const struct iova_set *allowed)
+	REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	for (size_t i = 0; i < ioas->resv_count; i++) {
 		const struct ioas_resv *resv = &ioas->resv[i];
 		struct iova_range window;
@@ -357,13 +381,14 @@ int ioctl_ioas_allow_iovas(struct ucmd *ucmd)
 		return -ENOENT;
 	iova_set_init(&allowed);
 	rc = read_allowed(ucmd, &allowed);
-	if (!rc) {
-		lock_acquire(&ioas->lock);
-		rc = check_reserved(ioas, &allowed);
-		if (!rc)
-			iova_set_swap(&ioas->allowed, &allowed);
-		lock_release(&ioas->lock);
-	}
+	if (rc)
+		goto out_destroy;
+	lock_acquire(&ioas->lock);
+	rc = check_reserved(ioas, &allowed);
+	if (!rc)
+		iova_set_swap(&ioas->allowed, &allowed);
+	lock_release(&ioas->lock);
+out_destroy:
 	iova_set_destroy(&allowed);
 	object_put(&ioas->object);
 	return rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The commands that change what is mapped: MAP, MAP_FILE, COPY, UNMAP [IOAS-MAPPING], [IOAS-UNMAP].
- * The checks are in the order of the specification's tables; the work is in area.c.
+ * The checks follow the order of the reference's tables; area.c does the work.
  */
 #include "iommufd/ioas/ioas_map.h"
 
@@ -9,14 +9,14 @@
 
 #include "base/alloc.h"
 #include "base/caller.h"
-#include "iommufd/ioas/ioas.h"
+#include "iommufd/ioas/area.h"
 #include "mem/dmabuf.h"
 
 enum {
 	MAP_FLAGS = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE
 };
 
-/* The rights in the flags of a MAP or COPY; 0: none, which the commands refuse. */
+/* The rights in the flags of a MAP or COPY; 0: none, which is an error. */
 static uint8_t map_prot(uint32_t flags)
 {
 	uint8_t prot = 0;
@@ -28,7 +28,7 @@ static uint8_t map_prot(uint32_t flags)
 	return prot;
 }
 
-/* Who will pay for the pages of what @ucmd maps. */
+/* How the pages that @ucmd maps will be accounted. */
 static enum mem_accounting map_accounting(const struct ucmd *ucmd)
 {
 	const bool unlimited = caller_capable(ucmd->caller, CAP_IPC_LOCK);
@@ -81,7 +81,7 @@ int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *io
 	return rc;
 }
 
-/* What MAP and MAP_FILE check alike. */
+/* The checks that MAP and MAP_FILE have in common. */
 static int check_map(uint32_t flags, uint64_t iova, uint64_t len)
 {
 	if (flags & ~MAP_FLAGS)
@@ -95,8 +95,11 @@ int ioctl_ioas_map(struct ucmd *ucmd)
 {
 	struct iommu_ioas_map *cmd = ucmd->cmd;
 	struct ioas *ioas;
-	int rc = cmd->__reserved ? -EOPNOTSUPP : check_map(cmd->flags, cmd->iova, cmd->length);
+	int rc;
 
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	rc = check_map(cmd->flags, cmd->iova, cmd->length);
 	if (rc)
 		return rc;
 	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
@@ -109,9 +112,7 @@ int ioctl_ioas_map(struct ucmd *ucmd)
 	return rc;
 }
 
-/*
- * A source of the file behind the descriptor: a dma-buf of ours, or what the system has open there.
- */
+/* Creates a source of the file behind cmd->fd: one of our dma-bufs, or a file of the system. */
 static int file_source(struct ucmd *ucmd, const struct iommu_ioas_map_file *cmd,
 		       struct mem_source **source)
 {
@@ -176,11 +177,11 @@ int ioctl_ioas_map_file(struct ucmd *ucmd)
 
 /* ---- COPY ---- */
 
-/* The pieces of the source range, as areas for the destination. */
+/* The areas of the source range, cut to it, as areas for the destination. */
 struct pieces {
 	struct iova_range range;
 	uint8_t prot;
-	uint64_t next; /* the first IOVA that no piece covers yet */
+	uint64_t next; /* the first IOVA that is not covered yet */
 	struct area **areas;
 	size_t count, capacity;
 };
@@ -200,9 +201,7 @@ static int pieces_append(struct pieces *pieces, struct area *area)
 	return 0;
 }
 
-/*
- * Adds what @entry has of the range. A gap before it, or an area under construction, ends the copy.
- */
+/* Adds the part of @entry in the range. -ENOENT: a gap before it, or it is under construction. */
 static int pieces_visit(const struct iova_map_entry *entry, void *arg)
 {
 	const struct area *from = entry->value;
@@ -246,11 +245,25 @@ static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
 	lock_acquire(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);
 	lock_release(&ioas->lock);
-	if (!rc && (!pieces->count || pieces->next != pieces->range.last + 1))
-		rc = -ENOENT;
 	if (rc)
-		pieces_free(pieces, true);
+		goto out_free;
+	if (!pieces->count || pieces->next != pieces->range.last + 1) {
+		rc = -ENOENT;
+		goto out_free;
+	}
+	return 0;
+
+out_free:
+	pieces_free(pieces, true);
 	return rc;
+}
+
+static int check_copy_range(const struct iommu_ioas_copy *cmd, struct iova_range *range)
+{
+	if (!cmd->length)
+		return -EINVAL;
+	range->start = cmd->src_iova;
+	return check_last(cmd->src_iova, cmd->length, &range->last) ? -EOVERFLOW : 0;
 }
 
 static int collect_source(struct ucmd *ucmd, const struct iommu_ioas_copy *cmd,
@@ -261,13 +274,11 @@ static int collect_source(struct ucmd *ucmd, const struct iommu_ioas_copy *cmd,
 
 	if (!ioas)
 		return -ENOENT;
-	pieces->range.start = cmd->src_iova;
-	if (!cmd->length)
-		rc = -EINVAL;
-	else if (check_last(cmd->src_iova, cmd->length, &pieces->range.last))
-		rc = -EOVERFLOW;
-	else
-		rc = pieces_collect(ioas, pieces);
+	rc = check_copy_range(cmd, &pieces->range);
+	if (rc)
+		goto out_put;
+	rc = pieces_collect(ioas, pieces);
+out_put:
 	object_put(&ioas->object);
 	return rc;
 }
@@ -306,9 +317,12 @@ int ioctl_ioas_copy(struct ucmd *ucmd)
 	if (!pieces.prot)
 		return -EINVAL;
 	rc = collect_source(ucmd, cmd, &pieces);
-	if (!rc)
-		rc = copy_pieces(ucmd, cmd, &pieces);
-	return rc ? rc : ucmd_respond(ucmd);
+	if (rc)
+		return rc;
+	rc = copy_pieces(ucmd, cmd, &pieces);
+	if (rc)
+		return rc;
+	return ucmd_respond(ucmd);
 }
 
 /* ---- UNMAP ---- */
@@ -347,5 +361,7 @@ int ioctl_ioas_unmap(struct ucmd *ucmd)
 		return -ENOENT;
 	rc = unmap(ioas, cmd);
 	object_put(&ioas->object);
-	return rc ? rc : ucmd_respond(ucmd);
+	if (rc)
+		return rc;
+	return ucmd_respond(ucmd);
 }

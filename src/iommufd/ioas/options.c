@@ -5,9 +5,8 @@
 #include <linux/capability.h>
 
 #include "base/caller.h"
-#include "iommufd/ioas/ioas.h"
 
-/* val64 is all that an option writes back. */
+/* An option writes only val64 back. */
 static int respond_value(struct ucmd *ucmd)
 {
 	const struct iommu_option *cmd = ucmd->cmd;
@@ -51,14 +50,14 @@ static int option_rlimit_mode(struct ucmd *ucmd, struct iommu_option *cmd)
 	}
 }
 
-/* Caller holds ioas->lock. */
-static int disable_huge_pages(struct ioas *ioas)
+static int disable_huge_pages(struct ioas *ioas) REQUIRES(ioas->lock)
 {
 	int rc;
 
+	lock_assert_held(&ioas->lock);
 	if (!ioas->huge_pages)
 		return 0;
-	/* Leaves that are there would have to be split. */
+	/* The leaves in the tables would have to be split. */
 	if (ioas->table_count && ioas->areas.count)
 		return -EINVAL;
 	rc = ioas_check_alignment(ioas, PAGE_SIZE);
@@ -133,7 +132,9 @@ int ioctl_option(struct ucmd *ucmd)
 	default:
 		return -EOPNOTSUPP;
 	}
-	return rc ? rc : respond_value(ucmd);
+	if (rc)
+		return rc;
+	return respond_value(ucmd);
 }
 
 static int get_vfio_ioas(struct ucmd *ucmd, struct iommu_vfio_ioas *cmd)
@@ -147,7 +148,9 @@ static int get_vfio_ioas(struct ucmd *ucmd, struct iommu_vfio_ioas *cmd)
 	else
 		rc = -ENODEV;
 	lock_release(&ctx->lock);
-	return rc ? rc : ucmd_respond(ucmd);
+	if (rc)
+		return rc;
+	return ucmd_respond(ucmd);
 }
 
 static void store_vfio_ioas(struct iommufd_ctx *ctx, struct ioas *ioas)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The owner of a reserved range explains itself, by its class. */
+/* The texts. The class of a range's owner says why the range is reserved. */
 #include "iommufd/ioas/refusal.h"
 
 #include <inttypes.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Contexts: the state behind one open of /dev/iommu, as a file. All contexts of the process are in
- * a registry, for what concerns them all: memory that moves, and fork.
+ * Contexts: the state behind one open of /dev/iommu. A registry lists every context of the process,
+ * for the events that concern all of them: memory that moves, dma-bufs that are revoked, and fork.
+ *
+ * registry_lock guards the list. Creation and destruction of a context are O(1) in their number.
  */
 #include "iommufd/object/ctx.h"
 
@@ -10,7 +12,7 @@
 #include "base/alloc.h"
 
 static struct lock registry_lock = LOCK_INIT(LOCK_CONTEXTS);
-static CDS_LIST_HEAD(registry);
+static struct cds_list_head registry GUARDED_BY(registry_lock) = CDS_LIST_HEAD_INIT(registry);
 
 struct iommufd_ctx *ctx_create(const struct iommufd_options *options, const struct file_ops *ops)
 {

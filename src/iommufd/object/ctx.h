@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A context: the state behind one open of /dev/iommu. */
+/* A context: the state behind one open of /dev/iommu. ctx->lock is the innermost of its locks. */
 #ifndef IOMMUFD_CTX_H
 #define IOMMUFD_CTX_H
 
@@ -22,29 +22,30 @@ struct iommufd_options {
 struct iommufd_ctx {
 	struct uiommufd_file file;
 	struct iommufd_options options;
-	struct cds_list_head link; /* of the registry */
-	struct lock lock;	   /* guards what follows */
+	struct cds_list_head link; /* of the registry, under its lock */
+	struct lock lock;	   /* guards the rest */
 	struct idtable objects;
-	struct object_index *index; /* what look-ups read; replaced under RCU when it grows */
+	struct object_index *index; /* for look-ups, which read it under RCU (object.c) */
 	bool accounting_mm;
 	struct ioas *vfio_ioas;	      /* the compatibility IOAS, or NULL; not a user of it */
 	struct cds_list_head regions; /* for mmap (region.c) */
 };
 
-/* A fresh context whose file has @ops. NULL: no memory. */
+/* Creates a context with @options and a file with @ops. NULL: no memory. */
 struct iommufd_ctx *ctx_create(const struct iommufd_options *options, const struct file_ops *ops);
 
-/* Destroys it with all its objects, when the last reference of its file is gone. */
+/* Destroys @ctx and all its objects. The last reference of its file is gone. */
 void ctx_destroy(struct iommufd_ctx *ctx);
 
 /*
- * Calls @visit for each context, which stays alive meanwhile, with no lock held but the registry's.
+ * Calls @visit for each context, oldest first. It runs under the registry's lock only, which keeps
+ * the contexts alive: it may take any lock of a context, but must not create or destroy contexts.
  */
 void ctx_for_each(void (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
 
 /*
- * Calls @visit for context number @number, in the order of ctx_for_each() and as that does, and
- * returns what it returns. -ENOENT: there are not so many.
+ * Like ctx_for_each(), for context number @number (from 0) alone. Returns what @visit returns, or
+ * -ENOENT if there are not that many.
  */
 int ctx_visit_nth(uint32_t number, int (*visit)(struct iommufd_ctx *ctx, void *arg), void *arg);
 

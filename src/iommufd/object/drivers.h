@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A short list of drivers that only grows, each added once: who serves which hardware. Thread-safe.
+ * A short list of drivers, one per kind of hardware. It only grows, and each driver is added once.
+ * Thread-safe.
  */
-#ifndef IOMMUFD_REGISTRY_H
-#define IOMMUFD_REGISTRY_H
-
-#include "base/lock.h"
+#ifndef IOMMUFD_DRIVERS_H
+#define IOMMUFD_DRIVERS_H
 
 #include <assert.h>
 #include <stddef.h>
+
+#include "base/lock.h"
 
 enum {
 	REGISTRY_MAX = 8
 };
 
 struct registry {
-	struct lock lock;
+	struct lock lock; /* guards the rest */
 	unsigned int count;
 	const void *drivers[REGISTRY_MAX];
 };
@@ -25,6 +26,7 @@ struct registry {
 		.lock = LOCK_INIT(LOCK_DRIVERS) \
 	}
 
+/* Adds @driver, unless it is there already. */
 static inline void registry_add(struct registry *registry, const void *driver)
 {
 	lock_acquire(&registry->lock);
@@ -39,7 +41,7 @@ static inline void registry_add(struct registry *registry, const void *driver)
 	lock_release(&registry->lock);
 }
 
-/* The driver at @index, in the order in which they were added; NULL past the end. */
+/* The driver at @index, in the order of registry_add(); NULL past the end. */
 static inline const void *registry_at(struct registry *registry, unsigned int index)
 {
 	const void *driver = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The text belongs to the thread; whether it is logged, to the process. */
+/* The text is the thread's; whether it is logged is a setting of the process. */
 #include "iommufd/object/last_error.h"
 
 #include <stdarg.h>

@@ -2,9 +2,17 @@
 /*
  * The object table of a context: creation, look-up and the rules of destruction [IDS], [DESTROY].
  *
- * ctx->lock guards the ID table. Look-ups read an index beside it, under RCU, so that calls on
- * different objects share no lock; an object's memory is freed a grace period after it has left the
- * index.
+ * Invariants:
+ * - the index has a slot for every ID in use, which leads to the object with that ID while it is
+ *   published, and is NULL otherwise;
+ * - an object that the index leads to has the table's user, or is being claimed;
+ * - the memory of an object is freed a grace period after it has left the index.
+ *
+ * ctx->lock guards the ID table and changes of the index. Look-ups read the index under RCU, so
+ * that calls on different objects share no lock.
+ *
+ * Cost: a look-up is O(1); creation and destruction are those of the ID table, and a grace period
+ * to free an object.
  */
 #include <assert.h>
 #include <errno.h>
@@ -22,12 +30,13 @@ struct object_index {
 	struct iommufd_object *slots[];
 };
 
-/* Makes room for @id in the index. Caller holds ctx->lock. */
-static int index_grow(struct iommufd_ctx *ctx, uint32_t id)
+/* Gives the index a slot for @id. */
+static int index_grow(struct iommufd_ctx *ctx, uint32_t id) REQUIRES(ctx->lock)
 {
 	struct object_index *old = ctx->index, *index;
 	uint32_t size = old ? old->size : 0;
 
+	lock_assert_held(&ctx->lock);
 	if (id < size)
 		return 0;
 	size = size ? size * 2 : 64;
@@ -47,17 +56,30 @@ static int index_grow(struct iommufd_ctx *ctx, uint32_t id)
 	return 0;
 }
 
+/* Makes the slot of @id, which is in use, lead to @object (NULL: to nothing). */
+static void index_store(struct iommufd_ctx *ctx, uint32_t id, struct iommufd_object *object)
+	REQUIRES(ctx->lock)
+{
+	lock_assert_held(&ctx->lock);
+	assert(id < ctx->index->size);
+	rcu_store(&ctx->index->slots[id], object);
+}
+
 static int reserve_id(struct iommufd_ctx *ctx, uint32_t *id)
 {
 	int rc;
 
 	lock_acquire(&ctx->lock);
 	rc = idtable_reserve(&ctx->objects, id);
-	if (!rc) {
-		rc = index_grow(ctx, *id);
-		if (rc)
-			idtable_erase(&ctx->objects, *id);
+	if (rc)
+		goto out_unlock;
+	rc = index_grow(ctx, *id);
+	if (rc) {
+		idtable_erase(&ctx->objects, *id);
+		goto out_unlock;
 	}
+	assert(!ctx->index->slots[*id]);
+out_unlock:
 	lock_release(&ctx->lock);
 	return rc;
 }
@@ -82,20 +104,22 @@ void object_publish(struct iommufd_object *object)
 {
 	struct iommufd_ctx *ctx = object->ctx;
 
+	assert(ref_read(&object->users));
 	lock_acquire(&ctx->lock);
 	idtable_store(&ctx->objects, object->id, object);
-	rcu_store(&ctx->index->slots[object->id], object);
+	index_store(ctx, object->id, object);
 	lock_release(&ctx->lock);
 }
 
-/* Takes @object's ID out of use. */
+/* Takes the ID of @object out of use. */
 static void release_id(struct iommufd_object *object)
 {
 	struct iommufd_ctx *ctx = object->ctx;
 
 	lock_acquire(&ctx->lock);
+	assert(!ctx->index->slots[object->id] || ctx->index->slots[object->id] == object);
 	idtable_erase(&ctx->objects, object->id);
-	rcu_store(&ctx->index->slots[object->id], NULL);
+	index_store(ctx, object->id, NULL);
 	lock_release(&ctx->lock);
 }
 
@@ -122,6 +146,7 @@ struct iommufd_object *object_get(struct iommufd_ctx *ctx, uint32_t id, enum obj
 	if (object &&
 	    ((type != OBJECT_ANY && object_type(object) != type) || !object_hold_live(object)))
 		object = NULL;
+	assert(!object || object->id == id);
 	rcu_read_done(ctx);
 	rcu_read_unlock();
 	return object;
@@ -146,7 +171,7 @@ void object_hold(struct iommufd_object *object)
 	ref_get(&object->users);
 }
 
-/* Takes the last @expected users away, if there are no others. */
+/* Takes the last @expected users away if there are no others, and the ID with them. */
 static bool claim_users(struct iommufd_object *object, uint32_t expected)
 {
 	if (!ref_claim(&object->users, expected))
@@ -156,8 +181,8 @@ static bool claim_users(struct iommufd_object *object, uint32_t expected)
 }
 
 /*
- * Takes a user away, and the table's with the last one: at no moment has somebody else a chance to
- * take that.
+ * Takes a user away. With the last one it takes the table's in the same step, so that no other
+ * thread can find the object in between: then true.
  */
 static bool put_last(struct iommufd_object *object)
 {
@@ -173,7 +198,7 @@ void object_put(struct iommufd_object *object)
 	if (!object_is_transient(object)) {
 		bool last = ref_put(&object->users);
 
-		/* The table's user goes with a claim only. */
+		/* Only a claim takes the table's user. */
 		assert(!last);
 		(void)last;
 	} else if (put_last(object)) {
@@ -214,18 +239,19 @@ bool object_bury(struct iommufd_object *object)
 	}
 	lock_acquire(&ctx->lock);
 	idtable_hide(&ctx->objects, object->id);
-	rcu_store(&ctx->index->slots[object->id], NULL);
+	index_store(ctx, object->id, NULL);
 	lock_release(&ctx->lock);
 	return true;
 }
 
 void object_free(struct iommufd_object *object)
 {
+	assert(!ref_read(&object->users));
 	rcu_wait(object->ctx);
 	alloc_free(object);
 }
 
-/* IOMMU_DESTROY. The look-up of this very call is not a holder. */
+/* IOMMU_DESTROY. Of the two users it takes away, one is its own look-up's. */
 int ioctl_destroy(struct ucmd *ucmd)
 {
 	const struct iommu_destroy *cmd = ucmd->cmd;

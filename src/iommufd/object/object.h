@@ -3,8 +3,8 @@
  * The objects of a context: everything that has an ID. How they are created, found, held and
  * destroyed.
  *
- * The locks of the user API, and in which order they are taken: docs/architecture.md, Locks.
- * Looking an object up takes none.
+ * Looking an object up by its ID takes no lock. The locks of the user API and their order:
+ * docs/architecture.md, Locks.
  */
 #ifndef IOMMUFD_OBJECT_H
 #define IOMMUFD_OBJECT_H
@@ -40,60 +40,61 @@ struct object_class {
 	size_t size; /* of the whole object, whose first member is a struct iommufd_object */
 
 	/*
-	 * Releases what a claimed object holds, and frees it with object_free(). NULL: its owner
-	 * ends it, IOMMU_DESTROY never does.
+	 * Releases what a claimed object holds, and frees it with object_free(). NULL: only its
+	 * owner destroys it, never IOMMU_DESTROY.
 	 */
 	void (*destroy)(struct iommufd_object *object);
 
 	/*
-	 * Writes to @text, of @size bytes, why the object needs @range, which it has reserved in an
-	 * IOAS. NULL: objects of this kind reserve nothing.
+	 * Writes to @text, of @size bytes, why the object has reserved @range in an IOAS. NULL:
+	 * objects of this kind reserve nothing.
 	 */
 	void (*explain_reserved)(const struct iommufd_object *object, struct iova_range range,
 				 char *text, size_t size);
 };
 
 /*
- * First member of every object. @users: one for the object table, one for each holder of [DESTROY],
- * and one for each ioctl that works on it just now; 0: being destroyed.
+ * First member of every object. @users: one for the object table, one for each holder that
+ * [DESTROY] lists, and one for each ioctl in progress on it; 0: being destroyed.
  */
 struct iommufd_object {
 	struct iommufd_ctx *ctx;
 	const struct object_class *class;
 	uint32_t id;
 	struct ref users;
-	bool transient; /* goes with its last holder, whichever that is; atomic */
+	bool transient; /* destroyed with its last holder; atomic */
 };
 
 /*
- * A new object of @class, zeroed, with a reserved ID and one user; no look-up finds it until
- * object_publish(). NULL: no memory or no ID. object_abort() undoes it.
+ * Creates an object of @class, zeroed, with a reserved ID and one user. Look-ups find it from
+ * object_publish() on; object_abort() frees it instead. NULL: no memory or no ID.
  */
 void *object_create(struct iommufd_ctx *ctx, const struct object_class *class);
 void object_publish(struct iommufd_object *object);
 void object_abort(struct iommufd_object *object);
 
-/* Finds an object of @type (OBJECT_ANY: any) and takes a user; NULL: none such. Lock-free. */
+/* Finds the object @id of @type (OBJECT_ANY: any) and takes a user; NULL: none. Lock-free. */
 struct iommufd_object *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type);
 
-/* As object_get() for the lowest ID that is at least *@id and of @type; *@id becomes its ID. */
+/* Like object_get(), for the first object of @type from *@id on. *@id becomes its ID. */
 struct iommufd_object *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type);
 
+/* Takes a user. The caller has one already, or keeps the last one from going. */
 void object_hold(struct iommufd_object *object);
 
 /* Takes a user unless the object is being destroyed (then false). */
 bool object_hold_live(struct iommufd_object *object);
 
 /*
- * Drops a user; of a transient object the last one but the table's destroys it, and must hold no
- * lock that this takes.
+ * Drops a user. A transient object is destroyed when only the table's user is left: then the caller
+ * must not hold a lock that the class's destroy() takes.
  */
 void object_put(struct iommufd_object *object);
 
 /*
- * Makes @object transient, or lasting. While it is being created the creator holds a user of its
- * own for that, so that it goes with the last of those who got hold of it if the creator gives up,
- * and not before.
+ * Makes @object transient, or lasting. An object that other threads may reach while it is being
+ * created is transient until it is published, and its creator holds a second user: if the creation
+ * fails, the last of these threads destroys it.
  */
 void object_set_transient(struct iommufd_object *object, bool transient);
 bool object_is_transient(const struct iommufd_object *object);
@@ -104,27 +105,27 @@ static inline enum object_type object_type(const struct iommufd_object *object)
 }
 
 /*
- * If nobody but the table holds @object, takes it out of the table, so that it is the caller's to
- * free (with object_free()), and returns true. Its ID is free at once.
+ * Takes @object out of the table if the table's user is the only one, and returns true: the caller
+ * owns it and frees it with object_free(). Its ID is free at once.
  */
 bool object_claim(struct iommufd_object *object);
 
 /*
- * As object_claim(), for an owner that holds the other user and lets nobody else keep one: waits
- * for the ioctls that work on it just now.
+ * Like object_claim(), for an owner that holds the only lasting user beside the table's: waits for
+ * the ioctls in progress on it.
  */
 void object_retire(struct iommufd_object *object);
 
 /*
- * As object_claim(), but waits for running ioctls, and the ID stays taken for good: a tombstone.
- * False: somebody else has claimed it.
+ * Like object_claim(), but waits for the ioctls in progress, and the ID stays taken for good: a
+ * tombstone. False: another thread has claimed it.
  */
 bool object_bury(struct iommufd_object *object);
 
-/* Frees the memory of a claimed object, once nobody can be looking at it. */
+/* Frees the memory of a claimed object after a grace period: look-ups may still read it. */
 void object_free(struct iommufd_object *object);
 
-/* Destroys every object, leaf first: the context is going away and nobody else uses it. */
+/* Destroys every object, leaves first. No other thread uses the context any more. */
 void object_destroy_all(struct iommufd_ctx *ctx);
 
 struct ucmd;

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regions that a program maps from its iommufd: shared memory that belongs to an object, at an
- * offset that the object's creation has told [MMAP].
+ * Regions: shared memory of an object, which a program maps from its iommufd [MMAP].
  *
- * ctx->lock guards the list, which is sorted by offset. Each mapping is a user of the owner and
- * keeps the context; so a region whose owner is being destroyed has no mappings.
+ * Invariants:
+ * - the list of a context is sorted by offset, and regions do not overlap;
+ * - each mapping is a user of the owner and a reference of the context's file, so a region has no
+ *   mappings when its owner is destroyed.
+ *
+ * ctx->lock guards the list. Cost: linear in the number of regions, which is small.
  */
+#include "iommufd/object/region.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -13,9 +18,6 @@
 #include "base/check.h"
 #include "base/fail.h"
 #include "base/sys.h"
-#include "iommufd/object/ctx.h"
-#include "iommufd/object/region.h"
-#include "iommufd/viommu/viommu.h"
 
 struct region {
 	struct cds_list_head link;
@@ -37,11 +39,16 @@ static int open_memory(struct region *region)
 		return (int)fd;
 	region->fd = sys_move_away((int)fd);
 	rc = (int)sys_call(SYS_ftruncate, region->fd, (long)region->len, 0, 0, 0, 0);
-	if (!rc)
-		rc = sys_mmap(NULL, region->len, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0,
-			      &region->memory);
 	if (rc)
-		(void)sys_close(region->fd);
+		goto out_close;
+	rc = sys_mmap(NULL, region->len, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0,
+		      &region->memory);
+	if (rc)
+		goto out_close;
+	return 0;
+
+out_close:
+	(void)sys_close(region->fd);
 	return rc;
 }
 
@@ -52,14 +59,16 @@ static void free_region(struct region *region)
 	alloc_free(region);
 }
 
-/* Puts @region into the first gap that is large enough. Caller holds ctx->lock. */
-static void place_region(struct iommufd_ctx *ctx, struct region *region)
+/* Puts @region into the first gap that is large enough. */
+static void place_region(struct iommufd_ctx *ctx, struct region *region) REQUIRES(ctx->lock)
 {
 	struct cds_list_head *before = &ctx->regions;
 	uint64_t offset = PAGE_SIZE;
 	struct region *other;
 
+	lock_assert_held(&ctx->lock);
 	cds_list_for_each_entry (other, &ctx->regions, link) {
+		assert(other->offset >= offset);
 		if (other->offset - offset >= region->len)
 			break;
 		offset = other->offset + other->len;
@@ -71,6 +80,7 @@ static void place_region(struct iommufd_ctx *ctx, struct region *region)
 
 int region_create(struct iommufd_object *owner, uint64_t len, uint64_t *offset, void **memory)
 {
+	struct iommufd_ctx *ctx = owner->ctx;
 	struct region *region = alloc_zeroed(sizeof(*region));
 	int rc;
 
@@ -83,19 +93,20 @@ int region_create(struct iommufd_object *owner, uint64_t len, uint64_t *offset, 
 		alloc_free(region);
 		return rc;
 	}
-	lock_acquire(&owner->ctx->lock);
-	place_region(owner->ctx, region);
-	lock_release(&owner->ctx->lock);
+	lock_acquire(&ctx->lock);
+	place_region(ctx, region);
+	lock_release(&ctx->lock);
 	*offset = region->offset;
 	*memory = region->memory;
 	return 0;
 }
 
-/* The region that holds @offset, or NULL. Caller holds ctx->lock. */
-static struct region *find_region(struct iommufd_ctx *ctx, uint64_t offset)
+/* The region that contains @offset, or NULL. */
+static struct region *find_region(struct iommufd_ctx *ctx, uint64_t offset) REQUIRES(ctx->lock)
 {
 	struct region *region;
 
+	lock_assert_held(&ctx->lock);
 	cds_list_for_each_entry (region, &ctx->regions, link) {
 		if (offset >= region->offset && offset - region->offset < region->len)
 			return region;
@@ -105,12 +116,16 @@ static struct region *find_region(struct iommufd_ctx *ctx, uint64_t offset)
 
 void region_destroy(struct iommufd_object *owner, uint64_t offset)
 {
+	struct iommufd_ctx *ctx = owner->ctx;
 	struct region *region;
 
-	lock_acquire(&owner->ctx->lock);
-	region = find_region(owner->ctx, offset);
+	/* The creator's user may be left: of an object that was never published. */
+	assert(ref_read(&owner->users) <= 1);
+	lock_acquire(&ctx->lock);
+	region = find_region(ctx, offset);
+	assert(region && region->owner == owner);
 	cds_list_del(&region->link);
-	lock_release(&owner->ctx->lock);
+	lock_release(&ctx->lock);
 	free_region(region);
 }
 

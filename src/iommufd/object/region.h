@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regions: shared memory of an object, which a program maps from its iommufd at an offset that the
- * object's creation has told it [MMAP].
+ * Regions: shared memory of an object. A program maps it from its iommufd, at the offset that it
+ * was given when the object was created [MMAP].
  */
 #ifndef IOMMUFD_REGION_H
 #define IOMMUFD_REGION_H
@@ -9,15 +9,15 @@
 #include "iommufd/object/ctx.h"
 
 /*
- * Creates a region of @len bytes (whole pages) that belongs to @owner; *@offset is what mmap takes,
- * *@memory where it is mapped here. 0 or a negative errno.
+ * Creates a region of @len bytes (whole pages) that belongs to @owner. *@offset is its offset for
+ * mmap(), *@memory the address of our own mapping of it. 0 or a negative errno.
  */
 int region_create(struct iommufd_object *owner, uint64_t len, uint64_t *offset, void **memory);
 
-/* Destroys the region of @owner at @offset; nobody has it mapped. */
+/* Destroys the region of @owner at @offset. It is not mapped: a mapping is a user of @owner. */
 void region_destroy(struct iommufd_object *owner, uint64_t offset);
 
-/* The mmap of a context's file, as struct file_ops has it. */
+/* mmap() of a context's file, as in struct file_ops. */
 int region_mmap(struct iommufd_ctx *ctx, uint64_t offset, uint64_t len, int prot, int flags,
 		struct file_mapping *map);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What commands answer with. */
+/* The answers of commands. */
 #include "iommufd/object/ucmd.h"
 
 #include <errno.h>
@@ -25,5 +25,7 @@ int ucmd_respond_ranges(struct ucmd *ucmd, uint64_t array, uint32_t *num,
 		return -EFAULT;
 	*num = (uint32_t)ranges->count;
 	rc = ucmd_respond(ucmd);
-	return rc || fit == ranges->count ? rc : -EMSGSIZE;
+	if (rc)
+		return rc;
+	return fit == ranges->count ? 0 : -EMSGSIZE;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pipe or a socket carries the readiness, because a program may give the descriptor to select,
- * poll or epoll, which only the kernel answers: there is a byte in it while there is something to
- * read.
+ * Event queues. A pipe or a socket carries the readiness of the file, because a program may pass
+ * the descriptor to select(), poll() or epoll, which only the kernel can answer. It holds one byte
+ * while there is an event to read, and none otherwise.
+ *
+ * queue->lock guards the events and queue->file. Cost: a system call when the readiness changes.
  */
 #include "iommufd/queue/event_queue.h"
 
@@ -15,14 +17,15 @@
 #include "iommufd/object/ucmd.h"
 
 struct event_file {
-	struct uiommufd_file file; /* first */
+	struct uiommufd_file file; /* first member: so that it is cast to one */
 	struct event_queue *queue; /* a user of it */
-	int readable;		   /* what to poll */
-	int signal;		   /* writing makes @readable so */
-	unsigned int process;	   /* how many forks lay before it */
+	int readable;		   /* the end to poll */
+	int signal;		   /* the other end */
+	unsigned int process;	   /* value of @forks when it was created */
 };
 
-static unsigned int forks; /* from the first process to this one; changes while single-threaded */
+/* How many forks lead from the first process to this one. Changes while single-threaded. */
+static unsigned int forks;
 
 void event_file_after_fork(void)
 {
@@ -48,9 +51,11 @@ void event_queue_free(struct event_queue *queue)
 
 void event_queue_set_readable(struct event_queue *queue, bool readable)
 {
-	const struct event_file *event = queue->file;
+	const struct event_file *event;
 	char byte = 0;
 
+	lock_assert_held(&queue->lock);
+	event = queue->file;
 	if (!event || event->process != forks)
 		return;
 	if (readable)
@@ -68,7 +73,7 @@ static int open_descriptors(struct event_file *event, bool writable)
 
 	if (fail_inject())
 		return -EMFILE;
-	/* To poll, a socket is a pipe that can be written as well. */
+	/* To poll(), a socket is a pipe that is ready for writing as well. */
 	if (writable)
 		rc = sys_call(SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			      0, (long)ends, 0, 0);
@@ -81,7 +86,7 @@ static int open_descriptors(struct event_file *event, bool writable)
 	return 0;
 }
 
-/* A file with one reference, which is a user of @queue and a reference of the context's. */
+/* Creates the file of @queue, with one reference. It takes a user of @queue and the context. */
 static int create_file(struct event_queue *queue, const struct file_ops *ops, bool writable)
 {
 	struct event_file *event = alloc_zeroed(sizeof(*event));
@@ -103,7 +108,7 @@ static int create_file(struct event_queue *queue, const struct file_ops *ops, bo
 	return 0;
 }
 
-/* Hands out the file, whose reference is given up on failure. */
+/* Gives the caller a descriptor of @file, and *@fd with the answer. On failure puts @file. */
 static int hand_out(struct ucmd *ucmd, struct uiommufd_file *file, uint32_t *fd)
 {
 	int installed = caller_install_file(ucmd->caller, file, O_CLOEXEC);
@@ -126,17 +131,22 @@ int event_queue_publish(struct ucmd *ucmd, struct event_queue *queue, const stru
 	struct iommufd_object *object = &queue->object;
 	int rc;
 
-	/* Once the descriptor is there, any thread of the program may use, copy and close it. */
+	/*
+	 * From its installation on any thread of the program may use, copy and close the
+	 * descriptor.
+	 */
 	object_set_transient(object, true);
 	object_hold(object);
 	*id = object->id;
 	rc = create_file(queue, ops, writable);
-	if (!rc)
-		rc = hand_out(ucmd, &queue->file->file, fd);
-	if (!rc) {
-		object_publish(object);
-		object_set_transient(object, false);
-	}
+	if (rc)
+		goto out_put;
+	rc = hand_out(ucmd, &queue->file->file, fd);
+	if (rc)
+		goto out_put;
+	object_publish(object);
+	object_set_transient(object, false);
+out_put:
 	object_put(object);
 	return rc;
 }
@@ -169,7 +179,7 @@ void event_file_release(struct uiommufd_file *file)
 	struct event_queue *queue = event->queue;
 	struct iommufd_ctx *ctx = queue->object.ctx;
 
-	/* What is queued stays, until the object goes. */
+	/* The events stay queued until the object is destroyed. */
 	lock_acquire(&queue->lock);
 	queue->file = NULL;
 	lock_release(&queue->lock);

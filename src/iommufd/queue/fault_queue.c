@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fault queue object and its file: groups wait in order of completion, are read whole, get the
- * lowest free cookie, and are answered by it [FAULT-QUEUE].
+ * The fault queue object and its file. Groups are queued in the order of their completion. Each is
+ * read whole, gets the lowest free cookie, and is answered by its cookie [FAULT-QUEUE].
  *
- * The queue's lock guards the lists and cookies. A group is on one of two lists: queued, or
- * delivered (awaiting its response).
+ * Invariants, while the queue's lock is held:
+ * - a group is on one of two lists: queued, or delivered (read, and not answered yet);
+ * - exactly the delivered groups have a cookie, by which the table leads to them;
+ * - the file is ready for reading exactly while a group is queued.
+ *
+ * The queue's lock guards the lists and the cookies. Cost: a flush is linear in the number of
+ * groups, everything else O(1).
  */
+#include "iommufd/queue/fault_queue.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -15,26 +22,26 @@
 #include "base/idtable.h"
 #include "iommufd/object/ucmd.h"
 #include "iommufd/queue/event_queue.h"
-#include "iommufd/queue/fault_queue.h"
 
 struct fault_queue {
 	struct event_queue base;
 	struct cds_list_head queued;
 	struct cds_list_head delivered;
-	struct idtable cookies; /* of the delivered */
+	struct idtable cookies; /* the delivered groups by cookie */
 };
 
 /* A group of faults that is answered as one. */
 struct fault_group {
 	struct cds_list_head link;
 	struct iommufd_device *device;
-	uint32_t pasid;	 /* of the attachment it came by */
+	uint32_t pasid;	 /* of the attachment that it was reported through */
 	uint32_t cookie; /* 0: not delivered */
 	struct fault_waiter *waiter;
 	size_t count;
 	struct iommu_hwpt_pgfault faults[];
 };
 
+/* Answers @group, which is on no list, and frees it. */
 static void answer(struct fault_group *group, uint32_t code)
 {
 	if (group->waiter)
@@ -42,7 +49,7 @@ static void answer(struct fault_group *group, uint32_t code)
 	alloc_free(group);
 }
 
-/* ---- what the device's side calls ---- */
+/* ---- the device's side ---- */
 
 struct iommufd_object *fault_queue_object(struct fault_queue *queue)
 {
@@ -73,19 +80,18 @@ int fault_queue_add(struct fault_queue *queue, struct iommufd_device *device, ui
 	return 0;
 }
 
-/*
- * Moves the groups of @list that @device (NULL: any) has by @pasid to @out. Caller holds
- * queue->lock.
- */
+/* Moves the groups of @device (NULL: all groups) for @pasid from @list to @out. */
 static void take_groups(struct fault_queue *queue, struct cds_list_head *list,
 			const struct iommufd_device *device, uint32_t pasid,
-			struct cds_list_head *out)
+			struct cds_list_head *out) REQUIRES(queue->base.lock)
 {
 	struct fault_group *group, *next;
 
+	lock_assert_held(&queue->base.lock);
 	cds_list_for_each_entry_safe (group, next, list, link) {
 		if (device && (group->device != device || group->pasid != pasid))
 			continue;
+		assert(!group->cookie == (list == &queue->queued));
 		if (group->cookie)
 			idtable_erase(&queue->cookies, group->cookie);
 		cds_list_del(&group->link);
@@ -123,44 +129,42 @@ static struct fault_queue *queue_of(struct uiommufd_file *file)
 	return (struct fault_queue *)event_file_queue(file);
 }
 
-/* Takes the first queued group if it fits in @room bytes. NULL with *@rc 0: nothing is queued. */
-static struct fault_group *take_first(struct fault_queue *queue, size_t room, int *rc)
+/* Gives @group the lowest free cookie. */
+static int assign_cookie(struct fault_queue *queue, struct fault_group *group)
+	REQUIRES(queue->base.lock)
 {
-	struct fault_group *group;
+	int rc;
 
-	*rc = 0;
-	if (cds_list_empty(&queue->queued))
-		return NULL;
-	group = cds_list_first_entry(&queue->queued, struct fault_group, link);
-	if (group->count * sizeof(group->faults[0]) > room) {
-		*rc = -EINVAL;
-		return NULL;
-	}
-	*rc = idtable_reserve(&queue->cookies, &group->cookie);
-	if (*rc)
-		return NULL;
+	lock_assert_held(&queue->base.lock);
+	assert(!group->cookie);
+	rc = idtable_reserve(&queue->cookies, &group->cookie);
+	if (rc)
+		return rc;
 	idtable_store(&queue->cookies, group->cookie, group);
 	for (size_t i = 0; i < group->count; i++)
 		group->faults[i].cookie = group->cookie;
-	return group;
+	return 0;
 }
 
-/*
- * Delivers the first group: its bytes, 0 if there is none, or a negative errno. Caller holds
- * queue->lock.
- */
+/* The event_deliver_fn: delivers the first group. */
 static ssize_t deliver_first(struct event_queue *base, struct uiommufd_caller *caller, uint64_t buf,
-			     size_t room)
+			     size_t space)
 {
 	struct fault_queue *queue = (struct fault_queue *)base;
 	struct fault_group *group;
 	size_t bytes;
 	int rc;
 
-	group = take_first(queue, room, &rc);
-	if (!group)
-		return rc;
+	lock_assert_held(&queue->base.lock);
+	if (cds_list_empty(&queue->queued))
+		return 0;
+	group = cds_list_first_entry(&queue->queued, struct fault_group, link);
 	bytes = group->count * sizeof(group->faults[0]);
+	if (bytes > space)
+		return -EINVAL;
+	rc = assign_cookie(queue, group);
+	if (rc)
+		return rc;
 	rc = caller_write(caller, buf, group->faults, bytes);
 	if (rc) {
 		idtable_erase(&queue->cookies, group->cookie);
@@ -215,8 +219,9 @@ static ssize_t fault_write(struct uiommufd_file *file, struct uiommufd_caller *c
 		return -ESPIPE;
 	while (done < len) {
 		rc = caller_read(caller, &response, buf + done, sizeof(response));
-		if (!rc)
-			rc = respond(queue_of(file), &response);
+		if (rc)
+			break;
+		rc = respond(queue_of(file), &response);
 		if (rc)
 			break;
 		done += sizeof(response);

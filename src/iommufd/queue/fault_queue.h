@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IO page faults: from a device that asks for a page, by the fault queue of the HWPT that it goes
- * through, to user space and back [FAULT-QUEUE].
+ * Fault queues: IO page faults on their way from a device, through the fault queue of its HWPT, to
+ * user space, and the answers on their way back [FAULT-QUEUE].
  *
- * Locks: group->lock, then queue->lock. A group of faults belongs to the attachment that it was
- * reported through; when that ends, the group is answered INVALID.
+ * A group of faults belongs to the attachment that it was reported through. When the attachment
+ * ends, the group is answered INVALID.
  */
 #ifndef IOMMUFD_FAULT_H
 #define IOMMUFD_FAULT_H
@@ -19,34 +19,37 @@ struct fault_queue;
 struct iommufd_device;
 
 /*
- * Who asked, and is told the answer: @code is enum iommufd_page_response_code. Called once; locks
- * may be held.
+ * Waits for the answer to a group. respond() is called once, possibly with locks held; @code is an
+ * enum iommufd_page_response_code.
  */
 struct fault_waiter {
 	void (*respond)(struct fault_waiter *waiter, uint32_t code);
 };
 
 /*
- * Queues a complete group: @count records of @device, which came by @pasid. Caller holds the
- * group's lock.
+ * Queues a complete group: @count records of @device, reported through its attachment for @pasid.
+ * Borrows @waiter (or NULL) until it has been called. 0 or -ENOMEM.
+ *
+ * Context: the caller holds the lock of the device's IOMMU group, so that the attachment does not
+ * end meanwhile.
  */
 int fault_queue_add(struct fault_queue *queue, struct iommufd_device *device, uint32_t pasid,
 		    const struct iommu_hwpt_pgfault *faults, size_t count,
 		    struct fault_waiter *waiter);
 
 /*
- * Answers INVALID to all that @device has in @queue by its attachment for @pasid. Caller holds the
- * group's lock.
+ * Answers INVALID to every group of @device in @queue that was reported through its attachment for
+ * @pasid. Context: as fault_queue_add().
  */
 void fault_queue_flush(struct fault_queue *queue, struct iommufd_device *device, uint32_t pasid);
 
-/* Finds a fault queue by its ID and takes a user; NULL: none such. */
+/* Finds a fault queue by its ID and takes a user; NULL: none. */
 static inline struct fault_queue *fault_queue_get(struct iommufd_ctx *ctx, uint32_t id)
 {
 	return (struct fault_queue *)object_get(ctx, id, OBJECT_FAULT);
 }
 
-/* The queue's object, for users. */
+/* The object of @queue, for its users. */
 struct iommufd_object *fault_queue_object(struct fault_queue *queue);
 
 struct ucmd;

@@ -37,6 +37,12 @@ struct transfer {
 	int64_t offset; /* or AT_FILE */
 };
 
+/* Whether the buffer reaches into the kernel's half of the addresses. */
+static bool in_kernel_half(uint64_t buf, size_t len)
+{
+	return (int64_t)(buf | len | (buf + len)) < 0;
+}
+
 static long transfer_segment(struct description *desc, enum direction direction,
 			     const struct iovec *segment, uint64_t *pos)
 {
@@ -44,13 +50,13 @@ static long transfer_segment(struct description *desc, enum direction direction,
 	const size_t len = min_u64(segment->iov_len, MAX_TRANSFER);
 	struct uiommufd_file *file = desc->file;
 
-	if (direction == IN) {
-		if (!file->ops->read)
-			return -EINVAL;
-		return file->ops->read(file, own_process_caller(), buf, len, pos);
-	}
-	if (!file->ops->write)
+	if (direction == IN ? !file->ops->read : !file->ops->write)
 		return -EINVAL;
+	/* Before the file is asked, even for no bytes at all. */
+	if (in_kernel_half(buf, segment->iov_len))
+		return -EFAULT;
+	if (direction == IN)
+		return file->ops->read(file, own_process_caller(), buf, len, pos);
 	return file->ops->write(file, own_process_caller(), buf, len, pos);
 }
 

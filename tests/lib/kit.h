@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The test kit: what the tests share, as a library (tests/lib/meson.build) and this header.
+ *
+ * page.h	PAGE
+ * random.h	random numbers, and the seed that repeats a run
+ * failure.h	injected failures
+ * death.h	what aborts
+ * fixture.h	a context and devices through the embedding API, as a user has them
+ * engine.h	the same through the engine's own interfaces, with descriptors
+ * guest.h	a guest's memory, its stage 1 tables, and a device behind them
+ * vfio_rig.h	one VFIO device, its context, and its descriptors
+ * group_rig.h	two VFIO devices in a group
+ * ioat_rig.h	the ioat device and its ring
+ * mock_rig.h	a context with the test ABI
+ * mem_caller.h	a caller whose limits a test chooses
+ * sweep.h	ioctls with each failure in turn, compared by all that can be seen
+ *
+ * page.h and the inline part of random.h know nothing of the engine: programs that run under
+ * `uiommufd run` include them alone. Nor do they, or the rigs of VFIO, need cmocka, so that
+ * benchmarks use them as well.
+ */
+#ifndef TESTS_LIB_KIT_H
+#define TESTS_LIB_KIT_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#include "death.h"
+#include "engine.h"
+#include "failure.h"
+#include "fixture.h"
+#include "group_rig.h"
+#include "guest.h"
+#include "ioat_rig.h"
+#include "mem_caller.h"
+#include "mock_rig.h"
+#include "page.h"
+#include "random.h"
+#include "require.h"
+#include "sweep.h"
+#include "vfio_rig.h"
+
+#endif
