@@ -29,14 +29,16 @@
  * the overview.
  */
 enum lock_rank {
-	LOCK_NONE,	   /* rank of a lock that was never initialised */
-	LOCK_ENGINE_START, /* preload: starting the machine; a fork that finds none */
-	LOCK_WORLD,	   /* base/world.c */
-	LOCK_LISTING,	   /* preload: how far directories are listed */
-	LOCK_VFIO_GROUPS,  /* the registry of VFIO groups */
-	LOCK_VFIO_DEVICES, /* the registry of VFIO devices */
-	LOCK_VFIO_BIND,	   /* of a VFIO device; several at once with the registry */
-	LOCK_VFIO_GROUP,   /* of a VFIO group */
+	LOCK_NONE,	     /* rank of a lock that was never initialised */
+	LOCK_ENGINE_START,   /* preload: starting the machine; a fork that finds none */
+	LOCK_WORLD,	     /* base/world.c */
+	LOCK_LISTING,	     /* preload: how far directories are listed */
+	LOCK_VFIO_GROUP_USE, /* of a VFIO group: its container, and how many devices are open */
+	LOCK_VFIO_CONTAINER, /* of a type1 container: its groups, and all that is mapped */
+	LOCK_VFIO_GROUPS,    /* the registry of VFIO groups */
+	LOCK_VFIO_DEVICES,   /* the registry of VFIO devices */
+	LOCK_VFIO_BIND,	     /* of a VFIO device; several at once with the registry */
+	LOCK_VFIO_GROUP,     /* of a VFIO group */
 	LOCK_MOCK_DEVICE,
 	LOCK_MOCK_ACCESS,  /* operations of a test access */
 	LOCK_DISPLACING,   /* one move of pinned pages at a time */

@@ -34,6 +34,8 @@ static const struct {
 	 "\n"
 	 "  --iommu KIND[,OPTION=VALUE]...         add an IOMMU (default: one \"amd\")\n"
 	 "  --device MODEL[@BDF][,OPTION=VALUE]... add a PCI device, bound to vfio-pci\n"
+	 "  --container type1|iommufd|none         what /dev/vfio/vfio is (default: type1)\n"
+	 "  --no-iommufd                           no /dev/iommu and no VFIO cdevs\n"
 	 "  --mock                                 answer IOMMU_TEST_CMD as a test kernel\n"
 	 "\n"
 	 "`uiommufd list` names the kinds, the models and their options. The exit status is\n"

@@ -204,6 +204,7 @@ void shadow_add_pci(struct tree *tree, const struct machine *machine, size_t ind
 	add_config(&pci);
 	add_resource(&pci);
 	add_state(&pci);
-	add_vfio(&pci);
+	if (machine_iommufd(machine))
+		add_vfio(&pci);
 	add_links(&pci, machine_device_group(machine, index));
 }

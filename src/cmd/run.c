@@ -59,7 +59,17 @@ static const char *option_value(char ***args, const char *name, bool *missing)
 
 static int unknown_option(const char *option)
 {
-	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, --mock", option);
+	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "
+		     "--container, --no-iommufd, --mock",
+		     option);
+	return CMD_USAGE;
+}
+
+static int take_container(struct machine *machine, const char *word)
+{
+	if (machine_set_container(machine, word))
+		return CMD_OK;
+	cmd_complain("\"%s\" is no container; there are: type1, iommufd, none", word);
 	return CMD_USAGE;
 }
 
@@ -76,7 +86,13 @@ static int take_option(struct machine *machine, char ***args)
 		machine_set_mock(machine, true);
 		return CMD_OK;
 	}
-	if ((value = option_value(args, "--iommu", &missing)) && !missing)
+	if (strcmp(option, "--no-iommufd") == 0) {
+		machine_set_iommufd(machine, false);
+		return CMD_OK;
+	}
+	if ((value = option_value(args, "--container", &missing)) && !missing)
+		return take_container(machine, value);
+	if (!value && (value = option_value(args, "--iommu", &missing)) && !missing)
 		rc = machine_add_iommu(machine, value, error, sizeof(error));
 	else if (!value && (value = option_value(args, "--device", &missing)) && !missing)
 		rc = machine_add_device(machine, value, error, sizeof(error));

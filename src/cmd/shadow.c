@@ -80,31 +80,37 @@ static void add_device(struct tree *tree, const struct machine *machine, size_t 
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), LAYOUT_DEV_VFIO "/devices/vfio%u",
-		 vfio_device_index(machine_device(machine, index)));
-	tree_text(tree, path, 0660, "%s", "");
+	if (machine_iommufd(machine)) {
+		snprintf(path, sizeof(path), LAYOUT_DEV_VFIO "/devices/vfio%u",
+			 vfio_device_index(machine_device(machine, index)));
+		tree_text(tree, path, 0660, "%s", "");
+	}
 	add_group(tree, machine, index);
 	shadow_add_pci(tree, machine, index);
 }
 
 /* The modules: programs look for them before they use VFIO. */
-static void add_modules(struct tree *tree)
+static void add_module(struct tree *tree, const char *module)
 {
-	static const char *const modules[] = {LAYOUT_SYS_IOMMUFD, LAYOUT_SYS_VFIO_CORE,
-					      LAYOUT_SYS_VFIO_PCI};
 	char path[PATH_MAX];
 
-	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
-		snprintf(path, sizeof(path), "%s/initstate", modules[i]);
-		tree_text(tree, path, 0444, "live\n");
-	}
+	snprintf(path, sizeof(path), "%s/initstate", module);
+	tree_text(tree, path, 0444, "live\n");
+}
+
+static void add_modules(struct tree *tree, const struct machine *machine)
+{
+	if (machine_iommufd(machine))
+		add_module(tree, LAYOUT_SYS_IOMMUFD);
+	add_module(tree, LAYOUT_SYS_VFIO_CORE);
+	add_module(tree, LAYOUT_SYS_VFIO_PCI);
 	tree_link(tree, LAYOUT_SYS_VFIO_PCI "/drivers/pci:vfio-pci",
 		  LAYOUT_SYS_PCI "/drivers/vfio-pci");
 	tree_link(tree, LAYOUT_SYS_PCI "/drivers/vfio-pci/module", LAYOUT_SYS_VFIO_PCI);
 }
 
 /* What exists even without a device. */
-static void add_common(struct tree *tree)
+static void add_common(struct tree *tree, const struct machine *machine)
 {
 	static const char *const writable[] = {
 		LAYOUT_SYS_PCI "/drivers_probe",
@@ -115,15 +121,19 @@ static void add_common(struct tree *tree)
 	};
 
 	tree_dir(tree, "/" LAYOUT_CONTROL, 0700);
-	tree_text(tree, LAYOUT_DEV_IOMMU, 0660, "%s", "");
-	tree_text(tree, LAYOUT_DEV_VFIO "/vfio", 0666, "%s", "");
-	tree_dir(tree, LAYOUT_DEV_VFIO "/devices", 0755);
+	tree_dir(tree, LAYOUT_DEV_VFIO, 0755);
+	if (machine_container(machine) != CONTAINER_NONE)
+		tree_text(tree, LAYOUT_DEV_VFIO "/vfio", 0666, "%s", "");
+	if (machine_iommufd(machine)) {
+		tree_text(tree, LAYOUT_DEV_IOMMU, 0660, "%s", "");
+		tree_dir(tree, LAYOUT_DEV_VFIO "/devices", 0755);
+		tree_dir(tree, LAYOUT_SYS_VFIO, 0755);
+	}
 	tree_dir(tree, LAYOUT_SYS_PCI "/devices", 0755);
-	tree_dir(tree, LAYOUT_SYS_VFIO, 0755);
 	tree_dir(tree, LAYOUT_SYS_GROUPS, 0755);
 	for (size_t i = 0; i < sizeof(writable) / sizeof(writable[0]); i++)
 		tree_text(tree, writable[i], 0200, "%s", "");
-	add_modules(tree);
+	add_modules(tree, machine);
 }
 
 /*
@@ -217,7 +227,7 @@ static void merge(struct tree *tree, const char *path)
 void shadow_fill(struct tree *tree, const struct machine *machine)
 {
 	add_machine(tree, machine);
-	add_common(tree);
+	add_common(tree, machine);
 	for (size_t i = 0; machine_device(machine, i); i++)
 		add_device(tree, machine, i);
 	if (machine_mock(machine)) {
@@ -226,9 +236,11 @@ void shadow_fill(struct tree *tree, const struct machine *machine)
 	}
 	merge(tree, LAYOUT_DEV_VFIO);
 	merge(tree, LAYOUT_SYS_PCI);
-	merge(tree, LAYOUT_SYS_VFIO);
+	if (machine_iommufd(machine))
+		merge(tree, LAYOUT_SYS_VFIO);
 	merge(tree, LAYOUT_SYS_GROUPS);
-	merge(tree, LAYOUT_SYS_IOMMUFD);
+	if (machine_iommufd(machine))
+		merge(tree, LAYOUT_SYS_IOMMUFD);
 	merge(tree, LAYOUT_SYS_VFIO_CORE);
 	merge(tree, LAYOUT_SYS_VFIO_PCI);
 	merge_below(tree, "/sys/devices");

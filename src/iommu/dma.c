@@ -21,6 +21,7 @@
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "mem/displace.h"
+#include "mem/dmabuf.h"
 #include "mem/guard.h"
 
 enum {
@@ -212,7 +213,9 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		return rc;
 	if (rc)
 		goto out;
-	if (guard_copy(piece->dst, piece->src, piece->len)) {
+	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
+	if (guard_copy(piece->dst, piece->src, piece->len) &&
+	    dmabuf_copy_registers(piece->dst, piece->src, piece->len)) {
 		*fault = fault_of(dma, piece->done, DMA_FAULT_MEMORY);
 		rc = -EFAULT;
 		goto out;

@@ -41,6 +41,38 @@ void machine_destroy(struct machine *machine)
 	alloc_free(machine);
 }
 
+static const char *const container_words[] = {
+	[CONTAINER_TYPE1] = "type1",
+	[CONTAINER_IOMMUFD] = "iommufd",
+	[CONTAINER_NONE] = "none",
+};
+
+bool machine_set_container(struct machine *machine, const char *word)
+{
+	for (unsigned int i = 0; i < sizeof(container_words) / sizeof(container_words[0]); i++) {
+		if (strcmp(word, container_words[i]) == 0) {
+			machine->container = (enum machine_container)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum machine_container machine_container(const struct machine *machine)
+{
+	return machine->container;
+}
+
+void machine_set_iommufd(struct machine *machine, bool iommufd)
+{
+	machine->no_iommufd = !iommufd;
+}
+
+bool machine_iommufd(const struct machine *machine)
+{
+	return !machine->no_iommufd;
+}
+
 void machine_set_mock(struct machine *machine, bool mock)
 {
 	machine->mock = mock;
@@ -263,6 +295,10 @@ int machine_format(const struct machine *machine, FILE *out)
 			iommu_name(device->group.iommu), machine_device_group(machine, i),
 			vfio_device_index(device->device), device->options);
 	}
+	if (machine->container != CONTAINER_TYPE1)
+		fprintf(out, "container %s\n", container_words[machine->container]);
+	if (machine->no_iommufd)
+		fprintf(out, "no-iommufd\n");
 	if (machine->mock)
 		fprintf(out, "mock\n");
 	return ferror(out) ? -EIO : 0;
@@ -270,10 +306,17 @@ int machine_format(const struct machine *machine, FILE *out)
 
 static int parse_line(struct machine *machine, const char *line, const struct machine_error *error)
 {
-	static const char iommu[] = "iommu ", device[] = "device ";
+	static const char iommu[] = "iommu ", device[] = "device ", container[] = "container ";
 
 	if (!*line)
 		return 0;
+	if (strncmp(line, container, strlen(container)) == 0 &&
+	    machine_set_container(machine, line + strlen(container)))
+		return 0;
+	if (strcmp(line, "no-iommufd") == 0) {
+		machine->no_iommufd = true;
+		return 0;
+	}
 	if (strcmp(line, "mock") == 0) {
 		machine->mock = true;
 		return 0;
@@ -282,7 +325,8 @@ static int parse_line(struct machine *machine, const char *line, const struct ma
 		return machine_add_iommu(machine, line + strlen(iommu), error->text, error->size);
 	if (strncmp(line, device, strlen(device)) == 0)
 		return machine_add_device_text(machine, line + strlen(device), true, error);
-	return machine_fail(error, "\"%s\" is neither iommu, device nor mock", line);
+	return machine_fail(
+		error, "\"%s\" is neither iommu, device, container, no-iommufd nor mock", line);
 }
 
 int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size)

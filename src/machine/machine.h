@@ -39,6 +39,21 @@ void machine_destroy(struct machine *machine);
 int machine_add_iommu(struct machine *machine, const char *text, char *error, size_t error_size);
 int machine_add_device(struct machine *machine, const char *text, char *error, size_t error_size);
 
+/* What is behind /dev/vfio/vfio. */
+enum machine_container {
+	CONTAINER_TYPE1,   /* VFIO's own container, with the type1 driver: the default */
+	CONTAINER_IOMMUFD, /* a context, as in kernels that have no other container */
+	CONTAINER_NONE,	   /* there is none */
+};
+
+/* Sets it by its word: "type1", "iommufd", "none". False: the word is another. */
+bool machine_set_container(struct machine *machine, const char *word);
+enum machine_container machine_container(const struct machine *machine);
+
+/* Whether there are /dev/iommu and cdevs of VFIO devices. Default: yes. */
+void machine_set_iommufd(struct machine *machine, bool iommufd);
+bool machine_iommufd(const struct machine *machine);
+
 /* Whether contexts answer IOMMU_TEST_CMD. Default: no. */
 void machine_set_mock(struct machine *machine, bool mock);
 bool machine_mock(const struct machine *machine);
@@ -50,8 +65,8 @@ bool machine_mock(const struct machine *machine);
 int machine_format(const struct machine *machine, FILE *out);
 
 /*
- * Adds what the lines of @in describe: "iommu TEXT", "device TEXT", "mock". It does not look at the
- * system, which the description was checked against when it was made. Errors as above, with the
+ * Adds what the lines of @in describe: "iommu TEXT", "device TEXT", "container WORD", "no-iommufd",
+ * "mock". It does not look at the system, which the description was checked against when it was made. Errors as above, with the
  * number of the line; what the lines before it added stays.
  */
 int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size);

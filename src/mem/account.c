@@ -100,6 +100,11 @@ static uint64_t limit_of(struct uiommufd_caller *caller)
 	return bytes >> PAGE_SHIFT;
 }
 
+static bool counts_pins(enum mem_accounting mode)
+{
+	return mode != MEM_ACCOUNT_LOCKED && mode != MEM_ACCOUNT_LOCKED_UNLIMITED;
+}
+
 int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
 		   uint64_t pages)
 {
@@ -118,12 +123,17 @@ int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accoun
 		rc = add_below(&user->locked, pages, limit_of(caller));
 		break;
 	case MEM_ACCOUNT_MM:
+	case MEM_ACCOUNT_LOCKED:
 		rc = add_below(&caller->locked_pages, pages, limit_of(caller));
+		break;
+	case MEM_ACCOUNT_LOCKED_UNLIMITED:
+		rc = add_below(&caller->locked_pages, pages, UINT64_MAX);
 		break;
 	}
 	if (rc)
 		return rc;
-	add(&caller->pinned_pages, pages);
+	if (counts_pins(mode))
+		add(&caller->pinned_pages, pages);
 	return 0;
 }
 
@@ -137,8 +147,11 @@ void account_uncharge(struct uiommufd_caller *caller, uint32_t uid, enum mem_acc
 		sub(&get_user(uid)->locked, pages);
 		break;
 	case MEM_ACCOUNT_MM:
+	case MEM_ACCOUNT_LOCKED:
+	case MEM_ACCOUNT_LOCKED_UNLIMITED:
 		sub(&caller->locked_pages, pages);
 		break;
 	}
-	sub(&caller->pinned_pages, pages);
+	if (counts_pins(mode))
+		sub(&caller->pinned_pages, pages);
 }

@@ -5,10 +5,15 @@
  */
 #include "mem/dmabuf.h"
 
+#include <errno.h>
+#include <urcu/list.h>
+
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/file.h"
 #include "base/lock.h"
 #include "base/sys.h"
+#include "mem/guard.h"
 #include "mem/source_internal.h"
 
 struct dmabuf {
@@ -17,8 +22,14 @@ struct dmabuf {
 	uint64_t len;
 	struct lock lock; /* guards what follows; @generation is read without it */
 	bool revoked;
-	_Atomic uint64_t generation; /* changes of @revoked that were asked for */
+	_Atomic uint64_t generation;	   /* changes of @revoked that were asked for */
+	struct dmabuf_registers registers; /* ops is NULL: it has memory */
+	struct cds_list_head link;	   /* of those without memory */
 };
+
+/* Those without memory. */
+static struct lock registry_lock = LOCK_INIT(LOCK_DMABUF);
+static CDS_LIST_HEAD(registry);
 
 static dmabuf_notify notify;
 
@@ -36,6 +47,11 @@ static void dmabuf_release(struct uiommufd_file *file)
 {
 	struct dmabuf *dmabuf = dmabuf_of(file);
 
+	if (dmabuf->registers.ops) {
+		lock_acquire(&registry_lock);
+		cds_list_del(&dmabuf->link);
+		lock_release(&registry_lock);
+	}
 	(void)sys_munmap(dmabuf->memory, dmabuf->len);
 	lock_destroy(&dmabuf->lock);
 	alloc_free(dmabuf);
@@ -46,12 +62,18 @@ static const struct file_ops dmabuf_file_ops = {
 	.release = dmabuf_release,
 };
 
+static int reserve(uint64_t len, void **out)
+{
+	const uint64_t align = UINT64_C(2) << log2_floor(max_u64(len, 2) - 1);
+
+	return sys_reserve(len, max_u64(align, PAGE_SIZE), 0, out);
+}
+
 /* Shared memory, so that the child of a fork sees the same. */
 static int map_memory(uint64_t len, void **out)
 {
-	const uint64_t align = UINT64_C(2) << log2_floor(max_u64(len, 2) - 1);
 	void *addr;
-	int rc = sys_reserve(len, max_u64(align, PAGE_SIZE), 0, &addr);
+	int rc = reserve(len, &addr);
 
 	if (rc)
 		return rc;
@@ -63,14 +85,15 @@ static int map_memory(uint64_t len, void **out)
 	return 0;
 }
 
-int dmabuf_create(uint64_t len, struct dmabuf **out)
+/* Of @len bytes at @memory, which @map has given. */
+static int create(uint64_t len, int (*map)(uint64_t len, void **memory), struct dmabuf **out)
 {
 	struct dmabuf *dmabuf = alloc_zeroed(sizeof(*dmabuf));
 	int rc;
 
 	if (!dmabuf)
 		return -ENOMEM;
-	rc = map_memory(len, &dmabuf->memory);
+	rc = map(len, &dmabuf->memory);
 	if (rc) {
 		alloc_free(dmabuf);
 		return rc;
@@ -79,6 +102,25 @@ int dmabuf_create(uint64_t len, struct dmabuf **out)
 	lock_init(&dmabuf->lock, LOCK_DMABUF);
 	file_init(&dmabuf->file, &dmabuf_file_ops, 0);
 	*out = dmabuf;
+	return 0;
+}
+
+int dmabuf_create(uint64_t len, struct dmabuf **out)
+{
+	return create(len, map_memory, out);
+}
+
+int dmabuf_create_registers(uint64_t len, const struct dmabuf_registers *registers,
+			    struct dmabuf **out)
+{
+	int rc = create(len, reserve, out);
+
+	if (rc)
+		return rc;
+	(*out)->registers = *registers;
+	lock_acquire(&registry_lock);
+	cds_list_add(&(*out)->link, &registry);
+	lock_release(&registry_lock);
 	return 0;
 }
 
@@ -106,6 +148,85 @@ void dmabuf_set_revoked(struct dmabuf *dmabuf, bool revoked)
 	/* A thread that fills a table from here on sees the new generation. */
 	if (notify)
 		notify(dmabuf);
+}
+
+/* ---- registers ---- */
+
+/* Registers that begin at an address, and how many bytes there are from there on. */
+struct window {
+	struct dmabuf_registers registers;
+	uint64_t left;
+};
+
+static bool find_registers(const void *addr, struct window *window)
+{
+	const uint64_t at = (uint64_t)(uintptr_t)addr;
+	struct dmabuf *dmabuf;
+	bool found = false;
+
+	lock_acquire(&registry_lock);
+	cds_list_for_each_entry (dmabuf, &registry, link) {
+		const uint64_t off = at - (uint64_t)(uintptr_t)dmabuf->memory;
+
+		if (off >= dmabuf->len)
+			continue;
+		window->registers = dmabuf->registers;
+		window->registers.offset += off;
+		window->left = dmabuf->len - off;
+		found = true;
+		break;
+	}
+	lock_release(&registry_lock);
+	return found;
+}
+
+/*
+ * Moves @size bytes (1, 2, 4, 8) at @done from the one end to the other, each of which may be NULL.
+ */
+static int move_one(const struct window *to, const struct window *from, uint64_t done,
+		    unsigned int size, void *dst, const void *src)
+{
+	uint64_t value = 0;
+	int rc = 0;
+
+	if (from)
+		rc = from->registers.ops->read(from->registers.cookie,
+					       from->registers.offset + done, size, &value);
+	else
+		rc = guard_copy(&value, (const char *)src + done, size);
+	if (rc)
+		return -EFAULT;
+	if (to)
+		rc = to->registers.ops->write(to->registers.cookie, to->registers.offset + done,
+					      size, value);
+	else
+		rc = guard_copy((char *)dst + done, &value, size);
+	return rc ? -EFAULT : 0;
+}
+
+int dmabuf_copy_registers(void *dst, const void *src, uint64_t len)
+{
+	struct window to, from;
+	const bool to_registers = find_registers(dst, &to);
+	const bool from_registers = find_registers(src, &from);
+	unsigned int size;
+
+	if ((!to_registers && !from_registers) || (to_registers && to.left < len) ||
+	    (from_registers && from.left < len))
+		return -EFAULT;
+	for (uint64_t done = 0; done < len; done += size) {
+		const uint64_t at = (to_registers ? to.registers.offset + done : 0) |
+				    (from_registers ? from.registers.offset + done : 0);
+		int rc;
+
+		for (size = 8; size > len - done || !is_aligned(at, size);)
+			size /= 2;
+		rc = move_one(to_registers ? &to : NULL, from_registers ? &from : NULL, done, size,
+			      dst, src);
+		if (rc)
+			return rc;
+	}
+	return 0;
 }
 
 /* ---- sources ---- */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct dmabuf;
+struct file_trap_ops;
 struct mem_source;
 struct uiommufd_caller;
 struct uiommufd_file;
@@ -22,6 +23,28 @@ struct uiommufd_file;
  * two. One reference of the file, which the caller owns. 0 or -ENOMEM.
  */
 int dmabuf_create(uint64_t len, struct dmabuf **out);
+
+/* The registers of a device: @ops of @cookie from @offset on answer accesses to them (file.h). */
+struct dmabuf_registers {
+	const struct file_trap_ops *ops;
+	void *cookie; /* outlives the dma-buf */
+	uint64_t offset;
+};
+
+/*
+ * A dma-buf without memory: @len bytes (whole pages, not 0) of @registers, which only DMA reaches.
+ * 0 or -ENOMEM.
+ */
+int dmabuf_create_registers(uint64_t len, const struct dmabuf_registers *registers,
+			    struct dmabuf **out);
+
+/*
+ * Copies @len bytes of which those at @dst, at @src or both are in such a dma-buf, which stays
+ * meanwhile. 0; -EFAULT: neither of them is, or something did not answer.
+ *
+ * Context: the operations run on this thread.
+ */
+int dmabuf_copy_registers(void *dst, const void *src, uint64_t len);
 
 /* The file (borrowed) of @dmabuf; and the dma-buf of @file, or NULL if it is another file. */
 struct uiommufd_file *dmabuf_file(struct dmabuf *dmabuf);

@@ -31,6 +31,12 @@ enum mem_accounting {
 	MEM_ACCOUNT_NONE,
 	MEM_ACCOUNT_USER, /* the locked pages of the real user ID, in all its processes */
 	MEM_ACCOUNT_MM,	  /* the locked pages of the address space */
+	/*
+	 * The locked pages of the address space and not its pinned ones, also of those whose limit
+	 * does not count [TYPE1-ACCOUNTING].
+	 */
+	MEM_ACCOUNT_LOCKED,
+	MEM_ACCOUNT_LOCKED_UNLIMITED,
 };
 
 enum mem_kind {

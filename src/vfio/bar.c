@@ -34,6 +34,16 @@ static bool decodes(const struct vfio_device *device, unsigned int bar) REQUIRES
 	return pci_config_effective(&device->config) & bit;
 }
 
+bool bar_decodes_at(struct vfio_device *device, uint64_t offset)
+{
+	bool does;
+
+	lock_acquire(&device->lock);
+	does = decodes(device, (unsigned int)(offset / vfio_region_offset(1)));
+	lock_release(&device->lock);
+	return does;
+}
+
 /* The width of the accesses that the model gets instead; 0: it gets none. */
 static unsigned int model_width(const struct bar_access *access)
 {

@@ -25,6 +25,9 @@ struct bar_access {
 int bar_read(const struct bar_access *access, uint64_t *value);
 int bar_write(const struct bar_access *access, uint64_t value);
 
+/* Whether the BAR at @offset of @device's file decodes, i.e. answers at all. */
+bool bar_decodes_at(struct vfio_device *device, uint64_t offset);
+
 /* Whether programs may map BAR @bar. */
 bool bar_is_mappable(const struct vfio_device *device, unsigned int bar);
 

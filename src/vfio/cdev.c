@@ -2,8 +2,8 @@
 /*
  * Files of a VFIO device: open, BIND, ATTACH, DETACH, close [VFIO-CDEV]. A cdev can be open any
  * number of times; the file that binds owns the device until it is closed, and only its calls reach
- * the device. Files from the device's group (vfio_group.c) share the device and are bound from the
- * start.
+ * the device. Files from the device's group (vfio_group.c) share the device; they are bound
+ * before the program learns of them.
  *
  * bind_lock guards the owner of the device. `bound` of a file is set once, and read without lock.
  */
@@ -94,6 +94,39 @@ void vfio_device_unbind(struct vfio_device *device)
 	vfio_device_disable(device);
 	iommufd_device_unbind(device->iommufd);
 	device->iommufd = NULL;
+}
+
+int vfio_device_attach(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t ioas_id)
+{
+	const struct iommufd_device_info info = {
+		.endpoint = device->endpoint,
+		.group = device->iommu_group,
+	};
+	uint32_t id;
+	int rc;
+
+	lock_assert_held(&device->bind_lock);
+	assert(!device->iommufd && !device->group_files);
+	rc = iommufd_device_bind(ctx, &info, &device->iommufd, &id);
+	if (rc)
+		return rc;
+	rc = iommufd_device_attach(device->iommufd, NO_PASID, &ioas_id);
+	if (rc) {
+		iommufd_device_unbind(device->iommufd);
+		device->iommufd = NULL;
+		return rc;
+	}
+	device->attached = true;
+	return 0;
+}
+
+void vfio_device_detach(struct vfio_device *device)
+{
+	lock_assert_held(&device->bind_lock);
+	assert(device->attached && !device->group_files);
+	iommufd_device_unbind(device->iommufd);
+	device->iommufd = NULL;
+	device->attached = false;
 }
 
 static int bind_to(struct device_file *cdev, struct uiommufd_caller *caller,
@@ -293,7 +326,8 @@ static void cdev_release(struct uiommufd_file *file)
 	struct vfio_device *device = cdev->device;
 
 	if (cdev->group) {
-		vfio_device_unshare(device);
+		if (atomic_load(&cdev->bound))
+			vfio_device_unshare(device);
 		file_put(cdev->group);
 	} else if (atomic_load(&cdev->bound)) {
 		lock_acquire(&device->bind_lock);
@@ -350,9 +384,13 @@ int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *gr
 	if (!file)
 		return -ENOMEM;
 	file->group = file_get(group);
-	atomic_init(&file->bound, true);
 	*out = &file->file;
 	return 0;
+}
+
+void vfio_device_file_ready(struct uiommufd_file *file)
+{
+	atomic_store_explicit(&cdev_file(file)->bound, true, memory_order_release);
 }
 
 struct vfio_device *vfio_device_from_file(struct uiommufd_file *file)

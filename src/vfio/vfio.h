@@ -9,6 +9,7 @@
 #ifndef VFIO_VFIO_H
 #define VFIO_VFIO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <uiommufd/device.h>
@@ -63,6 +64,28 @@ int vfio_device_open(struct vfio_device *device, struct uiommufd_file **file);
  * open() of the node of @device's group. 0; -EBUSY: it is open, or a cdev of it is bound; -ENOMEM.
  */
 int vfio_group_open(struct vfio_device *device, struct uiommufd_file **file);
+
+/* open() of a container with the type1 driver, with no group in it. 0 or -ENOMEM. */
+int vfio_container_open(struct uiommufd_file **file);
+
+/* Where an address of the program is in the registers of a device that it has mapped. */
+struct vfio_mapping {
+	void *reference; /* keeps the mapping's file; for put() */
+	const struct file_trap_ops *ops;
+	void *cookie;
+	uint64_t offset; /* as of mmap */
+	uint64_t left;	 /* bytes from there to the end of the mapping */
+};
+
+/*
+ * How a transport finds what it has mapped (struct file_mapping.trap). find() is called with locks
+ * held, put() without. There is one for the process, set before any container is open.
+ */
+struct vfio_mapping_finder {
+	bool (*find)(uint64_t va, struct vfio_mapping *mapping);
+	void (*put)(void *reference);
+};
+void vfio_set_mapping_finder(const struct vfio_mapping_finder *finder);
 
 /* The device of a file of its cdev or from its group, borrowed; NULL: of another file. */
 struct vfio_device *vfio_device_from_file(struct uiommufd_file *file);

@@ -6,6 +6,8 @@
 #ifndef VFIO_VFIO_GROUP_H
 #define VFIO_VFIO_GROUP_H
 
+#include <urcu/list.h>
+
 #include "vfio/vfio.h"
 
 struct vfio_group;
@@ -20,6 +22,18 @@ void vfio_group_leave(struct vfio_device *device);
  */
 int vfio_group_claim_cdev(struct vfio_group *group);
 void vfio_group_release_cdev(struct vfio_group *group);
+
+/*
+ * Attaches each device of @group, none of which is bound, to the IOAS @ioas_id of @ctx, for as long
+ * as the group is in a container with that context; and detaches them. 0, or an error of
+ * iommufd_device_bind() or iommufd_device_attach(), in which case none is attached.
+ */
+int vfio_group_attach(struct vfio_group *group, struct iommufd_ctx *ctx, uint32_t ioas_id);
+void vfio_group_detach(struct vfio_group *group);
+
+/* Its place in the list of a container, whose lock guards it; and the group at such a place. */
+struct cds_list_head *vfio_group_link(struct vfio_group *group);
+struct vfio_group *vfio_group_at(struct cds_list_head *link);
 
 /* The group of a file from vfio_group_open(), or NULL. */
 const struct vfio_group *vfio_group_from_file(const struct uiommufd_file *file);

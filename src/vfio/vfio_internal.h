@@ -4,6 +4,8 @@
  *
  * Locks, in the order of enum lock_rank:
  *
+ * 	use_lock of a group	its container, how many devices are open through it
+ * 	type1.lock		a container: its groups, what is mapped
  * 	vfio_registry_lock	the list of devices
  * 	bind_lock		the device's owner, attachments, DMA log and power state; of
  * 				several devices only with vfio_registry_lock, in list order
@@ -14,7 +16,7 @@
  * 	work.lock		the device's thread
  * 	irqs.lock		the state of interrupts
  *
- * Only the first three are held while the user API (iommufd/) is called, and none while DMA runs: a
+ * Only the first five are held while the user API (iommufd/) is called, and none while DMA runs: a
  * model's DMA may wait for an UNMAP, an UNMAP for a model's DMA, or either for the program.
  *
  * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
@@ -63,7 +65,8 @@ struct vfio_device {
 
 	struct lock bind_lock;
 	struct iommufd_device *iommufd; /* NULL: the device has no owner */
-	unsigned int group_files;	/* files from the group, which own it together */
+	bool attached;			/* by the group's container, which owns it */
+	unsigned int group_files;	/* files from the group, which use it together */
 	bool low_power;
 	int wakeup_fd; /* -1: none */
 
@@ -126,12 +129,19 @@ int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32
 	REQUIRES(device->bind_lock);
 void vfio_device_unbind(struct vfio_device *device) REQUIRES(device->bind_lock);
 
+/* Attaches the device to a container's IOAS, or detaches it. Powers nothing up or down. */
+int vfio_device_attach(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t ioas_id)
+	REQUIRES(device->bind_lock);
+void vfio_device_detach(struct vfio_device *device) REQUIRES(device->bind_lock);
+
 /*
- * A file of the device for a program that got it from its group, whose file @group is kept. Counted
- * in group_files already; closing it is vfio_device_unshare(). 0 or -ENOMEM.
+ * A file of the device for a program that got it from its group, whose file @group is kept. Its
+ * calls are refused until it is ready: it is counted in group_files from then on, and closing it is
+ * vfio_device_unshare(). 0 or -ENOMEM.
  */
 int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *group,
 			    struct uiommufd_file **file);
+void vfio_device_file_ready(struct uiommufd_file *file);
 void vfio_device_unshare(struct vfio_device *device);
 
 /*

@@ -64,6 +64,12 @@ int type1_info(void);
 int type1_map(void);
 int type1_hot_reset(void);
 
+/* type1.md */
+int container_state(void);
+int container_map(void);
+int container_unmap(void);
+int container_dirty(void);
+
 /* extensions.md */
 int ext_ranges(void);
 int ext_windows(void);

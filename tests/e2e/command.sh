@@ -7,12 +7,13 @@ check no_command_is_wrong_usage complains 2 "There are: run, list" "$uiommufd"
 check an_unknown_command_is_wrong_usage complains 2 '"jog" is no command' "$uiommufd" jog
 check run_needs_a_program complains 2 "run which program?" run
 check run_needs_a_program_after_its_options complains 2 "run which program?" run --mock --
-check an_unknown_option_names_the_known complains 2 "--iommu, --device, --mock" run --foo true
+check an_unknown_option_names_the_known complains 2 "--iommu, --device, --container, --no-iommufd, --mock" run --foo true
 check an_option_needs_its_value complains 2 "needs a value" run --device
 check an_unknown_model_names_the_known complains 2 "there are: edu" run --device nosuch -- true
 check an_unknown_kind_names_the_known complains 2 "there are: amd" run --iommu=nosuch -- true
 check an_unknown_device_option_names_the_known complains 2 "dma_mask" run --device edu,x=1 -- true
 check a_bad_address_is_wrong_usage complains 2 "no PCI address" run --device edu@1 -- true
+check an_unknown_container_names_the_known complains 2 "there are: type1, iommufd, none" run --container x true
 check list_takes_no_argument complains 2 "takes no argument" "$uiommufd" list x
 check a_program_that_is_not_there_is_127 complains 127 "No such file" run -- /nosuch
 check a_file_that_is_no_program_is_126 complains 126 "Permission denied" run -- /etc/passwd

@@ -34,7 +34,7 @@ static bool is_closed(int fd)
 static void each_open_gives_a_context_of_its_own(void)
 {
 	int a = open_context();
-	int b = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	int b = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 
 	CHECK(new_ioas(a) == 1);
 	CHECK(new_ioas(b) == 1);

@@ -181,6 +181,47 @@ static void system_calls_do_not_reach_mapped_registers(void)
 	close(zero);
 }
 
+/* The second device, in a container. */
+static int open_by_group(int container)
+{
+	const char *const link = "/sys/class/vfio-dev/vfio1/device/iommu_group";
+	char target[256] = "", path[300], *name;
+	int group;
+
+	CHECK(readlink(link, target, sizeof(target) - 1) > 0);
+	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(target, '/') + 1);
+	group = open(path, O_RDWR | O_CLOEXEC);
+	CHECK(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) == 0);
+	CHECK(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU) == 0);
+	memset(target, 0, sizeof(target));
+	CHECK(readlink("/sys/class/vfio-dev/vfio1/device", target, sizeof(target) - 1) > 0);
+	name = strrchr(target, '/') + 1;
+	return ioctl(group, VFIO_GROUP_GET_DEVICE_FD, name);
+}
+
+static void a_bar_and_memory_are_mapped_apart(void)
+{
+	struct vfio_region_info bar = {.argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX};
+	struct vfio_iommu_type1_dma_map map = {.argsz = sizeof(map), .flags = 3, .iova = 1 << 24};
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	int other = open_by_group(container);
+	char *both;
+
+	CHECK(ioctl(other, VFIO_DEVICE_GET_REGION_INFO, &bar) == 0);
+	if (!(bar.flags & VFIO_REGION_INFO_FLAG_MMAP))
+		return;
+	both = mmap(NULL, bar.size + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
+	CHECK(mmap(both, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, other,
+		   (off_t)bar.offset) == both);
+	map.vaddr = (uintptr_t)both;
+	map.size = bar.size + PAGE;
+	CHECK(ioctl(container, VFIO_IOMMU_MAP_DMA, &map) == -1 && errno == EFAULT);
+	map.size = bar.size;
+	CHECK(ioctl(container, VFIO_IOMMU_MAP_DMA, &map) == 0);
+	munmap(both, bar.size + PAGE);
+}
+
 int main(int argc, char **argv)
 {
 	const struct check_test tests[] = {
@@ -191,6 +232,7 @@ int main(int argc, char **argv)
 		TEST(direct_system_calls_reach_the_kernel),
 		TEST(shared_mappings_of_disk_files_are_refused),
 		TEST(system_calls_do_not_reach_mapped_registers),
+		TEST(a_bar_and_memory_are_mapped_apart),
 	};
 
 	kind = argc > 1 ? argv[1] : "amd";

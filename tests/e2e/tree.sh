@@ -65,6 +65,18 @@ fd = os.open("/sys/bus/pci", os.O_RDONLY)
 assert bdf in os.listdir(fd)[0:] or bdf in os.listdir(os.open("devices", os.O_RDONLY, dir_fd=fd))
 ' "$link" "$device"
 
+old_kernel() {
+	run --no-iommufd --device "edu@$bdf,group=77" -- sh -c "ls /dev/vfio; ls -d /dev/iommu $link/vfio-dev 2>/dev/null"
+}
+check a_kernel_without_iommufd_has_groups_only prints "77
+vfio" old_kernel
+
+no_container() {
+	run --container none --device "edu@$bdf,group=77,index=5" -- ls /dev/vfio
+}
+check a_kernel_without_a_container_has_no_node prints "77
+devices" no_container
+
 two_devices() {
 	run --device "edu@$bdf,group=77" --device edu@0000:c2:00.0,group=77 -- \
 		sh -c 'ls /sys/kernel/iommu_groups/77/devices | wc -l; ls /dev/vfio/devices | wc -l'

@@ -15,8 +15,8 @@ enum {
 #define IOVA GROUP_RIG_IOVA
 
 static struct group_rig rig;
-static int iommu;	  /* the context, which is the container */
-static int group, device; /* files */
+static int iommu;		 /* the context, which is the container */
+static int group, device, type1; /* files */
 static int event;
 static uint32_t ioas, table; /* an address space with memory, a table of it */
 
@@ -32,7 +32,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	group_rig_open(&rig);
-	group = device = -1;
+	group = device = type1 = -1;
 	event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	must(event);
 	iommu = group_rig_container(&rig);
@@ -561,6 +561,138 @@ static void mapped_in_version1(void)
 	must(map_dma());
 }
 
+/* ---- a container with the type1 driver ---- */
+
+static long open_type1(void)
+{
+	return type1 = group_rig_type1(&rig);
+}
+
+static void close_type1(void)
+{
+	group_rig_close_fd(&rig, type1);
+}
+
+static long join_type1(void)
+{
+	return group_rig_set_container(&rig, group, type1);
+}
+
+static void type1_and_group(void)
+{
+	must(open_type1());
+	open_group();
+}
+
+static void group_in_type1(void)
+{
+	type1_and_group();
+	must(join_type1());
+}
+
+static long set_driver(void)
+{
+	return group_rig_set_iommu(&rig, type1);
+}
+
+static void undo_set_driver(void)
+{
+	must(unset_container());
+	must(join_type1());
+}
+
+static void driver_set(void)
+{
+	group_in_type1();
+	must(set_driver());
+}
+
+static void undo_unset_driver(void)
+{
+	must(join_type1());
+	must(set_driver());
+}
+
+static void device_of_type1(void)
+{
+	driver_set();
+	must(get_device());
+}
+
+static long type1_info(void)
+{
+	char info[512] = "";
+
+	*(uint32_t *)info = sizeof(info);
+	return on(type1, VFIO_IOMMU_GET_INFO, info);
+}
+
+static long map_type1(void)
+{
+	return group_rig_map(&rig, type1);
+}
+
+static long unmap_type1_flags(uint32_t flags)
+{
+	return on(type1, VFIO_IOMMU_UNMAP_DMA,
+		  ARG(vfio_iommu_type1_dma_unmap, .flags = flags, .iova = IOVA, .size = 2 * PAGE));
+}
+
+static long unmap_type1(void)
+{
+	return unmap_type1_flags(0);
+}
+
+static long invalidate_type1(void)
+{
+	return unmap_type1_flags(VFIO_DMA_UNMAP_FLAG_VADDR);
+}
+
+static long validate_type1(void)
+{
+	return on(type1, VFIO_IOMMU_MAP_DMA,
+		  ARG(vfio_iommu_type1_dma_map, .flags = VFIO_DMA_MAP_FLAG_VADDR, .iova = IOVA,
+		      .vaddr = (uintptr_t)rig.memory, .size = 2 * PAGE));
+}
+
+static void undo_map_type1(void)
+{
+	must(unmap_type1());
+}
+
+static void undo_unmap_type1(void)
+{
+	must(map_type1());
+}
+
+static void undo_unmap_invalid(void)
+{
+	must(map_type1());
+	must(invalidate_type1());
+}
+
+static void undo_invalidate(void)
+{
+	must(validate_type1());
+}
+
+static void undo_validate(void)
+{
+	must(invalidate_type1());
+}
+
+static void mapped_in_type1(void)
+{
+	device_of_type1();
+	must(map_type1());
+}
+
+static void invalid_in_type1(void)
+{
+	mapped_in_type1();
+	must(invalidate_type1());
+}
+
 static const struct sweep_step steps[] = {
 	{"open of a cdev", NULL, open_cdev, close_device, true},
 	{"BIND_IOMMUFD", cdev, bind, open_again, true},
@@ -603,6 +735,19 @@ static const struct sweep_step steps[] = {
 	{"UNMAP_DMA", mapped, unmap_area, undo_unmap, false},
 	{"UNMAP_DMA of everything", mapped, unmap_all, undo_unmap, false},
 	{"UNMAP_DMA of a part", mapped_in_version1, unmap_part, undo_unmap_part, true},
+	{"open of a container", NULL, open_type1, close_type1, true},
+	{"SET_CONTAINER of a container", type1_and_group, join_type1, undo_set_container, false},
+	{"SET_IOMMU of a container", group_in_type1, set_driver, undo_set_driver, true},
+	{"UNSET_CONTAINER of the last group", driver_set, unset_container, undo_unset_driver,
+	 false},
+	{"GROUP_GET_DEVICE_FD of a container", driver_set, get_device, close_device, true},
+	{"IOMMU_GET_INFO of a container", device_of_type1, type1_info, NULL, true},
+	{"MAP_DMA in a container", device_of_type1, map_type1, undo_map_type1, true},
+	{"UNMAP_DMA in a container", mapped_in_type1, unmap_type1, undo_unmap_type1, false},
+	{"UNMAP_DMA of an address", mapped_in_type1, invalidate_type1, undo_invalidate, true},
+	{"MAP_DMA of an address", invalid_in_type1, validate_type1, undo_validate, false},
+	{"UNMAP_DMA of what has no address", invalid_in_type1, unmap_type1, undo_unmap_invalid,
+	 false},
 };
 
 static void survives_each_failure(void **state)

@@ -36,14 +36,16 @@ struct fuzz_state {
 	struct fuzz_input input;
 };
 
-/* The cdev of a device; or the node of its group. */
+/* The cdev of a device; the node of its group; or a container. */
 static void step_open(struct fuzz_state *state)
 {
 	unsigned int which = fuzz_byte(&state->input);
 	struct vfio_device *device = machine_device(state->machine, which % DEVICES);
 	struct uiommufd_file *file;
 
-	if (which & 128 ? vfio_group_open(device, &file) : vfio_device_open(device, &file))
+	if (which & 64	  ? vfio_container_open(&file)
+	    : which & 128 ? vfio_group_open(device, &file)
+			  : vfio_device_open(device, &file))
 		return;
 	if (hostile_give(&state->program, file) < 0)
 		file_put(file);

@@ -58,12 +58,18 @@ void group_rig_close_fd(struct group_rig *rig, int fd)
 	file_put(file);
 }
 
+static void group_rig_uninstall(struct uiommufd_caller *caller, int fd)
+{
+	group_rig_close_fd(group_rig_of(caller), fd);
+}
+
 void group_rig_open(struct group_rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
 	rig->ops = *uiommufd_caller_self()->ops;
 	rig->ops.get_file = group_rig_get;
 	rig->ops.install_file = group_rig_install;
+	rig->ops.uninstall_file = group_rig_uninstall;
 	rig->ops.release = NULL;
 	uiommufd_caller_init(&rig->caller, &rig->ops, 1, 0);
 	pthread_mutex_init(&rig->lock, NULL);
@@ -120,6 +126,14 @@ int group_rig_container(struct group_rig *rig)
 	return rc ? rc : group_rig_install(&rig->caller, iommufd_ctx_file(ctx), 0);
 }
 
+int group_rig_type1(struct group_rig *rig)
+{
+	struct uiommufd_file *file;
+	int rc = vfio_container_open(&file);
+
+	return rc ? rc : group_rig_install(&rig->caller, file, 0);
+}
+
 int group_rig_group(struct group_rig *rig)
 {
 	struct uiommufd_file *file;
@@ -134,6 +148,11 @@ int group_rig_cdev(struct group_rig *rig, unsigned int index)
 	int rc = vfio_device_open(rig->devices[index], &file);
 
 	return rc ? rc : group_rig_install(&rig->caller, file, 0);
+}
+
+long group_rig_set_iommu(struct group_rig *rig, int container)
+{
+	return group_rig_ioctl(rig, container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
 }
 
 long group_rig_set_container(struct group_rig *rig, int group, int container)

@@ -49,7 +49,13 @@ int group_rig_container(struct group_rig *rig);
 int group_rig_group(struct group_rig *rig);
 int group_rig_cdev(struct group_rig *rig, unsigned int index);
 
+/* Opens a container of VFIO. */
+int group_rig_type1(struct group_rig *rig);
+
 long group_rig_set_container(struct group_rig *rig, int group, int container);
+
+/* SET_IOMMU of version 2. */
+long group_rig_set_iommu(struct group_rig *rig, int container);
 
 /* Opens device @index through @group. */
 long group_rig_device(struct group_rig *rig, int group, unsigned int index);

@@ -263,7 +263,9 @@ static void a_bad_line_is_named(void **state)
 	fclose(in);
 	in = fmemopen(other, sizeof(other) - 1, "r");
 	assert_int_equal(machine_parse(f->machine, in, f->error, sizeof(f->error)), -EINVAL);
-	assert_string_equal(f->error, "line 2: \"frob\" is neither iommu, device nor mock");
+	assert_string_equal(
+		f->error,
+		"line 2: \"frob\" is neither iommu, device, container, no-iommufd nor mock");
 	fclose(in);
 }
 

@@ -16,13 +16,14 @@ struct opened {
 	int event;
 };
 
-static void open_all(struct group_rig *rig, struct opened *opened)
+static void open_all(struct group_rig *rig, struct opened *opened, bool type1)
 {
 	const uint64_t one = 1;
 
-	opened->fds[0] = group_rig_container(rig);
+	opened->fds[0] = type1 ? group_rig_type1(rig) : group_rig_container(rig);
 	opened->fds[1] = group_rig_group(rig);
 	assert_int_equal(group_rig_set_container(rig, opened->fds[1], opened->fds[0]), 0);
+	assert_int_equal(group_rig_set_iommu(rig, opened->fds[0]), 0);
 	for (unsigned int i = 0; i < GROUP_RIG_DEVICES; i++) {
 		opened->fds[2 + i] = (int)group_rig_device(rig, opened->fds[1], i);
 		assert_true(opened->fds[2 + i] >= 0);
@@ -37,7 +38,7 @@ static void open_all(struct group_rig *rig, struct opened *opened)
 	assert_int_equal(write(opened->event, &one, sizeof(one)), sizeof(one));
 }
 
-static void descriptors_are_closed_in_any_order(void **state)
+static void close_in_any_order(bool type1)
 {
 	static const uint8_t orders[][4] = {
 		{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 0, 3, 2}, {2, 3, 0, 1},
@@ -46,10 +47,9 @@ static void descriptors_are_closed_in_any_order(void **state)
 	struct group_rig rig;
 	struct opened opened;
 
-	(void)state;
 	group_rig_open(&rig);
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-		open_all(&rig, &opened);
+		open_all(&rig, &opened, type1);
 		for (unsigned int k = 0; k < 4; k++) {
 			/* All but the last keep the group from being opened again. */
 			if (k == 3 && orders[i][k] != 0)
@@ -61,7 +61,44 @@ static void descriptors_are_closed_in_any_order(void **state)
 	group_rig_close(&rig);
 }
 
+static void descriptors_are_closed_in_any_order(void **state)
+{
+	(void)state;
+	close_in_any_order(false);
+	close_in_any_order(true);
+}
+
+static void change_owners(bool from_type1, bool to_type1)
+{
+	struct group_rig rig;
+	struct opened opened;
+	int device;
+
+	group_rig_open(&rig);
+	open_all(&rig, &opened, from_type1);
+	for (unsigned int k = 0; k < 4; k++)
+		group_rig_close_fd(&rig, opened.fds[k]);
+	close(opened.event);
+	opened.fds[0] = to_type1 ? group_rig_type1(&rig) : group_rig_container(&rig);
+	opened.fds[1] = group_rig_group(&rig);
+	assert_int_equal(group_rig_set_container(&rig, opened.fds[1], opened.fds[0]), 0);
+	assert_int_equal(group_rig_set_iommu(&rig, opened.fds[0]), 0);
+	device = (int)group_rig_device(&rig, opened.fds[1], 0);
+	/* Neither a log is running nor an ioeventfd there. */
+	assert_int_equal(group_rig_start_log(&rig, device), 0);
+	assert_int_equal(group_rig_ioeventfd(&rig, device, -1), -ENODEV);
+	group_rig_close(&rig);
+}
+
 static void a_new_owner_finds_nothing_of_the_old_one(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++)
+		change_owners(i & 1, i & 2);
+}
+
+/* In a container a device keeps its place when its last file is closed, and nothing else. */
+static void a_device_that_is_opened_again_is_reset(void **state)
 {
 	struct group_rig rig;
 	struct opened opened;
@@ -69,17 +106,14 @@ static void a_new_owner_finds_nothing_of_the_old_one(void **state)
 
 	(void)state;
 	group_rig_open(&rig);
-	open_all(&rig, &opened);
-	for (unsigned int k = 0; k < 4; k++)
-		group_rig_close_fd(&rig, opened.fds[k]);
-	close(opened.event);
-	opened.fds[0] = group_rig_container(&rig);
-	opened.fds[1] = group_rig_group(&rig);
-	assert_int_equal(group_rig_set_container(&rig, opened.fds[1], opened.fds[0]), 0);
+	open_all(&rig, &opened, true);
+	group_rig_close_fd(&rig, opened.fds[2]);
 	device = (int)group_rig_device(&rig, opened.fds[1], 0);
-	/* Neither a log is running nor an ioeventfd there. */
 	assert_int_equal(group_rig_start_log(&rig, device), 0);
 	assert_int_equal(group_rig_ioeventfd(&rig, device, -1), -ENODEV);
+	group_rig_start_dma(&rig, device);
+	group_rig_close_fd(&rig, device);
+	close(opened.event);
 	group_rig_close(&rig);
 }
 
@@ -94,10 +128,12 @@ static void *use_group(void *arg)
 	struct group_rig *rig = arg;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		int container = group_rig_container(rig), group = group_rig_group(rig);
+		int container = i & 1 ? group_rig_type1(rig) : group_rig_container(rig);
+		int group = group_rig_group(rig);
 		long device;
 
-		if (group >= 0 && group_rig_set_container(rig, group, container) == 0) {
+		if (group >= 0 && group_rig_set_container(rig, group, container) == 0 &&
+		    group_rig_set_iommu(rig, container) == 0) {
 			device = group_rig_device(rig, group, (unsigned int)i % GROUP_RIG_DEVICES);
 			if (device >= 0) {
 				(void)group_rig_map(rig, container);
@@ -231,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(descriptors_are_closed_in_any_order),
 		cmocka_unit_test(a_new_owner_finds_nothing_of_the_old_one),
+		cmocka_unit_test(a_device_that_is_opened_again_is_reset),
 		cmocka_unit_test(both_ways_exclude_each_other),
 		cmocka_unit_test(no_write_is_missing_from_all_reports),
 	};

@@ -353,8 +353,8 @@ static long unmap_dma(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, u
 	return rc;
 }
 
-long type1_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
-		 uint64_t arg)
+long compat_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
+		  uint64_t arg)
 {
 	switch (cmd) {
 	case VFIO_GET_API_VERSION:

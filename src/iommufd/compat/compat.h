@@ -22,7 +22,7 @@ struct ioas *compat_ioas_get(struct iommufd_ctx *ctx);
  * Carries out a command that is not in the tables of iommufd/entry/dispatch.c: 0 or more, or a
  * negative errno.
  */
-long type1_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
-		 uint64_t arg);
+long compat_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsigned int cmd,
+		  uint64_t arg);
 
 #endif

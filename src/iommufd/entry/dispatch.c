@@ -209,7 +209,7 @@ long iommufd_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsi
 
 	last_error_clear();
 	if (!is_iommufd(ctx, nr))
-		return type1_ioctl(ctx, caller, cmd, arg);
+		return compat_ioctl(ctx, caller, cmd, arg);
 	if (caller_read(caller, &size, arg, sizeof(size)))
 		return -EFAULT;
 	entry = find_entry(ctx, cmd);

@@ -31,15 +31,16 @@ static uint8_t map_prot(uint32_t flags)
 /* How the pages that @ucmd maps will be accounted. */
 static enum mem_accounting map_accounting(const struct ucmd *ucmd)
 {
-	struct uiommufd_caller *caller = ucmd->caller;
+	const bool unlimited = caller_capable(ucmd->caller, CAP_IPC_LOCK);
 
-	if (caller_capable(caller, CAP_IPC_LOCK))
+	if (ucmd->ctx->options.charge_always)
+		return unlimited ? MEM_ACCOUNT_LOCKED_UNLIMITED : MEM_ACCOUNT_LOCKED;
+	if (unlimited)
 		return MEM_ACCOUNT_NONE;
 	return ucmd->ctx->accounting_mm ? MEM_ACCOUNT_MM : MEM_ACCOUNT_USER;
 }
 
-/* Maps all of @source at *@iova (in if FIXED; out). Takes the reference, also on failure. */
-static int map_source(struct ioas *ioas, struct mem_source *source, uint32_t flags, uint64_t *iova)
+int ioas_map_source(struct ioas *ioas, struct mem_source *source, uint32_t flags, uint64_t *iova)
 {
 	struct area *area = area_of_source(source, map_prot(flags));
 	struct area_request request = {
@@ -74,7 +75,7 @@ int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *io
 	if (rc)
 		return rc;
 	iova = cmd->iova;
-	rc = map_source(ioas, source, cmd->flags, &iova);
+	rc = ioas_map_source(ioas, source, cmd->flags, &iova);
 	if (!rc)
 		cmd->iova = iova;
 	return rc;
@@ -150,7 +151,7 @@ static int map_file(struct ucmd *ucmd, struct iommu_ioas_map_file *cmd, struct i
 		return -EINVAL;
 	}
 	iova = cmd->iova;
-	rc = map_source(ioas, source, cmd->flags, &iova);
+	rc = ioas_map_source(ioas, source, cmd->flags, &iova);
 	if (!rc)
 		cmd->iova = iova;
 	return rc;

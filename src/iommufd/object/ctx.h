@@ -14,6 +14,7 @@ struct object_index;
 
 struct iommufd_options {
 	bool accounting_mm; /* opened as /dev/vfio/vfio: accounting mode "mm" */
+	bool charge_always; /* accounting as of a type1 container [TYPE1-ACCOUNTING] */
 	bool no_extensions; /* ioctls from 0xC0 answer ENOTTY */
 	bool test_abi;	    /* IOMMU_TEST_CMD answers */
 };

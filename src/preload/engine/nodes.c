@@ -21,6 +21,7 @@
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"
 #include "preload/engine/own_process.h"
+#include "preload/process/mapping.h"
 #include "preload/start/real.h"
 #include "vfio/vfio.h"
 
@@ -114,10 +115,11 @@ out_close:
 
 /* ---- which file ---- */
 
-static int open_context(bool container, struct uiommufd_file **file)
+/* @accounting_mm: as of /dev/vfio/vfio where that is an iommufd. */
+static int open_context(bool accounting_mm, struct uiommufd_file **file)
 {
 	const struct iommufd_options options = {
-		.accounting_mm = container,
+		.accounting_mm = accounting_mm,
 		.test_abi = machine_mock(engine_machine()),
 	};
 	struct iommufd_ctx *ctx;
@@ -128,6 +130,48 @@ static int open_context(bool container, struct uiommufd_file **file)
 		return rc;
 	*file = iommufd_ctx_file(ctx);
 	return 0;
+}
+
+/* ---- mapped BARs, for DMA from one device to another ---- */
+
+static bool find_mapping(uint64_t va, struct vfio_mapping *mapping)
+{
+	struct mapping_trap trap;
+
+	if (!mapping_any() || !mapping_find_trap(va, &trap))
+		return false;
+	*mapping = (struct vfio_mapping){
+		.reference = trap.desc,
+		.ops = trap.ops,
+		.cookie = trap.cookie,
+		.offset = trap.offset,
+		.left = trap.left,
+	};
+	return true;
+}
+
+static void put_mapping(void *reference)
+{
+	description_put(reference);
+}
+
+static const struct vfio_mapping_finder mapping_finder = {
+	.find = find_mapping,
+	.put = put_mapping,
+};
+
+static int open_container(struct uiommufd_file **file)
+{
+	switch (machine_container(engine_machine())) {
+	case CONTAINER_TYPE1:
+		vfio_set_mapping_finder(&mapping_finder);
+		return vfio_container_open(file);
+	case CONTAINER_IOMMUFD:
+		return open_context(true, file);
+	case CONTAINER_NONE:
+		break;
+	}
+	return -ENODEV;
 }
 
 static int open_cdev(unsigned int number, struct uiommufd_file **file)
@@ -172,8 +216,9 @@ static int open_file(const struct path_at *at, struct uiommufd_file **file)
 {
 	switch (at->node.kind) {
 	case NODE_IOMMU:
+		return open_context(false, file);
 	case NODE_CONTAINER:
-		return open_context(at->node.kind == NODE_CONTAINER, file);
+		return open_container(file);
 	case NODE_CDEV:
 		return open_cdev(at->node.number, file);
 	case NODE_CONFIG:
