@@ -66,8 +66,8 @@ int machine_format(const struct machine *machine, FILE *out);
 
 /*
  * Adds what the lines of @in describe: "iommu TEXT", "device TEXT", "container WORD", "no-iommufd",
- * "mock". It does not look at the system, which the description was checked against when it was made. Errors as above, with the
- * number of the line; what the lines before it added stays.
+ * "mock". It does not look at the system, which the description was checked against when it was
+ * made. Errors as above, with the number of the line; what the lines before it added stays.
  */
 int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size);
 
