@@ -9,6 +9,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "vfio/eventfd.h"
 #include "vfio/thread.h"
@@ -25,10 +26,18 @@ enum {
 static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 {
 	lock_assert_held(&irqs->lock);
-	if (irqs->active != IRQ_INTX || !irqs->level || irqs->masked || irqs->intx_disabled)
+	if (irqs->active != IRQ_INTX || !irqs->level || irqs->masked)
 		return;
 	irqs->masked = true;
 	eventfd_notify(irqs->intx_fd);
+}
+
+/* Masks or unmasks INTx. The command register's mask stays: only the register takes it away. */
+static void set_masked(struct device_irqs *irqs, bool masked) REQUIRES(irqs->lock)
+{
+	lock_assert_held(&irqs->lock);
+	irqs->masked = masked || irqs->intx_disabled;
+	deliver_intx(irqs);
 }
 
 /* True: a message was sent, whether or not its vector has an eventfd. */
@@ -38,6 +47,8 @@ static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(
 	if (irqs->active != IRQ_MSI && irqs->active != IRQ_MSIX)
 		return false;
 	if (vector >= irqs->vectors)
+		return false;
+	if (irqs->active == IRQ_MSI && !(irqs->msi_control & PCI_MSI_FLAGS_ENABLE))
 		return false;
 	if (!irqs->bus_master) {
 		log_fault("%s: message %u is lost: bus mastering is off (command register, bit 2)",
@@ -68,12 +79,24 @@ void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 	lock_release(&irqs->lock);
 }
 
-void vfio_irqs_set_command(struct device_irqs *irqs, uint16_t command)
+void vfio_irqs_set_command(struct device_irqs *irqs, bool bus_master, bool intx_disabled)
 {
 	lock_acquire(&irqs->lock);
-	irqs->intx_disabled = command & PCI_COMMAND_INTX_DISABLE;
-	irqs->bus_master = command & PCI_COMMAND_MASTER;
+	if (irqs->intx_disabled != intx_disabled)
+		irqs->masked = intx_disabled;
+	irqs->intx_disabled = intx_disabled;
+	irqs->bus_master = bus_master;
 	deliver_intx(irqs);
+	lock_release(&irqs->lock);
+}
+
+void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control)
+{
+	lock_acquire(&irqs->lock);
+	irqs->msi_control = control & (PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE);
+	/* SET_IRQS may have ended MSI since the program wrote it. */
+	if (irqs->active != IRQ_MSI)
+		irqs->msi_control &= (uint16_t)~PCI_MSI_FLAGS_ENABLE;
 	lock_release(&irqs->lock);
 }
 
@@ -83,7 +106,10 @@ struct pci_irq_status vfio_irqs_status(struct device_irqs *irqs)
 
 	lock_acquire(&irqs->lock);
 	status.intx = irqs->level;
-	status.msi_vectors = irqs->active == IRQ_MSI ? irqs->vectors : 0;
+	status.intx_disabled = irqs->active == IRQ_INTX ? irqs->masked : irqs->intx_disabled;
+	status.msi = irqs->active == IRQ_MSI;
+	status.msi_control = irqs->msi_control;
+	status.msi_log_limit = irqs->msi_log_limit;
 	status.msix = irqs->active == IRQ_MSIX;
 	lock_release(&irqs->lock);
 	return status;
@@ -118,8 +144,7 @@ static void *watch_thread(void *arg)
 			pthread_cond_broadcast(&watch->changed);
 			continue;
 		}
-		irqs->masked = false;
-		deliver_intx(irqs);
+		set_masked(irqs, false);
 	}
 	lock_release(&irqs->lock);
 	return NULL;
@@ -198,6 +223,7 @@ static void end_index(struct device_irqs *irqs, enum irq_index index) REQUIRES(i
 	irqs->active = IRQ_NONE;
 	irqs->vectors = 0;
 	irqs->masked = false;
+	irqs->msi_control &= (uint16_t)~PCI_MSI_FLAGS_ENABLE;
 	lock_release(&irqs->lock);
 
 	(void)set_unmask_fd(irqs, -1);
@@ -258,6 +284,8 @@ static int intx_trigger(struct device_irqs *irqs, const struct irq_request *requ
 			return rc;
 		replace_fd(irqs, &irqs->intx_fd, fd);
 		lock_acquire(&irqs->lock);
+		if (!active)
+			irqs->masked = irqs->intx_disabled;
 		irqs->active = IRQ_INTX;
 		deliver_intx(irqs);
 		lock_release(&irqs->lock);
@@ -295,8 +323,7 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 	}
 	if (request_acts(request, 0)) {
 		lock_acquire(&irqs->lock);
-		irqs->masked = masked;
-		deliver_intx(irqs);
+		set_masked(irqs, masked);
 		lock_release(&irqs->lock);
 	}
 	return 0;
@@ -323,6 +350,16 @@ out_drop:
 	return rc;
 }
 
+/* The control register says so, and for how many vectors: log2, rounded up. */
+static void enable_msi(struct device_irqs *irqs) REQUIRES(irqs->lock)
+{
+	const unsigned int last = irqs->vectors - 1;
+
+	lock_assert_held(&irqs->lock);
+	irqs->msi_log_limit = last ? log2_floor(last) + 1 : 0;
+	irqs->msi_control = (uint16_t)(PCI_MSI_FLAGS_ENABLE | irqs->msi_log_limit << 4);
+}
+
 /* The first eventfds decide how many vectors are enabled; MSI-X can grow later. */
 static int set_vectors(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
@@ -341,6 +378,8 @@ static int set_vectors(struct device_irqs *irqs, const struct irq_request *reque
 	irqs->active = request->index;
 	if (end > irqs->vectors)
 		irqs->vectors = end;
+	if (first && request->index == IRQ_MSI)
+		enable_msi(irqs);
 	lock_release(&irqs->lock);
 	return 0;
 }

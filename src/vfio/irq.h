@@ -58,8 +58,10 @@ struct device_irqs {
 	bool level, masked;
 	int intx_fd;
 
-	unsigned int vectors; /* enabled, of MSI or MSI-X */
-	int *vector_fds;      /* one for each vector that the device has; -1: none */
+	unsigned int vectors;	    /* enabled, of MSI or MSI-X */
+	uint16_t msi_control;	    /* of the device: PCI_MSI_FLAGS_ENABLE, PCI_MSI_FLAGS_QSIZE */
+	unsigned int msi_log_limit; /* QSIZE for the vectors that were enabled last */
+	int *vector_fds;	    /* one for each vector that the device has; -1: none */
 
 	int event_fds[2]; /* ERR, REQ */
 };
@@ -89,8 +91,18 @@ int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request);
 /* Drops all eventfds and deasserts the line. */
 void vfio_irqs_disable(struct device_irqs *irqs);
 
-/* The command register has changed to @command (PCI_COMMAND_...). */
-void vfio_irqs_set_command(struct device_irqs *irqs, uint16_t command);
+/*
+ * The command register has changed: @bus_master: the device may send messages; @intx_disabled: the
+ * program has disabled INTx there, which masks it; enabling it unmasks it, however it was masked
+ * [CONFIG-INTX].
+ */
+void vfio_irqs_set_command(struct device_irqs *irqs, bool bus_master, bool intx_disabled);
+
+/*
+ * The control register of MSI has been written (PCI_MSI_FLAGS_...): without ENABLE, no messages are
+ * sent, although they stay set up.
+ */
+void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control);
 
 /*
  * For the model: INTA# changes to @level; message @vector (false: interrupts are not messages now).

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Config space (PCI Local Bus 3.0 6.1, 6.8; PCI Express 6.0 7.5) [CONFIG]: built at power-up, then
- * bytes and masks. Sizing a BAR needs no code: the address bits below its size are not writable, so
- * a write of all ones reads back as the size.
+ * The registers of config space (PCI Local Bus 3.0 6.1, 6.8; PCI Express 6.0 7.5): built at
+ * power-up, then bytes and masks. Sizing a BAR needs no code: the address bits below its size are
+ * not writable, so a write of all ones reads back as the size.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -155,9 +155,7 @@ static void init_command(struct pci_config *config, const struct uiommufd_model 
 									 : PCI_COMMAND_MEMORY;
 	put(config->bytes, PCI_COMMAND, decode, 2);
 	put(config->writable, PCI_COMMAND,
-	    (uint64_t)decode | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
-		    PCI_COMMAND_INTX_DISABLE,
-	    2);
+	    (uint64_t)decode | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR, 2);
 }
 
 /*
@@ -205,16 +203,28 @@ static uint32_t add_pm(struct pci_config *config, uint32_t link)
 	config->pm = CAP_PM;
 	put(config->bytes, CAP_PM + PCI_PM_PMC, 3, 2); /* version 1.2 of the specification */
 	put(config->bytes, CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET, 2);
-	put(config->writable, CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, 2);
 	return link;
 }
 
-/* An endpoint on a link of one lane at 2.5 GT/s. */
+/*
+ * An endpoint on a link of one lane at 2.5 GT/s, with payloads of up to 256 bytes and every timeout
+ * of completions. After power-on it may relax the order, not snoop, and read 512 bytes at once.
+ */
 static void add_express(struct pci_config *config, uint32_t link)
 {
+	enum {
+		PAYLOAD_256 = 1,
+		TIMEOUTS = 0x1f, /* all ranges, and none */
+	};
+
 	add_cap(config, link, CAP_EXPRESS, PCI_CAP_ID_EXP);
+	config->express = CAP_EXPRESS;
 	put(config->bytes, CAP_EXPRESS + PCI_EXP_FLAGS, 2, 2);
-	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_RBER, 4);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_RBER | PAYLOAD_256, 4);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCTL,
+	    PCI_EXP_DEVCTL_RELAX_EN | PCI_EXP_DEVCTL_NOSNOOP_EN | PCI_EXP_DEVCTL_READRQ_512B, 2);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP2, TIMEOUTS, 4);
+	put(config->writable, CAP_EXPRESS + PCI_EXP_DEVCTL2, TIMEOUTS, 2);
 	put(config->bytes, CAP_EXPRESS + PCI_EXP_LNKCAP,
 	    PCI_EXP_LNKCAP_SLS_2_5GB | 1 << PCI_EXP_LNKSTA_NLW_SHIFT, 4);
 	put(config->bytes, CAP_EXPRESS + PCI_EXP_LNKSTA,
@@ -298,7 +308,6 @@ static uint16_t power_state(const struct pci_config *config)
 
 void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, uint32_t len)
 {
-	const uint16_t state = power_state(config);
 	const uint8_t *from = buf;
 
 	for (uint32_t i = 0; i < len; i++) {
@@ -307,14 +316,16 @@ void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, 
 		config->bytes[off + i] =
 			(uint8_t)((config->bytes[off + i] & ~mask) | (from[i] & mask));
 	}
-	/* The device does not support D1 and D2: the state does not change. */
-	if (power_state(config) != PCI_D0 && power_state(config) != PCI_D3HOT)
-		set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, state);
 }
 
 uint16_t pci_config_command(const struct pci_config *config)
 {
 	return get16(config->bytes, PCI_COMMAND);
+}
+
+void pci_config_set_command(struct pci_config *config, uint16_t command)
+{
+	put(config->bytes, PCI_COMMAND, command, 2);
 }
 
 uint16_t pci_config_effective(const struct pci_config *config)
@@ -326,28 +337,27 @@ uint16_t pci_config_effective(const struct pci_config *config)
 	return command & (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
+void pci_config_set_power(struct pci_config *config, unsigned int state)
+{
+	/* The device does not support D1 and D2: the state does not change. */
+	if (state == PCI_D0 || state == PCI_D3HOT)
+		set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, state);
+}
+
 void pci_config_wake(struct pci_config *config)
 {
-	set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, PCI_D0);
+	pci_config_set_power(config, PCI_D0);
 }
 
 void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status)
 {
 	set_field(config, PCI_STATUS, PCI_STATUS_INTERRUPT,
 		  status->intx ? PCI_STATUS_INTERRUPT : 0);
-	if (config->msi) {
-		unsigned int enable = 0;
-
-		/* Multiple Message Enable: log2 of the number of vectors, rounded up. */
-		if (status->msi_vectors) {
-			unsigned int last = status->msi_vectors - 1;
-			unsigned int log_vectors = last ? log2_floor(last) + 1 : 0;
-
-			enable = PCI_MSI_FLAGS_ENABLE | log_vectors << 4;
-		}
+	set_field(config, PCI_COMMAND, PCI_COMMAND_INTX_DISABLE,
+		  status->intx_disabled ? PCI_COMMAND_INTX_DISABLE : 0);
+	if (config->msi)
 		set_field(config, config->msi + PCI_MSI_FLAGS,
-			  PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE, enable);
-	}
+			  PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE, status->msi_control);
 	if (config->msix)
 		set_field(config, config->msix + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE,
 			  status->msix ? PCI_MSIX_FLAGS_ENABLE : 0);

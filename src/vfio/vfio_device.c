@@ -117,6 +117,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	init_names(device, config);
 	pci_place_bars(model, config->index, device->windows);
 	pci_config_init(&device->config, model, device->windows);
+	pci_view_init(&device->view, &device->config);
 	rc = copy_options(&device->dev, config);
 	if (rc)
 		goto out_options;
@@ -187,11 +188,12 @@ void vfio_device_destroy(struct vfio_device *device)
 /* Does what follows from the command register. */
 static void apply_command(struct vfio_device *device) REQUIRES(device->lock)
 {
-	uint16_t command = pci_config_effective(&device->config);
+	const bool master = pci_config_effective(&device->config) & PCI_COMMAND_MASTER;
 
 	lock_assert_held(&device->lock);
-	atomic_store(&device->bus_master, command & PCI_COMMAND_MASTER);
-	vfio_irqs_set_command(&device->irqs, command);
+	atomic_store(&device->bus_master, master);
+	vfio_irqs_set_command(&device->irqs, master,
+			      pci_view_command(&device->view) & PCI_COMMAND_INTX_DISABLE);
 }
 
 /* While the work of the device is held. */
@@ -209,6 +211,7 @@ static void power_up(struct vfio_device *device)
 	vfio_work_hold(&device->work);
 	lock_acquire(&device->lock);
 	pci_config_init(&device->config, device->dev.model, device->windows);
+	pci_view_init(&device->view, &device->config);
 	apply_command(device);
 	reset_model(device);
 	lock_release(&device->lock);
@@ -257,13 +260,17 @@ void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint3
 
 	lock_assert_held(&device->lock);
 	pci_config_show_irqs(&device->config, &status);
-	pci_config_read(&device->config, off, buf, len);
+	pci_view_read(&device->view, off, buf, len);
 }
 
 void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
 {
+	struct pci_irq_status status = vfio_irqs_status(&device->irqs);
+
 	lock_assert_held(&device->lock);
-	pci_config_write(&device->config, off, buf, len);
+	pci_config_show_irqs(&device->config, &status);
+	if (pci_view_write(&device->view, off, buf, len, &status))
+		vfio_irqs_set_msi_control(&device->irqs, pci_view_msi_control(&device->view));
 	apply_command(device);
 }
 
@@ -272,7 +279,7 @@ void vfio_device_set_master(struct vfio_device *device, bool master)
 	uint16_t command;
 
 	lock_acquire(&device->lock);
-	command = pci_config_command(&device->config);
+	command = pci_view_command(&device->view);
 	command = (uint16_t)(master ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
 	vfio_config_write(device, PCI_COMMAND, &command, sizeof(command));
 	lock_release(&device->lock);
@@ -307,11 +314,14 @@ struct uiommufd_device *vfio_device_dev(struct vfio_device *device)
 
 size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *buf, size_t len)
 {
+	struct pci_irq_status status = vfio_irqs_status(&device->irqs);
+
 	if (off >= device->config.size)
 		return 0;
 	len = min_u64(len, device->config.size - off);
 	lock_acquire(&device->lock);
-	vfio_config_read(device, (uint32_t)off, buf, (uint32_t)len);
+	pci_config_show_irqs(&device->config, &status);
+	pci_config_read(&device->config, (uint32_t)off, buf, (uint32_t)len);
 	lock_release(&device->lock);
 	return len;
 }

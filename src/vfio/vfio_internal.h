@@ -33,6 +33,7 @@
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
 #include "vfio/pci_config.h"
+#include "vfio/pci_view.h"
 #include "vfio/vfio.h"
 #include "vfio/vfio_group.h"
 #include "vfio/work.h"
@@ -69,6 +70,7 @@ struct vfio_device {
 
 	struct lock lock;
 	struct pci_config config;
+	struct pci_view view;
 	_Atomic bool bus_master; /* the bit of the command register, for DMA without the lock */
 
 	struct device_irqs irqs;
@@ -110,7 +112,10 @@ void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock)
  */
 void vfio_device_reset(struct vfio_device *device);
 
-/* Reads or writes config space, which has the range, and does what follows from it. */
+/*
+ * Reads or writes one piece (pci_view_piece()) of config space as programs see it, and does what
+ * follows from it.
+ */
 void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len)
 	REQUIRES(device->lock);
 void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)

@@ -461,6 +461,7 @@ static void set_irqs_checks_in_order(void **state)
 	assert_int_equal(set_irqs(rig, 20, none | trigger, 1, 0, 0), 0);
 }
 
+/* [CONFIG-MSI-WRITE.2]: to the program the bit is as it has written it. */
 static void config_space_shows_enabled_msi(void **state)
 {
 	struct vfio_rig *rig = *state;
@@ -469,6 +470,13 @@ static void config_space_shows_enabled_msi(void **state)
 	assert_int_equal(
 		set_irqs(rig, 28, VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER, 1, 0, 2),
 		0);
+	assert_int_equal(rig_pread(rig, &flags, 2, rig_pos(7, 0x40 + PCI_MSI_FLAGS)), 2);
+	assert_false(flags & PCI_MSI_FLAGS_ENABLE);
+	assert_int_equal(vfio_device_config_read(rig->device, 0x40 + PCI_MSI_FLAGS, &flags, 2), 2);
+	assert_true(flags & PCI_MSI_FLAGS_ENABLE);
+	assert_int_equal(rig_pread(rig, &flags, 2, rig_pos(7, 0x40 + PCI_MSI_FLAGS)), 2);
+	flags |= PCI_MSI_FLAGS_ENABLE;
+	assert_int_equal(rig_pwrite(rig, &flags, 2, rig_pos(7, 0x40 + PCI_MSI_FLAGS)), 2);
 	assert_int_equal(rig_pread(rig, &flags, 2, rig_pos(7, 0x40 + PCI_MSI_FLAGS)), 2);
 	assert_true(flags & PCI_MSI_FLAGS_ENABLE);
 }

@@ -50,7 +50,7 @@ static int setup(void **state)
 		f.event[i] = eventfd(0, EFD_NONBLOCK);
 	if (vfio_irqs_init(&f.irqs, &model, "0000:01:00.0"))
 		return -1;
-	vfio_irqs_set_command(&f.irqs, PCI_COMMAND_MASTER);
+	vfio_irqs_set_command(&f.irqs, true, false);
 	return 0;
 }
 
@@ -163,12 +163,51 @@ static void the_command_register_holds_intx_back(void **state)
 	struct fixture *f = *state;
 
 	enable_intx(f);
-	vfio_irqs_set_command(&f->irqs, PCI_COMMAND_INTX_DISABLE);
+	vfio_irqs_set_command(&f->irqs, false, true);
 	vfio_irqs_set_level(&f->irqs, true);
 	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | TRIGGER, 0, 1, NULL), 0);
 	assert_int_equal(events(f->event[0]), 0);
 	assert_true(vfio_irqs_status(&f->irqs).intx);
-	vfio_irqs_set_command(&f->irqs, 0);
+	vfio_irqs_set_command(&f->irqs, false, false);
+	assert_int_equal(events(f->event[0]), 1);
+}
+
+/* [CONFIG-INTX.1], [CONFIG-COMMAND.5] */
+static void disabling_and_enabling_intx_unmasks_it(void **state)
+{
+	struct fixture *f = *state;
+
+	enable_intx(f);
+	vfio_irqs_set_level(&f->irqs, true);
+	assert_int_equal(events(f->event[0]), 1);
+	vfio_irqs_set_command(&f->irqs, true, true);
+	unmask(f); /* succeeds, and does nothing */
+	assert_int_equal(events(f->event[0]), 0);
+	vfio_irqs_set_command(&f->irqs, true, false);
+	assert_int_equal(events(f->event[0]), 1);
+
+	/* Another mask than the register's own goes, too. */
+	vfio_irqs_set_level(&f->irqs, false);
+	unmask(f);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | MASK, 0, 1, NULL), 0);
+	vfio_irqs_set_level(&f->irqs, true);
+	vfio_irqs_set_command(&f->irqs, true, false);
+	assert_int_equal(events(f->event[0]), 0);
+	vfio_irqs_set_command(&f->irqs, true, true);
+	vfio_irqs_set_command(&f->irqs, true, false);
+	assert_int_equal(events(f->event[0]), 1);
+}
+
+static void intx_enabled_while_the_register_disables_it_starts_masked(void **state)
+{
+	struct fixture *f = *state;
+
+	vfio_irqs_set_command(&f->irqs, true, true);
+	enable_intx(f);
+	assert_true(vfio_irqs_status(&f->irqs).intx_disabled);
+	vfio_irqs_set_level(&f->irqs, true);
+	assert_int_equal(events(f->event[0]), 0);
+	vfio_irqs_set_command(&f->irqs, true, false);
 	assert_int_equal(events(f->event[0]), 1);
 }
 
@@ -276,7 +315,7 @@ static void each_message_notifies_its_vector(void **state)
 
 	assert_false(vfio_irqs_send(&f->irqs, 0));
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 3, fds), 0);
-	assert_int_equal(vfio_irqs_status(&f->irqs).msi_vectors, 3);
+	assert_int_equal(vfio_irqs_status(&f->irqs).msi_control, PCI_MSI_FLAGS_ENABLE | 2 << 4);
 	assert_true(vfio_irqs_send(&f->irqs, 1));
 	assert_true(vfio_irqs_send(&f->irqs, 1));
 	assert_true(vfio_irqs_send(&f->irqs, 2));
@@ -284,6 +323,23 @@ static void each_message_notifies_its_vector(void **state)
 	assert_int_equal(events(f->event[0]), 0);
 	assert_int_equal(events(f->event[1]), 2);
 	assert_int_equal(events(f->event[2]), 1);
+}
+
+/* [CONFIG-MSI-WRITE.2] */
+static void without_its_enable_bit_msi_sends_nothing(void **state)
+{
+	struct fixture *f = *state;
+	int32_t fd = f->event[0];
+
+	vfio_irqs_set_msi_control(&f->irqs, PCI_MSI_FLAGS_ENABLE);
+	assert_int_equal(vfio_irqs_status(&f->irqs).msi_control, 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
+	vfio_irqs_set_msi_control(&f->irqs, 0);
+	assert_false(vfio_irqs_send(&f->irqs, 0));
+	assert_int_equal(events(f->event[0]), 0);
+	vfio_irqs_set_msi_control(&f->irqs, PCI_MSI_FLAGS_ENABLE);
+	assert_true(vfio_irqs_send(&f->irqs, 0));
+	assert_int_equal(events(f->event[0]), 1);
 }
 
 static void a_rise_of_the_line_is_message_0_under_msi(void **state)
@@ -306,9 +362,9 @@ static void a_message_without_bus_mastering_is_lost(void **state)
 	int32_t fd = f->event[0];
 
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
-	vfio_irqs_set_command(&f->irqs, 0);
+	vfio_irqs_set_command(&f->irqs, false, false);
 	assert_false(vfio_irqs_send(&f->irqs, 0));
-	vfio_irqs_set_command(&f->irqs, PCI_COMMAND_MASTER);
+	vfio_irqs_set_command(&f->irqs, true, false);
 	assert_int_equal(events(f->event[0]), 0);
 	assert_true(vfio_irqs_send(&f->irqs, 0));
 	assert_int_equal(events(f->event[0]), 1);
@@ -341,7 +397,7 @@ static void a_bad_eventfd_among_good_ones_undoes_the_call(void **state)
 
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), -EBADF);
 	assert_false(vfio_irqs_send(&f->irqs, 0));
-	assert_int_equal(vfio_irqs_status(&f->irqs).msi_vectors, 0);
+	assert_false(vfio_irqs_status(&f->irqs).msi);
 	/* Later, the vectors of the failed call have none. */
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, good), 0);
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), -EBADF);
@@ -470,11 +526,14 @@ int main(void)
 		TEST(an_assertion_while_masked_is_not_lost),
 		TEST(a_line_asserted_before_enabling_notifies_at_once),
 		TEST(the_command_register_holds_intx_back),
+		TEST(disabling_and_enabling_intx_unmasks_it),
+		TEST(intx_enabled_while_the_register_disables_it_starts_masked),
 		TEST(intx_can_be_simulated),
 		TEST(intx_refuses_what_it_is_not),
 		TEST(an_eventfd_unmasks_intx),
 		TEST(an_unmask_eventfd_that_was_closed_behind_us_can_be_replaced),
 		TEST(each_message_notifies_its_vector),
+		TEST(without_its_enable_bit_msi_sends_nothing),
 		TEST(a_rise_of_the_line_is_message_0_under_msi),
 		TEST(a_message_without_bus_mastering_is_lost),
 		TEST(msi_does_not_grow_and_msix_does),
