@@ -38,11 +38,11 @@ enum lock_rank {
 	LOCK_VFIO_BIND,	   /* of a VFIO device; several at once with the registry */
 	LOCK_VFIO_GROUP,   /* of a VFIO group */
 	LOCK_MOCK_DEVICE,
-	LOCK_MOCK_ACCESS, /* operations of a test access */
-	LOCK_MOCK_ITEMS,
+	LOCK_MOCK_ACCESS,  /* operations of a test access */
 	LOCK_DISPLACING,   /* one move of pinned pages at a time */
 	LOCK_CONTEXTS,	   /* the registry of contexts */
 	LOCK_ACCESS,	   /* of an access: which IOAS it is attached to */
+	LOCK_MOCK_ITEMS,   /* of a test access: its pins */
 	LOCK_IOAS_ATTACH,  /* of an IOAS: its automatic page tables */
 	LOCK_GROUP,	   /* of an IOMMU group: its attachments */
 	LOCK_IOAS,	   /* of an IOAS: areas, ranges, tables; several in the order of IDs */

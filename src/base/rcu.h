@@ -61,4 +61,23 @@ static inline void rcu_wait(void *what)
 	tsan_grace_period(what);
 }
 
+/*
+ * Around a fork: the first one before it, then one of the others in each process. Context: not
+ * inside a read-side critical section.
+ */
+static inline void rcu_fork_prepare(void)
+{
+	urcu_bp_before_fork();
+}
+
+static inline void rcu_fork_parent(void)
+{
+	urcu_bp_after_fork_parent();
+}
+
+static inline void rcu_fork_child(void)
+{
+	urcu_bp_after_fork_child();
+}
+
 #endif

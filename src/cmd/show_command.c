@@ -12,7 +12,7 @@
 #include "cmd/cmd.h"
 #include "cmd/peer.h"
 #include "cmd/state.h"
-#include "inspect/show.h"
+#include "inspect/show_state.h"
 
 enum {
 	MAX_WORDS = 3,

@@ -172,7 +172,7 @@ static void print_hwpt(FILE *out, struct json_object *hwpt)
 		: state_flag(hwpt, "dirty_tracking") ? ", dirty tracking on"
 						     : ", dirty tracking off");
 	print_range(out, "aperture", state_range(state_get(hwpt, "aperture")), "");
-	print_ranges(out, "but for", hwpt, "gaps");
+	print_ranges(out, "except", hwpt, "gaps");
 }
 
 static void print_attached(FILE *out, struct json_object *device)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the state of a program (iommufd/show.h): JSON, and the members that every reader needs.
+ * Reading the state of a program (inspect/show_state.h): JSON, and the members that every reader
+ * needs.
  */
 #ifndef CMD_STATE_H
 #define CMD_STATE_H

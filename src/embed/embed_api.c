@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 #include "inspect/dump.h"
-#include "inspect/show.h"
+#include "inspect/show_state.h"
 #include "iommu/shape.h"
 #include "iommufd/device/group.h"
 #include "iommufd/entry/ctx_file.h"

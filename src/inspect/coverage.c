@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "inspect/coverage.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "base/alloc.h"
@@ -8,6 +9,7 @@
 
 int coverage_create(struct coverage *coverage, size_t limit, const struct iova_set *apart)
 {
+	assert(limit);
 	*coverage = (struct coverage){.limit = limit, .apart = apart};
 	coverage->runs = alloc_array(2 * limit, sizeof(*coverage->runs));
 	return coverage->runs ? 0 : -ENOMEM;
@@ -18,7 +20,24 @@ void coverage_destroy(struct coverage *coverage)
 	alloc_free(coverage->runs);
 }
 
-/* True if only a hole that does not count is between @run and what begins at @start above it. */
+void coverage_check(const struct coverage *coverage)
+{
+	uint64_t mappings = 0, bytes = 0;
+
+	assert(coverage->count <= 2 * coverage->limit);
+	for (size_t i = 0; i < coverage->count; i++) {
+		const struct coverage_run *run = &coverage->runs[i];
+
+		assert(run->range.start <= run->range.last);
+		assert(!i || run[-1].range.last < run->range.start - 1);
+		mappings += run->mappings;
+		bytes += run->bytes;
+	}
+	assert(mappings == coverage->mappings && bytes == coverage->bytes);
+	(void)mappings, (void)bytes;
+}
+
+/* True if the hole between @run and what begins at @start above it is ignored. */
 static bool continues(const struct coverage *coverage, const struct coverage_run *run,
 		      uint64_t start)
 {
@@ -39,7 +58,7 @@ static void append(struct coverage_run *run, const struct coverage_run *next)
 	run->bytes += next->bytes;
 }
 
-/* The next larger hole does not count, either; in the end no hole does, whatever is in it. */
+/* Ignores larger holes from now on; in the end all, even those with a range kept apart. */
 static void ignore_larger_holes(struct coverage *coverage)
 {
 	if (coverage->hole == UINT64_MAX)
@@ -50,7 +69,7 @@ static void ignore_larger_holes(struct coverage *coverage)
 		coverage->hole = coverage->hole ? 2 * coverage->hole : PAGE_SIZE;
 }
 
-/* Joins neighbours, ignoring larger holes each time, until there are at most @limit. */
+/* Joins runs, ignoring larger holes in each turn, until there are at most @limit. */
 static void shrink(struct coverage *coverage, size_t limit)
 {
 	while (coverage->count > limit) {
@@ -70,7 +89,7 @@ static void shrink(struct coverage *coverage, size_t limit)
 	}
 }
 
-/* Makes @next a part of the last run. False: it is none. */
+/* Makes @next a part of the last run. False: the hole between them is not ignored. */
 static bool join_last(struct coverage *coverage, const struct coverage_run *next)
 {
 	struct coverage_run *top = coverage->count ? &coverage->runs[coverage->count - 1] : NULL;
@@ -86,13 +105,14 @@ void coverage_add(struct coverage *coverage, struct iova_range range)
 	const struct coverage_run next = {
 		.range = range, .mappings = 1, .bytes = iova_range_len(range)};
 
+	assert(!coverage->count || range.start > coverage->runs[coverage->count - 1].range.last);
 	coverage->mappings++;
 	coverage->bytes += next.bytes;
 	if (join_last(coverage, &next))
 		return;
 	if (coverage->count == 2 * coverage->limit) {
 		shrink(coverage, coverage->limit);
-		/* Larger holes do not count any more: perhaps the one before it, too. */
+		/* Larger holes are ignored now, perhaps the one before @range as well. */
 		if (join_last(coverage, &next))
 			return;
 	}
@@ -102,4 +122,5 @@ void coverage_add(struct coverage *coverage, struct iova_range range)
 void coverage_finish(struct coverage *coverage)
 {
 	shrink(coverage, coverage->limit);
+	coverage_check(coverage);
 }

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* The page tables of an IOAS or HWPT as text, entry by entry. */
+/*
+ * The page tables of an IOAS or HWPT as text, entry by entry. They are printed under ioas->lock, so
+ * that no entry changes meanwhile.
+ */
 #include "inspect/dump.h"
 
 #include <errno.h>
 
 #include "base/alloc.h"
 #include "base/fail.h"
-#include "inspect/show.h"
 #include "iommufd/device/hwpt.h"
 #include "iommufd/ioas/ioas.h"
 #include "iommufd/object/ctx.h"
 
-/* Caller holds ioas->lock, so nothing is unmapped. */
-static void dump_hwpt(const struct hwpt_paging *hwpt, FILE *out)
+static void dump_hwpt(const struct ioas *ioas, const struct hwpt_paging *hwpt, FILE *out)
+	REQUIRES(ioas->lock)
 {
-	fprintf(out, "HWPT %u of IOAS %u, %s: ", hwpt->base.object.id, hwpt->base.ioas->object.id,
+	lock_assert_held(&ioas->lock);
+	fprintf(out, "HWPT %u of IOAS %u, %s: ", hwpt->base.object.id, ioas->object.id,
 		iommu_name(iommu_domain_iommu(hwpt->base.domain)));
 	iopt_dump(iommu_domain_table(hwpt->base.domain), out);
 }
 
+/* All tables of @ioas, or @only unless it is NULL. */
 static void dump_tables(struct ioas *ioas, const struct hwpt_paging *only, FILE *out)
 {
 	const struct hwpt_paging *hwpt;
@@ -26,28 +30,39 @@ static void dump_tables(struct ioas *ioas, const struct hwpt_paging *only, FILE 
 	lock_acquire(&ioas->lock);
 	cds_list_for_each_entry (hwpt, &ioas->tables, table.link) {
 		if (!only || only == hwpt)
-			dump_hwpt(hwpt, out);
+			dump_hwpt(ioas, hwpt, out);
 	}
 	lock_release(&ioas->lock);
 }
 
+static int dump_object(struct iommufd_object *object, FILE *out)
+{
+	const struct hwpt_paging *hwpt;
+
+	switch (object_type(object)) {
+	case OBJECT_IOAS:
+		dump_tables((struct ioas *)object, NULL, out);
+		break;
+	case OBJECT_HWPT:
+		hwpt = (const struct hwpt_paging *)object;
+		dump_tables(hwpt->base.ioas, hwpt, out);
+		break;
+	default:
+		return -EINVAL;
+	}
+	return ferror(out) ? -EIO : 0;
+}
+
 int ctx_dump(struct iommufd_ctx *ctx, uint32_t pt_id, FILE *out)
 {
-	struct iommufd_object *object = object_get(ctx, pt_id, OBJECT_ANY);
-	const struct hwpt_paging *hwpt = (const struct hwpt_paging *)object;
-	int rc = 0;
+	struct iommufd_object *object;
+	int rc;
 
+	object = object_get(ctx, pt_id, OBJECT_ANY);
 	if (!object)
 		return -ENOENT;
-	if (object_type(object) == OBJECT_IOAS)
-		dump_tables((struct ioas *)object, NULL, out);
-	else if (object_type(object) == OBJECT_HWPT)
-		dump_tables(hwpt->base.ioas, hwpt, out);
-	else
-		rc = -EINVAL;
+	rc = dump_object(object, out);
 	object_put(object);
-	if (!rc && ferror(out))
-		rc = -EIO;
 	return rc;
 }
 

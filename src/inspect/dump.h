@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables as text. */
-#ifndef IOMMUFD_DUMP_H
-#define IOMMUFD_DUMP_H
+/* Page tables as text, entry by entry; iopt_dump() describes the format. */
+#ifndef INSPECT_DUMP_H
+#define INSPECT_DUMP_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 struct iommufd_ctx;
 
 /*
- * Prints all tables of @pt_id (IOAS or paging HWPT) to @out, with the lock of the IOAS held. 0;
- * -ENOENT: no such object; -EINVAL: of another type; -EIO: @out failed.
+ * Prints all tables of @pt_id (IOAS or paging HWPT) to @out. Holds the lock of the IOAS meanwhile.
+ * 0; -ENOENT: no such object; -EINVAL: an object of another type; -EIO: writing to @out failed.
  */
 int ctx_dump(struct iommufd_ctx *ctx, uint32_t pt_id, FILE *out);
+
+/*
+ * The same for context number @context, counted as by show_state(), into memory: *@text (ends with
+ * a 0) is the caller's, freed with alloc_free(); *@len does not count the 0. Also -ENOENT: no such
+ * context; -ENOMEM.
+ */
+int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len);
 
 #endif

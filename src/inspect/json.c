@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "inspect/json.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 enum {
 	FIRST_CAPACITY = 4096,
 	NUMBER_SIZE = 32,
+	MAX_DEPTH = 64,
 };
 
 void json_init(struct json *json)
@@ -17,8 +19,14 @@ void json_init(struct json *json)
 	*json = (struct json){.first = true};
 }
 
+void json_fail(struct json *json)
+{
+	json->failed = true;
+}
+
 char *json_finish(struct json *json, size_t *len)
 {
+	assert(!json->depth);
 	if (json->failed || !json->text) {
 		alloc_free(json->text);
 		return NULL;
@@ -27,28 +35,31 @@ char *json_finish(struct json *json, size_t *len)
 	return json->text;
 }
 
-/* Room for @len bytes and the 0. */
-static bool make_room(struct json *json, size_t len)
+/* Makes space for @len more bytes and the 0; false: failed, now or before. */
+static bool reserve(struct json *json, size_t len)
 {
 	size_t capacity = json->capacity ? json->capacity : FIRST_CAPACITY;
 	char *text;
 
-	if (json->failed || json->len + len < json->capacity)
-		return !json->failed;
+	if (json->failed)
+		return false;
+	if (json->len + len < json->capacity)
+		return true;
 	while (capacity <= json->len + len)
 		capacity *= 2;
 	text = alloc_resize(json->text, capacity, 1);
-	if (text) {
-		json->text = text;
-		json->capacity = capacity;
+	if (!text) {
+		json->failed = true;
+		return false;
 	}
-	json->failed = !text;
-	return text;
+	json->text = text;
+	json->capacity = capacity;
+	return true;
 }
 
 static void put(struct json *json, const char *text, size_t len)
 {
-	if (!make_room(json, len))
+	if (!reserve(json, len))
 		return;
 	memcpy(json->text + json->len, text, len);
 	json->len += len;
@@ -78,9 +89,16 @@ static void put_quoted(struct json *json, const char *text)
 	put_text(json, "\"");
 }
 
-/* What comes before a value. */
+/* True if values now go into an array. */
+static bool in_array(const struct json *json)
+{
+	return json->depth && (json->arrays >> (json->depth - 1) & 1);
+}
+
+/* Writes what comes before a value. */
 static void begin(struct json *json, const char *key)
 {
+	assert(!key == (in_array(json) || !json->depth));
 	if (!json->first)
 		put_text(json, ",");
 	json->first = false;
@@ -90,31 +108,46 @@ static void begin(struct json *json, const char *key)
 	put_text(json, ":");
 }
 
-/* Each object begins a line: a text of thousands is still one for grep and for editors. */
+static void open_value(struct json *json, const char *bracket, bool array)
+{
+	assert(json->depth < MAX_DEPTH);
+	put_text(json, bracket);
+	json->first = true;
+	json->arrays &= ~(UINT64_C(1) << json->depth);
+	json->arrays |= (uint64_t)array << json->depth;
+	json->depth++;
+}
+
+static void close_value(struct json *json, const char *bracket, bool array)
+{
+	assert(json->depth && in_array(json) == array);
+	(void)array;
+	put_text(json, bracket);
+	json->first = false;
+	json->depth--;
+}
+
+/* An object in an array begins a line, so that grep and editors can handle thousands of them. */
 void json_object(struct json *json, const char *key)
 {
 	begin(json, key);
-	put_text(json, key || !json->len ? "{" : "\n{");
-	json->first = true;
+	open_value(json, key || !json->len ? "{" : "\n{", false);
 }
 
 void json_array(struct json *json, const char *key)
 {
 	begin(json, key);
-	put_text(json, "[");
-	json->first = true;
+	open_value(json, "[", true);
 }
 
 void json_end_object(struct json *json)
 {
-	put_text(json, "}");
-	json->first = false;
+	close_value(json, "}", false);
 }
 
 void json_end_array(struct json *json)
 {
-	put_text(json, "]");
-	json->first = false;
+	close_value(json, "]", true);
 }
 
 void json_string(struct json *json, const char *key, const char *value)

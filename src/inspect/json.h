@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing JSON into a growing buffer. Want of memory is remembered and makes all that follows do
- * nothing: json_finish() tells. Numbers of 64 bits go out as strings ("0x1000"): readers that have
- * only doubles would bend them.
+ * A writer of JSON into a buffer that grows. If memory runs out, or the caller gives up, everything
+ * after that does nothing, and json_finish() fails. Addresses and sizes are written as strings of
+ * hexadecimal digits ("0x1000"), as many readers keep numbers in a double.
  *
- * The caller keeps brackets in balance. @key is a literal name, or NULL inside an array.
+ * @key is a literal name in an object, NULL in an array and for the outermost value. Each value
+ * that is opened is closed by the call of its kind (asserted).
+ *
+ * Context: one thread at a time for each struct json.
  */
-#ifndef IOMMUFD_JSON_H
-#define IOMMUFD_JSON_H
+#ifndef INSPECT_JSON_H
+#define INSPECT_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,12 +22,20 @@ struct json {
 	char *text;
 	size_t len, capacity;
 	bool failed;
-	bool first; /* in its object or array: no comma before it */
+	bool first;	    /* the next value is the first of its object or array: no comma */
+	unsigned int depth; /* objects and arrays that are open */
+	uint64_t arrays;    /* bit n: the one at depth n + 1 is an array */
 };
 
 void json_init(struct json *json);
 
-/* The text (ended by 0; freed with alloc_free()) and its length, or NULL: there was no memory. */
+/* From now on nothing is written, and json_finish() returns NULL. */
+void json_fail(struct json *json);
+
+/*
+ * The text (ends with a 0; the caller's, freed with alloc_free()), and its length without the 0.
+ * NULL: writing has failed.
+ */
 char *json_finish(struct json *json, size_t *len);
 
 void json_object(struct json *json, const char *key);
@@ -33,11 +44,11 @@ void json_end_object(struct json *json);
 void json_end_array(struct json *json);
 
 void json_string(struct json *json, const char *key, const char *value);
-void json_number(struct json *json, const char *key, uint64_t value); /* small ones: IDs, counts */
+void json_number(struct json *json, const char *key, uint64_t value); /* small: an ID, a count */
 void json_hex(struct json *json, const char *key, uint64_t value);
 void json_bool(struct json *json, const char *key, bool value);
 
-/* The members "start" and "last". */
+/* The members "start" and "last" of an object. */
 void json_range(struct json *json, struct iova_range range);
 
 #endif

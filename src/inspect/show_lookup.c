@@ -1,41 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One IOVA, for people: the mapping that it lies in, and what each table reads on the way, stage by
- * stage and level by level.
+ * One IOVA as JSON: the mapping that it lies in, and the entries that a walk of each table reads,
+ * stage by stage and level by level.
+ *
+ * A mapping and the tables of its IOAS are shown under ioas->lock and so agree with each other.
+ * Stage 1 is guest memory, which may change at any time.
  */
+#include "inspect/show_lookup.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "inspect/json.h"
-#include "inspect/show.h"
+#include "inspect/show_ioas.h"
 #include "iommu/nested_domain.h"
 #include "iommufd/device/lookup.h"
 #include "iommufd/viommu/hwpt_nested.h"
 #include "mem/dmabuf.h"
 
-static const char *const backing[] = {
-	[MEM_KIND_VA] = "memory",
-	[MEM_KIND_FILE] = "file",
-	[MEM_KIND_DMABUF] = "dma-buf",
-};
-
-/* The mapping that holds @iova. Caller holds ioas->lock. */
+/* The mapping that holds @iova, if there is one. */
 static void show_mapping(struct json *json, const struct ioas *ioas, uint64_t iova)
+	REQUIRES(ioas->lock)
 {
-	const struct area *area = ioas_find_area(ioas, iova);
+	const struct area *area;
 
+	lock_assert_held(&ioas->lock);
+	area = ioas_find_area(ioas, iova);
 	if (!area)
 		return;
 	json_object(json, "mapping");
 	json_range(json, area->range);
-	json_string(json, "rights", show_rights(area->prot));
-	json_string(json, "of", backing[mem_source_kind(area->source)]);
-	json_hex(json, "address", area_origin(area) + (iova - area->range.start));
-	show_file_name(json, area->source);
-	if (area_lookup_pid(area))
-		json_number(json, "pid", area_lookup_pid(area));
+	show_backing(json, area, iova - area->range.start);
 	json_bool(json, "pinned", area_pinned_at(area, iova));
 	json_number(json, "access_pins", area->pins);
 	if (mem_source_revoked(area->source))
@@ -43,11 +40,13 @@ static void show_mapping(struct json *json, const struct ioas *ioas, uint64_t io
 	json_end_object(json);
 }
 
-/* The entries of a paging table. Caller holds ioas->lock. */
-static void show_levels(struct json *json, const struct iopt *table, uint64_t iova)
+/* The entries that a walk of @table, a table of @ioas, reads. */
+static void show_levels(struct json *json, const struct ioas *ioas, const struct iopt *table,
+			uint64_t iova) REQUIRES(ioas->lock)
 {
 	struct iopt_trace trace = {.count = 0};
 
+	lock_assert_held(&ioas->lock);
 	rcu_read_lock();
 	if (iova >= iopt_aperture(table).start && iova <= iopt_aperture(table).last)
 		(void)iopt_trace(table, iova, &trace);
@@ -64,18 +63,20 @@ static void show_levels(struct json *json, const struct iopt *table, uint64_t io
 	json_end_array(json);
 }
 
-/* Walks the table of the paging @hwpt. Caller holds ioas->lock. */
-static void show_walk(struct json *json, const struct hwpt_paging *hwpt, uint64_t iova)
+/* A walk of the table of @hwpt, which is on the list of @ioas. */
+static void show_walk(struct json *json, const struct ioas *ioas, const struct hwpt_paging *hwpt,
+		      uint64_t iova) REQUIRES(ioas->lock)
 {
 	const struct iopt *table = iommu_domain_table(hwpt->base.domain);
 	struct iopt_leaf leaf;
 
+	lock_assert_held(&ioas->lock);
 	json_number(json, "hwpt", hwpt->base.object.id);
 	json_string(json, "iommu", iommu_name(iommu_domain_iommu(hwpt->base.domain)));
 	json_string(json, "format", iopt_format(table)->name);
 	json_hex(json, "iova", iova);
-	show_levels(json, table, iova);
-	if (!ioas_find_leaf(hwpt->base.ioas, &hwpt->table, iova, &leaf))
+	show_levels(json, ioas, table, iova);
+	if (!ioas_find_leaf(ioas, &hwpt->table, iova, &leaf))
 		return;
 	json_object(json, "leaf");
 	json_range(json, (struct iova_range){leaf.start, leaf.start + leaf.len - 1});
@@ -87,7 +88,7 @@ static void show_walk(struct json *json, const struct hwpt_paging *hwpt, uint64_
 	json_end_object(json);
 }
 
-/* The mapping of @ioas, and the walk of one table (@hwpt) or of all (NULL). */
+/* The mapping of @ioas that holds @iova, and walks of its tables, or of @only unless it is NULL. */
 static void show_paging(struct json *json, struct ioas *ioas, const struct hwpt_paging *only,
 			uint64_t iova)
 {
@@ -100,14 +101,14 @@ static void show_paging(struct json *json, struct ioas *ioas, const struct hwpt_
 		if (only && only != hwpt)
 			continue;
 		json_object(json, NULL);
-		show_walk(json, hwpt, iova);
+		show_walk(json, ioas, hwpt, iova);
 		json_end_object(json);
 	}
 	json_end_array(json);
 	lock_release(&ioas->lock);
 }
 
-/* Why stage 1 leads nowhere. */
+/* Why stage 1 does not translate the IOVA. */
 static void show_fault(struct json *json, const struct dma_fault *fault)
 {
 	json_object(json, "fault");
@@ -119,7 +120,7 @@ static void show_fault(struct json *json, const struct dma_fault *fault)
 	json_end_object(json);
 }
 
-/* What stage 1 read in guest memory, at addresses of the parent. */
+/* The entries that a walk of stage 1 (which returned @rc) read in guest memory, and its result. */
 static void show_stage1(struct json *json, const struct nested_look *look, int rc)
 {
 	json_object(json, "stage1");
@@ -152,16 +153,18 @@ static void show_stage1(struct json *json, const struct nested_look *look, int r
 static int show_nested(struct json *json, const struct hwpt_nested *nested, uint64_t iova)
 {
 	struct nested_look look;
-	int rc = iommu_nested_look(nested->base.domain, NO_PASID, iova, &look);
+	int rc;
 
+	rc = iommu_nested_look(nested->base.domain, NO_PASID, iova, &look);
 	if (rc == -ENOMEM)
 		return rc;
 	show_stage1(json, &look, rc);
-	/* Stage 2, of where stage 1 leads, or of its table that cannot be read. */
-	if (!rc)
-		show_paging(json, nested->base.ioas, nested->parent, look.ipa);
-	else if (look.fault.stage == 2)
-		show_paging(json, nested->base.ioas, nested->parent, look.fault.ipa);
+	/*
+	 * Stage 2, for the address that stage 1 results in, or at which its walk failed in stage 2.
+	 */
+	if (rc && look.fault.stage != 2)
+		return 0;
+	show_paging(json, nested->base.ioas, nested->parent, rc ? look.fault.ipa : look.ipa);
 	return 0;
 }
 
@@ -196,9 +199,10 @@ struct lookup {
 static int lookup_in_ctx(struct iommufd_ctx *ctx, void *arg)
 {
 	struct lookup *lookup = arg;
-	struct iommufd_object *object = object_get(ctx, lookup->pt_id, OBJECT_ANY);
+	struct iommufd_object *object;
 	int rc;
 
+	object = object_get(ctx, lookup->pt_id, OBJECT_ANY);
 	if (!object)
 		return -ENOENT;
 	rc = show_object(&lookup->json, object, lookup->iova);

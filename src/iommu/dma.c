@@ -329,7 +329,10 @@ static int look_up(const struct iommu_domain *domain, uint64_t iova, unsigned in
 	return 0;
 }
 
-/* Not in the IOTLB. The gate keeps the guest's tables while they are walked. */
+/*
+ * Through a stage 1, when the IOTLB has no answer. The gate keeps the guest's tables while they are
+ * walked.
+ */
 static int look_up_in_gate(struct translation *t)
 {
 	struct dma_fault fault;
@@ -349,16 +352,19 @@ static int look_up_in_gate(struct translation *t)
 	return rc;
 }
 
-/* Through @domain, which has a stage 1 and is what @pasid goes through. */
-static int look_up_nested(struct iommu_endpoint *endpoint, struct iommu_domain *domain,
-			  uint32_t pasid, uint64_t iova, unsigned int prot, struct translation *t)
+/* Through t->domain, which has a stage 1. */
+static int look_up_nested(struct translation *t, uint64_t *bus, uint64_t *len)
 {
-	t->endpoint = endpoint;
-	t->domain = domain;
-	t->pasid = pasid;
-	t->need = prot;
-	t->iova = iova;
-	return nested_hit(t) ? 0 : look_up_in_gate(t);
+	int rc;
+
+	if (nested_hit(t, bus, len))
+		return 0;
+	rc = look_up_in_gate(t);
+	if (rc)
+		return rc;
+	*bus = t->bus;
+	*len = t->len;
+	return 0;
 }
 
 int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
@@ -372,11 +378,12 @@ int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t io
 	rcu_read_lock();
 	domain = endpoint_route(endpoint, pasid);
 	if (domain && domain->stage1) {
-		rc = look_up_nested(endpoint, domain, pasid, iova, prot, &t);
-		if (!rc) {
-			*bus = t.bus;
-			*len = t.len;
-		}
+		t.endpoint = endpoint;
+		t.domain = domain;
+		t.pasid = pasid;
+		t.need = prot;
+		t.iova = iova;
+		rc = look_up_nested(&t, bus, len);
 	} else {
 		rc = look_up(domain, iova, prot, bus, len);
 	}

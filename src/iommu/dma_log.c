@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The log is a bitmap for each range, made when logging starts. DMA marks what it has written once
- * the bytes are in memory: a bit that a report takes away is then set again by whoever wrote after
- * it, so that no write is ever missing from all reports.
+ * DMA logging: a bitmap for each range, allocated when logging starts.
  *
- * Marking is inside the gate (base/gate.h), and so the log stays as long as that takes.
+ * DMA marks what it has written after the bytes are in memory. If a report clears a bit before a
+ * write is marked, that write sets the bit again, so every write is in some report.
  *
- * A report takes bits away whole. Of a unit that it covers in part it tells that part and leaves
- * the bit. Memory: one bit per unit, and the kernel gives it when it is touched; beyond MAX_BITS,
- * units grow instead.
+ * Marking happens inside the gate (base/gate.h); stopping waits for the gate before it frees the
+ * log. A report clears whole bits; of a unit that it covers in part it reports that part, and the
+ * bit stays set.
+ *
+ * Cost: marking is one atomic operation for 64 units. Memory: one bit for each unit, allocated by
+ * the kernel on first use; beyond MAX_BITS the units grow instead.
  */
 #include "iommu/dma_log.h"
+
+#include <assert.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -24,7 +28,7 @@ enum {
 
 struct logged {
 	struct iova_range range;
-	uint64_t *words; /* changed by atomic operations */
+	uint64_t *words; /* atomic */
 };
 
 struct dma_log {
@@ -33,7 +37,7 @@ struct dma_log {
 	struct logged logged[]; /* ascending */
 };
 
-/* The number of the unit that @iova is in, counted from that of the start of @logged. */
+/* The index of the unit that holds @iova, in the bitmap of @logged. */
 static uint64_t unit_of(const struct dma_log *log, const struct logged *logged, uint64_t iova)
 {
 	return (iova >> log->shift) - (logged->range.start >> log->shift);
@@ -63,6 +67,7 @@ void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t
 	const struct iova_range written = {.start = iova, .last = iova + (len - 1)};
 	const struct dma_log *log = atomic_load_explicit(&endpoint->log, memory_order_acquire);
 
+	assert(gate_self && atomic_load_explicit(&gate_self->key, memory_order_relaxed));
 	for (size_t i = 0; log && i < log->count; i++) {
 		const struct logged *logged = &log->logged[i];
 
@@ -83,7 +88,7 @@ static void log_free(struct dma_log *log)
 	alloc_free(log);
 }
 
-/* The least shift, from that of @unit on, with which all ranges have at most MAX_BITS units. */
+/* The smallest shift, at least that of @unit, at which all ranges together have MAX_BITS units. */
 static unsigned int choose_shift(uint64_t unit, const struct iova_range *ranges, size_t count)
 {
 	unsigned int shift = log2_floor(unit);
@@ -93,7 +98,7 @@ static unsigned int choose_shift(uint64_t unit, const struct iova_range *ranges,
 		shift = PAGE_SHIFT;
 	for (;; shift++) {
 		units = 0;
-		/* From pages on no sum of disjoint ranges wraps. */
+		/* Disjoint ranges have at most 2^52 pages together: this does not overflow. */
 		for (size_t i = 0; i < count; i++)
 			units += units_in(&ranges[i], shift);
 		if (units <= MAX_BITS)
@@ -134,7 +139,7 @@ int iommu_dma_log_start(struct iommu_endpoint *endpoint, uint64_t unit,
 	if (!log)
 		return -ENOMEM;
 	atomic_store(&endpoint->log, log);
-	/* DMA that has looked for a log before this one was there may still be writing. */
+	/* DMA that did not find the log yet may still be writing. */
 	gate_wait_all();
 	return 0;
 }
@@ -151,16 +156,16 @@ void iommu_dma_log_stop(struct iommu_endpoint *endpoint)
 
 /* ---- reporting ---- */
 
-/* Takes the bits of @mask out of *@word, and returns those that were set. */
+/* Clears the bits of @mask in *@word, and returns those that were set. */
 static uint64_t take_bits(uint64_t *word, uint64_t mask)
 {
-	/* Most are clean; a write to them would only take the cache line away from the DMA. */
+	/* Usually none is set, and a write would take the cache line away from the DMA. */
 	if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & mask))
 		return 0;
 	return __atomic_fetch_and(word, ~mask, __ATOMIC_ACQ_REL) & mask;
 }
 
-/* Reports what of unit @unit of @logged is in @range. */
+/* Reports the part of unit @unit of @logged that is in @range. */
 static void report_unit(const struct dma_log *log, const struct logged *logged, uint64_t unit,
 			struct iova_range range,
 			void (*report)(struct iova_range written, void *arg), void *arg)
@@ -172,7 +177,7 @@ static void report_unit(const struct dma_log *log, const struct logged *logged, 
 		.last = min_u64(last, logged->range.last),
 	};
 
-	/* The rest of it is for another report. */
+	/* The rest of the unit is left to another report. */
 	if (!iova_range_contains(range, whole))
 		mark_units(logged->words, unit, unit);
 	report((struct iova_range){.start = max_u64(whole.start, range.start),

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DMA logging: which pages one device has written, for who copies a machine while it runs. Other
- * than the dirty bits of a page table it is the device's own, whatever the table is and however
- * large its leaves are.
+ * DMA logging: which pages one device has written, for the live migration of a virtual machine.
+ * Unlike the dirty bits of a page table, the log belongs to the device: it depends neither on the
+ * format of the table nor on the size of its leaves.
  *
- * Start, stop and report on one endpoint are serialised by the caller; DMA goes on meanwhile.
+ * Locking: the caller serialises start, stop and report on one endpoint. DMA continues meanwhile.
  */
 #ifndef IOMMU_DMA_LOG_H
 #define IOMMU_DMA_LOG_H
@@ -12,21 +12,19 @@
 #include "iommu/iommu.h"
 
 /*
- * Records in units of @unit bytes (a power of two; larger ones where the ranges are huge) what is
- * written without a PASID in the
- * @count @ranges, which do not overlap. What begins after the return is recorded. 0; -EINVAL: it is
- * on; -ENOMEM.
+ * Starts to record what is written without a PASID in the @count @ranges, which do not overlap, in
+ * units of @unit bytes (a power of two; the units may be larger if the ranges are huge). All DMA
+ * that begins after the return is recorded. 0; -EINVAL: it is on already; -ENOMEM.
  */
 int iommu_dma_log_start(struct iommu_endpoint *endpoint, uint64_t unit,
 			const struct iova_range *ranges, size_t count);
 
-/* Off, and what was recorded is forgotten. */
+/* Stops recording, and forgets what was recorded. */
 void iommu_dma_log_stop(struct iommu_endpoint *endpoint);
 
 /*
  * Calls @report for each part of @range that was written, ascending within each range of the log,
- * and records it anew from then on. What is reported may have been larger than what was written. 0,
- * or -EINVAL: it is off.
+ * and forgets it. What is reported may be larger than what was written. 0, or -EINVAL: it is off.
  */
 int iommu_dma_log_report(struct iommu_endpoint *endpoint, struct iova_range range,
 			 void (*report)(struct iova_range written, void *arg), void *arg);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU instances and their domains: a domain is one page table with the aperture of its kind.
+ * IOMMU instances and their domains. A domain is one page table with the aperture of its kind.
  *
- * A domain's table is changed under its owner's lock (the IOAS); walks take none. A domain is also
- * the key of the gate that DMA through it enters, which is how an unmap waits for what is in
- * flight. Nested domains (iommu/nested_domain.c) share the table of their parent and its gate.
+ * A domain is also the key of the gate that DMA through it enters: this is how an unmap waits for
+ * the DMA in flight. Nested domains (iommu/nested_domain.c) share their parent's table and gate.
+ *
+ * Locks: the owner of a domain (the IOAS) changes its table under its own lock; walks take none
+ * (iopt/iopt.h).
  */
 #include <string.h>
 
@@ -64,15 +66,15 @@ static const struct kind_variant *find_variant(const struct iommu_kind *kind, un
 }
 
 /*
- * True for the formats whose leaves say that DMA is coherent. For the others the device's own entry
- * says so.
+ * Whether leaves of @format can enforce coherency. For the other formats, the entry of the device
+ * in the device table does.
  */
 static bool has_snoop_bit(const struct iopt_format *format)
 {
 	return format == &iopt_amdv1 || format == &iopt_vtdss;
 }
 
-/* What the table must be able to do for a domain with @flags. */
+/* The configuration of the table for a domain with @flags. */
 static struct iopt_config table_config(const struct iommu_kind *kind,
 				       const struct kind_variant *variant, unsigned int flags)
 {
@@ -87,7 +89,7 @@ static struct iopt_config table_config(const struct iommu_kind *kind,
 	return config;
 }
 
-/* The table that serves @flags and @data (may be NULL). */
+/* Chooses the table for @flags and @data (may be NULL). 0, -EOPNOTSUPP, or the kind's error. */
 static int choose_variant(const struct iommu_kind *kind, unsigned int flags,
 			  const struct user_data *data, const struct kind_variant **variant)
 {
@@ -132,7 +134,7 @@ unsigned int iommu_domain_flags(const struct iommu_domain *domain)
 
 void iommu_domain_destroy(struct iommu_domain *domain)
 {
-	/* iommu_translate() may still be looking at it. */
+	/* iommu_translate() may still use it: that is not inside the gate. */
 	rcu_wait(&iommu_domain_readers);
 	iommu_put(domain->iommu);
 	if (domain->memory == domain)
@@ -179,7 +181,7 @@ uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain)
 int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, uint64_t len,
 		     unsigned int prot, uint64_t pgsizes)
 {
-	/* Some formats could say so. */
+	/* Not every format refuses this. */
 	if (!(prot & (IOPT_READ | IOPT_WRITE)))
 		return -EINVAL;
 	return iopt_map(domain->table, iova, bus, len, prot, pgsizes);
@@ -194,7 +196,7 @@ uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t
 {
 	uint64_t unmapped = iopt_unmap(domain->table, iova, len);
 
-	/* After the table: who sees this count does not find the old entries any more. */
+	/* After the table: a thread that sees the new count does not find the old entries. */
 	__atomic_add_fetch(&domain->unmaps, 1, __ATOMIC_SEQ_CST);
 	return unmapped;
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Endpoints: devices as their IOMMU sees them, and which domain each of their PASIDs goes through.
+ * Endpoints: devices as their IOMMU sees them, and the domain that each of their PASIDs goes
+ * through.
  *
- * Changing a domain publishes the new pointer and then waits for the gate of the old one: DMA that
- * read the old pointer checks it again once inside the gate, so none goes on after the wait.
+ * A change of domain publishes the new pointer, and then waits for the gate of the old domain. DMA
+ * that has read the old pointer reads it again inside the gate: so either it finds the new domain,
+ * or the change waits for it.
+ *
+ * Locks: the owner (the group) serialises changes; readers use RCU.
  */
+#include <assert.h>
 #include <sched.h>
 #include <string.h>
 
@@ -104,7 +109,7 @@ void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, dma_fault
 	atomic_store(&endpoint->handler, handler);
 }
 
-/* Where @pasid is in @table, or would be. */
+/* The index of @pasid in @table (may be NULL), or where it would be inserted. */
 static size_t pasid_position(const struct pasid_table *table, uint32_t pasid)
 {
 	size_t low = 0, high = table ? table->count : 0;
@@ -120,14 +125,14 @@ static size_t pasid_position(const struct pasid_table *table, uint32_t pasid)
 	return low;
 }
 
-/* Caller is in a read-side critical section, or the owner of the endpoint. */
+/* Context: a read-side critical section, or the owner of the endpoint. */
 static struct iommu_domain *pasid_domain(const struct pasid_table *table, uint32_t pasid)
 {
 	size_t at = pasid_position(table, pasid);
 
 	if (!table || at == table->count || table->entries[at].pasid != pasid)
 		return NULL;
-	/* pasid_clear() may be at work. */
+	/* pasid_clear() may clear it at the same time. */
 	return rcu_load(&table->entries[at].domain);
 }
 
@@ -154,7 +159,7 @@ struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint3
 	return domain && iommu_nested_takes_pasids(domain) ? domain : NULL;
 }
 
-/* A copy of @old (may be NULL) in which @pasid has @domain, or is not there if that is NULL. */
+/* A copy of @old (may be NULL) in which @pasid has @domain, or is missing if that is NULL. */
 static struct pasid_table *pasid_table_with(const struct pasid_table *old, uint32_t pasid,
 					    struct iommu_domain *domain)
 {
@@ -176,7 +181,7 @@ static struct pasid_table *pasid_table_with(const struct pasid_table *old, uint3
 	return table;
 }
 
-/* Removing a PASID must not fail for want of memory: its entry then stays, without a domain. */
+/* Without memory for a copy, the entry of a PASID that is removed stays, without a domain. */
 static void pasid_clear(struct pasid_table *table, uint32_t pasid)
 {
 	size_t at = pasid_position(table, pasid);
@@ -184,7 +189,7 @@ static void pasid_clear(struct pasid_table *table, uint32_t pasid)
 	rcu_store(&table->entries[at].domain, NULL);
 }
 
-/* What the kind has to say about a change that nothing else stands against. */
+/* Asks the kind for permission, after all other checks. 0 or its error. */
 static int ask_kind(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_domain *domain)
 {
 	const struct iommu_kind *kind = endpoint->iommu->kind;
@@ -218,6 +223,46 @@ static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 	return 0;
 }
 
+/* Around a change of domain: asserts that the owner of @endpoint serialises them. */
+static void change_begin(struct iommu_endpoint *endpoint)
+{
+#ifndef NDEBUG
+	bool changing = __atomic_exchange_n(&endpoint->changing, true, __ATOMIC_RELAXED);
+
+	assert(!changing);
+	assert(!rcu_read_ongoing());
+#else
+	(void)endpoint;
+#endif
+}
+
+static void change_end(struct iommu_endpoint *endpoint)
+{
+#ifndef NDEBUG
+	__atomic_store_n(&endpoint->changing, false, __ATOMIC_RELAXED);
+#else
+	(void)endpoint;
+#endif
+}
+
+/* Publishes @domain. 0, -ENOMEM, or the kind's error. */
+static int publish_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
+			  struct iommu_domain *domain)
+{
+	int rc;
+
+	rc = nested_prepare(endpoint, domain);
+	if (rc)
+		return rc;
+	if (pasid != NO_PASID)
+		return set_pasid_domain(endpoint, pasid, domain);
+	rc = ask_kind(endpoint, pasid, domain);
+	if (rc)
+		return rc;
+	rcu_store(&endpoint->rid_domain, domain);
+	return 0;
+}
+
 int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 			      struct iommu_domain *domain)
 {
@@ -226,19 +271,11 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 
 	if (old == domain)
 		return 0;
-	rc = nested_prepare(endpoint, domain);
+	change_begin(endpoint);
+	rc = publish_domain(endpoint, pasid, domain);
+	change_end(endpoint);
 	if (rc)
 		return rc;
-	if (pasid == NO_PASID) {
-		rc = ask_kind(endpoint, pasid, domain);
-		if (rc)
-			return rc;
-		rcu_store(&endpoint->rid_domain, domain);
-	} else {
-		rc = set_pasid_domain(endpoint, pasid, domain);
-		if (rc)
-			return rc;
-	}
 	if (old) {
 		iommu_domain_quiesce(old);
 		nested_forget(endpoint, old);

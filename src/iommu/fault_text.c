@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The line that tells a person why DMA failed. */
+/* A fault as one line of the log: device, address, and the cause in words. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -28,7 +28,7 @@ static const char *cause_text(const struct dma_fault *fault)
 	return "mapped, but the memory behind it is gone";
 }
 
-/* Stage 1: which entry is to blame. */
+/* Stage 1: the entry that caused it. */
 static void describe_entry(const struct dma_fault *fault, char *text)
 {
 	if (fault->has_entry)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the emulated hardware says of itself, in the registers of the real one. Each bit stands for
- * something that the emulation does; what it does not do is not announced.
+ * The emulated hardware's description of itself, in the registers of the real hardware. Only what
+ * the emulation supports is announced.
  */
 #include <string.h>
 
 #include <uiommufd/iommufd.h>
 
+#include "base/bits.h"
 #include "iommu/kind.h"
 
-#define BIT(n)		    (UINT64_C(1) << (n))
 #define FIELD(value, shift) ((uint64_t)(value) << (shift))
 
 /* VT-d 5.0, 11.4.2: Capability Register. */

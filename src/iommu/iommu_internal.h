@@ -21,7 +21,7 @@ struct tlb;
 
 struct iommu {
 	const struct iommu_kind *kind;
-	struct iommu_kind *own; /* the kind, if it is this one's only; NULL */
+	struct iommu_kind *own; /* @kind, if only this instance has it; otherwise NULL */
 	bool uncached;		/* its endpoints have no IOTLB */
 	struct ref refs;
 	char name[];
@@ -32,20 +32,20 @@ struct iommu_domain {
 	const struct kind_variant *variant;
 	unsigned int flags; /* enum domain_flags */
 	struct iopt *table;
-	bool dirty; /* DMA writes mark their leaves */
+	bool dirty; /* atomic; DMA writes mark their leaves */
 
 	/*
-	 * The paging domain by which memory is reached, also the key of the gate: itself, or the
-	 * parent, with which a nested domain shares variant and table.
+	 * The domain whose table leads to memory, and the key of the gate: itself, or the parent of
+	 * a nested domain, which shares the parent's variant and table.
 	 */
 	struct iommu_domain *memory;
-	uint64_t unmaps; /* counts them; what a walk found before the last may be gone */
-	const struct stage1_ops *stage1; /* NULL: none; addresses are those of @memory */
+	uint64_t unmaps; /* atomic; how many there were: makes older results of walks invalid */
+	const struct stage1_ops *stage1; /* NULL: none; its output is an IOVA of @memory */
 	struct nested_config config;
-	uint64_t id; /* of a nested domain, never used again */
+	uint64_t id; /* of a nested domain; never reused */
 };
 
-/* The domains of PASIDs: replaced whole, so that DMA reads it without a lock. Sorted by PASID. */
+/* The domains of PASIDs, sorted by PASID. Replaced as a whole, so that DMA reads it under RCU. */
 struct pasid_table {
 	size_t count;
 	struct {
@@ -61,29 +61,35 @@ struct iommu_endpoint {
 	uint64_t capabilities;
 	uint32_t max_pasids;
 	void *driver;
-	bool caching;		       /* nested translations */
-	_Atomic(struct dma_log *) log; /* NULL: off; looked at inside the gate */
-	_Atomic(struct tlb *) tlb;     /* NULL: none needed yet, or no caching */
+	bool caching;		       /* has an IOTLB for nested translations */
+	_Atomic(struct dma_log *) log; /* NULL: off; read inside the gate */
+	_Atomic(struct tlb *) tlb;     /* NULL: not needed yet, or no caching */
 	struct cds_list_head all;      /* in the list of all endpoints */
 	_Atomic(dma_fault_handler) handler;
-	_Atomic(void *) handler_arg;   /* stored before the handler */
-	_Atomic unsigned int handling; /* calls of the handler in progress */
+	_Atomic(void *) handler_arg;   /* stored before @handler */
+	_Atomic unsigned int handling; /* calls of @handler in progress */
+#ifndef NDEBUG
+	bool changing; /* atomic: iommu_endpoint_set_domain() is under way */
+#endif
 	char name[];
 };
 
-/* The domain that a request with @pasid goes through, in a read-side critical section. */
+/*
+ * The domain that a request with @pasid goes through, or NULL. Context: in a read-side critical
+ * section.
+ */
 struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint32_t pasid);
 
-/* Adds a new endpoint to the list of all. */
+/* Adds a new endpoint to the list of all endpoints. */
 void nested_track(struct iommu_endpoint *endpoint);
 
-/* Before @endpoint goes through @domain: it has the cache that this needs. 0 or -ENOMEM. */
+/* Before @endpoint goes through @domain: creates the IOTLB that this needs. 0 or -ENOMEM. */
 int nested_prepare(struct iommu_endpoint *endpoint, const struct iommu_domain *domain);
 
-/* After the last DMA of @endpoint through @domain: forgets what is cached of it. */
+/* After the last DMA of @endpoint through @domain: forgets what is cached for it. */
 void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *domain);
 
-/* Takes it out of the list, and frees the cache. */
+/* Removes @endpoint from the list, and frees its IOTLB. */
 void nested_release(struct iommu_endpoint *endpoint);
 
 /*
@@ -119,10 +125,10 @@ static inline void assert_inside(const struct iommu_domain *domain)
 }
 
 /*
- * Whether the IOTLB of t->endpoint answers nested_translate() at once; then sets t->bus and t->len.
+ * Whether the IOTLB of t->endpoint answers nested_translate() at once: then sets *@bus and *@len.
  * Context: in a read-side critical section; need not be inside the gate, since nothing is walked.
  */
-bool nested_hit(struct translation *t);
+bool nested_hit(const struct translation *t, uint64_t *bus, uint64_t *len);
 
 /*
  * Translates through t->domain, which has a stage 1: sets t->bus and t->len. 0, or -EFAULT and
@@ -131,8 +137,8 @@ bool nested_hit(struct translation *t);
 int nested_translate(struct translation *t);
 
 /*
- * Whether DMA logging (iommu/dma_log.h) wants to know what was written with @pasid: asked inside
- * the gate, once it is.
+ * Whether DMA logging (iommu/dma_log.h) records a write with @pasid. Context: inside the gate,
+ * after the write.
  */
 static inline bool dma_is_logged(const struct iommu_endpoint *endpoint, uint32_t pasid)
 {
@@ -140,6 +146,8 @@ static inline bool dma_is_logged(const struct iommu_endpoint *endpoint, uint32_t
 				0) &&
 	       pasid == NO_PASID;
 }
+
+/* Records that [@iova, @iova + @len) was written. Context: inside the gate. */
 void dma_log_mark(const struct iommu_endpoint *endpoint, uint64_t iova, uint64_t len);
 
 #endif

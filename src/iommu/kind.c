@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kinds of IOMMU that can be emulated, as a table of facts: specifications' widths and windows,
- * and what Linux makes of them (which table serves which request, reserved ranges of the platform).
+ * The kinds of IOMMU that can be emulated, as a table of facts: widths and windows from the
+ * specifications, and Linux' use of them (the table for each request, reserved ranges of the
+ * platform).
  */
 #include <string.h>
 
@@ -9,7 +10,7 @@
 
 #include "iommu/kind.h"
 
-/* Combinations of enum domain_flags, as bits of iommu_variant.combinations. */
+/* Combinations of enum domain_flags, as bits of kind_variant.combinations. */
 #define COMBINATION(flags) (1u << (flags))
 #define NEST		   DOMAIN_NEST_PARENT
 #define DIRTY		   DOMAIN_DIRTY
@@ -25,14 +26,14 @@
 		0, UINT64_MAX \
 	}
 
-/* A table for ordinary requests and nothing else. */
+/* A table for requests without flags only. */
 #define PLAIN_VARIANT(table, bits, window)                           \
 	{                                                            \
 		.combinations = COMBINATION(0), .format = (table),   \
 		.config = {.iova_bits = (bits)}, .aperture = window, \
 	}
 
-/* Where x86 turns memory writes into interrupts: the IOMMU never translates it. */
+/* x86: writes here are interrupts, which the IOMMU does not translate. */
 #define X86_MSI_WINDOW                                              \
 	{                                                           \
 		.range = {0xfee00000, 0xfeefffff}, .type = RESV_MSI \
@@ -44,7 +45,7 @@
 		.range = {0xfd00000000, 0xffffffffff}, .type = RESV_RESERVED \
 	}
 
-/* Arm: where software maps the doorbells of the interrupt controller. */
+/* Arm: software maps the doorbells of the interrupt controller here. */
 #define ARM_SW_MSI_WINDOW                                            \
 	{                                                            \
 		.range = {0x8000000, 0x80fffff}, .type = RESV_SW_MSI \
@@ -158,7 +159,7 @@ static const struct iommu_kind kinds[] = {
 		.variant_count = 1,
 	},
 	{
-		/* The tables are not POWER's own: its paravirtual interface shows none. */
+		/* The tables are AMD's: the paravirtual interface of POWER does not show any. */
 		.name = "power",
 		.alias = "power2win",
 		.summary = "POWER paravirtual: two windows, 1 GiB from 0 and 2^45 bytes from 2^59",
@@ -175,7 +176,7 @@ static const struct iommu_kind kinds[] = {
 		.gaps = {{0x40000000, 0x7ffffffffffffff}},
 		.gap_count = 1,
 	},
-	/* Plain ones, to plan address spaces with: a width, and at most one hole. */
+	/* Plain kinds, for planning address spaces: a width, and at most one hole. */
 	{
 		.name = "x86",
 		.summary = "plain: 48 bits of IOVA but for the MSI window of x86",

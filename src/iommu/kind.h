@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a kind of IOMMU is: facts only (iommu/kind.c holds the table of them). */
+/* What a kind of IOMMU is: facts only. iommu/kind.c has the table of kinds. */
 #ifndef IOMMU_KIND_H
 #define IOMMU_KIND_H
 
@@ -13,8 +13,8 @@ enum {
 };
 
 /*
- * One of the tables that a kind makes, and for which requests: a combination is a set of
- * enum domain_flags, and bit n of @combinations says that combination n is served by it.
+ * One of the tables that a kind has, and the requests that it serves: bit n of @combinations says
+ * that it serves the combination n of enum domain_flags.
  */
 struct kind_variant {
 	uint8_t combinations;
@@ -25,13 +25,13 @@ struct kind_variant {
 
 struct iommu_kind {
 	const char *name;
-	const char *alias; /* another name; NULL: none */
+	const char *alias; /* NULL: none */
 	const char *summary;
 	struct kind_variant variants[KIND_MAX_VARIANTS];
 	size_t variant_count;
-	struct iova_range gaps[KIND_MAX_GAPS]; /* inside the apertures, not translated */
+	struct iova_range gaps[KIND_MAX_GAPS]; /* in the apertures, but not translated */
 	size_t gap_count;
-	struct resv_region reserved[KIND_MAX_RESV]; /* of every device behind it, ascending */
+	struct resv_region reserved[KIND_MAX_RESV]; /* for every device behind it, ascending */
 	size_t reserved_count;
 	unsigned int pasid_bits; /* 0: no PASIDs */
 	uint64_t capabilities;	 /* enum iommufd_hw_capabilities */
@@ -39,27 +39,27 @@ struct iommu_kind {
 	bool enforces_coherency; /* iommu_domain_enforces_coherency() */
 	uint32_t hw_info_type;	 /* enum iommu_hw_info_type */
 	/*
-	 * Writes the structure of that type, at most HW_INFO_MAX bytes; returns its length.
-	 * NULL: none.
+	 * Writes the structure of that type to @info, at most HW_INFO_MAX bytes, and returns its
+	 * length. NULL: there is none.
 	 */
 	size_t (*hw_info)(const struct iommu_kind *kind, void *info);
 
 	/*
-	 * The table for a request that comes with data. NULL: none takes any. Errors as
+	 * Chooses the table for a request with data. NULL: the kind takes no data. Errors like
 	 * iommu_domain_create().
 	 */
 	int (*choose)(const struct iommu_kind *kind, const struct user_data *data,
 		      const struct kind_variant **variant);
 
 	/*
-	 * Told that @endpoint is about to go through @domain (NULL: through none) for @pasid, and
-	 * may refuse with a negative errno, but not NULL. Nothing fails after it agreed. NULL:
-	 * agrees.
+	 * Called before @endpoint goes through @domain (NULL: through none) for @pasid. May refuse
+	 * with a negative errno, unless @domain is NULL. Nothing fails after it has returned 0.
+	 * NULL: always permitted.
 	 */
 	int (*attach)(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_domain *domain);
 };
 
-/* The hardware's own description of itself (iommu/hw_registers.c). */
+/* kind->hw_info of the hardware that has one (iommu/hw_registers.c). */
 size_t hw_info_intel(const struct iommu_kind *kind, void *info);
 size_t hw_info_amd(const struct iommu_kind *kind, void *info);
 size_t hw_info_smmuv3(const struct iommu_kind *kind, void *info);

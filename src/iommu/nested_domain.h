@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nested translation: a guest's own stage-1 tables, in guest memory, on top of the stage 2 that the
- * VMM maps [NESTED-DATA], [FORMAT-VTD], [FORMAT-X86], [FORMAT-ARM].
+ * VMM maps [NESTED-DATA], [FORMATS].
  *
- * A nested domain has a parent, a paging domain made as nesting parent. Whatever stage 1 consists
- * of (context descriptors, GCR3 tables, page tables) lies at addresses of the parent's IOVA space,
- * and every access to it is translated by the parent. The result of stage 1 is such an address,
- * too. Rights of both stages are intersected; accessed and dirty bits of stage 1 are set in guest
- * memory where its format says.
+ * A nested domain has a parent: a paging domain created with DOMAIN_NEST_PARENT. All that stage 1
+ * consists of (context descriptors, GCR3 tables, page tables) lies in the parent's IOVA space, and
+ * every access to it is translated by the parent. The output of stage 1 is an address in that space
+ * as well. A request needs its right in both stages. Accessed and dirty bits of stage 1 are set in
+ * guest memory, as its format specifies.
  *
- * Each endpoint has an IOTLB of what stage 1 gave (nested domains only). A stale entry stays in use
- * until it is invalidated, as on hardware; unmapping from the parent takes effect at once.
+ * Each endpoint has an IOTLB for nested domains. A stale entry of stage 1 stays in use until it is
+ * invalidated, as on hardware; an unmap from the parent takes effect at once.
  *
- * Requests are unprivileged. Those without a PASID: SMMUv3 as S1DSS says, AMD as GIOV says.
+ * Requests are unprivileged. S1DSS (SMMUv3) or GIOV (AMD) decides about those without a PASID.
  */
 #ifndef IOMMU_NESTED_DOMAIN_H
 #define IOMMU_NESTED_DOMAIN_H
@@ -21,7 +21,7 @@
 
 enum nested_format {
 	NESTED_IDENTITY, /* no stage 1: mock hardware, bypass */
-	NESTED_ABORT,	 /* everything faults */
+	NESTED_ABORT,	 /* every request fails */
 	NESTED_VTD,	 /* first-stage x86-64 tables at pgtbl_addr */
 	NESTED_SMMUV3,	 /* from an STE: context descriptors, then AArch64 stage 1 */
 	NESTED_AMD,	 /* from a guest DTE: GCR3 table, then v2 tables */
@@ -41,8 +41,8 @@ struct nested_config {
 };
 
 /*
- * A nested domain on @parent, which must outlive it. 0 or -ENOMEM; -EINVAL: @parent is no nesting
- * parent.
+ * Creates a nested domain on @parent, which must outlive it. The caller owns it
+ * (iommu_domain_destroy()). 0; -ENOMEM; -EINVAL: @parent is not a nesting parent.
  */
 int iommu_nested_create(struct iommu_domain *parent, const struct nested_config *config,
 			struct iommu_domain **domain);
@@ -51,8 +51,8 @@ int iommu_nested_create(struct iommu_domain *parent, const struct nested_config 
 struct iommu_domain *iommu_domain_parent(const struct iommu_domain *domain);
 
 /*
- * True if requests with a PASID that has no domain of its own go through the RID's @domain: a
- * nested one, with tables by PASID.
+ * Whether requests with a PASID that has no domain of its own go through the RID's @domain: it is
+ * nested, and finds its tables by PASID.
  */
 bool iommu_nested_takes_pasids(const struct iommu_domain *domain);
 
@@ -60,55 +60,54 @@ enum {
 	NESTED_MAX_STEPS = 16
 };
 
-/* What looking at stage 1 found. */
+/* What iommu_nested_look() found. */
 struct nested_look {
-	struct iova_range leaf; /* of stage-1 input addresses */
-	uint64_t ipa;		/* where the IOVA asked for leads, in the parent's IOVA space */
+	struct iova_range leaf; /* input addresses of the stage-1 leaf */
+	uint64_t ipa;		/* output of stage 1: in the parent's IOVA space */
 	unsigned int prot;	/* enum iopt_prot, of stage 1 alone */
-	bool walked;		/* false: there is no stage 1 for it, addresses stay as they are */
-	struct dma_fault
-		fault; /* why it led nowhere: what DMA would have run into, but for the request */
+	bool walked;		/* false: no stage 1 takes part, addresses do not change */
+	struct dma_fault fault; /* if it failed: that of a DMA, without the request */
 
-	/* What was read of guest memory, in order: also if it led nowhere. */
+	/* What was read from guest memory, in order; also if the walk failed. */
 	unsigned int count;
 	struct {
-		bool context;	    /* of a context descriptor or GCR3 table, not of a page table */
-		unsigned int level; /* as the format counts */
+		bool context;	    /* a word of a context descriptor or GCR3 table */
+		unsigned int level; /* in the format's numbering */
 		uint64_t ipa, entry;
 	} steps[NESTED_MAX_STEPS];
 };
 
 /*
- * Looks where @iova leads through stage 1 of the nested @domain, without the cache and without
- * setting accessed and dirty bits. 0; -ENOENT: nowhere, and look->fault says why; -ENOMEM. The
- * caller keeps @domain alive.
+ * Translates @iova through stage 1 of the nested @domain for inspection: without the IOTLB, and
+ * without setting accessed and dirty bits. 0; -ENOENT: look->fault says why; -ENOMEM. The caller
+ * keeps @domain alive.
  */
 int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
 		      struct nested_look *look);
 
-/* Which cached translations and structures to forget. */
+/* Which cached translations and structures to forget: those that match all that is given. */
 struct tlb_match {
-	const struct iommu_domain *domain; /* of this nested domain; NULL: any */
+	const struct iommu_domain *domain; /* nested; NULL: any */
 	bool by_pasid, by_asid, by_range;
 	uint32_t pasid;
-	uint32_t asid; /* SMMUv3; global entries match only with a range, then whatever the ASID */
+	uint32_t asid; /* SMMUv3; with by_range, global entries match any ASID, otherwise none */
 	struct iova_range range; /* stage-1 input addresses */
-	bool leaf_only;		 /* keep what was cached of upper levels */
-	bool config;		 /* instead: cached CDs and GCR3 entries (of @pasid if by_pasid) */
+	bool leaf_only;		 /* keep cached tables */
+	bool config;		 /* forget context descriptors and GCR3 entries instead */
 };
 
 /*
- * Forgets in the IOTLB of @endpoint. When it returns, no DMA is using what was forgotten, and none
- * will find it. Thread-safe.
+ * Forgets what matches in the IOTLB of @endpoint. When it returns, no DMA uses what was forgotten,
+ * and none will find it. Context: any thread; waits for the DMA in flight.
  */
 void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct tlb_match *match);
 
-/* As above, for every endpoint that goes through a nested domain on @parent. */
+/* The same for every endpoint that goes through a nested domain on @parent. */
 void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct tlb_match *match);
 
 /*
- * Turns caching off, for endpoints of @iommu that are created later: what the guest writes counts
- * at once.
+ * Turns caching off for endpoints of @iommu that are created later: what the guest writes takes
+ * effect at once.
  */
 void iommu_tlb_disable(struct iommu *iommu);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looking at a nested translation, for people: the walk of DMA (iommu/nested_domain.c) without its
- * cache and without its traces in the guest's tables. What may be written is found out by a second
- * walk, as for a write: a page that is clean is writable all the same.
+ * Inspection of a nested translation: the walk that DMA does (iommu/nested_translate.c), without
+ * the IOTLB and without setting bits in the guest's tables. A second walk, as for a write, finds
+ * out whether the page is writable, since the first one does not tell for a clean page.
  */
 #include "iommu/nested_domain.h"
 
@@ -32,8 +32,9 @@ void stage1_note(struct stage1_walk *walk, bool context, uint64_t ipa, unsigned 
 
 static int walk_once(struct stage1_walk *walk)
 {
-	int rc = walk->domain->stage1->find_context(walk);
+	int rc;
 
+	rc = walk->domain->stage1->find_context(walk);
 	if (rc || walk->context.bypass)
 		return rc;
 	rc = -EAGAIN;
@@ -42,7 +43,7 @@ static int walk_once(struct stage1_walk *walk)
 	return rc == -EAGAIN ? stage1_fail(walk, STAGE1_UPDATE) : rc;
 }
 
-/* The page, which no stage 1 changes. */
+/* The result where no stage 1 takes part: a page that leads to itself. */
 static void look_straight(uint64_t iova, struct nested_look *look)
 {
 	look->walked = false;
@@ -95,7 +96,7 @@ int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova
 	int rc;
 
 	*look = (struct nested_look){.count = 0};
-	/* As DMA: the parent's memory must not go away meanwhile. */
+	/* Like DMA: the parent's memory must stay while it is read. */
 	if (gate_enter(domain->memory))
 		return -ENOMEM;
 	rcu_read_lock();

@@ -41,6 +41,7 @@ static int stage2_find(struct stage1_walk *walk, enum dma_fault_access access, u
 	const struct iova_range aperture = parent->variant->aperture;
 	enum stage1_failure failure;
 
+	assert_inside(walk->domain);
 	if (ipa >= aperture.start && ipa <= aperture.last &&
 	    iopt_translate(parent->table, ipa, leaf)) {
 		if ((leaf->prot & need) == need)
@@ -95,9 +96,11 @@ int stage1_read_context(struct stage1_walk *walk, uint64_t ipa, uint64_t *word)
 	walk->error.ipa = ipa;
 	walk->error.has_entry = false;
 	rc = read_word(walk, ipa, word);
-	if (!rc && walk->look)
+	if (rc)
+		return rc;
+	if (walk->look)
 		stage1_note(walk, true, ipa, 0, *word);
-	return rc;
+	return 0;
 }
 
 int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t new)
@@ -162,9 +165,11 @@ static int walk_stage1(struct stage1_walk *walk)
 	}
 	if (rc == -EAGAIN)
 		return stage1_fail(walk, STAGE1_UPDATE);
-	if (!rc && walk->tlb && walk->has_table)
+	if (rc)
+		return rc;
+	if (walk->tlb && walk->has_table)
 		tlb_store_table(walk->tlb, walk->generation, &key, walk->iova, &walk->table);
-	return rc;
+	return 0;
 }
 
 /* Walks stage 2 from page->leaf and fills in the rest of @page. */
@@ -306,37 +311,36 @@ static bool translate_by_cache(struct stage1_walk *walk, struct translation *t)
 	return true;
 }
 
-bool nested_hit(struct translation *t)
+bool nested_hit(const struct translation *t, uint64_t *bus, uint64_t *len)
 {
 	const struct tlb *tlb = atomic_load_explicit(&t->endpoint->tlb, memory_order_acquire);
 	const struct iommu_domain *domain = t->domain;
-	const struct tlb_request request = {
-		.domain = domain->id,
-		.pasid = t->pasid,
-		.need = t->need,
-		.iova = t->iova,
-		.unmaps = __atomic_load_n(&domain->memory->unmaps, __ATOMIC_ACQUIRE),
-	};
 
 	/* Each write marks its stage-2 leaf: user space may have cleaned it. */
 	if (!tlb || ((t->need & IOPT_WRITE) && iommu_domain_dirty_tracking(domain)))
 		return false;
-	return tlb_hit(tlb, &request, &t->bus, &t->len);
+	return tlb_hit(tlb, t, __atomic_load_n(&domain->memory->unmaps, __ATOMIC_ACQUIRE), bus,
+		       len);
 }
 
 static __attribute__((noinline)) int translate_missed(struct translation *t)
 {
 	struct tlb *tlb = atomic_load_explicit(&t->endpoint->tlb, memory_order_acquire);
-	struct stage1_walk walk = {
-		.domain = t->domain,
-		.tlb = tlb,
-		.generation = tlb ? tlb_generation(tlb) : 0,
-		.unmaps = __atomic_load_n(&t->domain->memory->unmaps, __ATOMIC_ACQUIRE),
-		.pasid = t->pasid,
-		.need = t->need,
-		.iova = t->iova,
-	};
+	struct stage1_walk walk;
 	int rc;
+
+	walk.domain = t->domain;
+	walk.tlb = tlb;
+	walk.generation = tlb ? tlb_generation(tlb) : 0;
+	walk.unmaps = __atomic_load_n(&t->domain->memory->unmaps, __ATOMIC_ACQUIRE);
+	walk.pasid = t->pasid;
+	walk.iova = t->iova;
+	walk.need = t->need;
+	walk.look = NULL;
+	walk.has_table = false;
+	/* The results that stay 0 where a format has none. Zeroing all of @walk would cost more. */
+	walk.context = (struct stage1_context){0};
+	walk.error = (struct stage1_error){0};
 
 	if (tlb && translate_by_cache(&walk, t))
 		return 0;
@@ -349,5 +353,5 @@ static __attribute__((noinline)) int translate_missed(struct translation *t)
 int nested_translate(struct translation *t)
 {
 	assert_inside(t->domain);
-	return nested_hit(t) ? 0 : translate_missed(t);
+	return nested_hit(t, &t->bus, &t->len) ? 0 : translate_missed(t);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An IOMMU with a shape of its own has a copy of its kind, which lives as long as it does. */
+/* IOMMUs with a shape: one with other ranges owns a changed copy of its kind. */
 #include "iommu/shape.h"
 
 #include <ctype.h>
@@ -14,7 +14,7 @@
 
 /* ---- texts ---- */
 
-/* A number at *@text, which moves past it and past @end. */
+/* Parses a number at *@text that is followed by @end, and advances *@text behind both. */
 static bool parse_number(const char **text, char end, uint64_t *number)
 {
 	char *after;
@@ -29,7 +29,7 @@ static bool parse_number(const char **text, char end, uint64_t *number)
 	return true;
 }
 
-/* "START-LAST" at *@text, and another one after a '+' (*@more). */
+/* Parses "START-LAST" at *@text; *@more: another range follows after a '+'. */
 static bool parse_range(const char **text, struct iova_range *range, bool *more)
 {
 	*more = strchr(*text, '+');
@@ -69,7 +69,7 @@ int iommu_shape_set(struct kind_shape *shape, const char *option, const char *va
 /* ---- kinds ---- */
 
 /*
- * What is between the windows is not translated, in addition to what the kind does not translate.
+ * Adds what lies between the windows to the gaps of the kind. 0, or -EINVAL: too many.
  */
 static int add_gaps(struct iommu_kind *kind, const struct kind_shape *shape)
 {
@@ -89,7 +89,8 @@ static int add_gaps(struct iommu_kind *kind, const struct kind_shape *shape)
 }
 
 /*
- * The table for the ordinary request must express it all; those for others do as far as they can.
+ * Cuts the apertures of all tables. -EINVAL: the table for requests without flags cannot express
+ * all of @aperture. The other tables keep what they can express.
  */
 static int cut_aperture(struct iommu_kind *kind, struct iova_range aperture)
 {
@@ -106,7 +107,7 @@ static int cut_aperture(struct iommu_kind *kind, struct iova_range aperture)
 	return 0;
 }
 
-/* Inserts a reserved region in its place. */
+/* Inserts a reserved region, in order. */
 static int add_hole(struct iommu_kind *kind, struct iova_range hole)
 {
 	size_t at = kind->reserved_count;
@@ -122,21 +123,27 @@ static int add_hole(struct iommu_kind *kind, struct iova_range hole)
 
 static int reshape(struct iommu_kind *kind, const struct kind_shape *shape)
 {
-	int rc = 0;
+	int rc;
 
 	if (shape->window_count) {
 		rc = cut_aperture(
 			kind, (struct iova_range){shape->windows[0].start,
 						  shape->windows[shape->window_count - 1].last});
-		if (!rc)
-			rc = add_gaps(kind, shape);
+		if (rc)
+			return rc;
+		rc = add_gaps(kind, shape);
+		if (rc)
+			return rc;
 	}
-	for (size_t i = 0; i < shape->hole_count && !rc; i++)
+	for (size_t i = 0; i < shape->hole_count; i++) {
 		rc = add_hole(kind, shape->holes[i]);
-	return rc;
+		if (rc)
+			return rc;
+	}
+	return 0;
 }
 
-/* With a kind of its own, which has other ranges. */
+/* Creates an IOMMU with a kind of its own, which has other ranges. */
 static int create_reshaped(const struct iommu_kind *kind, const struct kind_shape *shape,
 			   const char *name, struct iommu **out)
 {
@@ -148,12 +155,15 @@ static int create_reshaped(const struct iommu_kind *kind, const struct kind_shap
 		return -ENOMEM;
 	*own = *kind;
 	rc = reshape(own, shape);
-	if (!rc)
-		rc = iommu_create(own, name, out);
 	if (rc)
-		alloc_free(own);
-	else
-		(*out)->own = own;
+		goto out_free;
+	rc = iommu_create(own, name, out);
+	if (rc)
+		goto out_free;
+	(*out)->own = own;
+	return 0;
+out_free:
+	alloc_free(own);
 	return rc;
 }
 
@@ -166,7 +176,9 @@ int iommu_create_shaped(const struct iommu_kind *kind, const struct kind_shape *
 		rc = create_reshaped(kind, shape, name, out);
 	else
 		rc = iommu_create(kind, name, out);
-	if (!rc && shape->no_iotlb)
+	if (rc)
+		return rc;
+	if (shape->no_iotlb)
 		iommu_tlb_disable(*out);
-	return rc;
+	return 0;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stage 1 of nested translation: what a format contributes, and what it may use
- * (iommu/nested_domain.c).
+ * Stage 1 of nested translation: the interface between the formats (stage1_*.c) and the translation
+ * (nested_translate.c).
  *
- * A format says how a request finds its tables (context), walks them, and names a failure as its
- * specification does. It reaches guest memory only through stage1_read() and stage1_update(), which
- * go through stage 2. All of it runs inside the gate of the parent and in a read-side critical
- * section, on any number of threads.
+ * A format finds the tables of a request (its context), walks them, and describes a failure in the
+ * terms of its specification. It accesses guest memory only by stage1_read(), stage1_read_context()
+ * and stage1_update(), which go through stage 2.
+ *
+ * Locks: none. All of this runs inside the gate of the parent and in a read-side critical section
+ * (assert_inside()), on any number of threads.
  */
 #ifndef IOMMU_STAGE1_H
 #define IOMMU_STAGE1_H
@@ -23,52 +25,52 @@ enum {
 	STAGE1_CONTEXT_WORDS = 4
 };
 
-/* Where the tables of a PASID are, in words of the format's own. */
+/* The context of a PASID: where its tables are, in words that only the format interprets. */
 struct stage1_context {
 	bool bypass; /* no stage 1 for this request */
 	uint32_t asid;
 	uint64_t words[STAGE1_CONTEXT_WORDS];
 };
 
-/* A lowest table (of 4 KiB pages), and the rights that are left of the levels above. */
+/* A table of 4 KiB pages, and the rights that the levels above it leave. */
 struct stage1_table {
 	uint64_t ipa;
 	unsigned int rights; /* enum iopt_prot */
 };
 
-/* Where stage 1 leads. */
+/* The result of a walk of stage 1. */
 struct stage1_leaf {
-	uint64_t ipa;	    /* of the IOVA asked for */
+	uint64_t ipa;	    /* output for the IOVA of the request */
 	unsigned int shift; /* log2 of the leaf */
 	unsigned int
-		prot; /* enum iopt_prot: what needs no other walk; clean pages lack IOPT_WRITE */
+		prot; /* enum iopt_prot, usable without another walk: not IOPT_WRITE if clean */
 	bool global;  /* the same for all ASIDs */
 };
 
 enum stage1_failure {
 	STAGE1_ABORT,	    /* the configuration refuses all requests */
-	STAGE1_NEEDS_PASID, /* it refuses those without a PASID */
-	STAGE1_BAD_CONFIG,  /* STE, DTE, first-stage parameters */
-	STAGE1_BAD_PASID,   /* too large, or nothing there */
+	STAGE1_NEEDS_PASID, /* it refuses requests without a PASID */
+	STAGE1_BAD_CONFIG,  /* the STE, DTE or first-stage parameters are invalid */
+	STAGE1_BAD_PASID,   /* too large, or it has no context */
 	STAGE1_BAD_CONTEXT, /* the descriptor of the PASID is invalid */
 	STAGE1_ADDRESS,	    /* the input address is out of range */
 	STAGE1_NOT_PRESENT,
 	STAGE1_RESERVED,    /* reserved bits of an entry are set */
 	STAGE1_OUTPUT,	    /* an entry's address is out of range */
-	STAGE1_ACCESS_FLAG, /* is clear, and not for us to set */
-	STAGE1_PRIVILEGED,  /* only privileged requests may */
+	STAGE1_ACCESS_FLAG, /* is clear, and software manages it */
+	STAGE1_PRIVILEGED,  /* only privileged requests are permitted */
 	STAGE1_READ_ONLY,
 	STAGE1_UPDATE, /* accessed and dirty bits could not be set */
-	STAGE1_MEMORY, /* of a table or descriptor, is gone */
+	STAGE1_MEMORY, /* the memory of a table or descriptor is gone */
 	STAGE2_NOT_MAPPED,
-	STAGE2_READ, /* is not permitted */
-	STAGE2_WRITE,
+	STAGE2_READ,  /* reads are not permitted */
+	STAGE2_WRITE, /* writes are not permitted */
 };
 
 struct stage1_error {
 	enum stage1_failure failure;
 	enum dma_fault_access access;
-	uint64_t ipa; /* of the entry, or what stage 2 was asked for */
+	uint64_t ipa; /* of the entry, or the input of stage 2 */
 	bool has_entry;
 	unsigned int level;
 	uint64_t entry;
@@ -81,12 +83,12 @@ struct stage1_walk {
 	uint64_t generation; /* of @tlb, when the walk began */
 	uint64_t unmaps;     /* of the parent, when the walk began */
 	uint32_t pasid;
-	unsigned int need; /* enum iopt_prot */
 	uint64_t iova;
+	unsigned int need; /* enum iopt_prot */
 	struct stage1_context context;
-	struct nested_look *look; /* not NULL: nothing is to change, and each entry is noted here */
+	struct nested_look *look; /* not NULL: change nothing, and record each entry here */
 
-	/* Before walk(): a cached one, or rather not; after it: what may be cached. */
+	/* Before walk(): a cached table to begin with; after it: a table to cache. */
 	bool has_table;
 	struct stage1_table table;
 
@@ -101,24 +103,25 @@ static inline bool stage1_writes(const struct stage1_walk *walk)
 
 struct stage1_ops {
 	/*
-	 * Finds walk->context. A format whose contexts have ASIDs caches them, so that a cached
-	 * context comes before a cached page. 0, or -EFAULT and walk->error.
+	 * Finds walk->context. A format whose contexts have ASIDs caches them here, since a cached
+	 * page is found by its ASID. 0, or -EFAULT and walk->error.
 	 */
 	int (*find_context)(struct stage1_walk *walk);
 	bool has_asids;
 
 	/*
-	 * Fills walk->leaf, after setting accessed and dirty bits. 0, or -EFAULT and walk->error.
+	 * Walks the tables, sets accessed and dirty bits, and fills in walk->leaf. 0; -EAGAIN: an
+	 * entry has changed, walk again; -EFAULT and walk->error.
 	 */
 	int (*walk)(struct stage1_walk *walk);
 
 	/*
-	 * Whether the hardware can do what the configuration asks for. NULL: whatever passed
-	 * creation.
+	 * Whether the hardware supports the configuration. NULL: every one that a domain was
+	 * created with.
 	 */
 	bool (*possible)(const struct iommu_domain *domain);
 
-	/* Fills in reason, name and event of @fault, the rest of which is known. */
+	/* Fills in reason, name and event of @fault; the rest is there already. */
 	void (*describe)(const struct stage1_walk *walk, struct dma_fault *fault);
 	bool by_pasid; /* iommu_nested_takes_pasids() */
 };
@@ -128,35 +131,35 @@ extern const struct stage1_ops stage1_vtd;
 extern const struct stage1_ops stage1_smmuv3;
 extern const struct stage1_ops stage1_amd;
 
-/* Sets walk->error to @failure where the walk is now, and returns -EFAULT. */
+/* Sets walk->error.failure; the rest of walk->error stays. Returns -EFAULT. */
 int stage1_fail(struct stage1_walk *walk, enum stage1_failure failure);
 
 /*
- * What the walk ran into, in the words of everybody and of its format; but for the request, which
- * is not known here.
+ * Fills in *@fault from walk->error, in general terms and in those of the format. The caller adds
+ * the request, which is not known here.
  */
 void stage1_describe(const struct stage1_walk *walk, struct dma_fault *fault);
 
 /*
- * Reads the 64-bit entry of @level at @ipa. 0, or -EFAULT and walk->error. Later failures are about
- * this entry.
+ * Reads the 64-bit entry of @level at @ipa. Failures from here on are attributed to this entry. 0,
+ * or -EFAULT and walk->error.
  */
 int stage1_read(struct stage1_walk *walk, uint64_t ipa, unsigned int level, uint64_t *entry);
 
-/* The same for a word of a context descriptor or of a table of such. */
+/* The same for a word of a context descriptor, or of a table that leads to one. */
 int stage1_read_context(struct stage1_walk *walk, uint64_t ipa, uint64_t *word);
 
 /*
- * Replaces the entry @old at @ipa by @new, as one atomic step (but if walk->look says otherwise).
- * 0; -EAGAIN: it is not @old any more, walk again; -EFAULT and walk->error.
+ * Replaces the entry @old at @ipa by @new atomically; does nothing if walk->look is set. 0;
+ * -EAGAIN: it is not @old any more, walk again; -EFAULT and walk->error.
  */
 int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t new);
 
-/* Notes an entry that was read, if walk->look wants it (iommu/nested_look.c). */
+/* Records an entry that was read in walk->look (iommu/nested_look.c). */
 void stage1_note(struct stage1_walk *walk, bool context, uint64_t ipa, unsigned int level,
 		 uint64_t entry);
 
-/* The context of walk->pasid in the cache, and into it. */
+/* Finds walk->context in the IOTLB (false: it is not there); stores it. */
 bool stage1_cached_context(struct stage1_walk *walk);
 void stage1_cache_context(struct stage1_walk *walk);
 
@@ -180,9 +183,9 @@ struct arm_tables {
 	uint64_t root;
 	unsigned int input_bits;
 	unsigned int output_bits;
-	bool hierarchical; /* table entries restrict */
-	bool access_fault; /* a clear access flag is a fault, unless set by us */
-	bool set_access, set_dirty;
+	bool hierarchical;	    /* APTable of table descriptors restricts what is below */
+	bool access_fault;	    /* a clear access flag is a fault, unless @set_access */
+	bool set_access, set_dirty; /* hardware updates them */
 };
 
 /* ops->walk() of an IOVA that is within the input range of @tables. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD: a guest's v2 tables, found by PASID in the GCR3 table of its device table entry (AMD I/O
- * Virtualization 3.08, 2.2.2.1 and 2.2.6), and the entries of the event log (2.5).
+ * AMD: from a guest's device table entry by PASID to its v2 tables (AMD I/O Virtualization 3.08,
+ * 2.2.2.1 and 2.2.6), and the entries of the event log (2.5).
  *
- * Without V or GV there is no stage 1. A request without a PASID is translated as PASID 0 if GIOV
- * is set, and has no stage 1 else.
+ * Without V or GV there is no stage 1. A request without a PASID is translated like PASID 0 if GIOV
+ * is set; otherwise it has no stage 1.
  */
 #include "iommu/amd_tables.h"
 #include "iommu/iommu_internal.h"
@@ -15,7 +15,7 @@ enum {
 	CONTEXT_GCR3 = 0, /* word of a context */
 };
 
-/* 2.5.3: IO_PAGE_FAULT and its kin; flags in word 0. */
+/* 2.5.3: flags in word 0 of IO_PAGE_FAULT and similar events. */
 #define EVENT_PASID_19_16 BITS(19, 16)
 #define EVENT_PASID_15_0  BITS(47, 32)
 #define EVENT_GN	  BIT(48) /* the address is the guest's input */
@@ -53,7 +53,7 @@ static int amd_find_context(struct stage1_walk *walk)
 			       (!pasid && !(dte0 & DTE0_GIOV));
 	if (walk->context.bypass)
 		return 0;
-	/* Addresses with a PASID are a process's: sign-extended. */
+	/* With a PASID, the address is that of a process: sign-extended. */
 	if (pasid ? !x86_canonical(walk->iova, levels) : walk->iova >> x86_input_bits(levels))
 		return stage1_fail(walk, STAGE1_ADDRESS);
 	return 0;
@@ -65,7 +65,7 @@ static uint64_t gcr3_table(const uint64_t *dte)
 	       bits_get(dte[1], DTE1_GCR3_51_31) << 31;
 }
 
-/* Walks the GCR3 table, of GLX + 1 levels. */
+/* Walks the GCR3 table. */
 static int find_gcr3(struct stage1_walk *walk)
 {
 	const uint64_t *dte = walk->domain->config.dte;
@@ -78,8 +78,9 @@ static int find_gcr3(struct stage1_walk *walk)
 		uint64_t index = (walk->pasid >> (GCR3_INDEX_BITS * level)) &
 				 (BIT(GCR3_INDEX_BITS) - 1);
 		uint64_t entry;
-		int rc = stage1_read_context(walk, table + index * sizeof(entry), &entry);
+		int rc;
 
+		rc = stage1_read_context(walk, table + index * sizeof(entry), &entry);
 		if (rc)
 			return rc;
 		if (!(entry & GCR3_VALID))
@@ -95,16 +96,17 @@ static int find_gcr3(struct stage1_walk *walk)
 
 static int amd_walk(struct stage1_walk *walk)
 {
-	if (!walk->has_table && !stage1_cached_context(walk)) {
-		int rc = find_gcr3(walk);
+	int rc;
 
+	if (!walk->has_table && !stage1_cached_context(walk)) {
+		rc = find_gcr3(walk);
 		if (rc)
 			return rc;
 	}
 	return x86_walk(walk, walk->context.words[CONTEXT_GCR3], levels_of(walk->domain), X86_A);
 }
 
-/* Code and flags. */
+/* Code and flags of the event. */
 static uint64_t event_of(const struct stage1_walk *walk)
 {
 	uint64_t flags = 0;
@@ -144,7 +146,7 @@ static const char *event_name(uint64_t code)
 static void amd_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	const uint64_t event = event_of(walk);
-	/* What stage 2 is asked for, it is asked to read, but for updates and the page itself. */
+	/* Stage 2 is asked for reads, except for updates of entries and for the page itself. */
 	const bool write = walk->error.failure == STAGE2_WRITE ||
 			   (stage1_writes(walk) && fault->access == DMA_FAULT_AT_PAGE) ||
 			   (stage1_writes(walk) && fault->stage == 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AArch64 stage-1 tables of a guest, 4 KiB granule [FORMAT-ARM], [FORMAT-ARM-S1].
+ * AArch64 stage-1 tables of a guest, 4 KiB granule [FORMAT-ARM-S1].
  *
  * Requests are unprivileged.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SMMUv3: from a guest's stream table entry by context descriptors to stage-1 tables, and event
- * records (Arm IHI 0070, 5.2, 5.4 and 7.3; [FORMAT-ARM-STE]).
+ * SMMUv3: from a guest's stream table entry by context descriptors to its stage-1 tables, and the
+ * event records (Arm IHI 0070, 5.2, 5.4 and 7.3) [FORMAT-ARM-STE].
  *
- * The substream is the PASID. A context keeps words 0 to 2 of the descriptor.
+ * The substream ID is the PASID. A context holds the first words of the descriptor.
  */
 #include "base/check.h"
 #include "iommu/iommu_internal.h"
@@ -96,14 +96,16 @@ static int read_cd(struct stage1_walk *walk)
 {
 	uint64_t *cd = walk->context.words;
 	uint64_t ipa = 0;
-	int rc = find_cd(walk, &ipa);
+	int rc;
 
+	rc = find_cd(walk, &ipa);
 	if (rc)
 		return rc;
-	for (unsigned int i = 0; i < STAGE1_CONTEXT_WORDS && !rc; i++)
+	for (unsigned int i = 0; i < STAGE1_CONTEXT_WORDS; i++) {
 		rc = stage1_read_context(walk, ipa + i * sizeof(cd[0]), &cd[i]);
-	if (rc)
-		return rc;
+		if (rc)
+			return rc;
+	}
 	if (!cd_is_legal(cd))
 		return stage1_fail(walk, STAGE1_BAD_CONTEXT);
 	walk->context.asid = (uint32_t)bits_get(cd[0], CD0_ASID);
@@ -111,7 +113,7 @@ static int read_cd(struct stage1_walk *walk)
 	return 0;
 }
 
-/* What the STE says of the request, before any descriptor. */
+/* Checks the request against the STE, before a descriptor is read. */
 static int check_stream(struct stage1_walk *walk)
 {
 	const uint64_t *ste = walk->domain->config.ste;
@@ -138,14 +140,15 @@ static int check_stream(struct stage1_walk *walk)
 
 static int smmuv3_find_context(struct stage1_walk *walk)
 {
-	int rc = check_stream(walk);
+	int rc;
 
+	rc = check_stream(walk);
 	if (rc || walk->context.bypass || stage1_cached_context(walk))
 		return rc;
 	return read_cd(walk);
 }
 
-/* Whether the bits above what @half translates are as they must be. */
+/* Whether the bits above the input range of @half are all zero, or all one in the upper half. */
 static bool in_range(const struct half *half, uint64_t iova)
 {
 	const unsigned int width = half->ignore_top_byte ? TOP_BYTE_SHIFT : 64;
@@ -245,8 +248,8 @@ static struct event event_of(const struct stage1_walk *walk)
 }
 
 /*
- * Faults of stage 1, but for those of its configuration, are recorded only if the descriptor says
- * so.
+ * Whether the guest gets an event record. Translation faults of stage 1 are recorded only if the
+ * descriptor has R set.
  */
 static bool is_recorded(const struct stage1_walk *walk, const struct event *event)
 {
@@ -257,8 +260,8 @@ static bool is_recorded(const struct stage1_walk *walk, const struct event *even
 }
 
 /*
- * Words 1 to 3 of the record of a fault of translation: what was done, where, and what stage 2 was
- * asked for.
+ * Words 1 to 3 of the record of a translation fault: the access, its address, and the input of
+ * stage 2.
  */
 static void describe_translation(const struct stage1_walk *walk, struct dma_fault *fault)
 {
@@ -269,7 +272,7 @@ static void describe_translation(const struct stage1_walk *walk, struct dma_faul
 	};
 	const bool stage2 = fault->stage == 2;
 	const bool walk_access = fault->access != DMA_FAULT_AT_PAGE;
-	/* What a walk does by itself is a read, but for updates. */
+	/* The walk itself only reads, except for updates of entries. */
 	const bool read = stage2 && walk_access ? walk->error.failure != STAGE2_WRITE
 						: !stage1_writes(walk);
 

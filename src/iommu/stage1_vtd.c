@@ -3,8 +3,8 @@
  * VT-d: first-stage tables of a guest (VT-d 5.0, 3.6 and 3.8), and the fault reasons of scalable
  * mode (7.1.3).
  *
- * Requests are of user privilege, so SRE and WPE, which are about supervisor requests, change
- * nothing. The same table serves each PASID that goes through the domain.
+ * Requests have user privilege, so SRE and WPE, which concern supervisor requests, have no effect.
+ * One table serves all PASIDs that go through the domain.
  */
 #include <uiommufd/iommufd.h>
 
@@ -22,7 +22,7 @@ static unsigned int levels_of(const struct iommu_domain *domain)
 	return domain->config.vtd.addr_width == VTD_5_LEVEL_BITS ? X86_5_LEVELS : X86_4_LEVELS;
 }
 
-/* As the registers announce: 5 levels and extended accessed flags, but no supervisor requests. */
+/* What the registers announce: 5 levels, but no supervisor requests. */
 static bool vtd_possible(const struct iommu_domain *domain)
 {
 	const uint32_t width = domain->config.vtd.addr_width;

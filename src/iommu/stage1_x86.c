@@ -2,9 +2,9 @@
 /*
  * x86-64 page tables of a guest [FORMAT-X86]: VT-d's first stage and AMD's v2 tables.
  *
- * The walk first reads all entries and then looks at rights, so that a missing entry below a
- * read-only one is reported as missing. Only a walk that succeeds sets accessed and dirty bits,
- * from the top.
+ * The walk reads all entries before it checks rights, so a missing entry below a read-only one is
+ * reported as missing. Accessed and dirty bits are set from the top, and only by a walk that
+ * succeeds.
  */
 #include "base/check.h"
 #include "iommu/stage1.h"

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Set-associative caches of one entry per cache line.
+ * The IOTLB: set-associative caches (iommu/tlb.h).
  *
- * An entry is a sequence lock (odd: being written) over words that are atomic one by one. Readers
- * never write. A writer that does not get an entry at once drops what it wanted to store; only
- * forgetting waits, for as long as another thread takes to write six words.
+ * An entry is a sequence lock (odd: being written) over words that are each atomic. Readers do not
+ * write. A writer that finds the entry busy drops its store; tlb_forget() waits, for as long as
+ * another thread takes to write an entry.
  *
- * Storing and forgetting: the one takes the entry and then looks at the generation; the other
- * raises the generation and then looks at the entry. So either the store sees that it is too late,
- * or its entry is seen, and forgotten.
+ * A store locks the entry and then reads the generation; tlb_forget() increments the generation and
+ * then reads the entry. So either the store finds that it is too late, or tlb_forget() finds what
+ * it stored.
  */
 #include "iommu/tlb.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdatomic.h>
 
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "base/check.h"
+#include "iommu/iommu_internal.h"
 
 enum {
 	TLB_WAYS = 4,
@@ -27,23 +29,16 @@ enum {
 	TABLE_SHIFT = 21, /* what one lowest table covers */
 };
 
-/*
- * WORD_DOMAIN: its id; 0: the entry is empty WORD_START: first IOVA of the page or of the table's
- * reach, and flags in the low bits WORD_SPACE: PASID, and ASID from bit 32 on The others are the
- * payload, each cache its own; of a page: PAGE_IPA: the page's, and in its low bits log2 of what is
- * contiguous PAGE_BUS: the page's PAGE_UNMAPS: of the parent: what stage 2 has said holds for this
- * count PAGE_CONTEXTS: how often contexts had been forgotten: until then, WORD_SPACE has the ASID
- * that goes with the PASID
- */
+/* The words of an entry. Each cache has its own payload. */
 enum {
-	WORD_DOMAIN,
-	WORD_START,
-	WORD_SPACE,
-	WORD_PAYLOAD,
-	PAGE_IPA = WORD_PAYLOAD,
+	WORD_DOMAIN, /* ID; 0: the entry is empty */
+	WORD_START, /* first IOVA of the page, or of what the table translates; flags in low bits */
+	WORD_SPACE, /* PASID and ASID */
+	WORD_PAYLOAD,		 /* the rest; of a page: */
+	PAGE_IPA = WORD_PAYLOAD, /* and in its low bits log2 of what is contiguous */
 	PAGE_BUS,
-	PAGE_UNMAPS,
-	PAGE_CONTEXTS,
+	PAGE_UNMAPS,   /* of the parent, when stage 2 was walked */
+	PAGE_CONTEXTS, /* tlb->contexts_forgotten when WORD_SPACE had the ASID of the PASID */
 	WORDS
 };
 
@@ -61,9 +56,10 @@ enum {
 #define SPACE_PASID BITS(31, 0)
 #define SPACE_ASID  BITS(63, 32)
 
-/* @value, which fits, in the field that @mask marks. */
+/* @value in the field that @mask marks. */
 static inline uint64_t bits_put(uint64_t value, uint64_t mask)
 {
+	assert(!(value * lowest_bit(mask) & ~mask));
 	return value * lowest_bit(mask);
 }
 
@@ -77,10 +73,9 @@ struct tlb_set {
 };
 
 struct tlb {
-	_Atomic uint64_t generation; /* how often something was forgotten */
-	_Atomic uint64_t
-		contexts_forgotten;  /* how often it was contexts; raised after @generation */
-	_Atomic unsigned int victim; /* where the next entry goes in a full set */
+	_Atomic uint64_t generation;	     /* how often something was forgotten */
+	_Atomic uint64_t contexts_forgotten; /* how often contexts were; raised after @generation */
+	_Atomic unsigned int victim;	     /* where the next entry goes in a full set */
 	struct tlb_set pages[PAGE_SETS];
 	struct tlb_set tables[TABLE_SETS];
 	struct tlb_set contexts[CONTEXT_SETS];
@@ -108,7 +103,7 @@ static uint64_t space_of(const struct tlb_key *key)
 	return key->pasid | (uint64_t)key->asid << 32;
 }
 
-/* What an entry must hold to be the one that is wanted: its words under these masks. */
+/* What an entry must have in its first words, under these masks, to match. */
 struct tlb_tag {
 	uint64_t words[WORD_PAYLOAD];
 	uint64_t start_mask, space_mask;
@@ -126,7 +121,7 @@ static inline struct tlb_tag tag_of(const struct tlb_key *key, uint64_t start, u
 
 static inline uint64_t word(const struct tlb_entry *entry, unsigned int i)
 {
-	/* Acquire: the look at the sequence that follows stays behind. */
+	/* Acquire: the sequence is read again after this. */
 	return atomic_load_explicit(&entry->words[i], memory_order_acquire);
 }
 
@@ -147,7 +142,7 @@ static inline bool find(const struct tlb_set *set, const struct tlb_tag *tag, ui
 			continue;
 		for (unsigned int w = 0; w < WORDS; w++)
 			words[w] = word(entry, w);
-		/* Written meanwhile: as good as not there. */
+		/* If it was written meanwhile, it counts as not found. */
 		return atomic_load_explicit(&entry->sequence, memory_order_relaxed) == before;
 	}
 	return false;
@@ -165,6 +160,7 @@ static void entry_unlock(struct tlb_entry *entry)
 {
 	uint64_t sequence = atomic_load_explicit(&entry->sequence, memory_order_relaxed);
 
+	assert(sequence & 1);
 	atomic_store_explicit(&entry->sequence, sequence + 1, memory_order_release);
 }
 
@@ -176,7 +172,7 @@ static struct tlb_entry *choose(struct tlb *tlb, struct tlb_set *set, const stru
 	for (unsigned int i = 0; i < TLB_WAYS; i++) {
 		if (tag_matches(&set->ways[i], tag))
 			return &set->ways[i];
-		/* The first: a look-up finds it at once. */
+		/* The first empty one: look-ups try it first. */
 		if (!empty && !word(&set->ways[i], WORD_DOMAIN))
 			empty = &set->ways[i];
 	}
@@ -195,7 +191,7 @@ static void store(struct tlb *tlb, struct tlb_set *set, uint64_t generation,
 	if (!entry_lock(entry))
 		return;
 	if (atomic_load(&tlb->generation) == generation) {
-		/* Release: none is seen without the sequence being odd. */
+		/* Release: a reader that sees a new word also sees that the sequence is odd. */
 		for (unsigned int i = 0; i < WORDS; i++)
 			atomic_store_explicit(&entry->words[i], words[i], memory_order_release);
 	}
@@ -206,7 +202,7 @@ static void store(struct tlb *tlb, struct tlb_set *set, uint64_t generation,
 
 static size_t hash(uint64_t domain, uint64_t pasid, uint64_t number)
 {
-	/* Neighbours stay neighbours: a buffer of so many pages fits whole. */
+	/* Neighbouring pages go to neighbouring sets: a buffer of PAGE_SETS pages fits. */
 	return number + (domain * 5 + pasid) * 0x61;
 }
 
@@ -221,17 +217,17 @@ static inline size_t page_set(const struct tlb_key *key, uint64_t iova)
 }
 
 /*
- * The loads of an entry do not wait for each other, and there is one branch until it is found: this
- * is what a DMA costs more behind a nested domain.
+ * The additional cost of a DMA behind a nested domain. The loads of an entry do not depend on each
+ * other, and one branch decides whether it matches.
  */
-bool tlb_hit(const struct tlb *tlb, const struct tlb_request *request, uint64_t *bus, uint64_t *len)
+bool tlb_hit(const struct tlb *tlb, const struct translation *t, uint64_t unmaps, uint64_t *bus,
+	     uint64_t *len)
 {
-	const struct tlb_key key = {.domain = request->domain, .pasid = request->pasid};
-	const uint64_t iova = request->iova;
+	const struct tlb_key key = {.domain = t->domain->id, .pasid = t->pasid};
+	const uint64_t iova = t->iova;
 	const uint64_t contexts =
 		atomic_load_explicit(&tlb->contexts_forgotten, memory_order_acquire);
-	const uint64_t rights = bits_put(request->need, START_PROT1) |
-				bits_put(request->need, START_PROT2);
+	const uint64_t rights = bits_put(t->need, START_PROT1) | bits_put(t->need, START_PROT2);
 	const struct tlb_set *set = &tlb->pages[page_set(&key, iova)];
 
 	for (unsigned int i = 0; i < TLB_WAYS; i++) {
@@ -245,7 +241,7 @@ bool tlb_hit(const struct tlb *tlb, const struct tlb_request *request, uint64_t 
 		    ((word(entry, WORD_SPACE) ^ key.pasid) & SPACE_PASID) |
 		    (word(entry, PAGE_CONTEXTS) ^ contexts))
 			continue;
-		if ((rights & ~start) | (word(entry, PAGE_UNMAPS) ^ request->unmaps) | (before & 1))
+		if ((rights & ~start) | (word(entry, PAGE_UNMAPS) ^ unmaps) | (before & 1))
 			return false;
 		*bus = page_bus + (iova & PAGE_MASK);
 		*len = reach - (iova & (reach - 1));
@@ -287,7 +283,7 @@ void tlb_store_page(struct tlb *tlb, uint64_t generation, const struct tlb_key *
 		[PAGE_IPA] = (page->leaf.ipa & ~PAGE_MASK) | page->span,
 		[PAGE_BUS] = page->bus,
 		[PAGE_UNMAPS] = page->unmaps,
-		/* If it is new already, so is the generation. */
+		/* tlb_forget() increments the generation first: store() finds that. */
 		[PAGE_CONTEXTS] = atomic_load(&tlb->contexts_forgotten),
 	};
 
@@ -371,7 +367,7 @@ void tlb_store_context(struct tlb *tlb, uint64_t generation, const struct tlb_ke
 
 /* ---- forgetting ---- */
 
-/* 2^@shift bytes around @start, and what is to be forgotten. */
+/* Whether the 2^@shift bytes around @start intersect what is to be forgotten. */
 static bool in_range(const struct tlb_match *match, uint64_t start, unsigned int shift)
 {
 	const uint64_t mask = BIT(shift) - 1;
@@ -389,7 +385,7 @@ static bool space_matches(const struct tlb_match *match, const uint64_t *words, 
 	       bits_get(words[WORD_SPACE], SPACE_ASID) == match->asid;
 }
 
-/* By ASID alone, global entries stay; by address, they belong to every ASID. */
+/* Global entries belong to every ASID if matched by address, and to none if by ASID alone. */
 static bool page_matches(const struct tlb_match *match, const uint64_t *words)
 {
 	const bool global = words[WORD_START] & START_GLOBAL;
@@ -419,7 +415,7 @@ static void forget_entry(struct tlb_entry *entry, const struct tlb_match *match,
 {
 	uint64_t words[WORD_PAYLOAD];
 
-	/* Nobody is writing it and it is empty: it stays so, but for what is newer than us. */
+	/* Empty and not being written: only a store newer than this invalidation can fill it. */
 	if (!(atomic_load(&entry->sequence) & 1) && !word(entry, WORD_DOMAIN))
 		return;
 	while (!entry_lock(entry))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one place that copies a driver's structure in and out, so that all keep to the same rule. */
+/* Driver data: the only place that copies it in and out, so that all commands follow one rule. */
 #include "iommu/user_data.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD IOMMU host page tables as the hardware has them: 64-bit addresses. The top starts at level 2
+ * AMD IOMMU host page tables as the hardware has them: 64-bit addresses
+ * [FORMAT-AMDV1]. The top starts at level 2
  * and grows when more is mapped.
  */
 #define FMT_OPS		  iopt_amdv1_ops

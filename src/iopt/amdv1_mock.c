@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of the mock IOMMU [MOCK-HWPT]: AMD's with a granule of 2 KiB, 38 bits wide
- * and always of three levels.
+ * The tables of the mock IOMMU [MOCK-HWPT], [FORMAT-AMDV1-MOCK]: AMD's with a granule of 2 KiB, 38
+ * bits wide and always of three levels.
  */
 #define FMT_OPS		  iopt_amdv1_mock_ops
 #define FMT_GRANULE_SHIFT 11

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory of page tables; see the header. */
+/* Memory of page tables (iopt/arena.h): chunks, and lists of their tables by slot number. */
 #include "iopt/arena.h"
 
 #include <assert.h>
@@ -61,7 +61,7 @@ static uint64_t *chunk_table(struct arena_chunk *chunk, unsigned int slot)
 	return (uint64_t *)((char *)chunk + ((size_t)slot << ARENA_TABLE_SHIFT));
 }
 
-/* A chunk of which a table can be had, or NULL. */
+/* A chunk with a table that can be allocated, or NULL. */
 static struct arena_chunk *chunk_available(struct arena *arena)
 {
 	if (cds_list_empty(&arena->available))
@@ -69,6 +69,7 @@ static struct arena_chunk *chunk_available(struct arena *arena)
 	return cds_list_first_entry(&arena->available, struct arena_chunk, available);
 }
 
+/* Notes that @count tables of @chunk have been allocated. */
 static void chunk_take(struct arena *arena, struct arena_chunk *chunk, unsigned int count)
 {
 	if (chunk->used == 0)
@@ -79,6 +80,7 @@ static void chunk_take(struct arena *arena, struct arena_chunk *chunk, unsigned 
 		cds_list_del(&chunk->available);
 }
 
+/* Makes table @slot of @chunk available. */
 static void chunk_give(struct arena *arena, struct arena_chunk *chunk, unsigned int slot)
 {
 	if (!chunk_has_table(chunk))
@@ -88,6 +90,16 @@ static void chunk_give(struct arena *arena, struct arena_chunk *chunk, unsigned 
 	chunk->used--;
 	if (chunk->used == 0)
 		arena->n_idle++;
+}
+
+/* For assertions. */
+static inline bool table_is_zero(const uint64_t *table)
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < IOPT_ENTRIES; i++)
+		any |= entry_own(&table[i]);
+	return !any;
 }
 
 uint64_t *arena_alloc(struct arena *arena)
@@ -107,6 +119,7 @@ uint64_t *arena_alloc(struct arena *arena)
 	else
 		slot = chunk->fresh++;
 	chunk_take(arena, chunk, 1);
+	assert(chunk->tables[slot].count == 0 && table_is_zero(chunk_table(chunk, slot)));
 	return chunk_table(chunk, slot);
 }
 
@@ -123,7 +136,7 @@ uint64_t *arena_alloc_first(struct arena *arena, unsigned int count)
 	if (!chunk)
 		return NULL;
 
-	/* The slots before the first aligned one stay unused: at most 15, once per page table. */
+	/* Slots 1 to @count - 1 stay unused: at most 15, once for each page table. */
 	chunk->fresh = (uint16_t)(2 * count);
 	chunk_take(arena, chunk, count);
 	return chunk_table(chunk, count);
@@ -131,7 +144,7 @@ uint64_t *arena_alloc_first(struct arena *arena, unsigned int count)
 
 void arena_free(struct arena *arena, uint64_t *table)
 {
-	assert(arena_table_of(table)->count == 0);
+	assert(arena_table_of(table)->count == 0 && table_is_zero(table));
 	arena->n_tables--;
 	chunk_give(arena, arena_chunk_of(table), arena_slot_of(table));
 }
@@ -173,7 +186,7 @@ static void chunk_recycle(struct arena *arena, struct arena_chunk *chunk)
 	chunk->n_retired = 0;
 }
 
-/* Gives @chunk, of which every table in use is retired, back to the system. */
+/* Gives @chunk back to the system; all of its tables in use are retired. */
 static void chunk_drop(struct arena *arena, struct arena_chunk *chunk)
 {
 	if (!chunk_has_table(chunk))
@@ -197,4 +210,37 @@ void arena_settle(struct arena *arena)
 			chunk_recycle(arena, chunk);
 	}
 	arena->n_retired = 0;
+}
+
+void arena_check(const struct arena *arena)
+{
+#ifndef NDEBUG
+	size_t n_chunks = 0, n_idle = 0, n_retired = 0, n_used = 0;
+	size_t n_available = 0, n_retiring = 0;
+	const struct arena_chunk *chunk;
+
+	cds_list_for_each_entry (chunk, &arena->chunks, all) {
+		unsigned int listed = 0;
+
+		for (unsigned int slot = chunk->retired; slot; slot = chunk->tables[slot].next)
+			listed++;
+		assert(listed == chunk->n_retired);
+		assert(chunk->n_retired <= chunk->used && chunk->used < ARENA_CHUNK_TABLES);
+		n_chunks++;
+		n_idle += !chunk->used;
+		n_retired += chunk->n_retired;
+		n_used += chunk->used;
+		n_available += chunk_has_table(chunk);
+		n_retiring += chunk->retired != 0;
+	}
+	assert(n_chunks == arena->n_chunks && n_idle == arena->n_idle);
+	assert(n_retired == arena->n_retired && n_used == arena->n_tables + arena->n_retired);
+	cds_list_for_each_entry (chunk, &arena->available, available)
+		n_available--;
+	cds_list_for_each_entry (chunk, &arena->retiring, retiring)
+		n_retiring--;
+	assert(!n_available && !n_retiring);
+#else
+	(void)arena;
+#endif
 }

@@ -3,7 +3,7 @@
  * Arm LPAE page tables, AArch64, 4 KiB granule (Arm DDI 0487, D8): the bits of a descriptor and the
  * numbers of levels. Stage 1 and stage 2 differ in attributes and rights.
  *
- * Three walkers use this: those of our own tables (iopt/arm_s1.c, iopt/arm_s2.c) and that of a
+ * Three walkers use this: those of the emulated tables (iopt/arm_s1.c, iopt/arm_s2.c) and that of a
  * guest's stage 1 (iommu/stage1_arm.c).
  */
 #ifndef IOPT_ARM_LPAE_H

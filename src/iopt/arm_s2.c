@@ -43,8 +43,9 @@ static inline int fmt_attributes(const struct iopt *pt, unsigned int prot, uint6
 static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
 {
 	unsigned int tables;
-	int err = arm_setup(pt, config);
+	int err;
 
+	err = arm_setup(pt, config);
 	if (err)
 		return err;
 	if (pt->first_top != ARM_S2_TOP_MAX || (pt->oa_bits != 40 && pt->oa_bits != 42))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filling a whole table at once: what a map of many small pages spends its time with. Processors
- * with 32-byte registers have a loop of their own, more than twice as fast.
+ * Filling a whole table: most of the time of a map of many small pages. Processors with 32-byte
+ * registers (AVX2) use a loop that is more than twice as fast.
  */
 #include "iopt/iopt_internal.h"
 
@@ -11,7 +11,7 @@ static void fill(uint64_t *table, uint64_t entry, uint64_t step)
 		entry_store_unseen(&table[i], entry);
 }
 
-#if defined(__x86_64__) && !defined(IOPT_THREAD_SANITIZER)
+#if defined(__x86_64__) && !defined(BASE_THREAD_SANITIZER)
 
 enum {
 	LANES = 4

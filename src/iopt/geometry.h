@@ -7,7 +7,7 @@
 #define IOPT_GEOMETRY_H
 
 enum {
-	IOPT_TABLE_SHIFT = 12, /* log2 of a table's bytes; of a page's as well, but for the mock */
+	IOPT_TABLE_SHIFT = 12, /* log2 of a table's bytes, and of the smallest page (mock: half) */
 	IOPT_INDEX_BITS = 9,
 	IOPT_ENTRIES = 1 << IOPT_INDEX_BITS,
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables of any format: creation, and the way into the format's own functions. */
+/*
+ * Page tables of any format: creation, and the functions of iopt.h, which check the addresses that
+ * they are given and call the format's own (struct iopt_ops).
+ */
 #include "iopt/iopt.h"
 
 #include <assert.h>
@@ -87,24 +90,58 @@ size_t iopt_memory(const struct iopt *pt)
 	return pt->arena.n_tables * ARENA_TABLE_SIZE;
 }
 
+/*
+ * Around a change: asserts that the owner serialises them, and that the caller may wait for a grace
+ * period.
+ */
+static void change_begin(struct iopt *pt)
+{
+#ifndef NDEBUG
+	bool changing = __atomic_exchange_n(&pt->changing, true, __ATOMIC_RELAXED);
+
+	assert(!changing);
+	assert(!rcu_read_ongoing());
+#else
+	(void)pt;
+#endif
+}
+
+static void change_end(struct iopt *pt)
+{
+#ifndef NDEBUG
+	__atomic_store_n(&pt->changing, false, __ATOMIC_RELAXED);
+#else
+	(void)pt;
+#endif
+}
+
 int iopt_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned int prot,
 	     uint64_t pgsizes)
 {
 	uint64_t sizes = pgsizes ? pgsizes & pt->pgsizes : pt->pgsizes;
 	uint64_t oa_max = BITS(pt->oa_bits - 1, 0);
 	uint64_t last;
+	int rc;
 
 	assert(len && sizes && is_aligned(iova | oa | len, lowest_bit(sizes)));
 	if (check_last(iova, len, &last) || last > pt->aperture.last)
 		return -ERANGE;
 	if (check_last(oa, len, &last) || last > oa_max)
 		return -ERANGE;
-	return pt->ops->map(pt, iova, oa, len, prot, sizes);
+	change_begin(pt);
+	rc = pt->ops->map(pt, iova, oa, len, prot, sizes);
+	change_end(pt);
+	return rc;
 }
 
 uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
 {
-	return pt->ops->unmap(pt, iova, len);
+	uint64_t unmapped;
+
+	change_begin(pt);
+	unmapped = pt->ops->unmap(pt, iova, len);
+	change_end(pt);
+	return unmapped;
 }
 
 void iopt_prefetch(const struct iopt *pt, uint64_t iova)
@@ -137,6 +174,16 @@ void iopt_read_dirty(struct iopt *pt, struct iova_range range, bool clear,
 		     void (*report)(struct iova_range dirty, void *arg), void *arg)
 {
 	pt->ops->read_dirty(pt, range, clear, report, arg);
+}
+
+void iopt_check(const struct iopt *pt)
+{
+#ifndef NDEBUG
+	pt->ops->check(pt);
+	arena_check(&pt->arena);
+#else
+	(void)pt;
+#endif
 }
 
 void iopt_dump(const struct iopt *pt, FILE *out)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the formats, the walker and the wrappers share: struct iopt and the rules for entries.
+ * What the formats, the walker and iopt.c share: struct iopt and the rules of access to entries.
  *
- * Entries are words in memory that one writer changes while any number of readers walk. A reader
- * loads an entry once. Leaves are stored with relaxed order: the owner tells nobody of a mapping
- * before map has returned. A pointer to a table is stored with release order, after the table was
- * filled.
+ * Entries are words that one writer changes while any number of readers walk. A reader loads an
+ * entry once. Leaves are stored with relaxed order, since no DMA to a mapping is valid before map
+ * has returned. A pointer to a table is stored with release order, after the table was filled.
  */
 #ifndef IOPT_IOPT_INTERNAL_H
 #define IOPT_IOPT_INTERNAL_H
@@ -14,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/bits.h"
+#include "base/tsan.h"
 #include "iopt/arena.h"
 #include "iopt/geometry.h"
 #include "iopt/iopt.h"
@@ -22,21 +22,15 @@
 #error "entries are little-endian words, which are read and written as they are"
 #endif
 
-#if defined(__SANITIZE_THREAD__)
-#define IOPT_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define IOPT_THREAD_SANITIZER 1
-#endif
-#endif
-
 struct iopt {
-	/* Address of the top table, in the low bits its level; one word, so that the two agree. */
+	/*
+	 * The top: the address of its table, and in the low bits its level. One word: they agree.
+	 */
 	uint64_t root;
 	/*
-	 * The same for the table where translation begins: the lowest one that all that is mapped
-	 * is under, found from the root through first entries. What it does not cover is not
-	 * mapped.
+	 * The same for the table where translation begins: the lowest one through which everything
+	 * mapped is reached. It is the root, or reached from there through first entries. What it
+	 * does not cover is not mapped.
 	 */
 	uint64_t start;
 	struct iova_range aperture;
@@ -49,9 +43,12 @@ struct iopt {
 	unsigned int oa_bits;
 	unsigned int features;
 
-	/* What the writer changes stays away from what readers load. */
+	/* Keeps what the writer changes on other cache lines than what readers load. */
 	char padding[64];
 	struct arena arena;
+#ifndef NDEBUG
+	bool changing; /* atomic: a change is under way */
+#endif
 };
 
 static inline uint64_t entry_load(const uint64_t *entry)
@@ -59,7 +56,7 @@ static inline uint64_t entry_load(const uint64_t *entry)
 	return __atomic_load_n(entry, __ATOMIC_ACQUIRE);
 }
 
-/* For the writer, who knows what it stored. */
+/* For the writer: no other thread stores what it has to see. */
 static inline uint64_t entry_own(const uint64_t *entry)
 {
 	return __atomic_load_n(entry, __ATOMIC_RELAXED);
@@ -71,13 +68,13 @@ static inline void entry_store(uint64_t *entry, uint64_t value)
 }
 
 /*
- * In a table that readers do not see yet, or no more: the compiler may join such stores. That they
- * are done with a table they saw before is known by a grace period, which ThreadSanitizer knows
- * nothing of; there each store counts.
+ * For tables that readers do not see yet, or not any more: the compiler may merge these stores.
+ * Readers of a retired table are gone after a grace period. ThreadSanitizer does not know that, so
+ * for it each store is atomic.
  */
 static inline void entry_store_unseen(uint64_t *entry, uint64_t value)
 {
-#ifdef IOPT_THREAD_SANITIZER
+#ifdef BASE_THREAD_SANITIZER
 	entry_store(entry, value);
 #else
 	*entry = value;
@@ -90,8 +87,8 @@ static inline void entry_publish(uint64_t *entry, uint64_t value)
 }
 
 /*
- * Changes the entry from @old to @value; false if it is no longer @old. Ordered both ways: the
- * memory that a device wrote before it marked a page dirty is seen by whoever finds it dirty.
+ * Changes the entry from @old to @value; false if it is not @old any more. Acquire and release: a
+ * thread that finds a page dirty also sees what was written before it was marked.
  */
 static inline bool entry_replace(uint64_t *entry, uint64_t old, uint64_t value)
 {
@@ -115,15 +112,15 @@ static inline unsigned int root_level(uint64_t root)
 }
 
 /*
- * The rest of iopt_create() for a format that has filled in the widths, the aperture and the tops:
- * chooses the page sizes out of @available, allocates the top table.
+ * The second half of iopt_create(), after the format has filled in widths, aperture and first top:
+ * chooses the page sizes from @available and allocates the top. 0, -EINVAL or -ENOMEM.
  */
 int iopt_finish(struct iopt *pt, const struct iopt_config *config, uint64_t available);
 
-/* Stores @entry, @entry + @step, ... in all entries of a table that no reader sees yet. */
+/* Stores @entry, @entry + @step, ... in all entries of @table, which no reader sees yet. */
 void iopt_fill_table(uint64_t *table, uint64_t entry, uint64_t step);
 
-/* The rest of a line of a dump: what @count leaf entries say, of which @leaf is the first. */
+/* The end of a line of a dump: @count leaves, of which @leaf is the first. */
 void iopt_print_leaves(FILE *out, const struct iopt_leaf *leaf, uint64_t count);
 
 extern const struct iopt_ops iopt_amdv1_ops;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RISC-V Sv39, Sv48 and Sv57 page tables (privileged architecture, 12.3 to 12.6) with the
+ * RISC-V Sv39, Sv48 and Sv57 page tables (RISC-V privileged architecture) with the
  * extensions Svnapot and Svpbmt: the bits of an entry.
  */
 #ifndef IOPT_RISCV_H

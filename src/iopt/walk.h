@@ -1,38 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walker: what all formats do alike. A format's file states its facts, then includes this
- * file, which then holds the functions of that format (struct iopt_ops), specialised at compile
- * time; included without facts it is empty. The facts are
+ * The walker: a template that implements struct iopt_ops once, for every format.
  *
+ * How it is used. A format is one small .c file (iopt/x86_64.c is a plain example). It defines the
+ * macros FMT_* and the functions fmt_*() listed below, which state the facts of that format, and
+ * includes this file at its end. That defines the format's struct iopt_ops; its functions are
+ * static, so the compiler inlines the facts and specialises each walk for the format. Without
+ * FMT_OPS the file is empty. walk_map.h and walk_scan.h are the parts of it that change tables and
+ * that go through whole ranges.
+ *
+ * Words.
+ *	level	0 has the smallest pages; a table at level n + 1 points to tables at level n.
+ *		Formats that count otherwise translate in fmt_level_number(), for people.
+ *	item	what one entry of a level covers: 2^level_shift(level) bytes.
+ *	leaf	an entry that ends the walk; it maps one page, small or large.
+ *	copies	a page larger than its level's item is stored in each of the entries that it
+ *		covers (AMD v1, Svnapot): one leaf with so many copies.
+ *	top	the table where the root points, and its level; several tables may stand side by
+ *		side there (Arm stage 2).
+ *
+ * What a format states:
  *	FMT_OPS			name of the struct iopt_ops to define
- *	FMT_GRANULE_SHIFT	log2 of what a level 0 entry covers
- *	FMT_MAX_TOP		the highest level that any width uses
- *	FMT_GROWS		true: the top table starts low and is replaced by higher ones
+ *	FMT_GRANULE_SHIFT	log2 of the item of level 0
+ *	FMT_MAX_TOP		the highest level that the top can be at
+ *	FMT_GROWS		true: the top starts low and is replaced by higher ones
  *	FMT_FIRST_TABLES	true: there may be several tables side by side at the top
- *	FMT_FEATURES		the enum iopt_feature bits it knows
- *	FMT_DIRTY		true: leaves can be dirty
- *	fmt_setup()		checks the widths of a config, fills in struct iopt
+ *	FMT_FEATURES		the enum iopt_feature bits that the format supports
+ *	FMT_DIRTY		true: leaves have a dirty state
+ *	fmt_setup()		checks the widths of a config and fills in struct iopt
  *	fmt_pgsizes()		all leaf sizes at these widths
- *	fmt_is_table()		an entry of a level above 0 points to a table
- *	fmt_is_leaf()		an entry that does not is a leaf
- *	fmt_table()		address in a table entry, fmt_make_table() the reverse
+ *	fmt_is_table()		whether an entry above level 0 points to a table
+ *	fmt_is_leaf()		whether an entry that does not is a leaf
+ *	fmt_table()		the address in a table entry; fmt_make_table() is the reverse
  *	fmt_leaf_bits()		log2 of a leaf's size
- *	fmt_leaf_oa()		where a leaf starts
- *	fmt_leaf_prot()
- *	fmt_attributes()	what a leaf holds besides address and size, or an errno
- *	fmt_make_leaf()		a leaf; a leaf larger than its level's item is stored in each item
- *	fmt_encode_oa()		an address as it stands in a leaf: the difference of neighbours too
+ *	fmt_leaf_oa()		the address that a leaf begins at
+ *	fmt_leaf_prot()		its rights (enum iopt_prot)
+ *	fmt_attributes()	rights as they stand in a leaf, or -EINVAL, -EOPNOTSUPP
+ *	fmt_make_leaf()		a leaf, for each of its copies
+ *	fmt_encode_oa()		an address as it stands in a leaf; linear, so it serves for the
+ *				difference between neighbours as well
  *	fmt_is_dirty(), fmt_dirty(), fmt_clean()	if FMT_DIRTY
  *	fmt_level_number()	what the specification calls a level
  *
- * Invariants: an entry in no use is 0. A table's count (arena.h) is the number of its entries in
- * use; a table that the top table leads to is never empty: map publishes none and unmap unlinks
- * what it emptied. So a large leaf never finds an empty table in its place.
+ * Invariants (iopt_check() asserts them):
+ * - an entry that is not in use is 0;
+ * - a table's count (iopt/arena.h) is the number of its entries in use;
+ * - a table below the top is never empty: map links only tables that have entries, and unmap
+ *   unlinks those that it emptied. So map never finds an empty table where a large leaf goes.
  *
- * Walks of ranges carry their position along and visit each table once.
+ * Readers take no lock (iopt/iopt_internal.h has the rules of access to entries). A walk of a range
+ * carries its position along and visits each table once.
  */
 #ifdef FMT_OPS
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -84,20 +105,20 @@ static ALWAYS_INLINE uint64_t table_last(unsigned int level)
 	return shift >= 64 ? UINT64_MAX : (UINT64_C(1) << shift) - 1;
 }
 
-/* Entries that hold the same leaf of 2^@bits bytes. */
+/* How many entries hold the same leaf of 2^@bits bytes. */
 static inline unsigned int leaf_copies(unsigned int bits, unsigned int level)
 {
 	return 1u << (bits - level_shift(level));
 }
 
-/* Whether @iova is within what the top table, or those side by side, at @top cover. */
+/* Whether the top, at level @top, covers @iova. */
 static ALWAYS_INLINE bool top_covers(const struct iopt *pt, uint64_t iova, unsigned int top)
 {
 	return iova <=
 	       (FMT_FIRST_TABLES && pt->first_tables > 1 ? pt->aperture.last : table_last(top));
 }
 
-/* Of the tables side by side at the top, the one for @iova. */
+/* The table at the top that covers @iova. */
 static ALWAYS_INLINE uint64_t *top_table(uint64_t root, uint64_t iova)
 {
 	uint64_t *table = root_table(root);
@@ -110,7 +131,7 @@ static ALWAYS_INLINE uint64_t *top_table(uint64_t root, uint64_t iova)
 
 /* ---- one address ---- */
 
-/* Where a walk is, or ended. */
+/* The position of a walk: the last entry that it read. */
 struct walk {
 	uint64_t *table;
 	uint64_t entry;
@@ -118,12 +139,13 @@ struct walk {
 	unsigned int level;
 };
 
-/* Reads the entry at @level; true if the walk ends with it. */
+/* Reads the entry for @iova at @level. True: it ends the walk. False: continue in walk->table. */
 static ALWAYS_INLINE bool walk_step(struct walk *walk, uint64_t iova, unsigned int level, bool top,
 				    struct iopt_trace *trace)
 {
 	/*
-	 * What the top does not cover was refused; its tables side by side are one to this index.
+	 * The index at the top is not masked: top_covers() has refused what lies outside, and
+	 * tables side by side count as one.
 	 */
 	walk->index = top ? (unsigned int)(iova >> level_shift(level)) : level_index(iova, level);
 	walk->level = level;
@@ -141,12 +163,12 @@ static ALWAYS_INLINE bool walk_step(struct walk *walk, uint64_t iova, unsigned i
 	return false;
 }
 
-/* What to do with the leaf that a walk ends in. */
+/* What a walk does with the leaf that it ends in; the result is that of the walk. */
 typedef bool (*walk_leaf)(struct walk *walk, uint64_t iova, void *arg);
 
 /*
- * walk_down() for one level of the table where it begins. All levels and shifts are constants, in
- * @leaf too.
+ * walk_down() from a table whose level @top is a constant, so that all levels and shifts are
+ * constants, in @leaf as well.
  */
 static ALWAYS_INLINE bool walk_from(const struct iopt *pt, uint64_t from, unsigned int top,
 				    uint64_t iova, struct iopt_trace *trace, walk_leaf leaf,
@@ -171,16 +193,15 @@ static ALWAYS_INLINE bool walk_from(const struct iopt *pt, uint64_t from, unsign
 }
 
 /*
- * Walks from pt->root or pt->start, as it was loaded, to the entry that decides about @iova and
- * calls
- * @leaf for it if it is a leaf; false if not.
+ * Walks from @from, a value of pt->root or pt->start, towards @iova. Returns @leaf(..., @arg) for
+ * the leaf that it ends in; false if there is none.
  */
 static ALWAYS_INLINE bool walk_down(const struct iopt *pt, uint64_t from, uint64_t iova,
 				    struct iopt_trace *trace, walk_leaf leaf, void *arg)
 {
 	const unsigned int level = root_level(from);
 
-	/* What a program maps mostly spans more than 1 GiB and less than 512. */
+	/* The usual case: what is mapped spans more than 1 and at most 512 GiB. */
 	if (__builtin_expect(level == 2, 1))
 		return walk_from(pt, from, 2, iova, trace, leaf, arg);
 	switch (level) {
@@ -219,7 +240,10 @@ static ALWAYS_INLINE void fill_leaf(struct iopt_leaf *leaf, uint64_t iova, uint6
 	leaf->dirty = fmt_is_dirty(entry);
 }
 
-/* A leaf that stands in several entries, of which @slot is one and set_dirty marks the first. */
+/*
+ * translate_leaf() for a leaf with copies, of which @slot is one. It is dirty if its first copy is,
+ * which set_dirty marks, or the one that was read.
+ */
 static __attribute__((noinline)) bool fill_copied_leaf(struct iopt_leaf *leaf, uint64_t iova,
 						       uint64_t entry, const uint64_t *slot,
 						       unsigned int level)
@@ -235,7 +259,7 @@ static __attribute__((noinline)) bool fill_copied_leaf(struct iopt_leaf *leaf, u
 
 static ALWAYS_INLINE bool translate_leaf(struct walk *walk, uint64_t iova, void *arg)
 {
-	/* Mostly it has its level's own size, which is a constant here. */
+	/* The usual size is the item of the level, which is a constant here. */
 	if (__builtin_expect(fmt_leaf_bits(walk->entry, walk->level) != level_shift(walk->level),
 			     0))
 		return fill_copied_leaf(arg, iova, walk->entry, &walk->table[walk->index],
@@ -249,35 +273,35 @@ static bool fmt_op_translate(const struct iopt *pt, uint64_t iova, struct iopt_l
 	return walk_down(pt, entry_load(&pt->start), iova, NULL, translate_leaf, leaf);
 }
 
-/* A leaf, and how many bytes are wanted from the address asked for. */
-struct leaf_run {
+/* The leaf to fill in, and how many bytes from the IOVA are wanted. */
+struct leaf_extent {
 	struct iopt_leaf *leaf;
 	uint64_t len;
 };
 
 /*
- * Grows the leaf by those behind it in its table that are its continuation: as large, with the same
+ * Extends the leaf by those that follow it in its table and continue it: of the same size and
  * rights, at the next address.
  */
 static ALWAYS_INLINE bool translate_extent(struct walk *walk, uint64_t iova, void *arg)
 {
-	struct leaf_run *run = arg;
+	struct leaf_extent *extent = arg;
 	unsigned int bits = fmt_leaf_bits(walk->entry, walk->level);
 	unsigned int copies = leaf_copies(bits, walk->level);
 	uint64_t next = fmt_clean(walk->entry);
 	unsigned int i = walk->index & ~(copies - 1);
 	uint64_t want;
 
-	translate_leaf(walk, iova, run->leaf);
-	want = iova - run->leaf->start + run->len;
-	/* An index into tables side by side at the top does not say where one of them ends. */
+	translate_leaf(walk, iova, extent->leaf);
+	want = iova - extent->leaf->start + extent->len;
+	/* In the second or a later table at the top: the index does not say where that one ends. */
 	if (i >= IOPT_ENTRIES)
 		return true;
-	for (i += copies; i < IOPT_ENTRIES && run->leaf->len < want; i += copies) {
+	for (i += copies; i < IOPT_ENTRIES && extent->leaf->len < want; i += copies) {
 		next += fmt_encode_oa(UINT64_C(1) << bits);
 		if (fmt_clean(entry_load(&walk->table[i])) != next)
 			break;
-		run->leaf->len += UINT64_C(1) << bits;
+		extent->leaf->len += UINT64_C(1) << bits;
 	}
 	return true;
 }
@@ -285,12 +309,12 @@ static ALWAYS_INLINE bool translate_extent(struct walk *walk, uint64_t iova, voi
 static bool fmt_op_translate_extent(const struct iopt *pt, uint64_t iova, uint64_t len,
 				    struct iopt_leaf *leaf)
 {
-	struct leaf_run run = {.leaf = leaf, .len = len};
+	struct leaf_extent extent = {.leaf = leaf, .len = len};
 
-	return walk_down(pt, entry_load(&pt->start), iova, NULL, translate_extent, &run);
+	return walk_down(pt, entry_load(&pt->start), iova, NULL, translate_extent, &extent);
 }
 
-/* Marks a leaf; *@arg: the entry stayed as it was read, or was marked already. */
+/* Marks a leaf dirty. *@arg (bool): it is marked; false if the entry changed meanwhile. */
 static ALWAYS_INLINE bool mark_leaf(struct walk *walk, uint64_t iova, void *arg)
 {
 	unsigned int bits = fmt_leaf_bits(walk->entry, walk->level);
@@ -299,7 +323,7 @@ static ALWAYS_INLINE bool mark_leaf(struct walk *walk, uint64_t iova, void *arg)
 	bool *done = arg;
 
 	(void)iova;
-	/* In the middle of a map or unmap the copies differ. */
+	/* Copies differ while a map or unmap is under way: then mark the one that was read. */
 	if (fmt_clean(value) != fmt_clean(walk->entry)) {
 		entry = &walk->table[walk->index];
 		value = walk->entry;
@@ -322,7 +346,7 @@ static bool fmt_op_set_dirty(struct iopt *pt, uint64_t iova)
 
 	if (!FMT_DIRTY || !(pt->features & IOPT_DIRTY))
 		return walk_down(pt, entry_load(&pt->start), iova, NULL, found_leaf, NULL);
-	/* Again if another changed the entry: marked or cleaned it, or mapped something else. */
+	/* Repeat if another thread changed the entry meanwhile. */
 	do {
 		if (!walk_down(pt, entry_load(&pt->start), iova, NULL, mark_leaf, &done))
 			return false;
@@ -364,6 +388,9 @@ const struct iopt_ops FMT_OPS = {
 	.read_dirty = fmt_op_read_dirty,
 	.trace = fmt_op_trace,
 	.dump = fmt_op_dump,
+#ifndef NDEBUG
+	.check = fmt_op_check,
+#endif
 };
 
 #endif

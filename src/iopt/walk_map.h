@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of the walker (iopt/walk.h, which includes it) that changes tables: map, unmap, and the
- * growth of the top.
+ * The part of the walker that changes tables: map, unmap, and the growth of the top. iopt/walk.h
+ * includes it and explains the words.
  *
- * Undo: map counts what it has stored by the position it carries along; when it fails, it unmaps
- * exactly that, which needs no memory, and gives the old top back. Readers may see pages of a map
- * that fails in the end, for as long as it runs.
+ * One thread at a time is in here for a table (iopt.c asserts it); readers walk meanwhile.
  *
- * Cost: one store for each entry of the range, O(1) for each table; unmap of a whole table does not
- * touch its entries at all.
+ * Undo: a map that fails unmaps what it has stored so far, which its position tells, and restores
+ * the old top. Undoing needs no memory. Until then readers may see a part of the range.
+ *
+ * Cost: one store for each entry of the range and O(1) for each table; an unmap that covers a whole
+ * table does not read its entries at level 0.
  */
 #ifdef FMT_OPS
 
-/* ---- where translation begins ---- */
+/*
+ * ---- where translation begins ----
+ *
+ * pt->start skips the upper levels where only the first entry is in use.
+ */
 
-/* Before something is mapped at @last. */
+/* Before a map that ends at @last: start must cover it. */
 static inline void start_raise(struct iopt *pt, uint64_t last)
 {
 	if (!top_covers(pt, last, root_level(entry_own(&pt->start))))
 		entry_publish(&pt->start, entry_own(&pt->root));
 }
 
-/* After a map. There is nothing to skip where tables are side by side. */
+/* After a map: lets start skip what it can. Tables side by side leave nothing to skip. */
 static inline void start_lower(struct iopt *pt)
 {
 	uint64_t start = entry_own(&pt->start);
@@ -39,7 +44,7 @@ static inline void start_lower(struct iopt *pt)
 		entry_publish(&pt->start, root_word(table, level));
 }
 
-/* Takes a table out of use that is linked nowhere any more. */
+/* Retires a table that no entry points to any more. */
 static inline void retire_table(struct iopt *pt, uint64_t *table)
 {
 	if (table == root_table(entry_own(&pt->start)))
@@ -53,8 +58,8 @@ struct unmap_walk {
 	struct iopt *pt;
 	uint64_t iova;	/* what is left of the range */
 	uint64_t len;	/* likewise */
-	uint64_t bytes; /* that leaves covered */
-	bool straddles; /* a leaf reaches out of the range: the end */
+	uint64_t bytes; /* unmapped so far */
+	bool straddles; /* a leaf reaches out of the range, and ends the walk */
 };
 
 static inline void unmap_advance(struct unmap_walk *walk, uint64_t len)
@@ -63,7 +68,7 @@ static inline void unmap_advance(struct unmap_walk *walk, uint64_t len)
 	walk->len -= len;
 }
 
-/* To the end of the item of @level, which is empty or done with. */
+/* Advances to the end of the item of @level. */
 static inline void unmap_next(struct unmap_walk *walk, unsigned int level)
 {
 	uint64_t rest = (UINT64_C(1) << level_shift(level)) - item_offset(walk->iova, level);
@@ -72,8 +77,8 @@ static inline void unmap_next(struct unmap_walk *walk, unsigned int level)
 }
 
 /*
- * Retires a table that was unlinked, with those under it; returns the bytes that their leaves
- * cover. The entries stay, for readers who are inside; the arena zeroes them later.
+ * Retires an unlinked table and all tables below it. Returns the bytes that their leaves cover. The
+ * entries stay as they are, since readers may be inside; the arena zeroes them later.
  */
 static uint64_t drop_table(struct iopt *pt, uint64_t *table, unsigned int level)
 {
@@ -105,7 +110,7 @@ static inline void unlink_table(uint64_t *slot)
 	arena_table_of(slot)->count--;
 }
 
-/* Removes the leaf in @slot, which stands in several entries or reaches out of the range. */
+/* Removes the leaf in @slot with all its copies, unless it reaches out of the range. */
 static void unmap_leaf(struct unmap_walk *walk, uint64_t *slot, unsigned int level)
 {
 	unsigned int bits = fmt_leaf_bits(entry_own(slot), level);
@@ -123,31 +128,33 @@ static void unmap_leaf(struct unmap_walk *walk, uint64_t *slot, unsigned int lev
 	unmap_advance(walk, size);
 }
 
-/* Whether @entry is a leaf of just its level's size. */
+/* Whether @entry is a leaf without copies. */
 static inline bool is_plain_leaf(uint64_t entry, unsigned int level)
 {
 	return entry && (level == 0 || !fmt_is_table(entry, level)) &&
 	       fmt_leaf_bits(entry, level) == level_shift(level);
 }
 
-/* Removes leaves from @slot on, of which there is one: a whole run if they are plain. */
+/*
+ * Removes the leaf in @slot, and those that follow it in the range as long as they have no copies.
+ */
 static void unmap_leaves(struct unmap_walk *walk, uint64_t *slot, unsigned int level)
 {
 	uint64_t in_table = (table_last(level) - (walk->iova & table_last(level))) >>
 			    level_shift(level);
-	uint64_t room = min_u64(in_table + 1, walk->len >> level_shift(level));
-	unsigned int run = 0;
+	uint64_t max = min_u64(in_table + 1, walk->len >> level_shift(level));
+	unsigned int count = 0;
 
 	if (item_offset(walk->iova, level) == 0)
-		for (; run < room && is_plain_leaf(entry_own(&slot[run]), level); run++)
-			entry_store(&slot[run], 0);
-	if (run == 0) {
+		for (; count < max && is_plain_leaf(entry_own(&slot[count]), level); count++)
+			entry_store(&slot[count], 0);
+	if (count == 0) {
 		unmap_leaf(walk, slot, level);
 		return;
 	}
-	arena_table_of(slot)->count = (uint16_t)(arena_table_of(slot)->count - run);
-	walk->bytes += (uint64_t)run << level_shift(level);
-	unmap_advance(walk, (uint64_t)run << level_shift(level));
+	arena_table_of(slot)->count = (uint16_t)(arena_table_of(slot)->count - count);
+	walk->bytes += (uint64_t)count << level_shift(level);
+	unmap_advance(walk, (uint64_t)count << level_shift(level));
 }
 
 static void unmap_below(struct unmap_walk *walk, uint64_t *slot, uint64_t entry,
@@ -169,7 +176,7 @@ static void unmap_table(struct unmap_walk *walk, uint64_t *table, unsigned int l
 	} while (walk->len && !walk->straddles && (walk->iova & table_last(level)));
 }
 
-/* The same for the table that @entry in @slot points to. */
+/* unmap_table() for the table that @entry in @slot points to; unlinks it if it is empty then. */
 static void unmap_below(struct unmap_walk *walk, uint64_t *slot, uint64_t entry, unsigned int level)
 {
 	uint64_t *table = fmt_table(entry, level);
@@ -238,17 +245,19 @@ static inline unsigned int map_leaf_bits(const struct map_walk *walk)
 	return log2_floor(walk->pgsizes & fit & divide);
 }
 
-/* How many leaves of 2^@bits bytes follow one another in this table, until the place where a larger
- * one fits. */
-static inline unsigned int map_run(const struct map_walk *walk, unsigned int level,
-				   unsigned int bits)
+/*
+ * How many leaves of 2^@bits bytes to store in this table: to its end, to that of the range, or to
+ * where a larger leaf fits.
+ */
+static inline unsigned int map_count(const struct map_walk *walk, unsigned int level,
+				     unsigned int bits)
 {
 	uint64_t larger = walk->pgsizes & ~((UINT64_C(2) << bits) - 1);
-	/* Of the run's last byte, as seen from its first. */
+	/* The offset of the last byte from the current position. */
 	uint64_t last =
 		min_u64(walk->len - 1, table_last(level) - (walk->iova & table_last(level)));
 
-	/* Larger ones divide both addresses nowhere if they do not divide the difference. */
+	/* A larger size that does not divide the difference never divides both addresses. */
 	larger &= lowest_bit(walk->iova ^ walk->oa) * 2 - 1;
 	if (larger) {
 		uint64_t next = lowest_bit(larger) - 1;
@@ -267,23 +276,23 @@ static inline bool entries_in_use(const uint64_t *entries, size_t count)
 	return any != 0;
 }
 
-/* Stores as many leaves of 2^@bits bytes as can follow one another in @table. */
+/* Stores map_count() leaves of 2^@bits bytes in @table. -EADDRINUSE: an entry is in use. */
 static int map_leaves(struct map_walk *walk, uint64_t *table, unsigned int level, unsigned int bits)
 {
 	uint64_t *slot = &table[level_index(walk->iova, level)];
 	uint64_t entry = fmt_make_leaf(walk->attributes, walk->oa, bits, level);
 	uint64_t step = fmt_encode_oa(UINT64_C(1) << bits);
 	unsigned int copies = leaf_copies(bits, level);
-	unsigned int run = map_run(walk, level, bits);
+	unsigned int count = map_count(walk, level, bits);
 	struct arena_table *info = arena_table_of(slot);
-	uint64_t *end = slot + (size_t)run * copies;
+	uint64_t *end = slot + (size_t)count * copies;
 
-	if (info->count && entries_in_use(slot, (size_t)run * copies))
+	if (info->count && entries_in_use(slot, (size_t)count * copies))
 		return -EADDRINUSE;
 
-	if (run == IOPT_ENTRIES && !info->count &&
+	if (count == IOPT_ENTRIES && !info->count &&
 	    level != root_level(entry_own(&walk->pt->root))) {
-		/* A whole table that is not linked yet: one that is has entries. */
+		/* A whole table, and not linked yet: linked tables are not empty. */
 		iopt_fill_table(slot, entry, step);
 	} else if (copies == 1) {
 		for (; slot < end; slot++, entry += step)
@@ -293,10 +302,10 @@ static int map_leaves(struct map_walk *walk, uint64_t *table, unsigned int level
 			for (uint64_t *next = slot + copies; slot < next; slot++)
 				entry_store(slot, entry);
 	}
-	info->count = (uint16_t)(info->count + run * copies);
-	walk->iova += (uint64_t)run << bits;
-	walk->oa += (uint64_t)run << bits;
-	walk->len -= (uint64_t)run << bits;
+	info->count = (uint16_t)(info->count + count * copies);
+	walk->iova += (uint64_t)count << bits;
+	walk->oa += (uint64_t)count << bits;
+	walk->len -= (uint64_t)count << bits;
 	return 0;
 }
 
@@ -318,7 +327,7 @@ static int map_table(struct map_walk *walk, uint64_t *table, unsigned int level)
 	return err;
 }
 
-/* The same in the table that @slot points to; a new one if there is none. */
+/* map_table() in the table that @slot points to; creates it if there is none. */
 static int map_below(struct map_walk *walk, uint64_t *slot, unsigned int level)
 {
 	uint64_t entry = entry_own(slot);
@@ -339,7 +348,7 @@ static int map_below(struct map_walk *walk, uint64_t *slot, unsigned int level)
 		arena_free(&walk->pt->arena, table);
 		return err;
 	}
-	/* Also one that was filled in part, for unmap to find what has to be undone. */
+	/* Even if it was filled in part only: unmap finds there what has to be undone. */
 	entry_publish(slot, fmt_make_table(table, level));
 	arena_table_of(slot)->count++;
 	return err;
@@ -347,21 +356,23 @@ static int map_below(struct map_walk *walk, uint64_t *slot, unsigned int level)
 
 /* ---- the top ---- */
 
-/* The level at which the top must be for this map. */
+/* The lowest level of the top at which this map is possible. */
 static inline unsigned int grow_level(const struct map_walk *walk)
 {
 	uint64_t last = walk->iova + walk->len - 1;
 	unsigned int level = root_level(entry_own(&walk->pt->root));
 
-	/* Besides the addresses, a leaf as large as the whole table needs an item of the next. */
+	/* The top must cover the addresses, and a leaf must not be as large as the whole table. */
 	while (last >> level_shift(level) >> IOPT_INDEX_BITS ||
 	       map_leaf_bits(walk) >= level_shift(level) + IOPT_INDEX_BITS)
 		level++;
 	return level;
 }
 
-/* Takes back @table at @level and the tops under it, down to @below, that grow_top() made. They are
- * freed, or retired if readers may have @seen them. */
+/*
+ * Takes back what grow_top() allocated: @table, at @level, and those below it down to @below, which
+ * stays. They are freed, or retired if readers may have @seen them.
+ */
 static void grow_undo(struct iopt *pt, uint64_t *table, unsigned int level, const uint64_t *below,
 		      bool seen)
 {
@@ -382,8 +393,8 @@ static void grow_undo(struct iopt *pt, uint64_t *table, unsigned int level, cons
 }
 
 /*
- * Puts tables on top until the top is at @level; publishes them as one word. An empty old top is
- * not linked: it is out of use then, and the caller retires it when the map succeeds.
+ * Adds tables above the top until it is at @level, and publishes the new top with one store. An
+ * empty old top is not linked; the caller retires it when the map succeeds. 0 or -ENOMEM.
  */
 static int grow_top(struct iopt *pt, unsigned int level)
 {
@@ -419,7 +430,7 @@ static int map_range(struct map_walk *walk)
 	return err;
 }
 
-/* map_range() with a higher top. */
+/* map_range() after raising the top to @level. */
 static int map_grown(struct map_walk *walk, unsigned int level)
 {
 	struct iopt *pt = walk->pt;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of the walker (iopt/walk.h, which includes it) that goes through all entries of a range:
- * reading the dirty state, and the dump.
+ * The part of the walker that reads all entries of a range: the dirty state, the dump, and the
+ * check of invariants. iopt/walk.h includes it and explains the words.
  *
- * Cost: O(tables that exist in the range); what is missing below an entry costs that one entry.
+ * Cost: O(entries of the tables that exist in the range).
  */
 #ifdef FMT_OPS
 
@@ -16,7 +16,7 @@ struct dirty_walk {
 	void *arg;
 };
 
-/* Whether one of the @copies of a leaf is dirty; cleans them if @clear. */
+/* Whether any of the @copies of a leaf is dirty; cleans them if @clear. */
 static inline bool read_dirty_copies(uint64_t *slot, unsigned int copies, bool clear)
 {
 	bool dirty = false;
@@ -41,7 +41,7 @@ static inline void report_dirty(const struct dirty_walk *walk, uint64_t start, u
 	walk->report(dirty, walk->arg);
 }
 
-/* Reads the part of the range that is in @table, whose first entry stands for @base. */
+/* Reads the part of the range that is in @table, whose first entry translates @base. */
 static void read_dirty_table(const struct dirty_walk *walk, uint64_t *table, unsigned int level,
 			     uint64_t base)
 {
@@ -91,10 +91,10 @@ static void fmt_op_read_dirty(struct iopt *pt, struct iova_range range, bool cle
 /* ---- dump ---- */
 
 /*
- * How many entries from the leaf table[@i] on are that leaf, its copies, and leaves that go on
- * where it ends, alike in all else.
+ * How many entries from table[@i], a leaf, on hold that leaf, its copies, and leaves that continue
+ * it in IOVA and in memory and do not differ otherwise.
  */
-static unsigned int leaf_run(const uint64_t *table, unsigned int i, unsigned int level)
+static unsigned int leaf_entries(const uint64_t *table, unsigned int i, unsigned int level)
 {
 	const uint64_t first = entry_load(&table[i]);
 	const unsigned int bits = fmt_leaf_bits(first, level), copies = leaf_copies(bits, level);
@@ -143,7 +143,7 @@ static void dump_table(FILE *out, const uint64_t *table, unsigned int level, uns
 		if (!below && !fmt_is_leaf(entry, level))
 			continue;
 		if (!below)
-			entries = leaf_run(table, i, level);
+			entries = leaf_entries(table, i, level);
 		dump_entries(out, 2 * (top - level), i, entries);
 		fprintf(out, " level %u iova 0x%" PRIx64 " entry 0x%016" PRIx64,
 			fmt_level_number(level), start, entry);
@@ -170,5 +170,37 @@ static void fmt_op_dump(const struct iopt *pt, FILE *out)
 			return;
 	}
 }
+
+/* ---- check of the invariants ---- */
+
+#ifndef NDEBUG
+/* Asserts them for @table and all tables below it. */
+static void check_table(const uint64_t *table, unsigned int level, bool top)
+{
+	unsigned int used = 0;
+
+	for (unsigned int i = 0; i < IOPT_ENTRIES; i++) {
+		uint64_t entry = entry_own(&table[i]);
+
+		if (!entry)
+			continue;
+		used++;
+		if (level > 0 && fmt_is_table(entry, level))
+			check_table(fmt_table(entry, level), level - 1, false);
+		else
+			assert(fmt_is_leaf(entry, level));
+	}
+	assert(arena_table_of(table)->count == used);
+	assert(top || used);
+}
+
+static void fmt_op_check(const struct iopt *pt)
+{
+	uint64_t root = entry_own(&pt->root);
+
+	for (unsigned int i = 0; i < pt->first_tables; i++)
+		check_table(root_table(root) + (size_t)i * IOPT_ENTRIES, root_level(root), true);
+}
+#endif
 
 #endif

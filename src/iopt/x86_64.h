@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x86-64 page tables, with 4 KiB pages (VT-d 5.0, 9.9: first stage; AMD I/O Virtualization 3.08,
+ * x86-64 page tables, with 4 KiB pages (VT-d 5.0, 3.6: first stage; AMD I/O Virtualization 3.08,
  * 2.2.6: v2 tables): the bits of an entry and the numbers of levels.
  *
- * Two walkers use this: that of our own tables (iopt/x86_64.c) and that of a guest's stage 1
+ * Two walkers use this: that of the emulated tables (iopt/x86_64.c) and that of a guest's stage 1
  * (iommu/stage1_x86.c).
  */
 #ifndef IOPT_X86_64_H

@@ -155,7 +155,7 @@ static int invalidate_one(struct viommu *viommu,
 		return -EINVAL;
 	/* While the lock is held a vDEVICE that was found keeps its device. */
 	lock_acquire(&viommu->lock);
-	vdevice = viommu_find_vdevice(viommu, entry->vdev_id);
+	vdevice = vdevice_find(viommu, entry->vdev_id);
 	if (vdevice)
 		mock = iommu_endpoint_driver(vdevice->device->endpoint);
 	for (uint32_t id = 0; mock && id < MOCK_DEV_CACHE_ENTRIES; id++) {

@@ -86,6 +86,7 @@ static void map_fails_without_a_trace(void **state)
 		assert_true(fail_each(pt, 0x3ffff000, 0x2000) >= 1);
 		assert_int_equal(iopt_unmap(pt, 0, iopt_aperture(pt).last), 0x903000);
 		assert_int_equal(iopt_memory(pt), memory);
+		iopt_check(pt);
 		iopt_destroy(pt);
 	}
 }

@@ -4,7 +4,8 @@
  * changed, and it works when asked again. Leaks are the leak checker's.
  */
 #include "base/alloc.h"
-#include "inspect/show.h"
+#include "inspect/show_lookup.h"
+#include "inspect/show_state.h"
 #include "kit.h"
 
 enum {

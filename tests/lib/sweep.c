@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "failure.h"
-#include "inspect/show.h"
+#include "inspect/show_state.h"
 
 enum {
 	SWEEP_LIMIT = 2000, /* failures in one step; more look like an endless sweep */

@@ -4,11 +4,11 @@
  * say which page of a buffer each page of IOVA leads to. After each step, what the devices
  * translate is compared page by page, and the invariants of the IOASes are checked.
  */
-
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
 #include "iommufd/ioas/ioas_check.h"
+#include "kit.h"
 
 enum {
 	BUFFER_PAGES = 64,

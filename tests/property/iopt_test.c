@@ -366,6 +366,7 @@ static void run_one(const struct iopt_format *format, const struct iopt_config *
 			break;
 		default:
 			compare_somewhere(&model);
+			iopt_check(model.pt);
 		}
 	}
 	for (size_t i = 0; i < model.count; i++)
@@ -373,6 +374,7 @@ static void run_one(const struct iopt_format *format, const struct iopt_config *
 	unmap_and_compare(&model, 0, iopt_aperture(model.pt).last);
 	if (!model.count)
 		assert_int_equal(iopt_memory(model.pt), memory);
+	iopt_check(model.pt);
 	iopt_destroy(model.pt);
 }
 

@@ -8,6 +8,7 @@
 #include <uiommufd/vfio.h>
 
 #include "iommufd/ioas/ioas_check.h"
+#include "kit.h"
 
 enum {
 	SPACE = 96,   /* pages of IOVA */

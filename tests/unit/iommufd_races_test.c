@@ -122,6 +122,63 @@ static void a_vdevice_whose_device_is_unbound_while_it_is_created_becomes_a_tomb
 	engine_destroy(e);
 }
 
+struct invalidator {
+	struct engine *e;
+	uint32_t viommu;
+	atomic_bool stop;
+	int unexpected;
+};
+
+static void *invalidate_stream(void *arg)
+{
+	struct invalidator *invalidator = arg;
+	struct iommu_viommu_arm_smmuv3_invalidate command = {
+		.cmd = {UINT64_C(5) << 32 | 0x06}, /* CFGI_CD_ALL of stream 5 */
+	};
+
+	while (!atomic_load(&invalidator->stop)) {
+		struct iommu_hwpt_invalidate cmd = {
+			.size = sizeof(cmd),
+			.hwpt_id = invalidator->viommu,
+			.data_uptr = (uintptr_t)&command,
+			.data_type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3,
+			.entry_len = sizeof(command),
+			.entry_num = 1,
+		};
+		int rc = engine_call(invalidator->e, IOMMU_HWPT_INVALIDATE, &cmd);
+
+		if (rc && rc != -EIO)
+			invalidator->unexpected = rc;
+	}
+	return NULL;
+}
+
+static void an_invalidation_finds_a_vdevice_with_its_device_or_none(void **state)
+{
+	struct engine *e = engine_create("smmuv3", 4);
+	struct invalidator invalidator = {.e = e, .viommu = alloc_viommu(e, 0)};
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, invalidate_stream, &invalidator), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct iommu_vdevice_alloc cmd = {
+			.size = sizeof(cmd),
+			.viommu_id = invalidator.viommu,
+			.dev_id = e->dev_ids[0],
+			.virt_id = 5,
+		};
+
+		assert_int_equal(engine_call(e, IOMMU_VDEVICE_ALLOC, &cmd), 0);
+		assert_int_equal(engine_object_destroy(e, cmd.out_vdevice_id), 0);
+	}
+	atomic_store(&invalidator.stop, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(invalidator.unexpected, 0);
+	assert_int_equal(engine_object_destroy(e, invalidator.viommu), 0);
+	engine_destroy(e);
+}
+
 /* ---- queues with a file ---- */
 
 /* Another thread of the program has got hold of the descriptor. */
@@ -343,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_vdevice_whose_device_is_unbound_while_it_is_created_becomes_a_tombstone),
+		cmocka_unit_test(an_invalidation_finds_a_vdevice_with_its_device_or_none),
 		cmocka_unit_test(a_fault_queue_whose_creation_fails_stays_while_its_file_is_open),
 		cmocka_unit_test(a_veventq_whose_creation_fails_stays_while_its_file_is_open),
 		cmocka_unit_test(an_automatic_hwpt_ends_with_its_last_device_whoever_looks_at_it),

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The type1 container's commands but for GET_INFO (type1_info.c). They have their own framing:
- * structures begin with argsz, and grow by flags.
+ * The commands of a type1 container [COMPAT]. They have their own framing: a structure begins with
+ * argsz, and flags say which later members it has.
+ *
+ * ctx->lock guards which IOAS is the compatibility IOAS. All else is the IOAS's own business.
  */
 #include "iommufd/compat/compat.h"
 
@@ -14,7 +16,7 @@
 #include "iommufd/ioas/ioas_map.h"
 #include "iommufd/ioas/options.h"
 
-/* Bytes of a structure of the API up to and with @field: what a caller must pass at least. */
+/* Bytes of a structure of the API up to and including @field: what a caller must pass at least. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
 
 /* ---- the compatibility IOAS ---- */
@@ -33,8 +35,9 @@ struct ioas *compat_ioas_get(struct iommufd_ctx *ctx)
 
 int iommufd_compat_ioas_id(struct iommufd_ctx *ctx, uint32_t *id)
 {
-	struct ioas *ioas = compat_ioas_get(ctx);
+	struct ioas *ioas;
 
+	ioas = compat_ioas_get(ctx);
 	if (!ioas)
 		return -ENODEV;
 	*id = ioas->object.id;
@@ -44,9 +47,10 @@ int iommufd_compat_ioas_id(struct iommufd_ctx *ctx, uint32_t *id)
 
 int iommufd_compat_ioas_create(struct iommufd_ctx *ctx)
 {
-	struct ioas *ioas = compat_ioas_get(ctx);
+	struct ioas *ioas;
 	bool taken;
 
+	ioas = compat_ioas_get(ctx);
 	if (ioas) {
 		object_put(&ioas->object);
 		return 0;
@@ -68,13 +72,14 @@ int iommufd_compat_ioas_create(struct iommufd_ctx *ctx)
 
 /* ---- CHECK_EXTENSION, SET_IOMMU ---- */
 
-/* Whether no HWPT of the compatibility IOAS lets a device ask for DMA past the caches. */
+/* 1 if every HWPT of the compatibility IOAS makes all DMA coherent, whatever a device asks for. */
 static long check_coherency(struct iommufd_ctx *ctx)
 {
-	struct ioas *ioas = compat_ioas_get(ctx);
 	struct ioas_table *table;
+	struct ioas *ioas;
 	long all = 1;
 
+	ioas = compat_ioas_get(ctx);
 	if (!ioas)
 		return -ENODEV;
 	lock_acquire(&ioas->lock);
@@ -109,9 +114,142 @@ static long set_iommu(struct iommufd_ctx *ctx, uint64_t type)
 	ioas = compat_ioas_get(ctx);
 	if (!ioas)
 		return -ENODEV;
-	/* Version 1 unmaps any part of a mapping: no leaf may be larger than the smallest part. */
+	/* Version 1 can unmap any page of a mapping alone, so each page needs a leaf of its own. */
 	if (type == VFIO_TYPE1_IOMMU)
 		rc = ioas_disable_huge_pages(ioas);
+	object_put(&ioas->object);
+	return rc;
+}
+
+/* ---- GET_INFO ---- */
+
+/*
+ * The answer [COMPAT-INFO] is the structure and behind it a chain of capabilities: how many
+ * mappings are possible, then the usable ranges of IOVA. A caller with less memory than that gets
+ * the parts that fit, and in argsz the size of the whole.
+ */
+enum {
+	INFO_LEAST = offsetof(struct vfio_iommu_type1_info, cap_offset),
+	CAP_AVAIL = sizeof(struct vfio_iommu_type1_info),
+	/* Each capability is at a multiple of 8. */
+	CAP_RANGES = (CAP_AVAIL + sizeof(struct vfio_iommu_type1_info_dma_avail) + 7) / 8 * 8,
+	RANGES = CAP_RANGES + sizeof(struct vfio_iommu_type1_info_cap_iova_range),
+};
+
+_Static_assert(sizeof(struct iova_range) == sizeof(struct vfio_iova_range), "copied as they are");
+
+/* Where the answer goes. */
+struct answer {
+	struct uiommufd_caller *caller;
+	uint64_t arg;
+	uint32_t space; /* the caller's argsz */
+};
+
+/* Writes @len bytes at @off of the answer if they fit. 0 or -EFAULT. */
+static int put(const struct answer *answer, size_t off, const void *from, size_t len)
+{
+	if (off + len > answer->space)
+		return 0;
+	return caller_write(answer->caller, answer->arg + off, from, len);
+}
+
+static int put_avail(const struct answer *answer)
+{
+	struct vfio_iommu_type1_info_dma_avail cap = {
+		.header = {.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL, .version = 1},
+		.avail = UINT32_MAX, /* limited by memory only */
+	};
+
+	/* The chain goes on if the next capability begins within the caller's memory. */
+	if (answer->space >= CAP_RANGES)
+		cap.header.next = CAP_RANGES;
+	return put(answer, CAP_AVAIL, &cap, sizeof(cap));
+}
+
+static int put_ranges(const struct answer *answer, const struct iova_set *usable, uint32_t total)
+{
+	const struct vfio_iommu_type1_info_cap_iova_range cap = {
+		.header = {.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, .version = 1},
+		.nr_iovas = (uint32_t)usable->count,
+	};
+	size_t off = RANGES;
+	int rc;
+
+	if (answer->space >= total) {
+		rc = put(answer, CAP_RANGES, &cap, sizeof(cap));
+		if (rc)
+			return rc;
+	}
+	for (size_t i = 0; i < usable->count; i++, off += sizeof(usable->ranges[i])) {
+		rc = put(answer, off, &usable->ranges[i], sizeof(usable->ranges[i]));
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/*
+ * The page sizes that all HWPTs support. Sizes below PAGE_SIZE, in which programs have no memory,
+ * count as PAGE_SIZE.
+ */
+static uint64_t page_sizes(const struct ioas *ioas) REQUIRES(ioas->lock)
+{
+	uint64_t sizes = UINT64_MAX;
+	struct ioas_table *table;
+
+	lock_assert_held(&ioas->lock);
+	cds_list_for_each_entry (table, &ioas->tables, link)
+		sizes &= iommu_domain_pgsizes(table->domain);
+	if (sizes & PAGE_MASK)
+		sizes = (sizes & ~(uint64_t)PAGE_MASK) | PAGE_SIZE;
+	return max_u64(sizes, ioas->alignment);
+}
+
+static int put_info(const struct answer *answer, struct vfio_iommu_type1_info *info,
+		    const struct iova_set *usable)
+{
+	int rc;
+
+	info->flags = VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS;
+	info->argsz = (uint32_t)(RANGES + usable->count * sizeof(usable->ranges[0]));
+	if (answer->space >= info->argsz)
+		info->cap_offset = CAP_AVAIL;
+	rc = put_avail(answer);
+	if (rc)
+		return rc;
+	rc = put_ranges(answer, usable, info->argsz);
+	if (rc)
+		return rc;
+	return caller_write(answer->caller, answer->arg, info,
+			    min_u64(answer->space, sizeof(*info)));
+}
+
+static long get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uint64_t arg)
+{
+	struct answer answer = {.caller = caller, .arg = arg};
+	struct vfio_iommu_type1_info info = {0};
+	struct iova_set usable;
+	struct ioas *ioas;
+	int rc;
+
+	if (caller_read(caller, &info, arg, INFO_LEAST))
+		return -EFAULT;
+	if (info.argsz < INFO_LEAST)
+		return -EINVAL;
+	answer.space = info.argsz;
+	ioas = compat_ioas_get(ctx);
+	if (!ioas)
+		return -ENODEV;
+	iova_set_init(&usable);
+	lock_acquire(&ioas->lock);
+	rc = iova_set_invert(&ioas->reserved, &usable);
+	info.iova_pgsizes = page_sizes(ioas);
+	lock_release(&ioas->lock);
+	if (rc)
+		goto out_destroy;
+	rc = put_info(&answer, &info, &usable);
+out_destroy:
+	iova_set_destroy(&usable);
 	object_put(&ioas->object);
 	return rc;
 }
@@ -148,14 +286,15 @@ static long map_dma(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uin
 
 /* ---- UNMAP_DMA ---- */
 
-/* Makes both ends of what is unmapped ends of areas, where version 1 allows that. */
+/* Splits the areas at both ends of the range, where the IOAS allows that (version 1). */
 static int cut_ends(struct ioas *ioas, const struct vfio_iommu_type1_dma_unmap *unmap)
 {
-	int rc = ioas_cut(ioas, unmap->iova + unmap->size - 1);
+	int rc;
 
-	if (!rc && unmap->iova)
-		rc = ioas_cut(ioas, unmap->iova - 1);
-	return rc;
+	rc = ioas_cut(ioas, unmap->iova + unmap->size - 1);
+	if (rc || !unmap->iova)
+		return rc;
+	return ioas_cut(ioas, unmap->iova - 1);
 }
 
 static int unmap_range(struct ioas *ioas, const struct vfio_iommu_type1_dma_unmap *unmap,
@@ -172,20 +311,20 @@ static int unmap_range(struct ioas *ioas, const struct vfio_iommu_type1_dma_unma
 	return ioas_unmap_range(ioas, range, unmapped);
 }
 
-/* *@respond: the bytes that were unmapped are told, whatever came of it. */
+/* *@respond: *@unmapped is to be written back, even if this fails. */
 static int unmap_from(struct ioas *ioas, const struct vfio_iommu_type1_dma_unmap *unmap,
 		      uint64_t *unmapped, bool *respond)
 {
-	int rc = 0;
+	int rc;
 
 	if (unmap->flags & VFIO_DMA_UNMAP_FLAG_ALL) {
 		if (unmap->iova || unmap->size)
 			return -EINVAL;
 	} else {
 		rc = cut_ends(ioas, unmap);
+		if (rc)
+			return rc;
 	}
-	if (rc)
-		return rc;
 	*respond = true;
 	return unmap_range(ioas, unmap, unmapped);
 }
@@ -225,7 +364,7 @@ long type1_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsign
 	case VFIO_SET_IOMMU:
 		return set_iommu(ctx, arg);
 	case VFIO_IOMMU_GET_INFO:
-		return type1_get_info(ctx, caller, arg);
+		return get_info(ctx, caller, arg);
 	case VFIO_IOMMU_MAP_DMA:
 		return map_dma(ctx, caller, arg);
 	case VFIO_IOMMU_UNMAP_DMA:

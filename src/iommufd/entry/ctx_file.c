@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations of a context's file. */
+/*
+ * The file of a context: its operations lead to the parts of iommufd/ that implement them. Opening
+ * the first one also connects the notifications of mem/.
+ */
 #include "iommufd/entry/ctx_file.h"
 
 #include <errno.h>

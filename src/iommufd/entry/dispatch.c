@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ioctl table: numbers, sizes, and how structures grow [FRAMING].
+ * The ioctl tables: numbers, sizes, and how structures grow [FRAMING].
  *
- * A structure is copied in once, zero-extended to the size that is known, and copied back no longer
- * than the caller's. A longer one must have a tail of zeros.
+ * A structure is copied in once and extended with zeros to the size that this version knows. If the
+ * caller's is longer, the rest must be zeros. It is copied back up to the caller's size.
+ *
+ * No locks: the tables are constant, and the structure is on the stack of the call.
  */
 #include "iommufd/entry/dispatch.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -30,19 +33,15 @@
 #include "iommufd/viommu/veventq.h"
 #include "iommufd/viommu/viommu.h"
 
-/*
- * The first number of the user API, the last that Linux has assigned, the test command; our own,
- * the first and the last.
- */
 enum {
 	IOCTL_FIRST = 0x80,
-	IOCTL_LAST = 0x95,
+	IOCTL_LAST = 0x95, /* that Linux has assigned */
 	IOCTL_TEST = 0xa0,
-	IOCTL_OWN_FIRST = 0xc0,
+	IOCTL_OWN_FIRST = 0xc0, /* extensions of uiommufd [EXT] */
 	IOCTL_OWN_LAST = 0xc2,
 };
 
-/* Of IOMMU_TEST_CMD, whose structure is the handler's business. */
+/* Of the structure of IOMMU_TEST_CMD, which only its handler knows. */
 enum {
 	TEST_CMD_SIZE = 72,
 	TEST_CMD_MIN_SIZE = 68
@@ -86,8 +85,8 @@ union ucmd_buffer {
 };
 
 /*
- * A feature that Linux can be built without, and that there is no use for here: no device lacks an
- * IOMMU.
+ * For devices without an IOMMU, of which there are none here. Linux can be built without this
+ * feature, too.
  */
 static int ioctl_unsupported(struct ucmd *ucmd)
 {
@@ -104,7 +103,9 @@ struct ioctl_entry {
 
 #define MEMBER_END(type, member) ((uint32_t)(offsetof(type, member) + sizeof(((type *)0)->member)))
 
-/* The command @nr takes @type, of which everything up to @last must be there. */
+/*
+ * The command @nr takes a @type; the caller's must reach to the end of the member @last at least.
+ */
 #define ENTRY_AT(index, nr, type, last, function) \
 	[index] = {nr, sizeof(type), MEMBER_END(type, last), function}
 #define ENTRY(nr, type, last, function) \
@@ -144,7 +145,7 @@ static const struct ioctl_entry table[IOCTL_LAST - IOCTL_FIRST + 1] = {
 	      ioctl_ioas_change_process),
 };
 
-/* What Linux does not have [EXT]. */
+/* The extensions [EXT]. */
 static const struct ioctl_entry own_table[IOCTL_OWN_LAST - IOCTL_OWN_FIRST + 1] = {
 	OWN_ENTRY(IOMMU_RESV_IOVA_RANGES, struct iommu_resv_iova_ranges, resv_iovas,
 		  ioctl_resv_iova_ranges),
@@ -153,7 +154,7 @@ static const struct ioctl_entry own_table[IOCTL_OWN_LAST - IOCTL_OWN_FIRST + 1] 
 	OWN_ENTRY(IOMMU_IOVA_LOOKUP, struct iommu_iova_lookup, out_flags, ioctl_iova_lookup),
 };
 
-/* The bytes from @from to @to of the caller's structure must be zero, however many they are. */
+/* Checks that bytes @from to @to (exclusive) of the caller's structure are 0. -E2BIG, -EFAULT. */
 static int check_zero_tail(struct uiommufd_caller *caller, uint64_t uaddr, uint32_t from,
 			   uint32_t to)
 {
@@ -173,7 +174,7 @@ static int check_zero_tail(struct uiommufd_caller *caller, uint64_t uaddr, uint3
 	return 0;
 }
 
-/* Copies the structure in. */
+/* Copies the caller's structure, of @size bytes, into the zeroed ucmd->cmd. */
 static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_t size)
 {
 	int rc;
@@ -187,22 +188,21 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_
 	return caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize);
 }
 
-/*
- * Whether the command is dispatched here; others (below the first, above the last) are other APIs'.
- */
-static bool is_ours(const struct iommufd_ctx *ctx, unsigned int nr)
+/* Whether @nr is a command of iommufd; all others go to the type1 container. */
+static bool is_iommufd(const struct iommufd_ctx *ctx, unsigned int nr)
 {
 	if (nr >= IOCTL_OWN_FIRST && nr <= IOCTL_OWN_LAST)
 		return true;
 	return nr >= IOCTL_FIRST && nr <= (ctx->options.test_abi ? IOCTL_TEST : IOCTL_LAST);
 }
 
-/* The entry of @cmd, or one without a handler. */
+/* The entry of @cmd, a command of iommufd. Without a handler: there is no such command. */
 static struct ioctl_entry find_entry(const struct iommufd_ctx *ctx, unsigned int cmd)
 {
 	const unsigned int nr = cmd & 0xff;
 	struct ioctl_entry entry = {.handler = NULL};
 
+	assert(is_iommufd(ctx, nr));
 	if (nr >= IOCTL_OWN_FIRST)
 		entry = own_table[nr - IOCTL_OWN_FIRST];
 	else if (nr <= IOCTL_LAST)
@@ -226,13 +226,14 @@ long iommufd_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsi
 	int rc;
 
 	last_error_clear();
-	if (!is_ours(ctx, nr))
+	if (!is_iommufd(ctx, nr))
 		return type1_ioctl(ctx, caller, cmd, arg);
 	if (caller_read(caller, &size, arg, sizeof(size)))
 		return -EFAULT;
 	entry = find_entry(ctx, cmd);
 	if (!entry.handler)
 		return -ENOTTY;
+	assert(entry.min_size <= entry.size && entry.size <= sizeof(buffer));
 	memset(&buffer, 0, sizeof(buffer));
 	rc = ucmd_read(&ucmd, &entry, size);
 	if (rc)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The way into the user API: one ioctl on a context. */
+/* The entry into the user API: an ioctl on a context. */
 #ifndef IOMMUFD_DISPATCH_H
 #define IOMMUFD_DISPATCH_H
 
@@ -10,8 +10,8 @@ long iommufd_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsi
 		   uint64_t arg);
 
 /*
- * Sets what answers IOMMU_TEST_CMD in contexts that have the test ABI (mock/). Called before any
- * context is opened.
+ * Sets the handler of IOMMU_TEST_CMD in contexts with the test ABI (mock/). Context: before the
+ * first context is opened.
  */
 void iommufd_set_test_handler(int (*handler)(struct ucmd *ucmd));
 

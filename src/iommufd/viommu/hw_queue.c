@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HW queues: guest memory that the (virtual) hardware reads by itself. It is pinned through an
- * internal access of the parent's IOAS, which nobody can ask to let go: UNMAP of it is EBUSY while
- * the queue exists [HW-QUEUE].
+ * HW queues: guest memory that the emulated hardware reads by itself [HW-QUEUE]. It is pinned
+ * through an internal access to the parent's IOAS, which has no unmap operation: as long as the
+ * queue exists, UNMAP of its memory is EBUSY.
+ *
+ * viommu->lock guards the table of the vIOMMU's queues; a queue itself never changes once
+ * published.
+ *
+ * Invariant: a published queue is in the table at its index.
  */
 #include "iommufd/viommu/hw_queue.h"
 
@@ -13,7 +18,7 @@
 #include "iommufd/viommu/viommu.h"
 #include "mem/frame.h"
 
-/* An internal access: no unmap operation. */
+/* Without an unmap operation: an internal access. */
 static const struct iommufd_access_ops hw_queue_access_ops = {.needs_pin_pages = true};
 
 static void unpin(struct hw_queue *queue)
@@ -22,7 +27,7 @@ static void unpin(struct hw_queue *queue)
 	iommufd_access_destroy(queue->access);
 }
 
-/* Rounds the queue out to whole pages. */
+/* Rounds the range of @queue outwards to whole pages. */
 static int page_range(struct hw_queue *queue)
 {
 	uint64_t len;
@@ -34,7 +39,7 @@ static int page_range(struct hw_queue *queue)
 	return 0;
 }
 
-/* The pages must be one run, as the hardware sees only its start. */
+/* The pages must be one extent of bus addresses: the hardware knows only where it starts. */
 static int check_consecutive(const struct hw_queue *queue, const uint64_t *pages, uint64_t count)
 {
 	const bool scattered = iommu_domain_scattered(queue->viommu->parent->base.domain);
@@ -70,9 +75,7 @@ static int pin(struct hw_queue *queue)
 	if (rc)
 		goto out_unpin;
 	queue->bus = pages[0] + (queue->iova & PAGE_MASK);
-	alloc_free(pages);
-	return 0;
-
+	goto out_free;
 out_unpin:
 	iommufd_access_unpin(queue->access, queue->pinned_iova, queue->pinned_len);
 out_access:
@@ -89,15 +92,16 @@ static void drop_dependency(struct hw_queue *queue)
 }
 
 /*
- * Takes its place among the vIOMMU's queues, and tells the caller. All with viommu->lock held:
- * others depend only on a queue that is there to stay.
+ * Puts @queue into the table of its vIOMMU, answers the command and publishes the queue. In one
+ * critical section: another queue can depend on this one only once nothing can fail any more.
  */
-static int join_locked(struct ucmd *ucmd, struct hw_queue *queue)
+static int join_locked(struct ucmd *ucmd, struct hw_queue *queue) REQUIRES(queue->viommu->lock)
 {
 	struct iommu_hw_queue_alloc *cmd = ucmd->cmd;
 	struct viommu *viommu = queue->viommu;
 	int rc;
 
+	lock_assert_held(&queue->viommu->lock);
 	if (queue->index >= viommu->driver->hw_queue_count)
 		return -EINVAL;
 	if (viommu->hw_queues[queue->index])
@@ -111,6 +115,7 @@ static int join_locked(struct ucmd *ucmd, struct hw_queue *queue)
 		drop_dependency(queue);
 		return rc;
 	}
+	assert(queue->index < VIOMMU_HW_QUEUES);
 	viommu->hw_queues[queue->index] = queue;
 	object_hold(&viommu->object);
 	object_publish(&queue->object);
@@ -129,8 +134,9 @@ static int join_viommu(struct ucmd *ucmd, struct hw_queue *queue)
 
 static int set_up(struct ucmd *ucmd, struct hw_queue *queue)
 {
-	int rc = page_range(queue);
+	int rc;
 
+	rc = page_range(queue);
 	if (rc)
 		return rc;
 	rc = pin(queue);
@@ -148,6 +154,7 @@ static void hw_queue_destroy(struct iommufd_object *object)
 	struct viommu *viommu = queue->viommu;
 
 	lock_acquire(&viommu->lock);
+	assert(viommu->hw_queues[queue->index] == queue);
 	viommu->hw_queues[queue->index] = NULL;
 	lock_release(&viommu->lock);
 	drop_dependency(queue);

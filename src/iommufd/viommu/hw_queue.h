@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* HW queues: queues of the emulated hardware that live in guest memory. */
+/* HW queues: queues in guest memory that the emulated hardware reads by itself. */
 #ifndef IOMMUFD_HW_QUEUE_H
 #define IOMMUFD_HW_QUEUE_H
 
@@ -9,16 +9,16 @@
 
 struct hw_queue {
 	struct iommufd_object object;
-	struct viommu *viommu; /* a user of it */
+	struct viommu *viommu; /* holds a user of it */
 	struct iommufd_access *access;
-	uint32_t index;
-	uint64_t iova, len; /* of the queue in the parent */
-	uint64_t pinned_iova, pinned_len;
-	uint64_t bus;		  /* where its memory is */
-	struct hw_queue *depends; /* a user of it, or NULL */
+	uint32_t index;			  /* in viommu->hw_queues */
+	uint64_t iova, len;		  /* in the parent's IOAS */
+	uint64_t pinned_iova, pinned_len; /* the same, in whole pages */
+	uint64_t bus;			  /* bus address of its first byte */
+	struct hw_queue *depends;	  /* NULL, or a queue that it needs; holds a user of it */
 };
 
-/* Handlers of the table in iommufd/entry/dispatch.c. */
+/* Handler of the table in iommufd/entry/dispatch.c. */
 int ioctl_hw_queue_alloc(struct ucmd *ucmd);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IOMMU_HWPT_ALLOC [HWPT-ALLOC]: page tables that the user asks for by device and by
- * what they hang off.
+ * IOMMU_HWPT_ALLOC [HWPT-ALLOC]: a page table for a device. The object that the command names
+ * decides its kind: paging on an IOAS, nested on a nesting parent or a vIOMMU.
  */
 #include "iommufd/viommu/hwpt_alloc.h"
 
@@ -29,7 +29,7 @@ static unsigned int domain_flags(uint32_t flags)
 	return wanted;
 }
 
-/* Flags and data that no paging HWPT for this device can have. */
+/* -EOPNOTSUPP: a paging HWPT for @device cannot have the flags of @cmd. */
 static int check_paging(const struct iommu_hwpt_alloc *cmd, const struct iommufd_device *device)
 {
 	const bool dirty = cmd->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
@@ -53,8 +53,9 @@ static int alloc_paging(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd,
 		.caller = ucmd->caller,
 	};
 	struct hwpt_paging *hwpt;
-	int rc = check_paging(cmd, device);
+	int rc;
 
+	rc = check_paging(cmd, device);
 	if (rc)
 		return rc;
 	rc = hwpt_create(ioas, iommu_endpoint_iommu(device->endpoint), domain_flags(cmd->flags),
@@ -64,10 +65,15 @@ static int alloc_paging(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd,
 	last_error_about(iommu_endpoint_name(device->endpoint));
 	rc = hwpt_add(hwpt);
 	last_error_about(NULL);
-	if (!rc)
-		rc = hwpt_finish(ucmd, &hwpt->base);
 	if (rc)
-		hwpt_remove(hwpt);
+		goto out_remove;
+	rc = hwpt_finish(ucmd, &hwpt->base);
+	if (rc)
+		goto out_remove;
+	return 0;
+
+out_remove:
+	hwpt_remove(hwpt);
 	return rc;
 }
 

@@ -5,7 +5,7 @@
 
 #include "iommufd/object/ucmd.h"
 
-/* Handlers of the table in iommufd/entry/dispatch.c. */
+/* Handler of the table in iommufd/entry/dispatch.c. */
 int ioctl_hwpt_alloc(struct ucmd *ucmd);
 
 #endif

@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nested HWPTs: the generic part of HWPT_ALLOC on a nesting parent or a vIOMMU [HWPT-ALLOC], and of
- * HWPT_INVALIDATE (12). Drivers do the rest (iommufd/viommu/hwpt_nested.h).
+ * HWPT_INVALIDATE [HWPT-INVALIDATE]. The rest is in the drivers of the kinds of IOMMU.
+ *
+ * A nested HWPT never changes once it is published; what its driver keeps in its state is guarded
+ * by the driver.
  */
+#include "iommufd/viommu/hwpt_nested.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/caller.h"
+#include "iommufd/device/group.h"
 #include "iommufd/object/drivers.h"
 #include "iommufd/object/ucmd.h"
 #include "iommufd/queue/fault_queue.h"
-#include "iommufd/viommu/hwpt_nested.h"
+#include "iommufd/viommu/hwpt_vtd.h"
 #include "iommufd/viommu/vdevice.h"
 
 enum {
 	NESTED_FLAGS = IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID,
-	MAX_ENTRIES = 524288,
+	MAX_ENTRIES = 524288, /* of an invalidation */
 };
 
 static struct registry drivers = REGISTRY_INIT;
 static pthread_once_t builtin_once = PTHREAD_ONCE_INIT;
-
-extern const struct nested_driver nested_vtd_driver;
 
 static void register_builtin(void)
 {
@@ -72,25 +76,30 @@ static const struct object_class nested_class = {
 	.destroy = nested_destroy,
 };
 
-/* ---- nested on a vIOMMU: its driver is asked ---- */
+/* ---- operations of those on a vIOMMU, by its driver ---- */
 
 static int nested_check_attach(const struct hwpt *hwpt, struct iommufd_device *device,
-			       uint32_t pasid)
+			       uint32_t pasid) REQUIRES(device->group->lock)
 {
 	const struct hwpt_nested *nested = (const struct hwpt_nested *)hwpt;
 	const struct viommu_driver *driver = nested->viommu->driver;
 
-	return driver->check_attach ? driver->check_attach(nested, device, pasid) : 0;
+	lock_assert_held(&device->group->lock);
+	if (!driver->check_attach)
+		return 0;
+	return driver->check_attach(nested, device, pasid);
 }
 
 static bool nested_report_fault(const struct hwpt *hwpt, const struct iommufd_device *device,
-				const struct dma_fault *fault)
+				const struct dma_fault *fault) REQUIRES(device->group->lock)
 {
 	struct viommu *viommu = ((const struct hwpt_nested *)hwpt)->viommu;
 	const struct vdevice *vdevice = device->vdevice;
 
-	return viommu->driver->report_fault && vdevice && vdevice->viommu == viommu &&
-	       viommu->driver->report_fault(viommu, vdevice, fault);
+	lock_assert_held(&device->group->lock);
+	if (!viommu->driver->report_fault || !vdevice || vdevice->viommu != viommu)
+		return false;
+	return viommu->driver->report_fault(viommu, vdevice, fault);
 }
 
 static const struct hwpt_ops viommu_nested_ops = {
@@ -123,8 +132,11 @@ static int create(struct ucmd *ucmd, struct hwpt_paging *parent, struct viommu *
 		goto out_abort;
 	object_hold(viommu ? &viommu->object : &parent->base.object);
 	rc = hwpt_finish(ucmd, &hwpt->base);
-	if (!rc)
-		return 0;
+	if (rc)
+		goto out_release;
+	return 0;
+
+out_release:
 	release(hwpt);
 out_abort:
 	object_abort(&hwpt->base.object);
@@ -168,6 +180,7 @@ int invalidation_read(const struct invalidation *invalidation, uint32_t index, v
 	uint64_t at = invalidation->uptr + (uint64_t)index * len;
 	uint8_t bytes[PAGE_SIZE];
 
+	assert(index < invalidation->entries && len <= sizeof(bytes));
 	if (caller_read(caller, bytes, at, len))
 		return -EFAULT;
 	memset(entry, 0, size);
@@ -179,23 +192,30 @@ int invalidation_read(const struct invalidation *invalidation, uint32_t index, v
 	return 0;
 }
 
+static int invalidate_hwpt(struct hwpt_nested *hwpt, struct invalidation *invalidation)
+{
+	if (!hwpt->nested_ops || !hwpt->nested_ops->invalidate)
+		return -EOPNOTSUPP;
+	return hwpt->nested_ops->invalidate(hwpt, invalidation);
+}
+
+static int invalidate_viommu(struct viommu *viommu, struct invalidation *invalidation)
+{
+	if (!viommu->driver->invalidate)
+		return -EOPNOTSUPP;
+	return viommu->driver->invalidate(viommu, invalidation);
+}
+
 static int invalidate_object(struct iommufd_object *object, struct invalidation *invalidation)
 {
-	if (object_type(object) == OBJECT_HWPT_NESTED) {
-		struct hwpt_nested *hwpt = (struct hwpt_nested *)object;
-
-		if (!hwpt->nested_ops || !hwpt->nested_ops->invalidate)
-			return -EOPNOTSUPP;
-		return hwpt->nested_ops->invalidate(hwpt, invalidation);
+	switch (object_type(object)) {
+	case OBJECT_HWPT_NESTED:
+		return invalidate_hwpt((struct hwpt_nested *)object, invalidation);
+	case OBJECT_VIOMMU:
+		return invalidate_viommu((struct viommu *)object, invalidation);
+	default:
+		return -EINVAL;
 	}
-	if (object_type(object) == OBJECT_VIOMMU) {
-		struct viommu *viommu = (struct viommu *)object;
-
-		if (!viommu->driver->invalidate)
-			return -EOPNOTSUPP;
-		return viommu->driver->invalidate(viommu, invalidation);
-	}
-	return -EINVAL;
 }
 
 static int invalidate(struct ucmd *ucmd, const struct iommu_hwpt_invalidate *cmd, uint32_t *handled)
@@ -228,9 +248,10 @@ int ioctl_hwpt_invalidate(struct ucmd *ucmd)
 {
 	struct iommu_hwpt_invalidate *cmd = ucmd->cmd;
 	uint32_t handled = 0;
-	int rc = invalidate(ucmd, cmd, &handled);
+	int rc;
 
-	/* How far it got is said in any case. */
+	rc = invalidate(ucmd, cmd, &handled);
+	/* The number of entries that were handled is written back after a failure, too. */
 	cmd->entry_num = handled;
 	if (ucmd_respond(ucmd))
 		return -EFAULT;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested HWPTs: what a driver of hardware contributes to them [NESTED-DATA], [HWPT-INVALIDATE]. The
- * generic part is hwpt_nested.c.
+ * Nested HWPTs: a guest's stage-1 table on top of a nesting parent. The interface between the
+ * generic part (hwpt_nested.c) and the drivers of the kinds of IOMMU, which know the formats
+ * [NESTED-DATA], [HWPT-INVALIDATE].
  */
-#ifndef IOMMUFD_NESTED_H
-#define IOMMUFD_NESTED_H
+#ifndef IOMMUFD_HWPT_NESTED_H
+#define IOMMUFD_HWPT_NESTED_H
 
 #include "iommu/user_data.h"
 #include "iommufd/device/hwpt.h"
@@ -12,35 +13,34 @@
 struct nested_ops;
 struct viommu;
 
-/* A nested HWPT: a guest's stage-1 table on top of a nesting parent. */
 struct hwpt_nested {
 	struct hwpt base;
-	struct hwpt_paging *parent; /* a user of it, unless by @viommu */
-	struct viommu *viommu;	    /* NULL, or what it is on: a user of it */
+	struct hwpt_paging *parent; /* holds a user of it, or @viommu does */
+	struct viommu *viommu;	    /* holds a user of it; NULL: directly on the parent */
 	const struct nested_ops *nested_ops;
-	void *state; /* the driver's */
+	void *state; /* of the driver */
 };
 
-/* Where the array of an invalidation is, and how much of it was handled. */
+/* An IOMMU_HWPT_INVALIDATE: where its array is, and how much of it was handled. */
 struct invalidation {
 	struct uiommufd_caller *caller;
 	uint64_t uptr;
 	uint32_t type;
-	uint32_t entry_len;
+	uint32_t entry_len; /* PAGE_SIZE at most */
 	uint32_t entries;
-	uint32_t handled; /* out */
+	uint32_t handled; /* result, also of a failure */
 };
 
 /*
  * Reads entry @index of the array into @entry, of @size bytes. A shorter entry is extended with
- * zeros; of a longer one the tail must be zero (-E2BIG). -EFAULT.
+ * zeros. 0; -E2BIG: a longer entry has bytes other than 0 at its end; -EFAULT.
  */
 int invalidation_read(const struct invalidation *invalidation, uint32_t index, void *entry,
 		      size_t size);
 
-/* What a nested HWPT can do, beside translating. */
+/* What a nested HWPT does beyond translating. */
 struct nested_ops {
-	/* NULL: -EOPNOTSUPP. */
+	/* IOMMU_HWPT_INVALIDATE of the HWPT. NULL: -EOPNOTSUPP. */
 	int (*invalidate)(struct hwpt_nested *hwpt, struct invalidation *invalidation);
 
 	/* Frees hwpt->state. NULL: there is none. */
@@ -48,30 +48,31 @@ struct nested_ops {
 };
 
 /*
- * Sets up a nested HWPT whose parent (and vIOMMU, if on one) is known: its domain, nested_ops and
- * state. @flags are those of HWPT_ALLOC without FAULT_ID_VALID. 0 or a negative errno.
+ * Sets the domain, nested_ops and state of a new nested HWPT; its parent, and its vIOMMU if it has
+ * one, are set already. @flags are those of HWPT_ALLOC without FAULT_ID_VALID. 0 or a negative
+ * errno.
  */
 typedef int (*nested_alloc_fn)(struct hwpt_nested *hwpt, uint32_t flags,
 			       const struct user_data *data);
 
-/* Nested HWPTs directly on a parent, for the kinds of IOMMU that have them. */
+/* Nested HWPTs directly on a parent, for the kinds of IOMMU that support them. */
 struct nested_driver {
 	bool (*serves)(const struct iommu_kind *kind);
 	nested_alloc_fn alloc;
 };
 
-/* Adds a driver. It is never taken out. */
+/* Appends @driver (borrowed for good); the first that serves a kind is taken. */
 void nested_register_driver(const struct nested_driver *driver);
 
 /*
- * A nested HWPT on @parent or on @viommu, for HWPT_ALLOC: in cmd->out_hwpt_id what is published
- * when the fault queue is known, too.
+ * IOMMU_HWPT_ALLOC of a nested HWPT on @parent or on @viommu: creates it, answers the command and
+ * publishes it. 0 or a negative errno.
  */
 int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device,
 			   struct hwpt_paging *parent);
 int nested_alloc_on_viommu(struct ucmd *ucmd, struct iommufd_device *device, struct viommu *viommu);
 
-/* Handlers of the table in iommufd/entry/dispatch.c. */
+/* Handler of the table in iommufd/entry/dispatch.c. */
 int ioctl_hwpt_invalidate(struct ucmd *ucmd);
 
 #endif

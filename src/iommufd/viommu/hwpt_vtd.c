@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * VT-d: a guest's first-stage table on a second-stage nesting parent [NESTED-DATA],
- * [HWPT-INVALIDATE].
+ * VT-d: nested HWPTs from a guest's first-stage table, on a second-stage nesting parent
+ * [NESTED-DATA], and their invalidation [HWPT-INVALIDATE].
  */
+#include "iommufd/viommu/hwpt_vtd.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "iommu/nested_domain.h"
-#include "iommufd/viommu/hwpt_nested.h"
 
 #include <uiommufd/iommufd.h>
 
@@ -16,7 +17,7 @@ static bool vtd_serves(const struct iommu_kind *kind)
 	return !strcmp(iommu_kind_name(kind), "intel");
 }
 
-/* The IOVAs of an entry: all, or whole pages from addr on. */
+/* What @entry invalidates: everything, or npages pages from addr on. */
 static int vtd_match(const struct iommu_hwpt_vtd_s1_invalidate *entry, struct tlb_match *match)
 {
 	uint64_t len;
@@ -38,24 +39,34 @@ static int vtd_match(const struct iommu_hwpt_vtd_s1_invalidate *entry, struct tl
 	return 0;
 }
 
+static int invalidate_entry(struct hwpt_nested *hwpt, const struct invalidation *invalidation,
+			    uint32_t index)
+{
+	struct tlb_match match = {.domain = hwpt->base.domain};
+	struct iommu_hwpt_vtd_s1_invalidate entry;
+	int rc;
+
+	if (invalidation->entry_len != sizeof(entry))
+		return -EINVAL;
+	rc = invalidation_read(invalidation, index, &entry, sizeof(entry));
+	if (rc)
+		return rc;
+	rc = vtd_match(&entry, &match);
+	if (rc)
+		return rc;
+	iommu_tlb_invalidate_parent(hwpt->parent->base.domain, &match);
+	return 0;
+}
+
 static int vtd_invalidate(struct hwpt_nested *hwpt, struct invalidation *invalidation)
 {
-	struct iommu_hwpt_vtd_s1_invalidate entry;
-
 	if (invalidation->type != IOMMU_HWPT_INVALIDATE_DATA_VTD_S1)
 		return -EINVAL;
 	for (uint32_t i = 0; i < invalidation->entries; i++) {
-		struct tlb_match match = {.domain = hwpt->base.domain};
-		int rc;
+		int rc = invalidate_entry(hwpt, invalidation, i);
 
-		if (invalidation->entry_len != sizeof(entry))
-			return -EINVAL;
-		rc = invalidation_read(invalidation, i, &entry, sizeof(entry));
-		if (!rc)
-			rc = vtd_match(&entry, &match);
 		if (rc)
 			return rc;
-		iommu_tlb_invalidate_parent(hwpt->parent->base.domain, &match);
 		invalidation->handled++;
 	}
 	return 0;

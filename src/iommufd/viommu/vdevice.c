@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vDEVICEs: a device as the VM knows it, by an ID of its own ([VDEVICE-ALLOC]; tombstones:
- * [TOMBSTONE]).
+ * vDEVICEs: a device as a VM knows it, under the VM's own ID [VDEVICE-ALLOC]. When its
+ * device is unbound, a vDEVICE becomes a tombstone [TOMBSTONE].
  *
- * group->lock guards device->vdevice and vdevice->device; viommu->lock the list of the vIOMMU.
+ * Invariants:
+ * - device->vdevice and vdevice->device point at each other, or both are NULL;
+ * - a vDEVICE on the list of its vIOMMU has a device, and one that has a device is on the list;
+ * - no two vDEVICEs of a vIOMMU have the same ID.
+ *
+ * group->lock guards device->vdevice, viommu->lock the list; vdevice->device is written with both
+ * held, so that either is enough to read it.
+ *
+ * Cost: look-ups walk the list of the vIOMMU.
  */
 #include "iommufd/viommu/vdevice.h"
 
@@ -12,36 +20,31 @@
 #include "iommufd/device/group.h"
 #include "iommufd/viommu/viommu.h"
 
-struct vdevice *viommu_find_vdevice(struct viommu *viommu, uint64_t virt_id)
+struct vdevice *vdevice_find(struct viommu *viommu, uint64_t virt_id)
 {
 	struct vdevice *vdevice;
 
+	lock_assert_held(&viommu->lock);
 	cds_list_for_each_entry (vdevice, &viommu->vdevices, link) {
+		assert(vdevice->device);
 		if (vdevice->virt_id == virt_id)
 			return vdevice;
 	}
 	return NULL;
 }
 
-struct vdevice *viommu_device_vdevice(struct viommu *viommu, const struct iommufd_device *device)
-{
-	struct vdevice *vdevice;
-
-	cds_list_for_each_entry (vdevice, &viommu->vdevices, link) {
-		if (vdevice->device == device)
-			return vdevice;
-	}
-	return NULL;
-}
-
-/* Takes it off its device and its vIOMMU. */
-static void unlink_vdevice(struct vdevice *vdevice)
+/* Takes @vdevice off its device and its vIOMMU. */
+static void unlink_vdevice(struct vdevice *vdevice) REQUIRES(vdevice->group->lock)
 {
 	struct viommu *viommu = vdevice->viommu;
 	struct iommufd_device *device = vdevice->device;
 
+	lock_assert_held(&vdevice->group->lock);
+	assert(device->vdevice == vdevice);
 	lock_acquire(&viommu->lock);
+	assert(vdevice_find(viommu, vdevice->virt_id) == vdevice);
 	cds_list_del(&vdevice->link);
+	vdevice->device = NULL;
 	lock_release(&viommu->lock);
 	device->vdevice = NULL;
 	device->bury_vdevice = NULL;
@@ -59,7 +62,7 @@ static void vdevice_destroy(struct iommufd_object *object)
 	struct vdevice *vdevice = (struct vdevice *)object;
 
 	lock_acquire(&vdevice->group->lock);
-	/* Its device may be on its way out, and has unlinked it already. */
+	/* A device that is being unbound may have unlinked it already. */
 	if (vdevice->device)
 		unlink_vdevice(vdevice);
 	lock_release(&vdevice->group->lock);
@@ -72,7 +75,7 @@ static const struct object_class vdevice_class = {
 	.destroy = vdevice_destroy,
 };
 
-/* The device is being unbound: its vDEVICE, if it still has one, becomes a tombstone. */
+/* @device is being unbound: its vDEVICE, if it still has one, becomes a tombstone. */
 static void vdevice_bury(struct iommufd_device *device)
 {
 	struct vdevice *vdevice;
@@ -81,9 +84,10 @@ static void vdevice_bury(struct iommufd_device *device)
 	lock_acquire(&device->group->lock);
 	vdevice = device->vdevice;
 	if (vdevice) {
+		/* The same lock: vdevice->group is device->group. */
+		lock_assert_held(&vdevice->group->lock);
 		unlink_vdevice(vdevice);
-		vdevice->device = NULL;
-		/* If it is being destroyed at the same time, that goes on when the lock is free. */
+		/* False: a concurrent vdevice_destroy() waits for group->lock, and frees it. */
 		buried = object_bury(&vdevice->object);
 	}
 	lock_release(&device->group->lock);
@@ -91,30 +95,71 @@ static void vdevice_bury(struct iommufd_device *device)
 		free_vdevice(vdevice);
 }
 
-/* Caller holds group->lock. */
-static int link_vdevice(struct vdevice *vdevice, struct viommu *viommu,
-			struct iommufd_device *device)
+/* Puts @vdevice, of @device, on the list of @viommu. -EEXIST: its ID is taken. */
+static int join_viommu(struct vdevice *vdevice, struct viommu *viommu,
+		       struct iommufd_device *device) REQUIRES(device->group->lock)
 {
-	int rc = 0;
+	bool taken;
 
+	lock_assert_held(&device->group->lock);
+	lock_acquire(&viommu->lock);
+	taken = vdevice_find(viommu, vdevice->virt_id);
+	if (!taken) {
+		/* The device first: a look-up finds the vDEVICE as soon as the lock is free. */
+		vdevice->device = device;
+		cds_list_add_tail(&vdevice->link, &viommu->vdevices);
+	}
+	lock_release(&viommu->lock);
+	return taken ? -EEXIST : 0;
+}
+
+/* Puts @vdevice on @device and @viommu; it then holds a user of @viommu. */
+static int link_vdevice(struct vdevice *vdevice, struct viommu *viommu,
+			struct iommufd_device *device) REQUIRES(device->group->lock)
+{
+	int rc;
+
+	lock_assert_held(&device->group->lock);
 	if (device->unbinding)
 		return -ENOENT;
 	if (device->vdevice)
 		return -EEXIST;
-	lock_acquire(&viommu->lock);
-	if (viommu_find_vdevice(viommu, vdevice->virt_id))
-		rc = -EEXIST;
-	else
-		cds_list_add_tail(&vdevice->link, &viommu->vdevices);
-	lock_release(&viommu->lock);
+	rc = join_viommu(vdevice, viommu, device);
 	if (rc)
 		return rc;
 	object_hold(&viommu->object);
 	vdevice->viommu = viommu;
-	vdevice->device = device;
 	device->vdevice = vdevice;
 	device->bury_vdevice = vdevice_bury;
 	return 0;
+}
+
+/*
+ * Links and publishes @vdevice. In one critical section: an unbind of @device finds no vDEVICE, or
+ * a published one that it can bury.
+ */
+static int publish(struct ucmd *ucmd, struct vdevice *vdevice, struct viommu *viommu,
+		   struct iommufd_device *device)
+{
+	struct iommufd_group *group = vdevice->group;
+	int rc;
+
+	assert(device->group == group);
+	lock_acquire(&group->lock);
+	lock_assert_held(&device->group->lock);
+	lock_assert_held(&vdevice->group->lock);
+	rc = link_vdevice(vdevice, viommu, device);
+	if (rc)
+		goto out_release;
+	rc = ucmd_respond(ucmd);
+	if (rc) {
+		unlink_vdevice(vdevice);
+		goto out_release;
+	}
+	object_publish(&vdevice->object);
+out_release:
+	lock_release(&group->lock);
+	return rc;
 }
 
 static int alloc_for(struct ucmd *ucmd, struct viommu *viommu, struct iommufd_device *device)
@@ -131,19 +176,7 @@ static int alloc_for(struct ucmd *ucmd, struct viommu *viommu, struct iommufd_de
 	vdevice->virt_id = cmd->virt_id;
 	vdevice->group = group_get(device->group);
 	cmd->out_vdevice_id = vdevice->object.id;
-	/*
-	 * At once: a device that is unbound meanwhile must find no vDEVICE, or a whole one to bury.
-	 */
-	lock_acquire(&device->group->lock);
-	rc = link_vdevice(vdevice, viommu, device);
-	if (!rc) {
-		rc = ucmd_respond(ucmd);
-		if (rc)
-			unlink_vdevice(vdevice);
-		else
-			object_publish(&vdevice->object);
-	}
-	lock_release(&device->group->lock);
+	rc = publish(ucmd, vdevice, viommu, device);
 	if (rc) {
 		iommufd_group_destroy(vdevice->group);
 		object_abort(&vdevice->object);
@@ -156,16 +189,19 @@ int ioctl_vdevice_alloc(struct ucmd *ucmd)
 	const struct iommu_vdevice_alloc *cmd = ucmd->cmd;
 	struct iommufd_device *device;
 	struct viommu *viommu;
-	int rc = -ENOENT;
+	int rc;
 
 	viommu = viommu_get(ucmd->ctx, cmd->viommu_id);
 	if (!viommu)
 		return -ENOENT;
 	device = device_get(ucmd->ctx, cmd->dev_id);
-	if (device) {
-		rc = alloc_for(ucmd, viommu, device);
-		object_put(&device->object);
+	if (!device) {
+		rc = -ENOENT;
+		goto out_viommu;
 	}
+	rc = alloc_for(ucmd, viommu, device);
+	object_put(&device->object);
+out_viommu:
 	object_put(&viommu->object);
 	return rc;
 }

@@ -2,9 +2,17 @@
 /*
  * vEVENTQs: events of one type on a vIOMMU, for user space to read [VEVENTQ-ALLOC].
  *
- * The queue's lock guards the list of unread events. When there is no room, an event is lost; then
- * the one lost-events header of the queue is at the tail, and carries the newest sequence number.
- * It is never followed by anything.
+ * An event that finds the queue full, or no memory, is lost: the queue's one lost-events header
+ * then stands at the tail of the list and takes the event's sequence number.
+ *
+ * Invariants (veventq_check()):
+ * - no more than depth events are unread;
+ * - the header is in the list exactly while lost_pending is set, and then at its tail;
+ * - the tail carries the sequence number of the latest report.
+ *
+ * The lock of the base guards the list and all members after it, viommu->lock the link.
+ *
+ * Cost: O(1) for each event; reporting allocates the event.
  */
 #include "iommufd/viommu/veventq.h"
 
@@ -29,23 +37,35 @@ struct event {
 
 struct veventq {
 	struct event_queue base;
-	struct viommu *viommu;	   /* a user of it */
+	struct viommu *viommu;	   /* holds a user of it */
 	struct cds_list_head link; /* of viommu->queues */
 	uint32_t type;
-	uint32_t depth;
+	uint32_t depth; /* events at most, the lost-events header apart */
 	struct cds_list_head events;
-	uint32_t count;	   /* of normal events */
+	uint32_t count;	   /* of events, without the lost-events header */
 	uint32_t sequence; /* of the next report */
-	struct event lost; /* is in the list while lost_pending */
 	bool lost_pending;
+	struct event lost; /* the lost-events header; last, as it ends in a flexible array */
 };
+
+static void veventq_check(struct veventq *queue) REQUIRES(queue->base.lock)
+{
+	lock_assert_held(&queue->base.lock);
+	assert(queue->count <= queue->depth);
+	assert(!queue->lost_pending || queue->events.prev == &queue->lost.link);
+	assert(queue->lost_pending || queue->events.prev != &queue->lost.link);
+	assert(cds_list_empty(&queue->events) ||
+	       cds_list_entry(queue->events.prev, struct event, link)->header.sequence ==
+		       ((queue->sequence - 1) & INT32_MAX));
+}
 
 /* ---- reporting ---- */
 
-static struct veventq *find_queue(struct viommu *viommu, uint32_t type)
+static struct veventq *find_queue(struct viommu *viommu, uint32_t type) REQUIRES(viommu->lock)
 {
 	struct veventq *queue;
 
+	lock_assert_held(&viommu->lock);
 	cds_list_for_each_entry (queue, &viommu->queues, link) {
 		if (queue->type == type)
 			return queue;
@@ -53,18 +73,21 @@ static struct veventq *find_queue(struct viommu *viommu, uint32_t type)
 	return NULL;
 }
 
-static void update_readable(struct veventq *queue, bool was_empty)
+static void update_readable(struct veventq *queue, bool was_empty) REQUIRES(queue->base.lock)
 {
 	bool empty = cds_list_empty(&queue->events);
 
+	lock_assert_held(&queue->base.lock);
 	if (empty != was_empty)
 		event_queue_set_readable(&queue->base, !empty);
 }
 
-static void append(struct veventq *queue, struct event *event)
+/* Numbers @event and puts it at the tail, in place of the lost-events header if that is there. */
+static void append(struct veventq *queue, struct event *event) REQUIRES(queue->base.lock)
 {
 	bool was_empty = cds_list_empty(&queue->events);
 
+	lock_assert_held(&queue->base.lock);
 	if (queue->lost_pending) {
 		cds_list_del(&queue->lost.link);
 		queue->lost_pending = false;
@@ -91,6 +114,7 @@ static void report(struct veventq *queue, const void *data, size_t len)
 		append(queue, &queue->lost);
 		queue->lost_pending = true;
 	}
+	veventq_check(queue);
 	lock_release(&queue->base.lock);
 }
 
@@ -112,28 +136,29 @@ static int copy_event(struct uiommufd_caller *caller, uint64_t buf, const struct
 {
 	int rc = caller_write(caller, buf, &event->header, sizeof(event->header));
 
-	if (!rc && event->len)
-		rc = caller_write(caller, buf + sizeof(event->header), event->data, event->len);
-	return rc;
+	if (rc || !event->len)
+		return rc;
+	return caller_write(caller, buf + sizeof(event->header), event->data, event->len);
 }
 
 /*
- * Hands out the first event: its bytes, 0 if there is none or only a lost header that does not fit,
- * or a negative errno.
+ * Delivers the first event to @buf if it fits in @space: its bytes; 0 if there is none, or only a
+ * lost-events header that does not fit; or a negative errno.
  */
 static ssize_t read_first(struct event_queue *base, struct uiommufd_caller *caller, uint64_t buf,
-			  size_t room)
+			  size_t space) REQUIRES(base->lock)
 {
 	struct veventq *queue = (struct veventq *)base;
 	struct event *event;
 	size_t bytes;
 	int rc;
 
+	lock_assert_held(&queue->base.lock);
 	if (cds_list_empty(&queue->events))
 		return 0;
 	event = cds_list_first_entry(&queue->events, struct event, link);
 	bytes = sizeof(event->header) + event->len;
-	if (bytes > room)
+	if (bytes > space)
 		return event == &queue->lost ? 0 : -EINVAL;
 	rc = copy_event(caller, buf, event);
 	if (rc)
@@ -146,6 +171,7 @@ static ssize_t read_first(struct event_queue *base, struct uiommufd_caller *call
 		queue->count--;
 		alloc_free(event);
 	}
+	veventq_check(queue);
 	return (ssize_t)bytes;
 }
 
@@ -196,21 +222,20 @@ static const struct object_class veventq_class = {
 	.destroy = veventq_destroy,
 };
 
-/* Puts the queue on its vIOMMU, unless one of its type is there. */
+/* Puts the queue on @viommu, with a user of it. -EEXIST: it has one of this type already. */
 static int join_viommu(struct veventq *queue, struct viommu *viommu)
 {
-	int rc = 0;
+	bool taken;
 
 	lock_acquire(&viommu->lock);
-	if (find_queue(viommu, queue->type)) {
-		rc = -EEXIST;
-	} else {
+	taken = find_queue(viommu, queue->type);
+	if (!taken) {
 		cds_list_add_tail(&queue->link, &viommu->queues);
 		object_hold(&viommu->object);
 		queue->viommu = viommu;
 	}
 	lock_release(&viommu->lock);
-	return rc;
+	return taken ? -EEXIST : 0;
 }
 
 static struct veventq *create_queue(struct ucmd *ucmd)

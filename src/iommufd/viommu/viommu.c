@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vIOMMU object [VIOMMU-ALLOC], and the drivers that give its types their meaning.
+ * The vIOMMU object [VIOMMU-ALLOC], and the registry of the drivers that implement its types.
+ *
+ * Invariant: a vIOMMU outlives its vDEVICEs, vEVENTQs and HW queues, as each holds a user of it.
  */
 #include "iommufd/viommu/viommu.h"
 
@@ -9,12 +11,11 @@
 #include "base/alloc.h"
 #include "iommufd/object/drivers.h"
 #include "iommufd/object/ucmd.h"
+#include "iommufd/viommu/viommu_amd.h"
+#include "iommufd/viommu/viommu_smmuv3.h"
 
 static struct registry drivers = REGISTRY_INIT;
 static pthread_once_t builtin_once = PTHREAD_ONCE_INIT;
-
-extern const struct viommu_driver viommu_smmuv3_driver;
-extern const struct viommu_driver viommu_amd_driver;
 
 static void register_builtin(void)
 {
@@ -51,7 +52,12 @@ static void release(struct viommu *viommu)
 
 static void viommu_destroy(struct iommufd_object *object)
 {
-	release((struct viommu *)object);
+	struct viommu *viommu = (struct viommu *)object;
+
+	assert(cds_list_empty(&viommu->vdevices) && cds_list_empty(&viommu->queues));
+	for (size_t i = 0; i < VIOMMU_HW_QUEUES; i++)
+		assert(!viommu->hw_queues[i]);
+	release(viommu);
 	object_free(object);
 }
 
@@ -61,7 +67,7 @@ static const struct object_class viommu_class = {
 	.destroy = viommu_destroy,
 };
 
-/* Has the driver set it up; on failure the driver has nothing of it. */
+/* Lets the driver set up @viommu. On failure the driver keeps nothing of it. */
 static int init_state(struct viommu *viommu, struct user_data *data)
 {
 	const struct viommu_driver *driver = viommu->driver;
@@ -72,7 +78,9 @@ static int init_state(struct viommu *viommu, struct user_data *data)
 		if (!viommu->state)
 			return -ENOMEM;
 	}
-	rc = driver->init ? driver->init(viommu, data) : 0;
+	if (!driver->init)
+		return 0;
+	rc = driver->init(viommu, data);
 	if (rc)
 		alloc_free(viommu->state);
 	return rc;
@@ -103,20 +111,22 @@ static int create(struct ucmd *ucmd, const struct viommu_driver *driver, struct 
 	rc = init_state(viommu, &data);
 	if (rc) {
 		lock_destroy(&viommu->lock);
-		object_abort(&viommu->object);
-		return rc;
+		goto out_abort;
 	}
 	iommu_get(iommu);
 	object_hold(&parent->base.object);
 	cmd->out_viommu_id = viommu->object.id;
 	rc = ucmd_respond(ucmd);
-	if (rc) {
-		release(viommu);
-		object_abort(&viommu->object);
-		return rc;
-	}
+	if (rc)
+		goto out_release;
 	object_publish(&viommu->object);
 	return 0;
+
+out_release:
+	release(viommu);
+out_abort:
+	object_abort(&viommu->object);
+	return rc;
 }
 
 static int alloc_for(struct ucmd *ucmd, const struct iommufd_device *device)
@@ -132,10 +142,12 @@ static int alloc_for(struct ucmd *ucmd, const struct iommufd_device *device)
 	parent = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
 	if (!parent)
 		return -ENOENT;
-	if (!(iommu_domain_flags(parent->base.domain) & DOMAIN_NEST_PARENT))
+	if (!(iommu_domain_flags(parent->base.domain) & DOMAIN_NEST_PARENT)) {
 		rc = -EINVAL;
-	else
-		rc = create(ucmd, driver, iommu, parent);
+		goto out_parent;
+	}
+	rc = create(ucmd, driver, iommu, parent);
+out_parent:
 	object_put(&parent->base.object);
 	return rc;
 }

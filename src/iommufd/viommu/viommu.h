@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vIOMMUs: the slice of an IOMMU that a VM has, on top of one nesting parent; and what hangs off
- * it: vDEVICEs, vEVENTQs, HW queues [VIOMMU-ALLOC], [VDEVICE-ALLOC], [VEVENTQ-ALLOC], [HW-QUEUE],
- * [MMAP].
- *
- * Locks: group->lock, then viommu->lock; event queues have a lock of their own, innermost.
+ * vIOMMUs [VIOMMU-ALLOC]: the slice of an IOMMU that a VM sees, on top of one nesting parent. It is
+ * the base of vDEVICEs [VDEVICE-ALLOC], vEVENTQs [VEVENTQ-ALLOC], HW queues [HW-QUEUE] and of pages
+ * that the driver offers for mmap() [MMAP].
  */
 #ifndef IOMMUFD_VIOMMU_H
 #define IOMMUFD_VIOMMU_H
@@ -18,23 +16,26 @@
 struct hw_queue;
 struct vdevice;
 
-/* What a type of vIOMMU does. Each operation may be NULL: not supported, or nothing to do. */
+/* What a type of vIOMMU does. An operation that is NULL is not supported, or has nothing to do. */
 struct viommu_driver {
-	/* True if it serves this type on this kind of IOMMU. */
+	/* True if the driver serves this type on this kind of IOMMU. */
 	bool (*serves)(const struct iommu_kind *kind, uint32_t type);
 
-	size_t state_size; /* of viommu->state, zeroed */
+	size_t state_size; /* of viommu->state, zeroed; 0: none */
 
-	/* Takes and gives back the user's data. A negative errno undoes the creation. */
+	/*
+	 * The end of a creation, and its counterpart. @init reads the user's data and writes back
+	 * what it answers there; a negative errno undoes the creation, without @fini.
+	 */
 	int (*init)(struct viommu *viommu, struct user_data *data);
 	void (*fini)(struct viommu *viommu);
 
-	/* Sets up a nested HWPT on it (iommufd/viommu/hwpt_nested.h). NULL: -EOPNOTSUPP. */
+	/* Sets up a nested HWPT on the vIOMMU. NULL: -EOPNOTSUPP. */
 	nested_alloc_fn nested;
 
 	/*
 	 * 0 if @device may be attached by @pasid to @hwpt, which is nested on a vIOMMU of this
-	 * type, or a negative errno. The caller holds the lock of the device's group.
+	 * type, or a negative errno. NULL: it may. Context: device->group->lock is held.
 	 */
 	int (*check_attach)(const struct hwpt_nested *hwpt, struct iommufd_device *device,
 			    uint32_t pasid);
@@ -43,42 +44,51 @@ struct viommu_driver {
 	int (*invalidate)(struct viommu *viommu, struct invalidation *invalidation);
 
 	/*
-	 * Tells the guest of a stage-1 fault of @vdevice. False: nobody listens. Caller holds
-	 * group->lock.
+	 * Tells the guest of a stage-1 fault of @vdevice. False: the guest does not listen.
+	 * Context: vdevice->group->lock is held.
 	 */
 	bool (*report_fault)(struct viommu *viommu, const struct vdevice *vdevice,
 			     const struct dma_fault *fault);
 
 	uint32_t hw_queue_type; /* 0: no HW queues */
-	size_t hw_queue_count;	/* at most; indices are below */
+	size_t hw_queue_count;	/* indices are below it; VIOMMU_HW_QUEUES at most */
+
+	/* Prepares @queue, which is pinned. Context: viommu->lock is held. */
 	int (*hw_queue_init)(struct hw_queue *queue);
+};
+
+enum {
+	VIOMMU_HW_QUEUES = 4
 };
 
 struct viommu {
 	struct iommufd_object object;
 	const struct viommu_driver *driver;
-	struct iommu *iommu;	    /* a reference */
-	struct hwpt_paging *parent; /* a user of it */
+	struct iommu *iommu;	    /* holds a reference */
+	struct hwpt_paging *parent; /* holds a user of it */
 	uint32_t type;
-	struct lock lock; /* guards what follows */
-	struct cds_list_head vdevices;
-	struct cds_list_head queues; /* vEVENTQs */
-	struct hw_queue *hw_queues[4];
-	void *state; /* the driver's */
+	struct lock lock;			      /* guards the next three */
+	struct cds_list_head vdevices;		      /* struct vdevice.link */
+	struct cds_list_head queues;		      /* the vEVENTQs */
+	struct hw_queue *hw_queues[VIOMMU_HW_QUEUES]; /* by index; borrowed, NULL: none */
+	void *state;				      /* of the driver */
 };
 
-/* Finds a vIOMMU by its ID and takes a user; NULL: none such. */
+/* Finds a vIOMMU by its ID and takes a user of it; NULL: there is no such vIOMMU. */
 static inline struct viommu *viommu_get(struct iommufd_ctx *ctx, uint32_t id)
 {
 	return (struct viommu *)object_get(ctx, id, OBJECT_VIOMMU);
 }
 
-/* Adds a driver to those that VIOMMU_ALLOC asks, first to last. It is never taken out. */
+/*
+ * Appends @driver (borrowed for good) to those that VIOMMU_ALLOC asks in turn: the first that
+ * serves the type on the device's kind of IOMMU is taken.
+ */
 void viommu_register_driver(const struct viommu_driver *driver);
 
 struct ucmd;
 
-/* Handlers of the table in iommufd/entry/dispatch.c. */
+/* Handler of the table in iommufd/entry/dispatch.c. */
 int ioctl_viommu_alloc(struct ucmd *ucmd);
 
 #endif

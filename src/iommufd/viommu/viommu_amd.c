@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD: nested tables from a guest's device table entry [NESTED-DATA]. No vIOMMU type of
- * its own yet: any will do.
+ * AMD: nested HWPTs from a guest's device table entry [NESTED-DATA]. The user API has no type of
+ * vIOMMU for AMD yet; the driver serves every type.
  */
+#include "iommufd/viommu/viommu_amd.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -10,7 +12,6 @@
 
 #include "iommu/amd_tables.h"
 #include "iommu/nested_domain.h"
-#include "iommufd/viommu/viommu.h"
 
 enum {
 	GLX_RESERVED = 3
@@ -39,8 +40,10 @@ static int check_dte(const uint64_t *dte)
 		return -EINVAL;
 	if (bits_get(dte[0], DTE0_GLX) == GLX_RESERVED)
 		return -EINVAL;
-	/* The kind announces four levels for guests (EFR.GATS). */
-	return paging == GUEST_PAGING_5_LEVEL ? -EOPNOTSUPP : 0;
+	/* EFR.GATS announces four levels for guests. */
+	if (paging == GUEST_PAGING_5_LEVEL)
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 static const struct nested_ops amd_ops = {.invalidate = NULL};
@@ -55,8 +58,9 @@ static int amd_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct use
 	if (data->type != IOMMU_HWPT_DATA_AMD_GUEST)
 		return -EOPNOTSUPP;
 	rc = user_data_read(data, data->type, &guest, sizeof(guest), sizeof(guest));
-	if (!rc)
-		rc = check_dte((const uint64_t *)guest.dte);
+	if (rc)
+		return rc;
+	rc = check_dte((const uint64_t *)guest.dte);
 	if (rc)
 		return rc;
 	memcpy(config.dte, guest.dte, sizeof(config.dte));

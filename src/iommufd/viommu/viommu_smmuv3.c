@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SMMUv3 vIOMMU: nested tables from a guest's stream table entry, and the guest's invalidation
- * commands ([NESTED-DATA], [HWPT-INVALIDATE]; Arm IHI 0070, 4 and 5.2).
+ * The SMMUv3 vIOMMU: nested HWPTs from a guest's Stream Table Entry [NESTED-DATA], the guest's
+ * invalidation commands [HWPT-INVALIDATE], and its event records. References: Arm IHI 0070, 4
+ * (commands), 5.2 (STE), 7.3 (events).
  */
+#include "iommufd/viommu/viommu_smmuv3.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -14,15 +17,14 @@
 #include "iommufd/device/group.h"
 #include "iommufd/viommu/vdevice.h"
 #include "iommufd/viommu/veventq.h"
-#include "iommufd/viommu/viommu.h"
 
-/* What of a Stream Table Entry is the guest's. */
+/* The fields of a Stream Table Entry that the guest may set. */
 static const uint64_t ste0_guest = STE0_V | STE0_CONFIG | STE0_S1FMT | STE0_S1CONTEXTPTR |
 				   STE0_S1CDMAX;
 static const uint64_t ste1_guest = STE1_S1DSS | STE1_S1CIR | STE1_S1COR | STE1_S1CSH |
 				   STE1_S1STALLD | STE1_EATS;
 
-/* Commands: opcodes that a guest may give, and the bits that each of them uses in words 0 and 1. */
+/* Fields of a command, in word 0 (up to CMD_NUM) and in word 1. */
 #define CMD_OPCODE   BITS(7, 0)
 #define CMD_SSV	     BIT(11)
 #define CMD_SSID     BITS(31, 12)
@@ -38,6 +40,7 @@ static const uint64_t ste1_guest = STE1_S1DSS | STE1_S1CIR | STE1_S1COR | STE1_S
 #define CMD_ATC_G    BIT(9)
 #define CMD_ATC_SIZE BITS(5, 0)
 
+/* The commands that a guest may give. */
 enum {
 	OP_CFGI_CD = 0x05,
 	OP_CFGI_CD_ALL = 0x06,
@@ -51,7 +54,7 @@ enum {
 
 struct opcode {
 	uint8_t code;
-	uint64_t bits[2]; /* beside the opcode itself */
+	uint64_t bits[2]; /* what it uses of words 0 and 1, apart from CMD_OPCODE */
 };
 
 static const struct opcode opcodes[] = {
@@ -71,11 +74,13 @@ static bool smmuv3_serves(const struct iommu_kind *kind, uint32_t type)
 	return type == IOMMU_VIOMMU_TYPE_ARM_SMMUV3 && !strcmp(iommu_kind_name(kind), "smmuv3");
 }
 
-/* The VM's stage 2 is in the tables of the SMMU that serves it. */
+/* The parent must be a table of the SMMU that the vIOMMU is a slice of. */
 static int smmuv3_init(struct viommu *viommu, struct user_data *data)
 {
 	(void)data;
-	return iommu_domain_iommu(viommu->parent->base.domain) == viommu->iommu ? 0 : -EINVAL;
+	if (iommu_domain_iommu(viommu->parent->base.domain) != viommu->iommu)
+		return -EINVAL;
+	return 0;
 }
 
 /* ---- nested tables ---- */
@@ -101,9 +106,9 @@ static int check_ste(const uint64_t *ste, struct nested_config *config)
 	return 0;
 }
 
-/* Whether the nested HWPT has stage-1 tables, which need to know the stream. */
+/* The driver's state of a nested HWPT. */
 struct smmuv3_nested {
-	bool translates;
+	bool translates; /* it has stage-1 tables: its devices must have vDEVICEs */
 };
 
 static void nested_release(struct hwpt_nested *hwpt)
@@ -123,8 +128,9 @@ static int smmuv3_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct 
 	if (flags)
 		return -EOPNOTSUPP;
 	rc = user_data_read(data, IOMMU_HWPT_DATA_ARM_SMMUV3, &ste, sizeof(ste), sizeof(ste));
-	if (!rc)
-		rc = check_ste((const uint64_t *)ste.ste, &config);
+	if (rc)
+		return rc;
+	rc = check_ste((const uint64_t *)ste.ste, &config);
 	if (rc)
 		return rc;
 	nested = alloc_zeroed(sizeof(*nested));
@@ -142,22 +148,19 @@ static int smmuv3_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct 
 }
 
 static int smmuv3_check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *device,
-			       uint32_t pasid)
+			       uint32_t pasid) REQUIRES(device->group->lock)
 {
 	struct viommu *viommu = hwpt->viommu;
 	const struct smmuv3_nested *nested = hwpt->state;
-	struct vdevice *vdevice;
 
+	lock_assert_held(&device->group->lock);
 	if (pasid != NO_PASID || iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
 		return -EINVAL;
 	if (group_has_pasids(device->group))
 		return -EBUSY;
-	if (!nested->translates)
-		return 0;
-	lock_acquire(&viommu->lock);
-	vdevice = viommu_device_vdevice(viommu, device);
-	lock_release(&viommu->lock);
-	return vdevice ? 0 : -ENOENT;
+	if (nested->translates && (!device->vdevice || device->vdevice->viommu != viommu))
+		return -ENOENT;
+	return 0;
 }
 
 /* ---- invalidation ---- */
@@ -171,7 +174,10 @@ static const struct opcode *find_opcode(const uint64_t *cmd)
 	return NULL;
 }
 
-/* The range of a TLBI by address: one page, or 2^SCALE * (NUM + 1) granules if TG says which. */
+/*
+ * The range of a TLBI by address: 2^SCALE * (NUM + 1) granules of the size that TG gives, or one
+ * page if TG is 0.
+ */
 static struct iova_range tlbi_range(const uint64_t *cmd)
 {
 	const uint64_t tg = bits_get(cmd[1], CMD_TG);
@@ -186,7 +192,7 @@ static struct iova_range tlbi_range(const uint64_t *cmd)
 	return range;
 }
 
-/* 4K << Size bytes; all of it from Size 52 on. */
+/* The range of an ATC_INV: 4K << Size bytes, aligned; from Size 52 on the whole address space. */
 static struct iova_range atc_range(const uint64_t *cmd)
 {
 	const unsigned int size = (unsigned int)bits_get(cmd[1], CMD_ATC_SIZE);
@@ -208,7 +214,7 @@ static void match_address(const uint64_t *cmd, struct tlb_match *match)
 	match->leaf_only = cmd[1] & CMD_LEAF;
 }
 
-/* Commands on translations, of all streams of the VM. */
+/* A command on translations: it affects all streams of the VM. */
 static void execute_tlbi(struct viommu *viommu, const uint64_t *cmd)
 {
 	struct tlb_match match = {.domain = NULL};
@@ -232,7 +238,7 @@ static void execute_tlbi(struct viommu *viommu, const uint64_t *cmd)
 	iommu_tlb_invalidate_parent(viommu->parent->base.domain, &match);
 }
 
-/* Commands on one stream. */
+/* A command on one stream. -EIO: the VM has no such stream. */
 static int execute_stream(struct viommu *viommu, const uint64_t *cmd)
 {
 	struct tlb_match match = {.domain = NULL};
@@ -254,9 +260,9 @@ static int execute_stream(struct viommu *viommu, const uint64_t *cmd)
 		match.pasid = (uint32_t)bits_get(cmd[0], CMD_SSID);
 		break;
 	}
-	/* The list's lock keeps the device from being unbound meanwhile. */
+	/* Unbinding the device unlinks its vDEVICE first, which takes this lock. */
 	lock_acquire(&viommu->lock);
-	vdevice = viommu_find_vdevice(viommu, bits_get(cmd[0], CMD_SID));
+	vdevice = vdevice_find(viommu, bits_get(cmd[0], CMD_SID));
 	if (vdevice)
 		iommu_tlb_invalidate(vdevice->device->endpoint, &match);
 	lock_release(&viommu->lock);
@@ -280,24 +286,30 @@ static int execute(struct viommu *viommu, const uint64_t *cmd)
 	}
 }
 
+/* Reads all commands before it executes the first one. */
 static int smmuv3_invalidate(struct viommu *viommu, struct invalidation *invalidation)
 {
 	struct iommu_viommu_arm_smmuv3_invalidate *cmds;
-	int rc = 0;
+	int rc;
 
-	/* The kernel's driver refuses an empty array even of the right type. */
+	/* Linux' driver refuses an empty array even if it has the right type. */
 	if (invalidation->type != IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 || !invalidation->entries)
 		return -EINVAL;
 	cmds = alloc_array(invalidation->entries, sizeof(*cmds));
 	if (!cmds)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < invalidation->entries && !rc; i++)
+	for (uint32_t i = 0; i < invalidation->entries; i++) {
 		rc = invalidation_read(invalidation, i, &cmds[i], sizeof(cmds[i]));
-	while (!rc && invalidation->handled < invalidation->entries) {
-		rc = execute(viommu, (const uint64_t *)cmds[invalidation->handled].cmd);
-		if (!rc)
-			invalidation->handled++;
+		if (rc)
+			goto out_free;
 	}
+	for (uint32_t i = 0; i < invalidation->entries; i++) {
+		rc = execute(viommu, (const uint64_t *)cmds[i].cmd);
+		if (rc)
+			goto out_free;
+		invalidation->handled++;
+	}
+out_free:
 	alloc_free(cmds);
 	return rc;
 }
@@ -306,15 +318,15 @@ static int smmuv3_invalidate(struct viommu *viommu, struct invalidation *invalid
 
 #define EVT0_SID BITS(63, 32)
 
-/* The record is the hardware's, with the stream as the guest knows it. */
+/* Passes on the hardware's record with the stream ID that the guest knows. */
 static bool smmuv3_report_fault(struct viommu *viommu, const struct vdevice *vdevice,
-				const struct dma_fault *fault)
+				const struct dma_fault *fault) REQUIRES(vdevice->group->lock)
 {
 	struct iommu_vevent_arm_smmuv3 event;
 
+	lock_assert_held(&vdevice->group->lock);
 	/*
-	 * The hardware would record nothing: the configuration aborts silently, or the descriptor
-	 * wants no events.
+	 * No record: the configuration aborts without one, or the context descriptor disables them.
 	 */
 	if (!fault->event[0])
 		return false;

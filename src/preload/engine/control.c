@@ -19,7 +19,9 @@
 
 #include "base/alloc.h"
 #include "base/world.h"
-#include "inspect/show.h"
+#include "inspect/dump.h"
+#include "inspect/show_lookup.h"
+#include "inspect/show_state.h"
 #include "preload/process/path.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"

@@ -7,8 +7,8 @@
  * 	lookup CONTEXT PT_ID IOVA	 where one IOVA (hexadecimal) leads
  * 	dump CONTEXT PT_ID		 a table
  *
- * An answer is JSON (iommufd/show.h), or {"error": errno}, and ends with a 0 byte; without that it
- * is not complete.
+ * An answer is JSON (inspect/show_state.h), or {"error": errno}, and ends with a 0 byte; without
+ * that it is not complete.
  *
  * It is a thread because nothing else leaves the program alone: a signal would interrupt its system
  * calls, or stay blocked for ever, and shared memory that the engine keeps up to date would cost

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state of all contexts as JSON, for `uiommufd show` (docs/windows.md describes the members).
+ * Its texts and pictures are made from this JSON.
+ *
+ * Each object is shown consistently in itself. Two objects are shown at different times, unless the
+ * caller has stopped the world (base/world.h). Objects are held for moments only, as by an ioctl.
+ */
+#ifndef INSPECT_SHOW_STATE_H
+#define INSPECT_SHOW_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SHOW_MAPPINGS = 256, /* of each IOAS one by one, by default; its runs cover the others */
+};
+
+#define SHOW_ALL UINT64_MAX
+
+/*
+ * All contexts, with at most @mappings mappings of each IOAS one by one. *@text (ends with a 0) is
+ * the caller's, freed with alloc_free(); *@len does not count the 0. 0 or -ENOMEM.
+ */
+int show_state(uint64_t mappings, char **text, size_t *len);
+
+#endif
