@@ -103,6 +103,7 @@ struct uiommufd_model {
 	unsigned int msix_bar;	       /* the memory BAR that holds the MSI-X table and PBA */
 	uint32_t msix_table, msix_pba; /* their offsets in it, multiples of 8 */
 	bool pcie;		       /* PCI Express: 4096 bytes of config space */
+	bool flr;		       /* pcie: can be reset alone (Function Level Reset) */
 	size_t state_size;	       /* bytes of uiommufd_device_state() */
 	/* The options of this model, ended by one without a name. NULL: none. */
 	const struct uiommufd_option *options;

@@ -11,6 +11,11 @@
 #include "base/check.h"
 #include "vfio/pci_config.h"
 
+/* Of the header type, whose other bits are the layout. */
+enum {
+	HEADER_MULTIFUNCTION = 0x80
+};
+
 /* Power states, as encoded in PMCSR. */
 enum {
 	PCI_D0 = 0,
@@ -210,7 +215,8 @@ static uint32_t add_pm(struct pci_config *config, uint32_t link)
  * An endpoint on a link of one lane at 2.5 GT/s, with payloads of up to 256 bytes and every timeout
  * of completions. After power-on it may relax the order, not snoop, and read 512 bytes at once.
  */
-static void add_express(struct pci_config *config, uint32_t link)
+static void add_express(struct pci_config *config, const struct uiommufd_model *model,
+			uint32_t link)
 {
 	enum {
 		PAYLOAD_256 = 1,
@@ -220,7 +226,8 @@ static void add_express(struct pci_config *config, uint32_t link)
 	add_cap(config, link, CAP_EXPRESS, PCI_CAP_ID_EXP);
 	config->express = CAP_EXPRESS;
 	put(config->bytes, CAP_EXPRESS + PCI_EXP_FLAGS, 2, 2);
-	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_RBER | PAYLOAD_256, 4);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP,
+	    PCI_EXP_DEVCAP_RBER | PAYLOAD_256 | (model->flr ? PCI_EXP_DEVCAP_FLR : 0), 4);
 	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCTL,
 	    PCI_EXP_DEVCTL_RELAX_EN | PCI_EXP_DEVCTL_NOSNOOP_EN | PCI_EXP_DEVCTL_READRQ_512B, 2);
 	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP2, TIMEOUTS, 4);
@@ -284,7 +291,7 @@ void pci_config_init(struct pci_config *config, const struct uiommufd_model *mod
 		link = add_msix(config, model, link);
 	link = add_pm(config, link);
 	if (model->pcie) {
-		add_express(config, link);
+		add_express(config, model, link);
 		add_error_reporting(config);
 	}
 }
@@ -316,6 +323,18 @@ void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, 
 		config->bytes[off + i] =
 			(uint8_t)((config->bytes[off + i] & ~mask) | (from[i] & mask));
 	}
+}
+
+void pci_config_set_multifunction(struct pci_config *config)
+{
+	config->bytes[PCI_HEADER_TYPE] |= HEADER_MULTIFUNCTION;
+}
+
+bool pci_config_has_flr(const struct pci_config *config)
+{
+	/* The bit is in the highest byte of DEVCAP. */
+	return config->express &&
+	       config->bytes[config->express + PCI_EXP_DEVCAP + 3] & PCI_EXP_DEVCAP_FLR >> 24;
 }
 
 uint16_t pci_config_command(const struct pci_config *config)

@@ -77,6 +77,12 @@ void pci_config_set_power(struct pci_config *config, unsigned int state);
 /* Changes the power state to D0, like any reset. */
 void pci_config_wake(struct pci_config *config);
 
+/* The device is one of several functions. */
+void pci_config_set_multifunction(struct pci_config *config);
+
+/* Whether the device can be reset by a register of its own. */
+bool pci_config_has_flr(const struct pci_config *config);
+
 /* Updates the bits that show the state of interrupts. */
 void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status);
 

@@ -417,14 +417,19 @@ static void pass_read_request(struct pci_view *view, uint32_t devctl)
 	    (hw & ~(uint32_t)PCI_EXP_DEVCTL_READRQ) | (uint32_t)max_u64(wanted, payload) << 12, 2);
 }
 
-/* @old: the virtual DEVCTL before the write. */
-static void devctl_written(struct pci_view *view, uint32_t devctl, uint32_t old)
+/*
+ * @old: the virtual DEVCTL before the write. Initiating a reset reads as 0, whether or not the
+ * device can do it.
+ */
+static unsigned int devctl_written(struct pci_view *view, uint32_t devctl, uint32_t old)
 {
 	const uint32_t now = get(view->copy, devctl, 2);
 
 	if ((now ^ old) & PCI_EXP_DEVCTL_READRQ)
 		pass_read_request(view, devctl);
 	put(view->copy, devctl, now & ~(uint32_t)PCI_EXP_DEVCTL_BCR_FLR, 2);
+	return now & PCI_EXP_DEVCTL_BCR_FLR && pci_config_has_flr(view->config) ? PCI_EFFECT_RESET
+										: 0;
 }
 
 static bool covers(uint32_t off, uint32_t len, uint32_t byte)
@@ -432,8 +437,8 @@ static bool covers(uint32_t off, uint32_t len, uint32_t byte)
 	return off <= byte && byte < off + len;
 }
 
-bool pci_view_write(struct pci_view *view, uint32_t off, const void *buf, uint32_t len,
-		    const struct pci_irq_status *status)
+unsigned int pci_view_write(struct pci_view *view, uint32_t off, const void *buf, uint32_t len,
+			    const struct pci_irq_status *status)
 {
 	struct pci_config *config = view->config;
 	const uint32_t devctl = config->express + PCI_EXP_DEVCTL;
@@ -441,7 +446,7 @@ bool pci_view_write(struct pci_view *view, uint32_t off, const void *buf, uint32
 	const uint32_t pmcsr = config->pm + PCI_PM_CTRL;
 	const uint32_t old = get(view->copy, devctl, 2);
 	const uint8_t *from = buf;
-	bool msi = false;
+	unsigned int effects = 0;
 	uint8_t pass[4];
 
 	assert(len <= sizeof(pass));
@@ -458,11 +463,11 @@ bool pci_view_write(struct pci_view *view, uint32_t off, const void *buf, uint32
 	/* A piece that ends at the control register counts, too. */
 	if (config->msi && off <= msi_flags && off + len >= msi_flags) {
 		limit_msi(view, status);
-		msi = true;
+		effects |= PCI_EFFECT_MSI;
 	}
 	if (config->express && covers(off, len, devctl + 1))
-		devctl_written(view, devctl, old);
+		effects |= devctl_written(view, devctl, old);
 	if (off == pmcsr)
 		pci_config_set_power(config, from[0] & PCI_PM_CTRL_STATE_MASK);
-	return msi;
+	return effects;
 }

@@ -30,6 +30,12 @@ struct pci_view {
 	uint8_t owner[PCI_CONFIG_SIZE_EXPRESS];
 };
 
+/* What the device has to do because of a write. */
+enum pci_effect {
+	PCI_EFFECT_MSI = 1,   /* the control register of MSI was written: pci_view_msi_control() */
+	PCI_EFFECT_RESET = 2, /* a reset of the function was asked for */
+};
+
 /* Starts a new copy of the registers of @config, as the first open of a device does. */
 void pci_view_init(struct pci_view *view, struct pci_config *config);
 
@@ -37,12 +43,12 @@ void pci_view_init(struct pci_view *view, struct pci_config *config);
 uint32_t pci_view_piece(const struct pci_view *view, uint32_t off, uint32_t len);
 
 /*
- * Reads or writes one piece. The registers of the device show @status. A write returns whether the
- * control register of MSI was written: pci_view_msi_control() is what goes to the device then.
+ * Reads or writes one piece. The registers of the device show @status. A write returns what the
+ * device has to do, a set of enum pci_effect.
  */
 void pci_view_read(const struct pci_view *view, uint32_t off, void *buf, uint32_t len);
-bool pci_view_write(struct pci_view *view, uint32_t off, const void *buf, uint32_t len,
-		    const struct pci_irq_status *status);
+unsigned int pci_view_write(struct pci_view *view, uint32_t off, const void *buf, uint32_t len,
+			    const struct pci_irq_status *status);
 
 /* The command register as the program has written it. */
 uint16_t pci_view_command(const struct pci_view *view);

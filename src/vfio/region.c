@@ -98,6 +98,7 @@ static ssize_t bar_rw(struct vfio_device *device, struct uiommufd_caller *caller
 static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t off,
 			 uint64_t buf, size_t len, bool write)
 {
+	bool reset = false;
 	uint64_t end, part;
 	int rc;
 
@@ -114,10 +115,12 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 		}
 		lock_acquire(&device->lock);
 		if (write)
-			vfio_config_write(device, (uint32_t)at, bytes, (uint32_t)part);
+			reset = vfio_config_write(device, (uint32_t)at, bytes, (uint32_t)part);
 		else
 			vfio_config_read(device, (uint32_t)at, bytes, (uint32_t)part);
 		lock_release(&device->lock);
+		if (reset)
+			vfio_device_reset(device);
 		if (!write) {
 			rc = caller_write(caller, buf + (at - off), bytes, part);
 			if (rc)

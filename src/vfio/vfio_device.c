@@ -100,6 +100,33 @@ static void init_names(struct vfio_device *device, const struct device_spec *con
 	device->file_ops.name = device->path;
 }
 
+static void set_multifunction(struct vfio_device *device)
+{
+	atomic_store(&device->multifunction, true);
+	lock_acquire(&device->lock);
+	pci_config_set_multifunction(&device->config);
+	lock_release(&device->lock);
+}
+
+/* Finds the devices on the bus of the new @device, and in its slot. */
+static void meet_neighbours(struct vfio_device *device) REQUIRES(vfio_registry_lock)
+{
+	const struct pci_bdf bdf = device->bdf;
+	struct vfio_device *other;
+
+	lock_assert_held(&vfio_registry_lock);
+	cds_list_for_each_entry (other, &registry, link) {
+		if (other->bdf.domain != bdf.domain || other->bdf.bus != bdf.bus)
+			continue;
+		atomic_store(&device->shares_bus, true);
+		atomic_store(&other->shares_bus, true);
+		if (other->bdf.slot != bdf.slot)
+			continue;
+		set_multifunction(device);
+		set_multifunction(other);
+	}
+}
+
 int vfio_device_create(const struct device_spec *config, struct vfio_device **out)
 {
 	const struct uiommufd_model *model = config->model;
@@ -139,6 +166,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 		goto out_model;
 
 	lock_acquire(&vfio_registry_lock);
+	meet_neighbours(device);
 	cds_list_add_tail(&device->link, &registry);
 	lock_release(&vfio_registry_lock);
 	*out = device;
@@ -206,11 +234,16 @@ static void reset_model(struct vfio_device *device) REQUIRES(device->lock)
 	vfio_irqs_set_level(&device->irqs, false);
 }
 
-static void power_up(struct vfio_device *device)
+/* @command: the command register then; NULL: the device decodes what it has [CONFIG-OPEN]. */
+static void power_up(struct vfio_device *device, const uint16_t *command)
 {
 	vfio_work_hold(&device->work);
 	lock_acquire(&device->lock);
 	pci_config_init(&device->config, device->dev.model, device->windows);
+	if (atomic_load(&device->multifunction))
+		pci_config_set_multifunction(&device->config);
+	if (command)
+		pci_config_set_command(&device->config, *command);
 	pci_view_init(&device->view, &device->config);
 	apply_command(device);
 	reset_model(device);
@@ -218,14 +251,27 @@ static void power_up(struct vfio_device *device)
 	vfio_work_release(&device->work);
 }
 
+/*
+ * Whether the device can be reset alone: by itself, or by the bridge above it if there is one and
+ * no other device below it. The device keeps its state in D3hot.
+ */
+static bool can_reset(struct vfio_device *device)
+{
+	return pci_config_has_flr(&device->config) ||
+	       (device->bdf.bus != 0 && !atomic_load(&device->shares_bus));
+}
+
 void vfio_device_enable(struct vfio_device *device)
 {
 	lock_assert_held(&device->bind_lock);
-	power_up(device);
+	power_up(device, NULL);
+	device->resettable = can_reset(device);
 }
 
 void vfio_device_disable(struct vfio_device *device)
 {
+	const uint16_t closed = PCI_COMMAND_INTX_DISABLE;
+
 	lock_assert_held(&device->bind_lock);
 	vfio_feature_disable(device);
 	vfio_ioeventfds_stop(&device->ioeventfds);
@@ -233,7 +279,7 @@ void vfio_device_disable(struct vfio_device *device)
 	iommufd_device_refuse_pages(device->iommufd, true);
 	vfio_work_stop(&device->work);
 	vfio_irqs_disable(&device->irqs);
-	power_up(device);
+	power_up(device, &closed);
 	assert(device->irqs.active == IRQ_NONE && device->ioeventfds.epoll < 0);
 	assert(!atomic_load(&device->bus_master));
 }
@@ -263,15 +309,18 @@ void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint3
 	pci_view_read(&device->view, off, buf, len);
 }
 
-void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
+bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
 {
 	struct pci_irq_status status = vfio_irqs_status(&device->irqs);
+	unsigned int effects;
 
 	lock_assert_held(&device->lock);
 	pci_config_show_irqs(&device->config, &status);
-	if (pci_view_write(&device->view, off, buf, len, &status))
+	effects = pci_view_write(&device->view, off, buf, len, &status);
+	if (effects & PCI_EFFECT_MSI)
 		vfio_irqs_set_msi_control(&device->irqs, pci_view_msi_control(&device->view));
 	apply_command(device);
+	return effects & PCI_EFFECT_RESET;
 }
 
 void vfio_device_set_master(struct vfio_device *device, bool master)
@@ -281,7 +330,7 @@ void vfio_device_set_master(struct vfio_device *device, bool master)
 	lock_acquire(&device->lock);
 	command = pci_view_command(&device->view);
 	command = (uint16_t)(master ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
-	vfio_config_write(device, PCI_COMMAND, &command, sizeof(command));
+	(void)vfio_config_write(device, PCI_COMMAND, &command, sizeof(command));
 	lock_release(&device->lock);
 }
 

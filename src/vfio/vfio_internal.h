@@ -65,12 +65,15 @@ struct vfio_device {
 	struct lock bind_lock;
 	struct iommufd_device *iommufd; /* NULL: the device has no owner */
 	unsigned int group_files;	/* files from the group, which own it together */
+	bool resettable;		/* alone: found out when the device is enabled */
 	bool low_power;
 	int wakeup_fd; /* -1: none */
 
 	struct lock lock;
 	struct pci_config config;
 	struct pci_view view;
+	/* Other devices are, or have been, on its bus; in its slot. */
+	_Atomic bool shares_bus, multifunction;
 	_Atomic bool bus_master; /* the bit of the command register, for DMA without the lock */
 
 	struct device_irqs irqs;
@@ -114,11 +117,11 @@ void vfio_device_reset(struct vfio_device *device);
 
 /*
  * Reads or writes one piece (pci_view_piece()) of config space as programs see it, and does what
- * follows from it.
+ * follows from it. True: a reset follows, vfio_device_reset() without the lock.
  */
 void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len)
 	REQUIRES(device->lock);
-void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
+bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
 	REQUIRES(device->lock);
 
 /* Turns bus mastering on or off, like a write of the command register. */

@@ -240,6 +240,84 @@ static void error_masks_can_be_set_and_the_log_cannot(void **state)
 	expect_equal(get(t, 0x100 + PCI_ERR_UNCOR_MASK, 4), mask ^ PCI_ERR_UNC_UNSUP);
 }
 
+/* ---- resets ---- */
+
+static void the_flag_reset_stands_for_the_ioctl(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_info info = {.argsz = sizeof(info)};
+
+	expect_ok(t->device, VFIO_DEVICE_GET_INFO, &info);
+	if (find_cap(t, PCI_CAP_ID_EXP) &&
+	    get(t, find_cap(t, PCI_CAP_ID_EXP) + PCI_EXP_DEVCAP, 4) & PCI_EXP_DEVCAP_FLR)
+		expect_true(info.flags & VFIO_DEVICE_FLAGS_RESET);
+	expect_errno(info.flags & VFIO_DEVICE_FLAGS_RESET ? 0 : EINVAL, t->device,
+		     VFIO_DEVICE_RESET, NULL);
+}
+
+/* What a reset must not touch: registers, VFIO's copies of them. */
+static void set_kept(const struct fixture *t, uint32_t devctl)
+{
+	set(t, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	set(t, PCI_INTERRUPT_LINE, 1, 0x33);
+	set(t, PCI_BASE_ADDRESS_0, 4, 0xa5500000);
+	set(t, devctl, 2, 5 << 12 | 1 << 5 | PCI_EXP_DEVCTL_CERE);
+}
+
+static void expect_kept(const struct fixture *t, uint32_t devctl)
+{
+	expect_equal(get(t, PCI_COMMAND, 2),
+		     PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	expect_equal(get(t, PCI_INTERRUPT_LINE, 1), 0x33);
+	expect_equal(get(t, PCI_BASE_ADDRESS_0, 4) & 0xfff00000, 0xa5500000);
+	expect_equal(get(t, devctl, 2), 5 << 12 | 1 << 5 | PCI_EXP_DEVCTL_CERE);
+}
+
+static void flr_by_config_space_resets_the_device_and_keeps_registers(void **state)
+{
+	enum {
+		IOAT_CHANCMP = 0x98
+	};
+	struct fixture *t = fixture(state);
+	const uint32_t devctl = need_cap(t, PCI_CAP_ID_EXP) + PCI_EXP_DEVCTL;
+	uint64_t address = 0x1000;
+
+	if (!(get(t, devctl - 4, 4) & PCI_EXP_DEVCAP_FLR) || get(t, 0, 4) != 0x20218086)
+		skip_test("needs an ioat device (8086:2021)");
+	set_kept(t, devctl);
+	expect_equal(pwrite(t->device, &address, 8, IOAT_CHANCMP), 8);
+	set(t, devctl, 2, get(t, devctl, 2) | PCI_EXP_DEVCTL_BCR_FLR);
+	expect_kept(t, devctl);
+	expect_equal(pread(t->device, &address, 8, IOAT_CHANCMP), 8);
+	expect_equal(address, 0);
+
+	address = 0x1000;
+	expect_equal(pwrite(t->device, &address, 8, IOAT_CHANCMP), 8);
+	set(t, find_cap(t, PCI_CAP_ID_PM) + PCI_PM_CTRL, 2, 3);
+	expect_ok(t->device, VFIO_DEVICE_RESET, NULL);
+	expect_equal(get(t, find_cap(t, PCI_CAP_ID_PM) + PCI_PM_CTRL, 2) & PCI_PM_CTRL_STATE_MASK,
+		     0);
+	expect_kept(t, devctl);
+	expect_equal(pread(t->device, &address, 8, IOAT_CHANCMP), 8);
+	expect_equal(address, 0);
+}
+
+/* The two functions of a device without a reset of its own, where the machine has one. */
+static void two_functions_are_marked_and_cannot_be_reset_alone(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct vfio_device_info info = {.argsz = sizeof(info)};
+
+	if (!(get(t, PCI_HEADER_TYPE, 1) & 0x80))
+		skip_test("the device is not one of several functions");
+	expect_equal(get(t, PCI_HEADER_TYPE, 1), 0x80);
+	if (find_cap(t, PCI_CAP_ID_EXP))
+		skip_test("the device may have a reset of its own");
+	expect_ok(t->device, VFIO_DEVICE_GET_INFO, &info);
+	expect_true(!(info.flags & VFIO_DEVICE_FLAGS_RESET));
+	expect_errno(EINVAL, t->device, VFIO_DEVICE_RESET, NULL);
+}
+
 int vfio_config(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +339,11 @@ int vfio_config(void)
 		CASE(bound, mps_and_mrrs_read_as_written, "CONFIG-PCIE.2"),
 		CASE(bound, express_is_read_only_beside_its_controls,
 		     "CONFIG-CAPS.8, CONFIG-PCIE.1, CONFIG-PCIE.3..4"),
+		CASE(bound, the_flag_reset_stands_for_the_ioctl, "CONFIG-OPEN.3, CONFIG-RESET.1"),
+		CASE(bound, flr_by_config_space_resets_the_device_and_keeps_registers,
+		     "CONFIG-RESET.2, CONFIG-RESET-STATE.1..3, CONFIG-RESET-STATE.5"),
+		CASE(bound, two_functions_are_marked_and_cannot_be_reset_alone,
+		     "CONFIG-HEADER.6, CONFIG-RESET.1"),
 		CASE(bound, error_masks_can_be_set_and_the_log_cannot, "CONFIG-EXTCAPS.1"),
 	};
 

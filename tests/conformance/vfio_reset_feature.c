@@ -32,7 +32,8 @@ static void reset_keeps_attachment_and_mappings(void **state)
 	edu_scratch(t);
 	map_at(t->iommu, t->ioas, RW, IOVA, memory, PAGE);
 	*memory = 77;
-	expect_ok(t->device, VFIO_DEVICE_RESET, NULL);
+	if (do_ioctl(t->device, VFIO_DEVICE_RESET, NULL) == -EINVAL)
+		skip_test("the device cannot be reset alone");
 	need_edu(t); /* switches bus mastering on again */
 	expect_equal(edu_peek(t->device, IOVA), 77);
 	expect_equal(attach_device(t->device, t->ioas), t->hwpt);
@@ -305,7 +306,8 @@ int vfio_reset_feature(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(bound, reset_works_if_the_device_says_so, "PCI-RESET"),
-		CASE(attached, reset_keeps_attachment_and_mappings, "PCI-RESET"),
+		CASE(attached, reset_keeps_attachment_and_mappings,
+		     "PCI-RESET, CONFIG-RESET-STATE.7"),
 		CASE(bound, hot_reset_info_checks_its_argument, "PCI-HOT-RESET"),
 		CASE(bound, hot_reset_info_counts_the_device_or_is_ENODEV, "PCI-HOT-RESET"),
 		CASE(bound, hot_reset_checks_its_argument, "PCI-HOT-RESET"),

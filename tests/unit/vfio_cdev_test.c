@@ -481,6 +481,22 @@ static void config_space_shows_enabled_msi(void **state)
 	assert_true(flags & PCI_MSI_FLAGS_ENABLE);
 }
 
+/* [CONFIG-OPEN]: after the last close, and [CONFIG-OPEN.2] before the next use. */
+static void closed_the_device_decodes_nothing(void **state)
+{
+	struct vfio_rig *rig = *state;
+	uint16_t command = PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY;
+
+	assert_int_equal(rig_pwrite(rig, &command, 2, rig_pos(7, PCI_COMMAND)), 2);
+	file_put(rig->file);
+	assert_int_equal(vfio_device_config_read(rig->device, PCI_COMMAND, &command, 2), 2);
+	assert_int_equal(command, PCI_COMMAND_INTX_DISABLE);
+	assert_int_equal(vfio_device_open(rig->device, &rig->file), 0);
+	assert_int_equal(rig_bind(rig), 0);
+	assert_int_equal(vfio_device_config_read(rig->device, PCI_COMMAND, &command, 2), 2);
+	assert_int_equal(command, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+}
+
 /* ---- reset, features ---- */
 
 static void reset_resets_the_model_and_keeps_config_space(void **state)
@@ -761,6 +777,7 @@ int main(void)
 		BOUND(interrupts_are_described),
 		BOUND(set_irqs_checks_in_order),
 		BOUND(config_space_shows_enabled_msi),
+		BOUND(closed_the_device_decodes_nothing),
 		BOUND(reset_resets_the_model_and_keeps_config_space),
 		BOUND(hot_reset_resets_what_is_on_the_bus),
 		BOUND(feature_checks_in_order),

@@ -59,16 +59,17 @@ static uint32_t get(struct fixture *f, uint32_t off, uint32_t size)
 	return value;
 }
 
-static bool set(struct fixture *f, uint32_t off, uint32_t value, uint32_t size)
+static unsigned int set(struct fixture *f, uint32_t off, uint32_t value, uint32_t size)
 {
-	bool msi = false;
+	unsigned int effects = 0;
 	uint32_t part;
 
 	for (uint32_t at = 0; at < size; at += part) {
 		part = pci_view_piece(&f->view, off + at, size - at);
-		msi |= pci_view_write(&f->view, off + at, (char *)&value + at, part, &f->status);
+		effects |=
+			pci_view_write(&f->view, off + at, (char *)&value + at, part, &f->status);
 	}
-	return msi;
+	return effects;
 }
 
 /* The register of the device itself. */
@@ -188,8 +189,25 @@ static void express_keeps_sizes_and_passes_enables(void **state)
 		/* Reserved sizes do not get to the device, and no payload size does. */
 		assert_int_equal(hw(f, devctl, 2), (value < 6 ? value : 5) << 12);
 	}
-	set(f, devctl, PCI_EXP_DEVCTL_BCR_FLR, 2);
+	assert_int_equal(set(f, devctl, PCI_EXP_DEVCTL_BCR_FLR, 2), 0);
 	assert_int_equal(get(f, devctl, 2), 0);
+}
+
+/* [CONFIG-RESET.2] */
+static void the_flr_bit_asks_for_a_reset_and_reads_0(void **state)
+{
+	struct uiommufd_model model = full;
+	struct fixture *f;
+	uint32_t devctl;
+
+	(void)state;
+	model.flr = true;
+	f = make(&model);
+	devctl = f->config.express + PCI_EXP_DEVCTL;
+	assert_int_equal(set(f, devctl, PCI_EXP_DEVCTL_BCR_FLR, 2), PCI_EFFECT_RESET);
+	assert_int_equal(get(f, devctl, 2), 0);
+	assert_int_equal(set(f, devctl, 0, 2), 0);
+	assert_int_equal(set(f, devctl + 1, 0x80, 1), PCI_EFFECT_RESET);
 }
 
 /* [CONFIG-MSI.1..3], [CONFIG-MSI-WRITE.1], [CONFIG-MSI-WRITE.3] */
@@ -200,7 +218,7 @@ static void msi_is_enabled_by_set_irqs_only(void **state)
 
 	(void)state;
 	assert_int_equal(get(f, flags, 2), PCI_MSI_FLAGS_64BIT | 3 << 1);
-	assert_true(set(f, flags, 0xffff, 2));
+	assert_int_equal(PCI_EFFECT_MSI, set(f, flags, 0xffff, 2));
 	assert_int_equal(get(f, flags, 2), PCI_MSI_FLAGS_64BIT | 7 << 1);
 	assert_false(set(f, flags + 2, UINT32_MAX, 4));
 	assert_false(set(f, flags + 6, UINT32_MAX, 4));
@@ -211,11 +229,11 @@ static void msi_is_enabled_by_set_irqs_only(void **state)
 	assert_int_equal(hw(f, flags + 2, 4), 0);
 
 	f->status = (struct pci_irq_status){.msi = true, .msi_log_limit = 2};
-	assert_true(set(f, flags, 0x71, 1));
+	assert_int_equal(PCI_EFFECT_MSI, set(f, flags, 0x71, 1));
 	assert_int_equal(get(f, flags, 2), PCI_MSI_FLAGS_ENABLE | 2 << 4);
 	/* A piece that ends at it is enough. */
 	f->status.msi = false;
-	assert_true(set(f, f->config.msi, 0, 2));
+	assert_int_equal(set(f, f->config.msi, 0, 2), PCI_EFFECT_MSI);
 	assert_int_equal(get(f, flags, 2), 2 << 4);
 }
 
@@ -282,6 +300,7 @@ int main(void)
 		cmocka_unit_test(bars_are_sized_without_moving_the_device),
 		cmocka_unit_test(power_management_shows_no_pme),
 		cmocka_unit_test(express_keeps_sizes_and_passes_enables),
+		cmocka_unit_test(the_flr_bit_asks_for_a_reset_and_reads_0),
 		cmocka_unit_test(msi_is_enabled_by_set_irqs_only),
 		cmocka_unit_test(the_device_gets_the_enable_bit_of_active_msi),
 		cmocka_unit_test(msix_cannot_be_written),
