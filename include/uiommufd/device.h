@@ -125,8 +125,8 @@ struct uiommufd_model {
 
 	/*
 	 * Answers a register access of @size 1, 2, 4 or 8 bytes at offset @off of BAR @bar, aligned
-	 * to @size and inside the BAR. Accesses to the MSI-X table do not come here. Called with
-	 * the device lock held. Required if there is a BAR.
+	 * to @size and inside the BAR. Accesses to the MSI-X table and its pending bits do not come
+	 * here. Called with the device lock held. Required if there is a BAR.
 	 */
 	uint64_t (*read)(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
 			 unsigned int size);

@@ -15,13 +15,25 @@
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
 
-/* The table starts and ends at multiples of 8: an aligned access is inside or outside of it. */
+/*
+ * The MSI-X table and its pending bits start and end at multiples of 8: an aligned access is inside
+ * or outside of them.
+ */
 static bool in_msix_table(const struct bar_access *access)
 {
 	const struct uiommufd_model *model = access->device->dev.model;
 	uint64_t end = model->msix_table + (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
 
 	return model->msix_bar == access->bar && access->off >= model->msix_table &&
+	       access->off < end;
+}
+
+static bool in_msix_pending(const struct bar_access *access)
+{
+	const struct uiommufd_model *model = access->device->dev.model;
+	uint64_t end = model->msix_pba + (model->msix_vectors + 63) / 64 * 8;
+
+	return model->msix_bar == access->bar && access->off >= model->msix_pba &&
 	       access->off < end;
 }
 
@@ -50,29 +62,55 @@ static uint64_t cut(uint64_t value, unsigned int size)
 	return size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value;
 }
 
+/* All ones where the model does not answer. */
+static uint64_t model_read(const struct bar_access *access) REQUIRES(access->device->lock)
+{
+	struct uiommufd_device *dev = &access->device->dev;
+	const unsigned int width = model_width(access);
+	uint64_t value = 0;
+
+	lock_assert_held(&access->device->lock);
+	if (!width)
+		return UINT64_MAX;
+	for (unsigned int at = 0; at < access->size; at += width)
+		value |= cut(dev->model->read(dev, access->bar, access->off + at, width), width)
+			 << (8 * at);
+	return value;
+}
+
+static void model_write(const struct bar_access *access, uint64_t value)
+	REQUIRES(access->device->lock)
+{
+	struct uiommufd_device *dev = &access->device->dev;
+	const unsigned int width = model_width(access);
+
+	lock_assert_held(&access->device->lock);
+	for (unsigned int at = 0; width && at < access->size; at += width)
+		dev->model->write(dev, access->bar, access->off + at, width,
+				  cut(value >> (8 * at), width));
+}
+
 int bar_read(const struct bar_access *access, uint64_t *value)
 {
 	struct vfio_device *device = access->device;
 	const struct uiommufd_model *model = device->dev.model;
-	unsigned int width = model_width(access);
 	int rc = 0;
 
 	*value = UINT64_MAX;
-	if (in_msix_table(access))
+	if (in_msix_table(access) && !access->mapped)
 		return 0;
 	lock_acquire(&device->lock);
-	if (!decodes(device, access->bar)) {
+	if (!decodes(device, access->bar))
 		rc = -EIO;
-		goto out;
-	}
-	if (width)
-		*value = 0;
-	for (unsigned int at = 0; width && at < access->size; at += width) {
-		uint64_t part = model->read(&device->dev, access->bar, access->off + at, width);
+	else if (in_msix_table(access))
+		*value = vfio_irqs_read_table(&device->irqs, access->off - model->msix_table,
+					      access->size);
+	else if (in_msix_pending(access))
+		*value = vfio_irqs_read_pending(&device->irqs, access->off - model->msix_pba,
+						access->size);
+	else
+		*value = model_read(access);
 
-		*value |= cut(part, width) << (8 * at);
-	}
-out:
 	lock_release(&device->lock);
 	return rc;
 }
@@ -80,21 +118,19 @@ out:
 int bar_write(const struct bar_access *access, uint64_t value)
 {
 	struct vfio_device *device = access->device;
-	const struct uiommufd_model *model = device->dev.model;
-	unsigned int width = model_width(access);
+	const uint64_t table = device->dev.model->msix_table;
 	int rc = 0;
 
-	if (in_msix_table(access))
+	if (in_msix_table(access) && !access->mapped)
 		return 0;
 	lock_acquire(&device->lock);
-	if (!decodes(device, access->bar)) {
+	if (!decodes(device, access->bar))
 		rc = -EIO;
-		goto out;
-	}
-	for (unsigned int at = 0; width && at < access->size; at += width)
-		model->write(&device->dev, access->bar, access->off + at, width,
-			     cut(value >> (8 * at), width));
-out:
+	else if (in_msix_table(access))
+		vfio_irqs_write_table(&device->irqs, access->off - table, access->size, value);
+	else if (!in_msix_pending(access))
+		model_write(access, value);
+
 	lock_release(&device->lock);
 	return rc;
 }
@@ -110,6 +146,7 @@ static struct bar_access access_at(void *cookie, uint64_t offset, unsigned int s
 		.bar = (unsigned int)index,
 		.off = offset - vfio_region_offset(index),
 		.size = size,
+		.mapped = true,
 	};
 }
 

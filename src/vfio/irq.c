@@ -40,7 +40,7 @@ static void set_masked(struct device_irqs *irqs, bool masked) REQUIRES(irqs->loc
 	deliver_intx(irqs);
 }
 
-/* True: a message was sent, whether or not its vector has an eventfd. */
+/* True: a message was sent, whether or not its vector is masked or has an eventfd. */
 static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
 {
 	lock_assert_held(&irqs->lock);
@@ -55,7 +55,8 @@ static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(
 			  irqs->name, vector);
 		return false;
 	}
-	eventfd_notify(irqs->vector_fds[vector]);
+	if (irqs->active == IRQ_MSI || msix_send(&irqs->table, vector))
+		eventfd_notify(irqs->vector_fds[vector]);
 	return true;
 }
 
@@ -113,6 +114,53 @@ struct pci_irq_status vfio_irqs_status(struct device_irqs *irqs)
 	status.msix = irqs->active == IRQ_MSIX;
 	lock_release(&irqs->lock);
 	return status;
+}
+
+/* ---- the MSI-X table ---- */
+
+uint64_t vfio_irqs_read_table(struct device_irqs *irqs, uint64_t off, unsigned int size)
+{
+	uint64_t value;
+
+	lock_acquire(&irqs->lock);
+	value = msix_read(&irqs->table, off, size);
+	lock_release(&irqs->lock);
+	return value;
+}
+
+void vfio_irqs_write_table(struct device_irqs *irqs, uint64_t off, unsigned int size,
+			   uint64_t value)
+{
+	const unsigned int vector = (unsigned int)(off / PCI_MSIX_ENTRY_SIZE);
+
+	lock_acquire(&irqs->lock);
+	msix_write(&irqs->table, off, size, value);
+	if (irqs->active == IRQ_MSIX && vector < irqs->vectors &&
+	    msix_take_pending(&irqs->table, vector))
+		eventfd_notify(irqs->vector_fds[vector]);
+	lock_release(&irqs->lock);
+}
+
+uint64_t vfio_irqs_read_pending(struct device_irqs *irqs, uint64_t off, unsigned int size)
+{
+	uint64_t value;
+
+	lock_acquire(&irqs->lock);
+	value = msix_read_pending(&irqs->table, off, size);
+	lock_release(&irqs->lock);
+	return value;
+}
+
+void vfio_irqs_reset(struct device_irqs *irqs)
+{
+	vfio_irqs_set_level(irqs, false);
+	lock_acquire(&irqs->lock);
+	msix_reset(&irqs->table);
+	for (unsigned int i = 0; irqs->active == IRQ_MSIX && i < irqs->vectors; i++) {
+		if (irqs->vector_fds[i] >= 0)
+			msix_set(&irqs->table, i);
+	}
+	lock_release(&irqs->lock);
 }
 
 /*
@@ -210,6 +258,31 @@ static void replace_fd(struct device_irqs *irqs, int *slot, int fd)
 	eventfd_drop(old);
 }
 
+/* Fills the entry of @vector in the table; what was pending is sent. */
+static void unmask_vector(struct device_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
+{
+	lock_assert_held(&irqs->lock);
+	msix_set(&irqs->table, vector);
+	if (msix_take_pending(&irqs->table, vector))
+		eventfd_notify(irqs->vector_fds[vector]);
+}
+
+/* Puts @fd (-1: none) in place of the eventfd of @vector of MSI or MSI-X. */
+static void set_vector(struct device_irqs *irqs, enum irq_index index, unsigned int vector, int fd)
+{
+	int old;
+
+	lock_acquire(&irqs->lock);
+	old = irqs->vector_fds[vector];
+	irqs->vector_fds[vector] = fd;
+	if (index == IRQ_MSIX && fd >= 0)
+		unmask_vector(irqs, vector);
+	else if (index == IRQ_MSIX)
+		msix_mask(&irqs->table, vector);
+	lock_release(&irqs->lock);
+	eventfd_drop(old);
+}
+
 /* Ends INTx, MSI or MSI-X and drops its eventfds, if @index is active. */
 static void end_index(struct device_irqs *irqs, enum irq_index index) REQUIRES(irqs->set_lock)
 {
@@ -229,7 +302,7 @@ static void end_index(struct device_irqs *irqs, enum irq_index index) REQUIRES(i
 	(void)set_unmask_fd(irqs, -1);
 	replace_fd(irqs, &irqs->intx_fd, -1);
 	for (unsigned int i = 0; i < vectors; i++)
-		replace_fd(irqs, &irqs->vector_fds[i], -1);
+		set_vector(irqs, index, i, -1);
 }
 
 /* ---- SET_IRQS [PCI-IRQ] ---- */
@@ -329,24 +402,29 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 	return 0;
 }
 
-/* Gives the vectors of @request their eventfds; on failure they have none any more. */
+/*
+ * Gives the vectors of @request their eventfds. On failure those up to the one that fails have none
+ * any more [CONFIG-IRQ.8].
+ */
 static int set_vector_fds(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
+	unsigned int failed;
 	int fd, rc;
 
 	lock_assert_held(&irqs->set_lock);
 	for (unsigned int i = 0; i < request->count; i++) {
+		failed = i;
 		rc = take_fd(request, i, &fd);
 		if (rc)
 			goto out_drop;
-		replace_fd(irqs, &irqs->vector_fds[request->start + i], fd);
+		set_vector(irqs, request->index, request->start + i, fd);
 	}
 	return 0;
 
 out_drop:
-	for (unsigned int i = 0; i < request->count; i++)
-		replace_fd(irqs, &irqs->vector_fds[request->start + i], -1);
+	for (unsigned int i = 0; i <= failed; i++)
+		set_vector(irqs, request->index, request->start + i, -1);
 	return rc;
 }
 
@@ -482,10 +560,12 @@ int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model,
 		.intx_fd = -1,
 		.event_fds = {-1, -1},
 	};
+	if (msix_init(&irqs->table, model->msix_vectors))
+		return -ENOMEM;
 	if (most) {
 		irqs->vector_fds = alloc_array(most, sizeof(*irqs->vector_fds));
 		if (!irqs->vector_fds)
-			return -ENOMEM;
+			goto out_table;
 	}
 	for (unsigned int i = 0; i < most; i++)
 		irqs->vector_fds[i] = -1;
@@ -493,6 +573,10 @@ int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model,
 	lock_init(&irqs->lock, LOCK_IRQ);
 	pthread_cond_init(&irqs->unmask.changed, NULL);
 	return 0;
+
+out_table:
+	msix_destroy(&irqs->table);
+	return -ENOMEM;
 }
 
 void vfio_irqs_disable(struct device_irqs *irqs)
@@ -513,6 +597,7 @@ void vfio_irqs_destroy(struct device_irqs *irqs)
 	lock_destroy(&irqs->lock);
 	lock_destroy(&irqs->set_lock);
 	alloc_free(irqs->vector_fds);
+	msix_destroy(&irqs->table);
 }
 
 void vfio_irqs_fork_child(struct device_irqs *irqs)

@@ -231,7 +231,7 @@ static void reset_model(struct vfio_device *device) REQUIRES(device->lock)
 	assert(device->work.held);
 	if (device->dev.model->reset)
 		device->dev.model->reset(&device->dev);
-	vfio_irqs_set_level(&device->irqs, false);
+	vfio_irqs_reset(&device->irqs);
 }
 
 /* @command: the command register then; NULL: the device decodes what it has [CONFIG-OPEN]. */

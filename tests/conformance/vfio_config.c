@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "conformance.h"
@@ -302,6 +304,94 @@ static void flr_by_config_space_resets_the_device_and_keeps_registers(void **sta
 	expect_equal(address, 0);
 }
 
+/* ---- the MSI-X table ---- */
+
+struct table {
+	uint64_t at;	  /* position of entry 0 in the device's file */
+	uint32_t *mapped; /* entry 0 in the mapped BAR; NULL: it cannot be mapped */
+};
+
+static struct table msix_table(const struct fixture *t)
+{
+	const uint32_t where = get(t, need_cap(t, PCI_CAP_ID_MSIX) + PCI_MSIX_TABLE, 4);
+	struct vfio_region_info info = {.argsz = sizeof(info), .index = where & PCI_MSIX_TABLE_BIR};
+	const uint32_t off = where & PCI_MSIX_TABLE_OFFSET;
+	char *bar;
+
+	expect_ok(t->device, VFIO_DEVICE_GET_REGION_INFO, &info);
+	if (!(info.flags & VFIO_REGION_INFO_FLAG_MMAP))
+		return (struct table){info.offset + off, NULL};
+	bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, t->device,
+		   (off_t)info.offset);
+	expect_true(bar != MAP_FAILED);
+	return (struct table){info.offset + off, (uint32_t *)(bar + off)};
+}
+
+static volatile uint32_t *need_mapped_table(const struct fixture *t)
+{
+	const struct table table = msix_table(t);
+
+	if (!table.mapped)
+		skip_test("the BAR of the MSI-X table cannot be mapped");
+	return table.mapped;
+}
+
+static int set_msix(const struct fixture *t, uint32_t data, uint32_t count, int32_t fd)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} irqs = {
+		.set = {.argsz = sizeof(irqs),
+			.flags = data | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_MSIX_IRQ_INDEX,
+			.count = count},
+		.fd = fd,
+	};
+
+	return do_ioctl(t->device, VFIO_DEVICE_SET_IRQS, &irqs);
+}
+
+static void the_msix_table_is_not_read_or_written(void **state)
+{
+	struct fixture *t = fixture(state);
+	const off_t at = (off_t)msix_table(t).at;
+	uint64_t word = 0;
+
+	expect_equal(pread(t->device, &word, 8, at), 8);
+	expect_equal(word, UINT64_MAX);
+	word = 0;
+	expect_equal(pwrite(t->device, &word, 8, at + 8), 8);
+	expect_equal(pread(t->device, &word, 8, at + 8), 8);
+	expect_equal(word, UINT64_MAX);
+}
+
+static void a_mapping_has_the_msix_table_itself(void **state)
+{
+	struct fixture *t = fixture(state);
+	volatile uint32_t *entry = need_mapped_table(t);
+	const int fd = close_later(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	const uint32_t flags = find_cap(t, PCI_CAP_ID_MSIX) + PCI_MSIX_FLAGS;
+
+	expect_equal(entry[3] & PCI_MSIX_ENTRY_CTRL_MASKBIT, 1);
+	entry[0] = 0xfee00123;
+	entry[2] = 0x4567;
+	expect_equal(entry[0], 0xfee00123);
+	expect_equal(entry[2], 0x4567);
+	/* VFIO's own stores replace the program's. */
+	expect_equal(set_msix(t, VFIO_IRQ_SET_DATA_EVENTFD, 1, fd), 0);
+	expect_equal(get(t, flags, 2) & PCI_MSIX_FLAGS_ENABLE, PCI_MSIX_FLAGS_ENABLE);
+	expect_equal(entry[3] & PCI_MSIX_ENTRY_CTRL_MASKBIT, 0);
+	expect_true(entry[0] != 0xfee00123);
+	entry[3] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+	expect_equal(entry[3], PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	expect_equal(set_msix(t, VFIO_IRQ_SET_DATA_EVENTFD, 1, fd), 0);
+	expect_equal(entry[3] & PCI_MSIX_ENTRY_CTRL_MASKBIT, 0);
+	expect_equal(set_msix(t, VFIO_IRQ_SET_DATA_NONE, 0, 0), 0);
+	expect_equal(get(t, flags, 2) & PCI_MSIX_FLAGS_ENABLE, 0);
+	expect_equal(entry[3] & PCI_MSIX_ENTRY_CTRL_MASKBIT, 1);
+}
+
 /* The two functions of a device without a reset of its own, where the machine has one. */
 static void two_functions_are_marked_and_cannot_be_reset_alone(void **state)
 {
@@ -344,6 +434,9 @@ int vfio_config(void)
 		     "CONFIG-RESET.2, CONFIG-RESET-STATE.1..3, CONFIG-RESET-STATE.5"),
 		CASE(bound, two_functions_are_marked_and_cannot_be_reset_alone,
 		     "CONFIG-HEADER.6, CONFIG-RESET.1"),
+		CASE(bound, the_msix_table_is_not_read_or_written, "CONFIG-MSIX-TABLE.1..2"),
+		CASE(bound, a_mapping_has_the_msix_table_itself,
+		     "CONFIG-MSIX-TABLE.3, CONFIG-CAPS.9"),
 		CASE(bound, error_masks_can_be_set_and_the_log_cannot, "CONFIG-EXTCAPS.1"),
 	};
 

@@ -390,6 +390,62 @@ static void msi_does_not_grow_and_msix_does(void **state)
 	assert_int_equal(events(f->event[1]), 0);
 }
 
+/* [CONFIG-MSIX-TABLE.3] */
+static void a_vector_masked_in_the_table_is_pending_until_unmasked(void **state)
+{
+	struct fixture *f = *state;
+	int32_t fds[] = {f->event[0], f->event[1]};
+
+	assert_int_equal(vfio_irqs_read_table(&f->irqs, 12, 4), PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 0, 2, fds), 0);
+	assert_int_equal(vfio_irqs_read_table(&f->irqs, 16 + 12, 4), 0);
+	vfio_irqs_write_table(&f->irqs, 16 + 12, 4, PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	assert_true(vfio_irqs_send(&f->irqs, 1));
+	assert_true(vfio_irqs_send(&f->irqs, 1));
+	assert_int_equal(events(f->event[1]), 0);
+	assert_int_equal(vfio_irqs_read_pending(&f->irqs, 0, 8), 2);
+	vfio_irqs_write_table(&f->irqs, 16 + 12, 1, 0);
+	assert_int_equal(events(f->event[1]), 1);
+	assert_int_equal(vfio_irqs_read_pending(&f->irqs, 0, 8), 0);
+	/* Setting the vector up again unmasks it, too. */
+	vfio_irqs_write_table(&f->irqs, 12, 4, PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	assert_true(vfio_irqs_send(&f->irqs, 0));
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 0, 1, fds), 0);
+	assert_int_equal(events(f->event[0]), 1);
+}
+
+/* [CONFIG-RESET-STATE.2], [CONFIG-RESET-STATE.4] */
+static void a_reset_restores_the_table_of_set_irqs(void **state)
+{
+	struct fixture *f = *state;
+	int32_t fd = f->event[0];
+
+	vfio_irqs_write_table(&f->irqs, 0, 4, 0x1234);
+	vfio_irqs_reset(&f->irqs);
+	assert_int_equal(vfio_irqs_read_table(&f->irqs, 0, 4), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 2, 1, &fd), 0);
+	vfio_irqs_write_table(&f->irqs, 2 * 16 + 12, 4, PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	vfio_irqs_reset(&f->irqs);
+	assert_int_equal(vfio_irqs_read_table(&f->irqs, 12, 4), PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	assert_true(vfio_irqs_send(&f->irqs, 2));
+	assert_int_equal(events(f->event[0]), 1);
+}
+
+/* [CONFIG-IRQ.8] */
+static void a_bad_eventfd_leaves_the_vectors_after_it(void **state)
+{
+	struct fixture *f = *state;
+	int32_t good[] = {f->event[0], f->event[1], f->event[2]};
+	int32_t fds[] = {f->event[0], 12345, f->event[2]};
+
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 3, good), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 3, fds), -EBADF);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_true(vfio_irqs_send(&f->irqs, i));
+		assert_int_equal(events(f->event[i]), i == 2);
+	}
+}
+
 static void a_bad_eventfd_among_good_ones_undoes_the_call(void **state)
 {
 	struct fixture *f = *state;
@@ -537,6 +593,9 @@ int main(void)
 		TEST(a_rise_of_the_line_is_message_0_under_msi),
 		TEST(a_message_without_bus_mastering_is_lost),
 		TEST(msi_does_not_grow_and_msix_does),
+		TEST(a_vector_masked_in_the_table_is_pending_until_unmasked),
+		TEST(a_reset_restores_the_table_of_set_irqs),
+		TEST(a_bad_eventfd_leaves_the_vectors_after_it),
 		TEST(a_bad_eventfd_among_good_ones_undoes_the_call),
 		TEST(messages_can_be_simulated),
 		TEST(err_and_req_have_one_eventfd_each),
