@@ -37,13 +37,16 @@ static bool in_msix_pending(const struct bar_access *access)
 	       access->off < end;
 }
 
-static bool decodes(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
+/*
+ * 0 or -EIO. VFIO looks after memory only: ports that do not decode read as all ones, as on a bus
+ * where no device answers [CONFIG-COMMAND.1].
+ */
+static int check_decoding(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
 {
-	uint16_t bit = device->dev.model->bars[bar].flags & UIOMMUFD_BAR_IO ? PCI_COMMAND_IO
-									    : PCI_COMMAND_MEMORY;
-
 	lock_assert_held(&device->lock);
-	return pci_config_effective(&device->config) & bit;
+	if (device->dev.model->bars[bar].flags & UIOMMUFD_BAR_IO)
+		return 0;
+	return pci_config_effective(&device->config) & PCI_COMMAND_MEMORY ? 0 : -EIO;
 }
 
 /* The width of the accesses that the model gets instead; 0: it gets none. */
@@ -62,6 +65,16 @@ static uint64_t cut(uint64_t value, unsigned int size)
 	return size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value;
 }
 
+/* Whether the access gets to the device at all. */
+static bool answers(const struct bar_access *access) REQUIRES(access->device->lock)
+{
+	const struct vfio_device *device = access->device;
+
+	lock_assert_held(&device->lock);
+	return !(device->dev.model->bars[access->bar].flags & UIOMMUFD_BAR_IO) ||
+	       pci_config_effective(&device->config) & PCI_COMMAND_IO;
+}
+
 /* All ones where the model does not answer. */
 static uint64_t model_read(const struct bar_access *access) REQUIRES(access->device->lock)
 {
@@ -70,7 +83,7 @@ static uint64_t model_read(const struct bar_access *access) REQUIRES(access->dev
 	uint64_t value = 0;
 
 	lock_assert_held(&access->device->lock);
-	if (!width)
+	if (!width || !answers(access))
 		return UINT64_MAX;
 	for (unsigned int at = 0; at < access->size; at += width)
 		value |= cut(dev->model->read(dev, access->bar, access->off + at, width), width)
@@ -85,7 +98,9 @@ static void model_write(const struct bar_access *access, uint64_t value)
 	const unsigned int width = model_width(access);
 
 	lock_assert_held(&access->device->lock);
-	for (unsigned int at = 0; width && at < access->size; at += width)
+	if (!width || !answers(access))
+		return;
+	for (unsigned int at = 0; at < access->size; at += width)
 		dev->model->write(dev, access->bar, access->off + at, width,
 				  cut(value >> (8 * at), width));
 }
@@ -94,15 +109,16 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 {
 	struct vfio_device *device = access->device;
 	const struct uiommufd_model *model = device->dev.model;
-	int rc = 0;
+	int rc;
 
 	*value = UINT64_MAX;
 	if (in_msix_table(access) && !access->mapped)
 		return 0;
 	lock_acquire(&device->lock);
-	if (!decodes(device, access->bar))
-		rc = -EIO;
-	else if (in_msix_table(access))
+	rc = check_decoding(device, access->bar);
+	if (rc)
+		goto out;
+	if (in_msix_table(access))
 		*value = vfio_irqs_read_table(&device->irqs, access->off - model->msix_table,
 					      access->size);
 	else if (in_msix_pending(access))
@@ -110,6 +126,7 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 						access->size);
 	else
 		*value = model_read(access);
+out:
 
 	lock_release(&device->lock);
 	return rc;
@@ -119,17 +136,19 @@ int bar_write(const struct bar_access *access, uint64_t value)
 {
 	struct vfio_device *device = access->device;
 	const uint64_t table = device->dev.model->msix_table;
-	int rc = 0;
+	int rc;
 
 	if (in_msix_table(access) && !access->mapped)
 		return 0;
 	lock_acquire(&device->lock);
-	if (!decodes(device, access->bar))
-		rc = -EIO;
-	else if (in_msix_table(access))
+	rc = check_decoding(device, access->bar);
+	if (rc)
+		goto out;
+	if (in_msix_table(access))
 		vfio_irqs_write_table(&device->irqs, access->off - table, access->size, value);
 	else if (!in_msix_pending(access))
 		model_write(access, value);
+out:
 
 	lock_release(&device->lock);
 	return rc;

@@ -18,7 +18,7 @@ struct bar_access {
 };
 
 /*
- * 0, or -EIO if the BAR does not decode. An access that the model does not support reads as all
+ * 0, or -EIO if memory does not decode. An access that the model does not support reads as all
  * ones and writes nothing; so does a read or write of the MSI-X table, which VFIO keeps for itself.
  * A mapping has the table itself [CONFIG-MSIX-TABLE].
  *

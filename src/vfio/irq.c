@@ -554,7 +554,7 @@ int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model,
 
 	*irqs = (struct device_irqs){
 		.name = name,
-		.counts = {model->intx, model->msi_vectors, model->msix_vectors, model->pcie, 1},
+		.counts = {model->intx, model->msi_vectors, model->msix_vectors, 1, 1},
 		.unmask = {.fd = -1, .next = -1},
 		.active = IRQ_NONE,
 		.intx_fd = -1,

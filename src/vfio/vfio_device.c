@@ -323,17 +323,6 @@ bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf
 	return effects & PCI_EFFECT_RESET;
 }
 
-void vfio_device_set_master(struct vfio_device *device, bool master)
-{
-	uint16_t command;
-
-	lock_acquire(&device->lock);
-	command = pci_view_command(&device->view);
-	command = (uint16_t)(master ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
-	(void)vfio_config_write(device, PCI_COMMAND, &command, sizeof(command));
-	lock_release(&device->lock);
-}
-
 /* ---- properties ---- */
 
 const char *vfio_device_name(const struct vfio_device *device)

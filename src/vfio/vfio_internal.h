@@ -124,9 +124,6 @@ void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint3
 bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
 	REQUIRES(device->lock);
 
-/* Turns bus mastering on or off, like a write of the command register. */
-void vfio_device_set_master(struct vfio_device *device, bool master);
-
 /*
  * Binds the device to @ctx and powers it up; back again. Errors of iommufd_device_bind().
  */
