@@ -28,6 +28,11 @@ enum {
 	CAP_MSIX = 0x50,
 	CAP_EXPRESS = 0x60,
 	CAP_PM = 0xa0,
+	CAP_VPD = 0xa8,
+	CAPS_OF_MODEL = 0xb0,
+	EXT_CAP_ERRORS = PCI_CONFIG_SIZE,
+	EXT_CAPS_OF_MODEL = 0x130,
+	MAX_VPD = 32768,
 };
 
 /* Ranges of bus addresses that BARs are shown in: one step for each device. */
@@ -91,6 +96,39 @@ static bool msix_ok(const struct uiommufd_model *model)
 	       model->msix_table + table <= size && model->msix_pba + pba <= size;
 }
 
+/* @used: which bytes of config space capabilities before it have. */
+static bool cap_ok(const struct uiommufd_model *model, const struct uiommufd_capability *cap,
+		   bool used[PCI_CONFIG_SIZE_EXPRESS])
+{
+	const bool extended = cap->off >= PCI_CONFIG_SIZE;
+	const uint32_t end = (uint32_t)cap->off + cap->size;
+
+	if (cap->off % 4 || cap->size < (extended ? 4 : 2))
+		return false;
+	if (extended && (!model->pcie || end > PCI_CONFIG_SIZE_EXPRESS))
+		return false;
+	if (!extended && (cap->id > UINT8_MAX || end > PCI_CONFIG_SIZE))
+		return false;
+	if (cap->off < CAPS_OF_MODEL || (cap->off > EXT_CAP_ERRORS && cap->off < EXT_CAPS_OF_MODEL))
+		return false;
+	for (uint32_t i = cap->off; i < end; i++) {
+		if (used[i])
+			return false;
+		used[i] = true;
+	}
+	return true;
+}
+
+static bool caps_ok(const struct uiommufd_model *model)
+{
+	bool used[PCI_CONFIG_SIZE_EXPRESS] = {false};
+
+	for (const struct uiommufd_capability *cap = model->capabilities; cap && cap->size; cap++)
+		if (!cap_ok(model, cap, used))
+			return false;
+	return true;
+}
+
 int pci_model_check(const struct uiommufd_model *model)
 {
 	for (unsigned int i = 0; i < PCI_BARS; i++)
@@ -98,7 +136,10 @@ int pci_model_check(const struct uiommufd_model *model)
 			return -EINVAL;
 	if (model->msi_vectors > 32 || (model->msi_vectors && !is_power_of_two(model->msi_vectors)))
 		return -EINVAL;
-	return msix_ok(model) ? 0 : -EINVAL;
+	if ((model->flr && !model->pcie) || !model->vpd != !model->vpd_size ||
+	    model->vpd_size > MAX_VPD)
+		return -EINVAL;
+	return msix_ok(model) && caps_ok(model) ? 0 : -EINVAL;
 }
 
 void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
@@ -201,14 +242,68 @@ static uint32_t add_msix(struct pci_config *config, const struct uiommufd_model 
 	return link;
 }
 
-/* D0 and D3hot; the device keeps its state in D3hot. */
-static uint32_t add_pm(struct pci_config *config, uint32_t link)
+/* D0 and D3hot. */
+static uint32_t add_pm(struct pci_config *config, const struct uiommufd_model *model, uint32_t link)
 {
 	link = add_cap(config, link, CAP_PM, PCI_CAP_ID_PM);
 	config->pm = CAP_PM;
 	put(config->bytes, CAP_PM + PCI_PM_PMC, 3, 2); /* version 1.2 of the specification */
-	put(config->bytes, CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET, 2);
+	put(config->bytes, CAP_PM + PCI_PM_CTRL, model->d3_reset ? 0 : PCI_PM_CTRL_NO_SOFT_RESET,
+	    2);
 	return link;
+}
+
+/* What follows the header of @header bytes. */
+static void put_body(struct pci_config *config, const struct uiommufd_capability *cap,
+		     uint32_t header)
+{
+	if (cap->bytes)
+		memcpy(config->bytes + cap->off + header, cap->bytes, cap->size - header);
+	if (cap->writable)
+		memcpy(config->writable + cap->off + header, cap->writable, cap->size - header);
+}
+
+static uint32_t add_model_caps(struct pci_config *config, const struct uiommufd_model *model,
+			       uint32_t link)
+{
+	for (const struct uiommufd_capability *cap = model->capabilities; cap && cap->size; cap++) {
+		if (cap->off >= PCI_CONFIG_SIZE)
+			continue;
+		link = add_cap(config, link, (uint8_t)cap->off, (uint8_t)cap->id);
+		put_body(config, cap, 2);
+		if (cap->id == PCI_CAP_ID_AF)
+			config->af = (uint8_t)cap->off;
+		if (cap->id == PCI_CAP_ID_VPD)
+			config->vpd = (uint8_t)cap->off;
+	}
+	return link;
+}
+
+/* Extended ones: the first is at 0x100, whether or not it has been met when another is linked. */
+static void add_model_ext_caps(struct pci_config *config, const struct uiommufd_model *model)
+{
+	uint32_t link = PCI_CONFIG_SIZE;
+
+	for (const struct uiommufd_capability *cap = model->capabilities; cap && cap->size; cap++) {
+		if (cap->off < PCI_CONFIG_SIZE)
+			continue;
+		put(config->bytes, cap->off, cap->id, 2);
+		put(config->bytes, cap->off + 2, get16(config->bytes, cap->off + 2) | cap->version,
+		    2);
+		put_body(config, cap, 4);
+		if (cap->off == PCI_CONFIG_SIZE)
+			continue;
+		put(config->bytes, link + 2, get16(config->bytes, link + 2) | cap->off << 4, 2);
+		link = cap->off;
+	}
+}
+
+static bool model_replaces_errors(const struct uiommufd_model *model)
+{
+	for (const struct uiommufd_capability *cap = model->capabilities; cap && cap->size; cap++)
+		if (cap->off == EXT_CAP_ERRORS)
+			return true;
+	return false;
 }
 
 /*
@@ -243,7 +338,7 @@ static void add_express(struct pci_config *config, const struct uiommufd_model *
 }
 
 /*
- * Advanced Error Reporting, the only extended capability. No error ever occurs on the bus; the
+ * Advanced Error Reporting. No error ever occurs on the bus; the
  * masks that software writes are kept.
  */
 static void add_error_reporting(struct pci_config *config)
@@ -289,11 +384,18 @@ void pci_config_init(struct pci_config *config, const struct uiommufd_model *mod
 		link = add_msi(config, model, link);
 	if (model->msix_vectors)
 		link = add_msix(config, model, link);
-	link = add_pm(config, link);
-	if (model->pcie) {
-		add_express(config, model, link);
-		add_error_reporting(config);
+	link = add_pm(config, model, link);
+	if (model->vpd) {
+		link = add_cap(config, link, CAP_VPD, PCI_CAP_ID_VPD);
+		config->vpd = CAP_VPD;
 	}
+	link = add_model_caps(config, model, link);
+	if (!model->pcie)
+		return;
+	add_express(config, model, link);
+	if (!model_replaces_errors(model))
+		add_error_reporting(config);
+	add_model_ext_caps(config, model);
 }
 
 void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, uint32_t len)
@@ -337,6 +439,18 @@ bool pci_config_has_flr(const struct pci_config *config)
 	       config->bytes[config->express + PCI_EXP_DEVCAP + 3] & PCI_EXP_DEVCAP_FLR >> 24;
 }
 
+bool pci_config_has_af_flr(const struct pci_config *config)
+{
+	const uint8_t both = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
+
+	return config->af && (config->bytes[config->af + PCI_AF_CAP] & both) == both;
+}
+
+bool pci_config_has_d3_reset(const struct pci_config *config)
+{
+	return !(get16(config->bytes, config->pm + PCI_PM_CTRL) & PCI_PM_CTRL_NO_SOFT_RESET);
+}
+
 uint16_t pci_config_command(const struct pci_config *config)
 {
 	return get16(config->bytes, PCI_COMMAND);
@@ -356,16 +470,20 @@ uint16_t pci_config_effective(const struct pci_config *config)
 	return command & (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
-void pci_config_set_power(struct pci_config *config, unsigned int state)
+bool pci_config_set_power(struct pci_config *config, unsigned int state)
 {
+	const unsigned int old = power_state(config);
+
 	/* The device does not support D1 and D2: the state does not change. */
-	if (state == PCI_D0 || state == PCI_D3HOT)
-		set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, state);
+	if (state != PCI_D0 && state != PCI_D3HOT)
+		return false;
+	set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, state);
+	return old == PCI_D3HOT && state == PCI_D0 && pci_config_has_d3_reset(config);
 }
 
 void pci_config_wake(struct pci_config *config)
 {
-	pci_config_set_power(config, PCI_D0);
+	(void)pci_config_set_power(config, PCI_D0);
 }
 
 void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status)

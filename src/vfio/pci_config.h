@@ -33,7 +33,9 @@ struct pci_window {
 struct pci_config {
 	uint32_t size;
 	uint8_t msi, msix, express; /* offsets of the capabilities; 0: none */
-	uint8_t pm;
+	uint8_t pm, vpd, af;
+	uint8_t *vpd_bytes; /* what is behind VPD; borrowed, from the device. NULL: not valid */
+	uint32_t vpd_size;
 	uint8_t bytes[PCI_CONFIG_SIZE_EXPRESS];
 	uint8_t writable[PCI_CONFIG_SIZE_EXPRESS];
 };
@@ -55,7 +57,9 @@ int pci_model_check(const struct uiommufd_model *model);
 void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
 		    struct pci_window windows[PCI_BARS]);
 
-/* Config space after firmware has set the device up: BARs placed, decoding on, bus mastering off.
+/*
+ * Config space after firmware has set the device up: BARs placed, decoding on, bus mastering off.
+ * The caller sets vpd_bytes and vpd_size.
  */
 void pci_config_init(struct pci_config *config, const struct uiommufd_model *model,
 		     const struct pci_window windows[PCI_BARS]);
@@ -71,8 +75,11 @@ void pci_config_set_command(struct pci_config *config, uint16_t command);
 /* The bits of it that are in effect: in D3hot a device neither decodes its BARs nor does DMA. */
 uint16_t pci_config_effective(const struct pci_config *config);
 
-/* Changes the power state to @state, 0 (D0) or 3 (D3hot); there are no others. */
-void pci_config_set_power(struct pci_config *config, unsigned int state);
+/*
+ * Changes the power state to @state, 0 (D0) or 3 (D3hot); there are no others. True: the device has
+ * lost its state on the way back from D3hot.
+ */
+bool pci_config_set_power(struct pci_config *config, unsigned int state);
 
 /* Changes the power state to D0, like any reset. */
 void pci_config_wake(struct pci_config *config);
@@ -80,8 +87,13 @@ void pci_config_wake(struct pci_config *config);
 /* The device is one of several functions. */
 void pci_config_set_multifunction(struct pci_config *config);
 
-/* Whether the device can be reset by a register of its own. */
+/*
+ * Whether the device can be reset by a register of its own: DEVCTL of PCI Express, the control
+ * register of Advanced Features, or the way through D3hot.
+ */
 bool pci_config_has_flr(const struct pci_config *config);
+bool pci_config_has_af_flr(const struct pci_config *config);
+bool pci_config_has_d3_reset(const struct pci_config *config);
 
 /* Updates the bits that show the state of interrupts. */
 void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status);

@@ -432,6 +432,40 @@ static unsigned int devctl_written(struct pci_view *view, uint32_t devctl, uint3
 										: 0;
 }
 
+static unsigned int af_written(struct pci_view *view)
+{
+	uint8_t *control = &view->copy[view->config->af + PCI_AF_CTRL];
+	const bool reset = *control & PCI_AF_CTRL_FLR;
+
+	*control &= (uint8_t)~PCI_AF_CTRL_FLR;
+	return reset && pci_config_has_af_flr(view->config) ? PCI_EFFECT_RESET : 0;
+}
+
+/*
+ * Does what the address register of VPD says: the flag asks to write the data register, and is
+ * inverted when that or reading it is done [CONFIG-VPD].
+ */
+static void run_vpd(struct pci_view *view)
+{
+	const struct pci_config *config = view->config;
+	uint8_t *data = view->copy + config->vpd + PCI_VPD_DATA;
+	uint8_t *flag = view->copy + config->vpd + PCI_VPD_ADDR + 1;
+	const uint32_t at = get(view->copy, config->vpd + PCI_VPD_ADDR, 2) & PCI_VPD_ADDR_MASK;
+	const bool write = *flag & PCI_VPD_ADDR_F >> 8;
+
+	if (!config->vpd_bytes)
+		return;
+	if (write && (at % 4 || at + 4 > config->vpd_size))
+		return;
+	for (uint32_t i = 0; i < 4; i++) {
+		if (write)
+			config->vpd_bytes[at + i] = data[i];
+		else
+			data[i] = at + i < config->vpd_size ? config->vpd_bytes[at + i] : 0;
+	}
+	*flag ^= PCI_VPD_ADDR_F >> 8;
+}
+
 static bool covers(uint32_t off, uint32_t len, uint32_t byte)
 {
 	return off <= byte && byte < off + len;
@@ -467,7 +501,11 @@ unsigned int pci_view_write(struct pci_view *view, uint32_t off, const void *buf
 	}
 	if (config->express && covers(off, len, devctl + 1))
 		effects |= devctl_written(view, devctl, old);
-	if (off == pmcsr)
-		pci_config_set_power(config, from[0] & PCI_PM_CTRL_STATE_MASK);
+	if (off == pmcsr && pci_config_set_power(config, from[0] & PCI_PM_CTRL_STATE_MASK))
+		effects |= PCI_EFFECT_RESET;
+	if (config->af && covers(off, len, config->af + PCI_AF_CTRL))
+		effects |= af_written(view);
+	if (config->vpd && covers(off, len, config->vpd + PCI_VPD_ADDR + 1))
+		run_vpd(view);
 	return effects;
 }

@@ -100,6 +100,30 @@ static void init_names(struct vfio_device *device, const struct device_spec *con
 	device->file_ops.name = device->path;
 }
 
+/* Resets and closing keep what programs write to vital product data. 0 or -ENOMEM. */
+static int copy_vpd(struct vfio_device *device)
+{
+	const struct uiommufd_model *model = device->dev.model;
+
+	if (!model->vpd)
+		return 0;
+	device->vpd = alloc_zeroed(model->vpd_size);
+	if (!device->vpd)
+		return -ENOMEM;
+	memcpy(device->vpd, model->vpd, model->vpd_size);
+	return 0;
+}
+
+/* The registers as they are when the device is powered up. */
+static void init_config(struct vfio_device *device)
+{
+	pci_config_init(&device->config, device->dev.model, device->windows);
+	device->config.vpd_bytes = device->vpd;
+	device->config.vpd_size = (uint32_t)device->dev.model->vpd_size;
+	if (atomic_load(&device->multifunction))
+		pci_config_set_multifunction(&device->config);
+}
+
 static void set_multifunction(struct vfio_device *device)
 {
 	atomic_store(&device->multifunction, true);
@@ -143,7 +167,10 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	device->wakeup_fd = -1;
 	init_names(device, config);
 	pci_place_bars(model, config->index, device->windows);
-	pci_config_init(&device->config, model, device->windows);
+	rc = copy_vpd(device);
+	if (rc)
+		goto out_options;
+	init_config(device);
 	pci_view_init(&device->view, &device->config);
 	rc = copy_options(&device->dev, config);
 	if (rc)
@@ -185,6 +212,7 @@ out_endpoint:
 	iommu_endpoint_destroy(device->endpoint);
 out_options:
 	free_options(&device->dev);
+	alloc_free(device->vpd);
 	alloc_free(device);
 	return rc;
 }
@@ -210,6 +238,7 @@ void vfio_device_destroy(struct vfio_device *device)
 	lock_destroy(&device->bind_lock);
 	iommu_endpoint_destroy(device->endpoint);
 	free_options(&device->dev);
+	alloc_free(device->vpd);
 	alloc_free(device);
 }
 
@@ -239,9 +268,7 @@ static void power_up(struct vfio_device *device, const uint16_t *command)
 {
 	vfio_work_hold(&device->work);
 	lock_acquire(&device->lock);
-	pci_config_init(&device->config, device->dev.model, device->windows);
-	if (atomic_load(&device->multifunction))
-		pci_config_set_multifunction(&device->config);
+	init_config(device);
 	if (command)
 		pci_config_set_command(&device->config, *command);
 	pci_view_init(&device->view, &device->config);
@@ -253,11 +280,12 @@ static void power_up(struct vfio_device *device, const uint16_t *command)
 
 /*
  * Whether the device can be reset alone: by itself, or by the bridge above it if there is one and
- * no other device below it. The device keeps its state in D3hot.
+ * no other device below it.
  */
 static bool can_reset(struct vfio_device *device)
 {
-	return pci_config_has_flr(&device->config) ||
+	return pci_config_has_flr(&device->config) || pci_config_has_af_flr(&device->config) ||
+	       pci_config_has_d3_reset(&device->config) ||
 	       (device->bdf.bus != 0 && !atomic_load(&device->shares_bus));
 }
 

@@ -70,6 +70,7 @@ struct vfio_device {
 	int wakeup_fd; /* -1: none */
 
 	struct lock lock;
+	uint8_t *vpd; /* the device's own copy of the model's; NULL: none */
 	struct pci_config config;
 	struct pci_view view;
 	/* Other devices are, or have been, on its bus; in its slot. */

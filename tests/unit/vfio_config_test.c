@@ -301,6 +301,19 @@ static void impossible_models_are_refused(void **state)
 	model.msix_table = (1 << 20) - 64;
 	assert_int_equal(pci_model_check(&model), -EINVAL);
 	model = full;
+	model.capabilities = (struct uiommufd_capability[]){{.id = 9, .off = 0xac, .size = 4}, {0}};
+	assert_int_equal(pci_model_check(&model), -EINVAL); /* where VPD is */
+	model.capabilities = (struct uiommufd_capability[]){
+		{.id = 9, .off = 0xb0, .size = 8}, {.id = 9, .off = 0xb4, .size = 4}, {0}};
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model.capabilities = (struct uiommufd_capability[]){{.id = 9, .off = 0xfc, .size = 8}, {0}};
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model.capabilities =
+		(struct uiommufd_capability[]){{.id = 3, .off = 0x200, .size = 12}, {0}};
+	assert_int_equal(pci_model_check(&model), 0);
+	model.pcie = false;
+	assert_int_equal(pci_model_check(&model), -EINVAL);
+	model = full;
 	model.msix_vectors = 2049;
 	assert_int_equal(pci_model_check(&model), -EINVAL);
 	model = full;

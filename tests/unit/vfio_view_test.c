@@ -293,6 +293,304 @@ static void a_piece_stays_in_its_dword_and_capability(void **state)
 	assert_int_equal(pci_view_piece(&f->view, msi + 14, 2), 2);
 }
 
+/* ---- capabilities that a model states ---- */
+
+enum {
+	CAP = 0xb0, /* of the capability that is tried */
+	EXT_CAP = 0x140,
+	HIDDEN = 0xf8, /* of one that is never visible: a subsystem ID */
+	EXT_HIDDEN = 0xf00,
+};
+
+static const uint8_t ones[256] = {[0 ... 255] = 0xff};
+
+/* A device with one capability of @id between others, whose bits the hardware can all change. */
+static struct fixture *make_cap(uint8_t id, uint16_t size, const uint8_t *bytes)
+{
+	static struct uiommufd_model model;
+	static struct uiommufd_capability caps[3];
+
+	caps[0] = (struct uiommufd_capability){
+		.id = PCI_CAP_ID_SSVID, .off = HIDDEN, .size = 8, .writable = ones};
+	caps[1] = (struct uiommufd_capability){
+		.id = id, .off = CAP, .size = size, .bytes = bytes, .writable = ones};
+	model = full;
+	model.capabilities = caps;
+	assert_int_equal(pci_model_check(&model), 0);
+	return make(&model);
+}
+
+static struct fixture *make_ext_cap(uint16_t id, uint16_t off, uint16_t size, const uint8_t *bytes)
+{
+	static struct uiommufd_model model;
+	static struct uiommufd_capability caps[3];
+
+	caps[0] = (struct uiommufd_capability){.id = PCI_EXT_CAP_ID_PASID,
+					       .off = EXT_HIDDEN,
+					       .size = 8,
+					       .version = 1,
+					       .writable = ones};
+	caps[1] = (struct uiommufd_capability){
+		.id = id, .off = off, .size = size, .version = 1, .bytes = bytes, .writable = ones};
+	model = full;
+	model.capabilities = caps;
+	assert_int_equal(pci_model_check(&model), 0);
+	return make(&model);
+}
+
+/* Whether the chain has a capability at @off; the chain ends. */
+static bool in_chain(struct fixture *f, uint32_t off)
+{
+	bool found = false;
+
+	for (uint32_t at = get(f, PCI_CAPABILITY_LIST, 1); at;
+	     at = get(f, at + PCI_CAP_LIST_NEXT, 1)) {
+		assert_true(at >= PCI_STD_HEADER_SIZEOF && at % 4 == 0);
+		found |= at == off;
+	}
+	return found;
+}
+
+static bool in_ext_chain(struct fixture *f, uint32_t off)
+{
+	bool found = false;
+
+	for (uint32_t at = PCI_CONFIG_SIZE; at; at = PCI_EXT_CAP_NEXT(get(f, at, 4)))
+		found |= at == off;
+	return found;
+}
+
+struct cap_case {
+	uint16_t id;
+	uint16_t size; /* bytes; those after it are a gap */
+	bool hidden;
+	uint8_t bytes[8];	/* after the header */
+	uint8_t changeable[32]; /* by offset in the capability */
+};
+
+/* A capability's bytes change as the case says; hidden, they are the device's own. */
+static void expect_bytes(struct fixture *f, uint32_t at, uint32_t header, const struct cap_case *c)
+{
+	for (uint32_t i = header; i < c->size; i++) {
+		const uint8_t bits = c->hidden ? 0xff : i < 32 ? c->changeable[i] : 0;
+
+		if (changeable(f, at + i, 1) != bits)
+			fail_msg("capability 0x%x, byte 0x%x: 0x%x can be changed, not 0x%x", c->id,
+				 i, changeable(f, at + i, 1), bits);
+	}
+	/* Behind it is a gap, which is the device's. */
+	assert_int_equal(changeable(f, at + c->size, 1), 0xff);
+}
+
+/* [CONFIG-CAPS.2], [CONFIG-CAPS.5..8], [CONFIG-CAPS.10..12], [CONFIG-GAPS] */
+static void each_capability_has_its_rule(void **state)
+{
+	static const struct cap_case cases[] = {
+		{PCI_CAP_ID_AGP, 12, false, {0}, {0}},
+		{PCI_CAP_ID_PCIX, 8, false, {0}, {[2] = 0xff, 0xff}},
+		{PCI_CAP_ID_HT, 28, false, {0}, {0}},
+		{PCI_CAP_ID_SATA, 8, false, {0}, {0}},
+		{PCI_CAP_ID_SATA, 16, false, {[2] = 0xf}, {0}},
+		{PCI_CAP_ID_AF, 6, false, {0}, {0}}, /* initiating a reset reads 0 */
+		{0x00, 8, true, {0}, {0}},
+		{PCI_CAP_ID_SLOTID, 4, true, {0}, {0}},
+		{PCI_CAP_ID_CHSWP, 4, true, {0}, {0}},
+		{PCI_CAP_ID_DBG, 4, true, {0}, {0}},
+		{PCI_CAP_ID_SSVID, 8, true, {0}, {0}},
+		{PCI_CAP_ID_SECDEV, 8, true, {0}, {0}},
+		{PCI_CAP_ID_EA, 8, true, {0}, {0}},
+		{0x15, 8, true, {0}, {0}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct cap_case *c = &cases[i];
+		uint8_t bytes[64] = {0};
+		struct fixture *f;
+
+		memcpy(bytes, c->bytes, sizeof(c->bytes));
+		/* The hardware has more behind it, too. */
+		f = make_cap((uint8_t)c->id, 40, bytes);
+		assert_int_equal(in_chain(f, CAP), !c->hidden);
+		assert_false(in_chain(f, HIDDEN));
+		assert_int_equal(get(f, CAP, 1), c->id);
+		expect_bytes(f, CAP, 2, c);
+		/* A hidden one is found at its place, with the device's own link. */
+		assert_int_equal(get(f, HIDDEN, 1), PCI_CAP_ID_SSVID);
+		assert_int_equal(get(f, HIDDEN + 1, 1), CAP);
+	}
+}
+
+/* [CONFIG-CAPS.7] */
+static void the_vendors_capability_is_the_devices_own(void **state)
+{
+	static const uint8_t bytes[] = {8, 0x12, 0x34, 0x56, 0x78, 0x9a}, empty[6] = {0};
+	struct fixture *f = make_cap(PCI_CAP_ID_VNDR, 8, bytes);
+
+	(void)state;
+	assert_true(in_chain(f, CAP));
+	assert_int_equal(get(f, CAP + 4, 4), 0x9a785634);
+	set(f, CAP + 4, 0x01020304, 4);
+	assert_int_equal(hw(f, CAP + 4, 4), 0x01020304);
+	assert_int_equal(changeable(f, CAP + 1, 1), 0);
+	/* Without a length it is hidden. */
+	assert_false(in_chain(make_cap(PCI_CAP_ID_VNDR, 8, empty), CAP));
+}
+
+/* [CONFIG-RESET.3], [CONFIG-CAPS.11] */
+static void af_resets_what_can_be_reset(void **state)
+{
+	static const uint8_t able[4] = {6, PCI_AF_CAP_TP | PCI_AF_CAP_FLR},
+			     unable[4] = {6, PCI_AF_CAP_TP};
+	struct fixture *f = make_cap(PCI_CAP_ID_AF, 6, able);
+
+	(void)state;
+	assert_true(pci_config_has_af_flr(&f->config));
+	assert_int_equal(set(f, CAP + PCI_AF_CTRL, 1, 1), PCI_EFFECT_RESET);
+	assert_int_equal(get(f, CAP + PCI_AF_CTRL, 1), 0);
+	assert_int_equal(set(f, CAP + PCI_AF_CTRL, 0, 1), 0);
+	f = make_cap(PCI_CAP_ID_AF, 6, unable);
+	assert_int_equal(set(f, CAP + PCI_AF_CTRL, 1, 1), 0);
+	assert_false(pci_config_has_af_flr(&f->config));
+}
+
+/* [CONFIG-EXTCAPS.2..11] */
+static void each_extended_capability_has_its_rule(void **state)
+{
+	static const struct cap_case cases[] = {
+		{PCI_EXT_CAP_ID_VC, 16, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_VC, 28, false, {1}, {0}},
+		{PCI_EXT_CAP_ID_MFVC, 16, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_VC9, 16, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_DSN, 12, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_PWR, 16, false, {0}, {[8] = 0xff}},
+		{PCI_EXT_CAP_ID_ACS, 8, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_ARI, 8, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_ATS, 8, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_PRI, 16, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_SRIOV, 64, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_MCAST, 40, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_REBAR, 20, false, {[4] = 2 << 5}, {0}},
+		{PCI_EXT_CAP_ID_LTR, 8, false, {0}, {0}},
+		{PCI_EXT_CAP_ID_PASID, 8, true, {0}, {0}},
+		{5, 16, true, {0}, {0}},
+		{PCI_EXT_CAP_ID_RCRB, 16, true, {0}, {0}},
+		{PCI_EXT_CAP_ID_SECPCI, 16, true, {0}, {0}},
+		{PCI_EXT_CAP_ID_DPC, 12, true, {0}, {0}},
+		{PCI_EXT_CAP_ID_L1SS, 16, true, {0}, {0}},
+		{PCI_EXT_CAP_ID_PTM, 12, true, {0}, {0}},
+		{0x2e, 24, true, {0}, {0}},
+		{0x7777, 8, true, {0}, {0}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct cap_case *c = &cases[i];
+		uint8_t bytes[96] = {0};
+		struct fixture *f;
+
+		memcpy(bytes, c->bytes, sizeof(c->bytes));
+		f = make_ext_cap(c->id, EXT_CAP, 96, bytes);
+		assert_int_equal(in_ext_chain(f, EXT_CAP), !c->hidden);
+		assert_false(in_ext_chain(f, EXT_HIDDEN));
+		assert_int_equal(get(f, EXT_CAP, 2), c->id);
+		expect_bytes(f, EXT_CAP, 4, c);
+	}
+}
+
+/* [CONFIG-EXTCAPS.5], [CONFIG-EXTCAPS.10] */
+static void vendors_extended_capabilities_are_the_devices_own(void **state)
+{
+	static const uint16_t ids[] = {PCI_EXT_CAP_ID_VNDR, PCI_EXT_CAP_ID_DVSEC};
+	static const uint8_t bytes[12] = {0, 0, 0x00, 0x01}; /* 16 bytes long */
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture *f = make_ext_cap(ids[i], EXT_CAP, 16, bytes);
+
+		assert_true(in_ext_chain(f, EXT_CAP));
+		set(f, EXT_CAP + 8, 0x01020304, 4);
+		assert_int_equal(hw(f, EXT_CAP + 8, 4), 0x01020304);
+		assert_int_equal(changeable(f, EXT_CAP, 4), 0);
+	}
+}
+
+/* [CONFIG-EXTCAPS] */
+static void a_hidden_one_at_the_start_is_a_placeholder(void **state)
+{
+	struct fixture *f = make_ext_cap(PCI_EXT_CAP_ID_DPC, PCI_CONFIG_SIZE, 12, NULL);
+
+	(void)state;
+	/* Nothing else is visible. */
+	assert_int_equal(get(f, PCI_CONFIG_SIZE, 4), 0);
+	assert_int_equal(hw(f, PCI_CONFIG_SIZE, 4),
+			 PCI_EXT_CAP_ID_DPC | 1 << 16 | (uint32_t)EXT_HIDDEN << 20);
+	assert_int_equal(changeable(f, PCI_CONFIG_SIZE + 4, 4), UINT32_MAX);
+}
+
+/* [CONFIG-VPD], [CONFIG-CAPS.3] */
+static void vpd_is_read_and_written_by_its_address(void **state)
+{
+	static const uint8_t tags[8] = {0x82, 2, 0, 'a', 'b', 0x78, 0, 0};
+	struct uiommufd_model model = full;
+	uint8_t bytes[8];
+	struct fixture *f;
+	uint32_t cap;
+
+	(void)state;
+	memcpy(bytes, tags, sizeof(bytes));
+	model.vpd = tags;
+	model.vpd_size = sizeof(tags);
+	f = make(&model);
+	f->config.vpd_bytes = bytes;
+	f->config.vpd_size = sizeof(bytes);
+	cap = f->config.vpd;
+	assert_true(in_chain(f, cap));
+	set(f, cap + PCI_VPD_ADDR, 0, 2);
+	assert_int_equal(get(f, cap + PCI_VPD_ADDR, 2), PCI_VPD_ADDR_F);
+	assert_int_equal(get(f, cap + PCI_VPD_DATA, 4), 'a' << 24 | 2 << 8 | 0x82);
+	set(f, cap + PCI_VPD_ADDR, 3, 1); /* the byte with the flag runs it */
+	assert_int_equal(get(f, cap + PCI_VPD_DATA, 4), 'a' << 24 | 2 << 8 | 0x82);
+	set(f, cap + PCI_VPD_ADDR + 1, 0, 1);
+	assert_int_equal(get(f, cap + PCI_VPD_DATA, 4), 0x78 << 16 | 'b' << 8 | 'a');
+	/* Behind the end. */
+	set(f, cap + PCI_VPD_ADDR, 0x100, 2);
+	assert_int_equal(get(f, cap + PCI_VPD_ADDR, 2), PCI_VPD_ADDR_F | 0x100);
+	assert_int_equal(get(f, cap + PCI_VPD_DATA, 4), 0);
+	set(f, cap + PCI_VPD_ADDR, PCI_VPD_ADDR_F | 0x100, 2);
+	assert_int_equal(get(f, cap + PCI_VPD_ADDR, 2), PCI_VPD_ADDR_F | 0x100);
+	/* Written. */
+	set(f, cap + PCI_VPD_DATA, 0x11223344, 4);
+	set(f, cap + PCI_VPD_ADDR, PCI_VPD_ADDR_F | 4, 2);
+	assert_int_equal(get(f, cap + PCI_VPD_ADDR, 2), 4);
+	assert_int_equal(bytes[4], 0x44);
+	/* Not valid: nothing completes. */
+	f->config.vpd_bytes = NULL;
+	set(f, cap + PCI_VPD_ADDR, 0, 2);
+	assert_int_equal(get(f, cap + PCI_VPD_ADDR, 2), 0);
+}
+
+/* [CONFIG-PM]: No_Soft_Reset. */
+static void coming_back_from_D3hot_may_be_a_reset(void **state)
+{
+	struct uiommufd_model model = full;
+	struct fixture *f;
+	uint32_t pmcsr;
+
+	(void)state;
+	model.d3_reset = true;
+	f = make(&model);
+	pmcsr = f->config.pm + PCI_PM_CTRL;
+	assert_true(pci_config_has_d3_reset(&f->config));
+	assert_int_equal(get(f, pmcsr, 2), 0);
+	assert_int_equal(set(f, pmcsr, 3, 2), 0);
+	assert_int_equal(set(f, pmcsr, 0, 2), PCI_EFFECT_RESET);
+	assert_int_equal(set(f, pmcsr, 0, 2), 0);
+	f = make(&full);
+	set(f, pmcsr, 3, 2);
+	assert_int_equal(set(f, pmcsr, 0, 2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +604,14 @@ int main(void)
 		cmocka_unit_test(msix_cannot_be_written),
 		cmocka_unit_test(error_masks_pass_to_the_device),
 		cmocka_unit_test(a_piece_stays_in_its_dword_and_capability),
+		cmocka_unit_test(each_capability_has_its_rule),
+		cmocka_unit_test(the_vendors_capability_is_the_devices_own),
+		cmocka_unit_test(af_resets_what_can_be_reset),
+		cmocka_unit_test(each_extended_capability_has_its_rule),
+		cmocka_unit_test(vendors_extended_capabilities_are_the_devices_own),
+		cmocka_unit_test(a_hidden_one_at_the_start_is_a_placeholder),
+		cmocka_unit_test(vpd_is_read_and_written_by_its_address),
+		cmocka_unit_test(coming_back_from_D3hot_may_be_a_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
