@@ -169,10 +169,18 @@ static struct bar_access access_at(void *cookie, uint64_t offset, unsigned int s
 	};
 }
 
+/* Neither a load nor a store wakes the device from a low-power feature [CONFIG-FEATURES.2]. */
+static bool is_asleep(const struct bar_access *access)
+{
+	return atomic_load(&access->device->low_power);
+}
+
 static int trap_read(void *cookie, uint64_t offset, unsigned int size, uint64_t *value)
 {
 	const struct bar_access access = access_at(cookie, offset, size);
 
+	if (is_asleep(&access))
+		return -EIO;
 	vfio_work_resume(&access.device->work);
 	return bar_read(&access, value);
 }
@@ -181,6 +189,8 @@ static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t
 {
 	const struct bar_access access = access_at(cookie, offset, size);
 
+	if (is_asleep(&access))
+		return -EIO;
 	vfio_work_resume(&access.device->work);
 	return bar_write(&access, value);
 }

@@ -29,7 +29,10 @@ struct feature {
 	long (*run)(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t data);
 };
 
-/* ---- low power: each access wakes the device while it lasts, so only the state is kept ---- */
+/*
+ * ---- low power: each call wakes the device while it lasts, so only the state is kept. A mapped
+ * BAR does not answer (bar.c) ----
+ */
 
 /* Takes @wakeup (-1: none) on success. */
 static int enter_low_power(struct vfio_device *device, int wakeup)

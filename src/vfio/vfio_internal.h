@@ -66,8 +66,8 @@ struct vfio_device {
 	struct iommufd_device *iommufd; /* NULL: the device has no owner */
 	unsigned int group_files;	/* files from the group, which own it together */
 	bool resettable;		/* alone: found out when the device is enabled */
-	bool low_power;
-	int wakeup_fd; /* -1: none */
+	_Atomic bool low_power;		/* mapped BARs read it without the lock */
+	int wakeup_fd;			/* -1: none */
 
 	struct lock lock;
 	uint8_t *vpd; /* the device's own copy of the model's; NULL: none */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Config space as vfio-pci virtualises it [CONFIG]: on any PCI device, with the capabilities it has. */
+/* Config space as vfio-pci virtualises it [CONFIG], of any PCI device. */
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <string.h>
@@ -307,33 +307,20 @@ static void flr_by_config_space_resets_the_device_and_keeps_registers(void **sta
 /* ---- the MSI-X table ---- */
 
 struct table {
-	uint64_t at;	  /* position of entry 0 in the device's file */
-	uint32_t *mapped; /* entry 0 in the mapped BAR; NULL: it cannot be mapped */
+	struct vfio_region_info bar;
+	uint32_t off; /* of entry 0 in the BAR */
 };
 
-static struct table msix_table(const struct fixture *t)
+static struct table need_msix_table(const struct fixture *t)
 {
 	const uint32_t where = get(t, need_cap(t, PCI_CAP_ID_MSIX) + PCI_MSIX_TABLE, 4);
-	struct vfio_region_info info = {.argsz = sizeof(info), .index = where & PCI_MSIX_TABLE_BIR};
-	const uint32_t off = where & PCI_MSIX_TABLE_OFFSET;
-	char *bar;
+	struct table table = {
+		.bar = {.argsz = sizeof(table.bar), .index = where & PCI_MSIX_TABLE_BIR},
+		.off = where & PCI_MSIX_TABLE_OFFSET,
+	};
 
-	expect_ok(t->device, VFIO_DEVICE_GET_REGION_INFO, &info);
-	if (!(info.flags & VFIO_REGION_INFO_FLAG_MMAP))
-		return (struct table){info.offset + off, NULL};
-	bar = mmap(NULL, info.size, PROT_READ | PROT_WRITE, MAP_SHARED, t->device,
-		   (off_t)info.offset);
-	expect_true(bar != MAP_FAILED);
-	return (struct table){info.offset + off, (uint32_t *)(bar + off)};
-}
-
-static volatile uint32_t *need_mapped_table(const struct fixture *t)
-{
-	const struct table table = msix_table(t);
-
-	if (!table.mapped)
-		skip_test("the BAR of the MSI-X table cannot be mapped");
-	return table.mapped;
+	expect_ok(t->device, VFIO_DEVICE_GET_REGION_INFO, &table.bar);
+	return table;
 }
 
 static int set_msix(const struct fixture *t, uint32_t data, uint32_t count, int32_t fd)
@@ -355,7 +342,8 @@ static int set_msix(const struct fixture *t, uint32_t data, uint32_t count, int3
 static void the_msix_table_is_not_read_or_written(void **state)
 {
 	struct fixture *t = fixture(state);
-	const off_t at = (off_t)msix_table(t).at;
+	const struct table table = need_msix_table(t);
+	const off_t at = (off_t)(table.bar.offset + table.off);
 	uint64_t word = 0;
 
 	expect_equal(pread(t->device, &word, 8, at), 8);
@@ -366,10 +354,24 @@ static void the_msix_table_is_not_read_or_written(void **state)
 	expect_equal(word, UINT64_MAX);
 }
 
-static void a_mapping_has_the_msix_table_itself(void **state)
+static void the_msix_table_takes_no_ioeventfd(void **state)
 {
 	struct fixture *t = fixture(state);
-	volatile uint32_t *entry = need_mapped_table(t);
+	const struct table table = need_msix_table(t);
+	struct vfio_device_ioeventfd cmd = {
+		.argsz = sizeof(cmd),
+		.flags = VFIO_DEVICE_IOEVENTFD_32,
+		.offset = table.bar.offset + table.off,
+		.fd = close_later(eventfd(0, EFD_CLOEXEC)),
+	};
+
+	expect_errno(EINVAL, t->device, VFIO_DEVICE_IOEVENTFD, &cmd);
+	cmd.offset += 12;
+	expect_errno(EINVAL, t->device, VFIO_DEVICE_IOEVENTFD, &cmd);
+}
+
+static void check_mapped_entry(const struct fixture *t, volatile uint32_t *entry)
+{
 	const int fd = close_later(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	const uint32_t flags = find_cap(t, PCI_CAP_ID_MSIX) + PCI_MSIX_FLAGS;
 
@@ -390,6 +392,22 @@ static void a_mapping_has_the_msix_table_itself(void **state)
 	expect_equal(set_msix(t, VFIO_IRQ_SET_DATA_NONE, 0, 0), 0);
 	expect_equal(get(t, flags, 2) & PCI_MSIX_FLAGS_ENABLE, 0);
 	expect_equal(entry[3] & PCI_MSIX_ENTRY_CTRL_MASKBIT, 1);
+}
+
+static void a_mapping_has_the_msix_table_itself(void **state)
+{
+	struct fixture *t = fixture(state);
+	const struct table table = need_msix_table(t);
+	char *bar;
+
+	if (!(table.bar.flags & VFIO_REGION_INFO_FLAG_MMAP))
+		skip_test("the BAR of the MSI-X table cannot be mapped");
+	bar = mmap(NULL, table.bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, t->device,
+		   (off_t)table.bar.offset);
+	expect_true(bar != MAP_FAILED);
+	check_mapped_entry(t, (uint32_t *)(bar + table.off));
+	/* The mapping would keep the device open. */
+	expect_equal(munmap(bar, table.bar.size), 0);
 }
 
 /* The two functions of a device without a reset of its own, where the machine has one. */
@@ -435,6 +453,7 @@ int vfio_config(void)
 		CASE(bound, two_functions_are_marked_and_cannot_be_reset_alone,
 		     "CONFIG-HEADER.6, CONFIG-RESET.1"),
 		CASE(bound, the_msix_table_is_not_read_or_written, "CONFIG-MSIX-TABLE.1..2"),
+		CASE(bound, the_msix_table_takes_no_ioeventfd, "CONFIG-MSIX-TABLE.4"),
 		CASE(bound, a_mapping_has_the_msix_table_itself,
 		     "CONFIG-MSIX-TABLE.3, CONFIG-CAPS.9"),
 		CASE(bound, error_masks_can_be_set_and_the_log_cannot, "CONFIG-EXTCAPS.1"),

@@ -296,6 +296,7 @@ static void intx_is_unmasked_by_an_eventfd(void **state)
 
 enum {
 	COMMAND = 4,
+	COMMAND_MASTER = 4,
 	INTX_DISABLE = 0x400,
 };
 
@@ -465,6 +466,39 @@ static void without_its_enable_bit_msi_is_silent(void **state)
 	edu_write(t->device, EDU_IRQ_ACK, 1);
 }
 
+static void without_bus_mastering_no_message_is_sent(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+	uint32_t command;
+
+	need_edu(t);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	command = config_read(t->device, COMMAND, 2);
+	config_write(t->device, COMMAND, 2, command & ~COMMAND_MASTER);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_true(stays_quiet(fd));
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+	config_write(t->device, COMMAND, 2, command);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+}
+
+static void interrupts_are_set_up_without_memory_decoding(void **state)
+{
+	struct fixture *t = fixture(state);
+	const uint32_t index = vectors(t, MSI) ? MSI : MSIX;
+	int fd = new_eventfd();
+
+	need_vectors(t, index);
+	config_write(t->device, COMMAND, 2, 0);
+	expect_set(0, t, index, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, index, NONE | TRIGGER, 1, 0);
+	expect_equal(signals(fd), 1);
+	expect_equal(config_read(t->device, COMMAND, 2), 0);
+}
+
 static void interrupts_end_with_the_device_file(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -541,6 +575,8 @@ int vfio_irq(void)
 		CASE(bound, the_device_sends_msi, "PCI-IRQ"),
 		CASE(bound, without_its_enable_bit_msi_is_silent,
 		     "CONFIG-MSI-WRITE.2, CONFIG-CAPS.4"),
+		CASE(bound, without_bus_mastering_no_message_is_sent, "CONFIG-COMMAND.3"),
+		CASE(bound, interrupts_are_set_up_without_memory_decoding, "CONFIG-IRQ.9"),
 		CASE(bound, interrupts_end_with_the_device_file, "PCI-IRQ"),
 		CASE(bound, req_is_set_signalled_and_cleared, "PCI-IRQ-ACTIONS.4"),
 		CASE(bound, req_with_bad_data_is_EINVAL, "PCI-IRQ-ACTIONS.4"),

@@ -588,8 +588,10 @@ static void feature_checks_in_order(void **state)
 	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_FEATURE, at_the_edge(rig, head, 8)), -EFAULT);
 	rig->hole = 0;
 	assert_int_equal(feature(rig, 16, set | wake, UINT32_MAX), -EINVAL);
-	/* vfio-pci has none [CONFIG-FEATURES.4]. */
+	/* vfio-pci has none [CONFIG-FEATURES.4], [CONFIG-FEATURES.1], [CONFIG-FEATURES.5]. */
 	assert_int_equal(feature(rig, 12, set | VFIO_DEVICE_FEATURE_BUS_MASTER, 1), -ENOTTY);
+	assert_int_equal(feature(rig, 16, set | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN, 1), -ENOTTY);
+	assert_int_equal(feature(rig, 16, get | VFIO_DEVICE_FEATURE_ZPCI_ERROR, 1), -ENOTTY);
 }
 
 /* ---- read and write ---- */
@@ -633,6 +635,7 @@ static void bar_accesses_are_clipped_to_its_end(void **state)
 	assert_int_equal(rig_pwrite(rig, bytes, 16, rig_pos(0, 4095)), 1);
 }
 
+/* [CONFIG-REGIONS.4] */
 static void bar_accesses_are_split_by_alignment(void **state)
 {
 	uint8_t out[21], in[21];

@@ -370,6 +370,7 @@ static void a_message_without_bus_mastering_is_lost(void **state)
 	assert_int_equal(events(f->event[0]), 1);
 }
 
+/* [CONFIG-IRQ.7] */
 static void msi_does_not_grow_and_msix_does(void **state)
 {
 	struct fixture *f = *state;

@@ -94,7 +94,7 @@ static uint32_t changeable(struct fixture *f, uint32_t off, uint32_t size)
 	return high ^ low;
 }
 
-/* [CONFIG-HEADER.1..14] */
+/* [CONFIG-HEADER.1..14], [CONFIG-COMMAND.4] */
 static void the_header_has_few_writable_registers(void **state)
 {
 	static const struct {
