@@ -66,24 +66,24 @@ static uint64_t cut(uint64_t value, unsigned int size)
 }
 
 /* Whether the access gets to the device at all. */
-static bool answers(const struct bar_access *access) REQUIRES(access->device->lock)
+static bool answers(const struct vfio_device *device, const struct bar_access *access)
+	REQUIRES(device->lock)
 {
-	const struct vfio_device *device = access->device;
-
 	lock_assert_held(&device->lock);
 	return !(device->dev.model->bars[access->bar].flags & UIOMMUFD_BAR_IO) ||
 	       pci_config_effective(&device->config) & PCI_COMMAND_IO;
 }
 
 /* All ones where the model does not answer. */
-static uint64_t model_read(const struct bar_access *access) REQUIRES(access->device->lock)
+static uint64_t model_read(struct vfio_device *device, const struct bar_access *access)
+	REQUIRES(device->lock)
 {
-	struct uiommufd_device *dev = &access->device->dev;
+	struct uiommufd_device *dev = &device->dev;
 	const unsigned int width = model_width(access);
 	uint64_t value = 0;
 
-	lock_assert_held(&access->device->lock);
-	if (!width || !answers(access))
+	lock_assert_held(&device->lock);
+	if (!width || !answers(device, access))
 		return UINT64_MAX;
 	for (unsigned int at = 0; at < access->size; at += width)
 		value |= cut(dev->model->read(dev, access->bar, access->off + at, width), width)
@@ -91,14 +91,14 @@ static uint64_t model_read(const struct bar_access *access) REQUIRES(access->dev
 	return value;
 }
 
-static void model_write(const struct bar_access *access, uint64_t value)
-	REQUIRES(access->device->lock)
+static void model_write(struct vfio_device *device, const struct bar_access *access, uint64_t value)
+	REQUIRES(device->lock)
 {
-	struct uiommufd_device *dev = &access->device->dev;
+	struct uiommufd_device *dev = &device->dev;
 	const unsigned int width = model_width(access);
 
-	lock_assert_held(&access->device->lock);
-	if (!width || !answers(access))
+	lock_assert_held(&device->lock);
+	if (!width || !answers(device, access))
 		return;
 	for (unsigned int at = 0; at < access->size; at += width)
 		dev->model->write(dev, access->bar, access->off + at, width,
@@ -125,7 +125,7 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 		*value = vfio_irqs_read_pending(&device->irqs, access->off - model->msix_pba,
 						access->size);
 	else
-		*value = model_read(access);
+		*value = model_read(device, access);
 out:
 
 	lock_release(&device->lock);
@@ -147,7 +147,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	if (in_msix_table(access))
 		vfio_irqs_write_table(&device->irqs, access->off - table, access->size, value);
 	else if (!in_msix_pending(access))
-		model_write(access, value);
+		model_write(device, access, value);
 out:
 
 	lock_release(&device->lock);
