@@ -11,7 +11,7 @@ DEMO = build/uiommufd run --device edu -- build/examples/edu-copy
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check bench format format-check tidy sanitize tsan coverage fuzz kernel-tests install clean help
+.PHONY: build demo check bench format format-check tidy sanitize tsan coverage fuzz kernel-tests differential install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -74,6 +74,13 @@ kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built 
 	@ninja -C build --quiet
 	@tests/kernel/run.py build
 	@tests/kernel/guest.py build
+
+differential: ## random sequences of calls, compared with Linux's answers; with DIFFERENTIAL=DIR those recorded in DIR
+	@scripts/setup check
+	@$(call configure,build,-Dtests=enabled)
+	@ninja -C build --quiet
+	@tests/differential/differential.py build/uiommufd build/tests/differential/sequences \
+		$(if $(DIFFERENTIAL),--answers $(DIFFERENTIAL))
 
 install: build ## install (DESTDIR is honoured; the prefix is set with MESON_ARGS=--prefix=...)
 	@$(MESON) install -C build --no-rebuild

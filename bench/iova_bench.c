@@ -18,7 +18,7 @@
 #include "../tests/lib/random.h"
 #include "base/check.h"
 #include "bench.h"
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 
 #define OPERATIONS 100000u
 #define FILLS	   3

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The C library's allocator, and pieces of address space for allocators of our own, behind the
- * failure hook. Locks: its own.
+ * The C library's allocator, and chunks of address space for our own allocators (base/pool.h),
+ * behind the hook that makes them fail. Locks: those of the C library only.
  */
 #include "base/alloc.h"
 
@@ -43,7 +43,7 @@ void *alloc_resize(void *array, size_t count, size_t size)
 {
 	size_t bytes;
 
-	/* A size of 0 would free the array and return NULL. */
+	/* realloc() of 0 bytes would free the array and return NULL. */
 	assert(count && size);
 
 	if (fail_inject() || __builtin_mul_overflow(count, size, &bytes))
@@ -62,7 +62,7 @@ void *chunk_alloc(size_t size, bool huge)
 
 	if (fail_inject() || sys_map_aligned(size, size, 0, PROT_READ | PROT_WRITE, &chunk))
 		return NULL;
-	if (huge) /* without huge pages it works as well, only slower */
+	if (huge) /* failure only costs time */
 		(void)sys_madvise(chunk, size, MADV_HUGEPAGE);
 	return chunk;
 }

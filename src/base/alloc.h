@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every allocation of the engine; each can be made to fail (base/fail.h). Memory is zeroed. */
+/*
+ * Every allocation of the engine. Memory is zeroed; any of them can be made to fail (base/fail.h).
+ */
 #ifndef BASE_ALLOC_H
 #define BASE_ALLOC_H
 
@@ -13,8 +15,8 @@ void *alloc_zeroed(size_t size);
 void *alloc_aligned(size_t align, size_t size);
 
 /*
- * Zeroed array of @count elements of @size bytes; NULL also from 2 GiB on, as in the kernel: how
- * many there are is a program's word, and memory that nobody touches would be promised without end.
+ * A zeroed array of @count elements of @size bytes. NULL also from 2 GiB on, as in the kernel: the
+ * program chooses @count, and the system would promise any amount of memory that is never touched.
  */
 void *alloc_array(size_t count, size_t size);
 
@@ -24,12 +26,12 @@ void *alloc_array(size_t count, size_t size);
  */
 void *alloc_resize(void *array, size_t count, size_t size);
 
-/* Also of what the C library has allocated for its caller (open_memstream()). */
+/* Also for what the C library has allocated for its caller (open_memstream()). NULL is allowed. */
 void alloc_free(void *memory);
 
 /*
- * @size zeroed bytes, a power of two of at least a page, aligned to their size; NULL. @huge: of
- * huge pages, where the system has them. Free with chunk_free().
+ * @size zeroed bytes, a power of two of at least a page, aligned to their size, or NULL. @huge:
+ * huge pages if the system has them. Free with chunk_free().
  */
 void *chunk_alloc(size_t size, bool huge);
 void chunk_free(void *chunk, size_t size);

@@ -2,6 +2,7 @@
 /* References to callers. The caller that is this process is in mem/self.c. */
 #include "base/caller.h"
 
+#include "base/check.h"
 #include "base/ref.h"
 
 #define EXPORTED __attribute__((visibility("default")))
@@ -30,4 +31,25 @@ EXPORTED void uiommufd_caller_put(struct uiommufd_caller *caller)
 {
 	if (ref_put(refs_of(caller)))
 		caller_release(caller);
+}
+
+int caller_check_zero(struct uiommufd_caller *caller, uint64_t addr, uint64_t len)
+{
+	uint8_t chunk[256];
+
+	while (len) {
+		/* Not beyond the page, so that what is before an unreadable one is seen. */
+		uint64_t page = PAGE_SIZE - (addr & PAGE_MASK);
+		uint64_t now = min_u64(min_u64(len, page), sizeof(chunk));
+
+		if (caller_read(caller, chunk, addr, now))
+			return -EFAULT;
+		for (uint64_t i = 0; i < now; i++) {
+			if (chunk[i])
+				return -E2BIG;
+		}
+		addr += now;
+		len -= now;
+	}
+	return 0;
 }

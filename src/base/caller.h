@@ -29,6 +29,12 @@ static inline int caller_write(struct uiommufd_caller *caller, uint64_t dst, con
 	return caller->ops->write(caller, dst, src, len);
 }
 
+/*
+ * The @len bytes at @addr must be zero, however many they are: -E2BIG if one is not, -EFAULT if
+ * they cannot be read, whichever shows first.
+ */
+int caller_check_zero(struct uiommufd_caller *caller, uint64_t addr, uint64_t len);
+
 static inline int caller_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len,
 				  bool write)
 {
@@ -42,12 +48,12 @@ static inline bool caller_is_direct(const struct uiommufd_caller *caller)
 }
 
 static inline int caller_resolve(struct uiommufd_caller *caller, uint64_t va, uint64_t len,
-				 uint64_t *bus, uint64_t *run)
+				 uint64_t *bus, uint64_t *extent)
 {
 	if (!caller_is_direct(caller))
-		return caller->ops->resolve(caller, va, len, bus, run);
+		return caller->ops->resolve(caller, va, len, bus, extent);
 	*bus = va;
-	*run = len;
+	*extent = len;
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The system's page, on which the API is defined (spec: "page"). */
+/* The page size that the API is defined on; the system's is the same. */
 #define PAGE_SHIFT 12u
 #define PAGE_SIZE  (UINT64_C(1) << PAGE_SHIFT)
 #define PAGE_MASK  (PAGE_SIZE - 1)
@@ -21,8 +21,7 @@ static inline int check_add(uint64_t a, uint64_t b, uint64_t *sum)
 	return __builtin_add_overflow(a, b, sum) ? -EOVERFLOW : 0;
 }
 
-/* *@last = the last address of @len (not 0) bytes at @start, or -EOVERFLOW. 2^64-1 is a legal last.
- */
+/* *@last = the last of @len (not 0) bytes at @start, or -EOVERFLOW. 2^64 - 1 is a legal last. */
 static inline int check_last(uint64_t start, uint64_t len, uint64_t *last)
 {
 	return check_add(start, len - 1, last);

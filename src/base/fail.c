@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The countdown behind fail_inject(); the thread's own, so nothing is locked. */
+/* The countdown behind fail_inject(). It is per thread, so there is no lock. */
 #include "base/fail.h"
 
 __thread uint64_t fail_countdown __attribute__((tls_model("initial-exec")));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Failure on purpose: every allocation and every other step that may fail asks here first, so that
- * a test can make each of them fail in turn.
+ * Injected failures: every allocation and every other step that may fail asks here first, so that a
+ * test can make each of them fail in turn.
  *
- * The counter is per thread. Armed with n, the n-th question from then on is answered yes, once.
- * Cost when not armed: one thread-local load and a branch.
+ * Each thread has its own countdown. Once it is armed with n, the n-th call of fail_inject()
+ * returns true, and no other. Cost when not armed: one thread-local load and a branch.
  */
 #ifndef BASE_FAIL_H
 #define BASE_FAIL_H
@@ -14,9 +14,10 @@
 
 extern __thread uint64_t fail_countdown __attribute__((tls_model("initial-exec")));
 
+/* Counts down; true: this is the n-th. For fail_inject() only. */
 bool fail_hit(void);
 
-/* True if this step is to fail now. The caller then returns the errno that the step would give. */
+/* True if this step must fail now. The caller returns the errno that the step itself would give. */
 static inline bool fail_inject(void)
 {
 	return __builtin_expect(fail_countdown != 0, 0) && fail_hit();

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The slots of the gate: a list that only grows, at its head, without a lock. A slot is never
- * freed; one whose thread has exited is taken over by the next thread that needs one, so there are
- * as many as threads ever were inside at the same time of their lives.
+ * freed; the next thread that needs one adopts the slot of a thread that has exited, so there are
+ * as many slots as threads that used the gate were ever alive at once.
  *
- * A thread owns the slot that gate_self names, and alone writes it while owned is set (except in
- * the child of a fork, where there is no other thread).
+ * Invariant: a thread owns the slot that gate_self points to, and alone writes it while @owned is
+ * set (except in the child of a fork, where there is no other thread).
  */
 #include "base/gate.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sched.h>
 
 #include "base/alloc.h"
 #include "base/fail.h"
 
-/* Polls before a waiter lets others run: somewhat longer than a page takes to copy. */
+/* Polls before a waiter yields the processor: somewhat longer than copying a page takes. */
 #define POLLS_BEFORE_YIELD 256
 
 __thread struct gate_slot *gate_self __attribute__((tls_model("initial-exec")));
@@ -116,10 +117,12 @@ static void wait_for_slot(struct gate_slot *slot, const void *key)
 
 	if (atomic_load_explicit(&slot->key, memory_order_acquire) != key)
 		return;
+	assert(slot != gate_self);
 
 	/*
-	 * The thread may leave and enter again between two looks, for ever: the key alone would
-	 * starve us. Whoever sees the key of an entry sees its number, or that of a later one.
+	 * The thread may leave and enter again between two polls, without end, so waiting for the
+	 * key alone could starve. A poll that sees the key of an entry also sees its number, or
+	 * that of a later entry.
 	 */
 	entry = atomic_load_explicit(&slot->entries, memory_order_acquire);
 	for (unsigned int polls = 0;
@@ -131,7 +134,7 @@ static void wait_for_slot(struct gate_slot *slot, const void *key)
 
 void gate_wait(const void *key)
 {
-	/* What the caller stored must be seen by threads whose key is not seen below. */
+	/* A thread whose key is not seen below sees what the caller has stored. */
 	atomic_thread_fence(memory_order_seq_cst);
 
 	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot))

@@ -2,12 +2,15 @@
 /*
  * A tree of bitmaps over an array of pointers.
  *
- * Level 0 has one bit per ID, set when it is taken; ID 0 is taken from the start. A bit of level
- * n + 1 says that a word of level n is full. The levels end with the first that is a single word;
- * those above are NULL. Bits past the end of a level are 0, so the lowest clear bit of the top word
- * leads down to the lowest free ID, or to one past the capacity if all are taken.
+ * Invariants:
+ * - level 0 has one bit per ID, set while the ID is taken; ID 0 is always taken and finds nothing;
+ * - a bit of level n + 1 is set while a word of level n is full;
+ * - the levels end with the first that is a single word; those above are NULL;
+ * - bits past the end of a level are 0, so the lowest clear bit of the top word leads down to the
+ *   lowest free ID, or to one past the capacity if all are taken;
+ * - what is stored is under a taken ID, and @taken counts these (without ID 0).
  *
- * The table doubles when it is full and never shrinks: one pointer and about one bit per ID.
+ * The table doubles when it is full and never shrinks. Memory: a pointer and about a bit per ID.
  */
 #include "base/idtable.h"
 
@@ -90,7 +93,7 @@ static void set_free(struct idtable *table, uint32_t id)
 	}
 }
 
-/* Gives the empty @table slots and bitmaps for @capacity IDs. On failure the caller destroys it. */
+/* Allocates the slots and bitmaps of the empty @table. On failure the caller destroys it. */
 static int allocate(struct idtable *table, uint32_t capacity)
 {
 	uint32_t words = capacity;
@@ -119,7 +122,7 @@ static int grow(struct idtable *table)
 		return -ENOMEM;
 	}
 	set_taken(&bigger, 0);
-	/* The table is full: that is why it grows. */
+	/* A table grows only when it is full. */
 	for (uint32_t id = 1; id < table->capacity; id++)
 		set_taken(&bigger, id);
 	if (table->capacity)
@@ -132,7 +135,7 @@ static int grow(struct idtable *table)
 /* The lowest free ID; the capacity or more if there is none. */
 static uint32_t lowest_free(const struct idtable *table)
 {
-	uint32_t bits[LEVELS]; /* bits of each level that mean something */
+	uint32_t bits[LEVELS]; /* of each level, without those past its end */
 	uint32_t index = 0;
 	unsigned int top = 0;
 
@@ -222,4 +225,41 @@ void *idtable_next(const struct idtable *table, uint32_t *id)
 bool idtable_empty(const struct idtable *table)
 {
 	return table->taken == 0;
+}
+
+/* Whether each bit of @level, which has @bits bits, says what the word below it says. */
+static bool level_is_right(const struct idtable *table, unsigned int level, uint32_t bits)
+{
+	const uint64_t *words = table->levels[level];
+
+	for (uint32_t i = 0; i < words_for(bits) << WORD_SHIFT; i++) {
+		bool set = words[i >> WORD_SHIFT] & bit_of(i);
+
+		if (set != (i < bits && table->levels[level - 1][i] == WORD_FULL))
+			return false;
+	}
+	return true;
+}
+
+const char *idtable_check(const struct idtable *table)
+{
+	uint32_t bits = table->capacity, taken = 0;
+
+	for (uint32_t id = 0; id < table->capacity; id++) {
+		if (table->slots[id] && !is_taken(table, id))
+			return "an object under a free ID";
+		taken += is_taken(table, id);
+	}
+	if (table->capacity && (!is_taken(table, 0) || table->slots[0]))
+		return "ID 0";
+	if (table->capacity && taken != table->taken + 1)
+		return "count of taken IDs";
+	for (unsigned int level = 1; level < LEVELS && table->levels[level]; level++) {
+		bits = words_for(bits);
+		if (bits == 1)
+			return "a level above a single word";
+		if (!level_is_right(table, level, bits))
+			return "a bit above a word";
+	}
+	return NULL;
 }

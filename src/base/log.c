@@ -59,7 +59,7 @@ void log_line(enum log_level level, const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
 	const size_t text = sizeof(prefix) - 1;
-	const size_t space = sizeof(line) - text; /* the newline takes the place of the 0 byte */
+	const size_t space = sizeof(line) - text; /* the newline replaces the 0 byte */
 	int saved = errno;
 	va_list args;
 	size_t len;

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines for the person who runs us: "uiommufd: " and the text, to standard error or to the file
- * that log_open() names. One write() per line, so that lines of several threads do not mix.
- * Thread-safe; never touches errno.
+ * Lines for the user: "uiommufd: " and the text, to standard error or to the file of log_open().
+ * One write() per line, so that lines of several threads do not mix. Thread-safe; leaves errno
+ * alone.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 enum log_level {
-	LOG_LEVEL_ERROR, /* what stops us */
-	LOG_LEVEL_FAULT, /* a mistake of the program or device that runs under us: always worth a
-			    line */
+	LOG_LEVEL_ERROR, /* the engine cannot do what it was asked to */
+	LOG_LEVEL_FAULT, /* a mistake of the program or of a device model: always worth a line */
 	LOG_LEVEL_INFO,
 	LOG_LEVEL_DEBUG,
 };
@@ -18,8 +17,7 @@ enum log_level {
 /* Messages above @level are dropped. Default: LOG_LEVEL_FAULT. */
 void log_set_level(enum log_level level);
 
-/* Sends lines to the file at @path (appended) instead of standard error. Returns 0 or a negative
- * errno. */
+/* Appends lines to the file at @path instead of standard error. 0 or a negative errno. */
 int log_open(const char *path);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

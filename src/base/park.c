@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* The registration of a thread's park: thread-local, so there is no lock. */
 #include "base/park.h"
 
 #include <stddef.h>
+
+#include "base/lock.h"
 
 static __thread struct park *self __attribute__((tls_model("initial-exec")));
 
@@ -12,6 +15,7 @@ void park_set(struct park *park)
 
 void park_begin(void)
 {
+	lock_assert_none_from(LOCK_NONE);
 	if (self)
 		self->begin(self);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads of ours that wait for the program, for as long as it likes: meanwhile it may fork. Such a
- * thread holds no lock; who keeps it out of the way of a fork (vfio/work.h) is told when it begins
- * to wait, and lets it go on when no fork is in progress.
+ * The engine's own threads that wait for the program, without a limit: meanwhile it may fork. Such
+ * a thread holds no lock. The owner of the thread (vfio/work.h), which stops it for a fork,
+ * registers a struct park: begin() tells it that the thread waits, end() returns when no fork is in
+ * progress.
  */
 #ifndef BASE_PARK_H
 #define BASE_PARK_H
@@ -12,12 +13,12 @@ struct park {
 	void (*end)(struct park *park);
 };
 
-/* Who is told of the calling thread; NULL: nobody. */
+/* Registers @park, borrowed, for the calling thread. NULL: none. */
 void park_set(struct park *park);
 
 /*
- * Around a wait, without any lock. What the waiting thread has on its stack is lost to the child of
- * a fork.
+ * Call these around a wait, holding no lock. The thread does not exist in the child of a fork, nor
+ * what it has on its stack.
  */
 void park_begin(void);
 void park_end(void);

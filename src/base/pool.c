@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chunks of pools. A chunk's first bytes say what of it is free: objects that were in use are
- * in a list through their first words, those after them were never touched. It belongs to one part
- * of its pool for as long as it lives.
+ * The chunks of pools.
+ *
+ * Invariants: a chunk belongs to one part of its pool as long as it lives. Its header, at its
+ * start, says which objects are free: those in a list through their first words, which have been in
+ * use, and those from @fresh on, which never were. It is in its part's list of available chunks
+ * while it has a free object, and at most one chunk of a part is idle.
  */
 #include "base/pool.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,8 +57,8 @@ struct pool_chunk {
 	struct pool_chunk *next;  /* in part->available */
 	struct pool_chunk **link; /* what points to this one; NULL: not in the list */
 	void *free;		  /* each object's first word is the next one */
-	uint32_t fresh;		  /* offset of the first object that was never in use */
-	uint32_t used;		  /* objects */
+	uint32_t fresh;		  /* offset of the objects that were never in use */
+	uint32_t used;		  /* objects in use */
 };
 
 _Static_assert(sizeof(struct pool_chunk) <= FIRST_OBJECT, "the objects follow it");
@@ -111,15 +115,17 @@ static struct pool_chunk *chunk_add(struct pool_part *part)
 	return chunk;
 }
 
-static void *take(struct pool_part *part, size_t size)
+static void *take(struct pool_part *part, size_t size) REQUIRES(part->lock)
 {
 	struct pool_chunk *chunk = part->available;
 	void *object;
 
+	lock_assert_held(&part->lock);
 	if (!chunk)
 		chunk = chunk_add(part);
 	if (!chunk)
 		return NULL;
+	assert(chunk->part == part && chunk_has_object(chunk, size));
 	object = chunk->free;
 	if (object) {
 		chunk->free = *(void **)object;
@@ -141,15 +147,18 @@ void *pool_alloc(struct pool *pool)
 
 	if (fail_inject())
 		return NULL;
-	pthread_mutex_lock(&part->lock);
+	lock_acquire(&part->lock);
 	object = take(part, pool->size);
-	pthread_mutex_unlock(&part->lock);
+	lock_release(&part->lock);
 	return object ? memset(object, 0, pool->size) : NULL;
 }
 
-/* True if @chunk has left the pool, and is the caller's to unmap. */
+/* True if @chunk has left the pool: the caller owns it now, and frees it. */
 static bool give(struct pool_part *part, struct pool_chunk *chunk, void *object)
+	REQUIRES(part->lock)
 {
+	lock_assert_held(&part->lock);
+	assert(chunk->part == part && chunk->used);
 	*(void **)object = chunk->free;
 	chunk->free = object;
 	if (!chunk->link)
@@ -175,9 +184,9 @@ void pool_free(struct pool *pool, void *object)
 	if (!object)
 		return;
 	part = chunk->part;
-	pthread_mutex_lock(&part->lock);
+	lock_acquire(&part->lock);
 	unused = give(part, chunk, object);
-	pthread_mutex_unlock(&part->lock);
+	lock_release(&part->lock);
 	if (unused)
 		chunk_free(chunk, POOL_CHUNK_SIZE);
 }
@@ -187,9 +196,9 @@ size_t pool_reserved(struct pool *pool)
 	size_t chunks = 0;
 
 	for (int i = 0; i < POOL_PARTS; i++) {
-		pthread_mutex_lock(&pool->parts[i].lock);
+		lock_acquire(&pool->parts[i].lock);
 		chunks += pool->parts[i].chunks;
-		pthread_mutex_unlock(&pool->parts[i].lock);
+		lock_release(&pool->parts[i].lock);
 	}
 	return chunks * POOL_CHUNK_SIZE;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reference count. It starts at one, its creator's; whoever takes the last reference away
- * destroys what it counts. Debug builds assert that it neither overflows nor comes back from zero.
+ * A reference count. It starts at one, which the creator owns; the thread that puts the last
+ * reference destroys the object. Debug builds assert that it neither overflows nor comes back from
+ * zero.
  *
- * Context: any thread, no lock. What was written under a reference is visible to whoever destroys.
+ * Context: any thread, no lock. What was written under a reference is visible to the thread that
+ * destroys.
  */
 #ifndef BASE_REF_H
 #define BASE_REF_H

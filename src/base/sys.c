@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Address space for our own mappings, aligned so that large pages and large leaves fit. */
+/*
+ * Address space for our own mappings, aligned so that large pages and large leaves fit; and the
+ * numbers of descriptors that we keep, one bit for each.
+ */
 #include "base/sys.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
 
 #include "base/check.h"
 #include "base/fail.h"
@@ -31,4 +38,125 @@ int sys_reserve(uint64_t len, uint64_t align, uint64_t congruent, void **out)
 	if (fail_inject())
 		return -ENOMEM;
 	return sys_map_aligned(len, align, congruent, PROT_NONE, out);
+}
+
+/* ---- descriptors that we keep ---- */
+
+enum {
+	WORD_BITS = 64,
+	KEPT_NUMBERS = 1 << 17, /* larger ones are not kept */
+	KEPT_SPACE = 256,	/* least distance of the limits for numbers between them */
+	HIGHEST_START = 8192,	/* a process pays for its highest number in each fork */
+	LOWEST_START = 512,
+};
+
+static _Atomic uint64_t kept[KEPT_NUMBERS / WORD_BITS];
+static _Atomic unsigned int kept_count;
+
+/* The limit is being changed, and changed back. */
+static atomic_flag changing_limit = ATOMIC_FLAG_INIT;
+
+static bool is_number(int fd)
+{
+	return fd >= 0 && fd < KEPT_NUMBERS;
+}
+
+static uint64_t kept_bit(int fd)
+{
+	return UINT64_C(1) << fd % WORD_BITS;
+}
+
+bool sys_is_kept(int fd)
+{
+	return is_number(fd) && atomic_load_explicit(&kept_count, memory_order_relaxed) &&
+	       atomic_load_explicit(&kept[fd / WORD_BITS], memory_order_relaxed) & kept_bit(fd);
+}
+
+int sys_next_kept(unsigned int from, unsigned int last)
+{
+	if (!atomic_load_explicit(&kept_count, memory_order_relaxed))
+		return -1;
+	for (unsigned int fd = from; fd <= last && fd < KEPT_NUMBERS; fd++) {
+		if (!atomic_load_explicit(&kept[fd / WORD_BITS], memory_order_relaxed))
+			fd |= WORD_BITS - 1;
+		else if (sys_is_kept((int)fd))
+			return (int)fd;
+	}
+	return -1;
+}
+
+static int keep(int fd)
+{
+	if (!is_number(fd))
+		return fd;
+	atomic_fetch_or_explicit(&kept[fd / WORD_BITS], kept_bit(fd), memory_order_relaxed);
+	atomic_fetch_add_explicit(&kept_count, 1, memory_order_relaxed);
+	return fd;
+}
+
+int sys_close(int fd)
+{
+	if (sys_is_kept(fd)) {
+		atomic_fetch_and_explicit(&kept[fd / WORD_BITS], ~kept_bit(fd),
+					  memory_order_relaxed);
+		atomic_fetch_sub_explicit(&kept_count, 1, memory_order_relaxed);
+	}
+	return (int)sys_call(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+static int set_limit(const struct rlimit *to, struct rlimit *was)
+{
+	return (int)sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)to, (long)was, 0, 0);
+}
+
+/* A duplicate above the soft limit @limit, which is changed while it is made. */
+static int dup_above(int fd, const struct rlimit *limit)
+{
+	const struct rlimit raised = {limit->rlim_cur + KEPT_SPACE, limit->rlim_max};
+	int away;
+
+	if (set_limit(&raised, NULL))
+		return -EINVAL;
+	away = sys_fcntl(fd, F_DUPFD_CLOEXEC, (long)limit->rlim_cur);
+	(void)set_limit(limit, NULL);
+	return away;
+}
+
+/* A duplicate with as high a number as is reasonable below the soft limit. */
+static int dup_below(int fd, const struct rlimit *limit)
+{
+	long start = limit->rlim_cur > HIGHEST_START + KEPT_SPACE
+			     ? HIGHEST_START
+			     : (long)limit->rlim_cur - KEPT_SPACE;
+
+	return sys_fcntl(fd, F_DUPFD_CLOEXEC, start > LOWEST_START ? start : LOWEST_START);
+}
+
+int sys_dup_away(int fd)
+{
+	struct rlimit limit = {0};
+	int away = -EINVAL;
+
+	while (atomic_flag_test_and_set_explicit(&changing_limit, memory_order_acquire))
+		sched_yield();
+	(void)set_limit(NULL, &limit);
+	if (limit.rlim_cur <= HIGHEST_START && limit.rlim_max >= limit.rlim_cur + KEPT_SPACE)
+		away = dup_above(fd, &limit);
+	if (away == -EINVAL || away == -EMFILE)
+		away = dup_below(fd, &limit);
+	atomic_flag_clear_explicit(&changing_limit, memory_order_release);
+	/* -EINVAL: the limit is lower. -EMFILE: a number below may be free. */
+	if (away == -EINVAL || away == -EMFILE)
+		away = sys_fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return away < 0 ? away : keep(away);
+}
+
+int sys_move_away(int fd)
+{
+	int away = sys_dup_away(fd);
+
+	if (away < 0)
+		return keep(fd);
+	(void)sys_close(fd);
+	return away;
 }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -110,10 +111,7 @@ static inline int sys_open(const char *path, int flags)
 	return (int)sys_call(SYS_openat, AT_FDCWD, (long)path, flags, 0, 0, 0);
 }
 
-static inline int sys_close(int fd)
-{
-	return (int)sys_call(SYS_close, fd, 0, 0, 0, 0, 0);
-}
+int sys_close(int fd);
 
 static inline int sys_fcntl(int fd, int cmd, long arg)
 {
@@ -121,31 +119,23 @@ static inline int sys_fcntl(int fd, int cmd, long arg)
 }
 
 /*
- * Descriptors that we keep are numbered from here on if the limit allows it. Some programs close
- * low numbers that they did not open, or dup2() over them: what we write to such a number would
- * then land in a file of the program.
+ * Descriptors that we keep have numbers that the program does not use: some programs close all that
+ * they did not open, or dup2() over fixed numbers. Where the hard limit leaves space they lie above
+ * the soft limit, where the program cannot put anything; else they are high. sys_is_kept() tells
+ * the preload which they are. sys_close() closes them.
  */
-#define SYS_FD_AWAY 512
 
 /* A close-on-exec duplicate of @fd for us to keep, or a negative errno. */
-static inline int sys_dup_away(int fd)
-{
-	int away = sys_fcntl(fd, F_DUPFD_CLOEXEC, SYS_FD_AWAY);
-
-	/* -EINVAL: the limit is lower. -EMFILE: a number below may be free. */
-	return away == -EINVAL || away == -EMFILE ? sys_fcntl(fd, F_DUPFD_CLOEXEC, 0) : away;
-}
+int sys_dup_away(int fd);
 
 /* Moves @fd, which is ours alone so far, to such a number. Returns the number it has now. */
-static inline int sys_move_away(int fd)
-{
-	int away = sys_fcntl(fd, F_DUPFD_CLOEXEC, SYS_FD_AWAY);
+int sys_move_away(int fd);
 
-	if (away < 0)
-		return fd;
-	(void)sys_close(fd);
-	return away;
-}
+/* Whether @fd is kept. */
+bool sys_is_kept(int fd);
+
+/* The lowest kept number in [@from, @last], or -1. */
+int sys_next_kept(unsigned int from, unsigned int last);
 
 static inline ssize_t sys_read(int fd, void *buf, size_t len)
 {

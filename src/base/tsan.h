@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For ThreadSanitizer, which knows nothing of grace periods: says that what readers did before
- * tsan_reader_done() lies before what follows tsan_grace_period(), as synchronize_rcu() makes sure
- * between the two. Nothing in other builds.
+ * ThreadSanitizer knows nothing of grace periods. This tells it what synchronize_rcu() ensures:
+ * what readers did before tsan_reader_done() happens before what follows tsan_grace_period().
+ * Nothing in other builds. Used by base/rcu.h.
  */
 #ifndef BASE_TSAN_H
 #define BASE_TSAN_H
@@ -20,7 +20,7 @@
 #endif
 
 /*
- * At the end of a read-side critical section. @what outlives all of them: it stands for the data.
+ * At the end of a read-side critical section. @what stands for the data and outlives all sections.
  */
 static inline void tsan_reader_done(void *what)
 {

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads use the slots of the gate (base/gate.h). One of the two sides sees the other: a thread
- * stores that it is in and then looks for a stop; the stopper stores the stop and then looks who is
- * in. A slot that it does not see is one of a thread that has still to look.
+ * Threads use the slots of the gate (base/gate.h). At least one of the two sides sees the other: a
+ * thread stores that it is in, and then loads whether the world is stopped; the stopper stores that
+ * it is, and then loads which threads are in. A slot that is not in the list yet belongs to a
+ * thread that has not loaded yet.
+ *
+ * stop_lock is acquired by world_stop() and released by world_resume(), which no analysis of one
+ * function at a time can follow.
  */
-#include <pthread.h>
+#include <assert.h>
 #include <sched.h>
 #include <time.h>
 
 #include "base/gate.h"
+#include "base/lock.h"
 #include "base/world.h"
 
 static _Atomic bool stopped;
-static pthread_mutex_t stop_lock = PTHREAD_MUTEX_INITIALIZER; /* held for the length of a stop */
+static struct lock stop_lock = LOCK_INIT(LOCK_WORLD); /* held for the length of a stop */
 
 int world_enter(void)
 {
@@ -30,8 +35,8 @@ int world_enter(void)
 	(void)atomic_exchange(&slot->depth, 1);
 	while (atomic_load(&stopped)) {
 		atomic_store(&slot->depth, 0);
-		pthread_mutex_lock(&stop_lock);
-		pthread_mutex_unlock(&stop_lock);
+		lock_acquire(&stop_lock);
+		lock_release(&stop_lock);
 		(void)atomic_exchange(&slot->depth, 1);
 	}
 	return 0;
@@ -41,15 +46,16 @@ void world_leave(void)
 {
 	unsigned int depth = atomic_load_explicit(&gate_self->depth, memory_order_relaxed);
 
+	assert(depth);
 	atomic_store_explicit(&gate_self->depth, depth - 1, memory_order_release);
 }
 
-/* Keeps out who is not in. */
-static void stop(void)
+/* Keeps threads out that are not in. Returns with the lock held, until world_resume(). */
+static void stop(void) NO_LOCK_ANALYSIS
 {
-	pthread_mutex_lock(&stop_lock);
+	lock_acquire(&stop_lock);
 	atomic_store(&stopped, true);
-	/* The list of slots, too, is looked at after the store. */
+	/* Orders the store before the loads of the list of slots as well. */
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -62,6 +68,7 @@ void world_stop(void)
 	}
 }
 
+/* True if no other thread is in. */
 static bool all_out(void)
 {
 	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
@@ -86,10 +93,10 @@ bool world_try_stop(unsigned int ms)
 	return true;
 }
 
-void world_resume(void)
+void world_resume(void) NO_LOCK_ANALYSIS
 {
 	atomic_store(&stopped, false);
-	pthread_mutex_unlock(&stop_lock);
+	lock_release(&stop_lock);
 }
 
 void world_after_fork(void)

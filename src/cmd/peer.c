@@ -10,21 +10,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/state.h"
 #include "preload/start/layout.h"
 
 enum {
 	MAX_PEERS = 32, /* named when there are too many */
 	LINE_SIZE = 256,
+	PATIENCE_START = 1000, /* milliseconds, for a program to answer at all */
+	PATIENCE_ALL = 10000,  /* for all of its answer */
+	LONGEST_ANSWER = 1 << 28,
 };
 
 /* ---- /proc ---- */
@@ -129,11 +136,68 @@ static int open_control(pid_t pid)
 	return fd;
 }
 
-/* A connection to @pid, or -1. */
+/* ---- connections ---- */
+
+static long milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * All that arrives on @fd: *@len bytes, owned by the caller. NULL with errno: ETIMEDOUT, EMSGSIZE,
+ * or what reading fails with.
+ */
+static char *receive(int fd, size_t *len)
+{
+	const long start = milliseconds();
+	size_t capacity = 1 << 16;
+	char *text = malloc(capacity);
+	char *larger;
+	ssize_t got;
+
+	*len = 0;
+	while (text) {
+		struct pollfd readable = {.fd = fd, .events = POLLIN};
+		const long left = start + (*len ? PATIENCE_ALL : PATIENCE_START) - milliseconds();
+
+		errno = ETIMEDOUT;
+		if (left <= 0 || poll(&readable, 1, (int)left) <= 0)
+			goto out_free;
+		if (capacity - *len < 2) {
+			errno = EMSGSIZE;
+			larger = capacity < LONGEST_ANSWER ? realloc(text, 2 * capacity) : NULL;
+			if (!larger)
+				goto out_free;
+			text = larger;
+			capacity *= 2;
+		}
+		got = read(fd, text + *len, capacity - *len - 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			goto out_free;
+		*len += (size_t)got;
+		text[*len] = '\0';
+		if (!got)
+			break;
+	}
+	return text;
+
+out_free:
+	free(text);
+	return NULL;
+}
+
+/* A connection to @pid, or -1. A program that is stopped may not accept it: ETIMEDOUT. */
 static int connect_to(pid_t pid)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	const struct timeval patience = {.tv_sec = PATIENCE_START / 1000};
 	int directory = open_control(pid);
+	int error = 0;
 	int fd;
 
 	if (directory < 0)
@@ -142,20 +206,31 @@ static int connect_to(pid_t pid)
 	snprintf(name.sun_path, sizeof(name.sun_path), "/proc/self/fd/%d/%d", directory,
 		 (int)status_number(pid, "NSpid:"));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof(name))) {
+		error = errno == EAGAIN ? ETIMEDOUT : errno;
 		close(fd);
 		fd = -1;
 	}
 	close(directory);
+	errno = error;
 	return fd;
 }
 
+static void complain_of_silence(pid_t pid)
+{
+	cmd_complain("process %d does not answer; is it stopped?", (int)pid);
+}
+
+/* Whether @pid is there to be asked. */
 static bool answers(pid_t pid)
 {
 	int fd = connect_to(pid);
 
 	if (fd >= 0)
 		close(fd);
+	else if (errno == ETIMEDOUT)
+		complain_of_silence(pid);
 	return fd >= 0;
 }
 
@@ -194,6 +269,8 @@ static int complain_of_many(const pid_t *peers, size_t count)
 		size_t used = strlen(list), len;
 		char *name = proc_file(peers[i], "comm", &len);
 
+		if (name)
+			text_clean(name, strcspn(name, "\n"));
 		snprintf(list + used, sizeof(list) - used, "%s%d (%.*s)", used ? ", " : "",
 			 (int)peers[i], name ? (int)strcspn(name, "\n") : 1, name ? name : "?");
 		free(name);
@@ -252,15 +329,24 @@ static const char *error_text(int error)
 
 char *peer_ask(pid_t pid, const char *request, const char *what, size_t *len)
 {
-	int fd = connect_to(pid);
+	int fd;
 	char *answer = NULL;
 	int error = 0;
 
+	errno = 0;
+	fd = connect_to(pid);
 	if (fd >= 0 && send(fd, request, strlen(request), MSG_NOSIGNAL) > 0)
-		answer = read_all(fd, len);
+		answer = receive(fd, len);
+	error = errno;
 	if (fd >= 0)
 		close(fd);
-	if (!answer || !*len) {
+	if (answer)
+		text_clean(answer, *len ? *len - 1 : 0);
+	if (!answer && error == ETIMEDOUT) {
+		complain_of_silence(pid);
+	} else if (!answer && error == EMSGSIZE) {
+		cmd_complain("the answer of process %d has no end", (int)pid);
+	} else if (!answer || !*len) {
 		cmd_complain("process %d does not answer", (int)pid);
 	} else if (answer[--*len]) {
 		cmd_complain("process %d ended before it had answered", (int)pid);

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `uiommufd run`: builds the machine and its shadow root, runs the program with the preload
- * library, removes the shadow root, and ends in the same way as the program.
+ * `uiommufd run`: builds the machine and its shadow root, runs the program under the preload
+ * library, and ends as the program has ended. The shadow root is removed when the last process that
+ * the program has left behind has ended, too.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/program.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
-#include "cmd/program.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "machine/machine.h"
@@ -202,23 +206,109 @@ static pid_t spawn(char **program, const struct signals *signals, int *error)
 	return pid;
 }
 
-/* Forwards signals until @pid ends. Returns its wait status. */
-static int wait_for(pid_t pid)
+/* ---- the keeper ---- */
+
+/*
+ * The process between us and the program. Processes that the program leaves behind become its
+ * children, so it knows when the last one has ended, and removes the tree then: the machine lives
+ * as long as a process in it does, although we end with the program.
+ */
+struct started {
+	pid_t pid; /* of the program; negative: there is none */
+	int error; /* errno of starting or executing it */
+};
+
+/* Whether a child is left, after having waited for those that have ended. */
+static bool has_children(void)
 {
-	siginfo_t info;
+	pid_t pid;
+
+	do
+		pid = waitpid(-1, NULL, WNOHANG);
+	while (pid > 0 || (pid < 0 && errno == EINTR));
+	return pid == 0;
+}
+
+/* Lets go of the terminal or pipe that the program's caller may wait for. */
+static void go_into_background(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	setsid();
+}
+
+static void keeper_send(int to, const void *data, size_t len)
+{
+	if (write(to, data, len) < 0)
+		return; /* whoever waited has been killed */
+}
+
+static _Noreturn void keep(struct tree *tree, char **program, const struct signals *signals, int to)
+{
+	struct started started = {.error = 0};
+	sigset_t all;
+	int status = 0;
+	pid_t pid;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	started.pid = spawn(program, signals, &started.error);
+	if (started.pid < 0)
+		started.error = errno;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	keeper_send(to, &started, sizeof(started));
+	if (started.pid < 0)
+		_exit(CMD_FAILED);
+	do
+		pid = waitpid(-1, &status, 0);
+	while (pid != started.pid);
+	if (has_children()) {
+		keeper_send(to, &status, sizeof(status));
+		close(to);
+		go_into_background();
+		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+			;
+		tree_remove(tree);
+		_exit(CMD_OK);
+	}
+	tree_remove(tree);
+	keeper_send(to, &status, sizeof(status));
+	_exit(CMD_OK);
+}
+
+/* Passes the signal that is to be read from @signals on to @pid. */
+static void pass_on(int signals, pid_t pid)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signals, &info, sizeof(info)) != sizeof(info) || info.ssi_code > 0)
+		return; /* of the terminal: the program has it, too */
+	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++) {
+		if (info.ssi_signo == (uint32_t)forwarded[i])
+			kill(pid, (int)info.ssi_signo);
+	}
+}
+
+/*
+ * Passes signals on to @pid until its wait status arrives on @from. False: the keeper was killed.
+ */
+static bool wait_for(pid_t pid, int from, int *status)
+{
+	struct pollfd fds[2] = {{.fd = from, .events = POLLIN}, {.events = POLLIN}};
 	sigset_t held;
-	int status;
 
 	sigprocmask(SIG_BLOCK, NULL, &held);
+	fds[1].fd = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
 	for (;;) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return status;
-		if (sigwaitinfo(&held, &info) < 0 || info.si_code > 0)
-			continue; /* from the terminal, which sends it to the program, too */
-		for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++) {
-			if (info.si_signo == forwarded[i])
-				kill(pid, info.si_signo);
-		}
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			return read(from, status, sizeof(*status)) == sizeof(*status);
+		if (fds[1].revents)
+			pass_on(fds[1].fd, pid);
 	}
 }
 
@@ -241,14 +331,43 @@ static int end_as(int status)
 	return 128 + signo;
 }
 
+static int run_kept(struct tree *tree, char **program, const struct signals *signals)
+{
+	struct started started = {.pid = -1};
+	int report[2];
+	int status;
+	pid_t keeper;
+
+	if (pipe2(report, O_CLOEXEC)) {
+		cmd_complain("cannot start a process: %m");
+		return CMD_FAILED;
+	}
+	keeper = fork();
+	if (keeper == 0) {
+		close(report[0]);
+		keep(tree, program, signals, report[1]);
+	}
+	close(report[1]);
+	if (keeper < 0 || read(report[0], &started, sizeof(started)) != sizeof(started) ||
+	    started.pid < 0) {
+		cmd_complain("cannot start a process: %s",
+			     strerror(started.error ? started.error : errno));
+		return CMD_FAILED;
+	}
+	if (started.error)
+		cmd_complain("%s: %s", program[0], strerror(started.error));
+	tree->root[0] = '\0'; /* the keeper's */
+	if (wait_for(started.pid, report[0], &status))
+		return end_as(status);
+	cmd_complain("the process that keeps the machine was killed");
+	return CMD_FAILED;
+}
+
 static int run_program(struct tree *tree, char **program)
 {
 	const char *obstacle = program_obstacle(program[0]);
 	char library[PATH_MAX];
 	struct signals signals;
-	int error = 0;
-	int status;
-	pid_t pid;
 
 	if (obstacle)
 		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
@@ -263,16 +382,7 @@ static int run_program(struct tree *tree, char **program)
 		return CMD_FAILED;
 	}
 	hold_signals(&signals);
-	pid = spawn(program, &signals, &error);
-	if (pid < 0) {
-		cmd_complain("cannot start a process: %m");
-		return CMD_FAILED;
-	}
-	if (error)
-		cmd_complain("%s: %s", program[0], strerror(error));
-	status = wait_for(pid);
-	tree_remove(tree);
-	return end_as(status);
+	return run_kept(tree, program, &signals);
 }
 
 int cmd_run(char **args)

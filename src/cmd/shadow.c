@@ -32,7 +32,7 @@ static void add_machine(struct tree *tree, const struct machine *machine)
 	if (rc)
 		tree_fail(tree, rc, LAYOUT_MACHINE);
 	else
-		tree_bytes(tree, "/" LAYOUT_MACHINE, 0400, text, len);
+		tree_bytes(tree, "/" LAYOUT_MACHINE, 0444, text, len);
 	free(text);
 }
 
@@ -114,13 +114,13 @@ static void add_common(struct tree *tree)
 		LAYOUT_SYS_PCI "/drivers/vfio-pci/remove_id",
 	};
 
-	tree_dir(tree, "/" LAYOUT_CONTROL);
+	tree_dir(tree, "/" LAYOUT_CONTROL, 0700);
 	tree_text(tree, LAYOUT_DEV_IOMMU, 0660, "%s", "");
 	tree_text(tree, LAYOUT_DEV_VFIO "/vfio", 0666, "%s", "");
-	tree_dir(tree, LAYOUT_DEV_VFIO "/devices");
-	tree_dir(tree, LAYOUT_SYS_PCI "/devices");
-	tree_dir(tree, LAYOUT_SYS_VFIO);
-	tree_dir(tree, LAYOUT_SYS_GROUPS);
+	tree_dir(tree, LAYOUT_DEV_VFIO "/devices", 0755);
+	tree_dir(tree, LAYOUT_SYS_PCI "/devices", 0755);
+	tree_dir(tree, LAYOUT_SYS_VFIO, 0755);
+	tree_dir(tree, LAYOUT_SYS_GROUPS, 0755);
 	for (size_t i = 0; i < sizeof(writable) / sizeof(writable[0]); i++)
 		tree_text(tree, writable[i], 0200, "%s", "");
 	add_modules(tree);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "cmd/cmd.h"
@@ -37,7 +38,11 @@ const char *state_text(struct json_object *object, const char *key)
 {
 	struct json_object *member = state_get(object, key);
 
-	return member ? json_object_get_string(member) : "";
+	char *text = member ? (char *)json_object_get_string(member) : NULL;
+
+	if (text)
+		text_clean(text, strlen(text));
+	return text ? text : "";
 }
 
 uint64_t state_number(struct json_object *object, const char *key)
@@ -106,6 +111,27 @@ static char *next_buffer(void)
 	static unsigned int next;
 
 	return buffers[next++ % BUFFERS];
+}
+
+static bool is_control(const char *text)
+{
+	const unsigned char first = (unsigned char)text[0], second = (unsigned char)text[1];
+
+	if (first == '\n' || first == '\t')
+		return false;
+	/* U+0080 to U+009F, in UTF-8, control some terminals, too. */
+	return first < ' ' || first == 0x7f || (first == 0xc2 && second >= 0x80 && second < 0xa0);
+}
+
+void text_clean(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!is_control(text + i))
+			continue;
+		if ((unsigned char)text[i] == 0xc2)
+			text[i + 1] = '?';
+		text[i] = '?';
+	}
 }
 
 const char *text_range(struct iova_range range)

@@ -41,7 +41,13 @@ enum fit {
 bool state_is_attached(struct json_object *device, struct json_object *ioas);
 enum fit state_fit(struct json_object *device, struct json_object *ioas);
 
-/* "0x1000-0x1fff" and "2 MiB" (@bytes 0: 2^64), in one of a few static buffers. */
+/*
+ * Replaces control characters of @text by question marks, and leaves line ends and tabs: what comes
+ * from a program must not control the terminal.
+ */
+void text_clean(char *text, size_t len);
+
+/* "0x1000-0x1fff" and "2 MiB" (@bytes 0: 2^64), in static buffers of which there are a few. */
 const char *text_range(struct iova_range range);
 const char *text_size(uint64_t bytes);
 

@@ -5,13 +5,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "preload/start/layout.h"
+
+/* How the names of the directories begin. */
+#define TREE_PREFIX "uiommufd-"
 
 void tree_fail(struct tree *tree, int error, const char *path)
 {
@@ -24,37 +31,6 @@ void tree_fail(struct tree *tree, int error, const char *path)
 void tree_real_path(const struct tree *tree, const char *path, char real[PATH_MAX])
 {
 	snprintf(real, PATH_MAX, "%s%s", tree->root, path);
-}
-
-static bool create_below(struct tree *tree, const char *parent)
-{
-	char template[PATH_MAX];
-	char canonical[PATH_MAX];
-
-	if (!parent || parent[0] != '/' || strlen(parent) > sizeof(tree->root) - 32)
-		return false;
-	snprintf(template, sizeof(template), "%s/uiommufd-XXXXXX", parent);
-	if (!mkdtemp(template)) {
-		tree_fail(tree, -errno, parent);
-		return false;
-	}
-	if (!realpath(template, canonical) || strlen(canonical) >= sizeof(tree->root)) {
-		tree_fail(tree, -ENAMETOOLONG, template);
-		rmdir(template);
-		return false;
-	}
-	strcpy(tree->root, canonical);
-	tree->error = 0;
-	return true;
-}
-
-void tree_create(struct tree *tree)
-{
-	tree->root[0] = '\0';
-	tree->error = 0;
-	if (create_below(tree, getenv("XDG_RUNTIME_DIR")) || create_below(tree, getenv("TMPDIR")))
-		return;
-	create_below(tree, "/tmp");
 }
 
 /* Empties the directory @fd, and closes it. */
@@ -82,6 +58,148 @@ static void remove_entries(int fd)
 		unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
 	}
 	closedir(dir);
+}
+
+/* ---- where it may be ---- */
+
+/*
+ * Whether @parent can be trusted: nobody else can rename what is in it. *@open_to_all: and any user
+ * can reach what is in it.
+ */
+static bool is_trusted(const char *parent, bool *open_to_all)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	*open_to_all = true;
+	if (!parent || parent[0] != '/' || !realpath(parent, path))
+		return false;
+	for (char *end = path + strlen(path);; end = strrchr(path, '/')) {
+		*end = '\0';
+		if (stat(path[0] ? path : "/", &st) || !S_ISDIR(st.st_mode))
+			return false;
+		if (st.st_uid != geteuid() && st.st_uid != 0)
+			return false;
+		if ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX))
+			return false;
+		if (!(st.st_mode & S_IXOTH))
+			*open_to_all = false;
+		if (!path[0])
+			return true;
+	}
+}
+
+/* ---- what earlier runs have left ---- */
+
+/* Whether a process that has answered `uiommufd show` in the tree @fd is still there. */
+static bool has_process(int fd)
+{
+	int control = openat(fd, LAYOUT_CONTROL, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = control >= 0 ? fdopendir(control) : NULL;
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+
+		found = pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Removes the tree @name in @parent if the run that made it is over, which its lock tells. */
+static void sweep(int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int lock;
+
+	if (fd < 0)
+		return;
+	lock = openat(fd, LAYOUT_LOCK, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (lock < 0 || fstat(fd, &st) || st.st_uid != geteuid() ||
+	    flock(lock, LOCK_EX | LOCK_NB) || has_process(fd)) {
+		close(fd);
+	} else {
+		remove_entries(fd);
+		unlinkat(parent, name, AT_REMOVEDIR);
+	}
+	if (lock >= 0)
+		close(lock);
+}
+
+static void sweep_all(const char *parent)
+{
+	DIR *dir = opendir(parent);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, TREE_PREFIX, strlen(TREE_PREFIX)) == 0)
+			sweep(dirfd(dir), entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* ---- making and removing one ---- */
+
+/* Takes the lock that says that the tree is in use, as long as a process of the run is there. */
+static int lock_tree(const struct tree *tree)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" LAYOUT_LOCK, tree->root);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd < 0 || flock(fd, LOCK_EX) ? -errno : 0;
+}
+
+static bool create_below(struct tree *tree, const char *parent)
+{
+	char template[PATH_MAX];
+	char canonical[PATH_MAX];
+	bool open_to_all;
+
+	if (!is_trusted(parent, &open_to_all) || strlen(parent) > sizeof(tree->root) - 32)
+		return false;
+	sweep_all(parent);
+	snprintf(template, sizeof(template), "%s/" TREE_PREFIX "XXXXXX", parent);
+	if (!mkdtemp(template)) {
+		tree_fail(tree, -errno, parent);
+		return false;
+	}
+	if (!realpath(template, canonical) || strlen(canonical) >= sizeof(tree->root)) {
+		tree_fail(tree, -ENAMETOOLONG, template);
+		rmdir(template);
+		return false;
+	}
+	strcpy(tree->root, canonical);
+	/*
+	 * A program that gives up root goes on to see the machine; the files have rights of their
+	 * own.
+	 */
+	tree->error = geteuid() == 0 && chmod(canonical, 0755) ? -errno : lock_tree(tree);
+	return true;
+}
+
+void tree_create(struct tree *tree)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	bool open_to_all;
+
+	tree->root[0] = '\0';
+	tree->error = 0;
+	/* A program that gives up root is to reach it, too. */
+	if (geteuid() == 0 && is_trusted(runtime, &open_to_all) && !open_to_all)
+		runtime = NULL;
+	if (create_below(tree, runtime) || create_below(tree, getenv("TMPDIR")))
+		return;
+	if (!create_below(tree, "/tmp") && !tree->error)
+		tree_fail(tree, -EACCES,
+			  "no directory is safe for it: not $XDG_RUNTIME_DIR, not "
+			  "$TMPDIR, not /tmp");
 }
 
 void tree_remove(struct tree *tree)
@@ -131,11 +249,11 @@ static bool begin(struct tree *tree, const char *path, char real[PATH_MAX])
 	return !rc;
 }
 
-void tree_dir(struct tree *tree, const char *path)
+void tree_dir(struct tree *tree, const char *path, mode_t mode)
 {
 	char real[PATH_MAX];
 
-	if (begin(tree, path, real) && mkdir(real, 0755) && errno != EEXIST)
+	if (begin(tree, path, real) && mkdir(real, mode) && errno != EEXIST)
 		tree_fail(tree, -errno, path);
 }
 

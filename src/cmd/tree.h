@@ -26,7 +26,7 @@ void tree_create(struct tree *tree);
 void tree_remove(struct tree *tree);
 
 /* Paths are relative to the tree, as if it were "/". Missing parents are created. */
-void tree_dir(struct tree *tree, const char *path);
+void tree_dir(struct tree *tree, const char *path, mode_t mode);
 void tree_bytes(struct tree *tree, const char *path, mode_t mode, const void *bytes, size_t len);
 void tree_text(struct tree *tree, const char *path, mode_t mode, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* <uiommufd/ranges.h>: iova/ranges.h, with the ABI's type for a range. */
+/* <uiommufd/ranges.h>: iova/iova_ranges.h, with the ABI's type for a range. */
 #include <uiommufd/ranges.h>
 
-#include "iova/ranges.h"
+#include "iova/iova_ranges.h"
 
 _Static_assert(sizeof(struct iova_range) == sizeof(struct iommu_iova_range) &&
 		       offsetof(struct iova_range, start) ==

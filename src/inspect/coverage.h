@@ -19,7 +19,7 @@
 
 #include <stddef.h>
 
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 struct coverage_run {
 	struct iova_range range;

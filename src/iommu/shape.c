@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "iommu/iommu_internal.h"
-#include "iova/ranges.h"
+#include "iova/iova_ranges.h"
 
 /* ---- texts ---- */
 

@@ -2,19 +2,19 @@
 /*
  * Full and nearly empty nodes of the IOVA map.
  *
- * A full leaf first shares with a neighbour that has a quarter to spare, then is split: leaves are
- * some 80 percent full under random inserts. Where the insert is at an end of the whole map, all
- * but one row stay behind instead, as the rows to come are expected at the same end: ascending and
- * descending inserts fill nodes to the last row.
+ * A full leaf shares with a neighbour that has a quarter of its rows free, or else is split: leaves
+ * are some 80 percent full under random inserts. For an insert at an end of the whole map the split
+ * moves only one row, because more inserts are expected at the same end: ascending and descending
+ * inserts fill nodes to the last row.
  *
- * Moves between neighbours change neither the holes nor, above their parent, any room.
+ * Moves between neighbours change neither the holes nor, above their parent, any span.
  */
 #include <assert.h>
 #include <errno.h>
 
 #include "iova/map_internal.h"
 
-/* What a split or growth of the tree will take: reserved before the first change. */
+/* The nodes that a split or growth of the tree needs, allocated before the first change. */
 struct spare_nodes {
 	struct iova_map_node *node[HEIGHT_MAX]; /* by level */
 };
@@ -32,7 +32,7 @@ static enum edge edge_of(const struct iova_map *map, uint64_t iova)
 	return iova > node_last(map->root) ? EDGE_HIGH : EDGE_NONE;
 }
 
-/* Levels from the leaf up whose node on @path is full. */
+/* How many levels, from the leaf up, have a full node on @path. */
 static unsigned int count_full(const struct iova_map *map, const struct iova_map_path *path)
 {
 	unsigned int level = 0;
@@ -42,7 +42,9 @@ static unsigned int count_full(const struct iova_map *map, const struct iova_map
 	return level;
 }
 
-/* A node for each of the lowest @full levels, and a root above if these are all. */
+/*
+ * A node for each of the lowest @full levels, and one more for a new root if these are all levels.
+ */
 static int reserve(const struct iova_map *map, unsigned int full, struct spare_nodes *spare)
 {
 	unsigned int count = full == map->height ? full + 1 : full;
@@ -90,7 +92,7 @@ static unsigned int split_row(const struct iova_map_node *node, unsigned int lev
 	return edge == EDGE_HIGH ? node->count - fewest : node->count / 2;
 }
 
-/* Moves the upper rows of the path's node at @level to @right; the parent has room for it. */
+/* Moves the upper rows of the path's node at @level to @right; the parent has a free row. */
 static void split(struct iova_map_path *path, unsigned int level, enum edge edge,
 		  struct iova_map_node *right)
 {
@@ -143,7 +145,7 @@ static bool share_with_neighbour(const struct iova_map_path *path)
 	return true;
 }
 
-int map_make_room(struct iova_map *map, struct iova_map_path *path, uint64_t iova)
+int map_make_row(struct iova_map *map, struct iova_map_path *path, uint64_t iova)
 {
 	enum edge edge = edge_of(map, iova);
 	struct spare_nodes spare;
@@ -158,7 +160,7 @@ int map_make_room(struct iova_map *map, struct iova_map_path *path, uint64_t iov
 		return -ENOMEM;
 	if (full == map->height)
 		raise_root(map, path, spare.node[full]);
-	/* From the top, so that each parent has room. */
+	/* From the top, so that each parent has a free row. */
 	for (unsigned int level = full; level-- > 0;)
 		split(path, level, edge, spare.node[level]);
 	return 0;
@@ -177,8 +179,9 @@ static void merge(const struct iova_map_path *path, unsigned int level, unsigned
 }
 
 /*
- * Merges the path's node at @level with a neighbour if both leave a quarter free, so that the next
- * inserts do not split it again; else evens them out. True if that took a row from the parent.
+ * Merges the path's node at @level with a neighbour if the result is at most three quarters full,
+ * so that the next inserts do not split it again; else evens them out. True if that took a row from
+ * the parent.
  */
 static bool refill(const struct iova_map_path *path, unsigned int level)
 {

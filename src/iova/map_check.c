@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The invariants of map_internal.h, checked the slow way. Rooms are computed from the holes as they
- * appear in a walk over all entries, by no function that keeps them.
+ * The invariants of map_internal.h, checked the slow way: a walk over all entries computes the
+ * spans of the holes anew, without the functions that maintain them.
  */
 #include <string.h>
 
@@ -14,8 +14,8 @@ struct walk {
 	uint64_t previous; /* last of the entry before; any if there is none */
 };
 
-struct seen_rooms {
-	uint64_t room[ROOM_KINDS];
+struct seen_spans {
+	uint64_t span[SPAN_KINDS];
 };
 
 static void expect(struct walk *walk, bool holds, const char *what)
@@ -24,18 +24,18 @@ static void expect(struct walk *walk, bool holds, const char *what)
 		walk->broken = what;
 }
 
-static void see_hole(struct seen_rooms *rooms, uint64_t begin, uint64_t end)
+static void see_hole(struct seen_spans *spans, uint64_t begin, uint64_t end)
 {
-	for (unsigned int kind = 0; kind < ROOM_KINDS; kind++) {
+	for (unsigned int kind = 0; kind < SPAN_KINDS; kind++) {
 		uint64_t align = kind ? UINT64_C(1) << (PAGE_SHIFT - 1 + kind) : 1;
 		uint64_t start;
 
 		if (!check_align_up(begin, align, &start) && start < end)
-			rooms->room[kind] = max_u64(rooms->room[kind], end - start);
+			spans->span[kind] = max_u64(spans->span[kind], end - start);
 	}
 }
 
-static void walk_leaf(struct walk *walk, const struct iova_map_node *leaf, struct seen_rooms *rooms)
+static void walk_leaf(struct walk *walk, const struct iova_map_node *leaf, struct seen_spans *spans)
 {
 	expect(walk, leaf->rows == LEAF_ROWS && leaf->columns == LEAF_COLUMNS, "leaf's shape");
 	for (unsigned int row = 0; row < leaf->count; row++) {
@@ -46,7 +46,7 @@ static void walk_leaf(struct walk *walk, const struct iova_map_node *leaf, struc
 		expect(walk, leaf_cells(leaf, LEAF_VALUE)[row] != 0, "entry has no value");
 		if (walk->entries) {
 			expect(walk, walk->previous < start, "entries not in order");
-			see_hole(rooms, walk->previous + 1, start);
+			see_hole(spans, walk->previous + 1, start);
 		} else {
 			expect(walk, walk->map->first == start, "first");
 		}
@@ -56,7 +56,7 @@ static void walk_leaf(struct walk *walk, const struct iova_map_node *leaf, struc
 }
 
 static void walk_node(struct walk *walk, const struct iova_map_node *node, unsigned int level,
-		      struct seen_rooms *rooms)
+		      struct seen_spans *spans)
 {
 	expect(walk, node->count && node->count <= node->rows, "rows in use");
 	if (walk->broken)
@@ -64,19 +64,19 @@ static void walk_node(struct walk *walk, const struct iova_map_node *node, unsig
 	for (unsigned int row = node->count; row < node->rows; row++)
 		expect(walk, node->cells[row] == UINT64_MAX, "row not in use");
 	if (!level) {
-		walk_leaf(walk, node, rooms);
+		walk_leaf(walk, node, spans);
 		return;
 	}
 	expect(walk, node->rows == INNER_ROWS && node->columns == INNER_COLUMNS, "inner's shape");
 	expect(walk, node->count > 1, "inner node with one child");
 	for (unsigned int row = 0; row < node->count && !walk->broken; row++) {
-		struct seen_rooms below = {0};
+		struct seen_spans below = {0};
 
 		walk_node(walk, inner_child(node, row), level - 1, &below);
 		expect(walk, inner_cells(node, INNER_LAST)[row] == walk->previous, "last");
-		for (unsigned int kind = 0; kind < ROOM_KINDS; kind++) {
-			expect(walk, inner_room(node, kind)[row] == below.room[kind], "room");
-			rooms->room[kind] = max_u64(rooms->room[kind], below.room[kind]);
+		for (unsigned int kind = 0; kind < SPAN_KINDS; kind++) {
+			expect(walk, inner_span(node, kind)[row] == below.span[kind], "span");
+			spans->span[kind] = max_u64(spans->span[kind], below.span[kind]);
 		}
 	}
 }
@@ -84,12 +84,12 @@ static void walk_node(struct walk *walk, const struct iova_map_node *node, unsig
 const char *iova_map_check(const struct iova_map *map)
 {
 	struct walk walk = {.map = map};
-	struct seen_rooms rooms = {0};
+	struct seen_spans spans = {0};
 
 	expect(&walk, !map->root == !map->height, "height of an empty map");
 	expect(&walk, map->height <= HEIGHT_MAX, "height");
 	if (map->root && !walk.broken)
-		walk_node(&walk, map->root, map->height - 1, &rooms);
+		walk_node(&walk, map->root, map->height - 1, &spans);
 	expect(&walk, walk.entries == map->count, "count");
 	return walk.broken;
 }

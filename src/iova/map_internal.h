@@ -12,23 +12,25 @@
  * The hole before an entry belongs to that entry, and so to every node above it, wherever the entry
  * before it is. It begins where the row above ends, or, in a node's first row, at the node's
  * *base*: one past the last of whatever precedes the node. The tree's own base is map->first, so
- * the hole before the first entry is empty and, as the one after the final entry, not the tree's: a
- * search looks at these two by itself. Thus every hole of the tree is [begin, end) with an end that
- * is an address, and neither ascending nor descending inserts change any maximum.
+ * the hole before the first entry is empty. The holes before the first and after the final entry
+ * are not the tree's: a search looks at these two by itself. Thus every hole of the tree is [begin,
+ * end) with an end that is an address, and neither ascending nor descending inserts change any
+ * maximum.
  *
- * For each child an inner node keeps the largest *room* of a hole below it, for each alignment that
- * a search may ask for: what remains from the first aligned address to the end of the hole.
+ * The *span* of a hole for an alignment is what remains of it from its first aligned address to its
+ * end. For each child an inner node keeps the largest span of the holes below it, for each
+ * alignment that a search may ask for.
  */
 #ifndef IOVA_MAP_INTERNAL_H
 #define IOVA_MAP_INTERNAL_H
 
 #include "base/check.h"
-#include "iova/map.h"
+#include "iova/iova_map.h"
 
-/* Kinds of room: unaligned, then each power of two from a page to 2 MiB. */
-#define ROOM_ALIGN_MIN_SHIFT PAGE_SHIFT
-#define ROOM_ALIGN_MAX_SHIFT 21u
-#define ROOM_KINDS	     (ROOM_ALIGN_MAX_SHIFT - ROOM_ALIGN_MIN_SHIFT + 2)
+/* Kinds of spans: unaligned, then each power of two from a page to 2 MiB. */
+#define SPAN_ALIGN_MIN_SHIFT PAGE_SHIFT
+#define SPAN_ALIGN_MAX_SHIFT 21u
+#define SPAN_KINDS	     (SPAN_ALIGN_MAX_SHIFT - SPAN_ALIGN_MIN_SHIFT + 2)
 
 enum leaf_column {
 	LEAF_LAST,
@@ -40,8 +42,8 @@ enum leaf_column {
 enum inner_column {
 	INNER_LAST,
 	INNER_CHILD,
-	INNER_ROOM, /* ROOM_KINDS columns; each at most the one before it */
-	INNER_COLUMNS = INNER_ROOM + ROOM_KINDS,
+	INNER_SPAN, /* SPAN_KINDS columns; each at most the one before it */
+	INNER_COLUMNS = INNER_SPAN + SPAN_KINDS,
 };
 
 /*
@@ -82,9 +84,9 @@ static inline struct iova_map_node *inner_child(const struct iova_map_node *inne
 	return (struct iova_map_node *)(uintptr_t)inner_cells(inner, INNER_CHILD)[row];
 }
 
-static inline uint64_t *inner_room(const struct iova_map_node *inner, unsigned int kind)
+static inline uint64_t *inner_span(const struct iova_map_node *inner, unsigned int kind)
 {
-	return inner_cells(inner, INNER_ROOM) + kind * INNER_ROWS;
+	return inner_cells(inner, INNER_SPAN) + kind * INNER_ROWS;
 }
 
 /* The last address of the final row. */
@@ -102,8 +104,7 @@ static inline uint64_t path_base(const struct iova_map_path *path, unsigned int 
 
 /*
  * The first of @rows ascending cells that is at least @iova; @rows if there is none. One cell of
- * each cache line, then that line: no branch to mispredict, no load that waits for another but for
- * one.
+ * each cache line, then that line: no branch to mispredict, and only one load waits for another.
  */
 static inline unsigned int lower_cell(const uint64_t *cells, uint64_t iova, unsigned int rows)
 {
@@ -174,31 +175,33 @@ void node_share(struct iova_map_node *left, struct iova_map_node *right, unsigne
  */
 void map_descend(const struct iova_map *map, uint64_t iova, struct iova_map_path *path);
 
-/* map_hole.c: the rooms in the inner nodes. */
+/* map_hole.c: the spans that inner nodes keep. */
 
 /* A hole [@begin, @end) appeared, or one of the row that @path leads to grew to it. */
 void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
 		   uint64_t end);
 
-/* What was a hole [@begin, @end) of the leaf that @path leads to is one no more, or smaller ones.
- * The leaf has changed already; no inner node has. */
+/*
+ * The hole [@begin, @end) of the leaf that @path leads to is gone, or has become smaller ones. The
+ * leaf has changed already; no inner node has.
+ */
 void map_hole_shrank(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
 		     uint64_t end);
 
-/* Sets the last and the rooms of @row in the path's node at @level, from its child. */
+/* Sets the last and the spans of @row in the path's node at @level, from its child. */
 void map_refresh_row(const struct iova_map_path *path, unsigned int level, unsigned int row);
 
 /* map_balance.c: nodes that are too full or too empty. */
 
 /*
- * Makes room for a row in the full leaf of @path, which then leads to where it led. 0 or -ENOMEM,
- * and then nothing has changed.
+ * Frees a row in the full leaf of @path, which still leads to the same place afterwards. 0, or
+ * -ENOMEM with nothing changed.
  */
-int map_make_room(struct iova_map *map, struct iova_map_path *path, uint64_t iova);
+int map_make_row(struct iova_map *map, struct iova_map_path *path, uint64_t iova);
 
 /*
  * Gives the leaf of @path, which is down to the minimum, more rows if it has neighbours. The path
- * is stale then.
+ * is stale afterwards.
  */
 void map_refill(struct iova_map *map, struct iova_map_path *path);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Nodes of the IOVA map as tables of rows: room, order and moves; nothing here knows of holes. */
+/* Nodes of the IOVA map as tables of rows: opening, closing and moving them, without the holes. */
 #include <assert.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #define TABLE_SIZE(rows, columns) \
 	(sizeof(struct iova_map_node) + sizeof(uint64_t) * (rows) * (size_t)(columns))
 
-/* Of all maps. */
+/* Shared by all maps. */
 static struct pool leaves = POOL_INIT(TABLE_SIZE(LEAF_ROWS, LEAF_COLUMNS));
 static struct pool inners = POOL_INIT(TABLE_SIZE(INNER_ROWS, INNER_COLUMNS));
 
@@ -45,7 +45,7 @@ size_t node_size(const struct iova_map_node *node)
 	return TABLE_SIZE(node->rows, node->columns);
 }
 
-/* Moves the rows from @from on to @to; the count is the caller's to change. */
+/* Moves the rows from @from on to @to. The caller changes the count. */
 static void shift_rows(struct iova_map_node *node, unsigned int from, unsigned int to)
 {
 	uint64_t *column = node->cells;
@@ -102,11 +102,11 @@ void node_share(struct iova_map_node *left, struct iova_map_node *right, unsigne
 	}
 }
 
-/* Starts to fetch the rooms that a change of a hole in the leaf below @row most often looks at. */
-static void room_prefetch(const struct iova_map_node *inner, unsigned int row)
+/* Starts to fetch the spans that changing a hole in the leaf below @row most often reads. */
+static void span_prefetch(const struct iova_map_node *inner, unsigned int row)
 {
-	__builtin_prefetch(&inner_room(inner, 1)[row]);
-	__builtin_prefetch(&inner_room(inner, 2)[row]);
+	__builtin_prefetch(&inner_span(inner, 1)[row]);
+	__builtin_prefetch(&inner_span(inner, 2)[row]);
 }
 
 void map_descend(const struct iova_map *map, uint64_t iova, struct iova_map_path *path)
@@ -126,7 +126,7 @@ void map_descend(const struct iova_map *map, uint64_t iova, struct iova_map_path
 		node = inner_child(node, row);
 		if (level == 1) {
 			leaf_prefetch(node);
-			room_prefetch(path->node[1], row);
+			span_prefetch(path->node[1], row);
 		} else {
 			inner_prefetch(node);
 		}

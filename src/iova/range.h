@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A range of IO virtual addresses: both ends inclusive, so that the full 64-bit space has a name.
- */
+/* A range of IO virtual addresses. Both ends are inclusive: one range is the whole 64-bit space. */
 #ifndef IOVA_RANGE_H
 #define IOVA_RANGE_H
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counter of each user is in a hash of lists that only grow, at their heads: there are as many
- * as there are users of one engine, so they are never freed, and found without a lock.
+ * The counter of each user is in a hash of lists that only grow, at their heads. There are as many
+ * counters as one engine has users, so they are never freed, and are found without a lock.
  */
 #include "mem/account.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -32,7 +33,7 @@ static struct user *find_user(struct user *head, uint32_t uid)
 	return head;
 }
 
-/* NULL: no memory. */
+/* The counter of @uid, created if it is the first use. NULL: no memory. */
 static struct user *get_user(uint32_t uid)
 {
 	_Atomic(struct user *) *list = &users[uid % USER_LISTS];
@@ -65,7 +66,7 @@ uint64_t mem_user_locked(uint32_t uid)
 	return user ? __atomic_load_n(&user->locked, __ATOMIC_RELAXED) : 0;
 }
 
-/* The counters of a caller are plain in the public header. */
+/* The counters of a caller are plain integers, since the public header has them. */
 static void add(uint64_t *counter, uint64_t pages)
 {
 	(void)__atomic_fetch_add(counter, pages, __ATOMIC_RELAXED);
@@ -73,10 +74,13 @@ static void add(uint64_t *counter, uint64_t pages)
 
 static void sub(uint64_t *counter, uint64_t pages)
 {
-	(void)__atomic_fetch_sub(counter, pages, __ATOMIC_RELAXED);
+	uint64_t before = __atomic_fetch_sub(counter, pages, __ATOMIC_RELAXED);
+
+	assert(before >= pages);
+	(void)before;
 }
 
-/* Adds @pages to @counter unless that takes it past @limit. */
+/* Adds @pages to @counter unless the sum exceeds @limit: then -ENOMEM. */
 static int add_below(uint64_t *counter, uint64_t pages, uint64_t limit)
 {
 	uint64_t now = __atomic_load_n(counter, __ATOMIC_RELAXED), sum;
@@ -117,9 +121,10 @@ int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accoun
 		rc = add_below(&caller->locked_pages, pages, limit_of(caller));
 		break;
 	}
-	if (!rc)
-		add(&caller->pinned_pages, pages);
-	return rc;
+	if (rc)
+		return rc;
+	add(&caller->pinned_pages, pages);
+	return 0;
 }
 
 void account_uncharge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,

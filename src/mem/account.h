@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who pays for pinned pages (spec 10-ioas, 9): the counters of users and of address spaces, and the
- * limit. Thread-safe, without a lock.
+ * Accounting of pinned pages [IOAS-ACCOUNTING]: the counters of users and of address spaces, and
+ * the limit. Thread-safe, without a lock.
  */
 #ifndef MEM_ACCOUNT_H
 #define MEM_ACCOUNT_H
@@ -12,12 +12,12 @@
 
 /*
  * Charges @caller, a process of the user @uid, for @pages. 0, or -ENOMEM: over the limit, or no
- * memory; then nothing is charged.
+ * memory for the counter; nothing is charged then.
  */
 int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
 		   uint64_t pages);
 
-/* Takes back a charge of the same @uid. */
+/* Takes back a charge; @uid and @mode are those of the charge. */
 void account_uncharge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
 		      uint64_t pages);
 

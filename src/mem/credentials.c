@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread's memory of its credentials is good for as long as the generation is the one that it was
- * read in. That is read first, so that what changes meanwhile is asked for again.
+ * What a thread remembers is valid while the generation is the same as when it was read. The
+ * generation is read first, so a change in between makes the thread ask again.
  */
 #include "mem/credentials.h"
 
@@ -22,7 +22,7 @@ struct credentials {
 
 _Static_assert(CAPABILITIES <= 64, "a set is one word");
 
-static _Atomic uint64_t generation; /* 0: nobody watches */
+static _Atomic uint64_t generation; /* 0: changes are not reported */
 static __thread struct credentials known __attribute__((tls_model("initial-exec")));
 
 static uint64_t read_effective(void)
@@ -40,7 +40,7 @@ static uint32_t read_uid(void)
 	return (uint32_t)sys_call(SYS_getuid, 0, 0, 0, 0, 0, 0);
 }
 
-/* False if nobody watches; else what is known is up to date. */
+/* True: what is known is up to date. False: changes are not reported. */
 static bool refresh(void)
 {
 	const uint64_t now = atomic_load_explicit(&generation, memory_order_acquire);

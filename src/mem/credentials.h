@@ -2,9 +2,9 @@
 /*
  * The rights of the calling thread, as the system has them now.
  *
- * Asked anew each time, since credentials belong to a thread and change by calls that nobody has to
- * tell us of: unless somebody promises to. Then each thread remembers what it was told until the
- * next change.
+ * Credentials belong to a thread and change by calls that the engine need not see, so each question
+ * asks the system, unless a transport that sees those calls has promised to report them: then each
+ * thread remembers the answer until the next change.
  */
 #ifndef MEM_CREDENTIALS_H
 #define MEM_CREDENTIALS_H
@@ -15,12 +15,12 @@
 /* True if capability @cap is in the effective set. */
 bool credentials_capable(int cap);
 
-/* The real user id. */
+/* The real user ID. */
 uint32_t credentials_uid(void);
 
 /*
- * From now on credentials_changed() follows each change of any thread's credentials, before the
- * change is relied on.
+ * The promise: from now on credentials_changed() is called after each change of any thread's
+ * credentials, before anything relies on the change.
  */
 void credentials_watch(void);
 void credentials_changed(void);

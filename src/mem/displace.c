@@ -1,64 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moving pinned pages: aside, or along with the program's memory.
+ * Moving pinned pages aside.
  *
- * One displacement runs at a time. It locks all sources in the range, lists their pinned pages that
- * are in the program's memory there (segments), joins those to stretches of addresses, takes
- * addresses for each, and moves the stretches; what may fail is done before the first move but the
- * moves themselves, which are undone. Then the sources learn where their pages are, are unlocked,
- * and their users are told. For mremap, the stretches are one, and the move is the program's.
+ * One displacement runs at a time. It stops DMA, locks all sources in the range, lists their pinned
+ * pages that are in the program's memory there (segments), joins these to stretches of addresses,
+ * takes addresses for each stretch, and moves it. Everything that may fail comes before the first
+ * move, except the moves themselves, which are undone. Then the sources learn where their pages are
+ * and are unlocked, the user API redirects its tables, and DMA goes on.
  *
  * Cost: O(n log n) in the number of segments, and a system call for each stretch, or for each
- * mapping in it on a kernel that moves only one at once.
+ * mapping in it on a kernel that moves only one mapping per call.
  */
 #include "mem/displace.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/fail.h"
 #include "base/gate.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "mem/aside.h"
+#include "mem/displace_internal.h"
 #include "mem/source_internal.h"
 
-/* Pages of one source that move. In pages of the address space. */
-struct segment {
-	struct mem_source *source;
-	uint64_t first, end;
-	uint64_t page; /* of the source, that is at @first */
+enum {
+	REPORTED_CALLS = 16
 };
 
-/* Segments that touch or overlap. */
-struct stretch {
-	uint64_t first, end;
-	uint64_t aside; /* address */
-	bool shared;	/* two segments have a page in common */
-};
-
-struct displacement {
-	uint64_t first, end; /* the range, in pages */
-	bool keep;
-	struct mem_source **sources; /* in the range */
-	struct displace_moved
-		*victims; /* the same, and the hull of their pages that move; a count of 0: none */
-	size_t victim_count;
-	struct segment *segments;
-	size_t segment_count, segment_capacity;
-	struct stretch *stretches;
-	size_t stretch_count, placed, moved; /* stretches: all; with addresses; that have moved */
-};
-
-static pthread_mutex_t displacing = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic uint64_t generation; /* odd: pages are moving */
+struct lock displace_lock = LOCK_INIT(LOCK_DISPLACING); /* one displacement at a time */
+static _Atomic uint64_t generation;			/* odd: pages are moving */
 static _Atomic(displace_notify) notify;
 
 void displace_enable(void)
 {
+	aside_prepare();
 	index_enable();
 }
 
@@ -79,116 +59,21 @@ bool displace_in_progress(void)
 
 bool displace_settle(uint64_t since)
 {
+	lock_assert_none_from(LOCK_DISPLACING);
 	if (displace_in_progress()) {
-		pthread_mutex_lock(&displacing);
-		pthread_mutex_unlock(&displacing);
+		lock_acquire(&displace_lock);
+		lock_release(&displace_lock);
 	}
 	return displace_generation() != since;
-}
-
-/* The pages that [@va, @va + @len) touches, as [*@first, *@end). False: none. */
-static bool touched_pages(uint64_t va, uint64_t len, uint64_t *first, uint64_t *end)
-{
-	uint64_t last;
-
-	if (!len || check_last(va, len, &last))
-		return false;
-	*first = va >> PAGE_SHIFT;
-	*end = (last >> PAGE_SHIFT) + 1;
-	return true;
 }
 
 bool displace_needed(uint64_t va, uint64_t len)
 {
 	uint64_t first, end;
 
-	if (!index_enabled() || !touched_pages(va, len, &first, &end))
+	if (!index_enabled() || !displace_touched(va, len, &first, &end))
 		return false;
 	return index_any(first << PAGE_SHIFT, (end << PAGE_SHIFT) - 1);
-}
-
-/* ---- what has to move ---- */
-
-/* @segment's pages, as the source counts them. */
-static struct mem_pages source_part(const struct segment *segment)
-{
-	return (struct mem_pages){.first = segment->page, .count = segment->end - segment->first};
-}
-
-static int add_segment(struct displacement *d, struct segment segment)
-{
-	if (d->segment_count) {
-		struct segment *last = &d->segments[d->segment_count - 1];
-
-		if (last->source == segment.source && last->end == segment.first &&
-		    last->page + (last->end - last->first) == segment.page) {
-			last->end = segment.end;
-			return 0;
-		}
-	}
-	if (d->segment_count == d->segment_capacity) {
-		size_t capacity = d->segment_capacity ? 2 * d->segment_capacity : 8;
-		struct segment *grown = alloc_resize(d->segments, capacity, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		d->segments = grown;
-		d->segment_capacity = capacity;
-	}
-	d->segments[d->segment_count++] = segment;
-	return 0;
-}
-
-/* The pages of @source that may be in the range. One that has moved may have any there. */
-static void pages_in_question(const struct displacement *d, const struct mem_source *source,
-			      uint64_t *page, uint64_t *end)
-{
-	const uint64_t base = source_base(source) >> PAGE_SHIFT;
-
-	*page = 0;
-	*end = source_pages(source).count;
-	if (!source->strays) {
-		*page = max_u64(base, d->first) - base;
-		*end = min_u64(base + *end, d->end) - base;
-	}
-}
-
-static void widen(struct mem_pages *hull, struct mem_pages pages)
-{
-	if (!hull->count)
-		hull->first = pages.first;
-	hull->count = pages.first + pages.count - hull->first;
-}
-
-/*
- * Lists the pinned pages of @victim that are in the range, in the program's memory. The source,
- * @source, is locked.
- */
-static int add_segments(struct displacement *d, struct mem_source *source,
-			struct displace_moved *victim)
-{
-	uint64_t page, end;
-	struct pins_run run;
-
-	pages_in_question(d, source, &page, &end);
-	for (; page < end; page += run.pages.count) {
-		struct segment segment = {.source = source};
-		uint64_t at;
-
-		run = pins_run_at(&source->parts, page, end);
-		if (run.aside || (!run.users && !source->whole))
-			continue;
-		at = source_run_address(source, &run) >> PAGE_SHIFT;
-		segment.first = max_u64(at, d->first);
-		segment.end = min_u64(at + run.pages.count, d->end);
-		segment.page = page + (segment.first - at);
-		if (segment.first >= segment.end)
-			continue;
-		if (add_segment(d, segment))
-			return -ENOMEM;
-		widen(&victim->pages, source_part(&segment));
-	}
-	return 0;
 }
 
 static int by_first_page(const void *a, const void *b)
@@ -214,33 +99,15 @@ static int join_segments(struct displacement *d)
 			*stretch = (struct stretch){.first = segment->first, .end = segment->end};
 			continue;
 		}
-		if (segment->first < stretch->end)
-			stretch->shared = true;
 		stretch->end = max_u64(stretch->end, segment->end);
 	}
 	return 0;
 }
 
-/* Segments, and boundaries for them in the sources. */
-static int list_segments(struct displacement *d)
-{
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (add_segments(d, d->sources[i], &d->victims[i]))
-			return -ENOMEM;
-	}
-	for (size_t i = 0; i < d->segment_count; i++) {
-		struct segment *segment = &d->segments[i];
-
-		if (pins_cut(&segment->source->parts, source_part(segment)))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* All that moving aside needs, addresses, too. */
+/* Lists what moves, and takes addresses for it. */
 static int prepare(struct displacement *d)
 {
-	if (list_segments(d))
+	if (displace_list(d))
 		return -ENOMEM;
 	if (!d->segment_count)
 		return 0;
@@ -250,7 +117,7 @@ static int prepare(struct displacement *d)
 		struct stretch *stretch = &d->stretches[d->placed];
 
 		if (aside_take(stretch->first << PAGE_SHIFT, stretch->end - stretch->first,
-			       stretch->shared, &stretch->aside))
+			       &stretch->aside))
 			return -ENOMEM;
 	}
 	return 0;
@@ -259,25 +126,53 @@ static int prepare(struct displacement *d)
 /* ---- moving ---- */
 
 /*
- * Moves [@from, @from + @len) to @to: at once, or what lies in one mapping at a time, which is
- * found by halving. A page that is not mapped any more (by a system call that nobody saw) is left
- * out. On failure all of it is back.
+ * Moves [@from, @from + @len) to @to, over what is there. If that is not possible at once, because
+ * the range is not one mapping, finds the mappings by halving. Addresses without a mapping (a
+ * system call that we did not see) are skipped. *@done: how many bytes from the start on have been
+ * dealt with; all, or it fails.
  */
-static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags)
+static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done)
 {
 	const uint64_t half = align_down(len / 2 + PAGE_MASK, PAGE_SIZE);
 	int rc = sys_mremap_to((void *)(uintptr_t)from, len, (void *)(uintptr_t)to, flags);
 
+	if (!rc || (rc == -EFAULT && len == PAGE_SIZE)) {
+		*done += len;
+		return 0;
+	}
 	if (rc != -EFAULT)
 		return rc;
-	if (len == PAGE_SIZE)
-		return 0;
-	rc = move_pages(from, to, half, flags);
+	rc = move_pages(from, to, half, flags, done);
+	return rc ? rc : move_pages(from + half, to + half, len - half, flags, done);
+}
+
+/*
+ * Moves [@aside, @aside + @len) back to @to. MREMAP_DONTUNMAP leaves our addresses mapped, without
+ * memory. A kernel that cannot do that for this kind of memory unmaps them: then they are lost.
+ */
+static void move_back(uint64_t aside, uint64_t to, uint64_t len)
+{
+	uint64_t done = 0;
+	int rc = 0;
+
+	if (len)
+		rc = move_pages(aside, to, len, MREMAP_DONTUNMAP, &done);
+	if (rc == -EINVAL && !done) {
+		aside_lose(aside, len >> PAGE_SHIFT);
+		rc = move_pages(aside, to, len, 0, &done);
+	}
 	if (rc)
-		return rc;
-	rc = move_pages(from + half, to + half, len - half, flags);
+		log_error("pinned pages at 0x%" PRIx64 " could not be moved back", to + done);
+}
+
+/* Moves [@from, @from + @len) to @aside; on failure all of it is back. */
+static int move_aside(uint64_t from, uint64_t aside, uint64_t len, int flags)
+{
+	uint64_t done = 0;
+	int rc = move_pages(from, aside, len, flags, &done);
+
 	if (rc)
-		(void)move_pages(to, from, half, 0);
+		move_back(aside, from, done);
 	return rc;
 }
 
@@ -290,30 +185,64 @@ static int move_stretches(struct displacement *d)
 		uint64_t len = (stretch->end - stretch->first) << PAGE_SHIFT;
 
 		if (fail_inject() ||
-		    move_pages(stretch->first << PAGE_SHIFT, stretch->aside, len, flags))
+		    move_aside(stretch->first << PAGE_SHIFT, stretch->aside, len, flags))
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-/* Back to what was before prepare(). */
-static void undo(struct displacement *d)
+/* Ends the displacement's own hold on the addresses that it took. */
+static void release_stretches(struct displacement *d)
 {
-	while (d->moved) {
-		const struct stretch *stretch = &d->stretches[--d->moved];
-
-		if (move_pages(stretch->aside, stretch->first << PAGE_SHIFT,
-			       (stretch->end - stretch->first) << PAGE_SHIFT, 0))
-			log_error("pinned pages at 0x%" PRIx64 " could not be moved back",
-				  stretch->first << PAGE_SHIFT);
-	}
 	while (d->placed) {
 		const struct stretch *stretch = &d->stretches[--d->placed];
 
-		aside_cancel(stretch->aside, stretch->end - stretch->first);
+		aside_release(stretch->aside, stretch->end - stretch->first);
 	}
-	for (size_t i = 0; i < d->segment_count; i++)
-		pins_tidy(&d->segments[i].source->parts, source_part(&d->segments[i]));
+}
+
+/* Back to what was before prepare(). */
+static void undo(struct displacement *d)
+{
+	displace_assert_locked(d);
+	while (d->moved) {
+		const struct stretch *stretch = &d->stretches[--d->moved];
+
+		move_back(stretch->aside, stretch->first << PAGE_SHIFT,
+			  (stretch->end - stretch->first) << PAGE_SHIFT);
+	}
+	release_stretches(d);
+	displace_unlist(d);
+}
+
+/* Whether a page of @source is at its own address. A range taken away often ends with the last. */
+static bool any_at_home(const struct mem_source *source) REQUIRES(source->lock)
+{
+	const uint64_t end = source_pages(source).count;
+	struct pins_extent extent;
+
+	source_assert_locked(source);
+	if (!pins_extent_at(&source->parts, end - 1, end).bus)
+		return true;
+	for (uint64_t page = 0; page < end; page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end);
+		if (!extent.bus)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Takes sources that have nothing at their own addresses any more out of the index there. The
+ * system soon gives the program the same addresses again, and for each new buffer all former ones
+ * would be found. (The sources are locked in a loop: no analysis.)
+ */
+static void forget_addresses(const struct displacement *d) NO_LOCK_ANALYSIS
+{
+	for (size_t i = 0; i < d->victim_count; i++) {
+		if (index_has(d->sources[i], INDEX_OWN) && !any_at_home(d->sources[i]))
+			index_leave(d->sources[i]);
+	}
 }
 
 /*
@@ -323,6 +252,7 @@ static void commit(struct displacement *d)
 {
 	const struct stretch *stretch = d->stretches;
 
+	displace_assert_locked(d);
 	for (size_t i = 0; i < d->segment_count; i++) {
 		const struct segment *segment = &d->segments[i];
 		uint64_t bus;
@@ -330,10 +260,11 @@ static void commit(struct displacement *d)
 		while (stretch->end <= segment->first)
 			stretch++;
 		bus = stretch->aside + ((segment->first - stretch->first) << PAGE_SHIFT);
-		pins_set_bus(&segment->source->parts, source_part(segment), bus, true);
-		if (stretch->shared)
-			aside_share(bus, segment->end - segment->first);
+		pins_set_bus(&segment->source->parts, segment_pages(segment), bus, true);
+		aside_hold(bus, segment->end - segment->first);
 	}
+	release_stretches(d);
+	forget_addresses(d);
 }
 
 static const char *cause_name(enum displace_cause cause)
@@ -351,18 +282,28 @@ static const char *cause_name(enum displace_cause cause)
 	return "madvise";
 }
 
-static void report(const struct displacement *d, enum displace_cause cause)
+/* One line for each of the first calls, then ever fewer: a program may do it for each buffer. */
+static void report(const struct displacement *d, enum displace_cause cause) REQUIRES(displace_lock)
 {
+	static uint64_t calls GUARDED_BY(displace_lock);
+	char note[64] = "";
 	uint64_t pages = 0;
 
+	lock_assert_held(&displace_lock);
+	calls++;
+	if (calls > REPORTED_CALLS && !is_power_of_two(calls))
+		return;
+	if (calls >= REPORTED_CALLS)
+		(void)snprintf(note, sizeof(note), " (call %" PRIu64 "; most are not reported)",
+			       calls);
 	for (size_t i = 0; i < d->stretch_count; i++)
 		pages += d->stretches[i].end - d->stretches[i].first;
 	log_fault("%s of 0x%" PRIx64 "-0x%" PRIx64 " takes away %" PRIu64
-		  " page(s) that are pinned for DMA: kept",
-		  cause_name(cause), d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, pages);
+		  " page(s) that are pinned for DMA: kept%s",
+		  cause_name(cause), d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, pages,
+		  note);
 }
 
-/* With the sources locked: moves what has to move. */
 static int displace_locked(struct displacement *d)
 {
 	int rc = prepare(d);
@@ -376,93 +317,7 @@ static int displace_locked(struct displacement *d)
 	return rc;
 }
 
-/* ---- the program moves its memory ---- */
-
-struct remap {
-	uint64_t old, old_len, new_len;
-	uint64_t to;
-	int flags;
-	struct index_place **places; /* for those victims that need one */
-};
-
-static void cancel_places(const struct displacement *d, const struct remap *remap)
-{
-	for (size_t i = 0; remap->places && i < d->victim_count; i++)
-		index_place_cancel(remap->places[i]);
-}
-
-static int create_places(const struct displacement *d, struct remap *remap)
-{
-	remap->places = alloc_array(d->victim_count, sizeof(*remap->places));
-	if (!remap->places)
-		return -ENOMEM;
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (!d->victims[i].pages.count)
-			continue;
-		remap->places[i] = index_place_create(d->sources[i]);
-		if (!remap->places[i])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* Tells the sources, and the index, that what was in the range is at @to now. */
-static void commit_remap(const struct displacement *d, const struct remap *remap, uint64_t to)
-{
-	const uint64_t len = (d->end - d->first) << PAGE_SHIFT;
-
-	for (size_t i = 0; i < d->segment_count; i++) {
-		const struct segment *segment = &d->segments[i];
-		uint64_t own = source_base(segment->source) + (segment->page << PAGE_SHIFT);
-		uint64_t bus = to + ((segment->first - d->first) << PAGE_SHIFT);
-
-		pins_set_bus(&segment->source->parts, source_part(segment), bus == own ? 0 : bus,
-			     false);
-		pins_tidy(&segment->source->parts, source_part(segment));
-	}
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (!remap->places[i])
-			continue;
-		index_place_forget(d->sources[i], remap->old, remap->old + (len - 1));
-		index_place_add(remap->places[i], to, to + (len - 1));
-	}
-}
-
-static long remap_locked(struct displacement *d, struct remap *remap)
-{
-	long rc = list_segments(d);
-
-	if (!rc)
-		rc = create_places(d, remap);
-	if (!rc)
-		rc = sys_call(SYS_mremap, (long)remap->old, (long)remap->old_len,
-			      (long)remap->new_len, remap->flags, (long)remap->to, 0);
-	if (rc < 0) {
-		undo(d);
-		cancel_places(d, remap);
-	} else {
-		commit_remap(d, remap, (uint64_t)rc);
-	}
-	alloc_free(remap->places);
-	return rc;
-}
-
-/* ---- all together ---- */
-
-static int find_victims(struct displacement *d)
-{
-	int rc = index_find(d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, &d->sources,
-			    &d->victim_count);
-
-	if (rc || !d->victim_count)
-		return rc;
-	d->victims = alloc_array(d->victim_count, sizeof(*d->victims));
-	if (!d->victims)
-		return -ENOMEM;
-	for (size_t i = 0; i < d->victim_count; i++)
-		d->victims[i].source = d->sources[i];
-	return 0;
-}
+/* ---- the frame of each displacement ---- */
 
 static int by_source(const void *a, const void *b)
 {
@@ -480,7 +335,7 @@ const struct displace_moved *displace_find_moved(const struct displace_moved *mo
 	return bsearch(&key, moved, count, sizeof(*moved), by_source);
 }
 
-/* Tells the users of what has moved. */
+/* Calls the function that redirects tables. */
 static void notify_all(const struct displacement *d)
 {
 	displace_notify listener = atomic_load_explicit(&notify, memory_order_acquire);
@@ -497,96 +352,57 @@ static void notify_all(const struct displacement *d)
 }
 
 /*
- * From here on DMA waits, and none is under way: what it finds in the tables are addresses that
- * mean the program's next mapping there, or nothing, until the tables are redirected.
+ * From here on DMA waits, and none is under way: until the tables are redirected, the addresses in
+ * them mean the program's next mapping there, or nothing. (Locks in a loop: no analysis.)
  */
-static void lock_victims(const struct displacement *d)
+void displace_begin(const struct displacement *d) NO_LOCK_ANALYSIS
 {
+	lock_assert_held(&displace_lock);
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 	gate_wait_all();
 	for (size_t i = 0; i < d->victim_count; i++)
-		mem_lock(&d->sources[i]->lock);
+		source_lock_nested(d->sources[i]);
 }
 
-static void unlock_victims(const struct displacement *d)
+/* (Locks in a loop: no analysis.) */
+void displace_end(const struct displacement *d, bool moved) NO_LOCK_ANALYSIS
 {
+	lock_assert_held(&displace_lock);
 	for (size_t i = 0; i < d->victim_count; i++)
-		mem_unlock(&d->sources[i]->lock);
-}
-
-static void finish(void)
-{
+		source_unlock(d->sources[i]);
+	if (moved)
+		notify_all(d);
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 }
 
-static int displace(struct displacement *d, enum displace_cause cause)
-{
-	int rc = find_victims(d);
-
-	if (rc || !d->victim_count)
-		return rc;
-	lock_victims(d);
-	rc = displace_locked(d);
-	unlock_victims(d);
-	if (!rc && d->segment_count) {
-		report(d, cause);
-		notify_all(d);
-	}
-	finish();
-	return rc;
-}
-
-static long remap_victims(struct displacement *d, struct remap *remap)
-{
-	long rc = find_victims(d);
-
-	if (rc)
-		return rc;
-	lock_victims(d);
-	rc = remap_locked(d, remap);
-	unlock_victims(d);
-	if (rc >= 0 && d->segment_count)
-		notify_all(d);
-	finish();
-	return rc;
-}
-
-static void release(struct displacement *d)
-{
-	for (size_t i = 0; i < d->victim_count; i++)
-		mem_source_put(d->sources[i]);
-	pthread_mutex_unlock(&displacing);
-	alloc_free(d->sources);
-	alloc_free(d->victims);
-	alloc_free(d->segments);
-	alloc_free(d->stretches);
-}
-
-int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
+int displace_range_locked(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
 {
 	struct displacement d = {.keep = keep};
 	int rc;
 
-	if (!index_enabled() || !touched_pages(va, len, &d.first, &d.end))
+	lock_assert_held(&displace_lock);
+	if (!displace_touched(va, len, &d.first, &d.end))
 		return 0;
-	pthread_mutex_lock(&displacing);
-	rc = displace(&d, cause);
-	release(&d);
+	rc = displace_find_victims(&d);
+	if (!rc && d.victim_count) {
+		displace_begin(&d);
+		rc = displace_locked(&d);
+		displace_end(&d, !rc && d.segment_count);
+	}
+	if (!rc && d.segment_count)
+		report(&d, cause);
+	displace_destroy(&d);
 	return rc;
 }
 
-long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to)
+int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
 {
-	struct remap remap = {
-		.old = old, .old_len = old_len, .new_len = new_len, .flags = flags, .to = to};
-	struct displacement d = {.keep = false};
-	long rc;
+	int rc;
 
-	if (!index_enabled() || !touched_pages(old, min_u64(old_len, new_len), &d.first, &d.end))
-		return sys_call(SYS_mremap, (long)old, (long)old_len, (long)new_len, flags,
-				(long)to, 0);
-	pthread_mutex_lock(&displacing);
-	rc = remap_victims(&d, &remap);
-	release(&d);
+	if (!index_enabled())
+		return 0;
+	lock_acquire(&displace_lock);
+	rc = displace_range_locked(va, len, cause, keep);
+	lock_release(&displace_lock);
 	return rc;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A source remembers how many revocations there were when it was made: it is good while that has
- * not changed. So nobody keeps a list of them, and a source made from a revoked dma-buf cannot be.
+ * A source remembers how many changes of revocation there had been when it was made, and is valid
+ * while that number is the same. So no list of sources is needed.
  */
 #include "mem/dmabuf.h"
 
-#include <pthread.h>
-
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/lock.h"
 #include "base/sys.h"
 #include "mem/source_internal.h"
 
@@ -16,7 +15,7 @@ struct dmabuf {
 	struct uiommufd_file file;
 	void *memory;
 	uint64_t len;
-	pthread_mutex_t lock; /* guards what follows; @generation is read without it */
+	struct lock lock; /* guards what follows; @generation is read without it */
 	bool revoked;
 	_Atomic uint64_t generation; /* changes of @revoked that were asked for */
 };
@@ -38,7 +37,7 @@ static void dmabuf_release(struct uiommufd_file *file)
 	struct dmabuf *dmabuf = dmabuf_of(file);
 
 	(void)sys_munmap(dmabuf->memory, dmabuf->len);
-	pthread_mutex_destroy(&dmabuf->lock);
+	lock_destroy(&dmabuf->lock);
 	alloc_free(dmabuf);
 }
 
@@ -47,7 +46,7 @@ static const struct file_ops dmabuf_file_ops = {
 	.release = dmabuf_release,
 };
 
-/* Shared, so that a child after fork sees the same. */
+/* Shared memory, so that the child of a fork sees the same. */
 static int map_memory(uint64_t len, void **out)
 {
 	const uint64_t align = UINT64_C(2) << log2_floor(max_u64(len, 2) - 1);
@@ -77,7 +76,7 @@ int dmabuf_create(uint64_t len, struct dmabuf **out)
 		return rc;
 	}
 	dmabuf->len = len;
-	pthread_mutex_init(&dmabuf->lock, NULL);
+	lock_init(&dmabuf->lock, LOCK_DMABUF);
 	file_init(&dmabuf->file, &dmabuf_file_ops, 0);
 	*out = dmabuf;
 	return 0;
@@ -100,32 +99,31 @@ void *dmabuf_memory(const struct dmabuf *dmabuf)
 
 void dmabuf_set_revoked(struct dmabuf *dmabuf, bool revoked)
 {
-	pthread_mutex_lock(&dmabuf->lock);
+	lock_acquire(&dmabuf->lock);
 	dmabuf->revoked = revoked;
 	dmabuf->generation++;
-	pthread_mutex_unlock(&dmabuf->lock);
-	/* Whoever fills a table from here on sees the new generation. */
+	lock_release(&dmabuf->lock);
+	/* A thread that fills a table from here on sees the new generation. */
 	if (notify)
 		notify(dmabuf);
 }
 
 /* ---- sources ---- */
 
-/* Ties @source to @dmabuf as it is now. */
+/* Attaches @source to @dmabuf in its present generation. 0 or -ENODEV. */
 static int tie(struct mem_source *source, struct dmabuf *dmabuf)
 {
-	int rc = 0;
+	bool revoked;
 
-	pthread_mutex_lock(&dmabuf->lock);
-	if (dmabuf->revoked) {
-		rc = -ENODEV;
-	} else {
+	lock_acquire(&dmabuf->lock);
+	revoked = dmabuf->revoked;
+	if (!revoked) {
 		source->dmabuf.buf = dmabuf;
 		source->dmabuf.generation = dmabuf->generation;
 		file_get(&dmabuf->file);
 	}
-	pthread_mutex_unlock(&dmabuf->lock);
-	return rc;
+	lock_release(&dmabuf->lock);
+	return revoked ? -ENODEV : 0;
 }
 
 int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint64_t start,
@@ -140,11 +138,12 @@ int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf
 	if (!source)
 		return -ENOMEM;
 	rc = tie(source, dmabuf);
-	if (rc)
-		source_free(source);
-	else
-		*out = source;
-	return rc;
+	if (rc) {
+		source_destroy(source);
+		return rc;
+	}
+	*out = source;
+	return 0;
 }
 
 bool mem_source_is_of(const struct mem_source *source, const struct dmabuf *dmabuf)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dma-bufs: memory of a device, shared as a file, which its exporter may revoke (spec 10-ioas, 10).
+ * dma-bufs: memory of a device, shared as a file, which its exporter may revoke [DMABUF].
  *
  * The exporter creates one and gives its file away. MAP_FILE finds it behind a descriptor and makes
- * sources of it. A revocation, and also its end, parts the sources that exist from the memory for
- * good; who has tables that lead there is told.
+ * sources of it. Both revoking and ending a revocation detach the existing sources from the memory
+ * for good; the user API is notified and takes it out of the tables.
  */
 #ifndef MEM_DMABUF_H
 #define MEM_DMABUF_H
@@ -18,31 +18,31 @@ struct uiommufd_caller;
 struct uiommufd_file;
 
 /*
- * @len bytes (whole pages, not 0) of zeroed memory, contiguous and aligned to what they have room
- * for. One reference of the file. 0 or -ENOMEM.
+ * @len bytes (whole pages, not 0) of zeroed memory, contiguous and aligned to the next power of
+ * two. One reference of the file, which the caller owns. 0 or -ENOMEM.
  */
 int dmabuf_create(uint64_t len, struct dmabuf **out);
 
-/* The file (borrowed) of a dma-buf, and back: NULL if @file is none. */
+/* The file (borrowed) of @dmabuf; and the dma-buf of @file, or NULL if it is another file. */
 struct uiommufd_file *dmabuf_file(struct dmabuf *dmabuf);
 struct dmabuf *dmabuf_from_file(struct uiommufd_file *file);
 
 /* Its memory, for the exporter. */
 void *dmabuf_memory(const struct dmabuf *dmabuf);
 
-/* Revokes it, or ends that. When it returns, nothing that was mapped before is reached any more. */
+/* Revokes it, or ends the revocation. When it returns, no DMA reaches what was mapped before. */
 void dmabuf_set_revoked(struct dmabuf *dmabuf, bool revoked);
 
 /*
- * Who takes a dma-buf out of the tables. One for the process (the user API); set before any is
- * mapped.
+ * Sets the function that takes a dma-buf out of the tables: one for the process (the user API), set
+ * before any is mapped. It is called without a lock.
  */
 typedef void (*dmabuf_notify)(struct dmabuf *dmabuf);
 void dmabuf_set_notify(dmabuf_notify revoked);
 
 /*
- * A source for [@start, @start + @len) of @dmabuf (whose file gets a reference). @start + @len does
- * not wrap. -EINVAL: not inside of it, or too long; -ENODEV: it is revoked; -ENOMEM.
+ * A source for [@start, @start + @len) of @dmabuf; takes a reference of its file. @start + @len
+ * does not wrap. -EINVAL: not inside it, or too long; -ENODEV: it is revoked; -ENOMEM.
  */
 int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint64_t start,
 			   uint64_t len, bool writable, struct mem_source **out);
@@ -50,7 +50,7 @@ int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf
 /* True if @source is of @dmabuf. */
 bool mem_source_is_of(const struct mem_source *source, const struct dmabuf *dmabuf);
 
-/* True if a revocation has parted @source from its memory. */
+/* True if a revocation has detached @source from its memory. */
 bool mem_source_revoked(const struct mem_source *source);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Frames are found in /proc/self/maps; no lock, no state but the sizes of huge pages. */
 #include "mem/frame.h"
 
 #include <pthread.h>
@@ -16,8 +17,7 @@
 /* ---- huge pages ---- */
 
 /*
- * The system has one file system for each size of huge pages, from which all memory of that size
- * comes.
+ * All memory of one size of huge pages comes from one file system, which has its own device number.
  */
 enum {
 	HUGE_MIN_SHIFT = 15,
@@ -54,10 +54,12 @@ static uint64_t page_size_of(uint64_t dev)
 
 /* ---- the list of mappings ---- */
 
-/* Its text, line by line. The last line may be cut, which is the name's end and none of ours. */
+/*
+ * Its text, line by line. A line longer than the buffer cannot occur: its path is at most PATH_MAX.
+ */
 struct list {
 	int fd;
-	size_t from, to; /* what of @text is read and not used */
+	size_t from, to; /* the part of @text that is not used yet */
 	char text[8192]; /* longer than any line */
 };
 
@@ -107,7 +109,7 @@ static void parse_line(char *line, struct frame_mapping *mapping)
 	mapping->inode = strtoull(p, &p, 10);
 }
 
-/* Finds the mapping that holds @addr; else it is one of that single page, private. */
+/* Finds the mapping that holds @addr. If none is found: one private page. */
 static void find_mapping(uint64_t addr, struct frame_mapping *found)
 {
 	const uint64_t page = align_down(addr, PAGE_SIZE);
@@ -163,7 +165,7 @@ bool frame_is_huge(struct frame_cursor *cursor, uint64_t addr)
 	return mapping_of(cursor, addr)->page_size != PAGE_SIZE;
 }
 
-uint64_t frame_run(struct frame_cursor *cursor, uint64_t addr, uint64_t len)
+uint64_t frame_extent(struct frame_cursor *cursor, uint64_t addr, uint64_t len)
 {
 	const uint64_t size = mapping_of(cursor, addr)->page_size;
 
@@ -179,19 +181,19 @@ void frame_visit_pinned(struct mem_source *source,
 			void (*visit)(uint64_t bus, uint64_t len, void *arg), void *arg)
 {
 	const uint64_t end = source_pages(source).count;
-	struct pins_run run;
+	struct pins_extent extent;
 
-	for (uint64_t page = 0; page < end; page += run.pages.count) {
+	for (uint64_t page = 0; page < end; page += extent.pages.count) {
 		uint64_t byte = page << PAGE_SHIFT, stop, bus, len;
 		bool pinned;
 
-		mem_lock(&source->lock);
-		run = pins_run_at(&source->parts, page, end);
-		pinned = source->whole || run.users;
-		mem_unlock(&source->lock);
-		stop = (page + run.pages.count) << PAGE_SHIFT;
+		source_lock(source);
+		extent = pins_extent_at(&source->parts, page, end);
+		pinned = source->whole || extent.users;
+		source_unlock(source);
+		stop = (page + extent.pages.count) << PAGE_SHIFT;
 		for (; pinned && byte < stop; byte += len) {
-			mem_source_run(source, byte, stop - byte, &bus, &len);
+			mem_source_extent(source, byte, stop - byte, &bus, &len);
 			visit(bus, len, arg);
 		}
 	}

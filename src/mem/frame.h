@@ -4,9 +4,8 @@
  * one frame if they are the same page of a shared file, or one address of private memory. A huge
  * page is one contiguous frame; ordinary pages are never neighbours.
  *
- * For IOMMUs that must tell frames apart, and for tests; the system's own list of mappings is read
- * for it, so this is slow: O(mappings of the process) whenever a cursor leaves the mapping that it
- * is in.
+ * For IOMMUs that must tell frames apart, and for tests. It reads the system's list of mappings, so
+ * it is slow: O(mappings of the process) whenever a cursor leaves its mapping.
  */
 #ifndef MEM_FRAME_H
 #define MEM_FRAME_H
@@ -16,7 +15,7 @@
 
 struct mem_source;
 
-/* A mapping of this process, [@start, @end), and what is mapped. */
+/* A mapping of this process, [@start, @end), and what it maps. */
 struct frame_mapping {
 	uint64_t start, end;
 	bool shared;
@@ -25,7 +24,7 @@ struct frame_mapping {
 };
 
 /*
- * Remembers the mapping of the latest question. Starts zeroed, and lives as long as nothing is
+ * Remembers the mapping of the latest question. Starts zeroed; valid as long as no memory is
  * remapped.
  */
 struct frame_cursor {
@@ -45,7 +44,7 @@ bool frame_equal(struct frame a, struct frame b);
 bool frame_is_huge(struct frame_cursor *cursor, uint64_t addr);
 
 /* How many bytes from @addr on, at most @len (not 0), are in one frame. */
-uint64_t frame_run(struct frame_cursor *cursor, uint64_t addr, uint64_t len);
+uint64_t frame_extent(struct frame_cursor *cursor, uint64_t addr, uint64_t len);
 
 /*
  * How many bytes from @addr on, at most @len (not 0), are in one mapping: their frames are numbered

@@ -2,27 +2,27 @@
 /*
  * The guarded copy and the handlers behind it.
  *
- * On x86-64 the copy is a piece of assembly that has no frame, so a fault whose program counter is
- * inside of it can be ended by going on at its failing exit. Nothing is prepared before a copy, and
- * a fault of anybody else, also in a signal handler that interrupts a copy, is never mistaken for
- * ours. Elsewhere a jump buffer does it, and the faulting address says whose the fault is.
+ * On x86-64 the copy is assembly without a stack frame, so the handler can end a fault inside it by
+ * continuing at its failing exit. Nothing is prepared before a copy, and a fault of other code,
+ * also of a signal handler that interrupts a copy, is never mistaken for one of the copy. On other
+ * machines a jump buffer serves, and the faulting address tells whether it was the copy.
  *
- * What the program wants done with a fault is in `wanted`, under a spinlock that is held with all
- * signals blocked, since the handlers take it too. Our handlers run with all signals blocked and
- * give the program's the mask that it asked for. The flags of the program's action that matter on
- * entry (SA_ONSTACK, SA_RESTART) are the flags of ours.
+ * The program's actions are in `wanted`, under a spinlock that is held with all signals blocked,
+ * since the handlers take it too. Our handlers run with all signals blocked and call the program's
+ * under the mask that it asked for. Those flags of the program's action that matter on entry
+ * (SA_ONSTACK, SA_RESTART) are set in ours.
  */
 #include "mem/guard.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <ucontext.h>
 
+#include "base/lock.h"
 #include "base/sys.h"
 
 #if defined(__x86_64__)
@@ -30,8 +30,9 @@
 /*
  * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
  * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts; long ones are the microcode's. guard_exchange: rdi = word, rsi = old, rdx = new; it lies
- * within, and so fails as the copy does.
+ * parts; long ones are the microcode's. guard_exchange: rdi = word, rsi = old, rdx = new;
+ * guard_copy_string: rdi = dst, rsi = src, rdx = size. Both lie within, and so fail as the copy
+ * does.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"
@@ -93,6 +94,21 @@ __asm__(".pushsection .text\n"
 	"	movl %ecx, %eax\n"
 	"	ret\n"
 	".size guard_exchange, . - guard_exchange\n"
+	".globl guard_copy_string\n"
+	".hidden guard_copy_string\n"
+	".type guard_copy_string, @function\n"
+	"guard_copy_string:\n"
+	"	xorl %eax, %eax\n"
+	"7:	cmpq %rdx, %rax\n"
+	"	jae 8f\n"
+	"	movb (%rsi,%rax), %cl\n"
+	"	movb %cl, (%rdi,%rax)\n"
+	"	testb %cl, %cl\n"
+	"	jz 8f\n"
+	"	incq %rax\n"
+	"	jmp 7b\n"
+	"8:	ret\n"
+	".size guard_copy_string, . - guard_copy_string\n"
 	".globl guard_copy_fault\n"
 	".hidden guard_copy_fault\n"
 	"guard_copy_fault:\n"
@@ -104,7 +120,7 @@ __asm__(".pushsection .text\n"
 
 extern const char guard_copy_fault[];
 
-/* Ends the guarded copy that has faulted. False: the fault is somebody else's. */
+/* Ends the guarded copy that has faulted. False: the fault was not in a copy. */
 static bool end_copy(const siginfo_t *info, ucontext_t *context)
 {
 	greg_t *pc = &context->uc_mcontext.gregs[REG_RIP];
@@ -125,7 +141,7 @@ struct copy {
 	jmp_buf jump;
 	uintptr_t dst, src;
 	size_t len;
-	struct copy *outer; /* that a signal handler has interrupted */
+	struct copy *outer; /* the copy that a signal handler has interrupted, or NULL */
 };
 
 static __thread struct copy *volatile copying __attribute__((tls_model("initial-exec")));
@@ -163,6 +179,25 @@ int guard_copy(void *dst, const void *src, size_t len)
 	atomic_signal_fence(memory_order_seq_cst);
 	copying = copy.outer;
 	return 0;
+}
+
+int guard_copy_string(char *dst, const char *src, size_t size)
+{
+	struct copy copy = {
+		.dst = (uintptr_t)dst, .src = (uintptr_t)src, .len = size, .outer = copying};
+	size_t len = 0;
+
+	if (_setjmp(copy.jump)) {
+		copying = copy.outer;
+		return -EFAULT;
+	}
+	copying = &copy;
+	atomic_signal_fence(memory_order_seq_cst);
+	while (len < size && (dst[len] = src[len]))
+		len++;
+	atomic_signal_fence(memory_order_seq_cst);
+	copying = copy.outer;
+	return (int)len;
 }
 
 static bool end_copy(const siginfo_t *info, ucontext_t *context)
@@ -203,7 +238,7 @@ static bool handle_bus(int signo, const siginfo_t *info, void *context)
 	       handler((uintptr_t)info->si_addr, context);
 }
 
-/* Takes the spinlock. All signals are blocked. */
+/* Takes the spinlock. The caller has blocked all signals. */
 static void lock_wanted(void)
 {
 	while (atomic_flag_test_and_set_explicit(&wanted_lock, memory_order_acquire))
@@ -225,13 +260,13 @@ static bool is_handler(const struct sigaction *act)
 	return act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN;
 }
 
-/* The default action comes about by leaving it to the kernel, for good: the process dies of it. */
+/* Restores the kernel's default action, of which the process dies when the handler returns. */
 static void die_of(int signo, const siginfo_t *info)
 {
 	struct sigaction act = {.sa_handler = SIG_DFL};
 
 	(void)real_sigaction(signo, &act, NULL);
-	/* A fault happens again on return; what somebody has sent must be sent again. */
+	/* A fault happens again on return; a signal that was sent must be sent again. */
 	if (info->si_code <= 0)
 		(void)sys_call(SYS_tgkill, getpid(), sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0), signo,
 			       0, 0, 0);
@@ -255,7 +290,7 @@ static void call_handler(const struct sigaction *act, int signo, siginfo_t *info
 
 static void on_fault(int signo, siginfo_t *info, void *context)
 {
-	const bool fault = info->si_code > 0; /* else somebody has sent the signal */
+	const bool fault = info->si_code > 0; /* otherwise the signal was sent */
 	int saved = errno;
 	struct sigaction act;
 
@@ -292,19 +327,20 @@ static int install(int signo, const struct sigaction *act, struct sigaction *old
 	return real_sigaction(signo, &ours, old) ? -errno : 0;
 }
 
-static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER; /* of actions */
+/* Guards `installed` and what the kernel is told: one change of an action at a time. */
+static struct lock change_lock = LOCK_INIT(LOCK_GUARD);
 
 int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *old)
 {
 	struct sigaction former, next = {.sa_handler = SIG_DFL};
 	sigset_t all, mask;
 
-	/* Before anything is locked: it is the program's memory. */
+	/* Read before anything is locked: it is the program's memory, and may fault. */
 	if (act)
 		next = *act;
 	sigfillset(&all);
 	sys_sigmask(SIG_SETMASK, &all, &mask);
-	pthread_mutex_lock(&change_lock);
+	lock_acquire(&change_lock);
 	lock_wanted();
 	former = *wanted_for(signo);
 	if (act)
@@ -312,19 +348,20 @@ int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *ol
 	unlock_wanted();
 	if (act)
 		(void)install(signo, &next, NULL);
-	pthread_mutex_unlock(&change_lock);
+	lock_release(&change_lock);
 	sys_sigmask(SIG_SETMASK, &mask, NULL);
 	if (old)
 		*old = former;
 	return 0;
 }
 
-/* Caller holds change_lock. */
-static int install_all(void)
+static int install_all(void) REQUIRES(change_lock)
 {
 	struct sigaction none = {.sa_handler = SIG_DFL};
 
-	/* Not by name: that would be the preload's, which comes back to us. */
+	lock_assert_held(&change_lock);
+
+	/* Not by name: that would be the preload's, which calls guard_sigaction(). */
 	real_sigaction = (int (*)(int, const struct sigaction *, struct sigaction *))(
 		uintptr_t)dlsym(RTLD_NEXT, "sigaction");
 	if (!real_sigaction)
@@ -332,7 +369,7 @@ static int install_all(void)
 	for (int i = 0; i < GUARDED_SIGNALS; i++) {
 		int rc;
 
-		/* What is to be forwarded is known before the first fault can come. */
+		/* Known before the first fault can be forwarded. */
 		if (real_sigaction(guarded[i], NULL, &wanted[i]))
 			wanted[i] = none;
 		rc = install(guarded[i], &wanted[i], NULL);
@@ -349,12 +386,12 @@ int guard_install(void)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&change_lock);
+	lock_acquire(&change_lock);
 	if (!atomic_load_explicit(&installed, memory_order_relaxed)) {
 		rc = install_all();
 		atomic_store_explicit(&installed, !rc, memory_order_release);
 	}
-	pthread_mutex_unlock(&change_lock);
+	lock_release(&change_lock);
 	return rc;
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Copies that survive bad memory. A device's DMA reaches the program's memory by a plain copy; if
- * the program has taken that memory away behind our back (a system call of its own, a truncated
- * file), the copy must fail, not the process.
+ * that memory has gone away unseen (a direct system call, a truncated file), the copy must fail,
+ * not the process.
  *
  * guard_install() puts handlers for SIGSEGV and SIGBUS in front of the program's: a fault inside a
- * guarded copy ends it with -EFAULT, any other goes where it would have gone. The preload installs
- * them and keeps them in front; an embedding program may choose to. Without them a guarded copy is
- * a plain one.
+ * guarded copy ends the copy with -EFAULT, any other goes to the program. The preload installs the
+ * handlers and keeps them in front; an embedding program may do so. Without them a guarded copy is
+ * an ordinary one.
  */
 #ifndef MEM_GUARD_H
 #define MEM_GUARD_H
@@ -17,12 +17,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Copies @len bytes; 0, or -EFAULT when either side faults (what was copied before stays). */
+/* Copies @len bytes. 0, or -EFAULT: a page of either side is bad (what was copied before stays). */
 int guard_copy(void *dst, const void *src, size_t len);
 
 /*
- * Replaces the aligned word @word by @new if it is @old, as one atomic step. 0; 1: it is another,
- * and was left alone; -EFAULT when it cannot be reached.
+ * Copies the string @src, at most @size bytes of it. Returns its length, @size if it does not end
+ * within them, or -EFAULT when it cannot be read.
+ */
+int guard_copy_string(char *dst, const char *src, size_t size);
+
+/*
+ * Atomically replaces the aligned word @word by @new if it equals @old. 0; 1: it is different and
+ * was left alone; -EFAULT: it cannot be reached.
  */
 int guard_exchange(uint64_t *word, uint64_t old, uint64_t new);
 
@@ -32,16 +38,16 @@ int guard_install(void);
 bool guard_installed(void);
 
 /*
- * Has @handler called for each SIGBUS of an access beyond the end of what is mapped at @addr, but
- * for those of guarded copies. True: the access has been made, and the thread goes on with
- * @context, a ucontext_t. False: the signal goes on to the program. Runs with all signals blocked.
+ * Sets a handler for each SIGBUS of an access beyond the end of what is mapped at @addr, except in
+ * guarded copies. It runs with all signals blocked. True: it has made the access, and the thread
+ * continues with @context, a ucontext_t. False: the signal goes to the program.
  */
 typedef bool (*guard_bus_handler)(uintptr_t addr, void *context);
 void guard_set_bus_handler(guard_bus_handler handler);
 
 /*
- * The program's own sigaction for SIGSEGV and SIGBUS, once ours is installed: records @act (may be
- * NULL) as what to forward to, and gives the former in *@old (may be NULL). Returns 0.
+ * The program's sigaction() for SIGSEGV and SIGBUS, once ours are installed: records @act (may be
+ * NULL) as the action to forward to, and gives the former one in *@old (may be NULL). Returns 0.
  */
 int guard_sigaction(int signo, const struct sigaction *act, struct sigaction *old);
 

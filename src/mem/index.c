@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Levels of hash tables with lists. A source is on the first level whose granule is not smaller
- * than it, in the list of the granule that it begins in; so it reaches at most into the next
- * granule, and a search looks, on each level in use, at the granules of its range and the one
- * before. The hash keeps neighbours neighbours, so that pinned memory elsewhere is not looked at.
+ * Levels of hash tables with lists. A source is on the first level whose granule is at least as
+ * large as the source, in the list of the granule in which it begins. So it reaches at most into
+ * the next granule, and a search looks, on each level in use, at the granules of its range and the
+ * one before them. The hash puts neighbouring granules into neighbouring lists.
  *
- * Each list is guarded by one of the stripes' locks, places by their own. No other lock is taken
- * under one.
+ * Locks: each list is guarded by one of the stripes, places by their own lock. A thread that holds
+ * one acquires no other.
  */
 #include "mem/index.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/alloc.h"
+#include "base/lock.h"
 #include "mem/source_internal.h"
 
 struct level {
@@ -37,25 +39,26 @@ static struct level levels[LEVELS] = {
 	{.shift = 32, .bits = 10, .lists = all_lists + (1 << 16) + (1 << 14) + (1 << 12)},
 	{.shift = 63, .bits = 0, .lists = all_lists + LISTS - 1},
 };
-/* Pages that are not where their source says. */
+
+/* Pages that are not at their source's own addresses. */
 struct index_place {
 	struct index_place *next;
-	struct mem_source *source; /* not a reference: its end removes it from here */
+	struct mem_source *source; /* borrowed: destroying the source removes the place */
 	uint64_t va, last;
 };
 
-static struct index_place *places;
+static struct lock places_lock = LOCK_INIT(LOCK_PLACES);
+static struct index_place *places GUARDED_BY(places_lock);
 static _Atomic uint64_t place_count;
-static pthread_mutex_t places_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static pthread_mutex_t stripes[STRIPES];
+static struct lock stripes[STRIPES]; /* each guards its lists */
 static pthread_once_t stripes_once = PTHREAD_ONCE_INIT;
 static atomic_bool enabled;
 
 static void init_stripes(void)
 {
 	for (int i = 0; i < STRIPES; i++)
-		pthread_mutex_init(&stripes[i], NULL);
+		lock_init(&stripes[i], LOCK_INDEX);
 }
 
 void index_enable(void)
@@ -79,7 +82,7 @@ static struct level *level_of(const struct mem_source *source)
 	uint64_t len = source_last(source) - source_base(source);
 	struct level *level = levels;
 
-	/* The last one takes whatever is longer, too: no address is in its upper half. */
+	/* The last level also takes what is longer: no address is in its upper half. */
 	while (level < &levels[LEVELS - 1] && len >> level->shift)
 		level++;
 	return level;
@@ -87,33 +90,38 @@ static struct level *level_of(const struct mem_source *source)
 
 static struct index_link **list_of(const struct level *level, uint64_t granule)
 {
-	/* Areas that lie a whole table apart are common; their granules are not to meet. */
+	/* Areas that lie a whole table apart are common: keep their granules in different lists. */
 	uint64_t hash = granule + (granule >> level->bits) * UINT64_C(0x9e3779b1);
 
 	return &level->lists[hash & ((UINT64_C(1) << level->bits) - 1)];
 }
 
-static pthread_mutex_t *lock_list(struct index_link **list)
+/* The lock of @list. */
+static struct lock *stripe_of(struct index_link **list)
 {
-	pthread_mutex_t *lock = &stripes[(size_t)(list - all_lists) % STRIPES];
+	return &stripes[(size_t)(list - all_lists) % STRIPES];
+}
 
-	pthread_mutex_lock(lock);
-	return lock;
+bool index_has(const struct mem_source *source, enum index_presence presence)
+{
+	return atomic_load_explicit(&source->indexed, memory_order_relaxed) & presence;
 }
 
 void index_add(struct mem_source *source)
 {
 	struct level *level = level_of(source);
 	struct index_link **list = list_of(level, source_base(source) >> level->shift);
-	pthread_mutex_t *lock = lock_list(list);
+	struct lock *lock = stripe_of(list);
 
+	lock_acquire(lock);
 	source->link.next = *list;
 	source->link.link = list;
 	if (*list)
 		(*list)->link = &source->link.next;
 	*list = &source->link;
-	pthread_mutex_unlock(lock);
+	lock_release(lock);
 	atomic_fetch_add_explicit(&level->count, 1, memory_order_relaxed);
+	atomic_fetch_or_explicit(&source->indexed, INDEX_OWN, memory_order_relaxed);
 }
 
 struct index_place *index_place_create(struct mem_source *source)
@@ -125,7 +133,7 @@ struct index_place *index_place_create(struct mem_source *source)
 	return place;
 }
 
-void index_place_cancel(struct index_place *place)
+void index_place_destroy(struct index_place *place)
 {
 	alloc_free(place);
 }
@@ -134,11 +142,11 @@ void index_place_add(struct index_place *place, uint64_t va, uint64_t last)
 {
 	place->va = va;
 	place->last = last;
-	place->source->strays = true;
-	pthread_mutex_lock(&places_lock);
+	atomic_fetch_or_explicit(&place->source->indexed, INDEX_PLACES, memory_order_relaxed);
+	lock_acquire(&places_lock);
 	place->next = places;
 	places = place;
-	pthread_mutex_unlock(&places_lock);
+	lock_release(&places_lock);
 	atomic_fetch_add_explicit(&place_count, 1, memory_order_release);
 }
 
@@ -146,7 +154,7 @@ void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t l
 {
 	struct index_place **link = &places;
 
-	pthread_mutex_lock(&places_lock);
+	lock_acquire(&places_lock);
 	while (*link) {
 		struct index_place *place = *link;
 
@@ -158,28 +166,33 @@ void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t l
 			link = &place->next;
 		}
 	}
-	pthread_mutex_unlock(&places_lock);
+	lock_release(&places_lock);
+}
+
+void index_leave(struct mem_source *source)
+{
+	struct level *level = level_of(source);
+	struct lock *lock = stripe_of(list_of(level, source_base(source) >> level->shift));
+
+	assert(index_has(source, INDEX_OWN));
+	lock_acquire(lock);
+	*source->link.link = source->link.next;
+	if (source->link.next)
+		source->link.next->link = source->link.link;
+	lock_release(lock);
+	atomic_fetch_sub_explicit(&level->count, 1, memory_order_relaxed);
+	atomic_fetch_and_explicit(&source->indexed, (uint8_t)~INDEX_OWN, memory_order_relaxed);
 }
 
 void index_remove(struct mem_source *source)
 {
-	struct level *level;
-	pthread_mutex_t *lock;
-
-	if (!source->link.link)
-		return;
-	if (source->strays)
+	if (index_has(source, INDEX_PLACES))
 		index_place_forget(source, 0, UINT64_MAX);
-	level = level_of(source);
-	lock = lock_list(list_of(level, source_base(source) >> level->shift));
-	*source->link.link = source->link.next;
-	if (source->link.next)
-		source->link.next->link = source->link.link;
-	pthread_mutex_unlock(lock);
-	atomic_fetch_sub_explicit(&level->count, 1, memory_order_relaxed);
+	if (index_has(source, INDEX_OWN))
+		index_leave(source);
 }
 
-/* Sources with pinned pages in [@va, @last], that begin in granules [@first, @end) of a level. */
+/* A search for sources with pinned pages in [@va, @last] that begin in granules [@first, @end). */
 struct search {
 	uint64_t va, last;
 	unsigned int shift;
@@ -199,16 +212,17 @@ static bool matches(const struct search *search, const struct mem_source *source
 
 static int search_list(const struct search *search, struct index_link **list)
 {
-	pthread_mutex_t *lock = lock_list(list);
+	struct lock *lock = stripe_of(list);
 	int rc = 0;
 
+	lock_acquire(lock);
 	for (struct index_link *link = *list; link && !rc; link = link->next) {
 		struct mem_source *source = source_of(link);
 
 		if (matches(search, source))
 			rc = search->found(source, search->arg);
 	}
-	pthread_mutex_unlock(lock);
+	lock_release(lock);
 	return rc;
 }
 
@@ -228,7 +242,7 @@ static int search_level(struct search *search, const struct level *level)
 			rc = search_list(search, &level->lists[i]);
 		return rc;
 	}
-	/* Granule by granule: two may share a list, whose sources are not to be found twice. */
+	/* Granule by granule: two may share a list, and each source must be found once. */
 	for (; first < end && !rc; first++) {
 		search->first = first;
 		search->end = first + 1;
@@ -241,13 +255,13 @@ static int search_places(const struct search *search)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&places_lock);
+	lock_acquire(&places_lock);
 	for (struct index_place *place = places; place && !rc; place = place->next) {
 		if (place->va <= search->last && search->va <= place->last &&
 		    atomic_load_explicit(&place->source->pinned, memory_order_acquire))
 			rc = search->found(place->source, search->arg);
 	}
-	pthread_mutex_unlock(&places_lock);
+	lock_release(&places_lock);
 	return rc;
 }
 
@@ -287,8 +301,8 @@ static int collect(struct mem_source *source, void *arg)
 {
 	struct found *found = arg;
 
-	/* One that has moved may lie in the range at several addresses. */
-	for (size_t i = 0; source->strays && i < found->count; i++) {
+	/* A source that has moved may be in the range at several addresses. */
+	for (size_t i = 0; index_has(source, INDEX_PLACES) && i < found->count; i++) {
 		if (found->sources[i] == source)
 			return 0;
 	}
@@ -314,7 +328,7 @@ int index_find(uint64_t va, uint64_t last, struct mem_source ***out, size_t *cou
 	int rc = index_enabled() ? search_all(&search) : 0;
 
 	if (rc) {
-		/* Their last references may go here, but no lock of ours is held any more. */
+		/* These may be the last references; no lock of the index is held here. */
 		while (found.count)
 			mem_source_put(found.sources[--found.count]);
 		alloc_free(found.sources);

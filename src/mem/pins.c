@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The treap of boundaries: ordered by page, heap by a hash of the node's own address. */
+/*
+ * The treap of boundaries: a search tree by page, and a heap by a hash of the node's own address.
+ */
 #include "mem/pins.h"
 
 #include <assert.h>
@@ -19,7 +21,7 @@ struct pins_node {
 
 #define BUS_ASIDE UINT64_C(1)
 
-/* Random enough, never changes, needs no room: a program does not choose where our nodes are. */
+/* A hash of the address: it never changes, takes no space, and a program cannot choose it. */
 static uint64_t priority(const struct pins_node *node)
 {
 	uint64_t x = (uint64_t)(uintptr_t)node >> 4;
@@ -68,7 +70,7 @@ static struct pins_node *find_exact(const struct pins *pins, uint64_t page)
 	return node && node->first == page ? node : NULL;
 }
 
-/* Takes @tree apart into what is below @page and the rest. */
+/* Splits @tree into the nodes below @page and the rest. */
 static void split(struct pins_node *tree, uint64_t page, struct pins_node **below,
 		  struct pins_node **rest)
 {
@@ -87,7 +89,7 @@ static void split(struct pins_node *tree, uint64_t page, struct pins_node **belo
 	*rest = NULL;
 }
 
-/* *@out = the tree of all of @below and, above it, all of @rest. */
+/* Joins two trees, all pages of @below being less than those of @rest, to *@out. */
 static void merge(struct pins_node *below, struct pins_node *rest, struct pins_node **out)
 {
 	while (below && rest) {
@@ -125,19 +127,19 @@ static void remove_node(struct pins *pins, struct pins_node *node)
 	alloc_free(node);
 }
 
-/* Where @page is that lies in the pages of @node. */
+/* Where @page, one of the pages of @node, has moved to (with the flag), or 0. */
 static uint64_t bus_at(const struct pins_node *node, uint64_t page)
 {
 	return node->bus ? node->bus + ((page - node->first) << PAGE_SHIFT) : 0;
 }
 
-struct pins_run pins_run_at(const struct pins *pins, uint64_t page, uint64_t end)
+struct pins_extent pins_extent_at(const struct pins *pins, uint64_t page, uint64_t end)
 {
 	const struct pins_node *node = find_below(pins, page);
 	const struct pins_node *next = find_above(pins, page);
 	uint64_t stop = next ? min_u64(next->first, end) : end;
 
-	return (struct pins_run){
+	return (struct pins_extent){
 		.pages = {.first = page, .count = stop - page},
 		.users = node ? node->users : 0,
 		.bus = node ? bus_at(node, page) & ~BUS_ASIDE : 0,
@@ -206,17 +208,20 @@ void pins_tidy(struct pins *pins, struct mem_pages pages)
 	}
 }
 
-/* Calls for each boundary of @pages but the last, and for the edges themselves, add @change. */
+/* Adds @change to the users of @pages and to the edges of the boundaries at both ends. */
 static void change_users(struct pins *pins, struct mem_pages pages, int change)
 {
 	struct pins_node *node = find_exact(pins, pages.first);
 	struct pins_node *end = find_exact(pins, pages.first + pages.count);
 
-	assert(node && end);
+	assert(node && end && node != end);
+	assert(change > 0 || (node->edges && end->edges));
 	node->edges += (uint32_t)change;
 	end->edges += (uint32_t)change;
-	for (; node != end; node = find_above(pins, node->first))
+	for (; node != end; node = find_above(pins, node->first)) {
+		assert(change > 0 || node->users);
 		node->users += (uint32_t)change;
+	}
 }
 
 void pins_add(struct pins *pins, struct mem_pages pages)

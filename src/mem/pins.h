@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which pages of a source have how many users, and where those are that were moved aside: a map
- * from ranges of pages to both.
+ * How many users each page of a source has, and where pages are that have moved: a map from ranges
+ * of pages to both.
  *
- * The map is a treap of boundaries. Between two neighbouring boundaries all pages are alike; before
- * the first one no page has a user. A boundary lives while a pin begins or ends there, or while
- * what it separates differs, so that taking away a pin, with the very range it was added with,
- * needs no memory and cannot fail. Not locked.
+ * The map is a treap of boundaries. Invariants: between two neighbouring boundaries all pages are
+ * alike; before the first one no page has a user or has moved; a boundary exists while a pin begins
+ * or ends there, or while the pages on its sides differ. So taking away a pin, with the very range
+ * it was added with, needs no memory and cannot fail. Not locked: the source's lock guards it.
  *
  * Cost: O(log n) in the number of boundaries, and O(log n) more for each boundary inside the range.
  */
@@ -25,30 +25,32 @@ struct pins {
 };
 
 /* Pages that are alike. */
-struct pins_run {
+struct pins_extent {
 	struct mem_pages pages;
 	uint32_t users;
-	uint64_t bus; /* where the first page was moved to and the others follow; 0: not moved */
-	bool aside; /* and that is ours, to be given back (mem/aside.h); else it is the program's */
+	uint64_t bus; /* where the first page has moved to, and the others after it; 0: not moved */
+	bool aside;   /* @bus is of mem/aside.h, to which the pages go back; else the program's */
 };
 
-/* The pages from @page on, below @end, that are alike (the longest such run may be longer). */
-struct pins_run pins_run_at(const struct pins *pins, uint64_t page, uint64_t end);
+/* An extent of pages that are alike, from @page on, below @end. It need not be the longest. */
+struct pins_extent pins_extent_at(const struct pins *pins, uint64_t page, uint64_t end);
 
-/* Makes boundaries at both ends of @pages. 0 or -ENOMEM (then none was made). */
+/* Makes boundaries at both ends of @pages. 0, or -ENOMEM: nothing has changed. */
 int pins_cut(struct pins *pins, struct mem_pages pages);
 
-/* Removes the boundaries at the ends of @pages and between them that nothing needs. */
+/* Removes the boundaries at the ends of @pages, and between them, that nothing needs. */
 void pins_tidy(struct pins *pins, struct mem_pages pages);
 
-/* Adds a user to each page, and takes it away. Boundaries at both ends exist; adding keeps them,
- * and taking away gives them up: call pins_tidy() when done with the range. */
+/*
+ * Add a user to each page, and take it away. Boundaries at both ends exist. A pin keeps them;
+ * after taking it away, pins_tidy() removes those that nothing else needs.
+ */
 void pins_add(struct pins *pins, struct mem_pages pages);
 void pins_sub(struct pins *pins, struct mem_pages pages);
 
 /*
- * Says that @pages are at @bus now (0: at their own addresses), which is @aside or not. Boundaries
- * at both ends exist.
+ * Records that @pages are at @bus now (0: at their own addresses), and whether that is @aside.
+ * Boundaries at both ends exist.
  */
 void pins_set_bus(struct pins *pins, struct mem_pages pages, uint64_t bus, bool aside);
 

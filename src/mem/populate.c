@@ -3,11 +3,13 @@
  * Making memory of this process present: MADV_POPULATE_*, or on a kernel without it (before 5.14)
  * one touch for each page.
  *
- * A page is touched without a signal and without changing what other threads see in it: reading, by
- * the kernel's copy of a byte; writing, by a futex operation that atomically adds 0 to the page's
- * first word, and wakes nobody but a waiter on that very word whose value is far below zero, for
- * which a wake-up without a reason is nothing new.
+ * A page is touched without a signal and without a change that other threads could see. For reading
+ * the kernel copies a byte of it. For writing a futex operation atomically adds 0 to its first
+ * word; it wakes at most a waiter on that very word, and only if the word is far below zero, and
+ * futex waiters expect spurious wake-ups.
  */
+#include "mem/populate.h"
+
 #include <linux/futex.h>
 #include <stdatomic.h>
 
@@ -19,11 +21,11 @@
 
 static bool whole_range_mapped(uint64_t va, uint64_t len)
 {
-	/* This does nothing, but for finding holes. */
+	/* MS_ASYNC is a no-op here: msync() only reports unmapped holes. */
 	return !sys_call(SYS_msync, (long)va, (long)len, MS_ASYNC, 0, 0, 0);
 }
 
-/* MADV_POPULATE_* say -EINVAL for memory that they refuse; and for being unknown. */
+/* MADV_POPULATE_* give -EINVAL for memory that they refuse, and where the kernel lacks them. */
 static bool advice_known(void)
 {
 	static _Atomic int known = -1;
@@ -41,10 +43,10 @@ static bool advice_known(void)
 
 static int touch_for_write(uint64_t va)
 {
-	static uint32_t nobody_waits;
+	static uint32_t no_waiters;
 	const int operation =
 		FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_LT, (unsigned int)FUTEX_ARGUMENT_MIN);
-	long rc = sys_call(SYS_futex, (long)&nobody_waits, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0,
+	long rc = sys_call(SYS_futex, (long)&no_waiters, FUTEX_WAKE_OP | FUTEX_PRIVATE_FLAG, 0, 0,
 			   (long)va, operation);
 
 	return rc < 0 ? -EFAULT : 0;
@@ -62,7 +64,7 @@ static int touch_all(uint64_t va, uint64_t len, bool write)
 	return 0;
 }
 
-int self_populate(uint64_t va, uint64_t len, bool write)
+int populate(uint64_t va, uint64_t len, bool write)
 {
 	int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 	int rc;

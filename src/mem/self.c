@@ -2,17 +2,17 @@
 /*
  * The caller that is this process: uiommufd_caller_self().
  *
- * What it copies must never raise a signal, not even one that a handler of ours would catch: a
- * program may block SIGSEGV, and then the kernel kills it. So the kernel copies for us, with
- * process_vm_readv() on ourselves; where that is refused (no such call, a seccomp filter, memory
- * that it does not reach), through a pipe, whose two ends give EFAULT as well. A pipe is made for
- * each copy: one that is kept would be found and closed by a program that closes every descriptor.
+ * Its copies must never raise a signal, not even one that our own handler would catch: if the
+ * program blocks SIGSEGV, the kernel kills it. So the kernel copies, by process_vm_readv() on this
+ * process. Where that is refused (no such call, a seccomp filter, memory that it does not reach),
+ * the bytes go through a pipe, whose two ends give EFAULT as well. Each copy makes its own pipe: a
+ * program that closes every descriptor would close one that is kept.
  *
- * Most structures that a program passes are on its stack, just above our own frames. These cannot
- * fault, and are copied plainly: a few nanoseconds instead of a microsecond. Each thread remembers
- * the part of its stack that is known to be readable; [known_low, top). A frame outside of it, but
- * in the thread's stack, makes it grow, after the kernel has read a byte of each page between. What
- * runs elsewhere (a signal stack, a coroutine) takes the slow way.
+ * Most structures that a program passes are on its stack, just above our own frames. Those cannot
+ * fault and are copied directly: a few nanoseconds instead of a microsecond. Each thread remembers
+ * the part of its stack that is known to be readable, [known_low, top). A frame below that part,
+ * but in the thread's stack, extends it, after the kernel has read a byte of each page between.
+ * Code that runs on another stack (a signal stack, a coroutine) takes the slow way.
  */
 #include "mem/self.h"
 
@@ -27,12 +27,13 @@
 #include "base/check.h"
 #include "base/sys.h"
 #include "mem/credentials.h"
+#include "mem/populate.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
 /* The stack of a thread. */
 struct stack {
-	uint64_t low, top; /* as the thread library says; 0, 0: it does not */
+	uint64_t low, top; /* from the thread library; 0, 0: not known */
 	uint64_t known_low;
 	bool asked;
 };
@@ -64,7 +65,7 @@ static bool copied_by_vm(long number, void *buf, uint64_t addr, size_t len)
 	return true;
 }
 
-/* Moves all @len bytes, not more than a pipe holds, with @number (read or write). */
+/* Reads or writes (@number) all @len bytes, at most what a pipe holds. */
 static int pipe_move(long number, int fd, uint64_t addr, size_t len)
 {
 	while (len) {
@@ -78,6 +79,14 @@ static int pipe_move(long number, int fd, uint64_t addr, size_t len)
 	return 0;
 }
 
+/* Copies @len bytes, at most what a pipe holds, through the pipe of @ends. */
+static int pipe_copy(const int ends[2], uint64_t dst, uint64_t src, size_t len)
+{
+	int rc = pipe_move(SYS_write, ends[1], src, len);
+
+	return rc ? rc : pipe_move(SYS_read, ends[0], dst, len);
+}
+
 static int copy_by_pipe(uint64_t dst, uint64_t src, size_t len)
 {
 	int ends[2], rc;
@@ -87,14 +96,13 @@ static int copy_by_pipe(uint64_t dst, uint64_t src, size_t len)
 		return -EFAULT;
 	while (len && !rc) {
 		/*
-		 * Up to the end of the page on either side, so that all before a bad page arrives.
+		 * Up to the end of the page on either side, so that all bytes before a bad page are
+		 * copied.
 		 */
-		size_t room = PAGE_SIZE - max_u64(src & PAGE_MASK, dst & PAGE_MASK);
-		size_t now = min_u64(min_u64(len, room), PIPE_CHUNK);
+		size_t left = PAGE_SIZE - max_u64(src & PAGE_MASK, dst & PAGE_MASK);
+		size_t now = min_u64(min_u64(len, left), PIPE_CHUNK);
 
-		rc = pipe_move(SYS_write, ends[1], src, now);
-		if (!rc)
-			rc = pipe_move(SYS_read, ends[0], dst, now);
+		rc = pipe_copy(ends, dst, src, now);
 		src += now;
 		dst += now;
 		len -= now;
@@ -150,7 +158,7 @@ static bool probe(uint64_t low, uint64_t end)
 static __attribute__((noinline)) bool grow_known_stack(uint64_t frame)
 {
 	uint64_t low = align_down(frame, PAGE_SIZE);
-	/* The top of a stack that a program has made need not be a whole page. */
+	/* The top of a stack that the program allocated need not be page aligned. */
 	uint64_t end = (stack.known_low + PAGE_MASK) & ~PAGE_MASK;
 
 	if (frame < stack.low || frame >= stack.top || !probe(low, end))
@@ -210,12 +218,17 @@ static int op_write(struct uiommufd_caller *caller, uint64_t dst, const void *sr
 static int op_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)
 {
 	(void)caller;
-	return self_populate(va, len, write);
+	return populate(va, len, write);
 }
 
 static int op_dup_fd(struct uiommufd_caller *caller, int fd)
 {
+	int flags = sys_fcntl(fd, F_GETFL, 0);
+
 	(void)caller;
+	/* O_PATH names a place, not an open file. */
+	if (flags >= 0 && flags & O_PATH)
+		return -EBADF;
 	return sys_dup_away(fd);
 }
 

@@ -2,23 +2,28 @@
 /*
  * Files in memory and the windows on them.
  *
- * The registry's lock guards the lists and the reference counts; the lock of an object guards its
- * windows. Populating is under neither. Finding a window is a binary search.
+ * Invariants: pinnable objects are in the registry, one for each inode and right to write; an
+ * object's windows are in ascending order, and each has a pin.
+ *
+ * Locks: the registry's guards the lists and the reference counts, an object's guards its windows.
+ * Populating is done under neither. Cost: finding a window is a binary search.
  */
 #include "mem/shmem.h"
 
+#include <assert.h>
 #include <linux/magic.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
 
 #include "base/alloc.h"
+#include "base/lock.h"
+#include "base/ref.h"
 #include "base/sys.h"
-#include "mem/self.h"
+#include "mem/populate.h"
 
 /*
- * A window maps [@index << WINDOW_SHIFT, + WINDOW_SIZE) of the file, whether it is so long or not.
+ * A window maps WINDOW_SIZE bytes of the file from @index << WINDOW_SHIFT on, however long it is.
  */
 #define WINDOW_SHIFT 30u
 #define WINDOW_SIZE  (UINT64_C(1) << WINDOW_SHIFT)
@@ -32,15 +37,15 @@ struct window {
 };
 
 struct shmem {
-	struct shmem *next;
-	uint32_t refs;
+	struct shmem *next; /* in the registry */
+	struct ref refs;    /* taken and given back under the registry's lock */
 	int fd;
 	bool pinnable; /* the right kind of file; then it is in the registry */
 	bool writable; /* fd is */
 	dev_t dev;
 	ino_t ino;
 
-	pthread_mutex_t lock;
+	struct lock lock;	/* guards what follows */
 	struct window *windows; /* by index */
 	size_t count, capacity;
 };
@@ -50,8 +55,8 @@ enum {
 	FD_PATH_SIZE = sizeof("/proc/self/fd/") + 10,
 };
 
-static struct shmem *registry[REGISTRY_LISTS];
-static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lock registry_lock = LOCK_INIT(LOCK_SHMEM_REGISTRY);
+static struct shmem *registry[REGISTRY_LISTS] GUARDED_BY(registry_lock);
 
 static struct shmem **registry_list(ino_t ino)
 {
@@ -73,8 +78,8 @@ static void fd_path(int fd, char path[FD_PATH_SIZE])
 }
 
 /*
- * The open mode of the program's descriptor does not limit what DMA may do: another one, with both
- * rights, if the system gives it to us. Takes @fd, returns what to use.
+ * The open mode of the program's descriptor does not limit DMA: opens the file again with both
+ * rights, if the system permits. Takes @fd and returns the descriptor to use.
  */
 static int open_both_ways(int fd)
 {
@@ -89,10 +94,10 @@ static int open_both_ways(int fd)
 	if (both < 0)
 		return fd;
 	(void)sys_close(fd);
-	return both;
+	return sys_move_away(both);
 }
 
-/* What identifies the file that @shmem->fd has open. */
+/* Finds out what file @shmem->fd has open. */
 static void identify(struct shmem *shmem)
 {
 	struct stat st;
@@ -111,37 +116,38 @@ static void identify(struct shmem *shmem)
 
 static void free_shmem(struct shmem *shmem)
 {
+	assert(!shmem->count);
 	(void)sys_close(shmem->fd);
-	pthread_mutex_destroy(&shmem->lock);
+	lock_destroy(&shmem->lock);
 	alloc_free(shmem->windows);
 	alloc_free(shmem);
 }
 
-/* The object in the registry that is for the same file as @fresh, or @fresh, which is now there. */
+/* Takes @fresh: returns the registered object of the same file, or @fresh, now registered. */
 static struct shmem *register_shmem(struct shmem *fresh)
 {
 	struct shmem **list = registry_list(fresh->ino), *shmem;
 
-	pthread_mutex_lock(&registry_lock);
+	lock_acquire(&registry_lock);
 	for (shmem = *list; shmem; shmem = shmem->next) {
 		if (shmem->ino == fresh->ino && shmem->dev == fresh->dev &&
 		    shmem->writable == fresh->writable)
 			break;
 	}
 	if (shmem) {
-		shmem->refs++;
+		ref_get(&shmem->refs);
 	} else {
 		fresh->next = *list;
 		*list = fresh;
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 	if (!shmem)
 		return fresh;
 	free_shmem(fresh);
 	return shmem;
 }
 
-int shmem_open(int fd, struct shmem **out)
+int shmem_get(int fd, struct shmem **out)
 {
 	struct shmem *shmem = alloc_zeroed(sizeof(*shmem));
 
@@ -149,9 +155,9 @@ int shmem_open(int fd, struct shmem **out)
 		(void)sys_close(fd);
 		return -ENOMEM;
 	}
-	shmem->refs = 1;
+	ref_init(&shmem->refs);
 	shmem->fd = fd;
-	pthread_mutex_init(&shmem->lock, NULL);
+	lock_init(&shmem->lock, LOCK_SHMEM);
 	identify(shmem);
 	*out = shmem->pinnable ? register_shmem(shmem) : shmem;
 	return 0;
@@ -162,22 +168,24 @@ void shmem_put(struct shmem *shmem)
 	struct shmem **link = registry_list(shmem->ino);
 	bool last;
 
-	pthread_mutex_lock(&registry_lock);
-	last = --shmem->refs == 0;
+	lock_acquire(&registry_lock);
+	last = ref_put(&shmem->refs);
 	if (last && shmem->pinnable) {
 		while (*link != shmem)
 			link = &(*link)->next;
 		*link = shmem->next;
 	}
-	pthread_mutex_unlock(&registry_lock);
+	lock_release(&registry_lock);
 	if (last)
 		free_shmem(shmem);
 }
 
-/* Where the window @index is in the array, or would be. Caller holds the lock. */
-static size_t window_position(const struct shmem *shmem, uint64_t index)
+/* Where the window @index is in the array, or would be. */
+static size_t window_position(const struct shmem *shmem, uint64_t index) REQUIRES(shmem->lock)
 {
 	size_t low = 0, high = shmem->count;
+
+	lock_assert_held(&shmem->lock);
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -190,8 +198,8 @@ static size_t window_position(const struct shmem *shmem, uint64_t index)
 	return low;
 }
 
-/* The window @index, or NULL. Caller holds the lock. */
-static struct window *find_window(const struct shmem *shmem, uint64_t index)
+/* The window @index, or NULL. */
+static struct window *find_window(const struct shmem *shmem, uint64_t index) REQUIRES(shmem->lock)
 {
 	size_t at = window_position(shmem, index);
 
@@ -200,7 +208,7 @@ static struct window *find_window(const struct shmem *shmem, uint64_t index)
 	return &shmem->windows[at];
 }
 
-/* Fills in the rest of @window. A file may be sealed against writing: then it is read only. */
+/* Fills in the rest of @window. If the file is sealed against writing, the window is read only. */
 static int map_window(const struct shmem *shmem, struct window *window)
 {
 	const uint64_t offset = window->index << WINDOW_SHIFT;
@@ -223,14 +231,14 @@ static int map_window(const struct shmem *shmem, struct window *window)
 		(void)sys_munmap(addr, WINDOW_SIZE);
 		return -ENOMEM;
 	}
-	/* It is in a dump once already, if the program has it mapped. */
+	/* The program's own mapping is what a core dump shows. */
 	(void)sys_madvise(addr, WINDOW_SIZE, MADV_DONTDUMP);
 	window->addr = addr;
 	return 0;
 }
 
-/* Maps the window @index, without a pin. NULL: no memory. Caller holds the lock. */
-static struct window *add_window(struct shmem *shmem, uint64_t index)
+/* Maps the window @index, without a pin. NULL: no memory. */
+static struct window *add_window(struct shmem *shmem, uint64_t index) REQUIRES(shmem->lock)
 {
 	size_t at = window_position(shmem, index);
 	struct window window = {.index = index}, *grown;
@@ -252,10 +260,12 @@ static struct window *add_window(struct shmem *shmem, uint64_t index)
 	return &shmem->windows[at];
 }
 
-/* Caller holds the lock. */
-static void remove_window(struct shmem *shmem, struct window *window)
+static void remove_window(struct shmem *shmem, struct window *window) REQUIRES(shmem->lock)
 {
 	size_t at = (size_t)(window - shmem->windows);
+
+	lock_assert_held(&shmem->lock);
+	assert(!window->pins);
 
 	(void)sys_munmap(window->addr, WINDOW_SIZE);
 	shmem->count--;
@@ -265,9 +275,9 @@ static void remove_window(struct shmem *shmem, struct window *window)
 /* The part of @pages that lies in the window of its first page. */
 static struct mem_pages first_part(struct mem_pages pages)
 {
-	uint64_t room = WINDOW_PAGES - pages.first % WINDOW_PAGES;
+	uint64_t left = WINDOW_PAGES - pages.first % WINDOW_PAGES;
 
-	return (struct mem_pages){.first = pages.first, .count = min_u64(pages.count, room)};
+	return (struct mem_pages){.first = pages.first, .count = min_u64(pages.count, left)};
 }
 
 /* Pins @part, which is in one window. *@addr: where it is. */
@@ -276,7 +286,7 @@ static int pin_part(struct shmem *shmem, struct mem_pages part, uint64_t *addr, 
 	const uint64_t index = part.first / WINDOW_PAGES;
 	struct window *window;
 
-	pthread_mutex_lock(&shmem->lock);
+	lock_acquire(&shmem->lock);
 	window = find_window(shmem, index);
 	if (!window)
 		window = add_window(shmem, index);
@@ -286,7 +296,7 @@ static int pin_part(struct shmem *shmem, struct mem_pages part, uint64_t *addr, 
 			((part.first % WINDOW_PAGES) << PAGE_SHIFT);
 		*writable = window->writable;
 	}
-	pthread_mutex_unlock(&shmem->lock);
+	lock_release(&shmem->lock);
 	return window ? 0 : -ENOMEM;
 }
 
@@ -294,12 +304,13 @@ static void unpin_part(struct shmem *shmem, struct mem_pages part)
 {
 	struct window *window;
 
-	pthread_mutex_lock(&shmem->lock);
+	lock_acquire(&shmem->lock);
 	window = find_window(shmem, part.first / WINDOW_PAGES);
+	assert(window && window->pins >= part.count);
 	window->pins -= part.count;
 	if (!window->pins)
 		remove_window(shmem, window);
-	pthread_mutex_unlock(&shmem->lock);
+	lock_release(&shmem->lock);
 }
 
 void shmem_unpin(struct shmem *shmem, struct mem_pages pages)
@@ -325,6 +336,22 @@ static bool inside_file(const struct shmem *shmem, struct mem_pages pages)
 	return end <= (uint64_t)st.st_size >> PAGE_SHIFT;
 }
 
+/* Pins and populates @part, which is in one window. */
+static int fill_part(struct shmem *shmem, struct mem_pages part, bool write)
+{
+	uint64_t addr;
+	bool writable;
+
+	if (pin_part(shmem, part, &addr, &writable))
+		return -ENOMEM;
+	/* Inside the file, populating can only fail for lack of memory. */
+	if (populate(addr, part.count << PAGE_SHIFT, write && writable)) {
+		unpin_part(shmem, part);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 int shmem_pin(struct shmem *shmem, struct mem_pages pages, bool write)
 {
 	struct mem_pages done = {.first = pages.first, .count = 0};
@@ -333,37 +360,30 @@ int shmem_pin(struct shmem *shmem, struct mem_pages pages, bool write)
 		return -EINVAL;
 	while (pages.count) {
 		struct mem_pages part = first_part(pages);
-		uint64_t addr;
-		bool writable;
-		int rc;
 
-		rc = pin_part(shmem, part, &addr, &writable);
-		if (!rc) {
-			done.count += part.count;
-			/* Inside the file only memory can be what is missing. */
-			if (self_populate(addr, part.count << PAGE_SHIFT, write && writable))
-				rc = -ENOMEM;
-		}
-		if (rc) {
+		if (fill_part(shmem, part, write)) {
 			shmem_unpin(shmem, done);
-			return rc;
+			return -ENOMEM;
 		}
+		done.count += part.count;
 		pages.first += part.count;
 		pages.count -= part.count;
 	}
 	return 0;
 }
 
-void shmem_run(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run)
+void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus,
+		  uint64_t *extent)
 {
 	const uint64_t inside = offset & (WINDOW_SIZE - 1);
 	struct window *window;
 
-	pthread_mutex_lock(&shmem->lock);
+	lock_acquire(&shmem->lock);
 	window = find_window(shmem, offset >> WINDOW_SHIFT);
+	assert(window);
 	*bus = (uint64_t)(uintptr_t)window->addr + inside;
-	pthread_mutex_unlock(&shmem->lock);
-	*run = min_u64(len, WINDOW_SIZE - inside);
+	lock_release(&shmem->lock);
+	*extent = min_u64(len, WINDOW_SIZE - inside);
 }
 
 bool shmem_name(const struct shmem *shmem, char *name, size_t size)

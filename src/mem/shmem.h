@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files behind file sources: memory that has a file of its own (memfd, tmpfs, hugetlbfs),
- * mapped here so that it stays whatever becomes of the program's descriptors and mappings.
+ * The files behind file sources: files in memory (memfd, tmpfs, hugetlbfs), which the engine maps
+ * itself, so that they stay whatever the program does to its descriptors and mappings.
  *
- * There is one object for each inode, shared by all sources, with one descriptor; the file is
- * mapped in windows of 1 GiB, each where its address is congruent with the file offset, while any
- * page of it is pinned. So a million sources of the same file need no more mappings than one.
+ * All sources of an inode share one object with one descriptor. The file is mapped in windows of 1
+ * GiB, at addresses congruent with the file offset, while any page of them is pinned. So a million
+ * sources of one file need no more mappings than one.
  */
 #ifndef MEM_SHMEM_H
 #define MEM_SHMEM_H
@@ -19,17 +19,17 @@
 struct shmem;
 
 /*
- * The object for the file that @fd has open; @fd is taken over (on failure, too). Also for files
- * that cannot be pinned. 0 or -ENOMEM.
+ * *@out: a reference to the object of the file that @fd has open, also of files that cannot be
+ * pinned. Takes @fd, on failure too. 0 or -ENOMEM.
  */
-int shmem_open(int fd, struct shmem **out);
+int shmem_get(int fd, struct shmem **out);
 
-/* Gives back a reference. With the last one nothing is pinned. */
+/* The last put requires that nothing is pinned. */
 void shmem_put(struct shmem *shmem);
 
 /*
- * Pins @pages of the file: maps and populates them, once more for each call. -EINVAL: not that kind
- * of file, or not entirely inside of it; -ENOMEM. Nothing has changed on failure.
+ * Pins @pages of the file: maps and populates them. Each call counts. 0; -EINVAL: not a file in
+ * memory, or @pages are not entirely inside it; -ENOMEM. Nothing has changed on failure.
  */
 int shmem_pin(struct shmem *shmem, struct mem_pages pages, bool write);
 
@@ -40,8 +40,10 @@ void shmem_unpin(struct shmem *shmem, struct mem_pages pages);
 bool shmem_name(const struct shmem *shmem, char *name, size_t size);
 
 /*
- * Where byte @offset of the file is mapped, and how many bytes, at most @len, follow. It is pinned.
+ * Where byte @offset of the file, whose page is pinned, is mapped, and how many bytes from there,
+ * at most @len, are contiguous.
  */
-void shmem_run(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus, uint64_t *run);
+void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *bus,
+		  uint64_t *extent);
 
 #endif

@@ -2,10 +2,15 @@
 /*
  * Sources: creation, pinning, charging.
  *
- * Most sources are pinned whole, or not at all: a counter. Pins of parts are in a map besides
- * (mem/pins.h), and a page has a user if either says so. What a pin needs is got in this order, so
- * that a failure has nothing but the steps before it to undo: boundaries in the map, the memory,
- * the charge.
+ * Most sources are pinned whole or not at all, so pins of the whole source are a counter. Pins of
+ * parts are in a map (mem/pins.h). A page has a user if either says so. A pin first makes
+ * boundaries in the map, then acquires the memory, then charges: each failure undoes only the steps
+ * before it.
+ *
+ * Invariants, under the source's lock:
+ * - @pinned is the number of pages that have a user: all if @whole is not 0;
+ * - a page without a user has its memory at the source's own addresses (no bus address in @parts);
+ * - exactly the pages counted in @pinned are charged.
  */
 #include "mem/source.h"
 
@@ -32,7 +37,7 @@ struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind k
 
 	if (!source)
 		return NULL;
-	atomic_init(&source->refs, 1);
+	ref_init(&source->refs);
 	source->kind = (uint8_t)kind;
 	source->accounting = (uint8_t)accounting;
 	source->writable = writable;
@@ -44,7 +49,7 @@ struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind k
 	return source;
 }
 
-void source_free(struct mem_source *source)
+void source_destroy(struct mem_source *source)
 {
 	uiommufd_caller_put(source->caller);
 	pool_free(&sources, source);
@@ -75,9 +80,9 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 		return -ENOMEM;
 	rc = caller_dup_fd(caller, fd);
 	if (rc >= 0)
-		rc = shmem_open(rc, &source->shmem);
+		rc = shmem_get(rc, &source->shmem);
 	if (rc) {
-		source_free(source);
+		source_destroy(source);
 		return rc;
 	}
 	*out = source;
@@ -86,29 +91,18 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 
 struct mem_source *mem_source_get(struct mem_source *source)
 {
-	uint32_t refs = atomic_fetch_add_explicit(&source->refs, 1, memory_order_relaxed);
-
-	assert(refs);
-	(void)refs;
+	ref_get(&source->refs);
 	return source;
 }
 
 bool source_get_if_alive(struct mem_source *source)
 {
-	uint32_t refs = atomic_load_explicit(&source->refs, memory_order_relaxed);
-
-	while (refs) {
-		if (atomic_compare_exchange_weak_explicit(&source->refs, &refs, refs + 1,
-							  memory_order_acquire,
-							  memory_order_relaxed))
-			return true;
-	}
-	return false;
+	return ref_get_live(&source->refs);
 }
 
 void mem_source_put(struct mem_source *source)
 {
-	if (atomic_fetch_sub_explicit(&source->refs, 1, memory_order_acq_rel) != 1)
+	if (!ref_put(&source->refs))
 		return;
 	assert(!source->pinned && !source->parts.root);
 	if (source->kind == MEM_KIND_FILE)
@@ -117,12 +111,12 @@ void mem_source_put(struct mem_source *source)
 		file_put(dmabuf_file(source->dmabuf.buf));
 	else
 		index_remove(source);
-	source_free(source);
+	source_destroy(source);
 }
 
-void *mem_source_room(struct mem_source *source)
+void *mem_source_owner_data(struct mem_source *source)
 {
-	return source->room;
+	return source->owner_data;
 }
 
 enum mem_kind mem_source_kind(const struct mem_source *source)
@@ -169,51 +163,55 @@ static struct mem_pages file_pages(const struct mem_source *source, struct mem_p
 	return pages;
 }
 
-/* Whether the engine's process can see all of populated memory of another one. */
+/* Whether the engine's process can reach all of the caller's populated memory. 0 or -EFAULT. */
 static int check_reachable(struct uiommufd_caller *caller, uint64_t va, uint64_t len)
 {
 	while (len) {
-		uint64_t bus, run;
+		uint64_t bus, extent;
 
-		if (caller_resolve(caller, va, len, &bus, &run))
+		if (caller_resolve(caller, va, len, &bus, &extent))
 			return -EFAULT;
-		va += run;
-		len -= run;
+		va += extent;
+		len -= extent;
 	}
 	return 0;
 }
 
-/* Gets the memory of @pages, none of which has a user. */
-static int acquire(struct mem_source *source, struct mem_pages pages)
+/* Acquires the memory of @pages, none of which has a user. */
+static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
 {
 	const uint64_t va = source_base(source) + (pages.first << PAGE_SHIFT);
 	const uint64_t len = pages.count << PAGE_SHIFT;
 	struct uiommufd_caller *caller = source->caller;
 	int rc;
 
+	source_assert_locked(source);
 	if (fail_inject())
 		return -EFAULT;
-	/* Always there, and until the file is gone. */
+	/* Its pages are always resident, and live as long as the file. */
 	if (source->kind == MEM_KIND_DMABUF)
 		return 0;
 	if (source->kind == MEM_KIND_FILE)
 		return shmem_pin(source->shmem, file_pages(source, pages), source->writable);
 	if (!caller_alive(caller))
 		return -EFAULT;
+	if (!(va + len))
+		return -EOVERFLOW; /* [IOAS-PIN-ERRORS.8] */
 	rc = caller_populate(caller, va, len, source->writable);
 	return rc ? rc : check_reachable(caller, va, len);
 }
 
-/* Gives back the memory of @run, which has no user any more, or did not get one. */
-static void drop(struct mem_source *source, const struct pins_run *run)
+/* Gives back the memory of @extent, which has no user any more, or has not got one. */
+static void drop(struct mem_source *source, const struct pins_extent *extent) REQUIRES(source->lock)
 {
+	source_assert_locked(source);
 	if (source->kind == MEM_KIND_FILE)
-		shmem_unpin(source->shmem, file_pages(source, run->pages));
-	else if (run->aside)
-		aside_release(run->bus, run->pages.count);
+		shmem_unpin(source->shmem, file_pages(source, extent->pages));
+	else if (extent->aside)
+		aside_release(extent->bus, extent->pages.count);
 }
 
-/* A device's memory is nobody's. */
+/* The memory of a device is not charged. */
 static int charge(struct mem_source *source, uint64_t pages)
 {
 	if (source->kind == MEM_KIND_DMABUF)
@@ -241,64 +239,85 @@ static uint64_t end_of(struct mem_pages pages)
 	return pages.first + pages.count;
 }
 
+/* The next pin of @pages, which have moved, is one of what is at their own addresses. */
+static void return_home(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
+{
+	source_assert_locked(source);
+	pins_set_bus(&source->parts, pages, 0, false);
+	if (!index_has(source, INDEX_OWN))
+		index_add(source);
+}
+
 /*
- * Drops the pages of [@pages.first, @end) that no part has a user for. Returns how many. The whole
- * has no user.
+ * Drops the pages of [@pages.first, @end) that have no user, and returns how many. The source is
+ * not pinned as a whole.
  */
 static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, uint64_t end)
+	REQUIRES(source->lock)
 {
 	uint64_t dropped = 0;
-	struct pins_run run;
+	struct pins_extent extent;
 
-	for (uint64_t page = pages.first; page < end; page += run.pages.count) {
-		run = pins_run_at(&source->parts, page, end);
-		if (run.users)
+	source_assert_locked(source);
+	assert(!source->whole);
+	for (uint64_t page = pages.first; page < end; page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end);
+		if (extent.users)
 			continue;
-		drop(source, &run);
-		if (run.bus)
-			pins_set_bus(&source->parts, run.pages, 0, false);
-		dropped += run.pages.count;
+		drop(source, &extent);
+		if (extent.bus)
+			return_home(source, extent.pages);
+		dropped += extent.pages.count;
 	}
 	return dropped;
 }
 
-/* Gets and charges the pages of @pages that have no user; *@fresh is how many. */
+/* Acquires and charges those of @pages that have no user; *@fresh is how many. */
 static int acquire_unused(struct mem_source *source, struct mem_pages pages, uint64_t *fresh)
+	REQUIRES(source->lock)
 {
 	uint64_t page = pages.first;
-	struct pins_run run;
-	int rc = 0;
+	struct pins_extent extent;
+	int rc;
 
+	source_assert_locked(source);
 	*fresh = 0;
 	if (source->whole)
 		return 0;
-	for (; page < end_of(pages); page += run.pages.count) {
-		run = pins_run_at(&source->parts, page, end_of(pages));
-		if (run.users)
+	for (; page < end_of(pages); page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end_of(pages));
+		if (extent.users)
 			continue;
-		rc = acquire(source, run.pages);
+		rc = acquire(source, extent.pages);
 		if (rc)
-			break;
-		*fresh += run.pages.count;
+			goto out_drop;
+		*fresh += extent.pages.count;
 	}
-	if (!rc && *fresh)
-		rc = charge(source, *fresh);
+	rc = *fresh ? charge(source, *fresh) : 0;
 	if (rc)
-		(void)drop_unused(source, pages, page);
+		goto out_drop;
+	return 0;
+
+out_drop:
+	(void)drop_unused(source, pages, page);
 	return rc;
 }
 
-static void set_pinned(struct mem_source *source, uint64_t pinned)
+static void set_pinned(struct mem_source *source, uint64_t pinned) REQUIRES(source->lock)
 {
+	source_assert_locked(source);
+	assert(source->whole ? pinned == source_pages(source).count
+			     : pinned <= source_pages(source).count);
 	atomic_store_explicit(&source->pinned, pinned, memory_order_release);
 }
 
-static int pin_locked(struct mem_source *source, struct mem_pages pages)
+static int pin_locked(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
 {
 	const bool whole = is_whole(source, pages);
 	uint64_t fresh;
 	int rc;
 
+	source_assert_locked(source);
 	if (!whole && pins_cut(&source->parts, pages))
 		return -ENOMEM;
 	rc = acquire_unused(source, pages, &fresh);
@@ -320,9 +339,9 @@ int mem_source_pin(struct mem_source *source, struct mem_pages pages)
 	int rc;
 
 	assert(pages.count && end_of(pages) <= source_pages(source).count);
-	mem_lock(&source->lock);
+	source_lock(source);
 	rc = pin_locked(source, pages);
-	mem_unlock(&source->lock);
+	source_unlock(source);
 	return rc;
 }
 
@@ -330,7 +349,7 @@ void mem_source_unpin(struct mem_source *source, struct mem_pages pages)
 {
 	uint64_t dropped = 0;
 
-	mem_lock(&source->lock);
+	source_lock(source);
 	if (is_whole(source, pages)) {
 		assert(source->whole);
 		source->whole--;
@@ -343,7 +362,7 @@ void mem_source_unpin(struct mem_source *source, struct mem_pages pages)
 	set_pinned(source, source->pinned - dropped);
 	if (dropped)
 		uncharge(source, dropped);
-	mem_unlock(&source->lock);
+	source_unlock(source);
 }
 
 int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t count)
@@ -353,7 +372,7 @@ int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t
 	const bool whole = is_whole(source, pages);
 	int rc = -ENOMEM;
 
-	mem_lock(&source->lock);
+	source_lock(source);
 	if (pins_cut(&source->parts, low))
 		goto out;
 	if (pins_cut(&source->parts, high)) {
@@ -368,23 +387,44 @@ int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t
 		pins_sub(&source->parts, pages);
 	rc = 0;
 out:
-	mem_unlock(&source->lock);
+	source_unlock(source);
 	return rc;
 }
 
 bool mem_source_pinned(struct mem_source *source, struct mem_pages pages)
 {
-	struct pins_run run;
+	struct pins_extent extent;
 	bool pinned = true;
 
-	mem_lock(&source->lock);
+	source_lock(source);
 	for (uint64_t page = pages.first; !source->whole && pinned && page < end_of(pages);
-	     page += run.pages.count) {
-		run = pins_run_at(&source->parts, page, end_of(pages));
-		pinned = run.users;
+	     page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end_of(pages));
+		pinned = extent.users;
 	}
-	mem_unlock(&source->lock);
+	source_unlock(source);
 	return pinned;
+}
+
+const char *source_check(struct mem_source *source)
+{
+	const uint64_t end = source_pages(source).count;
+	const char *broken = NULL;
+	struct pins_extent extent;
+	uint64_t pinned = 0;
+
+	source_lock(source);
+	for (uint64_t page = 0; page < end; page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end);
+		if (source->whole || extent.users)
+			pinned += extent.pages.count;
+		else if (extent.bus)
+			broken = "a page without a user has moved";
+	}
+	if (pinned != source->pinned)
+		broken = "count of pinned pages";
+	source_unlock(source);
+	return broken;
 }
 
 uint64_t mem_source_pinned_pages(struct mem_source *source)
@@ -394,47 +434,52 @@ uint64_t mem_source_pinned_pages(struct mem_source *source)
 
 /* ---- bus addresses ---- */
 
-/* A part may have been moved aside. */
-void source_run_local(const struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		      uint64_t *run)
+void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
+			 uint64_t *bus, uint64_t *extent)
 {
 	const uint64_t end = ((byte + len - 1) >> PAGE_SHIFT) + 1;
 	uint64_t page = byte >> PAGE_SHIFT;
-	struct pins_run part = pins_run_at(&source->parts, page, end);
-	const uint64_t start = source_run_address(source, &part);
+	struct pins_extent part = pins_extent_at(&source->parts, page, end);
+	const uint64_t start = source_extent_address(source, &part);
 
+	source_assert_locked(source);
 	*bus = start + (byte & PAGE_MASK);
 	do {
 		page += part.pages.count;
 		if (page == end)
 			break;
-		part = pins_run_at(&source->parts, page, end);
-	} while (source_run_address(source, &part) ==
+		part = pins_extent_at(&source->parts, page, end);
+	} while (source_extent_address(source, &part) ==
 		 start + ((page - (byte >> PAGE_SHIFT)) << PAGE_SHIFT));
-	*run = min_u64(len, (page << PAGE_SHIFT) - byte);
+	*extent = min_u64(len, (page << PAGE_SHIFT) - byte);
 }
 
-void mem_source_run(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		    uint64_t *run)
+void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
+		       uint64_t *extent)
 {
 	struct uiommufd_caller *caller = source->caller;
 
 	if (source->kind == MEM_KIND_FILE) {
-		shmem_run(source->shmem, source_base(source) + byte, len, bus, run);
+		shmem_extent(source->shmem, source_base(source) + byte, len, bus, extent);
 	} else if (source->kind == MEM_KIND_DMABUF) {
 		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source->dmabuf.buf) +
 		       source_base(source) + byte;
-		*run = len;
+		*extent = len;
 	} else if (!caller_is_direct(caller)) {
-		if (caller_resolve(caller, source_base(source) + byte, len, bus, run)) {
+		if (caller_resolve(caller, source_base(source) + byte, len, bus, extent)) {
 			*bus = 0;
-			*run = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
+			*extent = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
 		}
 	} else {
-		mem_lock(&source->lock);
-		source_run_local(source, byte, len, bus, run);
-		mem_unlock(&source->lock);
+		source_lock(source);
+		source_extent_local(source, byte, len, bus, extent);
+		source_unlock(source);
 	}
+}
+
+bool mem_source_has_moved(const struct mem_source *source, uint64_t byte, uint64_t bus)
+{
+	return source_is_local(source) && bus != source_base(source) + byte;
 }
 
 /* ---- CHANGE_PROCESS ---- */
@@ -462,13 +507,12 @@ void mem_source_move(struct mem_source *source, struct uiommufd_caller *caller)
 	struct uiommufd_caller *former = source->caller;
 	const uint32_t former_uid = source->uid;
 
-	/* To the owner: nothing. */
 	if (caller == former)
 		return;
-	mem_lock(&source->lock);
+	source_lock(source);
 	source->caller = uiommufd_caller_get(caller);
 	source->uid = source->heir_uid;
 	source->heir_uid = former_uid;
-	mem_unlock(&source->lock);
+	source_unlock(source);
 	uiommufd_caller_put(former);
 }

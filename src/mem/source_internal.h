@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What a source is made of; for the files of mem/ that look inside. */
+/* The inside of a source, for the files of mem/ only. */
 #ifndef MEM_SOURCE_INTERNAL_H
 #define MEM_SOURCE_INTERNAL_H
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/ref.h"
+#include "base/small_lock.h"
 #include "mem/index.h"
-#include "mem/lock.h"
 #include "mem/pins.h"
 #include "mem/source.h"
 
@@ -14,15 +15,15 @@ struct dmabuf;
 struct shmem;
 
 struct mem_source {
-	_Atomic uint32_t refs;
+	struct ref refs;
 	uint8_t kind;	    /* enum mem_kind */
 	uint8_t accounting; /* enum mem_accounting */
 	bool writable;
-	bool strays; /* also indexed at addresses that are not its own: mem/displace.c */
+	_Atomic uint8_t indexed;	/* enum index_presence */
 	struct uiommufd_caller *caller; /* a reference; changes by CHANGE_PROCESS */
 	uint64_t start, len;		/* address, or offset in the file, of the first byte */
 
-	struct mem_lock lock;	 /* guards what follows; not the index's link */
+	struct small_lock lock;	 /* guards what follows, but not link, which is the index's */
 	uint32_t whole;		 /* pins of the whole source */
 	struct pins parts;	 /* pins of parts, and what was moved aside */
 	_Atomic uint64_t pinned; /* pages that have a user; written under the lock */
@@ -36,12 +37,33 @@ struct mem_source {
 		} dmabuf;
 	};
 
-	uint32_t uid;	   /* who pays, in mode "user": of the caller when it mapped */
-	uint32_t heir_uid; /* of the other side of a move: who will pay, or did before */
-	uint64_t room[MEM_SOURCE_ROOM / sizeof(uint64_t)];
+	uint32_t uid;	   /* charged in MEM_ACCOUNT_USER: the caller's when it mapped */
+	uint32_t heir_uid; /* the other side of a move: will be charged, or was before */
+	uint64_t owner_data[MEM_SOURCE_OWNER_SIZE / sizeof(uint64_t)];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct mem_source) == 128, "two cache lines");
+
+static inline void source_lock(struct mem_source *source) ACQUIRES(source->lock)
+{
+	small_lock_acquire(&source->lock, LOCK_SOURCE);
+}
+
+/* For several sources at once. Only one thread at a time does that: mem/displace.c. */
+static inline void source_lock_nested(struct mem_source *source) ACQUIRES(source->lock)
+{
+	small_lock_acquire_nested(&source->lock, LOCK_SOURCE);
+}
+
+static inline void source_unlock(struct mem_source *source) RELEASES(source->lock)
+{
+	small_lock_release(&source->lock, LOCK_SOURCE);
+}
+
+static inline void source_assert_locked(const struct mem_source *source) ASSERTS_HELD(source->lock)
+{
+	small_lock_assert_held(&source->lock, LOCK_SOURCE);
+}
 
 /* All pages. */
 static inline struct mem_pages source_pages(const struct mem_source *source)
@@ -64,11 +86,12 @@ static inline uint64_t source_last(const struct mem_source *source)
 	return (source->start + source->len - 1) | PAGE_MASK;
 }
 
-/* Address of the first page of @run, of a source of addresses. */
-static inline uint64_t source_run_address(const struct mem_source *source,
-					  const struct pins_run *run)
+/* Address of the first page of @extent, of a source of addresses. */
+static inline uint64_t source_extent_address(const struct mem_source *source,
+					     const struct pins_extent *extent)
 {
-	return run->bus ? run->bus : source_base(source) + (run->pages.first << PAGE_SHIFT);
+	return extent->bus ? extent->bus
+			   : source_base(source) + (extent->pages.first << PAGE_SHIFT);
 }
 
 /* True if bus addresses are the program's own addresses: the memory is this process's. */
@@ -77,16 +100,19 @@ static inline bool source_is_local(const struct mem_source *source)
 	return source->kind == MEM_KIND_VA && caller_is_direct(source->caller);
 }
 
-/* As mem_source_run(), for a local source, whose lock the caller holds. */
-void source_run_local(const struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
-		      uint64_t *run);
+/* Like mem_source_extent(), for a local source. */
+void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
+			 uint64_t *bus, uint64_t *extent) REQUIRES(source->lock);
 
-/* A source of @kind, with one reference, whose memory is still to be said. NULL: -ENOMEM. */
+/* A source of @kind with one reference; the creator fills in its memory. NULL: no memory. */
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting);
-void source_free(struct mem_source *source);
+void source_destroy(struct mem_source *source);
 
-/* A reference, unless the last one is gone. */
+/* For tests: the first invariant (source.c) that does not hold, or NULL. O(number of parts). */
+const char *source_check(struct mem_source *source);
+
+/* Takes a reference unless the last one is gone (then false). */
 bool source_get_if_alive(struct mem_source *source);
 
 #endif

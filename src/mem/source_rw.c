@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading and writing a source by the CPU, for accesses (spec 10-ioas, 8.4). */
+/* Accesses read and write a source with the CPU [ACCESS-RW]. Locks: that of the source. */
 #include "base/caller.h"
 #include "mem/guard.h"
 #include "mem/source_internal.h"
@@ -24,62 +24,68 @@ static int copy_at_va(const struct transfer *transfer, uint64_t len)
 	return caller_read(caller, transfer->buf, va, len);
 }
 
-/* Finds and copies the run at @done; returns its bytes, or -EFAULT. */
-static int64_t copy_run(const struct transfer *transfer, uint64_t done, uint64_t len, bool locked)
+/* Copies the @len bytes of @transfer from @done on, which are at @bus. */
+static int copy_at_bus(const struct transfer *transfer, uint64_t done, uint64_t bus, uint64_t len)
 {
+	void *there = (void *)(uintptr_t)bus;
 	char *buf = transfer->buf + done;
-	uint64_t bus, run;
-	char *there;
-	int rc;
 
-	if (locked)
-		source_run_local(transfer->source, transfer->byte + done, len - done, &bus, &run);
-	else
-		mem_source_run(transfer->source, transfer->byte + done, len - done, &bus, &run);
-	there = (char *)(uintptr_t)bus;
-	rc = transfer->write ? guard_copy(there, buf, run) : guard_copy(buf, there, run);
-	return rc ? rc : (int64_t)run;
+	return transfer->write ? guard_copy(there, buf, len) : guard_copy(buf, there, len);
 }
 
-/* Under the lock of a source whose pages may be moved aside, so that none moves meanwhile. */
+/* The lock keeps pages from being moved aside meanwhile. */
+static int copy_local(const struct transfer *transfer, uint64_t len)
+{
+	struct mem_source *source = transfer->source;
+	uint64_t bus, part;
+	int rc = 0;
+
+	source_lock(source);
+	for (uint64_t done = 0; done < len && !rc; done += part) {
+		source_extent_local(source, transfer->byte + done, len - done, &bus, &part);
+		rc = copy_at_bus(transfer, done, bus, part);
+	}
+	source_unlock(source);
+	return rc;
+}
+
 static int copy_pinned(const struct transfer *transfer, uint64_t len)
 {
-	const bool local = source_is_local(transfer->source);
-	int64_t copied = 0;
+	uint64_t bus, part;
+	int rc = 0;
 
-	if (local)
-		mem_lock(&transfer->source->lock);
-	for (uint64_t done = 0; done < len && copied >= 0; done += (uint64_t)copied)
-		copied = copy_run(transfer, done, len, local);
-	if (local)
-		mem_unlock(&transfer->source->lock);
-	return copied < 0 ? (int)copied : 0;
+	if (source_is_local(transfer->source))
+		return copy_local(transfer, len);
+	for (uint64_t done = 0; done < len && !rc; done += part) {
+		mem_source_extent(transfer->source, transfer->byte + done, len - done, &bus, &part);
+		rc = copy_at_bus(transfer, done, bus, part);
+	}
+	return rc;
 }
 
-/* Copies the frames that are pinned, or are for as long as this takes. */
-static int copy_by_pin(const struct transfer *transfer, uint64_t len)
+/* Copies the memory that is pinned, or else pins it for the copy: all bytes or none. */
+static int copy_by_pin(const struct transfer *transfer)
 {
 	uint64_t first = transfer->byte >> PAGE_SHIFT;
-	uint64_t last = (transfer->byte + len - 1) >> PAGE_SHIFT;
+	uint64_t last = (transfer->byte + transfer->len - 1) >> PAGE_SHIFT;
 	struct mem_pages pages = {.first = first, .count = last - first + 1};
 	int rc = mem_source_pin(transfer->source, pages);
 
 	if (rc)
 		return rc;
-	rc = copy_pinned(transfer, len);
+	rc = copy_pinned(transfer, transfer->len);
 	mem_source_unpin(transfer->source, pages);
 	return rc;
 }
 
-/* All at once, or if that fails page by page up to the one at fault. */
-static int copy_by(int (*copy)(const struct transfer *transfer, uint64_t len),
-		   struct transfer transfer)
+/* Copies all at once; if that fails, page by page up to the page at fault. */
+static int copy_in_place(struct transfer transfer)
 {
-	if (!copy(&transfer, transfer.len))
+	if (!copy_at_va(&transfer, transfer.len))
 		return 0;
 	while (transfer.len) {
 		uint64_t len = min_u64(transfer.len, PAGE_SIZE - (transfer.byte & PAGE_MASK));
-		int rc = copy(&transfer, len);
+		int rc = copy_at_va(&transfer, len);
 
 		if (rc)
 			return rc;
@@ -90,7 +96,7 @@ static int copy_by(int (*copy)(const struct transfer *transfer, uint64_t len),
 	return 0;
 }
 
-/* True if it is what is at the address now that counts, not what was when it was pinned. */
+/* True if the copy concerns what is at the address now, not what was there when it was pinned. */
 static bool goes_by_address(const struct transfer *transfer, const struct uiommufd_caller *caller,
 			    bool slow)
 {
@@ -101,7 +107,7 @@ static bool goes_by_address(const struct transfer *transfer, const struct uiommu
 		return false;
 	if (caller == owner && !slow)
 		return true;
-	if (owner->ops->alive && !owner->ops->alive(owner))
+	if (!caller_alive(owner))
 		return false;
 	return transfer->byte >> PAGE_SHIFT == (transfer->byte + transfer->len - 1) >> PAGE_SHIFT;
 }
@@ -113,6 +119,6 @@ int mem_source_rw(struct mem_source *source, struct uiommufd_caller *caller, uin
 		.source = source, .byte = byte, .buf = buf, .len = len, .write = write};
 
 	if (goes_by_address(&transfer, caller, slow))
-		return copy_by(copy_at_va, transfer);
-	return copy_by(copy_by_pin, transfer);
+		return copy_in_place(transfer);
+	return copy_by_pin(&transfer);
 }

@@ -78,28 +78,6 @@ static int init(struct viommu *viommu, struct user_data *data)
 
 /* ---- devices on it ---- */
 
-static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *device,
-			uint32_t pasid)
-{
-	struct mock_device *mock = iommu_endpoint_driver(device->endpoint);
-	const struct vdevice *vdevice = device->vdevice;
-
-	if (pasid != NO_PASID)
-		return 0;
-	if (!vdevice || vdevice->viommu != hwpt->viommu)
-		return -ENOENT;
-	mock->attaching =
-		(struct mock_attachment){.domain = hwpt->base.domain, .virt_id = vdevice->virt_id};
-	return 0;
-}
-
-void mock_rid_attached(struct mock_device *mock, const struct iommu_domain *domain)
-{
-	/* Of another domain: what an attach that failed has left. */
-	if (mock->attaching.domain == domain)
-		mock->attached = mock->attaching;
-}
-
 /* The vIOMMU on which the HWPT of the RID of @mock is nested, or NULL. */
 static struct viommu *rid_viommu(const struct mock_device *mock) REQUIRES(mock->group->lock)
 {
@@ -110,6 +88,31 @@ static struct viommu *rid_viommu(const struct mock_device *mock) REQUIRES(mock->
 	if (!hwpt || object_type(&hwpt->object) != OBJECT_HWPT_NESTED)
 		return NULL;
 	return ((const struct hwpt_nested *)hwpt)->viommu;
+}
+
+static int check_attach(const struct hwpt_nested *hwpt, struct iommufd_device *device,
+			uint32_t pasid)
+{
+	struct mock_device *mock = iommu_endpoint_driver(device->endpoint);
+	const struct vdevice *vdevice = device->vdevice;
+
+	if (pasid != NO_PASID)
+		return 0;
+	if (!vdevice || vdevice->viommu != hwpt->viommu)
+		return -ENOENT;
+	lock_assert_held(&mock->group->lock);
+	mock->attaching.domain = hwpt->base.domain;
+	/* From one HWPT to another of the same vIOMMU the ID stays what it was. */
+	mock->attaching.virt_id = rid_viommu(mock) == hwpt->viommu ? mock->attached.virt_id
+								   : vdevice->virt_id;
+	return 0;
+}
+
+void mock_rid_attached(struct mock_device *mock, const struct iommu_domain *domain)
+{
+	/* Of another domain: what an attach that failed has left. */
+	if (mock->attaching.domain == domain)
+		mock->attached = mock->attaching;
 }
 
 static int trigger_vevent(struct mock_device *mock)

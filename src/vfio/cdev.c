@@ -24,30 +24,12 @@ static struct device_file *cdev_file(struct uiommufd_file *file)
 	return caa_container_of(file, struct device_file, file);
 }
 
-/* *@zero: whether all bytes of the caller from @start to @end are zero. 0 or -EFAULT. */
-static int tail_is_zero(struct uiommufd_caller *caller, uint64_t start, uint64_t end, bool *zero)
-{
-	uint8_t chunk[64];
-
-	*zero = true;
-	while (start < end && *zero) {
-		uint64_t len = min_u64(end - start, sizeof(chunk));
-
-		if (caller_read(caller, chunk, start, len))
-			return -EFAULT;
-		for (uint64_t i = 0; i < len; i++)
-			*zero = *zero && !chunk[i];
-		start += len;
-	}
-	return 0;
-}
-
 /* Copies a BIND in; members that the caller did not pass are zero. */
 static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 		    struct vfio_device_bind_iommufd *bind)
 {
-	bool zero;
 	uint32_t argsz;
+	int rc;
 
 	*bind = (struct vfio_device_bind_iommufd){0};
 	if (caller_read(caller, &argsz, arg, sizeof(argsz)))
@@ -55,10 +37,9 @@ static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 	if (argsz < SIZE_TO(struct vfio_device_bind_iommufd, out_devid))
 		return -EINVAL;
 	if (argsz > sizeof(*bind)) {
-		if (tail_is_zero(caller, arg + sizeof(*bind), arg + argsz, &zero))
-			return -EFAULT;
-		if (!zero)
-			return -E2BIG;
+		rc = caller_check_zero(caller, arg + sizeof(*bind), argsz - sizeof(*bind));
+		if (rc)
+			return rc;
 	}
 	return caller_read(caller, bind, arg, min_u64(argsz, sizeof(*bind)));
 }

@@ -144,6 +144,10 @@ static int ensure_thread(struct ioeventfds *events) REQUIRES(events->lock)
 		return -EMFILE;
 	events->epoll = (int)sys_call(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0, 0, 0);
 	events->stop = (int)sys_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);
+	if (events->epoll >= 0)
+		events->epoll = sys_move_away(events->epoll);
+	if (events->stop >= 0)
+		events->stop = sys_move_away(events->stop);
 	rc = events->epoll < 0 ? events->epoll : events->stop;
 	if (events->epoll < 0 || events->stop < 0)
 		goto out_close;

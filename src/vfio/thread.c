@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* See thread.h. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <string.h>
 
 #include "base/fail.h"
 #include "base/sys.h"
@@ -15,11 +17,20 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
 	pthread_attr_t attr;
 	sigset_t block, old;
+	cpu_set_t all; /* those that the system or its cpuset lacks are left out by the kernel */
 	int rc;
 
 	if (fail_inject() || pthread_attr_init(&attr))
 		return -ENOMEM;
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	/*
+	 * Not the policy and processors of a thread that polls: it may never sleep, and what it
+	 * waits for is done here.
+	 */
+	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+	pthread_attr_setschedpolicy(&attr, SCHED_OTHER);
+	memset(&all, 0xff, sizeof(all));
+	pthread_attr_setaffinity_np(&attr, sizeof(all), &all);
 	sigfillset(&block);
 	sigdelset(&block, SIGSEGV);
 	sigdelset(&block, SIGBUS);

@@ -207,6 +207,23 @@ static void reading_faults_in_other_sizes_is_ESPIPE(void **state)
 		expect_failed(ESPIPE, read(queue.fd, records, sizes[i]));
 }
 
+static void a_buffer_in_the_kernels_half_is_EFAULT_before_all_else(void **state)
+{
+	char *const half = (char *)(UINT64_C(1) << 63);
+	char *const hole = mem_of_kind(PAGE, MEM_HOLE);
+
+	fixture(state);
+	expect_failed(EFAULT, read(queue.fd, half, 40));
+	expect_failed(EFAULT, read(queue.fd, half, 7));
+	expect_failed(EFAULT, read(queue.fd, half - 8, 16));
+	expect_failed(EFAULT, read(queue.fd, (char *)-PAGE, 0));
+	expect_failed(EFAULT, write(queue.fd, half, 7));
+	expect_failed(EFAULT, write(queue.fd, half, 0));
+	/* Elsewhere the size comes first, and nothing is looked at that is not there. */
+	expect_failed(ESPIPE, read(queue.fd, hole, 7));
+	expect_equal(read(queue.fd, hole, 40), 0);
+}
+
 static void reading_an_empty_fault_queue_returns_0(void **state)
 {
 	struct iommu_hwpt_pgfault record;
@@ -445,6 +462,8 @@ int fault_queue(void)
 		CASE(faulting, a_fault_record_says_what_the_device_wants,
 		     "FAULT-READ, FAULT-RECORD.1..8"),
 		CASE(faulting, reading_faults_in_other_sizes_is_ESPIPE, "FAULT-READ.1"),
+		CASE(faulting, a_buffer_in_the_kernels_half_is_EFAULT_before_all_else,
+		     "FAULT-READ, FAULT-RESPONSE"),
 		CASE(faulting, reading_an_empty_fault_queue_returns_0, "FAULT-READ.2"),
 		CASE(faulting, fault_groups_are_read_while_they_fit, "FAULT-READ.3"),
 		CASE(faulting, a_fault_group_gets_the_lowest_free_cookie,

@@ -324,6 +324,12 @@ static void longer_invalidation_entries_of_a_viommu_need_a_tail_of_zeros(void **
 
 	expect_invalidate(E2BIG, 0, t->iommu, nested.viommu, VIOMMU_TYPE, entries, 16, 2);
 	expect_cache(t, mock.idev, 0xf);
+	/* The tail comes first: E2BIG with the entry itself or a later page unreadable. */
+	expect_invalidate(E2BIG, 0, t->iommu, nested.viommu, VIOMMU_TYPE,
+			  at_border(entries, sizeof(entries), 12, MEM_HOLE, MEM_RW), 32, 1);
+	expect_invalidate(E2BIG, 0, t->iommu, nested.viommu, VIOMMU_TYPE,
+			  at_border(entries, sizeof(entries), 24, MEM_RW, MEM_HOLE), 32, 1);
+	expect_cache(t, mock.idev, 0xf);
 	entries[7] = 0;
 	expect_invalidate(0, 2, t->iommu, nested.viommu, VIOMMU_TYPE, entries, 16, 2);
 	expect_cache(t, mock.idev, 0x9);

@@ -112,6 +112,18 @@ static void map_file_of_no_descriptor_is_EBADF(void **state)
 	expect_map(EBADF, t, &map);
 }
 
+static void map_file_of_an_O_PATH_descriptor_is_EBADF(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_ioas_map_file map = good(t);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", map.fd);
+	map.fd = close_later(open(path, O_PATH | O_CLOEXEC));
+	expect_true(map.fd >= 0);
+	expect_map(EBADF, t, &map);
+}
+
 static void map_file_of_a_length_above_U64_MAX_less_a_page_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -248,6 +260,29 @@ static void map_file_never_examines_the_open_mode(void **state)
 	expect_map(0, t, &map);
 }
 
+/* Linux holds the file, not a descriptor: the number that the next open() gets stays the same. */
+static void map_file_takes_no_descriptor_number(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_ioas_map_file map = good(t);
+	char path[64];
+	int next;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", map.fd);
+	next = dup(map.fd);
+	close(next);
+	expect_map(0, t, &map);
+	expect_equal(close_later(dup(map.fd)), next);
+
+	map.fd = close_later(open(path, O_RDONLY | O_CLOEXEC));
+	expect_true(map.fd >= 0);
+	map.iova += PAGE;
+	next = dup(map.fd);
+	close(next);
+	expect_map(0, t, &map);
+	expect_equal(close_later(dup(map.fd)), next);
+}
+
 static void map_file_outlives_the_descriptor(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -315,6 +350,7 @@ int ioas_map_file(void)
 		CASE(ioas, map_file_of_length_0_is_EINVAL, "IOAS-MAP-FILE.5"),
 		CASE(ioas, map_file_of_a_range_that_wraps_is_EOVERFLOW, "IOAS-MAP-FILE.6"),
 		CASE(ioas, map_file_of_no_descriptor_is_EBADF, "IOAS-MAP-FILE.7d"),
+		CASE(ioas, map_file_of_an_O_PATH_descriptor_is_EBADF, "IOAS-MAP-FILE.7d"),
 		CASE(ioas, map_file_of_a_length_above_U64_MAX_less_a_page_is_EINVAL,
 		     "IOAS-MAP-FILE.8"),
 		CASE(ioas, map_file_aligns_length_iova_and_start, "IOAS-MAP-FILE.8"),
@@ -329,6 +365,7 @@ int ioas_map_file(void)
 		CASE(attached, pinning_a_file_from_2_to_the_63_on_is_EINVAL,
 		     "IOAS-MAP-FILE, IOAS-PIN-ERRORS.7"),
 		CASE(attached, map_file_never_examines_the_open_mode, "IOAS-MAP-FILE"),
+		CASE(ioas, map_file_takes_no_descriptor_number, "IOAS-MAP-FILE"),
 		CASE(bound, map_file_outlives_the_descriptor, "IOAS-MAP-FILE"),
 		CASE(ioas, map_file_needs_no_aligned_start, "IOAS-MAP-FILE"),
 		CASE(ioas, map_file_takes_start_as_hint_of_an_automatic_iova, "IOAS-MAP-FILE"),

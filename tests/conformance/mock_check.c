@@ -197,6 +197,19 @@ static void copies_and_hwpts_do_not_pin_again(void **state)
 	check_refs(t->iommu, memory + PAGE, PAGE, 0);
 }
 
+/* Half pages, which mock devices have, reach it without wrapping. */
+static void pinning_the_last_page_of_all_addresses_is_EOVERFLOW(void **state)
+{
+	struct fixture *t = fixture(state);
+	struct iommu_ioas_map *map = CMD(iommu_ioas_map, .flags = READ | FIXED, .ioas_id = t->ioas,
+					 .length = PAGE / 2, .iova = IOVA);
+
+	map->user_va = -PAGE;
+	expect_errno(EOVERFLOW, t->iommu, IOMMU_IOAS_MAP, map);
+	map->user_va = -2 * PAGE;
+	expect_errno(EFAULT, t->iommu, IOMMU_IOAS_MAP, map);
+}
+
 static void nothing_is_pinned_without_a_hwpt(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -247,6 +260,17 @@ static void check_refs_needs_whole_pages(void **state)
 	check_refs_errno(EINVAL, t->iommu, -PAGE, 2 * PAGE, 0);
 	check_refs_errno(EFAULT, t->iommu, mem_of_kind(PAGE, MEM_HOLE), PAGE, 0);
 	check_refs(t->iommu, memory, 0, 5);
+}
+
+static void check_refs_goes_page_by_page(void **state)
+{
+	struct fixture *t = fixture(state);
+	char *memory = at_border("", 1, PAGE, MEM_RW, MEM_HOLE);
+
+	memory[0] = 1;
+	check_refs_errno(EFAULT, t->iommu, memory, 2 * PAGE, 0);
+	check_refs_errno(EIO, t->iommu, memory, 2 * PAGE, 1);
+	check_refs_errno(EIO, t->iommu, memory, UINT64_C(1) << 46, 1);
 }
 
 static void a_new_page_at_the_address_is_not_the_pinned_page(void **state)
@@ -376,10 +400,13 @@ int mock_check(void)
 		     "TEST-CHECK"),
 		CASE(mock, a_page_is_pinned_once_for_each_source, "TEST-CHECK"),
 		CASE(mock, copies_and_hwpts_do_not_pin_again, "TEST-CHECK"),
+		CASE(mock, pinning_the_last_page_of_all_addresses_is_EOVERFLOW,
+		     "IOAS-PIN-ERRORS.8"),
 		CASE(ioas, nothing_is_pinned_without_a_hwpt, "TEST-CHECK"),
 		CASE(mock, check_refs_counts_the_pins_of_all_contexts, "TEST-CHECK"),
 		CASE(mock, check_refs_with_a_wrong_count_is_EIO, "TEST-CHECK"),
 		CASE(context, check_refs_needs_whole_pages, "TEST-CHECK"),
+		CASE(context, check_refs_goes_page_by_page, "TEST-CHECK"),
 		CASE(mock, a_new_page_at_the_address_is_not_the_pinned_page, "TEST-CHECK"),
 		CASE(dirty, test_dirty_marks_the_leaves_of_the_set_bits, "TEST-CHECK"),
 		CASE(dirty, test_dirty_ignores_unmapped_addresses, "TEST-CHECK"),

@@ -85,6 +85,17 @@ static void the_memory_limit_changes_no_result(void **state)
 	test_ok(t->iommu, SET_TEMP_MEMORY_LIMIT, 0, .set_temp_memory_limit.limit = 65536);
 }
 
+static void copy_has_no_flag_of_the_test_abi(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	map_at(t->iommu, t->ioas, RW, IOVA, mem_pages(PAGE), PAGE);
+	expect_errno(EOPNOTSUPP, t->iommu, IOMMU_IOAS_COPY,
+		     CMD(iommu_ioas_copy, .flags = RW | FIXED | MOCK_ACCESS_SYZ,
+			 .dst_ioas_id = t->ioas, .src_ioas_id = t->ioas, .length = PAGE,
+			 .dst_iova = 2 * IOVA));
+}
+
 int mock_command(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +107,7 @@ int mock_command(void)
 		CASE(context, the_test_command_does_not_check_reserved, "TEST-CMD.1..7"),
 		CASE(ioas, test_operations_without_outputs_write_nothing, "TEST-CMD.1..7"),
 		CASE(context, a_memory_limit_below_12_is_EINVAL, "TEST-CHECK"),
+		CASE(ioas, copy_has_no_flag_of_the_test_abi, "IOAS-COPY.1"),
 		CASE(mock, the_memory_limit_changes_no_result, "TEST-CHECK"),
 	};
 

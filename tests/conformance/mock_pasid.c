@@ -146,6 +146,24 @@ static void pasid_replace_of_an_unattached_pasid_is_EINVAL(void **state)
 	replace_errno(EINVAL, t->iommu, device.stdev, 100, t->ioas);
 }
 
+/* The new automatic HWPT is filled before the attachment is looked for. */
+static void pasid_replace_to_an_ioas_without_a_hwpt_fills_one_first(void **state)
+{
+	struct fixture *t = fixture(state);
+	uint32_t below = new_ioas(t->iommu), bad = new_ioas(t->iommu), good = new_ioas(t->iommu);
+
+	/* Outside of the aperture of mock devices. */
+	map_at(t->iommu, below, RW, PAGE, mem_pages(PAGE), PAGE);
+	replace_errno(EADDRINUSE, t->iommu, device.stdev, 100, below);
+	map_at(t->iommu, bad, RW, IOVA, mem_of_kind(PAGE, MEM_HOLE), PAGE);
+	replace_errno(EFAULT, t->iommu, device.stdev, 100, bad);
+	map_at(t->iommu, good, RW, IOVA, mem_pages(PAGE), PAGE);
+	replace_errno(EINVAL, t->iommu, device.stdev, 100, good);
+	destroy(t->iommu, below);
+	destroy(t->iommu, bad);
+	destroy(t->iommu, good);
+}
+
 static void pasid_attach_with_a_failed_copy_out_detaches(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -235,7 +253,10 @@ int mock_pasid(void)
 		CASE(pasid, a_rid_on_an_incompatible_hwpt_refuses_pasids, "TEST-DEVICE"),
 		CASE(pasid, pasids_refuse_a_rid_on_an_incompatible_hwpt, "TEST-DEVICE"),
 		CASE(pasid, pasid_replace_moves_a_pasid, "TEST-DEVICE"),
-		CASE(pasid, pasid_replace_of_an_unattached_pasid_is_EINVAL, "TEST-DEVICE"),
+		CASE(pasid, pasid_replace_of_an_unattached_pasid_is_EINVAL,
+		     "TEST-DEVICE, REPLACE.2"),
+		CASE(pasid, pasid_replace_to_an_ioas_without_a_hwpt_fills_one_first,
+		     "TEST-DEVICE, REPLACE.2"),
 		CASE(pasid, pasid_attach_with_a_failed_copy_out_detaches, "TEST-DEVICE"),
 		CASE(pasid, destroying_the_handle_of_a_mock_device_detaches_pasids, "TEST-DEVICE"),
 		CASE(pasid, pasid_check_hwpt_says_what_is_attached, "TEST-DEVICE"),

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "mock.h"
+#include "privilege.h"
 
 enum {
 	PAGES = 4
@@ -107,6 +108,80 @@ static void access_rw_writes_what_is_before_a_hole(void **state)
 	expect_equal(memory[PAGES * PAGE - 1], 'w');
 }
 
+/*
+ * Writes @length of 'w' from the middle of the page at @iova on, of which a later page is bad, and
+ * returns whether the first page has got its part.
+ */
+static bool writes_before(int error, const struct fixture *t, uint32_t flags, uint64_t iova,
+			  uint64_t length, char *page)
+{
+	char *buffer = mem_pages(length);
+
+	memset(page, 'a', PAGE);
+	memset(buffer, 'w', length);
+	rw_errno(error, .iova = iova + PAGE / 2, .length = length, .uptr = (uintptr_t)buffer,
+		 .flags = MOCK_ACCESS_WRITE | flags);
+	expect_equal(page[PAGE - 1], page[PAGE / 2]);
+	return page[PAGE - 1] == 'w';
+}
+
+static void a_direct_access_copy_writes_what_is_before_bad_memory(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	munmap(memory + 2 * PAGE, PAGE);
+	expect_true(writes_before(EFAULT, t, 0, IOVA, 2 * PAGE, memory));
+}
+
+static void a_slow_access_copy_of_several_pages_writes_all_or_nothing(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	munmap(memory + 2 * PAGE, PAGE);
+	expect_true(!writes_before(EFAULT, t, MOCK_ACCESS_SLOW_PATH, IOVA, 2 * PAGE, memory));
+	access_pin(t->iommu, access_fd, IOVA, PAGE, MOCK_ACCESS_WRITE);
+	expect_true(!writes_before(EFAULT, t, MOCK_ACCESS_SLOW_PATH, IOVA, 2 * PAGE, memory));
+}
+
+/* In a process that may lock one page: fails over two, though each alone would do. */
+static void copy_more_than_can_be_locked(void *arg)
+{
+	struct fixture t = {0};
+	char *pages = mem_pages(2 * PAGE);
+
+	(void)arg;
+	t.iommu = open_context();
+	t.ioas = new_ioas(t.iommu);
+	access_fd = mock_access(t.iommu, t.ioas, 0);
+	become_nobody_else();
+	limit_locked_pages(1);
+	map_at(t.iommu, t.ioas, RW, IOVA, pages, 2 * PAGE);
+	expect_true(!writes_before(ENOMEM, &t, MOCK_ACCESS_SLOW_PATH, IOVA, PAGE, pages));
+	rw(&t, MOCK_ACCESS_SLOW_PATH, IOVA, mem_pages(PAGE), PAGE);
+}
+
+static void an_access_copy_beyond_the_limit_of_locked_memory_is_ENOMEM(void **state)
+{
+	(void)state;
+	run_in_child(copy_more_than_can_be_locked, NULL);
+}
+
+static void an_access_copy_of_a_file_writes_nothing_before_its_end(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = mem_file(2 * PAGE);
+	char *file = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	expect_true(file != MAP_FAILED);
+	expect_ok(t->iommu, IOMMU_IOAS_MAP_FILE,
+		  CMD(iommu_ioas_map_file, .flags = RW | FIXED, .ioas_id = t->ioas, .fd = fd,
+		      .length = 3 * PAGE, .iova = 2 * IOVA));
+	expect_true(!writes_before(EINVAL, t, 0, 2 * IOVA, 2 * PAGE, file));
+	access_pin(t->iommu, access_fd, 2 * IOVA, PAGE, MOCK_ACCESS_WRITE);
+	expect_true(!writes_before(EINVAL, t, 0, 2 * IOVA, 2 * PAGE, file));
+	munmap(file, 2 * PAGE);
+}
+
 static void a_direct_access_copy_sees_what_is_mapped_now(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -173,6 +248,14 @@ int mock_rw(void)
 		CASE(rw, access_rw_of_memory_that_cannot_be_pinned_is_an_error_of_pinning,
 		     "ACCESS-RW.8"),
 		CASE(rw, access_rw_writes_what_is_before_a_hole, "ACCESS-RW.9"),
+		CASE(rw, a_direct_access_copy_writes_what_is_before_bad_memory,
+		     "ACCESS-RW-PARTIAL.1"),
+		CASE(rw, a_slow_access_copy_of_several_pages_writes_all_or_nothing,
+		     "ACCESS-RW-PARTIAL.2"),
+		CASE(context, an_access_copy_beyond_the_limit_of_locked_memory_is_ENOMEM,
+		     "ACCESS-RW.8, ACCESS-RW-PARTIAL.2"),
+		CASE(rw, an_access_copy_of_a_file_writes_nothing_before_its_end,
+		     "ACCESS-RW-PARTIAL.2"),
 		CASE(rw, a_direct_access_copy_sees_what_is_mapped_now, "ACCESS-RW-MEMORY.1"),
 		CASE(rw, a_slow_access_copy_in_one_page_sees_what_is_mapped_now,
 		     "ACCESS-RW-MEMORY.2"),

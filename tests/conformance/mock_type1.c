@@ -78,6 +78,18 @@ static void cutting_inside_a_page_is_EINVAL(void **state)
 	check_map(t->iommu, t->hwpt, IOVA, memory, PAGES * PAGE);
 }
 
+/* Nothing is cut, so the rest is as without cuts: part of an area, and size is written back. */
+static void a_cut_after_the_first_byte_of_a_mapping_is_none(void **state)
+{
+	struct fixture *t = fixture(state);
+
+	unmap_errno(ENOENT, t, IOVA, 1, 0);
+	unmap_errno(ENOENT, t, IOVA + 1, PAGES * PAGE - 1, 0);
+	unmap_errno(EINVAL, t, IOVA, 2, 2);
+	unmap_errno(EINVAL, t, IOVA + 2, PAGES * PAGE - 2, PAGES * PAGE - 2);
+	unmap_errno(0, t, IOVA, PAGES * PAGE, PAGES * PAGE);
+}
+
 static void cutting_what_an_access_has_pinned_is_EINVAL(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -107,6 +119,7 @@ int mock_type1(void)
 		CASE(version1, halves_of_a_cut_mapping_share_the_pinned_pages, "COMPAT-UNMAP.5"),
 		CASE(version1, cutting_a_dmabuf_is_EOPNOTSUPP, "COMPAT-UNMAP.5"),
 		CASE(version1, cutting_inside_a_page_is_EINVAL, "COMPAT-UNMAP.5"),
+		CASE(version1, a_cut_after_the_first_byte_of_a_mapping_is_none, "COMPAT-UNMAP.5"),
 		CASE(version1, cutting_what_an_access_has_pinned_is_EINVAL, "COMPAT-UNMAP.5"),
 		CASE(version1, unmap_dma_writes_the_unmapped_size_back_on_errors, "COMPAT-UNMAP.6"),
 	};

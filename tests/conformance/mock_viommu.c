@@ -263,6 +263,18 @@ static void mock_events_keep_the_virtual_id_of_the_attach(void **state)
 	trigger(t->iommu);
 	expect_equal(read(event_fd, &event, sizeof(event)), sizeof(event));
 	expect_equal(event.virt_id, 7);
+	/* So does an attach to another HWPT of the vIOMMU; one from elsewhere takes the new one. */
+	test_ok(t->iommu, MOCK_DOMAIN_REPLACE, mock.stdev,
+		.mock_domain_replace.pt_id = nested_hwpt(t->iommu, 0));
+	trigger(t->iommu);
+	expect_equal(read(event_fd, &event, sizeof(event)), sizeof(event));
+	expect_equal(event.virt_id, 7);
+	test_ok(t->iommu, MOCK_DOMAIN_REPLACE, mock.stdev, .mock_domain_replace.pt_id = t->ioas);
+	test_ok(t->iommu, MOCK_DOMAIN_REPLACE, mock.stdev,
+		.mock_domain_replace.pt_id = nested_hwpt(t->iommu, 0));
+	trigger(t->iommu);
+	expect_equal(read(event_fd, &event, sizeof(event)), sizeof(event));
+	expect_equal(event.virt_id, 8);
 }
 
 static void events_beyond_the_depth_are_lost(void **state)

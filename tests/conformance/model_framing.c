@@ -154,6 +154,16 @@ static void unreadable_tail_is_EFAULT(void)
 	expect_result(try_argument(before_hole(argument, command->known)), -EFAULT);
 }
 
+static void tail_that_is_not_zero_is_found_before_an_unreadable_page(void)
+{
+	const size_t size = command->known + 20;
+	char *argument = before_hole(zeros_of_size((uint32_t)size), command->known + 8);
+
+	expect_result(try_argument(argument), -EFAULT);
+	argument[command->known + 7] = 1;
+	expect_result(try_argument(argument), -E2BIG);
+}
+
 static void unreadable_size_is_EFAULT(void)
 {
 	expect_result(try_argument(NULL), -EFAULT);
@@ -208,6 +218,8 @@ static const struct rule {
 	{"tail_is_checked_before_what_is_in_front_of_it", "FRAMING.5",
 	 tail_is_checked_before_what_is_in_front_of_it},
 	{"unreadable_tail_is_EFAULT", "FRAMING.5", unreadable_tail_is_EFAULT},
+	{"tail_that_is_not_zero_is_found_before_an_unreadable_page", "FRAMING.5",
+	 tail_that_is_not_zero_is_found_before_an_unreadable_page},
 	{"unreadable_size_is_EFAULT", "FRAMING.2", unreadable_size_is_EFAULT},
 	{"unreadable_known_part_is_EFAULT", "FRAMING.6", unreadable_known_part_is_EFAULT},
 	{"size_too_small_is_EINVAL_even_if_the_rest_is_unreadable", "FRAMING.4",

@@ -201,6 +201,9 @@ static void bind_wants_a_readable_tail_of_zeros(void **state)
 	longer.tail[0] = 0;
 	longer.bind.flags = 0;
 	expect_bind(EFAULT, t, before_hole(&longer, sizeof(longer) - 1));
+	longer.tail[40] = 1;
+	expect_bind(E2BIG, t, before_hole(&longer, sizeof(longer) - 1));
+	longer.tail[40] = 0;
 	expect_bind(0, t, before_hole(&longer, sizeof(longer)));
 }
 

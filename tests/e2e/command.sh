@@ -91,6 +91,67 @@ leaves_nothing() {
 	)
 }
 check nothing_is_left_behind leaves_nothing
+
+# The machine lives as long as a process in it, although the command ends with the first one.
+lives_on() {
+	mkdir "$scratch/tmp2"
+	(
+		unset XDG_RUNTIME_DIR
+		TMPDIR=$scratch/tmp2
+		export TMPDIR
+		run -- sh -c '(sleep 1; [ -c /dev/iommu ] && echo yes >"$1") >/dev/null 2>&1 &' - "$scratch/later" || exit 1
+		[ ! -e "$scratch/later" ] || exit 1
+		sleep 3
+		[ "$(cat "$scratch/later")" = yes ] && [ -z "$(ls -A "$scratch/tmp2")" ]
+	)
+}
+check the_machine_lives_as_long_as_a_process_in_it lives_on
+
+# What runs have left that were killed is removed by the next.
+is_swept() {
+	mkdir "$scratch/tmp3"
+	(
+		unset XDG_RUNTIME_DIR
+		TMPDIR=$scratch/tmp3
+		export TMPDIR
+		run -- sh -c 'kill -KILL $(sed -n "s/^PPid:[^0-9]*//p" /proc/$$/status)'
+		[ "$(ls "$scratch/tmp3" | wc -l)" -eq 1 ] || exit 1
+		run -- sleep 2 &
+		sleep 1
+		run -- true
+		[ "$(ls "$scratch/tmp3" | wc -l)" -eq 1 ] || exit 1
+		wait
+		[ -z "$(ls -A "$scratch/tmp3")" ]
+	)
+}
+check what_killed_runs_left_is_removed is_swept
+
+# As root only: a directory of another user is not trusted, whatever the environment says.
+is_not_trusted() {
+	[ "$(id -u)" -eq 0 ] || return 0
+	mkdir "$scratch/theirs" && chown 65534 "$scratch/theirs" || return 1
+	XDG_RUNTIME_DIR=$scratch/theirs TMPDIR=$scratch/theirs run -- sh -c '[ -c /dev/iommu ] && [ -z "$(ls -A "$1")" ]' - "$scratch/theirs" || return 1
+	chown 0 "$scratch/theirs" && chmod 777 "$scratch/theirs" || return 1
+	TMPDIR=$scratch/theirs run -- sh -c '[ -c /dev/iommu ] && [ -z "$(ls -A "$1")" ]' - "$scratch/theirs"
+}
+check directories_of_others_are_not_trusted is_not_trusted
+
+# As root only: sysfs is for everybody, and device nodes are for whom their modes say.
+gives_up_root() {
+	[ "$(id -u)" -eq 0 ] || return 0
+	run --device edu@0000:c1:00.0 -- python3 -c '
+import os
+os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+assert open("/sys/bus/pci/devices/0000:c1:00.0/vendor").read() == "0x1234\n"
+assert "iommu" in os.listdir("/dev")
+os.close(os.open("/dev/vfio/vfio", os.O_RDWR))
+try:
+    os.open("/dev/iommu", os.O_RDWR)
+except PermissionError:
+    os._exit(0)
+os._exit(1)'
+}
+check a_program_that_gives_up_root_sees_sysfs gives_up_root
 check an_existing_preload_is_kept prints 1 sh -c 'LD_PRELOAD=libm.so.6 "$1" run -- grep -c -m1 libm.so /proc/self/maps' - "$uiommufd"
 
 in_a_path_with_spaces() {

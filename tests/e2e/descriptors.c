@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -243,9 +245,114 @@ static void opening_checks_what_open_checks(void)
 	CHECK(open("/dev/vfio/devices/vfio99", O_RDWR) < 0 && errno == ENOENT);
 }
 
+/* ---- numbers that the engine keeps ---- */
+
+struct irq_set {
+	uint32_t argsz, flags, index, start, count;
+	int32_t fd;
+};
+
+#define VFIO_DEVICE_SET_IRQS	  0x3b6e
+#define VFIO_DEVICE_BIND_IOMMUFD  0x3b76
+#define VFIO_IRQ_SET_NONE_TRIGGER 0x21
+#define VFIO_IRQ_SET_FD_TRIGGER	  0x24
+
+static bool interrupts(int device, int event)
+{
+	struct irq_set trigger = {.argsz = 20, .flags = VFIO_IRQ_SET_NONE_TRIGGER, .count = 1};
+	uint64_t value = 0;
+
+	return ioctl(device, VFIO_DEVICE_SET_IRQS, &trigger) == 0 &&
+	       read(event, &value, sizeof(value)) == sizeof(value);
+}
+
+static void interrupts_go_on_whatever_numbers_are_closed(void)
+{
+	int iommu = open_context();
+	int device = open("/dev/vfio/devices/vfio0", O_RDWR);
+	int event = eventfd(0, EFD_NONBLOCK);
+	uint32_t bind[4] = {sizeof(bind), 0, (uint32_t)iommu};
+	struct irq_set set = {
+		.argsz = sizeof(set), .flags = VFIO_IRQ_SET_FD_TRIGGER, .count = 1, .fd = event};
+	struct rlimit limit;
+	int high = event + 1;
+	struct stat st;
+
+	CHECK(ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, bind) == 0);
+	CHECK(ioctl(device, VFIO_DEVICE_SET_IRQS, &set) == 0 && interrupts(device, event));
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	for (int fd = 500; fd < 1000; fd++)
+		CHECK(dup2(0, fd) == fd);
+	CHECK(interrupts(device, event));
+	for (rlim_t fd = (rlim_t)high; fd < limit.rlim_cur + 1000 && fd < 30000; fd++)
+		close((int)fd);
+	CHECK(interrupts(device, event));
+	CHECK(close_range((unsigned int)high, ~0u, 0) == 0 && interrupts(device, event));
+	closefrom(high);
+	CHECK(interrupts(device, event));
+	for (int fd = high; fd < 1000; fd++)
+		CHECK(fstat(fd, &st) == -1 && errno == EBADF);
+	close(event);
+	close(device);
+	close(iommu);
+}
+
+/* Where there are no numbers above the soft limit. */
+static void a_kept_number_is_not_replaced(void)
+{
+	const struct rlimit few = {600, 600};
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		uint32_t bind[4] = {sizeof(bind)};
+		struct irq_set set = {
+			.argsz = sizeof(set), .flags = VFIO_IRQ_SET_FD_TRIGGER, .count = 1};
+		int device, busy = 0;
+
+		check_failed = false;
+		CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+		bind[2] = (uint32_t)open_context();
+		device = open("/dev/vfio/devices/vfio0", O_RDWR);
+		set.fd = eventfd(0, EFD_NONBLOCK);
+		CHECK(ioctl(device, VFIO_DEVICE_BIND_IOMMUFD, bind) == 0);
+		CHECK(ioctl(device, VFIO_DEVICE_SET_IRQS, &set) == 0);
+		for (int fd = 500; fd < 600; fd++)
+			busy += dup2(0, fd) == -1 && errno == EBUSY;
+		CHECK(busy > 0 && interrupts(device, set.fd));
+		_exit(check_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void a_full_table_is_EMFILE(void)
+{
+	const struct rlimit few = {40, 40};
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int last = -1, fd;
+
+		check_failed = false;
+		CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+		while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+			last = fd;
+		CHECK(open("/dev/iommu", O_RDWR) == -1 && errno == EMFILE);
+		CHECK(open("/dev/vfio/devices/vfio0", O_RDWR) == -1 && errno == EMFILE);
+		close(last);
+		CHECK(open("/dev/iommu", O_RDWR) == last);
+		_exit(check_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
+		TEST(a_full_table_is_EMFILE),
+		TEST(a_kept_number_is_not_replaced),
+		TEST(interrupts_go_on_whatever_numbers_are_closed),
 		TEST(each_open_gives_a_context_of_its_own),
 		TEST(duplicates_share_one_context),
 		TEST(dup2_replaces_what_the_number_was),

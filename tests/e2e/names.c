@@ -194,6 +194,73 @@ static void walks_and_patterns_find_the_entries(void)
 	closedir(dir);
 }
 
+static bool iommu_found, config_found, null_found;
+
+static int find(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	CHECK(strcmp(path + ftw->base, strrchr(path, '/') + 1) == 0);
+	iommu_found |= strcmp(path, "/dev/iommu") == 0 && type == FTW_F && S_ISCHR(st->st_mode);
+	null_found |= strcmp(path, "/dev/null") == 0 && ftw->level == 1;
+	config_found |= strcmp(path, "/sys/devices/pci0000:c1/" BDF "/config") == 0 &&
+			ftw->level == 3;
+	return 0;
+}
+
+static int find_plain(const char *path, const struct stat *st, int type)
+{
+	(void)st;
+	iommu_found |= strcmp(path, "/dev/iommu") == 0 && type == FTW_F;
+	return 0;
+}
+
+static int stop_at_vfio(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	return type == FTW_DP && strcmp(path, "/dev/vfio") == 0 ? 7 : 0;
+}
+
+static void walks_of_real_directories_find_what_is_added(void)
+{
+	CHECK(nftw("/dev", find, 8, FTW_PHYS) == 0 && iommu_found && null_found);
+	CHECK(nftw("/sys/devices", find, 8, FTW_PHYS) == 0 && config_found);
+	iommu_found = false;
+	CHECK(ftw("/dev/", find_plain, 8) == 0 && iommu_found);
+	CHECK(nftw("/dev", stop_at_vfio, 8, FTW_PHYS | FTW_DEPTH) == 7);
+	CHECK(nftw("/dev/vfio/nothing", find, 8, 0) == -1 && errno == ENOENT);
+}
+
+static unsigned int times_read(int fd, const char *name, unsigned char type)
+{
+	char buf[1024] __attribute__((aligned(8)));
+	unsigned int times = 0;
+	ssize_t len;
+
+	while ((len = getdents64(fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t at = 0; at < len;) {
+			struct dirent64 *entry = (struct dirent64 *)(buf + at);
+
+			times += strcmp(entry->d_name, name) == 0 && entry->d_type == type;
+			at += entry->d_reclen;
+		}
+	}
+	CHECK(len == 0);
+	return times;
+}
+
+static void entries_are_read_by_descriptor(void)
+{
+	int fd = open("/dev", O_RDONLY | O_DIRECTORY);
+
+	CHECK(times_read(fd, "iommu", DT_CHR) == 1);
+	CHECK(times_read(fd, "iommu", DT_CHR) == 0);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0 && times_read(fd, "vfio", DT_DIR) == 1);
+	close(fd);
+	fd = open("/dev/vfio/devices", O_RDONLY | O_DIRECTORY);
+	CHECK(times_read(fd, "vfio0", DT_CHR) == 1);
+	close(fd);
+}
+
 static unsigned int times_listed(DIR *dir, const char *name, unsigned char type)
 {
 	unsigned int times = 0;
@@ -298,6 +365,8 @@ int main(void)
 		TEST(directory_descriptors_are_starting_points),
 		TEST(walks_and_patterns_find_the_entries),
 		TEST(real_directories_list_what_the_machine_adds),
+		TEST(walks_of_real_directories_find_what_is_added),
+		TEST(entries_are_read_by_descriptor),
 		TEST(config_space_is_read_live),
 		TEST(the_file_systems_are_the_ones_expected),
 		TEST(fdinfo_names_the_device),

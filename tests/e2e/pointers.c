@@ -10,7 +10,10 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "../lib/page.h"
@@ -148,6 +151,42 @@ static void buffers_that_cannot_be_touched_are_EFAULT(void)
 	CHECK(pread(device, pages, 4, config) == 4);
 }
 
+static void paths_that_cannot_be_read_are_EFAULT(void)
+{
+	char *unterminated = pages + PAGE - 4;
+	struct statfs fs;
+	struct statx stx;
+	struct stat st;
+	uint64_t bad[32];
+	size_t count = bad_addresses(bad);
+	char buf[64];
+
+	memcpy(unterminated, "/dev", 4);
+	bad[count++] = (uintptr_t)unterminated;
+	for (size_t i = 0; i < count; i++) {
+		const char *path = at(bad[i]);
+
+		if (!path) /* which some functions of the C library take as a path */
+			continue;
+		CHECK(open(path, O_RDONLY) == -1 && errno == EFAULT);
+		CHECK(openat(iommu, path, O_RDONLY) == -1 && errno == EFAULT);
+		CHECK(creat(path, 0600) == -1 && errno == EFAULT);
+		CHECK(fopen(path, "r") == NULL && errno == EFAULT);
+		CHECK(access(path, F_OK) == -1 && errno == EFAULT);
+		CHECK(faccessat(AT_FDCWD, path, F_OK, 0) == -1 && errno == EFAULT);
+		CHECK(stat(path, &st) == -1 && errno == EFAULT);
+		CHECK(lstat(path, &st) == -1 && errno == EFAULT);
+		CHECK(fstatat(AT_FDCWD, path, &st, 0) == -1 && errno == EFAULT);
+		CHECK(statx(AT_FDCWD, path, 0, STATX_MODE, &stx) == -1 && errno == EFAULT);
+		CHECK(statfs(path, &fs) == -1 && errno == EFAULT);
+		CHECK(readlink(path, buf, sizeof(buf)) == -1 && errno == EFAULT);
+		CHECK(chdir(path) == -1 && errno == EFAULT);
+		CHECK(chmod(path, 0600) == -1 && errno == EFAULT);
+		CHECK(truncate(path, 0) == -1 && errno == EFAULT);
+		CHECK(getxattr(path, "user.x", buf, sizeof(buf)) == -1 && errno == EFAULT);
+	}
+}
+
 static int map(uint64_t va, uint64_t length)
 {
 	struct ioas_map cmd = {.size = sizeof(cmd),
@@ -283,6 +322,7 @@ int main(void)
 		TEST(arguments_that_cannot_be_read_are_EFAULT),
 		TEST(no_number_and_no_pointer_crashes),
 		TEST(buffers_that_cannot_be_touched_are_EFAULT),
+		TEST(paths_that_cannot_be_read_are_EFAULT),
 		TEST(memory_that_is_not_there_cannot_be_mapped),
 		TEST(arguments_may_lie_anywhere),
 		TEST(a_size_may_change_while_it_is_read),

@@ -16,8 +16,11 @@ until grep -qs "^time for" "$scratch/program"; do
 	[ $waited -lt 200 ] || { cat "$scratch/program" "$scratch/refusal"; exit 1; }
 	sleep 0.05
 done
-# The only child of the run.
-program=$(grep -lx "PPid:	$run" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3)
+# The only child of the only child of the run.
+child_of() {
+	grep -lx "PPid:	$1" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3
+}
+program=$(child_of "$(child_of $run)")
 
 # shows TEXT COMMAND...: it prints a line with TEXT, however many blanks are between its words.
 shows() {
@@ -64,7 +67,7 @@ cat >"$scratch/rubbish.py" <<'PYTHON'
 import glob, os, socket, subprocess, sys
 command, pid, root = sys.argv[1:]
 path = root + "/control/" + pid
-if os.stat(root).st_mode & 0o077 or os.stat(path).st_mode & 0o077:
+if os.stat(root + "/control").st_mode & 0o077 or os.stat(path).st_mode & 0o077:
     sys.exit("others may connect")
 def client():
     peer = socket.socket(socket.AF_UNIX)
@@ -89,6 +92,40 @@ sys.exit(subprocess.run([command, "show", pid], stdout=subprocess.DEVNULL).retur
 PYTHON
 root=$(tr '\0' '\n' <"/proc/$program/environ" | sed -n 's/^UIOMMUFD_ROOT=//p')
 check rubbish_and_silence_do_not_harm python3 "$scratch/rubbish.py" "$uiommufd" "$program" "$root"
+
+# A program that is stopped, or that sends what it likes, is one line and no trouble.
+does_not_answer() {
+	kill -STOP "$program"
+	complains 125 "process $program does not answer" timeout 5 "$uiommufd" show "$program" &&
+		complains 125 "process $program does not answer" timeout 5 "$uiommufd" lookup "$run" 2 0x1234
+	stopped=$?
+	kill -CONT "$program"
+	return $stopped
+}
+check a_stopped_program_does_not_answer does_not_answer
+
+cat >"$scratch/evil.py" <<'PYTHON'
+import os, socket, subprocess, sys
+command, answer = sys.argv[1:]
+server = socket.socket(socket.AF_UNIX)
+server.bind(os.environ["UIOMMUFD_ROOT"] + "/control/" + str(os.getpid()))
+server.listen()
+show = subprocess.Popen([command, "show", str(os.getpid())], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+server.settimeout(10)
+peer = server.accept()[0]
+peer.close()  # to see whether there is one
+peer = server.accept()[0]
+peer.recv(100)
+if answer == "controls":
+    peer.sendall(b'{"pid":1,"program":"\\u001b]0;x\\u0007\xc2\x9b","contexts":[],"devices":[]}\0')
+    peer.close()
+else:
+    peer.sendall(b'{"pid"')  # and never the rest
+out = show.communicate(timeout=20)[0]
+sys.exit(any(c < 32 and c != 10 for c in out) or b"\xc2\x9b" in out or (answer != "controls" and b"does not answer" not in out))
+PYTHON
+check control_characters_do_not_reach_the_terminal run -- python3 "$scratch/evil.py" "$uiommufd" controls
+check an_answer_that_never_ends_is_given_up run -- python3 "$scratch/evil.py" "$uiommufd" half
 
 kill $run
 wait $run 2>/dev/null

@@ -356,9 +356,54 @@ static void a_process_exits_with_threads_in_calls(void)
 	close_all();
 }
 
+#ifdef __x86_64__
+static void privileged_instruction(void)
+{
+	__asm__ volatile("hlt");
+}
+
+static volatile char *volatile non_canonical = (char *)(UINT64_C(1) << 63);
+static volatile char *volatile nothing = (char *)(uintptr_t)8;
+
+static void access_non_canonical(void)
+{
+	*non_canonical = 1;
+}
+
+static void access_nothing(void)
+{
+	*nothing = 1;
+}
+
+/* A general-protection fault has no address, and is not to be made again and again. */
+static void faults_end_the_program(void)
+{
+	void (*const faults[])(void) = {privileged_instruction, access_non_canonical,
+					access_nothing};
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		int status = 0;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			signal(SIGALRM, SIG_DFL);
+			alarm(10);
+			open("/dev/iommu", O_RDWR);
+			faults[i]();
+			_exit(0);
+		}
+		CHECK(waitpid(pid, &status, 0) == pid);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	}
+}
+#endif
+
 int main(void)
 {
 	const struct check_test tests[] = {
+#ifdef __x86_64__
+		TEST(faults_end_the_program),
+#endif
 		TEST(calls_succeed_in_a_storm_of_signals),
 		TEST(handlers_call_what_they_interrupt),
 		TEST(handlers_call_during_fork),

@@ -4,9 +4,13 @@
  * fork, and others use the same numbers for other files. Nothing may crash, hang, or give an answer
  * that no order of the calls explains.
  */
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -119,11 +123,168 @@ static void numbers_change_hands_at_random(void)
 	CHECK(surprises == 0);
 }
 
+static int device = -1;
+
+static void *open_and_close(void *unused)
+{
+	(void)unused;
+	for (;;)
+		close(open("/dev/iommu", O_RDWR));
+	return NULL;
+}
+
+static void *read_config(void *unused)
+{
+	char bytes[4];
+
+	(void)unused;
+	for (;;)
+		CHECK(pread(device, bytes, 4, (off_t)7 << 40) == -1); /* it is not bound */
+	return NULL;
+}
+
+static void *read_null(void *unused)
+{
+	char byte;
+	int fd;
+
+	(void)unused;
+	for (;;) {
+		fd = open("/dev/null", O_RDONLY);
+		CHECK(read(fd, &byte, 1) == 0);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void a_deferred_cancellation_arrives(void)
+{
+	void *(*const loops[])(void *) = {open_and_close, read_config, read_null};
+	struct timespec end;
+	pthread_t thread;
+	void *result;
+
+	device = open("/dev/vfio/devices/vfio0", O_RDWR);
+	for (size_t i = 0; i < sizeof(loops) / sizeof(loops[0]); i++) {
+		CHECK(pthread_create(&thread, NULL, loops[i], NULL) == 0);
+		usleep(5000);
+		pthread_cancel(thread);
+		clock_gettime(CLOCK_REALTIME, &end);
+		end.tv_sec += 10;
+		CHECK(pthread_timedjoin_np(thread, &result, &end) == 0);
+		CHECK(result == PTHREAD_CANCELED);
+	}
+	close(device);
+}
+
+static void *close_own(void *fd)
+{
+	CHECK(unshare(CLONE_FILES) == 0 && close(*(int *)fd) == 0);
+	return NULL;
+}
+
+static void a_thread_may_have_descriptors_of_its_own(void)
+{
+	int fd = open("/dev/iommu", O_RDWR);
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, close_own, &fd) == 0);
+	pthread_join(thread, NULL);
+	CHECK(new_ioas(fd) == 1);
+	close(fd);
+}
+
+/* Whether no other thread of the process has this one's policy and only its processor. */
+static bool others_are_free(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	bool free = true;
+	cpu_set_t cpus;
+	pid_t tid;
+
+	while (dir && (entry = readdir(dir))) {
+		tid = atoi(entry->d_name);
+		if (tid <= 0 || tid == getpid())
+			continue;
+		CPU_ZERO(&cpus);
+		free &= sched_getaffinity(tid, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) > 1;
+		free &= sched_getscheduler(tid) == SCHED_OTHER;
+	}
+	if (dir)
+		closedir(dir);
+	return free;
+}
+
+static void our_threads_do_not_inherit_a_busy_processor(void)
+{
+	const struct sched_param priority = {.sched_priority = 1};
+	int status = -1;
+	cpu_set_t all, one;
+	pid_t pid;
+
+	CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+	if (CPU_COUNT(&all) == 1)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		check_failed = false;
+		CPU_ZERO(&one);
+		for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++) {
+			if (CPU_ISSET(i, &all))
+				CPU_SET(i, &one);
+		}
+		CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+		sched_setscheduler(0, SCHED_FIFO, &priority); /* which root may */
+		CHECK(new_ioas(open("/dev/iommu", O_RDWR)) == 1);
+		CHECK(open("/dev/vfio/devices/vfio0", O_RDWR) >= 0);
+		CHECK(others_are_free());
+		_exit(check_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void *list_and_open(void *found)
+{
+	DIR *dir = opendir("/dev");
+	struct dirent *entry;
+	struct stat st;
+	int fd;
+
+	while (dir && (entry = readdir(dir)))
+		*(bool *)found |= strcmp(entry->d_name, "iommu") == 0;
+	if (dir)
+		closedir(dir);
+	CHECK(stat("/sys/bus/pci/devices/0000:c1:00.0/../0000:c1:00.0/vendor", &st) == 0);
+	fd = open("/dev/iommu", O_RDWR);
+	CHECK(fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode));
+	close(fd);
+	return NULL;
+}
+
+static void the_smallest_stack_is_enough(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	bool found = false;
+
+	pthread_attr_init(&attr);
+	CHECK(pthread_attr_setstacksize(&attr, (size_t)PTHREAD_STACK_MIN) == 0);
+	CHECK(pthread_create(&thread, &attr, list_and_open, &found) == 0);
+	pthread_join(thread, NULL);
+	CHECK(found);
+	pthread_attr_destroy(&attr);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(numbers_change_hands_at_random),
+		TEST(a_deferred_cancellation_arrives),
+		TEST(our_threads_do_not_inherit_a_busy_processor),
+		TEST(the_smallest_stack_is_enough),
+		TEST(a_thread_may_have_descriptors_of_its_own),
 	};
 
-	return run_tests(tests, 1);
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

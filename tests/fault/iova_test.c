@@ -2,9 +2,16 @@
 /*
  * Each allocation of the sets and the map fails in turn: the call says so, and nothing has changed.
  */
+#include "base/fail.h"
+#include "iova/iova_set.h"
 #include "iova/map_internal.h"
-#include "iova/set.h"
 #include "kit.h"
+#include <cmocka.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /*
  * That @map holds the pages that start at start(0) to start(@count - 1), and takes @memory bytes.

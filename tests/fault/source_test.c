@@ -206,7 +206,7 @@ static void check_in_place(void *arg)
 	for (uint64_t i = 0; i < PAGES; i++) {
 		uint64_t bus, run;
 
-		mem_source_run(pinned->source, i * PAGE, 1, &bus, &run);
+		mem_source_extent(pinned->source, i * PAGE, 1, &bus, &run);
 		assert_int_equal(bus, (uintptr_t)pinned->va + i * PAGE);
 		assert_int_equal(pinned->va[i * PAGE], i + 1);
 	}
@@ -229,7 +229,7 @@ static void a_failed_displacement_moves_everything_back(void **state)
 	for (uint64_t i = 2; i < 5; i++) {
 		uint64_t bus, run;
 
-		mem_source_run(pinned.source, i * PAGE, 1, &bus, &run);
+		mem_source_extent(pinned.source, i * PAGE, 1, &bus, &run);
 		assert_int_not_equal(bus, (uintptr_t)va + i * PAGE);
 		assert_int_equal(*(char *)(uintptr_t)bus, i + 1);
 	}
@@ -263,7 +263,7 @@ static void a_failed_mremap_leaves_everything_in_place(void **state)
 	set_expected(&pinned, 1, 4);
 	pinned.locked += 4;
 	fail_in_turn(remap_some, &pinned, check_in_place, 6);
-	mem_source_run(pinned.source, 2 * PAGE, 1, &bus, &run);
+	mem_source_extent(pinned.source, 2 * PAGE, 1, &bus, &run);
 	assert_int_equal(bus, (uintptr_t)target);
 	mem_source_unpin(pinned.source, pages(1, 4));
 	mem_source_unpin(second, pages(3, 4));

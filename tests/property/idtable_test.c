@@ -86,6 +86,8 @@ static void the_table_behaves_as_an_array(void **state)
 			change(&table, (uint32_t)(random_u64() % IDS));
 		if (i % 8 == 0)
 			look_up(&table, (uint32_t)(random_u64() % IDS));
+		if (i % 512 == 0)
+			assert_null(idtable_check(&table));
 	}
 	for (uint32_t id = 1; id < IDS; id++)
 		taken += model[id] != ID_FREE;

@@ -4,7 +4,7 @@
  * what is mapped, reserved and allowed, walked unit by unit. All outside of the units is reserved.
  */
 
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 #include "kit.h"
 
 #define UNITS 400u

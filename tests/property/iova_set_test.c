@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sets against bitmaps of 128 addresses, at either end and in the middle of the 64-bit space. */
 
-#include "iova/set.h"
+#include "iova/iova_set.h"
 #include "kit.h"
 
 #define SIZE 128u

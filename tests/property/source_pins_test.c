@@ -9,7 +9,7 @@
 #include "base/sys.h"
 #include "kit.h"
 #include "mem/displace.h"
-#include "mem/source.h"
+#include "mem/source_internal.h"
 
 enum {
 	PAGES = 64,
@@ -154,6 +154,7 @@ static void check(struct model *m)
 	for (uint64_t i = pages.first; i < pages.first + pages.count; i++)
 		all = all && m->users[i];
 	assert_int_equal(mem_source_pinned(m->source, pages), all);
+	assert_null(source_check(m->source));
 	assert_int_equal(mem_source_pinned_pages(m->source), pinned_pages(m));
 	assert_int_equal(mem_user_locked(UID), pinned_pages(m));
 	assert_int_equal(m->caller.caller.pinned_pages, pinned_pages(m));
@@ -162,7 +163,7 @@ static void check(struct model *m)
 	for (uint64_t page = pages.first; page < pages.first + pages.count;) {
 		uint64_t left = (pages.first + pages.count - page) * PAGE_SIZE, bus, run;
 
-		mem_source_run(m->source, page * PAGE_SIZE, left, &bus, &run);
+		mem_source_extent(m->source, page * PAGE_SIZE, left, &bus, &run);
 		for (uint64_t i = 0; i < run; i += PAGE_SIZE)
 			assert_int_equal(*(char *)(uintptr_t)(bus + i), m->holds[page++]);
 	}

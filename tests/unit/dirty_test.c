@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Dirty tracking: what DMA marks, and what the bitmap says of it. */
 #include "kit.h"
+#include "mem/displace.h"
 
 #define IOVA UINT64_C(0x200000)
 
@@ -187,6 +188,30 @@ static void large_leaf_is_dirty_as_a_whole(void **state)
 	assert_int_equal(bits(t), 0);
 }
 
+/* The program takes pages of a mapping away; the device has written some of them, and others. */
+static void dirty_pages_stay_dirty_when_memory_moves(void **state)
+{
+	struct tracked *t = *state;
+	/* Neighbours in memory are not so in the table: each page is a leaf of its own. */
+	const size_t offset = ((uintptr_t)t->f->buffer >> 12) % 2 ? 0 : 4096;
+	char *memory = (char *)t->f->buffer + offset;
+
+	assert_int_equal(fixture_map(t->f, t->ioas, IOVA, offset, 16 * 4096, FIXTURE_RW), 0);
+	assert_int_equal(track(t, true), 0);
+	dma_write(t, IOVA + 1 * 4096, 1);
+	dma_write(t, IOVA + 9 * 4096, 1);
+	assert_int_equal(
+		displace_range((uintptr_t)memory + 8 * 4096, 4 * 4096, DISPLACE_MADVISE, true), 0);
+	assert_int_equal(bitmap(t, IOVA, 16 * 4096, 4096, IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR), 0);
+	assert_int_equal(bits(t), 2);
+	assert_true(bit(t, 1) && bit(t, 9));
+	dma_write(t, IOVA + 10 * 4096, 1);
+	assert_int_equal(bitmap(t, IOVA, 16 * 4096, 4096, 0), 0);
+	assert_int_equal(bits(t), 3);
+	assert_int_equal(bitmap(t, IOVA, 16 * 4096, 4096, 0), 0);
+	assert_int_equal(bits(t), 0);
+}
+
 static void bits_are_only_ever_set(void **state)
 {
 	struct tracked *t = *state;
@@ -279,7 +304,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(granularity_is_the_callers, set_up_##kind,       \
 						tear_down),                                      \
 		cmocka_unit_test_setup_teardown(large_leaf_is_dirty_as_a_whole, set_up_##kind,   \
-						tear_down)
+						tear_down),                                      \
+		cmocka_unit_test_setup_teardown(dirty_pages_stay_dirty_when_memory_moves,        \
+						set_up_##kind, tear_down)
 	const struct CMUnitTest tests[] = {
 		DIRTY_TESTS(amd),
 		DIRTY_TESTS(intel),
@@ -292,5 +319,6 @@ int main(void)
 						set_up_amd, tear_down),
 	};
 
+	displace_enable();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,12 +6,20 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/gate.h"
 #include "base/log.h"
 #include "kit.h"
+#include "mem/aside.h"
 #include "mem/displace.h"
+#include "mem/self.h"
 #include "mem/source.h"
 
 enum {
@@ -83,7 +91,7 @@ static char *bus_of(struct mem_source *source, uint64_t page)
 {
 	uint64_t bus, run;
 
-	mem_source_run(source, page * PAGE, PAGE, &bus, &run);
+	mem_source_extent(source, page * PAGE, PAGE, &bus, &run);
 	assert_int_equal(run, PAGE);
 	return (char *)(uintptr_t)bus;
 }
@@ -93,6 +101,14 @@ static bool mapped(const void *va)
 	unsigned char present;
 
 	return !mincore((void *)(addr(va) & ~(PAGE - 1)), PAGE, &present);
+}
+
+/* Whether there is memory at @va, which need not be the program's. */
+static bool readable(const void *va)
+{
+	char byte;
+
+	return !self_read(&byte, addr(va), 1);
 }
 
 static int displace(const struct scene *f, size_t first, size_t count, bool keep)
@@ -158,10 +174,158 @@ static void unmapped_pages_keep_their_contents(void **state)
 	for (uint64_t i = 0; i < 8; i++)
 		assert_int_equal(*bus_of(source, i), i + 1);
 	mem_source_unpin(source, pages(0, 8));
-	assert_false(mapped(aside));
+	assert_false(readable(aside));
 	/* The next pin looks at the address again. */
 	assert_int_equal(mem_source_pin(source, pages(0, 8)), -EFAULT);
 	mem_source_put(source);
+}
+
+/* What the program does after displace(): its own call, which takes more than what was pinned. */
+static void lose(const struct scene *f, size_t first, size_t count)
+{
+	assert_int_equal(displace(f, first, count, true), 0);
+	assert_int_equal(munmap(f->va + first * PAGE, count * PAGE), 0);
+}
+
+/* The kept pages of the first call must not be in the hole that it leaves: the second covers it. */
+static void kept_pages_are_not_in_the_hole_that_the_program_left(void **state)
+{
+	struct scene f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 0, 8);
+	assert_int_equal(mem_source_pin(source, pages(0, 8)), 0);
+	lose(&f, 2, 4);
+	lose(&f, 4, 4);
+	lose(&f, 0, 8);
+	for (uint64_t i = 0; i < 8; i++) {
+		assert_true(readable(bus_of(source, i)));
+		assert_int_equal(*bus_of(source, i), i + 1);
+	}
+	mem_source_unpin(source, pages(0, 8));
+	mem_source_put(source);
+	assert_int_equal(aside_held(), 0);
+}
+
+/*
+ * Pages that one of two sources gives back are taken again for others, while the rest of them is
+ * still held.
+ */
+static void addresses_that_are_given_back_serve_others(void **state)
+{
+	struct scene f, g;
+	struct mem_source *all, *one, *later;
+
+	(void)state;
+	for (int round = 0; round < 100; round++) {
+		set_up(&f, 8);
+		set_up(&g, 12);
+		all = source_of(&f, 0, 8);
+		one = source_of(&f, 0, 1);
+		later = source_of(&g, 0, 12);
+		assert_int_equal(mem_source_pin(all, pages(0, 8)), 0);
+		assert_int_equal(mem_source_pin(one, pages(0, 1)), 0);
+		assert_int_equal(mem_source_pin(later, pages(0, 12)), 0);
+		lose(&f, 0, 8);
+		mem_source_unpin(all, pages(0, 8));
+		assert_int_equal(aside_held(), 1);
+		lose(&g, 0, 12);
+		assert_int_equal(aside_held(), 13);
+		mem_source_unpin(later, pages(0, 12));
+		assert_int_equal(*bus_of(one, 0), 1);
+		mem_source_unpin(one, pages(0, 1));
+		assert_int_equal(aside_held(), 0);
+		mem_source_put(all);
+		mem_source_put(one);
+		mem_source_put(later);
+	}
+}
+
+/* Pages that were moved aside by two calls may be given back as one extent. */
+static void neighbours_that_moved_apart_are_given_back_together(void **state)
+{
+	struct scene f;
+	struct mem_source *all, *most;
+
+	(void)state;
+	set_up(&f, 16);
+	all = source_of(&f, 0, 16);
+	most = source_of(&f, 1, 14);
+	assert_int_equal(mem_source_pin(all, pages(0, 16)), 0);
+	assert_int_equal(mem_source_pin(most, pages(0, 14)), 0);
+	lose(&f, 0, 8);
+	lose(&f, 8, 8);
+	assert_int_equal(mem_source_pin(all, pages(2, 12)), 0);
+	mem_source_unpin(all, pages(2, 12)); /* which joins the pieces */
+	mem_source_unpin(all, pages(0, 16));
+	assert_int_equal(aside_held(), 14);
+	for (uint64_t i = 0; i < 14; i++)
+		assert_int_equal(*bus_of(most, i), i + 2);
+	mem_source_unpin(most, pages(0, 14));
+	assert_int_equal(aside_held(), 0);
+	mem_source_put(all);
+	mem_source_put(most);
+}
+
+static void memory_that_is_all_aside_is_not_found_where_it_was(void **state)
+{
+	struct scene f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 4);
+	source = source_of(&f, 0, 4);
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_int_equal(displace(&f, 0, 3, true), 0);
+	assert_true(displace_needed(addr(f.va), PAGE)); /* the last page is still there */
+	assert_int_equal(displace(&f, 3, 1, true), 0);
+	assert_false(displace_needed(addr(f.va), 4 * PAGE));
+	/* The next pin is one of the program's memory, and is found. */
+	mem_source_unpin(source, pages(0, 4));
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_true(displace_needed(addr(f.va), PAGE));
+	mem_source_unpin(source, pages(0, 4));
+	mem_source_put(source);
+	munmap(f.va, 4 * PAGE);
+}
+
+static unsigned int count_lines(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	unsigned int lines = 0;
+	int c;
+
+	assert_non_null(file);
+	while ((c = getc(file)) != EOF)
+		lines += c == '\n';
+	(void)fclose(file);
+	return lines;
+}
+
+static void a_program_that_does_it_always_is_not_told_each_time(void **state)
+{
+	char path[] = "/tmp/displace_test.XXXXXX";
+	struct scene f;
+	struct mem_source *source;
+
+	(void)state;
+	assert_int_equal(close(mkstemp(path)), 0);
+	assert_int_equal(log_open(path), 0);
+	log_set_level(LOG_LEVEL_FAULT);
+	set_up(&f, 1);
+	for (int i = 0; i < 500; i++) {
+		source = source_of(&f, 0, 1);
+		assert_int_equal(mem_source_pin(source, pages(0, 1)), 0);
+		assert_int_equal(displace(&f, 0, 1, true), 0);
+		mem_source_unpin(source, pages(0, 1));
+		mem_source_put(source);
+	}
+	log_set_level(LOG_LEVEL_ERROR);
+	assert_in_range(count_lines(path), 1, 30);
+	(void)unlink(path);
+	munmap(f.va, PAGE);
 }
 
 static void emptied_pages_stay_mapped_for_the_program(void **state)
@@ -207,11 +371,11 @@ static void two_sources_of_a_page_keep_the_same_page(void **state)
 	/* Page 4 was not pinned, so the program loses its content. */
 	assert_true(mapped(f.va + 4 * PAGE));
 	mem_source_unpin(a, pages(0, 4));
-	assert_true(mapped(aside));
-	assert_false(mapped(aside - PAGE));
+	assert_true(readable(aside));
+	assert_false(readable(aside - PAGE));
 	assert_int_equal(*bus_of(b, 0), 3);
 	mem_source_unpin(b, pages(0, 2));
-	assert_false(mapped(aside));
+	assert_false(readable(aside));
 	mem_source_unpin(b, pages(3, 1));
 	mem_source_put(a);
 	mem_source_put(b);
@@ -233,14 +397,14 @@ static void parts_that_stay_pinned_stay_aside(void **state)
 	aside = bus_of(source, 3);
 	mem_source_unpin(source, pages(0, 8));
 	assert_int_equal(*bus_of(source, 3), 4);
-	assert_false(mapped(aside - PAGE));
+	assert_false(readable(aside - PAGE));
 	/* A later pin of a page that was moved aside gets that page. */
 	assert_int_equal(mem_source_pin(source, pages(4, 1)), 0);
 	mem_source_unpin(source, pages(3, 2));
 	assert_int_equal(*bus_of(source, 4), 5);
-	assert_false(mapped(aside));
+	assert_false(readable(aside));
 	mem_source_unpin(source, pages(4, 1));
-	assert_false(mapped(aside + PAGE));
+	assert_false(readable(aside + PAGE));
 	mem_source_put(source);
 }
 
@@ -408,6 +572,60 @@ static void memory_that_returns_is_in_place_again(void **state)
 	munmap(f.va, 4 * PAGE);
 }
 
+static void memory_moves_over_pinned_pages(void **state)
+{
+	struct scene f;
+	struct mem_source *moved, *lost;
+
+	(void)state;
+	set_up(&f, 8);
+	moved = source_of(&f, 0, 2);
+	lost = source_of(&f, 4, 4);
+	assert_int_equal(mem_source_pin(moved, pages(0, 2)), 0);
+	assert_int_equal(mem_source_pin(lost, pages(0, 4)), 0);
+	assert_int_equal(displace_mremap(addr(f.va), 2 * PAGE, 2 * PAGE,
+					 MREMAP_MAYMOVE | MREMAP_FIXED, addr(f.va) + 5 * PAGE),
+			 addr(f.va) + 5 * PAGE);
+	assert_false(mapped(f.va));
+	assert_ptr_equal(bus_of(moved, 0), f.va + 5 * PAGE);
+	assert_ptr_equal(bus_of(moved, 1), f.va + 6 * PAGE);
+	assert_int_equal(f.va[5 * PAGE], 1);
+	assert_int_equal(f.va[6 * PAGE], 2);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(*bus_of(lost, i), i + 5);
+	assert_int_equal(aside_held(), 2);
+	mem_source_unpin(moved, pages(0, 2));
+	mem_source_unpin(lost, pages(0, 4));
+	mem_source_put(moved);
+	mem_source_put(lost);
+	munmap(f.va, 8 * PAGE);
+}
+
+static void a_failed_mremap_onto_pinned_pages_leaves_them_to_the_program(void **state)
+{
+	struct scene f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 4, 4);
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_int_equal(munmap(f.va + PAGE, PAGE), 0);
+	assert_int_equal(displace_mremap(addr(f.va), 2 * PAGE, 2 * PAGE,
+					 MREMAP_MAYMOVE | MREMAP_FIXED, addr(f.va) + 5 * PAGE),
+			 -EFAULT);
+	assert_int_equal(told, 0);
+	assert_int_equal(f.va[0], 1);
+	for (uint64_t i = 0; i < 4; i++) {
+		assert_ptr_equal(bus_of(source, i), f.va + (4 + i) * PAGE);
+		assert_int_equal(f.va[(4 + i) * PAGE], 5 + i);
+	}
+	assert_int_equal(aside_held(), 0);
+	mem_source_unpin(source, pages(0, 4));
+	mem_source_put(source);
+	munmap(f.va, 8 * PAGE);
+}
+
 static void a_refused_mremap_moves_nothing(void **state)
 {
 	struct scene f;
@@ -520,7 +738,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_pinned_memory_needs_to_move),
 		cmocka_unit_test(unmapped_pages_keep_their_contents),
+		cmocka_unit_test(kept_pages_are_not_in_the_hole_that_the_program_left),
+		cmocka_unit_test(addresses_that_are_given_back_serve_others),
+		cmocka_unit_test(neighbours_that_moved_apart_are_given_back_together),
+		cmocka_unit_test(memory_that_is_all_aside_is_not_found_where_it_was),
 		cmocka_unit_test(emptied_pages_stay_mapped_for_the_program),
+		cmocka_unit_test(a_program_that_does_it_always_is_not_told_each_time),
 		cmocka_unit_test(two_sources_of_a_page_keep_the_same_page),
 		cmocka_unit_test(parts_that_stay_pinned_stay_aside),
 		cmocka_unit_test(mappings_of_several_kinds_move_together),
@@ -528,6 +751,8 @@ int main(void)
 		cmocka_unit_test(pins_go_where_the_program_moves_its_memory),
 		cmocka_unit_test(moved_memory_is_found_where_it_is),
 		cmocka_unit_test(memory_that_returns_is_in_place_again),
+		cmocka_unit_test(memory_moves_over_pinned_pages),
+		cmocka_unit_test(a_failed_mremap_onto_pinned_pages_leaves_them_to_the_program),
 		cmocka_unit_test(a_refused_mremap_moves_nothing),
 		cmocka_unit_test(pages_that_move_can_be_pinned_and_freed_meanwhile),
 		cmocka_unit_test(pages_move_only_when_no_dma_is_under_way),

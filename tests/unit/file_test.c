@@ -24,7 +24,7 @@ static const struct file_ops counted_ops = {.name = "counted", .release = count_
 
 static void a_new_file_has_one_reference_and_stands_at_0(void **state)
 {
-	struct counted_file counted = {.file = {.refs = 9, .pos = 9}};
+	struct counted_file counted = {.file = {.refs = {9}, .pos = 9}};
 
 	(void)state;
 	file_init(&counted.file, &counted_ops, FILE_SEEKABLE);

@@ -71,9 +71,9 @@ static void ordinary_pages_are_no_neighbours(void **state)
 	uint64_t addr = (uintptr_t)memory;
 
 	(void)state;
-	assert_int_equal(frame_run(&cursor, addr, PAGES * PAGE), PAGE);
-	assert_int_equal(frame_run(&cursor, addr + 100, PAGES * PAGE), PAGE - 100);
-	assert_int_equal(frame_run(&cursor, addr + 100, 7), 7);
+	assert_int_equal(frame_extent(&cursor, addr, PAGES * PAGE), PAGE);
+	assert_int_equal(frame_extent(&cursor, addr + 100, PAGES * PAGE), PAGE - 100);
+	assert_int_equal(frame_extent(&cursor, addr + 100, 7), 7);
 	assert_false(frame_is_huge(&cursor, addr));
 	assert_int_equal(frame_span(&cursor, addr + PAGE, 2 * PAGE), 2 * PAGE);
 	munmap(memory, PAGES * PAGE);
@@ -84,7 +84,7 @@ static void what_is_not_mapped_is_a_page_of_its_own(void **state)
 	struct frame_cursor cursor = {.mapping.end = 0};
 
 	(void)state;
-	assert_int_equal(frame_run(&cursor, 0x1000, 2 * PAGE), PAGE);
+	assert_int_equal(frame_extent(&cursor, 0x1000, 2 * PAGE), PAGE);
 	assert_int_equal(frame_span(&cursor, 0x1000, 2 * PAGE), PAGE);
 	assert_int_equal(frame_of(&cursor, 0x1000).inode, 0);
 }

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * KIB)

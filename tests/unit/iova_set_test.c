@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 #define MAX UINT64_MAX
 

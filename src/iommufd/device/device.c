@@ -241,8 +241,6 @@ static int try_object(struct attach *attach, struct iommufd_object *object, uint
 	*hwpt_id = object->id;
 	switch (object_type(object)) {
 	case OBJECT_IOAS:
-		if (attach->replace && !group_attached(attach->device, attach->pasid))
-			return -EINVAL;
 		return try_ioas(attach, (struct ioas *)object, hwpt_id);
 	case OBJECT_HWPT:
 	case OBJECT_HWPT_NESTED:

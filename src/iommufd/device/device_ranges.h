@@ -5,7 +5,7 @@
 
 #include "iommufd/device/device.h"
 #include "iommufd/object/ucmd.h"
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 /*
  * Adds to @reserved (initialised) what attaching the RID of @device reserves in an IOAS, except

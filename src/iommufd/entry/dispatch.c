@@ -154,26 +154,6 @@ static const struct ioctl_entry own_table[IOCTL_OWN_LAST - IOCTL_OWN_FIRST + 1] 
 	OWN_ENTRY(IOMMU_IOVA_LOOKUP, struct iommu_iova_lookup, out_flags, ioctl_iova_lookup),
 };
 
-/* Checks that bytes @from to @to (exclusive) of the caller's structure are 0. -E2BIG, -EFAULT. */
-static int check_zero_tail(struct uiommufd_caller *caller, uint64_t uaddr, uint32_t from,
-			   uint32_t to)
-{
-	char chunk[256];
-
-	while (from < to) {
-		uint32_t len = to - from < sizeof(chunk) ? to - from : (uint32_t)sizeof(chunk);
-
-		if (caller_read(caller, chunk, uaddr + from, len))
-			return -EFAULT;
-		for (uint32_t i = 0; i < len; i++) {
-			if (chunk[i])
-				return -E2BIG;
-		}
-		from += len;
-	}
-	return 0;
-}
-
 /* Copies the caller's structure, of @size bytes, into the zeroed ucmd->cmd. */
 static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_t size)
 {
@@ -181,9 +161,11 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_
 
 	if (size < entry->min_size)
 		return -EINVAL;
-	rc = check_zero_tail(ucmd->caller, ucmd->uaddr, entry->size, size);
-	if (rc)
-		return rc;
+	if (size > entry->size) {
+		rc = caller_check_zero(ucmd->caller, ucmd->uaddr + entry->size, size - entry->size);
+		if (rc)
+			return rc;
+	}
 	ucmd->usize = size < entry->size ? size : entry->size;
 	return caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize);
 }

@@ -298,8 +298,8 @@ static void list_pages(struct span *span, struct mem_source *source, struct mem_
 	for (uint64_t i = 0; i < pages.count; i++) {
 		uint64_t extent;
 
-		mem_source_run(source, (pages.first + i) << PAGE_SHIFT, PAGE_SIZE, span->pages++,
-			       &extent);
+		mem_source_extent(source, (pages.first + i) << PAGE_SHIFT, PAGE_SIZE, span->pages++,
+				  &extent);
 	}
 }
 

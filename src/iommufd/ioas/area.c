@@ -22,7 +22,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "iommufd/ioas/access.h"
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/frame.h"
@@ -34,7 +34,7 @@ enum {
 /* The areas that their source has no space for: those of COPYs, and the rest of a cut. */
 static struct pool areas = POOL_INIT(AREA_SIZE);
 
-_Static_assert(sizeof(struct area) <= MEM_SOURCE_ROOM,
+_Static_assert(sizeof(struct area) <= MEM_SOURCE_OWNER_SIZE,
 	       "the area of a MAP lies in the space of its source");
 _Static_assert(sizeof(struct area) <= AREA_SIZE, "an area fits in a cache line");
 
@@ -59,7 +59,7 @@ struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len
 
 struct area *area_of_source(struct mem_source *source, uint8_t prot)
 {
-	struct area *area = mem_source_room(source);
+	struct area *area = mem_source_owner_data(source);
 
 	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
 	return area;
@@ -69,7 +69,7 @@ void area_free(struct area *area)
 {
 	struct mem_source *source = area->source;
 
-	if (area != mem_source_room(source))
+	if (area != mem_source_owner_data(source))
 		pool_free(&areas, area);
 	mem_source_put(source);
 }
@@ -103,10 +103,24 @@ static unsigned int area_prot(const struct area *area)
 static void area_extent(const struct ioas_table *table, const struct area *area, uint64_t done,
 			struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
 {
-	mem_source_run(area->source, area->start + done, area_len(area) - done, bus, len);
+	mem_source_extent(area->source, area->start + done, area_len(area) - done, bus, len);
 	if (iommu_domain_scattered(table->domain) &&
 	    mem_source_kind(area->source) != MEM_KIND_DMABUF)
-		*len = frame_run(cursor, *bus, *len);
+		*len = frame_extent(cursor, *bus, *len);
+}
+
+/*
+ * Leaf sizes for the piece of @area at @done, which is at @bus. In tables that track dirty pages,
+ * memory that has moved is mapped page by page: a larger leaf than before would report pages as
+ * dirty that no device wrote.
+ */
+static uint64_t piece_leaf_sizes(const struct ioas *ioas, const struct ioas_table *table,
+				 const struct area *area, uint64_t done, uint64_t bus)
+{
+	if (iommu_domain_flags(table->domain) & DOMAIN_DIRTY &&
+	    mem_source_has_moved(area->source, area->start + done, bus))
+		return PAGE_SIZE;
+	return leaf_sizes(ioas);
 }
 
 /* Puts all of @area into @table, or nothing. Memory that has been revoked is skipped. */
@@ -126,7 +140,8 @@ static int area_fill(struct ioas *ioas, struct ioas_table *table, const struct a
 
 		area_extent(table, area, done, &cursor, &bus, &extent);
 		rc = iommu_domain_map(table->domain, area->range.start + done, bus, extent,
-				      area_prot(area), leaf_sizes(ioas));
+				      area_prot(area),
+				      piece_leaf_sizes(ioas, table, area, done, bus));
 		if (rc) {
 			if (done)
 				iommu_domain_unmap(table->domain, area->range.start, done);
@@ -566,6 +581,82 @@ static bool pages_intersect(struct mem_pages a, struct mem_pages b)
 	return a.first < b.first + b.count && b.first < a.first + a.count;
 }
 
+/* The dirty pages of an area in one table, while its leaves are replaced. */
+struct kept_dirty {
+	struct iova_set pages;
+	bool all; /* no memory for the set: report too many rather than too few */
+};
+
+static void keep_dirty(struct iova_range dirty, void *arg)
+{
+	struct kept_dirty *kept = arg;
+
+	if (iova_set_add(&kept->pages, dirty))
+		kept->all = true;
+}
+
+static void ignore_dirty(struct iova_range dirty, void *arg)
+{
+	(void)dirty;
+	(void)arg;
+}
+
+static void mark_dirty(struct iopt *table, struct iova_range range)
+{
+	const uint64_t pages = ((range.last - range.start) >> PAGE_SHIFT) + 1;
+
+	rcu_read_lock();
+	for (uint64_t i = 0; i < pages; i++)
+		(void)iopt_set_dirty(table, range.start + (i << PAGE_SHIFT));
+	rcu_read_unlock();
+}
+
+/* Fresh leaves are clean, or (Arm's) dirty: makes exactly what was dirty before dirty again. */
+static void restore_dirty(struct iopt *table, struct iova_range range,
+			  const struct kept_dirty *kept)
+{
+	iopt_read_dirty(table, range, true, ignore_dirty, NULL);
+	if (kept->all)
+		mark_dirty(table, range);
+	for (size_t i = 0; !kept->all && i < kept->pages.count; i++)
+		mark_dirty(table, kept->pages.ranges[i]);
+}
+
+/* Replaces the leaves of @area in @mirror. DMA does not run meanwhile. */
+static int redirect_in(struct ioas *ioas, struct ioas_table *mirror, const struct area *area)
+	REQUIRES(ioas->lock)
+{
+	struct iopt *table = iommu_domain_table(mirror->domain);
+	struct kept_dirty kept = {.all = false};
+	int rc;
+
+	lock_assert_held(&ioas->lock);
+	iova_set_init(&kept.pages);
+	iopt_read_dirty(table, area->range, false, keep_dirty, &kept);
+	iommu_domain_unmap(mirror->domain, area->range.start, area_len(area));
+	rc = area_fill(ioas, mirror, area);
+	if (!rc)
+		restore_dirty(table, area->range, &kept);
+	iova_set_destroy(&kept.pages);
+	return rc;
+}
+
+static int redirect_in_all(struct ioas *ioas, const struct area *area) REQUIRES(ioas->lock)
+{
+	struct ioas_table *table;
+	int rc;
+
+	lock_assert_held(&ioas->lock);
+	cds_list_for_each_entry (table, &ioas->tables, link) {
+		rc = redirect_in(ioas, table, area);
+		if (rc) {
+			area_unfill(ioas, area, NULL);
+			return rc;
+		}
+	}
+	return 0;
+}
+
 static int redirect_area(const struct iova_map_entry *entry, void *arg)
 {
 	const struct area *area = entry->value;
@@ -578,8 +669,7 @@ static int redirect_area(const struct iova_map_entry *entry, void *arg)
 	if (!moved || area->busy || !pages_intersect(area_pages(area), moved->pages))
 		return 0;
 	/* DMA that misses in between waits for the move to end, and walks again. */
-	area_unfill(ioas, area, NULL);
-	if (area_fill_all(ioas, area))
+	if (redirect_in_all(ioas, area))
 		log_error("no memory to redirect IOVA 0x%" PRIx64 "-0x%" PRIx64
 			  " after its pages have moved: it is not mapped any more",
 			  area->range.start, area->range.last);

@@ -92,7 +92,8 @@ int ioas_cut(struct ioas *ioas, uint64_t last)
 
 	lock_acquire(&ioas->lock);
 	area = iova_map_find(&ioas->areas, last);
-	if (!ioas->huge_pages && area && area->range.last != last)
+	/* [quirk] A cut that leaves only the first byte of an area is none. */
+	if (!ioas->huge_pages && area && area->range.last != last && area->range.start != last)
 		rc = cut_area(ioas, area, last);
 	lock_release(&ioas->lock);
 	return rc;

@@ -12,8 +12,8 @@
 #include "base/lock.h"
 #include "iommu/iommu.h"
 #include "iommufd/object/ctx.h"
-#include "iova/map.h"
-#include "iova/set.h"
+#include "iova/iova_map.h"
+#include "iova/iova_set.h"
 
 /* A reserved range and its owner: a device or a HWPT, or in tests the IOAS itself. */
 struct ioas_resv {

@@ -55,7 +55,7 @@ out_close:
 static void free_region(struct region *region)
 {
 	(void)sys_munmap(region->memory, region->len);
-	(void)sys_call(SYS_close, region->fd, 0, 0, 0, 0, 0);
+	(void)sys_close(region->fd);
 	alloc_free(region);
 }
 

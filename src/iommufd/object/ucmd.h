@@ -6,7 +6,7 @@
 #include <uiommufd/iommufd.h>
 
 #include "iommufd/object/ctx.h"
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 /* The command's structure, copied in, and where to copy it back to. */
 struct ucmd {

@@ -184,8 +184,8 @@ void event_file_release(struct uiommufd_file *file)
 	queue->file = NULL;
 	lock_release(&queue->lock);
 	object_put(&queue->object);
-	(void)sys_call(SYS_close, event->readable, 0, 0, 0, 0, 0);
-	(void)sys_call(SYS_close, event->signal, 0, 0, 0, 0, 0);
+	(void)sys_close(event->readable);
+	(void)sys_close(event->signal);
 	alloc_free(event);
 	file_put(&ctx->file);
 }

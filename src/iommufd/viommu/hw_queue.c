@@ -48,7 +48,8 @@ static int check_consecutive(const struct hw_queue *queue, const uint64_t *pages
 	for (uint64_t i = 1; i < count; i++) {
 		if (pages[i] != pages[i - 1] + PAGE_SIZE)
 			return -EFAULT;
-		if (scattered && frame_run(&cursor, pages[i - 1], 2 * PAGE_SIZE) != 2 * PAGE_SIZE)
+		if (scattered &&
+		    frame_extent(&cursor, pages[i - 1], 2 * PAGE_SIZE) != 2 * PAGE_SIZE)
 			return -EFAULT;
 	}
 	return 0;

@@ -178,18 +178,13 @@ int invalidation_read(const struct invalidation *invalidation, uint32_t index, v
 	struct uiommufd_caller *caller = invalidation->caller;
 	const uint32_t len = invalidation->entry_len;
 	uint64_t at = invalidation->uptr + (uint64_t)index * len;
-	uint8_t bytes[PAGE_SIZE];
+	int rc = len > size ? caller_check_zero(caller, at + size, len - size) : 0;
 
-	assert(index < invalidation->entries && len <= sizeof(bytes));
-	if (caller_read(caller, bytes, at, len))
-		return -EFAULT;
+	assert(index < invalidation->entries);
+	if (rc)
+		return rc;
 	memset(entry, 0, size);
-	memcpy(entry, bytes, min_u64(len, size));
-	for (size_t i = size; i < len; i++) {
-		if (bytes[i])
-			return -E2BIG;
-	}
-	return 0;
+	return caller_read(caller, entry, at, min_u64(len, size)) ? -EFAULT : 0;
 }
 
 static int invalidate_hwpt(struct hwpt_nested *hwpt, struct invalidation *invalidation)

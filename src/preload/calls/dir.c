@@ -7,7 +7,9 @@
 #include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "mem/self.h"
 #include "preload/calls/listing.h"
 #include "preload/process/fdtable.h"
 #include "preload/start/real.h"
@@ -19,7 +21,11 @@ EXPORT DIR *opendir(const char *path)
 	DIR *dir;
 
 	path_resolve(&at, AT_FDCWD, path, true);
-	dir = REAL(opendir)(at.path);
+	dir = PATH_CALL_REAL(&at, NULL, REAL(opendir)(at.path));
+	if (dir && path_found_directory(&at, dirfd(dir))) {
+		REAL(closedir)(dir);
+		dir = REAL(opendir)(at.path);
+	}
 	if (dir && path_hint_of(&at) != PATH_HINT_NONE)
 		fdtable_set_hint(dirfd(dir), path_hint_of(&at));
 	return dir;
@@ -49,7 +55,7 @@ EXPORT struct dirent *readdir(DIR *dir)
 		return NULL;
 	errno = saved;
 	if (!entry && hint == PATH_HINT_NEAR) {
-		entry = listing_next(dir);
+		entry = listing_next(dir, dirfd(dir));
 		if (entry)
 			fix_entry(dirfd(dir), entry);
 	} else if (entry && hint == PATH_HINT_SHADOW) {
@@ -59,6 +65,51 @@ EXPORT struct dirent *readdir(DIR *dir)
 }
 
 EXPORT_ALIAS(readdir64, readdir);
+
+/* ---- by descriptor ---- */
+
+/* Corrects the types of @len bytes of entries that the kernel has just written. */
+static void fix_entries(int fd, char *entries, long len)
+{
+	struct dirent *entry;
+
+	for (long at = 0; at < len; at += entry->d_reclen) {
+		entry = (struct dirent *)(entries + at);
+		fix_entry(fd, entry);
+	}
+}
+
+/* Writes added entries to the program's @buf. The number of bytes, or a negative errno. */
+static long add_entries(int fd, char *buf, size_t size)
+{
+	struct dirent *entry;
+	size_t len = 0;
+
+	while (size - len >= sizeof(*entry)) {
+		entry = listing_next(listing_of_fd(fd), fd);
+		if (!entry)
+			break;
+		fix_entry(fd, entry);
+		if (self_write((uintptr_t)buf + len, entry, entry->d_reclen))
+			return -EFAULT;
+		len += entry->d_reclen;
+	}
+	return (long)len;
+}
+
+EXPORT ssize_t getdents64(int fd, void *buf, size_t size)
+{
+	const enum path_hint hint = fdtable_hint(fd);
+	long len = SYS(SYS_getdents64, fd, buf, size);
+
+	if (len > 0 && hint == PATH_HINT_SHADOW)
+		fix_entries(fd, buf, len);
+	else if (len == 0 && hint == PATH_HINT_NEAR)
+		len = add_entries(fd, buf, size);
+	return libc_result(len);
+}
+
+/* ---- streams ---- */
 
 EXPORT void rewinddir(DIR *dir)
 {
@@ -215,36 +266,3 @@ EXPORT int glob(const char *pattern, int flags, int (*on_error)(const char *path
 }
 
 EXPORT_ALIAS(glob64, glob);
-
-/*
- * nftw() calls the C library's own functions, so it gets a path in the shadow root, and the root is
- * removed from the names that it reports.
- */
-static __thread __nftw_func_t walk_visit __attribute__((tls_model("initial-exec")));
-
-static int visit_stripped(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	const char *inside = root_strip(path);
-	struct FTW moved = *ftw;
-
-	if (inside)
-		moved.base -= (int)(inside - path);
-	return walk_visit(inside ? inside : path, st, type, &moved);
-}
-
-EXPORT int nftw(const char *path, __nftw_func_t visit, int fds, int flags)
-{
-	__nftw_func_t outer = walk_visit;
-	struct path_at at;
-	int rc;
-
-	path_resolve(&at, AT_FDCWD, path, !(flags & FTW_PHYS));
-	if (!at.shadow)
-		return REAL(nftw)(at.path, visit, fds, flags);
-	walk_visit = visit;
-	rc = REAL(nftw)(at.path, visit_stripped, fds, flags);
-	walk_visit = outer;
-	return rc;
-}
-
-EXPORT_ALIAS(nftw64, nftw);

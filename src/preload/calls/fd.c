@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "preload/calls/fd.h"
+#include "preload/calls/listing.h"
 #include "preload/engine/call.h"
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
@@ -29,10 +30,18 @@ static bool is_tracked(int fd)
 	return fdtable_has(fd) && preload_tracks_process();
 }
 
+/* Whether @fd is a number that the engine keeps for itself: the program has not opened it. */
+static bool is_kept(int fd)
+{
+	return sys_is_kept(fd) && preload_tracks_process();
+}
+
 static void forget_hint(int fd)
 {
-	if (fdtable_hint(fd) != PATH_HINT_NONE && preload_tracks_process())
-		fdtable_set_hint(fd, PATH_HINT_NONE);
+	if (fdtable_hint(fd) == PATH_HINT_NONE || !preload_tracks_process())
+		return;
+	listing_forget(listing_of_fd(fd));
+	fdtable_set_hint(fd, PATH_HINT_NONE);
 }
 
 /*
@@ -76,9 +85,12 @@ EXPORT int close(int fd)
 	long rc;
 
 	if (!is_tracked(fd)) {
+		if (is_kept(fd))
+			return (int)libc_result(-EBADF);
 		forget_hint(fd);
 		return REAL(close)(fd);
 	}
+	engine_cancellation_point();
 	engine_enter(&call);
 	gone = take(fd);
 	rc = SYS(SYS_close, fd);
@@ -161,6 +173,9 @@ EXPORT int dup3(int from, int to, int flags)
 	struct engine_call call;
 	int rc;
 
+	/* As in a race with another thread's open(): dup2(2). It is what silent damage is not. */
+	if (is_kept(to))
+		return (int)libc_result(-EBUSY);
 	if (tracked) {
 		engine_enter(&call);
 		gone = take(to);
@@ -215,12 +230,33 @@ static void close_emulated(unsigned int first, unsigned int last)
 		close(fd);
 }
 
+/* close_range() of the kernel, without the numbers that the engine keeps. */
+static long close_others(unsigned int first, unsigned int last, int flags)
+{
+	int kept = preload_tracks_process() ? sys_next_kept(first, last) : -1;
+	long rc = 0;
+
+	if (kept < 0 || (unsigned int)flags & CLOSE_RANGE_CLOEXEC)
+		return SYS(SYS_close_range, first, last, flags);
+	if ((unsigned int)flags & CLOSE_RANGE_UNSHARE)
+		rc = SYS(SYS_unshare, CLONE_FILES);
+	flags &= ~(int)CLOSE_RANGE_UNSHARE;
+	for (; !rc && kept >= 0; kept = sys_next_kept(first, last)) {
+		if (first < (unsigned int)kept)
+			rc = SYS(SYS_close_range, first, kept - 1, flags);
+		first = (unsigned int)kept + 1;
+	}
+	if (!rc && first <= last)
+		rc = SYS(SYS_close_range, first, last, flags);
+	return rc;
+}
+
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
 	/* With CLOSE_RANGE_UNSHARE the thread closes descriptors of its own copy of the table. */
 	if (!((unsigned int)flags & (CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE)) && first <= last)
 		close_emulated(first, last);
-	return (int)libc_result(SYS(SYS_close_range, first, last, flags));
+	return (int)libc_result(close_others(first, last, flags));
 }
 
 EXPORT void closefrom(int first)

@@ -13,6 +13,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "preload/calls/listing.h"
 #include "preload/engine/call.h"
 #include "preload/engine/own_process.h"
 #include "preload/start/libc.h"
@@ -37,6 +38,12 @@ struct transfer {
 	int64_t offset; /* or AT_FILE */
 };
 
+/* Whether the buffer reaches into the kernel's half of the addresses. */
+static bool in_kernel_half(uint64_t buf, size_t len)
+{
+	return (int64_t)(buf | len | (buf + len)) < 0;
+}
+
 static long transfer_segment(struct description *desc, enum direction direction,
 			     const struct iovec *segment, uint64_t *pos)
 {
@@ -44,13 +51,13 @@ static long transfer_segment(struct description *desc, enum direction direction,
 	const size_t len = min_u64(segment->iov_len, MAX_TRANSFER);
 	struct uiommufd_file *file = desc->file;
 
-	if (direction == IN) {
-		if (!file->ops->read)
-			return -EINVAL;
-		return file->ops->read(file, own_process_caller(), buf, len, pos);
-	}
-	if (!file->ops->write)
+	if (direction == IN ? !file->ops->read : !file->ops->write)
 		return -EINVAL;
+	/* Before the file is asked, even for no bytes at all. */
+	if (in_kernel_half(buf, segment->iov_len))
+		return -EFAULT;
+	if (direction == IN)
+		return file->ops->read(file, own_process_caller(), buf, len, pos);
 	return file->ops->write(file, own_process_caller(), buf, len, pos);
 }
 
@@ -78,6 +85,11 @@ static long transfer_segments(struct description *desc, const struct transfer *t
 	return done;
 }
 
+static bool is_device(struct node node)
+{
+	return node.kind != NODE_NONE && node.kind != NODE_CONFIG;
+}
+
 static int check_access(const struct description *desc, const struct transfer *transfer)
 {
 	if (desc->access == (transfer->direction == IN ? O_WRONLY : O_RDONLY))
@@ -86,7 +98,8 @@ static int check_access(const struct description *desc, const struct transfer *t
 		return 0;
 	if (transfer->offset < 0)
 		return -EINVAL;
-	return desc->file->flags & FILE_SEEKABLE ? 0 : -ESPIPE;
+	/* A device node is read at any offset: it fails, if at all, because it cannot be read. */
+	return desc->file->flags & FILE_SEEKABLE || is_device(desc->node) ? 0 : -ESPIPE;
 }
 
 static long transfer_inside(struct description *desc, const struct transfer *transfer)
@@ -110,14 +123,18 @@ static long transfer_inside(struct description *desc, const struct transfer *tra
 /* False if @fd is not emulated. Otherwise *@result and errno are the call's. */
 static bool emulated(int fd, const struct transfer *transfer, ssize_t *result)
 {
+	struct description *desc;
 	struct engine_call call;
-	struct description *desc = engine_enter_fd(&call, fd);
 	long rc;
 
+	if (!fdtable_has(fd))
+		return false;
+	engine_cancellation_point();
+	desc = engine_enter_fd(&call, fd);
 	if (!desc)
 		return false;
 	rc = transfer_inside(desc, transfer);
-	engine_leave_fd(&call, desc);
+	engine_leave_cancelled(&call, desc, rc);
 	*result = libc_result(rc);
 	return true;
 }
@@ -272,13 +289,14 @@ EXPORT ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t s
 
 EXPORT_ALIAS(__pread64_chk, __pread_chk);
 
-static int64_t emulated_seek(int fd, struct uiommufd_file *file, off_t offset, int whence)
+static int64_t emulated_seek(int fd, const struct description *desc, off_t offset, int whence)
 {
+	struct uiommufd_file *file = desc->file;
 	struct stat st;
 	int64_t base;
 	int64_t pos;
 
-	if (!(file->flags & FILE_SEEKABLE))
+	if (!(file->flags & FILE_SEEKABLE) || is_device(desc->node))
 		return -ESPIPE;
 	if (whence == SEEK_SET)
 		base = 0;
@@ -300,14 +318,108 @@ EXPORT off_t lseek(int fd, off_t offset, int whence)
 	struct description *desc = engine_enter_fd(&call, fd);
 	long rc;
 
-	if (!desc)
+	if (!desc) {
+		if (fdtable_hint(fd) == PATH_HINT_NEAR)
+			listing_forget(listing_of_fd(fd));
 		return libc_result(SYS(SYS_lseek, fd, offset, whence));
-	rc = emulated_seek(fd, desc->file, offset, whence);
+	}
+	rc = emulated_seek(fd, desc, offset, whence);
 	engine_leave_fd(&call, desc);
 	return libc_result(rc);
 }
 
 EXPORT_ALIAS(lseek64, lseek);
+
+/* ---- what only files with contents of their own can do ---- */
+
+/*
+ * Whether @fd is an emulated file other than config space, whose placeholder has the same contents.
+ * Such a file is no regular file: nothing is stored in it, and nothing moves its pages.
+ */
+static bool has_no_contents(int fd)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+	bool none;
+
+	if (!desc)
+		return false;
+	none = desc->node.kind != NODE_CONFIG;
+	engine_leave_fd(&call, desc);
+	return none;
+}
+
+EXPORT int fsync(int fd)
+{
+	return has_no_contents(fd) ? (int)libc_result(-EINVAL) : REAL(fsync)(fd);
+}
+
+EXPORT int fdatasync(int fd)
+{
+	return has_no_contents(fd) ? (int)libc_result(-EINVAL) : REAL(fdatasync)(fd);
+}
+
+EXPORT int ftruncate(int fd, off_t len)
+{
+	return has_no_contents(fd) ? (int)libc_result(-EINVAL) : REAL(ftruncate)(fd, len);
+}
+
+static int check_allocate(int fd, off_t offset, off_t len)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+	int access;
+
+	if (!desc)
+		return 0;
+	access = desc->access;
+	engine_leave_fd(&call, desc);
+	if (offset < 0 || len <= 0)
+		return -EINVAL;
+	return access == O_RDONLY ? -EBADF : -ENODEV;
+}
+
+EXPORT int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	const int rc = check_allocate(fd, offset, len);
+
+	return rc ? (int)libc_result(rc) : REAL(fallocate)(fd, mode, offset, len);
+}
+
+EXPORT int posix_fallocate(int fd, off_t offset, off_t len)
+{
+	const int rc = check_allocate(fd, offset, len);
+
+	return rc ? -rc : REAL(posix_fallocate)(fd, offset, len);
+}
+
+EXPORT ssize_t sendfile(int to, int from, off_t *offset, size_t len)
+{
+	if (has_no_contents(to) || has_no_contents(from))
+		return libc_result(-EINVAL);
+	return REAL(sendfile)(to, from, offset, len);
+}
+
+EXPORT ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t len,
+		      unsigned int flags)
+{
+	if (len && (has_no_contents(to) || has_no_contents(from)))
+		return libc_result(-EINVAL);
+	return REAL(splice)(from, from_offset, to, to_offset, len, flags);
+}
+
+EXPORT ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offset,
+			       size_t len, unsigned int flags)
+{
+	if (has_no_contents(to) || has_no_contents(from))
+		return libc_result(-EINVAL);
+	return REAL(copy_file_range)(from, from_offset, to, to_offset, len, flags);
+}
+
+EXPORT_ALIAS(ftruncate64, ftruncate);
+EXPORT_ALIAS(fallocate64, fallocate);
+EXPORT_ALIAS(posix_fallocate64, posix_fallocate);
+EXPORT_ALIAS(sendfile64, sendfile);
 
 /* Requests that the kernel handles itself, whatever the file is. */
 static bool is_generic(unsigned int cmd)

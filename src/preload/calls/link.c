@@ -89,23 +89,22 @@ static const char *visible_name(char *text)
 }
 
 /*
- * Whether the text of the link @path may need a change: only links of /proc, where /dev/fd leads,
+ * Whether the text of the link @at may need a change: only links of /proc, where /dev/fd leads,
  * too, lead to placeholders.
  */
-static bool may_need_change(const char *path)
+static bool may_need_change(const struct path_at *at)
 {
-	return root_active() && path && (path[0] != '/' || path[1] == 'p' || path[1] == 'd');
+	return at->head[0] && (at->head[0] != '/' || at->head[1] == 'p' || at->head[1] == 'd');
 }
 
 /*
  * The kernel's text does not go to @buf before it is translated: a program may have filled @buf
  * with zeros to find the end of the text by them.
  */
-static __attribute__((noinline)) ssize_t read_visible(const struct path_at *at, char *buf,
-						      size_t size)
+static __attribute__((noinline)) ssize_t read_visible(struct path_at *at, char *buf, size_t size)
 {
 	char text[PATH_MAX + 256];
-	long n = SYS(SYS_readlinkat, at->dirfd, at->path, text, sizeof(text) - 1);
+	long n = PATH_CALL(at, SYS(SYS_readlinkat, at->dirfd, at->path, text, sizeof(text) - 1));
 	const char *name;
 
 	text[n > 0 ? n : 0] = '\0';
@@ -122,9 +121,9 @@ static ssize_t read_link_at(int dirfd, const char *path, char *buf, size_t size)
 	struct path_at at;
 
 	path_resolve(&at, dirfd, path, false);
-	if (size && !at.shadow && may_need_change(path))
+	if (size && !at.shadow && may_need_change(&at))
 		return read_visible(&at, buf, size);
-	return libc_result(SYS(SYS_readlinkat, at.dirfd, at.path, buf, size));
+	return libc_result(PATH_CALL(&at, SYS(SYS_readlinkat, at.dirfd, at.path, buf, size)));
 }
 
 EXPORT ssize_t readlink(const char *path, char *buf, size_t size)
@@ -167,13 +166,16 @@ static char *without_root(char *name)
 EXPORT char *realpath(const char *path, char *resolved)
 {
 	struct path_at at;
+	char *name = NULL;
 	struct stat st;
 	size_t len;
 	long rc;
 
 	path_resolve(&at, AT_FDCWD, path, true);
 	if (!at.shadow)
-		return without_root(REAL(realpath)(at.path, resolved));
+		name = REAL(realpath)(at.path, resolved);
+	if (!at.shadow && (name || errno != ENOENT || !path_again(&at) || !at.shadow))
+		return without_root(name);
 	rc = SYS(SYS_newfstatat, AT_FDCWD, at.path, &st, 0);
 	if (libc_result(rc) < 0)
 		return NULL;
@@ -206,7 +208,7 @@ EXPORT char *__realpath_chk(const char *path, char *resolved, size_t space)
 /* The program's name of the current directory if that is in the shadow root; else NULL. */
 static const char *inside_cwd(char *name)
 {
-	return root_active() && path_of_fd(AT_FDCWD, name) == 0 ? root_strip(name) : NULL;
+	return root_active() && path_of_fd(AT_FDCWD, name, PATH_MAX) == 0 ? root_strip(name) : NULL;
 }
 
 EXPORT char *getcwd(char *buf, size_t size)
@@ -261,7 +263,7 @@ EXPORT int chdir(const char *path)
 	struct path_at at;
 
 	path_resolve(&at, AT_FDCWD, path, true);
-	return changed_directory(SYS(SYS_chdir, at.path));
+	return changed_directory(PATH_CALL(&at, SYS(SYS_chdir, at.path)));
 }
 
 EXPORT int fchdir(int fd)

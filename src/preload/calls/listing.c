@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For each stream that has come to its end, the number of the next entry of the shadow directory is
- * kept. The shadow directory is small and does not change, so it is read anew for each entry.
+ * For each stream or descriptor that has come to its end, the number of the next entry of the
+ * shadow directory is kept. The shadow directory is small and does not change, so it is read anew
+ * for each entry.
  *
  * Invariants:
- * - a stream has at most one listing;
+ * - a stream or descriptor has at most one listing;
  * - listings.count is the length of the list.
  *
  * listings.lock guards the list. It is taken inside the engine only, so a fork finds it free.
@@ -25,9 +26,13 @@
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 
+enum {
+	SHARED_MAX = 64, /* more than the longest name of a directory with added entries */
+};
+
 struct listing {
 	struct listing *next;
-	DIR *dir;
+	const void *key;
 	unsigned int position;
 	struct dirent entry;
 };
@@ -38,13 +43,13 @@ static struct {
 	_Atomic unsigned int count;
 } listings = {.lock = LOCK_INIT(LOCK_LISTING)};
 
-/* The link to the listing of @dir, or the link at the end of the list. */
-static struct listing **find(DIR *dir) REQUIRES(listings.lock)
+/* The link to the listing of @key, or the link at the end of the list. */
+static struct listing **find(const void *key) REQUIRES(listings.lock)
 {
 	struct listing **link = &listings.first;
 
 	lock_assert_held(&listings.lock);
-	while (*link && (*link)->dir != dir)
+	while (*link && (*link)->key != key)
 		link = &(*link)->next;
 	return link;
 }
@@ -79,7 +84,7 @@ static bool real_has(int dirfd, const char *name)
  */
 static bool read_shadow(const char *name, int dirfd, unsigned int position, struct dirent *copy)
 {
-	char path[2 * PATH_MAX];
+	char path[ROOT_MAX + SHARED_MAX];
 	struct dirent *entry;
 	bool found = false;
 	DIR *shadow;
@@ -100,9 +105,9 @@ static bool read_shadow(const char *name, int dirfd, unsigned int position, stru
 	return found;
 }
 
-static struct dirent *next_of(DIR *dir, const char *name) REQUIRES(listings.lock)
+static struct dirent *next_of(const void *key, int fd, const char *name) REQUIRES(listings.lock)
 {
-	struct listing **link = find(dir);
+	struct listing **link = find(key);
 	struct listing *listing = *link;
 
 	lock_assert_held(&listings.lock);
@@ -110,32 +115,32 @@ static struct dirent *next_of(DIR *dir, const char *name) REQUIRES(listings.lock
 		listing = alloc_zeroed(sizeof(*listing));
 		if (!listing)
 			return NULL;
-		listing->dir = dir;
+		listing->key = key;
 		add(link, listing);
 	}
-	if (!read_shadow(name, dirfd(dir), listing->position, &listing->entry))
+	if (!read_shadow(name, fd, listing->position, &listing->entry))
 		return NULL;
 	listing->position++;
 	return &listing->entry;
 }
 
-struct dirent *listing_next(DIR *dir)
+struct dirent *listing_next(const void *key, int fd)
 {
 	struct dirent *entry;
 	struct engine_call call;
-	char name[PATH_MAX];
+	char name[SHARED_MAX];
 
-	if (path_of_fd(dirfd(dir), name) || !path_is_shared(name))
+	if (path_of_fd(fd, name, sizeof(name)) || !path_is_shared(name))
 		return NULL;
 	engine_enter(&call);
 	lock_acquire(&listings.lock);
-	entry = next_of(dir, name);
+	entry = next_of(key, fd, name);
 	lock_release(&listings.lock);
 	engine_leave(&call);
 	return entry;
 }
 
-void listing_forget(DIR *dir)
+void listing_forget(const void *key)
 {
 	struct listing *listing, **link;
 	struct engine_call call;
@@ -144,7 +149,7 @@ void listing_forget(DIR *dir)
 		return;
 	engine_enter(&call);
 	lock_acquire(&listings.lock);
-	link = find(dir);
+	link = find(key);
 	listing = *link;
 	if (listing)
 		remove_listing(link);

@@ -234,7 +234,7 @@ EXPORT int madvise(void *addr, size_t len, int advice)
 	return (int)libc_result(SYS(SYS_madvise, addr, len, advice));
 }
 
-/* Pinned memory that moves stays pinned. */
+/* Pinned memory that moves takes its pins along; pinned pages where it goes are moved aside. */
 static long move_pinned(const void *old, size_t old_len, size_t new_len, int flags, const void *to)
 {
 	struct engine_call call;
@@ -244,6 +244,14 @@ static long move_pinned(const void *old, size_t old_len, size_t new_len, int fla
 	rc = displace_mremap((uintptr_t)old, old_len, new_len, flags, (uintptr_t)to);
 	engine_leave(&call);
 	return rc;
+}
+
+/* Whether there may be pinned pages in what moves, or where it goes. */
+static bool concerns_pinned(const void *old, size_t old_len, size_t new_len, int flags,
+			    const void *to)
+{
+	return (old_len && displace_needed((uintptr_t)old, old_len)) ||
+	       ((flags & MREMAP_FIXED) && displace_needed((uintptr_t)to, new_len));
 }
 
 static long move(void *old, size_t old_len, size_t new_len, int flags, void *to)
@@ -256,12 +264,7 @@ static long move(void *old, size_t old_len, size_t new_len, int flags, void *to)
 		if (rc != -ENOMEM || !(flags & MREMAP_MAYMOVE))
 			return rc;
 	}
-	if (flags & MREMAP_FIXED) {
-		rc = displace_before(to, new_len, DISPLACE_MMAP_FIXED, false);
-		if (rc)
-			return rc;
-	}
-	if (old_len && !engine_busy() && displace_needed((uintptr_t)old, old_len))
+	if (!engine_busy() && concerns_pinned(old, old_len, new_len, flags, to))
 		return move_pinned(old, old_len, new_len, flags, to);
 	return SYS(SYS_mremap, old, old_len, new_len, flags, to);
 }

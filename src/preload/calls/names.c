@@ -8,20 +8,20 @@
  * `dirfd`. It calls the C library's with the arguments after @follow, where `at` is what `path`
  * leads to.
  */
-#define FUNCTION(type, name, params, follow, ...)          \
-	EXPORT type name params                            \
-	{                                                  \
-		struct path_at at;                         \
-		path_resolve(&at, AT_FDCWD, path, follow); \
-		return REAL(name)(__VA_ARGS__);            \
+#define FUNCTION(type, name, params, follow, ...)                        \
+	EXPORT type name params                                          \
+	{                                                                \
+		struct path_at at;                                       \
+		path_resolve(&at, AT_FDCWD, path, follow);               \
+		return PATH_CALL_REAL(&at, -1, REAL(name)(__VA_ARGS__)); \
 	}
 
-#define FUNCTION_AT(type, name, params, follow, ...)               \
-	EXPORT type name params                                    \
-	{                                                          \
-		struct path_at at;                                 \
-		path_resolve(&at, dirfd, path, follow);            \
-		return REAL(name)(at.dirfd, at.path, __VA_ARGS__); \
+#define FUNCTION_AT(type, name, params, follow, ...)                                        \
+	EXPORT type name params                                                             \
+	{                                                                                   \
+		struct path_at at;                                                          \
+		path_resolve(&at, dirfd, path, follow);                                     \
+		return PATH_CALL_REAL(&at, -1, REAL(name)(at.dirfd, at.path, __VA_ARGS__)); \
 	}
 
 FUNCTION(int, access, (const char *path, int mode), true, at.path, mode)
@@ -44,8 +44,8 @@ FUNCTION_AT(int, fchownat, (int dirfd, const char *path, uid_t uid, gid_t gid, i
 FUNCTION_AT(int, utimensat,
 	    (int dirfd, const char *path, const struct timespec times[2], int flags),
 	    !(flags & AT_SYMLINK_NOFOLLOW), times, flags)
-FUNCTION(int, truncate, (const char *path, off_t len), true, at.path, len)
-EXPORT_ALIAS(truncate64, truncate);
+FUNCTION(int, utimes, (const char *path, const struct timeval times[2]), true, at.path, times)
+FUNCTION(int, utime, (const char *path, const struct utimbuf *times), true, at.path, times)
 
 FUNCTION(ssize_t, getxattr, (const char *path, const char *name, void *value, size_t size), true,
 	 at.path, name, value, size)

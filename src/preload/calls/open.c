@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "preload/calls/change.h"
 #include "preload/calls/fd.h"
 #include "preload/calls/proc.h"
 #include "preload/engine/nodes.h"
@@ -21,21 +24,64 @@ static bool follows(int flags)
 	return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 }
 
+/*
+ * Whether open() with @flags of the emulated @at, which is no node, may go on with @at->path.
+ * A new file is made in the shadow root. sysfs makes none, and opens a file for writing only if its
+ * mode lets anyone write, even for root.
+ */
+static int check_emulated(struct path_at *at, int flags)
+{
+	const bool sysfs = strncmp(at->resolved, "/sys", 4) == 0;
+	struct stat st;
+	int rc;
+
+	if (!at->shadow && (flags & O_CREAT)) {
+		rc = change_check_create(at);
+		if (rc == -EEXIST) /* in the real system only */
+			return flags & O_EXCL ? rc : 0;
+		if (!rc)
+			at->path = at->text;
+		return rc == -EPERM ? -EACCES : rc;
+	}
+	if (at->shadow && sysfs && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH) &&
+	    SYS(SYS_newfstatat, AT_FDCWD, at->path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+	    !(st.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)))
+		return -EACCES;
+	return 0;
+}
+
+/* open() of @at, or -ENOENT: what the kernel says may change (path_again()). */
+static int open_resolved(struct path_at *at, int flags, mode_t mode)
+{
+	int fd, rc;
+
+	if (at->node.kind != NODE_NONE && !(flags & O_PATH))
+		return (int)libc_result(nodes_open(at, flags));
+	rc = at->emulated ? check_emulated(at, flags) : 0;
+	if (rc)
+		return (int)libc_result(rc);
+	fd = proc_open(at->given, flags);
+	if (fd >= 0)
+		return fd;
+	fd = REAL(openat)(at->dirfd, at->path, flags, mode);
+	if (fd >= 0 && (flags & O_DIRECTORY) && path_found_directory(at, fd)) {
+		SYS(SYS_close, fd);
+		fd = REAL(openat)(at->dirfd, at->path, flags, mode);
+	}
+	if (fd >= 0)
+		fd_opened(fd, path_hint_of(at));
+	return fd;
+}
+
 static int open_at(int dirfd, const char *path, int flags, mode_t mode)
 {
 	struct path_at at;
-	int fd;
 
-	path_resolve(&at, dirfd, path, follows(flags));
-	if (at.node.kind != NODE_NONE && !(flags & O_PATH))
-		return (int)libc_result(nodes_open(&at, flags));
-	fd = proc_open(path, flags);
-	if (fd >= 0)
-		return fd;
-	fd = REAL(openat)(at.dirfd, at.path, flags, mode);
-	if (fd >= 0)
-		fd_opened(fd, path_hint_of(&at));
-	return fd;
+	if (flags & O_CREAT)
+		path_resolve_links(&at, dirfd, path, follows(flags));
+	else
+		path_resolve(&at, dirfd, path, follows(flags));
+	return PATH_CALL_REAL(&at, -1, open_resolved(&at, flags, mode));
 }
 
 /* The mode that a caller of open() passed if @flags ask for one. */
@@ -89,6 +135,8 @@ static int stream_flags(const char *mode)
 {
 	int flags = strchr(mode, '+') ? O_RDWR : mode[0] == 'r' ? O_RDONLY : O_WRONLY;
 
+	if (mode[0] == 'w' || mode[0] == 'a')
+		flags |= O_CREAT;
 	return strchr(mode, 'e') ? flags | O_CLOEXEC : flags;
 }
 
@@ -112,22 +160,35 @@ static FILE *open_node_stream(const struct path_at *at, const char *mode)
 	return fd < 0 ? NULL : stream_of(fd, mode);
 }
 
-EXPORT FILE *fopen(const char *path, const char *mode)
+static FILE *fopen_resolved(struct path_at *at, const char *mode)
 {
-	struct path_at at;
+	const int flags = stream_flags(mode);
 	FILE *stream;
 	int fd;
 
-	path_resolve(&at, AT_FDCWD, path, true);
-	if (at.node.kind != NODE_NONE)
-		return open_node_stream(&at, mode);
-	fd = proc_open(path, stream_flags(mode));
+	if (at->node.kind != NODE_NONE)
+		return open_node_stream(at, mode);
+	fd = at->emulated ? check_emulated(at, flags) : 0;
+	if (libc_result(fd) < 0)
+		return NULL;
+	fd = proc_open(at->given, flags);
 	if (fd >= 0)
 		return stream_of(fd, mode);
-	stream = REAL(fopen)(at.path, mode);
+	stream = REAL(fopen)(at->path, mode);
 	if (stream)
-		fd_opened(fileno(stream), path_hint_of(&at));
+		fd_opened(fileno(stream), path_hint_of(at));
 	return stream;
+}
+
+EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	struct path_at at;
+
+	if (stream_flags(mode) & O_CREAT)
+		path_resolve_links(&at, AT_FDCWD, path, true);
+	else
+		path_resolve(&at, AT_FDCWD, path, true);
+	return PATH_CALL_REAL(&at, NULL, fopen_resolved(&at, mode));
 }
 
 EXPORT FILE *freopen(const char *path, const char *mode, FILE *stream)

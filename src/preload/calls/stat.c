@@ -19,13 +19,13 @@
 /* The program's name of the file of the shadow root that @fd is open on; NULL if it is none. */
 static const char *inside_fd(int fd, char *name)
 {
-	if (fdtable_hint(fd) != PATH_HINT_SHADOW || path_of_fd(fd, name))
+	if (fdtable_hint(fd) != PATH_HINT_SHADOW || path_of_fd(fd, name, PATH_MAX))
 		return NULL;
 	return root_strip(name);
 }
 
 /* The node that @fd is open on. */
-static struct node node_of_fd(int fd)
+static __attribute__((noinline)) struct node node_of_fd(int fd)
 {
 	struct node node = {.kind = NODE_NONE};
 	struct engine_call call;
@@ -83,7 +83,7 @@ static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 	long rc;
 
 	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
-	rc = SYS(SYS_newfstatat, at.dirfd, at.path, st, flags);
+	rc = PATH_CALL(&at, SYS(SYS_newfstatat, at.dirfd, at.path, st, flags));
 	if (rc)
 		return (int)libc_result(rc);
 	if (device_number(node_at(&at, flags), &major_number, &minor_number)) {
@@ -157,7 +157,7 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 	long rc;
 
 	path_resolve(&at, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
-	rc = SYS(SYS_statx, at.dirfd, at.path, flags, mask, stx);
+	rc = PATH_CALL(&at, SYS(SYS_statx, at.dirfd, at.path, flags, mask, stx));
 	if (rc)
 		return (int)libc_result(rc);
 	if (device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
@@ -181,8 +181,11 @@ EXPORT int statfs(const char *path, struct statfs *buf)
 {
 	struct path_at at;
 
+	long rc;
+
 	path_resolve(&at, AT_FDCWD, path, true);
-	return finish_statfs(SYS(SYS_statfs, at.path, buf), buf, at.shadow ? at.resolved : NULL);
+	rc = PATH_CALL(&at, SYS(SYS_statfs, at.path, buf));
+	return finish_statfs(rc, buf, at.shadow ? at.resolved : NULL);
 }
 
 EXPORT int fstatfs(int fd, struct statfs *buf)

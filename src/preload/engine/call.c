@@ -2,6 +2,9 @@
 /* Entering costs a change of the cancellation state and the fence of world_enter(). */
 #include "preload/engine/call.h"
 
+#include <errno.h>
+#include <pthread.h>
+
 #include "base/lock.h"
 #include "base/world.h"
 #include "preload/engine/control.h"
@@ -43,6 +46,20 @@ void engine_leave_fd(const struct engine_call *call, struct description *descrip
 {
 	description_put(description);
 	engine_leave(call);
+}
+
+void engine_cancellation_point(void)
+{
+	if (!defer_active())
+		pthread_testcancel();
+}
+
+void engine_leave_cancelled(const struct engine_call *call, struct description *description,
+			    long rc)
+{
+	engine_leave_fd(call, description);
+	if (rc == -EINTR)
+		engine_cancellation_point();
 }
 
 void engine_release(struct description *description)

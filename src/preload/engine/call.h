@@ -34,6 +34,19 @@ struct description *engine_enter_fd(struct engine_call *call, int fd);
 /* Puts @description and leaves. */
 void engine_leave_fd(const struct engine_call *call, struct description *description);
 
+/*
+ * A cancellation that is pending ends the thread here, as at the beginning of a system call that is
+ * a cancellation point: nothing has been done yet. Costs a load. To be called before entering.
+ */
+void engine_cancellation_point(void);
+
+/*
+ * Leaves a call that is a cancellation point and that may have waited. Where a signal has ended the
+ * wait (@rc is -EINTR), it may have been the one that a cancellation sends.
+ */
+void engine_leave_cancelled(const struct engine_call *call, struct description *description,
+			    long rc);
+
 /* Whether the calling thread is inside: what it does to memory is the engine's doing. */
 static inline bool engine_busy(void)
 {

@@ -31,8 +31,8 @@
 enum {
 	REQUEST_SIZE = 128,
 	BACKLOG = 4,
-	PATIENCE_ASK = 2,    /* seconds, for a client to send its request */
-	PATIENCE_SEND = 10,  /* seconds, for it to receive the answer */
+	PATIENCE_ASK = 300, /* milliseconds, for a client to send its request; others wait for it */
+	PATIENCE_SEND = 10, /* seconds, for it to receive the answer */
 	PATIENCE_CALL = 100, /* milliseconds, for calls into the engine to end */
 };
 
@@ -105,7 +105,8 @@ static bool read_request(int fd, char request[REQUEST_SIZE])
 
 static void serve_client(int fd)
 {
-	const struct timeval ask = {.tv_sec = PATIENCE_ASK}, sending = {.tv_sec = PATIENCE_SEND};
+	const struct timeval ask = {.tv_usec = PATIENCE_ASK * 1000},
+			     sending = {.tv_sec = PATIENCE_SEND};
 	char request[REQUEST_SIZE], error[32];
 	char *text;
 	size_t len;
@@ -203,7 +204,7 @@ static void *serve(void *unused)
 
 void control_start(void)
 {
-	char directory[PATH_MAX];
+	char directory[ROOT_MAX + sizeof("/" LAYOUT_CONTROL)];
 	pthread_t thread;
 
 	atomic_store_explicit(&control_wanted, false, memory_order_relaxed);

@@ -53,7 +53,7 @@ static struct machine *read_machine(int *error)
 {
 	char why[256] = "cannot be read";
 	struct machine *machine;
-	char path[PATH_MAX];
+	char path[ROOT_MAX + sizeof("/" LAYOUT_MACHINE)];
 	FILE *in;
 
 	*error = machine_create(&machine);
@@ -61,6 +61,11 @@ static struct machine *read_machine(int *error)
 		return NULL;
 	snprintf(path, sizeof(path), "%s/" LAYOUT_MACHINE, root_path());
 	in = REAL(fopen)(path, "re");
+	if (!in && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+		*error = -errno; /* the program's doing, and over when it closes something */
+		machine_destroy(machine);
+		return NULL;
+	}
 	if (!in)
 		goto out_destroy;
 	*error = machine_parse(machine, in, why, sizeof(why));
@@ -209,6 +214,8 @@ static __attribute__((constructor)) void preload_constructor(void)
 
 	preload_init();
 	if (root_active()) {
+		/* Without it a bad pointer to a path ends the program instead of the call. */
+		(void)guard_install();
 		path_cwd_changed();
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
 	}

@@ -209,6 +209,9 @@ static int open_inside(const struct path_at *at, int flags)
 	rc = open_file(at, &file);
 	if (rc)
 		goto out_close;
+	rc = flags & O_DIRECT ? -EINVAL : 0;
+	if (rc)
+		goto out_put;
 	rc = own_process_install(fd, file, flags & O_ACCMODE, at->node);
 	if (rc)
 		goto out_put;
@@ -226,6 +229,7 @@ int nodes_open(const struct path_at *at, int flags)
 	struct engine_call call;
 	int fd, rc;
 
+	engine_cancellation_point();
 	rc = engine_start();
 	if (rc)
 		return rc;

@@ -6,7 +6,8 @@
  * - its name is "" or absolute, without links and dots;
  * - its name is in the shadow root only if it is in an emulated tree and not at or below a
  *   stand-in;
- * - a directory above the emulated trees is never a link.
+ * - a directory above the emulated trees is never a link;
+ * - its name ends before the components that are still to go.
  *
  * Cost: a few compared characters for a path that cannot touch the emulated part, plus a load if it
  * is relative. A walked path costs one or two readlink() for each component.
@@ -15,6 +16,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "mem/guard.h"
 #include "preload/process/fdtable.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
@@ -30,7 +33,6 @@
 enum {
 	MAX_LINKS = 40,	   /* the kernel's limit */
 	LONGEST_TREE = 48, /* more than the longest name at which something emulated begins */
-	LINK_SPACE = 64,   /* least space for the text of a link: enough to tell that it is one */
 };
 
 static const char *const emulated_trees[] = {
@@ -57,9 +59,11 @@ struct walk {
 	bool shadow;	    /* @name is in the shadow root */
 	bool touched;	    /* @name has been in the shadow root on the way */
 
-	/* The components still to go, at the end of @pending; texts of links go before them. */
+	/*
+	 * The components still to go, at the end of the same memory. Texts of links are read into
+	 * what is free between it and the name, and go before the components.
+	 */
 	const char *next;
-	char pending[PATH_MAX + LINK_SPACE];
 };
 
 /* Whether @name is @tree or below it. */
@@ -88,7 +92,10 @@ bool path_is_shared(const char *name)
 	return false;
 }
 
-/* Whether @path is "/", begins with /dev or /sys, or with a dot that may lead there. */
+/*
+ * Whether @path, or the path of which it is the first characters, is "/", begins with /dev or /sys,
+ * or with a dot that may lead there.
+ */
 static bool begins_near(const char *path)
 {
 	path += strspn(path, "/");
@@ -125,6 +132,14 @@ static size_t parent_len(const char *name, size_t len)
 	return len;
 }
 
+/* Whether @name is the kernel's link to a descriptor, which may be one of an emulated file. */
+static bool is_descriptor_link(const char *name)
+{
+	if (strncmp(name, "/proc/", 6) == 0)
+		return strstr(name, "/fd/") != NULL;
+	return strncmp(name, "/dev/fd/", 8) == 0 || strncmp(name, "/dev/std", 8) == 0;
+}
+
 bool path_is_candidate(const char *path)
 {
 	char name[LONGEST_TREE];
@@ -153,7 +168,7 @@ bool path_is_candidate(const char *path)
 		memcpy(name + len + 1, part, size);
 		len += 1 + size;
 		name[len] = '\0';
-		if (is_emulated(name))
+		if (is_emulated(name) || is_descriptor_link(name))
 			return true;
 	}
 	return false;
@@ -172,9 +187,16 @@ static long read_link(const char *path, char *text, size_t size)
 	return len;
 }
 
+/* What is free between the name and the components still to go. */
+static char *walk_free(const struct walk *walk)
+{
+	return walk->name + walk->len + 1;
+}
+
 static size_t walk_space(const struct walk *walk)
 {
-	return (size_t)(walk->next - walk->pending);
+	assert(walk_free(walk) <= walk->next);
+	return (size_t)(walk->next - walk_free(walk));
 }
 
 static void walk_up(struct walk *walk)
@@ -188,19 +210,20 @@ static void walk_up(struct walk *walk)
 /*
  * Finds @walk->name in the shadow root, or else in the real system. Returns the length of its text
  * if it is a link, 0 if it is anything else or does not exist, -ENOTDIR if it would be inside a
- * file of the shadow root. The text goes to the free part of @walk->pending, as a signal handler's
- * stack may be small.
+ * file of the shadow root. The text goes to what is free (walk_free()).
  */
 static long walk_look(struct walk *walk)
 {
 	const size_t space = walk_space(walk);
-	char *target = walk->pending;
+	char *target = walk_free(walk);
 	long len;
 
 	assert(walk->len == strlen(walk->name) && (walk->len == 0 || walk->name[0] == '/'));
 	walk->shadow = false;
 	if (path_is_shared(walk->name) || walk->len == 0)
 		return 0;
+	if (space < PATH_LINK_SPACE / 2)
+		return -ENAMETOOLONG;
 	if (!walk->standin && is_emulated(walk->name)) {
 		len = read_link(walk->root, target, space);
 		if (len >= 0 && target[0] == '/') {
@@ -225,8 +248,8 @@ static int walk_expand(struct walk *walk, size_t len)
 		return -ELOOP;
 	if (len + 1 >= space) /* the text may have been cut */
 		return -ENAMETOOLONG;
-	start = walk->pending + space - (len + 1);
-	memmove(start, walk->pending, len);
+	start = walk_free(walk) + space - (len + 1);
+	memmove(start, walk_free(walk), len);
 	start[len] = '/';
 	walk->next = start;
 	walk_up(walk);
@@ -234,18 +257,46 @@ static int walk_expand(struct walk *walk, size_t len)
 		walk->len = 0;
 		walk->name[0] = '\0';
 		walk->standin = 0;
+		/* A link of /proc to a directory or file of the shadow root. */
+		if (root_strip(start))
+			walk->next = root_strip(start);
 	}
 	return 0;
 }
 
 static int walk_append(struct walk *walk, const char *name, size_t len)
 {
+	if (walk->len + 1 + len + 1 >= PATH_MAX || walk_free(walk) + len >= walk->next)
+		return -ENAMETOOLONG;
+	walk->name[walk->len] = '/';
+	memmove(walk->name + walk->len + 1, name, len);
+	walk->len += 1 + len;
+	walk->name[walk->len] = '\0';
+	return 0;
+}
+
+/* Whether @walk->name is a directory, and ".." can follow. The part that all share is one. */
+static bool walk_in_directory(const struct walk *walk)
+{
+	struct stat st;
+
+	if (walk->len == 0 || path_is_shared(walk->name))
+		return true;
+	return SYS(SYS_newfstatat, AT_FDCWD, walk->shadow ? walk->root : walk->name, &st, 0) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+/* Ends the walk where the kernel will find what is wrong: at @part and what follows it. */
+static int walk_stop(struct walk *walk, const char *part)
+{
+	size_t len = strlen(part);
+
 	if (walk->len + 1 + len + 1 >= PATH_MAX)
 		return -ENAMETOOLONG;
 	walk->name[walk->len] = '/';
-	memcpy(walk->name + walk->len + 1, name, len);
+	memmove(walk->name + walk->len + 1, part, len + 1);
 	walk->len += 1 + len;
-	walk->name[walk->len] = '\0';
+	walk->next = walk->name + walk->len;
 	return 0;
 }
 
@@ -265,6 +316,8 @@ static int walk_run(struct walk *walk, bool follow)
 		if (is_dot(part, size))
 			continue;
 		if (is_dot_dot(part, size)) {
+			if (!walk_in_directory(walk))
+				return walk_stop(walk, part);
 			walk_up(walk);
 			walk_look(walk);
 			continue;
@@ -273,10 +326,10 @@ static int walk_run(struct walk *walk, bool follow)
 		if (rc)
 			return rc;
 		len = walk_look(walk);
+		if (len == -ENAMETOOLONG)
+			return (int)len;
 		if (len == -ENOTDIR) /* the kernel finds the same in the shadow root */
-			return walk_at_end(walk)
-				       ? 0
-				       : walk_append(walk, walk->next, strlen(walk->next));
+			return walk_at_end(walk) ? 0 : walk_stop(walk, walk->next);
 		if (len > 0 && (follow || !walk_at_end(walk))) {
 			rc = walk_expand(walk, (size_t)len);
 			if (rc)
@@ -295,17 +348,19 @@ static enum path_hint hint_of_name(const char *name)
 	return begins_near(name) ? PATH_HINT_NEAR : PATH_HINT_NONE;
 }
 
-int path_of_fd(int fd, char *name)
+int path_of_fd(int fd, char *name, size_t size)
 {
 	char link[32];
 	long len;
 
 	if (fd == AT_FDCWD) {
-		len = SYS(SYS_getcwd, name, PATH_MAX);
+		len = SYS(SYS_getcwd, name, size);
 		return len < 0 ? (int)len : 0;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = read_link(link, name, PATH_MAX);
+	len = read_link(link, name, size);
+	if (len == (long)size - 1)
+		return -ENAMETOOLONG;
 	return len < 0 ? (int)len : 0;
 }
 
@@ -316,7 +371,8 @@ void path_cwd_changed(void)
 	if (!root_active())
 		return;
 	atomic_store_explicit(&cwd_hint,
-			      path_of_fd(AT_FDCWD, name) ? PATH_HINT_NONE : (int)hint_of_name(name),
+			      path_of_fd(AT_FDCWD, name, sizeof(name)) ? PATH_HINT_NONE
+								       : (int)hint_of_name(name),
 			      memory_order_relaxed);
 }
 
@@ -335,42 +391,43 @@ static bool cwd_may_reach(void)
 	return hint != PATH_HINT_NONE;
 }
 
-static bool may_reach(int dirfd, const char *path)
+/* Whether the path that begins with @head may lead to the emulated part, or to a file of /proc. */
+static bool may_reach(int dirfd, const char head[PATH_HEAD])
 {
-	if (path[0] == '/')
-		return begins_near(path);
+	if (head[0] == '/')
+		return begins_near(head) || is_within(head + strspn(head, "/"), "proc");
 	if (dirfd != AT_FDCWD)
 		return fdtable_hint(dirfd) != PATH_HINT_NONE;
-	return cwd_may_reach() || (path[0] == '.' && path[1] == '.');
+	return cwd_may_reach() || (head[0] == '.' && head[1] == '.');
 }
 
 /*
- * Fills @walk->pending with the absolute form of (@dirfd, @path). *@inside: whether the kernel
- * would start in the shadow root. False: there is no such form.
+ * Moves @at->given, at the beginning of @at->text, to its end, with the directory that it begins in
+ * before it if it is relative. *@inside: whether the kernel would start in the shadow root. False:
+ * there is no absolute form.
  */
-static bool walk_start(struct walk *walk, int dirfd, const char *path, bool *inside)
+static bool walk_start(struct walk *walk, struct path_at *at, bool *inside)
 {
-	size_t path_len = strlen(path);
-	size_t base_len = 0;
+	size_t path_len = strlen(at->given);
+	char *path = at->text + sizeof(at->text) - (path_len + 1);
 	const char *base = "";
-	char *name = walk->pending; /* large enough, and not filled yet */
-	char *start;
+	size_t base_len = 0;
 
+	memmove(path, at->given, path_len + 1);
+	at->given = path;
 	*inside = false;
 	if (path[0] != '/') {
-		if (path_of_fd(dirfd, name) || name[0] != '/')
+		if (path_of_fd(at->dirfd, at->text, (size_t)(path - at->text)) ||
+		    at->text[0] != '/')
 			return false;
-		*inside = root_strip(name) != NULL;
-		base = *inside ? root_strip(name) : name;
+		*inside = root_strip(at->text) != NULL;
+		base = *inside ? root_strip(at->text) : at->text;
 		base_len = strlen(base);
 	}
 	if (base_len + 1 + path_len + 1 > PATH_MAX)
 		return false;
-	start = walk->pending + sizeof(walk->pending) - (base_len + 1 + path_len + 1);
-	memmove(start, base, base_len);
-	start[base_len] = '/';
-	memcpy(start + base_len + 1, path, path_len + 1);
-	walk->next = start;
+	path[-1] = '/';
+	walk->next = memmove(path - 1 - base_len, base, base_len);
 	return true;
 }
 
@@ -381,30 +438,35 @@ static bool ends_as_directory(const char *path)
 	return path[len - 1] == '/' || (len > 1 && strcmp(path + len - 2, "/.") == 0);
 }
 
-static void path_walk(struct path_at *at, bool follow)
+/*
+ * Walks @at->given, whose place the name of the walk takes, if it is a candidate or @anything is.
+ */
+static void path_walk(struct path_at *at, bool anything)
 {
-	bool directory = ends_as_directory(at->path);
+	bool directory = ends_as_directory(at->given);
 	struct walk walk;
 	bool inside;
 
-	if (!walk_start(&walk, at->dirfd, at->path, &inside))
+	if (!walk_start(&walk, at, &inside))
 		return;
 	at->near = begins_near(walk.next);
-	if (!inside && !path_is_candidate(walk.next))
+	if (!inside && !anything && !path_is_candidate(walk.next))
 		return;
+	at->given = NULL;
 	walk.root = at->text;
 	walk.name = stpcpy(at->text, root_path());
 	walk.name[0] = '\0';
 	walk.len = walk.standin = 0;
 	walk.links = 0;
 	walk.shadow = walk.touched = false;
-	if (walk_run(&walk, follow || directory))
+	if (walk_run(&walk, at->follow || directory))
 		return;
 	if (walk.len == 0)
 		walk_append(&walk, "", 0);
 	assert(!walk.shadow || (walk.touched && !walk.standin && is_emulated(walk.name)));
 	at->resolved = walk.name;
 	at->shadow = walk.shadow;
+	at->emulated = !walk.standin && is_emulated(walk.name);
 	if (walk.shadow && !directory)
 		at->node = path_node(walk.name);
 	if (directory && walk.len > 1)
@@ -416,18 +478,116 @@ static void path_walk(struct path_at *at, bool follow)
 	at->path = walk.shadow ? walk.root : walk.name;
 }
 
+/* Copies the beginning of the program's @path. False: it is empty or cannot be read. */
+static bool read_head(struct path_at *at, const char *path)
+{
+	int len = path ? guard_copy_string(at->head, path, PATH_HEAD - 1) : 0;
+
+	at->head[len < 0 ? 0 : len] = '\0';
+	return len > 0;
+}
+
+/* Copies all of it. False: it has become unreadable or is longer than any path. */
+static bool read_path(struct path_at *at, const char *path)
+{
+	int len = guard_copy_string(at->text, path, PATH_MAX);
+
+	if (len <= 0 || len == PATH_MAX)
+		return false;
+	at->given = at->text;
+	return true;
+}
+
 void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow)
 {
 	preload_ready();
 	at->dirfd = dirfd;
 	at->path = path;
+	at->head[0] = '\0';
+	at->given = NULL;
+	at->follow = follow;
+	at->sought = false;
 	at->shadow = false;
+	at->emulated = false;
 	at->near = false;
 	at->resolved = NULL;
 	at->node = (struct node){.kind = NODE_NONE};
-	if (!root_active() || !path || !path[0] || !may_reach(dirfd, path))
+	if (!root_active() || !read_head(at, path) || !may_reach(dirfd, at->head) ||
+	    !read_path(at, path))
 		return;
-	path_walk(at, follow);
+	path_walk(at, false);
+}
+
+/* Whether the walk to @at meets a link. Where the kernel cannot tell, one is assumed. */
+static bool meets_link(const struct path_at *at)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | (at->follow ? 0u : (unsigned int)O_NOFOLLOW),
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	long fd = SYS(SYS_openat2, at->dirfd, at->path, &how, sizeof(how));
+
+	if (fd >= 0)
+		SYS(SYS_close, fd);
+	return fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -EFAULT;
+}
+
+static __attribute__((noinline)) bool walk_links(struct path_at *at)
+{
+	const char *path = at->path;
+
+	at->sought = true;
+	if (!meets_link(at) || !read_path(at, path))
+		return false;
+	path_walk(at, true);
+	return at->path != path;
+}
+
+static _Atomic bool confined;
+
+void path_confined(void)
+{
+	atomic_store_explicit(&confined, true, memory_order_relaxed);
+}
+
+bool path_again(struct path_at *at)
+{
+	return at->head[0] && !at->resolved && !at->sought &&
+	       !atomic_load_explicit(&confined, memory_order_relaxed) && walk_links(at);
+}
+
+void path_resolve_links(struct path_at *at, int dirfd, const char *path, bool follow)
+{
+	path_resolve(at, dirfd, path, follow);
+	(void)path_again(at);
+}
+
+/* Whether @device is the file system of /dev or /sys. */
+static bool is_shared_device(dev_t device)
+{
+	static _Atomic dev_t dev, sys;
+	struct stat st;
+
+	if (!atomic_load_explicit(&dev, memory_order_relaxed)) {
+		st.st_dev = 0;
+		SYS(SYS_newfstatat, AT_FDCWD, "/sys", &st, 0);
+		atomic_store_explicit(&sys, st.st_dev, memory_order_relaxed);
+		SYS(SYS_newfstatat, AT_FDCWD, "/dev", &st, 0);
+		atomic_store_explicit(&dev, st.st_dev, memory_order_relaxed);
+	}
+	return device == atomic_load_explicit(&dev, memory_order_relaxed) ||
+	       device == atomic_load_explicit(&sys, memory_order_relaxed);
+}
+
+bool path_found_directory(struct path_at *at, int fd)
+{
+	struct stat st;
+
+	if (!at->head[0] || at->resolved || at->near || SYS(SYS_fstat, fd, &st) ||
+	    !is_shared_device(st.st_dev) || path_of_fd(fd, at->text, sizeof(at->text)))
+		return false;
+	path_resolve(at, AT_FDCWD, at->text, true);
+	return at->shadow;
 }
 
 enum path_hint path_hint_of(const struct path_at *at)

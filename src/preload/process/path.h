@@ -12,6 +12,7 @@
 #ifndef PRELOAD_PROCESS_PATH_H
 #define PRELOAD_PROCESS_PATH_H
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,17 +34,31 @@ struct node {
 	unsigned int number; /* of group or cdev */
 };
 
+/* So many of a path's first characters tell whether it may lead to the emulated part. */
+#define PATH_HEAD 8
+
+/* Least space that a walk has for the text of a link: enough to tell that it is one. */
+#define PATH_LINK_SPACE 64
+
 /* The answer for one (directory descriptor, path) of the program. */
 struct path_at {
 	int dirfd; /* this and @path are for the kernel, in place of the program's */
 	const char *path;
+	char head[PATH_HEAD]; /* the beginning of the program's path; "" if it cannot be read */
+	const char *given;    /* a copy of the program's path, or NULL: not made, or used up */
+	bool follow;	      /* as given to path_resolve() */
+	bool sought;	      /* path_again() has been asked */
 	bool shadow;	      /* it leads into the shadow root */
+	bool emulated;	      /* its name is one of the emulated part, whether it exists or not */
 	bool near;	      /* it is, or is inside, a directory that leads to the emulated part */
 	const char *resolved; /* absolute, without links and dots; NULL if not walked */
 	struct node node;
 
-	/* @path may point here: the root, directly followed by @resolved. */
-	char text[ROOT_MAX + 1 + PATH_MAX];
+	/*
+	 * The root, directly followed by @resolved, which is not NULL. @path may point here. The
+	 * rest is for the walk: a thread's stack may have no space for more (PTHREAD_STACK_MIN).
+	 */
+	char text[ROOT_MAX + 1 + PATH_MAX + PATH_LINK_SPACE];
 };
 
 /* What is known of a directory by its descriptor (fdtable_hint()). */
@@ -55,10 +70,57 @@ enum path_hint {
 
 /*
  * Fills @at for (@dirfd, @path) of the program. @follow: whether a link at the end is followed
- * (stat) or not (lstat). A @path that cannot be walked (NULL, too long, a loop) goes to the kernel
- * unchanged, which says what is wrong with it.
+ * (stat) or not (lstat). A @path that cannot be walked (a bad pointer, too long, a loop) goes to
+ * the kernel unchanged, which says what is wrong with it. Nothing else reads the program's string:
+ * it is copied through the guard (mem/guard.h), once.
  */
 void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow);
+
+/*
+ * To be called after the kernel has said ENOENT to @at: whether links of the real system lead it to
+ * the emulated part, and the call is to be repeated with what @at says now. Once for each @at.
+ * errno stays as it is.
+ */
+bool path_again(struct path_at *at);
+
+/*
+ * The program confines itself to the system calls that it makes: path_again() makes none that it
+ * would not make, and finds nothing.
+ */
+void path_confined(void);
+
+/*
+ * Like path_resolve(), and follows the real system's links at once: for calls that would make a
+ * name. Costs a system call for any path.
+ */
+void path_resolve_links(struct path_at *at, int dirfd, const char *path, bool follow);
+
+/* The result of @call, a system call with @at that may be repeated (path_again()). */
+#define PATH_CALL(at, call)                               \
+	({                                                \
+		long rc_;                                 \
+		do                                        \
+			rc_ = (call);                     \
+		while (rc_ == -ENOENT && path_again(at)); \
+		rc_;                                      \
+	})
+
+/* The same for a function of the C library, @failed its result for an error. */
+#define PATH_CALL_REAL(at, failed, call)                                      \
+	({                                                                    \
+		__typeof__(call) rc_;                                         \
+		do                                                            \
+			rc_ = (call);                                         \
+		while (rc_ == (failed) && errno == ENOENT && path_again(at)); \
+		rc_;                                                          \
+	})
+
+/*
+ * The kernel has opened @fd, a directory, by @at, which was not walked. If links of the real system
+ * have led to a directory that the emulated part shares or replaces, resolves its name to @at.
+ * True: the directory is in the shadow root, and to be opened again by @at.
+ */
+bool path_found_directory(struct path_at *at, int fd);
 
 /* The hint for a descriptor that open() of @at returns. */
 enum path_hint path_hint_of(const struct path_at *at);
@@ -70,10 +132,10 @@ struct node path_node(const char *resolved);
 void path_cwd_changed(void);
 
 /*
- * Copies the kernel's name of descriptor @fd (AT_FDCWD: of the current directory) to @name,
- * PATH_MAX bytes. 0 or a negative errno.
+ * Copies the kernel's name of descriptor @fd (AT_FDCWD: of the current directory) to @name, @size
+ * bytes. 0 or a negative errno: -ENAMETOOLONG or -ERANGE if it is longer.
  */
-int path_of_fd(int fd, char *name);
+int path_of_fd(int fd, char *name, size_t size);
 
 /* Whether @name is a directory of the real system with emulated entries among its own, as /dev. */
 bool path_is_shared(const char *name);

@@ -25,6 +25,9 @@
  */
 #define LAYOUT_CONTROL "control"
 
+/* The file in the root that the run keeps locked; unlocked, it is over (cmd/tree.c). */
+#define LAYOUT_LOCK "lock"
+
 /*
  * The emulated trees: these and what is below them. LAYOUT_SYS_PCI_BUSES is the beginning of the
  * names of directories.

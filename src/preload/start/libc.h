@@ -23,6 +23,8 @@ int __xstat(int version, const char *path, struct stat *st);
 int __lxstat(int version, const char *path, struct stat *st);
 int __fxstat(int version, int fd, struct stat *st);
 int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags);
+int __xmknod(int version, const char *path, mode_t mode, dev_t *dev);
+int __xmknodat(int version, int dirfd, const char *path, mode_t mode, dev_t *dev);
 int __xstat64(int version, const char *path, struct stat *st);
 int __lxstat64(int version, const char *path, struct stat *st);
 int __fxstat64(int version, int fd, struct stat *st);

@@ -22,9 +22,18 @@ static void track_this_process(void)
 	atomic_store_explicit(&tracked, (pid_t)SYS(SYS_getpid), memory_order_relaxed);
 }
 
+/* The thread has a table of descriptors of its own. */
+static __thread bool own_table __attribute__((tls_model("initial-exec")));
+
+void preload_unshared_files(void)
+{
+	own_table = true;
+}
+
 bool preload_tracks_process(void)
 {
-	return atomic_load_explicit(&tracked, memory_order_relaxed) == (pid_t)SYS(SYS_getpid);
+	return !own_table &&
+	       atomic_load_explicit(&tracked, memory_order_relaxed) == (pid_t)SYS(SYS_getpid);
 }
 
 void preload_init(void)
@@ -48,5 +57,6 @@ void preload_init(void)
 
 void preload_fork_child(void)
 {
+	own_table = false;
 	track_this_process();
 }

@@ -18,18 +18,22 @@
 #include <glob.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include "base/sys.h"
 #include "preload/start/libc.h"
@@ -48,6 +52,9 @@ void preload_init(void);
  * directory of its own, so its changes must not be recorded.
  */
 bool preload_tracks_process(void);
+
+/* The calling thread has unshared its descriptors: what it does to them is not recorded either. */
+void preload_unshared_files(void);
 
 /* In the child of a fork, which has a copy of our memory: tracks the child. */
 void preload_fork_child(void);
@@ -76,7 +83,7 @@ static inline long libc_result(long rc)
 
 /*
  * Where syscall() is replaced too, every call that changes the program's credentials is seen
- * (calls/rights.c).
+ * (calls/rights.c, calls/syscall.c).
  */
 #ifdef __x86_64__
 #define REAL_SYSCALL_IS_REPLACED

@@ -3,11 +3,11 @@
  * The map of used IOVA space: look-up, insert, erase, split. How the tree is laid out:
  * map_internal.h.
  *
- * Every operation walks one path of the tree, of which at a million entries two levels are likely
- * to miss the cache. An erase that takes the final entry of a leaf walks a second one, to the entry
- * whose hole grows.
+ * Every operation walks one path of the tree; with a million entries two of its levels are likely
+ * to miss the cache. An erase of a leaf's final entry walks a second path, to the entry whose hole
+ * grows.
  */
-#include "iova/map.h"
+#include "iova/iova_map.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -151,7 +151,7 @@ static int insert_first(struct iova_map *map, struct iova_range range, void *val
 	return 0;
 }
 
-/* Brings the lasts above the path's leaf up to date, whose final row changed. */
+/* Updates the lasts above the path's leaf, whose final row has changed. */
 static void update_lasts(const struct iova_map *map, const struct iova_map_path *path)
 {
 	uint64_t last = node_last(path->node[0]);
@@ -165,7 +165,7 @@ static void update_lasts(const struct iova_map *map, const struct iova_map_path 
 	}
 }
 
-/* The lowest entry has changed: the first leaf, on @path, begins elsewhere. */
+/* The lowest entry has changed, in the first leaf, which is on @path: updates the tree's base. */
 static void update_first(struct iova_map *map, struct iova_map_path *path)
 {
 	map->first = leaf_cells(path->node[0], LEAF_START)[0];
@@ -173,7 +173,7 @@ static void update_first(struct iova_map *map, struct iova_map_path *path)
 		path->base[level] = map->first;
 }
 
-/* Inserts at the path, whose leaf has room. */
+/* Inserts at @path, whose leaf has a free row. */
 static void insert_at(struct iova_map *map, struct iova_map_path *path, struct iova_range range,
 		      void *value)
 {
@@ -214,7 +214,7 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value)
 	if (path.row[0] < leaf->count && leaf_cells(leaf, LEAF_START)[path.row[0]] <= range.last)
 		return -EEXIST;
 	if (leaf->count == LEAF_ROWS) {
-		rc = map_make_room(map, &path, range.start);
+		rc = map_make_row(map, &path, range.start);
 		if (rc)
 			return rc;
 	}
@@ -233,7 +233,7 @@ bool iova_map_seek(const struct iova_map *map, uint64_t iova, struct iova_map_pa
 	return true;
 }
 
-/* Removes the path's entry. Its leaf keeps another, unless it is the only one of the map. */
+/* Removes the path's entry. It is not the only entry of its leaf, unless it is that of the map. */
 static void remove_row(struct iova_map *map, struct iova_map_path *path)
 {
 	struct iova_map_node *leaf = path->node[0];
@@ -251,7 +251,7 @@ static void remove_row(struct iova_map *map, struct iova_map_path *path)
 	} else if (row < leaf->count) {
 		map_hole_grew(map, path, begin, start[row]);
 	} else {
-		/* The hole goes to the next leaf, if there is one. */
+		/* The hole becomes that of the next leaf's first row, if there is a next leaf. */
 		update_lasts(map, path);
 		map_hole_shrank(map, path, begin, range.start);
 		map_descend(map, range.start, path);
@@ -263,7 +263,9 @@ static void remove_row(struct iova_map *map, struct iova_map_path *path)
 
 void iova_map_erase_at(struct iova_map *map, struct iova_map_path *path)
 {
-	/* Before, not after: a leaf is never empty, and the holes are in order while rows move. */
+	/*
+	 * Refill first: so no leaf is ever empty, and rows move while all holes are accounted for.
+	 */
 	if (path->node[0]->count <= LEAF_ROWS_MIN && map->height > 1) {
 		uint64_t start = leaf_range(path->node[0], path->row[0]).start;
 
@@ -290,10 +292,10 @@ int iova_map_prepare_split(struct iova_map *map, uint64_t start)
 	struct iova_map_path path;
 
 	map_descend(map, start, &path);
-	return path.node[0]->count < LEAF_ROWS ? 0 : map_make_room(map, &path, start);
+	return path.node[0]->count < LEAF_ROWS ? 0 : map_make_row(map, &path, start);
 }
 
-/* Between the halves there is no hole, and the final row's last stays: only the leaf changes. */
+/* The halves have no hole between them, and the leaf's final last stays: only the leaf changes. */
 void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *value)
 {
 	struct iova_map_node *leaf;

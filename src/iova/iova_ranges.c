@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arrays of ranges. The addition past the end of the space, last + 1 of a range that ends at 2^64 -
- * 1, wraps to 0; each function says what that means to it.
+ * Arrays of ranges. last + 1 of a range that ends at 2^64 - 1 wraps to 0; each function states what
+ * it does about that.
  */
-#include "iova/ranges.h"
+#include "iova/iova_ranges.h"
 
 #include "base/check.h"
 
-/* ---- sorting: a heap, for it needs neither memory nor luck ---- */
+/* ---- sorting: a heap sort needs no memory and has no bad case ---- */
 
 static void swap(struct iova_range *a, struct iova_range *b)
 {
@@ -55,7 +55,7 @@ static void sort(struct iova_range *ranges, size_t count)
 	}
 }
 
-/* ---- the functions ---- */
+/* ---- the public functions ---- */
 
 bool ranges_sort(struct iova_range *ranges, size_t count)
 {
@@ -75,7 +75,7 @@ size_t ranges_normalise(struct iova_range *ranges, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct iova_range *top = kept ? &ranges[kept - 1] : NULL;
 
-		/* A range that ends at the end of the space takes in all that follows. */
+		/* A range that ends at 2^64 - 1 contains every later one. */
 		if (top && (top->last == UINT64_MAX || ranges[i].start <= top->last + 1))
 			top->last = max_u64(top->last, ranges[i].last);
 		else
@@ -84,7 +84,7 @@ size_t ranges_normalise(struct iova_range *ranges, size_t count)
 	return kept;
 }
 
-/* Result number @at, if there is room for it. */
+/* Writes result number @at if @out is long enough. */
 static void put(struct iova_range *out, size_t capacity, size_t at, uint64_t start, uint64_t last)
 {
 	if (at < capacity)
@@ -102,7 +102,7 @@ size_t ranges_invert(const struct iova_range *ranges, size_t count, struct iova_
 			put(out, capacity, found++, start, ranges[i].start - 1);
 		start = ranges[i].last + 1;
 	}
-	/* Wrapped to 0, nothing is left. */
+	/* After a range that ends at 2^64 - 1, start has wrapped to 0 and nothing is left. */
 	if (start || !count)
 		put(out, capacity, found++, start, UINT64_MAX);
 	return found;

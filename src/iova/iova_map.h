@@ -6,8 +6,8 @@
  * largest hole below it, so that both a look-up and the search for the lowest hole that fits
  * descend and never scan: O(log n) at any size, few cache lines per level. Not locked.
  */
-#ifndef IOVA_MAP_H
-#define IOVA_MAP_H
+#ifndef IOVA_IOVA_MAP_H
+#define IOVA_IOVA_MAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ enum {
 };
 
 /*
- * The way from the root to an entry, by level (a leaf's is 0): what iova_map_seek() finds for
+ * The path from the root to an entry, by level (the leaf's is 0): from iova_map_seek(), for
  * iova_map_erase_at().
  */
 struct iova_map_path {
@@ -56,31 +56,33 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value);
 
 /*
  * Removes the range that starts at exactly @start and returns its value; NULL if there is none.
- * Never fails for want of memory.
+ * Needs no memory.
  */
 void *iova_map_erase(struct iova_map *map, uint64_t start);
 
-/* iova_map_lower() that remembers the way, for what follows; to be used before the map changes. */
+/* Like iova_map_lower(), and returns the path in *@path. It is stale once the map changes. */
 bool iova_map_seek(const struct iova_map *map, uint64_t iova, struct iova_map_path *path,
 		   struct iova_map_entry *entry);
 
-/* Removes the entry that iova_map_seek() has found. */
+/* Removes the entry at the end of @path, from iova_map_seek(). Needs no memory. */
 void iova_map_erase_at(struct iova_map *map, struct iova_map_path *path);
 
 /*
- * Cuts the entry that starts at exactly @start after @last, which is inside it and not its end: the
- * entry keeps its value and ends there, what follows becomes an entry with @value (not NULL). Never
- * fails, as iova_map_prepare_split() of @start (0 or -ENOMEM) came before, with no other change
- * since.
+ * Cuts the entry that starts at exactly @start after @last, which lies inside it and is not its
+ * end: the entry keeps its value and ends at @last, the rest becomes an entry with @value (not
+ * NULL). iova_map_split() cannot fail: iova_map_prepare_split() of the same @start came before (0
+ * or -ENOMEM), and the map has not changed since.
  */
 int iova_map_prepare_split(struct iova_map *map, uint64_t start);
 void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *value);
 
-/* The lowest entry whose last is at least @iova: the one that holds @iova, or the next one above.
- * False: none. */
+/*
+ * The lowest entry whose last is at least @iova: the entry that holds @iova, or else the next one
+ * above. False: there is none.
+ */
 bool iova_map_lower(const struct iova_map *map, uint64_t iova, struct iova_map_entry *entry);
 
-/* Shorthand: the value of the entry that holds @iova, or NULL. */
+/* The value of the entry that holds @iova, or NULL. */
 void *iova_map_find(const struct iova_map *map, uint64_t iova);
 
 bool iova_map_intersects(const struct iova_map *map, struct iova_range range);
@@ -101,20 +103,20 @@ struct iova_fit {
 };
 
 /*
- * Where @fit would sit in the hole [@start, @last]: c = (start rounded up to align) | offset, if
- * the rounding does not wrap, c < last and last - c >= len - 1 (so a c at the very end never fits:
- * spec 10-ioas, 5).
+ * Where @fit would be in the hole [@start, @last]: c = (start rounded up to align) | offset, if the
+ * rounding does not wrap, c < last, and last - c >= len - 1. So a c at the very end never fits, as
+ * in the kernel [IOAS-AUTO].
  */
 bool iova_fit(const struct iova_fit *fit, uint64_t start, uint64_t last, uint64_t *c);
 
 /*
- * The lowest place for @fit in [@window.start, @window.last], taking each maximal hole between the
- * entries (clipped to the window) in ascending order. 0 with *@iova, or -ENOSPC.
+ * The lowest place for @fit in @window: the maximal holes between the entries, clipped to the
+ * window, are tried in ascending order. 0 with *@iova, or -ENOSPC.
  */
 int iova_map_find_hole(const struct iova_map *map, struct iova_range window,
 		       const struct iova_fit *fit, uint64_t *iova);
 
-/* Bytes of memory that the map itself uses. O(n / 1000): it counts. */
+/* Bytes of memory that the map itself uses. Counts nodes: O(n / 1000). */
 size_t iova_map_memory(const struct iova_map *map);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Inspecting a program before it is run. */
-#ifndef CMD_PROGRAM_H
-#define CMD_PROGRAM_H
+#ifndef BASE_PROGRAM_H
+#define BASE_PROGRAM_H
 
 /*
  * Why @program, as execvp(3) finds it, or the interpreter of a script, would not load a preloaded

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sets of ranges as sorted arrays. Between calls the ranges are ascending, disjoint and not
- * adjacent, so that equal sets have equal arrays.
+ * Sets of ranges as sorted arrays.
  *
- * Changes that combine whole sets write to a fresh array first, whose size they know the bound of:
- * nothing may fail once it is there.
+ * Invariant: between calls the ranges are ascending, disjoint and not adjacent, so that equal sets
+ * have equal arrays.
+ *
+ * Functions that combine whole sets first allocate a fresh array of the largest size that the
+ * result can have; nothing fails after that.
  */
-#include "iova/set.h"
+#include "iova/iova_set.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "iova/ranges.h"
+#include "iova/iova_ranges.h"
 
 #define CAPACITY_MIN 8u
 
@@ -94,7 +96,20 @@ int iova_set_reserve(struct iova_set *set, size_t count)
 	return 0;
 }
 
-/* Puts @count ranges in the place of [@first, @end). The room is reserved. */
+/* Whether the invariant holds between the neighbours in [@first, @end). */
+static bool is_normal(const struct iova_set *set, size_t first, size_t end)
+{
+	for (size_t i = first; i < end; i++) {
+		if (set->ranges[i].start > set->ranges[i].last)
+			return false;
+		if (i + 1 < end && (set->ranges[i].last == UINT64_MAX ||
+				    set->ranges[i].last + 1 >= set->ranges[i + 1].start))
+			return false;
+	}
+	return true;
+}
+
+/* Puts @count ranges in the place of [@first, @end); the capacity is reserved. */
 static void replace(struct iova_set *set, size_t first, size_t end, const struct iova_range *ranges,
 		    size_t count)
 {
@@ -103,13 +118,12 @@ static void replace(struct iova_set *set, size_t first, size_t end, const struct
 		(set->count - end) * sizeof(*ranges));
 	memcpy(&set->ranges[first], ranges, count * sizeof(*ranges));
 	set->count = set->count - (end - first) + count;
+	assert(is_normal(set, first ? first - 1 : 0, min_u64(first + count + 1, set->count)));
 }
 
 int iova_set_add(struct iova_set *set, struct iova_range range)
 {
-	/*
-	 * All that overlap or touch: from one that ends just below to one that starts just above.
-	 */
+	/* [first, end) overlap or touch @range: they end just below it at the least. */
 	size_t first = iova_set_lower(set, range.start ? range.start - 1 : 0);
 	size_t end = first;
 	int rc;
@@ -161,16 +175,17 @@ int iova_set_remove(struct iova_set *set, struct iova_range range)
 	return 0;
 }
 
-/* An empty set with room for @count ranges. */
+/* An empty set that has the capacity for @count ranges. */
 static int create(struct iova_set *set, size_t count)
 {
 	iova_set_init(set);
 	return iova_set_reserve(set, count);
 }
 
-/* *@out becomes @fresh. */
+/* Makes @fresh the content of @out. */
 static void commit(struct iova_set *out, struct iova_set *fresh)
 {
+	assert(is_normal(fresh, 0, fresh->count));
 	iova_set_swap(out, fresh);
 	iova_set_destroy(fresh);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's choice of an IOVA, rule by rule (spec 10-ioas, 5): always the lowest place that
- * fits, no memory of the last one. The map finds holes between areas; what is reserved cuts the
+ * The kernel's choice of an IOVA, rule by rule [IOAS-AUTO]: always the lowest place that
+ * fits, independent of earlier choices. The map finds holes between areas; reserved ranges cut the
  * space into the windows in which it looks.
  */
-#include "iova/alloc.h"
+#include "iova/iova_alloc.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,10 +13,10 @@
 
 #define ALIGN_MAX (UINT64_C(2) << 20)
 
-/* Where automatic IOVAs may lie at all. */
+/* Automatic IOVAs are never outside of it. */
 static const struct iova_range usable = {PAGE_SIZE, UINT64_MAX - PAGE_SIZE};
 
-/* The alignment for @len bytes at @hint: as the source's own, so that huge pages stay huge. */
+/* The alignment for @len bytes at @hint: that of the source, so that huge pages stay huge. */
 static uint64_t natural_align(uint64_t len, uint64_t hint)
 {
 	uint64_t align = len == 1 ? 1 : UINT64_C(2) << log2_floor(len - 1);
@@ -47,7 +47,7 @@ static int alloc_between_reserved(const struct iova_map *map, const struct iova_
 	}
 }
 
-/* The same in @range, which is all free to choose from for the caller of the API. */
+/* Like alloc_between_reserved(), in @range, which the API allows (or the whole usable space). */
 static int alloc_in_range(const struct iova_map *map, const struct iova_set *reserved,
 			  const struct iova_fit *fit, struct iova_range range, uint64_t *iova)
 {
@@ -55,8 +55,7 @@ static int alloc_in_range(const struct iova_map *map, const struct iova_set *res
 	uint64_t last = min_u64(range.last, usable.last);
 	uint64_t candidate;
 
-	/* The search begins at the range's own candidate, not at its start: the first hole may be
-	 * cut by that. */
+	/* The search begins at the range's own candidate, which may cut its first hole short. */
 	if (start > last || !iova_fit(fit, start, last, &candidate))
 		return -ENOSPC;
 	return alloc_between_reserved(map, reserved, fit, candidate, last, iova);

@@ -6,8 +6,8 @@
  * Look-up is O(log n); add and remove move the tail of the array. Every function that may fail
  * leaves the set as it was.
  */
-#ifndef IOVA_SET_H
-#define IOVA_SET_H
+#ifndef IOVA_IOVA_SET_H
+#define IOVA_IOVA_SET_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ void iova_set_init(struct iova_set *set);
 void iova_set_destroy(struct iova_set *set);
 
 /*
- * Makes room for @count ranges in all, so that additions cannot fail until there are more. 0 or
+ * Allocates for @count ranges in all, so that additions cannot fail until there are more. 0 or
  * -ENOMEM.
  */
 int iova_set_reserve(struct iova_set *set, size_t count);
@@ -33,17 +33,19 @@ int iova_set_reserve(struct iova_set *set, size_t count);
 int iova_set_add(struct iova_set *set, struct iova_range range);
 
 /*
- * Makes a set of the first @count of set->ranges, for which the room was reserved, and which the
- * caller has filled in any order. False: two of them overlap, and @set is empty. O(n log n).
+ * Turns the first @count of set->ranges, which the caller has reserved and filled in any order,
+ * into the set. False: two of them overlap, and @set is empty. Cost: O(n log n).
  */
 bool iova_set_adopt(struct iova_set *set, size_t count);
 
-/* Takes @range away; a range that straddles it is cut. 0 or -ENOMEM. */
+/* Removes @range; a range that straddles its ends is cut. 0 or -ENOMEM. */
 int iova_set_remove(struct iova_set *set, struct iova_range range);
 
 bool iova_set_intersects(const struct iova_set *set, struct iova_range range);
 
-/* As above; then *@found is the lowest range of the set that @range intersects. */
+/*
+ * Like iova_set_intersects(); *@found is then the lowest range of the set that @range intersects.
+ */
 bool iova_set_intersection(const struct iova_set *set, struct iova_range range,
 			   struct iova_range *found);
 
@@ -54,15 +56,15 @@ bool iova_set_contains(const struct iova_set *set, struct iova_range range);
 size_t iova_set_lower(const struct iova_set *set, uint64_t iova);
 
 /*
- * *@out (initialised, its content replaced) becomes the complement of @set in the 64-bit space, the
- * intersection or the union of @a and @b. 0 or -ENOMEM, in which case *@out is unchanged. O(n).
- * @out may be an argument too.
+ * Replaces what @out (initialised) holds by the complement of @set in the 64-bit space, or by the
+ * intersection or the union of @a and @b; @out may be one of the arguments. 0 or -ENOMEM, in which
+ * case @out is unchanged. Cost: O(n).
  */
 int iova_set_invert(const struct iova_set *set, struct iova_set *out);
 int iova_set_intersect(const struct iova_set *a, const struct iova_set *b, struct iova_set *out);
 int iova_set_merge(const struct iova_set *a, const struct iova_set *b, struct iova_set *out);
 
-/* *@out becomes what @set holds. 0 or -ENOMEM. */
+/* Replaces what @out holds by a copy of @set. 0 or -ENOMEM. */
 int iova_set_copy(const struct iova_set *set, struct iova_set *out);
 
 /* Exchanges what two sets hold. */

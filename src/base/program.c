@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See program.h. */
-#include "cmd/program.h"
+#include "base/program.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -14,9 +13,16 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/sys.h"
+
 enum {
 	MAX_SCRIPTS = 4, /* scripts that interpret scripts, as in the kernel */
 };
+
+static ssize_t read_at(int fd, void *buf, size_t len, off_t offset)
+{
+	return sys_call(SYS_pread64, fd, (long)buf, (long)len, offset, 0, 0);
+}
 
 /* Opens the file that execvp(3) would start. -1: there is none. */
 static int open_program(const char *program)
@@ -25,7 +31,7 @@ static int open_program(const char *program)
 	char path[PATH_MAX];
 
 	if (strchr(program, '/'))
-		return open(program, O_RDONLY | O_CLOEXEC);
+		return sys_open(program, O_RDONLY | O_CLOEXEC);
 	if (!folder)
 		folder = "/bin:/usr/bin";
 	for (;; folder++) {
@@ -33,8 +39,8 @@ static int open_program(const char *program)
 
 		if (snprintf(path, sizeof(path), "%.*s%s%s", len, folder, len ? "/" : "", program) <
 			    (int)sizeof(path) &&
-		    access(path, X_OK) == 0)
-			return open(path, O_RDONLY | O_CLOEXEC);
+		    sys_call(SYS_access, (long)path, X_OK, 0, 0, 0, 0) == 0)
+			return sys_open(path, O_RDONLY | O_CLOEXEC);
 		folder += len;
 		if (!*folder)
 			return -1;
@@ -46,7 +52,7 @@ static bool elf_is_static(int fd)
 {
 	Elf64_Ehdr header;
 
-	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
+	if (read_at(fd, &header, sizeof(header), 0) != sizeof(header) ||
 	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
 	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
 		return false;
@@ -54,7 +60,7 @@ static bool elf_is_static(int fd)
 		Elf64_Phdr segment;
 		off_t at = (off_t)(header.e_phoff + i * sizeof(segment));
 
-		if (pread(fd, &segment, sizeof(segment), at) != sizeof(segment) ||
+		if (read_at(fd, &segment, sizeof(segment), at) != sizeof(segment) ||
 		    segment.p_type == PT_INTERP)
 			return false;
 	}
@@ -65,7 +71,7 @@ static bool elf_is_static(int fd)
 static bool script_interpreter(int fd, char path[PATH_MAX])
 {
 	char line[PATH_MAX];
-	ssize_t len = pread(fd, line, sizeof(line) - 1, 0);
+	ssize_t len = read_at(fd, line, sizeof(line) - 1, 0);
 	size_t start;
 
 	if (len < 2 || line[0] != '#' || line[1] != '!')
@@ -81,7 +87,8 @@ static bool changes_rights(int fd)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+	if (sys_call(SYS_fstat, fd, (long)&st, 0, 0, 0, 0) ||
+	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		return false;
 	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) ||
 	    ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && st.st_gid != getgid()))
@@ -105,7 +112,7 @@ const char *program_obstacle(const char *program)
 			obstacle = "is statically linked";
 		else if (!script && changes_rights(fd))
 			obstacle = "runs with more rights than you have";
-		close(fd);
+		(void)sys_close(fd);
 		if (!script)
 			return obstacle;
 		program = path;

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program moves memory in which pages are pinned (mremap): the device's tables follow. The
+ * sources' pins and places (mem/index.h) say where the pages are then.
+ *
+ * Cost: as for displace.c, with one system call; onto pinned pages, three.
+ */
+#include <inttypes.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "mem/displace_internal.h"
+#include "mem/source_internal.h"
+
+struct remap {
+	uint64_t old, old_len, new_len;
+	uint64_t to;
+	int flags;
+	struct index_place **places; /* for those victims that need one */
+};
+
+static long call_mremap(const struct remap *remap)
+{
+	return sys_call(SYS_mremap, (long)remap->old, (long)remap->old_len, (long)remap->new_len,
+			remap->flags, (long)remap->to, 0);
+}
+
+static void cancel_places(const struct displacement *d, const struct remap *remap)
+{
+	for (size_t i = 0; remap->places && i < d->victim_count; i++)
+		index_place_destroy(remap->places[i]);
+}
+
+static int create_places(const struct displacement *d, struct remap *remap)
+{
+	remap->places = alloc_array(d->victim_count, sizeof(*remap->places));
+	if (!remap->places)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->victim_count; i++) {
+		if (!d->victims[i].pages.count)
+			continue;
+		remap->places[i] = index_place_create(d->sources[i]);
+		if (!remap->places[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Tells the sources, and the index, that what was in the range is at @to now. */
+static void commit_remap(const struct displacement *d, const struct remap *remap, uint64_t to)
+{
+	const uint64_t len = (d->end - d->first) << PAGE_SHIFT;
+
+	displace_assert_locked(d);
+	for (size_t i = 0; i < d->segment_count; i++) {
+		const struct segment *segment = &d->segments[i];
+		uint64_t own = source_base(segment->source) + (segment->page << PAGE_SHIFT);
+		uint64_t bus = to + ((segment->first - d->first) << PAGE_SHIFT);
+
+		pins_set_bus(&segment->source->parts, segment_pages(segment), bus == own ? 0 : bus,
+			     false);
+		pins_tidy(&segment->source->parts, segment_pages(segment));
+	}
+	for (size_t i = 0; i < d->victim_count; i++) {
+		if (!remap->places[i])
+			continue;
+		index_place_forget(d->sources[i], remap->old, remap->old + (len - 1));
+		index_place_add(remap->places[i], to, to + (len - 1));
+	}
+}
+
+static long remap_locked(struct displacement *d, struct remap *remap)
+{
+	long rc = displace_list(d);
+
+	if (!rc)
+		rc = create_places(d, remap);
+	if (!rc)
+		rc = call_mremap(remap);
+	if (rc < 0) {
+		displace_unlist(d);
+		cancel_places(d, remap);
+	} else {
+		commit_remap(d, remap, (uint64_t)rc);
+	}
+	alloc_free(remap->places);
+	return rc;
+}
+
+/* Moves the memory of @remap with the pins of what is in it. Nothing is pinned where it goes. */
+static long remap(struct remap *remap) REQUIRES(displace_lock)
+{
+	struct displacement d = {.keep = false};
+	long rc;
+
+	lock_assert_held(&displace_lock);
+	if (!displace_touched(remap->old, min_u64(remap->old_len, remap->new_len), &d.first,
+			      &d.end))
+		return call_mremap(remap);
+	rc = displace_find_victims(&d);
+	if (!rc) {
+		displace_begin(&d);
+		rc = remap_locked(&d, remap);
+		displace_end(&d, rc >= 0 && d.segment_count);
+	}
+	displace_destroy(&d);
+	return rc;
+}
+
+static bool ranges_overlap(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a - b < b_len || b - a < a_len;
+}
+
+/* Makes the addresses of @remap's target free of pinned pages. They stay mapped if possible. */
+static int clear_target(const struct remap *remap) REQUIRES(displace_lock)
+{
+	int rc = displace_range_locked(remap->to, remap->new_len, DISPLACE_MMAP_FIXED, true);
+
+	return rc ? displace_range_locked(remap->to, remap->new_len, DISPLACE_MMAP_FIXED, false)
+		  : 0;
+}
+
+/*
+ * MREMAP_FIXED onto pinned pages. The kernel finds out whether the move is possible by making it:
+ * so the memory moves to addresses of ours first, and what is pinned at the target leaves it only
+ * when nothing but a lack of memory can fail any more.
+ */
+static long remap_over(const struct remap *wanted) REQUIRES(displace_lock)
+{
+	const uint64_t align = UINT64_C(1) << 30; /* the largest page of any mapping */
+	struct remap there = *wanted, on;
+	void *between;
+	long rc;
+
+	/* msync() finds holes: some kernels unmap the target before they find them. */
+	if (wanted->old_len && sys_call(SYS_msync, (long)align_down(wanted->old, PAGE_SIZE),
+					(long)wanted->old_len, MS_ASYNC, 0, 0, 0))
+		return is_aligned(wanted->old, PAGE_SIZE) ? -EFAULT : -EINVAL;
+	if (sys_reserve(align_down(wanted->new_len + PAGE_MASK, PAGE_SIZE), align,
+			wanted->to & (align - 1), &between))
+		return -ENOMEM;
+	there.to = (uint64_t)(uintptr_t)between;
+	rc = remap(&there);
+	if (rc < 0) {
+		(void)sys_munmap(between, wanted->new_len);
+		return rc;
+	}
+	on = (struct remap){.old = there.to,
+			    .old_len = wanted->new_len,
+			    .new_len = wanted->new_len,
+			    .to = wanted->to,
+			    .flags = MREMAP_MAYMOVE | MREMAP_FIXED};
+	rc = clear_target(wanted);
+	if (!rc)
+		rc = remap(&on);
+	if (rc >= 0)
+		return rc;
+	on.to = wanted->old;
+	on.new_len = min_u64(wanted->old_len, wanted->new_len);
+	if (remap(&on) < 0)
+		log_error("memory at 0x%" PRIx64 " could not be moved back", wanted->old);
+	return rc;
+}
+
+long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to)
+{
+	struct remap wanted = {
+		.old = old, .old_len = old_len, .new_len = new_len, .flags = flags, .to = to};
+	long rc;
+
+	if (!index_enabled())
+		return call_mremap(&wanted);
+	lock_acquire(&displace_lock);
+	/* What the kernel refuses before it does anything is left to it. */
+	if ((flags & MREMAP_FIXED) && (flags & MREMAP_MAYMOVE) && is_aligned(to, PAGE_SIZE) &&
+	    displace_needed(to, new_len) && !ranges_overlap(old, old_len, to, new_len))
+		rc = remap_over(&wanted);
+	else
+		rc = remap(&wanted);
+	lock_release(&displace_lock);
+	return rc;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Executing programs: a child sees the machine if its environment names the library and the shadow
+ * root. Programs pass environments of their own (`env -i`, clearenv(), supervisors), so the two are
+ * added where they are missing. A program that ignores the environment is named in a line.
+ *
+ * Context: also the child of a vfork, which shares our memory and may allocate nothing: what is
+ * added is on the caller's stack.
+ */
+#include <dlfcn.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/program.h"
+#include "mem/guard.h"
+#include "preload/process/path.h"
+#include "preload/start/layout.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
+
+#define PRELOAD_VARIABLE "LD_PRELOAD"
+
+enum {
+	ADDED = 2,	      /* variables */
+	MOST_ENTRIES = 65536, /* of an environment or of arguments */
+	PRELOAD_MAX = 2 * PATH_MAX,
+};
+
+/* An environment with what it needs. */
+struct completed {
+	char root[sizeof(LAYOUT_ROOT_VARIABLE "=") + ROOT_MAX];
+	char preload[PRELOAD_MAX];
+	char **entries; /* for the caller to provide: as many as complete_size() says */
+};
+
+/* "LD_PRELOAD=/.../libuiommufd-preload.so", or "" when the library's name is not known. */
+static char preload_entry[PATH_MAX + sizeof(PRELOAD_VARIABLE "=")];
+
+static __attribute__((constructor)) void find_library(void)
+{
+	Dl_info info;
+
+	if (dladdr(preload_entry, &info) && info.dli_fname[0] == '/')
+		snprintf(preload_entry, sizeof(preload_entry), PRELOAD_VARIABLE "=%s",
+			 info.dli_fname);
+}
+
+static const char *library(void)
+{
+	return preload_entry + sizeof(PRELOAD_VARIABLE "=") - 1;
+}
+
+static bool is_variable(const char *entry, const char *name, size_t len)
+{
+	return strncmp(entry, name, len) == 0 && entry[len] == '=';
+}
+
+/* The entry of the variable @name in @env, or NULL. */
+static const char *find_entry(char *const env[], const char *name)
+{
+	for (size_t i = 0; env && env[i]; i++) {
+		if (is_variable(env[i], name, strlen(name)))
+			return env[i] + strlen(name) + 1;
+	}
+	return NULL;
+}
+
+/*
+ * How many entries @env would have with what it lacks, and the NULL after them. 0: it lacks
+ * nothing, or cannot be read, which the kernel is to say.
+ */
+static size_t complete_size(char *const env[])
+{
+	const char *value;
+	size_t count = 0;
+	char *entry;
+	char byte;
+
+	if (!root_active() || !preload_entry[0])
+		return 0;
+	for (; env; count++) {
+		if (count == MOST_ENTRIES || guard_copy(&entry, env + count, sizeof(entry)))
+			return 0;
+		if (!entry)
+			break;
+		if (guard_copy_string(&byte, entry, 1) < 0)
+			return 0;
+	}
+	value = find_entry(env, LAYOUT_ROOT_VARIABLE);
+	if (value && strcmp(value, root_path()) == 0) {
+		value = find_entry(env, PRELOAD_VARIABLE);
+		if (value && strstr(value, library()))
+			return 0;
+	}
+	return count + ADDED + 1;
+}
+
+/* Writes the LD_PRELOAD entry that @before, the variable's value or NULL, becomes. */
+static char *preload_with(struct completed *to, const char *before)
+{
+	size_t len = strlen(preload_entry);
+
+	if (!before || !before[0] || len + 1 + strlen(before) >= sizeof(to->preload))
+		return preload_entry;
+	memcpy(to->preload, preload_entry, len);
+	to->preload[len] = ':';
+	strcpy(to->preload + len + 1, before);
+	return to->preload;
+}
+
+/* Fills @to->entries with those of @env and what it lacks. */
+static char **complete(struct completed *to, char *const env[])
+{
+	const char *before = find_entry(env, PRELOAD_VARIABLE);
+	const bool loads = before && strstr(before, library());
+	size_t count = 0;
+
+	for (size_t i = 0; env && env[i]; i++) {
+		if (is_variable(env[i], LAYOUT_ROOT_VARIABLE, sizeof(LAYOUT_ROOT_VARIABLE) - 1))
+			continue;
+		if (is_variable(env[i], PRELOAD_VARIABLE, sizeof(PRELOAD_VARIABLE) - 1) && !loads)
+			continue;
+		to->entries[count++] = env[i];
+	}
+	snprintf(to->root, sizeof(to->root), LAYOUT_ROOT_VARIABLE "=%s", root_path());
+	to->entries[count++] = to->root;
+	if (!loads)
+		to->entries[count++] = preload_with(to, before);
+	to->entries[count] = NULL;
+	return to->entries;
+}
+
+/* Declares @name, the environment @env with what it lacks; valid until the function returns. */
+#define COMPLETE(name, env)                                                   \
+	struct completed name##_storage;                                      \
+	const size_t name##_size = complete_size(env);                        \
+	char *name##_entries[name##_size + 1];                                \
+	char *const *name = (name##_storage.entries = name##_entries, (env)); \
+	if (name##_size)                                                      \
+	name = complete(&name##_storage, (env))
+
+static void warn(const char *program)
+{
+	const char *obstacle = root_active() ? program_obstacle(program) : NULL;
+	char line[512];
+	int len;
+
+	if (!obstacle)
+		return;
+	len = snprintf(
+		line, sizeof(line),
+		"uiommufd: %.300s %s: it cannot be reached, and sees the real /dev and /sys\n",
+		program, obstacle);
+	SYS(SYS_write, STDERR_FILENO, line, len);
+}
+
+/* Tells about @path, in place of which the kernel reports a bad pointer. */
+static void warn_path(const char *path)
+{
+	char copy[PATH_MAX];
+	int len = path && root_active() ? guard_copy_string(copy, path, sizeof(copy)) : 0;
+
+	if (len > 0 && len < PATH_MAX)
+		warn(copy);
+}
+
+/* ---- exec ---- */
+
+EXPORT int execve(const char *path, char *const argv[], char *const envp[])
+{
+	COMPLETE(env, envp);
+	warn_path(path);
+	return (int)libc_result(SYS(SYS_execve, path, argv, env));
+}
+
+EXPORT int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
+{
+	COMPLETE(env, envp);
+	return (int)libc_result(SYS(SYS_execveat, dirfd, path, argv, env, flags));
+}
+
+EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
+{
+	COMPLETE(env, envp);
+	return REAL(fexecve)(fd, argv, env);
+}
+
+EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+	COMPLETE(env, envp);
+	warn(file);
+	return REAL(execvpe)(file, argv, env);
+}
+
+EXPORT int execv(const char *path, char *const argv[])
+{
+	return execve(path, argv, environ);
+}
+
+EXPORT int execvp(const char *file, char *const argv[])
+{
+	return execvpe(file, argv, environ);
+}
+
+/* The arguments of a function that takes them one by one, from @first to NULL, as an array. */
+#define COLLECT(argv, first, list)                             \
+	size_t argv##_count = 0;                               \
+	va_start(list, first);                                 \
+	for (const char *arg_ = (first); arg_;)                \
+		arg_ = (argv##_count++, va_arg(list, char *)); \
+	va_end(list);                                          \
+	char *argv[argv##_count + 1];                          \
+	argv[0] = (char *)(first);                             \
+	va_start(list, first);                                 \
+	for (size_t i_ = 1; i_ <= argv##_count; i_++)          \
+	argv[i_] = va_arg(list, char *)
+
+EXPORT int execl(const char *path, const char *arg, ...)
+{
+	va_list list;
+	COLLECT(argv, arg, list);
+
+	va_end(list);
+	return execve(path, argv, environ);
+}
+
+EXPORT int execlp(const char *file, const char *arg, ...)
+{
+	va_list list;
+	COLLECT(argv, arg, list);
+
+	va_end(list);
+	return execvpe(file, argv, environ);
+}
+
+EXPORT int execle(const char *path, const char *arg, ...)
+{
+	char *const *envp;
+	va_list list;
+	COLLECT(argv, arg, list);
+
+	envp = va_arg(list, char *const *);
+	va_end(list);
+	return execve(path, argv, envp);
+}
+
+/* ---- spawn ---- */
+
+EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	COMPLETE(env, envp);
+	warn_path(path);
+	return REAL(posix_spawn)(pid, path, actions, attributes, argv, env);
+}
+
+EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+			const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	COMPLETE(env, envp);
+	warn(file);
+	return REAL(posix_spawnp)(pid, file, actions, attributes, argv, env);
+}
+
+/* The child opens the file by a system call of its own. */
+EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions, int fd,
+					    const char *path, int flags, mode_t mode)
+{
+	struct path_at at;
+
+	path_resolve_links(&at, AT_FDCWD, path, true);
+	return REAL(posix_spawn_file_actions_addopen)(actions, fd, at.path, flags, mode);
+}
+
+/*
+ * The C library's own shell gets the program's environment, which the program may have cleared.
+ */
+static void restore_environment(void)
+{
+	const size_t prefix = sizeof(PRELOAD_VARIABLE "=") - 1;
+
+	if (!complete_size(environ))
+		return;
+	setenv(LAYOUT_ROOT_VARIABLE, root_path(), 1);
+	if (!getenv(PRELOAD_VARIABLE))
+		setenv(PRELOAD_VARIABLE, preload_entry + prefix, 1);
+}
+
+EXPORT int system(const char *command)
+{
+	restore_environment();
+	return REAL(system)(command);
+}
+
+EXPORT FILE *popen(const char *command, const char *mode)
+{
+	restore_environment();
+	return REAL(popen)(command, mode);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs that this one starts see the machine, whatever environment they are given. Each child is
+ * this program again, or a shell, which opens a node and ends with 0 if it is there.
+ */
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+extern char **environ;
+
+static const char *self;
+static char *const arguments[] = {"children", "child", NULL};
+static char *const own[] = {"A=b", "LD_PRELOAD=", NULL};
+static char *const none[] = {NULL};
+
+enum {
+	FIRST_WAY,
+	EXECVE = FIRST_WAY,
+	EXECVE_NULL,
+	EXECV,
+	EXECVP,
+	EXECVPE,
+	EXECL,
+	EXECLP,
+	EXECLE,
+	FEXECVE,
+	BY_NUMBER,
+	WAYS,
+};
+
+static void execute(int way)
+{
+	switch (way) {
+	case EXECVE:
+		execve(self, arguments, own);
+		break;
+	case EXECVE_NULL:
+		execve(self, arguments, none);
+		break;
+	case EXECV:
+		clearenv();
+		execv(self, arguments);
+		break;
+	case EXECVP:
+		environ = NULL;
+		execvp(self, arguments);
+		break;
+	case EXECVPE:
+		execvpe(self, arguments, own);
+		break;
+	case EXECL:
+		clearenv();
+		execl(self, "children", "child", (char *)NULL);
+		break;
+	case EXECLP:
+		clearenv();
+		execlp(self, "children", "child", (char *)NULL);
+		break;
+	case EXECLE:
+		execle(self, "children", "child", (char *)NULL, own);
+		break;
+	case FEXECVE:
+		fexecve(open(self, O_RDONLY | O_CLOEXEC), arguments, own);
+		break;
+#ifdef __x86_64__
+	case BY_NUMBER:
+		syscall(SYS_execve, self, arguments, own);
+		break;
+#endif
+	default:
+		_exit(0);
+	}
+	_exit(99);
+}
+
+static int status_of(pid_t pid)
+{
+	int status = -1;
+
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
+static void every_exec_leads_to_the_machine(void)
+{
+	for (int way = FIRST_WAY; way < WAYS; way++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0)
+			execute(way);
+		status = status_of(pid);
+		if (status)
+			printf("way %d: status %#x\n", way, status);
+		CHECK(status == 0);
+	}
+}
+
+static void a_spawned_program_sees_it(void)
+{
+	posix_spawn_file_actions_t actions;
+	char text[16] = "";
+	int ends[2];
+	pid_t pid;
+
+	CHECK(posix_spawn(&pid, self, NULL, NULL, arguments, own) == 0 && status_of(pid) == 0);
+	CHECK(posix_spawnp(&pid, self, NULL, NULL, arguments, none) == 0 && status_of(pid) == 0);
+
+	/* A file of sysfs as standard input. */
+	CHECK(pipe(ends) == 0);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/sys/bus/pci/devices/0000:c1:00.0/vendor",
+					 O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+	CHECK(posix_spawnp(&pid, "cat", &actions, NULL, (char *[]){"cat", NULL}, environ) == 0);
+	CHECK(status_of(pid) == 0 && read(ends[0], text, sizeof(text) - 1) == 7);
+	CHECK(strcmp(text, "0x1234\n") == 0);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void bad_environments_are_EFAULT(void)
+{
+	char *const *volatile nowhere = (char *const *)8; /* which no compiler would let pass */
+	char *const bad[] = {(char *)nowhere, NULL};
+
+	CHECK(execve(self, arguments, bad) == -1 && errno == EFAULT);
+	CHECK(execve(self, arguments, nowhere) == -1 && errno == EFAULT);
+	CHECK(execve((const char *)nowhere, arguments, own) == -1 && errno == EFAULT);
+	CHECK(execve("/dev/nothing", arguments, own) == -1 && errno == ENOENT);
+}
+
+static void a_shell_sees_it_after_clearenv(void)
+{
+	FILE *shell;
+
+	clearenv();
+	CHECK(system("test -c /dev/iommu") == 0);
+	clearenv();
+	shell = popen("test -c /dev/iommu", "r");
+	CHECK(shell && pclose(shell) == 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct check_test tests[] = {
+		TEST(every_exec_leads_to_the_machine),
+		TEST(a_spawned_program_sees_it),
+		TEST(bad_environments_are_EFAULT),
+		TEST(a_shell_sees_it_after_clearenv),
+	};
+
+	if (argc > 1)
+		return open("/dev/iommu", O_RDWR) < 0;
+	self = argv[0];
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel's VFS says to any call on the descriptor of a device node, and the ways by which
+ * a path may reach an emulated file: links of the real system, /proc, descriptors.
+ */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/filter.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#define DEVICE "/sys/bus/pci/devices/0000:c1:00.0"
+
+#define FAILS(call, error) CHECK((call) == -1 && errno == (error))
+
+static void refuses_what_needs_contents(int fd)
+{
+	int ends[2];
+
+	FAILS(lseek(fd, 0, SEEK_CUR), ESPIPE);
+	FAILS(lseek(fd, 8, SEEK_SET), ESPIPE);
+	FAILS(lseek(fd, 0, SEEK_END), ESPIPE);
+	FAILS(fsync(fd), EINVAL);
+	FAILS(fdatasync(fd), EINVAL);
+	FAILS(ftruncate(fd, 4096), EINVAL);
+	FAILS(fallocate(fd, 0, 0, 4096), ENODEV);
+	FAILS(fallocate(fd, 0, 0, 0), EINVAL);
+	CHECK(posix_fallocate(fd, 0, 4096) == ENODEV);
+	CHECK(pipe(ends) == 0);
+	FAILS(sendfile(ends[1], fd, NULL, 4), EINVAL);
+	FAILS(splice(fd, NULL, ends[1], NULL, 4, 0), EINVAL);
+	CHECK(write(ends[1], "abcd", 4) == 4);
+	FAILS(splice(ends[0], NULL, fd, NULL, 4, 0), EINVAL);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void device_nodes_refuse_what_needs_contents(void)
+{
+	int iommu = open("/dev/iommu", O_RDWR);
+	int device = open("/dev/vfio/devices/vfio0", O_RDWR);
+	char byte;
+
+	refuses_what_needs_contents(iommu);
+	refuses_what_needs_contents(device);
+	FAILS(pread(iommu, &byte, 1, 0), EINVAL);
+	FAILS(pwrite(iommu, &byte, 1, 0), EINVAL);
+	FAILS(open("/dev/iommu", O_RDWR | O_DIRECT), EINVAL);
+	FAILS(open(DEVICE "/config", O_RDONLY | O_DIRECT), EINVAL);
+	close(iommu);
+	close(device);
+}
+
+static void a_node_is_no_directory(void)
+{
+	struct stat st;
+
+	FAILS(open("/dev/iommu/..", O_RDONLY), ENOTDIR);
+	FAILS(open("/dev/iommu/../iommu", O_RDWR), ENOTDIR);
+	FAILS(stat(DEVICE "/vendor/../device", &st), ENOTDIR);
+	FAILS(stat("/dev/vfio/nothing/../vfio", &st), ENOENT);
+	FAILS(stat("/dev/null/../iommu", &st), ENOTDIR);
+	CHECK(stat(DEVICE "/../"
+			  "0000:c1:00.0/device",
+		   &st) == 0);
+}
+
+static bool lists(const char *path, const char *name)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && (entry = readdir(dir)))
+		found |= strcmp(entry->d_name, name) == 0;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static void links_of_the_real_system_lead_in(void)
+{
+	char name[] = "/tmp/vfs.XXXXXX";
+	char text[PATH_MAX];
+	struct statfs fs;
+	struct stat st;
+	FILE *stream;
+	int fd;
+
+	CHECK(mkdtemp(name) && chdir(name) == 0);
+	CHECK(symlink("/dev/iommu", "node") == 0 && symlink("node", "node2") == 0);
+	CHECK(symlink("/dev", "dev") == 0 && symlink("../../dev/vfio", "vfio") == 0);
+	CHECK(symlink("/sys/bus/pci", "pci") == 0);
+	fd = open("node2", O_RDWR);
+	CHECK(fd >= 0 && new_ioas(fd) == 1);
+	close(fd);
+	fd = open("dev/iommu", O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0 && new_ioas(fd) == 1);
+	close(fd);
+	CHECK(stat("node", &st) == 0 && S_ISCHR(st.st_mode));
+	CHECK(lstat("node", &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(access("vfio/vfio", R_OK | W_OK) == 0);
+	CHECK(statfs("pci/devices/0000:c1:00.0", &fs) == 0 && fs.f_type == 0x62656572);
+	stream = fopen("pci/devices/0000:c1:00.0/vendor", "r");
+	CHECK(stream && fgets(text, sizeof(text), stream) && strcmp(text, "0x1234\n") == 0);
+	if (stream)
+		fclose(stream);
+	CHECK(realpath("node2", text) && strcmp(text, "/dev/iommu") == 0);
+	CHECK(lists("vfio", "devices") && lists("pci/devices", "0000:c1:00.0"));
+	CHECK(lists("dev", "iommu") && lists("dev", "null"));
+	FAILS(mkdir("dev/vfio", 0755), EEXIST);
+	FAILS(open("nothing", O_RDONLY), ENOENT);
+	FAILS(open("dev/nothing", O_RDONLY), ENOENT);
+	CHECK(chdir("vfio") == 0 && getcwd(text, sizeof(text)) && strcmp(text, "/dev/vfio") == 0);
+	fd = open("vfio", O_RDWR);
+	CHECK(fd >= 0 && new_ioas(fd) == 1);
+	close(fd);
+	CHECK(chdir(name) == 0);
+	CHECK(unlink("node") == 0 && unlink("node2") == 0 && unlink("dev") == 0);
+	CHECK(unlink("vfio") == 0 && unlink("pci") == 0 && chdir("/") == 0 && rmdir(name) == 0);
+}
+
+static void opens_by(const char *path)
+{
+	int fd = open(path, O_RDWR);
+
+	CHECK(fd >= 0 && new_ioas(fd) == 1);
+	close(fd);
+}
+
+static void links_of_proc_lead_in(void)
+{
+	int node = open("/dev/iommu", O_PATH);
+	int context = open("/dev/iommu", O_RDWR);
+	int directory = open("/dev/vfio", O_PATH | O_DIRECTORY);
+	char path[64];
+
+	CHECK(new_ioas(context) == 1);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", node);
+	opens_by(path);
+	snprintf(path, sizeof(path), "/dev/fd/%d", context);
+	opens_by(path);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d/vfio", (int)getpid(), directory);
+	opens_by(path);
+	opens_by("/proc/self/root/dev/iommu");
+	CHECK(chdir("/dev") == 0);
+	opens_by("/proc/self/cwd/iommu");
+	CHECK(chdir("/") == 0);
+	close(node);
+	close(context);
+	close(directory);
+}
+
+static void calls_by_number_are_the_same(void)
+{
+	struct ioas_alloc cmd = {.size = sizeof(cmd)};
+	struct open_how how = {.flags = O_RDWR};
+	struct statx stx;
+	struct stat st;
+	long fd = syscall(SYS_openat, AT_FDCWD, "/dev/iommu", O_RDWR);
+
+	CHECK(fd >= 0 && syscall(SYS_ioctl, fd, IOMMU_IOAS_ALLOC, &cmd) == 0);
+	CHECK(syscall(SYS_lseek, fd, 0, SEEK_SET) == -1 && errno == ESPIPE);
+	CHECK(syscall(SYS_close, fd) == 0 && new_ioas((int)fd) == -1 && errno == EBADF);
+	fd = syscall(SYS_openat2, AT_FDCWD, "/dev/iommu", &how, sizeof(how));
+	CHECK(fd >= 0 && new_ioas((int)fd) == 1);
+	close((int)fd);
+	CHECK(syscall(SYS_statx, AT_FDCWD, "/dev/iommu", 0, STATX_MODE, &stx) == 0);
+	CHECK(S_ISCHR(stx.stx_mode));
+	CHECK(syscall(SYS_newfstatat, AT_FDCWD, DEVICE "/vendor", &st, 0) == 0);
+	FAILS(syscall(SYS_mkdirat, AT_FDCWD, "/dev/vfio", 0755), EEXIST);
+	FAILS(syscall(SYS_openat, AT_FDCWD, "/dev/nothing", O_RDONLY), ENOENT);
+}
+
+/* As sandboxes do: a call that the filter does not know ends the program. */
+static void confined_programs_make_no_call_of_their_own(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		check_failed = false;
+		CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+		CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+		FAILS(open("/nothing", O_RDONLY), ENOENT);
+		CHECK(new_ioas(open("/dev/iommu", O_RDWR)) == 1);
+		_exit(check_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void functions_of_the_C_librarys_handle_are_the_same(void)
+{
+	int (*opens)(const char *, int, ...);
+	int (*closes)(int);
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_DEEPBIND);
+	int fd;
+
+	*(void **)&opens = dlsym(libc, "open");
+	*(void **)&closes = dlsym(libc, "close");
+	CHECK(libc && opens && closes);
+	fd = opens("/dev/iommu", O_RDWR);
+	CHECK(fd >= 0 && new_ioas(fd) == 1);
+	CHECK(closes(fd) == 0 && new_ioas(fd) == -1 && errno == EBADF);
+	CHECK(dlsym(libc, "qsort") == (void *)qsort);
+	CHECK(dlsym(libc, "no such function") == NULL && dlerror());
+	CHECK(dlsym(RTLD_DEFAULT, "open") == (void *)opens);
+	dlclose(libc);
+}
+
+int main(void)
+{
+	const struct check_test tests[] = {
+		TEST(device_nodes_refuse_what_needs_contents),
+		TEST(a_node_is_no_directory),
+		TEST(links_of_the_real_system_lead_in),
+		TEST(links_of_proc_lead_in),
+#ifdef __x86_64__
+		TEST(calls_by_number_are_the_same),
+		TEST(confined_programs_make_no_call_of_their_own),
+		TEST(functions_of_the_C_librarys_handle_are_the_same),
+#endif
+	};
+
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}
