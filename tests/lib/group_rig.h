@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two edu devices in one group behind one IOMMU, on one bus. The rig's caller has a table of descriptors for
- * emulated files, which start at GROUP_RIG_FD; its memory is this process's.
+ * Two edu devices in one group behind one IOMMU, on one bus. The rig's caller has a table of
+ * descriptors for emulated files, which start at GROUP_RIG_FD; its memory is this process's.
  *
  * Functions that open something return a descriptor; all return a negative errno for a failure.
  */
