@@ -77,6 +77,24 @@ struct uiommufd_bar {
 	unsigned int max_access;
 };
 
+/*
+ * A capability in config space, beside those that are made for every model: MSI, MSI-X, power
+ * management, VPD, PCI Express and error reporting. The model states what the hardware has. What
+ * programs see of it is VFIO's rule for its kind: most are read-only, some are hidden.
+ */
+struct uiommufd_capability {
+	uint16_t id;  /* 8 bits below offset 0x100, 16 bits of an extended one */
+	uint16_t off; /* multiple of 4: 0xb0 to 0xfc; extended: 0x100 or 0x130 to 0xffc */
+	/*
+	 * Bytes from the header on, which has 2 or, extended, 4. The capability at 0x100 takes the
+	 * place of error reporting. 0 ends an array.
+	 */
+	uint16_t size;
+	uint8_t version;	 /* of an extended one */
+	const uint8_t *bytes;	 /* what follows the header, after power-on; NULL: zeros */
+	const uint8_t *writable; /* their bits that the hardware lets software change; NULL: none */
+};
+
 /* An option that may follow the model's name on the command line: "edu,dma_mask=0xffffffff". */
 struct uiommufd_option {
 	const char *name; /* what is before "=" */
@@ -103,7 +121,13 @@ struct uiommufd_model {
 	unsigned int msix_bar;	       /* the memory BAR that holds the MSI-X table and PBA */
 	uint32_t msix_table, msix_pba; /* their offsets in it, multiples of 8 */
 	bool pcie;		       /* PCI Express: 4096 bytes of config space */
-	size_t state_size;	       /* bytes of uiommufd_device_state() */
+	bool flr;		       /* pcie: can be reset alone (Function Level Reset) */
+	bool d3_reset;		       /* loses its state in D3hot: No_Soft_Reset is 0 */
+	/* Vital product data (PCI 3.0 I): tags, up to the end tag. NULL: none. */
+	const uint8_t *vpd;
+	size_t vpd_size;				/* bytes, at most 32 KiB */
+	const struct uiommufd_capability *capabilities; /* ended by one of size 0. NULL: none */
+	size_t state_size;				/* bytes of uiommufd_device_state() */
 	/* The options of this model, ended by one without a name. NULL: none. */
 	const struct uiommufd_option *options;
 
@@ -124,8 +148,8 @@ struct uiommufd_model {
 
 	/*
 	 * Answers a register access of @size 1, 2, 4 or 8 bytes at offset @off of BAR @bar, aligned
-	 * to @size and inside the BAR. Accesses to the MSI-X table do not come here. Called with
-	 * the device lock held. Required if there is a BAR.
+	 * to @size and inside the BAR. Accesses to the MSI-X table and its pending bits do not come
+	 * here. Called with the device lock held. Required if there is a BAR.
 	 */
 	uint64_t (*read)(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
 			 unsigned int size);

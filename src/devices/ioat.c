@@ -588,6 +588,7 @@ const struct uiommufd_model device_ioat = {
 	.msix_table = IOAT_MSIX_TABLE,
 	.msix_pba = IOAT_MSIX_PBA,
 	.pcie = true,
+	.flr = true,
 	.state_size = sizeof(struct ioat),
 	.init = ioat_init,
 	.reset = ioat_reset,

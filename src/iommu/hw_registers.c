@@ -40,6 +40,8 @@
 size_t hw_info_intel(const struct iommu_kind *kind, void *info)
 {
 	const struct iommu_hw_info_vtd vtd = {
+		/* Linux says so whatever the hardware, and nest parents behave so [FORMAT-VTD]. */
+		.flags = IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17,
 		.cap_reg = VTD_CAP_ND_64K | VTD_CAP_SAGAW_48 | VTD_CAP_MGAW(48) | VTD_CAP_SSLPS |
 			   VTD_CAP_PSI | VTD_CAP_MAMV | VTD_CAP_DWD | VTD_CAP_DRD | VTD_CAP_FS1GP |
 			   VTD_CAP_FS5LP,
@@ -86,11 +88,12 @@ size_t hw_info_amd(const struct iommu_kind *kind, void *info)
 #define SMMU_IDR0_TTENDIAN_L FIELD(2, 21) /* little-endian */
 #define SMMU_IDR0_ST_LEVEL2  FIELD(1, 27) /* two-level stream table */
 
-/* 6.3.2: SMMU_IDR1. 6.3.6: SMMU_IDR5. 6.3.8: SMMU_AIDR. */
+/* 6.3.2: SMMU_IDR1. 6.3.4: SMMU_IDR3. 6.3.6: SMMU_IDR5. 6.3.8: SMMU_AIDR. */
 #define SMMU_IDR1_SIDSIZE(bits)	 FIELD(bits, 0)
 #define SMMU_IDR1_SSIDSIZE(bits) FIELD(bits, 6)
 #define SMMU_IDR1_EVENTQS(log2)	 FIELD(log2, 16)
 #define SMMU_IDR1_CMDQS(log2)	 FIELD(log2, 21)
+#define SMMU_IDR3_RIL		 BIT(10) /* invalidates ranges */
 #define SMMU_IDR5_OAS_48	 FIELD(5, 0)
 #define SMMU_IDR5_GRAN4K	 BIT(4)
 #define SMMU_AIDR_V3_1		 FIELD(1, 0)
@@ -108,6 +111,7 @@ size_t hw_info_smmuv3(const struct iommu_kind *kind, void *info)
 				[1] = (uint32_t)(SMMU_IDR1_SIDSIZE(16) |
 						 SMMU_IDR1_SSIDSIZE(kind->pasid_bits) |
 						 SMMU_IDR1_EVENTQS(10) | SMMU_IDR1_CMDQS(10)),
+				[3] = (uint32_t)SMMU_IDR3_RIL,
 				[5] = (uint32_t)(SMMU_IDR5_OAS_48 | SMMU_IDR5_GRAN4K),
 			},
 		.aidr = (uint32_t)SMMU_AIDR_V3_1,

@@ -15,7 +15,10 @@
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
 
-/* The table starts and ends at multiples of 8: an aligned access is inside or outside of it. */
+/*
+ * The MSI-X table and its pending bits start and end at multiples of 8: an aligned access is inside
+ * or outside of them.
+ */
 static bool in_msix_table(const struct bar_access *access)
 {
 	const struct uiommufd_model *model = access->device->dev.model;
@@ -25,13 +28,25 @@ static bool in_msix_table(const struct bar_access *access)
 	       access->off < end;
 }
 
-static bool decodes(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
+static bool in_msix_pending(const struct bar_access *access)
 {
-	uint16_t bit = device->dev.model->bars[bar].flags & UIOMMUFD_BAR_IO ? PCI_COMMAND_IO
-									    : PCI_COMMAND_MEMORY;
+	const struct uiommufd_model *model = access->device->dev.model;
+	uint64_t end = model->msix_pba + (model->msix_vectors + 63) / 64 * 8;
 
+	return model->msix_bar == access->bar && access->off >= model->msix_pba &&
+	       access->off < end;
+}
+
+/*
+ * 0 or -EIO. VFIO looks after memory only: ports that do not decode read as all ones, as on a bus
+ * where no device answers [CONFIG-COMMAND.1].
+ */
+static int check_decoding(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
+{
 	lock_assert_held(&device->lock);
-	return pci_config_effective(&device->config) & bit;
+	if (device->dev.model->bars[bar].flags & UIOMMUFD_BAR_IO)
+		return 0;
+	return pci_config_effective(&device->config) & PCI_COMMAND_MEMORY ? 0 : -EIO;
 }
 
 bool bar_decodes_at(struct vfio_device *device, uint64_t offset)
@@ -39,7 +54,7 @@ bool bar_decodes_at(struct vfio_device *device, uint64_t offset)
 	bool does;
 
 	lock_acquire(&device->lock);
-	does = decodes(device, (unsigned int)(offset / vfio_region_offset(1)));
+	does = !check_decoding(device, (unsigned int)(offset / vfio_region_offset(1)));
 	lock_release(&device->lock);
 	return does;
 }
@@ -60,29 +75,69 @@ static uint64_t cut(uint64_t value, unsigned int size)
 	return size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value;
 }
 
+/* Whether the access gets to the device at all. */
+static bool answers(const struct vfio_device *device, const struct bar_access *access)
+	REQUIRES(device->lock)
+{
+	lock_assert_held(&device->lock);
+	return !(device->dev.model->bars[access->bar].flags & UIOMMUFD_BAR_IO) ||
+	       pci_config_effective(&device->config) & PCI_COMMAND_IO;
+}
+
+/* All ones where the model does not answer. */
+static uint64_t model_read(struct vfio_device *device, const struct bar_access *access)
+	REQUIRES(device->lock)
+{
+	struct uiommufd_device *dev = &device->dev;
+	const unsigned int width = model_width(access);
+	uint64_t value = 0;
+
+	lock_assert_held(&device->lock);
+	if (!width || !answers(device, access))
+		return UINT64_MAX;
+	for (unsigned int at = 0; at < access->size; at += width)
+		value |= cut(dev->model->read(dev, access->bar, access->off + at, width), width)
+			 << (8 * at);
+	return value;
+}
+
+static void model_write(struct vfio_device *device, const struct bar_access *access, uint64_t value)
+	REQUIRES(device->lock)
+{
+	struct uiommufd_device *dev = &device->dev;
+	const unsigned int width = model_width(access);
+
+	lock_assert_held(&device->lock);
+	if (!width || !answers(device, access))
+		return;
+	for (unsigned int at = 0; at < access->size; at += width)
+		dev->model->write(dev, access->bar, access->off + at, width,
+				  cut(value >> (8 * at), width));
+}
+
 int bar_read(const struct bar_access *access, uint64_t *value)
 {
 	struct vfio_device *device = access->device;
 	const struct uiommufd_model *model = device->dev.model;
-	unsigned int width = model_width(access);
-	int rc = 0;
+	int rc;
 
 	*value = UINT64_MAX;
-	if (in_msix_table(access))
+	if (in_msix_table(access) && !access->mapped)
 		return 0;
 	lock_acquire(&device->lock);
-	if (!decodes(device, access->bar)) {
-		rc = -EIO;
+	rc = check_decoding(device, access->bar);
+	if (rc)
 		goto out;
-	}
-	if (width)
-		*value = 0;
-	for (unsigned int at = 0; width && at < access->size; at += width) {
-		uint64_t part = model->read(&device->dev, access->bar, access->off + at, width);
-
-		*value |= cut(part, width) << (8 * at);
-	}
+	if (in_msix_table(access))
+		*value = vfio_irqs_read_table(&device->irqs, access->off - model->msix_table,
+					      access->size);
+	else if (in_msix_pending(access))
+		*value = vfio_irqs_read_pending(&device->irqs, access->off - model->msix_pba,
+						access->size);
+	else
+		*value = model_read(device, access);
 out:
+
 	lock_release(&device->lock);
 	return rc;
 }
@@ -90,21 +145,21 @@ out:
 int bar_write(const struct bar_access *access, uint64_t value)
 {
 	struct vfio_device *device = access->device;
-	const struct uiommufd_model *model = device->dev.model;
-	unsigned int width = model_width(access);
-	int rc = 0;
+	const uint64_t table = device->dev.model->msix_table;
+	int rc;
 
-	if (in_msix_table(access))
+	if (in_msix_table(access) && !access->mapped)
 		return 0;
 	lock_acquire(&device->lock);
-	if (!decodes(device, access->bar)) {
-		rc = -EIO;
+	rc = check_decoding(device, access->bar);
+	if (rc)
 		goto out;
-	}
-	for (unsigned int at = 0; width && at < access->size; at += width)
-		model->write(&device->dev, access->bar, access->off + at, width,
-			     cut(value >> (8 * at), width));
+	if (in_msix_table(access))
+		vfio_irqs_write_table(&device->irqs, access->off - table, access->size, value);
+	else if (!in_msix_pending(access))
+		model_write(device, access, value);
 out:
+
 	lock_release(&device->lock);
 	return rc;
 }
@@ -120,13 +175,22 @@ static struct bar_access access_at(void *cookie, uint64_t offset, unsigned int s
 		.bar = (unsigned int)index,
 		.off = offset - vfio_region_offset(index),
 		.size = size,
+		.mapped = true,
 	};
+}
+
+/* Neither a load nor a store wakes the device from a low-power feature [CONFIG-FEATURES.2]. */
+static bool is_asleep(const struct bar_access *access)
+{
+	return atomic_load(&access->device->low_power);
 }
 
 static int trap_read(void *cookie, uint64_t offset, unsigned int size, uint64_t *value)
 {
 	const struct bar_access access = access_at(cookie, offset, size);
 
+	if (is_asleep(&access))
+		return -EIO;
 	vfio_work_resume(&access.device->work);
 	return bar_read(&access, value);
 }
@@ -135,6 +199,8 @@ static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t
 {
 	const struct bar_access access = access_at(cookie, offset, size);
 
+	if (is_asleep(&access))
+		return -EIO;
 	vfio_work_resume(&access.device->work);
 	return bar_write(&access, value);
 }

@@ -14,11 +14,13 @@ struct bar_access {
 	unsigned int bar;
 	uint64_t off;
 	unsigned int size;
+	bool mapped; /* comes from a mapping */
 };
 
 /*
- * 0, or -EIO if the BAR does not decode. An access that the model does not support reads as all
- * ones and writes nothing; so does an access to the MSI-X table, which VFIO keeps for itself.
+ * 0, or -EIO if memory does not decode. An access that the model does not support reads as all
+ * ones and writes nothing; so does a read or write of the MSI-X table, which VFIO keeps for itself.
+ * A mapping has the table itself [CONFIG-MSIX-TABLE].
  *
  * Context: takes the device lock; the model runs under it.
  */

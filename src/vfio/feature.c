@@ -29,23 +29,10 @@ struct feature {
 	long (*run)(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t data);
 };
 
-/* ---- bus mastering ---- */
-
-static long set_bus_master(struct vfio_device *device, struct uiommufd_caller *caller,
-			   uint64_t data)
-{
-	struct vfio_device_feature_bus_master master;
-
-	if (caller_read(caller, &master, data, sizeof(master)))
-		return -EFAULT;
-	if (master.op != VFIO_DEVICE_FEATURE_CLEAR_MASTER &&
-	    master.op != VFIO_DEVICE_FEATURE_SET_MASTER)
-		return -EINVAL;
-	vfio_device_set_master(device, master.op == VFIO_DEVICE_FEATURE_SET_MASTER);
-	return 0;
-}
-
-/* ---- low power: each access wakes the device while it lasts, so only the state is kept ---- */
+/*
+ * ---- low power: each call wakes the device while it lasts, so only the state is kept. A mapped
+ * BAR does not answer (bar.c) ----
+ */
 
 /* Takes @wakeup (-1: none) on success. */
 static int enter_low_power(struct vfio_device *device, int wakeup)
@@ -208,9 +195,6 @@ static const struct feature features[] = {
 	[VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT] =
 		{VFIO_DEVICE_FEATURE_GET, sizeof(struct vfio_device_feature_dma_logging_report),
 		 report_logging},
-	[VFIO_DEVICE_FEATURE_BUS_MASTER] = {VFIO_DEVICE_FEATURE_SET,
-					    sizeof(struct vfio_device_feature_bus_master),
-					    set_bus_master},
 };
 
 static const struct feature *find_feature(uint32_t number)

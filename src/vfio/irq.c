@@ -9,6 +9,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "vfio/eventfd.h"
 #include "vfio/thread.h"
@@ -25,13 +26,21 @@ enum {
 static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 {
 	lock_assert_held(&irqs->lock);
-	if (irqs->active != IRQ_INTX || !irqs->level || irqs->masked || irqs->intx_disabled)
+	if (irqs->active != IRQ_INTX || !irqs->level || irqs->masked)
 		return;
 	irqs->masked = true;
 	eventfd_notify(irqs->intx_fd);
 }
 
-/* True: a message was sent, whether or not its vector has an eventfd. */
+/* Masks or unmasks INTx. The command register's mask stays: only the register takes it away. */
+static void set_masked(struct device_irqs *irqs, bool masked) REQUIRES(irqs->lock)
+{
+	lock_assert_held(&irqs->lock);
+	irqs->masked = masked || irqs->intx_disabled;
+	deliver_intx(irqs);
+}
+
+/* True: a message was sent, whether or not its vector is masked or has an eventfd. */
 static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
 {
 	lock_assert_held(&irqs->lock);
@@ -39,12 +48,15 @@ static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(
 		return false;
 	if (vector >= irqs->vectors)
 		return false;
+	if (irqs->active == IRQ_MSI && !(irqs->msi_control & PCI_MSI_FLAGS_ENABLE))
+		return false;
 	if (!irqs->bus_master) {
 		log_fault("%s: message %u is lost: bus mastering is off (command register, bit 2)",
 			  irqs->name, vector);
 		return false;
 	}
-	eventfd_notify(irqs->vector_fds[vector]);
+	if (irqs->active == IRQ_MSI || msix_send(&irqs->table, vector))
+		eventfd_notify(irqs->vector_fds[vector]);
 	return true;
 }
 
@@ -68,12 +80,24 @@ void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 	lock_release(&irqs->lock);
 }
 
-void vfio_irqs_set_command(struct device_irqs *irqs, uint16_t command)
+void vfio_irqs_set_command(struct device_irqs *irqs, bool bus_master, bool intx_disabled)
 {
 	lock_acquire(&irqs->lock);
-	irqs->intx_disabled = command & PCI_COMMAND_INTX_DISABLE;
-	irqs->bus_master = command & PCI_COMMAND_MASTER;
+	if (irqs->intx_disabled != intx_disabled)
+		irqs->masked = intx_disabled;
+	irqs->intx_disabled = intx_disabled;
+	irqs->bus_master = bus_master;
 	deliver_intx(irqs);
+	lock_release(&irqs->lock);
+}
+
+void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control)
+{
+	lock_acquire(&irqs->lock);
+	irqs->msi_control = control & (PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE);
+	/* SET_IRQS may have ended MSI since the program wrote it. */
+	if (irqs->active != IRQ_MSI)
+		irqs->msi_control &= (uint16_t)~PCI_MSI_FLAGS_ENABLE;
 	lock_release(&irqs->lock);
 }
 
@@ -83,10 +107,60 @@ struct pci_irq_status vfio_irqs_status(struct device_irqs *irqs)
 
 	lock_acquire(&irqs->lock);
 	status.intx = irqs->level;
-	status.msi_vectors = irqs->active == IRQ_MSI ? irqs->vectors : 0;
+	status.intx_disabled = irqs->active == IRQ_INTX ? irqs->masked : irqs->intx_disabled;
+	status.msi = irqs->active == IRQ_MSI;
+	status.msi_control = irqs->msi_control;
+	status.msi_log_limit = irqs->msi_log_limit;
 	status.msix = irqs->active == IRQ_MSIX;
 	lock_release(&irqs->lock);
 	return status;
+}
+
+/* ---- the MSI-X table ---- */
+
+uint64_t vfio_irqs_read_table(struct device_irqs *irqs, uint64_t off, unsigned int size)
+{
+	uint64_t value;
+
+	lock_acquire(&irqs->lock);
+	value = msix_read(&irqs->table, off, size);
+	lock_release(&irqs->lock);
+	return value;
+}
+
+void vfio_irqs_write_table(struct device_irqs *irqs, uint64_t off, unsigned int size,
+			   uint64_t value)
+{
+	const unsigned int vector = (unsigned int)(off / PCI_MSIX_ENTRY_SIZE);
+
+	lock_acquire(&irqs->lock);
+	msix_write(&irqs->table, off, size, value);
+	if (irqs->active == IRQ_MSIX && vector < irqs->vectors &&
+	    msix_take_pending(&irqs->table, vector))
+		eventfd_notify(irqs->vector_fds[vector]);
+	lock_release(&irqs->lock);
+}
+
+uint64_t vfio_irqs_read_pending(struct device_irqs *irqs, uint64_t off, unsigned int size)
+{
+	uint64_t value;
+
+	lock_acquire(&irqs->lock);
+	value = msix_read_pending(&irqs->table, off, size);
+	lock_release(&irqs->lock);
+	return value;
+}
+
+void vfio_irqs_reset(struct device_irqs *irqs)
+{
+	vfio_irqs_set_level(irqs, false);
+	lock_acquire(&irqs->lock);
+	msix_reset(&irqs->table);
+	for (unsigned int i = 0; irqs->active == IRQ_MSIX && i < irqs->vectors; i++) {
+		if (irqs->vector_fds[i] >= 0)
+			msix_set(&irqs->table, i);
+	}
+	lock_release(&irqs->lock);
 }
 
 /*
@@ -118,8 +192,7 @@ static void *watch_thread(void *arg)
 			pthread_cond_broadcast(&watch->changed);
 			continue;
 		}
-		irqs->masked = false;
-		deliver_intx(irqs);
+		set_masked(irqs, false);
 	}
 	lock_release(&irqs->lock);
 	return NULL;
@@ -185,6 +258,31 @@ static void replace_fd(struct device_irqs *irqs, int *slot, int fd)
 	eventfd_drop(old);
 }
 
+/* Fills the entry of @vector in the table; what was pending is sent. */
+static void unmask_vector(struct device_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
+{
+	lock_assert_held(&irqs->lock);
+	msix_set(&irqs->table, vector);
+	if (msix_take_pending(&irqs->table, vector))
+		eventfd_notify(irqs->vector_fds[vector]);
+}
+
+/* Puts @fd (-1: none) in place of the eventfd of @vector of MSI or MSI-X. */
+static void set_vector(struct device_irqs *irqs, enum irq_index index, unsigned int vector, int fd)
+{
+	int old;
+
+	lock_acquire(&irqs->lock);
+	old = irqs->vector_fds[vector];
+	irqs->vector_fds[vector] = fd;
+	if (index == IRQ_MSIX && fd >= 0)
+		unmask_vector(irqs, vector);
+	else if (index == IRQ_MSIX)
+		msix_mask(&irqs->table, vector);
+	lock_release(&irqs->lock);
+	eventfd_drop(old);
+}
+
 /* Ends INTx, MSI or MSI-X and drops its eventfds, if @index is active. */
 static void end_index(struct device_irqs *irqs, enum irq_index index) REQUIRES(irqs->set_lock)
 {
@@ -198,12 +296,13 @@ static void end_index(struct device_irqs *irqs, enum irq_index index) REQUIRES(i
 	irqs->active = IRQ_NONE;
 	irqs->vectors = 0;
 	irqs->masked = false;
+	irqs->msi_control &= (uint16_t)~PCI_MSI_FLAGS_ENABLE;
 	lock_release(&irqs->lock);
 
 	(void)set_unmask_fd(irqs, -1);
 	replace_fd(irqs, &irqs->intx_fd, -1);
 	for (unsigned int i = 0; i < vectors; i++)
-		replace_fd(irqs, &irqs->vector_fds[i], -1);
+		set_vector(irqs, index, i, -1);
 }
 
 /* ---- SET_IRQS [PCI-IRQ] ---- */
@@ -258,6 +357,8 @@ static int intx_trigger(struct device_irqs *irqs, const struct irq_request *requ
 			return rc;
 		replace_fd(irqs, &irqs->intx_fd, fd);
 		lock_acquire(&irqs->lock);
+		if (!active)
+			irqs->masked = irqs->intx_disabled;
 		irqs->active = IRQ_INTX;
 		deliver_intx(irqs);
 		lock_release(&irqs->lock);
@@ -295,32 +396,46 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 	}
 	if (request_acts(request, 0)) {
 		lock_acquire(&irqs->lock);
-		irqs->masked = masked;
-		deliver_intx(irqs);
+		set_masked(irqs, masked);
 		lock_release(&irqs->lock);
 	}
 	return 0;
 }
 
-/* Gives the vectors of @request their eventfds; on failure they have none any more. */
+/*
+ * Gives the vectors of @request their eventfds. On failure those up to the one that fails have none
+ * any more [CONFIG-IRQ.8].
+ */
 static int set_vector_fds(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
+	unsigned int failed;
 	int fd, rc;
 
 	lock_assert_held(&irqs->set_lock);
 	for (unsigned int i = 0; i < request->count; i++) {
+		failed = i;
 		rc = take_fd(request, i, &fd);
 		if (rc)
 			goto out_drop;
-		replace_fd(irqs, &irqs->vector_fds[request->start + i], fd);
+		set_vector(irqs, request->index, request->start + i, fd);
 	}
 	return 0;
 
 out_drop:
-	for (unsigned int i = 0; i < request->count; i++)
-		replace_fd(irqs, &irqs->vector_fds[request->start + i], -1);
+	for (unsigned int i = 0; i <= failed; i++)
+		set_vector(irqs, request->index, request->start + i, -1);
 	return rc;
+}
+
+/* The control register says so, and for how many vectors: log2, rounded up. */
+static void enable_msi(struct device_irqs *irqs) REQUIRES(irqs->lock)
+{
+	const unsigned int last = irqs->vectors - 1;
+
+	lock_assert_held(&irqs->lock);
+	irqs->msi_log_limit = last ? log2_floor(last) + 1 : 0;
+	irqs->msi_control = (uint16_t)(PCI_MSI_FLAGS_ENABLE | irqs->msi_log_limit << 4);
 }
 
 /* The first eventfds decide how many vectors are enabled; MSI-X can grow later. */
@@ -341,6 +456,8 @@ static int set_vectors(struct device_irqs *irqs, const struct irq_request *reque
 	irqs->active = request->index;
 	if (end > irqs->vectors)
 		irqs->vectors = end;
+	if (first && request->index == IRQ_MSI)
+		enable_msi(irqs);
 	lock_release(&irqs->lock);
 	return 0;
 }
@@ -437,16 +554,18 @@ int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model,
 
 	*irqs = (struct device_irqs){
 		.name = name,
-		.counts = {model->intx, model->msi_vectors, model->msix_vectors, model->pcie, 1},
+		.counts = {model->intx, model->msi_vectors, model->msix_vectors, 1, 1},
 		.unmask = {.fd = -1, .next = -1},
 		.active = IRQ_NONE,
 		.intx_fd = -1,
 		.event_fds = {-1, -1},
 	};
+	if (msix_init(&irqs->table, model->msix_vectors))
+		return -ENOMEM;
 	if (most) {
 		irqs->vector_fds = alloc_array(most, sizeof(*irqs->vector_fds));
 		if (!irqs->vector_fds)
-			return -ENOMEM;
+			goto out_table;
 	}
 	for (unsigned int i = 0; i < most; i++)
 		irqs->vector_fds[i] = -1;
@@ -454,6 +573,10 @@ int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model,
 	lock_init(&irqs->lock, LOCK_IRQ);
 	pthread_cond_init(&irqs->unmask.changed, NULL);
 	return 0;
+
+out_table:
+	msix_destroy(&irqs->table);
+	return -ENOMEM;
 }
 
 void vfio_irqs_disable(struct device_irqs *irqs)
@@ -474,6 +597,7 @@ void vfio_irqs_destroy(struct device_irqs *irqs)
 	lock_destroy(&irqs->lock);
 	lock_destroy(&irqs->set_lock);
 	alloc_free(irqs->vector_fds);
+	msix_destroy(&irqs->table);
 }
 
 void vfio_irqs_fork_child(struct device_irqs *irqs)

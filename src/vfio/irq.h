@@ -23,6 +23,7 @@
 #include <uiommufd/device.h>
 
 #include "base/lock.h"
+#include "vfio/msix.h"
 #include "vfio/pci_config.h"
 
 /* Indices, numbered as in the API. */
@@ -58,8 +59,12 @@ struct device_irqs {
 	bool level, masked;
 	int intx_fd;
 
-	unsigned int vectors; /* enabled, of MSI or MSI-X */
-	int *vector_fds;      /* one for each vector that the device has; -1: none */
+	unsigned int vectors;	    /* enabled, of MSI or MSI-X */
+	uint16_t msi_control;	    /* of the device: PCI_MSI_FLAGS_ENABLE, PCI_MSI_FLAGS_QSIZE */
+	unsigned int msi_log_limit; /* QSIZE for the vectors that were enabled last */
+	int *vector_fds;	    /* one for each vector that the device has; -1: none */
+
+	struct msix_table table;
 
 	int event_fds[2]; /* ERR, REQ */
 };
@@ -89,14 +94,36 @@ int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request);
 /* Drops all eventfds and deasserts the line. */
 void vfio_irqs_disable(struct device_irqs *irqs);
 
-/* The command register has changed to @command (PCI_COMMAND_...). */
-void vfio_irqs_set_command(struct device_irqs *irqs, uint16_t command);
+/*
+ * The command register has changed: @bus_master: the device may send messages; @intx_disabled: the
+ * program has disabled INTx there, which masks it; enabling it unmasks it, however it was masked
+ * [CONFIG-INTX].
+ */
+void vfio_irqs_set_command(struct device_irqs *irqs, bool bus_master, bool intx_disabled);
+
+/*
+ * The control register of MSI has been written (PCI_MSI_FLAGS_...): without ENABLE, no messages are
+ * sent, although they stay set up.
+ */
+void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control);
 
 /*
  * For the model: INTA# changes to @level; message @vector (false: interrupts are not messages now).
  */
 void vfio_irqs_set_level(struct device_irqs *irqs, bool level);
 bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector);
+
+/*
+ * Accesses of the program to the MSI-X table and the pending bits in the device's memory: @off and
+ * @size are inside of them. Unmasking a vector sends it if it is pending.
+ */
+uint64_t vfio_irqs_read_table(struct device_irqs *irqs, uint64_t off, unsigned int size);
+void vfio_irqs_write_table(struct device_irqs *irqs, uint64_t off, unsigned int size,
+			   uint64_t value);
+uint64_t vfio_irqs_read_pending(struct device_irqs *irqs, uint64_t off, unsigned int size);
+
+/* The device has been reset: no line is asserted; the MSI-X table is as SET_IRQS has left it. */
+void vfio_irqs_reset(struct device_irqs *irqs);
 
 /* The state that config space shows. */
 struct pci_irq_status vfio_irqs_status(struct device_irqs *irqs);

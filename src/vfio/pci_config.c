@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Config space (PCI Local Bus 3.0 6.1, 6.8; PCI Express 6.0 7.5) [CONFIG]: built at power-up, then
- * bytes and masks. Sizing a BAR needs no code: the address bits below its size are not writable, so
- * a write of all ones reads back as the size.
+ * The registers of config space (PCI Local Bus 3.0 6.1, 6.8; PCI Express 6.0 7.5): built at
+ * power-up, then bytes and masks. Sizing a BAR needs no code: the address bits below its size are
+ * not writable, so a write of all ones reads back as the size.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -10,6 +10,11 @@
 
 #include "base/check.h"
 #include "vfio/pci_config.h"
+
+/* Of the header type, whose other bits are the layout. */
+enum {
+	HEADER_MULTIFUNCTION = 0x80
+};
 
 /* Power states, as encoded in PMCSR. */
 enum {
@@ -23,6 +28,11 @@ enum {
 	CAP_MSIX = 0x50,
 	CAP_EXPRESS = 0x60,
 	CAP_PM = 0xa0,
+	CAP_VPD = 0xa8,
+	CAPS_OF_MODEL = 0xb0,
+	EXT_CAP_ERRORS = PCI_CONFIG_SIZE,
+	EXT_CAPS_OF_MODEL = 0x130,
+	MAX_VPD = 32768,
 };
 
 /* Ranges of bus addresses that BARs are shown in: one step for each device. */
@@ -86,6 +96,39 @@ static bool msix_ok(const struct uiommufd_model *model)
 	       model->msix_table + table <= size && model->msix_pba + pba <= size;
 }
 
+/* @used: which bytes of config space capabilities before it have. */
+static bool cap_ok(const struct uiommufd_model *model, const struct uiommufd_capability *cap,
+		   bool used[PCI_CONFIG_SIZE_EXPRESS])
+{
+	const bool extended = cap->off >= PCI_CONFIG_SIZE;
+	const uint32_t end = (uint32_t)cap->off + cap->size;
+
+	if (cap->off % 4 || cap->size < (extended ? 4 : 2))
+		return false;
+	if (extended && (!model->pcie || end > PCI_CONFIG_SIZE_EXPRESS))
+		return false;
+	if (!extended && (cap->id > UINT8_MAX || end > PCI_CONFIG_SIZE))
+		return false;
+	if (cap->off < CAPS_OF_MODEL || (cap->off > EXT_CAP_ERRORS && cap->off < EXT_CAPS_OF_MODEL))
+		return false;
+	for (uint32_t i = cap->off; i < end; i++) {
+		if (used[i])
+			return false;
+		used[i] = true;
+	}
+	return true;
+}
+
+static bool caps_ok(const struct uiommufd_model *model)
+{
+	bool used[PCI_CONFIG_SIZE_EXPRESS] = {false};
+
+	for (const struct uiommufd_capability *cap = model->capabilities; cap && cap->size; cap++)
+		if (!cap_ok(model, cap, used))
+			return false;
+	return true;
+}
+
 int pci_model_check(const struct uiommufd_model *model)
 {
 	for (unsigned int i = 0; i < PCI_BARS; i++)
@@ -93,7 +136,10 @@ int pci_model_check(const struct uiommufd_model *model)
 			return -EINVAL;
 	if (model->msi_vectors > 32 || (model->msi_vectors && !is_power_of_two(model->msi_vectors)))
 		return -EINVAL;
-	return msix_ok(model) ? 0 : -EINVAL;
+	if ((model->flr && !model->pcie) || !model->vpd != !model->vpd_size ||
+	    model->vpd_size > MAX_VPD)
+		return -EINVAL;
+	return msix_ok(model) && caps_ok(model) ? 0 : -EINVAL;
 }
 
 void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
@@ -155,9 +201,7 @@ static void init_command(struct pci_config *config, const struct uiommufd_model 
 									 : PCI_COMMAND_MEMORY;
 	put(config->bytes, PCI_COMMAND, decode, 2);
 	put(config->writable, PCI_COMMAND,
-	    (uint64_t)decode | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
-		    PCI_COMMAND_INTX_DISABLE,
-	    2);
+	    (uint64_t)decode | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR, 2);
 }
 
 /*
@@ -198,23 +242,91 @@ static uint32_t add_msix(struct pci_config *config, const struct uiommufd_model 
 	return link;
 }
 
-/* D0 and D3hot; the device keeps its state in D3hot. */
-static uint32_t add_pm(struct pci_config *config, uint32_t link)
+/* D0 and D3hot. */
+static uint32_t add_pm(struct pci_config *config, const struct uiommufd_model *model, uint32_t link)
 {
 	link = add_cap(config, link, CAP_PM, PCI_CAP_ID_PM);
 	config->pm = CAP_PM;
 	put(config->bytes, CAP_PM + PCI_PM_PMC, 3, 2); /* version 1.2 of the specification */
-	put(config->bytes, CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET, 2);
-	put(config->writable, CAP_PM + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, 2);
+	put(config->bytes, CAP_PM + PCI_PM_CTRL, model->d3_reset ? 0 : PCI_PM_CTRL_NO_SOFT_RESET,
+	    2);
 	return link;
 }
 
-/* An endpoint on a link of one lane at 2.5 GT/s. */
-static void add_express(struct pci_config *config, uint32_t link)
+/* What follows the header of @header bytes. */
+static void put_body(struct pci_config *config, const struct uiommufd_capability *cap,
+		     uint32_t header)
 {
+	if (cap->bytes)
+		memcpy(config->bytes + cap->off + header, cap->bytes, cap->size - header);
+	if (cap->writable)
+		memcpy(config->writable + cap->off + header, cap->writable, cap->size - header);
+}
+
+static uint32_t add_model_caps(struct pci_config *config, const struct uiommufd_model *model,
+			       uint32_t link)
+{
+	for (const struct uiommufd_capability *cap = model->capabilities; cap && cap->size; cap++) {
+		if (cap->off >= PCI_CONFIG_SIZE)
+			continue;
+		link = add_cap(config, link, (uint8_t)cap->off, (uint8_t)cap->id);
+		put_body(config, cap, 2);
+		if (cap->id == PCI_CAP_ID_AF)
+			config->af = (uint8_t)cap->off;
+		if (cap->id == PCI_CAP_ID_VPD)
+			config->vpd = (uint8_t)cap->off;
+	}
+	return link;
+}
+
+/* Extended ones: the first is at 0x100, whether or not it has been met when another is linked. */
+static void add_model_ext_caps(struct pci_config *config, const struct uiommufd_model *model)
+{
+	uint32_t link = PCI_CONFIG_SIZE;
+
+	for (const struct uiommufd_capability *cap = model->capabilities; cap && cap->size; cap++) {
+		if (cap->off < PCI_CONFIG_SIZE)
+			continue;
+		put(config->bytes, cap->off, cap->id, 2);
+		put(config->bytes, cap->off + 2, get16(config->bytes, cap->off + 2) | cap->version,
+		    2);
+		put_body(config, cap, 4);
+		if (cap->off == PCI_CONFIG_SIZE)
+			continue;
+		put(config->bytes, link + 2, get16(config->bytes, link + 2) | cap->off << 4, 2);
+		link = cap->off;
+	}
+}
+
+static bool model_replaces_errors(const struct uiommufd_model *model)
+{
+	for (const struct uiommufd_capability *cap = model->capabilities; cap && cap->size; cap++)
+		if (cap->off == EXT_CAP_ERRORS)
+			return true;
+	return false;
+}
+
+/*
+ * An endpoint on a link of one lane at 2.5 GT/s, with payloads of up to 256 bytes and every timeout
+ * of completions. After power-on it may relax the order, not snoop, and read 512 bytes at once.
+ */
+static void add_express(struct pci_config *config, const struct uiommufd_model *model,
+			uint32_t link)
+{
+	enum {
+		PAYLOAD_256 = 1,
+		TIMEOUTS = 0x1f, /* all ranges, and none */
+	};
+
 	add_cap(config, link, CAP_EXPRESS, PCI_CAP_ID_EXP);
+	config->express = CAP_EXPRESS;
 	put(config->bytes, CAP_EXPRESS + PCI_EXP_FLAGS, 2, 2);
-	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_RBER, 4);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP,
+	    PCI_EXP_DEVCAP_RBER | PAYLOAD_256 | (model->flr ? PCI_EXP_DEVCAP_FLR : 0), 4);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCTL,
+	    PCI_EXP_DEVCTL_RELAX_EN | PCI_EXP_DEVCTL_NOSNOOP_EN | PCI_EXP_DEVCTL_READRQ_512B, 2);
+	put(config->bytes, CAP_EXPRESS + PCI_EXP_DEVCAP2, TIMEOUTS, 4);
+	put(config->writable, CAP_EXPRESS + PCI_EXP_DEVCTL2, TIMEOUTS, 2);
 	put(config->bytes, CAP_EXPRESS + PCI_EXP_LNKCAP,
 	    PCI_EXP_LNKCAP_SLS_2_5GB | 1 << PCI_EXP_LNKSTA_NLW_SHIFT, 4);
 	put(config->bytes, CAP_EXPRESS + PCI_EXP_LNKSTA,
@@ -226,7 +338,7 @@ static void add_express(struct pci_config *config, uint32_t link)
 }
 
 /*
- * Advanced Error Reporting, the only extended capability. No error ever occurs on the bus; the
+ * Advanced Error Reporting. No error ever occurs on the bus; the
  * masks that software writes are kept.
  */
 static void add_error_reporting(struct pci_config *config)
@@ -272,11 +384,18 @@ void pci_config_init(struct pci_config *config, const struct uiommufd_model *mod
 		link = add_msi(config, model, link);
 	if (model->msix_vectors)
 		link = add_msix(config, model, link);
-	link = add_pm(config, link);
-	if (model->pcie) {
-		add_express(config, link);
-		add_error_reporting(config);
+	link = add_pm(config, model, link);
+	if (model->vpd) {
+		link = add_cap(config, link, CAP_VPD, PCI_CAP_ID_VPD);
+		config->vpd = CAP_VPD;
 	}
+	link = add_model_caps(config, model, link);
+	if (!model->pcie)
+		return;
+	add_express(config, model, link);
+	if (!model_replaces_errors(model))
+		add_error_reporting(config);
+	add_model_ext_caps(config, model);
 }
 
 void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, uint32_t len)
@@ -298,7 +417,6 @@ static uint16_t power_state(const struct pci_config *config)
 
 void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, uint32_t len)
 {
-	const uint16_t state = power_state(config);
 	const uint8_t *from = buf;
 
 	for (uint32_t i = 0; i < len; i++) {
@@ -307,14 +425,40 @@ void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, 
 		config->bytes[off + i] =
 			(uint8_t)((config->bytes[off + i] & ~mask) | (from[i] & mask));
 	}
-	/* The device does not support D1 and D2: the state does not change. */
-	if (power_state(config) != PCI_D0 && power_state(config) != PCI_D3HOT)
-		set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, state);
+}
+
+void pci_config_set_multifunction(struct pci_config *config)
+{
+	config->bytes[PCI_HEADER_TYPE] |= HEADER_MULTIFUNCTION;
+}
+
+bool pci_config_has_flr(const struct pci_config *config)
+{
+	/* The bit is in the highest byte of DEVCAP. */
+	return config->express &&
+	       config->bytes[config->express + PCI_EXP_DEVCAP + 3] & PCI_EXP_DEVCAP_FLR >> 24;
+}
+
+bool pci_config_has_af_flr(const struct pci_config *config)
+{
+	const uint8_t both = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
+
+	return config->af && (config->bytes[config->af + PCI_AF_CAP] & both) == both;
+}
+
+bool pci_config_has_d3_reset(const struct pci_config *config)
+{
+	return !(get16(config->bytes, config->pm + PCI_PM_CTRL) & PCI_PM_CTRL_NO_SOFT_RESET);
 }
 
 uint16_t pci_config_command(const struct pci_config *config)
 {
 	return get16(config->bytes, PCI_COMMAND);
+}
+
+void pci_config_set_command(struct pci_config *config, uint16_t command)
+{
+	put(config->bytes, PCI_COMMAND, command, 2);
 }
 
 uint16_t pci_config_effective(const struct pci_config *config)
@@ -326,28 +470,31 @@ uint16_t pci_config_effective(const struct pci_config *config)
 	return command & (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
+bool pci_config_set_power(struct pci_config *config, unsigned int state)
+{
+	const unsigned int old = power_state(config);
+
+	/* The device does not support D1 and D2: the state does not change. */
+	if (state != PCI_D0 && state != PCI_D3HOT)
+		return false;
+	set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, state);
+	return old == PCI_D3HOT && state == PCI_D0 && pci_config_has_d3_reset(config);
+}
+
 void pci_config_wake(struct pci_config *config)
 {
-	set_field(config, config->pm + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK, PCI_D0);
+	(void)pci_config_set_power(config, PCI_D0);
 }
 
 void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status)
 {
 	set_field(config, PCI_STATUS, PCI_STATUS_INTERRUPT,
 		  status->intx ? PCI_STATUS_INTERRUPT : 0);
-	if (config->msi) {
-		unsigned int enable = 0;
-
-		/* Multiple Message Enable: log2 of the number of vectors, rounded up. */
-		if (status->msi_vectors) {
-			unsigned int last = status->msi_vectors - 1;
-			unsigned int log_vectors = last ? log2_floor(last) + 1 : 0;
-
-			enable = PCI_MSI_FLAGS_ENABLE | log_vectors << 4;
-		}
+	set_field(config, PCI_COMMAND, PCI_COMMAND_INTX_DISABLE,
+		  status->intx_disabled ? PCI_COMMAND_INTX_DISABLE : 0);
+	if (config->msi)
 		set_field(config, config->msi + PCI_MSI_FLAGS,
-			  PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE, enable);
-	}
+			  PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE, status->msi_control);
 	if (config->msix)
 		set_field(config, config->msix + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE,
 			  status->msix ? PCI_MSIX_FLAGS_ENABLE : 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The config space of a PCI device: a type 0 header and its capabilities, made from a model, and a
- * mask of the bits that a write changes. Writes have no effect elsewhere: the device asks for the
- * registers that concern it (pci_config_effective()).
+ * The config space of a PCI device, as it is on the bus: a type 0 header and its capabilities, made
+ * from a model, and a mask of the bits that a write changes. Writes have no effect elsewhere: the
+ * device asks for the registers that concern it (pci_config_effective()). Programs do not see
+ * these registers but the view of them that VFIO gives (pci_view.h); sysfs shows them.
  *
  * Locks: none of its own; the device lock guards it.
  */
@@ -31,17 +32,22 @@ struct pci_window {
 
 struct pci_config {
 	uint32_t size;
-	uint8_t msi, msix; /* offsets of the capabilities; 0: none */
-	uint8_t pm;
+	uint8_t msi, msix, express; /* offsets of the capabilities; 0: none */
+	uint8_t pm, vpd, af;
+	uint8_t *vpd_bytes; /* what is behind VPD; borrowed, from the device. NULL: not valid */
+	uint32_t vpd_size;
 	uint8_t bytes[PCI_CONFIG_SIZE_EXPRESS];
 	uint8_t writable[PCI_CONFIG_SIZE_EXPRESS];
 };
 
 /* The state of interrupts that config space shows. */
 struct pci_irq_status {
-	bool intx;		  /* the INTA# line is asserted */
-	unsigned int msi_vectors; /* sent by MSI; 0: disabled */
-	bool msix;		  /* MSI-X is enabled */
+	bool intx;		    /* the INTA# line is asserted */
+	bool intx_disabled;	    /* VFIO masks it in the command register */
+	bool msi;		    /* SET_IRQS has enabled MSI */
+	uint16_t msi_control;	    /* PCI_MSI_FLAGS_ENABLE, PCI_MSI_FLAGS_QSIZE of the device */
+	unsigned int msi_log_limit; /* the most that QSIZE can be */
+	bool msix;		    /* MSI-X is enabled */
 };
 
 /* 0, or -EINVAL: the BARs, vectors or tables of @model contradict each other. */
@@ -51,7 +57,9 @@ int pci_model_check(const struct uiommufd_model *model);
 void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
 		    struct pci_window windows[PCI_BARS]);
 
-/* Config space after firmware has set the device up: BARs placed, decoding on, bus mastering off.
+/*
+ * Config space after firmware has set the device up: BARs placed, decoding on, bus mastering off.
+ * The caller sets vpd_bytes and vpd_size.
  */
 void pci_config_init(struct pci_config *config, const struct uiommufd_model *model,
 		     const struct pci_window windows[PCI_BARS]);
@@ -60,14 +68,32 @@ void pci_config_init(struct pci_config *config, const struct uiommufd_model *mod
 void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, uint32_t len);
 void pci_config_write(struct pci_config *config, uint32_t off, const void *buf, uint32_t len);
 
-/* The command register (PCI_COMMAND_MEMORY, ...). */
+/* The command register (PCI_COMMAND_MEMORY, ...). Setting it sets all bits. */
 uint16_t pci_config_command(const struct pci_config *config);
+void pci_config_set_command(struct pci_config *config, uint16_t command);
 
 /* The bits of it that are in effect: in D3hot a device neither decodes its BARs nor does DMA. */
 uint16_t pci_config_effective(const struct pci_config *config);
 
+/*
+ * Changes the power state to @state, 0 (D0) or 3 (D3hot); there are no others. True: the device has
+ * lost its state on the way back from D3hot.
+ */
+bool pci_config_set_power(struct pci_config *config, unsigned int state);
+
 /* Changes the power state to D0, like any reset. */
 void pci_config_wake(struct pci_config *config);
+
+/* The device is one of several functions. */
+void pci_config_set_multifunction(struct pci_config *config);
+
+/*
+ * Whether the device can be reset by a register of its own: DEVCTL of PCI Express, the control
+ * register of Advanced Features, or the way through D3hot.
+ */
+bool pci_config_has_flr(const struct pci_config *config);
+bool pci_config_has_af_flr(const struct pci_config *config);
+bool pci_config_has_d3_reset(const struct pci_config *config);
 
 /* Updates the bits that show the state of interrupts. */
 void pci_config_show_irqs(struct pci_config *config, const struct pci_irq_status *status);

@@ -4,7 +4,7 @@
  * position is index << 40 | offset.
  *
  * User memory is copied without the device lock, so that a page fault does not block the device;
- * each access of up to 8 bytes takes the lock.
+ * each access of up to 8 bytes, of config space up to 4, takes the lock.
  */
 #include <errno.h>
 
@@ -98,15 +98,16 @@ static ssize_t bar_rw(struct vfio_device *device, struct uiommufd_caller *caller
 static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t off,
 			 uint64_t buf, size_t len, bool write)
 {
+	bool reset = false;
 	uint64_t end, part;
 	int rc;
 
 	if (check_add(off, len, &end) || end > device->config.size)
 		return -EFAULT;
 	for (uint64_t at = off; at < end; at += part) {
-		uint8_t bytes[8];
+		uint8_t bytes[4];
 
-		part = access_size(at, end - at);
+		part = pci_view_piece(&device->view, (uint32_t)at, (uint32_t)(end - at));
 		if (write) {
 			rc = caller_read(caller, bytes, buf + (at - off), part);
 			if (rc)
@@ -114,10 +115,12 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 		}
 		lock_acquire(&device->lock);
 		if (write)
-			vfio_config_write(device, (uint32_t)at, bytes, (uint32_t)part);
+			reset = vfio_config_write(device, (uint32_t)at, bytes, (uint32_t)part);
 		else
 			vfio_config_read(device, (uint32_t)at, bytes, (uint32_t)part);
 		lock_release(&device->lock);
+		if (reset)
+			vfio_device_reset(device);
 		if (!write) {
 			rc = caller_write(caller, buf + (at - off), bytes, part);
 			if (rc)

@@ -100,6 +100,57 @@ static void init_names(struct vfio_device *device, const struct device_spec *con
 	device->file_ops.name = device->path;
 }
 
+/* Resets and closing keep what programs write to vital product data. 0 or -ENOMEM. */
+static int copy_vpd(struct vfio_device *device)
+{
+	const struct uiommufd_model *model = device->dev.model;
+
+	if (!model->vpd)
+		return 0;
+	device->vpd = alloc_zeroed(model->vpd_size);
+	if (!device->vpd)
+		return -ENOMEM;
+	memcpy(device->vpd, model->vpd, model->vpd_size);
+	return 0;
+}
+
+/* The registers as they are when the device is powered up. */
+static void init_config(struct vfio_device *device)
+{
+	pci_config_init(&device->config, device->dev.model, device->windows);
+	device->config.vpd_bytes = device->vpd;
+	device->config.vpd_size = (uint32_t)device->dev.model->vpd_size;
+	if (atomic_load(&device->multifunction))
+		pci_config_set_multifunction(&device->config);
+}
+
+static void set_multifunction(struct vfio_device *device)
+{
+	atomic_store(&device->multifunction, true);
+	lock_acquire(&device->lock);
+	pci_config_set_multifunction(&device->config);
+	lock_release(&device->lock);
+}
+
+/* Finds the devices on the bus of the new @device, and in its slot. */
+static void meet_neighbours(struct vfio_device *device) REQUIRES(vfio_registry_lock)
+{
+	const struct pci_bdf bdf = device->bdf;
+	struct vfio_device *other;
+
+	lock_assert_held(&vfio_registry_lock);
+	cds_list_for_each_entry (other, &registry, link) {
+		if (other->bdf.domain != bdf.domain || other->bdf.bus != bdf.bus)
+			continue;
+		atomic_store(&device->shares_bus, true);
+		atomic_store(&other->shares_bus, true);
+		if (other->bdf.slot != bdf.slot)
+			continue;
+		set_multifunction(device);
+		set_multifunction(other);
+	}
+}
+
 int vfio_device_create(const struct device_spec *config, struct vfio_device **out)
 {
 	const struct uiommufd_model *model = config->model;
@@ -116,7 +167,11 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	device->wakeup_fd = -1;
 	init_names(device, config);
 	pci_place_bars(model, config->index, device->windows);
-	pci_config_init(&device->config, model, device->windows);
+	rc = copy_vpd(device);
+	if (rc)
+		goto out_options;
+	init_config(device);
+	pci_view_init(&device->view, &device->config);
 	rc = copy_options(&device->dev, config);
 	if (rc)
 		goto out_options;
@@ -138,6 +193,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 		goto out_model;
 
 	lock_acquire(&vfio_registry_lock);
+	meet_neighbours(device);
 	cds_list_add_tail(&device->link, &registry);
 	lock_release(&vfio_registry_lock);
 	*out = device;
@@ -156,6 +212,7 @@ out_endpoint:
 	iommu_endpoint_destroy(device->endpoint);
 out_options:
 	free_options(&device->dev);
+	alloc_free(device->vpd);
 	alloc_free(device);
 	return rc;
 }
@@ -181,17 +238,19 @@ void vfio_device_destroy(struct vfio_device *device)
 	lock_destroy(&device->bind_lock);
 	iommu_endpoint_destroy(device->endpoint);
 	free_options(&device->dev);
+	alloc_free(device->vpd);
 	alloc_free(device);
 }
 
 /* Does what follows from the command register. */
 static void apply_command(struct vfio_device *device) REQUIRES(device->lock)
 {
-	uint16_t command = pci_config_effective(&device->config);
+	const bool master = pci_config_effective(&device->config) & PCI_COMMAND_MASTER;
 
 	lock_assert_held(&device->lock);
-	atomic_store(&device->bus_master, command & PCI_COMMAND_MASTER);
-	vfio_irqs_set_command(&device->irqs, command);
+	atomic_store(&device->bus_master, master);
+	vfio_irqs_set_command(&device->irqs, master,
+			      pci_view_command(&device->view) & PCI_COMMAND_INTX_DISABLE);
 }
 
 /* While the work of the device is held. */
@@ -201,28 +260,46 @@ static void reset_model(struct vfio_device *device) REQUIRES(device->lock)
 	assert(device->work.held);
 	if (device->dev.model->reset)
 		device->dev.model->reset(&device->dev);
-	vfio_irqs_set_level(&device->irqs, false);
+	vfio_irqs_reset(&device->irqs);
 }
 
-static void power_up(struct vfio_device *device)
+/* @command: the command register then; NULL: the device decodes what it has [CONFIG-OPEN]. */
+static void power_up(struct vfio_device *device, const uint16_t *command)
 {
 	vfio_work_hold(&device->work);
 	lock_acquire(&device->lock);
-	pci_config_init(&device->config, device->dev.model, device->windows);
+	init_config(device);
+	if (command)
+		pci_config_set_command(&device->config, *command);
+	pci_view_init(&device->view, &device->config);
 	apply_command(device);
 	reset_model(device);
 	lock_release(&device->lock);
 	vfio_work_release(&device->work);
 }
 
+/*
+ * Whether the device can be reset alone: by itself, or by the bridge above it if there is one and
+ * no other device below it.
+ */
+static bool can_reset(struct vfio_device *device)
+{
+	return pci_config_has_flr(&device->config) || pci_config_has_af_flr(&device->config) ||
+	       pci_config_has_d3_reset(&device->config) ||
+	       (device->bdf.bus != 0 && !atomic_load(&device->shares_bus));
+}
+
 void vfio_device_enable(struct vfio_device *device)
 {
 	lock_assert_held(&device->bind_lock);
-	power_up(device);
+	power_up(device, NULL);
+	device->resettable = can_reset(device);
 }
 
 void vfio_device_disable(struct vfio_device *device)
 {
+	const uint16_t closed = PCI_COMMAND_INTX_DISABLE;
+
 	lock_assert_held(&device->bind_lock);
 	vfio_feature_disable(device);
 	vfio_ioeventfds_stop(&device->ioeventfds);
@@ -230,7 +307,7 @@ void vfio_device_disable(struct vfio_device *device)
 	iommufd_device_refuse_pages(device->iommufd, true);
 	vfio_work_stop(&device->work);
 	vfio_irqs_disable(&device->irqs);
-	power_up(device);
+	power_up(device, &closed);
 	assert(device->irqs.active == IRQ_NONE && device->ioeventfds.epoll < 0);
 	assert(!atomic_load(&device->bus_master));
 }
@@ -257,25 +334,21 @@ void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint3
 
 	lock_assert_held(&device->lock);
 	pci_config_show_irqs(&device->config, &status);
-	pci_config_read(&device->config, off, buf, len);
+	pci_view_read(&device->view, off, buf, len);
 }
 
-void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
+bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
 {
+	struct pci_irq_status status = vfio_irqs_status(&device->irqs);
+	unsigned int effects;
+
 	lock_assert_held(&device->lock);
-	pci_config_write(&device->config, off, buf, len);
+	pci_config_show_irqs(&device->config, &status);
+	effects = pci_view_write(&device->view, off, buf, len, &status);
+	if (effects & PCI_EFFECT_MSI)
+		vfio_irqs_set_msi_control(&device->irqs, pci_view_msi_control(&device->view));
 	apply_command(device);
-}
-
-void vfio_device_set_master(struct vfio_device *device, bool master)
-{
-	uint16_t command;
-
-	lock_acquire(&device->lock);
-	command = pci_config_command(&device->config);
-	command = (uint16_t)(master ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
-	vfio_config_write(device, PCI_COMMAND, &command, sizeof(command));
-	lock_release(&device->lock);
+	return effects & PCI_EFFECT_RESET;
 }
 
 /* ---- properties ---- */
@@ -307,11 +380,14 @@ struct uiommufd_device *vfio_device_dev(struct vfio_device *device)
 
 size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *buf, size_t len)
 {
+	struct pci_irq_status status = vfio_irqs_status(&device->irqs);
+
 	if (off >= device->config.size)
 		return 0;
 	len = min_u64(len, device->config.size - off);
 	lock_acquire(&device->lock);
-	vfio_config_read(device, (uint32_t)off, buf, (uint32_t)len);
+	pci_config_show_irqs(&device->config, &status);
+	pci_config_read(&device->config, (uint32_t)off, buf, (uint32_t)len);
 	lock_release(&device->lock);
 	return len;
 }

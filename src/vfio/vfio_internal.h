@@ -35,6 +35,7 @@
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
 #include "vfio/pci_config.h"
+#include "vfio/pci_view.h"
 #include "vfio/vfio.h"
 #include "vfio/vfio_group.h"
 #include "vfio/work.h"
@@ -67,11 +68,16 @@ struct vfio_device {
 	struct iommufd_device *iommufd; /* NULL: the device has no owner */
 	bool attached;			/* by the group's container, which owns it */
 	unsigned int group_files;	/* files from the group, which use it together */
-	bool low_power;
-	int wakeup_fd; /* -1: none */
+	bool resettable;		/* alone: found out when the device is enabled */
+	_Atomic bool low_power;		/* mapped BARs read it without the lock */
+	int wakeup_fd;			/* -1: none */
 
 	struct lock lock;
+	uint8_t *vpd; /* the device's own copy of the model's; NULL: none */
 	struct pci_config config;
+	struct pci_view view;
+	/* Other devices are, or have been, on its bus; in its slot. */
+	_Atomic bool shares_bus, multifunction;
 	_Atomic bool bus_master; /* the bit of the command register, for DMA without the lock */
 
 	struct device_irqs irqs;
@@ -113,14 +119,14 @@ void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock)
  */
 void vfio_device_reset(struct vfio_device *device);
 
-/* Reads or writes config space, which has the range, and does what follows from it. */
+/*
+ * Reads or writes one piece (pci_view_piece()) of config space as programs see it, and does what
+ * follows from it. True: a reset follows, vfio_device_reset() without the lock.
+ */
 void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len)
 	REQUIRES(device->lock);
-void vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
+bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf, uint32_t len)
 	REQUIRES(device->lock);
-
-/* Turns bus mastering on or off, like a write of the command register. */
-void vfio_device_set_master(struct vfio_device *device, bool master);
 
 /*
  * Binds the device to @ctx and powers it up; back again. Errors of iommufd_device_bind().

@@ -23,7 +23,7 @@ static int copy_out(struct uiommufd_caller *caller, uint64_t to, const void *fro
 	return caller_write(caller, to, from, len);
 }
 
-static long get_info(struct uiommufd_caller *caller, uint64_t arg)
+static long get_info(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
 {
 	const size_t least = SIZE_TO(struct vfio_device_info, num_irqs);
 	struct vfio_device_info info = {0};
@@ -32,7 +32,9 @@ static long get_info(struct uiommufd_caller *caller, uint64_t arg)
 		return -EFAULT;
 	if (info.argsz < least)
 		return -EINVAL;
-	info.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
+	info.flags = VFIO_DEVICE_FLAGS_PCI;
+	if (device->resettable)
+		info.flags |= VFIO_DEVICE_FLAGS_RESET;
 	info.num_regions = VFIO_PCI_NUM_REGIONS;
 	info.num_irqs = VFIO_PCI_NUM_IRQS;
 	return copy_out(caller, arg, &info, min_u64(info.argsz, sizeof(info)));
@@ -163,6 +165,14 @@ out:
 	return rc;
 }
 
+static long reset(struct vfio_device *device)
+{
+	if (!device->resettable)
+		return -EINVAL;
+	vfio_device_reset(device);
+	return 0;
+}
+
 long vfio_device_ioctl(struct device_file *file, struct uiommufd_caller *caller, unsigned int cmd,
 		       uint64_t arg)
 {
@@ -170,7 +180,7 @@ long vfio_device_ioctl(struct device_file *file, struct uiommufd_caller *caller,
 
 	switch (cmd) {
 	case VFIO_DEVICE_GET_INFO:
-		return get_info(caller, arg);
+		return get_info(device, caller, arg);
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return get_region_info(device, caller, arg);
 	case VFIO_DEVICE_GET_IRQ_INFO:
@@ -178,8 +188,7 @@ long vfio_device_ioctl(struct device_file *file, struct uiommufd_caller *caller,
 	case VFIO_DEVICE_SET_IRQS:
 		return set_irqs(device, caller, arg);
 	case VFIO_DEVICE_RESET:
-		vfio_device_reset(device);
-		return 0;
+		return reset(device);
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
 		return vfio_get_hot_reset_info(file, caller, arg);
 	case VFIO_DEVICE_PCI_HOT_RESET:

@@ -59,6 +59,7 @@ int vfio_region(void);
 int vfio_reset_feature(void);
 int vfio_ioeventfd(void);
 int vfio_logging(void);
+int vfio_config(void);
 int type1_group(void);
 int type1_info(void);
 int type1_map(void);

@@ -162,6 +162,25 @@ static void hw_info_reports_dirty_tracking_if_hwpts_can_have_it(void **state)
 			 .dev_id = t->dev_id, .pt_id = t->ioas));
 }
 
+/* VMMs refuse to nest on hardware that does not say these things of itself. */
+static void hw_info_says_what_vmms_ask_for(void **state)
+{
+	struct fixture *t = fixture(state);
+	union {
+		struct iommu_hw_info_vtd vtd;
+		struct iommu_hw_info_arm_smmuv3 smmu;
+		uint8_t room[ROOM];
+	} data;
+	const uint32_t type = get_info(t, &data, sizeof(data)).out_data_type;
+
+	/* Linux says so on all hardware: nesting parents refuse read-only mappings. */
+	if (type == IOMMU_HW_INFO_TYPE_INTEL_VTD)
+		expect_equal(data.vtd.flags, IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17);
+	/* RIL: a guest may invalidate ranges. */
+	if (type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
+		expect_equal(data.smmu.idr[3] & 1u << 10, 1u << 10);
+}
+
 int hw_info(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +195,7 @@ int hw_info(void)
 		CASE(bound, hw_info_with_a_short_structure_has_no_capabilities, "HW-INFO"),
 		CASE(bound, hw_info_reports_dirty_tracking_if_hwpts_can_have_it,
 		     "HW-INFO, DEVICE.6"),
+		CASE(bound, hw_info_says_what_vmms_ask_for, "HWPT-ALLOC-FLAGS.2"),
 	};
 
 	return cmocka_run_group_tests_name("GET_HW_INFO", tests, NULL, NULL);

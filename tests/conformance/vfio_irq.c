@@ -294,6 +294,61 @@ static void intx_is_unmasked_by_an_eventfd(void **state)
 	edu_write(t->device, EDU_IRQ_ACK, 1);
 }
 
+enum {
+	COMMAND = 4,
+	COMMAND_MASTER = 4,
+	INTX_DISABLE = 0x400,
+};
+
+static void disable_intx(const struct fixture *t, bool disable)
+{
+	const uint32_t command = config_read(t->device, COMMAND, 2) & ~INTX_DISABLE;
+
+	config_write(t->device, COMMAND, 2, disable ? command | INTX_DISABLE : command);
+	expect_equal(config_read(t->device, COMMAND, 2) & INTX_DISABLE, disable ? INTX_DISABLE : 0);
+}
+
+static void clearing_intx_disable_unmasks(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_edu(t);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	disable_intx(t, true);
+	expect_set(0, t, INTX, NONE | UNMASK, 1, 0); /* says yes and does nothing */
+	expect_set(0, t, INTX, NONE | TRIGGER, 1, 0);
+	expect_true(stays_quiet(fd));
+	disable_intx(t, false);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+	/* A mask of the ioctl's, too. */
+	expect_set(0, t, INTX, NONE | MASK, 1, 0);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	disable_intx(t, true);
+	expect_true(stays_quiet(fd));
+	disable_intx(t, false);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+}
+
+static void intx_enabled_under_intx_disable_starts_masked(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+
+	need_edu(t);
+	disable_intx(t, true);
+	expect_set(0, t, INTX, EVENTFD | TRIGGER, 1, fd);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_true(stays_quiet(fd));
+	disable_intx(t, false);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+}
+
 /* ---- MSI ---- */
 
 static void msi_that_is_not_active_is_EINVAL(void **state)
@@ -387,6 +442,63 @@ static void the_device_sends_msi(void **state)
 	expect_true(stays_quiet(fd));
 }
 
+static void without_its_enable_bit_msi_is_silent(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+	uint32_t msi;
+
+	need_edu(t);
+	for (msi = config_read(t->device, 0x34, 1); msi && config_read(t->device, msi, 1) != 5;)
+		msi = config_read(t->device, msi + 1, 1);
+	expect_true(msi);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	expect_equal(config_read(t->device, msi + 2, 1) & 1, 0); /* until it is written */
+	config_write(t->device, msi + 2, 1, 1);
+	expect_equal(config_read(t->device, msi + 2, 1) & 1, 1);
+	config_write(t->device, msi + 2, 1, 0);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_true(stays_quiet(fd));
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+	config_write(t->device, msi + 2, 1, 1);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+}
+
+static void without_bus_mastering_no_message_is_sent(void **state)
+{
+	struct fixture *t = fixture(state);
+	int fd = new_eventfd();
+	uint32_t command;
+
+	need_edu(t);
+	expect_set(0, t, MSI, EVENTFD | TRIGGER, 1, fd);
+	command = config_read(t->device, COMMAND, 2);
+	config_write(t->device, COMMAND, 2, command & ~COMMAND_MASTER);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_true(stays_quiet(fd));
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+	config_write(t->device, COMMAND, 2, command);
+	edu_write(t->device, EDU_IRQ_RAISE, 1);
+	expect_equal(signals(fd), 1);
+	edu_write(t->device, EDU_IRQ_ACK, 1);
+}
+
+static void interrupts_are_set_up_without_memory_decoding(void **state)
+{
+	struct fixture *t = fixture(state);
+	const uint32_t index = vectors(t, MSI) ? MSI : MSIX;
+	int fd = new_eventfd();
+
+	need_vectors(t, index);
+	config_write(t->device, COMMAND, 2, 0);
+	expect_set(0, t, index, EVENTFD | TRIGGER, 1, fd);
+	expect_set(0, t, index, NONE | TRIGGER, 1, 0);
+	expect_equal(signals(fd), 1);
+	expect_equal(config_read(t->device, COMMAND, 2), 0);
+}
+
 static void interrupts_end_with_the_device_file(void **state)
 {
 	struct fixture *t = fixture(state);
@@ -447,15 +559,24 @@ int vfio_irq(void)
 		CASE(bound, intx_is_enabled_simulated_and_disabled, "PCI-IRQ-ACTIONS.1"),
 		CASE(bound, intx_can_be_enabled_without_an_eventfd, "PCI-IRQ"),
 		CASE(bound, intx_mask_and_unmask_check_their_arguments, "PCI-IRQ-ACTIONS.2"),
-		CASE(bound, intx_is_masked_by_each_interrupt, "PCI-IRQ"),
+		CASE(bound, intx_is_masked_by_each_interrupt, "CONFIG-IRQ.3..4"),
 		CASE(bound, intx_that_is_masked_is_quiet, "PCI-IRQ"),
+		CASE(bound, clearing_intx_disable_unmasks,
+		     "CONFIG-INTX.1, CONFIG-COMMAND.5, CONFIG-HEADER.2"),
+		CASE(bound, intx_enabled_under_intx_disable_starts_masked,
+		     "CONFIG-INTX.2, CONFIG-COMMAND.5"),
 		CASE(bound, intx_is_unmasked_by_an_eventfd, "PCI-IRQ-ACTIONS.2"),
 		CASE(bound, msi_that_is_not_active_is_EINVAL, "PCI-IRQ-ACTIONS.3"),
 		CASE(bound, msi_is_enabled_simulated_and_disabled, "PCI-IRQ-ACTIONS.3"),
 		CASE(bound, msi_vectors_are_replaced_and_removed, "PCI-IRQ-ACTIONS.3"),
 		CASE(bound, a_descriptor_that_is_no_eventfd_removes_the_vector, "PCI-IRQ"),
-		CASE(bound, one_type_of_interrupt_is_active_at_a_time, "PCI-IRQ-ACTIONS.1"),
+		CASE(bound, one_type_of_interrupt_is_active_at_a_time,
+		     "PCI-IRQ-ACTIONS.1, CONFIG-IRQ.2"),
 		CASE(bound, the_device_sends_msi, "PCI-IRQ"),
+		CASE(bound, without_its_enable_bit_msi_is_silent,
+		     "CONFIG-MSI-WRITE.2, CONFIG-CAPS.4"),
+		CASE(bound, without_bus_mastering_no_message_is_sent, "CONFIG-COMMAND.3"),
+		CASE(bound, interrupts_are_set_up_without_memory_decoding, "CONFIG-IRQ.9"),
 		CASE(bound, interrupts_end_with_the_device_file, "PCI-IRQ"),
 		CASE(bound, req_is_set_signalled_and_cleared, "PCI-IRQ-ACTIONS.4"),
 		CASE(bound, req_with_bad_data_is_EINVAL, "PCI-IRQ-ACTIONS.4"),

@@ -203,6 +203,9 @@ static void low_power_is_entered_and_left(void **state)
 	expect_equal(feature(t, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, SET, NULL, 0), -EINVAL);
 	/* Asleep, it answers still. */
 	expect_true(config_read(t->device, 0, 2) != 0xffff);
+	/* A reset does not end it. */
+	(void)do_ioctl(t->device, VFIO_DEVICE_RESET, NULL);
+	expect_equal(feature(t, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY, SET, NULL, 0), -EINVAL);
 	expect_equal(feature(t, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT, SET, NULL, 0), 0);
 	expect_equal(feature(t, with_wakeup, SET, &entry, sizeof(entry)), -EINVAL);
 	entry.wakeup_eventfd = close_later(eventfd(0, EFD_CLOEXEC));
@@ -218,7 +221,8 @@ int vfio_logging(void)
 		CASE(attached, logging_reports_what_was_written_once, "VFIO-FEATURE.7"),
 		CASE(attached, logging_reports_parts_and_other_sizes, "VFIO-FEATURE.7"),
 		CASE(attached, logging_ends_with_stop_and_with_the_file, "VFIO-FEATURE.6"),
-		CASE(bound, low_power_is_entered_and_left, "VFIO-FEATURE.4"),
+		CASE(bound, low_power_is_entered_and_left,
+		     "VFIO-FEATURE.4, CONFIG-FEATURES.2, CONFIG-RESET-STATE.9"),
 	};
 
 	return cmocka_run_group_tests_name("DMA logging, sleep", tests, NULL, NULL);

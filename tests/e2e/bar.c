@@ -38,6 +38,7 @@ struct region_info {
 };
 #define DEVICE_GET_REGION_INFO 0x3b6c
 #define DEVICE_RESET	       0x3b6f
+#define DEVICE_FEATURE	       0x3b75
 #define DEVICE_BIND	       0x3b76
 
 static int device;
@@ -151,6 +152,7 @@ static void the_mapping_keeps_the_device_open(void)
 	CHECK(bar != MAP_FAILED && bar[ID / 4] == IDENTIFICATION);
 }
 
+/* [CONFIG-RESET-STATE.6] */
 static void a_mapping_stays_through_a_reset(void)
 {
 	bar[LIVENESS / 4] = 1;
@@ -229,6 +231,27 @@ static void without_memory_decoding_an_access_is_SIGBUS(void)
 	CHECK(signal_of(read_id) == 0 && bar[ID / 4] == IDENTIFICATION);
 }
 
+static void set_feature(uint32_t number)
+{
+	const uint32_t feature[] = {8, 1 << 17 | number};
+
+	CHECK(!ioctl(device, DEVICE_FEATURE, feature));
+}
+
+/* [CONFIG-FEATURES.2] */
+static void an_access_does_not_wake_the_device_from_low_power(void)
+{
+	enum {
+		LOW_POWER_ENTRY = 3,
+		LOW_POWER_EXIT = 5
+	};
+
+	set_feature(LOW_POWER_ENTRY);
+	CHECK(signal_of(read_id) == SIGBUS);
+	set_feature(LOW_POWER_EXIT);
+	CHECK(signal_of(read_id) == 0);
+}
+
 static void rights_are_the_mappings(void)
 {
 	CHECK(!mprotect((void *)(uintptr_t)bar, PAGE, PROT_READ));
@@ -294,6 +317,7 @@ int main(void)
 		TEST(a_part_may_be_mapped_moved_and_unmapped),
 		TEST(what_cannot_be_mapped_is_EINVAL),
 		TEST(without_memory_decoding_an_access_is_SIGBUS),
+		TEST(an_access_does_not_wake_the_device_from_low_power),
 		TEST(rights_are_the_mappings),
 		TEST(threads_access_at_once),
 		TEST(a_child_has_registers_of_its_own),

@@ -66,6 +66,10 @@ static void group_rig_uninstall(struct uiommufd_caller *caller, int fd)
 void group_rig_open(struct group_rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
+	/* They share a bus: only a function level reset resets one of them. */
+	rig->model = device_edu;
+	rig->model.pcie = true;
+	rig->model.flr = true;
 	rig->ops = *uiommufd_caller_self()->ops;
 	rig->ops.get_file = group_rig_get;
 	rig->ops.install_file = group_rig_install;
@@ -80,7 +84,7 @@ void group_rig_open(struct group_rig *rig)
 	require(!iommufd_group_create(7, &rig->iommu_group));
 	for (unsigned int i = 0; i < GROUP_RIG_DEVICES; i++) {
 		const struct device_spec config = {
-			.model = &device_edu,
+			.model = &rig->model,
 			.bdf = {.bus = 1, .slot = (uint8_t)i},
 			.iommu = rig->iommu,
 			.group = rig->iommu_group,

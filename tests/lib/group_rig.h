@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two edu devices in one group behind one IOMMU. The rig's caller has a table of descriptors for
- * emulated files, which start at GROUP_RIG_FD; its memory is this process's.
+ * Two edu devices in one group behind one IOMMU, on one bus. The rig's caller has a table of
+ * descriptors for emulated files, which start at GROUP_RIG_FD; its memory is this process's.
  *
  * Functions that open something return a descriptor; all return a negative errno for a failure.
  */
@@ -28,6 +28,7 @@ enum {
 struct group_rig {
 	struct uiommufd_caller caller; /* must be first */
 	struct uiommufd_caller_ops ops;
+	struct uiommufd_model model; /* of the devices: edu with FLR */
 	struct iommu *iommu;
 	struct iommufd_group *iommu_group;
 	struct vfio_device *devices[GROUP_RIG_DEVICES];

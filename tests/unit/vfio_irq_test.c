@@ -50,7 +50,7 @@ static int setup(void **state)
 		f.event[i] = eventfd(0, EFD_NONBLOCK);
 	if (vfio_irqs_init(&f.irqs, &model, "0000:01:00.0"))
 		return -1;
-	vfio_irqs_set_command(&f.irqs, PCI_COMMAND_MASTER);
+	vfio_irqs_set_command(&f.irqs, true, false);
 	return 0;
 }
 
@@ -163,12 +163,51 @@ static void the_command_register_holds_intx_back(void **state)
 	struct fixture *f = *state;
 
 	enable_intx(f);
-	vfio_irqs_set_command(&f->irqs, PCI_COMMAND_INTX_DISABLE);
+	vfio_irqs_set_command(&f->irqs, false, true);
 	vfio_irqs_set_level(&f->irqs, true);
 	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | TRIGGER, 0, 1, NULL), 0);
 	assert_int_equal(events(f->event[0]), 0);
 	assert_true(vfio_irqs_status(&f->irqs).intx);
-	vfio_irqs_set_command(&f->irqs, 0);
+	vfio_irqs_set_command(&f->irqs, false, false);
+	assert_int_equal(events(f->event[0]), 1);
+}
+
+/* [CONFIG-INTX.1], [CONFIG-COMMAND.5] */
+static void disabling_and_enabling_intx_unmasks_it(void **state)
+{
+	struct fixture *f = *state;
+
+	enable_intx(f);
+	vfio_irqs_set_level(&f->irqs, true);
+	assert_int_equal(events(f->event[0]), 1);
+	vfio_irqs_set_command(&f->irqs, true, true);
+	unmask(f); /* succeeds, and does nothing */
+	assert_int_equal(events(f->event[0]), 0);
+	vfio_irqs_set_command(&f->irqs, true, false);
+	assert_int_equal(events(f->event[0]), 1);
+
+	/* Another mask than the register's own goes, too. */
+	vfio_irqs_set_level(&f->irqs, false);
+	unmask(f);
+	assert_int_equal(set_irqs(f, IRQ_INTX, NONE | MASK, 0, 1, NULL), 0);
+	vfio_irqs_set_level(&f->irqs, true);
+	vfio_irqs_set_command(&f->irqs, true, false);
+	assert_int_equal(events(f->event[0]), 0);
+	vfio_irqs_set_command(&f->irqs, true, true);
+	vfio_irqs_set_command(&f->irqs, true, false);
+	assert_int_equal(events(f->event[0]), 1);
+}
+
+static void intx_enabled_while_the_register_disables_it_starts_masked(void **state)
+{
+	struct fixture *f = *state;
+
+	vfio_irqs_set_command(&f->irqs, true, true);
+	enable_intx(f);
+	assert_true(vfio_irqs_status(&f->irqs).intx_disabled);
+	vfio_irqs_set_level(&f->irqs, true);
+	assert_int_equal(events(f->event[0]), 0);
+	vfio_irqs_set_command(&f->irqs, true, false);
 	assert_int_equal(events(f->event[0]), 1);
 }
 
@@ -276,7 +315,7 @@ static void each_message_notifies_its_vector(void **state)
 
 	assert_false(vfio_irqs_send(&f->irqs, 0));
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 3, fds), 0);
-	assert_int_equal(vfio_irqs_status(&f->irqs).msi_vectors, 3);
+	assert_int_equal(vfio_irqs_status(&f->irqs).msi_control, PCI_MSI_FLAGS_ENABLE | 2 << 4);
 	assert_true(vfio_irqs_send(&f->irqs, 1));
 	assert_true(vfio_irqs_send(&f->irqs, 1));
 	assert_true(vfio_irqs_send(&f->irqs, 2));
@@ -284,6 +323,23 @@ static void each_message_notifies_its_vector(void **state)
 	assert_int_equal(events(f->event[0]), 0);
 	assert_int_equal(events(f->event[1]), 2);
 	assert_int_equal(events(f->event[2]), 1);
+}
+
+/* [CONFIG-MSI-WRITE.2] */
+static void without_its_enable_bit_msi_sends_nothing(void **state)
+{
+	struct fixture *f = *state;
+	int32_t fd = f->event[0];
+
+	vfio_irqs_set_msi_control(&f->irqs, PCI_MSI_FLAGS_ENABLE);
+	assert_int_equal(vfio_irqs_status(&f->irqs).msi_control, 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
+	vfio_irqs_set_msi_control(&f->irqs, 0);
+	assert_false(vfio_irqs_send(&f->irqs, 0));
+	assert_int_equal(events(f->event[0]), 0);
+	vfio_irqs_set_msi_control(&f->irqs, PCI_MSI_FLAGS_ENABLE);
+	assert_true(vfio_irqs_send(&f->irqs, 0));
+	assert_int_equal(events(f->event[0]), 1);
 }
 
 static void a_rise_of_the_line_is_message_0_under_msi(void **state)
@@ -306,14 +362,15 @@ static void a_message_without_bus_mastering_is_lost(void **state)
 	int32_t fd = f->event[0];
 
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 1, &fd), 0);
-	vfio_irqs_set_command(&f->irqs, 0);
+	vfio_irqs_set_command(&f->irqs, false, false);
 	assert_false(vfio_irqs_send(&f->irqs, 0));
-	vfio_irqs_set_command(&f->irqs, PCI_COMMAND_MASTER);
+	vfio_irqs_set_command(&f->irqs, true, false);
 	assert_int_equal(events(f->event[0]), 0);
 	assert_true(vfio_irqs_send(&f->irqs, 0));
 	assert_int_equal(events(f->event[0]), 1);
 }
 
+/* [CONFIG-IRQ.7] */
 static void msi_does_not_grow_and_msix_does(void **state)
 {
 	struct fixture *f = *state;
@@ -334,6 +391,62 @@ static void msi_does_not_grow_and_msix_does(void **state)
 	assert_int_equal(events(f->event[1]), 0);
 }
 
+/* [CONFIG-MSIX-TABLE.3] */
+static void a_vector_masked_in_the_table_is_pending_until_unmasked(void **state)
+{
+	struct fixture *f = *state;
+	int32_t fds[] = {f->event[0], f->event[1]};
+
+	assert_int_equal(vfio_irqs_read_table(&f->irqs, 12, 4), PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 0, 2, fds), 0);
+	assert_int_equal(vfio_irqs_read_table(&f->irqs, 16 + 12, 4), 0);
+	vfio_irqs_write_table(&f->irqs, 16 + 12, 4, PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	assert_true(vfio_irqs_send(&f->irqs, 1));
+	assert_true(vfio_irqs_send(&f->irqs, 1));
+	assert_int_equal(events(f->event[1]), 0);
+	assert_int_equal(vfio_irqs_read_pending(&f->irqs, 0, 8), 2);
+	vfio_irqs_write_table(&f->irqs, 16 + 12, 1, 0);
+	assert_int_equal(events(f->event[1]), 1);
+	assert_int_equal(vfio_irqs_read_pending(&f->irqs, 0, 8), 0);
+	/* Setting the vector up again unmasks it, too. */
+	vfio_irqs_write_table(&f->irqs, 12, 4, PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	assert_true(vfio_irqs_send(&f->irqs, 0));
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 0, 1, fds), 0);
+	assert_int_equal(events(f->event[0]), 1);
+}
+
+/* [CONFIG-RESET-STATE.2], [CONFIG-RESET-STATE.4] */
+static void a_reset_restores_the_table_of_set_irqs(void **state)
+{
+	struct fixture *f = *state;
+	int32_t fd = f->event[0];
+
+	vfio_irqs_write_table(&f->irqs, 0, 4, 0x1234);
+	vfio_irqs_reset(&f->irqs);
+	assert_int_equal(vfio_irqs_read_table(&f->irqs, 0, 4), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSIX, EVENTFD | TRIGGER, 2, 1, &fd), 0);
+	vfio_irqs_write_table(&f->irqs, 2 * 16 + 12, 4, PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	vfio_irqs_reset(&f->irqs);
+	assert_int_equal(vfio_irqs_read_table(&f->irqs, 12, 4), PCI_MSIX_ENTRY_CTRL_MASKBIT);
+	assert_true(vfio_irqs_send(&f->irqs, 2));
+	assert_int_equal(events(f->event[0]), 1);
+}
+
+/* [CONFIG-IRQ.8] */
+static void a_bad_eventfd_leaves_the_vectors_after_it(void **state)
+{
+	struct fixture *f = *state;
+	int32_t good[] = {f->event[0], f->event[1], f->event[2]};
+	int32_t fds[] = {f->event[0], 12345, f->event[2]};
+
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 3, good), 0);
+	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 3, fds), -EBADF);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_true(vfio_irqs_send(&f->irqs, i));
+		assert_int_equal(events(f->event[i]), i == 2);
+	}
+}
+
 static void a_bad_eventfd_among_good_ones_undoes_the_call(void **state)
 {
 	struct fixture *f = *state;
@@ -341,7 +454,7 @@ static void a_bad_eventfd_among_good_ones_undoes_the_call(void **state)
 
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), -EBADF);
 	assert_false(vfio_irqs_send(&f->irqs, 0));
-	assert_int_equal(vfio_irqs_status(&f->irqs).msi_vectors, 0);
+	assert_false(vfio_irqs_status(&f->irqs).msi);
 	/* Later, the vectors of the failed call have none. */
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, good), 0);
 	assert_int_equal(set_irqs(f, IRQ_MSI, EVENTFD | TRIGGER, 0, 2, fds), -EBADF);
@@ -470,14 +583,20 @@ int main(void)
 		TEST(an_assertion_while_masked_is_not_lost),
 		TEST(a_line_asserted_before_enabling_notifies_at_once),
 		TEST(the_command_register_holds_intx_back),
+		TEST(disabling_and_enabling_intx_unmasks_it),
+		TEST(intx_enabled_while_the_register_disables_it_starts_masked),
 		TEST(intx_can_be_simulated),
 		TEST(intx_refuses_what_it_is_not),
 		TEST(an_eventfd_unmasks_intx),
 		TEST(an_unmask_eventfd_that_was_closed_behind_us_can_be_replaced),
 		TEST(each_message_notifies_its_vector),
+		TEST(without_its_enable_bit_msi_sends_nothing),
 		TEST(a_rise_of_the_line_is_message_0_under_msi),
 		TEST(a_message_without_bus_mastering_is_lost),
 		TEST(msi_does_not_grow_and_msix_does),
+		TEST(a_vector_masked_in_the_table_is_pending_until_unmasked),
+		TEST(a_reset_restores_the_table_of_set_irqs),
+		TEST(a_bad_eventfd_leaves_the_vectors_after_it),
 		TEST(a_bad_eventfd_among_good_ones_undoes_the_call),
 		TEST(messages_can_be_simulated),
 		TEST(err_and_req_have_one_eventfd_each),
