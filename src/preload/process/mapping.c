@@ -97,7 +97,7 @@ static void item_free(union item *item) REQUIRES(mappings.lock)
 
 static void add_block(void) REQUIRES(mappings.lock)
 {
-	void *block;
+	void *block = NULL;
 
 	lock_assert_held(&mappings.lock);
 	if (sys_mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
