@@ -148,6 +148,7 @@ static int insert_first(struct iova_map *map, struct iova_range range, void *val
 	map->root = leaf;
 	map->height = 1;
 	map->first = range.start;
+	map->count = 1;
 	return 0;
 }
 
@@ -202,12 +203,8 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value)
 	int rc;
 
 	assert(value && range.start <= range.last);
-	if (!map->root) {
-		rc = insert_first(map, range, value);
-		if (!rc)
-			map->count++;
-		return rc;
-	}
+	if (!map->root)
+		return insert_first(map, range, value);
 
 	map_descend(map, range.start, &path);
 	leaf = path.node[0];

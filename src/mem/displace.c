@@ -308,12 +308,16 @@ static int displace_locked(struct displacement *d)
 {
 	int rc = prepare(d);
 
-	if (!rc)
-		rc = move_stretches(d);
 	if (rc)
-		undo(d);
-	else
-		commit(d);
+		goto out_undo;
+	rc = move_stretches(d);
+	if (rc)
+		goto out_undo;
+	commit(d);
+	return 0;
+
+out_undo:
+	undo(d);
 	return rc;
 }
 
@@ -378,19 +382,23 @@ void displace_end(const struct displacement *d, bool moved) NO_LOCK_ANALYSIS
 int displace_range_locked(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
 {
 	struct displacement d = {.keep = keep};
+	bool moved;
 	int rc;
 
 	lock_assert_held(&displace_lock);
 	if (!displace_touched(va, len, &d.first, &d.end))
 		return 0;
 	rc = displace_find_victims(&d);
-	if (!rc && d.victim_count) {
-		displace_begin(&d);
-		rc = displace_locked(&d);
-		displace_end(&d, !rc && d.segment_count);
-	}
-	if (!rc && d.segment_count)
+	if (rc || !d.victim_count)
+		goto out_destroy;
+	displace_begin(&d);
+	rc = displace_locked(&d);
+	moved = !rc && d.segment_count;
+	displace_end(&d, moved);
+	if (moved)
 		report(&d, cause);
+
+out_destroy:
 	displace_destroy(&d);
 	return rc;
 }

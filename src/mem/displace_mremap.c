@@ -30,6 +30,7 @@ static void cancel_places(const struct displacement *d, const struct remap *rema
 {
 	for (size_t i = 0; remap->places && i < d->victim_count; i++)
 		index_place_destroy(remap->places[i]);
+	alloc_free(remap->places);
 }
 
 static int create_places(const struct displacement *d, struct remap *remap)
@@ -74,17 +75,21 @@ static long remap_locked(struct displacement *d, struct remap *remap)
 {
 	long rc = displace_list(d);
 
-	if (!rc)
-		rc = create_places(d, remap);
-	if (!rc)
-		rc = call_mremap(remap);
-	if (rc < 0) {
-		displace_unlist(d);
-		cancel_places(d, remap);
-	} else {
-		commit_remap(d, remap, (uint64_t)rc);
-	}
+	if (rc)
+		goto out_cancel;
+	rc = create_places(d, remap);
+	if (rc)
+		goto out_cancel;
+	rc = call_mremap(remap);
+	if (rc < 0)
+		goto out_cancel;
+	commit_remap(d, remap, (uint64_t)rc);
 	alloc_free(remap->places);
+	return rc;
+
+out_cancel:
+	displace_unlist(d);
+	cancel_places(d, remap);
 	return rc;
 }
 
@@ -99,11 +104,13 @@ static long remap(struct remap *remap) REQUIRES(displace_lock)
 			      &d.end))
 		return call_mremap(remap);
 	rc = displace_find_victims(&d);
-	if (!rc) {
-		displace_begin(&d);
-		rc = remap_locked(&d, remap);
-		displace_end(&d, rc >= 0 && d.segment_count);
-	}
+	if (rc)
+		goto out_destroy;
+	displace_begin(&d);
+	rc = remap_locked(&d, remap);
+	displace_end(&d, rc >= 0 && d.segment_count);
+
+out_destroy:
 	displace_destroy(&d);
 	return rc;
 }
@@ -123,9 +130,9 @@ static int clear_target(const struct remap *remap) REQUIRES(displace_lock)
 }
 
 /*
- * MREMAP_FIXED onto pinned pages. The kernel finds out whether the move is possible by making it:
- * so the memory moves to addresses of ours first, and what is pinned at the target leaves it only
- * when nothing but a lack of memory can fail any more.
+ * MREMAP_FIXED onto pinned pages. Only the kernel knows whether the move is possible, by making it.
+ * So the memory moves to reserved addresses first; the pinned pages leave the target when only a
+ * lack of memory can still fail.
  */
 static long remap_over(const struct remap *wanted) REQUIRES(displace_lock)
 {
@@ -153,10 +160,14 @@ static long remap_over(const struct remap *wanted) REQUIRES(displace_lock)
 			    .to = wanted->to,
 			    .flags = MREMAP_MAYMOVE | MREMAP_FIXED};
 	rc = clear_target(wanted);
-	if (!rc)
-		rc = remap(&on);
-	if (rc >= 0)
-		return rc;
+	if (rc)
+		goto out_back;
+	rc = remap(&on);
+	if (rc < 0)
+		goto out_back;
+	return rc;
+
+out_back:
 	on.to = wanted->old;
 	on.new_len = min_u64(wanted->old_len, wanted->new_len);
 	if (remap(&on) < 0)
