@@ -9,7 +9,7 @@
  */
 #include "base/alloc.h"
 #include "iommufd/device/group.h"
-#include "iommufd/object/region.h"
+#include "iommufd/object/ctx_region.h"
 #include "iommufd/viommu/hw_queue.h"
 #include "iommufd/viommu/vdevice.h"
 #include "iommufd/viommu/veventq.h"

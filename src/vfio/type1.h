@@ -21,7 +21,7 @@
 
 #include "base/lock.h"
 #include "iommufd/ioas/ioas.h"
-#include "vfio/peer.h"
+#include "vfio/peer_memory.h"
 
 struct type1 {
 	struct lock lock;	 /* guards what follows, and the container around it */

@@ -9,7 +9,7 @@
 
 #include "iommufd/entry/dispatch.h"
 #include "iommufd/ioas/area.h"
-#include "iommufd/object/region.h"
+#include "iommufd/object/ctx_region.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 

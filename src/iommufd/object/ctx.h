@@ -28,7 +28,7 @@ struct iommufd_ctx {
 	struct object_index *index; /* for look-ups, which read it under RCU (object.c) */
 	bool accounting_mm;
 	struct ioas *vfio_ioas;	      /* the compatibility IOAS, or NULL; not a user of it */
-	struct cds_list_head regions; /* for mmap (region.c) */
+	struct cds_list_head regions; /* for mmap (ctx_region.c) */
 };
 
 /* Creates a context with @options and a file with @ops. NULL: no memory. */

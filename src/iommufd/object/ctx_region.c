@@ -9,7 +9,7 @@
  *
  * ctx->lock guards the list. Cost: linear in the number of regions, which is small.
  */
-#include "iommufd/object/region.h"
+#include "iommufd/object/ctx_region.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -4,7 +4,7 @@
  * holds no reference to the device's file, as with the kernel: after that is closed the BAR answers
  * as a device without an owner does. Devices outlive all files.
  */
-#include "vfio/peer.h"
+#include "vfio/peer_memory.h"
 
 #include <errno.h>
 
