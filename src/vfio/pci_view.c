@@ -396,7 +396,7 @@ static void limit_msi(struct pci_view *view, const struct pci_irq_status *status
 
 	if (!status->msi)
 		*control &= (uint8_t)~PCI_MSI_FLAGS_ENABLE;
-	if ((*control & PCI_MSI_FLAGS_QSIZE) >> 4 > status->msi_log_limit)
+	if ((unsigned int)(*control & PCI_MSI_FLAGS_QSIZE) >> 4 > status->msi_log_limit)
 		*control =
 			(uint8_t)((*control & ~PCI_MSI_FLAGS_QSIZE) | status->msi_log_limit << 4);
 }

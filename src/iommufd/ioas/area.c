@@ -111,15 +111,15 @@ static void area_extent(const struct ioas_table *table, const struct area *area,
 
 /*
  * Leaf sizes for the piece of @area at @done, which is at @bus. In tables that track dirty pages,
- * memory that has moved is mapped page by page: a larger leaf than before would report pages as
- * dirty that no device wrote.
+ * memory that has moved is mapped by leaves of at most a page: a larger leaf than before would
+ * report pages as dirty that no device wrote.
  */
 static uint64_t piece_leaf_sizes(const struct ioas *ioas, const struct ioas_table *table,
 				 const struct area *area, uint64_t done, uint64_t bus)
 {
 	if (iommu_domain_flags(table->domain) & DOMAIN_DIRTY &&
 	    mem_source_has_moved(area->source, area->start + done, bus))
-		return PAGE_SIZE;
+		return PAGE_SIZE | PAGE_MASK;
 	return leaf_sizes(ioas);
 }
 
