@@ -116,7 +116,9 @@ static void area_extent(const struct ioas_table *table, const struct area *area,
  */
 static uint64_t piece_leaf_sizes(const struct ioas *ioas, const struct ioas_table *table,
 				 const struct area *area, uint64_t done, uint64_t bus)
+	REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	if (iommu_domain_flags(table->domain) & DOMAIN_DIRTY &&
 	    mem_source_has_moved(area->source, area->start + done, bus))
 		return PAGE_SIZE | PAGE_MASK;
