@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/tsan.h"
 
 /* Missing in older headers; a kernel that lacks them answers -EINVAL. */
 #ifndef MADV_POPULATE_READ
@@ -75,6 +76,33 @@ static inline long sys_call(long number, long a, long b, long c, long d, long e,
 }
 
 /* *@out: the address of the mapping. */
+/*
+ * ThreadSanitizer has to see mappings come and go: memory that is mapped again is not the memory
+ * that other threads used before. Its builds have no preload, so there the C library is asked.
+ */
+#ifdef BASE_THREAD_SANITIZER
+static inline int sys_mmap(void *addr, size_t len, int prot, int flags, int fd, uint64_t offset,
+			   void **out)
+{
+	int saved = errno;
+	void *got = mmap(addr, len, prot, flags, fd, (off_t)offset);
+	int rc = got == MAP_FAILED ? -errno : 0;
+
+	errno = saved;
+	if (!rc)
+		*out = got;
+	return rc;
+}
+
+static inline int sys_munmap(void *addr, size_t len)
+{
+	int saved = errno;
+	int rc = munmap(addr, len) ? -errno : 0;
+
+	errno = saved;
+	return rc;
+}
+#else
 static inline int sys_mmap(void *addr, size_t len, int prot, int flags, int fd, uint64_t offset,
 			   void **out)
 {
@@ -91,6 +119,7 @@ static inline int sys_munmap(void *addr, size_t len)
 {
 	return (int)sys_call(SYS_munmap, (long)addr, (long)len, 0, 0, 0, 0);
 }
+#endif
 
 /* Moves [@old, @old + @len) to exactly @to, over what is there. @flags: 0 or MREMAP_DONTUNMAP. */
 static inline int sys_mremap_to(void *old, size_t len, void *to, int flags)
