@@ -6,6 +6,7 @@
 #include "iommufd/entry/ctx_file.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "iommufd/entry/dispatch.h"
 #include "iommufd/ioas/area.h"
@@ -37,10 +38,18 @@ static const struct file_ops ctx_file_ops = {
 	.release = ctx_file_release,
 };
 
-int iommufd_ctx_create(const struct iommufd_options *options, struct iommufd_ctx **out)
+static pthread_once_t notified_once = PTHREAD_ONCE_INIT;
+
+/* Once: contexts are opened by several threads. */
+static void ask_to_be_notified(void)
 {
 	displace_set_notify(iommufd_sources_moved);
 	dmabuf_set_notify(iommufd_dmabuf_revoked);
+}
+
+int iommufd_ctx_create(const struct iommufd_options *options, struct iommufd_ctx **out)
+{
+	(void)pthread_once(&notified_once, ask_to_be_notified);
 	*out = ctx_create(options, &ctx_file_ops);
 	return *out ? 0 : -ENOMEM;
 }
