@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The functions of <uiommufd/device.h> that device models call. */
+/* The services that <uiommufd/device.h> offers to device models. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,16 +8,18 @@
 #include "base/log.h"
 #include "vfio/vfio_internal.h"
 
-void *uiommufd_device_state(struct uiommufd_device *dev)
+static void *service_state(struct uiommufd_device *dev)
 {
-	return dev->state;
+	return vfio_device_of(dev)->model_state;
 }
 
-const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name)
+static const char *service_option(struct uiommufd_device *dev, const char *name)
 {
-	for (unsigned int i = 0; i < dev->option_count; i++)
-		if (strcmp(dev->options[i].name, name) == 0)
-			return dev->options[i].value;
+	const struct vfio_device *device = vfio_device_of(dev);
+
+	for (unsigned int i = 0; i < device->option_count; i++)
+		if (strcmp(device->options[i].name, name) == 0)
+			return device->options[i].value;
 	return NULL;
 }
 
@@ -37,7 +39,7 @@ static int check_master(const struct vfio_device *device, const char *what, uint
 	return -EFAULT;
 }
 
-int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
+static int service_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	int rc = check_master(device, "read", iova, len);
@@ -47,8 +49,8 @@ int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *b
 	return iommu_dma(device->endpoint, NO_PASID, iova, buf, len, DMA_READ);
 }
 
-int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova, const void *buf,
-			      size_t len)
+static int service_dma_write(struct uiommufd_device *dev, uint64_t iova, const void *buf,
+			     size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	int rc = check_master(device, "write", iova, len);
@@ -58,8 +60,8 @@ int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova, const 
 	return iommu_dma(device->endpoint, NO_PASID, iova, (void *)buf, len, DMA_WRITE);
 }
 
-int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len,
-			     enum uiommufd_copy_end *failed)
+static int service_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len,
+			    enum uiommufd_copy_end *failed)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	enum dma_dir dir = DMA_READ;
@@ -74,40 +76,53 @@ out:
 	return rc;
 }
 
-void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level)
+static void service_set_intx(struct uiommufd_device *dev, bool level)
 {
 	vfio_irqs_set_level(&vfio_device_of(dev)->irqs, level);
 }
 
-bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector)
+static bool service_send_msi(struct uiommufd_device *dev, unsigned int vector)
 {
 	return vfio_irqs_send(&vfio_device_of(dev)->irqs, vector);
 }
 
-void uiommufd_device_queue_work(struct uiommufd_device *dev,
-				void (*work)(struct uiommufd_device *dev))
+static void service_queue_work(struct uiommufd_device *dev,
+			       void (*work)(struct uiommufd_device *dev))
 {
 	vfio_work_queue(&vfio_device_of(dev)->work, work);
 }
 
 /* The model holds the lock in between. */
-void uiommufd_device_lock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
+static void service_lock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
 	lock_acquire(&vfio_device_of(dev)->lock);
 }
 
-void uiommufd_device_unlock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
+static void service_unlock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
 	lock_release(&vfio_device_of(dev)->lock);
 }
 
-void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
+__attribute__((format(printf, 2, 0))) static void service_report(struct uiommufd_device *dev,
+								 const char *format, va_list args)
 {
 	char text[512];
-	va_list args;
 
-	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
 	log_fault("%s: %s", vfio_device_of(dev)->name, text);
 }
+
+const struct uiommufd_device_services vfio_services = {
+	.size = sizeof(vfio_services),
+	.state = service_state,
+	.option = service_option,
+	.dma_read = service_dma_read,
+	.dma_write = service_dma_write,
+	.dma_copy = service_dma_copy,
+	.set_intx = service_set_intx,
+	.send_msi = service_send_msi,
+	.queue_work = service_queue_work,
+	.report = service_report,
+	.lock = service_lock,
+	.unlock = service_unlock,
+};
