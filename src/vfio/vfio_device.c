@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "vfio/pci_model.h"
 #include "vfio/vfio_internal.h"
 
 /* All devices, in order of creation. */
@@ -155,7 +156,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 {
 	const struct uiommufd_model *model = config->model;
 	struct vfio_device *device;
-	int rc = pci_model_check(model);
+	int rc = pci_model_check(model, NULL, 0);
 
 	if (rc)
 		return rc;
