@@ -28,6 +28,11 @@
  * 		.write = null_write,
  * 	};
  *
+ * With UIOMMUFD_MODEL(null_model) at its end, this is a shared object that `uiommufd run` loads:
+ *
+ * 	cc -shared -fPIC -o null.so null.c
+ * 	uiommufd run --device ./null.so -- PROGRAM
+ *
  * Threads: read, write and reset of one device run one at a time, with the device lock held. Work
  * functions run on the device's own thread, one at a time and without the device lock. DMA belongs
  * there: a register write that starts DMA queues work and returns. Reset, and the close of the
@@ -374,6 +379,32 @@ static inline void uiommufd_device_unlock(struct uiommufd_device *dev)
 {
 	dev->services->unlock(dev);
 }
+
+/* ---- a model as a shared object ---- */
+
+enum {
+	UIOMMUFD_PLUGIN_VERSION = 1
+};
+
+/*
+ * What a shared object with a model exports, so that `uiommufd run --device ./model.so` finds it.
+ * The sizes say what it was compiled with: later versions of this header may append to these
+ * structures, and a library that is older than the model refuses it.
+ */
+struct uiommufd_plugin {
+	uint32_t version;	/* UIOMMUFD_PLUGIN_VERSION */
+	uint32_t model_size;	/* bytes of struct uiommufd_model */
+	uint32_t services_size; /* bytes of struct uiommufd_device_services */
+	const struct uiommufd_model *model;
+};
+
+extern __attribute__((visibility("default"))) const struct uiommufd_plugin uiommufd_plugin;
+
+/* In one source file of the shared object, with the model's name: UIOMMUFD_MODEL(null_model); */
+#define UIOMMUFD_MODEL(name)                                            \
+	const struct uiommufd_plugin uiommufd_plugin = {                \
+		UIOMMUFD_PLUGIN_VERSION, sizeof(struct uiommufd_model), \
+		sizeof(struct uiommufd_device_services), &(name)}
 
 #ifdef __cplusplus
 }
