@@ -32,7 +32,7 @@ enum {
 	SEGMENT_PAGES = 8,
 	RUN = 8, /* pages of a call, at most */
 	PINS = 12,
-	HISTORY = 24,
+	HISTORY = 40,
 	OBJECTS = ALL + FILE_PAGES + SEGMENTS * SEGMENT_PAGES + PINS * RUN + 64,
 };
 
@@ -100,8 +100,10 @@ static void complain(long *count, const char *what, uint64_t got, uint64_t wante
 	++*count;
 	printf("step %ld: %s: %#llx, the model says %#llx\n", step, what, (unsigned long long)got,
 	       (unsigned long long)wanted);
-	for (long i = step > HISTORY - 1 ? step - HISTORY + 1 : 0; i <= step; i++)
-		printf("    %s\n", history[i % HISTORY]);
+	for (long i = step > HISTORY - 1 ? step - HISTORY + 1 : 0; i <= step; i++) {
+		if (history[i % HISTORY][0])
+			printf("    %s\n", history[i % HISTORY]);
+	}
 	fflush(stdout);
 	if (corruptions + failures > 3)
 		exit(1);
@@ -724,8 +726,10 @@ int main(int argc, char **argv)
 	set_up();
 	map_scratch();
 	make_memory();
-	for (step = 0; step < count; step++)
+	for (step = 0; step < count; step++) {
+		history[step % HISTORY][0] = '\0';
 		steps[below(sizeof(steps) / sizeof(steps[0]))]();
+	}
 	for (int i = 0; i < ALL; i++)
 		check_page(i);
 	for (int i = 0; i < SEGMENTS; i++)
