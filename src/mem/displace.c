@@ -305,8 +305,11 @@ static void forget_addresses(const struct displacement *d) NO_LOCK_ANALYSIS
 	}
 }
 
-/* Segments and stretches are both in order of addresses. */
-void displace_commit(struct displacement *d)
+/*
+ * Segments and stretches are both in order of addresses. (Sources are locked in a loop: no
+ * analysis.)
+ */
+void displace_commit(struct displacement *d) NO_LOCK_ANALYSIS
 {
 	const struct stretch *stretch = d->stretches;
 

@@ -15,7 +15,7 @@ enum {
 
 int maps_open(struct maps *maps)
 {
-	void *text;
+	void *text = NULL;
 	int rc = sys_mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			  0, &text);
 

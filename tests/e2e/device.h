@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One device of the model edu, bound to a context and attached to an IOAS, for ordinary programs. */
+/* A device of the model edu, bound to a context and attached to an IOAS, for ordinary programs. */
 #ifndef E2E_DEVICE_H
 #define E2E_DEVICE_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is mapped for a device keeps meaning the same pages, whatever the program does to its own
- * view of them. Needs one device, edu.
+ * view of them [IOAS-PIN-VIEW]. Needs one device, edu.
  */
 #include <linux/falloc.h>
 #include <sys/mman.h>
@@ -107,7 +107,7 @@ static void set_up_with(unsigned char *memory)
 	CHECK(map(memory, BYTES, IOVA) == 0);
 }
 
-/* The device still has the page that was @page of the memory; @now is the program's, if not NULL. */
+/* The device still has the page that was @page; @now is the program's, if not NULL. */
 static void check_kept(size_t page, const unsigned char *now)
 {
 	const uint64_t iova = IOVA + page * PAGE;
@@ -154,12 +154,14 @@ static void protect_and_check(unsigned char *memory)
 	tear_down();
 }
 
+/* [IOAS-PIN-VIEW.7] */
 static void rights_of_the_program_do_not_concern_the_device(void)
 {
 	protect_and_check(anonymous(MAP_PRIVATE));
 	protect_and_check(anonymous(MAP_SHARED));
 }
 
+/* [IOAS-PIN-VIEW.2] */
 static void rights_move_with_the_memory(void)
 {
 	unsigned char *memory = anonymous(MAP_PRIVATE);
@@ -177,6 +179,7 @@ static void rights_move_with_the_memory(void)
 
 /* ---- advice ---- */
 
+/* [IOAS-PIN-VIEW.5] */
 static void pages_that_are_freed_lazily_stay_the_devices(void)
 {
 	unsigned char *memory = anonymous(MAP_PRIVATE);
@@ -192,6 +195,7 @@ static void pages_that_are_freed_lazily_stay_the_devices(void)
 	tear_down();
 }
 
+/* [IOAS-PIN-VIEW.3] */
 static void dropped_pages_stay_the_devices(void)
 {
 	const int advices[] = {MADV_DONTNEED, MADV_DONTNEED_LOCKED};
@@ -208,6 +212,20 @@ static void dropped_pages_stay_the_devices(void)
 		munmap(memory, BYTES);
 		tear_down();
 	}
+}
+
+/* [IOAS-PIN-VIEW.4] */
+static void dropping_shared_memory_drops_no_page(void)
+{
+	unsigned char *memory = anonymous(MAP_SHARED);
+
+	set_up_with(memory);
+	CHECK(madvise(memory, 2 * PAGE, MADV_DONTNEED) == 0);
+	CHECK(memory[PAGE] == OLD + 1);
+	check_shared(1, memory + PAGE);
+	CHECK(munmap(memory, BYTES) == 0);
+	check_kept(1, NULL);
+	tear_down();
 }
 
 /* ---- files ---- */
@@ -253,7 +271,7 @@ static int cut_by_opening(int fd, unsigned char *memory)
 static int (*const departures[])(int fd, unsigned char *memory) = {
 	punch, remove_by_address, cut_and_grow, cut_by_path, cut_by_opening};
 
-/* Page 1 leaves the file; page 0 is at most changed, or goes, too. */
+/* Page 1 leaves the file; page 0 is at most changed, or goes, too [IOAS-PIN-VIEW.6]. */
 static void pages_that_leave_a_file_stay_the_devices(void)
 {
 	for (size_t i = 0; i < sizeof(departures) / sizeof(departures[0]); i++) {
@@ -301,6 +319,7 @@ static void mappings_of_one_page_that_has_left_its_file_are_one_page(void)
 
 /* ---- the break, and System V ---- */
 
+/* [IOAS-PIN-VIEW.1] */
 static void a_break_that_moves_down_and_up_has_other_pages(void)
 {
 	unsigned char *memory, *again;
@@ -319,6 +338,7 @@ static void a_break_that_moves_down_and_up_has_other_pages(void)
 	tear_down();
 }
 
+/* [IOAS-PIN-VIEW.1] */
 static void a_segment_that_is_detached_stays_the_devices(void)
 {
 	const int id = shmget(IPC_PRIVATE, BYTES, IPC_CREAT | 0600);
@@ -352,6 +372,7 @@ static void check_untouched(unsigned char *memory)
 	}
 }
 
+/* [IOAS-PIN-VIEW.8] */
 static void a_call_that_fails_takes_nothing_away(void)
 {
 	int fd;
@@ -480,6 +501,7 @@ int main(void)
 		TEST(rights_move_with_the_memory),
 		TEST(pages_that_are_freed_lazily_stay_the_devices),
 		TEST(dropped_pages_stay_the_devices),
+		TEST(dropping_shared_memory_drops_no_page),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
 		TEST(a_break_that_moves_down_and_up_has_other_pages),

@@ -650,7 +650,7 @@ static void step_dma_read(void)
 		complain(&corruptions, "the device reads", *bytes, wanted);
 }
 
-/* A child has a copy of the memory; what it writes is its own. */
+/* A child has a copy of the memory; what it writes is its own [IOAS-PIN-VIEW.9]. */
 static void step_fork(void)
 {
 	pid_t child;

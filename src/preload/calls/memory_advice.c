@@ -190,7 +190,7 @@ static long advise_pinned(struct advice *advice)
 	return result_of(advice, rc);
 }
 
-/* Whether pages that are pinned may be concerned. A hole in a file may be one of another mapping. */
+/* Whether pinned pages may be concerned. A hole in a file may be one of another mapping. */
 static bool concerns_pinned(const struct advice *advice)
 {
 	return advice->advice == MADV_REMOVE ? displace_possible()
