@@ -4,7 +4,7 @@
  * mapping of its own. Both lie in chunks of address space that are aligned alike, so the start of
  * the chunk says which it is.
  *
- * Locks: those of the pools.
+ * Locks: those of the pools, and one for the addresses of chunks.
  */
 #include "base/alloc.h"
 
@@ -13,8 +13,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/fail.h"
+#include "base/lock.h"
 #include "base/pool.h"
 #include "base/sys.h"
 
@@ -41,6 +43,8 @@ void alloc_free(void *memory)
 
 #else
 
+static void *map_chunk(size_t size);
+
 /* Two classes for each power of two, so that at most a third of an object is not used. */
 static struct pool classes[] = {
 	POOL_INIT(64),	  POOL_INIT(128),   POOL_INIT(192),   POOL_INIT(256),  POOL_INIT(384),
@@ -64,16 +68,18 @@ static struct large *large_of(void *memory)
 
 static void *get_large(size_t size)
 {
+	size_t mapped = POOL_CHUNK_SIZE;
 	struct large *large;
-	uint64_t mapped;
-	void *got;
 
-	if (check_align_up(size + POOL_ALIGNMENT, PAGE_SIZE, &mapped) || mapped < size ||
-	    sys_map_aligned(mapped, POOL_CHUNK_SIZE, 0, PROT_READ | PROT_WRITE, &got))
+	if (size > SIZE_MAX / 4)
 		return NULL;
-	large = got;
+	while (mapped - POOL_ALIGNMENT < size)
+		mapped *= 2;
+	large = map_chunk(mapped);
+	if (!large)
+		return NULL;
 	large->mapped = mapped;
-	return (char *)got + POOL_ALIGNMENT;
+	return (char *)large + POOL_ALIGNMENT;
 }
 
 static void *get(size_t size)
@@ -118,7 +124,7 @@ void alloc_free(void *memory)
 	if (large->no_part)
 		pool_free(NULL, memory);
 	else
-		(void)sys_munmap(large, large->mapped);
+		chunk_free(large, large->mapped);
 }
 
 #endif
@@ -154,18 +160,121 @@ void *alloc_resize(void *array, size_t count, size_t size)
 	return resize(array, bytes);
 }
 
+/* ---- chunks ---- */
+
+/*
+ * Address space that is reserved once and never given back. A mapping anywhere else may come into a
+ * hole that the program has just left, and that its next munmap() covers as well.
+ *
+ * Chunks are taken from @next on, or from those that are free, by the logarithm of their size.
+ */
+#define SPACE_SIZE (UINT64_C(16) << 30)
+
+enum {
+	SIZES = 32,
+	FREE_MAX = 64, /* of one size; the addresses of more are never used again */
+};
+
+static struct {
+	struct lock lock; /* guards what follows */
+	bool reserved;	  /* or in vain */
+	uint64_t start, next, end;
+	uint64_t free[SIZES][FREE_MAX];
+	unsigned int free_count[SIZES];
+} space = {.lock = LOCK_INIT(LOCK_CHUNKS)};
+
+static void reserve_space(void)
+{
+	struct rlimit limit;
+	void *got;
+
+	space.reserved = true;
+	/* Where addresses are limited, they are the program's. */
+	if (sys_call(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) ||
+	    limit.rlim_cur != RLIM_INFINITY ||
+	    sys_map_aligned(SPACE_SIZE, UINT64_C(1) << 30, 0, PROT_NONE, &got))
+		return;
+	space.start = (uint64_t)(uintptr_t)got;
+	space.next = space.start;
+	space.end = space.start + SPACE_SIZE;
+}
+
+static unsigned int size_index(size_t size)
+{
+	return (unsigned int)__builtin_ctzll(size) % SIZES;
+}
+
+/* Addresses for a chunk, or 0. */
+static uint64_t take_addresses(size_t size)
+{
+	const unsigned int index = size_index(size);
+	uint64_t start = 0;
+
+	lock_acquire(&space.lock);
+	if (!space.reserved)
+		reserve_space();
+	if (space.free_count[index]) {
+		start = space.free[index][--space.free_count[index]];
+	} else if (!check_align_up(space.next, size, &start) && start < space.end &&
+		   size <= space.end - start) {
+		space.next = start + size;
+	} else {
+		start = 0;
+	}
+	lock_release(&space.lock);
+	return start;
+}
+
+static void give_addresses(uint64_t start, size_t size)
+{
+	const unsigned int index = size_index(size);
+
+	lock_acquire(&space.lock);
+	if (space.free_count[index] < FREE_MAX)
+		space.free[index][space.free_count[index]++] = start;
+	lock_release(&space.lock);
+}
+
+static int map_at(uint64_t start, size_t size, int prot)
+{
+	void *got;
+
+	return sys_mmap((void *)(uintptr_t)start, size, prot,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0, &got);
+}
+
+static void *map_chunk(size_t size)
+{
+	const uint64_t start = take_addresses(size);
+	void *got;
+
+	if (!start)
+		return sys_map_aligned(size, size, 0, PROT_READ | PROT_WRITE, &got) ? NULL : got;
+	if (map_at(start, size, PROT_READ | PROT_WRITE)) {
+		give_addresses(start, size);
+		return NULL;
+	}
+	return (void *)(uintptr_t)start;
+}
+
 void *chunk_alloc(size_t size, bool huge)
 {
-	void *chunk;
+	void *chunk = fail_inject() ? NULL : map_chunk(size);
 
-	if (fail_inject() || sys_map_aligned(size, size, 0, PROT_READ | PROT_WRITE, &chunk))
-		return NULL;
-	if (huge) /* failure only costs time */
+	if (chunk && huge) /* failure only costs time */
 		(void)sys_madvise(chunk, size, MADV_HUGEPAGE);
 	return chunk;
 }
 
 void chunk_free(void *chunk, size_t size)
 {
-	(void)sys_munmap(chunk, size);
+	const uint64_t start = (uint64_t)(uintptr_t)chunk;
+
+	if (start - space.start >= space.end - space.start)
+		(void)sys_munmap(chunk, size);
+	/* Too many mappings: the addresses stay ours, and are not used again. */
+	else if (map_at(start, size, PROT_NONE))
+		(void)sys_madvise(chunk, size, MADV_DONTNEED);
+	else
+		give_addresses(start, size);
 }

@@ -70,6 +70,7 @@ enum lock_rank {
 	LOCK_IRQ,	  /* of a VFIO device: raising */
 	LOCK_MAPPING,	  /* preload: mapped files; held by a fork, after all others */
 	LOCK_POOL,	  /* a part of a pool */
+	LOCK_CHUNKS,	  /* address space of the engine's memory */
 };
 
 struct CAPABILITY("lock") lock {
