@@ -124,22 +124,28 @@ int displace_place(struct displacement *d)
 
 /* ---- moving ---- */
 
-/*
- * How much of [@from, @from + @len) is in one mapping, from @from on. *@hole: nothing is mapped
- * there, that far.
- */
-static uint64_t in_one_mapping(uint64_t from, uint64_t len, bool *hole)
-{
-	uint64_t start, end;
-	int rc = len > PAGE_SIZE ? maps_find(from, &start, &end) : -ENOTTY;
+/* A part of what moves. */
+struct part {
+	uint64_t len;
+	bool hole;  /* nothing is mapped there */
+	bool split; /* it is not whole pages, which are huge: the system would move them all */
+};
 
-	*hole = rc == -ENOENT || (!rc && start > from);
+/* What of [@from, @from + @len) is in one mapping, from @from on. */
+static struct part first_part(uint64_t from, uint64_t len)
+{
+	uint64_t start, end, page_size;
+	int rc = maps_find(from, &start, &end, &page_size);
+
 	if (rc == -ENOENT)
-		return len;
-	if (!rc)
-		return min_u64(len, (*hole ? start : end) - from);
+		return (struct part){.len = len, .hole = true};
 	/* An older kernel refuses to move several at once; without /proc nobody can tell. */
-	return rc == -ENOTTY ? len : PAGE_SIZE;
+	if (rc)
+		return (struct part){.len = rc == -ENOTTY ? len : PAGE_SIZE};
+	if (start > from)
+		return (struct part){.len = min_u64(len, start - from), .hole = true};
+	len = min_u64(len, end - from);
+	return (struct part){.len = len, .split = ((from | len) & (page_size - 1)) != 0};
 }
 
 static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done);
@@ -163,11 +169,11 @@ static int move_halves(uint64_t from, uint64_t to, uint64_t len, int flags, uint
 static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done)
 {
 	while (len) {
-		bool hole;
-		const uint64_t now = in_one_mapping(from, len, &hole);
-		int rc = 0;
+		const struct part part = first_part(from, len);
+		const uint64_t now = part.len;
+		int rc = part.split ? -EINVAL : 0;
 
-		if (!hole)
+		if (!part.hole && !part.split)
 			rc = sys_mremap_to((void *)(uintptr_t)from, now, (void *)(uintptr_t)to,
 					   flags);
 		if (rc == -EFAULT && now > PAGE_SIZE) {

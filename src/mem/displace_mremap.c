@@ -120,10 +120,10 @@ out_destroy:
 static uint64_t next_part(const struct remap *remap, uint64_t done, bool *hole)
 {
 	const uint64_t at = remap->old + done, left = remap->old_len - done;
-	uint64_t start, end;
+	uint64_t start, end, page_size;
 
 	*hole = false;
-	if (maps_find(at, &start, &end))
+	if (maps_find(at, &start, &end, &page_size))
 		return left;
 	*hole = start > at;
 	return min_u64(left, (*hole ? start : end) - at);

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
+#include "base/alloc.h"
 #include "base/sys.h"
 
 enum {
@@ -15,15 +16,13 @@ enum {
 
 int maps_open(struct maps *maps)
 {
-	void *text = NULL;
-	int rc = sys_mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			  0, &text);
+	char *text = chunk_alloc(TEXT_SIZE, false);
 
-	if (rc)
-		return rc;
+	if (!text)
+		return -ENOMEM;
 	maps->fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	if (maps->fd < 0) {
-		(void)sys_munmap(text, TEXT_SIZE);
+		chunk_free(text, TEXT_SIZE);
 		return maps->fd;
 	}
 	maps->text = text;
@@ -35,7 +34,7 @@ int maps_open(struct maps *maps)
 void maps_close(struct maps *maps)
 {
 	(void)sys_close(maps->fd);
-	(void)sys_munmap(maps->text, TEXT_SIZE);
+	chunk_free(maps->text, TEXT_SIZE);
 }
 
 static bool fill(struct maps *maps)
@@ -91,7 +90,8 @@ bool maps_next(struct maps *maps, struct maps_entry *entry)
 struct question {
 	uint64_t size, flags, addr;
 	uint64_t start, end;
-	uint64_t others[4];
+	uint64_t rights, page_size;
+	uint64_t others[2];
 	uint32_t more[4];
 	uint64_t texts[2];
 };
@@ -102,7 +102,7 @@ enum {
 	HOLDS_OR_NEXT = 0x10
 };
 
-int maps_find(uint64_t addr, uint64_t *start, uint64_t *end)
+int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size)
 {
 	struct question question = {.size = sizeof(question), .flags = HOLDS_OR_NEXT, .addr = addr};
 	int fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
@@ -115,6 +115,7 @@ int maps_find(uint64_t addr, uint64_t *start, uint64_t *end)
 	(void)sys_close(fd);
 	*start = question.start;
 	*end = question.end;
+	*page_size = question.page_size;
 	return rc;
 }
 

@@ -83,14 +83,27 @@ static bool may_be_locked(uint64_t addr, uint64_t len)
 	return give(addr, len, MADV_COLD) == -EINVAL && !give(inside, PAGE_SIZE, MADV_COLD);
 }
 
+/* Of private huge pages (of @size bytes), whole ones alone are dropped. */
+static long drop_huge(struct advice *piece, uint64_t size)
+{
+	const uint64_t end = align_down(piece->addr + piece->len, size);
+
+	if (!is_aligned(piece->addr, size) || end <= piece->addr)
+		return drop_all(piece);
+	return displace_around(piece->addr, end - piece->addr, DISPLACE_MADVISE, drop_all, piece);
+}
+
 /* The kernel goes through the mappings in order, and stops where it refuses one. */
 static long drop_mapping(const struct maps_entry *entry, struct advice *piece)
 {
 	struct frame_cursor cursor = {.mapping.end = 0};
 
-	if (may_be_locked(piece->addr, piece->len) && !frame_is_huge(&cursor, entry->start))
+	/* Pages of shared memory are not dropped. */
+	if (entry->shared)
 		return drop_all(piece);
-	return drop_whole(piece);
+	if (frame_is_huge(&cursor, entry->start))
+		return drop_huge(piece, cursor.mapping.page_size);
+	return may_be_locked(piece->addr, piece->len) ? drop_all(piece) : drop_whole(piece);
 }
 
 /* ---- pages that stay ---- */
