@@ -12,7 +12,7 @@
 #ifndef NDEBUG
 enum {
 	HELD_MAX = 32,
-	RANKS = LOCK_POOL + 1,
+	RANKS = LOCK_CHUNKS + 1,
 };
 
 static __thread struct {

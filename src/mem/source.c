@@ -4,7 +4,7 @@
  *
  * Most sources are pinned whole or not at all, so pins of the whole source are a counter. Pins of
  * parts are in a map (mem/pins.h). A page has a user if either says so. A pin first makes
- * boundaries in the map, then acquires the memory, then charges: each failure undoes only the steps
+ * boundaries in the map, then charges, then acquires the memory: each failure undoes only the steps
  * before it.
  *
  * Invariants, under the source's lock:
@@ -29,11 +29,17 @@
 #include "mem/source_internal.h"
 
 static struct pool sources = POOL_INIT(sizeof(struct mem_source));
+static struct pool file_sources = POOL_INIT(sizeof(struct file_source));
+
+static struct pool *pool_of(enum mem_kind kind)
+{
+	return kind == MEM_KIND_FILE ? &file_sources : &sources;
+}
 
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting)
 {
-	struct mem_source *source = pool_alloc(&sources);
+	struct mem_source *source = pool_alloc(pool_of(kind));
 
 	if (!source)
 		return NULL;
@@ -52,7 +58,7 @@ struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind k
 void source_destroy(struct mem_source *source)
 {
 	uiommufd_caller_put(source->caller);
-	pool_free(&sources, source);
+	pool_free(pool_of(source->kind), source);
 }
 
 int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool writable,
@@ -85,6 +91,7 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 		source_destroy(source);
 		return rc;
 	}
+	shmem_add_source(source->shmem, &source_of_file(source)->link);
 	*out = source;
 	return 0;
 }
@@ -105,12 +112,14 @@ void mem_source_put(struct mem_source *source)
 	if (!ref_put(&source->refs))
 		return;
 	assert(!source->pinned && !source->parts.root);
-	if (source->kind == MEM_KIND_FILE)
+	if (source->kind == MEM_KIND_FILE) {
+		shmem_remove_source(source->shmem, &source_of_file(source)->link);
 		shmem_put(source->shmem);
-	else if (source->kind == MEM_KIND_DMABUF)
+	} else if (source->kind == MEM_KIND_DMABUF) {
 		file_put(dmabuf_file(source->dmabuf.buf));
-	else
+	} else {
 		index_remove(source);
+	}
 	source_destroy(source);
 }
 
@@ -207,8 +216,21 @@ static void drop(struct mem_source *source, const struct pins_extent *extent) RE
 	source_assert_locked(source);
 	if (source->kind == MEM_KIND_FILE)
 		shmem_unpin(source->shmem, file_pages(source, extent->pages));
-	else if (extent->aside)
+	if (extent->aside)
 		aside_release(extent->bus, extent->pages.count);
+}
+
+void source_lose_place(const struct mem_source *source, struct mem_pages pages)
+{
+	const uint64_t end = pages.first + pages.count;
+	struct pins_extent extent;
+
+	source_assert_locked(source);
+	for (uint64_t page = pages.first; page < end; page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end);
+		if (extent.aside)
+			aside_release(extent.bus, extent.pages.count);
+	}
 }
 
 /* The memory of a device is not charged. */
@@ -244,7 +266,7 @@ static void return_home(struct mem_source *source, struct mem_pages pages) REQUI
 {
 	source_assert_locked(source);
 	pins_set_bus(&source->parts, pages, 0, false);
-	if (!index_has(source, INDEX_OWN))
+	if (source->kind == MEM_KIND_VA && !index_has(source, INDEX_OWN))
 		index_add(source);
 }
 
@@ -272,35 +294,70 @@ static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, u
 	return dropped;
 }
 
-/* Acquires and charges those of @pages that have no user; *@fresh is how many. */
-static int acquire_unused(struct mem_source *source, struct mem_pages pages, uint64_t *fresh)
+/* How many of @pages have no user. */
+static uint64_t count_unused(const struct mem_source *source, struct mem_pages pages)
 	REQUIRES(source->lock)
 {
-	uint64_t page = pages.first;
 	struct pins_extent extent;
-	int rc;
+	uint64_t count = 0;
 
 	source_assert_locked(source);
-	*fresh = 0;
-	if (source->whole)
-		return 0;
-	for (; page < end_of(pages); page += extent.pages.count) {
+	for (uint64_t page = pages.first; !source->whole && page < end_of(pages);
+	     page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end_of(pages));
+		count += extent.users ? 0 : extent.pages.count;
+	}
+	return count;
+}
+
+/* Acquires those of @pages that have no user, or none. */
+static int acquire_all(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
+{
+	struct pins_extent extent;
+
+	source_assert_locked(source);
+	for (uint64_t page = pages.first; page < end_of(pages); page += extent.pages.count) {
+		int rc;
+
 		extent = pins_extent_at(&source->parts, page, end_of(pages));
 		if (extent.users)
 			continue;
 		rc = acquire(source, extent.pages);
-		if (rc)
-			goto out_drop;
-		*fresh += extent.pages.count;
+		if (rc) {
+			(void)drop_unused(source, pages, page);
+			return rc;
+		}
 	}
-	rc = *fresh ? charge(source, *fresh) : 0;
-	if (rc)
-		goto out_drop;
 	return 0;
+}
 
-out_drop:
-	(void)drop_unused(source, pages, page);
-	return rc;
+enum {
+	PROBED_PAGES = 512
+};
+
+/*
+ * Charges and acquires those of @pages that have no user; *@fresh is how many. What exceeds the
+ * limit does not become resident first. Memory that is bad as well is reported as such, as far as
+ * looking at it is cheap.
+ */
+static int acquire_unused(struct mem_source *source, struct mem_pages pages, uint64_t *fresh)
+	REQUIRES(source->lock)
+{
+	int rc, bad = 0;
+
+	source_assert_locked(source);
+	*fresh = count_unused(source, pages);
+	if (!*fresh)
+		return 0;
+	rc = charge(source, *fresh);
+	if (rc && *fresh > PROBED_PAGES)
+		return rc;
+	bad = acquire_all(source, pages);
+	if (!rc && bad)
+		uncharge(source, *fresh);
+	else if (rc && !bad)
+		(void)drop_unused(source, pages, end_of(pages));
+	return bad ? bad : rc;
 }
 
 static void set_pinned(struct mem_source *source, uint64_t pinned) REQUIRES(source->lock)
@@ -434,24 +491,37 @@ uint64_t mem_source_pinned_pages(struct mem_source *source)
 
 /* ---- bus addresses ---- */
 
-void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
-			 uint64_t *bus, uint64_t *extent)
+/* Where @part, of which @byte is in the first page, is, and how much of it is contiguous. */
+static void part_extent(const struct mem_source *source, const struct pins_extent *part,
+			uint64_t byte, uint64_t *bus, uint64_t *extent)
+{
+	*extent = (part->pages.count << PAGE_SHIFT) - (byte & PAGE_MASK);
+	if (source->kind == MEM_KIND_FILE && !part->bus)
+		shmem_extent(source->shmem, source_base(source) + byte, *extent, bus, extent);
+	else
+		*bus = source_extent_address(source, part) + (byte & PAGE_MASK);
+}
+
+void source_extent_locked(const struct mem_source *source, uint64_t byte, uint64_t len,
+			  uint64_t *bus, uint64_t *extent)
 {
 	const uint64_t end = ((byte + len - 1) >> PAGE_SHIFT) + 1;
-	uint64_t page = byte >> PAGE_SHIFT;
-	struct pins_extent part = pins_extent_at(&source->parts, page, end);
-	const uint64_t start = source_extent_address(source, &part);
+	uint64_t start = 0, span = 0, at, more;
 
 	source_assert_locked(source);
-	*bus = start + (byte & PAGE_MASK);
-	do {
-		page += part.pages.count;
-		if (page == end)
+	while (span < len) {
+		struct pins_extent part =
+			pins_extent_at(&source->parts, (byte + span) >> PAGE_SHIFT, end);
+
+		part_extent(source, &part, byte + span, &at, &more);
+		if (!span)
+			start = at;
+		else if (at != start + span)
 			break;
-		part = pins_extent_at(&source->parts, page, end);
-	} while (source_extent_address(source, &part) ==
-		 start + ((page - (byte >> PAGE_SHIFT)) << PAGE_SHIFT));
-	*extent = min_u64(len, (page << PAGE_SHIFT) - byte);
+		span += more;
+	}
+	*bus = start;
+	*extent = min_u64(len, span);
 }
 
 void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
@@ -459,27 +529,30 @@ void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, u
 {
 	struct uiommufd_caller *caller = source->caller;
 
-	if (source->kind == MEM_KIND_FILE) {
-		shmem_extent(source->shmem, source_base(source) + byte, len, bus, extent);
-	} else if (source->kind == MEM_KIND_DMABUF) {
+	if (source->kind == MEM_KIND_DMABUF) {
 		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source->dmabuf.buf) +
 		       source_base(source) + byte;
 		*extent = len;
-	} else if (!caller_is_direct(caller)) {
-		if (caller_resolve(caller, source_base(source) + byte, len, bus, extent)) {
-			*bus = 0;
-			*extent = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
-		}
-	} else {
+	} else if (source_may_move(source)) {
 		source_lock(source);
-		source_extent_local(source, byte, len, bus, extent);
+		source_extent_locked(source, byte, len, bus, extent);
 		source_unlock(source);
+	} else if (caller_resolve(caller, source_base(source) + byte, len, bus, extent)) {
+		*bus = 0;
+		*extent = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
 	}
 }
 
-bool mem_source_has_moved(const struct mem_source *source, uint64_t byte, uint64_t bus)
+bool mem_source_has_moved(struct mem_source *source, uint64_t byte)
 {
-	return source_is_local(source) && bus != source_base(source) + byte;
+	struct pins_extent part;
+
+	if (!source_may_move(source))
+		return false;
+	source_lock(source);
+	part = pins_extent_at(&source->parts, byte >> PAGE_SHIFT, (byte >> PAGE_SHIFT) + 1);
+	source_unlock(source);
+	return part.bus;
 }
 
 /* ---- CHANGE_PROCESS ---- */

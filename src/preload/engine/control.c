@@ -11,6 +11,7 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -46,21 +47,33 @@ static bool complete(int matched, int wanted, const char *rest)
 	return matched == wanted && *rest == '\0';
 }
 
+/* *@text: a copy, from alloc(), of the @len bytes and the 0 that the C library has allocated. */
+static int take_text(char *from, size_t len, char **text)
+{
+	*text = alloc_zeroed(len + 1);
+	if (*text)
+		memcpy(*text, from, len);
+	free(from);
+	return *text ? 0 : -ENOMEM;
+}
+
 /* The stream is closed by the C library's own function: in the engine, fclose() would be ours. */
 static int dump_text(uint32_t context, uint32_t pt_id, char **text, size_t *len)
 {
+	char *written = NULL;
 	FILE *out;
 	int rc;
 
 	*text = NULL;
-	out = open_memstream(text, len);
+	out = open_memstream(&written, len);
 	if (!out)
 		return -ENOMEM;
 	rc = show_dump(context, pt_id, out);
 	if (REAL(fclose)(out) && !rc)
 		rc = -ENOMEM;
-	if (rc)
-		alloc_free(*text);
+	if (!rc)
+		return take_text(written, *len, text);
+	free(written);
 	return rc;
 }
 

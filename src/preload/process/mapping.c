@@ -8,8 +8,8 @@
  * - an origin counts its pieces, and has at least one while it is in the list;
  * - mappings.count is the length of the list.
  *
- * mappings.lock guards all of it. No other lock is taken while it is held; memory comes from the
- * kernel, as the program's allocator may itself be in the middle of a munmap.
+ * mappings.lock guards all of it. Memory comes from the kernel, as the program's allocator may
+ * itself be in the middle of a munmap.
  *
  * Cost: a search of the list; one load while it is empty.
  */
@@ -18,8 +18,9 @@
 #include <assert.h>
 #include <stdatomic.h>
 
+#include "base/alloc.h"
+#include "base/check.h"
 #include "base/lock.h"
-#include "base/sys.h"
 #include "preload/process/defer.h"
 
 /* What one mmap of the program made. */
@@ -97,11 +98,11 @@ static void item_free(union item *item) REQUIRES(mappings.lock)
 
 static void add_block(void) REQUIRES(mappings.lock)
 {
-	void *block = NULL;
+	void *block;
 
 	lock_assert_held(&mappings.lock);
-	if (sys_mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-		     &block))
+	block = chunk_alloc(BLOCK_BYTES, false);
+	if (!block)
 		return;
 	for (size_t i = 0; i < BLOCK_BYTES / sizeof(union item); i++)
 		item_free((union item *)block + i);

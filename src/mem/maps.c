@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The text of /proc/self/maps, line by line. */
+#include "mem/maps.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+
+#include "base/alloc.h"
+#include "base/sys.h"
+
+enum {
+	TEXT_SIZE = 16384
+};
+
+int maps_open(struct maps *maps)
+{
+	char *text = chunk_alloc(TEXT_SIZE, false);
+
+	if (!text)
+		return -ENOMEM;
+	maps->fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	if (maps->fd < 0) {
+		chunk_free(text, TEXT_SIZE);
+		return maps->fd;
+	}
+	maps->text = text;
+	maps->from = 0;
+	maps->to = 0;
+	return 0;
+}
+
+void maps_close(struct maps *maps)
+{
+	(void)sys_close(maps->fd);
+	chunk_free(maps->text, TEXT_SIZE);
+}
+
+static bool fill(struct maps *maps)
+{
+	ssize_t got;
+
+	memmove(maps->text, maps->text + maps->from, maps->to - maps->from);
+	maps->to -= maps->from;
+	maps->from = 0;
+	got = sys_read(maps->fd, maps->text + maps->to, TEXT_SIZE - 1 - maps->to);
+	if (got <= 0)
+		return false;
+	maps->to += (size_t)got;
+	return true;
+}
+
+/* The next line, ended by 0; NULL at the end. */
+static char *next_line(struct maps *maps)
+{
+	char *line, *end;
+
+	do {
+		line = maps->text + maps->from;
+		end = memchr(line, '\n', maps->to - maps->from);
+	} while (!end && fill(maps));
+	if (!end)
+		return NULL;
+	*end = '\0';
+	maps->from = (size_t)(end + 1 - maps->text);
+	return line;
+}
+
+/* "START-END rwxs OFFSET MAJOR:MINOR INODE NAME", all but the inode hexadecimal. */
+bool maps_next(struct maps *maps, struct maps_entry *entry)
+{
+	unsigned int major, minor;
+	char *p = next_line(maps);
+
+	if (!p)
+		return false;
+	entry->start = strtoull(p, &p, 16);
+	entry->end = strtoull(p + 1, &p, 16);
+	entry->shared = p[4] == 's';
+	entry->offset = strtoull(p + 5, &p, 16);
+	major = (unsigned int)strtoul(p, &p, 16);
+	minor = (unsigned int)strtoul(p + 1, &p, 16);
+	entry->dev = makedev(major, minor);
+	entry->inode = strtoull(p, &p, 10);
+	return true;
+}
+
+/* The kernel's struct procmap_query, which older headers lack. */
+struct question {
+	uint64_t size, flags, addr;
+	uint64_t start, end;
+	uint64_t rights, page_size;
+	uint64_t others[2];
+	uint32_t more[4];
+	uint64_t texts[2];
+};
+
+_Static_assert(sizeof(struct question) == 104, "as in the kernel");
+
+enum {
+	HOLDS_OR_NEXT = 0x10
+};
+
+int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size)
+{
+	struct question question = {.size = sizeof(question), .flags = HOLDS_OR_NEXT, .addr = addr};
+	int fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return -EACCES;
+	rc = (int)sys_call(SYS_ioctl, fd, (long)_IOWR('f', 17, struct question), (long)&question, 0,
+			   0, 0);
+	(void)sys_close(fd);
+	*start = question.start;
+	*end = question.end;
+	*page_size = question.page_size;
+	return rc;
+}
+
+bool maps_segment(uint64_t addr, uint64_t *len)
+{
+	struct maps_entry entry, first = {.end = 0};
+	struct maps maps;
+
+	*len = 0;
+	if (maps_open(&maps))
+		return false;
+	while (maps_next(&maps, &entry)) {
+		if (entry.start == addr && entry.shared)
+			first = entry;
+		if (first.end && entry.shared && entry.dev == first.dev &&
+		    entry.inode == first.inode && entry.offset == entry.start - addr)
+			*len = entry.end - addr;
+	}
+	maps_close(&maps);
+	return *len != 0;
+}
