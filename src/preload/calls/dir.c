@@ -55,7 +55,7 @@ EXPORT struct dirent *readdir(DIR *dir)
 		return NULL;
 	errno = saved;
 	if (!entry && hint == PATH_HINT_NEAR) {
-		entry = listing_next(dir, dirfd(dir));
+		entry = listing_next(dirfd(dir));
 		if (entry)
 			fix_entry(dirfd(dir), entry);
 	} else if (entry && hint == PATH_HINT_SHADOW) {
@@ -86,7 +86,7 @@ static long add_entries(int fd, char *buf, size_t size)
 	size_t len = 0;
 
 	while (size - len >= sizeof(*entry)) {
-		entry = listing_next(listing_of_fd(fd), fd);
+		entry = listing_next(fd);
 		if (!entry)
 			break;
 		fix_entry(fd, entry);
@@ -113,19 +113,19 @@ EXPORT ssize_t getdents64(int fd, void *buf, size_t size)
 
 EXPORT void rewinddir(DIR *dir)
 {
-	listing_forget(dir);
+	listing_forget(dirfd(dir));
 	REAL(rewinddir)(dir);
 }
 
 EXPORT void seekdir(DIR *dir, long position)
 {
-	listing_forget(dir);
+	listing_forget(dirfd(dir));
 	REAL(seekdir)(dir, position);
 }
 
 EXPORT int closedir(DIR *dir)
 {
-	listing_forget(dir);
+	listing_forget(dirfd(dir));
 	return REAL(closedir)(dir);
 }
 
