@@ -14,6 +14,7 @@
 #include "preload/process/fdtable.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "preload/trap/detour.h"
 
 EXPORT DIR *opendir(const char *path)
 {
@@ -54,7 +55,8 @@ EXPORT struct dirent *readdir(DIR *dir)
 	if (!entry && errno)
 		return NULL;
 	errno = saved;
-	if (!entry && hint == PATH_HINT_NEAR) {
+	/* Where the C library's own calls are caught, getdents64() below has added them. */
+	if (!entry && hint == PATH_HINT_NEAR && !detours_cover(SYS_getdents64)) {
 		entry = listing_next(dirfd(dir));
 		if (entry)
 			fix_entry(dirfd(dir), entry);
