@@ -61,6 +61,7 @@ enum lock_rank {
 	LOCK_PLACES,	  /* the index of sources by address */
 	LOCK_INDEX,	  /* a stripe of that index */
 	LOCK_ASIDE,	  /* pages moved aside */
+	LOCK_VIEW,	  /* memory whose rights the program has restricted */
 	LOCK_GUARD,	  /* actions of the guard */
 	LOCK_IOEVENTFDS,  /* of a VFIO device */
 	LOCK_IRQ_SET,	  /* of a VFIO device: SET_IRQS */

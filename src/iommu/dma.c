@@ -4,7 +4,7 @@
  *
  * A request is copied in pieces. A piece enters the gate of its domain, translates, copies and
  * leaves. Its size is bounded, so that an unmap waits for one bounded copy at most. The copy
- * survives memory that has gone (mem/guard.h). A piece that fails while pinned memory is being
+ * survives memory that has gone (mem/view.h). A piece that fails while pinned memory is being
  * moved (mem/displace.h) waits for the end of the move, outside the gate, and is tried again;
  * otherwise the failure is a fault.
  *
@@ -22,7 +22,7 @@
 #include "iommu/iommu_internal.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
-#include "mem/guard.h"
+#include "mem/view.h"
 
 enum {
 	DMA_PIECE =
@@ -214,7 +214,7 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 	if (rc)
 		goto out;
 	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
-	if (guard_copy(piece->dst, piece->src, piece->len) &&
+	if (view_copy(piece->dst, piece->src, piece->len) &&
 	    dmabuf_copy_registers(piece->dst, piece->src, piece->len)) {
 		*fault = fault_of(dma, piece->done, DMA_FAULT_MEMORY);
 		rc = -EFAULT;

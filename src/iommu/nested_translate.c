@@ -19,7 +19,7 @@
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
 #include "iommu/tlb.h"
-#include "mem/guard.h"
+#include "mem/view.h"
 
 enum {
 	MAX_WALKS = 64, /* of a request whose entries keep changing */
@@ -64,8 +64,8 @@ static int read_word(struct stage1_walk *walk, uint64_t ipa, uint64_t *word)
 	rc = stage2_find(walk, walk->error.access, ipa, IOPT_READ, &leaf);
 	if (rc)
 		return rc;
-	/* guard_copy() reads eight aligned bytes at once. */
-	if (guard_copy(word, (const void *)(uintptr_t)leaf.oa, sizeof(*word)))
+	/* view_copy() reads eight aligned bytes at once. */
+	if (view_copy(word, (const void *)(uintptr_t)leaf.oa, sizeof(*word)))
 		return stage1_fail(walk, STAGE1_MEMORY);
 	return 0;
 }
@@ -113,7 +113,7 @@ int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t
 	rc = stage2_find(walk, DMA_FAULT_AT_TABLE, ipa, IOPT_READ | IOPT_WRITE, &leaf);
 	if (rc)
 		return rc;
-	rc = guard_exchange((uint64_t *)(uintptr_t)leaf.oa, old, new);
+	rc = view_exchange((uint64_t *)(uintptr_t)leaf.oa, old, new);
 	if (rc < 0)
 		return stage1_fail(walk, STAGE1_MEMORY);
 	if (rc)

@@ -286,6 +286,17 @@ void aside_lose(uint64_t addr, uint64_t pages)
 	lock_release(&lock);
 }
 
+bool aside_has(uint64_t addr)
+{
+	bool found = false;
+
+	lock_acquire(&lock);
+	for (const struct arena *arena = arenas; arena && !found; arena = arena->next_arena)
+		found = arena_has(arena, addr);
+	lock_release(&lock);
+	return found;
+}
+
 uint64_t aside_held(void)
 {
 	uint64_t held = 0;

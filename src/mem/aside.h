@@ -43,6 +43,9 @@ void aside_release(uint64_t addr, uint64_t pages);
  */
 void aside_lose(uint64_t addr, uint64_t pages);
 
+/* Whether @addr is in an arena. */
+bool aside_has(uint64_t addr);
+
 /* For tests: how many pages have a holder. */
 uint64_t aside_held(void);
 

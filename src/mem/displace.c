@@ -23,10 +23,13 @@
 #include "base/gate.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/sort.h"
 #include "base/sys.h"
 #include "mem/aside.h"
 #include "mem/displace_internal.h"
+#include "mem/shmem.h"
 #include "mem/source_internal.h"
+#include "mem/view.h"
 
 enum {
 	REPORTED_CALLS = 16
@@ -67,6 +70,11 @@ bool displace_settle(uint64_t since)
 	return displace_generation() != since;
 }
 
+bool displace_possible(void)
+{
+	return index_in_use() || shmem_in_use();
+}
+
 bool displace_needed(uint64_t va, uint64_t len)
 {
 	uint64_t first, end;
@@ -76,18 +84,11 @@ bool displace_needed(uint64_t va, uint64_t len)
 	return index_any(first << PAGE_SHIFT, (end << PAGE_SHIFT) - 1);
 }
 
-static int by_first_page(const void *a, const void *b)
-{
-	const struct segment *x = a, *y = b;
-
-	return (x->first > y->first) - (x->first < y->first);
-}
-
 static int join_segments(struct displacement *d)
 {
 	struct stretch *stretch = NULL;
 
-	qsort(d->segments, d->segment_count, sizeof(*d->segments), by_first_page);
+	displace_sort_segments(d);
 	d->stretches = alloc_array(d->segment_count, sizeof(*d->stretches));
 	if (!d->stretches)
 		return -ENOMEM;
@@ -104,11 +105,8 @@ static int join_segments(struct displacement *d)
 	return 0;
 }
 
-/* Lists what moves, and takes addresses for it. */
-static int prepare(struct displacement *d)
+int displace_place(struct displacement *d)
 {
-	if (displace_list(d))
-		return -ENOMEM;
 	if (!d->segment_count)
 		return 0;
 	if (join_segments(d))
@@ -176,23 +174,40 @@ static int move_aside(uint64_t from, uint64_t aside, uint64_t len, int flags)
 	return rc;
 }
 
+/*
+ * Moves @stretch aside. The addresses stay mapped until the program's own call: if another thread
+ * were given them before, that call would take them away from it. Where the system cannot keep this
+ * kind of memory mapped, and the call unmaps it anyway (@d->unmaps), it becomes unmapped now.
+ */
+static int move_stretch(const struct displacement *d, const struct stretch *stretch)
+{
+	const uint64_t from = stretch->first << PAGE_SHIFT;
+	const uint64_t len = (stretch->end - stretch->first) << PAGE_SHIFT;
+	int rc = move_aside(from, stretch->aside, len, d->keep ? MREMAP_DONTUNMAP : 0);
+
+	if (rc == -EINVAL && d->keep && d->unmaps)
+		rc = move_aside(from, stretch->aside, len, 0);
+	return rc;
+}
+
+/*
+ * What cannot move (a part of a huge page, a sealed mapping) can mostly not be taken away either.
+ * If the program's call succeeds all the same, those pages are lost.
+ */
 static int move_stretches(struct displacement *d)
 {
-	const int flags = d->keep ? MREMAP_DONTUNMAP : 0;
-
 	for (; d->moved < d->stretch_count; d->moved++) {
-		const struct stretch *stretch = &d->stretches[d->moved];
-		uint64_t len = (stretch->end - stretch->first) << PAGE_SHIFT;
+		struct stretch *stretch = &d->stretches[d->moved];
+		int rc = fail_inject() ? -ENOMEM : move_stretch(d, stretch);
 
-		if (fail_inject() ||
-		    move_aside(stretch->first << PAGE_SHIFT, stretch->aside, len, flags))
+		if (rc && (rc == -ENOMEM || !d->call))
 			return -ENOMEM;
+		stretch->lost = rc;
 	}
 	return 0;
 }
 
-/* Ends the displacement's own hold on the addresses that it took. */
-static void release_stretches(struct displacement *d)
+void displace_release_stretches(struct displacement *d)
 {
 	while (d->placed) {
 		const struct stretch *stretch = &d->stretches[--d->placed];
@@ -201,17 +216,19 @@ static void release_stretches(struct displacement *d)
 	}
 }
 
-/* Back to what was before prepare(). */
+/* Back to what was before displace_list(). */
 static void undo(struct displacement *d)
 {
 	displace_assert_locked(d);
 	while (d->moved) {
 		const struct stretch *stretch = &d->stretches[--d->moved];
 
+		if (stretch->lost)
+			continue;
 		move_back(stretch->aside, stretch->first << PAGE_SHIFT,
 			  (stretch->end - stretch->first) << PAGE_SHIFT);
 	}
-	release_stretches(d);
+	displace_release_stretches(d);
 	displace_unlist(d);
 }
 
@@ -239,16 +256,15 @@ static bool any_at_home(const struct mem_source *source) REQUIRES(source->lock)
  */
 static void forget_addresses(const struct displacement *d) NO_LOCK_ANALYSIS
 {
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (index_has(d->sources[i], INDEX_OWN) && !any_at_home(d->sources[i]))
-			index_leave(d->sources[i]);
+	for (size_t i = 0; i < d->victims.count; i++) {
+		if (index_has(d->victims.sources[i], INDEX_OWN) &&
+		    !any_at_home(d->victims.sources[i]))
+			index_leave(d->victims.sources[i]);
 	}
 }
 
-/*
- * Tells the sources where their pages are. Segments and stretches are both in order of addresses.
- */
-static void commit(struct displacement *d)
+/* Segments and stretches are both in order of addresses. */
+void displace_commit(struct displacement *d)
 {
 	const struct stretch *stretch = d->stretches;
 
@@ -260,10 +276,11 @@ static void commit(struct displacement *d)
 		while (stretch->end <= segment->first)
 			stretch++;
 		bus = stretch->aside + ((segment->first - stretch->first) << PAGE_SHIFT);
+		source_lose_place(segment->source, segment_pages(segment));
 		pins_set_bus(&segment->source->parts, segment_pages(segment), bus, true);
 		aside_hold(bus, segment->end - segment->first);
 	}
-	release_stretches(d);
+	displace_release_stretches(d);
 	forget_addresses(d);
 }
 
@@ -277,13 +294,21 @@ static const char *cause_name(enum displace_cause cause)
 	case DISPLACE_MMAP_FIXED:
 		return "mmap with MAP_FIXED";
 	case DISPLACE_MADVISE:
+		return "madvise";
+	case DISPLACE_BRK:
+		return "brk";
+	case DISPLACE_SHMAT:
+		return "shmat with SHM_REMAP";
+	case DISPLACE_SHMDT:
+		return "shmdt";
+	case DISPLACE_REMAP_FILE_PAGES:
 		break;
 	}
-	return "madvise";
+	return "remap_file_pages";
 }
 
 /* One line for each of the first calls, then ever fewer: a program may do it for each buffer. */
-static void report(const struct displacement *d, enum displace_cause cause) REQUIRES(displace_lock)
+void displace_report(const struct displacement *d, const char *what, uint64_t from, uint64_t to)
 {
 	static uint64_t calls GUARDED_BY(displace_lock);
 	char note[64] = "";
@@ -300,21 +325,38 @@ static void report(const struct displacement *d, enum displace_cause cause) REQU
 		pages += d->stretches[i].end - d->stretches[i].first;
 	log_fault("%s of 0x%" PRIx64 "-0x%" PRIx64 " takes away %" PRIu64
 		  " page(s) that are pinned for DMA: kept%s",
-		  cause_name(cause), d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, pages,
-		  note);
+		  what, from, to, pages, note);
 }
 
-static int displace_locked(struct displacement *d)
+/* What the program has protected comes aside with its rights. */
+static void open_stretches(const struct displacement *d)
 {
-	int rc = prepare(d);
+	for (size_t i = 0; view_any() && i < d->stretch_count; i++) {
+		const struct stretch *stretch = &d->stretches[i];
 
+		if (!stretch->lost)
+			view_open(stretch->aside, (stretch->end - stretch->first) << PAGE_SHIFT);
+	}
+}
+
+/* Moves the pages, and makes the program's call, if there is one. */
+static long displace_locked(struct displacement *d)
+{
+	long rc = displace_list(d);
+
+	if (!rc)
+		rc = displace_place(d);
 	if (rc)
 		goto out_undo;
 	rc = move_stretches(d);
 	if (rc)
 		goto out_undo;
-	commit(d);
-	return 0;
+	rc = d->call ? d->call(d->arg) : 0;
+	if (rc < 0)
+		goto out_undo;
+	open_stretches(d);
+	displace_commit(d);
+	return rc;
 
 out_undo:
 	undo(d);
@@ -347,12 +389,12 @@ static void notify_all(const struct displacement *d)
 
 	if (!listener)
 		return;
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (d->victims[i].pages.count)
-			d->victims[count++] = d->victims[i];
+	for (size_t i = 0; i < d->victims.count; i++) {
+		if (d->hulls[i].pages.count)
+			d->hulls[count++] = d->hulls[i];
 	}
-	qsort(d->victims, count, sizeof(*d->victims), by_source);
-	listener(d->victims, count);
+	sort(d->hulls, count, sizeof(*d->hulls), by_source);
+	listener(d->hulls, count);
 }
 
 /*
@@ -364,43 +406,56 @@ void displace_begin(const struct displacement *d) NO_LOCK_ANALYSIS
 	lock_assert_held(&displace_lock);
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 	gate_wait_all();
-	for (size_t i = 0; i < d->victim_count; i++)
-		source_lock_nested(d->sources[i]);
+	for (size_t i = 0; i < d->victims.count; i++)
+		source_lock_nested(d->victims.sources[i]);
 }
 
 /* (Locks in a loop: no analysis.) */
 void displace_end(const struct displacement *d, bool moved) NO_LOCK_ANALYSIS
 {
 	lock_assert_held(&displace_lock);
-	for (size_t i = 0; i < d->victim_count; i++)
-		source_unlock(d->sources[i]);
+	for (size_t i = 0; i < d->victims.count; i++)
+		source_unlock(d->victims.sources[i]);
 	if (moved)
 		notify_all(d);
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 }
 
+/* One displacement of [@va, @va + @len), as @d asks for. */
+static long run(struct displacement *d, uint64_t va, uint64_t len, enum displace_cause cause)
+	REQUIRES(displace_lock)
+{
+	bool moved;
+	long rc;
+
+	lock_assert_held(&displace_lock);
+	if (!displace_touched(va, len, &d->first, &d->end))
+		return d->call ? d->call(d->arg) : 0;
+	rc = displace_find_victims(d);
+	if (rc)
+		goto out_destroy;
+	if (!d->victims.count) {
+		rc = d->call ? d->call(d->arg) : 0;
+		goto out_destroy;
+	}
+	displace_begin(d);
+	rc = displace_locked(d);
+	moved = rc >= 0 && d->segment_count;
+	displace_end(d, moved);
+	if (moved)
+		displace_report(d, cause_name(cause), d->first << PAGE_SHIFT,
+				(d->end << PAGE_SHIFT) - 1);
+
+out_destroy:
+	displace_destroy(d);
+	return rc;
+}
+
 int displace_range_locked(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
 {
 	struct displacement d = {.keep = keep};
-	bool moved;
-	int rc;
 
-	lock_assert_held(&displace_lock);
-	if (!displace_touched(va, len, &d.first, &d.end))
-		return 0;
-	rc = displace_find_victims(&d);
-	if (rc || !d.victim_count)
-		goto out_destroy;
-	displace_begin(&d);
-	rc = displace_locked(&d);
-	moved = !rc && d.segment_count;
-	displace_end(&d, moved);
-	if (moved)
-		report(&d, cause);
-
-out_destroy:
-	displace_destroy(&d);
-	return rc;
+	return (int)run(&d, va, len, cause);
 }
 
 int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
@@ -413,4 +468,77 @@ int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool ke
 	rc = displace_range_locked(va, len, cause, keep);
 	lock_release(&displace_lock);
 	return rc;
+}
+
+/* Whether a call of this kind leaves nothing mapped of what it takes away. */
+static bool unmaps(enum displace_cause cause)
+{
+	return cause == DISPLACE_MUNMAP || cause == DISPLACE_MREMAP ||
+	       cause == DISPLACE_MMAP_FIXED || cause == DISPLACE_SHMAT;
+}
+
+long displace_around(uint64_t va, uint64_t len, enum displace_cause cause, displace_call call,
+		     void *arg)
+{
+	struct displacement d = {.keep = true, .unmaps = unmaps(cause), .call = call, .arg = arg};
+	long rc;
+
+	if (!index_enabled())
+		return call(arg);
+	lock_acquire(&displace_lock);
+	rc = run(&d, va, len, cause);
+	lock_release(&displace_lock);
+	return rc;
+}
+
+/* ---- memory that has gone unseen ---- */
+
+static int lose_locked(struct displacement *d)
+{
+	int rc = displace_list(d);
+
+	if (!rc)
+		rc = displace_place(d);
+	if (!rc) {
+		displace_commit(d);
+		return 0;
+	}
+	displace_release_stretches(d);
+	displace_unlist(d);
+	return rc;
+}
+
+static void lose(struct displacement *d) REQUIRES(displace_lock)
+{
+	bool moved;
+	int rc;
+
+	lock_assert_held(&displace_lock);
+	displace_begin(d);
+	rc = lose_locked(d);
+	moved = !rc && d->segment_count;
+	displace_end(d, moved);
+	if (rc)
+		log_error("no memory to cut devices off from 0x%" PRIx64 "-0x%" PRIx64
+			  ", where new memory is mapped now",
+			  d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1);
+	else if (moved)
+		log_fault("memory that is pinned for DMA has gone from 0x%" PRIx64 "-0x%" PRIx64
+			  " by a call that was not seen: new memory is mapped there, and "
+			  "devices are cut off",
+			  d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1);
+}
+
+void displace_lost(uint64_t va, uint64_t len)
+{
+	struct displacement d = {.keep = false};
+
+	if (!displace_needed(va, len))
+		return;
+	lock_acquire(&displace_lock);
+	if (displace_touched(va, len, &d.first, &d.end) && !displace_find_victims(&d) &&
+	    d.victims.count)
+		lose(&d);
+	lock_release(&displace_lock);
+	displace_destroy(&d);
 }

@@ -48,6 +48,10 @@ enum displace_cause {
 	DISPLACE_MREMAP,
 	DISPLACE_MMAP_FIXED,
 	DISPLACE_MADVISE,
+	DISPLACE_BRK,
+	DISPLACE_SHMAT,
+	DISPLACE_SHMDT,
+	DISPLACE_REMAP_FILE_PAGES,
 };
 
 /*
@@ -63,6 +67,53 @@ bool displace_needed(uint64_t va, uint64_t len);
  * Context: holds no lock of the engine.
  */
 int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep);
+
+/*
+ * Makes @call, a system call of the program that takes [@va, @va + @len) away or drops the pages
+ * there, with the pinned pages moved aside around it: if it fails, they are back where they were.
+ * Returns the result of @call, or -ENOMEM, without having made it. Context: holds no lock of the
+ * engine.
+ */
+typedef long (*displace_call)(void *arg);
+long displace_around(uint64_t va, uint64_t len, enum displace_cause cause, displace_call call,
+		     void *arg);
+
+/*
+ * Calls @piece for the parts of [@va, @va + @len), whole pages, in order: those that are pinned in
+ * the program's memory there, and those that are not. Nothing is pinned or unpinned meanwhile. Ends
+ * with the first negative result of @piece, and returns it; else 0. -ENOMEM: @piece may not have
+ * been called. Context: holds no lock of the engine.
+ */
+typedef long (*displace_piece)(uint64_t va, uint64_t len, bool pinned, void *arg);
+long displace_by_piece(uint64_t va, uint64_t len, displace_piece piece, void *arg);
+
+/*
+ * Pages [@first, @end) of the file @ino of @dev are about to leave it: a truncation, a hole. Its
+ * mappings get new pages, and none beyond its end. @copies: the program's own copies of them, in
+ * private mappings, go as well.
+ */
+struct displace_file {
+	uint64_t dev, ino;
+	uint64_t first, end;
+	bool copies;
+};
+
+/*
+ * Makes @call, which takes the pages of @file away, with what is pinned of them copied aside: when
+ * it has succeeded, devices go on with the copies, which are theirs alone. Returns its result, or
+ * -ENOMEM, without having made it. Context: holds no lock of the engine.
+ */
+long displace_file(const struct displace_file *file, displace_call call, void *arg);
+
+/*
+ * The system has given [@va, @va + @len), which were free, to the program. If pages are pinned
+ * there, their memory is gone by a call that was not seen: devices are cut off from it. Context:
+ * holds no lock of the engine.
+ */
+void displace_lost(uint64_t va, uint64_t len);
+
+/* Whether anything of this process is mapped for a device. A few loads. */
+bool displace_possible(void);
 
 /*
  * mremap(2), for a caller whose memory is this process's own; pinned pages in a tail that it unmaps

@@ -8,27 +8,31 @@
 
 #include "base/lock.h"
 #include "mem/displace.h"
+#include "mem/index.h"
 
-/* Pages of one source that move. In pages of the address space. */
+/* Pages of one source that move. In pages of the address space, or (displace_file.c) of a file. */
 struct segment {
 	struct mem_source *source;
 	uint64_t first, end;
 	uint64_t page; /* of the source, that is at @first */
+	uint64_t from; /* where that page is now */
 };
 
 /* Segments that touch or overlap. */
 struct stretch {
 	uint64_t first, end;
 	uint64_t aside; /* address */
+	bool lost;	/* it cannot move: if it goes, there is nothing at @aside */
 };
 
 struct displacement {
 	uint64_t first, end; /* the range, in pages */
-	bool keep;
-	struct mem_source **sources; /* in the range; a reference of each */
-	struct displace_moved
-		*victims; /* the same sources, and the hull of their pages that move (or count 0) */
-	size_t victim_count;
+	bool keep;	     /* the addresses stay mapped */
+	bool unmaps;	     /* but need not, where the system cannot do that */
+	displace_call call;  /* the program's call, made when the pages have moved; NULL: none */
+	void *arg;
+	struct source_list victims;   /* the sources in the range */
+	struct displace_moved *hulls; /* for each the hull of its pages that move (or count 0) */
 	struct segment *segments;
 	size_t segment_count, segment_capacity;
 	struct stretch *stretches;
@@ -44,6 +48,19 @@ bool displace_touched(uint64_t va, uint64_t len, uint64_t *first, uint64_t *end)
 
 /* Finds the sources that may have pinned pages in the range. 0 or -ENOMEM. */
 int displace_find_victims(struct displacement *d) REQUIRES(displace_lock);
+
+/* Makes the hulls, when all victims are known. 0 or -ENOMEM. */
+int displace_make_hulls(struct displacement *d);
+
+/* Adds @segment, of the victim that @hull is of. 0 or -ENOMEM. */
+int displace_add_segment(struct displacement *d, struct displace_moved *hull,
+			 struct segment segment);
+
+/* Makes boundaries for all segments in their sources. 0 or -ENOMEM. */
+int displace_cut(const struct displacement *d);
+
+/* In the order of @first. */
+void displace_sort_segments(struct displacement *d);
 
 /*
  * Lists the segments, and makes boundaries for them in the sources, all of which are locked. 0 or
@@ -67,11 +84,27 @@ void displace_destroy(struct displacement *d);
 /* ---- displace.c: the frame of each displacement ---- */
 
 /*
+ * Joins the segments to stretches, and takes addresses for each. 0 or -ENOMEM: then
+ * displace_release_stretches() gives back what has been taken.
+ */
+int displace_place(struct displacement *d);
+
+/* Tells the sources that their segments are aside now. */
+void displace_commit(struct displacement *d);
+
+/* Ends the displacement's own hold on the addresses that it took. */
+void displace_release_stretches(struct displacement *d);
+
+/*
  * Stops DMA and locks the sources; unlocks them, tells the users what has moved (@moved), and lets
  * DMA go on.
  */
 void displace_begin(const struct displacement *d) REQUIRES(displace_lock);
 void displace_end(const struct displacement *d, bool moved) REQUIRES(displace_lock);
+
+/* Logs that the call @what of the program has taken @d's pages out of [@from, @to]. */
+void displace_report(const struct displacement *d, const char *what, uint64_t from, uint64_t to)
+	REQUIRES(displace_lock);
 
 /* displace_range(), under the lock. */
 int displace_range_locked(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)

@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "mem/displace_internal.h"
 #include "mem/source_internal.h"
 
@@ -24,8 +25,8 @@ bool displace_touched(uint64_t va, uint64_t len, uint64_t *first, uint64_t *end)
 
 void displace_assert_locked(const struct displacement *d)
 {
-	for (size_t i = 0; i < d->victim_count; i++)
-		source_assert_locked(d->sources[i]);
+	for (size_t i = 0; i < d->victims.count; i++)
+		source_assert_locked(d->victims.sources[i]);
 }
 
 int displace_find_victims(struct displacement *d)
@@ -33,26 +34,32 @@ int displace_find_victims(struct displacement *d)
 	int rc;
 
 	lock_assert_held(&displace_lock);
-	rc = index_find(d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, &d->sources,
-			&d->victim_count);
+	rc = index_find(d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, &d->victims);
+	return rc ? rc : displace_make_hulls(d);
+}
 
-	if (rc || !d->victim_count)
-		return rc;
-	d->victims = alloc_array(d->victim_count, sizeof(*d->victims));
-	if (!d->victims)
+int displace_make_hulls(struct displacement *d)
+{
+	if (!d->victims.count)
+		return 0;
+	d->hulls = alloc_array(d->victims.count, sizeof(*d->hulls));
+	if (!d->hulls)
 		return -ENOMEM;
-	for (size_t i = 0; i < d->victim_count; i++)
-		d->victims[i].source = d->sources[i];
+	for (size_t i = 0; i < d->victims.count; i++)
+		d->hulls[i].source = d->victims.sources[i];
 	return 0;
 }
 
-static int add_segment(struct displacement *d, struct segment segment)
+/* Appends @segment, or widens the last one by it. */
+static int append(struct displacement *d, struct segment segment)
 {
 	if (d->segment_count) {
 		struct segment *last = &d->segments[d->segment_count - 1];
+		const uint64_t pages = last->end - last->first;
 
 		if (last->source == segment.source && last->end == segment.first &&
-		    last->page + (last->end - last->first) == segment.page) {
+		    last->page + pages == segment.page &&
+		    last->from + (pages << PAGE_SHIFT) == segment.from) {
 			last->end = segment.end;
 			return 0;
 		}
@@ -70,6 +77,28 @@ static int add_segment(struct displacement *d, struct segment segment)
 	return 0;
 }
 
+/* The sources' pages come in any order. */
+static void widen(struct mem_pages *hull, struct mem_pages pages)
+{
+	const uint64_t end = max_u64(hull->first + hull->count, pages.first + pages.count);
+
+	if (!hull->count) {
+		*hull = pages;
+		return;
+	}
+	hull->first = min_u64(hull->first, pages.first);
+	hull->count = end - hull->first;
+}
+
+int displace_add_segment(struct displacement *d, struct displace_moved *hull,
+			 struct segment segment)
+{
+	if (append(d, segment))
+		return -ENOMEM;
+	widen(&hull->pages, segment_pages(&segment));
+	return 0;
+}
+
 /* The pages of @source that may be in the range. One that has moved may have any there. */
 static void pages_in_question(const struct displacement *d, const struct mem_source *source,
 			      uint64_t *page, uint64_t *end)
@@ -84,16 +113,9 @@ static void pages_in_question(const struct displacement *d, const struct mem_sou
 	}
 }
 
-static void widen(struct mem_pages *hull, struct mem_pages pages)
-{
-	if (!hull->count)
-		hull->first = pages.first;
-	hull->count = pages.first + pages.count - hull->first;
-}
-
 /* Lists the pinned pages of @source that are in the range, in the program's memory. */
 static int add_segments(struct displacement *d, struct mem_source *source,
-			struct displace_moved *victim) REQUIRES(source->lock)
+			struct displace_moved *hull) REQUIRES(source->lock)
 {
 	uint64_t page, end;
 	struct pins_extent extent;
@@ -111,11 +133,9 @@ static int add_segments(struct displacement *d, struct mem_source *source,
 		segment.first = max_u64(at, d->first);
 		segment.end = min_u64(at + extent.pages.count, d->end);
 		segment.page = page + (segment.first - at);
-		if (segment.first >= segment.end)
-			continue;
-		if (add_segment(d, segment))
+		segment.from = segment.first << PAGE_SHIFT;
+		if (segment.first < segment.end && displace_add_segment(d, hull, segment))
 			return -ENOMEM;
-		widen(&victim->pages, segment_pages(&segment));
 	}
 	return 0;
 }
@@ -124,10 +144,16 @@ static int add_segments(struct displacement *d, struct mem_source *source,
 int displace_list(struct displacement *d) NO_LOCK_ANALYSIS
 {
 	displace_assert_locked(d);
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (add_segments(d, d->sources[i], &d->victims[i]))
+	for (size_t i = 0; i < d->victims.count; i++) {
+		if (add_segments(d, d->victims.sources[i], &d->hulls[i]))
 			return -ENOMEM;
 	}
+	return displace_cut(d);
+}
+
+int displace_cut(const struct displacement *d)
+{
+	displace_assert_locked(d);
 	for (size_t i = 0; i < d->segment_count; i++) {
 		struct segment *segment = &d->segments[i];
 
@@ -137,6 +163,18 @@ int displace_list(struct displacement *d) NO_LOCK_ANALYSIS
 	return 0;
 }
 
+static int by_first_page(const void *a, const void *b)
+{
+	const struct segment *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+void displace_sort_segments(struct displacement *d)
+{
+	sort(d->segments, d->segment_count, sizeof(*d->segments), by_first_page);
+}
+
 void displace_unlist(const struct displacement *d)
 {
 	displace_assert_locked(d);
@@ -144,12 +182,68 @@ void displace_unlist(const struct displacement *d)
 		pins_tidy(&d->segments[i].source->parts, segment_pages(&d->segments[i]));
 }
 
+/* ---- piece by piece ---- */
+
+/* Calls @piece for [@from, @to), in pages, unless it is empty. */
+static long call_piece(displace_piece piece, void *arg, uint64_t from, uint64_t to, bool pinned)
+{
+	return from < to ? piece(from << PAGE_SHIFT, (to - from) << PAGE_SHIFT, pinned, arg) : 0;
+}
+
+static long visit_pieces(struct displacement *d, displace_piece piece, void *arg)
+{
+	uint64_t at = d->first;
+	long rc = 0;
+
+	displace_sort_segments(d);
+	for (size_t i = 0; i < d->segment_count && rc >= 0; i++) {
+		const struct segment *segment = &d->segments[i];
+		const uint64_t first = max_u64(segment->first, at);
+
+		rc = call_piece(piece, arg, at, first, false);
+		if (rc >= 0)
+			rc = call_piece(piece, arg, first, segment->end, true);
+		at = max_u64(at, segment->end);
+	}
+	return rc < 0 ? rc : call_piece(piece, arg, at, d->end, false);
+}
+
+/* Sources are locked in a loop: no analysis. */
+static long by_piece(struct displacement *d, displace_piece piece, void *arg) NO_LOCK_ANALYSIS
+{
+	long rc;
+
+	for (size_t i = 0; i < d->victims.count; i++)
+		source_lock_nested(d->victims.sources[i]);
+	rc = displace_list(d);
+	if (!rc)
+		rc = visit_pieces(d, piece, arg);
+	displace_unlist(d);
+	for (size_t i = 0; i < d->victims.count; i++)
+		source_unlock(d->victims.sources[i]);
+	return rc;
+}
+
+long displace_by_piece(uint64_t va, uint64_t len, displace_piece piece, void *arg)
+{
+	struct displacement d = {.keep = true};
+	long rc = 0;
+
+	lock_acquire(&displace_lock);
+	if (displace_touched(va, len, &d.first, &d.end)) {
+		rc = displace_find_victims(&d);
+		if (!rc)
+			rc = by_piece(&d, piece, arg);
+	}
+	lock_release(&displace_lock);
+	displace_destroy(&d);
+	return rc < 0 ? rc : 0;
+}
+
 void displace_destroy(struct displacement *d)
 {
-	for (size_t i = 0; i < d->victim_count; i++)
-		mem_source_put(d->sources[i]);
-	alloc_free(d->sources);
-	alloc_free(d->victims);
+	source_list_destroy(&d->victims);
+	alloc_free(d->hulls);
 	alloc_free(d->segments);
 	alloc_free(d->stretches);
 }

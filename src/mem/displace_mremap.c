@@ -28,20 +28,20 @@ static long call_mremap(const struct remap *remap)
 
 static void cancel_places(const struct displacement *d, const struct remap *remap)
 {
-	for (size_t i = 0; remap->places && i < d->victim_count; i++)
+	for (size_t i = 0; remap->places && i < d->victims.count; i++)
 		index_place_destroy(remap->places[i]);
 	alloc_free(remap->places);
 }
 
 static int create_places(const struct displacement *d, struct remap *remap)
 {
-	remap->places = alloc_array(d->victim_count, sizeof(*remap->places));
+	remap->places = alloc_array(d->victims.count, sizeof(*remap->places));
 	if (!remap->places)
 		return -ENOMEM;
-	for (size_t i = 0; i < d->victim_count; i++) {
-		if (!d->victims[i].pages.count)
+	for (size_t i = 0; i < d->victims.count; i++) {
+		if (!d->hulls[i].pages.count)
 			continue;
-		remap->places[i] = index_place_create(d->sources[i]);
+		remap->places[i] = index_place_create(d->victims.sources[i]);
 		if (!remap->places[i])
 			return -ENOMEM;
 	}
@@ -63,10 +63,10 @@ static void commit_remap(const struct displacement *d, const struct remap *remap
 			     false);
 		pins_tidy(&segment->source->parts, segment_pages(segment));
 	}
-	for (size_t i = 0; i < d->victim_count; i++) {
+	for (size_t i = 0; i < d->victims.count; i++) {
 		if (!remap->places[i])
 			continue;
-		index_place_forget(d->sources[i], remap->old, remap->old + (len - 1));
+		index_place_forget(d->victims.sources[i], remap->old, remap->old + (len - 1));
 		index_place_add(remap->places[i], to, to + (len - 1));
 	}
 }

@@ -3,11 +3,9 @@
 #include "mem/frame.h"
 
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/sysmacros.h>
 
 #include "base/sys.h"
+#include "mem/maps.h"
 #include "mem/source_internal.h"
 
 #ifndef MFD_HUGE_SHIFT
@@ -52,85 +50,34 @@ static uint64_t page_size_of(uint64_t dev)
 	return PAGE_SIZE;
 }
 
-/* ---- the list of mappings ---- */
-
-/*
- * Its text, line by line. A line longer than the buffer cannot occur: its path is at most PATH_MAX.
- */
-struct list {
-	int fd;
-	size_t from, to; /* the part of @text that is not used yet */
-	char text[8192]; /* longer than any line */
-};
-
-static bool list_fill(struct list *list)
-{
-	ssize_t got;
-
-	memmove(list->text, list->text + list->from, list->to - list->from);
-	list->to -= list->from;
-	list->from = 0;
-	got = sys_read(list->fd, list->text + list->to, sizeof(list->text) - 1 - list->to);
-	if (got <= 0)
-		return false;
-	list->to += (size_t)got;
-	return true;
-}
-
-/* The next line, ended by 0; NULL at the end. */
-static char *list_line(struct list *list)
-{
-	char *line, *end;
-
-	do {
-		line = list->text + list->from;
-		end = memchr(line, '\n', list->to - list->from);
-	} while (!end && list_fill(list));
-	if (!end)
-		return NULL;
-	*end = '\0';
-	list->from = (size_t)(end + 1 - list->text);
-	return line;
-}
-
-/* "START-END rwxs OFFSET MAJOR:MINOR INODE NAME", all but the inode hexadecimal. */
-static void parse_line(char *line, struct frame_mapping *mapping)
-{
-	unsigned int major, minor;
-	char *p;
-
-	mapping->start = strtoull(line, &p, 16);
-	mapping->end = strtoull(p + 1, &p, 16);
-	mapping->shared = p[4] == 's';
-	mapping->offset = strtoull(p + 5, &p, 16);
-	major = (unsigned int)strtoul(p, &p, 16);
-	minor = (unsigned int)strtoul(p + 1, &p, 16);
-	mapping->dev = makedev(major, minor);
-	mapping->inode = strtoull(p, &p, 10);
-}
+/* ---- mappings ---- */
 
 /* Finds the mapping that holds @addr. If none is found: one private page. */
 static void find_mapping(uint64_t addr, struct frame_mapping *found)
 {
 	const uint64_t page = align_down(addr, PAGE_SIZE);
-	struct list list = {.fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC)};
-	struct frame_mapping mapping;
-	char *line;
+	struct maps_entry entry;
+	struct maps maps;
+	bool some;
 
 	*found = (struct frame_mapping){
 		.start = page, .end = page + PAGE_SIZE, .page_size = PAGE_SIZE};
-	if (list.fd < 0)
+	if (maps_open(&maps))
 		return;
-	while ((line = list_line(&list))) {
-		parse_line(line, &mapping);
-		if (addr < mapping.end)
-			break;
-	}
-	if (line && addr >= mapping.start) {
-		mapping.page_size = page_size_of(mapping.dev);
-		*found = mapping;
-	}
-	(void)sys_close(list.fd);
+	do
+		some = maps_next(&maps, &entry);
+	while (some && entry.end <= addr);
+	if (some && addr >= entry.start)
+		*found = (struct frame_mapping){
+			.start = entry.start,
+			.end = entry.end,
+			.shared = entry.shared,
+			.dev = entry.dev,
+			.inode = entry.inode,
+			.offset = entry.offset,
+			.page_size = page_size_of(entry.dev),
+		};
+	maps_close(&maps);
 }
 
 static const struct frame_mapping *mapping_of(struct frame_cursor *cursor, uint64_t addr)

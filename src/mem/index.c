@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/lock.h"
+#include "base/sort.h"
 #include "mem/source_internal.h"
 
 struct level {
@@ -49,7 +50,8 @@ struct index_place {
 
 static struct lock places_lock = LOCK_INIT(LOCK_PLACES);
 static struct index_place *places GUARDED_BY(places_lock);
-static _Atomic uint64_t place_count;
+static struct index_link *away GUARDED_BY(places_lock); /* sources with no page at home */
+static _Atomic uint64_t place_count, away_count;
 
 static struct lock stripes[STRIPES]; /* each guards its lists */
 static pthread_once_t stripes_once = PTHREAD_ONCE_INIT;
@@ -107,21 +109,57 @@ bool index_has(const struct mem_source *source, enum index_presence presence)
 	return atomic_load_explicit(&source->indexed, memory_order_relaxed) & presence;
 }
 
+static void set_presence(struct mem_source *source, enum index_presence presence)
+{
+	atomic_fetch_or_explicit(&source->indexed, presence, memory_order_relaxed);
+}
+
+static void clear_presence(struct mem_source *source, enum index_presence presence)
+{
+	atomic_fetch_and_explicit(&source->indexed, (uint8_t)~presence, memory_order_relaxed);
+}
+
+/* The level's list that @source is in, or is to be in. */
+static struct index_link **own_list(const struct mem_source *source)
+{
+	const struct level *level = level_of(source);
+
+	return list_of(level, source_base(source) >> level->shift);
+}
+
+static void leave_own(struct mem_source *source)
+{
+	struct lock *lock = stripe_of(own_list(source));
+
+	assert(index_has(source, INDEX_OWN));
+	lock_acquire(lock);
+	index_link_remove(&source->link);
+	lock_release(lock);
+	atomic_fetch_sub_explicit(&level_of(source)->count, 1, memory_order_relaxed);
+	clear_presence(source, INDEX_OWN);
+}
+
+static void leave_away(struct mem_source *source)
+{
+	lock_acquire(&places_lock);
+	index_link_remove(&source->link);
+	lock_release(&places_lock);
+	atomic_fetch_sub_explicit(&away_count, 1, memory_order_relaxed);
+	clear_presence(source, INDEX_AWAY);
+}
+
 void index_add(struct mem_source *source)
 {
-	struct level *level = level_of(source);
-	struct index_link **list = list_of(level, source_base(source) >> level->shift);
+	struct index_link **list = own_list(source);
 	struct lock *lock = stripe_of(list);
 
+	if (index_has(source, INDEX_AWAY))
+		leave_away(source);
 	lock_acquire(lock);
-	source->link.next = *list;
-	source->link.link = list;
-	if (*list)
-		(*list)->link = &source->link.next;
-	*list = &source->link;
+	index_link_push(list, &source->link);
 	lock_release(lock);
-	atomic_fetch_add_explicit(&level->count, 1, memory_order_relaxed);
-	atomic_fetch_or_explicit(&source->indexed, INDEX_OWN, memory_order_relaxed);
+	atomic_fetch_add_explicit(&level_of(source)->count, 1, memory_order_relaxed);
+	set_presence(source, INDEX_OWN);
 }
 
 struct index_place *index_place_create(struct mem_source *source)
@@ -142,7 +180,7 @@ void index_place_add(struct index_place *place, uint64_t va, uint64_t last)
 {
 	place->va = va;
 	place->last = last;
-	atomic_fetch_or_explicit(&place->source->indexed, INDEX_PLACES, memory_order_relaxed);
+	set_presence(place->source, INDEX_PLACES);
 	lock_acquire(&places_lock);
 	place->next = places;
 	places = place;
@@ -171,17 +209,12 @@ void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t l
 
 void index_leave(struct mem_source *source)
 {
-	struct level *level = level_of(source);
-	struct lock *lock = stripe_of(list_of(level, source_base(source) >> level->shift));
-
-	assert(index_has(source, INDEX_OWN));
-	lock_acquire(lock);
-	*source->link.link = source->link.next;
-	if (source->link.next)
-		source->link.next->link = source->link.link;
-	lock_release(lock);
-	atomic_fetch_sub_explicit(&level->count, 1, memory_order_relaxed);
-	atomic_fetch_and_explicit(&source->indexed, (uint8_t)~INDEX_OWN, memory_order_relaxed);
+	leave_own(source);
+	lock_acquire(&places_lock);
+	index_link_push(&away, &source->link);
+	lock_release(&places_lock);
+	atomic_fetch_add_explicit(&away_count, 1, memory_order_relaxed);
+	set_presence(source, INDEX_AWAY);
 }
 
 void index_remove(struct mem_source *source)
@@ -189,7 +222,9 @@ void index_remove(struct mem_source *source)
 	if (index_has(source, INDEX_PLACES))
 		index_place_forget(source, 0, UINT64_MAX);
 	if (index_has(source, INDEX_OWN))
-		index_leave(source);
+		leave_own(source);
+	else if (index_has(source, INDEX_AWAY))
+		leave_away(source);
 }
 
 /* A search for sources with pinned pages in [@va, @last] that begin in granules [@first, @end). */
@@ -292,49 +327,96 @@ bool index_any(uint64_t va, uint64_t last)
 	return index_enabled() && search_all(&search);
 }
 
-struct found {
-	struct mem_source **sources;
-	size_t count, capacity;
-};
-
-static int collect(struct mem_source *source, void *arg)
+bool index_in_use(void)
 {
-	struct found *found = arg;
+	uint64_t count = atomic_load_explicit(&place_count, memory_order_relaxed) +
+			 atomic_load_explicit(&away_count, memory_order_relaxed);
 
-	/* A source that has moved may be in the range at several addresses. */
-	for (size_t i = 0; index_has(source, INDEX_PLACES) && i < found->count; i++) {
-		if (found->sources[i] == source)
-			return 0;
-	}
-	if (found->count == found->capacity) {
-		size_t capacity = found->capacity ? 2 * found->capacity : 8;
+	for (int i = 0; i < LEVELS; i++)
+		count += atomic_load_explicit(&levels[i].count, memory_order_relaxed);
+	return count != 0;
+}
+
+/* ---- lists ---- */
+
+int source_list_add(struct source_list *list, struct mem_source *source)
+{
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? 2 * list->capacity : 8;
 		struct mem_source **grown =
-			alloc_resize(found->sources, capacity, sizeof(struct mem_source *));
+			alloc_resize(list->sources, capacity, sizeof(struct mem_source *));
 
 		if (!grown)
 			return -ENOMEM;
-		found->sources = grown;
-		found->capacity = capacity;
+		list->sources = grown;
+		list->capacity = capacity;
 	}
 	if (source_get_if_alive(source))
-		found->sources[found->count++] = source;
+		list->sources[list->count++] = source;
 	return 0;
 }
 
-int index_find(uint64_t va, uint64_t last, struct mem_source ***out, size_t *count)
+static int by_address(const void *a, const void *b)
 {
-	struct found found = {.sources = NULL};
-	struct search search = {.va = va, .last = last, .found = collect, .arg = &found};
-	int rc = index_enabled() ? search_all(&search) : 0;
+	const uintptr_t x = (uintptr_t) * (struct mem_source *const *)a;
+	const uintptr_t y = (uintptr_t) * (struct mem_source *const *)b;
 
-	if (rc) {
-		/* These may be the last references; no lock of the index is held here. */
-		while (found.count)
-			mem_source_put(found.sources[--found.count]);
-		alloc_free(found.sources);
-		return rc;
+	return (x > y) - (x < y);
+}
+
+void source_list_unify(struct source_list *list)
+{
+	size_t count = 0;
+
+	sort(list->sources, list->count, sizeof(struct mem_source *), by_address);
+	for (size_t i = 0; i < list->count; i++) {
+		if (count && list->sources[count - 1] == list->sources[i])
+			mem_source_put(list->sources[i]);
+		else
+			list->sources[count++] = list->sources[i];
 	}
-	*out = found.sources;
-	*count = found.count;
-	return 0;
+	list->count = count;
+}
+
+void source_list_destroy(struct source_list *list)
+{
+	while (list->count)
+		mem_source_put(list->sources[--list->count]);
+	alloc_free(list->sources);
+	list->sources = NULL;
+	list->capacity = 0;
+}
+
+static int collect(struct mem_source *source, void *arg)
+{
+	struct source_list *list = arg;
+
+	/* A source that has moved may be in the range at several addresses. */
+	for (size_t i = 0; index_has(source, INDEX_PLACES) && i < list->count; i++) {
+		if (list->sources[i] == source)
+			return 0;
+	}
+	return source_list_add(list, source);
+}
+
+int index_find(uint64_t va, uint64_t last, struct source_list *list)
+{
+	struct search search = {.va = va, .last = last, .found = collect, .arg = list};
+
+	return index_enabled() ? search_all(&search) : 0;
+}
+
+int index_find_all(struct source_list *list)
+{
+	int rc = index_find(0, UINT64_MAX, list);
+
+	lock_acquire(&places_lock);
+	for (struct index_link *link = away; link && !rc; link = link->next) {
+		struct mem_source *source = source_of(link);
+
+		if (atomic_load_explicit(&source->pinned, memory_order_acquire))
+			rc = source_list_add(list, source);
+	}
+	lock_release(&places_lock);
+	return rc;
 }

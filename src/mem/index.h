@@ -16,11 +16,27 @@
 
 struct mem_source;
 
-/* Embedded in a source of addresses. */
+/* Embedded in a source, for a list of sources. */
 struct index_link {
 	struct index_link *next;
 	struct index_link **link; /* what points to this one */
 };
+
+static inline void index_link_push(struct index_link **list, struct index_link *link)
+{
+	link->next = *list;
+	link->link = list;
+	if (*list)
+		(*list)->link = &link->next;
+	*list = link;
+}
+
+static inline void index_link_remove(struct index_link *link)
+{
+	*link->link = link->next;
+	if (link->next)
+		link->next->link = link->link;
+}
 
 /* From now on sources are indexed. */
 void index_enable(void);
@@ -30,6 +46,7 @@ bool index_enabled(void);
 enum index_presence {
 	INDEX_OWN = 1,	  /* at its own addresses */
 	INDEX_PLACES = 2, /* by places, or was */
+	INDEX_AWAY = 4,	  /* in the list of those with no page at their own addresses */
 };
 
 bool index_has(const struct mem_source *source, enum index_presence presence);
@@ -55,7 +72,7 @@ void index_place_forget(const struct mem_source *source, uint64_t va, uint64_t l
  */
 void index_leave(struct mem_source *source);
 
-/* When it returns, no search finds @source. Does nothing if @source was not added. */
+/* When it returns, nothing finds @source. Does nothing if @source was not added. */
 void index_remove(struct mem_source *source);
 
 /*
@@ -64,10 +81,28 @@ void index_remove(struct mem_source *source);
  */
 bool index_any(uint64_t va, uint64_t last);
 
-/*
- * Finds these sources, each once: *@out is an array of *@count of them with a reference on each.
- * The caller owns both. 0 or -ENOMEM.
- */
-int index_find(uint64_t va, uint64_t last, struct mem_source ***out, size_t *count);
+/* An array of sources, with a reference on each. Starts zeroed. */
+struct source_list {
+	struct mem_source **sources;
+	size_t count, capacity;
+};
+
+/* Adds @source, and takes a reference, unless its last one is gone. 0 or -ENOMEM. */
+int source_list_add(struct source_list *list, struct mem_source *source);
+
+/* Leaves each source in the list once. */
+void source_list_unify(struct source_list *list);
+
+/* Puts the references. These may be the last ones: no lock of a source may be held. */
+void source_list_destroy(struct source_list *list);
+
+/* Adds the sources of index_any() to @list, each once. 0 or -ENOMEM. */
+int index_find(uint64_t va, uint64_t last, struct source_list *list);
+
+/* Adds all sources with pinned pages, also those of which no page is the program's any more. */
+int index_find_all(struct source_list *list);
+
+/* Whether there is any source. A few loads. */
+bool index_in_use(void);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <linux/magic.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -20,6 +21,7 @@
 #include "base/lock.h"
 #include "base/ref.h"
 #include "base/sys.h"
+#include "mem/index.h"
 #include "mem/populate.h"
 
 /*
@@ -48,6 +50,7 @@ struct shmem {
 	struct lock lock;	/* guards what follows */
 	struct window *windows; /* by index */
 	size_t count, capacity;
+	struct index_link *sources;
 };
 
 enum {
@@ -57,6 +60,7 @@ enum {
 
 static struct lock registry_lock = LOCK_INIT(LOCK_SHMEM_REGISTRY);
 static struct shmem *registry[REGISTRY_LISTS] GUARDED_BY(registry_lock);
+static _Atomic uint64_t registered;
 
 static struct shmem **registry_list(ino_t ino)
 {
@@ -116,7 +120,7 @@ static void identify(struct shmem *shmem)
 
 static void free_shmem(struct shmem *shmem)
 {
-	assert(!shmem->count);
+	assert(!shmem->count && !shmem->sources);
 	(void)sys_close(shmem->fd);
 	lock_destroy(&shmem->lock);
 	alloc_free(shmem->windows);
@@ -139,6 +143,7 @@ static struct shmem *register_shmem(struct shmem *fresh)
 	} else {
 		fresh->next = *list;
 		*list = fresh;
+		atomic_fetch_add_explicit(&registered, 1, memory_order_relaxed);
 	}
 	lock_release(&registry_lock);
 	if (!shmem)
@@ -174,11 +179,61 @@ void shmem_put(struct shmem *shmem)
 		while (*link != shmem)
 			link = &(*link)->next;
 		*link = shmem->next;
+		atomic_fetch_sub_explicit(&registered, 1, memory_order_relaxed);
 	}
 	lock_release(&registry_lock);
 	if (last)
 		free_shmem(shmem);
 }
+
+/* ---- sources ---- */
+
+bool shmem_in_use(void)
+{
+	return atomic_load_explicit(&registered, memory_order_relaxed) != 0;
+}
+
+void shmem_add_source(struct shmem *shmem, struct index_link *link)
+{
+	lock_acquire(&shmem->lock);
+	index_link_push(&shmem->sources, link);
+	lock_release(&shmem->lock);
+}
+
+void shmem_remove_source(struct shmem *shmem, struct index_link *link)
+{
+	lock_acquire(&shmem->lock);
+	index_link_remove(link);
+	lock_release(&shmem->lock);
+}
+
+static int visit_sources(struct shmem *shmem, int (*visit)(struct index_link *link, void *arg),
+			 void *arg)
+{
+	int rc = 0;
+
+	lock_acquire(&shmem->lock);
+	for (struct index_link *link = shmem->sources; link && !rc; link = link->next)
+		rc = visit(link, arg);
+	lock_release(&shmem->lock);
+	return rc;
+}
+
+int shmem_visit_sources(dev_t dev, ino_t ino, int (*visit)(struct index_link *link, void *arg),
+			void *arg)
+{
+	int rc = 0;
+
+	lock_acquire(&registry_lock);
+	for (struct shmem *shmem = *registry_list(ino); shmem && !rc; shmem = shmem->next) {
+		if (shmem->ino == ino && shmem->dev == dev)
+			rc = visit_sources(shmem, visit, arg);
+	}
+	lock_release(&registry_lock);
+	return rc;
+}
+
+/* ---- windows ---- */
 
 /* Where the window @index is in the array, or would be. */
 static size_t window_position(const struct shmem *shmem, uint64_t index) REQUIRES(shmem->lock)

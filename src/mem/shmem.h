@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "mem/source.h"
 
@@ -24,8 +25,23 @@ struct shmem;
  */
 int shmem_get(int fd, struct shmem **out);
 
-/* The last put requires that nothing is pinned. */
+/* The last put requires that nothing is pinned, and that the file has no source. */
 void shmem_put(struct shmem *shmem);
+
+/* Puts a source, by its link, into the list of the file's, and takes it out. */
+struct index_link;
+void shmem_add_source(struct shmem *shmem, struct index_link *link);
+void shmem_remove_source(struct shmem *shmem, struct index_link *link);
+
+/*
+ * Calls @visit for each source of the file @ino of @dev, until it returns non-zero, and returns
+ * that. Locks are held.
+ */
+int shmem_visit_sources(dev_t dev, ino_t ino, int (*visit)(struct index_link *link, void *arg),
+			void *arg);
+
+/* Whether there is any object. One load. */
+bool shmem_in_use(void);
 
 /*
  * Pins @pages of the file: maps and populates them. Each call counts. 0; -EINVAL: not a file in

@@ -29,11 +29,17 @@
 #include "mem/source_internal.h"
 
 static struct pool sources = POOL_INIT(sizeof(struct mem_source));
+static struct pool file_sources = POOL_INIT(sizeof(struct file_source));
+
+static struct pool *pool_of(enum mem_kind kind)
+{
+	return kind == MEM_KIND_FILE ? &file_sources : &sources;
+}
 
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting)
 {
-	struct mem_source *source = pool_alloc(&sources);
+	struct mem_source *source = pool_alloc(pool_of(kind));
 
 	if (!source)
 		return NULL;
@@ -52,7 +58,7 @@ struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind k
 void source_destroy(struct mem_source *source)
 {
 	uiommufd_caller_put(source->caller);
-	pool_free(&sources, source);
+	pool_free(pool_of(source->kind), source);
 }
 
 int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool writable,
@@ -85,6 +91,7 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 		source_destroy(source);
 		return rc;
 	}
+	shmem_add_source(source->shmem, &source_of_file(source)->link);
 	*out = source;
 	return 0;
 }
@@ -105,12 +112,14 @@ void mem_source_put(struct mem_source *source)
 	if (!ref_put(&source->refs))
 		return;
 	assert(!source->pinned && !source->parts.root);
-	if (source->kind == MEM_KIND_FILE)
+	if (source->kind == MEM_KIND_FILE) {
+		shmem_remove_source(source->shmem, &source_of_file(source)->link);
 		shmem_put(source->shmem);
-	else if (source->kind == MEM_KIND_DMABUF)
+	} else if (source->kind == MEM_KIND_DMABUF) {
 		file_put(dmabuf_file(source->dmabuf.buf));
-	else
+	} else {
 		index_remove(source);
+	}
 	source_destroy(source);
 }
 
@@ -207,8 +216,21 @@ static void drop(struct mem_source *source, const struct pins_extent *extent) RE
 	source_assert_locked(source);
 	if (source->kind == MEM_KIND_FILE)
 		shmem_unpin(source->shmem, file_pages(source, extent->pages));
-	else if (extent->aside)
+	if (extent->aside)
 		aside_release(extent->bus, extent->pages.count);
+}
+
+void source_lose_place(const struct mem_source *source, struct mem_pages pages)
+{
+	const uint64_t end = pages.first + pages.count;
+	struct pins_extent extent;
+
+	source_assert_locked(source);
+	for (uint64_t page = pages.first; page < end; page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end);
+		if (extent.aside)
+			aside_release(extent.bus, extent.pages.count);
+	}
 }
 
 /* The memory of a device is not charged. */
@@ -244,7 +266,7 @@ static void return_home(struct mem_source *source, struct mem_pages pages) REQUI
 {
 	source_assert_locked(source);
 	pins_set_bus(&source->parts, pages, 0, false);
-	if (!index_has(source, INDEX_OWN))
+	if (source->kind == MEM_KIND_VA && !index_has(source, INDEX_OWN))
 		index_add(source);
 }
 
@@ -434,24 +456,37 @@ uint64_t mem_source_pinned_pages(struct mem_source *source)
 
 /* ---- bus addresses ---- */
 
-void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
-			 uint64_t *bus, uint64_t *extent)
+/* Where @part, of which @byte is in the first page, is, and how much of it is contiguous. */
+static void part_extent(const struct mem_source *source, const struct pins_extent *part,
+			uint64_t byte, uint64_t *bus, uint64_t *extent)
+{
+	*extent = (part->pages.count << PAGE_SHIFT) - (byte & PAGE_MASK);
+	if (source->kind == MEM_KIND_FILE && !part->bus)
+		shmem_extent(source->shmem, source_base(source) + byte, *extent, bus, extent);
+	else
+		*bus = source_extent_address(source, part) + (byte & PAGE_MASK);
+}
+
+void source_extent_locked(const struct mem_source *source, uint64_t byte, uint64_t len,
+			  uint64_t *bus, uint64_t *extent)
 {
 	const uint64_t end = ((byte + len - 1) >> PAGE_SHIFT) + 1;
-	uint64_t page = byte >> PAGE_SHIFT;
-	struct pins_extent part = pins_extent_at(&source->parts, page, end);
-	const uint64_t start = source_extent_address(source, &part);
+	uint64_t start = 0, span = 0, at, more;
 
 	source_assert_locked(source);
-	*bus = start + (byte & PAGE_MASK);
-	do {
-		page += part.pages.count;
-		if (page == end)
+	while (span < len) {
+		struct pins_extent part =
+			pins_extent_at(&source->parts, (byte + span) >> PAGE_SHIFT, end);
+
+		part_extent(source, &part, byte + span, &at, &more);
+		if (!span)
+			start = at;
+		else if (at != start + span)
 			break;
-		part = pins_extent_at(&source->parts, page, end);
-	} while (source_extent_address(source, &part) ==
-		 start + ((page - (byte >> PAGE_SHIFT)) << PAGE_SHIFT));
-	*extent = min_u64(len, (page << PAGE_SHIFT) - byte);
+		span += more;
+	}
+	*bus = start;
+	*extent = min_u64(len, span);
 }
 
 void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
@@ -459,27 +494,30 @@ void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, u
 {
 	struct uiommufd_caller *caller = source->caller;
 
-	if (source->kind == MEM_KIND_FILE) {
-		shmem_extent(source->shmem, source_base(source) + byte, len, bus, extent);
-	} else if (source->kind == MEM_KIND_DMABUF) {
+	if (source->kind == MEM_KIND_DMABUF) {
 		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source->dmabuf.buf) +
 		       source_base(source) + byte;
 		*extent = len;
-	} else if (!caller_is_direct(caller)) {
-		if (caller_resolve(caller, source_base(source) + byte, len, bus, extent)) {
-			*bus = 0;
-			*extent = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
-		}
-	} else {
+	} else if (source_may_move(source)) {
 		source_lock(source);
-		source_extent_local(source, byte, len, bus, extent);
+		source_extent_locked(source, byte, len, bus, extent);
 		source_unlock(source);
+	} else if (caller_resolve(caller, source_base(source) + byte, len, bus, extent)) {
+		*bus = 0;
+		*extent = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
 	}
 }
 
-bool mem_source_has_moved(const struct mem_source *source, uint64_t byte, uint64_t bus)
+bool mem_source_has_moved(struct mem_source *source, uint64_t byte)
 {
-	return source_is_local(source) && bus != source_base(source) + byte;
+	struct pins_extent part;
+
+	if (!source_may_move(source))
+		return false;
+	source_lock(source);
+	part = pins_extent_at(&source->parts, byte >> PAGE_SHIFT, (byte >> PAGE_SHIFT) + 1);
+	source_unlock(source);
+	return part.bus;
 }
 
 /* ---- CHANGE_PROCESS ---- */

@@ -132,10 +132,10 @@ void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, u
 		       uint64_t *extent);
 
 /*
- * Whether @bus, which mem_source_extent() gave for byte @byte, shows that the page has moved: it is
- * not at the address that was mapped (mem/displace.h).
+ * Whether the page of byte @byte, which is pinned, has moved: it is not where it was mapped
+ * (mem/displace.h).
  */
-bool mem_source_has_moved(const struct mem_source *source, uint64_t byte, uint64_t bus);
+bool mem_source_has_moved(struct mem_source *source, uint64_t byte);
 
 /*
  * Copies between @buf (of this process) and bytes [@byte, @byte + @len) of the source, counted from

@@ -44,6 +44,22 @@ struct mem_source {
 
 _Static_assert(sizeof(struct mem_source) == 128, "two cache lines");
 
+/* A source of MEM_KIND_FILE. */
+struct file_source {
+	struct mem_source source;
+	struct index_link link; /* in the list of the file's sources */
+};
+
+static inline struct file_source *source_of_file(struct mem_source *source)
+{
+	return (struct file_source *)source;
+}
+
+static inline struct mem_source *source_of_file_link(struct index_link *link)
+{
+	return (struct mem_source *)(void *)((char *)link - offsetof(struct file_source, link));
+}
+
 static inline void source_lock(struct mem_source *source) ACQUIRES(source->lock)
 {
 	small_lock_acquire(&source->lock, LOCK_SOURCE);
@@ -100,14 +116,32 @@ static inline bool source_is_local(const struct mem_source *source)
 	return source->kind == MEM_KIND_VA && caller_is_direct(source->caller);
 }
 
-/* Like mem_source_extent(), for a local source. */
-void source_extent_local(const struct mem_source *source, uint64_t byte, uint64_t len,
-			 uint64_t *bus, uint64_t *extent) REQUIRES(source->lock);
+/*
+ * True if pages may be moved aside: in the memory of this process, or of a file that the engine
+ * maps.
+ */
+static inline bool source_may_move(const struct mem_source *source)
+{
+	return source->kind == MEM_KIND_FILE || source_is_local(source);
+}
+
+/*
+ * Like mem_source_extent(), for a source that may move.
+ */
+void source_extent_locked(const struct mem_source *source, uint64_t byte, uint64_t len,
+			  uint64_t *bus, uint64_t *extent) REQUIRES(source->lock);
 
 /* A source of @kind with one reference; the creator fills in its memory. NULL: no memory. */
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting);
 void source_destroy(struct mem_source *source);
+
+/*
+ * Those of @pages that are aside, if any, are about to be recorded elsewhere: ends the source's
+ * hold on them.
+ */
+void source_lose_place(const struct mem_source *source, struct mem_pages pages)
+	REQUIRES(source->lock);
 
 /* For tests: the first invariant (source.c) that does not hold, or NULL. O(number of parts). */
 const char *source_check(struct mem_source *source);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Accesses read and write a source with the CPU [ACCESS-RW]. Locks: that of the source. */
 #include "base/caller.h"
-#include "mem/guard.h"
 #include "mem/source_internal.h"
+#include "mem/view.h"
 
 /* A copy between @buf and bytes of the source. */
 struct transfer {
@@ -30,11 +30,11 @@ static int copy_at_bus(const struct transfer *transfer, uint64_t done, uint64_t 
 	void *there = (void *)(uintptr_t)bus;
 	char *buf = transfer->buf + done;
 
-	return transfer->write ? guard_copy(there, buf, len) : guard_copy(buf, there, len);
+	return transfer->write ? view_copy(there, buf, len) : view_copy(buf, there, len);
 }
 
 /* The lock keeps pages from being moved aside meanwhile. */
-static int copy_local(const struct transfer *transfer, uint64_t len)
+static int copy_locked(const struct transfer *transfer, uint64_t len)
 {
 	struct mem_source *source = transfer->source;
 	uint64_t bus, part;
@@ -42,7 +42,7 @@ static int copy_local(const struct transfer *transfer, uint64_t len)
 
 	source_lock(source);
 	for (uint64_t done = 0; done < len && !rc; done += part) {
-		source_extent_local(source, transfer->byte + done, len - done, &bus, &part);
+		source_extent_locked(source, transfer->byte + done, len - done, &bus, &part);
 		rc = copy_at_bus(transfer, done, bus, part);
 	}
 	source_unlock(source);
@@ -54,8 +54,8 @@ static int copy_pinned(const struct transfer *transfer, uint64_t len)
 	uint64_t bus, part;
 	int rc = 0;
 
-	if (source_is_local(transfer->source))
-		return copy_local(transfer, len);
+	if (source_may_move(transfer->source))
+		return copy_locked(transfer, len);
 	for (uint64_t done = 0; done < len && !rc; done += part) {
 		mem_source_extent(transfer->source, transfer->byte + done, len - done, &bus, &part);
 		rc = copy_at_bus(transfer, done, bus, part);

@@ -110,17 +110,16 @@ static void area_extent(const struct ioas_table *table, const struct area *area,
 }
 
 /*
- * Leaf sizes for the piece of @area at @done, which is at @bus. In tables that track dirty pages,
+ * Leaf sizes for the piece of @area at @done. In tables that track dirty pages,
  * memory that has moved is mapped by leaves of at most a page: a larger leaf than before would
  * report pages as dirty that no device wrote.
  */
 static uint64_t piece_leaf_sizes(const struct ioas *ioas, const struct ioas_table *table,
-				 const struct area *area, uint64_t done, uint64_t bus)
-	REQUIRES(ioas->lock)
+				 const struct area *area, uint64_t done) REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
 	if (iommu_domain_flags(table->domain) & DOMAIN_DIRTY &&
-	    mem_source_has_moved(area->source, area->start + done, bus))
+	    mem_source_has_moved(area->source, area->start + done))
 		return PAGE_SIZE | PAGE_MASK;
 	return leaf_sizes(ioas);
 }
@@ -142,8 +141,7 @@ static int area_fill(struct ioas *ioas, struct ioas_table *table, const struct a
 
 		area_extent(table, area, done, &cursor, &bus, &extent);
 		rc = iommu_domain_map(table->domain, area->range.start + done, bus, extent,
-				      area_prot(area),
-				      piece_leaf_sizes(ioas, table, area, done, bus));
+				      area_prot(area), piece_leaf_sizes(ioas, table, area, done));
 		if (rc) {
 			if (done)
 				iommu_domain_unmap(table->domain, area->range.start, done);

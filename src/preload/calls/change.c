@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 
 #include "preload/calls/change.h"
+#include "preload/calls/memory.h"
 #include "preload/process/path.h"
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
@@ -276,7 +277,7 @@ EXPORT int truncate(const char *path, off_t len)
 
 	path_resolve_links(&at, AT_FDCWD, path, true);
 	if (!at.shadow)
-		return (int)libc_result(SYS(SYS_truncate, at.path, len));
+		return (int)libc_result(memory_truncate((long)at.path, len));
 	rc = SYS(SYS_newfstatat, AT_FDCWD, at.path, &st, 0);
 	if (!rc && S_ISDIR(st.st_mode))
 		rc = -EISDIR;

@@ -14,6 +14,7 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "preload/calls/listing.h"
+#include "preload/calls/memory.h"
 #include "preload/engine/call.h"
 #include "preload/engine/own_process.h"
 #include "preload/start/libc.h"
@@ -361,7 +362,7 @@ EXPORT int fdatasync(int fd)
 
 EXPORT int ftruncate(int fd, off_t len)
 {
-	return has_no_contents(fd) ? (int)libc_result(-EINVAL) : REAL(ftruncate)(fd, len);
+	return (int)libc_result(has_no_contents(fd) ? -EINVAL : memory_ftruncate(fd, len));
 }
 
 static int check_allocate(int fd, off_t offset, off_t len)
@@ -383,7 +384,8 @@ EXPORT int fallocate(int fd, int mode, off_t offset, off_t len)
 {
 	const int rc = check_allocate(fd, offset, len);
 
-	return rc ? (int)libc_result(rc) : REAL(fallocate)(fd, mode, offset, len);
+	engine_cancellation_point();
+	return (int)libc_result(rc ? rc : memory_fallocate(fd, mode, offset, len));
 }
 
 EXPORT int posix_fallocate(int fd, off_t offset, off_t len)

@@ -1,143 +1,100 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mmap() of emulated files, and the calls that take memory away: pinned pages are moved aside
- * before them (mem/displace.h).
- *
- * The C library's allocator gives memory back by calls that do not come through here. If a device
- * still uses memory that the program frees so, its next access finds that out.
+ * The calls that change what addresses hold. Pinned pages that a call takes away are moved aside
+ * around it, and are back where they were if it fails (mem/displace.h).
  *
  * What changes the record of mappings (process/mapping.h) runs inside the engine.
  */
-#include <assert.h>
-#include <fcntl.h>
+#include "preload/calls/memory.h"
+
 #include <linux/magic.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "base/check.h"
 #include "mem/displace.h"
+#include "mem/maps.h"
+#include "mem/view.h"
+#include "preload/calls/map_emulated.h"
 #include "preload/engine/call.h"
 #include "preload/process/mapping.h"
 #include "preload/start/real.h"
 
-/*
- * Moves pinned pages out of a range that the program is about to lose. 0 or -ENOMEM. The addresses
- * stay mapped until the program's own call: if another thread were given them before, that call
- * would take them away from it. Where the system cannot keep them mapped, and the range need not
- * stay so (@keep), they become unmapped now.
- */
-static int displace_before(const void *addr, size_t len, enum displace_cause cause, bool keep)
-{
-	struct engine_call call;
-	int rc;
+/* A system call that is to be made. */
+struct request {
+	long number;
+	long a, b, c, d, e, f;
+};
 
-	/* What the engine does to memory while it works is not the program's doing. */
-	if (!len || engine_busy() || !displace_needed((uintptr_t)addr, len))
-		return 0;
-	engine_enter(&call);
-	rc = displace_range((uintptr_t)addr, len, cause, true);
-	if (rc && !keep)
-		rc = displace_range((uintptr_t)addr, len, cause, false);
-	engine_leave(&call);
+static long make(void *arg)
+{
+	const struct request *request = arg;
+
+	return sys_call(request->number, request->a, request->b, request->c, request->d, request->e,
+			request->f);
+}
+
+/*
+ * Makes a call that takes [@addr, @addr + @len) away from the program, or all in it: @call, which
+ * is make() or does more. What the engine does to memory while it works is not the program's doing.
+ */
+static long take_away(long addr, long len, enum displace_cause cause, displace_call call, void *arg)
+{
+	struct engine_call inside;
+	long rc;
+
+	if (!len || engine_busy() || !displace_needed((uint64_t)addr, (uint64_t)len))
+		return call(arg);
+	engine_enter(&inside);
+	rc = displace_around((uint64_t)addr, (uint64_t)len, cause, call, arg);
+	engine_leave(&inside);
 	return rc;
 }
 
-/* The range becomes something other than what is recorded of it. */
-static void forget_mappings(const void *addr, size_t len)
+/* The system has given the program addresses that were free. */
+static void note_new(long addr, long len)
 {
 	struct engine_call call;
 
-	if (!mapping_any())
+	if (!len || engine_busy() || !displace_needed((uint64_t)addr, (uint64_t)len))
 		return;
 	engine_enter(&call);
-	mapping_remove((uintptr_t)addr, len);
+	displace_lost((uint64_t)addr, (uint64_t)len);
 	engine_leave(&call);
 }
 
-static void record_disk(long addr, size_t len)
+/* The range becomes something other than what is recorded of it. */
+static void forget_mappings(long addr, long len)
+{
+	struct engine_call call;
+
+	if (!mapping_any() && !view_any())
+		return;
+	engine_enter(&call);
+	mapping_remove((uint64_t)addr, (uint64_t)len);
+	view_forget((uint64_t)addr, (uint64_t)len);
+	engine_leave(&call);
+}
+
+static uint64_t page_align(uint64_t len)
+{
+	return (len + PAGE_MASK) & ~PAGE_MASK;
+}
+
+static void record_disk(long addr, long len)
 {
 	struct engine_call call;
 
 	engine_enter(&call);
-	mapping_add_disk((uint64_t)addr, len);
+	mapping_add_disk((uint64_t)addr, (uint64_t)len);
 	engine_leave(&call);
 }
 
 /* ---- mmap ---- */
-
-static int check_mmap_access(const struct description *desc, int prot, int flags)
-{
-	if (desc->access == O_WRONLY)
-		return -EACCES;
-	if ((flags & MAP_TYPE) != MAP_PRIVATE && (prot & PROT_WRITE) && desc->access != O_RDWR)
-		return -EACCES;
-	return desc->file->ops->mmap ? 0 : -ENODEV;
-}
-
-/*
- * Maps what @map says. A mapping without memory is one of an empty file: the program's rights stay
- * the kernel's business, mprotect and mremap included, and each access that they allow raises
- * SIGBUS (trap/trap.c). Returns the address or a negative errno.
- */
-static long place_mapping(const struct file_mapping *map, void *addr, size_t len, int prot,
-			  int flags)
-{
-	long fd, rc;
-
-	if (!map->trap)
-		return SYS(SYS_mmap, addr, len, prot, flags, map->fd, map->offset);
-	fd = SYS(SYS_memfd_create, "vfio-region", MFD_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	rc = SYS(SYS_mmap, addr, len, prot, flags, fd, 0);
-	SYS(SYS_close, fd);
-	return rc;
-}
-
-/* What the kernel checks before it asks the file. *@len becomes whole pages. */
-static int check_mmap(const struct description *desc, uint64_t *len, int prot, int flags,
-		      off_t offset)
-{
-	if (!*len || (offset & (off_t)PAGE_MASK))
-		return -EINVAL;
-	if (check_align_up(*len, PAGE_SIZE, len))
-		return -ENOMEM;
-	return check_mmap_access(desc, prot, flags);
-}
-
-static long mmap_file(struct description *desc, void *addr, uint64_t len, int prot, int flags,
-		      off_t offset)
-{
-	struct uiommufd_file *file = desc->file;
-	struct file_mapping map;
-	long rc;
-
-	assert(engine_busy());
-	rc = check_mmap(desc, &len, prot, flags, offset);
-	if (rc)
-		return rc;
-	rc = file->ops->mmap(file, (uint64_t)offset, len, prot, flags, &map);
-	if (rc)
-		return rc;
-	rc = place_mapping(&map, addr, len, prot, flags);
-	if (rc < 0)
-		goto out_closed;
-	forget_mappings((void *)rc, len);
-	if (mapping_add((uint64_t)rc, len, description_get(desc), &map))
-		goto out_unmap;
-	return rc;
-
-out_unmap:
-	description_put(desc);
-	SYS(SYS_munmap, rc, len);
-	rc = -ENOMEM;
-out_closed:
-	if (map.closed)
-		map.closed(map.cookie);
-	return rc;
-}
 
 /*
  * Whether stores to a shared mapping of @fd end on a disk, as they do not on a file system in
@@ -158,155 +115,458 @@ static bool is_on_disk(int fd)
 	return true;
 }
 
-static bool shares_disk(int fd, int flags)
+static bool shares_disk(int fd, long flags)
 {
-	const int type = flags & MAP_TYPE;
+	const long type = flags & MAP_TYPE;
 
 	return !(flags & MAP_ANONYMOUS) && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE) &&
 	       is_on_disk(fd);
 }
 
-static long mmap_plain(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+static long mmap_plain(struct request *request)
 {
-	long rc = SYS(SYS_mmap, addr, len, prot, flags, fd, offset);
+	const long addr = request->a, len = request->b, flags = request->d;
+	long rc;
 
+	if (flags & MAP_FIXED)
+		rc = take_away(addr, len, DISPLACE_MMAP_FIXED, make, request);
+	else
+		rc = make(request);
 	if (rc < 0)
 		return rc;
 	if (flags & MAP_FIXED)
 		forget_mappings(addr, len);
-	if (shares_disk(fd, flags))
+	else
+		note_new(rc, len);
+	if (shares_disk((int)request->e, flags))
 		record_disk(rc, len);
+	return rc;
+}
+
+/* mmap() of an emulated file. */
+struct emulated_mmap {
+	struct description *desc;
+	const struct request *request;
+};
+
+static long make_emulated(void *arg)
+{
+	const struct emulated_mmap *map = arg;
+	const struct request *request = map->request;
+
+	return map_emulated(map->desc, (void *)request->a, (uint64_t)request->b, (int)request->c,
+			    (int)request->d, request->f);
+}
+
+static long mmap_emulated(struct description *desc, const struct request *request)
+{
+	struct emulated_mmap map = {.desc = desc, .request = request};
+
+	if ((request->d & MAP_FIXED) && displace_needed((uint64_t)request->a, (uint64_t)request->b))
+		return displace_around((uint64_t)request->a, (uint64_t)request->b,
+				       DISPLACE_MMAP_FIXED, make_emulated, &map);
+	return make_emulated(&map);
+}
+
+long memory_mmap(long addr, long len, long prot, long flags, long fd, long offset)
+{
+	struct request request = {.number = SYS_mmap,
+				  .a = addr,
+				  .b = len,
+				  .c = prot,
+				  .d = flags,
+				  .e = fd,
+				  .f = offset};
+	struct description *desc;
+	struct engine_call call;
+	long rc;
+
+	desc = flags & MAP_ANONYMOUS ? NULL : engine_enter_fd(&call, (int)fd);
+	if (!desc)
+		return mmap_plain(&request);
+	rc = mmap_emulated(desc, &request);
+	engine_leave_fd(&call, desc);
 	return rc;
 }
 
 EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
-	struct engine_call call;
-	struct description *desc;
-	long rc;
-
-	if (flags & MAP_FIXED) {
-		rc = displace_before(addr, len, DISPLACE_MMAP_FIXED, false);
-		if (rc)
-			return (void *)libc_result(rc);
-	}
-	desc = flags & MAP_ANONYMOUS ? NULL : engine_enter_fd(&call, fd);
-	if (!desc)
-		return (void *)libc_result(mmap_plain(addr, len, prot, flags, fd, offset));
-	rc = mmap_file(desc, addr, len, prot, flags, offset);
-	engine_leave_fd(&call, desc);
-	return (void *)libc_result(rc);
+	return (void *)libc_result(memory_mmap((long)addr, (long)len, prot, flags, fd, offset));
 }
 
 EXPORT_ALIAS(mmap64, mmap);
 
 /* ---- taking memory away ---- */
 
-EXPORT int munmap(void *addr, size_t len)
+long memory_munmap(long addr, long len)
 {
-	int rc = displace_before(addr, len, DISPLACE_MUNMAP, false);
+	struct request request = {.number = SYS_munmap, .a = addr, .b = len};
 
-	if (rc)
-		return (int)libc_result(rc);
 	/*
 	 * Before the unmap: after it another thread may have been given the addresses, for an
 	 * emulated file.
 	 */
-	if (len && is_aligned((uintptr_t)addr, PAGE_SIZE))
+	if (len && is_aligned((uint64_t)addr, PAGE_SIZE))
 		forget_mappings(addr, len);
-	return (int)libc_result(SYS(SYS_munmap, addr, len));
+	return take_away(addr, len, DISPLACE_MUNMAP, make, &request);
 }
 
-static bool drops_pages(int advice)
+EXPORT int munmap(void *addr, size_t len)
 {
-	return advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE;
+	return (int)libc_result(memory_munmap((long)addr, (long)len));
 }
 
 EXPORT int madvise(void *addr, size_t len, int advice)
 {
-	int rc;
-
-	if (drops_pages(advice)) {
-		rc = displace_before(addr, len, DISPLACE_MADVISE, true);
-		if (rc)
-			return (int)libc_result(rc);
-	}
-	return (int)libc_result(SYS(SYS_madvise, addr, len, advice));
+	return (int)libc_result(memory_madvise((long)addr, (long)len, advice));
 }
 
+EXPORT ssize_t process_madvise(int pidfd, const struct iovec *vec, size_t count, int advice,
+			       unsigned int flags)
+{
+	return libc_result(memory_process_madvise(pidfd, (long)vec, (long)count, advice, flags));
+}
+
+/* ---- mremap ---- */
+
 /* Pinned memory that moves takes its pins along; pinned pages where it goes are moved aside. */
-static long move_pinned(const void *old, size_t old_len, size_t new_len, int flags, const void *to)
+static long move_pinned(const struct request *request)
 {
 	struct engine_call call;
 	long rc;
 
 	engine_enter(&call);
-	rc = displace_mremap((uintptr_t)old, old_len, new_len, flags, (uintptr_t)to);
+	rc = displace_mremap((uint64_t)request->a, (uint64_t)request->b, (uint64_t)request->c,
+			     (int)request->d, (uint64_t)request->e);
 	engine_leave(&call);
 	return rc;
 }
 
 /* Whether there may be pinned pages in what moves, or where it goes. */
-static bool concerns_pinned(const void *old, size_t old_len, size_t new_len, int flags,
-			    const void *to)
+static bool concerns_pinned(const struct request *request)
 {
-	return (old_len && displace_needed((uintptr_t)old, old_len)) ||
-	       ((flags & MREMAP_FIXED) && displace_needed((uintptr_t)to, new_len));
+	return (request->b && displace_needed((uint64_t)request->a, (uint64_t)request->b)) ||
+	       ((request->d & MREMAP_FIXED) &&
+		displace_needed((uint64_t)request->e, (uint64_t)request->c));
 }
 
-static long move(void *old, size_t old_len, size_t new_len, int flags, void *to)
+/* Memory that has grown in place has new addresses at its end. */
+static void note_growth(const struct request *request)
 {
+	const uint64_t from = page_align((uint64_t)request->b);
+	const uint64_t to = page_align((uint64_t)request->c);
+
+	if (from < to)
+		note_new(request->a + (long)from, (long)(to - from));
+}
+
+static long move(struct request *request)
+{
+	const long flags = request->d;
 	long rc;
 
 	/* In place first: then nothing that is pinned moves. */
 	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
-		rc = SYS(SYS_mremap, old, old_len, new_len, flags & ~MREMAP_MAYMOVE);
+		request->d = flags & ~MREMAP_MAYMOVE;
+		rc = make(request);
+		request->d = flags;
+		if (rc >= 0)
+			note_growth(request);
 		if (rc != -ENOMEM || !(flags & MREMAP_MAYMOVE))
 			return rc;
 	}
-	if (!engine_busy() && concerns_pinned(old, old_len, new_len, flags, to))
-		return move_pinned(old, old_len, new_len, flags, to);
-	return SYS(SYS_mremap, old, old_len, new_len, flags, to);
+	if (concerns_pinned(request))
+		return move_pinned(request);
+	rc = make(request);
+	if (rc >= 0 && !(flags & MREMAP_FIXED))
+		note_new(rc, request->c);
+	return rc;
 }
 
-/* Records that what was mapped at @old is at @now. */
-static void follow_move(uint64_t old, size_t old_len, uint64_t now, size_t new_len, int flags)
+/* Records that what @request was made for is at @now. */
+static void follow_move(const struct request *request, uint64_t now)
 {
-	const size_t kept = (new_len + PAGE_MASK) & ~PAGE_MASK;
+	const uint64_t old = (uint64_t)request->a, old_len = (uint64_t)request->b;
+	const uint64_t new_len = (uint64_t)request->c, kept = page_align(new_len);
 
-	if (flags & MREMAP_FIXED)
+	if (request->d & MREMAP_FIXED)
 		mapping_remove(now, new_len);
+	if (now != old) {
+		view_forget(now, new_len);
+		view_move(old, min_u64(old_len, new_len), now, new_len);
+		view_forget(old, old_len);
+	}
 	if (now != old || new_len > old_len)
 		mapping_copy(old, now, new_len);
-	if (now != old && !(flags & MREMAP_DONTUNMAP))
+	if (now != old && !(request->d & MREMAP_DONTUNMAP))
 		mapping_remove(old, old_len);
 	else if (now == old && kept < old_len)
 		mapping_remove(old + kept, old_len - kept);
 }
 
+/* Whether the kernel looks at the memory at all: else it refuses with EINVAL. */
+static bool mremap_is_valid(const struct request *request)
+{
+	const uint64_t flags = (uint64_t)request->d;
+
+	if (flags & ~(uint64_t)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return false;
+	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE))
+		return false;
+	if ((flags & MREMAP_DONTUNMAP) && request->b != request->c)
+		return false;
+	return request->c && is_aligned((uint64_t)request->a, PAGE_SIZE) &&
+	       !((flags & MREMAP_FIXED) && !is_aligned((uint64_t)request->e, PAGE_SIZE));
+}
+
+/* The tail of what is to move is unmapped wherever the beginning goes: first, and in place. */
+static long cut_tail(const struct request *request, uint64_t kept)
+{
+	const uint64_t tail = (uint64_t)request->a + kept, len = (uint64_t)request->b - kept;
+	struct request cut = {
+		.number = SYS_mremap, .a = request->a, .b = request->b, .c = (long)kept};
+
+	return take_away((long)tail, (long)len, DISPLACE_MREMAP, make, &cut);
+}
+
+long memory_mremap(long old, long old_len, long new_len, long flags, long to)
+{
+	struct request request = {
+		.number = SYS_mremap, .a = old, .b = old_len, .c = new_len, .d = flags, .e = to};
+	const uint64_t kept = page_align((uint64_t)new_len);
+	struct engine_call call;
+	long rc;
+
+	if (engine_busy() || !mremap_is_valid(&request))
+		return make(&request);
+	if (kept < (uint64_t)old_len &&
+	    displace_needed((uint64_t)old + kept, (uint64_t)old_len - kept)) {
+		rc = cut_tail(&request, kept);
+		if (rc < 0)
+			return rc;
+		request.b = (long)kept;
+	}
+	rc = move(&request);
+	request.b = old_len;
+	if (rc >= 0 && (mapping_any() || view_any())) {
+		engine_enter(&call);
+		follow_move(&request, (uint64_t)rc);
+		engine_leave(&call);
+	}
+	return rc;
+}
+
 EXPORT void *mremap(void *old, size_t old_len, size_t new_len, int flags, ...)
 {
-	const size_t kept = (new_len + PAGE_MASK) & ~PAGE_MASK;
-	struct engine_call call;
 	void *to = NULL;
 	va_list args;
-	long rc;
 
 	if (flags & MREMAP_FIXED) {
 		va_start(args, flags);
 		to = va_arg(args, void *);
 		va_end(args);
 	}
-	if (kept < old_len) { /* the rest is unmapped wherever the beginning goes */
-		rc = displace_before((char *)old + kept, old_len - kept, DISPLACE_MREMAP, false);
-		if (rc)
-			return (void *)libc_result(rc);
+	return (void *)libc_result(
+		memory_mremap((long)old, (long)old_len, (long)new_len, flags, (long)to));
+}
+
+/* ---- rights ---- */
+
+static long protect(struct request *request)
+{
+	const long both = PROT_READ | PROT_WRITE, prot = request->c;
+	const uint64_t addr = (uint64_t)request->a, len = (uint64_t)request->b;
+	const bool keyed = request->number == SYS_pkey_mprotect && request->d > 0;
+	const bool all = (prot & both) == both && !keyed;
+	struct engine_call call;
+	long rc;
+
+	if (engine_busy() || !(all ? view_any() : keyed || displace_needed(addr, len)))
+		return make(request);
+	engine_enter(&call);
+	rc = all ? 0 : view_restrict(addr, len);
+	if (!rc)
+		rc = make(request);
+	if (!rc && all)
+		view_forget(addr, len);
+	engine_leave(&call);
+	return rc;
+}
+
+long memory_mprotect(long addr, long len, long prot)
+{
+	struct request request = {.number = SYS_mprotect, .a = addr, .b = len, .c = prot};
+
+	return protect(&request);
+}
+
+EXPORT int mprotect(void *addr, size_t len, int prot)
+{
+	return (int)libc_result(memory_mprotect((long)addr, (long)len, prot));
+}
+
+long memory_pkey_mprotect(long addr, long len, long prot, long pkey)
+{
+	struct request request = {
+		.number = SYS_pkey_mprotect, .a = addr, .b = len, .c = prot, .d = pkey};
+
+	return protect(&request);
+}
+
+EXPORT int pkey_mprotect(void *addr, size_t len, int prot, int pkey)
+{
+	/* As the C library's: without a key it is the older call, which every kernel has. */
+	if (pkey == -1)
+		return mprotect(addr, len, prot);
+	return (int)libc_result(memory_pkey_mprotect((long)addr, (long)len, prot, pkey));
+}
+
+/* ---- the break ---- */
+
+/* @addr is to be the new break; the C library's function keeps a record of it. */
+struct new_break {
+	long addr;
+	long result; /* the break afterwards */
+	bool by_libc;
+};
+
+static long break_now(void)
+{
+	return SYS(SYS_brk, 0);
+}
+
+/* Negative: the break is not at new->addr. */
+static long set_break(void *arg)
+{
+	struct new_break *new = arg;
+
+	if (!new->by_libc)
+		new->result = SYS(SYS_brk, new->addr);
+	else if (REAL(brk)((void *)new->addr))
+		new->result = break_now();
+	else
+		new->result = new->addr;
+	return new->result == new->addr ? 0 : -ENOMEM;
+}
+
+static void move_break(struct new_break *new)
+{
+	uint64_t from, to;
+
+	if (engine_busy() || !displace_possible()) {
+		(void)set_break(new);
+		return;
 	}
-	rc = move(old, old_len, new_len, flags, to);
-	if (rc >= 0 && mapping_any()) {
-		engine_enter(&call);
-		follow_move((uintptr_t)old, old_len, (uintptr_t)rc, new_len, flags);
-		engine_leave(&call);
+	new->result = break_now();
+	from = page_align((uint64_t) new->addr);
+	to = page_align((uint64_t) new->result);
+	if (from < to) {
+		(void)take_away((long)from, (long)(to - from), DISPLACE_BRK, set_break, new);
+		return;
 	}
-	return (void *)libc_result(rc);
+	if (!set_break(new))
+		note_new((long)to, (long)(from - to));
+}
+
+long memory_brk(long addr)
+{
+	struct new_break new = {.addr = addr};
+
+	move_break(&new);
+	return new.result;
+}
+
+static int brk_by_libc(long addr)
+{
+	struct new_break new = {.addr = addr, .by_libc = true};
+	int saved = errno;
+
+	move_break(&new);
+	errno = saved;
+	return new.result == addr ? 0 : (int)libc_result(-ENOMEM);
+}
+
+EXPORT int brk(void *addr)
+{
+	return brk_by_libc((long)addr);
+}
+
+EXPORT void *sbrk(intptr_t increment)
+{
+	void *old = REAL(sbrk)(0);
+	uint64_t now;
+
+	if (!increment || old == (void *)-1)
+		return old;
+	now = (uint64_t)(uintptr_t)old + (uint64_t)increment;
+	if ((increment > 0) != (now > (uint64_t)(uintptr_t)old))
+		return (void *)libc_result(-ENOMEM);
+	return brk_by_libc((long)now) ? (void *)-1 : old;
+}
+
+/* ---- segments of System V, and other mappings of files ---- */
+
+/* The size of the segment @id, or 0. */
+static uint64_t segment_size(long id)
+{
+	struct shmid_ds ds;
+
+	return SYS(SYS_shmctl, id, IPC_STAT, &ds) < 0 ? 0 : page_align(ds.shm_segsz);
+}
+
+long memory_shmat(long id, long addr, long flags)
+{
+	struct request request = {.number = SYS_shmat, .a = id, .b = addr, .c = flags};
+	uint64_t len, at = (uint64_t)addr;
+	long rc;
+
+	if (engine_busy() || !displace_possible())
+		return make(&request);
+	len = segment_size(id);
+	if (flags & SHM_RND)
+		at = align_down(at, (uint64_t)SHMLBA);
+	if (at && (flags & SHM_REMAP))
+		return take_away((long)at, (long)len, DISPLACE_SHMAT, make, &request);
+	rc = make(&request);
+	if (rc >= 0)
+		note_new(rc, (long)len);
+	return rc;
+}
+
+EXPORT void *shmat(int id, const void *addr, int flags)
+{
+	return (void *)libc_result(memory_shmat(id, (long)addr, flags));
+}
+
+long memory_shmdt(long addr)
+{
+	struct request request = {.number = SYS_shmdt, .a = addr};
+	uint64_t len;
+
+	if (engine_busy() || !displace_possible() || !maps_segment((uint64_t)addr, &len))
+		return make(&request);
+	return take_away(addr, (long)len, DISPLACE_SHMDT, make, &request);
+}
+
+EXPORT int shmdt(const void *addr)
+{
+	return (int)libc_result(memory_shmdt((long)addr));
+}
+
+long memory_remap_file_pages(long addr, long len, long prot, long page, long flags)
+{
+	struct request request = {.number = SYS_remap_file_pages,
+				  .a = addr,
+				  .b = len,
+				  .c = prot,
+				  .d = page,
+				  .e = flags};
+
+	return take_away(addr, len, DISPLACE_REMAP_FILE_PAGES, make, &request);
+}
+
+EXPORT int remap_file_pages(void *addr, size_t len, int prot, size_t page, int flags)
+{
+	return (int)libc_result(
+		memory_remap_file_pages((long)addr, (long)len, prot, (long)page, flags));
 }

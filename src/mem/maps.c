@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* The text of /proc/self/maps, line by line. */
+#include "mem/maps.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/sys.h"
+
+enum {
+	TEXT_SIZE = 16384
+};
+
+int maps_open(struct maps *maps)
+{
+	void *text;
+	int rc = sys_mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0, &text);
+
+	if (rc)
+		return rc;
+	maps->fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	if (maps->fd < 0) {
+		(void)sys_munmap(text, TEXT_SIZE);
+		return maps->fd;
+	}
+	maps->text = text;
+	maps->from = 0;
+	maps->to = 0;
+	return 0;
+}
+
+void maps_close(struct maps *maps)
+{
+	(void)sys_close(maps->fd);
+	(void)sys_munmap(maps->text, TEXT_SIZE);
+}
+
+static bool fill(struct maps *maps)
+{
+	ssize_t got;
+
+	memmove(maps->text, maps->text + maps->from, maps->to - maps->from);
+	maps->to -= maps->from;
+	maps->from = 0;
+	got = sys_read(maps->fd, maps->text + maps->to, TEXT_SIZE - 1 - maps->to);
+	if (got <= 0)
+		return false;
+	maps->to += (size_t)got;
+	return true;
+}
+
+/* The next line, ended by 0; NULL at the end. */
+static char *next_line(struct maps *maps)
+{
+	char *line, *end;
+
+	do {
+		line = maps->text + maps->from;
+		end = memchr(line, '\n', maps->to - maps->from);
+	} while (!end && fill(maps));
+	if (!end)
+		return NULL;
+	*end = '\0';
+	maps->from = (size_t)(end + 1 - maps->text);
+	return line;
+}
+
+/* "START-END rwxs OFFSET MAJOR:MINOR INODE NAME", all but the inode hexadecimal. */
+bool maps_next(struct maps *maps, struct maps_entry *entry)
+{
+	unsigned int major, minor;
+	char *p = next_line(maps);
+
+	if (!p)
+		return false;
+	entry->start = strtoull(p, &p, 16);
+	entry->end = strtoull(p + 1, &p, 16);
+	entry->shared = p[4] == 's';
+	entry->offset = strtoull(p + 5, &p, 16);
+	major = (unsigned int)strtoul(p, &p, 16);
+	minor = (unsigned int)strtoul(p + 1, &p, 16);
+	entry->dev = makedev(major, minor);
+	entry->inode = strtoull(p, &p, 10);
+	return true;
+}
+
+bool maps_segment(uint64_t addr, uint64_t *len)
+{
+	struct maps_entry entry, first = {.end = 0};
+	struct maps maps;
+
+	*len = 0;
+	if (maps_open(&maps))
+		return false;
+	while (maps_next(&maps, &entry)) {
+		if (entry.start == addr && entry.shared)
+			first = entry;
+		if (first.end && entry.shared && entry.dev == first.dev &&
+		    entry.inode == first.inode && entry.offset == entry.start - addr)
+			*len = entry.end - addr;
+	}
+	maps_close(&maps);
+	return *len != 0;
+}

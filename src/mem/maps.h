@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system's list of the mappings of this process, in the order of their addresses.
+ *
+ * Calls no allocator, and needs little of the stack. Cost: reading a few kilobytes of text for
+ * every hundred mappings.
+ */
+#ifndef MEM_MAPS_H
+#define MEM_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A mapping, [@start, @end). */
+struct maps_entry {
+	uint64_t start, end;
+	bool shared;
+	uint64_t dev, inode, offset; /* of a file; the offset is that of @start */
+};
+
+/* The list that is being read, from maps_open() to maps_close(). */
+struct maps {
+	int fd;
+	size_t from, to; /* the part of @text that is not used yet */
+	char *text;	 /* longer than any line: its path is at most PATH_MAX */
+};
+
+/* 0 or a negative errno. */
+int maps_open(struct maps *maps);
+void maps_close(struct maps *maps);
+
+/* The next mapping. False: there is none. */
+bool maps_next(struct maps *maps, struct maps_entry *entry);
+
+/*
+ * The addresses of the segment of System V that is attached at @addr: [@addr, @addr + *@len), from
+ * the first to the last of its mappings that are still where shmat() put them. False: there is
+ * none.
+ */
+bool maps_segment(uint64_t addr, uint64_t *len);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DMA's own view of the program's memory: rights that the program takes from itself (mprotect,
+ * protection keys) do not concern a device whose pages are pinned.
+ *
+ * The ordinary copy goes by the program's mapping. Where it fails, and a call of the program that
+ * took rights away was seen there, the kernel copies past the rights: through /proc/self/mem, and
+ * where that does not write (shared memory), through a second mapping of the page that lives as
+ * long as the copy. Elsewhere a failed copy stays one: whatever is mapped there may not be what was
+ * pinned.
+ *
+ * Thread-safe. Cost: nothing for the ordinary copy; else some microseconds, and twice the copying.
+ */
+#ifndef MEM_VIEW_H
+#define MEM_VIEW_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mem/guard.h"
+
+/*
+ * The program is about to take rights of its own to [@va, @va + @len) away. 0, or -ENOMEM: it must
+ * not.
+ */
+int view_restrict(uint64_t va, uint64_t len);
+
+/* It has given itself all rights again, or the addresses have changed their meaning. */
+void view_forget(uint64_t va, uint64_t len);
+
+/* What was at @from, restricted or not, is at @to. */
+void view_move(uint64_t from, uint64_t len, uint64_t to, uint64_t to_len);
+
+/* Gives the engine's own mappings in [@va, @va + @len) the rights that they can have. */
+void view_open(uint64_t va, uint64_t len);
+
+extern atomic_bool view_restricted;
+
+/* Whether there is a range with restricted rights. One load. */
+static inline bool view_any(void)
+{
+	return atomic_load_explicit(&view_restricted, memory_order_relaxed);
+}
+
+int view_copy_slowly(void *dst, const void *src, size_t len);
+
+/*
+ * guard_copy() between two buffers of the engine or bus addresses, whatever the program's rights
+ * are.
+ */
+static inline int view_copy(void *dst, const void *src, size_t len)
+{
+	if (!guard_copy(dst, src, len))
+		return 0;
+	return view_any() ? view_copy_slowly(dst, src, len) : -EFAULT;
+}
+
+/*
+ * guard_exchange() for a bus address, whatever the program's rights are. Past them it is not
+ * atomic, but then the program cannot write there either.
+ */
+int view_exchange(uint64_t *word, uint64_t old, uint64_t new);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system calls that change what the program's addresses and files hold, as the program makes
+ * them: by a function of the C library, by syscall(), or by an instruction that was trapped. Each
+ * takes the kernel's arguments in the kernel's order and returns what the kernel would: a result or
+ * a negative errno. What is pinned for a device stays the device's (mem/displace.h).
+ *
+ * Context: any thread, in the middle of any function of the C library (its allocator may hold its
+ * lock), and a signal handler that stands for a system call. So nothing here calls the C library's
+ * allocator or its streams, or takes one of its locks; errno stays as it is. A call that the engine
+ * makes while it works goes to the kernel.
+ *
+ * Emulated descriptors: memory_mmap() knows them; for the calls that change files, the caller has
+ * sorted them out.
+ *
+ * Cost besides the system call: a load or two while nothing is mapped for a device; else a search
+ * for pinned memory in the range (mem/index.h).
+ */
+#ifndef PRELOAD_CALLS_MEMORY_H
+#define PRELOAD_CALLS_MEMORY_H
+
+/* ---- addresses: memory.c ---- */
+
+long memory_mmap(long addr, long len, long prot, long flags, long fd, long offset);
+long memory_munmap(long addr, long len);
+long memory_mremap(long old, long old_len, long new_len, long flags, long to);
+long memory_mprotect(long addr, long len, long prot);
+long memory_pkey_mprotect(long addr, long len, long prot, long pkey);
+
+/* The new break, or the old one where the kernel refuses: as the kernel's, not as brk(3). */
+long memory_brk(long addr);
+
+long memory_shmat(long id, long addr, long flags);
+long memory_shmdt(long addr);
+long memory_remap_file_pages(long addr, long len, long prot, long page, long flags);
+
+/* ---- advice: memory_advice.c ---- */
+
+long memory_madvise(long addr, long len, long advice);
+long memory_process_madvise(long pidfd, long vec, long count, long advice, long flags);
+
+/* ---- files: memory_file.c ---- */
+
+long memory_ftruncate(long fd, long len);
+long memory_truncate(long path, long len);
+long memory_fallocate(long fd, long mode, long offset, long len);
+
+#endif

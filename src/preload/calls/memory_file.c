@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls by which pages leave a file. What is pinned of them is copied aside, and devices go on
+ * with the copies (mem/displace.h).
+ */
+#include <linux/falloc.h>
+#include <linux/magic.h>
+#include <sys/syscall.h>
+
+#include "base/check.h"
+#include "mem/displace.h"
+#include "preload/calls/memory.h"
+#include "preload/engine/call.h"
+#include "preload/start/real.h"
+
+/* A call that changes a file. */
+struct request {
+	long number;
+	long a, b, c, d;
+};
+
+static long make(void *arg)
+{
+	const struct request *request = arg;
+
+	return SYS(request->number, request->a, request->b, request->c, request->d);
+}
+
+/* Whether the call may concern pinned pages at all. */
+static bool is_of_interest(void)
+{
+	return !engine_busy() && displace_possible();
+}
+
+/* Makes @request, by which pages leave the file of @st: whole pages (of @page bytes) of
+ * [@from, @to) of it. */
+static long change_file(struct request *request, const struct stat *st, uint64_t page,
+			uint64_t from, uint64_t to)
+{
+	struct displace_file file = {
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.end = align_down(to, page) >> PAGE_SHIFT,
+		.copies = request->number != SYS_fallocate,
+	};
+	struct engine_call call;
+	uint64_t first;
+	long rc;
+
+	if (check_align_up(from, page, &first))
+		return make(request);
+	file.first = first >> PAGE_SHIFT;
+	engine_enter(&call);
+	rc = displace_file(&file, make, request);
+	engine_leave(&call);
+	return rc;
+}
+
+/* The size of the pages of a file on @fs. */
+static uint64_t page_size(const struct statfs *fs)
+{
+	return fs->f_type == HUGETLBFS_MAGIC ? (uint64_t)fs->f_bsize : PAGE_SIZE;
+}
+
+/* Makes @request, which gives the file of @st, on @fs, the length @len. */
+static long shorten(struct request *request, const struct stat *st, const struct statfs *fs,
+		    long len)
+{
+	if (!S_ISREG(st->st_mode) || len < 0 || len >= st->st_size)
+		return make(request);
+	return change_file(request, st, page_size(fs), (uint64_t)len, INT64_MAX);
+}
+
+long memory_ftruncate(long fd, long len)
+{
+	struct request request = {.number = SYS_ftruncate, .a = fd, .b = len};
+	struct statfs fs;
+	struct stat st;
+
+	if (!is_of_interest() || SYS(SYS_fstat, fd, &st) || SYS(SYS_fstatfs, fd, &fs))
+		return make(&request);
+	return shorten(&request, &st, &fs, len);
+}
+
+long memory_truncate(long path, long len)
+{
+	struct request request = {.number = SYS_truncate, .a = path, .b = len};
+	struct statfs fs;
+	struct stat st;
+
+	if (!is_of_interest() || SYS(SYS_newfstatat, AT_FDCWD, path, &st, 0) ||
+	    SYS(SYS_statfs, path, &fs))
+		return make(&request);
+	return shorten(&request, &st, &fs, len);
+}
+
+long memory_fallocate(long fd, long mode, long offset, long len)
+{
+	const long to_the_end = FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE;
+	const long any = to_the_end | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+	struct request request = {
+		.number = SYS_fallocate, .a = fd, .b = mode, .c = offset, .d = len};
+	struct statfs fs;
+	struct stat st;
+	uint64_t last;
+
+	if (!(mode & any) || !is_of_interest() || offset < 0 || len <= 0 ||
+	    SYS(SYS_fstat, fd, &st) || SYS(SYS_fstatfs, fd, &fs))
+		return make(&request);
+	if (mode & to_the_end || check_last((uint64_t)offset, (uint64_t)len, &last))
+		last = INT64_MAX;
+	return change_file(&request, &st, page_size(&fs), (uint64_t)offset, last + 1);
+}
