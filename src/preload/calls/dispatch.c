@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "mem/credentials.h"
 #include "mem/self.h"
+#include "preload/calls/memory.h"
 #include "preload/calls/uring.h"
 #include "preload/process/defer.h"
 #include "preload/process/fdtable.h"
@@ -40,6 +41,9 @@
 #include "preload/trap/user_dispatch.h"
 
 /* Newer than some headers. */
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
 #ifndef SYS_io_uring_setup
 #define SYS_io_uring_setup    425
 #define SYS_io_uring_enter    426
@@ -127,12 +131,11 @@ static long set_times(const long *args)
 
 static long map(const long *args)
 {
-	const int prot = (int)args[2], flags = (int)args[3];
-	void *at = mmap((void *)args[0], (size_t)args[1], prot, flags, (int)args[4], args[5]);
+	long at = memory_mmap(args[0], args[1], args[2], args[3], args[4], args[5]);
 
-	if (at != MAP_FAILED && prot & PROT_EXEC && !(flags & MAP_ANONYMOUS))
-		user_dispatch_look_at(at, (size_t)args[1]);
-	return (long)at;
+	if (at >= 0 && args[2] & PROT_EXEC && !(args[3] & MAP_ANONYMOUS))
+		user_dispatch_look_at((const void *)at, (size_t)args[1]);
+	return libc_result(at);
 }
 
 /* What the kernel's rt_sigaction() takes. */
