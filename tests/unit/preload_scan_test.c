@@ -128,6 +128,10 @@ static void code_makes_calls_that_are_wanted(void **state)
 		{PIECE("\xb8\xca\x00\x00\x00\x0f\x05\x48\x3d\x01\xf0\xff\xff"), false},
 		/* mov %rdi, %rax: a function for any number */
 		{PIECE("\x48\x89\xf8\x0f\x05"), true},
+		/* mov -88(%rbp), %rax; mov -96(%rbp), %rdi; mov %rcx, %r10 */
+		{PIECE("\x48\x8b\x45\xa8\x48\x8b\x7d\xa0\x49\x89\xca\x0f\x05"), true},
+		/* mov -88(%rbp), %rcx: no number */
+		{PIECE("\x48\x8b\x4d\xa8\x48\x8b\x7d\xa0\x0f\x05"), false},
 		/* the number is in rax already: the result is checked, as of Go's Syscall6 */
 		{PIECE("\x0f\x05\x48\x3d\x01\xf0\xff\xff"), true},
 		/* bytes of another instruction */

@@ -173,11 +173,28 @@ bool scan_site_before(const unsigned char *at, const unsigned char *code, struct
 
 /* ---- code that makes calls ---- */
 
-/* Whether a register is moved to rax or eax right before @at. */
-static bool number_from_register(const unsigned char *at, const unsigned char *code)
+/* Whether the instruction at @at loads rax or eax, from memory or from a register. */
+static bool loads_rax(const unsigned char *at)
 {
-	/* 89 /r: the register that is written is in the low three bits, that is rax. */
-	return at - code >= 2 && at[-2] == 0x89 && (at[-1] & 0xc7) == 0xc0;
+	/* A prefix may widen the operand, and extend the other register. */
+	const unsigned char *op = at + ((at[0] & 0xf0) == 0x40);
+
+	if (*op == 0x8b)
+		return (op[1] & 0x38) == 0 && !(op > at && at[0] & 4);
+	return *op == 0x89 && (op[1] & 0xc7) == 0xc0 && !(op > at && at[0] & 1);
+}
+
+/* Whether the number of the call at @at comes from memory or from a register. */
+static bool number_is_variable(const unsigned char *at, const unsigned char *code)
+{
+	const unsigned char *from = at - code > LOOK_BACK ? at - LOOK_BACK : code;
+	const unsigned char *start;
+
+	for (; from < at; from++) {
+		if (loads_rax(from) && leads_to(from, at, &start))
+			return true;
+	}
+	return false;
 }
 
 /* Whether the result of the system call before @at is compared with the largest error. */
@@ -222,12 +239,12 @@ bool scan_makes_calls(const unsigned char *code, const unsigned char *end,
 	enum loaded found;
 
 	while ((at = scan_for_syscall(at, end))) {
-		if (number_from_register(at, code))
-			return true;
 		found = loads_number(at, code, wanted);
-		at += SYSCALL_BYTES;
-		if (found == LOADED_WANTED || (found == LOADED_NOTHING && checks_error(at, end)))
+		if (found == LOADED_WANTED ||
+		    (found == LOADED_NOTHING &&
+		     (checks_error(at + SYSCALL_BYTES, end) || number_is_variable(at, code))))
 			return true;
+		at += SYSCALL_BYTES;
 	}
 	return false;
 }
