@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every allocation of the engine. Memory is zeroed; any of them can be made to fail (base/fail.h).
+ *
+ * The memory is the engine's own, not that of the C library's allocator. The engine runs in the
+ * middle of any call of the program, and the program's allocator may be what has made the call,
+ * with its lock held: it takes memory away, in which pages may be pinned. So allocating here is
+ * possible anywhere where the engine may run. In builds with a sanitizer it is the C library's
+ * after all, so that the sanitizer sees each object.
+ *
+ * Cost: O(1) and a lock that is rarely contended (base/pool.h); a system call or four from 32 KiB
+ * on.
  */
 #ifndef BASE_ALLOC_H
 #define BASE_ALLOC_H
@@ -8,10 +17,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ALLOC_BY_LIBC
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+	__has_feature(memory_sanitizer)
+#define ALLOC_BY_LIBC
+#endif
+#endif
+
 /* @size zeroed bytes, or NULL. Free with alloc_free(). */
 void *alloc_zeroed(size_t size);
 
-/* The same at a multiple of @align, a power of two. */
+/* The same at a multiple of @align, a power of two of at most 64. */
 void *alloc_aligned(size_t align, size_t size);
 
 /*
@@ -26,7 +44,7 @@ void *alloc_array(size_t count, size_t size);
  */
 void *alloc_resize(void *array, size_t count, size_t size);
 
-/* Also for what the C library has allocated for its caller (open_memstream()). NULL is allowed. */
+/* NULL is allowed. */
 void alloc_free(void *memory);
 
 /*

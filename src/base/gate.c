@@ -43,6 +43,11 @@ static void create_exit_key(void)
 	have_exit_key = !pthread_key_create(&exit_key, on_thread_exit);
 }
 
+void gate_prepare(void)
+{
+	pthread_once(&key_once, create_exit_key);
+}
+
 struct gate_slot *gate_slots(void)
 {
 	return atomic_load_explicit(&all_slots, memory_order_acquire);
@@ -82,7 +87,7 @@ int gate_register(void)
 {
 	struct gate_slot *slot;
 
-	pthread_once(&key_once, create_exit_key);
+	gate_prepare();
 	if (!have_exit_key)
 		return -ENOMEM;
 

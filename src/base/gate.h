@@ -36,6 +36,12 @@ struct gate_slot {
 
 extern __thread struct gate_slot *gate_self __attribute__((tls_model("initial-exec")));
 
+/*
+ * The earlier this is called, the better: the C library stores a thread's value of one of the first
+ * keys of the process without an allocation.
+ */
+void gate_prepare(void);
+
 /* Gives the calling thread a slot. 0 or -ENOMEM. */
 int gate_register(void);
 

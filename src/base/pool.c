@@ -18,14 +18,6 @@
 #include "base/alloc.h"
 #include "base/fail.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define POOL_BY_OBJECT 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POOL_BY_OBJECT 1
-#endif
-#endif
-
 #ifdef POOL_BY_OBJECT
 
 void *pool_alloc(struct pool *pool)
@@ -59,6 +51,7 @@ struct pool_chunk {
 	void *free;		  /* each object's first word is the next one */
 	uint32_t fresh;		  /* offset of the objects that were never in use */
 	uint32_t used;		  /* objects in use */
+	uint32_t size;		  /* of an object */
 };
 
 _Static_assert(sizeof(struct pool_chunk) <= FIRST_OBJECT, "the objects follow it");
@@ -101,7 +94,7 @@ static void chunk_unlink(struct pool_chunk *chunk)
 	chunk->link = NULL;
 }
 
-static struct pool_chunk *chunk_add(struct pool_part *part)
+static struct pool_chunk *chunk_add(struct pool_part *part, size_t size)
 {
 	struct pool_chunk *chunk = chunk_alloc(POOL_CHUNK_SIZE, part->chunks > 0);
 
@@ -109,6 +102,7 @@ static struct pool_chunk *chunk_add(struct pool_part *part)
 		return NULL;
 	chunk->part = part;
 	chunk->fresh = FIRST_OBJECT;
+	chunk->size = (uint32_t)size;
 	chunk_link(part, chunk);
 	part->chunks++;
 	part->idle++;
@@ -122,7 +116,7 @@ static void *take(struct pool_part *part, size_t size) REQUIRES(part->lock)
 
 	lock_assert_held(&part->lock);
 	if (!chunk)
-		chunk = chunk_add(part);
+		chunk = chunk_add(part, size);
 	if (!chunk)
 		return NULL;
 	assert(chunk->part == part && chunk_has_object(chunk, size));
@@ -140,13 +134,21 @@ static void *take(struct pool_part *part, size_t size) REQUIRES(part->lock)
 	return object;
 }
 
+size_t pool_object_size(const void *object)
+{
+	return chunk_of(object)->size;
+}
+
 void *pool_alloc(struct pool *pool)
+{
+	return fail_inject() ? NULL : pool_take(pool);
+}
+
+void *pool_take(struct pool *pool)
 {
 	struct pool_part *part = part_of_thread(pool);
 	void *object;
 
-	if (fail_inject())
-		return NULL;
 	lock_acquire(&part->lock);
 	object = take(part, pool->size);
 	lock_release(&part->lock);

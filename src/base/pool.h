@@ -19,7 +19,13 @@
 
 #include <stddef.h>
 
+#include "base/alloc.h"
 #include "base/lock.h"
+#include "base/tsan.h"
+
+#if defined(ALLOC_BY_LIBC) && !defined(BASE_THREAD_SANITIZER)
+#define POOL_BY_OBJECT
+#endif
 
 enum {
 	POOL_PARTS = 8,
@@ -52,6 +58,12 @@ struct pool {
 
 /* A zeroed object, or NULL. */
 void *pool_alloc(struct pool *pool);
+
+/* The same, when the caller has asked for an injected failure itself. */
+void *pool_take(struct pool *pool);
+
+/* How large @object of any pool is. Not in builds in which objects are allocated one by one. */
+size_t pool_object_size(const void *object);
 
 /* Returns @object to @pool, from any thread. NULL is allowed. */
 void pool_free(struct pool *pool, void *object);

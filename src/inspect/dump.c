@@ -6,6 +6,8 @@
 #include "inspect/dump.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/fail.h"
@@ -81,16 +83,20 @@ static int dump_in_ctx(struct iommufd_ctx *ctx, void *arg)
 int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len)
 {
 	struct dump dump = {.pt_id = pt_id};
+	char *stream = NULL; /* the C library's memory */
 	int rc;
 
-	*text = NULL;
-	dump.out = fail_inject() ? NULL : open_memstream(text, len);
+	dump.out = fail_inject() ? NULL : open_memstream(&stream, len);
 	if (!dump.out)
 		return -ENOMEM;
 	rc = ctx_visit_nth(context, dump_in_ctx, &dump);
 	if (fclose(dump.out) && !rc)
 		rc = -ENOMEM;
-	if (rc)
-		alloc_free(*text);
+	*text = rc ? NULL : alloc_zeroed(*len + 1);
+	if (*text)
+		memcpy(*text, stream, *len);
+	else if (!rc)
+		rc = -ENOMEM;
+	free(stream);
 	return rc;
 }

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "base/gate.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "iommufd/entry/ctx_file.h"
@@ -216,6 +217,7 @@ static __attribute__((constructor)) void preload_constructor(void)
 
 	preload_init();
 	if (root_active()) {
+		gate_prepare();
 		/* Without it a bad pointer to a path ends the program instead of the call. */
 		(void)guard_install();
 		path_cwd_changed();
