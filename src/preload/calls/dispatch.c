@@ -80,9 +80,8 @@ enum rule {
 };
 
 struct answered {
-	enum rule rule;
+	unsigned char rule;
 	bool anywhere; /* also where the C library makes the call */
-	long (*answer)(const long *args);
 };
 
 /* ---- answers ---- */
@@ -237,18 +236,25 @@ static long clone_memory(const long *args)
 #define Z(i) ((size_t)args[i])
 #define L(i) (args[i])
 
-#define CALL(name, rule, where, expression)                                 \
-	static long answer_##name(const long *args __attribute__((unused))) \
-	{                                                                   \
-		return expression;                                          \
-	}
+/* As the C library's function returns it; @number is in the table. */
+static long answer(long number, const long *args)
+{
+	switch (number) {
+#define CALL(name, rule, where, expression) \
+	case SYS_##name:                    \
+		return expression;
 #include "preload/calls/numbers.def"
+	default:
+		return libc_result(-ENOSYS);
+	}
+}
 
 #define ANYWHERE true
 #define DIRECT	 false
 
+/* Without addresses: the linker would write to each page of it in every program. */
 static const struct answered table[NUMBERS] = {
-#define CALL(name, rule, where, expression) [SYS_##name] = {ON_##rule, where, answer_##name},
+#define CALL(name, rule, where, expression) [SYS_##name] = {ON_##rule, where},
 #include "preload/calls/numbers.def"
 };
 
@@ -385,7 +391,7 @@ long dispatch_answer(const struct caught_call *call)
 
 	enter(&outside);
 	errno = 0;
-	rc = table[call->number].answer(call->args);
+	rc = answer(call->number, call->args);
 	if (rc == -1 && errno)
 		rc = -errno;
 	leave(&outside);
