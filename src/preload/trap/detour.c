@@ -340,6 +340,7 @@ static int install_in(struct library *library)
 {
 	int rc;
 
+	library->count = 0; /* the parent of this process may have been at it when it forked */
 	find_sites(library);
 	if (!library->count)
 		return 0;
@@ -351,19 +352,14 @@ static void install(struct library *library, uintptr_t address)
 {
 	int rc;
 
-	if (library->done)
-		return;
-	library->done = true;
-	if (!library->code && !find_library(library, address))
+	if (library->done || (!library->code && !find_library(library, address)))
 		return;
 	rc = install_in(library);
 	if (rc)
 		log_info("code cannot be changed (%s): what the C library calls by itself is not "
 			 "followed",
 			 strerror(-rc));
-	if (library != &detours.libc)
-		return;
-	for (unsigned int i = 0; i < library->count; i++) {
+	for (unsigned int i = 0; i < library->count && library == &detours.libc; i++) {
 		const struct site *site = &library->sites[i];
 
 		if (site->number >= 0)
@@ -397,7 +393,7 @@ void detours_install_linker(void)
 {
 	sigset_t mask;
 
-	if (!detours.wants || __atomic_load_n(&detours.linker.done, __ATOMIC_RELAXED))
+	if (!detours.wants || __atomic_load_n(&detours.linker.done, __ATOMIC_ACQUIRE))
 		return;
 	lock(&mask);
 	install(&detours.linker, getauxval(AT_BASE));
@@ -408,7 +404,7 @@ void detours_install(void)
 {
 	sigset_t mask;
 
-	if (!detours.wants || __atomic_load_n(&detours.libc.done, __ATOMIC_RELAXED))
+	if (!detours.wants || __atomic_load_n(&detours.libc.done, __ATOMIC_ACQUIRE))
 		return;
 	detours_install_linker();
 	lock(&mask);
