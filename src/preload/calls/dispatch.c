@@ -31,6 +31,7 @@
 #include "mem/self.h"
 #include "preload/calls/memory.h"
 #include "preload/calls/uring.h"
+#include "preload/engine/call.h"
 #include "preload/process/defer.h"
 #include "preload/process/fdtable.h"
 #include "preload/process/path.h"
@@ -362,10 +363,12 @@ GENERAL_REGISTERS bool dispatch_concerns(struct caught_call *call, bool dispatch
 struct surroundings {
 	int error, cancel_type, cancel_state;
 	uintptr_t answering;
+	bool inside_libc;
 };
 
-static void enter(struct surroundings *outside)
+static void enter(struct surroundings *outside, bool dispatched)
 {
+	outside->inside_libc = engine_inside_libc(!dispatched);
 	outside->error = errno;
 	outside->answering = answering;
 	answering = (uintptr_t)__builtin_frame_address(0);
@@ -377,6 +380,7 @@ static void enter(struct surroundings *outside)
 static void leave(const struct surroundings *outside)
 {
 	answering = outside->answering;
+	(void)engine_inside_libc(outside->inside_libc);
 	errno = outside->error;
 	if (outside->cancel_type == PTHREAD_CANCEL_DEFERRED)
 		pthread_setcancelstate(outside->cancel_state, NULL);
@@ -384,12 +388,12 @@ static void leave(const struct surroundings *outside)
 		pthread_setcanceltype(outside->cancel_type, NULL);
 }
 
-long dispatch_answer(const struct caught_call *call)
+long dispatch_answer(const struct caught_call *call, bool dispatched)
 {
 	struct surroundings outside;
 	long rc;
 
-	enter(&outside);
+	enter(&outside, dispatched);
 	errno = 0;
 	rc = answer(call->number, call->args);
 	if (rc == -1 && errno)

@@ -21,7 +21,7 @@
 GENERAL_REGISTERS bool dispatch_concerns(struct caught_call *call, bool dispatched);
 
 /* The result of @call, as the kernel gives it. errno stays as it is. */
-long dispatch_answer(const struct caught_call *call);
+long dispatch_answer(const struct caught_call *call, bool dispatched);
 
 #endif
 #endif

@@ -23,7 +23,7 @@ static long make(struct caught_call *call)
 	const long *args = call->args;
 
 	if (root_active() && dispatch_concerns(call, false))
-		return dispatch_answer(call);
+		return dispatch_answer(call, true);
 	return SYS(call->number, args[0], args[1], args[2], args[3], args[4], args[5]);
 }
 

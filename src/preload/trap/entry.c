@@ -110,29 +110,30 @@ void entry_drop_stack(void)
  * Behind rbp: the program's rbp, then the call. Saves the vector registers, has the call answered,
  * and puts the result where the number was.
  */
-#define ANSWER                      \
-	"	subq $2752, %rsp\n"       \
-	"	xorl %eax, %eax\n"        \
-	"	movq %rax, 512(%rsp)\n"   \
-	"	movq %rax, 520(%rsp)\n"   \
-	"	movq %rax, 528(%rsp)\n"   \
-	"	movq %rax, 536(%rsp)\n"   \
-	"	movq %rax, 544(%rsp)\n"   \
-	"	movq %rax, 552(%rsp)\n"   \
-	"	movq %rax, 560(%rsp)\n"   \
-	"	movq %rax, 568(%rsp)\n"   \
-	"	movl $0xe6, %eax\n"       \
-	"	xorl %edx, %edx\n"        \
-	"	cmpb $0, compact(%rip)\n" \
-	"	je 2f\n"                  \
-	"	xsavec (%rsp)\n"          \
-	"	jmp 3f\n"                 \
-	"2:	xsave (%rsp)\n"         \
-	"3:	leaq 8(%rbp), %rdi\n"   \
-	"	call *answer_it(%rip)\n"  \
-	"	movq %rax, 56(%rbp)\n"    \
-	"	movl $0xe6, %eax\n"       \
-	"	xorl %edx, %edx\n"        \
+#define ANSWER(dispatched)                    \
+	"	subq $2752, %rsp\n"                 \
+	"	xorl %eax, %eax\n"                  \
+	"	movq %rax, 512(%rsp)\n"             \
+	"	movq %rax, 520(%rsp)\n"             \
+	"	movq %rax, 528(%rsp)\n"             \
+	"	movq %rax, 536(%rsp)\n"             \
+	"	movq %rax, 544(%rsp)\n"             \
+	"	movq %rax, 552(%rsp)\n"             \
+	"	movq %rax, 560(%rsp)\n"             \
+	"	movq %rax, 568(%rsp)\n"             \
+	"	movl $0xe6, %eax\n"                 \
+	"	xorl %edx, %edx\n"                  \
+	"	cmpb $0, compact(%rip)\n"           \
+	"	je 2f\n"                            \
+	"	xsavec (%rsp)\n"                    \
+	"	jmp 3f\n"                           \
+	"2:	xsave (%rsp)\n"                   \
+	"3:	leaq 8(%rbp), %rdi\n"             \
+	"	movl $" dispatched ", %esi\n" \
+	"	call *answer_it(%rip)\n"            \
+	"	movq %rax, 56(%rbp)\n"              \
+	"	movl $0xe6, %eax\n"                 \
+	"	xorl %edx, %edx\n"                  \
 	"	xrstor (%rsp)\n"
 
 #define PUSH_ARGUMENTS \
@@ -181,27 +182,28 @@ __asm__(".pushsection .text\n"
 	"	call take_stack\n"
 	"	movq %rax, -8(%rbp)\n"
 	"	testq %rax, %rax\n"
-	"	cmovnzq %rax, %rsp\n" ANSWER "	addq $2, 64(%rbp)\n" /* behind the syscall */
-	"	leaq -64(%rbp), %rsp\n"
-	"	andq $-64, %rsp\n"
-	"	movq -8(%rbp), %rdi\n"
-	"	testq %rdi, %rdi\n"
-	"	jz 1f\n"
-	"	call give_stack\n"
-	"1:	movq %rbp, %rsp\n"
-	".cfi_def_cfa_register %rsp\n"
-	"	pop %rbp\n"
-	".cfi_adjust_cfa_offset -8\n"
-	".cfi_restore %rbp\n" POP_ARGUMENTS "	pop %rax\n"
-	"	pop %r11\n"
-	".cfi_adjust_cfa_offset -64\n"
-	".cfi_register %rip, %r11\n"
-	"	leaq 128(%rsp), %rsp\n"
-	".cfi_adjust_cfa_offset -128\n"
-	"	jmp *%r11\n"
-	".cfi_endproc\n"
-	".size entry_detour, . - entry_detour\n"
-	".popsection\n");
+	"	cmovnzq %rax, %rsp\n" ANSWER(
+		"0") "	addq $2, 64(%rbp)\n" /* behind the syscall */
+		     "	leaq -64(%rbp), %rsp\n"
+		     "	andq $-64, %rsp\n"
+		     "	movq -8(%rbp), %rdi\n"
+		     "	testq %rdi, %rdi\n"
+		     "	jz 1f\n"
+		     "	call give_stack\n"
+		     "1:	movq %rbp, %rsp\n"
+		     ".cfi_def_cfa_register %rsp\n"
+		     "	pop %rbp\n"
+		     ".cfi_adjust_cfa_offset -8\n"
+		     ".cfi_restore %rbp\n" POP_ARGUMENTS "	pop %rax\n"
+		     "	pop %r11\n"
+		     ".cfi_adjust_cfa_offset -64\n"
+		     ".cfi_register %rip, %r11\n"
+		     "	leaq 128(%rsp), %rsp\n"
+		     ".cfi_adjust_cfa_offset -128\n"
+		     "	jmp *%r11\n"
+		     ".cfi_endproc\n"
+		     ".size entry_detour, . - entry_detour\n"
+		     ".popsection\n");
 
 /*
  * On the stack of the answers, unless the thread is on it already: a handler of a signal that has
@@ -242,39 +244,40 @@ __asm__(".pushsection .text\n"
 	"	movl $1, %esi\n"
 	"	call *concerns_it(%rip)\n"
 	"	testb %al, %al\n"
-	"	jz 1f\n" ANSWER "	movq %rbp, %rsp\n"
-	"	pop %rbp\n" POP_ARGUMENTS "	pop %rax\n"
-	"	pop %r11\n"
-	"	pop %rsp\n"
-	"	jmp *%r11\n"
-	"1:	movq %rbp, %rsp\n"
-	"	pop %rbp\n" POP_ARGUMENTS "	pop %rax\n"
-	"	pop %r11\n"
-	"	pop %rsp\n"
-	"	leaq -128(%rsp), %rsp\n"
-	".cfi_restore %rbp\n"
-	".cfi_def_cfa %rsp, 128\n"
-	".cfi_register %rip, %r11\n"
-	"	push %r11\n"
-	".cfi_adjust_cfa_offset 8\n"
-	".cfi_rel_offset %rip, 0\n"
-	"	call *sys_gate(%rip)\n"
-	"	pop %r11\n"
-	".cfi_adjust_cfa_offset -8\n"
-	".cfi_register %rip, %r11\n"
-	"	leaq 128(%rsp), %rsp\n"
-	".cfi_adjust_cfa_offset -128\n"
-	"	jmp *%r11\n"
-	".cfi_endproc\n"
-	".size entry_dispatched, . - entry_dispatched\n"
-	/* The new thread's stack: where it goes on, and what rsi was. */
-	".globl entry_child\n"
-	".hidden entry_child\n"
-	"entry_child:\n"
-	"	pop %r11\n"
-	"	pop %rsi\n"
-	"	jmp *%r11\n"
-	".popsection\n");
+	"	jz 1f\n" ANSWER(
+		"1") "	movq %rbp, %rsp\n"
+		     "	pop %rbp\n" POP_ARGUMENTS "	pop %rax\n"
+		     "	pop %r11\n"
+		     "	pop %rsp\n"
+		     "	jmp *%r11\n"
+		     "1:	movq %rbp, %rsp\n"
+		     "	pop %rbp\n" POP_ARGUMENTS "	pop %rax\n"
+		     "	pop %r11\n"
+		     "	pop %rsp\n"
+		     "	leaq -128(%rsp), %rsp\n"
+		     ".cfi_restore %rbp\n"
+		     ".cfi_def_cfa %rsp, 128\n"
+		     ".cfi_register %rip, %r11\n"
+		     "	push %r11\n"
+		     ".cfi_adjust_cfa_offset 8\n"
+		     ".cfi_rel_offset %rip, 0\n"
+		     "	call *sys_gate(%rip)\n"
+		     "	pop %r11\n"
+		     ".cfi_adjust_cfa_offset -8\n"
+		     ".cfi_register %rip, %r11\n"
+		     "	leaq 128(%rsp), %rsp\n"
+		     ".cfi_adjust_cfa_offset -128\n"
+		     "	jmp *%r11\n"
+		     ".cfi_endproc\n"
+		     ".size entry_dispatched, . - entry_dispatched\n"
+		     /* The new thread's stack: where it goes on, and what rsi was. */
+		     ".globl entry_child\n"
+		     ".hidden entry_child\n"
+		     "entry_child:\n"
+		     "	pop %r11\n"
+		     "	pop %rsi\n"
+		     "	jmp *%r11\n"
+		     ".popsection\n");
 
 /* Whether all that ANSWER saves fits into XSAVE_SPACE. */
 static bool fits(void)

@@ -30,11 +30,14 @@ struct caught_call {
 	uintptr_t next; /* where the program goes on */
 };
 
-/* Whether @call is to be answered; if not, the kernel gets it as @call says it now. */
+/*
+ * Whether @call is to be answered; if not, the kernel gets it as @call says it now. @dispatched: the
+ * program makes it without the C library; else it is made inside the C library.
+ */
 typedef bool (*entry_concerns)(struct caught_call *call, bool dispatched);
 
 /* The result of @call: 0 or more, or a negative errno. errno stays as it is. */
-typedef long (*entry_answer)(const struct caught_call *call);
+typedef long (*entry_answer)(const struct caught_call *call, bool dispatched);
 
 /* Sets both. False: this processor does not say how its vector registers are saved. */
 bool entry_set(entry_concerns concerns, entry_answer answer);
