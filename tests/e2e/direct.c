@@ -278,6 +278,24 @@ static void a_process_is_made_without_the_c_library(void)
 	CHECK(child_ends_well(pid));
 }
 
+static void a_static_program_is_executed(void)
+{
+	char *const argv[] = {getenv("E2E_STATIC"), NULL};
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execv(argv[0], argv);
+		_exit(1);
+	}
+	CHECK(child_ends_well(pid));
+	pid = fork();
+	if (pid == 0) {
+		DIRECT(SYS_execve, argv[0], argv, environ);
+		_exit(1);
+	}
+	CHECK(child_ends_well(pid));
+}
+
 static int run_cloned(void *arg)
 {
 	*(volatile int *)arg = 1;
@@ -428,6 +446,7 @@ int main(void)
 		TEST(threads_are_as_the_first),
 		TEST(a_forked_child_is_as_its_parent),
 		TEST(a_process_is_made_without_the_c_library),
+		TEST(a_static_program_is_executed),
 		TEST(a_thread_begins_on_its_own_stack),
 		TEST(the_program_has_its_own_handler_of_sigsys),
 		TEST(a_handler_with_all_signals_blocked_makes_calls),

@@ -10,7 +10,7 @@
 #include "preload/engine/control.h"
 
 enum {
-	PATIENCE_MS = 500, /* longer than a fork needs to copy a large program */
+	PATIENCE_MS = 200, /* longer than a fork needs to copy a large program */
 };
 
 static __thread bool inside_libc __attribute__((tls_model("initial-exec")));
