@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that is mapped for a device and goes away inside the C library, or by an instruction of the
- * program: the device goes on with the very pages. Needs one edu. x86-64.
+ * Memory that is mapped for a device and goes away inside the C library, or by an instruction of
+ * the program: the device goes on with the very pages. Needs one edu. x86-64.
  */
 #include <fcntl.h>
 #include <malloc.h>

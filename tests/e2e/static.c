@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A static program without a C library: nothing of the program that executes it may be left, such as
- * a handler or a filter for its system calls. Its end is 0 if they work.
+ * A static program without a C library: nothing of the program that executes it may be left, such
+ * as a handler or a filter for its system calls. Its end is 0 if they work.
  */
 #ifdef __x86_64__
 

@@ -200,7 +200,7 @@ static long with_credentials(long number, const long *args)
 	return rc;
 }
 
-/* A filter of system calls may end the program for one that it does not know: openat2(), prctl(). */
+/* A filter of system calls may end the program for one that it does not know. */
 static void confined(void)
 {
 	path_confined();
@@ -333,7 +333,7 @@ GENERAL_REGISTERS static bool clone_concerns(struct caught_call *call)
 {
 	if (call->number == SYS_vfork)
 		return true;
-	/* The stack is in a structure: as in a kernel without the call, the program takes clone(). */
+	/* The stack is in a structure. As on an older kernel, the program takes clone(). */
 	if (call->number == SYS_clone3)
 		return true;
 	if (!(call->args[0] & CLONE_VM))

@@ -168,7 +168,7 @@ struct queue {
 static int map_queue(int fd, const struct ring_params *params, struct queue *queue)
 {
 	const size_t entries = params->sq_entries;
-	void *ring, *requests;
+	void *ring = NULL, *requests = NULL;
 
 	queue->request_size = params->flags & SETUP_SQE128 ? 128 : 64;
 	queue->requests_len = entries * queue->request_size;

@@ -227,7 +227,7 @@ static int make_thunks(struct library *library)
 {
 	const uint64_t len = whole_pages((library->count + 1) * THUNK_BYTES);
 	const void *entry = entry_detour;
-	void *area;
+	void *area = NULL;
 	int rc = sys_mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
 			  &area);
 
@@ -310,7 +310,7 @@ static int change_pages(const struct library *library)
 	struct pages pages = {
 		.first = (const unsigned char *)align_down((uintptr_t)library->code, PAGE_SIZE)};
 	const uint64_t len = whole_pages((uint64_t)(library->end - pages.first));
-	void *copy;
+	void *copy = NULL;
 	int rc;
 
 	pages.count = (unsigned int)(len / PAGE_SIZE);

@@ -2,10 +2,11 @@
 /*
  * The way from a caught call to the two functions and back, in instructions.
  *
- * Below the program's stack pointer there is a red zone of 128 bytes, which is left alone. Unwinding
- * goes through both entries: a thread that is cancelled in an answer finds the frame of the caller.
+ * Below the program's stack pointer there is a red zone of 128 bytes, which is left alone.
+ * Unwinding goes through both entries: a thread that is cancelled in an answer finds the frame of
+ * the caller.
  *
- * Cost of a call that does not concern anything: about ten stores and loads, and the first function.
+ * Cost of a call that does not concern us: about ten stores and loads, and the first function.
  */
 #include "preload/trap/entry.h"
 

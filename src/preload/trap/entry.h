@@ -31,8 +31,8 @@ struct caught_call {
 };
 
 /*
- * Whether @call is to be answered; if not, the kernel gets it as @call says it now. @dispatched: the
- * program makes it without the C library; else it is made inside the C library.
+ * Whether @call is to be answered; if not, the kernel gets it as @call says it now. @dispatched:
+ * the program makes it without the C library; else it is made inside the C library.
  */
 typedef bool (*entry_concerns)(struct caught_call *call, bool dispatched);
 
@@ -60,8 +60,8 @@ extern const char entry_dispatched[];
 extern const char entry_child[];
 
 /*
- * Answers run on stacks of our own, because the program's may be small: PTHREAD_STACK_MIN, or what a
- * runtime gives a coroutine. A thread whose calls are dispatched has one for itself. Maps that of
+ * Answers run on stacks of our own, because the program's may be small: PTHREAD_STACK_MIN, or what
+ * a runtime gives a coroutine. A thread whose calls are dispatched has one for itself. Maps that of
  * the calling thread, if it has none. False: no memory.
  */
 bool entry_make_stack(void);

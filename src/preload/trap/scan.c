@@ -71,7 +71,7 @@ static size_t operand_len(const unsigned char *at)
 	return len + (mod == 1 ? 1 : mod == 2 ? 4 : 0);
 }
 
-/* The length of the instruction at @at, if it is one of those that arguments are loaded by; or 0. */
+/* The length of the instruction at @at, if it is one that loads arguments; or 0. */
 static size_t load_len(const unsigned char *at)
 {
 	const bool prefix = (at[0] & 0xf0) == 0x40;
