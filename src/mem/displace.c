@@ -27,6 +27,7 @@
 #include "base/sys.h"
 #include "mem/aside.h"
 #include "mem/displace_internal.h"
+#include "mem/maps.h"
 #include "mem/shmem.h"
 #include "mem/source_internal.h"
 #include "mem/view.h"
@@ -124,24 +125,65 @@ int displace_place(struct displacement *d)
 /* ---- moving ---- */
 
 /*
- * Moves [@from, @from + @len) to @to, over what is there. If that is not possible at once, because
- * the range is not one mapping, finds the mappings by halving. Addresses without a mapping (a
- * system call that we did not see) are skipped. *@done: how many bytes from the start on have been
- * dealt with; all, or it fails.
+ * How much of [@from, @from + @len) is in one mapping, from @from on. *@hole: nothing is mapped
+ * there, that far.
+ */
+static uint64_t in_one_mapping(uint64_t from, uint64_t len, bool *hole)
+{
+	uint64_t start, end;
+	int rc = len > PAGE_SIZE ? maps_find(from, &start, &end) : -ENOTTY;
+
+	*hole = rc == -ENOENT || (!rc && start > from);
+	if (rc == -ENOENT)
+		return len;
+	if (!rc)
+		return min_u64(len, (*hole ? start : end) - from);
+	/* An older kernel refuses to move several at once; without /proc nobody can tell. */
+	return rc == -ENOTTY ? len : PAGE_SIZE;
+}
+
+static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done);
+
+/* Moves the first half of the range, and then the second. */
+static int move_halves(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done)
+{
+	const uint64_t half = align_down(len / 2 + PAGE_MASK, PAGE_SIZE);
+	int rc = move_pages(from, to, half, flags, done);
+
+	return rc ? rc : move_pages(from + half, to + half, len - half, flags, done);
+}
+
+/*
+ * Moves [@from, @from + @len) to @to, over what is there, mapping by mapping: a kernel moves one at
+ * a time (then a refusal makes us look for the mappings by halving), or it moves several until it
+ * comes to one that it does not, and says no more than that it failed. Addresses without a mapping
+ * (a system call that we did not see) are skipped. *@done: how many bytes from the start on have
+ * been dealt with; all, or it fails.
  */
 static int move_pages(uint64_t from, uint64_t to, uint64_t len, int flags, uint64_t *done)
 {
-	const uint64_t half = align_down(len / 2 + PAGE_MASK, PAGE_SIZE);
-	int rc = sys_mremap_to((void *)(uintptr_t)from, len, (void *)(uintptr_t)to, flags);
+	while (len) {
+		bool hole;
+		const uint64_t now = in_one_mapping(from, len, &hole);
+		int rc = 0;
 
-	if (!rc || (rc == -EFAULT && len == PAGE_SIZE)) {
-		*done += len;
-		return 0;
+		if (!hole)
+			rc = sys_mremap_to((void *)(uintptr_t)from, now, (void *)(uintptr_t)to,
+					   flags);
+		if (rc == -EFAULT && now > PAGE_SIZE) {
+			rc = move_halves(from, to, now, flags, done);
+			if (rc)
+				return rc;
+		} else if (rc && rc != -EFAULT) {
+			return rc;
+		} else {
+			*done += now;
+		}
+		from += now;
+		to += now;
+		len -= now;
 	}
-	if (rc != -EFAULT)
-		return rc;
-	rc = move_pages(from, to, half, flags, done);
-	return rc ? rc : move_pages(from + half, to + half, len - half, flags, done);
+	return 0;
 }
 
 /*
@@ -263,8 +305,11 @@ static void forget_addresses(const struct displacement *d) NO_LOCK_ANALYSIS
 	}
 }
 
-/* Segments and stretches are both in order of addresses. */
-void displace_commit(struct displacement *d)
+/*
+ * Segments and stretches are both in order of addresses. (Sources are locked in a loop: no
+ * analysis.)
+ */
+void displace_commit(struct displacement *d) NO_LOCK_ANALYSIS
 {
 	const struct stretch *stretch = d->stretches;
 

@@ -14,9 +14,8 @@
  * Cost: reading the list of mappings; and for the sources of the file, and those at its mappings,
  * as for displace.c. If a part of the file is aside, for all sources.
  */
-#include <string.h>
-
 #include "base/alloc.h"
+#include "base/fail.h"
 #include "base/sys.h"
 #include "mem/aside.h"
 #include "mem/displace_internal.h"
@@ -202,6 +201,8 @@ static int make_memory(const struct stretch *stretch)
 {
 	void *got;
 
+	if (fail_inject())
+		return -ENOMEM;
 	return sys_mmap((void *)(uintptr_t)stretch->aside,
 			(stretch->end - stretch->first) << PAGE_SHIFT, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0, &got);

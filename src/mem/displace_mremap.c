@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "mem/displace_internal.h"
+#include "mem/maps.h"
 #include "mem/source_internal.h"
 
 struct remap {
@@ -93,8 +94,8 @@ out_cancel:
 	return rc;
 }
 
-/* Moves the memory of @remap with the pins of what is in it. Nothing is pinned where it goes. */
-static long remap(struct remap *remap) REQUIRES(displace_lock)
+/* remap(), of memory in one mapping, or on a kernel that moves only that. */
+static long remap_one(struct remap *remap) REQUIRES(displace_lock)
 {
 	struct displacement d = {.keep = false};
 	long rc;
@@ -112,6 +113,70 @@ static long remap(struct remap *remap) REQUIRES(displace_lock)
 
 out_destroy:
 	displace_destroy(&d);
+	return rc;
+}
+
+/* How much of @remap's memory from @done on is in one mapping; *@hole: it is not mapped. */
+static uint64_t next_part(const struct remap *remap, uint64_t done, bool *hole)
+{
+	const uint64_t at = remap->old + done, left = remap->old_len - done;
+	uint64_t start, end;
+
+	*hole = false;
+	if (maps_find(at, &start, &end))
+		return left;
+	*hole = start > at;
+	return min_u64(left, (*hole ? start : end) - at);
+}
+
+/* Moves the first @len bytes of @remap, mapping by mapping. *@done: how many have been moved. */
+static long remap_parts(const struct remap *remap, uint64_t len, uint64_t *done)
+	REQUIRES(displace_lock)
+{
+	lock_assert_held(&displace_lock);
+	*done = 0;
+	while (*done < len) {
+		struct remap part = *remap;
+		bool hole;
+		long rc;
+
+		part.old_len = next_part(remap, *done, &hole);
+		part.new_len = part.old_len;
+		part.old += *done;
+		part.to += *done;
+		rc = hole ? *done ? 0 : -EFAULT : remap_one(&part);
+		if (rc < 0)
+			return rc;
+		*done += part.old_len;
+	}
+	return (long)remap->to;
+}
+
+/*
+ * Moves the memory of @remap with the pins of what is in it. Nothing is pinned where it goes.
+ *
+ * A kernel that moves several mappings at once (from 6.17 on) may fail when it has moved some of
+ * them, and does not say which. So each is moved by itself; if one cannot be, all are moved back.
+ */
+static long remap(struct remap *remap) REQUIRES(displace_lock)
+{
+	struct remap back = {
+		.old = remap->to, .flags = MREMAP_MAYMOVE | MREMAP_FIXED, .to = remap->old};
+	uint64_t done, undone;
+	bool hole;
+	long rc;
+
+	lock_assert_held(&displace_lock);
+	if (!(remap->flags & MREMAP_FIXED) || remap->old_len != remap->new_len ||
+	    remap->old_len <= PAGE_SIZE || next_part(remap, 0, &hole) == remap->old_len)
+		return remap_one(remap);
+	rc = remap_parts(remap, remap->old_len, &done);
+	if (rc >= 0 || !done)
+		return rc;
+	back.old_len = done;
+	back.new_len = done;
+	if (remap_parts(&back, done, &undone) < 0)
+		log_error("memory at 0x%" PRIx64 " could not be moved back", back.to + undone);
 	return rc;
 }
 

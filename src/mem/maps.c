@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
 #include "base/sys.h"
@@ -14,7 +15,7 @@ enum {
 
 int maps_open(struct maps *maps)
 {
-	void *text;
+	void *text = NULL;
 	int rc = sys_mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			  0, &text);
 
@@ -84,6 +85,37 @@ bool maps_next(struct maps *maps, struct maps_entry *entry)
 	entry->dev = makedev(major, minor);
 	entry->inode = strtoull(p, &p, 10);
 	return true;
+}
+
+/* The kernel's struct procmap_query, which older headers lack. */
+struct question {
+	uint64_t size, flags, addr;
+	uint64_t start, end;
+	uint64_t others[4];
+	uint32_t more[4];
+	uint64_t texts[2];
+};
+
+_Static_assert(sizeof(struct question) == 104, "as in the kernel");
+
+enum {
+	HOLDS_OR_NEXT = 0x10
+};
+
+int maps_find(uint64_t addr, uint64_t *start, uint64_t *end)
+{
+	struct question question = {.size = sizeof(question), .flags = HOLDS_OR_NEXT, .addr = addr};
+	int fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return -EACCES;
+	rc = (int)sys_call(SYS_ioctl, fd, (long)_IOWR('f', 17, struct question), (long)&question, 0,
+			   0, 0);
+	(void)sys_close(fd);
+	*start = question.start;
+	*end = question.end;
+	return rc;
 }
 
 bool maps_segment(uint64_t addr, uint64_t *len)

@@ -34,6 +34,12 @@ void maps_close(struct maps *maps);
 bool maps_next(struct maps *maps, struct maps_entry *entry);
 
 /*
+ * Asks the system for the mapping that holds @addr, or the next one: *@start and *@end. 0, -ENOENT:
+ * there is none; -ENOTTY: a kernel before 6.11 cannot tell; -EACCES: /proc is out of reach.
+ */
+int maps_find(uint64_t addr, uint64_t *start, uint64_t *end);
+
+/*
  * The addresses of the segment of System V that is attached at @addr: [@addr, @addr + *@len), from
  * the first to the last of its mappings that are still where shmat() put them. False: there is
  * none.

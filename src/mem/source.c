@@ -4,7 +4,7 @@
  *
  * Most sources are pinned whole or not at all, so pins of the whole source are a counter. Pins of
  * parts are in a map (mem/pins.h). A page has a user if either says so. A pin first makes
- * boundaries in the map, then acquires the memory, then charges: each failure undoes only the steps
+ * boundaries in the map, then charges, then acquires the memory: each failure undoes only the steps
  * before it.
  *
  * Invariants, under the source's lock:
@@ -294,35 +294,70 @@ static uint64_t drop_unused(struct mem_source *source, struct mem_pages pages, u
 	return dropped;
 }
 
-/* Acquires and charges those of @pages that have no user; *@fresh is how many. */
-static int acquire_unused(struct mem_source *source, struct mem_pages pages, uint64_t *fresh)
+/* How many of @pages have no user. */
+static uint64_t count_unused(const struct mem_source *source, struct mem_pages pages)
 	REQUIRES(source->lock)
 {
-	uint64_t page = pages.first;
 	struct pins_extent extent;
-	int rc;
+	uint64_t count = 0;
 
 	source_assert_locked(source);
-	*fresh = 0;
-	if (source->whole)
-		return 0;
-	for (; page < end_of(pages); page += extent.pages.count) {
+	for (uint64_t page = pages.first; !source->whole && page < end_of(pages);
+	     page += extent.pages.count) {
+		extent = pins_extent_at(&source->parts, page, end_of(pages));
+		count += extent.users ? 0 : extent.pages.count;
+	}
+	return count;
+}
+
+/* Acquires those of @pages that have no user, or none. */
+static int acquire_all(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
+{
+	struct pins_extent extent;
+
+	source_assert_locked(source);
+	for (uint64_t page = pages.first; page < end_of(pages); page += extent.pages.count) {
+		int rc;
+
 		extent = pins_extent_at(&source->parts, page, end_of(pages));
 		if (extent.users)
 			continue;
 		rc = acquire(source, extent.pages);
-		if (rc)
-			goto out_drop;
-		*fresh += extent.pages.count;
+		if (rc) {
+			(void)drop_unused(source, pages, page);
+			return rc;
+		}
 	}
-	rc = *fresh ? charge(source, *fresh) : 0;
-	if (rc)
-		goto out_drop;
 	return 0;
+}
 
-out_drop:
-	(void)drop_unused(source, pages, page);
-	return rc;
+enum {
+	PROBED_PAGES = 512
+};
+
+/*
+ * Charges and acquires those of @pages that have no user; *@fresh is how many. What exceeds the
+ * limit does not become resident first. Memory that is bad as well is reported as such, as far as
+ * looking at it is cheap.
+ */
+static int acquire_unused(struct mem_source *source, struct mem_pages pages, uint64_t *fresh)
+	REQUIRES(source->lock)
+{
+	int rc, bad = 0;
+
+	source_assert_locked(source);
+	*fresh = count_unused(source, pages);
+	if (!*fresh)
+		return 0;
+	rc = charge(source, *fresh);
+	if (rc && *fresh > PROBED_PAGES)
+		return rc;
+	bad = acquire_all(source, pages);
+	if (!rc && bad)
+		uncharge(source, *fresh);
+	else if (rc && !bad)
+		(void)drop_unused(source, pages, end_of(pages));
+	return bad ? bad : rc;
 }
 
 static void set_pinned(struct mem_source *source, uint64_t pinned) REQUIRES(source->lock)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory behind mappings: each step that can fail does so in turn, and nothing has changed. */
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -24,6 +26,18 @@ static char *map_memory(void)
 	char *p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		       0);
 
+	assert_ptr_not_equal(p, MAP_FAILED);
+	for (int i = 0; i < PAGES; i++)
+		p[(size_t)i * PAGE] = (char)(i + 1);
+	return p;
+}
+
+static char *map_file_memory(int fd)
+{
+	char *p;
+
+	assert_int_equal(ftruncate(fd, PAGES * PAGE), 0);
+	p = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(p, MAP_FAILED);
 	for (int i = 0; i < PAGES; i++)
 		p[(size_t)i * PAGE] = (char)(i + 1);
@@ -67,6 +81,7 @@ struct pinned {
 	uint64_t locked;
 	const char *va;
 	const char *target; /* of mremap */
+	int fd;
 };
 
 static void check_pins(void *arg)
@@ -241,6 +256,54 @@ static void a_failed_displacement_moves_everything_back(void **state)
 	munmap(va, PAGES * PAGE);
 }
 
+static long empty_file(void *fd)
+{
+	return ftruncate(*(int *)fd, 0) ? -errno : 0;
+}
+
+static int empty_some(void *arg)
+{
+	struct pinned *pinned = arg;
+	struct displace_file file = {.end = UINT64_MAX >> PAGE_SHIFT, .copies = true};
+	struct stat st;
+
+	assert_int_equal(fstat(pinned->fd, &st), 0);
+	file.dev = st.st_dev;
+	file.ino = st.st_ino;
+	return (int)displace_file(&file, empty_file, &pinned->fd);
+}
+
+/* By address and by the file: both have the same copy when it has succeeded. */
+static void a_failed_truncation_leaves_the_file_its_pages(void **state)
+{
+	int fd = memfd_create("faults", MFD_CLOEXEC);
+	char *va = map_file_memory(fd);
+	struct pinned pinned = {.source = source_of(va), .va = va, .fd = fd};
+	uint64_t bus, other, run;
+	struct mem_source *file;
+
+	(void)state;
+	assert_int_equal(mem_source_from_file(&caller.caller, dup(fd), 0, PAGES * PAGE, true,
+					      MEM_ACCOUNT_NONE, &file),
+			 0);
+	assert_int_equal(mem_source_pin(file, pages(0, PAGES)), 0);
+	assert_int_equal(mem_source_pin(pinned.source, pages(1, 4)), 0);
+	set_expected(&pinned, 1, 4);
+	fail_in_turn(empty_some, &pinned, check_in_place, 6);
+	mem_source_extent(pinned.source, 2 * PAGE, 1, &bus, &run);
+	mem_source_extent(file, 2 * PAGE, 1, &other, &run);
+	assert_int_not_equal(bus, (uintptr_t)va + 2 * PAGE);
+	assert_int_equal(bus, other);
+	assert_int_equal(*(char *)(uintptr_t)bus, 3);
+	mem_source_unpin(pinned.source, pages(1, 4));
+	assert_int_equal(*(char *)(uintptr_t)other, 3);
+	mem_source_unpin(file, pages(0, PAGES));
+	mem_source_put(pinned.source);
+	mem_source_put(file);
+	munmap(va, PAGES * PAGE);
+	close(fd);
+}
+
 static int remap_some(void *arg)
 {
 	struct pinned *pinned = arg;
@@ -280,6 +343,7 @@ int main(void)
 		cmocka_unit_test(a_failed_pin_of_a_file_changes_nothing),
 		cmocka_unit_test(a_source_that_cannot_be_made_leaves_nothing),
 		cmocka_unit_test(a_failed_displacement_moves_everything_back),
+		cmocka_unit_test(a_failed_truncation_leaves_the_file_its_pages),
 		cmocka_unit_test(a_failed_mremap_leaves_everything_in_place),
 	};
 

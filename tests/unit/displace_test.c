@@ -180,6 +180,98 @@ static void unmapped_pages_keep_their_contents(void **state)
 	mem_source_put(source);
 }
 
+static long refuse(void *va)
+{
+	/* The program's addresses are empty while its call is made. */
+	assert_int_equal(*(volatile char *)va, 0);
+	return -EPERM;
+}
+
+static void a_call_that_fails_moves_the_pages_back(void **state)
+{
+	struct scene f;
+	struct mem_source *source;
+	uint64_t held = aside_held();
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 0, 8);
+	assert_int_equal(mem_source_pin(source, pages(0, 8)), 0);
+	assert_int_equal(displace_around(addr(f.va), 8 * PAGE, DISPLACE_MADVISE, refuse, f.va),
+			 -EPERM);
+	assert_int_equal(told, 0);
+	assert_int_equal(aside_held(), held);
+	for (uint64_t i = 0; i < 8; i++) {
+		assert_ptr_equal(bus_of(source, i), f.va + i * PAGE);
+		assert_int_equal(f.va[i * PAGE], i + 1);
+	}
+	mem_source_unpin(source, pages(0, 8));
+	mem_source_put(source);
+	munmap(f.va, 8 * PAGE);
+}
+
+/* Memory has gone by a call that was not seen, and there is something new. */
+static void devices_are_cut_off_from_what_takes_the_place_of_pinned_pages(void **state)
+{
+	struct scene f;
+	struct mem_source *source;
+
+	(void)state;
+	set_up(&f, 4);
+	source = source_of(&f, 0, 4);
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	displace_lost(addr(f.va) + PAGE, 2 * PAGE);
+	assert_int_equal(told, 1);
+	assert_ptr_equal(bus_of(source, 0), f.va);
+	assert_ptr_equal(bus_of(source, 3), f.va + 3 * PAGE);
+	assert_false(readable(bus_of(source, 1)));
+	assert_false(readable(bus_of(source, 2)));
+	mem_source_unpin(source, pages(0, 4));
+	/* The next pin is one of what is there now. */
+	assert_int_equal(mem_source_pin(source, pages(0, 4)), 0);
+	assert_ptr_equal(bus_of(source, 1), f.va + PAGE);
+	mem_source_unpin(source, pages(0, 4));
+	mem_source_put(source);
+	munmap(f.va, 4 * PAGE);
+}
+
+/* What displace_by_piece() shows of a scene: a letter for each page. */
+struct pieces {
+	uint64_t base;
+	char seen[9];
+};
+
+static long note_piece(uint64_t va, uint64_t len, bool pinned, void *arg)
+{
+	struct pieces *pieces = arg;
+
+	for (uint64_t at = va; at < va + len; at += PAGE)
+		pieces->seen[(at - pieces->base) / PAGE] = pinned ? 'P' : 'u';
+	return 0;
+}
+
+static void pieces_are_pinned_or_not(void **state)
+{
+	struct scene f;
+	struct mem_source *source, *second;
+	struct pieces pieces = {.seen = "........"};
+
+	(void)state;
+	set_up(&f, 8);
+	source = source_of(&f, 1, 4);
+	second = source_of(&f, 2, 5);
+	assert_int_equal(mem_source_pin(source, pages(0, 2)), 0);
+	assert_int_equal(mem_source_pin(second, pages(2, 2)), 0);
+	pieces.base = addr(f.va);
+	assert_int_equal(displace_by_piece(addr(f.va), 7 * PAGE, note_piece, &pieces), 0);
+	assert_string_equal(pieces.seen, "uPPuPPu.");
+	mem_source_unpin(source, pages(0, 2));
+	mem_source_unpin(second, pages(2, 2));
+	mem_source_put(source);
+	mem_source_put(second);
+	munmap(f.va, 8 * PAGE);
+}
+
 /* What the program does after displace(): its own call, which takes more than what was pinned. */
 static void lose(const struct scene *f, size_t first, size_t count)
 {
@@ -738,6 +830,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_pinned_memory_needs_to_move),
 		cmocka_unit_test(unmapped_pages_keep_their_contents),
+		cmocka_unit_test(a_call_that_fails_moves_the_pages_back),
+		cmocka_unit_test(devices_are_cut_off_from_what_takes_the_place_of_pinned_pages),
+		cmocka_unit_test(pieces_are_pinned_or_not),
 		cmocka_unit_test(kept_pages_are_not_in_the_hole_that_the_program_left),
 		cmocka_unit_test(addresses_that_are_given_back_serve_others),
 		cmocka_unit_test(neighbours_that_moved_apart_are_given_back_together),

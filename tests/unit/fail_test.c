@@ -82,14 +82,34 @@ static void memory_is_zeroed_and_aligned(void **state)
 {
 	static const unsigned char zeros[1024];
 	unsigned char *plain = alloc_zeroed(sizeof(zeros));
-	unsigned char *aligned = alloc_aligned(256, sizeof(zeros));
+	unsigned char *aligned = alloc_aligned(64, sizeof(zeros));
 
 	(void)state;
 	assert_memory_equal(plain, zeros, sizeof(zeros));
 	assert_memory_equal(aligned, zeros, sizeof(zeros));
-	assert_int_equal((uintptr_t)aligned % 256, 0);
+	assert_int_equal((uintptr_t)aligned % 64, 0);
 	alloc_free(plain);
 	alloc_free(aligned);
+}
+
+/* Of sizes between two classes, and of those that are mappings of their own. */
+static void an_array_keeps_its_content_when_it_changes_its_size(void **state)
+{
+	static const size_t sizes[] = {1, 64, 65, 5000, 30000, 33000, 3 << 20, 200000, 100, 1};
+	unsigned char *array = NULL;
+	size_t had = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		array = alloc_resize(array, sizes[i], 1);
+		assert_non_null(array);
+		for (size_t at = 0; at < had && at < sizes[i]; at++)
+			assert_int_equal(array[at], (unsigned char)(at * 7));
+		for (size_t at = 0; at < sizes[i]; at++)
+			array[at] = (unsigned char)(at * 7);
+		had = sizes[i];
+	}
+	alloc_free(array);
 }
 
 static void an_array_whose_size_overflows_is_refused(void **state)
@@ -110,6 +130,7 @@ int main(void)
 		cmocka_unit_test(the_count_is_the_threads_own),
 		cmocka_unit_test(every_allocation_can_be_made_to_fail),
 		cmocka_unit_test(memory_is_zeroed_and_aligned),
+		cmocka_unit_test(an_array_keeps_its_content_when_it_changes_its_size),
 		cmocka_unit_test(an_array_whose_size_overflows_is_refused),
 	};
 

@@ -9,7 +9,7 @@
 #include <pthread.h>
 
 #include "iommufd/entry/dispatch.h"
-#include "iommufd/ioas/area.h"
+#include "iommufd/ioas/area_move.h"
 #include "iommufd/object/ctx_region.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"

@@ -76,13 +76,4 @@ void ioas_unpin_all(struct ioas *ioas) REQUIRES(ioas->lock);
 /* Fills @table with every area; on failure it is empty again. No MAP or COPY pins. */
 int ioas_fill(struct ioas *ioas, struct ioas_table *table) REQUIRES(ioas->lock);
 
-struct displace_moved;
-struct dmabuf;
-
-/* Redirects the tables after memory has moved (mem/displace.h). */
-void iommufd_sources_moved(const struct displace_moved *moved, size_t count);
-
-/* Takes what is mapped of @dmabuf out of all tables (mem/dmabuf.h). */
-void iommufd_dmabuf_revoked(struct dmabuf *dmabuf);
-
 #endif

@@ -72,10 +72,21 @@ static void forget_mappings(long addr, long len)
 {
 	struct engine_call call;
 
-	if (!mapping_may_touch((uint64_t)addr, (uint64_t)len) && !view_any())
+	if (!mapping_may_touch((uint64_t)addr, (uint64_t)len))
 		return;
 	engine_enter(&call);
 	mapping_remove((uint64_t)addr, (uint64_t)len);
+	engine_leave(&call);
+}
+
+/* What is mapped there has other rights now, or is gone. */
+static void forget_rights(long addr, long len)
+{
+	struct engine_call call;
+
+	if (!view_any())
+		return;
+	engine_enter(&call);
 	view_forget((uint64_t)addr, (uint64_t)len);
 	engine_leave(&call);
 }
@@ -138,6 +149,7 @@ static long mmap_plain(struct request *request)
 		forget_mappings(addr, len);
 	else
 		note_new(rc, len);
+	forget_rights(rc, len);
 	if (shares_disk((int)request->e, flags))
 		record_disk(rc, len);
 	return rc;
@@ -201,6 +213,7 @@ EXPORT_ALIAS(mmap64, mmap);
 long memory_munmap(long addr, long len)
 {
 	struct request request = {.number = SYS_munmap, .a = addr, .b = len};
+	long rc;
 
 	/*
 	 * Before the unmap: after it another thread may have been given the addresses, for an
@@ -208,7 +221,10 @@ long memory_munmap(long addr, long len)
 	 */
 	if (len && is_aligned((uint64_t)addr, PAGE_SIZE))
 		forget_mappings(addr, len);
-	return take_away(addr, len, DISPLACE_MUNMAP, make, &request);
+	rc = take_away(addr, len, DISPLACE_MUNMAP, make, &request);
+	if (!rc)
+		forget_rights(addr, len);
+	return rc;
 }
 
 EXPORT int munmap(void *addr, size_t len)

@@ -45,4 +45,7 @@ long memory_ftruncate(long fd, long len);
 long memory_truncate(long path, long len);
 long memory_fallocate(long fd, long mode, long offset, long len);
 
+/* O_TRUNC takes the file's pages away. */
+long memory_openat(long dirfd, long path, long flags, long mode);
+
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "mem/displace.h"
+#include "mem/frame.h"
 #include "mem/guard.h"
 #include "mem/maps.h"
 #include "preload/calls/memory.h"
@@ -64,9 +65,32 @@ static long drop_all(void *arg)
 	return note_hole(advice, give(advice->addr, advice->len, advice->advice));
 }
 
-static long drop(struct advice *advice)
+static long drop_whole(struct advice *advice)
 {
 	return displace_around(advice->addr, advice->len, DISPLACE_MADVISE, drop_all, advice);
+}
+
+/*
+ * Whether the kernel refuses to drop pages of [@addr, @addr + @len): they are locked. Only the
+ * kernel knows that. MADV_COLD, which has no effect that a program sees, is refused for the same
+ * memory, and for huge pages.
+ */
+static bool may_be_locked(uint64_t addr, uint64_t len)
+{
+	static char page[2 * PAGE_SIZE];
+	const uint64_t inside = ((uint64_t)(uintptr_t)page + PAGE_MASK) & ~PAGE_MASK;
+
+	return give(addr, len, MADV_COLD) == -EINVAL && !give(inside, PAGE_SIZE, MADV_COLD);
+}
+
+/* The kernel goes through the mappings in order, and stops where it refuses one. */
+static long drop_mapping(const struct maps_entry *entry, struct advice *piece)
+{
+	struct frame_cursor cursor = {.mapping.end = 0};
+
+	if (may_be_locked(piece->addr, piece->len) && !frame_is_huge(&cursor, entry->start))
+		return drop_all(piece);
+	return drop_whole(piece);
 }
 
 /* ---- pages that stay ---- */
@@ -112,8 +136,9 @@ static long remove_piece(const struct maps_entry *entry, struct advice *piece)
 	return entry->shared ? displace_file(&file, drop_all, piece) : drop_all(piece);
 }
 
-/* Mapping by mapping, in order. */
-static long remove_all(struct advice *advice)
+/* Calls @visit for the part of @advice in each mapping, in order, until it fails. */
+static long by_mapping(struct advice *advice,
+		       long (*visit)(const struct maps_entry *entry, struct advice *piece))
 {
 	const uint64_t end = advice->addr + advice->len;
 	uint64_t at = advice->addr;
@@ -134,7 +159,7 @@ static long remove_all(struct advice *advice)
 		if (piece.addr >= at)
 			break;
 		piece.len = at - piece.addr;
-		rc = remove_piece(&entry, &piece);
+		rc = visit(&entry, &piece);
 		advice->hole |= piece.hole;
 	}
 	maps_close(&maps);
@@ -157,13 +182,15 @@ static long advise_pinned(struct advice *advice)
 	if (advice->advice == MADV_FREE)
 		rc = free_unpinned(advice);
 	else if (advice->advice == MADV_REMOVE)
-		rc = remove_all(advice);
+		rc = by_mapping(advice, remove_piece);
+	else if (advice->advice != MADV_DONTNEED_LOCKED && may_be_locked(advice->addr, advice->len))
+		rc = by_mapping(advice, drop_mapping);
 	else
-		rc = drop(advice);
+		rc = drop_whole(advice);
 	return result_of(advice, rc);
 }
 
-/* Whether pages that are pinned may be concerned. A hole in a file may be one of another mapping. */
+/* Whether pinned pages may be concerned. A hole in a file may be one of another mapping. */
 static bool concerns_pinned(const struct advice *advice)
 {
 	return advice->advice == MADV_REMOVE ? displace_possible()

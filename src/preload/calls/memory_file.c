@@ -111,3 +111,18 @@ long memory_fallocate(long fd, long mode, long offset, long len)
 		last = INT64_MAX;
 	return change_file(&request, &st, page_size(&fs), (uint64_t)offset, last + 1);
 }
+
+long memory_openat(long dirfd, long path, long flags, long mode)
+{
+	struct request request = {
+		.number = SYS_openat, .a = dirfd, .b = path, .c = flags, .d = mode};
+	const long look = flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
+	struct statfs fs = {.f_type = 0};
+	struct stat st;
+
+	if (!(flags & O_TRUNC) || !is_of_interest() ||
+	    SYS(SYS_newfstatat, dirfd, path, &st, look) || !st.st_size)
+		return make(&request);
+	/* The size of its pages does not matter: all of them go. */
+	return shorten(&request, &st, &fs, 0);
+}

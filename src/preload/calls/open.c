@@ -13,7 +13,9 @@
 
 #include "preload/calls/change.h"
 #include "preload/calls/fd.h"
+#include "preload/calls/memory.h"
 #include "preload/calls/proc.h"
+#include "preload/engine/call.h"
 #include "preload/engine/nodes.h"
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
@@ -50,6 +52,15 @@ static int check_emulated(struct path_at *at, int flags)
 	return 0;
 }
 
+/* The C library's openat(), or the system call where memory may go (calls/memory.h). */
+static int open_real(const struct path_at *at, int flags, mode_t mode)
+{
+	if (!(flags & O_TRUNC))
+		return REAL(openat)(at->dirfd, at->path, flags, mode);
+	engine_cancellation_point();
+	return (int)libc_result(memory_openat(at->dirfd, (long)at->path, flags, mode));
+}
+
 /* open() of @at, or -ENOENT: what the kernel says may change (path_again()). */
 static int open_resolved(struct path_at *at, int flags, mode_t mode)
 {
@@ -63,7 +74,7 @@ static int open_resolved(struct path_at *at, int flags, mode_t mode)
 	fd = proc_open(at->given, flags);
 	if (fd >= 0)
 		return fd;
-	fd = REAL(openat)(at->dirfd, at->path, flags, mode);
+	fd = open_real(at, flags, mode);
 	if (fd >= 0 && (flags & O_DIRECTORY) && path_found_directory(at, fd)) {
 		SYS(SYS_close, fd);
 		fd = REAL(openat)(at->dirfd, at->path, flags, mode);

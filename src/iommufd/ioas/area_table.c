@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Areas in tables. The cost is a walk of each table, and an entry for each leaf.
+ */
+#include "iommufd/ioas/area_table.h"
+
+#include "mem/dmabuf.h"
+#include "mem/frame.h"
+
+/* Ordinary memory of a kernel is contiguous by the page, or by the huge page. */
+#define ORDINARY_LEAVES (PAGE_SIZE | PAGE_MASK)
+#define HUGE_LEAVES	(~((UINT64_C(2) << 20) - 1))
+
+/*
+ * Leaf sizes that @table may have for the piece of @area at @done; 0: all. One that tracks dirty
+ * pages has no leaf between the sizes of pages: it would report pages as dirty that no device
+ * wrote, and forget which they were when some of them move. What has moved has small leaves, since
+ * it may have had them before.
+ */
+static uint64_t leaf_sizes(const struct ioas *ioas, const struct ioas_table *table,
+			   const struct area *area, uint64_t done) REQUIRES(ioas->lock)
+{
+	lock_assert_held(&ioas->lock);
+	if (!ioas->huge_pages)
+		return PAGE_SIZE;
+	if (!(iommu_domain_flags(table->domain) & DOMAIN_DIRTY))
+		return 0;
+	if (mem_source_has_moved(area->source, area->start + done))
+		return ORDINARY_LEAVES;
+	return ORDINARY_LEAVES | HUGE_LEAVES;
+}
+
+/* The rights and the memory type of @area in a table. */
+static unsigned int area_prot(const struct area *area)
+{
+	return mem_source_kind(area->source) == MEM_KIND_DMABUF ? area->prot | IOPT_MMIO
+								: area->prot;
+}
+
+/*
+ * An extent of @area from byte @done on, for one call of iommu_domain_map(): the bus address and
+ * the length.
+ */
+static void area_extent(const struct ioas_table *table, const struct area *area, uint64_t done,
+			struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
+{
+	mem_source_extent(area->source, area->start + done, area_len(area) - done, bus, len);
+	if (iommu_domain_scattered(table->domain) &&
+	    mem_source_kind(area->source) != MEM_KIND_DMABUF)
+		*len = frame_extent(cursor, *bus, *len);
+}
+
+/* Puts all of @area into @table, or nothing. Memory that has been revoked is skipped. */
+int area_fill(struct ioas *ioas, struct ioas_table *table, const struct area *area)
+	REQUIRES(ioas->lock)
+{
+	const uint64_t len = area_len(area);
+	struct frame_cursor cursor = {.mapping.end = 0};
+	uint64_t done = 0;
+
+	lock_assert_held(&ioas->lock);
+	if (mem_source_revoked(area->source))
+		return 0;
+	while (done < len) {
+		uint64_t bus, extent;
+		int rc;
+
+		area_extent(table, area, done, &cursor, &bus, &extent);
+		rc = iommu_domain_map(table->domain, area->range.start + done, bus, extent,
+				      area_prot(area), leaf_sizes(ioas, table, area, done));
+		if (rc) {
+			if (done)
+				iommu_domain_unmap(table->domain, area->range.start, done);
+			return rc;
+		}
+		done += extent;
+	}
+	return 0;
+}
+
+/*
+ * Takes the areas in @range, each of which lies inside it, out of the tables before @end (NULL: all
+ * tables).
+ */
+void range_unfill(struct ioas *ioas, struct iova_range range, const struct ioas_table *end)
+	REQUIRES(ioas->lock)
+{
+	struct ioas_table *table;
+
+	lock_assert_held(&ioas->lock);
+	cds_list_for_each_entry (table, &ioas->tables, link) {
+		if (table == end)
+			break;
+		iommu_domain_unmap(table->domain, range.start, iova_range_len(range));
+	}
+}
+
+/* Takes @area out of the tables before @end (NULL: all tables). */
+void area_unfill(struct ioas *ioas, const struct area *area, const struct ioas_table *end)
+	REQUIRES(ioas->lock)
+{
+	lock_assert_held(&ioas->lock);
+	range_unfill(ioas, area->range, end);
+}
+
+/* Puts @area into every table, or into none. */
+int area_fill_all(struct ioas *ioas, const struct area *area) REQUIRES(ioas->lock)
+{
+	struct ioas_table *table;
+	int rc;
+
+	lock_assert_held(&ioas->lock);
+	cds_list_for_each_entry (table, &ioas->tables, link) {
+		rc = area_fill(ioas, table, area);
+		if (rc) {
+			area_unfill(ioas, area, table);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/* Waits for the DMA in flight, which may still see what was unmapped. */
+void ioas_quiesce(struct ioas *ioas) REQUIRES(ioas->lock)
+{
+	struct ioas_table *table;
+
+	lock_assert_held(&ioas->lock);
+	cds_list_for_each_entry (table, &ioas->tables, link)
+		iommu_domain_quiesce(table->domain);
+}

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is mapped for a device keeps meaning the same pages, whatever the program does to its own
+ * view of them [IOAS-PIN-VIEW]. Needs one device, edu.
+ */
+#include <linux/falloc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+
+#include "../lib/page.h"
+#include "device.h"
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
+enum {
+	PAGES = 4,
+	BYTES = PAGES * PAGE,
+	IOVA = 0x100000,
+	OLD = 0x61, /* in pages 0, 1, ...: this and what follows it */
+	NEW = 0x33,
+};
+
+/* ---- an allocator that knows when it is entered again ---- */
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(__GLIBC__)
+#define OWN_ALLOCATOR
+#define VISIBLE __attribute__((visibility("default"))) /* to all libraries */
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t align, size_t size);
+void __libc_free(void *old);
+
+static __thread bool holds_lock; /* of the allocator */
+static __thread int entered_again;
+
+VISIBLE void *malloc(size_t size)
+{
+	entered_again += holds_lock;
+	return __libc_malloc(size);
+}
+
+VISIBLE void *calloc(size_t count, size_t size)
+{
+	entered_again += holds_lock;
+	return __libc_calloc(count, size);
+}
+
+VISIBLE void *realloc(void *old, size_t size)
+{
+	entered_again += holds_lock;
+	return __libc_realloc(old, size);
+}
+
+VISIBLE int posix_memalign(void **out, size_t align, size_t size)
+{
+	entered_again += holds_lock;
+	*out = __libc_memalign(align, size);
+	return *out ? 0 : ENOMEM;
+}
+
+VISIBLE void free(void *old)
+{
+	entered_again += holds_lock;
+	__libc_free(old);
+}
+#endif
+
+/* ---- memory of a kind ---- */
+
+static void fill(unsigned char *memory)
+{
+	for (size_t i = 0; i < PAGES; i++)
+		memset(memory + i * PAGE, OLD + (int)i, PAGE);
+}
+
+static unsigned char *anonymous(int kind)
+{
+	unsigned char *memory =
+		mmap(NULL, BYTES, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(memory != MAP_FAILED);
+	fill(memory);
+	return memory;
+}
+
+static unsigned char *of_file(int *fd)
+{
+	unsigned char *memory;
+
+	*fd = memfd_create("pinned", MFD_ALLOW_SEALING);
+	CHECK(ftruncate(*fd, BYTES) == 0);
+	memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	CHECK(memory != MAP_FAILED);
+	fill(memory);
+	return memory;
+}
+
+static void set_up_with(unsigned char *memory)
+{
+	set_up();
+	map_scratch();
+	CHECK(map(memory, BYTES, IOVA) == 0);
+}
+
+/* The device still has the page that was @page; @now is the program's, if not NULL. */
+static void check_kept(size_t page, const unsigned char *now)
+{
+	const uint64_t iova = IOVA + page * PAGE;
+	const int before = now ? *now : 0;
+
+	CHECK(dma_read(iova) == OLD + (int)page);
+	dma_write(iova, NEW);
+	CHECK(dma_read(iova) == NEW);
+	dma_write(iova, (unsigned char)(OLD + page));
+	CHECK(!now || *now == before);
+}
+
+/* The program and the device have the same page. */
+static void check_shared(size_t page, unsigned char *now)
+{
+	const uint64_t iova = IOVA + page * PAGE;
+
+	*now = NEW;
+	CHECK(dma_read(iova) == NEW);
+	dma_write(iova, NEW + 1);
+	CHECK(*now == NEW + 1);
+	*now = (unsigned char)(OLD + page);
+}
+
+/* ---- rights ---- */
+
+static void protect_and_check(unsigned char *memory)
+{
+	set_up_with(memory);
+	CHECK(mprotect(memory, PAGE, PROT_READ) == 0);
+	dma_write(IOVA, NEW);
+	CHECK(memory[0] == NEW);
+	CHECK(mprotect(memory, 2 * PAGE, PROT_NONE) == 0);
+	CHECK(dma_read(IOVA) == NEW);
+	dma_write(IOVA + PAGE, NEW);
+	CHECK(mprotect(memory, 2 * PAGE, PROT_READ | PROT_WRITE) == 0);
+	CHECK(memory[PAGE] == NEW);
+	/* Then the program takes it away, with no rights to it. */
+	memory[0] = OLD;
+	CHECK(mprotect(memory, PAGE, PROT_NONE) == 0);
+	CHECK(munmap(memory, PAGE) == 0);
+	check_kept(0, NULL);
+	munmap(memory, BYTES);
+	tear_down();
+}
+
+/* [IOAS-PIN-VIEW.7] */
+static void rights_of_the_program_do_not_concern_the_device(void)
+{
+	protect_and_check(anonymous(MAP_PRIVATE));
+	protect_and_check(anonymous(MAP_SHARED));
+}
+
+/* [IOAS-PIN-VIEW.2] */
+static void rights_move_with_the_memory(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+	unsigned char *moved = mmap(NULL, BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	set_up_with(memory);
+	CHECK(mprotect(memory, BYTES, PROT_NONE) == 0);
+	CHECK(mremap(memory, BYTES, BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, moved) == moved);
+	check_kept(1, NULL);
+	CHECK(mprotect(moved, BYTES, PROT_READ | PROT_WRITE) == 0);
+	check_shared(1, moved + PAGE);
+	munmap(moved, BYTES);
+	tear_down();
+}
+
+/* ---- advice ---- */
+
+/* [IOAS-PIN-VIEW.5] */
+static void pages_that_are_freed_lazily_stay_the_devices(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+
+	set_up();
+	map_scratch();
+	CHECK(map(memory + PAGE, PAGE, IOVA + PAGE) == 0);
+	CHECK(madvise(memory, BYTES, MADV_FREE) == 0);
+	CHECK(madvise(memory, BYTES, MADV_PAGEOUT) == 0 || errno == EINVAL);
+	CHECK(memory[PAGE] == OLD + 1);
+	check_shared(1, memory + PAGE);
+	munmap(memory, BYTES);
+	tear_down();
+}
+
+/* [IOAS-PIN-VIEW.3] */
+static void dropped_pages_stay_the_devices(void)
+{
+	const int advices[] = {MADV_DONTNEED, MADV_DONTNEED_LOCKED};
+
+	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++) {
+		unsigned char *memory = anonymous(MAP_PRIVATE);
+
+		set_up_with(memory);
+		if (madvise(memory + PAGE, PAGE, advices[i]) == 0) {
+			CHECK(memory[PAGE] == 0 && memory[2 * PAGE] == OLD + 2);
+			check_kept(1, memory + PAGE);
+			check_shared(2, memory + 2 * PAGE);
+		}
+		munmap(memory, BYTES);
+		tear_down();
+	}
+}
+
+/* [IOAS-PIN-VIEW.4] */
+static void dropping_shared_memory_drops_no_page(void)
+{
+	unsigned char *memory = anonymous(MAP_SHARED);
+
+	set_up_with(memory);
+	CHECK(madvise(memory, 2 * PAGE, MADV_DONTNEED) == 0);
+	CHECK(memory[PAGE] == OLD + 1);
+	check_shared(1, memory + PAGE);
+	CHECK(munmap(memory, BYTES) == 0);
+	check_kept(1, NULL);
+	tear_down();
+}
+
+/* ---- files ---- */
+
+static int punch(int fd, unsigned char *memory)
+{
+	(void)memory;
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE / 2, 2 * PAGE);
+}
+
+static int remove_by_address(int fd, unsigned char *memory)
+{
+	(void)fd;
+	return madvise(memory + PAGE, PAGE, MADV_REMOVE);
+}
+
+static int cut_and_grow(int fd, unsigned char *memory)
+{
+	(void)memory;
+	return ftruncate(fd, PAGE) || ftruncate(fd, BYTES);
+}
+
+static int cut_by_path(int fd, unsigned char *memory)
+{
+	char path[64];
+
+	(void)memory;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return truncate(path, PAGE) || ftruncate(fd, BYTES);
+}
+
+static int cut_by_opening(int fd, unsigned char *memory)
+{
+	char path[64];
+	int again;
+
+	(void)memory;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDWR | O_TRUNC);
+	return close(again) || ftruncate(fd, BYTES);
+}
+
+static int (*const departures[])(int fd, unsigned char *memory) = {
+	punch, remove_by_address, cut_and_grow, cut_by_path, cut_by_opening};
+
+/* Page 1 leaves the file; page 0 is at most changed, or goes, too [IOAS-PIN-VIEW.6]. */
+static void pages_that_leave_a_file_stay_the_devices(void)
+{
+	for (size_t i = 0; i < sizeof(departures) / sizeof(departures[0]); i++) {
+		for (int by_file = 0; by_file < 2; by_file++) {
+			int fd;
+			unsigned char *memory = of_file(&fd);
+
+			set_up();
+			map_scratch();
+			CHECK((by_file ? map_file(fd, BYTES, IOVA) : map(memory, BYTES, IOVA)) ==
+			      0);
+			CHECK(departures[i](fd, memory) == 0);
+			CHECK(memory[PAGE] == 0);
+			check_kept(1, memory + PAGE);
+			if (memory[0])
+				check_shared(0, memory);
+			else
+				check_kept(0, memory);
+			munmap(memory, BYTES);
+			close(fd);
+			tear_down();
+		}
+	}
+}
+
+static void mappings_of_one_page_that_has_left_its_file_are_one_page(void)
+{
+	int fd;
+	unsigned char *memory = of_file(&fd);
+
+	set_up();
+	map_scratch();
+	CHECK(map(memory, BYTES, IOVA) == 0);
+	CHECK(map_file(fd, BYTES, IOVA + 0x10000) == 0);
+	CHECK(munmap(memory, BYTES) == 0);
+	CHECK(ftruncate(fd, 0) == 0);
+	check_kept(1, NULL);
+	dma_write(IOVA + PAGE, NEW);
+	CHECK(dma_read(IOVA + 0x10000 + PAGE) == NEW);
+	CHECK(unmap(BYTES, IOVA) == 0);
+	CHECK(dma_read(IOVA + 0x10000 + PAGE) == NEW);
+	close(fd);
+	tear_down();
+}
+
+/* ---- the break, and System V ---- */
+
+/* [IOAS-PIN-VIEW.1] */
+static void a_break_that_moves_down_and_up_has_other_pages(void)
+{
+	unsigned char *memory, *again;
+
+	(void)sbrk((intptr_t)(PAGE - (uintptr_t)sbrk(0) % PAGE));
+	memory = sbrk(BYTES);
+	fill(memory);
+	set_up_with(memory);
+	CHECK(sbrk(-BYTES) == memory + BYTES);
+	again = sbrk(BYTES);
+	CHECK(again == memory && again[PAGE] == 0);
+	check_kept(1, again + PAGE);
+	CHECK(brk(memory + PAGE) == 0 && brk(memory + BYTES) == 0);
+	CHECK(sbrk(0) == memory + BYTES);
+	check_kept(2, memory + 2 * PAGE);
+	tear_down();
+}
+
+/* [IOAS-PIN-VIEW.1] */
+static void a_segment_that_is_detached_stays_the_devices(void)
+{
+	const int id = shmget(IPC_PRIVATE, BYTES, IPC_CREAT | 0600);
+	const int other = shmget(IPC_PRIVATE, BYTES, IPC_CREAT | 0600);
+	unsigned char *memory = shmat(id, NULL, 0), *again;
+
+	CHECK(memory != (void *)-1);
+	fill(memory);
+	set_up_with(memory);
+	CHECK(shmat(other, memory, SHM_REMAP) == memory);
+	CHECK(memory[PAGE] == 0);
+	check_kept(1, memory + PAGE);
+	CHECK(shmdt(memory) == 0);
+	again = shmat(id, NULL, 0);
+	check_shared(2, again + 2 * PAGE);
+	CHECK(map(again, BYTES, IOVA + 0x10000) == 0);
+	CHECK(shmdt(again) == 0);
+	CHECK(dma_read(IOVA + 0x10000) == OLD);
+	CHECK(shmctl(id, IPC_RMID, NULL) == 0 && shmctl(other, IPC_RMID, NULL) == 0);
+	check_kept(3, NULL);
+	tear_down();
+}
+
+/* ---- calls that fail ---- */
+
+static void check_untouched(unsigned char *memory)
+{
+	for (size_t i = 0; i < PAGES; i++) {
+		CHECK(memory[i * PAGE] == OLD + i);
+		check_shared(i, memory + i * PAGE);
+	}
+}
+
+/* [IOAS-PIN-VIEW.8] */
+static void a_call_that_fails_takes_nothing_away(void)
+{
+	int fd;
+	unsigned char *memory = anonymous(MAP_PRIVATE), *file = of_file(&fd);
+	const int read_only = open("/proc/self/exe", O_RDONLY);
+	const int write = PROT_READ | PROT_WRITE;
+
+	set_up_with(memory);
+	CHECK(mmap(memory, BYTES, write, MAP_SHARED | MAP_FIXED, 9999, 0) == MAP_FAILED);
+	CHECK(mmap(memory, BYTES, write, MAP_SHARED | MAP_FIXED, read_only, 0) == MAP_FAILED);
+	CHECK(mmap(memory, BYTES, write, MAP_PRIVATE | MAP_FIXED, read_only, 1) == MAP_FAILED);
+	CHECK(munmap(memory + 1, BYTES) == -1);
+	CHECK(mremap(memory, BYTES, PAGE, 64) == MAP_FAILED);
+	CHECK(shmat(-1, memory, SHM_REMAP) == (void *)-1);
+	CHECK(shmdt(memory) == -1);
+	CHECK(madvise(memory, BYTES, MADV_REMOVE) == -1);
+	if (mlock(memory, BYTES) == 0)
+		CHECK(madvise(memory, BYTES, MADV_DONTNEED) == -1 && errno == EINVAL);
+	check_untouched(memory);
+	CHECK(unmap(BYTES, IOVA) == 0);
+
+	CHECK(map(file, BYTES, IOVA) == 0);
+	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
+	CHECK(ftruncate(fd, 0) == -1 && errno == EPERM);
+	CHECK(madvise(file, BYTES, MADV_FREE) == -1 && errno == EINVAL);
+	check_untouched(file);
+	close(fd);
+	close(read_only);
+	munmap(memory, BYTES);
+	munmap(file, BYTES);
+	tear_down();
+}
+
+/* ---- calls of the allocator ---- */
+
+#ifdef OWN_ALLOCATOR
+enum {
+	MANY = 200
+};
+
+/* All kinds of calls, for memory that is mapped piece by piece. */
+static void take_everything_away(unsigned char *memory[MANY], unsigned char *file, int fd)
+{
+	(void)mprotect(memory[0], BYTES, PROT_NONE);
+	(void)mprotect(memory[0], BYTES, PROT_READ | PROT_WRITE);
+	(void)madvise(memory[0], BYTES, MADV_FREE);
+	(void)madvise(memory[0], 2 * PAGE, MADV_DONTNEED);
+	(void)madvise(file, PAGE, MADV_REMOVE);
+	(void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, PAGE, PAGE);
+	CHECK(ftruncate(fd, 0) == 0);
+	(void)mremap(memory[1], BYTES, BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, memory[2]);
+	(void)mmap(memory[2], BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	(void)shmdt(memory[3]);
+	(void)sbrk(-BYTES);
+	for (size_t i = 4; i < MANY; i++)
+		munmap(memory[i], BYTES);
+}
+
+/* The C library's allocator gives memory back with its lock held. */
+static void taking_memory_away_does_not_enter_the_allocator(void)
+{
+	unsigned char *memory[MANY], *file;
+	int fd, again;
+
+	file = of_file(&fd);
+	set_up();
+	CHECK(map(file, BYTES, IOVA + 0x800000) == 0);
+	CHECK(map_file(fd, BYTES, IOVA + 0x900000) == 0);
+	for (size_t i = 0; i < MANY; i++) {
+		memory[i] = anonymous(MAP_PRIVATE);
+		CHECK(map(memory[i], BYTES, IOVA + i * BYTES) == 0);
+		CHECK(map(memory[i] + PAGE, PAGE, IOVA + 0x1000000 + i * BYTES) == 0);
+	}
+	CHECK(map(sbrk(BYTES), BYTES, IOVA + 0xa00000) == 0);
+	holds_lock = true;
+	take_everything_away(memory, file, fd);
+	holds_lock = false;
+	again = entered_again;
+	CHECK(again == 0);
+	close(fd);
+	tear_down();
+}
+#endif
+
+/* ---- what nobody sees ---- */
+
+#ifdef __x86_64__
+static long direct(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall"
+			 : "+a"(number)
+			 : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return number;
+}
+
+/* The device goes on with its pages, or is cut off; it never gets the new ones. */
+static void memory_that_takes_the_place_of_pinned_pages_is_not_the_devices(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE), *again;
+	int got;
+
+	set_up_with(memory);
+	CHECK(direct(SYS_munmap, (long)memory, BYTES, 0, 0, 0, 0) == 0);
+	again = mmap(memory, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(again == memory);
+	fill(again);
+	again[PAGE] = NEW;
+	got = dma_read(IOVA + PAGE);
+	CHECK(got == -1 || got == OLD + 1);
+	dma_write(IOVA + 2 * PAGE, NEW);
+	CHECK(again[2 * PAGE] == OLD + 2);
+	munmap(again, BYTES);
+	tear_down();
+}
+#endif
+
+int main(void)
+{
+	const struct check_test tests[] = {
+		TEST(rights_of_the_program_do_not_concern_the_device),
+		TEST(rights_move_with_the_memory),
+		TEST(pages_that_are_freed_lazily_stay_the_devices),
+		TEST(dropped_pages_stay_the_devices),
+		TEST(dropping_shared_memory_drops_no_page),
+		TEST(pages_that_leave_a_file_stay_the_devices),
+		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),
+		TEST(a_break_that_moves_down_and_up_has_other_pages),
+		TEST(a_segment_that_is_detached_stays_the_devices),
+		TEST(a_call_that_fails_takes_nothing_away),
+#ifdef OWN_ALLOCATOR
+		TEST(taking_memory_away_does_not_enter_the_allocator),
+#endif
+#ifdef __x86_64__
+		TEST(memory_that_takes_the_place_of_pinned_pages_is_not_the_devices),
+#endif
+	};
+
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}
