@@ -424,6 +424,19 @@ static bool is_translated(void)
 	return preload && strstr(preload, "/vgpreload_");
 }
 
+/* The runtimes of sanitizers, if the program has one. */
+extern void __asan_init(void) __attribute__((weak));
+extern void __hwasan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+extern void __lsan_do_leak_check(void) __attribute__((weak));
+
+/* They make system calls of their own with all signals blocked, and some before they are ready. */
+static bool has_sanitizer(void)
+{
+	return __asan_init || __hwasan_init || __msan_init || __tsan_init || __lsan_do_leak_check;
+}
+
 static void fork_child(void)
 {
 	detours_fork_child();
@@ -441,7 +454,13 @@ static __attribute__((constructor)) void dispatch_start(void)
 		return;
 	}
 	detours_set(is_wanted_anywhere);
-	user_dispatch_start(is_wanted);
+	if (__tsan_init)
+		entry_stay_on_stack();
+	if (has_sanitizer())
+		log_info("a sanitizer: system calls that the program makes without the C library "
+			 "are not followed");
+	else
+		user_dispatch_start(is_wanted);
 	pthread_atfork(NULL, NULL, fork_child);
 }
 

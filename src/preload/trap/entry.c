@@ -44,6 +44,12 @@ _Static_assert(offsetof(struct caught_call, next) == 56, "the instructions know 
 
 /* The ends of stacks that no answer uses. */
 static char *pool[POOL];
+static bool stays_on_stack;
+
+void entry_stay_on_stack(void)
+{
+	stays_on_stack = true;
+}
 
 GENERAL_REGISTERS static char *map_stack(void)
 {
@@ -73,7 +79,7 @@ static char *take_stack(void)
 		if (end)
 			return end;
 	}
-	return map_stack();
+	return stays_on_stack ? NULL : map_stack();
 }
 
 GENERAL_REGISTERS static void give_stack(char *end) __attribute__((used));
@@ -304,6 +310,18 @@ bool entry_set(entry_concerns concerns, entry_answer answer)
 	concerns_it = concerns;
 	answer_it = answer;
 	return true;
+}
+
+#else
+
+void entry_stay_on_stack(void)
+{
+}
+
+bool entry_set(entry_concerns concerns, entry_answer answer)
+{
+	(void)concerns, (void)answer;
+	return false;
 }
 
 #endif

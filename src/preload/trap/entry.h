@@ -42,6 +42,12 @@ typedef long (*entry_answer)(const struct caught_call *call, bool dispatched);
 /* Sets both. False: this processor does not say how its vector registers are saved. */
 bool entry_set(entry_concerns concerns, entry_answer answer);
 
+/*
+ * Answers inside the C library stay on the program's stacks: ThreadSanitizer would take a stack
+ * that one thread uses after another for a race.
+ */
+void entry_stay_on_stack(void);
+
 /* Bytes of a stack for answers: address space; memory is what is used of it. */
 #define ENTRY_STACK_SIZE (128 << 10)
 

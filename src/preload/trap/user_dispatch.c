@@ -228,14 +228,13 @@ static bool begins(const char *text, const char *start)
 }
 
 /*
- * Libraries whose calls are not the program's: the C library and its linker, the kernel's page,
- * sanitizers, which make calls with all signals blocked, and this one.
+ * Libraries whose calls are not the program's: the C library and its linker, the kernel's page, and
+ * this one.
  */
 static bool is_exempt(const char *name)
 {
-	static const char *const names[] = {
-		"libc.so.",    "ld-linux",    "linux-vdso",   "libpthread.so.", "libasan.so.",
-		"libtsan.so.", "liblsan.so.", "libubsan.so.", "libhwasan.so.",	"libuiommufd"};
+	static const char *const names[] = {"libc.so.", "ld-linux", "linux-vdso", "libpthread.so.",
+					    "libuiommufd"};
 	const char *slash = strrchr(name, '/');
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
