@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address space for our own mappings, aligned so that large pages and large leaves fit; and the
- * numbers of descriptors that we keep, one bit for each.
+ * The entry to the kernel; address space for our own mappings, aligned so that large pages and
+ * large leaves fit; and the numbers of descriptors that we keep, one bit for each.
  */
 #include "base/sys.h"
 
@@ -11,6 +11,51 @@
 
 #include "base/check.h"
 #include "base/fail.h"
+
+/* ---- the entry to the kernel ---- */
+
+#if defined(__x86_64__)
+
+extern const char sys_own_gate[];
+extern const void *sys_gate __attribute__((visibility("hidden")));
+
+/* Where sys_call() ends. */
+const void *sys_gate = sys_own_gate;
+
+__asm__(".pushsection .text\n"
+	".p2align 4\n"
+	".globl sys_call\n"
+	".hidden sys_call\n"
+	".type sys_call, @function\n"
+	"sys_call:\n"
+	".cfi_startproc\n"
+	"	movq %rdi, %rax\n"
+	"	movq %rsi, %rdi\n"
+	"	movq %rdx, %rsi\n"
+	"	movq %rcx, %rdx\n"
+	"	movq %r8, %r10\n"
+	"	movq %r9, %r8\n"
+	"	movq 8(%rsp), %r9\n"
+	"	jmp *sys_gate(%rip)\n"
+	".cfi_endproc\n"
+	".size sys_call, . - sys_call\n"
+	".type sys_own_gate, @function\n"
+	"sys_own_gate:\n"
+	".cfi_startproc\n"
+	"	syscall\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size sys_own_gate, . - sys_own_gate\n"
+	".popsection\n");
+
+void sys_set_gate(const void *gate)
+{
+	__atomic_store_n(&sys_gate, gate, __ATOMIC_RELEASE);
+}
+
+#endif
+
+/* ---- address space ---- */
 
 int sys_map_aligned(uint64_t len, uint64_t align, uint64_t congruent, int prot, void **out)
 {
@@ -56,17 +101,17 @@ static _Atomic unsigned int kept_count;
 /* The limit is being changed, and changed back. */
 static atomic_flag changing_limit = ATOMIC_FLAG_INIT;
 
-static bool is_number(int fd)
+GENERAL_REGISTERS static bool is_number(int fd)
 {
 	return fd >= 0 && fd < KEPT_NUMBERS;
 }
 
-static uint64_t kept_bit(int fd)
+GENERAL_REGISTERS static uint64_t kept_bit(int fd)
 {
 	return UINT64_C(1) << fd % WORD_BITS;
 }
 
-bool sys_is_kept(int fd)
+GENERAL_REGISTERS bool sys_is_kept(int fd)
 {
 	return is_number(fd) && atomic_load_explicit(&kept_count, memory_order_relaxed) &&
 	       atomic_load_explicit(&kept[fd / WORD_BITS], memory_order_relaxed) & kept_bit(fd);

@@ -36,21 +36,35 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
+/*
+ * Marks a function that uses no vector registers, whatever the compiler would like: it runs where
+ * the program has called the kernel, which leaves them as they are.
+ */
+#if defined(__x86_64__) && defined(__clang__)
+#define GENERAL_REGISTERS __attribute__((target("no-sse,no-mmx")))
+#elif defined(__x86_64__)
+#define GENERAL_REGISTERS __attribute__((target("general-regs-only")))
+#else
+#define GENERAL_REGISTERS
+#endif
+
+#if defined(__x86_64__)
+
 /* The result of the system call @number. */
+long sys_call(long number, long a, long b, long c, long d, long e, long f);
+
+/*
+ * From now on sys_call() enters the kernel at @gate, the instructions "syscall; ret" somewhere: a
+ * program whose own system calls are dispatched (preload/trap/user_dispatch.h) has one place from
+ * which they are not.
+ */
+void sys_set_gate(const void *gate);
+
+#else
+
 static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
 {
-#if defined(__x86_64__)
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long rc;
-
-	__asm__ volatile("syscall"
-			 : "=a"(rc)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return rc;
-#elif defined(__aarch64__)
+#if defined(__aarch64__)
 	register long x8 __asm__("x8") = number;
 	register long x0 __asm__("x0") = a;
 	register long x1 __asm__("x1") = b;
@@ -74,6 +88,8 @@ static inline long sys_call(long number, long a, long b, long c, long d, long e,
 	return rc;
 #endif
 }
+
+#endif
 
 /* *@out: the address of the mapping. */
 /*
@@ -161,7 +177,7 @@ int sys_dup_away(int fd);
 int sys_move_away(int fd);
 
 /* Whether @fd is kept. */
-bool sys_is_kept(int fd);
+GENERAL_REGISTERS bool sys_is_kept(int fd);
 
 /* The lowest kept number in [@from, @last], or -1. */
 int sys_next_kept(unsigned int from, unsigned int last);

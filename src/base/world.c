@@ -9,6 +9,8 @@
  * function at a time can follow.
  */
 #include <assert.h>
+#include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <time.h>
 
@@ -16,10 +18,30 @@
 #include "base/lock.h"
 #include "base/world.h"
 
+#define FOREVER UINT_MAX
+
 static _Atomic bool stopped;
 static struct lock stop_lock = LOCK_INIT(LOCK_WORLD); /* held for the length of a stop */
 
-int world_enter(void)
+/* Waits until the world goes on; -EBUSY: it has not within @ms milliseconds. */
+static int wait_for_resume(unsigned int ms)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	if (ms == FOREVER) {
+		lock_acquire(&stop_lock);
+		lock_release(&stop_lock);
+		return 0;
+	}
+	for (; atomic_load(&stopped); ms--) {
+		if (!ms)
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+int world_enter_within(unsigned int ms)
 {
 	struct gate_slot *slot;
 	unsigned int depth;
@@ -35,11 +57,16 @@ int world_enter(void)
 	(void)atomic_exchange(&slot->depth, 1);
 	while (atomic_load(&stopped)) {
 		atomic_store(&slot->depth, 0);
-		lock_acquire(&stop_lock);
-		lock_release(&stop_lock);
+		if (wait_for_resume(ms))
+			return -EBUSY;
 		(void)atomic_exchange(&slot->depth, 1);
 	}
 	return 0;
+}
+
+int world_enter(void)
+{
+	return world_enter_within(FOREVER);
 }
 
 void world_leave(void)

@@ -20,6 +20,9 @@
 int world_enter(void);
 void world_leave(void);
 
+/* Like world_enter(), but gives up after @ms milliseconds, with -EBUSY: the world stands still. */
+int world_enter_within(unsigned int ms);
+
 /* Waits until no other thread is in, and keeps the others out until world_resume(). */
 void world_stop(void);
 void world_resume(void);

@@ -5,29 +5,50 @@
  * removes something comes last.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
 
 #define FAILS(call, error) CHECK((call) == -1 && errno == (error))
 
-/* Whether the kernel itself knows @path. */
-static bool is_real(const char *path)
-{
-	long rc = -1;
-
 #ifdef __x86_64__
+static long direct(long number, long a, long b)
+{
+	long rc;
+
 	__asm__ volatile("syscall"
 			 : "=a"(rc)
-			 : "0"(SYS_access), "D"(path), "S"(F_OK)
+			 : "0"(number), "D"(a), "S"(b), "d"(0)
 			 : "rcx", "r11", "memory");
+	return rc;
+}
+#endif
+
+/*
+ * Whether the kernel itself knows @path. The process that asks is made without the C library, so no
+ * library has prepared it.
+ */
+static bool is_real(const char *path)
+{
+#ifdef __x86_64__
+	long pid = direct(SYS_clone, SIGCHLD, 0);
+	int status;
+
+	if (pid == 0) {
+		direct(SYS_exit_group, direct(SYS_access, (long)path, F_OK) != 0, 0);
+		__builtin_unreachable();
+	}
+	return waitpid((pid_t)pid, &status, 0) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
 #else
 	(void)path;
+	return false;
 #endif
-	return rc == 0;
 }
 
 static void names_that_exist_are_not_made_again(void)

@@ -5,10 +5,12 @@
  */
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -124,12 +126,29 @@ static long direct(long number, long a, long b, long c)
 	return rc;
 }
 
-static void direct_system_calls_reach_the_kernel(void)
+static void a_process_made_by_clone_reaches_the_kernel(void)
 {
 	struct iommu_ioas_alloc cmd = {.size = sizeof(cmd)};
+	pid_t pid = (pid_t)direct(SYS_clone, SIGCHLD, 0, 0);
+	int status;
 
-	CHECK(direct(SYS_openat, AT_FDCWD, (long)"/dev/vfio/devices/vfio0", O_RDWR) == -ENOENT);
-	CHECK(direct(SYS_ioctl, iommu, IOMMU_IOAS_ALLOC, (long)&cmd) == -ENOTTY);
+	if (pid == 0) {
+		bool real = direct(SYS_openat, AT_FDCWD, (long)"/dev/vfio/devices/vfio0", O_RDWR) ==
+				    -ENOENT &&
+			    direct(SYS_ioctl, iommu, IOMMU_IOAS_ALLOC, (long)&cmd) == -ENOTTY;
+
+		direct(SYS_exit_group, !real, 0, 0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void some_calls_without_libc_are_refused(void)
+{
+	struct {
+		uint64_t flags, unused[7];
+	} args = {.flags = SIGCHLD};
+
+	CHECK(direct(SYS_clone3, (long)&args, sizeof(args), 0) == -ENOSYS);
 }
 
 static int map(void *memory, uint32_t rights)
@@ -229,7 +248,8 @@ int main(int argc, char **argv)
 		TEST(amd_has_no_invalidation),
 		TEST(there_is_no_noiommu_mode),
 		TEST(some_features_are_missing),
-		TEST(direct_system_calls_reach_the_kernel),
+		TEST(a_process_made_by_clone_reaches_the_kernel),
+		TEST(some_calls_without_libc_are_refused),
 		TEST(shared_mappings_of_disk_files_are_refused),
 		TEST(system_calls_do_not_reach_mapped_registers),
 		TEST(a_bar_and_memory_are_mapped_apart),

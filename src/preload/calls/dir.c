@@ -14,6 +14,7 @@
 #include "preload/process/fdtable.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "preload/trap/detour.h"
 
 EXPORT DIR *opendir(const char *path)
 {
@@ -54,8 +55,9 @@ EXPORT struct dirent *readdir(DIR *dir)
 	if (!entry && errno)
 		return NULL;
 	errno = saved;
-	if (!entry && hint == PATH_HINT_NEAR) {
-		entry = listing_next(dir, dirfd(dir));
+	/* Where the C library's own calls are caught, getdents64() below has added them. */
+	if (!entry && hint == PATH_HINT_NEAR && !detours_cover(SYS_getdents64)) {
+		entry = listing_next(dirfd(dir));
 		if (entry)
 			fix_entry(dirfd(dir), entry);
 	} else if (entry && hint == PATH_HINT_SHADOW) {
@@ -86,7 +88,7 @@ static long add_entries(int fd, char *buf, size_t size)
 	size_t len = 0;
 
 	while (size - len >= sizeof(*entry)) {
-		entry = listing_next(listing_of_fd(fd), fd);
+		entry = listing_next(fd);
 		if (!entry)
 			break;
 		fix_entry(fd, entry);
@@ -113,19 +115,19 @@ EXPORT ssize_t getdents64(int fd, void *buf, size_t size)
 
 EXPORT void rewinddir(DIR *dir)
 {
-	listing_forget(dir);
+	listing_forget(dirfd(dir));
 	REAL(rewinddir)(dir);
 }
 
 EXPORT void seekdir(DIR *dir, long position)
 {
-	listing_forget(dir);
+	listing_forget(dirfd(dir));
 	REAL(seekdir)(dir, position);
 }
 
 EXPORT int closedir(DIR *dir)
 {
-	listing_forget(dir);
+	listing_forget(dirfd(dir));
 	return REAL(closedir)(dir);
 }
 

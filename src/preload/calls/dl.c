@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "preload/start/root.h"
+#include "preload/trap/user_dispatch.h"
 
 typedef void *dlsym_function(void *handle, const char *name);
 typedef void *dlopen_function(const char *path, int flags);
@@ -94,6 +95,7 @@ int dl_flags(int flags)
 {
 	dl_init();
 	preload_ready();
+	user_dispatch_may_open();
 	return root_active() ? flags & ~RTLD_DEEPBIND : flags;
 }
 

@@ -40,7 +40,7 @@ static void forget_hint(int fd)
 {
 	if (fdtable_hint(fd) == PATH_HINT_NONE || !preload_tracks_process())
 		return;
-	listing_forget(listing_of_fd(fd));
+	listing_forget(fd);
 	fdtable_set_hint(fd, PATH_HINT_NONE);
 }
 

@@ -321,7 +321,7 @@ EXPORT off_t lseek(int fd, off_t offset, int whence)
 
 	if (!desc) {
 		if (fdtable_hint(fd) == PATH_HINT_NEAR)
-			listing_forget(listing_of_fd(fd));
+			listing_forget(fd);
 		return libc_result(SYS(SYS_lseek, fd, offset, whence));
 	}
 	rc = emulated_seek(fd, desc, offset, whence);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For each stream or descriptor that has come to its end, the number of the next entry of the
+ * For each descriptor whose directory has come to its end, the number of the next entry of the
  * shadow directory is kept. The shadow directory is small and does not change, so it is read anew
  * for each entry.
  *
  * Invariants:
- * - a stream or descriptor has at most one listing;
+ * - a descriptor has at most one listing;
  * - listings.count is the length of the list.
  *
  * listings.lock guards the list. It is taken inside the engine only, so a fork finds it free.
  *
- * Cost: closing a stream while there is no listing costs a load.
+ * Cost: closing a directory while there is no listing costs a load.
  */
 #include "preload/calls/listing.h"
 
@@ -32,7 +32,7 @@ enum {
 
 struct listing {
 	struct listing *next;
-	const void *key;
+	int fd;
 	unsigned int position;
 	struct dirent entry;
 };
@@ -43,13 +43,13 @@ static struct {
 	_Atomic unsigned int count;
 } listings = {.lock = LOCK_INIT(LOCK_LISTING)};
 
-/* The link to the listing of @key, or the link at the end of the list. */
-static struct listing **find(const void *key) REQUIRES(listings.lock)
+/* The link to the listing of @fd, or the link at the end of the list. */
+static struct listing **find(int fd) REQUIRES(listings.lock)
 {
 	struct listing **link = &listings.first;
 
 	lock_assert_held(&listings.lock);
-	while (*link && (*link)->key != key)
+	while (*link && (*link)->fd != fd)
 		link = &(*link)->next;
 	return link;
 }
@@ -105,9 +105,9 @@ static bool read_shadow(const char *name, int dirfd, unsigned int position, stru
 	return found;
 }
 
-static struct dirent *next_of(const void *key, int fd, const char *name) REQUIRES(listings.lock)
+static struct dirent *next_of(int fd, const char *name) REQUIRES(listings.lock)
 {
-	struct listing **link = find(key);
+	struct listing **link = find(fd);
 	struct listing *listing = *link;
 
 	lock_assert_held(&listings.lock);
@@ -115,7 +115,7 @@ static struct dirent *next_of(const void *key, int fd, const char *name) REQUIRE
 		listing = alloc_zeroed(sizeof(*listing));
 		if (!listing)
 			return NULL;
-		listing->key = key;
+		listing->fd = fd;
 		add(link, listing);
 	}
 	if (!read_shadow(name, fd, listing->position, &listing->entry))
@@ -124,7 +124,7 @@ static struct dirent *next_of(const void *key, int fd, const char *name) REQUIRE
 	return &listing->entry;
 }
 
-struct dirent *listing_next(const void *key, int fd)
+struct dirent *listing_next(int fd)
 {
 	struct dirent *entry;
 	struct engine_call call;
@@ -134,13 +134,13 @@ struct dirent *listing_next(const void *key, int fd)
 		return NULL;
 	engine_enter(&call);
 	lock_acquire(&listings.lock);
-	entry = next_of(key, fd, name);
+	entry = next_of(fd, name);
 	lock_release(&listings.lock);
 	engine_leave(&call);
 	return entry;
 }
 
-void listing_forget(const void *key)
+void listing_forget(int fd)
 {
 	struct listing *listing, **link;
 	struct engine_call call;
@@ -149,7 +149,7 @@ void listing_forget(const void *key)
 		return;
 	engine_enter(&call);
 	lock_acquire(&listings.lock);
-	link = find(key);
+	link = find(fd);
 	listing = *link;
 	if (listing)
 		remove_listing(link);

@@ -72,7 +72,7 @@ static void forget_mappings(long addr, long len)
 {
 	struct engine_call call;
 
-	if (!mapping_any())
+	if (!mapping_may_touch((uint64_t)addr, (uint64_t)len))
 		return;
 	engine_enter(&call);
 	mapping_remove((uint64_t)addr, (uint64_t)len);
@@ -364,7 +364,8 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	}
 	rc = move(&request);
 	request.b = old_len;
-	if (rc >= 0 && (mapping_any() || view_any())) {
+	if (rc >= 0 && (mapping_may_touch((uint64_t)old, (uint64_t)old_len) ||
+			mapping_may_touch((uint64_t)rc, (uint64_t)new_len) || view_any())) {
 		engine_enter(&call);
 		follow_move(&request, (uint64_t)rc);
 		engine_leave(&call);

@@ -11,6 +11,8 @@
  * while it is blocked (QEMU blocks SIGBUS in every thread). What the program believes is kept for
  * each thread and returned when it asks.
  *
+ * Where system calls of the program arrive as SIGSYS (trap/user_dispatch.h), the same holds for it.
+ *
  * Not followed: masks of signal handlers (sa_mask) and of calls that wait (ppoll, sigsuspend),
  * which do not access registers meanwhile; and the mask that a new thread inherits: there the two
  * signals look unblocked.
@@ -22,6 +24,7 @@
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "preload/trap/user_dispatch.h"
 
 /* ---- actions ---- */
 
@@ -31,20 +34,40 @@ static bool is_guarded(int signo)
 	return (signo == SIGSEGV || signo == SIGBUS) && guard_installed() && !defer_active();
 }
 
+/* SIGSYS, by which calls of the program reach us. */
+static bool is_dispatched(int signo)
+{
+	return signo == SIGSYS && user_dispatch_on() && !defer_active();
+}
+
 static bool is_deferred(int signo)
 {
 	return defer_covers(signo) && root_active();
 }
 
+static bool is_ours(int signo)
+{
+	return is_guarded(signo) || is_dispatched(signo) || is_deferred(signo);
+}
+
 static int change_action(int signo, const struct sigaction *act, struct sigaction *old)
 {
+	struct sigaction open;
+
+	if (is_dispatched(signo))
+		return user_dispatch_sigaction(act, old);
+	if (act && user_dispatch_on()) { /* or a handler that makes a call would end the program */
+		open = *act;
+		sigdelset(&open.sa_mask, SIGSYS);
+		act = &open;
+	}
 	return is_guarded(signo) ? guard_sigaction(signo, act, old)
 				 : defer_sigaction(signo, act, old);
 }
 
 EXPORT int sigaction(int signo, const struct sigaction *act, struct sigaction *old)
 {
-	if (!is_guarded(signo) && !is_deferred(signo))
+	if (!is_ours(signo))
 		return REAL(sigaction)(signo, act, old);
 	return (int)libc_result(change_action(signo, act, old));
 }
@@ -70,14 +93,14 @@ static sighandler_t change_handler(int signo, sighandler_t handler, int flags)
 
 EXPORT sighandler_t signal(int signo, sighandler_t handler)
 {
-	if (!is_guarded(signo) && !is_deferred(signo))
+	if (!is_ours(signo))
 		return REAL(signal)(signo, handler);
 	return change_handler(signo, handler, SA_RESTART);
 }
 
 EXPORT sighandler_t sysv_signal(int signo, sighandler_t handler)
 {
-	if (!is_guarded(signo) && !is_deferred(signo))
+	if (!is_ours(signo))
 		return REAL(sysv_signal)(signo, handler);
 	return change_handler(signo, handler, (int)(SA_RESETHAND | SA_NODEFER));
 }
@@ -88,11 +111,17 @@ EXPORT_ALIAS(__sysv_signal, sysv_signal);
 
 /* ---- masks ---- */
 
-static const int kept[] = {SIGSEGV, SIGBUS};
-
 enum {
-	KEPT = sizeof(kept) / sizeof(kept[0])
+	KEPT = 3,
 };
+
+/* The last one only where calls are dispatched. */
+static const int kept[KEPT] = {SIGSEGV, SIGBUS, SIGSYS};
+
+static int kept_count(void)
+{
+	return user_dispatch_on() ? KEPT : KEPT - 1;
+}
 
 /* Which of them the program believes to be blocked in this thread. */
 static __thread bool hidden[KEPT] __attribute__((tls_model("initial-exec")));
@@ -101,7 +130,7 @@ typedef int (*sigmask_fn)(int how, const sigset_t *set, sigset_t *old);
 
 static void remember(int how, const sigset_t *set)
 {
-	for (int i = 0; i < KEPT; i++) {
+	for (int i = 0; i < kept_count(); i++) {
 		bool member = sigismember(set, kept[i]) == 1;
 
 		if (how == SIG_SETMASK)
@@ -113,6 +142,7 @@ static void remember(int how, const sigset_t *set)
 
 static int change_mask(sigmask_fn real, int how, const sigset_t *set, sigset_t *old)
 {
+	const int count = kept_count();
 	bool before[KEPT];
 	sigset_t kernel, asked;
 	int rc;
@@ -120,17 +150,17 @@ static int change_mask(sigmask_fn real, int how, const sigset_t *set, sigset_t *
 	if (set) {
 		asked = *set;
 		kernel = asked;
-		for (int i = 0; i < KEPT && how != SIG_UNBLOCK; i++)
+		for (int i = 0; i < count && how != SIG_UNBLOCK; i++)
 			sigdelset(&kernel, kept[i]);
 	}
-	for (int i = 0; i < KEPT; i++)
+	for (int i = 0; i < count; i++)
 		before[i] = hidden[i];
 	rc = real(how, set ? &kernel : NULL, old);
 	if (rc)
 		return rc;
 	if (set)
 		remember(how, &asked);
-	for (int i = 0; i < KEPT && old; i++) {
+	for (int i = 0; i < count && old; i++) {
 		if (before[i])
 			sigaddset(old, kept[i]);
 	}

@@ -15,6 +15,7 @@
 #include "preload/process/path.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "preload/trap/detour.h"
 
 /* A directory on the way to the current one. */
 struct level {
@@ -160,7 +161,11 @@ static bool may_meet(const char *path, int flags)
 	struct path_at at;
 
 	path_resolve_links(&at, AT_FDCWD, path, !(flags & FTW_PHYS));
-	return root_active() && !(flags & FTW_CHDIR) && path_hint_of(&at) != PATH_HINT_NONE;
+	if (!root_active() || path_hint_of(&at) == PATH_HINT_NONE)
+		return false;
+	if (flags & FTW_CHDIR)
+		detours_install();
+	return !(flags & FTW_CHDIR);
 }
 
 EXPORT int nftw(const char *path, __nftw_func_t visit, int fds, int flags)
@@ -179,3 +184,25 @@ EXPORT int ftw(const char *path, __ftw_func_t visit, int fds)
 
 EXPORT_ALIAS(nftw64, nftw);
 EXPORT_ALIAS(ftw64, ftw);
+
+/* ---- walks that are the C library's, whose calls are caught (calls/dispatch.h) ---- */
+
+EXPORT FTS *fts_open(char *const *paths, int options,
+		     int (*compare)(const FTSENT **a, const FTSENT **b))
+{
+	detours_install();
+	return REAL(fts_open)(paths, options, compare);
+}
+
+EXPORT FTS64 *fts64_open(char *const *paths, int options,
+			 int (*compare)(const FTSENT64 **a, const FTSENT64 **b))
+{
+	detours_install();
+	return REAL(fts64_open)(paths, options, compare);
+}
+
+EXPORT int wordexp(const char *words, wordexp_t *found, int flags)
+{
+	detours_install();
+	return REAL(wordexp)(words, found, flags);
+}

@@ -9,6 +9,20 @@
 #include "base/world.h"
 #include "preload/engine/control.h"
 
+enum {
+	PATIENCE_MS = 200, /* longer than a fork needs to copy a large program */
+};
+
+static __thread bool inside_libc __attribute__((tls_model("initial-exec")));
+
+bool engine_inside_libc(bool inside)
+{
+	const bool before = inside_libc;
+
+	inside_libc = inside;
+	return before;
+}
+
 void engine_enter(struct engine_call *call)
 {
 	if (!defer_active())
@@ -19,7 +33,7 @@ void engine_enter(struct engine_call *call)
 	 * A thread's first entry may find no memory. A fork then does not wait for this call, which
 	 * is better than not to make the call: closing must not fail.
 	 */
-	call->in_world = world_enter() == 0;
+	call->in_world = (inside_libc ? world_enter_within(PATIENCE_MS) : world_enter()) == 0;
 }
 
 void engine_leave(const struct engine_call *call)

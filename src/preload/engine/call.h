@@ -21,6 +21,14 @@ struct engine_call {
 	bool in_world;
 };
 
+/*
+ * The calling thread is, or is not any more, in the middle of a function of the C library, whose
+ * locks it may hold. A fork stops the world and then takes the allocator's locks, so such a thread
+ * must not wait for it for ever. If it has waited long enough for that to be the reason, it goes on
+ * without: the fork then waits for this thread. Returns what was set before.
+ */
+bool engine_inside_libc(bool inside);
+
 /* Enters; calls nest. */
 void engine_enter(struct engine_call *call);
 void engine_leave(const struct engine_call *call);

@@ -39,6 +39,7 @@
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "preload/trap/detour.h"
 #include "preload/trap/trap.h"
 #include "vfio/vfio.h"
 
@@ -126,6 +127,7 @@ static int start(void) REQUIRES(engine.lock)
 	engine.machine = machine;
 	last_error_set_logging(true);
 	control_start();
+	detours_begin();
 	atomic_store_explicit(&engine.started, true, memory_order_release);
 	return 0;
 }

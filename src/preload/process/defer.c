@@ -56,7 +56,7 @@ static __thread unsigned int depth __attribute__((tls_model("initial-exec"))); /
 static __thread bool waiting __attribute__((tls_model("initial-exec"))); /* @kept is a signal */
 static __thread struct kept kept __attribute__((tls_model("initial-exec")));
 
-bool defer_active(void)
+GENERAL_REGISTERS bool defer_active(void)
 {
 	return depth != 0;
 }

@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "base/sys.h"
+
 struct defer_section {
 	int saved_errno;
 	int cancel_state, cancel_type;
@@ -28,7 +30,7 @@ void defer_begin(struct defer_section *section);
 void defer_end(const struct defer_section *section);
 
 /* Whether the calling thread is inside a section. */
-bool defer_active(void);
+GENERAL_REGISTERS bool defer_active(void);
 
 /*
  * Whether handlers of @signo can wait: not those of synchronous faults, and not signals that no

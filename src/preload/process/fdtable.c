@@ -67,7 +67,7 @@ static void *fill_place(_Atomic(void *) *place, size_t size)
 	return expected;
 }
 
-static struct slot *slot_at(int fd)
+GENERAL_REGISTERS static struct slot *slot_at(int fd)
 {
 	struct slot *chunk;
 
@@ -163,7 +163,7 @@ struct description *fdtable_get(int fd)
 	return NULL;
 }
 
-bool fdtable_has(int fd)
+GENERAL_REGISTERS bool fdtable_has(int fd)
 {
 	struct slot *slot = slot_at(fd);
 
@@ -196,7 +196,7 @@ int fdtable_next(unsigned int from, unsigned int last)
 	return -1;
 }
 
-enum path_hint fdtable_hint(int fd)
+GENERAL_REGISTERS enum path_hint fdtable_hint(int fd)
 {
 	struct slot *slot = slot_at(fd);
 

@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "base/file.h"
+#include "base/sys.h"
 #include "preload/process/path.h"
 
 /* An open file description, which duplicates of a descriptor share. */
@@ -41,7 +42,7 @@ void description_put(struct description *description);
 struct description *fdtable_get(int fd);
 
 /* Whether @fd is emulated at this moment. */
-bool fdtable_has(int fd);
+GENERAL_REGISTERS bool fdtable_has(int fd);
 
 /*
  * Makes @fd stand for @description, whose reference it takes (NULL: for nothing). Returns what it
@@ -61,7 +62,7 @@ int fdtable_next(unsigned int from, unsigned int last);
  * closed and opened again by a call that we did not see, so what depends on it asks the kernel for
  * the name.
  */
-enum path_hint fdtable_hint(int fd);
+GENERAL_REGISTERS enum path_hint fdtable_hint(int fd);
 void fdtable_set_hint(int fd, enum path_hint hint);
 
 #endif

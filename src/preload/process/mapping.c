@@ -54,10 +54,12 @@ static struct {
 	union item *pieces;
 	union item *free;
 	_Atomic unsigned int count;
+	_Atomic uint64_t low, high; /* all pieces that have ever been are in [low, high) */
 	union item disks; /* the origin of all shared mappings of files on disks; never gone */
 } mappings = {
 	.lock = LOCK_INIT(LOCK_MAPPING),
 	.disks = {.origin = {.pieces = 1}},
+	.low = UINT64_MAX,
 };
 
 static void take_lock(void) ACQUIRES(mappings.lock)
@@ -85,6 +87,13 @@ bool mapping_any(void)
 static uint64_t page_align(uint64_t len)
 {
 	return (len + PAGE_MASK) & ~PAGE_MASK;
+}
+
+bool mapping_may_touch(uint64_t start, uint64_t len)
+{
+	return mapping_any() &&
+	       start < atomic_load_explicit(&mappings.high, memory_order_relaxed) &&
+	       start + page_align(len) > atomic_load_explicit(&mappings.low, memory_order_relaxed);
 }
 
 /* ---- items ---- */
@@ -140,6 +149,10 @@ static int piece_add(uint64_t start, uint64_t end, uint64_t offset, union item *
 		.origin = origin,
 		.next = mappings.pieces,
 	};
+	if (start < mappings.low)
+		atomic_store_explicit(&mappings.low, start, memory_order_relaxed);
+	if (end > mappings.high)
+		atomic_store_explicit(&mappings.high, end, memory_order_relaxed);
 	mappings.pieces = item;
 	origin->origin.pieces++;
 	atomic_fetch_add_explicit(&mappings.count, 1, memory_order_relaxed);
@@ -243,6 +256,8 @@ void mapping_remove(uint64_t start, uint64_t len)
 	union item *gone = NULL;
 	union item **link;
 
+	if (!mapping_may_touch(start, len))
+		return;
 	take_lock();
 	link = &mappings.pieces;
 	while (*link) {
@@ -257,6 +272,8 @@ void mapping_remove(uint64_t start, uint64_t len)
 
 void mapping_copy(uint64_t from, uint64_t to, uint64_t len)
 {
+	if (!mapping_may_touch(from, len))
+		return;
 	take_lock();
 	for (union item *item = mappings.pieces; item; item = item->piece.next) {
 		const struct piece *piece = &item->piece;

@@ -60,6 +60,14 @@ bool mapping_find_disk(uint64_t start, uint64_t len, uint64_t *from, uint64_t *t
 /* Whether there is any mapping. Costs one load. */
 bool mapping_any(void);
 
+/*
+ * Whether there may be a mapping in [@start, @start + @len). Costs a few loads, and no lock: where
+ * it is false, the other functions take none either. A fork holds the lock while it waits for the
+ * allocator's, so a call from inside the allocator, whose memory is never such a mapping, must not
+ * wait for it.
+ */
+bool mapping_may_touch(uint64_t start, uint64_t len);
+
 /* Around a fork: nothing is half done in the child. */
 void mapping_lock(void);
 void mapping_unlock(void);

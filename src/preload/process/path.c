@@ -562,6 +562,26 @@ void path_resolve_links(struct path_at *at, int dirfd, const char *path, bool fo
 	(void)path_again(at);
 }
 
+static __thread struct path_pass passing __attribute__((tls_model("initial-exec")));
+
+struct path_pass path_pass(const struct path_at *at)
+{
+	struct path_pass outer = passing;
+
+	passing = (struct path_pass){.path = at->path, .text = at->text};
+	return outer;
+}
+
+void path_unpass(struct path_pass outer)
+{
+	passing = outer;
+}
+
+bool path_is_resolved(const char *path)
+{
+	return path == passing.path || path == passing.text;
+}
+
 /* Whether @device is the file system of /dev or /sys. */
 static bool is_shared_device(dev_t device)
 {

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/sys.h"
 #include "preload/start/root.h"
 
 /* Emulated files that are more than the file in the shadow root. */
@@ -105,14 +106,28 @@ void path_resolve_links(struct path_at *at, int dirfd, const char *path, bool fo
 		rc_;                                      \
 	})
 
+/*
+ * The paths of @at have been resolved, until path_unpass(): where the C library makes a system call
+ * with one of them, path_is_resolved() is true. They nest; what is returned is for path_unpass().
+ */
+struct path_pass {
+	const char *path, *text;
+};
+
+struct path_pass path_pass(const struct path_at *at);
+void path_unpass(struct path_pass outer);
+GENERAL_REGISTERS bool path_is_resolved(const char *path);
+
 /* The same for a function of the C library, @failed its result for an error. */
-#define PATH_CALL_REAL(at, failed, call)                                      \
-	({                                                                    \
-		__typeof__(call) rc_;                                         \
-		do                                                            \
-			rc_ = (call);                                         \
-		while (rc_ == (failed) && errno == ENOENT && path_again(at)); \
-		rc_;                                                          \
+#define PATH_CALL_REAL(at, failed, call)                                        \
+	({                                                                      \
+		__typeof__(call) rc_;                                           \
+		do {                                                            \
+			struct path_pass outer_ = path_pass(at);                \
+			rc_ = (call);                                           \
+			path_unpass(outer_);                                    \
+		} while (rc_ == (failed) && errno == ENOENT && path_again(at)); \
+		rc_;                                                            \
 	})
 
 /*

@@ -14,8 +14,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <glob.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -32,8 +34,10 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
+#include <threads.h>
 #include <unistd.h>
 #include <utime.h>
+#include <wordexp.h>
 
 #include "base/sys.h"
 #include "preload/start/libc.h"

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Before a ring's requests are submitted, those on emulated descriptors get the descriptor -1; only
+ * a poll is left, for which the placeholder is right. To see them, the queue is mapped for the time
+ * of the call: a mapping that stayed would keep the ring alive after the program has closed it.
+ *
+ * What cannot be seen so is refused when the ring is made: a queue that the kernel polls by itself,
+ * and one in memory of the program's. Programs go on without these.
+ *
+ * The layout of a ring is recorded by its descriptor. A record of a ring that is closed does no
+ * harm: another file with that number cannot be mapped as a ring. `rings_busy` guards the records,
+ * and is held inside sections only (process/defer.h), so a handler does not wait for itself.
+ */
+#include "preload/calls/uring.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/sys.h"
+#include "mem/self.h"
+#include "preload/engine/call.h"
+#include "preload/process/fdtable.h"
+#include "preload/start/real.h"
+#include "preload/trap/detour.h"
+
+/* Missing in older headers. */
+#ifndef SYS_io_uring_setup
+#define SYS_io_uring_setup    425
+#define SYS_io_uring_enter    426
+#define SYS_io_uring_register 427
+#endif
+
+/* The kernel's interface, as far as it is used here. */
+enum {
+	SETUP_SQPOLL = 1 << 1,
+	SETUP_SQE128 = 1 << 10,
+	SETUP_NO_MMAP = 1 << 14,
+	SETUP_NO_SQARRAY = 1 << 16,
+	REGISTER_FILES = 2,
+	REGISTER_FILES_UPDATE = 6,
+	REGISTER_FILES2 = 13,
+	REGISTER_FILES_UPDATE2 = 14,
+	REGISTER_RING_FDS = 20,
+	REQUEST_FIXED_FILE = 1 << 0,
+	REQUEST_SPLICE = 30,
+	REQUEST_TEE = 33,
+	REQUEST_POLL_ADD = 6,
+	OFFSET_REQUESTS = 0x10000000,
+};
+
+struct ring_params {
+	uint32_t sq_entries, cq_entries, flags, cpu, idle, features, wq_fd, resv[3];
+	struct {
+		uint32_t head, tail, mask, entries, flags, dropped, array, resv;
+		uint64_t user_addr;
+	} sq;
+	uint32_t cq[10];
+};
+
+struct request {
+	uint8_t opcode, flags;
+	uint16_t priority;
+	int32_t fd;
+	uint64_t unused[4];
+	uint32_t unused_too;
+	int32_t splice_fd;
+};
+
+enum {
+	RINGS = 256,
+};
+
+struct ring {
+	int fd; /* 0: none; the program may have it, and then its ring is refused */
+	struct ring_params params;
+};
+
+static struct ring rings[RINGS];
+static atomic_flag rings_busy = ATOMIC_FLAG_INIT;
+
+static void rings_lock(struct defer_section *section)
+{
+	defer_begin(section);
+	while (atomic_flag_test_and_set_explicit(&rings_busy, memory_order_acquire))
+		(void)SYS(SYS_sched_yield);
+}
+
+static void rings_unlock(const struct defer_section *section)
+{
+	atomic_flag_clear_explicit(&rings_busy, memory_order_release);
+	defer_end(section);
+}
+
+/* False: there are too many. */
+static bool record(int fd, const struct ring_params *params)
+{
+	struct defer_section section;
+	struct ring *place = NULL;
+
+	rings_lock(&section);
+	for (int i = 0; i < RINGS && (!place || place->fd != fd); i++) {
+		if (rings[i].fd == fd || (!rings[i].fd && !place))
+			place = &rings[i];
+	}
+	if (place)
+		*place = (struct ring){.fd = fd, .params = *params};
+	rings_unlock(&section);
+	return place != NULL;
+}
+
+static bool find(int fd, struct ring_params *params)
+{
+	struct defer_section section;
+	bool found = false;
+
+	rings_lock(&section);
+	for (int i = 0; i < RINGS && !found; i++) {
+		found = fd > 0 && rings[i].fd == fd;
+		if (found)
+			*params = rings[i].params;
+	}
+	rings_unlock(&section);
+	return found;
+}
+
+static void say_refused(const char *what)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set_explicit(&said, memory_order_relaxed))
+		log_info("io_uring: %s is refused, as its requests could not be checked", what);
+}
+
+long uring_setup(const long *args)
+{
+	struct ring_params params;
+	long fd;
+
+	if (self_read(&params, (uint64_t)args[1], sizeof(params)))
+		return -EFAULT;
+	if (params.flags & SETUP_SQPOLL) {
+		say_refused("a queue that the kernel polls");
+		return -EPERM;
+	}
+	if (params.flags & SETUP_NO_MMAP) {
+		say_refused("a queue in the program's memory");
+		return -EINVAL;
+	}
+	fd = SYS(SYS_io_uring_setup, args[0], args[1]);
+	if (fd < 0)
+		return fd;
+	if (fd > 0 && !self_read(&params, (uint64_t)args[1], sizeof(params)) &&
+	    record((int)fd, &params))
+		return fd;
+	SYS(SYS_close, fd);
+	return -ENOMEM;
+}
+
+/* ---- submitting ---- */
+
+struct queue {
+	char *ring;
+	char *requests;
+	size_t ring_len, requests_len, request_size;
+};
+
+static int map_queue(int fd, const struct ring_params *params, struct queue *queue)
+{
+	const size_t entries = params->sq_entries;
+	void *ring = NULL, *requests = NULL;
+
+	queue->request_size = params->flags & SETUP_SQE128 ? 128 : 64;
+	queue->requests_len = entries * queue->request_size;
+	queue->ring_len = params->sq.array + entries * sizeof(uint32_t);
+	if (params->flags & SETUP_NO_SQARRAY)
+		queue->ring_len = PAGE_SIZE;
+	if (sys_mmap(NULL, queue->ring_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, &ring))
+		return -1;
+	if (sys_mmap(NULL, queue->requests_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		     OFFSET_REQUESTS, &requests)) {
+		(void)sys_munmap(ring, queue->ring_len);
+		return -1;
+	}
+	queue->ring = ring;
+	queue->requests = requests;
+	return 0;
+}
+
+static void unmap_queue(const struct queue *queue)
+{
+	(void)sys_munmap(queue->requests, queue->requests_len);
+	(void)sys_munmap(queue->ring, queue->ring_len);
+}
+
+static uint32_t load(const struct queue *queue, uint32_t offset)
+{
+	return __atomic_load_n((uint32_t *)(void *)(queue->ring + offset), __ATOMIC_ACQUIRE);
+}
+
+static void check_request(struct request *request)
+{
+	if ((request->opcode == REQUEST_SPLICE || request->opcode == REQUEST_TEE) &&
+	    fdtable_has(request->splice_fd))
+		request->splice_fd = -1;
+	if (!(request->flags & REQUEST_FIXED_FILE) && request->opcode != REQUEST_POLL_ADD &&
+	    fdtable_has(request->fd))
+		request->fd = -1;
+}
+
+static void check_queue(const struct queue *queue, const struct ring_params *params)
+{
+	const uint32_t mask = params->sq_entries - 1;
+	const uint32_t tail = load(queue, params->sq.tail);
+	uint32_t head = load(queue, params->sq.head);
+
+	for (; tail - head - 1 < params->sq_entries; head++) {
+		uint32_t index = head & mask;
+
+		if (!(params->flags & SETUP_NO_SQARRAY))
+			index = load(queue, params->sq.array + index * (uint32_t)sizeof(uint32_t));
+		if (index < params->sq_entries)
+			check_request((void *)(queue->requests + index * queue->request_size));
+	}
+}
+
+long uring_enter(const long *args)
+{
+	struct ring_params params;
+	struct queue queue;
+
+	if (args[1] && detours_begun() && find((int)args[0], &params) &&
+	    !map_queue((int)args[0], &params, &queue)) {
+		check_queue(&queue, &params);
+		unmap_queue(&queue);
+	}
+	return SYS(SYS_io_uring_enter, args[0], args[1], args[2], args[3], args[4], args[5]);
+}
+
+/* ---- registering ---- */
+
+struct file_list {
+	uint64_t fds;
+	uint32_t count;
+};
+
+/* Where the descriptors of a request to register are. False: there are none. */
+static bool find_list(const long *args, struct file_list *list)
+{
+	uint64_t words[4] = {0};
+
+	switch (args[1]) {
+	case REGISTER_FILES:
+		*list = (struct file_list){(uint64_t)args[2], (uint32_t)args[3]};
+		return true;
+	case REGISTER_FILES_UPDATE: /* offset, and the address */
+		if (self_read(words, (uint64_t)args[2], 16))
+			return false;
+		*list = (struct file_list){words[1], (uint32_t)args[3]};
+		return true;
+	case REGISTER_FILES2: /* the number, reserved, the address */
+		if (self_read(words, (uint64_t)args[2], 24))
+			return false;
+		*list = (struct file_list){words[2], (uint32_t)words[0]};
+		return true;
+	case REGISTER_FILES_UPDATE2: /* offset, the address, tags, the number */
+		if (self_read(words, (uint64_t)args[2], 32))
+			return false;
+		*list = (struct file_list){words[1], (uint32_t)words[3]};
+		return true;
+	default:
+		return false;
+	}
+}
+
+long uring_register(const long *args)
+{
+	struct file_list list;
+	int fd;
+
+	/* A ring without its descriptor could not be mapped. */
+	if (args[1] == REGISTER_RING_FDS)
+		return -EINVAL;
+	if (!find_list(args, &list))
+		list.count = 0;
+	for (uint32_t i = 0; i < list.count && list.fds; i++) {
+		if (self_read(&fd, list.fds + i * sizeof(fd), sizeof(fd)))
+			break;
+		if (fdtable_has(fd))
+			return -EBADF;
+	}
+	return SYS(SYS_io_uring_register, args[0], args[1], args[2], args[3]);
+}

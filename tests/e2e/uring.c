@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* io_uring on emulated and on other descriptors, by system calls without the C library. */
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "check.h"
+
+#if defined(__x86_64__) && defined(IORING_OFF_SQES)
+
+/* Newer than some headers. */
+#ifndef IORING_SETUP_NO_MMAP
+#define IORING_SETUP_NO_MMAP (1U << 14)
+#endif
+
+enum {
+	ENTRIES = 8,
+	REGISTER_RING_FDS = 20,
+	SKIPPED = 77,
+};
+
+static long direct(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long rc;
+
+	__asm__ volatile("syscall"
+			 : "=a"(rc)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return rc;
+}
+
+static struct io_uring_params params;
+static int ring, context;
+static char *queue, *completions;
+static struct io_uring_sqe *requests;
+
+static int set_up_ring(unsigned int flags)
+{
+	memset(&params, 0, sizeof(params));
+	params.flags = flags;
+	return (int)direct(SYS_io_uring_setup, ENTRIES, (long)&params, 0, 0, 0, 0);
+}
+
+static void *map_ring(size_t len, off_t offset)
+{
+	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, offset);
+}
+
+static unsigned int *word(char *base, unsigned int offset)
+{
+	return (unsigned int *)(void *)(base + offset);
+}
+
+/* Submits one request. Returns its result. */
+static int submit(unsigned char opcode, int fd, void *buf, unsigned int len, uint64_t offset)
+{
+	const unsigned int tail = *word(queue, params.sq_off.tail);
+	const unsigned int head = *word(completions, params.cq_off.head);
+	struct io_uring_cqe *results = (void *)(completions + params.cq_off.cqes);
+
+	requests[0] = (struct io_uring_sqe){
+		.opcode = opcode, .fd = fd, .addr = (uintptr_t)buf, .len = len, .off = offset};
+	word(queue, params.sq_off.array)[tail % ENTRIES] = 0;
+	__atomic_store_n(word(queue, params.sq_off.tail), tail + 1, __ATOMIC_RELEASE);
+	CHECK(direct(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, 0, 0) == 1);
+	__atomic_store_n(word(completions, params.cq_off.head), head + 1, __ATOMIC_RELEASE);
+	return results[head % (2 * ENTRIES)].res;
+}
+
+static void other_descriptors_work(void)
+{
+	char byte = 1;
+	int zero = open("/dev/zero", O_RDONLY);
+
+	CHECK(submit(IORING_OP_NOP, -1, NULL, 0, 0) == 0);
+	CHECK(submit(IORING_OP_READ, zero, &byte, 1, 0) == 1 && byte == 0);
+	close(zero);
+}
+
+static void a_request_on_an_emulated_descriptor_is_EBADF(void)
+{
+	char byte;
+
+	CHECK(submit(IORING_OP_READ, context, &byte, 1, 0) == -EBADF);
+	CHECK(submit(IORING_OP_FSYNC, context, NULL, 0, 0) == -EBADF);
+	CHECK(direct(SYS_io_uring_register, ring, IORING_REGISTER_FILES, (long)&context, 1, 0, 0) ==
+	      -EBADF);
+	CHECK(new_ioas(context) > 0);
+}
+
+static void what_cannot_be_seen_is_refused(void)
+{
+	CHECK(set_up_ring(IORING_SETUP_SQPOLL) == -EPERM);
+	CHECK(set_up_ring(IORING_SETUP_NO_MMAP) == -EINVAL);
+	CHECK(direct(SYS_io_uring_setup, ENTRIES, 8, 0, 0, 0, 0) == -EFAULT);
+	CHECK(direct(SYS_io_uring_register, ring, REGISTER_RING_FDS, 0, 0, 0, 0) == -EINVAL);
+}
+
+int main(void)
+{
+	static const struct check_test tests[] = {
+		TEST(other_descriptors_work),
+		TEST(a_request_on_an_emulated_descriptor_is_EBADF),
+		TEST(what_cannot_be_seen_is_refused),
+	};
+
+	ring = set_up_ring(0);
+	if (ring < 0)
+		return SKIPPED;
+	queue = map_ring(params.sq_off.array + params.sq_entries * sizeof(unsigned int),
+			 IORING_OFF_SQ_RING);
+	completions = map_ring(params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe),
+			       IORING_OFF_CQ_RING);
+	requests = map_ring(params.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES);
+	context = open("/dev/iommu", O_RDWR);
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}
+
+#else
+
+int main(void)
+{
+	return 77;
+}
+
+#endif
