@@ -16,7 +16,8 @@
 #include "base/sys.h"
 
 enum {
-	MAX_SCRIPTS = 4, /* scripts that interpret scripts, as in the kernel */
+	MAX_SCRIPTS = 4,   /* scripts that interpret scripts, as in the kernel */
+	MAX_DYNAMIC = 512, /* entries of what a program needs */
 };
 
 static ssize_t read_at(int fd, void *buf, size_t len, off_t offset)
@@ -47,24 +48,114 @@ static int open_program(const char *program)
 	}
 }
 
-/* True if @fd is a 64-bit program without an interpreter that loads libraries. */
-static bool elf_is_static(int fd)
-{
+/* ---- ELF ---- */
+
+/* What is read of a 64-bit program. */
+struct image {
+	int fd;
 	Elf64_Ehdr header;
+	bool interpreted;   /* by ld.so, which loads libraries */
+	Elf64_Phdr dynamic; /* what it needs; p_filesz is 0 if there is none */
+};
 
-	if (read_at(fd, &header, sizeof(header), 0) != sizeof(header) ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
+static bool read_segment(const struct image *image, unsigned int index, Elf64_Phdr *segment)
+{
+	off_t at = (off_t)(image->header.e_phoff + index * sizeof(*segment));
+
+	return read_at(image->fd, segment, sizeof(*segment), at) == sizeof(*segment);
+}
+
+static bool read_image(struct image *image, int fd)
+{
+	Elf64_Ehdr *header = &image->header;
+	Elf64_Phdr segment;
+
+	*image = (struct image){.fd = fd};
+	if (read_at(fd, header, sizeof(*header), 0) != sizeof(*header) ||
+	    memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_phentsize != sizeof(Elf64_Phdr))
 		return false;
-	for (unsigned int i = 0; i < header.e_phnum; i++) {
-		Elf64_Phdr segment;
-		off_t at = (off_t)(header.e_phoff + i * sizeof(segment));
-
-		if (read_at(fd, &segment, sizeof(segment), at) != sizeof(segment) ||
-		    segment.p_type == PT_INTERP)
+	for (unsigned int i = 0; i < header->e_phnum; i++) {
+		if (!read_segment(image, i, &segment))
 			return false;
+		if (segment.p_type == PT_INTERP)
+			image->interpreted = true;
+		if (segment.p_type == PT_DYNAMIC)
+			image->dynamic = segment;
 	}
 	return true;
+}
+
+/* Where in the file the address @va of the program is. -1: nowhere. */
+static off_t file_offset(const struct image *image, Elf64_Addr va)
+{
+	Elf64_Phdr segment;
+
+	for (unsigned int i = 0; i < image->header.e_phnum; i++) {
+		if (read_segment(image, i, &segment) && segment.p_type == PT_LOAD &&
+		    va >= segment.p_vaddr && va - segment.p_vaddr < segment.p_filesz)
+			return (off_t)(segment.p_offset + (va - segment.p_vaddr));
+	}
+	return -1;
+}
+
+/* The @index-th entry of what the program needs. False: there are no more. */
+static bool read_dynamic(const struct image *image, size_t index, Elf64_Dyn *entry)
+{
+	return index < image->dynamic.p_filesz / sizeof(*entry) && index < MAX_DYNAMIC &&
+	       read_at(image->fd, entry, sizeof(*entry),
+		       (off_t)(image->dynamic.p_offset + index * sizeof(*entry))) ==
+		       sizeof(*entry) &&
+	       entry->d_tag != DT_NULL;
+}
+
+bool program_is_runtime(const char *name, size_t len)
+{
+	static const char *const runtimes[] = {
+		"libasan.so",	    "libtsan.so",	"liblsan.so",	      "libhwasan.so",
+		"libclang_rt.asan", "libclang_rt.tsan", "libclang_rt.hwasan",
+	};
+	const char *base = memrchr(name, '/', len);
+
+	if (base) {
+		base++;
+		len -= (size_t)(base - name);
+		name = base;
+	}
+	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++) {
+		if (len >= strlen(runtimes[i]) &&
+		    strncmp(name, runtimes[i], strlen(runtimes[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Finds the runtime among the libraries that the program names itself: gcc links it there, and
+ * clang with -shared-libasan. One that is part of the program comes before all libraries anyway.
+ */
+static void find_runtime(const struct image *image, char name[PROGRAM_RUNTIME_MAX])
+{
+	off_t strings = -1;
+	Elf64_Dyn entry;
+
+	for (size_t i = 0; strings < 0 && read_dynamic(image, i, &entry); i++) {
+		if (entry.d_tag == DT_STRTAB)
+			strings = file_offset(image, entry.d_un.d_ptr);
+	}
+	for (size_t i = 0; strings >= 0 && read_dynamic(image, i, &entry); i++) {
+		ssize_t len;
+
+		if (entry.d_tag != DT_NEEDED)
+			continue;
+		len = read_at(image->fd, name, PROGRAM_RUNTIME_MAX - 1,
+			      strings + (off_t)entry.d_un.d_val);
+		name[len < 0 ? 0 : len] = '\0';
+		/* LD_PRELOAD cannot name what has a separator in its name. */
+		if (program_is_runtime(name, strlen(name)) && !name[strcspn(name, " :")])
+			return;
+	}
+	name[0] = '\0';
 }
 
 /* The interpreter in the first line of the script @fd. */
@@ -96,26 +187,123 @@ static bool changes_rights(int fd)
 	return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
-const char *program_obstacle(const char *program)
+/*
+ * Looks at @fd, which is executed by the name @name or, if that is NULL, as it is. True if it is a
+ * script: what its interpreter @path is decides.
+ */
+static bool examine(int fd, const char *name, struct program_facts *facts, char path[PATH_MAX])
+{
+	struct image image;
+
+	if (script_interpreter(fd, path))
+		return true;
+	if (!read_image(&image, fd))
+		return false;
+	if (image.interpreted && changes_rights(fd))
+		facts->obstacle = "runs with more rights than you have";
+	if (image.interpreted)
+		find_runtime(&image, facts->runtime);
+	/* Valgrind's tools and ld.so load the program, and what is preloaded, themselves. */
+	else if (!name || (!strstr(name, "/valgrind/") && !strstr(name, "/ld-linux")))
+		facts->obstacle = "is statically linked";
+	return false;
+}
+
+static void examine_interpreters(char path[PATH_MAX], struct program_facts *facts)
+{
+	bool script = true;
+
+	for (int i = 0; script && i < MAX_SCRIPTS; i++) {
+		int fd = open_program(path);
+
+		if (fd < 0)
+			return;
+		script = examine(fd, path, facts, path);
+		(void)sys_close(fd);
+	}
+}
+
+void program_examine(const char *program, struct program_facts *facts)
+{
+	char path[PATH_MAX];
+	int fd = open_program(program);
+	bool script;
+
+	*facts = (struct program_facts){.obstacle = NULL};
+	if (fd < 0)
+		return;
+	script = examine(fd, program, facts, path);
+	(void)sys_close(fd);
+	if (script)
+		examine_interpreters(path, facts);
+}
+
+void program_examine_fd(int fd, struct program_facts *facts)
 {
 	char path[PATH_MAX];
 
-	for (int i = 0; i <= MAX_SCRIPTS; i++) {
-		const char *obstacle = NULL;
-		int fd = open_program(program);
-		bool script;
+	*facts = (struct program_facts){.obstacle = NULL};
+	if (examine(fd, NULL, facts, path))
+		examine_interpreters(path, facts);
+}
 
-		if (fd < 0)
-			return NULL;
-		script = script_interpreter(fd, path);
-		if (elf_is_static(fd))
-			obstacle = "is statically linked";
-		else if (!script && changes_rights(fd))
-			obstacle = "runs with more rights than you have";
-		(void)sys_close(fd);
-		if (!script)
-			return obstacle;
-		program = path;
+/* ---- LD_PRELOAD ---- */
+
+/* What separates the libraries in LD_PRELOAD. */
+#define SEPARATORS " :"
+
+/* The next element at *@list, which moves behind it. Returns its length; 0: there are no more. */
+static size_t next_element(const char **list, const char **element)
+{
+	size_t len;
+
+	*list += strspn(*list, SEPARATORS);
+	*element = *list;
+	len = strcspn(*list, SEPARATORS);
+	*list += len;
+	return len;
+}
+
+static bool is_library(const char *element, size_t len, const char *library)
+{
+	return len == strlen(library) && memcmp(element, library, len) == 0;
+}
+
+const char *program_preload_inherited(const char *value, const char *library)
+{
+	const char *rest = value, *element;
+	size_t len;
+
+	while ((len = next_element(&rest, &element))) {
+		if (is_library(element, len, library))
+			return element;
+		if (!program_is_runtime(element, len))
+			break;
 	}
-	return NULL;
+	return value;
+}
+
+bool program_preload(char *to, size_t size, const char *runtime, const char *library,
+		     const char *before)
+{
+	const char *rest = before ? program_preload_inherited(before, library) : "";
+	const char *list = rest, *element;
+	const char *front = runtime, *separator = "";
+	int front_len = (int)strlen(runtime);
+	bool loads = false;
+	size_t len;
+	int need;
+
+	while ((len = next_element(&list, &element))) {
+		loads = loads || is_library(element, len, library);
+		if (!front_len && program_is_runtime(element, len)) {
+			front = element;
+			front_len = (int)len;
+		}
+	}
+	if (*rest && !loads)
+		separator = ":";
+	need = snprintf(to, size, "%.*s%s%s%s%s", front_len, front, front_len ? ":" : "",
+			loads ? "" : library, separator, rest);
+	return need >= 0 && (size_t)need < size;
 }

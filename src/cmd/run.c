@@ -158,15 +158,18 @@ static void library_name(struct tree *tree, char path[PATH_MAX])
 	tree_real_path(tree, "/" LAYOUT_LIBRARY, path);
 }
 
-static int set_environment(const char *library, const char *root)
+/* @runtime: what the program needs before our library (base/program.h). */
+static int set_environment(const char *runtime, const char *library, const char *root)
 {
 	const char *before = getenv("LD_PRELOAD");
-	char *value;
-	int rc;
+	size_t size = PROGRAM_RUNTIME_MAX + 1 + strlen(library) + 1 +
+		      (before ? 2 * strlen(before) + 1 : 0) + 1;
+	char *value = malloc(size);
+	int rc = -ENOMEM;
 
-	if (asprintf(&value, "%s%s%s", library, before ? ":" : "", before ? before : "") < 0)
-		return -ENOMEM;
-	rc = setenv("LD_PRELOAD", value, 1) || setenv(LAYOUT_ROOT_VARIABLE, root, 1) ? -ENOMEM : 0;
+	if (value && program_preload(value, size, runtime, library, before) &&
+	    !setenv("LD_PRELOAD", value, 1) && !setenv(LAYOUT_ROOT_VARIABLE, root, 1))
+		rc = 0;
 	free(value);
 	return rc;
 }
@@ -381,19 +384,20 @@ static int run_kept(struct tree *tree, char **program, const struct signals *sig
 
 static int run_program(struct tree *tree, char **program)
 {
-	const char *obstacle = program_obstacle(program[0]);
+	struct program_facts facts;
 	char library[PATH_MAX];
 	struct signals signals;
 
-	if (obstacle)
+	program_examine(program[0], &facts);
+	if (facts.obstacle)
 		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
-			     program[0], obstacle);
+			     program[0], facts.obstacle);
 	if (find_library(library)) {
 		cmd_complain("%s: %m", library);
 		return CMD_FAILED;
 	}
 	library_name(tree, library);
-	if (set_environment(library, tree->root)) {
+	if (set_environment(facts.runtime, library, tree->root)) {
 		cmd_complain("out of memory");
 		return CMD_FAILED;
 	}
