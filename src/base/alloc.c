@@ -14,18 +14,30 @@
 #include "base/fail.h"
 #include "base/sys.h"
 
+static struct alloc_functions libc = {
+	.calloc = calloc,
+	.realloc = realloc,
+	.memalign = posix_memalign,
+	.free = free,
+};
+
+void alloc_use(const struct alloc_functions *functions)
+{
+	libc = *functions;
+}
+
 void *alloc_zeroed(size_t size)
 {
 	if (fail_inject())
 		return NULL;
-	return calloc(1, size);
+	return libc.calloc(1, size);
 }
 
 void *alloc_aligned(size_t align, size_t size)
 {
 	void *memory;
 
-	if (fail_inject() || posix_memalign(&memory, align, size))
+	if (fail_inject() || libc.memalign(&memory, align, size))
 		return NULL;
 	return memset(memory, 0, size);
 }
@@ -36,7 +48,7 @@ void *alloc_array(size_t count, size_t size)
 
 	if (fail_inject() || __builtin_mul_overflow(count, size, &bytes) || bytes > INT_MAX)
 		return NULL;
-	return calloc(1, bytes);
+	return libc.calloc(1, bytes);
 }
 
 void *alloc_resize(void *array, size_t count, size_t size)
@@ -48,12 +60,12 @@ void *alloc_resize(void *array, size_t count, size_t size)
 
 	if (fail_inject() || __builtin_mul_overflow(count, size, &bytes))
 		return NULL;
-	return realloc(array, bytes);
+	return libc.realloc(array, bytes);
 }
 
 void alloc_free(void *memory)
 {
-	free(memory);
+	libc.free(memory);
 }
 
 void *chunk_alloc(size_t size, bool huge)

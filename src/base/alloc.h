@@ -26,8 +26,21 @@ void *alloc_array(size_t count, size_t size);
  */
 void *alloc_resize(void *array, size_t count, size_t size);
 
-/* Also for what the C library has allocated for its caller (open_memstream()). NULL is allowed. */
+/* NULL is allowed. */
 void alloc_free(void *memory);
+
+/*
+ * The functions behind these, instead of those that the program calls by the same names. All of one
+ * allocator; before the first allocation.
+ */
+struct alloc_functions {
+	void *(*calloc)(size_t count, size_t size);
+	void *(*realloc)(void *memory, size_t size);
+	int (*memalign)(void **memory, size_t align, size_t size);
+	void (*free)(void *memory);
+};
+
+void alloc_use(const struct alloc_functions *functions);
 
 /*
  * @size zeroed bytes, a power of two of at least a page, aligned to their size, or NULL. @huge:

@@ -6,6 +6,8 @@
 #include "inspect/dump.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/fail.h"
@@ -78,19 +80,31 @@ static int dump_in_ctx(struct iommufd_ctx *ctx, void *arg)
 	return ctx_dump(ctx, dump->pt_id, dump->out);
 }
 
+/* *@text: a copy, from alloc(), of the @len bytes and the 0 that the C library has allocated. */
+static int take_text(char *from, size_t len, char **text)
+{
+	*text = alloc_zeroed(len + 1);
+	if (*text)
+		memcpy(*text, from, len);
+	free(from);
+	return *text ? 0 : -ENOMEM;
+}
+
 int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len)
 {
 	struct dump dump = {.pt_id = pt_id};
+	char *written = NULL;
 	int rc;
 
 	*text = NULL;
-	dump.out = fail_inject() ? NULL : open_memstream(text, len);
+	dump.out = fail_inject() ? NULL : open_memstream(&written, len);
 	if (!dump.out)
 		return -ENOMEM;
 	rc = ctx_visit_nth(context, dump_in_ctx, &dump);
 	if (fclose(dump.out) && !rc)
 		rc = -ENOMEM;
-	if (rc)
-		alloc_free(*text);
+	if (!rc)
+		return take_text(written, *len, text);
+	free(written);
 	return rc;
 }
