@@ -26,6 +26,7 @@
 
 #include "base/check.h"
 #include "base/sys.h"
+#include "base/msan.h"
 #include "mem/credentials.h"
 #include "mem/populate.h"
 
@@ -190,7 +191,7 @@ int self_read(void *dst, uint64_t src, size_t len)
 	return copy_by_pipe((uint64_t)(uintptr_t)dst, src, len);
 }
 
-int self_write(uint64_t dst, const void *src, size_t len)
+static int write_bytes(uint64_t dst, const void *src, size_t len)
 {
 	if (on_stack(dst, len, (uint64_t)(uintptr_t)__builtin_frame_address(0))) {
 		memcpy((void *)(uintptr_t)dst, src, len);
@@ -202,6 +203,15 @@ int self_write(uint64_t dst, const void *src, size_t len)
 }
 
 /* ---- the caller ---- */
+int self_write(uint64_t dst, const void *src, size_t len)
+{
+	int rc = write_bytes(dst, src, len);
+
+	if (!rc)
+		msan_written((const void *)(uintptr_t)dst, len);
+	return rc;
+}
+
 
 static int op_read(struct uiommufd_caller *caller, void *dst, uint64_t src, size_t len)
 {
