@@ -21,6 +21,7 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 #include "cmd/shadow.h"
+#include "cmd/launch.h"
 #include "cmd/tree.h"
 #include "machine/machine.h"
 #include "preload/start/layout.h"
@@ -397,7 +398,8 @@ static int run_program(struct tree *tree, char **program)
 		return CMD_FAILED;
 	}
 	library_name(tree, library);
-	if (set_environment(facts.runtime, library, tree->root)) {
+	program = launch_prepare(tree, program);
+	if (!program || set_environment(facts.runtime, library, tree->root)) {
 		cmd_complain("out of memory");
 		return CMD_FAILED;
 	}

@@ -29,6 +29,7 @@
 #include "mock/mock.h"
 #include "preload/engine/call.h"
 #include "preload/engine/control.h"
+#include "preload/engine/debugger.h"
 #include "preload/engine/own_process.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
@@ -217,6 +218,7 @@ static __attribute__((constructor)) void preload_constructor(void)
 		/* Without it a bad pointer to a path ends the program instead of the call. */
 		(void)guard_install();
 		path_cwd_changed();
+		guard_set_fatal_handler(uiommufd_fatal_signal);
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
 	}
 	errno = saved;
