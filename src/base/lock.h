@@ -62,6 +62,7 @@ enum lock_rank {
 	LOCK_INDEX,	  /* a stripe of that index */
 	LOCK_ASIDE,	  /* pages moved aside */
 	LOCK_GUARD,	  /* actions of the guard */
+	LOCK_ACCOUNT,	  /* of a user: what all processes have locked */
 	LOCK_IOEVENTFDS,  /* of a VFIO device */
 	LOCK_IRQ_SET,	  /* of a VFIO device: SET_IRQS */
 	LOCK_VFIO_DEVICE, /* of a VFIO device: config space and registers */
