@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,10 +21,12 @@
 #include "base/program.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
-#include "cmd/shadow.h"
 #include "cmd/launch.h"
+#include "cmd/limit.h"
+#include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "machine/machine.h"
+#include "mem/user_share.h"
 #include "preload/start/layout.h"
 
 /* Signals that end or inform a program: sent to the command, they are meant for the program. */
@@ -38,6 +41,12 @@ struct signals {
 };
 
 /* ---- the command line ---- */
+
+struct options {
+	struct machine *machine;
+	bool limits; /* locked memory is limited to @memlock bytes */
+	uint64_t memlock;
+};
 
 /*
  * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last
@@ -61,8 +70,17 @@ static const char *option_value(char ***args, const char *name, bool *missing)
 static int unknown_option(const char *option)
 {
 	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "
-		     "--container, --no-iommufd, --mock",
+		     "--container, --no-iommufd, --mock, --memlock",
 		     option);
+	return CMD_USAGE;
+}
+
+static int take_memlock(struct options *options, const char *word)
+{
+	options->limits = limit_parse(word, &options->memlock);
+	if (options->limits)
+		return CMD_OK;
+	cmd_complain("\"%s\" is no limit; it is \"unlimited\", or bytes: 65536, 64K, 8M, 2G", word);
 	return CMD_USAGE;
 }
 
@@ -75,8 +93,9 @@ static int take_container(struct machine *machine, const char *word)
 }
 
 /* Takes one option at *@args. */
-static int take_option(struct machine *machine, char ***args)
+static int take_option(struct options *options, char ***args)
 {
+	struct machine *machine = options->machine;
 	const char *option = **args;
 	char error[512] = "";
 	bool missing = false;
@@ -93,6 +112,8 @@ static int take_option(struct machine *machine, char ***args)
 	}
 	if ((value = option_value(args, "--container", &missing)) && !missing)
 		return take_container(machine, value);
+	if (!value && (value = option_value(args, "--memlock", &missing)) && !missing)
+		return take_memlock(options, value);
 	if (!value && (value = option_value(args, "--iommu", &missing)) && !missing)
 		rc = machine_add_iommu(machine, value, error, sizeof(error));
 	else if (!value && (value = option_value(args, "--device", &missing)) && !missing)
@@ -109,7 +130,7 @@ static int take_option(struct machine *machine, char ***args)
 }
 
 /* Leaves *@args at the program. */
-static int take_options(struct machine *machine, char ***args)
+static int take_options(struct options *options, char ***args)
 {
 	int status;
 
@@ -118,7 +139,7 @@ static int take_options(struct machine *machine, char ***args)
 			++*args;
 			break;
 		}
-		status = take_option(machine, args);
+		status = take_option(options, args);
 		if (status)
 			return status;
 	}
@@ -226,6 +247,24 @@ static pid_t spawn(char **program, const struct signals *signals, int *error)
 	return pid;
 }
 
+/*
+ * Removes the tree, and beside it the table of what the user has locked, if no program uses it
+ * (preload/engine/memlock.c).
+ */
+static void clean_up(struct tree *tree)
+{
+	char parent[sizeof(tree->root)];
+	char *slash;
+
+	strcpy(parent, tree->root);
+	slash = strrchr(parent, '/');
+	tree_remove(tree);
+	if (!slash || slash == parent)
+		return;
+	*slash = '\0';
+	user_share_remove(parent, getuid());
+}
+
 /* ---- the keeper ---- */
 
 /*
@@ -291,10 +330,10 @@ static _Noreturn void keep(struct tree *tree, char **program, const struct signa
 		go_into_background();
 		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 			;
-		tree_remove(tree);
+		clean_up(tree);
 		_exit(CMD_OK);
 	}
-	tree_remove(tree);
+	clean_up(tree);
 	keeper_send(to, &status, sizeof(status));
 	_exit(CMD_OK);
 }
@@ -409,6 +448,7 @@ static int run_program(struct tree *tree, char **program)
 
 int cmd_run(char **args)
 {
+	struct options options = {.limits = false};
 	struct machine *machine;
 	struct tree tree;
 	int status;
@@ -417,13 +457,16 @@ int cmd_run(char **args)
 		cmd_complain("out of memory");
 		return CMD_FAILED;
 	}
-	status = take_options(machine, &args);
+	options.machine = machine;
+	status = take_options(&options, &args);
 	if (status) {
 		machine_destroy(machine);
 		return status;
 	}
 	tree_create(&tree);
 	shadow_fill(&tree, machine);
+	if (options.limits)
+		tree_text(&tree, "/" LAYOUT_MEMLOCK, 0444, "%" PRIu64 "\n", options.memlock);
 	machine_destroy(machine);
 	if (tree.error) {
 		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,
@@ -432,6 +475,6 @@ int cmd_run(char **args)
 	} else {
 		status = run_program(&tree, args);
 	}
-	tree_remove(&tree);
+	clean_up(&tree);
 	return status;
 }

@@ -30,6 +30,7 @@
 #include "preload/engine/call.h"
 #include "preload/engine/control.h"
 #include "preload/engine/debugger.h"
+#include "preload/engine/memlock.h"
 #include "preload/engine/own_process.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
@@ -119,6 +120,7 @@ static int start(void) REQUIRES(engine.lock)
 		machine_destroy(machine);
 		return rc;
 	}
+	memlock_init();
 	engine.machine = machine;
 	last_error_set_logging(true);
 	control_start();
@@ -217,8 +219,8 @@ static __attribute__((constructor)) void preload_constructor(void)
 	if (root_active()) {
 		/* Without it a bad pointer to a path ends the program instead of the call. */
 		(void)guard_install();
-		path_cwd_changed();
 		guard_set_fatal_handler(uiommufd_fatal_signal);
+		path_cwd_changed();
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
 	}
 	errno = saved;
