@@ -18,6 +18,8 @@
 enum {
 	MAX_SCRIPTS = 4,   /* scripts that interpret scripts, as in the kernel */
 	MAX_DYNAMIC = 512, /* entries of what a program needs */
+	SCRIPT_LINE = 256, /* of the first line of a script, as in the kernel */
+	NAME_SPACE = 512,  /* a thread's stack may have no space for more (PTHREAD_STACK_MIN) */
 };
 
 static ssize_t read_at(int fd, void *buf, size_t len, off_t offset)
@@ -25,11 +27,11 @@ static ssize_t read_at(int fd, void *buf, size_t len, off_t offset)
 	return sys_call(SYS_pread64, fd, (long)buf, (long)len, offset, 0, 0);
 }
 
-/* Opens the file that execvp(3) would start. -1: there is none. */
+/* Opens the file that execvp(3) would start. -1: there is none, or its name is too long for us. */
 static int open_program(const char *program)
 {
 	const char *folder = getenv("PATH");
-	char path[PATH_MAX];
+	char path[NAME_SPACE];
 
 	if (strchr(program, '/'))
 		return sys_open(program, O_RDONLY | O_CLOEXEC);
@@ -159,9 +161,9 @@ static void find_runtime(const struct image *image, char name[PROGRAM_RUNTIME_MA
 }
 
 /* The interpreter in the first line of the script @fd. */
-static bool script_interpreter(int fd, char path[PATH_MAX])
+static bool script_interpreter(int fd, char path[SCRIPT_LINE])
 {
-	char line[PATH_MAX];
+	char line[SCRIPT_LINE];
 	ssize_t len = read_at(fd, line, sizeof(line) - 1, 0);
 	size_t start;
 
@@ -169,7 +171,7 @@ static bool script_interpreter(int fd, char path[PATH_MAX])
 		return false;
 	line[len] = '\0';
 	start = 2 + strspn(line + 2, " \t");
-	snprintf(path, PATH_MAX, "%.*s", (int)strcspn(line + start, " \t\n"), line + start);
+	snprintf(path, SCRIPT_LINE, "%.*s", (int)strcspn(line + start, " \t\n"), line + start);
 	return *path;
 }
 
@@ -187,11 +189,20 @@ static bool changes_rights(int fd)
 	return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
-/*
- * Looks at @fd, which is executed by the name @name or, if that is NULL, as it is. True if it is a
- * script: what its interpreter @path is decides.
- */
-static bool examine(int fd, const char *name, struct program_facts *facts, char path[PATH_MAX])
+/* Valgrind's tools and ld.so are static, but load the program, and what is preloaded. */
+static bool loads_programs(int fd)
+{
+	char link[32], name[NAME_SPACE];
+	long len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = sys_call(SYS_readlinkat, AT_FDCWD, (long)link, (long)name, sizeof(name) - 1, 0, 0);
+	name[len < 0 ? 0 : len] = '\0';
+	return strstr(name, "/valgrind/") || strstr(name, "/ld-linux");
+}
+
+/* Looks at @fd. True: it is a script, and what its interpreter @path is decides. */
+static bool examine(int fd, struct program_facts *facts, char path[SCRIPT_LINE])
 {
 	struct image image;
 
@@ -203,48 +214,35 @@ static bool examine(int fd, const char *name, struct program_facts *facts, char 
 		facts->obstacle = "runs with more rights than you have";
 	if (image.interpreted)
 		find_runtime(&image, facts->runtime);
-	/* Valgrind's tools and ld.so load the program, and what is preloaded, themselves. */
-	else if (!name || (!strstr(name, "/valgrind/") && !strstr(name, "/ld-linux")))
+	else if (!loads_programs(fd))
 		facts->obstacle = "is statically linked";
 	return false;
 }
 
-static void examine_interpreters(char path[PATH_MAX], struct program_facts *facts)
+void program_examine_fd(int fd, struct program_facts *facts)
 {
-	bool script = true;
+	char path[SCRIPT_LINE];
+	bool script;
 
+	*facts = (struct program_facts){.obstacle = NULL};
+	script = examine(fd, facts, path);
 	for (int i = 0; script && i < MAX_SCRIPTS; i++) {
-		int fd = open_program(path);
-
-		if (fd < 0)
-			return;
-		script = examine(fd, path, facts, path);
-		(void)sys_close(fd);
+		fd = open_program(path);
+		script = fd >= 0 && examine(fd, facts, path);
+		if (fd >= 0)
+			(void)sys_close(fd);
 	}
 }
 
 void program_examine(const char *program, struct program_facts *facts)
 {
-	char path[PATH_MAX];
 	int fd = open_program(program);
-	bool script;
 
 	*facts = (struct program_facts){.obstacle = NULL};
 	if (fd < 0)
 		return;
-	script = examine(fd, program, facts, path);
+	program_examine_fd(fd, facts);
 	(void)sys_close(fd);
-	if (script)
-		examine_interpreters(path, facts);
-}
-
-void program_examine_fd(int fd, struct program_facts *facts)
-{
-	char path[PATH_MAX];
-
-	*facts = (struct program_facts){.obstacle = NULL};
-	if (examine(fd, NULL, facts, path))
-		examine_interpreters(path, facts);
 }
 
 /* ---- LD_PRELOAD ---- */

@@ -26,14 +26,15 @@
 enum {
 	ADDED = 2,	      /* variables */
 	MOST_ENTRIES = 65536, /* of an environment or of arguments */
-	PRELOAD_MAX = 2 * PATH_MAX,
+	PRELOAD_MAX = 4096,   /* of a variable that is taken into account */
 };
 
-/* An environment with what it needs. */
+/* An environment with what it needs. The caller has the space, as much as is needed. */
 struct completed {
 	char root[sizeof(LAYOUT_ROOT_VARIABLE "=") + ROOT_MAX];
-	char preload[PRELOAD_MAX];
-	char **entries; /* for the caller to provide: as many as complete_size() says */
+	char *preload;
+	size_t preload_size; /* as preload_size() says */
+	char **entries;	     /* as many as complete_size() says */
 };
 
 /* "LD_PRELOAD=/.../libuiommufd-preload.so", or "" when the library's name is not known. */
@@ -102,19 +103,32 @@ static bool count_entries(char *const env[], size_t *count)
 	return true;
 }
 
+/*
+ * Space for the LD_PRELOAD entry of a program with the environment @env. 0: it is left as it is, or
+ * cannot be read, which the kernel is to say.
+ */
+static size_t preload_size(char *const env[])
+{
+	const char *before;
+	size_t count, len;
+
+	if (!root_active() || !preload_entry[0] || !count_entries(env, &count))
+		return 0;
+	before = find_entry(env, PRELOAD_VARIABLE);
+	len = before ? strlen(before) : 0;
+	/* A runtime that it names comes first as well (base/program.h). */
+	return len > PRELOAD_MAX ? 0 : strlen(preload_entry) + 2 * len + PROGRAM_RUNTIME_MAX + 4;
+}
+
 /* Writes the LD_PRELOAD entry that the program of @facts needs, when it is @before so far. */
-static void write_preload(struct completed *to, const struct program_facts *facts,
+static bool write_preload(struct completed *to, const struct program_facts *facts,
 			  const char *before)
 {
 	const size_t prefix = sizeof(PRELOAD_VARIABLE "=") - 1;
 
 	memcpy(to->preload, PRELOAD_VARIABLE "=", prefix);
-	if (program_preload(to->preload + prefix, sizeof(to->preload) - prefix, facts->runtime,
-			    library(), before))
-		return;
-	/* The program's own is too long for us. */
-	(void)program_preload(to->preload + prefix, sizeof(to->preload) - prefix, facts->runtime,
-			      library(), NULL);
+	return program_preload(to->preload + prefix, to->preload_size - prefix, facts->runtime,
+			       library(), before);
 }
 
 /*
@@ -127,10 +141,11 @@ static size_t complete_size(struct completed *to, const struct program_facts *fa
 	const char *value;
 	size_t count;
 
-	if (!root_active() || !preload_entry[0] || !count_entries(env, &count))
+	if (!to->preload_size || !count_entries(env, &count))
 		return 0;
 	value = find_entry(env, PRELOAD_VARIABLE);
-	write_preload(to, facts, value);
+	if (!write_preload(to, facts, value))
+		return 0;
 	if (value && strcmp(value, to->preload + sizeof(PRELOAD_VARIABLE "=") - 1) == 0) {
 		value = find_entry(env, LAYOUT_ROOT_VARIABLE);
 		if (value && strcmp(value, root_path()) == 0)
@@ -158,68 +173,86 @@ static char **complete(struct completed *to, char *const env[])
 
 /* Declares @name, the environment @env with what it lacks; valid until the function returns. */
 #define COMPLETE(name, facts, env)                                             \
-	struct completed name##_storage;                                       \
+	struct completed name##_storage = {.preload_size = preload_size(env)}; \
+	char name##_preload[name##_storage.preload_size + 1];                  \
+	name##_storage.preload = name##_preload;                               \
 	const size_t name##_size = complete_size(&name##_storage, facts, env); \
 	char *name##_entries[name##_size + 1];                                 \
 	char *const *name = (name##_storage.entries = name##_entries, (env));  \
 	if (name##_size)                                                       \
 	name = complete(&name##_storage, (env))
 
-/* Looks at @program, and tells if it cannot be reached. */
-static void look(const char *program, struct program_facts *facts)
+/* Tells if the program of @facts, by the name @program, cannot be reached. */
+static void warn(const char *program, const struct program_facts *facts)
 {
-	char line[512];
-	int len;
+	char name[256], line[512];
+	int len = facts->obstacle ? guard_copy_string(name, program, sizeof(name)) : -1;
 
-	program_examine(program, facts);
-	if (!facts->obstacle)
+	if (len < 0)
 		return;
-	len = snprintf(
-		line, sizeof(line),
-		"uiommufd: %.300s %s: it cannot be reached, and sees the real /dev and /sys\n",
-		program, facts->obstacle);
+	len = snprintf(line, sizeof(line),
+		       "uiommufd: %.*s %s: it cannot be reached, and sees the real /dev and /sys\n",
+		       len, name, facts->obstacle);
 	SYS(SYS_write, STDERR_FILENO, line, len);
 }
 
-/* The same for @path, in place of which the kernel reports a bad pointer. */
-static void look_at_path(const char *path, struct program_facts *facts)
+/*
+ * Looks at what execveat(2) finds. What cannot be opened is not looked at: the kernel says of a bad
+ * pointer, too, that it is one.
+ */
+static void look_at(int dirfd, const char *path, int flags, struct program_facts *facts)
 {
-	char copy[PATH_MAX];
-	int len = path && root_active() ? guard_copy_string(copy, path, sizeof(copy)) : 0;
+	const bool is_fd = flags & AT_EMPTY_PATH;
+	char first;
+	int fd = dirfd;
 
 	*facts = (struct program_facts){.obstacle = NULL};
-	if (len > 0 && len < PATH_MAX)
-		look(copy, facts);
+	if (!root_active())
+		return;
+	if (!is_fd || guard_copy_string(&first, path, 1))
+		fd = (int)SYS(SYS_openat, dirfd, path,
+			      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	program_examine_fd(fd, facts);
+	if (fd != dirfd)
+		SYS(SYS_close, fd);
+	warn(path, facts);
+}
+
+static void look_at_path(const char *path, struct program_facts *facts)
+{
+	look_at(AT_FDCWD, path, 0, facts);
 }
 
 /* The same for what execvp(3) finds. */
 static void look_for(const char *file, struct program_facts *facts)
 {
 	*facts = (struct program_facts){.obstacle = NULL};
-	if (root_active())
-		look(file, facts);
-}
-
-/* The same for what execveat(2) finds. */
-static void look_at(int dirfd, const char *path, int flags, struct program_facts *facts)
-{
-	char copy[PATH_MAX];
-	int len = path && root_active() ? guard_copy_string(copy, path, sizeof(copy)) : -1;
-	int fd;
-
-	*facts = (struct program_facts){.obstacle = NULL};
-	if (len == 0 && flags & AT_EMPTY_PATH)
-		program_examine_fd(dirfd, facts);
-	if (len <= 0 || len == PATH_MAX)
+	if (!root_active())
 		return;
-	fd = (int)SYS(SYS_openat, dirfd, copy, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	program_examine_fd(fd, facts);
-	SYS(SYS_close, fd);
+	program_examine(file, facts);
+	warn(file, facts);
 }
 
 /* ---- exec ---- */
+
+/* Whether @path is an emulated file. Not part of its caller, which may have a small stack. */
+static __attribute__((noinline)) bool is_emulated(int dirfd, const char *path)
+{
+	struct path_at at;
+
+	path_resolve(&at, dirfd, path, true);
+	return at.shadow && SYS(SYS_faccessat, at.dirfd, at.path, F_OK) == 0;
+}
+
+/* The kernel's @error for @path, in which it does not find emulated files: none is a program. */
+static int exec_failed(int dirfd, const char *path, long error)
+{
+	if (error == -ENOENT && root_active() && is_emulated(dirfd, path))
+		error = -EACCES;
+	return (int)libc_result(error);
+}
 
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
@@ -227,7 +260,7 @@ EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 
 	look_at_path(path, &facts);
 	COMPLETE(env, &facts, envp);
-	return (int)libc_result(SYS(SYS_execve, path, argv, env));
+	return exec_failed(AT_FDCWD, path, SYS(SYS_execve, path, argv, env));
 }
 
 EXPORT int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
@@ -236,7 +269,7 @@ EXPORT int execveat(int dirfd, const char *path, char *const argv[], char *const
 
 	look_at(dirfd, path, flags, &facts);
 	COMPLETE(env, &facts, envp);
-	return (int)libc_result(SYS(SYS_execveat, dirfd, path, argv, env, flags));
+	return exec_failed(dirfd, path, SYS(SYS_execveat, dirfd, path, argv, env, flags));
 }
 
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
@@ -347,8 +380,10 @@ EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions,
 static void restore_environment(void)
 {
 	const struct program_facts shell = {.obstacle = NULL};
-	struct completed lacking;
+	struct completed lacking = {.preload_size = preload_size(environ)};
+	char preload[lacking.preload_size + 1];
 
+	lacking.preload = preload;
 	if (!complete_size(&lacking, &shell, environ))
 		return;
 	setenv(LAYOUT_ROOT_VARIABLE, root_path(), 1);

@@ -162,6 +162,9 @@ static bool call_by_path(long number, const struct arguments *args, long *result
 	case SYS_execve:
 		*result = execve(PTR(a), PTR(b), PTR(c));
 		break;
+	case SYS_execveat:
+		*result = execveat(FD(a), PTR(b), PTR(c), PTR(d), INT(e));
+		break;
 	case SYS_truncate:
 		*result = truncate(PTR(a), args->b);
 		break;
