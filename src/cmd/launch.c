@@ -16,23 +16,44 @@
 /*
  * The signals that the preload answers are passed on. When one is the program's own mistake, the
  * preload says so by calling a function (preload/engine/debugger.h) and returns, and the
- * instruction raises the signal once more: that one gdb stops at.
+ * instruction raises the signal once more: that one gdb stops at. And at one that no handler can
+ * run for, because the stack is full: where its frame would be is mapped, but not for writing.
  */
 static const char gdb_commands[] =
 	"handle SIGSEGV SIGBUS SIGSYS nostop noprint pass\n"
 	"python\n"
 	"class UiommufdFatal(gdb.Breakpoint):\n"
+	"    reached = False\n"
 	"    def stop(self):\n"
+	"        UiommufdFatal.reached = True\n"
 	"        gdb.execute('handle SIGSEGV SIGBUS stop print pass', to_string=True)\n"
 	"        return False\n"
 	"def uiommufd_loaded(event):\n"
 	"    if '" LAYOUT_LIBRARY "' not in (event.new_objfile.filename or ''):\n"
 	"        return\n"
+	"    UiommufdFatal.reached = False\n"
 	"    gdb.execute('handle SIGSEGV SIGBUS SIGSYS nostop noprint pass', to_string=True)\n"
 	"    if not hasattr(uiommufd_loaded, 'breakpoint'):\n"
 	"        uiommufd_loaded.breakpoint = UiommufdFatal('uiommufd_fatal_signal', "
 	"internal=True)\n"
 	"gdb.events.new_objfile.connect(uiommufd_loaded)\n"
+	"class UiommufdStackIsFull(gdb.Function):\n"
+	"    def invoke(self):\n"
+	"        if UiommufdFatal.reached:\n"
+	"            return True\n"
+	"        top = int(gdb.parse_and_eval('(unsigned long)$sp'))\n"
+	"        writable = {}\n"
+	"        with open('/proc/%d/maps' % gdb.selected_inferior().pid) as maps:\n"
+	"            for line in maps:\n"
+	"                place, rights = line.split()[:2]\n"
+	"                start, end = (int(part, 16) for part in place.split('-'))\n"
+	"                for at in (top, top - 4096):\n"
+	"                    if start <= at < end:\n"
+	"                        writable[at] = 'w' in rights\n"
+	"        return not writable.get(top, False) or not writable.get(top - 4096, True)\n"
+	"UiommufdStackIsFull('uiommufd_stack_is_full')\n"
+	"gdb.execute('catch signal SIGSEGV', to_string=True)\n"
+	"gdb.execute('condition $bpnum $uiommufd_stack_is_full()', to_string=True)\n"
 	"end\n";
 
 /* Threads of ours that have not ended: valgrind finds their memory only by pointers inside it. */

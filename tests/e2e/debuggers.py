@@ -47,10 +47,13 @@ def main():
             print("[  SKIPPED ] gdb may not trace here")
         else:
             result("gdb does not stop at registers",
-                   "exited normally" in done.stdout and "received signal" not in done.stdout, done)
+                   "exited normally" in done.stdout and "SIG" not in done.stdout, done)
             done = run(uiommufd, *GDB, program, "crash")
             result("gdb stops where the program dies",
-                   "received signal SIGSEGV" in done.stdout and "plant (mistake=" in done.stdout, done)
+                   "(signal SIGSEGV)" in done.stdout and "plant (mistake=" in done.stdout, done)
+            for mistake in ("recursion", "recursion in a thread"):
+                done = run(uiommufd, *GDB, program, mistake)
+                result(f"gdb stops at endless {mistake}", "SIGSEGV" in done.stdout and "recurse (" in done.stdout, done)
     else:
         print("[  SKIPPED ] there is no gdb")
     sys.exit(77 if not results else 0 if all(results) else 1)

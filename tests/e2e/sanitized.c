@@ -185,6 +185,28 @@ static void have_child(void)
 	check(system("test -c /dev/iommu") == 0, "the shell");
 }
 
+static int recurse(int depth)
+{
+	volatile char frame[1000];
+
+	frame[0] = (char)depth;
+	return depth < INT_MAX ? recurse(depth + 1) + frame[0] : 0;
+}
+
+static void *recurse_in_thread(void *unused)
+{
+	return recurse(0) ? unused : NULL;
+}
+
+/* Threads have guard pages below their stacks, the first one an end to growing. */
+static void overflow_stack(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, recurse_in_thread, NULL);
+	pthread_join(thread, NULL);
+}
+
 static void plant(const char *mistake)
 {
 	static volatile int largest = INT_MAX;
@@ -199,6 +221,10 @@ static void plant(const char *mistake)
 		largest++;
 	else if (strcmp(mistake, "leak") == 0)
 		memory = NULL;
+	else if (strcmp(mistake, "recursion") == 0)
+		recurse(0);
+	else if (strcmp(mistake, "recursion in a thread") == 0)
+		overflow_stack();
 	else if (strcmp(mistake, "crash") == 0)
 		*(volatile int *)(uintptr_t)(index - 40) = 1;
 	free((void *)(uintptr_t)memory);
