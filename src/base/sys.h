@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/fail_call.h"
 #include "base/tsan.h"
 
 /* Missing in older headers; a kernel that lacks them answers -EINVAL. */
@@ -36,8 +37,8 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-/* The result of the system call @number. */
-static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+/* Makes the system call @number: sys_call() without injected failures. */
+static inline long sys_call_made(long number, long a, long b, long c, long d, long e, long f)
 {
 #if defined(__x86_64__)
 	register long r10 __asm__("r10") = d;
@@ -73,6 +74,16 @@ static inline long sys_call(long number, long a, long b, long c, long d, long e,
 	errno = saved;
 	return rc;
 #endif
+}
+
+/* The result of the system call @number. */
+static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	long injected;
+
+	if (fail_call_inject(number, &injected))
+		return injected;
+	return sys_call_made(number, a, b, c, d, e, f);
 }
 
 /* *@out: the address of the mapping. */

@@ -52,6 +52,7 @@ void preload_init(void)
 	 */
 	if (environ) {
 		bind_to_libc();
+		fail_call_init();
 		root_init();
 		atomic_store_explicit(&real_ready, true, memory_order_release);
 	}
