@@ -56,7 +56,7 @@ tsan: ## the tests of concurrent code on the TSan build only
 	@scripts/setup check
 	@scripts/check --only tsan $(MESON_ARGS)
 
-coverage: ## lines and branches of src/ that the unit, property and conformance tests reach, by folder
+coverage: ## lines and branches that the unit, property and conformance tests reach, by folder, and whether they fell
 	@scripts/setup check
 	@$(call configure,build-coverage,-Dtests=enabled -Doptimization=0 -Db_coverage=true -Dc_args=-Wno-maybe-uninitialized)
 	@ninja -C build-coverage --quiet
