@@ -109,7 +109,7 @@ static int open_word(const char *name, uint32_t uid, int *fd, unsigned int *own)
 int user_share_open(struct user_share *share, const char *directory, uint32_t uid)
 {
 	char name[PATH_MAX];
-	void *words;
+	void *words = NULL;
 	int fd, rc;
 
 	rc = format_name(name, directory, uid);
