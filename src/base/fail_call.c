@@ -15,7 +15,7 @@ bool fail_call_armed;
 static atomic_long countdown;
 static long error;
 
-/* Whether a kernel may fail @number with the chosen error, for a reason that is not its arguments. */
+/* Whether a kernel may fail @number with the chosen error, whatever its arguments are. */
 static bool may_fail(long number)
 {
 	switch (number) {

@@ -2,7 +2,8 @@
 /*
  * A program for injected.py, which makes the preload's own system calls fail one after the other.
  * Each call of this program may fail once, with the error that was injected (the argument) or one
- * that it becomes (ENOMEM, ENFILE), and then works when it is repeated; what the device copies is right.
+ * that it becomes (ENOMEM, ENFILE), and then works when it is repeated; what the device copies is
+ * right.
  */
 #include <dirent.h>
 #include <fcntl.h>
