@@ -11,7 +11,7 @@ DEMO = build/uiommufd run --device edu -- build/examples/edu-copy
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check bench format format-check tidy sanitize tsan coverage fuzz kernel-tests differential install clean help
+.PHONY: build demo check bench format format-check tidy sanitize tsan coverage fuzz kernel-tests ltp differential install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -56,7 +56,7 @@ tsan: ## the tests of concurrent code on the TSan build only
 	@scripts/setup check
 	@scripts/check --only tsan $(MESON_ARGS)
 
-coverage: ## lines and branches of src/ that the unit, property and conformance tests reach, by folder
+coverage: ## lines and branches that the unit, property and conformance tests reach, by folder, and whether they fell
 	@scripts/setup check
 	@$(call configure,build-coverage,-Dtests=enabled -Doptimization=0 -Db_coverage=true -Dc_args=-Wno-maybe-uninitialized)
 	@ninja -C build-coverage --quiet
@@ -74,6 +74,11 @@ kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built 
 	@ninja -C build --quiet
 	@tests/kernel/run.py build
 	@tests/kernel/guest.py build
+
+ltp: ## the Linux Test Project's system call tests, with and without uiommufd: LTP_DIR is where it was built
+	@$(call configure,build)
+	@ninja -C build --quiet
+	@scripts/ltp build $(LTP_TESTS)
 
 differential: ## random sequences of calls, compared with Linux's answers; with DIFFERENTIAL=DIR those recorded in DIR
 	@scripts/setup check

@@ -16,7 +16,10 @@
 #include "base/sys.h"
 
 enum {
-	MAX_SCRIPTS = 4, /* scripts that interpret scripts, as in the kernel */
+	MAX_SCRIPTS = 4,   /* scripts that interpret scripts, as in the kernel */
+	MAX_DYNAMIC = 512, /* entries of what a program needs */
+	SCRIPT_LINE = 256, /* of the first line of a script, as in the kernel */
+	NAME_SPACE = 512,  /* a thread's stack may have no space for more (PTHREAD_STACK_MIN) */
 };
 
 static ssize_t read_at(int fd, void *buf, size_t len, off_t offset)
@@ -24,11 +27,11 @@ static ssize_t read_at(int fd, void *buf, size_t len, off_t offset)
 	return sys_call(SYS_pread64, fd, (long)buf, (long)len, offset, 0, 0);
 }
 
-/* Opens the file that execvp(3) would start. -1: there is none. */
+/* Opens the file that execvp(3) would start. -1: there is none, or its name is too long for us. */
 static int open_program(const char *program)
 {
 	const char *folder = getenv("PATH");
-	char path[PATH_MAX];
+	char path[NAME_SPACE];
 
 	if (strchr(program, '/'))
 		return sys_open(program, O_RDONLY | O_CLOEXEC);
@@ -47,30 +50,120 @@ static int open_program(const char *program)
 	}
 }
 
-/* True if @fd is a 64-bit program without an interpreter that loads libraries. */
-static bool elf_is_static(int fd)
-{
+/* ---- ELF ---- */
+
+/* What is read of a 64-bit program. */
+struct image {
+	int fd;
 	Elf64_Ehdr header;
+	bool interpreted;   /* by ld.so, which loads libraries */
+	Elf64_Phdr dynamic; /* what it needs; p_filesz is 0 if there is none */
+};
 
-	if (read_at(fd, &header, sizeof(header), 0) != sizeof(header) ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
+static bool read_segment(const struct image *image, unsigned int index, Elf64_Phdr *segment)
+{
+	off_t at = (off_t)(image->header.e_phoff + index * sizeof(*segment));
+
+	return read_at(image->fd, segment, sizeof(*segment), at) == sizeof(*segment);
+}
+
+static bool read_image(struct image *image, int fd)
+{
+	Elf64_Ehdr *header = &image->header;
+	Elf64_Phdr segment;
+
+	*image = (struct image){.fd = fd};
+	if (read_at(fd, header, sizeof(*header), 0) != sizeof(*header) ||
+	    memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_phentsize != sizeof(Elf64_Phdr))
 		return false;
-	for (unsigned int i = 0; i < header.e_phnum; i++) {
-		Elf64_Phdr segment;
-		off_t at = (off_t)(header.e_phoff + i * sizeof(segment));
-
-		if (read_at(fd, &segment, sizeof(segment), at) != sizeof(segment) ||
-		    segment.p_type == PT_INTERP)
+	for (unsigned int i = 0; i < header->e_phnum; i++) {
+		if (!read_segment(image, i, &segment))
 			return false;
+		if (segment.p_type == PT_INTERP)
+			image->interpreted = true;
+		if (segment.p_type == PT_DYNAMIC)
+			image->dynamic = segment;
 	}
 	return true;
 }
 
-/* The interpreter in the first line of the script @fd. */
-static bool script_interpreter(int fd, char path[PATH_MAX])
+/* Where in the file the address @va of the program is. -1: nowhere. */
+static off_t file_offset(const struct image *image, Elf64_Addr va)
 {
-	char line[PATH_MAX];
+	Elf64_Phdr segment;
+
+	for (unsigned int i = 0; i < image->header.e_phnum; i++) {
+		if (read_segment(image, i, &segment) && segment.p_type == PT_LOAD &&
+		    va >= segment.p_vaddr && va - segment.p_vaddr < segment.p_filesz)
+			return (off_t)(segment.p_offset + (va - segment.p_vaddr));
+	}
+	return -1;
+}
+
+/* The @index-th entry of what the program needs. False: there are no more. */
+static bool read_dynamic(const struct image *image, size_t index, Elf64_Dyn *entry)
+{
+	return index < image->dynamic.p_filesz / sizeof(*entry) && index < MAX_DYNAMIC &&
+	       read_at(image->fd, entry, sizeof(*entry),
+		       (off_t)(image->dynamic.p_offset + index * sizeof(*entry))) ==
+		       sizeof(*entry) &&
+	       entry->d_tag != DT_NULL;
+}
+
+bool program_is_runtime(const char *name, size_t len)
+{
+	static const char *const runtimes[] = {
+		"libasan.so",	    "libtsan.so",	"liblsan.so",	      "libhwasan.so",
+		"libclang_rt.asan", "libclang_rt.tsan", "libclang_rt.hwasan",
+	};
+	const char *base = memrchr(name, '/', len);
+
+	if (base) {
+		base++;
+		len -= (size_t)(base - name);
+		name = base;
+	}
+	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++) {
+		if (len >= strlen(runtimes[i]) &&
+		    strncmp(name, runtimes[i], strlen(runtimes[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Finds the runtime among the libraries that the program names itself: gcc links it there, and
+ * clang with -shared-libasan. One that is part of the program comes before all libraries anyway.
+ */
+static void find_runtime(const struct image *image, char name[PROGRAM_RUNTIME_MAX])
+{
+	off_t strings = -1;
+	Elf64_Dyn entry;
+
+	for (size_t i = 0; strings < 0 && read_dynamic(image, i, &entry); i++) {
+		if (entry.d_tag == DT_STRTAB)
+			strings = file_offset(image, entry.d_un.d_ptr);
+	}
+	for (size_t i = 0; strings >= 0 && read_dynamic(image, i, &entry); i++) {
+		ssize_t len;
+
+		if (entry.d_tag != DT_NEEDED)
+			continue;
+		len = read_at(image->fd, name, PROGRAM_RUNTIME_MAX - 1,
+			      strings + (off_t)entry.d_un.d_val);
+		name[len < 0 ? 0 : len] = '\0';
+		/* LD_PRELOAD cannot name what has a separator in its name. */
+		if (program_is_runtime(name, strlen(name)) && !name[strcspn(name, " :")])
+			return;
+	}
+	name[0] = '\0';
+}
+
+/* The interpreter in the first line of the script @fd. */
+static bool script_interpreter(int fd, char path[SCRIPT_LINE])
+{
+	char line[SCRIPT_LINE];
 	ssize_t len = read_at(fd, line, sizeof(line) - 1, 0);
 	size_t start;
 
@@ -78,7 +171,7 @@ static bool script_interpreter(int fd, char path[PATH_MAX])
 		return false;
 	line[len] = '\0';
 	start = 2 + strspn(line + 2, " \t");
-	snprintf(path, PATH_MAX, "%.*s", (int)strcspn(line + start, " \t\n"), line + start);
+	snprintf(path, SCRIPT_LINE, "%.*s", (int)strcspn(line + start, " \t\n"), line + start);
 	return *path;
 }
 
@@ -96,26 +189,119 @@ static bool changes_rights(int fd)
 	return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
-const char *program_obstacle(const char *program)
+/* Valgrind's tools and ld.so are static, but load the program, and what is preloaded. */
+static bool loads_programs(int fd)
 {
-	char path[PATH_MAX];
+	char link[32], name[NAME_SPACE];
+	long len;
 
-	for (int i = 0; i <= MAX_SCRIPTS; i++) {
-		const char *obstacle = NULL;
-		int fd = open_program(program);
-		bool script;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = sys_call(SYS_readlinkat, AT_FDCWD, (long)link, (long)name, sizeof(name) - 1, 0, 0);
+	name[len < 0 ? 0 : len] = '\0';
+	return strstr(name, "/valgrind/") || strstr(name, "/ld-linux");
+}
 
-		if (fd < 0)
-			return NULL;
-		script = script_interpreter(fd, path);
-		if (elf_is_static(fd))
-			obstacle = "is statically linked";
-		else if (!script && changes_rights(fd))
-			obstacle = "runs with more rights than you have";
-		(void)sys_close(fd);
-		if (!script)
-			return obstacle;
-		program = path;
+/* Looks at @fd. True: it is a script, and what its interpreter @path is decides. */
+static bool examine(int fd, struct program_facts *facts, char path[SCRIPT_LINE])
+{
+	struct image image;
+
+	if (script_interpreter(fd, path))
+		return true;
+	if (!read_image(&image, fd))
+		return false;
+	if (image.interpreted && changes_rights(fd))
+		facts->obstacle = "runs with more rights than you have";
+	if (image.interpreted)
+		find_runtime(&image, facts->runtime);
+	else if (!loads_programs(fd))
+		facts->obstacle = "is statically linked";
+	return false;
+}
+
+void program_examine_fd(int fd, struct program_facts *facts)
+{
+	char path[SCRIPT_LINE];
+	bool script;
+
+	*facts = (struct program_facts){.obstacle = NULL};
+	script = examine(fd, facts, path);
+	for (int i = 0; script && i < MAX_SCRIPTS; i++) {
+		fd = open_program(path);
+		script = fd >= 0 && examine(fd, facts, path);
+		if (fd >= 0)
+			(void)sys_close(fd);
 	}
-	return NULL;
+}
+
+void program_examine(const char *program, struct program_facts *facts)
+{
+	int fd = open_program(program);
+
+	*facts = (struct program_facts){.obstacle = NULL};
+	if (fd < 0)
+		return;
+	program_examine_fd(fd, facts);
+	(void)sys_close(fd);
+}
+
+/* ---- LD_PRELOAD ---- */
+
+/* What separates the libraries in LD_PRELOAD. */
+#define SEPARATORS " :"
+
+/* The next element at *@list, which moves behind it. Returns its length; 0: there are no more. */
+static size_t next_element(const char **list, const char **element)
+{
+	size_t len;
+
+	*list += strspn(*list, SEPARATORS);
+	*element = *list;
+	len = strcspn(*list, SEPARATORS);
+	*list += len;
+	return len;
+}
+
+static bool is_library(const char *element, size_t len, const char *library)
+{
+	return len == strlen(library) && memcmp(element, library, len) == 0;
+}
+
+const char *program_preload_inherited(const char *value, const char *library)
+{
+	const char *rest = value, *element;
+	size_t len;
+
+	while ((len = next_element(&rest, &element))) {
+		if (is_library(element, len, library))
+			return element;
+		if (!program_is_runtime(element, len))
+			break;
+	}
+	return value;
+}
+
+bool program_preload(char *to, size_t size, const char *runtime, const char *library,
+		     const char *before)
+{
+	const char *rest = before ? program_preload_inherited(before, library) : "";
+	const char *list = rest, *element;
+	const char *front = runtime, *separator = "";
+	int front_len = (int)strlen(runtime);
+	bool loads = false;
+	size_t len;
+	int need;
+
+	while ((len = next_element(&list, &element))) {
+		loads = loads || is_library(element, len, library);
+		if (!front_len && program_is_runtime(element, len)) {
+			front = element;
+			front_len = (int)len;
+		}
+	}
+	if (*rest && !loads)
+		separator = ":";
+	need = snprintf(to, size, "%.*s%s%s%s%s", front_len, front, front_len ? ":" : "",
+			loads ? "" : library, separator, rest);
+	return need >= 0 && (size_t)need < size;
 }

@@ -6,6 +6,13 @@
 
 #include "base/sys.h"
 
+#ifdef BASE_THREAD_SANITIZER
+static const struct timespec second = {.tv_sec = 1};
+static const struct timespec *const patience = &second; /* base/lock.h */
+#else
+static const struct timespec *const patience;
+#endif
+
 void small_lock_sleep(struct small_lock *lock)
 {
 	/*
@@ -15,7 +22,7 @@ void small_lock_sleep(struct small_lock *lock)
 	while (atomic_exchange_explicit(&lock->state, SMALL_LOCK_AWAITED, memory_order_acquire) !=
 	       SMALL_LOCK_FREE)
 		(void)sys_call(SYS_futex, (long)&lock->state, FUTEX_WAIT_PRIVATE,
-			       SMALL_LOCK_AWAITED, 0, 0, 0);
+			       SMALL_LOCK_AWAITED, (long)patience, 0, 0);
 }
 
 void small_lock_wake(struct small_lock *lock)

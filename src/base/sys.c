@@ -19,15 +19,15 @@
 extern const char sys_own_gate[];
 extern const void *sys_gate __attribute__((visibility("hidden")));
 
-/* Where sys_call() ends. */
+/* Where sys_call_made() ends. */
 const void *sys_gate = sys_own_gate;
 
 __asm__(".pushsection .text\n"
 	".p2align 4\n"
-	".globl sys_call\n"
-	".hidden sys_call\n"
-	".type sys_call, @function\n"
-	"sys_call:\n"
+	".globl sys_call_made\n"
+	".hidden sys_call_made\n"
+	".type sys_call_made, @function\n"
+	"sys_call_made:\n"
 	".cfi_startproc\n"
 	"	movq %rdi, %rax\n"
 	"	movq %rsi, %rdi\n"
@@ -38,7 +38,7 @@ __asm__(".pushsection .text\n"
 	"	movq 8(%rsp), %r9\n"
 	"	jmp *sys_gate(%rip)\n"
 	".cfi_endproc\n"
-	".size sys_call, . - sys_call\n"
+	".size sys_call_made, . - sys_call_made\n"
 	".type sys_own_gate, @function\n"
 	"sys_own_gate:\n"
 	".cfi_startproc\n"

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/fail_call.h"
 #include "base/tsan.h"
 
 /* Missing in older headers; a kernel that lacks them answers -EINVAL. */
@@ -50,8 +51,8 @@
 
 #if defined(__x86_64__)
 
-/* The result of the system call @number. */
-long sys_call(long number, long a, long b, long c, long d, long e, long f);
+/* Makes the system call @number: sys_call() without injected failures. */
+long sys_call_made(long number, long a, long b, long c, long d, long e, long f);
 
 /*
  * From now on sys_call() enters the kernel at @gate, the instructions "syscall; ret" somewhere: a
@@ -62,7 +63,8 @@ void sys_set_gate(const void *gate);
 
 #else
 
-static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+/* Makes the system call @number: sys_call() without injected failures. */
+static inline long sys_call_made(long number, long a, long b, long c, long d, long e, long f)
 {
 #if defined(__aarch64__)
 	register long x8 __asm__("x8") = number;
@@ -90,6 +92,16 @@ static inline long sys_call(long number, long a, long b, long c, long d, long e,
 }
 
 #endif
+
+/* The result of the system call @number. */
+static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	long injected;
+
+	if (fail_call_inject(number, &injected))
+		return injected;
+	return sys_call_made(number, a, b, c, d, e, f);
+}
 
 /* *@out: the address of the mapping. */
 /*

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,10 +22,13 @@
 #include "base/program.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/launch.h"
+#include "cmd/limit.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "devices/plugin.h"
 #include "machine/machine.h"
+#include "mem/user_share.h"
 #include "preload/start/layout.h"
 
 /* Signals that end or inform a program: sent to the command, they are meant for the program. */
@@ -39,6 +43,12 @@ struct signals {
 };
 
 /* ---- the command line ---- */
+
+struct options {
+	struct machine *machine;
+	bool limits; /* locked memory is limited to @memlock bytes */
+	uint64_t memlock;
+};
 
 /*
  * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last
@@ -62,8 +72,17 @@ static const char *option_value(char ***args, const char *name, bool *missing)
 static int unknown_option(const char *option)
 {
 	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "
-		     "--container, --no-iommufd, --mock",
+		     "--container, --no-iommufd, --mock, --memlock",
 		     option);
+	return CMD_USAGE;
+}
+
+static int take_memlock(struct options *options, const char *word)
+{
+	options->limits = limit_parse(word, &options->memlock);
+	if (options->limits)
+		return CMD_OK;
+	cmd_complain("\"%s\" is no limit; it is \"unlimited\", or bytes: 65536, 64K, 8M, 2G", word);
 	return CMD_USAGE;
 }
 
@@ -76,8 +95,9 @@ static int take_container(struct machine *machine, const char *word)
 }
 
 /* Takes one option at *@args. */
-static int take_option(struct machine *machine, char ***args)
+static int take_option(struct options *options, char ***args)
 {
+	struct machine *machine = options->machine;
 	const char *option = **args;
 	char error[512] = "";
 	bool missing = false;
@@ -94,6 +114,8 @@ static int take_option(struct machine *machine, char ***args)
 	}
 	if ((value = option_value(args, "--container", &missing)) && !missing)
 		return take_container(machine, value);
+	if (!value && (value = option_value(args, "--memlock", &missing)) && !missing)
+		return take_memlock(options, value);
 	if (!value && (value = option_value(args, "--iommu", &missing)) && !missing)
 		rc = machine_add_iommu(machine, value, error, sizeof(error));
 	else if (!value && (value = option_value(args, "--device", &missing)) && !missing)
@@ -110,7 +132,7 @@ static int take_option(struct machine *machine, char ***args)
 }
 
 /* Leaves *@args at the program. */
-static int take_options(struct machine *machine, char ***args)
+static int take_options(struct options *options, char ***args)
 {
 	int status;
 
@@ -119,7 +141,7 @@ static int take_options(struct machine *machine, char ***args)
 			++*args;
 			break;
 		}
-		status = take_option(machine, args);
+		status = take_option(options, args);
 		if (status)
 			return status;
 	}
@@ -160,15 +182,18 @@ static void library_name(struct tree *tree, char path[PATH_MAX])
 	tree_real_path(tree, "/" LAYOUT_LIBRARY, path);
 }
 
-static int set_environment(const char *library, const char *root)
+/* @runtime: what the program needs before our library (base/program.h). */
+static int set_environment(const char *runtime, const char *library, const char *root)
 {
 	const char *before = getenv("LD_PRELOAD");
-	char *value;
-	int rc;
+	size_t size = PROGRAM_RUNTIME_MAX + 1 + strlen(library) + 1 +
+		      (before ? 2 * strlen(before) + 1 : 0) + 1;
+	char *value = malloc(size);
+	int rc = -ENOMEM;
 
-	if (asprintf(&value, "%s%s%s", library, before ? ":" : "", before ? before : "") < 0)
-		return -ENOMEM;
-	rc = setenv("LD_PRELOAD", value, 1) || setenv(LAYOUT_ROOT_VARIABLE, root, 1) ? -ENOMEM : 0;
+	if (value && program_preload(value, size, runtime, library, before) &&
+	    !setenv("LD_PRELOAD", value, 1) && !setenv(LAYOUT_ROOT_VARIABLE, root, 1))
+		rc = 0;
 	free(value);
 	return rc;
 }
@@ -222,6 +247,24 @@ static pid_t spawn(char **program, const struct signals *signals, int *error)
 		*error = 0;
 	close(report[0]);
 	return pid;
+}
+
+/*
+ * Removes the tree, and beside it the table of what the user has locked, if no program uses it
+ * (preload/engine/memlock.c).
+ */
+static void clean_up(struct tree *tree)
+{
+	char parent[sizeof(tree->root)];
+	char *slash;
+
+	strcpy(parent, tree->root);
+	slash = strrchr(parent, '/');
+	tree_remove(tree);
+	if (!slash || slash == parent)
+		return;
+	*slash = '\0';
+	user_share_remove(parent, getuid());
 }
 
 /* ---- the keeper ---- */
@@ -289,10 +332,10 @@ static _Noreturn void keep(struct tree *tree, char **program, const struct signa
 		go_into_background();
 		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 			;
-		tree_remove(tree);
+		clean_up(tree);
 		_exit(CMD_OK);
 	}
-	tree_remove(tree);
+	clean_up(tree);
 	keeper_send(to, &status, sizeof(status));
 	_exit(CMD_OK);
 }
@@ -383,19 +426,21 @@ static int run_kept(struct tree *tree, char **program, const struct signals *sig
 
 static int run_program(struct tree *tree, char **program)
 {
-	const char *obstacle = program_obstacle(program[0]);
+	struct program_facts facts;
 	char library[PATH_MAX];
 	struct signals signals;
 
-	if (obstacle)
+	program_examine(program[0], &facts);
+	if (facts.obstacle)
 		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
-			     program[0], obstacle);
+			     program[0], facts.obstacle);
 	if (find_library(library)) {
 		cmd_complain("%s: %m", library);
 		return CMD_FAILED;
 	}
 	library_name(tree, library);
-	if (set_environment(library, tree->root)) {
+	program = launch_prepare(tree, program);
+	if (!program || set_environment(facts.runtime, library, tree->root)) {
 		cmd_complain("out of memory");
 		return CMD_FAILED;
 	}
@@ -406,6 +451,7 @@ static int run_program(struct tree *tree, char **program)
 int cmd_run(char **args)
 {
 	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
+	struct options options = {.limits = false};
 	struct machine *machine;
 	struct tree tree;
 	int status;
@@ -415,13 +461,16 @@ int cmd_run(char **args)
 		return CMD_FAILED;
 	}
 	machine_set_linker(machine, &linker);
-	status = take_options(machine, &args);
+	options.machine = machine;
+	status = take_options(&options, &args);
 	if (status) {
 		machine_destroy(machine);
 		return status;
 	}
 	tree_create(&tree);
 	shadow_fill(&tree, machine);
+	if (options.limits)
+		tree_text(&tree, "/" LAYOUT_MEMLOCK, 0444, "%" PRIu64 "\n", options.memlock);
 	machine_destroy(machine);
 	if (tree.error) {
 		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,
@@ -430,6 +479,6 @@ int cmd_run(char **args)
 	} else {
 		status = run_program(&tree, args);
 	}
-	tree_remove(&tree);
+	clean_up(&tree);
 	return status;
 }

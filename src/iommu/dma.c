@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/msan.h"
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "mem/displace.h"
@@ -220,6 +221,7 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		rc = -EFAULT;
 		goto out;
 	}
+	msan_written(piece->dst, piece->len);
 	if (!dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
 		dma_log_mark(dma->endpoint, dma->dst_iova + piece->done, piece->len);
 out:

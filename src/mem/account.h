@@ -11,6 +11,12 @@
 #include "mem/source.h"
 
 /*
+ * From now on what a user has locked is counted over all of that user's processes that have called
+ * this with the same @directory. Once, before the first charge.
+ */
+void account_share(const char *directory);
+
+/*
  * Charges @caller, a process of the user @uid, for @pages. 0, or -ENOMEM: over the limit, or no
  * memory for the counter; nothing is charged then.
  */

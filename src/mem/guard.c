@@ -274,6 +274,13 @@ void guard_set_bus_handler(guard_bus_handler handler)
 	atomic_store(&bus_handler, handler);
 }
 
+static _Atomic(void (*)(void)) fatal_handler;
+
+void guard_set_fatal_handler(void (*handler)(void))
+{
+	atomic_store(&fatal_handler, handler);
+}
+
 static bool handle_bus(int signo, const siginfo_t *info, void *context)
 {
 	guard_bus_handler handler = atomic_load(&bus_handler);
@@ -308,8 +315,11 @@ static bool is_handler(const struct sigaction *act)
 static void die_of(int signo, const siginfo_t *info)
 {
 	struct sigaction act = {.sa_handler = SIG_DFL};
+	void (*handler)(void) = atomic_load(&fatal_handler);
 
 	(void)real_sigaction(signo, &act, NULL);
+	if (handler)
+		handler();
 	/* A fault happens again on return; a signal that was sent must be sent again. */
 	if (info->si_code <= 0)
 		(void)sys_call(SYS_tgkill, getpid(), sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0), signo,

@@ -48,6 +48,9 @@ bool guard_installed(void);
 typedef bool (*guard_bus_handler)(uintptr_t addr, void *context);
 void guard_set_bus_handler(guard_bus_handler handler);
 
+/* Sets what is called when a fault will end the process, in the handler of the signal. */
+void guard_set_fatal_handler(void (*handler)(void));
+
 /*
  * The program's sigaction() for SIGSEGV and SIGBUS, once ours are installed: records @act (may be
  * NULL) as the action to forward to, and gives the former one in *@old (may be NULL). Returns 0.

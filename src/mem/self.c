@@ -18,6 +18,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -25,6 +26,7 @@
 #include <uiommufd/caller.h>
 
 #include "base/check.h"
+#include "base/msan.h"
 #include "base/sys.h"
 #include "mem/credentials.h"
 #include "mem/populate.h"
@@ -190,7 +192,7 @@ int self_read(void *dst, uint64_t src, size_t len)
 	return copy_by_pipe((uint64_t)(uintptr_t)dst, src, len);
 }
 
-int self_write(uint64_t dst, const void *src, size_t len)
+static int write_bytes(uint64_t dst, const void *src, size_t len)
 {
 	if (on_stack(dst, len, (uint64_t)(uintptr_t)__builtin_frame_address(0))) {
 		memcpy((void *)(uintptr_t)dst, src, len);
@@ -199,6 +201,15 @@ int self_write(uint64_t dst, const void *src, size_t len)
 	if (copied_by_vm(SYS_process_vm_writev, (void *)(uintptr_t)src, dst, len))
 		return 0;
 	return copy_by_pipe(dst, (uint64_t)(uintptr_t)src, len);
+}
+
+int self_write(uint64_t dst, const void *src, size_t len)
+{
+	int rc = write_bytes(dst, src, len);
+
+	if (!rc)
+		msan_written((const void *)(uintptr_t)dst, len);
+	return rc;
 }
 
 /* ---- the caller ---- */
@@ -244,11 +255,23 @@ static uint32_t op_uid(struct uiommufd_caller *caller)
 	return credentials_uid();
 }
 
+/* 0: the kernel's. */
+static _Atomic uint64_t memlock_limit;
+
+void self_set_memlock_limit(uint64_t bytes)
+{
+	/* One byte is no page either. */
+	atomic_store_explicit(&memlock_limit, bytes ? bytes : 1, memory_order_relaxed);
+}
+
 static uint64_t op_memlock_limit(struct uiommufd_caller *caller)
 {
+	const uint64_t chosen = atomic_load_explicit(&memlock_limit, memory_order_relaxed);
 	struct rlimit limit;
 
 	(void)caller;
+	if (chosen)
+		return chosen;
 	if (sys_call(SYS_prlimit64, 0, RLIMIT_MEMLOCK, 0, (long)&limit, 0, 0))
 		return UINT64_MAX;
 	return limit.rlim_cur; /* RLIM_INFINITY is UINT64_MAX */

@@ -13,4 +13,7 @@
 int self_read(void *dst, uint64_t src, size_t len);
 int self_write(uint64_t dst, const void *src, size_t len);
 
+/* The limit of locked memory of this process is @bytes, whatever the kernel says. */
+void self_set_memlock_limit(uint64_t bytes);
+
 #endif

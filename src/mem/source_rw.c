@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Accesses read and write a source with the CPU [ACCESS-RW]. Locks: that of the source. */
 #include "base/caller.h"
+#include "base/msan.h"
 #include "mem/source_internal.h"
 #include "mem/view.h"
 
@@ -30,7 +31,12 @@ static int copy_at_bus(const struct transfer *transfer, uint64_t done, uint64_t 
 	void *there = (void *)(uintptr_t)bus;
 	char *buf = transfer->buf + done;
 
-	return transfer->write ? view_copy(there, buf, len) : view_copy(buf, there, len);
+	if (!transfer->write)
+		return view_copy(buf, there, len);
+	if (view_copy(there, buf, len))
+		return -EFAULT;
+	msan_written(there, len);
+	return 0;
 }
 
 /* The lock keeps pages from being moved aside meanwhile. */

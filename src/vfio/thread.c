@@ -10,8 +10,21 @@
 #include "vfio/thread.h"
 
 enum {
-	STACK_SIZE = 256 * 1024
+	STACK_SIZE = 256 * 1024,
+	LARGEST_STACK = 64 * STACK_SIZE,
 };
+
+/* The stack has the thread-local variables of all libraries in it: 256 KiB may not be enough. */
+static int create(pthread_t *thread, pthread_attr_t *attr, void *(*run)(void *arg), void *arg)
+{
+	int rc = EINVAL;
+
+	for (size_t size = STACK_SIZE; rc == EINVAL && size <= LARGEST_STACK; size *= 4) {
+		pthread_attr_setstacksize(attr, size);
+		rc = pthread_create(thread, attr, run, arg);
+	}
+	return rc;
+}
 
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
@@ -22,7 +35,6 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 
 	if (fail_inject() || pthread_attr_init(&attr))
 		return -ENOMEM;
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	/*
 	 * Not the policy and processors of a thread that polls: it may never sleep, and what it
 	 * waits for is done here.
@@ -36,7 +48,7 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	sigdelset(&block, SIGBUS);
 	/* The thread inherits the mask: a signal that arrives right now goes to another thread. */
 	sys_sigmask(SIG_BLOCK, &block, &old);
-	rc = pthread_create(thread, &attr, run, arg);
+	rc = create(thread, &attr, run, arg);
 	sys_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	return rc ? -ENOMEM : 0;

@@ -4,6 +4,8 @@
  * this program again, or a shell, which opens a node and ends with 0 if it is there.
  */
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,6 +32,7 @@ enum {
 	EXECLE,
 	FEXECVE,
 	BY_NUMBER,
+	AT_BY_NUMBER,
 	WAYS,
 };
 
@@ -70,6 +73,9 @@ static void execute(int way)
 #ifdef __x86_64__
 	case BY_NUMBER:
 		syscall(SYS_execve, self, arguments, own);
+		break;
+	case AT_BY_NUMBER:
+		syscall(SYS_execveat, AT_FDCWD, self, arguments, own, 0);
 		break;
 #endif
 	default:
@@ -136,6 +142,41 @@ static void bad_environments_are_EFAULT(void)
 	CHECK(execve("/dev/nothing", arguments, own) == -1 && errno == ENOENT);
 }
 
+static void a_node_is_no_program(void)
+{
+	CHECK(execve("/dev/iommu", arguments, own) == -1 && errno == EACCES);
+	CHECK(execve("/sys/bus/pci/devices/0000:c1:00.0/config", arguments, own) == -1 &&
+	      errno == EACCES);
+	CHECK(execve("/dev/vfio/nothing", arguments, own) == -1 && errno == ENOENT);
+}
+
+/* The least stack that a thread may have. */
+static void *execute_on_small_stack(void *unused)
+{
+	pid_t pid;
+
+	CHECK(posix_spawnp(&pid, self, NULL, NULL, arguments, own) == 0 && status_of(pid) == 0);
+	pid = vfork();
+	if (pid == 0) {
+		execve(self, arguments, own);
+		_exit(99);
+	}
+	CHECK(status_of(pid) == 0);
+	return unused;
+}
+
+static void a_small_stack_is_enough(void)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	CHECK(pthread_attr_setstacksize(&attr, (size_t)PTHREAD_STACK_MIN) == 0);
+	CHECK(pthread_create(&thread, &attr, execute_on_small_stack, NULL) == 0);
+	pthread_join(thread, NULL);
+	pthread_attr_destroy(&attr);
+}
+
 static void a_shell_sees_it_after_clearenv(void)
 {
 	FILE *shell;
@@ -150,10 +191,9 @@ static void a_shell_sees_it_after_clearenv(void)
 int main(int argc, char **argv)
 {
 	const struct check_test tests[] = {
-		TEST(every_exec_leads_to_the_machine),
-		TEST(a_spawned_program_sees_it),
-		TEST(bad_environments_are_EFAULT),
-		TEST(a_shell_sees_it_after_clearenv),
+		TEST(every_exec_leads_to_the_machine), TEST(a_spawned_program_sees_it),
+		TEST(bad_environments_are_EFAULT),     TEST(a_node_is_no_program),
+		TEST(a_small_stack_is_enough),	       TEST(a_shell_sees_it_after_clearenv),
 	};
 
 	if (argc > 1)

@@ -143,6 +143,14 @@ static void *read_config(void *unused)
 	return NULL;
 }
 
+static void *synchronise(void *unused)
+{
+	(void)unused;
+	for (;;)
+		CHECK(fsync(device) == -1);
+	return NULL;
+}
+
 static void *read_null(void *unused)
 {
 	char byte;
@@ -159,7 +167,7 @@ static void *read_null(void *unused)
 
 static void a_deferred_cancellation_arrives(void)
 {
-	void *(*const loops[])(void *) = {open_and_close, read_config, read_null};
+	void *(*const loops[])(void *) = {open_and_close, read_config, synchronise, read_null};
 	struct timespec end;
 	pthread_t thread;
 	void *result;

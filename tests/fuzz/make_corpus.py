@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes the seeds of ioctl_fuzz.c and vfio_fuzz.c: whole sessions that succeed, to start from.
+"""Writes the binary seeds of the fuzz targets: whole sessions that succeed, to start from.
 
-make_corpus.py DIRECTORY writes DIRECTORY/ioctl/* and DIRECTORY/vfio/*. An input of the former is one byte of
+make_corpus.py DIRECTORY writes DIRECTORY/TARGET/*, for displace, insn, ioctl and vfio; those of others are text. An input of the former is one byte of
 options (bits 0-2 flags of uiommufd_open, 3-7 the first kind of IOMMU) and then steps, one of the latter just
 steps, as step() in each target reads them.
 """
@@ -391,8 +391,45 @@ def write(directory, sessions):
         (directory / name).write_bytes(b"".join(bytes([step]) if isinstance(step, int) else step for step in steps))
 
 
+# Steps of displace_fuzz.c: what, first page, pages less one, target.
+MAP, UNMAP, MUNMAP, MMAP, DISCARD, MOVE, WRITE = range(7)
+
+
+def by_device(page):
+    return bytes([WRITE, page, 0, 1])
+
+
+def by_program(page):
+    return bytes([WRITE, page, 0, 0])
+
+
+DISPLACE_SESSIONS = {
+    "unmapped_in_two": [[MAP, 0, 5, 0], by_device(1), [MUNMAP, 1, 1, 0], [MUNMAP, 0, 3, 0], by_device(2), [UNMAP, 0, 0, 0]],
+    "mapped_anew": [[MAP, 2, 3, 8], by_program(3), [MMAP, 3, 0, 0], by_program(3), by_device(9), [UNMAP, 8, 0, 0]],
+    "discarded": [[MAP, 0, 2, 0], [MAP, 1, 1, 4], by_device(4), [DISCARD, 1, 0, 0], by_program(1), by_device(4)],
+    "moved": [[MAP, 0, 3, 0], by_program(1), [MOVE, 1, 1, 9], by_program(10), by_device(2), [MOVE, 9, 1, 1]],
+    "moved_over": [[MAP, 0, 1, 0], [MAP, 8, 1, 8], by_device(8), [MOVE, 0, 1, 8], by_program(8), by_device(9)],
+}
+
+# Instructions, as insn_fuzz.c reads them: how many accesses succeed, code, how much of it can be read.
+INSTRUCTIONS = {
+    "mov_load": "8b07", "mov_store": "8907", "mov_immediate": "c70701000000", "movzx": "0fb607", "movsx": "480fbe4710",
+    "add": "0107", "test": "f60701", "xchg": "8707", "rep_movs": "f3a4", "rep_stos": "f348ab", "movnti": "0fc307",
+    "movbe": "0f38f007", "movdqu": "f30f6f07", "vmovdqu": "c5fe6f07", "vmovdqu64": "62f1fe486f07", "lock_or": "f0830f01",
+    "rip_relative": "8b0500100000", "sib": "8b448710", "address_size": "678b07", "cmpxchg": "0fb117",
+}
+
+
+def instruction(code):
+    code = bytes.fromhex(code)
+    registers = b"".join((0x1000 * n).to_bytes(8, "little") for n in range(1, 24))
+    return bytes([255]) + code.ljust(15, b"\x90") + bytes([15]) + registers + bytes(range(256)) * 4 + bytes([1])
+
+
 def main():
     directory = Path(sys.argv[1])
+    write(directory / "displace", {name: [bytes(step) for step in steps] for name, steps in DISPLACE_SESSIONS.items()})
+    write(directory / "insn", {name: [instruction(code)] for name, code in INSTRUCTIONS.items()})
     write(directory / "ioctl", SESSIONS)
     write(directory / "vfio", VFIO_SESSIONS)
 

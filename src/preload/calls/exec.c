@@ -26,31 +26,48 @@
 enum {
 	ADDED = 2,	      /* variables */
 	MOST_ENTRIES = 65536, /* of an environment or of arguments */
-	PRELOAD_MAX = 2 * PATH_MAX,
+	PRELOAD_MAX = 4096,   /* of a variable that is taken into account */
 };
 
-/* An environment with what it needs. */
+/* An environment with what it needs. The caller has the space, as much as is needed. */
 struct completed {
 	char root[sizeof(LAYOUT_ROOT_VARIABLE "=") + ROOT_MAX];
-	char preload[PRELOAD_MAX];
-	char **entries; /* for the caller to provide: as many as complete_size() says */
+	char *preload;
+	size_t preload_size; /* as preload_size() says */
+	char **entries;	     /* as many as complete_size() says */
 };
 
 /* "LD_PRELOAD=/.../libuiommufd-preload.so", or "" when the library's name is not known. */
 static char preload_entry[PATH_MAX + sizeof(PRELOAD_VARIABLE "=")];
 
+static const char *library(void)
+{
+	return preload_entry + sizeof(PRELOAD_VARIABLE "=") - 1;
+}
+
+/*
+ * Takes away what was put in front for this program alone: children that we do not see executed
+ * must not load it. In place, so that whatever reads the environment sees the same.
+ */
+static void restore_preload(void)
+{
+	char *value = getenv(PRELOAD_VARIABLE);
+	const char *inherited;
+
+	if (!value)
+		return;
+	inherited = program_preload_inherited(value, library());
+	memmove(value, inherited, strlen(inherited) + 1);
+}
+
 static __attribute__((constructor)) void find_library(void)
 {
 	Dl_info info;
 
-	if (dladdr(preload_entry, &info) && info.dli_fname[0] == '/')
-		snprintf(preload_entry, sizeof(preload_entry), PRELOAD_VARIABLE "=%s",
-			 info.dli_fname);
-}
-
-static const char *library(void)
-{
-	return preload_entry + sizeof(PRELOAD_VARIABLE "=") - 1;
+	if (!dladdr(preload_entry, &info) || info.dli_fname[0] != '/')
+		return;
+	snprintf(preload_entry, sizeof(preload_entry), PRELOAD_VARIABLE "=%s", info.dli_fname);
+	restore_preload();
 }
 
 static bool is_variable(const char *entry, const char *name, size_t len)
@@ -68,130 +85,208 @@ static const char *find_entry(char *const env[], const char *name)
 	return NULL;
 }
 
+/* Whether the entries of @env can be read, and how many they are. */
+static bool count_entries(char *const env[], size_t *count)
+{
+	char *entry;
+	char byte;
+
+	*count = 0;
+	for (; env; ++*count) {
+		if (*count == MOST_ENTRIES || guard_copy(&entry, env + *count, sizeof(entry)))
+			return false;
+		if (!entry)
+			return true;
+		if (guard_copy_string(&byte, entry, 1) < 0)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Space for the LD_PRELOAD entry of a program with the environment @env. 0: it is left as it is, or
+ * cannot be read, which the kernel is to say.
+ */
+static size_t preload_size(char *const env[])
+{
+	const char *before;
+	size_t count, len;
+
+	if (!root_active() || !preload_entry[0] || !count_entries(env, &count))
+		return 0;
+	before = find_entry(env, PRELOAD_VARIABLE);
+	len = before ? strlen(before) : 0;
+	/* A runtime that it names comes first as well (base/program.h). */
+	return len > PRELOAD_MAX ? 0 : strlen(preload_entry) + 2 * len + PROGRAM_RUNTIME_MAX + 4;
+}
+
+/* Writes the LD_PRELOAD entry that the program of @facts needs, when it is @before so far. */
+static bool write_preload(struct completed *to, const struct program_facts *facts,
+			  const char *before)
+{
+	const size_t prefix = sizeof(PRELOAD_VARIABLE "=") - 1;
+
+	memcpy(to->preload, PRELOAD_VARIABLE "=", prefix);
+	return program_preload(to->preload + prefix, to->preload_size - prefix, facts->runtime,
+			       library(), before);
+}
+
 /*
  * How many entries @env would have with what it lacks, and the NULL after them. 0: it lacks
  * nothing, or cannot be read, which the kernel is to say.
  */
-static size_t complete_size(char *const env[])
+static size_t complete_size(struct completed *to, const struct program_facts *facts,
+			    char *const env[])
 {
 	const char *value;
-	size_t count = 0;
-	char *entry;
-	char byte;
+	size_t count;
 
-	if (!root_active() || !preload_entry[0])
+	if (!to->preload_size || !count_entries(env, &count))
 		return 0;
-	for (; env; count++) {
-		if (count == MOST_ENTRIES || guard_copy(&entry, env + count, sizeof(entry)))
-			return 0;
-		if (!entry)
-			break;
-		if (guard_copy_string(&byte, entry, 1) < 0)
-			return 0;
-	}
-	value = find_entry(env, LAYOUT_ROOT_VARIABLE);
-	if (value && strcmp(value, root_path()) == 0) {
-		value = find_entry(env, PRELOAD_VARIABLE);
-		if (value && strstr(value, library()))
+	value = find_entry(env, PRELOAD_VARIABLE);
+	if (!write_preload(to, facts, value))
+		return 0;
+	if (value && strcmp(value, to->preload + sizeof(PRELOAD_VARIABLE "=") - 1) == 0) {
+		value = find_entry(env, LAYOUT_ROOT_VARIABLE);
+		if (value && strcmp(value, root_path()) == 0)
 			return 0;
 	}
 	return count + ADDED + 1;
 }
 
-/* Writes the LD_PRELOAD entry that @before, the variable's value or NULL, becomes. */
-static char *preload_with(struct completed *to, const char *before)
-{
-	size_t len = strlen(preload_entry);
-
-	if (!before || !before[0] || len + 1 + strlen(before) >= sizeof(to->preload))
-		return preload_entry;
-	memcpy(to->preload, preload_entry, len);
-	to->preload[len] = ':';
-	strcpy(to->preload + len + 1, before);
-	return to->preload;
-}
-
 /* Fills @to->entries with those of @env and what it lacks. */
 static char **complete(struct completed *to, char *const env[])
 {
-	const char *before = find_entry(env, PRELOAD_VARIABLE);
-	const bool loads = before && strstr(before, library());
 	size_t count = 0;
 
 	for (size_t i = 0; env && env[i]; i++) {
-		if (is_variable(env[i], LAYOUT_ROOT_VARIABLE, sizeof(LAYOUT_ROOT_VARIABLE) - 1))
-			continue;
-		if (is_variable(env[i], PRELOAD_VARIABLE, sizeof(PRELOAD_VARIABLE) - 1) && !loads)
-			continue;
-		to->entries[count++] = env[i];
+		if (!is_variable(env[i], LAYOUT_ROOT_VARIABLE, sizeof(LAYOUT_ROOT_VARIABLE) - 1) &&
+		    !is_variable(env[i], PRELOAD_VARIABLE, sizeof(PRELOAD_VARIABLE) - 1))
+			to->entries[count++] = env[i];
 	}
 	snprintf(to->root, sizeof(to->root), LAYOUT_ROOT_VARIABLE "=%s", root_path());
 	to->entries[count++] = to->root;
-	if (!loads)
-		to->entries[count++] = preload_with(to, before);
+	to->entries[count++] = to->preload;
 	to->entries[count] = NULL;
 	return to->entries;
 }
 
 /* Declares @name, the environment @env with what it lacks; valid until the function returns. */
-#define COMPLETE(name, env)                                                   \
-	struct completed name##_storage;                                      \
-	const size_t name##_size = complete_size(env);                        \
-	char *name##_entries[name##_size + 1];                                \
-	char *const *name = (name##_storage.entries = name##_entries, (env)); \
-	if (name##_size)                                                      \
+#define COMPLETE(name, facts, env)                                             \
+	struct completed name##_storage = {.preload_size = preload_size(env)}; \
+	char name##_preload[name##_storage.preload_size + 1];                  \
+	name##_storage.preload = name##_preload;                               \
+	const size_t name##_size = complete_size(&name##_storage, facts, env); \
+	char *name##_entries[name##_size + 1];                                 \
+	char *const *name = (name##_storage.entries = name##_entries, (env));  \
+	if (name##_size)                                                       \
 	name = complete(&name##_storage, (env))
 
-static void warn(const char *program)
+/* Tells if the program of @facts, by the name @program, cannot be reached. */
+static void warn(const char *program, const struct program_facts *facts)
 {
-	const char *obstacle = root_active() ? program_obstacle(program) : NULL;
-	char line[512];
-	int len;
+	char name[256], line[512];
+	int len = facts->obstacle ? guard_copy_string(name, program, sizeof(name)) : -1;
 
-	if (!obstacle)
+	if (len < 0)
 		return;
-	len = snprintf(
-		line, sizeof(line),
-		"uiommufd: %.300s %s: it cannot be reached, and sees the real /dev and /sys\n",
-		program, obstacle);
+	len = snprintf(line, sizeof(line),
+		       "uiommufd: %.*s %s: it cannot be reached, and sees the real /dev and /sys\n",
+		       len, name, facts->obstacle);
 	SYS(SYS_write, STDERR_FILENO, line, len);
 }
 
-/* Tells about @path, in place of which the kernel reports a bad pointer. */
-static void warn_path(const char *path)
+/*
+ * Looks at what execveat(2) finds. What cannot be opened is not looked at: the kernel says of a bad
+ * pointer, too, that it is one.
+ */
+static void look_at(int dirfd, const char *path, int flags, struct program_facts *facts)
 {
-	char copy[PATH_MAX];
-	int len = path && root_active() ? guard_copy_string(copy, path, sizeof(copy)) : 0;
+	const bool is_fd = flags & AT_EMPTY_PATH;
+	char first;
+	int fd = dirfd;
 
-	if (len > 0 && len < PATH_MAX)
-		warn(copy);
+	*facts = (struct program_facts){.obstacle = NULL};
+	if (!root_active())
+		return;
+	if (!is_fd || guard_copy_string(&first, path, 1))
+		fd = (int)SYS(SYS_openat, dirfd, path,
+			      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	program_examine_fd(fd, facts);
+	if (fd != dirfd)
+		SYS(SYS_close, fd);
+	warn(path, facts);
+}
+
+static void look_at_path(const char *path, struct program_facts *facts)
+{
+	look_at(AT_FDCWD, path, 0, facts);
+}
+
+/* The same for what execvp(3) finds. */
+static void look_for(const char *file, struct program_facts *facts)
+{
+	*facts = (struct program_facts){.obstacle = NULL};
+	if (!root_active())
+		return;
+	program_examine(file, facts);
+	warn(file, facts);
 }
 
 /* ---- exec ---- */
 
+/* Whether @path is an emulated file. Not part of its caller, which may have a small stack. */
+static __attribute__((noinline)) bool is_emulated(int dirfd, const char *path)
+{
+	struct path_at at;
+
+	path_resolve(&at, dirfd, path, true);
+	return at.shadow && SYS(SYS_faccessat, at.dirfd, at.path, F_OK) == 0;
+}
+
+/* The kernel's @error for @path, in which it does not find emulated files: none is a program. */
+static int exec_failed(int dirfd, const char *path, long error)
+{
+	if (error == -ENOENT && root_active() && is_emulated(dirfd, path))
+		error = -EACCES;
+	return (int)libc_result(error);
+}
+
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
-	COMPLETE(env, envp);
-	warn_path(path);
-	return (int)libc_result(SYS(SYS_execve, path, argv, env));
+	struct program_facts facts;
+
+	look_at_path(path, &facts);
+	COMPLETE(env, &facts, envp);
+	return exec_failed(AT_FDCWD, path, SYS(SYS_execve, path, argv, env));
 }
 
 EXPORT int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	COMPLETE(env, envp);
-	return (int)libc_result(SYS(SYS_execveat, dirfd, path, argv, env, flags));
+	struct program_facts facts;
+
+	look_at(dirfd, path, flags, &facts);
+	COMPLETE(env, &facts, envp);
+	return exec_failed(dirfd, path, SYS(SYS_execveat, dirfd, path, argv, env, flags));
 }
 
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	COMPLETE(env, envp);
+	struct program_facts facts;
+
+	program_examine_fd(fd, &facts);
+	COMPLETE(env, &facts, envp);
 	return REAL(fexecve)(fd, argv, env);
 }
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	COMPLETE(env, envp);
-	warn(file);
+	struct program_facts facts;
+
+	look_for(file, &facts);
+	COMPLETE(env, &facts, envp);
 	return REAL(execvpe)(file, argv, env);
 }
 
@@ -252,16 +347,20 @@ EXPORT int execle(const char *path, const char *arg, ...)
 EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
 		       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-	COMPLETE(env, envp);
-	warn_path(path);
+	struct program_facts facts;
+
+	look_at_path(path, &facts);
+	COMPLETE(env, &facts, envp);
 	return REAL(posix_spawn)(pid, path, actions, attributes, argv, env);
 }
 
 EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
 			const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-	COMPLETE(env, envp);
-	warn(file);
+	struct program_facts facts;
+
+	look_for(file, &facts);
+	COMPLETE(env, &facts, envp);
 	return REAL(posix_spawnp)(pid, file, actions, attributes, argv, env);
 }
 
@@ -280,13 +379,15 @@ EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions,
  */
 static void restore_environment(void)
 {
-	const size_t prefix = sizeof(PRELOAD_VARIABLE "=") - 1;
+	const struct program_facts shell = {.obstacle = NULL};
+	struct completed lacking = {.preload_size = preload_size(environ)};
+	char preload[lacking.preload_size + 1];
 
-	if (!complete_size(environ))
+	lacking.preload = preload;
+	if (!complete_size(&lacking, &shell, environ))
 		return;
 	setenv(LAYOUT_ROOT_VARIABLE, root_path(), 1);
-	if (!getenv(PRELOAD_VARIABLE))
-		setenv(PRELOAD_VARIABLE, preload_entry + prefix, 1);
+	setenv(PRELOAD_VARIABLE, lacking.preload + sizeof(PRELOAD_VARIABLE "=") - 1, 1);
 }
 
 EXPORT int system(const char *command)

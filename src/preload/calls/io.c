@@ -350,14 +350,20 @@ static bool has_no_contents(int fd)
 	return none;
 }
 
+static int nothing_to_sync(void)
+{
+	engine_cancellation_point();
+	return (int)libc_result(-EINVAL);
+}
+
 EXPORT int fsync(int fd)
 {
-	return has_no_contents(fd) ? (int)libc_result(-EINVAL) : REAL(fsync)(fd);
+	return has_no_contents(fd) ? nothing_to_sync() : REAL(fsync)(fd);
 }
 
 EXPORT int fdatasync(int fd)
 {
-	return has_no_contents(fd) ? (int)libc_result(-EINVAL) : REAL(fdatasync)(fd);
+	return has_no_contents(fd) ? nothing_to_sync() : REAL(fdatasync)(fd);
 }
 
 EXPORT int ftruncate(int fd, off_t len)

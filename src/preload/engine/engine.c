@@ -32,6 +32,8 @@
 #include "mock/mock.h"
 #include "preload/engine/call.h"
 #include "preload/engine/control.h"
+#include "preload/engine/debugger.h"
+#include "preload/engine/memlock.h"
 #include "preload/engine/own_process.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
@@ -124,6 +126,7 @@ static int start(void) REQUIRES(engine.lock)
 		machine_destroy(machine);
 		return rc;
 	}
+	memlock_init();
 	engine.machine = machine;
 	last_error_set_logging(true);
 	control_start();
@@ -224,6 +227,7 @@ static __attribute__((constructor)) void preload_constructor(void)
 		gate_prepare();
 		/* Without it a bad pointer to a path ends the program instead of the call. */
 		(void)guard_install();
+		guard_set_fatal_handler(uiommufd_fatal_signal);
 		path_cwd_changed();
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
 	}

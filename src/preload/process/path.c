@@ -32,6 +32,7 @@
 
 enum {
 	MAX_LINKS = 40,	   /* the kernel's limit */
+	ATTEMPTS = 100,	   /* to read a link */
 	LONGEST_TREE = 48, /* more than the longest name at which something emulated begins */
 };
 
@@ -180,8 +181,11 @@ bool path_is_candidate(const char *path)
  */
 static long read_link(const char *path, char *text, size_t size)
 {
-	long len = SYS(SYS_readlinkat, AT_FDCWD, path, text, size - 1);
+	long len = -ENOMEM;
 
+	/* The kernel may lack memory for a moment. Any other answer would lead to another file. */
+	for (int i = 0; len == -ENOMEM && i < ATTEMPTS; i++)
+		len = SYS(SYS_readlinkat, AT_FDCWD, path, text, size - 1);
 	if (len >= 0)
 		text[len] = '\0';
 	return len;

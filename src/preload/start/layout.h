@@ -19,6 +19,9 @@
 /* The file in the root with the description of the machine, from machine_format(). */
 #define LAYOUT_MACHINE "machine"
 
+/* The file in the root with the limit of locked memory in bytes; without it, RLIMIT_MEMLOCK. */
+#define LAYOUT_MEMLOCK "memlock"
+
 /*
  * The directory in the root for the sockets of processes that answer `uiommufd show`
  * (preload/engine/control.h), each named for its PID. Without the directory no process answers.

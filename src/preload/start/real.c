@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 
+#include "preload/start/bind.h"
 #include "preload/start/root.h"
 
 #define INTERPOSED_REAL(name, family, why) __typeof__(name) *real_##name;
@@ -46,9 +47,12 @@ void preload_init(void)
 #include "preload/start/interposed.def"
 	track_this_process();
 	/*
-	 * Until the C library has its environment, the root is unknown: the next call asks again.
+	 * Until the C library is initialised it has no environment, so the root is unknown: the
+	 * next call asks again.
 	 */
 	if (environ) {
+		bind_to_libc();
+		fail_call_init();
 		root_init();
 		atomic_store_explicit(&real_ready, true, memory_order_release);
 	}

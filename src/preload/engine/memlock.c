@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The programs of a user find each other in the directory that their shadow roots are in. */
+#include "preload/engine/memlock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem/account.h"
+#include "mem/self.h"
+#include "preload/start/layout.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
+
+static void take_limit(void)
+{
+	char path[ROOT_MAX + sizeof("/" LAYOUT_MEMLOCK)];
+	char text[32];
+	long len;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" LAYOUT_MEMLOCK, root_path());
+	fd = sys_open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	len = sys_read(fd, text, sizeof(text) - 1);
+	(void)sys_close(fd);
+	if (len <= 0)
+		return;
+	text[len] = '\0';
+	self_set_memlock_limit(strtoull(text, NULL, 10));
+}
+
+void memlock_init(void)
+{
+	char directory[ROOT_MAX + 1];
+	char *slash;
+
+	take_limit();
+	strcpy(directory, root_path());
+	slash = strrchr(directory, '/');
+	if (!slash || slash == directory)
+		return;
+	*slash = '\0';
+	account_share(directory);
+}

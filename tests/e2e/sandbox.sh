@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The system calls that docs/run.md lists are enough for a program that permits itself no others.
+. "$(dirname "$0")/lib.sh"
+program=$3
+
+# The first block under the heading.
+calls=$(sed -n '/^## In a sandbox/,$p' "$(dirname "$0")/../../docs/run.md" | sed -n '/^```text/,/^```$/p' |
+	sed '/^```$/q' | grep -v '^```')
+
+works() {
+	[ "$(echo "$calls" | wc -w)" -gt 20 ] || { echo "docs/run.md has no list"; return 1; }
+	# The list is words.
+	run --device edu -- "$program" $calls
+}
+check the_documented_system_calls_are_enough works
+
+# The test would see one that is missing.
+fails() {
+	! run --device edu -- "$program" $(echo "$calls" | tr ' ' '\n' | grep -vx mmap)
+}
+check one_call_less_is_not_enough fails
+finish

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The description of a machine, as `uiommufd run` writes it for the preload.
+ *
+ * What must hold: any text is a machine or an error with a line that says why; and a machine is the
+ * same after it has been written and read again.
+ *
+ * Input: the text.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "machine/machine.h"
+
+/* *@text: @machine, from malloc(). */
+static void write_machine(const struct machine *machine, char **text)
+{
+	size_t len;
+	FILE *out = open_memstream(text, &len);
+
+	assert(out);
+	assert(!machine_format(machine, out));
+	fclose(out);
+}
+
+/* Reads @text. NULL: it is no machine. */
+static struct machine *read_machine(const void *text, size_t len)
+{
+	char error[256] = "";
+	struct machine *machine;
+	FILE *in;
+	int rc;
+
+	if (machine_create(&machine))
+		return NULL;
+	in = fmemopen((void *)text, len, "r");
+	assert(in);
+	rc = machine_parse(machine, in, error, sizeof(error));
+	fclose(in);
+	if (!rc)
+		return machine;
+	assert(rc < 0 && error[0] && !strchr(error, '\n'));
+	machine_destroy(machine);
+	return NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct machine *machine = size ? read_machine(data, size) : NULL;
+	char *written, *again;
+
+	if (!machine)
+		return 0;
+	write_machine(machine, &written);
+	machine_destroy(machine);
+
+	machine = read_machine(written, strlen(written));
+	assert(machine);
+	write_machine(machine, &again);
+	machine_destroy(machine);
+	assert(strcmp(written, again) == 0);
+	free(written);
+	free(again);
+	return 0;
+}
