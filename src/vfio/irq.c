@@ -2,6 +2,7 @@
 /* Interrupts: see irq.h. Eventfds are closed without irqs->lock, which delivery waits for. */
 #include "vfio/irq.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <string.h>
@@ -402,6 +403,14 @@ static int msi_trigger(struct device_irqs *irqs, const struct irq_request *reque
 			eventfd_notify(irqs->vector_fds[request->start + i]);
 	lock_release(&irqs->lock);
 	return 0;
+}
+
+void vfio_irqs_raise(struct device_irqs *irqs, enum irq_index index)
+{
+	assert(index == IRQ_ERR || index == IRQ_REQ);
+	lock_acquire(&irqs->lock);
+	eventfd_notify(irqs->event_fds[index - IRQ_ERR]);
+	lock_release(&irqs->lock);
 }
 
 /* ERR and REQ: one eventfd each. */
