@@ -71,6 +71,12 @@ int vfio_group_open(struct vfio_device *device, struct uiommufd_file **file);
 /* open() of a container with the type1 driver, with no group in it. 0 or -ENOMEM. */
 int vfio_container_open(struct uiommufd_file **file);
 
+/*
+ * Who tells the most mappings that a container may have, asked by SET_IOMMU [TYPE1-PROCESSES]; as
+ * vfio_set_mapping_finder() below. Without it they are 65535.
+ */
+void vfio_set_entry_limit(unsigned int (*limit)(void));
+
 /* Where an address of the program is in the registers of a device that it has mapped. */
 struct vfio_mapping {
 	void *reference; /* keeps the mapping's file; for put() */
