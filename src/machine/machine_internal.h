@@ -30,6 +30,8 @@ struct machine {
 	size_t group_count;
 	struct machine_device *devices; /* ascending by index */
 	size_t device_count;
+	struct machine_device *dropped;
+	size_t dropped_count;
 	enum machine_container container;
 	bool no_iommufd;
 	bool mock;
