@@ -120,8 +120,9 @@ static int start(void) REQUIRES(engine.lock)
 	}
 	engine.machine = machine;
 	last_error_set_logging(true);
-	control_start();
 	atomic_store_explicit(&engine.started, true, memory_order_release);
+	/* After that: its thread asks for the machine. */
+	control_start();
 	return 0;
 }
 
