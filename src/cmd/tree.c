@@ -275,6 +275,18 @@ void tree_bytes(struct tree *tree, const char *path, mode_t mode, const void *by
 	close(fd);
 }
 
+void tree_sized(struct tree *tree, const char *path, mode_t mode, uint64_t size)
+{
+	char real[PATH_MAX];
+
+	tree_bytes(tree, path, mode, "", 0);
+	if (tree->error)
+		return;
+	tree_real_path(tree, path, real);
+	if (truncate(real, (off_t)size))
+		tree_fail(tree, -errno, path);
+}
+
 void tree_text(struct tree *tree, const char *path, mode_t mode, const char *format, ...)
 {
 	char text[4096];
