@@ -191,7 +191,7 @@ static void add_fixed(struct tree *tree, const struct machine *machine)
 	const struct sysfs_attribute *attribute;
 
 	for (size_t i = 0; (attribute = sysfs_attribute_at(i)); i++) {
-		if (!attribute->fixed)
+		if (!attribute->fixed || strchr(attribute->name, '*'))
 			continue;
 		if (strncmp(attribute->name, LAYOUT_SYS_IOMMUFD "/",
 			    strlen(LAYOUT_SYS_IOMMUFD "/")) == 0 &&

@@ -47,6 +47,21 @@ static const char *below_device(const char *path)
 	return path ? path + 1 : NULL;
 }
 
+/* Whether @path is @name, in which a '*' stands for a number. */
+static bool is_name(const char *name, const char *path)
+{
+	const char *star = strchr(name, '*');
+	size_t digits;
+
+	if (!star)
+		return strcmp(name, path) == 0;
+	if (strncmp(name, path, (size_t)(star - name)) != 0)
+		return false;
+	path += star - name;
+	digits = strspn(path, "0123456789");
+	return digits && strcmp(path + digits, star + 1) == 0;
+}
+
 const struct sysfs_attribute *sysfs_attribute_find(const char *path, size_t *index)
 {
 	const char *below = below_device(path);
@@ -55,7 +70,7 @@ const struct sysfs_attribute *sysfs_attribute_find(const char *path, size_t *ind
 		const struct sysfs_attribute *attribute = &attributes[*index];
 		const char *name = attribute->fixed ? path : below;
 
-		if (!name || strcmp(attribute->name, name) != 0)
+		if (!name || !is_name(attribute->name, name))
 			continue;
 		return attribute->live || attribute->mode & 0222 ? attribute : NULL;
 	}

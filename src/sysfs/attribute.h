@@ -21,7 +21,7 @@ enum {
 struct sysfs_attribute {
 	const char *name; /* below the device's directory, or a whole path */
 	mode_t mode;
-	bool fixed; /* @name is a path, and the attribute belongs to no device */
+	bool fixed; /* @name is a path, perhaps with a number as '*'; of no device */
 	bool live;  /* each read shows it anew */
 	bool (*when)(struct vfio_device *device);
 	int (*show)(struct vfio_device *device, char *text); /* the length, or a negative errno */

@@ -6,7 +6,9 @@ COMMAND is `uiommufd`, HOLDER is hotplug_holder. Runs inside of a run, with an e
 what it writes to sysfs another process is asked about.
 """
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -107,6 +109,21 @@ def the_end_of_a_process_is_as_good():
     write(f"{DRIVER}/bind", BDF)
 
 
+def a_process_that_is_stopped_is_waited_for():
+    holder = Holder()
+    os.kill(holder.process.pid, signal.SIGSTOP)
+    writer = Writer(f"{DRIVER}/unbind", BDF)
+    wait_until(lambda: not os.path.exists(f"{DEVICE}/driver"))
+    # Each of these gives up on it, as the writer does in the same time, which must ask again.
+    for _ in range(3):
+        read(f"{DEVICE}/enable")
+    os.kill(holder.process.pid, signal.SIGCONT)
+    assert holder.ask("bar") == "0x10000ed" and writer.result is None
+    holder.end()
+    assert writer.end() == 0
+    write(f"{DRIVER}/bind", BDF)
+
+
 def removing_waits_too():
     holder = Holder()
     writer = Writer(f"{DEVICE}/remove", "1")
@@ -128,6 +145,7 @@ def registers_are_those_of_the_process_that_has_the_device():
     assert os.pread(fd, 1, 0xC) == b"\x40"
     assert os.pread(fd, 2, 4) == b"\x03\x00" or os.pread(fd, 2, 4) == b"\x02\x00"
     write(f"{DEVICE}/reset", "1")
+    assert Writer("/sys/kernel/iommu_groups/77/type", "identity").end() == errno.EPERM
     assert os.pread(fd, 1, 0xC) == b"\x40"
     holder.end()
     assert os.pread(fd, 1, 0xC) == b"\x00"
@@ -180,6 +198,7 @@ def main():
     tests = [
         unbinding_waits_for_another_process,
         the_end_of_a_process_is_as_good,
+        a_process_that_is_stopped_is_waited_for,
         removing_waits_too,
         registers_are_those_of_the_process_that_has_the_device,
         a_device_is_pulled_out,

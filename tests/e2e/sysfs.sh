@@ -51,6 +51,8 @@ check the_numbers_lead_to_the_devices prints "vfio5 77 iommu vfio" shell 'for n 
 check the_numbers_are_those_of_the_nodes shell 'for p in vfio-dev/vfio5:/dev/vfio/devices/vfio5 vfio/77:/dev/vfio/77 misc/iommu:/dev/iommu misc/vfio:/dev/vfio/vfio; do [ "$(cat /sys/class/${p%%:*}/dev)" = "$(stat -c %Hr:%Lr ${p#*:})" ] || exit 1; done'
 check nodes_have_the_kernels_modes prints "600 600 666 660" shell 'stat -c %a /dev/vfio/77 /dev/vfio/devices/vfio5 /dev/vfio/vfio /dev/iommu | xargs'
 check the_group_has_a_type prints "DMA" shell "cat $group/type"
+check a_type_is_one_of_four fails "Invalid argument" "echo blocked >$group/type"
+root && check an_idle_group_changes_its_type prints identity shell "echo identity >$group/type && cat $group/type"
 check the_group_has_its_reserved_ranges shell "grep -qx '0x00000000fee00000 0x00000000feefffff msi' $group/reserved_regions"
 check the_iommu_has_its_device prints "$bdf" shell "ls $device/iommu/devices | grep c1"
 check an_iommu_is_called_as_on_hardware prints "dmar0 ivhd0 riscv-iommu@riscv-iommu.0 smmu3.0x000000002b400000" run --iommu intel --iommu amd --iommu smmuv3 --iommu riscv -- sh -c 'ls /sys/class/iommu | xargs'

@@ -71,8 +71,9 @@ static int find_device(const char *path, size_t index, struct vfio_device **devi
 
 static bool take_text(void *arg, const char *answer)
 {
-	snprintf(arg, SYSFS_TEXT, "%s", answer);
-	return false;
+	if (answer)
+		snprintf(arg, SYSFS_TEXT, "%s", answer);
+	return !answer;
 }
 
 int attribute_text(size_t index, struct vfio_device *device, char *text)
@@ -120,7 +121,7 @@ static int store(struct attribute_file *attribute, const char *text, size_t len)
 	struct vfio_device *device;
 	int rc = find_device(attribute->path, attribute->index, &device);
 
-	return rc ? rc : store_attribute(attribute->index, device, text, len);
+	return rc ? rc : store_attribute(attribute->index, attribute->path, device, text, len);
 }
 
 static ssize_t attribute_write(struct uiommufd_file *file, struct uiommufd_caller *caller,

@@ -30,9 +30,10 @@ enum {
 
 /* ---- what the others have open ---- */
 
+/* A process that does not say how many it has has some. */
 static bool add_count(void *arg, const char *answer)
 {
-	*(unsigned int *)arg += (unsigned int)strtoul(answer, NULL, 10);
+	*(unsigned int *)arg += answer ? (unsigned int)strtoul(answer, NULL, 10) : 1;
 	return true;
 }
 
@@ -46,6 +47,11 @@ static unsigned int count_files(struct vfio_device *device, bool request)
 	peers_ask(add_count, &files, "%s %s", request ? "request" : "use",
 		  vfio_device_name(device));
 	return files;
+}
+
+bool hotplug_is_used(struct vfio_device *device)
+{
+	return count_files(device, false) != 0;
 }
 
 static bool ignore(void *arg, const char *answer)

@@ -24,6 +24,9 @@ int hotplug_bind(struct vfio_device *device);
 /* Whether vfio-pci matches @device: by its driver_override, or by the IDs that new_id has added. */
 bool hotplug_matches(struct vfio_device *device);
 
+/* Whether a process has a file of @device open. */
+bool hotplug_is_used(struct vfio_device *device);
+
 /* Unbinds @device and takes its directory away. */
 void hotplug_remove(struct vfio_device *device);
 

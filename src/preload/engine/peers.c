@@ -40,14 +40,20 @@ static int connect_to(int sockets, const char *name)
 	return (int)rc;
 }
 
-/* Whether all of the answer to @request has come: it is in @answer then. */
-static bool converse(int fd, const char *request, char answer[PEERS_ANSWER])
+/* What has become of a request. */
+enum outcome {
+	ANSWERED,
+	REFUSED, /* the answer is an error */
+	SILENT,
+};
+
+static enum outcome converse(int fd, const char *request, char answer[PEERS_ANSWER])
 {
 	size_t len = 0;
 	long got;
 
 	if (SYS(SYS_sendto, fd, request, strlen(request), MSG_NOSIGNAL, NULL, 0) < 0)
-		return false;
+		return SILENT;
 	while (len < PEERS_ANSWER) {
 		got = SYS(SYS_read, fd, answer + len, PEERS_ANSWER - len);
 		if (got == -EINTR)
@@ -56,7 +62,9 @@ static bool converse(int fd, const char *request, char answer[PEERS_ANSWER])
 			break;
 		len += (size_t)got;
 	}
-	return len && answer[len - 1] == '\0' && strncmp(answer, "{\"error\"", 8) != 0;
+	if (!len || answer[len - 1] != '\0')
+		return SILENT;
+	return strncmp(answer, "{\"error\"", 8) == 0 ? REFUSED : ANSWERED;
 }
 
 /* Asks the process @name. False: @take has had enough. */
@@ -70,10 +78,18 @@ static bool ask(int sockets, const char *name, const char *request,
 	if (atoi(name) <= 0 || atoi(name) == getpid())
 		return true;
 	fd = connect_to(sockets, name);
-	if (fd < 0)
-		return true;
-	if (converse(fd, request, answer))
+	if (fd < 0) /* the process has ended, but for -EAGAIN: its queue is full */
+		return fd == -EAGAIN ? take(arg, NULL) : true;
+	switch (converse(fd, request, answer)) {
+	case ANSWERED:
 		more = take(arg, answer);
+		break;
+	case SILENT:
+		more = take(arg, NULL);
+		break;
+	case REFUSED:
+		break;
+	}
 	SYS(SYS_close, fd);
 	return more;
 }

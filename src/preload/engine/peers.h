@@ -16,7 +16,8 @@ enum {
 
 /*
  * Sends each of them the line that @format makes, and calls @take with each answer that is no
- * error, until it returns false. Waits for each answer, a second at most.
+ * error, until it returns false. Waits for each answer, a second at most: a process that is there
+ * and does not answer, as one that is stopped, counts as the answer NULL.
  *
  * Context: any thread, without locks.
  */

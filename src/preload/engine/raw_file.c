@@ -70,6 +70,8 @@ static bool take_bytes(void *arg, const char *answer)
 {
 	struct hex *hex = arg;
 
+	if (!answer)
+		return true;
 	hex->answered = true;
 	hex->len = min_u64(strlen(answer) / 2, PIECE);
 	for (size_t i = 0; i < hex->len; i++)

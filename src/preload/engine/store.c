@@ -19,12 +19,14 @@
 #include "preload/engine/hotplug.h"
 #include "preload/engine/ids.h"
 #include "preload/engine/peers.h"
+#include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "sysfs/attribute.h"
 
 /* A write, as the functions below see it. */
 struct write {
 	const struct sysfs_attribute *attribute;
+	const char *path;
 	struct vfio_device *device; /* NULL: of a fixed attribute */
 	const char *text;
 	size_t len;
@@ -88,10 +90,17 @@ static int parse_bool(const char *text, bool *value)
 	}
 }
 
-/* From now on the attribute shows @text. */
+/* From now on the attribute shows @len bytes of @text. */
+static int keep_bytes(const struct write *write, const char *text, size_t len)
+{
+	if (!write->device)
+		return entries_write(NULL, write->path, text, len);
+	return entries_write(write->device, write->attribute->name, text, len);
+}
+
 static int keep(const struct write *write, const char *text)
 {
-	return entries_write(write->device, write->attribute->name, text, strlen(text));
+	return keep_bytes(write, text, strlen(text));
 }
 
 static int keep_number(const struct write *write, unsigned long number)
@@ -112,7 +121,7 @@ static int store_nothing(const struct write *write)
 
 static int store_text(const struct write *write)
 {
-	return entries_write(write->device, write->attribute->name, write->text, write->len);
+	return keep_bytes(write, write->text, write->len);
 }
 
 static int store_flag(const struct write *write)
@@ -212,8 +221,9 @@ static int store_uevent(const struct write *write)
 
 static bool take_answer(void *arg, const char *answer)
 {
-	*(int *)arg = atoi(answer);
-	return false;
+	if (answer)
+		*(int *)arg = atoi(answer);
+	return !answer;
 }
 
 /* Where the device is open; otherwise here, where nothing sees the difference. */
@@ -353,6 +363,40 @@ static int store_probe(const struct write *write)
 	return 0;
 }
 
+/* Whether a program uses a device of the group whose number @path has. */
+static bool group_is_used(const char *path)
+{
+	const char *number = path + strlen(LAYOUT_SYS_GROUPS "/");
+	struct vfio_device *device;
+
+	for (size_t i = 0; (device = machine_device(engine_machine(), i)); i++) {
+		if (machine_device_group(engine_machine(), i) == strtoul(number, NULL, 10) &&
+		    hotplug_is_used(device))
+			return true;
+	}
+	return false;
+}
+
+/* The type of a group's default domain [SYSFS-GROUP.3]; what is written is shown from now on. */
+static int store_group_type(const struct write *write)
+{
+	static const char *const types[] = {"identity", "DMA", "DMA-FQ"};
+
+	if (!credentials_capable(CAP_SYS_ADMIN) || !credentials_capable(CAP_SYS_RAWIO))
+		return -EACCES;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		char line[16];
+
+		if (!is_word(write->text, types[i]))
+			continue;
+		snprintf(line, sizeof(line), "%s\n", types[i]);
+		return group_is_used(write->path) ? -EPERM : keep(write, line);
+	}
+	if (!is_word(write->text, "auto"))
+		return -EINVAL;
+	return group_is_used(write->path) ? -EPERM : keep(write, "DMA\n");
+}
+
 static int store_new_id(const struct write *write)
 {
 	struct vfio_device *device;
@@ -380,10 +424,12 @@ static int (*const stores[])(const struct write *write) = {
 #include "sysfs/attributes.def"
 };
 
-int store_attribute(size_t index, struct vfio_device *device, const char *text, size_t len)
+int store_attribute(size_t index, const char *path, struct vfio_device *device, const char *text,
+		    size_t len)
 {
 	const struct write write = {
 		.attribute = sysfs_attribute_at(index),
+		.path = path,
 		.device = device,
 		.text = text,
 		.len = len,
