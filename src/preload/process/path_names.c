@@ -72,7 +72,8 @@ bool path_is_within(const char *name, const char *tree)
 bool path_is_emulated(const char *name)
 {
 	for (size_t i = 0; i < sizeof(emulated_trees) / sizeof(emulated_trees[0]); i++) {
-		if (path_is_within(name, emulated_trees[i]))
+		/* Most paths differ from most trees here: /dev, /sys, /proc. */
+		if (name[1] == emulated_trees[i][1] && path_is_within(name, emulated_trees[i]))
 			return true;
 	}
 	for (size_t i = 0; i < sizeof(emulated_beginnings) / sizeof(emulated_beginnings[0]); i++) {
