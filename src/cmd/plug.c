@@ -51,6 +51,7 @@ static int open_run(const char *command, char **args, const char **last, struct 
 	if (status)
 		return status;
 	run->tree.error = 0;
+	run->tree.made[0] = '\0';
 	if (peer_root(run->pid, run->tree.root, sizeof(run->tree.root))) {
 		cmd_complain("the files of process %d cannot be reached", (int)run->pid);
 		return CMD_FAILED;

@@ -190,6 +190,7 @@ void tree_create(struct tree *tree)
 	bool open_to_all;
 
 	tree->root[0] = '\0';
+	tree->made[0] = '\0';
 	tree->error = 0;
 	/* A program that gives up root is to reach it, too. */
 	if (geteuid() == 0 && is_trusted(runtime, &open_to_all) && !open_to_all)
@@ -215,10 +216,17 @@ void tree_remove(struct tree *tree)
 	tree->root[0] = '\0';
 }
 
-/* Creates the directories above the last component of @real, which is below the root. */
-static int make_parents(const struct tree *tree, char *real)
+/*
+ * Creates the directories above the last component of @real, which is below the root. Most paths
+ * are in the same directory as the one before.
+ */
+static int make_parents(struct tree *tree, char *real)
 {
+	const size_t len = (size_t)(strrchr(real, '/') - real);
 	char *slash = real + strlen(tree->root);
+
+	if (strncmp(tree->made, real, len) == 0 && tree->made[len] == '\0')
+		return 0;
 
 	while ((slash = strchr(slash + 1, '/'))) {
 		int failed;
@@ -229,6 +237,8 @@ static int make_parents(const struct tree *tree, char *real)
 		if (failed && errno != EEXIST)
 			return -errno;
 	}
+	memcpy(tree->made, real, len);
+	tree->made[len] = '\0';
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct tree {
 	char root[256];	     /* canonical; "": there is none */
 	int error;	     /* 0 or a negative errno */
 	char what[PATH_MAX]; /* path that failed */
+	char made[PATH_MAX]; /* the directory above the last path, which is there */
 };
 
 /*
