@@ -92,6 +92,12 @@ root && check an_enabled_device_has_a_driver fails "Device or resource busy" "ec
 check a_uevent_has_an_action fails "Invalid argument" "echo nothing >$device/uevent"
 check a_uevent_can_be_asked_for shell "echo change >$device/uevent"
 
+# A program that the shell has opened the file for, and that writes through a stream or not.
+check a_program_writes_to_its_output prints uio shell "cd $device && /bin/echo uio >driver_override && cat driver_override"
+check a_program_that_copies_writes_to_its_output prints uio shell "cd $device && echo uio >'$scratch/name' && cat '$scratch/name' >driver_override && cat driver_override"
+check a_program_that_only_ends_has_written prints uio shell "cd $device && awk 'BEGIN { printf \"uio\" }' >driver_override && cat driver_override"
+check a_program_is_told_of_a_failed_write fails "Invalid argument" "/bin/echo 2 >$device/reset"
+
 # The shell's echo, a program that writes, and one that writes through a stream of the C library get the same answer.
 check python_is_told_of_a_failed_write run --device "edu@$bdf" -- python3 -c '
 import errno, sys

@@ -22,6 +22,7 @@
 #include "preload/engine/hotplug.h"
 #include "preload/engine/peers.h"
 #include "preload/engine/store.h"
+#include "preload/process/path.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "sysfs/attribute.h"
@@ -185,14 +186,18 @@ int attribute_file_flush(struct uiommufd_file *file)
 
 /* ---- opening ---- */
 
-/* The memory file: of what is shown, or empty, to be written to. */
-static int open_memory(const struct attribute_file *attribute, const char *text, size_t len)
+/*
+ * The memory file: of what is shown, or empty, to be written to. The latter can be sealed, and is
+ * not: so it is known again after an exec.
+ */
+static int open_memory(const struct attribute_file *attribute, const char *text, size_t len,
+		       unsigned int flags)
 {
 	char name[sizeof(LAYOUT_MEMFD_PREFIX) + sizeof(attribute->path)];
 	long fd;
 
 	snprintf(name, sizeof(name), LAYOUT_MEMFD_PREFIX "%.200s", attribute->path);
-	fd = SYS(SYS_memfd_create, name, MFD_CLOEXEC);
+	fd = SYS(SYS_memfd_create, name, MFD_CLOEXEC | flags);
 	if (fd < 0)
 		return (int)fd;
 	SYS(SYS_fchmod, fd, sysfs_attribute_at(attribute->index)->mode);
@@ -204,6 +209,7 @@ static int open_memory(const struct attribute_file *attribute, const char *text,
 int attribute_file_create(size_t index, const char *path, int flags, struct uiommufd_file **out,
 			  int *memory)
 {
+	const bool reads = (flags & O_ACCMODE) == O_RDONLY;
 	struct attribute_file *attribute;
 	struct vfio_device *device;
 	int len = 0;
@@ -218,14 +224,15 @@ int attribute_file_create(size_t index, const char *path, int flags, struct uiom
 	attribute->index = index;
 	attribute->memory = -1;
 	snprintf(attribute->path, sizeof(attribute->path), "%s", path);
-	if ((flags & O_ACCMODE) == O_RDONLY)
+	if (reads)
 		len = attribute_text(index, device, attribute->text);
-	*memory = open_memory(attribute, attribute->text, len > 0 ? (size_t)len : 0);
+	*memory = open_memory(attribute, attribute->text, len > 0 ? (size_t)len : 0,
+			      reads ? 0 : MFD_ALLOW_SEALING);
 	if (*memory < 0) {
 		rc = *memory;
 		goto out_free;
 	}
-	if ((flags & O_ACCMODE) != O_RDONLY)
+	if (!reads)
 		attribute->memory = sys_dup_away(*memory);
 	*out = &attribute->file;
 	return 0;
@@ -233,4 +240,46 @@ int attribute_file_create(size_t index, const char *path, int flags, struct uiom
 out_free:
 	alloc_free(attribute);
 	return rc;
+}
+
+/* ---- after an exec ---- */
+
+bool attribute_file_inherited(int fd)
+{
+	return SYS(SYS_fcntl, fd, F_GET_SEALS) == 0;
+}
+
+/* The path in the name of the memory file @fd, from open_memory(); "" if it is another. */
+static void path_of_memory(int fd, char *path, size_t size)
+{
+	static const char prefix[] = "/memfd:" LAYOUT_MEMFD_PREFIX;
+	static const char end[] = " (deleted)";
+	char name[PATH_MAX];
+	size_t len;
+
+	path[0] = '\0';
+	if (path_of_fd(fd, name, sizeof(name)) || strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+		return;
+	len = strlen(name);
+	if (len > sizeof(end) && strcmp(name + len - (sizeof(end) - 1), end) == 0)
+		name[len - (sizeof(end) - 1)] = '\0';
+	snprintf(path, size, "%.200s", name + sizeof(prefix) - 1);
+}
+
+int attribute_file_adopt(int fd, struct uiommufd_file **out, size_t *index)
+{
+	struct attribute_file *attribute = alloc_zeroed(sizeof(*attribute));
+
+	if (!attribute)
+		return -ENOMEM;
+	path_of_memory(fd, attribute->path, sizeof(attribute->path));
+	if (!sysfs_attribute_find(attribute->path, &attribute->index)) {
+		alloc_free(attribute);
+		return -ENOENT;
+	}
+	file_init(&attribute->file, &attribute_ops, FILE_SEEKABLE);
+	attribute->memory = sys_dup_away(fd);
+	*index = attribute->index;
+	*out = &attribute->file;
+	return 0;
 }

@@ -9,6 +9,7 @@
 #ifndef PRELOAD_ENGINE_ATTRIBUTE_FILE_H
 #define PRELOAD_ENGINE_ATTRIBUTE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/file.h"
@@ -29,6 +30,16 @@ struct vfio_device *sysfs_device_of(const char *path);
  */
 int attribute_file_create(size_t index, const char *path, int flags, struct uiommufd_file **file,
 			  int *memory);
+
+/*
+ * *@file, owned: the attribute that the memory file @fd takes writes to, which this process has
+ * inherited from the program that it was before an exec; its index in *@index. -ENOENT: @fd is
+ * something else; -ENOMEM.
+ */
+int attribute_file_adopt(int fd, struct uiommufd_file **file, size_t *index);
+
+/* Whether @fd may be such a file. Costs a system call. */
+bool attribute_file_inherited(int fd);
 
 /* Carries out what has been written to the memory file of @file, if it is one. 0 or an errno. */
 int attribute_file_flush(struct uiommufd_file *file);

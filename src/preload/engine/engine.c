@@ -29,6 +29,7 @@
 #include "mock/mock.h"
 #include "preload/engine/call.h"
 #include "preload/engine/control.h"
+#include "preload/engine/nodes.h"
 #include "preload/engine/own_process.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
@@ -219,6 +220,13 @@ static __attribute__((constructor)) void preload_constructor(void)
 		(void)guard_install();
 		path_cwd_changed();
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
+		nodes_adopt();
 	}
 	errno = saved;
+}
+
+static __attribute__((destructor)) void preload_destructor(void)
+{
+	if (root_active())
+		nodes_finish();
 }

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "iommufd/entry/ctx_file.h"
@@ -307,4 +308,47 @@ int nodes_flush(struct description *description)
 	assert(engine_busy());
 	return description->node.kind == NODE_ATTRIBUTE ? attribute_file_flush(description->file)
 							: 0;
+}
+
+/* ---- standard descriptors that are attributes ---- */
+
+static void adopt(int fd)
+{
+	struct node node = {.kind = NODE_ATTRIBUTE};
+	struct uiommufd_file *file;
+	struct engine_call call;
+	size_t index;
+
+	if (!attribute_file_inherited(fd) || engine_start())
+		return;
+	engine_enter(&call);
+	if (attribute_file_adopt(fd, &file, &index) == 0) {
+		node.number = (unsigned int)index;
+		if (own_process_install(fd, file, O_WRONLY, node))
+			file_put(file);
+	}
+	engine_leave(&call);
+}
+
+void nodes_adopt(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		adopt(fd);
+}
+
+void nodes_finish(void)
+{
+	struct description *description;
+	struct engine_call call;
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		description = engine_enter_fd(&call, fd);
+		if (!description)
+			continue;
+		if (description->node.kind == NODE_ATTRIBUTE) {
+			REAL(fflush)(NULL);
+			(void)nodes_flush(description);
+		}
+		engine_leave_fd(&call, description);
+	}
 }

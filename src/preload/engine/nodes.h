@@ -28,6 +28,14 @@ bool nodes_is_shown(struct node node);
 FILE *nodes_open_stream(const struct path_at *at, const char *mode);
 
 /*
+ * A shell opens an attribute and executes a program that writes to it: makes standard descriptors
+ * that are such files what they were before the exec. Called when the library is loaded; and what
+ * the program has written is carried out before it ends, by nodes_finish().
+ */
+void nodes_adopt(void);
+void nodes_finish(void);
+
+/*
  * Carries out what the C library has written to the placeholder of @description without asking us,
  * if that is an attribute of sysfs. 0, or the negative errno of the write.
  *
