@@ -35,11 +35,12 @@ struct iommu_entry {
 /* How many IOMMUs of the same kind are before number @index of @machine. */
 static unsigned int rank_of(const struct machine *machine, size_t index)
 {
-	const struct iommu_kind *kind = iommu_kind_of(machine_iommu(machine, index));
+	const char *kind = iommu_kind_name(iommu_kind_of(machine_iommu(machine, index)));
 	unsigned int rank = 0;
 
 	for (size_t i = 0; i < index; i++) {
-		if (iommu_kind_of(machine_iommu(machine, i)) == kind)
+		/* By name: an IOMMU with options has a kind of its own. */
+		if (strcmp(iommu_kind_name(iommu_kind_of(machine_iommu(machine, i))), kind) == 0)
 			rank++;
 	}
 	return rank;

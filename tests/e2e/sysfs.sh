@@ -56,6 +56,7 @@ root && check an_idle_group_changes_its_type prints identity shell "echo identit
 check the_group_has_its_reserved_ranges shell "grep -qx '0x00000000fee00000 0x00000000feefffff msi' $group/reserved_regions"
 check the_iommu_has_its_device prints "$bdf" shell "ls $device/iommu/devices | grep c1"
 check an_iommu_is_called_as_on_hardware prints "dmar0 ivhd0 riscv-iommu@riscv-iommu.0 smmu3.0x000000002b400000" run --iommu intel --iommu amd --iommu smmuv3 --iommu riscv -- sh -c 'ls /sys/class/iommu | xargs'
+check iommus_of_a_kind_are_numbered prints "ivhd0 ivhd1 ivhd2" run --iommu amd --iommu amd,aperture=0x1000-0xffffff --iommu amd,iotlb=off -- sh -c 'ls /sys/class/iommu | xargs'
 check the_registers_of_an_iommu_are_readable run --iommu intel -- grep -Exq '[0-9a-f]+' /sys/class/iommu/dmar0/intel-iommu/cap
 check modules_are_loaded shell 'cut -d" " -f1 /proc/modules | head -6 | xargs | grep -qx "vfio_pci vfio_pci_core irqbypass vfio_iommu_type1 vfio iommufd"'
 check a_module_names_its_users prints vfio_pci shell 'ls /sys/module/vfio_pci_core/holders'
