@@ -20,6 +20,8 @@ int cmd_list(char **args);
 int cmd_show(char **args);
 int cmd_lookup(char **args);
 int cmd_dump(char **args);
+int cmd_plug(char **args);
+int cmd_unplug(char **args);
 
 /* Prints one line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -14,6 +14,8 @@ static const struct {
 	     "       uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
 	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
 	     "       uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
+	     "       uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
+	     "       uiommufd unplug [PID] BDF\n"
 	     "\n"
 	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
 	     "and their part of /sys, without privilege or hardware.\n"
@@ -24,6 +26,8 @@ static const struct {
 	     "           devices, page tables; as text, JSON or a picture\n"
 	     "  lookup   how one IOVA of such a program is translated, level by level\n"
 	     "  dump     all entries of its page tables\n"
+	     "  plug     add a device to the machine of a program that runs\n"
+	     "  unplug   pull a device out of it, without asking the program\n"
 	     "\n"
 	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
 	{"run",
@@ -76,6 +80,22 @@ static const struct {
 	 "Prints every present entry of a page table, or of all of an IOAS: its index and level,\n"
 	 "IOVA and value, and where it leads. Leaves that go on where the one before ends are\n"
 	 "one line. The arguments are those of lookup.\n"},
+	{"plug",
+	 "Usage: uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
+	 "\n"
+	 "Adds a device to the machine of a program that runs, bound to vfio-pci: its files\n"
+	 "appear in /dev and /sys. The device is described as for `run --device`.\n"
+	 "\n"
+	 "  PID  the program, or a parent of it such as the run (default: the only one)\n"},
+	{"unplug",
+	 "Usage: uiommufd unplug [PID] BDF\n"
+	 "\n"
+	 "Pulls the device at BDF out of the machine of a program that runs, as a hand would:\n"
+	 "at once it reads as ones, its DMA is refused, and its interrupts ERR and REQ are\n"
+	 "signalled. Its files go when the program has closed it. (To have the kernel ask for\n"
+	 "the device first, write to its file \"remove\" in sysfs, in the program's place.)\n"
+	 "\n"
+	 "  PID  the program, or a parent of it such as the run (default: the only one)\n"},
 };
 
 static const char *find(const char *command)

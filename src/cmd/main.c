@@ -7,17 +7,15 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 
-#define COMMANDS "run, list, show, lookup, dump, --help, --version"
+#define COMMANDS "run, list, show, lookup, dump, plug, unplug, --help, --version"
 
 /* Subcommands that print to standard output. */
 static const struct {
 	const char *name;
 	int (*run)(char **args);
 } printers[] = {
-	{"list", cmd_list},
-	{"show", cmd_show},
-	{"lookup", cmd_lookup},
-	{"dump", cmd_dump},
+	{"list", cmd_list}, {"show", cmd_show}, {"lookup", cmd_lookup},
+	{"dump", cmd_dump}, {"plug", cmd_plug}, {"unplug", cmd_unplug},
 };
 
 void cmd_complain(const char *format, ...)

@@ -101,39 +101,54 @@ static pid_t status_number(pid_t pid, const char *name)
 }
 
 /*
- * Opens the directory of sockets in @root: in the root directory of @pid, or in that of this
- * process if @pid has changed its root directory since.
+ * The path is that in the root directory of @pid, or in that of this process if @pid has changed
+ * its root directory since.
  */
-static int open_control_in(pid_t pid, const char *root)
+static int find_root(pid_t pid, const char *named, char *root, size_t size)
 {
 	char path[PATH_MAX];
-	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/root%s/" LAYOUT_CONTROL, (int)pid, root);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	snprintf(path, sizeof(path), "%s/" LAYOUT_CONTROL, root);
-	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (int own = 0; own < 2; own++) {
+		char prefix[32] = "";
+
+		if (!own)
+			snprintf(prefix, sizeof(prefix), "/proc/%d/root", (int)pid);
+		if (snprintf(root, size, "%s%s", prefix, named) >= (int)size)
+			return -ENOENT;
+		snprintf(path, sizeof(path), "%.4000s/" LAYOUT_CONTROL, root);
+		if (access(path, F_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
 }
 
-/* Opens the directory of sockets that the environment of @pid names. */
-static int open_control(pid_t pid)
+int peer_root(pid_t pid, char *root, size_t size)
 {
 	static const char variable[] = LAYOUT_ROOT_VARIABLE "=";
 	size_t len;
 	char *environment = proc_file(pid, "environ", &len);
-	int fd = -1;
+	int rc = -ENOENT;
 
 	for (char *entry = environment; entry && entry < environment + len;
 	     entry += strlen(entry) + 1) {
 		if (strncmp(entry, variable, sizeof(variable) - 1) != 0)
 			continue;
-		fd = open_control_in(pid, entry + sizeof(variable) - 1);
+		rc = find_root(pid, entry + sizeof(variable) - 1, root, size);
 		break;
 	}
 	free(environment);
-	return fd;
+	return rc;
+}
+
+/* Opens the directory of sockets of the run that @pid is in. */
+static int open_control(pid_t pid)
+{
+	char root[PATH_MAX], path[PATH_MAX];
+
+	if (peer_root(pid, root, sizeof(root)))
+		return -1;
+	snprintf(path, sizeof(path), "%.4000s/" LAYOUT_CONTROL, root);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* ---- connections ---- */

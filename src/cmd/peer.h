@@ -18,4 +18,9 @@ int peer_find(const char *text, pid_t *pid);
  */
 char *peer_ask(pid_t pid, const char *request, const char *what, size_t *len);
 
+/*
+ * Writes the shadow root of @pid to @root, @size bytes, as this process reaches it. 0 or -ENOENT.
+ */
+int peer_root(pid_t pid, char *root, size_t size);
+
 #endif

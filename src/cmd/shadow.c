@@ -16,8 +16,10 @@
 
 #include "iommu/iommu.h"
 #include "preload/start/layout.h"
+#include "sysfs/attribute.h"
 
-static void add_machine(struct tree *tree, const struct machine *machine)
+/* The description of @machine at @path of the tree. */
+static void add_machine(struct tree *tree, const struct machine *machine, const char *path)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -30,9 +32,9 @@ static void add_machine(struct tree *tree, const struct machine *machine)
 			rc = -ENOMEM;
 	}
 	if (rc)
-		tree_fail(tree, rc, LAYOUT_MACHINE);
+		tree_fail(tree, rc, path);
 	else
-		tree_bytes(tree, "/" LAYOUT_MACHINE, 0444, text, len);
+		tree_bytes(tree, path, 0444, text, len);
 	free(text);
 }
 
@@ -56,84 +58,150 @@ static void format_reserved(struct iommu *iommu, char *text, size_t size)
 	iommu_endpoint_destroy(probe);
 }
 
+void shadow_add_class(struct tree *tree, const struct shadow_class *entry)
+{
+	const struct {
+		const char *name;
+		const char *text;
+	} power[] = {
+		{"control", "auto\n"},
+		{"runtime_status", "unsupported\n"},
+		{"runtime_active_time", "0\n"},
+		{"runtime_suspended_time", "0\n"},
+	};
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/dev", entry->dir);
+	tree_text(tree, path, 0444, "%u:%u\n", entry->major, entry->minor);
+	snprintf(path, sizeof(path), "%s/uevent", entry->dir);
+	tree_text(tree, path, 0644, "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\n%s%s%s", entry->major,
+		  entry->minor, entry->node, entry->mode ? "DEVMODE=" : "",
+		  entry->mode ? entry->mode : "", entry->mode ? "\n" : "");
+	for (size_t i = 0; i < sizeof(power) / sizeof(power[0]); i++) {
+		snprintf(path, sizeof(path), "%s/power/%s", entry->dir, power[i].name);
+		tree_text(tree, path, i ? 0444 : 0644, "%s", power[i].text);
+	}
+	if (entry->parent) {
+		snprintf(path, sizeof(path), "%s/device", entry->dir);
+		tree_link(tree, path, entry->parent);
+	}
+	snprintf(path, sizeof(path), "%s/subsystem", entry->dir);
+	tree_link(tree, path, entry->class);
+	snprintf(path, sizeof(path), "%s/%s", entry->class, entry->name);
+	tree_link(tree, path, entry->dir);
+	snprintf(path, sizeof(path), LAYOUT_SYS_NUMBERS "%u:%u", entry->major, entry->minor);
+	tree_link(tree, path, entry->dir);
+}
+
+/* A device of the class "misc", whose node is @node in /dev. */
+static void add_misc(struct tree *tree, const char *name, const char *node, const char *mode,
+		     unsigned int minor)
+{
+	struct shadow_class entry = {
+		.class = LAYOUT_SYS_CLASS_MISC,
+		.mode = mode,
+		.major = LAYOUT_MISC_MAJOR,
+		.minor = minor,
+	};
+
+	snprintf(entry.name, sizeof(entry.name), "%s", name);
+	snprintf(entry.dir, sizeof(entry.dir), LAYOUT_SYS_VIRTUAL "/misc/%s", name);
+	snprintf(entry.node, sizeof(entry.node), "%s", node);
+	shadow_add_class(tree, &entry);
+}
+
+static bool has_group(const struct tree *tree, unsigned int group)
+{
+	char path[PATH_MAX], real[PATH_MAX];
+
+	snprintf(path, sizeof(path), LAYOUT_SYS_GROUPS "/%u/type", group);
+	tree_real_path(tree, path, real);
+	return access(real, F_OK) == 0;
+}
+
 static void add_group(struct tree *tree, const struct machine *machine, size_t index)
 {
 	const unsigned int group = machine_device_group(machine, index);
+	struct shadow_class entry = {
+		.class = LAYOUT_SYS_CLASS_GROUPS,
+		.major = LAYOUT_GROUP_MAJOR,
+		.minor = group,
+	};
 	char regions[1024];
 	char path[PATH_MAX];
 
 	/* Devices that share a group share its files. */
-	for (size_t i = 0; i < index; i++) {
-		if (machine_device_group(machine, i) == group)
-			return;
-	}
+	if (has_group(tree, group))
+		return;
 	format_reserved(machine_device_iommu(machine, index), regions, sizeof(regions));
 	snprintf(path, sizeof(path), LAYOUT_SYS_GROUPS "/%u/reserved_regions", group);
 	tree_text(tree, path, 0444, "%s", regions);
 	snprintf(path, sizeof(path), LAYOUT_SYS_GROUPS "/%u/type", group);
 	tree_text(tree, path, 0644, "DMA\n");
 	snprintf(path, sizeof(path), LAYOUT_DEV_VFIO "/%u", group);
-	tree_text(tree, path, 0660, "%s", "");
+	tree_text(tree, path, 0600, "%s", "");
+	snprintf(entry.name, sizeof(entry.name), "%u", group);
+	snprintf(entry.dir, sizeof(entry.dir), LAYOUT_SYS_VIRTUAL "/vfio/%u", group);
+	snprintf(entry.node, sizeof(entry.node), "vfio/%u", group);
+	shadow_add_class(tree, &entry);
 }
 
-static void add_device(struct tree *tree, const struct machine *machine, size_t index)
+void shadow_add_device(struct tree *tree, const struct machine *machine, size_t index)
 {
 	char path[PATH_MAX];
 
 	if (machine_iommufd(machine)) {
 		snprintf(path, sizeof(path), LAYOUT_DEV_VFIO "/devices/vfio%u",
 			 vfio_device_index(machine_device(machine, index)));
-		tree_text(tree, path, 0660, "%s", "");
+		tree_text(tree, path, 0600, "%s", "");
 	}
 	add_group(tree, machine, index);
 	shadow_add_pci(tree, machine, index);
 }
 
-/* The modules: programs look for them before they use VFIO. */
-static void add_module(struct tree *tree, const char *module)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/initstate", module);
-	tree_text(tree, path, 0444, "live\n");
-}
-
-static void add_modules(struct tree *tree, const struct machine *machine)
-{
-	if (machine_iommufd(machine))
-		add_module(tree, LAYOUT_SYS_IOMMUFD);
-	add_module(tree, LAYOUT_SYS_VFIO_CORE);
-	add_module(tree, LAYOUT_SYS_VFIO_PCI);
-	tree_link(tree, LAYOUT_SYS_VFIO_PCI "/drivers/pci:vfio-pci",
-		  LAYOUT_SYS_PCI "/drivers/vfio-pci");
-	tree_link(tree, LAYOUT_SYS_PCI "/drivers/vfio-pci/module", LAYOUT_SYS_VFIO_PCI);
-}
-
 /* What exists even without a device. */
 static void add_common(struct tree *tree, const struct machine *machine)
 {
-	static const char *const writable[] = {
-		LAYOUT_SYS_PCI "/drivers_probe",
-		LAYOUT_SYS_PCI "/drivers/vfio-pci/bind",
-		LAYOUT_SYS_PCI "/drivers/vfio-pci/unbind",
-		LAYOUT_SYS_PCI "/drivers/vfio-pci/new_id",
-		LAYOUT_SYS_PCI "/drivers/vfio-pci/remove_id",
-	};
+	const bool container = machine_container(machine) != CONTAINER_NONE;
 
 	tree_dir(tree, "/" LAYOUT_CONTROL, 0700);
+	tree_dir(tree, "/" LAYOUT_ABSENT, 0700);
+	tree_text(tree, "/" LAYOUT_IDS, 0644, "%s", "");
 	tree_dir(tree, LAYOUT_DEV_VFIO, 0755);
-	if (machine_container(machine) != CONTAINER_NONE)
+	if (container) {
 		tree_text(tree, LAYOUT_DEV_VFIO "/vfio", 0666, "%s", "");
+		add_misc(tree, "vfio", "vfio/vfio", "0666", LAYOUT_CONTAINER_MINOR);
+	}
 	if (machine_iommufd(machine)) {
 		tree_text(tree, LAYOUT_DEV_IOMMU, 0660, "%s", "");
+		add_misc(tree, "iommu", "iommu", "0660", LAYOUT_IOMMU_MINOR);
 		tree_dir(tree, LAYOUT_DEV_VFIO "/devices", 0755);
 		tree_dir(tree, LAYOUT_SYS_VFIO, 0755);
 	}
 	tree_dir(tree, LAYOUT_SYS_PCI "/devices", 0755);
+	tree_dir(tree, LAYOUT_SYS_PCI "/slots", 0755);
 	tree_dir(tree, LAYOUT_SYS_GROUPS, 0755);
-	for (size_t i = 0; i < sizeof(writable) / sizeof(writable[0]); i++)
-		tree_text(tree, writable[i], 0200, "%s", "");
-	add_modules(tree, machine);
+	tree_dir(tree, LAYOUT_SYS_CLASS_GROUPS, 0755);
+	tree_dir(tree, LAYOUT_SYS_CLASS_IOMMU, 0755);
+}
+
+/* The attributes of no device. Those of modules that are not there are left out. */
+static void add_fixed(struct tree *tree, const struct machine *machine)
+{
+	const struct sysfs_attribute *attribute;
+
+	for (size_t i = 0; (attribute = sysfs_attribute_at(i)); i++) {
+		if (!attribute->fixed || strchr(attribute->name, '*'))
+			continue;
+		if (strncmp(attribute->name, LAYOUT_SYS_IOMMUFD "/",
+			    strlen(LAYOUT_SYS_IOMMUFD "/")) == 0 &&
+		    !machine_iommufd(machine))
+			continue;
+		if (strncmp(attribute->name, LAYOUT_SYS_TYPE1, strlen(LAYOUT_SYS_TYPE1)) == 0 &&
+		    machine_container(machine) != CONTAINER_TYPE1)
+			continue;
+		tree_text(tree, attribute->name, attribute->mode, "%s", attribute->text);
+	}
 }
 
 /*
@@ -224,24 +292,69 @@ static void merge(struct tree *tree, const char *path)
 	merge_below(tree, path);
 }
 
+/* Merges the directories of PCI buses: of /sys/devices only they are emulated as a whole. */
+static void merge_buses(struct tree *tree)
+{
+	char real[PATH_MAX], path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	tree_real_path(tree, "/sys/devices", real);
+	dir = opendir(real);
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "pci", 3) != 0)
+			continue;
+		snprintf(path, sizeof(path), "/sys/devices/%s", entry->d_name);
+		merge(tree, path);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void shadow_replace_machine(struct tree *tree, const struct machine *machine)
+{
+	static const char next[] = "/" LAYOUT_MACHINE ".next";
+	char from[PATH_MAX], to[PATH_MAX];
+
+	add_machine(tree, machine, next);
+	tree_real_path(tree, next, from);
+	tree_real_path(tree, "/" LAYOUT_MACHINE, to);
+	if (!tree->error && rename(from, to))
+		tree_fail(tree, -errno, LAYOUT_MACHINE);
+}
+
 void shadow_fill(struct tree *tree, const struct machine *machine)
 {
-	add_machine(tree, machine);
+	static const char *const shared[] = {
+		LAYOUT_DEV_VFIO,
+		LAYOUT_SYS_PCI,
+		LAYOUT_SYS_VFIO,
+		LAYOUT_SYS_GROUPS,
+		LAYOUT_SYS_CLASS_GROUPS,
+		LAYOUT_SYS_CLASS_IOMMU,
+		LAYOUT_SYS_IOMMUFD,
+		LAYOUT_SYS_VFIO_CORE,
+		LAYOUT_SYS_VFIO_PCI,
+		LAYOUT_SYS_PCI_CORE,
+		LAYOUT_SYS_TYPE1,
+		LAYOUT_SYS_IRQBYPASS,
+		LAYOUT_SYS_VIRTUAL "/vfio",
+		LAYOUT_SYS_VIRTUAL "/iommu",
+	};
+
+	add_machine(tree, machine, "/" LAYOUT_MACHINE);
 	add_common(tree, machine);
+	add_fixed(tree, machine);
+	shadow_add_modules(tree, machine);
+	shadow_add_iommus(tree, machine);
 	for (size_t i = 0; machine_device(machine, i); i++)
-		add_device(tree, machine, i);
+		shadow_add_device(tree, machine, i);
+	shadow_add_proc(tree, machine);
 	if (machine_mock(machine)) {
 		add_fault_injection(tree);
 		merge(tree, LAYOUT_SYS_DEBUG);
 	}
-	merge(tree, LAYOUT_DEV_VFIO);
-	merge(tree, LAYOUT_SYS_PCI);
-	if (machine_iommufd(machine))
-		merge(tree, LAYOUT_SYS_VFIO);
-	merge(tree, LAYOUT_SYS_GROUPS);
-	if (machine_iommufd(machine))
-		merge(tree, LAYOUT_SYS_IOMMUFD);
-	merge(tree, LAYOUT_SYS_VFIO_CORE);
-	merge(tree, LAYOUT_SYS_VFIO_PCI);
-	merge_below(tree, "/sys/devices");
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+		merge(tree, shared[i]);
+	merge_buses(tree);
 }

@@ -190,6 +190,7 @@ void tree_create(struct tree *tree)
 	bool open_to_all;
 
 	tree->root[0] = '\0';
+	tree->made[0] = '\0';
 	tree->error = 0;
 	/* A program that gives up root is to reach it, too. */
 	if (geteuid() == 0 && is_trusted(runtime, &open_to_all) && !open_to_all)
@@ -215,10 +216,17 @@ void tree_remove(struct tree *tree)
 	tree->root[0] = '\0';
 }
 
-/* Creates the directories above the last component of @real, which is below the root. */
-static int make_parents(const struct tree *tree, char *real)
+/*
+ * Creates the directories above the last component of @real, which is below the root. Most paths
+ * are in the same directory as the one before.
+ */
+static int make_parents(struct tree *tree, char *real)
 {
+	const size_t len = (size_t)(strrchr(real, '/') - real);
 	char *slash = real + strlen(tree->root);
+
+	if (strncmp(tree->made, real, len) == 0 && tree->made[len] == '\0')
+		return 0;
 
 	while ((slash = strchr(slash + 1, '/'))) {
 		int failed;
@@ -229,6 +237,8 @@ static int make_parents(const struct tree *tree, char *real)
 		if (failed && errno != EEXIST)
 			return -errno;
 	}
+	memcpy(tree->made, real, len);
+	tree->made[len] = '\0';
 	return 0;
 }
 
@@ -273,6 +283,18 @@ void tree_bytes(struct tree *tree, const char *path, mode_t mode, const void *by
 	if (write(fd, bytes, len) != (ssize_t)len || fchmod(fd, mode))
 		tree_fail(tree, -errno, path);
 	close(fd);
+}
+
+void tree_sized(struct tree *tree, const char *path, mode_t mode, uint64_t size)
+{
+	char real[PATH_MAX];
+
+	tree_bytes(tree, path, mode, "", 0);
+	if (tree->error)
+		return;
+	tree_real_path(tree, path, real);
+	if (truncate(real, (off_t)size))
+		tree_fail(tree, -errno, path);
 }
 
 void tree_text(struct tree *tree, const char *path, mode_t mode, const char *format, ...)

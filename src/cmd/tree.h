@@ -9,12 +9,14 @@
 
 #include <limits.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct tree {
 	char root[256];	     /* canonical; "": there is none */
 	int error;	     /* 0 or a negative errno */
 	char what[PATH_MAX]; /* path that failed */
+	char made[PATH_MAX]; /* the directory above the last path, which is there */
 };
 
 /*
@@ -28,6 +30,7 @@ void tree_remove(struct tree *tree);
 /* Paths are relative to the tree, as if it were "/". Missing parents are created. */
 void tree_dir(struct tree *tree, const char *path, mode_t mode);
 void tree_bytes(struct tree *tree, const char *path, mode_t mode, const void *bytes, size_t len);
+void tree_sized(struct tree *tree, const char *path, mode_t mode, uint64_t size); /* of zeros */
 void tree_text(struct tree *tree, const char *path, mode_t mode, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 

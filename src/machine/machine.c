@@ -22,21 +22,27 @@ int machine_create(struct machine **out)
 	return 0;
 }
 
+static void destroy_devices(struct machine_device *devices, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		vfio_device_destroy(devices[i].device);
+		alloc_free(devices[i].options);
+	}
+	alloc_free(devices);
+}
+
 void machine_destroy(struct machine *machine)
 {
 	if (!machine)
 		return;
-	for (size_t i = 0; i < machine->device_count; i++) {
-		vfio_device_destroy(machine->devices[i].device);
-		alloc_free(machine->devices[i].options);
-	}
+	destroy_devices(machine->devices, machine->device_count);
+	destroy_devices(machine->dropped, machine->dropped_count);
 	for (size_t i = 0; i < machine->group_count; i++)
 		iommufd_group_destroy(machine->groups[i].group);
 	while (machine->iommu_count)
 		machine_drop_iommu(machine);
 	/* After the devices, which borrow their models. */
 	machine_free_plugins(machine);
-	alloc_free(machine->devices);
 	alloc_free(machine->groups);
 	alloc_free(machine->iommu_options);
 	alloc_free(machine->iommus);
@@ -248,6 +254,24 @@ int machine_add_device(struct machine *machine, const char *text, char *error, s
 	const struct machine_error where = {error, error_size};
 
 	return machine_add_device_text(machine, text, false, &where);
+}
+
+int machine_drop_device(struct machine *machine, struct vfio_device *device)
+{
+	struct machine_device *dropped = alloc_resize(machine->dropped, machine->dropped_count + 1,
+						      sizeof(*machine->dropped));
+	size_t index = 0;
+
+	if (!dropped)
+		return -ENOMEM;
+	machine->dropped = dropped;
+	while (machine->devices[index].device != device)
+		index++;
+	dropped[machine->dropped_count++] = machine->devices[index];
+	machine->device_count--;
+	memmove(machine->devices + index, machine->devices + index + 1,
+		(machine->device_count - index) * sizeof(machine->devices[0]));
+	return 0;
 }
 
 struct vfio_device *machine_device(const struct machine *machine, size_t index)

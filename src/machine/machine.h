@@ -13,7 +13,8 @@
  * Defaults avoid what the system has in /sys: devices get the BDFs 0000:01:00.0, 0000:02:00.0, ...,
  * each a group of its own with a number above those of the system, and the lowest free index.
  *
- * Locks: none. One thread builds the machine, then it is only read.
+ * Locks: none. One thread builds the machine; then it is only read, except when a device comes or
+ * goes while no other thread reads it (base/world.h).
  */
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
@@ -76,6 +77,12 @@ int machine_format(const struct machine *machine, FILE *out);
  * made. Errors as above, with the number of the line; what the lines before it added stays.
  */
 int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size);
+
+/*
+ * Takes @device out of the machine, as if it had never been there; it lives on, as something may
+ * still refer to it, until the machine is destroyed. 0 or -ENOMEM.
+ */
+int machine_drop_device(struct machine *machine, struct vfio_device *device);
 
 /* Device @index, in the order of their N in vfioN, borrowed; NULL past the end. */
 struct vfio_device *machine_device(const struct machine *machine, size_t index);

@@ -39,6 +39,8 @@ struct machine {
 	const struct plugin_linker *linker; /* NULL: no shared object can be loaded */
 	struct machine_plugin *plugins;
 	size_t plugin_count;
+	struct machine_device *dropped;
+	size_t dropped_count;
 	enum machine_container container;
 	bool no_iommufd;
 	bool mock;

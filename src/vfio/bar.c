@@ -37,6 +37,12 @@ static bool in_msix_pending(const struct bar_access *access)
 	       access->off < end;
 }
 
+/* Of what has been pulled out, all reads are ones, and no write has an effect. */
+static bool is_gone(const struct vfio_device *device)
+{
+	return atomic_load(&device->gone);
+}
+
 /*
  * 0 or -EIO. VFIO looks after memory only: ports that do not decode read as all ones, as on a bus
  * where no device answers [CONFIG-COMMAND.1].
@@ -44,7 +50,7 @@ static bool in_msix_pending(const struct bar_access *access)
 static int check_decoding(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
 {
 	lock_assert_held(&device->lock);
-	if (device->model->bars[bar].flags & UIOMMUFD_BAR_IO)
+	if (device->model->bars[bar].flags & UIOMMUFD_BAR_IO || is_gone(device))
 		return 0;
 	return pci_config_effective(&device->config) & PCI_COMMAND_MEMORY ? 0 : -EIO;
 }
@@ -126,7 +132,7 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 		return 0;
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
-	if (rc)
+	if (rc || is_gone(device))
 		goto out;
 	if (in_msix_table(access))
 		*value = vfio_irqs_read_table(&device->irqs, access->off - model->msix_table,
@@ -137,7 +143,6 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 	else
 		*value = model_read(device, access);
 out:
-
 	lock_release(&device->lock);
 	return rc;
 }
@@ -152,14 +157,13 @@ int bar_write(const struct bar_access *access, uint64_t value)
 		return 0;
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
-	if (rc)
+	if (rc || is_gone(device))
 		goto out;
 	if (in_msix_table(access))
 		vfio_irqs_write_table(&device->irqs, access->off - table, access->size, value);
 	else if (!in_msix_pending(access))
 		model_write(device, access, value);
 out:
-
 	lock_release(&device->lock);
 	return rc;
 }
@@ -205,7 +209,7 @@ static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t
 	return bar_write(&access, value);
 }
 
-static const struct file_trap_ops bar_trap = {
+const struct file_trap_ops bar_trap = {
 	.read = trap_read,
 	.write = trap_write,
 };

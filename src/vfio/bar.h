@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/file.h"
+
 struct vfio_device;
 
 /* 1, 2, 4 or 8 bytes, aligned to their number and inside the BAR. */
@@ -29,6 +31,9 @@ int bar_write(const struct bar_access *access, uint64_t value);
 
 /* Whether the BAR at @offset of @device's file decodes, i.e. answers at all. */
 bool bar_decodes_at(struct vfio_device *device, uint64_t offset);
+
+/* Of mapped BARs; the cookie is the device, the offset that of its file. */
+extern const struct file_trap_ops bar_trap;
 
 /* Whether programs may map BAR @bar. */
 bool bar_is_mappable(const struct vfio_device *device, unsigned int bar);

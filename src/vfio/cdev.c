@@ -336,6 +336,8 @@ static void cdev_release(struct uiommufd_file *file)
 		vfio_group_release_cdev(device->group);
 	}
 	alloc_free(cdev);
+	/* Last: whoever waits for the device takes it away then. */
+	atomic_fetch_sub(&device->files, 1);
 }
 
 const struct file_ops vfio_cdev_ops = {
@@ -355,34 +357,44 @@ static const struct file_ops shared_ops = {
 	.release = cdev_release,
 };
 
-static struct device_file *create_file(struct vfio_device *device, const struct file_ops *ops)
+/* -ENODEV: the device is not bound (see presence.c). */
+static int create_file(struct vfio_device *device, const struct file_ops *ops,
+		       struct device_file **out)
 {
 	struct device_file *file = alloc_zeroed(sizeof(*file));
 
 	if (!file)
-		return NULL;
+		return -ENOMEM;
+	atomic_fetch_add(&device->files, 1);
+	if (!vfio_device_is_bound(device)) {
+		atomic_fetch_sub(&device->files, 1);
+		alloc_free(file);
+		return -ENODEV;
+	}
 	file_init(&file->file, ops, FILE_SEEKABLE);
 	file->device = device;
-	return file;
+	*out = file;
+	return 0;
 }
 
 int vfio_device_open(struct vfio_device *device, struct uiommufd_file **out)
 {
-	struct device_file *file = create_file(device, &device->file_ops);
+	struct device_file *file;
+	int rc = create_file(device, &device->file_ops, &file);
 
-	if (!file)
-		return -ENOMEM;
-	*out = &file->file;
-	return 0;
+	if (!rc)
+		*out = &file->file;
+	return rc;
 }
 
 int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *group,
 			    struct uiommufd_file **out)
 {
-	struct device_file *file = create_file(device, &shared_ops);
+	struct device_file *file;
+	int rc = create_file(device, &shared_ops, &file);
 
-	if (!file)
-		return -ENOMEM;
+	if (rc)
+		return rc;
 	file->group = file_get(group);
 	*out = &file->file;
 	return 0;

@@ -12,6 +12,11 @@
 #include "base/caller.h"
 #include "base/sys.h"
 
+/* Missing in older headers. */
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
 void fd_close(int fd)
 {
 	(void)sys_close(fd);
@@ -57,14 +62,40 @@ static int ready(int fd, short events, const struct timespec *timeout)
 	return rc < 0 ? (int)rc : pfd.revents & events;
 }
 
-void eventfd_notify(int own)
+static void notify(int own)
 {
 	static const uint64_t one = 1;
 	static const struct timespec now;
 
 	/* A write to a full counter would wait for a reader. */
-	if (own >= 0 && ready(own, POLLOUT, &now) > 0)
+	if (ready(own, POLLOUT, &now) > 0)
 		(void)sys_write(own, &one, sizeof(one));
+}
+
+/* Of a thread with a table of descriptors of its own: the process, plus one; 0: of any other. */
+static __thread int apart __attribute__((tls_model("initial-exec")));
+
+void eventfd_thread_is_apart(int pidfd)
+{
+	apart = pidfd + 1;
+}
+
+void eventfd_notify(int own)
+{
+	int copy;
+
+	if (own < 0)
+		return;
+	if (!apart) {
+		notify(own);
+		return;
+	}
+	copy = (int)sys_call(SYS_pidfd_getfd, apart - 1, own, 0, 0, 0, 0);
+	if (copy < 0)
+		return;
+	notify(copy);
+	/* Not sys_close(), which would take it for a number that the program's table keeps. */
+	(void)sys_call(SYS_close, copy, 0, 0, 0, 0, 0);
 }
 
 bool eventfd_wait(int own)

@@ -23,6 +23,13 @@ void eventfd_drop(int own);
  */
 void eventfd_notify(int own);
 
+/*
+ * The calling thread has a table of descriptors of its own: from now on it notifies through @pidfd,
+ * a descriptor in that table for the process, whose first thread has the table that eventfds are
+ * in.
+ */
+void eventfd_thread_is_apart(int pidfd);
+
 /* Waits until the counter is not 0, and clears it. False: the descriptor is unusable. */
 bool eventfd_wait(int own);
 

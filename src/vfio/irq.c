@@ -2,6 +2,7 @@
 /* Interrupts: see irq.h. Eventfds are closed without irqs->lock, which delivery waits for. */
 #include "vfio/irq.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/pci_regs.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "vfio/eventfd.h"
-#include "vfio/thread.h"
+#include "vfio/irq_internal.h"
 
 enum {
 	DATA_NONE = VFIO_IRQ_SET_DATA_NONE,
@@ -32,8 +33,7 @@ static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 	eventfd_notify(irqs->intx_fd);
 }
 
-/* Masks or unmasks INTx. The command register's mask stays: only the register takes it away. */
-static void set_masked(struct device_irqs *irqs, bool masked) REQUIRES(irqs->lock)
+void irqs_set_masked(struct device_irqs *irqs, bool masked)
 {
 	lock_assert_held(&irqs->lock);
 	irqs->masked = masked || irqs->intx_disabled;
@@ -163,87 +163,6 @@ void vfio_irqs_reset(struct device_irqs *irqs)
 	lock_release(&irqs->lock);
 }
 
-/*
- * ---- the eventfd that unmasks INTx (SET_IRQS with UNMASK and EVENTFD) ----
- *
- * A thread waits for it. To make the thread look at what changed, the eventfd itself is notified,
- * which the program cannot tell, as only the thread reads it: so no further descriptor is needed
- * in the program's process.
- */
-
-static void *watch_thread(void *arg)
-{
-	struct device_irqs *irqs = arg;
-	struct irq_watch *watch = &irqs->unmask;
-	bool usable;
-	int fd;
-
-	lock_acquire(&irqs->lock);
-	while ((fd = watch->fd) >= 0) {
-		lock_release(&irqs->lock);
-		usable = eventfd_wait(fd);
-		lock_acquire(&irqs->lock);
-		/* A program can close descriptors that are not its own. */
-		while (!usable && !watch->change)
-			lock_wait(&irqs->lock, &watch->changed);
-		if (watch->change) {
-			watch->fd = watch->next;
-			watch->change = false;
-			pthread_cond_broadcast(&watch->changed);
-			continue;
-		}
-		set_masked(irqs, false);
-	}
-	lock_release(&irqs->lock);
-	return NULL;
-}
-
-/* Makes the thread wait for @fd from now on, or end (-1). */
-static void change(struct device_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
-{
-	struct irq_watch *watch = &irqs->unmask;
-	int old = watch->fd;
-
-	lock_assert_held(&irqs->set_lock);
-	lock_acquire(&irqs->lock);
-	watch->next = fd;
-	watch->change = true;
-	pthread_cond_broadcast(&watch->changed);
-	eventfd_notify(old);
-	while (watch->change)
-		lock_wait(&irqs->lock, &watch->changed);
-	lock_release(&irqs->lock);
-	eventfd_drop(old);
-	if (fd < 0) {
-		pthread_join(watch->thread, NULL);
-		watch->running = false;
-	}
-}
-
-/*
- * Installs @fd (taken on success; -1: none) as the eventfd that unmasks INTx. 0, or -ENOMEM if
- * there was none before.
- */
-static int set_unmask_fd(struct device_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
-{
-	struct irq_watch *watch = &irqs->unmask;
-
-	lock_assert_held(&irqs->set_lock);
-	if (watch->running) {
-		change(irqs, fd);
-		return 0;
-	}
-	if (fd < 0)
-		return 0;
-	watch->fd = fd;
-	if (thread_start(&watch->thread, watch_thread, irqs)) {
-		watch->fd = -1;
-		return -ENOMEM;
-	}
-	watch->running = true;
-	return 0;
-}
-
 /* ---- eventfds ---- */
 
 /* Puts @fd in place of *@slot and drops what was there. */
@@ -299,7 +218,7 @@ static void end_index(struct device_irqs *irqs, enum irq_index index) REQUIRES(i
 	irqs->msi_control &= (uint16_t)~PCI_MSI_FLAGS_ENABLE;
 	lock_release(&irqs->lock);
 
-	(void)set_unmask_fd(irqs, -1);
+	(void)irqs_set_unmask_fd(irqs, -1);
 	replace_fd(irqs, &irqs->intx_fd, -1);
 	for (unsigned int i = 0; i < vectors; i++)
 		set_vector(irqs, index, i, -1);
@@ -389,14 +308,14 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 		rc = take_fd(request, 0, &fd);
 		if (rc)
 			return rc;
-		rc = set_unmask_fd(irqs, fd);
+		rc = irqs_set_unmask_fd(irqs, fd);
 		if (rc)
 			eventfd_drop(fd);
 		return rc;
 	}
 	if (request_acts(request, 0)) {
 		lock_acquire(&irqs->lock);
-		set_masked(irqs, masked);
+		irqs_set_masked(irqs, masked);
 		lock_release(&irqs->lock);
 	}
 	return 0;
@@ -484,6 +403,14 @@ static int msi_trigger(struct device_irqs *irqs, const struct irq_request *reque
 			eventfd_notify(irqs->vector_fds[request->start + i]);
 	lock_release(&irqs->lock);
 	return 0;
+}
+
+void vfio_irqs_raise(struct device_irqs *irqs, enum irq_index index)
+{
+	assert(index == IRQ_ERR || index == IRQ_REQ);
+	lock_acquire(&irqs->lock);
+	eventfd_notify(irqs->event_fds[index - IRQ_ERR]);
+	lock_release(&irqs->lock);
 }
 
 /* ERR and REQ: one eventfd each. */
@@ -598,16 +525,4 @@ void vfio_irqs_destroy(struct device_irqs *irqs)
 	lock_destroy(&irqs->set_lock);
 	alloc_free(irqs->vector_fds);
 	msix_destroy(&irqs->table);
-}
-
-void vfio_irqs_fork_child(struct device_irqs *irqs)
-{
-	struct irq_watch *watch = &irqs->unmask;
-
-	lock_assert_held(&irqs->set_lock);
-	lock_assert_held(&irqs->lock);
-	pthread_cond_init(&watch->changed, NULL);
-	watch->running = false;
-	eventfd_drop(watch->fd);
-	watch->fd = -1;
 }

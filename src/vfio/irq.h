@@ -91,6 +91,9 @@ void vfio_irqs_destroy(struct device_irqs *irqs);
  */
 int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request);
 
+/* Notifies the eventfd of ERR or REQ, if there is one. */
+void vfio_irqs_raise(struct device_irqs *irqs, enum irq_index index);
+
 /* Drops all eventfds and deasserts the line. */
 void vfio_irqs_disable(struct device_irqs *irqs);
 

@@ -311,6 +311,13 @@ void pci_config_init(struct pci_config *config, const struct uiommufd_model *mod
 	add_model_ext_caps(config, model);
 }
 
+void pci_config_vanish(struct pci_config *config)
+{
+	memset(config->bytes, 0xff, sizeof(config->bytes));
+	memset(config->writable, 0, sizeof(config->writable));
+	config->vanished = true;
+}
+
 void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, uint32_t len)
 {
 	memcpy(buf, config->bytes + off, len);
@@ -319,6 +326,8 @@ void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, u
 /* Sets the bits of @mask in the 16-bit register at @off to @value. */
 static void set_field(struct pci_config *config, uint32_t off, uint16_t mask, unsigned int value)
 {
+	if (config->vanished)
+		return;
 	put(config->bytes, off, (get16(config->bytes, off) & ~mask) | value, 2);
 }
 
@@ -378,6 +387,8 @@ uint16_t pci_config_effective(const struct pci_config *config)
 {
 	const uint16_t command = pci_config_command(config);
 
+	if (config->vanished)
+		return 0;
 	if (power_state(config) == PCI_D0)
 		return command;
 	return command & (uint16_t) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);

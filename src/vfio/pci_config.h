@@ -32,6 +32,7 @@ struct pci_window {
 
 struct pci_config {
 	uint32_t size;
+	bool vanished;
 	uint8_t msi, msix, express; /* offsets of the capabilities; 0: none */
 	uint8_t pm, vpd, af;
 	uint8_t *vpd_bytes; /* what is behind VPD; borrowed, from the device. NULL: not valid */
@@ -60,6 +61,9 @@ void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
  */
 void pci_config_init(struct pci_config *config, const struct uiommufd_model *model,
 		     const struct pci_window windows[PCI_BARS]);
+
+/* Nothing answers any more: all registers read as ones, and no write changes them. */
+void pci_config_vanish(struct pci_config *config);
 
 /* Read and write without side effects. The range is inside the config space. */
 void pci_config_read(const struct pci_config *config, uint32_t off, void *buf, uint32_t len);

@@ -33,6 +33,12 @@ static int check_master(const struct vfio_device *device, const char *what, uint
 	lock_assert_none_from(LOCK_NONE);
 	if (atomic_load(&device->bus_master))
 		return 0;
+	if (atomic_load(&device->gone)) {
+		log_fault("%s: DMA %s of %zu bytes at IOVA 0x%llx is refused: the device has been "
+			  "pulled out",
+			  device->name, what, len, (unsigned long long)iova);
+		return -EFAULT;
+	}
 	log_fault("%s: DMA %s of %zu bytes at IOVA 0x%llx is refused: bus mastering is off "
 		  "(command register, bit 2)",
 		  device->name, what, len, (unsigned long long)iova);

@@ -21,10 +21,17 @@
 #include "vfio/vfio_internal.h"
 
 enum {
-	ENTRY_LIMIT = 65535 /* mappings, the default of the module's parameter */
+	ENTRY_LIMIT = 65535 /* mappings, unless the module's parameter says otherwise */
 };
 
 /* ---- the driver ---- */
+
+static unsigned int (*entry_limit)(void);
+
+void vfio_set_entry_limit(unsigned int (*limit)(void))
+{
+	entry_limit = limit;
+}
 
 void type1_init(struct type1 *type1)
 {
@@ -60,7 +67,8 @@ int type1_start(struct type1 *type1, bool v2)
 	object_publish(&type1->ioas->object);
 	type1->v2 = v2;
 	type1->dirty = false;
-	type1->avail = ENTRY_LIMIT;
+	type1->limit = entry_limit ? entry_limit() : ENTRY_LIMIT;
+	type1->avail = type1->limit;
 	return 0;
 }
 
@@ -326,7 +334,7 @@ static int remove_range(struct type1 *type1, struct iova_range range, uint64_t *
 	after = ioas->areas.count;
 	lock_release(&ioas->lock);
 	type1->avail += (uint32_t)(before - after);
-	assert(type1->avail + after == ENTRY_LIMIT);
+	assert(type1->avail + after == type1->limit);
 	return rc;
 }
 

@@ -29,6 +29,7 @@ struct type1 {
 	struct ioas *ioas;	 /* a user of it */
 	bool v2;		 /* VFIO_TYPE1v2_IOMMU */
 	bool dirty;		 /* dirty tracking is on */
+	uint32_t limit;		 /* as many mappings as there may be */
 	uint32_t avail;		 /* MAPs that are still possible */
 	struct iova_set invalid; /* mappings whose address the program has taken back */
 };

@@ -16,6 +16,8 @@
 
 #include "base/file.h"
 #include "iommufd/entry/ctx_file.h"
+#include "vfio/pci_raw.h"
+#include "vfio/presence.h"
 
 /* A PCI address. */
 struct pci_bdf {
@@ -57,16 +59,23 @@ struct pci_bdf vfio_device_bdf(const struct vfio_device *device);
 /* The device as its model and embedding programs see it. */
 struct uiommufd_device *vfio_device_dev(struct vfio_device *device);
 
-/* open() of the cdev: a new file with one reference. 0 or -ENOMEM. */
+/* open() of the cdev: a new file with one reference. 0; -ENODEV: it is not bound; -ENOMEM. */
 int vfio_device_open(struct vfio_device *device, struct uiommufd_file **file);
 
 /*
- * open() of the node of @device's group. 0; -EBUSY: it is open, or a cdev of it is bound; -ENOMEM.
+ * open() of the node of @device's group. 0; -EBUSY: it is open, or a cdev of it is bound; -ENODEV:
+ * none of its devices is bound; -ENOMEM.
  */
 int vfio_group_open(struct vfio_device *device, struct uiommufd_file **file);
 
 /* open() of a container with the type1 driver, with no group in it. 0 or -ENOMEM. */
 int vfio_container_open(struct uiommufd_file **file);
+
+/*
+ * Who tells the most mappings that a container may have, asked by SET_IOMMU [TYPE1-PROCESSES]; as
+ * vfio_set_mapping_finder() below. Without it they are 65535.
+ */
+void vfio_set_entry_limit(unsigned int (*limit)(void));
 
 /* Where an address of the program is in the registers of a device that it has mapped. */
 struct vfio_mapping {
@@ -89,17 +98,6 @@ void vfio_set_mapping_finder(const struct vfio_mapping_finder *finder);
 
 /* The device of a file of its cdev or from its group, borrowed; NULL: of another file. */
 struct vfio_device *vfio_device_from_file(struct uiommufd_file *file);
-
-/*
- * Config space as the file "config" in sysfs shows it: copies up to @len bytes at @off to @buf, in
- * this process. Returns how many; 0 past the end.
- */
-size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *buf, size_t len);
-
-/* BAR @bar as sysfs' "resource" file shows it: start, end and flags of its window; all 0 for none.
- */
-void vfio_device_resource(const struct vfio_device *device, unsigned int bar, uint64_t *start,
-			  uint64_t *end, uint64_t *flags);
 
 /*
  * fork: vfio_fork_prepare() stops the threads of all devices, so that the child finds the devices

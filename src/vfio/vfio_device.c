@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/pci_regs.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,7 +116,7 @@ static int copy_vpd(struct vfio_device *device)
 	return 0;
 }
 
-/* The registers as they are when the device is powered up. */
+/* The registers as they are when the device is powered up, or as sysfs has left them. */
 static void init_config(struct vfio_device *device)
 {
 	pci_config_init(&device->config, device->model, device->windows);
@@ -123,6 +124,10 @@ static void init_config(struct vfio_device *device)
 	device->config.vpd_size = (uint32_t)device->model->vpd_size;
 	if (atomic_load(&device->multifunction))
 		pci_config_set_multifunction(&device->config);
+	if (device->at_rest)
+		memcpy(device->config.bytes, device->at_rest, device->config.size);
+	if (atomic_load(&device->gone))
+		pci_config_vanish(&device->config);
 }
 
 static void set_multifunction(struct vfio_device *device)
@@ -198,6 +203,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	meet_neighbours(device);
 	cds_list_add_tail(&device->link, &registry);
 	lock_release(&vfio_registry_lock);
+	atomic_store(&device->resets, UINT_MAX);
 	*out = device;
 	return 0;
 
@@ -240,14 +246,15 @@ void vfio_device_destroy(struct vfio_device *device)
 	lock_destroy(&device->bind_lock);
 	iommu_endpoint_destroy(device->endpoint);
 	free_options(device);
+	alloc_free(device->at_rest);
 	alloc_free(device->vpd);
 	alloc_free(device);
 }
 
-/* Does what follows from the command register. */
-static void apply_command(struct vfio_device *device) REQUIRES(device->lock)
+void vfio_device_apply_command(struct vfio_device *device)
 {
-	const bool master = pci_config_effective(&device->config) & PCI_COMMAND_MASTER;
+	const bool master = pci_config_effective(&device->config) & PCI_COMMAND_MASTER &&
+			    !atomic_load(&device->gone);
 
 	lock_assert_held(&device->lock);
 	atomic_store(&device->bus_master, master);
@@ -265,43 +272,47 @@ static void reset_model(struct vfio_device *device) REQUIRES(device->lock)
 	vfio_irqs_reset(&device->irqs);
 }
 
-/* @command: the command register then; NULL: the device decodes what it has [CONFIG-OPEN]. */
-static void power_up(struct vfio_device *device, const uint16_t *command)
+/* What the command register is while the device is open: it decodes what it has [CONFIG-OPEN]. */
+static uint16_t open_command(const struct vfio_device *device)
+{
+	uint16_t command = pci_config_command(&device->config);
+
+	for (unsigned int i = 0; i < PCI_BARS; i++) {
+		if (device->windows[i].size)
+			command |= device->model->bars[i].flags & UIOMMUFD_BAR_IO
+					   ? PCI_COMMAND_IO
+					   : PCI_COMMAND_MEMORY;
+	}
+	return command & (uint16_t) ~(PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+}
+
+static void power_up(struct vfio_device *device, bool open)
 {
 	vfio_work_hold(&device->work);
 	lock_acquire(&device->lock);
 	init_config(device);
-	if (command)
-		pci_config_set_command(&device->config, *command);
-	pci_view_init(&device->view, &device->config);
-	apply_command(device);
+	if (!atomic_load(&device->gone))
+		pci_config_set_command(&device->config,
+				       open ? open_command(device) : PCI_COMMAND_INTX_DISABLE);
+	/* The view of a device that has been pulled out stays what it was. */
+	if (!atomic_load(&device->gone))
+		pci_view_init(&device->view, &device->config);
+	vfio_device_apply_command(device);
 	reset_model(device);
 	lock_release(&device->lock);
 	vfio_work_release(&device->work);
 }
 
-/*
- * Whether the device can be reset alone: by itself, or by the bridge above it if there is one and
- * no other device below it.
- */
-static bool can_reset(struct vfio_device *device)
-{
-	return pci_config_has_flr(&device->config) || pci_config_has_af_flr(&device->config) ||
-	       pci_config_has_d3_reset(&device->config) ||
-	       (device->bdf.bus != 0 && !atomic_load(&device->shares_bus));
-}
-
 void vfio_device_enable(struct vfio_device *device)
 {
 	lock_assert_held(&device->bind_lock);
-	power_up(device, NULL);
-	device->resettable = can_reset(device);
+	power_up(device, true);
+	device->resettable = vfio_device_reset_methods(device) != 0;
+	atomic_store(&device->enabled, true);
 }
 
 void vfio_device_disable(struct vfio_device *device)
 {
-	const uint16_t closed = PCI_COMMAND_INTX_DISABLE;
-
 	lock_assert_held(&device->bind_lock);
 	vfio_feature_disable(device);
 	vfio_ioeventfds_stop(&device->ioeventfds);
@@ -309,7 +320,8 @@ void vfio_device_disable(struct vfio_device *device)
 	iommufd_device_refuse_pages(device->iommufd, true);
 	vfio_work_stop(&device->work);
 	vfio_irqs_disable(&device->irqs);
-	power_up(device, &closed);
+	power_up(device, false);
+	atomic_store(&device->enabled, false);
 	assert(device->irqs.active == IRQ_NONE && device->ioeventfds.epoll < 0);
 	assert(!atomic_load(&device->bus_master));
 }
@@ -324,7 +336,7 @@ void vfio_device_reset(struct vfio_device *device)
 		iommufd_device_refuse_pages(device->iommufd, false);
 	lock_acquire(&device->lock);
 	pci_config_wake(&device->config);
-	apply_command(device);
+	vfio_device_apply_command(device);
 	reset_model(device);
 	lock_release(&device->lock);
 	vfio_work_release(&device->work);
@@ -347,9 +359,11 @@ bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf
 	lock_assert_held(&device->lock);
 	pci_config_show_irqs(&device->config, &status);
 	effects = pci_view_write(&device->view, off, buf, len, &status);
+	if (atomic_load(&device->gone))
+		pci_config_vanish(&device->config);
 	if (effects & PCI_EFFECT_MSI)
 		vfio_irqs_set_msi_control(&device->irqs, pci_view_msi_control(&device->view));
-	apply_command(device);
+	vfio_device_apply_command(device);
 	return effects & PCI_EFFECT_RESET;
 }
 
@@ -378,50 +392,6 @@ struct pci_bdf vfio_device_bdf(const struct vfio_device *device)
 struct uiommufd_device *vfio_device_dev(struct vfio_device *device)
 {
 	return &device->dev;
-}
-
-size_t vfio_device_config_read(struct vfio_device *device, uint64_t off, void *buf, size_t len)
-{
-	struct pci_irq_status status = vfio_irqs_status(&device->irqs);
-
-	if (off >= device->config.size)
-		return 0;
-	len = min_u64(len, device->config.size - off);
-	lock_acquire(&device->lock);
-	pci_config_show_irqs(&device->config, &status);
-	pci_config_read(&device->config, (uint32_t)off, buf, (uint32_t)len);
-	lock_release(&device->lock);
-	return len;
-}
-
-void vfio_device_resource(const struct vfio_device *device, unsigned int bar, uint64_t *start,
-			  uint64_t *end, uint64_t *flags)
-{
-	/* Flags of a resource, as sysfs shows them. */
-	enum {
-		RESOURCE_IO = 0x100,
-		RESOURCE_MEM = 0x200,
-		RESOURCE_PREFETCH = 0x2000,
-		RESOURCE_SIZEALIGN = 0x40000,
-		RESOURCE_MEM_64 = 0x100000,
-	};
-	unsigned int kind;
-
-	*start = *end = *flags = 0;
-	if (bar >= PCI_BARS || !device->windows[bar].size)
-		return;
-	kind = device->model->bars[bar].flags;
-	*start = device->windows[bar].start;
-	*end = *start + device->windows[bar].size - 1;
-	*flags = RESOURCE_SIZEALIGN;
-	if (kind & UIOMMUFD_BAR_IO)
-		*flags |= RESOURCE_IO | PCI_BASE_ADDRESS_SPACE_IO;
-	else
-		*flags |= RESOURCE_MEM;
-	if (kind & UIOMMUFD_BAR_64)
-		*flags |= RESOURCE_MEM_64 | PCI_BASE_ADDRESS_MEM_TYPE_64;
-	if (kind & UIOMMUFD_BAR_PREFETCH)
-		*flags |= RESOURCE_PREFETCH | PCI_BASE_ADDRESS_MEM_PREFETCH;
 }
 
 /* ---- fork ---- */

@@ -31,24 +31,7 @@
 #include "base/check.h"
 #include "iommufd/compat/compat.h"
 #include "vfio/container.h"
-#include "vfio/vfio_internal.h"
-
-struct vfio_group {
-	struct iommufd_group *iommufd; /* borrowed: outlives the devices */
-	struct cds_list_head link;     /* in the registry, whose lock guards @devices */
-	struct cds_list_head devices;  /* struct vfio_device.group_link */
-	char path[32];
-	struct file_ops file_ops; /* of the node: group_ops with @path as name */
-
-	struct lock lock;   /* guards what follows */
-	bool open;	    /* the node */
-	unsigned int cdevs; /* claims: cdevs that are bound, or being bound */
-
-	struct lock use_lock;		     /* guards what follows */
-	struct uiommufd_file *container;     /* a reference, or NULL: none is set */
-	unsigned int open_devices;	     /* with files from the group */
-	struct cds_list_head container_link; /* in the container, whose lock guards it */
-};
+#include "vfio/group_internal.h"
 
 struct group_file {
 	struct uiommufd_file file;
@@ -128,14 +111,15 @@ void vfio_group_leave(struct vfio_device *device)
 	lock_release(&registry_lock);
 }
 
-/* The device called @name, borrowed, or NULL. Devices outlive every file. */
-static struct vfio_device *find_device(struct vfio_group *group, const char *name)
+struct vfio_device *vfio_group_find_device(struct vfio_group *group,
+					   bool (*is_it)(const struct vfio_device *, const char *),
+					   const char *name)
 {
 	struct vfio_device *device, *found = NULL;
 
 	lock_acquire(&registry_lock);
 	cds_list_for_each_entry (device, &group->devices, group_link) {
-		if (strcmp(vfio_device_name(device), name) == 0)
+		if (vfio_device_is_bound(device) && is_it(device, name))
 			found = device;
 	}
 	lock_release(&registry_lock);
@@ -168,6 +152,7 @@ void vfio_group_release_cdev(struct vfio_group *group)
 static long get_status(struct vfio_group *group, struct uiommufd_caller *caller, uint64_t arg)
 {
 	struct vfio_group_status status;
+	bool revoked;
 
 	if (caller_read(caller, &status, arg, sizeof(status)))
 		return -EFAULT;
@@ -175,11 +160,14 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 		return -EINVAL;
 	status.flags = 0;
 	lock_acquire(&group->use_lock);
+	revoked = group->revoked;
 	if (group->container)
 		status.flags = VFIO_GROUP_FLAGS_VIABLE | VFIO_GROUP_FLAGS_CONTAINER_SET;
 	else if (!iommufd_group_owner(group->iommufd))
 		status.flags = VFIO_GROUP_FLAGS_VIABLE;
 	lock_release(&group->use_lock);
+	if (revoked)
+		return -ENODEV;
 	return caller_write(caller, arg, &status, sizeof(status));
 }
 
@@ -194,6 +182,8 @@ static int join_container(struct vfio_group *group, struct uiommufd_file *contai
 	lock_assert_held(&group->use_lock);
 	if (group->container)
 		return -EINVAL;
+	if (group->revoked)
+		return -ENODEV;
 	if (type1)
 		rc = vfio_container_add(type1, group);
 	else if (ctx)
@@ -247,6 +237,42 @@ static long set_container(struct vfio_group *group, struct uiommufd_caller *call
 	lock_release(&group->use_lock);
 	file_put(container);
 	return rc;
+}
+
+/* Whether one of the devices of @group is bound to vfio-pci. */
+static bool has_bound_device(struct vfio_group *group)
+{
+	struct vfio_device *device;
+	bool has = false;
+
+	lock_acquire(&registry_lock);
+	cds_list_for_each_entry (device, &group->devices, group_link) {
+		if (vfio_device_is_bound(device))
+			has = true;
+	}
+	lock_release(&registry_lock);
+	return has;
+}
+
+void vfio_group_revoke(struct vfio_group *group)
+{
+	struct uiommufd_file *container = NULL;
+
+	lock_acquire(&group->use_lock);
+	if (!has_bound_device(group) && !group->open_devices) {
+		group->revoked = true;
+		container = leave_container(group);
+	}
+	lock_release(&group->use_lock);
+	if (container)
+		file_put(container);
+}
+
+void vfio_group_revive(struct vfio_group *group)
+{
+	lock_acquire(&group->use_lock);
+	group->revoked = false;
+	lock_release(&group->use_lock);
 }
 
 static long unset_container(struct vfio_group *group)
@@ -312,177 +338,6 @@ struct vfio_group *vfio_group_at(struct cds_list_head *link)
 	return cds_list_entry(link, struct vfio_group, container_link);
 }
 
-/* ---- GET_DEVICE_FD ---- */
-
-/* The longest argument, its NUL included. */
-#define MAX_NAME PAGE_SIZE
-
-/*
- * Copies the caller's string at @arg to @name, truncated to @size. -EFAULT; -EINVAL: longer than
- * MAX_NAME. Never reads from a page behind the one with the NUL.
- */
-static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name, size_t size)
-{
-	char part[64];
-	const char *end = NULL;
-	uint64_t len;
-
-	for (uint64_t done = 0; !end && done < MAX_NAME; done += len) {
-		len = min_u64(sizeof(part) - (arg + done) % sizeof(part), MAX_NAME - done);
-		if (caller_read(caller, part, arg + done, len))
-			return -EFAULT;
-		end = memchr(part, '\0', len);
-		if (done < size)
-			memcpy(name + done, part, min_u64(len, size - done));
-	}
-	name[size - 1] = '\0';
-	return end ? 0 : -EINVAL;
-}
-
-/* Binds the device to @context and attaches it to the compatibility IOAS. */
-static int bind_to(struct vfio_device *device, struct uiommufd_file *context)
-	REQUIRES(device->bind_lock)
-{
-	struct iommufd_ctx *ctx = iommufd_ctx_from_file(context);
-	uint32_t ioas_id, id;
-	int rc;
-
-	lock_assert_held(&device->bind_lock);
-	rc = iommufd_compat_ioas_id(ctx, &ioas_id);
-	if (rc)
-		return rc;
-	rc = vfio_device_bind(device, ctx, &id);
-	if (rc)
-		return rc;
-	rc = iommufd_device_attach(device->iommufd, NO_PASID, &ioas_id);
-	if (rc)
-		vfio_device_unbind(device);
-	return rc;
-}
-
-/* Makes the device ready for its first file: on a container that is bound already, else on one. */
-static int begin_use(struct vfio_device *device, struct uiommufd_file *container)
-	REQUIRES(device->bind_lock)
-{
-	lock_assert_held(&device->bind_lock);
-	if (!device->attached)
-		return bind_to(device, container);
-	vfio_device_enable(device);
-	return 0;
-}
-
-/* The device's last file is closed. */
-static void end_use(struct vfio_device *device) REQUIRES(device->bind_lock)
-{
-	lock_assert_held(&device->bind_lock);
-	if (!device->attached) {
-		vfio_device_unbind(device);
-		return;
-	}
-	vfio_device_disable(device);
-	/* The container keeps it bound. */
-	iommufd_device_refuse_pages(device->iommufd, false);
-}
-
-/* Counts one more file of @device, whose group has a container. */
-static int share_device(struct vfio_device *device) REQUIRES(device->group->use_lock)
-{
-	int rc = 0;
-
-	lock_assert_held(&device->group->use_lock);
-	lock_acquire(&device->bind_lock);
-	if (!device->group_files) {
-		rc = begin_use(device, device->group->container);
-		if (rc)
-			goto out;
-		device->group->open_devices++;
-	}
-	device->group_files++;
-out:
-	lock_release(&device->bind_lock);
-	return rc;
-}
-
-void vfio_device_unshare(struct vfio_device *device)
-{
-	struct vfio_group *group = device->group;
-
-	lock_acquire(&group->use_lock);
-	lock_acquire(&device->bind_lock);
-	assert(device->group_files && group->open_devices);
-	if (--device->group_files == 0) {
-		end_use(device);
-		group->open_devices--;
-	}
-	lock_release(&device->bind_lock);
-	lock_release(&group->use_lock);
-}
-
-/* What a group and its container need for a device to be opened. */
-static int check_usable(struct vfio_group *group) REQUIRES(group->use_lock)
-{
-	struct vfio_container *type1;
-
-	lock_assert_held(&group->use_lock);
-	if (!group->container)
-		return -EINVAL;
-	type1 = vfio_container_from_file(group->container);
-	return type1 && !vfio_container_has_driver(type1) ? -EINVAL : 0;
-}
-
-/* Counts a file of @device, if it can be opened. */
-static int use_device(struct vfio_device *device)
-{
-	int rc;
-
-	lock_acquire(&device->group->use_lock);
-	rc = check_usable(device->group);
-	if (!rc)
-		rc = share_device(device);
-	lock_release(&device->group->use_lock);
-	return rc;
-}
-
-/* Gives the caller @file of @device. The number comes first [TYPE1-GET-DEVICE-FD.3]. */
-static long give_device(struct uiommufd_caller *caller, struct vfio_device *device,
-			struct uiommufd_file *file)
-{
-	long fd = caller_install_file(caller, file_get(file), O_CLOEXEC);
-	int rc;
-
-	if (fd < 0) {
-		file_put(file);
-		return fd;
-	}
-	rc = use_device(device);
-	if (rc) {
-		caller_uninstall_file(caller, (int)fd);
-		return rc;
-	}
-	vfio_device_file_ready(file);
-	return fd;
-}
-
-static long get_device_fd(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t arg)
-{
-	struct uiommufd_file *device_file;
-	struct vfio_device *device;
-	char name[32];
-	long rc = get_name(caller, arg, name, sizeof(name));
-
-	if (rc)
-		return rc;
-	device = find_device(group_of(file), name);
-	if (!device)
-		return -ENODEV;
-	rc = vfio_device_open_shared(device, file, &device_file);
-	if (rc)
-		return rc;
-	rc = give_device(caller, device, device_file);
-	file_put(device_file);
-	return rc;
-}
-
 /* ---- the file ---- */
 
 static long group_ioctl(struct uiommufd_file *file, struct uiommufd_caller *caller,
@@ -496,7 +351,7 @@ static long group_ioctl(struct uiommufd_file *file, struct uiommufd_caller *call
 	case VFIO_GROUP_UNSET_CONTAINER:
 		return unset_container(group_of(file));
 	case VFIO_GROUP_GET_DEVICE_FD:
-		return get_device_fd(file, caller, arg);
+		return vfio_group_get_device_fd(group_of(file), file, caller, arg);
 	default:
 		return -ENOTTY;
 	}
@@ -527,9 +382,12 @@ static const struct file_ops group_ops = {
 int vfio_group_open(struct vfio_device *device, struct uiommufd_file **out)
 {
 	struct vfio_group *group = device->group;
-	struct group_file *file = alloc_zeroed(sizeof(*file));
+	struct group_file *file;
 	bool busy;
 
+	if (!has_bound_device(group))
+		return -ENODEV;
+	file = alloc_zeroed(sizeof(*file));
 	if (!file)
 		return -ENOMEM;
 	lock_acquire(&group->lock);

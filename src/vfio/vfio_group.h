@@ -31,6 +31,13 @@ void vfio_group_release_cdev(struct vfio_group *group);
 int vfio_group_attach(struct vfio_group *group, struct iommufd_ctx *ctx, uint32_t ioas_id);
 void vfio_group_detach(struct vfio_group *group);
 
+/*
+ * The last of its devices that was bound to vfio-pci is not any more: the group leaves its
+ * container and refuses what needs a device. Nothing happens if one is bound. And back.
+ */
+void vfio_group_revoke(struct vfio_group *group);
+void vfio_group_revive(struct vfio_group *group);
+
 /* Its place in the list of a container, whose lock guards it; and the group at such a place. */
 struct cds_list_head *vfio_group_link(struct vfio_group *group);
 struct vfio_group *vfio_group_at(struct cds_list_head *link);

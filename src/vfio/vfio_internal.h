@@ -65,12 +65,18 @@ struct vfio_device {
 	bool attached;			/* by the group's container, which owns it */
 	unsigned int group_files;	/* files from the group, which use it together */
 	bool resettable;		/* alone: found out when the device is enabled */
+	_Atomic unsigned int files;	/* open files, of the cdev and from the group */
+	_Atomic bool enabled;		/* by the first of those that use it */
+	_Atomic bool unbound;		/* from vfio-pci: no further file is opened */
+	_Atomic bool gone;		/* pulled out: nothing answers any more (presence.c) */
+	_Atomic unsigned int resets;	/* a set of enum pci_reset: what resets may use */
 	_Atomic bool low_power;		/* mapped BARs read it without the lock */
 	int wakeup_fd;			/* -1: none */
 
 	struct lock lock;
 	uint8_t *vpd; /* the device's own copy of the model's; NULL: none */
 	struct pci_config config;
+	uint8_t *at_rest; /* its bytes while it is not open, if sysfs has changed them; or NULL */
 	struct pci_view view;
 	/* Other devices are, or have been, on its bus; in its slot. */
 	_Atomic bool shares_bus, multifunction;
@@ -117,6 +123,9 @@ void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock)
  */
 void vfio_device_reset(struct vfio_device *device);
 
+/* Does what follows from the command register of the device and from that of the view. */
+void vfio_device_apply_command(struct vfio_device *device) REQUIRES(device->lock);
+
 /*
  * Reads or writes one piece (pci_view_piece()) of config space as programs see it, and does what
  * follows from it. True: a reset follows, vfio_device_reset() without the lock.
@@ -141,7 +150,7 @@ void vfio_device_detach(struct vfio_device *device) REQUIRES(device->bind_lock);
 /*
  * A file of the device for a program that got it from its group, whose file @group is kept. Its
  * calls are refused until it is ready: it is counted in group_files from then on, and closing it is
- * vfio_device_unshare(). 0 or -ENOMEM.
+ * vfio_device_unshare(). 0; -ENODEV: the device is not bound; -ENOMEM.
  */
 int vfio_device_open_shared(struct vfio_device *device, struct uiommufd_file *group,
 			    struct uiommufd_file **file);

@@ -169,6 +169,9 @@ static long reset(struct vfio_device *device)
 {
 	if (!device->resettable)
 		return -EINVAL;
+	/* Of sysfs' file reset_method [CONFIG-RESET.1]. */
+	if (!vfio_device_reset_methods(device))
+		return -ENOTTY;
 	vfio_device_reset(device);
 	return 0;
 }

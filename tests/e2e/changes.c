@@ -56,7 +56,7 @@ static void names_that_exist_are_not_made_again(void)
 	FAILS(mkdir("/dev/vfio", 0755), EEXIST);
 	FAILS(mkdir("/dev/vfio/devices", 0755), EEXIST);
 	FAILS(mkdir("/dev/iommu", 0755), EEXIST);
-	FAILS(mknod("/dev/iommu", S_IFCHR | 0600, makedev(10, 124)), EEXIST);
+	FAILS(mknod("/dev/iommu", S_IFCHR | 0600, makedev(10, 263)), EEXIST);
 	FAILS(mknod("/dev/vfio/vfio", S_IFREG | 0600, 0), EEXIST);
 	FAILS(mkfifo("/dev/vfio/devices/vfio0", 0600), EEXIST);
 	FAILS(symlink("/tmp", "/dev/vfio"), EEXIST);

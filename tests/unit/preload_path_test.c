@@ -265,6 +265,69 @@ static void nodes_are_recognised_by_name(void **state)
 	assert_int_equal(path_node("/dev/vfio/1x").kind, NODE_NONE);
 	assert_int_equal(path_node("/dev/vfio/99999999999999999999").kind, NODE_NONE);
 	assert_int_equal(path_node("/sys/bus/config").kind, NODE_NONE);
+	assert_int_equal(path_node(DEVICE "/resource4").kind, NODE_RESOURCE);
+	assert_int_equal(path_node(DEVICE "/resource4").number, 4);
+	assert_int_equal(path_node(DEVICE "/resource").kind, NODE_NONE);
+	assert_int_equal(path_node(DEVICE "/resource4_wc").kind, NODE_NONE);
+}
+
+/* Those that a write changes, or time. */
+static void attributes_are_recognised_by_name(void **state)
+{
+	static const char *const attributes[] = {
+		DEVICE "/reset",
+		DEVICE "/uevent",
+		DEVICE "/power/control",
+		"/sys/bus/pci/drivers/vfio-pci/unbind",
+		"/sys/bus/pci/rescan",
+		"/sys/kernel/iommu_groups/12/type",
+		"/sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+	};
+	static const char *const others[] = {
+		DEVICE "/vendor",
+		DEVICE "/power",
+		DEVICE "/resets",
+		BUS "/reset",
+		"/sys/kernel/iommu_groups/type",
+		"/sys/kernel/iommu_groups/1x/type",
+		"/sys/kernel/iommu_groups//type",
+		"/sys/bus/pci/devices/unbind",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++)
+		assert_int_equal(path_node(attributes[i]).kind, NODE_ATTRIBUTE);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(path_node(others[i]).kind, NODE_NONE);
+}
+
+static void trees_begin_where_their_names_say(void **state)
+{
+	static const struct {
+		const char *name;
+		bool emulated;
+	} names[] = {
+		{"/sys/class/vfio", true},
+		{"/sys/class/vfio/3", true},
+		{"/sys/class/vfi", false},
+		{"/sys/class/vfio3", false},
+		{"/sys/class/misc/vfio", true},
+		{"/sys/class/misc", false},
+		{"/sys/dev/char/510:3", true},
+		{"/sys/dev/char/51:3", false},
+		{"/sys/dev/char/10:196", true},
+		{"/sys/dev/char/10:197", false},
+		{"/proc/modules", true},
+		{"/proc/module", false},
+		{"/sys/module/vfio_pci_core", true},
+		{"/sys/module/vfio_pci_cor", false},
+		{"/", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(path_is_emulated(names[i].name), names[i].emulated);
+	assert_true(path_is_shared("/sys/class/misc") && path_is_shared("/sys/dev/char"));
 }
 
 static void names_lose_the_shadow_root(void **state)
@@ -305,6 +368,8 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_walked_is_left_to_the_kernel),
 		cmocka_unit_test(relative_paths_start_in_the_shadow),
 		cmocka_unit_test(nodes_are_recognised_by_name),
+		cmocka_unit_test(attributes_are_recognised_by_name),
+		cmocka_unit_test(trees_begin_where_their_names_say),
 		cmocka_unit_test(names_lose_the_shadow_root),
 		cmocka_unit_test(errno_is_left_alone),
 	};

@@ -13,6 +13,7 @@
 #include "preload/calls/fd.h"
 #include "preload/calls/listing.h"
 #include "preload/engine/call.h"
+#include "preload/engine/nodes.h"
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
 
@@ -23,6 +24,9 @@
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC 4u
 #endif
+
+/* What ferror() looks at, in glibc's streams. */
+#define STREAM_FAILED 0x20
 
 /* Whether @fd is emulated, and this process may change that. */
 static bool is_tracked(int fd)
@@ -98,13 +102,40 @@ EXPORT int close(int fd)
 	return (int)libc_result(rc);
 }
 
+/*
+ * The C library writes what a stream holds to the placeholder of its descriptor; then it is carried
+ * out, and may fail.
+ */
+EXPORT int fflush(FILE *stream)
+{
+	const int saved = errno;
+	const int fd = stream ? fileno(stream) : -1;
+	struct description *desc;
+	struct engine_call call;
+	int rc, late;
+
+	errno = saved;
+	rc = REAL(fflush)(stream);
+	if (rc || !fdtable_has(fd))
+		return rc;
+	desc = engine_enter_fd(&call, fd);
+	if (!desc)
+		return rc;
+	late = nodes_flush(desc);
+	engine_leave_fd(&call, desc);
+	if (!late)
+		return 0;
+	stream->_flags |= STREAM_FAILED;
+	return (int)libc_result(late);
+}
+
 EXPORT int fclose(FILE *stream)
 {
 	const int saved = errno;
 	const int fd = fileno(stream);
 	struct description *gone;
 	struct engine_call call;
-	int rc, error;
+	int rc, late, error;
 
 	errno = saved; /* fileno() fails for a stream without a descriptor, which is no error */
 	if (!is_tracked(fd)) {
@@ -115,7 +146,10 @@ EXPORT int fclose(FILE *stream)
 	gone = take(fd);
 	rc = REAL(fclose)(stream);
 	error = errno;
+	late = gone ? nodes_flush(gone) : 0;
 	leave_with(&call, gone);
+	if (!rc && late)
+		return (int)libc_result(late);
 	if (rc)
 		errno = error;
 	return rc;

@@ -86,11 +86,6 @@ static long transfer_segments(struct description *desc, const struct transfer *t
 	return done;
 }
 
-static bool is_device(struct node node)
-{
-	return node.kind != NODE_NONE && node.kind != NODE_CONFIG;
-}
-
 static int check_access(const struct description *desc, const struct transfer *transfer)
 {
 	if (desc->access == (transfer->direction == IN ? O_WRONLY : O_RDONLY))
@@ -100,7 +95,7 @@ static int check_access(const struct description *desc, const struct transfer *t
 	if (transfer->offset < 0)
 		return -EINVAL;
 	/* A device node is read at any offset: it fails, if at all, because it cannot be read. */
-	return desc->file->flags & FILE_SEEKABLE || is_device(desc->node) ? 0 : -ESPIPE;
+	return desc->file->flags & FILE_SEEKABLE || path_is_device(desc->node) ? 0 : -ESPIPE;
 }
 
 static long transfer_inside(struct description *desc, const struct transfer *transfer)
@@ -297,7 +292,7 @@ static int64_t emulated_seek(int fd, const struct description *desc, off_t offse
 	int64_t base;
 	int64_t pos;
 
-	if (!(file->flags & FILE_SEEKABLE) || is_device(desc->node))
+	if (!(file->flags & FILE_SEEKABLE) || path_is_device(desc->node))
 		return -ESPIPE;
 	if (whence == SEEK_SET)
 		base = 0;
@@ -350,25 +345,50 @@ static bool has_no_contents(int fd)
 	return none;
 }
 
-static int nothing_to_sync(void)
+/*
+ * Whether @fd is emulated; then *@result is that of a call that writes contents back or cuts them
+ * off: of a file of sysfs it does nothing, of another it fails.
+ */
+static bool without_contents(int fd, int *result)
+{
+	struct engine_call call;
+	struct description *desc = engine_enter_fd(&call, fd);
+
+	if (!desc)
+		return false;
+	*result = desc->node.kind == NODE_NONE || path_is_device(desc->node) ? -EINVAL : 0;
+	engine_leave_fd(&call, desc);
+	return true;
+}
+
+/* The result of a cancellation point on an emulated file. */
+static int synced(int result)
 {
 	engine_cancellation_point();
-	return (int)libc_result(-EINVAL);
+	return (int)libc_result(result);
 }
 
 EXPORT int fsync(int fd)
 {
-	return has_no_contents(fd) ? nothing_to_sync() : REAL(fsync)(fd);
+	int result;
+
+	return without_contents(fd, &result) ? synced(result) : REAL(fsync)(fd);
 }
 
 EXPORT int fdatasync(int fd)
 {
-	return has_no_contents(fd) ? nothing_to_sync() : REAL(fdatasync)(fd);
+	int result;
+
+	return without_contents(fd, &result) ? synced(result) : REAL(fdatasync)(fd);
 }
 
 EXPORT int ftruncate(int fd, off_t len)
 {
-	return (int)libc_result(has_no_contents(fd) ? -EINVAL : memory_ftruncate(fd, len));
+	int result;
+
+	if (!without_contents(fd, &result))
+		result = (int)memory_ftruncate(fd, len);
+	return (int)libc_result(result);
 }
 
 static int check_allocate(int fd, off_t offset, off_t len)

@@ -165,8 +165,8 @@ static FILE *open_node_stream(const struct path_at *at, const char *mode)
 {
 	int fd;
 
-	if (at->node.kind == NODE_CONFIG)
-		return nodes_open_config_stream(at, mode);
+	if (nodes_is_shown(at->node) && stream_flags(mode) == (stream_flags(mode) & O_CLOEXEC))
+		return nodes_open_stream(at, mode);
 	fd = (int)libc_result(nodes_open(at, stream_flags(mode)));
 	return fd < 0 ? NULL : stream_of(fd, mode);
 }

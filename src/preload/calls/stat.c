@@ -70,11 +70,38 @@ static bool device_number(struct node node, unsigned int *major, unsigned int *m
 		*minor = node.number;
 		return true;
 	case NODE_CONFIG:
+	case NODE_RESOURCE:
+	case NODE_ATTRIBUTE:
 	case NODE_NONE:
 		break;
 	}
 	return false;
 }
+
+/* Whether @name in sysfs is a file of bytes, whose size is the real one. */
+static bool is_binary(const char *name)
+{
+	return strcmp(name, "config") == 0 || strcmp(name, "vpd") == 0 ||
+	       (strncmp(name, "resource", 8) == 0 && name[8] >= '0' && name[8] <= '9');
+}
+
+/*
+ * Whether what @at, or its descriptor, leads to in the shadow root is a text of sysfs: such a file
+ * says that it has a page [SYSFS-RULES.2].
+ */
+static bool is_text(const struct path_at *at, int flags)
+{
+	const char *inside = at->shadow ? at->resolved : NULL;
+	char name[PATH_MAX];
+
+	if ((flags & AT_EMPTY_PATH) && at->path && at->path[0] == '\0')
+		inside = inside_fd(at->dirfd, name);
+	return inside && strncmp(inside, "/sys/", 5) == 0 && !is_binary(strrchr(inside, '/') + 1);
+}
+
+enum {
+	TEXT_SIZE = 4096
+};
 
 static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 {
@@ -90,6 +117,9 @@ static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFCHR;
 		st->st_rdev = makedev(major_number, minor_number);
 		st->st_size = 0;
+		st->st_blocks = 0;
+	} else if (S_ISREG(st->st_mode) && is_text(&at, flags)) {
+		st->st_size = TEXT_SIZE;
 		st->st_blocks = 0;
 	}
 	return 0;
@@ -163,6 +193,9 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 	if (device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
 		stx->stx_mode = (uint16_t)((stx->stx_mode & ~S_IFMT) | S_IFCHR);
 		stx->stx_size = 0;
+		stx->stx_blocks = 0;
+	} else if (S_ISREG(stx->stx_mode) && is_text(&at, flags)) {
+		stx->stx_size = TEXT_SIZE;
 		stx->stx_blocks = 0;
 	}
 	return 0;

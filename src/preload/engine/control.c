@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <linux/close_range.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,18 +24,21 @@
 #include "inspect/dump.h"
 #include "inspect/show_lookup.h"
 #include "inspect/show_state.h"
+#include "preload/engine/device_requests.h"
+#include "preload/engine/hotplug.h"
 #include "preload/process/path.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "vfio/eventfd.h"
 #include "vfio/thread.h"
 
 enum {
-	REQUEST_SIZE = 128,
 	BACKLOG = 4,
 	PATIENCE_ASK = 300, /* milliseconds, for a client to send its request; others wait for it */
 	PATIENCE_SEND = 10, /* seconds, for it to receive the answer */
-	PATIENCE_CALL = 100, /* milliseconds, for calls into the engine to end */
+	PATIENCE_CALL = 100,  /* milliseconds, for calls into the engine to end */
+	PATIENCE_SETTLE = 20, /* milliseconds, until devices are looked after again */
 };
 
 _Atomic bool control_wanted;
@@ -123,9 +127,9 @@ static void send_all(int fd, const char *text, size_t len)
 }
 
 /* Reads one line and removes its end. A client sends it in one piece. */
-static bool read_request(int fd, char request[REQUEST_SIZE])
+static bool read_request(int fd, char request[CONTROL_REQUEST])
 {
-	long len = SYS(SYS_read, fd, request, REQUEST_SIZE - 1);
+	long len = SYS(SYS_read, fd, request, CONTROL_REQUEST - 1);
 
 	if (len <= 0)
 		return false;
@@ -138,7 +142,7 @@ static void serve_client(int fd)
 {
 	const struct timeval ask = {.tv_usec = PATIENCE_ASK * 1000},
 			     sending = {.tv_sec = PATIENCE_SEND};
-	char request[REQUEST_SIZE], error[32];
+	char request[CONTROL_REQUEST], error[32];
 	char *text;
 	size_t len;
 	int rc;
@@ -147,7 +151,9 @@ static void serve_client(int fd)
 	SYS(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &sending, sizeof(sending));
 	if (!read_request(fd, request))
 		return;
-	rc = answer(request, &text, &len);
+	rc = device_request(request, &text, &len);
+	if (rc == -ENOSYS)
+		rc = answer(request, &text, &len);
 	if (rc) {
 		snprintf(error, sizeof(error), "{\"error\":%d}", -rc);
 		send_all(fd, error, strlen(error) + 1);
@@ -211,19 +217,51 @@ static int open_socket(void)
 	return rc ? (int)rc : fd;
 }
 
+/* Interrupts that this thread raises go to the program's eventfds, which are in its table. */
+static void reach_program(void)
+{
+	const long pidfd = SYS(SYS_pidfd_open, getpid(), 0);
+
+	if (pidfd >= 0)
+		eventfd_thread_is_apart((int)pidfd);
+}
+
+/*
+ * Waits no longer than a moment on @fd if there is something to settle: devices that were pulled
+ * out while programs had them open.
+ */
+static void settle(int fd)
+{
+	const struct timeval pause = {.tv_usec = hotplug_settle() ? PATIENCE_SETTLE * 1000 : 0};
+
+	SYS(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &pause, sizeof(pause));
+}
+
+/* Whether the thread has come so far that it can be asked, or never will. */
+static _Atomic uint32_t started;
+
+static void announce(void)
+{
+	atomic_store(&started, 1);
+	SYS(SYS_futex, &started, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 static void *serve(void *unused)
 {
 	int fd, client;
 
 	prctl(PR_SET_NAME, "uiommufd");
-	if (separate())
-		return unused;
-	fd = open_socket();
+	fd = separate();
+	if (!fd)
+		fd = open_socket();
+	announce();
 	if (fd < 0)
 		return unused;
+	reach_program();
 	for (;;) {
+		settle(fd);
 		client = (int)SYS(SYS_accept4, fd, NULL, NULL, SOCK_CLOEXEC);
-		if (client == -EINTR || client == -ECONNABORTED)
+		if (client == -EINTR || client == -ECONNABORTED || client == -EAGAIN)
 			continue;
 		if (client < 0)
 			break;
@@ -242,8 +280,13 @@ void control_start(void)
 	snprintf(directory, sizeof(directory), "%s/" LAYOUT_CONTROL, root_path());
 	if (SYS(SYS_faccessat, AT_FDCWD, directory, W_OK))
 		return;
-	if (!thread_start(&thread, serve, NULL))
-		pthread_detach(thread);
+	atomic_store(&started, 0);
+	if (thread_start(&thread, serve, NULL))
+		return;
+	pthread_detach(thread);
+	/* What this process has open from now on, others ask it about. */
+	while (!atomic_load(&started))
+		SYS(SYS_futex, &started, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 }
 
 void control_fork_child(void)

@@ -7,8 +7,10 @@
  * 	lookup CONTEXT PT_ID IOVA	 where one IOVA (hexadecimal) leads
  * 	dump CONTEXT PT_ID		 a table
  *
- * An answer is JSON (inspect/show_state.h), or {"error": errno}, and ends with a 0 byte; without
- * that it is not complete.
+ * and those about devices (device_requests.h), which other processes of the run send, too.
+ *
+ * An answer is JSON (inspect/show_state.h) or a text, or {"error": errno}, and ends with a 0 byte;
+ * without that it is not complete.
  *
  * It is a thread because nothing else leaves the program alone: a signal would interrupt its system
  * calls, or stay blocked for ever, and shared memory that the engine keeps up to date would cost
@@ -22,6 +24,10 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+
+enum {
+	CONTROL_REQUEST = 1024, /* the longest request, with a NUL */
+};
 
 /*
  * Starts the thread if the run has a directory for sockets. A failure is not reported: the program

@@ -34,6 +34,7 @@
 #include "preload/engine/control.h"
 #include "preload/engine/debugger.h"
 #include "preload/engine/memlock.h"
+#include "preload/engine/nodes.h"
 #include "preload/engine/own_process.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
@@ -129,9 +130,10 @@ static int start(void) REQUIRES(engine.lock)
 	memlock_init();
 	engine.machine = machine;
 	last_error_set_logging(true);
-	control_start();
 	detours_begin();
 	atomic_store_explicit(&engine.started, true, memory_order_release);
+	/* After that: its thread asks for the machine. */
+	control_start();
 	return 0;
 }
 
@@ -230,6 +232,13 @@ static __attribute__((constructor)) void preload_constructor(void)
 		guard_set_fatal_handler(uiommufd_fatal_signal);
 		path_cwd_changed();
 		pthread_atfork(fork_prepare, fork_parent, fork_child);
+		nodes_adopt();
 	}
 	errno = saved;
+}
+
+static __attribute__((destructor)) void preload_destructor(void)
+{
+	if (root_active())
+		nodes_finish();
 }

@@ -1,117 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Behind the descriptor of a node is a placeholder: the node's file in the shadow root, opened with
- * those flags of the program that the kernel is to apply, or to refuse.
- *
- * The file "config" of a PCI device in sysfs is live: each read() reads the config space anew.
+ * those flags of the program that the kernel is to apply, or to refuse. Attributes of sysfs have a
+ * memory file in its place (attribute_file.h).
  */
 #include "preload/engine/nodes.h"
 
 #include <assert.h>
 #include <fcntl.h>
-#include <string.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/alloc.h"
-#include "base/caller.h"
-#include "base/check.h"
 #include "base/file.h"
 #include "iommufd/entry/ctx_file.h"
 #include "machine/machine.h"
+#include "preload/engine/attribute_file.h"
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"
+#include "preload/engine/entries.h"
 #include "preload/engine/own_process.h"
+#include "preload/engine/raw_file.h"
 #include "preload/process/mapping.h"
+#include "preload/start/layout.h"
 #include "preload/start/real.h"
+#include "sysfs/attribute.h"
 #include "vfio/vfio.h"
-
-/* ---- the config space ---- */
-
-struct config_file {
-	struct uiommufd_file file;
-	struct vfio_device *device;
-};
-
-static struct config_file *config_file_of(struct uiommufd_file *file)
-{
-	return (struct config_file *)file;
-}
-
-static ssize_t config_file_read(struct uiommufd_file *file, struct uiommufd_caller *caller,
-				uint64_t buf, size_t len, uint64_t *pos)
-{
-	struct vfio_device *device = config_file_of(file)->device;
-	size_t done = 0;
-	uint8_t bytes[256];
-	size_t n;
-
-	while (done < len) {
-		n = vfio_device_config_read(device, *pos, bytes,
-					    min_u64(len - done, sizeof(bytes)));
-		if (!n)
-			break;
-		if (caller_write(caller, buf + done, bytes, n))
-			return done ? (ssize_t)done : -EFAULT;
-		done += n;
-		*pos += n;
-	}
-	return (ssize_t)done;
-}
-
-static void config_file_release(struct uiommufd_file *file)
-{
-	alloc_free(config_file_of(file));
-}
-
-static const struct file_ops config_file_ops = {
-	.name = "config",
-	.read = config_file_read,
-	.release = config_file_release,
-};
-
-/* *@file, owned, reads the config space of @device. -ENODEV if @device is NULL; -ENOMEM. */
-static int config_file_create(struct vfio_device *device, struct uiommufd_file **file)
-{
-	struct config_file *config;
-
-	if (!device)
-		return -ENODEV;
-	config = alloc_zeroed(sizeof(*config));
-	if (!config)
-		return -ENOMEM;
-	file_init(&config->file, &config_file_ops, FILE_SEEKABLE);
-	config->device = device;
-	*file = &config->file;
-	return 0;
-}
-
-/*
- * A descriptor of a memory file with what the config space of @device holds now. -ENODEV if @device
- * is NULL, -ENOMEM, or what memfd_create() fails with.
- */
-static int config_file_snapshot(struct vfio_device *device)
-{
-	uint8_t bytes[256];
-	uint64_t pos = 0;
-	size_t n;
-	int fd;
-
-	if (!device)
-		return -ENODEV;
-	fd = (int)SYS(SYS_memfd_create, "config", MFD_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	while ((n = vfio_device_config_read(device, pos, bytes, sizeof(bytes)))) {
-		if (SYS(SYS_pwrite64, fd, bytes, n, pos) != (long)n)
-			goto out_close;
-		pos += n;
-	}
-	return fd;
-
-out_close:
-	SYS(SYS_close, fd);
-	return -ENOMEM;
-}
 
 /* ---- which file ---- */
 
@@ -160,11 +73,28 @@ static const struct vfio_mapping_finder mapping_finder = {
 	.put = put_mapping,
 };
 
+/* The parameter of the driver's module; SET_IOMMU reads it. */
+static unsigned int entry_limit(void)
+{
+	enum {
+		USUAL = 65535,
+	};
+	char text[SYSFS_TEXT];
+	unsigned int limit;
+
+	if (entries_read(NULL, LAYOUT_SYS_TYPE1 "/parameters/dma_entry_limit", text, sizeof(text)) <
+		    0 ||
+	    sscanf(text, "%u", &limit) != 1)
+		return USUAL;
+	return limit;
+}
+
 static int open_container(struct uiommufd_file **file)
 {
 	switch (machine_container(engine_machine())) {
 	case CONTAINER_TYPE1:
 		vfio_set_mapping_finder(&mapping_finder);
+		vfio_set_entry_limit(entry_limit);
 		return vfio_container_open(file);
 	case CONTAINER_IOMMUFD:
 		return open_context(true, file);
@@ -179,37 +109,26 @@ static int open_cdev(unsigned int number, struct uiommufd_file **file)
 	struct vfio_device *device;
 
 	for (size_t i = 0; (device = machine_device(engine_machine(), i)); i++) {
-		if (vfio_device_index(device) == number)
-			return vfio_device_open(device, file);
+		if (vfio_device_index(device) != number)
+			continue;
+		raw_recall(device);
+		return vfio_device_open(device, file);
 	}
 	return -ENODEV;
 }
 
 static int open_group(unsigned int number, struct uiommufd_file **file)
 {
-	struct vfio_device *device;
+	struct vfio_device *device, *first = NULL;
 
 	for (size_t i = 0; (device = machine_device(engine_machine(), i)); i++) {
-		if (machine_device_group(engine_machine(), i) == number)
-			return vfio_group_open(device, file);
+		if (machine_device_group(engine_machine(), i) != number)
+			continue;
+		raw_recall(device);
+		if (!first)
+			first = device;
 	}
-	return -ENODEV;
-}
-
-/* The device in whose directory of sysfs the file @resolved is; NULL if there is none. */
-static struct vfio_device *device_of(const char *resolved)
-{
-	const char *end = strrchr(resolved, '/');
-	const char *name = end;
-	char bdf[32];
-
-	while (name > resolved && name[-1] != '/')
-		name--;
-	if (end - name >= (ptrdiff_t)sizeof(bdf))
-		return NULL;
-	memcpy(bdf, name, (size_t)(end - name));
-	bdf[end - name] = '\0';
-	return machine_find_device(engine_machine(), bdf);
+	return first ? vfio_group_open(first, file) : -ENODEV;
 }
 
 static int open_file(const struct path_at *at, struct uiommufd_file **file)
@@ -222,9 +141,12 @@ static int open_file(const struct path_at *at, struct uiommufd_file **file)
 	case NODE_CDEV:
 		return open_cdev(at->node.number, file);
 	case NODE_CONFIG:
-		return config_file_create(device_of(at->resolved), file);
+		return config_file_create(at->resolved, file);
+	case NODE_RESOURCE:
+		return resource_file_create(at->resolved, at->node.number, file);
 	case NODE_GROUP:
 		return open_group(at->node.number, file);
+	case NODE_ATTRIBUTE:
 	case NODE_NONE:
 		break;
 	}
@@ -242,6 +164,50 @@ static int open_placeholder(const struct path_at *at, int flags)
 	return (int)SYS(SYS_openat, AT_FDCWD, at->path, flags & kept);
 }
 
+/*
+ * Whether a file of sysfs with the @mode can be opened with @flags, for root too. The rest is in
+ * the rights of its file in the shadow root.
+ */
+static int check_mode(mode_t mode, int flags)
+{
+	const int access = flags & O_ACCMODE;
+
+	if (access != O_WRONLY && !(mode & (S_IRUSR | S_IRGRP | S_IROTH)))
+		return -EACCES;
+	return access != O_RDONLY && !(mode & (S_IWUSR | S_IWGRP | S_IWOTH)) ? -EACCES : 0;
+}
+
+/* In place of the placeholder @fd, which is closed: a memory file. Its descriptor or an errno. */
+static int open_attribute(const struct path_at *at, int flags, int fd)
+{
+	const struct sysfs_attribute *attribute = sysfs_attribute_at(at->node.number);
+	struct uiommufd_file *file;
+	int memory;
+	int rc = check_mode(attribute->mode, flags);
+
+	if (rc)
+		goto out_close;
+	/* What is only kept is the file in the shadow root. */
+	if (!attribute->live && (flags & O_ACCMODE) == O_RDONLY)
+		return fd;
+	rc = attribute_file_create(at->node.number, at->resolved, flags, &file, &memory);
+	if (rc)
+		goto out_close;
+	rc = (int)SYS(SYS_dup3, memory, fd, flags & O_CLOEXEC);
+	SYS(SYS_close, memory);
+	if (rc >= 0)
+		rc = own_process_install(fd, file, flags & O_ACCMODE, at->node);
+	if (rc)
+		goto out_put;
+	return fd;
+
+out_put:
+	file_put(file);
+out_close:
+	SYS(SYS_close, fd);
+	return rc;
+}
+
 static int open_inside(const struct path_at *at, int flags)
 {
 	struct uiommufd_file *file;
@@ -251,6 +217,8 @@ static int open_inside(const struct path_at *at, int flags)
 	fd = open_placeholder(at, flags);
 	if (fd < 0)
 		return fd;
+	if (at->node.kind == NODE_ATTRIBUTE)
+		return open_attribute(at, flags, fd);
 	rc = open_file(at, &file);
 	if (rc)
 		goto out_close;
@@ -284,18 +252,42 @@ int nodes_open(const struct path_at *at, int flags)
 	return fd;
 }
 
-FILE *nodes_open_config_stream(const struct path_at *at, const char *mode)
+/* A descriptor of what the live file of sysfs at @at shows now, or a negative errno. */
+static int snapshot(const struct path_at *at)
+{
+	struct uiommufd_file *file;
+	int memory;
+	int rc;
+
+	if (at->node.kind == NODE_CONFIG)
+		return config_file_snapshot(at->resolved);
+	rc = attribute_file_create(at->node.number, at->resolved, O_RDONLY, &file, &memory);
+	if (rc)
+		return rc;
+	file_put(file);
+	return memory;
+}
+
+FILE *nodes_open_stream(const struct path_at *at, const char *mode)
 {
 	struct engine_call call;
 	FILE *stream;
-	int fd;
+	int fd, shown;
 
-	assert(at->node.kind == NODE_CONFIG);
+	assert(nodes_is_shown(at->node));
 	fd = engine_start();
 	if (libc_result(fd) < 0)
 		return NULL;
 	engine_enter(&call);
-	fd = config_file_snapshot(device_of(at->resolved));
+	/* Whether the program may is what opening the file in the shadow root tells. */
+	fd = open_placeholder(at, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		shown = snapshot(at);
+		if (shown >= 0)
+			(void)SYS(SYS_dup3, shown, fd, O_CLOEXEC);
+		SYS(SYS_close, shown < 0 ? fd : shown);
+		fd = shown < 0 ? shown : fd;
+	}
 	engine_leave(&call);
 	if (libc_result(fd) < 0)
 		return NULL;
@@ -303,4 +295,60 @@ FILE *nodes_open_config_stream(const struct path_at *at, const char *mode)
 	if (!stream)
 		SYS(SYS_close, fd);
 	return stream;
+}
+
+bool nodes_is_shown(struct node node)
+{
+	return node.kind == NODE_CONFIG ||
+	       (node.kind == NODE_ATTRIBUTE && sysfs_attribute_at(node.number)->live);
+}
+
+int nodes_flush(struct description *description)
+{
+	assert(engine_busy());
+	return description->node.kind == NODE_ATTRIBUTE ? attribute_file_flush(description->file)
+							: 0;
+}
+
+/* ---- standard descriptors that are attributes ---- */
+
+static void adopt(int fd)
+{
+	struct node node = {.kind = NODE_ATTRIBUTE};
+	struct uiommufd_file *file;
+	struct engine_call call;
+	size_t index;
+
+	if (!attribute_file_inherited(fd) || engine_start())
+		return;
+	engine_enter(&call);
+	if (attribute_file_adopt(fd, &file, &index) == 0) {
+		node.number = (unsigned int)index;
+		if (own_process_install(fd, file, O_WRONLY, node))
+			file_put(file);
+	}
+	engine_leave(&call);
+}
+
+void nodes_adopt(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		adopt(fd);
+}
+
+void nodes_finish(void)
+{
+	struct description *description;
+	struct engine_call call;
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		description = engine_enter_fd(&call, fd);
+		if (!description)
+			continue;
+		if (description->node.kind == NODE_ATTRIBUTE) {
+			REAL(fflush)(NULL);
+			(void)nodes_flush(description);
+		}
+		engine_leave_fd(&call, description);
+	}
 }

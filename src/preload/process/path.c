@@ -36,17 +36,6 @@ enum {
 	LONGEST_TREE = 48, /* more than the longest name at which something emulated begins */
 };
 
-static const char *const emulated_trees[] = {
-	LAYOUT_DEV_IOMMU,   LAYOUT_DEV_VFIO,	  LAYOUT_SYS_PCI,
-	LAYOUT_SYS_GROUPS,  LAYOUT_SYS_VFIO,	  LAYOUT_SYS_DEBUG,
-	LAYOUT_SYS_IOMMUFD, LAYOUT_SYS_VFIO_CORE, LAYOUT_SYS_VFIO_PCI,
-};
-
-/* The directories above the emulated trees. */
-static const char *const ancestors[] = {
-	"/dev", "/sys", "/sys/bus", "/sys/class", "/sys/kernel", "/sys/devices", "/sys/module",
-};
-
 /* enum path_hint of the current directory, or CWD_UNKNOWN until it is first needed. */
 #define CWD_UNKNOWN (-1)
 static _Atomic int cwd_hint = CWD_UNKNOWN;
@@ -67,32 +56,6 @@ struct walk {
 	const char *next;
 };
 
-/* Whether @name is @tree or below it. */
-static bool is_within(const char *name, const char *tree)
-{
-	size_t len = strlen(tree);
-
-	return strncmp(name, tree, len) == 0 && (name[len] == '/' || name[len] == '\0');
-}
-
-static bool is_emulated(const char *name)
-{
-	for (size_t i = 0; i < sizeof(emulated_trees) / sizeof(emulated_trees[0]); i++) {
-		if (is_within(name, emulated_trees[i]))
-			return true;
-	}
-	return strncmp(name, LAYOUT_SYS_PCI_BUSES, strlen(LAYOUT_SYS_PCI_BUSES)) == 0;
-}
-
-bool path_is_shared(const char *name)
-{
-	for (size_t i = 0; i < sizeof(ancestors) / sizeof(ancestors[0]); i++) {
-		if (strcmp(name, ancestors[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Whether @path, or the path of which it is the first characters, is "/", begins with /dev or /sys,
  * or with a dot that may lead there.
@@ -102,7 +65,7 @@ static bool begins_near(const char *path)
 	path += strspn(path, "/");
 	if (*path == '\0' || *path == '.')
 		return true;
-	return is_within(path, "dev") || is_within(path, "sys");
+	return path_is_within(path, "dev") || path_is_within(path, "sys");
 }
 
 /* The next component of *@path, its length in *@len, and *@path after it; NULL at the end. */
@@ -169,7 +132,7 @@ bool path_is_candidate(const char *path)
 		memcpy(name + len + 1, part, size);
 		len += 1 + size;
 		name[len] = '\0';
-		if (is_emulated(name) || is_descriptor_link(name))
+		if (path_is_emulated(name) || is_descriptor_link(name))
 			return true;
 	}
 	return false;
@@ -228,7 +191,7 @@ static long walk_look(struct walk *walk)
 		return 0;
 	if (space < PATH_LINK_SPACE / 2)
 		return -ENAMETOOLONG;
-	if (!walk->standin && is_emulated(walk->name)) {
+	if (!walk->standin && path_is_emulated(walk->name)) {
 		len = read_link(walk->root, target, space);
 		if (len >= 0 && target[0] == '/') {
 			walk->standin = walk->len;
@@ -399,7 +362,7 @@ static bool cwd_may_reach(void)
 static bool may_reach(int dirfd, const char head[PATH_HEAD])
 {
 	if (head[0] == '/')
-		return begins_near(head) || is_within(head + strspn(head, "/"), "proc");
+		return begins_near(head) || path_is_within(head + strspn(head, "/"), "proc");
 	if (dirfd != AT_FDCWD)
 		return fdtable_hint(dirfd) != PATH_HINT_NONE;
 	return cwd_may_reach() || (head[0] == '.' && head[1] == '.');
@@ -467,10 +430,10 @@ static void path_walk(struct path_at *at, bool anything)
 		return;
 	if (walk.len == 0)
 		walk_append(&walk, "", 0);
-	assert(!walk.shadow || (walk.touched && !walk.standin && is_emulated(walk.name)));
+	assert(!walk.shadow || (walk.touched && !walk.standin && path_is_emulated(walk.name)));
 	at->resolved = walk.name;
 	at->shadow = walk.shadow;
-	at->emulated = !walk.standin && is_emulated(walk.name);
+	at->emulated = !walk.standin && path_is_emulated(walk.name);
 	if (walk.shadow && !directory)
 		at->node = path_node(walk.name);
 	if (directory && walk.len > 1)
@@ -619,39 +582,4 @@ enum path_hint path_hint_of(const struct path_at *at)
 	if (at->shadow)
 		return PATH_HINT_SHADOW;
 	return at->near ? PATH_HINT_NEAR : PATH_HINT_NONE;
-}
-
-/* Whether all of @text is one decimal number: *@number. */
-static bool parse_number(const char *text, unsigned int *number)
-{
-	unsigned int value = 0;
-	const char *p;
-
-	for (p = text; *p >= '0' && *p <= '9' && p < text + 9; p++)
-		value = value * 10 + (unsigned int)(*p - '0');
-	*number = value;
-	return p > text && *p == '\0';
-}
-
-struct node path_node(const char *resolved)
-{
-	static const char cdevs[] = LAYOUT_DEV_VFIO "/devices/vfio";
-	static const char groups[] = LAYOUT_DEV_VFIO "/";
-	struct node node = {.kind = NODE_NONE};
-	const char *last = strrchr(resolved, '/');
-
-	if (strcmp(resolved, LAYOUT_DEV_IOMMU) == 0)
-		node.kind = NODE_IOMMU;
-	else if (strcmp(resolved, LAYOUT_DEV_VFIO "/vfio") == 0)
-		node.kind = NODE_CONTAINER;
-	else if (strncmp(resolved, cdevs, sizeof(cdevs) - 1) == 0 &&
-		 parse_number(resolved + sizeof(cdevs) - 1, &node.number))
-		node.kind = NODE_CDEV;
-	else if (strncmp(resolved, groups, sizeof(groups) - 1) == 0 &&
-		 parse_number(resolved + sizeof(groups) - 1, &node.number))
-		node.kind = NODE_GROUP;
-	else if (strncmp(resolved, LAYOUT_SYS_PCI_BUSES, strlen(LAYOUT_SYS_PCI_BUSES)) == 0 &&
-		 strcmp(last, "/config") == 0)
-		node.kind = NODE_CONFIG;
-	return node;
 }

@@ -18,22 +18,8 @@
 #include <stddef.h>
 
 #include "base/sys.h"
+#include "preload/process/path_names.h"
 #include "preload/start/root.h"
-
-/* Emulated files that are more than the file in the shadow root. */
-enum node_kind {
-	NODE_NONE,
-	NODE_IOMMU,	/* /dev/iommu */
-	NODE_CONTAINER, /* /dev/vfio/vfio */
-	NODE_GROUP,	/* /dev/vfio/N */
-	NODE_CDEV,	/* /dev/vfio/devices/vfioN */
-	NODE_CONFIG,	/* /sys/devices/pciDDDD:BB/BDF/config */
-};
-
-struct node {
-	enum node_kind kind;
-	unsigned int number; /* of group or cdev */
-};
 
 /* So many of a path's first characters tell whether it may lead to the emulated part. */
 #define PATH_HEAD 8
@@ -140,9 +126,6 @@ bool path_found_directory(struct path_at *at, int fd);
 /* The hint for a descriptor that open() of @at returns. */
 enum path_hint path_hint_of(const struct path_at *at);
 
-/* The node that the program calls @resolved. */
-struct node path_node(const char *resolved);
-
 /* To be called when the current directory may have changed. */
 void path_cwd_changed(void);
 
@@ -151,9 +134,6 @@ void path_cwd_changed(void);
  * bytes. 0 or a negative errno: -ENAMETOOLONG or -ERANGE if it is longer.
  */
 int path_of_fd(int fd, char *name, size_t size);
-
-/* Whether @name is a directory of the real system with emulated entries among its own, as /dev. */
-bool path_is_shared(const char *name);
 
 /*
  * Whether the absolute @path touches the emulated part on its way, by its text alone: links are not

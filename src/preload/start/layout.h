@@ -28,34 +28,58 @@
  */
 #define LAYOUT_CONTROL "control"
 
+/*
+ * The directory in the root for entries that are not there now, as those of a driver that is not
+ * bound: each is moved here, its path with '!' for '/' as its name (preload/engine/entries.h).
+ */
+#define LAYOUT_ABSENT "absent"
+
+/* The file in the root with the IDs that vfio-pci has been taught (preload/engine/ids.h). */
+#define LAYOUT_IDS "ids"
+
 /* The file in the root that the run keeps locked; unlocked, it is over (cmd/tree.c). */
 #define LAYOUT_LOCK "lock"
 
-/*
- * The emulated trees: these and what is below them. LAYOUT_SYS_PCI_BUSES is the beginning of the
- * names of directories.
- */
-#define LAYOUT_DEV_IOMMU     "/dev/iommu"
-#define LAYOUT_DEV_VFIO	     "/dev/vfio"
-#define LAYOUT_SYS_PCI	     "/sys/bus/pci"
-#define LAYOUT_SYS_VFIO	     "/sys/class/vfio-dev"
-#define LAYOUT_SYS_GROUPS    "/sys/kernel/iommu_groups"
-#define LAYOUT_SYS_DEBUG     "/sys/kernel/debug" /* with --mock */
-#define LAYOUT_SYS_IOMMUFD   "/sys/module/iommufd"
-#define LAYOUT_SYS_VFIO_CORE "/sys/module/vfio"
-#define LAYOUT_SYS_VFIO_PCI  "/sys/module/vfio_pci"
+/* The emulated trees: these and what is below them. */
+#define LAYOUT_DEV_IOMMU	"/dev/iommu"
+#define LAYOUT_DEV_VFIO		"/dev/vfio"
+#define LAYOUT_SYS_PCI		"/sys/bus/pci"
+#define LAYOUT_SYS_VFIO		"/sys/class/vfio-dev"
+#define LAYOUT_SYS_CLASS_GROUPS "/sys/class/vfio"
+#define LAYOUT_SYS_CLASS_IOMMU	"/sys/class/iommu"
+#define LAYOUT_SYS_CLASS_MISC	"/sys/class/misc" /* /iommu and /vfio */
+#define LAYOUT_SYS_GROUPS	"/sys/kernel/iommu_groups"
+#define LAYOUT_SYS_DEBUG	"/sys/kernel/debug"    /* with --mock */
+#define LAYOUT_SYS_VIRTUAL	"/sys/devices/virtual" /* /vfio, /iommu, /misc/iommu, /misc/vfio */
+#define LAYOUT_SYS_IOMMUFD	"/sys/module/iommufd"
+#define LAYOUT_SYS_VFIO_CORE	"/sys/module/vfio"
+#define LAYOUT_SYS_VFIO_PCI	"/sys/module/vfio_pci"
+#define LAYOUT_SYS_PCI_CORE	"/sys/module/vfio_pci_core"
+#define LAYOUT_SYS_TYPE1	"/sys/module/vfio_iommu_type1"
+#define LAYOUT_SYS_IRQBYPASS	"/sys/module/irqbypass"
+#define LAYOUT_PROC_MODULES	"/proc/modules"
+#define LAYOUT_PROC_DEVICES	"/proc/devices"
+#define LAYOUT_PROC_MISC	"/proc/misc"
+#define LAYOUT_PROC_PCI		"/proc/bus/pci/devices"
+
+/* These begin the names of such trees. */
 #define LAYOUT_SYS_PCI_BUSES "/sys/devices/pci"
+#define LAYOUT_SYS_NUMBERS   "/sys/dev/char/"	      /* with the numbers below */
+#define LAYOUT_SYS_PLATFORM  "/sys/devices/platform/" /* IOMMUs: arm-smmu-v3., riscv-iommu. */
 
 /* How names of memory files begin that are placeholders of descriptors without a path. */
 #define LAYOUT_MEMFD_PREFIX "uiommufd:"
 
 /* Device numbers; those that Linux assigns dynamically have values that it would assign, too. */
-enum layout_device_number {
-	LAYOUT_MISC_MAJOR = 10,
-	LAYOUT_IOMMU_MINOR = 124,
-	LAYOUT_CONTAINER_MINOR = 196,
-	LAYOUT_GROUP_MAJOR = 510,
-	LAYOUT_CDEV_MAJOR = 511,
-};
+#define LAYOUT_MISC_MAJOR      10
+#define LAYOUT_IOMMU_MINOR     263
+#define LAYOUT_CONTAINER_MINOR 196
+#define LAYOUT_GROUP_MAJOR     510
+#define LAYOUT_CDEV_MAJOR      511
+
+/* Two of them as text: "510:7". */
+#define LAYOUT_TEXT_OF(number)	    #number
+#define LAYOUT_TEXT(number)	    LAYOUT_TEXT_OF(number)
+#define LAYOUT_NUMBER(major, minor) LAYOUT_TEXT(major) ":" LAYOUT_TEXT(minor)
 
 #endif

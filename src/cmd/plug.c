@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `uiommufd plug` and `uiommufd unplug`: a device comes into, or goes out of, the machine of a
+ * program that runs. Its processes are told first; then the description of the machine and the
+ * shadow root change, for those that start later.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "cmd/peer.h"
+#include "cmd/shadow.h"
+#include "cmd/tree.h"
+#include "machine/machine.h"
+#include "preload/start/layout.h"
+
+enum {
+	REQUEST_SIZE = 512,
+};
+
+/* A run, seen from outside. */
+struct run {
+	pid_t pid; /* of a process in it that answers */
+	struct tree tree;
+	struct machine *machine; /* as its description says */
+};
+
+static int out_of_memory(void)
+{
+	cmd_complain("out of memory");
+	return CMD_FAILED;
+}
+
+/* Takes [PID] and one more argument, *@last, and opens the run. Returns an exit status. */
+static int open_run(const char *command, char **args, const char **last, struct run *run)
+{
+	const char *pid = args[0] && args[1] ? args[0] : NULL;
+	char path[PATH_MAX], why[512] = "it cannot be read";
+	FILE *in;
+	int status, rc;
+
+	if (!args[0] || (args[1] && args[2])) {
+		cmd_complain("which device? Usage: uiommufd %s [PID] %s", command,
+			     strcmp(command, "plug") ? "BDF" : "MODEL[@BDF][,OPTION=VALUE]...");
+		return CMD_USAGE;
+	}
+	*last = args[pid ? 1 : 0];
+	status = peer_find(pid, &run->pid);
+	if (status)
+		return status;
+	run->tree.error = 0;
+	run->tree.made[0] = '\0';
+	if (peer_root(run->pid, run->tree.root, sizeof(run->tree.root))) {
+		cmd_complain("the files of process %d cannot be reached", (int)run->pid);
+		return CMD_FAILED;
+	}
+	if (machine_create(&run->machine))
+		return out_of_memory();
+	tree_real_path(&run->tree, "/" LAYOUT_MACHINE, path);
+	in = fopen(path, "re");
+	rc = in ? machine_parse(run->machine, in, why, sizeof(why)) : -errno;
+	if (in)
+		fclose(in);
+	if (!rc)
+		return CMD_OK;
+	cmd_complain("%s: %s", path, why);
+	machine_destroy(run->machine);
+	return CMD_FAILED;
+}
+
+static int close_run(struct run *run, int status)
+{
+	if (!status && run->tree.error) {
+		cmd_complain("%s: %s", run->tree.what, strerror(-run->tree.error));
+		status = CMD_FAILED;
+	}
+	machine_destroy(run->machine);
+	return status;
+}
+
+/* Sends @request, which is about @what, and waits for the answer. */
+static int tell(const struct run *run, const char *request, const char *what)
+{
+	size_t len;
+	char *answer = peer_ask(run->pid, request, what, &len);
+
+	free(answer);
+	return answer ? CMD_OK : CMD_FAILED;
+}
+
+int cmd_unplug(char **args)
+{
+	char request[REQUEST_SIZE];
+	struct vfio_device *device;
+	const char *bdf;
+	struct run run;
+	int status = open_run("unplug", args, &bdf, &run);
+
+	if (status)
+		return status;
+	device = machine_find_device(run.machine, bdf);
+	if (!device) {
+		cmd_complain("the machine of process %d has no device at \"%s\"", (int)run.pid,
+			     bdf);
+		return close_run(&run, CMD_USAGE);
+	}
+	snprintf(request, sizeof(request), "pull %s\n", vfio_device_name(device));
+	status = tell(&run, request, vfio_device_name(device));
+	if (!status && machine_drop_device(run.machine, device))
+		status = out_of_memory();
+	if (!status)
+		shadow_replace_machine(&run.tree, run.machine);
+	return close_run(&run, status);
+}
+
+/* The number of the device that the machine did not have when it had @before. */
+static size_t find_new(const struct machine *machine, struct vfio_device **before, size_t count)
+{
+	size_t index = 0;
+
+	while (index < count && machine_device(machine, index) == before[index])
+		index++;
+	return index;
+}
+
+/* Adds the device that @text describes. *@index: its number. */
+static int add_device(struct run *run, const char *text, size_t *index)
+{
+	struct vfio_device **before = NULL;
+	char why[512] = "";
+	size_t count = 0;
+
+	while (machine_device(run->machine, count))
+		count++;
+	before = calloc(count + 1, sizeof(struct vfio_device *));
+	if (!before)
+		return out_of_memory();
+	for (size_t i = 0; i < count; i++)
+		before[i] = machine_device(run->machine, i);
+	if (machine_add_device(run->machine, text, why, sizeof(why))) {
+		cmd_complain("%s", why);
+		free(before);
+		return CMD_USAGE;
+	}
+	*index = find_new(run->machine, before, count);
+	free(before);
+	return CMD_OK;
+}
+
+/* The line of the description that is about device @index, for "plug". */
+static int format_request(struct run *run, size_t index, char request[REQUEST_SIZE])
+{
+	const char *name = vfio_device_name(machine_device(run->machine, index));
+	char *text = NULL, *line;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	int status = CMD_FAILED;
+
+	if (!out)
+		return out_of_memory();
+	(void)machine_format(run->machine, out);
+	if (fclose(out))
+		return out_of_memory();
+	for (char *next = text; (line = strsep(&next, "\n")) && status;) {
+		if (strncmp(line, "device ", 7) == 0 && strstr(line, name) &&
+		    snprintf(request, REQUEST_SIZE, "plug %s\n", line) < REQUEST_SIZE)
+			status = CMD_OK;
+	}
+	free(text);
+	if (status)
+		cmd_complain("the description of the device is too long");
+	return status;
+}
+
+int cmd_plug(char **args)
+{
+	char request[REQUEST_SIZE];
+	const char *text;
+	size_t index = 0;
+	struct run run;
+	int status = open_run("plug", args, &text, &run);
+
+	if (status)
+		return status;
+	status = add_device(&run, text, &index);
+	if (!status)
+		status = format_request(&run, index, request);
+	if (!status)
+		status = tell(&run, request, text);
+	if (!status) {
+		shadow_add_device(&run.tree, run.machine, index);
+		shadow_replace_machine(&run.tree, run.machine);
+	}
+	return close_run(&run, status);
+}

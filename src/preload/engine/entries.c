@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* See entries.h. */
+#include "preload/engine/entries.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "machine/machine.h"
+#include "preload/engine/engine.h"
+#include "preload/start/layout.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
+
+/* The directory of @device. */
+static void directory_of(struct vfio_device *device, char path[PATH_MAX])
+{
+	const struct pci_bdf bdf = vfio_device_bdf(device);
+
+	snprintf(path, PATH_MAX, LAYOUT_SYS_PCI_BUSES "%04x:%02x/%s", bdf.domain, bdf.bus,
+		 vfio_device_name(device));
+}
+
+static unsigned int group_of(struct vfio_device *device)
+{
+	size_t index = 0;
+
+	while (machine_device(engine_machine(), index) != device)
+		index++;
+	return machine_device_group(engine_machine(), index);
+}
+
+/* Entry number @at of what a driver has to do with @device. False: there are fewer. */
+static bool driver_entry(struct vfio_device *device, unsigned int at, char path[PATH_MAX])
+{
+	const unsigned int index = vfio_device_index(device);
+	char dir[PATH_MAX];
+
+	directory_of(device, dir);
+	switch (at) {
+	case 0:
+		return snprintf(path, PATH_MAX, "%.*s/driver", PATH_MAX - 32, dir);
+	case 1:
+		return snprintf(path, PATH_MAX, LAYOUT_SYS_PCI "/drivers/vfio-pci/%s",
+				vfio_device_name(device));
+	case 2:
+		return snprintf(path, PATH_MAX, "%.*s/vfio-dev", PATH_MAX - 32, dir);
+	case 3:
+		return snprintf(path, PATH_MAX, LAYOUT_SYS_VFIO "/vfio%u", index);
+	case 4:
+		return snprintf(path, PATH_MAX, LAYOUT_SYS_NUMBERS "%u:%u", LAYOUT_CDEV_MAJOR,
+				index);
+	case 5:
+		return snprintf(path, PATH_MAX, LAYOUT_DEV_VFIO "/devices/vfio%u", index);
+	default:
+		return false;
+	}
+}
+
+static bool group_entry(struct vfio_device *device, unsigned int at, char path[PATH_MAX])
+{
+	const unsigned int group = group_of(device);
+
+	switch (at) {
+	case 0:
+		return snprintf(path, PATH_MAX, LAYOUT_DEV_VFIO "/%u", group);
+	case 1:
+		return snprintf(path, PATH_MAX, LAYOUT_SYS_CLASS_GROUPS "/%u", group);
+	case 2:
+		return snprintf(path, PATH_MAX, LAYOUT_SYS_VIRTUAL "/vfio/%u", group);
+	case 3:
+		return snprintf(path, PATH_MAX, LAYOUT_SYS_NUMBERS "%u:%u", LAYOUT_GROUP_MAJOR,
+				group);
+	default:
+		return false;
+	}
+}
+
+/* The directory goes last, as one of the others is found through it. */
+static bool device_entry(struct vfio_device *device, unsigned int at, char path[PATH_MAX])
+{
+	char dir[PATH_MAX];
+
+	switch (at) {
+	case 0:
+		return snprintf(path, PATH_MAX, LAYOUT_SYS_PCI "/devices/%s",
+				vfio_device_name(device));
+	case 1:
+		return snprintf(path, PATH_MAX, LAYOUT_SYS_GROUPS "/%u/devices/%s",
+				group_of(device), vfio_device_name(device));
+	case 2:
+		directory_of(device, dir);
+		return snprintf(path, PATH_MAX, "%.*s/iommu/devices/%s", PATH_MAX - 64, dir,
+				vfio_device_name(device));
+	case 3:
+		directory_of(device, path);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool entry_at(enum entry_set set, struct vfio_device *device, unsigned int at,
+		     char path[PATH_MAX])
+{
+	switch (set) {
+	case ENTRIES_DRIVER:
+		return driver_entry(device, at, path);
+	case ENTRIES_GROUP:
+		return group_entry(device, at, path);
+	case ENTRIES_DEVICE:
+		return device_entry(device, at, path);
+	case ENTRIES_IOMMU_GROUP:
+		return at == 0 &&
+		       snprintf(path, PATH_MAX, LAYOUT_SYS_GROUPS "/%u", group_of(device));
+	}
+	return false;
+}
+
+/* Where the entry @path is in the root, and where it is while it is absent. */
+static void places_of(const char *path, char there[PATH_MAX], char absent[PATH_MAX])
+{
+	char *name;
+
+	snprintf(there, PATH_MAX, "%s%s", root_path(), path);
+	snprintf(absent, PATH_MAX, "%s/" LAYOUT_ABSENT "/", root_path());
+	name = absent + strlen(absent);
+	snprintf(name, (size_t)(absent + PATH_MAX - name), "%s", path);
+	while ((name = strchr(name, '/')))
+		*name = '!';
+}
+
+static int move(const char *from, const char *to)
+{
+	return (int)SYS(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+/* A directory of a device that was there before may be in the way: it gets a name of its own. */
+static int move_away(const char *there, const char *absent)
+{
+	char aside[PATH_MAX];
+	int rc = move(there, absent);
+
+	for (unsigned int i = 0; (rc == -ENOTEMPTY || rc == -EEXIST) && i < 1000; i++) {
+		snprintf(aside, sizeof(aside), "%.4000s.%u", absent, i);
+		if (move(absent, aside) == 0)
+			rc = move(there, absent);
+	}
+	return rc;
+}
+
+bool entries_are_there(enum entry_set set, struct vfio_device *device)
+{
+	char path[PATH_MAX], there[PATH_MAX], absent[PATH_MAX];
+	struct stat st;
+
+	(void)entry_at(set, device, 0, path);
+	places_of(path, there, absent);
+	return SYS(SYS_newfstatat, AT_FDCWD, there, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int entries_take(enum entry_set set, struct vfio_device *device)
+{
+	char path[PATH_MAX], there[PATH_MAX], absent[PATH_MAX];
+	int rc;
+
+	for (unsigned int at = 0; entry_at(set, device, at, path); at++) {
+		places_of(path, there, absent);
+		rc = move_away(there, absent);
+		if (rc && at == 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* In the opposite order, so that the first entry is there when all are. */
+int entries_put(enum entry_set set, struct vfio_device *device)
+{
+	char path[PATH_MAX], there[PATH_MAX], absent[PATH_MAX];
+	unsigned int count = 0;
+	int rc = 0;
+
+	while (entry_at(set, device, count, path))
+		count++;
+	while (count) {
+		(void)entry_at(set, device, --count, path);
+		places_of(path, there, absent);
+		rc = move(absent, there);
+	}
+	return rc;
+}
+
+static void text_path(struct vfio_device *device, const char *name, char path[PATH_MAX])
+{
+	char dir[PATH_MAX] = "";
+
+	if (device)
+		directory_of(device, dir);
+	snprintf(path, PATH_MAX, "%s%.512s%s%.512s", root_path(), dir, device ? "/" : "", name);
+}
+
+int entries_read(struct vfio_device *device, const char *name, char *text, size_t size)
+{
+	char path[PATH_MAX];
+	long fd, len;
+
+	text_path(device, name, path);
+	fd = SYS(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return (int)fd;
+	len = SYS(SYS_read, fd, text, size - 1);
+	SYS(SYS_close, fd);
+	if (len >= 0)
+		text[len] = '\0';
+	return (int)len;
+}
+
+int entries_write(struct vfio_device *device, const char *name, const void *bytes, size_t len)
+{
+	char path[PATH_MAX];
+	long fd, rc;
+
+	text_path(device, name, path);
+	fd = SYS(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return (int)fd;
+	rc = SYS(SYS_pwrite64, fd, bytes, len, 0);
+	if (rc >= 0)
+		rc = SYS(SYS_ftruncate, fd, len);
+	SYS(SYS_close, fd);
+	return (int)rc;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* See path_names.h. Cost: a comparison for each tree. */
+#include "preload/process/path_names.h"
+
+#include <string.h>
+
+#include "preload/start/layout.h"
+#include "sysfs/attribute.h"
+
+static const char *const emulated_trees[] = {
+	LAYOUT_DEV_IOMMU,
+	LAYOUT_DEV_VFIO,
+	LAYOUT_SYS_PCI,
+	LAYOUT_SYS_GROUPS,
+	LAYOUT_SYS_VFIO,
+	LAYOUT_SYS_CLASS_GROUPS,
+	LAYOUT_SYS_CLASS_IOMMU,
+	LAYOUT_SYS_CLASS_MISC "/iommu",
+	LAYOUT_SYS_CLASS_MISC "/vfio",
+	LAYOUT_SYS_DEBUG,
+	LAYOUT_SYS_VIRTUAL "/vfio",
+	LAYOUT_SYS_VIRTUAL "/iommu",
+	LAYOUT_SYS_VIRTUAL "/misc/iommu",
+	LAYOUT_SYS_VIRTUAL "/misc/vfio",
+	LAYOUT_SYS_IOMMUFD,
+	LAYOUT_SYS_VFIO_CORE,
+	LAYOUT_SYS_VFIO_PCI,
+	LAYOUT_SYS_PCI_CORE,
+	LAYOUT_SYS_TYPE1,
+	LAYOUT_SYS_IRQBYPASS,
+	LAYOUT_SYS_NUMBERS LAYOUT_NUMBER(LAYOUT_MISC_MAJOR, LAYOUT_IOMMU_MINOR),
+	LAYOUT_SYS_NUMBERS LAYOUT_NUMBER(LAYOUT_MISC_MAJOR, LAYOUT_CONTAINER_MINOR),
+	LAYOUT_PROC_MODULES,
+	LAYOUT_PROC_DEVICES,
+	LAYOUT_PROC_MISC,
+	LAYOUT_PROC_PCI,
+};
+
+/* How names of emulated trees begin of which there are many. */
+static const char *const emulated_beginnings[] = {
+	LAYOUT_SYS_PCI_BUSES,
+	LAYOUT_SYS_NUMBERS LAYOUT_TEXT(LAYOUT_GROUP_MAJOR) ":",
+	LAYOUT_SYS_NUMBERS LAYOUT_TEXT(LAYOUT_CDEV_MAJOR) ":",
+	LAYOUT_SYS_PLATFORM "arm-smmu-v3.",
+	LAYOUT_SYS_PLATFORM "riscv-iommu.",
+};
+
+/* The directories above the emulated trees. */
+static const char *const ancestors[] = {
+	"/dev",
+	"/sys",
+	"/sys/bus",
+	"/sys/class",
+	"/sys/kernel",
+	"/sys/devices",
+	"/sys/module",
+	LAYOUT_SYS_CLASS_MISC,
+	"/sys/dev",
+	"/sys/dev/char",
+	"/sys/devices/platform",
+	LAYOUT_SYS_VIRTUAL,
+	LAYOUT_SYS_VIRTUAL "/misc",
+};
+
+bool path_is_within(const char *name, const char *tree)
+{
+	size_t len = strlen(tree);
+
+	return strncmp(name, tree, len) == 0 && (name[len] == '/' || name[len] == '\0');
+}
+
+bool path_is_emulated(const char *name)
+{
+	for (size_t i = 0; i < sizeof(emulated_trees) / sizeof(emulated_trees[0]); i++) {
+		/* Most paths differ from most trees here: /dev, /sys, /proc. */
+		if (name[1] == emulated_trees[i][1] && path_is_within(name, emulated_trees[i]))
+			return true;
+	}
+	for (size_t i = 0; i < sizeof(emulated_beginnings) / sizeof(emulated_beginnings[0]); i++) {
+		const char *beginning = emulated_beginnings[i];
+
+		if (strncmp(name, beginning, strlen(beginning)) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool path_is_shared(const char *name)
+{
+	for (size_t i = 0; i < sizeof(ancestors) / sizeof(ancestors[0]); i++) {
+		if (strcmp(name, ancestors[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether all of @text is one decimal number: *@number. */
+static bool parse_number(const char *text, unsigned int *number)
+{
+	unsigned int value = 0;
+	const char *p;
+
+	for (p = text; *p >= '0' && *p <= '9' && p < text + 9; p++)
+		value = value * 10 + (unsigned int)(*p - '0');
+	*number = value;
+	return p > text && *p == '\0';
+}
+
+/* The node at @resolved in sysfs: of a device in the directory of its bus, or a fixed attribute. */
+static struct node sysfs_node(const char *resolved)
+{
+	static const char resource[] = "/resource";
+	struct node node = {.kind = NODE_NONE};
+	const char *last = strrchr(resolved, '/');
+	size_t index;
+
+	if (sysfs_attribute_find(resolved, &index))
+		return (struct node){.kind = NODE_ATTRIBUTE, .number = (unsigned int)index};
+	if (strncmp(resolved, LAYOUT_SYS_PCI_BUSES, strlen(LAYOUT_SYS_PCI_BUSES)) != 0)
+		return node;
+	if (strcmp(last, "/config") == 0)
+		node.kind = NODE_CONFIG;
+	else if (strncmp(last, resource, sizeof(resource) - 1) == 0 &&
+		 parse_number(last + sizeof(resource) - 1, &node.number))
+		node.kind = NODE_RESOURCE;
+	return node;
+}
+
+struct node path_node(const char *resolved)
+{
+	static const char cdevs[] = LAYOUT_DEV_VFIO "/devices/vfio";
+	static const char groups[] = LAYOUT_DEV_VFIO "/";
+	struct node node = {.kind = NODE_NONE};
+
+	if (strcmp(resolved, LAYOUT_DEV_IOMMU) == 0)
+		node.kind = NODE_IOMMU;
+	else if (strcmp(resolved, LAYOUT_DEV_VFIO "/vfio") == 0)
+		node.kind = NODE_CONTAINER;
+	else if (strncmp(resolved, cdevs, sizeof(cdevs) - 1) == 0 &&
+		 parse_number(resolved + sizeof(cdevs) - 1, &node.number))
+		node.kind = NODE_CDEV;
+	else if (strncmp(resolved, groups, sizeof(groups) - 1) == 0 &&
+		 parse_number(resolved + sizeof(groups) - 1, &node.number))
+		node.kind = NODE_GROUP;
+	else if (strncmp(resolved, "/sys/", 5) == 0)
+		node = sysfs_node(resolved);
+	return node;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which names are emulated, and what stands behind them: by the text of a canonical path.
+ *
+ * Context: any thread, any signal handler.
+ */
+#ifndef PRELOAD_PROCESS_PATH_NAMES_H
+#define PRELOAD_PROCESS_PATH_NAMES_H
+
+#include <stdbool.h>
+
+/* Emulated files that are more than the file in the shadow root. */
+enum node_kind {
+	NODE_NONE,
+	NODE_IOMMU,	/* /dev/iommu */
+	NODE_CONTAINER, /* /dev/vfio/vfio */
+	NODE_GROUP,	/* /dev/vfio/N */
+	NODE_CDEV,	/* /dev/vfio/devices/vfioN */
+	NODE_CONFIG,	/* /sys/devices/pciDDDD:BB/BDF/config */
+	NODE_RESOURCE,	/* .../resourceN */
+	NODE_ATTRIBUTE, /* that can be written, or is live (sysfs/attribute.h) */
+};
+
+struct node {
+	enum node_kind kind;
+	unsigned int number; /* of group, cdev or resource; index of the attribute */
+};
+
+/* The node that the program calls @resolved. */
+struct node path_node(const char *resolved);
+
+/* Whether @node is a device node; else it is nothing, or a file of sysfs. */
+static inline bool path_is_device(struct node node)
+{
+	return node.kind >= NODE_IOMMU && node.kind <= NODE_CDEV;
+}
+
+/* Whether @name is @tree or below it. */
+bool path_is_within(const char *name, const char *tree);
+
+/* Whether @name is in an emulated tree. */
+bool path_is_emulated(const char *name);
+
+/* Whether @name is a directory of the real system with emulated entries among its own, as /dev. */
+bool path_is_shared(const char *name);
+
+#endif

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Devices that come and go under `uiommufd run` while a program has them open: hotplug.py COMMAND HOLDER.
+
+COMMAND is `uiommufd`, HOLDER is hotplug_holder. Runs inside of a run, with an edu at 0000:c1:00.0, index 5, group 77:
+what it writes to sysfs another process is asked about.
+"""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+COMMAND, HOLDER = sys.argv[1:3]
+BDF = "0000:c1:00.0"
+DEVICE = f"/sys/bus/pci/devices/{BDF}"
+DRIVER = "/sys/bus/pci/drivers/vfio-pci"
+NODE = "/dev/vfio/devices/vfio5"
+
+
+class Holder:
+    """A program that has the device open."""
+
+    def __init__(self, node=NODE):
+        self.process = subprocess.Popen([HOLDER, node], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.answer() == "ready"
+
+    def answer(self):
+        return self.process.stdout.readline().strip()
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def end(self):
+        self.process.stdin.close()
+        assert self.process.wait() == 0
+
+
+class Writer(threading.Thread):
+    """Writes @text to @path; result is 0 or an errno, and None as long as it writes."""
+
+    def __init__(self, path, text):
+        super().__init__()
+        self.path, self.text, self.result = path, text, None
+        self.start()
+
+    def run(self):
+        fd = os.open(self.path, os.O_WRONLY)
+        try:
+            os.write(fd, self.text.encode())
+            self.result = 0
+        except OSError as error:
+            self.result = error.errno
+        os.close(fd)
+
+    def end(self):
+        self.join()
+        return self.result
+
+
+def read(path):
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
+
+
+def write(path, text):
+    assert Writer(path, text).end() == 0, path
+
+
+def wait_until(condition):
+    while not condition():
+        time.sleep(0.01)
+
+
+def command(*arguments):
+    """`uiommufd` as another program would call it: outside of the run."""
+    env = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "UIOMMUFD_ROOT")}
+    return subprocess.run([COMMAND, *arguments], env=env, capture_output=True, text=True, check=False)
+
+
+def unbinding_waits_for_another_process():
+    holder = Holder()
+    assert read(f"{DEVICE}/enable") == "1" and read(f"{DEVICE}/power_state") == "D0"
+    writer = Writer(f"{DRIVER}/unbind", BDF)
+    assert holder.ask("req") == "signalled"
+    assert holder.ask("open") == "No such file or directory"
+    assert writer.result is None and os.path.exists("/dev/vfio/77") and not os.path.exists(f"{DEVICE}/driver")
+    assert holder.ask("bar") == "0x10000ed"
+    assert holder.ask("close") == "0"
+    assert writer.end() == 0
+    assert not os.path.exists("/dev/vfio/77") and os.path.exists(DEVICE)
+    holder.end()
+    write(f"{DRIVER}/bind", BDF)
+    Holder().end()
+
+
+def the_end_of_a_process_is_as_good():
+    holder = Holder()
+    writer = Writer(f"{DRIVER}/unbind", BDF)
+    assert holder.ask("req") == "signalled"
+    holder.process.kill()
+    holder.process.wait()
+    assert writer.end() == 0
+    write(f"{DRIVER}/bind", BDF)
+
+
+def a_process_that_is_stopped_is_waited_for():
+    holder = Holder()
+    os.kill(holder.process.pid, signal.SIGSTOP)
+    writer = Writer(f"{DRIVER}/unbind", BDF)
+    wait_until(lambda: not os.path.exists(f"{DEVICE}/driver"))
+    # Each of these gives up on it, as the writer does in the same time, which must ask again.
+    for _ in range(3):
+        read(f"{DEVICE}/enable")
+    os.kill(holder.process.pid, signal.SIGCONT)
+    assert holder.ask("bar") == "0x10000ed" and writer.result is None
+    holder.end()
+    assert writer.end() == 0
+    write(f"{DRIVER}/bind", BDF)
+
+
+def removing_waits_too():
+    holder = Holder()
+    writer = Writer(f"{DEVICE}/remove", "1")
+    assert holder.ask("req") == "signalled"
+    assert writer.result is None and os.path.exists(DEVICE)
+    holder.end()
+    assert writer.end() == 0
+    assert not os.path.exists(DEVICE)
+    write("/sys/bus/pci/rescan", "1")
+    write(f"{DEVICE}/driver_override", "vfio-pci")
+    write("/sys/bus/pci/drivers_probe", BDF)
+    Holder().end()
+
+
+def registers_are_those_of_the_process_that_has_the_device():
+    holder = Holder()
+    fd = os.open(f"{DEVICE}/config", os.O_RDWR)
+    os.pwrite(fd, b"\x40", 0xC)
+    assert os.pread(fd, 1, 0xC) == b"\x40"
+    assert os.pread(fd, 2, 4) == b"\x03\x00" or os.pread(fd, 2, 4) == b"\x02\x00"
+    write(f"{DEVICE}/reset", "1")
+    assert Writer("/sys/kernel/iommu_groups/77/type", "identity").end() == errno.EPERM
+    assert os.pread(fd, 1, 0xC) == b"\x40"
+    holder.end()
+    assert os.pread(fd, 1, 0xC) == b"\x00"
+    os.close(fd)
+
+
+def a_device_is_pulled_out():
+    holder = Holder()
+    result = command("unplug", str(holder.process.pid), BDF)
+    assert result.returncode == 0, result.stderr
+    assert holder.ask("err") == "signalled" and holder.ask("req") == "signalled"
+    assert holder.ask("bar") == "0xffffffff" and holder.ask("registers") == "0xffffffff"
+    assert not os.path.exists(NODE)
+    assert holder.ask("close") == "0"
+    wait_until(lambda: not os.path.exists(DEVICE))
+    assert not os.path.exists("/dev/vfio/77") and not os.path.exists("/sys/kernel/iommu_groups/77")
+    holder.end()
+    assert command("unplug", str(os.getpid()), BDF).returncode != 0
+
+
+def a_device_is_plugged_in():
+    text = f"edu@{BDF},index=5,group=77"
+    result = command("plug", str(os.getpid()), text)
+    assert result.returncode == 0, result.stderr
+    assert read(f"{DEVICE}/vendor") == "0x1234" and os.path.exists(f"{DEVICE}/driver")
+    holder = Holder()
+    assert holder.ask("bar") == "0x10000ed" and holder.ask("quiet") == "quiet"
+    holder.end()
+    result = command("plug", str(os.getpid()), text)
+    assert result.returncode == 2 and "0000:c1:00.0" in result.stderr, result.stderr
+    result = command("plug", str(os.getpid()), "nothing")
+    assert result.returncode == 2 and "there are: edu" in result.stderr, result.stderr
+
+
+def a_second_device_joins_a_running_program():
+    holder = Holder()
+    assert command("plug", str(holder.process.pid), "edu@0000:c3:00.0,index=6,group=78").returncode == 0
+    second = Holder("/dev/vfio/devices/vfio6")
+    assert second.ask("bar") == "0x10000ed"
+    assert command("unplug", str(second.process.pid), "0000:c3:00.0").returncode == 0
+    assert second.ask("bar") == "0xffffffff" and holder.ask("bar") == "0x10000ed"
+    assert holder.ask("quiet") == "quiet"
+    second.end()
+    holder.end()
+
+
+def main():
+    # So that this process answers requests, too.
+    os.close(os.open("/dev/iommu", os.O_RDWR))
+    tests = [
+        unbinding_waits_for_another_process,
+        the_end_of_a_process_is_as_good,
+        a_process_that_is_stopped_is_waited_for,
+        removing_waits_too,
+        registers_are_those_of_the_process_that_has_the_device,
+        a_device_is_pulled_out,
+        a_device_is_plugged_in,
+        a_second_device_joins_a_running_program,
+    ]
+    for test in tests:
+        test()
+        print(f"[       OK ] {test.__name__}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
