@@ -5,10 +5,10 @@
  */
 #include <stdio.h>
 
+#include "base/last_error.h"
 #include "iommufd/device/group_fault.h"
 #include "iommufd/device/page_request.h"
 #include "iommufd/ioas/refusal.h"
-#include "iommufd/object/last_error.h"
 
 /*
  * DMA of the device has failed. A fault queue is asked for the page; without one, a fault of a

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/caller.h"
+#include "base/last_error.h"
 #include "iommufd/compat/compat.h"
 #include "iommufd/device/device_info.h"
 #include "iommufd/device/device_ranges.h"
@@ -23,7 +24,6 @@
 #include "iommufd/ioas/ioas.h"
 #include "iommufd/ioas/ioas_map.h"
 #include "iommufd/ioas/options.h"
-#include "iommufd/object/last_error.h"
 #include "iommufd/object/object.h"
 #include "iommufd/queue/fault_queue.h"
 #include "iommufd/viommu/hw_queue.h"

@@ -2,10 +2,11 @@
 /* The texts. The class of a range's owner says why the range is reserved. */
 #include "iommufd/ioas/refusal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "iommufd/object/last_error.h"
+#include "base/last_error.h"
 
 const char *range_text(struct iova_range range, char text[RANGE_TEXT_SIZE])
 {
@@ -26,8 +27,9 @@ void refuse_reserved_over_window(const struct ioas *ioas, struct iova_range rese
 	char cause[CAUSE_TEXT_SIZE], w[RANGE_TEXT_SIZE];
 
 	lock_assert_held(&ioas->lock);
-	last_error_set("window %s of IOAS %u cannot be kept: %s", range_text(window, w),
-		       ioas->object.id, cause_text(reserved, owner, cause));
+	(void)refuse_mistake(-EADDRINUSE, "window %s of IOAS %u cannot be kept: %s",
+			     range_text(window, w), ioas->object.id,
+			     cause_text(reserved, owner, cause));
 }
 
 void refuse_reserved_over_area(const struct ioas *ioas, struct iova_range reserved,
@@ -36,8 +38,9 @@ void refuse_reserved_over_area(const struct ioas *ioas, struct iova_range reserv
 	char cause[CAUSE_TEXT_SIZE], m[RANGE_TEXT_SIZE];
 
 	lock_assert_held(&ioas->lock);
-	last_error_set("mapping %s of IOAS %u is in the way: %s", range_text(area->range, m),
-		       ioas->object.id, cause_text(reserved, owner, cause));
+	(void)refuse_mistake(-EADDRINUSE, "mapping %s of IOAS %u is in the way: %s",
+			     range_text(area->range, m), ioas->object.id,
+			     cause_text(reserved, owner, cause));
 }
 
 void refuse_misaligned_area(const struct ioas *ioas, const struct area *area, uint64_t alignment)
@@ -45,7 +48,9 @@ void refuse_misaligned_area(const struct ioas *ioas, const struct area *area, ui
 	char m[RANGE_TEXT_SIZE];
 
 	lock_assert_held(&ioas->lock);
-	last_error_set("mapping %s of IOAS %u is in the way: everything must be a multiple of "
-		       "%" PRIu64 " bytes",
-		       range_text(area->range, m), ioas->object.id, alignment);
+	(void)refuse_mistake(
+		-EADDRINUSE,
+		"mapping %s of IOAS %u is in the way: everything must be a multiple of "
+		"%" PRIu64 " bytes",
+		range_text(area->range, m), ioas->object.id, alignment);
 }

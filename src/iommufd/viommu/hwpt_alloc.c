@@ -5,10 +5,10 @@
  */
 #include "iommufd/viommu/hwpt_alloc.h"
 
+#include "base/last_error.h"
 #include "iommu/user_data.h"
 #include "iommufd/device/device.h"
 #include "iommufd/device/hwpt.h"
-#include "iommufd/object/last_error.h"
 #include "iommufd/viommu/hwpt_nested.h"
 
 enum {

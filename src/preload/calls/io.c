@@ -13,6 +13,8 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
+#include "base/log.h"
 #include "preload/calls/listing.h"
 #include "preload/engine/call.h"
 #include "preload/engine/own_process.h"
@@ -429,11 +431,16 @@ static bool is_generic(unsigned int cmd)
 
 static long ioctl_inside(int fd, struct uiommufd_file *file, unsigned long cmd, unsigned long arg)
 {
+	long rc;
 	if (is_generic((unsigned int)cmd))
 		return SYS(SYS_ioctl, fd, cmd, arg);
 	if (!file->ops->ioctl)
 		return -ENOTTY;
-	return file->ops->ioctl(file, own_process_caller(), (unsigned int)cmd, arg);
+		last_error_clear();
+	rc = file->ops->ioctl(file, own_process_caller(), (unsigned int)cmd, arg);
+	if (rc < 0 && last_error_kind() == REFUSAL_MISTAKE)
+		log_fault("refused: %s", last_error_text());
+	return rc;
 }
 
 EXPORT int ioctl(int fd, unsigned long cmd, ...)

@@ -22,7 +22,6 @@
 #include "base/log.h"
 #include "iommufd/entry/ctx_file.h"
 #include "iommufd/entry/fork.h"
-#include "iommufd/object/last_error.h"
 #include "machine/machine.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
@@ -119,7 +118,6 @@ static int start(void) REQUIRES(engine.lock)
 		return rc;
 	}
 	engine.machine = machine;
-	last_error_set_logging(true);
 	control_start();
 	atomic_store_explicit(&engine.started, true, memory_order_release);
 	return 0;
