@@ -23,6 +23,8 @@
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/guard.h"
+#include "report/counts.h"
+#include "report/history.h"
 
 enum {
 	DMA_PIECE =
@@ -228,10 +230,11 @@ out:
 }
 
 /*
- * Completes *@fault from the request, and hands it to the endpoint's handler, or to the log if
- * there is none. Returns what becomes of the DMA.
+ * Completes *@fault from the request, which began when there had been @unmaps, and hands it to the
+ * endpoint's handler, or to the report if there is none. Returns what becomes of the DMA.
  */
-static enum dma_fault_action report_fault(const struct dma *dma, struct dma_fault *fault)
+static enum dma_fault_action report_fault(const struct dma *dma, struct dma_fault *fault,
+					  uint64_t unmaps)
 {
 	struct iommu_endpoint *endpoint = dma->endpoint;
 	enum dma_fault_action action = DMA_FAULT_FAIL;
@@ -240,6 +243,7 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	fault->pasid = dma->pasid;
 	fault->request_iova = fault->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova;
 	fault->request_len = dma->len;
+	fault->unmaps = unmaps;
 	/*
 	 * Counted before the handler is loaded: a thread that removes the handler either waits for
 	 * this call, or is early enough for the load to find no handler.
@@ -249,14 +253,25 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	if (handler)
 		action = handler(endpoint, fault, atomic_load(&endpoint->handler_arg));
 	else
-		iommu_fault_log(endpoint, fault);
+		iommu_fault_report(endpoint, fault);
 	atomic_fetch_sub(&endpoint->handling, 1);
 	return action;
+}
+
+/* Counts a request, and says how many UNMAPs there have been. 0: nothing is recorded. */
+static uint64_t record_begin(const struct dma *dma)
+{
+	if (!recording())
+		return 0;
+	count_add(COUNT_DMAS, 1);
+	count_add(COUNT_DMA_BYTES, dma->len);
+	return history_unmaps();
 }
 
 /* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed. */
 static int dma_run(const struct dma *dma, enum dma_dir *failed)
 {
+	const uint64_t unmaps = record_begin(dma);
 	unsigned int retries = 0;
 	size_t done = 0;
 
@@ -272,10 +287,10 @@ static int dma_run(const struct dma *dma, enum dma_dir *failed)
 		}
 		if (displace_settle(generation))
 			continue;
-		if (report_fault(dma, &fault) == DMA_FAULT_RETRY) {
+		if (report_fault(dma, &fault, unmaps) == DMA_FAULT_RETRY) {
 			if (++retries <= MAX_RETRIES)
 				continue;
-			iommu_fault_log(dma->endpoint, &fault);
+			iommu_fault_report(dma->endpoint, &fault);
 		}
 		if (failed)
 			*failed = fault.dir;

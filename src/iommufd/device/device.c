@@ -25,7 +25,7 @@ static enum dma_fault_action device_fault(struct iommu_endpoint *endpoint,
 	if (outcome == PAGE_GRANTED)
 		return DMA_FAULT_RETRY;
 	if (outcome == PAGE_NOT_ASKED && !(fault->stage == 1 && group_report_event(device, fault)))
-		iommu_fault_log(endpoint, fault);
+		iommu_fault_report(endpoint, fault);
 	return DMA_FAULT_FAIL;
 }
 
