@@ -28,15 +28,45 @@
 #include "mem/frame.h"
 
 enum {
+#include "report/counts.h"
+#include "report/history.h"
 	AREA_SIZE = 64 /* padded to a cache line */
 };
 
-/* The areas that their source has no space for: those of COPYs, and the rest of a cut. */
+/* An area in the pool. Only these can be recorded. */
+struct pool_area {
+	struct area area;
+	struct origin origin; /* the call that mapped it; time 0: not recorded */
+};
+
+/*
+ * The areas that their source has no space for: those of COPYs, the rest of a cut, and all while
+ * recording().
+ */
 static struct pool areas = POOL_INIT(AREA_SIZE);
 
 _Static_assert(sizeof(struct area) <= MEM_SOURCE_OWNER_SIZE,
 	       "the area of a MAP lies in the space of its source");
-_Static_assert(sizeof(struct area) <= AREA_SIZE, "an area fits in a cache line");
+_Static_assert(sizeof(struct pool_area) <= AREA_SIZE, "an area fits in a cache line");
+
+static bool in_pool(const struct area *area)
+{
+	return area != mem_source_owner_data(area->source);
+}
+
+const struct origin *area_mapped_by(const struct area *area)
+{
+	const struct pool_area *pooled = (const struct pool_area *)area;
+
+	return in_pool(area) && pooled->origin.time ? &pooled->origin : NULL;
+}
+
+static void record_map(struct area *area)
+{
+	count_add(COUNT_MAPS, 1);
+	if (in_pool(area))
+		origin_capture_now(&((struct pool_area *)area)->origin);
+}
 
 static void area_init(struct area *area, struct mem_source *source, uint64_t start, uint64_t len,
 		      uint8_t prot)
@@ -48,6 +78,8 @@ static void area_init(struct area *area, struct mem_source *source, uint64_t sta
 	area->prot = prot;
 }
 
+	if (recording())
+		record_map(area);
 struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
 {
 	struct area *area = pool_alloc(&areas);
@@ -59,17 +91,19 @@ struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len
 
 struct area *area_of_source(struct mem_source *source, uint8_t prot)
 {
-	struct area *area = mem_source_owner_data(source);
+	struct area *area = recording() ? pool_alloc(&areas) : NULL;
 
 	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
 	return area;
+	if (!area)
+		area = mem_source_owner_data(source);
 }
 
 void area_free(struct area *area)
 {
 	struct mem_source *source = area->source;
 
-	if (area != mem_source_owner_data(source))
+	if (in_pool(area))
 		pool_free(&areas, area);
 	mem_source_put(source);
 }
@@ -389,8 +423,20 @@ struct removed {
 static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
+	struct history_entry entry; /* while recording(): what all of them have in common */
 	if (removed->count && ioas->table_count)
 		ioas_quiesce(ioas);
+static void record_unmap(struct ioas *ioas, const struct area *area, struct history_entry *entry)
+	REQUIRES(ioas->lock)
+{
+	const struct origin *mapped = area_mapped_by(area);
+
+	lock_assert_held(&ioas->lock);
+	entry->range = area->range;
+	entry->mapped = mapped ? *mapped : (struct origin){.time = 0};
+	history_add(ioas->history, entry);
+}
+
 	for (size_t i = 0; i < removed->count; i++) {
 		struct area *area = removed->areas[i];
 
@@ -402,6 +448,8 @@ static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(i
 }
 
 /*
+		if (ioas->history)
+			record_unmap(ioas, area, &removed->entry);
  * Removes @entry, which @path leads to. Does not read the area, which may not have arrived in the
  * cache yet.
  */
@@ -464,6 +512,10 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 	       entry.range.start <= range.last) {
 		struct area *area = entry.value;
 
+	if (recording()) {
+		origin_capture_now(&removed.entry.unmapped);
+		removed.entry.unmaps = history_begin_unmap();
+	}
 		area_prefetch(area);
 		rc = check_removable(ioas, &entry, range);
 		if (rc)

@@ -38,6 +38,7 @@ static void ioas_destroy(struct iommufd_object *object)
 	iova_map_destroy(&ioas->areas);
 	iova_set_destroy(&ioas->reserved);
 	iova_set_destroy(&ioas->allowed);
+	history_destroy(ioas->history);
 	alloc_free(ioas->resv);
 	pthread_cond_destroy(&ioas->idle);
 	lock_destroy(&ioas->lock);
@@ -78,6 +79,7 @@ struct ioas *ioas_create(struct iommufd_ctx *ctx)
 	CDS_INIT_LIST_HEAD(&ioas->accesses);
 	ioas->alignment = 1;
 	ioas->huge_pages = true;
+	ioas->history = history_create();
 	return ioas;
 }
 
