@@ -22,25 +22,32 @@ const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name
 }
 
 /*
- * 0, or -EFAULT and a line in the log: drivers forget to set the bit. Context: no lock held, as the
- * DMA may wait for the program to answer a page request.
+ * 0, or -EFAULT and a report: drivers forget to set the bit. Context: no lock held, as the DMA may
+ * wait for the program to answer a page request.
  */
-static int check_master(const struct vfio_device *device, const char *what, uint64_t iova,
+static int check_master(const struct vfio_device *device, enum dma_dir dir, uint64_t iova,
 			size_t len)
 {
+	const struct dma_fault fault = {
+		.cause = DMA_FAULT_MASTER_OFF,
+		.dir = dir,
+		.pasid = NO_PASID,
+		.iova = iova,
+		.request_iova = iova,
+		.request_len = len,
+	};
+
 	lock_assert_none_from(LOCK_NONE);
 	if (atomic_load(&device->bus_master))
 		return 0;
-	log_fault("%s: DMA %s of %zu bytes at IOVA 0x%llx is refused: bus mastering is off "
-		  "(command register, bit 2)",
-		  device->name, what, len, (unsigned long long)iova);
+	iommu_fault_report(device->endpoint, &fault);
 	return -EFAULT;
 }
 
 int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
-	int rc = check_master(device, "read", iova, len);
+	int rc = check_master(device, DMA_READ, iova, len);
 
 	if (rc)
 		return rc;
@@ -51,7 +58,7 @@ int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova, const 
 			      size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
-	int rc = check_master(device, "write", iova, len);
+	int rc = check_master(device, DMA_WRITE, iova, len);
 
 	if (rc)
 		return rc;
@@ -63,7 +70,7 @@ int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	enum dma_dir dir = DMA_READ;
-	int rc = check_master(device, "copy", src, len);
+	int rc = check_master(device, DMA_READ, src, len);
 
 	if (rc)
 		goto out;
@@ -109,5 +116,5 @@ void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	log_fault("%s: %s", vfio_device_of(dev)->name, text);
+	log_mistake("device-protocol", "%s: %s", vfio_device_of(dev)->name, text);
 }

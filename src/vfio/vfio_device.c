@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "report/device_record.h"
 #include "vfio/vfio_internal.h"
 
 /* All devices, in order of creation. */
@@ -249,6 +250,7 @@ static void apply_command(struct vfio_device *device) REQUIRES(device->lock)
 
 	lock_assert_held(&device->lock);
 	atomic_store(&device->bus_master, master);
+	device_record_master(iommu_endpoint_record(device->endpoint), master);
 	vfio_irqs_set_command(&device->irqs, master,
 			      pci_view_command(&device->view) & PCI_COMMAND_INTX_DISABLE);
 }
