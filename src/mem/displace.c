@@ -298,10 +298,11 @@ static void report(const struct displacement *d, enum displace_cause cause) REQU
 			       calls);
 	for (size_t i = 0; i < d->stretch_count; i++)
 		pages += d->stretches[i].end - d->stretches[i].first;
-	log_fault("%s of 0x%" PRIx64 "-0x%" PRIx64 " takes away %" PRIu64
-		  " page(s) that are pinned for DMA: kept%s",
-		  cause_name(cause), d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, pages,
-		  note);
+	log_mistake("memory-taken-away",
+		    "%s of 0x%" PRIx64 "-0x%" PRIx64 " takes away %" PRIu64
+		    " page(s) that are pinned for DMA: kept%s",
+		    cause_name(cause), d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, pages,
+		    note);
 }
 
 static int displace_locked(struct displacement *d)
