@@ -20,6 +20,7 @@
 #include "base/program.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/run_reports.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "machine/machine.h"
@@ -60,8 +61,8 @@ static const char *option_value(char ***args, const char *name, bool *missing)
 static int unknown_option(const char *option)
 {
 	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "
-		     "--container, --no-iommufd, --mock",
-		     option);
+		     "--container, --no-iommufd, --mock, and those of reports: %s",
+		     option, run_reports_options());
 	return CMD_USAGE;
 }
 
@@ -82,6 +83,8 @@ static int take_option(struct machine *machine, char ***args)
 	const char *value;
 	int rc;
 
+	if (run_reports_take(args, &rc))
+		return rc;
 	if (strcmp(option, "--mock") == 0) {
 		machine_set_mock(machine, true);
 		return CMD_OK;
@@ -105,6 +108,28 @@ static int take_option(struct machine *machine, char ***args)
 	if (rc)
 		cmd_complain("%s", error[0] ? error : strerror(-rc));
 	return rc ? CMD_USAGE : CMD_OK;
+}
+
+/* Takes the options in the variable, separated by blanks. Those of the command line come later. */
+static int take_environment(struct machine *machine)
+{
+	static char *words[256];
+	const size_t max = sizeof(words) / sizeof(words[0]) - 1;
+	const char *text = getenv("UIOMMUFD_OPTIONS");
+	char *rest = text ? strdup(text) : NULL;
+	size_t count = 0;
+	char *word;
+	int status;
+
+	while (count < max && (word = strsep(&rest, " \t\n")))
+		if (*word)
+			words[count++] = word;
+	for (char **next = words; *next; ++next) {
+		status = take_option(machine, &next);
+		if (status)
+			return status;
+	}
+	return CMD_OK;
 }
 
 /* Leaves *@args at the program. */
@@ -281,6 +306,7 @@ static _Noreturn void keep(struct tree *tree, char **program, const struct signa
 	do
 		pid = waitpid(-1, &status, 0);
 	while (pid != started.pid);
+	status = run_reports_judge(tree, status);
 	if (has_children()) {
 		keeper_send(to, &status, sizeof(status));
 		close(to);
@@ -411,13 +437,16 @@ int cmd_run(char **args)
 		cmd_complain("out of memory");
 		return CMD_FAILED;
 	}
-	status = take_options(machine, &args);
+	status = take_environment(machine);
+	if (!status)
+		status = take_options(machine, &args);
 	if (status) {
 		machine_destroy(machine);
 		return status;
 	}
 	tree_create(&tree);
 	shadow_fill(&tree, machine);
+	run_reports_fill(&tree);
 	machine_destroy(machine);
 	if (tree.error) {
 		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,

@@ -13,8 +13,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
-#include "base/last_error.h"
-#include "base/log.h"
+#include "checker/call_report.h"
 #include "preload/calls/listing.h"
 #include "preload/engine/call.h"
 #include "preload/engine/own_process.h"
@@ -432,14 +431,14 @@ static bool is_generic(unsigned int cmd)
 static long ioctl_inside(int fd, struct uiommufd_file *file, unsigned long cmd, unsigned long arg)
 {
 	long rc;
+
 	if (is_generic((unsigned int)cmd))
 		return SYS(SYS_ioctl, fd, cmd, arg);
 	if (!file->ops->ioctl)
 		return -ENOTTY;
-		last_error_clear();
+	call_begin();
 	rc = file->ops->ioctl(file, own_process_caller(), (unsigned int)cmd, arg);
-	if (rc < 0 && last_error_kind() == REFUSAL_MISTAKE)
-		log_fault("refused: %s", last_error_text());
+	call_end(file, (unsigned int)cmd, rc);
 	return rc;
 }
 

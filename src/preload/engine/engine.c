@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <ucontext.h>
 
 #include "base/lock.h"
 #include "base/log.h"
@@ -29,6 +30,7 @@
 #include "preload/engine/call.h"
 #include "preload/engine/control.h"
 #include "preload/engine/own_process.h"
+#include "preload/engine/reports.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/process/path.h"
@@ -36,6 +38,7 @@
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 #include "preload/trap/trap.h"
+#include "report/stack.h"
 #include "vfio/vfio.h"
 
 static struct {
@@ -80,6 +83,17 @@ out_destroy:
 	return NULL;
 }
 
+/* Tells reports which instruction of the program it is (report/stack.h). */
+static void mark_interrupted(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+	stack_interrupted((uintptr_t)context->uc_mcontext.gregs[REG_RIP],
+			  (uintptr_t)context->uc_mcontext.gregs[REG_RSP]);
+#else
+	(void)context;
+#endif
+}
+
 /* An access of this thread that may be one to mapped registers (mem/guard.h). */
 static bool on_bus(uintptr_t addr, void *context)
 {
@@ -89,6 +103,8 @@ static bool on_bus(uintptr_t addr, void *context)
 	if (!mapping_any())
 		return false;
 	engine_enter(&call);
+	if (call.outermost)
+		mark_interrupted(context);
 	done = trap_access(addr, context);
 	engine_leave(&call);
 	return done;
@@ -109,9 +125,11 @@ static int start(void) REQUIRES(engine.lock)
 	guard_set_bus_handler(on_bus);
 	if (rc)
 		return rc;
+	reports_start();
 	machine = read_machine(&rc);
 	if (!machine)
 		return rc;
+	reports_of_machine(machine);
 	rc = machine_mock(machine) ? mock_enable() : 0;
 	if (rc) {
 		machine_destroy(machine);
@@ -197,6 +215,7 @@ static void fork_child(void) NO_LOCK_ANALYSIS
 		vfio_fork_child();
 		iommufd_fork_child();
 		control_fork_child();
+		reports_fork_child();
 	} else {
 		lock_release(&engine.lock);
 	}
