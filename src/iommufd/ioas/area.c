@@ -19,17 +19,19 @@
 
 #include <inttypes.h>
 
+#include "base/last_error.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "iommufd/ioas/access.h"
+#include "iommufd/ioas/refusal.h"
 #include "iova/iova_alloc.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/frame.h"
-
-enum {
 #include "report/counts.h"
 #include "report/history.h"
+
+enum {
 	AREA_SIZE = 64 /* padded to a cache line */
 };
 
@@ -76,10 +78,10 @@ static void area_init(struct area *area, struct mem_source *source, uint64_t sta
 	/* Until the area has an IOVA, its range only holds its length. */
 	area->range.last = len - 1;
 	area->prot = prot;
-}
-
 	if (recording())
 		record_map(area);
+}
+
 struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
 {
 	struct area *area = pool_alloc(&areas);
@@ -93,10 +95,10 @@ struct area *area_of_source(struct mem_source *source, uint8_t prot)
 {
 	struct area *area = recording() ? pool_alloc(&areas) : NULL;
 
-	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
-	return area;
 	if (!area)
 		area = mem_source_owner_data(source);
+	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
+	return area;
 }
 
 void area_free(struct area *area)
@@ -263,22 +265,25 @@ static int choose_iova(struct ioas *ioas, struct area_request *request) REQUIRES
 		.alignment = ioas->alignment,
 	};
 	struct iova_range range = {.start = request->iova};
+	int rc;
 
 	lock_assert_held(&ioas->lock);
 	if (!is_aligned(request->len, ioas->alignment))
-		return -EINVAL;
-	if (!request->fixed)
-		return iova_alloc(&ioas->areas, &ioas->reserved, &ioas->allowed, &auto_request,
-				  &request->iova);
+		return refuse_alignment(ioas, "length", request->len);
+	if (!request->fixed) {
+		rc = iova_alloc(&ioas->areas, &ioas->reserved, &ioas->allowed, &auto_request,
+				&request->iova);
+		return rc ? refuse_no_hole(ioas, request->len, rc) : 0;
+	}
 	if (!is_aligned(request->iova, ioas->alignment))
-		return -EINVAL;
+		return refuse_alignment(ioas, "iova", request->iova);
 	if (check_last(range.start, request->len, &range.last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "iova and length wrap around");
 	if (iova_set_intersects(&ioas->reserved, range))
-		return -EINVAL;
+		return refuse_reserved(ioas, range);
 	/* For a single area iova_map_insert() reports the overlap itself. */
 	if (request->count > 1 && iova_map_intersects(&ioas->areas, range))
-		return -EEXIST;
+		return refuse_overlap(ioas, range, first);
 	return 0;
 }
 
@@ -287,9 +292,10 @@ static int check_area(const struct ioas *ioas, const struct area *area) REQUIRES
 {
 	lock_assert_held(&ioas->lock);
 	if ((area->prot & IOPT_WRITE) && !mem_source_writable(area->source))
-		return -EPERM;
+		return refuse_mistake(-EPERM, "WRITEABLE is asked for, and the memory was mapped "
+					      "without it");
 	if (!is_aligned(area->start & PAGE_MASK, ioas->alignment))
-		return -EINVAL;
+		return refuse_alignment(ioas, "the memory's address", area->start & PAGE_MASK);
 	return 0;
 }
 
@@ -319,7 +325,7 @@ static int insert_areas(struct ioas *ioas, struct area_request *request) REQUIRE
 		rc = iova_map_insert(&ioas->areas, area->range, area);
 		if (rc) {
 			erase_areas(ioas, request, i);
-			return rc;
+			return rc == -EEXIST ? refuse_overlap(ioas, area->range, area) : rc;
 		}
 		rc = check_area(ioas, area);
 		if (rc) {
@@ -417,15 +423,9 @@ out_unlock:
 struct removed {
 	struct area *areas[64];
 	size_t count;
+	struct history_entry entry; /* while recording(): what all of them have in common */
 };
 
-/* Waits for the DMA in flight, once for all the areas, and releases their memory. */
-static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(ioas->lock)
-{
-	lock_assert_held(&ioas->lock);
-	struct history_entry entry; /* while recording(): what all of them have in common */
-	if (removed->count && ioas->table_count)
-		ioas_quiesce(ioas);
 static void record_unmap(struct ioas *ioas, const struct area *area, struct history_entry *entry)
 	REQUIRES(ioas->lock)
 {
@@ -437,19 +437,25 @@ static void record_unmap(struct ioas *ioas, const struct area *area, struct hist
 	history_add(ioas->history, entry);
 }
 
+/* Waits for the DMA in flight, once for all the areas, and releases their memory. */
+static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(ioas->lock)
+{
+	lock_assert_held(&ioas->lock);
+	if (removed->count && ioas->table_count)
+		ioas_quiesce(ioas);
 	for (size_t i = 0; i < removed->count; i++) {
 		struct area *area = removed->areas[i];
 
 		if (ioas->table_count)
 			mem_source_unpin(area->source, area_pages(area));
+		if (ioas->history)
+			record_unmap(ioas, area, &removed->entry);
 		area_free(area);
 	}
 	removed->count = 0;
 }
 
 /*
-		if (ioas->history)
-			record_unmap(ioas, area, &removed->entry);
  * Removes @entry, which @path leads to. Does not read the area, which may not have arrived in the
  * cache yet.
  */
@@ -490,10 +496,10 @@ static int check_removable(struct ioas *ioas, const struct iova_map_entry *entry
 	assert(!area->pins || has_accesses(ioas));
 	assert(area->locks <= area->pins);
 	if (ioas->pinning && area->busy)
-		return -EBUSY;
+		return refuse(-EBUSY, "a mapping in the range is being made by another thread");
 	if (has_accesses(ioas) && area->locks)
-		return -EBUSY;
-	return iova_range_contains(range, entry->range) ? 0 : -ENOENT;
+		return refuse(-EBUSY, "a hardware queue uses a mapping in the range");
+	return iova_range_contains(range, entry->range) ? 0 : refuse_cut(ioas, entry, range);
 }
 
 int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped)
@@ -506,16 +512,16 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 
 	*unmapped = 0;
 	removed.count = 0;
+	if (recording()) {
+		origin_capture_now(&removed.entry.unmapped);
+		removed.entry.unmaps = history_begin_unmap();
+	}
 	lock_acquire(&ioas->lock);
 	ioas_prefetch(ioas, range.start);
 	while (iova_map_seek(&ioas->areas, range.start, &path, &entry) &&
 	       entry.range.start <= range.last) {
 		struct area *area = entry.value;
 
-	if (recording()) {
-		origin_capture_now(&removed.entry.unmapped);
-		removed.entry.unmaps = history_begin_unmap();
-	}
 		area_prefetch(area);
 		rc = check_removable(ioas, &entry, range);
 		if (rc)
