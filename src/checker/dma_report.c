@@ -11,8 +11,7 @@
 
 #include "base/check.h"
 #include "checker/place.h"
-#include "report/device_record.h"
-#include "report/report.h"
+#include "report/report_device.h"
 
 enum {
 	NEAR = 4096, /* bytes past the end of a mapping at which a request has overrun it */
@@ -243,28 +242,6 @@ static void write_history(struct report *report, const struct finding *finding)
 	}
 }
 
-static bool is_same_register(const struct device_write *a, const struct device_write *b)
-{
-	return a->bar == b->bar && a->offset == b->offset;
-}
-
-/* What the device was told last: the newest write with its stack, those before without. */
-static void write_programming(struct report *report, const struct finding *finding)
-{
-	const struct device_write *writes = finding->writes;
-
-	if (!finding->write_count)
-		return;
-	report_origin(report, "programmed", &writes[0].origin,
-		      "latest register write: 0x%" PRIx64 " (%u bytes) to BAR %u + 0x%" PRIx64,
-		      writes[0].value, writes[0].size, writes[0].bar, writes[0].offset);
-	/* Those since the device was started before belong to this time. */
-	for (size_t i = 1; i < finding->write_count && !is_same_register(&writes[0], &writes[i]);
-	     i++)
-		report_note(report, "before that: 0x%" PRIx64 " (%u bytes) to BAR %u + 0x%" PRIx64,
-			    writes[i].value, writes[i].size, writes[i].bar, writes[i].offset);
-}
-
 static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *fault)
 {
 	struct finding finding = {
@@ -292,7 +269,7 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 	write_numbers(report, &finding);
 	write_surroundings(report, &finding);
 	write_history(report, &finding);
-	write_programming(report, &finding);
+	report_writes(report, finding.writes, finding.write_count);
 	report_end(report);
 }
 

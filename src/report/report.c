@@ -368,6 +368,19 @@ static void print(const struct report *report) REQUIRES(report_lock)
 	log_write(buffer.text, buffer.len);
 }
 
+/* A debugger stops here. Threads of devices have all signals blocked. */
+static void raise_trap(void)
+{
+	sigset_t trap, before;
+
+	sigemptyset(&trap);
+	sigaddset(&trap, SIGTRAP);
+	sys_sigmask(SIG_UNBLOCK, &trap, &before);
+	(void)sys_call(SYS_tgkill, sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
+		       sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0), SIGTRAP, 0, 0, 0);
+	sys_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static void publish(struct report *report) REQUIRES(report_lock)
 {
 	lock_assert_held(&report_lock);
@@ -378,8 +391,7 @@ static void publish(struct report *report) REQUIRES(report_lock)
 	if (settings.json_file[0])
 		report_to_json(report, settings.json_file);
 	if (settings.stop && printed == 1)
-		(void)sys_call(SYS_tgkill, sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0),
-			       sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0), SIGTRAP, 0, 0, 0);
+		raise_trap();
 }
 
 void report_end(struct report *report) NO_LOCK_ANALYSIS

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "report/report_device.h"
 #include "vfio/vfio_internal.h"
 
 void *uiommufd_device_state(struct uiommufd_device *dev)
@@ -110,11 +110,13 @@ void uiommufd_device_unlock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 
 void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
 {
+	const struct vfio_device *device = vfio_device_of(dev);
 	char text[512];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	log_mistake("device-protocol", "%s: %s", vfio_device_of(dev)->name, text);
+	report_device_mistake("device-protocol", device->name,
+			      iommu_endpoint_record(device->endpoint), text);
 }
