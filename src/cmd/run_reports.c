@@ -21,7 +21,7 @@ static char lines[8 * PATH_MAX]; /* for the program's processes */
 
 const char *run_reports_options(void)
 {
-	return "--explain, --stacks, --history, --leaks, --summary, --quiet, --break, "
+	return "--reports, --explain, --stacks, --history, --leaks, --summary, --quiet, --break, "
 	       "--error-exitcode, --suppressions, --gen-suppressions, --max-reports, --log-file, "
 	       "--report";
 }
@@ -124,7 +124,7 @@ void run_reports_fill(struct tree *tree)
 		report_settings_init(&settings);
 	tree_text(tree, "/" LAYOUT_REPORTS, 0444, "%s", lines);
 	tree_text(tree, "/" LAYOUT_REPORTED, 0666, "%s", "");
-	if (tree->error || !settings.stacks)
+	if (tree->error || !settings.reports || !settings.stacks)
 		return;
 	tree_real_path(tree, "/" LAYOUT_SYMBOLS, path);
 	/* Without it stacks have files and offsets. */

@@ -36,6 +36,7 @@ struct option {
 	}
 
 static const struct option options[] = {
+	OPTION("reports", OPTION_SWITCH, reports, 0),
 	OPTION("explain", OPTION_FLAG, explain, 0),
 	OPTION("stacks", OPTION_SWITCH, stacks, 0),
 	OPTION("quiet", OPTION_FLAG, quiet, 0),
@@ -54,6 +55,7 @@ static const struct option options[] = {
 void report_settings_init(struct report_settings *settings)
 {
 	*settings = (struct report_settings){
+		.reports = true,
 		.stacks = true,
 		.history = DEFAULT_HISTORY,
 		.max_reports = DEFAULT_REPORTS,

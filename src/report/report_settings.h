@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct report_settings {
+	bool reports;	       /* off: mistakes are lines of the log, and nothing is recorded */
 	bool explain;	       /* refused calls that need not be mistakes, too */
 	bool stacks;	       /* record and print them */
 	bool quiet;	       /* print nothing; exit status and JSON as usual */

@@ -19,6 +19,7 @@ check silence_without_a_mistake said . 0 run --device edu -- "$faults"
 check one_report_and_a_count_for_200_of_one_line said "$report" 1 run --device edu -- "$faults" 200
 check the_count_is_said_at_the_end said '^uiommufd: 199 more like: ' 1 run --device edu -- "$faults" 200
 check one_report_for_each_iova_without_stacks said "$report" 5 run --stacks off --device edu -- "$faults" 5
+check one_line_for_each_fault_with_reports_off said . 5 run --reports off --device edu -- "$faults" 5
 check no_frames_without_stacks said '#0' 0 run --stacks off --device edu -- "$faults" 5
 check a_limit_of_reports said "$report" 2 run --stacks=off --max-reports 2 --device edu -- "$faults" 5
 check what_the_limit_hides_is_counted said '3 more are not shown' 1 run --stacks=off --max-reports 2 --device edu -- "$faults" 5

@@ -72,6 +72,8 @@ void reports_start(void)
 	read_settings(&settings);
 	if (settings.log_file[0])
 		open_log(settings.log_file);
+	if (!settings.reports)
+		return;
 	if (settings.suppressions[0]) {
 		rc = report_read_suppressions(settings.suppressions);
 		if (rc)
