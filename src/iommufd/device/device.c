@@ -246,7 +246,8 @@ static int try_object(struct attach *attach, struct iommufd_object *object, uint
 	case OBJECT_HWPT_NESTED:
 		return try_hwpt(attach, (struct hwpt *)object);
 	default:
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "object %u is neither an IOAS nor a HWPT",
+				      object->id);
 	}
 }
 
@@ -258,7 +259,10 @@ static int attach_to(struct iommufd_device *device, uint32_t pasid, bool replace
 	int rc;
 
 	if (!object)
-		return -ENOENT;
+		return refuse_mistake(-ENOENT,
+				      "pt_id %u: no object of the iommufd that the device is bound "
+				      "to has this ID",
+				      *pt_id);
 	last_error_clear();
 	last_error_about(iommu_endpoint_name(device->endpoint));
 	rc = try_object(&attach, object, &hwpt_id);

@@ -160,7 +160,8 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_
 	int rc;
 
 	if (size < entry->min_size)
-		return -EINVAL;
+		return refuse(-EINVAL, "size is %u, and must be %u at least", size,
+			      entry->min_size);
 	if (size > entry->size) {
 		rc = caller_check_zero(ucmd->caller, ucmd->uaddr + entry->size, size - entry->size);
 		if (rc)

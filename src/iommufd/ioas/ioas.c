@@ -12,6 +12,7 @@
  * Cost: reserving is linear in the number of reserved ranges.
  */
 #include "iommufd/ioas/ioas.h"
+#include "base/last_error.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +91,7 @@ int ioctl_ioas_alloc(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->flags)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP, "flags are not 0");
 	ioas = ioas_create(ucmd->ctx);
 	if (!ioas)
 		return -ENOMEM;
