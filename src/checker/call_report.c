@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a call was refused for is the thread's latest text; without one, the error itself says it. */
+/* A refusal is explained by the latest text of the thread; without one, by the error itself. */
 #include "checker/call_report.h"
 
 #include <errno.h>

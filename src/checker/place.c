@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The address space is that which has the domain among its tables; it is looked at with its lock. */
+/* The address space is the one with the domain among its tables; its lock is held meanwhile. */
 #include "checker/place.h"
 
 #include <inttypes.h>

@@ -48,7 +48,7 @@ static void append_frame(const struct symbol *symbol, size_t number, struct repo
 	report_append(buffer, symbol->inlined ? " (inlined)\n" : "\n");
 }
 
-/* Whether @symbol and what is farther out is the C library's way to the program's first function. */
+/* Whether @symbol and what is farther out is the way to the first function of the program. */
 static bool is_outside(const struct symbol *symbol)
 {
 	return strncmp(symbol->function, "__libc_start", 12) == 0 ||

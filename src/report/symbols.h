@@ -33,7 +33,7 @@ struct symbols {
 	char reply[SYMBOL_REPLY_SIZE];
 };
 
-/* @path: of a socket (cmd/symbol_server.c), copied; longer ones than a socket may have are ignored. */
+/* @path: of a socket (cmd/symbol_server.c), copied; ignored if it is too long for one. */
 void symbols_set_server(const char *path);
 
 /*
