@@ -3,7 +3,7 @@
  * The table is open addressing by the hash of the addresses. An entry is written before its number
  * is published, so readers need no lock; LOCK_STACKS serialises writers.
  *
-   * What is remembered of a stack is a hint: it is used only if each place is checked again. The
+ * What is remembered of a stack is a hint: it is used only if each place is checked again. The
  * places are read by guarded copies, because the stack of a thread or coroutine may be gone. They
  * are not in thread-local storage, which small stacks have no space for. An entry is used by one
  * thread at a time; another one that wants it unwinds.
