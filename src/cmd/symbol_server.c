@@ -107,6 +107,31 @@ static int find_scopes(Dwfl_Module *module, Dwarf_Die *unit, Dwarf_Addr address,
 	return dwarf_getscopes_die(&innermost, scopes);
 }
 
+/* The compilation unit of @address, or NULL. Compilers need not write an index of them (clang). */
+static Dwarf_Die *find_unit(Dwfl_Module *module, Dwarf_Addr address, Dwarf_Addr *bias)
+{
+	Dwarf_Die *unit = dwfl_module_addrdie(module, address, bias);
+
+	if (unit)
+		return unit;
+	while ((unit = dwfl_module_nextcu(module, unit, bias)))
+		if (dwarf_haspc(unit, address - *bias) > 0)
+			return unit;
+	return NULL;
+}
+
+/* The line of the instruction, to which *@frame is set. */
+static void set_line(Dwarf_Die *unit, Dwarf_Addr address, struct frame *frame)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(unit, address);
+
+	if (!line)
+		return;
+	frame->file = dwarf_linesrc(line, NULL, NULL);
+	if (dwarf_lineno(line, &frame->line))
+		frame->line = 0;
+}
+
 /* Puts the frames of functions that are inlined at @address. *@frame is left at the outermost. */
 static void put_inlined(FILE *out, const struct module *module, Dwarf_Addr address,
 			struct frame *frame)
@@ -115,9 +140,10 @@ static void put_inlined(FILE *out, const struct module *module, Dwarf_Addr addre
 	Dwarf_Addr bias;
 	int count;
 
-	unit = dwfl_module_addrdie(module->module, address, &bias);
+	unit = find_unit(module->module, address, &bias);
 	if (!unit)
 		return;
+	set_line(unit, address - bias, frame);
 	count = find_scopes(module->module, unit, address - bias, &scopes);
 	for (int i = 0; i < count; i++) {
 		const int tag = dwarf_tag(&scopes[i]);
@@ -142,7 +168,6 @@ static void put_address(FILE *out, Dwfl *process, Dwarf_Addr address)
 	struct frame frame = {.function = NULL};
 	const char *name, *symbol = NULL;
 	Dwarf_Addr start;
-	Dwfl_Line *line;
 
 	if (module.module) {
 		name = dwfl_module_info(module.module, NULL, &start, NULL, NULL, NULL, &module.path,
@@ -151,9 +176,6 @@ static void put_address(FILE *out, Dwfl *process, Dwarf_Addr address)
 			module.path = name;
 		module.offset = address - start;
 		symbol = dwfl_module_addrname(module.module, address);
-		line = dwfl_module_getsrc(module.module, address);
-		if (line)
-			frame.file = dwfl_lineinfo(line, NULL, &frame.line, NULL, NULL, NULL);
 		put_inlined(out, &module, address, &frame);
 	}
 	if (!frame.function)
