@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "checker/place.h"
 #include "report/report_device.h"
+#include "report/sanitizer.h"
 
 enum {
 	NEAR = 4096, /* bytes past the end of a mapping at which a request has overrun it */
@@ -157,6 +158,12 @@ static void classify(struct finding *finding)
 	case DMA_FAULT_MEMORY:
 		finding->kind = "dma-memory-gone";
 		break;
+	case DMA_FAULT_POISONED:
+		finding->kind = "dma-freed-memory";
+		break;
+	case DMA_FAULT_UNINITIALISED:
+		finding->kind = "dma-uninitialised-memory";
+		break;
 	}
 }
 
@@ -242,6 +249,19 @@ static void write_history(struct report *report, const struct finding *finding)
 	}
 }
 
+/* What the program's sanitizer knows of the memory. */
+static void write_object(struct report *report, const struct sanitizer_finding *finding)
+{
+	if (finding->size)
+		report_note(report,
+			    "the address is %" PRIu64 " bytes into an object of %" PRIu64
+			    " bytes (%s)",
+			    (uint64_t)(uintptr_t)finding->address - finding->start, finding->size,
+			    finding->place);
+	report_stack(report, "freed", finding->freed, "freed");
+	report_stack(report, "allocated", finding->allocated, "allocated");
+}
+
 static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *fault)
 {
 	struct finding finding = {
@@ -267,6 +287,8 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 	if (!report_settings()->stacks)
 		report_key(report, fault->iova);
 	write_numbers(report, &finding);
+	if (fault->finding)
+		write_object(report, fault->finding);
 	write_surroundings(report, &finding);
 	write_history(report, &finding);
 	report_writes(report, finding.writes, finding.write_count);
@@ -276,4 +298,5 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 void dma_report_start(void)
 {
 	iommu_set_fault_reporter(report_dma);
+	sanitizer_start();
 }

@@ -183,6 +183,21 @@ static void library_name(struct tree *tree, char path[PATH_MAX])
 	tree_real_path(tree, "/" LAYOUT_LIBRARY, path);
 }
 
+/* AddressSanitizer as a shared library (gcc) refuses to come after another one, ours. */
+static int permit_sanitizer(void)
+{
+	const char *before = getenv("ASAN_OPTIONS");
+	char *value;
+	int rc;
+
+	if (asprintf(&value, "%s%sverify_asan_link_order=0", before ? before : "",
+		     before ? ":" : "") < 0)
+		return -ENOMEM;
+	rc = setenv("ASAN_OPTIONS", value, 1) ? -ENOMEM : 0;
+	free(value);
+	return rc;
+}
+
 static int set_environment(const char *library, const char *root)
 {
 	const char *before = getenv("LD_PRELOAD");
@@ -193,7 +208,7 @@ static int set_environment(const char *library, const char *root)
 		return -ENOMEM;
 	rc = setenv("LD_PRELOAD", value, 1) || setenv(LAYOUT_ROOT_VARIABLE, root, 1) ? -ENOMEM : 0;
 	free(value);
-	return rc;
+	return rc ? rc : permit_sanitizer();
 }
 
 /* ---- the program's life ---- */

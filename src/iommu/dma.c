@@ -25,6 +25,7 @@
 #include "mem/guard.h"
 #include "report/counts.h"
 #include "report/history.h"
+#include "report/sanitizer.h"
 
 enum {
 	DMA_PIECE =
@@ -49,6 +50,10 @@ struct piece {
 	size_t done;
 	size_t len;
 	char *src, *dst;
+
+	/* What the program's sanitizer has to say of the memory, and in which direction. */
+	struct sanitizer_finding *finding; /* borrowed */
+	enum dma_dir found;
 };
 
 char iommu_domain_readers;
@@ -201,6 +206,43 @@ static int locate_in_gate(const struct dma *dma, struct translation *t, struct p
 	return rc;
 }
 
+/* Asks the program's sanitizer about both ends of @piece. A model's own buffer is none of its. */
+static __attribute__((noinline)) void check_memory(const struct dma *dma, struct piece *piece)
+{
+	piece->finding->objection = SANITIZER_FINE;
+	piece->found = DMA_READ;
+	if (!dma->src_buf)
+		sanitizer_check_read(piece->src, piece->len, piece->finding);
+	if (piece->finding->objection || dma->dst_buf)
+		return;
+	piece->found = DMA_WRITE;
+	sanitizer_check_write(piece->dst, piece->len, piece->finding);
+}
+
+/* Reports what the sanitizer had to say of @piece, if anything. Context: outside the gate. */
+static __attribute__((noinline)) void report_finding(const struct dma *dma,
+						     const struct piece *piece)
+{
+	const struct sanitizer_finding *finding = piece->finding;
+	const bool write = piece->found == DMA_WRITE;
+	const uint64_t begin = write ? dma->dst_iova : dma->src_iova;
+	const char *memory = write ? piece->dst : piece->src;
+	struct dma_fault fault = {
+		.dir = piece->found,
+		.pasid = dma->pasid,
+		.request_iova = begin,
+		.request_len = dma->len,
+		.finding = finding,
+	};
+
+	if (!finding->objection)
+		return;
+	fault.cause = finding->objection == SANITIZER_POISONED ? DMA_FAULT_POISONED
+							       : DMA_FAULT_UNINITIALISED;
+	fault.iova = begin + piece->done + (uint64_t)((const char *)finding->address - memory);
+	iommu_fault_report(dma->endpoint, &fault);
+}
+
 /* Copies @piece, or as much of it as is contiguous (piece->len). 0, or -EFAULT and *@fault. */
 static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fault *fault)
 {
@@ -215,6 +257,8 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		return rc;
 	if (rc)
 		goto out;
+	if (sanitizer_present())
+		check_memory(dma, piece);
 	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
 	if (guard_copy(piece->dst, piece->src, piece->len) &&
 	    dmabuf_copy_registers(piece->dst, piece->src, piece->len)) {
@@ -222,6 +266,8 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		rc = -EFAULT;
 		goto out;
 	}
+	if (sanitizer_present() && !dma->dst_buf)
+		sanitizer_wrote(piece->dst, piece->len);
 	if (!dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
 		dma_log_mark(dma->endpoint, dma->dst_iova + piece->done, piece->len);
 out:
@@ -272,15 +318,22 @@ static uint64_t record_begin(const struct dma *dma)
 static int dma_run(const struct dma *dma, enum dma_dir *failed)
 {
 	const uint64_t unmaps = record_begin(dma);
+	struct sanitizer_finding finding;
 	unsigned int retries = 0;
 	size_t done = 0;
 
 	while (done < dma->len) {
 		uint64_t generation = displace_generation();
-		struct piece piece = {.done = done, .len = min_u64(dma->len - done, DMA_PIECE)};
+		struct piece piece = {
+			.done = done,
+			.len = min_u64(dma->len - done, DMA_PIECE),
+			.finding = &finding,
+		};
 		struct dma_fault fault;
 
 		if (!copy_piece(dma, &piece, &fault)) {
+			if (sanitizer_present())
+				report_finding(dma, &piece);
 			done += piece.len;
 			retries = 0;
 			continue;

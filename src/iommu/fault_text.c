@@ -29,6 +29,10 @@ static const char *cause_text(const struct dma_fault *fault)
 					       : "mapped without READABLE";
 	case DMA_FAULT_MASTER_OFF:
 		return "bus mastering is off (command register, bit 2)";
+	case DMA_FAULT_POISONED:
+		return "the program has freed that memory, or never owned it";
+	case DMA_FAULT_UNINITIALISED:
+		return "the program has never written that memory";
 	case DMA_FAULT_TABLES:
 	case DMA_FAULT_MEMORY:
 		break;
@@ -83,10 +87,9 @@ void iommu_fault_text(const struct iommu_endpoint *endpoint, const struct dma_fa
 	else
 		snprintf(text, sizeof(text), "%s", cause_text(fault));
 	snprintf(line, size,
-		 "%s: DMA %s of %" PRIu64 " bytes at %sIOVA 0x%" PRIx64 " failed at 0x%" PRIx64
-		 ": %s",
-		 endpoint->name, verb, fault->request_len, pasid, fault->request_iova, fault->iova,
-		 text);
+		 "%s: DMA %s of %" PRIu64 " bytes at %sIOVA 0x%" PRIx64 " %s 0x%" PRIx64 ": %s",
+		 endpoint->name, verb, fault->request_len, pasid, fault->request_iova,
+		 fault->finding ? "reaches" : "failed at", fault->iova, text);
 }
 
 void iommu_set_fault_reporter(dma_fault_reporter reporter)

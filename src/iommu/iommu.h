@@ -23,6 +23,7 @@
 #include "iova/range.h"
 
 struct device_record;
+struct sanitizer_finding;
 struct user_data;
 
 /* Types of reserved regions [DEVICE.7]. */
@@ -218,6 +219,10 @@ enum dma_fault_cause {
 	DMA_FAULT_TABLES,     /* stage 1 is malformed, or refuses all such requests */
 	DMA_FAULT_MEMORY,     /* mapped, but the memory of the page or of a stage-1 table is gone */
 	DMA_FAULT_MASTER_OFF, /* bus mastering is off: the request never left the device */
+
+	/* Not faults: the DMA was done, with memory that the program's sanitizer objects to. */
+	DMA_FAULT_POISONED,
+	DMA_FAULT_UNINITIALISED,
 };
 
 /* What nested translation was accessing. */
@@ -235,6 +240,7 @@ struct dma_fault {
 	uint64_t request_iova; /* of the whole request */
 	uint64_t request_len;
 	uint64_t unmaps; /* history_unmaps() when the request began; 0 if that is not recorded */
+	const struct sanitizer_finding *finding; /* DMA_FAULT_POISONED, _UNINITIALISED */
 
 	/* Nested translation. stage 0: the fault is not from there, and the rest is 0. */
 	unsigned int stage; /* 1, 2 */

@@ -265,6 +265,20 @@ void report_origin(struct report *report, const char *role, const struct origin 
 	append_origin(part, origin, report->time);
 }
 
+void report_stack(struct report *report, const char *role, uint32_t stack, const char *format, ...)
+{
+	struct report_part *part;
+	va_list args;
+
+	if (!report || !stack)
+		return;
+	va_start(args, format);
+	part = add_part(report, role, format, args);
+	va_end(args);
+	if (part)
+		part->origin = (struct origin){.time = report->time, .stack = stack};
+}
+
 /* ---- printing ---- */
 
 static uint64_t key_of(const struct report *report)

@@ -17,6 +17,7 @@
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "report/origin.h"
@@ -70,6 +71,10 @@ void report_note(struct report *report, const char *format, ...)
  */
 void report_origin(struct report *report, const char *role, const struct origin *origin,
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same for a stack of which neither thread nor time is known. Nothing if @stack is 0. */
+void report_stack(struct report *report, const char *role, uint32_t stack, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* Prints the report, unless it is suppressed or the same as an earlier one. */
 void report_end(struct report *report);

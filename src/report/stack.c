@@ -91,6 +91,14 @@ static uint32_t intern(struct stack *stack)
 	return id;
 }
 
+uint32_t stack_add(const uintptr_t *frames, size_t count)
+{
+	struct stack stack = {.depth = (uint16_t)count};
+
+	memcpy(stack.frames, frames, count * sizeof(frames[0]));
+	return intern(&stack);
+}
+
 size_t stack_frames(uint32_t id, const uintptr_t **frames)
 {
 	*frames = table[id].frames;

@@ -69,6 +69,9 @@ static inline bool stack_in_call(void)
 /* The stack of the call that this thread is in, or 0. Context: any; takes LOCK_STACKS. */
 uint32_t stack_of_call(void);
 
+/* The number of the stack with these return addresses, at most STACK_DEPTH, or 0: no space. */
+uint32_t stack_add(const uintptr_t *frames, size_t count);
+
 /*
  * The return addresses of stack @id, innermost first; returns how many (0 for stack 0). The array
  * is valid for ever. An address is that of the instruction after the call, except the innermost
