@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* A ring. Its memory is the system's to give, page by page, as entries are written. */
+/*
+ * A ring. It is allocated when the first entry is added, as most address spaces of a program that
+ * makes many never unmap. Without memory for it nothing is remembered.
+ */
 #include "report/history.h"
 
 #include "base/alloc.h"
 
 struct history {
 	size_t size;
-	uint64_t added; /* the next one goes to index added % size */
-	struct history_entry entries[];
+	uint64_t added;		       /* the next one goes to index added % size */
+	struct history_entry *entries; /* @size of them; NULL: none was added yet */
 };
 
 _Atomic uint64_t history_unmap_count;
@@ -24,7 +27,7 @@ struct history *history_create(void)
 
 	if (!recording() || !wanted_size)
 		return NULL;
-	history = alloc_zeroed(sizeof(*history) + wanted_size * sizeof(history->entries[0]));
+	history = alloc_zeroed(sizeof(*history));
 	if (history)
 		history->size = wanted_size;
 	return history;
@@ -32,11 +35,17 @@ struct history *history_create(void)
 
 void history_destroy(struct history *history)
 {
+	if (history)
+		alloc_free(history->entries);
 	alloc_free(history);
 }
 
 void history_add(struct history *history, const struct history_entry *entry)
 {
+	if (!history->entries)
+		history->entries = alloc_array(history->size, sizeof(*entry));
+	if (!history->entries)
+		return;
 	history->entries[history->added++ % history->size] = *entry;
 }
 
