@@ -9,6 +9,7 @@
 #include "base/maps.h"
 
 #define LOW_HALF UINT64_C(0xffffffff)
+#define SMALL	 UINT64_C(0x100000)
 
 /* What the system shows for a mapped BAR (preload/calls/memory.c). */
 #define REGISTERS_NAME "/memfd:vfio-region"
@@ -34,10 +35,13 @@ static uint64_t with_low_half(const struct maps_entry *entry, uint64_t va)
 	return address < entry->end ? address : 0;
 }
 
-/* Whether @va looks like what is left of a pointer that went through 32 bits. */
+/*
+ * Whether @va looks like what is left of a pointer that went through 32 bits. Small numbers are
+ * offsets of NULL: something is mapped at the beginning of some 4 GiB often enough.
+ */
 static bool is_truncated(uint64_t va)
 {
-	return va <= LOW_HALF || va >= ~UINT64_C(0) << 31;
+	return (va >= SMALL && va <= LOW_HALF) || va >= ~UINT64_C(0) << 31;
 }
 
 static bool visit(const struct maps_entry *entry, void *arg)
