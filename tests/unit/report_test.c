@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reports, as far as a program under `uiommufd run` cannot bring them about by itself: which mistake
- * a fault is said to be, what is remembered, and settings. Reports are read back as JSON.
+ * Reports, as far as a program under `uiommufd run` cannot bring them about by itself: which
+ * mistake a fault is said to be, what is remembered, and settings. Reports are read back as JSON.
  */
 #include <stdlib.h>
 #include <unistd.h>

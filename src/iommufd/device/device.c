@@ -270,9 +270,11 @@ static int attach_to(struct iommufd_device *device, uint32_t pasid, bool replace
 	object_put(object);
 	for (; attach.lost; attach.lost--)
 		object_put(&attach.old->object);
-	if (!rc)
-		*pt_id = hwpt_id;
-	return rc;
+	if (rc)
+		return rc;
+	last_error_clear(); /* of HWPTs that were tried before */
+	*pt_id = hwpt_id;
+	return 0;
 }
 
 int iommufd_device_attach(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id)
