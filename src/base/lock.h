@@ -74,6 +74,9 @@ enum lock_rank {
 	LOCK_MAPPING,	  /* preload: mapped files; held by a fork, after all others */
 	LOCK_POOL,	  /* a part of a pool */
 	LOCK_CHUNKS,	  /* address space of the engine's memory */
+	LOCK_DEVICE_RECORD, /* what a program did last with a device */
+	LOCK_REPORT,	    /* the report that is being written */
+	LOCK_STACKS,	    /* the table of stacks */
 };
 
 struct CAPABILITY("lock") lock {

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/sys.h"
 
@@ -20,6 +21,7 @@ static const char cut_mark[] = "...";
 
 static _Atomic int threshold = LOG_LEVEL_FAULT;
 static _Atomic int output = STDERR_FILENO;
+static _Atomic(log_mistake_sink) mistake_sink;
 
 void log_set_level(enum log_level level)
 {
@@ -47,12 +49,42 @@ int log_open(const char *path)
 	return rc < 0 ? rc : 0;
 }
 
-static void write_line(const char *line, size_t len)
+bool log_is_terminal(void)
+{
+	char attributes[256]; /* of the kernel's layout */
+	int fd = atomic_load_explicit(&output, memory_order_relaxed);
+
+	return sys_call(SYS_ioctl, fd, TCGETS, (long)attributes, 0, 0, 0) == 0;
+}
+
+void log_write(const char *text, size_t len)
 {
 	int fd = atomic_load_explicit(&output, memory_order_relaxed);
 
-	while (sys_write(fd, line, len) == -EINTR)
+	while (sys_write(fd, text, len) == -EINTR)
 		;
+}
+
+void log_set_mistake_sink(log_mistake_sink sink)
+{
+	atomic_store(&mistake_sink, sink);
+}
+
+void log_mistake(const char *kind, const char *format, ...)
+{
+	const log_mistake_sink sink = atomic_load(&mistake_sink);
+	char text[512];
+	int saved = errno;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (sink)
+		sink(kind, text);
+	else
+		log_fault("%s", text);
+	errno = saved;
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -80,7 +112,7 @@ void log_line(enum log_level level, const char *format, ...)
 			       sizeof(cut_mark) - 1);
 		}
 		line[text + len] = '\n';
-		write_line(line, text + len + 1);
+		log_write(line, text + len + 1);
 	}
 	errno = saved;
 }

@@ -7,6 +7,9 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 enum log_level {
 	LOG_LEVEL_ERROR, /* the engine cannot do what it was asked to */
 	LOG_LEVEL_FAULT, /* a mistake of the program or of a device model: always worth a line */
@@ -19,6 +22,22 @@ void log_set_level(enum log_level level);
 
 /* Appends lines to the file at @path instead of standard error. 0 or a negative errno. */
 int log_open(const char *path);
+
+/* Whether lines go to a terminal. */
+bool log_is_terminal(void);
+
+/* Writes @len bytes of whole lines, with their prefix, in one write(). */
+void log_write(const char *text, size_t len);
+
+/*
+ * A line about a mistake of the program or of a device model, at LOG_LEVEL_FAULT. If a sink is set,
+ * it gets the text instead, with @kind, a literal of docs/reports.md, which names such mistakes.
+ */
+void log_mistake(const char *kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Context: before any other thread logs. NULL: none. */
+typedef void (*log_mistake_sink)(const char *kind, const char *text);
+void log_set_mistake_sink(log_mistake_sink sink);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -24,6 +24,7 @@
 #include "cmd/config.h"
 #include "cmd/launch.h"
 #include "cmd/limit.h"
+#include "cmd/run_reports.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "devices/plugin.h"
@@ -72,8 +73,8 @@ static const char *option_value(char ***args, const char *name, bool *missing)
 static int unknown_option(const char *option)
 {
 	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "
-		     "--container, --no-iommufd, --mock, --memlock",
-		     option);
+		     "--container, --no-iommufd, --mock, --memlock, and those of reports: %s",
+		     option, run_reports_options());
 	return CMD_USAGE;
 }
 
@@ -104,6 +105,8 @@ static int take_option(struct options *options, char ***args)
 	const char *value;
 	int rc;
 
+	if (run_reports_take(args, &rc))
+		return rc;
 	if (strcmp(option, "--mock") == 0) {
 		machine_set_mock(machine, true);
 		return CMD_OK;
@@ -129,6 +132,28 @@ static int take_option(struct options *options, char ***args)
 	if (rc)
 		cmd_complain("%s", error[0] ? error : strerror(-rc));
 	return rc ? CMD_USAGE : CMD_OK;
+}
+
+/* Takes the options in the variable, separated by blanks. Those of the command line come later. */
+static int take_environment(struct options *options)
+{
+	static char *words[256];
+	const size_t max = sizeof(words) / sizeof(words[0]) - 1;
+	const char *text = getenv("UIOMMUFD_OPTIONS");
+	char *rest = text ? strdup(text) : NULL;
+	size_t count = 0;
+	char *word;
+	int status;
+
+	while (count < max && (word = strsep(&rest, " \t\n")))
+		if (*word)
+			words[count++] = word;
+	for (char **next = words; *next; ++next) {
+		status = take_option(options, &next);
+		if (status)
+			return status;
+	}
+	return CMD_OK;
 }
 
 /* Leaves *@args at the program. */
@@ -326,6 +351,7 @@ static _Noreturn void keep(struct tree *tree, char **program, const struct signa
 	do
 		pid = waitpid(-1, &status, 0);
 	while (pid != started.pid);
+	status = run_reports_judge(tree, status);
 	if (has_children()) {
 		keeper_send(to, &status, sizeof(status));
 		close(to);
@@ -462,7 +488,9 @@ int cmd_run(char **args)
 	}
 	machine_set_linker(machine, &linker);
 	options.machine = machine;
-	status = take_options(&options, &args);
+	status = take_environment(&options);
+	if (!status)
+		status = take_options(&options, &args);
 	if (status) {
 		machine_destroy(machine);
 		return status;
@@ -471,6 +499,7 @@ int cmd_run(char **args)
 	shadow_fill(&tree, machine);
 	if (options.limits)
 		tree_text(&tree, "/" LAYOUT_MEMLOCK, 0444, "%" PRIu64 "\n", options.memlock);
+	run_reports_fill(&tree);
 	machine_destroy(machine);
 	if (tree.error) {
 		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,

@@ -10,6 +10,7 @@
 #include <uiommufd/uiommufd.h>
 
 #include "base/alloc.h"
+#include "base/last_error.h"
 #include "inspect/dump.h"
 #include "inspect/show_state.h"
 #include "iommu/shape.h"
@@ -17,7 +18,6 @@
 #include "iommufd/entry/ctx_file.h"
 #include "iommufd/entry/dispatch.h"
 #include "iommufd/object/ctx.h"
-#include "iommufd/object/last_error.h"
 #include "iommufd/object/ucmd.h"
 #include "mem/guard.h"
 #include "mock/mock.h"

@@ -10,12 +10,12 @@
 #include "inspect/show_ioas.h"
 
 #include "inspect/coverage.h"
-#include "inspect/json.h"
 #include "iommufd/device/device.h"
 #include "iommufd/device/hwpt.h"
 #include "iommufd/device/lookup.h"
 #include "iommufd/ioas/access.h"
 #include "mem/dmabuf.h"
+#include "report/json.h"
 
 enum {
 	CHUNK = 512,	/* mappings per turn of the lock */

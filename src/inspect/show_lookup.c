@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "inspect/json.h"
 #include "inspect/show_ioas.h"
 #include "iommu/nested_domain.h"
 #include "iommufd/device/lookup.h"
 #include "iommufd/viommu/hwpt_nested.h"
 #include "mem/dmabuf.h"
+#include "report/json.h"
 
 /* The mapping that holds @iova, if there is one. */
 static void show_mapping(struct json *json, const struct ioas *ioas, uint64_t iova)

@@ -10,12 +10,12 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "inspect/json.h"
 #include "inspect/show_ioas.h"
 #include "iommufd/device/device_ranges.h"
 #include "iommufd/device/group.h"
 #include "iommufd/viommu/viommu.h"
 #include "mem/source.h"
+#include "report/json.h"
 
 enum {
 	FORMAT_VERSION = 1,

@@ -24,6 +24,9 @@
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/view.h"
+#include "report/counts.h"
+#include "report/history.h"
+#include "report/sanitizer.h"
 
 enum {
 	DMA_PIECE =
@@ -48,6 +51,10 @@ struct piece {
 	size_t done;
 	size_t len;
 	char *src, *dst;
+
+	/* What the program's sanitizer has to say of the memory, and in which direction. */
+	struct sanitizer_finding *finding; /* borrowed */
+	enum dma_dir found;
 };
 
 char iommu_domain_readers;
@@ -200,6 +207,43 @@ static int locate_in_gate(const struct dma *dma, struct translation *t, struct p
 	return rc;
 }
 
+/* Asks the program's sanitizer about both ends of @piece. A model's own buffer is none of its. */
+static __attribute__((noinline)) void check_memory(const struct dma *dma, struct piece *piece)
+{
+	piece->finding->objection = SANITIZER_FINE;
+	piece->found = DMA_READ;
+	if (!dma->src_buf)
+		sanitizer_check_read(piece->src, piece->len, piece->finding);
+	if (piece->finding->objection || dma->dst_buf)
+		return;
+	piece->found = DMA_WRITE;
+	sanitizer_check_write(piece->dst, piece->len, piece->finding);
+}
+
+/* Reports what the sanitizer had to say of @piece, if anything. Context: outside the gate. */
+static __attribute__((noinline)) void report_finding(const struct dma *dma,
+						     const struct piece *piece)
+{
+	const struct sanitizer_finding *finding = piece->finding;
+	const bool write = piece->found == DMA_WRITE;
+	const uint64_t begin = write ? dma->dst_iova : dma->src_iova;
+	const char *memory = write ? piece->dst : piece->src;
+	struct dma_fault fault = {
+		.dir = piece->found,
+		.pasid = dma->pasid,
+		.request_iova = begin,
+		.request_len = dma->len,
+		.finding = finding,
+	};
+
+	if (!finding->objection)
+		return;
+	fault.cause = finding->objection == SANITIZER_POISONED ? DMA_FAULT_POISONED
+							       : DMA_FAULT_UNINITIALISED;
+	fault.iova = begin + piece->done + (uint64_t)((const char *)finding->address - memory);
+	iommu_fault_report(dma->endpoint, &fault);
+}
+
 /* Copies @piece, or as much of it as is contiguous (piece->len). 0, or -EFAULT and *@fault. */
 static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fault *fault)
 {
@@ -214,6 +258,8 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		return rc;
 	if (rc)
 		goto out;
+	if (sanitizer_present())
+		check_memory(dma, piece);
 	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
 	if (view_copy(piece->dst, piece->src, piece->len) &&
 	    dmabuf_copy_registers(piece->dst, piece->src, piece->len)) {
@@ -221,6 +267,8 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		rc = -EFAULT;
 		goto out;
 	}
+	if (sanitizer_present() && !dma->dst_buf)
+		sanitizer_wrote(piece->dst, piece->len);
 	msan_written(piece->dst, piece->len);
 	if (!dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
 		dma_log_mark(dma->endpoint, dma->dst_iova + piece->done, piece->len);
@@ -230,10 +278,11 @@ out:
 }
 
 /*
- * Completes *@fault from the request, and hands it to the endpoint's handler, or to the log if
- * there is none. Returns what becomes of the DMA.
+ * Completes *@fault from the request, which began when there had been @unmaps, and hands it to the
+ * endpoint's handler, or to the report if there is none. Returns what becomes of the DMA.
  */
-static enum dma_fault_action report_fault(const struct dma *dma, struct dma_fault *fault)
+static enum dma_fault_action report_fault(const struct dma *dma, struct dma_fault *fault,
+					  uint64_t unmaps)
 {
 	struct iommu_endpoint *endpoint = dma->endpoint;
 	enum dma_fault_action action = DMA_FAULT_FAIL;
@@ -242,6 +291,7 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	fault->pasid = dma->pasid;
 	fault->request_iova = fault->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova;
 	fault->request_len = dma->len;
+	fault->unmaps = unmaps;
 	/*
 	 * Counted before the handler is loaded: a thread that removes the handler either waits for
 	 * this call, or is early enough for the load to find no handler.
@@ -251,33 +301,51 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	if (handler)
 		action = handler(endpoint, fault, atomic_load(&endpoint->handler_arg));
 	else
-		iommu_fault_log(endpoint, fault);
+		iommu_fault_report(endpoint, fault);
 	atomic_fetch_sub(&endpoint->handling, 1);
 	return action;
+}
+
+/* Counts a request, and says how many UNMAPs there have been. 0: nothing is recorded. */
+static uint64_t record_begin(const struct dma *dma)
+{
+	if (!recording())
+		return 0;
+	count_add(COUNT_DMAS, 1);
+	count_add(COUNT_DMA_BYTES, dma->len);
+	return history_unmaps();
 }
 
 /* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed. */
 static int dma_run(const struct dma *dma, enum dma_dir *failed)
 {
+	const uint64_t unmaps = record_begin(dma);
+	struct sanitizer_finding finding;
 	unsigned int retries = 0;
 	size_t done = 0;
 
 	while (done < dma->len) {
 		uint64_t generation = displace_generation();
-		struct piece piece = {.done = done, .len = min_u64(dma->len - done, DMA_PIECE)};
+		struct piece piece = {
+			.done = done,
+			.len = min_u64(dma->len - done, DMA_PIECE),
+			.finding = &finding,
+		};
 		struct dma_fault fault;
 
 		if (!copy_piece(dma, &piece, &fault)) {
+			if (sanitizer_present())
+				report_finding(dma, &piece);
 			done += piece.len;
 			retries = 0;
 			continue;
 		}
 		if (displace_settle(generation))
 			continue;
-		if (report_fault(dma, &fault) == DMA_FAULT_RETRY) {
+		if (report_fault(dma, &fault, unmaps) == DMA_FAULT_RETRY) {
 			if (++retries <= MAX_RETRIES)
 				continue;
-			iommu_fault_log(dma->endpoint, &fault);
+			iommu_fault_report(dma->endpoint, &fault);
 		}
 		if (failed)
 			*failed = fault.dir;

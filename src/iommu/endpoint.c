@@ -17,6 +17,7 @@
 #include "base/gate.h"
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
+#include "report/device_record.h"
 
 int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **out)
 {
@@ -29,6 +30,7 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 	endpoint->capabilities = iommu->kind->capabilities;
 	endpoint->max_pasids = iommu->kind->pasid_bits ? UINT32_C(1) << iommu->kind->pasid_bits : 0;
 	endpoint->caching = !iommu->uncached;
+	endpoint->record = device_record_create();
 	memcpy(endpoint->name, name, name_size);
 	nested_track(endpoint);
 	*out = endpoint;
@@ -38,6 +40,7 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 void iommu_endpoint_destroy(struct iommu_endpoint *endpoint)
 {
 	nested_release(endpoint);
+	device_record_destroy(endpoint->record);
 	iommu_put(endpoint->iommu);
 	alloc_free(endpoint->pasids);
 	alloc_free(endpoint);
@@ -51,6 +54,11 @@ struct iommu *iommu_endpoint_iommu(const struct iommu_endpoint *endpoint)
 const char *iommu_endpoint_name(const struct iommu_endpoint *endpoint)
 {
 	return endpoint->name;
+}
+
+struct device_record *iommu_endpoint_record(const struct iommu_endpoint *endpoint)
+{
+	return endpoint->record;
 }
 
 const struct resv_region *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
@@ -157,6 +165,20 @@ struct iommu_domain *endpoint_route(const struct iommu_endpoint *endpoint, uint3
 		return domain;
 	domain = iommu_endpoint_domain(endpoint, NO_PASID);
 	return domain && iommu_nested_takes_pasids(domain) ? domain : NULL;
+}
+
+const struct iommu_domain *iommu_endpoint_memory(const struct iommu_endpoint *endpoint,
+						 uint32_t pasid)
+{
+	const struct iommu_domain *memory = NULL, *domain;
+
+	rcu_read_lock();
+	domain = endpoint_route(endpoint, pasid);
+	if (domain)
+		memory = domain->memory;
+	rcu_read_done(&iommu_domain_readers);
+	rcu_read_unlock();
+	return memory;
 }
 
 /* A copy of @old (may be NULL) in which @pasid has @domain, or is missing if that is NULL. */
@@ -276,6 +298,7 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 	change_end(endpoint);
 	if (rc)
 		return rc;
+	device_record_attach(endpoint->record, pasid, domain);
 	if (old) {
 		iommu_domain_quiesce(old);
 		nested_forget(endpoint, old);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A fault as one line of the log: device, address, and the cause in words. */
+/*
+ * A fault as one line: device, address, and the cause in words. It goes to the log, or to a
+ * reporter, which knows more of what is mapped.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -8,8 +11,11 @@
 
 enum {
 	ENTRY_MAX = 80,
-	TEXT_MAX = 256
+	TEXT_MAX = 256,
+	LINE_MAX = 512,
 };
+
+static _Atomic(dma_fault_reporter) fault_reporter;
 
 static const char *cause_text(const struct dma_fault *fault)
 {
@@ -21,6 +27,12 @@ static const char *cause_text(const struct dma_fault *fault)
 	case DMA_FAULT_PERMISSION:
 		return fault->dir == DMA_WRITE ? "mapped without WRITEABLE"
 					       : "mapped without READABLE";
+	case DMA_FAULT_MASTER_OFF:
+		return "bus mastering is off (command register, bit 2)";
+	case DMA_FAULT_POISONED:
+		return "the program has freed that memory, or never owned it";
+	case DMA_FAULT_UNINITIALISED:
+		return "the program has never written that memory";
 	case DMA_FAULT_TABLES:
 	case DMA_FAULT_MEMORY:
 		break;
@@ -60,7 +72,8 @@ static void describe_stage2(const struct dma_fault *fault, char *text)
 		 fault->ipa, accesses[fault->access], fault->text);
 }
 
-void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct dma_fault *fault)
+void iommu_fault_text(const struct iommu_endpoint *endpoint, const struct dma_fault *fault,
+		      char *line, size_t size)
 {
 	const char *verb = fault->dir == DMA_WRITE ? "write" : "read";
 	char pasid[32] = "", text[TEXT_MAX];
@@ -73,8 +86,26 @@ void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct dma_fau
 		describe_stage2(fault, text);
 	else
 		snprintf(text, sizeof(text), "%s", cause_text(fault));
-	log_fault("%s: DMA %s of %" PRIu64 " bytes at %sIOVA 0x%" PRIx64 " failed at 0x%" PRIx64
-		  ": %s",
-		  endpoint->name, verb, fault->request_len, pasid, fault->request_iova, fault->iova,
-		  text);
+	snprintf(line, size,
+		 "%s: DMA %s of %" PRIu64 " bytes at %sIOVA 0x%" PRIx64 " %s 0x%" PRIx64 ": %s",
+		 endpoint->name, verb, fault->request_len, pasid, fault->request_iova,
+		 fault->finding ? "reaches" : "failed at", fault->iova, text);
+}
+
+void iommu_set_fault_reporter(dma_fault_reporter reporter)
+{
+	atomic_store(&fault_reporter, reporter);
+}
+
+void iommu_fault_report(struct iommu_endpoint *endpoint, const struct dma_fault *fault)
+{
+	const dma_fault_reporter reporter = atomic_load(&fault_reporter);
+	char line[LINE_MAX];
+
+	if (reporter) {
+		reporter(endpoint, fault);
+		return;
+	}
+	iommu_fault_text(endpoint, fault, line, sizeof(line));
+	log_fault("%s", line);
 }

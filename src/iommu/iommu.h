@@ -22,6 +22,8 @@
 #include "iopt/iopt.h"
 #include "iova/range.h"
 
+struct device_record;
+struct sanitizer_finding;
 struct user_data;
 
 /* Types of reserved regions [DEVICE.7]. */
@@ -143,6 +145,9 @@ void iommu_endpoint_destroy(struct iommu_endpoint *endpoint);
 struct iommu *iommu_endpoint_iommu(const struct iommu_endpoint *endpoint);
 const char *iommu_endpoint_name(const struct iommu_endpoint *endpoint);
 
+/* What the program did last with the device; NULL: it is not recorded. */
+struct device_record *iommu_endpoint_record(const struct iommu_endpoint *endpoint);
+
 /* The regions of IOVA that are reserved for the device: an array of *@count, ascending. */
 const struct resv_region *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
 						  size_t *count);
@@ -194,6 +199,13 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 			      struct iommu_domain *domain);
 struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint, uint32_t pasid);
 
+/*
+ * The domain whose table leads a request of @endpoint with @pasid to memory, or NULL; that of the
+ * parent, behind a nested domain. Only its address is of use: it may be gone already.
+ */
+const struct iommu_domain *iommu_endpoint_memory(const struct iommu_endpoint *endpoint,
+						 uint32_t pasid);
+
 enum dma_dir {
 	DMA_READ, /* the device reads memory */
 	DMA_WRITE,
@@ -204,8 +216,13 @@ enum dma_fault_cause {
 	DMA_FAULT_NO_DOMAIN, /* not attached */
 	DMA_FAULT_NOT_MAPPED,
 	DMA_FAULT_PERMISSION,
-	DMA_FAULT_TABLES, /* stage 1 is malformed, or refuses all such requests */
-	DMA_FAULT_MEMORY, /* mapped, but the memory of the page or of a stage-1 table is gone */
+	DMA_FAULT_TABLES,     /* stage 1 is malformed, or refuses all such requests */
+	DMA_FAULT_MEMORY,     /* mapped, but the memory of the page or of a stage-1 table is gone */
+	DMA_FAULT_MASTER_OFF, /* bus mastering is off: the request never left the device */
+
+	/* Not faults: the DMA was done, with memory that the program's sanitizer objects to. */
+	DMA_FAULT_POISONED,
+	DMA_FAULT_UNINITIALISED,
 };
 
 /* What nested translation was accessing. */
@@ -222,6 +239,8 @@ struct dma_fault {
 	uint64_t iova;	       /* the first one that failed */
 	uint64_t request_iova; /* of the whole request */
 	uint64_t request_len;
+	uint64_t unmaps; /* history_unmaps() when the request began; 0 if that is not recorded */
+	const struct sanitizer_finding *finding; /* DMA_FAULT_POISONED, _UNINITIALISED */
 
 	/* Nested translation. stage 0: the fault is not from there, and the rest is 0. */
 	unsigned int stage; /* 1, 2 */
@@ -249,7 +268,7 @@ enum dma_fault_action {
 
 /*
  * Called for each fault; decides whether the DMA fails or is tried again, and may wait. NULL: the
- * fault is logged and the DMA fails. A DMA that makes no progress is retried a few times at most.
+ * fault is reported and the DMA fails. A DMA that makes no progress is retried a few times at most.
  *
  * Context: on the thread that does the DMA, outside the gate.
  *
@@ -264,8 +283,20 @@ void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, dma_fault
 /* In the child of a fork: forgets the DMA that other threads had in progress. */
 void iommu_after_fork(void);
 
-/* Logs @fault as one line. */
-void iommu_fault_log(const struct iommu_endpoint *endpoint, const struct dma_fault *fault);
+/*
+ * Reports @fault: calls what iommu_set_fault_reporter() has set, or logs it as one line.
+ *
+ * Context: outside the gate, with no lock that the reporter may take.
+ */
+void iommu_fault_report(struct iommu_endpoint *endpoint, const struct dma_fault *fault);
+
+/* The line, as text: at most @size bytes. */
+void iommu_fault_text(const struct iommu_endpoint *endpoint, const struct dma_fault *fault,
+		      char *text, size_t size);
+
+/* Context: before any DMA. NULL: none. */
+typedef void (*dma_fault_reporter)(struct iommu_endpoint *endpoint, const struct dma_fault *fault);
+void iommu_set_fault_reporter(dma_fault_reporter reporter);
 
 /*
  * DMA: copies @len bytes between @buf and @iova of @endpoint. 0, or -EFAULT: the fault has been

@@ -15,6 +15,7 @@
 #include "iommu/kind.h"
 #include "iommu/nested_domain.h"
 
+struct device_record;
 struct dma_log;
 struct stage1_ops;
 struct tlb;
@@ -61,6 +62,7 @@ struct iommu_endpoint {
 	uint64_t capabilities;
 	uint32_t max_pasids;
 	void *driver;
+	struct device_record *record;  /* NULL: nothing is recorded */
 	bool caching;		       /* has an IOTLB for nested translations */
 	_Atomic(struct dma_log *) log; /* NULL: off; read inside the gate */
 	_Atomic(struct tlb *) tlb;     /* NULL: not needed yet, or no caching */

@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,6 +25,7 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/fail.h"
+#include "base/last_error.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "mem/user_share.h"
@@ -106,6 +108,11 @@ static void sub(uint64_t *counter, uint64_t pages)
 	(void)before;
 }
 
+static uint64_t to_kib(uint64_t pages)
+{
+	return pages << (PAGE_SHIFT - 10);
+}
+
 /* Adds @pages to @counter unless the sum exceeds @limit: then -ENOMEM. */
 static int add_below(uint64_t *counter, uint64_t pages, uint64_t limit)
 {
@@ -113,7 +120,11 @@ static int add_below(uint64_t *counter, uint64_t pages, uint64_t limit)
 
 	do {
 		if (check_add(now, pages, &sum) || sum > limit)
-			return -ENOMEM;
+			return refuse_mistake(-ENOMEM,
+					      "the memlock limit is %" PRIu64 " KiB: %" PRIu64
+					      " KiB are locked and %" PRIu64
+					      " KiB more are wanted (ulimit -l)",
+					      to_kib(limit), to_kib(now), to_kib(pages));
 	} while (!__atomic_compare_exchange_n(counter, &now, sum, true, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
 	return 0;

@@ -374,9 +374,10 @@ void displace_report(const struct displacement *d, const char *what, uint64_t fr
 			       calls);
 	for (size_t i = 0; i < d->stretch_count; i++)
 		pages += d->stretches[i].end - d->stretches[i].first;
-	log_fault("%s of 0x%" PRIx64 "-0x%" PRIx64 " takes away %" PRIu64
-		  " page(s) that are pinned for DMA: kept%s",
-		  what, from, to, pages, note);
+	log_mistake("memory-taken-away",
+		    "%s of 0x%" PRIx64 "-0x%" PRIx64 " takes away %" PRIu64
+		    " page(s) that are pinned for DMA: kept%s",
+		    what, from, to, pages, note);
 }
 
 /* What the program has protected comes aside with its rights. */

@@ -77,13 +77,30 @@ bool maps_next(struct maps *maps, struct maps_entry *entry)
 		return false;
 	entry->start = strtoull(p, &p, 16);
 	entry->end = strtoull(p + 1, &p, 16);
+	entry->readable = p[1] == 'r';
+	entry->writable = p[2] == 'w';
 	entry->shared = p[4] == 's';
 	entry->offset = strtoull(p + 5, &p, 16);
 	major = (unsigned int)strtoul(p, &p, 16);
 	minor = (unsigned int)strtoul(p + 1, &p, 16);
 	entry->dev = makedev(major, minor);
 	entry->inode = strtoull(p, &p, 10);
+	entry->name = p + strspn(p, " ");
 	return true;
+}
+
+int maps_for_each(bool (*visit)(const struct maps_entry *entry, void *arg), void *arg)
+{
+	struct maps_entry entry;
+	struct maps maps;
+	int rc = maps_open(&maps);
+
+	if (rc)
+		return rc;
+	while (maps_next(&maps, &entry) && visit(&entry, arg))
+		continue;
+	maps_close(&maps);
+	return 0;
 }
 
 /* The kernel's struct procmap_query, which older headers lack. */

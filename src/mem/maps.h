@@ -15,8 +15,9 @@
 /* A mapping, [@start, @end). */
 struct maps_entry {
 	uint64_t start, end;
-	bool shared;
+	bool readable, writable, shared;
 	uint64_t dev, inode, offset; /* of a file; the offset is that of @start */
+	const char *name; /* "" for anonymous memory; borrowed until the next entry is read */
 };
 
 /* The list that is being read, from maps_open() to maps_close(). */
@@ -32,6 +33,9 @@ void maps_close(struct maps *maps);
 
 /* The next mapping. False: there is none. */
 bool maps_next(struct maps *maps, struct maps_entry *entry);
+
+/* Calls @visit for each mapping until it returns false. 0, or a negative errno. */
+int maps_for_each(bool (*visit)(const struct maps_entry *entry, void *arg), void *arg);
 
 /*
  * Asks the system for the mapping that holds @addr, or the next one: *@start and *@end, and the

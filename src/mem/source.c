@@ -27,6 +27,7 @@
 #include "mem/dmabuf.h"
 #include "mem/shmem.h"
 #include "mem/source_internal.h"
+#include "mem/unpinnable.h"
 
 static struct pool sources = POOL_INIT(sizeof(struct mem_source));
 static struct pool file_sources = POOL_INIT(sizeof(struct file_source));
@@ -207,6 +208,8 @@ static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(s
 	if (!(va + len))
 		return -EOVERFLOW; /* [IOAS-PIN-ERRORS.8] */
 	rc = caller_populate(caller, va, len, source->writable);
+	if (rc == -EFAULT && caller_is_direct(caller))
+		return refuse_unpinnable(va, len, source->writable, rc);
 	return rc ? rc : check_reachable(caller, va, len);
 }
 

@@ -12,6 +12,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/check.h"
+#include "report/device_record.h"
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
 
@@ -159,6 +160,9 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	rc = check_decoding(device, access->bar);
 	if (rc || is_gone(device))
 		goto out;
+	if (recording())
+		device_record_write(iommu_endpoint_record(device->endpoint), access->bar,
+				    access->off, access->size, value);
 	if (in_msix_table(access))
 		vfio_irqs_write_table(&device->irqs, access->off - table, access->size, value);
 	else if (!in_msix_pending(access))

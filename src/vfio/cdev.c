@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "vfio/eventfd.h"
 #include "vfio/vfio_internal.h"
 
@@ -162,7 +163,7 @@ static int bind_claimed(struct device_file *cdev, struct uiommufd_caller *caller
 
 	lock_assert_held(&cdev->device->bind_lock);
 	if (atomic_load(&cdev->bound))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the device is bound already, by this file");
 	/* Tokens pair the functions of an SR-IOV device. No device here has SR-IOV. */
 	if (bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN)
 		return -EINVAL;
@@ -281,7 +282,8 @@ static long cdev_ioctl(struct uiommufd_file *file, struct uiommufd_caller *calle
 	if (cmd == VFIO_DEVICE_BIND_IOMMUFD)
 		return cdev_bind(cdev, caller, arg);
 	if (!atomic_load_explicit(&cdev->bound, memory_order_acquire))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the device is not bound to an iommufd yet: "
+					       "VFIO_DEVICE_BIND_IOMMUFD comes first");
 	if (cmd == VFIO_DEVICE_ATTACH_IOMMUFD_PT && !cdev->group)
 		return cdev_attach(cdev->device, caller, arg);
 	if (cmd == VFIO_DEVICE_DETACH_IOMMUFD_PT && !cdev->group)

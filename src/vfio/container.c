@@ -16,6 +16,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/last_error.h"
 #include "vfio/type1.h"
 #include "vfio/vfio_internal.h"
 
@@ -128,13 +129,19 @@ static long set_iommu(struct vfio_container *container, uint64_t type)
 {
 	int rc;
 
-	if (cds_list_empty(&container->groups) || type1_started(&container->type1))
-		return -EINVAL;
+	if (cds_list_empty(&container->groups))
+		return refuse_mistake(-EINVAL, "the container has no group yet: "
+					       "VFIO_GROUP_SET_CONTAINER comes first");
+	if (type1_started(&container->type1))
+		return refuse_mistake(-EINVAL, "the container has an IOMMU already");
 	/* An extension that is no type of IOMMU: the driver refuses it, others find no driver. */
 	if (type == VFIO_UNMAP_ALL)
 		return -EINVAL;
 	if (type != VFIO_TYPE1_IOMMU && type != VFIO_TYPE1v2_IOMMU)
-		return -ENODEV;
+		return refuse(-ENODEV,
+			      "there is no IOMMU of type %llu: VFIO_TYPE1_IOMMU and "
+			      "VFIO_TYPE1v2_IOMMU are there",
+			      (unsigned long long)type);
 	rc = type1_start(&container->type1, type == VFIO_TYPE1v2_IOMMU);
 	if (rc)
 		return rc;
@@ -156,7 +163,9 @@ static long driver_ioctl(struct type1 *type1, struct uiommufd_caller *caller, un
 			 uint64_t arg, struct peer_hold *hold) REQUIRES(type1->lock)
 {
 	if (!type1_started(type1))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "the container has no IOMMU yet: VFIO_GROUP_SET_CONTAINER "
+				      "and VFIO_SET_IOMMU come first");
 	switch (cmd) {
 	case VFIO_IOMMU_GET_INFO:
 		return type1_get_info(type1, caller, arg);

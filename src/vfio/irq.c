@@ -12,6 +12,8 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "report/counts.h"
+#include "report/origin.h"
 #include "vfio/eventfd.h"
 #include "vfio/irq_internal.h"
 
@@ -23,6 +25,12 @@ enum {
 
 /* ---- delivery ---- */
 
+static void count_interrupt(void)
+{
+	if (recording())
+		count_add(COUNT_INTERRUPTS, 1);
+}
+
 /* Notifies INTx if the line is asserted and nothing masks it. */
 static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 {
@@ -30,6 +38,7 @@ static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 	if (irqs->active != IRQ_INTX || !irqs->level || irqs->masked)
 		return;
 	irqs->masked = true;
+	count_interrupt();
 	eventfd_notify(irqs->intx_fd);
 }
 
@@ -51,10 +60,13 @@ static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(
 	if (irqs->active == IRQ_MSI && !(irqs->msi_control & PCI_MSI_FLAGS_ENABLE))
 		return false;
 	if (!irqs->bus_master) {
-		log_fault("%s: message %u is lost: bus mastering is off (command register, bit 2)",
-			  irqs->name, vector);
+		log_mistake(
+			"interrupt-bus-master-off",
+			"%s: message %u is lost: bus mastering is off (command register, bit 2)",
+			irqs->name, vector);
 		return false;
 	}
+	count_interrupt();
 	if (irqs->active == IRQ_MSI || msix_send(&irqs->table, vector))
 		eventfd_notify(irqs->vector_fds[vector]);
 	return true;

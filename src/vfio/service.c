@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "report/report_device.h"
 #include "vfio/vfio_internal.h"
 
 static void *service_state(struct uiommufd_device *dev)
@@ -24,31 +25,40 @@ static const char *service_option(struct uiommufd_device *dev, const char *name)
 }
 
 /*
- * 0, or -EFAULT and a line in the log: drivers forget to set the bit. Context: no lock held, as the
- * DMA may wait for the program to answer a page request.
+ * 0, or -EFAULT and a report: drivers forget to set the bit. Context: no lock held, as the DMA may
+ * wait for the program to answer a page request.
  */
-static int check_master(const struct vfio_device *device, const char *what, uint64_t iova,
+static int check_master(const struct vfio_device *device, enum dma_dir dir, uint64_t iova,
 			size_t len)
 {
+	const struct dma_fault fault = {
+		.cause = DMA_FAULT_MASTER_OFF,
+		.dir = dir,
+		.pasid = NO_PASID,
+		.iova = iova,
+		.request_iova = iova,
+		.request_len = len,
+	};
+
 	lock_assert_none_from(LOCK_NONE);
 	if (atomic_load(&device->bus_master))
 		return 0;
 	if (atomic_load(&device->gone)) {
-		log_fault("%s: DMA %s of %zu bytes at IOVA 0x%llx is refused: the device has been "
-			  "pulled out",
-			  device->name, what, len, (unsigned long long)iova);
+		log_mistake("device-gone",
+			    "%s: DMA %s of %zu bytes at IOVA 0x%llx is refused: the device has "
+			    "been pulled out",
+			    device->name, dir == DMA_WRITE ? "write" : "read", len,
+			    (unsigned long long)iova);
 		return -EFAULT;
 	}
-	log_fault("%s: DMA %s of %zu bytes at IOVA 0x%llx is refused: bus mastering is off "
-		  "(command register, bit 2)",
-		  device->name, what, len, (unsigned long long)iova);
+	iommu_fault_report(device->endpoint, &fault);
 	return -EFAULT;
 }
 
 static int service_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
-	int rc = check_master(device, "read", iova, len);
+	int rc = check_master(device, DMA_READ, iova, len);
 
 	if (rc)
 		return rc;
@@ -59,7 +69,7 @@ static int service_dma_write(struct uiommufd_device *dev, uint64_t iova, const v
 			     size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
-	int rc = check_master(device, "write", iova, len);
+	int rc = check_master(device, DMA_WRITE, iova, len);
 
 	if (rc)
 		return rc;
@@ -71,7 +81,7 @@ static int service_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t 
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	enum dma_dir dir = DMA_READ;
-	int rc = check_master(device, "copy", src, len);
+	int rc = check_master(device, DMA_READ, src, len);
 
 	if (rc)
 		goto out;
@@ -112,10 +122,12 @@ static void service_unlock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 __attribute__((format(printf, 2, 0))) static void service_report(struct uiommufd_device *dev,
 								 const char *format, va_list args)
 {
+	const struct vfio_device *device = vfio_device_of(dev);
 	char text[512];
 
 	vsnprintf(text, sizeof(text), format, args);
-	log_fault("%s: %s", vfio_device_of(dev)->name, text);
+	report_device_mistake("device-protocol", device->name,
+			      iommu_endpoint_record(device->endpoint), text);
 }
 
 const struct uiommufd_device_services vfio_services = {

@@ -14,10 +14,12 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "iommufd/entry/ctx_file.h"
 #include "iommufd/ioas/area.h"
 #include "iommufd/ioas/ioas_map.h"
 #include "iommufd/object/ucmd.h"
+#include "vfio/type1_refusal.h"
 #include "vfio/vfio_internal.h"
 
 enum {
@@ -215,7 +217,7 @@ static int check_inside(struct type1 *type1, struct iova_range range) REQUIRES(t
 	iova_set_init(&usable);
 	rc = type1_usable(type1, &usable);
 	if (!rc && !iova_set_contains(&usable, range))
-		rc = -EINVAL;
+		rc = type1_refuse_unusable(&usable, range);
 	iova_set_destroy(&usable);
 	return rc;
 }
@@ -239,7 +241,7 @@ static int map_memory(struct type1 *type1, struct uiommufd_caller *caller,
 
 	/* No memory of a program ends at 2^64. */
 	if (check_add(map->vaddr, map->size, &end))
-		return -EFAULT;
+		return refuse_mistake(-EFAULT, "vaddr and size wrap around");
 	if (map->flags & VFIO_DMA_MAP_FLAG_READ)
 		cmd.flags |= IOMMU_IOAS_MAP_READABLE;
 	if (writable)
@@ -261,9 +263,9 @@ static int map_new(struct type1 *type1, struct uiommufd_caller *caller,
 	int rc;
 
 	if (type1_next_mapping(type1, range.start, &mapping) && mapping.start <= range.last)
-		return -EEXIST;
+		return type1_refuse_existing(type1, range, caller, map->vaddr);
 	if (!type1->avail)
-		return -ENOSPC;
+		return type1_refuse_full(type1, range);
 	rc = check_inside(type1, range);
 	if (rc)
 		return rc;
@@ -285,18 +287,23 @@ long type1_map_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64_t
 	lock_assert_held(&type1->lock);
 	if (caller_read(caller, &map, arg, least))
 		return -EFAULT;
-	if (map.argsz < least || map.flags & ~(rights | VFIO_DMA_MAP_FLAG_VADDR))
-		return -EINVAL;
+	if (map.argsz < least)
+		return refuse_mistake(-EINVAL, "argsz is %u, and must be %zu at least", map.argsz,
+				      least);
+	if (map.flags & ~(rights | VFIO_DMA_MAP_FLAG_VADDR))
+		return refuse(-EINVAL, "flags 0x%x are unknown",
+			      map.flags & ~(rights | VFIO_DMA_MAP_FLAG_VADDR));
 	if (!map.size)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "size is 0: there is nothing to map");
 	range.start = map.iova;
 	if (check_last(map.iova, map.size, &range.last) ||
 	    check_last(map.vaddr, map.size, &va_last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "iova or vaddr, and size, wrap around");
 	if (!(map.flags & rights) == !(map.flags & VFIO_DMA_MAP_FLAG_VADDR))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "flags have neither VFIO_DMA_MAP_FLAG_READ nor "
+					       "_WRITE, or _VADDR beside them");
 	if (!is_aligned(map.size | map.iova | map.vaddr, smallest_page(type1)))
-		return -EINVAL;
+		return type1_refuse_alignment(&map, smallest_page(type1));
 	if (map.flags & VFIO_DMA_MAP_FLAG_VADDR)
 		return map_vaddr(type1, range);
 	return map_new(type1, caller, &map, hold);
@@ -391,10 +398,11 @@ static int settle_ends(struct type1 *type1, struct unmapping *unmapping, bool *n
 	if (type1->v2)
 		return type1_cuts_start(type1, unmapping->range) ||
 				       type1_cuts_last(type1, unmapping->range)
-			       ? -EINVAL
+			       ? type1_refuse_cut(type1, unmapping->range, -EINVAL)
 			       : 0;
 	if (type1_cuts_start(type1, unmapping->range)) {
 		*nothing = true;
+		(void)type1_refuse_cut(type1, unmapping->range, 0);
 		return 0;
 	}
 	if (type1_cuts_last(type1, unmapping->range)) {

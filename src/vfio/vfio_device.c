@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "report/device_record.h"
 #include "vfio/pci_model.h"
 #include "vfio/vfio_internal.h"
 
@@ -258,6 +259,7 @@ void vfio_device_apply_command(struct vfio_device *device)
 
 	lock_assert_held(&device->lock);
 	atomic_store(&device->bus_master, master);
+	device_record_master(iommu_endpoint_record(device->endpoint), master);
 	vfio_irqs_set_command(&device->irqs, master,
 			      pci_view_command(&device->view) & PCI_COMMAND_INTX_DISABLE);
 }

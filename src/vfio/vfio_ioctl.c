@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "vfio/vfio_internal.h"
 
 static int copy_in(struct uiommufd_caller *caller, void *to, uint64_t from, size_t len)
@@ -23,6 +24,11 @@ static int copy_out(struct uiommufd_caller *caller, uint64_t to, const void *fro
 	return caller_write(caller, to, from, len);
 }
 
+static long refuse_argsz(uint32_t argsz, size_t least)
+{
+	return refuse_mistake(-EINVAL, "argsz is %u, and must be %zu at least", argsz, least);
+}
+
 static long get_info(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
 {
 	const size_t least = SIZE_TO(struct vfio_device_info, num_irqs);
@@ -31,7 +37,7 @@ static long get_info(struct vfio_device *device, struct uiommufd_caller *caller,
 	if (copy_in(caller, &info, arg, least))
 		return -EFAULT;
 	if (info.argsz < least)
-		return -EINVAL;
+		return refuse_argsz(info.argsz, least);
 	info.flags = VFIO_DEVICE_FLAGS_PCI;
 	if (device->resettable)
 		info.flags |= VFIO_DEVICE_FLAGS_RESET;
@@ -69,9 +75,9 @@ static long get_region_info(struct vfio_device *device, struct uiommufd_caller *
 	if (copy_in(caller, &info, arg, sizeof(info)))
 		return -EFAULT;
 	if (info.argsz < sizeof(info))
-		return -EINVAL;
+		return refuse_argsz(info.argsz, sizeof(info));
 	if (vfio_region_get(device, info.index, &region))
-		return -EINVAL;
+		return refuse(-EINVAL, "there is no region %u", info.index);
 	info.offset = vfio_region_offset(info.index);
 	info.size = region.size;
 	info.flags = 0;
@@ -93,8 +99,10 @@ static long get_irq_info(struct vfio_device *device, struct uiommufd_caller *cal
 
 	if (copy_in(caller, &info, arg, sizeof(info)))
 		return -EFAULT;
-	if (info.argsz < sizeof(info) || info.index >= VFIO_PCI_NUM_IRQS)
-		return -EINVAL;
+	if (info.argsz < sizeof(info))
+		return refuse_argsz(info.argsz, sizeof(info));
+	if (info.index >= VFIO_PCI_NUM_IRQS)
+		return refuse(-EINVAL, "there is no interrupt index %u", info.index);
 	info.flags = VFIO_IRQ_INFO_EVENTFD;
 	if (info.index == VFIO_PCI_INTX_IRQ_INDEX)
 		info.flags |= VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED;
@@ -138,13 +146,16 @@ static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller,
 		return -EINVAL;
 	max = device->irqs.counts[head.index];
 	if (head.start >= max || head.start + head.count > max)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "vectors %u to %u of interrupt index %u: it has %u",
+				      head.start, head.start + head.count - 1, head.index, max);
 	size = element_size(head.flags);
 	if (size < 0)
 		return size;
 	bytes = (uint64_t)head.count * (unsigned int)size;
 	if (head.argsz - least < bytes)
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL, "argsz is %u, and %u elements of %d bytes behind %zu need more",
+			head.argsz, head.count, size, least);
 	if (bytes) {
 		data = alloc_zeroed(bytes);
 		if (!data)
@@ -168,10 +179,11 @@ out:
 static long reset(struct vfio_device *device)
 {
 	if (!device->resettable)
-		return -EINVAL;
+		return refuse(-EINVAL,
+			      "the device cannot be reset alone (VFIO_DEVICE_FLAGS_RESET)");
 	/* Of sysfs' file reset_method [CONFIG-RESET.1]. */
 	if (!vfio_device_reset_methods(device))
-		return -ENOTTY;
+		return refuse(-ENOTTY, "sysfs' file reset_method is empty");
 	vfio_device_reset(device);
 	return 0;
 }

@@ -30,7 +30,7 @@ shows() {
 	grep -qF -- "$text" "$scratch/shown" || { cat "$scratch/shown"; return 1; }
 }
 
-check the_log_names_window_device_and_conflict grep -qF "refused: 0000:03:00.0: window 0x0-0x7fffffff of IOAS 2 cannot be kept: 0x40000000-0x7ffffffffffffff is a hole in the aperture" "$scratch/refusal"
+check the_log_names_window_device_and_conflict grep -qF "refused, EADDRINUSE: 0000:03:00.0: window 0x0-0x7fffffff of IOAS 2 cannot be kept: 0x40000000-0x7ffffffffffffff is a hole in the aperture" "$scratch/refusal"
 check staging_pins_and_charges_once grep -q "2 buses with all the memory by COPY, charged once" "$scratch/program"
 check show_by_the_pid_of_the_program shows "allowed 0x0-0x7fffffff 2 GiB" "$uiommufd" show "$program"
 check show_by_the_pid_of_the_run shows "0000:02:00.0 behind 45bit0 (45bit)" "$uiommufd" show "$run"

@@ -6,10 +6,10 @@
 #include "base/alloc.h"
 #include "inspect/coverage.h"
 #include "inspect/dump.h"
-#include "inspect/json.h"
 #include "inspect/show_lookup.h"
 #include "inspect/show_state.h"
 #include "kit.h"
+#include "report/json.h"
 
 static int set_up(void **state)
 {

@@ -5,10 +5,10 @@
  */
 #include <stdio.h>
 
+#include "base/last_error.h"
 #include "iommufd/device/group_fault.h"
 #include "iommufd/device/page_request.h"
 #include "iommufd/ioas/refusal.h"
-#include "iommufd/object/last_error.h"
 
 /*
  * DMA of the device has failed. A fault queue is asked for the page; without one, a fault of a
@@ -25,7 +25,7 @@ static enum dma_fault_action device_fault(struct iommu_endpoint *endpoint,
 	if (outcome == PAGE_GRANTED)
 		return DMA_FAULT_RETRY;
 	if (outcome == PAGE_NOT_ASKED && !(fault->stage == 1 && group_report_event(device, fault)))
-		iommu_fault_log(endpoint, fault);
+		iommu_fault_report(endpoint, fault);
 	return DMA_FAULT_FAIL;
 }
 
@@ -246,7 +246,8 @@ static int try_object(struct attach *attach, struct iommufd_object *object, uint
 	case OBJECT_HWPT_NESTED:
 		return try_hwpt(attach, (struct hwpt *)object);
 	default:
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "object %u is neither an IOAS nor a HWPT",
+				      object->id);
 	}
 }
 
@@ -258,7 +259,10 @@ static int attach_to(struct iommufd_device *device, uint32_t pasid, bool replace
 	int rc;
 
 	if (!object)
-		return -ENOENT;
+		return refuse_mistake(-ENOENT,
+				      "pt_id %u: no object of the iommufd that the device is bound "
+				      "to has this ID",
+				      *pt_id);
 	last_error_clear();
 	last_error_about(iommu_endpoint_name(device->endpoint));
 	rc = try_object(&attach, object, &hwpt_id);
@@ -266,9 +270,11 @@ static int attach_to(struct iommufd_device *device, uint32_t pasid, bool replace
 	object_put(object);
 	for (; attach.lost; attach.lost--)
 		object_put(&attach.old->object);
-	if (!rc)
-		*pt_id = hwpt_id;
-	return rc;
+	if (rc)
+		return rc;
+	last_error_clear(); /* of HWPTs that were tried before */
+	*pt_id = hwpt_id;
+	return 0;
 }
 
 int iommufd_device_attach(struct iommufd_device *device, uint32_t pasid, uint32_t *pt_id)

@@ -11,6 +11,7 @@
  * group->lock guards all of it. Cost: linear in the attachments and devices of the group, both few.
  */
 #include "iommufd/device/group.h"
+#include "base/last_error.h"
 
 #include <assert.h>
 
@@ -189,14 +190,23 @@ static int check_pasid(struct iommufd_group *group, uint32_t pasid, const struct
 	lock_assert_held(&group->lock);
 	if (pasid == NO_PASID) {
 		if (!pasid_compatible(hwpt) && group_has_pasids(group))
-			return -EINVAL;
+			return refuse(-EINVAL,
+				      "PASIDs are attached, and HWPT %u was not made with "
+				      "IOMMU_HWPT_ALLOC_PASID",
+				      hwpt->object.id);
 		return 0;
 	}
 	if (!pasid_compatible(hwpt))
-		return -EINVAL;
+		return refuse(
+			-EINVAL,
+			"HWPT %u was not made with IOMMU_HWPT_ALLOC_PASID: no PASID can use it",
+			hwpt->object.id);
 	rid = group_find_attachment(group, NO_PASID);
 	if (rid && !pasid_compatible(rid->hwpt))
-		return -EINVAL;
+		return refuse(-EINVAL,
+			      "the device itself is attached to HWPT %u, which was not made with "
+			      "IOMMU_HWPT_ALLOC_PASID",
+			      rid->hwpt->object.id);
 	return 0;
 }
 
@@ -205,7 +215,8 @@ static int check_pasid_width(const struct iommufd_device *device, uint32_t pasid
 	const uint32_t max = iommu_endpoint_max_pasids(device->endpoint);
 
 	if (max && pasid >= max)
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL, "PASID %u is not below %u, as many as the device has", pasid, max);
 	return 0;
 }
 
@@ -217,7 +228,11 @@ static int check_hardware(struct iommufd_device *device, uint32_t pasid, const s
 {
 	lock_assert_held(&device->group->lock);
 	if (!iommu_domain_accepts(hwpt->domain, device->endpoint))
-		return -EINVAL;
+		return refuse(-EINVAL,
+			      "HWPT %u was made for IOMMU %s, and the device is behind %s, which "
+			      "differs or lacks what the HWPT needs",
+			      hwpt->object.id, iommu_name(iommu_domain_iommu(hwpt->domain)),
+			      iommu_name(iommu_endpoint_iommu(device->endpoint)));
 	if (!hwpt->ops || !hwpt->ops->check_attach)
 		return 0;
 	return hwpt->ops->check_attach(hwpt, device, pasid);
@@ -317,9 +332,13 @@ static int attach_locked(struct iommufd_device *device, uint32_t pasid, struct h
 	lock_assert_held(&device->group->lock);
 	attachment = group_find_attachment(device->group, pasid);
 	if (group_find_member(attachment, device))
-		return -EBUSY;
+		return refuse(-EBUSY, "the device is attached to HWPT %u already",
+			      attachment->hwpt->object.id);
 	if (attachment && attachment->hwpt != hwpt)
-		return -EINVAL;
+		return refuse(-EINVAL,
+			      "another device of the IOMMU group is attached to HWPT %u, and the "
+			      "group shares its attachments",
+			      attachment->hwpt->object.id);
 	if (pasid != NO_PASID)
 		return attach_reserved(device, pasid, hwpt);
 	rc = reserve_regions(hwpt->ioas, device);

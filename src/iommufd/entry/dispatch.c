@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/caller.h"
+#include "base/last_error.h"
 #include "iommufd/compat/compat.h"
 #include "iommufd/device/device_info.h"
 #include "iommufd/device/device_ranges.h"
@@ -23,7 +24,6 @@
 #include "iommufd/ioas/ioas.h"
 #include "iommufd/ioas/ioas_map.h"
 #include "iommufd/ioas/options.h"
-#include "iommufd/object/last_error.h"
 #include "iommufd/object/object.h"
 #include "iommufd/queue/fault_queue.h"
 #include "iommufd/viommu/hw_queue.h"
@@ -160,7 +160,8 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_
 	int rc;
 
 	if (size < entry->min_size)
-		return -EINVAL;
+		return refuse(-EINVAL, "size is %u, and must be %u at least", size,
+			      entry->min_size);
 	if (size > entry->size) {
 		rc = caller_check_zero(ucmd->caller, ucmd->uaddr + entry->size, size - entry->size);
 		if (rc)

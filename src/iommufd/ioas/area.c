@@ -17,21 +17,55 @@
  */
 #include "iommufd/ioas/area.h"
 
+#include <inttypes.h>
+
+#include "base/last_error.h"
 #include "base/pool.h"
 #include "iommufd/ioas/access.h"
 #include "iommufd/ioas/area_table.h"
+#include "iommufd/ioas/refusal.h"
 #include "iova/iova_alloc.h"
+#include "report/counts.h"
+#include "report/history.h"
 
 enum {
 	AREA_SIZE = 64 /* padded to a cache line */
 };
 
-/* The areas that their source has no space for: those of COPYs, and the rest of a cut. */
+/* An area in the pool. Only these can be recorded. */
+struct pool_area {
+	struct area area;
+	struct origin origin; /* the call that mapped it; time 0: not recorded */
+};
+
+/*
+ * The areas that their source has no space for: those of COPYs, the rest of a cut, and all while
+ * recording().
+ */
 static struct pool areas = POOL_INIT(AREA_SIZE);
 
 _Static_assert(sizeof(struct area) <= MEM_SOURCE_OWNER_SIZE,
 	       "the area of a MAP lies in the space of its source");
-_Static_assert(sizeof(struct area) <= AREA_SIZE, "an area fits in a cache line");
+_Static_assert(sizeof(struct pool_area) <= AREA_SIZE, "an area fits in a cache line");
+
+static bool in_pool(const struct area *area)
+{
+	return area != mem_source_owner_data(area->source);
+}
+
+const struct origin *area_mapped_by(const struct area *area)
+{
+	const struct pool_area *pooled = (const struct pool_area *)area;
+
+	return in_pool(area) && pooled->origin.time ? &pooled->origin : NULL;
+}
+
+static void record_map(struct area *area)
+{
+	count_add(COUNT_MAPS, 1);
+	if (in_pool(area))
+		origin_capture_now(&((struct pool_area *)area)->origin);
+}
 
 static void area_init(struct area *area, struct mem_source *source, uint64_t start, uint64_t len,
 		      uint8_t prot)
@@ -41,6 +75,8 @@ static void area_init(struct area *area, struct mem_source *source, uint64_t sta
 	/* Until the area has an IOVA, its range only holds its length. */
 	area->range.last = len - 1;
 	area->prot = prot;
+	if (recording())
+		record_map(area);
 }
 
 struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
@@ -54,8 +90,10 @@ struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len
 
 struct area *area_of_source(struct mem_source *source, uint8_t prot)
 {
-	struct area *area = mem_source_owner_data(source);
+	struct area *area = recording() ? pool_alloc(&areas) : NULL;
 
+	if (!area)
+		area = mem_source_owner_data(source);
 	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
 	return area;
 }
@@ -64,7 +102,7 @@ void area_free(struct area *area)
 {
 	struct mem_source *source = area->source;
 
-	if (area != mem_source_owner_data(source))
+	if (in_pool(area))
 		pool_free(&areas, area);
 	mem_source_put(source);
 }
@@ -100,22 +138,25 @@ static int choose_iova(struct ioas *ioas, struct area_request *request) REQUIRES
 		.alignment = ioas->alignment,
 	};
 	struct iova_range range = {.start = request->iova};
+	int rc;
 
 	lock_assert_held(&ioas->lock);
 	if (!is_aligned(request->len, ioas->alignment))
-		return -EINVAL;
-	if (!request->fixed)
-		return iova_alloc(&ioas->areas, &ioas->reserved, &ioas->allowed, &auto_request,
-				  &request->iova);
+		return refuse_alignment(ioas, "length", request->len);
+	if (!request->fixed) {
+		rc = iova_alloc(&ioas->areas, &ioas->reserved, &ioas->allowed, &auto_request,
+				&request->iova);
+		return rc ? refuse_no_hole(ioas, request->len, rc) : 0;
+	}
 	if (!is_aligned(request->iova, ioas->alignment))
-		return -EINVAL;
+		return refuse_alignment(ioas, "iova", request->iova);
 	if (check_last(range.start, request->len, &range.last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "iova and length wrap around");
 	if (iova_set_intersects(&ioas->reserved, range))
-		return -EINVAL;
+		return refuse_reserved(ioas, range);
 	/* For a single area iova_map_insert() reports the overlap itself. */
 	if (request->count > 1 && iova_map_intersects(&ioas->areas, range))
-		return -EEXIST;
+		return refuse_overlap(ioas, range, first);
 	return 0;
 }
 
@@ -124,9 +165,10 @@ static int check_area(const struct ioas *ioas, const struct area *area) REQUIRES
 {
 	lock_assert_held(&ioas->lock);
 	if ((area->prot & IOPT_WRITE) && !mem_source_writable(area->source))
-		return -EPERM;
+		return refuse_mistake(-EPERM, "WRITEABLE is asked for, and the memory was mapped "
+					      "without it");
 	if (!is_aligned(area->start & PAGE_MASK, ioas->alignment))
-		return -EINVAL;
+		return refuse_alignment(ioas, "the memory's address", area->start & PAGE_MASK);
 	return 0;
 }
 
@@ -156,7 +198,7 @@ static int insert_areas(struct ioas *ioas, struct area_request *request) REQUIRE
 		rc = iova_map_insert(&ioas->areas, area->range, area);
 		if (rc) {
 			erase_areas(ioas, request, i);
-			return rc;
+			return rc == -EEXIST ? refuse_overlap(ioas, area->range, area) : rc;
 		}
 		rc = check_area(ioas, area);
 		if (rc) {
@@ -254,7 +296,19 @@ out_unlock:
 struct removed {
 	struct area *areas[64];
 	size_t count;
+	struct history_entry entry; /* while recording(): what all of them have in common */
 };
+
+static void record_unmap(struct ioas *ioas, const struct area *area, struct history_entry *entry)
+	REQUIRES(ioas->lock)
+{
+	const struct origin *mapped = area_mapped_by(area);
+
+	lock_assert_held(&ioas->lock);
+	entry->range = area->range;
+	entry->mapped = mapped ? *mapped : (struct origin){.time = 0};
+	history_add(ioas->history, entry);
+}
 
 /* Waits for the DMA in flight, once for all the areas, and releases their memory. */
 static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(ioas->lock)
@@ -267,6 +321,8 @@ static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(i
 
 		if (ioas->table_count)
 			mem_source_unpin(area->source, area_pages(area));
+		if (ioas->history)
+			record_unmap(ioas, area, &removed->entry);
 		area_free(area);
 	}
 	removed->count = 0;
@@ -313,10 +369,10 @@ static int check_removable(struct ioas *ioas, const struct iova_map_entry *entry
 	assert(!area->pins || has_accesses(ioas));
 	assert(area->locks <= area->pins);
 	if (ioas->pinning && area->busy)
-		return -EBUSY;
+		return refuse(-EBUSY, "a mapping in the range is being made by another thread");
 	if (has_accesses(ioas) && area->locks)
-		return -EBUSY;
-	return iova_range_contains(range, entry->range) ? 0 : -ENOENT;
+		return refuse(-EBUSY, "a hardware queue uses a mapping in the range");
+	return iova_range_contains(range, entry->range) ? 0 : refuse_cut(ioas, entry, range);
 }
 
 int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped)
@@ -329,6 +385,10 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 
 	*unmapped = 0;
 	removed.count = 0;
+	if (recording()) {
+		origin_capture_now(&removed.entry.unmapped);
+		removed.entry.unmaps = history_begin_unmap();
+	}
 	lock_acquire(&ioas->lock);
 	ioas_prefetch(ioas, range.start);
 	while (iova_map_seek(&ioas->areas, range.start, &path, &entry) &&

@@ -8,6 +8,7 @@
 
 #include "iommufd/ioas/ioas.h"
 #include "mem/source.h"
+#include "report/origin.h"
 
 /* A contiguous range of IOVA and the memory behind it. */
 struct area {
@@ -58,6 +59,9 @@ static inline uint64_t area_len(const struct area *area)
 }
 
 struct mem_pages area_pages(const struct area *area);
+
+/* The call that mapped @area; NULL: it was not recorded. */
+const struct origin *area_mapped_by(const struct area *area);
 
 /*
  * Adds the areas of @request and programs every HWPT [IOAS-MAP.8..11]. On failure nothing has

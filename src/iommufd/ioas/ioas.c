@@ -12,6 +12,7 @@
  * Cost: reserving is linear in the number of reserved ranges.
  */
 #include "iommufd/ioas/ioas.h"
+#include "base/last_error.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static void ioas_destroy(struct iommufd_object *object)
 	iova_map_destroy(&ioas->areas);
 	iova_set_destroy(&ioas->reserved);
 	iova_set_destroy(&ioas->allowed);
+	history_destroy(ioas->history);
 	alloc_free(ioas->resv);
 	pthread_cond_destroy(&ioas->idle);
 	lock_destroy(&ioas->lock);
@@ -78,6 +80,7 @@ struct ioas *ioas_create(struct iommufd_ctx *ctx)
 	CDS_INIT_LIST_HEAD(&ioas->accesses);
 	ioas->alignment = 1;
 	ioas->huge_pages = true;
+	ioas->history = history_create();
 	return ioas;
 }
 
@@ -88,7 +91,7 @@ int ioctl_ioas_alloc(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->flags)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP, "flags are not 0");
 	ioas = ioas_create(ucmd->ctx);
 	if (!ioas)
 		return -ENOMEM;

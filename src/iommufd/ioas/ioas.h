@@ -14,6 +14,7 @@
 #include "iommufd/object/ctx.h"
 #include "iova/iova_map.h"
 #include "iova/iova_set.h"
+#include "report/history.h"
 
 /* A reserved range and its owner: a device or a HWPT, or in tests the IOAS itself. */
 struct ioas_resv {
@@ -48,6 +49,7 @@ struct ioas {
 	uint64_t access_sequence;      /* of the latest attachment */
 	uint64_t alignment;
 	bool huge_pages;
+	struct history *history; /* what was unmapped; NULL: it is not recorded */
 };
 
 /* Finds an IOAS by its ID and takes a user; NULL: none. */
@@ -73,7 +75,7 @@ void ioas_wait_idle(struct ioas *ioas) REQUIRES(ioas->lock);
 
 /*
  * Reserves @count ranges for @owner, all or none. -EADDRINUSE: one intersects an area or the
- * allowed list, and iommufd/object/last_error.h says which; -ENOMEM.
+ * allowed list, and base/last_error.h says which; -ENOMEM.
  */
 int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t count,
 		 const struct iommufd_object *owner) REQUIRES(ioas->lock);

@@ -5,10 +5,12 @@
  */
 #include "iommufd/ioas/ioas_map.h"
 
+#include <inttypes.h>
 #include <linux/capability.h>
 
 #include "base/alloc.h"
 #include "base/caller.h"
+#include "base/last_error.h"
 #include "iommufd/ioas/area.h"
 #include "mem/dmabuf.h"
 
@@ -59,6 +61,11 @@ int ioas_map_source(struct ioas *ioas, struct mem_source *source, uint32_t flags
 	return rc;
 }
 
+static int refuse_length(uint64_t len)
+{
+	return refuse_mistake(-EINVAL, "length is 0x%" PRIx64 ": there is nothing to map", len);
+}
+
 int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *ioas)
 {
 	struct mem_source *source;
@@ -66,9 +73,12 @@ int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *io
 	int rc;
 
 	if (check_add(cmd->user_va, cmd->length, &end))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW,
+				      "user_va 0x%" PRIx64 " and length 0x%" PRIx64
+				      " wrap around the end of the address space",
+				      (uint64_t)cmd->user_va, (uint64_t)cmd->length);
 	if (!cmd->length || cmd->length > UINT64_MAX - PAGE_SIZE)
-		return -EINVAL;
+		return refuse_length(cmd->length);
 	rc = mem_source_from_va(ucmd->caller, cmd->user_va, cmd->length,
 				cmd->flags & IOMMU_IOAS_MAP_WRITEABLE, map_accounting(ucmd),
 				&source);
@@ -81,14 +91,32 @@ int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *io
 	return rc;
 }
 
+static int refuse_flags(uint32_t flags)
+{
+	return refuse(-EOPNOTSUPP, "flags 0x%" PRIx32 ": 0x%x are unknown, 0x%x are known", flags,
+		      flags & ~(unsigned int)MAP_FLAGS, MAP_FLAGS);
+}
+
+static int refuse_rights(void)
+{
+	return refuse_mistake(-EINVAL, "flags have neither IOMMU_IOAS_MAP_READABLE nor "
+				       "IOMMU_IOAS_MAP_WRITEABLE: no DMA could use the mapping");
+}
+
+static int refuse_ioas(const char *member, uint32_t id)
+{
+	return refuse_mistake(-ENOENT, "%s %" PRIu32 ": no IOAS of this /dev/iommu has this ID",
+			      member, id);
+}
+
 /* The checks that MAP and MAP_FILE have in common. */
 static int check_map(uint32_t flags, uint64_t iova, uint64_t len)
 {
 	if (flags & ~MAP_FLAGS)
-		return -EOPNOTSUPP;
+		return refuse_flags(flags);
 	if (iova == UINT64_MAX || len == UINT64_MAX)
-		return -EOVERFLOW;
-	return map_prot(flags) ? 0 : -EINVAL;
+		return refuse_mistake(-EOVERFLOW, "iova or length is all ones");
+	return map_prot(flags) ? 0 : refuse_rights();
 }
 
 int ioctl_ioas_map(struct ucmd *ucmd)
@@ -98,13 +126,13 @@ int ioctl_ioas_map(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->__reserved)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP, "__reserved is not 0");
 	rc = check_map(cmd->flags, cmd->iova, cmd->length);
 	if (rc)
 		return rc;
 	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
-		return -ENOENT;
+		return refuse_ioas("ioas_id", cmd->ioas_id);
 	rc = ioas_map_user(ucmd, cmd, ioas);
 	if (!rc)
 		rc = ucmd_respond(ucmd);
@@ -140,15 +168,15 @@ static int map_file(struct ucmd *ucmd, struct iommu_ioas_map_file *cmd, struct i
 	int rc;
 
 	if (!cmd->length)
-		return -EINVAL;
+		return refuse_length(cmd->length);
 	if (check_last(cmd->start, cmd->length, &last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "start and length wrap around");
 	rc = file_source(ucmd, cmd, &source);
 	if (rc)
 		return rc;
 	if (cmd->length > UINT64_MAX - PAGE_SIZE) {
 		mem_source_put(source);
-		return -EINVAL;
+		return refuse_length(cmd->length);
 	}
 	iova = cmd->iova;
 	rc = ioas_map_source(ioas, source, cmd->flags, &iova);
@@ -167,7 +195,7 @@ int ioctl_ioas_map_file(struct ucmd *ucmd)
 		return rc;
 	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
-		return -ENOENT;
+		return refuse_ioas("ioas_id", cmd->ioas_id);
 	rc = map_file(ucmd, cmd, ioas);
 	if (!rc)
 		rc = ucmd_respond(ucmd);
@@ -254,6 +282,12 @@ static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
 	return 0;
 
 out_free:
+	if (rc == -ENOENT)
+		(void)refuse_mistake(rc,
+				     "the source 0x%" PRIx64 "-0x%" PRIx64 " of IOAS %" PRIu32
+				     " is not mapped at 0x%" PRIx64,
+				     pieces->range.start, pieces->range.last, ioas->object.id,
+				     pieces->next);
 	pieces_free(pieces, true);
 	return rc;
 }
@@ -261,9 +295,11 @@ out_free:
 static int check_copy_range(const struct iommu_ioas_copy *cmd, struct iova_range *range)
 {
 	if (!cmd->length)
-		return -EINVAL;
+		return refuse_length(cmd->length);
 	range->start = cmd->src_iova;
-	return check_last(cmd->src_iova, cmd->length, &range->last) ? -EOVERFLOW : 0;
+	if (check_last(cmd->src_iova, cmd->length, &range->last))
+		return refuse_mistake(-EOVERFLOW, "src_iova and length wrap around");
+	return 0;
 }
 
 static int collect_source(struct ucmd *ucmd, const struct iommu_ioas_copy *cmd,
@@ -273,7 +309,7 @@ static int collect_source(struct ucmd *ucmd, const struct iommu_ioas_copy *cmd,
 	int rc;
 
 	if (!ioas)
-		return -ENOENT;
+		return refuse_ioas("src_ioas_id", cmd->src_ioas_id);
 	rc = check_copy_range(cmd, &pieces->range);
 	if (rc)
 		goto out_put;
@@ -293,11 +329,13 @@ static int copy_pieces(struct ucmd *ucmd, struct iommu_ioas_copy *cmd, struct pi
 		.iova = cmd->dst_iova,
 	};
 	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->dst_ioas_id);
-	int rc = -ENOENT;
+	int rc;
 
 	if (ioas) {
 		rc = ioas_add_areas(ioas, &request);
 		object_put(&ioas->object);
+	} else {
+		rc = refuse_ioas("dst_ioas_id", cmd->dst_ioas_id);
 	}
 	cmd->dst_iova = request.iova;
 	pieces_free(pieces, rc != 0);
@@ -311,11 +349,11 @@ int ioctl_ioas_copy(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->flags & ~MAP_FLAGS)
-		return -EOPNOTSUPP;
+		return refuse_flags(cmd->flags);
 	if (cmd->length == UINT64_MAX || cmd->src_iova == UINT64_MAX || cmd->dst_iova == UINT64_MAX)
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "length or an IOVA is all ones");
 	if (!pieces.prot)
-		return -EINVAL;
+		return refuse_rights();
 	rc = collect_source(ucmd, cmd, &pieces);
 	if (rc)
 		return rc;
@@ -326,6 +364,12 @@ int ioctl_ioas_copy(struct ucmd *ucmd)
 }
 
 /* ---- UNMAP ---- */
+
+static int refuse_empty(const struct ioas *ioas, struct iova_range range)
+{
+	return refuse(-ENOENT, "nothing is mapped in 0x%" PRIx64 "-0x%" PRIx64 " of IOAS %" PRIu32,
+		      range.start, range.last, ioas->object.id);
+}
 
 static int unmap(struct ioas *ioas, struct iommu_ioas_unmap *cmd)
 {
@@ -339,16 +383,16 @@ static int unmap(struct ioas *ioas, struct iommu_ioas_unmap *cmd)
 		return rc;
 	}
 	if (cmd->iova == UINT64_MAX || cmd->length == UINT64_MAX)
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "iova or length is all ones");
 	if (!cmd->length)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "length is 0: there is nothing to unmap");
 	if (check_last(cmd->iova, cmd->length, &range.last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "iova and length wrap around");
 	rc = ioas_unmap_range(ioas, range, &unmapped);
 	if (rc)
 		return rc;
 	cmd->length = unmapped;
-	return unmapped ? 0 : -ENOENT;
+	return unmapped ? 0 : refuse_empty(ioas, range);
 }
 
 int ioctl_ioas_unmap(struct ucmd *ucmd)
@@ -358,7 +402,7 @@ int ioctl_ioas_unmap(struct ucmd *ucmd)
 	int rc;
 
 	if (!ioas)
-		return -ENOENT;
+		return refuse_ioas("ioas_id", cmd->ioas_id);
 	rc = unmap(ioas, cmd);
 	object_put(&ioas->object);
 	if (rc)

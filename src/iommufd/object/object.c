@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/last_error.h"
 #include "base/rcu.h"
 #include "iommufd/object/ctx.h"
 #include "iommufd/object/ucmd.h"
@@ -258,10 +259,14 @@ int ioctl_destroy(struct ucmd *ucmd)
 	struct iommufd_object *object = object_get(ucmd->ctx, cmd->id, OBJECT_ANY);
 
 	if (!object)
-		return -ENOENT;
+		return refuse_mistake(
+			-ENOENT, "there is no object %u; perhaps it was destroyed before", cmd->id);
 	if (!claim_users(object, 2)) {
 		object_put(object);
-		return -EBUSY;
+		return refuse(-EBUSY,
+			      "object %u is in use: what is attached to it or made of it "
+			      "goes first",
+			      cmd->id);
 	}
 	object->class->destroy(object);
 	return 0;

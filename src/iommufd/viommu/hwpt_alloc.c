@@ -5,10 +5,10 @@
  */
 #include "iommufd/viommu/hwpt_alloc.h"
 
+#include "base/last_error.h"
 #include "iommu/user_data.h"
 #include "iommufd/device/device.h"
 #include "iommufd/device/hwpt.h"
-#include "iommufd/object/last_error.h"
 #include "iommufd/viommu/hwpt_nested.h"
 
 enum {
@@ -35,11 +35,14 @@ static int check_paging(const struct iommu_hwpt_alloc *cmd, const struct iommufd
 	const bool dirty = cmd->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 
 	if (cmd->flags & ~HWPT_FLAGS)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP, "flags 0x%x are unknown",
+			      cmd->flags & ~(unsigned int)HWPT_FLAGS);
 	if (dirty && !(iommu_endpoint_capabilities(device->endpoint) & IOMMU_HW_CAP_DIRTY_TRACKING))
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP, "the device or its IOMMU has no dirty tracking "
+					   "(out_capabilities of IOMMU_GET_HW_INFO)");
 	if ((cmd->flags & IOMMU_HWPT_FAULT_ID_VALID) && (cmd->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP, "a nest parent has no fault queue: give it to the "
+					   "nested HWPT");
 	return 0;
 }
 
@@ -83,7 +86,8 @@ static int alloc_on(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd, struct iomm
 	int rc;
 
 	if (!target)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "pt_id %u: there is no object with this ID",
+				      cmd->pt_id);
 	switch (object_type(target)) {
 	case OBJECT_IOAS:
 		rc = alloc_paging(ucmd, cmd, device, (struct ioas *)target);
@@ -95,7 +99,8 @@ static int alloc_on(struct ucmd *ucmd, struct iommu_hwpt_alloc *cmd, struct iomm
 		rc = nested_alloc_on_viommu(ucmd, device, (struct viommu *)target);
 		break;
 	default:
-		rc = -EINVAL;
+		rc = refuse_mistake(-EINVAL, "pt_id %u is neither an IOAS nor a HWPT nor a vIOMMU",
+				    cmd->pt_id);
 		break;
 	}
 	object_put(target);
@@ -109,12 +114,17 @@ int ioctl_hwpt_alloc(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->__reserved)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP, "__reserved is not 0");
 	if ((cmd->data_type == IOMMU_HWPT_DATA_NONE) != (cmd->data_len == 0))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "data_type %u and data_len %u: only type 0 has no data",
+				      cmd->data_type, cmd->data_len);
 	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
-		return -ENOENT;
+		return refuse_mistake(-ENOENT,
+				      "dev_id %u: no device has this ID (out_devid of "
+				      "VFIO_DEVICE_BIND_IOMMUFD)",
+				      cmd->dev_id);
 	rc = alloc_on(ucmd, cmd, device);
 	object_put(&device->object);
 	return rc;

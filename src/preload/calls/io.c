@@ -13,6 +13,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "checker/call_report.h"
 #include "preload/calls/listing.h"
 #include "preload/calls/memory.h"
 #include "preload/engine/call.h"
@@ -457,11 +458,16 @@ static bool is_generic(unsigned int cmd)
 
 static long ioctl_inside(int fd, struct uiommufd_file *file, unsigned long cmd, unsigned long arg)
 {
+	long rc;
+
 	if (is_generic((unsigned int)cmd))
 		return SYS(SYS_ioctl, fd, cmd, arg);
 	if (!file->ops->ioctl)
 		return -ENOTTY;
-	return file->ops->ioctl(file, own_process_caller(), (unsigned int)cmd, arg);
+	call_begin();
+	rc = file->ops->ioctl(file, own_process_caller(), (unsigned int)cmd, arg);
+	call_end(file, (unsigned int)cmd, rc);
+	return rc;
 }
 
 EXPORT int ioctl(int fd, unsigned long cmd, ...)

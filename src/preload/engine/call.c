@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/world.h"
 #include "preload/engine/control.h"
+#include "report/stack.h"
 
 enum {
 	PATIENCE_MS = 200, /* longer than a fork needs to copy a large program */
@@ -28,6 +29,7 @@ void engine_enter(struct engine_call *call)
 	if (!defer_active())
 		lock_assert_none_from(LOCK_NONE);
 	defer_begin(&call->section);
+	call->outermost = stack_enter();
 	control_check();
 	/*
 	 * A thread's first entry may find no memory. A fork then does not wait for this call, which
@@ -40,6 +42,7 @@ void engine_leave(const struct engine_call *call)
 {
 	if (call->in_world)
 		world_leave();
+	stack_leave(call->outermost);
 	defer_end(&call->section);
 }
 

@@ -19,6 +19,7 @@
 struct engine_call {
 	struct defer_section section;
 	bool in_world;
+	bool outermost; /* of the thread: what is farther out is the program */
 };
 
 /*

@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <ucontext.h>
 
 #include "base/gate.h"
 #include "base/lock.h"
@@ -25,7 +26,6 @@
 #include "devices/plugin.h"
 #include "iommufd/entry/ctx_file.h"
 #include "iommufd/entry/fork.h"
-#include "iommufd/object/last_error.h"
 #include "machine/machine.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
@@ -36,6 +36,7 @@
 #include "preload/engine/memlock.h"
 #include "preload/engine/nodes.h"
 #include "preload/engine/own_process.h"
+#include "preload/engine/reports.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/process/path.h"
@@ -44,6 +45,7 @@
 #include "preload/start/root.h"
 #include "preload/trap/detour.h"
 #include "preload/trap/trap.h"
+#include "report/stack.h"
 #include "vfio/vfio.h"
 
 static struct {
@@ -90,6 +92,17 @@ out_destroy:
 	return NULL;
 }
 
+/* Tells reports which instruction of the program it is (report/stack.h). */
+static void mark_interrupted(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+	stack_interrupted((uintptr_t)context->uc_mcontext.gregs[REG_RIP],
+			  (uintptr_t)context->uc_mcontext.gregs[REG_RSP]);
+#else
+	(void)context;
+#endif
+}
+
 /* An access of this thread that may be one to mapped registers (mem/guard.h). */
 static bool on_bus(uintptr_t addr, void *context)
 {
@@ -99,6 +112,8 @@ static bool on_bus(uintptr_t addr, void *context)
 	if (!mapping_any())
 		return false;
 	engine_enter(&call);
+	if (call.outermost)
+		mark_interrupted(context);
 	done = trap_access(addr, context);
 	engine_leave(&call);
 	return done;
@@ -119,9 +134,11 @@ static int start(void) REQUIRES(engine.lock)
 	guard_set_bus_handler(on_bus);
 	if (rc)
 		return rc;
+	reports_start();
 	machine = read_machine(&rc);
 	if (!machine)
 		return rc;
+	reports_of_machine(machine);
 	rc = machine_mock(machine) ? mock_enable() : 0;
 	if (rc) {
 		machine_destroy(machine);
@@ -129,7 +146,6 @@ static int start(void) REQUIRES(engine.lock)
 	}
 	memlock_init();
 	engine.machine = machine;
-	last_error_set_logging(true);
 	detours_begin();
 	atomic_store_explicit(&engine.started, true, memory_order_release);
 	/* After that: its thread asks for the machine. */
@@ -211,6 +227,7 @@ static void fork_child(void) NO_LOCK_ANALYSIS
 		vfio_fork_child();
 		iommufd_fork_child();
 		control_fork_child();
+		reports_fork_child();
 	} else {
 		lock_release(&engine.lock);
 	}

@@ -37,6 +37,15 @@
 /* The file in the root with the IDs that vfio-pci has been taught (preload/engine/ids.h). */
 #define LAYOUT_IDS "ids"
 
+/* The file in the root with the settings of reports (report/report_settings.h). */
+#define LAYOUT_REPORTS "reports"
+
+/* The file in the root that is not empty any more when a process has printed a report. */
+#define LAYOUT_REPORTED "reported"
+
+/* The socket in the root where names of the program's functions are asked for. */
+#define LAYOUT_SYMBOLS "symbols"
+
 /* The file in the root that the run keeps locked; unlocked, it is over (cmd/tree.c). */
 #define LAYOUT_LOCK "lock"
 

@@ -112,11 +112,13 @@ static void report_unknown(const struct mapping_trap *trap, uint64_t pc, const u
 
 	for (size_t i = 0; i < INSN_MAX_BYTES; i++)
 		snprintf(text + 3 * i, sizeof(text) - 3 * i, " %02x", code[i]);
-	log_fault("%s: the instruction at 0x%llx (%s ) accesses the mapping of offset 0x%llx in a "
-		  "way "
-		  "that is not emulated: SIGBUS. Access registers by moves of 1, 2, 4 or 8 bytes",
-		  trap->desc->file->ops->name, (unsigned long long)pc, text,
-		  (unsigned long long)trap->offset);
+	log_mistake(
+		"register-access",
+		"%s: the instruction at 0x%llx (%s ) accesses the mapping of offset 0x%llx in a "
+		"way that is not emulated: SIGBUS. Access registers by moves of 1, 2, 4 or 8 "
+		"bytes",
+		trap->desc->file->ops->name, (unsigned long long)pc, text,
+		(unsigned long long)trap->offset);
 }
 
 static enum insn_result emulate(uint64_t addr, ucontext_t *context, const struct mapping_trap *trap)

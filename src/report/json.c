@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "inspect/json.h"
+#include "report/json.h"
 
 #include <assert.h>
 #include <inttypes.h>

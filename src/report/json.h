@@ -9,8 +9,8 @@
  *
  * Context: one thread at a time for each struct json.
  */
-#ifndef INSPECT_JSON_H
-#define INSPECT_JSON_H
+#ifndef REPORT_JSON_H
+#define REPORT_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>

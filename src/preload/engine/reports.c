@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* The settings are a file in the shadow root, which the command has written. */
+#include "preload/engine/reports.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "checker/call_report.h"
+#include "checker/dma_report.h"
+#include "checker/leak_report.h"
+#include "preload/engine/call.h"
+#include "preload/start/layout.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
+#include "report/report.h"
+#include "report/symbols.h"
+
+enum {
+	SETTINGS_SIZE = 3 * PATH_MAX + 1024
+};
+
+static void read_settings(struct report_settings *settings)
+{
+	static char text[SETTINGS_SIZE];
+	char path[ROOT_MAX + sizeof("/" LAYOUT_REPORTS)];
+	long len;
+	int fd;
+
+	report_settings_init(settings);
+	snprintf(path, sizeof(path), "%s/" LAYOUT_REPORTS, root_path());
+	fd = (int)SYS(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	len = SYS(SYS_read, fd, text, sizeof(text) - 1);
+	SYS(SYS_close, fd);
+	text[len > 0 ? len : 0] = '\0';
+	report_settings_read(settings, text);
+}
+
+/* Opens the file for the log: "%p" in its name is the ID of the process, "%%" a "%". */
+static void open_log(const char *pattern)
+{
+	char path[PATH_MAX];
+	size_t len = 0;
+	int rc;
+
+	for (; *pattern && len + 16 < sizeof(path); pattern++) {
+		if (pattern[0] == '%' && pattern[1] == 'p')
+			len += (size_t)snprintf(path + len, sizeof(path) - len, "%d",
+						(int)getpid());
+		else
+			path[len++] = *pattern;
+		if (pattern[0] == '%' && (pattern[1] == 'p' || pattern[1] == '%'))
+			pattern++;
+	}
+	path[len] = '\0';
+	rc = log_open(path);
+	if (rc)
+		log_error("%s: %s", path, strerror(-rc));
+}
+
+void reports_start(void)
+{
+	static struct report_settings settings;
+	char path[ROOT_MAX + sizeof("/" LAYOUT_SYMBOLS) + sizeof("/" LAYOUT_REPORTED)];
+	int rc;
+
+	if (report_started())
+		return;
+	read_settings(&settings);
+	if (settings.log_file[0])
+		open_log(settings.log_file);
+	if (!settings.reports)
+		return;
+	if (settings.suppressions[0]) {
+		rc = report_read_suppressions(settings.suppressions);
+		if (rc)
+			log_error("%s: %s", settings.suppressions, strerror(-rc));
+	}
+	snprintf(path, sizeof(path), "%s/" LAYOUT_SYMBOLS, root_path());
+	symbols_set_server(path);
+	snprintf(path, sizeof(path), "%s/" LAYOUT_REPORTED, root_path());
+	report_start(&settings, path);
+	dma_report_start();
+}
+
+void reports_of_machine(const struct machine *machine)
+{
+	if (machine_mock(machine))
+		call_report_expect_mistakes();
+}
+
+void reports_fork_child(void)
+{
+	report_fork_child();
+	if (report_started() && strstr(report_settings()->log_file, "%p"))
+		open_log(report_settings()->log_file);
+}
+
+/* At the end of the program; what other threads do meanwhile is not looked at any more. */
+static __attribute__((destructor)) void finish(void)
+{
+	struct engine_call call;
+
+	if (!report_started() || engine_busy())
+		return;
+	engine_enter(&call);
+	if (report_settings()->leaks)
+		leak_report();
+	report_finish();
+	engine_leave(&call);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Two small rings, and a moment. */
+#include "report/device_record.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/lock.h"
+
+struct device_record {
+	struct lock lock; /* guards the rest */
+	uint64_t write_count;
+	struct device_write writes[DEVICE_WRITES];
+	uint64_t attach_count;
+	struct device_attach attaches[DEVICE_ATTACHES];
+	bool master;
+	struct origin master_off;
+};
+
+struct device_record *device_record_create(void)
+{
+	struct device_record *record = recording() ? alloc_zeroed(sizeof(*record)) : NULL;
+
+	if (record)
+		lock_init(&record->lock, LOCK_DEVICE_RECORD);
+	return record;
+}
+
+void device_record_destroy(struct device_record *record)
+{
+	if (record)
+		lock_destroy(&record->lock);
+	alloc_free(record);
+}
+
+void device_record_write(struct device_record *record, unsigned int bar, uint64_t offset,
+			 unsigned int size, uint64_t value)
+{
+	struct device_write write = {.offset = offset, .value = value, .bar = bar, .size = size};
+
+	if (!record)
+		return;
+	origin_capture_now(&write.origin);
+	lock_acquire(&record->lock);
+	record->writes[record->write_count++ % DEVICE_WRITES] = write;
+	lock_release(&record->lock);
+}
+
+void device_record_attach(struct device_record *record, uint32_t pasid, bool attached)
+{
+	struct device_attach attach = {.pasid = pasid, .attached = attached};
+	size_t at = 0;
+
+	if (!record)
+		return;
+	origin_capture_now(&attach.origin);
+	lock_acquire(&record->lock);
+	while (at < DEVICE_ATTACHES &&
+	       !(record->attaches[at].origin.time && record->attaches[at].pasid == pasid))
+		at++;
+	if (at == DEVICE_ATTACHES)
+		at = record->attach_count++ % DEVICE_ATTACHES;
+	record->attaches[at] = attach;
+	lock_release(&record->lock);
+}
+
+void device_record_master(struct device_record *record, bool on)
+{
+	struct origin now;
+
+	if (!record)
+		return;
+	origin_capture_now(&now);
+	lock_acquire(&record->lock);
+	if (record->master && !on)
+		record->master_off = now;
+	record->master = on;
+	lock_release(&record->lock);
+}
+
+size_t device_record_writes(struct device_record *record, struct device_write *writes)
+{
+	size_t count;
+
+	if (!record)
+		return 0;
+	lock_acquire(&record->lock);
+	count = record->write_count < DEVICE_WRITES ? record->write_count : DEVICE_WRITES;
+	for (size_t i = 0; i < count; i++)
+		writes[i] = record->writes[(record->write_count - 1 - i) % DEVICE_WRITES];
+	lock_release(&record->lock);
+	return count;
+}
+
+void device_record_last_attach(struct device_record *record, uint32_t pasid,
+			       struct device_attach *attach)
+{
+	*attach = (struct device_attach){.pasid = pasid};
+	if (!record)
+		return;
+	lock_acquire(&record->lock);
+	for (size_t i = 0; i < DEVICE_ATTACHES; i++)
+		if (record->attaches[i].origin.time && record->attaches[i].pasid == pasid)
+			*attach = record->attaches[i];
+	lock_release(&record->lock);
+}
+
+void device_record_master_off(struct device_record *record, struct origin *origin)
+{
+	*origin = (struct origin){.time = 0};
+	if (!record)
+		return;
+	lock_acquire(&record->lock);
+	*origin = record->master_off;
+	lock_release(&record->lock);
+}

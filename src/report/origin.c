@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* The ID of a thread is asked for once. */
+#include "report/origin.h"
+
+#include <stddef.h>
+#include <time.h>
+
+#include "base/sys.h"
+#include "report/stack.h"
+
+atomic_bool origin_recording;
+
+static bool with_stacks;
+static __thread struct origin blamed;
+static __thread const char *blamed_role;
+static __thread uint32_t own_tid __attribute__((tls_model("initial-exec")));
+
+void origin_record(bool stacks)
+{
+	with_stacks = stacks;
+	atomic_store_explicit(&origin_recording, true, memory_order_release);
+}
+
+uint64_t origin_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void origin_capture_now(struct origin *origin)
+{
+	origin->time = origin_now();
+	origin->stack = 0;
+	origin->tid = 0;
+	if (!stack_in_call())
+		return;
+	if (!own_tid)
+		own_tid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
+	origin->tid = own_tid;
+	if (with_stacks)
+		origin->stack = stack_of_call();
+}
+
+void origin_capture(struct origin *origin)
+{
+	if (recording())
+		origin_capture_now(origin);
+	else
+		*origin = (struct origin){.time = 0};
+}
+
+void origin_blame(const struct origin *origin, const char *role)
+{
+	blamed = *origin;
+	blamed_role = role;
+}
+
+bool origin_take_blame(struct origin *origin, const char **role)
+{
+	*origin = blamed;
+	*role = blamed_role;
+	blamed_role = NULL;
+	return *role;
+}
+
+void origin_fork_child(void)
+{
+	own_tid = 0;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver that the programs in docs/reports.md share: an edu device, its DMA engine, and an IO
+ * address space. Nothing here makes a mistake; each of the programs makes one.
+ */
+#ifndef E2E_REPORTS_RIG_H
+#define E2E_REPORTS_RIG_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <uiommufd/iommufd.h>
+#include <uiommufd/vfio.h>
+
+enum {
+	PAGE = 4096,
+	MEMORY = 16 * PAGE,
+	READ = IOMMU_IOAS_MAP_READABLE,
+	WRITE = IOMMU_IOAS_MAP_WRITEABLE,
+};
+
+struct rig {
+	int iommu, device;
+	uint32_t ioas;
+	uint8_t *memory; /* MEMORY bytes */
+};
+
+static inline void must(int result, const char *what)
+{
+	if (result < 0) {
+		perror(what);
+		exit(1);
+	}
+}
+
+/* Turns the bit for bus mastering on or off. */
+static inline void set_bus_master(const struct rig *rig, int on)
+{
+	struct vfio_region_info config = {.argsz = sizeof(config),
+					  .index = VFIO_PCI_CONFIG_REGION_INDEX};
+	const uint16_t command = on ? 6 : 2;
+
+	must(ioctl(rig->device, VFIO_DEVICE_GET_REGION_INFO, &config), "region info");
+	must((int)pwrite(rig->device, &command, 2, (off_t)config.offset + 4), "command register");
+}
+
+static inline uint32_t new_ioas(const struct rig *rig)
+{
+	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
+
+	must(ioctl(rig->iommu, IOMMU_IOAS_ALLOC, &alloc), "IOAS_ALLOC");
+	return alloc.out_ioas_id;
+}
+
+/* A device that can do DMA, bound and not attached, an IOAS, and memory. */
+static inline struct rig open_rig(void)
+{
+	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind)};
+	struct rig rig = {.iommu = open("/dev/iommu", O_RDWR)};
+
+	rig.device = open("/dev/vfio/devices/vfio0", O_RDWR);
+	bind.iommufd = rig.iommu;
+	must(ioctl(rig.device, VFIO_DEVICE_BIND_IOMMUFD, &bind), "BIND");
+	set_bus_master(&rig, 1);
+	rig.ioas = new_ioas(&rig);
+	rig.memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return rig;
+}
+
+static inline int attach(const struct rig *rig)
+{
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach), .pt_id = rig->ioas};
+
+	return ioctl(rig->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+}
+
+static inline int detach(const struct rig *rig)
+{
+	struct vfio_device_detach_iommufd_pt detach = {.argsz = sizeof(detach)};
+
+	return ioctl(rig->device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach);
+}
+
+static inline int map(const struct rig *rig, const void *memory, uint64_t len, uint64_t iova,
+		      uint32_t rights)
+{
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | rights,
+		.ioas_id = rig->ioas,
+		.user_va = (uintptr_t)memory,
+		.length = len,
+		.iova = iova,
+	};
+
+	return ioctl(rig->iommu, IOMMU_IOAS_MAP, &map);
+}
+
+static inline int unmap(const struct rig *rig, uint64_t iova, uint64_t len)
+{
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap), .ioas_id = rig->ioas, .iova = iova, .length = len};
+
+	return ioctl(rig->iommu, IOMMU_IOAS_UNMAP, &unmap);
+}
+
+/* Writes a register of the device. */
+static inline void set_register(const struct rig *rig, unsigned int at, uint32_t value)
+{
+	must((int)pwrite(rig->device, &value, sizeof(value), (off_t)at), "register");
+}
+
+/* Has the device transfer @len bytes, and waits for the end. */
+static inline void transfer(const struct rig *rig, uint64_t source, uint64_t destination,
+			    uint32_t len, uint32_t direction)
+{
+	uint32_t busy = 1;
+
+	set_register(rig, 0x80, (uint32_t)source);
+	set_register(rig, 0x88, (uint32_t)destination);
+	set_register(rig, 0x90, len);
+	set_register(rig, 0x98, 1 | direction);
+	while (busy & 1)
+		must((int)pread(rig->device, &busy, sizeof(busy), 0x98), "register");
+}
+
+/* The device reads, or writes, @len bytes at @iova. */
+static inline void dma_read(const struct rig *rig, uint64_t iova, uint32_t len)
+{
+	transfer(rig, iova, 0x40000, len, 0);
+}
+
+static inline void dma_write(const struct rig *rig, uint64_t iova, uint32_t len)
+{
+	transfer(rig, 0x40000, iova, len, 2);
+}
+
+/* Lets the device send MSI messages, which end in an eventfd. */
+static inline void enable_msi(const struct rig *rig)
+{
+	struct {
+		struct vfio_irq_set head;
+		int32_t event;
+	} set = {
+		.head =
+			{
+				.argsz = sizeof(set),
+				.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+				.index = VFIO_PCI_MSI_IRQ_INDEX,
+				.count = 1,
+			},
+		.event = eventfd(0, 0),
+	};
+
+	must(ioctl(rig->device, VFIO_DEVICE_SET_IRQS, &set), "SET_IRQS");
+}
+
+/* From now on no more than @bytes can be locked, whoever runs the program. */
+static inline void limit_locked_memory(rlim_t bytes)
+{
+	const struct rlimit limit = {bytes, bytes};
+
+	must(setrlimit(RLIMIT_MEMLOCK, &limit), "setrlimit");
+	if (geteuid() == 0)
+		must(setresuid(65534, 65534, 65534), "setresuid");
+}
+
+/* ---- the older interface ---- */
+
+/* A container with the first device's group and the type1 driver of this version. */
+static inline int open_container(unsigned long type)
+{
+	int container = open("/dev/vfio/vfio", O_RDWR), group;
+	char link[256], path[300];
+	ssize_t len;
+
+	len = readlink("/sys/bus/pci/devices/0000:01:00.0/iommu_group", link, sizeof(link) - 1);
+	must((int)len, "iommu_group");
+	link[len] = '\0';
+	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(link, '/') + 1);
+	group = open(path, O_RDWR);
+	must(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), "SET_CONTAINER");
+	must(ioctl(container, VFIO_SET_IOMMU, type), "SET_IOMMU");
+	return container;
+}
+
+static inline int map_dma(int container, const void *memory, uint64_t len, uint64_t iova)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)memory,
+		.iova = iova,
+		.size = len,
+	};
+
+	return ioctl(container, VFIO_IOMMU_MAP_DMA, &map);
+}
+
+static inline int unmap_dma(int container, uint64_t len, uint64_t iova)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap), .iova = iova, .size = len};
+
+	return ioctl(container, VFIO_IOMMU_UNMAP_DMA, &unmap);
+}
+
+#endif
