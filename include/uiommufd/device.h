@@ -95,10 +95,18 @@ struct uiommufd_capability {
 	const uint8_t *writable; /* their bits that the hardware lets software change; NULL: none */
 };
 
+/* How the value of an option is written. */
+enum uiommufd_option_kind {
+	UIOMMUFD_OPTION_VALUE, /* "name=value" */
+	UIOMMUFD_OPTION_FLAG,  /* "name" alone, which stands for "name=on", as well */
+	UIOMMUFD_OPTION_PATH,  /* "name=path"; the model gets an absolute path */
+};
+
 /* An option that may follow the model's name on the command line: "edu,dma_mask=0xffffffff". */
 struct uiommufd_option {
 	const char *name; /* what is before "=" */
 	const char *help; /* one line: meaning, unit, default */
+	enum uiommufd_option_kind kind;
 };
 
 /*

@@ -157,6 +157,43 @@ static int choose_group(const struct machine *machine, const char *given, struct
 
 /* ---- the model's options ---- */
 
+static const struct uiommufd_option *find_option(const struct uiommufd_model *model,
+						 const char *name)
+{
+	for (const struct uiommufd_option *o = model->options; o && o->name; o++)
+		if (strcmp(o->name, name) == 0)
+			return o;
+	return NULL;
+}
+
+/* Gives options that are written without a value the one that they stand for. */
+static int complete_flags(const struct uiommufd_model *model, struct machine_text *parts,
+			  const struct machine_error *error)
+{
+	for (unsigned int i = 0; i < parts->option_count; i++) {
+		const struct uiommufd_option *known = find_option(model, parts->options[i].name);
+
+		if (known && known->kind == UIOMMUFD_OPTION_FLAG && !parts->options[i].value)
+			parts->options[i].value = "on";
+	}
+	return machine_text_need_values(parts, error);
+}
+
+/* What is relative to the working directory of the command is not so in the program. */
+static int complete_paths(const struct uiommufd_model *model, struct machine_text *parts,
+			  const struct machine_error *error)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && i < parts->option_count; i++) {
+		const struct uiommufd_option *known = find_option(model, parts->options[i].name);
+
+		if (known->kind == UIOMMUFD_OPTION_PATH)
+			rc = machine_text_make_absolute(parts, i, error);
+	}
+	return rc;
+}
+
 static int check_options(const struct uiommufd_model *model, const struct machine_text *parts,
 			 const struct machine_error *error)
 {
@@ -184,11 +221,9 @@ static int refused_options(const struct uiommufd_model *model, const struct mach
 	char list[384] = "";
 
 	for (unsigned int i = 0; i < parts->option_count; i++) {
-		const struct uiommufd_option *known = model->options;
+		const struct uiommufd_option *known = find_option(model, parts->options[i].name);
 		size_t used = strlen(list);
 
-		while (strcmp(known->name, parts->options[i].name) != 0)
-			known++;
 		snprintf(list + used, sizeof(list) - used, "%s%s=%s (%s)", used ? ", " : "",
 			 known->name, parts->options[i].value, known->help);
 	}
@@ -200,14 +235,18 @@ static int refused_options(const struct uiommufd_model *model, const struct mach
 static int make_plan(struct machine *machine, struct machine_text *parts, struct plan *plan,
 		     const struct machine_error *error)
 {
-	const char *iommu = machine_text_take(parts, "iommu");
-	const char *group = machine_text_take(parts, "group");
-	const char *index = machine_text_take(parts, "index");
+	const char *iommu, *group, *index;
 	int rc;
 
 	plan->model = device_model_find(parts->head);
 	if (!plan->model)
 		return unknown_model(parts->head, error);
+	rc = complete_flags(plan->model, parts, error);
+	if (rc)
+		return rc;
+	iommu = machine_text_take(parts, "iommu");
+	group = machine_text_take(parts, "group");
+	index = machine_text_take(parts, "index");
 	rc = choose_bdf(machine, parts->bdf, plan, error);
 	if (rc)
 		return rc;
@@ -220,7 +259,10 @@ static int make_plan(struct machine *machine, struct machine_text *parts, struct
 	rc = choose_group(machine, group, plan, error);
 	if (rc)
 		return rc;
-	return check_options(plan->model, parts, error);
+	rc = check_options(plan->model, parts, error);
+	if (rc)
+		return rc;
+	return plan->checked ? 0 : complete_paths(plan->model, parts, error);
 }
 
 /* Grows the arrays by a device and a group. 0 or -ENOMEM; their elements do not change. */

@@ -158,6 +158,8 @@ static void mistakes_are_explained(void **state)
 		       "edu has no option \"speed\"; there are: iommu, group, index, dma_mask, "
 		       "delay_us");
 	assert_refused(f, "edu,fast", "\"fast\" is no option: write name=value");
+	assert_refused(f, "edu,dma_mask", "\"dma_mask\" is no option: write name=value");
+	assert_refused(f, "edu,group", "\"group\" is no option: write name=value");
 	assert_refused(f, "edu,group=1,group=2", "option group is given twice");
 	assert_refused(f, "edu,group=x", "group=x: not a number from 0 to 1048576");
 	assert_refused(f, "edu,index=4096", "index=4096: not a number from 0 to 4095");
@@ -197,6 +199,8 @@ static void iommus_are_named(void **state)
 		f->error, "IOMMUs have no option \"size\"; there are: name, aperture, hole, iotlb");
 	assert_int_equal(add_iommu(f, "amd,iotlb=maybe"), -EINVAL);
 	assert_string_equal(f->error, "iotlb=maybe: write on or off");
+	assert_int_equal(add_iommu(f, "amd,name"), -EINVAL);
+	assert_string_equal(f->error, "\"name\" is no option: write name=value");
 	assert_int_equal(add_iommu(f, "amd@01:00.0"), -EINVAL);
 	assert_int_equal(add_iommu(f, "cray"), -EINVAL);
 	assert_non_null(strstr(f->error, "no kind of IOMMU is called \"cray\"; there are: "));
