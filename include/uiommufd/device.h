@@ -141,7 +141,8 @@ struct uiommufd_model {
 
 	/*
 	 * Sets up the state, which is zeroed. uiommufd_device_option() has the options. Returns 0
-	 * or a negative errno, with which creating the device fails. NULL: nothing to set up.
+	 * or a negative errno, with which creating the device fails; uiommufd_device_refuse() adds
+	 * the reason. NULL: nothing to set up.
 	 */
 	int (*init)(struct uiommufd_device *dev);
 
@@ -187,6 +188,38 @@ UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev);
  * Context: any thread.
  */
 UIOMMUFD_API const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
+
+/*
+ * uiommufd_device_refuse() - say why the device cannot be created
+ * @dev: the device
+ * @error: negative errno
+ * @format: as for printf(), without a newline: one line that names the option or file, and what is
+ *	wrong with it
+ *
+ * The line takes the place of a general one about the options. It is for init, which returns the
+ * result.
+ *
+ * Returns: @error
+ *
+ * Context: the model's init.
+ */
+UIOMMUFD_API int uiommufd_device_refuse(struct uiommufd_device *dev, int error, const char *format,
+					...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * uiommufd_device_claims() - find out whether to lock what the device has for itself
+ * @dev: the device
+ *
+ * Under `uiommufd run` each process has a device of its own, but what is behind it in the system, a
+ * file for instance, is the same. The command makes the device, too, keeps it until the program has
+ * ended, and so claims that for all of them.
+ *
+ * Returns: false in a process of `uiommufd run`; true in the command and in other programs, where
+ * init locks what another run must not use at the same time, and fails if that is locked already.
+ *
+ * Context: the model's init.
+ */
+UIOMMUFD_API bool uiommufd_device_claims(struct uiommufd_device *dev);
 
 /*
  * uiommufd_device_dma_read(), uiommufd_device_dma_write() - do DMA

@@ -418,7 +418,6 @@ int cmd_run(char **args)
 	}
 	tree_create(&tree);
 	shadow_fill(&tree, machine);
-	machine_destroy(machine);
 	if (tree.error) {
 		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,
 			     strerror(-tree.error));
@@ -427,5 +426,7 @@ int cmd_run(char **args)
 		status = run_program(&tree, args);
 	}
 	tree_remove(&tree);
+	/* Until here, and in the keeper, its devices have claimed what they have for themselves. */
+	machine_destroy(machine);
 	return status;
 }

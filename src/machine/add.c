@@ -230,6 +230,14 @@ static int refused_options(const struct uiommufd_model *model, const struct mach
 	return machine_fail(error, "%s does not take these options: %s", model->name, list);
 }
 
+static int refused(const struct uiommufd_model *model, const struct machine_text *parts,
+		   const struct machine_error *error)
+{
+	if (error->size && error->text[0])
+		return -EINVAL; /* the model has said why */
+	return refused_options(model, parts, error);
+}
+
 /* ---- together ---- */
 
 static int make_plan(struct machine *machine, struct machine_text *parts, struct plan *plan,
@@ -308,8 +316,15 @@ static int carry_out(struct machine *machine, const struct machine_text *parts, 
 		.index = plan->index,
 		.options = parts->options,
 		.option_count = parts->option_count,
+		.claimed = plan->checked,
+		.why = error->text,
+		.why_size = error->size,
 	};
 	int rc;
+
+	/* For the model's own words. */
+	if (error->size)
+		error->text[0] = '\0';
 
 	if (!device.options || grow(machine, plan)) {
 		rc = machine_no_memory(error);
@@ -325,8 +340,7 @@ static int carry_out(struct machine *machine, const struct machine_text *parts, 
 	config.group = device.group.group;
 	rc = vfio_device_create(&config, &device.device);
 	if (rc) {
-		rc = rc == -ENOMEM ? machine_no_memory(error)
-				   : refused_options(plan->model, parts, error);
+		rc = rc == -ENOMEM ? machine_no_memory(error) : refused(plan->model, parts, error);
 		goto out_group;
 	}
 	if (!plan->group)

@@ -21,6 +21,23 @@ const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name
 	return NULL;
 }
 
+int uiommufd_device_refuse(struct uiommufd_device *dev, int error, const char *format, ...)
+{
+	va_list args;
+
+	if (!dev->spec || !dev->spec->why)
+		return error;
+	va_start(args, format);
+	vsnprintf(dev->spec->why, dev->spec->why_size, format, args);
+	va_end(args);
+	return error;
+}
+
+bool uiommufd_device_claims(struct uiommufd_device *dev)
+{
+	return !dev->spec || !dev->spec->claimed;
+}
+
 /*
  * 0, or -EFAULT and a line in the log: drivers forget to set the bit. Context: no lock held, as the
  * DMA may wait for the program to answer a page request.

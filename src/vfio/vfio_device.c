@@ -75,16 +75,22 @@ static int copy_options(struct uiommufd_device *dev, const struct device_spec *c
 	return 0;
 }
 
-static int init_model(struct vfio_device *device)
+static int init_model(struct vfio_device *device, const struct device_spec *config)
 {
 	const struct uiommufd_model *model = device->dev.model;
+	int rc;
 
 	if (model->state_size) {
 		device->dev.state = alloc_zeroed(model->state_size);
 		if (!device->dev.state)
 			return -ENOMEM;
 	}
-	return model->init ? model->init(&device->dev) : 0;
+	if (!model->init)
+		return 0;
+	device->dev.spec = config;
+	rc = model->init(&device->dev);
+	device->dev.spec = NULL;
+	return rc;
 }
 
 static void init_names(struct vfio_device *device, const struct device_spec *config)
@@ -188,7 +194,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	rc = vfio_group_join(device);
 	if (rc)
 		goto out_locks;
-	rc = init_model(device);
+	rc = init_model(device, config);
 	if (rc)
 		goto out_model;
 

@@ -49,6 +49,7 @@ struct uiommufd_device {
 	struct option_value *options; /* own copies */
 	unsigned int option_count;
 	void *state;
+	const struct device_spec *spec; /* while it is created; NULL afterwards */
 };
 
 struct vfio_device {
