@@ -32,7 +32,8 @@
  * functions run on the device's own thread, one at a time and without the device lock. DMA belongs
  * there: a register write that starts DMA queues work and returns. Reset, and the close of the
  * device, wait for the work function that is running. Long work therefore does a part (some
- * hundreds of microseconds), queues itself again and returns.
+ * hundreds of microseconds), queues itself again and returns. A model whose parts work in parallel
+ * asks for more threads (work_threads); each of them starts when it gets work.
  */
 #ifndef UIOMMUFD_DEVICE_H
 #define UIOMMUFD_DEVICE_H
@@ -109,6 +110,10 @@ struct uiommufd_option {
 	enum uiommufd_option_kind kind;
 };
 
+enum {
+	UIOMMUFD_MAX_WORK_THREADS = 8 /* of one device */
+};
+
 /*
  * What a device is and does. The library borrows it for as long as devices of it exist. Operations
  * that may be NULL say so.
@@ -136,6 +141,7 @@ struct uiommufd_model {
 	size_t vpd_size;				/* bytes, at most 32 KiB */
 	const struct uiommufd_capability *capabilities; /* ended by one of size 0. NULL: none */
 	size_t state_size;				/* bytes of uiommufd_device_state() */
+	unsigned int work_threads; /* up to UIOMMUFD_MAX_WORK_THREADS; 0 stands for 1 */
 	/* The options of this model, ended by one without a name. NULL: none. */
 	const struct uiommufd_option *options;
 
@@ -146,12 +152,12 @@ struct uiommufd_model {
 	 */
 	int (*init)(struct uiommufd_device *dev);
 
-	/* Frees what init made. The device's thread has ended. NULL: nothing to free. */
+	/* Frees what init made. The device's threads have ended. NULL: nothing to free. */
 	void (*fini)(struct uiommufd_device *dev);
 
 	/*
 	 * Returns to the state after power-on. Called with the device lock held, while no work is
-	 * queued or running; none begins before it returns. NULL: nothing to reset.
+	 * queued or running on any thread; none begins before it returns. NULL: nothing to reset.
 	 */
 	void (*reset)(struct uiommufd_device *dev);
 
@@ -303,6 +309,31 @@ UIOMMUFD_API bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned
  */
 UIOMMUFD_API void uiommufd_device_queue_work(struct uiommufd_device *dev,
 					     void (*work)(struct uiommufd_device *dev));
+
+/*
+ * uiommufd_device_queue_work_on() - have a function called on one of the device's threads
+ * @dev: the device
+ * @thread: which one, below the model's work_threads
+ * @work: what to call, without the device lock; at most 8 different functions for one thread
+ *
+ * uiommufd_device_queue_work() is this for thread 0. Functions of one thread run one at a time, in
+ * the order in which they were queued; those of different threads run in parallel, also if they are
+ * the same function.
+ *
+ * Context: any thread, with or without the device lock.
+ */
+UIOMMUFD_API void uiommufd_device_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
+						void (*work)(struct uiommufd_device *dev));
+
+/*
+ * uiommufd_device_work_thread() - find out which thread this is
+ * @dev: the device
+ *
+ * Returns: the number of the device's thread that runs the calling work function.
+ *
+ * Context: a work function of @dev.
+ */
+UIOMMUFD_API unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev);
 
 /*
  * uiommufd_device_report() - print one line about a mistake of the program

@@ -131,6 +131,8 @@ static bool caps_ok(const struct uiommufd_model *model)
 
 int pci_model_check(const struct uiommufd_model *model)
 {
+	if (model->work_threads > UIOMMUFD_MAX_WORK_THREADS)
+		return -EINVAL;
 	for (unsigned int i = 0; i < PCI_BARS; i++)
 		if (!bar_ok(model, i))
 			return -EINVAL;

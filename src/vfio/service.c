@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The functions of <uiommufd/device.h> that device models call. */
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -104,7 +105,25 @@ bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector)
 void uiommufd_device_queue_work(struct uiommufd_device *dev,
 				void (*work)(struct uiommufd_device *dev))
 {
-	vfio_work_queue(&vfio_device_of(dev)->work, work);
+	uiommufd_device_queue_work_on(dev, 0, work);
+}
+
+void uiommufd_device_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
+				   void (*work)(struct uiommufd_device *dev))
+{
+	struct vfio_device *device = vfio_device_of(dev);
+
+	assert(thread < device->work_count);
+	vfio_work_queue(&device->work[thread], work);
+}
+
+unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev)
+{
+	const struct vfio_device *device = vfio_device_of(dev);
+	const struct device_work *work = vfio_work_current();
+
+	assert(work >= device->work && work < device->work + device->work_count);
+	return (unsigned int)(work - device->work);
 }
 
 /* The model holds the lock in between. */
