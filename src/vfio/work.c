@@ -126,8 +126,9 @@ void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device
 	assert(work->count < DEVICE_MAX_WORK);
 	work->queue[work->count++] = fn;
 	pthread_cond_signal(&work->wake);
-	ensure_thread(work);
 out:
+	/* Also if it is queued already: there may have been no thread then. */
+	ensure_thread(work);
 	lock_release(&work->lock);
 }
 
