@@ -185,6 +185,16 @@ struct uiommufd_model {
 UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev);
 
 /*
+ * uiommufd_device_name() - get the device's address
+ * @dev: the device
+ *
+ * Returns: "0000:01:00.0": domain, bus, slot and function, borrowed; valid as long as the device.
+ *
+ * Context: any thread.
+ */
+UIOMMUFD_API const char *uiommufd_device_name(struct uiommufd_device *dev);
+
+/*
  * uiommufd_device_option() - get the value of an option from the command line
  * @dev: the device
  * @name: the option's name

@@ -14,6 +14,11 @@ void *uiommufd_device_state(struct uiommufd_device *dev)
 	return dev->state;
 }
 
+const char *uiommufd_device_name(struct uiommufd_device *dev)
+{
+	return vfio_device_of(dev)->name;
+}
+
 const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name)
 {
 	for (unsigned int i = 0; i < dev->option_count; i++)
