@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables: what map, unmap and translation cost in each format, and the two comparisons that
- * say whether that is good: translation against a flat two-level array that holds the same answers,
- * and a map of many small pages against memset over the tables that it fills.
+ * Page tables: the cost of map, unmap and translation in each format, and two comparisons that say
+ * whether it is low: translation against a flat two-level array with the same answers, and a map
+ * of many small pages against memset over the tables that it fills.
  *
- * Reading threads are timed by their own CPU time, so that a machine with fewer processors than
- * threads says the same.
+ * Reading threads are timed by their own CPU time, so the results do not depend on whether the
+ * machine has fewer processors than threads.
  */
 #include <pthread.h>
 #include <stdatomic.h>

@@ -28,6 +28,11 @@
  * 		.write = null_write,
  * 	};
  *
+ * With UIOMMUFD_MODEL(null_model) at its end, this is a shared object that `uiommufd run` loads:
+ *
+ * 	cc -shared -fPIC -o null.so null.c
+ * 	uiommufd run --device ./null.so -- PROGRAM
+ *
  * Threads: read, write and reset of one device run one at a time, with the device lock held. Work
  * functions run on the device's own thread, one at a time and without the device lock. DMA belongs
  * there: a register write that starts DMA queues work and returns. Reset, and the close of the
@@ -38,13 +43,10 @@
 #ifndef UIOMMUFD_DEVICE_H
 #define UIOMMUFD_DEVICE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#ifndef UIOMMUFD_API
-#define UIOMMUFD_API __attribute__((visibility("default")))
-#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -182,7 +184,7 @@ struct uiommufd_model {
  *
  * Context: any thread.
  */
-UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev);
+static inline void *uiommufd_device_state(struct uiommufd_device *dev);
 
 /*
  * uiommufd_device_name() - get the device's address
@@ -192,7 +194,7 @@ UIOMMUFD_API void *uiommufd_device_state(struct uiommufd_device *dev);
  *
  * Context: any thread.
  */
-UIOMMUFD_API const char *uiommufd_device_name(struct uiommufd_device *dev);
+static inline const char *uiommufd_device_name(struct uiommufd_device *dev);
 
 /*
  * uiommufd_device_option() - get the value of an option from the command line
@@ -203,7 +205,7 @@ UIOMMUFD_API const char *uiommufd_device_name(struct uiommufd_device *dev);
  *
  * Context: any thread.
  */
-UIOMMUFD_API const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
+static inline const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
 
 /*
  * uiommufd_device_refuse() - say why the device cannot be created
@@ -219,8 +221,8 @@ UIOMMUFD_API const char *uiommufd_device_option(struct uiommufd_device *dev, con
  *
  * Context: the model's init.
  */
-UIOMMUFD_API int uiommufd_device_refuse(struct uiommufd_device *dev, int error, const char *format,
-					...) __attribute__((format(printf, 3, 4)));
+static inline int uiommufd_device_refuse(struct uiommufd_device *dev, int error, const char *format,
+					 ...) __attribute__((format(printf, 3, 4)));
 
 /*
  * uiommufd_device_claims() - find out whether to lock what the device has for itself
@@ -235,7 +237,7 @@ UIOMMUFD_API int uiommufd_device_refuse(struct uiommufd_device *dev, int error, 
  *
  * Context: the model's init.
  */
-UIOMMUFD_API bool uiommufd_device_claims(struct uiommufd_device *dev);
+static inline bool uiommufd_device_claims(struct uiommufd_device *dev);
 
 /*
  * uiommufd_device_dma_read(), uiommufd_device_dma_write() - do DMA
@@ -254,10 +256,10 @@ UIOMMUFD_API bool uiommufd_device_claims(struct uiommufd_device *dev);
  * Context: any thread, without the device lock; usually a work function.
  * Source: PCI 3.0 6.2.2 (bus mastering).
  */
-UIOMMUFD_API int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf,
-					  size_t len);
-UIOMMUFD_API int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova,
-					   const void *buf, size_t len);
+static inline int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf,
+					   size_t len);
+static inline int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova,
+					    const void *buf, size_t len);
 
 /* Which end of a copy was refused. */
 enum uiommufd_copy_end {
@@ -281,8 +283,8 @@ enum uiommufd_copy_end {
  *
  * Context: any thread, without the device lock; usually a work function.
  */
-UIOMMUFD_API int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src,
-					  size_t len, enum uiommufd_copy_end *failed);
+static inline int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src,
+					   size_t len, enum uiommufd_copy_end *failed);
 
 /*
  * uiommufd_device_set_intx() - set the level of the INTA# line
@@ -294,7 +296,7 @@ UIOMMUFD_API int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t 
  * Context: any thread, with or without the device lock.
  * Source: PCI 3.0 2.2.6.
  */
-UIOMMUFD_API void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level);
+static inline void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level);
 
 /*
  * uiommufd_device_send_msi() - send a message of MSI or MSI-X
@@ -306,7 +308,7 @@ UIOMMUFD_API void uiommufd_device_set_intx(struct uiommufd_device *dev, bool lev
  *
  * Context: any thread, with or without the device lock.
  */
-UIOMMUFD_API bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector);
+static inline bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector);
 
 /*
  * uiommufd_device_queue_work() - have a function called on the device's thread
@@ -317,8 +319,8 @@ UIOMMUFD_API bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned
  *
  * Context: any thread, with or without the device lock.
  */
-UIOMMUFD_API void uiommufd_device_queue_work(struct uiommufd_device *dev,
-					     void (*work)(struct uiommufd_device *dev));
+static inline void uiommufd_device_queue_work(struct uiommufd_device *dev,
+					      void (*work)(struct uiommufd_device *dev));
 
 /*
  * uiommufd_device_queue_work_on() - have a function called on one of the device's threads
@@ -332,8 +334,8 @@ UIOMMUFD_API void uiommufd_device_queue_work(struct uiommufd_device *dev,
  *
  * Context: any thread, with or without the device lock.
  */
-UIOMMUFD_API void uiommufd_device_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
-						void (*work)(struct uiommufd_device *dev));
+static inline void uiommufd_device_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
+						 void (*work)(struct uiommufd_device *dev));
 
 /*
  * uiommufd_device_work_thread() - find out which thread this is
@@ -343,7 +345,7 @@ UIOMMUFD_API void uiommufd_device_queue_work_on(struct uiommufd_device *dev, uns
  *
  * Context: a work function of @dev.
  */
-UIOMMUFD_API unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev);
+static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev);
 
 /*
  * uiommufd_device_report() - print one line about a mistake of the program
@@ -355,7 +357,7 @@ UIOMMUFD_API unsigned int uiommufd_device_work_thread(struct uiommufd_device *de
  *
  * Context: any thread, with or without the device lock.
  */
-UIOMMUFD_API void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
+static inline void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*
@@ -366,8 +368,163 @@ UIOMMUFD_API void uiommufd_device_report(struct uiommufd_device *dev, const char
  *
  * Context: any thread; the lock is not recursive, and must not be held during DMA.
  */
-UIOMMUFD_API void uiommufd_device_lock(struct uiommufd_device *dev);
-UIOMMUFD_API void uiommufd_device_unlock(struct uiommufd_device *dev);
+static inline void uiommufd_device_lock(struct uiommufd_device *dev);
+static inline void uiommufd_device_unlock(struct uiommufd_device *dev);
+
+/* ---- how the services are reached ---- */
+
+/*
+ * Each device has a table of the library's functions, so that a model needs no symbol of the
+ * library: it works from a shared object, in the preload, and in a program that embeds the library.
+ * A later version may only append.
+ */
+struct uiommufd_device_services {
+	size_t size; /* bytes of the table that the library has filled in */
+	void *(*state)(struct uiommufd_device *dev);
+	const char *(*option)(struct uiommufd_device *dev, const char *name);
+	int (*dma_read)(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len);
+	int (*dma_write)(struct uiommufd_device *dev, uint64_t iova, const void *buf, size_t len);
+	int (*dma_copy)(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len,
+			enum uiommufd_copy_end *failed);
+	void (*set_intx)(struct uiommufd_device *dev, bool level);
+	bool (*send_msi)(struct uiommufd_device *dev, unsigned int vector);
+	void (*queue_work)(struct uiommufd_device *dev, void (*work)(struct uiommufd_device *dev));
+	void (*report)(struct uiommufd_device *dev, const char *format, va_list args);
+	void (*lock)(struct uiommufd_device *dev);
+	void (*unlock)(struct uiommufd_device *dev);
+	const char *(*name)(struct uiommufd_device *dev);
+	int (*refuse)(struct uiommufd_device *dev, int error, const char *format, va_list args);
+	bool (*claims)(struct uiommufd_device *dev);
+	void (*queue_work_on)(struct uiommufd_device *dev, unsigned int thread,
+			      void (*work)(struct uiommufd_device *dev));
+	unsigned int (*work_thread)(struct uiommufd_device *dev);
+};
+
+/* The library's device begins with this. */
+struct uiommufd_device {
+	const struct uiommufd_device_services *services;
+};
+
+static inline void *uiommufd_device_state(struct uiommufd_device *dev)
+{
+	return dev->services->state(dev);
+}
+
+static inline const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name)
+{
+	return dev->services->option(dev, name);
+}
+
+static inline int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf,
+					   size_t len)
+{
+	return dev->services->dma_read(dev, iova, buf, len);
+}
+
+static inline int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova,
+					    const void *buf, size_t len)
+{
+	return dev->services->dma_write(dev, iova, buf, len);
+}
+
+static inline int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src,
+					   size_t len, enum uiommufd_copy_end *failed)
+{
+	return dev->services->dma_copy(dev, dst, src, len, failed);
+}
+
+static inline void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level)
+{
+	dev->services->set_intx(dev, level);
+}
+
+static inline bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector)
+{
+	return dev->services->send_msi(dev, vector);
+}
+
+static inline void uiommufd_device_queue_work(struct uiommufd_device *dev,
+					      void (*work)(struct uiommufd_device *dev))
+{
+	dev->services->queue_work(dev, work);
+}
+
+static inline void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	dev->services->report(dev, format, args);
+	va_end(args);
+}
+
+static inline void uiommufd_device_lock(struct uiommufd_device *dev)
+{
+	dev->services->lock(dev);
+}
+
+static inline void uiommufd_device_unlock(struct uiommufd_device *dev)
+{
+	dev->services->unlock(dev);
+}
+
+static inline const char *uiommufd_device_name(struct uiommufd_device *dev)
+{
+	return dev->services->name(dev);
+}
+
+static inline int uiommufd_device_refuse(struct uiommufd_device *dev, int error, const char *format,
+					 ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	error = dev->services->refuse(dev, error, format, args);
+	va_end(args);
+	return error;
+}
+
+static inline bool uiommufd_device_claims(struct uiommufd_device *dev)
+{
+	return dev->services->claims(dev);
+}
+
+static inline void uiommufd_device_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
+						 void (*work)(struct uiommufd_device *dev))
+{
+	dev->services->queue_work_on(dev, thread, work);
+}
+
+static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev)
+{
+	return dev->services->work_thread(dev);
+}
+
+/* ---- a model as a shared object ---- */
+
+enum {
+	UIOMMUFD_PLUGIN_VERSION = 1
+};
+
+/*
+ * What a shared object with a model exports, so that `uiommufd run --device ./model.so` finds it.
+ * The sizes say what it was compiled with: later versions of this header may append to these
+ * structures, and a library that is older than the model refuses it.
+ */
+struct uiommufd_plugin {
+	uint32_t version;	/* UIOMMUFD_PLUGIN_VERSION */
+	uint32_t model_size;	/* bytes of struct uiommufd_model */
+	uint32_t services_size; /* bytes of struct uiommufd_device_services */
+	const struct uiommufd_model *model;
+};
+
+extern __attribute__((visibility("default"))) const struct uiommufd_plugin uiommufd_plugin;
+
+/* In one source file of the shared object, with the model's name: UIOMMUFD_MODEL(null_model); */
+#define UIOMMUFD_MODEL(name)                                            \
+	const struct uiommufd_plugin uiommufd_plugin = {                \
+		UIOMMUFD_PLUGIN_VERSION, sizeof(struct uiommufd_model), \
+		sizeof(struct uiommufd_device_services), &(name)}
 
 #ifdef __cplusplus
 }

@@ -88,7 +88,7 @@ static bool changes_rights(int fd)
 	struct stat st;
 
 	if (sys_call(SYS_fstat, fd, (long)&st, 0, 0, 0, 0) ||
-	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+	    sys_call(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0, 0) == 1)
 		return false;
 	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) ||
 	    ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && st.st_gid != getgid()))

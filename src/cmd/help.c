@@ -38,7 +38,8 @@ static const struct {
 	 "  --no-iommufd                           no /dev/iommu and no VFIO cdevs\n"
 	 "  --mock                                 answer IOMMU_TEST_CMD as a test kernel\n"
 	 "\n"
-	 "`uiommufd list` names the kinds, the models and their options. The exit status is\n"
+	 "`uiommufd list` names the kinds, the models and their options; a MODEL with a '/'\n"
+	 "is the path of a shared object that has one. The exit status is\n"
 	 "PROGRAM's; 2: wrong usage, 125: uiommufd failed, 126: PROGRAM cannot be executed,\n"
 	 "127: PROGRAM was not found.\n"},
 	{"list",

@@ -4,6 +4,7 @@
  * library, and ends as the program has ended. The shadow root is removed when the last process that
  * the program has left behind has ended, too.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,6 +23,7 @@
 #include "cmd/config.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
+#include "devices/plugin.h"
 #include "machine/machine.h"
 #include "preload/start/layout.h"
 
@@ -403,6 +405,7 @@ static int run_program(struct tree *tree, char **program)
 
 int cmd_run(char **args)
 {
+	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
 	struct machine *machine;
 	struct tree tree;
 	int status;
@@ -411,6 +414,7 @@ int cmd_run(char **args)
 		cmd_complain("out of memory");
 		return CMD_FAILED;
 	}
+	machine_set_linker(machine, &linker);
 	status = take_options(machine, &args);
 	if (status) {
 		machine_destroy(machine);

@@ -7,8 +7,6 @@
 
 #include <errno.h>
 
-#include "base/alloc.h"
-#include "base/fail.h"
 #include "iommufd/device/hwpt.h"
 #include "iommufd/ioas/ioas.h"
 #include "iommufd/object/ctx.h"
@@ -78,19 +76,9 @@ static int dump_in_ctx(struct iommufd_ctx *ctx, void *arg)
 	return ctx_dump(ctx, dump->pt_id, dump->out);
 }
 
-int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len)
+int show_dump(uint32_t context, uint32_t pt_id, FILE *out)
 {
-	struct dump dump = {.pt_id = pt_id};
-	int rc;
+	struct dump dump = {.pt_id = pt_id, .out = out};
 
-	*text = NULL;
-	dump.out = fail_inject() ? NULL : open_memstream(text, len);
-	if (!dump.out)
-		return -ENOMEM;
-	rc = ctx_visit_nth(context, dump_in_ctx, &dump);
-	if (fclose(dump.out) && !rc)
-		rc = -ENOMEM;
-	if (rc)
-		alloc_free(*text);
-	return rc;
+	return ctx_visit_nth(context, dump_in_ctx, &dump);
 }

@@ -3,7 +3,6 @@
 #ifndef INSPECT_DUMP_H
 #define INSPECT_DUMP_H
 
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -15,11 +14,7 @@ struct iommufd_ctx;
  */
 int ctx_dump(struct iommufd_ctx *ctx, uint32_t pt_id, FILE *out);
 
-/*
- * The same for context number @context, counted as by show_state(), into memory: *@text (ends with
- * a 0) is the caller's, freed with alloc_free(); *@len does not count the 0. Also -ENOENT: no such
- * context; -ENOMEM.
- */
-int show_dump(uint32_t context, uint32_t pt_id, char **text, size_t *len);
+/* The same for context number @context, counted as by show_state(). -ENOENT: also no context. */
+int show_dump(uint32_t context, uint32_t pt_id, FILE *out);
 
 #endif

@@ -89,8 +89,8 @@ static void put_quoted(struct json *json, const char *text)
 	put_text(json, "\"");
 }
 
-/* True if values now go into an array. */
-static bool in_array(const struct json *json)
+/* For asserts: true if values now go into an array. */
+static __attribute__((unused)) bool in_array(const struct json *json)
 {
 	return json->depth && (json->arrays >> (json->depth - 1) & 1);
 }

@@ -64,8 +64,7 @@ static int read_word(struct stage1_walk *walk, uint64_t ipa, uint64_t *word)
 	rc = stage2_find(walk, walk->error.access, ipa, IOPT_READ, &leaf);
 	if (rc)
 		return rc;
-	/* guard_copy() reads eight aligned bytes at once. */
-	if (guard_copy(word, (const void *)(uintptr_t)leaf.oa, sizeof(*word)))
+	if (guard_load(word, (const uint64_t *)(uintptr_t)leaf.oa))
 		return stage1_fail(walk, STAGE1_MEMORY);
 	return 0;
 }

@@ -96,8 +96,8 @@ int iova_set_reserve(struct iova_set *set, size_t count)
 	return 0;
 }
 
-/* Whether the invariant holds between the neighbours in [@first, @end). */
-static bool is_normal(const struct iova_set *set, size_t first, size_t end)
+/* For asserts: whether the invariant holds between the neighbours in [@first, @end). */
+static __attribute__((unused)) bool is_normal(const struct iova_set *set, size_t first, size_t end)
 {
 	for (size_t i = first; i < end; i++) {
 		if (set->ranges[i].start > set->ranges[i].last)

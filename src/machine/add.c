@@ -38,6 +38,15 @@ static int unknown_model(const char *name, const struct machine_error *error)
 	return machine_fail(error, "no device model is called \"%s\"; there are: %s", name, names);
 }
 
+static int choose_model(struct machine *machine, const char *head, struct plan *plan,
+			const struct machine_error *error)
+{
+	if (strchr(head, '/'))
+		return machine_shared_model(machine, head, &plan->model, error);
+	plan->model = device_model_find(head);
+	return plan->model ? 0 : unknown_model(head, error);
+}
+
 /* ---- the PCI address ---- */
 
 static void bdf_text(struct pci_bdf bdf, char text[16])
@@ -246,9 +255,9 @@ static int make_plan(struct machine *machine, struct machine_text *parts, struct
 	const char *iommu, *group, *index;
 	int rc;
 
-	plan->model = device_model_find(parts->head);
-	if (!plan->model)
-		return unknown_model(parts->head, error);
+	rc = choose_model(machine, parts->head, plan, error);
+	if (rc)
+		return rc;
 	rc = complete_flags(plan->model, parts, error);
 	if (rc)
 		return rc;

@@ -34,6 +34,8 @@ void machine_destroy(struct machine *machine)
 		iommufd_group_destroy(machine->groups[i].group);
 	while (machine->iommu_count)
 		machine_drop_iommu(machine);
+	/* After the devices, which borrow their models. */
+	machine_free_plugins(machine);
 	alloc_free(machine->devices);
 	alloc_free(machine->groups);
 	alloc_free(machine->iommu_options);
@@ -291,9 +293,11 @@ int machine_format(const struct machine *machine, FILE *out)
 			iommu_name(machine->iommus[i]), machine->iommu_options[i]);
 	for (size_t i = 0; i < machine->device_count; i++) {
 		const struct machine_device *device = &machine->devices[i];
+		const struct uiommufd_model *model = vfio_device_model(device->device);
+		const char *path = machine_model_path(machine, model);
 
 		fprintf(out, "device %s@%s,iommu=%s,group=%u,index=%u%s\n",
-			vfio_device_model(device->device)->name, vfio_device_name(device->device),
+			path ? path : model->name, vfio_device_name(device->device),
 			iommu_name(device->group.iommu), machine_device_group(machine, i),
 			vfio_device_index(device->device), device->options);
 	}

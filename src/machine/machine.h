@@ -4,7 +4,8 @@
  * (--iommu, --device) and checks the description once; as text it goes to the preload, which builds
  * the machine in the program's process.
  *
- * Device text: MODEL[@BDF][,opt=val]... with the general options iommu=NAME (which IOMMU; default:
+ * Device text: MODEL[@BDF][,opt=val]..., where a MODEL with a '/' is the path of a shared object
+ * (devices/plugin.h), with the general options iommu=NAME (which IOMMU; default:
  * the first), group=N and index=N (of vfioN). IOMMU text: KIND[,name=NAME][,aperture=RANGES]
  * [,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a number, "amd0".
  * Default without any: one "amd".
@@ -31,10 +32,15 @@ int machine_create(struct machine **machine);
 /* Context: no file of its devices is open. */
 void machine_destroy(struct machine *machine);
 
+struct plugin_linker;
+
+/* What loads models from shared objects; borrowed. Without it, none can be loaded. */
+void machine_set_linker(struct machine *machine, const struct plugin_linker *linker);
+
 /*
  * Adds an IOMMU or a device. 0, or a negative errno and, in @error (@error_size bytes), a line that
- * says what is wrong with @text: unknown kind or model (it names those that exist), BDF taken or
- * malformed, unknown option.
+ * says what is wrong with @text: unknown kind or model (it names those that exist) or a
+ * shared object without one, BDF taken or malformed, unknown option.
  */
 int machine_add_iommu(struct machine *machine, const char *text, char *error, size_t error_size);
 int machine_add_device(struct machine *machine, const char *text, char *error, size_t error_size);

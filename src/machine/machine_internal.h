@@ -15,6 +15,12 @@ struct machine_group {
 	struct iommu *iommu; /* borrowed: all its devices are behind it */
 };
 
+/* A model from a shared object. */
+struct machine_plugin {
+	char *path; /* absolute */
+	struct uiommufd_model *model;
+};
+
 struct machine_device {
 	struct vfio_device *device;
 	struct machine_group group;
@@ -30,6 +36,9 @@ struct machine {
 	size_t group_count;
 	struct machine_device *devices; /* ascending by index */
 	size_t device_count;
+	const struct plugin_linker *linker; /* NULL: no shared object can be loaded */
+	struct machine_plugin *plugins;
+	size_t plugin_count;
 	enum machine_container container;
 	bool no_iommufd;
 	bool mock;
@@ -99,6 +108,20 @@ bool system_has_group(const struct machine *machine, unsigned int group);
 
 /* One more than the highest number of its groups. */
 unsigned int system_free_group(const struct machine *machine);
+
+/* ---- models in shared objects (shared_model.c) ---- */
+
+/*
+ * *@model: the one that the shared object @path has, which is loaded unless it has been; borrowed.
+ * 0, or a negative errno and @error.
+ */
+int machine_shared_model(struct machine *machine, const char *path,
+			 const struct uiommufd_model **model, const struct machine_error *error);
+
+/* The path that @model came from; NULL: it is not from a shared object. */
+const char *machine_model_path(const struct machine *machine, const struct uiommufd_model *model);
+
+void machine_free_plugins(struct machine *machine);
 
 /* ---- adding (machine.c) ---- */
 

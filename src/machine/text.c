@@ -63,8 +63,8 @@ int machine_text_split(const char *text, struct machine_text *parts,
 	memcpy(parts->copy, text, size);
 	next = parts->copy;
 	parts->head = strsep(&next, ",");
-	at = strchr(parts->head, '@');
-	if (at) {
+	at = strrchr(parts->head, '@');
+	if (at && !strchr(at, '/')) {
 		*at = '\0';
 		parts->bdf = at + 1;
 	}

@@ -27,12 +27,21 @@
 
 #if defined(__x86_64__)
 
+/* Whether guard_copy() may use AVX, which is faster than the microcode up to some pages. */
+bool guard_has_avx __attribute__((visibility("hidden")));
+
+__attribute__((constructor)) static void find_avx(void)
+{
+	guard_has_avx = __builtin_cpu_supports("avx");
+}
+
 /*
  * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
  * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts; long ones are the microcode's. guard_exchange: rdi = word, rsi = old, rdx = new;
- * guard_copy_string: rdi = dst, rsi = src, rdx = size. Both lie within, and so fail as the copy
- * does.
+ * parts; those of some pages are by AVX, 128 bytes at a time and the rest as a short one; long ones
+ * are the microcode's. guard_load: rdi = dst, rsi = src. guard_exchange: rdi = word, rsi = old,
+ * rdx = new. guard_copy_string: rdi = dst, rsi = src, rdx = size. They lie within, and so fail as
+ * the copy does.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"
@@ -57,7 +66,28 @@ __asm__(".pushsection .text\n"
 	"	movdqu %xmm1, (%r8)\n"
 	"	jmp 9f\n"
 	"2:	movq %rdx, %rcx\n"
-	"	rep movsb\n"
+	"	cmpb $0, guard_has_avx(%rip)\n"
+	"	je 11f\n"
+	"	cmpq $8192, %rdx\n"
+	"	ja 11f\n"
+	"	shrq $7, %rcx\n"
+	"	andl $127, %edx\n"
+	"	.p2align 4\n"
+	"10:	vmovdqu (%rsi), %ymm0\n"
+	"	vmovdqu 32(%rsi), %ymm1\n"
+	"	vmovdqu 64(%rsi), %ymm2\n"
+	"	vmovdqu 96(%rsi), %ymm3\n"
+	"	subq $-128, %rsi\n"
+	"	vmovdqu %ymm0, (%rdi)\n"
+	"	vmovdqu %ymm1, 32(%rdi)\n"
+	"	vmovdqu %ymm2, 64(%rdi)\n"
+	"	vmovdqu %ymm3, 96(%rdi)\n"
+	"	subq $-128, %rdi\n"
+	"	decq %rcx\n"
+	"	jnz 10b\n"
+	"	vzeroupper\n"
+	"	jmp guard_copy\n"
+	"11:	rep movsb\n"
 	"	jmp 9f\n"
 	"3:	cmpq $8, %rdx\n"
 	"	jb 4f\n"
@@ -83,6 +113,15 @@ __asm__(".pushsection .text\n"
 	"	jmp 5b\n"
 	"9:	xorl %eax, %eax\n"
 	"	ret\n"
+	".globl guard_load\n"
+	".hidden guard_load\n"
+	".type guard_load, @function\n"
+	"guard_load:\n"
+	"	movq (%rsi), %rax\n"
+	"	movq %rax, (%rdi)\n"
+	"	xorl %eax, %eax\n"
+	"	ret\n"
+	".size guard_load, . - guard_load\n"
 	".globl guard_exchange\n"
 	".hidden guard_exchange\n"
 	".type guard_exchange, @function\n"
@@ -162,6 +201,11 @@ int guard_exchange(uint64_t *word, uint64_t old, uint64_t new)
 	atomic_signal_fence(memory_order_seq_cst);
 	copying = copy.outer;
 	return !exchanged;
+}
+
+int guard_load(uint64_t *dst, const uint64_t *src)
+{
+	return guard_copy(dst, src, sizeof(*dst));
 }
 
 int guard_copy(void *dst, const void *src, size_t len)

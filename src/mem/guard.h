@@ -20,6 +20,9 @@
 /* Copies @len bytes. 0, or -EFAULT: a page of either side is bad (what was copied before stays). */
 int guard_copy(void *dst, const void *src, size_t len);
 
+/* guard_copy() of the aligned word @src, which is read at once. */
+int guard_load(uint64_t *dst, const uint64_t *src);
+
 /*
  * Copies the string @src, at most @size bytes of it. Returns its length, @size if it does not end
  * within them, or -EFAULT when it cannot be read.

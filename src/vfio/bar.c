@@ -21,7 +21,7 @@
  */
 static bool in_msix_table(const struct bar_access *access)
 {
-	const struct uiommufd_model *model = access->device->dev.model;
+	const struct uiommufd_model *model = access->device->model;
 	uint64_t end = model->msix_table + (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
 
 	return model->msix_bar == access->bar && access->off >= model->msix_table &&
@@ -30,7 +30,7 @@ static bool in_msix_table(const struct bar_access *access)
 
 static bool in_msix_pending(const struct bar_access *access)
 {
-	const struct uiommufd_model *model = access->device->dev.model;
+	const struct uiommufd_model *model = access->device->model;
 	uint64_t end = model->msix_pba + (model->msix_vectors + 63) / 64 * 8;
 
 	return model->msix_bar == access->bar && access->off >= model->msix_pba &&
@@ -44,7 +44,7 @@ static bool in_msix_pending(const struct bar_access *access)
 static int check_decoding(const struct vfio_device *device, unsigned int bar) REQUIRES(device->lock)
 {
 	lock_assert_held(&device->lock);
-	if (device->dev.model->bars[bar].flags & UIOMMUFD_BAR_IO)
+	if (device->model->bars[bar].flags & UIOMMUFD_BAR_IO)
 		return 0;
 	return pci_config_effective(&device->config) & PCI_COMMAND_MEMORY ? 0 : -EIO;
 }
@@ -62,7 +62,7 @@ bool bar_decodes_at(struct vfio_device *device, uint64_t offset)
 /* The width of the accesses that the model gets instead; 0: it gets none. */
 static unsigned int model_width(const struct bar_access *access)
 {
-	const struct uiommufd_bar *bar = &access->device->dev.model->bars[access->bar];
+	const struct uiommufd_bar *bar = &access->device->model->bars[access->bar];
 	unsigned int max = bar->max_access ? bar->max_access : 8;
 
 	if (access->size < bar->min_access)
@@ -80,7 +80,7 @@ static bool answers(const struct vfio_device *device, const struct bar_access *a
 	REQUIRES(device->lock)
 {
 	lock_assert_held(&device->lock);
-	return !(device->dev.model->bars[access->bar].flags & UIOMMUFD_BAR_IO) ||
+	return !(device->model->bars[access->bar].flags & UIOMMUFD_BAR_IO) ||
 	       pci_config_effective(&device->config) & PCI_COMMAND_IO;
 }
 
@@ -88,7 +88,6 @@ static bool answers(const struct vfio_device *device, const struct bar_access *a
 static uint64_t model_read(struct vfio_device *device, const struct bar_access *access)
 	REQUIRES(device->lock)
 {
-	struct uiommufd_device *dev = &device->dev;
 	const unsigned int width = model_width(access);
 	uint64_t value = 0;
 
@@ -96,29 +95,30 @@ static uint64_t model_read(struct vfio_device *device, const struct bar_access *
 	if (!width || !answers(device, access))
 		return UINT64_MAX;
 	for (unsigned int at = 0; at < access->size; at += width)
-		value |= cut(dev->model->read(dev, access->bar, access->off + at, width), width)
-			 << (8 * at);
+		value |=
+			cut(device->model->read(&device->dev, access->bar, access->off + at, width),
+			    width)
+			<< (8 * at);
 	return value;
 }
 
 static void model_write(struct vfio_device *device, const struct bar_access *access, uint64_t value)
 	REQUIRES(device->lock)
 {
-	struct uiommufd_device *dev = &device->dev;
 	const unsigned int width = model_width(access);
 
 	lock_assert_held(&device->lock);
 	if (!width || !answers(device, access))
 		return;
 	for (unsigned int at = 0; at < access->size; at += width)
-		dev->model->write(dev, access->bar, access->off + at, width,
-				  cut(value >> (8 * at), width));
+		device->model->write(&device->dev, access->bar, access->off + at, width,
+				     cut(value >> (8 * at), width));
 }
 
 int bar_read(const struct bar_access *access, uint64_t *value)
 {
 	struct vfio_device *device = access->device;
-	const struct uiommufd_model *model = device->dev.model;
+	const struct uiommufd_model *model = device->model;
 	int rc;
 
 	*value = UINT64_MAX;
@@ -145,7 +145,7 @@ out:
 int bar_write(const struct bar_access *access, uint64_t value)
 {
 	struct vfio_device *device = access->device;
-	const uint64_t table = device->dev.model->msix_table;
+	const uint64_t table = device->model->msix_table;
 	int rc;
 
 	if (in_msix_table(access) && !access->mapped)
@@ -212,7 +212,7 @@ static const struct file_trap_ops bar_trap = {
 
 bool bar_is_mappable(const struct vfio_device *device, unsigned int bar)
 {
-	return FILE_CAN_TRAP && device->dev.model->bars[bar].flags & UIOMMUFD_BAR_MMAP;
+	return FILE_CAN_TRAP && device->model->bars[bar].flags & UIOMMUFD_BAR_MMAP;
 }
 
 int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, int flags,
@@ -230,7 +230,7 @@ int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, 
 		return -EINVAL;
 	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
 		return -EINVAL;
-	if (check_add(off, len, &end) || end > device->dev.model->bars[index].size)
+	if (check_add(off, len, &end) || end > device->model->bars[index].size)
 		return -EINVAL;
 	/* The mapping keeps the file open, and the file keeps the device. */
 	*map = (struct file_mapping){

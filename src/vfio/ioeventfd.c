@@ -228,7 +228,7 @@ out_free:
 /* True if a write of @event would touch the MSI-X table, which VFIO keeps from programs. */
 static bool in_msix_table(const struct vfio_device *device, const struct ioeventfd *event)
 {
-	const struct uiommufd_model *model = device->dev.model;
+	const struct uiommufd_model *model = device->model;
 	const uint64_t end =
 		model->msix_table + (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
 

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "vfio/pci_config.h"
+#include "vfio/pci_model.h"
 
 /* Of the header type, whose other bits are the layout. */
 enum {
@@ -29,10 +30,6 @@ enum {
 	CAP_EXPRESS = 0x60,
 	CAP_PM = 0xa0,
 	CAP_VPD = 0xa8,
-	CAPS_OF_MODEL = 0xb0,
-	EXT_CAP_ERRORS = PCI_CONFIG_SIZE,
-	EXT_CAPS_OF_MODEL = 0x130,
-	MAX_VPD = 32768,
 };
 
 /* Ranges of bus addresses that BARs are shown in: one step for each device. */
@@ -56,92 +53,6 @@ static void put(uint8_t *bytes, uint32_t off, uint64_t value, unsigned int size)
 static uint16_t get16(const uint8_t *bytes, uint32_t off)
 {
 	return (uint16_t)(bytes[off] | bytes[off + 1] << 8);
-}
-
-static bool bar_ok(const struct uiommufd_model *model, unsigned int i)
-{
-	const struct uiommufd_bar *bar = &model->bars[i];
-	uint64_t smallest = bar->flags & UIOMMUFD_BAR_IO ? 4 : 16;
-
-	if (!bar->size)
-		return true;
-	if (!is_power_of_two(bar->size) || bar->size < smallest || bar->size >> 40)
-		return false;
-	if (bar->min_access & (bar->min_access - 1) || bar->min_access > 8 ||
-	    bar->max_access & (bar->max_access - 1) || bar->max_access > 8 ||
-	    (bar->max_access && bar->min_access > bar->max_access))
-		return false;
-	if (bar->flags & UIOMMUFD_BAR_MMAP &&
-	    (bar->flags & UIOMMUFD_BAR_IO || !is_aligned(bar->size, PAGE_SIZE)))
-		return false;
-	if (bar->flags & UIOMMUFD_BAR_64)
-		return !(bar->flags & UIOMMUFD_BAR_IO) && i + 1 < PCI_BARS &&
-		       !model->bars[i + 1].size;
-	return bar->size <= UINT32_C(1) << 31;
-}
-
-static bool msix_ok(const struct uiommufd_model *model)
-{
-	uint64_t table = (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
-	uint64_t pba = (model->msix_vectors + 63) / 64 * 8;
-	uint64_t size;
-
-	if (!model->msix_vectors)
-		return true;
-	if (model->msix_vectors > PCI_MSIX_FLAGS_QSIZE + 1 || model->msix_bar >= PCI_BARS)
-		return false;
-	size = model->bars[model->msix_bar].size;
-	return !(model->bars[model->msix_bar].flags & UIOMMUFD_BAR_IO) &&
-	       is_aligned(model->msix_table, 8) && is_aligned(model->msix_pba, 8) &&
-	       model->msix_table + table <= size && model->msix_pba + pba <= size;
-}
-
-/* @used: which bytes of config space capabilities before it have. */
-static bool cap_ok(const struct uiommufd_model *model, const struct uiommufd_capability *cap,
-		   bool used[PCI_CONFIG_SIZE_EXPRESS])
-{
-	const bool extended = cap->off >= PCI_CONFIG_SIZE;
-	const uint32_t end = (uint32_t)cap->off + cap->size;
-
-	if (cap->off % 4 || cap->size < (extended ? 4 : 2))
-		return false;
-	if (extended && (!model->pcie || end > PCI_CONFIG_SIZE_EXPRESS))
-		return false;
-	if (!extended && (cap->id > UINT8_MAX || end > PCI_CONFIG_SIZE))
-		return false;
-	if (cap->off < CAPS_OF_MODEL || (cap->off > EXT_CAP_ERRORS && cap->off < EXT_CAPS_OF_MODEL))
-		return false;
-	for (uint32_t i = cap->off; i < end; i++) {
-		if (used[i])
-			return false;
-		used[i] = true;
-	}
-	return true;
-}
-
-static bool caps_ok(const struct uiommufd_model *model)
-{
-	bool used[PCI_CONFIG_SIZE_EXPRESS] = {false};
-
-	for (const struct uiommufd_capability *cap = model->capabilities; cap && cap->size; cap++)
-		if (!cap_ok(model, cap, used))
-			return false;
-	return true;
-}
-
-int pci_model_check(const struct uiommufd_model *model)
-{
-	if (model->work_threads > UIOMMUFD_MAX_WORK_THREADS)
-		return -EINVAL;
-	for (unsigned int i = 0; i < PCI_BARS; i++)
-		if (!bar_ok(model, i))
-			return -EINVAL;
-	if (model->msi_vectors > 32 || (model->msi_vectors && !is_power_of_two(model->msi_vectors)))
-		return -EINVAL;
-	if ((model->flr && !model->pcie) || !model->vpd != !model->vpd_size ||
-	    model->vpd_size > MAX_VPD)
-		return -EINVAL;
-	return msix_ok(model) && caps_ok(model) ? 0 : -EINVAL;
 }
 
 void pci_place_bars(const struct uiommufd_model *model, unsigned int index,

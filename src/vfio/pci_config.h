@@ -50,9 +50,6 @@ struct pci_irq_status {
 	bool msix;		    /* MSI-X is enabled */
 };
 
-/* 0, or -EINVAL: the BARs, vectors or tables of @model contradict each other. */
-int pci_model_check(const struct uiommufd_model *model);
-
 /* Chooses windows for the BARs of @model, as device @index of the machine. */
 void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
 		    struct pci_window windows[PCI_BARS]);

@@ -19,7 +19,7 @@
 
 int vfio_region_get(const struct vfio_device *device, uint64_t index, struct device_region *region)
 {
-	const struct uiommufd_model *model = device->dev.model;
+	const struct uiommufd_model *model = device->model;
 
 	*region = (struct device_region){0};
 	if (index < PCI_BARS) {
@@ -71,7 +71,7 @@ static int bar_transfer(const struct bar_access *access, struct uiommufd_caller 
 static ssize_t bar_rw(struct vfio_device *device, struct uiommufd_caller *caller, unsigned int bar,
 		      uint64_t off, uint64_t buf, size_t len, bool write)
 {
-	uint64_t size = device->dev.model->bars[bar].size;
+	uint64_t size = device->model->bars[bar].size;
 	uint64_t done = 0, end;
 
 	if (off >= size)

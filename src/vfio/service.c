@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The functions of <uiommufd/device.h> that device models call. */
+/* The services that <uiommufd/device.h> offers to device models. */
 #include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -9,39 +9,41 @@
 #include "base/log.h"
 #include "vfio/vfio_internal.h"
 
-void *uiommufd_device_state(struct uiommufd_device *dev)
+static void *service_state(struct uiommufd_device *dev)
 {
-	return dev->state;
+	return vfio_device_of(dev)->model_state;
 }
 
-const char *uiommufd_device_name(struct uiommufd_device *dev)
+static const char *service_name(struct uiommufd_device *dev)
 {
 	return vfio_device_of(dev)->name;
 }
 
-const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name)
+static const char *service_option(struct uiommufd_device *dev, const char *name)
 {
-	for (unsigned int i = 0; i < dev->option_count; i++)
-		if (strcmp(dev->options[i].name, name) == 0)
-			return dev->options[i].value;
+	const struct vfio_device *device = vfio_device_of(dev);
+
+	for (unsigned int i = 0; i < device->option_count; i++)
+		if (strcmp(device->options[i].name, name) == 0)
+			return device->options[i].value;
 	return NULL;
 }
 
-int uiommufd_device_refuse(struct uiommufd_device *dev, int error, const char *format, ...)
+__attribute__((format(printf, 3, 0))) static int
+service_refuse(struct uiommufd_device *dev, int error, const char *format, va_list args)
 {
-	va_list args;
+	const struct device_spec *spec = vfio_device_of(dev)->spec;
 
-	if (!dev->spec || !dev->spec->why)
-		return error;
-	va_start(args, format);
-	vsnprintf(dev->spec->why, dev->spec->why_size, format, args);
-	va_end(args);
+	if (spec && spec->why)
+		vsnprintf(spec->why, spec->why_size, format, args);
 	return error;
 }
 
-bool uiommufd_device_claims(struct uiommufd_device *dev)
+static bool service_claims(struct uiommufd_device *dev)
 {
-	return !dev->spec || !dev->spec->claimed;
+	const struct device_spec *spec = vfio_device_of(dev)->spec;
+
+	return !spec || !spec->claimed;
 }
 
 /*
@@ -60,7 +62,7 @@ static int check_master(const struct vfio_device *device, const char *what, uint
 	return -EFAULT;
 }
 
-int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
+static int service_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	int rc = check_master(device, "read", iova, len);
@@ -70,8 +72,8 @@ int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t iova, void *b
 	return iommu_dma(device->endpoint, NO_PASID, iova, buf, len, DMA_READ);
 }
 
-int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova, const void *buf,
-			      size_t len)
+static int service_dma_write(struct uiommufd_device *dev, uint64_t iova, const void *buf,
+			     size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	int rc = check_master(device, "write", iova, len);
@@ -81,8 +83,8 @@ int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova, const 
 	return iommu_dma(device->endpoint, NO_PASID, iova, (void *)buf, len, DMA_WRITE);
 }
 
-int uiommufd_device_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len,
-			     enum uiommufd_copy_end *failed)
+static int service_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len,
+			    enum uiommufd_copy_end *failed)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	enum dma_dir dir = DMA_READ;
@@ -97,24 +99,18 @@ out:
 	return rc;
 }
 
-void uiommufd_device_set_intx(struct uiommufd_device *dev, bool level)
+static void service_set_intx(struct uiommufd_device *dev, bool level)
 {
 	vfio_irqs_set_level(&vfio_device_of(dev)->irqs, level);
 }
 
-bool uiommufd_device_send_msi(struct uiommufd_device *dev, unsigned int vector)
+static bool service_send_msi(struct uiommufd_device *dev, unsigned int vector)
 {
 	return vfio_irqs_send(&vfio_device_of(dev)->irqs, vector);
 }
 
-void uiommufd_device_queue_work(struct uiommufd_device *dev,
-				void (*work)(struct uiommufd_device *dev))
-{
-	uiommufd_device_queue_work_on(dev, 0, work);
-}
-
-void uiommufd_device_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
-				   void (*work)(struct uiommufd_device *dev))
+static void service_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
+				  void (*work)(struct uiommufd_device *dev))
 {
 	struct vfio_device *device = vfio_device_of(dev);
 
@@ -122,7 +118,13 @@ void uiommufd_device_queue_work_on(struct uiommufd_device *dev, unsigned int thr
 	vfio_work_queue(&device->work[thread], work);
 }
 
-unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev)
+static void service_queue_work(struct uiommufd_device *dev,
+			       void (*work)(struct uiommufd_device *dev))
+{
+	service_queue_work_on(dev, 0, work);
+}
+
+static unsigned int service_work_thread(struct uiommufd_device *dev)
 {
 	const struct vfio_device *device = vfio_device_of(dev);
 	const struct device_work *work = vfio_work_current();
@@ -132,23 +134,41 @@ unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev)
 }
 
 /* The model holds the lock in between. */
-void uiommufd_device_lock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
+static void service_lock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
 	lock_acquire(&vfio_device_of(dev)->lock);
 }
 
-void uiommufd_device_unlock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
+static void service_unlock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
 	lock_release(&vfio_device_of(dev)->lock);
 }
 
-void uiommufd_device_report(struct uiommufd_device *dev, const char *format, ...)
+__attribute__((format(printf, 2, 0))) static void service_report(struct uiommufd_device *dev,
+								 const char *format, va_list args)
 {
 	char text[512];
-	va_list args;
 
-	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
 	log_fault("%s: %s", vfio_device_of(dev)->name, text);
 }
+
+const struct uiommufd_device_services vfio_services = {
+	.size = sizeof(vfio_services),
+	.state = service_state,
+	.option = service_option,
+	.dma_read = service_dma_read,
+	.dma_write = service_dma_write,
+	.dma_copy = service_dma_copy,
+	.set_intx = service_set_intx,
+	.send_msi = service_send_msi,
+	.queue_work = service_queue_work,
+	.report = service_report,
+	.lock = service_lock,
+	.unlock = service_unlock,
+	.name = service_name,
+	.refuse = service_refuse,
+	.claims = service_claims,
+	.queue_work_on = service_queue_work_on,
+	.work_thread = service_work_thread,
+};

@@ -377,7 +377,7 @@ static int invalidate(struct type1 *type1, struct unmapping *unmapping) REQUIRES
 static int settle_ends(struct type1 *type1, struct unmapping *unmapping, bool *nothing)
 	REQUIRES(type1->lock)
 {
-	struct iova_range mapping;
+	struct iova_range mapping = {0};
 
 	*nothing = false;
 	if (type1->v2)

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "vfio/pci_model.h"
 #include "vfio/vfio_internal.h"
 
 /* All devices, in order of creation. */
@@ -27,13 +28,13 @@ struct vfio_device *vfio_registry_next(struct vfio_device *device)
 	return link == &registry ? NULL : cds_list_entry(link, struct vfio_device, link);
 }
 
-static void free_options(struct uiommufd_device *dev)
+static void free_options(struct vfio_device *device)
 {
-	for (unsigned int i = 0; i < dev->option_count; i++) {
-		alloc_free((void *)dev->options[i].name);
-		alloc_free((void *)dev->options[i].value);
+	for (unsigned int i = 0; i < device->option_count; i++) {
+		alloc_free((void *)device->options[i].name);
+		alloc_free((void *)device->options[i].value);
 	}
-	alloc_free(dev->options);
+	alloc_free(device->options);
 }
 
 static char *copy_text(const char *text)
@@ -54,19 +55,19 @@ static bool model_has_option(const struct uiommufd_model *model, const char *nam
 	return false;
 }
 
-static int copy_options(struct uiommufd_device *dev, const struct device_spec *config)
+static int copy_options(struct vfio_device *device, const struct device_spec *config)
 {
 	if (!config->option_count)
 		return 0;
-	dev->options = alloc_array(config->option_count, sizeof(*dev->options));
-	if (!dev->options)
+	device->options = alloc_array(config->option_count, sizeof(*device->options));
+	if (!device->options)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < config->option_count; i++) {
-		struct option_value *option = &dev->options[i];
+		struct option_value *option = &device->options[i];
 
 		if (!model_has_option(config->model, config->options[i].name))
 			return -EINVAL;
-		dev->option_count = i + 1;
+		device->option_count = i + 1;
 		option->name = copy_text(config->options[i].name);
 		option->value = copy_text(config->options[i].value);
 		if (!option->name || !option->value)
@@ -79,7 +80,7 @@ static int copy_options(struct uiommufd_device *dev, const struct device_spec *c
 
 static void init_work(struct vfio_device *device)
 {
-	device->work_count = device->dev.model->work_threads ? device->dev.model->work_threads : 1;
+	device->work_count = device->model->work_threads ? device->model->work_threads : 1;
 	for (unsigned int i = 0; i < device->work_count; i++)
 		vfio_work_init(&device->work[i], &device->dev);
 }
@@ -120,19 +121,19 @@ static void destroy_work(struct vfio_device *device)
 
 static int init_model(struct vfio_device *device, const struct device_spec *config)
 {
-	const struct uiommufd_model *model = device->dev.model;
+	const struct uiommufd_model *model = device->model;
 	int rc;
 
 	if (model->state_size) {
-		device->dev.state = alloc_zeroed(model->state_size);
-		if (!device->dev.state)
+		device->model_state = alloc_zeroed(model->state_size);
+		if (!device->model_state)
 			return -ENOMEM;
 	}
 	if (!model->init)
 		return 0;
-	device->dev.spec = config;
+	device->spec = config;
 	rc = model->init(&device->dev);
-	device->dev.spec = NULL;
+	device->spec = NULL;
 	return rc;
 }
 
@@ -152,7 +153,7 @@ static void init_names(struct vfio_device *device, const struct device_spec *con
 /* Resets and closing keep what programs write to vital product data. 0 or -ENOMEM. */
 static int copy_vpd(struct vfio_device *device)
 {
-	const struct uiommufd_model *model = device->dev.model;
+	const struct uiommufd_model *model = device->model;
 
 	if (!model->vpd)
 		return 0;
@@ -166,9 +167,9 @@ static int copy_vpd(struct vfio_device *device)
 /* The registers as they are when the device is powered up. */
 static void init_config(struct vfio_device *device)
 {
-	pci_config_init(&device->config, device->dev.model, device->windows);
+	pci_config_init(&device->config, device->model, device->windows);
 	device->config.vpd_bytes = device->vpd;
-	device->config.vpd_size = (uint32_t)device->dev.model->vpd_size;
+	device->config.vpd_size = (uint32_t)device->model->vpd_size;
 	if (atomic_load(&device->multifunction))
 		pci_config_set_multifunction(&device->config);
 }
@@ -204,14 +205,15 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 {
 	const struct uiommufd_model *model = config->model;
 	struct vfio_device *device;
-	int rc = pci_model_check(model);
+	int rc = pci_model_check(model, NULL, 0);
 
 	if (rc)
 		return rc;
 	device = alloc_zeroed(sizeof(*device));
 	if (!device)
 		return -ENOMEM;
-	device->dev.model = model;
+	device->dev.services = &vfio_services;
+	device->model = model;
 	device->iommu_group = config->group;
 	device->wakeup_fd = -1;
 	init_names(device, config);
@@ -221,7 +223,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 		goto out_options;
 	init_config(device);
 	pci_view_init(&device->view, &device->config);
-	rc = copy_options(&device->dev, config);
+	rc = copy_options(device, config);
 	if (rc)
 		goto out_options;
 	rc = iommu_endpoint_create(config->iommu, device->name, &device->endpoint);
@@ -249,7 +251,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	return 0;
 
 out_model:
-	alloc_free(device->dev.state);
+	alloc_free(device->model_state);
 	vfio_group_leave(device);
 out_locks:
 	vfio_ioeventfds_destroy(&device->ioeventfds);
@@ -260,7 +262,7 @@ out_locks:
 out_endpoint:
 	iommu_endpoint_destroy(device->endpoint);
 out_options:
-	free_options(&device->dev);
+	free_options(device);
 	alloc_free(device->vpd);
 	alloc_free(device);
 	return rc;
@@ -279,14 +281,14 @@ void vfio_device_destroy(struct vfio_device *device)
 
 	/* The threads first: nothing else calls the model any more. */
 	destroy_work(device);
-	if (device->dev.model->fini)
-		device->dev.model->fini(&device->dev);
-	alloc_free(device->dev.state);
+	if (device->model->fini)
+		device->model->fini(&device->dev);
+	alloc_free(device->model_state);
 	vfio_irqs_destroy(&device->irqs);
 	lock_destroy(&device->lock);
 	lock_destroy(&device->bind_lock);
 	iommu_endpoint_destroy(device->endpoint);
-	free_options(&device->dev);
+	free_options(device);
 	alloc_free(device->vpd);
 	alloc_free(device);
 }
@@ -306,8 +308,8 @@ static void apply_command(struct vfio_device *device) REQUIRES(device->lock)
 static void reset_model(struct vfio_device *device) REQUIRES(device->lock)
 {
 	lock_assert_held(&device->lock);
-	if (device->dev.model->reset)
-		device->dev.model->reset(&device->dev);
+	if (device->model->reset)
+		device->model->reset(&device->dev);
 	vfio_irqs_reset(&device->irqs);
 }
 
@@ -413,7 +415,7 @@ unsigned int vfio_device_index(const struct vfio_device *device)
 
 const struct uiommufd_model *vfio_device_model(const struct vfio_device *device)
 {
-	return device->dev.model;
+	return device->model;
 }
 
 struct pci_bdf vfio_device_bdf(const struct vfio_device *device)
@@ -456,7 +458,7 @@ void vfio_device_resource(const struct vfio_device *device, unsigned int bar, ui
 	*start = *end = *flags = 0;
 	if (bar >= PCI_BARS || !device->windows[bar].size)
 		return;
-	kind = device->dev.model->bars[bar].flags;
+	kind = device->model->bars[bar].flags;
 	*start = device->windows[bar].start;
 	*end = *start + device->windows[bar].size - 1;
 	*flags = RESOURCE_SIZEALIGN;

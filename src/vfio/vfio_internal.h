@@ -43,17 +43,13 @@
 /* Bytes of a structure up to and including @field: the least that a caller has to pass. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
 
-/* The device as its model sees it. */
-struct uiommufd_device {
+struct vfio_device {
+	struct uiommufd_device dev; /* as its model sees it */
 	const struct uiommufd_model *model;
 	struct option_value *options; /* own copies */
 	unsigned int option_count;
-	void *state;
+	void *model_state;
 	const struct device_spec *spec; /* while it is created; NULL afterwards */
-};
-
-struct vfio_device {
-	struct uiommufd_device dev;
 	struct pci_bdf bdf;
 	char name[16]; /* the BDF as text */
 	unsigned int index;
@@ -96,6 +92,8 @@ struct device_file {
 	/* Set once, under bind_lock, when the bind is complete; read by every other call. */
 	_Atomic bool bound;
 };
+
+extern const struct uiommufd_device_services vfio_services;
 
 static inline struct vfio_device *vfio_device_of(struct uiommufd_device *dev)
 {

@@ -47,6 +47,12 @@ static char *map_pages(size_t pages)
 	return p;
 }
 
+/* Every length of the short ways to copy, and some of the long ones. */
+static size_t next_len(size_t len)
+{
+	return len < 1100 ? len + 1 : len + 97;
+}
+
 static void a_copy_of_any_length_copies_just_that(void **state)
 {
 	char *src = map_pages(3), *dst = map_pages(3);
@@ -54,9 +60,9 @@ static void a_copy_of_any_length_copies_just_that(void **state)
 	(void)state;
 	for (int i = 0; i < SPAN; i++)
 		src[i] = (char)(i * 7 + 1);
-	for (size_t len = 0; len < 1100; len++) {
+	for (size_t len = 0; len < SPAN - 4; len = next_len(len)) {
 		for (size_t skew = 0; skew < 3; skew++) {
-			memset(dst, 0, 1200);
+			memset(dst, 0, SPAN);
 			assert_int_equal(guard_copy(dst + 1 + skew, src + skew, len), 0);
 			assert_int_equal(dst[skew], 0);
 			assert_memory_equal(dst + 1 + skew, src + skew, len);
@@ -65,6 +71,21 @@ static void a_copy_of_any_length_copies_just_that(void **state)
 	}
 	munmap(src, SPAN);
 	munmap(dst, SPAN);
+}
+
+static void a_load_reads_one_word(void **state)
+{
+	char *memory = map_pages(1);
+	uint64_t word = 0;
+
+	(void)state;
+	install();
+	*(uint64_t *)(void *)memory = UINT64_C(0x1122334455667788);
+	assert_int_equal(guard_load(&word, (const uint64_t *)(const void *)memory), 0);
+	assert_true(word == UINT64_C(0x1122334455667788));
+	munmap(memory, PAGE_SIZE);
+	assert_int_equal(guard_load(&word, (const uint64_t *)(const void *)memory), -EFAULT);
+	assert_true(word == UINT64_C(0x1122334455667788));
 }
 
 static void an_exchange_replaces_what_was_expected(void **state)
@@ -91,7 +112,7 @@ static void a_fault_on_either_side_ends_the_copy(void **state)
 	(void)state;
 	install();
 	munmap(bad + 2 * PAGE_SIZE, PAGE_SIZE);
-	for (size_t len = 1; len < 1100; len++) {
+	for (size_t len = 1; len < 2 * PAGE_SIZE; len = next_len(len)) {
 		char *edge = bad + 2 * PAGE_SIZE - len;
 
 		assert_int_equal(guard_copy(good, edge, len), 0);
@@ -381,6 +402,7 @@ int main(void)
 		cmocka_unit_test(faults_of_the_program_go_where_they_went_before),
 		cmocka_unit_test(a_copy_of_any_length_copies_just_that),
 		cmocka_unit_test(a_fault_on_either_side_ends_the_copy),
+		cmocka_unit_test(a_load_reads_one_word),
 		cmocka_unit_test(an_exchange_replaces_what_was_expected),
 		cmocka_unit_test(a_truncated_file_ends_the_copy),
 		cmocka_unit_test(threads_fault_independently),

@@ -51,6 +51,7 @@ static void probe_reset(struct uiommufd_device *dev)
 
 static const struct uiommufd_model probe_model = {
 	.name = "probe",
+	.summary = "registers that are memory",
 	.vendor = 0x1234,
 	.device = 1,
 	.bars = {{.size = 4096},

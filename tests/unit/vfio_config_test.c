@@ -274,53 +274,6 @@ static void windows_are_aligned_and_apart(void **state)
 	assert_true(windows[0].start < UINT32_MAX && windows[2].start > UINT32_MAX);
 }
 
-static void impossible_models_are_refused(void **state)
-{
-	struct uiommufd_model model = full;
-
-	(void)state;
-	assert_int_equal(pci_model_check(&full), 0);
-	model.bars[0].size = 3000;
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model = full;
-	model.bars[4].size = 8;
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model = full;
-	model.bars[3].size = 4096; /* the upper half of BAR 2 */
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model = full;
-	model.bars[0].size = UINT64_C(1) << 32;
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model = full;
-	model.bars[0].min_access = 3;
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model = full;
-	model.msi_vectors = 3;
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model = full;
-	model.msix_table = (1 << 20) - 64;
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model = full;
-	model.capabilities = (struct uiommufd_capability[]){{.id = 9, .off = 0xac, .size = 4}, {0}};
-	assert_int_equal(pci_model_check(&model), -EINVAL); /* where VPD is */
-	model.capabilities = (struct uiommufd_capability[]){
-		{.id = 9, .off = 0xb0, .size = 8}, {.id = 9, .off = 0xb4, .size = 4}, {0}};
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model.capabilities = (struct uiommufd_capability[]){{.id = 9, .off = 0xfc, .size = 8}, {0}};
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model.capabilities =
-		(struct uiommufd_capability[]){{.id = 3, .off = 0x200, .size = 12}, {0}};
-	assert_int_equal(pci_model_check(&model), 0);
-	model.pcie = false;
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model = full;
-	model.msix_vectors = 2049;
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-	model = full;
-	model.msix_bar = 1;
-	assert_int_equal(pci_model_check(&model), -EINVAL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,7 +292,6 @@ int main(void)
 		cmocka_unit_test(msi_shows_what_is_enabled),
 		cmocka_unit_test(msix_shows_its_table_and_whether_it_is_enabled),
 		cmocka_unit_test(windows_are_aligned_and_apart),
-		cmocka_unit_test(impossible_models_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

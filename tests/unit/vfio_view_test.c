@@ -11,10 +11,27 @@
 
 #include <cmocka.h>
 
+#include "vfio/pci_model.h"
 #include "vfio/pci_view.h"
+
+static uint64_t read_nothing(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
+			     unsigned int size)
+{
+	(void)dev, (void)bar, (void)off, (void)size;
+	return 0;
+}
+
+static void write_nothing(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
+			  unsigned int size, uint64_t value)
+{
+	(void)dev, (void)bar, (void)off, (void)size, (void)value;
+}
 
 static const struct uiommufd_model full = {
 	.name = "full",
+	.summary = "every capability",
+	.read = read_nothing,
+	.write = write_nothing,
 	.vendor = 0x1234,
 	.device = 0x5678,
 	.class_code = 0x010802,
@@ -316,7 +333,7 @@ static struct fixture *make_cap(uint8_t id, uint16_t size, const uint8_t *bytes)
 		.id = id, .off = CAP, .size = size, .bytes = bytes, .writable = ones};
 	model = full;
 	model.capabilities = caps;
-	assert_int_equal(pci_model_check(&model), 0);
+	assert_int_equal(pci_model_check(&model, NULL, 0), 0);
 	return make(&model);
 }
 
@@ -334,7 +351,7 @@ static struct fixture *make_ext_cap(uint16_t id, uint16_t off, uint16_t size, co
 		.id = id, .off = off, .size = size, .version = 1, .bytes = bytes, .writable = ones};
 	model = full;
 	model.capabilities = caps;
-	assert_int_equal(pci_model_check(&model), 0);
+	assert_int_equal(pci_model_check(&model, NULL, 0), 0);
 	return make(&model);
 }
 

@@ -46,7 +46,25 @@ static bool complete(int matched, int wanted, const char *rest)
 	return matched == wanted && *rest == '\0';
 }
 
-/* *@text: *@len bytes of JSON, from alloc(), owned by the caller. 0 or a negative errno. */
+/* The stream is closed by the C library's own function: in the engine, fclose() would be ours. */
+static int dump_text(uint32_t context, uint32_t pt_id, char **text, size_t *len)
+{
+	FILE *out;
+	int rc;
+
+	*text = NULL;
+	out = open_memstream(text, len);
+	if (!out)
+		return -ENOMEM;
+	rc = show_dump(context, pt_id, out);
+	if (REAL(fclose)(out) && !rc)
+		rc = -ENOMEM;
+	if (rc)
+		alloc_free(*text);
+	return rc;
+}
+
+/* *@text: *@len bytes of text, from alloc(), owned by the caller. 0 or a negative errno. */
 static int read_state(const char *request, char **text, size_t *len)
 {
 	uint64_t mappings, iova;
@@ -62,7 +80,7 @@ static int read_state(const char *request, char **text, size_t *len)
 		return show_lookup(context, pt_id, iova, text, len);
 	matched = sscanf(request, "dump %" SCNu32 " %" SCNu32 "%n", &context, &pt_id, &end);
 	if (complete(matched, 2, request + end))
-		return show_dump(context, pt_id, text, len);
+		return dump_text(context, pt_id, text, len);
 	return -EINVAL;
 }
 

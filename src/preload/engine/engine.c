@@ -12,6 +12,7 @@
 #include "preload/engine/engine.h"
 
 #include <assert.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@
 
 #include "base/lock.h"
 #include "base/log.h"
+#include "devices/plugin.h"
 #include "iommufd/entry/ctx_file.h"
 #include "iommufd/entry/fork.h"
 #include "iommufd/object/last_error.h"
@@ -51,6 +53,7 @@ static struct {
 /* Reads the description of the machine. Returns it owned; NULL with *@error a negative errno. */
 static struct machine *read_machine(int *error)
 {
+	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
 	char why[256] = "cannot be read";
 	struct machine *machine;
 	char path[ROOT_MAX + sizeof("/" LAYOUT_MACHINE)];
@@ -59,6 +62,7 @@ static struct machine *read_machine(int *error)
 	*error = machine_create(&machine);
 	if (*error)
 		return NULL;
+	machine_set_linker(machine, &linker);
 	snprintf(path, sizeof(path), "%s/" LAYOUT_MACHINE, root_path());
 	in = REAL(fopen)(path, "re");
 	if (!in && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {

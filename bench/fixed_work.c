@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fixed amount of work for each operation of the library, on one thread, for a tool that counts
+ * instructions: fixed_work OPERATION. What is counted is what measured() calls, ROUNDS times;
+ * instructions.py divides by that.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <uiommufd/iommufd.h>
+#include <uiommufd/uiommufd.h>
+
+enum {
+	ROUNDS = 200,
+	WARM = 8, /* rounds before, which bind symbols and touch what is touched once */
+	PAGE = 4096,
+	PAGES = 1024, /* mapped one by one, before anything is measured */
+	LARGE = 2 << 20,
+};
+
+#define IOVA_BASE UINT64_C(0x100000000)
+#define IOVA_FREE UINT64_C(0x200000000)
+
+static struct uiommufd *ctx;
+static struct uiommufd_endpoint *device;
+static char *memory, buffer[PAGE];
+static uint32_t ioas, other_ioas; /* only the first has a page table */
+
+static void check(int rc, const char *what)
+{
+	if (!rc)
+		return;
+	fprintf(stderr, "fixed_work: %s: %s\n", what, strerror(-rc));
+	exit(1);
+}
+
+static void call(unsigned int cmd, void *arg, const char *what)
+{
+	check(uiommufd_ioctl(ctx, NULL, cmd, (uintptr_t)arg), what);
+}
+
+static void map(uint32_t id, uint64_t iova, uint64_t page, uint64_t len)
+{
+	struct iommu_ioas_map cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
+		.ioas_id = id,
+		.user_va = (uintptr_t)memory + page * PAGE,
+		.length = len,
+		.iova = iova,
+	};
+
+	call(IOMMU_IOAS_MAP, &cmd, "IOAS_MAP");
+}
+
+static void unmap(uint32_t id, uint64_t iova, uint64_t len)
+{
+	struct iommu_ioas_unmap cmd = {
+		.size = sizeof(cmd), .ioas_id = id, .iova = iova, .length = len};
+
+	call(IOMMU_IOAS_UNMAP, &cmd, "IOAS_UNMAP");
+}
+
+static void copy(uint64_t iova, uint64_t from)
+{
+	struct iommu_ioas_copy cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
+		.dst_ioas_id = ioas,
+		.src_ioas_id = ioas,
+		.length = PAGE,
+		.dst_iova = iova,
+		.src_iova = from,
+	};
+
+	call(IOMMU_IOAS_COPY, &cmd, "IOAS_COPY");
+}
+
+static uint32_t ioas_alloc(void)
+{
+	struct iommu_ioas_alloc cmd = {.size = sizeof(cmd)};
+
+	call(IOMMU_IOAS_ALLOC, &cmd, "IOAS_ALLOC");
+	return cmd.out_ioas_id;
+}
+
+/* ---- operations: prepare() makes what the measured part needs ---- */
+
+static uint64_t slot(uint64_t i)
+{
+	return IOVA_FREE + i * PAGE;
+}
+
+static void map_some(uint32_t id)
+{
+	for (uint64_t i = 0; i < WARM + ROUNDS; i++)
+		map(id, slot(i), i, PAGE);
+}
+
+static void do_translate(uint64_t i)
+{
+	uint64_t len;
+	void *to;
+
+	check(uiommufd_translate(device, UIOMMUFD_NO_PASID, IOVA_BASE + i % PAGES * PAGE,
+				 UIOMMUFD_PROT_READ, &to, &len),
+	      "translate");
+}
+
+static void do_dma_64(uint64_t i)
+{
+	check(uiommufd_dma_read(device, UIOMMUFD_NO_PASID, IOVA_BASE + i % PAGES * PAGE, buffer,
+				64),
+	      "DMA read");
+}
+
+static void do_dma_page(uint64_t i)
+{
+	check(uiommufd_dma_write(device, UIOMMUFD_NO_PASID, IOVA_BASE + i % PAGES * PAGE, buffer,
+				 PAGE),
+	      "DMA write");
+}
+
+static void do_map(uint64_t i)
+{
+	map(ioas, slot(i), i, PAGE);
+}
+
+static void do_map_without_table(uint64_t i)
+{
+	map(other_ioas, slot(i), i, PAGE);
+}
+
+static void do_map_large(uint64_t i)
+{
+	map(ioas, IOVA_FREE + i * LARGE, 0, LARGE);
+}
+
+static void prepare_unmap(void)
+{
+	map_some(ioas);
+}
+
+static void do_unmap(uint64_t i)
+{
+	unmap(ioas, slot(i), PAGE);
+}
+
+static void prepare_unmap_without_table(void)
+{
+	map_some(other_ioas);
+}
+
+static void do_unmap_without_table(uint64_t i)
+{
+	unmap(other_ioas, slot(i), PAGE);
+}
+
+static void do_copy(uint64_t i)
+{
+	copy(slot(i), IOVA_BASE + i % PAGES * PAGE);
+}
+
+static const struct operation {
+	const char *name;
+	void (*prepare)(void);
+	void (*once)(uint64_t i);
+} operations[] = {
+	{"translate", NULL, do_translate},
+	{"dma-read-64", NULL, do_dma_64},
+	{"dma-write-4k", NULL, do_dma_page},
+	{"map-4k", NULL, do_map},
+	{"map-4k-without-table", NULL, do_map_without_table},
+	{"map-2m", NULL, do_map_large},
+	{"unmap-4k", prepare_unmap, do_unmap},
+	{"unmap-4k-without-table", prepare_unmap_without_table, do_unmap_without_table},
+	{"copy-4k", NULL, do_copy},
+};
+
+/* The tool counts in here; instructions.py knows its name. */
+__attribute__((noinline)) static void measured(const struct operation *operation)
+{
+	for (uint64_t i = WARM; i < WARM + ROUNDS; i++)
+		operation->once(i);
+}
+
+static void set_up(void)
+{
+	struct uiommufd_iommu *iommu;
+	uint32_t dev_id, pt_id;
+
+	memory = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		check(-12, "memory");
+	memset(memory, 1, (size_t)PAGES * PAGE);
+	check(uiommufd_open(NULL, &ctx), "open");
+	check(uiommufd_iommu_create("intel", "intel0", &iommu), "iommu");
+	check(uiommufd_endpoint_create(iommu, "device", &device), "endpoint");
+	check(uiommufd_endpoint_bind(device, ctx, &dev_id), "bind");
+	ioas = ioas_alloc();
+	other_ioas = ioas_alloc();
+	pt_id = ioas;
+	check(uiommufd_endpoint_attach(device, UIOMMUFD_NO_PASID, &pt_id), "attach");
+	for (uint64_t i = 0; i < PAGES; i++)
+		map(ioas, IOVA_BASE + i * PAGE, i, PAGE);
+}
+
+int main(int argc, char **argv)
+{
+	const struct operation *operation = NULL;
+
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+		if (argc == 1)
+			printf("%s %d\n", operations[i].name, ROUNDS);
+		else if (strcmp(operations[i].name, argv[1]) == 0)
+			operation = &operations[i];
+	}
+	if (argc == 1)
+		return 0;
+	if (!operation) {
+		fprintf(stderr, "fixed_work: no operation is called %s\n", argv[1]);
+		return 2;
+	}
+	set_up();
+	if (operation->prepare)
+		operation->prepare();
+	for (uint64_t i = 0; i < WARM; i++)
+		operation->once(i);
+	measured(operation);
+	return 0;
+}
