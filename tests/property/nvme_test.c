@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "kit.h"
 
 enum {
@@ -16,6 +17,7 @@ enum {
 	BUFFER = 128 << 10, /* bytes of memory for the data of one command */
 	LISTS = 0x100000,   /* offset in the data: PRP lists, SGLs, ranges */
 	COMMANDS = 4000,
+	HOSTILE_STEPS = 3000,
 	RINGS = 3,
 	STEP_PAGES = MDTS_BYTES / 4096 + 2,
 };
@@ -382,11 +384,133 @@ static void a_file_does_what_the_model_does(void **state)
 	unlink(path);
 }
 
+/* ---- what no driver does ---- */
+
+/* Addresses in and around the memory, most of them in pages. */
+static uint64_t random_address(void)
+{
+	const uint64_t address = NVME_IOVA - 8192 + below(MEMORY_SIZE + 16384);
+
+	return below(3) ? address & ~UINT64_C(0xfff) : address;
+}
+
+static struct nvme_command random_command(bool admin)
+{
+	static const uint8_t admin_opcodes[] = {
+		ADMIN_DELETE_SQ, ADMIN_CREATE_SQ,    ADMIN_GET_LOG_PAGE, ADMIN_DELETE_CQ,
+		ADMIN_CREATE_CQ, ADMIN_IDENTIFY,     ADMIN_ABORT,	 ADMIN_SET_FEATURES,
+		ADMIN_FORMAT,	 ADMIN_GET_FEATURES, ADMIN_ASYNC_EVENT,	 ADMIN_DBBUF_CONFIG,
+	};
+	static const uint8_t io_opcodes[] = {IO_FLUSH,	      IO_WRITE, IO_READ,   IO_COMPARE,
+					     IO_WRITE_ZEROES, IO_DSM,	IO_VERIFY, IO_COPY};
+	struct nvme_command command = {
+		.opcode = admin ? admin_opcodes[below(sizeof(admin_opcodes))]
+				: io_opcodes[below(sizeof(io_opcodes))],
+		.flags = below(4) ? 0 : (uint8_t)rng_next(&rng),
+		.cid = (uint16_t)below(64),
+		.nsid = (uint32_t)below(4),
+		.prp1 = random_address(),
+		.prp2 = random_address(),
+		.cdw10 = (uint32_t)below(20),
+		.cdw11 = (uint32_t)below(8),
+		.cdw12 = (uint32_t)below(40),
+	};
+
+	if (admin && below(2))
+		command.cdw10 |= (uint32_t)below(64) << 16;
+	if (!below(8))
+		command.cdw10 = (uint32_t)rng_next(&rng);
+	if (!below(8))
+		command.cdw11 = (uint32_t)rng_next(&rng);
+	return command;
+}
+
+static void random_register(void)
+{
+	static const unsigned int registers[] = {NVME_INTMS, NVME_INTMC, NVME_CSTS,   NVME_AQA,
+						 NVME_ASQ,   NVME_ACQ,	 NVME_CMBMSC, NVME_CC};
+	const unsigned int reg = registers[below(8)];
+
+	if (reg == NVME_ASQ || reg == NVME_ACQ || reg == NVME_CMBMSC)
+		nvme_set(&t, reg, 8, random_address() | below(4));
+	else if (reg == NVME_CC)
+		nvme_set(&t, reg, 4, below(2) ? rng_next(&rng) & 0x00ffcff1 : 0x460001);
+	else
+		nvme_set(&t, reg, 4, rng_next(&rng) & 0xff00ff);
+}
+
+/* As a driver does, but for its patience. */
+static void restart(void)
+{
+	nvme_set(&t, NVME_CC, 4, 0);
+	usleep((unsigned int)below(300));
+	nvme_set_admin_queue(&t);
+	nvme_set(&t, NVME_CC, 4, 0x460001);
+	usleep((unsigned int)below(300));
+}
+
+static void hostile_step(void)
+{
+	struct nvme_ring *ring = &t.rings[below(RINGS + 1)];
+
+	switch (below(40)) {
+	case 0:
+		random_register();
+		break;
+	case 1:
+		nvme_set(&t, (unsigned int)below(0x8000) & ~3u, 4, below(64));
+		break;
+	case 2:
+		restart();
+		break;
+	case 3:
+		nvme_set(&t, NVME_NSSR, 4, NSSR_RESET);
+		break;
+	case 4:
+		assert_int_equal(rig_ioctl(&t.rig, VFIO_DEVICE_RESET, NULL), 0);
+		break;
+	case 5:
+		nvme_set(&t, NVME_DOORBELLS + 8 * ring->id + 4, 4, below(40));
+		break;
+	default:
+		ring->sq[ring->tail % ring->entries] = random_command(!ring->id);
+		ring->tail = (ring->tail + 1) % ring->entries;
+		nvme_set(&t, NVME_DOORBELLS + 8 * ring->id, 4, ring->tail);
+		break;
+	}
+}
+
+/* Queues, lists and data overwrite each other; afterwards a reset makes all well. */
+static void nothing_that_a_program_does_lasts_beyond_a_reset(void **state)
+{
+	static const struct option_value options[] = {
+		{"size", "256K"}, {"namespaces", "2"}, {"queues", "4"}, {"cmb", "64K"}};
+	const struct nvme_command flush = {.opcode = IO_FLUSH, .nsid = 1};
+
+	(void)state;
+	assert_int_equal(log_open("/dev/null"), 0);
+	for (uint64_t stream = 200; stream < 206; stream++) {
+		rng = rng_of(stream);
+		assert_int_equal(nvme_open(&t, MEMORY_SIZE, options, 4), 0);
+		for (unsigned int i = 0; i <= RINGS; i++)
+			(void)nvme_ring_init(&t, i, NVME_RIG_ENTRIES);
+		for (unsigned int i = 0; i < HOSTILE_STEPS; i++)
+			hostile_step();
+		assert_int_equal(rig_ioctl(&t.rig, VFIO_DEVICE_RESET, NULL), 0);
+		memset(t.memory, 0, MEMORY_SIZE);
+		assert_true(nvme_enable(&t));
+		assert_int_equal(nvme_create_ring(&t, 1, 0), ST_SUCCESS);
+		assert_int_equal(nvme_do(&t, &t.rings[1], &flush), ST_SUCCESS);
+		nvme_close(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_memory_disk_does_what_the_model_does),
 		cmocka_unit_test(a_file_does_what_the_model_does),
+		cmocka_unit_test(nothing_that_a_program_does_lasts_beyond_a_reset),
 	};
 
 	random_seed(20260101);
