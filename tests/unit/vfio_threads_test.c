@@ -74,6 +74,9 @@ static void model_write(struct uiommufd_device *device, unsigned int bar, uint64
 
 static const struct uiommufd_model model = {
 	.name = "threads",
+	.summary = "work on three threads",
+	.vendor = 0x1234,
+	.device = 0x11e9,
 	.bars = {{.size = 4096}},
 	.pcie = true,
 	.flr = true,
