@@ -74,6 +74,7 @@ kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built 
 	@ninja -C build --quiet
 	@tests/kernel/run.py build
 	@tests/kernel/guest.py build
+	@tests/kernel/nvme_guest.py build
 
 differential: ## random sequences of calls, compared with Linux's answers; with DIFFERENTIAL=DIR those recorded in DIR
 	@scripts/setup check
