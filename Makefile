@@ -74,6 +74,7 @@ kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built 
 	@ninja -C build --quiet
 	@tests/kernel/run.py build
 	@tests/kernel/guest.py build
+	@tests/kernel/nvme_guest.py build
 
 ltp: ## the Linux Test Project's system call tests, with and without uiommufd: LTP_DIR is where it was built
 	@$(call configure,build)

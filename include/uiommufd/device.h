@@ -37,7 +37,8 @@
  * functions run on the device's own thread, one at a time and without the device lock. DMA belongs
  * there: a register write that starts DMA queues work and returns. Reset, and the close of the
  * device, wait for the work function that is running. Long work therefore does a part (some
- * hundreds of microseconds), queues itself again and returns.
+ * hundreds of microseconds), queues itself again and returns. A model whose parts work in parallel
+ * asks for more threads (work_threads); each of them starts when it gets work.
  */
 #ifndef UIOMMUFD_DEVICE_H
 #define UIOMMUFD_DEVICE_H
@@ -97,10 +98,22 @@ struct uiommufd_capability {
 	const uint8_t *writable; /* their bits that the hardware lets software change; NULL: none */
 };
 
+/* How the value of an option is written. */
+enum uiommufd_option_kind {
+	UIOMMUFD_OPTION_VALUE, /* "name=value" */
+	UIOMMUFD_OPTION_FLAG,  /* "name" alone, which stands for "name=on", as well */
+	UIOMMUFD_OPTION_PATH,  /* "name=path"; the model gets an absolute path */
+};
+
 /* An option that may follow the model's name on the command line: "edu,dma_mask=0xffffffff". */
 struct uiommufd_option {
 	const char *name; /* what is before "=" */
 	const char *help; /* one line: meaning, unit, default */
+	enum uiommufd_option_kind kind;
+};
+
+enum {
+	UIOMMUFD_MAX_WORK_THREADS = 8 /* of one device */
 };
 
 /*
@@ -130,21 +143,23 @@ struct uiommufd_model {
 	size_t vpd_size;				/* bytes, at most 32 KiB */
 	const struct uiommufd_capability *capabilities; /* ended by one of size 0. NULL: none */
 	size_t state_size;				/* bytes of uiommufd_device_state() */
+	unsigned int work_threads; /* up to UIOMMUFD_MAX_WORK_THREADS; 0 stands for 1 */
 	/* The options of this model, ended by one without a name. NULL: none. */
 	const struct uiommufd_option *options;
 
 	/*
 	 * Sets up the state, which is zeroed. uiommufd_device_option() has the options. Returns 0
-	 * or a negative errno, with which creating the device fails. NULL: nothing to set up.
+	 * or a negative errno, with which creating the device fails; uiommufd_device_refuse() adds
+	 * the reason. NULL: nothing to set up.
 	 */
 	int (*init)(struct uiommufd_device *dev);
 
-	/* Frees what init made. The device's thread has ended. NULL: nothing to free. */
+	/* Frees what init made. The device's threads have ended. NULL: nothing to free. */
 	void (*fini)(struct uiommufd_device *dev);
 
 	/*
 	 * Returns to the state after power-on. Called with the device lock held, while no work is
-	 * queued or running; none begins before it returns. NULL: nothing to reset.
+	 * queued or running on any thread; none begins before it returns. NULL: nothing to reset.
 	 */
 	void (*reset)(struct uiommufd_device *dev);
 
@@ -172,6 +187,16 @@ struct uiommufd_model {
 static inline void *uiommufd_device_state(struct uiommufd_device *dev);
 
 /*
+ * uiommufd_device_name() - get the device's address
+ * @dev: the device
+ *
+ * Returns: "0000:01:00.0": domain, bus, slot and function, borrowed; valid as long as the device.
+ *
+ * Context: any thread.
+ */
+static inline const char *uiommufd_device_name(struct uiommufd_device *dev);
+
+/*
  * uiommufd_device_option() - get the value of an option from the command line
  * @dev: the device
  * @name: the option's name
@@ -181,6 +206,38 @@ static inline void *uiommufd_device_state(struct uiommufd_device *dev);
  * Context: any thread.
  */
 static inline const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
+
+/*
+ * uiommufd_device_refuse() - say why the device cannot be created
+ * @dev: the device
+ * @error: negative errno
+ * @format: as for printf(), without a newline: one line that names the option or file, and what is
+ *	wrong with it
+ *
+ * The line takes the place of a general one about the options. It is for init, which returns the
+ * result.
+ *
+ * Returns: @error
+ *
+ * Context: the model's init.
+ */
+static inline int uiommufd_device_refuse(struct uiommufd_device *dev, int error, const char *format,
+					 ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * uiommufd_device_claims() - find out whether to lock what the device has for itself
+ * @dev: the device
+ *
+ * Under `uiommufd run` each process has a device of its own, but what is behind it in the system, a
+ * file for instance, is the same. The command makes the device, too, keeps it until the program has
+ * ended, and so claims that for all of them.
+ *
+ * Returns: false in a process of `uiommufd run`; true in the command and in other programs, where
+ * init locks what another run must not use at the same time, and fails if that is locked already.
+ *
+ * Context: the model's init.
+ */
+static inline bool uiommufd_device_claims(struct uiommufd_device *dev);
 
 /*
  * uiommufd_device_dma_read(), uiommufd_device_dma_write() - do DMA
@@ -266,6 +323,31 @@ static inline void uiommufd_device_queue_work(struct uiommufd_device *dev,
 					      void (*work)(struct uiommufd_device *dev));
 
 /*
+ * uiommufd_device_queue_work_on() - have a function called on one of the device's threads
+ * @dev: the device
+ * @thread: which one, below the model's work_threads
+ * @work: what to call, without the device lock; at most 8 different functions for one thread
+ *
+ * uiommufd_device_queue_work() is this for thread 0. Functions of one thread run one at a time, in
+ * the order in which they were queued; those of different threads run in parallel, also if they are
+ * the same function.
+ *
+ * Context: any thread, with or without the device lock.
+ */
+static inline void uiommufd_device_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
+						 void (*work)(struct uiommufd_device *dev));
+
+/*
+ * uiommufd_device_work_thread() - find out which thread this is
+ * @dev: the device
+ *
+ * Returns: the number of the device's thread that runs the calling work function.
+ *
+ * Context: a work function of @dev.
+ */
+static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev);
+
+/*
  * uiommufd_device_report() - print one line about a mistake of the program
  * @dev: the device, whose name the line starts with
  * @format: as for printf(), without a newline; what the program made the device do that it cannot
@@ -310,6 +392,12 @@ struct uiommufd_device_services {
 	void (*report)(struct uiommufd_device *dev, const char *format, va_list args);
 	void (*lock)(struct uiommufd_device *dev);
 	void (*unlock)(struct uiommufd_device *dev);
+	const char *(*name)(struct uiommufd_device *dev);
+	int (*refuse)(struct uiommufd_device *dev, int error, const char *format, va_list args);
+	bool (*claims)(struct uiommufd_device *dev);
+	void (*queue_work_on)(struct uiommufd_device *dev, unsigned int thread,
+			      void (*work)(struct uiommufd_device *dev));
+	unsigned int (*work_thread)(struct uiommufd_device *dev);
 };
 
 /* The library's device begins with this. */
@@ -378,6 +466,38 @@ static inline void uiommufd_device_lock(struct uiommufd_device *dev)
 static inline void uiommufd_device_unlock(struct uiommufd_device *dev)
 {
 	dev->services->unlock(dev);
+}
+
+static inline const char *uiommufd_device_name(struct uiommufd_device *dev)
+{
+	return dev->services->name(dev);
+}
+
+static inline int uiommufd_device_refuse(struct uiommufd_device *dev, int error, const char *format,
+					 ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	error = dev->services->refuse(dev, error, format, args);
+	va_end(args);
+	return error;
+}
+
+static inline bool uiommufd_device_claims(struct uiommufd_device *dev)
+{
+	return dev->services->claims(dev);
+}
+
+static inline void uiommufd_device_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
+						 void (*work)(struct uiommufd_device *dev))
+{
+	dev->services->queue_work_on(dev, thread, work);
+}
+
+static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev)
+{
+	return dev->services->work_thread(dev);
 }
 
 /* ---- a model as a shared object ---- */

@@ -204,6 +204,41 @@ static inline ssize_t sys_write(int fd, const void *buf, size_t len)
 	return sys_call(SYS_write, fd, (long)buf, (long)len, 0, 0, 0);
 }
 
+static inline ssize_t sys_pread(int fd, void *buf, size_t len, uint64_t offset)
+{
+	return sys_call(SYS_pread64, fd, (long)buf, (long)len, (long)offset, 0, 0);
+}
+
+static inline ssize_t sys_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
+{
+	return sys_call(SYS_pwrite64, fd, (long)buf, (long)len, (long)offset, 0, 0);
+}
+
+static inline int64_t sys_seek(int fd, int64_t offset, int whence)
+{
+	return sys_call(SYS_lseek, fd, (long)offset, whence, 0, 0, 0);
+}
+
+static inline int sys_data_sync(int fd)
+{
+	return (int)sys_call(SYS_fdatasync, fd, 0, 0, 0, 0, 0);
+}
+
+static inline int sys_allocate(int fd, int mode, uint64_t offset, uint64_t len)
+{
+	return (int)sys_call(SYS_fallocate, fd, mode, (long)offset, (long)len, 0, 0);
+}
+
+static inline int sys_flock(int fd, int operation)
+{
+	return (int)sys_call(SYS_flock, fd, operation, 0, 0, 0, 0);
+}
+
+static inline int sys_stat(int fd, struct stat *st)
+{
+	return (int)sys_call(SYS_fstat, fd, (long)st, 0, 0, 0, 0);
+}
+
 /*
  * Changes the kernel's signal mask of the calling thread (@how: SIG_SETMASK, ...); @old may be
  * NULL. Sets come from sigfillset(), which leaves out the signals that the C library needs.

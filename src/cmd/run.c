@@ -500,7 +500,6 @@ int cmd_run(char **args)
 	if (options.limits)
 		tree_text(&tree, "/" LAYOUT_MEMLOCK, 0444, "%" PRIu64 "\n", options.memlock);
 	run_reports_fill(&tree);
-	machine_destroy(machine);
 	if (tree.error) {
 		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,
 			     strerror(-tree.error));
@@ -509,5 +508,7 @@ int cmd_run(char **args)
 		status = run_program(&tree, args);
 	}
 	clean_up(&tree);
+	/* Until here, and in the keeper, its devices have claimed what they have for themselves. */
+	machine_destroy(machine);
 	return status;
 }

@@ -7,6 +7,7 @@
 static const struct uiommufd_model *const models[] = {
 	&device_edu,
 	&device_ioat,
+	&device_nvme,
 };
 
 const struct uiommufd_model *device_model_at(size_t index)

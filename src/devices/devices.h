@@ -9,6 +9,7 @@
 
 extern const struct uiommufd_model device_edu;
 extern const struct uiommufd_model device_ioat;
+extern const struct uiommufd_model device_nvme;
 
 /* The model called @name, or NULL. */
 const struct uiommufd_model *device_model_find(const char *name);

@@ -342,9 +342,10 @@ static void edu_reset(struct uiommufd_device *dev)
 }
 
 static const struct uiommufd_option edu_options[] = {
-	{"dma_mask", "address bits that its DMA can drive, as a mask; default 0xfffffff (28 bits)"},
-	{"delay_us", "microseconds that each DMA takes, up to 1000000; default 0"},
-	{NULL, NULL},
+	{.name = "dma_mask",
+	 .help = "address bits that its DMA can drive, as a mask; default 0xfffffff (28 bits)"},
+	{.name = "delay_us", .help = "microseconds that each DMA takes, up to 1000000; default 0"},
+	{.name = NULL},
 };
 
 const struct uiommufd_model device_edu = {

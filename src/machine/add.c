@@ -166,6 +166,43 @@ static int choose_group(const struct machine *machine, const char *given, struct
 
 /* ---- the model's options ---- */
 
+static const struct uiommufd_option *find_option(const struct uiommufd_model *model,
+						 const char *name)
+{
+	for (const struct uiommufd_option *o = model->options; o && o->name; o++)
+		if (strcmp(o->name, name) == 0)
+			return o;
+	return NULL;
+}
+
+/* Gives options that are written without a value the one that they stand for. */
+static int complete_flags(const struct uiommufd_model *model, struct machine_text *parts,
+			  const struct machine_error *error)
+{
+	for (unsigned int i = 0; i < parts->option_count; i++) {
+		const struct uiommufd_option *known = find_option(model, parts->options[i].name);
+
+		if (known && known->kind == UIOMMUFD_OPTION_FLAG && !parts->options[i].value)
+			parts->options[i].value = "on";
+	}
+	return machine_text_need_values(parts, error);
+}
+
+/* What is relative to the working directory of the command is not so in the program. */
+static int complete_paths(const struct uiommufd_model *model, struct machine_text *parts,
+			  const struct machine_error *error)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && i < parts->option_count; i++) {
+		const struct uiommufd_option *known = find_option(model, parts->options[i].name);
+
+		if (known->kind == UIOMMUFD_OPTION_PATH)
+			rc = machine_text_make_absolute(parts, i, error);
+	}
+	return rc;
+}
+
 static int check_options(const struct uiommufd_model *model, const struct machine_text *parts,
 			 const struct machine_error *error)
 {
@@ -193,15 +230,21 @@ static int refused_options(const struct uiommufd_model *model, const struct mach
 	char list[384] = "";
 
 	for (unsigned int i = 0; i < parts->option_count; i++) {
-		const struct uiommufd_option *known = model->options;
+		const struct uiommufd_option *known = find_option(model, parts->options[i].name);
 		size_t used = strlen(list);
 
-		while (strcmp(known->name, parts->options[i].name) != 0)
-			known++;
 		snprintf(list + used, sizeof(list) - used, "%s%s=%s (%s)", used ? ", " : "",
 			 known->name, parts->options[i].value, known->help);
 	}
 	return machine_fail(error, "%s does not take these options: %s", model->name, list);
+}
+
+static int refused(const struct uiommufd_model *model, const struct machine_text *parts,
+		   const struct machine_error *error)
+{
+	if (error->size && error->text[0])
+		return -EINVAL; /* the model has said why */
+	return refused_options(model, parts, error);
 }
 
 /* ---- together ---- */
@@ -209,14 +252,18 @@ static int refused_options(const struct uiommufd_model *model, const struct mach
 static int make_plan(struct machine *machine, struct machine_text *parts, struct plan *plan,
 		     const struct machine_error *error)
 {
-	const char *iommu = machine_text_take(parts, "iommu");
-	const char *group = machine_text_take(parts, "group");
-	const char *index = machine_text_take(parts, "index");
+	const char *iommu, *group, *index;
 	int rc;
 
 	rc = choose_model(machine, parts->head, plan, error);
 	if (rc)
 		return rc;
+	rc = complete_flags(plan->model, parts, error);
+	if (rc)
+		return rc;
+	iommu = machine_text_take(parts, "iommu");
+	group = machine_text_take(parts, "group");
+	index = machine_text_take(parts, "index");
 	rc = choose_bdf(machine, parts->bdf, plan, error);
 	if (rc)
 		return rc;
@@ -229,7 +276,10 @@ static int make_plan(struct machine *machine, struct machine_text *parts, struct
 	rc = choose_group(machine, group, plan, error);
 	if (rc)
 		return rc;
-	return check_options(plan->model, parts, error);
+	rc = check_options(plan->model, parts, error);
+	if (rc)
+		return rc;
+	return plan->checked ? 0 : complete_paths(plan->model, parts, error);
 }
 
 /* Grows the arrays by a device and a group. 0 or -ENOMEM; their elements do not change. */
@@ -275,8 +325,15 @@ static int carry_out(struct machine *machine, const struct machine_text *parts, 
 		.index = plan->index,
 		.options = parts->options,
 		.option_count = parts->option_count,
+		.claimed = plan->checked,
+		.why = error->text,
+		.why_size = error->size,
 	};
 	int rc;
+
+	/* For the model's own words. */
+	if (error->size)
+		error->text[0] = '\0';
 
 	if (!device.options || grow(machine, plan)) {
 		rc = machine_no_memory(error);
@@ -292,8 +349,7 @@ static int carry_out(struct machine *machine, const struct machine_text *parts, 
 	config.group = device.group.group;
 	rc = vfio_device_create(&config, &device.device);
 	if (rc) {
-		rc = rc == -ENOMEM ? machine_no_memory(error)
-				   : refused_options(plan->model, parts, error);
+		rc = rc == -ENOMEM ? machine_no_memory(error) : refused(plan->model, parts, error);
 		goto out_group;
 	}
 	if (!plan->group)

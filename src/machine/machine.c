@@ -237,7 +237,9 @@ int machine_add_iommu(struct machine *machine, const char *text, char *error, si
 
 	if (rc)
 		return rc;
-	rc = add_iommu(machine, &parts, &where);
+	rc = machine_text_need_values(&parts, &where);
+	if (!rc)
+		rc = add_iommu(machine, &parts, &where);
 	machine_text_free(&parts);
 	return rc;
 }

@@ -61,19 +61,31 @@ int machine_no_memory(const struct machine_error *error);
 
 /* ---- texts (text.c) ---- */
 
-/* A device text or IOMMU text, split. The strings are parts of @copy. */
+/* A device text or IOMMU text, split. The strings are parts of @copy or in @absolute. */
 struct machine_text {
 	char *copy;
-	const char *head; /* the model or kind */
-	const char *bdf;  /* NULL: not given */
-	struct option_value options[MACHINE_MAX_OPTIONS];
+	const char *head;				  /* the model or kind */
+	const char *bdf;				  /* NULL: not given */
+	struct option_value options[MACHINE_MAX_OPTIONS]; /* a value is NULL if there is no "=" */
 	unsigned int option_count;
+	char *absolute[MACHINE_MAX_OPTIONS];
+	unsigned int absolute_count;
 };
 
 /* 0; -ENOMEM; -EINVAL: malformed. */
 int machine_text_split(const char *text, struct machine_text *parts,
 		       const struct machine_error *error);
 void machine_text_free(struct machine_text *parts);
+
+/* 0; -EINVAL: an option has no value. */
+int machine_text_need_values(const struct machine_text *parts, const struct machine_error *error);
+
+/*
+ * Puts the working directory before the value of option number @option, if it is a relative path.
+ * 0; -ENOMEM; -EINVAL: the directory has no path that a text can hold. Once for each option.
+ */
+int machine_text_make_absolute(struct machine_text *parts, unsigned int option,
+			       const struct machine_error *error);
 
 /* Removes option @name from @parts. Returns its value, or NULL. */
 const char *machine_text_take(struct machine_text *parts, const char *name);

@@ -2,12 +2,14 @@
 /* Splits HEAD[@BDF][,opt=val]...; what the parts mean is decided elsewhere. */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sys.h"
 #include "machine/machine_internal.h"
 
 int machine_fail(const struct machine_error *error, const char *format, ...)
@@ -31,15 +33,17 @@ static int add_option(struct machine_text *parts, char *option, const struct mac
 {
 	char *equals = strchr(option, '=');
 
-	if (!equals || equals == option)
+	if (equals == option || !*option)
 		return machine_fail(error, "\"%s\" is no option: write name=value", option);
-	*equals = '\0';
+	if (equals)
+		*equals = '\0';
 	if (parts->option_count == MACHINE_MAX_OPTIONS)
 		return machine_fail(error, "more than %d options", MACHINE_MAX_OPTIONS);
 	for (unsigned int i = 0; i < parts->option_count; i++)
 		if (strcmp(parts->options[i].name, option) == 0)
 			return machine_fail(error, "option %s is given twice", option);
-	parts->options[parts->option_count++] = (struct option_value){option, equals + 1};
+	parts->options[parts->option_count++] =
+		(struct option_value){option, equals ? equals + 1 : NULL};
 	return 0;
 }
 
@@ -76,8 +80,44 @@ out_free:
 	return rc;
 }
 
+int machine_text_need_values(const struct machine_text *parts, const struct machine_error *error)
+{
+	for (unsigned int i = 0; i < parts->option_count; i++)
+		if (!parts->options[i].value)
+			return machine_fail(error, "\"%s\" is no option: write name=value",
+					    parts->options[i].name);
+	return 0;
+}
+
+int machine_text_make_absolute(struct machine_text *parts, unsigned int option,
+			       const struct machine_error *error)
+{
+	const char *name = parts->options[option].name, *path = parts->options[option].value;
+	size_t size = PATH_MAX + strlen(path) + 1, used;
+	char *absolute;
+
+	if (path[0] == '/' || !path[0])
+		return 0;
+	absolute = alloc_zeroed(size);
+	if (!absolute)
+		return machine_no_memory(error);
+	parts->absolute[parts->absolute_count++] = absolute;
+	if (sys_call(SYS_getcwd, (long)absolute, PATH_MAX, 0, 0, 0, 0) < 0 || absolute[0] != '/' ||
+	    strpbrk(absolute, ",\n"))
+		return machine_fail(error,
+				    "%s=%s: the path of the working directory cannot be put before "
+				    "it: write an absolute path",
+				    name, path);
+	used = strlen(absolute);
+	snprintf(absolute + used, size - used, "/%s", path);
+	parts->options[option].value = absolute;
+	return 0;
+}
+
 void machine_text_free(struct machine_text *parts)
 {
+	for (unsigned int i = 0; i < parts->absolute_count; i++)
+		alloc_free(parts->absolute[i]);
 	alloc_free(parts->copy);
 	*parts = (struct machine_text){0};
 }

@@ -199,7 +199,7 @@ static int trap_read(void *cookie, uint64_t offset, unsigned int size, uint64_t 
 
 	if (is_asleep(&access))
 		return -EIO;
-	vfio_work_resume(&access.device->work);
+	vfio_device_resume_work(access.device);
 	return bar_read(&access, value);
 }
 
@@ -209,7 +209,7 @@ static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t
 
 	if (is_asleep(&access))
 		return -EIO;
-	vfio_work_resume(&access.device->work);
+	vfio_device_resume_work(access.device);
 	return bar_write(&access, value);
 }
 

@@ -185,6 +185,14 @@ static int check_capabilities(const struct check *check)
 
 /* ---- the rest ---- */
 
+static int check_threads(const struct check *check)
+{
+	if (check->model->work_threads > UIOMMUFD_MAX_WORK_THREADS)
+		return wrong(check, "%u work threads; at most %d", check->model->work_threads,
+			     UIOMMUFD_MAX_WORK_THREADS);
+	return 0;
+}
+
 static int check_options(const struct check *check)
 {
 	const struct uiommufd_option *option = check->model->options;
@@ -228,6 +236,9 @@ int pci_model_check(const struct uiommufd_model *model, char *why, size_t size)
 	if (rc)
 		return rc;
 	rc = check_vectors(&check);
+	if (rc)
+		return rc;
+	rc = check_threads(&check);
 	if (rc)
 		return rc;
 	rc = check_options(&check);

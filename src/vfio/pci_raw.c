@@ -216,7 +216,7 @@ uint64_t vfio_device_port_read(struct vfio_device *device, unsigned int bar, uin
 	const struct bar_access access = {.device = device, .bar = bar, .off = off, .size = size};
 	uint64_t value;
 
-	vfio_work_resume(&device->work);
+	vfio_device_resume_work(device);
 	(void)bar_read(&access, &value);
 	return value;
 }
@@ -226,7 +226,7 @@ void vfio_device_port_write(struct vfio_device *device, unsigned int bar, uint64
 {
 	const struct bar_access access = {.device = device, .bar = bar, .off = off, .size = size};
 
-	vfio_work_resume(&device->work);
+	vfio_device_resume_work(device);
 	(void)bar_write(&access, value);
 }
 

@@ -72,11 +72,11 @@ void vfio_device_pull(struct vfio_device *device)
 	/* Work whose DMA waits for a page waits for nothing any more. */
 	if (device->iommufd)
 		iommufd_device_refuse_pages(device->iommufd, true);
-	vfio_work_hold(&device->work);
+	vfio_device_hold_work(device);
 	lock_acquire(&device->lock);
 	silence(device);
 	lock_release(&device->lock);
-	vfio_work_release(&device->work);
+	vfio_device_release_work(device);
 	lock_release(&device->bind_lock);
 	vfio_irqs_raise(&device->irqs, IRQ_ERR);
 	vfio_irqs_raise(&device->irqs, IRQ_REQ);

@@ -141,7 +141,7 @@ static ssize_t device_rw(struct vfio_device *device, struct uiommufd_caller *cal
 
 	if (!len)
 		return 0;
-	vfio_work_resume(&device->work);
+	vfio_device_resume_work(device);
 	if (vfio_region_get(device, index, &region) || (write && !region.writable))
 		return -EINVAL;
 	if (index == VFIO_PCI_CONFIG_REGION_INDEX)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The services that <uiommufd/device.h> offers to device models. */
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,11 @@ static void *service_state(struct uiommufd_device *dev)
 	return vfio_device_of(dev)->model_state;
 }
 
+static const char *service_name(struct uiommufd_device *dev)
+{
+	return vfio_device_of(dev)->name;
+}
+
 static const char *service_option(struct uiommufd_device *dev, const char *name)
 {
 	const struct vfio_device *device = vfio_device_of(dev);
@@ -22,6 +28,23 @@ static const char *service_option(struct uiommufd_device *dev, const char *name)
 		if (strcmp(device->options[i].name, name) == 0)
 			return device->options[i].value;
 	return NULL;
+}
+
+__attribute__((format(printf, 3, 0))) static int
+service_refuse(struct uiommufd_device *dev, int error, const char *format, va_list args)
+{
+	const struct device_spec *spec = vfio_device_of(dev)->spec;
+
+	if (spec && spec->why)
+		vsnprintf(spec->why, spec->why_size, format, args);
+	return error;
+}
+
+static bool service_claims(struct uiommufd_device *dev)
+{
+	const struct device_spec *spec = vfio_device_of(dev)->spec;
+
+	return !spec || !spec->claimed;
 }
 
 /*
@@ -102,10 +125,28 @@ static bool service_send_msi(struct uiommufd_device *dev, unsigned int vector)
 	return vfio_irqs_send(&vfio_device_of(dev)->irqs, vector);
 }
 
+static void service_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
+				  void (*work)(struct uiommufd_device *dev))
+{
+	struct vfio_device *device = vfio_device_of(dev);
+
+	assert(thread < device->work_count);
+	vfio_work_queue(&device->work[thread], work);
+}
+
 static void service_queue_work(struct uiommufd_device *dev,
 			       void (*work)(struct uiommufd_device *dev))
 {
-	vfio_work_queue(&vfio_device_of(dev)->work, work);
+	service_queue_work_on(dev, 0, work);
+}
+
+static unsigned int service_work_thread(struct uiommufd_device *dev)
+{
+	const struct vfio_device *device = vfio_device_of(dev);
+	const struct device_work *work = vfio_work_current();
+
+	assert(work >= device->work && work < device->work + device->work_count);
+	return (unsigned int)(work - device->work);
 }
 
 /* The model holds the lock in between. */
@@ -143,4 +184,9 @@ const struct uiommufd_device_services vfio_services = {
 	.report = service_report,
 	.lock = service_lock,
 	.unlock = service_unlock,
+	.name = service_name,
+	.refuse = service_refuse,
+	.claims = service_claims,
+	.queue_work_on = service_queue_work_on,
+	.work_thread = service_work_thread,
 };

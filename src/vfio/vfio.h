@@ -39,6 +39,9 @@ struct device_spec {
 	unsigned int index;		    /* N of vfioN */
 	const struct option_value *options; /* checked against the model's; copied */
 	unsigned int option_count;
+	bool claimed; /* by another process: uiommufd_device_claims() */
+	char *why;    /* where a model says why it refuses; NULL: nowhere */
+	size_t why_size;
 };
 
 /*

@@ -78,16 +78,64 @@ static int copy_options(struct vfio_device *device, const struct device_spec *co
 	return 0;
 }
 
-static int init_model(struct vfio_device *device)
+/* ---- the device's threads ---- */
+
+static void init_work(struct vfio_device *device)
+{
+	device->work_count = device->model->work_threads ? device->model->work_threads : 1;
+	for (unsigned int i = 0; i < device->work_count; i++)
+		vfio_work_init(&device->work[i], &device->dev);
+}
+
+void vfio_device_hold_work(struct vfio_device *device)
+{
+	for (unsigned int i = 0; i < device->work_count; i++)
+		vfio_work_hold(&device->work[i]);
+	/* A function that ran while others were held already may have queued work for these. */
+	for (unsigned int i = 0; i < device->work_count; i++)
+		vfio_work_drop(&device->work[i]);
+}
+
+void vfio_device_release_work(struct vfio_device *device)
+{
+	for (unsigned int i = 0; i < device->work_count; i++)
+		vfio_work_release(&device->work[i]);
+}
+
+/* Ends the threads; held, because a function of one could start another again. */
+static void stop_work(struct vfio_device *device)
+{
+	vfio_device_hold_work(device);
+	for (unsigned int i = 0; i < device->work_count; i++)
+		vfio_work_stop(&device->work[i]);
+	vfio_device_release_work(device);
+}
+
+static void destroy_work(struct vfio_device *device)
+{
+	stop_work(device);
+	for (unsigned int i = 0; i < device->work_count; i++)
+		vfio_work_destroy(&device->work[i]);
+}
+
+/* ---- creation ---- */
+
+static int init_model(struct vfio_device *device, const struct device_spec *config)
 {
 	const struct uiommufd_model *model = device->model;
+	int rc;
 
 	if (model->state_size) {
 		device->model_state = alloc_zeroed(model->state_size);
 		if (!device->model_state)
 			return -ENOMEM;
 	}
-	return model->init ? model->init(&device->dev) : 0;
+	if (!model->init)
+		return 0;
+	device->spec = config;
+	rc = model->init(&device->dev);
+	device->spec = NULL;
+	return rc;
 }
 
 static void init_names(struct vfio_device *device, const struct device_spec *config)
@@ -191,12 +239,12 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 		goto out_endpoint;
 	lock_init(&device->bind_lock, LOCK_VFIO_BIND);
 	lock_init(&device->lock, LOCK_VFIO_DEVICE);
-	vfio_work_init(&device->work, &device->dev);
+	init_work(device);
 	vfio_ioeventfds_init(&device->ioeventfds, device);
 	rc = vfio_group_join(device);
 	if (rc)
 		goto out_locks;
-	rc = init_model(device);
+	rc = init_model(device, config);
 	if (rc)
 		goto out_model;
 
@@ -213,7 +261,7 @@ out_model:
 	vfio_group_leave(device);
 out_locks:
 	vfio_ioeventfds_destroy(&device->ioeventfds);
-	vfio_work_destroy(&device->work);
+	destroy_work(device);
 	lock_destroy(&device->lock);
 	lock_destroy(&device->bind_lock);
 	vfio_irqs_destroy(&device->irqs);
@@ -237,8 +285,8 @@ void vfio_device_destroy(struct vfio_device *device)
 	vfio_group_leave(device);
 	vfio_ioeventfds_destroy(&device->ioeventfds);
 
-	/* The thread first: nothing else calls the model any more. */
-	vfio_work_destroy(&device->work);
+	/* The threads first: nothing else calls the model any more. */
+	destroy_work(device);
 	if (device->model->fini)
 		device->model->fini(&device->dev);
 	alloc_free(device->model_state);
@@ -268,7 +316,6 @@ void vfio_device_apply_command(struct vfio_device *device)
 static void reset_model(struct vfio_device *device) REQUIRES(device->lock)
 {
 	lock_assert_held(&device->lock);
-	assert(device->work.held);
 	if (device->model->reset)
 		device->model->reset(&device->dev);
 	vfio_irqs_reset(&device->irqs);
@@ -290,7 +337,7 @@ static uint16_t open_command(const struct vfio_device *device)
 
 static void power_up(struct vfio_device *device, bool open)
 {
-	vfio_work_hold(&device->work);
+	vfio_device_hold_work(device);
 	lock_acquire(&device->lock);
 	init_config(device);
 	if (!atomic_load(&device->gone))
@@ -302,7 +349,7 @@ static void power_up(struct vfio_device *device, bool open)
 	vfio_device_apply_command(device);
 	reset_model(device);
 	lock_release(&device->lock);
-	vfio_work_release(&device->work);
+	vfio_device_release_work(device);
 }
 
 void vfio_device_enable(struct vfio_device *device)
@@ -320,7 +367,7 @@ void vfio_device_disable(struct vfio_device *device)
 	vfio_ioeventfds_stop(&device->ioeventfds);
 	/* Work whose DMA waits for a page: the program that closes the device may never answer. */
 	iommufd_device_refuse_pages(device->iommufd, true);
-	vfio_work_stop(&device->work);
+	stop_work(device);
 	vfio_irqs_disable(&device->irqs);
 	power_up(device, false);
 	atomic_store(&device->enabled, false);
@@ -333,7 +380,7 @@ void vfio_device_reset(struct vfio_device *device)
 	/* A device forgets its page requests when it is reset. */
 	if (device->iommufd)
 		iommufd_device_refuse_pages(device->iommufd, true);
-	vfio_work_hold(&device->work);
+	vfio_device_hold_work(device);
 	if (device->iommufd)
 		iommufd_device_refuse_pages(device->iommufd, false);
 	lock_acquire(&device->lock);
@@ -341,7 +388,7 @@ void vfio_device_reset(struct vfio_device *device)
 	vfio_device_apply_command(device);
 	reset_model(device);
 	lock_release(&device->lock);
-	vfio_work_release(&device->work);
+	vfio_device_release_work(device);
 }
 
 void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len)
@@ -409,7 +456,8 @@ static const size_t outer_locks[] = {
 };
 static const size_t inner_locks[] = {
 	offsetof(struct vfio_device, lock),
-	offsetof(struct vfio_device, work.lock),
+};
+static const size_t innermost_locks[] = {
 	offsetof(struct vfio_device, irqs.lock),
 };
 
@@ -438,6 +486,27 @@ static void release_of_all(const size_t *offsets, size_t count) NO_LOCK_ANALYSIS
 	}
 }
 
+/* These are a number for each device. */
+static void acquire_work_of_all(void) NO_LOCK_ANALYSIS
+{
+	struct vfio_device *device;
+
+	cds_list_for_each_entry (device, &registry, link) {
+		for (unsigned int i = 0; i < device->work_count; i++)
+			lock_acquire_nested(&device->work[i].lock);
+	}
+}
+
+static void release_work_of_all(void) NO_LOCK_ANALYSIS
+{
+	struct vfio_device *device;
+
+	cds_list_for_each_entry (device, &registry, link) {
+		for (unsigned int i = device->work_count; i-- > 0;)
+			lock_release(&device->work[i].lock);
+	}
+}
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 void vfio_fork_prepare(void) NO_LOCK_ANALYSIS
@@ -446,13 +515,19 @@ void vfio_fork_prepare(void) NO_LOCK_ANALYSIS
 
 	lock_acquire(&vfio_registry_lock);
 	acquire_of_all(outer_locks, COUNT(outer_locks));
-	cds_list_for_each_entry (device, &registry, link)
-		vfio_work_fork_prepare(&device->work);
+	cds_list_for_each_entry (device, &registry, link) {
+		for (unsigned int i = 0; i < device->work_count; i++)
+			vfio_work_fork_prepare(&device->work[i]);
+	}
 	acquire_of_all(inner_locks, COUNT(inner_locks));
+	acquire_work_of_all();
+	acquire_of_all(innermost_locks, COUNT(innermost_locks));
 }
 
 static void release_all(void) NO_LOCK_ANALYSIS
 {
+	release_of_all(innermost_locks, COUNT(innermost_locks));
+	release_work_of_all();
 	release_of_all(inner_locks, COUNT(inner_locks));
 	release_of_all(outer_locks, COUNT(outer_locks));
 	lock_release(&vfio_registry_lock);
@@ -462,8 +537,10 @@ void vfio_fork_parent(void) NO_LOCK_ANALYSIS
 {
 	struct vfio_device *device;
 
-	cds_list_for_each_entry (device, &registry, link)
-		vfio_work_fork_parent(&device->work);
+	cds_list_for_each_entry (device, &registry, link) {
+		for (unsigned int i = 0; i < device->work_count; i++)
+			vfio_work_fork_parent(&device->work[i]);
+	}
 	release_all();
 }
 
@@ -472,7 +549,8 @@ void vfio_fork_child(void) NO_LOCK_ANALYSIS
 	struct vfio_device *device;
 
 	cds_list_for_each_entry (device, &registry, link) {
-		vfio_work_fork_child(&device->work);
+		for (unsigned int i = 0; i < device->work_count; i++)
+			vfio_work_fork_child(&device->work[i]);
 		vfio_irqs_fork_child(&device->irqs);
 		vfio_ioeventfds_fork_child(&device->ioeventfds);
 	}

@@ -13,7 +13,7 @@
  * 	ioeventfds.lock		the device's ioeventfds
  * 	irqs.set_lock		changes of the device's interrupts
  * 	lock			the "device lock": config space, the model's registers
- * 	work.lock		the device's thread
+ * 	work.lock		a thread of the device; of several only for fork
  * 	irqs.lock		the state of interrupts
  *
  * Only the first five are held while the user API (iommufd/) is called, and none while DMA runs: a
@@ -49,6 +49,7 @@ struct vfio_device {
 	struct option_value *options; /* own copies */
 	unsigned int option_count;
 	void *model_state;
+	const struct device_spec *spec; /* while it is created; NULL afterwards */
 	struct pci_bdf bdf;
 	char name[16]; /* the BDF as text */
 	unsigned int index;
@@ -84,7 +85,8 @@ struct vfio_device {
 
 	struct device_irqs irqs;
 	struct ioeventfds ioeventfds;
-	struct device_work work;
+	struct device_work work[UIOMMUFD_MAX_WORK_THREADS];
+	unsigned int work_count;   /* of them, as many as the model has */
 	struct cds_list_head link; /* the registry */
 };
 
@@ -102,6 +104,20 @@ extern const struct uiommufd_device_services vfio_services;
 static inline struct vfio_device *vfio_device_of(struct uiommufd_device *dev)
 {
 	return caa_container_of(dev, struct vfio_device, dev);
+}
+
+/*
+ * No work function runs or begins from the one to the other; what was queued is forgotten. Context:
+ * may sleep, bind_lock held.
+ */
+void vfio_device_hold_work(struct vfio_device *device);
+void vfio_device_release_work(struct vfio_device *device);
+
+/* For what a fork has left in the queues (vfio_work_resume()). */
+static inline void vfio_device_resume_work(struct vfio_device *device)
+{
+	for (unsigned int i = 0; i < device->work_count; i++)
+		vfio_work_resume(&device->work[i]);
 }
 
 /*

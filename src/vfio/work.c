@@ -72,10 +72,19 @@ static void run_first(struct device_work *work) REQUIRES(work->lock)
 	pthread_cond_broadcast(&work->idle);
 }
 
+/* Set once, when the thread starts. */
+static __thread const struct device_work *current __attribute__((tls_model("initial-exec")));
+
+const struct device_work *vfio_work_current(void)
+{
+	return current;
+}
+
 static void *work_thread(void *arg)
 {
 	struct device_work *work = arg;
 
+	current = work;
 	park_set(&work->park);
 	/*
 	 * Registers the thread with RCU now, while it holds no lock: fork holds RCU's own lock
@@ -117,8 +126,9 @@ void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device
 	assert(work->count < DEVICE_MAX_WORK);
 	work->queue[work->count++] = fn;
 	pthread_cond_signal(&work->wake);
-	ensure_thread(work);
 out:
+	/* Also if it is queued already: there may have been no thread then. */
+	ensure_thread(work);
 	lock_release(&work->lock);
 }
 
@@ -140,6 +150,14 @@ void vfio_work_hold(struct device_work *work)
 	while (work->busy || work->held)
 		lock_wait(&work->lock, &work->idle);
 	work->held = true;
+	work->count = 0;
+	lock_release(&work->lock);
+}
+
+void vfio_work_drop(struct device_work *work)
+{
+	lock_acquire(&work->lock);
+	assert(work->held && !work->busy);
 	work->count = 0;
 	lock_release(&work->lock);
 }

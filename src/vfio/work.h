@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The device's thread: runs work functions, one at a time, in the order in which they were queued.
+ * A thread of a device: runs work functions, one at a time, in the order in which they were queued.
  * The first function starts the thread, so a program with an idle device has no additional thread;
+ * a device has as many as its model asks for, which know nothing of each other;
  * the thread ends when the device has no owner any more.
  *
  * Invariants:
@@ -54,6 +55,9 @@ struct device_work {
 void vfio_work_init(struct device_work *work, struct uiommufd_device *dev);
 void vfio_work_destroy(struct device_work *work);
 
+/* Whose function the calling thread runs; NULL: none. */
+const struct device_work *vfio_work_current(void);
+
 /* Queues @fn, to be called once. Context: takes only work.lock, so the device lock may be held. */
 void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
 
@@ -62,6 +66,10 @@ void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device
  * vfio_work_release(). Further holds wait.
  */
 void vfio_work_hold(struct device_work *work);
+
+/* Empties the queue of a held thread: of what other threads have queued since. */
+void vfio_work_drop(struct device_work *work);
+
 void vfio_work_release(struct device_work *work);
 
 /*

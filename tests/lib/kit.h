@@ -12,6 +12,7 @@
  * vfio_rig.h	one VFIO device, its context, and its descriptors
  * group_rig.h	two VFIO devices in a group
  * ioat_rig.h	the ioat device and its ring
+ * nvme_rig.h	an NVMe controller and its queues
  * mock_rig.h	a context with the test ABI
  * mem_caller.h	a caller whose limits a test chooses
  * sweep.h	ioctls with each failure in turn, compared by all that can be seen
@@ -44,6 +45,7 @@
 #include "ioat_rig.h"
 #include "mem_caller.h"
 #include "mock_rig.h"
+#include "nvme_rig.h"
 #include "page.h"
 #include "random.h"
 #include "require.h"

@@ -55,10 +55,16 @@ static struct uiommufd_file *rig_get_file(struct uiommufd_caller *caller, int fd
 void rig_open(struct vfio_rig *rig, const struct uiommufd_model *model,
 	      const struct option_value *option)
 {
+	rig_open_with(rig, model, option, option != NULL);
+}
+
+void rig_open_with(struct vfio_rig *rig, const struct uiommufd_model *model,
+		   const struct option_value *device_options, unsigned int count)
+{
 	struct device_spec config = {.model = model,
 				     .bdf = {.bus = 1},
-				     .options = option,
-				     .option_count = option != NULL};
+				     .options = device_options,
+				     .option_count = count};
 	const struct iommufd_options options = {0};
 	struct iommufd_ctx *ctx;
 

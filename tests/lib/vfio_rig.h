@@ -38,6 +38,10 @@ struct vfio_rig {
 void rig_open(struct vfio_rig *rig, const struct uiommufd_model *model,
 	      const struct option_value *option);
 
+/* The same with @count options. */
+void rig_open_with(struct vfio_rig *rig, const struct uiommufd_model *model,
+		   const struct option_value *options, unsigned int count);
+
 void rig_close(struct vfio_rig *rig);
 
 /* An ioctl of the device, and of the context: a result or a negative errno. */

@@ -4,9 +4,11 @@
  * back.
  */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -147,8 +149,8 @@ static void mistakes_are_explained(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_refused(f, "nvme", "no device model is called \"nvme\"; there are: edu, ioat");
-	assert_refused(f, "", "no device model is called \"\"; there are: edu, ioat");
+	assert_refused(f, "ahci", "no device model is called \"ahci\"; there are: edu, ioat, nvme");
+	assert_refused(f, "", "no device model is called \"\"; there are: edu, ioat, nvme");
 	assert_refused(f, "edu@1:0.0", "\"1:0.0\" is no PCI address: write 0000:01:00.0");
 	assert_refused(f, "edu@0000:01:20.0",
 		       "\"0000:01:20.0\" is no PCI address: write 0000:01:00.0");
@@ -158,6 +160,8 @@ static void mistakes_are_explained(void **state)
 		       "edu has no option \"speed\"; there are: iommu, group, index, dma_mask, "
 		       "delay_us");
 	assert_refused(f, "edu,fast", "\"fast\" is no option: write name=value");
+	assert_refused(f, "edu,dma_mask", "\"dma_mask\" is no option: write name=value");
+	assert_refused(f, "edu,group", "\"group\" is no option: write name=value");
 	assert_refused(f, "edu,group=1,group=2", "option group is given twice");
 	assert_refused(f, "edu,group=x", "group=x: not a number from 0 to 1048576");
 	assert_refused(f, "edu,index=4096", "index=4096: not a number from 0 to 4095");
@@ -169,6 +173,41 @@ static void mistakes_are_explained(void **state)
 	assert_int_equal(add(f, "edu"), 0);
 	assert_refused(f, "edu@0000:01:00.0", "two devices are at 0000:01:00.0");
 	assert_refused(f, "edu,index=0", "two devices have index=0");
+}
+
+static void a_flag_needs_no_value_and_a_path_becomes_absolute(void **state)
+{
+	struct fixture *f = *state;
+	char expected[PATH_MAX + 256], directory[PATH_MAX];
+	FILE *file = fopen("machine_test.disk", "we");
+
+	assert_non_null(file);
+	assert_int_equal(ftruncate(fileno(file), 1 << 20), 0);
+	fclose(file);
+	assert_int_equal(add(f, "nvme,readonly,file=machine_test.disk"), 0);
+	unlink("machine_test.disk");
+	assert_non_null(getcwd(directory, sizeof(directory)));
+	snprintf(expected, sizeof(expected),
+		 "iommu amd,name=amd0\n"
+		 "device nvme@0000:01:00.0,iommu=amd0,group=0,index=0,readonly=on,"
+		 "file=%s/machine_test.disk\n",
+		 directory);
+	assert_string_equal(formatted(f->machine), expected);
+}
+
+/* A model that knows better says what is wrong. */
+static void a_model_explains_what_it_refuses(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_refused(f, "nvme,size=5000", "size=5000 is no multiple of 4096");
+	assert_refused(f, "nvme,file=/nonexistent/disk",
+		       "file=/nonexistent/disk: No such file or directory");
+	assert_refused(f, "nvme,file=/", "file=/: Is a directory");
+	assert_refused(f, "nvme,file=/dev/null,readonly",
+		       "file=/dev/null: neither a file nor a block device");
+	assert_refused(f, "nvme,lba=1024",
+		       "lba=1024 is refused: it is bytes of a block, 512 or 4096; default 512");
 }
 
 static void iommus_are_named(void **state)
@@ -197,6 +236,8 @@ static void iommus_are_named(void **state)
 		f->error, "IOMMUs have no option \"size\"; there are: name, aperture, hole, iotlb");
 	assert_int_equal(add_iommu(f, "amd,iotlb=maybe"), -EINVAL);
 	assert_string_equal(f->error, "iotlb=maybe: write on or off");
+	assert_int_equal(add_iommu(f, "amd,name"), -EINVAL);
+	assert_string_equal(f->error, "\"name\" is no option: write name=value");
 	assert_int_equal(add_iommu(f, "amd@01:00.0"), -EINVAL);
 	assert_int_equal(add_iommu(f, "cray"), -EINVAL);
 	assert_non_null(strstr(f->error, "no kind of IOMMU is called \"cray\"; there are: "));
@@ -258,8 +299,8 @@ static void a_bad_line_is_named(void **state)
 	FILE *in = fmemopen(text, sizeof(text) - 1, "r");
 
 	assert_int_equal(machine_parse(f->machine, in, f->error, sizeof(f->error)), -EINVAL);
-	assert_string_equal(f->error,
-			    "line 3: no device model is called \"ede\"; there are: edu, ioat");
+	assert_string_equal(
+		f->error, "line 3: no device model is called \"ede\"; there are: edu, ioat, nvme");
 	fclose(in);
 	in = fmemopen(other, sizeof(other) - 1, "r");
 	assert_int_equal(machine_parse(f->machine, in, f->error, sizeof(f->error)), -EINVAL);
@@ -274,8 +315,8 @@ static void the_text_of_an_error_may_be_left_out(void **state)
 	struct fixture *f = *state;
 	char small[8];
 
-	assert_int_equal(machine_add_device(f->machine, "nvme", NULL, 0), -EINVAL);
-	assert_int_equal(machine_add_device(f->machine, "nvme", small, sizeof(small)), -EINVAL);
+	assert_int_equal(machine_add_device(f->machine, "ahci", NULL, 0), -EINVAL);
+	assert_int_equal(machine_add_device(f->machine, "ahci", small, sizeof(small)), -EINVAL);
 	assert_string_equal(small, "no devi");
 }
 
@@ -287,6 +328,8 @@ int main(void)
 		TEST(devices_follow_each_other),
 		TEST(defaults_keep_clear_of_the_system),
 		TEST(mistakes_are_explained),
+		TEST(a_flag_needs_no_value_and_a_path_becomes_absolute),
+		TEST(a_model_explains_what_it_refuses),
 		TEST(iommus_are_named),
 		TEST(devices_share_a_group_behind_one_iommu),
 		TEST(a_machine_survives_a_round_trip_through_text),

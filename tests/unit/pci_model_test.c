@@ -68,6 +68,7 @@ static const struct uiommufd_model good = {
 	MISTAKE(msix_bar, model->msix_bar = 6, "the MSI-X table is in BAR 6")                     \
 	MISTAKE(msix_ports, model->msix_bar = 1, "in BAR 1, which is no memory")                  \
 	MISTAKE(msix_end, model->msix_table = (1 << 20) - 64, "leave BAR 2")                      \
+	MISTAKE(threads, model->work_threads = 9, "9 work threads; at most 8")                    \
 	MISTAKE(flr, model->pcie = false, "needs .pcie")                                          \
 	MISTAKE(vpd_alone, model->vpd = NULL, "vital product data")                               \
 	MISTAKE(no_help, model->options = (const struct uiommufd_option[]){{.name = "x"}},        \

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/fail.h"
 #include "vfio/work.h"
 
 /* The work knows only its device: the counters are the test's. */
@@ -106,6 +107,19 @@ static void *open_gate_when_held(void *arg)
 	}
 	gate = true;
 	return NULL;
+}
+
+static void work_that_got_no_thread_gets_one_when_it_is_asked_for_again(void **state)
+{
+	(void)state;
+	fail_arm(1);
+	vfio_work_queue(&work, count);
+	assert_int_equal(fail_left(), 0);
+	assert_false(work.running);
+	vfio_work_queue(&work, count);
+	await(&runs, 1);
+	vfio_work_stop(&work);
+	assert_int_equal(runs, 1);
 }
 
 static void hold_waits_for_what_runs_and_drops_the_rest(void **state)
@@ -283,6 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(queued_work_runs_once_on_its_own_thread),
 		TEST(work_asked_for_before_it_began_runs_once),
+		TEST(work_that_got_no_thread_gets_one_when_it_is_asked_for_again),
 		TEST(hold_waits_for_what_runs_and_drops_the_rest),
 		TEST(work_stopped_can_start_again),
 		TEST(stop_ends_work_that_queues_itself),

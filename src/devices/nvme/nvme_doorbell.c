@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See nvme_doorbell.h.
+ *
+ * Shadows. The device reads the tail of a busy queue from memory, so the host need not write the
+ * doorbell. Before it stops looking it writes down the tail that it knows, and looks again: the
+ * host writes the tail, and then the doorbell if that is behind what is written down.
+ */
+#include "devices/nvme/nvme_doorbell.h"
+
+#include "devices/nvme/nvme.h"
+#include "devices/nvme/nvme_data.h"
+#include "devices/nvme/nvme_log.h"
+#include "devices/nvme/nvme_queue.h"
+#include "devices/nvme/nvme_state.h"
+
+/* Offset of a doorbell in BAR 0, and in the buffers of Doorbell Buffer Config. */
+static uint64_t doorbell_offset(const struct nvme *n, unsigned int queue, bool completion)
+{
+	return ((uint64_t)queue * 2 + completion) * (UINT64_C(4) << n->stride);
+}
+
+/* ---- doorbells; with the device lock ---- */
+
+static void set_tail(struct uiommufd_device *dev, unsigned int queue, uint32_t value)
+{
+	struct nvme *n = nvme_of(dev);
+	struct nvme_sq *sq = &n->sqs[queue];
+
+	if (value >= sq->size) {
+		uiommufd_device_report(dev,
+				       "nvme: tail %u of submission queue %u is ignored: the queue "
+				       "has %u entries",
+				       value, queue, sq->size);
+		nvme_event(dev, EVENT_ERROR, EVENT_INVALID_DOORBELL_VALUE, LOG_ERROR);
+		return;
+	}
+	sq->tail = value;
+}
+
+static void set_head(struct uiommufd_device *dev, unsigned int queue, uint32_t value)
+{
+	struct nvme *n = nvme_of(dev);
+	struct nvme_cq *cq = &n->cqs[queue];
+	const uint32_t head = atomic_load(&cq->head), tail = atomic_load(&cq->tail);
+
+	if (value >= cq->size ||
+	    nvme_cq_distance(cq, head, value) > nvme_cq_distance(cq, head, tail)) {
+		uiommufd_device_report(
+			dev, "nvme: head %u of completion queue %u is ignored: %s", value, queue,
+			value >= cq->size ? "the queue has fewer entries"
+					  : "completions up to there have not been posted");
+		nvme_event(dev, EVENT_ERROR, EVENT_INVALID_DOORBELL_VALUE, LOG_ERROR);
+		return;
+	}
+	atomic_store(&cq->head, value);
+	for (unsigned int i = 0; i <= n->queues; i++) {
+		struct nvme_sq *sq = &n->sqs[i];
+
+		if (sq->size && sq->cq == queue && sq->starved) {
+			sq->starved = false;
+			nvme_wake(dev, i);
+		}
+	}
+	if (n->line)
+		nvme_update_line(dev);
+}
+
+static void bad_doorbell(struct uiommufd_device *dev, uint64_t off)
+{
+	uiommufd_device_report(dev,
+			       "nvme: a write to the doorbell at 0x%llx is ignored: there is no "
+			       "such queue",
+			       (unsigned long long)(NVME_DOORBELLS + off));
+	nvme_event(dev, EVENT_ERROR, EVENT_INVALID_DOORBELL, LOG_ERROR);
+}
+
+void nvme_doorbell(struct uiommufd_device *dev, uint64_t off, uint32_t value)
+{
+	struct nvme *n = nvme_of(dev);
+	const uint64_t stride = UINT64_C(4) << n->stride;
+	const unsigned int queue = (unsigned int)(off / stride / 2);
+	const bool completion = off / stride % 2;
+
+	if (n->state != NVME_ON || atomic_load(&n->stopping)) {
+		uiommufd_device_report(dev,
+				       "nvme: a write to the doorbell at 0x%llx is ignored: "
+				       "the controller is not ready (CSTS 0x%x)",
+				       (unsigned long long)(NVME_DOORBELLS + off), n->csts);
+		return;
+	}
+	if (!queue && !n->latched && !nvme_latch_admin_queues(dev))
+		return;
+	if (off % stride || queue > n->queues ||
+	    !(completion ? n->cqs[queue].size : n->sqs[queue].size)) {
+		bad_doorbell(dev, off);
+	} else if (completion) {
+		set_head(dev, queue, value);
+	} else {
+		set_tail(dev, queue, value);
+		nvme_wake(dev, queue);
+	}
+}
+
+/* ---- shadow doorbells, of IO queues ---- */
+
+static uint64_t shadow_of(const struct nvme *n, uint64_t buffer, unsigned int queue,
+			  bool completion)
+{
+	return queue && buffer ? buffer + doorbell_offset(n, queue, completion) : 0;
+}
+
+bool nvme_follow_tail(struct uiommufd_device *dev, unsigned int queue)
+{
+	struct nvme *n = nvme_of(dev);
+	uint64_t shadow;
+	uint32_t tail;
+
+	uiommufd_device_lock(dev);
+	shadow = shadow_of(n, n->shadow_doorbells, queue, false);
+	uiommufd_device_unlock(dev);
+	if (!shadow || nvme_dma_read(dev, shadow, &tail, sizeof(tail)))
+		return false;
+	/* The entries up to that tail are read after it. */
+	atomic_thread_fence(memory_order_acquire);
+	uiommufd_device_lock(dev);
+	if (n->sqs[queue].size && n->sqs[queue].tail != tail)
+		set_tail(dev, queue, tail);
+	uiommufd_device_unlock(dev);
+	return true;
+}
+
+void nvme_follow_head(struct uiommufd_device *dev, unsigned int queue)
+{
+	struct nvme *n = nvme_of(dev);
+	unsigned int cq;
+	uint64_t shadow;
+	uint32_t head;
+
+	uiommufd_device_lock(dev);
+	cq = n->sqs[queue].cq;
+	shadow = shadow_of(n, n->shadow_doorbells, cq, true);
+	uiommufd_device_unlock(dev);
+	if (!shadow || nvme_dma_read(dev, shadow, &head, sizeof(head)))
+		return;
+	uiommufd_device_lock(dev);
+	if (n->cqs[cq].size && atomic_load(&n->cqs[cq].head) != head)
+		set_head(dev, cq, head);
+	uiommufd_device_unlock(dev);
+}
+
+void nvme_ask_for_doorbells(struct uiommufd_device *dev, unsigned int queue)
+{
+	struct nvme *n = nvme_of(dev);
+	uint64_t tail_at, head_at;
+	uint32_t tail, head;
+
+	uiommufd_device_lock(dev);
+	tail_at = shadow_of(n, n->event_indexes, queue, false);
+	head_at = shadow_of(n, n->event_indexes, n->sqs[queue].cq, true);
+	tail = n->sqs[queue].tail;
+	head = atomic_load(&n->cqs[n->sqs[queue].cq].head);
+	if (nvme_cq_space(&n->cqs[n->sqs[queue].cq]) && !n->line)
+		head_at = 0; /* the head is of no interest */
+	uiommufd_device_unlock(dev);
+	if (tail_at)
+		(void)nvme_dma_write(dev, tail_at, &tail, sizeof(tail));
+	if (head_at)
+		(void)nvme_dma_write(dev, head_at, &head, sizeof(head));
+	atomic_thread_fence(memory_order_seq_cst);
+}
