@@ -40,11 +40,7 @@ struct signals {
 
 /* ---- the command line ---- */
 
-/*
- * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last
- * word. NULL: it is another option. *@missing: it has no value.
- */
-static const char *option_value(char ***args, const char *name, bool *missing)
+const char *cmd_option_value(char ***args, const char *name, bool *missing)
 {
 	const char *arg = **args;
 	size_t len = strlen(name);
@@ -92,11 +88,11 @@ static int take_option(struct machine *machine, char ***args)
 		machine_set_iommufd(machine, false);
 		return CMD_OK;
 	}
-	if ((value = option_value(args, "--container", &missing)) && !missing)
+	if ((value = cmd_option_value(args, "--container", &missing)) && !missing)
 		return take_container(machine, value);
-	if (!value && (value = option_value(args, "--iommu", &missing)) && !missing)
+	if (!value && (value = cmd_option_value(args, "--iommu", &missing)) && !missing)
 		rc = machine_add_iommu(machine, value, error, sizeof(error));
-	else if (!value && (value = option_value(args, "--device", &missing)) && !missing)
+	else if (!value && (value = cmd_option_value(args, "--device", &missing)) && !missing)
 		rc = machine_add_device(machine, value, error, sizeof(error));
 	else if (!value)
 		return unknown_option(option);
