@@ -20,6 +20,7 @@ int cmd_list(char **args);
 int cmd_show(char **args);
 int cmd_lookup(char **args);
 int cmd_dump(char **args);
+int cmd_serve(char **args);
 
 /*
  * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last

@@ -14,6 +14,7 @@ static const struct {
 	     "       uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
 	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
 	     "       uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
+	     "       uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
 	     "\n"
 	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
 	     "and their part of /sys, without privilege or hardware.\n"
@@ -24,6 +25,7 @@ static const struct {
 	     "           devices, page tables; as text, JSON or a picture\n"
 	     "  lookup   how one IOVA of such a program is translated, level by level\n"
 	     "  dump     all entries of its page tables\n"
+	     "  serve    a device for QEMU and other clients of vfio-user\n"
 	     "\n"
 	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
 	{"run",
@@ -75,6 +77,20 @@ static const struct {
 	 "Prints every present entry of a page table, or of all of an IOAS: its index and level,\n"
 	 "IOVA and value, and where it leads. Leaves that go on where the one before ends are\n"
 	 "one line. The arguments are those of lookup.\n"},
+	{"serve",
+	 "Usage: uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
+	 "\n"
+	 "Serves an emulated device behind an emulated IOMMU to one client of vfio-user at a\n"
+	 "time, until SIGTERM, SIGINT or SIGHUP. MODEL and its options are those of\n"
+	 "`uiommufd run --device`.\n"
+	 "\n"
+	 "  --socket PATH                  where clients connect\n"
+	 "  --iommu KIND[,OPTION=VALUE]... the IOMMU (default: \"amd\")\n"
+	 "  --timeout SECONDS              how long a client may take to answer DMA, or be in\n"
+	 "                                 the middle of a message (default: 30; 0: for ever)\n"
+	 "\n"
+	 "The exit status is 0 after one of those signals; 2: wrong usage, 125: the socket\n"
+	 "cannot be made, or the system fails.\n"},
 };
 
 static const char *find(const char *command)
