@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `uiommufd serve`: a device of the machine at a socket, for a client of vfio-user such as QEMU. The
- * device is behind an emulated IOMMU, so its DMA is checked and reported as under `uiommufd run`.
+ * `uiommufd serve`: a device of the machine at a socket, for a client of vfio-user such as QEMU.
+ * The device is behind an emulated IOMMU, so its DMA is checked and reported as under
+ * `uiommufd run`.
  */
 #include <dlfcn.h>
 #include <errno.h>

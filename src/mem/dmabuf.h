@@ -31,8 +31,8 @@ int dmabuf_create(uint64_t len, struct dmabuf **out);
 struct dmabuf_registers {
 	const struct file_trap_ops *ops;
 	/*
-	 * Moves @len bytes (at most DMABUF_MOVE) at once between @buf, which is in this process, and
-	 * what is at @offset; @write: from @buf. 0 or -EFAULT. It may wait.
+	 * Moves @len bytes (at most DMABUF_MOVE) at once between @buf, which is in this process,
+	 * and what is at @offset; @write: from @buf. 0 or -EFAULT. It may wait.
 	 */
 	int (*move)(void *cookie, uint64_t offset, void *buf, uint64_t len, bool write);
 	void *cookie; /* outlives the dma-buf */

@@ -5,7 +5,7 @@
  *
  * A message is a header and a payload, with descriptors beside it. Each side sends commands; the
  * other side answers each with a reply of the same ID, unless the command wants none. What is asked
- * about the device has the layout of VFIO's structures (<uiommufd/vfio.h>): struct vfio_region_info,
+ * about the device has the layout of VFIO's structures (<uiommufd/vfio.h>): vfio_region_info,
  * vfio_irq_info, vfio_irq_set, and the first 16 bytes of vfio_device_info.
  */
 #ifndef VFIO_USER_PROTOCOL_H

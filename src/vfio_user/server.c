@@ -161,14 +161,22 @@ static int make_address(struct sockaddr_un *address, const char *path)
 	return 0;
 }
 
+/* The file at @path itself, if it is a link. 0 or a negative errno. */
+static int look_at(const char *path, struct stat *st)
+{
+	return (int)sys_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)st, AT_SYMLINK_NOFOLLOW, 0,
+			     0);
+}
+
 /* Whether what is at @address may be replaced, or nothing is there. */
 static int check_place(const struct sockaddr_un *address)
 {
 	struct stat st;
-	int fd, rc;
+	int rc = look_at(address->sun_path, &st);
+	int fd;
 
-	if (lstat(address->sun_path, &st))
-		return errno == ENOENT ? 0 : -errno;
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
 	rc = make_socket(&fd);
@@ -204,9 +212,7 @@ static int bind_and_rename(struct vu_listener *listener, const struct sockaddr_u
 	remove_node(own.sun_path);
 	if (bind(listener->fd, (const struct sockaddr *)&own, sizeof(own)))
 		return -errno;
-	rc = 0;
-	if (listen(listener->fd, BACKLOG) || lstat(own.sun_path, &st))
-		rc = -errno;
+	rc = listen(listener->fd, BACKLOG) ? -errno : look_at(own.sun_path, &st);
 	if (!rc)
 		rc = (int)sys_call(SYS_renameat2, AT_FDCWD, (long)own.sun_path, AT_FDCWD,
 				   (long)address->sun_path, 0, 0);
@@ -243,7 +249,8 @@ void vu_listener_close(struct vu_listener *listener)
 {
 	struct stat st;
 
-	if (!lstat(listener->path, &st) && st.st_dev == listener->dev && st.st_ino == listener->ino)
+	if (!look_at(listener->path, &st) && st.st_dev == listener->dev &&
+	    st.st_ino == listener->ino)
 		remove_node(listener->path);
 	(void)sys_close(listener->fd);
 }

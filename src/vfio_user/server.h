@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vfio-user server: one device, for one client at a time. Others wait in connect(), and come next.
- * A client that has left leaves the device as a program does that closes it.
+ * A vfio-user server: one device, for one client at a time. Others wait in connect(), and come
+ * next. A client that has left leaves the device as a program does that closes it.
  *
  * One thread receives, another one handles (request_queue.h); the device has its own.
  */
