@@ -57,6 +57,7 @@ void vu_channel_init(struct vu_channel *channel, int fd, int timeout_ms)
 {
 	channel->fd = fd;
 	channel->timeout_ms = timeout_ms;
+	atomic_init(&channel->shut, false);
 	lock_init(&channel->send_lock, LOCK_VFIO_USER);
 }
 
@@ -68,6 +69,7 @@ void vu_channel_destroy(struct vu_channel *channel)
 
 void vu_channel_shut(struct vu_channel *channel)
 {
+	atomic_store(&channel->shut, true);
 	(void)shutdown(channel->fd, SHUT_RDWR);
 }
 

@@ -11,6 +11,7 @@
 #ifndef VFIO_USER_CHANNEL_H
 #define VFIO_USER_CHANNEL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,7 +45,8 @@ struct vu_part {
 
 struct vu_channel {
 	int fd;
-	int timeout_ms; /* -1: none */
+	int timeout_ms;	   /* -1: none */
+	_Atomic bool shut; /* by us */
 	struct lock send_lock;
 };
 

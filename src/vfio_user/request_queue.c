@@ -11,7 +11,13 @@
 enum {
 	MAX_COUNT = 256,
 	MAX_BYTES = 4 << 20,
+	FD_BYTES = 16384, /* what a descriptor counts as: a process has few of them */
 };
+
+static size_t cost(const struct vu_message *message)
+{
+	return message->len + (size_t)message->fd_count * FD_BYTES;
+}
 
 int request_queue_init(struct request_queue *queue)
 {
@@ -47,7 +53,7 @@ static bool try_add(struct request_queue *queue, struct vu_message *message, boo
 	if (!queue->closed && queue->count < MAX_COUNT && queue->bytes < MAX_BYTES) {
 		cds_list_add_tail(&message->link, &queue->requests);
 		queue->count++;
-		queue->bytes += message->len;
+		queue->bytes += cost(message);
 		(void)pthread_cond_signal(&queue->added);
 		added = true;
 	}
@@ -93,7 +99,7 @@ struct vu_message *request_queue_take(struct request_queue *queue)
 		message = cds_list_first_entry(&queue->requests, struct vu_message, link);
 		cds_list_del(&message->link);
 		queue->count--;
-		queue->bytes -= message->len;
+		queue->bytes -= cost(message);
 	}
 	lock_release(&queue->lock);
 	announce(queue);

@@ -100,7 +100,9 @@ static void receive_requests(struct connection *connection, int stop)
 	for (;;) {
 		rc = vu_channel_receive(&connection->channel, stop, &message);
 		if (rc) {
-			log_end(rc);
+			/* Whoever has shut it has said why. */
+			if (!atomic_load(&connection->channel.shut))
+				log_end(rc);
 			return;
 		}
 		if (take_message(connection, message, stop))

@@ -7,8 +7,8 @@
  * at the end no descriptor is left. The device and the client's answers have threads of their own,
  * so an input does not run the same way each time.
  *
- * Input: a byte of options (bit 0: agree on a version first; bits 1-2: the model), then messages; an
- * input that ends early reads as zeros. A message is a command, a byte of how, a length, and the
+ * Input: a byte of options (bit 0: agree on a version first; bits 1-2: the model), then messages;
+ * an input that ends early reads as zeros. A message is a command, a byte of how, a length, and the
  * payload, whose fields are made plausible where how says so.
  */
 #include <assert.h>
