@@ -5,7 +5,8 @@
 It speaks to the server as QEMU does: it asks what the device is, gives it memory (by descriptor, and without one, where
 it answers DMA_READ and DMA_WRITE itself), interrupts by eventfds, and drives its registers. Then it is a bad client.
 
-Usage: vfio_user.py UIOMMUFD
+Usage: vfio_user.py UIOMMUFD COUNTER
+COUNTER: the shared object of examples/models/counter.c.
 Exit: 0 passed, 1 failed.
 """
 import array
@@ -489,6 +490,14 @@ def ends_while_dma_waits(uiommufd, directory):
     server.end()
 
 
+def models_from_shared_objects(uiommufd, directory, path):
+    server = Server(uiommufd, directory, path, "--iommu", "intel,name=one")
+    client = Client(server.path)
+    check([client.get(0) for _ in range(3)] == [0, 1, 2], "the counter counts")
+    client.close()
+    check(not server.end(), "a good client is reported")
+
+
 def paths(uiommufd, directory):
     server = Server(uiommufd, directory, "edu")
     command = [uiommufd, "serve", "edu", "--socket"]
@@ -548,6 +557,7 @@ def main():
         for text in ("left in the middle of a message", "shorter than its header", "too long", "unknown type",
                      "nothing waits for", "malformed"):
             check(any(text in line for line in lines), f"no line says \"{text}\":\n" + "\n".join(lines))
+        models_from_shared_objects(uiommufd, directory, os.path.abspath(sys.argv[2]))
         for test in (slow_clients_are_left, ends_while_dma_waits, paths):
             test(uiommufd, directory)
     print("passed")
