@@ -12,12 +12,20 @@
 #include <assert.h>
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/fail.h"
+#include "base/sys.h"
 
 /* Polls before a waiter yields the processor: somewhat longer than copying a page takes. */
 #define POLLS_BEFORE_YIELD 256
+
+/*
+ * Polls before it sleeps between two of them: longer than any copy. What it waits for then waits
+ * itself, for another process.
+ */
+#define POLLS_BEFORE_SLEEP 65536
 
 __thread struct gate_slot *gate_self __attribute__((tls_model("initial-exec")));
 
@@ -106,6 +114,12 @@ int gate_register(void)
 
 static void relax(unsigned int polls)
 {
+	static const struct timespec pause = {.tv_nsec = 100000};
+
+	if (polls >= POLLS_BEFORE_SLEEP) {
+		(void)sys_call(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+		return;
+	}
 	if (polls >= POLLS_BEFORE_YIELD) {
 		sched_yield();
 		return;
@@ -133,7 +147,7 @@ static void wait_for_slot(struct gate_slot *slot, const void *key)
 	for (unsigned int polls = 0;
 	     atomic_load_explicit(&slot->key, memory_order_acquire) == key &&
 	     atomic_load_explicit(&slot->entries, memory_order_acquire) == entry;
-	     polls++)
+	     polls += polls < POLLS_BEFORE_SLEEP)
 		relax(polls);
 }
 

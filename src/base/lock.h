@@ -71,6 +71,7 @@ enum lock_rank {
 	LOCK_VFIO_DEVICE, /* of a VFIO device: config space and registers */
 	LOCK_WORK,	  /* of a VFIO device: its thread */
 	LOCK_IRQ,	  /* of a VFIO device: raising */
+	LOCK_VFIO_USER,	  /* of a vfio-user connection: sending, replies, requests that wait */
 	LOCK_MAPPING,	  /* preload: mapped files; held by a fork, after all others */
 	LOCK_POOL,	  /* a part of a pool */
 	LOCK_CHUNKS,	  /* address space of the engine's memory */

@@ -22,6 +22,13 @@ int cmd_lookup(char **args);
 int cmd_dump(char **args);
 int cmd_plug(char **args);
 int cmd_unplug(char **args);
+int cmd_serve(char **args);
+
+/*
+ * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last
+ * word. NULL: it is another option. *@missing: it has no value.
+ */
+const char *cmd_option_value(char ***args, const char *name, bool *missing);
 
 /* Prints one line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

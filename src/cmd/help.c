@@ -16,6 +16,7 @@ static const struct {
 	     "       uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
 	     "       uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
 	     "       uiommufd unplug [PID] BDF\n"
+	     "       uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
 	     "\n"
 	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
 	     "and their part of /sys, without privilege or hardware.\n"
@@ -28,6 +29,7 @@ static const struct {
 	     "  dump     all entries of its page tables\n"
 	     "  plug     add a device to the machine of a program that runs\n"
 	     "  unplug   pull a device out of it, without asking the program\n"
+	     "  serve    a device for QEMU and other clients of vfio-user\n"
 	     "\n"
 	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
 	{"run",
@@ -106,6 +108,20 @@ static const struct {
 	 "the device first, write to its file \"remove\" in sysfs, in the program's place.)\n"
 	 "\n"
 	 "  PID  the program, or a parent of it such as the run (default: the only one)\n"},
+	{"serve",
+	 "Usage: uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
+	 "\n"
+	 "Serves an emulated device behind an emulated IOMMU to one client of vfio-user at a\n"
+	 "time, until SIGTERM, SIGINT or SIGHUP. MODEL and its options are those of\n"
+	 "`uiommufd run --device`.\n"
+	 "\n"
+	 "  --socket PATH                  where clients connect\n"
+	 "  --iommu KIND[,OPTION=VALUE]... the IOMMU (default: \"amd\")\n"
+	 "  --timeout SECONDS              how long a client may take to answer DMA, or be in\n"
+	 "                                 the middle of a message (default: 30; 0: for ever)\n"
+	 "\n"
+	 "The exit status is 0 after one of those signals; 2: wrong usage, 125: the socket\n"
+	 "cannot be made, or the system fails.\n"},
 };
 
 static const char *find(const char *command)

@@ -7,7 +7,7 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 
-#define COMMANDS "run, list, show, lookup, dump, plug, unplug, --help, --version"
+#define COMMANDS "run, list, show, lookup, dump, plug, unplug, serve, --help, --version"
 
 /* Subcommands that print to standard output. */
 static const struct {
@@ -49,6 +49,8 @@ int main(int argc, char **argv)
 		return finish_output();
 	if (strcmp(what, "run") == 0)
 		return cmd_run(argv + 2);
+	if (strcmp(what, "serve") == 0)
+		return cmd_serve(argv + 2);
 	for (size_t i = 0; i < sizeof(printers) / sizeof(printers[0]); i++) {
 		int status;
 

@@ -51,11 +51,7 @@ struct options {
 	uint64_t memlock;
 };
 
-/*
- * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last
- * word. NULL: it is another option. *@missing: it has no value.
- */
-static const char *option_value(char ***args, const char *name, bool *missing)
+const char *cmd_option_value(char ***args, const char *name, bool *missing)
 {
 	const char *arg = **args;
 	size_t len = strlen(name);
@@ -115,13 +111,13 @@ static int take_option(struct options *options, char ***args)
 		machine_set_iommufd(machine, false);
 		return CMD_OK;
 	}
-	if ((value = option_value(args, "--container", &missing)) && !missing)
+	if ((value = cmd_option_value(args, "--container", &missing)) && !missing)
 		return take_container(machine, value);
-	if (!value && (value = option_value(args, "--memlock", &missing)) && !missing)
+	if (!value && (value = cmd_option_value(args, "--memlock", &missing)) && !missing)
 		return take_memlock(options, value);
-	if (!value && (value = option_value(args, "--iommu", &missing)) && !missing)
+	if (!value && (value = cmd_option_value(args, "--iommu", &missing)) && !missing)
 		rc = machine_add_iommu(machine, value, error, sizeof(error));
-	else if (!value && (value = option_value(args, "--device", &missing)) && !missing)
+	else if (!value && (value = cmd_option_value(args, "--device", &missing)) && !missing)
 		rc = machine_add_device(machine, value, error, sizeof(error));
 	else if (!value)
 		return unknown_option(option);

@@ -6,6 +6,7 @@
 #include "mem/dmabuf.h"
 
 #include <errno.h>
+#include <string.h>
 #include <urcu/list.h>
 
 #include "base/alloc.h"
@@ -23,7 +24,7 @@ struct dmabuf {
 	struct lock lock; /* guards what follows; @generation is read without it */
 	bool revoked;
 	_Atomic uint64_t generation;	   /* changes of @revoked that were asked for */
-	struct dmabuf_registers registers; /* ops is NULL: it has memory */
+	struct dmabuf_registers registers; /* all 0: it has memory */
 	struct cds_list_head link;	   /* of those without memory */
 };
 
@@ -43,16 +44,23 @@ static struct dmabuf *dmabuf_of(struct uiommufd_file *file)
 	return (struct dmabuf *)file;
 }
 
+static bool has_memory(const struct dmabuf *dmabuf)
+{
+	return !dmabuf->registers.ops && !dmabuf->registers.move;
+}
+
 static void dmabuf_release(struct uiommufd_file *file)
 {
 	struct dmabuf *dmabuf = dmabuf_of(file);
 
-	if (dmabuf->registers.ops) {
+	if (has_memory(dmabuf)) {
+		(void)sys_munmap(dmabuf->memory, dmabuf->len);
+	} else {
 		lock_acquire(&registry_lock);
 		cds_list_del(&dmabuf->link);
 		lock_release(&registry_lock);
+		(void)sys_munmap((char *)dmabuf->memory - PAGE_SIZE, dmabuf->len + 2 * PAGE_SIZE);
 	}
-	(void)sys_munmap(dmabuf->memory, dmabuf->len);
 	lock_destroy(&dmabuf->lock);
 	alloc_free(dmabuf);
 }
@@ -62,18 +70,32 @@ static const struct file_ops dmabuf_file_ops = {
 	.release = dmabuf_release,
 };
 
-static int reserve(uint64_t len, void **out)
+static uint64_t alignment(uint64_t len)
 {
-	const uint64_t align = UINT64_C(2) << log2_floor(max_u64(len, 2) - 1);
+	return max_u64(UINT64_C(2) << log2_floor(max_u64(len, 2) - 1), PAGE_SIZE);
+}
 
-	return sys_reserve(len, max_u64(align, PAGE_SIZE), 0, out);
+/* With a page on either side, which keeps other mappings away. */
+static int reserve_apart(uint64_t len, void **out)
+{
+	const uint64_t align = alignment(len);
+	uint64_t all;
+	void *addr;
+	int rc;
+
+	if (check_add(len, 2 * PAGE_SIZE, &all))
+		return -ENOMEM;
+	rc = sys_reserve(all, align, align - PAGE_SIZE, &addr);
+	if (!rc)
+		*out = (char *)addr + PAGE_SIZE;
+	return rc;
 }
 
 /* Shared memory, so that the child of a fork sees the same. */
 static int map_memory(uint64_t len, void **out)
 {
 	void *addr;
-	int rc = reserve(len, &addr);
+	int rc = sys_reserve(len, alignment(len), 0, &addr);
 
 	if (rc)
 		return rc;
@@ -113,7 +135,7 @@ int dmabuf_create(uint64_t len, struct dmabuf **out)
 int dmabuf_create_registers(uint64_t len, const struct dmabuf_registers *registers,
 			    struct dmabuf **out)
 {
-	int rc = create(len, reserve, out);
+	int rc = create(len, reserve_apart, out);
 
 	if (rc)
 		return rc;
@@ -181,50 +203,73 @@ static bool find_registers(const void *addr, struct window *window)
 }
 
 /*
- * Moves @size bytes (1, 2, 4, 8) at @done from the one end to the other, each of which may be NULL.
+ * Moves @size bytes at @done between @buf and @window, or, without one, @addr. Registers take 1, 2,
+ * 4 or 8 bytes. 0 or not.
  */
-static int move_one(const struct window *to, const struct window *from, uint64_t done,
-		    unsigned int size, void *dst, const void *src)
+static int fetch(const struct window *window, const char *addr, uint64_t done, void *buf,
+		 uint64_t size)
 {
-	uint64_t value = 0;
-	int rc = 0;
+	const struct dmabuf_registers *at;
 
-	if (from)
-		rc = from->registers.ops->read(from->registers.cookie,
-					       from->registers.offset + done, size, &value);
-	else
-		rc = guard_copy(&value, (const char *)src + done, size);
-	if (rc)
-		return -EFAULT;
-	if (to)
-		rc = to->registers.ops->write(to->registers.cookie, to->registers.offset + done,
-					      size, value);
-	else
-		rc = guard_copy((char *)dst + done, &value, size);
-	return rc ? -EFAULT : 0;
+	if (!window)
+		return guard_copy(buf, addr + done, size);
+	at = &window->registers;
+	if (at->move)
+		return at->move(at->cookie, at->offset + done, buf, size, false);
+	memset(buf, 0, sizeof(uint64_t));
+	return at->ops->read(at->cookie, at->offset + done, (unsigned int)size, buf);
+}
+
+static int store(const struct window *window, char *addr, uint64_t done, void *buf, uint64_t size)
+{
+	const struct dmabuf_registers *at;
+	uint64_t value = 0;
+
+	if (!window)
+		return guard_copy(addr + done, buf, size);
+	at = &window->registers;
+	if (at->move)
+		return at->move(at->cookie, at->offset + done, buf, size, true);
+	memcpy(&value, buf, size);
+	return at->ops->write(at->cookie, at->offset + done, (unsigned int)size, value);
+}
+
+static bool takes_accesses(const struct window *window)
+{
+	return window && !window->registers.move;
+}
+
+/* How many of the @left bytes at @done can be moved at once. */
+static uint64_t step(const struct window *to, const struct window *from, uint64_t done,
+		     uint64_t left)
+{
+	uint64_t at = 0, size = 8;
+
+	if (takes_accesses(to))
+		at |= to->registers.offset + done;
+	if (takes_accesses(from))
+		at |= from->registers.offset + done;
+	if (!takes_accesses(to) && !takes_accesses(from))
+		return min_u64(left, DMABUF_MOVE);
+	while (size > left || !is_aligned(at, size))
+		size /= 2;
+	return size;
 }
 
 int dmabuf_copy_registers(void *dst, const void *src, uint64_t len)
 {
-	struct window to, from;
-	const bool to_registers = find_registers(dst, &to);
-	const bool from_registers = find_registers(src, &from);
-	unsigned int size;
+	struct window dst_window, src_window, *to, *from;
+	char buf[DMABUF_MOVE] __attribute__((aligned(8)));
+	uint64_t size;
 
-	if ((!to_registers && !from_registers) || (to_registers && to.left < len) ||
-	    (from_registers && from.left < len))
+	to = find_registers(dst, &dst_window) ? &dst_window : NULL;
+	from = find_registers(src, &src_window) ? &src_window : NULL;
+	if ((!to && !from) || (to && to->left < len) || (from && from->left < len))
 		return -EFAULT;
 	for (uint64_t done = 0; done < len; done += size) {
-		const uint64_t at = (to_registers ? to.registers.offset + done : 0) |
-				    (from_registers ? from.registers.offset + done : 0);
-		int rc;
-
-		for (size = 8; size > len - done || !is_aligned(at, size);)
-			size /= 2;
-		rc = move_one(to_registers ? &to : NULL, from_registers ? &from : NULL, done, size,
-			      dst, src);
-		if (rc)
-			return rc;
+		size = step(to, from, done, len - done);
+		if (fetch(from, src, done, buf, size) || store(to, dst, done, buf, size))
+			return -EFAULT;
 	}
 	return 0;
 }

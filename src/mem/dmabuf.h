@@ -24,16 +24,28 @@ struct uiommufd_file;
  */
 int dmabuf_create(uint64_t len, struct dmabuf **out);
 
-/* The registers of a device: @ops of @cookie from @offset on answer accesses to them (file.h). */
+/*
+ * What is in the place of memory, from @offset on: the registers of a device, where @ops answers
+ * accesses (file.h), or, if @ops is NULL, the memory of another process.
+ */
 struct dmabuf_registers {
 	const struct file_trap_ops *ops;
+	/*
+	 * Moves @len bytes (at most DMABUF_MOVE) at once between @buf, which is in this process,
+	 * and what is at @offset; @write: from @buf. 0 or -EFAULT. It may wait.
+	 */
+	int (*move)(void *cookie, uint64_t offset, void *buf, uint64_t len, bool write);
 	void *cookie; /* outlives the dma-buf */
 	uint64_t offset;
 };
 
+enum {
+	DMABUF_MOVE = 16384
+};
+
 /*
  * A dma-buf without memory: @len bytes (whole pages, not 0) of @registers, which only DMA reaches.
- * 0 or -ENOMEM.
+ * Its addresses touch those of no other mapping, so that no extent goes on beyond it. 0 or -ENOMEM.
  */
 int dmabuf_create_registers(uint64_t len, const struct dmabuf_registers *registers,
 			    struct dmabuf **out);

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Writes the binary seeds of the fuzz targets: whole sessions that succeed, to start from.
 
-make_corpus.py DIRECTORY writes DIRECTORY/TARGET/*, for displace, insn, ioctl and vfio; those of others are text. An input of the former is one byte of
+make_corpus.py DIRECTORY writes DIRECTORY/TARGET/*, for displace, insn, ioctl, vfio and vfio_user; those of others are text. An input of the former is one byte of
 options (bits 0-2 flags of uiommufd_open, 3-7 the first kind of IOMMU) and then steps, one of the latter just
 steps, as step() in each target reads them.
 """
 
+import struct
 import sys
 from pathlib import Path
 
@@ -385,6 +386,66 @@ VFIO_SESSIONS = {
 }
 
 
+# ---- vfio-user, as vfio_user_fuzz.c reads it: exact payloads ----
+
+EVENT, MEMORY = 0, 2  # what descriptors are
+
+
+def message(command, form, *values, fds=0, kind=EVENT):
+    payload = struct.pack("<" + form, *values)
+    return bytes([1, command, fds << 3, len(payload)]) + (bytes([kind]) if fds else b"") + payload
+
+
+def answer(how):
+    return bytes([0, how])
+
+
+def region_write(region, offset, form, value):
+    return message(10, "QII" + form, offset, region, struct.calcsize("<" + form), value)
+
+
+def region_read(region, offset, count):
+    return message(9, "QII", offset, region, count)
+
+
+def edu_user_dma(source, target, count, command):
+    return b"".join([
+        region_write(7, 4, "H", 6), region_write(0, 0x80, "Q", source), region_write(0, 0x88, "Q", target),
+        region_write(0, 0x90, "Q", count), region_write(0, 0x98, "I", command), region_read(0, 0x98, 4),
+    ])
+
+
+CAPABILITIES = b'{"capabilities":{"max_msg_fds":8,"max_data_xfer_size":4096,"twin_socket":[true,null,-1.5]}}\0'
+VFIO_USER_SESSIONS = {
+    "version": [0, message(1, "HH%ds" % len(CAPABILITIES), 0, 1, CAPABILITIES), region_read(7, 0, 64)],
+    "describe": [
+        1, message(4, "IIII", 16, 0, 0, 0), *(message(5, "IIIIQQ", 32, 0, i, 0, 0, 0) for i in range(9)),
+        *(message(7, "IIII", 16, 0, i, 0) for i in range(5)), message(6, "IIII", 16, 0, 0, 0), message(13, ""),
+    ],
+    "dma_by_descriptor": [
+        1, message(2, "IIQQQ", 32, 3, 0, 0x10000, 8192, fds=1, kind=MEMORY),
+        message(8, "IIIII", 20, 36, 1, 0, 1, fds=1), edu_user_dma(0x10000, 0x40000, 256, 1),
+        edu_user_dma(0x40000, 0x11FF0, 256, 7), message(3, "IIQQ", 24, 0, 0x10000, 8192),
+    ],
+    "dma_by_messages": [
+        1, message(2, "IIQQQ", 32, 3, 0, 0x10000, 8192), message(2, "IIQQQ", 32, 3, 0, 0x12000, 4096),
+        edu_user_dma(0x11FF0, 0x40000, 256, 1), answer(1), edu_user_dma(0x40000, 0x11FF0, 256, 7),
+        message(3, "IIQQ", 24, 2, 0, 0),
+    ],
+    "bad_answers": [
+        1, message(2, "IIQQQ", 32, 3, 0, 0x10000, 8192), answer(6), edu_user_dma(0x10000, 0x40000, 256, 1), answer(2),
+        edu_user_dma(0x10000, 0x40000, 256, 1), message(3, "IIQQ", 24, 0, 0x10000, 8192),
+    ],
+    "dirty_pages": [
+        1, message(2, "IIQQQ", 32, 3, 0, 0x10000, 8192, fds=1, kind=MEMORY), message(16, "II", 8, 0x60006),
+        message(16, "IIQIIQQ", 48, 0x20006, 4096, 1, 0, 0x10000, 8192), edu_user_dma(0x40000, 0x10000, 256, 3),
+        message(16, "IIQQQ", 40, 0x10008, 0x10000, 8192, 4096), message(16, "II", 8, 0x20007),
+    ],
+    "many_writes": [1, message(15, "QQIIQQIIQ", 2, 4, 0, 4, 7, 0x60, 0, 4, 1), region_read(0, 0x24, 4)],
+    "ioat": [3, region_read(0, 0, 64), region_write(0, 0x84, "H", 4), region_read(0, 0x88, 8)],
+}
+
+
 def write(directory, sessions):
     directory.mkdir(parents=True, exist_ok=True)
     for name, steps in sessions.items():
@@ -432,6 +493,7 @@ def main():
     write(directory / "insn", {name: [instruction(code)] for name, code in INSTRUCTIONS.items()})
     write(directory / "ioctl", SESSIONS)
     write(directory / "vfio", VFIO_SESSIONS)
+    write(directory / "vfio_user", VFIO_USER_SESSIONS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DMA to memory that only the client can reach: DMA_READ and DMA_WRITE, which the server sends and
+ * the client answers.
+ *
+ * The thread that does the DMA sends the request and sleeps until the thread that receives hands it
+ * the reply. A client that answers wrongly, or not in time, ends the session: nothing it says
+ * later can be trusted.
+ *
+ * dma->lock guards the list of those that wait.
+ */
+#ifndef VFIO_USER_CLIENT_DMA_H
+#define VFIO_USER_CLIENT_DMA_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vfio_user/channel.h"
+
+struct vu_dma {
+	struct vu_channel *channel;
+	uint64_t max_data; /* bytes in one message */
+	struct lock lock;
+	pthread_cond_t answered;
+	struct cds_list_head waiting;
+	uint16_t last_id;
+	bool over; /* no reply will come */
+};
+
+void vu_dma_init(struct vu_dma *dma, struct vu_channel *channel);
+void vu_dma_destroy(struct vu_dma *dma);
+
+/*
+ * Moves @len bytes between @buf and @address of the client. 0, or -EFAULT: refused by the client
+ * (one line), or the session is over.
+ *
+ * Context: without a lock.
+ */
+int vu_dma_move(struct vu_dma *dma, uint64_t address, void *buf, uint64_t len, bool write);
+
+/* Hands over a reply that was received; takes it. 0, or -EPROTO: nothing waits for it. */
+int vu_dma_deliver(struct vu_dma *dma, struct vu_message *reply);
+
+/* From now on all fail, those that wait as well. */
+void vu_dma_end(struct vu_dma *dma);
+
+#endif
