@@ -5,8 +5,8 @@
  * see.
  *
  * A site is the instruction before the syscall instruction, as a rule the load of the number, or
- * the last few. It becomes a jump. The syscall instruction stays as it is, so threads that wait in it,
- * calls that are restarted, and jumps to it are not affected.
+ * the last few. It becomes a jump. The syscall instruction stays as it is, so threads that wait in
+ * it, calls that are restarted, and jumps to it are not affected.
  *
  * Detours are made when the first emulated file is opened, or when the program calls one of the few
  * functions inside which they matter before: a program that does neither pays nothing.
