@@ -203,6 +203,8 @@ static void queues_are_deleted_in_the_right_order(void **state)
 	assert_int_equal(RUN(.opcode = ADMIN_DELETE_CQ, .cdw10 = 0), ST_INVALID_QID);
 	assert_int_equal(RUN(.opcode = ADMIN_DELETE_SQ, .cdw10 = 0), ST_INVALID_QID);
 	assert_int_equal(RUN(.opcode = ADMIN_DELETE_SQ, .cdw10 = 2), ST_INVALID_QID);
+	assert_int_equal(RUN(.opcode = ADMIN_DELETE_SQ, .cdw10 = 0xffff), ST_INVALID_QID);
+	assert_int_equal(RUN(.opcode = ADMIN_DELETE_CQ, .cdw10 = 0xffff), ST_INVALID_QID);
 	assert_int_equal(RUN(.opcode = ADMIN_DELETE_SQ, .cdw10 = 1), ST_SUCCESS);
 	assert_int_equal(RUN(.opcode = ADMIN_DELETE_SQ, .cdw10 = 1), ST_INVALID_QID);
 	assert_int_equal(RUN(.opcode = ADMIN_DELETE_CQ, .cdw10 = 2), ST_SUCCESS);

@@ -96,10 +96,11 @@ static uint16_t delete_sq(const struct nvme_job *job)
 {
 	struct nvme *n = job_nvme(job);
 	const unsigned int queue = queue_id(job);
-	struct nvme_sq *sq = &n->sqs[queue];
+	struct nvme_sq *sq;
 
-	if (!is_io_queue(n, queue) || !sq->size)
+	if (!is_io_queue(n, queue) || !n->sqs[queue].size)
 		return ST_INVALID_QID;
+	sq = &n->sqs[queue];
 	sq->deleting = true;
 	if (sq->busy)
 		return NVME_WAIT;
