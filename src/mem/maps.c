@@ -7,7 +7,6 @@
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
-#include "base/alloc.h"
 #include "base/sys.h"
 
 enum {
@@ -16,13 +15,15 @@ enum {
 
 int maps_open(struct maps *maps)
 {
-	char *text = chunk_alloc(TEXT_SIZE, false);
+	void *text = NULL;
+	int rc = sys_mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0, &text);
 
-	if (!text)
-		return -ENOMEM;
+	if (rc)
+		return rc;
 	maps->fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	if (maps->fd < 0) {
-		chunk_free(text, TEXT_SIZE);
+		(void)sys_munmap(text, TEXT_SIZE);
 		return maps->fd;
 	}
 	maps->text = text;
@@ -34,7 +35,7 @@ int maps_open(struct maps *maps)
 void maps_close(struct maps *maps)
 {
 	(void)sys_close(maps->fd);
-	chunk_free(maps->text, TEXT_SIZE);
+	(void)sys_munmap(maps->text, TEXT_SIZE);
 }
 
 static bool fill(struct maps *maps)
