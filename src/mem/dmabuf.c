@@ -17,6 +17,9 @@
 #include "mem/guard.h"
 #include "mem/source_internal.h"
 
+/* The largest leaf of the page tables: a larger alignment gains nothing. */
+#define LARGE_LEAF (UINT64_C(1) << 30)
+
 struct dmabuf {
 	struct uiommufd_file file;
 	void *memory;
@@ -75,17 +78,17 @@ static uint64_t alignment(uint64_t len)
 	return max_u64(UINT64_C(2) << log2_floor(max_u64(len, 2) - 1), PAGE_SIZE);
 }
 
-/* With a page on either side, which keeps other mappings away. */
-static int reserve_apart(uint64_t len, void **out)
+/* Congruent to @offset, and with a page on either side, which keeps other mappings away. */
+static int reserve_apart(uint64_t len, uint64_t offset, void **out)
 {
-	const uint64_t align = alignment(len);
+	const uint64_t align = min_u64(alignment(len), LARGE_LEAF);
 	uint64_t all;
 	void *addr;
 	int rc;
 
 	if (check_add(len, 2 * PAGE_SIZE, &all))
 		return -ENOMEM;
-	rc = sys_reserve(all, align, align - PAGE_SIZE, &addr);
+	rc = sys_reserve(all, align, (offset - PAGE_SIZE) & (align - 1), &addr);
 	if (!rc)
 		*out = (char *)addr + PAGE_SIZE;
 	return rc;
@@ -107,15 +110,18 @@ static int map_memory(uint64_t len, void **out)
 	return 0;
 }
 
-/* Of @len bytes at @memory, which @map has given. */
-static int create(uint64_t len, int (*map)(uint64_t len, void **memory), struct dmabuf **out)
+/* Of @len bytes, which are at @offset of @registers; NULL: of memory. */
+static int create(uint64_t len, const struct dmabuf_registers *registers, struct dmabuf **out)
 {
 	struct dmabuf *dmabuf = alloc_zeroed(sizeof(*dmabuf));
 	int rc;
 
 	if (!dmabuf)
 		return -ENOMEM;
-	rc = map(len, &dmabuf->memory);
+	if (registers)
+		rc = reserve_apart(len, registers->offset, &dmabuf->memory);
+	else
+		rc = map_memory(len, &dmabuf->memory);
 	if (rc) {
 		alloc_free(dmabuf);
 		return rc;
@@ -129,13 +135,13 @@ static int create(uint64_t len, int (*map)(uint64_t len, void **memory), struct 
 
 int dmabuf_create(uint64_t len, struct dmabuf **out)
 {
-	return create(len, map_memory, out);
+	return create(len, NULL, out);
 }
 
 int dmabuf_create_registers(uint64_t len, const struct dmabuf_registers *registers,
 			    struct dmabuf **out)
 {
-	int rc = create(len, reserve_apart, out);
+	int rc = create(len, registers, out);
 
 	if (rc)
 		return rc;

@@ -45,7 +45,8 @@ enum {
 
 /*
  * A dma-buf without memory: @len bytes (whole pages, not 0) of @registers, which only DMA reaches.
- * Its addresses touch those of no other mapping, so that no extent goes on beyond it. 0 or -ENOMEM.
+ * Its addresses are congruent to the offset, for large leaves where that is the IOVA; and they
+ * touch those of no other mapping, so that no extent goes on beyond it. 0 or -ENOMEM.
  */
 int dmabuf_create_registers(uint64_t len, const struct dmabuf_registers *registers,
 			    struct dmabuf **out);

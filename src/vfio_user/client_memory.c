@@ -14,6 +14,9 @@
 #include "mem/dmabuf.h"
 #include "vfio_user/capabilities.h"
 
+/* The largest leaf of the page tables. */
+#define LARGE_LEAF (UINT64_C(1) << 30)
+
 struct region {
 	struct cds_list_head link;
 	struct vu_memory *memory;
@@ -45,7 +48,7 @@ static int move_remote(void *cookie, uint64_t offset, void *buf, uint64_t len, b
 {
 	const struct region *region = cookie;
 
-	return vu_dma_move(region->memory->dma, region->range.start + offset, buf, len, write);
+	return vu_dma_move(region->memory->dma, offset, buf, len, write);
 }
 
 static int prot_of(uint32_t flags)
@@ -60,6 +63,25 @@ static uint32_t rights_of(uint32_t flags)
 	       (flags & VU_DMA_WRITABLE ? IOMMU_IOAS_MAP_WRITEABLE : 0) | IOMMU_IOAS_MAP_FIXED_IOVA;
 }
 
+/*
+ * Maps the file where addresses are congruent to the IOVA, so that the page table gets large
+ * leaves: a client may map more than there is memory for small ones.
+ */
+static int map_congruent(const struct vu_dma_map *map, int fd, void **va)
+{
+	const uint64_t align =
+		max_u64(PAGE_SIZE, min_u64(LARGE_LEAF, UINT64_C(1) << log2_floor(map->size)));
+	int rc = sys_reserve(map->size, align, map->address & (align - 1), va);
+
+	if (rc)
+		return rc;
+	rc = sys_mmap(*va, map->size, prot_of(map->flags), MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+		      fd, map->offset, va);
+	if (rc)
+		(void)sys_munmap(*va, map->size);
+	return rc;
+}
+
 static int map_file(struct region *region, const struct vu_dma_map *map, int fd)
 {
 	struct iommu_ioas_map cmd = {
@@ -69,8 +91,7 @@ static int map_file(struct region *region, const struct vu_dma_map *map, int fd)
 		.length = map->size,
 		.iova = map->address,
 	};
-	int rc = sys_mmap(NULL, map->size, prot_of(map->flags), MAP_SHARED | MAP_NORESERVE, fd,
-			  map->offset, &region->va);
+	int rc = map_congruent(map, fd, &region->va);
 
 	if (rc)
 		return rc;
@@ -83,7 +104,11 @@ static int map_file(struct region *region, const struct vu_dma_map *map, int fd)
 
 static int map_remote(struct region *region, const struct vu_dma_map *map)
 {
-	const struct dmabuf_registers there = {.move = move_remote, .cookie = region};
+	const struct dmabuf_registers there = {
+		.move = move_remote,
+		.cookie = region,
+		.offset = map->address, /* so offsets are IOVAs */
+	};
 	struct engine_caller *caller = region->memory->caller;
 	struct iommu_ioas_map_file cmd = {
 		.size = sizeof(cmd),

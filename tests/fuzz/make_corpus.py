@@ -441,6 +441,8 @@ VFIO_USER_SESSIONS = {
         message(16, "IIQIIQQ", 48, 0x20006, 4096, 1, 0, 0x10000, 8192), edu_user_dma(0x40000, 0x10000, 256, 3),
         message(16, "IIQQQ", 40, 0x10008, 0x10000, 8192, 4096), message(16, "II", 8, 0x20007),
     ],
+    # Large memory at an odd place: the page table must not be as large.
+    "large_memory": [1, message(2, "IIQQQ", 32, 3, 0, 0x101000, (1 << 40) - 8192), edu_user_dma(0x7000000, 0x40000, 64, 1)],
     "many_writes": [1, message(15, "QQIIQQIIQ", 2, 4, 0, 4, 7, 0x60, 0, 4, 1), region_read(0, 0x24, 4)],
     "ioat": [3, region_read(0, 0, 64), region_write(0, 0x84, "H", 4), region_read(0, 0x88, 8)],
 }
