@@ -12,6 +12,20 @@
 #include "base/check.h"
 #include "base/fail.h"
 
+/* ---- programs that confine themselves ---- */
+
+static bool confined;
+
+void sys_confine(void)
+{
+	__atomic_store_n(&confined, true, __ATOMIC_RELAXED);
+}
+
+bool sys_confined(void)
+{
+	return __atomic_load_n(&confined, __ATOMIC_RELAXED);
+}
+
 /* ---- the entry to the kernel ---- */
 
 #if defined(__x86_64__)

@@ -168,6 +168,13 @@ static inline int sys_open(const char *path, int flags)
 	return (int)sys_call(SYS_openat, AT_FDCWD, (long)path, flags, 0, 0, 0);
 }
 
+/*
+ * The program permits itself only the system calls that it knows (seccomp), and may be ended by any
+ * other. sys_confined() is asked before calls that help but are not needed.
+ */
+void sys_confine(void);
+bool sys_confined(void);
+
 int sys_close(int fd);
 
 static inline int sys_fcntl(int fd, int cmd, long arg)

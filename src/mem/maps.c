@@ -21,7 +21,7 @@ int maps_open(struct maps *maps)
 
 	if (rc)
 		return rc;
-	maps->fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	maps->fd = sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	if (maps->fd < 0) {
 		(void)sys_munmap(text, TEXT_SIZE);
 		return maps->fd;
@@ -123,7 +123,7 @@ enum {
 int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size)
 {
 	struct question question = {.size = sizeof(question), .flags = HOLDS_OR_NEXT, .addr = addr};
-	int fd = sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	int fd = sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	int rc;
 
 	if (fd < 0)

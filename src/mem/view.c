@@ -72,7 +72,7 @@ static void open_memory(void) REQUIRES(view_lock)
 		(void)sys_close(
 			memory.fd); /* the parent's; a number closed behind us is another's */
 	memory.fd = -1;
-	fd = sys_open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	fd = sys_confined() ? -EPERM : sys_open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	fd = sys_move_away(fd);

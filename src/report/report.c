@@ -50,8 +50,7 @@ static atomic_bool started;
 static struct report_settings settings; /* constant once started */
 static char mark_path[PATH_MAX];	/* likewise */
 
-/* What the library logs as a mistake is a report of its own, with the call that it happened in. */
-static void report_line(const char *kind, const char *text)
+void report_line(const char *kind, const char *text)
 {
 	struct report *report;
 	struct origin origin;
@@ -232,7 +231,7 @@ static void append_origin(struct report_part *part, const struct origin *origin,
 
 	if (origin->tid) {
 		snprintf(path, sizeof(path), "/proc/self/task/%" PRIu32 "/comm", origin->tid);
-		fd = sys_open(path, O_RDONLY | O_CLOEXEC);
+		fd = sys_confined() ? -EPERM : sys_open(path, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0) {
 			len = sys_read(fd, name, sizeof(name) - 1);
 			(void)sys_close(fd);
@@ -362,7 +361,7 @@ static void leave_mark(void)
 {
 	int fd;
 
-	if (!mark_path[0])
+	if (!mark_path[0] || sys_confined())
 		return;
 	fd = sys_open(mark_path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd < 0)

@@ -76,6 +76,12 @@ void report_origin(struct report *report, const char *role, const struct origin 
 void report_stack(struct report *report, const char *role, uint32_t stack, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/*
+ * A report of one line, with the call that it happened in: the sink of log_mistake() from
+ * report_start() on.
+ */
+void report_line(const char *kind, const char *text);
+
 /* Prints the report, unless it is suppressed or the same as an earlier one. */
 void report_end(struct report *report);
 

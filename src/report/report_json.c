@@ -91,6 +91,8 @@ void report_to_json(const struct report *report, const char *path)
 	char *text;
 	int fd;
 
+	if (sys_confined())
+		return;
 	json_init(&json);
 	put_report(&json, report);
 	text = json_finish(&json, &len);

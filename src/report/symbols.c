@@ -37,7 +37,7 @@ static int connect_server(void)
 	const struct timeval patience = {.tv_sec = PATIENCE};
 	int fd;
 
-	if (!server.sun_path[0])
+	if (!server.sun_path[0] || sys_confined())
 		return -1;
 	fd = (int)sys_call(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, 0, 0, 0);
 	if (fd < 0)

@@ -205,6 +205,7 @@ static void confined(void)
 {
 	path_confined();
 	user_dispatch_confined();
+	sys_confine();
 }
 
 static long control_process(const long *args)

@@ -24,6 +24,11 @@ bool engine_inside_libc(bool inside)
 	return before;
 }
 
+bool engine_is_inside_libc(void)
+{
+	return inside_libc;
+}
+
 void engine_enter(struct engine_call *call)
 {
 	if (!defer_active())

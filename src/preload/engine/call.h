@@ -30,6 +30,9 @@ struct engine_call {
  */
 bool engine_inside_libc(bool inside);
 
+/* What was set last. */
+bool engine_is_inside_libc(void);
+
 /* Enters; calls nest. */
 void engine_enter(struct engine_call *call);
 void engine_leave(const struct engine_call *call);

@@ -61,6 +61,19 @@ static void open_log(const char *pattern)
 		log_error("%s: %s", path, strerror(-rc));
 }
 
+/*
+ * free() gives large blocks back to the system, and many programs free their buffers before they
+ * close what the buffers are mapped in. The device keeps the pages; it is no mistake until the
+ * device uses them.
+ */
+static void report_mistake(const char *kind, const char *text)
+{
+	const bool by_allocator = strcmp(kind, "memory-taken-away") == 0 && engine_is_inside_libc();
+
+	if (!by_allocator || report_settings()->explain)
+		report_line(kind, text);
+}
+
 void reports_start(void)
 {
 	static struct report_settings settings;
@@ -83,6 +96,7 @@ void reports_start(void)
 	symbols_set_server(path);
 	snprintf(path, sizeof(path), "%s/" LAYOUT_REPORTED, root_path());
 	report_start(&settings, path);
+	log_set_mistake_sink(report_mistake);
 	dma_report_start();
 }
 
