@@ -120,11 +120,7 @@ static int add_below(uint64_t *counter, uint64_t pages, uint64_t limit)
 
 	do {
 		if (check_add(now, pages, &sum) || sum > limit)
-			return refuse_mistake(-ENOMEM,
-					      "the memlock limit is %" PRIu64 " KiB: %" PRIu64
-					      " KiB are locked and %" PRIu64
-					      " KiB more are wanted (ulimit -l)",
-					      to_kib(limit), to_kib(now), to_kib(pages));
+			return -ENOMEM;
 	} while (!__atomic_compare_exchange_n(counter, &now, sum, true, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
 	return 0;
@@ -255,18 +251,14 @@ void account_share(const char *of_user)
 
 /* ---- charges ---- */
 
-/* Tells why a charge has failed: once for each limit. */
-static void report_limit(uint64_t pages, uint64_t limit, bool of_user)
+static int refuse_charge(uint64_t pages, uint64_t limit, bool of_user)
 {
-	static _Atomic uint64_t reported = UINT64_MAX;
-
-	if (atomic_exchange(&reported, limit) == limit)
-		return;
-	log_fault("ENOMEM: %llu KiB more would exceed the limit of locked memory, which is %llu "
-		  "KiB for the %s (RLIMIT_MEMLOCK, or --memlock of uiommufd run)",
-		  (unsigned long long)pages << (PAGE_SHIFT - 10),
-		  (unsigned long long)limit << (PAGE_SHIFT - 10),
-		  of_user ? "user, in all programs" : "process");
+	return refuse_mistake(-ENOMEM,
+			      "%" PRIu64 " KiB more would exceed the limit of locked memory, which "
+			      "is %" PRIu64 " KiB for the %s (RLIMIT_MEMLOCK, or --memlock of "
+			      "uiommufd run)",
+			      to_kib(pages), to_kib(limit),
+			      of_user ? "user, in all programs" : "process");
 }
 
 static uint64_t limit_of(struct uiommufd_caller *caller)
@@ -306,10 +298,8 @@ int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accoun
 		rc = add_below(&caller->locked_pages, pages, UINT64_MAX);
 		break;
 	}
-	if (rc) {
-		report_limit(pages, limit_of(caller), mode == MEM_ACCOUNT_USER);
-		return rc;
-	}
+	if (rc)
+		return refuse_charge(pages, limit_of(caller), mode == MEM_ACCOUNT_USER);
 	if (counts_pins(mode))
 		add(&caller->pinned_pages, pages);
 	return 0;
