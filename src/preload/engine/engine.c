@@ -88,7 +88,8 @@ static struct machine *read_machine(int *error)
 out_destroy:
 	log_error("%s: %s", path, why);
 	machine_destroy(machine);
-	*error = -ENODEV;
+	if (*error != -ENOMEM)
+		*error = -ENODEV;
 	return NULL;
 }
 

@@ -54,14 +54,15 @@ void entry_stay_on_stack(void)
 GENERAL_REGISTERS static char *map_stack(void)
 {
 	long stack = sys_call_made(SYS_mmap, 0, ENTRY_STACK_SIZE, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 
 	return stack < 0 ? NULL : (char *)stack + ENTRY_STACK_SIZE;
 }
 
 GENERAL_REGISTERS static void unmap_stack(char *end)
 {
-	(void)sys_call_made(SYS_munmap, (long)(end - ENTRY_STACK_SIZE), ENTRY_STACK_SIZE, 0, 0, 0, 0);
+	(void)sys_call_made(SYS_munmap, (long)(end - ENTRY_STACK_SIZE), ENTRY_STACK_SIZE, 0, 0, 0,
+			    0);
 }
 
 /*

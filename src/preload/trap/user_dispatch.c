@@ -196,9 +196,37 @@ void user_dispatch_confined(void)
 
 /* ---- which programs ---- */
 
+/*
+ * A sanitizer that gcc has linked into the program shows no symbols, only the name of its options.
+ * Looks at the program itself, the first of all objects.
+ */
+static int look_for_runtime(struct dl_phdr_info *info, size_t size, void *found)
+{
+	static const char *const names[] = {"ASAN_OPTIONS", "MSAN_OPTIONS", "TSAN_OPTIONS",
+					    "LSAN_OPTIONS"};
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+
+		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+			if (part->p_type == PT_LOAD && part->p_flags == PF_R &&
+			    memmem((const char *)info->dlpi_addr + part->p_vaddr, part->p_filesz,
+				   names[n], strlen(names[n]) + 1))
+				*(bool *)found = true;
+		}
+	}
+	return 1;
+}
+
 static void turn_on(void)
 {
+	bool sanitized = false;
+
 	if (user_dispatch_on() || !detours_libc())
+		return;
+	(void)dl_iterate_phdr(look_for_runtime, &sanitized);
+	if (sanitized)
 		return;
 	if (install_handler())
 		return;
