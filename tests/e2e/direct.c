@@ -22,27 +22,13 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "direct_call.h"
 
 #ifdef __x86_64__
 
 enum {
 	PAGE = 4096,
 };
-
-/* The system call, without the C library: 0 or more, or a negative errno. */
-static long direct(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long rc;
-
-	__asm__ volatile("syscall"
-			 : "=a"(rc)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return rc;
-}
 
 #define DIRECT(...) DIRECT_PADDED(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 #define DIRECT_PADDED(n, a, b, c, d, e, f, ...) \

@@ -11,6 +11,7 @@
 
 #include "../lib/page.h"
 #include "check.h"
+#include "direct_call.h"
 
 #ifdef __x86_64__
 
@@ -44,20 +45,6 @@ enum {
 #define CONFIG_OFFSET (UINT64_C(7) << 40)
 
 static int context, device, ioas;
-
-static long direct(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long rc;
-
-	__asm__ volatile("syscall"
-			 : "=a"(rc)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return rc;
-}
 
 static void set_up(void)
 {

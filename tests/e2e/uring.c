@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "direct_call.h"
 
 #if defined(__x86_64__) && defined(IORING_OFF_SQES)
 
@@ -20,20 +21,6 @@ enum {
 	REGISTER_RING_FDS = 20,
 	SKIPPED = 77,
 };
-
-static long direct(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long rc;
-
-	__asm__ volatile("syscall"
-			 : "=a"(rc)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return rc;
-}
 
 static struct io_uring_params params;
 static int ring, context;
