@@ -38,7 +38,7 @@ static void *resize(void *array, size_t bytes)
 
 void alloc_free(void *memory)
 {
-	libc.free(memory);
+	free(memory);
 }
 
 #else

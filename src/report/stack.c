@@ -10,10 +10,12 @@
  */
 #include "report/stack.h"
 
+#include <link.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unwind.h>
 
+#include "base/check.h"
 #include "base/lock.h"
 #include "mem/guard.h"
 
@@ -113,12 +115,37 @@ bool stack_is_exact(uint32_t id)
 /* ---- unwinding ---- */
 
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-extern const char etext[] __attribute__((visibility("hidden")));
 
-/* Whether @pc is in this library, or in the program that it is linked into (unit tests). */
+/*
+ * How far the code of this library, or of the program that it is linked into (unit tests), reaches
+ * from its ELF header.
+ */
+static uintptr_t code_size(void)
+{
+	const ElfW(Ehdr) *header = (const void *)__ehdr_start;
+	const ElfW(Phdr) *part = (const void *)(__ehdr_start + header->e_phoff);
+	uintptr_t base = UINTPTR_MAX, end = 0;
+
+	for (unsigned int i = 0; i < header->e_phnum; i++) {
+		if (part[i].p_type != PT_LOAD)
+			continue;
+		base = min_u64(base, part[i].p_vaddr);
+		if (part[i].p_flags & PF_X)
+			end = max_u64(end, part[i].p_vaddr + part[i].p_memsz);
+	}
+	return end - base;
+}
+
 static bool is_ours(uintptr_t pc)
 {
-	return pc >= (uintptr_t)__ehdr_start && pc < (uintptr_t)etext;
+	static _Atomic uintptr_t size;
+	uintptr_t reach = atomic_load_explicit(&size, memory_order_relaxed);
+
+	if (!reach) {
+		reach = code_size();
+		atomic_store_explicit(&size, reach, memory_order_relaxed);
+	}
+	return pc - (uintptr_t)__ehdr_start < reach;
 }
 
 struct unwinding {
