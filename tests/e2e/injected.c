@@ -181,7 +181,7 @@ static void use_registers(void)
 
 static void have_child(void)
 {
-	int status, fd;
+	int status = 0, fd;
 	pid_t pid;
 
 	fflush(stdout);
