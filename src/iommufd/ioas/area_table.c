@@ -27,6 +27,9 @@ static uint64_t leaf_sizes(const struct ioas *ioas, const struct ioas_table *tab
 		return 0;
 	if (mem_source_has_moved(area->source, area->start + done))
 		return ORDINARY_LEAVES;
+	/* There an extent is as long as the memory is contiguous for hardware, too. */
+	if (iommu_domain_scattered(table->domain))
+		return 0;
 	return ORDINARY_LEAVES | HUGE_LEAVES;
 }
 
