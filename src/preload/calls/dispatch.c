@@ -200,24 +200,16 @@ static long with_credentials(long number, const long *args)
 	return rc;
 }
 
-/* A filter of system calls may end the program for one that it does not know. */
-static void confined(void)
-{
-	path_confined();
-	user_dispatch_confined();
-	sys_confine();
-}
-
 static long control_process(const long *args)
 {
 	if (args[0] == PR_SET_SECCOMP)
-		confined();
+		sys_confine();
 	return to_kernel(SYS_prctl, args);
 }
 
 static long confine(const long *args)
 {
-	confined();
+	sys_confine();
 	return to_kernel(SYS_seccomp, args);
 }
 

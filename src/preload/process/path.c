@@ -510,17 +510,9 @@ static __attribute__((noinline)) bool walk_links(struct path_at *at)
 	return at->path != path;
 }
 
-static _Atomic bool confined;
-
-void path_confined(void)
-{
-	atomic_store_explicit(&confined, true, memory_order_relaxed);
-}
-
 bool path_again(struct path_at *at)
 {
-	return at->head[0] && !at->resolved && !at->sought &&
-	       !atomic_load_explicit(&confined, memory_order_relaxed) && walk_links(at);
+	return at->head[0] && !at->resolved && !at->sought && !sys_confined() && walk_links(at);
 }
 
 void path_resolve_links(struct path_at *at, int dirfd, const char *path, bool follow)

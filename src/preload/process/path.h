@@ -66,15 +66,10 @@ void path_resolve(struct path_at *at, int dirfd, const char *path, bool follow);
 /*
  * To be called after the kernel has said ENOENT to @at: whether links of the real system lead it to
  * the emulated part, and the call is to be repeated with what @at says now. Once for each @at.
- * errno stays as it is.
+ * errno stays as it is. Finds nothing in a program that confines itself (sys_confined()): the
+ * search makes calls that the program would not make.
  */
 bool path_again(struct path_at *at);
-
-/*
- * The program confines itself to the system calls that it makes: path_again() makes none that it
- * would not make, and finds nothing.
- */
-void path_confined(void);
 
 /*
  * Like path_resolve(), and follows the real system's links at once: for calls that would make a

@@ -45,7 +45,7 @@ enum {
 
 static struct {
 	bool (*wanted)(long number);
-	_Atomic bool on, refused, confined;
+	_Atomic bool on, refused;
 	atomic_flag action_busy;
 	struct sigaction action; /* the program's */
 } dispatch = {.action_busy = ATOMIC_FLAG_INIT};
@@ -169,8 +169,7 @@ void user_dispatch_begin_thread(void)
 	const struct detour_libc *libc = detours_libc();
 	long rc;
 
-	if (!user_dispatch_on() || atomic_load_explicit(&dispatch.confined, memory_order_relaxed) ||
-	    !entry_make_stack())
+	if (!user_dispatch_on() || sys_confined() || !entry_make_stack())
 		return;
 	unblock();
 	selector = SELECT_BLOCK;
@@ -187,11 +186,6 @@ void user_dispatch_end_thread(void)
 {
 	selector = SELECT_ALLOW;
 	entry_drop_stack();
-}
-
-void user_dispatch_confined(void)
-{
-	atomic_store_explicit(&dispatch.confined, true, memory_order_relaxed);
 }
 
 /* ---- which programs ---- */
@@ -326,10 +320,6 @@ void user_dispatch_begin_thread(void)
 }
 
 void user_dispatch_end_thread(void)
-{
-}
-
-void user_dispatch_confined(void)
 {
 }
 

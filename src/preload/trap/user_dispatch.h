@@ -32,12 +32,12 @@ void user_dispatch_look_at(const void *code, size_t len);
 /* Whether calls are dispatched in this program. */
 bool user_dispatch_on(void);
 
-/* At the beginning of a thread, in the child of a fork; and at the end of a thread. */
+/*
+ * At the beginning of a thread, in the child of a fork; and at the end of a thread. In a program
+ * that confines itself (sys_confined()), threads that begin are not dispatched.
+ */
 void user_dispatch_begin_thread(void);
 void user_dispatch_end_thread(void);
-
-/* No more system calls of our own: threads that begin after this are not dispatched. */
-void user_dispatch_confined(void);
 
 /* The program's sigaction() for SIGSYS, if user_dispatch_on(). Returns 0. */
 int user_dispatch_sigaction(const struct sigaction *act, struct sigaction *old);
