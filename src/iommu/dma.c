@@ -267,8 +267,6 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		rc = -EFAULT;
 		goto out;
 	}
-	if (sanitizer_present() && !dma->dst_buf)
-		sanitizer_wrote(piece->dst, piece->len);
 	msan_written(piece->dst, piece->len);
 	if (!dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
 		dma_log_mark(dma->endpoint, dma->dst_iova + piece->done, piece->len);

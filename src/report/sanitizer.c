@@ -14,7 +14,6 @@ extern const char *__asan_locate_address(void *address, char *name, size_t name_
 extern size_t __asan_get_alloc_stack(void *address, void **trace, size_t size, int *tid) PROGRAMS;
 extern size_t __asan_get_free_stack(void *address, void **trace, size_t size, int *tid) PROGRAMS;
 extern intptr_t __msan_test_shadow(const void *address, size_t len) PROGRAMS;
-extern void __msan_unpoison(const volatile void *address, size_t len) PROGRAMS;
 
 atomic_bool sanitizer_watching;
 
@@ -88,10 +87,4 @@ void sanitizer_check_read(const void *address, size_t len, struct sanitizer_find
 	at = __msan_test_shadow(address, len);
 	if (at >= 0)
 		object(SANITIZER_UNINITIALISED, (const char *)address + at, finding);
-}
-
-void sanitizer_wrote(const void *address, size_t len)
-{
-	if (__msan_unpoison)
-		__msan_unpoison(address, len);
 }

@@ -48,7 +48,4 @@ void sanitizer_start(void);
 void sanitizer_check_read(const void *address, size_t len, struct sanitizer_finding *finding);
 void sanitizer_check_write(const void *address, size_t len, struct sanitizer_finding *finding);
 
-/* A device has written: the memory is initialised now. */
-void sanitizer_wrote(const void *address, size_t len);
-
 #endif
