@@ -98,6 +98,25 @@ static uint16_t write_status(int error)
 	return error ? ST_WRITE_FAULT : ST_SUCCESS;
 }
 
+/* Finds the blocks and the memory of a command that transfers data, and claims the blocks. */
+static uint16_t begin_transfer(struct nvme_job *job, struct extent *e, struct nvme_data *data,
+			       bool write)
+{
+	uint16_t status = find_extent(job, e, true);
+
+	if (status)
+		return status;
+	if (write && job_nvme(job)->disk.read_only)
+		return ST_WRITE_PROTECTED;
+	status = nvme_data_begin(data, job->dev, &job->command, e->len);
+	if (status)
+		return status;
+	if (!claim(job, e, write))
+		return NVME_LATER;
+	job->bytes = e->len;
+	return ST_SUCCESS;
+}
+
 /* ---- what writes ---- */
 
 /* Makes what was written durable if the command, or a disabled write cache, demands it. */
@@ -142,19 +161,11 @@ static uint16_t io_write(struct nvme_job *job)
 {
 	struct nvme_data data;
 	struct extent e;
-	uint16_t status = find_extent(job, &e, true);
+	uint16_t status = begin_transfer(job, &e, &data, true);
 
 	if (status)
 		return status;
-	if (job_nvme(job)->disk.read_only)
-		return ST_WRITE_PROTECTED;
-	status = nvme_data_begin(&data, job->dev, &job->command, e.len);
-	if (status)
-		return status;
-	if (!claim(job, &e, true))
-		return NVME_LATER;
 	status = unclaim(job, pieces_from_host(job, &e, &data));
-	job->bytes = e.len;
 	count(&job_thread(job)->writes, 1);
 	count(&job_thread(job)->bytes_written, e.len);
 	return status ? status : write_through(job);
@@ -245,17 +256,11 @@ static uint16_t io_read(struct nvme_job *job)
 {
 	struct nvme_data data;
 	struct extent e;
-	uint16_t status = find_extent(job, &e, true);
+	uint16_t status = begin_transfer(job, &e, &data, false);
 
 	if (status)
 		return status;
-	status = nvme_data_begin(&data, job->dev, &job->command, e.len);
-	if (status)
-		return status;
-	if (!claim(job, &e, false))
-		return NVME_LATER;
 	status = unclaim(job, pieces_to_host(job, &e, &data));
-	job->bytes = e.len;
 	count(&job_thread(job)->reads, 1);
 	count(&job_thread(job)->bytes_read, e.len);
 	return status;
@@ -286,16 +291,10 @@ static uint16_t io_compare(struct nvme_job *job)
 {
 	struct nvme_data data;
 	struct extent e;
-	uint16_t status = find_extent(job, &e, true);
+	uint16_t status = begin_transfer(job, &e, &data, false);
 
 	if (status)
 		return status;
-	status = nvme_data_begin(&data, job->dev, &job->command, e.len);
-	if (status)
-		return status;
-	if (!claim(job, &e, false))
-		return NVME_LATER;
-	job->bytes = e.len;
 	return unclaim(job, compare_pieces(job, &e, &data));
 }
 
