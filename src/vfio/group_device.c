@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "iommufd/compat/compat.h"
 #include "vfio/container.h"
-#include "vfio/group_internal.h"
+#include "vfio/vfio_group_internal.h"
 
 /* ---- the name of the device ---- */
 

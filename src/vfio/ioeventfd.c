@@ -22,8 +22,8 @@
 #include "base/fail.h"
 #include "base/sys.h"
 #include "vfio/bar.h"
+#include "vfio/device_thread.h"
 #include "vfio/eventfd.h"
-#include "vfio/thread.h"
 #include "vfio/vfio_internal.h"
 
 enum {

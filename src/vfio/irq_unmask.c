@@ -6,9 +6,9 @@
  */
 #include <errno.h>
 
+#include "vfio/device_thread.h"
 #include "vfio/eventfd.h"
 #include "vfio/irq_internal.h"
-#include "vfio/thread.h"
 
 static void *watch_thread(void *arg)
 {

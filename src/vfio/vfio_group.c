@@ -31,7 +31,7 @@
 #include "base/check.h"
 #include "iommufd/compat/compat.h"
 #include "vfio/container.h"
-#include "vfio/group_internal.h"
+#include "vfio/vfio_group_internal.h"
 
 struct group_file {
 	struct uiommufd_file file;

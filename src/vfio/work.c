@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "iopt/iopt.h"
-#include "vfio/thread.h"
+#include "vfio/device_thread.h"
 #include "vfio/work.h"
 
 /* ---- waiting for the program ---- */

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "mem/guard.h"
-#include "vfio/thread.h"
+#include "vfio/device_thread.h"
 #include "vfio_user/request_queue.h"
 #include "vfio_user/session.h"
 

@@ -5,12 +5,13 @@
 The order is the one in which the top meson.build names them. A folder with subfolders names theirs
 in the same way in its own meson.build, and they are checked among themselves; a file directly in
 such a folder belongs to all of them, so it is included by any and includes none. Also: a header
-called *_internal.h is its folder's own, includes of ours name the whole path ("base/check.h",
+called *_internal.h is its folder's own, names of files are unique, includes of ours name the whole path ("base/check.h",
 "preload/start/real.h"), and public headers include none of what is not installed.
 """
 
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
@@ -104,6 +105,9 @@ def main():
             why = objection(orders, file, header)
             if why:
                 problems.append(f"src/{file}:{line}: includes {header}: {why}")
+
+    names = Counter(path.name for path in (root / "src").rglob("*.[ch]"))
+    problems += [f"src/: {count} files are called {name}" for name, count in names.items() if count > 1]
 
     for path in sorted((root / "include").rglob("*.h")):
         for line, header in includes(path):

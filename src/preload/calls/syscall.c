@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "preload/calls/dispatch.h"
+#include "preload/calls/call_dispatch.h"
 #include "preload/process/path.h"
 #include "preload/start/root.h"
 #include "preload/trap/user_dispatch.h"

@@ -185,7 +185,7 @@ EXPORT int ftw(const char *path, __ftw_func_t visit, int fds)
 EXPORT_ALIAS(nftw64, nftw);
 EXPORT_ALIAS(ftw64, ftw);
 
-/* ---- walks that are the C library's, whose calls are caught (calls/dispatch.h) ---- */
+/* ---- walks that are the C library's, whose calls are caught (calls/call_dispatch.h) ---- */
 
 EXPORT FTS *fts_open(char *const *paths, int options,
 		     int (*compare)(const FTSENT **a, const FTSENT **b))

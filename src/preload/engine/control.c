@@ -30,8 +30,8 @@
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "vfio/device_thread.h"
 #include "vfio/eventfd.h"
-#include "vfio/thread.h"
 
 enum {
 	BACKLOG = 4,

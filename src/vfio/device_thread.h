@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads of devices: they run inside a program that must not notice them. */
-#ifndef VFIO_THREAD_H
-#define VFIO_THREAD_H
+#ifndef VFIO_DEVICE_THREAD_H
+#define VFIO_DEVICE_THREAD_H
 
 #include <pthread.h>
 

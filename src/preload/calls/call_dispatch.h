@@ -4,8 +4,8 @@
  * the program makes without it. The latter two are caught from the start of the program on
  * (trap/detour.h, trap/user_dispatch.h).
  */
-#ifndef PRELOAD_CALLS_DISPATCH_H
-#define PRELOAD_CALLS_DISPATCH_H
+#ifndef PRELOAD_CALLS_CALL_DISPATCH_H
+#define PRELOAD_CALLS_CALL_DISPATCH_H
 
 #include <stdbool.h>
 

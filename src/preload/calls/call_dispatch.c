@@ -11,7 +11,7 @@
  * point only where the C library has made the call one, by switching to asynchronous cancellation
  * around it.
  */
-#include "preload/calls/dispatch.h"
+#include "preload/calls/call_dispatch.h"
 
 #ifdef __x86_64__
 

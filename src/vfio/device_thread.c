@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See thread.h. */
+/* See device_thread.h. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -7,7 +7,7 @@
 
 #include "base/fail.h"
 #include "base/sys.h"
-#include "vfio/thread.h"
+#include "vfio/device_thread.h"
 
 enum {
 	STACK_SIZE = 256 * 1024,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A group, as the files that make up vfio_group.h see it. */
-#ifndef VFIO_GROUP_INTERNAL_H
-#define VFIO_GROUP_INTERNAL_H
+#ifndef VFIO_VFIO_GROUP_INTERNAL_H
+#define VFIO_VFIO_GROUP_INTERNAL_H
 
 #include "vfio/vfio_internal.h"
 
