@@ -130,6 +130,12 @@ static void code_makes_calls_that_are_wanted(void **state)
 		{PIECE("\x48\x89\xf8\x0f\x05"), true},
 		/* mov -88(%rbp), %rax; mov -96(%rbp), %rdi; mov %rcx, %r10 */
 		{PIECE("\x48\x8b\x45\xa8\x48\x8b\x7d\xa0\x49\x89\xca\x0f\x05"), true},
+		/* mov %rdi, %rax; mov %r8, %r10; je: a function that may call the library */
+		{PIECE("\x48\x89\xf8\x4d\x89\xc2\x74\x4f\x0f\x05"), true},
+		/* the same; call: the bytes are of its address */
+		{PIECE("\x48\x89\xf8\x4d\x89\xc2\xe8\x01\x0f\x05"), false},
+		/* the same; lea x(%rip), %rcx: likewise */
+		{PIECE("\x48\x89\xf8\x4d\x89\xc2\x48\x8d\x0d\x01\x02\x0f\x05"), false},
 		/* mov -88(%rbp), %rcx: no number */
 		{PIECE("\x48\x8b\x4d\xa8\x48\x8b\x7d\xa0\x0f\x05"), false},
 		/* the number is in rax already: the result is checked, as of Go's Syscall6 */

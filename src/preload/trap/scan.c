@@ -19,7 +19,9 @@ enum {
 	SYSCALL_SECOND = 0x05,
 	SYSCALL_BYTES = 2,
 	BLOCK = 16,
-	LOOK_BACK = 48, /* bytes between the load of a number and its system call */
+	LOOK_BACK = 48,	 /* bytes between the load of a number and its system call */
+	LOOK_AFAR = 128, /* where it comes from a register: arguments are shuffled in between */
+	OPERAND_BYTES = 4,
 	MOV_EAX = 0xb8,
 	MOV_BYTES = 5,
 	NUMBERS = 1024,
@@ -184,6 +186,20 @@ static bool loads_rax(const unsigned char *at)
 	return *op == 0x89 && (op[1] & 0xc7) == 0xc0 && !(op > at && at[0] & 1);
 }
 
+/* Whether a relative address, or a displacement, of four bytes begins at @at. */
+static bool is_operand(const unsigned char *at)
+{
+	const unsigned int mod = at[-1] >> 6, rm = at[-1] & 7;
+
+	if (at[-1] == 0xe8 || at[-1] == 0xe9) /* call, jmp */
+		return true;
+	if (at[-2] == 0x0f && (at[-1] & 0xf0) == 0x80) /* jcc */
+		return true;
+	if (at[-2] != 0x8d && at[-2] != 0x8b && at[-2] != 0x89) /* lea, mov */
+		return false;
+	return (mod == 0 && rm == 5) || (mod == 2 && rm != 4);
+}
+
 /* Whether the number of the call at @at comes from memory or from a register. */
 static bool number_is_variable(const unsigned char *at, const unsigned char *code)
 {
@@ -195,6 +211,35 @@ static bool number_is_variable(const unsigned char *at, const unsigned char *cod
 			return true;
 	}
 	return false;
+}
+
+/* Whether the instruction at @at, or bytes that look like one, loads r10: 64 bits. */
+static bool loads_r10(const unsigned char *at)
+{
+	if (at[1] == 0x8b)
+		return (at[0] & 0xfe) == 0x4c && (at[2] & 0x38) == 0x10;
+	return (at[0] & 0xfb) == 0x49 && at[1] == 0x89 && (at[2] & 0xc7) == 0xc2;
+}
+
+/*
+ * Whether the call at @at is in a function for any call: its arguments are moved to where the
+ * kernel has them, of which r10 is the one that functions have elsewhere. What else is in between
+ * may be anything, branches included; the bytes at @at must not be those of an address.
+ */
+static bool arguments_are_variable(const unsigned char *at, const unsigned char *code)
+{
+	const unsigned char *from = at - code > LOOK_AFAR ? at - LOOK_AFAR : code;
+	bool number = false, fourth = false;
+
+	for (const unsigned char *p = at; at - p < OPERAND_BYTES && p - code >= 2; p--) {
+		if (is_operand(p))
+			return false;
+	}
+	for (; from < at; from++) {
+		number |= loads_rax(from);
+		fourth |= loads_r10(from);
+	}
+	return number && fourth;
 }
 
 /* Whether the result of the system call before @at is compared with the largest error. */
@@ -242,7 +287,8 @@ bool scan_makes_calls(const unsigned char *code, const unsigned char *end,
 		found = loads_number(at, code, wanted);
 		if (found == LOADED_WANTED ||
 		    (found == LOADED_NOTHING &&
-		     (checks_error(at + SYSCALL_BYTES, end) || number_is_variable(at, code))))
+		     (checks_error(at + SYSCALL_BYTES, end) || number_is_variable(at, code) ||
+		      arguments_are_variable(at, code))))
 			return true;
 		at += SYSCALL_BYTES;
 	}
