@@ -338,6 +338,65 @@ static void shadow_doorbells_take_the_place_of_doorbells(void **state)
 	assert_true(reported("tail 77 of submission queue 1 is ignored"));
 }
 
+static void configure_shadows(void)
+{
+	assert_int_equal(run(admin, (struct nvme_command){.opcode = ADMIN_DBBUF_CONFIG,
+							  .prp1 = nvme_data_iova(SHADOWS),
+							  .prp2 = nvme_data_iova(EVENTS)}),
+			 ST_SUCCESS);
+}
+
+static void the_admin_queues_have_shadow_doorbells_too(void **state)
+{
+	const struct nvme_command identify = {
+		.opcode = ADMIN_IDENTIFY, .prp1 = nvme_data_iova(0), .cdw10 = CNS_CONTROLLER};
+	unsigned int written = 0;
+
+	(void)state;
+	configure_shadows();
+	for (unsigned int i = 0; i < 5000; i++) {
+		struct nvme_completion completion;
+		const uint32_t old = *shadow(SHADOWS, admin, false);
+
+		nvme_submit(&t, admin, &identify);
+		if (admin->tail < old) {
+			*shadow(SHADOWS, admin, false) = admin->tail;
+			nvme_ring_tail(&t, admin);
+		} else {
+			written += ring_by_shadow(admin, old);
+		}
+		while (!nvme_poll(admin, &completion))
+			;
+		assert_int_equal(nvme_status_of(&completion), ST_SUCCESS);
+		*shadow(SHADOWS, admin, true) = admin->head;
+	}
+	assert_true(written <= 5000);
+}
+
+static void a_driver_may_leave_the_shadows_of_the_admin_queues_alone(void **state)
+{
+	const struct nvme_command identify = {
+		.opcode = ADMIN_IDENTIFY, .prp1 = nvme_data_iova(0), .cdw10 = CNS_CONTROLLER};
+
+	(void)state;
+	/* What was there before the command is no tail either. */
+	*shadow(SHADOWS, admin, false) = 5;
+	*shadow(SHADOWS, admin, true) = 3;
+	configure_shadows();
+	for (unsigned int i = 0; i < 1000; i++)
+		assert_int_equal(run(admin, identify), ST_SUCCESS);
+	assert_false(reported("is ignored"));
+}
+
+static void shadows_that_cannot_be_read_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(run(admin, (struct nvme_command){.opcode = ADMIN_DBBUF_CONFIG,
+							  .prp1 = UINT64_C(0x7f0000000000),
+							  .prp2 = nvme_data_iova(EVENTS)}),
+			 ST_DATA_TRANSFER);
+}
+
 /* ---- threads, deletion and resets ---- */
 
 struct worker {
@@ -516,6 +575,9 @@ int main(void)
 		TEST(the_line_follows_the_queues_and_the_mask),
 		TEST(coalescing_saves_interrupts_and_loses_none),
 		TEST(shadow_doorbells_take_the_place_of_doorbells),
+		TEST(the_admin_queues_have_shadow_doorbells_too),
+		TEST(a_driver_may_leave_the_shadows_of_the_admin_queues_alone),
+		TEST(shadows_that_cannot_be_read_are_refused),
 		TEST(commands_of_different_queues_are_atomic_to_each_other),
 		TEST(a_busy_queue_can_be_deleted),
 		TEST(a_controller_reset_ends_dma),

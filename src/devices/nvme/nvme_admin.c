@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "devices/nvme/nvme.h"
 #include "devices/nvme/nvme_data.h"
+#include "devices/nvme/nvme_doorbell.h"
 #include "devices/nvme/nvme_features.h"
 #include "devices/nvme/nvme_identify.h"
 #include "devices/nvme/nvme_log.h"
@@ -146,11 +147,8 @@ static uint16_t configure_shadows(const struct nvme_job *job)
 		return ST_INVALID_OPCODE;
 	if (!is_aligned(job->command.prp1, page) || !is_aligned(job->command.prp2, page))
 		return ST_INVALID_FIELD;
-	uiommufd_device_lock(job->dev);
-	n->shadow_doorbells = job->command.prp1;
-	n->event_indexes = job->command.prp2;
-	uiommufd_device_unlock(job->dev);
-	return ST_SUCCESS;
+	return nvme_set_shadows(job->dev, job->command.prp1, job->command.prp2) ? ST_SUCCESS
+										: ST_DATA_TRANSFER;
 }
 
 /* ---- events ---- */

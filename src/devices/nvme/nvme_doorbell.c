@@ -5,8 +5,13 @@
  * Shadows. The device reads the tail of a busy queue from memory, so the host need not write the
  * doorbell. Before it stops looking it writes down the tail that it knows, and looks again: the
  * host writes the tail, and then the doorbell if that is behind what is written down.
+ *
+ * The admin queues have shadows, too, but most drivers write only their doorbells (Linux' does,
+ * libvfn uses both): there a shadow counts only when it has changed since it was last seen.
  */
 #include "devices/nvme/nvme_doorbell.h"
+
+#include <string.h>
 
 #include "devices/nvme/nvme.h"
 #include "devices/nvme/nvme_data.h"
@@ -102,12 +107,39 @@ void nvme_doorbell(struct uiommufd_device *dev, uint64_t off, uint32_t value)
 	}
 }
 
-/* ---- shadow doorbells, of IO queues ---- */
+/* ---- shadow doorbells ---- */
 
 static uint64_t shadow_of(const struct nvme *n, uint64_t buffer, unsigned int queue,
 			  bool completion)
 {
-	return queue && buffer ? buffer + doorbell_offset(n, queue, completion) : 0;
+	return buffer ? buffer + doorbell_offset(n, queue, completion) : 0;
+}
+
+/* With the device lock. Whether @value, read from a shadow, is to be taken over. */
+static bool shadow_counts(struct nvme *n, unsigned int queue, bool completion, uint32_t value)
+{
+	const bool counts = queue || n->admin_shadows[completion] != value;
+
+	if (!queue)
+		n->admin_shadows[completion] = value;
+	return counts;
+}
+
+bool nvme_set_shadows(struct uiommufd_device *dev, uint64_t doorbells, uint64_t event_indexes)
+{
+	struct nvme *n = nvme_of(dev);
+	uint32_t seen[2];
+
+	for (unsigned int i = 0; i < 2; i++)
+		if (nvme_dma_read(dev, doorbells + doorbell_offset(n, 0, i), &seen[i],
+				  sizeof(seen[i])))
+			return false;
+	uiommufd_device_lock(dev);
+	memcpy(n->admin_shadows, seen, sizeof(seen));
+	n->shadow_doorbells = doorbells;
+	n->event_indexes = event_indexes;
+	uiommufd_device_unlock(dev);
+	return true;
 }
 
 bool nvme_follow_tail(struct uiommufd_device *dev, unsigned int queue)
@@ -124,7 +156,8 @@ bool nvme_follow_tail(struct uiommufd_device *dev, unsigned int queue)
 	/* The entries up to that tail are read after it. */
 	atomic_thread_fence(memory_order_acquire);
 	uiommufd_device_lock(dev);
-	if (n->sqs[queue].size && n->sqs[queue].tail != tail)
+	if (n->sqs[queue].size && shadow_counts(n, queue, false, tail) &&
+	    n->sqs[queue].tail != tail)
 		set_tail(dev, queue, tail);
 	uiommufd_device_unlock(dev);
 	return true;
@@ -144,7 +177,8 @@ void nvme_follow_head(struct uiommufd_device *dev, unsigned int queue)
 	if (!shadow || nvme_dma_read(dev, shadow, &head, sizeof(head)))
 		return;
 	uiommufd_device_lock(dev);
-	if (n->cqs[cq].size && atomic_load(&n->cqs[cq].head) != head)
+	if (n->cqs[cq].size && shadow_counts(n, cq, true, head) &&
+	    atomic_load(&n->cqs[cq].head) != head)
 		set_head(dev, cq, head);
 	uiommufd_device_unlock(dev);
 }

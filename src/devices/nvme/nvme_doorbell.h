@@ -12,6 +12,12 @@ struct uiommufd_device;
 void nvme_doorbell(struct uiommufd_device *dev, uint64_t off, uint32_t value);
 
 /*
+ * Doorbell Buffer Config, with its two buffers. Returns whether the first can be read. Context:
+ * ADMIN_THREAD, without the device lock.
+ */
+bool nvme_set_shadows(struct uiommufd_device *dev, uint64_t doorbells, uint64_t event_indexes);
+
+/*
  * The functions below are for the thread of submission queue @queue, which is not busy, without the
  * device lock.
  */

@@ -356,7 +356,7 @@ static bool shadows_begin(struct batch *b)
 static bool serve(struct batch *b)
 {
 	uint16_t stopped_by;
-	bool shadows = b->queue && nvme_follow_tail(b->dev, b->queue), more;
+	bool shadows = nvme_follow_tail(b->dev, b->queue), more;
 
 	if (!batch_begin(b, !shadows) && !(shadows && shadows_begin(b)))
 		return false;
@@ -409,21 +409,35 @@ bool nvme_serve_admin(struct uiommufd_device *dev)
 	return true;
 }
 
+/* Whether a completion can be posted on the admin queue; if not, a doorbell wakes it. */
+static bool admin_has_space(struct uiommufd_device *dev)
+{
+	struct nvme *n = nvme_of(dev);
+	struct nvme_cq *cq = &n->cqs[0];
+	bool space;
+
+	uiommufd_device_lock(dev);
+	space = n->state == NVME_ON && !atomic_load(&n->stopping) && cq->size && nvme_cq_space(cq);
+	n->sqs[0].starved |= !space;
+	uiommufd_device_unlock(dev);
+	return space;
+}
+
 bool nvme_post_admin(struct uiommufd_device *dev, uint16_t cid, uint16_t status, uint32_t result)
 {
 	struct nvme *n = nvme_of(dev);
 	struct nvme_cq *cq = &n->cqs[0];
 	struct nvme_completion completion = {.dw0 = result, .cid = cid, .status = status};
-	bool space;
 
+	if (!admin_has_space(dev)) {
+		nvme_ask_for_doorbells(dev, 0);
+		nvme_follow_head(dev, 0);
+		if (!admin_has_space(dev))
+			return false;
+	}
 	uiommufd_device_lock(dev);
-	space = n->state == NVME_ON && !atomic_load(&n->stopping) && cq->size && nvme_cq_space(cq);
-	if (!space)
-		n->sqs[0].starved = true;
 	completion.sq_head = (uint16_t)n->sqs[0].head;
 	uiommufd_device_unlock(dev);
-	if (!space)
-		return false;
 	post(dev, cq, &completion);
 	interrupt(dev, cq->vector);
 	return true;
