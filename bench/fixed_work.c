@@ -101,26 +101,46 @@ static void map_some(uint32_t id)
 		map(id, slot(i), i, PAGE);
 }
 
-static void do_translate(uint64_t i)
+static void translate(uint64_t page)
 {
 	uint64_t len;
 	void *to;
 
-	check(uiommufd_translate(device, UIOMMUFD_NO_PASID, IOVA_BASE + i % PAGES * PAGE,
+	check(uiommufd_translate(device, UIOMMUFD_NO_PASID, IOVA_BASE + page * PAGE,
 				 UIOMMUFD_PROT_READ, &to, &len),
 	      "translate");
 }
 
+/* The first of a thread for a page; and those after it. */
+static void do_translate_first(uint64_t i)
+{
+	translate(i % PAGES);
+}
+
+static void do_translate(uint64_t i)
+{
+	translate(i % WARM);
+}
+
+static void dma_64(uint64_t page)
+{
+	check(uiommufd_dma_read(device, UIOMMUFD_NO_PASID, IOVA_BASE + page * PAGE, buffer, 64),
+	      "DMA read");
+}
+
+static void do_dma_64_first(uint64_t i)
+{
+	dma_64(i % PAGES);
+}
+
 static void do_dma_64(uint64_t i)
 {
-	check(uiommufd_dma_read(device, UIOMMUFD_NO_PASID, IOVA_BASE + i % PAGES * PAGE, buffer,
-				64),
-	      "DMA read");
+	dma_64(i % WARM);
 }
 
 static void do_dma_page(uint64_t i)
 {
-	check(uiommufd_dma_write(device, UIOMMUFD_NO_PASID, IOVA_BASE + i % PAGES * PAGE, buffer,
+	check(uiommufd_dma_write(device, UIOMMUFD_NO_PASID, IOVA_BASE + i % WARM * PAGE, buffer,
 				 PAGE),
 	      "DMA write");
 }
@@ -170,7 +190,9 @@ static const struct operation {
 	void (*prepare)(void);
 	void (*once)(uint64_t i);
 } operations[] = {
+	{"translate-first", NULL, do_translate_first},
 	{"translate", NULL, do_translate},
+	{"dma-read-64-first", NULL, do_dma_64_first},
 	{"dma-read-64", NULL, do_dma_64},
 	{"dma-write-4k", NULL, do_dma_page},
 	{"map-4k", NULL, do_map},

@@ -341,7 +341,8 @@ enum uiommufd_prot {
  * @prot: the rights needed (enum uiommufd_prot); 0: any
  * @addr: result: an address of this process. Borrowed: valid until the IOVA is unmapped, which the
  *	program itself must prevent for as long as it uses the address
- * @len: result: how many bytes from there the same table entry covers; may be NULL
+ * @len: result: how many bytes from there are contiguous, at least; may be NULL. A later call may
+ *	know of more
  *
  * Sees every map and unmap that returned before the call. Requests no page and marks nothing dirty,
  * except that the tables of a guest get the accessed and dirty bits that DMA with @prot would set.

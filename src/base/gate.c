@@ -175,7 +175,11 @@ void gate_wait_all(void)
 void gate_after_fork(void)
 {
 	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
-		if (slot != gate_self)
-			release_slot(slot);
+		if (slot == gate_self)
+			continue;
+		if (slot->cache)
+			slot->torn_cache = slot->cache;
+		slot->cache = NULL;
+		release_slot(slot);
 	}
 }

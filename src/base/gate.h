@@ -32,6 +32,8 @@ struct gate_slot {
 	_Atomic(struct gate_slot *) next;
 	_Atomic unsigned int depth; /* base/world.h: how many entries the thread has to leave */
 	_Atomic bool owned;	    /* by a living thread */
+	void *cache;		    /* iommu/lookaside.h; it stays with the slot; NULL: none */
+	void *torn_cache; /* the same, of a thread that a fork may have interrupted in it */
 } __attribute__((aligned(64)));
 
 extern __thread struct gate_slot *gate_self __attribute__((tls_model("initial-exec")));

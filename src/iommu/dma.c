@@ -8,10 +8,14 @@
  * moved (mem/displace.h) waits for the end of the move, outside the gate, and is tried again;
  * otherwise the failure is a fault.
  *
+ * What a thread has translated before is in its lookaside cache: then the request is copied without
+ * a walk (copy_known()), and everything else of the above holds.
+ *
  * Locks: none. The read-side critical section covers the translation, the gate the copy as well.
  *
- * Cost: entering the gate is one full fence; a translation is one walk for each extent of
- * contiguous memory, or one look-up in the IOTLB for each page behind a nested domain.
+ * Cost: entering the gate is one full fence; a translation is a look into the lookaside cache, one
+ * walk for each extent of contiguous memory, or one look-up in the IOTLB for each page behind a
+ * nested domain.
  */
 #include <assert.h>
 #include <sys/types.h>
@@ -21,6 +25,7 @@
 #include "base/msan.h"
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/lookaside.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/view.h"
@@ -31,7 +36,10 @@
 enum {
 	DMA_PIECE =
 		256 * 1024, /* bytes copied inside the gate: what an unmap may have to wait for */
-	MAX_RETRIES = 16,   /* in a row, that a fault handler may ask for */
+	SHORT_DMA = 8192,   /* bytes for which several look-ups are cheaper than a walk */
+	LONG_BLOCK = 65536, /* bytes that are worth a copy of their own */
+	LARGE_LEAF = 1 << 21,
+	MAX_RETRIES = 16, /* in a row, that a fault handler may ask for */
 };
 
 /*
@@ -56,6 +64,8 @@ struct piece {
 	struct sanitizer_finding *finding; /* borrowed */
 	enum dma_dir found;
 };
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 char iommu_domain_readers;
 
@@ -97,10 +107,27 @@ static bool enter_domain(struct translation *t)
 	}
 }
 
+/*
+ * Caches @leaf, which was found at @iova after the @stamp had been taken. Writes that are cached
+ * leave no marks, so they are not while that is what @tracking asks for.
+ */
+static ALWAYS_INLINE void remember(const struct iommu_domain *domain, uint64_t iova,
+				   const struct iopt_leaf *leaf, bool tracking, uint64_t stamp)
+{
+	const unsigned int rights = tracking ? IOPT_READ : IOPT_READ | IOPT_WRITE;
+
+	if (__builtin_expect(leaf->len >= LARGE_LEAF, 0))
+		lookaside_add_block(domain, iova);
+	else if (align_down(iova, PAGE_SIZE) >= leaf->start && leaf->len >= PAGE_SIZE)
+		lookaside_add(domain, iova, leaf->oa, PAGE_SHIFT, leaf->prot & rights, stamp);
+}
+
 /* translate() through a domain without a stage 1. */
 static int translate_plain(struct translation *t)
 {
-	const bool track = (t->need & IOPT_WRITE) && iommu_domain_dirty_tracking(t->domain);
+	const uint64_t stamp = lookaside_stamp(t->domain, t->iova);
+	const bool tracking = domain_is_tracked(t->domain);
+	const bool track = (t->need & IOPT_WRITE) && tracking;
 	struct iopt_leaf leaf;
 
 	/* Each leaf that is written is marked, so an extent is one leaf then. */
@@ -112,6 +139,7 @@ static int translate_plain(struct translation *t)
 		iopt_set_dirty(t->domain->table, t->iova);
 	t->bus = leaf.oa;
 	t->len = leaf.len - (t->iova - leaf.start);
+	remember(t->domain, t->iova, &leaf, tracking, stamp);
 	return 0;
 }
 
@@ -314,13 +342,77 @@ static uint64_t record_begin(const struct dma *dma)
 	return history_unmaps();
 }
 
-/* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed. */
-static int dma_run(const struct dma *dma, enum dma_dir *failed)
+/*
+ * One end of a piece, @done bytes behind @begin, from what the thread has translated before: sets
+ * *@end, and cuts *@len to the bytes that are contiguous there. NULL: it is not known, or lacks the
+ * right @need, or the long way finds more that is contiguous.
+ */
+static ALWAYS_INLINE const struct lookaside_entry *recall(const struct iommu_domain *domain,
+							  uint64_t begin, size_t done,
+							  unsigned int need, char **end,
+							  size_t *len)
 {
-	const uint64_t unmaps = record_begin(dma);
+	const uint64_t iova = begin + done;
+	const struct lookaside_entry *entry = lookaside_find(domain, iova);
+	uint64_t known;
+
+	if (!entry || !(lookaside_prot(entry) & need) || iova < begin)
+		return NULL;
+	known = lookaside_len(entry, iova);
+	if (*len > known) {
+		if (*len > SHORT_DMA && known < LONG_BLOCK)
+			return NULL;
+		*len = known;
+	}
+	*end = (char *)(uintptr_t)lookaside_bus(entry, iova);
+	return entry;
+}
+
+/*
+ * The usual case of copy_piece(), in few instructions: both ends are known, and nobody watches. The
+ * entries are looked at again inside the gate, as the domain is. Returns how many bytes were
+ * copied; 0: the long way knows more.
+ */
+static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done)
+{
+	struct iommu_domain *domain = rcu_load(&dma->endpoint->rid_domain);
+	const struct lookaside_entry *from = NULL, *to = NULL;
+	char *src = dma->src_buf + done, *dst = dma->dst_buf + done;
+	size_t len = min_u64(dma->len - done, DMA_PIECE);
+
+	if (dma->pasid != NO_PASID || sanitizer_present())
+		return 0;
+	if (!dma->src_buf) {
+		from = recall(domain, dma->src_iova, done, IOPT_READ, &src, &len);
+		if (!from)
+			return 0;
+	}
+	if (!dma->dst_buf) {
+		to = recall(domain, dma->dst_iova, done, IOPT_WRITE, &dst, &len);
+		if (!to)
+			return 0;
+	}
+	if (gate_enter(domain))
+		return 0;
+	if ((from && !lookaside_valid(from)) || (to && !lookaside_valid(to)) ||
+	    rcu_load(&dma->endpoint->rid_domain) != domain || displace_in_progress() ||
+	    guard_copy(dst, src, len)) {
+		gate_leave();
+		return 0;
+	}
+	msan_written(dst, len);
+	if (to && dma_is_logged(dma->endpoint, dma->pasid))
+		dma_log_mark(dma->endpoint, dma->dst_iova + done, len);
+	gate_leave();
+	return len;
+}
+
+/* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed. */
+static __attribute__((noinline)) int dma_run_slowly(const struct dma *dma, size_t done,
+						    uint64_t unmaps, enum dma_dir *failed)
+{
 	struct sanitizer_finding finding;
 	unsigned int retries = 0;
-	size_t done = 0;
 
 	while (done < dma->len) {
 		uint64_t generation = displace_generation();
@@ -350,6 +442,20 @@ static int dma_run(const struct dma *dma, enum dma_dir *failed)
 		return -EFAULT;
 	}
 	return 0;
+}
+
+static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed)
+{
+	const uint64_t unmaps = record_begin(dma);
+	size_t done = 0, copied;
+
+	do {
+		copied = copy_known(dma, done);
+		done += copied;
+		if (done == dma->len)
+			return 0;
+	} while (copied);
+	return dma_run_slowly(dma, done, unmaps, failed);
 }
 
 int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,
@@ -389,12 +495,19 @@ int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst
 static int look_up(const struct iommu_domain *domain, uint64_t iova, unsigned int prot,
 		   uint64_t *bus, uint64_t *len)
 {
+	uint64_t stamp;
 	struct iopt_leaf leaf;
+	bool tracking;
 
-	if (!domain || !iopt_translate(domain->table, iova, &leaf))
+	if (!domain)
+		return -ENOENT;
+	stamp = lookaside_stamp(domain, iova);
+	tracking = domain_is_tracked(domain);
+	if (!iopt_translate(domain->table, iova, &leaf))
 		return -ENOENT;
 	if ((leaf.prot & prot) != prot)
 		return -EPERM;
+	remember(domain, iova, &leaf, tracking, stamp);
 	*bus = leaf.oa;
 	*len = leaf.len - (iova - leaf.start);
 	return 0;
@@ -438,8 +551,10 @@ static int look_up_nested(struct translation *t, uint64_t *bus, uint64_t *len)
 	return 0;
 }
 
-int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
-		    unsigned int prot, uint64_t *bus, uint64_t *len)
+static __attribute__((noinline)) int translate_slowly(struct iommu_endpoint *endpoint,
+						      uint32_t pasid, uint64_t iova,
+						      unsigned int prot, uint64_t *bus,
+						      uint64_t *len)
 {
 	struct iommu_domain *domain;
 	struct translation t;
@@ -461,4 +576,19 @@ int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t io
 	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	return rc;
+}
+
+int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
+		    unsigned int prot, uint64_t *bus, uint64_t *len)
+{
+	const struct iommu_domain *domain = rcu_load(&endpoint->rid_domain);
+	const struct lookaside_entry *entry = lookaside_find(domain, iova);
+
+	if (__builtin_expect(!entry || pasid != NO_PASID || prot & ~lookaside_prot(entry) ||
+				     !lookaside_valid(entry),
+			     0))
+		return translate_slowly(endpoint, pasid, iova, prot, bus, len);
+	*bus = lookaside_bus(entry, iova);
+	*len = lookaside_len(entry, iova);
+	return 0;
 }

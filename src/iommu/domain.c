@@ -16,6 +16,7 @@
 #include "base/gate.h"
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/lookaside.h"
 #include "iommu/stage1.h"
 
 int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu **out)
@@ -136,6 +137,7 @@ void iommu_domain_destroy(struct iommu_domain *domain)
 {
 	/* iommu_translate() may still use it: that is not inside the gate. */
 	rcu_wait(&iommu_domain_readers);
+	lookaside_forget_all(); /* another domain may have the same address */
 	iommu_put(domain->iommu);
 	if (domain->memory == domain)
 		iopt_destroy(domain->table);
@@ -198,6 +200,7 @@ uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t
 
 	/* After the table: a thread that sees the new count does not find the old entries. */
 	__atomic_add_fetch(&domain->unmaps, 1, __ATOMIC_SEQ_CST);
+	lookaside_unmapped(domain, iova, len);
 	return unmapped;
 }
 
@@ -208,7 +211,10 @@ void iommu_domain_quiesce(struct iommu_domain *domain)
 
 void iommu_domain_set_dirty_tracking(struct iommu_domain *domain, bool on)
 {
-	__atomic_store_n(&domain->dirty, on, __ATOMIC_RELEASE);
+	__atomic_store_n(&domain->dirty, on, __ATOMIC_SEQ_CST);
+	/* Writes that were cached would leave no mark. */
+	atomic_thread_fence(memory_order_seq_cst);
+	lookaside_forget_all();
 }
 
 bool iommu_domain_dirty_tracking(const struct iommu_domain *domain)

@@ -138,6 +138,12 @@ bool nested_hit(const struct translation *t, uint64_t *bus, uint64_t *len);
  */
 int nested_translate(struct translation *t);
 
+/* iommu_domain_dirty_tracking(), inline. */
+static inline bool domain_is_tracked(const struct iommu_domain *domain)
+{
+	return __atomic_load_n(&domain->memory->dirty, __ATOMIC_ACQUIRE);
+}
+
 /*
  * Whether DMA logging (iommu/dma_log.h) records a write with @pasid. Context: inside the gate,
  * after the write.

@@ -156,6 +156,24 @@ static void nothing_is_recorded_while_tracking_is_off(void **state)
 	assert_int_equal(bits(t), 0);
 }
 
+static void what_was_written_before_is_recorded_as_soon_as_tracking_is_on(void **state)
+{
+	struct tracked *t = *state;
+
+	map_single_pages(t, 4);
+	for (unsigned int i = 0; i < 3; i++) {
+		/* The second write goes the way that the first one has found. */
+		assert_int_equal(track(t, false), 0);
+		dma_write(t, IOVA, 1);
+		dma_write(t, IOVA, 1);
+		assert_int_equal(track(t, true), 0);
+		dma_write(t, IOVA + 8, 1);
+		dma_write(t, IOVA + 16, 1);
+		assert_int_equal(bitmap(t, IOVA, 4 * 4096, 4096, 0), 0);
+		assert_true(bits(t) == 1 && bit(t, 0));
+	}
+}
+
 static void granularity_is_the_callers(void **state)
 {
 	struct tracked *t = *state;
@@ -299,6 +317,9 @@ int main(void)
 #define DIRTY_TESTS(kind)                                                                        \
 	cmocka_unit_test_setup_teardown(writes_are_reported_once_and_reads_never, set_up_##kind, \
 					tear_down),                                              \
+		cmocka_unit_test_setup_teardown(                                                 \
+			what_was_written_before_is_recorded_as_soon_as_tracking_is_on,           \
+			set_up_##kind, tear_down),                                               \
 		cmocka_unit_test_setup_teardown(nothing_is_recorded_while_tracking_is_off,       \
 						set_up_##kind, tear_down),                       \
 		cmocka_unit_test_setup_teardown(granularity_is_the_callers, set_up_##kind,       \
