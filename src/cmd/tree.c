@@ -48,7 +48,7 @@ static void remove_entries(int fd)
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+		if (entry->d_type != DT_DIR && unlinkat(dirfd(dir), entry->d_name, 0) == 0)
 			continue;
 		below = openat(dirfd(dir), entry->d_name,
 			       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -216,18 +216,31 @@ void tree_remove(struct tree *tree)
 	tree->root[0] = '\0';
 }
 
+/* How many bytes of @real name directories that are in tree->made, too: they exist. */
+static size_t known_parents(const struct tree *tree, const char *real)
+{
+	size_t known = strlen(tree->root);
+
+	for (size_t i = known; tree->made[i] && tree->made[i] == real[i]; i++) {
+		const char next = tree->made[i + 1];
+
+		if (real[i + 1] == '/' && (next == '/' || next == '\0'))
+			known = i + 1;
+	}
+	return known;
+}
+
 /*
  * Creates the directories above the last component of @real, which is below the root. Most paths
- * are in the same directory as the one before.
+ * are in the same directory as the one before, or near it.
  */
 static int make_parents(struct tree *tree, char *real)
 {
 	const size_t len = (size_t)(strrchr(real, '/') - real);
-	char *slash = real + strlen(tree->root);
+	char *slash = real + (tree->made[0] ? known_parents(tree, real) : strlen(tree->root));
 
-	if (strncmp(tree->made, real, len) == 0 && tree->made[len] == '\0')
+	if ((size_t)(slash - real) == len && tree->made[0])
 		return 0;
-
 	while ((slash = strchr(slash + 1, '/'))) {
 		int failed;
 
