@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* See net_stats.h. */
+#include "devices/net/net_stats.h"
+
+#include <assert.h>
+
+void net_count(struct net_stats *stats, enum net_counter counter, uint32_t n)
+{
+	uint32_t *reg = &stats->registers[counter / 4];
+
+	*reg = n > UINT32_MAX - *reg ? UINT32_MAX : *reg + n;
+}
+
+void net_count64(struct net_stats *stats, enum net_counter counter, uint64_t n)
+{
+	uint32_t *reg = &stats->registers[counter / 4];
+	uint64_t value = (uint64_t)reg[1] << 32 | reg[0];
+
+	value = n > UINT64_MAX - value ? UINT64_MAX : value + n;
+	reg[0] = (uint32_t)value;
+	reg[1] = (uint32_t)(value >> 32);
+}
+
+/* The frame check sequence counts. Longer frames are in none of these. */
+static void count_length(struct net_stats *stats, enum net_counter first, uint32_t len)
+{
+	static const uint32_t limits[] = {64, 127, 255, 511, 1023, 1522};
+
+	for (unsigned int i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (len > limits[i])
+			continue;
+		net_count(stats, first + 4 * i, 1);
+		return;
+	}
+}
+
+void net_count_received(struct net_stats *stats, const struct net_frame *frame, bool taken)
+{
+	const uint32_t len = frame->len + NET_FCS;
+
+	net_count(stats, STAT_TPR, 1);
+	net_count64(stats, STAT_TORL, len);
+	if (!taken)
+		return;
+	net_count(stats, STAT_GPRC, 1);
+	net_count64(stats, STAT_GORCL, len);
+	count_length(stats, STAT_PRC64, len);
+	if (net_is_broadcast(frame->data))
+		net_count(stats, STAT_BPRC, 1);
+	else if (net_is_multicast(frame->data))
+		net_count(stats, STAT_MPRC, 1);
+}
+
+void net_count_sent(struct net_stats *stats, const struct net_frame *frame)
+{
+	const uint32_t len = frame->len + NET_FCS;
+
+	net_count(stats, STAT_TPT, 1);
+	net_count64(stats, STAT_TOTL, len);
+	net_count(stats, STAT_GPTC, 1);
+	net_count64(stats, STAT_GOTCL, len);
+	count_length(stats, STAT_PTC64, len);
+	if (net_is_broadcast(frame->data))
+		net_count(stats, STAT_BPTC, 1);
+	else if (net_is_multicast(frame->data))
+		net_count(stats, STAT_MPTC, 1);
+}
+
+static bool has_64_bits(uint32_t off)
+{
+	return off == STAT_GORCL || off == STAT_GOTCL || off == STAT_TORL || off == STAT_TOTL;
+}
+
+uint32_t net_stats_read(struct net_stats *stats, uint32_t off)
+{
+	uint32_t *reg = &stats->registers[off / 4];
+	const uint32_t value = *reg;
+
+	assert(off < STAT_BYTES);
+	if (has_64_bits(off))
+		return value;
+	*reg = 0;
+	if (off && has_64_bits(off - 4))
+		reg[-1] = 0;
+	return value;
+}
