@@ -449,6 +449,8 @@ static void mistakes_about_rings_are_reported(void **state)
 	e1000_set(&t, E1000_TDBAL, e1000_get(&t, E1000_TDBAL) + 0x1000);
 	assert_true(reported("e1000: TDBAL is changed from 0x1000000 to 0x1001000 while sending is "
 			     "enabled"));
+	e1000_set(&t, E1000_TDH, 3);
+	e1000_set(&t, E1000_TDH, 0);
 	e1000_set(&t, E1000_RDLEN, 100);
 	assert_true(reported("e1000: RDLEN is 0x64, whose bits 0x64 do not exist"));
 	e1000_set(&t, E1000_TDBAL, E1000_IOVA);

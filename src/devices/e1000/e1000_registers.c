@@ -133,7 +133,7 @@ static void write_ctrl_ext(struct e1000 *e, uint32_t value)
 
 static const char *ring_register(uint32_t off)
 {
-	static const char *const names[] = {"BAL", "BAH", "LEN", "", "DH"};
+	static const char *const names[] = {"BAL", "BAH", "LEN", "", "H"};
 	const uint32_t at = (off & 0xff) / 4;
 
 	return names[at];
