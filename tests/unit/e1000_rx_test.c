@@ -298,6 +298,24 @@ static void few_descriptors_are_said_once(void **state)
 	}
 }
 
+static void filters_may_change_in_the_middle_of_traffic(void **state)
+{
+	(void)state;
+	e1000_start(&t, RCTL_UPE | RCTL_MPE | RCTL_SECRC);
+	for (unsigned int round = 0; round < 100; round++) {
+		for (unsigned int i = 0; i < 40; i++)
+			e1000_put(&t, e1000_data_iova(i), 100 | TX_EOP | TX_IFCS, 0);
+		e1000_kick(&t);
+		while (e1000_get(&t, E1000_TDH) != t.tx_tail)
+			e1000_set(&t, E1000_RCTL, e1000_get(&t, E1000_RCTL) ^ RCTL_BAM);
+		for (unsigned int i = 0; i < 40; i++) {
+			e1000_set(&t, E1000_RCTL, e1000_get(&t, E1000_RCTL) ^ RCTL_BAM);
+			assert_true(e1000_wait(&t, &frame));
+			assert_memory_equal(frame.data, e1000_data_at(&t, i), 100);
+		}
+	}
+}
+
 static void small_frames_are_said_at_once(void **state)
 {
 	(void)state;
@@ -419,6 +437,7 @@ int main(void)
 		TEST(vlans_are_filtered),
 		TEST(checksums_are_verified),
 		TEST(few_descriptors_are_said_once),
+		TEST(filters_may_change_in_the_middle_of_traffic),
 		TEST(small_frames_are_said_at_once),
 		TEST(frames_wait_in_the_packet_buffer),
 		TEST(what_does_not_fit_into_the_packet_buffer_is_missed),

@@ -74,8 +74,9 @@ struct e1000_context {
 };
 
 struct e1000_tx {
-	bool started; /* a frame has begun */
-	bool drop;    /* it cannot be sent */
+	unsigned int ring; /* as in struct e1000, when the frame began */
+	bool started;	   /* a frame has begun */
+	bool drop;	   /* it cannot be sent */
 	bool segmented;
 	bool legacy;
 	uint32_t first_lower, first_upper; /* of the frame's first descriptor */
@@ -87,10 +88,10 @@ struct e1000_tx {
 };
 
 struct e1000_rx {
-	unsigned int version; /* of the ring in the registers, for the cache */
-	bool pending;	      /* a frame waits for descriptors */
-	bool counted;	      /* that it does */
-	uint32_t upper;	      /* status, errors and special for it */
+	unsigned int ring, enabled; /* as in struct e1000, when the cache was filled */
+	bool pending;		    /* a frame waits for descriptors */
+	bool counted;		    /* that it does */
+	uint32_t upper;		    /* status, errors and special for it */
 	uint16_t checksum;
 	struct net_frame frame;
 	/* Descriptors that were fetched, from the one with index cache_first on. */
@@ -111,7 +112,9 @@ struct e1000 {
 	_Atomic bool link;		 /* the cable's other end is there */
 	bool working;			 /* PACKET_THREAD executes descriptors */
 	_Atomic unsigned int generation; /* of the registers: resets */
-	unsigned int rx_version;   /* changes with each write to the receive ring's registers */
+	/* Change with each write to a ring's base, length or head. */
+	_Atomic unsigned int rx_ring, tx_ring;
+	unsigned int rx_enabled;   /* how often receiving has been enabled */
 	_Atomic uint32_t mistakes; /* enum e1000_mistake */
 
 	/* Interrupts. Times are of CLOCK_MONOTONIC, in ns; 0: not running. */

@@ -87,7 +87,8 @@ void e1000_reset_registers(struct uiommufd_device *dev)
 
 	atomic_fetch_add(&e->generation, 1);
 	atomic_store(&e->mistakes, 0);
-	e->rx_version++;
+	atomic_fetch_add(&e->rx_ring, 1);
+	atomic_fetch_add(&e->tx_ring, 1);
 	memset(e->registers, 0, E1000_PBM);
 	memset(&e->stats, 0, sizeof(e->stats));
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
@@ -169,16 +170,16 @@ static void write_ring(struct uiommufd_device *dev, uint32_t off, uint32_t value
 				       receive ? 'R' : 'T', ring_register(off), value,
 				       value & ~mask, value & mask);
 	*e1000_reg(e, off) = value & mask;
-	if (receive)
-		e->rx_version++;
+	atomic_fetch_add(receive ? &e->rx_ring : &e->tx_ring, 1);
 }
 
 static void write_rctl(struct uiommufd_device *dev, uint32_t value)
 {
 	struct e1000 *e = e1000_of(dev);
 
+	if (value & ~*e1000_reg(e, E1000_RCTL) & RCTL_EN)
+		e->rx_enabled++;
 	*e1000_reg(e, E1000_RCTL) = value & RCTL_WRITABLE;
-	e->rx_version++;
 	uiommufd_device_queue_work(dev, e1000_receive);
 }
 

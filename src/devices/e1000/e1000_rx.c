@@ -27,7 +27,7 @@ struct rx_job {
 	struct uiommufd_device *dev;
 	struct e1000 *e;
 	struct e1000_rx *rx;
-	unsigned int generation;
+	unsigned int generation, ring_version;
 	struct e1000_ring ring; /* head: with what is not yet published */
 	bool enabled, loops, strips, keeps_fcs;
 	uint32_t size;	 /* of a buffer */
@@ -68,10 +68,19 @@ static void begin(struct rx_job *job)
 	if (job->enabled)
 		job->ring = e1000_take_ring(job->dev, E1000_RDBAL);
 	job->first = job->ring.head;
-	if (job->rx->version == e->rx_version)
+	job->ring_version = atomic_load(&e->rx_ring);
+	if (job->rx->ring == job->ring_version && job->rx->enabled == e->rx_enabled)
 		return;
-	job->rx->version = e->rx_version;
+	job->rx->ring = job->ring_version;
+	job->rx->enabled = e->rx_enabled;
 	job->rx->cache_count = 0;
+}
+
+/* The descriptors are not the device's any more: it has been reset, or has another ring. */
+static bool has_lost_ring(const struct rx_job *job)
+{
+	return !e1000_is_current(job->e, job->generation) ||
+	       atomic_load(&job->e->rx_ring) != job->ring_version;
 }
 
 /* ---- which frames are taken ---- */
@@ -220,7 +229,7 @@ static const struct e1000_descriptor *fetch_descriptor(struct rx_job *job)
 	until = ring->tail > ring->head ? ring->tail : ring->count;
 	count = (uint32_t)min_u64(until - ring->head, E1000_BATCH);
 	rx->cache_count = 0;
-	job->stale = job->stale || !e1000_is_current(job->e, job->generation);
+	job->stale = job->stale || has_lost_ring(job);
 	if (job->stale ||
 	    uiommufd_device_dma_read(job->dev, ring->base + (uint64_t)ring->head * E1000_DESCRIPTOR,
 				     rx->cache, count * sizeof(rx->cache[0])))
@@ -241,7 +250,7 @@ static void write_back(struct rx_job *job)
 	for (uint32_t i = 0; i < rx->done_count && !job->stale; i += part) {
 		part = (uint32_t)min_u64(rx->done_count - i, WRITE_TOGETHER);
 		part = (uint32_t)min_u64(part, ring->count - at);
-		job->stale = !e1000_is_current(job->e, job->generation);
+		job->stale = has_lost_ring(job);
 		if (!job->stale)
 			(void)uiommufd_device_dma_write(
 				job->dev, ring->base + (uint64_t)at * E1000_DESCRIPTOR,
@@ -386,10 +395,9 @@ static void publish(struct rx_job *job)
 	struct e1000 *e = job->e;
 	const uint32_t tail = *e1000_reg(e, E1000_RDT);
 
-	if (!e1000_is_current(e, job->generation) || !job->ring.count)
+	if (has_lost_ring(job) || !job->ring.count)
 		return;
-	if (job->rx->version == e->rx_version)
-		*e1000_reg(e, E1000_RDH) = job->ring.head;
+	*e1000_reg(e, E1000_RDH) = job->ring.head;
 	if (job->received)
 		e1000_raise_received(job->dev);
 	if (job->small)

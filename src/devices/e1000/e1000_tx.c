@@ -21,7 +21,7 @@ struct tx_job {
 	struct uiommufd_device *dev;
 	struct e1000 *e;
 	struct e1000_tx *tx;
-	unsigned int generation;
+	unsigned int generation, ring_version;
 	struct e1000_ring ring;
 	bool enabled, tags, pads, loops, receiving, flow_control;
 	uint16_t tag_type;
@@ -49,8 +49,20 @@ static void begin(struct tx_job *job)
 	job->pause_limit = *e1000_reg(e, E1000_FCRTH);
 	job->flow_control = ctrl & CTRL_TFCE && ctrl & CTRL_RFCE && job->pause_limit;
 	job->buffer_limit = (*e1000_reg(e, E1000_PBA) & 0xffff) << 10;
+	job->ring_version = atomic_load(&e->tx_ring);
 	if (job->enabled)
 		job->ring = e1000_take_ring(job->dev, E1000_TDBAL);
+	/* A frame does not go on in another ring. */
+	if (job->tx->ring != job->ring_version)
+		job->tx->started = job->tx->drop = false;
+	job->tx->ring = job->ring_version;
+}
+
+/* The descriptors are not the device's any more: it has been reset, or has another ring. */
+static bool has_lost_ring(const struct tx_job *job)
+{
+	return !e1000_is_current(job->e, job->generation) ||
+	       atomic_load(&job->e->tx_ring) != job->ring_version;
 }
 
 /* ---- frames ---- */
@@ -148,7 +160,7 @@ static void append(struct tx_job *job, uint64_t address, uint32_t len)
 {
 	struct net_frame *frame = &job->tx->frame;
 
-	job->stale = job->stale || !e1000_is_current(job->e, job->generation);
+	job->stale = job->stale || has_lost_ring(job);
 	if (job->stale)
 		return;
 	if (uiommufd_device_dma_read(job->dev, address, frame->data + frame->len, len))
@@ -392,7 +404,7 @@ static void write_back(struct tx_job *job, const struct e1000_descriptor *d)
 	const uint64_t at = job->ring.base + (uint64_t)job->index * E1000_DESCRIPTOR;
 	const uint8_t status = TX_DD;
 
-	job->stale = job->stale || !e1000_is_current(job->e, job->generation);
+	job->stale = job->stale || has_lost_ring(job);
 	if (!(d->lower & (TX_RS | TX_RPS)) || job->stale)
 		return;
 	atomic_thread_fence(memory_order_release);
@@ -466,7 +478,7 @@ static void publish(struct tx_job *job)
 	const uint32_t before = *e1000_reg(e, E1000_TDH), tail = *e1000_reg(e, E1000_TDT);
 	const struct e1000_ring *ring = &job->ring;
 
-	if (!e1000_is_current(e, job->generation) || !ring->count)
+	if (has_lost_ring(job) || !ring->count)
 		return;
 	*e1000_reg(e, E1000_TDH) = ring->head;
 	if (job->reported)
