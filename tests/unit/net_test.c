@@ -305,6 +305,23 @@ static void counters_are_cleared_by_reading_and_stick_at_the_end(void **state)
 	assert_int_equal(net_stats_read(&stats, STAT_GOTCL), UINT32_MAX);
 }
 
+static void what_is_counted_between_the_halves_is_not_lost(void **state)
+{
+	static struct net_stats stats;
+
+	(void)state;
+	net_count64(&stats, STAT_GORCL, 0x1fffffff0);
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL), 0xfffffff0);
+	net_count64(&stats, STAT_GORCL, 0x20);
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL + 4), 1);
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL), 0x20);
+	/* The upper half alone clears all. */
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL + 4), 0);
+	net_count64(&stats, STAT_GORCL, 5);
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL + 4), 0);
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL), 0);
+}
+
 static void frames_are_counted_by_length_and_kind(void **state)
 {
 	static const uint32_t lens[] = {60, 61, 123, 124, 251, 507, 1019, 1518, 1519};
@@ -382,6 +399,7 @@ int main(void)
 		cmocka_unit_test(filters_take_what_they_are_set_to),
 		cmocka_unit_test(a_source_address_is_compared_where_that_is_said),
 		cmocka_unit_test(counters_are_cleared_by_reading_and_stick_at_the_end),
+		cmocka_unit_test(what_is_counted_between_the_halves_is_not_lost),
 		cmocka_unit_test(frames_are_counted_by_length_and_kind),
 		cmocka_unit_test(a_queue_gives_frames_back_in_order),
 	};

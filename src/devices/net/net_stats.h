@@ -2,7 +2,7 @@
 /*
  * The statistics registers that Intel's gigabit controllers have at 0x4000: cleared when they are
  * read, and stuck at their greatest value. A counter of 64 bits is cleared when its upper half is
- * read.
+ * read; if the lower half was read before, what has been counted since then stays.
  */
 #ifndef DEVICES_NET_NET_STATS_H
 #define DEVICES_NET_NET_STATS_H
@@ -42,6 +42,7 @@ enum net_counter {
 
 struct net_stats {
 	uint32_t registers[STAT_BYTES / 4];
+	uint32_t read[STAT_BYTES / 4]; /* counters of 64 bits, when their lower half was read */
 };
 
 /* Adds @n to the counter of 32 bits, or of 64 at @counter. */
