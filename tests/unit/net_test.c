@@ -315,8 +315,13 @@ static void what_is_counted_between_the_halves_is_not_lost(void **state)
 	net_count64(&stats, STAT_GORCL, 0x20);
 	assert_int_equal(net_stats_read(&stats, STAT_GORCL + 4), 1);
 	assert_int_equal(net_stats_read(&stats, STAT_GORCL), 0x20);
-	/* The upper half alone clears all. */
 	assert_int_equal(net_stats_read(&stats, STAT_GORCL + 4), 0);
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL), 0);
+	net_count64(&stats, STAT_GORCL, 6);
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL + 4), 0);
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL), 6);
+	assert_int_equal(net_stats_read(&stats, STAT_GORCL + 4), 0);
+	/* The upper half alone clears all. */
 	net_count64(&stats, STAT_GORCL, 5);
 	assert_int_equal(net_stats_read(&stats, STAT_GORCL + 4), 0);
 	assert_int_equal(net_stats_read(&stats, STAT_GORCL), 0);

@@ -71,31 +71,35 @@ static bool has_64_bits(uint32_t off)
 	return off == STAT_GORCL || off == STAT_GOTCL || off == STAT_TORL || off == STAT_TOTL;
 }
 
-/* The upper half of the counter whose lower half is @reg. */
-static uint32_t read_upper(uint32_t *reg, uint32_t *read)
+/* The upper half of the counter whose lower half is register @index. */
+static uint32_t read_upper(struct net_stats *stats, unsigned int index)
 {
+	uint32_t *reg = &stats->registers[index];
+	const uint32_t *read = stats->half_read >> index & 1 ? &stats->read[index] : reg;
 	const uint64_t now = (uint64_t)reg[1] << 32 | reg[0];
-	const uint64_t before = (uint64_t)read[1] << 32 | read[0], seen = before ? before : now;
+	const uint64_t seen = (uint64_t)read[1] << 32 | read[0];
 
 	reg[0] = (uint32_t)(now - seen);
 	reg[1] = (uint32_t)((now - seen) >> 32);
-	read[0] = read[1] = 0;
+	stats->half_read &= ~(UINT64_C(1) << index);
 	return (uint32_t)(seen >> 32);
 }
 
 uint32_t net_stats_read(struct net_stats *stats, uint32_t off)
 {
-	uint32_t *reg = &stats->registers[off / 4], *read = &stats->read[off / 4];
+	const unsigned int index = off / 4;
+	uint32_t *reg = &stats->registers[index];
 	const uint32_t value = *reg;
 
 	assert(off < STAT_BYTES);
 	if (has_64_bits(off)) {
-		read[0] = reg[0];
-		read[1] = reg[1];
+		stats->read[index] = reg[0];
+		stats->read[index + 1] = reg[1];
+		stats->half_read |= UINT64_C(1) << index;
 		return value;
 	}
 	if (off && has_64_bits(off - 4))
-		return read_upper(reg - 1, read - 1);
+		return read_upper(stats, index - 1);
 	*reg = 0;
 	return value;
 }

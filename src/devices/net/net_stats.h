@@ -42,7 +42,9 @@ enum net_counter {
 
 struct net_stats {
 	uint32_t registers[STAT_BYTES / 4];
-	uint32_t read[STAT_BYTES / 4]; /* counters of 64 bits, when their lower half was read */
+	/* Counters of 64 bits, when their lower half was read; and which have been, by number. */
+	uint32_t read[STAT_BYTES / 4];
+	uint64_t half_read;
 };
 
 /* Adds @n to the counter of 32 bits, or of 64 at @counter. */
