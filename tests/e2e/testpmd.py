@@ -3,8 +3,8 @@
 """DPDK's own driver for the e1000 drives the emulated one: testpmd, as Debian has it.
 
 Packets go round: what the driver sends comes back to it, and the controller's counters say that nothing was lost. Then
-frames from a pcap file go through the driver to another one, with checksums and VLAN tags by offload; they are compared
-with what they must be.
+frames go through the driver, from a pcap file to another one with checksums by offload, and from this program, at the
+other end of a socket, and back with VLAN tags by offload; they are compared with what they must be.
 
 Usage: testpmd.py UIOMMUFD [PACKETS]
 Exit: 0 passed, 1 failed, 77 skipped: there is no testpmd or no driver, or too little memory may be locked.
@@ -17,6 +17,7 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -208,11 +209,48 @@ def offload_checksums(uiommufd, directory):
     print("ok: all checksums are right")
 
 
+def receive(peer, size):
+    data = b""
+    while len(data) < size:
+        got = peer.recv(size - len(data))
+        if not got:
+            raise SystemExit("FAIL: the device has closed the socket")
+        data += got
+    return data
+
+
+def exchange(uiommufd, directory, frames, commands, *arguments):
+    """Sends @frames from the other end of a socket; what comes back."""
+    path = os.path.join(directory, "socket")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        listener.settimeout(SECONDS)
+        testpmd = Testpmd(uiommufd, directory, f",backend=socket,path={path}", "--disable-device-start", *arguments)
+        for command in (*commands, "port start 0", "start"):
+            testpmd.ask(command)
+        while True:  # the command looks whether something listens, and goes
+            peer, _ = listener.accept()
+            peer.settimeout(SECONDS)
+            try:
+                peer.sendall(struct.pack(">I", len(frames[0])) + frames[0])
+                answer = [receive(peer, struct.unpack(">I", receive(peer, 4))[0])]
+                break
+            except (BrokenPipeError, ConnectionResetError, SystemExit):
+                peer.close()
+        for frame in frames[1:]:
+            peer.sendall(struct.pack(">I", len(frame)) + frame)
+            answer.append(receive(peer, struct.unpack(">I", receive(peer, 4))[0]))
+        testpmd.quit()
+        peer.close()
+    return answer
+
+
 def change_tags(uiommufd, directory):
     plain = [ip_frame(random.randrange(1, 1400), 17) for _ in range(FRAMES)]
     tagged = [frame[:12] + struct.pack(">HH", 0x8100, 0x7000 | TAG + 1) + frame[12:] for frame in plain]
-    commands = ["set fwd mac retry", f"tx_vlan set 0 {TAG}"]
-    sent, _ = through(uiommufd, directory, tagged, commands, "--enable-hw-vlan-strip")
+    commands = ["set fwd mac", f"tx_vlan set 0 {TAG}"]
+    sent = exchange(uiommufd, directory, tagged, commands, "--enable-hw-vlan-strip")
     wanted = [frame[:12] + struct.pack(">HH", 0x8100, TAG) + frame[12:] for frame in plain]
     expect("as many frames leave", len(sent), len(wanted))
     for before, after in zip(wanted, sent):

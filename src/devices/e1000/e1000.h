@@ -5,7 +5,9 @@
  * Work. PACKET_THREAD sends (e1000_tx.c), receives (e1000_rx.c) and opens the cable's other end;
  * all that is in struct e1000_tx, e1000_rx and net_port belongs to it alone, so frames need no
  * lock. WIRE_THREAD waits until the other end has something, or space; TIMER_THREAD until a delayed
- * interrupt is due. They only queue work, or raise causes.
+ * interrupt is due. They only queue work, or raise causes. The program's accesses start these
+ * threads, before PACKET_THREAD has work for them: one that starts a thread allocates memory of the
+ * C library's, which belongs to the program.
  *
  * Locks. The device lock guards the registers, the statistics, the PHY, the EEPROM, interrupts and
  * timers. While PACKET_THREAD executes descriptors, the program may reset the device by CTRL.RST:

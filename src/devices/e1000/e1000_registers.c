@@ -188,6 +188,8 @@ static void write_delay(struct uiommufd_device *dev, uint32_t off, uint32_t valu
 	struct e1000 *e = e1000_of(dev);
 
 	*e1000_reg(e, off) = value & E1000_DELAY_MASK;
+	if (value & E1000_DELAY_MASK)
+		e1000_start_timers(dev);
 	if (!(value & RDTR_FPD))
 		return;
 	if (off == E1000_RDTR && (e->rx_delay || e->rx_limit))
@@ -276,6 +278,8 @@ static void write_interrupt(struct uiommufd_device *dev, uint32_t off, uint32_t 
 		*ims &= ~value;
 	else
 		*e1000_reg(e, E1000_ITR) = value & 0xffff;
+	if (off == E1000_ITR && value & 0xffff)
+		e1000_start_timers(dev);
 	e1000_update_line(dev);
 }
 
@@ -365,6 +369,7 @@ static void wake(struct uiommufd_device *dev)
 		return;
 	e->awake = true;
 	uiommufd_device_queue_work(dev, e1000_receive);
+	e1000_watch(dev, NET_RECEIVE);
 }
 
 uint64_t e1000_bar_read(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
