@@ -2,7 +2,7 @@
 /*
  * See e1000_eeprom.h. An instruction is a start bit, two bits of opcode and six of address; each is
  * taken at a rising clock. WRITE and WRAL have 16 bits of data behind it. What READ gives changes
- * at rising clocks: a zero first, then words from the highest bit on, for as long as the clock runs.
+ * at rising clocks: a zero first, then words from the highest bit on, while the clock runs.
  */
 #include "devices/e1000/e1000_eeprom.h"
 
