@@ -95,16 +95,25 @@ static void a_socket_that_nothing_has_is_refused(void **state)
 {
 	const struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct sockaddr_un bound = address;
-	char options[128];
+	char options[256];
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)state;
 	strcpy(bound.sun_path, name[0]);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&bound, sizeof(bound)), 0);
+	close(fd);
 	snprintf(options, sizeof(options), "backend=socket,path=%s", name[0]);
 	assert_non_null(strstr(refusal(options), "nothing listens there"));
-	/* A file is not replaced by a socket; a socket that a process has neither. */
+	/* What a process has is not disturbed by looking. */
+	(void)unlink(name[0]);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&bound, sizeof(bound)), 0);
 	assert_int_equal(listen(fd, 1), 0);
+	snprintf(options, sizeof(options), "backend=socket,path=%s,mac=1", name[0]);
+	assert_non_null(strstr(refusal(options), "mac=1"));
+	assert_int_equal(accept(fd, NULL, NULL), -1);
+	assert_int_equal(errno, EAGAIN);
+	/* A file is not replaced by a socket; a socket that a process has neither. */
 	snprintf(options, sizeof(options), "backend=socket,path=%s,listen", name[0]);
 	assert_non_null(strstr(refusal(options), "Address already in use"));
 	close(fd);

@@ -64,19 +64,33 @@ static int connect_to(const struct net_port *port, const char *path)
 	return sys_move_away(fd);
 }
 
+/*
+ * Looks for the socket at @path without a connection, which its owner would see: the kernel refuses
+ * a socket of the other type with -EPROTOTYPE, if a process has the one at @path; else with
+ * -ECONNREFUSED. Returns what it says; 0: the socket there is of the wrong type.
+ */
+static int look_for(const struct net_port *port, const char *path)
+{
+	const struct sockaddr_un address = address_of(path);
+	const int other = (port->datagrams ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
+	const int fd = (int)sys_call(SYS_socket, AF_UNIX, other, 0, 0, 0, 0);
+	long rc;
+
+	if (fd < 0)
+		return fd;
+	rc = sys_call(SYS_connect, fd, (long)&address, sizeof(address), 0, 0, 0);
+	sys_close(fd);
+	return (int)rc;
+}
+
 /* Whether @path is a socket that no process has. */
 static bool is_stale(const struct net_port *port, const char *path)
 {
 	struct stat st;
-	int fd;
 
-	if (sys_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)&st, AT_SYMLINK_NOFOLLOW, 0, 0) ||
-	    !S_ISSOCK(st.st_mode))
-		return false;
-	fd = connect_to(port, path);
-	if (fd >= 0)
-		sys_close(fd);
-	return fd == -ECONNREFUSED;
+	return !sys_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)&st, AT_SYMLINK_NOFOLLOW, 0,
+			 0) &&
+	       S_ISSOCK(st.st_mode) && look_for(port, path) == -ECONNREFUSED;
 }
 
 static void remove_path(const char *path)
@@ -120,7 +134,7 @@ static const char *own_path(const struct net_port *port)
 static int socket_probe(struct net_port *port, struct uiommufd_device *dev)
 {
 	const char *own = own_path(port);
-	int fd;
+	int fd, rc;
 
 	if (!fits(port->path) || (own && !fits(own)))
 		return uiommufd_device_refuse(dev, -EINVAL,
@@ -134,17 +148,17 @@ static int socket_probe(struct net_port *port, struct uiommufd_device *dev)
 						      port->datagrams ? "local" : "path", own,
 						      strerror(-fd));
 		remove_path(own);
-	} else {
-		fd = connect_to(port, port->path);
-		if (fd == -ECONNREFUSED)
-			return uiommufd_device_refuse(dev, fd, "path=%s: nothing listens there",
-						      port->path);
-		if (fd < 0)
-			return uiommufd_device_refuse(dev, fd, "path=%s: %s", port->path,
-						      strerror(-fd));
+		sys_close(fd);
+		return 0;
 	}
-	sys_close(fd);
-	return 0;
+	rc = look_for(port, port->path);
+	if (rc == -EPROTOTYPE)
+		return 0;
+	if (rc == -ECONNREFUSED)
+		return uiommufd_device_refuse(dev, rc, "path=%s: nothing listens there",
+					      port->path);
+	return uiommufd_device_refuse(dev, rc ? rc : -EPROTOTYPE, "path=%s: %s", port->path,
+				      strerror(rc ? -rc : EPROTOTYPE));
 }
 
 static int32_t process(void)
