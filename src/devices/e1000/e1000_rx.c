@@ -446,6 +446,7 @@ void e1000_receive(struct uiommufd_device *dev)
 	resume(&job);
 	if (more)
 		uiommufd_device_queue_work(dev, e1000_receive);
-	else if (!e->port.up || (job.ring.head != job.ring.tail && !job.loops))
+	/* A frame that waits for descriptors goes on with RDT: waiting for others would be busy. */
+	else if (!e->port.up || (job.ring.head != job.ring.tail && !e->rx.pending && !job.loops))
 		e1000_watch(dev, NET_RECEIVE);
 }
