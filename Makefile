@@ -75,6 +75,7 @@ kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built 
 	@tests/kernel/run.py build
 	@tests/kernel/guest.py build
 	@tests/kernel/nvme_guest.py build
+	@tests/kernel/e1000_guest.py build
 
 ltp: ## the Linux Test Project's system call tests, with and without uiommufd: LTP_DIR is where it was built
 	@$(call configure,build)

@@ -5,6 +5,7 @@
 #include "devices/devices.h"
 
 static const struct uiommufd_model *const models[] = {
+	&device_e1000,
 	&device_edu,
 	&device_ioat,
 	&device_nvme,

@@ -7,6 +7,7 @@
 
 #include <uiommufd/device.h>
 
+extern const struct uiommufd_model device_e1000;
 extern const struct uiommufd_model device_edu;
 extern const struct uiommufd_model device_ioat;
 extern const struct uiommufd_model device_nvme;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Writes the binary seeds of the fuzz targets: whole sessions that succeed, to start from.
 
-make_corpus.py DIRECTORY writes DIRECTORY/TARGET/*, for displace, insn, ioctl, vfio and vfio_user; those of others are text. An input of the former is one byte of
+make_corpus.py DIRECTORY writes DIRECTORY/TARGET/*, for displace, e1000, insn, ioctl, vfio and vfio_user; those of others are text. An input of the former is one byte of
 options (bits 0-2 flags of uiommufd_open, 3-7 the first kind of IOMMU) and then steps, one of the latter just
 steps, as step() in each target reads them.
 """
@@ -489,9 +489,45 @@ def instruction(code):
     return bytes([255]) + code.ljust(15, b"\x90") + bytes([15]) + registers + bytes(range(256)) * 4 + bytes([1])
 
 
+# Steps of e1000_fuzz.c.
+
+def e1000_start(rctl):
+    return bytes([7]) + rctl.to_bytes(4, "little")
+
+
+def e1000_set(register, value):
+    return bytes([0, register]) + value.to_bytes(4, "little")
+
+
+def e1000_put(address, lower, upper=0):
+    return bytes([3, 0]) + address.to_bytes(3, "little") + lower.to_bytes(4, "little") + upper.to_bytes(4, "little")
+
+
+def e1000_context(bits, lower, upper):
+    return bytes([3, 1]) + bits.to_bytes(8, "little") + lower.to_bytes(4, "little") + upper.to_bytes(4, "little")
+
+
+E1000_KICK = bytes([5])
+E1000_WHOLE = 0x0B000000  # EOP, IFCS, RS
+E1000_TCP = 14 | 24 << 8 | 33 << 16 | 34 << 32 | 50 << 40
+E1000_SESSIONS = {
+    "legacy": [e1000_start(0x0400803A), e1000_put(0x10000, E1000_WHOLE | 100), E1000_KICK, bytes([2, 31])],
+    "pieces": [e1000_start(0x0403803A), e1000_put(0x10000, 700), e1000_put(0x11000, E1000_WHOLE | 900), E1000_KICK],
+    "checksums": [e1000_start(0x0400803A), e1000_context(E1000_TCP, 0x23000000, 0),
+                  e1000_put(0x10000, E1000_WHOLE | 0x20100000 | 500, 0x300), E1000_KICK],
+    "segments": [e1000_start(0x0400803A), e1000_context(E1000_TCP, 0x27000000 | 5000, 54 << 8 | 1000 << 16),
+                 e1000_put(0x10000, E1000_WHOLE | 0x24100000 | 5054, 0x300), E1000_KICK],
+    "tags": [e1000_start(0x0404803A), e1000_set(0, 0x40000040), e1000_put(0x10000, E1000_WHOLE | 0x40000000 | 100, 0x70010000), E1000_KICK],
+    "reset": [e1000_start(0x0400803A), e1000_put(0x10000, E1000_WHOLE | 1000), E1000_KICK, e1000_set(0, 0x04000000)],
+    "delays": [e1000_start(0x0400803A), e1000_set(4, 100), e1000_set(16, 20), e1000_set(17, 30), e1000_set(23, 10),
+               e1000_set(6, 0x1FFFF), e1000_put(0x10000, E1000_WHOLE | 0x80000000 | 100), E1000_KICK],
+}
+
+
 def main():
     directory = Path(sys.argv[1])
     write(directory / "displace", {name: [bytes(step) for step in steps] for name, steps in DISPLACE_SESSIONS.items()})
+    write(directory / "e1000", E1000_SESSIONS)
     write(directory / "insn", {name: [instruction(code)] for name, code in INSTRUCTIONS.items()})
     write(directory / "ioctl", SESSIONS)
     write(directory / "vfio", VFIO_SESSIONS)

@@ -12,6 +12,7 @@
  * vfio_rig.h	one VFIO device, its context, and its descriptors
  * group_rig.h	two VFIO devices in a group
  * ioat_rig.h	the ioat device and its ring
+ * e1000_rig.h	the e1000, its rings, and a driver of it
  * nvme_rig.h	an NVMe controller and its queues
  * mock_rig.h	a context with the test ABI
  * mem_caller.h	a caller whose limits a test chooses
@@ -37,6 +38,7 @@
 #include <cmocka.h>
 
 #include "death.h"
+#include "e1000_rig.h"
 #include "engine.h"
 #include "failure.h"
 #include "fixture.h"
