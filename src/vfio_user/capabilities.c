@@ -36,6 +36,12 @@ const char *vu_capabilities_of_server(void)
 	       "\"pgsizes\":4096,\"max_dma_maps\":65535,\"write_multiple\":true}}";
 }
 
+const char *vu_capabilities_of_client(void)
+{
+	return "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":1048576,"
+	       "\"pgsizes\":4096}}";
+}
+
 static void fail(struct reader *reader)
 {
 	reader->at = NULL;

@@ -27,6 +27,9 @@ int vu_capabilities_read(const char *text, struct vu_capabilities *capabilities)
 /* What the server states: a string that lives forever. */
 const char *vu_capabilities_of_server(void);
 
+/* The same of the client. */
+const char *vu_capabilities_of_client(void);
+
 enum {
 	VU_MAX_REGIONS = 65535, /* of memory that a client maps */
 };
