@@ -40,12 +40,18 @@ static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 	irqs->masked = true;
 	count_interrupt();
 	eventfd_notify(irqs->intx_fd);
+	if (irqs->pulse)
+		irqs->level = irqs->pulse = false;
 }
 
 void irqs_set_masked(struct device_irqs *irqs, bool masked)
 {
+	const bool was = irqs->masked;
+
 	lock_assert_held(&irqs->lock);
 	irqs->masked = masked || irqs->intx_disabled;
+	if (was && !irqs->masked && irqs->active == IRQ_INTX && irqs->watcher)
+		irqs->watcher->unmasked(irqs->watcher);
 	deliver_intx(irqs);
 }
 
@@ -82,6 +88,14 @@ bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector)
 	return sent;
 }
 
+void vfio_irqs_pulse(struct device_irqs *irqs)
+{
+	lock_acquire(&irqs->lock);
+	irqs->level = irqs->pulse = irqs->active == IRQ_INTX;
+	deliver_intx(irqs);
+	lock_release(&irqs->lock);
+}
+
 void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 {
 	lock_acquire(&irqs->lock);
@@ -95,6 +109,8 @@ void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 void vfio_irqs_set_command(struct device_irqs *irqs, bool bus_master, bool intx_disabled)
 {
 	lock_acquire(&irqs->lock);
+	if (irqs->intx_disabled && !intx_disabled && irqs->active == IRQ_INTX && irqs->watcher)
+		irqs->watcher->unmasked(irqs->watcher);
 	if (irqs->intx_disabled != intx_disabled)
 		irqs->masked = intx_disabled;
 	irqs->intx_disabled = intx_disabled;
@@ -474,12 +490,26 @@ static int act(struct device_irqs *irqs, const struct irq_request *request) REQU
 	}
 }
 
+/* Tells the watcher, if there is one, what is active now. */
+static void tell_watcher(struct device_irqs *irqs) REQUIRES(irqs->set_lock)
+{
+	const enum irq_index index = irqs->active;
+
+	lock_assert_held(&irqs->set_lock);
+	if (irqs->watcher)
+		irqs->watcher->changed(irqs->watcher, index,
+				       index == IRQ_NONE   ? 0
+				       : index == IRQ_INTX ? 1
+							   : irqs->vectors);
+}
+
 int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request)
 {
 	int rc;
 
 	lock_acquire(&irqs->set_lock);
 	rc = act(irqs, request);
+	tell_watcher(irqs);
 	lock_release(&irqs->set_lock);
 	return rc;
 }
@@ -523,6 +553,7 @@ void vfio_irqs_disable(struct device_irqs *irqs)
 	lock_acquire(&irqs->set_lock);
 	if (irqs->active != IRQ_NONE)
 		end_index(irqs, irqs->active);
+	tell_watcher(irqs);
 	for (unsigned int i = 0; i < 2; i++)
 		replace_fd(irqs, &irqs->event_fds[i], -1);
 	vfio_irqs_set_level(irqs, false);
