@@ -53,6 +53,13 @@ struct device_backend {
 		    int *fd, uint64_t *fd_offset);
 
 	/*
+	 * Calls @report for what inside @range may have been written without our seeing it, because
+	 * the model has the memory itself.
+	 */
+	void (*written)(struct uiommufd_device *dev, struct iova_range range,
+			void (*report)(struct iova_range written, void *arg), void *arg);
+
+	/*
 	 * fork: no thread of the model's is in the middle of anything from the first until one of
 	 * the others, which is in the child or in the parent. Context: the locks of all devices are
 	 * held.

@@ -42,6 +42,13 @@ static bool parse_timeout(const char *text, int *timeout_ms)
 	return true;
 }
 
+/* NULL stands for off. False: it is neither on nor off. */
+static bool parse_switch(const char *text, bool *on)
+{
+	*on = text && strcmp(text, "on") == 0;
+	return !text || *on || strcmp(text, "off") == 0;
+}
+
 int remote_probe(const char *path, const char *timeout, struct vu_identity *identity,
 		 const struct vu_why *why)
 {
@@ -305,6 +312,7 @@ static const struct device_backend remote_backend = {
 	.set_irqs = remote_set_irqs,
 	.unmask_intx = remote_unmask_intx,
 	.map = remote_map,
+	.written = remote_written,
 	.fork_prepare = remote_fork_prepare,
 	.fork_parent = remote_fork_parent,
 	.fork_child = remote_fork_child,
@@ -326,6 +334,8 @@ static int remote_init(struct uiommufd_device *dev)
 	if (!remote->path ||
 	    !parse_timeout(uiommufd_device_option(dev, "timeout"), &remote->timeout_ms))
 		return -EINVAL;
+	if (!parse_switch(uiommufd_device_option(dev, "messages"), &remote->messages))
+		return uiommufd_device_refuse(dev, -EINVAL, "messages: write on or off");
 	remote->vector_fds = alloc_array(vectors + 1, sizeof(*remote->vector_fds));
 	if (!remote->vector_fds)
 		return -ENOMEM;
@@ -360,6 +370,8 @@ static const struct uiommufd_option options[] = {
 	{"socket", "path of the server's socket", UIOMMUFD_OPTION_PATH},
 	{"timeout", "seconds for an answer of the server, 1 to 3600; default: 10",
 	 UIOMMUFD_OPTION_VALUE},
+	{"messages", "on: the server gets no descriptors of memory; default: off",
+	 UIOMMUFD_OPTION_FLAG},
 	{NULL, NULL, UIOMMUFD_OPTION_VALUE},
 };
 

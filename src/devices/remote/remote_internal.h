@@ -32,6 +32,7 @@ struct remote {
 	const struct remote_model *model;
 	const char *path; /* of the socket; borrowed from the options */
 	int timeout_ms;
+	bool messages; /* the server gets no descriptors of memory */
 
 	struct vu_link link; /* while the device is open */
 	_Atomic bool open;   /* there is a link; changes under the device lock */
@@ -55,6 +56,7 @@ struct remote {
 	struct lock memory_lock;
 	struct iova_map memory; /* struct remote_region */
 	bool told;		/* the server knows of them */
+	bool by_message;	/* the table has to see each access */
 	bool window;		/* it may ask for any address, which the guest's tables translate */
 };
 
@@ -105,6 +107,10 @@ extern const struct listener_ops remote_listener;
 /* Tells the server what it may reach, from now on; and no more. */
 void remote_memory_tell(struct remote *remote);
 void remote_memory_silence(struct remote *remote);
+
+/* Reports what the server may have written itself: all that it has a descriptor of. */
+void remote_written(struct uiommufd_device *dev, struct iova_range range,
+		    void (*report)(struct iova_range written, void *arg), void *arg);
 void remote_memory_destroy(struct remote *remote);
 
 #endif

@@ -2,7 +2,11 @@
 /*
  * What the server may reach. It is told of each mapping of the address space that the device is
  * attached to, and before the memory of one is given back, it has answered that it has forgotten it.
- * So a server can only ask for, and a descriptor only lead to, what is mapped.
+ * So a server can only ask for what is mapped.
+ *
+ * Memory in a file that is shared is given with a descriptor, and the server does DMA without us. A
+ * descriptor leads to the whole file, and only the server itself can give it back: that a server
+ * does what it says is trusted then (the option messages is for one that is not).
  *
  * The list is kept while the device is not open, too: a container is attached before that.
  *
@@ -15,9 +19,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "devices/remote/remote_internal.h"
 #include "iommu/iommu.h"
+#include "mem/source_file.h"
 
 enum {
 	MAX_WINDOW_PARTS = 512, /* messages to find out what a server takes */
@@ -31,6 +38,7 @@ struct remote_region {
 	struct remote *remote;
 	struct listened_area area;
 	bool there; /* the server has it */
+	bool given; /* by a descriptor: it maps the memory itself */
 };
 
 static struct remote *remote_of(struct ioas_listener *listener)
@@ -60,15 +68,26 @@ static int send_map(struct remote *remote, const struct vu_dma_map *map, int fd)
 static void tell_region(struct remote_region *region) REQUIRES(region->remote->memory_lock)
 {
 	struct remote *remote = region->remote;
-	const struct vu_dma_map map = {
+	struct vu_dma_map map = {
 		.argsz = sizeof(map),
 		.flags = dma_flags(region->area.prot),
 		.address = region->area.range.start,
 		.size = iova_range_len(region->area.range),
 	};
 
+	int fd = -1;
+
 	lock_assert_held(&remote->memory_lock);
-	region->there = !send_map(remote, &map, -1);
+	if (!remote->by_message &&
+	    mem_source_file(region->area.source, region->area.start, map.size,
+			    region->area.prot & IOPT_WRITE, &fd, &map.offset))
+		map.offset = 0;
+	region->given = fd >= 0 && !send_map(remote, &map, fd);
+	if (fd >= 0)
+		(void)sys_close(fd);
+	/* It may not be able to map that file: huge pages, for instance. */
+	map.offset = 0;
+	region->there = region->given || !send_map(remote, &map, -1);
 }
 
 static void tell_unmap(struct remote *remote, uint64_t address, uint64_t size, uint32_t flags)
@@ -93,7 +112,7 @@ static void forget_region(struct remote_region *region) REQUIRES(region->remote-
 	lock_assert_held(&remote->memory_lock);
 	if (region->there && remote->told)
 		tell_unmap(remote, region->area.range.start, iova_range_len(region->area.range), 0);
-	region->there = false;
+	region->there = region->given = false;
 }
 
 /*
@@ -122,7 +141,12 @@ static void tell_window(struct remote *remote, uint64_t start, uint64_t size, un
 
 static void begin(struct ioas_listener *listener, const struct iommu_domain *domain)
 {
-	(void)listener, (void)domain;
+	struct remote *remote = remote_of(listener);
+
+	lock_acquire(&remote->memory_lock);
+	/* Dirty pages are seen only of what is written through the table. */
+	remote->by_message = remote->messages || iommu_domain_flags(domain) & DOMAIN_DIRTY;
+	lock_release(&remote->memory_lock);
 }
 
 static void add_region(struct remote *remote, const struct listened_area *area)
@@ -195,9 +219,28 @@ static void unmapped(struct ioas_listener *listener, struct iova_range range)
 	lock_release(&remote->memory_lock);
 }
 
+/* What was given by descriptor is not in that file any more, or not there. */
+static int tell_again(const struct iova_map_entry *entry, void *arg)
+{
+	struct remote_region *region = entry->value;
+	struct remote *remote = arg;
+
+	assert(region->remote == remote);
+	lock_assert_held(&region->remote->memory_lock);
+	if (region->given && remote->told) {
+		forget_region(region);
+		tell_region(region);
+	}
+	return 0;
+}
+
 static void moved(struct ioas_listener *listener, struct iova_range range)
 {
-	(void)listener, (void)range;
+	struct remote *remote = remote_of(listener);
+
+	lock_acquire(&remote->memory_lock);
+	(void)iova_map_for_each(&remote->memory, range, tell_again, remote);
+	lock_release(&remote->memory_lock);
 }
 
 static int free_region(const struct iova_map_entry *entry, void *arg)
@@ -289,7 +332,7 @@ static int forget_one(const struct iova_map_entry *entry, void *arg)
 	struct remote_region *region = entry->value;
 
 	(void)arg;
-	region->there = false;
+	region->there = region->given = false;
 	return 0;
 }
 
@@ -303,6 +346,37 @@ void remote_memory_silence(struct remote *remote)
 		tell_unmap(remote, 0, 0, VU_UNMAP_ALL);
 	remote->told = false;
 	(void)iova_map_for_each(&remote->memory, IOVA_RANGE_ALL, forget_one, NULL);
+	lock_release(&remote->memory_lock);
+}
+
+/* What is being asked for. */
+struct written {
+	struct iova_range range;
+	void (*report)(struct iova_range written, void *arg);
+	void *arg;
+};
+
+static int report_written(const struct iova_map_entry *entry, void *arg)
+{
+	const struct remote_region *region = entry->value;
+	const struct written *written = arg;
+
+	if (region->given && region->area.prot & IOPT_WRITE)
+		written->report(
+			(struct iova_range){max_u64(entry->range.start, written->range.start),
+					    min_u64(entry->range.last, written->range.last)},
+			written->arg);
+	return 0;
+}
+
+void remote_written(struct uiommufd_device *dev, struct iova_range range,
+		    void (*report)(struct iova_range written, void *arg), void *arg)
+{
+	struct remote *remote = uiommufd_device_state(dev);
+	struct written written = {range, report, arg};
+
+	lock_acquire(&remote->memory_lock);
+	(void)iova_map_for_each(&remote->memory, range, report_written, &written);
 	lock_release(&remote->memory_lock);
 }
 
