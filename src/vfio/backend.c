@@ -19,11 +19,11 @@ static void irqs_changed(const struct irq_watcher *watcher, enum irq_index index
 	device->backend->set_irqs(&device->dev, index, vectors);
 }
 
-static void irqs_unmasked(const struct irq_watcher *watcher)
+static void irqs_unmasked(const struct irq_watcher *watcher, bool wait)
 {
 	struct vfio_device *device = device_of(watcher);
 
-	device->backend->unmask_intx(&device->dev);
+	device->backend->unmask_intx(&device->dev, wait);
 }
 
 void vfio_device_set_backend(struct uiommufd_device *dev, const struct device_backend *backend,

@@ -42,8 +42,11 @@ struct device_backend {
 	 */
 	void (*set_irqs)(struct uiommufd_device *dev, unsigned int index, unsigned int vectors);
 
-	/* INTx is not masked any more. Context: the lock of interrupts is held; must not wait. */
-	void (*unmask_intx)(struct uiommufd_device *dev);
+	/* INTx is not masked any more. Context: unless @wait, it must not wait. */
+	void (*unmask_intx)(struct uiommufd_device *dev, bool wait);
+
+	/* Whether the line is asserted, as far as the server says. Context: device lock held. */
+	bool (*intx_asserted)(struct uiommufd_device *dev);
 
 	/*
 	 * Whether pages [@off, @off + @len) of BAR @bar are memory: *@fd (borrowed while the device

@@ -50,9 +50,23 @@ void irqs_set_masked(struct device_irqs *irqs, bool masked)
 
 	lock_assert_held(&irqs->lock);
 	irqs->masked = masked || irqs->intx_disabled;
-	if (was && !irqs->masked && irqs->active == IRQ_INTX && irqs->watcher)
-		irqs->watcher->unmasked(irqs->watcher);
+	if (was && !irqs->masked && irqs->active == IRQ_INTX)
+		irqs->unmask_due = true;
 	deliver_intx(irqs);
+}
+
+void irqs_tell_unmasked(struct device_irqs *irqs, bool wait)
+{
+	bool due;
+
+	if (!irqs->watcher)
+		return;
+	lock_acquire(&irqs->lock);
+	due = irqs->unmask_due;
+	irqs->unmask_due = false;
+	lock_release(&irqs->lock);
+	if (due)
+		irqs->watcher->unmasked(irqs->watcher, wait);
 }
 
 /* True: a message was sent, whether or not its vector is masked or has an eventfd. */
@@ -109,14 +123,15 @@ void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 void vfio_irqs_set_command(struct device_irqs *irqs, bool bus_master, bool intx_disabled)
 {
 	lock_acquire(&irqs->lock);
-	if (irqs->intx_disabled && !intx_disabled && irqs->active == IRQ_INTX && irqs->watcher)
-		irqs->watcher->unmasked(irqs->watcher);
+	if (irqs->intx_disabled && !intx_disabled && irqs->active == IRQ_INTX)
+		irqs->unmask_due = true;
 	if (irqs->intx_disabled != intx_disabled)
 		irqs->masked = intx_disabled;
 	irqs->intx_disabled = intx_disabled;
 	irqs->bus_master = bus_master;
 	deliver_intx(irqs);
 	lock_release(&irqs->lock);
+	irqs_tell_unmasked(irqs, true);
 }
 
 void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control)
@@ -345,6 +360,7 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 		lock_acquire(&irqs->lock);
 		irqs_set_masked(irqs, masked);
 		lock_release(&irqs->lock);
+		irqs_tell_unmasked(irqs, true);
 	}
 	return 0;
 }

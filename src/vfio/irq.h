@@ -70,6 +70,7 @@ struct device_irqs {
 
 	const struct irq_watcher *watcher; /* NULL: none */
 	bool pulse;			   /* the level ends when it is delivered */
+	bool unmask_due;		   /* the watcher has not been told of it */
 };
 
 /* Who has to know what the program does with the interrupts: a model in another process. */
@@ -79,8 +80,8 @@ struct irq_watcher {
 	 */
 	void (*changed)(const struct irq_watcher *watcher, enum irq_index index,
 			unsigned int vectors);
-	/* INTx has been unmasked. Context: irqs->lock held. */
-	void (*unmasked)(const struct irq_watcher *watcher);
+	/* INTx has been unmasked. Context: @wait: it may wait; without irqs->lock. */
+	void (*unmasked)(const struct irq_watcher *watcher, bool wait);
 };
 
 /*

@@ -414,6 +414,8 @@ void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint3
 	struct pci_irq_status status = vfio_irqs_status(&device->irqs);
 
 	lock_assert_held(&device->lock);
+	if (device->backend && off <= PCI_STATUS && off + len > PCI_STATUS && !status.intx)
+		status.intx = device->backend->intx_asserted(&device->dev);
 	pci_config_show_irqs(&device->config, &status);
 	pci_view_read(&device->view, off, buf, len);
 }

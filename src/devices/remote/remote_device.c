@@ -311,6 +311,7 @@ static const struct device_backend remote_backend = {
 	.set_command = remote_set_command,
 	.set_irqs = remote_set_irqs,
 	.unmask_intx = remote_unmask_intx,
+	.intx_asserted = remote_intx_asserted,
 	.map = remote_map,
 	.written = remote_written,
 	.fork_prepare = remote_fork_prepare,

@@ -48,9 +48,10 @@ struct remote {
 	unsigned int request_count;
 	bool refusing; /* DMA */
 
-	unsigned int irq_index, irq_vectors; /* that the server has eventfds of */
-	int *vector_fds;		     /* as many as the model has vectors; -1: none */
-	int event_fds[2];		     /* ERR, REQ */
+	_Atomic unsigned int irq_index;
+	unsigned int irq_vectors; /* that the server has eventfds of */
+	int *vector_fds;	  /* as many as the model has vectors; -1: none */
+	int event_fds[2];	  /* ERR, REQ */
 
 	struct ioas_listener listener;
 	struct lock memory_lock;
@@ -94,7 +95,8 @@ void remote_do_dma(struct uiommufd_device *dev);
 /* ---- interrupts (remote_irqs.c) ---- */
 
 void remote_set_irqs(struct uiommufd_device *dev, unsigned int index, unsigned int vectors);
-void remote_unmask_intx(struct uiommufd_device *dev);
+void remote_unmask_intx(struct uiommufd_device *dev, bool wait);
+bool remote_intx_asserted(struct uiommufd_device *dev);
 
 /* Gives the server the eventfds of ERR and REQ, if it has those. */
 void remote_watch_errors(struct remote *remote);

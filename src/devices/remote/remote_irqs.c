@@ -108,7 +108,7 @@ void remote_set_irqs(struct uiommufd_device *dev, unsigned int index, unsigned i
 		enable_messages(remote, index, true);
 }
 
-void remote_unmask_intx(struct uiommufd_device *dev)
+void remote_unmask_intx(struct uiommufd_device *dev, bool wait)
 {
 	struct remote *remote = uiommufd_device_state(dev);
 	const struct vfio_irq_set set = {
@@ -118,8 +118,22 @@ void remote_unmask_intx(struct uiommufd_device *dev)
 		.count = 1,
 	};
 
-	if (atomic_load(&remote->open))
+	if (!atomic_load(&remote->open))
+		return;
+	if (wait)
+		(void)vu_link_tell(&remote->link, VU_DEVICE_SET_IRQS, &set, sizeof(set));
+	else
 		vu_link_post(&remote->link, VU_DEVICE_SET_IRQS, &set, sizeof(set));
+}
+
+bool remote_intx_asserted(struct uiommufd_device *dev)
+{
+	struct remote *remote = uiommufd_device_state(dev);
+	uint16_t status;
+
+	return remote->irq_index == VFIO_PCI_INTX_IRQ_INDEX && atomic_load(&remote->open) &&
+	       !vu_region_read(&remote->link, VU_ID_CONFIG, PCI_STATUS, &status, sizeof(status)) &&
+	       status & PCI_STATUS_INTERRUPT;
 }
 
 void remote_watch_errors(struct remote *remote)
