@@ -83,6 +83,9 @@ void vu_link_give_up(struct vu_link *link, const char *format, ...)
 /* What receiving has ended with, in words; NULL: nothing to complain about. */
 static void give_up_receiving(struct vu_link *link, int rc)
 {
+	/* Whoever has shut it is about to say why. */
+	if (atomic_load(&link->channel.shut))
+		return;
 	switch (rc) {
 	case -ESHUTDOWN:
 		vu_link_give_up(link, "has left");
