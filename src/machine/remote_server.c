@@ -54,20 +54,32 @@ static bool read_identity(const struct machine *machine, const char *bdf,
 	       identity->size == sizeof(*identity);
 }
 
+/* *@kept: the connection with which the server was asked; -1: it was another process. */
 static int find_identity(const struct machine *machine, const struct machine_text *parts,
-			 const char *bdf, struct vu_identity *identity,
+			 const char *bdf, struct vu_identity *identity, int *kept,
 			 const struct machine_error *error)
 {
 	const char *path = option(parts, "socket");
 	const struct vu_why why = {error->text, error->size};
-	int rc;
 
+	*kept = -1;
 	if (!path)
 		return machine_fail(error, "vfio-user: socket=PATH says where the server listens");
 	if (read_identity(machine, bdf, identity))
 		return 0;
-	rc = remote_probe(path, option(parts, "timeout"), identity, &why);
-	return rc ? -EINVAL : 0;
+	*kept = remote_probe(path, option(parts, "timeout"), identity, &why);
+	return *kept < 0 ? -EINVAL : 0;
+}
+
+/* Where the command gives its connection away (cmd/offers.c); NULL: no memory. */
+static char *handover_path(const struct machine *machine, const char *bdf)
+{
+	const size_t size = strlen(machine->identities) + strlen(bdf) + sizeof("/.socket");
+	char *path = alloc_zeroed(size);
+
+	if (path)
+		snprintf(path, size, "%s/%s.socket", machine->identities, bdf);
+	return path;
 }
 
 int machine_remote_model(struct machine *machine, const struct machine_text *parts, const char *bdf,
@@ -76,24 +88,28 @@ int machine_remote_model(struct machine *machine, const struct machine_text *par
 	const struct vu_why why = {error->text, error->size};
 	struct vu_identity *identity = alloc_zeroed(sizeof(*identity));
 	struct remote_model **remotes, *remote;
-	int rc;
+	int kept, rc;
 
 	if (!identity)
 		return machine_no_memory(error);
-	rc = find_identity(machine, parts, bdf, identity, error);
+	rc = find_identity(machine, parts, bdf, identity, &kept, error);
 	if (rc)
 		goto out_free;
 	remotes = alloc_resize(machine->remotes, machine->remote_count + 1, sizeof(*remotes));
 	if (!remotes) {
+		if (kept >= 0)
+			(void)sys_close(kept);
 		rc = machine_no_memory(error);
 		goto out_free;
 	}
 	machine->remotes = remotes;
-	remote = remote_model_create(identity, &why);
+	remote = remote_model_create(identity, kept, &why);
 	if (!remote) {
 		rc = -EINVAL;
 		goto out_free;
 	}
+	if (kept < 0)
+		remote->handover = handover_path(machine, bdf);
 	machine->remotes[machine->remote_count++] = remote;
 	*model = &remote->model;
 out_free:
@@ -104,22 +120,36 @@ out_free:
 void machine_free_remotes(struct machine *machine)
 {
 	for (size_t i = 0; i < machine->remote_count; i++)
-		alloc_free(machine->remotes[i]);
+		remote_model_destroy(machine->remotes[i]);
 	alloc_free(machine->remotes);
 	alloc_free(machine->identities);
 }
 
-const void *machine_device_identity(const struct machine *machine, size_t index, size_t *len)
+/* The model of the server of device @index, or NULL. */
+static struct remote_model *remote_of(const struct machine *machine, size_t index)
 {
 	const struct uiommufd_model *model = vfio_device_model(machine->devices[index].device);
 
 	for (size_t i = 0; i < machine->remote_count; i++) {
-		if (&machine->remotes[i]->model == model) {
-			*len = sizeof(machine->remotes[i]->identity);
-			return &machine->remotes[i]->identity;
-		}
+		if (&machine->remotes[i]->model == model)
+			return machine->remotes[i];
 	}
 	return NULL;
+}
+
+int machine_take_connection(const struct machine *machine, size_t index)
+{
+	struct remote_model *remote = remote_of(machine, index);
+
+	return remote ? atomic_exchange(&remote->kept, -1) : -1;
+}
+
+const void *machine_device_identity(const struct machine *machine, size_t index, size_t *len)
+{
+	struct remote_model *remote = remote_of(machine, index);
+
+	*len = sizeof(remote->identity);
+	return remote ? &remote->identity : NULL;
 }
 
 int machine_set_identities(struct machine *machine, const char *directory)

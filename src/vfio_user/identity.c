@@ -239,6 +239,7 @@ int vu_identify(struct vu_link *link, struct vu_identity *identity)
 		.magic = VU_IDENTITY_MAGIC,
 		.size = sizeof(*identity),
 		.flags = info.flags,
+		.theirs = link->theirs,
 	};
 	for (uint32_t i = 0; i < VU_ID_REGIONS; i++) {
 		struct vu_region_facts region;

@@ -34,8 +34,9 @@ struct vu_region_facts {
 
 /* The device. It has no pointer in it, and is kept in a file for other processes. */
 struct vu_identity {
-	uint32_t magic, size; /* VU_IDENTITY_MAGIC, and the bytes of this structure */
-	uint32_t flags;	      /* VFIO_DEVICE_FLAGS_... */
+	uint32_t magic, size;	       /* VU_IDENTITY_MAGIC, and the bytes of this structure */
+	uint32_t flags;		       /* VFIO_DEVICE_FLAGS_... */
+	struct vu_capabilities theirs; /* of the server */
 	uint32_t irqs[VU_ID_IRQS];
 	uint64_t bars[VU_ID_BARS]; /* their sizes */
 	uint32_t config_size;

@@ -425,18 +425,34 @@ static int agree(struct vu_link *link, const char *path, const struct vu_why *wh
 int vu_link_open(struct vu_link *link, const char *name, const char *path, int timeout_ms,
 		 const struct vu_why *why)
 {
+	static const struct vu_capabilities none;
 	int fd, rc;
 
-	*link = (struct vu_link){.name = name, .why = why};
 	rc = connect_to(path, timeout_ms, why, &fd);
 	if (rc)
 		return rc;
-	vu_channel_init(&link->channel, fd, timeout_ms);
-	vu_exchanges_init(&link->exchanges, &link->channel);
+	vu_link_adopt(link, name, fd, &none, timeout_ms, why);
 	rc = agree(link, path, why);
 	if (rc)
 		vu_link_close(link);
 	return rc;
+}
+
+void vu_link_adopt(struct vu_link *link, const char *name, int fd,
+		   const struct vu_capabilities *theirs, int timeout_ms, const struct vu_why *why)
+{
+	*link = (struct vu_link){.name = name, .why = why, .theirs = *theirs};
+	vu_channel_init(&link->channel, fd, timeout_ms);
+	vu_exchanges_init(&link->exchanges, &link->channel);
+}
+
+int vu_link_keep(struct vu_link *link)
+{
+	const int fd = link->channel.fd;
+
+	link->channel.fd = -1;
+	vu_link_close(link);
+	return fd;
 }
 
 void vu_link_close(struct vu_link *link)

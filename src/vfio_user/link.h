@@ -47,6 +47,16 @@ struct vu_why {
 int vu_link_open(struct vu_link *link, const char *name, const char *path, int timeout_ms,
 		 const struct vu_why *why);
 
+/*
+ * Takes @fd, a connection that another vu_link has agreed on a version with, and @theirs of that.
+ * It does not fail.
+ */
+void vu_link_adopt(struct vu_link *link, const char *name, int fd,
+		   const struct vu_capabilities *theirs, int timeout_ms, const struct vu_why *why);
+
+/* Closes the link, but not its connection, which is returned. */
+int vu_link_keep(struct vu_link *link);
+
 /* Context: nothing uses it any more. */
 void vu_link_close(struct vu_link *link);
 

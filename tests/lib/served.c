@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "devices/remote/remote.h"
 #include "require.h"
 
@@ -43,7 +42,7 @@ bool served_start(struct served *served, const struct uiommufd_model *model,
 	struct vu_identity identity;
 	char text[TEXT_SIZE], line[256] = "";
 	const struct vu_why why = {line, sizeof(line)};
-	int len;
+	int len, kept;
 
 	if (!program)
 		return false;
@@ -55,9 +54,11 @@ bool served_start(struct served *served, const struct uiommufd_model *model,
 		 number++);
 	start_process(served, program, text);
 	await_socket(served);
-	if (remote_probe(served->socket, NULL, &identity, &why))
+	kept = remote_probe(served->socket, NULL, &identity, &why);
+	if (kept < 0)
 		fprintf(stderr, "%s\n", line);
-	served->remote = remote_model_create(&identity, &why);
+	require(kept >= 0);
+	served->remote = remote_model_create(&identity, kept, &why);
 	require(served->remote);
 	served->option = (struct option_value){"socket", served->socket};
 	return true;
@@ -70,5 +71,5 @@ void served_stop(struct served *served)
 	kill(served->pid, SIGTERM);
 	require(waitpid(served->pid, NULL, 0) == served->pid);
 	served->pid = 0;
-	alloc_free(served->remote);
+	remote_model_destroy(served->remote);
 }

@@ -10,7 +10,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "devices/devices.h"
 #include "devices/remote/remote.h"
 #include "kit.h"
@@ -42,9 +41,11 @@ static void make_device(void)
 	struct vu_identity identity;
 	char line[256] = "";
 	const struct vu_why why = {line, sizeof(line)};
+	int kept;
 
-	assert_int_equal(remote_probe(rig.liar.path, "1", &identity, &why), 0);
-	rig.remote = remote_model_create(&identity, &why);
+	kept = remote_probe(rig.liar.path, "1", &identity, &why);
+	assert_true(kept >= 0);
+	rig.remote = remote_model_create(&identity, kept, &why);
 	assert_non_null(rig.remote);
 	rig.options[0] = (struct option_value){"socket", rig.liar.path};
 	rig.options[1] = (struct option_value){"timeout", "1"};
@@ -133,7 +134,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	rig_close(&rig.rig);
-	alloc_free(rig.remote);
+	remote_model_destroy(rig.remote);
 	liar_stop(&rig.liar);
 	munmap(rig.memory, PAGES * PAGE);
 	return 0;

@@ -12,6 +12,7 @@
 #ifndef DEVICES_REMOTE_H
 #define DEVICES_REMOTE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include <uiommufd/device.h>
@@ -28,22 +29,26 @@ enum {
 struct remote_model {
 	struct uiommufd_model model;
 	struct vu_identity identity;
+	_Atomic int kept;   /* the connection that it was made with, for the first open; -1: none */
+	char *handover;	    /* the path where another process gives that; owned, or NULL */
 	uint16_t msi, msix; /* where the server has these capabilities; 0: it has none */
 	struct uiommufd_capability capabilities[REMOTE_MAX_CAPS + 1];
 };
 
 /*
  * Asks the server at the socket @path what its device is. @timeout: the text of the option, or
- * NULL. 0, or a negative errno and a line in @why.
+ * NULL. Returns the connection, for remote_model_create(); or a negative errno and a line in @why.
  */
 int remote_probe(const char *path, const char *timeout, struct vu_identity *identity,
 		 const struct vu_why *why);
 
 /*
- * A model of the device that @identity describes; the caller frees it with alloc_free() when no
- * device has it. NULL, and a line in @why: PCI does not allow such a device, or no memory.
+ * A model of the device that @identity describes, and destroys it when no device has it. Takes
+ * @kept: a connection, or -1. NULL, and a line in @why: PCI does not allow such a device, or no
+ * memory.
  */
-struct remote_model *remote_model_create(const struct vu_identity *identity,
+struct remote_model *remote_model_create(const struct vu_identity *identity, int kept,
 					 const struct vu_why *why);
+void remote_model_destroy(struct remote_model *remote);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "devices/devices.h"
 #include "devices/remote/remote_internal.h"
+#include "vfio_user/handover.h"
 
 static struct remote *remote_of(struct uiommufd_device *dev)
 {
@@ -65,6 +66,8 @@ int remote_probe(const char *path, const char *timeout, struct vu_identity *iden
 	if (rc)
 		return rc;
 	rc = vu_identify(&link, identity);
+	if (!rc)
+		return vu_link_keep(&link);
 	vu_link_close(&link);
 	return rc;
 }
@@ -113,16 +116,48 @@ static int learn_bars(struct remote *remote)
 	return rc;
 }
 
-static int connect_and_learn(struct remote *remote, const struct vu_why *why)
+/* The connection that the server was asked with first, if nothing has had it yet; or -1. */
+static int take_kept(struct remote *remote)
 {
-	int rc = vu_link_open(&remote->link, uiommufd_device_name(remote->dev), remote->path,
-			      remote->timeout_ms, why);
+	/* The model is the machine's, which lends it to its device. */
+	struct remote_model *model = (struct remote_model *)(uintptr_t)remote->model;
+	const int kept = atomic_exchange(&model->kept, -1);
 
+	if (kept >= 0 || !model->handover)
+		return kept;
+	return vu_handover_take(model->handover);
+}
+
+/* Connects to the server that the model was made from. */
+static int connect_to_same(struct remote *remote, const struct vu_why *why)
+{
+	const char *name = uiommufd_device_name(remote->dev);
+	int fd = take_kept(remote), rc;
+
+	if (fd >= 0) {
+		vu_link_adopt(&remote->link, name, sys_move_away(fd),
+			      &remote->model->identity.theirs, remote->timeout_ms, why);
+		if (!check_same(remote, why))
+			return 0;
+		/* It has died since. There may be another one. */
+		vu_link_close(&remote->link);
+	}
+	rc = vu_link_open(&remote->link, name, remote->path, remote->timeout_ms, why);
 	if (rc)
 		return rc;
 	rc = check_same(remote, why);
-	if (!rc)
-		rc = learn_bars(remote);
+	if (rc)
+		vu_link_close(&remote->link);
+	return rc;
+}
+
+static int connect_and_learn(struct remote *remote, const struct vu_why *why)
+{
+	int rc = connect_to_same(remote, why);
+
+	if (rc)
+		return rc;
+	rc = learn_bars(remote);
 	if (rc)
 		goto out_close;
 	vu_link_share(&remote->link);

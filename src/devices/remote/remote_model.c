@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/sys.h"
 #include "devices/devices.h"
 #include "devices/remote/remote.h"
 #include "vfio/pci_model.h"
@@ -310,20 +311,33 @@ static int fill(struct remote_model *remote, const struct vu_why *why)
 	return 0;
 }
 
-struct remote_model *remote_model_create(const struct vu_identity *identity,
+struct remote_model *remote_model_create(const struct vu_identity *identity, int kept,
 					 const struct vu_why *why)
 {
 	struct remote_model *remote = alloc_zeroed(sizeof(*remote));
 
 	if (!remote) {
 		(void)fail(why, "out of memory");
+		if (kept >= 0)
+			(void)sys_close(kept);
 		return NULL;
 	}
+	atomic_init(&remote->kept, kept);
 	remote->model = device_vfio_user;
 	remote->identity = *identity;
 	if (fill(remote, why)) {
-		alloc_free(remote);
+		remote_model_destroy(remote);
 		return NULL;
 	}
 	return remote;
+}
+
+void remote_model_destroy(struct remote_model *remote)
+{
+	const int kept = atomic_load(&remote->kept);
+
+	if (kept >= 0)
+		(void)sys_close(kept);
+	alloc_free(remote->handover);
+	alloc_free(remote);
 }
