@@ -4,7 +4,6 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,18 +14,18 @@
 static void prepare_one(struct offers *offers, struct tree *tree, const struct machine *machine,
 			size_t index)
 {
-	const int connection = machine_take_connection(machine, index);
+	struct vu_connection connection;
 	char path[PATH_MAX], real[PATH_MAX];
 	int listener;
 
-	if (connection < 0)
+	if (!machine_take_connection(machine, index, &connection))
 		return;
 	snprintf(path, sizeof(path), "/" LAYOUT_IDENTITIES "/%s.socket",
 		 vfio_device_name(machine_device(machine, index)));
 	tree_real_path(tree, path, real);
 	listener = offers->count < OFFERS_MAX ? vu_handover_listen(real) : -1;
 	if (listener < 0) {
-		close(connection);
+		vu_connection_close(&connection);
 		return;
 	}
 	offers->list[offers->count].listener = listener;
@@ -40,40 +39,36 @@ void offers_prepare(struct offers *offers, struct tree *tree, const struct machi
 		prepare_one(offers, tree, machine, i);
 }
 
-/* The two descriptors, as one number. */
+static void close_offer(const struct offer *offer)
+{
+	close(offer->listener);
+	vu_connection_close(&offer->connection);
+}
+
 static void *give(void *arg)
 {
-	const uint64_t both = (uintptr_t)arg;
-	const int listener = (int)(both >> 32), connection = (int)(uint32_t)both;
+	const struct offer *offer = arg;
 
-	(void)vu_handover_give(listener, connection);
-	close(listener);
-	close(connection);
+	(void)vu_handover_give(offer->listener, &offer->connection);
+	close_offer(offer);
 	return NULL;
 }
 
 void offers_serve(struct offers *offers)
 {
 	for (unsigned int i = 0; i < offers->count; i++) {
-		const uint64_t both = (uint64_t)offers->list[i].listener << 32 |
-				      (uint32_t)offers->list[i].connection;
 		pthread_t thread;
 
-		if (!pthread_create(&thread, NULL, give, (void *)(uintptr_t)both)) {
+		if (pthread_create(&thread, NULL, give, &offers->list[i]))
+			close_offer(&offers->list[i]);
+		else
 			pthread_detach(thread);
-			continue;
-		}
-		close(offers->list[i].listener);
-		close(offers->list[i].connection);
 	}
-	offers->count = 0;
 }
 
 void offers_forget(struct offers *offers)
 {
-	for (unsigned int i = 0; i < offers->count; i++) {
-		close(offers->list[i].listener);
-		close(offers->list[i].connection);
-	}
+	for (unsigned int i = 0; i < offers->count; i++)
+		close_offer(&offers->list[i]);
 	offers->count = 0;
 }

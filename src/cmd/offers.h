@@ -8,22 +8,29 @@
 
 #include "cmd/tree.h"
 #include "machine/machine.h"
+#include "vfio_user/link.h"
 
 enum {
 	OFFERS_MAX = 64
 };
 
+struct offer {
+	int listener;
+	struct vu_connection connection;
+};
+
 struct offers {
 	unsigned int count;
-	struct {
-		int listener, connection;
-	} list[OFFERS_MAX];
+	struct offer list[OFFERS_MAX];
 };
 
 /* Takes the connections of @machine, and lays out sockets for them in @tree. */
 void offers_prepare(struct offers *offers, struct tree *tree, const struct machine *machine);
 
-/* In the process that stays: gives them away, on threads of their own. */
+/*
+ * In the process that stays: gives them away, on threads of their own, which borrow @offers as long
+ * as the process lives.
+ */
 void offers_serve(struct offers *offers);
 
 /* In every other process: closes them. */

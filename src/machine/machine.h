@@ -52,10 +52,12 @@ int machine_set_identities(struct machine *machine, const char *directory);
 const void *machine_device_identity(const struct machine *machine, size_t index, size_t *len);
 
 /*
- * The connection with which the server of device @index was asked, which the caller owns then; -1:
- * there is none.
+ * The connection with which the server of device @index was asked, which the caller owns then.
+ * False: there is none.
  */
-int machine_take_connection(const struct machine *machine, size_t index);
+struct vu_connection;
+bool machine_take_connection(const struct machine *machine, size_t index,
+			     struct vu_connection *connection);
 
 /*
  * Adds an IOMMU or a device. 0, or a negative errno and, in @error (@error_size bytes), a line that

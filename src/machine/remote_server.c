@@ -54,21 +54,21 @@ static bool read_identity(const struct machine *machine, const char *bdf,
 	       identity->size == sizeof(*identity);
 }
 
-/* *@kept: the connection with which the server was asked; -1: it was another process. */
+/* *@asked: the server was asked, by the connection *@kept; else another process has done that. */
 static int find_identity(const struct machine *machine, const struct machine_text *parts,
-			 const char *bdf, struct vu_identity *identity, int *kept,
-			 const struct machine_error *error)
+			 const char *bdf, struct vu_identity *identity, bool *asked,
+			 struct vu_connection *kept, const struct machine_error *error)
 {
 	const char *path = option(parts, "socket");
 	const struct vu_why why = {error->text, error->size};
 
-	*kept = -1;
+	*asked = false;
 	if (!path)
 		return machine_fail(error, "vfio-user: socket=PATH says where the server listens");
 	if (read_identity(machine, bdf, identity))
 		return 0;
-	*kept = remote_probe(path, option(parts, "timeout"), identity, &why);
-	return *kept < 0 ? -EINVAL : 0;
+	*asked = !remote_probe(path, option(parts, "timeout"), identity, kept, &why);
+	return *asked ? 0 : -EINVAL;
 }
 
 /* Where the command gives its connection away (cmd/offers.c); NULL: no memory. */
@@ -88,27 +88,29 @@ int machine_remote_model(struct machine *machine, const struct machine_text *par
 	const struct vu_why why = {error->text, error->size};
 	struct vu_identity *identity = alloc_zeroed(sizeof(*identity));
 	struct remote_model **remotes, *remote;
-	int kept, rc;
+	struct vu_connection kept;
+	bool asked;
+	int rc;
 
 	if (!identity)
 		return machine_no_memory(error);
-	rc = find_identity(machine, parts, bdf, identity, &kept, error);
+	rc = find_identity(machine, parts, bdf, identity, &asked, &kept, error);
 	if (rc)
 		goto out_free;
 	remotes = alloc_resize(machine->remotes, machine->remote_count + 1, sizeof(*remotes));
 	if (!remotes) {
-		if (kept >= 0)
-			(void)sys_close(kept);
+		if (asked)
+			vu_connection_close(&kept);
 		rc = machine_no_memory(error);
 		goto out_free;
 	}
 	machine->remotes = remotes;
-	remote = remote_model_create(identity, kept, &why);
+	remote = remote_model_create(identity, asked ? &kept : NULL, &why);
 	if (!remote) {
 		rc = -EINVAL;
 		goto out_free;
 	}
-	if (kept < 0)
+	if (!asked)
 		remote->handover = handover_path(machine, bdf);
 	machine->remotes[machine->remote_count++] = remote;
 	*model = &remote->model;
@@ -137,11 +139,12 @@ static struct remote_model *remote_of(const struct machine *machine, size_t inde
 	return NULL;
 }
 
-int machine_take_connection(const struct machine *machine, size_t index)
+bool machine_take_connection(const struct machine *machine, size_t index,
+			     struct vu_connection *connection)
 {
 	struct remote_model *remote = remote_of(machine, index);
 
-	return remote ? atomic_exchange(&remote->kept, -1) : -1;
+	return remote && remote_model_take(remote, connection);
 }
 
 const void *machine_device_identity(const struct machine *machine, size_t index, size_t *len)

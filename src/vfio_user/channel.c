@@ -63,14 +63,16 @@ void vu_channel_init(struct vu_channel *channel, int fd, int timeout_ms)
 
 void vu_channel_destroy(struct vu_channel *channel)
 {
-	(void)sys_close(channel->fd);
+	if (channel->fd >= 0)
+		(void)sys_close(channel->fd);
 	lock_destroy(&channel->send_lock);
 }
 
 void vu_channel_shut(struct vu_channel *channel)
 {
 	atomic_store(&channel->shut, true);
-	(void)shutdown(channel->fd, SHUT_RDWR);
+	if (channel->fd >= 0)
+		(void)shutdown(channel->fd, SHUT_RDWR);
 }
 
 /* ---- sending ---- */

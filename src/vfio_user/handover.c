@@ -16,7 +16,7 @@ enum {
 
 union control {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(int))];
+	char bytes[CMSG_SPACE(2 * sizeof(int))];
 };
 
 static int make_address(struct sockaddr_un *address, const char *path)
@@ -52,8 +52,10 @@ int vu_handover_listen(const char *path)
 	return fd;
 }
 
-int vu_handover_give(int listener, int fd)
+int vu_handover_give(int listener, const struct vu_connection *connection)
 {
+	const int fds[] = {connection->fd, connection->twin};
+	const size_t len = (connection->twin >= 0 ? 2 : 1) * sizeof(int);
 	union control control;
 	char byte = 0;
 	struct iovec iov = {&byte, 1};
@@ -61,7 +63,7 @@ int vu_handover_give(int listener, int fd)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		.msg_controllen = CMSG_SPACE(len),
 	};
 	int peer, rc;
 
@@ -72,18 +74,18 @@ int vu_handover_give(int listener, int fd)
 		return -errno;
 	memset(&control, 0, sizeof(control));
 	control.align = (struct cmsghdr){
-		.cmsg_len = CMSG_LEN(sizeof(fd)),
+		.cmsg_len = CMSG_LEN(len),
 		.cmsg_level = SOL_SOCKET,
 		.cmsg_type = SCM_RIGHTS,
 	};
-	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	memcpy(CMSG_DATA(&control.align), fds, len);
 	rc = sendmsg(peer, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
 	(void)sys_close(peer);
 	return rc;
 }
 
-/* The descriptor that comes from @peer, or a negative errno. */
-static int receive_fd(int peer)
+/* What comes from @peer. 0 or a negative errno. */
+static int receive_connection(int peer, struct vu_connection *connection)
 {
 	struct pollfd pfd = {.fd = peer, .events = POLLIN};
 	union control control;
@@ -96,18 +98,20 @@ static int receive_fd(int peer)
 		.msg_controllen = sizeof(control),
 	};
 	const struct cmsghdr *cmsg;
-	int fd;
 
+	*connection = (struct vu_connection){-1, -1};
 	if (poll(&pfd, 1, TAKE_MS) != 1 || recvmsg(peer, &msg, MSG_CMSG_CLOEXEC) != 1)
 		return -ENOENT;
 	cmsg = CMSG_FIRSTHDR(&msg);
 	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
 		return -ENOENT;
-	memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
-	return fd;
+	memcpy(&connection->fd, CMSG_DATA(cmsg), sizeof(int));
+	if (cmsg->cmsg_len >= CMSG_LEN(2 * sizeof(int)))
+		memcpy(&connection->twin, CMSG_DATA(cmsg) + sizeof(int), sizeof(int));
+	return 0;
 }
 
-int vu_handover_take(const char *path)
+int vu_handover_take(const char *path, struct vu_connection *connection)
 {
 	struct sockaddr_un address;
 	int rc = make_address(&address, path);
@@ -119,8 +123,9 @@ int vu_handover_take(const char *path)
 	if (peer < 0)
 		return peer;
 	/* A second one is refused, or waits for nothing until the giver has closed its socket. */
-	rc = connect(peer, (const struct sockaddr *)&address, sizeof(address)) ? -errno
-									       : receive_fd(peer);
+	rc = connect(peer, (const struct sockaddr *)&address, sizeof(address))
+		     ? -errno
+		     : receive_connection(peer, connection);
 	(void)sys_close(peer);
 	return rc;
 }

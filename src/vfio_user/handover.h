@@ -8,15 +8,15 @@
 #ifndef VFIO_USER_HANDOVER_H
 #define VFIO_USER_HANDOVER_H
 
-#include <stddef.h>
+#include "vfio_user/link.h"
 
 /* Listens at @path, which is not there. Returns a descriptor or a negative errno. */
 int vu_handover_listen(const char *path);
 
-/* Waits for a process to ask @listener, and gives it @fd (borrowed). 0 or a negative errno. */
-int vu_handover_give(int listener, int fd);
+/* Waits for a process to ask @listener, and gives it @connection (borrowed). 0 or a negative errno. */
+int vu_handover_give(int listener, const struct vu_connection *connection);
 
-/* Asks at @path. Returns the descriptor, or a negative errno: it has been given already. */
-int vu_handover_take(const char *path);
+/* Asks at @path. 0, or a negative errno: it has been given already. */
+int vu_handover_take(const char *path, struct vu_connection *connection);
 
 #endif

@@ -60,6 +60,7 @@ static bool end(struct vu_link *link)
 		return false;
 	vu_exchanges_end(&link->exchanges);
 	vu_channel_shut(&link->channel);
+	vu_channel_shut(&link->twin);
 	return true;
 }
 
@@ -109,12 +110,12 @@ static void give_up_receiving(struct vu_link *link, int rc)
 
 /* ---- receiving ---- */
 
-int vu_link_receive(struct vu_link *link, struct vu_message **message)
+int vu_link_receive(struct vu_link *link, bool twin, struct vu_message **message)
 {
 	int rc;
 
 	*message = NULL;
-	rc = vu_channel_receive(&link->channel, -1, message);
+	rc = vu_channel_receive(twin ? &link->twin : &link->channel, -1, message);
 	if (rc) {
 		give_up_receiving(link, rc);
 		return -EIO;
@@ -151,7 +152,8 @@ void vu_link_reply(struct vu_link *link, const struct vu_message *command, int e
 
 	if (command->header.flags & VU_NO_REPLY)
 		return;
-	if (vu_channel_send(&link->channel, &header, error ? none : parts))
+	if (vu_channel_send(link->twin.fd >= 0 ? &link->twin : &link->channel, &header,
+			    error ? none : parts))
 		vu_link_give_up(link, "does not read what it is answered");
 }
 
@@ -376,8 +378,21 @@ static int connect_to(const char *path, int timeout_ms, const struct vu_why *why
 
 /* ---- VERSION ---- */
 
+/* Takes the second socket, if the server has one. 0, or a negative errno and *@why. */
+static int take_twin(struct vu_link *link, const char *path, struct vu_message *reply,
+		     const struct vu_why *why)
+{
+	if (!link->theirs.twin)
+		return 0;
+	if (link->theirs.twin_index >= reply->fd_count)
+		return fail(why, -EPROTO, "%s: the server's second socket is missing", path);
+	link->twin.fd = sys_move_away(reply->fds[link->theirs.twin_index]);
+	reply->fds[link->theirs.twin_index] = -1;
+	return 0;
+}
+
 /* Looks at the server's answer. 0, or a negative errno and *@why. */
-static int check_version(struct vu_link *link, const char *path, const struct vu_message *reply,
+static int check_version(struct vu_link *link, const char *path, struct vu_message *reply,
 			 const struct vu_why *why)
 {
 	const char *text = (const char *)reply->payload + sizeof(struct vu_version);
@@ -395,7 +410,7 @@ static int check_version(struct vu_link *link, const char *path, const struct vu
 			    path);
 	if (vu_capabilities_read(text, &link->theirs))
 		return fail(why, -EPROTO, "%s: the server's capabilities are malformed", path);
-	return 0;
+	return take_twin(link, path, reply, why);
 }
 
 static int agree(struct vu_link *link, const char *path, const struct vu_why *why)
@@ -426,39 +441,59 @@ int vu_link_open(struct vu_link *link, const char *name, const char *path, int t
 		 const struct vu_why *why)
 {
 	static const struct vu_capabilities none;
-	int fd, rc;
+	struct vu_connection connection = {-1, -1};
+	int rc = connect_to(path, timeout_ms, why, &connection.fd);
 
-	rc = connect_to(path, timeout_ms, why, &fd);
 	if (rc)
 		return rc;
-	vu_link_adopt(link, name, fd, &none, timeout_ms, why);
+	vu_link_adopt(link, name, &connection, &none, timeout_ms, why);
 	rc = agree(link, path, why);
 	if (rc)
 		vu_link_close(link);
 	return rc;
 }
 
-void vu_link_adopt(struct vu_link *link, const char *name, int fd,
+void vu_link_adopt(struct vu_link *link, const char *name, const struct vu_connection *connection,
 		   const struct vu_capabilities *theirs, int timeout_ms, const struct vu_why *why)
 {
 	*link = (struct vu_link){.name = name, .why = why, .theirs = *theirs};
-	vu_channel_init(&link->channel, fd, timeout_ms);
+	vu_channel_init(&link->channel, connection->fd, timeout_ms);
+	vu_channel_init(&link->twin, connection->twin, timeout_ms);
 	vu_exchanges_init(&link->exchanges, &link->channel);
 }
 
-int vu_link_keep(struct vu_link *link)
+struct vu_connection vu_link_keep(struct vu_link *link)
 {
-	const int fd = link->channel.fd;
+	const struct vu_connection connection = {link->channel.fd, link->twin.fd};
 
-	link->channel.fd = -1;
+	link->channel.fd = link->twin.fd = -1;
 	vu_link_close(link);
-	return fd;
+	return connection;
+}
+
+void vu_connection_close(const struct vu_connection *connection)
+{
+	if (connection->fd >= 0)
+		(void)sys_close(connection->fd);
+	if (connection->twin >= 0)
+		(void)sys_close(connection->twin);
+}
+
+void vu_link_abandon(struct vu_link *link)
+{
+	const struct vu_connection copy = {link->channel.fd, link->twin.fd};
+
+	link->channel.fd = link->twin.fd = -1;
+	atomic_store(&link->over, true);
+	link->exchanges.over = true;
+	vu_connection_close(&copy);
 }
 
 void vu_link_close(struct vu_link *link)
 {
 	vu_exchanges_destroy(&link->exchanges);
 	vu_channel_destroy(&link->channel);
+	vu_channel_destroy(&link->twin);
 }
 
 void vu_link_share(struct vu_link *link)

@@ -21,10 +21,17 @@
 
 struct vu_why;
 
+/* The sockets of a connection that has agreed on a version. -1: none. */
+struct vu_connection {
+	int fd;
+	int twin; /* for requests of the server */
+};
+
 struct vu_link {
 	const char *name;	  /* of the device or the socket, for lines; borrowed */
 	const struct vu_why *why; /* lines go there instead, until it is shared; borrowed */
 	struct vu_channel channel;
+	struct vu_channel twin; /* its fd is -1 if requests of the server come on @channel, too */
 	struct vu_exchanges exchanges;
 	struct vu_capabilities theirs;
 	bool shared;
@@ -48,14 +55,19 @@ int vu_link_open(struct vu_link *link, const char *name, const char *path, int t
 		 const struct vu_why *why);
 
 /*
- * Takes @fd, a connection that another vu_link has agreed on a version with, and @theirs of that.
- * It does not fail.
+ * Takes @connection, on which another vu_link has agreed on a version, and @theirs of that. It does
+ * not fail.
  */
-void vu_link_adopt(struct vu_link *link, const char *name, int fd,
+void vu_link_adopt(struct vu_link *link, const char *name, const struct vu_connection *connection,
 		   const struct vu_capabilities *theirs, int timeout_ms, const struct vu_why *why);
 
 /* Closes the link, but not its connection, which is returned. */
-int vu_link_keep(struct vu_link *link);
+struct vu_connection vu_link_keep(struct vu_link *link);
+
+void vu_connection_close(const struct vu_connection *connection);
+
+/* In the child of a fork: closes its copy of the connection, which is the parent's. */
+void vu_link_abandon(struct vu_link *link);
 
 /* Context: nothing uses it any more. */
 void vu_link_close(struct vu_link *link);
@@ -77,10 +89,10 @@ int vu_link_tell(struct vu_link *link, uint16_t command, const void *data, size_
 void vu_link_post(struct vu_link *link, uint16_t command, const void *data, size_t len);
 
 /*
- * Receives one message. 0 and a command of the server in *@message, which the caller owns; or NULL:
+ * Receives one message, @twin: on the second socket. 0 and a command of the server in *@message, which the caller owns; or NULL:
  * it was a reply, which has been delivered. -EIO: the connection is over.
  */
-int vu_link_receive(struct vu_link *link, struct vu_message **message);
+int vu_link_receive(struct vu_link *link, bool twin, struct vu_message **message);
 
 /* Answers @command, with @error (0, or a negative errno) or @parts. */
 void vu_link_reply(struct vu_link *link, const struct vu_message *command, int error,

@@ -262,11 +262,11 @@ static void run(struct program *program, const char *path)
 	struct vu_identity identity;
 	char line[256];
 	const struct vu_why why = {line, sizeof(line)};
-	int kept = remote_probe(path, "1", &identity, &why);
+	struct vu_connection kept;
 
-	if (kept < 0)
+	if (remote_probe(path, "1", &identity, &kept, &why))
 		return;
-	remote = remote_model_create(&identity, kept, &why);
+	remote = remote_model_create(&identity, &kept, &why);
 	if (!remote)
 		return;
 	rig_open_with(&program->rig, &remote->model, options, 2);

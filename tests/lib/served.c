@@ -42,7 +42,8 @@ bool served_start(struct served *served, const struct uiommufd_model *model,
 	struct vu_identity identity;
 	char text[TEXT_SIZE], line[256] = "";
 	const struct vu_why why = {line, sizeof(line)};
-	int len, kept;
+	struct vu_connection kept;
+	int len, rc;
 
 	if (!program)
 		return false;
@@ -54,11 +55,11 @@ bool served_start(struct served *served, const struct uiommufd_model *model,
 		 number++);
 	start_process(served, program, text);
 	await_socket(served);
-	kept = remote_probe(served->socket, NULL, &identity, &why);
-	if (kept < 0)
+	rc = remote_probe(served->socket, NULL, &identity, &kept, &why);
+	if (rc)
 		fprintf(stderr, "%s\n", line);
-	require(kept >= 0);
-	served->remote = remote_model_create(&identity, kept, &why);
+	require(!rc);
+	served->remote = remote_model_create(&identity, &kept, &why);
 	require(served->remote);
 	served->option = (struct option_value){"socket", served->socket};
 	return true;

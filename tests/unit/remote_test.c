@@ -41,11 +41,10 @@ static void make_device(void)
 	struct vu_identity identity;
 	char line[256] = "";
 	const struct vu_why why = {line, sizeof(line)};
-	int kept;
+	struct vu_connection kept;
 
-	kept = remote_probe(rig.liar.path, "1", &identity, &why);
-	assert_true(kept >= 0);
-	rig.remote = remote_model_create(&identity, kept, &why);
+	assert_int_equal(remote_probe(rig.liar.path, "1", &identity, &kept, &why), 0);
+	rig.remote = remote_model_create(&identity, &kept, &why);
 	assert_non_null(rig.remote);
 	rig.options[0] = (struct option_value){"socket", rig.liar.path};
 	rig.options[1] = (struct option_value){"timeout", "1"};

@@ -29,7 +29,8 @@ enum {
 struct remote_model {
 	struct uiommufd_model model;
 	struct vu_identity identity;
-	_Atomic int kept;   /* the connection that it was made with, for the first open; -1: none */
+	struct vu_connection kept; /* that it was made with, for the first open */
+	_Atomic bool has_kept;
 	char *handover;	    /* the path where another process gives that; owned, or NULL */
 	uint16_t msi, msix; /* where the server has these capabilities; 0: it has none */
 	struct uiommufd_capability capabilities[REMOTE_MAX_CAPS + 1];
@@ -37,18 +38,23 @@ struct remote_model {
 
 /*
  * Asks the server at the socket @path what its device is. @timeout: the text of the option, or
- * NULL. Returns the connection, for remote_model_create(); or a negative errno and a line in @why.
+ * NULL. 0, and the connection, which the caller owns, for remote_model_create(); or a negative
+ * errno and a line in @why.
  */
 int remote_probe(const char *path, const char *timeout, struct vu_identity *identity,
-		 const struct vu_why *why);
+		 struct vu_connection *kept, const struct vu_why *why);
 
 /*
  * A model of the device that @identity describes, and destroys it when no device has it. Takes
- * @kept: a connection, or -1. NULL, and a line in @why: PCI does not allow such a device, or no
+ * @kept, or NULL: there is no connection. NULL, and a line in @why: PCI does not allow such a device, or no
  * memory.
  */
-struct remote_model *remote_model_create(const struct vu_identity *identity, int kept,
+struct remote_model *remote_model_create(const struct vu_identity *identity,
+					 const struct vu_connection *kept,
 					 const struct vu_why *why);
+
+/* Takes the connection out of @remote. False: there is none. */
+bool remote_model_take(struct remote_model *remote, struct vu_connection *kept);
 void remote_model_destroy(struct remote_model *remote);
 
 #endif

@@ -51,7 +51,7 @@ static bool parse_switch(const char *text, bool *on)
 }
 
 int remote_probe(const char *path, const char *timeout, struct vu_identity *identity,
-		 const struct vu_why *why)
+		 struct vu_connection *kept, const struct vu_why *why)
 {
 	struct vu_link link;
 	int timeout_ms, rc;
@@ -66,9 +66,10 @@ int remote_probe(const char *path, const char *timeout, struct vu_identity *iden
 	if (rc)
 		return rc;
 	rc = vu_identify(&link, identity);
-	if (!rc)
-		return vu_link_keep(&link);
-	vu_link_close(&link);
+	if (rc)
+		vu_link_close(&link);
+	else
+		*kept = vu_link_keep(&link);
 	return rc;
 }
 
@@ -116,27 +117,30 @@ static int learn_bars(struct remote *remote)
 	return rc;
 }
 
-/* The connection that the server was asked with first, if nothing has had it yet; or -1. */
-static int take_kept(struct remote *remote)
+/* Takes the connection that the server was asked with first. False: something has had it. */
+static bool take_kept(struct remote *remote, struct vu_connection *kept)
 {
 	/* The model is the machine's, which lends it to its device. */
 	struct remote_model *model = (struct remote_model *)(uintptr_t)remote->model;
-	const int kept = atomic_exchange(&model->kept, -1);
 
-	if (kept >= 0 || !model->handover)
-		return kept;
-	return vu_handover_take(model->handover);
+	if (remote_model_take(model, kept))
+		return true;
+	return model->handover && !vu_handover_take(model->handover, kept);
 }
 
 /* Connects to the server that the model was made from. */
 static int connect_to_same(struct remote *remote, const struct vu_why *why)
 {
 	const char *name = uiommufd_device_name(remote->dev);
-	int fd = take_kept(remote), rc;
+	struct vu_connection kept;
+	int rc;
 
-	if (fd >= 0) {
-		vu_link_adopt(&remote->link, name, sys_move_away(fd),
-			      &remote->model->identity.theirs, remote->timeout_ms, why);
+	if (take_kept(remote, &kept)) {
+		kept.fd = sys_move_away(kept.fd);
+		if (kept.twin >= 0)
+			kept.twin = sys_move_away(kept.twin);
+		vu_link_adopt(&remote->link, name, &kept, &remote->model->identity.theirs,
+			      remote->timeout_ms, why);
 		if (!check_same(remote, why))
 			return 0;
 		/* It has died since. There may be another one. */
@@ -332,8 +336,7 @@ static void remote_fork_child(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 	lock_release(&remote->receiving);
 	if (!atomic_load(&remote->open))
 		return;
-	atomic_store(&remote->link.over, true);
-	remote->link.exchanges.over = true;
+	vu_link_abandon(&remote->link);
 	remote_receive_forget(remote);
 }
 

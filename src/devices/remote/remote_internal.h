@@ -73,6 +73,7 @@ void remote_receive_forget(struct remote *remote);
 /* What an eventfd in remote->epoll stands for. */
 enum remote_event {
 	REMOTE_EVENT_SOCKET,
+	REMOTE_EVENT_TWIN,
 	REMOTE_EVENT_STOP,
 	REMOTE_EVENT_INTX,
 	REMOTE_EVENT_ERR,

@@ -14,7 +14,6 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "base/sys.h"
 #include "devices/devices.h"
 #include "devices/remote/remote.h"
 #include "vfio/pci_model.h"
@@ -311,18 +310,20 @@ static int fill(struct remote_model *remote, const struct vu_why *why)
 	return 0;
 }
 
-struct remote_model *remote_model_create(const struct vu_identity *identity, int kept,
-					 const struct vu_why *why)
+struct remote_model *remote_model_create(const struct vu_identity *identity,
+					 const struct vu_connection *kept, const struct vu_why *why)
 {
 	struct remote_model *remote = alloc_zeroed(sizeof(*remote));
 
 	if (!remote) {
 		(void)fail(why, "out of memory");
-		if (kept >= 0)
-			(void)sys_close(kept);
+		if (kept)
+			vu_connection_close(kept);
 		return NULL;
 	}
-	atomic_init(&remote->kept, kept);
+	if (kept)
+		remote->kept = *kept;
+	atomic_init(&remote->has_kept, kept != NULL);
 	remote->model = device_vfio_user;
 	remote->identity = *identity;
 	if (fill(remote, why)) {
@@ -332,12 +333,18 @@ struct remote_model *remote_model_create(const struct vu_identity *identity, int
 	return remote;
 }
 
+bool remote_model_take(struct remote_model *remote, struct vu_connection *kept)
+{
+	*kept = remote->kept;
+	return atomic_exchange(&remote->has_kept, false);
+}
+
 void remote_model_destroy(struct remote_model *remote)
 {
-	const int kept = atomic_load(&remote->kept);
+	struct vu_connection kept;
 
-	if (kept >= 0)
-		(void)sys_close(kept);
+	if (remote_model_take(remote, &kept))
+		vu_connection_close(&kept);
 	alloc_free(remote->handover);
 	alloc_free(remote);
 }

@@ -158,17 +158,22 @@ static void take_command(struct remote *remote, struct vu_message *message)
 	vu_message_free(message);
 }
 
-static void receive(struct remote *remote)
+static void ignore(const struct remote *remote, int fd)
+{
+	(void)sys_call(SYS_epoll_ctl, remote->epoll, EPOLL_CTL_DEL, fd, 0, 0, 0);
+}
+
+static void receive(struct remote *remote, bool twin)
 {
 	struct vu_message *message;
 
-	if (!vu_link_receive(&remote->link, &message)) {
+	if (!vu_link_receive(&remote->link, twin, &message)) {
 		if (message)
 			take_command(remote, message);
 		return;
 	}
-	(void)sys_call(SYS_epoll_ctl, remote->epoll, EPOLL_CTL_DEL, remote->link.channel.fd, 0, 0,
-		       0);
+	ignore(remote, remote->link.channel.fd);
+	ignore(remote, remote->link.twin.fd);
 	vfio_backend_raise_error(remote->dev);
 }
 
@@ -226,8 +231,8 @@ static void *receive_thread(void *arg)
 			if (stop)
 				break;
 			lock_acquire(&remote->receiving);
-			if (event == REMOTE_EVENT_SOCKET)
-				receive(remote);
+			if (event == REMOTE_EVENT_SOCKET || event == REMOTE_EVENT_TWIN)
+				receive(remote, event == REMOTE_EVENT_TWIN);
 			else
 				notified(remote, event);
 			lock_release(&remote->receiving);
@@ -307,6 +312,8 @@ int remote_receive_start(struct remote *remote)
 	rc = remote->stop < 0 ? remote->stop : watch(remote, remote->stop, REMOTE_EVENT_STOP);
 	if (!rc)
 		rc = watch(remote, remote->link.channel.fd, REMOTE_EVENT_SOCKET);
+	if (!rc && remote->link.twin.fd >= 0)
+		rc = watch(remote, remote->link.twin.fd, REMOTE_EVENT_TWIN);
 	if (!rc)
 		rc = thread_start(&remote->thread, receive_thread, remote);
 	if (rc)
