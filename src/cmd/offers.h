@@ -8,7 +8,7 @@
 
 #include "cmd/tree.h"
 #include "machine/machine.h"
-#include "vfio_user/link.h"
+#include "vfio_user/server_link.h"
 
 enum {
 	OFFERS_MAX = 64

@@ -15,7 +15,7 @@ void shadow_fill(struct tree *tree, const struct machine *machine);
 void shadow_add_device(struct tree *tree, const struct machine *machine, size_t index);
 
 /*
- * Adds what the server of device @index says of it, if it has one. The processes of the program need
+ * Adds what the server of device @index says of it, if it has one. Processes of the program need
  * it before they make the device.
  */
 void shadow_add_identity(struct tree *tree, const struct machine *machine, size_t index);

@@ -39,9 +39,9 @@ struct plugin_linker;
 void machine_set_linker(struct machine *machine, const struct plugin_linker *linker);
 
 /*
- * The directory (copied) with the files in which another process has left what vfio-user servers say
- * of their devices, each named for its BDF. Without it, and for devices without one, the servers are
- * asked. 0 or -ENOMEM.
+ * The directory (copied) with the files in which another process has left what vfio-user servers
+ * say of their devices, each named for its BDF. Without it, and for devices without one, the
+ * servers are asked. 0 or -ENOMEM.
  */
 int machine_set_identities(struct machine *machine, const char *directory);
 

@@ -6,7 +6,7 @@
 #ifndef VFIO_USER_IDENTITY_H
 #define VFIO_USER_IDENTITY_H
 
-#include "vfio_user/link.h"
+#include "vfio_user/server_link.h"
 
 enum {
 	VU_ID_BARS = 6,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Devices that are emulated by a vfio-user server (docs/vfio-user.md): a model for each server, made
- * from what it says about its device.
+ * Devices that a vfio-user server emulates (docs/vfio-user.md): a model for each server, made from
+ * what it says about its device.
  *
  * The frame of PCI is ours: config space, BARs, masks of interrupts, resets; and all DMA of the
  * server that comes as messages goes through the device's page tables, as that of any model. The
@@ -46,8 +46,8 @@ int remote_probe(const char *path, const char *timeout, struct vu_identity *iden
 
 /*
  * A model of the device that @identity describes, and destroys it when no device has it. Takes
- * @kept, or NULL: there is no connection. NULL, and a line in @why: PCI does not allow such a device, or no
- * memory.
+ * @kept, or NULL: there is no connection. NULL, and a line in @why: PCI does not allow such a
+ * device, or no memory.
  */
 struct remote_model *remote_model_create(const struct vu_identity *identity,
 					 const struct vu_connection *kept,

@@ -317,7 +317,7 @@ static bool remote_map(struct uiommufd_device *dev, unsigned int bar, uint64_t o
 
 /* ---- fork ---- */
 
-/* The thread is not in the middle of anything; nothing waits for a reply, as nothing is in a call. */
+/* The thread is in the middle of nothing; no reply is waited for, as nothing is in a call. */
 static void remote_fork_prepare(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
 	lock_acquire_nested(&remote_of(dev)->receiving);
@@ -328,7 +328,7 @@ static void remote_fork_parent(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 	lock_release(&remote_of(dev)->receiving);
 }
 
-/* The connection is the parent's. The child keeps nothing of it open; its device does not answer. */
+/* The connection is the parent's. The child closes its copies, and its device does not answer. */
 static void remote_fork_child(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
 	struct remote *remote = remote_of(dev);

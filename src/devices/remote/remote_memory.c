@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the server may reach. It is told of each mapping of the address space that the device is
- * attached to, and before the memory of one is given back, it has answered that it has forgotten it.
+ * attached to, and before the memory of one is given back, it has answered that it has let go.
  * So a server can only ask for what is mapped.
  *
  * Memory in a file that is shared is given with a descriptor, and the server does DMA without us. A
@@ -116,8 +116,8 @@ static void forget_region(struct remote_region *region) REQUIRES(region->remote-
 }
 
 /*
- * Lets the server ask for [@start, @start + @size), in as few parts as it takes: some have a largest
- * size, or leave out what their own IOMMU reserves.
+ * Lets the server ask for [@start, @start + @size), in as few parts as it takes: some have a
+ * largest size, or leave out what their own IOMMU reserves.
  */
 static void tell_window(struct remote *remote, uint64_t start, uint64_t size, unsigned int *left)
 {

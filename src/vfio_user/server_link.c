@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See link.h. */
-#include "vfio_user/link.h"
+/* See server_link.h. */
+#include "vfio_user/server_link.h"
 
 #include <errno.h>
 #include <poll.h>

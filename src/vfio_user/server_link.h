@@ -8,8 +8,8 @@
  * A server that breaks the protocol, or that does not answer within the timeout, is given up: one
  * line says why, the connection is shut, and all requests fail with -EIO from then on.
  */
-#ifndef VFIO_USER_LINK_H
-#define VFIO_USER_LINK_H
+#ifndef VFIO_USER_SERVER_LINK_H
+#define VFIO_USER_SERVER_LINK_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -89,8 +89,9 @@ int vu_link_tell(struct vu_link *link, uint16_t command, const void *data, size_
 void vu_link_post(struct vu_link *link, uint16_t command, const void *data, size_t len);
 
 /*
- * Receives one message, @twin: on the second socket. 0 and a command of the server in *@message, which the caller owns; or NULL:
- * it was a reply, which has been delivered. -EIO: the connection is over.
+ * Receives one message, @twin: on the second socket. 0 and a command of the server in *@message,
+ * which the caller owns; or NULL: it was a reply, which has been delivered. -EIO: the connection is
+ * over.
  */
 int vu_link_receive(struct vu_link *link, bool twin, struct vu_message **message);
 
