@@ -291,6 +291,7 @@ void vfio_device_destroy(struct vfio_device *device)
 
 	/* The threads first: nothing else calls the model any more. */
 	destroy_work(device);
+	device->irqs.watcher = NULL;
 	if (device->model->fini)
 		device->model->fini(&device->dev);
 	alloc_free(device->model_state);
