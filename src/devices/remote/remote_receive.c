@@ -17,7 +17,7 @@
 #include "vfio/eventfd.h"
 
 enum {
-	MAX_EVENTS = 16,
+	MAX_EVENTS = 64,
 	DMA_AT_ONCE = 32,  /* requests, until other work may run */
 	MAX_NOTIFIED = 64, /* interrupts of one vector at once; the rest are one with these */
 };
@@ -212,6 +212,28 @@ static void notified(struct remote *remote, unsigned int event)
 	}
 }
 
+/* Those of sockets, or the others. True: the thread is to end. */
+static bool take_events(struct remote *remote, const struct epoll_event *ready, long n,
+			bool sockets)
+{
+	for (long i = 0; i < n; i++) {
+		const unsigned int event = ready[i].data.u32;
+		const bool socket = event == REMOTE_EVENT_SOCKET || event == REMOTE_EVENT_TWIN;
+
+		if (event == REMOTE_EVENT_STOP)
+			return true;
+		if (socket != sockets)
+			continue;
+		lock_acquire(&remote->receiving);
+		if (socket)
+			receive(remote, event == REMOTE_EVENT_TWIN);
+		else
+			notified(remote, event);
+		lock_release(&remote->receiving);
+	}
+	return false;
+}
+
 static void *receive_thread(void *arg)
 {
 	struct remote *remote = arg;
@@ -224,19 +246,9 @@ static void *receive_thread(void *arg)
 
 		/* A program can close descriptors that are not its own. */
 		stop = n < 0 && n != -EINTR;
-		for (long i = 0; i < n && !stop; i++) {
-			const unsigned int event = ready[i].data.u32;
-
-			stop = event == REMOTE_EVENT_STOP;
-			if (stop)
-				break;
-			lock_acquire(&remote->receiving);
-			if (event == REMOTE_EVENT_SOCKET || event == REMOTE_EVENT_TWIN)
-				receive(remote, event == REMOTE_EVENT_TWIN);
-			else
-				notified(remote, event);
-			lock_release(&remote->receiving);
-		}
+		/* What the server did before it answered comes before the answer. */
+		stop = stop || take_events(remote, ready, n, false) ||
+		       take_events(remote, ready, n, true);
 	}
 	/* Whoever waits for a reply would do so for ever. */
 	vu_exchanges_end(&remote->link.exchanges);
