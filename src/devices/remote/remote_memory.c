@@ -35,7 +35,6 @@ enum {
 
 /* A mapping. */
 struct remote_region {
-	struct remote *remote;
 	struct listened_area area;
 	bool there; /* the server has it */
 	bool given; /* by a descriptor: it maps the memory itself */
@@ -65,9 +64,9 @@ static int send_map(struct remote *remote, const struct vu_dma_map *map, int fd)
 	return rc;
 }
 
-static void tell_region(struct remote_region *region) REQUIRES(region->remote->memory_lock)
+static void tell_region(struct remote *remote, struct remote_region *region)
+	REQUIRES(remote->memory_lock)
 {
-	struct remote *remote = region->remote;
 	struct vu_dma_map map = {
 		.argsz = sizeof(map),
 		.flags = dma_flags(region->area.prot),
@@ -105,10 +104,9 @@ static void tell_unmap(struct remote *remote, uint64_t address, uint64_t size, u
 				(unsigned long long)address);
 }
 
-static void forget_region(struct remote_region *region) REQUIRES(region->remote->memory_lock)
+static void forget_region(struct remote *remote, struct remote_region *region)
+	REQUIRES(remote->memory_lock)
 {
-	struct remote *remote = region->remote;
-
 	lock_assert_held(&remote->memory_lock);
 	if (region->there && remote->told)
 		tell_unmap(remote, region->area.range.start, iova_range_len(region->area.range), 0);
@@ -157,12 +155,11 @@ static void add_region(struct remote *remote, const struct listened_area *area)
 	lock_assert_held(&remote->memory_lock);
 	if (!region)
 		goto out_memory;
-	region->remote = remote;
 	region->area = *area;
 	if (iova_map_insert(&remote->memory, area->range, region))
 		goto out_region;
 	if (remote->told)
-		tell_region(region);
+		tell_region(remote, region);
 	return;
 
 out_region:
@@ -210,7 +207,7 @@ static void unmapped(struct ioas_listener *listener, struct iova_range range)
 	       entry.range.start <= range.last) {
 		struct remote_region *region = entry.value;
 
-		forget_region(region);
+		forget_region(remote, region);
 		(void)iova_map_erase(&remote->memory, entry.range.start);
 		/* An area that the program has cut since: the protocol has no part of one. */
 		add_rest(remote, &region->area, range);
@@ -225,11 +222,10 @@ static int tell_again(const struct iova_map_entry *entry, void *arg)
 	struct remote_region *region = entry->value;
 	struct remote *remote = arg;
 
-	assert(region->remote == remote);
-	lock_assert_held(&region->remote->memory_lock);
+	lock_assert_held(&remote->memory_lock);
 	if (region->given && remote->told) {
-		forget_region(region);
-		tell_region(region);
+		forget_region(remote, region);
+		tell_region(remote, region);
 	}
 	return 0;
 }
@@ -311,9 +307,8 @@ static int tell_one(const struct iova_map_entry *entry, void *arg)
 	struct remote_region *region = entry->value;
 	struct remote *remote = arg;
 
-	assert(region->remote == remote);
-	lock_assert_held(&region->remote->memory_lock);
-	tell_region(region);
+	lock_assert_held(&remote->memory_lock);
+	tell_region(remote, region);
 	return atomic_load(&remote->link.over);
 }
 
