@@ -50,6 +50,7 @@ enum lock_rank {
 	LOCK_IOAS_ATTACH,  /* of an IOAS: its automatic page tables */
 	LOCK_GROUP,	   /* of an IOMMU group: its attachments */
 	LOCK_IOAS,	   /* of an IOAS: areas, ranges, tables; several in the order of IDs */
+	LOCK_REMOTE_DMA,   /* of a device in another process: what it may reach */
 	LOCK_VIOMMU,	   /* of a vIOMMU; never with LOCK_IOAS */
 	LOCK_QUEUE,	   /* of an event queue: what is queued */
 	LOCK_DEVICE_FAULT, /* of a device: faults whose group is not complete */
@@ -69,6 +70,7 @@ enum lock_rank {
 	LOCK_IOEVENTFDS,    /* of a VFIO device */
 	LOCK_IRQ_SET,	    /* of a VFIO device: SET_IRQS */
 	LOCK_VFIO_DEVICE,   /* of a VFIO device: config space and registers */
+	LOCK_REMOTE,	    /* of a device in another process: its receiving thread */
 	LOCK_WORK,	    /* of a VFIO device: its thread */
 	LOCK_IRQ,	    /* of a VFIO device: raising */
 	LOCK_VFIO_USER,	    /* of a vfio-user connection: sending, replies, requests that wait */

@@ -58,6 +58,11 @@ static int open_run(const char *command, char **args, const char **last, struct 
 	}
 	if (machine_create(&run->machine))
 		return out_of_memory();
+	tree_real_path(&run->tree, "/" LAYOUT_IDENTITIES, path);
+	if (machine_set_identities(run->machine, path)) {
+		machine_destroy(run->machine);
+		return out_of_memory();
+	}
 	tree_real_path(&run->tree, "/" LAYOUT_MACHINE, path);
 	in = fopen(path, "re");
 	rc = in ? machine_parse(run->machine, in, why, sizeof(why)) : -errno;
@@ -187,6 +192,8 @@ int cmd_plug(char **args)
 	status = add_device(&run, text, &index);
 	if (!status)
 		status = format_request(&run, index, request);
+	if (!status)
+		shadow_add_identity(&run.tree, run.machine, index);
 	if (!status)
 		status = tell(&run, request, text);
 	if (!status) {

@@ -24,6 +24,7 @@
 #include "cmd/config.h"
 #include "cmd/launch.h"
 #include "cmd/limit.h"
+#include "cmd/offers.h"
 #include "cmd/run_reports.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
@@ -327,7 +328,8 @@ static void keeper_send(int to, const void *data, size_t len)
 		return; /* whoever waited has been killed */
 }
 
-static _Noreturn void keep(struct tree *tree, char **program, const struct signals *signals, int to)
+static _Noreturn void keep(struct tree *tree, struct offers *offers, char **program,
+			   const struct signals *signals, int to)
 {
 	struct started started = {.error = 0};
 	sigset_t all;
@@ -344,6 +346,7 @@ static _Noreturn void keep(struct tree *tree, char **program, const struct signa
 	keeper_send(to, &started, sizeof(started));
 	if (started.pid < 0)
 		_exit(CMD_FAILED);
+	offers_serve(offers);
 	do
 		pid = waitpid(-1, &status, 0);
 	while (pid != started.pid);
@@ -414,7 +417,8 @@ static int end_as(int status)
 	return 128 + signo;
 }
 
-static int run_kept(struct tree *tree, char **program, const struct signals *signals)
+static int run_kept(struct tree *tree, struct offers *offers, char **program,
+		    const struct signals *signals)
 {
 	struct started started = {.pid = -1};
 	int report[2];
@@ -428,8 +432,9 @@ static int run_kept(struct tree *tree, char **program, const struct signals *sig
 	keeper = fork();
 	if (keeper == 0) {
 		close(report[0]);
-		keep(tree, program, signals, report[1]);
+		keep(tree, offers, program, signals, report[1]);
 	}
+	offers_forget(offers);
 	close(report[1]);
 	if (keeper < 0 || read(report[0], &started, sizeof(started)) != sizeof(started) ||
 	    started.pid < 0) {
@@ -446,7 +451,7 @@ static int run_kept(struct tree *tree, char **program, const struct signals *sig
 	return CMD_FAILED;
 }
 
-static int run_program(struct tree *tree, char **program)
+static int run_program(struct tree *tree, struct offers *offers, char **program)
 {
 	struct program_facts facts;
 	char library[PATH_MAX];
@@ -467,7 +472,7 @@ static int run_program(struct tree *tree, char **program)
 		return CMD_FAILED;
 	}
 	hold_signals(&signals);
-	return run_kept(tree, program, &signals);
+	return run_kept(tree, offers, program, &signals);
 }
 
 int cmd_run(char **args)
@@ -475,6 +480,7 @@ int cmd_run(char **args)
 	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
 	struct options options = {.limits = false};
 	struct machine *machine;
+	struct offers offers;
 	struct tree tree;
 	int status;
 
@@ -493,6 +499,7 @@ int cmd_run(char **args)
 	}
 	tree_create(&tree);
 	shadow_fill(&tree, machine);
+	offers_prepare(&offers, &tree, machine);
 	if (options.limits)
 		tree_text(&tree, "/" LAYOUT_MEMLOCK, 0444, "%" PRIu64 "\n", options.memlock);
 	run_reports_fill(&tree);
@@ -501,7 +508,7 @@ int cmd_run(char **args)
 			     strerror(-tree.error));
 		status = CMD_FAILED;
 	} else {
-		status = run_program(&tree, args);
+		status = run_program(&tree, &offers, args);
 	}
 	clean_up(&tree);
 	/* Until here, and in the keeper, its devices have claimed what they have for themselves. */

@@ -146,6 +146,22 @@ static void add_group(struct tree *tree, const struct machine *machine, size_t i
 	shadow_add_class(tree, &entry);
 }
 
+void shadow_add_identity(struct tree *tree, const struct machine *machine, size_t index)
+{
+	char path[PATH_MAX], real[PATH_MAX];
+	size_t len;
+	const void *identity = machine_device_identity(machine, index, &len);
+
+	if (!identity)
+		return;
+	snprintf(path, sizeof(path), "/" LAYOUT_IDENTITIES "/%s",
+		 vfio_device_name(machine_device(machine, index)));
+	/* A device that was there before may have left one. */
+	tree_real_path(tree, path, real);
+	unlink(real);
+	tree_bytes(tree, path, 0444, identity, len);
+}
+
 void shadow_add_device(struct tree *tree, const struct machine *machine, size_t index)
 {
 	char path[PATH_MAX];
@@ -347,8 +363,10 @@ void shadow_fill(struct tree *tree, const struct machine *machine)
 	add_fixed(tree, machine);
 	shadow_add_modules(tree, machine);
 	shadow_add_iommus(tree, machine);
-	for (size_t i = 0; machine_device(machine, i); i++)
+	for (size_t i = 0; machine_device(machine, i); i++) {
+		shadow_add_identity(tree, machine, i);
 		shadow_add_device(tree, machine, i);
+	}
 	shadow_add_proc(tree, machine);
 	if (machine_mock(machine)) {
 		add_fault_injection(tree);

@@ -14,6 +14,12 @@ void shadow_fill(struct tree *tree, const struct machine *machine);
 /* Adds to a tree that is filled what device @index of @machine has, which is new. */
 void shadow_add_device(struct tree *tree, const struct machine *machine, size_t index);
 
+/*
+ * Adds what the server of device @index says of it, if it has one. Processes of the program need
+ * it before they make the device.
+ */
+void shadow_add_identity(struct tree *tree, const struct machine *machine, size_t index);
+
 /* Replaces the description of the machine. */
 void shadow_replace_machine(struct tree *tree, const struct machine *machine);
 

@@ -9,6 +9,7 @@ static const struct uiommufd_model *const models[] = {
 	&device_edu,
 	&device_ioat,
 	&device_nvme,
+	&device_vfio_user,
 };
 
 const struct uiommufd_model *device_model_at(size_t index)

@@ -11,6 +11,7 @@ extern const struct uiommufd_model device_e1000;
 extern const struct uiommufd_model device_edu;
 extern const struct uiommufd_model device_ioat;
 extern const struct uiommufd_model device_nvme;
+extern const struct uiommufd_model device_vfio_user; /* what models of servers are made from */
 
 /* The model called @name, or NULL. */
 const struct uiommufd_model *device_model_find(const char *name);

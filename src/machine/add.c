@@ -369,10 +369,17 @@ static int add_device(struct machine *machine, struct machine_text *parts, bool 
 		      const struct machine_error *error)
 {
 	struct plan plan = {.checked = checked};
+	char bdf[16];
 	int rc = make_plan(machine, parts, &plan, error);
 
 	if (rc)
 		return rc;
+	if (plan.model == &device_vfio_user) {
+		bdf_text(plan.bdf, bdf);
+		rc = machine_remote_model(machine, parts, bdf, &plan.model, error);
+		if (rc)
+			return rc;
+	}
 	return carry_out(machine, parts, &plan, error);
 }
 

@@ -43,6 +43,7 @@ void machine_destroy(struct machine *machine)
 		machine_drop_iommu(machine);
 	/* After the devices, which borrow their models. */
 	machine_free_plugins(machine);
+	machine_free_remotes(machine);
 	alloc_free(machine->groups);
 	alloc_free(machine->iommu_options);
 	alloc_free(machine->iommus);

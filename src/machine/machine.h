@@ -39,6 +39,27 @@ struct plugin_linker;
 void machine_set_linker(struct machine *machine, const struct plugin_linker *linker);
 
 /*
+ * The directory (copied) with the files in which another process has left what vfio-user servers
+ * say of their devices, each named for its BDF. Without it, and for devices without one, the
+ * servers are asked. 0 or -ENOMEM.
+ */
+int machine_set_identities(struct machine *machine, const char *directory);
+
+/*
+ * What to leave there for device @index, which exists: *@len bytes, borrowed. NULL: the device is
+ * not of a server.
+ */
+const void *machine_device_identity(const struct machine *machine, size_t index, size_t *len);
+
+/*
+ * The connection with which the server of device @index was asked, which the caller owns then.
+ * False: there is none.
+ */
+struct vu_connection;
+bool machine_take_connection(const struct machine *machine, size_t index,
+			     struct vu_connection *connection);
+
+/*
  * Adds an IOMMU or a device. 0, or a negative errno and, in @error (@error_size bytes), a line that
  * says what is wrong with @text: unknown kind or model (it names those that exist) or a
  * shared object without one, BDF taken or malformed, unknown option.

@@ -3,6 +3,7 @@
 #ifndef MACHINE_MACHINE_INTERNAL_H
 #define MACHINE_MACHINE_INTERNAL_H
 
+#include "devices/remote/remote.h"
 #include "iommufd/device/group.h"
 #include "machine/machine.h"
 
@@ -39,6 +40,9 @@ struct machine {
 	const struct plugin_linker *linker; /* NULL: no shared object can be loaded */
 	struct machine_plugin *plugins;
 	size_t plugin_count;
+	struct remote_model **remotes; /* of devices of vfio-user servers */
+	size_t remote_count;
+	char *identities; /* the directory with what their servers say; NULL: they are asked */
 	struct machine_device *dropped;
 	size_t dropped_count;
 	enum machine_container container;
@@ -124,6 +128,17 @@ int machine_shared_model(struct machine *machine, const char *path,
 const char *machine_model_path(const struct machine *machine, const struct uiommufd_model *model);
 
 void machine_free_plugins(struct machine *machine);
+
+/* ---- devices of vfio-user servers (remote_server.c) ---- */
+
+/*
+ * *@model: of the device at @bdf, whose server the options of @parts name; borrowed. 0, or a
+ * negative errno and @error.
+ */
+int machine_remote_model(struct machine *machine, const struct machine_text *parts, const char *bdf,
+			 const struct uiommufd_model **model, const struct machine_error *error);
+
+void machine_free_remotes(struct machine *machine);
 
 /* ---- adding (machine.c) ---- */
 

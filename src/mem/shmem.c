@@ -441,6 +441,11 @@ void shmem_extent(struct shmem *shmem, uint64_t offset, uint64_t len, uint64_t *
 	*extent = min_u64(len, WINDOW_SIZE - inside);
 }
 
+int shmem_dup(const struct shmem *shmem)
+{
+	return sys_fcntl(shmem->fd, F_DUPFD_CLOEXEC, 0);
+}
+
 bool shmem_name(const struct shmem *shmem, char *name, size_t size)
 {
 	char path[FD_PATH_SIZE];

@@ -55,6 +55,9 @@ void shmem_unpin(struct shmem *shmem, struct mem_pages pages);
 /* A name of the file: see mem_source_file_name(). */
 bool shmem_name(const struct shmem *shmem, char *name, size_t size);
 
+/* A new descriptor of the file, or a negative errno. */
+int shmem_dup(const struct shmem *shmem);
+
 /*
  * Where byte @offset of the file, whose page is pinned, is mapped, and how many bytes from there,
  * at most @len, are contiguous.

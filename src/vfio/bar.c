@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "report/device_record.h"
+#include "vfio/backend.h"
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
 
@@ -240,6 +241,10 @@ int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, 
 		return -EINVAL;
 	if (check_add(off, len, &end) || end > device->model->bars[index].size)
 		return -EINVAL;
+	*map = (struct file_mapping){.fd = -1};
+	if (device->backend && device->backend->map(&device->dev, (unsigned int)index, off, len,
+						    &map->fd, &map->offset))
+		return 0;
 	/* The mapping keeps the file open, and the file keeps the device. */
 	*map = (struct file_mapping){
 		.fd = -1,

@@ -76,6 +76,7 @@ int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32
 	struct iommufd_device_info info = {
 		.endpoint = device->endpoint,
 		.group = device->iommu_group,
+		.listener = device->listener,
 	};
 	int rc;
 
@@ -84,8 +85,12 @@ int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32
 	rc = iommufd_device_bind(ctx, &info, &device->iommufd, id);
 	if (rc)
 		return rc;
-	vfio_device_enable(device);
-	return 0;
+	rc = vfio_device_enable(device);
+	if (rc) {
+		iommufd_device_unbind(device->iommufd);
+		device->iommufd = NULL;
+	}
+	return rc;
 }
 
 void vfio_device_unbind(struct vfio_device *device)
@@ -102,6 +107,7 @@ int vfio_device_attach(struct vfio_device *device, struct iommufd_ctx *ctx, uint
 	const struct iommufd_device_info info = {
 		.endpoint = device->endpoint,
 		.group = device->iommu_group,
+		.listener = device->listener,
 	};
 	uint32_t id;
 	int rc;

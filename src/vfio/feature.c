@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "iommu/dma_log.h"
 #include "iommufd/device/user_bitmap.h"
+#include "vfio/backend.h"
 #include "vfio/eventfd.h"
 #include "vfio/vfio_internal.h"
 
@@ -168,6 +169,8 @@ static long report_logging(struct vfio_device *device, struct uiommufd_caller *c
 	user_bitmap_init(&bitmap, caller, report.bitmap, report.iova, log2_floor(report.page_size));
 	lock_acquire(&device->bind_lock);
 	rc = iommu_dma_log_report(device->endpoint, range, user_bitmap_report, &bitmap);
+	if (!rc && device->backend)
+		device->backend->written(&device->dev, range, user_bitmap_report, &bitmap);
 	user_bitmap_flush(&bitmap);
 	lock_release(&device->bind_lock);
 	return rc;

@@ -89,8 +89,7 @@ static int begin_use(struct vfio_device *device, struct uiommufd_file *container
 	lock_assert_held(&device->bind_lock);
 	if (!device->attached)
 		return bind_to(device, container);
-	vfio_device_enable(device);
-	return 0;
+	return vfio_device_enable(device);
 }
 
 /* The device's last file is closed. */

@@ -40,13 +40,33 @@ static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 	irqs->masked = true;
 	count_interrupt();
 	eventfd_notify(irqs->intx_fd);
+	if (irqs->pulse)
+		irqs->level = irqs->pulse = false;
 }
 
 void irqs_set_masked(struct device_irqs *irqs, bool masked)
 {
+	const bool was = irqs->masked;
+
 	lock_assert_held(&irqs->lock);
 	irqs->masked = masked || irqs->intx_disabled;
+	if (was && !irqs->masked && irqs->active == IRQ_INTX)
+		irqs->unmask_due = true;
 	deliver_intx(irqs);
+}
+
+void irqs_tell_unmasked(struct device_irqs *irqs, bool wait)
+{
+	bool due;
+
+	if (!irqs->watcher)
+		return;
+	lock_acquire(&irqs->lock);
+	due = irqs->unmask_due;
+	irqs->unmask_due = false;
+	lock_release(&irqs->lock);
+	if (due)
+		irqs->watcher->unmasked(irqs->watcher, wait);
 }
 
 /* True: a message was sent, whether or not its vector is masked or has an eventfd. */
@@ -82,6 +102,14 @@ bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector)
 	return sent;
 }
 
+void vfio_irqs_pulse(struct device_irqs *irqs)
+{
+	lock_acquire(&irqs->lock);
+	irqs->level = irqs->pulse = irqs->active == IRQ_INTX;
+	deliver_intx(irqs);
+	lock_release(&irqs->lock);
+}
+
 void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 {
 	lock_acquire(&irqs->lock);
@@ -95,12 +123,15 @@ void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 void vfio_irqs_set_command(struct device_irqs *irqs, bool bus_master, bool intx_disabled)
 {
 	lock_acquire(&irqs->lock);
+	if (irqs->intx_disabled && !intx_disabled && irqs->active == IRQ_INTX)
+		irqs->unmask_due = true;
 	if (irqs->intx_disabled != intx_disabled)
 		irqs->masked = intx_disabled;
 	irqs->intx_disabled = intx_disabled;
 	irqs->bus_master = bus_master;
 	deliver_intx(irqs);
 	lock_release(&irqs->lock);
+	irqs_tell_unmasked(irqs, true);
 }
 
 void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control)
@@ -329,6 +360,7 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 		lock_acquire(&irqs->lock);
 		irqs_set_masked(irqs, masked);
 		lock_release(&irqs->lock);
+		irqs_tell_unmasked(irqs, true);
 	}
 	return 0;
 }
@@ -474,12 +506,26 @@ static int act(struct device_irqs *irqs, const struct irq_request *request) REQU
 	}
 }
 
+/* Tells the watcher, if there is one, what is active now. */
+static void tell_watcher(struct device_irqs *irqs) REQUIRES(irqs->set_lock)
+{
+	const enum irq_index index = irqs->active;
+
+	lock_assert_held(&irqs->set_lock);
+	if (irqs->watcher)
+		irqs->watcher->changed(irqs->watcher, index,
+				       index == IRQ_NONE   ? 0
+				       : index == IRQ_INTX ? 1
+							   : irqs->vectors);
+}
+
 int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request)
 {
 	int rc;
 
 	lock_acquire(&irqs->set_lock);
 	rc = act(irqs, request);
+	tell_watcher(irqs);
 	lock_release(&irqs->set_lock);
 	return rc;
 }
@@ -523,6 +569,7 @@ void vfio_irqs_disable(struct device_irqs *irqs)
 	lock_acquire(&irqs->set_lock);
 	if (irqs->active != IRQ_NONE)
 		end_index(irqs, irqs->active);
+	tell_watcher(irqs);
 	for (unsigned int i = 0; i < 2; i++)
 		replace_fd(irqs, &irqs->event_fds[i], -1);
 	vfio_irqs_set_level(irqs, false);

@@ -67,6 +67,21 @@ struct device_irqs {
 	struct msix_table table;
 
 	int event_fds[2]; /* ERR, REQ */
+
+	const struct irq_watcher *watcher; /* NULL: none */
+	bool pulse;			   /* the level ends when it is delivered */
+	bool unmask_due;		   /* the watcher has not been told of it */
+};
+
+/* Who has to know what the program does with the interrupts: a model in another process. */
+struct irq_watcher {
+	/*
+	 * @vectors of @index are active now (INTx, MSI, MSI-X). Context: set_lock held.
+	 */
+	void (*changed)(const struct irq_watcher *watcher, enum irq_index index,
+			unsigned int vectors);
+	/* INTx has been unmasked. Context: @wait: it may wait; without irqs->lock. */
+	void (*unmasked)(const struct irq_watcher *watcher, bool wait);
 };
 
 /*
@@ -115,6 +130,12 @@ void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control);
  */
 void vfio_irqs_set_level(struct device_irqs *irqs, bool level);
 bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector);
+
+/*
+ * INTA# has been asserted by a model that does not say for how long: until the program has been
+ * notified.
+ */
+void vfio_irqs_pulse(struct device_irqs *irqs);
 
 /*
  * Accesses of the program to the MSI-X table and the pending bits in the device's memory: @off and

@@ -14,4 +14,7 @@ void irqs_set_masked(struct device_irqs *irqs, bool masked) REQUIRES(irqs->lock)
  */
 int irqs_set_unmask_fd(struct device_irqs *irqs, int fd) REQUIRES(irqs->set_lock);
 
+/* Tells the watcher of INTx that was unmasked, once. Context: without irqs->lock. */
+void irqs_tell_unmasked(struct device_irqs *irqs, bool wait);
+
 #endif

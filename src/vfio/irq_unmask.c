@@ -32,6 +32,10 @@ static void *watch_thread(void *arg)
 			continue;
 		}
 		irqs_set_masked(irqs, false);
+		/* A child of a fork must not find this thread waiting for a reply. */
+		lock_release(&irqs->lock);
+		irqs_tell_unmasked(irqs, false);
+		lock_acquire(&irqs->lock);
 	}
 	lock_release(&irqs->lock);
 	return NULL;

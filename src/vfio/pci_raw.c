@@ -256,7 +256,7 @@ int vfio_device_resource_mmap(struct vfio_device *device, unsigned int bar, uint
 	if (offset >= vfio_region_offset(1))
 		return -EINVAL;
 	rc = vfio_device_mmap(device, vfio_region_offset(bar) + offset, len, flags, map);
-	if (!rc)
+	if (!rc && map->trap)
 		map->trap = &raw_trap;
 	return rc;
 }

@@ -15,8 +15,12 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "report/device_record.h"
+#include "vfio/backend.h"
 #include "vfio/pci_model.h"
 #include "vfio/vfio_internal.h"
+
+/* What a model in another process is told of the command register. */
+#define DECODING (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
 
 /* All devices, in order of creation. */
 struct lock vfio_registry_lock = LOCK_INIT(LOCK_VFIO_DEVICES);
@@ -287,6 +291,7 @@ void vfio_device_destroy(struct vfio_device *device)
 
 	/* The threads first: nothing else calls the model any more. */
 	destroy_work(device);
+	device->irqs.watcher = NULL;
 	if (device->model->fini)
 		device->model->fini(&device->dev);
 	alloc_free(device->model_state);
@@ -310,6 +315,9 @@ void vfio_device_apply_command(struct vfio_device *device)
 	device_record_master(iommu_endpoint_record(device->endpoint), master);
 	vfio_irqs_set_command(&device->irqs, master,
 			      pci_view_command(&device->view) & PCI_COMMAND_INTX_DISABLE);
+	if (device->backend)
+		device->backend->set_command(&device->dev,
+					     pci_config_effective(&device->config) & DECODING);
 }
 
 /* While the work of the device is held. */
@@ -352,17 +360,26 @@ static void power_up(struct vfio_device *device, bool open)
 	vfio_device_release_work(device);
 }
 
-void vfio_device_enable(struct vfio_device *device)
+int vfio_device_enable(struct vfio_device *device)
 {
+	int rc = 0;
+
 	lock_assert_held(&device->bind_lock);
+	if (device->backend)
+		rc = device->backend->open(&device->dev);
+	if (rc)
+		return rc;
 	power_up(device, true);
 	device->resettable = vfio_device_reset_methods(device) != 0;
 	atomic_store(&device->enabled, true);
+	return 0;
 }
 
 void vfio_device_disable(struct vfio_device *device)
 {
 	lock_assert_held(&device->bind_lock);
+	if (device->backend)
+		device->backend->quiesce(&device->dev);
 	vfio_feature_disable(device);
 	vfio_ioeventfds_stop(&device->ioeventfds);
 	/* Work whose DMA waits for a page: the program that closes the device may never answer. */
@@ -370,6 +387,8 @@ void vfio_device_disable(struct vfio_device *device)
 	stop_work(device);
 	vfio_irqs_disable(&device->irqs);
 	power_up(device, false);
+	if (device->backend)
+		device->backend->close(&device->dev);
 	atomic_store(&device->enabled, false);
 	assert(device->irqs.active == IRQ_NONE && device->ioeventfds.epoll < 0);
 	assert(!atomic_load(&device->bus_master));
@@ -396,6 +415,8 @@ void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint3
 	struct pci_irq_status status = vfio_irqs_status(&device->irqs);
 
 	lock_assert_held(&device->lock);
+	if (device->backend && off <= PCI_STATUS && off + len > PCI_STATUS && !status.intx)
+		status.intx = device->backend->intx_asserted(&device->dev);
 	pci_config_show_irqs(&device->config, &status);
 	pci_view_read(&device->view, off, buf, len);
 }
@@ -509,6 +530,21 @@ static void release_work_of_all(void) NO_LOCK_ANALYSIS
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Of devices in other processes. */
+static void tell_backends_of_fork(size_t operation)
+{
+	struct vfio_device *device;
+
+	cds_list_for_each_entry (device, &registry, link) {
+		void (*tell)(struct uiommufd_device * dev);
+
+		if (!device->backend)
+			continue;
+		memcpy(&tell, (const char *)device->backend + operation, sizeof(tell));
+		tell(&device->dev);
+	}
+}
+
 void vfio_fork_prepare(void) NO_LOCK_ANALYSIS
 {
 	struct vfio_device *device;
@@ -520,6 +556,7 @@ void vfio_fork_prepare(void) NO_LOCK_ANALYSIS
 			vfio_work_fork_prepare(&device->work[i]);
 	}
 	acquire_of_all(inner_locks, COUNT(inner_locks));
+	tell_backends_of_fork(offsetof(struct device_backend, fork_prepare));
 	acquire_work_of_all();
 	acquire_of_all(innermost_locks, COUNT(innermost_locks));
 }
@@ -541,6 +578,7 @@ void vfio_fork_parent(void) NO_LOCK_ANALYSIS
 		for (unsigned int i = 0; i < device->work_count; i++)
 			vfio_work_fork_parent(&device->work[i]);
 	}
+	tell_backends_of_fork(offsetof(struct device_backend, fork_parent));
 	release_all();
 }
 
@@ -554,5 +592,6 @@ void vfio_fork_child(void) NO_LOCK_ANALYSIS
 		vfio_irqs_fork_child(&device->irqs);
 		vfio_ioeventfds_fork_child(&device->ioeventfds);
 	}
+	tell_backends_of_fork(offsetof(struct device_backend, fork_child));
 	release_all();
 }

@@ -43,6 +43,8 @@
 /* Bytes of a structure up to and including @field: the least that a caller has to pass. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
 
+struct device_backend;
+
 struct vfio_device {
 	struct uiommufd_device dev; /* as its model sees it */
 	const struct uiommufd_model *model;
@@ -82,6 +84,11 @@ struct vfio_device {
 	/* Other devices are, or have been, on its bus; in its slot. */
 	_Atomic bool shares_bus, multifunction;
 	_Atomic bool bus_master; /* the bit of the command register, for DMA without the lock */
+
+	/* Of a model in another process; else NULL. Set while the device is created. */
+	const struct device_backend *backend;
+	struct ioas_listener *listener;
+	struct irq_watcher irq_watcher;
 
 	struct device_irqs irqs;
 	struct ioeventfds ioeventfds;
@@ -127,8 +134,11 @@ static inline void vfio_device_resume_work(struct vfio_device *device)
 extern struct lock vfio_registry_lock;
 struct vfio_device *vfio_registry_next(struct vfio_device *device) REQUIRES(vfio_registry_lock);
 
-/* Powers the device up for an owner: reset, memory decoding on, bus mastering off. */
-void vfio_device_enable(struct vfio_device *device) REQUIRES(device->bind_lock);
+/*
+ * Powers the device up for an owner: reset, memory decoding on, bus mastering off. 0, or the error
+ * of a model that is in another process.
+ */
+int vfio_device_enable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
 /* Makes the device quiet again: ends its thread and its interrupts, drops queued work. */
 void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock);

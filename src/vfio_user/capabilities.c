@@ -36,6 +36,12 @@ const char *vu_capabilities_of_server(void)
 	       "\"pgsizes\":4096,\"max_dma_maps\":65535,\"write_multiple\":true}}";
 }
 
+const char *vu_capabilities_of_client(void)
+{
+	return "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":1048576,"
+	       "\"pgsizes\":4096,\"twin_socket\":{\"supported\":true}}}";
+}
+
 static void fail(struct reader *reader)
 {
 	reader->at = NULL;
@@ -106,13 +112,13 @@ static void skip_word(struct reader *reader)
 		reader->at += len;
 }
 
-/* A whole number that is not 0. */
-static void read_number(struct reader *reader, uint64_t *number)
+/* A whole number of at least @least. */
+static void read_number(struct reader *reader, char least, uint64_t *number)
 {
 	uint64_t value = 0;
 
 	skip_space(reader);
-	if (!reader->at || *reader->at < '1' || *reader->at > '9') {
+	if (!reader->at || *reader->at < least || *reader->at > '9') {
 		fail(reader);
 		return;
 	}
@@ -129,21 +135,30 @@ static void read_number(struct reader *reader, uint64_t *number)
 		*number = value;
 }
 
+static void read_twin(struct reader *reader)
+{
+	read_number(reader, '0', &reader->found->twin_index);
+	reader->found->twin = true;
+}
+
 static void read_value(struct reader *reader, struct name parent, unsigned int depth);
 
 /* A member of the object at @depth, which is called @object. */
 static void read_member(struct reader *reader, struct name object, unsigned int depth)
 {
 	const bool capability = depth == 2 && is(object, "capabilities");
+	const bool twin = depth == 3 && is(object, "twin_socket");
 	struct name name = read_string(reader);
 
 	expect(reader, ':');
 	if (!reader->at)
 		return;
 	if (capability && is(name, "max_msg_fds"))
-		read_number(reader, &reader->found->max_msg_fds);
+		read_number(reader, '1', &reader->found->max_msg_fds);
 	else if (capability && is(name, "max_data_xfer_size"))
-		read_number(reader, &reader->found->max_data_xfer_size);
+		read_number(reader, '1', &reader->found->max_data_xfer_size);
+	else if (twin && is(name, "fd_index"))
+		read_twin(reader);
 	else
 		read_value(reader, name, depth);
 }

@@ -63,14 +63,16 @@ void vu_channel_init(struct vu_channel *channel, int fd, int timeout_ms)
 
 void vu_channel_destroy(struct vu_channel *channel)
 {
-	(void)sys_close(channel->fd);
+	if (channel->fd >= 0)
+		(void)sys_close(channel->fd);
 	lock_destroy(&channel->send_lock);
 }
 
 void vu_channel_shut(struct vu_channel *channel)
 {
 	atomic_store(&channel->shut, true);
-	(void)shutdown(channel->fd, SHUT_RDWR);
+	if (channel->fd >= 0)
+		(void)shutdown(channel->fd, SHUT_RDWR);
 }
 
 /* ---- sending ---- */
@@ -110,6 +112,9 @@ static int send_all(const struct vu_channel *channel, struct msghdr *msg)
 		int rc;
 
 		if (done >= 0) {
+			/* The descriptors went with the first byte. */
+			msg->msg_control = NULL;
+			msg->msg_controllen = 0;
 			advance(msg, (size_t)done);
 			continue;
 		}
@@ -124,8 +129,34 @@ static int send_all(const struct vu_channel *channel, struct msghdr *msg)
 	return 0;
 }
 
+/* Room for descriptors. */
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(VU_MAX_FDS * sizeof(int))];
+};
+
+static void add_fds(struct msghdr *msg, union control *control, const int *fds, unsigned int count)
+{
+	assert(count <= VU_MAX_FDS);
+	memset(control, 0, sizeof(*control));
+	control->align = (struct cmsghdr){
+		.cmsg_len = CMSG_LEN(count * sizeof(*fds)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	};
+	memcpy(CMSG_DATA(&control->align), fds, count * sizeof(*fds));
+	msg->msg_control = control;
+	msg->msg_controllen = CMSG_SPACE(count * sizeof(*fds));
+}
+
 int vu_channel_send(struct vu_channel *channel, struct vu_header *header,
 		    const struct vu_part parts[2])
+{
+	return vu_channel_send_with(channel, header, parts, NULL, 0);
+}
+
+int vu_channel_send_with(struct vu_channel *channel, struct vu_header *header,
+			 const struct vu_part parts[2], const int *fds, unsigned int count)
 {
 	struct iovec iov[3] = {
 		{header, sizeof(*header)},
@@ -133,8 +164,11 @@ int vu_channel_send(struct vu_channel *channel, struct vu_header *header,
 		{(void *)(uintptr_t)parts[1].data, parts[1].len},
 	};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 3};
+	union control control;
 	int rc;
 
+	if (count)
+		add_fds(&msg, &control, fds, count);
 	header->size = (uint32_t)(sizeof(*header) + parts[0].len + parts[1].len);
 	lock_acquire(&channel->send_lock);
 	rc = send_all(channel, &msg);
@@ -173,10 +207,7 @@ static void take_fds(struct arrival *arrival, struct msghdr *msg)
 static ssize_t receive_some(const struct vu_channel *channel, struct arrival *arrival, void *to,
 			    size_t len)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(VU_MAX_FDS * sizeof(int))];
-	} control;
+	union control control;
 	struct iovec iov = {to, len};
 	struct msghdr msg = {
 		.msg_iov = &iov,

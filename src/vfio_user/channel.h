@@ -65,6 +65,10 @@ void vu_channel_shut(struct vu_channel *channel);
 int vu_channel_send(struct vu_channel *channel, struct vu_header *header,
 		    const struct vu_part parts[2]);
 
+/* The same with the @count descriptors @fds (borrowed; at most VU_MAX_FDS) beside the message. */
+int vu_channel_send_with(struct vu_channel *channel, struct vu_header *header,
+			 const struct vu_part parts[2], const int *fds, unsigned int count);
+
 /*
  * Receives one message; the caller owns it (vu_message_free()). @stop: a descriptor that ends the
  * wait when it becomes readable; -1: none. 0, or

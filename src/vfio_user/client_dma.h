@@ -3,29 +3,20 @@
  * DMA to memory that only the client can reach: DMA_READ and DMA_WRITE, which the server sends and
  * the client answers.
  *
- * The thread that does the DMA sends the request and sleeps until the thread that receives hands it
- * the reply. A client that answers wrongly, or not in time, ends the session: nothing it says
- * later can be trusted.
- *
- * dma->lock guards the list of those that wait.
+ * A client that answers wrongly, or not in time, ends the session: nothing it says later can be
+ * trusted.
  */
 #ifndef VFIO_USER_CLIENT_DMA_H
 #define VFIO_USER_CLIENT_DMA_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vfio_user/channel.h"
+#include "vfio_user/exchange.h"
 
 struct vu_dma {
-	struct vu_channel *channel;
+	struct vu_exchanges exchanges;
 	uint64_t max_data; /* bytes in one message */
-	struct lock lock;
-	pthread_cond_t answered;
-	struct cds_list_head waiting;
-	uint16_t last_id;
-	bool over; /* no reply will come */
 };
 
 void vu_dma_init(struct vu_dma *dma, struct vu_channel *channel);

@@ -7,6 +7,7 @@
 
 #include <uiommufd/iommufd.h>
 
+#include "devices/remote/remote.h"
 #include "require.h"
 
 static struct vfio_rig *rig_of(struct uiommufd_caller *caller)
@@ -78,6 +79,11 @@ void rig_open_with(struct vfio_rig *rig, const struct uiommufd_model *model,
 
 	require(!iommu_create(iommu_kind_find("amd"), "amd0", &rig->iommu));
 	require(!iommufd_group_create(0, &rig->group));
+	if (served_start(&rig->served, model, device_options, count)) {
+		config.model = &rig->served.remote->model;
+		config.options = &rig->served.option;
+		config.option_count = 1;
+	}
 	config.iommu = rig->iommu;
 	config.group = rig->group;
 	require(!vfio_device_create(&config, &rig->device));
@@ -93,6 +99,7 @@ void rig_close(struct vfio_rig *rig)
 	vfio_device_destroy(rig->device);
 	iommufd_group_destroy(rig->group);
 	iommu_put(rig->iommu);
+	served_stop(&rig->served);
 }
 
 long rig_ioctl(struct vfio_rig *rig, unsigned int cmd, const void *arg)

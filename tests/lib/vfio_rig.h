@@ -14,6 +14,7 @@
 #include <uiommufd/vfio.h>
 
 #include "iommufd/device/group.h"
+#include "served.h"
 #include "vfio/vfio.h"
 
 enum {
@@ -32,6 +33,7 @@ struct vfio_rig {
 	struct vfio_device *device;
 	struct uiommufd_file *context;
 	struct uiommufd_file *file; /* of the device */
+	struct served served;
 };
 
 /* Opens a device of @model, with one option or NULL, and a context; does not bind them. */

@@ -73,6 +73,7 @@ int iommufd_device_bind(struct iommufd_ctx *ctx, const struct iommufd_device_inf
 	}
 	device->group = info->group;
 	device->endpoint = info->endpoint;
+	device->listener = info->listener;
 	lock_init(&device->fault_lock, LOCK_DEVICE_FAULT);
 	CDS_INIT_LIST_HEAD(&device->partial_faults);
 	/* The driver's user: IOMMU_DESTROY answers -EBUSY. */

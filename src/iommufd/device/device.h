@@ -10,12 +10,14 @@
 #include "iommufd/object/object.h"
 
 struct iommufd_group;
+struct ioas_listener;
 struct vdevice;
 
 /* What a device is bound with. Borrowed until it is unbound. */
 struct iommufd_device_info {
 	struct iommu_endpoint *endpoint;
 	struct iommufd_group *group;
+	struct ioas_listener *listener; /* is told what is mapped for the RID; NULL: nothing is */
 	bool weak; /* does not keep the context: an object of the context will unbind it */
 };
 
@@ -23,6 +25,7 @@ struct iommufd_device {
 	struct iommufd_object object;
 	struct iommufd_group *group;
 	struct iommu_endpoint *endpoint;
+	struct ioas_listener *listener;	     /* NULL: none */
 	bool weak;			     /* does not keep the context's file */
 	struct lock fault_lock;		     /* guards partial_faults */
 	struct cds_list_head partial_faults; /* of groups that are not complete */

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "iommufd/device/group_internal.h"
+#include "iommufd/ioas/listener.h"
 
 int iommufd_group_create(unsigned int number, struct iommufd_group **out)
 {
@@ -269,6 +270,24 @@ static void put_attachment(struct iommufd_group *group, struct attachment *attac
 	alloc_free(attachment);
 }
 
+/*
+ * Tells the listener of @device, if it has one, that its RID goes through @hwpt now (NULL: through
+ * nothing).
+ */
+static void tell_listener(struct iommufd_device *device, uint32_t pasid, const struct hwpt *hwpt)
+	REQUIRES(device->group->lock)
+{
+	struct ioas_listener *listener = device->listener;
+
+	lock_assert_held(&device->group->lock);
+	if (!listener || pasid != NO_PASID)
+		return;
+	ioas_unlisten(listener);
+	listener->ops->nested(listener, hwpt && object_type(&hwpt->object) == OBJECT_HWPT_NESTED);
+	if (hwpt && object_type(&hwpt->object) == OBJECT_HWPT)
+		ioas_listen(hwpt->ioas, listener, hwpt->domain);
+}
+
 /* Makes @device a member. From here on its DMA goes through the HWPT. */
 static int join(struct attachment *attachment, struct iommufd_device *device)
 	REQUIRES(device->group->lock)
@@ -291,6 +310,7 @@ static int join(struct attachment *attachment, struct iommufd_device *device)
 	member->device = device;
 	cds_list_add_tail(&member->link, &attachment->members);
 	object_hold(&attachment->hwpt->object);
+	tell_listener(device, attachment->pasid, attachment->hwpt);
 	return 0;
 
 out_free:
@@ -372,6 +392,7 @@ struct hwpt *group_detach(struct iommufd_device *device, uint32_t pasid)
 	if (!member)
 		goto out_unlock;
 	hwpt = attachment->hwpt;
+	tell_listener(device, pasid, NULL);
 	(void)iommu_endpoint_set_domain(device->endpoint, pasid, NULL);
 	group_flush_faults(device, pasid, hwpt);
 	if (pasid == NO_PASID)
@@ -481,6 +502,7 @@ static unsigned int move_users(struct iommufd_group *group, struct attachment *a
 
 		lock_assert_held(&device->group->lock);
 		group_flush_faults(device, attachment->pasid, attachment->hwpt);
+		tell_listener(device, attachment->pasid, hwpt);
 		object_hold(&hwpt->object);
 		moved++;
 	}

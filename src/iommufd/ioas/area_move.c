@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "iommufd/ioas/area_table.h"
+#include "iommufd/ioas/listener.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 
@@ -119,6 +120,8 @@ static int redirect_area(const struct iova_map_entry *entry, void *arg)
 		log_error("no memory to redirect IOVA 0x%" PRIx64 "-0x%" PRIx64
 			  " after its pages have moved: it is not mapped any more",
 			  area->range.start, area->range.last);
+	else
+		ioas_tell_moved(ioas, area->range);
 	return 0;
 }
 

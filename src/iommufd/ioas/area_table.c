@@ -4,6 +4,7 @@
  */
 #include "iommufd/ioas/area_table.h"
 
+#include "iommufd/ioas/listener.h"
 #include "mem/dmabuf.h"
 #include "mem/frame.h"
 
@@ -96,6 +97,8 @@ void range_unfill(struct ioas *ioas, struct iova_range range, const struct ioas_
 			break;
 		iommu_domain_unmap(table->domain, range.start, iova_range_len(range));
 	}
+	if (!end)
+		ioas_tell_unmapped(ioas, range);
 }
 
 /* Takes @area out of the tables before @end (NULL: all tables). */
@@ -120,6 +123,7 @@ int area_fill_all(struct ioas *ioas, const struct area *area) REQUIRES(ioas->loc
 			return rc;
 		}
 	}
+	ioas_tell_mapped(ioas, area);
 	return 0;
 }
 

@@ -78,6 +78,7 @@ struct ioas *ioas_create(struct iommufd_ctx *ctx)
 	iova_set_init(&ioas->allowed);
 	CDS_INIT_LIST_HEAD(&ioas->tables);
 	CDS_INIT_LIST_HEAD(&ioas->accesses);
+	CDS_INIT_LIST_HEAD(&ioas->listeners);
 	ioas->alignment = 1;
 	ioas->huge_pages = true;
 	ioas->history = history_create();

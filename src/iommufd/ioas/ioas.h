@@ -45,8 +45,9 @@ struct ioas {
 	struct iova_set allowed;
 	struct cds_list_head tables; /* struct ioas_table.link, in order of creation */
 	unsigned int table_count;
-	struct cds_list_head accesses; /* struct access_link, in order of attachment */
-	uint64_t access_sequence;      /* of the latest attachment */
+	struct cds_list_head listeners; /* struct ioas_listener.link */
+	struct cds_list_head accesses;	/* struct access_link, in order of attachment */
+	uint64_t access_sequence;	/* of the latest attachment */
 	uint64_t alignment;
 	bool huge_pages;
 	struct history *history; /* what was unmapped; NULL: it is not recorded */

@@ -63,13 +63,17 @@ static struct machine *read_machine(int *error)
 	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
 	char why[256] = "cannot be read";
 	struct machine *machine;
-	char path[ROOT_MAX + sizeof("/" LAYOUT_MACHINE)];
+	char path[ROOT_MAX + sizeof("/" LAYOUT_IDENTITIES)];
 	FILE *in;
 
 	*error = machine_create(&machine);
 	if (*error)
 		return NULL;
 	machine_set_linker(machine, &linker);
+	snprintf(path, sizeof(path), "%s/" LAYOUT_IDENTITIES, root_path());
+	*error = machine_set_identities(machine, path);
+	if (*error)
+		goto out_destroy;
 	snprintf(path, sizeof(path), "%s/" LAYOUT_MACHINE, root_path());
 	in = REAL(fopen)(path, "re");
 	if (!in && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {

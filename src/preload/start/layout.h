@@ -46,6 +46,12 @@
 /* The socket in the root where names of the program's functions are asked for. */
 #define LAYOUT_SYMBOLS "symbols"
 
+/*
+ * The directory in the root with what vfio-user servers say of their devices, in a file for each,
+ * named for its BDF (machine_set_identities()).
+ */
+#define LAYOUT_IDENTITIES "vfio-user"
+
 /* The file in the root that the run keeps locked; unlocked, it is over (cmd/tree.c). */
 #define LAYOUT_LOCK "lock"
 
