@@ -45,5 +45,6 @@ int cmd_list(char **args)
 	printf("      %-12s %s\n", "group", "number of its IOMMU group; default: one of its own");
 	printf("      %-12s %s\n", "index",
 	       "N of /dev/vfio/devices/vfioN; default: the lowest free");
+	printf("      %-12s %s\n", "mmap", "off: its BARs cannot be mapped; default: on");
 	return CMD_OK;
 }

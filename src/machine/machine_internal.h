@@ -24,6 +24,7 @@ struct machine_plugin {
 struct machine_device {
 	struct vfio_device *device;
 	struct machine_group group;
+	struct device_settings settings;
 	char *options; /* of the model, as text: ",dma_mask=0xff" or "" */
 };
 

@@ -220,7 +220,8 @@ const struct file_trap_ops bar_trap = {
 
 bool bar_is_mappable(const struct vfio_device *device, unsigned int bar)
 {
-	return FILE_CAN_TRAP && device->model->bars[bar].flags & UIOMMUFD_BAR_MMAP;
+	return FILE_CAN_TRAP && !device->settings.no_mmap &&
+	       device->model->bars[bar].flags & UIOMMUFD_BAR_MMAP;
 }
 
 int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, int flags,

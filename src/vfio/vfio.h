@@ -31,6 +31,11 @@ struct option_value {
 	const char *name, *value;
 };
 
+/* What a machine says about a device, whichever model it has. */
+struct device_settings {
+	bool no_mmap; /* programs cannot map its BARs */
+};
+
 struct device_spec {
 	const struct uiommufd_model *model;
 	struct pci_bdf bdf;
@@ -39,6 +44,7 @@ struct device_spec {
 	unsigned int index;		    /* N of vfioN */
 	const struct option_value *options; /* checked against the model's; copied */
 	unsigned int option_count;
+	struct device_settings settings;
 	bool claimed; /* by another process: uiommufd_device_claims() */
 	char *why;    /* where a model says why it refuses; NULL: nowhere */
 	size_t why_size;

@@ -219,6 +219,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 		return -ENOMEM;
 	device->dev.services = &vfio_services;
 	device->model = model;
+	device->settings = config->settings;
 	device->iommu_group = config->group;
 	device->wakeup_fd = -1;
 	init_names(device, config);

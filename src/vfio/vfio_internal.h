@@ -48,6 +48,7 @@ struct vfio_device {
 	const struct uiommufd_model *model;
 	struct option_value *options; /* own copies */
 	unsigned int option_count;
+	struct device_settings settings;
 	void *model_state;
 	const struct device_spec *spec; /* while it is created; NULL afterwards */
 	struct pci_bdf bdf;
