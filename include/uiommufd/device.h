@@ -112,6 +112,43 @@ struct uiommufd_option {
 	enum uiommufd_option_kind kind;
 };
 
+/* What an option may be, for `uiommufd list`: its help is for a reader, this for a program. */
+struct uiommufd_option_range {
+	const char *option;   /* its name */
+	const char *values;   /* "1 to 64", "512 or 4096" */
+	const char *standard; /* what it is if it is not given; NULL: nothing */
+};
+
+/* struct uiommufd_register.flags. Without any, it is read and written. */
+enum uiommufd_register_flags {
+	UIOMMUFD_REGISTER_RO = 1,    /* writes have no effect */
+	UIOMMUFD_REGISTER_WO = 2,    /* what is read has no meaning */
+	UIOMMUFD_REGISTER_CLEAR = 4, /* a bit is cleared by writing 1 to it */
+	UIOMMUFD_REGISTER_EVENT = 8, /* reading changes it, or something else */
+};
+
+/* A register, or several alike, for `uiommufd list`: accesses are done in the same way without. */
+struct uiommufd_register {
+	const char *name;   /* as the device's documentation has it */
+	const char *help;   /* one line; NULL: none */
+	unsigned int bar;   /* which BAR it is in */
+	uint64_t off;	    /* its offset there */
+	unsigned int size;  /* bytes */
+	unsigned int flags; /* enum uiommufd_register_flags */
+	unsigned int count; /* how many there are of it; 0 stands for 1 */
+	uint64_t stride;    /* bytes from one to the next */
+};
+
+/* Initialisers of one register, and of @count alike, in the order of the members. */
+#define UIOMMUFD_REGISTER(name, help, bar, off, size, flags) \
+	{                                                    \
+		name, help, bar, off, size, flags, 1, 0      \
+	}
+#define UIOMMUFD_REGISTERS(name, help, bar, off, size, flags, count, stride) \
+	{                                                                    \
+		name, help, bar, off, size, flags, count, stride             \
+	}
+
 enum {
 	UIOMMUFD_MAX_WORK_THREADS = 8 /* of one device */
 };
@@ -172,6 +209,10 @@ struct uiommufd_model {
 			 unsigned int size);
 	void (*write)(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
 		      unsigned int size, uint64_t value);
+
+	/* For `uiommufd list`: arrays that end with an element without a name. NULL: unknown. */
+	const struct uiommufd_register *registers;
+	const struct uiommufd_option_range *option_ranges;
 };
 
 /* ---- services to a model ---- */

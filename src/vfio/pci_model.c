@@ -10,6 +10,7 @@
 #include <linux/pci_regs.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 
@@ -18,6 +19,7 @@ enum {
 	MAX_MSI = 32,
 	MAX_BAR_BITS = 40,
 	MAX_ACCESS = 8,
+	MAX_REGISTERS = 65536,
 	MAX_OPTIONS = 256, /* an array without its end is found before memory ends, as a rule */
 };
 
@@ -207,6 +209,45 @@ static int check_options(const struct check *check)
 	return 0;
 }
 
+static int check_registers(const struct check *check)
+{
+	const struct uiommufd_model *model = check->model;
+
+	for (unsigned int i = 0; model->registers && model->registers[i].name; i++) {
+		const struct uiommufd_register *reg = &model->registers[i];
+		const uint64_t size = reg->bar < PCI_BARS ? model->bars[reg->bar].size : 0;
+		const uint64_t more = reg->count ? reg->count - 1 : 0;
+		uint64_t end;
+
+		if (i == MAX_REGISTERS)
+			return wrong(check, "more than %d registers, or their array has no end",
+				     MAX_REGISTERS);
+		if (!reg->size || (more && reg->stride > size / more) ||
+		    check_add(reg->off, more * reg->stride + reg->size, &end) || end > size)
+			return wrong(check, "register %s: %u bytes at 0x%" PRIx64 " leave BAR %u",
+				     reg->name, reg->size, reg->off, reg->bar);
+	}
+	return 0;
+}
+
+static int check_ranges(const struct check *check)
+{
+	const struct uiommufd_option_range *range = check->model->option_ranges;
+
+	for (unsigned int i = 0; range && range[i].option; i++) {
+		const struct uiommufd_option *option = check->model->options;
+
+		while (option && option->name && strcmp(option->name, range[i].option) != 0)
+			option++;
+		if (!option || !option->name)
+			return wrong(check, "option_ranges: there is no option \"%s\"",
+				     range[i].option);
+		if (!range[i].values)
+			return wrong(check, "option_ranges: \"%s\" has no values", range[i].option);
+	}
+	return 0;
+}
+
 static int check_identity(const struct check *check)
 {
 	const struct uiommufd_model *model = check->model;
@@ -242,6 +283,12 @@ int pci_model_check(const struct uiommufd_model *model, char *why, size_t size)
 	if (rc)
 		return rc;
 	rc = check_options(&check);
+	if (rc)
+		return rc;
+	rc = check_ranges(&check);
+	if (rc)
+		return rc;
+	rc = check_registers(&check);
 	if (rc)
 		return rc;
 	return check_capabilities(&check);

@@ -46,6 +46,11 @@ static const struct uiommufd_model good = {
 #define CAPABILITIES(...) \
 	(model->capabilities = (const struct uiommufd_capability[]){__VA_ARGS__, {0}})
 
+#define REGISTERS(...) \
+	(model->registers = (const struct uiommufd_register[]){__VA_ARGS__, {.name = NULL}})
+
+#define RANGES(...) (model->option_ranges = (const struct uiommufd_option_range[]){__VA_ARGS__})
+
 /* MISTAKE(name, how to make it of a good model, what is said) */
 #define MISTAKES                                                                                  \
 	MISTAKE(no_name, model->name = NULL, "the model has no name")                             \
@@ -73,6 +78,17 @@ static const struct uiommufd_model good = {
 	MISTAKE(vpd_alone, model->vpd = NULL, "vital product data")                               \
 	MISTAKE(no_help, model->options = (const struct uiommufd_option[]){{.name = "x"}},        \
 		"option \"x\" has no help")                                                       \
+	MISTAKE(register_outside, REGISTERS(UIOMMUFD_REGISTER("DOORBELL", NULL, 0, 4094, 4, 0)),  \
+		"register DOORBELL: 4 bytes at 0xffe leave BAR 0")                                \
+	MISTAKE(registers_outside,                                                                \
+		REGISTERS(UIOMMUFD_REGISTERS("TAIL", NULL, 0, 0, 4, 0, 513, 8)),                  \
+		"register TAIL: 4 bytes at 0x0 leave BAR 0")                                      \
+	MISTAKE(registers_overflow,                                                               \
+		REGISTERS(UIOMMUFD_REGISTERS("TAIL", NULL, 0, 0, 4, 0, 3, UINT64_MAX / 2 + 1)),   \
+		"register TAIL: 4 bytes at 0x0 leave BAR 0")                                      \
+	MISTAKE(register_of_no_bar, REGISTERS(UIOMMUFD_REGISTER("X", NULL, 6, 0, 4, 0)),          \
+		"leave BAR 6")                                                                    \
+	MISTAKE(range_of_nothing, RANGES({"x", "1", NULL}), "there is no option \"x\"")           \
 	MISTAKE(cap_of_vpd, CAPABILITIES({.id = 9, .off = 0xac, .size = 4}), "at 0xac: models")   \
 	MISTAKE(cap_twice,                                                                        \
 		CAPABILITIES({.id = 9, .off = 0xb0, .size = 8},                                   \
