@@ -10,7 +10,7 @@ static const struct {
 	const char *text;
 } helps[] = {
 	{"", "Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
-	     "       uiommufd list\n"
+	     "       uiommufd list [--json] [MODEL]\n"
 	     "       uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
 	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
 	     "       uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
@@ -60,10 +60,14 @@ static const struct {
 	 "PROGRAM's; 2: wrong usage, 125: uiommufd failed, 126: PROGRAM cannot be executed,\n"
 	 "127: PROGRAM was not found.\n"},
 	{"list",
-	 "Usage: uiommufd list\n"
+	 "Usage: uiommufd list [--json] [MODEL]\n"
 	 "\n"
 	 "Prints the kinds of IOMMU and the models of devices that `uiommufd run` has, with\n"
-	 "their options.\n"},
+	 "their options.\n"
+	 "\n"
+	 "  MODEL   only this model, or that in a shared object: its BARs, registers,\n"
+	 "          capabilities and options\n"
+	 "  --json  as JSON\n"},
 	{"show",
 	 "Usage: uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
 	 "\n"

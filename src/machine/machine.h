@@ -5,8 +5,8 @@
  * the machine in the program's process.
  *
  * Device text: MODEL[@BDF][,opt=val]..., where a MODEL with a '/' is the path of a shared object
- * (devices/plugin.h), with the general options iommu=NAME (which IOMMU; default:
- * the first), group=N, index=N (of vfioN) and mmap=on|off. IOMMU text: KIND[,name=NAME][,aperture=RANGES]
+ * (devices/plugin.h), with the general options iommu=NAME (which IOMMU; default: the first),
+ * group=N, index=N (of vfioN) and mmap=on|off. IOMMU text: KIND[,name=NAME][,aperture=RANGES]
  * [,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a number, "amd0".
  * Default without any: one "amd".
  *
