@@ -379,6 +379,34 @@ static inline void uiommufd_device_queue_work_on(struct uiommufd_device *dev, un
 						 void (*work)(struct uiommufd_device *dev));
 
 /*
+ * uiommufd_device_queue_work_after() - have a function called on one of the device's threads later
+ * @dev: the device
+ * @thread: which one, below the model's work_threads
+ * @work: what to call, without the device lock
+ * @ns: in how many nanoseconds at the earliest
+ *
+ * A timer: @work is queued when it is due, as by uiommufd_device_queue_work_on(). If @work has a
+ * timer on this thread already, this is its new time. A reset takes timers back.
+ *
+ * Context: any thread, with or without the device lock.
+ */
+static inline void uiommufd_device_queue_work_after(struct uiommufd_device *dev,
+						    unsigned int thread,
+						    void (*work)(struct uiommufd_device *dev),
+						    uint64_t ns);
+
+/*
+ * uiommufd_device_cancel_work() - take a function out of a thread's queue, and its timer back
+ * @dev: the device
+ * @thread: which one, below the model's work_threads
+ * @work: the function; it may be running, which this does not wait for
+ *
+ * Context: any thread, with or without the device lock.
+ */
+static inline void uiommufd_device_cancel_work(struct uiommufd_device *dev, unsigned int thread,
+					       void (*work)(struct uiommufd_device *dev));
+
+/*
  * uiommufd_device_work_thread() - find out which thread this is
  * @dev: the device
  *
@@ -439,6 +467,10 @@ struct uiommufd_device_services {
 	void (*queue_work_on)(struct uiommufd_device *dev, unsigned int thread,
 			      void (*work)(struct uiommufd_device *dev));
 	unsigned int (*work_thread)(struct uiommufd_device *dev);
+	void (*queue_work_after)(struct uiommufd_device *dev, unsigned int thread,
+				 void (*work)(struct uiommufd_device *dev), uint64_t ns);
+	void (*cancel_work)(struct uiommufd_device *dev, unsigned int thread,
+			    void (*work)(struct uiommufd_device *dev));
 };
 
 /* The library's device begins with this. */
@@ -539,6 +571,20 @@ static inline void uiommufd_device_queue_work_on(struct uiommufd_device *dev, un
 static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev)
 {
 	return dev->services->work_thread(dev);
+}
+
+static inline void uiommufd_device_queue_work_after(struct uiommufd_device *dev,
+						    unsigned int thread,
+						    void (*work)(struct uiommufd_device *dev),
+						    uint64_t ns)
+{
+	dev->services->queue_work_after(dev, thread, work, ns);
+}
+
+static inline void uiommufd_device_cancel_work(struct uiommufd_device *dev, unsigned int thread,
+					       void (*work)(struct uiommufd_device *dev))
+{
+	dev->services->cancel_work(dev, thread, work);
 }
 
 /* ---- a model as a shared object ---- */

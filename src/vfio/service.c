@@ -134,6 +134,24 @@ static void service_queue_work_on(struct uiommufd_device *dev, unsigned int thre
 	vfio_work_queue(&device->work[thread], work);
 }
 
+static void service_queue_work_after(struct uiommufd_device *dev, unsigned int thread,
+				     void (*work)(struct uiommufd_device *dev), uint64_t ns)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+
+	assert(thread < device->work_count);
+	vfio_work_queue_after(&device->work[thread], work, ns);
+}
+
+static void service_cancel_work(struct uiommufd_device *dev, unsigned int thread,
+				void (*work)(struct uiommufd_device *dev))
+{
+	struct vfio_device *device = vfio_device_of(dev);
+
+	assert(thread < device->work_count);
+	vfio_work_cancel(&device->work[thread], work);
+}
+
 static void service_queue_work(struct uiommufd_device *dev,
 			       void (*work)(struct uiommufd_device *dev))
 {
@@ -189,4 +207,6 @@ const struct uiommufd_device_services vfio_services = {
 	.claims = service_claims,
 	.queue_work_on = service_queue_work_on,
 	.work_thread = service_work_thread,
+	.queue_work_after = service_queue_work_after,
+	.cancel_work = service_cancel_work,
 };
