@@ -210,6 +210,12 @@ struct uiommufd_model {
 	void (*write)(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
 		      unsigned int size, uint64_t value);
 
+	/*
+	 * The model asks uiommufd_device_fate() about its transfers, so that those of a hostile
+	 * device end as its own errors do; its DMA is left alone.
+	 */
+	bool decides_fates;
+
 	/* For `uiommufd list`: arrays that end with an element without a name. NULL: unknown. */
 	const struct uiommufd_register *registers;
 	const struct uiommufd_option_range *option_ranges;
@@ -416,6 +422,41 @@ static inline void uiommufd_device_cancel_work(struct uiommufd_device *dev, unsi
  */
 static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev);
 
+/* What a model asks about. */
+enum uiommufd_event {
+	UIOMMUFD_EVENT_COMPLETION, /* it is about to tell the program that something is done */
+	UIOMMUFD_EVENT_TRANSFER,   /* it is about to move data */
+	UIOMMUFD_EVENT_RESET,	   /* it is about to do a reset that a register demands */
+};
+
+/* What is to become of it. */
+enum uiommufd_fate {
+	UIOMMUFD_FATE_NORMAL,	  /* what the program wants */
+	UIOMMUFD_FATE_LOST,	  /* a completion does not happen; a reset neither */
+	UIOMMUFD_FATE_TWICE,	  /* a completion happens twice */
+	UIOMMUFD_FATE_AFTER_NEXT, /* a completion happens after the next one, if there is one */
+	UIOMMUFD_FATE_SHORT,	  /* a transfer ends early, with an error */
+	UIOMMUFD_FATE_WRONG,	  /* a transfer moves other data, and ends with an error */
+};
+
+/*
+ * uiommufd_device_fate() - find out how a hostile device does what it is about to do
+ * @dev: the device
+ * @event: what that is
+ * @stream: which queue or channel it belongs to, so that the answers to one do not depend on the
+ *	others
+ *
+ * `uiommufd run --hostile` tests drivers with devices that misbehave (docs/hostile.md). Interrupts,
+ * registers and DMA are spoilt for each model; a model with completions or errors of its own asks.
+ *
+ * Returns: UIOMMUFD_FATE_NORMAL, unless the device is hostile.
+ *
+ * Context: any thread; a work function without the device lock, if @event is no reset: it sleeps
+ * where the event is to be late.
+ */
+static inline enum uiommufd_fate uiommufd_device_fate(struct uiommufd_device *dev,
+						      enum uiommufd_event event, uint64_t stream);
+
 /*
  * uiommufd_device_report() - print one line about a mistake of the program
  * @dev: the device, whose name the line starts with
@@ -471,6 +512,7 @@ struct uiommufd_device_services {
 				 void (*work)(struct uiommufd_device *dev), uint64_t ns);
 	void (*cancel_work)(struct uiommufd_device *dev, unsigned int thread,
 			    void (*work)(struct uiommufd_device *dev));
+	unsigned int (*fate)(struct uiommufd_device *dev, unsigned int event, uint64_t stream);
 };
 
 /* The library's device begins with this. */
@@ -585,6 +627,12 @@ static inline void uiommufd_device_cancel_work(struct uiommufd_device *dev, unsi
 					       void (*work)(struct uiommufd_device *dev))
 {
 	dev->services->cancel_work(dev, thread, work);
+}
+
+static inline enum uiommufd_fate uiommufd_device_fate(struct uiommufd_device *dev,
+						      enum uiommufd_event event, uint64_t stream)
+{
+	return (enum uiommufd_fate)dev->services->fate(dev, event, stream);
 }
 
 /* ---- a model as a shared object ---- */

@@ -223,7 +223,7 @@ static int check_options(const struct uiommufd_model *model, const struct machin
 {
 	for (unsigned int i = 0; i < parts->option_count; i++) {
 		const struct uiommufd_option *known = model->options;
-		char names[256] = "iommu, group, index, mmap";
+		char names[256] = "iommu, group, index, mmap, hostile";
 
 		while (known && known->name && strcmp(known->name, parts->options[i].name) != 0) {
 			size_t used = strlen(names);
@@ -282,6 +282,10 @@ static int make_plan(struct machine *machine, struct machine_text *parts, struct
 	rc = take_switch(parts, "mmap", &plan->settings.no_mmap, error);
 	if (rc)
 		return rc;
+	rc = take_switch(parts, "hostile", &plan->settings.not_hostile, error);
+	if (rc)
+		return rc;
+	plan->settings.hostile = machine->hostile;
 	rc = choose_bdf(machine, parts->bdf, plan, error);
 	if (rc)
 		return rc;

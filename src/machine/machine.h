@@ -6,8 +6,9 @@
  *
  * Device text: MODEL[@BDF][,opt=val]..., where a MODEL with a '/' is the path of a shared object
  * (devices/plugin.h), with the general options iommu=NAME (which IOMMU; default: the first),
- * group=N, index=N (of vfioN) and mmap=on|off. IOMMU text: KIND[,name=NAME][,aperture=RANGES]
- * [,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a number, "amd0".
+ * group=N, index=N (of vfioN), mmap=on|off and hostile=on|off. IOMMU text: KIND[,name=NAME]
+ * [,aperture=RANGES][,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a
+ * number, "amd0".
  * Default without any: one "amd".
  *
  * Defaults avoid what the system has in /sys: devices get the BDFs 0000:01:00.0, 0000:02:00.0, ...,
@@ -61,6 +62,12 @@ enum machine_container machine_container(const struct machine *machine);
 void machine_set_iommufd(struct machine *machine, bool iommufd);
 bool machine_iommufd(const struct machine *machine);
 
+/*
+ * Makes all devices hostile (vfio/hostile.h), those that exist and those to come, except those with
+ * hostile=off. 0; -ENOMEM; -EINVAL, and @error.
+ */
+int machine_set_hostile(struct machine *machine, const char *text, char *error, size_t error_size);
+
 /* Whether contexts answer IOMMU_TEST_CMD. Default: no. */
 void machine_set_mock(struct machine *machine, bool mock);
 bool machine_mock(const struct machine *machine);
@@ -72,9 +79,10 @@ bool machine_mock(const struct machine *machine);
 int machine_format(const struct machine *machine, FILE *out);
 
 /*
- * Adds what the lines of @in describe: "iommu TEXT", "device TEXT", "container WORD", "no-iommufd",
- * "mock". It does not look at the system, which the description was checked against when it was
- * made. Errors as above, with the number of the line; what the lines before it added stays.
+ * Adds what the lines of @in describe: "iommu TEXT", "hostile TEXT", "device TEXT", "container
+ * WORD", "no-iommufd", "mock". It does not look at the system, which the description was checked
+ * against when it was made. Errors as above, with the number of the line; what the lines before it
+ * added stays.
  */
 int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size);
 

@@ -42,6 +42,8 @@ struct machine {
 	size_t plugin_count;
 	struct machine_device *dropped;
 	size_t dropped_count;
+	char *hostile_text; /* as it was given; NULL: no device is hostile */
+	struct hostile_settings hostile;
 	enum machine_container container;
 	bool no_iommufd;
 	bool mock;

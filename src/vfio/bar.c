@@ -142,7 +142,8 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 		*value = vfio_irqs_read_pending(&device->irqs, access->off - model->msix_pba,
 						access->size);
 	else
-		*value = model_read(device, access);
+		*value = hostile_read(device, access->bar, access->off, access->size,
+				      model_read(device, access));
 out:
 	lock_release(&device->lock);
 	return rc;
@@ -158,7 +159,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 		return 0;
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
-	if (rc || is_gone(device))
+	if (rc || is_gone(device) || hostile_drops_write(device))
 		goto out;
 	if (recording())
 		device_record_write(iommu_endpoint_record(device->endpoint), access->bar,
@@ -210,6 +211,7 @@ static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t
 	if (is_asleep(&access))
 		return -EIO;
 	vfio_device_resume_work(access.device);
+	hostile_before_write(access.device);
 	return bar_write(&access, value);
 }
 

@@ -116,6 +116,9 @@ void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control);
 void vfio_irqs_set_level(struct device_irqs *irqs, bool level);
 bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector);
 
+/* Whether message @vector would be sent now. */
+bool vfio_irqs_sends(struct device_irqs *irqs, unsigned int vector);
+
 /*
  * Accesses of the program to the MSI-X table and the pending bits in the device's memory: @off and
  * @size are inside of them. Unmasking a vector sends it if it is pending.

@@ -62,7 +62,10 @@ static int bar_transfer(const struct bar_access *access, struct uiommufd_caller 
 
 	if (write) {
 		rc = caller_read(caller, &value, buf, access->size);
-		return rc ? rc : bar_write(access, value);
+		if (rc)
+			return rc;
+		hostile_before_write(access->device);
+		return bar_write(access, value);
 	}
 	rc = bar_read(access, &value);
 	return rc ? rc : caller_write(caller, buf, &value, access->size);

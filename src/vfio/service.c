@@ -78,6 +78,41 @@ static int check_master(const struct vfio_device *device, enum dma_dir dir, uint
 	return -EFAULT;
 }
 
+/* The part of a transfer that a hostile device performs before it fails. */
+static void dma_spoilt(struct vfio_device *device, uint64_t iova, void *buf, size_t len,
+		       enum dma_dir dir, bool garble)
+{
+	uint8_t *bytes = buf;
+	uint8_t part[64];
+
+	for (size_t at = 0; at < len; at += sizeof(part)) {
+		const size_t count = len - at < sizeof(part) ? len - at : sizeof(part);
+
+		memcpy(part, bytes + at, count);
+		if (garble)
+			hostile_garble(part, count);
+		if (iommu_dma(device->endpoint, NO_PASID, iova + at, part, count, dir))
+			return;
+		if (dir == DMA_READ)
+			memcpy(bytes + at, part, count);
+	}
+}
+
+/* Whether the device is hostile, and this transfer has failed. */
+static bool is_spoilt(struct vfio_device *device, uint64_t iova, void *buf, size_t len,
+		      enum dma_dir dir)
+{
+	size_t done;
+	bool garble;
+
+	if (!device->hostile || !hostile_spoils_dma(device, dir == DMA_WRITE, len, &done, &garble))
+		return false;
+	dma_spoilt(device, iova, buf, done, dir, false);
+	if (garble)
+		dma_spoilt(device, iova + done, (uint8_t *)buf + done, len - done, dir, true);
+	return true;
+}
+
 static int service_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
@@ -85,6 +120,8 @@ static int service_dma_read(struct uiommufd_device *dev, uint64_t iova, void *bu
 
 	if (rc)
 		return rc;
+	if (is_spoilt(device, iova, buf, len, DMA_READ))
+		return -EFAULT;
 	return iommu_dma(device->endpoint, NO_PASID, iova, buf, len, DMA_READ);
 }
 
@@ -96,6 +133,8 @@ static int service_dma_write(struct uiommufd_device *dev, uint64_t iova, const v
 
 	if (rc)
 		return rc;
+	if (is_spoilt(device, iova, (void *)buf, len, DMA_WRITE))
+		return -EFAULT;
 	return iommu_dma(device->endpoint, NO_PASID, iova, (void *)buf, len, DMA_WRITE);
 }
 
@@ -104,10 +143,17 @@ static int service_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t 
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	enum dma_dir dir = DMA_READ;
+	size_t done;
+	bool garble;
 	int rc = check_master(device, DMA_READ, src, len);
 
 	if (rc)
 		goto out;
+	if (device->hostile && hostile_spoils_dma(device, false, len, &done, &garble)) {
+		rc = iommu_dma_copy(device->endpoint, NO_PASID, dst, src, done, &dir);
+		rc = rc ? rc : -EFAULT;
+		goto out;
+	}
 	rc = iommu_dma_copy(device->endpoint, NO_PASID, dst, src, len, &dir);
 out:
 	if (rc && failed)
@@ -117,12 +163,21 @@ out:
 
 static void service_set_intx(struct uiommufd_device *dev, bool level)
 {
-	vfio_irqs_set_level(&vfio_device_of(dev)->irqs, level);
+	struct vfio_device *device = vfio_device_of(dev);
+
+	if (device->hostile)
+		hostile_set_intx(device, level);
+	else
+		vfio_irqs_set_level(&device->irqs, level);
 }
 
 static bool service_send_msi(struct uiommufd_device *dev, unsigned int vector)
 {
-	return vfio_irqs_send(&vfio_device_of(dev)->irqs, vector);
+	struct vfio_device *device = vfio_device_of(dev);
+
+	if (device->hostile)
+		return hostile_send_msi(device, vector);
+	return vfio_irqs_send(&device->irqs, vector);
 }
 
 static void service_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
@@ -167,6 +222,13 @@ static unsigned int service_work_thread(struct uiommufd_device *dev)
 	return (unsigned int)(work - device->work);
 }
 
+static unsigned int service_fate(struct uiommufd_device *dev, unsigned int event, uint64_t stream)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+
+	return device->hostile ? hostile_fate(device, event, stream) : UIOMMUFD_FATE_NORMAL;
+}
+
 /* The model holds the lock in between. */
 static void service_lock(struct uiommufd_device *dev) NO_LOCK_ANALYSIS
 {
@@ -209,4 +271,5 @@ const struct uiommufd_device_services vfio_services = {
 	.work_thread = service_work_thread,
 	.queue_work_after = service_queue_work_after,
 	.cancel_work = service_cancel_work,
+	.fate = service_fate,
 };

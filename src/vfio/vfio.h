@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "iommufd/entry/ctx_file.h"
+#include "vfio/hostile.h"
 #include "vfio/pci_raw.h"
 #include "vfio/presence.h"
 
@@ -33,7 +34,9 @@ struct option_value {
 
 /* What a machine says about a device, whichever model it has. */
 struct device_settings {
-	bool no_mmap; /* programs cannot map its BARs */
+	bool no_mmap;			 /* programs cannot map its BARs */
+	bool not_hostile;		 /* it is not, in a machine that is */
+	struct hostile_settings hostile; /* of the machine */
 };
 
 struct device_spec {
@@ -55,6 +58,12 @@ struct device_spec {
  * have an option, or contradicts itself; or an error of the model's init.
  */
 int vfio_device_create(const struct device_spec *config, struct vfio_device **device);
+
+/*
+ * Makes a device hostile that was created without these settings of its machine, unless its own
+ * say that it is not. 0 or -ENOMEM. Context: no file of it is open.
+ */
+int vfio_device_set_hostile(struct vfio_device *device, const struct hostile_settings *settings);
 
 /* Context: no file of it is open. */
 void vfio_device_destroy(struct vfio_device *device);

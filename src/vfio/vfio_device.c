@@ -223,6 +223,9 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	device->iommu_group = config->group;
 	device->wakeup_fd = -1;
 	init_names(device, config);
+	rc = vfio_device_set_hostile(device, &config->settings.hostile);
+	if (rc)
+		goto out_options;
 	pci_place_bars(model, config->index, device->windows);
 	rc = copy_vpd(device);
 	if (rc)
@@ -270,6 +273,7 @@ out_endpoint:
 	iommu_endpoint_destroy(device->endpoint);
 out_options:
 	free_options(device);
+	hostile_destroy(device->hostile);
 	alloc_free(device->vpd);
 	alloc_free(device);
 	return rc;
@@ -296,6 +300,7 @@ void vfio_device_destroy(struct vfio_device *device)
 	lock_destroy(&device->bind_lock);
 	iommu_endpoint_destroy(device->endpoint);
 	free_options(device);
+	hostile_destroy(device->hostile);
 	alloc_free(device->at_rest);
 	alloc_free(device->vpd);
 	alloc_free(device);
@@ -376,8 +381,17 @@ void vfio_device_disable(struct vfio_device *device)
 	assert(!atomic_load(&device->bus_master));
 }
 
+int vfio_device_set_hostile(struct vfio_device *device, const struct hostile_settings *settings)
+{
+	if (device->hostile || device->settings.not_hostile)
+		return 0;
+	return hostile_create(settings, device->name, &device->hostile);
+}
+
 void vfio_device_reset(struct vfio_device *device)
 {
+	if (!hostile_allows_reset(device))
+		return;
 	/* A device forgets its page requests when it is reset. */
 	if (device->iommufd)
 		iommufd_device_refuse_pages(device->iommufd, true);

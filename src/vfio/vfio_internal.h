@@ -49,6 +49,7 @@ struct vfio_device {
 	struct option_value *options; /* own copies */
 	unsigned int option_count;
 	struct device_settings settings;
+	struct hostile *hostile; /* NULL: it does what it should */
 	void *model_state;
 	const struct device_spec *spec; /* while it is created; NULL afterwards */
 	struct pci_bdf bdf;

@@ -130,13 +130,17 @@ static void settings_are_written_down_unless_they_are_the_default(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(add(f, "edu,mmap=on"), 0);
+	assert_int_equal(add(f, "edu,mmap=on,hostile=on"), 0);
 	assert_int_equal(add(f, "edu,mmap=off,delay_us=3"), 0);
+	assert_int_equal(machine_set_hostile(f->machine, "seed=3,rate=0.5", NULL, 0), 0);
+	assert_int_equal(add(f, "edu,hostile=off"), 0);
 	assert_string_equal(
 		formatted(f->machine),
 		"iommu amd,name=amd0\n"
+		"hostile seed=3,rate=0.5\n"
 		"device edu@0000:01:00.0,iommu=amd0,group=0,index=0\n"
-		"device edu@0000:02:00.0,iommu=amd0,group=1,index=1,mmap=off,delay_us=3\n");
+		"device edu@0000:02:00.0,iommu=amd0,group=1,index=1,mmap=off,delay_us=3\n"
+		"device edu@0000:03:00.0,iommu=amd0,group=2,index=2,hostile=off\n");
 }
 
 static void defaults_keep_clear_of_the_system(void **state)
@@ -169,9 +173,10 @@ static void mistakes_are_explained(void **state)
 		       "\"0000:01:20.0\" is no PCI address: write 0000:01:00.0");
 	assert_refused(f, "edu@0000:01:00.8",
 		       "\"0000:01:00.8\" is no PCI address: write 0000:01:00.0");
-	assert_refused(f, "edu,speed=9",
-		       "edu has no option \"speed\"; there are: iommu, group, index, mmap, "
-		       "dma_mask, delay_us");
+	assert_refused(
+		f, "edu,speed=9",
+		"edu has no option \"speed\"; there are: iommu, group, index, mmap, hostile, "
+		"dma_mask, delay_us");
 	assert_refused(f, "edu,fast", "\"fast\" is no option: write name=value");
 	assert_refused(f, "edu,dma_mask", "\"dma_mask\" is no option: write name=value");
 	assert_refused(f, "edu,group", "\"group\" is no option: write name=value");
@@ -318,9 +323,8 @@ static void a_bad_line_is_named(void **state)
 	fclose(in);
 	in = fmemopen(other, sizeof(other) - 1, "r");
 	assert_int_equal(machine_parse(f->machine, in, f->error, sizeof(f->error)), -EINVAL);
-	assert_string_equal(
-		f->error,
-		"line 2: \"frob\" is neither iommu, device, container, no-iommufd nor mock");
+	assert_string_equal(f->error, "line 2: \"frob\" is neither iommu, hostile, device, "
+				      "container, no-iommufd nor mock");
 	fclose(in);
 }
 
