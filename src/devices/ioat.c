@@ -129,6 +129,8 @@ static void channel_command(struct uiommufd_device *dev, uint8_t command)
 	struct ioat *ioat = ioat_of(dev);
 
 	if (command & CHANCMD_RESET) {
+		if (uiommufd_device_fate(dev, UIOMMUFD_EVENT_RESET, 0) == UIOMMUFD_FATE_LOST)
+			return;
 		ioat->state = CHANSTS_HALTED;
 		ioat->chanerr = 0;
 		ioat->completed = 0;
@@ -273,6 +275,8 @@ static bool job_status(struct uiommufd_device *dev, struct job *job)
 /* Before the interrupt, whose handler looks for the completion in memory. */
 static void job_write_completion(struct uiommufd_device *dev, struct job *job)
 {
+	if (uiommufd_device_fate(dev, UIOMMUFD_EVENT_COMPLETION, 0) == UIOMMUFD_FATE_LOST)
+		return;
 	if (!uiommufd_device_dma_write(dev, job->chancmp, &job->status, sizeof(job->status)))
 		return;
 	job->error |= CHANERR_COMPLETION_ADDRESS;

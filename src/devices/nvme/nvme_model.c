@@ -310,6 +310,7 @@ const struct uiommufd_model device_nvme = {
 	.flr = true,
 	.work_threads = NVME_THREADS,
 	.state_size = sizeof(struct nvme),
+	.decides_fates = true,
 	.options = nvme_options,
 	.option_ranges = nvme_ranges,
 	.registers = nvme_registers,
