@@ -41,6 +41,7 @@ static const struct {
 	 "  --iommu KIND[,OPTION=VALUE]...         add an IOMMU (default: one \"amd\")\n"
 	 "  --device MODEL[@BDF][,OPTION=VALUE]... add a PCI device, bound to vfio-pci\n"
 	 "  --container type1|iommufd|none         what /dev/vfio/vfio is (default: type1)\n"
+	 "  --hostile seed=N[,rate=R][,kinds=K+K]  devices misbehave (default: they do not)\n"
 	 "  --memlock LIMIT|unlimited              of locked memory (default: RLIMIT_MEMLOCK)\n"
 	 "  --no-iommufd                           no /dev/iommu and no VFIO cdevs\n"
 	 "  --mock                                 answer IOMMU_TEST_CMD as a test kernel\n"
