@@ -150,7 +150,35 @@ struct uiommufd_register {
 	}
 
 enum {
-	UIOMMUFD_MAX_WORK_THREADS = 8 /* of one device */
+	UIOMMUFD_MAX_WORK_THREADS = 8, /* of one device */
+	UIOMMUFD_MAX_BAR_PARTS = 4,    /* of one device */
+};
+
+/* What a part of a BAR is, instead of registers that the model's read and write answer. */
+enum uiommufd_bar_part_kind {
+	/*
+	 * Memory of the device (uiommufd_device_bar_memory()), zeroed when the device is created, which
+	 * programs map. Their accesses do not come to the model.
+	 */
+	UIOMMUFD_PART_MEMORY,
+	/*
+	 * Doorbells of 32 bits: writes that start something, of which only the last value matters.
+	 * While a program is busy it writes them without a trap: the model's write is called soon
+	 * after, on the thread that watches, once for several writes of which none was seen yet. A
+	 * program that is not busy traps as at any register.
+	 */
+	UIOMMUFD_PART_DOORBELLS,
+};
+
+/* A part of a BAR with UIOMMUFD_BAR_MMAP. */
+struct uiommufd_bar_part {
+	enum uiommufd_bar_part_kind kind;
+	unsigned int bar;
+	uint64_t off;  /* in the BAR: a multiple of 4096 */
+	uint64_t size; /* bytes, a multiple of 4096; 0 ends an array */
+	/* Doorbells: what no driver writes, as it means that nothing was written; what they read as. */
+	uint32_t empty;
+	unsigned int thread; /* doorbells: the work thread that watches, below work_threads */
 };
 
 /*
@@ -215,6 +243,9 @@ struct uiommufd_model {
 	 * device end as its own errors do; its DMA is left alone.
 	 */
 	bool decides_fates;
+
+	/* Parts of BARs that are memory or doorbells, ended by one of size 0. NULL: none. */
+	const struct uiommufd_bar_part *bar_parts;
 
 	/* For `uiommufd list`: arrays that end with an element without a name. NULL: unknown. */
 	const struct uiommufd_register *registers;
@@ -422,6 +453,20 @@ static inline void uiommufd_device_cancel_work(struct uiommufd_device *dev, unsi
  */
 static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev);
 
+/*
+ * uiommufd_device_bar_memory() - get the memory of a part of a BAR
+ * @dev: the device
+ * @index: of the part in the model's bar_parts
+ *
+ * Programs read and write it at any time: what they change while the device works is their mistake,
+ * and the model must survive it. After a fork it is shared by parent and child, as a device is.
+ *
+ * Returns: the memory, borrowed, valid as long as the device; NULL if the part is none of memory.
+ *
+ * Context: any thread, init included.
+ */
+static inline void *uiommufd_device_bar_memory(struct uiommufd_device *dev, unsigned int index);
+
 /* What a model asks about. */
 enum uiommufd_event {
 	UIOMMUFD_EVENT_COMPLETION, /* it is about to tell the program that something is done */
@@ -513,6 +558,7 @@ struct uiommufd_device_services {
 	void (*cancel_work)(struct uiommufd_device *dev, unsigned int thread,
 			    void (*work)(struct uiommufd_device *dev));
 	unsigned int (*fate)(struct uiommufd_device *dev, unsigned int event, uint64_t stream);
+	void *(*bar_memory)(struct uiommufd_device *dev, unsigned int index);
 };
 
 /* The library's device begins with this. */
@@ -633,6 +679,11 @@ static inline enum uiommufd_fate uiommufd_device_fate(struct uiommufd_device *de
 						      enum uiommufd_event event, uint64_t stream)
 {
 	return (enum uiommufd_fate)dev->services->fate(dev, event, stream);
+}
+
+static inline void *uiommufd_device_bar_memory(struct uiommufd_device *dev, unsigned int index)
+{
+	return dev->services->bar_memory(dev, index);
 }
 
 /* ---- a model as a shared object ---- */

@@ -33,6 +33,8 @@ static const struct known_option device_options[] = {
 	{"group", "number of its IOMMU group; default: one of its own", "0 to 1048576", NULL},
 	{"index", "N of /dev/vfio/devices/vfioN; default: the lowest free", "0 to 4095", NULL},
 	{"mmap", "off: its BARs cannot be mapped; default: on", "on or off", "on"},
+	{"doorbells", "trap: each write to one traps; default: shared, if its model shares them",
+	 "shared or trap", "shared"},
 	{"hostile", "off: it does what it should, also with --hostile; default: on", "on or off",
 	 "on"},
 	{.name = NULL},

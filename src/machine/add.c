@@ -167,16 +167,31 @@ static int choose_group(const struct machine *machine, const char *given, struct
 
 /* ---- what every device has ---- */
 
-/* Takes option @name, which is "on" or "off". *@off: it is off. */
-static int take_switch(struct machine_text *parts, const char *name, bool *off,
-		       const struct machine_error *error)
+/* Takes option @name, which is @usual or @other. *@is_other: it is the latter. */
+static int take_switch(struct machine_text *parts, const char *name, const char *usual,
+		       const char *other, bool *is_other, const struct machine_error *error)
 {
 	const char *value = machine_text_take(parts, name);
 
-	*off = value && strcmp(value, "off") == 0;
-	if (!value || *off || strcmp(value, "on") == 0)
+	*is_other = value && strcmp(value, other) == 0;
+	if (!value || *is_other || strcmp(value, usual) == 0)
 		return 0;
-	return machine_fail(error, "%s=%s: write on or off", name, value);
+	return machine_fail(error, "%s=%s: write %s or %s", name, value, usual, other);
+}
+
+static int take_settings(struct machine *machine, struct machine_text *parts,
+			 struct device_settings *settings, const struct machine_error *error)
+{
+	int rc;
+
+	settings->hostile = machine->hostile;
+	rc = take_switch(parts, "mmap", "on", "off", &settings->no_mmap, error);
+	if (rc)
+		return rc;
+	rc = take_switch(parts, "doorbells", "shared", "trap", &settings->trap_doorbells, error);
+	if (rc)
+		return rc;
+	return take_switch(parts, "hostile", "on", "off", &settings->not_hostile, error);
 }
 
 /* ---- the model's options ---- */
@@ -223,7 +238,7 @@ static int check_options(const struct uiommufd_model *model, const struct machin
 {
 	for (unsigned int i = 0; i < parts->option_count; i++) {
 		const struct uiommufd_option *known = model->options;
-		char names[256] = "iommu, group, index, mmap, hostile";
+		char names[256] = "iommu, group, index, mmap, doorbells, hostile";
 
 		while (known && known->name && strcmp(known->name, parts->options[i].name) != 0) {
 			size_t used = strlen(names);
@@ -279,13 +294,9 @@ static int make_plan(struct machine *machine, struct machine_text *parts, struct
 	iommu = machine_text_take(parts, "iommu");
 	group = machine_text_take(parts, "group");
 	index = machine_text_take(parts, "index");
-	rc = take_switch(parts, "mmap", &plan->settings.no_mmap, error);
+	rc = take_settings(machine, parts, &plan->settings, error);
 	if (rc)
 		return rc;
-	rc = take_switch(parts, "hostile", &plan->settings.not_hostile, error);
-	if (rc)
-		return rc;
-	plan->settings.hostile = machine->hostile;
 	rc = choose_bdf(machine, parts->bdf, plan, error);
 	if (rc)
 		return rc;

@@ -351,11 +351,12 @@ int machine_format(const struct machine *machine, FILE *out)
 		const struct uiommufd_model *model = vfio_device_model(device->device);
 		const char *path = machine_model_path(machine, model);
 
-		fprintf(out, "device %s@%s,iommu=%s,group=%u,index=%u%s%s%s\n",
+		fprintf(out, "device %s@%s,iommu=%s,group=%u,index=%u%s%s%s%s\n",
 			path ? path : model->name, vfio_device_name(device->device),
 			iommu_name(device->group.iommu), machine_device_group(machine, i),
 			vfio_device_index(device->device),
 			device->settings.no_mmap ? ",mmap=off" : "",
+			device->settings.trap_doorbells ? ",doorbells=trap" : "",
 			device->settings.not_hostile ? ",hostile=off" : "", device->options);
 	}
 	if (machine->container != CONTAINER_TYPE1)

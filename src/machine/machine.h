@@ -6,8 +6,8 @@
  *
  * Device text: MODEL[@BDF][,opt=val]..., where a MODEL with a '/' is the path of a shared object
  * (devices/plugin.h), with the general options iommu=NAME (which IOMMU; default: the first),
- * group=N, index=N (of vfioN), mmap=on|off and hostile=on|off. IOMMU text: KIND[,name=NAME]
- * [,aperture=RANGES][,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a
+ * group=N, index=N (of vfioN), mmap=on|off, doorbells=shared|trap and hostile=on|off. IOMMU
+ * text: KIND[,name=NAME][,aperture=RANGES][,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a
  * number, "amd0".
  * Default without any: one "amd".
  *

@@ -140,6 +140,56 @@ static int check_vectors(const struct check *check)
 	return 0;
 }
 
+/* ---- parts ---- */
+
+static bool overlaps(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a < b + b_len && b < a + a_len;
+}
+
+static int check_part(const struct check *check, unsigned int i)
+{
+	const struct uiommufd_model *model = check->model;
+	const struct uiommufd_bar_part *part = &model->bar_parts[i];
+	const uint64_t table = (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
+	uint64_t end;
+
+	if (i == UIOMMUFD_MAX_BAR_PARTS)
+		return wrong(check, "more than %d parts, or their array has no end",
+			     UIOMMUFD_MAX_BAR_PARTS);
+	if (part->bar >= PCI_BARS || !(model->bars[part->bar].flags & UIOMMUFD_BAR_MMAP))
+		return wrong(check, "part %u: BAR %u has no UIOMMUFD_BAR_MMAP", i, part->bar);
+	if (!is_aligned(part->off, PAGE_SIZE) || !is_aligned(part->size, PAGE_SIZE) ||
+	    check_add(part->off, part->size, &end) || end > model->bars[part->bar].size)
+		return wrong(check,
+			     "part %u: 0x%" PRIx64 " bytes at 0x%" PRIx64 " are no pages of BAR %u",
+			     i, part->size, part->off, part->bar);
+	if (model->msix_vectors && model->msix_bar == part->bar &&
+	    (overlaps(part->off, part->size, model->msix_table, table) ||
+	     overlaps(part->off, part->size, model->msix_pba, table / 128 + 8)))
+		return wrong(check, "part %u: the MSI-X table is in it", i);
+	for (unsigned int j = 0; j < i; j++) {
+		const struct uiommufd_bar_part *other = &model->bar_parts[j];
+
+		if (other->bar == part->bar &&
+		    overlaps(part->off, part->size, other->off, other->size))
+			return wrong(check, "part %u: part %u is there", i, j);
+	}
+	if (part->thread >= (model->work_threads ? model->work_threads : 1))
+		return wrong(check, "part %u: there is no thread %u", i, part->thread);
+	return 0;
+}
+
+static int check_parts(const struct check *check)
+{
+	const struct uiommufd_bar_part *parts = check->model->bar_parts;
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && parts && parts[i].size; i++)
+		rc = check_part(check, i);
+	return rc;
+}
+
 /* ---- capabilities ---- */
 
 static int check_place(const struct check *check, const struct uiommufd_capability *cap)
@@ -283,6 +333,9 @@ int pci_model_check(const struct uiommufd_model *model, char *why, size_t size)
 	if (rc)
 		return rc;
 	rc = check_options(&check);
+	if (rc)
+		return rc;
+	rc = check_parts(&check);
 	if (rc)
 		return rc;
 	rc = check_ranges(&check);

@@ -186,7 +186,7 @@ static void service_queue_work_on(struct uiommufd_device *dev, unsigned int thre
 	struct vfio_device *device = vfio_device_of(dev);
 
 	assert(thread < device->work_count);
-	vfio_work_queue(&device->work[thread], work);
+	(void)vfio_work_queue(&device->work[thread], work);
 }
 
 static void service_queue_work_after(struct uiommufd_device *dev, unsigned int thread,
@@ -227,6 +227,16 @@ static unsigned int service_fate(struct uiommufd_device *dev, unsigned int event
 	struct vfio_device *device = vfio_device_of(dev);
 
 	return device->hostile ? hostile_fate(device, event, stream) : UIOMMUFD_FATE_NORMAL;
+}
+
+static void *service_bar_memory(struct uiommufd_device *dev, unsigned int index)
+{
+	const struct bar_part *parts = vfio_device_of(dev)->bar_parts;
+
+	if (index >= UIOMMUFD_MAX_BAR_PARTS || !parts[index].model ||
+	    parts[index].model->kind != UIOMMUFD_PART_MEMORY)
+		return NULL;
+	return parts[index].memory;
 }
 
 /* The model holds the lock in between. */
@@ -272,4 +282,5 @@ const struct uiommufd_device_services vfio_services = {
 	.queue_work_after = service_queue_work_after,
 	.cancel_work = service_cancel_work,
 	.fate = service_fate,
+	.bar_memory = service_bar_memory,
 };

@@ -35,6 +35,7 @@ struct option_value {
 /* What a machine says about a device, whichever model it has. */
 struct device_settings {
 	bool no_mmap;			 /* programs cannot map its BARs */
+	bool trap_doorbells;		 /* all of them, also of a model that shares them */
 	bool not_hostile;		 /* it is not, in a machine that is */
 	struct hostile_settings hostile; /* of the machine */
 };
@@ -113,6 +114,17 @@ struct vfio_mapping_finder {
 	void (*put)(void *reference);
 };
 void vfio_set_mapping_finder(const struct vfio_mapping_finder *finder);
+
+/*
+ * How a transport changes what it has mapped: all mappings of [@offset, @offset + @len) of the file
+ * with @cookie (struct file_mapping) become @memory, a shared mapping, or trap (NULL). A mapping
+ * that is not to change may go on to trap. When map() returns, no access to what was there before
+ * is under way. False: some are not changed. Called with the device lock held. One for the process, set before a device is open.
+ */
+struct vfio_part_mapper {
+	bool (*map)(const void *cookie, uint64_t offset, uint64_t len, void *memory);
+};
+void vfio_set_part_mapper(const struct vfio_part_mapper *mapper);
 
 /* The device of a file of its cdev or from its group, borrowed; NULL: of another file. */
 struct vfio_device *vfio_device_from_file(struct uiommufd_file *file);

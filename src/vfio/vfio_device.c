@@ -94,6 +94,10 @@ void vfio_device_hold_work(struct vfio_device *device)
 	/* A function that ran while others were held already may have queued work for these. */
 	for (unsigned int i = 0; i < device->work_count; i++)
 		vfio_work_drop(&device->work[i]);
+	/* The watcher of doorbells was dropped with the rest. */
+	lock_acquire(&device->lock);
+	bar_parts_rest(device, false);
+	lock_release(&device->lock);
 }
 
 void vfio_device_release_work(struct vfio_device *device)
@@ -248,6 +252,9 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	rc = vfio_group_join(device);
 	if (rc)
 		goto out_locks;
+	rc = bar_parts_create(device);
+	if (rc)
+		goto out_windows;
 	rc = init_model(device, config);
 	if (rc)
 		goto out_model;
@@ -262,6 +269,8 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 
 out_model:
 	alloc_free(device->model_state);
+	bar_parts_destroy(device);
+out_windows:
 	vfio_group_leave(device);
 out_locks:
 	vfio_ioeventfds_destroy(&device->ioeventfds);
@@ -295,6 +304,7 @@ void vfio_device_destroy(struct vfio_device *device)
 	if (device->model->fini)
 		device->model->fini(&device->dev);
 	alloc_free(device->model_state);
+	bar_parts_destroy(device);
 	vfio_irqs_destroy(&device->irqs);
 	lock_destroy(&device->lock);
 	lock_destroy(&device->bind_lock);
@@ -312,6 +322,8 @@ void vfio_device_apply_command(struct vfio_device *device)
 			    !atomic_load(&device->gone);
 
 	lock_assert_held(&device->lock);
+	if (!(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY))
+		bar_parts_rest(device, true);
 	atomic_store(&device->bus_master, master);
 	device_record_master(iommu_endpoint_record(device->endpoint), master);
 	vfio_irqs_set_command(&device->irqs, master,
@@ -535,6 +547,8 @@ void vfio_fork_prepare(void) NO_LOCK_ANALYSIS
 			vfio_work_fork_prepare(&device->work[i]);
 	}
 	acquire_of_all(inner_locks, COUNT(inner_locks));
+	cds_list_for_each_entry (device, &registry, link)
+		bar_parts_collect(device);
 	acquire_work_of_all();
 	acquire_of_all(innermost_locks, COUNT(innermost_locks));
 }
@@ -567,6 +581,7 @@ void vfio_fork_child(void) NO_LOCK_ANALYSIS
 		for (unsigned int i = 0; i < device->work_count; i++)
 			vfio_work_fork_child(&device->work[i]);
 		vfio_irqs_fork_child(&device->irqs);
+		bar_parts_fork_child(device);
 		vfio_ioeventfds_fork_child(&device->ioeventfds);
 	}
 	release_all();

@@ -32,6 +32,7 @@
 #include "base/lock.h"
 #include "iommufd/device/group.h"
 #include "iommufd/device/page_request.h"
+#include "vfio/bar_part.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
 #include "vfio/pci_config.h"
@@ -87,6 +88,7 @@ struct vfio_device {
 
 	struct device_irqs irqs;
 	struct ioeventfds ioeventfds;
+	struct bar_part bar_parts[UIOMMUFD_MAX_BAR_PARTS];
 	struct device_work work[UIOMMUFD_MAX_WORK_THREADS];
 	unsigned int work_count;   /* of them, as many as the model has */
 	struct cds_list_head link; /* the registry */

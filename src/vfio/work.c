@@ -199,14 +199,18 @@ static void ensure_thread(struct device_work *work) REQUIRES(work->lock)
 	work->running = true;
 }
 
-void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
+bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
 {
+	bool running;
+
 	lock_acquire(&work->lock);
 	enqueue(work, fn);
 	pthread_cond_signal(&work->wake);
 	/* Also if it was queued already: there may have been no thread then. */
 	ensure_thread(work);
+	running = work->running;
 	lock_release(&work->lock);
+	return running;
 }
 
 void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_device *dev),

@@ -66,8 +66,11 @@ void vfio_work_destroy(struct device_work *work);
 /* Whose function the calling thread runs; NULL: none. */
 const struct device_work *vfio_work_current(void);
 
-/* Queues @fn, to be called once. Context: takes only work.lock, so the device lock may be held. */
-void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
+/*
+ * Queues @fn, to be called once. False: there is no thread for it yet, as none could be started.
+ * Context: takes only work.lock, so the device lock may be held.
+ */
+bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
 
 /* Queues @fn in @ns nanoseconds, and not when it was to be queued before. Context: as above. */
 void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_device *dev),
