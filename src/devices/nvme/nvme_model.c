@@ -78,6 +78,22 @@ static const struct uiommufd_register nvme_registers[] = {
 	{.name = NULL},
 };
 
+/*
+ * The first page of doorbells: all of them, unless dstrd puts them far apart. No tail or head is as
+ * large as `empty`, also of a driver that is wrong.
+ */
+static const struct uiommufd_bar_part nvme_bar_parts[] = {
+	{
+		.kind = UIOMMUFD_PART_DOORBELLS,
+		.bar = 0,
+		.off = NVME_DOORBELLS,
+		.size = 4096,
+		.empty = 0x6e6f6e65, /* "none" */
+		.thread = 1,	     /* which serves the first IO queue */
+	},
+	{.size = 0},
+};
+
 /* Parses a whole number, with a unit if @units. False: it is none, or greater than @max. */
 static bool parse_number(const char *text, bool units, uint64_t max, uint64_t *value)
 {
@@ -311,6 +327,7 @@ const struct uiommufd_model device_nvme = {
 	.work_threads = NVME_THREADS,
 	.state_size = sizeof(struct nvme),
 	.decides_fates = true,
+	.bar_parts = nvme_bar_parts,
 	.options = nvme_options,
 	.option_ranges = nvme_ranges,
 	.registers = nvme_registers,
