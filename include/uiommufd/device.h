@@ -157,8 +157,8 @@ enum {
 /* What a part of a BAR is, instead of registers that the model's read and write answer. */
 enum uiommufd_bar_part_kind {
 	/*
-	 * Memory of the device (uiommufd_device_bar_memory()), zeroed when the device is created, which
-	 * programs map. Their accesses do not come to the model.
+	 * Memory of the device (uiommufd_device_bar_memory()), zeroed when the device is created,
+	 * which programs map. Their accesses do not come to the model.
 	 */
 	UIOMMUFD_PART_MEMORY,
 	/*
@@ -176,7 +176,7 @@ struct uiommufd_bar_part {
 	unsigned int bar;
 	uint64_t off;  /* in the BAR: a multiple of 4096 */
 	uint64_t size; /* bytes, a multiple of 4096; 0 ends an array */
-	/* Doorbells: what no driver writes, as it means that nothing was written; what they read as. */
+	/* Doorbells: what they read as, and no driver writes: it means that nothing was written. */
 	uint32_t empty;
 	unsigned int thread; /* doorbells: the work thread that watches, below work_threads */
 };
@@ -243,6 +243,12 @@ struct uiommufd_model {
 	 * device end as its own errors do; its DMA is left alone.
 	 */
 	bool decides_fates;
+
+	/*
+	 * The program has written @len bytes of config space at @off, which have their new values
+	 * (uiommufd_device_config()). Called with the device lock held. NULL: of no interest.
+	 */
+	void (*config_written)(struct uiommufd_device *dev, unsigned int off, unsigned int len);
 
 	/* Parts of BARs that are memory or doorbells, ended by one of size 0. NULL: none. */
 	const struct uiommufd_bar_part *bar_parts;
@@ -338,6 +344,60 @@ static inline int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t
 					   size_t len);
 static inline int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova,
 					    const void *buf, size_t len);
+
+/*
+ * uiommufd_device_dma_read_pasid(), uiommufd_device_dma_write_pasid() - do DMA with a PASID
+ * @dev: the device
+ * @pasid: the process address space ID of the request; 0: without one
+ * @iova: address of the first byte
+ * @buf: destination of a read, source of a write; borrowed
+ * @len: bytes
+ *
+ * As uiommufd_device_dma_read() and uiommufd_device_dma_write(), through what the program has
+ * attached for @pasid (VFIO_DEVICE_ATTACH_IOMMUFD_PT with VFIO_DEVICE_ATTACH_PASID).
+ *
+ * Returns: 0, or
+ * -EFAULT: as for uiommufd_device_dma_read(), or nothing is attached for @pasid
+ *
+ * Context: any thread, without the device lock; usually a work function.
+ * Source: PCIe 6.0 6.20.
+ */
+static inline int uiommufd_device_dma_read_pasid(struct uiommufd_device *dev, uint32_t pasid,
+						 uint64_t iova, void *buf, size_t len);
+static inline int uiommufd_device_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid,
+						  uint64_t iova, const void *buf, size_t len);
+
+/*
+ * uiommufd_device_config() - read the device's config space
+ * @dev: the device
+ * @off: offset of the first byte
+ * @size: 1, 2 or 4 bytes
+ *
+ * Returns: what the hardware has there, which may differ from what VFIO shows to programs; all ones
+ * outside of config space.
+ *
+ * Context: with the device lock held.
+ */
+static inline uint32_t uiommufd_device_config(struct uiommufd_device *dev, unsigned int off,
+					      unsigned int size);
+
+/* Why a device returns to the state after power-on. */
+enum uiommufd_reset_kind {
+	UIOMMUFD_RESET_POWER,	 /* a program opens or closes it */
+	UIOMMUFD_RESET_FUNCTION, /* alone: VFIO_DEVICE_RESET, Function Level Reset, D3hot, sysfs */
+	UIOMMUFD_RESET_BUS,	 /* with the other devices of its bus: a hot reset */
+	UIOMMUFD_RESET_REMOVED,	 /* it has been pulled out */
+};
+
+/*
+ * uiommufd_device_reset_kind() - find out why the model is reset
+ * @dev: the device
+ *
+ * Returns: the kind of the reset that is being done, or of the last one.
+ *
+ * Context: the model's reset, or with the device lock held.
+ */
+static inline enum uiommufd_reset_kind uiommufd_device_reset_kind(struct uiommufd_device *dev);
 
 /* Which end of a copy was refused. */
 enum uiommufd_copy_end {
@@ -559,6 +619,12 @@ struct uiommufd_device_services {
 			    void (*work)(struct uiommufd_device *dev));
 	unsigned int (*fate)(struct uiommufd_device *dev, unsigned int event, uint64_t stream);
 	void *(*bar_memory)(struct uiommufd_device *dev, unsigned int index);
+	int (*dma_read_pasid)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova, void *buf,
+			      size_t len);
+	int (*dma_write_pasid)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+			       const void *buf, size_t len);
+	uint32_t (*config)(struct uiommufd_device *dev, unsigned int off, unsigned int size);
+	unsigned int (*reset_kind)(struct uiommufd_device *dev);
 };
 
 /* The library's device begins with this. */
@@ -686,6 +752,29 @@ static inline void *uiommufd_device_bar_memory(struct uiommufd_device *dev, unsi
 	return dev->services->bar_memory(dev, index);
 }
 
+static inline int uiommufd_device_dma_read_pasid(struct uiommufd_device *dev, uint32_t pasid,
+						 uint64_t iova, void *buf, size_t len)
+{
+	return dev->services->dma_read_pasid(dev, pasid, iova, buf, len);
+}
+
+static inline int uiommufd_device_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid,
+						  uint64_t iova, const void *buf, size_t len)
+{
+	return dev->services->dma_write_pasid(dev, pasid, iova, buf, len);
+}
+
+static inline uint32_t uiommufd_device_config(struct uiommufd_device *dev, unsigned int off,
+					      unsigned int size)
+{
+	return dev->services->config(dev, off, size);
+}
+
+static inline enum uiommufd_reset_kind uiommufd_device_reset_kind(struct uiommufd_device *dev)
+{
+	return (enum uiommufd_reset_kind)dev->services->reset_kind(dev);
+}
+
 /* ---- a model as a shared object ---- */
 
 enum {
@@ -704,11 +793,16 @@ struct uiommufd_plugin {
 	const struct uiommufd_model *model;
 };
 
-extern __attribute__((visibility("default"))) const struct uiommufd_plugin uiommufd_plugin;
+/* Its name in a program that has several models linked in (<uiommufd/devices.h>) is another. */
+#ifndef UIOMMUFD_PLUGIN
+#define UIOMMUFD_PLUGIN uiommufd_plugin
+#endif
+
+extern __attribute__((visibility("default"))) const struct uiommufd_plugin UIOMMUFD_PLUGIN;
 
 /* In one source file of the shared object, with the model's name: UIOMMUFD_MODEL(null_model); */
 #define UIOMMUFD_MODEL(name)                                            \
-	const struct uiommufd_plugin uiommufd_plugin = {                \
+	const struct uiommufd_plugin UIOMMUFD_PLUGIN = {                \
 		UIOMMUFD_PLUGIN_VERSION, sizeof(struct uiommufd_model), \
 		sizeof(struct uiommufd_device_services), &(name)}
 

@@ -123,7 +123,7 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 			vfio_config_read(device, (uint32_t)at, bytes, (uint32_t)part);
 		lock_release(&device->lock);
 		if (reset)
-			vfio_device_reset(device);
+			vfio_device_reset(device, UIOMMUFD_RESET_FUNCTION);
 		if (!write) {
 			rc = caller_write(caller, buf + (at - off), bytes, part);
 			if (rc)

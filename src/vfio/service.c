@@ -51,13 +51,13 @@ static bool service_claims(struct uiommufd_device *dev)
  * 0, or -EFAULT and a report: drivers forget to set the bit. Context: no lock held, as the DMA may
  * wait for the program to answer a page request.
  */
-static int check_master(const struct vfio_device *device, enum dma_dir dir, uint64_t iova,
-			size_t len)
+static int check_master(const struct vfio_device *device, enum dma_dir dir, uint32_t pasid,
+			uint64_t iova, size_t len)
 {
 	const struct dma_fault fault = {
 		.cause = DMA_FAULT_MASTER_OFF,
 		.dir = dir,
-		.pasid = NO_PASID,
+		.pasid = pasid,
 		.iova = iova,
 		.request_iova = iova,
 		.request_len = len,
@@ -79,8 +79,8 @@ static int check_master(const struct vfio_device *device, enum dma_dir dir, uint
 }
 
 /* The part of a transfer that a hostile device performs before it fails. */
-static void dma_spoilt(struct vfio_device *device, uint64_t iova, void *buf, size_t len,
-		       enum dma_dir dir, bool garble)
+static void dma_spoilt(struct vfio_device *device, uint32_t pasid, uint64_t iova, void *buf,
+		       size_t len, enum dma_dir dir, bool garble)
 {
 	uint8_t *bytes = buf;
 	uint8_t part[64];
@@ -91,7 +91,7 @@ static void dma_spoilt(struct vfio_device *device, uint64_t iova, void *buf, siz
 		memcpy(part, bytes + at, count);
 		if (garble)
 			hostile_garble(part, count);
-		if (iommu_dma(device->endpoint, NO_PASID, iova + at, part, count, dir))
+		if (iommu_dma(device->endpoint, pasid, iova + at, part, count, dir))
 			return;
 		if (dir == DMA_READ)
 			memcpy(bytes + at, part, count);
@@ -99,43 +99,56 @@ static void dma_spoilt(struct vfio_device *device, uint64_t iova, void *buf, siz
 }
 
 /* Whether the device is hostile, and this transfer has failed. */
-static bool is_spoilt(struct vfio_device *device, uint64_t iova, void *buf, size_t len,
-		      enum dma_dir dir)
+static bool is_spoilt(struct vfio_device *device, uint32_t pasid, uint64_t iova, void *buf,
+		      size_t len, enum dma_dir dir)
 {
 	size_t done;
 	bool garble;
 
 	if (!device->hostile || !hostile_spoils_dma(device, dir == DMA_WRITE, len, &done, &garble))
 		return false;
-	dma_spoilt(device, iova, buf, done, dir, false);
+	dma_spoilt(device, pasid, iova, buf, done, dir, false);
 	if (garble)
-		dma_spoilt(device, iova + done, (uint8_t *)buf + done, len - done, dir, true);
+		dma_spoilt(device, pasid, iova + done, (uint8_t *)buf + done, len - done, dir,
+			   true);
 	return true;
+}
+
+static int service_dma_read_pasid(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+				  void *buf, size_t len)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	int rc = check_master(device, DMA_READ, pasid, iova, len);
+
+	if (rc)
+		return rc;
+	if (is_spoilt(device, pasid, iova, buf, len, DMA_READ))
+		return -EFAULT;
+	return iommu_dma(device->endpoint, pasid, iova, buf, len, DMA_READ);
+}
+
+static int service_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+				   const void *buf, size_t len)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	int rc = check_master(device, DMA_WRITE, pasid, iova, len);
+
+	if (rc)
+		return rc;
+	if (is_spoilt(device, pasid, iova, (void *)buf, len, DMA_WRITE))
+		return -EFAULT;
+	return iommu_dma(device->endpoint, pasid, iova, (void *)buf, len, DMA_WRITE);
 }
 
 static int service_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
 {
-	struct vfio_device *device = vfio_device_of(dev);
-	int rc = check_master(device, DMA_READ, iova, len);
-
-	if (rc)
-		return rc;
-	if (is_spoilt(device, iova, buf, len, DMA_READ))
-		return -EFAULT;
-	return iommu_dma(device->endpoint, NO_PASID, iova, buf, len, DMA_READ);
+	return service_dma_read_pasid(dev, NO_PASID, iova, buf, len);
 }
 
 static int service_dma_write(struct uiommufd_device *dev, uint64_t iova, const void *buf,
 			     size_t len)
 {
-	struct vfio_device *device = vfio_device_of(dev);
-	int rc = check_master(device, DMA_WRITE, iova, len);
-
-	if (rc)
-		return rc;
-	if (is_spoilt(device, iova, (void *)buf, len, DMA_WRITE))
-		return -EFAULT;
-	return iommu_dma(device->endpoint, NO_PASID, iova, (void *)buf, len, DMA_WRITE);
+	return service_dma_write_pasid(dev, NO_PASID, iova, buf, len);
 }
 
 static int service_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len,
@@ -145,7 +158,7 @@ static int service_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t 
 	enum dma_dir dir = DMA_READ;
 	size_t done;
 	bool garble;
-	int rc = check_master(device, DMA_READ, src, len);
+	int rc = check_master(device, DMA_READ, NO_PASID, src, len);
 
 	if (rc)
 		goto out;
@@ -180,13 +193,24 @@ static bool service_send_msi(struct uiommufd_device *dev, unsigned int vector)
 	return vfio_irqs_send(&device->irqs, vector);
 }
 
+/* Whether a model has said what to do, and on a thread that it has. */
+static bool is_work(const struct vfio_device *device, unsigned int thread,
+		    void (*work)(struct uiommufd_device *dev))
+{
+	if (work && thread < device->work_count)
+		return true;
+	log_error("%s: its model queues %s on thread %u of %u: ignored", device->name,
+		  work ? "work" : "no function", thread, device->work_count);
+	return false;
+}
+
 static void service_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
 				  void (*work)(struct uiommufd_device *dev))
 {
 	struct vfio_device *device = vfio_device_of(dev);
 
-	assert(thread < device->work_count);
-	(void)vfio_work_queue(&device->work[thread], work);
+	if (is_work(device, thread, work))
+		(void)vfio_work_queue(&device->work[thread], work);
 }
 
 static void service_queue_work_after(struct uiommufd_device *dev, unsigned int thread,
@@ -194,8 +218,8 @@ static void service_queue_work_after(struct uiommufd_device *dev, unsigned int t
 {
 	struct vfio_device *device = vfio_device_of(dev);
 
-	assert(thread < device->work_count);
-	vfio_work_queue_after(&device->work[thread], work, ns);
+	if (is_work(device, thread, work))
+		vfio_work_queue_after(&device->work[thread], work, ns);
 }
 
 static void service_cancel_work(struct uiommufd_device *dev, unsigned int thread,
@@ -203,8 +227,8 @@ static void service_cancel_work(struct uiommufd_device *dev, unsigned int thread
 {
 	struct vfio_device *device = vfio_device_of(dev);
 
-	assert(thread < device->work_count);
-	vfio_work_cancel(&device->work[thread], work);
+	if (is_work(device, thread, work))
+		vfio_work_cancel(&device->work[thread], work);
 }
 
 static void service_queue_work(struct uiommufd_device *dev,
@@ -237,6 +261,23 @@ static void *service_bar_memory(struct uiommufd_device *dev, unsigned int index)
 	    parts[index].model->kind != UIOMMUFD_PART_MEMORY)
 		return NULL;
 	return parts[index].memory;
+}
+
+static uint32_t service_config(struct uiommufd_device *dev, unsigned int off, unsigned int size)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	uint32_t value = 0;
+
+	if ((size != 1 && size != 2 && size != 4) || off >= device->config.size ||
+	    size > device->config.size - off)
+		return UINT32_MAX;
+	pci_config_read(&device->config, off, &value, size);
+	return value;
+}
+
+static unsigned int service_reset_kind(struct uiommufd_device *dev)
+{
+	return vfio_device_of(dev)->reset_kind;
 }
 
 /* The model holds the lock in between. */
@@ -283,4 +324,8 @@ const struct uiommufd_device_services vfio_services = {
 	.cancel_work = service_cancel_work,
 	.fate = service_fate,
 	.bar_memory = service_bar_memory,
+	.dma_read_pasid = service_dma_read_pasid,
+	.dma_write_pasid = service_dma_write_pasid,
+	.config = service_config,
+	.reset_kind = service_reset_kind,
 };

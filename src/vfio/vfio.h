@@ -119,7 +119,8 @@ void vfio_set_mapping_finder(const struct vfio_mapping_finder *finder);
  * How a transport changes what it has mapped: all mappings of [@offset, @offset + @len) of the file
  * with @cookie (struct file_mapping) become @memory, a shared mapping, or trap (NULL). A mapping
  * that is not to change may go on to trap. When map() returns, no access to what was there before
- * is under way. False: some are not changed. Called with the device lock held. One for the process, set before a device is open.
+ * is under way. False: some are not changed. Called with the device lock held. There is one for the
+ * process, set before a device is open.
  */
 struct vfio_part_mapper {
 	bool (*map)(const void *cookie, uint64_t offset, uint64_t len, void *memory);

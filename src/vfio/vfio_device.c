@@ -331,9 +331,11 @@ void vfio_device_apply_command(struct vfio_device *device)
 }
 
 /* While the work of the device is held. */
-static void reset_model(struct vfio_device *device) REQUIRES(device->lock)
+static void reset_model(struct vfio_device *device, enum uiommufd_reset_kind kind)
+	REQUIRES(device->lock)
 {
 	lock_assert_held(&device->lock);
+	device->reset_kind = kind;
 	if (device->model->reset)
 		device->model->reset(&device->dev);
 	vfio_irqs_reset(&device->irqs);
@@ -365,7 +367,7 @@ static void power_up(struct vfio_device *device, bool open)
 	if (!atomic_load(&device->gone))
 		pci_view_init(&device->view, &device->config);
 	vfio_device_apply_command(device);
-	reset_model(device);
+	reset_model(device, UIOMMUFD_RESET_POWER);
 	lock_release(&device->lock);
 	vfio_device_release_work(device);
 }
@@ -400,7 +402,7 @@ int vfio_device_set_hostile(struct vfio_device *device, const struct hostile_set
 	return hostile_create(settings, device->name, &device->hostile);
 }
 
-void vfio_device_reset(struct vfio_device *device)
+void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind)
 {
 	if (!hostile_allows_reset(device))
 		return;
@@ -413,7 +415,7 @@ void vfio_device_reset(struct vfio_device *device)
 	lock_acquire(&device->lock);
 	pci_config_wake(&device->config);
 	vfio_device_apply_command(device);
-	reset_model(device);
+	reset_model(device, kind);
 	lock_release(&device->lock);
 	vfio_device_release_work(device);
 }
@@ -440,6 +442,8 @@ bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf
 	if (effects & PCI_EFFECT_MSI)
 		vfio_irqs_set_msi_control(&device->irqs, pci_view_msi_control(&device->view));
 	vfio_device_apply_command(device);
+	if (device->model->config_written)
+		device->model->config_written(&device->dev, off, len);
 	return effects & PCI_EFFECT_RESET;
 }
 

@@ -78,7 +78,8 @@ struct vfio_device {
 	int wakeup_fd;			/* -1: none */
 
 	struct lock lock;
-	uint8_t *vpd; /* the device's own copy of the model's; NULL: none */
+	unsigned int reset_kind; /* enum uiommufd_reset_kind: of the last one */
+	uint8_t *vpd;		 /* the device's own copy of the model's; NULL: none */
 	struct pci_config config;
 	uint8_t *at_rest; /* its bytes while it is not open, if sysfs has changed them; or NULL */
 	struct pci_view view;
@@ -141,7 +142,7 @@ void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock)
  * Resets the model: cancels work, and answers page requests with INVALID. Config space and the
  * eventfds of interrupts stay as they are.
  */
-void vfio_device_reset(struct vfio_device *device);
+void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind);
 
 /* Does what follows from the command register of the device and from that of the view. */
 void vfio_device_apply_command(struct vfio_device *device) REQUIRES(device->lock);

@@ -101,8 +101,11 @@ static void enqueue(struct device_work *work, void (*fn)(struct uiommufd_device 
 	for (unsigned int i = 0; i < work->count; i++)
 		if (work->queue[i] == fn)
 			return;
-	assert(work->count < DEVICE_MAX_WORK);
-	work->queue[work->count++] = fn;
+	if (work->count < DEVICE_MAX_WORK)
+		work->queue[work->count++] = fn;
+	else
+		log_error("a device has more than %d work functions: one is ignored",
+			  DEVICE_MAX_WORK);
 }
 
 static void drop_timer(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
@@ -220,11 +223,13 @@ void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_
 
 	lock_acquire(&work->lock);
 	drop_timer(work, fn);
-	assert(work->timer_count < DEVICE_MAX_WORK);
-	work->timers[work->timer_count++] = (struct work_timer){
-		.fn = fn,
-		.due = ns < UINT64_MAX - 1 - now ? now + ns : UINT64_MAX - 1,
-	};
+	if (work->timer_count < DEVICE_MAX_WORK)
+		work->timers[work->timer_count++] = (struct work_timer){
+			.fn = fn,
+			.due = ns < UINT64_MAX - 1 - now ? now + ns : UINT64_MAX - 1,
+		};
+	else
+		log_error("a device has more than %d timers: one is ignored", DEVICE_MAX_WORK);
 	pthread_cond_signal(&work->wake);
 	ensure_thread(work);
 	lock_release(&work->lock);
