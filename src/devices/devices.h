@@ -11,6 +11,12 @@ extern const struct uiommufd_model device_edu;
 extern const struct uiommufd_model device_ioat;
 extern const struct uiommufd_model device_nvme;
 
+/*
+ * Adds @model, which stays until the process ends. 0; -EEXIST: there is one of this name; -ENOSPC.
+ * Context: any thread.
+ */
+int device_model_add(const struct uiommufd_model *model);
+
 /* The model called @name, or NULL. */
 const struct uiommufd_model *device_model_find(const char *name);
 

@@ -175,6 +175,27 @@ static int grow(struct machine *machine)
 	return 0;
 }
 
+int machine_create_around(struct iommu *iommu, struct machine **out)
+{
+	struct machine *machine;
+	char *options;
+	int rc = machine_create(&machine);
+
+	if (rc)
+		return rc;
+	options = alloc_zeroed(1);
+	if (!options || grow(machine)) {
+		alloc_free(options);
+		machine_destroy(machine);
+		return -ENOMEM;
+	}
+	machine->sysfs = ""; /* where nothing is */
+	machine->iommus[machine->iommu_count] = iommu_get(iommu);
+	machine->iommu_options[machine->iommu_count++] = options;
+	*out = machine;
+	return 0;
+}
+
 /* Reads the options that change the properties of the kind. */
 static int read_shape(const struct machine_text *parts, struct kind_shape *shape,
 		      const struct machine_error *error)

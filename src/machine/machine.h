@@ -6,9 +6,9 @@
  *
  * Device text: MODEL[@BDF][,opt=val]..., where a MODEL with a '/' is the path of a shared object
  * (devices/plugin.h), with the general options iommu=NAME (which IOMMU; default: the first),
- * group=N, index=N (of vfioN), mmap=on|off, doorbells=shared|trap and hostile=on|off. IOMMU
- * text: KIND[,name=NAME][,aperture=RANGES][,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a
- * number, "amd0".
+ * group=N, index=N (of vfioN), mmap=on|off, doorbells=shared|trap and hostile=on|off. IOMMU text:
+ * KIND[,name=NAME][,aperture=RANGES][,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names
+ * are the kind and a number, "amd0".
  * Default without any: one "amd".
  *
  * Defaults avoid what the system has in /sys: devices get the BDFs 0000:01:00.0, 0000:02:00.0, ...,
@@ -30,6 +30,12 @@ struct machine;
 
 /* An empty machine. 0 or -ENOMEM. */
 int machine_create(struct machine **machine);
+
+/*
+ * A machine with @iommu, to which it takes a reference, for devices that do not avoid what the
+ * system has. 0 or -ENOMEM.
+ */
+int machine_create_around(struct iommu *iommu, struct machine **machine);
 
 /* Context: no file of its devices is open. */
 void machine_destroy(struct machine *machine);
