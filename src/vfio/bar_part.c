@@ -259,6 +259,7 @@ void bar_parts_before_write(const struct bar_access *access)
 {
 	struct bar_part *part = find(access);
 
+	lock_assert_held(&access->device->lock);
 	if (!part || !is_doorbells(part))
 		return;
 	for (uint64_t at = access->off & ~UINT64_C(3); at < access->off + access->size; at += 4)
@@ -270,6 +271,7 @@ void bar_parts_after_write(const struct bar_access *access)
 	struct bar_part *part = find(access);
 	uint64_t now, before;
 
+	lock_assert_held(&access->device->lock);
 	if (!part || !is_doorbells(part) || !access->mapped || !mapper)
 		return;
 	now = now_ns();
