@@ -112,8 +112,73 @@ struct uiommufd_option {
 	enum uiommufd_option_kind kind;
 };
 
+/* What an option may be, for `uiommufd list`: its help is for a reader, this for a program. */
+struct uiommufd_option_range {
+	const char *option;   /* its name */
+	const char *values;   /* "1 to 64", "512 or 4096" */
+	const char *standard; /* what it is if it is not given; NULL: nothing */
+};
+
+/* struct uiommufd_register.flags. Without any, it is read and written. */
+enum uiommufd_register_flags {
+	UIOMMUFD_REGISTER_RO = 1,    /* writes have no effect */
+	UIOMMUFD_REGISTER_WO = 2,    /* what is read has no meaning */
+	UIOMMUFD_REGISTER_CLEAR = 4, /* a bit is cleared by writing 1 to it */
+	UIOMMUFD_REGISTER_EVENT = 8, /* reading changes it, or something else */
+};
+
+/* A register, or several alike, for `uiommufd list`: accesses are done in the same way without. */
+struct uiommufd_register {
+	const char *name;   /* as the device's documentation has it */
+	const char *help;   /* one line; NULL: none */
+	unsigned int bar;   /* which BAR it is in */
+	uint64_t off;	    /* its offset there */
+	unsigned int size;  /* bytes */
+	unsigned int flags; /* enum uiommufd_register_flags */
+	unsigned int count; /* how many there are of it; 0 stands for 1 */
+	uint64_t stride;    /* bytes from one to the next */
+};
+
+/* Initialisers of one register, and of @count alike, in the order of the members. */
+#define UIOMMUFD_REGISTER(name, help, bar, off, size, flags) \
+	{                                                    \
+		name, help, bar, off, size, flags, 1, 0      \
+	}
+#define UIOMMUFD_REGISTERS(name, help, bar, off, size, flags, count, stride) \
+	{                                                                    \
+		name, help, bar, off, size, flags, count, stride             \
+	}
+
 enum {
-	UIOMMUFD_MAX_WORK_THREADS = 8 /* of one device */
+	UIOMMUFD_MAX_WORK_THREADS = 8, /* of one device */
+	UIOMMUFD_MAX_BAR_PARTS = 4,    /* of one device */
+};
+
+/* What a part of a BAR is, instead of registers that the model's read and write answer. */
+enum uiommufd_bar_part_kind {
+	/*
+	 * Memory of the device (uiommufd_device_bar_memory()), zeroed when the device is created,
+	 * which programs map. Their accesses do not come to the model.
+	 */
+	UIOMMUFD_PART_MEMORY,
+	/*
+	 * Doorbells of 32 bits: writes that start something, of which only the last value matters.
+	 * While a program is busy it writes them without a trap: the model's write is called soon
+	 * after, on the thread that watches, once for several writes of which none was seen yet. A
+	 * program that is not busy traps as at any register.
+	 */
+	UIOMMUFD_PART_DOORBELLS,
+};
+
+/* A part of a BAR with UIOMMUFD_BAR_MMAP. */
+struct uiommufd_bar_part {
+	enum uiommufd_bar_part_kind kind;
+	unsigned int bar;
+	uint64_t off;  /* in the BAR: a multiple of 4096 */
+	uint64_t size; /* bytes, a multiple of 4096; 0 ends an array */
+	/* Doorbells: what they read as, and no driver writes: it means that nothing was written. */
+	uint32_t empty;
+	unsigned int thread; /* doorbells: the work thread that watches, below work_threads */
 };
 
 /*
@@ -172,6 +237,25 @@ struct uiommufd_model {
 			 unsigned int size);
 	void (*write)(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
 		      unsigned int size, uint64_t value);
+
+	/*
+	 * The model asks uiommufd_device_fate() about its transfers, so that those of a hostile
+	 * device end as its own errors do; its DMA is left alone.
+	 */
+	bool decides_fates;
+
+	/*
+	 * The program has written @len bytes of config space at @off, which have their new values
+	 * (uiommufd_device_config()). Called with the device lock held. NULL: of no interest.
+	 */
+	void (*config_written)(struct uiommufd_device *dev, unsigned int off, unsigned int len);
+
+	/* Parts of BARs that are memory or doorbells, ended by one of size 0. NULL: none. */
+	const struct uiommufd_bar_part *bar_parts;
+
+	/* For `uiommufd list`: arrays that end with an element without a name. NULL: unknown. */
+	const struct uiommufd_register *registers;
+	const struct uiommufd_option_range *option_ranges;
 };
 
 /* ---- services to a model ---- */
@@ -261,6 +345,60 @@ static inline int uiommufd_device_dma_read(struct uiommufd_device *dev, uint64_t
 static inline int uiommufd_device_dma_write(struct uiommufd_device *dev, uint64_t iova,
 					    const void *buf, size_t len);
 
+/*
+ * uiommufd_device_dma_read_pasid(), uiommufd_device_dma_write_pasid() - do DMA with a PASID
+ * @dev: the device
+ * @pasid: the process address space ID of the request; 0: without one
+ * @iova: address of the first byte
+ * @buf: destination of a read, source of a write; borrowed
+ * @len: bytes
+ *
+ * As uiommufd_device_dma_read() and uiommufd_device_dma_write(), through what the program has
+ * attached for @pasid (VFIO_DEVICE_ATTACH_IOMMUFD_PT with VFIO_DEVICE_ATTACH_PASID).
+ *
+ * Returns: 0, or
+ * -EFAULT: as for uiommufd_device_dma_read(), or nothing is attached for @pasid
+ *
+ * Context: any thread, without the device lock; usually a work function.
+ * Source: PCIe 6.0 6.20.
+ */
+static inline int uiommufd_device_dma_read_pasid(struct uiommufd_device *dev, uint32_t pasid,
+						 uint64_t iova, void *buf, size_t len);
+static inline int uiommufd_device_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid,
+						  uint64_t iova, const void *buf, size_t len);
+
+/*
+ * uiommufd_device_config() - read the device's config space
+ * @dev: the device
+ * @off: offset of the first byte
+ * @size: 1, 2 or 4 bytes
+ *
+ * Returns: what the hardware has there, which may differ from what VFIO shows to programs; all ones
+ * outside of config space.
+ *
+ * Context: with the device lock held.
+ */
+static inline uint32_t uiommufd_device_config(struct uiommufd_device *dev, unsigned int off,
+					      unsigned int size);
+
+/* Why a device returns to the state after power-on. */
+enum uiommufd_reset_kind {
+	UIOMMUFD_RESET_POWER,	 /* a program opens or closes it */
+	UIOMMUFD_RESET_FUNCTION, /* alone: VFIO_DEVICE_RESET, Function Level Reset, D3hot, sysfs */
+	UIOMMUFD_RESET_BUS,	 /* with the other devices of its bus: a hot reset */
+	UIOMMUFD_RESET_REMOVED,	 /* it has been pulled out */
+};
+
+/*
+ * uiommufd_device_reset_kind() - find out why the model is reset
+ * @dev: the device
+ *
+ * Returns: the kind of the reset that is being done, or of the last one.
+ *
+ * Context: the model's reset, or with the device lock held.
+ */
+static inline enum uiommufd_reset_kind uiommufd_device_reset_kind(struct uiommufd_device *dev);
+
 /* Which end of a copy was refused. */
 enum uiommufd_copy_end {
 	UIOMMUFD_COPY_SOURCE,	   /* the address that is read */
@@ -338,6 +476,34 @@ static inline void uiommufd_device_queue_work_on(struct uiommufd_device *dev, un
 						 void (*work)(struct uiommufd_device *dev));
 
 /*
+ * uiommufd_device_queue_work_after() - have a function called on one of the device's threads later
+ * @dev: the device
+ * @thread: which one, below the model's work_threads
+ * @work: what to call, without the device lock
+ * @ns: in how many nanoseconds at the earliest
+ *
+ * A timer: @work is queued when it is due, as by uiommufd_device_queue_work_on(). If @work has a
+ * timer on this thread already, this is its new time. A reset takes timers back.
+ *
+ * Context: any thread, with or without the device lock.
+ */
+static inline void uiommufd_device_queue_work_after(struct uiommufd_device *dev,
+						    unsigned int thread,
+						    void (*work)(struct uiommufd_device *dev),
+						    uint64_t ns);
+
+/*
+ * uiommufd_device_cancel_work() - take a function out of a thread's queue, and its timer back
+ * @dev: the device
+ * @thread: which one, below the model's work_threads
+ * @work: the function; it may be running, which this does not wait for
+ *
+ * Context: any thread, with or without the device lock.
+ */
+static inline void uiommufd_device_cancel_work(struct uiommufd_device *dev, unsigned int thread,
+					       void (*work)(struct uiommufd_device *dev));
+
+/*
  * uiommufd_device_work_thread() - find out which thread this is
  * @dev: the device
  *
@@ -346,6 +512,55 @@ static inline void uiommufd_device_queue_work_on(struct uiommufd_device *dev, un
  * Context: a work function of @dev.
  */
 static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev);
+
+/*
+ * uiommufd_device_bar_memory() - get the memory of a part of a BAR
+ * @dev: the device
+ * @index: of the part in the model's bar_parts
+ *
+ * Programs read and write it at any time: what they change while the device works is their mistake,
+ * and the model must survive it. After a fork it is shared by parent and child, as a device is.
+ *
+ * Returns: the memory, borrowed, valid as long as the device; NULL if the part is none of memory.
+ *
+ * Context: any thread, init included.
+ */
+static inline void *uiommufd_device_bar_memory(struct uiommufd_device *dev, unsigned int index);
+
+/* What a model asks about. */
+enum uiommufd_event {
+	UIOMMUFD_EVENT_COMPLETION, /* it is about to tell the program that something is done */
+	UIOMMUFD_EVENT_TRANSFER,   /* it is about to move data */
+	UIOMMUFD_EVENT_RESET,	   /* it is about to do a reset that a register demands */
+};
+
+/* What is to become of it. */
+enum uiommufd_fate {
+	UIOMMUFD_FATE_NORMAL,	  /* what the program wants */
+	UIOMMUFD_FATE_LOST,	  /* a completion does not happen; a reset neither */
+	UIOMMUFD_FATE_TWICE,	  /* a completion happens twice */
+	UIOMMUFD_FATE_AFTER_NEXT, /* a completion happens after the next one, if there is one */
+	UIOMMUFD_FATE_SHORT,	  /* a transfer ends early, with an error */
+	UIOMMUFD_FATE_WRONG,	  /* a transfer moves other data, and ends with an error */
+};
+
+/*
+ * uiommufd_device_fate() - find out how a hostile device does what it is about to do
+ * @dev: the device
+ * @event: what that is
+ * @stream: which queue or channel it belongs to, so that the answers to one do not depend on the
+ *	others
+ *
+ * `uiommufd run --hostile` tests drivers with devices that misbehave (docs/hostile.md). Interrupts,
+ * registers and DMA are spoilt for each model; a model with completions or errors of its own asks.
+ *
+ * Returns: UIOMMUFD_FATE_NORMAL, unless the device is hostile.
+ *
+ * Context: any thread; a work function without the device lock, if @event is no reset: it sleeps
+ * where the event is to be late.
+ */
+static inline enum uiommufd_fate uiommufd_device_fate(struct uiommufd_device *dev,
+						      enum uiommufd_event event, uint64_t stream);
 
 /*
  * uiommufd_device_report() - print one line about a mistake of the program
@@ -398,6 +613,18 @@ struct uiommufd_device_services {
 	void (*queue_work_on)(struct uiommufd_device *dev, unsigned int thread,
 			      void (*work)(struct uiommufd_device *dev));
 	unsigned int (*work_thread)(struct uiommufd_device *dev);
+	void (*queue_work_after)(struct uiommufd_device *dev, unsigned int thread,
+				 void (*work)(struct uiommufd_device *dev), uint64_t ns);
+	void (*cancel_work)(struct uiommufd_device *dev, unsigned int thread,
+			    void (*work)(struct uiommufd_device *dev));
+	unsigned int (*fate)(struct uiommufd_device *dev, unsigned int event, uint64_t stream);
+	void *(*bar_memory)(struct uiommufd_device *dev, unsigned int index);
+	int (*dma_read_pasid)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova, void *buf,
+			      size_t len);
+	int (*dma_write_pasid)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+			       const void *buf, size_t len);
+	uint32_t (*config)(struct uiommufd_device *dev, unsigned int off, unsigned int size);
+	unsigned int (*reset_kind)(struct uiommufd_device *dev);
 };
 
 /* The library's device begins with this. */
@@ -500,6 +727,54 @@ static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *d
 	return dev->services->work_thread(dev);
 }
 
+static inline void uiommufd_device_queue_work_after(struct uiommufd_device *dev,
+						    unsigned int thread,
+						    void (*work)(struct uiommufd_device *dev),
+						    uint64_t ns)
+{
+	dev->services->queue_work_after(dev, thread, work, ns);
+}
+
+static inline void uiommufd_device_cancel_work(struct uiommufd_device *dev, unsigned int thread,
+					       void (*work)(struct uiommufd_device *dev))
+{
+	dev->services->cancel_work(dev, thread, work);
+}
+
+static inline enum uiommufd_fate uiommufd_device_fate(struct uiommufd_device *dev,
+						      enum uiommufd_event event, uint64_t stream)
+{
+	return (enum uiommufd_fate)dev->services->fate(dev, event, stream);
+}
+
+static inline void *uiommufd_device_bar_memory(struct uiommufd_device *dev, unsigned int index)
+{
+	return dev->services->bar_memory(dev, index);
+}
+
+static inline int uiommufd_device_dma_read_pasid(struct uiommufd_device *dev, uint32_t pasid,
+						 uint64_t iova, void *buf, size_t len)
+{
+	return dev->services->dma_read_pasid(dev, pasid, iova, buf, len);
+}
+
+static inline int uiommufd_device_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid,
+						  uint64_t iova, const void *buf, size_t len)
+{
+	return dev->services->dma_write_pasid(dev, pasid, iova, buf, len);
+}
+
+static inline uint32_t uiommufd_device_config(struct uiommufd_device *dev, unsigned int off,
+					      unsigned int size)
+{
+	return dev->services->config(dev, off, size);
+}
+
+static inline enum uiommufd_reset_kind uiommufd_device_reset_kind(struct uiommufd_device *dev)
+{
+	return (enum uiommufd_reset_kind)dev->services->reset_kind(dev);
+}
+
 /* ---- a model as a shared object ---- */
 
 enum {
@@ -518,11 +793,16 @@ struct uiommufd_plugin {
 	const struct uiommufd_model *model;
 };
 
-extern __attribute__((visibility("default"))) const struct uiommufd_plugin uiommufd_plugin;
+/* Its name in a program that has several models linked in (<uiommufd/devices.h>) is another. */
+#ifndef UIOMMUFD_PLUGIN
+#define UIOMMUFD_PLUGIN uiommufd_plugin
+#endif
+
+extern __attribute__((visibility("default"))) const struct uiommufd_plugin UIOMMUFD_PLUGIN;
 
 /* In one source file of the shared object, with the model's name: UIOMMUFD_MODEL(null_model); */
 #define UIOMMUFD_MODEL(name)                                            \
-	const struct uiommufd_plugin uiommufd_plugin = {                \
+	const struct uiommufd_plugin UIOMMUFD_PLUGIN = {                \
 		UIOMMUFD_PLUGIN_VERSION, sizeof(struct uiommufd_model), \
 		sizeof(struct uiommufd_device_services), &(name)}
 

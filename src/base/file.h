@@ -45,6 +45,8 @@ struct file_mapping {
 	int fd; /* borrowed: valid while the file is */
 	uint64_t offset;
 	const struct file_trap_ops *trap;
+	/* Called when the mapping is known to the transport; NULL: not told. */
+	void (*placed)(void *cookie, uint64_t offset, uint64_t len);
 	void (*opened)(void *cookie); /* one more mapping exists (fork, split); NULL: not told */
 	void (*closed)(void *cookie); /* a mapping is gone; NULL: not told */
 	void *cookie;

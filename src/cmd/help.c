@@ -10,7 +10,7 @@ static const struct {
 	const char *text;
 } helps[] = {
 	{"", "Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
-	     "       uiommufd list\n"
+	     "       uiommufd list [--json] [MODEL]\n"
 	     "       uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
 	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
 	     "       uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
@@ -41,6 +41,7 @@ static const struct {
 	 "  --iommu KIND[,OPTION=VALUE]...         add an IOMMU (default: one \"amd\")\n"
 	 "  --device MODEL[@BDF][,OPTION=VALUE]... add a PCI device, bound to vfio-pci\n"
 	 "  --container type1|iommufd|none         what /dev/vfio/vfio is (default: type1)\n"
+	 "  --hostile seed=N[,rate=R][,kinds=K+K]  devices misbehave (default: they do not)\n"
 	 "  --memlock LIMIT|unlimited              of locked memory (default: RLIMIT_MEMLOCK)\n"
 	 "  --no-iommufd                           no /dev/iommu and no VFIO cdevs\n"
 	 "  --mock                                 answer IOMMU_TEST_CMD as a test kernel\n"
@@ -60,10 +61,14 @@ static const struct {
 	 "PROGRAM's; 2: wrong usage, 125: uiommufd failed, 126: PROGRAM cannot be executed,\n"
 	 "127: PROGRAM was not found.\n"},
 	{"list",
-	 "Usage: uiommufd list\n"
+	 "Usage: uiommufd list [--json] [MODEL]\n"
 	 "\n"
 	 "Prints the kinds of IOMMU and the models of devices that `uiommufd run` has, with\n"
-	 "their options.\n"},
+	 "their options.\n"
+	 "\n"
+	 "  MODEL   only this model, or that in a shared object: its BARs, registers,\n"
+	 "          capabilities and options\n"
+	 "  --json  as JSON\n"},
 	{"show",
 	 "Usage: uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
 	 "\n"

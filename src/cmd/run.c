@@ -69,9 +69,10 @@ const char *cmd_option_value(char ***args, const char *name, bool *missing)
 
 static int unknown_option(const char *option)
 {
-	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "
-		     "--container, --no-iommufd, --mock, --memlock, and those of reports: %s",
-		     option, run_reports_options());
+	cmd_complain(
+		"run has no option \"%s\"; there are: --iommu, --device, "
+		"--container, --no-iommufd, --mock, --memlock, --hostile, and those of reports: %s",
+		option, run_reports_options());
 	return CMD_USAGE;
 }
 
@@ -120,6 +121,8 @@ static int take_option(struct options *options, char ***args)
 		rc = machine_add_iommu(machine, value, error, sizeof(error));
 	else if (!value && (value = cmd_option_value(args, "--device", &missing)) && !missing)
 		rc = machine_add_device(machine, value, error, sizeof(error));
+	else if (!value && (value = cmd_option_value(args, "--hostile", &missing)) && !missing)
+		rc = machine_set_hostile(machine, value, error, sizeof(error));
 	else if (!value)
 		return unknown_option(option);
 	if (missing) {

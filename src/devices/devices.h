@@ -13,6 +13,12 @@ extern const struct uiommufd_model device_ioat;
 extern const struct uiommufd_model device_nvme;
 extern const struct uiommufd_model device_vfio_user; /* what models of servers are made from */
 
+/*
+ * Adds @model, which stays until the process ends. 0; -EEXIST: there is one of this name; -ENOSPC.
+ * Context: any thread.
+ */
+int device_model_add(const struct uiommufd_model *model);
+
 /* The model called @name, or NULL. */
 const struct uiommufd_model *device_model_find(const char *name);
 

@@ -348,6 +348,34 @@ static const struct uiommufd_option edu_options[] = {
 	{.name = NULL},
 };
 
+static const struct uiommufd_option_range edu_ranges[] = {
+	{"dma_mask", "64 bits", "0xfffffff"},
+	{"delay_us", "up to 1000000", "0"},
+	{.option = NULL},
+};
+
+static const struct uiommufd_register edu_registers[] = {
+	UIOMMUFD_REGISTER("ID", "0xMMmm00ed: its version", 0, REG_ID, 4, UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("LIVENESS", "inverts what is written", 0, REG_LIVENESS, 4, 0),
+	UIOMMUFD_REGISTER("FACTORIAL", "becomes the factorial of what is written", 0, REG_FACTORIAL,
+			  4, 0),
+	UIOMMUFD_REGISTER("STATUS", "0x01: computing; 0x80: interrupt after the factorial", 0,
+			  REG_STATUS, 4, 0),
+	UIOMMUFD_REGISTER("IRQ_STATUS", "events that are not acknowledged", 0, REG_IRQ_STATUS, 4,
+			  UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("IRQ_RAISE", "raises these events", 0, REG_IRQ_RAISE, 4,
+			  UIOMMUFD_REGISTER_WO),
+	UIOMMUFD_REGISTER("IRQ_ACK", "acknowledges these events", 0, REG_IRQ_ACK, 4,
+			  UIOMMUFD_REGISTER_WO),
+	UIOMMUFD_REGISTER("DMA_SOURCE", "address, or 0x40000 and up: the buffer", 0, REG_DMA_SOURCE,
+			  8, 0),
+	UIOMMUFD_REGISTER("DMA_DESTINATION", "the same", 0, REG_DMA_DESTINATION, 8, 0),
+	UIOMMUFD_REGISTER("DMA_COUNT", "bytes", 0, REG_DMA_COUNT, 8, 0),
+	UIOMMUFD_REGISTER("DMA_COMMAND", "0x1: start, 0x2: to memory, 0x4: interrupt", 0,
+			  REG_DMA_COMMAND, 8, 0),
+	{.name = NULL},
+};
+
 const struct uiommufd_model device_edu = {
 	.name = "edu",
 	.summary = "QEMU's teaching device: factorials, and DMA through a 4 KiB buffer",
@@ -362,6 +390,8 @@ const struct uiommufd_model device_edu = {
 	.msi_vectors = 1,
 	.state_size = sizeof(struct edu),
 	.options = edu_options,
+	.option_ranges = edu_ranges,
+	.registers = edu_registers,
 	.init = edu_init,
 	.reset = edu_reset,
 	.read = edu_read,

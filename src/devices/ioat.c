@@ -129,6 +129,8 @@ static void channel_command(struct uiommufd_device *dev, uint8_t command)
 	struct ioat *ioat = ioat_of(dev);
 
 	if (command & CHANCMD_RESET) {
+		if (uiommufd_device_fate(dev, UIOMMUFD_EVENT_RESET, 0) == UIOMMUFD_FATE_LOST)
+			return;
 		ioat->state = CHANSTS_HALTED;
 		ioat->chanerr = 0;
 		ioat->completed = 0;
@@ -273,6 +275,8 @@ static bool job_status(struct uiommufd_device *dev, struct job *job)
 /* Before the interrupt, whose handler looks for the completion in memory. */
 static void job_write_completion(struct uiommufd_device *dev, struct job *job)
 {
+	if (uiommufd_device_fate(dev, UIOMMUFD_EVENT_COMPLETION, 0) == UIOMMUFD_FATE_LOST)
+		return;
 	if (!uiommufd_device_dma_write(dev, job->chancmp, &job->status, sizeof(job->status)))
 		return;
 	job->error |= CHANERR_COMPLETION_ADDRESS;
@@ -573,6 +577,33 @@ static int ioat_init(struct uiommufd_device *dev)
 }
 
 /* A channel of a Xeon Scalable processor (Skylake): its 8 channels are 8 functions. */
+static const struct uiommufd_register ioat_registers[] = {
+	UIOMMUFD_REGISTER("CHANCNT", "channels", 0, IOAT_CHANCNT, 1, UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("XFERCAP", "log2 of the longest transfer", 0, IOAT_XFERCAP, 1,
+			  UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("INTRCTRL", "interrupt control", 0, IOAT_INTRCTRL, 1,
+			  UIOMMUFD_REGISTER_EVENT),
+	UIOMMUFD_REGISTER("ATTNSTATUS", "channels that have interrupted", 0, IOAT_ATTNSTATUS, 4,
+			  UIOMMUFD_REGISTER_RO | UIOMMUFD_REGISTER_EVENT),
+	UIOMMUFD_REGISTER("CBVER", "version", 0, IOAT_CBVER, 1, UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("DMACAPABILITY", "operations beside copy", 0, IOAT_DMACAPABILITY, 4,
+			  UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("CHANCTRL", "channel control", 0, IOAT_CHANCTRL, 2,
+			  UIOMMUFD_REGISTER_EVENT),
+	UIOMMUFD_REGISTER("DMA_COMP", "compatible versions", 0, IOAT_DMA_COMP, 2,
+			  UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("CHANCMD", "0x04: suspend, 0x10: resume, 0x20: reset", 0, IOAT_CHANCMD, 1,
+			  0),
+	UIOMMUFD_REGISTER("DMACOUNT", "descriptors given since CHAINADDR", 0, IOAT_DMACOUNT, 2, 0),
+	UIOMMUFD_REGISTER("CHANSTS", "state, and the descriptor that was completed last", 0,
+			  IOAT_CHANSTS, 8, UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("CHAINADDR", "address of the first descriptor", 0, IOAT_CHAINADDR, 8, 0),
+	UIOMMUFD_REGISTER("CHANCMP", "where completions are written to", 0, IOAT_CHANCMP, 8, 0),
+	UIOMMUFD_REGISTER("CHANERR", "errors", 0, IOAT_CHANERR, 4, UIOMMUFD_REGISTER_CLEAR),
+	UIOMMUFD_REGISTER("CHANERRMSK", "errors that do not interrupt", 0, IOAT_CHANERRMSK, 4, 0),
+	{.name = NULL},
+};
+
 const struct uiommufd_model device_ioat = {
 	.name = "ioat",
 	.summary = "Intel I/OAT DMA engine, version 3, with one channel",
@@ -582,6 +613,7 @@ const struct uiommufd_model device_ioat = {
 	.subsystem = 0x0000,
 	.class_code = 0x088000,
 	.revision = 0x04,
+	.registers = ioat_registers,
 	.bars = {{.size = IOAT_BAR_SIZE, .flags = UIOMMUFD_BAR_64 | UIOMMUFD_BAR_MMAP}},
 	.intx = true,
 	.msix_vectors = 1,

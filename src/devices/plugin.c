@@ -31,8 +31,7 @@ static const char *refusal(const struct uiommufd_plugin *plugin)
 	return NULL;
 }
 
-/* The model of @plugin as this library has them; NULL, and @error. */
-static struct uiommufd_model *adopt(const struct uiommufd_plugin *plugin, const char *path,
+struct uiommufd_model *plugin_adopt(const struct uiommufd_plugin *plugin, const char *path,
 				    char *error, size_t size)
 {
 	const char *why = refusal(plugin);
@@ -75,5 +74,5 @@ struct uiommufd_model *plugin_load(const struct plugin_linker *linker, const cha
 		snprintf(error, size, "%s: no model is in it: UIOMMUFD_MODEL() is missing", path);
 		return NULL;
 	}
-	return adopt(plugin, path, error, size);
+	return plugin_adopt(plugin, path, error, size);
 }

@@ -17,6 +17,13 @@ struct plugin_linker {
 };
 
 /*
+ * A copy of the model of @plugin, in the layout of this library, which the caller frees with
+ * alloc_free(); NULL, and in @error (@size bytes) what is wrong, with @path before it.
+ */
+struct uiommufd_model *plugin_adopt(const struct uiommufd_plugin *plugin, const char *path,
+				    char *error, size_t size);
+
+/*
  * Loads the model in @path. Returns a copy of it, in the layout of this library, which the caller
  * frees with alloc_free(); NULL, and in @error (@size bytes) what is wrong. The shared object stays
  * loaded, as threads or exit handlers of its own may need it.

@@ -22,7 +22,8 @@ struct plan {
 	unsigned int number; /* of the group */
 	struct iommu *iommu;
 	struct machine_group *group; /* NULL: a new one */
-	bool checked;		     /* the text was checked against the system before */
+	struct device_settings settings;
+	bool checked; /* the text was checked against the system before */
 };
 
 static int unknown_model(const char *name, const struct machine_error *error)
@@ -164,6 +165,35 @@ static int choose_group(const struct machine *machine, const char *given, struct
 	return 0;
 }
 
+/* ---- what every device has ---- */
+
+/* Takes option @name, which is @usual or @other. *@is_other: it is the latter. */
+static int take_switch(struct machine_text *parts, const char *name, const char *usual,
+		       const char *other, bool *is_other, const struct machine_error *error)
+{
+	const char *value = machine_text_take(parts, name);
+
+	*is_other = value && strcmp(value, other) == 0;
+	if (!value || *is_other || strcmp(value, usual) == 0)
+		return 0;
+	return machine_fail(error, "%s=%s: write %s or %s", name, value, usual, other);
+}
+
+static int take_settings(struct machine *machine, struct machine_text *parts,
+			 struct device_settings *settings, const struct machine_error *error)
+{
+	int rc;
+
+	settings->hostile = machine->hostile;
+	rc = take_switch(parts, "mmap", "on", "off", &settings->no_mmap, error);
+	if (rc)
+		return rc;
+	rc = take_switch(parts, "doorbells", "shared", "trap", &settings->trap_doorbells, error);
+	if (rc)
+		return rc;
+	return take_switch(parts, "hostile", "on", "off", &settings->not_hostile, error);
+}
+
 /* ---- the model's options ---- */
 
 static const struct uiommufd_option *find_option(const struct uiommufd_model *model,
@@ -208,7 +238,7 @@ static int check_options(const struct uiommufd_model *model, const struct machin
 {
 	for (unsigned int i = 0; i < parts->option_count; i++) {
 		const struct uiommufd_option *known = model->options;
-		char names[256] = "iommu, group, index";
+		char names[256] = "iommu, group, index, mmap, doorbells, hostile";
 
 		while (known && known->name && strcmp(known->name, parts->options[i].name) != 0) {
 			size_t used = strlen(names);
@@ -264,6 +294,9 @@ static int make_plan(struct machine *machine, struct machine_text *parts, struct
 	iommu = machine_text_take(parts, "iommu");
 	group = machine_text_take(parts, "group");
 	index = machine_text_take(parts, "index");
+	rc = take_settings(machine, parts, &plan->settings, error);
+	if (rc)
+		return rc;
 	rc = choose_bdf(machine, parts->bdf, plan, error);
 	if (rc)
 		return rc;
@@ -317,7 +350,10 @@ static void insert_device(struct machine *machine, const struct machine_device *
 static int carry_out(struct machine *machine, const struct machine_text *parts, struct plan *plan,
 		     const struct machine_error *error)
 {
-	struct machine_device device = {.options = machine_text_join(parts)};
+	struct machine_device device = {
+		.settings = plan->settings,
+		.options = machine_text_join(parts),
+	};
 	struct device_spec config = {
 		.model = plan->model,
 		.bdf = plan->bdf,
@@ -325,6 +361,7 @@ static int carry_out(struct machine *machine, const struct machine_text *parts, 
 		.index = plan->index,
 		.options = parts->options,
 		.option_count = parts->option_count,
+		.settings = plan->settings,
 		.claimed = plan->checked,
 		.why = error->text,
 		.why_size = error->size,

@@ -44,6 +44,7 @@ void machine_destroy(struct machine *machine)
 	/* After the devices, which borrow their models. */
 	machine_free_plugins(machine);
 	machine_free_remotes(machine);
+	alloc_free(machine->hostile_text);
 	alloc_free(machine->groups);
 	alloc_free(machine->iommu_options);
 	alloc_free(machine->iommus);
@@ -90,6 +91,34 @@ void machine_set_mock(struct machine *machine, bool mock)
 bool machine_mock(const struct machine *machine)
 {
 	return machine->mock;
+}
+
+int machine_set_hostile(struct machine *machine, const char *text, char *error, size_t error_size)
+{
+	const struct machine_error where = {error, error_size};
+	const size_t size = strlen(text) + 1;
+	struct hostile_settings settings;
+	char *copy;
+	int rc;
+
+	rc = hostile_parse(text, &settings, error, error_size);
+	if (rc)
+		return rc;
+	if (machine->hostile_text)
+		return machine_fail(&where, "hostile is given twice");
+	copy = alloc_zeroed(size);
+	if (!copy)
+		return machine_no_memory(&where);
+	memcpy(copy, text, size);
+	for (size_t i = 0; i < machine->device_count; i++) {
+		if (vfio_device_set_hostile(machine->devices[i].device, &settings)) {
+			alloc_free(copy);
+			return machine_no_memory(&where);
+		}
+	}
+	machine->hostile = settings;
+	machine->hostile_text = copy;
+	return 0;
 }
 
 /* ---- IOMMUs ---- */
@@ -144,6 +173,27 @@ static int grow(struct machine *machine)
 	if (!options)
 		return -ENOMEM;
 	machine->iommu_options = options;
+	return 0;
+}
+
+int machine_create_around(struct iommu *iommu, struct machine **out)
+{
+	struct machine *machine;
+	char *options;
+	int rc = machine_create(&machine);
+
+	if (rc)
+		return rc;
+	options = alloc_zeroed(1);
+	if (!options || grow(machine)) {
+		alloc_free(options);
+		machine_destroy(machine);
+		return -ENOMEM;
+	}
+	machine->sysfs = ""; /* where nothing is */
+	machine->iommus[machine->iommu_count] = iommu_get(iommu);
+	machine->iommu_options[machine->iommu_count++] = options;
+	*out = machine;
 	return 0;
 }
 
@@ -316,15 +366,20 @@ int machine_format(const struct machine *machine, FILE *out)
 		fprintf(out, "iommu %s,name=%s%s\n",
 			iommu_kind_name(iommu_kind_of(machine->iommus[i])),
 			iommu_name(machine->iommus[i]), machine->iommu_options[i]);
+	if (machine->hostile_text)
+		fprintf(out, "hostile %s\n", machine->hostile_text);
 	for (size_t i = 0; i < machine->device_count; i++) {
 		const struct machine_device *device = &machine->devices[i];
 		const struct uiommufd_model *model = vfio_device_model(device->device);
 		const char *path = machine_model_path(machine, model);
 
-		fprintf(out, "device %s@%s,iommu=%s,group=%u,index=%u%s\n",
+		fprintf(out, "device %s@%s,iommu=%s,group=%u,index=%u%s%s%s%s\n",
 			path ? path : model->name, vfio_device_name(device->device),
 			iommu_name(device->group.iommu), machine_device_group(machine, i),
-			vfio_device_index(device->device), device->options);
+			vfio_device_index(device->device),
+			device->settings.no_mmap ? ",mmap=off" : "",
+			device->settings.trap_doorbells ? ",doorbells=trap" : "",
+			device->settings.not_hostile ? ",hostile=off" : "", device->options);
 	}
 	if (machine->container != CONTAINER_TYPE1)
 		fprintf(out, "container %s\n", container_words[machine->container]);
@@ -338,6 +393,7 @@ int machine_format(const struct machine *machine, FILE *out)
 static int parse_line(struct machine *machine, const char *line, const struct machine_error *error)
 {
 	static const char iommu[] = "iommu ", device[] = "device ", container[] = "container ";
+	static const char hostile[] = "hostile ";
 
 	if (!*line)
 		return 0;
@@ -356,8 +412,12 @@ static int parse_line(struct machine *machine, const char *line, const struct ma
 		return machine_add_iommu(machine, line + strlen(iommu), error->text, error->size);
 	if (strncmp(line, device, strlen(device)) == 0)
 		return machine_add_device_text(machine, line + strlen(device), true, error);
+	if (strncmp(line, hostile, strlen(hostile)) == 0)
+		return machine_set_hostile(machine, line + strlen(hostile), error->text,
+					   error->size);
 	return machine_fail(
-		error, "\"%s\" is neither iommu, device, container, no-iommufd nor mock", line);
+		error, "\"%s\" is neither iommu, hostile, device, container, no-iommufd nor mock",
+		line);
 }
 
 int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size)

@@ -5,9 +5,10 @@
  * the machine in the program's process.
  *
  * Device text: MODEL[@BDF][,opt=val]..., where a MODEL with a '/' is the path of a shared object
- * (devices/plugin.h), with the general options iommu=NAME (which IOMMU; default:
- * the first), group=N and index=N (of vfioN). IOMMU text: KIND[,name=NAME][,aperture=RANGES]
- * [,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names are the kind and a number, "amd0".
+ * (devices/plugin.h), with the general options iommu=NAME (which IOMMU; default: the first),
+ * group=N, index=N (of vfioN), mmap=on|off, doorbells=shared|trap and hostile=on|off. IOMMU text:
+ * KIND[,name=NAME][,aperture=RANGES][,hole=RANGES][,iotlb=on|off] (iommu/shape.h); default names
+ * are the kind and a number, "amd0".
  * Default without any: one "amd".
  *
  * Defaults avoid what the system has in /sys: devices get the BDFs 0000:01:00.0, 0000:02:00.0, ...,
@@ -29,6 +30,12 @@ struct machine;
 
 /* An empty machine. 0 or -ENOMEM. */
 int machine_create(struct machine **machine);
+
+/*
+ * A machine with @iommu, to which it takes a reference, for devices that do not avoid what the
+ * system has. 0 or -ENOMEM.
+ */
+int machine_create_around(struct iommu *iommu, struct machine **machine);
 
 /* Context: no file of its devices is open. */
 void machine_destroy(struct machine *machine);
@@ -82,6 +89,12 @@ enum machine_container machine_container(const struct machine *machine);
 void machine_set_iommufd(struct machine *machine, bool iommufd);
 bool machine_iommufd(const struct machine *machine);
 
+/*
+ * Makes all devices hostile (vfio/hostile.h), those that exist and those to come, except those with
+ * hostile=off. 0; -ENOMEM; -EINVAL, and @error.
+ */
+int machine_set_hostile(struct machine *machine, const char *text, char *error, size_t error_size);
+
 /* Whether contexts answer IOMMU_TEST_CMD. Default: no. */
 void machine_set_mock(struct machine *machine, bool mock);
 bool machine_mock(const struct machine *machine);
@@ -93,9 +106,10 @@ bool machine_mock(const struct machine *machine);
 int machine_format(const struct machine *machine, FILE *out);
 
 /*
- * Adds what the lines of @in describe: "iommu TEXT", "device TEXT", "container WORD", "no-iommufd",
- * "mock". It does not look at the system, which the description was checked against when it was
- * made. Errors as above, with the number of the line; what the lines before it added stays.
+ * Adds what the lines of @in describe: "iommu TEXT", "hostile TEXT", "device TEXT", "container
+ * WORD", "no-iommufd", "mock". It does not look at the system, which the description was checked
+ * against when it was made. Errors as above, with the number of the line; what the lines before it
+ * added stays.
  */
 int machine_parse(struct machine *machine, FILE *in, char *error, size_t error_size);
 

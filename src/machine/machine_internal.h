@@ -25,6 +25,7 @@ struct machine_plugin {
 struct machine_device {
 	struct vfio_device *device;
 	struct machine_group group;
+	struct device_settings settings;
 	char *options; /* of the model, as text: ",dma_mask=0xff" or "" */
 };
 
@@ -45,6 +46,8 @@ struct machine {
 	char *identities; /* the directory with what their servers say; NULL: they are asked */
 	struct machine_device *dropped;
 	size_t dropped_count;
+	char *hostile_text; /* as it was given; NULL: no device is hostile */
+	struct hostile_settings hostile;
 	enum machine_container container;
 	bool no_iommufd;
 	bool mock;

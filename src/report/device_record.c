@@ -33,6 +33,13 @@ void device_record_destroy(struct device_record *record)
 	alloc_free(record);
 }
 
+static void add_write(struct device_record *record, const struct device_write *write)
+{
+	lock_acquire(&record->lock);
+	record->writes[record->write_count++ % DEVICE_WRITES] = *write;
+	lock_release(&record->lock);
+}
+
 void device_record_write(struct device_record *record, unsigned int bar, uint64_t offset,
 			 unsigned int size, uint64_t value)
 {
@@ -41,9 +48,17 @@ void device_record_write(struct device_record *record, unsigned int bar, uint64_
 	if (!record)
 		return;
 	origin_capture_now(&write.origin);
-	lock_acquire(&record->lock);
-	record->writes[record->write_count++ % DEVICE_WRITES] = write;
-	lock_release(&record->lock);
+	add_write(record, &write);
+}
+
+void device_record_unseen_write(struct device_record *record, unsigned int bar, uint64_t offset,
+				unsigned int size, uint64_t value)
+{
+	const struct device_write write = {
+		.offset = offset, .value = value, .bar = bar, .size = size};
+
+	if (record)
+		add_write(record, &write);
 }
 
 void device_record_attach(struct device_record *record, uint32_t pasid, bool attached)

@@ -39,6 +39,9 @@ void device_record_destroy(struct device_record *record);
 
 void device_record_write(struct device_record *record, unsigned int bar, uint64_t offset,
 			 unsigned int size, uint64_t value);
+/* The same of a write that was found later: who made it is not known. */
+void device_record_unseen_write(struct device_record *record, unsigned int bar, uint64_t offset,
+				unsigned int size, uint64_t value);
 void device_record_attach(struct device_record *record, uint32_t pasid, bool attached);
 
 /* Bus mastering has become @on; ignored if it was. */

@@ -429,6 +429,21 @@ void report_end(struct report *report) NO_LOCK_ANALYSIS
 	lock_release(&report_lock);
 }
 
+void report_end_event(struct report *report) NO_LOCK_ANALYSIS
+{
+	struct report_buffer buffer = {.text = text_space, .size = sizeof(text_space)};
+
+	if (!report)
+		return;
+	lock_assert_held(&report_lock);
+	report_to_text(report, false, &buffer);
+	if (!settings.quiet)
+		log_write(buffer.text, buffer.len);
+	if (settings.json_file[0])
+		report_to_json(report, settings.json_file);
+	lock_release(&report_lock);
+}
+
 /* ---- the end ---- */
 
 static void print_counts(void) REQUIRES(report_lock)

@@ -85,6 +85,12 @@ void report_line(const char *kind, const char *text);
 /* Prints the report, unless it is suppressed or the same as an earlier one. */
 void report_end(struct report *report);
 
+/*
+ * In place of report_end(), for what happened and is no mistake: it is printed and appended to the
+ * file each time, without stacks, and counts as no report.
+ */
+void report_end_event(struct report *report);
+
 /* How long before @now @time was: "1.2 ms". Returns @text. */
 enum {
 	AGO_TEXT_SIZE = 32

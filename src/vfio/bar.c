@@ -2,8 +2,8 @@
 /*
  * BARs: see bar.h. A mapped BAR is registers, not memory: the transport traps each access of the
  * program and passes it on here, like one of read() or write(). So reads with side effects, bits
- * that are cleared by writing 1, and doorbells behave as in hardware, and no thread has to watch
- * memory for changes (docs/architecture.md).
+ * that are cleared by writing 1, and doorbells behave as in hardware (docs/architecture.md). Pages
+ * that the model says are memory, or nothing but doorbells, are in bar_part.c.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -15,6 +15,7 @@
 #include "report/device_record.h"
 #include "vfio/backend.h"
 #include "vfio/bar.h"
+#include "vfio/bar_part.h"
 #include "vfio/vfio_internal.h"
 
 /*
@@ -123,6 +124,18 @@ static void model_write(struct vfio_device *device, const struct bar_access *acc
 				     cut(value >> (8 * at), width));
 }
 
+void bar_ring(struct vfio_device *device, unsigned int bar, uint64_t off, uint32_t value)
+{
+	const struct bar_access access = {
+		.device = device, .bar = bar, .off = off, .size = sizeof(value)};
+
+	lock_assert_held(&device->lock);
+	if (recording())
+		device_record_unseen_write(iommu_endpoint_record(device->endpoint), bar, off,
+					   sizeof(value), value);
+	model_write(device, &access, value);
+}
+
 int bar_read(const struct bar_access *access, uint64_t *value)
 {
 	struct vfio_device *device = access->device;
@@ -142,11 +155,21 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 	else if (in_msix_pending(access))
 		*value = vfio_irqs_read_pending(&device->irqs, access->off - model->msix_pba,
 						access->size);
-	else
-		*value = model_read(device, access);
+	else if (!bar_parts_read(access, value))
+		*value = hostile_read(device, access->bar, access->off, access->size,
+				      model_read(device, access));
 out:
 	lock_release(&device->lock);
 	return rc;
+}
+
+static void write_registers(struct vfio_device *device, const struct bar_access *access,
+			    uint64_t value) REQUIRES(device->lock)
+{
+	lock_assert_held(&device->lock);
+	bar_parts_before_write(access);
+	model_write(device, access, value);
+	bar_parts_after_write(access);
 }
 
 int bar_write(const struct bar_access *access, uint64_t value)
@@ -159,15 +182,15 @@ int bar_write(const struct bar_access *access, uint64_t value)
 		return 0;
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
-	if (rc || is_gone(device))
+	if (rc || is_gone(device) || hostile_drops_write(device))
 		goto out;
 	if (recording())
 		device_record_write(iommu_endpoint_record(device->endpoint), access->bar,
 				    access->off, access->size, value);
 	if (in_msix_table(access))
 		vfio_irqs_write_table(&device->irqs, access->off - table, access->size, value);
-	else if (!in_msix_pending(access))
-		model_write(device, access, value);
+	else if (!in_msix_pending(access) && !bar_parts_write(access, value))
+		write_registers(device, access, value);
 out:
 	lock_release(&device->lock);
 	return rc;
@@ -211,6 +234,7 @@ static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t
 	if (is_asleep(&access))
 		return -EIO;
 	vfio_device_resume_work(access.device);
+	hostile_before_write(access.device);
 	return bar_write(&access, value);
 }
 
@@ -221,7 +245,8 @@ const struct file_trap_ops bar_trap = {
 
 bool bar_is_mappable(const struct vfio_device *device, unsigned int bar)
 {
-	return FILE_CAN_TRAP && device->model->bars[bar].flags & UIOMMUFD_BAR_MMAP;
+	return FILE_CAN_TRAP && !device->settings.no_mmap &&
+	       device->model->bars[bar].flags & UIOMMUFD_BAR_MMAP;
 }
 
 int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, int flags,
@@ -250,6 +275,7 @@ int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, 
 		.fd = -1,
 		.offset = offset,
 		.trap = &bar_trap,
+		.placed = bar_parts_placed,
 		.cookie = device,
 	};
 	return 0;

@@ -29,6 +29,9 @@ struct bar_access {
 int bar_read(const struct bar_access *access, uint64_t *value);
 int bar_write(const struct bar_access *access, uint64_t value);
 
+/* A store of 4 bytes to doorbells that nothing trapped. Context: the device lock is held. */
+void bar_ring(struct vfio_device *device, unsigned int bar, uint64_t off, uint32_t value);
+
 /* Whether the BAR at @offset of @device's file decodes, i.e. answers at all. */
 bool bar_decodes_at(struct vfio_device *device, uint64_t offset);
 

@@ -43,6 +43,9 @@ static int enter_low_power(struct vfio_device *device, int wakeup)
 	lock_acquire(&device->bind_lock);
 	if (!device->low_power) {
 		device->low_power = true;
+		lock_acquire(&device->lock);
+		bar_parts_rest(device, true);
+		lock_release(&device->lock);
 		device->wakeup_fd = wakeup;
 		rc = 0;
 	}

@@ -212,7 +212,7 @@ static int reset_bus(const struct device_file *file, const struct proof *proof) 
 		lock_acquire_nested(&device->bind_lock);
 	if (owns_all(file, proof)) {
 		while ((device = next_affected(file, device)))
-			vfio_device_reset(device);
+			vfio_device_reset(device, UIOMMUFD_RESET_BUS);
 		rc = 0;
 	}
 	while ((device = next_affected(file, device)))

@@ -69,15 +69,21 @@ void irqs_tell_unmasked(struct device_irqs *irqs, bool wait)
 		irqs->watcher->unmasked(irqs->watcher, wait);
 }
 
-/* True: a message was sent, whether or not its vector is masked or has an eventfd. */
-static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
+/* Whether the program has enabled message @vector. */
+static bool is_enabled(const struct device_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
 {
 	lock_assert_held(&irqs->lock);
 	if (irqs->active != IRQ_MSI && irqs->active != IRQ_MSIX)
 		return false;
-	if (vector >= irqs->vectors)
-		return false;
-	if (irqs->active == IRQ_MSI && !(irqs->msi_control & PCI_MSI_FLAGS_ENABLE))
+	return vector < irqs->vectors &&
+	       (irqs->active == IRQ_MSIX || irqs->msi_control & PCI_MSI_FLAGS_ENABLE);
+}
+
+/* True: a message was sent, whether or not its vector is masked or has an eventfd. */
+static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(irqs->lock)
+{
+	lock_assert_held(&irqs->lock);
+	if (!is_enabled(irqs, vector))
 		return false;
 	if (!irqs->bus_master) {
 		log_mistake(
@@ -108,6 +114,16 @@ void vfio_irqs_pulse(struct device_irqs *irqs)
 	irqs->level = irqs->pulse = irqs->active == IRQ_INTX;
 	deliver_intx(irqs);
 	lock_release(&irqs->lock);
+}
+
+bool vfio_irqs_sends(struct device_irqs *irqs, unsigned int vector)
+{
+	bool sends;
+
+	lock_acquire(&irqs->lock);
+	sends = is_enabled(irqs, vector) && irqs->bus_master;
+	lock_release(&irqs->lock);
+	return sends;
 }
 
 void vfio_irqs_set_level(struct device_irqs *irqs, bool level)

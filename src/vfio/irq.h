@@ -131,6 +131,9 @@ void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control);
 void vfio_irqs_set_level(struct device_irqs *irqs, bool level);
 bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector);
 
+/* Whether message @vector would be sent now. */
+bool vfio_irqs_sends(struct device_irqs *irqs, unsigned int vector);
+
 /*
  * INTA# has been asserted by a model that does not say for how long: until the program has been
  * notified.

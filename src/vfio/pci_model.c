@@ -10,6 +10,7 @@
 #include <linux/pci_regs.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 
@@ -18,6 +19,7 @@ enum {
 	MAX_MSI = 32,
 	MAX_BAR_BITS = 40,
 	MAX_ACCESS = 8,
+	MAX_REGISTERS = 65536,
 	MAX_OPTIONS = 256, /* an array without its end is found before memory ends, as a rule */
 };
 
@@ -138,6 +140,56 @@ static int check_vectors(const struct check *check)
 	return 0;
 }
 
+/* ---- parts ---- */
+
+static bool overlaps(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
+{
+	return a < b + b_len && b < a + a_len;
+}
+
+static int check_part(const struct check *check, unsigned int i)
+{
+	const struct uiommufd_model *model = check->model;
+	const struct uiommufd_bar_part *part = &model->bar_parts[i];
+	const uint64_t table = (uint64_t)model->msix_vectors * PCI_MSIX_ENTRY_SIZE;
+	uint64_t end;
+
+	if (i == UIOMMUFD_MAX_BAR_PARTS)
+		return wrong(check, "more than %d parts, or their array has no end",
+			     UIOMMUFD_MAX_BAR_PARTS);
+	if (part->bar >= PCI_BARS || !(model->bars[part->bar].flags & UIOMMUFD_BAR_MMAP))
+		return wrong(check, "part %u: BAR %u has no UIOMMUFD_BAR_MMAP", i, part->bar);
+	if (!is_aligned(part->off, PAGE_SIZE) || !is_aligned(part->size, PAGE_SIZE) ||
+	    check_add(part->off, part->size, &end) || end > model->bars[part->bar].size)
+		return wrong(check,
+			     "part %u: 0x%" PRIx64 " bytes at 0x%" PRIx64 " are no pages of BAR %u",
+			     i, part->size, part->off, part->bar);
+	if (model->msix_vectors && model->msix_bar == part->bar &&
+	    (overlaps(part->off, part->size, model->msix_table, table) ||
+	     overlaps(part->off, part->size, model->msix_pba, table / 128 + 8)))
+		return wrong(check, "part %u: the MSI-X table is in it", i);
+	for (unsigned int j = 0; j < i; j++) {
+		const struct uiommufd_bar_part *other = &model->bar_parts[j];
+
+		if (other->bar == part->bar &&
+		    overlaps(part->off, part->size, other->off, other->size))
+			return wrong(check, "part %u: part %u is there", i, j);
+	}
+	if (part->thread >= (model->work_threads ? model->work_threads : 1))
+		return wrong(check, "part %u: there is no thread %u", i, part->thread);
+	return 0;
+}
+
+static int check_parts(const struct check *check)
+{
+	const struct uiommufd_bar_part *parts = check->model->bar_parts;
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && parts && parts[i].size; i++)
+		rc = check_part(check, i);
+	return rc;
+}
+
 /* ---- capabilities ---- */
 
 static int check_place(const struct check *check, const struct uiommufd_capability *cap)
@@ -207,6 +259,45 @@ static int check_options(const struct check *check)
 	return 0;
 }
 
+static int check_registers(const struct check *check)
+{
+	const struct uiommufd_model *model = check->model;
+
+	for (unsigned int i = 0; model->registers && model->registers[i].name; i++) {
+		const struct uiommufd_register *reg = &model->registers[i];
+		const uint64_t size = reg->bar < PCI_BARS ? model->bars[reg->bar].size : 0;
+		const uint64_t more = reg->count ? reg->count - 1 : 0;
+		uint64_t end;
+
+		if (i == MAX_REGISTERS)
+			return wrong(check, "more than %d registers, or their array has no end",
+				     MAX_REGISTERS);
+		if (!reg->size || (more && reg->stride > size / more) ||
+		    check_add(reg->off, more * reg->stride + reg->size, &end) || end > size)
+			return wrong(check, "register %s: %u bytes at 0x%" PRIx64 " leave BAR %u",
+				     reg->name, reg->size, reg->off, reg->bar);
+	}
+	return 0;
+}
+
+static int check_ranges(const struct check *check)
+{
+	const struct uiommufd_option_range *range = check->model->option_ranges;
+
+	for (unsigned int i = 0; range && range[i].option; i++) {
+		const struct uiommufd_option *option = check->model->options;
+
+		while (option && option->name && strcmp(option->name, range[i].option) != 0)
+			option++;
+		if (!option || !option->name)
+			return wrong(check, "option_ranges: there is no option \"%s\"",
+				     range[i].option);
+		if (!range[i].values)
+			return wrong(check, "option_ranges: \"%s\" has no values", range[i].option);
+	}
+	return 0;
+}
+
 static int check_identity(const struct check *check)
 {
 	const struct uiommufd_model *model = check->model;
@@ -242,6 +333,15 @@ int pci_model_check(const struct uiommufd_model *model, char *why, size_t size)
 	if (rc)
 		return rc;
 	rc = check_options(&check);
+	if (rc)
+		return rc;
+	rc = check_parts(&check);
+	if (rc)
+		return rc;
+	rc = check_ranges(&check);
+	if (rc)
+		return rc;
+	rc = check_registers(&check);
 	if (rc)
 		return rc;
 	return check_capabilities(&check);

@@ -73,7 +73,7 @@ int vfio_device_reset_function(struct vfio_device *device)
 	if (!vfio_device_reset_methods(device))
 		return -ENOTTY;
 	lock_acquire(&device->bind_lock);
-	vfio_device_reset(device);
+	vfio_device_reset(device, UIOMMUFD_RESET_FUNCTION);
 	lock_release(&device->bind_lock);
 	return 0;
 }

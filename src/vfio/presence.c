@@ -58,6 +58,7 @@ static void silence(struct vfio_device *device) REQUIRES(device->lock)
 	lock_assert_held(&device->lock);
 	pci_config_vanish(&device->config);
 	vfio_device_apply_command(device);
+	device->reset_kind = UIOMMUFD_RESET_REMOVED;
 	if (device->model->reset)
 		device->model->reset(&device->dev);
 	vfio_irqs_reset(&device->irqs);

@@ -62,7 +62,10 @@ static int bar_transfer(const struct bar_access *access, struct uiommufd_caller 
 
 	if (write) {
 		rc = caller_read(caller, &value, buf, access->size);
-		return rc ? rc : bar_write(access, value);
+		if (rc)
+			return rc;
+		hostile_before_write(access->device);
+		return bar_write(access, value);
 	}
 	rc = bar_read(access, &value);
 	return rc ? rc : caller_write(caller, buf, &value, access->size);
@@ -120,7 +123,7 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 			vfio_config_read(device, (uint32_t)at, bytes, (uint32_t)part);
 		lock_release(&device->lock);
 		if (reset)
-			vfio_device_reset(device);
+			vfio_device_reset(device, UIOMMUFD_RESET_FUNCTION);
 		if (!write) {
 			rc = caller_write(caller, buf + (at - off), bytes, part);
 			if (rc)

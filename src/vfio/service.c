@@ -51,13 +51,13 @@ static bool service_claims(struct uiommufd_device *dev)
  * 0, or -EFAULT and a report: drivers forget to set the bit. Context: no lock held, as the DMA may
  * wait for the program to answer a page request.
  */
-static int check_master(const struct vfio_device *device, enum dma_dir dir, uint64_t iova,
-			size_t len)
+static int check_master(const struct vfio_device *device, enum dma_dir dir, uint32_t pasid,
+			uint64_t iova, size_t len)
 {
 	const struct dma_fault fault = {
 		.cause = DMA_FAULT_MASTER_OFF,
 		.dir = dir,
-		.pasid = NO_PASID,
+		.pasid = pasid,
 		.iova = iova,
 		.request_iova = iova,
 		.request_len = len,
@@ -78,25 +78,77 @@ static int check_master(const struct vfio_device *device, enum dma_dir dir, uint
 	return -EFAULT;
 }
 
-static int service_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
+/* The part of a transfer that a hostile device performs before it fails. */
+static void dma_spoilt(struct vfio_device *device, uint32_t pasid, uint64_t iova, void *buf,
+		       size_t len, enum dma_dir dir, bool garble)
+{
+	uint8_t *bytes = buf;
+	uint8_t part[64];
+
+	for (size_t at = 0; at < len; at += sizeof(part)) {
+		const size_t count = len - at < sizeof(part) ? len - at : sizeof(part);
+
+		memcpy(part, bytes + at, count);
+		if (garble)
+			hostile_garble(part, count);
+		if (iommu_dma(device->endpoint, pasid, iova + at, part, count, dir))
+			return;
+		if (dir == DMA_READ)
+			memcpy(bytes + at, part, count);
+	}
+}
+
+/* Whether the device is hostile, and this transfer has failed. */
+static bool is_spoilt(struct vfio_device *device, uint32_t pasid, uint64_t iova, void *buf,
+		      size_t len, enum dma_dir dir)
+{
+	size_t done;
+	bool garble;
+
+	if (!device->hostile || !hostile_spoils_dma(device, dir == DMA_WRITE, len, &done, &garble))
+		return false;
+	dma_spoilt(device, pasid, iova, buf, done, dir, false);
+	if (garble)
+		dma_spoilt(device, pasid, iova + done, (uint8_t *)buf + done, len - done, dir,
+			   true);
+	return true;
+}
+
+static int service_dma_read_pasid(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+				  void *buf, size_t len)
 {
 	struct vfio_device *device = vfio_device_of(dev);
-	int rc = check_master(device, DMA_READ, iova, len);
+	int rc = check_master(device, DMA_READ, pasid, iova, len);
 
 	if (rc)
 		return rc;
-	return iommu_dma(device->endpoint, NO_PASID, iova, buf, len, DMA_READ);
+	if (is_spoilt(device, pasid, iova, buf, len, DMA_READ))
+		return -EFAULT;
+	return iommu_dma(device->endpoint, pasid, iova, buf, len, DMA_READ);
+}
+
+static int service_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+				   const void *buf, size_t len)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	int rc = check_master(device, DMA_WRITE, pasid, iova, len);
+
+	if (rc)
+		return rc;
+	if (is_spoilt(device, pasid, iova, (void *)buf, len, DMA_WRITE))
+		return -EFAULT;
+	return iommu_dma(device->endpoint, pasid, iova, (void *)buf, len, DMA_WRITE);
+}
+
+static int service_dma_read(struct uiommufd_device *dev, uint64_t iova, void *buf, size_t len)
+{
+	return service_dma_read_pasid(dev, NO_PASID, iova, buf, len);
 }
 
 static int service_dma_write(struct uiommufd_device *dev, uint64_t iova, const void *buf,
 			     size_t len)
 {
-	struct vfio_device *device = vfio_device_of(dev);
-	int rc = check_master(device, DMA_WRITE, iova, len);
-
-	if (rc)
-		return rc;
-	return iommu_dma(device->endpoint, NO_PASID, iova, (void *)buf, len, DMA_WRITE);
+	return service_dma_write_pasid(dev, NO_PASID, iova, buf, len);
 }
 
 static int service_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t src, size_t len,
@@ -104,10 +156,17 @@ static int service_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t 
 {
 	struct vfio_device *device = vfio_device_of(dev);
 	enum dma_dir dir = DMA_READ;
-	int rc = check_master(device, DMA_READ, src, len);
+	size_t done;
+	bool garble;
+	int rc = check_master(device, DMA_READ, NO_PASID, src, len);
 
 	if (rc)
 		goto out;
+	if (device->hostile && hostile_spoils_dma(device, false, len, &done, &garble)) {
+		rc = iommu_dma_copy(device->endpoint, NO_PASID, dst, src, done, &dir);
+		rc = rc ? rc : -EFAULT;
+		goto out;
+	}
 	rc = iommu_dma_copy(device->endpoint, NO_PASID, dst, src, len, &dir);
 out:
 	if (rc && failed)
@@ -117,12 +176,32 @@ out:
 
 static void service_set_intx(struct uiommufd_device *dev, bool level)
 {
-	vfio_irqs_set_level(&vfio_device_of(dev)->irqs, level);
+	struct vfio_device *device = vfio_device_of(dev);
+
+	if (device->hostile)
+		hostile_set_intx(device, level);
+	else
+		vfio_irqs_set_level(&device->irqs, level);
 }
 
 static bool service_send_msi(struct uiommufd_device *dev, unsigned int vector)
 {
-	return vfio_irqs_send(&vfio_device_of(dev)->irqs, vector);
+	struct vfio_device *device = vfio_device_of(dev);
+
+	if (device->hostile)
+		return hostile_send_msi(device, vector);
+	return vfio_irqs_send(&device->irqs, vector);
+}
+
+/* Whether a model has said what to do, and on a thread that it has. */
+static bool is_work(const struct vfio_device *device, unsigned int thread,
+		    void (*work)(struct uiommufd_device *dev))
+{
+	if (work && thread < device->work_count)
+		return true;
+	log_error("%s: its model queues %s on thread %u of %u: ignored", device->name,
+		  work ? "work" : "no function", thread, device->work_count);
+	return false;
 }
 
 static void service_queue_work_on(struct uiommufd_device *dev, unsigned int thread,
@@ -130,8 +209,26 @@ static void service_queue_work_on(struct uiommufd_device *dev, unsigned int thre
 {
 	struct vfio_device *device = vfio_device_of(dev);
 
-	assert(thread < device->work_count);
-	vfio_work_queue(&device->work[thread], work);
+	if (is_work(device, thread, work))
+		(void)vfio_work_queue(&device->work[thread], work);
+}
+
+static void service_queue_work_after(struct uiommufd_device *dev, unsigned int thread,
+				     void (*work)(struct uiommufd_device *dev), uint64_t ns)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+
+	if (is_work(device, thread, work))
+		vfio_work_queue_after(&device->work[thread], work, ns);
+}
+
+static void service_cancel_work(struct uiommufd_device *dev, unsigned int thread,
+				void (*work)(struct uiommufd_device *dev))
+{
+	struct vfio_device *device = vfio_device_of(dev);
+
+	if (is_work(device, thread, work))
+		vfio_work_cancel(&device->work[thread], work);
 }
 
 static void service_queue_work(struct uiommufd_device *dev,
@@ -147,6 +244,40 @@ static unsigned int service_work_thread(struct uiommufd_device *dev)
 
 	assert(work >= device->work && work < device->work + device->work_count);
 	return (unsigned int)(work - device->work);
+}
+
+static unsigned int service_fate(struct uiommufd_device *dev, unsigned int event, uint64_t stream)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+
+	return device->hostile ? hostile_fate(device, event, stream) : UIOMMUFD_FATE_NORMAL;
+}
+
+static void *service_bar_memory(struct uiommufd_device *dev, unsigned int index)
+{
+	const struct bar_part *parts = vfio_device_of(dev)->bar_parts;
+
+	if (index >= UIOMMUFD_MAX_BAR_PARTS || !parts[index].model ||
+	    parts[index].model->kind != UIOMMUFD_PART_MEMORY)
+		return NULL;
+	return parts[index].memory;
+}
+
+static uint32_t service_config(struct uiommufd_device *dev, unsigned int off, unsigned int size)
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	uint32_t value = 0;
+
+	if ((size != 1 && size != 2 && size != 4) || off >= device->config.size ||
+	    size > device->config.size - off)
+		return UINT32_MAX;
+	pci_config_read(&device->config, off, &value, size);
+	return value;
+}
+
+static unsigned int service_reset_kind(struct uiommufd_device *dev)
+{
+	return vfio_device_of(dev)->reset_kind;
 }
 
 /* The model holds the lock in between. */
@@ -189,4 +320,12 @@ const struct uiommufd_device_services vfio_services = {
 	.claims = service_claims,
 	.queue_work_on = service_queue_work_on,
 	.work_thread = service_work_thread,
+	.queue_work_after = service_queue_work_after,
+	.cancel_work = service_cancel_work,
+	.fate = service_fate,
+	.bar_memory = service_bar_memory,
+	.dma_read_pasid = service_dma_read_pasid,
+	.dma_write_pasid = service_dma_write_pasid,
+	.config = service_config,
+	.reset_kind = service_reset_kind,
 };

@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "iommufd/entry/ctx_file.h"
+#include "vfio/hostile.h"
 #include "vfio/pci_raw.h"
 #include "vfio/presence.h"
 
@@ -31,6 +32,14 @@ struct option_value {
 	const char *name, *value;
 };
 
+/* What a machine says about a device, whichever model it has. */
+struct device_settings {
+	bool no_mmap;			 /* programs cannot map its BARs */
+	bool trap_doorbells;		 /* all of them, also of a model that shares them */
+	bool not_hostile;		 /* it is not, in a machine that is */
+	struct hostile_settings hostile; /* of the machine */
+};
+
 struct device_spec {
 	const struct uiommufd_model *model;
 	struct pci_bdf bdf;
@@ -39,6 +48,7 @@ struct device_spec {
 	unsigned int index;		    /* N of vfioN */
 	const struct option_value *options; /* checked against the model's; copied */
 	unsigned int option_count;
+	struct device_settings settings;
 	bool claimed; /* by another process: uiommufd_device_claims() */
 	char *why;    /* where a model says why it refuses; NULL: nowhere */
 	size_t why_size;
@@ -49,6 +59,12 @@ struct device_spec {
  * have an option, or contradicts itself; or an error of the model's init.
  */
 int vfio_device_create(const struct device_spec *config, struct vfio_device **device);
+
+/*
+ * Makes a device hostile that was created without these settings of its machine, unless its own
+ * say that it is not. 0 or -ENOMEM. Context: no file of it is open.
+ */
+int vfio_device_set_hostile(struct vfio_device *device, const struct hostile_settings *settings);
 
 /* Context: no file of it is open. */
 void vfio_device_destroy(struct vfio_device *device);
@@ -98,6 +114,18 @@ struct vfio_mapping_finder {
 	void (*put)(void *reference);
 };
 void vfio_set_mapping_finder(const struct vfio_mapping_finder *finder);
+
+/*
+ * How a transport changes what it has mapped: all mappings of [@offset, @offset + @len) of the file
+ * with @cookie (struct file_mapping) become @memory, a shared mapping, or trap (NULL). A mapping
+ * that is not to change may go on to trap. When map() returns, no access to what was there before
+ * is under way. False: some are not changed. Called with the device lock held. There is one for the
+ * process, set before a device is open.
+ */
+struct vfio_part_mapper {
+	bool (*map)(const void *cookie, uint64_t offset, uint64_t len, void *memory);
+};
+void vfio_set_part_mapper(const struct vfio_part_mapper *mapper);
 
 /* The device of a file of its cdev or from its group, borrowed; NULL: of another file. */
 struct vfio_device *vfio_device_from_file(struct uiommufd_file *file);

@@ -98,6 +98,10 @@ void vfio_device_hold_work(struct vfio_device *device)
 	/* A function that ran while others were held already may have queued work for these. */
 	for (unsigned int i = 0; i < device->work_count; i++)
 		vfio_work_drop(&device->work[i]);
+	/* The watcher of doorbells was dropped with the rest. */
+	lock_acquire(&device->lock);
+	bar_parts_rest(device, false);
+	lock_release(&device->lock);
 }
 
 void vfio_device_release_work(struct vfio_device *device)
@@ -223,9 +227,13 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 		return -ENOMEM;
 	device->dev.services = &vfio_services;
 	device->model = model;
+	device->settings = config->settings;
 	device->iommu_group = config->group;
 	device->wakeup_fd = -1;
 	init_names(device, config);
+	rc = vfio_device_set_hostile(device, &config->settings.hostile);
+	if (rc)
+		goto out_options;
 	pci_place_bars(model, config->index, device->windows);
 	rc = copy_vpd(device);
 	if (rc)
@@ -248,6 +256,9 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	rc = vfio_group_join(device);
 	if (rc)
 		goto out_locks;
+	rc = bar_parts_create(device);
+	if (rc)
+		goto out_windows;
 	rc = init_model(device, config);
 	if (rc)
 		goto out_model;
@@ -262,6 +273,8 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 
 out_model:
 	alloc_free(device->model_state);
+	bar_parts_destroy(device);
+out_windows:
 	vfio_group_leave(device);
 out_locks:
 	vfio_ioeventfds_destroy(&device->ioeventfds);
@@ -273,6 +286,7 @@ out_endpoint:
 	iommu_endpoint_destroy(device->endpoint);
 out_options:
 	free_options(device);
+	hostile_destroy(device->hostile);
 	alloc_free(device->vpd);
 	alloc_free(device);
 	return rc;
@@ -295,11 +309,13 @@ void vfio_device_destroy(struct vfio_device *device)
 	if (device->model->fini)
 		device->model->fini(&device->dev);
 	alloc_free(device->model_state);
+	bar_parts_destroy(device);
 	vfio_irqs_destroy(&device->irqs);
 	lock_destroy(&device->lock);
 	lock_destroy(&device->bind_lock);
 	iommu_endpoint_destroy(device->endpoint);
 	free_options(device);
+	hostile_destroy(device->hostile);
 	alloc_free(device->at_rest);
 	alloc_free(device->vpd);
 	alloc_free(device);
@@ -311,6 +327,8 @@ void vfio_device_apply_command(struct vfio_device *device)
 			    !atomic_load(&device->gone);
 
 	lock_assert_held(&device->lock);
+	if (!(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY))
+		bar_parts_rest(device, true);
 	atomic_store(&device->bus_master, master);
 	device_record_master(iommu_endpoint_record(device->endpoint), master);
 	vfio_irqs_set_command(&device->irqs, master,
@@ -321,9 +339,11 @@ void vfio_device_apply_command(struct vfio_device *device)
 }
 
 /* While the work of the device is held. */
-static void reset_model(struct vfio_device *device) REQUIRES(device->lock)
+static void reset_model(struct vfio_device *device, enum uiommufd_reset_kind kind)
+	REQUIRES(device->lock)
 {
 	lock_assert_held(&device->lock);
+	device->reset_kind = kind;
 	if (device->model->reset)
 		device->model->reset(&device->dev);
 	vfio_irqs_reset(&device->irqs);
@@ -355,7 +375,7 @@ static void power_up(struct vfio_device *device, bool open)
 	if (!atomic_load(&device->gone))
 		pci_view_init(&device->view, &device->config);
 	vfio_device_apply_command(device);
-	reset_model(device);
+	reset_model(device, UIOMMUFD_RESET_POWER);
 	lock_release(&device->lock);
 	vfio_device_release_work(device);
 }
@@ -394,8 +414,17 @@ void vfio_device_disable(struct vfio_device *device)
 	assert(!atomic_load(&device->bus_master));
 }
 
-void vfio_device_reset(struct vfio_device *device)
+int vfio_device_set_hostile(struct vfio_device *device, const struct hostile_settings *settings)
 {
+	if (device->hostile || device->settings.not_hostile)
+		return 0;
+	return hostile_create(settings, device->name, &device->hostile);
+}
+
+void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind)
+{
+	if (!hostile_allows_reset(device))
+		return;
 	/* A device forgets its page requests when it is reset. */
 	if (device->iommufd)
 		iommufd_device_refuse_pages(device->iommufd, true);
@@ -405,7 +434,7 @@ void vfio_device_reset(struct vfio_device *device)
 	lock_acquire(&device->lock);
 	pci_config_wake(&device->config);
 	vfio_device_apply_command(device);
-	reset_model(device);
+	reset_model(device, kind);
 	lock_release(&device->lock);
 	vfio_device_release_work(device);
 }
@@ -434,6 +463,8 @@ bool vfio_config_write(struct vfio_device *device, uint32_t off, const void *buf
 	if (effects & PCI_EFFECT_MSI)
 		vfio_irqs_set_msi_control(&device->irqs, pci_view_msi_control(&device->view));
 	vfio_device_apply_command(device);
+	if (device->model->config_written)
+		device->model->config_written(&device->dev, off, len);
 	return effects & PCI_EFFECT_RESET;
 }
 
@@ -557,6 +588,8 @@ void vfio_fork_prepare(void) NO_LOCK_ANALYSIS
 	}
 	acquire_of_all(inner_locks, COUNT(inner_locks));
 	tell_backends_of_fork(offsetof(struct device_backend, fork_prepare));
+	cds_list_for_each_entry (device, &registry, link)
+		bar_parts_collect(device);
 	acquire_work_of_all();
 	acquire_of_all(innermost_locks, COUNT(innermost_locks));
 }
@@ -590,6 +623,7 @@ void vfio_fork_child(void) NO_LOCK_ANALYSIS
 		for (unsigned int i = 0; i < device->work_count; i++)
 			vfio_work_fork_child(&device->work[i]);
 		vfio_irqs_fork_child(&device->irqs);
+		bar_parts_fork_child(device);
 		vfio_ioeventfds_fork_child(&device->ioeventfds);
 	}
 	tell_backends_of_fork(offsetof(struct device_backend, fork_child));

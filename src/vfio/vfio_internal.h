@@ -32,6 +32,7 @@
 #include "base/lock.h"
 #include "iommufd/device/group.h"
 #include "iommufd/device/page_request.h"
+#include "vfio/bar_part.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
 #include "vfio/pci_config.h"
@@ -50,6 +51,8 @@ struct vfio_device {
 	const struct uiommufd_model *model;
 	struct option_value *options; /* own copies */
 	unsigned int option_count;
+	struct device_settings settings;
+	struct hostile *hostile; /* NULL: it does what it should */
 	void *model_state;
 	const struct device_spec *spec; /* while it is created; NULL afterwards */
 	struct pci_bdf bdf;
@@ -77,7 +80,8 @@ struct vfio_device {
 	int wakeup_fd;			/* -1: none */
 
 	struct lock lock;
-	uint8_t *vpd; /* the device's own copy of the model's; NULL: none */
+	unsigned int reset_kind; /* enum uiommufd_reset_kind: of the last one */
+	uint8_t *vpd;		 /* the device's own copy of the model's; NULL: none */
 	struct pci_config config;
 	uint8_t *at_rest; /* its bytes while it is not open, if sysfs has changed them; or NULL */
 	struct pci_view view;
@@ -92,6 +96,7 @@ struct vfio_device {
 
 	struct device_irqs irqs;
 	struct ioeventfds ioeventfds;
+	struct bar_part bar_parts[UIOMMUFD_MAX_BAR_PARTS];
 	struct device_work work[UIOMMUFD_MAX_WORK_THREADS];
 	unsigned int work_count;   /* of them, as many as the model has */
 	struct cds_list_head link; /* the registry */
@@ -147,7 +152,7 @@ void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock)
  * Resets the model: cancels work, and answers page requests with INVALID. Config space and the
  * eventfds of interrupts stay as they are.
  */
-void vfio_device_reset(struct vfio_device *device);
+void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind);
 
 /* Does what follows from the command register of the device and from that of the view. */
 void vfio_device_apply_command(struct vfio_device *device) REQUIRES(device->lock);

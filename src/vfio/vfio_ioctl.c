@@ -184,7 +184,7 @@ static long reset(struct vfio_device *device)
 	/* Of sysfs' file reset_method [CONFIG-RESET.1]. */
 	if (!vfio_device_reset_methods(device))
 		return refuse(-ENOTTY, "sysfs' file reset_method is empty");
-	vfio_device_reset(device);
+	vfio_device_reset(device, UIOMMUFD_RESET_FUNCTION);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* See work.h. */
 #include <assert.h>
 #include <string.h>
+#include <time.h>
 #include <urcu/compiler.h>
 
 #include "base/log.h"
@@ -34,6 +35,17 @@ static void end_parking(struct park *park)
 
 /* ---- life ---- */
 
+/* Its waits end by the clock of timers. */
+static void init_wake(pthread_cond_t *wake)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 void vfio_work_init(struct device_work *work, struct uiommufd_device *dev)
 {
 	*work = (struct device_work){
@@ -41,7 +53,7 @@ void vfio_work_init(struct device_work *work, struct uiommufd_device *dev)
 		.park = {.begin = begin_parking, .end = end_parking},
 	};
 	lock_init(&work->lock, LOCK_WORK);
-	pthread_cond_init(&work->wake, NULL);
+	init_wake(&work->wake);
 	pthread_cond_init(&work->idle, NULL);
 }
 
@@ -72,6 +84,77 @@ static void run_first(struct device_work *work) REQUIRES(work->lock)
 	pthread_cond_broadcast(&work->idle);
 }
 
+/* ---- timers ---- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void enqueue(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
+	REQUIRES(work->lock)
+{
+	lock_assert_held(&work->lock);
+	for (unsigned int i = 0; i < work->count; i++)
+		if (work->queue[i] == fn)
+			return;
+	if (work->count < DEVICE_MAX_WORK)
+		work->queue[work->count++] = fn;
+	else
+		log_error("a device has more than %d work functions: one is ignored",
+			  DEVICE_MAX_WORK);
+}
+
+static void drop_timer(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
+	REQUIRES(work->lock)
+{
+	lock_assert_held(&work->lock);
+	for (unsigned int i = 0; i < work->timer_count; i++) {
+		if (work->timers[i].fn == fn)
+			work->timers[i--] = work->timers[--work->timer_count];
+	}
+}
+
+/* Queues what is due. Returns when the next timer is; UINT64_MAX: there is none. */
+static uint64_t expire(struct device_work *work) REQUIRES(work->lock)
+{
+	const uint64_t now = work->timer_count ? now_ns() : 0;
+	uint64_t next = UINT64_MAX;
+
+	lock_assert_held(&work->lock);
+	for (unsigned int i = 0; i < work->timer_count; i++) {
+		const struct work_timer timer = work->timers[i];
+
+		if (timer.due <= now) {
+			work->timers[i--] = work->timers[--work->timer_count];
+			enqueue(work, timer.fn);
+		} else if (timer.due < next) {
+			next = timer.due;
+		}
+	}
+	return next;
+}
+
+/* Until there may be something to do. */
+static void wait_for_work(struct device_work *work, uint64_t next) REQUIRES(work->lock)
+{
+	const struct timespec due = {
+		.tv_sec = (time_t)(next / 1000000000),
+		.tv_nsec = (long)(next % 1000000000),
+	};
+
+	lock_assert_held(&work->lock);
+	if (next == UINT64_MAX || work->holds)
+		lock_wait(&work->lock, &work->wake);
+	else
+		(void)lock_wait_until(&work->lock, &work->wake, &due);
+}
+
+/* ---- the thread ---- */
+
 /* Set once, when the thread starts. */
 static __thread const struct device_work *current __attribute__((tls_model("initial-exec")));
 
@@ -95,10 +178,12 @@ static void *work_thread(void *arg)
 
 	lock_acquire(&work->lock);
 	while (!work->stop) {
+		const uint64_t next = expire(work);
+
 		if (work->count && !work->holds)
 			run_first(work);
 		else
-			lock_wait(&work->lock, &work->wake);
+			wait_for_work(work, next);
 	}
 	lock_release(&work->lock);
 	return NULL;
@@ -108,7 +193,7 @@ static void *work_thread(void *arg)
 static void ensure_thread(struct device_work *work) REQUIRES(work->lock)
 {
 	lock_assert_held(&work->lock);
-	if (work->running || !work->count)
+	if (work->running || !(work->count || work->timer_count))
 		return;
 	if (thread_start(&work->thread, work_thread, work)) {
 		log_error("no thread for a device: its work has to wait");
@@ -117,19 +202,60 @@ static void ensure_thread(struct device_work *work) REQUIRES(work->lock)
 	work->running = true;
 }
 
-void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
+bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
 {
+	bool running;
+
 	lock_acquire(&work->lock);
-	for (unsigned int i = 0; i < work->count; i++)
-		if (work->queue[i] == fn)
-			goto out;
-	assert(work->count < DEVICE_MAX_WORK);
-	work->queue[work->count++] = fn;
+	enqueue(work, fn);
 	pthread_cond_signal(&work->wake);
-out:
-	/* Also if it is queued already: there may have been no thread then. */
+	/* Also if it was queued already: there may have been no thread then. */
+	ensure_thread(work);
+	running = work->running;
+	lock_release(&work->lock);
+	return running;
+}
+
+void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_device *dev),
+			   uint64_t ns)
+{
+	const uint64_t now = now_ns();
+
+	lock_acquire(&work->lock);
+	drop_timer(work, fn);
+	if (work->timer_count < DEVICE_MAX_WORK)
+		work->timers[work->timer_count++] = (struct work_timer){
+			.fn = fn,
+			.due = ns < UINT64_MAX - 1 - now ? now + ns : UINT64_MAX - 1,
+		};
+	else
+		log_error("a device has more than %d timers: one is ignored", DEVICE_MAX_WORK);
+	pthread_cond_signal(&work->wake);
 	ensure_thread(work);
 	lock_release(&work->lock);
+}
+
+void vfio_work_cancel(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
+{
+	lock_acquire(&work->lock);
+	drop_timer(work, fn);
+	for (unsigned int i = 0; i < work->count; i++) {
+		if (work->queue[i] != fn)
+			continue;
+		work->count--;
+		memmove(work->queue + i, work->queue + i + 1,
+			(work->count - i) * sizeof(work->queue[0]));
+		break;
+	}
+	lock_release(&work->lock);
+}
+
+/* Forgets what is to be done. */
+static void empty(struct device_work *work) REQUIRES(work->lock)
+{
+	lock_assert_held(&work->lock);
+	work->count = 0;
+	work->timer_count = 0;
 }
 
 void vfio_work_resume(struct device_work *work)
@@ -150,7 +276,7 @@ void vfio_work_hold(struct device_work *work)
 	while (work->busy || work->held)
 		lock_wait(&work->lock, &work->idle);
 	work->held = true;
-	work->count = 0;
+	empty(work);
 	lock_release(&work->lock);
 }
 
@@ -158,7 +284,7 @@ void vfio_work_drop(struct device_work *work)
 {
 	lock_acquire(&work->lock);
 	assert(work->held && !work->busy);
-	work->count = 0;
+	empty(work);
 	lock_release(&work->lock);
 }
 
@@ -177,7 +303,7 @@ void vfio_work_release(struct device_work *work)
 void vfio_work_stop(struct device_work *work)
 {
 	lock_acquire(&work->lock);
-	work->count = 0;
+	empty(work);
 	work->stop = true;
 	pthread_cond_signal(&work->wake);
 	lock_release(&work->lock);
@@ -185,7 +311,7 @@ void vfio_work_stop(struct device_work *work)
 	if (work->running)
 		pthread_join(work->thread, NULL);
 	lock_acquire(&work->lock);
-	work->count = 0;
+	empty(work);
 	work->stop = false;
 	work->running = false;
 	lock_release(&work->lock);
@@ -215,12 +341,12 @@ void vfio_work_fork_child(struct device_work *work)
 	lock_assert_held(&work->lock);
 	assert(work->holds && work->forking);
 	/* Threads that waited do not exist in the child, but their conditions count them. */
-	pthread_cond_init(&work->wake, NULL);
+	init_wake(&work->wake);
 	pthread_cond_init(&work->idle, NULL);
 	work->holds--;
 	work->forking = false;
 	work->busy = false;
 	work->parked = false;
 	work->running = false;
-	atomic_store(&work->orphaned, work->count != 0);
+	atomic_store(&work->orphaned, work->count || work->timer_count);
 }

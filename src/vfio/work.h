@@ -8,7 +8,8 @@
  * Invariants:
  * - a function runs without any lock held;
  * - a function is in the queue once at most; it can be queued again as soon as it runs;
- * - while holds is not 0, no function begins.
+ * - while holds is not 0, no function begins;
+ * - a function has one timer at most; when that is due, the thread queues the function.
  *
  * work.lock guards all members behind it.
  *
@@ -30,7 +31,12 @@
 #include "base/park.h"
 
 enum {
-	DEVICE_MAX_WORK = 8 /* distinct work functions of one model */
+	DEVICE_MAX_WORK = 16 /* distinct functions of one thread: a model's 8, and ours */
+};
+
+struct work_timer {
+	void (*fn)(struct uiommufd_device *dev);
+	uint64_t due; /* in ns, on CLOCK_MONOTONIC */
 };
 
 struct device_work {
@@ -50,6 +56,8 @@ struct device_work {
 	unsigned int holds;    /* while not 0, no function begins */
 	unsigned int count;
 	void (*queue[DEVICE_MAX_WORK])(struct uiommufd_device *dev);
+	unsigned int timer_count;
+	struct work_timer timers[DEVICE_MAX_WORK]; /* in no order */
 };
 
 void vfio_work_init(struct device_work *work, struct uiommufd_device *dev);
@@ -58,16 +66,26 @@ void vfio_work_destroy(struct device_work *work);
 /* Whose function the calling thread runs; NULL: none. */
 const struct device_work *vfio_work_current(void);
 
-/* Queues @fn, to be called once. Context: takes only work.lock, so the device lock may be held. */
-void vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
+/*
+ * Queues @fn, to be called once. False: there is no thread for it yet, as none could be started.
+ * Context: takes only work.lock, so the device lock may be held.
+ */
+bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
+
+/* Queues @fn in @ns nanoseconds, and not when it was to be queued before. Context: as above. */
+void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_device *dev),
+			   uint64_t ns);
+
+/* Takes @fn out of the queue and its timer back. It may be running. Context: as above. */
+void vfio_work_cancel(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
 
 /*
- * Waits for the function that runs, empties the queue, and keeps others from running until
- * vfio_work_release(). Further holds wait.
+ * Waits for the function that runs, empties the queue, takes timers back, and keeps others from
+ * running until vfio_work_release(). Further holds wait.
  */
 void vfio_work_hold(struct device_work *work);
 
-/* Empties the queue of a held thread: of what other threads have queued since. */
+/* Empties the queue of a held thread, and its timers: of what others have queued since. */
 void vfio_work_drop(struct device_work *work);
 
 void vfio_work_release(struct device_work *work);

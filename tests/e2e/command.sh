@@ -14,12 +14,31 @@ check an_unknown_kind_names_the_known complains 2 "there are: amd" run --iommu=n
 check an_unknown_device_option_names_the_known complains 2 "dma_mask" run --device edu,x=1 -- true
 check a_bad_address_is_wrong_usage complains 2 "no PCI address" run --device edu@1 -- true
 check an_unknown_container_names_the_known complains 2 "there are: type1, iommufd, none" run --container x true
-check list_takes_no_argument complains 2 "takes no argument" "$uiommufd" list x
+check list_takes_one_model complains 2 "the name of one model" "$uiommufd" list edu ioat
+check list_of_an_unknown_model_says_so complains 2 '"x"' "$uiommufd" list x
+check list_of_a_missing_file_says_so complains 2 "/nosuch.so" "$uiommufd" list /nosuch.so
 check a_program_that_is_not_there_is_127 complains 127 "No such file" run -- /nosuch
 check a_file_that_is_no_program_is_126 complains 126 "Permission denied" run -- /etc/passwd
 check a_directory_is_126 complains 126 "Permission denied" run -- /tmp
 
 check list_names_models_and_kinds sh -c '"$1" list | grep -q "^  edu " && "$1" list | grep -q "^  amd "' - "$uiommufd"
+check list_of_a_model_has_registers_capabilities_and_options sh -c \
+	'"$1" list nvme >"$2/nvme" && grep -q "0x14 .*CC " "$2/nvme" && grep -q "MSI-X$" "$2/nvme" && grep -q "1 to 64; default 16" "$2/nvme"' \
+	- "$uiommufd" "$scratch"
+check list_as_json_has_the_same python3 -c '
+import json, subprocess, sys
+def listed(*words):
+    return json.loads(subprocess.run([sys.argv[1], "list", "--json", *words], stdout=subprocess.PIPE, check=True).stdout)
+everything = listed()
+assert "amd" in [kind["name"] for kind in everything["iommus"]]
+assert "mmap" in [option["name"] for option in everything["device_options"]]
+nvme = listed("nvme")
+assert nvme in everything["models"] and nvme["vendor"] == "0x1b36"
+assert [r["offset"] for r in nvme["registers"] if r["name"] == "CC"] == ["0x14"]
+assert ("0x11", False) in [(cap["id"], cap["extended"]) for cap in nvme["capabilities"]]
+for model in everything["models"]:
+    for option in model["options"]:
+        assert option["values"] and ("default" not in option or option["default"] in option["help"]), option' "$uiommufd"
 check version_prints_one_line sh -c '"$1" --version | grep -Eqx "uiommufd [0-9.]+"' - "$uiommufd"
 check help_goes_to_standard_output sh -c '"$1" --help 2>&1 >/dev/null | wc -c | grep -qx 0' - "$uiommufd"
 check each_command_has_its_help sh -c 'for c in run list show lookup; do "$1" $c --help | grep -q "^Usage: uiommufd $c" || exit 1; done' - "$uiommufd"

@@ -7,6 +7,8 @@ counter=$(realpath "$3") counter_driver=$(realpath "$4") mover=$(realpath "$5") 
 
 check a_driver_finds_the_model prints "the counter is at 42" run --device "$counter" -- "$counter_driver"
 check a_model_does_dma prints "524288 bytes copied, 1 interrupt" run --device "$mover" -- "$mover_driver"
+check list_describes_it sh -c '"$1" list "$2" | grep -q "^counter: one register"' - "$uiommufd" "$counter"
+check list_describes_it_as_json sh -c '"$1" list --json "$2" | grep -q "\"name\":.\?\"mover\""' - "$uiommufd" "$mover"
 check two_devices_have_one_model prints "524288 bytes copied, 1 interrupt" \
 	run --device "$mover" --device "$mover@0000:05:00.0" -- "$mover_driver"
 check several_models_are_in_one_machine prints "the counter is at 42" \

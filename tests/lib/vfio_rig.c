@@ -60,12 +60,16 @@ void rig_open(struct vfio_rig *rig, const struct uiommufd_model *model,
 }
 
 void rig_open_with(struct vfio_rig *rig, const struct uiommufd_model *model,
-		   const struct option_value *device_options, unsigned int count)
+		   const struct option_value *options, unsigned int count)
 {
-	struct device_spec config = {.model = model,
-				     .bdf = {.bus = 1},
-				     .options = device_options,
-				     .option_count = count};
+	const struct device_spec spec = {.model = model, .options = options, .option_count = count};
+
+	rig_open_as(rig, &spec);
+}
+
+void rig_open_as(struct vfio_rig *rig, const struct device_spec *spec)
+{
+	struct device_spec config = *spec;
 	const struct iommufd_options options = {0};
 	struct iommufd_ctx *ctx;
 
@@ -79,11 +83,12 @@ void rig_open_with(struct vfio_rig *rig, const struct uiommufd_model *model,
 
 	require(!iommu_create(iommu_kind_find("amd"), "amd0", &rig->iommu));
 	require(!iommufd_group_create(0, &rig->group));
-	if (served_start(&rig->served, model, device_options, count)) {
+	if (served_start(&rig->served, spec->model, spec->options, spec->option_count)) {
 		config.model = &rig->served.remote->model;
 		config.options = &rig->served.option;
 		config.option_count = 1;
 	}
+	config.bdf = (struct pci_bdf){.bus = 1};
 	config.iommu = rig->iommu;
 	config.group = rig->group;
 	require(!vfio_device_create(&config, &rig->device));

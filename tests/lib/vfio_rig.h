@@ -44,6 +44,9 @@ void rig_open(struct vfio_rig *rig, const struct uiommufd_model *model,
 void rig_open_with(struct vfio_rig *rig, const struct uiommufd_model *model,
 		   const struct option_value *options, unsigned int count);
 
+/* The same with model, options and settings of @spec; the rest of it is the rig's. */
+void rig_open_as(struct vfio_rig *rig, const struct device_spec *spec);
+
 void rig_close(struct vfio_rig *rig);
 
 /* An ioctl of the device, and of the context: a result or a negative errno. */

@@ -126,6 +126,23 @@ static void devices_follow_each_other(void **state)
 	assert_null(machine_find_device(f->machine, "nonsense"));
 }
 
+static void settings_are_written_down_unless_they_are_the_default(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(add(f, "edu,mmap=on,hostile=on"), 0);
+	assert_int_equal(add(f, "edu,mmap=off,delay_us=3"), 0);
+	assert_int_equal(machine_set_hostile(f->machine, "seed=3,rate=0.5", NULL, 0), 0);
+	assert_int_equal(add(f, "edu,hostile=off"), 0);
+	assert_string_equal(
+		formatted(f->machine),
+		"iommu amd,name=amd0\n"
+		"hostile seed=3,rate=0.5\n"
+		"device edu@0000:01:00.0,iommu=amd0,group=0,index=0\n"
+		"device edu@0000:02:00.0,iommu=amd0,group=1,index=1,mmap=off,delay_us=3\n"
+		"device edu@0000:03:00.0,iommu=amd0,group=2,index=2,hostile=off\n");
+}
+
 static void defaults_keep_clear_of_the_system(void **state)
 {
 	struct fixture *f = *state;
@@ -159,14 +176,16 @@ static void mistakes_are_explained(void **state)
 	assert_refused(f, "edu@0000:01:00.8",
 		       "\"0000:01:00.8\" is no PCI address: write 0000:01:00.0");
 	assert_refused(f, "edu,speed=9",
-		       "edu has no option \"speed\"; there are: iommu, group, index, dma_mask, "
-		       "delay_us");
+		       "edu has no option \"speed\"; there are: iommu, group, index, mmap, "
+		       "doorbells, hostile, "
+		       "dma_mask, delay_us");
 	assert_refused(f, "edu,fast", "\"fast\" is no option: write name=value");
 	assert_refused(f, "edu,dma_mask", "\"dma_mask\" is no option: write name=value");
 	assert_refused(f, "edu,group", "\"group\" is no option: write name=value");
 	assert_refused(f, "edu,group=1,group=2", "option group is given twice");
 	assert_refused(f, "edu,group=x", "group=x: not a number from 0 to 1048576");
 	assert_refused(f, "edu,index=4096", "index=4096: not a number from 0 to 4095");
+	assert_refused(f, "edu,mmap=no", "mmap=no: write on or off");
 	assert_refused(f, "edu,iommu=intel", "no IOMMU is called \"intel\"; there are: amd0");
 	assert_refused(f, "edu\n", "a text is one line");
 	assert_refused(f, "edu,delay_us=soon",
@@ -307,9 +326,8 @@ static void a_bad_line_is_named(void **state)
 	fclose(in);
 	in = fmemopen(other, sizeof(other) - 1, "r");
 	assert_int_equal(machine_parse(f->machine, in, f->error, sizeof(f->error)), -EINVAL);
-	assert_string_equal(
-		f->error,
-		"line 2: \"frob\" is neither iommu, device, container, no-iommufd nor mock");
+	assert_string_equal(f->error, "line 2: \"frob\" is neither iommu, hostile, device, "
+				      "container, no-iommufd nor mock");
 	fclose(in);
 }
 
@@ -329,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_device_alone_gets_every_default),
 		TEST(devices_follow_each_other),
+		TEST(settings_are_written_down_unless_they_are_the_default),
 		TEST(defaults_keep_clear_of_the_system),
 		TEST(mistakes_are_explained),
 		TEST(a_flag_needs_no_value_and_a_path_becomes_absolute),

@@ -46,6 +46,13 @@ static const struct uiommufd_model good = {
 #define CAPABILITIES(...) \
 	(model->capabilities = (const struct uiommufd_capability[]){__VA_ARGS__, {0}})
 
+#define REGISTERS(...) \
+	(model->registers = (const struct uiommufd_register[]){__VA_ARGS__, {.name = NULL}})
+
+#define RANGES(...) (model->option_ranges = (const struct uiommufd_option_range[]){__VA_ARGS__})
+
+#define PARTS(...) (model->bar_parts = (const struct uiommufd_bar_part[]){__VA_ARGS__, {.size = 0}})
+
 /* MISTAKE(name, how to make it of a good model, what is said) */
 #define MISTAKES                                                                                  \
 	MISTAKE(no_name, model->name = NULL, "the model has no name")                             \
@@ -73,6 +80,32 @@ static const struct uiommufd_model good = {
 	MISTAKE(vpd_alone, model->vpd = NULL, "vital product data")                               \
 	MISTAKE(no_help, model->options = (const struct uiommufd_option[]){{.name = "x"}},        \
 		"option \"x\" has no help")                                                       \
+	MISTAKE(register_outside, REGISTERS(UIOMMUFD_REGISTER("DOORBELL", NULL, 0, 4094, 4, 0)),  \
+		"register DOORBELL: 4 bytes at 0xffe leave BAR 0")                                \
+	MISTAKE(registers_outside,                                                                \
+		REGISTERS(UIOMMUFD_REGISTERS("TAIL", NULL, 0, 0, 4, 0, 513, 8)),                  \
+		"register TAIL: 4 bytes at 0x0 leave BAR 0")                                      \
+	MISTAKE(registers_overflow,                                                               \
+		REGISTERS(UIOMMUFD_REGISTERS("TAIL", NULL, 0, 0, 4, 0, 3, UINT64_MAX / 2 + 1)),   \
+		"register TAIL: 4 bytes at 0x0 leave BAR 0")                                      \
+	MISTAKE(register_of_no_bar, REGISTERS(UIOMMUFD_REGISTER("X", NULL, 6, 0, 4, 0)),          \
+		"leave BAR 6")                                                                    \
+	MISTAKE(range_of_nothing, RANGES({"x", "1", NULL}), "there is no option \"x\"")           \
+	MISTAKE(part_of_no_page, PARTS({.bar = 0, .off = 16, .size = 4096}),                      \
+		"part 0: 0x1000 bytes at 0x10 are no pages of BAR 0")                             \
+	MISTAKE(part_outside, PARTS({.bar = 0, .off = 4096, .size = 4096}), "pages of BAR 0")     \
+	MISTAKE(part_overflow, PARTS({.bar = 0, .off = 0 - 4096ull, .size = 8192}),               \
+		"pages of BAR 0")                                                                 \
+	MISTAKE(part_unmapped, PARTS({.bar = 2, .off = 4096, .size = 4096}),                      \
+		"part 0: BAR 2 has no UIOMMUFD_BAR_MMAP")                                         \
+	MISTAKE(part_of_no_bar, PARTS({.bar = 6, .size = 4096}), "part 0: BAR 6 has no")          \
+	MISTAKE(part_of_table,                                                                    \
+		(model->bars[2].flags |= UIOMMUFD_BAR_MMAP, PARTS({.bar = 2, .size = 4096})),     \
+		"part 0: the MSI-X table is in it")                                               \
+	MISTAKE(part_twice, PARTS({.bar = 0, .size = 4096}, {.bar = 0, .size = 4096}),            \
+		"part 1: part 0 is there")                                                        \
+	MISTAKE(part_thread, PARTS({.bar = 0, .size = 4096, .thread = 1}),                        \
+		"part 0: there is no thread 1")                                                   \
 	MISTAKE(cap_of_vpd, CAPABILITIES({.id = 9, .off = 0xac, .size = 4}), "at 0xac: models")   \
 	MISTAKE(cap_twice,                                                                        \
 		CAPABILITIES({.id = 9, .off = 0xb0, .size = 8},                                   \

@@ -44,7 +44,7 @@ static void map(uint64_t count)
 	closed = released = 0;
 	file_init(file, &ops, 0);
 	assert_int_equal(mapping_add(BASE, count * PAGE,
-				     description_create(file, 0, (struct node){0}), &map),
+				     description_create(file, 0, (struct node){0}), &map, true),
 			 0);
 	assert_true(mapping_any());
 }

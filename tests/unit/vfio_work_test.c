@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -291,6 +292,82 @@ static void fork_passes_by_work_that_waits_for_the_program(void **state)
 	vfio_work_release(&work);
 }
 
+/* ---- timers ---- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void a_timer_runs_its_function_once_and_not_early(void **state)
+{
+	const uint64_t begin = now_ns();
+
+	(void)state;
+	vfio_work_queue_after(&work, count, 2000000);
+	vfio_work_queue_after(&work, count_second, 0);
+	await(&second_runs, 1);
+	await(&runs, 1);
+	assert_true(now_ns() - begin >= 2000000);
+	vfio_work_queue(&work, count_second);
+	await(&second_runs, 2);
+	vfio_work_stop(&work);
+	assert_int_equal(runs, 1);
+}
+
+/* The later call counts, whichever time is the earlier one. */
+static void a_timer_that_is_set_again_has_the_new_time(void **state)
+{
+	(void)state;
+	vfio_work_queue_after(&work, count, UINT64_MAX);
+	vfio_work_queue_after(&work, count, 1);
+	await(&runs, 1);
+	vfio_work_queue_after(&work, count, 1000000);
+	vfio_work_queue_after(&work, count, UINT64_MAX);
+	vfio_work_queue_after(&work, count_second, 2000000);
+	await(&second_runs, 1);
+	assert_int_equal(runs, 1);
+}
+
+static void what_is_cancelled_or_held_does_not_run(void **state)
+{
+	(void)state;
+	vfio_work_queue_after(&work, count, 1000000);
+	vfio_work_cancel(&work, count);
+	vfio_work_queue_after(&work, count_second, 1000000);
+	vfio_work_hold(&work);
+	vfio_work_queue(&work, count);
+	vfio_work_cancel(&work, count);
+	usleep(2000);
+	assert_int_equal(second_runs, 0);
+	vfio_work_release(&work);
+	vfio_work_queue_after(&work, count_second, 2000000);
+	await(&second_runs, 1);
+	assert_int_equal(runs, 0);
+}
+
+static void a_child_has_the_timers_of_its_parent(void **state)
+{
+	pid_t child;
+	int status;
+
+	(void)state;
+	vfio_work_queue_after(&work, count, 1000000);
+	vfio_work_fork_prepare(&work);
+	child = fork_locked();
+	if (!child) {
+		vfio_work_resume(&work);
+		await(&runs, 1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	await(&runs, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -304,6 +381,10 @@ int main(void)
 		TEST(functions_never_run_two_at_once),
 		TEST(a_child_runs_what_was_queued_when_it_was_forked),
 		TEST(fork_passes_by_work_that_waits_for_the_program),
+		TEST(a_timer_runs_its_function_once_and_not_early),
+		TEST(a_timer_that_is_set_again_has_the_new_time),
+		TEST(what_is_cancelled_or_held_does_not_run),
+		TEST(a_child_has_the_timers_of_its_parent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,7 @@ struct nvme {
 	enum nvme_state state;
 	_Atomic bool stopping; /* a controller reset waits for the threads */
 	bool subsystem_reset;  /* which is one by NSSR */
+	bool stuck;	       /* it never ends: the device is hostile */
 	bool latched;	       /* the admin queues are in use: ASQ and ACQ have been read */
 	bool late_reported;    /* that they are written late */
 	bool line;	       /* INTA# is asserted */

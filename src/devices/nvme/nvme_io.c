@@ -117,6 +117,47 @@ static uint16_t begin_transfer(struct nvme_job *job, struct extent *e, struct nv
 	return ST_SUCCESS;
 }
 
+/* ---- a hostile device ---- */
+
+/* The blocks of which a transfer moves data, and how it ends if all else goes well. */
+struct transfer_end {
+	uint64_t wrong; /* bytes behind those of @e that are moved and are wrong */
+	uint16_t status;
+};
+
+/* Cuts @e to what is transferred. @failure: the status that an error has. */
+static struct transfer_end end_of_transfer(const struct nvme_job *job, struct extent *e,
+					   uint16_t failure)
+{
+	const uint64_t half = e->len >> e->shift >> 1 << e->shift;
+	struct transfer_end end = {.status = ST_SUCCESS};
+
+	switch (uiommufd_device_fate(job->dev, UIOMMUFD_EVENT_TRANSFER, job->queue)) {
+	case UIOMMUFD_FATE_WRONG:
+		end.wrong = e->len - half;
+		end.status = failure;
+		break;
+	case UIOMMUFD_FATE_SHORT:
+		end.status = failure;
+		break;
+	default:
+		return end;
+	}
+	e->len = half;
+	return end;
+}
+
+static uint16_t wrong_to_host(const struct nvme_job *job, struct nvme_data *data, uint64_t len)
+{
+	uint8_t *piece = job_thread(job)->piece;
+	uint16_t status = ST_SUCCESS;
+
+	memset(piece, 0xa5, NVME_DISK_PIECE);
+	for (uint64_t at = 0; at < len && !status; at += NVME_DISK_PIECE)
+		status = nvme_data_to_host(data, piece, min_u64(len - at, NVME_DISK_PIECE));
+	return status;
+}
+
 /* ---- what writes ---- */
 
 /* Makes what was written durable if the command, or a disabled write cache, demands it. */
@@ -159,15 +200,18 @@ static void count(_Atomic uint64_t *counter, uint64_t by)
 
 static uint16_t io_write(struct nvme_job *job)
 {
+	struct transfer_end end;
 	struct nvme_data data;
 	struct extent e;
 	uint16_t status = begin_transfer(job, &e, &data, true);
 
 	if (status)
 		return status;
+	end = end_of_transfer(job, &e, ST_WRITE_FAULT);
 	status = unclaim(job, pieces_from_host(job, &e, &data));
 	count(&job_thread(job)->writes, 1);
 	count(&job_thread(job)->bytes_written, e.len);
+	status = status ? status : end.status;
 	return status ? status : write_through(job);
 }
 
@@ -254,16 +298,20 @@ static uint16_t pieces_to_host(const struct nvme_job *job, const struct extent *
 
 static uint16_t io_read(struct nvme_job *job)
 {
+	struct transfer_end end;
 	struct nvme_data data;
 	struct extent e;
 	uint16_t status = begin_transfer(job, &e, &data, false);
 
 	if (status)
 		return status;
+	end = end_of_transfer(job, &e, ST_UNRECOVERED_READ);
 	status = unclaim(job, pieces_to_host(job, &e, &data));
 	count(&job_thread(job)->reads, 1);
 	count(&job_thread(job)->bytes_read, e.len);
-	return status;
+	if (!status && end.wrong)
+		status = wrong_to_host(job, &data, end.wrong);
+	return status ? status : end.status;
 }
 
 static uint16_t compare_pieces(const struct nvme_job *job, const struct extent *e,

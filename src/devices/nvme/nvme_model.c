@@ -47,6 +47,53 @@ static const struct uiommufd_option nvme_options[] = {
 	{.name = NULL},
 };
 
+static const struct uiommufd_option_range nvme_ranges[] = {
+	{"file", "a path", NULL},	  {"size", "bytes, with K, M, G or T", "64M"},
+	{"namespaces", "1 to 32", "1"},	  {"lba", "512 or 4096", "512"},
+	{"readonly", "on or off", "off"}, {"mdts", "up to 16", "7"},
+	{"cmb", "up to 512K", "0"},	  {"queues", "1 to 64", "16"},
+	{"dstrd", "0 to 4", "0"},	  {.option = NULL},
+};
+
+static const struct uiommufd_register nvme_registers[] = {
+	UIOMMUFD_REGISTER("CAP", "capabilities", 0, NVME_CAP, 8, UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("VS", "version", 0, NVME_VS, 4, UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("INTMS", "interrupt mask set", 0, NVME_INTMS, 4, 0),
+	UIOMMUFD_REGISTER("INTMC", "interrupt mask clear", 0, NVME_INTMC, 4, 0),
+	UIOMMUFD_REGISTER("CC", "controller configuration", 0, NVME_CC, 4, 0),
+	UIOMMUFD_REGISTER("CSTS", "controller status", 0, NVME_CSTS, 4, UIOMMUFD_REGISTER_CLEAR),
+	UIOMMUFD_REGISTER("NSSR", "NVM subsystem reset", 0, NVME_NSSR, 4, UIOMMUFD_REGISTER_WO),
+	UIOMMUFD_REGISTER("AQA", "sizes of the admin queues", 0, NVME_AQA, 4, 0),
+	UIOMMUFD_REGISTER("ASQ", "base of the admin submission queue", 0, NVME_ASQ, 8, 0),
+	UIOMMUFD_REGISTER("ACQ", "base of the admin completion queue", 0, NVME_ACQ, 8, 0),
+	UIOMMUFD_REGISTER("CMBLOC", "where the controller memory buffer is", 0, NVME_CMBLOC, 4,
+			  UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("CMBSZ", "its size", 0, NVME_CMBSZ, 4, UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTER("CMBMSC", "its address for the controller", 0, NVME_CMBMSC, 8, 0),
+	UIOMMUFD_REGISTER("CMBSTS", "its status", 0, NVME_CMBSTS, 4, UIOMMUFD_REGISTER_RO),
+	UIOMMUFD_REGISTERS("SQTDBL", "tail of a submission queue; dstrd changes the distance", 0,
+			   NVME_DOORBELLS, 4, UIOMMUFD_REGISTER_WO, NVME_MAX_QUEUES + 1, 8),
+	UIOMMUFD_REGISTERS("CQHDBL", "head of a completion queue", 0, NVME_DOORBELLS + 4, 4,
+			   UIOMMUFD_REGISTER_WO, NVME_MAX_QUEUES + 1, 8),
+	{.name = NULL},
+};
+
+/*
+ * The first page of doorbells: all of them, unless dstrd puts them far apart. No tail or head is as
+ * large as `empty`, also of a driver that is wrong.
+ */
+static const struct uiommufd_bar_part nvme_bar_parts[] = {
+	{
+		.kind = UIOMMUFD_PART_DOORBELLS,
+		.bar = 0,
+		.off = NVME_DOORBELLS,
+		.size = 4096,
+		.empty = 0x6e6f6e65, /* "none" */
+		.thread = 1,	     /* which serves the first IO queue */
+	},
+	{.size = 0},
+};
+
 /* Parses a whole number, with a unit if @units. False: it is none, or greater than @max. */
 static bool parse_number(const char *text, bool units, uint64_t max, uint64_t *value)
 {
@@ -279,7 +326,11 @@ const struct uiommufd_model device_nvme = {
 	.flr = true,
 	.work_threads = NVME_THREADS,
 	.state_size = sizeof(struct nvme),
+	.decides_fates = true,
+	.bar_parts = nvme_bar_parts,
 	.options = nvme_options,
+	.option_ranges = nvme_ranges,
+	.registers = nvme_registers,
 	.init = nvme_init,
 	.fini = nvme_fini,
 	.reset = nvme_reset,

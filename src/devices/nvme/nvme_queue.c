@@ -81,6 +81,8 @@ struct batch {
 	uint32_t head, size;
 	struct nvme_cq *cq;
 	uint32_t posted;
+	bool holds; /* @held is posted after the next completion: the device is hostile */
+	struct nvme_completion held;
 };
 
 /* The queue's completion queue has no space: it goes on when there is some. */
@@ -183,6 +185,45 @@ static void report_failure(const struct nvme_job *job, uint16_t status)
 				       command->flags >> COMMAND_PSDT_SHIFT ? "SGL" : "PRP");
 }
 
+static void post_one(struct batch *b, const struct nvme_completion *completion)
+{
+	post(b->dev, b->cq, completion);
+	b->posted++;
+}
+
+/* At the end of a batch nothing else follows. */
+static void post_held(struct batch *b)
+{
+	if (b->holds)
+		post_one(b, &b->held);
+	b->holds = false;
+}
+
+/* The batch has a place in the completion queue for each of its commands. */
+static void post_as_fated(struct batch *b, const struct nvme_completion *completion)
+{
+	const uint32_t needed = b->count - b->done + b->holds;
+
+	switch (uiommufd_device_fate(b->dev, UIOMMUFD_EVENT_COMPLETION, b->queue)) {
+	case UIOMMUFD_FATE_LOST:
+		return;
+	case UIOMMUFD_FATE_TWICE:
+		if (nvme_cq_space(b->cq) > needed)
+			post_one(b, completion);
+		break;
+	case UIOMMUFD_FATE_AFTER_NEXT:
+		if (b->holds)
+			break;
+		b->holds = true;
+		b->held = *completion;
+		return;
+	default:
+		break;
+	}
+	post_one(b, completion);
+	post_held(b);
+}
+
 /* Ends the command at b->done with @status. */
 static void complete(struct batch *b, const struct nvme_job *job, uint16_t status)
 {
@@ -201,8 +242,7 @@ static void complete(struct batch *b, const struct nvme_job *job, uint16_t statu
 		nvme_log_error(b->dev, job, with_dnr(status));
 		uiommufd_device_unlock(b->dev);
 	}
-	post(b->dev, b->cq, &completion);
-	b->posted++;
+	post_as_fated(b, &completion);
 }
 
 /* ---- executing ---- */
@@ -235,7 +275,7 @@ static uint16_t execute(const struct batch *b, const struct nvme_command *comman
 }
 
 /* Executes the commands of the batch. False: one could not be done now. */
-static bool batch_run(struct batch *b, uint16_t *stopped_by)
+static bool execute_batch(struct batch *b, uint16_t *stopped_by)
 {
 	struct nvme *n = nvme_of(b->dev);
 	struct nvme_command *commands = n->threads[b->thread].commands;
@@ -268,6 +308,13 @@ static bool batch_run(struct batch *b, uint16_t *stopped_by)
 		bytes += job.bytes;
 	}
 	return true;
+}
+
+static void batch_run(struct batch *b, uint16_t *stopped_by)
+{
+	(void)execute_batch(b, stopped_by);
+	if (!atomic_load(&nvme_of(b->dev)->stopping))
+		post_held(b);
 }
 
 /* ---- interrupts ---- */
@@ -360,7 +407,7 @@ static bool serve(struct batch *b)
 
 	if (!batch_begin(b, !shadows) && !(shadows && shadows_begin(b)))
 		return false;
-	(void)batch_run(b, &stopped_by);
+	batch_run(b, &stopped_by);
 	more = batch_end(b);
 	return stopped_by != NVME_WAIT && (more || shadows);
 }

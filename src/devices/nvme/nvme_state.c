@@ -43,6 +43,7 @@ void nvme_power_on(struct uiommufd_device *dev)
 	n->cc = n->csts = n->aqa = 0;
 	n->asq = n->acq = n->cmbmsc = 0;
 	n->subsystem_reset = false;
+	n->stuck = false;
 	n->error_count = 0;
 	memset(n->errors, 0, sizeof(n->errors));
 	atomic_store(&n->page, 4096);
@@ -70,6 +71,7 @@ void nvme_reset_subsystem(struct uiommufd_device *dev)
 
 	n->cc = 0;
 	n->subsystem_reset = true;
+	n->stuck = false;
 	atomic_store(&n->stopping, true);
 	uiommufd_device_queue_work_on(dev, ADMIN_THREAD, nvme_control);
 }
@@ -151,8 +153,10 @@ void nvme_configure(struct uiommufd_device *dev, uint32_t cc)
 	n->cc = cc & CC_WRITABLE;
 	if (cc & CC_EN && !(old & CC_EN) && (n->csts & CSTS_RDY || atomic_load(&n->stopping)))
 		uiommufd_device_report(dev, "nvme: CC.EN is set before CSTS.RDY is 0");
-	if (!(cc & CC_EN) && old & CC_EN)
+	if (!(cc & CC_EN) && old & CC_EN) {
 		atomic_store(&n->stopping, true);
+		n->stuck = uiommufd_device_fate(dev, UIOMMUFD_EVENT_RESET, 0) == UIOMMUFD_FATE_LOST;
+	}
 	if (cc & shutdown && !(old & shutdown)) {
 		n->csts = (n->csts & ~(uint32_t)CSTS_SHST) | CSTS_SHST_OCCURRING;
 		if (n->state == NVME_ON)
@@ -182,7 +186,7 @@ static void change_state(struct uiommufd_device *dev)
 
 	uiommufd_device_lock(dev);
 	if (!nvme_any_busy(dev)) {
-		if (atomic_load(&n->stopping))
+		if (atomic_load(&n->stopping) && !n->stuck)
 			finish_reset(dev);
 		shut_down = n->csts & CSTS_SHST_OCCURRING;
 		if (n->cc & CC_EN && n->state == NVME_OFF)

@@ -71,8 +71,13 @@ long map_emulated(struct description *desc, void *addr, uint64_t len, int prot, 
 		goto out_closed;
 	if (mapping_any())
 		mapping_remove((uint64_t)rc, len);
-	if (mapping_add((uint64_t)rc, len, description_get(desc), &map))
+	if (map.placed)
+		mapping_prepare_switch();
+	if (mapping_add((uint64_t)rc, len, description_get(desc), &map,
+			(prot & (PROT_READ | PROT_WRITE)) == (PROT_READ | PROT_WRITE)))
 		goto out_unmap;
+	if (map.placed)
+		map.placed(map.cookie, map.offset, len);
 	return rc;
 
 out_unmap:

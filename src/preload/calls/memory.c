@@ -79,6 +79,18 @@ static void forget_mappings(long addr, long len)
 	engine_leave(&call);
 }
 
+/* The program is about to change the range in another way than by taking it away. */
+static void settle_mappings(long addr, long len)
+{
+	struct engine_call call;
+
+	if (engine_busy() || !mapping_may_touch((uint64_t)addr, (uint64_t)len))
+		return;
+	engine_enter(&call);
+	mapping_settle((uint64_t)addr, (uint64_t)len);
+	engine_leave(&call);
+}
+
 /* What is mapped there has other rights now, or is gone. */
 static void forget_rights(long addr, long len)
 {
@@ -193,6 +205,8 @@ long memory_mmap(long addr, long len, long prot, long flags, long fd, long offse
 	struct engine_call call;
 	long rc;
 
+	if (flags & MAP_FIXED)
+		settle_mappings(addr, len);
 	desc = flags & MAP_ANONYMOUS ? NULL : engine_enter_fd(&call, (int)fd);
 	if (!desc)
 		return mmap_plain(&request);
@@ -362,6 +376,9 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 			return rc;
 		request.b = (long)kept;
 	}
+	settle_mappings(old, old_len);
+	if (flags & MREMAP_FIXED)
+		settle_mappings(to, new_len);
 	rc = move(&request);
 	request.b = old_len;
 	if (rc >= 0 && (mapping_may_touch((uint64_t)old, (uint64_t)old_len) ||
@@ -398,6 +415,7 @@ static long protect(struct request *request)
 	struct engine_call call;
 	long rc;
 
+	settle_mappings(request->a, request->b);
 	if (engine_busy() || !(all ? view_any() : keyed || displace_needed(addr, len)))
 		return make(request);
 	engine_enter(&call);

@@ -124,6 +124,22 @@ static bool on_bus(uintptr_t addr, void *context)
 	return done;
 }
 
+/* From threads of devices, too, which are in no section. */
+static bool map_part(const void *cookie, uint64_t offset, uint64_t len, void *memory)
+{
+	struct defer_section section;
+	bool done;
+
+	if (!mapping_any())
+		return true;
+	defer_begin(&section);
+	done = mapping_switch(cookie, offset, len, memory);
+	defer_end(&section);
+	return done;
+}
+
+static const struct vfio_part_mapper part_mapper = {.map = map_part};
+
 /* What fails is tried again when the program opens the next node. */
 static int start(void) REQUIRES(engine.lock)
 {
@@ -150,6 +166,7 @@ static int start(void) REQUIRES(engine.lock)
 		return rc;
 	}
 	memlock_init();
+	vfio_set_part_mapper(&part_mapper);
 	engine.machine = machine;
 	detours_begin();
 	atomic_store_explicit(&engine.started, true, memory_order_release);

@@ -17,17 +17,21 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/lock.h"
 #include "preload/process/defer.h"
+#include "preload/start/real.h"
 
 /* What one mmap of the program made. */
 struct origin {
 	struct description *desc; /* a reference */
 	struct file_mapping map;
 	unsigned int pieces;
+	bool settled; /* all of it traps, for ever */
 	union item *next_gone;
 };
 
@@ -223,7 +227,7 @@ static void close_gone(union item *gone)
 /* ---- what the program does ---- */
 
 static int add(uint64_t start, uint64_t len, struct description *desc,
-	       const struct file_mapping *map) REQUIRES(mappings.lock)
+	       const struct file_mapping *map, bool open) REQUIRES(mappings.lock)
 {
 	union item *origin;
 	int rc;
@@ -232,7 +236,7 @@ static int add(uint64_t start, uint64_t len, struct description *desc,
 	origin = item_alloc();
 	if (!origin)
 		return -ENOMEM;
-	origin->origin = (struct origin){.desc = desc, .map = *map};
+	origin->origin = (struct origin){.desc = desc, .map = *map, .settled = !open};
 	rc = piece_add(start, start + page_align(len), map->offset - start, origin);
 	if (rc)
 		item_free(origin);
@@ -240,12 +244,12 @@ static int add(uint64_t start, uint64_t len, struct description *desc,
 }
 
 int mapping_add(uint64_t start, uint64_t len, struct description *desc,
-		const struct file_mapping *map)
+		const struct file_mapping *map, bool open)
 {
 	int rc;
 
 	take_lock();
-	rc = add(start, len, desc, map);
+	rc = add(start, len, desc, map, open);
 	lock_release(&mappings.lock);
 	return rc;
 }
@@ -311,6 +315,91 @@ bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)
 	}
 	lock_release(&mappings.lock);
 	return found;
+}
+
+/* ---- parts that are memory for a while ---- */
+
+/*
+ * A mapping of an empty file, of which each access traps; and of no file. Made once: a descriptor
+ * of ours that came and went at any time could be mistaken for one of the program.
+ */
+static uint8_t *empty_page(void) REQUIRES(mappings.lock)
+{
+	static uint8_t *page;
+	long fd, rc;
+
+	lock_assert_held(&mappings.lock);
+	if (page)
+		return page;
+	fd = SYS(SYS_memfd_create, "vfio-region", MFD_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	rc = SYS(SYS_mmap, NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	SYS(SYS_close, fd);
+	page = rc < 0 ? NULL : (uint8_t *)rc;
+	return page;
+}
+
+/* Without a length, mremap() maps what is there a second time, in place of what was at @addr. */
+static bool map_again(void *what, uint64_t len, uint64_t addr)
+{
+	return SYS(SYS_mremap, what, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, addr) >= 0;
+}
+
+void mapping_prepare_switch(void)
+{
+	take_lock();
+	(void)empty_page();
+	lock_release(&mappings.lock);
+}
+
+bool mapping_switch(const void *cookie, uint64_t offset, uint64_t len, void *memory)
+{
+	uint8_t *empty;
+	bool done = true;
+
+	take_lock();
+	empty = empty_page();
+	for (union item *item = mappings.pieces; item && empty; item = item->piece.next) {
+		const struct piece *piece = &item->piece;
+		const struct origin *origin = &piece->origin->origin;
+		const uint64_t from = max_u64(offset, piece->start + piece->offset);
+		const uint64_t to = min_u64(offset + len, piece->end + piece->offset);
+
+		if (!origin->map.trap || origin->map.cookie != cookie || origin->settled ||
+		    from >= to)
+			continue;
+		done &= map_again(memory ? (uint8_t *)memory + (from - offset) : empty, to - from,
+				  from - piece->offset);
+	}
+	lock_release(&mappings.lock);
+	return done;
+}
+
+void mapping_settle(uint64_t start, uint64_t len)
+{
+	const uint64_t end = start + page_align(len);
+	uint8_t *empty;
+
+	if (!mapping_may_touch(start, len))
+		return;
+	take_lock();
+	empty = empty_page();
+	for (union item *item = mappings.pieces; item && empty; item = item->piece.next) {
+		const struct piece *piece = &item->piece;
+		struct origin *origin = &piece->origin->origin;
+
+		if (!origin->map.trap || origin->settled || end <= piece->start ||
+		    piece->end <= start)
+			continue;
+		origin->settled = true;
+		/* All pieces of it: they share the state. */
+		for (union item *other = mappings.pieces; other; other = other->piece.next)
+			if (other->piece.origin == piece->origin)
+				(void)map_again(empty, other->piece.end - other->piece.start,
+						other->piece.start);
+	}
+	lock_release(&mappings.lock);
 }
 
 /* ---- files on disks ---- */

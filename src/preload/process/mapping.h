@@ -18,11 +18,11 @@
 #include "preload/process/fdtable.h"
 
 /*
- * [@start, @start + @len) is now what @map says, of @desc. 0 (takes the reference of @desc and the
- * opening that @map stands for) or -ENOMEM.
+ * [@start, @start + @len) is now what @map says, of @desc. @open: the program may read and write
+ * it. 0 (takes the reference of @desc and the opening that @map stands for) or -ENOMEM.
  */
 int mapping_add(uint64_t start, uint64_t len, struct description *desc,
-		const struct file_mapping *map);
+		const struct file_mapping *map, bool open);
 
 /*
  * [@start, @start + @len) is no longer a mapping of an emulated file, or of one on a disk. Closes
@@ -32,6 +32,22 @@ void mapping_remove(uint64_t start, uint64_t len);
 
 /* What is mapped at @from is now also, or instead, mapped at [@to, @to + @len). */
 void mapping_copy(uint64_t from, uint64_t to, uint64_t len);
+
+/*
+ * Mappings that trap, of the file with @cookie: their part of [@offset, @offset + @len) of it
+ * becomes @memory, a shared mapping of @len bytes, or traps again (NULL). Mappings that the program
+ * may not read and write, or has changed, go on to trap. False: the kernel refused it for some.
+ */
+bool mapping_switch(const void *cookie, uint64_t offset, uint64_t len, void *memory);
+
+/* Gets what it needs to trap again; from then on mapping_switch() opens no descriptor. */
+void mapping_prepare_switch(void);
+
+/*
+ * Before the program changes [@start, @start + @len): mappings there that trap do so in all parts,
+ * and for ever. A call of the program and mapping_switch() never change the same addresses.
+ */
+void mapping_settle(uint64_t start, uint64_t len);
 
 /* The file that answers an access to an address without memory behind it. */
 struct mapping_trap {
