@@ -76,6 +76,7 @@ enum lock_rank {
 	LOCK_DEVICE_RECORD, /* what a program did last with a device */
 	LOCK_REPORT,	    /* the report that is being written */
 	LOCK_STACKS,	    /* the table of stacks */
+	LOCK_TRACE,	    /* lines of a trace */
 	LOCK_POOL,	    /* a part of a pool */
 	LOCK_CHUNKS,	    /* address space of the engine's memory */
 };

@@ -27,6 +27,7 @@
 #include "report/counts.h"
 #include "report/history.h"
 #include "report/sanitizer.h"
+#include "trace/events.h"
 
 enum {
 	DMA_PIECE =
@@ -290,6 +291,9 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	fault->request_iova = fault->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova;
 	fault->request_len = dma->len;
 	fault->unmaps = unmaps;
+	if (observed())
+		event_fault(endpoint->name, fault->pasid, fault->iova, fault->dir == DMA_WRITE,
+			    iommu_fault_cause(fault));
 	/*
 	 * Counted before the handler is loaded: a thread that removes the handler either waits for
 	 * this call, or is early enough for the load to find no handler.
@@ -304,20 +308,12 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	return action;
 }
 
-/* Counts a request, and says how many UNMAPs there have been. 0: nothing is recorded. */
-static uint64_t record_begin(const struct dma *dma)
+/*
+ * Transfers a request that began when there had been @unmaps. 0, or -EFAULT, reported, and *@failed
+ * (may be NULL) the direction of the access that failed.
+ */
+static int transfer(const struct dma *dma, enum dma_dir *failed, uint64_t unmaps)
 {
-	if (!recording())
-		return 0;
-	count_add(COUNT_DMAS, 1);
-	count_add(COUNT_DMA_BYTES, dma->len);
-	return history_unmaps();
-}
-
-/* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed. */
-static int dma_run(const struct dma *dma, enum dma_dir *failed)
-{
-	const uint64_t unmaps = record_begin(dma);
 	struct sanitizer_finding finding;
 	unsigned int retries = 0;
 	size_t done = 0;
@@ -350,6 +346,37 @@ static int dma_run(const struct dma *dma, enum dma_dir *failed)
 		return -EFAULT;
 	}
 	return 0;
+}
+
+/* transfer(), for those who watch. */
+static __attribute__((noinline)) int transfer_observed(const struct dma *dma, enum dma_dir *failed)
+{
+	struct event_dma event = {
+		.device = dma->endpoint->name,
+		.iova = dma->dst_buf ? dma->src_iova : dma->dst_iova,
+		.len = dma->len,
+		.pasid = dma->pasid,
+		.write = !dma->dst_buf,
+		.copy = !dma->dst_buf && !dma->src_buf,
+	};
+	uint64_t unmaps = 0;
+	int rc;
+
+	if (recording()) {
+		count_add(COUNT_DMAS, 1);
+		count_add(COUNT_DMA_BYTES, dma->len);
+		unmaps = history_unmaps();
+	}
+	event_dma_begin(&event);
+	rc = transfer(dma, failed, unmaps);
+	event_dma_end(&event, rc);
+	return rc;
+}
+
+/* Like transfer(). */
+static int dma_run(const struct dma *dma, enum dma_dir *failed)
+{
+	return observed() ? transfer_observed(dma, failed) : transfer(dma, failed, 0);
 }
 
 int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,
