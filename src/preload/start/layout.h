@@ -43,6 +43,12 @@
 /* The file in the root that is not empty any more when a process has printed a report. */
 #define LAYOUT_REPORTED "reported"
 
+/* The file in the root with what is wanted of traces and profiles (preload/engine/watch.h). */
+#define LAYOUT_WATCH "watch"
+
+/* The file in the root with the names of the trace files, a line each. */
+#define LAYOUT_TRACES "traces"
+
 /* The socket in the root where names of the program's functions are asked for. */
 #define LAYOUT_SYMBOLS "symbols"
 
