@@ -23,6 +23,7 @@ int cmd_dump(char **args);
 int cmd_plug(char **args);
 int cmd_unplug(char **args);
 int cmd_serve(char **args);
+int cmd_trace(char **args);
 
 /*
  * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last

@@ -17,6 +17,7 @@ static const struct {
 	     "       uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
 	     "       uiommufd unplug [PID] BDF\n"
 	     "       uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
+	     "       uiommufd trace [OPTION]... TRACE | [OPTION]... -- PROGRAM [ARGUMENT]...\n"
 	     "\n"
 	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
 	     "and their part of /sys, without privilege or hardware.\n"
@@ -30,6 +31,7 @@ static const struct {
 	     "  plug     add a device to the machine of a program that runs\n"
 	     "  unplug   pull a device out of it, without asking the program\n"
 	     "  serve    a device for QEMU and other clients of vfio-user\n"
+	     "  trace    print the calls of a program as strace would\n"
 	     "\n"
 	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
 	{"run",
@@ -44,6 +46,7 @@ static const struct {
 	 "  --memlock LIMIT|unlimited              of locked memory (default: RLIMIT_MEMLOCK)\n"
 	 "  --no-iommufd                           no /dev/iommu and no VFIO cdevs\n"
 	 "  --mock                                 answer IOMMU_TEST_CMD as a test kernel\n"
+	 "  --trace FILE                           record what happens, for a trace viewer\n"
 	 "\n"
 	 "Reports of mistakes:\n"
 	 "  --error-exitcode N         exit with N if there was one\n"
@@ -122,6 +125,17 @@ static const struct {
 	 "\n"
 	 "The exit status is 0 after one of those signals; 2: wrong usage, 125: the socket\n"
 	 "cannot be made, or the system fails.\n"},
+	{"trace",
+	 "Usage: uiommufd trace [OPTION]... TRACE\n"
+	 "       uiommufd trace [OPTION]... -- PROGRAM [ARGUMENT]...\n"
+	 "\n"
+	 "Prints the calls in TRACE, a file of `uiommufd run --trace`, as strace would; or runs\n"
+	 "PROGRAM as `uiommufd run` does, with options of that, and prints its calls meanwhile,\n"
+	 "to standard error.\n"
+	 "\n"
+	 "  --all        also mappings, DMA, faults, interrupts and register accesses\n"
+	 "  -t, --times  the time of each, in seconds since the first\n"
+	 "  -o FILE      print to FILE\n"},
 };
 
 static const char *find(const char *command)
