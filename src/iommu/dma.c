@@ -24,6 +24,7 @@
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/view.h"
+#include "profile/profile.h"
 #include "report/counts.h"
 #include "report/history.h"
 #include "report/sanitizer.h"
@@ -33,6 +34,7 @@ enum {
 	DMA_PIECE =
 		256 * 1024, /* bytes copied inside the gate: what an unmap may have to wait for */
 	MAX_RETRIES = 16,   /* in a row, that a fault handler may ask for */
+	NESTED_TOP = 3,	    /* a guest's tables have four levels */
 };
 
 /*
@@ -245,6 +247,82 @@ static __attribute__((noinline)) void report_finding(const struct dma *dma,
 	iommu_fault_report(dma->endpoint, &fault);
 }
 
+/* ---- for a profile ---- */
+
+enum {
+	PARTS = 32 /* that are told at once */
+};
+
+/* Sets *@part to the page at @iova and at most @len bytes there. False: it has gone. */
+static bool find_part(const struct iommu_domain *domain, uint64_t iova, uint64_t len,
+		      struct profile_part *part)
+{
+	struct iopt_leaf leaf;
+	unsigned int top;
+
+	*part = (struct profile_part){
+		.iova = iova,
+		.page = iova & ~PAGE_MASK,
+		.size = PAGE_SIZE,
+		.top = NESTED_TOP,
+	};
+	/* The guest's own tables may have larger pages; the model has the smallest. */
+	if (!domain->stage1) {
+		if (!iopt_translate(domain->table, iova, &leaf))
+			return false;
+		(void)iopt_root(domain->table, &top);
+		part->page = leaf.start;
+		part->size = leaf.len;
+		part->top = top;
+	}
+	part->len = min_u64(len, part->page + (part->size - 1) - iova + 1);
+	return true;
+}
+
+/* Tells which pages [@iova, @iova + @len) lies in, which @t has translated. */
+static void observe_pages(const struct translation *t, uint64_t iova, uint64_t len)
+{
+	const struct iommu_domain *domain = t->domain;
+	struct profile_access access = {
+		.device = t->endpoint->name,
+		.iommu = {.name = domain->iommu->name, .kind = domain->iommu->kind->name},
+		.domain = domain,
+		.mapped = domain->stage1 ? NULL : domain,
+	};
+	struct profile_part parts[PARTS];
+	unsigned int top;
+
+	if (domain->stage1) {
+		(void)iopt_root(domain->table, &top);
+		access.stage2 = top + 1;
+	}
+	while (len) {
+		size_t count = 0;
+
+		rcu_read_lock();
+		while (len && count < PARTS && find_part(domain, iova, len, &parts[count])) {
+			iova += parts[count].len;
+			len -= parts[count++].len;
+		}
+		rcu_read_done(&iommu_domain_readers);
+		rcu_read_unlock();
+		if (!count)
+			return;
+		event_translated(&access, parts, count);
+	}
+}
+
+static __attribute__((noinline)) void
+observe_piece(const struct dma *dma, const struct translation *t, const struct piece *piece)
+{
+	if (!profiling())
+		return;
+	if (!dma->src_buf)
+		observe_pages(t, dma->src_iova + piece->done, piece->len);
+	if (!dma->dst_buf)
+		observe_pages(t, dma->dst_iova + piece->done, piece->len);
+}
+
 /* Copies @piece, or as much of it as is contiguous (piece->len). 0, or -EFAULT and *@fault. */
 static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fault *fault)
 {
@@ -261,6 +339,8 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		goto out;
 	if (sanitizer_present())
 		check_memory(dma, piece);
+	if (observed())
+		observe_piece(dma, &t, piece);
 	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
 	if (view_copy(piece->dst, piece->src, piece->len) &&
 	    dmabuf_copy_registers(piece->dst, piece->src, piece->len)) {

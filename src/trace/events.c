@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "profile/profile.h"
 #include "trace/call_record.h"
 #include "trace/error_name.h"
 #include "trace/trace.h"
@@ -158,6 +159,40 @@ void event_unmap(uint32_t ioas, struct iova_range range)
 	tell_mapped(-(int64_t)iova_range_len(range));
 }
 
+static struct profile_iommu iommu_of(const struct event_table *table)
+{
+	return (struct profile_iommu){.name = table->iommu, .kind = table->kind};
+}
+
+void event_fill(const struct event_table *table, struct iova_range range, uint64_t va,
+		uint32_t stack)
+{
+	const struct profile_iommu iommu = iommu_of(table);
+
+	if (profiling())
+		profile_map(table->domain, &iommu, range, va, table->sizes, stack);
+}
+
+void event_unfill(const void *domain, struct iova_range range)
+{
+	if (profiling())
+		profile_unmap(domain, range);
+}
+
+void event_invalidate(const struct event_table *table, struct iova_range range)
+{
+	const struct profile_iommu iommu = iommu_of(table);
+
+	if (profiling())
+		profile_invalidate(table->domain, &iommu, range);
+}
+
+void event_table_freed(const void *domain)
+{
+	if (profiling())
+		profile_forget(domain);
+}
+
 void event_attach(const char *device, uint32_t pasid, bool attached)
 {
 	struct line *line;
@@ -218,6 +253,13 @@ void event_dma_end(const struct event_dma *dma, int result)
 	trace_lane_leave(dma->number, dma->lane);
 	if (!result)
 		trace_count_dma(dma->number, dma->len);
+}
+
+void event_translated(const struct profile_access *access, const struct profile_part *parts,
+		      size_t count)
+{
+	if (profiling())
+		profile_dma(access, parts, count);
 }
 
 void event_fault(const char *device, uint32_t pasid, uint64_t iova, bool write, const char *cause)

@@ -56,6 +56,25 @@ void event_close(const void *object, const char *file);
 void event_map(uint32_t ioas, struct iova_range range, uint64_t va, unsigned int prot);
 void event_unmap(uint32_t ioas, struct iova_range range);
 
+/*
+ * The page table of a domain (an address that is not used), of the IOMMU with this name and kind,
+ * has a mapping, or has it no more; @sizes: of the pages that it can have, as bits. @stack: of the
+ * call (report/stack.h).
+ */
+struct event_table {
+	const void *domain;
+	const char *iommu, *kind;
+	uint64_t sizes;
+};
+
+void event_fill(const struct event_table *table, struct iova_range range, uint64_t va,
+		uint32_t stack);
+void event_unfill(const void *domain, struct iova_range range);
+
+/* What is cached of @range was invalidated by a guest; the page table is freed. */
+void event_invalidate(const struct event_table *table, struct iova_range range);
+void event_table_freed(const void *domain);
+
 /* The device's @pasid goes through another page table, or (not @attached) through none. */
 void event_attach(const char *device, uint32_t pasid, bool attached);
 
@@ -75,6 +94,15 @@ void event_dma_begin(struct event_dma *dma);
 
 /* @result: 0, or a negative errno. */
 void event_dma_end(const struct event_dma *dma, int result);
+
+/*
+ * Parts of a DMA, each in one page, went through the page tables. Context: inside the gate of the
+ * domain, not in a read-side critical section.
+ */
+struct profile_access;
+struct profile_part;
+void event_translated(const struct profile_access *access, const struct profile_part *parts,
+		      size_t count);
 
 /* A DMA of @device failed at @iova. @cause: words. */
 void event_fault(const char *device, uint32_t pasid, uint64_t iova, bool write, const char *cause);

@@ -126,8 +126,7 @@ static void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas-
 		iommu_domain_prefetch(table->domain, iova);
 }
 
-/* The program's address of @area; of a file, its position there. */
-static uint64_t area_address(const struct area *area)
+uint64_t area_address(const struct area *area)
 {
 	return mem_source_start(area->source) - mem_source_offset(area->source) + area->start;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "preload/engine/call.h"
@@ -19,17 +20,22 @@
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "profile/profile.h"
+#include "report/json.h"
+#include "report/symbols.h"
 #include "trace/trace.h"
 #include "trace/trace_file.h"
 
 enum {
 	SETTINGS_SIZE = 4 * PATH_MAX,
+	MAX_PROFILES = 1000, /* of one process */
 };
 
 static struct {
 	char text[SETTINGS_SIZE];
-	const char *trace;  /* the pattern of its file; NULL: none is wanted */
-	const char *header; /* the first line of such a file */
+	const char *trace;   /* the pattern of its file; NULL: none is wanted */
+	const char *header;  /* the first line of such a file */
+	const char *profile; /* the model of the profile; NULL: none is wanted */
 	bool read;
 } settings;
 
@@ -39,6 +45,8 @@ static void take_setting(const char *name, const char *value)
 		settings.trace = value;
 	else if (strcmp(name, "trace-header") == 0)
 		settings.header = value;
+	else if (strcmp(name, "profile") == 0)
+		settings.profile = value;
 }
 
 /* Reads the file @name of the root into @text, of @size bytes, as a string. */
@@ -116,6 +124,50 @@ static int prepare_file(char path[PATH_MAX])
 	return file_pattern_varies(settings.trace) ? make_file(path) : 0;
 }
 
+static void start_profile(void)
+{
+	struct profile_settings model;
+	char why[256], path[ROOT_MAX + 32];
+
+	profile_settings_init(&model);
+	(void)profile_settings_parse(&model, settings.profile, why, sizeof(why));
+	profile_start(&model);
+	snprintf(path, sizeof(path), "%s/" LAYOUT_SYMBOLS, root_path());
+	symbols_set_server(path);
+}
+
+/* Writes the profile where the command finds it: a program may have several, by exec. */
+static void write_profile(void)
+{
+	char path[ROOT_MAX + 64], *text;
+	struct json json;
+	size_t len, done = 0;
+	int fd = -EEXIST;
+	long got;
+
+	if (!profile_has_content())
+		return;
+	json_init(&json);
+	profile_write(&json);
+	text = json_finish(&json, &len);
+	for (int number = 0; text && fd == -EEXIST && number < MAX_PROFILES; number++) {
+		snprintf(path, sizeof(path), "%s/" LAYOUT_PROFILES "/%d.%d", root_path(),
+			 (int)getpid(), number);
+		fd = (int)sys_call(SYS_openat, AT_FDCWD, (long)path,
+				   O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600, 0, 0);
+	}
+	if (fd < 0) {
+		log_error("the profile of process %d cannot be written: %s", (int)getpid(),
+			  text ? strerror(-fd) : "no memory");
+		alloc_free(text);
+		return;
+	}
+	while (done < len && (got = sys_write(fd, text + done, len - done)) > 0)
+		done += (size_t)got;
+	(void)sys_close(fd);
+	alloc_free(text);
+}
+
 void watch_start(void)
 {
 	char path[PATH_MAX];
@@ -124,6 +176,8 @@ void watch_start(void)
 	if (settings.read)
 		return;
 	read_settings();
+	if (settings.profile)
+		start_profile();
 	if (!settings.trace)
 		return;
 	rc = prepare_file(path);
@@ -139,6 +193,7 @@ void watch_fork_child(void)
 	char path[PATH_MAX];
 	int rc;
 
+	profile_fork_child();
 	if (!tracing())
 		return;
 	rc = prepare_file(path);
@@ -154,5 +209,6 @@ static __attribute__((destructor)) void finish(void)
 		return;
 	engine_enter(&call);
 	trace_finish();
+	write_profile();
 	engine_leave(&call);
 }

@@ -49,6 +49,9 @@
 /* The file in the root with the names of the trace files, a line each. */
 #define LAYOUT_TRACES "traces"
 
+/* The directory in the root where processes leave their profiles (profile/profile_json.h). */
+#define LAYOUT_PROFILES "profiles"
+
 /* The socket in the root where names of the program's functions are asked for. */
 #define LAYOUT_SYMBOLS "symbols"
 
