@@ -17,6 +17,7 @@ static const struct {
 	     "       uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
 	     "       uiommufd unplug [PID] BDF\n"
 	     "       uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
+	     "       uiommufd profile [--svg] FILE\n"
 	     "       uiommufd trace [OPTION]... TRACE | [OPTION]... -- PROGRAM [ARGUMENT]...\n"
 	     "\n"
 	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
@@ -31,6 +32,7 @@ static const struct {
 	     "  plug     add a device to the machine of a program that runs\n"
 	     "  unplug   pull a device out of it, without asking the program\n"
 	     "  serve    a device for QEMU and other clients of vfio-user\n"
+	     "  profile  print or draw the profile of a run\n"
 	     "  trace    print the calls of a program as strace would\n"
 	     "\n"
 	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
@@ -47,6 +49,8 @@ static const struct {
 	 "  --no-iommufd                           no /dev/iommu and no VFIO cdevs\n"
 	 "  --mock                                 answer IOMMU_TEST_CMD as a test kernel\n"
 	 "  --trace FILE                           record what happens, for a trace viewer\n"
+	 "  --profile[=FILE]                       misses of a modelled IOTLB, and their cost\n"
+	 "  --profile-model NAME=VALUE[,...]       iotlb, walk-cache, payload, read, ...\n"
 	 "\n"
 	 "Reports of mistakes:\n"
 	 "  --error-exitcode N         exit with N if there was one\n"
@@ -125,6 +129,13 @@ static const struct {
 	 "\n"
 	 "The exit status is 0 after one of those signals; 2: wrong usage, 125: the socket\n"
 	 "cannot be made, or the system fails.\n"},
+	{"profile",
+	 "Usage: uiommufd profile [--svg] FILE\n"
+	 "\n"
+	 "Prints FILE, which `uiommufd run --profile=FILE` has written: misses of the IOTLB and\n"
+	 "their cost by device, mapping and call, and what larger pages would save.\n"
+	 "\n"
+	 "  --svg  as a picture of the address spaces\n"},
 	{"trace",
 	 "Usage: uiommufd trace [OPTION]... TRACE\n"
 	 "       uiommufd trace [OPTION]... -- PROGRAM [ARGUMENT]...\n"

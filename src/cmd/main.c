@@ -7,15 +7,17 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 
-#define COMMANDS "run, list, show, lookup, dump, plug, unplug, serve, trace, --help, --version"
+#define COMMANDS \
+	"run, list, show, lookup, dump, plug, unplug, serve, trace, profile, --help, --version"
 
 /* Subcommands that print to standard output. */
 static const struct {
 	const char *name;
 	int (*run)(char **args);
 } printers[] = {
-	{"list", cmd_list}, {"show", cmd_show},	    {"lookup", cmd_lookup}, {"dump", cmd_dump},
-	{"plug", cmd_plug}, {"unplug", cmd_unplug}, {"trace", cmd_trace},
+	{"list", cmd_list},   {"show", cmd_show},	{"lookup", cmd_lookup},
+	{"dump", cmd_dump},   {"plug", cmd_plug},	{"unplug", cmd_unplug},
+	{"trace", cmd_trace}, {"profile", cmd_profile},
 };
 
 void cmd_complain(const char *format, ...)

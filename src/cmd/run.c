@@ -358,12 +358,14 @@ static _Noreturn void keep(struct tree *tree, char **program, const struct signa
 		pid = waitpid(-1, &status, 0);
 	while (pid != started.pid);
 	status = run_reports_judge(tree, status);
+	run_watch_report(tree);
 	if (has_children()) {
 		keeper_send(to, &status, sizeof(status));
 		close(to);
 		go_into_background();
 		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 			;
+		run_watch_report(tree);
 		run_watch_finish(tree);
 		clean_up(tree);
 		_exit(CMD_OK);

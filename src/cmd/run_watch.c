@@ -2,6 +2,7 @@
 /* The first line of a trace says how to run the same machine again, for `uiommufd replay`. */
 #include "cmd/run_watch.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,9 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <json-c/json.h>
+
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/profile_text.h"
 #include "preload/start/layout.h"
+#include "profile/profile_settings.h"
 #include "trace/line.h"
 #include "trace/trace_file.h"
 
@@ -23,6 +28,9 @@ enum {
 static struct {
 	char trace[PATH_MAX]; /* "": no trace is wanted */
 	bool followed;	      /* the trace is for `uiommufd trace` */
+	bool profiles;
+	char profile[PATH_MAX]; /* the file; "": it is printed */
+	char model[256];	/* settings of the profile (profile/profile_settings.h) */
 	char header[HEADER_SIZE];
 	const char *words[MAX_WORDS]; /* that describe the machine; borrowed */
 	size_t word_count;
@@ -30,7 +38,7 @@ static struct {
 
 const char *run_watch_options(void)
 {
-	return "--trace";
+	return "--trace, --profile, --profile-model";
 }
 
 void run_watch_note(const char *option, const char *value)
@@ -40,6 +48,11 @@ void run_watch_note(const char *option, const char *value)
 	for (size_t i = 0; i < 2; i++)
 		if (words[i] && wanted.word_count < MAX_WORDS)
 			wanted.words[wanted.word_count++] = words[i];
+}
+
+bool run_watch_wants_names(void)
+{
+	return wanted.profiles;
 }
 
 void run_watch_follow(const char *path)
@@ -59,11 +72,57 @@ static bool set_path(char path[PATH_MAX], const char *name)
 	       snprintf(path, PATH_MAX, "%s/%s", here, name) < PATH_MAX;
 }
 
+/* "--profile" or "--profile=FILE", which is made empty. */
+static int take_profile(const char *value)
+{
+	int fd;
+
+	wanted.profiles = true;
+	if (!value)
+		return CMD_OK;
+	if (!*value || !set_path(wanted.profile, value)) {
+		cmd_complain("--profile= needs the name of a file");
+		return CMD_USAGE;
+	}
+	fd = open(wanted.profile, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		cmd_complain("%s: %m", wanted.profile);
+		return CMD_USAGE;
+	}
+	close(fd);
+	return CMD_OK;
+}
+
+static int take_model(const char *value)
+{
+	struct profile_settings settings;
+	char why[512];
+
+	wanted.profiles = true;
+	if (!profile_settings_parse(&settings, value, why, sizeof(why)) &&
+	    snprintf(wanted.model, sizeof(wanted.model), "%s", value) < (int)sizeof(wanted.model))
+		return CMD_OK;
+	cmd_complain("%s", why);
+	return CMD_USAGE;
+}
+
 bool run_watch_take(char ***args, int *status)
 {
 	bool missing = false;
-	const char *value = cmd_option_value(args, "--trace", &missing);
+	const char *value;
 
+	if (strcmp(**args, "--profile") == 0 || strncmp(**args, "--profile=", 10) == 0) {
+		*status = take_profile((**args)[9] ? **args + 10 : NULL);
+		return true;
+	}
+	value = cmd_option_value(args, "--profile-model", &missing);
+	if (value) {
+		*status = missing ? CMD_USAGE : take_model(value);
+		if (missing)
+			cmd_complain("--profile-model needs NAME=VALUE,...");
+		return true;
+	}
+	value = cmd_option_value(args, "--trace", &missing);
 	if (!value)
 		return false;
 	*status = CMD_USAGE;
@@ -149,20 +208,64 @@ static int make_trace(char **program)
 
 void run_watch_fill(struct tree *tree, char **program)
 {
-	int rc;
+	int rc = wanted.trace[0] ? make_trace(program) : 0;
 
-	if (!wanted.trace[0])
-		return;
-	rc = make_trace(program);
 	if (rc) {
 		tree_fail(tree, rc, wanted.trace);
 		return;
 	}
-	tree_text(tree, "/" LAYOUT_WATCH, 0444, "trace=%s\ntrace-header=%s\n", wanted.trace,
-		  wanted.header);
+	tree_text(tree, "/" LAYOUT_WATCH, 0444, "%s%s%s%s%s%s%s%s", wanted.trace[0] ? "trace=" : "",
+		  wanted.trace, wanted.trace[0] ? "\ntrace-header=" : "", wanted.header,
+		  wanted.trace[0] ? "\n" : "", wanted.profiles ? "profile=" : "", wanted.model,
+		  wanted.profiles ? "\n" : "");
+	if (wanted.profiles)
+		tree_dir(tree, "/" LAYOUT_PROFILES, 01777);
+	if (!wanted.trace[0])
+		return;
 	tree_text(tree, "/" LAYOUT_TRACES, 0666, "%s%s",
 		  is_pattern(wanted.trace) ? "" : wanted.trace,
 		  is_pattern(wanted.trace) ? "" : "\n");
+}
+
+/* Adds the profiles that processes have left to the array @all. */
+static void collect_profiles(const struct tree *tree, struct json_object *all)
+{
+	char root[PATH_MAX], path[2 * PATH_MAX];
+	struct dirent *entry;
+	DIR *directory;
+
+	tree_real_path(tree, "/" LAYOUT_PROFILES, root);
+	directory = opendir(root);
+	while (directory && (entry = readdir(directory))) {
+		struct json_object *profile;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", root, entry->d_name);
+		profile = json_object_from_file(path);
+		if (profile)
+			json_object_array_add(all, profile);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+void run_watch_report(const struct tree *tree)
+{
+	struct json_object *file, *all;
+
+	if (!wanted.profiles)
+		return;
+	file = json_object_new_object();
+	all = json_object_new_array();
+	json_object_object_add(file, "format", json_object_new_int(1));
+	json_object_object_add(file, "profiles", all);
+	collect_profiles(tree, all);
+	if (!wanted.profile[0])
+		profile_text(file, stderr);
+	else if (json_object_to_file(wanted.profile, file))
+		cmd_complain("%s: %m", wanted.profile);
+	json_object_put(file);
 }
 
 void run_watch_finish(const struct tree *tree)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The options of `uiommufd run` for traces. */
+/* The options of `uiommufd run` for traces and profiles. */
 #ifndef CMD_RUN_WATCH_H
 #define CMD_RUN_WATCH_H
 
@@ -22,8 +22,14 @@ void run_watch_follow(const char *path);
 /* The machine is described by @option, with @value unless NULL: a trace says so. */
 void run_watch_note(const char *option, const char *value);
 
+/* Whether functions of the program are going to be named. */
+bool run_watch_wants_names(void);
+
 /* Makes the trace file for @program, and what the program's processes read. */
 void run_watch_fill(struct tree *tree, char **program);
+
+/* When the program has ended: prints the profile, or writes it to its file. */
+void run_watch_report(const struct tree *tree);
 
 /* When no process of the program is left: finishes the files. */
 void run_watch_finish(const struct tree *tree);
