@@ -101,6 +101,18 @@ void event_open(const void *object, const char *path, int fd)
 	trace_event_end(line);
 }
 
+void event_made(const void *object, const char *file, int fd)
+{
+	struct line *line = trace_event('i', own_thread, "file", "descriptor");
+
+	if (!line)
+		return;
+	line_string(line, "file", file);
+	line_number(line, "fd", fd);
+	line_hex(line, "object", (uintptr_t)object);
+	trace_event_end(line);
+}
+
 void event_close(const void *object, const char *file)
 {
 	struct line *line = trace_event('i', own_thread, "file", "close");
