@@ -18,6 +18,7 @@ static const struct {
 	     "       uiommufd unplug [PID] BDF\n"
 	     "       uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
 	     "       uiommufd profile [--svg] FILE\n"
+	     "       uiommufd replay [OPTION]... TRACE\n"
 	     "       uiommufd trace [OPTION]... TRACE | [OPTION]... -- PROGRAM [ARGUMENT]...\n"
 	     "\n"
 	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
@@ -33,6 +34,7 @@ static const struct {
 	     "  unplug   pull a device out of it, without asking the program\n"
 	     "  serve    a device for QEMU and other clients of vfio-user\n"
 	     "  profile  print or draw the profile of a run\n"
+	     "  replay   make the calls of a trace again, and compare\n"
 	     "  trace    print the calls of a program as strace would\n"
 	     "\n"
 	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
@@ -136,6 +138,15 @@ static const struct {
 	 "their cost by device, mapping and call, and what larger pages would save.\n"
 	 "\n"
 	 "  --svg  as a picture of the address spaces\n"},
+	{"replay",
+	 "Usage: uiommufd replay [OPTION]... TRACE\n"
+	 "\n"
+	 "Makes the calls in TRACE, a file of `uiommufd run --trace`, again on a machine like the\n"
+	 "recorded one, and prints which answers differ. Exits with 1 if one does.\n"
+	 "\n"
+	 "  --native             make them here: on a real /dev/iommu, or under another run\n"
+	 "  --open RECORDED=NOW  open NOW where RECORDED was opened\n"
+	 "  --pid PID            of this process (default: the first in the file)\n"},
 	{"trace",
 	 "Usage: uiommufd trace [OPTION]... TRACE\n"
 	 "       uiommufd trace [OPTION]... -- PROGRAM [ARGUMENT]...\n"

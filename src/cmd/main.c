@@ -7,8 +7,9 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 
-#define COMMANDS \
-	"run, list, show, lookup, dump, plug, unplug, serve, trace, profile, --help, --version"
+#define COMMANDS                                                                               \
+	"run, list, show, lookup, dump, plug, unplug, serve, trace, profile, replay, --help, " \
+	"--version"
 
 /* Subcommands that print to standard output. */
 static const struct {
@@ -17,7 +18,7 @@ static const struct {
 } printers[] = {
 	{"list", cmd_list},   {"show", cmd_show},	{"lookup", cmd_lookup},
 	{"dump", cmd_dump},   {"plug", cmd_plug},	{"unplug", cmd_unplug},
-	{"trace", cmd_trace}, {"profile", cmd_profile},
+	{"trace", cmd_trace}, {"profile", cmd_profile}, {"replay", cmd_replay},
 };
 
 void cmd_complain(const char *format, ...)

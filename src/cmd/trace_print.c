@@ -263,7 +263,7 @@ bool trace_print(const struct trace_item *item, void *arg)
 			open_call(printer, item);
 		else
 			close_call(printer, item);
-	} else if (strcmp(item->category, "file") == 0) {
+	} else if (strcmp(item->category, "file") == 0 && strcmp(item->name, "descriptor") != 0) {
 		put_file(printer, item);
 	} else if (item->phase[0] == 'M') {
 		take_name(printer, item);
