@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A call is made when the recorded one returned, so calls of several threads are made in the order in
- * which they had their effects, as far as that is known.
+ * A call is made when the recorded one returned, so calls of several threads are made in the order
+ * in which they had their effects, as far as that is known.
  */
 #include "cmd/replay.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `uiommufd replay`: makes the calls of a trace again. By default it runs itself, with --native, on the
- * machine that the trace was recorded on: the calls are ordinary ones, so they go to whatever is
- * behind /dev/iommu.
+ * `uiommufd replay`: makes the calls of a trace again. By default it runs itself, with --native, on
+ * the machine that the trace was recorded on: the calls are ordinary ones, so they go to whatever
+ * is behind /dev/iommu.
  */
 #include <inttypes.h>
 #include <limits.h>

@@ -15,6 +15,7 @@
 #include "profile/profile.h"
 #include "trace/call_record.h"
 #include "trace/error_name.h"
+#include "trace/probes.h"
 #include "trace/trace.h"
 
 enum {
@@ -41,6 +42,7 @@ void event_call_begin(struct event_call *call)
 	struct line *line;
 	char number[32];
 
+	PROBE(ioctl_entry, call->fd, call->cmd, call->arg, call->file);
 	call->record = tracing() ? alloc_zeroed(sizeof(*call->record)) : NULL;
 	if (!call->record)
 		return;
@@ -72,6 +74,7 @@ void event_call_end(struct event_call *call, long result, const char *why)
 	struct line *line;
 	char number[32];
 
+	PROBE(ioctl_return, call->fd, call->cmd, result);
 	if (!call->record)
 		return;
 	tell_pinned();
@@ -146,6 +149,7 @@ void event_map(uint32_t ioas, struct iova_range range, uint64_t va, unsigned int
 	static const char *const rights[] = {"", "r", "w", "rw"};
 	struct line *line;
 
+	PROBE(map, ioas, range.start, iova_range_len(range), va, prot);
 	if (!tracing())
 		return;
 	line = trace_event('i', own_thread, "mapping", "map");
@@ -162,6 +166,7 @@ void event_unmap(uint32_t ioas, struct iova_range range)
 {
 	struct line *line;
 
+	PROBE(unmap, ioas, range.start, iova_range_len(range));
 	if (!tracing())
 		return;
 	line = trace_event('i', own_thread, "mapping", "unmap");
@@ -209,6 +214,7 @@ void event_attach(const char *device, uint32_t pasid, bool attached)
 {
 	struct line *line;
 
+	PROBE(attach, device, pasid, (int)attached);
 	if (!tracing())
 		return;
 	line = trace_event('i', (struct trace_track){.device = trace_device(device)}, "attach",
@@ -237,6 +243,7 @@ void event_dma_begin(struct event_dma *dma)
 {
 	struct line *line;
 
+	PROBE(dma_begin, dma->device, dma->iova, dma->len, (int)dma->write, dma->pasid);
 	dma->number = 0;
 	if (!tracing())
 		return;
@@ -256,6 +263,7 @@ void event_dma_end(const struct event_dma *dma, int result)
 {
 	struct line *line;
 
+	PROBE(dma_end, dma->device, dma->iova, dma->len, result);
 	if (!dma->number)
 		return;
 	line = trace_event('E', track_of(dma), "dma", dma_title(dma));
@@ -278,6 +286,7 @@ void event_fault(const char *device, uint32_t pasid, uint64_t iova, bool write, 
 {
 	struct line *line;
 
+	PROBE(fault, device, pasid, iova, (int)write, cause);
 	if (!tracing())
 		return;
 	line = trace_event('i', (struct trace_track){.device = trace_device(device)}, "fault",
@@ -296,6 +305,7 @@ void event_interrupt(const char *device, const char *kind, unsigned int vector)
 {
 	struct line *line;
 
+	PROBE(interrupt, device, kind, vector);
 	if (!tracing())
 		return;
 	line = trace_event('i', (struct trace_track){.device = trace_device(device)}, "interrupt",
@@ -309,9 +319,10 @@ void event_interrupt(const char *device, const char *kind, unsigned int vector)
 void event_register(const char *device, unsigned int bar, uint64_t offset, unsigned int size,
 		    uint64_t value, bool write)
 {
-	struct line *line = trace_event('i', own_thread, "register",
-					write ? "register write" : "register read");
+	struct line *line;
 
+	PROBE(register_access, device, bar, offset, size, value, (int)write);
+	line = trace_event('i', own_thread, "register", write ? "register write" : "register read");
 	if (!line)
 		return;
 	line_string(line, "device", device);

@@ -47,8 +47,8 @@ void event_call_begin(struct event_call *call);
 void event_call_end(struct event_call *call, long result, const char *why);
 
 /*
- * An emulated file was opened as @path and has become @fd; a call has made one called @file; the last
- * descriptor of one was closed.
+ * An emulated file was opened as @path and has become @fd; a call has made one called @file; the
+ * last descriptor of one was closed.
  */
 void event_open(const void *object, const char *path, int fd);
 void event_made(const void *object, const char *file, int fd);

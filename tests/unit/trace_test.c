@@ -8,6 +8,7 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
+#include "base/observe.h"
 #include "kit.h"
 #include "mem/guard.h"
 #include "trace/call_table.h"
@@ -194,9 +195,23 @@ static void a_file_that_was_truncated_fails_and_nothing_more(void **state)
 	unlink(path);
 }
 
+/* ---- observers ---- */
+
+static void a_tracer_is_an_observer_while_it_is_attached(void **state)
+{
+	(void)state;
+	assert_false(observed());
+	observers.tracers++;
+	assert_true(observed() && observed_by_tracer());
+	assert_false(observed_by(OBSERVER_TRACE) || observed_by(OBSERVER_REPORTS));
+	observers.tracers--;
+	assert_false(observed());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tracer_is_an_observer_while_it_is_attached),
 		cmocka_unit_test(a_line_escapes_what_json_does_not_take),
 		cmocka_unit_test(a_line_that_is_too_long_fails),
 		cmocka_unit_test(words_of_a_value_lead_back_to_it),
