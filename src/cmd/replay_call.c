@@ -330,7 +330,7 @@ static size_t compare_bytes(struct replay_call *call, const char *key, const uin
 {
 	size_t len, at = 0;
 	uint8_t *before = bytes_of(end, key, &len);
-	char name[TEXT_SIZE], was[8], is[8];
+	char name[2 * TEXT_SIZE], was[8], is[8];
 
 	while (before && at < len && at < now_len && before[at] == now[at])
 		at++;

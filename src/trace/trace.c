@@ -23,7 +23,7 @@
 
 enum {
 	MAX_DEVICES = 256,
-	LANES = 16,
+	LANES = 32,	     /* of a device; the last one is for all that find none free */
 	BUCKET_NS = 1000000, /* of the bandwidth */
 	NAME_SIZE = 64,
 };
@@ -118,7 +118,8 @@ static void name_thread(void) REQUIRES(trace.lock)
 		return;
 	self.generation = trace.generation;
 	self.tid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
-	(void)sys_call(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
+	if (!sys_confined())
+		(void)sys_call(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
 	if (self.tid == trace.pid)
 		put_name("process_name", self.tid, name);
 	put_name("thread_name", self.tid, name);
@@ -215,14 +216,16 @@ out:
 
 uint32_t trace_lane_enter(uint32_t device)
 {
-	_Atomic uint32_t *lanes = &trace.devices[device - 1].lanes;
-	uint32_t taken = atomic_load(lanes), lane;
+	_Atomic uint32_t *lanes;
+	uint32_t taken, lane;
 
 	if (!device)
 		return 0;
+	lanes = &trace.devices[device - 1].lanes;
+	taken = atomic_load(lanes);
 	do {
-		lane = taken == UINT32_MAX ? 0 : (uint32_t)__builtin_ctz(~taken);
-		if (lane >= LANES)
+		lane = (uint32_t)__builtin_ctz(~taken);
+		if (lane >= LANES - 1)
 			return LANES - 1; /* its slices overlap */
 	} while (!atomic_compare_exchange_weak(lanes, &taken, taken | UINT32_C(1) << lane));
 	return lane;
@@ -230,7 +233,7 @@ uint32_t trace_lane_enter(uint32_t device)
 
 void trace_lane_leave(uint32_t device, uint32_t lane)
 {
-	if (device)
+	if (device && lane < LANES - 1)
 		atomic_fetch_and(&trace.devices[device - 1].lanes, ~(UINT32_C(1) << lane));
 }
 

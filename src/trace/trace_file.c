@@ -12,29 +12,22 @@
 #include "base/sys.h"
 #include "mem/guard.h"
 
-enum {
-	BLANKS = 64 * 1024, /* written at once */
-};
-
 /* ---- writing ---- */
 
-/* Appends @len blanks. 0 or a negative errno. */
+/* Appends @len blanks, at most a chunk, in one write. 0 or a negative errno. */
 static int append_blanks(int fd, size_t len)
 {
-	static char blanks[BLANKS];
+	static char blanks[TRACE_CHUNK_SIZE];
+	ssize_t done;
 
 	if (!blanks[0])
 		memset(blanks, ' ', sizeof(blanks));
-	while (len) {
-		ssize_t done = sys_write(fd, blanks, len < BLANKS ? len : BLANKS);
-
-		if (done == -EINTR)
-			continue;
-		if (done <= 0)
-			return done ? (int)done : -ENOSPC;
-		len -= (size_t)done;
-	}
-	return 0;
+	do
+		done = sys_write(fd, blanks, len);
+	while (done == -EINTR);
+	if (done == (ssize_t)len)
+		return 0;
+	return done < 0 ? (int)done : -ENOSPC;
 }
 
 int trace_file_create(const char *path, const char *line, size_t len)
@@ -70,27 +63,24 @@ static void unmap_chunk(struct trace_file *file)
 }
 
 /*
- * Of several processes that append a chunk at once, each finds its own: they do it one after the
- * other, with a lock on the file.
+ * Of several processes that append a chunk at once, each finds its own: it has opened the file for
+ * itself, and its position is where its own write has ended.
  */
 static int next_chunk(struct trace_file *file)
 {
-	void *chunk;
+	void *chunk = NULL;
 	int64_t end;
 	int rc;
 
 	unmap_chunk(file);
-	rc = sys_flock(file->fd, 2 /* LOCK_EX */);
+	rc = append_blanks(file->fd, TRACE_CHUNK_SIZE);
 	if (rc)
 		return rc;
-	end = sys_seek(file->fd, 0, SEEK_END);
-	rc = end < 0 ? (int)end
-		     : append_blanks(file->fd, TRACE_CHUNK_SIZE - (size_t)end % TRACE_CHUNK_SIZE);
-	end += TRACE_CHUNK_SIZE - end % TRACE_CHUNK_SIZE;
-	(void)sys_flock(file->fd, 8 /* LOCK_UN */);
-	if (!rc)
-		rc = sys_mmap(NULL, TRACE_CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd,
-			      (uint64_t)end - TRACE_CHUNK_SIZE, &chunk);
+	end = sys_seek(file->fd, 0, SEEK_CUR);
+	if (end < TRACE_CHUNK_SIZE)
+		return end < 0 ? (int)end : -EIO;
+	rc = sys_mmap(NULL, TRACE_CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd,
+		      (uint64_t)end - TRACE_CHUNK_SIZE, &chunk);
 	if (rc)
 		return rc;
 	file->chunk = chunk;
@@ -173,7 +163,7 @@ int trace_file_close(const char *path)
 {
 	int fd = sys_open(path, O_RDWR | O_CLOEXEC);
 	int64_t size;
-	void *text;
+	void *text = NULL;
 	int rc;
 
 	if (fd < 0)
