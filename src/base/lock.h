@@ -77,7 +77,9 @@ enum lock_rank {
 	LOCK_MAPPING,	    /* preload: mapped files; held by a fork, after all others */
 	LOCK_DEVICE_RECORD, /* what a program did last with a device */
 	LOCK_REPORT,	    /* the report that is being written */
+	LOCK_PROFILE,	    /* the profile and its models */
 	LOCK_STACKS,	    /* the table of stacks */
+	LOCK_TRACE,	    /* lines of a trace */
 	LOCK_POOL,	    /* a part of a pool */
 	LOCK_CHUNKS,	    /* address space of the engine's memory */
 };

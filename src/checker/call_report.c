@@ -6,9 +6,10 @@
 #include <stdio.h>
 
 #include "base/last_error.h"
-#include "checker/call_names.h"
 #include "report/counts.h"
 #include "report/report.h"
+#include "trace/call_table.h"
+#include "trace/error_name.h"
 #include "vfio/vfio.h"
 
 static bool mistakes_expected;
@@ -18,16 +19,39 @@ void call_report_expect_mistakes(void)
 	mistakes_expected = true;
 }
 
-void call_begin(void)
+static __attribute__((noinline)) void observe_begin(struct call *call, int fd,
+						    struct uiommufd_caller *caller, uint64_t arg)
 {
+	struct vfio_device *device = vfio_device_from_file(call->file);
 	struct origin blamed;
 	const char *role;
 
+	call->observed = true;
+	if (recording()) {
+		(void)origin_take_blame(&blamed, &role);
+		count_add(COUNT_CALLS, 1);
+	}
+	call->event = (struct event_call){
+		.object = call->file,
+		.file = call->file->ops->name,
+		.device = device ? vfio_device_name(device) : "",
+		.caller = caller,
+		.arg = arg,
+		.cmd = call->cmd,
+		.fd = fd,
+	};
+	event_call_begin(&call->event);
+}
+
+void call_begin(struct call *call, struct uiommufd_file *file, int fd,
+		struct uiommufd_caller *caller, unsigned int cmd, uint64_t arg)
+{
 	last_error_clear();
-	if (!recording())
-		return;
-	(void)origin_take_blame(&blamed, &role);
-	count_add(COUNT_CALLS, 1);
+	call->file = file;
+	call->cmd = cmd;
+	call->observed = false;
+	if (observed())
+		observe_begin(call, fd, caller, arg);
 }
 
 /* For a refusal without a text of its own. */
@@ -68,9 +92,11 @@ static bool is_wanted(enum refusal_kind kind, long result)
 	return result < 0 && report_settings()->explain;
 }
 
-void call_end(const struct uiommufd_file *file, unsigned int cmd, long result)
+/* Reports the call unless it need not be reported. */
+static void report_call(const struct call *call, long result)
 {
 	const enum refusal_kind kind = last_error_kind();
+	const struct call_info *info;
 	const char *name, *why = last_error_text(), *role;
 	const int error = result < 0 ? (int)-result : 0;
 	struct origin now, blamed;
@@ -79,11 +105,9 @@ void call_end(const struct uiommufd_file *file, unsigned int cmd, long result)
 
 	if (__builtin_expect(!error && kind == REFUSAL_NONE, 1) || !is_wanted(kind, result))
 		return;
-	name = call_name(cmd, vfio_device_from_file((struct uiommufd_file *)file));
-	if (!name) {
-		snprintf(number, sizeof(number), "ioctl 0x%x", cmd);
-		name = number;
-	}
+	info = call_find(call->cmd, vfio_device_from_file(call->file));
+	snprintf(number, sizeof(number), "ioctl 0x%x", call->cmd);
+	name = info ? info->name : number;
 	if (kind == REFUSAL_NONE)
 		why = usual_reason(error);
 	origin_capture(&now);
@@ -92,7 +116,7 @@ void call_end(const struct uiommufd_file *file, unsigned int cmd, long result)
 		report_headline(report, "%s refused, %s: %s", name, error_name(error), why);
 	else
 		report_headline(report, "%s: %s", name, why);
-	report_key(report, cmd);
+	report_key(report, call->cmd);
 	report_key(report, (uint64_t)error);
 	report_string(report, "call", name);
 	if (error)
@@ -101,4 +125,11 @@ void call_end(const struct uiommufd_file *file, unsigned int cmd, long result)
 	if (origin_take_blame(&blamed, &role))
 		report_origin(report, "blamed", &blamed, "%s", role);
 	report_end(report);
+}
+
+void call_end(struct call *call, long result)
+{
+	if (call->observed)
+		event_call_end(&call->event, result, last_error_text());
+	report_call(call, result);
 }

@@ -7,17 +7,30 @@
 #define CHECKER_CALL_REPORT_H
 
 #include "base/file.h"
+#include "trace/events.h"
 
-/* Before an ioctl of the program. Costs a store and, while recording, a count. */
-void call_begin(void);
+/* An ioctl of the program, from call_begin() to call_end(). */
+struct call {
+	struct uiommufd_file *file;
+	struct event_call event; /* set if @observed */
+	unsigned int cmd;
+	bool observed;
+};
 
 /*
- * After an ioctl @cmd on @file, which gave @result. Reports it if it was refused or did nothing,
- * and if that is a mistake or the user wants to know all (--explain).
+ * Before the ioctl @cmd with @arg of @caller on @file, its descriptor @fd. Costs a store; while
+ * something is observed, what that costs. Context: no lock is held.
+ */
+void call_begin(struct call *call, struct uiommufd_file *file, int fd,
+		struct uiommufd_caller *caller, unsigned int cmd, uint64_t arg);
+
+/*
+ * After it gave @result. Reports it if it was refused or did nothing, and if that is a mistake or
+ * the user wants to know all (--explain).
  *
  * Context: on the thread of the call, with no lock held.
  */
-void call_end(const struct uiommufd_file *file, unsigned int cmd, long result);
+void call_end(struct call *call, long result);
 
 /* Reports only what --explain asks for: the program tests the interface. */
 void call_report_expect_mistakes(void);

@@ -23,6 +23,9 @@ int cmd_dump(char **args);
 int cmd_plug(char **args);
 int cmd_unplug(char **args);
 int cmd_serve(char **args);
+int cmd_trace(char **args);
+int cmd_profile(char **args);
+int cmd_replay(char **args);
 
 /*
  * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last

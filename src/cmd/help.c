@@ -17,6 +17,9 @@ static const struct {
 	     "       uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
 	     "       uiommufd unplug [PID] BDF\n"
 	     "       uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
+	     "       uiommufd profile [--svg] FILE\n"
+	     "       uiommufd replay [OPTION]... TRACE\n"
+	     "       uiommufd trace [OPTION]... TRACE | [OPTION]... -- PROGRAM [ARGUMENT]...\n"
 	     "\n"
 	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
 	     "and their part of /sys, without privilege or hardware.\n"
@@ -30,6 +33,9 @@ static const struct {
 	     "  plug     add a device to the machine of a program that runs\n"
 	     "  unplug   pull a device out of it, without asking the program\n"
 	     "  serve    a device for QEMU and other clients of vfio-user\n"
+	     "  profile  print or draw the profile of a run\n"
+	     "  replay   make the calls of a trace again, and compare\n"
+	     "  trace    print the calls of a program as strace would\n"
 	     "\n"
 	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
 	{"run",
@@ -45,6 +51,9 @@ static const struct {
 	 "  --memlock LIMIT|unlimited              of locked memory (default: RLIMIT_MEMLOCK)\n"
 	 "  --no-iommufd                           no /dev/iommu and no VFIO cdevs\n"
 	 "  --mock                                 answer IOMMU_TEST_CMD as a test kernel\n"
+	 "  --trace FILE                           record what happens, for a trace viewer\n"
+	 "  --profile[=FILE]                       misses of a modelled IOTLB, and their cost\n"
+	 "  --profile-model NAME=VALUE[,...]       iotlb, walk-cache, payload, read, ...\n"
 	 "\n"
 	 "Reports of mistakes:\n"
 	 "  --error-exitcode N         exit with N if there was one\n"
@@ -127,6 +136,33 @@ static const struct {
 	 "\n"
 	 "The exit status is 0 after one of those signals; 2: wrong usage, 125: the socket\n"
 	 "cannot be made, or the system fails.\n"},
+	{"profile",
+	 "Usage: uiommufd profile [--svg] FILE\n"
+	 "\n"
+	 "Prints FILE, which `uiommufd run --profile=FILE` has written: misses of the IOTLB and\n"
+	 "their cost by device, mapping and call, and what larger pages would save.\n"
+	 "\n"
+	 "  --svg  as a picture of the address spaces\n"},
+	{"replay",
+	 "Usage: uiommufd replay [OPTION]... TRACE\n"
+	 "\n"
+	 "Makes the calls in TRACE, a file of `uiommufd run --trace`, again on a machine like the\n"
+	 "recorded one, and prints which answers differ. Exits with 1 if one does.\n"
+	 "\n"
+	 "  --native             make them here: on a real /dev/iommu, or under another run\n"
+	 "  --open RECORDED=NOW  open NOW where RECORDED was opened\n"
+	 "  --pid PID            of this process (default: the first in the file)\n"},
+	{"trace",
+	 "Usage: uiommufd trace [OPTION]... TRACE\n"
+	 "       uiommufd trace [OPTION]... -- PROGRAM [ARGUMENT]...\n"
+	 "\n"
+	 "Prints the calls in TRACE, a file of `uiommufd run --trace`, as strace would; or runs\n"
+	 "PROGRAM as `uiommufd run` does, with options of that, and prints its calls meanwhile,\n"
+	 "to standard error.\n"
+	 "\n"
+	 "  --all        also mappings, DMA, faults, interrupts and register accesses\n"
+	 "  -t, --times  the time of each, in seconds since the first\n"
+	 "  -o FILE      print to FILE\n"},
 };
 
 static const char *find(const char *command)

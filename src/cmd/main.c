@@ -7,15 +7,18 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 
-#define COMMANDS "run, list, show, lookup, dump, plug, unplug, serve, --help, --version"
+#define COMMANDS                                                                               \
+	"run, list, show, lookup, dump, plug, unplug, serve, trace, profile, replay, --help, " \
+	"--version"
 
 /* Subcommands that print to standard output. */
 static const struct {
 	const char *name;
 	int (*run)(char **args);
 } printers[] = {
-	{"list", cmd_list}, {"show", cmd_show}, {"lookup", cmd_lookup},
-	{"dump", cmd_dump}, {"plug", cmd_plug}, {"unplug", cmd_unplug},
+	{"list", cmd_list},   {"show", cmd_show},	{"lookup", cmd_lookup},
+	{"dump", cmd_dump},   {"plug", cmd_plug},	{"unplug", cmd_unplug},
+	{"trace", cmd_trace}, {"profile", cmd_profile}, {"replay", cmd_replay},
 };
 
 void cmd_complain(const char *format, ...)

@@ -26,6 +26,7 @@
 #include "cmd/limit.h"
 #include "cmd/offers.h"
 #include "cmd/run_reports.h"
+#include "cmd/run_watch.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "devices/plugin.h"
@@ -71,24 +72,28 @@ static int unknown_option(const char *option)
 {
 	cmd_complain(
 		"run has no option \"%s\"; there are: --iommu, --device, "
-		"--container, --no-iommufd, --mock, --memlock, --hostile, and those of reports: %s",
-		option, run_reports_options());
+		"--container, --no-iommufd, --mock, --memlock, --hostile, %s, and those of reports: %s",
+		option, run_watch_options(), run_reports_options());
 	return CMD_USAGE;
 }
 
 static int take_memlock(struct options *options, const char *word)
 {
 	options->limits = limit_parse(word, &options->memlock);
-	if (options->limits)
+	if (options->limits) {
+		run_watch_note("--memlock", word);
 		return CMD_OK;
+	}
 	cmd_complain("\"%s\" is no limit; it is \"unlimited\", or bytes: 65536, 64K, 8M, 2G", word);
 	return CMD_USAGE;
 }
 
 static int take_container(struct machine *machine, const char *word)
 {
-	if (machine_set_container(machine, word))
+	if (machine_set_container(machine, word)) {
+		run_watch_note("--container", word);
 		return CMD_OK;
+	}
 	cmd_complain("\"%s\" is no container; there are: type1, iommufd, none", word);
 	return CMD_USAGE;
 }
@@ -103,14 +108,16 @@ static int take_option(struct options *options, char ***args)
 	const char *value;
 	int rc;
 
-	if (run_reports_take(args, &rc))
+	if (run_reports_take(args, &rc) || run_watch_take(args, &rc))
 		return rc;
 	if (strcmp(option, "--mock") == 0) {
 		machine_set_mock(machine, true);
+		run_watch_note(option, NULL);
 		return CMD_OK;
 	}
 	if (strcmp(option, "--no-iommufd") == 0) {
 		machine_set_iommufd(machine, false);
+		run_watch_note(option, NULL);
 		return CMD_OK;
 	}
 	if ((value = cmd_option_value(args, "--container", &missing)) && !missing)
@@ -129,9 +136,12 @@ static int take_option(struct options *options, char ***args)
 		cmd_complain("%s needs a value; `uiommufd list` names them", option);
 		return CMD_USAGE;
 	}
-	if (rc)
+	if (rc) {
 		cmd_complain("%s", error[0] ? error : strerror(-rc));
-	return rc ? CMD_USAGE : CMD_OK;
+		return CMD_USAGE;
+	}
+	run_watch_note(strncmp(option, "--iommu", 7) == 0 ? "--iommu" : "--device", value);
+	return CMD_OK;
 }
 
 /* Takes the options in the variable, separated by blanks. Those of the command line come later. */
@@ -354,15 +364,19 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		pid = waitpid(-1, &status, 0);
 	while (pid != started.pid);
 	status = run_reports_judge(tree, status);
+	run_watch_report(tree);
 	if (has_children()) {
 		keeper_send(to, &status, sizeof(status));
 		close(to);
 		go_into_background();
 		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 			;
+		run_watch_report(tree);
+		run_watch_finish(tree);
 		clean_up(tree);
 		_exit(CMD_OK);
 	}
+	run_watch_finish(tree);
 	clean_up(tree);
 	keeper_send(to, &status, sizeof(status));
 	_exit(CMD_OK);
@@ -506,6 +520,7 @@ int cmd_run(char **args)
 	if (options.limits)
 		tree_text(&tree, "/" LAYOUT_MEMLOCK, 0444, "%" PRIu64 "\n", options.memlock);
 	run_reports_fill(&tree);
+	run_watch_fill(&tree, args);
 	if (tree.error) {
 		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,
 			     strerror(-tree.error));

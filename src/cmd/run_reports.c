@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/run_watch.h"
 #include "cmd/symbol_server.h"
 #include "preload/start/layout.h"
 #include "report/report_settings.h"
@@ -124,7 +125,7 @@ void run_reports_fill(struct tree *tree)
 		report_settings_init(&settings);
 	tree_text(tree, "/" LAYOUT_REPORTS, 0444, "%s", lines);
 	tree_text(tree, "/" LAYOUT_REPORTED, 0666, "%s", "");
-	if (tree->error || !settings.reports || !settings.stacks)
+	if (tree->error || ((!settings.reports || !settings.stacks) && !run_watch_wants_names()))
 		return;
 	tree_real_path(tree, "/" LAYOUT_SYMBOLS, path);
 	/* Without it stacks have files and offsets. */

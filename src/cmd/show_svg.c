@@ -248,7 +248,7 @@ void show_svg(struct json_object *state, FILE *out)
 		return;
 	snprintf(title, sizeof(title), "%.40s, process %u: IO address spaces",
 		 state_text(state, "program"), (unsigned int)state_number(state, "pid"));
-	svg_title(&panel.svg, title);
+	svg_title(&panel.svg, title, SVG_MAPPED, SVG_STATE_LAST);
 	for (size_t i = 0; i < state_count(state, "contexts"); i++) {
 		panel.ctx = state_at(state, "contexts", i);
 		for (size_t j = 0; j < state_count(panel.ctx, "ioases"); j++) {

@@ -52,6 +52,11 @@ static const struct look {
 	[SVG_RESERVED] = {"#cf3a2b", "w", "reserved"},
 	[SVG_BEYOND] = {"#8f8f8f", "w", "not translated"},
 	[SVG_CONFLICT] = {"url(#conflict)", NULL, "conflict"},
+	[SVG_UNUSED] = {"#dfe3e8", NULL, "no DMA"},
+	[SVG_COLD] = {"#fde3b0", NULL, "little"},
+	[SVG_WARM] = {"#fbb04a", NULL, "more"},
+	[SVG_HOT] = {"#e8642c", NULL, "much"},
+	[SVG_HOTTEST] = {"#a61b1b", NULL, "most, by the page"},
 };
 
 static void put_escaped(FILE *out, const char *text)
@@ -98,13 +103,13 @@ void svg_end(struct svg *svg, FILE *out)
 	free(svg->panels);
 }
 
-void svg_title(struct svg *svg, const char *title)
+void svg_title(struct svg *svg, const char *title, enum svg_fill first, enum svg_fill last)
 {
 	double x = MARGIN;
 
 	put_text(svg, MARGIN, svg->y + 16, "T", title);
 	svg->y += TITLE;
-	for (size_t i = 0; i < SVG_FILLS; i++) {
+	for (size_t i = first; i <= last; i++) {
 		fprintf(svg->out,
 			"<rect x='%.1f' y='%.1f' width='%d' height='12' rx='2' fill='%s'/>\n", x,
 			svg->y, SWATCH, looks[i].fill);

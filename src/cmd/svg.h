@@ -20,6 +20,12 @@ enum svg_fill {
 	SVG_RESERVED,
 	SVG_BEYOND, /* not translated */
 	SVG_CONFLICT,
+	SVG_STATE_LAST = SVG_CONFLICT,
+	SVG_UNUSED, /* mapped, and no DMA */
+	SVG_COLD,
+	SVG_WARM,
+	SVG_HOT,
+	SVG_HOTTEST,
 	SVG_FILLS,
 };
 
@@ -38,8 +44,8 @@ struct svg {
 bool svg_begin(struct svg *svg);
 void svg_end(struct svg *svg, FILE *out);
 
-/* The title of the picture, with the legend. */
-void svg_title(struct svg *svg, const char *title);
+/* The title of the picture, with the legend of the fills from @first to @last. */
+void svg_title(struct svg *svg, const char *title, enum svg_fill first, enum svg_fill last);
 
 /* The title of a panel, and a line below. */
 void svg_head(struct svg *svg, const char *title, const char *text);

@@ -21,6 +21,7 @@
 #include "iommufd/object/ucmd.h"
 #include "mem/guard.h"
 #include "mock/mock.h"
+#include "trace/events.h"
 
 enum {
 	OPEN_FLAGS = UIOMMUFD_OPEN_ACCOUNTING_MM | UIOMMUFD_OPEN_NO_EXTENSIONS |
@@ -69,10 +70,35 @@ void uiommufd_close(struct uiommufd *ctx)
 		file_put(iommufd_ctx_file(ctx_of(ctx)));
 }
 
+static __attribute__((noinline)) int observed_ioctl(struct iommufd_ctx *ctx,
+						    struct uiommufd_caller *caller,
+						    unsigned int cmd, uint64_t arg)
+{
+	struct event_call event = {
+		.object = ctx,
+		.file = "/dev/iommu",
+		.device = "",
+		.caller = caller,
+		.arg = arg,
+		.cmd = cmd,
+		.fd = -1,
+	};
+	int rc;
+
+	event_call_begin(&event);
+	rc = (int)iommufd_ioctl(ctx, caller, cmd, arg);
+	event_call_end(&event, rc, last_error_text());
+	return rc;
+}
+
 int uiommufd_ioctl(struct uiommufd *ctx, struct uiommufd_caller *caller, unsigned int cmd,
 		   uint64_t arg)
 {
-	return (int)iommufd_ioctl(ctx_of(ctx), caller ? caller : uiommufd_caller_self(), cmd, arg);
+	if (!caller)
+		caller = uiommufd_caller_self();
+	if (observed())
+		return observed_ioctl(ctx_of(ctx), caller, cmd, arg);
+	return (int)iommufd_ioctl(ctx_of(ctx), caller, cmd, arg);
 }
 
 /* Parses "OPTION=RANGES,OPTION=RANGES", which it changes. */

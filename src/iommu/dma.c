@@ -29,9 +29,11 @@
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/view.h"
+#include "profile/profile.h"
 #include "report/counts.h"
 #include "report/history.h"
 #include "report/sanitizer.h"
+#include "trace/events.h"
 
 enum {
 	DMA_PIECE =
@@ -40,6 +42,7 @@ enum {
 	LONG_BLOCK = 65536, /* bytes that are worth a copy of their own */
 	LARGE_LEAF = 1 << 21,
 	MAX_RETRIES = 16, /* in a row, that a fault handler may ask for */
+	NESTED_TOP = 3,	    /* a guest's tables have four levels */
 };
 
 /*
@@ -272,6 +275,82 @@ static __attribute__((noinline)) void report_finding(const struct dma *dma,
 	iommu_fault_report(dma->endpoint, &fault);
 }
 
+/* ---- for a profile ---- */
+
+enum {
+	PARTS = 32 /* that are told at once */
+};
+
+/* Sets *@part to the page at @iova and at most @len bytes there. False: it has gone. */
+static bool find_part(const struct iommu_domain *domain, uint64_t iova, uint64_t len,
+		      struct profile_part *part)
+{
+	struct iopt_leaf leaf;
+	unsigned int top;
+
+	*part = (struct profile_part){
+		.iova = iova,
+		.page = iova & ~PAGE_MASK,
+		.size = PAGE_SIZE,
+		.top = NESTED_TOP,
+	};
+	/* The guest's own tables may have larger pages; the model has the smallest. */
+	if (!domain->stage1) {
+		if (!iopt_translate(domain->table, iova, &leaf))
+			return false;
+		(void)iopt_root(domain->table, &top);
+		part->page = leaf.start;
+		part->size = leaf.len;
+		part->top = top;
+	}
+	part->len = min_u64(len, part->page + (part->size - 1) - iova + 1);
+	return true;
+}
+
+/* Tells which pages [@iova, @iova + @len) lies in, which @t has translated. */
+static void observe_pages(const struct translation *t, uint64_t iova, uint64_t len)
+{
+	const struct iommu_domain *domain = t->domain;
+	struct profile_access access = {
+		.device = t->endpoint->name,
+		.iommu = {.name = domain->iommu->name, .kind = domain->iommu->kind->name},
+		.domain = domain,
+		.mapped = domain->stage1 ? NULL : domain,
+	};
+	struct profile_part parts[PARTS];
+	unsigned int top;
+
+	if (domain->stage1) {
+		(void)iopt_root(domain->table, &top);
+		access.stage2 = top + 1;
+	}
+	while (len) {
+		size_t count = 0;
+
+		rcu_read_lock();
+		while (len && count < PARTS && find_part(domain, iova, len, &parts[count])) {
+			iova += parts[count].len;
+			len -= parts[count++].len;
+		}
+		rcu_read_done(&iommu_domain_readers);
+		rcu_read_unlock();
+		if (!count)
+			return;
+		event_translated(&access, parts, count);
+	}
+}
+
+static __attribute__((noinline)) void
+observe_piece(const struct dma *dma, const struct translation *t, const struct piece *piece)
+{
+	if (!profiling())
+		return;
+	if (!dma->src_buf)
+		observe_pages(t, dma->src_iova + piece->done, piece->len);
+	if (!dma->dst_buf)
+		observe_pages(t, dma->dst_iova + piece->done, piece->len);
+}
+
 /* Copies @piece, or as much of it as is contiguous (piece->len). 0, or -EFAULT and *@fault. */
 static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fault *fault)
 {
@@ -288,6 +367,8 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		goto out;
 	if (sanitizer_present())
 		check_memory(dma, piece);
+	if (observed())
+		observe_piece(dma, &t, piece);
 	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
 	if (view_copy(piece->dst, piece->src, piece->len) &&
 	    dmabuf_copy_registers(piece->dst, piece->src, piece->len)) {
@@ -318,6 +399,9 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	fault->request_iova = fault->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova;
 	fault->request_len = dma->len;
 	fault->unmaps = unmaps;
+	if (observed())
+		event_fault(endpoint->name, fault->pasid, fault->iova, fault->dir == DMA_WRITE,
+			    iommu_fault_cause(fault));
 	/*
 	 * Counted before the handler is loaded: a thread that removes the handler either waits for
 	 * this call, or is early enough for the load to find no handler.
@@ -332,14 +416,44 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	return action;
 }
 
-/* Counts a request, and says how many UNMAPs there have been. 0: nothing is recorded. */
-static uint64_t record_begin(const struct dma *dma)
+/*
+ * Transfers what is left after @done bytes of a request that began when there had been @unmaps. 0,
+ * or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed.
+ */
+static __attribute__((noinline)) int transfer_slowly(const struct dma *dma, size_t done,
+						     enum dma_dir *failed, uint64_t unmaps)
 {
-	if (!recording())
-		return 0;
-	count_add(COUNT_DMAS, 1);
-	count_add(COUNT_DMA_BYTES, dma->len);
-	return history_unmaps();
+	struct sanitizer_finding finding;
+	unsigned int retries = 0;
+
+	while (done < dma->len) {
+		uint64_t generation = displace_generation();
+		struct piece piece = {
+			.done = done,
+			.len = min_u64(dma->len - done, DMA_PIECE),
+			.finding = &finding,
+		};
+		struct dma_fault fault;
+
+		if (!copy_piece(dma, &piece, &fault)) {
+			if (sanitizer_present())
+				report_finding(dma, &piece);
+			done += piece.len;
+			retries = 0;
+			continue;
+		}
+		if (displace_settle(generation))
+			continue;
+		if (report_fault(dma, &fault, unmaps) == DMA_FAULT_RETRY) {
+			if (++retries <= MAX_RETRIES)
+				continue;
+			iommu_fault_report(dma->endpoint, &fault);
+		}
+		if (failed)
+			*failed = fault.dir;
+		return -EFAULT;
+	}
+	return 0;
 }
 
 /*
@@ -380,7 +494,7 @@ static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done)
 	char *src = dma->src_buf + done, *dst = dma->dst_buf + done;
 	size_t len = min_u64(dma->len - done, DMA_PIECE);
 
-	if (dma->pasid != NO_PASID || sanitizer_present())
+	if (dma->pasid != NO_PASID || sanitizer_present() || (observed() && profiling()))
 		return 0;
 	if (!dma->src_buf) {
 		from = recall(domain, dma->src_iova, done, IOPT_READ, &src, &len);
@@ -407,46 +521,9 @@ static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done)
 	return len;
 }
 
-/* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed. */
-static __attribute__((noinline)) int dma_run_slowly(const struct dma *dma, size_t done,
-						    uint64_t unmaps, enum dma_dir *failed)
+/* transfer_slowly(), but for what is known already. */
+static ALWAYS_INLINE int transfer(const struct dma *dma, enum dma_dir *failed, uint64_t unmaps)
 {
-	struct sanitizer_finding finding;
-	unsigned int retries = 0;
-
-	while (done < dma->len) {
-		uint64_t generation = displace_generation();
-		struct piece piece = {
-			.done = done,
-			.len = min_u64(dma->len - done, DMA_PIECE),
-			.finding = &finding,
-		};
-		struct dma_fault fault;
-
-		if (!copy_piece(dma, &piece, &fault)) {
-			if (sanitizer_present())
-				report_finding(dma, &piece);
-			done += piece.len;
-			retries = 0;
-			continue;
-		}
-		if (displace_settle(generation))
-			continue;
-		if (report_fault(dma, &fault, unmaps) == DMA_FAULT_RETRY) {
-			if (++retries <= MAX_RETRIES)
-				continue;
-			iommu_fault_report(dma->endpoint, &fault);
-		}
-		if (failed)
-			*failed = fault.dir;
-		return -EFAULT;
-	}
-	return 0;
-}
-
-static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed)
-{
-	const uint64_t unmaps = record_begin(dma);
 	size_t done = 0, copied;
 
 	do {
@@ -455,7 +532,38 @@ static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed)
 		if (done == dma->len)
 			return 0;
 	} while (copied);
-	return dma_run_slowly(dma, done, unmaps, failed);
+	return transfer_slowly(dma, done, failed, unmaps);
+}
+
+/* transfer(), for those who watch. */
+static __attribute__((noinline)) int transfer_observed(const struct dma *dma, enum dma_dir *failed)
+{
+	struct event_dma event = {
+		.device = dma->endpoint->name,
+		.iova = dma->dst_buf ? dma->src_iova : dma->dst_iova,
+		.len = dma->len,
+		.pasid = dma->pasid,
+		.write = !dma->dst_buf,
+		.copy = !dma->dst_buf && !dma->src_buf,
+	};
+	uint64_t unmaps = 0;
+	int rc;
+
+	if (recording()) {
+		count_add(COUNT_DMAS, 1);
+		count_add(COUNT_DMA_BYTES, dma->len);
+		unmaps = history_unmaps();
+	}
+	event_dma_begin(&event);
+	rc = transfer(dma, failed, unmaps);
+	event_dma_end(&event, rc);
+	return rc;
+}
+
+/* Like transfer(). */
+static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed)
+{
+	return observed() ? transfer_observed(dma, failed) : transfer(dma, failed, 0);
 }
 
 int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,

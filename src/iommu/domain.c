@@ -18,6 +18,7 @@
 #include "iommu/iommu_internal.h"
 #include "iommu/lookaside.h"
 #include "iommu/stage1.h"
+#include "trace/events.h"
 
 int iommu_create(const struct iommu_kind *kind, const char *name, struct iommu **out)
 {
@@ -138,6 +139,8 @@ void iommu_domain_destroy(struct iommu_domain *domain)
 	/* iommu_translate() may still use it: that is not inside the gate. */
 	rcu_wait(&iommu_domain_readers);
 	lookaside_forget_all(); /* another domain may have the same address */
+	if (observed())
+		event_table_freed(domain);
 	iommu_put(domain->iommu);
 	if (domain->memory == domain)
 		iopt_destroy(domain->table);

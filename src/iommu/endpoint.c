@@ -18,6 +18,7 @@
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "report/device_record.h"
+#include "trace/events.h"
 
 int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_endpoint **out)
 {
@@ -298,7 +299,10 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 	change_end(endpoint);
 	if (rc)
 		return rc;
-	device_record_attach(endpoint->record, pasid, domain);
+	if (observed()) {
+		device_record_attach(endpoint->record, pasid, domain);
+		event_attach(endpoint->name, pasid, domain);
+	}
 	if (old) {
 		iommu_domain_quiesce(old);
 		nested_forget(endpoint, old);

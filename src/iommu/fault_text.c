@@ -17,7 +17,7 @@ enum {
 
 static _Atomic(dma_fault_reporter) fault_reporter;
 
-static const char *cause_text(const struct dma_fault *fault)
+const char *iommu_fault_cause(const struct dma_fault *fault)
 {
 	switch (fault->cause) {
 	case DMA_FAULT_NO_DOMAIN:
@@ -85,7 +85,7 @@ void iommu_fault_text(const struct iommu_endpoint *endpoint, const struct dma_fa
 	else if (fault->stage == 2)
 		describe_stage2(fault, text);
 	else
-		snprintf(text, sizeof(text), "%s", cause_text(fault));
+		snprintf(text, sizeof(text), "%s", iommu_fault_cause(fault));
 	snprintf(line, size,
 		 "%s: DMA %s of %" PRIu64 " bytes at %sIOVA 0x%" PRIx64 " %s 0x%" PRIx64 ": %s",
 		 endpoint->name, verb, fault->request_len, pasid, fault->request_iova,

@@ -290,6 +290,9 @@ void iommu_after_fork(void);
  */
 void iommu_fault_report(struct iommu_endpoint *endpoint, const struct dma_fault *fault);
 
+/* Why it failed, in words, without where. */
+const char *iommu_fault_cause(const struct dma_fault *fault);
+
 /* The line, as text: at most @size bytes. */
 void iommu_fault_text(const struct iommu_endpoint *endpoint, const struct dma_fault *fault,
 		      char *text, size_t size);

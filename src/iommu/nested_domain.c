@@ -17,6 +17,7 @@
 #include "iommu/iommu_internal.h"
 #include "iommu/stage1.h"
 #include "iommu/tlb.h"
+#include "trace/events.h"
 
 static struct lock endpoints_lock = LOCK_INIT(LOCK_ENDPOINTS);
 static struct cds_list_head endpoints GUARDED_BY(endpoints_lock) = CDS_LIST_HEAD_INIT(endpoints);
@@ -119,12 +120,31 @@ void nested_release(struct iommu_endpoint *endpoint)
 	tlb_destroy(atomic_load_explicit(&endpoint->tlb, memory_order_relaxed));
 }
 
+static void observe_forget(const struct iommu_endpoint *endpoint, const struct tlb_match *match)
+{
+	const struct iommu_domain *domain = match->domain;
+	struct event_table table;
+
+	if (!domain)
+		domain = rcu_load(&endpoint->rid_domain);
+	if (!domain || match->config)
+		return;
+	table = (struct event_table){
+		.domain = domain,
+		.iommu = endpoint->iommu->name,
+		.kind = endpoint->iommu->kind->name,
+	};
+	event_invalidate(&table, match->by_range ? match->range : IOVA_RANGE_ALL);
+}
+
 static bool forget(struct iommu_endpoint *endpoint, const struct tlb_match *match)
 {
 	struct tlb *tlb = atomic_load_explicit(&endpoint->tlb, memory_order_acquire);
 
 	if (tlb)
 		tlb_forget(tlb, match, match->domain ? match->domain->id : 0);
+	if (observed())
+		observe_forget(endpoint, match);
 	return tlb;
 }
 

@@ -21,6 +21,7 @@
 #include "base/caller.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/observe.h"
 #include "base/pool.h"
 #include "mem/account.h"
 #include "mem/aside.h"
@@ -368,6 +369,7 @@ static void set_pinned(struct mem_source *source, uint64_t pinned) REQUIRES(sour
 	source_assert_locked(source);
 	assert(source->whole ? pinned == source_pages(source).count
 			     : pinned <= source_pages(source).count);
+	observe_pins((int64_t)(pinned - source->pinned));
 	atomic_store_explicit(&source->pinned, pinned, memory_order_release);
 }
 

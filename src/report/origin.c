@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "base/observe.h"
 #include "base/sys.h"
 #include "report/stack.h"
 
@@ -19,6 +20,7 @@ void origin_record(bool stacks)
 {
 	with_stacks = stacks;
 	atomic_store_explicit(&origin_recording, true, memory_order_release);
+	observe(OBSERVER_REPORTS);
 }
 
 uint64_t origin_now(void)

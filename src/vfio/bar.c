@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "report/device_record.h"
+#include "trace/events.h"
 #include "vfio/backend.h"
 #include "vfio/bar.h"
 #include "vfio/bar_part.h"
@@ -160,6 +161,8 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 				      model_read(device, access));
 out:
 	lock_release(&device->lock);
+	if (!rc && observed())
+		event_register(device->name, access->bar, access->off, access->size, *value, false);
 	return rc;
 }
 
@@ -184,9 +187,11 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	rc = check_decoding(device, access->bar);
 	if (rc || is_gone(device) || hostile_drops_write(device))
 		goto out;
-	if (recording())
+	if (observed()) {
 		device_record_write(iommu_endpoint_record(device->endpoint), access->bar,
 				    access->off, access->size, value);
+		event_register(device->name, access->bar, access->off, access->size, value, true);
+	}
 	if (in_msix_table(access))
 		vfio_irqs_write_table(&device->irqs, access->off - table, access->size, value);
 	else if (!in_msix_pending(access) && !bar_parts_write(access, value))

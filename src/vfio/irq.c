@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "report/counts.h"
 #include "report/origin.h"
+#include "trace/events.h"
 #include "vfio/eventfd.h"
 #include "vfio/irq_internal.h"
 
@@ -25,10 +26,12 @@ enum {
 
 /* ---- delivery ---- */
 
-static void count_interrupt(void)
+static __attribute__((noinline)) void observe_interrupt(const struct device_irqs *irqs,
+							const char *kind, unsigned int vector)
 {
 	if (recording())
 		count_add(COUNT_INTERRUPTS, 1);
+	event_interrupt(irqs->name, kind, vector);
 }
 
 /* Notifies INTx if the line is asserted and nothing masks it. */
@@ -38,7 +41,8 @@ static void deliver_intx(struct device_irqs *irqs) REQUIRES(irqs->lock)
 	if (irqs->active != IRQ_INTX || !irqs->level || irqs->masked)
 		return;
 	irqs->masked = true;
-	count_interrupt();
+	if (observed())
+		observe_interrupt(irqs, "intx", 0);
 	eventfd_notify(irqs->intx_fd);
 	if (irqs->pulse)
 		irqs->level = irqs->pulse = false;
@@ -92,7 +96,8 @@ static bool send_locked(struct device_irqs *irqs, unsigned int vector) REQUIRES(
 			irqs->name, vector);
 		return false;
 	}
-	count_interrupt();
+	if (observed())
+		observe_interrupt(irqs, irqs->active == IRQ_MSI ? "msi" : "msix", vector);
 	if (irqs->active == IRQ_MSI || msix_send(&irqs->table, vector))
 		eventfd_notify(irqs->vector_fds[vector]);
 	return true;

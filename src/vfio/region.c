@@ -7,11 +7,13 @@
  * each access of up to 8 bytes, of config space up to 4, takes the lock.
  */
 #include <errno.h>
+#include <string.h>
 
 #include <uiommufd/vfio.h>
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "trace/events.h"
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
 
@@ -98,6 +100,16 @@ static ssize_t bar_rw(struct vfio_device *device, struct uiommufd_caller *caller
 
 /* ---- config space ---- */
 
+static __attribute__((noinline)) void observe_config(const struct vfio_device *device, uint64_t at,
+						     const void *bytes, size_t len, bool write)
+{
+	uint64_t value = 0;
+
+	memcpy(&value, bytes, len);
+	event_register(device->name, VFIO_PCI_CONFIG_REGION_INDEX, at, (unsigned int)len, value,
+		       write);
+}
+
 static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t off,
 			 uint64_t buf, size_t len, bool write)
 {
@@ -122,6 +134,8 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 		else
 			vfio_config_read(device, (uint32_t)at, bytes, (uint32_t)part);
 		lock_release(&device->lock);
+		if (observed())
+			observe_config(device, at, bytes, part, write);
 		if (reset)
 			vfio_device_reset(device, UIOMMUFD_RESET_FUNCTION);
 		if (!write) {

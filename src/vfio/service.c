@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "report/report_device.h"
+#include "trace/events.h"
 #include "vfio/vfio_internal.h"
 
 static void *service_state(struct uiommufd_device *dev)
@@ -74,6 +75,9 @@ static int check_master(const struct vfio_device *device, enum dma_dir dir, uint
 			    (unsigned long long)iova);
 		return -EFAULT;
 	}
+	if (observed())
+		event_fault(device->name, NO_PASID, iova, dir == DMA_WRITE,
+			    iommu_fault_cause(&fault));
 	iommu_fault_report(device->endpoint, &fault);
 	return -EFAULT;
 }

@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "base/last_error.h"
-#include "checker/call_names.h"
 #include "checker/dma_report.h"
 #include "kit.h"
 #include "report/history.h"
 #include "report/report.h"
+#include "trace/call_table.h"
+#include "trace/error_name.h"
 
 enum {
 	IOVA = 0x100000,
@@ -238,10 +239,10 @@ static void settings_are_read_line_by_line(void **state)
 static void commands_of_one_number_have_the_name_of_their_file(void **state)
 {
 	(void)state;
-	assert_string_equal(call_name(VFIO_IOMMU_MAP_DMA, false), "VFIO_IOMMU_MAP_DMA");
-	assert_string_equal(call_name(VFIO_IOMMU_MAP_DMA, true), "VFIO_DEVICE_PCI_HOT_RESET");
-	assert_string_equal(call_name(IOMMU_IOAS_MAP, false), "IOMMU_IOAS_MAP");
-	assert_null(call_name(0xffff, false));
+	assert_string_equal(call_find(VFIO_IOMMU_MAP_DMA, false)->name, "VFIO_IOMMU_MAP_DMA");
+	assert_string_equal(call_find(VFIO_IOMMU_MAP_DMA, true)->name, "VFIO_DEVICE_PCI_HOT_RESET");
+	assert_string_equal(call_find(IOMMU_IOAS_MAP, false)->name, "IOMMU_IOAS_MAP");
+	assert_null(call_find(0xffff, false));
 	assert_string_equal(error_name(EINVAL), "EINVAL");
 	assert_string_equal(error_name(0), "an error");
 }

@@ -27,6 +27,7 @@
 #include "iova/iova_alloc.h"
 #include "report/counts.h"
 #include "report/history.h"
+#include "trace/events.h"
 
 enum {
 	AREA_SIZE = 64 /* padded to a cache line */
@@ -125,6 +126,11 @@ static void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas-
 		iommu_domain_prefetch(table->domain, iova);
 }
 
+uint64_t area_address(const struct area *area)
+{
+	return mem_source_start(area->source) - mem_source_offset(area->source) + area->start;
+}
+
 /* ---- adding ---- */
 
 /* Chooses the IOVA of @request, or checks the one that it fixes. */
@@ -133,8 +139,7 @@ static int choose_iova(struct ioas *ioas, struct area_request *request) REQUIRES
 	const struct area *first = request->areas[0];
 	const struct iova_request auto_request = {
 		.len = request->len,
-		.hint = mem_source_start(first->source) - mem_source_offset(first->source) +
-			first->start,
+		.hint = area_address(first),
 		.alignment = ioas->alignment,
 	};
 	struct iova_range range = {.start = request->iova};
@@ -262,6 +267,16 @@ static int program_areas(struct ioas *ioas, const struct area_request *request) 
 	return 0;
 }
 
+static __attribute__((noinline)) void observe_map(const struct ioas *ioas,
+						  const struct area_request *request)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		const struct area *area = request->areas[i];
+
+		event_map(ioas->object.id, area->range, area_address(area), area->prot);
+	}
+}
+
 int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 {
 	int rc;
@@ -283,6 +298,8 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 		if (rc)
 			erase_areas(ioas, request, request->count);
 	}
+	if (!rc && observed())
+		observe_map(ioas, request);
 out_unlock:
 	for (size_t i = 0; i < request->count; i++)
 		request->areas[i]->busy = false;
@@ -299,12 +316,16 @@ struct removed {
 	struct history_entry entry; /* while recording(): what all of them have in common */
 };
 
-static void record_unmap(struct ioas *ioas, const struct area *area, struct history_entry *entry)
+static __attribute__((noinline)) void observe_unmap(struct ioas *ioas, const struct area *area,
+						    struct history_entry *entry)
 	REQUIRES(ioas->lock)
 {
 	const struct origin *mapped = area_mapped_by(area);
 
 	lock_assert_held(&ioas->lock);
+	event_unmap(ioas->object.id, area->range);
+	if (!ioas->history)
+		return;
 	entry->range = area->range;
 	entry->mapped = mapped ? *mapped : (struct origin){.time = 0};
 	history_add(ioas->history, entry);
@@ -321,8 +342,8 @@ static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(i
 
 		if (ioas->table_count)
 			mem_source_unpin(area->source, area_pages(area));
-		if (ioas->history)
-			record_unmap(ioas, area, &removed->entry);
+		if (observed())
+			observe_unmap(ioas, area, &removed->entry);
 		area_free(area);
 	}
 	removed->count = 0;

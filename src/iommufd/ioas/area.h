@@ -63,6 +63,9 @@ struct mem_pages area_pages(const struct area *area);
 /* The call that mapped @area; NULL: it was not recorded. */
 const struct origin *area_mapped_by(const struct area *area);
 
+/* The program's address of @area; of a file, its position there. */
+uint64_t area_address(const struct area *area);
+
 /*
  * Adds the areas of @request and programs every HWPT [IOAS-MAP.8..11]. On failure nothing has
  * changed and the areas are still the caller's.

@@ -7,6 +7,7 @@
 #include "iommufd/ioas/listener.h"
 #include "mem/dmabuf.h"
 #include "mem/frame.h"
+#include "trace/events.h"
 
 /* Ordinary memory of a kernel is contiguous by the page, or by the huge page. */
 #define ORDINARY_LEAVES (PAGE_SIZE | PAGE_MASK)
@@ -54,6 +55,21 @@ static void area_extent(const struct ioas_table *table, const struct area *area,
 		*len = frame_extent(cursor, *bus, *len);
 }
 
+static __attribute__((noinline)) void observe_fill(const struct ioas_table *table,
+						   const struct area *area)
+{
+	const struct iommu *iommu = iommu_domain_iommu(table->domain);
+	const struct origin *mapped = area_mapped_by(area);
+	const struct event_table event = {
+		.domain = table->domain,
+		.iommu = iommu_name(iommu),
+		.kind = iommu_kind_name(iommu_kind_of(iommu)),
+		.sizes = iommu_domain_pgsizes(table->domain),
+	};
+
+	event_fill(&event, area->range, area_address(area), mapped ? mapped->stack : 0);
+}
+
 /* Puts all of @area into @table, or nothing. Memory that has been revoked is skipped. */
 int area_fill(struct ioas *ioas, struct ioas_table *table, const struct area *area)
 	REQUIRES(ioas->lock)
@@ -79,6 +95,8 @@ int area_fill(struct ioas *ioas, struct ioas_table *table, const struct area *ar
 		}
 		done += extent;
 	}
+	if (observed())
+		observe_fill(table, area);
 	return 0;
 }
 
@@ -96,6 +114,8 @@ void range_unfill(struct ioas *ioas, struct iova_range range, const struct ioas_
 		if (table == end)
 			break;
 		iommu_domain_unmap(table->domain, range.start, iova_range_len(range));
+		if (observed())
+			event_unfill(table->domain, range);
 	}
 	if (!end)
 		ioas_tell_unmapped(ioas, range);

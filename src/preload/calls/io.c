@@ -458,15 +458,16 @@ static bool is_generic(unsigned int cmd)
 
 static long ioctl_inside(int fd, struct uiommufd_file *file, unsigned long cmd, unsigned long arg)
 {
+	struct call call;
 	long rc;
 
 	if (is_generic((unsigned int)cmd))
 		return SYS(SYS_ioctl, fd, cmd, arg);
 	if (!file->ops->ioctl)
 		return -ENOTTY;
-	call_begin();
+	call_begin(&call, file, fd, own_process_caller(), (unsigned int)cmd, arg);
 	rc = file->ops->ioctl(file, own_process_caller(), (unsigned int)cmd, arg);
-	call_end(file, (unsigned int)cmd, rc);
+	call_end(&call, rc);
 	return rc;
 }
 

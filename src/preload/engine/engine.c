@@ -37,6 +37,7 @@
 #include "preload/engine/nodes.h"
 #include "preload/engine/own_process.h"
 #include "preload/engine/reports.h"
+#include "preload/engine/watch.h"
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/process/path.h"
@@ -156,6 +157,7 @@ static int start(void) REQUIRES(engine.lock)
 	if (rc)
 		return rc;
 	reports_start();
+	watch_start();
 	machine = read_machine(&rc);
 	if (!machine)
 		return rc;
@@ -250,6 +252,7 @@ static void fork_child(void) NO_LOCK_ANALYSIS
 		iommufd_fork_child();
 		control_fork_child();
 		reports_fork_child();
+		watch_fork_child();
 	} else {
 		lock_release(&engine.lock);
 	}

@@ -24,6 +24,7 @@
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "sysfs/attribute.h"
+#include "trace/events.h"
 #include "vfio/vfio.h"
 
 /* ---- which file ---- */
@@ -228,6 +229,8 @@ static int open_inside(const struct path_at *at, int flags)
 	rc = own_process_install(fd, file, flags & O_ACCMODE, at->node);
 	if (rc)
 		goto out_put;
+	if (observed())
+		event_open(file, at->resolved, fd);
 	return fd;
 
 out_put:

@@ -22,6 +22,7 @@
 #include "preload/process/mapping.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
+#include "trace/events.h"
 
 static struct {
 	struct uiommufd_caller caller;
@@ -82,6 +83,8 @@ static int install_file(struct uiommufd_caller *caller, struct uiommufd_file *fi
 	rc = own_process_install(fd, file, O_RDWR, (struct node){.kind = NODE_NONE});
 	if (rc)
 		goto out_close;
+	if (observed())
+		event_made(file, file->ops->name, fd);
 	return fd;
 
 out_close:

@@ -11,6 +11,7 @@
 #include "checker/dma_report.h"
 #include "checker/leak_report.h"
 #include "preload/engine/call.h"
+#include "preload/engine/file_pattern.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
@@ -39,23 +40,12 @@ static void read_settings(struct report_settings *settings)
 	report_settings_read(settings, text);
 }
 
-/* Opens the file for the log: "%p" in its name is the ID of the process, "%%" a "%". */
 static void open_log(const char *pattern)
 {
 	char path[PATH_MAX];
-	size_t len = 0;
 	int rc;
 
-	for (; *pattern && len + 16 < sizeof(path); pattern++) {
-		if (pattern[0] == '%' && pattern[1] == 'p')
-			len += (size_t)snprintf(path + len, sizeof(path) - len, "%d",
-						(int)getpid());
-		else
-			path[len++] = *pattern;
-		if (pattern[0] == '%' && (pattern[1] == 'p' || pattern[1] == '%'))
-			pattern++;
-	}
-	path[len] = '\0';
+	file_pattern_expand(pattern, path);
 	rc = log_open(path);
 	if (rc)
 		log_error("%s: %s", path, strerror(-rc));

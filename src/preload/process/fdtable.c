@@ -22,6 +22,7 @@
 
 #include "base/ref.h"
 #include "preload/start/real.h"
+#include "trace/events.h"
 
 enum {
 	CHUNK_SLOTS = 1024,
@@ -142,8 +143,11 @@ void description_put(struct description *description)
 	file = description->file;
 	description->file = NULL;
 	atomic_store_explicit(&item->used, false, memory_order_release);
-	if (file)
-		file_put(file);
+	if (!file)
+		return;
+	if (observed())
+		event_close(file, file->ops->name);
+	file_put(file);
 }
 
 struct description *fdtable_get(int fd)

@@ -43,6 +43,15 @@
 /* The file in the root that is not empty any more when a process has printed a report. */
 #define LAYOUT_REPORTED "reported"
 
+/* The file in the root with what is wanted of traces and profiles (preload/engine/watch.h). */
+#define LAYOUT_WATCH "watch"
+
+/* The file in the root with the names of the trace files, a line each. */
+#define LAYOUT_TRACES "traces"
+
+/* The directory in the root where processes leave their profiles (profile/profile_json.h). */
+#define LAYOUT_PROFILES "profiles"
+
 /* The socket in the root where names of the program's functions are asked for. */
 #define LAYOUT_SYMBOLS "symbols"
 
