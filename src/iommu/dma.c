@@ -21,6 +21,7 @@
 #include "base/msan.h"
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/nested_stale.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/view.h"
@@ -55,6 +56,8 @@ struct piece {
 	/* What the program's sanitizer has to say of the memory, and in which direction. */
 	struct sanitizer_finding *finding; /* borrowed */
 	enum dma_dir found;
+
+	struct stale_finding *stale; /* borrowed */
 };
 
 char iommu_domain_readers;
@@ -244,6 +247,28 @@ static __attribute__((noinline)) void report_finding(const struct dma *dma,
 	iommu_fault_report(dma->endpoint, &fault);
 }
 
+/*
+ * Reports that a piece has gone through a stale translation, unless an invalidation was on its way.
+ * Context: outside the gate.
+ */
+static __attribute__((noinline, cold)) void report_stale(const struct dma *dma,
+							 struct stale_finding *stale)
+{
+	const struct dma_fault fault = {
+		.cause = DMA_FAULT_STALE,
+		.dir = stale->dir,
+		.pasid = dma->pasid,
+		.iova = stale->iova,
+		.request_iova = stale->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova,
+		.request_len = dma->len,
+		.stale = stale,
+	};
+
+	if (nested_stale_stands(dma->endpoint, stale))
+		iommu_fault_report(dma->endpoint, &fault);
+	stale->found = false;
+}
+
 /* Copies @piece, or as much of it as is contiguous (piece->len). 0, or -EFAULT and *@fault. */
 static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fault *fault)
 {
@@ -253,6 +278,7 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 	t.endpoint = dma->endpoint;
 	t.pasid = dma->pasid;
 	t.fault = fault;
+	t.stale = piece->stale;
 	rc = locate_in_gate(dma, &t, piece);
 	if (!t.domain)
 		return rc;
@@ -319,21 +345,26 @@ static int dma_run(const struct dma *dma, enum dma_dir *failed)
 {
 	const uint64_t unmaps = record_begin(dma);
 	struct sanitizer_finding finding;
+	struct stale_finding stale;
 	unsigned int retries = 0;
 	size_t done = 0;
 
+	stale.found = false;
 	while (done < dma->len) {
 		uint64_t generation = displace_generation();
 		struct piece piece = {
 			.done = done,
 			.len = min_u64(dma->len - done, DMA_PIECE),
 			.finding = &finding,
+			.stale = &stale,
 		};
 		struct dma_fault fault;
 
 		if (!copy_piece(dma, &piece, &fault)) {
 			if (sanitizer_present())
 				report_finding(dma, &piece);
+			if (__builtin_expect(stale.found, 0))
+				report_stale(dma, &stale);
 			done += piece.len;
 			retries = 0;
 			continue;
@@ -454,6 +485,7 @@ int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t io
 		t.pasid = pasid;
 		t.need = prot;
 		t.iova = iova;
+		t.stale = NULL;
 		rc = look_up_nested(&t, bus, len);
 	} else {
 		rc = look_up(domain, iova, prot, bus, len);

@@ -24,6 +24,7 @@
 
 struct device_record;
 struct sanitizer_finding;
+struct stale_finding;
 struct user_data;
 
 /* Types of reserved regions [DEVICE.7]. */
@@ -223,6 +224,9 @@ enum dma_fault_cause {
 	/* Not faults: the DMA was done, with memory that the program's sanitizer objects to. */
 	DMA_FAULT_POISONED,
 	DMA_FAULT_UNINITIALISED,
+
+	/* Nor this: the DMA went through a translation that the guest's tables do not give. */
+	DMA_FAULT_STALE,
 };
 
 /* What nested translation was accessing. */
@@ -241,6 +245,7 @@ struct dma_fault {
 	uint64_t request_len;
 	uint64_t unmaps; /* history_unmaps() when the request began; 0 if that is not recorded */
 	const struct sanitizer_finding *finding; /* DMA_FAULT_POISONED, _UNINITIALISED */
+	const struct stale_finding *stale;	 /* DMA_FAULT_STALE */
 
 	/* Nested translation. stage 0: the fault is not from there, and the rest is 0. */
 	unsigned int stage; /* 1, 2 */

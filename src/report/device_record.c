@@ -7,8 +7,13 @@
 #include "base/alloc.h"
 #include "base/lock.h"
 
+enum {
+	CHECKS = 32 /* for each register write */
+};
+
 struct device_record {
-	struct lock lock; /* guards the rest */
+	atomic_uint checks; /* that are permitted still; approximate */
+	struct lock lock;   /* guards the rest */
 	uint64_t write_count;
 	struct device_write writes[DEVICE_WRITES];
 	uint64_t attach_count;
@@ -44,6 +49,20 @@ void device_record_write(struct device_record *record, unsigned int bar, uint64_
 	lock_acquire(&record->lock);
 	record->writes[record->write_count++ % DEVICE_WRITES] = write;
 	lock_release(&record->lock);
+	atomic_store_explicit(&record->checks, CHECKS, memory_order_relaxed);
+}
+
+bool device_record_take_check(struct device_record *record)
+{
+	unsigned int left;
+
+	if (!record)
+		return false;
+	left = atomic_load_explicit(&record->checks, memory_order_relaxed);
+	if (!left)
+		return false;
+	atomic_store_explicit(&record->checks, left - 1, memory_order_relaxed);
+	return true;
 }
 
 void device_record_attach(struct device_record *record, uint32_t pasid, bool attached)

@@ -39,6 +39,12 @@ void device_record_destroy(struct device_record *record);
 
 void device_record_write(struct device_record *record, unsigned int bar, uint64_t offset,
 			 unsigned int size, uint64_t value);
+/*
+ * Whether a DMA of the device may be checked at some cost: each register write permits a number of
+ * checks, so that they cost little beside what the write has cost.
+ */
+bool device_record_take_check(struct device_record *record);
+
 void device_record_attach(struct device_record *record, uint32_t pasid, bool attached);
 
 /* Bus mastering has become @on; ignored if it was. */

@@ -30,7 +30,7 @@ enum {
 
 struct rig {
 	int iommu, device;
-	uint32_t ioas;
+	uint32_t ioas, dev_id;
 	uint8_t *memory; /* MEMORY bytes */
 };
 
@@ -70,6 +70,7 @@ static inline struct rig open_rig(void)
 	rig.device = open("/dev/vfio/devices/vfio0", O_RDWR);
 	bind.iommufd = rig.iommu;
 	must(ioctl(rig.device, VFIO_DEVICE_BIND_IOMMUFD, &bind), "BIND");
+	rig.dev_id = bind.out_devid;
 	set_bus_master(&rig, 1);
 	rig.ioas = new_ioas(&rig);
 	rig.memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -172,6 +173,54 @@ static inline void limit_locked_memory(rlim_t bytes)
 	must(setrlimit(RLIMIT_MEMLOCK, &limit), "setrlimit");
 	if (geteuid() == 0)
 		must(setresuid(65534, 65534, 65534), "setresuid");
+}
+
+/* ---- nested translation, VT-d ---- */
+
+enum {
+	GUEST_IOVA = 0x5000000, /* what stage 1 maps: the guest's page GUEST_PAGE */
+	GUEST_MEMORY =
+		0x100000, /* what the guest calls its first page; rig->memory is its memory */
+	GUEST_PAGE = 8,
+};
+
+/* The guest's entry for GUEST_IOVA. Its tables are the first four pages of its memory. */
+static inline uint64_t *guest_entry(const struct rig *rig)
+{
+	return (uint64_t *)(rig->memory + 3 * PAGE) + (GUEST_IOVA >> 12 & 511);
+}
+
+/* An entry that leads to a page of the guest, with the rights to read and write. */
+static inline uint64_t guest_leaf(unsigned int page)
+{
+	return (GUEST_MEMORY + page * (uint64_t)PAGE) | 7;
+}
+
+/* Attaches the device to a guest's table on top of the IOAS. Returns the nested HWPT. */
+static inline uint32_t attach_guest(const struct rig *rig)
+{
+	struct iommu_hwpt_vtd_s1 stage1 = {.pgtbl_addr = GUEST_MEMORY, .addr_width = 48};
+	struct iommu_hwpt_alloc hwpt = {.size = sizeof(hwpt),
+					.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+					.dev_id = rig->dev_id,
+					.pt_id = rig->ioas};
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
+
+	must(map(rig, rig->memory, MEMORY, GUEST_MEMORY, READ | WRITE), "MAP");
+	must(ioctl(rig->iommu, IOMMU_HWPT_ALLOC, &hwpt), "nesting parent");
+	for (unsigned int level = 0; level < 3; level++)
+		((uint64_t *)(rig->memory + level * PAGE))[GUEST_IOVA >> (39 - 9 * level) & 511] =
+			guest_leaf(level + 1);
+	*guest_entry(rig) = guest_leaf(GUEST_PAGE);
+	hwpt.flags = 0;
+	hwpt.pt_id = hwpt.out_hwpt_id;
+	hwpt.data_type = IOMMU_HWPT_DATA_VTD_S1;
+	hwpt.data_len = sizeof(stage1);
+	hwpt.data_uptr = (uintptr_t)&stage1;
+	must(ioctl(rig->iommu, IOMMU_HWPT_ALLOC, &hwpt), "nested HWPT");
+	attach.pt_id = hwpt.out_hwpt_id;
+	must(ioctl(rig->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach), "ATTACH");
+	return hwpt.out_hwpt_id;
 }
 
 /* ---- the older interface ---- */
