@@ -125,7 +125,8 @@ static void classify_master_off(struct finding *finding)
 	char ago[AGO_TEXT_SIZE];
 
 	finding->kind = "dma-bus-master-off";
-	device_record_master_off(iommu_endpoint_record(finding->endpoint), &finding->master_off);
+	device_record_off(iommu_endpoint_record(finding->endpoint), DEVICE_MASTER,
+			  &finding->master_off);
 	if (finding->master_off.time)
 		snprintf(finding->detail, sizeof(finding->detail), "; it was turned off %s ago",
 			 report_ago(finding->master_off.time, finding->now, ago));
@@ -157,7 +158,7 @@ static void classify(struct finding *finding)
 		finding->kind = "dma-stage-1";
 		break;
 	case DMA_FAULT_MEMORY:
-		finding->kind = "dma-memory-gone";
+		finding->kind = finding->fault->silent ? "dma-decoding-off" : "dma-memory-gone";
 		break;
 	case DMA_FAULT_POISONED:
 		finding->kind = "dma-freed-memory";

@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/last_error.h"
 #include "base/msan.h"
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
@@ -269,6 +270,19 @@ static __attribute__((noinline, cold)) void report_stale(const struct dma *dma,
 	stale->found = false;
 }
 
+/* Copies from or to registers. The thread's text (last_error.h) says why one does not answer. */
+static __attribute__((noinline)) int
+copy_registers(const struct dma *dma, const struct piece *piece, struct dma_fault *fault)
+{
+	last_error_clear();
+	if (!dmabuf_copy_registers(piece->dst, piece->src, piece->len))
+		return 0;
+	*fault = fault_of(dma, piece->done, DMA_FAULT_MEMORY);
+	if (last_error_kind() != REFUSAL_NONE)
+		fault->silent = last_error_text();
+	return -EFAULT;
+}
+
 /* Copies @piece, or as much of it as is contiguous (piece->len). 0, or -EFAULT and *@fault. */
 static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fault *fault)
 {
@@ -287,11 +301,10 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 	if (sanitizer_present())
 		check_memory(dma, piece);
 	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
-	if (view_copy(piece->dst, piece->src, piece->len) &&
-	    dmabuf_copy_registers(piece->dst, piece->src, piece->len)) {
-		*fault = fault_of(dma, piece->done, DMA_FAULT_MEMORY);
-		rc = -EFAULT;
-		goto out;
+	if (view_copy(piece->dst, piece->src, piece->len)) {
+		rc = copy_registers(dma, piece, fault);
+		if (rc)
+			goto out;
 	}
 	msan_written(piece->dst, piece->len);
 	if (!dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))

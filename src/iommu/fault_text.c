@@ -35,8 +35,11 @@ static const char *cause_text(const struct dma_fault *fault)
 		return "the program has never written that memory";
 	case DMA_FAULT_STALE:
 		return "that page is in the IOTLB, but not in the guest's tables any more";
-	case DMA_FAULT_TABLES:
 	case DMA_FAULT_MEMORY:
+		if (fault->silent)
+			return fault->silent;
+		break;
+	case DMA_FAULT_TABLES:
 		break;
 	}
 	return "mapped, but the memory behind it is gone";

@@ -246,6 +246,7 @@ struct dma_fault {
 	uint64_t unmaps; /* history_unmaps() when the request began; 0 if that is not recorded */
 	const struct sanitizer_finding *finding; /* DMA_FAULT_POISONED, _UNINITIALISED */
 	const struct stale_finding *stale;	 /* DMA_FAULT_STALE */
+	const char *silent; /* DMA_FAULT_MEMORY: NULL, or which register did not answer, and why */
 
 	/* Nested translation. stage 0: the fault is not from there, and the rest is 0. */
 	unsigned int stage; /* 1, 2 */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looks for a forgotten invalidation: DMA that went through the IOTLB to where the guest's tables do
- * not lead any more.
+ * Looks for a forgotten invalidation: DMA that went through the IOTLB to where the guest's tables
+ * do not lead any more.
  *
  * A look walks all of stage 1, which costs several times what a hit does. So only the first DMAs
  * after each register write of the device are looked at (device_record_take_check()), and none if

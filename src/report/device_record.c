@@ -18,8 +18,8 @@ struct device_record {
 	struct device_write writes[DEVICE_WRITES];
 	uint64_t attach_count;
 	struct device_attach attaches[DEVICE_ATTACHES];
-	bool master;
-	struct origin master_off;
+	bool on[DEVICE_SWITCHES];
+	struct origin off[DEVICE_SWITCHES];
 };
 
 struct device_record *device_record_create(void)
@@ -83,7 +83,7 @@ void device_record_attach(struct device_record *record, uint32_t pasid, bool att
 	lock_release(&record->lock);
 }
 
-void device_record_master(struct device_record *record, bool on)
+void device_record_switch(struct device_record *record, enum device_switch which, bool on)
 {
 	struct origin now;
 
@@ -91,9 +91,9 @@ void device_record_master(struct device_record *record, bool on)
 		return;
 	origin_capture_now(&now);
 	lock_acquire(&record->lock);
-	if (record->master && !on)
-		record->master_off = now;
-	record->master = on;
+	if (record->on[which] && !on)
+		record->off[which] = now;
+	record->on[which] = on;
 	lock_release(&record->lock);
 }
 
@@ -124,12 +124,13 @@ void device_record_last_attach(struct device_record *record, uint32_t pasid,
 	lock_release(&record->lock);
 }
 
-void device_record_master_off(struct device_record *record, struct origin *origin)
+void device_record_off(struct device_record *record, enum device_switch which,
+		       struct origin *origin)
 {
 	*origin = (struct origin){.time = 0};
 	if (!record)
 		return;
 	lock_acquire(&record->lock);
-	*origin = record->master_off;
+	*origin = record->off[which];
 	lock_release(&record->lock);
 }

@@ -6,13 +6,16 @@
  * memory for changes (docs/architecture.md).
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/pci_regs.h>
 #include <sys/mman.h>
 
 #include <uiommufd/vfio.h>
 
 #include "base/check.h"
-#include "report/device_record.h"
+#include "base/gate.h"
+#include "base/last_error.h"
+#include "report/report_device.h"
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
 
@@ -122,6 +125,36 @@ static void model_write(struct vfio_device *device, const struct bar_access *acc
 				     cut(value >> (8 * at), width));
 }
 
+/*
+ * A register that does not answer: the program's access is reported. DMA of another device to it
+ * is a fault, whose report has the text. Context: no lock held; within a DMA, inside the gate.
+ */
+static void explain_silence(const struct bar_access *access, const char *verb)
+{
+	const struct vfio_device *device = access->device;
+	struct register_access what = {
+		.device = device->name,
+		.bar = access->bar,
+		.offset = access->off,
+		.size = access->size,
+		.verb = verb,
+	};
+
+	struct device_record *record = iommu_endpoint_record(device->endpoint);
+	char ago[AGO_TEXT_SIZE];
+	struct origin off;
+
+	if (!gate_self || !atomic_load_explicit(&gate_self->key, memory_order_relaxed)) {
+		report_register_silent(&what, record);
+		return;
+	}
+	device_record_off(record, DEVICE_MEMORY, &off);
+	(void)refuse(-EIO, "BAR %u + 0x%" PRIx64 " of %s: its memory decoding %s%s%s", access->bar,
+		     access->off, device->name, off.time ? "was turned off " : "is off",
+		     off.time ? report_ago(off.time, origin_now(), ago) : "",
+		     off.time ? " ago" : "");
+}
+
 int bar_read(const struct bar_access *access, uint64_t *value)
 {
 	struct vfio_device *device = access->device;
@@ -145,6 +178,8 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 		*value = model_read(device, access);
 out:
 	lock_release(&device->lock);
+	if (rc)
+		explain_silence(access, "read");
 	return rc;
 }
 
@@ -169,6 +204,8 @@ int bar_write(const struct bar_access *access, uint64_t value)
 		model_write(device, access, value);
 out:
 	lock_release(&device->lock);
+	if (rc)
+		explain_silence(access, "write");
 	return rc;
 }
 

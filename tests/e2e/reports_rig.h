@@ -42,15 +42,20 @@ static inline void must(int result, const char *what)
 	}
 }
 
-/* Turns the bit for bus mastering on or off. */
-static inline void set_bus_master(const struct rig *rig, int on)
+/* Writes the command register: 2 is memory decoding, 4 bus mastering. */
+static inline void set_command(const struct rig *rig, uint16_t command)
 {
 	struct vfio_region_info config = {.argsz = sizeof(config),
 					  .index = VFIO_PCI_CONFIG_REGION_INDEX};
-	const uint16_t command = on ? 6 : 2;
 
 	must(ioctl(rig->device, VFIO_DEVICE_GET_REGION_INFO, &config), "region info");
 	must((int)pwrite(rig->device, &command, 2, (off_t)config.offset + 4), "command register");
+}
+
+/* Turns the bit for bus mastering on or off. */
+static inline void set_bus_master(const struct rig *rig, int on)
+{
+	set_command(rig, on ? 6 : 2);
 }
 
 static inline uint32_t new_ioas(const struct rig *rig)
@@ -225,19 +230,29 @@ static inline uint32_t attach_guest(const struct rig *rig)
 
 /* ---- the older interface ---- */
 
-/* A container with the first device's group and the type1 driver of this version. */
-static inline int open_container(unsigned long type)
+/* Adds the group of the device @bdf to the container. Returns the group. */
+static inline int add_group(int container, const char *bdf)
 {
-	int container = open("/dev/vfio/vfio", O_RDWR), group;
-	char link[256], path[300];
+	char name[64], link[256], path[300];
 	ssize_t len;
+	int group;
 
-	len = readlink("/sys/bus/pci/devices/0000:01:00.0/iommu_group", link, sizeof(link) - 1);
+	snprintf(name, sizeof(name), "/sys/bus/pci/devices/%s/iommu_group", bdf);
+	len = readlink(name, link, sizeof(link) - 1);
 	must((int)len, "iommu_group");
 	link[len] = '\0';
 	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(link, '/') + 1);
 	group = open(path, O_RDWR);
 	must(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), "SET_CONTAINER");
+	return group;
+}
+
+/* A container with the first device's group and the type1 driver of this version. */
+static inline int open_container(unsigned long type)
+{
+	int container = open("/dev/vfio/vfio", O_RDWR);
+
+	(void)add_group(container, "0000:01:00.0");
 	must(ioctl(container, VFIO_SET_IOMMU, type), "SET_IOMMU");
 	return container;
 }
