@@ -353,6 +353,27 @@ static uint64_t record_begin(const struct dma *dma)
 	return history_unmaps();
 }
 
+static dma_observer observer;
+
+void iommu_set_dma_observer(dma_observer with)
+{
+	observer = with;
+}
+
+static __attribute__((noinline, cold)) void observe(const struct dma *dma)
+{
+	if (!dma->len)
+		return;
+	if (!dma->src_buf)
+		observer(dma->endpoint, dma->pasid,
+			 (struct iova_range){dma->src_iova, dma->src_iova + (dma->len - 1)},
+			 DMA_READ);
+	if (!dma->dst_buf)
+		observer(dma->endpoint, dma->pasid,
+			 (struct iova_range){dma->dst_iova, dma->dst_iova + (dma->len - 1)},
+			 DMA_WRITE);
+}
+
 /* 0, or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed. */
 static int dma_run(const struct dma *dma, enum dma_dir *failed)
 {
@@ -393,6 +414,8 @@ static int dma_run(const struct dma *dma, enum dma_dir *failed)
 			*failed = fault.dir;
 		return -EFAULT;
 	}
+	if (__builtin_expect(observer != NULL, 0))
+		observe(dma);
 	return 0;
 }
 

@@ -305,6 +305,14 @@ typedef void (*dma_fault_reporter)(struct iommu_endpoint *endpoint, const struct
 void iommu_set_fault_reporter(dma_fault_reporter reporter);
 
 /*
+ * Called after each DMA that has succeeded, while the program's calls are recorded. NULL: none.
+ * Context: before any DMA; it is called outside the gate, with no lock held.
+ */
+typedef void (*dma_observer)(struct iommu_endpoint *endpoint, uint32_t pasid,
+			     struct iova_range range, enum dma_dir dir);
+void iommu_set_dma_observer(dma_observer observer);
+
+/*
  * DMA: copies @len bytes between @buf and @iova of @endpoint. 0, or -EFAULT: the fault has been
  * reported, and the bytes before the failing page have been transferred.
  *

@@ -88,3 +88,17 @@ void sanitizer_check_read(const void *address, size_t len, struct sanitizer_find
 	if (at >= 0)
 		object(SANITIZER_UNINITIALISED, (const char *)address + at, finding);
 }
+
+uint64_t sanitizer_object_size(const void *address)
+{
+	void *region = NULL;
+	size_t size = 0;
+	char name[32];
+
+	if (!__asan_locate_address)
+		return 0;
+	if (strcmp(__asan_locate_address((void *)address, name, sizeof(name), &region, &size),
+		   "heap") != 0)
+		return 0;
+	return region == address ? size : 0;
+}

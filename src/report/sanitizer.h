@@ -48,4 +48,10 @@ void sanitizer_start(void);
 void sanitizer_check_read(const void *address, size_t len, struct sanitizer_finding *finding);
 void sanitizer_check_write(const void *address, size_t len, struct sanitizer_finding *finding);
 
+/*
+ * The size of the object of the heap that begins at @address, as AddressSanitizer knows it; 0:
+ * there is none, or the program has no AddressSanitizer.
+ */
+uint64_t sanitizer_object_size(const void *address);
+
 #endif

@@ -130,6 +130,13 @@ int type1_usable(struct type1 *type1, struct iova_set *usable)
 	return rc;
 }
 
+void type1_set_ranges_known(struct type1 *type1)
+{
+	lock_acquire(&type1->ioas->lock);
+	type1->ioas->ranges_known = true;
+	lock_release(&type1->ioas->lock);
+}
+
 int type1_check_usable(struct type1 *type1)
 {
 	struct iova_set usable;

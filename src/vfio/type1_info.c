@@ -86,6 +86,7 @@ long type1_get_info(struct type1 *type1, struct uiommufd_caller *caller, uint64_
 	iova_set_init(&usable);
 	rc = type1_usable(type1, &usable);
 	if (!rc) {
+		type1_set_ranges_known(type1);
 		fill(type1, &usable, &chain);
 		rc = put(caller, arg, &usable, &chain);
 	}

@@ -12,6 +12,7 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/last_error.h"
+#include "report/report.h"
 #include "vfio/vfio_internal.h"
 
 static int copy_in(struct uiommufd_caller *caller, void *to, uint64_t from, size_t len)
@@ -176,6 +177,25 @@ out:
 	return rc;
 }
 
+/* With --advice: a reset during which the device may still reach memory. */
+static void advise_on_reset(const struct vfio_device *device)
+{
+	struct report *report;
+	struct origin now;
+
+	if (!report_advises() || !atomic_load(&device->bus_master) ||
+	    !iommu_endpoint_domain(device->endpoint, NO_PASID))
+		return;
+	origin_capture(&now);
+	report = report_begin("advice-reset-with-bus-master", device->name);
+	report_headline(report,
+			"%s: reset while bus mastering is on and the device is attached: what it "
+			"starts before it is set up again reaches the mappings of before",
+			device->name);
+	report_origin(report, "caller", &now, "called");
+	report_end(report);
+}
+
 static long reset(struct vfio_device *device)
 {
 	if (!device->resettable)
@@ -184,6 +204,7 @@ static long reset(struct vfio_device *device)
 	/* Of sysfs' file reset_method [CONFIG-RESET.1]. */
 	if (!vfio_device_reset_methods(device))
 		return refuse(-ENOTTY, "sysfs' file reset_method is empty");
+	advise_on_reset(device);
 	vfio_device_reset(device);
 	return 0;
 }

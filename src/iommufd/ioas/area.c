@@ -23,6 +23,7 @@
 #include "base/pool.h"
 #include "iommufd/ioas/access.h"
 #include "iommufd/ioas/area_table.h"
+#include "iommufd/ioas/ioas_observer.h"
 #include "iommufd/ioas/refusal.h"
 #include "iova/iova_alloc.h"
 #include "report/counts.h"
@@ -123,6 +124,24 @@ static void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas-
 	lock_assert_held(&ioas->lock);
 	cds_list_for_each_entry (table, &ioas->tables, link)
 		iommu_domain_prefetch(table->domain, iova);
+}
+
+/* ---- observing ---- */
+
+const struct ioas_observer *ioas_observer;
+
+void ioas_observe(const struct ioas_observer *observer)
+{
+	ioas_observer = observer;
+}
+
+static __attribute__((noinline, cold)) void observe_areas(struct ioas *ioas,
+							  const struct area_request *request)
+	REQUIRES(ioas->lock)
+{
+	lock_assert_held(&ioas->lock);
+	for (size_t i = 0; i < request->count; i++)
+		ioas_observer->mapped(ioas, request->areas[i], request->fixed);
 }
 
 /* ---- adding ---- */
@@ -286,6 +305,8 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 out_unlock:
 	for (size_t i = 0; i < request->count; i++)
 		request->areas[i]->busy = false;
+	if (__builtin_expect(ioas_observer && !rc, 0))
+		observe_areas(ioas, request);
 	lock_release(&ioas->lock);
 	return rc;
 }
@@ -323,6 +344,8 @@ static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(i
 			mem_source_unpin(area->source, area_pages(area));
 		if (ioas->history)
 			record_unmap(ioas, area, &removed->entry);
+		if (__builtin_expect(ioas_observer != NULL, 0))
+			ioas_observer->unmapped(ioas, area);
 		area_free(area);
 	}
 	removed->count = 0;

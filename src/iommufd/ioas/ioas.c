@@ -208,6 +208,7 @@ int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t coun
 			goto out_destroy;
 	}
 	iova_set_swap(&ioas->reserved, &reserved);
+	ioas->ranges_known = false;
 	for (size_t i = 0; i < count; i++)
 		ioas->resv[ioas->resv_count++] =
 			(struct ioas_resv){.range = ranges[i], .owner = owner};
@@ -290,6 +291,7 @@ static int read_ranges(struct ioas *ioas, struct iova_set *permitted, uint64_t *
 	lock_acquire(&ioas->lock);
 	rc = iova_set_invert(&ioas->reserved, permitted);
 	*alignment = ioas->alignment;
+	ioas->ranges_known = true;
 	lock_release(&ioas->lock);
 	return rc;
 }
