@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "checker/advice.h"
 #include "checker/call_report.h"
 #include "checker/dma_report.h"
 #include "checker/leak_report.h"
@@ -98,6 +99,8 @@ void reports_start(void)
 	report_start(&settings, path);
 	log_set_mistake_sink(report_mistake);
 	dma_report_start();
+	if (report_advises())
+		advice_start();
 }
 
 void reports_of_machine(const struct machine *machine)
@@ -109,6 +112,7 @@ void reports_of_machine(const struct machine *machine)
 void reports_fork_child(void)
 {
 	report_fork_child();
+	advice_fork_child();
 	if (report_started() && strstr(report_settings()->log_file, "%p"))
 		open_log(report_settings()->log_file);
 }
@@ -123,6 +127,8 @@ static __attribute__((destructor)) void finish(void)
 	engine_enter(&call);
 	if (report_settings()->leaks)
 		leak_report();
+	if (report_advises())
+		advice_finish();
 	report_finish();
 	engine_leave(&call);
 }
