@@ -476,10 +476,19 @@ static int act(struct device_irqs *irqs, const struct irq_request *request) REQU
 
 int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request)
 {
+	enum irq_index before;
+	struct origin now;
 	int rc;
 
+	origin_capture(&now);
 	lock_acquire(&irqs->set_lock);
+	before = irqs->active;
 	rc = act(irqs, request);
+	if (irqs->active != before) {
+		lock_acquire(&irqs->lock);
+		irqs->enabled_by = now;
+		lock_release(&irqs->lock);
+	}
 	lock_release(&irqs->set_lock);
 	return rc;
 }

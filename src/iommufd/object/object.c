@@ -98,6 +98,7 @@ void *object_create(struct iommufd_ctx *ctx, const struct object_class *class)
 	object->ctx = ctx;
 	object->class = class;
 	ref_init(&object->users);
+	origin_capture(&object->created);
 	return object;
 }
 
@@ -165,6 +166,18 @@ struct iommufd_object *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum o
 	}
 	lock_release(&ctx->lock);
 	return object;
+}
+
+void object_for_each(struct iommufd_ctx *ctx,
+		     void (*visit)(const struct iommufd_object *object, void *arg), void *arg)
+{
+	const struct iommufd_object *object;
+	uint32_t id = 1;
+
+	lock_acquire(&ctx->lock);
+	for (; (object = idtable_next(&ctx->objects, &id)); id++)
+		visit(object, arg);
+	lock_release(&ctx->lock);
 }
 
 void object_hold(struct iommufd_object *object)

@@ -15,6 +15,7 @@
 
 #include "base/ref.h"
 #include "iova/range.h"
+#include "report/origin.h"
 
 enum object_type {
 	OBJECT_ANY, /* for look-ups */
@@ -62,7 +63,8 @@ struct iommufd_object {
 	const struct object_class *class;
 	uint32_t id;
 	struct ref users;
-	bool transient; /* destroyed with its last holder; atomic */
+	bool transient;	       /* destroyed with its last holder; atomic */
+	struct origin created; /* while recording */
 };
 
 /*
@@ -78,6 +80,13 @@ struct iommufd_object *object_get(struct iommufd_ctx *ctx, uint32_t id, enum obj
 
 /* Like object_get(), for the first object of @type from *@id on. *@id becomes its ID. */
 struct iommufd_object *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type);
+
+/*
+ * Calls @visit for each published object of @ctx, under ctx->lock: it must not take a lock of the
+ * user API, nor a user.
+ */
+void object_for_each(struct iommufd_ctx *ctx,
+		     void (*visit)(const struct iommufd_object *object, void *arg), void *arg);
 
 /* Takes a user. The caller has one already, or keeps the last one from going. */
 void object_hold(struct iommufd_object *object);

@@ -24,7 +24,7 @@
 #include "preload/process/defer.h"
 
 /* What one mmap of the program made. */
-struct origin {
+struct mapped_by {
 	struct description *desc; /* a reference */
 	struct file_mapping map;
 	unsigned int pieces;
@@ -40,7 +40,7 @@ struct piece {
 
 /* Items are recycled, never given back to the kernel. */
 union item {
-	struct origin origin;
+	struct mapped_by origin;
 	struct piece piece;
 	union item *next_free;
 };
@@ -208,7 +208,7 @@ static void close_gone(union item *gone)
 {
 	while (gone) {
 		union item *item = gone;
-		struct origin *origin = &item->origin;
+		struct mapped_by *origin = &item->origin;
 
 		gone = origin->next_gone;
 		if (origin->map.closed)
@@ -232,7 +232,7 @@ static int add(uint64_t start, uint64_t len, struct description *desc,
 	origin = item_alloc();
 	if (!origin)
 		return -ENOMEM;
-	origin->origin = (struct origin){.desc = desc, .map = *map};
+	origin->origin = (struct mapped_by){.desc = desc, .map = *map};
 	rc = piece_add(start, start + page_align(len), map->offset - start, origin);
 	if (rc)
 		item_free(origin);
@@ -296,7 +296,7 @@ bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)
 	take_lock();
 	for (union item *item = mappings.pieces; item && !found; item = item->piece.next) {
 		const struct piece *piece = &item->piece;
-		const struct origin *origin = &piece->origin->origin;
+		const struct mapped_by *origin = &piece->origin->origin;
 
 		if (!origin->map.trap || addr < piece->start || piece->end <= addr)
 			continue;
