@@ -49,7 +49,7 @@ static const struct {
 	 "  --error-exitcode N         exit with N if there was one\n"
 	 "  --explain                  also calls whose refusal need not be a mistake\n"
 	 "  --advice                   what works, and could be better or works by luck\n"
-	 "  --leaks                    mappings that are left at exit\n"
+	 "  --leaks                    what is left at exit: mappings, objects, ...\n"
 	 "  --summary                  say at exit what was checked\n"
 	 "  --suppressions FILE        not what FILE describes; --gen-suppressions helps\n"
 	 "  --report FILE              as lines of JSON, too\n"

@@ -66,6 +66,13 @@ static inline uint32_t new_ioas(const struct rig *rig)
 	return alloc.out_ioas_id;
 }
 
+static inline void destroy(const struct rig *rig, uint32_t id)
+{
+	struct iommu_destroy destroy = {.size = sizeof(destroy), .id = id};
+
+	must(ioctl(rig->iommu, IOMMU_DESTROY, &destroy), "DESTROY");
+}
+
 /* A device that can do DMA, bound and not attached, an IOAS, and memory. */
 static inline struct rig open_rig(void)
 {
@@ -125,16 +132,23 @@ static inline void set_register(const struct rig *rig, unsigned int at, uint32_t
 	must((int)pwrite(rig->device, &value, sizeof(value), (off_t)at), "register");
 }
 
-/* Has the device transfer @len bytes, and waits for the end. */
+/* Has the device transfer @len bytes. */
+static inline void start_transfer(const struct rig *rig, uint64_t source, uint64_t destination,
+				  uint32_t len, uint32_t direction)
+{
+	set_register(rig, 0x80, (uint32_t)source);
+	set_register(rig, 0x88, (uint32_t)destination);
+	set_register(rig, 0x90, len);
+	set_register(rig, 0x98, 1 | direction);
+}
+
+/* The same, and waits for the end. */
 static inline void transfer(const struct rig *rig, uint64_t source, uint64_t destination,
 			    uint32_t len, uint32_t direction)
 {
 	uint32_t busy = 1;
 
-	set_register(rig, 0x80, (uint32_t)source);
-	set_register(rig, 0x88, (uint32_t)destination);
-	set_register(rig, 0x90, len);
-	set_register(rig, 0x98, 1 | direction);
+	start_transfer(rig, source, destination, len, direction);
 	while (busy & 1)
 		must((int)pread(rig->device, &busy, sizeof(busy), 0x98), "register");
 }

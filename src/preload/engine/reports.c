@@ -2,6 +2,7 @@
 /* The settings are a file in the shadow root, which the command has written. */
 #include "preload/engine/reports.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "checker/dma_report.h"
 #include "checker/leak_report.h"
 #include "preload/engine/call.h"
+#include "preload/process/fdtable.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
@@ -117,6 +119,24 @@ void reports_fork_child(void)
 		open_log(report_settings()->log_file);
 }
 
+/* Tells the leak report which descriptors are open. Copies of one count once. */
+static void report_leaks(void)
+{
+	static struct leak_files files;
+
+	files.count = 0;
+	for (int fd = fdtable_next(0, UINT_MAX); fd >= 0;
+	     fd = fdtable_next((unsigned int)fd + 1, UINT_MAX)) {
+		struct description *description = fdtable_get(fd);
+
+		if (!description)
+			continue;
+		leak_add_file(&files, fd, description->file, &description->opened);
+		description_put(description);
+	}
+	leak_report(&files);
+}
+
 /* At the end of the program; what other threads do meanwhile is not looked at any more. */
 static __attribute__((destructor)) void finish(void)
 {
@@ -126,7 +146,7 @@ static __attribute__((destructor)) void finish(void)
 		return;
 	engine_enter(&call);
 	if (report_settings()->leaks)
-		leak_report();
+		report_leaks();
 	if (report_advises())
 		advice_finish();
 	report_finish();
