@@ -30,39 +30,16 @@ struct search {
 	size_t count;
 };
 
-static const char *type_name(enum object_type type)
+static bool is_lasting(enum object_type type)
 {
-	switch (type) {
-	case OBJECT_IOAS:
-		return "IOAS";
-	case OBJECT_HWPT:
-		return "HWPT";
-	case OBJECT_HWPT_NESTED:
-		return "nested HWPT";
-	case OBJECT_FAULT:
-		return "fault queue";
-	case OBJECT_VIOMMU:
-		return "vIOMMU";
-	case OBJECT_VDEVICE:
-		return "vDEVICE";
-	case OBJECT_VEVENTQ:
-		return "vEVENTQ";
-	case OBJECT_HW_QUEUE:
-		return "hardware queue";
-	case OBJECT_ANY:
-	case OBJECT_DEVICE:
-	case OBJECT_ACCESS:
-	case OBJECT_SELFTEST:
-		break;
-	}
-	return NULL;
+	return object_type_name(type) && type != OBJECT_DEVICE;
 }
 
 static bool is_left(const struct search *search, const struct iommufd_object *object)
 {
 	const struct ioas *compat = object->ctx->vfio_ioas;
 
-	if (!type_name(object_type(object)) || !object->created.time ||
+	if (!is_lasting(object_type(object)) || !object->created.time ||
 	    object_is_transient(object) || (const void *)compat == (const void *)object)
 		return false;
 	/* The file of a queue is a user beside the table. */
@@ -107,9 +84,9 @@ static void report_one(const struct site *site)
 	report_headline(report,
 			"at exit %" PRIu64
 			" object(s) of the type %s are left, the first with the ID %" PRIu32,
-			site->count, type_name(site->type), site->first);
+			site->count, object_type_name(site->type), site->first);
 	report_key(report, site->type);
-	report_string(report, "type", type_name(site->type));
+	report_string(report, "type", object_type_name(site->type));
 	report_number(report, "objects", site->count);
 	report_origin(report, "created", &site->origin, "created");
 	report_end(report);

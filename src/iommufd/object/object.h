@@ -75,6 +75,15 @@ void *object_create(struct iommufd_ctx *ctx, const struct object_class *class);
 void object_publish(struct iommufd_object *object);
 void object_abort(struct iommufd_object *object);
 
+/* "IOAS", "HWPT", ...; NULL: programs have no word for it. */
+const char *object_type_name(enum object_type type);
+
+/*
+ * For a look-up that has found no object @id of @type: sets the text, in which @member has the ID,
+ * and returns -ENOENT.
+ */
+int object_refuse(struct iommufd_ctx *ctx, const char *member, uint32_t id, enum object_type type);
+
 /* Finds the object @id of @type (OBJECT_ANY: any) and takes a user; NULL: none. Lock-free. */
 struct iommufd_object *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type);
 
