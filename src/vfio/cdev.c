@@ -34,9 +34,9 @@ static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 
 	*bind = (struct vfio_device_bind_iommufd){0};
 	if (caller_read(caller, &argsz, arg, sizeof(argsz)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(argsz));
 	if (argsz < SIZE_TO(struct vfio_device_bind_iommufd, out_devid))
-		return -EINVAL;
+		return refuse_argsz(argsz, SIZE_TO(struct vfio_device_bind_iommufd, out_devid));
 	if (argsz > sizeof(*bind)) {
 		rc = caller_check_zero(caller, arg + sizeof(*bind), argsz - sizeof(*bind));
 		if (rc)
@@ -55,10 +55,11 @@ int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **
 	/* Not an emulated file: tell a closed descriptor (-EBADF) from another file (-EBADFD). */
 	copy = caller_dup_fd(caller, fd);
 	if (copy == -EBADF)
-		return -EBADF;
+		return refuse_mistake(-EBADF, "descriptor %d is not open", fd);
 	if (copy >= 0)
 		fd_close(copy);
-	return -EBADFD;
+	return refuse_mistake(-EBADFD, "descriptor %d is neither a /dev/iommu nor anything of VFIO",
+			      fd);
 }
 
 int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
@@ -67,8 +68,10 @@ int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_f
 
 	if (rc || iommufd_ctx_from_file(*file))
 		return rc;
+	rc = refuse_mistake(-EBADFD, "descriptor %d is %s, and must be a /dev/iommu", fd,
+			    (*file)->ops->name);
 	file_put(*file);
-	return -EBADFD;
+	return rc;
 }
 
 int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t *id)
@@ -140,7 +143,7 @@ static int bind_to(struct device_file *cdev, struct uiommufd_caller *caller,
 
 	lock_assert_held(&device->bind_lock);
 	if (device->iommufd)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the device is bound already, by another file");
 	rc = vfio_device_bind(device, iommufd_ctx_from_file(context), &id);
 	if (rc)
 		return rc;
@@ -166,7 +169,7 @@ static int bind_claimed(struct device_file *cdev, struct uiommufd_caller *caller
 		return refuse_mistake(-EINVAL, "the device is bound already, by this file");
 	/* Tokens pair the functions of an SR-IOV device. No device here has SR-IOV. */
 	if (bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN)
-		return -EINVAL;
+		return refuse(-EINVAL, "VFIO_DEVICE_BIND_FLAG_TOKEN: the device has no SR-IOV");
 	rc = caller_get_context(caller, bind->iommufd, &context);
 	if (rc)
 		return rc;
@@ -183,10 +186,14 @@ static int bind_checked(struct device_file *cdev, struct uiommufd_caller *caller
 	int rc;
 
 	lock_assert_held(&cdev->device->bind_lock);
-	if (bind->iommufd < 0 || bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN)
-		return -EINVAL;
+	if (bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN)
+		return refuse_flags(-EINVAL, "flags", bind->flags, VFIO_DEVICE_BIND_FLAG_TOKEN);
+	if (bind->iommufd < 0)
+		return refuse_mistake(-EINVAL, "iommufd is %d, which is no descriptor",
+				      bind->iommufd);
 	if (cdev->group)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "the device was opened through its group, which binds it");
 	rc = vfio_group_claim_cdev(group);
 	if (rc)
 		return rc;
@@ -214,7 +221,7 @@ static int get_pasid(struct uiommufd_caller *caller, uint64_t arg, uint32_t args
 		     uint32_t *pasid)
 {
 	if (argsz < off + sizeof(*pasid))
-		return -EINVAL;
+		return refuse_argsz(argsz, off + sizeof(*pasid));
 	return caller_read(caller, pasid, arg + off, sizeof(*pasid));
 }
 
@@ -227,9 +234,11 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 	int rc;
 
 	if (caller_read(caller, &attach, arg, least))
-		return -EFAULT;
-	if (attach.argsz < least || attach.flags & ~VFIO_DEVICE_ATTACH_PASID)
-		return -EINVAL;
+		return refuse_memory("the argument", arg, least);
+	if (attach.argsz < least)
+		return refuse_argsz(attach.argsz, least);
+	if (attach.flags & ~VFIO_DEVICE_ATTACH_PASID)
+		return refuse_flags(-EINVAL, "flags", attach.flags, VFIO_DEVICE_ATTACH_PASID);
 	if (attach.flags & VFIO_DEVICE_ATTACH_PASID) {
 		rc = get_pasid(caller, arg, attach.argsz,
 			       offsetof(struct vfio_device_attach_iommufd_pt, pasid), &pasid);
@@ -259,9 +268,11 @@ static long cdev_detach(struct vfio_device *device, struct uiommufd_caller *call
 	int rc;
 
 	if (caller_read(caller, &detach, arg, least))
-		return -EFAULT;
-	if (detach.argsz < least || detach.flags & ~VFIO_DEVICE_DETACH_PASID)
-		return -EINVAL;
+		return refuse_memory("the argument", arg, least);
+	if (detach.argsz < least)
+		return refuse_argsz(detach.argsz, least);
+	if (detach.flags & ~VFIO_DEVICE_DETACH_PASID)
+		return refuse_flags(-EINVAL, "flags", detach.flags, VFIO_DEVICE_DETACH_PASID);
 	if (detach.flags & VFIO_DEVICE_DETACH_PASID) {
 		rc = get_pasid(caller, arg, detach.argsz,
 			       offsetof(struct vfio_device_detach_iommufd_pt, pasid), &pasid);

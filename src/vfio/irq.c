@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "base/log.h"
 #include "report/counts.h"
 #include "report/origin.h"
@@ -269,6 +270,31 @@ static int take_fd(const struct irq_request *request, unsigned int i, int *own)
 	return fd < 0 ? 0 : eventfd_take(request->caller, fd, own);
 }
 
+static int refuse_vectors(const struct device_irqs *irqs, const struct irq_request *request)
+{
+	static const char *const names[] = {"INTx", "MSI", "MSI-X", "ERR", "REQ", "none"};
+
+	if (irqs->active != IRQ_NONE && irqs->active != request->index && request->index < IRQ_ERR)
+		return refuse_mistake(
+			-EINVAL, "%s is enabled, and ends before %s begins (DATA_NONE, count 0)",
+			names[irqs->active], names[request->index]);
+	return refuse_mistake(-EINVAL, "start %u, count %u: %s has one vector, 0", request->start,
+			      request->count, names[request->index]);
+}
+
+static int refuse_inactive(const struct irq_request *request)
+{
+	return refuse(-EINVAL,
+		      "interrupt index %u has no eventfd: there is nothing to trigger or mask",
+		      request->index);
+}
+
+static int refuse_action(const struct irq_request *request)
+{
+	return refuse(-ENOTTY, "interrupt index %u does not have the action of flags 0x%x",
+		      request->index, request->flags);
+}
+
 static int intx_trigger(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
@@ -281,7 +307,7 @@ static int intx_trigger(struct device_irqs *irqs, const struct irq_request *requ
 		return 0;
 	}
 	if ((!active && irqs->active != IRQ_NONE) || request->start || request->count != 1)
-		return -EINVAL;
+		return refuse_vectors(irqs, request);
 	if (data_type(request) == DATA_EVENTFD) {
 		rc = take_fd(request, 0, &fd);
 		if (rc)
@@ -296,7 +322,7 @@ static int intx_trigger(struct device_irqs *irqs, const struct irq_request *requ
 		return 0;
 	}
 	if (!active)
-		return -EINVAL;
+		return refuse_inactive(request);
 	if (request_acts(request, 0)) {
 		lock_acquire(&irqs->lock);
 		if (!irqs->intx_disabled)
@@ -312,11 +338,13 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 	int fd, rc;
 
 	lock_assert_held(&irqs->set_lock);
-	if (irqs->active != IRQ_INTX || request->start || request->count != 1)
-		return -EINVAL;
+	if (irqs->active != IRQ_INTX)
+		return refuse_inactive(request);
+	if (request->start || request->count != 1)
+		return refuse_vectors(irqs, request);
 	if (data_type(request) == DATA_EVENTFD) {
 		if (masked)
-			return -ENOTTY;
+			return refuse(-ENOTTY, "an eventfd can unmask INTx, and not mask it");
 		rc = take_fd(request, 0, &fd);
 		if (rc)
 			return rc;
@@ -379,7 +407,11 @@ static int set_vectors(struct device_irqs *irqs, const struct irq_request *reque
 
 	lock_assert_held(&irqs->set_lock);
 	if (first ? !end : end > irqs->vectors && request->index == IRQ_MSI)
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL,
+			"vectors %u to %u of index %u: %u are enabled, and MSI cannot have "
+			"more without ending first",
+			request->start, end - 1, request->index, irqs->vectors);
 	rc = set_vector_fds(irqs, request);
 	if (rc)
 		return rc;
@@ -404,11 +436,11 @@ static int msi_trigger(struct device_irqs *irqs, const struct irq_request *reque
 		return 0;
 	}
 	if (!active && irqs->active != IRQ_NONE)
-		return -EINVAL;
+		return refuse_vectors(irqs, request);
 	if (data_type(request) == DATA_EVENTFD)
 		return set_vectors(irqs, request);
 	if (!active)
-		return -EINVAL;
+		return refuse_inactive(request);
 	lock_acquire(&irqs->lock);
 	for (unsigned int i = 0; i < request->count; i++)
 		if (request_acts(request, i))
@@ -434,10 +466,12 @@ static int event_trigger(struct device_irqs *irqs, const struct irq_request *req
 
 	lock_assert_held(&irqs->set_lock);
 	if (request->start || request->count > 1)
-		return -EINVAL;
+		return refuse_vectors(irqs, request);
 	if (data_type(request) == DATA_EVENTFD) {
 		if (!request->count || request_fd(request, 0) < -1)
-			return -EINVAL;
+			return refuse_mistake(-EINVAL,
+					      "index %u: count must be 1, with an eventfd or -1",
+					      request->index);
 		rc = take_fd(request, 0, &fd);
 		if (rc)
 			return rc;
@@ -445,7 +479,7 @@ static int event_trigger(struct device_irqs *irqs, const struct irq_request *req
 		return 0;
 	}
 	if (*slot < 0 || (!request->count && data_type(request) == DATA_BOOL))
-		return -EINVAL;
+		return refuse_inactive(request);
 	if (!request->count)
 		replace_fd(irqs, slot, -1);
 	else if (request_acts(request, 0))
@@ -464,13 +498,14 @@ static int act(struct device_irqs *irqs, const struct irq_request *request) REQU
 			return intx_trigger(irqs, request);
 		if (action == VFIO_IRQ_SET_ACTION_MASK || action == VFIO_IRQ_SET_ACTION_UNMASK)
 			return intx_set_masked(irqs, request, action == VFIO_IRQ_SET_ACTION_MASK);
-		return -ENOTTY;
+		return refuse_action(request);
 	case IRQ_MSI:
 	case IRQ_MSIX:
-		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? msi_trigger(irqs, request) : -ENOTTY;
+		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? msi_trigger(irqs, request)
+							     : refuse_action(request);
 	default:
 		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? event_trigger(irqs, request)
-							     : -ENOTTY;
+							     : refuse_action(request);
 	}
 }
 

@@ -25,7 +25,7 @@ static int copy_out(struct uiommufd_caller *caller, uint64_t to, const void *fro
 	return caller_write(caller, to, from, len);
 }
 
-static long refuse_argsz(uint32_t argsz, size_t least)
+int refuse_argsz(uint32_t argsz, size_t least)
 {
 	return refuse_mistake(-EINVAL, "argsz is %u, and must be %zu at least", argsz, least);
 }
@@ -36,7 +36,7 @@ static long get_info(struct vfio_device *device, struct uiommufd_caller *caller,
 	struct vfio_device_info info = {0};
 
 	if (copy_in(caller, &info, arg, least))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, least);
 	if (info.argsz < least)
 		return refuse_argsz(info.argsz, least);
 	info.flags = VFIO_DEVICE_FLAGS_PCI;
@@ -74,7 +74,7 @@ static long get_region_info(struct vfio_device *device, struct uiommufd_caller *
 	long rc;
 
 	if (copy_in(caller, &info, arg, sizeof(info)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(info));
 	if (info.argsz < sizeof(info))
 		return refuse_argsz(info.argsz, sizeof(info));
 	if (vfio_region_get(device, info.index, &region))
@@ -99,7 +99,7 @@ static long get_irq_info(struct vfio_device *device, struct uiommufd_caller *cal
 	struct vfio_irq_info info;
 
 	if (copy_in(caller, &info, arg, sizeof(info)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(info));
 	if (info.argsz < sizeof(info))
 		return refuse_argsz(info.argsz, sizeof(info));
 	if (info.index >= VFIO_PCI_NUM_IRQS)
@@ -124,7 +124,8 @@ static int element_size(uint32_t flags)
 	case VFIO_IRQ_SET_DATA_EVENTFD:
 		return sizeof(int32_t);
 	default:
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "flags 0x%x do not have exactly one type of data",
+				      flags);
 	}
 }
 
@@ -140,11 +141,16 @@ static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller,
 	long rc;
 
 	if (copy_in(caller, &head, arg, least))
-		return -EFAULT;
-	if (head.argsz < least || head.index >= VFIO_PCI_NUM_IRQS ||
-	    head.count >= UINT32_MAX - head.start ||
-	    head.flags & ~(VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK))
-		return -EINVAL;
+		return refuse_memory("the argument", arg, least);
+	if (head.argsz < least)
+		return refuse_argsz(head.argsz, least);
+	if (head.index >= VFIO_PCI_NUM_IRQS || head.count >= UINT32_MAX - head.start)
+		return refuse_mistake(-EINVAL,
+				      "index %u, start %u, count %u: there is no such interrupt",
+				      head.index, head.start, head.count);
+	if (head.flags & ~(VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK))
+		return refuse_flags(-EINVAL, "flags", head.flags,
+				    VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK);
 	max = device->irqs.counts[head.index];
 	if (head.start >= max || head.start + head.count > max)
 		return refuse_mistake(-EINVAL, "vectors %u to %u of interrupt index %u: it has %u",
