@@ -40,9 +40,14 @@ static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 	if (argsz > sizeof(*bind)) {
 		rc = caller_check_zero(caller, arg + sizeof(*bind), argsz - sizeof(*bind));
 		if (rc)
-			return rc;
+			return refuse(
+				rc,
+				"argsz is %u: bytes beyond the %zu that are known here are not 0",
+				argsz, sizeof(*bind));
 	}
-	return caller_read(caller, bind, arg, min_u64(argsz, sizeof(*bind)));
+	return caller_read(caller, bind, arg, min_u64(argsz, sizeof(*bind)))
+		       ? refuse_memory("the argument", arg, min_u64(argsz, sizeof(*bind)))
+		       : 0;
 }
 
 int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
@@ -147,10 +152,9 @@ static int bind_to(struct device_file *cdev, struct uiommufd_caller *caller,
 	rc = vfio_device_bind(device, iommufd_ctx_from_file(context), &id);
 	if (rc)
 		return rc;
-	rc = caller_write(caller, out, &id, sizeof(id));
-	if (rc) {
+	if (caller_write(caller, out, &id, sizeof(id))) {
 		vfio_device_unbind(device);
-		return rc;
+		return refuse_memory("out_devid", out, sizeof(id));
 	}
 	atomic_store_explicit(&cdev->bound, true, memory_order_release);
 	return 0;
@@ -222,7 +226,9 @@ static int get_pasid(struct uiommufd_caller *caller, uint64_t arg, uint32_t args
 {
 	if (argsz < off + sizeof(*pasid))
 		return refuse_argsz(argsz, off + sizeof(*pasid));
-	return caller_read(caller, pasid, arg + off, sizeof(*pasid));
+	return caller_read(caller, pasid, arg + off, sizeof(*pasid))
+		       ? refuse_memory("pasid", arg + off, sizeof(*pasid))
+		       : 0;
 }
 
 static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
@@ -251,7 +257,9 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 	if (rc)
 		goto out;
 	rc = caller_write(caller, arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
-			  &pt_id, sizeof(pt_id));
+			  &pt_id, sizeof(pt_id))
+		     ? refuse_memory("pt_id", arg, sizeof(attach))
+		     : 0;
 	/* Like Linux, this detaches the RID, even if a PASID was attached. */
 	if (rc)
 		iommufd_device_detach(device->iommufd, NO_PASID);

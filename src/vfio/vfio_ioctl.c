@@ -17,12 +17,12 @@
 
 static int copy_in(struct uiommufd_caller *caller, void *to, uint64_t from, size_t len)
 {
-	return caller_read(caller, to, from, len);
+	return caller_read(caller, to, from, len) ? refuse_memory("the argument", from, len) : 0;
 }
 
 static int copy_out(struct uiommufd_caller *caller, uint64_t to, const void *from, size_t len)
 {
-	return caller_write(caller, to, from, len);
+	return caller_write(caller, to, from, len) ? refuse_memory("the argument", to, len) : 0;
 }
 
 int refuse_argsz(uint32_t argsz, size_t least)

@@ -143,7 +143,8 @@ static int lookup_nested(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 	int rc = iommu_nested_look(hwpt->domain, NO_PASID, cmd->iova, &look);
 
 	if (rc)
-		return rc;
+		return refuse(rc, "stage 1 refuses it: %s",
+			      look.fault.text ? look.fault.text : "no memory");
 	cmd->out_start = look.leaf.start;
 	cmd->out_length = iova_range_len(look.leaf);
 	cmd->out_addr = look.ipa;

@@ -299,8 +299,16 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 		goto out_unlock;
 	if (ioas->table_count) {
 		rc = program_areas(ioas, request);
-		if (rc)
+		if (rc) {
 			erase_areas(ioas, request, request->count);
+			(void)refuse_unless_said(
+				rc, "%s",
+				rc == -EINVAL || rc == -EOPNOTSUPP
+					? "a page table of the IOAS cannot express the "
+					  "rights: a nesting parent of VT-d takes no "
+					  "read-only mappings"
+					: "the memory cannot be pinned");
+		}
 	}
 out_unlock:
 	for (size_t i = 0; i < request->count; i++)
@@ -425,7 +433,8 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		if (has_accesses(ioas) && area->pins) {
 			area->prevented = true;
 			if (tries++ == UNPIN_TRIES) {
-				rc = -EDEADLK;
+				rc = refuse(-EDEADLK, "an access (a mediated device) keeps the "
+						      "mapping pinned, although asked to unpin it");
 				break;
 			}
 			/*

@@ -12,7 +12,9 @@ _Static_assert(sizeof(struct iova_range) == sizeof(struct iommu_iova_range), "co
 
 int ucmd_respond(const struct ucmd *ucmd)
 {
-	return caller_write(ucmd->caller, ucmd->uaddr, ucmd->cmd, ucmd->usize);
+	return caller_write(ucmd->caller, ucmd->uaddr, ucmd->cmd, ucmd->usize)
+		       ? refuse_memory("the argument", ucmd->uaddr, ucmd->usize)
+		       : 0;
 }
 
 int ucmd_respond_ranges(struct ucmd *ucmd, uint64_t array, uint32_t *num,
