@@ -16,6 +16,7 @@
 #include "base/gate.h"
 #include "base/last_error.h"
 #include "report/report_device.h"
+#include "report/sanitizer.h"
 #include "vfio/bar.h"
 #include "vfio/vfio_internal.h"
 
@@ -178,6 +179,7 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 		*value = model_read(device, access);
 out:
 	lock_release(&device->lock);
+	sanitizer_completion();
 	if (rc)
 		explain_silence(access, "read");
 	return rc;
@@ -191,6 +193,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 
 	if (in_msix_table(access) && !access->mapped)
 		return 0;
+	sanitizer_doorbell();
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
 	if (rc || is_gone(device))
