@@ -49,7 +49,7 @@ refuse_flags(int error, const char *member, uint64_t flags, uint64_t known);
 /* A refusal of a reserved member that is not 0: -EOPNOTSUPP. */
 int __attribute__((cold)) refuse_reserved_member(void);
 
-/* A refusal of memory of the program, @len bytes at @at, that cannot be read or written: -EFAULT. */
+/* A refusal of the program's memory, @len bytes at @at: it cannot be read or written. -EFAULT. */
 int __attribute__((cold)) refuse_memory(const char *what, uint64_t at, uint64_t len);
 
 /*

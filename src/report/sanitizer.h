@@ -49,9 +49,9 @@ void sanitizer_check_read(const void *address, size_t len, struct sanitizer_find
 void sanitizer_check_write(const void *address, size_t len, struct sanitizer_finding *finding);
 
 /*
- * ThreadSanitizer: a device is one more thread, which reads (writes) @len bytes at @address. A write
- * of a naturally aligned word is not checked, since drivers poll such words: it is a store with
- * release semantics, and an atomic load of the program that sees it is ordered behind it.
+ * ThreadSanitizer: a device is one more thread, which reads (writes) @len bytes at @address. A
+ * write of a naturally aligned word is not checked, since drivers poll such words: it is a store
+ * with release semantics, and an atomic load of the program that sees it is ordered behind it.
  *
  * The order is that of PCIe: what the program did before it wrote a register (sanitizer_doorbell())
  * is before the DMA that follows, and DMA is before the program's next read of a register or of an
