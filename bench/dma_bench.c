@@ -17,6 +17,7 @@
 #include "base/gate.h"
 #include "bench.h"
 #include "iopt/iopt.h"
+#include "report/origin.h"
 
 enum {
 	PAGES = 256, /* 1 MiB, in the caches: what is measured is not the memory */
@@ -137,6 +138,38 @@ static void compare(struct device *device, const char *what, void (*copy)(void *
 	bench_row(name, pair.second, pair.first);
 }
 
+static void record_off(void *arg)
+{
+	(void)arg;
+	atomic_store(&origin_recording, false);
+}
+
+static void record_on(void *arg)
+{
+	(void)arg;
+	atomic_store(&origin_recording, true);
+}
+
+/* What the reports of uiommufd run add to a DMA that is right. */
+static void compare_recording(struct device *device, const char *what,
+			      void (*dma)(void *, uint64_t))
+{
+	const struct bench_case off = {
+		.setup = record_off, .body = dma, .arg = device, .ops = OPERATIONS};
+	const struct bench_case on = {
+		.setup = record_on, .body = dma, .arg = device, .ops = OPERATIONS};
+	struct bench_pair pair = bench_pair(&off, &on);
+	char name[96];
+
+	snprintf(name, sizeof(name), "DMA %s of %zu bytes, nothing recorded", what, device->len);
+	bench_row(name, pair.first, pair.first);
+	bench_row("the same with reports on", pair.second, pair.first);
+	snprintf(name, sizeof(name), "a DMA %s of %zu bytes with reports over one without", what,
+		 device->len);
+	bench_at_most(name, pair.ratio, 1.2, "");
+	record_off(NULL);
+}
+
 static void map_memory(struct uiommufd *ctx, uint32_t ioas, const struct device *device)
 {
 	struct iommu_ioas_map cmd = {
@@ -181,9 +214,11 @@ int main(void)
 	bench_row("translate", measure(&device, do_translate), measure(&device, do_translate));
 	compare(&device, "read", do_memcpy_from, do_read);
 	compare(&device, "write", do_memcpy_to, do_write);
+	compare_recording(&device, "read", do_read);
 	device.len = PAGE;
 	compare(&device, "read", do_memcpy_from, do_read);
 	compare(&device, "write", do_memcpy_to, do_write);
+	compare_recording(&device, "write", do_write);
 
 	uiommufd_endpoint_destroy(device.endpoint);
 	uiommufd_close(ctx);

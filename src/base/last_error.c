@@ -2,6 +2,8 @@
 /* The text, what it says of the program, and the device that it is about: all the thread's. */
 #include "base/last_error.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -60,6 +62,25 @@ int refuse_mistake(int error, const char *format, ...)
 	set(REFUSAL_MISTAKE, format, args);
 	va_end(args);
 	return error;
+}
+
+int refuse_flags(int error, const char *member, uint64_t flags, uint64_t known)
+{
+	return refuse(error, "%s 0x%" PRIx64 ": 0x%" PRIx64 " is not known here, 0x%" PRIx64 " is",
+		      member, flags, flags & ~known, known);
+}
+
+int refuse_reserved_member(void)
+{
+	return refuse(-EOPNOTSUPP, "a reserved member is not 0");
+}
+
+int refuse_memory(const char *what, uint64_t at, uint64_t len)
+{
+	return refuse_mistake(-EFAULT,
+			      "%s, %" PRIu64 " bytes at 0x%" PRIx64
+			      ", is not memory that the call can use",
+			      what, len, at);
 }
 
 int refuse_unless_said(int error, const char *format, ...)

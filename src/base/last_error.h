@@ -12,6 +12,7 @@
 #define BASE_LAST_ERROR_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What a refusal says about the program. */
 enum refusal_kind {
@@ -40,6 +41,16 @@ int __attribute__((format(printf, 2, 3), cold)) refuse(int error, const char *fo
 
 /* The same for REFUSAL_MISTAKE. */
 int __attribute__((format(printf, 2, 3), cold)) refuse_mistake(int error, const char *format, ...);
+
+/* A refusal of @flags, which has bits beyond @known; the text names them. Returns @error. */
+int __attribute__((cold))
+refuse_flags(int error, const char *member, uint64_t flags, uint64_t known);
+
+/* A refusal of a reserved member that is not 0: -EOPNOTSUPP. */
+int __attribute__((cold)) refuse_reserved_member(void);
+
+/* A refusal of the program's memory, @len bytes at @at: it cannot be read or written. -EFAULT. */
+int __attribute__((cold)) refuse_memory(const char *what, uint64_t at, uint64_t len);
 
 /*
  * Sets a text unless there is one already: for a caller that knows less than what it calls. Returns

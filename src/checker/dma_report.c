@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "checker/place.h"
+#include "iommu/nested_stale.h"
 #include "report/report_device.h"
 #include "report/sanitizer.h"
 
@@ -124,7 +125,8 @@ static void classify_master_off(struct finding *finding)
 	char ago[AGO_TEXT_SIZE];
 
 	finding->kind = "dma-bus-master-off";
-	device_record_master_off(iommu_endpoint_record(finding->endpoint), &finding->master_off);
+	device_record_off(iommu_endpoint_record(finding->endpoint), DEVICE_MASTER,
+			  &finding->master_off);
 	if (finding->master_off.time)
 		snprintf(finding->detail, sizeof(finding->detail), "; it was turned off %s ago",
 			 report_ago(finding->master_off.time, finding->now, ago));
@@ -156,13 +158,16 @@ static void classify(struct finding *finding)
 		finding->kind = "dma-stage-1";
 		break;
 	case DMA_FAULT_MEMORY:
-		finding->kind = "dma-memory-gone";
+		finding->kind = finding->fault->silent ? "dma-decoding-off" : "dma-memory-gone";
 		break;
 	case DMA_FAULT_POISONED:
 		finding->kind = "dma-freed-memory";
 		break;
 	case DMA_FAULT_UNINITIALISED:
 		finding->kind = "dma-uninitialised-memory";
+		break;
+	case DMA_FAULT_STALE:
+		finding->kind = "dma-stale-translation";
 		break;
 	}
 }
@@ -262,6 +267,41 @@ static void write_object(struct report *report, const struct sanitizer_finding *
 	report_stack(report, "allocated", finding->allocated, "allocated");
 }
 
+static void write_step(struct report *report, const struct nested_look *look)
+{
+	const unsigned int last = look->count - 1;
+
+	if (!look->count)
+		return;
+	if (look->steps[last].context)
+		report_note(report,
+			    "the last word that a walk reads: 0x%016" PRIx64 " at IPA 0x%" PRIx64,
+			    look->steps[last].entry, look->steps[last].ipa);
+	else
+		report_note(report,
+			    "the last entry that a walk reads: 0x%016" PRIx64 " at IPA 0x%" PRIx64
+			    ", level %u",
+			    look->steps[last].entry, look->steps[last].ipa,
+			    look->steps[last].level);
+}
+
+/* What the IOTLB has, and what the guest's tables say. */
+static void write_stale(struct report *report, const struct stale_finding *stale)
+{
+	const struct nested_look *look = &stale->look;
+
+	if (stale->cached_known)
+		report_note(report, "the IOTLB leads to IPA 0x%" PRIx64, stale->cached);
+	if (stale->error)
+		report_note(report, "the guest's tables now refuse it, %s: %s",
+			    look->fault.name ? look->fault.name : "no name", look->fault.text);
+	else
+		report_note(report, "the guest's tables now lead to IPA 0x%" PRIx64 ", %s",
+			    look->ipa, rights_text(look->prot));
+	write_step(report, look);
+	report_note(report, "no invalidation has covered it since the tables changed");
+}
+
 static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *fault)
 {
 	struct finding finding = {
@@ -273,7 +313,7 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 	char headline[HEADLINE_SIZE];
 	struct report *report;
 
-	if (fault->stage != 1)
+	if (fault->stage != 1 && !fault->stale)
 		place_find(endpoint, fault->pasid, finding.iova, &finding.place);
 	finding.write_count = device_record_writes(iommu_endpoint_record(endpoint), finding.writes);
 	classify(&finding);
@@ -289,6 +329,8 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 	write_numbers(report, &finding);
 	if (fault->finding)
 		write_object(report, fault->finding);
+	if (fault->stale)
+		write_stale(report, fault->stale);
 	write_surroundings(report, &finding);
 	write_history(report, &finding);
 	report_writes(report, finding.writes, finding.write_count);

@@ -70,10 +70,10 @@ const char *cmd_option_value(char ***args, const char *name, bool *missing)
 
 static int unknown_option(const char *option)
 {
-	cmd_complain(
-		"run has no option \"%s\"; there are: --iommu, --device, "
-		"--container, --no-iommufd, --mock, --memlock, --hostile, %s, and those of reports: %s",
-		option, run_watch_options(), run_reports_options());
+	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "
+		     "--container, --no-iommufd, --mock, --memlock, --hostile, %s, and those of "
+		     "reports: %s",
+		     option, run_watch_options(), run_reports_options());
 	return CMD_USAGE;
 }
 

@@ -12,11 +12,7 @@
 #include "devices/devices.h"
 
 static const struct uiommufd_model *const models[] = {
-	&device_e1000,
-	&device_edu,
-	&device_ioat,
-	&device_nvme,
-	&device_vfio_user,
+	&device_e1000, &device_edu, &device_ioat, &device_nvme, &device_vfio_user,
 };
 
 #define OURS (sizeof(models) / sizeof(models[0]))

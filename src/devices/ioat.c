@@ -216,6 +216,25 @@ static uint32_t fill(struct uiommufd_device *dev, const struct ioat_descriptor *
 	return 0;
 }
 
+/* A descriptor that points at itself, with more to do behind it, is carried out again and again. */
+static void check_next(struct uiommufd_device *dev, const struct job *job)
+{
+	struct ioat *ioat = ioat_of(dev);
+	unsigned int left;
+
+	if (job->descriptor.next != job->address)
+		return;
+	uiommufd_device_lock(dev);
+	left = (uint16_t)(ioat->dmacount - ioat->done);
+	uiommufd_device_unlock(dev);
+	if (left > 1)
+		uiommufd_device_report(
+			dev,
+			"ioat: the descriptor at 0x%llx points at itself, and DMACOUNT "
+			"says that %u follow: it is carried out again",
+			(unsigned long long)job->address, left - 1);
+}
+
 /* Fetches the descriptor and executes it. Returns CHANERR_...; faults of DMA have been reported. */
 static uint32_t execute(struct uiommufd_device *dev, struct job *job, bool first)
 {
@@ -229,6 +248,7 @@ static uint32_t execute(struct uiommufd_device *dev, struct job *job, bool first
 	if (uiommufd_device_dma_read(dev, job->address, d, sizeof(*d)))
 		return CHANERR_DESCRIPTOR;
 	error = check_descriptor(job);
+	check_next(dev, job);
 	if (error || d->control & DESCRIPTOR_NULL)
 		return error;
 	if (is_fill(d))
@@ -442,8 +462,12 @@ static void set_chainaddr(struct uiommufd_device *dev, uint64_t value, uint64_t 
 {
 	struct ioat *ioat = ioat_of(dev);
 
-	if (ioat->state == CHANSTS_ACTIVE || ioat->busy)
+	if (ioat->state == CHANSTS_ACTIVE || ioat->busy) {
+		uiommufd_device_report(dev,
+				       "ioat: CHAINADDR is written while the channel is active: "
+				       "the write is ignored");
 		return;
+	}
 	ioat->chainaddr = (ioat->chainaddr & ~mask) | value;
 	chain_restart(ioat);
 	if (!ioat->chanerr)

@@ -22,10 +22,12 @@
 
 #include "base/check.h"
 #include "base/gate.h"
+#include "base/last_error.h"
 #include "base/msan.h"
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/lookaside.h"
+#include "iommu/nested_stale.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/view.h"
@@ -42,7 +44,7 @@ enum {
 	LONG_BLOCK = 65536, /* bytes that are worth a copy of their own */
 	LARGE_LEAF = 1 << 21,
 	MAX_RETRIES = 16, /* in a row, that a fault handler may ask for */
-	NESTED_TOP = 3,	    /* a guest's tables have four levels */
+	NESTED_TOP = 3,	  /* a guest's tables have four levels */
 };
 
 /*
@@ -66,6 +68,8 @@ struct piece {
 	/* What the program's sanitizer has to say of the memory, and in which direction. */
 	struct sanitizer_finding *finding; /* borrowed */
 	enum dma_dir found;
+
+	struct stale_finding *stale; /* borrowed */
 };
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -245,6 +249,10 @@ static __attribute__((noinline)) void check_memory(const struct dma *dma, struct
 	piece->found = DMA_READ;
 	if (!dma->src_buf)
 		sanitizer_check_read(piece->src, piece->len, piece->finding);
+	if (!dma->src_buf)
+		sanitizer_device_read(piece->src, piece->len);
+	if (!dma->dst_buf)
+		sanitizer_device_write(piece->dst, piece->len);
 	if (piece->finding->objection || dma->dst_buf)
 		return;
 	piece->found = DMA_WRITE;
@@ -351,6 +359,41 @@ observe_piece(const struct dma *dma, const struct translation *t, const struct p
 		observe_pages(t, dma->dst_iova + piece->done, piece->len);
 }
 
+/*
+ * Reports that a piece has gone through a stale translation, unless an invalidation was on its way.
+ * Context: outside the gate.
+ */
+static __attribute__((noinline, cold)) void report_stale(const struct dma *dma,
+							 struct stale_finding *stale)
+{
+	const struct dma_fault fault = {
+		.cause = DMA_FAULT_STALE,
+		.dir = stale->dir,
+		.pasid = dma->pasid,
+		.iova = stale->iova,
+		.request_iova = stale->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova,
+		.request_len = dma->len,
+		.stale = stale,
+	};
+
+	if (nested_stale_stands(dma->endpoint, stale))
+		iommu_fault_report(dma->endpoint, &fault);
+	stale->found = false;
+}
+
+/* Copies from or to registers. The thread's text (last_error.h) says why one does not answer. */
+static __attribute__((noinline)) int
+copy_registers(const struct dma *dma, const struct piece *piece, struct dma_fault *fault)
+{
+	last_error_clear();
+	if (!dmabuf_copy_registers(piece->dst, piece->src, piece->len))
+		return 0;
+	*fault = fault_of(dma, piece->done, DMA_FAULT_MEMORY);
+	if (last_error_kind() != REFUSAL_NONE)
+		fault->silent = last_error_text();
+	return -EFAULT;
+}
+
 /* Copies @piece, or as much of it as is contiguous (piece->len). 0, or -EFAULT and *@fault. */
 static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fault *fault)
 {
@@ -360,6 +403,7 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 	t.endpoint = dma->endpoint;
 	t.pasid = dma->pasid;
 	t.fault = fault;
+	t.stale = piece->stale;
 	rc = locate_in_gate(dma, &t, piece);
 	if (!t.domain)
 		return rc;
@@ -370,11 +414,10 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 	if (observed())
 		observe_piece(dma, &t, piece);
 	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
-	if (view_copy(piece->dst, piece->src, piece->len) &&
-	    dmabuf_copy_registers(piece->dst, piece->src, piece->len)) {
-		*fault = fault_of(dma, piece->done, DMA_FAULT_MEMORY);
-		rc = -EFAULT;
-		goto out;
+	if (view_copy(piece->dst, piece->src, piece->len)) {
+		rc = copy_registers(dma, piece, fault);
+		if (rc)
+			goto out;
 	}
 	msan_written(piece->dst, piece->len);
 	if (!dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
@@ -416,6 +459,27 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	return action;
 }
 
+static dma_observer observer;
+
+void iommu_set_dma_observer(dma_observer with)
+{
+	observer = with;
+}
+
+static __attribute__((noinline, cold)) void tell_observer(const struct dma *dma)
+{
+	if (!dma->len)
+		return;
+	if (!dma->src_buf)
+		observer(dma->endpoint, dma->pasid,
+			 (struct iova_range){dma->src_iova, dma->src_iova + (dma->len - 1)},
+			 DMA_READ);
+	if (!dma->dst_buf)
+		observer(dma->endpoint, dma->pasid,
+			 (struct iova_range){dma->dst_iova, dma->dst_iova + (dma->len - 1)},
+			 DMA_WRITE);
+}
+
 /*
  * Transfers what is left after @done bytes of a request that began when there had been @unmaps. 0,
  * or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed.
@@ -424,20 +488,25 @@ static __attribute__((noinline)) int transfer_slowly(const struct dma *dma, size
 						     enum dma_dir *failed, uint64_t unmaps)
 {
 	struct sanitizer_finding finding;
+	struct stale_finding stale;
 	unsigned int retries = 0;
 
+	stale.found = false;
 	while (done < dma->len) {
 		uint64_t generation = displace_generation();
 		struct piece piece = {
 			.done = done,
 			.len = min_u64(dma->len - done, DMA_PIECE),
 			.finding = &finding,
+			.stale = &stale,
 		};
 		struct dma_fault fault;
 
 		if (!copy_piece(dma, &piece, &fault)) {
 			if (sanitizer_present())
 				report_finding(dma, &piece);
+			if (__builtin_expect(stale.found, 0))
+				report_stale(dma, &stale);
 			done += piece.len;
 			retries = 0;
 			continue;
@@ -557,6 +626,8 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 	event_dma_begin(&event);
 	rc = transfer(dma, failed, unmaps);
 	event_dma_end(&event, rc);
+	if (!rc && __builtin_expect(observer != NULL, 0))
+		tell_observer(dma);
 	return rc;
 }
 
@@ -677,6 +748,7 @@ static __attribute__((noinline)) int translate_slowly(struct iommu_endpoint *end
 		t.pasid = pasid;
 		t.need = prot;
 		t.iova = iova;
+		t.stale = NULL;
 		rc = look_up_nested(&t, bus, len);
 	} else {
 		rc = look_up(domain, iova, prot, bus, len);

@@ -33,8 +33,13 @@ const char *iommu_fault_cause(const struct dma_fault *fault)
 		return "the program has freed that memory, or never owned it";
 	case DMA_FAULT_UNINITIALISED:
 		return "the program has never written that memory";
-	case DMA_FAULT_TABLES:
+	case DMA_FAULT_STALE:
+		return "that page is in the IOTLB, but not in the guest's tables any more";
 	case DMA_FAULT_MEMORY:
+		if (fault->silent)
+			return fault->silent;
+		break;
+	case DMA_FAULT_TABLES:
 		break;
 	}
 	return "mapped, but the memory behind it is gone";
@@ -89,7 +94,7 @@ void iommu_fault_text(const struct iommu_endpoint *endpoint, const struct dma_fa
 	snprintf(line, size,
 		 "%s: DMA %s of %" PRIu64 " bytes at %sIOVA 0x%" PRIx64 " %s 0x%" PRIx64 ": %s",
 		 endpoint->name, verb, fault->request_len, pasid, fault->request_iova,
-		 fault->finding ? "reaches" : "failed at", fault->iova, text);
+		 fault->finding || fault->stale ? "reaches" : "failed at", fault->iova, text);
 }
 
 void iommu_set_fault_reporter(dma_fault_reporter reporter)

@@ -24,6 +24,7 @@
 
 struct device_record;
 struct sanitizer_finding;
+struct stale_finding;
 struct user_data;
 
 /* Types of reserved regions [DEVICE.7]. */
@@ -223,6 +224,9 @@ enum dma_fault_cause {
 	/* Not faults: the DMA was done, with memory that the program's sanitizer objects to. */
 	DMA_FAULT_POISONED,
 	DMA_FAULT_UNINITIALISED,
+
+	/* Nor this: the DMA went through a translation that the guest's tables do not give. */
+	DMA_FAULT_STALE,
 };
 
 /* What nested translation was accessing. */
@@ -241,6 +245,8 @@ struct dma_fault {
 	uint64_t request_len;
 	uint64_t unmaps; /* history_unmaps() when the request began; 0 if that is not recorded */
 	const struct sanitizer_finding *finding; /* DMA_FAULT_POISONED, _UNINITIALISED */
+	const struct stale_finding *stale;	 /* DMA_FAULT_STALE */
+	const char *silent; /* DMA_FAULT_MEMORY: NULL, or which register did not answer, and why */
 
 	/* Nested translation. stage 0: the fault is not from there, and the rest is 0. */
 	unsigned int stage; /* 1, 2 */
@@ -300,6 +306,14 @@ void iommu_fault_text(const struct iommu_endpoint *endpoint, const struct dma_fa
 /* Context: before any DMA. NULL: none. */
 typedef void (*dma_fault_reporter)(struct iommu_endpoint *endpoint, const struct dma_fault *fault);
 void iommu_set_fault_reporter(dma_fault_reporter reporter);
+
+/*
+ * Called after each DMA that has succeeded, while the program's calls are recorded. NULL: none.
+ * Context: before any DMA; it is called outside the gate, with no lock held.
+ */
+typedef void (*dma_observer)(struct iommu_endpoint *endpoint, uint32_t pasid,
+			     struct iova_range range, enum dma_dir dir);
+void iommu_set_dma_observer(dma_observer observer);
 
 /*
  * DMA: copies @len bytes between @buf and @iova of @endpoint. 0, or -EFAULT: the fault has been

@@ -18,6 +18,7 @@
 struct device_record;
 struct dma_log;
 struct stage1_ops;
+struct stale_finding;
 struct tlb;
 
 struct iommu {
@@ -108,7 +109,8 @@ struct translation {
 
 	uint64_t bus; /* result: where @iova leads */
 	uint64_t len; /* result: bytes that are contiguous there; may be more or less than @want */
-	struct dma_fault *fault; /* borrowed; result of -EFAULT, without the request */
+	struct dma_fault *fault;     /* borrowed; result of -EFAULT, without the request */
+	struct stale_finding *stale; /* borrowed; NULL: stale translations are not looked for */
 };
 
 /* Stands for what read-side critical sections use: domains, and tables of PASIDs (base/rcu.h). */
@@ -143,6 +145,13 @@ static inline bool domain_is_tracked(const struct iommu_domain *domain)
 {
 	return __atomic_load_n(&domain->memory->dirty, __ATOMIC_ACQUIRE);
 }
+
+/*
+ * iommu_nested_look() of a nested @domain for a caller that is inside the gate and in a read-side
+ * critical section. @look is empty before.
+ */
+int nested_look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
+		       struct nested_look *look);
 
 /*
  * Whether DMA logging (iommu/dma_log.h) records a write with @pasid. Context: inside the gate,

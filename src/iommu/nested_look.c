@@ -53,7 +53,7 @@ static void look_straight(uint64_t iova, struct nested_look *look)
 	look->prot = IOPT_READ | IOPT_WRITE;
 }
 
-static int look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
+int nested_look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
 		       struct nested_look *look)
 {
 	struct nested_look unused = {.count = 0};
@@ -100,7 +100,7 @@ int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova
 	if (gate_enter(domain->memory))
 		return -ENOMEM;
 	rcu_read_lock();
-	rc = look_inside(domain, pasid, iova, look);
+	rc = nested_look_inside(domain, pasid, iova, look);
 	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	gate_leave();

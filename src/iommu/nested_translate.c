@@ -17,9 +17,11 @@
 #include "base/check.h"
 #include "base/gate.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/nested_stale.h"
 #include "iommu/stage1.h"
 #include "iommu/tlb.h"
 #include "mem/view.h"
+#include "report/device_record.h"
 
 enum {
 	MAX_WALKS = 64, /* of a request whose entries keep changing */
@@ -351,6 +353,11 @@ static __attribute__((noinline)) int translate_missed(struct translation *t)
 
 int nested_translate(struct translation *t)
 {
+	int rc;
+
 	assert_inside(t->domain);
-	return nested_hit(t, &t->bus, &t->len) ? 0 : translate_missed(t);
+	rc = nested_hit(t, &t->bus, &t->len) ? 0 : translate_missed(t);
+	if (!rc && t->stale && recording() && device_record_take_check(t->endpoint->record))
+		nested_check_stale(t);
+	return rc;
 }

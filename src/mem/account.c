@@ -251,14 +251,15 @@ void account_share(const char *of_user)
 
 /* ---- charges ---- */
 
-static int refuse_charge(uint64_t pages, uint64_t limit, bool of_user)
+static int refuse_charge(uint64_t pages, uint64_t locked, uint64_t limit, bool of_user)
 {
 	return refuse_mistake(-ENOMEM,
 			      "%" PRIu64 " KiB more would exceed the limit of locked memory, which "
-			      "is %" PRIu64 " KiB for the %s (RLIMIT_MEMLOCK, or --memlock of "
-			      "uiommufd run)",
+			      "is %" PRIu64 " KiB for the %s; %" PRIu64
+			      " KiB are locked by this process (ulimit -l, RLIMIT_MEMLOCK, or "
+			      "--memlock of uiommufd run)",
 			      to_kib(pages), to_kib(limit),
-			      of_user ? "user, in all programs" : "process");
+			      of_user ? "user, in all programs" : "process", to_kib(locked));
 }
 
 static uint64_t limit_of(struct uiommufd_caller *caller)
@@ -276,6 +277,7 @@ static bool counts_pins(enum mem_accounting mode)
 int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accounting mode,
 		   uint64_t pages)
 {
+	const uint64_t *locked = &caller->locked_pages;
 	struct user *user;
 	int rc = 0;
 
@@ -288,6 +290,7 @@ int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accoun
 		user = get_user(uid);
 		if (!user)
 			return -ENOMEM;
+		locked = &user->locked;
 		rc = charge_user(user, pages, limit_of(caller));
 		break;
 	case MEM_ACCOUNT_MM:
@@ -299,7 +302,8 @@ int account_charge(struct uiommufd_caller *caller, uint32_t uid, enum mem_accoun
 		break;
 	}
 	if (rc)
-		return refuse_charge(pages, limit_of(caller), mode == MEM_ACCOUNT_USER);
+		return refuse_charge(pages, __atomic_load_n(locked, __ATOMIC_RELAXED),
+				     limit_of(caller), mode == MEM_ACCOUNT_USER);
 	if (counts_pins(mode))
 		add(&caller->pinned_pages, pages);
 	return 0;

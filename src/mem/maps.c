@@ -80,6 +80,7 @@ bool maps_next(struct maps *maps, struct maps_entry *entry)
 	entry->end = strtoull(p + 1, &p, 16);
 	entry->readable = p[1] == 'r';
 	entry->writable = p[2] == 'w';
+	entry->executable = p[3] == 'x';
 	entry->shared = p[4] == 's';
 	entry->offset = strtoull(p + 5, &p, 16);
 	major = (unsigned int)strtoul(p, &p, 16);

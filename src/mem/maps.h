@@ -15,7 +15,7 @@
 /* A mapping, [@start, @end). */
 struct maps_entry {
 	uint64_t start, end;
-	bool readable, writable, shared;
+	bool readable, writable, executable, shared;
 	uint64_t dev, inode, offset; /* of a file; the offset is that of @start */
 	const char *name; /* "" for anonymous memory; borrowed until the next entry is read */
 };

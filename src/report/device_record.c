@@ -7,14 +7,19 @@
 #include "base/alloc.h"
 #include "base/lock.h"
 
+enum {
+	CHECKS = 32 /* for each register write */
+};
+
 struct device_record {
-	struct lock lock; /* guards the rest */
+	atomic_uint checks; /* that are permitted still; approximate */
+	struct lock lock;   /* guards the rest */
 	uint64_t write_count;
 	struct device_write writes[DEVICE_WRITES];
 	uint64_t attach_count;
 	struct device_attach attaches[DEVICE_ATTACHES];
-	bool master;
-	struct origin master_off;
+	bool on[DEVICE_SWITCHES];
+	struct origin off[DEVICE_SWITCHES];
 };
 
 struct device_record *device_record_create(void)
@@ -38,6 +43,7 @@ static void add_write(struct device_record *record, const struct device_write *w
 	lock_acquire(&record->lock);
 	record->writes[record->write_count++ % DEVICE_WRITES] = *write;
 	lock_release(&record->lock);
+	atomic_store_explicit(&record->checks, CHECKS, memory_order_relaxed);
 }
 
 void device_record_write(struct device_record *record, unsigned int bar, uint64_t offset,
@@ -61,6 +67,19 @@ void device_record_unseen_write(struct device_record *record, unsigned int bar, 
 		add_write(record, &write);
 }
 
+bool device_record_take_check(struct device_record *record)
+{
+	unsigned int left;
+
+	if (!record)
+		return false;
+	left = atomic_load_explicit(&record->checks, memory_order_relaxed);
+	if (!left)
+		return false;
+	atomic_store_explicit(&record->checks, left - 1, memory_order_relaxed);
+	return true;
+}
+
 void device_record_attach(struct device_record *record, uint32_t pasid, bool attached)
 {
 	struct device_attach attach = {.pasid = pasid, .attached = attached};
@@ -79,7 +98,7 @@ void device_record_attach(struct device_record *record, uint32_t pasid, bool att
 	lock_release(&record->lock);
 }
 
-void device_record_master(struct device_record *record, bool on)
+void device_record_switch(struct device_record *record, enum device_switch which, bool on)
 {
 	struct origin now;
 
@@ -87,9 +106,9 @@ void device_record_master(struct device_record *record, bool on)
 		return;
 	origin_capture_now(&now);
 	lock_acquire(&record->lock);
-	if (record->master && !on)
-		record->master_off = now;
-	record->master = on;
+	if (record->on[which] && !on)
+		record->off[which] = now;
+	record->on[which] = on;
 	lock_release(&record->lock);
 }
 
@@ -120,12 +139,13 @@ void device_record_last_attach(struct device_record *record, uint32_t pasid,
 	lock_release(&record->lock);
 }
 
-void device_record_master_off(struct device_record *record, struct origin *origin)
+void device_record_off(struct device_record *record, enum device_switch which,
+		       struct origin *origin)
 {
 	*origin = (struct origin){.time = 0};
 	if (!record)
 		return;
 	lock_acquire(&record->lock);
-	*origin = record->master_off;
+	*origin = record->off[which];
 	lock_release(&record->lock);
 }

@@ -42,10 +42,23 @@ void device_record_write(struct device_record *record, unsigned int bar, uint64_
 /* The same of a write that was found later: who made it is not known. */
 void device_record_unseen_write(struct device_record *record, unsigned int bar, uint64_t offset,
 				unsigned int size, uint64_t value);
+/*
+ * Whether a DMA of the device may be checked at some cost: each register write permits a number of
+ * checks, so that they cost little beside what the write has cost.
+ */
+bool device_record_take_check(struct device_record *record);
+
 void device_record_attach(struct device_record *record, uint32_t pasid, bool attached);
 
-/* Bus mastering has become @on; ignored if it was. */
-void device_record_master(struct device_record *record, bool on);
+/* What the command register turns on and off. */
+enum device_switch {
+	DEVICE_MASTER, /* DMA and messages */
+	DEVICE_MEMORY, /* decoding of memory BARs */
+	DEVICE_SWITCHES
+};
+
+/* @which has become @on; ignored if it was. */
+void device_record_switch(struct device_record *record, enum device_switch which, bool on);
 
 /* Copies the latest writes, the newest first, to @writes (DEVICE_WRITES); returns how many. */
 size_t device_record_writes(struct device_record *record, struct device_write *writes);
@@ -54,7 +67,8 @@ size_t device_record_writes(struct device_record *record, struct device_write *w
 void device_record_last_attach(struct device_record *record, uint32_t pasid,
 			       struct device_attach *attach);
 
-/* *@origin: the call that turned bus mastering off; time 0: it has not been on. */
-void device_record_master_off(struct device_record *record, struct origin *origin);
+/* *@origin: the call that turned @which off; time 0: it has not been on. */
+void device_record_off(struct device_record *record, enum device_switch which,
+		       struct origin *origin);
 
 #endif

@@ -78,6 +78,11 @@ bool report_started(void)
 	return atomic_load_explicit(&started, memory_order_acquire);
 }
 
+bool report_advises(void)
+{
+	return report_started() && settings.advice;
+}
+
 const struct report_settings *report_settings(void)
 {
 	return &settings;

@@ -37,6 +37,9 @@ int report_read_suppressions(const char *path);
 /* Whether report_start() was called. */
 bool report_started(void);
 
+/* Whether there are reports, and advice is wanted (--advice). */
+bool report_advises(void);
+
 /* The settings in force. Context: after report_start(). */
 const struct report_settings *report_settings(void);
 

@@ -23,6 +23,31 @@ void report_writes(struct report *report, const struct device_write *writes, siz
 			    writes[i].value, writes[i].size, writes[i].bar, writes[i].offset);
 }
 
+void report_register_silent(const struct register_access *access, struct device_record *record)
+{
+	struct origin now, off;
+	struct report *report;
+	char ago[AGO_TEXT_SIZE];
+
+	if (!report_started())
+		return;
+	origin_capture(&now);
+	device_record_off(record, DEVICE_MEMORY, &off);
+	report = report_begin("register-decoding-off", access->device);
+	report_headline(report,
+			"%s: %s of %u bytes at BAR %u + 0x%" PRIx64
+			" reaches nothing: memory decoding is off (command register, bit 1)%s%s%s",
+			access->device, access->verb, access->size, access->bar, access->offset,
+			off.time ? "; it was turned off " : "",
+			off.time ? report_ago(off.time, now.time, ago) : "",
+			off.time ? " ago" : "");
+	report_number(report, "bar", access->bar);
+	report_hex(report, "offset", access->offset);
+	report_origin(report, "caller", &now, "accessed");
+	report_origin(report, "memory_off", &off, "memory decoding turned off");
+	report_end(report);
+}
+
 void report_device_mistake(const char *kind, const char *device, struct device_record *record,
 			   const char *text)
 {

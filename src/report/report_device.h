@@ -19,4 +19,17 @@ void report_writes(struct report *report, const struct device_write *writes, siz
 void report_device_mistake(const char *kind, const char *device, struct device_record *record,
 			   const char *text);
 
+/* An access of the program to a register of memory. */
+struct register_access {
+	const char *device, *verb; /* "read", "write" */
+	unsigned int bar, size;
+	uint64_t offset;
+};
+
+/*
+ * Reports that the device did not answer @access, because its memory decoding is off. Logs nothing
+ * if there are no reports: the program has got an error. Context: as above.
+ */
+void report_register_silent(const struct register_access *access, struct device_record *record);
+
 #endif

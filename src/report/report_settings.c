@@ -38,6 +38,7 @@ struct option {
 static const struct option options[] = {
 	OPTION("reports", OPTION_SWITCH, reports, 0),
 	OPTION("explain", OPTION_FLAG, explain, 0),
+	OPTION("advice", OPTION_FLAG, advice, 0),
 	OPTION("stacks", OPTION_SWITCH, stacks, 0),
 	OPTION("quiet", OPTION_FLAG, quiet, 0),
 	OPTION("leaks", OPTION_FLAG, leaks, 0),

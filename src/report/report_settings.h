@@ -14,6 +14,7 @@
 struct report_settings {
 	bool reports;	       /* off: mistakes are lines of the log, and nothing is recorded */
 	bool explain;	       /* refused calls that need not be mistakes, too */
+	bool advice;	       /* also what works, and could be better or work by luck */
 	bool stacks;	       /* record and print them */
 	bool quiet;	       /* print nothing; exit status and JSON as usual */
 	bool leaks;	       /* report what is left at exit */

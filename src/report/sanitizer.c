@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "report/stack.h"
 
 #define PROGRAMS __attribute__((weak, visibility("default")))
@@ -13,13 +14,23 @@ extern const char *__asan_locate_address(void *address, char *name, size_t name_
 					 size_t *region_size) PROGRAMS;
 extern size_t __asan_get_alloc_stack(void *address, void **trace, size_t size, int *tid) PROGRAMS;
 extern size_t __asan_get_free_stack(void *address, void **trace, size_t size, int *tid) PROGRAMS;
+extern void __tsan_read_range(void *address, size_t len) PROGRAMS;
+extern void __tsan_write_range(void *address, size_t len) PROGRAMS;
+extern void __tsan_acquire(void *address) PROGRAMS;
+extern void __tsan_release(void *address) PROGRAMS;
 extern intptr_t __msan_test_shadow(const void *address, size_t len) PROGRAMS;
 
 atomic_bool sanitizer_watching;
 
+static bool has_tsan(void)
+{
+	return __tsan_read_range && __tsan_write_range && __tsan_acquire && __tsan_release;
+}
+
 void sanitizer_start(void)
 {
-	atomic_store(&sanitizer_watching, __asan_region_is_poisoned || __msan_test_shadow);
+	atomic_store(&sanitizer_watching,
+		     __asan_region_is_poisoned || __msan_test_shadow || has_tsan());
 }
 
 /* The stack that @get_stack has for @address, or 0. It gives the addresses of the calls. */
@@ -87,4 +98,62 @@ void sanitizer_check_read(const void *address, size_t len, struct sanitizer_find
 	at = __msan_test_shadow(address, len);
 	if (at >= 0)
 		object(SANITIZER_UNINITIALISED, (const char *)address + at, finding);
+}
+
+uint64_t sanitizer_object_size(const void *address)
+{
+	void *region = NULL;
+	size_t size = 0;
+	char name[32];
+
+	if (!__asan_locate_address)
+		return 0;
+	if (strcmp(__asan_locate_address((void *)address, name, sizeof(name), &region, &size),
+		   "heap") != 0)
+		return 0;
+	return region == address ? size : 0;
+}
+
+/* ---- ThreadSanitizer ---- */
+
+static char doorbells, completions; /* each stands for all of them */
+
+void sanitizer_device_read(const void *address, size_t len)
+{
+	if (!has_tsan())
+		return;
+	__tsan_acquire(&doorbells);
+	__tsan_read_range((void *)address, len);
+	__tsan_release(&completions);
+}
+
+/* What a driver polls is not checked: a store that releases what the device did before. */
+static bool is_polled(const void *address, size_t len)
+{
+	return len <= sizeof(uint64_t) && is_power_of_two(len) &&
+	       is_aligned((uintptr_t)address, len);
+}
+
+void sanitizer_device_write(const void *address, size_t len)
+{
+	if (!has_tsan())
+		return;
+	__tsan_acquire(&doorbells);
+	if (is_polled(address, len))
+		__tsan_release((void *)address);
+	else
+		__tsan_write_range((void *)address, len);
+	__tsan_release(&completions);
+}
+
+void sanitizer_doorbell(void)
+{
+	if (sanitizer_present() && has_tsan())
+		__tsan_release(&doorbells);
+}
+
+void sanitizer_completion(void)
+{
+	if (sanitizer_present() && has_tsan())
+		__tsan_acquire(&completions);
 }

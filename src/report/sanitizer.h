@@ -48,4 +48,24 @@ void sanitizer_start(void);
 void sanitizer_check_read(const void *address, size_t len, struct sanitizer_finding *finding);
 void sanitizer_check_write(const void *address, size_t len, struct sanitizer_finding *finding);
 
+/*
+ * ThreadSanitizer: a device is one more thread, which reads (writes) @len bytes at @address. A
+ * write of a naturally aligned word is not checked, since drivers poll such words: it is a store
+ * with release semantics, and an atomic load of the program that sees it is ordered behind it.
+ *
+ * The order is that of PCIe: what the program did before it wrote a register (sanitizer_doorbell())
+ * is before the DMA that follows, and DMA is before the program's next read of a register or of an
+ * eventfd (sanitizer_completion()).
+ */
+void sanitizer_device_read(const void *address, size_t len);
+void sanitizer_device_write(const void *address, size_t len);
+void sanitizer_doorbell(void);
+void sanitizer_completion(void);
+
+/*
+ * The size of the object of the heap that begins at @address, as AddressSanitizer knows it; 0:
+ * there is none, or the program has no AddressSanitizer.
+ */
+uint64_t sanitizer_object_size(const void *address);
+
 #endif

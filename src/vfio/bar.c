@@ -6,13 +6,18 @@
  * that the model says are memory, or nothing but doorbells, are in bar_part.c.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/pci_regs.h>
 #include <sys/mman.h>
 
 #include <uiommufd/vfio.h>
 
 #include "base/check.h"
+#include "base/gate.h"
+#include "base/last_error.h"
 #include "report/device_record.h"
+#include "report/report_device.h"
+#include "report/sanitizer.h"
 #include "trace/events.h"
 #include "vfio/backend.h"
 #include "vfio/bar.h"
@@ -137,6 +142,36 @@ void bar_ring(struct vfio_device *device, unsigned int bar, uint64_t off, uint32
 	model_write(device, &access, value);
 }
 
+/*
+ * A register that does not answer: the program's access is reported. DMA of another device to it
+ * is a fault, whose report has the text. Context: no lock held; within a DMA, inside the gate.
+ */
+static void explain_silence(const struct bar_access *access, const char *verb)
+{
+	const struct vfio_device *device = access->device;
+	struct register_access what = {
+		.device = device->name,
+		.bar = access->bar,
+		.offset = access->off,
+		.size = access->size,
+		.verb = verb,
+	};
+
+	struct device_record *record = iommu_endpoint_record(device->endpoint);
+	char ago[AGO_TEXT_SIZE];
+	struct origin off;
+
+	if (!gate_self || !atomic_load_explicit(&gate_self->key, memory_order_relaxed)) {
+		report_register_silent(&what, record);
+		return;
+	}
+	device_record_off(record, DEVICE_MEMORY, &off);
+	(void)refuse(-EIO, "BAR %u + 0x%" PRIx64 " of %s: its memory decoding %s%s%s", access->bar,
+		     access->off, device->name, off.time ? "was turned off " : "is off",
+		     off.time ? report_ago(off.time, origin_now(), ago) : "",
+		     off.time ? " ago" : "");
+}
+
 int bar_read(const struct bar_access *access, uint64_t *value)
 {
 	struct vfio_device *device = access->device;
@@ -163,6 +198,9 @@ out:
 	lock_release(&device->lock);
 	if (!rc && observed())
 		event_register(device->name, access->bar, access->off, access->size, *value, false);
+	sanitizer_completion();
+	if (rc)
+		explain_silence(access, "read");
 	return rc;
 }
 
@@ -183,6 +221,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 
 	if (in_msix_table(access) && !access->mapped)
 		return 0;
+	sanitizer_doorbell();
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
 	if (rc || is_gone(device) || hostile_drops_write(device))
@@ -198,6 +237,8 @@ int bar_write(const struct bar_access *access, uint64_t value)
 		write_registers(device, access, value);
 out:
 	lock_release(&device->lock);
+	if (rc)
+		explain_silence(access, "write");
 	return rc;
 }
 

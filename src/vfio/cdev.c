@@ -34,15 +34,20 @@ static int get_bind(struct uiommufd_caller *caller, uint64_t arg,
 
 	*bind = (struct vfio_device_bind_iommufd){0};
 	if (caller_read(caller, &argsz, arg, sizeof(argsz)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(argsz));
 	if (argsz < SIZE_TO(struct vfio_device_bind_iommufd, out_devid))
-		return -EINVAL;
+		return refuse_argsz(argsz, SIZE_TO(struct vfio_device_bind_iommufd, out_devid));
 	if (argsz > sizeof(*bind)) {
 		rc = caller_check_zero(caller, arg + sizeof(*bind), argsz - sizeof(*bind));
 		if (rc)
-			return rc;
+			return refuse(
+				rc,
+				"argsz is %u: bytes beyond the %zu that are known here are not 0",
+				argsz, sizeof(*bind));
 	}
-	return caller_read(caller, bind, arg, min_u64(argsz, sizeof(*bind)));
+	return caller_read(caller, bind, arg, min_u64(argsz, sizeof(*bind)))
+		       ? refuse_memory("the argument", arg, min_u64(argsz, sizeof(*bind)))
+		       : 0;
 }
 
 int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
@@ -55,10 +60,11 @@ int vfio_file_of(struct uiommufd_caller *caller, int fd, struct uiommufd_file **
 	/* Not an emulated file: tell a closed descriptor (-EBADF) from another file (-EBADFD). */
 	copy = caller_dup_fd(caller, fd);
 	if (copy == -EBADF)
-		return -EBADF;
+		return refuse_mistake(-EBADF, "descriptor %d is not open", fd);
 	if (copy >= 0)
 		fd_close(copy);
-	return -EBADFD;
+	return refuse_mistake(-EBADFD, "descriptor %d is neither a /dev/iommu nor anything of VFIO",
+			      fd);
 }
 
 int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_file **file)
@@ -67,8 +73,10 @@ int caller_get_context(struct uiommufd_caller *caller, int fd, struct uiommufd_f
 
 	if (rc || iommufd_ctx_from_file(*file))
 		return rc;
+	rc = refuse_mistake(-EBADFD, "descriptor %d is %s, and must be a /dev/iommu", fd,
+			    (*file)->ops->name);
 	file_put(*file);
-	return -EBADFD;
+	return rc;
 }
 
 int vfio_device_bind(struct vfio_device *device, struct iommufd_ctx *ctx, uint32_t *id)
@@ -146,14 +154,13 @@ static int bind_to(struct device_file *cdev, struct uiommufd_caller *caller,
 
 	lock_assert_held(&device->bind_lock);
 	if (device->iommufd)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the device is bound already, by another file");
 	rc = vfio_device_bind(device, iommufd_ctx_from_file(context), &id);
 	if (rc)
 		return rc;
-	rc = caller_write(caller, out, &id, sizeof(id));
-	if (rc) {
+	if (caller_write(caller, out, &id, sizeof(id))) {
 		vfio_device_unbind(device);
-		return rc;
+		return refuse_memory("out_devid", out, sizeof(id));
 	}
 	atomic_store_explicit(&cdev->bound, true, memory_order_release);
 	return 0;
@@ -172,7 +179,7 @@ static int bind_claimed(struct device_file *cdev, struct uiommufd_caller *caller
 		return refuse_mistake(-EINVAL, "the device is bound already, by this file");
 	/* Tokens pair the functions of an SR-IOV device. No device here has SR-IOV. */
 	if (bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN)
-		return -EINVAL;
+		return refuse(-EINVAL, "VFIO_DEVICE_BIND_FLAG_TOKEN: the device has no SR-IOV");
 	rc = caller_get_context(caller, bind->iommufd, &context);
 	if (rc)
 		return rc;
@@ -189,10 +196,14 @@ static int bind_checked(struct device_file *cdev, struct uiommufd_caller *caller
 	int rc;
 
 	lock_assert_held(&cdev->device->bind_lock);
-	if (bind->iommufd < 0 || bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN)
-		return -EINVAL;
+	if (bind->flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN)
+		return refuse_flags(-EINVAL, "flags", bind->flags, VFIO_DEVICE_BIND_FLAG_TOKEN);
+	if (bind->iommufd < 0)
+		return refuse_mistake(-EINVAL, "iommufd is %d, which is no descriptor",
+				      bind->iommufd);
 	if (cdev->group)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "the device was opened through its group, which binds it");
 	rc = vfio_group_claim_cdev(group);
 	if (rc)
 		return rc;
@@ -220,8 +231,10 @@ static int get_pasid(struct uiommufd_caller *caller, uint64_t arg, uint32_t args
 		     uint32_t *pasid)
 {
 	if (argsz < off + sizeof(*pasid))
-		return -EINVAL;
-	return caller_read(caller, pasid, arg + off, sizeof(*pasid));
+		return refuse_argsz(argsz, off + sizeof(*pasid));
+	return caller_read(caller, pasid, arg + off, sizeof(*pasid))
+		       ? refuse_memory("pasid", arg + off, sizeof(*pasid))
+		       : 0;
 }
 
 static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg)
@@ -233,9 +246,11 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 	int rc;
 
 	if (caller_read(caller, &attach, arg, least))
-		return -EFAULT;
-	if (attach.argsz < least || attach.flags & ~VFIO_DEVICE_ATTACH_PASID)
-		return -EINVAL;
+		return refuse_memory("the argument", arg, least);
+	if (attach.argsz < least)
+		return refuse_argsz(attach.argsz, least);
+	if (attach.flags & ~VFIO_DEVICE_ATTACH_PASID)
+		return refuse_flags(-EINVAL, "flags", attach.flags, VFIO_DEVICE_ATTACH_PASID);
 	if (attach.flags & VFIO_DEVICE_ATTACH_PASID) {
 		rc = get_pasid(caller, arg, attach.argsz,
 			       offsetof(struct vfio_device_attach_iommufd_pt, pasid), &pasid);
@@ -248,7 +263,9 @@ static long cdev_attach(struct vfio_device *device, struct uiommufd_caller *call
 	if (rc)
 		goto out;
 	rc = caller_write(caller, arg + offsetof(struct vfio_device_attach_iommufd_pt, pt_id),
-			  &pt_id, sizeof(pt_id));
+			  &pt_id, sizeof(pt_id))
+		     ? refuse_memory("pt_id", arg, sizeof(attach))
+		     : 0;
 	/* Like Linux, this detaches the RID, even if a PASID was attached. */
 	if (rc)
 		iommufd_device_detach(device->iommufd, NO_PASID);
@@ -265,9 +282,11 @@ static long cdev_detach(struct vfio_device *device, struct uiommufd_caller *call
 	int rc;
 
 	if (caller_read(caller, &detach, arg, least))
-		return -EFAULT;
-	if (detach.argsz < least || detach.flags & ~VFIO_DEVICE_DETACH_PASID)
-		return -EINVAL;
+		return refuse_memory("the argument", arg, least);
+	if (detach.argsz < least)
+		return refuse_argsz(detach.argsz, least);
+	if (detach.flags & ~VFIO_DEVICE_DETACH_PASID)
+		return refuse_flags(-EINVAL, "flags", detach.flags, VFIO_DEVICE_DETACH_PASID);
 	if (detach.flags & VFIO_DEVICE_DETACH_PASID) {
 		rc = get_pasid(caller, arg, detach.argsz,
 			       offsetof(struct vfio_device_detach_iommufd_pt, pasid), &pasid);

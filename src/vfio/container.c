@@ -36,11 +36,13 @@ static int attach(struct vfio_container *container, struct vfio_group *group)
 
 	lock_assert_held(&container->type1.lock);
 	if (!type1_attachable(&container->type1))
-		return -EBUSY;
+		return refuse(-EBUSY, "a mapping has no memory now (VFIO_DMA_UNMAP_FLAG_VADDR): "
+				      "VFIO_DMA_MAP_FLAG_VADDR comes first");
 	rc = vfio_group_attach(group, container->type1.ctx, container->type1.ioas->object.id);
 	/* A mapping is where the devices of the group cannot reach it. */
 	if (rc == -EADDRINUSE)
-		return -EINVAL;
+		return refuse_unless_said(-EINVAL,
+					  "a mapping is where the group's devices cannot reach it");
 	if (rc)
 		return rc;
 	rc = type1_check_usable(&container->type1);
@@ -136,7 +138,7 @@ static long set_iommu(struct vfio_container *container, uint64_t type)
 		return refuse_mistake(-EINVAL, "the container has an IOMMU already");
 	/* An extension that is no type of IOMMU: the driver refuses it, others find no driver. */
 	if (type == VFIO_UNMAP_ALL)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "VFIO_UNMAP_ALL is an extension, no type of IOMMU");
 	if (type != VFIO_TYPE1_IOMMU && type != VFIO_TYPE1v2_IOMMU)
 		return refuse(-ENODEV,
 			      "there is no IOMMU of type %llu: VFIO_TYPE1_IOMMU and "

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/last_error.h"
 #include "vfio/eventfd.h"
 
 #include "base/caller.h"
@@ -38,10 +39,10 @@ int eventfd_take(struct uiommufd_caller *caller, int fd, int *own)
 	int copy = caller_dup_fd(caller, fd);
 
 	if (copy < 0)
-		return copy;
+		return refuse_mistake(copy, "descriptor %d is not open, or cannot be copied", fd);
 	if (!is_eventfd(copy)) {
 		fd_close(copy);
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "descriptor %d is no eventfd", fd);
 	}
 	*own = copy;
 	return 0;

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "iommu/dma_log.h"
 #include "iommufd/device/user_bitmap.h"
 #include "vfio/backend.h"
@@ -38,16 +39,17 @@ struct feature {
 /* Takes @wakeup (-1: none) on success. */
 static int enter_low_power(struct vfio_device *device, int wakeup)
 {
-	int rc = -EINVAL;
+	int rc = 0;
 
 	lock_acquire(&device->bind_lock);
-	if (!device->low_power) {
+	if (device->low_power) {
+		rc = refuse(-EINVAL, "the device is in a low-power state already");
+	} else {
 		device->low_power = true;
 		lock_acquire(&device->lock);
 		bar_parts_rest(device, true);
 		lock_release(&device->lock);
 		device->wakeup_fd = wakeup;
-		rc = 0;
 	}
 	lock_release(&device->bind_lock);
 	return rc;
@@ -76,9 +78,9 @@ static long low_power_entry_with_wakeup(struct vfio_device *device, struct uiomm
 	int fd, rc;
 
 	if (caller_read(caller, &entry, data, sizeof(entry)))
-		return -EFAULT;
+		return refuse_memory("the data", data, sizeof(entry));
 	if (entry.wakeup_eventfd < 0)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "wakeup_eventfd is %d", entry.wakeup_eventfd);
 	rc = eventfd_take(caller, entry.wakeup_eventfd, &fd);
 	if (rc)
 		return rc;
@@ -108,16 +110,23 @@ static int get_range(struct uiommufd_caller *caller,
 	struct vfio_device_feature_dma_logging_range range;
 
 	if (caller_read(caller, &range, control->ranges + index * sizeof(range), sizeof(range)))
-		return -EFAULT;
+		return refuse_memory("ranges", control->ranges,
+				     control->num_ranges * sizeof(range));
 	if (!range.length || !is_power_of_two(control->page_size) ||
 	    !is_aligned(range.iova | range.length, control->page_size))
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL,
+			"ranges[%u] 0x%llx+0x%llx is empty or not a multiple of page_size "
+			"0x%llx, or that is no power of 2",
+			index, (unsigned long long)range.iova, (unsigned long long)range.length,
+			(unsigned long long)control->page_size);
 	ranges[index].start = range.iova;
 	if (check_last(range.iova, range.length, &ranges[index].last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "ranges[%u] wraps around", index);
 	for (uint32_t i = 0; i < index; i++) {
 		if (iova_range_intersects(ranges[i], ranges[index]))
-			return -EINVAL;
+			return refuse_mistake(-EINVAL, "ranges[%u] and ranges[%u] overlap", i,
+					      index);
 	}
 	return 0;
 }
@@ -129,11 +138,12 @@ static long start_logging(struct vfio_device *device, struct uiommufd_caller *ca
 	int rc;
 
 	if (caller_read(caller, &control, data, sizeof(control)))
-		return -EFAULT;
+		return refuse_memory("the data", data, sizeof(control));
 	if (!control.num_ranges)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "num_ranges is 0");
 	if (control.num_ranges > MAX_LOG_RANGES)
-		return -E2BIG;
+		return refuse(-E2BIG, "num_ranges is %u: at most %u", control.num_ranges,
+			      (unsigned int)MAX_LOG_RANGES);
 	for (uint32_t i = 0; i < control.num_ranges; i++) {
 		rc = get_range(caller, &control, i, ranges);
 		if (rc)
@@ -163,12 +173,14 @@ static long report_logging(struct vfio_device *device, struct uiommufd_caller *c
 	int rc;
 
 	if (caller_read(caller, &report, data, sizeof(report)))
-		return -EFAULT;
+		return refuse_memory("the data", data, sizeof(report));
 	if (report.page_size < PAGE_SIZE || !is_power_of_two(report.page_size) || !report.length)
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL, "page_size 0x%llx is no power of 2 from 4096 on, or length is 0",
+			(unsigned long long)report.page_size);
 	range.start = report.iova;
 	if (check_last(report.iova, report.length, &range.last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "iova and length wrap around");
 	user_bitmap_init(&bitmap, caller, report.bitmap, report.iova, log2_floor(report.page_size));
 	lock_acquire(&device->bind_lock);
 	rc = iommu_dma_log_report(device->endpoint, range, user_bitmap_report, &bitmap);
@@ -219,21 +231,31 @@ long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, ui
 	uint32_t number;
 
 	if (caller_read(caller, &head, arg, sizeof(head)))
-		return -EFAULT;
-	if (head.argsz < sizeof(head) || head.flags & ~(VFIO_DEVICE_FEATURE_MASK | ops))
-		return -EINVAL;
+		return refuse_memory("the argument", arg, sizeof(head));
+	if (head.argsz < sizeof(head))
+		return refuse_mistake(-EINVAL, "argsz is %u, and must be %zu at least", head.argsz,
+				      sizeof(head));
+	if (head.flags & ~(VFIO_DEVICE_FEATURE_MASK | ops))
+		return refuse_flags(-EINVAL, "flags", head.flags, VFIO_DEVICE_FEATURE_MASK | ops);
 	if ((head.flags & both) == both && !(head.flags & VFIO_DEVICE_FEATURE_PROBE))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "flags have both GET and SET, without PROBE");
 	number = head.flags & VFIO_DEVICE_FEATURE_MASK;
 	feature = find_feature(number);
 	/* The absence of this one has an errno of its own [VFIO-FEATURE]. */
 	if (!feature)
-		return number == VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 ? -EINVAL : -ENOTTY;
+		return refuse(number == VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 ? -EINVAL : -ENOTTY,
+			      "the device does not have feature %u", number);
 	if (head.flags & both & ~feature->op)
-		return -EINVAL;
+		return refuse(-EINVAL, "feature %u cannot be %s", number,
+			      head.flags & both & ~feature->op & VFIO_DEVICE_FEATURE_GET ? "got"
+											 : "set");
 	if (head.flags & VFIO_DEVICE_FEATURE_PROBE)
 		return 0;
-	if (!(head.flags & both) || head.argsz - sizeof(head) < feature->size)
-		return -EINVAL;
+	if (!(head.flags & both))
+		return refuse_mistake(-EINVAL, "flags have neither GET nor SET nor PROBE");
+	if (head.argsz - sizeof(head) < feature->size)
+		return refuse_mistake(-EINVAL,
+				      "argsz is %u, and must be %zu at least for feature %u",
+				      head.argsz, sizeof(head) + feature->size, number);
 	return feature->run(device, caller, arg + sizeof(head));
 }

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "iommufd/compat/compat.h"
 #include "vfio/container.h"
 #include "vfio/vfio_group_internal.h"
@@ -32,11 +33,12 @@ static int get_name(struct uiommufd_caller *caller, uint64_t arg, char *name)
 	for (uint64_t done = 0; done < MAX_NAME; done += len) {
 		len = min_u64(part - (arg + done) % part, MAX_NAME - done);
 		if (caller_read(caller, name + done, arg + done, len))
-			return -EFAULT;
+			return refuse_memory("the name of the device", arg + done, len);
 		if (memchr(name + done, '\0', len))
 			return 0;
 	}
-	return -EINVAL;
+	return refuse_mistake(-EINVAL, "the name of the device has no end within %u bytes",
+			      (unsigned int)MAX_NAME);
 }
 
 /* Whether @text is the name of @device, which options may follow. */
@@ -56,7 +58,9 @@ static int check_options(const struct vfio_device *device, const char *text)
 {
 	const char *options = text + strlen(vfio_device_name(device));
 
-	return options[strspn(options, " ")] ? -EINVAL : 0;
+	if (!options[strspn(options, " ")])
+		return 0;
+	return refuse(-EINVAL, "the name of the device is followed by options: it has none here");
 }
 
 /* ---- sharing it ---- */
@@ -146,9 +150,13 @@ static int check_usable(struct vfio_group *group) REQUIRES(group->use_lock)
 
 	lock_assert_held(&group->use_lock);
 	if (!group->container)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the group has no container yet: "
+					       "VFIO_GROUP_SET_CONTAINER comes first");
 	type1 = vfio_container_from_file(group->container);
-	return type1 && !vfio_container_has_driver(type1) ? -EINVAL : 0;
+	if (!type1 || vfio_container_has_driver(type1))
+		return 0;
+	return refuse_mistake(-EINVAL,
+			      "the container has no IOMMU yet: VFIO_SET_IOMMU comes first");
 }
 
 /* Counts a file of @device, if it can be opened. */
@@ -192,7 +200,8 @@ static long open_device(struct vfio_group *group, struct uiommufd_file *file,
 	long rc;
 
 	if (!device)
-		return -ENODEV;
+		return refuse_mistake(-ENODEV, "the group has no device with the name \"%.64s\"",
+				      text);
 	rc = check_options(device, text);
 	if (rc)
 		return rc;

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/caller.h"
+#include "base/last_error.h"
 #include "vfio/vfio_internal.h"
 
 /* The next device after @previous (NULL: the first) on the bus of @file's device, or NULL. */
@@ -102,9 +103,17 @@ static int put_entries(const struct device_file *file, struct uiommufd_caller *c
 		const uint64_t at = to + info->count * sizeof(entry);
 
 		if (info->count++ < space && caller_write(caller, at, &entry, sizeof(entry)))
-			return -EFAULT;
+			return refuse_memory("devices", at, sizeof(entry));
 	}
-	return info->count > space ? -ENOSPC : 0;
+	return info->count > space
+		       ? refuse(-ENOSPC, "argsz has space for %zu devices, and %u are affected",
+				space, info->count)
+		       : 0;
+}
+
+static int refuse_no_bus_reset(void)
+{
+	return refuse(-ENODEV, "the bus of the device cannot be reset");
 }
 
 long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg)
@@ -113,18 +122,18 @@ long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *c
 	int rc;
 
 	if (caller_read(caller, &info, arg, sizeof(info)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(info));
 	if (info.argsz < sizeof(info))
-		return -EINVAL;
+		return refuse_argsz(info.argsz, sizeof(info));
 	if (!resettable(file))
-		return -ENODEV;
+		return refuse_no_bus_reset();
 	lock_acquire(&vfio_registry_lock);
 	rc = put_entries(file, caller, arg + sizeof(info), &info);
 	lock_release(&vfio_registry_lock);
 	if (rc && rc != -ENOSPC)
 		return rc;
 	if (caller_write(caller, arg, &info, sizeof(info)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(info));
 	return rc;
 }
 
@@ -163,16 +172,19 @@ static int get_proof(struct uiommufd_caller *caller, uint64_t from, uint32_t cou
 	if (!proof->files)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
-		rc = -EFAULT;
-		if (caller_read(caller, &fd, from + i * sizeof(fd), sizeof(fd)))
+		if (caller_read(caller, &fd, from + i * sizeof(fd), sizeof(fd))) {
+			rc = refuse_memory("group_fds", from, count * sizeof(fd));
 			goto out_drop;
+		}
 		rc = vfio_file_of(caller, fd, &proof->files[i]);
 		if (rc)
 			goto out_drop;
 		proof->count++;
-		rc = -EINVAL;
-		if (!vfio_group_from_file(proof->files[i]))
+		if (!vfio_group_from_file(proof->files[i])) {
+			rc = refuse_mistake(-EINVAL, "group_fds[%u] is %d, which is no group", i,
+					    fd);
 			goto out_drop;
+		}
 	}
 	return 0;
 
@@ -205,7 +217,7 @@ static bool owns_all(const struct device_file *file, const struct proof *proof)
 static int reset_bus(const struct device_file *file, const struct proof *proof) NO_LOCK_ANALYSIS
 {
 	struct vfio_device *device = NULL;
-	int rc = -EINVAL;
+	int rc = 0;
 
 	lock_acquire(&vfio_registry_lock);
 	while ((device = next_affected(file, device)))
@@ -213,7 +225,9 @@ static int reset_bus(const struct device_file *file, const struct proof *proof) 
 	if (owns_all(file, proof)) {
 		while ((device = next_affected(file, device)))
 			vfio_device_reset(device, UIOMMUFD_RESET_BUS);
-		rc = 0;
+	} else {
+		rc = refuse(-EINVAL,
+			    "a device of the bus is not the caller's: all of them are reset");
 	}
 	while ((device = next_affected(file, device)))
 		lock_release(&device->bind_lock);
@@ -229,17 +243,26 @@ long vfio_hot_reset(struct device_file *file, struct uiommufd_caller *caller, ui
 	int rc;
 
 	if (caller_read(caller, &reset, arg, sizeof(reset)))
-		return -EFAULT;
-	if (reset.argsz < sizeof(reset) || reset.flags || !reset.count != !file->group)
-		return -EINVAL;
+		return refuse_memory("the argument", arg, sizeof(reset));
+	if (reset.argsz < sizeof(reset))
+		return refuse_argsz(reset.argsz, sizeof(reset));
+	if (reset.flags)
+		return refuse_flags(-EINVAL, "flags", reset.flags, 0);
+	if (!reset.count != !file->group)
+		return refuse_mistake(-EINVAL,
+				      file->group ? "count is 0: the device was opened through its "
+						    "group, and the groups of the bus are needed"
+						  : "count must be 0: the device is bound to a "
+						    "/dev/iommu, which proves what is owned");
 	if (!resettable(file))
-		return -ENODEV;
+		return refuse_no_bus_reset();
 	lock_acquire(&vfio_registry_lock);
 	affected = count_affected(file);
 	lock_release(&vfio_registry_lock);
 	/* There cannot be more groups than devices. */
 	if (reset.count > affected)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "count is %u, and the bus has %u devices",
+				      reset.count, affected);
 	if (reset.count) {
 		rc = get_proof(caller, arg + sizeof(reset), reset.count, &proof);
 		if (rc)

@@ -20,6 +20,7 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/fail.h"
+#include "base/last_error.h"
 #include "base/sys.h"
 #include "vfio/bar.h"
 #include "vfio/device_thread.h"
@@ -199,7 +200,8 @@ static int add_event(struct ioeventfds *events, struct uiommufd_caller *caller,
 
 	lock_assert_held(&events->lock);
 	if (events->count >= MAX_IOEVENTFDS)
-		return -ENOSPC;
+		return refuse(-ENOSPC, "the device has %u ioeventfds, and can have no more",
+			      (unsigned int)MAX_IOEVENTFDS);
 	event = alloc_zeroed(sizeof(*event));
 	if (!event)
 		return -ENOMEM;
@@ -248,9 +250,14 @@ static int get_place(const struct vfio_device *device, const struct vfio_device_
 	event->data = cmd->data;
 	if (index >= PCI_BARS || vfio_region_get(device, index, &region) ||
 	    event->size > region.size || event->off > region.size - event->size)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "offset 0x%llx with %u bytes is in no BAR of the device",
+				      (unsigned long long)cmd->offset, event->size);
 	event->bar = (unsigned int)index;
-	return in_msix_table(device, event) ? -EINVAL : 0;
+	return in_msix_table(device, event)
+		       ? refuse_mistake(-EINVAL, "offset 0x%llx is in the MSI-X table",
+					(unsigned long long)cmd->offset)
+		       : 0;
 }
 
 long vfio_ioeventfd(struct ioeventfds *events, struct uiommufd_caller *caller, uint64_t arg)
@@ -261,11 +268,17 @@ long vfio_ioeventfd(struct ioeventfds *events, struct uiommufd_caller *caller, u
 	int rc;
 
 	if (caller_read(caller, &cmd, arg, least))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, least);
+	if (cmd.argsz < least)
+		return refuse_argsz(cmd.argsz, least);
 	/* The flag of a width is the width in bytes. */
-	if (cmd.argsz < least || cmd.flags & ~VFIO_DEVICE_IOEVENTFD_SIZE_MASK ||
-	    !is_power_of_two(cmd.flags) || cmd.fd < -1)
-		return -EINVAL;
+	if (cmd.flags & ~VFIO_DEVICE_IOEVENTFD_SIZE_MASK || !is_power_of_two(cmd.flags) ||
+	    cmd.fd < -1)
+		return refuse_mistake(
+			-EINVAL,
+			"flags 0x%x, fd %d: one of the widths 1, 2, 4 and 8, and an eventfd "
+			"or -1",
+			cmd.flags, cmd.fd);
 	rc = get_place(events->device, &cmd, &wanted);
 	if (rc)
 		return rc;
@@ -274,9 +287,11 @@ long vfio_ioeventfd(struct ioeventfds *events, struct uiommufd_caller *caller, u
 	if (cmd.fd < 0 && event)
 		remove_event(events, event);
 	else if (cmd.fd < 0)
-		rc = -ENODEV;
+		rc = refuse(-ENODEV, "there is no such ioeventfd");
 	else
-		rc = event ? -EEXIST : add_event(events, caller, &wanted, cmd.fd);
+		rc = event ? refuse(-EEXIST,
+				    "there is an ioeventfd for these bytes and data already")
+			   : add_event(events, caller, &wanted, cmd.fd);
 	lock_release(&events->lock);
 	return rc;
 }

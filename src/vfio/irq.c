@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "base/log.h"
 #include "report/counts.h"
 #include "report/origin.h"
@@ -321,6 +322,31 @@ static int take_fd(const struct irq_request *request, unsigned int i, int *own)
 	return fd < 0 ? 0 : eventfd_take(request->caller, fd, own);
 }
 
+static int refuse_vectors(const struct device_irqs *irqs, const struct irq_request *request)
+{
+	static const char *const names[] = {"INTx", "MSI", "MSI-X", "ERR", "REQ", "none"};
+
+	if (irqs->active != IRQ_NONE && irqs->active != request->index && request->index < IRQ_ERR)
+		return refuse_mistake(
+			-EINVAL, "%s is enabled, and ends before %s begins (DATA_NONE, count 0)",
+			names[irqs->active], names[request->index]);
+	return refuse_mistake(-EINVAL, "start %u, count %u: %s has one vector, 0", request->start,
+			      request->count, names[request->index]);
+}
+
+static int refuse_inactive(const struct irq_request *request)
+{
+	return refuse(-EINVAL,
+		      "interrupt index %u has no eventfd: there is nothing to trigger or mask",
+		      request->index);
+}
+
+static int refuse_action(const struct irq_request *request)
+{
+	return refuse(-ENOTTY, "interrupt index %u does not have the action of flags 0x%x",
+		      request->index, request->flags);
+}
+
 static int intx_trigger(struct device_irqs *irqs, const struct irq_request *request)
 	REQUIRES(irqs->set_lock)
 {
@@ -333,7 +359,7 @@ static int intx_trigger(struct device_irqs *irqs, const struct irq_request *requ
 		return 0;
 	}
 	if ((!active && irqs->active != IRQ_NONE) || request->start || request->count != 1)
-		return -EINVAL;
+		return refuse_vectors(irqs, request);
 	if (data_type(request) == DATA_EVENTFD) {
 		rc = take_fd(request, 0, &fd);
 		if (rc)
@@ -348,7 +374,7 @@ static int intx_trigger(struct device_irqs *irqs, const struct irq_request *requ
 		return 0;
 	}
 	if (!active)
-		return -EINVAL;
+		return refuse_inactive(request);
 	if (request_acts(request, 0)) {
 		lock_acquire(&irqs->lock);
 		if (!irqs->intx_disabled)
@@ -364,11 +390,13 @@ static int intx_set_masked(struct device_irqs *irqs, const struct irq_request *r
 	int fd, rc;
 
 	lock_assert_held(&irqs->set_lock);
-	if (irqs->active != IRQ_INTX || request->start || request->count != 1)
-		return -EINVAL;
+	if (irqs->active != IRQ_INTX)
+		return refuse_inactive(request);
+	if (request->start || request->count != 1)
+		return refuse_vectors(irqs, request);
 	if (data_type(request) == DATA_EVENTFD) {
 		if (masked)
-			return -ENOTTY;
+			return refuse(-ENOTTY, "an eventfd can unmask INTx, and not mask it");
 		rc = take_fd(request, 0, &fd);
 		if (rc)
 			return rc;
@@ -432,7 +460,11 @@ static int set_vectors(struct device_irqs *irqs, const struct irq_request *reque
 
 	lock_assert_held(&irqs->set_lock);
 	if (first ? !end : end > irqs->vectors && request->index == IRQ_MSI)
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL,
+			"vectors %u to %u of index %u: %u are enabled, and MSI cannot have "
+			"more without ending first",
+			request->start, end - 1, request->index, irqs->vectors);
 	rc = set_vector_fds(irqs, request);
 	if (rc)
 		return rc;
@@ -457,11 +489,11 @@ static int msi_trigger(struct device_irqs *irqs, const struct irq_request *reque
 		return 0;
 	}
 	if (!active && irqs->active != IRQ_NONE)
-		return -EINVAL;
+		return refuse_vectors(irqs, request);
 	if (data_type(request) == DATA_EVENTFD)
 		return set_vectors(irqs, request);
 	if (!active)
-		return -EINVAL;
+		return refuse_inactive(request);
 	lock_acquire(&irqs->lock);
 	for (unsigned int i = 0; i < request->count; i++)
 		if (request_acts(request, i))
@@ -487,10 +519,12 @@ static int event_trigger(struct device_irqs *irqs, const struct irq_request *req
 
 	lock_assert_held(&irqs->set_lock);
 	if (request->start || request->count > 1)
-		return -EINVAL;
+		return refuse_vectors(irqs, request);
 	if (data_type(request) == DATA_EVENTFD) {
 		if (!request->count || request_fd(request, 0) < -1)
-			return -EINVAL;
+			return refuse_mistake(-EINVAL,
+					      "index %u: count must be 1, with an eventfd or -1",
+					      request->index);
 		rc = take_fd(request, 0, &fd);
 		if (rc)
 			return rc;
@@ -498,7 +532,7 @@ static int event_trigger(struct device_irqs *irqs, const struct irq_request *req
 		return 0;
 	}
 	if (*slot < 0 || (!request->count && data_type(request) == DATA_BOOL))
-		return -EINVAL;
+		return refuse_inactive(request);
 	if (!request->count)
 		replace_fd(irqs, slot, -1);
 	else if (request_acts(request, 0))
@@ -517,13 +551,14 @@ static int act(struct device_irqs *irqs, const struct irq_request *request) REQU
 			return intx_trigger(irqs, request);
 		if (action == VFIO_IRQ_SET_ACTION_MASK || action == VFIO_IRQ_SET_ACTION_UNMASK)
 			return intx_set_masked(irqs, request, action == VFIO_IRQ_SET_ACTION_MASK);
-		return -ENOTTY;
+		return refuse_action(request);
 	case IRQ_MSI:
 	case IRQ_MSIX:
-		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? msi_trigger(irqs, request) : -ENOTTY;
+		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? msi_trigger(irqs, request)
+							     : refuse_action(request);
 	default:
 		return action == VFIO_IRQ_SET_ACTION_TRIGGER ? event_trigger(irqs, request)
-							     : -ENOTTY;
+							     : refuse_action(request);
 	}
 }
 
@@ -542,11 +577,20 @@ static void tell_watcher(struct device_irqs *irqs) REQUIRES(irqs->set_lock)
 
 int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request)
 {
+	enum irq_index before;
+	struct origin now;
 	int rc;
 
+	origin_capture(&now);
 	lock_acquire(&irqs->set_lock);
+	before = irqs->active;
 	rc = act(irqs, request);
 	tell_watcher(irqs);
+	if (irqs->active != before) {
+		lock_acquire(&irqs->lock);
+		irqs->enabled_by = now;
+		lock_release(&irqs->lock);
+	}
 	lock_release(&irqs->set_lock);
 	return rc;
 }

@@ -23,6 +23,7 @@
 #include <uiommufd/device.h>
 
 #include "base/lock.h"
+#include "report/origin.h"
 #include "vfio/msix.h"
 #include "vfio/pci_config.h"
 
@@ -51,9 +52,10 @@ struct device_irqs {
 	unsigned int counts[IRQ_INDICES];
 	struct lock set_lock;
 	struct lock lock;
-	struct irq_watch unmask; /* changes need set_lock, too */
-	enum irq_index active;	 /* of the first three, or none */
-	bool intx_disabled;	 /* by the command register */
+	struct irq_watch unmask;  /* changes need set_lock, too */
+	enum irq_index active;	  /* of the first three, or none */
+	struct origin enabled_by; /* the call that made them active; while recording */
+	bool intx_disabled;	  /* by the command register */
 	bool bus_master;
 
 	bool level, masked;

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 
 #include <uiommufd/vfio.h>
 
@@ -130,6 +131,13 @@ int type1_usable(struct type1 *type1, struct iova_set *usable)
 	return rc;
 }
 
+void type1_set_ranges_known(struct type1 *type1)
+{
+	lock_acquire(&type1->ioas->lock);
+	type1->ioas->ranges_known = true;
+	lock_release(&type1->ioas->lock);
+}
+
 int type1_check_usable(struct type1 *type1)
 {
 	struct iova_set usable;
@@ -200,10 +208,14 @@ static int map_vaddr(struct type1 *type1, struct iova_range range) REQUIRES(type
 	struct iova_range mapping;
 
 	if (!type1_next_mapping(type1, range.start, &mapping) || mapping.start > range.last)
-		return -ENOENT;
+		return refuse_mistake(-ENOENT, "nothing is mapped at 0x%" PRIx64, range.start);
 	if (mapping.start != range.start || mapping.last != range.last ||
 	    !iova_set_intersects(&type1->invalid, mapping))
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL,
+			"VFIO_DMA_MAP_FLAG_VADDR is for a whole mapping whose address was "
+			"taken back: 0x%" PRIx64 "-0x%" PRIx64 " is there",
+			mapping.start, mapping.last);
 	/* The page tables keep the old pages: the program promises that they are the same. */
 	return iova_set_remove(&type1->invalid, mapping);
 }
@@ -286,7 +298,7 @@ long type1_map_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64_t
 
 	lock_assert_held(&type1->lock);
 	if (caller_read(caller, &map, arg, least))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, least);
 	if (map.argsz < least)
 		return refuse_mistake(-EINVAL, "argsz is %u, and must be %zu at least", map.argsz,
 				      least);
@@ -372,7 +384,7 @@ static int invalidate(struct type1 *type1, struct unmapping *unmapping) REQUIRES
 	int rc;
 
 	if (iova_set_intersects(&type1->invalid, unmapping->range))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "a mapping in the range has no address already");
 	iova_set_init(&invalid);
 	rc = iova_set_copy(&type1->invalid, &invalid);
 	while (!rc && type1_next_in(type1, &rest, &mapping)) {
@@ -436,9 +448,10 @@ static int get_bitmap(struct uiommufd_caller *caller, uint64_t arg,
 	struct vfio_bitmap bitmap;
 
 	if (unmap->argsz < sizeof(*unmap) + sizeof(bitmap))
-		return -EINVAL;
+		return refuse_argsz(unmap->argsz, sizeof(*unmap) + sizeof(bitmap));
 	if (caller_read(caller, &bitmap, arg + sizeof(*unmap), sizeof(bitmap)))
-		return -EFAULT;
+		return refuse_memory("the bitmap's description", arg + sizeof(*unmap),
+				     sizeof(bitmap));
 	*out = (struct type1_bitmap){
 		.caller = caller,
 		.iova = unmap->iova,
@@ -457,13 +470,23 @@ static int get_range(struct type1 *type1, const struct vfio_iommu_type1_dma_unma
 
 	*range = IOVA_RANGE_ALL;
 	if (!is_aligned(unmap->iova, page))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "iova 0x%llx is not a multiple of a page, 0x%" PRIx64,
+				      (unsigned long long)unmap->iova, page);
 	if (unmap->flags & VFIO_DMA_UNMAP_FLAG_ALL)
-		return unmap->iova || unmap->size ? -EINVAL : 0;
+		return unmap->iova || unmap->size
+			       ? refuse_mistake(-EINVAL,
+						"VFIO_DMA_UNMAP_FLAG_ALL needs an iova and a "
+						"size of 0")
+			       : 0;
 	if (!unmap->size || !is_aligned(unmap->size, page))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "size 0x%llx is 0 or not a multiple of a page, 0x%" PRIx64,
+				      (unsigned long long)unmap->size, page);
 	range->start = unmap->iova;
-	return check_last(unmap->iova, unmap->size, &range->last);
+	return check_last(unmap->iova, unmap->size, &range->last)
+		       ? refuse_mistake(-EOVERFLOW, "iova and size wrap around")
+		       : 0;
 }
 
 long type1_unmap_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64_t arg)
@@ -476,13 +499,17 @@ long type1_unmap_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64
 
 	lock_assert_held(&type1->lock);
 	if (caller_read(caller, &request, arg, sizeof(request)))
-		return -EFAULT;
-	if (request.argsz < sizeof(request) || request.flags & ~(dirty | others))
-		return -EINVAL;
+		return refuse_memory("the argument", arg, sizeof(request));
+	if (request.argsz < sizeof(request))
+		return refuse_argsz(request.argsz, sizeof(request));
+	if (request.flags & ~(dirty | others))
+		return refuse_flags(-EINVAL, "flags", request.flags, dirty | others);
 	unmapping.flags = request.flags;
 	if (request.flags & dirty) {
 		if (request.flags & others)
-			return -EINVAL;
+			return refuse_mistake(-EINVAL,
+					      "VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP goes with "
+					      "no other flag");
 		rc = get_bitmap(caller, arg, &request, &unmapping.bitmap);
 		if (rc)
 			return rc;
@@ -492,7 +519,10 @@ long type1_unmap_dma(struct type1 *type1, struct uiommufd_caller *caller, uint64
 		return rc;
 	if (request.flags & dirty &&
 	    (!type1->dirty || unmapping.bitmap.page_size != smallest_page(type1)))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "the bitmap's pgsize 0x%" PRIx64 " is not a page, 0x%" PRIx64
+				      ", or dirty pages are not being logged",
+				      unmapping.bitmap.page_size, smallest_page(type1));
 	rc = unmap(type1, &unmapping);
 	if (rc)
 		return rc;

@@ -66,6 +66,9 @@ uint64_t type1_page_sizes(struct type1 *type1) REQUIRES(type1->lock);
 /* *@usable (initialised) becomes the usable ranges of IOVA. 0 or -ENOMEM. */
 int type1_usable(struct type1 *type1, struct iova_set *usable) REQUIRES(type1->lock);
 
+/* The program has been told the ranges (struct ioas, ranges_known). */
+void type1_set_ranges_known(struct type1 *type1) REQUIRES(type1->lock);
+
 /* The commands: 0 or a negative errno. @hold is put when the lock is no longer held. */
 long type1_get_info(struct type1 *type1, struct uiommufd_caller *caller, uint64_t arg)
 	REQUIRES(type1->lock);

@@ -7,12 +7,14 @@
  * [TYPE1-DIRTY-PAGES.1]. So there is nothing to record.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <uiommufd/vfio.h>
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "vfio/type1.h"
 #include "vfio/vfio_internal.h"
 
@@ -36,17 +38,25 @@ enum {
 
 /* ---- bitmaps ---- */
 
+static int refuse_size(const struct type1_bitmap *bitmap, uint64_t pages)
+{
+	return refuse_mistake(-EINVAL,
+			      "the bitmap has %" PRIu64 " bytes for %" PRIu64 " pages of 0x%" PRIx64
+			      " bytes",
+			      bitmap->bytes, pages, bitmap->page_size);
+}
+
 int type1_bitmap_check(const struct type1_bitmap *bitmap, uint64_t len)
 {
 	uint64_t pages, end;
 
 	if (check_add(bitmap->data, bitmap->bytes, &end) || end > USER_END)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the bitmap is at no address of a program");
 	pages = bitmap->page_size ? len / lowest_bit(bitmap->page_size) : 0;
 	if (!pages || !bitmap->bytes || bitmap->bytes > BITMAP_BYTES_MAX)
-		return -EINVAL;
+		return refuse_size(bitmap, pages);
 	if (bitmap->bytes / WORD_BYTES < pages / WORD_BITS + (pages % WORD_BITS != 0))
-		return -EINVAL;
+		return refuse_size(bitmap, pages);
 	return 0;
 }
 
@@ -69,7 +79,7 @@ int type1_bitmap_put(const struct type1_bitmap *bitmap, struct iova_range mappin
 
 	/* A word that the mapping does not begin keeps all that the program has in it. */
 	if (shift && caller_read(bitmap->caller, &kept, at, sizeof(kept)))
-		return -EFAULT;
+		return refuse_memory("the bitmap", at, sizeof(kept));
 	kept |= word_of(shift, left);
 	while (left) {
 		size_t count = 0;
@@ -82,7 +92,7 @@ int type1_bitmap_put(const struct type1_bitmap *bitmap, struct iova_range mappin
 			words[0] = kept;
 		kept = 0;
 		if (caller_write(bitmap->caller, at, words, count * WORD_BYTES))
-			return -EFAULT;
+			return refuse_memory("the bitmap", at, count * WORD_BYTES);
 		at += count * WORD_BYTES;
 	}
 	return 0;
@@ -97,7 +107,10 @@ static long start(struct type1 *type1) REQUIRES(type1->lock)
 
 	while (!type1->dirty && type1_next_in(type1, &rest, &mapping)) {
 		if ((mapping.last - mapping.start) / page >= DIRTY_PAGES_MAX)
-			return -EINVAL;
+			return refuse(-EINVAL,
+				      "the mapping 0x%" PRIx64 "-0x%" PRIx64
+				      " is too large for a bitmap",
+				      mapping.start, mapping.last);
 	}
 	type1->dirty = true;
 	return 0;
@@ -129,14 +142,14 @@ static long get(struct type1 *type1, struct uiommufd_caller *caller, uint64_t ar
 	int rc;
 
 	if (request->argsz < sizeof(*request) + sizeof(asked))
-		return -EINVAL;
+		return refuse_argsz(request->argsz, sizeof(*request) + sizeof(asked));
 	if (caller_read(caller, &asked, arg + sizeof(*request), sizeof(asked)))
-		return -EFAULT;
+		return refuse_memory("the range", arg + sizeof(*request), sizeof(asked));
 	if (!asked.size)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "size is 0");
 	range.start = asked.iova;
 	if (check_last(asked.iova, asked.size, &range.last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "iova and size wrap around");
 	bitmap = (struct type1_bitmap){
 		.caller = caller,
 		.iova = asked.iova,
@@ -148,11 +161,16 @@ static long get(struct type1 *type1, struct uiommufd_caller *caller, uint64_t ar
 	if (rc)
 		return rc;
 	if (bitmap.page_size != page || !is_aligned(asked.iova | asked.size, page))
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL,
+			"iova, size and pgsize must be multiples of a page, and pgsize "
+			"one: 0x%" PRIx64,
+			page);
 	if (!type1->dirty)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "dirty pages are not being logged: "
+					       "VFIO_IOMMU_DIRTY_PAGES_FLAG_START comes first");
 	if (type1_cuts_start(type1, range) || type1_cuts_last(type1, range))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the range cuts a mapping");
 	return put_range(type1, &bitmap, range);
 }
 
@@ -162,11 +180,11 @@ long type1_dirty_pages(struct type1 *type1, struct uiommufd_caller *caller, uint
 
 	lock_assert_held(&type1->lock);
 	if (!type1->v2)
-		return -EACCES;
+		return refuse(-EACCES, "dirty pages are logged with VFIO_TYPE1v2_IOMMU only");
 	if (caller_read(caller, &request, arg, sizeof(request)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(request));
 	if (request.argsz < sizeof(request))
-		return -EINVAL;
+		return refuse_argsz(request.argsz, sizeof(request));
 	switch (request.flags) {
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_START:
 		return start(type1);
@@ -176,6 +194,7 @@ long type1_dirty_pages(struct type1 *type1, struct uiommufd_caller *caller, uint
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP:
 		return get(type1, caller, arg, &request);
 	default:
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "flags 0x%x: one of START, STOP and GET_BITMAP",
+				      request.flags);
 	}
 }

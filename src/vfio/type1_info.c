@@ -9,6 +9,7 @@
 
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "vfio/type1.h"
 #include "vfio/vfio_internal.h"
 
@@ -80,12 +81,13 @@ long type1_get_info(struct type1 *type1, struct uiommufd_caller *caller, uint64_
 
 	lock_assert_held(&type1->lock);
 	if (caller_read(caller, &chain.info, arg, least))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, least);
 	if (chain.info.argsz < least)
-		return -EINVAL;
+		return refuse_argsz(chain.info.argsz, least);
 	iova_set_init(&usable);
 	rc = type1_usable(type1, &usable);
 	if (!rc) {
+		type1_set_ranges_known(type1);
 		fill(type1, &usable, &chain);
 		rc = put(caller, arg, &usable, &chain);
 	}

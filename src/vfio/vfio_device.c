@@ -321,6 +321,16 @@ void vfio_device_destroy(struct vfio_device *device)
 	alloc_free(device);
 }
 
+static void record_command(struct vfio_device *device, bool master) REQUIRES(device->lock)
+{
+	struct device_record *record = iommu_endpoint_record(device->endpoint);
+
+	lock_assert_held(&device->lock);
+	device_record_switch(record, DEVICE_MASTER, master);
+	device_record_switch(record, DEVICE_MEMORY,
+			     pci_config_effective(&device->config) & PCI_COMMAND_MEMORY);
+}
+
 void vfio_device_apply_command(struct vfio_device *device)
 {
 	const bool master = pci_config_effective(&device->config) & PCI_COMMAND_MASTER &&
@@ -330,7 +340,7 @@ void vfio_device_apply_command(struct vfio_device *device)
 	if (!(pci_config_effective(&device->config) & PCI_COMMAND_MEMORY))
 		bar_parts_rest(device, true);
 	atomic_store(&device->bus_master, master);
-	device_record_master(iommu_endpoint_record(device->endpoint), master);
+	record_command(device, master);
 	vfio_irqs_set_command(&device->irqs, master,
 			      pci_view_command(&device->view) & PCI_COMMAND_INTX_DISABLE);
 	if (device->backend)

@@ -29,6 +29,7 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "iommufd/compat/compat.h"
 #include "vfio/container.h"
 #include "vfio/vfio_group_internal.h"
@@ -136,7 +137,10 @@ int vfio_group_claim_cdev(struct vfio_group *group)
 	if (!open)
 		group->cdevs++;
 	lock_release(&group->lock);
-	return open ? -EBUSY : 0;
+	return open ? refuse_mistake(-EBUSY,
+				     "the device's group is open: a device is used through its "
+				     "group or its cdev")
+		    : 0;
 }
 
 void vfio_group_release_cdev(struct vfio_group *group)
@@ -155,9 +159,9 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 	bool revoked;
 
 	if (caller_read(caller, &status, arg, sizeof(status)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(status));
 	if (status.argsz < sizeof(status))
-		return -EINVAL;
+		return refuse_argsz(status.argsz, sizeof(status));
 	status.flags = 0;
 	lock_acquire(&group->use_lock);
 	revoked = group->revoked;
@@ -167,7 +171,7 @@ static long get_status(struct vfio_group *group, struct uiommufd_caller *caller,
 		status.flags = VFIO_GROUP_FLAGS_VIABLE;
 	lock_release(&group->use_lock);
 	if (revoked)
-		return -ENODEV;
+		return refuse(-ENODEV, "the devices of the group have been unbound");
 	return caller_write(caller, arg, &status, sizeof(status));
 }
 
@@ -181,15 +185,18 @@ static int join_container(struct vfio_group *group, struct uiommufd_file *contai
 
 	lock_assert_held(&group->use_lock);
 	if (group->container)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the group has a container already");
 	if (group->revoked)
-		return -ENODEV;
+		return refuse(-ENODEV, "the devices of the group have been unbound");
 	if (type1)
 		rc = vfio_container_add(type1, group);
 	else if (ctx)
 		rc = iommufd_compat_ioas_create(ctx);
 	else
-		rc = -EBADFD;
+		rc = refuse_mistake(-EBADFD,
+				    "the descriptor is %s, and must be a /dev/vfio/vfio or a "
+				    "/dev/iommu",
+				    container->ops->name);
 	if (!rc)
 		group->container = file_get(container);
 	return rc;
@@ -225,11 +232,11 @@ static long set_container(struct vfio_group *group, struct uiommufd_caller *call
 	int rc;
 
 	if (caller_read(caller, &fd, arg, sizeof(fd)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(fd));
 	rc = vfio_file_of(caller, fd, &container);
 	/* -EBADF comes before -EINVAL for a group that has a container; -EBADFD comes after. */
 	if (rc == -EBADFD && has_container(group))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the group has a container already");
 	if (rc)
 		return rc;
 	lock_acquire(&group->use_lock);
@@ -282,9 +289,9 @@ static long unset_container(struct vfio_group *group)
 
 	lock_acquire(&group->use_lock);
 	if (!group->container)
-		rc = -EINVAL;
+		rc = refuse_mistake(-EINVAL, "the group has no container");
 	else if (vfio_container_from_file(group->container) && group->open_devices)
-		rc = -EBUSY;
+		rc = refuse_mistake(-EBUSY, "a device of the group is open: it is closed first");
 	else
 		container = leave_container(group);
 	lock_release(&group->use_lock);

@@ -236,4 +236,7 @@ int vfio_device_mmap(struct vfio_device *device, uint64_t offset, uint64_t len, 
 /* The operations of a cdev's file; each device has a copy with its own name. */
 extern const struct file_ops vfio_cdev_ops;
 
+/* A refusal of a structure that is too short: -EINVAL. */
+int refuse_argsz(uint32_t argsz, size_t least);
+
 #endif

@@ -12,19 +12,20 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/last_error.h"
+#include "report/report.h"
 #include "vfio/vfio_internal.h"
 
 static int copy_in(struct uiommufd_caller *caller, void *to, uint64_t from, size_t len)
 {
-	return caller_read(caller, to, from, len);
+	return caller_read(caller, to, from, len) ? refuse_memory("the argument", from, len) : 0;
 }
 
 static int copy_out(struct uiommufd_caller *caller, uint64_t to, const void *from, size_t len)
 {
-	return caller_write(caller, to, from, len);
+	return caller_write(caller, to, from, len) ? refuse_memory("the argument", to, len) : 0;
 }
 
-static long refuse_argsz(uint32_t argsz, size_t least)
+int refuse_argsz(uint32_t argsz, size_t least)
 {
 	return refuse_mistake(-EINVAL, "argsz is %u, and must be %zu at least", argsz, least);
 }
@@ -35,7 +36,7 @@ static long get_info(struct vfio_device *device, struct uiommufd_caller *caller,
 	struct vfio_device_info info = {0};
 
 	if (copy_in(caller, &info, arg, least))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, least);
 	if (info.argsz < least)
 		return refuse_argsz(info.argsz, least);
 	info.flags = VFIO_DEVICE_FLAGS_PCI;
@@ -73,7 +74,7 @@ static long get_region_info(struct vfio_device *device, struct uiommufd_caller *
 	long rc;
 
 	if (copy_in(caller, &info, arg, sizeof(info)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(info));
 	if (info.argsz < sizeof(info))
 		return refuse_argsz(info.argsz, sizeof(info));
 	if (vfio_region_get(device, info.index, &region))
@@ -98,7 +99,7 @@ static long get_irq_info(struct vfio_device *device, struct uiommufd_caller *cal
 	struct vfio_irq_info info;
 
 	if (copy_in(caller, &info, arg, sizeof(info)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(info));
 	if (info.argsz < sizeof(info))
 		return refuse_argsz(info.argsz, sizeof(info));
 	if (info.index >= VFIO_PCI_NUM_IRQS)
@@ -123,7 +124,8 @@ static int element_size(uint32_t flags)
 	case VFIO_IRQ_SET_DATA_EVENTFD:
 		return sizeof(int32_t);
 	default:
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "flags 0x%x do not have exactly one type of data",
+				      flags);
 	}
 }
 
@@ -139,11 +141,16 @@ static long set_irqs(struct vfio_device *device, struct uiommufd_caller *caller,
 	long rc;
 
 	if (copy_in(caller, &head, arg, least))
-		return -EFAULT;
-	if (head.argsz < least || head.index >= VFIO_PCI_NUM_IRQS ||
-	    head.count >= UINT32_MAX - head.start ||
-	    head.flags & ~(VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK))
-		return -EINVAL;
+		return refuse_memory("the argument", arg, least);
+	if (head.argsz < least)
+		return refuse_argsz(head.argsz, least);
+	if (head.index >= VFIO_PCI_NUM_IRQS || head.count >= UINT32_MAX - head.start)
+		return refuse_mistake(-EINVAL,
+				      "index %u, start %u, count %u: there is no such interrupt",
+				      head.index, head.start, head.count);
+	if (head.flags & ~(VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK))
+		return refuse_flags(-EINVAL, "flags", head.flags,
+				    VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK);
 	max = device->irqs.counts[head.index];
 	if (head.start >= max || head.start + head.count > max)
 		return refuse_mistake(-EINVAL, "vectors %u to %u of interrupt index %u: it has %u",
@@ -176,6 +183,25 @@ out:
 	return rc;
 }
 
+/* With --advice: a reset during which the device may still reach memory. */
+static void advise_on_reset(const struct vfio_device *device)
+{
+	struct report *report;
+	struct origin now;
+
+	if (!report_advises() || !atomic_load(&device->bus_master) ||
+	    !iommu_endpoint_domain(device->endpoint, NO_PASID))
+		return;
+	origin_capture(&now);
+	report = report_begin("advice-reset-with-bus-master", device->name);
+	report_headline(report,
+			"%s: reset while bus mastering is on and the device is attached: what it "
+			"starts before it is set up again reaches the mappings of before",
+			device->name);
+	report_origin(report, "caller", &now, "called");
+	report_end(report);
+}
+
 static long reset(struct vfio_device *device)
 {
 	if (!device->resettable)
@@ -184,6 +210,7 @@ static long reset(struct vfio_device *device)
 	/* Of sysfs' file reset_method [CONFIG-RESET.1]. */
 	if (!vfio_device_reset_methods(device))
 		return refuse(-ENOTTY, "sysfs' file reset_method is empty");
+	advise_on_reset(device);
 	vfio_device_reset(device, UIOMMUFD_RESET_FUNCTION);
 	return 0;
 }

@@ -37,7 +37,7 @@ def run(uiommufd, user, directory):
     os.chown(directory, user, -1)
     environment = dict(os.environ, DPDK_TEST="dmadev_autotest", XDG_RUNTIME_DIR=directory,
                        RUNTIME_DIRECTORY=directory)
-    command = [uiommufd, "run", "--device", "ioat@" + BDF, "--", DPDK_TEST, "--no-huge", "-m", str(MEMORY_MIB),
+    command = [uiommufd, "run", "--error-exitcode", "99", "--device", "ioat@" + BDF, "--", DPDK_TEST, "--no-huge", "-m", str(MEMORY_MIB),
                "--no-shconf", "--no-telemetry", "-a", BDF]
     drop = {} if user == os.geteuid() else {"user": user, "group": user, "extra_groups": []}
     return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

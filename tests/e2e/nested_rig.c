@@ -346,6 +346,7 @@ void stage1_caches(struct rig *rig, const struct stage1 *stage1)
 	CHECK(guest_has(rig, stage1->out[0], 3));
 
 	*stage1->entry_in[0] = other | stage1->leaf;
+	rig_expect_log("that page is in the IOTLB, but not in the guest's tables any more");
 	edu_copy(rig, IOVA_OUT, IOVA_IN);
 	CHECK(guest_has(rig, stage1->out[0], 3));
 

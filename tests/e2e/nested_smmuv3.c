@@ -200,6 +200,7 @@ static void invalidation_is_of_what_it_names(struct rig *rig, const struct stage
 	*stage1->entry_in[0] = 0;
 	command(rig, CMD_TLBI_NH_VA | (uint64_t)(ASID + 1) << 48, IOVA_IN);
 	invalidate(rig, IOVA_IN + PAGE);
+	rig_expect_log("that page is in the IOTLB");
 	edu_copy(rig, IOVA_OUT, IOVA_IN);
 	CHECK(guest_has(rig, stage1->out[0], 7));
 	CHECK(!has_event(NO_EVENT_MS));
@@ -223,6 +224,7 @@ static void descriptor_is_read_again_by_command(struct rig *rig, const struct st
 
 	*guest_word(rig, cd) = 0;
 	invalidate(rig, IOVA_IN);
+	rig_expect_log("that page is in the IOTLB");
 	edu_read(rig, IOVA_IN, PAGE);
 	CHECK(!has_event(NO_EVENT_MS));
 	set_cd(rig, cd, good & ~CD0_V);

@@ -4,6 +4,7 @@
 
 reports.py UIOMMUFD COMPILER...         checks all of them
 reports.py --update UIOMMUFD COMPILER...  writes what the programs print now into the document
+With --only=TITLE before UIOMMUFD, once or several times, only these sections.
 
 A section "### KIND" or "### KIND: which one" has a program (a block c) and the report (the block text after it). The
 mark <!-- options: ... --> before the program gives options of `uiommufd run` in place of "--device edu", and
@@ -104,12 +105,13 @@ def run(section, uiommufd, scratch):
 def main():
     arguments = sys.argv[1:]
     update = arguments[0] == "--update"
-    uiommufd, *compiler = arguments[1:] if update else arguments
+    only = [argument[len("--only="):] for argument in arguments if argument.startswith("--only=")]
+    uiommufd, *compiler = [argument for argument in arguments if not argument.startswith(("--update", "--only="))]
     lines = PAGE.read_text().splitlines()
     sections, failures, shift = read_sections(lines), 0, 0
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch).chmod(0o711)
-        for section in sections:
+        for section in [one for one in sections if not only or one.title in only]:
             if not build(section, compiler, Path(scratch)):
                 print(f"[  SKIPPED ] {section.title}: {' '.join(section.compiler)} cannot build it", flush=True)
                 continue

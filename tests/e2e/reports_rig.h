@@ -30,7 +30,7 @@ enum {
 
 struct rig {
 	int iommu, device;
-	uint32_t ioas;
+	uint32_t ioas, dev_id;
 	uint8_t *memory; /* MEMORY bytes */
 };
 
@@ -42,15 +42,20 @@ static inline void must(int result, const char *what)
 	}
 }
 
-/* Turns the bit for bus mastering on or off. */
-static inline void set_bus_master(const struct rig *rig, int on)
+/* Writes the command register: 2 is memory decoding, 4 bus mastering. */
+static inline void set_command(const struct rig *rig, uint16_t command)
 {
 	struct vfio_region_info config = {.argsz = sizeof(config),
 					  .index = VFIO_PCI_CONFIG_REGION_INDEX};
-	const uint16_t command = on ? 6 : 2;
 
 	must(ioctl(rig->device, VFIO_DEVICE_GET_REGION_INFO, &config), "region info");
 	must((int)pwrite(rig->device, &command, 2, (off_t)config.offset + 4), "command register");
+}
+
+/* Turns the bit for bus mastering on or off. */
+static inline void set_bus_master(const struct rig *rig, int on)
+{
+	set_command(rig, on ? 6 : 2);
 }
 
 static inline uint32_t new_ioas(const struct rig *rig)
@@ -59,6 +64,13 @@ static inline uint32_t new_ioas(const struct rig *rig)
 
 	must(ioctl(rig->iommu, IOMMU_IOAS_ALLOC, &alloc), "IOAS_ALLOC");
 	return alloc.out_ioas_id;
+}
+
+static inline void destroy(const struct rig *rig, uint32_t id)
+{
+	struct iommu_destroy destroy = {.size = sizeof(destroy), .id = id};
+
+	must(ioctl(rig->iommu, IOMMU_DESTROY, &destroy), "DESTROY");
 }
 
 /* A device that can do DMA, bound and not attached, an IOAS, and memory. */
@@ -70,6 +82,7 @@ static inline struct rig open_rig(void)
 	rig.device = open("/dev/vfio/devices/vfio0", O_RDWR);
 	bind.iommufd = rig.iommu;
 	must(ioctl(rig.device, VFIO_DEVICE_BIND_IOMMUFD, &bind), "BIND");
+	rig.dev_id = bind.out_devid;
 	set_bus_master(&rig, 1);
 	rig.ioas = new_ioas(&rig);
 	rig.memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -119,16 +132,23 @@ static inline void set_register(const struct rig *rig, unsigned int at, uint32_t
 	must((int)pwrite(rig->device, &value, sizeof(value), (off_t)at), "register");
 }
 
-/* Has the device transfer @len bytes, and waits for the end. */
+/* Has the device transfer @len bytes. */
+static inline void start_transfer(const struct rig *rig, uint64_t source, uint64_t destination,
+				  uint32_t len, uint32_t direction)
+{
+	set_register(rig, 0x80, (uint32_t)source);
+	set_register(rig, 0x88, (uint32_t)destination);
+	set_register(rig, 0x90, len);
+	set_register(rig, 0x98, 1 | direction);
+}
+
+/* The same, and waits for the end. */
 static inline void transfer(const struct rig *rig, uint64_t source, uint64_t destination,
 			    uint32_t len, uint32_t direction)
 {
 	uint32_t busy = 1;
 
-	set_register(rig, 0x80, (uint32_t)source);
-	set_register(rig, 0x88, (uint32_t)destination);
-	set_register(rig, 0x90, len);
-	set_register(rig, 0x98, 1 | direction);
+	start_transfer(rig, source, destination, len, direction);
 	while (busy & 1)
 		must((int)pread(rig->device, &busy, sizeof(busy), 0x98), "register");
 }
@@ -174,21 +194,79 @@ static inline void limit_locked_memory(rlim_t bytes)
 		must(setresuid(65534, 65534, 65534), "setresuid");
 }
 
+/* ---- nested translation, VT-d ---- */
+
+enum {
+	GUEST_IOVA = 0x5000000, /* what stage 1 maps: the guest's page GUEST_PAGE */
+	GUEST_MEMORY =
+		0x100000, /* what the guest calls its first page; rig->memory is its memory */
+	GUEST_PAGE = 8,
+};
+
+/* The guest's entry for GUEST_IOVA. Its tables are the first four pages of its memory. */
+static inline uint64_t *guest_entry(const struct rig *rig)
+{
+	return (uint64_t *)(rig->memory + 3 * PAGE) + (GUEST_IOVA >> 12 & 511);
+}
+
+/* An entry that leads to a page of the guest, with the rights to read and write. */
+static inline uint64_t guest_leaf(unsigned int page)
+{
+	return (GUEST_MEMORY + page * (uint64_t)PAGE) | 7;
+}
+
+/* Attaches the device to a guest's table on top of the IOAS. Returns the nested HWPT. */
+static inline uint32_t attach_guest(const struct rig *rig)
+{
+	struct iommu_hwpt_vtd_s1 stage1 = {.pgtbl_addr = GUEST_MEMORY, .addr_width = 48};
+	struct iommu_hwpt_alloc hwpt = {.size = sizeof(hwpt),
+					.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+					.dev_id = rig->dev_id,
+					.pt_id = rig->ioas};
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
+
+	must(map(rig, rig->memory, MEMORY, GUEST_MEMORY, READ | WRITE), "MAP");
+	must(ioctl(rig->iommu, IOMMU_HWPT_ALLOC, &hwpt), "nesting parent");
+	for (unsigned int level = 0; level < 3; level++)
+		((uint64_t *)(rig->memory + level * PAGE))[GUEST_IOVA >> (39 - 9 * level) & 511] =
+			guest_leaf(level + 1);
+	*guest_entry(rig) = guest_leaf(GUEST_PAGE);
+	hwpt.flags = 0;
+	hwpt.pt_id = hwpt.out_hwpt_id;
+	hwpt.data_type = IOMMU_HWPT_DATA_VTD_S1;
+	hwpt.data_len = sizeof(stage1);
+	hwpt.data_uptr = (uintptr_t)&stage1;
+	must(ioctl(rig->iommu, IOMMU_HWPT_ALLOC, &hwpt), "nested HWPT");
+	attach.pt_id = hwpt.out_hwpt_id;
+	must(ioctl(rig->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach), "ATTACH");
+	return hwpt.out_hwpt_id;
+}
+
 /* ---- the older interface ---- */
 
-/* A container with the first device's group and the type1 driver of this version. */
-static inline int open_container(unsigned long type)
+/* Adds the group of the device @bdf to the container. Returns the group. */
+static inline int add_group(int container, const char *bdf)
 {
-	int container = open("/dev/vfio/vfio", O_RDWR), group;
-	char link[256], path[300];
+	char name[64], link[256], path[300];
 	ssize_t len;
+	int group;
 
-	len = readlink("/sys/bus/pci/devices/0000:01:00.0/iommu_group", link, sizeof(link) - 1);
+	snprintf(name, sizeof(name), "/sys/bus/pci/devices/%s/iommu_group", bdf);
+	len = readlink(name, link, sizeof(link) - 1);
 	must((int)len, "iommu_group");
 	link[len] = '\0';
 	snprintf(path, sizeof(path), "/dev/vfio/%s", strrchr(link, '/') + 1);
 	group = open(path, O_RDWR);
 	must(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container), "SET_CONTAINER");
+	return group;
+}
+
+/* A container with the first device's group and the type1 driver of this version. */
+static inline int open_container(unsigned long type)
+{
+	int container = open("/dev/vfio/vfio", O_RDWR);
+
+	(void)add_group(container, "0000:01:00.0");
 	must(ioctl(container, VFIO_SET_IOMMU, type), "SET_IOMMU");
 	return container;
 }

@@ -207,6 +207,35 @@ static void overflow_stack(void)
 	pthread_join(thread, NULL);
 }
 
+static void set_register(unsigned int at, uint32_t value)
+{
+	check(pwrite(device.fd, &value, sizeof(value), (off_t)(device.bar + at)) == sizeof(value),
+	      "register");
+}
+
+/* Writes to a buffer while the device reads it: in one of the rounds, at least. */
+static void race_with_device(void)
+{
+	volatile uint8_t *memory = aligned_alloc(4096, LEN);
+	uint32_t busy;
+
+	check(memory != NULL, "memory");
+	(void)map((void *)(uintptr_t)memory, 0x300000);
+	for (int i = 0; i < ROUNDS; i++) {
+		set_register(0x80, 0x300000);
+		set_register(0x88, 0x40000);
+		set_register(0x90, 4096);
+		set_register(0x98, 1);
+		usleep(100);
+		memory[100] = (uint8_t)i;
+		do
+			check(pread(device.fd, &busy, sizeof(busy), (off_t)(device.bar + 0x98)) ==
+				      sizeof(busy),
+			      "command");
+		while (busy & 1);
+	}
+}
+
 static void plant(const char *mistake)
 {
 	static volatile int largest = INT_MAX;
@@ -225,6 +254,8 @@ static void plant(const char *mistake)
 		recurse(0);
 	else if (strcmp(mistake, "recursion in a thread") == 0)
 		overflow_stack();
+	else if (strcmp(mistake, "device-race") == 0)
+		race_with_device();
 	else if (strcmp(mistake, "crash") == 0)
 		*(volatile int *)(uintptr_t)(index - 40) = 1;
 	free((void *)(uintptr_t)memory);

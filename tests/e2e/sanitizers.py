@@ -19,7 +19,7 @@ from pathlib import Path
 SANITIZERS = {
     "address": (["-fsanitize=address"], {"overflow": "heap-buffer-overflow", "leak": "detected memory leaks",
                                          "crash": "SEGV on unknown address"}),
-    "thread": (["-fsanitize=thread"], {"race": "data race", "crash": "SEGV on unknown address"}),
+    "thread": (["-fsanitize=thread"], {"race": "data race", "device-race": "data race", "crash": "SEGV on unknown address"}),
     "undefined": (["-fsanitize=undefined"], {"undefined": "signed integer overflow"}),
     "leak": (["-fsanitize=leak"], {"leak": "detected memory leaks"}),
     "memory": (["-fsanitize=memory"], {"uninitialised": "use-of-uninitialized-value"}),

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "page.h"
+#include "said.h"
 
 static int engine_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file,
 			       int flags)
@@ -64,7 +65,7 @@ int engine_call(struct engine *e, unsigned int cmd, void *arg)
 {
 	struct uiommufd_file *file = iommufd_ctx_file(e->ctx);
 
-	return (int)file->ops->ioctl(file, &e->caller, cmd, (uintptr_t)arg);
+	return (int)said_why(file->ops->ioctl(file, &e->caller, cmd, (uintptr_t)arg), cmd);
 }
 
 struct engine *engine_create(const char *kind, size_t pages)

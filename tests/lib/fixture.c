@@ -9,10 +9,11 @@
 #include <cmocka.h>
 
 #include "page.h"
+#include "said.h"
 
 int fixture_call(struct fixture *f, unsigned int cmd, void *arg)
 {
-	return uiommufd_ioctl(f->ctx, NULL, cmd, (uintptr_t)arg);
+	return (int)said_why(uiommufd_ioctl(f->ctx, NULL, cmd, (uintptr_t)arg), cmd);
 }
 
 struct fixture *fixture_create(const char *kind, size_t pages)

@@ -8,9 +8,11 @@
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>
 
+#include "base/last_error.h"
 #include "devices/devices.h"
 #include "page.h"
 #include "require.h"
+#include "said.h"
 
 static struct group_rig *group_rig_of(struct uiommufd_caller *caller)
 {
@@ -116,7 +118,8 @@ long group_rig_ioctl(struct group_rig *rig, int fd, unsigned int cmd, uint64_t a
 
 	if (!file)
 		return -EBADF;
-	rc = file->ops->ioctl(file, &rig->caller, cmd, arg);
+	last_error_clear();
+	rc = said_why(file->ops->ioctl(file, &rig->caller, cmd, arg), cmd);
 	file_put(file);
 	return rc;
 }

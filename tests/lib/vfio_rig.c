@@ -7,8 +7,10 @@
 
 #include <uiommufd/iommufd.h>
 
+#include "base/last_error.h"
 #include "devices/remote/remote.h"
 #include "require.h"
+#include "said.h"
 
 static struct vfio_rig *rig_of(struct uiommufd_caller *caller)
 {
@@ -109,12 +111,14 @@ void rig_close(struct vfio_rig *rig)
 
 long rig_ioctl(struct vfio_rig *rig, unsigned int cmd, const void *arg)
 {
-	return rig->file->ops->ioctl(rig->file, &rig->caller, cmd, (uintptr_t)arg);
+	last_error_clear();
+	return said_why(rig->file->ops->ioctl(rig->file, &rig->caller, cmd, (uintptr_t)arg), cmd);
 }
 
 long rig_iommu(struct vfio_rig *rig, unsigned int cmd, const void *arg)
 {
-	return rig->context->ops->ioctl(rig->context, &rig->caller, cmd, (uintptr_t)arg);
+	return said_why(rig->context->ops->ioctl(rig->context, &rig->caller, cmd, (uintptr_t)arg),
+			cmd);
 }
 
 long rig_bind(struct vfio_rig *rig)

@@ -166,10 +166,12 @@ static void mistakes_are_explained(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_refused(f, "ahci",
-		       "no device model is called \"ahci\"; there are: e1000, edu, ioat, nvme, vfio-user");
-	assert_refused(f, "",
-		       "no device model is called \"\"; there are: e1000, edu, ioat, nvme, vfio-user");
+	assert_refused(
+		f, "ahci",
+		"no device model is called \"ahci\"; there are: e1000, edu, ioat, nvme, vfio-user");
+	assert_refused(
+		f, "",
+		"no device model is called \"\"; there are: e1000, edu, ioat, nvme, vfio-user");
 	assert_refused(f, "edu@1:0.0", "\"1:0.0\" is no PCI address: write 0000:01:00.0");
 	assert_refused(f, "edu@0000:01:20.0",
 		       "\"0000:01:20.0\" is no PCI address: write 0000:01:00.0");
@@ -320,9 +322,8 @@ static void a_bad_line_is_named(void **state)
 	FILE *in = fmemopen(text, sizeof(text) - 1, "r");
 
 	assert_int_equal(machine_parse(f->machine, in, f->error, sizeof(f->error)), -EINVAL);
-	assert_string_equal(
-		f->error,
-		"line 3: no device model is called \"ede\"; there are: e1000, edu, ioat, nvme, vfio-user");
+	assert_string_equal(f->error, "line 3: no device model is called \"ede\"; there are: "
+				      "e1000, edu, ioat, nvme, vfio-user");
 	fclose(in);
 	in = fmemopen(other, sizeof(other) - 1, "r");
 	assert_int_equal(machine_parse(f->machine, in, f->error, sizeof(f->error)), -EINVAL);

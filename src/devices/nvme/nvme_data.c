@@ -7,6 +7,7 @@
 #include "devices/nvme/nvme_data.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -61,6 +62,41 @@ int nvme_dma_write(struct uiommufd_device *dev, uint64_t at, const void *buf, si
 		       : uiommufd_device_dma_write(dev, at, buf, len);
 }
 
+/* Reports entry @index of a PRP list (0: PRP 1 or 2), which is @value. Returns @status. */
+static uint16_t refuse_prp(const struct nvme_data *data, uint16_t status, unsigned int index,
+			   uint64_t value, const char *why)
+{
+	char entry[32] = "PRP";
+
+	if (index)
+		snprintf(entry, sizeof(entry), "PRP list entry %u", index);
+	uiommufd_device_report(data->dev,
+			       "nvme: %s, 0x%llx, %s; 0x%llx bytes of the command are left", entry,
+			       (unsigned long long)value, why, (unsigned long long)data->left);
+	return status;
+}
+
+/* Reports an SGL that fails with @status, and returns it. */
+static uint16_t refuse_sgl(const struct nvme_data *data, uint16_t status)
+{
+	static const struct {
+		uint16_t status;
+		const char *text;
+	} texts[] = {
+		{ST_SGL_SEGMENT,
+		 "a segment descriptor is not the last of its segment, or has no length"},
+		{ST_SGL_COUNT, "it leads to itself, or has too many descriptors without data"},
+		{ST_SGL_LENGTH, "it ends before the command's data does"},
+		{ST_SGL_TYPE, "a descriptor has a type that is not known"},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (status == texts[i].status)
+			uiommufd_device_report(data->dev, "nvme: SGL: %s; 0x%llx bytes are left",
+					       texts[i].text, (unsigned long long)data->left);
+	return status;
+}
+
 /* ---- PRPs ---- */
 
 /* Reads the next entries of the list, which begins in PRP 2. */
@@ -71,17 +107,23 @@ static uint16_t read_prps(struct nvme_data *data, uint64_t rest)
 
 	if (slots == 1 && need > 1) {
 		if (nvme_dma_read(data->dev, data->list, &data->list, sizeof(data->list)))
-			return ST_DATA_TRANSFER;
+			return refuse_prp(data, ST_DATA_TRANSFER, data->entries + 1, data->list,
+					  "cannot be read");
 		/* A page of the list, so it cannot be its own last entry again. */
 		if (!is_aligned(data->list, data->page))
-			return ST_PRP_OFFSET;
+			return refuse_prp(data, ST_PRP_OFFSET, data->entries + 1, data->list,
+					  "is the last of its page, and leads to no further page "
+					  "of the list");
+		data->entries++;
 		slots = data->page / sizeof(uint64_t);
 	}
 	data->next = 0;
 	data->count = (unsigned int)min_u64(min_u64(need, need > slots ? slots - 1 : slots),
 					    NVME_LIST_ENTRIES);
 	if (nvme_dma_read(data->dev, data->list, data->prps, data->count * sizeof(uint64_t)))
-		return ST_DATA_TRANSFER;
+		return refuse_prp(data, ST_DATA_TRANSFER, data->entries + 1, data->list,
+				  "is where the list goes on, and cannot be read");
+	data->entries += data->count;
 	data->list += data->count * sizeof(uint64_t);
 	return ST_SUCCESS;
 }
@@ -93,7 +135,7 @@ static uint16_t begin_prps(struct nvme_data *data)
 
 	data->begun = true;
 	if (data->prp1 & 3)
-		return ST_PRP_OFFSET;
+		return refuse_prp(data, ST_PRP_OFFSET, 0, data->prp1, "is not at a multiple of 4");
 	data->at = data->prp1;
 	data->len = min_u64(data->page - (data->prp1 & (data->page - 1)), data->left);
 	rest = data->left - data->len;
@@ -108,6 +150,12 @@ static uint16_t begin_prps(struct nvme_data *data)
 	return is_aligned(data->list, sizeof(uint64_t)) ? ST_SUCCESS : ST_PRP_OFFSET;
 }
 
+/* The number of the entry @next of data->prps in the whole list, from 1; 0: there is no list. */
+static unsigned int entry_at(const struct nvme_data *data, unsigned int next)
+{
+	return data->entries ? data->entries - data->count + next + 1 : 0;
+}
+
 /* Adds pages to the part as long as they are adjacent. */
 static uint16_t merge_prps(struct nvme_data *data)
 {
@@ -119,7 +167,8 @@ static uint16_t merge_prps(struct nvme_data *data)
 				return status;
 		}
 		if (!is_aligned(data->prps[data->next], data->page))
-			return ST_PRP_OFFSET;
+			return refuse_prp(data, ST_PRP_OFFSET, entry_at(data, data->next),
+					  data->prps[data->next], "is not the address of a page");
 		if (data->len && data->prps[data->next] != data->at + data->len)
 			return ST_SUCCESS;
 		if (!data->len)
@@ -235,13 +284,25 @@ static uint16_t next_part(struct nvme_data *data, bool to_host)
 
 	while (!data->len && !status) {
 		if (++data->steps > MAX_STEPS)
-			return ST_SGL_COUNT;
+			return refuse_sgl(data, ST_SGL_COUNT);
 		status = data->sgl ? next_sgl(data) : next_prps(data);
+		if (status && data->sgl)
+			(void)refuse_sgl(data, status);
 		/* In a source a bit bucket has no bytes. */
 		if (data->bucket && !to_host)
 			data->len = 0;
 	}
 	return status;
+}
+
+/* Data cannot be moved: the DMA has its report, and a PRP list adds where the address is from. */
+static uint16_t refuse_part(const struct nvme_data *data)
+{
+	if (data->sgl || !data->entries || !data->next)
+		return ST_DATA_TRANSFER;
+	return refuse_prp(data, ST_DATA_TRANSFER, entry_at(data, data->next - 1),
+			  data->prps[data->next - 1],
+			  "or one before it, is not in the memory of the command");
 }
 
 static uint16_t move(struct nvme_data *data, void *buf, uint64_t len, bool to_host)
@@ -262,7 +323,7 @@ static uint16_t move(struct nvme_data *data, void *buf, uint64_t len, bool to_ho
 		else
 			rc = nvme_dma_read(data->dev, data->at, buf, part);
 		if (rc)
-			return ST_DATA_TRANSFER;
+			return refuse_part(data);
 		buf = (char *)buf + part;
 		data->at += part;
 		data->len -= part;

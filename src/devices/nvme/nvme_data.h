@@ -34,6 +34,7 @@ struct nvme_data {
 	bool last;	   /* SGL: no segment follows */
 	unsigned int steps;
 	unsigned int next, count;
+	unsigned int entries; /* of the PRP list, that have been read */
 	uint64_t page, prp1, prp2;
 	union {
 		uint64_t prps[NVME_LIST_ENTRIES];

@@ -7,10 +7,12 @@
  */
 #include "iommufd/compat/compat.h"
 
+#include <inttypes.h>
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
 #include "base/caller.h"
+#include "base/last_error.h"
 #include "iommufd/ioas/area.h"
 #include "iommufd/ioas/area_split.h"
 #include "iommufd/ioas/ioas_map.h"
@@ -33,13 +35,26 @@ struct ioas *compat_ioas_get(struct iommufd_ctx *ctx)
 	return ioas;
 }
 
+static int refuse_no_ioas(void)
+{
+	return refuse(-ENODEV,
+		      "the /dev/iommu has no IOAS for VFIO yet: VFIO_GROUP_SET_CONTAINER or "
+		      "IOMMU_VFIO_IOAS_SET comes first");
+}
+
+static int refuse_argsz(uint32_t argsz, size_t least)
+{
+	return refuse_mistake(-EINVAL, "argsz is %" PRIu32 ", and must be %zu at least", argsz,
+			      least);
+}
+
 int iommufd_compat_ioas_id(struct iommufd_ctx *ctx, uint32_t *id)
 {
 	struct ioas *ioas;
 
 	ioas = compat_ioas_get(ctx);
 	if (!ioas)
-		return -ENODEV;
+		return refuse_no_ioas();
 	*id = ioas->object.id;
 	object_put(&ioas->object);
 	return 0;
@@ -81,7 +96,7 @@ static long check_coherency(struct iommufd_ctx *ctx)
 
 	ioas = compat_ioas_get(ctx);
 	if (!ioas)
-		return -ENODEV;
+		return refuse_no_ioas();
 	lock_acquire(&ioas->lock);
 	cds_list_for_each_entry (table, &ioas->tables, link)
 		all = all && iommu_domain_enforces_coherency(table->domain);
@@ -110,10 +125,10 @@ static long set_iommu(struct iommufd_ctx *ctx, uint64_t type)
 	int rc = 0;
 
 	if (type != VFIO_TYPE1_IOMMU && type != VFIO_TYPE1v2_IOMMU)
-		return -EINVAL;
+		return refuse(-EINVAL, "there is no IOMMU of type %" PRIu64, type);
 	ioas = compat_ioas_get(ctx);
 	if (!ioas)
-		return -ENODEV;
+		return refuse_no_ioas();
 	/* Version 1 can unmap any page of a mapping alone, so each page needs a leaf of its own. */
 	if (type == VFIO_TYPE1_IOMMU)
 		rc = ioas_disable_huge_pages(ioas);
@@ -233,13 +248,13 @@ static long get_info(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, ui
 	int rc;
 
 	if (caller_read(caller, &info, arg, INFO_LEAST))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, INFO_LEAST);
 	if (info.argsz < INFO_LEAST)
-		return -EINVAL;
+		return refuse_argsz(info.argsz, INFO_LEAST);
 	answer.space = info.argsz;
 	ioas = compat_ioas_get(ctx);
 	if (!ioas)
-		return -ENODEV;
+		return refuse_no_ioas();
 	iova_set_init(&usable);
 	lock_acquire(&ioas->lock);
 	rc = iova_set_invert(&ioas->reserved, &usable);
@@ -266,12 +281,15 @@ static long map_dma(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, uin
 	int rc;
 
 	if (caller_read(caller, &map, arg, least))
-		return -EFAULT;
-	if (map.argsz < least || map.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE))
-		return -EINVAL;
+		return refuse_memory("the argument", arg, least);
+	if (map.argsz < least)
+		return refuse_argsz(map.argsz, least);
+	if (map.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE))
+		return refuse_flags(-EINVAL, "flags", map.flags,
+				    VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
 	ioas = compat_ioas_get(ctx);
 	if (!ioas)
-		return -ENODEV;
+		return refuse_no_ioas();
 	if (map.flags & VFIO_DMA_MAP_FLAG_READ)
 		cmd.flags |= IOMMU_IOAS_MAP_READABLE;
 	if (map.flags & VFIO_DMA_MAP_FLAG_WRITE)
@@ -305,9 +323,9 @@ static int unmap_range(struct ioas *ioas, const struct vfio_iommu_type1_dma_unma
 	if (unmap->flags & VFIO_DMA_UNMAP_FLAG_ALL)
 		return ioas_unmap_range(ioas, IOVA_RANGE_ALL, unmapped);
 	if (!unmap->size)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "size is 0: there is nothing to unmap");
 	if (check_last(range.start, unmap->size, &range.last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "iova and size wrap around");
 	return ioas_unmap_range(ioas, range, unmapped);
 }
 
@@ -319,7 +337,8 @@ static int unmap_from(struct ioas *ioas, const struct vfio_iommu_type1_dma_unmap
 
 	if (unmap->flags & VFIO_DMA_UNMAP_FLAG_ALL) {
 		if (unmap->iova || unmap->size)
-			return -EINVAL;
+			return refuse_mistake(
+				-EINVAL, "VFIO_DMA_UNMAP_FLAG_ALL needs an iova and a size of 0");
 	} else {
 		rc = cut_ends(ioas, unmap);
 		if (rc)
@@ -339,12 +358,14 @@ static long unmap_dma(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, u
 	int rc;
 
 	if (caller_read(caller, &unmap, arg, least))
-		return -EFAULT;
-	if (unmap.argsz < least || unmap.flags & ~VFIO_DMA_UNMAP_FLAG_ALL)
-		return -EINVAL;
+		return refuse_memory("the argument", arg, least);
+	if (unmap.argsz < least)
+		return refuse_argsz(unmap.argsz, least);
+	if (unmap.flags & ~VFIO_DMA_UNMAP_FLAG_ALL)
+		return refuse_flags(-EINVAL, "flags", unmap.flags, VFIO_DMA_UNMAP_FLAG_ALL);
 	ioas = compat_ioas_get(ctx);
 	if (!ioas)
-		return -ENODEV;
+		return refuse_no_ioas();
 	rc = unmap_from(ioas, &unmap, &unmapped, &respond);
 	object_put(&ioas->object);
 	if (respond && caller_write(caller, arg + offsetof(struct vfio_iommu_type1_dma_unmap, size),

@@ -2,8 +2,11 @@
 /* IOMMU_GET_HW_INFO [HW-INFO]: what the IOMMU of a device and its PASIDs can do. */
 #include "iommufd/device/device_info.h"
 
+#include <inttypes.h>
+
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "iommufd/device/device.h"
 
 /* Copies as much of the information as fits, and clears the rest of the caller's buffer. */
@@ -17,11 +20,11 @@ static int write_info(struct ucmd *ucmd, const struct iommu_hw_info *cmd, const 
 	size_t part = min_u64(len, left);
 
 	if (part && caller_write(caller, at, info, part))
-		return -EFAULT;
+		return refuse_memory("data_uptr", cmd->data_uptr, cmd->data_len);
 	for (at += part, left -= part; left; at += part, left -= part) {
 		part = min_u64(left, sizeof(zeros));
 		if (caller_write(caller, at, zeros, part))
-			return -EFAULT;
+			return refuse_memory("data_uptr", cmd->data_uptr, cmd->data_len);
 	}
 	return 0;
 }
@@ -37,7 +40,10 @@ static int hw_info(struct ucmd *ucmd, struct iommu_hw_info *cmd, struct iommufd_
 
 	rc = iommu_endpoint_hw_info(device->endpoint, wanted, &type, info, &len);
 	if (rc)
-		return rc;
+		return refuse(rc,
+			      "in_data_type %" PRIu32
+			      ": the IOMMU does not describe itself by that type",
+			      wanted);
 	rc = write_info(ucmd, cmd, info, len);
 	if (rc)
 		return rc;
@@ -54,12 +60,14 @@ int ioctl_get_hw_info(struct ucmd *ucmd)
 	struct iommufd_device *device;
 	int rc;
 
-	if ((cmd->flags & ~(uint32_t)IOMMU_HW_INFO_FLAG_INPUT_TYPE) || cmd->__reserved[0] ||
-	    cmd->__reserved[1] || cmd->__reserved[2])
-		return -EOPNOTSUPP;
+	if (cmd->flags & ~(uint32_t)IOMMU_HW_INFO_FLAG_INPUT_TYPE)
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags,
+				    IOMMU_HW_INFO_FLAG_INPUT_TYPE);
+	if (cmd->__reserved[0] || cmd->__reserved[1] || cmd->__reserved[2])
+		return refuse_reserved_member();
 	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "dev_id", cmd->dev_id, OBJECT_DEVICE);
 	rc = hw_info(ucmd, cmd, device);
 	object_put(&device->object);
 	return rc;

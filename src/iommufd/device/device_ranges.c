@@ -10,6 +10,7 @@
 #include "iommufd/device/device_ranges.h"
 
 #include "base/check.h"
+#include "base/last_error.h"
 
 int device_reserved_ranges(const struct iommufd_device *device, struct iova_set *reserved)
 {
@@ -80,10 +81,10 @@ int ioctl_resv_iova_ranges(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->__reserved)
-		return -EOPNOTSUPP;
+		return refuse_reserved_member();
 	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "dev_id", cmd->dev_id, OBJECT_DEVICE);
 	iova_set_init(&reserved);
 	rc = device_reserved_ranges(device, &reserved);
 	object_put(&device->object);
@@ -102,10 +103,10 @@ int ioctl_dev_iova_ranges(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->__reserved)
-		return -EOPNOTSUPP;
+		return refuse_reserved_member();
 	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "dev_id", cmd->dev_id, OBJECT_DEVICE);
 	iova_set_init(&permitted);
 	rc = device_permitted_ranges(device, &permitted, &alignment);
 	object_put(&device->object);

@@ -7,6 +7,9 @@
  */
 #include "iommufd/device/dirty.h"
 
+#include <inttypes.h>
+
+#include "base/last_error.h"
 #include "iommufd/device/hwpt.h"
 #include "iommufd/device/user_bitmap.h"
 #include "iommufd/ioas/area.h"
@@ -65,6 +68,14 @@ static bool tracks_dirty(const struct hwpt_paging *hwpt)
 	return iommu_domain_flags(hwpt->base.domain) & DOMAIN_DIRTY;
 }
 
+static int refuse_no_tracking(uint32_t hwpt_id)
+{
+	return refuse(-EOPNOTSUPP,
+		      "hwpt_id %" PRIu32
+		      " has no dirty tracking: create it with IOMMU_HWPT_ALLOC_DIRTY_TRACKING",
+		      hwpt_id);
+}
+
 int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)
 {
 	const struct iommu_hwpt_set_dirty_tracking *cmd = ucmd->cmd;
@@ -72,12 +83,13 @@ int ioctl_hwpt_set_dirty_tracking(struct ucmd *ucmd)
 	int rc = 0;
 
 	if (cmd->flags & ~(uint32_t)IOMMU_HWPT_DIRTY_TRACKING_ENABLE)
-		return -EOPNOTSUPP;
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags,
+				    IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
 	hwpt = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
 	if (!hwpt)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "hwpt_id", cmd->hwpt_id, OBJECT_HWPT);
 	if (!tracks_dirty(hwpt)) {
-		rc = -EOPNOTSUPP;
+		rc = refuse_no_tracking(cmd->hwpt_id);
 		goto out_put;
 	}
 	set_dirty_tracking(hwpt, cmd->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
@@ -95,17 +107,22 @@ static int check_bitmap(const struct iommu_hwpt_get_dirty_bitmap *cmd, struct hw
 	uint64_t alignment;
 
 	if (!cmd->length)
-		return -EINVAL;
+		return refuse(-EINVAL, "length is 0: there is nothing to read");
 	if (check_last(cmd->iova, cmd->length, last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "iova and length wrap around");
 	lock_acquire(&ioas->lock);
 	alignment = ioas->alignment;
 	lock_release(&ioas->lock);
 	if (!is_aligned(edges, alignment))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "iova or its end is not a multiple of 0x%" PRIx64
+				      ", the alignment of the IOAS",
+				      alignment);
 	if (!cmd->page_size || (edges & (cmd->page_size - 1)))
-		return -EINVAL;
-	return tracks_dirty(hwpt) ? 0 : -EOPNOTSUPP;
+		return refuse_mistake(-EINVAL,
+				      "iova or its end is not a multiple of page_size 0x%" PRIx64,
+				      (uint64_t)cmd->page_size);
+	return tracks_dirty(hwpt) ? 0 : refuse_no_tracking(cmd->hwpt_id);
 }
 
 static int get_dirty_bitmap(struct ucmd *ucmd, const struct iommu_hwpt_get_dirty_bitmap *cmd,
@@ -140,11 +157,14 @@ int ioctl_hwpt_get_dirty_bitmap(struct ucmd *ucmd)
 	struct hwpt_paging *hwpt;
 	int rc;
 
-	if ((cmd->flags & ~(uint32_t)IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR) || cmd->__reserved)
-		return -EOPNOTSUPP;
+	if (cmd->flags & ~(uint32_t)IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR)
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags,
+				    IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR);
+	if (cmd->__reserved)
+		return refuse_reserved_member();
 	hwpt = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
 	if (!hwpt)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "hwpt_id", cmd->hwpt_id, OBJECT_HWPT);
 	rc = get_dirty_bitmap(ucmd, cmd, hwpt);
 	object_put(&hwpt->base.object);
 	return rc;

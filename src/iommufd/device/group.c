@@ -68,7 +68,7 @@ int group_claim(struct iommufd_group *group, struct iommufd_ctx *ctx)
 
 	lock_acquire(&group->lock);
 	if (group->bound && group->owner != ctx) {
-		rc = -EPERM;
+		rc = refuse(-EPERM, "a device of the same group is bound to another /dev/iommu");
 		goto out_unlock;
 	}
 	group->owner = ctx;
@@ -521,7 +521,7 @@ static int replace_locked(struct iommufd_device *device, uint32_t pasid, struct 
 	lock_assert_held(&group->lock);
 	attachment = group_find_attachment(group, pasid);
 	if (!group_find_member(attachment, device))
-		return -EINVAL;
+		return refuse(-EINVAL, "the device is not attached: there is nothing to replace");
 	if (attachment->hwpt == hwpt)
 		return 0;
 	move_regions = pasid == NO_PASID && attachment->hwpt->ioas != hwpt->ioas;

@@ -11,8 +11,10 @@
  */
 #include "iommufd/device/hwpt.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
+#include "base/last_error.h"
 #include "iommufd/ioas/area.h"
 #include "iommufd/ioas/refusal.h"
 #include "iommufd/object/ucmd.h"
@@ -126,7 +128,10 @@ static int add_locked(struct ioas *ioas, struct hwpt_paging *hwpt) REQUIRES(ioas
 	lock_assert_held(&ioas->lock);
 	assert(!ioas->pinning && cds_list_empty(&hwpt->table.link));
 	if (alignment > PAGE_SIZE)
-		return -EINVAL;
+		return refuse(-EINVAL,
+			      "the IOMMU's pages have 0x%" PRIx64
+			      " bytes at least, which is more than a page of memory",
+			      alignment);
 	rc = ioas_check_alignment(ioas, alignment);
 	if (rc)
 		return rc;
@@ -189,7 +194,7 @@ int hwpt_finish(struct ucmd *ucmd, struct hwpt *hwpt)
 	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID) {
 		hwpt->fault = fault_queue_get(ucmd->ctx, cmd->fault_id);
 		if (!hwpt->fault)
-			return -ENOENT;
+			return object_refuse(ucmd->ctx, "fault_id", cmd->fault_id, OBJECT_FAULT);
 	}
 	cmd->out_hwpt_id = hwpt->object.id;
 	rc = ucmd_respond(ucmd);

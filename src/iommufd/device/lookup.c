@@ -5,7 +5,10 @@
  */
 #include "iommufd/device/lookup.h"
 
+#include <inttypes.h>
+
 #include "base/check.h"
+#include "base/last_error.h"
 #include "iommu/nested_domain.h"
 #include "iommufd/object/ucmd.h"
 #include "mem/dmabuf.h"
@@ -80,6 +83,11 @@ static uint32_t lookup_perm(unsigned int prot)
 	       (prot & IOPT_WRITE ? (uint32_t)IOMMU_IOVA_LOOKUP_PERM_WRITE : 0);
 }
 
+static int refuse_nothing(uint64_t iova)
+{
+	return refuse(-ENOENT, "nothing is mapped at 0x%" PRIx64, iova);
+}
+
 static int lookup_ioas(struct ioas *ioas, struct iommu_iova_lookup *cmd)
 {
 	const struct area *area;
@@ -100,7 +108,7 @@ static int lookup_ioas(struct ioas *ioas, struct iommu_iova_lookup *cmd)
 			cmd->out_flags |= IOMMU_IOVA_LOOKUP_FLAG_REVOKED;
 	}
 	lock_release(&ioas->lock);
-	return area ? 0 : -ENOENT;
+	return area ? 0 : refuse_nothing(cmd->iova);
 }
 
 static int lookup_paging(struct hwpt_paging *hwpt, struct iommu_iova_lookup *cmd)
@@ -126,7 +134,7 @@ static int lookup_paging(struct hwpt_paging *hwpt, struct iommu_iova_lookup *cmd
 			cmd->out_flags |= IOMMU_IOVA_LOOKUP_FLAG_PINNED;
 	}
 	lock_release(&ioas->lock);
-	return found ? 0 : -ENOENT;
+	return found ? 0 : refuse_nothing(cmd->iova);
 }
 
 static int lookup_nested(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
@@ -135,7 +143,8 @@ static int lookup_nested(struct hwpt *hwpt, struct iommu_iova_lookup *cmd)
 	int rc = iommu_nested_look(hwpt->domain, NO_PASID, cmd->iova, &look);
 
 	if (rc)
-		return rc;
+		return refuse(rc, "stage 1 refuses it: %s",
+			      look.fault.text ? look.fault.text : "no memory");
 	cmd->out_start = look.leaf.start;
 	cmd->out_length = iova_range_len(look.leaf);
 	cmd->out_addr = look.ipa;
@@ -156,7 +165,8 @@ static int lookup_object(struct iommufd_object *object, struct iommu_iova_lookup
 	case OBJECT_HWPT_NESTED:
 		return lookup_nested((struct hwpt *)object, cmd);
 	default:
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "pt_id %" PRIu32 " is neither an IOAS nor a HWPT",
+				      object->id);
 	}
 }
 
@@ -166,11 +176,13 @@ int ioctl_iova_lookup(struct ucmd *ucmd)
 	struct iommufd_object *object;
 	int rc;
 
-	if (cmd->flags || cmd->__reserved)
-		return -EOPNOTSUPP;
+	if (cmd->flags)
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, 0);
+	if (cmd->__reserved)
+		return refuse_reserved_member();
 	object = object_get(ucmd->ctx, cmd->pt_id, OBJECT_ANY);
 	if (!object)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "pt_id", cmd->pt_id, OBJECT_IOAS);
 	rc = lookup_object(object, cmd);
 	object_put(object);
 	if (rc)

@@ -91,7 +91,7 @@ union ucmd_buffer {
 static int ioctl_unsupported(struct ucmd *ucmd)
 {
 	(void)ucmd;
-	return -EOPNOTSUPP;
+	return refuse(-EOPNOTSUPP, "no device here lacks an IOMMU");
 }
 
 struct ioctl_entry {
@@ -165,10 +165,16 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_
 	if (size > entry->size) {
 		rc = caller_check_zero(ucmd->caller, ucmd->uaddr + entry->size, size - entry->size);
 		if (rc)
-			return rc;
+			return rc == -E2BIG ? refuse(rc,
+						     "size is %u: bytes beyond the %u that are "
+						     "known here are not 0",
+						     size, entry->size)
+					    : rc;
 	}
 	ucmd->usize = size < entry->size ? size : entry->size;
-	return caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize);
+	if (caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize))
+		return refuse_memory("the argument", ucmd->uaddr, ucmd->usize);
+	return 0;
 }
 
 /* Whether @nr is a command of iommufd; all others go to the type1 container. */
@@ -212,7 +218,7 @@ long iommufd_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsi
 	if (!is_iommufd(ctx, nr))
 		return compat_ioctl(ctx, caller, cmd, arg);
 	if (caller_read(caller, &size, arg, sizeof(size)))
-		return -EFAULT;
+		return refuse_memory("the argument", arg, sizeof(size));
 	entry = find_entry(ctx, cmd);
 	if (!entry.handler)
 		return -ENOTTY;

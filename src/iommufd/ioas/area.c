@@ -23,6 +23,7 @@
 #include "base/pool.h"
 #include "iommufd/ioas/access.h"
 #include "iommufd/ioas/area_table.h"
+#include "iommufd/ioas/ioas_observer.h"
 #include "iommufd/ioas/refusal.h"
 #include "iova/iova_alloc.h"
 #include "report/counts.h"
@@ -129,6 +130,24 @@ static void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas-
 uint64_t area_address(const struct area *area)
 {
 	return mem_source_start(area->source) - mem_source_offset(area->source) + area->start;
+}
+
+/* ---- observing ---- */
+
+const struct ioas_observer *ioas_observer;
+
+void ioas_observe(const struct ioas_observer *observer)
+{
+	ioas_observer = observer;
+}
+
+static __attribute__((noinline, cold)) void observe_areas(struct ioas *ioas,
+							  const struct area_request *request)
+	REQUIRES(ioas->lock)
+{
+	lock_assert_held(&ioas->lock);
+	for (size_t i = 0; i < request->count; i++)
+		ioas_observer->mapped(ioas, request->areas[i], request->fixed);
 }
 
 /* ---- adding ---- */
@@ -295,14 +314,24 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 		goto out_unlock;
 	if (ioas->table_count) {
 		rc = program_areas(ioas, request);
-		if (rc)
+		if (rc) {
 			erase_areas(ioas, request, request->count);
+			(void)refuse_unless_said(
+				rc, "%s",
+				rc == -EINVAL || rc == -EOPNOTSUPP
+					? "a page table of the IOAS cannot express the "
+					  "rights: a nesting parent of VT-d takes no "
+					  "read-only mappings"
+					: "the memory cannot be pinned");
+		}
 	}
 	if (!rc && observed())
 		observe_map(ioas, request);
 out_unlock:
 	for (size_t i = 0; i < request->count; i++)
 		request->areas[i]->busy = false;
+	if (__builtin_expect(ioas_observer && !rc, 0))
+		observe_areas(ioas, request);
 	lock_release(&ioas->lock);
 	return rc;
 }
@@ -344,6 +373,8 @@ static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(i
 			mem_source_unpin(area->source, area_pages(area));
 		if (observed())
 			observe_unmap(ioas, area, &removed->entry);
+		if (__builtin_expect(ioas_observer != NULL, 0))
+			ioas_observer->unmapped(ioas, area);
 		area_free(area);
 	}
 	removed->count = 0;
@@ -423,7 +454,8 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		if (has_accesses(ioas) && area->pins) {
 			area->prevented = true;
 			if (tries++ == UNPIN_TRIES) {
-				rc = -EDEADLK;
+				rc = refuse(-EDEADLK, "an access (a mediated device) keeps the "
+						      "mapping pinned, although asked to unpin it");
 				break;
 			}
 			/*

@@ -17,9 +17,10 @@ struct area {
 	struct iova_range range;   /* as in the map */
 	uint8_t prot;		   /* IOPT_READ, IOPT_WRITE */
 	bool prevented;		   /* being unmapped: accesses get no new pins */
-	uint32_t pins;		   /* of accesses */
-	uint32_t locks;		   /* of internal accesses, which cannot be asked to unpin */
-	bool busy;		   /* under construction: being pinned without the lock */
+	uint8_t touched; /* enum iopt_prot: what devices have used; while it is observed */
+	uint32_t pins;	 /* of accesses */
+	uint32_t locks;	 /* of internal accesses, which cannot be asked to unpin */
+	bool busy;	 /* under construction: being pinned without the lock */
 };
 
 /* What a MAP or COPY adds: areas not yet in the map, contiguous in this order. */

@@ -10,9 +10,11 @@
  */
 #include "iommufd/ioas/change_process.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/last_error.h"
 #include "iommufd/ioas/area.h"
 
 struct change {
@@ -28,9 +30,13 @@ static int count_area(const struct iova_map_entry *entry, void *arg)
 	size_t *count = arg;
 
 	if (area->busy)
-		return -EBUSY;
+		return refuse(-EBUSY, "another thread is mapping at 0x%" PRIx64, area->range.start);
 	if (mem_source_kind(area->source) != MEM_KIND_FILE)
-		return -EINVAL;
+		return refuse(-EINVAL,
+			      "the mapping 0x%" PRIx64 "-0x%" PRIx64
+			      " is not of a file (IOMMU_IOAS_MAP_FILE): its memory stays with the "
+			      "process",
+			      area->range.start, area->range.last);
 	(*count)++;
 	return 0;
 }
@@ -153,7 +159,7 @@ int ioctl_ioas_change_process(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->__reserved)
-		return -EOPNOTSUPP;
+		return refuse_reserved_member();
 	rc = collect_ioases(ucmd->ctx, &change);
 	if (rc)
 		goto out_put;

@@ -14,6 +14,7 @@
 #include "iommufd/ioas/ioas.h"
 #include "base/last_error.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -209,6 +210,7 @@ int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t coun
 			goto out_destroy;
 	}
 	iova_set_swap(&ioas->reserved, &reserved);
+	ioas->ranges_known = false;
 	for (size_t i = 0; i < count; i++)
 		ioas->resv[ioas->resv_count++] =
 			(struct ioas_resv){.range = ranges[i], .owner = owner};
@@ -291,6 +293,7 @@ static int read_ranges(struct ioas *ioas, struct iova_set *permitted, uint64_t *
 	lock_acquire(&ioas->lock);
 	rc = iova_set_invert(&ioas->reserved, permitted);
 	*alignment = ioas->alignment;
+	ioas->ranges_known = true;
 	lock_release(&ioas->lock);
 	return rc;
 }
@@ -304,10 +307,10 @@ int ioctl_ioas_iova_ranges(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->__reserved)
-		return -EOPNOTSUPP;
+		return refuse_reserved_member();
 	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "ioas_id", cmd->ioas_id, OBJECT_IOAS);
 	iova_set_init(&permitted);
 	rc = read_ranges(ioas, &permitted, &alignment);
 	object_put(&ioas->object);
@@ -329,8 +332,13 @@ static int read_entry(struct ucmd *ucmd, struct iova_set *allowed, size_t i)
 		return -ENOMEM;
 	range = &allowed->ranges[i];
 	if (caller_read(caller, range, cmd->allowed_iovas + i * sizeof(*range), sizeof(*range)))
-		return -EFAULT;
-	return range->start < range->last ? 0 : -EINVAL;
+		return refuse_memory("allowed_iovas", cmd->allowed_iovas,
+				     cmd->num_iovas * sizeof(*range));
+	return range->start < range->last ? 0
+					  : refuse(-EINVAL,
+						   "allowed_iovas[%zu] is 0x%" PRIx64 "-0x%" PRIx64
+						   ": its last byte must be above its first",
+						   i, range->start, range->last);
 }
 
 /*
@@ -350,7 +358,8 @@ static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
 		count++;
 	}
 	if (!iova_set_adopt(allowed, count))
-		return -EINVAL;
+		return refuse(-EINVAL, "two of the first %zu ranges of allowed_iovas overlap",
+			      count);
 	return rc;
 }
 
@@ -379,10 +388,10 @@ int ioctl_ioas_allow_iovas(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->__reserved)
-		return -EOPNOTSUPP;
+		return refuse_reserved_member();
 	ioas = ioas_get(ucmd->ctx, cmd->ioas_id);
 	if (!ioas)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "ioas_id", cmd->ioas_id, OBJECT_IOAS);
 	iova_set_init(&allowed);
 	rc = read_allowed(ucmd, &allowed);
 	if (rc)

@@ -50,6 +50,7 @@ struct ioas {
 	uint64_t access_sequence;	/* of the latest attachment */
 	uint64_t alignment;
 	bool huge_pages;
+	bool ranges_known;	 /* the program has asked for its ranges since they last changed */
 	struct history *history; /* what was unmapped; NULL: it is not recorded */
 };
 

@@ -91,12 +91,6 @@ int ioas_map_user(struct ucmd *ucmd, struct iommu_ioas_map *cmd, struct ioas *io
 	return rc;
 }
 
-static int refuse_flags(uint32_t flags)
-{
-	return refuse(-EOPNOTSUPP, "flags 0x%" PRIx32 ": 0x%x are unknown, 0x%x are known", flags,
-		      flags & ~(unsigned int)MAP_FLAGS, MAP_FLAGS);
-}
-
 static int refuse_rights(void)
 {
 	return refuse_mistake(-EINVAL, "flags have neither IOMMU_IOAS_MAP_READABLE nor "
@@ -113,7 +107,7 @@ static int refuse_ioas(const char *member, uint32_t id)
 static int check_map(uint32_t flags, uint64_t iova, uint64_t len)
 {
 	if (flags & ~MAP_FLAGS)
-		return refuse_flags(flags);
+		return refuse_flags(-EOPNOTSUPP, "flags", flags, MAP_FLAGS);
 	if (iova == UINT64_MAX || len == UINT64_MAX)
 		return refuse_mistake(-EOVERFLOW, "iova or length is all ones");
 	return map_prot(flags) ? 0 : refuse_rights();
@@ -349,7 +343,7 @@ int ioctl_ioas_copy(struct ucmd *ucmd)
 	int rc;
 
 	if (cmd->flags & ~MAP_FLAGS)
-		return refuse_flags(cmd->flags);
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, MAP_FLAGS);
 	if (cmd->length == UINT64_MAX || cmd->src_iova == UINT64_MAX || cmd->dst_iova == UINT64_MAX)
 		return refuse_mistake(-EOVERFLOW, "length or an IOVA is all ones");
 	if (!pieces.prot)

@@ -16,6 +16,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <string.h>
 
@@ -98,6 +99,7 @@ void *object_create(struct iommufd_ctx *ctx, const struct object_class *class)
 	object->ctx = ctx;
 	object->class = class;
 	ref_init(&object->users);
+	origin_capture(&object->created);
 	return object;
 }
 
@@ -165,6 +167,18 @@ struct iommufd_object *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum o
 	}
 	lock_release(&ctx->lock);
 	return object;
+}
+
+void object_for_each(struct iommufd_ctx *ctx,
+		     void (*visit)(const struct iommufd_object *object, void *arg), void *arg)
+{
+	const struct iommufd_object *object;
+	uint32_t id = 1;
+
+	lock_acquire(&ctx->lock);
+	for (; (object = idtable_next(&ctx->objects, &id)); id++)
+		visit(object, arg);
+	lock_release(&ctx->lock);
 }
 
 void object_hold(struct iommufd_object *object)
@@ -250,6 +264,50 @@ void object_free(struct iommufd_object *object)
 	assert(!ref_read(&object->users));
 	rcu_wait(object->ctx);
 	alloc_free(object);
+}
+
+const char *object_type_name(enum object_type type)
+{
+	switch (type) {
+	case OBJECT_IOAS:
+		return "IOAS";
+	case OBJECT_HWPT:
+		return "HWPT";
+	case OBJECT_HWPT_NESTED:
+		return "nested HWPT";
+	case OBJECT_FAULT:
+		return "fault queue";
+	case OBJECT_VIOMMU:
+		return "vIOMMU";
+	case OBJECT_VDEVICE:
+		return "vDEVICE";
+	case OBJECT_VEVENTQ:
+		return "vEVENTQ";
+	case OBJECT_HW_QUEUE:
+		return "hardware queue";
+	case OBJECT_DEVICE:
+		return "device";
+	case OBJECT_ANY:
+	case OBJECT_ACCESS:
+	case OBJECT_SELFTEST:
+		break;
+	}
+	return NULL;
+}
+
+int object_refuse(struct iommufd_ctx *ctx, const char *member, uint32_t id, enum object_type type)
+{
+	const char *wanted = object_type_name(type), *name = NULL;
+	struct iommufd_object *object = object_get(ctx, id, OBJECT_ANY);
+
+	if (!object)
+		return refuse_mistake(-ENOENT,
+				      "%s %" PRIu32 ": this /dev/iommu has no object with this ID",
+				      member, id);
+	name = object_type_name(object_type(object));
+	object_put(object);
+	return refuse_mistake(-ENOENT, "%s %" PRIu32 " is a %s, and must be a %s", member, id,
+			      name ? name : "thing of another type", wanted ? wanted : "?");
 }
 
 /* IOMMU_DESTROY. Of the two users it takes away, one is its own look-up's. */

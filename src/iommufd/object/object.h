@@ -15,6 +15,7 @@
 
 #include "base/ref.h"
 #include "iova/range.h"
+#include "report/origin.h"
 
 enum object_type {
 	OBJECT_ANY, /* for look-ups */
@@ -62,7 +63,8 @@ struct iommufd_object {
 	const struct object_class *class;
 	uint32_t id;
 	struct ref users;
-	bool transient; /* destroyed with its last holder; atomic */
+	bool transient;	       /* destroyed with its last holder; atomic */
+	struct origin created; /* while recording */
 };
 
 /*
@@ -73,11 +75,27 @@ void *object_create(struct iommufd_ctx *ctx, const struct object_class *class);
 void object_publish(struct iommufd_object *object);
 void object_abort(struct iommufd_object *object);
 
+/* "IOAS", "HWPT", ...; NULL: programs have no word for it. */
+const char *object_type_name(enum object_type type);
+
+/*
+ * For a look-up that has found no object @id of @type: sets the text, in which @member has the ID,
+ * and returns -ENOENT.
+ */
+int object_refuse(struct iommufd_ctx *ctx, const char *member, uint32_t id, enum object_type type);
+
 /* Finds the object @id of @type (OBJECT_ANY: any) and takes a user; NULL: none. Lock-free. */
 struct iommufd_object *object_get(struct iommufd_ctx *ctx, uint32_t id, enum object_type type);
 
 /* Like object_get(), for the first object of @type from *@id on. *@id becomes its ID. */
 struct iommufd_object *object_next(struct iommufd_ctx *ctx, uint32_t *id, enum object_type type);
+
+/*
+ * Calls @visit for each published object of @ctx, under ctx->lock: it must not take a lock of the
+ * user API, nor a user.
+ */
+void object_for_each(struct iommufd_ctx *ctx,
+		     void (*visit)(const struct iommufd_object *object, void *arg), void *arg);
 
 /* Takes a user. The caller has one already, or keeps the last one from going. */
 void object_hold(struct iommufd_object *object);

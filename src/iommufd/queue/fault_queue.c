@@ -20,6 +20,7 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/idtable.h"
+#include "base/last_error.h"
 #include "iommufd/object/ucmd.h"
 #include "iommufd/queue/event_queue.h"
 
@@ -260,7 +261,7 @@ int ioctl_fault_alloc(struct ucmd *ucmd)
 	struct fault_queue *queue;
 
 	if (cmd->flags)
-		return -EOPNOTSUPP;
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, 0);
 	queue = event_queue_create(ucmd->ctx, &fault_queue_class);
 	if (!queue)
 		return -ENOMEM;

@@ -12,8 +12,10 @@
 #include "iommufd/viommu/hw_queue.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/alloc.h"
+#include "base/last_error.h"
 #include "iommufd/ioas/access.h"
 #include "iommufd/viommu/viommu.h"
 #include "mem/frame.h"
@@ -35,8 +37,17 @@ static int page_range(struct hw_queue *queue)
 	queue->pinned_iova = align_down(queue->iova, PAGE_SIZE);
 	if (check_add(queue->iova & PAGE_MASK, queue->len, &len) ||
 	    check_align_up(len, PAGE_SIZE, &queue->pinned_len))
-		return -ERANGE;
+		return refuse_mistake(-ERANGE, "nesting_parent_iova and length wrap around");
 	return 0;
+}
+
+static int refuse_apart(const struct hw_queue *queue)
+{
+	return refuse(-EFAULT,
+		      "the pages behind 0x%" PRIx64
+		      " are not contiguous in memory, which the hardware needs: back them with "
+		      "huge pages",
+		      queue->pinned_iova);
 }
 
 /* The pages must be one extent of bus addresses: the hardware knows only where it starts. */
@@ -47,10 +58,10 @@ static int check_consecutive(const struct hw_queue *queue, const uint64_t *pages
 
 	for (uint64_t i = 1; i < count; i++) {
 		if (pages[i] != pages[i - 1] + PAGE_SIZE)
-			return -EFAULT;
+			return refuse_apart(queue);
 		if (scattered &&
 		    frame_extent(&cursor, pages[i - 1], 2 * PAGE_SIZE) != 2 * PAGE_SIZE)
-			return -EFAULT;
+			return refuse_apart(queue);
 	}
 	return 0;
 }
@@ -104,9 +115,12 @@ static int join_locked(struct ucmd *ucmd, struct hw_queue *queue) REQUIRES(queue
 
 	lock_assert_held(&queue->viommu->lock);
 	if (queue->index >= viommu->driver->hw_queue_count)
-		return -EINVAL;
+		return refuse(-EINVAL, "index %" PRIu32 ": the vIOMMU has %zu hardware queues",
+			      queue->index, viommu->driver->hw_queue_count);
 	if (viommu->hw_queues[queue->index])
-		return -EEXIST;
+		return refuse_mistake(-EEXIST,
+				      "the vIOMMU has a hardware queue %" PRIu32 " already",
+				      queue->index);
 	rc = viommu->driver->hw_queue_init(queue);
 	if (rc)
 		return rc;
@@ -177,7 +191,9 @@ static int alloc_on(struct ucmd *ucmd, struct viommu *viommu)
 	int rc;
 
 	if (!viommu->driver->hw_queue_type || viommu->driver->hw_queue_type != cmd->type)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP,
+			      "type %" PRIu32 ": the vIOMMU has no such hardware queues",
+			      cmd->type);
 	queue = object_create(ucmd->ctx, &hw_queue_class);
 	if (!queue)
 		return -ENOMEM;
@@ -198,15 +214,17 @@ int ioctl_hw_queue_alloc(struct ucmd *ucmd)
 	uint64_t last;
 	int rc;
 
-	if (cmd->flags || cmd->type == IOMMU_HW_QUEUE_TYPE_DEFAULT)
-		return -EOPNOTSUPP;
+	if (cmd->flags)
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, 0);
+	if (cmd->type == IOMMU_HW_QUEUE_TYPE_DEFAULT)
+		return refuse(-EOPNOTSUPP, "type is IOMMU_HW_QUEUE_TYPE_DEFAULT: name a type");
 	if (!cmd->length)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "length is 0");
 	if (check_last(cmd->nesting_parent_iova, cmd->length, &last))
-		return -EOVERFLOW;
+		return refuse_mistake(-EOVERFLOW, "nesting_parent_iova and length wrap around");
 	viommu = viommu_get(ucmd->ctx, cmd->viommu_id);
 	if (!viommu)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "viommu_id", cmd->viommu_id, OBJECT_VIOMMU);
 	rc = alloc_on(ucmd, viommu);
 	object_put(&viommu->object);
 	return rc;

@@ -127,5 +127,10 @@ int ioctl_hwpt_alloc(struct ucmd *ucmd)
 				      cmd->dev_id);
 	rc = alloc_on(ucmd, cmd, device);
 	object_put(&device->object);
+	if (rc)
+		(void)refuse_unless_said(rc,
+					 "the device's IOMMU has no page table for flags 0x%x and "
+					 "data_type %u",
+					 cmd->flags, cmd->data_type);
 	return rc;
 }

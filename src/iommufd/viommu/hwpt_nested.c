@@ -9,10 +9,12 @@
 #include "iommufd/viommu/hwpt_nested.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/caller.h"
+#include "base/last_error.h"
 #include "iommufd/device/group.h"
 #include "iommufd/object/drivers.h"
 #include "iommufd/object/ucmd.h"
@@ -150,12 +152,21 @@ int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device,
 	struct iommu *iommu = iommu_endpoint_iommu(device->endpoint);
 	const struct nested_driver *driver = find_driver(iommu_kind_of(iommu));
 
-	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !driver)
-		return -EOPNOTSUPP;
+	if (cmd->flags & ~(uint32_t)NESTED_FLAGS)
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, NESTED_FLAGS);
+	if (!cmd->data_len || !driver)
+		return refuse(-EOPNOTSUPP,
+			      driver ? "data_len is 0: a nested HWPT needs data, as pt_id is a HWPT"
+				     : "the device's IOMMU has no nested HWPTs on a HWPT");
 	if (hwpt_is_automatic(&parent->base) ||
 	    !(iommu_domain_flags(parent->base.domain) & DOMAIN_NEST_PARENT) ||
 	    iommu_kind_of(iommu_domain_iommu(parent->base.domain)) != iommu_kind_of(iommu))
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL,
+			"pt_id %" PRIu32
+			" is no nesting parent for this device: create it for an IOMMU of "
+			"the same kind with IOMMU_HWPT_ALLOC_NEST_PARENT",
+			cmd->pt_id);
 	return create(ucmd, parent, NULL, driver->alloc);
 }
 
@@ -164,9 +175,15 @@ int nested_alloc_on_viommu(struct ucmd *ucmd, struct iommufd_device *device, str
 	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 
 	if (iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
-		return -EINVAL;
-	if ((cmd->flags & ~(uint32_t)NESTED_FLAGS) || !cmd->data_len || !viommu->driver->nested)
-		return -EOPNOTSUPP;
+		return refuse_mistake(-EINVAL, "the device is behind %s, and the vIOMMU on %s",
+				      iommu_name(iommu_endpoint_iommu(device->endpoint)),
+				      iommu_name(viommu->iommu));
+	if (cmd->flags & ~(uint32_t)NESTED_FLAGS)
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, NESTED_FLAGS);
+	if (!cmd->data_len || !viommu->driver->nested)
+		return refuse(-EOPNOTSUPP, viommu->driver->nested
+						   ? "data_len is 0: a nested HWPT needs data"
+						   : "the vIOMMU has no nested HWPTs");
 	return create(ucmd, viommu->parent, viommu, viommu->driver->nested);
 }
 
@@ -184,20 +201,26 @@ int invalidation_read(const struct invalidation *invalidation, uint32_t index, v
 	if (rc)
 		return rc;
 	memset(entry, 0, size);
-	return caller_read(caller, entry, at, min_u64(len, size)) ? -EFAULT : 0;
+	return caller_read(caller, entry, at, min_u64(len, size))
+		       ? refuse_memory("an entry of data_uptr", at, len)
+		       : 0;
 }
 
 static int invalidate_hwpt(struct hwpt_nested *hwpt, struct invalidation *invalidation)
 {
 	if (!hwpt->nested_ops || !hwpt->nested_ops->invalidate)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP,
+			      "HWPT %" PRIu32
+			      " has no invalidation of its own: its vIOMMU has, or its IOMMU none",
+			      hwpt->base.object.id);
 	return hwpt->nested_ops->invalidate(hwpt, invalidation);
 }
 
 static int invalidate_viommu(struct viommu *viommu, struct invalidation *invalidation)
 {
 	if (!viommu->driver->invalidate)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP, "vIOMMU %" PRIu32 " has no invalidation",
+			      viommu->object.id);
 	return viommu->driver->invalidate(viommu, invalidation);
 }
 
@@ -209,7 +232,9 @@ static int invalidate_object(struct iommufd_object *object, struct invalidation 
 	case OBJECT_VIOMMU:
 		return invalidate_viommu((struct viommu *)object, invalidation);
 	default:
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "hwpt_id %" PRIu32 " is neither a nested HWPT nor a vIOMMU",
+				      object->id);
 	}
 }
 
@@ -226,13 +251,17 @@ static int invalidate(struct ucmd *ucmd, const struct iommu_hwpt_invalidate *cmd
 	int rc;
 
 	if (cmd->__reserved)
-		return -EOPNOTSUPP;
+		return refuse_reserved_member();
 	if (cmd->entry_num && (!cmd->data_uptr || !cmd->entry_len || cmd->entry_len > PAGE_SIZE ||
 			       cmd->entry_num > MAX_ENTRIES))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "entry_num %" PRIu32 ", entry_len %" PRIu32
+				      ": at most %u entries, of 1 to %u bytes, at data_uptr",
+				      cmd->entry_num, cmd->entry_len, (unsigned int)MAX_ENTRIES,
+				      (unsigned int)PAGE_SIZE);
 	object = object_get(ucmd->ctx, cmd->hwpt_id, OBJECT_ANY);
 	if (!object)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "hwpt_id", cmd->hwpt_id, OBJECT_HWPT_NESTED);
 	rc = invalidate_object(object, &invalidation);
 	object_put(object);
 	*handled = invalidation.handled;

@@ -6,8 +6,10 @@
 #include "iommufd/viommu/hwpt_vtd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/last_error.h"
 #include "iommu/nested_domain.h"
 
 #include <uiommufd/iommufd.h>
@@ -23,9 +25,15 @@ static int vtd_match(const struct iommu_hwpt_vtd_s1_invalidate *entry, struct tl
 	uint64_t len;
 
 	if ((entry->flags & ~(uint32_t)IOMMU_VTD_INV_FLAGS_LEAF) || entry->__reserved)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP,
+			      "entry: flags 0x%" PRIx32 " or a reserved member are not known",
+			      entry->flags);
 	if (!is_aligned(entry->addr, PAGE_SIZE) || (entry->npages == UINT64_MAX && entry->addr))
-		return -EINVAL;
+		return refuse_mistake(
+			-EINVAL,
+			"entry: addr 0x%" PRIx64
+			" is not the address of a page, or not 0 where npages means all",
+			(uint64_t)entry->addr);
 	match->leaf_only = entry->flags & IOMMU_VTD_INV_FLAGS_LEAF;
 	if (entry->npages == UINT64_MAX)
 		return 0;
@@ -47,7 +55,8 @@ static int invalidate_entry(struct hwpt_nested *hwpt, const struct invalidation 
 	int rc;
 
 	if (invalidation->entry_len != sizeof(entry))
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "entry_len is %" PRIu32 ", and must be %zu",
+				      invalidation->entry_len, sizeof(entry));
 	rc = invalidation_read(invalidation, index, &entry, sizeof(entry));
 	if (rc)
 		return rc;
@@ -61,7 +70,10 @@ static int invalidate_entry(struct hwpt_nested *hwpt, const struct invalidation 
 static int vtd_invalidate(struct hwpt_nested *hwpt, struct invalidation *invalidation)
 {
 	if (invalidation->type != IOMMU_HWPT_INVALIDATE_DATA_VTD_S1)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "data_type %" PRIu32
+				      ", and must be IOMMU_HWPT_INVALIDATE_DATA_VTD_S1",
+				      invalidation->type);
 	for (uint32_t i = 0; i < invalidation->entries; i++) {
 		int rc = invalidate_entry(hwpt, invalidation, i);
 
@@ -81,7 +93,10 @@ static int vtd_alloc(struct hwpt_nested *hwpt, uint32_t flags, const struct user
 	int rc;
 
 	if ((flags & ~(uint32_t)IOMMU_HWPT_ALLOC_PASID) || data->type != IOMMU_HWPT_DATA_VTD_S1)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP,
+			      "flags 0x%" PRIx32 ", data_type %" PRIu32
+			      ": IOMMU_HWPT_ALLOC_PASID and IOMMU_HWPT_DATA_VTD_S1 are possible",
+			      flags, data->type);
 	rc = user_data_read(data, IOMMU_HWPT_DATA_VTD_S1, &vtd, sizeof(vtd), sizeof(vtd));
 	if (rc)
 		return rc;

@@ -16,7 +16,9 @@
 #include "iommufd/viommu/vdevice.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
+#include "base/last_error.h"
 #include "iommufd/device/group.h"
 #include "iommufd/viommu/viommu.h"
 
@@ -110,7 +112,9 @@ static int join_viommu(struct vdevice *vdevice, struct viommu *viommu,
 		cds_list_add_tail(&vdevice->link, &viommu->vdevices);
 	}
 	lock_release(&viommu->lock);
-	return taken ? -EEXIST : 0;
+	return taken ? refuse_mistake(-EEXIST, "virt_id 0x%" PRIx64 " is another vDEVICE's already",
+				      vdevice->virt_id)
+		     : 0;
 }
 
 /* Puts @vdevice on @device and @viommu; it then holds a user of @viommu. */
@@ -121,9 +125,9 @@ static int link_vdevice(struct vdevice *vdevice, struct viommu *viommu,
 
 	lock_assert_held(&device->group->lock);
 	if (device->unbinding)
-		return -ENOENT;
+		return refuse(-ENOENT, "the device is being unbound");
 	if (device->vdevice)
-		return -EEXIST;
+		return refuse_mistake(-EEXIST, "the device has a vDEVICE already");
 	rc = join_viommu(vdevice, viommu, device);
 	if (rc)
 		return rc;
@@ -169,7 +173,9 @@ static int alloc_for(struct ucmd *ucmd, struct viommu *viommu, struct iommufd_de
 	int rc;
 
 	if (iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL, "the device is behind %s, and the vIOMMU on %s",
+				      iommu_name(iommu_endpoint_iommu(device->endpoint)),
+				      iommu_name(viommu->iommu));
 	vdevice = object_create(ucmd->ctx, &vdevice_class);
 	if (!vdevice)
 		return -ENOMEM;
@@ -193,10 +199,10 @@ int ioctl_vdevice_alloc(struct ucmd *ucmd)
 
 	viommu = viommu_get(ucmd->ctx, cmd->viommu_id);
 	if (!viommu)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "viommu_id", cmd->viommu_id, OBJECT_VIOMMU);
 	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device) {
-		rc = -ENOENT;
+		rc = object_refuse(ucmd->ctx, "dev_id", cmd->dev_id, OBJECT_DEVICE);
 		goto out_viommu;
 	}
 	rc = alloc_for(ucmd, viommu, device);

@@ -17,10 +17,12 @@
 #include "iommufd/viommu/veventq.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/caller.h"
+#include "base/last_error.h"
 #include "iommufd/queue/event_queue.h"
 #include "iommufd/viommu/viommu.h"
 
@@ -222,6 +224,12 @@ static const struct object_class veventq_class = {
 	.destroy = veventq_destroy,
 };
 
+static int refuse_second(uint32_t type)
+{
+	return refuse_mistake(-EEXIST, "the vIOMMU has a vEVENTQ of type %" PRIu32 " already",
+			      type);
+}
+
 /* Puts the queue on @viommu, with a user of it. -EEXIST: it has one of this type already. */
 static int join_viommu(struct veventq *queue, struct viommu *viommu)
 {
@@ -235,7 +243,7 @@ static int join_viommu(struct veventq *queue, struct viommu *viommu)
 		queue->viommu = viommu;
 	}
 	lock_release(&viommu->lock);
-	return taken ? -EEXIST : 0;
+	return taken ? refuse_second(queue->type) : 0;
 }
 
 static struct veventq *create_queue(struct ucmd *ucmd)
@@ -269,7 +277,7 @@ static int alloc_on(struct ucmd *ucmd, struct viommu *viommu)
 	int rc;
 
 	if (has_queue(viommu, cmd->type))
-		return -EEXIST;
+		return refuse_second(cmd->type);
 	queue = create_queue(ucmd);
 	if (!queue)
 		return -ENOMEM;
@@ -288,13 +296,19 @@ int ioctl_veventq_alloc(struct ucmd *ucmd)
 	struct viommu *viommu;
 	int rc;
 
-	if (cmd->flags || cmd->__reserved || !cmd->type)
-		return -EOPNOTSUPP;
+	if (cmd->flags)
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, 0);
+	if (cmd->__reserved)
+		return refuse_reserved_member();
+	if (!cmd->type)
+		return refuse(-EOPNOTSUPP, "type is 0: name a type");
 	if (!cmd->veventq_depth || cmd->veventq_depth > VEVENTQ_MAX_DEPTH)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "veventq_depth is %" PRIu32 ", and must be from 1 to %u",
+				      cmd->veventq_depth, (unsigned int)VEVENTQ_MAX_DEPTH);
 	viommu = viommu_get(ucmd->ctx, cmd->viommu_id);
 	if (!viommu)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "viommu_id", cmd->viommu_id, OBJECT_VIOMMU);
 	rc = alloc_on(ucmd, viommu);
 	object_put(&viommu->object);
 	return rc;

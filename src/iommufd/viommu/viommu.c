@@ -7,8 +7,10 @@
 #include "iommufd/viommu/viommu.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/alloc.h"
+#include "base/last_error.h"
 #include "iommufd/object/drivers.h"
 #include "iommufd/object/ucmd.h"
 #include "iommufd/viommu/viommu_amd.h"
@@ -138,12 +140,17 @@ static int alloc_for(struct ucmd *ucmd, const struct iommufd_device *device)
 	int rc;
 
 	if (!driver)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP,
+			      "type %" PRIu32 ": the device's IOMMU, %s, has no such vIOMMU",
+			      cmd->type, iommu_name(iommu));
 	parent = hwpt_paging_get(ucmd->ctx, cmd->hwpt_id);
 	if (!parent)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "hwpt_id", cmd->hwpt_id, OBJECT_HWPT);
 	if (!(iommu_domain_flags(parent->base.domain) & DOMAIN_NEST_PARENT)) {
-		rc = -EINVAL;
+		rc = refuse_mistake(-EINVAL,
+				    "hwpt_id %" PRIu32 " is no nesting parent: create it with "
+				    "IOMMU_HWPT_ALLOC_NEST_PARENT",
+				    cmd->hwpt_id);
 		goto out_parent;
 	}
 	rc = create(ucmd, driver, iommu, parent);
@@ -158,11 +165,13 @@ int ioctl_viommu_alloc(struct ucmd *ucmd)
 	struct iommufd_device *device;
 	int rc;
 
-	if (cmd->flags || cmd->type == IOMMU_VIOMMU_TYPE_DEFAULT)
-		return -EOPNOTSUPP;
+	if (cmd->flags)
+		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, 0);
+	if (cmd->type == IOMMU_VIOMMU_TYPE_DEFAULT)
+		return refuse(-EOPNOTSUPP, "type is IOMMU_VIOMMU_TYPE_DEFAULT: name a type");
 	device = device_get(ucmd->ctx, cmd->dev_id);
 	if (!device)
-		return -ENOENT;
+		return object_refuse(ucmd->ctx, "dev_id", cmd->dev_id, OBJECT_DEVICE);
 	rc = alloc_for(ucmd, device);
 	object_put(&device->object);
 	return rc;

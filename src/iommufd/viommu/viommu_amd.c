@@ -6,10 +6,12 @@
 #include "iommufd/viommu/viommu_amd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <uiommufd/iommufd.h>
 
+#include "base/last_error.h"
 #include "iommu/amd_tables.h"
 #include "iommu/nested_domain.h"
 
@@ -28,21 +30,27 @@ static bool gcr3_is_zero(const uint64_t *dte)
 	       !bits_get(dte[1], DTE1_GCR3_51_31);
 }
 
+static int refuse_dte(const char *what)
+{
+	return refuse_mistake(-EINVAL, "the DTE %s", what);
+}
+
 static int check_dte(const uint64_t *dte)
 {
 	const uint64_t paging = bits_get(dte[2], DTE2_GUEST_PAGING);
 
 	if (bits_get(dte[0], DTE0_MODE) || bits_get(dte[0], DTE0_HOST_TRP))
-		return -EINVAL;
+		return refuse_dte("sets fields that are the host's");
 	if ((dte[0] & DTE0_V) && (dte[0] & DTE0_GV) && gcr3_is_zero(dte))
-		return -EINVAL;
+		return refuse_dte("is valid for guests, and its GCR3 table is at 0");
 	if (paging != GUEST_PAGING_4_LEVEL && paging != GUEST_PAGING_5_LEVEL)
-		return -EINVAL;
+		return refuse_dte("has a reserved GuestPagingMode");
 	if (bits_get(dte[0], DTE0_GLX) == GLX_RESERVED)
-		return -EINVAL;
+		return refuse_dte("has a reserved GLX");
 	/* EFR.GATS announces four levels for guests. */
 	if (paging == GUEST_PAGING_5_LEVEL)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP,
+			      "the DTE asks for five levels, and the IOMMU has four for guests");
 	return 0;
 }
 
@@ -56,7 +64,9 @@ static int amd_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct use
 
 	(void)flags;
 	if (data->type != IOMMU_HWPT_DATA_AMD_GUEST)
-		return -EOPNOTSUPP;
+		return refuse(-EOPNOTSUPP,
+			      "data_type %" PRIu32 ", and must be IOMMU_HWPT_DATA_AMD_GUEST",
+			      data->type);
 	rc = user_data_read(data, data->type, &guest, sizeof(guest), sizeof(guest));
 	if (rc)
 		return rc;

@@ -7,11 +7,13 @@
 #include "iommufd/viommu/viommu_smmuv3.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <uiommufd/iommufd.h>
 
 #include "base/alloc.h"
+#include "base/last_error.h"
 #include "iommu/nested_domain.h"
 #include "iommu/smmuv3_tables.h"
 #include "iommufd/device/group.h"
@@ -79,7 +81,11 @@ static int smmuv3_init(struct viommu *viommu, struct user_data *data)
 {
 	(void)data;
 	if (iommu_domain_iommu(viommu->parent->base.domain) != viommu->iommu)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "hwpt_id: the nesting parent is a table of %s, and the "
+				      "device is behind %s",
+				      iommu_name(iommu_domain_iommu(viommu->parent->base.domain)),
+				      iommu_name(viommu->iommu));
 	return 0;
 }
 
@@ -93,11 +99,19 @@ static int check_ste(const uint64_t *ste, struct nested_config *config)
 	if (!(ste[0] & STE0_V))
 		return 0;
 	if ((ste[0] & ~ste0_guest) || (ste[1] & ~ste1_guest))
-		return -EIO;
+		return refuse_mistake(-EIO,
+				      "the STE sets fields that are the host's: 0x%016" PRIx64
+				      " of word 0, 0x%016" PRIx64 " of word 1",
+				      ste[0] & ~ste0_guest, ste[1] & ~ste1_guest);
 	if (cfg != CONFIG_ABORT && cfg != CONFIG_BYPASS && cfg != CONFIG_S1)
-		return -EIO;
+		return refuse_mistake(-EIO,
+				      "the STE's Config is %" PRIu64
+				      ": abort, bypass and stage 1 are "
+				      "possible",
+				      cfg);
 	if (eats > 1)
-		return -EIO;
+		return refuse_mistake(-EIO, "the STE's EATS is %" PRIu64 ", and must be 0 or 1",
+				      eats);
 	if (cfg == CONFIG_BYPASS)
 		config->format = NESTED_IDENTITY;
 	else if (cfg == CONFIG_S1)
@@ -126,7 +140,7 @@ static int smmuv3_nested(struct hwpt_nested *hwpt, uint32_t flags, const struct 
 	int rc;
 
 	if (flags)
-		return -EOPNOTSUPP;
+		return refuse_flags(-EOPNOTSUPP, "flags", flags, 0);
 	rc = user_data_read(data, IOMMU_HWPT_DATA_ARM_SMMUV3, &ste, sizeof(ste), sizeof(ste));
 	if (rc)
 		return rc;
@@ -155,11 +169,15 @@ static int smmuv3_check_attach(const struct hwpt_nested *hwpt, struct iommufd_de
 
 	lock_assert_held(&device->group->lock);
 	if (pasid != NO_PASID || iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
-		return -EINVAL;
+		return refuse(-EINVAL,
+			      "a nested HWPT of an SMMUv3 is for the RID of a device behind %s",
+			      iommu_name(viommu->iommu));
 	if (group_has_pasids(device->group))
-		return -EBUSY;
+		return refuse(-EBUSY, "a PASID of the device is attached: it goes first");
 	if (nested->translates && (!device->vdevice || device->vdevice->viommu != viommu))
-		return -ENOENT;
+		return refuse_mistake(-ENOENT,
+				      "the device has no vDEVICE on the vIOMMU of this HWPT: "
+				      "IOMMU_VDEVICE_ALLOC comes first");
 	return 0;
 }
 
@@ -266,7 +284,10 @@ static int execute_stream(struct viommu *viommu, const uint64_t *cmd)
 	if (vdevice)
 		iommu_tlb_invalidate(vdevice->device->endpoint, &match);
 	lock_release(&viommu->lock);
-	return vdevice ? 0 : -EIO;
+	return vdevice ? 0
+		       : refuse_mistake(-EIO,
+					"command 0x%016" PRIx64 ": no vDEVICE has its StreamID",
+					cmd[0]);
 }
 
 static int execute(struct viommu *viommu, const uint64_t *cmd)
@@ -274,7 +295,10 @@ static int execute(struct viommu *viommu, const uint64_t *cmd)
 	const struct opcode *opcode = find_opcode(cmd);
 
 	if (!opcode || (cmd[0] & ~(opcode->bits[0] | CMD_OPCODE)) || (cmd[1] & ~opcode->bits[1]))
-		return -EIO;
+		return refuse_mistake(-EIO,
+				      "command 0x%016" PRIx64 " 0x%016" PRIx64
+				      " is not known, or sets bits that it does not have",
+				      cmd[0], cmd[1]);
 	switch (opcode->code) {
 	case OP_CFGI_CD:
 	case OP_CFGI_CD_ALL:
@@ -294,7 +318,12 @@ static int smmuv3_invalidate(struct viommu *viommu, struct invalidation *invalid
 
 	/* Linux' driver refuses an empty array even if it has the right type. */
 	if (invalidation->type != IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 || !invalidation->entries)
-		return -EINVAL;
+		return refuse(
+			-EINVAL,
+			"data_type %" PRIu32 " with %" PRIu32
+			" entries: it must be IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, of one "
+			"at least",
+			invalidation->type, invalidation->entries);
 	cmds = alloc_array(invalidation->entries, sizeof(*cmds));
 	if (!cmds)
 		return -ENOMEM;

@@ -20,6 +20,7 @@
 #include "preload/engine/own_process.h"
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
+#include "report/sanitizer.h"
 
 /* The most that one system call transfers. */
 #define MAX_TRANSFER ((size_t)0x7ffff000)
@@ -157,7 +158,10 @@ EXPORT ssize_t read(int fd, void *buf, size_t len)
 
 	if (emulated_buffer(fd, IN, buf, len, AT_FILE, &done))
 		return done;
-	return REAL(read)(fd, buf, len);
+	done = REAL(read)(fd, buf, len);
+	if (__builtin_expect(sanitizer_present(), 0))
+		sanitizer_completion();
+	return done;
 }
 
 EXPORT ssize_t write(int fd, const void *buf, size_t len)

@@ -2,16 +2,19 @@
 /* The settings are a file in the shadow root, which the command has written. */
 #include "preload/engine/reports.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "checker/advice.h"
 #include "checker/call_report.h"
 #include "checker/dma_report.h"
 #include "checker/leak_report.h"
 #include "preload/engine/call.h"
 #include "preload/engine/file_pattern.h"
+#include "preload/process/fdtable.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
@@ -88,6 +91,8 @@ void reports_start(void)
 	report_start(&settings, path);
 	log_set_mistake_sink(report_mistake);
 	dma_report_start();
+	if (report_advises())
+		advice_start();
 }
 
 void reports_of_machine(const struct machine *machine)
@@ -99,8 +104,27 @@ void reports_of_machine(const struct machine *machine)
 void reports_fork_child(void)
 {
 	report_fork_child();
+	advice_fork_child();
 	if (report_started() && strstr(report_settings()->log_file, "%p"))
 		open_log(report_settings()->log_file);
+}
+
+/* Tells the leak report which descriptors are open. Copies of one count once. */
+static void report_leaks(void)
+{
+	static struct leak_files files;
+
+	files.count = 0;
+	for (int fd = fdtable_next(0, UINT_MAX); fd >= 0;
+	     fd = fdtable_next((unsigned int)fd + 1, UINT_MAX)) {
+		struct description *description = fdtable_get(fd);
+
+		if (!description)
+			continue;
+		leak_add_file(&files, fd, description->file, &description->opened);
+		description_put(description);
+	}
+	leak_report(&files);
 }
 
 /* At the end of the program; what other threads do meanwhile is not looked at any more. */
@@ -112,7 +136,9 @@ static __attribute__((destructor)) void finish(void)
 		return;
 	engine_enter(&call);
 	if (report_settings()->leaks)
-		leak_report();
+		report_leaks();
+	if (report_advises())
+		advice_finish();
 	report_finish();
 	engine_leave(&call);
 }

@@ -119,6 +119,7 @@ struct description *description_create(struct uiommufd_file *file, int access, s
 		assert(!ref_read(&item->refs));
 		item->description =
 			(struct description){.file = file, .access = access, .node = node};
+		origin_capture(&item->description.opened);
 		ref_init(&item->refs);
 		atomic_store_explicit(&next_item, n / BLOCK_ITEMS * BLOCK_ITEMS,
 				      memory_order_relaxed);

@@ -18,12 +18,14 @@
 #include "base/file.h"
 #include "base/sys.h"
 #include "preload/process/path.h"
+#include "report/origin.h"
 
 /* An open file description, which duplicates of a descriptor share. */
 struct description {
 	struct uiommufd_file *file; /* a reference */
 	int access;		    /* O_RDONLY, O_WRONLY or O_RDWR */
 	struct node node;	    /* what stat() says */
+	struct origin opened;	    /* by which call; while recording */
 };
 
 /*

@@ -27,7 +27,7 @@
 #include "preload/start/real.h"
 
 /* What one mmap of the program made. */
-struct origin {
+struct mapped_by {
 	struct description *desc; /* a reference */
 	struct file_mapping map;
 	unsigned int pieces;
@@ -44,7 +44,7 @@ struct piece {
 
 /* Items are recycled, never given back to the kernel. */
 union item {
-	struct origin origin;
+	struct mapped_by origin;
 	struct piece piece;
 	union item *next_free;
 };
@@ -212,7 +212,7 @@ static void close_gone(union item *gone)
 {
 	while (gone) {
 		union item *item = gone;
-		struct origin *origin = &item->origin;
+		struct mapped_by *origin = &item->origin;
 
 		gone = origin->next_gone;
 		if (origin->map.closed)
@@ -236,7 +236,7 @@ static int add(uint64_t start, uint64_t len, struct description *desc,
 	origin = item_alloc();
 	if (!origin)
 		return -ENOMEM;
-	origin->origin = (struct origin){.desc = desc, .map = *map, .settled = !open};
+	origin->origin = (struct mapped_by){.desc = desc, .map = *map, .settled = !open};
 	rc = piece_add(start, start + page_align(len), map->offset - start, origin);
 	if (rc)
 		item_free(origin);
@@ -300,7 +300,7 @@ bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)
 	take_lock();
 	for (union item *item = mappings.pieces; item && !found; item = item->piece.next) {
 		const struct piece *piece = &item->piece;
-		const struct origin *origin = &piece->origin->origin;
+		const struct mapped_by *origin = &piece->origin->origin;
 
 		if (!origin->map.trap || addr < piece->start || piece->end <= addr)
 			continue;
@@ -362,7 +362,7 @@ bool mapping_switch(const void *cookie, uint64_t offset, uint64_t len, void *mem
 	empty = empty_page();
 	for (union item *item = mappings.pieces; item && empty; item = item->piece.next) {
 		const struct piece *piece = &item->piece;
-		const struct origin *origin = &piece->origin->origin;
+		const struct mapped_by *origin = &piece->origin->origin;
 		const uint64_t from = max_u64(offset, piece->start + piece->offset);
 		const uint64_t to = min_u64(offset + len, piece->end + piece->offset);
 
@@ -387,7 +387,7 @@ void mapping_settle(uint64_t start, uint64_t len)
 	empty = empty_page();
 	for (union item *item = mappings.pieces; item && empty; item = item->piece.next) {
 		const struct piece *piece = &item->piece;
-		struct origin *origin = &piece->origin->origin;
+		struct mapped_by *origin = &piece->origin->origin;
 
 		if (!origin->map.trap || origin->settled || end <= piece->start ||
 		    piece->end <= start)
