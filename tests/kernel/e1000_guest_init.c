@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only program of a guest with an e1000: loads the driver, gives the interface an address, sends
- * data to a server that returns it, and compares. Linked statically.
+ * The only program of a guest with an e1000: loads the driver, gives the interface an address,
+ * sends data to a server that returns it, and compares. Linked statically.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/last_error.h"
 #include "base/log.h"
 #include "base/sys.h"
 #include "devices/devices.h"
@@ -186,7 +187,8 @@ static int remote_open(struct uiommufd_device *dev)
 	if (rc) {
 		log_error("%s: vfio-user: %s", uiommufd_device_name(dev),
 			  text[0] ? text : strerror(-rc));
-		return rc == -ENOMEM || rc == -EMFILE ? rc : -ENODEV;
+		return refuse(rc == -ENOMEM || rc == -EMFILE ? rc : -ENODEV, "vfio-user: %s",
+			      text[0] ? text : strerror(-rc));
 	}
 	remote->command = 0;
 	remote_refuse_dma(remote, false);
