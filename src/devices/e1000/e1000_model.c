@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "devices/devices.h"
 #include "devices/e1000/e1000.h"
+#include "devices/e1000/e1000_list.h"
 #include "devices/e1000/e1000_registers.h"
 
 enum {
@@ -147,6 +148,8 @@ const struct uiommufd_model device_e1000 = {
 	.work_threads = E1000_THREADS,
 	.state_size = sizeof(struct e1000),
 	.options = e1000_options,
+	.option_ranges = e1000_ranges,
+	.registers = e1000_registers,
 	.init = e1000_init,
 	.fini = e1000_fini,
 	.reset = e1000_reset,
