@@ -260,8 +260,10 @@ void bar_parts_before_write(const struct bar_access *access)
 	struct bar_part *part = find(access);
 
 	lock_assert_held(&access->device->lock);
-	if (!part || !is_doorbells(part))
+	if (!part || !is_doorbells(part)) {
+		bar_parts_collect(access->device);
 		return;
+	}
 	for (uint64_t at = access->off & ~UINT64_C(3); at < access->off + access->size; at += 4)
 		(void)take(access->device, part, (at - part->model->off) / sizeof(uint32_t));
 }

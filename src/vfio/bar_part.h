@@ -57,8 +57,9 @@ bool bar_parts_read(const struct bar_access *access, uint64_t *value);
 bool bar_parts_write(const struct bar_access *access, uint64_t value);
 
 /*
- * Around a write to the model's registers: delivers what an earlier store has left in these
- * doorbells; and makes the page busy if the program is. Context: the device lock is held.
+ * Around a write to the model's registers: delivers what earlier stores have left in the doorbells
+ * that are written, or in all of them before any other register; and makes the page busy if the
+ * program is. Context: the device lock is held.
  */
 void bar_parts_before_write(const struct bar_access *access);
 void bar_parts_after_write(const struct bar_access *access);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A device of doorbells, for doorbells.c. BAR 0: page 0 has for doorbell i what was written to it
- * last, at 16 * i, and how often that arrived, at 16 * i + 4; page 1 is the doorbells; page 2 is
+ * last, at 16 * i, and how often that arrived, at 16 * i + 4; what doorbell i was when 16 * i + 8 was
+ * written to is there; page 1 is the doorbells; page 2 is
  * memory, whose first word the device doubles into the second when doorbell 1023 is written.
  */
 #include <stdatomic.h>
@@ -16,7 +17,7 @@ enum {
 };
 
 struct doorbells {
-	uint32_t last[COUNT], arrivals[COUNT];
+	uint32_t last[COUNT], arrivals[COUNT], kept[COUNT];
 };
 
 static uint64_t model_read(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
@@ -27,6 +28,8 @@ static uint64_t model_read(struct uiommufd_device *dev, unsigned int bar, uint64
 	(void)bar, (void)size;
 	if (off >= PAGE)
 		return UINT64_MAX;
+	if (off % 16 == 8)
+		return doorbells->kept[off / 16];
 	return off % 16 == 4 ? doorbells->arrivals[off / 16] : doorbells->last[off / 16];
 }
 
@@ -38,8 +41,10 @@ static void model_write(struct uiommufd_device *dev, unsigned int bar, uint64_t 
 	const uint64_t i = (off - PAGE) / 4;
 
 	(void)bar, (void)size;
-	if (off < PAGE)
+	if (off < PAGE) {
+		doorbells->kept[off / 16] = doorbells->last[off / 16];
 		return;
+	}
 	doorbells->last[i] = (uint32_t)value;
 	doorbells->arrivals[i]++;
 	if (i == COUNT - 1)

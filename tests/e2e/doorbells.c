@@ -140,6 +140,18 @@ static void the_same_value_arrives_again(void)
 	check(last(7) == 5, "another value arrived");
 }
 
+/* A register that is written after a doorbell finds it rung. */
+static void a_register_comes_after_the_doorbells_before_it(void)
+{
+	for (uint32_t n = 1; n < 20000; n++) {
+		doorbells[9] = n;
+		driver.registers[4 * 9 + 2] = 0;
+		if (driver.registers[4 * 9 + 2] != n)
+			fail("the register came before doorbell %u: it had 0x%x", n,
+			     driver.registers[4 * 9 + 2]);
+	}
+}
+
 /* What the program does to the mapping leaves its doorbells what they were. */
 static void the_mapping_may_change(void)
 {
@@ -236,6 +248,7 @@ int main(int argc, char **argv)
 	memory = driver.registers + 2 * WORDS;
 	no_write_is_lost(argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 10) : 1000);
 	the_same_value_arrives_again();
+	a_register_comes_after_the_doorbells_before_it();
 	memory_is_the_devices();
 	a_reset_forgets();
 	a_child_has_its_own_doorbells();

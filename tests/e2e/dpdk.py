@@ -37,7 +37,7 @@ def run(uiommufd, user, directory):
     os.chown(directory, user, -1)
     environment = dict(os.environ, DPDK_TEST="dmadev_autotest", XDG_RUNTIME_DIR=directory,
                        RUNTIME_DIRECTORY=directory)
-    command = [uiommufd, "run", "--error-exitcode", "99", "--device", "ioat@" + BDF, "--", DPDK_TEST, "--no-huge", "-m", str(MEMORY_MIB),
+    command = [uiommufd, "run", "--device", "ioat@" + BDF, "--", DPDK_TEST, "--no-huge", "-m", str(MEMORY_MIB),
                "--no-shconf", "--no-telemetry", "-a", BDF]
     drop = {} if user == os.geteuid() else {"user": user, "group": user, "extra_groups": []}
     return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -50,7 +50,9 @@ def check(uiommufd, user):
     # Lines of progress end in a carriage return and are many.
     output = result.stdout.decode(errors="replace").replace("\r", "\n")
     missing = [line for line in EXPECTED if line not in output]
-    faults = [line for line in output.splitlines() if line.startswith("uiommufd: ") and " failed at " in line]
+    # DPDK unmaps its memory at the end before it takes it from the device, and is told so.
+    faults = [line for line in output.splitlines()
+              if line.startswith("uiommufd: ") and not ("munmap" in line and "pinned for DMA: kept" in line)]
     if result.returncode or missing or faults:
         print("\n".join(line for line in output.splitlines() if not line.startswith("Ops submitted")))
         print(f"FAIL: user {user}: exit status {result.returncode}, missing {missing}, faults {faults}")

@@ -122,6 +122,7 @@ static void attach(const struct rig *rig, uint64_t cd)
 	viommu = rig_viommu(rig, IOMMU_VIOMMU_TYPE_ARM_SMMUV3);
 	attach.pt_id = rig_nested(rig, viommu, IOMMU_HWPT_DATA_ARM_SMMUV3, &ste, sizeof(ste));
 	/* The guest's stream has to be known. */
+	rig_expect_log("the device has no vDEVICE on the vIOMMU of this HWPT");
 	CHECK(ioctl(rig->edu, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) && errno == ENOENT);
 	make_stream(rig);
 	make_event_queue(rig);
