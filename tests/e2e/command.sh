@@ -9,7 +9,7 @@ check run_needs_a_program complains 2 "run which program?" run
 check run_needs_a_program_after_its_options complains 2 "run which program?" run --mock --
 check an_unknown_option_names_the_known complains 2 "--iommu, --device, --container, --no-iommufd, --mock" run --foo true
 check an_option_needs_its_value complains 2 "needs a value" run --device
-check an_unknown_model_names_the_known complains 2 "there are: edu" run --device nosuch -- true
+check an_unknown_model_names_the_known complains 2 "there are: e1000, edu" run --device nosuch -- true
 check an_unknown_kind_names_the_known complains 2 "there are: amd" run --iommu=nosuch -- true
 check an_unknown_device_option_names_the_known complains 2 "dma_mask" run --device edu,x=1 -- true
 check a_bad_address_is_wrong_usage complains 2 "no PCI address" run --device edu@1 -- true

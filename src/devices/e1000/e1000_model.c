@@ -26,6 +26,12 @@ static const struct uiommufd_option e1000_options[] = {
 	{.name = NULL},
 };
 
+static const struct uiommufd_option_range e1000_ranges[] = {
+	NET_PORT_RANGES,
+	{"mac", "six numbers of two hexadecimal digits, with colons", NULL},
+	{.option = NULL},
+};
+
 /* Six numbers of two hexadecimal digits. */
 static bool parse_address(const char *text, uint8_t *address)
 {
@@ -147,6 +153,7 @@ const struct uiommufd_model device_e1000 = {
 	.work_threads = E1000_THREADS,
 	.state_size = sizeof(struct e1000),
 	.options = e1000_options,
+	.option_ranges = e1000_ranges,
 	.init = e1000_init,
 	.fini = e1000_fini,
 	.reset = e1000_reset,

@@ -416,11 +416,19 @@ static const struct uiommufd_option options[] = {
 	{NULL, NULL, UIOMMUFD_OPTION_VALUE},
 };
 
+static const struct uiommufd_option_range option_ranges[] = {
+	{"socket", "a path", NULL},
+	{"timeout", "1 to 3600", "10"},
+	{"messages", "on or off", "off"},
+	{.option = NULL},
+};
+
 const struct uiommufd_model device_vfio_user = {
 	.name = "vfio-user",
 	.summary = "the device of a vfio-user server at a UNIX socket",
 	.state_size = sizeof(struct remote),
 	.options = options,
+	.option_ranges = option_ranges,
 	.init = remote_init,
 	.fini = remote_fini,
 	.reset = remote_reset,
