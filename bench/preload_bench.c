@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What `uiommufd run` costs a program. System calls on files that are not emulated: through the C
- * library's function, and through syscall(), which is the reference. MAP and UNMAP of one page: with
- * reports and stacks, and with --reports off, in turns.
+ * library's function, and through syscall(), which is the reference. MAP and UNMAP of one page:
+ * with reports and stacks, and with --reports off, in turns.
  *
  * Started without arguments, it starts itself under `uiommufd run` of the build that it belongs to.
  */

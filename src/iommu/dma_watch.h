@@ -44,7 +44,7 @@ void dma_check_memory(const struct dma *dma, struct piece *piece);
 /* Reports what the sanitizer had to say of @piece, if anything. Context: outside the gate. */
 void dma_report_finding(const struct dma *dma, const struct piece *piece);
 
-/* Tells the profile which pages @piece lies in, which @t has translated. Context: inside the gate. */
+/* Tells the profile which pages @t has translated for @piece. Context: inside the gate. */
 void dma_observe_piece(const struct dma *dma, const struct translation *t,
 		       const struct piece *piece);
 

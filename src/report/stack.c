@@ -5,9 +5,8 @@
  *
  * What is remembered of a stack is a hint: it is used only if each place is checked again. The
  * places are read by guarded copies, because the stack of a thread or coroutine may be gone. They
- * are not in thread-local storage, which small stacks have no space for. Stacks that may be mistaken
- * for each other are a set; it is used by one thread at a time, and another one that wants it
- * unwinds.
+ * are not in thread-local storage, which small stacks have no space for. Stacks of calls that begin
+ * at the same place share a set. A set is used by one thread at a time; another thread unwinds.
  */
 #include "report/stack.h"
 
