@@ -2,8 +2,7 @@
 /*
  * What `uiommufd run` costs a program. System calls on files that are not emulated: through the C
  * library's function, and through syscall(), which is the reference. MAP and UNMAP of one page:
- * through ioctl(), and through uiommufd_ioctl() of an embedding program in the same process, which
- * leaves out the interposer.
+ * with reports and stacks, and with --reports off, in turns.
  *
  * Started without arguments, it starts itself under `uiommufd run` of the build that it belongs to.
  */
@@ -19,7 +18,6 @@
 #include <unistd.h>
 
 #include <uiommufd/iommufd.h>
-#include <uiommufd/uiommufd.h>
 #include <uiommufd/vfio.h>
 
 #include "../tests/lib/page.h"
@@ -27,17 +25,15 @@
 
 enum {
 	OPERATIONS = 20000,
+	TURNS = 5,
 };
 
 #define IOVA UINT64_C(0x100000)
 
 struct vfio_rig {
-	int zero;	      /* a file that is not emulated */
-	int iommufd;	      /* as the program opens it */
-	struct uiommufd *ctx; /* embedded */
-	struct uiommufd_iommu *iommu;
-	struct uiommufd_endpoint *endpoint;
-	uint32_t ioas, embedded_ioas;
+	int zero; /* a file that is not emulated */
+	int iommufd;
+	uint32_t ioas;
 	char *page;
 };
 
@@ -104,30 +100,6 @@ static void map_unmap_by_ioctl(void *arg, uint64_t ops)
 	}
 }
 
-static void map_unmap_embedded(void *arg, uint64_t ops)
-{
-	const struct vfio_rig *rig = arg;
-
-	while (ops--) {
-		struct iommu_ioas_map map = {
-			.size = sizeof(map),
-			.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE,
-			.ioas_id = rig->embedded_ioas,
-			.user_va = (uintptr_t)rig->page,
-			.length = PAGE,
-			.iova = IOVA,
-		};
-		struct iommu_ioas_unmap unmap = {.size = sizeof(unmap),
-						 .ioas_id = rig->embedded_ioas,
-						 .iova = IOVA,
-						 .length = PAGE};
-
-		check(!uiommufd_ioctl(rig->ctx, NULL, IOMMU_IOAS_MAP, (uintptr_t)&map), "MAP");
-		check(!uiommufd_ioctl(rig->ctx, NULL, IOMMU_IOAS_UNMAP, (uintptr_t)&unmap),
-		      "UNMAP");
-	}
-}
-
 static void open_program(struct vfio_rig *rig)
 {
 	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind)};
@@ -146,20 +118,6 @@ static void open_program(struct vfio_rig *rig)
 	rig->ioas = alloc.out_ioas_id;
 }
 
-static void open_embedded(struct vfio_rig *rig)
-{
-	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
-	uint32_t id;
-
-	check(!uiommufd_open(NULL, &rig->ctx), "open");
-	check(!uiommufd_iommu_create("intel", "bench", &rig->iommu), "IOMMU");
-	check(!uiommufd_endpoint_create(rig->iommu, "bench", &rig->endpoint), "endpoint");
-	check(!uiommufd_endpoint_bind(rig->endpoint, rig->ctx, &id), "bind");
-	check(!uiommufd_ioctl(rig->ctx, NULL, IOMMU_IOAS_ALLOC, (uintptr_t)&alloc), "IOAS_ALLOC");
-	rig->embedded_ioas = id = alloc.out_ioas_id;
-	check(!uiommufd_endpoint_attach(rig->endpoint, UIOMMUFD_NO_PASID, &id), "attach");
-}
-
 /* Returns what the second costs more, in ns. */
 static double compare(struct vfio_rig *rig, const char *without, void (*first)(void *, uint64_t),
 		      const char *with, void (*second)(void *, uint64_t))
@@ -173,30 +131,73 @@ static double compare(struct vfio_rig *rig, const char *without, void (*first)(v
 	return pair.second.min - pair.first.min;
 }
 
-/* The embedded library records nothing; under uiommufd run each call has its stack recorded. */
-static void compare_mapping(struct vfio_rig *rig)
-{
-	const struct bench_case a = {.body = map_unmap_embedded, .arg = rig, .ops = OPERATIONS};
-	const struct bench_case b = {.body = map_unmap_by_ioctl, .arg = rig, .ops = OPERATIONS};
-	struct bench_pair pair = bench_pair(&a, &b);
-
-	bench_row("MAP and UNMAP of a page, uiommufd_ioctl()", pair.first, pair.first);
-	bench_row("the same, ioctl(), with stacks recorded", pair.second, pair.first);
-	bench_at_most("MAP and UNMAP with reports and stacks over those without", pair.ratio, 3,
-		      "");
-}
-
-static int measure(void)
+static struct vfio_rig open_rig(void)
 {
 	struct vfio_rig rig = {.zero = open("/dev/zero", O_RDONLY | O_CLOEXEC)};
-	double extra;
 
 	check(rig.zero >= 0, "/dev/zero");
 	rig.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	check(rig.page != MAP_FAILED, "mmap");
 	open_program(&rig);
-	open_embedded(&rig);
+	return rig;
+}
+
+/* Prints the nanoseconds of a MAP and an UNMAP, for compare_mapping(). */
+static int measure_mapping(void)
+{
+	struct vfio_rig rig = open_rig();
+	const struct bench_case mapping = {
+		.body = map_unmap_by_ioctl, .arg = &rig, .ops = OPERATIONS};
+
+	printf("%f\n", bench_run(&mapping).min);
+	return 0;
+}
+
+/* What measure_mapping() prints under @command run --reports @reports. */
+static double mapping_with(const char *command, const char *self, const char *reports)
+{
+	char line[3 * PATH_MAX];
+	double ns = 0;
+	FILE *out;
+
+	check((size_t)snprintf(line, sizeof(line),
+			       "'%s' run --reports %s --device edu -- '%s' mapping", command,
+			       reports, self) < sizeof(line),
+	      "path");
+	out = popen(line, "r");
+	check(out && fscanf(out, "%lf", &ns) == 1 && !pclose(out), line);
+	return ns;
+}
+
+static void compare_mapping(const char *command, const char *self)
+{
+	double without[TURNS], with[TURNS], ratios[TURNS];
+	struct bench_result first, second;
+
+	for (unsigned int i = 0; i < TURNS; i++) {
+		without[i] = mapping_with(command, self, "off");
+		with[i] = mapping_with(command, self, "on");
+		ratios[i] = with[i] / without[i];
+	}
+	/* The median sorts: the least is the first then. */
+	first.median = bench_median(without, TURNS);
+	first.min = without[0];
+	second.median = bench_median(with, TURNS);
+	second.min = with[0];
+	bench_table("MAP and UNMAP of a page under uiommufd run");
+	bench_row("--reports off", first, first);
+	bench_row("reports and stacks, the default", second, first);
+	bench_at_most("MAP and UNMAP with reports and stacks over those without",
+		      bench_median(ratios, TURNS), 3, "");
+	fflush(stdout);
+}
+
+static int measure(void)
+{
+	struct vfio_rig rig = open_rig();
+	double extra;
+
 	bench_table("a program under uiommufd run");
 	extra = compare(&rig, "read of another file, syscall()", read_by_syscall,
 			"the same, read()", read_by_library);
@@ -206,7 +207,6 @@ static int measure(void)
 			"the same, ioctl()", ioctl_by_library);
 	bench_at_most("what an ioctl() of another file costs more under uiommufd run", extra, 20,
 		      " ns");
-	compare_mapping(&rig);
 	return 0;
 }
 
@@ -217,8 +217,7 @@ int main(int argc, char **argv)
 	char *dir;
 
 	if (argc > 1)
-		return measure();
-	(void)argv;
+		return strcmp(argv[1], "mapping") == 0 ? measure_mapping() : measure();
 	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	check(len > 0, "/proc/self/exe");
 	self[len] = '\0';
@@ -228,6 +227,7 @@ int main(int argc, char **argv)
 	check((size_t)snprintf(command, sizeof(command), "%.*s/uiommufd", (int)(dir - self), self) <
 		      sizeof(command),
 	      "path");
+	compare_mapping(command, self);
 	execl(command, command, "run", "--device", "edu", "--", self, "inside", (char *)NULL);
 	check(false, command);
 	return 1;

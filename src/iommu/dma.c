@@ -25,16 +25,14 @@
 #include "base/last_error.h"
 #include "base/msan.h"
 #include "base/rcu.h"
-#include "iommu/iommu_internal.h"
+#include "iommu/dma_watch.h"
 #include "iommu/lookaside.h"
-#include "iommu/nested_stale.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/view.h"
 #include "profile/profile.h"
 #include "report/counts.h"
 #include "report/history.h"
-#include "report/sanitizer.h"
 #include "trace/events.h"
 
 enum {
@@ -44,32 +42,6 @@ enum {
 	LONG_BLOCK = 65536, /* bytes that are worth a copy of their own */
 	LARGE_LEAF = 1 << 21,
 	MAX_RETRIES = 16, /* in a row, that a fault handler may ask for */
-	NESTED_TOP = 3,	  /* a guest's tables have four levels */
-};
-
-/*
- * One request of a device. A copy from IOVA to IOVA has no buffer; any other request has one, in
- * place of the IOVA at that end.
- */
-struct dma {
-	struct iommu_endpoint *endpoint;
-	uint32_t pasid;
-	size_t len;
-	uint64_t src_iova, dst_iova;
-	char *src_buf, *dst_buf; /* NULL: the IOVA counts */
-};
-
-/* A part of a request: @len bytes, @done bytes behind its begin. */
-struct piece {
-	size_t done;
-	size_t len;
-	char *src, *dst;
-
-	/* What the program's sanitizer has to say of the memory, and in which direction. */
-	struct sanitizer_finding *finding; /* borrowed */
-	enum dma_dir found;
-
-	struct stale_finding *stale; /* borrowed */
 };
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -242,145 +214,6 @@ static int locate_in_gate(const struct dma *dma, struct translation *t, struct p
 	return rc;
 }
 
-/* Asks the program's sanitizer about both ends of @piece. A model's own buffer is none of its. */
-static __attribute__((noinline)) void check_memory(const struct dma *dma, struct piece *piece)
-{
-	piece->finding->objection = SANITIZER_FINE;
-	piece->found = DMA_READ;
-	if (!dma->src_buf)
-		sanitizer_check_read(piece->src, piece->len, piece->finding);
-	if (!dma->src_buf)
-		sanitizer_device_read(piece->src, piece->len);
-	if (!dma->dst_buf)
-		sanitizer_device_write(piece->dst, piece->len);
-	if (piece->finding->objection || dma->dst_buf)
-		return;
-	piece->found = DMA_WRITE;
-	sanitizer_check_write(piece->dst, piece->len, piece->finding);
-}
-
-/* Reports what the sanitizer had to say of @piece, if anything. Context: outside the gate. */
-static __attribute__((noinline)) void report_finding(const struct dma *dma,
-						     const struct piece *piece)
-{
-	const struct sanitizer_finding *finding = piece->finding;
-	const bool write = piece->found == DMA_WRITE;
-	const uint64_t begin = write ? dma->dst_iova : dma->src_iova;
-	const char *memory = write ? piece->dst : piece->src;
-	struct dma_fault fault = {
-		.dir = piece->found,
-		.pasid = dma->pasid,
-		.request_iova = begin,
-		.request_len = dma->len,
-		.finding = finding,
-	};
-
-	if (!finding->objection)
-		return;
-	fault.cause = finding->objection == SANITIZER_POISONED ? DMA_FAULT_POISONED
-							       : DMA_FAULT_UNINITIALISED;
-	fault.iova = begin + piece->done + (uint64_t)((const char *)finding->address - memory);
-	iommu_fault_report(dma->endpoint, &fault);
-}
-
-/* ---- for a profile ---- */
-
-enum {
-	PARTS = 32 /* that are told at once */
-};
-
-/* Sets *@part to the page at @iova and at most @len bytes there. False: it has gone. */
-static bool find_part(const struct iommu_domain *domain, uint64_t iova, uint64_t len,
-		      struct profile_part *part)
-{
-	struct iopt_leaf leaf;
-	unsigned int top;
-
-	*part = (struct profile_part){
-		.iova = iova,
-		.page = iova & ~PAGE_MASK,
-		.size = PAGE_SIZE,
-		.top = NESTED_TOP,
-	};
-	/* The guest's own tables may have larger pages; the model has the smallest. */
-	if (!domain->stage1) {
-		if (!iopt_translate(domain->table, iova, &leaf))
-			return false;
-		(void)iopt_root(domain->table, &top);
-		part->page = leaf.start;
-		part->size = leaf.len;
-		part->top = top;
-	}
-	part->len = min_u64(len, part->page + (part->size - 1) - iova + 1);
-	return true;
-}
-
-/* Tells which pages [@iova, @iova + @len) lies in, which @t has translated. */
-static void observe_pages(const struct translation *t, uint64_t iova, uint64_t len)
-{
-	const struct iommu_domain *domain = t->domain;
-	struct profile_access access = {
-		.device = t->endpoint->name,
-		.iommu = {.name = domain->iommu->name, .kind = domain->iommu->kind->name},
-		.domain = domain,
-		.mapped = domain->stage1 ? NULL : domain,
-	};
-	struct profile_part parts[PARTS];
-	unsigned int top;
-
-	if (domain->stage1) {
-		(void)iopt_root(domain->table, &top);
-		access.stage2 = top + 1;
-	}
-	while (len) {
-		size_t count = 0;
-
-		rcu_read_lock();
-		while (len && count < PARTS && find_part(domain, iova, len, &parts[count])) {
-			iova += parts[count].len;
-			len -= parts[count++].len;
-		}
-		rcu_read_done(&iommu_domain_readers);
-		rcu_read_unlock();
-		if (!count)
-			return;
-		event_translated(&access, parts, count);
-	}
-}
-
-static __attribute__((noinline)) void
-observe_piece(const struct dma *dma, const struct translation *t, const struct piece *piece)
-{
-	if (!profiling())
-		return;
-	if (!dma->src_buf)
-		observe_pages(t, dma->src_iova + piece->done, piece->len);
-	if (!dma->dst_buf)
-		observe_pages(t, dma->dst_iova + piece->done, piece->len);
-}
-
-/*
- * Reports that a piece has gone through a stale translation, unless an invalidation was on its way.
- * Context: outside the gate.
- */
-static __attribute__((noinline, cold)) void report_stale(const struct dma *dma,
-							 struct stale_finding *stale)
-{
-	const struct dma_fault fault = {
-		.cause = DMA_FAULT_STALE,
-		.dir = stale->dir,
-		.pasid = dma->pasid,
-		.iova = stale->iova,
-		.request_iova = stale->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova,
-		.request_len = dma->len,
-		.stale = stale,
-	};
-
-	if (nested_stale_stands(dma->endpoint, stale))
-		iommu_fault_report(dma->endpoint, &fault);
-	stale->found = false;
-}
-
 /* Copies from or to registers. The thread's text (last_error.h) says why one does not answer. */
 static __attribute__((noinline)) int
 copy_registers(const struct dma *dma, const struct piece *piece, struct dma_fault *fault)
@@ -410,9 +243,9 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 	if (rc)
 		goto out;
 	if (sanitizer_present())
-		check_memory(dma, piece);
+		dma_check_memory(dma, piece);
 	if (observed())
-		observe_piece(dma, &t, piece);
+		dma_observe_piece(dma, &t, piece);
 	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
 	if (view_copy(piece->dst, piece->src, piece->len)) {
 		rc = copy_registers(dma, piece, fault);
@@ -459,27 +292,6 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	return action;
 }
 
-static dma_observer observer;
-
-void iommu_set_dma_observer(dma_observer with)
-{
-	observer = with;
-}
-
-static __attribute__((noinline, cold)) void tell_observer(const struct dma *dma)
-{
-	if (!dma->len)
-		return;
-	if (!dma->src_buf)
-		observer(dma->endpoint, dma->pasid,
-			 (struct iova_range){dma->src_iova, dma->src_iova + (dma->len - 1)},
-			 DMA_READ);
-	if (!dma->dst_buf)
-		observer(dma->endpoint, dma->pasid,
-			 (struct iova_range){dma->dst_iova, dma->dst_iova + (dma->len - 1)},
-			 DMA_WRITE);
-}
-
 /*
  * Transfers what is left after @done bytes of a request that began when there had been @unmaps. 0,
  * or -EFAULT, reported, and *@failed (may be NULL) the direction of the access that failed.
@@ -504,9 +316,9 @@ static __attribute__((noinline)) int transfer_slowly(const struct dma *dma, size
 
 		if (!copy_piece(dma, &piece, &fault)) {
 			if (sanitizer_present())
-				report_finding(dma, &piece);
+				dma_report_finding(dma, &piece);
 			if (__builtin_expect(stale.found, 0))
-				report_stale(dma, &stale);
+				dma_report_stale(dma, &stale);
 			done += piece.len;
 			retries = 0;
 			continue;
@@ -626,8 +438,8 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 	event_dma_begin(&event);
 	rc = transfer(dma, failed, unmaps);
 	event_dma_end(&event, rc);
-	if (!rc && __builtin_expect(observer != NULL, 0))
-		tell_observer(dma);
+	if (!rc)
+		dma_tell_observer(dma);
 	return rc;
 }
 

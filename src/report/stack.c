@@ -5,8 +5,8 @@
  *
  * What is remembered of a stack is a hint: it is used only if each place is checked again. The
  * places are read by guarded copies, because the stack of a thread or coroutine may be gone. They
- * are not in thread-local storage, which small stacks have no space for. An entry is used by one
- * thread at a time; another one that wants it unwinds.
+ * are not in thread-local storage, which small stacks have no space for. Stacks of calls that begin
+ * at the same place share a set. A set is used by one thread at a time; another thread unwinds.
  */
 #include "report/stack.h"
 
@@ -22,7 +22,8 @@
 enum {
 	TABLE_SIZE = 16384, /* a power of two */
 	TABLE_LIMIT = 12288,
-	SEEN_STACKS = 512, /* a power of two */
+	SEEN_SETS = 256, /* a power of two */
+	SEEN_WAYS = 4,
 	MAX_UNWOUND = 256, /* frames, of the engine and of the program */
 };
 
@@ -35,10 +36,16 @@ struct stack {
 
 /* A stack that was unwound: at which place on it each address was. */
 struct seen {
-	atomic_flag busy;	 /* a thread uses the entry */
 	uintptr_t frame, pc, sp; /* as in struct stack_mark */
 	uint32_t id;
 	uintptr_t places[STACK_DEPTH];
+};
+
+/* Stacks of calls from the same place, or nearly so. */
+struct seen_set {
+	atomic_flag busy; /* a thread uses the set */
+	unsigned int oldest;
+	struct seen ways[SEEN_WAYS];
 };
 
 __thread struct stack_mark stack_mark;
@@ -46,7 +53,7 @@ __thread struct stack_mark stack_mark;
 static struct lock table_lock = LOCK_INIT(LOCK_STACKS);
 static struct stack table[TABLE_SIZE]; /* entry 0 is not used: its number means none */
 static unsigned int table_count GUARDED_BY(table_lock);
-static struct seen seen[SEEN_STACKS];
+static struct seen_set seen[SEEN_SETS];
 
 /* ---- the table ---- */
 
@@ -248,18 +255,46 @@ static bool is_of(const struct seen *entry, const struct stack_mark *mark)
 	       entry->sp == mark->sp && is_still(entry);
 }
 
+/*
+ * Which set the stack of @mark is in. A function often has several calls, which begin at the same
+ * address of the stack and differ in where they return to: behind the frame pointer, on x86.
+ */
+static struct seen_set *set_of(const struct stack_mark *mark)
+{
+	uintptr_t where = (uintptr_t)mark->frame ^ mark->sp ^ mark->pc;
+
+#if defined(__x86_64__)
+	if (!mark->pc)
+		where ^= ((const uintptr_t *)mark->frame)[1] << 4;
+#endif
+	return &seen[(where >> 4 ^ where >> 12) % SEEN_SETS];
+}
+
+static uint32_t look_up(const struct stack_mark *mark, struct seen_set *set)
+{
+	struct seen *entry;
+
+	for (size_t i = 0; i < SEEN_WAYS; i++)
+		if (is_of(&set->ways[i], mark))
+			return set->ways[i].id;
+	entry = &set->ways[set->oldest];
+	set->oldest = (set->oldest + 1) % SEEN_WAYS;
+	return unwind(mark, entry);
+}
+
 uint32_t stack_of_call(void)
 {
 	const struct stack_mark *mark = &stack_mark;
-	const uintptr_t where = (uintptr_t)mark->frame ^ mark->sp ^ mark->pc;
-	struct seen *entry = &seen[(where >> 4 ^ where >> 12) % SEEN_STACKS], own;
+	struct seen_set *set;
+	struct seen own;
 	uint32_t id;
 
 	if (!mark->frame)
 		return 0;
-	if (atomic_flag_test_and_set_explicit(&entry->busy, memory_order_acquire))
+	set = set_of(mark);
+	if (atomic_flag_test_and_set_explicit(&set->busy, memory_order_acquire))
 		return unwind(mark, &own);
-	id = is_of(entry, mark) ? entry->id : unwind(mark, entry);
-	atomic_flag_clear_explicit(&entry->busy, memory_order_release);
+	id = look_up(mark, set);
+	atomic_flag_clear_explicit(&set->busy, memory_order_release);
 	return id;
 }

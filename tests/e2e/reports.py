@@ -9,7 +9,7 @@ With --only=TITLE before UIOMMUFD, once or several times, only these sections.
 A section "### KIND" or "### KIND: which one" has a program (a block c) and the report (the block text after it). The
 mark <!-- options: ... --> before the program gives options of `uiommufd run` in place of "--device edu", and
 <!-- compiler: ... --> another compiler, without which the program is skipped. Times, numbers of threads,
-addresses of memory, and lines of the C library and of reports_rig.h differ from run to run and are not compared.
+addresses of memory, and lines of the C library and of the shared headers differ from run to run and are not compared.
 """
 
 import json
@@ -28,7 +28,7 @@ VOLATILE = [
     (r"\d+(\.\d+)? (us|ms|s) ago", "N ago"),
     (r"thread \d+ \([^)]*\)", "thread N"),
     (r"0x[57][0-9a-f]{11}\b", "0xADDRESS"),
-    (r"reports_rig.h:\d+", "reports_rig.h"),
+    (r"reports_(rig|nvme).h:\d+", r"reports_\1.h"),
     (r"    #\d+", "    #"),
     (r"user_va 0x[0-9a-f]+", "user_va"),
     (r"\( ([0-9a-f]{2} )+\)", "( bytes )"),

@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What `uiommufd list e1000` says of registers and options. */
+/* What `uiommufd list e1000` says of registers. */
 #include "devices/e1000/e1000_list.h"
 
 #include "devices/e1000/e1000.h"
 #include "devices/e1000/e1000_regs.h"
-
-const struct uiommufd_option_range e1000_ranges[] = {
-	{"backend", "loopback, none, tap, socket or pcap", "loopback"},
-	{"ifname", "the name of an interface", NULL},
-	{"path", "a path", NULL},
-	{"listen", "on or off", "off"},
-	{"type", "stream or dgram", "stream"},
-	{"local", "a path", NULL},
-	{"file", "a path", NULL},
-	{"replay", "a path", NULL},
-	{"mac", "six hexadecimal bytes with colons", NULL},
-	{.option = NULL},
-};
 
 /* A register of BAR 0 by the name that the manual gives it. */
 #define REGISTER(name, help, flags) UIOMMUFD_REGISTER(#name, help, 0, E1000_##name, 4, flags)

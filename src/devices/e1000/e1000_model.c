@@ -27,6 +27,12 @@ static const struct uiommufd_option e1000_options[] = {
 	{.name = NULL},
 };
 
+static const struct uiommufd_option_range e1000_ranges[] = {
+	NET_PORT_RANGES,
+	{"mac", "six numbers of two hexadecimal digits, with colons", NULL},
+	{.option = NULL},
+};
+
 /* Six numbers of two hexadecimal digits. */
 static bool parse_address(const char *text, uint8_t *address)
 {

@@ -95,6 +95,16 @@ struct net_port {
 		.kind = UIOMMUFD_OPTION_PATH                                                      \
 	}
 
+/* What they may be, for the model's option_ranges. */
+#define NET_PORT_RANGES                                                                 \
+	{"backend", "loopback, none, tap, socket or pcap", "loopback"},                 \
+		{"ifname", "the name of an interface", NULL}, {"path", "a path", NULL}, \
+		{"listen", "on or off", "off"}, {"type", "stream or dgram", "stream"},  \
+		{"local", "a path", NULL}, {"file", "a path", NULL},                    \
+	{                                                                               \
+		"replay", "a path", NULL                                                \
+	}
+
 /*
  * Takes the options, and finds out whether the port can be opened: what must be there is there, and
  * is free. 0 or a negative errno, with the reason given to uiommufd_device_refuse().
