@@ -11,7 +11,7 @@ DEMO = build/uiommufd run --device edu -- build/examples/edu-copy
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check bench format format-check tidy sanitize tsan coverage fuzz kernel-tests ltp differential install clean help
+.PHONY: build demo check bench format format-check tidy sanitize tsan coverage fuzz kernel-tests client-tests ltp differential install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -76,6 +76,12 @@ kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built 
 	@tests/kernel/guest.py build
 	@tests/kernel/nvme_guest.py build
 	@tests/kernel/e1000_guest.py build
+
+client-tests: ## libvfn, SPDK and libvfio-user against our devices, fetched and built; LIBVFN, SPDK, LIBVFIO_USER: where they are
+	@scripts/setup build
+	@$(call configure,build)
+	@ninja -C build --quiet
+	@LIBVFN='$(LIBVFN)' SPDK='$(SPDK)' LIBVFIO_USER='$(LIBVFIO_USER)' tests/clients/run.py build $(CLIENTS)
 
 ltp: ## the Linux Test Project's system call tests, with and without uiommufd: LTP_DIR is where it was built
 	@$(call configure,build)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/own_call.h"
 #include "base/sys.h"
 #include "vfio/device_thread.h"
 
@@ -26,14 +27,14 @@ static int create(pthread_t *thread, pthread_attr_t *attr, void *(*run)(void *ar
 	return rc;
 }
 
-int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
+/* With signals blocked: the new thread inherits the mask. */
+static int create_apart(pthread_t *thread, void *(*run)(void *arg), void *arg)
 {
 	pthread_attr_t attr;
-	sigset_t block, old;
 	cpu_set_t all; /* those that the system or its cpuset lacks are left out by the kernel */
 	int rc;
 
-	if (fail_inject() || pthread_attr_init(&attr))
+	if (pthread_attr_init(&attr))
 		return -ENOMEM;
 	/*
 	 * Not the policy and processors of a thread that polls: it may never sleep, and what it
@@ -43,13 +44,27 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	pthread_attr_setschedpolicy(&attr, SCHED_OTHER);
 	memset(&all, 0xff, sizeof(all));
 	pthread_attr_setaffinity_np(&attr, sizeof(all), &all);
+	rc = create(thread, &attr, run, arg);
+	pthread_attr_destroy(&attr);
+	return rc ? -ENOMEM : 0;
+}
+
+int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+	sigset_t block, old;
+	int rc;
+
+	if (fail_inject())
+		return -ENOMEM;
 	sigfillset(&block);
 	sigdelset(&block, SIGSEGV);
 	sigdelset(&block, SIGBUS);
-	/* The thread inherits the mask: a signal that arrives right now goes to another thread. */
+	/* A signal that arrives right now goes to another thread. */
 	sys_sigmask(SIG_BLOCK, &block, &old);
-	rc = create(thread, &attr, run, arg);
+	/* The attributes, too, are allocated, and a thread's first allocation maps an arena. */
+	own_begin();
+	rc = create_apart(thread, run, arg);
+	own_end();
 	sys_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return rc ? -ENOMEM : 0;
+	return rc;
 }

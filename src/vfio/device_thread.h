@@ -8,6 +8,8 @@
 /*
  * Starts @run(@arg) on a thread with a small stack, and with all signals blocked except SIGSEGV and
  * SIGBUS, which guarded copies need. 0 or -ENOMEM.
+ *
+ * Context: any thread, any locks: the stack is mapped without the preload (base/own_call.h).
  */
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
 

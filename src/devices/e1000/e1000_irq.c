@@ -81,11 +81,6 @@ static void set_timer(struct uiommufd_device *dev, uint64_t *timer, uint64_t at)
 	uiommufd_device_queue_work_on(dev, TIMER_THREAD, sleep_on_timers);
 }
 
-void e1000_start_timers(struct uiommufd_device *dev)
-{
-	uiommufd_device_queue_work_on(dev, TIMER_THREAD, sleep_on_timers);
-}
-
 /* ---- the line ---- */
 
 void e1000_update_line(struct uiommufd_device *dev)

@@ -22,9 +22,6 @@ void e1000_raise_sent(struct uiommufd_device *dev, bool delayed);
 void e1000_flush_received(struct uiommufd_device *dev);
 void e1000_flush_sent(struct uiommufd_device *dev);
 
-/* A delay or ITR has been set: starts TIMER_THREAD. */
-void e1000_start_timers(struct uiommufd_device *dev);
-
 /* No cause, no delay; the line is not asserted. */
 void e1000_irq_reset(struct uiommufd_device *dev);
 

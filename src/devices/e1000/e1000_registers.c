@@ -188,8 +188,6 @@ static void write_delay(struct uiommufd_device *dev, uint32_t off, uint32_t valu
 	struct e1000 *e = e1000_of(dev);
 
 	*e1000_reg(e, off) = value & E1000_DELAY_MASK;
-	if (value & E1000_DELAY_MASK)
-		e1000_start_timers(dev);
 	if (!(value & RDTR_FPD))
 		return;
 	if (off == E1000_RDTR && (e->rx_delay || e->rx_limit))
@@ -278,8 +276,6 @@ static void write_interrupt(struct uiommufd_device *dev, uint32_t off, uint32_t 
 		*ims &= ~value;
 	else
 		*e1000_reg(e, E1000_ITR) = value & 0xffff;
-	if (off == E1000_ITR && value & 0xffff)
-		e1000_start_timers(dev);
 	e1000_update_line(dev);
 }
 

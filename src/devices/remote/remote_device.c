@@ -192,8 +192,6 @@ static int remote_open(struct uiommufd_device *dev)
 	}
 	remote->command = 0;
 	remote_refuse_dma(remote, false);
-	/* Starts the device's thread here: the thread that receives holds a lock. */
-	uiommufd_device_queue_work(dev, remote_do_dma);
 	uiommufd_device_lock(dev);
 	atomic_store(&remote->open, true);
 	uiommufd_device_unlock(dev);

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "base/check.h"
+#include "base/own_call.h"
 #include "mem/displace.h"
 #include "mem/maps.h"
 #include "mem/view.h"
@@ -72,7 +73,7 @@ static void forget_mappings(long addr, long len)
 {
 	struct engine_call call;
 
-	if (!mapping_may_touch((uint64_t)addr, (uint64_t)len))
+	if (own_active() || !mapping_may_touch((uint64_t)addr, (uint64_t)len))
 		return;
 	engine_enter(&call);
 	mapping_remove((uint64_t)addr, (uint64_t)len);
@@ -96,7 +97,7 @@ static void forget_rights(long addr, long len)
 {
 	struct engine_call call;
 
-	if (!view_any())
+	if (own_active() || !view_any())
 		return;
 	engine_enter(&call);
 	view_forget((uint64_t)addr, (uint64_t)len);

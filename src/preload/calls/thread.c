@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <threads.h>
 
+#include "base/own_call.h"
 #include "preload/process/defer.h"
 #include "preload/start/real.h"
 #include "preload/trap/user_dispatch.h"
@@ -68,7 +69,7 @@ static struct beginning *keep(struct beginning what)
 /* The engine's own threads make no such calls. */
 static bool is_usual(void)
 {
-	return !user_dispatch_on() || defer_active();
+	return !user_dispatch_on() || defer_active() || own_active();
 }
 
 EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "base/own_call.h"
 #include "preload/process/defer.h"
 #include "preload/process/fdtable.h"
 
@@ -59,10 +60,10 @@ void engine_cancellation_point(void);
 void engine_leave_cancelled(const struct engine_call *call, struct description *description,
 			    long rc);
 
-/* Whether the calling thread is inside: what it does to memory is the engine's doing. */
+/* Whether what the calling thread does to memory is the engine's doing. */
 static inline bool engine_busy(void)
 {
-	return defer_active();
+	return defer_active() || own_active();
 }
 
 /* Puts a reference of the program's, inside: it may be the last one of its file. */

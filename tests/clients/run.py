@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs drivers that others wrote against the emulated devices: tests/clients/run.py BUILD [CLIENT]...
+
+The clients are libvfn, SPDK and libvfio-user. LIBVFN, SPDK and LIBVFIO_USER name trees in which they were built; otherwise each is
+fetched from its public repository and built in BUILD/client-tests. A client that cannot be had is skipped, with the reason. Fails if
+a check fails, or if none passes.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, namedtuple
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent / "abi")]
+import headers
+from debian import Unavailable
+
+SECONDS = 120
+BUILD_SECONDS = 3600
+BDF = "0000:01:00.0"
+
+# status: the exit status, or -signal. present, absent: what the output must and must not match.
+Check = namedtuple("Check", "name machine command status present absent", defaults=(0, "", ""))
+
+
+class Bench:
+    """Runs checks, each with a log, and counts."""
+
+    def __init__(self, uiommufd, work):
+        self.uiommufd, self.work = uiommufd, work
+        self.counts = Counter()
+
+    def run(self, client, check, environment=None):
+        log = self.work / f"{client}-{check.name.replace(' ', '-')}.log"
+        command = [str(word) for word in check.command]
+        if check.machine is not None:
+            command = [self.uiommufd, "run", *check.machine, "--", *command]
+        with log.open("w") as out:
+            out.write(f"$ {shlex.join(command)}\n")
+            out.flush()
+            try:
+                status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, check=False,
+                                        cwd=self.work, env={**os.environ, **(environment or {})}, timeout=SECONDS).returncode
+                wrong = f"exit status {status}" if status != check.status else ""
+            except subprocess.TimeoutExpired:
+                wrong = f"still running after {SECONDS} s"
+        said = log.read_text(errors="replace").split("\n", 1)[1]
+        if not wrong and not re.search(check.present, said, re.M):
+            wrong = f"its output lacks {check.present!r}"
+        if not wrong and check.absent and re.search(check.absent, said, re.M):
+            wrong = f"its output has {check.absent!r}"
+        self.counts["failed" if wrong else "passed"] += 1
+        print(f"  FAILED {check.name}: {wrong}: {log}" if wrong else f"  passed {check.name}", flush=True)
+
+    def skip(self, what, why):
+        self.counts["skipped"] += 1
+        print(f"  skipped {what}: {why}", flush=True)
+
+
+# ---- getting a client ----
+
+def call(log, *command, cwd=None):
+    """Runs one step of a build."""
+    with log.open("a") as out:
+        out.write(f"$ {shlex.join(map(str, command))}\n")
+        out.flush()
+        try:
+            subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, check=True,
+                           timeout=BUILD_SECONDS)
+        except OSError as error:
+            raise Unavailable(error) from None
+        except subprocess.SubprocessError:
+            said = log.read_text(errors="replace").splitlines()[-1]
+            raise Unavailable(f"{' '.join(map(str, command[:2]))} failed: {said} ({log})") from None
+
+
+def fetch(work, client):
+    """Its source at the commit that is tested."""
+    source = work / client.name
+    if (source / ".git/fetched").exists():
+        return source
+    shutil.rmtree(source, ignore_errors=True)
+    source.mkdir(parents=True)
+    log = work / f"{client.name}-build.log"
+    log.write_text("")
+    print(f"  fetching {client.repository}", flush=True)
+    call(log, "git", "init", "--quiet", cwd=source)
+    call(log, "git", "fetch", "--quiet", "--depth", "1", client.repository, client.commit, cwd=source)
+    call(log, "git", "checkout", "--quiet", "FETCH_HEAD", cwd=source)
+    (source / ".git/fetched").touch()
+    return source
+
+
+def need_package(module, package):
+    if subprocess.run(["pkg-config", "--exists", module], check=False).returncode:
+        raise Unavailable(f"{module} is not installed (Debian: {package})")
+
+
+def find_built(tree, program):
+    """The build directory in @tree, or @tree itself, that has @program; the newest."""
+    found = [folder for folder in (tree, *tree.glob("*/")) if (folder / program).is_file()]
+    return max(found, key=lambda folder: (folder / program).stat().st_mtime, default=None)
+
+
+# ---- libvfn ----
+
+class Libvfn:
+    name, variable = "libvfn", "LIBVFN"
+    repository, commit = "https://github.com/SamsungDS/libvfn.git", "c2acee36bf05d86c40febe840f2f0317a9acf1af"
+    program = "tests/device/open"
+
+    @staticmethod
+    def build(work, source, log):
+        need_package("libnvme", "libnvme-dev")
+        include = headers.find(work.parent / "linux-headers")
+        call(log, "meson", "setup", source / "build", source, "-Ddocs=disabled", "-Dwerror=false", "-Dlibnvme=enabled",
+             f"-Dlinux-headers={include}")
+        call(log, "ninja", "-C", source / "build")
+
+    @staticmethod
+    def checks(built):
+        nvme = ["--device", f"nvme@{BDF}"]
+        for way, options in (("iommufd", []), ("container", ["--no-iommufd"])):
+            for test in ("open", "identify", "io", "flush", "aer", "timeout"):
+                yield Check(f"{test} {way}", options + nvme, [built / "tests/device" / test, "-d", BDF, "-N", "1"],
+                            present=r"^ok 1", absent=r"^not ok")
+        for example, arguments, present in (("identify", [], "^vid 0x1b36"), ("io", ["-N", "1", "-r"], "wrote 4096 bytes"),
+                                            ("eventfd", [], "wrote 4096 bytes"), ("regs", [], r"^PMRMSC")):
+            yield Check(f"example {example}", nvme, [built / "examples" / example, "-d", BDF, *arguments], present=present)
+        yield Check("example cmb", ["--iommu", "intel", "--device", f"nvme@{BDF},cmb=512K"],
+                    [built / "examples/cmb", "-d", BDF], present="VER field value is 10400")
+
+    @classmethod
+    def test(cls, bench, built):
+        for check in cls.checks(built):
+            bench.run(cls.name, check)
+
+
+# ---- SPDK ----
+
+class Spdk:
+    name, variable = "spdk", "SPDK"
+    repository, commit = "https://github.com/spdk/spdk.git", "3230130e6a4114a97991d7e27cecd5ab64b696c3"
+    program = "build/bin/spdk_nvme_identify"
+    OPTIONS = ["--disable-tests", "--disable-unit-tests", "--without-crypto", "--without-vhost", "--without-virtio",
+               "--without-vfio-user", "--without-nvme-cuse", "--without-ublk", "--without-uring", "--without-rdma"]
+
+    @classmethod
+    def build(cls, _work, source, log):
+        need_package("uuid", "uuid-dev")
+        call(log, "git", "submodule", "update", "--init", "--depth", "1", cwd=source)
+        call(log, "./configure", *cls.OPTIONS, cwd=source)
+        call(log, "make", f"-j{os.cpu_count()}", cwd=source)
+
+    @classmethod
+    def test(cls, bench, tree):
+        nvme = ["--device", f"nvme@{BDF}"]
+        target = ["-r", f"trtype:PCIe traddr:{BDF}"]
+        # It may have been built with shared libraries.
+        libraries = ":".join(filter(None, (str(tree / "build/lib"), os.environ.get("LD_LIBRARY_PATH"))))
+        environment = {"LD_LIBRARY_PATH": libraries}
+        small = ["--no-huge", "-s", "256"]
+        bench.run(cls.name, Check("identify", nvme, [tree / cls.program, *target, *small],
+                                  present=r"Serial Number: +UIOMMUFD"), environment)
+        # IOPS of the line for the namespace.
+        bench.run(cls.name, Check("perf", nvme, [tree / "build/bin/spdk_nvme_perf", *target, *small, "-q", "4", "-o", "4096",
+                                                 "-w", "randrw", "-M", "50", "-t", "2"],
+                                  present=r"^Total +: +[1-9]"), environment)
+        if int(Path("/proc/sys/vm/nr_hugepages").read_text()):
+            bench.run(cls.name, Check("hello_world", nvme, [tree / "build/examples/hello_world", *target, "-d", "64"],
+                                      present="^Hello world!$"), environment)
+        else:
+            bench.skip("hello_world", "it needs huge pages (as root: sysctl vm.nr_hugepages=64)")
+
+
+# ---- libvfio-user ----
+
+class LibvfioUser:
+    name, variable = "libvfio-user", "LIBVFIO_USER"
+    repository, commit = "https://github.com/nutanix/libvfio-user.git", "efd091bce1c1c2da64a1a935911a7c2300c848b2"
+    program = "samples/gpio-pci-idio-16"
+
+    @staticmethod
+    def build(_work, source, log):
+        need_package("json-c", "libjson-c-dev")
+        need_package("cmocka", "libcmocka-dev")
+        call(log, "meson", "setup", source / "build", source)
+        call(log, "ninja", "-C", source / "build")
+
+    @staticmethod
+    @contextmanager
+    def server(*command, log):
+        """Runs a server until the end of the block, which gets why there is none, or None; its socket is the last word."""
+        with log.open("w") as out, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out) as server:
+            try:
+                end = time.monotonic() + SECONDS
+                while not Path(command[-1]).exists() and server.poll() is None and time.monotonic() < end:
+                    time.sleep(0.01)
+                # One that fails does so within a moment of making its socket.
+                time.sleep(0.5)
+                yield None if server.poll() is None else (log.read_text().splitlines() or ["it ends at once"])[-1]
+            finally:
+                server.send_signal(signal.SIGTERM)
+                try:
+                    server.wait(10)
+                except subprocess.TimeoutExpired:
+                    server.kill()
+
+    @classmethod
+    def test(cls, bench, built):
+        with tempfile.TemporaryDirectory() as folder:
+            for sample in ("gpio-pci-idio-16", "server"):
+                path = f"{folder}/{sample}"
+                with cls.server(str(built / "samples" / sample), path, log=bench.work / f"{sample}.log") as missing:
+                    if missing:
+                        bench.skip(sample, f"it does not start: {missing}")
+                        continue
+                    bench.run(cls.name, Check(sample, ["--device", f"vfio-user@{BDF},socket={path}"],
+                                              [sys.executable, HERE / "samples.py", sample, BDF], present="^done$"))
+            path = f"{folder}/edu"
+            with cls.server(bench.uiommufd, "serve", "edu", "--socket", path, log=bench.work / "serve.log"):
+                # It talks to any server until it has read config space; the rest is for the device of its own.
+                bench.run(cls.name, Check("client", None, [built / "samples/client", path], status=-signal.SIGABRT,
+                                          present=r"`config_space\.id\.vid == 0xdead' failed"))
+
+
+# ---- all ----
+
+CLIENTS = (Libvfn, Spdk, LibvfioUser)
+
+
+def built_tree(work, client):
+    given = os.environ.get(client.variable)
+    if not given:
+        source = fetch(work, client)
+        if not find_built(source, client.program):
+            print("  building", flush=True)
+            client.build(work, source, work / f"{client.name}-build.log")
+        given = source
+    built = find_built(Path(given).resolve(), client.program)
+    if not built:
+        raise Unavailable(f"{given} has no {client.program}")
+    return built
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("build", type=Path)
+    parser.add_argument("clients", metavar="CLIENT", nargs="*", help=", ".join(client.name for client in CLIENTS))
+    arguments = parser.parse_args()
+    work = arguments.build.resolve() / "client-tests"
+    work.mkdir(exist_ok=True)
+    bench = Bench(str(arguments.build.resolve() / "uiommufd"), work)
+    for client in CLIENTS:
+        if arguments.clients and client.name not in arguments.clients:
+            continue
+        print(f"{client.name}:", flush=True)
+        try:
+            client.test(bench, built_tree(work, client))
+        except Unavailable as reason:
+            bench.skip(client.name, reason)
+    print(", ".join(f"{bench.counts[word]} {word}" for word in ("passed", "failed", "skipped")))
+    sys.exit(bench.counts["failed"] != 0 or not bench.counts["passed"])
+
+
+if __name__ == "__main__":
+    main()
