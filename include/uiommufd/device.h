@@ -367,6 +367,39 @@ static inline int uiommufd_device_dma_read_pasid(struct uiommufd_device *dev, ui
 static inline int uiommufd_device_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid,
 						  uint64_t iova, const void *buf, size_t len);
 
+/* What uiommufd_device_atomic() does to a word. */
+enum uiommufd_atomic {
+	UIOMMUFD_ATOMIC_FETCH_ADD,    /* adds the operand, without a carry out of the word */
+	UIOMMUFD_ATOMIC_SWAP,	      /* stores the operand */
+	UIOMMUFD_ATOMIC_COMPARE_SWAP, /* stores the operand if the word equals @compare */
+};
+
+/*
+ * uiommufd_device_atomic() - do an AtomicOp
+ * @dev: the device
+ * @pasid: as for uiommufd_device_dma_read_pasid()
+ * @iova: address of the word, a multiple of @size
+ * @op: what is done to it
+ * @size: bytes of the word: 4 or 8
+ * @operand: what is added or stored; the low @size bytes count
+ * @compare: UIOMMUFD_ATOMIC_COMPARE_SWAP: what the word is compared with; the low @size bytes count
+ * @old: result: the word before
+ *
+ * One step for the program's threads, which see it as they see each other's atomic operations. The
+ * mapping needs the rights to read and to write, also where nothing is stored in the end.
+ *
+ * Returns: 0, or
+ * -EFAULT: as for uiommufd_device_dma_read_pasid(), or the word is a register of another device;
+ *	nothing has changed
+ * -EINVAL: @size or @op is none of these, or @iova is no multiple of @size
+ *
+ * Context: any thread, without the device lock; usually a work function.
+ * Source: PCIe 6.0 6.15.
+ */
+static inline int uiommufd_device_atomic(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+					 enum uiommufd_atomic op, unsigned int size,
+					 uint64_t operand, uint64_t compare, uint64_t *old);
+
 /*
  * uiommufd_device_config() - read the device's config space
  * @dev: the device
@@ -625,6 +658,8 @@ struct uiommufd_device_services {
 			       const void *buf, size_t len);
 	uint32_t (*config)(struct uiommufd_device *dev, unsigned int off, unsigned int size);
 	unsigned int (*reset_kind)(struct uiommufd_device *dev);
+	int (*atomic)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova, unsigned int op,
+		      unsigned int size, uint64_t operand, uint64_t compare, uint64_t *old);
 };
 
 /* The library's device begins with this. */
@@ -773,6 +808,13 @@ static inline uint32_t uiommufd_device_config(struct uiommufd_device *dev, unsig
 static inline enum uiommufd_reset_kind uiommufd_device_reset_kind(struct uiommufd_device *dev)
 {
 	return (enum uiommufd_reset_kind)dev->services->reset_kind(dev);
+}
+
+static inline int uiommufd_device_atomic(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+					 enum uiommufd_atomic op, unsigned int size,
+					 uint64_t operand, uint64_t compare, uint64_t *old)
+{
+	return dev->services->atomic(dev, pasid, iova, op, size, operand, compare, old);
 }
 
 /* ---- a model as a shared object ---- */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "report/report_device.h"
 #include "trace/events.h"
@@ -178,6 +179,36 @@ out:
 	return rc;
 }
 
+static int service_atomic(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+			  unsigned int op, unsigned int size, uint64_t operand, uint64_t compare,
+			  uint64_t *old)
+{
+	static const enum guard_op ops[] = {
+		[UIOMMUFD_ATOMIC_FETCH_ADD] = GUARD_ADD,
+		[UIOMMUFD_ATOMIC_SWAP] = GUARD_SWAP,
+		[UIOMMUFD_ATOMIC_COMPARE_SWAP] = GUARD_COMPARE_SWAP,
+	};
+	struct vfio_device *device = vfio_device_of(dev);
+	struct dma_atomic atomic = {.operand = operand, .compare = compare};
+	size_t done;
+	bool garble;
+	int rc;
+
+	if (op >= sizeof(ops) / sizeof(ops[0]) || (size != 4 && size != 8) ||
+	    !is_aligned(iova, size))
+		return -EINVAL;
+	rc = check_master(device, DMA_WRITE, pasid, iova, size);
+	if (rc)
+		return rc;
+	if (device->hostile && hostile_spoils_dma(device, true, size, &done, &garble))
+		return -EFAULT;
+	atomic.op = ops[op];
+	rc = iommu_dma_atomic(device->endpoint, pasid, iova, size, &atomic);
+	if (!rc)
+		*old = atomic.old;
+	return rc;
+}
+
 static void service_set_intx(struct uiommufd_device *dev, bool level)
 {
 	struct vfio_device *device = vfio_device_of(dev);
@@ -332,4 +363,5 @@ const struct uiommufd_device_services vfio_services = {
 	.dma_write_pasid = service_dma_write_pasid,
 	.config = service_config,
 	.reset_kind = service_reset_kind,
+	.atomic = service_atomic,
 };
