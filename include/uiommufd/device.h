@@ -256,6 +256,16 @@ struct uiommufd_model {
 	/* For `uiommufd list`: arrays that end with an element without a name. NULL: unknown. */
 	const struct uiommufd_register *registers;
 	const struct uiommufd_option_range *option_ranges;
+
+	/*
+	 * Translations that the device may keep (uiommufd_device_translate()) have changed: those
+	 * with @pasid (UIOMMUFD_ALL_PASIDS: with any, or none) of an IOVA from @iova to @last, the
+	 * last byte. The model forgets them; what the program has done to them is complete when
+	 * this returns. Called with the device lock held, also before the device is reset. NULL:
+	 * the device keeps no translations.
+	 */
+	void (*invalidated)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+			    uint64_t last);
 };
 
 /* ---- services to a model ---- */
@@ -399,6 +409,71 @@ enum uiommufd_atomic {
 static inline int uiommufd_device_atomic(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
 					 enum uiommufd_atomic op, unsigned int size,
 					 uint64_t operand, uint64_t compare, uint64_t *old);
+
+#define UIOMMUFD_ALL_PASIDS UINT32_MAX
+
+/* struct uiommufd_translation.rights */
+enum uiommufd_rights {
+	UIOMMUFD_RIGHT_READ = 1,
+	UIOMMUFD_RIGHT_WRITE = 2,
+};
+
+/* A translation that a device keeps, as in an ATC. */
+struct uiommufd_translation {
+	uint32_t pasid;
+	unsigned int rights; /* enum uiommufd_rights */
+	uint64_t iova;	     /* the first byte */
+	uint64_t len;	     /* bytes, contiguous on the bus */
+	uint64_t bus;	     /* where they are; of no use but for the calls below */
+};
+
+/*
+ * uiommufd_device_translate() - request a translation
+ * @dev: the device, whose model has invalidated()
+ * @pasid: as for uiommufd_device_dma_read_pasid()
+ * @iova: the first byte
+ * @rights: what the device wants to do there
+ * @translation: result; it begins at @iova
+ *
+ * The model may keep it until invalidated() names a byte of it, or a reset. It holds the device lock
+ * from this call until the translation is stored, so that none is missed.
+ *
+ * Returns: 0, or
+ * -ENOENT: nothing is mapped there for @pasid
+ * -EPERM: a right is missing, or bus mastering is off, or the program tracks what devices write:
+ *	an ordinary request may succeed, or is reported
+ * -EOPNOTSUPP: the model has no invalidated()
+ *
+ * Context: any thread, with the device lock held. Does not wait, nor report.
+ * Source: PCIe 6.0 10.2.
+ */
+static inline int uiommufd_device_translate(struct uiommufd_device *dev, uint32_t pasid,
+					    uint64_t iova, unsigned int rights,
+					    struct uiommufd_translation *translation);
+
+/*
+ * uiommufd_device_translated_read(), uiommufd_device_translated_write() - do DMA without the IOMMU
+ * @dev: the device
+ * @translation: from uiommufd_device_translate(), not invalidated since
+ * @iova: the first byte
+ * @buf: destination of a read, source of a write; borrowed
+ * @len: bytes, all of them in @translation. Some KiB: programs that access registers wait
+ *
+ * Returns: 0, or
+ * -EAGAIN: the memory cannot be reached this way now: the model lets go of the lock and makes an
+ *	ordinary request. Some bytes may have been copied
+ * -EINVAL: the bytes are not in @translation, or it lacks the right
+ *
+ * Context: any thread, with the device lock held. Does not wait, nor report; a sanitizer in the
+ * program is not asked.
+ * Source: PCIe 6.0 10.1.
+ */
+static inline int uiommufd_device_translated_read(struct uiommufd_device *dev,
+						  const struct uiommufd_translation *translation,
+						  uint64_t iova, void *buf, size_t len);
+static inline int uiommufd_device_translated_write(struct uiommufd_device *dev,
+						   const struct uiommufd_translation *translation,
+						   uint64_t iova, const void *buf, size_t len);
 
 /*
  * uiommufd_device_config() - read the device's config space
@@ -660,6 +735,14 @@ struct uiommufd_device_services {
 	unsigned int (*reset_kind)(struct uiommufd_device *dev);
 	int (*atomic)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova, unsigned int op,
 		      unsigned int size, uint64_t operand, uint64_t compare, uint64_t *old);
+	int (*translate)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+			 unsigned int rights, struct uiommufd_translation *translation);
+	int (*translated_read)(struct uiommufd_device *dev,
+			       const struct uiommufd_translation *translation, uint64_t iova,
+			       void *buf, size_t len);
+	int (*translated_write)(struct uiommufd_device *dev,
+				const struct uiommufd_translation *translation, uint64_t iova,
+				const void *buf, size_t len);
 };
 
 /* The library's device begins with this. */
@@ -815,6 +898,27 @@ static inline int uiommufd_device_atomic(struct uiommufd_device *dev, uint32_t p
 					 uint64_t operand, uint64_t compare, uint64_t *old)
 {
 	return dev->services->atomic(dev, pasid, iova, op, size, operand, compare, old);
+}
+
+static inline int uiommufd_device_translate(struct uiommufd_device *dev, uint32_t pasid,
+					    uint64_t iova, unsigned int rights,
+					    struct uiommufd_translation *translation)
+{
+	return dev->services->translate(dev, pasid, iova, rights, translation);
+}
+
+static inline int uiommufd_device_translated_read(struct uiommufd_device *dev,
+						  const struct uiommufd_translation *translation,
+						  uint64_t iova, void *buf, size_t len)
+{
+	return dev->services->translated_read(dev, translation, iova, buf, len);
+}
+
+static inline int uiommufd_device_translated_write(struct uiommufd_device *dev,
+						   const struct uiommufd_translation *translation,
+						   uint64_t iova, const void *buf, size_t len)
+{
+	return dev->services->translated_write(dev, translation, iova, buf, len);
 }
 
 /* ---- a model as a shared object ---- */

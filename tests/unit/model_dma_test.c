@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DMA of models beyond reads and writes: AtomicOps. The test calls the services itself, in place of
- * a work function.
+ * DMA of models beyond reads and writes: AtomicOps, and translations that a device keeps. The test
+ * calls the services itself, in place of a work function.
  */
 #include <linux/pci_regs.h>
 #include <pthread.h>
@@ -23,6 +23,21 @@ enum {
 
 static struct uiommufd_device *dev;
 
+/* Its ATC, of one entry; guarded by the device lock. */
+static struct uiommufd_translation kept;
+static bool is_kept;
+static unsigned int invalidations;
+
+static void idle_invalidated(struct uiommufd_device *device, uint32_t pasid, uint64_t iova,
+			     uint64_t last)
+{
+	(void)device;
+	invalidations++;
+	if ((pasid == UIOMMUFD_ALL_PASIDS || pasid == kept.pasid) && last >= kept.iova &&
+	    iova <= kept.iova + (kept.len - 1))
+		is_kept = false;
+}
+
 static int idle_init(struct uiommufd_device *device)
 {
 	dev = device;
@@ -35,6 +50,7 @@ static const struct uiommufd_model idle = {
 	.vendor = 0x1234,
 	.device = 2,
 	.init = idle_init,
+	.invalidated = idle_invalidated,
 };
 
 UIOMMUFD_MODEL(idle);
@@ -103,6 +119,19 @@ static void attach(uint32_t pasid)
 		0);
 }
 
+static void detach(uint32_t pasid)
+{
+	struct vfio_device_detach_iommufd_pt detach = {
+		.argsz = sizeof(detach),
+		.flags = pasid ? VFIO_DEVICE_DETACH_PASID : 0,
+		.pasid = pasid,
+	};
+
+	assert_int_equal(
+		uiommufd_vfio_ioctl(vfio, NULL, VFIO_DEVICE_DETACH_IOMMUFD_PT, (uintptr_t)&detach),
+		0);
+}
+
 /* A device that may do DMA, attached for PASID only, with memory[] at IOVA. */
 static int open_all(void **state)
 {
@@ -121,6 +150,7 @@ static int open_all(void **state)
 	must_ioctl(IOMMU_IOAS_ALLOC, &alloc);
 	ioas = alloc.out_ioas_id;
 	attach(PASID);
+	is_kept = false;
 	memset(memory, 0, sizeof(memory));
 	map(IOVA, memory, RIGHTS);
 	return 0;
@@ -223,6 +253,146 @@ static void a_program_and_a_device_count_together(void **state)
 	assert_int_equal(memory[0], 2 * ROUNDS);
 }
 
+/* ---- translations ---- */
+
+/* Requests one, and keeps it. */
+static int keep(uint32_t pasid, uint64_t iova, unsigned int rights)
+{
+	int rc;
+
+	uiommufd_device_lock(dev);
+	rc = uiommufd_device_translate(dev, pasid, iova, rights, &kept);
+	is_kept = !rc;
+	uiommufd_device_unlock(dev);
+	return rc;
+}
+
+static int write_kept(uint64_t iova, uint64_t value)
+{
+	int rc;
+
+	uiommufd_device_lock(dev);
+	rc = uiommufd_device_translated_write(dev, &kept, iova, &value, sizeof(value));
+	uiommufd_device_unlock(dev);
+	return rc;
+}
+
+static int read_kept(uint64_t iova, uint64_t *value)
+{
+	int rc;
+
+	uiommufd_device_lock(dev);
+	rc = uiommufd_device_translated_read(dev, &kept, iova, value, sizeof(*value));
+	uiommufd_device_unlock(dev);
+	return rc;
+}
+
+static void a_translation_leads_to_the_memory(void **state)
+{
+	uint64_t value;
+
+	(void)state;
+	assert_int_equal(keep(PASID, IOVA, 3), 0);
+	assert_true(kept.iova == IOVA && kept.len >= PAGE && kept.pasid == PASID);
+	assert_int_equal(write_kept(IOVA + 8, 0x77), 0);
+	assert_true(memory[1] == 0x77);
+	assert_int_equal(read_kept(IOVA + 8, &value), 0);
+	assert_true(value == 0x77);
+	assert_int_equal(write_kept(IOVA - 8, 0), -EINVAL);
+	assert_int_equal(write_kept(IOVA + kept.len - 4, 0), -EINVAL);
+	set_master(false);
+	assert_int_equal(write_kept(IOVA, 1), -EAGAIN);
+	assert_int_equal(keep(PASID, IOVA, 3), -EPERM);
+	assert_true(memory[0] == 0);
+}
+
+static void a_translation_has_the_rights_that_it_was_requested_for(void **state)
+{
+	(void)state;
+	map(IOVA + PAGE, memory + PAGE / 8, IOMMU_IOAS_MAP_READABLE);
+	assert_int_equal(keep(PASID, IOVA + PAGE, UIOMMUFD_RIGHT_WRITE), -EPERM);
+	assert_int_equal(keep(PASID, IOVA + PAGE, 3), -EPERM);
+	assert_int_equal(keep(PASID, IOVA + PAGE, 0), -EPERM);
+	assert_int_equal(keep(PASID, IOVA + PAGE, UIOMMUFD_RIGHT_READ), 0);
+	assert_int_equal(write_kept(IOVA + PAGE, 1), -EINVAL);
+	assert_int_equal(keep(PASID, IOVA + 2 * PAGE, 3), -ENOENT);
+	assert_int_equal(keep(0, IOVA, 3), -ENOENT);
+	assert_int_equal(keep(PASID + 1, IOVA, 3), -ENOENT);
+}
+
+static void an_unmap_takes_the_translation_back_before_it_returns(void **state)
+{
+	(void)state;
+	map(IOVA + PAGE, memory + PAGE / 8, RIGHTS);
+	assert_int_equal(keep(PASID, IOVA + PAGE, 3), 0);
+	unmap(IOVA);
+	assert_true(is_kept);
+	unmap(IOVA + PAGE);
+	assert_false(is_kept);
+	assert_int_equal(keep(PASID, IOVA + PAGE, 3), -ENOENT);
+}
+
+static void a_detachment_takes_all_of_its_pasid_back(void **state)
+{
+	(void)state;
+	attach(0);
+	attach(PASID + 1);
+	assert_int_equal(keep(PASID, IOVA, 3), 0);
+	detach(0);
+	detach(PASID + 1);
+	assert_true(is_kept);
+	detach(PASID);
+	assert_false(is_kept);
+}
+
+static void the_rid_and_each_pasid_are_told(void **state)
+{
+	(void)state;
+	attach(0);
+	attach(PASID + 1);
+	assert_int_equal(keep(0, IOVA, 3), 0);
+	invalidations = 0;
+	unmap(IOVA);
+	assert_false(is_kept);
+	assert_int_equal(invalidations, 3);
+}
+
+/* Each round maps other memory; what is written through the old translation would show there. */
+static void *remap(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < 2000; i++) {
+		unmap(IOVA);
+		__atomic_store_n(&memory[0], 0, __ATOMIC_RELAXED);
+		for (unsigned int look = 0; look < 100; look++)
+			if (__atomic_load_n(&memory[0], __ATOMIC_RELAXED))
+				return memory;
+		map(IOVA, memory, RIGHTS);
+	}
+	return NULL;
+}
+
+static void nothing_is_written_after_an_unmap(void **state)
+{
+	const uint64_t value = 1;
+	pthread_t thread;
+	void *written;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, remap, NULL), 0);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		uiommufd_device_lock(dev);
+		if (!is_kept)
+			is_kept = !uiommufd_device_translate(dev, PASID, IOVA, 3, &kept);
+		if (is_kept)
+			(void)uiommufd_device_translated_write(dev, &kept, IOVA, &value,
+							       sizeof(value));
+		uiommufd_device_unlock(dev);
+	}
+	pthread_join(thread, &written);
+	assert_null(written);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
@@ -231,6 +401,12 @@ int main(void)
 		TEST(an_atomic_needs_the_right_to_read_and_to_write),
 		TEST(an_atomic_that_no_device_does_is_refused),
 		TEST(a_program_and_a_device_count_together),
+		TEST(a_translation_leads_to_the_memory),
+		TEST(a_translation_has_the_rights_that_it_was_requested_for),
+		TEST(an_unmap_takes_the_translation_back_before_it_returns),
+		TEST(a_detachment_takes_all_of_its_pasid_back),
+		TEST(the_rid_and_each_pasid_are_told),
+		TEST(nothing_is_written_after_an_unmap),
 	};
 
 	/* DMA fails on purpose. */
