@@ -2,7 +2,7 @@
 /*
  * A DMA engine with a ring of descriptors in the program's memory. The program writes descriptors,
  * and then the index behind the last one to a doorbell, which does not trap while it is busy. The
- * device copies what each descriptor says, adds 1 to a counter in the program's memory for each, and
+ * device copies what each descriptor says, adds 1 to a counter of the program for each, and
  * sends an interrupt when it has caught up.
  */
 #include <string.h>

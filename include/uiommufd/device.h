@@ -435,7 +435,7 @@ struct uiommufd_translation {
  * @rights: what the device wants to do there
  * @translation: result; it begins at @iova
  *
- * The model may keep it until invalidated() names a byte of it, or a reset. It holds the device lock
+ * The model may keep it until invalidated() names a byte of it or reset. It holds the device lock
  * from this call until the translation is stored, so that none is missed.
  *
  * Returns: 0, or

@@ -4,7 +4,7 @@
  * invalidations (PCIe 6.0 10, Address Translation Services).
  *
  * An endpoint that keeps translations has a function for invalidations. It is called after entries
- * have left the tables, and before the unmap, detachment or invalidation that took them out returns.
+ * have left the tables, and before the unmap, detachment or invalidation that removed them returns.
  * The device guards what it keeps with a lock, which that function takes: it holds the lock from a
  * translation until that is stored, and during each access through one. So when the function
  * returns, no access through the old entries is under way, and none follows.
@@ -35,7 +35,7 @@ struct ats_entry {
 };
 
 /*
- * Translates @iova of @endpoint for @prot. 0; -ENOENT: it is not mapped; -EPERM: a right is missing,
+ * Translates @iova of @endpoint for @prot. 0; -ENOENT: it is not mapped; -EPERM: no right,
  * or writes are tracked. Context: with the device's lock.
  */
 int ats_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, unsigned int prot,

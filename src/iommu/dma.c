@@ -59,7 +59,7 @@ struct dma {
 	char *src_buf, *dst_buf; /* NULL: the IOVA counts */
 
 	/*
-	 * NULL, or what is done to the word at both IOVAs, which are the same: so it is reached with
+	 * NULL, or what is done to the word at both IOVAs, which are the same: so it needs
 	 * the right to read and the right to write.
 	 */
 	struct dma_atomic *atomic;

@@ -342,7 +342,7 @@ struct dma_atomic {
 };
 
 /*
- * AtomicOp: does @atomic to the word of @len 4 or 8 bytes at @iova, which is aligned to that, as one
+ * AtomicOp: does @atomic to the word of @len 4 or 8 bytes at @iova, aligned to that, as one
  * step for all threads of the program. Needs the rights to read and to write. 0, or -EFAULT,
  * reported: nothing has changed. Otherwise like iommu_dma().
  */

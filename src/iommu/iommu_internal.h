@@ -105,7 +105,7 @@ extern atomic_uint ats_endpoints;
 void ats_release(struct iommu_endpoint *endpoint);
 
 /*
- * Has @endpoint forget the translations that it keeps: those of @range with @pasid; all with @pasid,
+ * Has @endpoint forget the translations it keeps: those of @range with @pasid; all with @pasid,
  * which went through @domain; those that lead to @range of @memory, a domain without stage 1.
  */
 void ats_forget(const struct iommu_endpoint *endpoint, uint32_t pasid, struct iova_range range);
