@@ -256,6 +256,16 @@ struct uiommufd_model {
 	/* For `uiommufd list`: arrays that end with an element without a name. NULL: unknown. */
 	const struct uiommufd_register *registers;
 	const struct uiommufd_option_range *option_ranges;
+
+	/*
+	 * Translations that the device may keep (uiommufd_device_translate()) have changed: those
+	 * with @pasid (UIOMMUFD_ALL_PASIDS: with any, or none) of an IOVA from @iova to @last, the
+	 * last byte. The model forgets them; what the program has done to them is complete when
+	 * this returns. Called with the device lock held, also before the device is reset. NULL:
+	 * the device keeps no translations.
+	 */
+	void (*invalidated)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+			    uint64_t last);
 };
 
 /* ---- services to a model ---- */
@@ -366,6 +376,104 @@ static inline int uiommufd_device_dma_read_pasid(struct uiommufd_device *dev, ui
 						 uint64_t iova, void *buf, size_t len);
 static inline int uiommufd_device_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid,
 						  uint64_t iova, const void *buf, size_t len);
+
+/* What uiommufd_device_atomic() does to a word. */
+enum uiommufd_atomic {
+	UIOMMUFD_ATOMIC_FETCH_ADD,    /* adds the operand, without a carry out of the word */
+	UIOMMUFD_ATOMIC_SWAP,	      /* stores the operand */
+	UIOMMUFD_ATOMIC_COMPARE_SWAP, /* stores the operand if the word equals @compare */
+};
+
+/*
+ * uiommufd_device_atomic() - do an AtomicOp
+ * @dev: the device
+ * @pasid: as for uiommufd_device_dma_read_pasid()
+ * @iova: address of the word, a multiple of @size
+ * @op: what is done to it
+ * @size: bytes of the word: 4 or 8
+ * @operand: what is added or stored; the low @size bytes count
+ * @compare: UIOMMUFD_ATOMIC_COMPARE_SWAP: what the word is compared with; the low @size bytes count
+ * @old: result: the word before
+ *
+ * One step for the program's threads, which see it as they see each other's atomic operations. The
+ * mapping needs the rights to read and to write, also where nothing is stored in the end.
+ *
+ * Returns: 0, or
+ * -EFAULT: as for uiommufd_device_dma_read_pasid(), or the word is a register of another device;
+ *	nothing has changed
+ * -EINVAL: @size or @op is none of these, or @iova is no multiple of @size
+ *
+ * Context: any thread, without the device lock; usually a work function.
+ * Source: PCIe 6.0 6.15.
+ */
+static inline int uiommufd_device_atomic(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+					 enum uiommufd_atomic op, unsigned int size,
+					 uint64_t operand, uint64_t compare, uint64_t *old);
+
+#define UIOMMUFD_ALL_PASIDS UINT32_MAX
+
+/* struct uiommufd_translation.rights */
+enum uiommufd_rights {
+	UIOMMUFD_RIGHT_READ = 1,
+	UIOMMUFD_RIGHT_WRITE = 2,
+};
+
+/* A translation that a device keeps, as in an ATC. */
+struct uiommufd_translation {
+	uint32_t pasid;
+	unsigned int rights; /* enum uiommufd_rights */
+	uint64_t iova;	     /* the first byte */
+	uint64_t len;	     /* bytes, contiguous on the bus */
+	uint64_t bus;	     /* where they are; of no use but for the calls below */
+};
+
+/*
+ * uiommufd_device_translate() - request a translation
+ * @dev: the device, whose model has invalidated()
+ * @pasid: as for uiommufd_device_dma_read_pasid()
+ * @iova: the first byte
+ * @rights: what the device wants to do there
+ * @translation: result; it begins at @iova
+ *
+ * The model may keep it until invalidated() names a byte of it or reset. It holds the device lock
+ * from this call until the translation is stored, so that none is missed.
+ *
+ * Returns: 0, or
+ * -ENOENT: nothing is mapped there for @pasid
+ * -EPERM: a right is missing, or bus mastering is off, or the program tracks what devices write:
+ *	an ordinary request may succeed, or is reported
+ * -EOPNOTSUPP: the model has no invalidated()
+ *
+ * Context: any thread, with the device lock held. Does not wait, nor report.
+ * Source: PCIe 6.0 10.2.
+ */
+static inline int uiommufd_device_translate(struct uiommufd_device *dev, uint32_t pasid,
+					    uint64_t iova, unsigned int rights,
+					    struct uiommufd_translation *translation);
+
+/*
+ * uiommufd_device_translated_read(), uiommufd_device_translated_write() - do DMA without the IOMMU
+ * @dev: the device
+ * @translation: from uiommufd_device_translate(), not invalidated since
+ * @iova: the first byte
+ * @buf: destination of a read, source of a write; borrowed
+ * @len: bytes, all of them in @translation. Some KiB: programs that access registers wait
+ *
+ * Returns: 0, or
+ * -EAGAIN: the memory cannot be reached this way now: the model lets go of the lock and makes an
+ *	ordinary request. Some bytes may have been copied
+ * -EINVAL: the bytes are not in @translation, or it lacks the right
+ *
+ * Context: any thread, with the device lock held. Does not wait, nor report; a sanitizer in the
+ * program is not asked.
+ * Source: PCIe 6.0 10.1.
+ */
+static inline int uiommufd_device_translated_read(struct uiommufd_device *dev,
+						  const struct uiommufd_translation *translation,
+						  uint64_t iova, void *buf, size_t len);
+static inline int uiommufd_device_translated_write(struct uiommufd_device *dev,
+						   const struct uiommufd_translation *translation,
+						   uint64_t iova, const void *buf, size_t len);
 
 /*
  * uiommufd_device_config() - read the device's config space
@@ -625,6 +733,16 @@ struct uiommufd_device_services {
 			       const void *buf, size_t len);
 	uint32_t (*config)(struct uiommufd_device *dev, unsigned int off, unsigned int size);
 	unsigned int (*reset_kind)(struct uiommufd_device *dev);
+	int (*atomic)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova, unsigned int op,
+		      unsigned int size, uint64_t operand, uint64_t compare, uint64_t *old);
+	int (*translate)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+			 unsigned int rights, struct uiommufd_translation *translation);
+	int (*translated_read)(struct uiommufd_device *dev,
+			       const struct uiommufd_translation *translation, uint64_t iova,
+			       void *buf, size_t len);
+	int (*translated_write)(struct uiommufd_device *dev,
+				const struct uiommufd_translation *translation, uint64_t iova,
+				const void *buf, size_t len);
 };
 
 /* The library's device begins with this. */
@@ -773,6 +891,34 @@ static inline uint32_t uiommufd_device_config(struct uiommufd_device *dev, unsig
 static inline enum uiommufd_reset_kind uiommufd_device_reset_kind(struct uiommufd_device *dev)
 {
 	return (enum uiommufd_reset_kind)dev->services->reset_kind(dev);
+}
+
+static inline int uiommufd_device_atomic(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+					 enum uiommufd_atomic op, unsigned int size,
+					 uint64_t operand, uint64_t compare, uint64_t *old)
+{
+	return dev->services->atomic(dev, pasid, iova, op, size, operand, compare, old);
+}
+
+static inline int uiommufd_device_translate(struct uiommufd_device *dev, uint32_t pasid,
+					    uint64_t iova, unsigned int rights,
+					    struct uiommufd_translation *translation)
+{
+	return dev->services->translate(dev, pasid, iova, rights, translation);
+}
+
+static inline int uiommufd_device_translated_read(struct uiommufd_device *dev,
+						  const struct uiommufd_translation *translation,
+						  uint64_t iova, void *buf, size_t len)
+{
+	return dev->services->translated_read(dev, translation, iova, buf, len);
+}
+
+static inline int uiommufd_device_translated_write(struct uiommufd_device *dev,
+						   const struct uiommufd_translation *translation,
+						   uint64_t iova, const void *buf, size_t len)
+{
+	return dev->services->translated_write(dev, translation, iova, buf, len);
 }
 
 /* ---- a model as a shared object ---- */

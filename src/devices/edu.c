@@ -11,6 +11,8 @@
  * DMA registers do not change while DMA runs; DMA that fails or is refused ends like any other,
  * because the device cannot report it (the log has a line). DMA takes no longer than the copy; with
  * the option delay_us it waits, like the original, which takes 100 ms.
+ *
+ * The option pasid adds a register that the original lacks: the PASID that DMA is tagged with.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@ enum {
 	REG_DMA_DESTINATION = 0x88,
 	REG_DMA_COUNT = 0x90,
 	REG_DMA_COMMAND = 0x98,
+	REG_DMA_PASID = 0xa0, /* only with the option pasid */
 };
 
 enum {
@@ -50,15 +53,19 @@ enum {
 	BUFFER_BASE = 0x40000, /* device address of the buffer, for DMA */
 	BUFFER_SIZE = 4096,
 	MAX_DELAY_US = 1000000,
+	MAX_PASID = (1 << 20) - 1, /* PCIe 6.0 6.20: 20 bits */
 };
 #define DEFAULT_DMA_MASK ((UINT64_C(1) << 28) - 1)
 
 struct edu {
 	uint64_t dma_mask;
 	unsigned long delay_us;
+	bool has_pasid;
+	uint32_t first_pasid; /* after a reset */
 
 	uint32_t liveness, factorial, status, irq_status;
 	uint64_t source, destination, count, command;
+	uint32_t pasid; /* of DMA; 0: none */
 	uint8_t buffer[BUFFER_SIZE];
 };
 
@@ -166,13 +173,15 @@ static void edu_transfer(struct uiommufd_device *dev, uint64_t command)
 	if (command & DMA_TO_RAM) {
 		buffer = edu_buffer(dev, edu->source, edu->count);
 		if (buffer)
-			(void)uiommufd_device_dma_write(dev, edu_bus_address(dev, edu->destination),
-							buffer, edu->count);
+			(void)uiommufd_device_dma_write_pasid(
+				dev, edu->pasid, edu_bus_address(dev, edu->destination), buffer,
+				edu->count);
 	} else {
 		buffer = edu_buffer(dev, edu->destination, edu->count);
 		if (buffer)
-			(void)uiommufd_device_dma_read(dev, edu_bus_address(dev, edu->source),
-						       buffer, edu->count);
+			(void)uiommufd_device_dma_read_pasid(dev, edu->pasid,
+							     edu_bus_address(dev, edu->source),
+							     buffer, edu->count);
 	}
 }
 
@@ -226,6 +235,8 @@ static uint64_t edu_read(struct uiommufd_device *dev, unsigned int bar, uint64_t
 		return edu->count;
 	case REG_DMA_COMMAND:
 		return edu->command;
+	case REG_DMA_PASID:
+		return edu->has_pasid ? edu->pasid : UINT64_MAX;
 	default:
 		return UINT64_MAX;
 	}
@@ -263,6 +274,10 @@ static void write_dma(struct uiommufd_device *dev, uint64_t off, uint64_t value)
 			break;
 		edu->command = value & DMA_COMMAND_MASK;
 		uiommufd_device_queue_work(dev, edu_dma);
+		break;
+	case REG_DMA_PASID:
+		if (edu->has_pasid)
+			edu->pasid = value & MAX_PASID;
 		break;
 	default:
 		break;
@@ -322,7 +337,7 @@ static int parse_number(const char *text, uint64_t max, uint64_t *value)
 static int edu_init(struct uiommufd_device *dev)
 {
 	struct edu *edu = edu_of(dev);
-	uint64_t delay = 0;
+	uint64_t delay = 0, pasid = 0;
 	int rc;
 
 	edu->dma_mask = DEFAULT_DMA_MASK;
@@ -330,7 +345,12 @@ static int edu_init(struct uiommufd_device *dev)
 	if (rc)
 		return rc;
 	rc = parse_number(uiommufd_device_option(dev, "delay_us"), MAX_DELAY_US, &delay);
+	if (rc)
+		return rc;
 	edu->delay_us = delay;
+	rc = parse_number(uiommufd_device_option(dev, "pasid"), MAX_PASID, &pasid);
+	edu->has_pasid = uiommufd_device_option(dev, "pasid");
+	edu->first_pasid = edu->pasid = (uint32_t)pasid;
 	return rc;
 }
 
@@ -338,19 +358,29 @@ static void edu_reset(struct uiommufd_device *dev)
 {
 	struct edu *edu = edu_of(dev);
 
-	*edu = (struct edu){.dma_mask = edu->dma_mask, .delay_us = edu->delay_us};
+	*edu = (struct edu){
+		.dma_mask = edu->dma_mask,
+		.delay_us = edu->delay_us,
+		.has_pasid = edu->has_pasid,
+		.first_pasid = edu->first_pasid,
+		.pasid = edu->first_pasid,
+	};
 }
 
 static const struct uiommufd_option edu_options[] = {
 	{.name = "dma_mask",
 	 .help = "address bits that its DMA can drive, as a mask; default 0xfffffff (28 bits)"},
 	{.name = "delay_us", .help = "microseconds that each DMA takes, up to 1000000; default 0"},
+	{.name = "pasid",
+	 .help = "adds the register DMA_PASID, with this value after a reset; 0: DMA without "
+		 "PASID"},
 	{.name = NULL},
 };
 
 static const struct uiommufd_option_range edu_ranges[] = {
 	{"dma_mask", "64 bits", "0xfffffff"},
 	{"delay_us", "up to 1000000", "0"},
+	{"pasid", "up to 0xfffff", NULL},
 	{.option = NULL},
 };
 
@@ -373,6 +403,8 @@ static const struct uiommufd_register edu_registers[] = {
 	UIOMMUFD_REGISTER("DMA_COUNT", "bytes", 0, REG_DMA_COUNT, 8, 0),
 	UIOMMUFD_REGISTER("DMA_COMMAND", "0x1: start, 0x2: to memory, 0x4: interrupt", 0,
 			  REG_DMA_COMMAND, 8, 0),
+	UIOMMUFD_REGISTER("DMA_PASID", "with the option pasid: of DMA; 0: none", 0, REG_DMA_PASID,
+			  4, 0),
 	{.name = NULL},
 };
 

@@ -227,6 +227,30 @@ copy_registers(const struct dma *dma, const struct piece *piece, struct dma_faul
 	return -EFAULT;
 }
 
+/* Registers have no atomic operations. 0, or -EFAULT and *@fault. */
+static __attribute__((noinline)) int run_atomic(const struct dma *dma, const struct piece *piece,
+						struct dma_fault *fault)
+{
+	struct dma_atomic *atomic = dma->atomic;
+
+	/* An aligned word is inside one page, and the gate keeps both ends what they are. */
+	if (piece->src == piece->dst && piece->len == dma->len &&
+	    !view_atomic(piece->dst, (unsigned int)piece->len, atomic->op, atomic->operand,
+			 atomic->compare, &atomic->old))
+		return 0;
+	*fault = fault_of(dma, 0, DMA_FAULT_MEMORY);
+	return -EFAULT;
+}
+
+/* Copies the bytes of @piece, which has both ends. 0, or -EFAULT and *@fault. */
+static int copy_bytes(const struct dma *dma, const struct piece *piece, struct dma_fault *fault)
+{
+	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
+	if (!view_copy(piece->dst, piece->src, piece->len))
+		return 0;
+	return copy_registers(dma, piece, fault);
+}
+
 /* Copies @piece, or as much of it as is contiguous (piece->len). 0, or -EFAULT and *@fault. */
 static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fault *fault)
 {
@@ -246,12 +270,9 @@ static int copy_piece(const struct dma *dma, struct piece *piece, struct dma_fau
 		dma_check_memory(dma, piece);
 	if (observed())
 		dma_observe_piece(dma, &t, piece);
-	/* Registers of a device have no memory: the plain copy fails there at the first byte. */
-	if (view_copy(piece->dst, piece->src, piece->len)) {
-		rc = copy_registers(dma, piece, fault);
-		if (rc)
-			goto out;
-	}
+	rc = dma->atomic ? run_atomic(dma, piece, fault) : copy_bytes(dma, piece, fault);
+	if (rc)
+		goto out;
 	msan_written(piece->dst, piece->len);
 	if (!dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
 		dma_log_mark(dma->endpoint, dma->dst_iova + piece->done, piece->len);
@@ -375,7 +396,8 @@ static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done)
 	char *src = dma->src_buf + done, *dst = dma->dst_buf + done;
 	size_t len = min_u64(dma->len - done, DMA_PIECE);
 
-	if (dma->pasid != NO_PASID || sanitizer_present() || (observed() && profiling()))
+	if (dma->pasid != NO_PASID || dma->atomic || sanitizer_present() ||
+	    (observed() && profiling()))
 		return 0;
 	if (!dma->src_buf) {
 		from = recall(domain, dma->src_iova, done, IOPT_READ, &src, &len);
@@ -425,7 +447,7 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 		.len = dma->len,
 		.pasid = dma->pasid,
 		.write = !dma->dst_buf,
-		.copy = !dma->dst_buf && !dma->src_buf,
+		.copy = !dma->dst_buf && !dma->src_buf && !dma->atomic,
 	};
 	uint64_t unmaps = 0;
 	int rc;
@@ -478,6 +500,22 @@ int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst
 	};
 
 	return dma_run(&dma, failed);
+}
+
+int iommu_dma_atomic(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, size_t len,
+		     struct dma_atomic *atomic)
+{
+	const struct dma dma = {
+		.endpoint = endpoint,
+		.pasid = pasid,
+		.len = len,
+		.src_iova = iova,
+		.dst_iova = iova,
+		.atomic = atomic,
+	};
+
+	assert((len == sizeof(uint32_t) || len == sizeof(uint64_t)) && is_aligned(iova, len));
+	return observed() ? transfer_observed(&dma, NULL) : transfer_slowly(&dma, 0, NULL, 0);
 }
 
 /* ---- translation alone ---- */

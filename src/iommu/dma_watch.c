@@ -118,7 +118,7 @@ void dma_observe_piece(const struct dma *dma, const struct translation *t,
 {
 	if (!profiling())
 		return;
-	if (!dma->src_buf)
+	if (!dma->src_buf && !dma->atomic)
 		observe_pages(t, dma->src_iova + piece->done, piece->len);
 	if (!dma->dst_buf)
 		observe_pages(t, dma->dst_iova + piece->done, piece->len);

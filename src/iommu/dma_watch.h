@@ -20,6 +20,12 @@ struct dma {
 	size_t len;
 	uint64_t src_iova, dst_iova;
 	char *src_buf, *dst_buf; /* NULL: the IOVA counts */
+
+	/*
+	 * NULL, or what is done to the word at both IOVAs, which are the same: so it needs the
+	 * right to read and the right to write.
+	 */
+	struct dma_atomic *atomic;
 };
 
 /* A part of a request: @len bytes, @done bytes behind its begin. */

@@ -204,6 +204,8 @@ uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t
 	/* After the table: a thread that sees the new count does not find the old entries. */
 	__atomic_add_fetch(&domain->unmaps, 1, __ATOMIC_SEQ_CST);
 	lookaside_unmapped(domain, iova, len);
+	if (__builtin_expect(atomic_load(&ats_endpoints) != 0, 0) && len)
+		nested_forget_memory(domain, (struct iova_range){iova, iova + (len - 1)});
 	return unmapped;
 }
 
@@ -218,6 +220,8 @@ void iommu_domain_set_dirty_tracking(struct iommu_domain *domain, bool on)
 	/* Writes that were cached would leave no mark. */
 	atomic_thread_fence(memory_order_seq_cst);
 	lookaside_forget_all();
+	if (on && atomic_load(&ats_endpoints))
+		nested_forget_memory(domain, IOVA_RANGE_ALL);
 }
 
 bool iommu_domain_dirty_tracking(const struct iommu_domain *domain)

@@ -304,6 +304,7 @@ int iommu_endpoint_set_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 		event_attach(endpoint->name, pasid, domain);
 	}
 	if (old) {
+		ats_forget_domain(endpoint, pasid, old);
 		iommu_domain_quiesce(old);
 		nested_forget(endpoint, old);
 	}

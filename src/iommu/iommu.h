@@ -21,6 +21,7 @@
 
 #include "iopt/iopt.h"
 #include "iova/range.h"
+#include "mem/guard.h"
 
 struct device_record;
 struct sanitizer_finding;
@@ -331,6 +332,22 @@ int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, vo
  */
 int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst, uint64_t src,
 		   size_t len, enum dma_dir *failed);
+
+/* An atomic operation on a word (mem/guard.h). */
+struct dma_atomic {
+	enum guard_op op;
+	uint64_t operand;
+	uint64_t compare;
+	uint64_t old; /* result: the word before */
+};
+
+/*
+ * AtomicOp: does @atomic to the word of @len 4 or 8 bytes at @iova, aligned to that, as one
+ * step for all threads of the program. Needs the rights to read and to write. 0, or -EFAULT,
+ * reported: nothing has changed. Otherwise like iommu_dma().
+ */
+int iommu_dma_atomic(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, size_t len,
+		     struct dma_atomic *atomic);
 
 /*
  * Translates one IOVA to *@bus, with *@len contiguous bytes from there. Faults are not reported and

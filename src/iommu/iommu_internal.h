@@ -12,6 +12,7 @@
 #include "base/gate.h"
 #include "base/rcu.h"
 #include "base/ref.h"
+#include "iommu/ats.h"
 #include "iommu/kind.h"
 #include "iommu/nested_domain.h"
 
@@ -63,6 +64,8 @@ struct iommu_endpoint {
 	uint64_t capabilities;
 	uint32_t max_pasids;
 	void *driver;
+	ats_handler ats_handler; /* NULL: keeps no translations */
+	void *ats_arg;
 	struct device_record *record;  /* NULL: nothing is recorded */
 	bool caching;		       /* has an IOTLB for nested translations */
 	_Atomic(struct dma_log *) log; /* NULL: off; read inside the gate */
@@ -94,6 +97,25 @@ void nested_forget(struct iommu_endpoint *endpoint, const struct iommu_domain *d
 
 /* Removes @endpoint from the list, and frees its IOTLB. */
 void nested_release(struct iommu_endpoint *endpoint);
+
+/* How many endpoints keep translations (iommu/ats.h). */
+extern atomic_uint ats_endpoints;
+
+/* @endpoint is about to be destroyed. */
+void ats_release(struct iommu_endpoint *endpoint);
+
+/*
+ * Has @endpoint forget the translations it keeps: those of @range with @pasid; all with @pasid,
+ * which went through @domain; those that lead to @range of @memory, a domain without stage 1.
+ */
+void ats_forget(const struct iommu_endpoint *endpoint, uint32_t pasid, struct iova_range range);
+void ats_forget_domain(const struct iommu_endpoint *endpoint, uint32_t pasid,
+		       const struct iommu_domain *domain);
+void ats_forget_memory(const struct iommu_endpoint *endpoint, const struct iommu_domain *memory,
+		       struct iova_range range);
+
+/* ats_forget_memory() for all endpoints. */
+void nested_forget_memory(const struct iommu_domain *memory, struct iova_range range);
 
 /*
  * One translation: what a request needs, and what was found. It is made by the thread that

@@ -117,6 +117,7 @@ void nested_release(struct iommu_endpoint *endpoint)
 	lock_acquire(&endpoints_lock);
 	cds_list_del(&endpoint->all);
 	lock_release(&endpoints_lock);
+	ats_release(endpoint);
 	tlb_destroy(atomic_load_explicit(&endpoint->tlb, memory_order_relaxed));
 }
 
@@ -195,6 +196,17 @@ void iommu_tlb_invalidate(struct iommu_endpoint *endpoint, const struct tlb_matc
 	 */
 	if (forget(endpoint, match))
 		(void)any_domain(endpoint, wait_for, &last);
+	ats_forget(endpoint, ATS_ALL_PASIDS, IOVA_RANGE_ALL);
+}
+
+void nested_forget_memory(const struct iommu_domain *memory, struct iova_range range)
+{
+	struct iommu_endpoint *endpoint;
+
+	lock_acquire(&endpoints_lock);
+	cds_list_for_each_entry (endpoint, &endpoints, all)
+		ats_forget_memory(endpoint, memory, range);
+	lock_release(&endpoints_lock);
 }
 
 static bool is_on(struct iommu_domain *domain, void *parent)
@@ -209,8 +221,10 @@ void iommu_tlb_invalidate_parent(struct iommu_domain *parent, const struct tlb_m
 
 	lock_acquire(&endpoints_lock);
 	cds_list_for_each_entry (endpoint, &endpoints, all) {
-		if (any_domain(endpoint, is_on, parent))
-			forgot |= forget(endpoint, match);
+		if (!any_domain(endpoint, is_on, parent))
+			continue;
+		forgot |= forget(endpoint, match);
+		ats_forget(endpoint, ATS_ALL_PASIDS, IOVA_RANGE_ALL);
 	}
 	lock_release(&endpoints_lock);
 	if (forgot)

@@ -133,6 +133,32 @@ __asm__(".pushsection .text\n"
 	"	movl %ecx, %eax\n"
 	"	ret\n"
 	".size guard_exchange, . - guard_exchange\n"
+	/* Those of guard_atomic(): rdi = word, rsi = operand, rdx = old, rcx = compare. */
+	"guard_add_4:\n"
+	"	lock xaddl %esi, (%rdi)\n"
+	"	jmp 12f\n"
+	"guard_add_8:\n"
+	"	lock xaddq %rsi, (%rdi)\n"
+	"	jmp 12f\n"
+	"guard_swap_4:\n"
+	"	xchgl %esi, (%rdi)\n"
+	"	jmp 12f\n"
+	"guard_swap_8:\n"
+	"	xchgq %rsi, (%rdi)\n"
+	"12:	movq %rsi, (%rdx)\n"
+	"	xorl %eax, %eax\n"
+	"	ret\n"
+	"guard_compare_swap_4:\n"
+	"	movl %ecx, %eax\n"
+	"	lock cmpxchgl %esi, (%rdi)\n"
+	"	movl %eax, %eax\n"
+	"	jmp 13f\n"
+	"guard_compare_swap_8:\n"
+	"	movq %rcx, %rax\n"
+	"	lock cmpxchgq %rsi, (%rdi)\n"
+	"13:	movq %rax, (%rdx)\n"
+	"	xorl %eax, %eax\n"
+	"	ret\n"
 	".globl guard_copy_string\n"
 	".hidden guard_copy_string\n"
 	".type guard_copy_string, @function\n"
@@ -158,6 +184,30 @@ __asm__(".pushsection .text\n"
 	".popsection\n");
 
 extern const char guard_copy_fault[];
+
+/* Inside of guard_copy(), above. The upper half of what those of 4 bytes find is 0. */
+#define GUARD_ATOMIC(name) \
+	int name(void *word, uint64_t operand, uint64_t *old, uint64_t compare) __asm__(#name)
+extern GUARD_ATOMIC(guard_add_4);
+extern GUARD_ATOMIC(guard_add_8);
+extern GUARD_ATOMIC(guard_swap_4);
+extern GUARD_ATOMIC(guard_swap_8);
+extern GUARD_ATOMIC(guard_compare_swap_4);
+extern GUARD_ATOMIC(guard_compare_swap_8);
+
+int guard_atomic(void *word, unsigned int size, enum guard_op op, uint64_t operand,
+		 uint64_t compare, uint64_t *old)
+{
+	switch (op) {
+	case GUARD_ADD:
+		return (size == 4 ? guard_add_4 : guard_add_8)(word, operand, old, compare);
+	case GUARD_SWAP:
+		return (size == 4 ? guard_swap_4 : guard_swap_8)(word, operand, old, compare);
+	default:
+		return (size == 4 ? guard_compare_swap_4 : guard_compare_swap_8)(word, operand, old,
+										 compare);
+	}
+}
 
 /* Ends the guarded copy that has faulted. False: the fault was not in a copy. */
 static bool end_copy(const siginfo_t *info, ucontext_t *context)
@@ -201,6 +251,46 @@ int guard_exchange(uint64_t *word, uint64_t old, uint64_t new)
 	atomic_signal_fence(memory_order_seq_cst);
 	copying = copy.outer;
 	return !exchanged;
+}
+
+static uint64_t atomic_4(uint32_t *word, enum guard_op op, uint32_t operand, uint32_t compare)
+{
+	if (op == GUARD_ADD)
+		return __atomic_fetch_add(word, operand, __ATOMIC_SEQ_CST);
+	if (op == GUARD_SWAP)
+		return __atomic_exchange_n(word, operand, __ATOMIC_SEQ_CST);
+	(void)__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
+					  __ATOMIC_SEQ_CST);
+	return compare;
+}
+
+static uint64_t atomic_8(uint64_t *word, enum guard_op op, uint64_t operand, uint64_t compare)
+{
+	if (op == GUARD_ADD)
+		return __atomic_fetch_add(word, operand, __ATOMIC_SEQ_CST);
+	if (op == GUARD_SWAP)
+		return __atomic_exchange_n(word, operand, __ATOMIC_SEQ_CST);
+	(void)__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
+					  __ATOMIC_SEQ_CST);
+	return compare;
+}
+
+int guard_atomic(void *word, unsigned int size, enum guard_op op, uint64_t operand,
+		 uint64_t compare, uint64_t *old)
+{
+	struct copy copy = {.dst = (uintptr_t)word, .len = size, .outer = copying};
+
+	if (_setjmp(copy.jump)) {
+		copying = copy.outer;
+		return -EFAULT;
+	}
+	copying = &copy;
+	atomic_signal_fence(memory_order_seq_cst);
+	*old = size == 4 ? atomic_4(word, op, (uint32_t)operand, (uint32_t)compare)
+			 : atomic_8(word, op, operand, compare);
+	atomic_signal_fence(memory_order_seq_cst);
+	copying = copy.outer;
+	return 0;
 }
 
 int guard_load(uint64_t *dst, const uint64_t *src)

@@ -35,6 +35,20 @@ int guard_copy_string(char *dst, const char *src, size_t size);
  */
 int guard_exchange(uint64_t *word, uint64_t old, uint64_t new);
 
+/* What is done to a word at once. */
+enum guard_op {
+	GUARD_ADD,	    /* add the operand */
+	GUARD_SWAP,	    /* store the operand */
+	GUARD_COMPARE_SWAP, /* store the operand if the word is what it is compared with */
+};
+
+/*
+ * Atomically does @op to the aligned word of @size 4 or 8 bytes at @word; *@old becomes what it was
+ * before. 0, or -EFAULT: it cannot be reached, and nothing has changed.
+ */
+int guard_atomic(void *word, unsigned int size, enum guard_op op, uint64_t operand,
+		 uint64_t compare, uint64_t *old);
+
 /* Installs the handlers; idempotent. 0 or a negative errno. */
 int guard_install(void);
 

@@ -241,3 +241,27 @@ int view_exchange(uint64_t *word, uint64_t old, uint64_t new)
 		return rc;
 	return now == old ? view_copy_slowly(word, &new, sizeof(new)) : 1;
 }
+
+/* What a word that is @old becomes. */
+static uint64_t result_of(enum guard_op op, uint64_t old, uint64_t operand, uint64_t compare)
+{
+	if (op == GUARD_ADD)
+		return old + operand;
+	return op == GUARD_SWAP || old == compare ? operand : old;
+}
+
+int view_atomic(void *word, unsigned int size, enum guard_op op, uint64_t operand, uint64_t compare,
+		uint64_t *old)
+{
+	uint64_t now = 0, new;
+
+	if (!guard_atomic(word, size, op, operand, compare, old))
+		return 0;
+	if (!view_any() || view_copy_slowly(&now, word, size))
+		return -EFAULT;
+	if (size == sizeof(uint32_t))
+		compare = (uint32_t)compare;
+	new = result_of(op, now, operand, compare);
+	*old = now;
+	return view_copy_slowly(word, &new, size); /* the low bytes of @new: little-endian */
+}

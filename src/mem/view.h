@@ -72,4 +72,8 @@ static inline int view_load(uint64_t *dst, const uint64_t *src)
  */
 int view_exchange(uint64_t *word, uint64_t old, uint64_t new);
 
+/* guard_atomic() for a bus address; the same holds. */
+int view_atomic(void *word, unsigned int size, enum guard_op op, uint64_t operand, uint64_t compare,
+		uint64_t *old);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "report/report_device.h"
 #include "trace/events.h"
@@ -178,6 +179,107 @@ out:
 	return rc;
 }
 
+static int service_atomic(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+			  unsigned int op, unsigned int size, uint64_t operand, uint64_t compare,
+			  uint64_t *old)
+{
+	static const enum guard_op ops[] = {
+		[UIOMMUFD_ATOMIC_FETCH_ADD] = GUARD_ADD,
+		[UIOMMUFD_ATOMIC_SWAP] = GUARD_SWAP,
+		[UIOMMUFD_ATOMIC_COMPARE_SWAP] = GUARD_COMPARE_SWAP,
+	};
+	struct vfio_device *device = vfio_device_of(dev);
+	struct dma_atomic atomic = {.operand = operand, .compare = compare};
+	size_t done;
+	bool garble;
+	int rc;
+
+	if (op >= sizeof(ops) / sizeof(ops[0]) || (size != 4 && size != 8) ||
+	    !is_aligned(iova, size))
+		return -EINVAL;
+	rc = check_master(device, DMA_WRITE, pasid, iova, size);
+	if (rc)
+		return rc;
+	if (device->hostile && hostile_spoils_dma(device, true, size, &done, &garble))
+		return -EFAULT;
+	atomic.op = ops[op];
+	rc = iommu_dma_atomic(device->endpoint, pasid, iova, size, &atomic);
+	if (!rc)
+		*old = atomic.old;
+	return rc;
+}
+
+/* ---- translations that the device keeps ---- */
+
+/* The function of an endpoint for invalidations. */
+void vfio_device_invalidate(void *arg, uint32_t pasid, struct iova_range range)
+{
+	struct vfio_device *device = arg;
+
+	lock_acquire(&device->lock);
+	device->model->invalidated(&device->dev, pasid, range.start, range.last);
+	lock_release(&device->lock);
+}
+
+static int service_translate(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
+			     unsigned int rights,
+			     struct uiommufd_translation *translation) NO_LOCK_ANALYSIS
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	const unsigned int prot = (rights & UIOMMUFD_RIGHT_READ ? IOPT_READ : 0) |
+				  (rights & UIOMMUFD_RIGHT_WRITE ? IOPT_WRITE : 0);
+	struct ats_entry entry;
+	int rc;
+
+	lock_assert_held(&device->lock);
+	if (!device->model->invalidated)
+		return -EOPNOTSUPP;
+	if (!prot || !atomic_load(&device->bus_master))
+		return -EPERM;
+	rc = ats_translate(device->endpoint, pasid, iova, prot, &entry);
+	if (rc)
+		return rc;
+	*translation = (struct uiommufd_translation){
+		.pasid = pasid,
+		.rights = rights,
+		.iova = entry.iova,
+		.len = entry.len,
+		.bus = entry.bus,
+	};
+	return 0;
+}
+
+static int translated(struct uiommufd_device *dev, const struct uiommufd_translation *translation,
+		      uint64_t iova, void *buf, size_t len, enum dma_dir dir) NO_LOCK_ANALYSIS
+{
+	struct vfio_device *device = vfio_device_of(dev);
+	const unsigned int right = dir == DMA_WRITE ? UIOMMUFD_RIGHT_WRITE : UIOMMUFD_RIGHT_READ;
+	const struct ats_entry entry = {
+		.iova = translation->iova, .bus = translation->bus, .len = translation->len};
+
+	lock_assert_held(&device->lock);
+	if (!(translation->rights & right) || iova < entry.iova || len > entry.len ||
+	    iova - entry.iova > entry.len - len)
+		return -EINVAL;
+	if (device->hostile || !atomic_load(&device->bus_master))
+		return -EAGAIN;
+	return ats_copy(device->endpoint, translation->pasid, &entry, iova, buf, len, dir);
+}
+
+static int service_translated_read(struct uiommufd_device *dev,
+				   const struct uiommufd_translation *translation, uint64_t iova,
+				   void *buf, size_t len)
+{
+	return translated(dev, translation, iova, buf, len, DMA_READ);
+}
+
+static int service_translated_write(struct uiommufd_device *dev,
+				    const struct uiommufd_translation *translation, uint64_t iova,
+				    const void *buf, size_t len)
+{
+	return translated(dev, translation, iova, (void *)buf, len, DMA_WRITE);
+}
+
 static void service_set_intx(struct uiommufd_device *dev, bool level)
 {
 	struct vfio_device *device = vfio_device_of(dev);
@@ -332,4 +434,8 @@ const struct uiommufd_device_services vfio_services = {
 	.dma_write_pasid = service_dma_write_pasid,
 	.config = service_config,
 	.reset_kind = service_reset_kind,
+	.atomic = service_atomic,
+	.translate = service_translate,
+	.translated_read = service_translated_read,
+	.translated_write = service_translated_write,
 };

@@ -251,6 +251,8 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 		goto out_endpoint;
 	lock_init(&device->bind_lock, LOCK_VFIO_BIND);
 	lock_init(&device->lock, LOCK_VFIO_DEVICE);
+	if (model->invalidated)
+		ats_enable(device->endpoint, vfio_device_invalidate, device);
 	init_work(device);
 	vfio_ioeventfds_init(&device->ioeventfds, device);
 	rc = vfio_group_join(device);

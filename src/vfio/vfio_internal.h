@@ -30,6 +30,7 @@
 #include <urcu/list.h>
 
 #include "base/lock.h"
+#include "iommu/ats.h"
 #include "iommufd/device/group.h"
 #include "iommufd/device/page_request.h"
 #include "vfio/bar_part.h"
@@ -112,6 +113,9 @@ struct device_file {
 };
 
 extern const struct uiommufd_device_services vfio_services;
+
+/* The ats_handler of the device @arg. */
+void vfio_device_invalidate(void *arg, uint32_t pasid, struct iova_range range);
 
 static inline struct vfio_device *vfio_device_of(struct uiommufd_device *dev)
 {

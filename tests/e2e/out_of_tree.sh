@@ -19,7 +19,8 @@ builds() {
 	cp -r "$source/examples/models" "$scratch/copy" && cd "$scratch/copy" && "$@" &&
 		prints "the counter is at 42" "$uiommufd" run --device "$where/counter.so" -- "$where/counter-driver" &&
 		prints "524288 bytes copied, 1 interrupt" \
-			"$uiommufd" run --device "$where/mover.so" -- "$where/mover-driver"
+			"$uiommufd" run --device "$where/mover.so" -- "$where/mover-driver" &&
+		prints "10000 copies done" "$uiommufd" run --device "$where/ring.so" -- "$where/ring-driver"
 	result=$?
 	cd / && rm -rf "$scratch/copy"
 	return "$result"

@@ -96,6 +96,21 @@ static inline int attach(const struct rig *rig)
 	return ioctl(rig->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
 }
 
+/* Attaches a table of the IOAS for requests with @pasid. */
+static inline void attach_pasid(const struct rig *rig, uint32_t pasid)
+{
+	struct iommu_hwpt_alloc hwpt = {.size = sizeof(hwpt),
+					.flags = IOMMU_HWPT_ALLOC_PASID,
+					.dev_id = rig->dev_id,
+					.pt_id = rig->ioas};
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach), .flags = VFIO_DEVICE_ATTACH_PASID, .pasid = pasid};
+
+	must(ioctl(rig->iommu, IOMMU_HWPT_ALLOC, &hwpt), "HWPT_ALLOC");
+	attach.pt_id = hwpt.out_hwpt_id;
+	must(ioctl(rig->device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach), "ATTACH with a PASID");
+}
+
 static inline int detach(const struct rig *rig)
 {
 	struct vfio_device_detach_iommufd_pt detach = {.argsz = sizeof(detach)};

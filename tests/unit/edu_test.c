@@ -24,12 +24,14 @@ enum {
 	DESTINATION = 0x88,
 	COUNT = 0x90,
 	COMMAND = 0x98,
+	PASID = 0xa0,
 	BUFFER = 0x40000,
 	MEMORY_SIZE = 16384,
 	IOVA = 0x100000,
 };
 
-static uint8_t *memory; /* at IOVA, for reading and writing */
+static uint8_t *memory;	      /* at IOVA, for reading and writing */
+static uint32_t ioas, dev_id; /* ioas maps it */
 
 static void enable(struct vfio_rig *rig, uint16_t command)
 {
@@ -39,6 +41,7 @@ static void enable(struct vfio_rig *rig, uint16_t command)
 static int setup_with(void **state, const struct option_value *option)
 {
 	static struct vfio_rig rig;
+	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = RIG_FD_CONTEXT};
 	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
 	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
 	struct iommu_ioas_map map = {.size = sizeof(map),
@@ -51,8 +54,11 @@ static int setup_with(void **state, const struct option_value *option)
 	rig_open(&rig, &device_edu, option);
 	memory =
 		mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED || rig_bind(&rig) || rig_iommu(&rig, IOMMU_IOAS_ALLOC, &alloc))
+	if (memory == MAP_FAILED || rig_ioctl(&rig, VFIO_DEVICE_BIND_IOMMUFD, &bind) ||
+	    rig_iommu(&rig, IOMMU_IOAS_ALLOC, &alloc))
 		return -1;
+	dev_id = bind.out_devid;
+	ioas = alloc.out_ioas_id;
 	map.ioas_id = attach.pt_id = alloc.out_ioas_id;
 	map.user_va = (uintptr_t)memory;
 	if (rig_ioctl(&rig, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ||
@@ -75,6 +81,11 @@ static int setup_slow(void **state)
 static int setup_wide(void **state)
 {
 	return setup_with(state, &(struct option_value){"dma_mask", "0xffffffff"});
+}
+
+static int setup_pasid(void **state)
+{
+	return setup_with(state, &(struct option_value){"pasid", "7"});
 }
 
 static int teardown(void **state)
@@ -411,6 +422,68 @@ static void closing_while_dma_runs_waits_for_it(void **state)
 	assert_int_equal(get(rig, COMMAND), 0);
 }
 
+/* ---- PASIDs ---- */
+
+/* In place of what the device is attached to without one. */
+static void attach_pasid(struct vfio_rig *rig, uint32_t pasid)
+{
+	struct vfio_device_detach_iommufd_pt detach = {.argsz = sizeof(detach)};
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach), .flags = VFIO_DEVICE_ATTACH_PASID, .pasid = pasid};
+	struct iommu_hwpt_alloc hwpt = {.size = sizeof(hwpt),
+					.flags = IOMMU_HWPT_ALLOC_PASID,
+					.dev_id = dev_id,
+					.pt_id = ioas};
+
+	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach), 0);
+	assert_int_equal(rig_iommu(rig, IOMMU_HWPT_ALLOC, &hwpt), 0);
+	attach.pt_id = hwpt.out_hwpt_id;
+	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach), 0);
+}
+
+static void dma_goes_through_the_table_of_its_pasid(void **state)
+{
+	struct vfio_rig *rig = *state;
+
+	/* vfio-user has no PASIDs: the device's DMA arrives without. */
+	if (rig->served.remote)
+		skip();
+	attach_pasid(rig, 7);
+	assert_int_equal(get(rig, PASID), 7);
+	memset(memory, 0x55, 64);
+	dma(rig, IOVA, BUFFER, 64, 1);
+	memset(memory, 0x66, 64);
+	/* Nothing is attached for this one, nor any more for requests without. */
+	set(rig, PASID, 8);
+	dma(rig, BUFFER, IOVA, 64, 3);
+	set(rig, PASID, 0);
+	dma(rig, BUFFER, IOVA, 64, 3);
+	assert_int_equal(memory[0], 0x66);
+	assert_int_equal(rig_ioctl(rig, VFIO_DEVICE_RESET, NULL), 0);
+	assert_int_equal(get(rig, PASID), 7);
+	enable(rig, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	memset(memory + 64, 0x77, 64);
+	dma(rig, IOVA + 64, BUFFER, 64, 1);
+	dma(rig, BUFFER, IOVA, 64, 3);
+	assert_int_equal(memory[0], 0x77);
+}
+
+static void the_pasid_has_twenty_bits(void **state)
+{
+	struct vfio_rig *rig = *state;
+
+	set(rig, PASID, 0xffffffff);
+	assert_int_equal(get(rig, PASID), 0xfffff);
+}
+
+static void without_the_option_there_is_no_pasid(void **state)
+{
+	struct vfio_rig *rig = *state;
+
+	set(rig, PASID, 7);
+	assert_int_equal(get(rig, PASID), 0xffffffff);
+}
+
 /* ---- options ---- */
 
 static void bad_options_are_refused(void **state)
@@ -420,6 +493,7 @@ static void bad_options_are_refused(void **state)
 		{"dma_mask", "-1"},	 {"dma_mask", "12 "},
 		{"delay_us", "1e3"},	 {"delay_us", "1000001"},
 		{"no_such_option", "1"}, {"dma_mask", "0x10000000000000000"},
+		{"pasid", "0x100000"},	 {"pasid", ""},
 	};
 	struct device_spec config = {.model = &device_edu, .option_count = 1};
 	struct vfio_device *device;
@@ -437,8 +511,9 @@ static void bad_options_are_refused(void **state)
 
 int main(void)
 {
-#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_SLOW(name) cmocka_unit_test_setup_teardown(name, setup_slow, teardown)
+#define TEST(name)	 cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_PASID(name) cmocka_unit_test_setup_teardown(name, setup_pasid, teardown)
+#define TEST_SLOW(name)	 cmocka_unit_test_setup_teardown(name, setup_slow, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(it_identifies_itself_and_inverts),
 		TEST(low_registers_take_four_bytes_only),
@@ -458,6 +533,9 @@ int main(void)
 		TEST_SLOW(dma_registers_stand_still_while_it_runs),
 		TEST_SLOW(reset_ends_dma_and_forgets_everything),
 		TEST_SLOW(closing_while_dma_runs_waits_for_it),
+		TEST_PASID(dma_goes_through_the_table_of_its_pasid),
+		TEST_PASID(the_pasid_has_twenty_bits),
+		TEST(without_the_option_there_is_no_pasid),
 		cmocka_unit_test(bad_options_are_refused),
 	};
 

@@ -105,6 +105,57 @@ static void an_exchange_replaces_what_was_expected(void **state)
 	assert_int_equal(guard_exchange(word, 6, 7), -EFAULT);
 }
 
+static void an_atomic_operation_returns_what_was_there(void **state)
+{
+	static const struct {
+		enum guard_op op;
+		uint64_t operand, compare, after_4, after_8;
+	} cases[] = {
+		{GUARD_ADD, 1, 0, 0, UINT64_C(0x1234567900000000)},
+		{GUARD_SWAP, UINT64_C(0x1111111122222222), 0, 0x22222222,
+		 UINT64_C(0x1111111122222222)},
+		{GUARD_COMPARE_SWAP, 5, UINT64_C(0x12345678ffffffff), 5, 5},
+		{GUARD_COMPARE_SWAP, 5, UINT64_C(0x02345678fffffffe), 0xffffffff,
+		 UINT64_C(0x12345678ffffffff)},
+	};
+	uint64_t *words = (uint64_t *)map_pages(1);
+	uint64_t old;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		words[1] = UINT64_C(0x12345678ffffffff);
+		assert_int_equal(guard_atomic(&words[1], 4, cases[i].op, cases[i].operand,
+					      cases[i].compare, &old),
+				 0);
+		assert_true(old == 0xffffffff);
+		assert_true(words[1] == (UINT64_C(0x12345678) << 32 | cases[i].after_4));
+		words[1] = UINT64_C(0x12345678ffffffff);
+		assert_int_equal(guard_atomic(&words[1], 8, cases[i].op, cases[i].operand,
+					      cases[i].compare, &old),
+				 0);
+		assert_true(old == UINT64_C(0x12345678ffffffff));
+		assert_true(words[1] == cases[i].after_8);
+	}
+	assert_true(words[0] == 0 && words[2] == 0);
+	munmap(words, PAGE_SIZE);
+}
+
+static void a_fault_ends_an_atomic_operation(void **state)
+{
+	char *memory = map_pages(1);
+	uint64_t old = 77;
+
+	(void)state;
+	install();
+	mprotect(memory, PAGE_SIZE, PROT_READ);
+	for (unsigned int op = GUARD_ADD; op <= GUARD_COMPARE_SWAP; op++) {
+		assert_int_equal(guard_atomic(memory, 4, op, 1, 1, &old), -EFAULT);
+		assert_int_equal(guard_atomic(memory, 8, op, 1, 1, &old), -EFAULT);
+	}
+	assert_int_equal(old, 77);
+	munmap(memory, PAGE_SIZE);
+}
+
 static void a_fault_on_either_side_ends_the_copy(void **state)
 {
 	char *good = map_pages(3), *bad = map_pages(3);
@@ -404,6 +455,8 @@ int main(void)
 		cmocka_unit_test(a_fault_on_either_side_ends_the_copy),
 		cmocka_unit_test(a_load_reads_one_word),
 		cmocka_unit_test(an_exchange_replaces_what_was_expected),
+		cmocka_unit_test(an_atomic_operation_returns_what_was_there),
+		cmocka_unit_test(a_fault_ends_an_atomic_operation),
 		cmocka_unit_test(a_truncated_file_ends_the_copy),
 		cmocka_unit_test(threads_fault_independently),
 		cmocka_unit_test(the_programs_action_is_kept_for_it),
