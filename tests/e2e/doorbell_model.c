@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A device of doorbells, for doorbells.c. BAR 0: page 0 has for doorbell i what was written to it
- * last, at 16 * i, and how often that arrived, at 16 * i + 4; what doorbell i was when 16 * i + 8 was
- * written to is there; page 1 is the doorbells; page 2 is
- * memory, whose first word the device doubles into the second when doorbell 1023 is written.
+ * last, at 16 * i; how often that arrived, at 16 * i + 4; and what it was when 16 * i + 8 was
+ * written to, there. Page 1 is the doorbells; page 2 is memory, whose first word the device doubles
+ * into the second when doorbell 1023 is written.
  */
 #include <stdatomic.h>
 
