@@ -256,7 +256,7 @@ bool trace_print(const struct trace_item *item, void *arg)
 {
 	struct trace_printer *printer = arg;
 
-	if (!printer->start && item->phase[0] != 'M')
+	if (printer->start <= 0 && item->phase[0] != 'M')
 		printer->start = item->time;
 	if (strcmp(item->category, "ioctl") == 0) {
 		if (item->phase[0] == 'B')

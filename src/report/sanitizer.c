@@ -14,8 +14,8 @@ extern const char *__asan_locate_address(void *address, char *name, size_t name_
 					 size_t *region_size) PROGRAMS;
 extern size_t __asan_get_alloc_stack(void *address, void **trace, size_t size, int *tid) PROGRAMS;
 extern size_t __asan_get_free_stack(void *address, void **trace, size_t size, int *tid) PROGRAMS;
-extern void __tsan_read_range(void *address, size_t len) PROGRAMS;
-extern void __tsan_write_range(void *address, size_t len) PROGRAMS;
+extern void __tsan_read_range(void *address, long len) PROGRAMS;
+extern void __tsan_write_range(void *address, long len) PROGRAMS;
 extern void __tsan_acquire(void *address) PROGRAMS;
 extern void __tsan_release(void *address) PROGRAMS;
 extern intptr_t __msan_test_shadow(const void *address, size_t len) PROGRAMS;
@@ -123,7 +123,7 @@ void sanitizer_device_read(const void *address, size_t len)
 	if (!has_tsan())
 		return;
 	__tsan_acquire(&doorbells);
-	__tsan_read_range((void *)address, len);
+	__tsan_read_range((void *)address, (long)len);
 	__tsan_release(&completions);
 }
 
@@ -142,7 +142,7 @@ void sanitizer_device_write(const void *address, size_t len)
 	if (is_polled(address, len))
 		__tsan_release((void *)address);
 	else
-		__tsan_write_range((void *)address, len);
+		__tsan_write_range((void *)address, (long)len);
 	__tsan_release(&completions);
 }
 
