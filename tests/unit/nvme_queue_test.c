@@ -353,10 +353,8 @@ static void the_admin_queues_have_shadow_doorbells_too(void **state)
 	unsigned int written = 0;
 
 	(void)state;
-	/* Stands still now and then: a wake-up is lost, and why is not known yet. */
-	skip();
 	configure_shadows();
-	for (unsigned int i = 0; i < 300; i++) {
+	for (unsigned int i = 0; i < 5000; i++) {
 		struct nvme_completion completion;
 		const uint32_t old = *shadow(SHADOWS, admin, false);
 
@@ -372,7 +370,7 @@ static void the_admin_queues_have_shadow_doorbells_too(void **state)
 		assert_int_equal(nvme_status_of(&completion), ST_SUCCESS);
 		*shadow(SHADOWS, admin, true) = admin->head;
 	}
-	assert_true(written <= 300);
+	assert_true(written <= 5000);
 }
 
 static void a_driver_may_leave_the_shadows_of_the_admin_queues_alone(void **state)
@@ -390,7 +388,7 @@ static void a_driver_may_leave_the_shadows_of_the_admin_queues_alone(void **stat
 	assert_false(reported("is ignored"));
 }
 
-static void shadows_that_cannot_be_read_are_refused(void **state)
+static void shadows_that_cannot_be_written_are_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(run(admin, (struct nvme_command){.opcode = ADMIN_DBBUF_CONFIG,
@@ -579,7 +577,7 @@ int main(void)
 		TEST(shadow_doorbells_take_the_place_of_doorbells),
 		TEST(the_admin_queues_have_shadow_doorbells_too),
 		TEST(a_driver_may_leave_the_shadows_of_the_admin_queues_alone),
-		TEST(shadows_that_cannot_be_read_are_refused),
+		TEST(shadows_that_cannot_be_written_are_refused),
 		TEST(commands_of_different_queues_are_atomic_to_each_other),
 		TEST(a_busy_queue_can_be_deleted),
 		TEST(a_controller_reset_ends_dma),

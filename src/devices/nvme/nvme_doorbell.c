@@ -7,7 +7,10 @@
  * host writes the tail, and then the doorbell if that is behind what is written down.
  *
  * The admin queues have shadows, too, but most drivers write only their doorbells (Linux' does,
- * libvfn uses both): there a shadow counts only when it has changed since it was last seen.
+ * libvfn uses both): there a shadow counts only when it has changed since it was last seen. At
+ * first both have the tail and the head that the host has then. So no change is missed: between two
+ * looks the host's tail and head move by less than the size of their queue, as a look at the tail
+ * comes before each batch, and one at the head before a full completion queue stops it.
  */
 #include "devices/nvme/nvme_doorbell.h"
 
@@ -128,14 +131,23 @@ static bool shadow_counts(struct nvme *n, unsigned int queue, bool completion, u
 bool nvme_set_shadows(struct uiommufd_device *dev, uint64_t doorbells, uint64_t event_indexes)
 {
 	struct nvme *n = nvme_of(dev);
-	uint32_t seen[2];
+	const struct nvme_cq *cq = &n->cqs[0];
+	uint32_t now[2];
 
-	for (unsigned int i = 0; i < 2; i++)
-		if (nvme_dma_read(dev, doorbells + doorbell_offset(n, 0, i), &seen[i],
-				  sizeof(seen[i])))
-			return false;
+	/* The command's own completion is the next one, and the host will have taken it off. */
 	uiommufd_device_lock(dev);
-	memcpy(n->admin_shadows, seen, sizeof(seen));
+	now[0] = n->sqs[0].tail;
+	now[1] = (atomic_load(&cq->tail) + 1) % cq->size;
+	uiommufd_device_unlock(dev);
+	for (unsigned int i = 0; i < 2; i++) {
+		const uint64_t off = doorbell_offset(n, 0, i);
+
+		if (nvme_dma_write(dev, event_indexes + off, &now[i], sizeof(now[i])) ||
+		    nvme_dma_write(dev, doorbells + off, &now[i], sizeof(now[i])))
+			return false;
+	}
+	uiommufd_device_lock(dev);
+	memcpy(n->admin_shadows, now, sizeof(now));
 	n->shadow_doorbells = doorbells;
 	n->event_indexes = event_indexes;
 	uiommufd_device_unlock(dev);

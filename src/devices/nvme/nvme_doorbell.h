@@ -12,8 +12,9 @@ struct uiommufd_device;
 void nvme_doorbell(struct uiommufd_device *dev, uint64_t off, uint32_t value);
 
 /*
- * Doorbell Buffer Config, with its two buffers. Returns whether the first can be read. Context:
- * ADMIN_THREAD, without the device lock.
+ * Doorbell Buffer Config, with its two buffers, which get the state of the admin queues. Returns
+ * whether they can be written. Context: ADMIN_THREAD, executing the command, without the device
+ * lock.
  */
 bool nvme_set_shadows(struct uiommufd_device *dev, uint64_t doorbells, uint64_t event_indexes);
 
