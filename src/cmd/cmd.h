@@ -3,6 +3,7 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 /* Exit statuses of the command itself, like those of env(1) and timeout(1). */
@@ -32,6 +33,12 @@ int cmd_replay(char **args);
  * word. NULL: it is another option. *@missing: it has no value.
  */
 const char *cmd_option_value(char ***args, const char *name, bool *missing);
+
+/*
+ * Names of files are meant from where the command was started; the program may go elsewhere.
+ * False: the absolute path of @name is too long.
+ */
+bool cmd_absolute(const char *name, char path[PATH_MAX]);
 
 /* Prints one line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

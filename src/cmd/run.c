@@ -68,6 +68,16 @@ const char *cmd_option_value(char ***args, const char *name, bool *missing)
 	return *missing ? arg : *++*args;
 }
 
+bool cmd_absolute(const char *name, char path[PATH_MAX])
+{
+	char here[PATH_MAX];
+
+	if (name[0] == '/')
+		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
+	return getcwd(here, sizeof(here)) &&
+	       snprintf(path, PATH_MAX, "%s/%s", here, name) < PATH_MAX;
+}
+
 static int unknown_option(const char *option)
 {
 	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "

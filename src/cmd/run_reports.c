@@ -38,21 +38,10 @@ static bool add_line(const char *name, const char *value)
 	return len >= 0 && (size_t)len < sizeof(lines) - used;
 }
 
-/* Files are named from where the command was started; the program may go elsewhere. */
 static bool is_file(const char *name)
 {
 	return strcmp(name, "log-file") == 0 || strcmp(name, "report") == 0 ||
 	       strcmp(name, "suppressions") == 0;
-}
-
-static const char *absolute(const char *path, char space[PATH_MAX])
-{
-	char here[PATH_MAX];
-
-	if (path[0] == '/' || !path[0] || !getcwd(here, sizeof(here)) ||
-	    snprintf(space, PATH_MAX, "%s/%s", here, path) >= PATH_MAX)
-		return path;
-	return space;
 }
 
 /* What cannot be used is better known before the program runs. */
@@ -81,8 +70,8 @@ static int take(const char *name, const char *value)
 	if (!initialised)
 		report_settings_init(&settings);
 	initialised = true;
-	if (value && is_file(name))
-		value = absolute(value, space);
+	if (value && value[0] && is_file(name) && cmd_absolute(value, space))
+		value = space;
 	if (report_settings_set(&settings, name, value, why, sizeof(why))) {
 		cmd_complain("%s", why);
 		return CMD_USAGE;

@@ -17,6 +17,7 @@
 #include "cmd/profile_text.h"
 #include "preload/start/layout.h"
 #include "profile/profile_settings.h"
+#include "report/file_pattern.h"
 #include "trace/line.h"
 #include "trace/trace_file.h"
 
@@ -61,17 +62,6 @@ void run_watch_follow(const char *path)
 	wanted.followed = true;
 }
 
-/* Files are named from where the command was started; the program may go elsewhere. */
-static bool set_path(char path[PATH_MAX], const char *name)
-{
-	char here[PATH_MAX];
-
-	if (name[0] == '/')
-		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
-	return getcwd(here, sizeof(here)) &&
-	       snprintf(path, PATH_MAX, "%s/%s", here, name) < PATH_MAX;
-}
-
 /* "--profile" or "--profile=FILE", which is made empty. */
 static int take_profile(const char *value)
 {
@@ -80,7 +70,7 @@ static int take_profile(const char *value)
 	wanted.profiles = true;
 	if (!value)
 		return CMD_OK;
-	if (!*value || !set_path(wanted.profile, value)) {
+	if (!*value || !cmd_absolute(value, wanted.profile)) {
 		cmd_complain("--profile= needs the name of a file");
 		return CMD_USAGE;
 	}
@@ -128,7 +118,7 @@ bool run_watch_take(char ***args, int *status)
 	*status = CMD_USAGE;
 	if (wanted.followed)
 		cmd_complain("trace prints; to have a file, use run --trace FILE");
-	else if (missing || !*value || strchr(value, '\n') || !set_path(wanted.trace, value))
+	else if (missing || !*value || strchr(value, '\n') || !cmd_absolute(value, wanted.trace))
 		cmd_complain("--trace needs the name of a file");
 	else
 		*status = CMD_OK;
@@ -182,25 +172,13 @@ static void write_header(char **program)
 			 "\"args\":{\"format\":1}}");
 }
 
-/* Whether each process makes a file of its own, which has "%p" in its name. */
-static bool is_pattern(const char *name)
-{
-	for (; *name; name++) {
-		if (name[0] == '%' && name[1] == 'p')
-			return true;
-		if (name[0] == '%' && name[1])
-			name++;
-	}
-	return false;
-}
-
 static int make_trace(char **program)
 {
 	char line[HEADER_SIZE + 1];
 	int len;
 
 	write_header(program);
-	if (is_pattern(wanted.trace))
+	if (file_pattern_varies(wanted.trace))
 		return 0;
 	len = snprintf(line, sizeof(line), "%s\n", wanted.header);
 	return trace_file_create(wanted.trace, line, (size_t)len);
@@ -223,8 +201,8 @@ void run_watch_fill(struct tree *tree, char **program)
 	if (!wanted.trace[0])
 		return;
 	tree_text(tree, "/" LAYOUT_TRACES, 0666, "%s%s",
-		  is_pattern(wanted.trace) ? "" : wanted.trace,
-		  is_pattern(wanted.trace) ? "" : "\n");
+		  file_pattern_varies(wanted.trace) ? "" : wanted.trace,
+		  file_pattern_varies(wanted.trace) ? "" : "\n");
 }
 
 /* Adds the profiles that processes have left to the array @all. */

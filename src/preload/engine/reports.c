@@ -13,11 +13,11 @@
 #include "checker/dma_report.h"
 #include "checker/leak_report.h"
 #include "preload/engine/call.h"
-#include "preload/engine/file_pattern.h"
 #include "preload/process/fdtable.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
+#include "report/file_pattern.h"
 #include "report/report.h"
 #include "report/symbols.h"
 
@@ -105,7 +105,7 @@ void reports_fork_child(void)
 {
 	report_fork_child();
 	advice_fork_child();
-	if (report_started() && strstr(report_settings()->log_file, "%p"))
+	if (report_started() && file_pattern_varies(report_settings()->log_file))
 		open_log(report_settings()->log_file);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of files that the user gives for each process: "%p" is its ID, "%%" a "%". */
-#ifndef PRELOAD_ENGINE_FILE_PATTERN_H
-#define PRELOAD_ENGINE_FILE_PATTERN_H
+#ifndef REPORT_FILE_PATTERN_H
+#define REPORT_FILE_PATTERN_H
 
 #include <limits.h>
 #include <stdbool.h>

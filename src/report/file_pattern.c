@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "preload/engine/file_pattern.h"
+#include "report/file_pattern.h"
 
 #include <stddef.h>
 #include <stdio.h>
