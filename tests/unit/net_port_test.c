@@ -285,6 +285,45 @@ static void a_peer_that_does_not_read_holds_frames_back(void **state)
 	e1000_close(&a);
 }
 
+/* Sends up to @most frames to b, which takes none. Returns how many a has taken from its ring. */
+static unsigned int fill_cable(unsigned int most)
+{
+	unsigned int taken = 0;
+
+	open_pair("stream");
+	e1000_set(&b, E1000_RDT, e1000_get(&b, E1000_RDH));
+	for (bool took = true; took && taken < most; taken += took) {
+		e1000_send(&a, taken, 9000, 0, 0);
+		took = false;
+		for (unsigned int i = 0; i < 1000 && !took; i++) {
+			usleep(200);
+			took = e1000_get(&a, E1000_TDH) == a.tx_tail;
+		}
+	}
+	return taken;
+}
+
+static void empty_cable(unsigned int frames)
+{
+	e1000_set(&b, E1000_RDT, (e1000_get(&b, E1000_RDH) + 63) % E1000_RIG_RING);
+	for (unsigned int i = 0; i < frames; i++)
+		assert_true(e1000_wait(&b, &frame));
+	e1000_close(&b);
+	e1000_close(&a);
+}
+
+/* The device has taken it from the ring, but the system has not: no descriptor follows it. */
+static void the_last_frame_is_sent_when_the_peer_reads(void **state)
+{
+	unsigned int fits;
+
+	(void)state;
+	fits = fill_cable(1000);
+	empty_cable(fits + 1);
+	fits = fill_cable(fits);
+	empty_cable(fits);
+}
+
 static void a_peer_that_speaks_another_protocol_is_left(void **state)
 {
 	static const struct option_value options[] = {
@@ -324,6 +363,7 @@ int main(void)
 		cmocka_unit_test_setup(two_devices_talk_by_a_stream, setup),
 		cmocka_unit_test_setup(two_devices_talk_by_datagrams, setup),
 		cmocka_unit_test_setup(a_peer_that_does_not_read_holds_frames_back, setup),
+		cmocka_unit_test_setup(the_last_frame_is_sent_when_the_peer_reads, setup),
 		cmocka_unit_test_setup(a_peer_that_speaks_another_protocol_is_left, setup),
 	};
 	int failed;

@@ -509,6 +509,9 @@ void e1000_transmit(struct uiommufd_device *dev)
 	uiommufd_device_unlock(dev);
 	if (e->buffer.used)
 		uiommufd_device_queue_work(dev, e1000_receive);
+	/* The last frame, too, which no descriptor follows, may have to wait for the peer. */
+	if (!net_port_flush(&e->port))
+		e1000_watch(dev, NET_SEND);
 	if (more)
 		uiommufd_device_queue_work(dev, e1000_transmit);
 }
