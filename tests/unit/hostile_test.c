@@ -17,7 +17,7 @@ enum {
 
 struct probe {
 	unsigned int resets, writes;
-	int dma;
+	_Atomic int dma;
 	bool copy;
 };
 

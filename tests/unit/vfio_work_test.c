@@ -355,6 +355,9 @@ static void a_child_has_the_timers_of_its_parent(void **state)
 	int status;
 
 	(void)state;
+#ifdef __SANITIZE_THREAD__
+	skip();
+#endif
 	vfio_work_queue_after(&work, count, 1000000);
 	vfio_work_fork_prepare(&work);
 	child = fork_locked();
