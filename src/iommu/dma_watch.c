@@ -20,10 +20,10 @@ void dma_check_memory(const struct dma *dma, struct piece *piece)
 {
 	piece->finding->objection = SANITIZER_FINE;
 	piece->found = DMA_READ;
-	if (!dma->src_buf)
+	if (!dma->src_buf) {
 		sanitizer_check_read(piece->src, piece->len, piece->finding);
-	if (!dma->src_buf)
 		sanitizer_device_read(piece->src, piece->len);
+	}
 	if (!dma->dst_buf)
 		sanitizer_device_write(piece->dst, piece->len);
 	if (piece->finding->objection || dma->dst_buf)

@@ -104,21 +104,6 @@ static void put_mapping(const struct mapping *mapping, void *arg)
 
 /* ---- call sites ---- */
 
-static void put_symbol(struct json *json, const struct symbol *symbol)
-{
-	json_object(json, NULL);
-	if (symbol->function[0])
-		json_string(json, "function", symbol->function);
-	if (symbol->file[0]) {
-		json_string(json, "file", symbol->file);
-		json_number(json, "line", symbol->line);
-	}
-	if (symbol->module[0])
-		json_string(json, "module", symbol->module);
-	json_hex(json, "offset", symbol->offset);
-	json_end_object(json);
-}
-
 static void put_frames(struct json *json, uint32_t stack)
 {
 	static struct symbols symbols; /* the owner's lock serialises */
@@ -132,8 +117,11 @@ static void put_frames(struct json *json, uint32_t stack)
 	symbols.count = symbols.used = 0;
 	symbols_add(&symbols, addresses, count);
 	json_array(json, "frames");
-	for (size_t i = 0; i < symbols.count; i++)
-		put_symbol(json, &symbols.symbols[i]);
+	for (size_t i = 0; i < symbols.count; i++) {
+		json_object(json, NULL);
+		symbol_put(json, &symbols.symbols[i]);
+		json_end_object(json);
+	}
 	json_end_array(json);
 }
 

@@ -19,15 +19,7 @@ static void put_frames(struct json *json, const struct report *report,
 		const struct symbol *symbol = &report->symbols.symbols[part->first_symbol + i];
 
 		json_object(json, NULL);
-		if (symbol->function[0])
-			json_string(json, "function", symbol->function);
-		if (symbol->file[0]) {
-			json_string(json, "file", symbol->file);
-			json_number(json, "line", symbol->line);
-		}
-		if (symbol->module[0])
-			json_string(json, "module", symbol->module);
-		json_hex(json, "offset", symbol->offset);
+		symbol_put(json, symbol);
 		json_bool(json, "inlined", symbol->inlined);
 		json_end_object(json);
 	}

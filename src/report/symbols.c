@@ -17,6 +17,7 @@
 
 #include "base/sys.h"
 #include "mem/maps.h"
+#include "report/json.h"
 
 enum {
 	PATIENCE = 20, /* seconds: a library's debug information may be large */
@@ -178,4 +179,17 @@ void symbols_add(struct symbols *symbols, const uintptr_t *addresses, size_t cou
 		return;
 	for (size_t i = 0; i < count; i++)
 		add_module(symbols, addresses[i]);
+}
+
+void symbol_put(struct json *json, const struct symbol *symbol)
+{
+	if (symbol->function[0])
+		json_string(json, "function", symbol->function);
+	if (symbol->file[0]) {
+		json_string(json, "file", symbol->file);
+		json_number(json, "line", symbol->line);
+	}
+	if (symbol->module[0])
+		json_string(json, "module", symbol->module);
+	json_hex(json, "offset", symbol->offset);
 }

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct json;
+
 enum {
 	SYMBOLS_MAX = 320,
 	SYMBOL_REPLY_SIZE = 64 * 1024,
@@ -41,5 +43,8 @@ void symbols_set_server(const char *path);
  * address as long as there is space. Context: any lock may be held; may wait for seconds.
  */
 void symbols_add(struct symbols *symbols, const uintptr_t *addresses, size_t count);
+
+/* Adds what is known of @symbol to the object that is open in @json. */
+void symbol_put(struct json *json, const struct symbol *symbol);
 
 #endif
