@@ -141,13 +141,13 @@ static void compare(struct device *device, const char *what, void (*copy)(void *
 static void record_off(void *arg)
 {
 	(void)arg;
-	atomic_store(&origin_recording, false);
+	atomic_fetch_and(&observers.ours, (uint16_t)~OBSERVER_REPORTS);
 }
 
 static void record_on(void *arg)
 {
 	(void)arg;
-	atomic_store(&origin_recording, true);
+	observe(OBSERVER_REPORTS);
 }
 
 /* What the reports of uiommufd run add to a DMA that is right. */

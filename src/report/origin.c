@@ -5,11 +5,8 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "base/observe.h"
 #include "base/sys.h"
 #include "report/stack.h"
-
-atomic_bool origin_recording;
 
 static bool with_stacks;
 static __thread struct origin blamed;
@@ -19,7 +16,6 @@ static __thread uint32_t own_tid __attribute__((tls_model("initial-exec")));
 void origin_record(bool stacks)
 {
 	with_stacks = stacks;
-	atomic_store_explicit(&origin_recording, true, memory_order_release);
 	observe(OBSERVER_REPORTS);
 }
 

@@ -9,9 +9,10 @@
 #ifndef REPORT_ORIGIN_H
 #define REPORT_ORIGIN_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/observe.h"
 
 struct origin {
 	uint64_t time;	/* CLOCK_MONOTONIC in ns; 0: it was not recorded */
@@ -19,11 +20,9 @@ struct origin {
 	uint32_t tid;	/* 0: a thread of the engine */
 };
 
-extern atomic_bool origin_recording;
-
 static inline bool recording(void)
 {
-	return __builtin_expect(atomic_load_explicit(&origin_recording, memory_order_relaxed), 0);
+	return __builtin_expect(observed_by(OBSERVER_REPORTS), 0);
 }
 
 /* Turns recording on; @stacks: with stacks. Never turned off. Context: no other thread records. */

@@ -141,15 +141,6 @@ void ioas_observe(const struct ioas_observer *observer)
 	ioas_observer = observer;
 }
 
-static __attribute__((noinline, cold)) void observe_areas(struct ioas *ioas,
-							  const struct area_request *request)
-	REQUIRES(ioas->lock)
-{
-	lock_assert_held(&ioas->lock);
-	for (size_t i = 0; i < request->count; i++)
-		ioas_observer->mapped(ioas, request->areas[i], request->fixed);
-}
-
 /* ---- adding ---- */
 
 /* Chooses the IOVA of @request, or checks the one that it fixes. */
@@ -286,13 +277,17 @@ static int program_areas(struct ioas *ioas, const struct area_request *request) 
 	return 0;
 }
 
-static __attribute__((noinline)) void observe_map(const struct ioas *ioas,
+static __attribute__((noinline)) void observe_map(struct ioas *ioas,
 						  const struct area_request *request)
+	REQUIRES(ioas->lock)
 {
+	lock_assert_held(&ioas->lock);
 	for (size_t i = 0; i < request->count; i++) {
 		const struct area *area = request->areas[i];
 
 		event_map(ioas->object.id, area->range, area_address(area), area->prot);
+		if (ioas_observer)
+			ioas_observer->mapped(ioas, area, request->fixed);
 	}
 }
 
@@ -325,13 +320,11 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 					: "the memory cannot be pinned");
 		}
 	}
-	if (!rc && observed())
-		observe_map(ioas, request);
 out_unlock:
 	for (size_t i = 0; i < request->count; i++)
 		request->areas[i]->busy = false;
-	if (__builtin_expect(ioas_observer && !rc, 0))
-		observe_areas(ioas, request);
+	if (!rc && observed())
+		observe_map(ioas, request);
 	lock_release(&ioas->lock);
 	return rc;
 }
@@ -353,6 +346,8 @@ static __attribute__((noinline)) void observe_unmap(struct ioas *ioas, const str
 
 	lock_assert_held(&ioas->lock);
 	event_unmap(ioas->object.id, area->range);
+	if (ioas_observer)
+		ioas_observer->unmapped(ioas, area);
 	if (!ioas->history)
 		return;
 	entry->range = area->range;
@@ -373,8 +368,6 @@ static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(i
 			mem_source_unpin(area->source, area_pages(area));
 		if (observed())
 			observe_unmap(ioas, area, &removed->entry);
-		if (__builtin_expect(ioas_observer != NULL, 0))
-			ioas_observer->unmapped(ioas, area);
 		area_free(area);
 	}
 	removed->count = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What comes into and out of IO address spaces, for advice on how they are used (checker/advice.c).
- * Without an observer that costs a load and a branch for each MAP and UNMAP.
+ * It is told while observed() (base/observe.h), as the recording of reports makes it: advice needs
+ * both.
  */
 #ifndef IOMMUFD_IOAS_OBSERVER_H
 #define IOMMUFD_IOAS_OBSERVER_H
