@@ -124,7 +124,7 @@ static void expect_good_device(void)
 	const uint8_t first = 0x02;
 
 	assert(!rig_ioctl(&t.rig, VFIO_DEVICE_RESET, NULL));
-	e1000_set_pci_command(&t, 7);
+	rig_set_pci_command(&t.rig, 7);
 	e1000_start(&t, RCTL_UPE | RCTL_MPE | RCTL_SECRC);
 	for (unsigned int i = 0; i < 100; i++)
 		assert(e1000_data_at(&t, STAMP)[i] == 0xee);
@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	start_device();
 	memset(e1000_data_at(&t, STAMP), 0xee, 100);
-	e1000_set_pci_command(&t, 7);
+	rig_set_pci_command(&t.rig, 7);
 	e1000_make_rings(&t);
 	for (unsigned int i = 0; i < MAX_STEPS && input.left; i++)
 		step(&input);

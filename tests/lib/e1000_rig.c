@@ -25,11 +25,6 @@ void e1000_set(struct e1000_rig *t, uint32_t reg, uint32_t value)
 	require(rig_pwrite(&t->rig, &value, sizeof(value), reg) == sizeof(value));
 }
 
-void e1000_set_pci_command(struct e1000_rig *t, uint16_t command)
-{
-	(void)rig_pwrite(&t->rig, &command, sizeof(command), rig_pos(7, PCI_COMMAND));
-}
-
 bool e1000_await(struct e1000_rig *t, uint32_t reg, uint32_t mask, uint32_t value)
 {
 	for (unsigned int i = 0; i < E1000_PATIENCE_MS * 10; i++) {
@@ -42,35 +37,6 @@ bool e1000_await(struct e1000_rig *t, uint32_t reg, uint32_t mask, uint32_t valu
 
 /* ---- life ---- */
 
-static long connect_rig(struct e1000_rig *t)
-{
-	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
-	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
-	struct iommu_ioas_map map = {.size = sizeof(map),
-				     .flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE |
-					      IOMMU_IOAS_MAP_FIXED_IOVA,
-				     .length = E1000_RIG_MEMORY,
-				     .user_va = (uintptr_t)t->memory,
-				     .iova = E1000_IOVA};
-	long rc;
-
-	rc = rig_bind(&t->rig);
-	if (rc)
-		return rc;
-	rc = rig_iommu(&t->rig, IOMMU_IOAS_ALLOC, &alloc);
-	if (rc)
-		return rc;
-	t->ioas_id = map.ioas_id = attach.pt_id = alloc.out_ioas_id;
-	rc = rig_ioctl(&t->rig, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
-	if (rc)
-		return rc;
-	rc = rig_iommu(&t->rig, IOMMU_IOAS_MAP, &map);
-	if (rc)
-		return rc;
-	e1000_set_pci_command(t, PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER);
-	return 0;
-}
-
 long e1000_open(struct e1000_rig *t, const struct option_value *options, unsigned int count)
 {
 	*t = (struct e1000_rig){.memory = mmap(NULL, E1000_RIG_MEMORY, PROT_READ | PROT_WRITE,
@@ -80,7 +46,7 @@ long e1000_open(struct e1000_rig *t, const struct option_value *options, unsigne
 	t->tx = (void *)(t->memory + E1000_TX_RING);
 	t->rx = (void *)(t->memory + E1000_RX_RING);
 	rig_open_with(&t->rig, &device_e1000, options, count);
-	return connect_rig(t);
+	return rig_connect(&t->rig, t->memory, E1000_RIG_MEMORY, E1000_IOVA, &t->ioas_id);
 }
 
 void e1000_close(struct e1000_rig *t)

@@ -47,7 +47,6 @@ void e1000_close(struct e1000_rig *t);
 
 uint32_t e1000_get(struct e1000_rig *t, uint32_t reg);
 void e1000_set(struct e1000_rig *t, uint32_t reg, uint32_t value);
-void e1000_set_pci_command(struct e1000_rig *t, uint16_t command);
 
 /* Waits until the bits @mask of register @reg are @value. False: they are not after some time. */
 bool e1000_await(struct e1000_rig *t, uint32_t reg, uint32_t mask, uint32_t value);

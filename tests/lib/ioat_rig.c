@@ -26,11 +26,6 @@ void ioat_set(struct ioat_rig *t, unsigned int reg, unsigned int size, uint64_t 
 	require(rig_pwrite(&t->rig, &value, size, reg) == (long)size);
 }
 
-void ioat_set_command(struct ioat_rig *t, uint16_t command)
-{
-	(void)rig_pwrite(&t->rig, &command, sizeof(command), rig_pos(7, PCI_COMMAND));
-}
-
 struct ioat_descriptor *ioat_slot(struct ioat_rig *t, unsigned int i)
 {
 	return (struct ioat_descriptor *)(void *)t->memory + i % RING_SLOTS;
@@ -46,36 +41,6 @@ volatile uint64_t *ioat_completion(struct ioat_rig *t)
 	return (volatile uint64_t *)(void *)(t->memory + COMPLETION_OFFSET);
 }
 
-/* Binds, attaches and maps; 0 or a negative errno. */
-static long ioat_connect(struct ioat_rig *t)
-{
-	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
-	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
-	struct iommu_ioas_map map = {.size = sizeof(map),
-				     .flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE |
-					      IOMMU_IOAS_MAP_FIXED_IOVA,
-				     .length = t->size,
-				     .user_va = (uintptr_t)t->memory,
-				     .iova = RING_IOVA};
-	long rc;
-
-	rc = rig_bind(&t->rig);
-	if (rc)
-		return rc;
-	rc = rig_iommu(&t->rig, IOMMU_IOAS_ALLOC, &alloc);
-	if (rc)
-		return rc;
-	t->ioas_id = map.ioas_id = attach.pt_id = alloc.out_ioas_id;
-	rc = rig_ioctl(&t->rig, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
-	if (rc)
-		return rc;
-	rc = rig_iommu(&t->rig, IOMMU_IOAS_MAP, &map);
-	if (rc)
-		return rc;
-	ioat_set_command(t, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	return 0;
-}
-
 long ioat_open(struct ioat_rig *t, uint64_t size)
 {
 	*t = (struct ioat_rig){.size = size};
@@ -83,7 +48,7 @@ long ioat_open(struct ioat_rig *t, uint64_t size)
 	if (t->memory == MAP_FAILED)
 		return -ENOMEM;
 	rig_open(&t->rig, &device_ioat, NULL);
-	return ioat_connect(t);
+	return rig_connect(&t->rig, t->memory, size, RING_IOVA, &t->ioas_id);
 }
 
 void ioat_close(struct ioat_rig *t)

@@ -31,10 +31,9 @@ struct ioat_rig {
 long ioat_open(struct ioat_rig *t, uint64_t size);
 void ioat_close(struct ioat_rig *t);
 
-/* A register of @size bytes; the command register of config space. */
+/* A register of @size bytes. */
 uint64_t ioat_get(struct ioat_rig *t, unsigned int reg, unsigned int size);
 void ioat_set(struct ioat_rig *t, unsigned int reg, unsigned int size, uint64_t value);
-void ioat_set_command(struct ioat_rig *t, uint16_t command);
 
 /* Slot @i of the ring, modulo its size; its IOVA; the completion that the device writes. */
 struct ioat_descriptor *ioat_slot(struct ioat_rig *t, unsigned int i);

@@ -29,11 +29,6 @@ void nvme_set(struct nvme_rig *t, unsigned int reg, unsigned int size, uint64_t 
 	require(rig_pwrite(&t->rig, &value, size, reg) == (long)size);
 }
 
-void nvme_set_pci_command(struct nvme_rig *t, uint16_t command)
-{
-	(void)rig_pwrite(&t->rig, &command, sizeof(command), rig_pos(7, PCI_COMMAND));
-}
-
 bool nvme_await(struct nvme_rig *t, uint32_t mask, uint32_t value)
 {
 	for (unsigned int i = 0; i < NVME_PATIENCE_MS * 10; i++) {
@@ -69,45 +64,20 @@ uint64_t nvme_cq_iova(unsigned int id)
 
 /* ---- life ---- */
 
-static long nvme_connect(struct nvme_rig *t)
-{
-	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
-	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
-	struct iommu_ioas_map map = {.size = sizeof(map),
-				     .flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE |
-					      IOMMU_IOAS_MAP_FIXED_IOVA,
-				     .length = t->size,
-				     .user_va = (uintptr_t)t->memory,
-				     .iova = NVME_IOVA};
-	long rc;
-
-	rc = rig_bind(&t->rig);
-	if (rc)
-		return rc;
-	rc = rig_iommu(&t->rig, IOMMU_IOAS_ALLOC, &alloc);
-	if (rc)
-		return rc;
-	t->ioas_id = map.ioas_id = attach.pt_id = alloc.out_ioas_id;
-	rc = rig_ioctl(&t->rig, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
-	if (rc)
-		return rc;
-	rc = rig_iommu(&t->rig, IOMMU_IOAS_MAP, &map);
-	if (rc)
-		return rc;
-	nvme_set_pci_command(t, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	t->stride = nvme_get(t, NVME_CAP, 8) >> 32 & 0xf;
-	return 0;
-}
-
 long nvme_open(struct nvme_rig *t, uint64_t size, const struct option_value *options,
 	       unsigned int count)
 {
+	long rc;
+
 	*t = (struct nvme_rig){.size = size};
 	t->memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (t->memory == MAP_FAILED)
 		return -ENOMEM;
 	rig_open_with(&t->rig, &device_nvme, options, count);
-	return nvme_connect(t);
+	rc = rig_connect(&t->rig, t->memory, size, NVME_IOVA, &t->ioas_id);
+	if (!rc)
+		t->stride = nvme_get(t, NVME_CAP, 8) >> 32 & 0xf;
+	return rc;
 }
 
 void nvme_close(struct nvme_rig *t)

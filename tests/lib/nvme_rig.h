@@ -46,10 +46,9 @@ long nvme_open(struct nvme_rig *t, uint64_t size, const struct option_value *opt
 	       unsigned int count);
 void nvme_close(struct nvme_rig *t);
 
-/* A register of @size bytes; the command register of config space. */
+/* A register of @size bytes. */
 uint64_t nvme_get(struct nvme_rig *t, unsigned int reg, unsigned int size);
 void nvme_set(struct nvme_rig *t, unsigned int reg, unsigned int size, uint64_t value);
-void nvme_set_pci_command(struct nvme_rig *t, uint16_t command);
 
 /* Waits until the bits @mask of CSTS are @value. False: they are not after some seconds. */
 bool nvme_await(struct nvme_rig *t, uint32_t mask, uint32_t value);

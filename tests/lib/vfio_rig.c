@@ -2,6 +2,7 @@
 #include "vfio_rig.h"
 
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -126,6 +127,41 @@ long rig_bind(struct vfio_rig *rig)
 	struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = RIG_FD_CONTEXT};
 
 	return rig_ioctl(rig, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+}
+
+void rig_set_pci_command(struct vfio_rig *rig, uint16_t command)
+{
+	(void)rig_pwrite(rig, &command, sizeof(command), rig_pos(7, PCI_COMMAND));
+}
+
+long rig_connect(struct vfio_rig *rig, void *memory, uint64_t size, uint64_t iova,
+		 uint32_t *ioas_id)
+{
+	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
+	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
+	struct iommu_ioas_map map = {.size = sizeof(map),
+				     .flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE |
+					      IOMMU_IOAS_MAP_FIXED_IOVA,
+				     .length = size,
+				     .user_va = (uintptr_t)memory,
+				     .iova = iova};
+	long rc;
+
+	rc = rig_bind(rig);
+	if (rc)
+		return rc;
+	rc = rig_iommu(rig, IOMMU_IOAS_ALLOC, &alloc);
+	if (rc)
+		return rc;
+	*ioas_id = map.ioas_id = attach.pt_id = alloc.out_ioas_id;
+	rc = rig_ioctl(rig, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+	if (rc)
+		return rc;
+	rc = rig_iommu(rig, IOMMU_IOAS_MAP, &map);
+	if (rc)
+		return rc;
+	rig_set_pci_command(rig, PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+	return 0;
 }
 
 long rig_pread(struct vfio_rig *rig, void *buf, size_t len, uint64_t pos)

@@ -56,6 +56,16 @@ long rig_iommu(struct vfio_rig *rig, unsigned int cmd, const void *arg);
 /* BIND_IOMMUFD to the context. */
 long rig_bind(struct vfio_rig *rig);
 
+/*
+ * Binds the device, attaches it to a new IOAS, in which @size bytes of @memory are mapped at @iova
+ * for reading and writing, and turns on decoding and bus mastering. 0 or a negative errno.
+ */
+long rig_connect(struct vfio_rig *rig, void *memory, uint64_t size, uint64_t iova,
+		 uint32_t *ioas_id);
+
+/* Writes the command register of config space. */
+void rig_set_pci_command(struct vfio_rig *rig, uint16_t command);
+
 /* Read and write the file of the device at @pos: a length or a negative errno. */
 long rig_pread(struct vfio_rig *rig, void *buf, size_t len, uint64_t pos);
 long rig_pwrite(struct vfio_rig *rig, const void *buf, size_t len, uint64_t pos);

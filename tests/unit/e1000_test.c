@@ -335,7 +335,7 @@ static void a_function_reset_in_the_middle_of_traffic_ends_it(void **state)
 {
 	(void)state;
 	for (unsigned int round = 0; round < 20; round++) {
-		e1000_set_pci_command(&t, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+		rig_set_pci_command(&t.rig, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 		e1000_start(&t, RCTL_UPE | RCTL_SECRC);
 		for (unsigned int i = 0; i < 40; i++)
 			e1000_send(&t, i * 64, 1000, 0, 0);

@@ -120,7 +120,7 @@ static void channel_reset(struct ioat_rig *t)
 static void master_off(struct ioat_rig *t)
 {
 	if (t->rig.file)
-		ioat_set_command(t, PCI_COMMAND_MEMORY);
+		rig_set_pci_command(&t->rig, PCI_COMMAND_MEMORY);
 }
 
 static void interrupts_off(struct ioat_rig *t)

@@ -409,7 +409,7 @@ static void a_halted_channel_is_armed_once_the_error_is_cleared(void **state)
 static void without_bus_mastering_nothing_is_fetched(void **state)
 {
 	(void)state;
-	ioat_set_command(&t, PCI_COMMAND_MEMORY);
+	rig_set_pci_command(&t.rig, PCI_COMMAND_MEMORY);
 	ioat_prepare(&t, TO, FROM, 64, 0);
 	ioat_submit(&t);
 	assert_int_equal(ioat_await(&t), CHANSTS_HALTED);
