@@ -16,6 +16,7 @@
  * nvme_rig.h	an NVMe controller and its queues
  * mock_rig.h	a context with the test ABI
  * mem_caller.h	a caller whose limits a test chooses
+ * reported.h	what was said on stderr
  * sweep.h	ioctls with each failure in turn, compared by all that can be seen
  *
  * page.h and the inline part of random.h know nothing of the engine: programs that run under
@@ -50,6 +51,7 @@
 #include "nvme_rig.h"
 #include "page.h"
 #include "random.h"
+#include "reported.h"
 #include "require.h"
 #include "sweep.h"
 #include "vfio_rig.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Receiving by the e1000: buffers, filters, checksums, tags, thresholds, and flow control. */
-#include <fcntl.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "devices/net/net_checksum.h"
 #include "devices/net/net_filter.h"
 #include "devices/net/net_frame.h"
@@ -11,7 +9,6 @@
 
 static struct e1000_rig t;
 static struct e1000_received frame;
-static char log_path[] = "/tmp/e1000_rx_test.XXXXXX";
 
 static int setup(void **state)
 {
@@ -19,7 +16,7 @@ static int setup(void **state)
 	if (e1000_open(&t, NULL, 0))
 		return -1;
 	e1000_fill(&t, 0, 0x20000, 3);
-	return truncate(log_path, 0);
+	return report_file_clear();
 }
 
 static int teardown(void **state)
@@ -27,16 +24,6 @@ static int teardown(void **state)
 	(void)state;
 	e1000_close(&t);
 	return 0;
-}
-
-static bool reported(const char *text)
-{
-	char lines[16384] = "";
-	int fd = open(log_path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = read(fd, lines, sizeof(lines) - 1);
-
-	close(fd);
-	return got > 0 && strstr(lines, text);
 }
 
 static uint32_t stat_of(uint32_t off)
@@ -444,11 +431,6 @@ int main(void)
 		TEST(flow_control_holds_frames_back),
 		TEST(pause_frames_go_no_further_if_that_is_said),
 	};
-	int fd = mkstemp(log_path), failed;
 
-	if (fd < 0 || log_open(log_path))
-		return 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(log_path);
-	return failed;
+	return cmocka_run_group_tests(tests, report_file_open, report_file_remove);
 }

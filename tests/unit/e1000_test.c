@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Registers of the e1000: EEPROM, PHY, link, resets, interrupts, and what is reported. */
-#include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "kit.h"
 
 static struct e1000_rig t;
-static char log_path[] = "/tmp/e1000_test.XXXXXX";
 
 static int setup(void **state)
 {
 	static const struct option_value options[] = {{"mac", "02:aB:00:00:00:01"}};
 
 	(void)state;
-	return e1000_open(&t, options, 1) ? -1 : truncate(log_path, 0);
+	return e1000_open(&t, options, 1) ? -1 : report_file_clear();
 }
 
 static int setup_without_cable(void **state)
@@ -32,16 +29,6 @@ static int teardown(void **state)
 	(void)state;
 	e1000_close(&t);
 	return 0;
-}
-
-static bool reported(const char *text)
-{
-	char lines[16384] = "";
-	int fd = open(log_path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = read(fd, lines, sizeof(lines) - 1);
-
-	close(fd);
-	return got > 0 && strstr(lines, text);
 }
 
 /* ---- the EEPROM ---- */
@@ -482,11 +469,6 @@ int main(void)
 		TEST(delayed_causes_come_when_no_frame_follows),
 		TEST(mistakes_about_rings_are_reported),
 	};
-	int fd = mkstemp(log_path), failed;
 
-	if (fd < 0 || log_open(log_path))
-		return 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(log_path);
-	return failed;
+	return cmocka_run_group_tests(tests, report_file_open, report_file_remove);
 }

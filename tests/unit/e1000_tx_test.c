@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending by the e1000: descriptors, checksums, segmentation, VLAN tags, and what is reported. */
-#include <fcntl.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "devices/net/net_checksum.h"
 #include "devices/net/net_frame.h"
 #include "kit.h"
@@ -15,7 +13,6 @@ enum {
 
 static struct e1000_rig t;
 static struct e1000_received frame;
-static char log_path[] = "/tmp/e1000_tx_test.XXXXXX";
 
 static int setup(void **state)
 {
@@ -25,7 +22,7 @@ static int setup(void **state)
 	e1000_start(&t, RCTL_UPE | RCTL_MPE | RCTL_LPE | RCTL_SECRC | RCTL_BSEX |
 				1 << RCTL_BSIZE_SHIFT);
 	e1000_fill(&t, 0, 0x20000, 7);
-	return truncate(log_path, 0);
+	return report_file_clear();
 }
 
 static int teardown(void **state)
@@ -33,16 +30,6 @@ static int teardown(void **state)
 	(void)state;
 	e1000_close(&t);
 	return 0;
-}
-
-static bool reported(const char *text)
-{
-	char lines[16384] = "";
-	int fd = open(log_path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = read(fd, lines, sizeof(lines) - 1);
-
-	close(fd);
-	return got > 0 && strstr(lines, text);
 }
 
 static void expect_data(uint32_t off, uint32_t len)
@@ -364,11 +351,6 @@ int main(void)
 		TEST(a_payload_of_another_length_is_reported),
 		TEST(a_frame_whose_data_cannot_be_read_is_lost),
 	};
-	int fd = mkstemp(log_path), failed;
 
-	if (fd < 0 || log_open(log_path))
-		return 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(log_path);
-	return failed;
+	return cmocka_run_group_tests(tests, report_file_open, report_file_remove);
 }

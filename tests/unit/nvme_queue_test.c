@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Queues of the NVMe controller: order, wrapping, interrupts, doorbells, threads, and resets. */
-#include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "kit.h"
 
 enum {
@@ -18,7 +16,6 @@ enum {
 
 static struct nvme_rig t;
 static struct nvme_ring *admin, *io;
-static char log_path[] = "/tmp/nvme_queue_test.XXXXXX";
 
 static int setup(void **state)
 {
@@ -29,7 +26,7 @@ static int setup(void **state)
 		return -1;
 	admin = &t.rings[0];
 	io = &t.rings[1];
-	return truncate(log_path, 0);
+	return report_file_clear();
 }
 
 static int teardown(void **state)
@@ -37,17 +34,6 @@ static int teardown(void **state)
 	(void)state;
 	nvme_close(&t);
 	return 0;
-}
-
-/* Whether a line of the log has @text. */
-static bool reported(const char *text)
-{
-	char lines[16384] = "";
-	int fd = open(log_path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = read(fd, lines, sizeof(lines) - 1);
-
-	close(fd);
-	return got > 0 && strstr(lines, text);
 }
 
 static uint16_t run(struct nvme_ring *ring, struct nvme_command command)
@@ -585,11 +571,6 @@ int main(void)
 		TEST(closing_while_dma_runs_waits_for_it),
 		TEST(a_page_size_of_8_kib_is_used),
 	};
-	int fd = mkstemp(log_path), failed;
 
-	if (fd < 0 || log_open(log_path))
-		return 1;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(log_path);
-	return failed;
+	return cmocka_run_group_tests(tests, report_file_open, report_file_remove);
 }

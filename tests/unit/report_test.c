@@ -22,7 +22,7 @@ enum {
 static char path[] = "/tmp/uiommufd-report-test-XXXXXX";
 
 /* Whether the latest report has @text. All that were printed before are forgotten. */
-static bool reported(const char *text)
+static bool latest_has(const char *text)
 {
 	static char line[16384];
 	FILE *file = fopen(path, "r");
@@ -63,7 +63,7 @@ static void a_fault_after_an_unmap_has_its_time(void **state)
 	(void)state;
 	assert_int_equal(fixture_unmap(f, ioas, IOVA, PAGE), 0);
 	read_at(f, UIOMMUFD_NO_PASID, IOVA);
-	assert_true(reported("\"kind\":\"dma-after-unmap\""));
+	assert_true(latest_has("\"kind\":\"dma-after-unmap\""));
 	fixture_destroy(f);
 }
 
@@ -101,7 +101,7 @@ static void a_fault_during_an_unmap_is_told_from_one_after(void **state)
 	(void)state;
 	assert_int_equal(engine_unmap(e, ioas, IOVA, PAGE), 0);
 	iommu_fault_report(e->endpoints[0], &fault);
-	assert_true(reported("\"kind\":\"dma-during-unmap\""));
+	assert_true(latest_has("\"kind\":\"dma-during-unmap\""));
 	engine_destroy(e);
 }
 
@@ -113,7 +113,7 @@ static void a_fault_during_a_map_is_one(void **state)
 
 	(void)state;
 	iommu_fault_report(e->endpoints[0], &fault);
-	assert_true(reported("\"kind\":\"dma-during-map\""));
+	assert_true(latest_has("\"kind\":\"dma-during-map\""));
 	engine_destroy(e);
 }
 
@@ -124,7 +124,7 @@ static void a_pasid_that_nothing_was_attached_for_is_named(void **state)
 
 	(void)state;
 	read_at(f, 5, IOVA);
-	assert_true(reported("\"kind\":\"dma-pasid-not-attached\""));
+	assert_true(latest_has("\"kind\":\"dma-pasid-not-attached\""));
 	fixture_destroy(f);
 }
 
@@ -138,9 +138,9 @@ static void the_nearest_mappings_are_named(void **state)
 	assert_int_equal(fixture_map(f, ioas, IOVA + 0x2000, PAGE, PAGE, FIXTURE_RW), 0);
 	assert_int_equal(fixture_map(f, ioas, IOVA + 0x8000, PAGE, PAGE, FIXTURE_RW), 0);
 	read_at(f, UIOMMUFD_NO_PASID, IOVA + 0x5000);
-	assert_true(reported("below: 0x102000-0x102fff, read-write, ends 8192 bytes before"));
+	assert_true(latest_has("below: 0x102000-0x102fff, read-write, ends 8192 bytes before"));
 	read_at(f, UIOMMUFD_NO_PASID, IOVA + 0x6000);
-	assert_true(reported("above: 0x108000-0x108fff, read-write, begins 8192 bytes after"));
+	assert_true(latest_has("above: 0x108000-0x108fff, read-write, begins 8192 bytes after"));
 	fixture_destroy(f);
 }
 
