@@ -4,49 +4,16 @@
 #include <unistd.h>
 
 #include "kit.h"
-#include "machine/machine.h"
 
 enum {
-	MORE_THAN_ENOUGH = 1000,
 	MEMORY_SIZE = 1 << 21,
 	FILE_SIZE = 1 << 20,
 };
 
-/* The machine after each failure is as before, and takes the device when nothing fails. */
-static void sweep_text(const char *text)
-{
-	struct machine *machine;
-	char error[256];
-	unsigned int n;
-	int rc;
-
-	for (n = 1; n < MORE_THAN_ENOUGH; n++) {
-		assert_int_equal(machine_create(&machine), 0);
-		failure_arm(n);
-		rc = machine_add_device(machine, text, error, sizeof(error));
-		if (!rc && failure_left()) {
-			failure_disarm();
-			machine_destroy(machine);
-			break;
-		}
-		failure_disarm();
-		if (rc) {
-			assert_int_equal(rc, -ENOMEM);
-			assert_string_equal(error, "out of memory");
-			assert_null(machine_device(machine, 0));
-			/* Nothing is locked or kept. */
-			assert_int_equal(machine_add_device(machine, text, error, sizeof(error)),
-					 0);
-		}
-		machine_destroy(machine);
-	}
-	assert_true(n > 8 && n < MORE_THAN_ENOUGH);
-}
-
 static void a_controller_without_memory_is_not_there(void **state)
 {
 	(void)state;
-	sweep_text("nvme,group=1000,size=1M,namespaces=2,cmb=64K,readonly");
+	assert_true(sweep_device("nvme,group=1000,size=1M,namespaces=2,cmb=64K,readonly") > 7);
 }
 
 static void a_file_is_let_go_of_when_there_is_no_memory(void **state)
@@ -58,7 +25,7 @@ static void a_file_is_let_go_of_when_there_is_no_memory(void **state)
 	(void)state;
 	assert_true(fd >= 0 && !ftruncate(fd, FILE_SIZE));
 	snprintf(text, sizeof(text), "nvme,group=1000,file=%s", path);
-	sweep_text(text);
+	assert_true(sweep_device(text) > 7);
 	close(fd);
 	unlink(path);
 }

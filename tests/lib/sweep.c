@@ -9,6 +9,11 @@
 #include "base/alloc.h"
 #include "failure.h"
 #include "inspect/show_state.h"
+#include "machine/machine.h"
+
+enum {
+	MORE_THAN_ENOUGH = 1000
+};
 
 enum {
 	SWEEP_LIMIT = 2000, /* failures in one step; more look like an endless sweep */
@@ -100,4 +105,36 @@ int sweep_all(const char *name, const struct sweep_step *steps, size_t count,
 			.initial_state = (void *)&steps[i],
 		};
 	return _cmocka_run_group_tests(name, tests, count, NULL, NULL);
+}
+
+unsigned int sweep_device(const char *text)
+{
+	struct machine *machine;
+	char error[256];
+	unsigned int n;
+	int rc;
+
+	for (n = 1;; n++) {
+		assert_true(n < MORE_THAN_ENOUGH);
+		assert_int_equal(machine_create(&machine), 0);
+		error[0] = '\0';
+		failure_arm(n);
+		rc = machine_add_device(machine, text, error, sizeof(error));
+		if (!rc && failure_left())
+			break;
+		failure_disarm();
+		if (rc) {
+			assert_int_equal(rc, -ENOMEM);
+			assert_string_equal(error, "out of memory");
+			assert_null(machine_device(machine, 0));
+			assert_null(machine_iommu(machine, 0));
+			/* Nothing is locked or kept. */
+			assert_int_equal(machine_add_device(machine, text, error, sizeof(error)),
+					 0);
+		}
+		machine_destroy(machine);
+	}
+	failure_disarm();
+	machine_destroy(machine);
+	return n - 1;
 }

@@ -36,4 +36,10 @@ void sweep(struct group_rig *rig, int iommu, const struct sweep_step *step);
 int sweep_all(const char *name, const struct sweep_step *steps, size_t count,
 	      CMUnitTestFunction test, CMFixtureFunction set_up, CMFixtureFunction tear_down);
 
+/*
+ * Adds a device of @text, as of --device, to a machine with each failure in turn. After each the
+ * machine is as before, and takes the device when nothing fails. Returns how many steps can fail.
+ */
+unsigned int sweep_device(const char *text);
+
 #endif
