@@ -200,7 +200,7 @@ void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path,
 	}
 }
 
-/* Where the hole that ends at @end, at the row of @path or after it, begins now; @end: it is gone. */
+/* Where the hole that ends at @end, at the row of @path or the next, begins now; @end: gone. */
 static uint64_t begin_of_rest(const struct iova_map_path *path, uint64_t end)
 {
 	const struct iova_map_node *leaf = path->node[0];
@@ -214,9 +214,9 @@ static uint64_t begin_of_rest(const struct iova_map_path *path, uint64_t end)
 }
 
 /*
- * The kinds in which the hole [@begin, @end) was the largest of its leaf, and @rest, what is left of
- * it at its end, is smaller. Sets @old to its spans of those kinds. The first kind whose aligned
- * address is still in the rest ends the loop: it is the same for all higher kinds.
+ * The kinds in which the hole [@begin, @end) was the largest of its leaf, and what is left of it at
+ * its end, from @rest on, is smaller. Sets @old to its spans of those kinds. The first kind whose
+ * aligned address is still in the rest ends the loop: it is the same for all higher kinds.
  */
 static unsigned int kinds_lost(const struct iova_map_path *path, uint64_t begin, uint64_t end,
 			       uint64_t rest, struct spans *old)

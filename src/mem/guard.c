@@ -175,7 +175,7 @@ __asm__(".pushsection .text\n"
 	"	jmp 7b\n"
 	"8:	ret\n"
 	".size guard_copy_string, . - guard_copy_string\n"
-	/* The next page is touched a line further: lines at one offset share a set of the caches. */
+	/* The next page is touched a line further: lines at one offset share a cache set. */
 	".globl guard_touch\n"
 	".hidden guard_touch\n"
 	".type guard_touch, @function\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making memory of this process present: MADV_POPULATE_*, unless it is known to be (mem/presence.h),
+ * Making memory of this process present: MADV_POPULATE_*, unless it is known (mem/resident.h),
  * or on a kernel without it (before 5.14) one touch for each page.
  *
  * A page is touched without a signal and without a change that other threads could see. For reading
@@ -14,7 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/sys.h"
-#include "mem/presence.h"
+#include "mem/resident.h"
 #include "mem/self.h"
 
 /* The least value that fits into the operation's comparison. */

@@ -19,7 +19,7 @@
 #include "base/own_call.h"
 #include "mem/displace.h"
 #include "mem/maps.h"
-#include "mem/presence.h"
+#include "mem/resident.h"
 #include "mem/view.h"
 #include "preload/calls/map_emulated.h"
 #include "preload/engine/call.h"

@@ -23,8 +23,8 @@
  *
  * Locks: none. Cost: a page 5 to 10 ns by a touch, 3 ns by asking.
  */
-#ifndef MEM_PRESENCE_H
-#define MEM_PRESENCE_H
+#ifndef MEM_RESIDENT_H
+#define MEM_RESIDENT_H
 
 #include <stdbool.h>
 #include <stdint.h>

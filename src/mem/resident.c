@@ -9,7 +9,7 @@
  * Huge pages are populated by the system call much faster than they can be touched by 4 KiB, so a
  * long range is touched only where small pages were seen.
  */
-#include "mem/presence.h"
+#include "mem/resident.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -149,7 +149,7 @@ enum {
 
 #define PAGE_SCAN _IOWR('f', 16, struct page_scan)
 
-/* A fork shares pages with the child until one of them writes, and the kernel does not say which. */
+/* A fork shares pages with the child until one writes, and the kernel does not say which. */
 static atomic_bool forked;
 
 static void on_fork(void)
@@ -163,7 +163,7 @@ __attribute__((constructor)) static void watch_forks(void)
 		on_fork();
 }
 
-/* A descriptor that only this call uses: a program that closes all of them would close a kept one. */
+/* Each call opens its own: a program that closes all descriptors would close a kept one. */
 static int open_own(const char *path)
 {
 	return sys_confined() ? -EPERM : sys_open(path, O_RDONLY | O_CLOEXEC);

@@ -13,7 +13,7 @@
 #include "kit.h"
 #include "mem/guard.h"
 #include "mem/populate.h"
-#include "mem/presence.h"
+#include "mem/resident.h"
 
 /* One page, some, as many as are touched at most, and so many that the kernel is asked. */
 static const size_t lengths[] = {1, 3, 40, 512, 1500};
