@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <uiommufd/caller.h>
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
@@ -220,6 +221,9 @@ static void set_up(void)
 	if (memory == MAP_FAILED)
 		check(-12, "memory");
 	memset(memory, 1, (size_t)PAGES * PAGE);
+	/* What a program that maps often does. */
+	uiommufd_caller_rights_changed();
+	check(uiommufd_guard_memory(), "guard");
 	check(uiommufd_open(NULL, &ctx), "open");
 	check(uiommufd_iommu_create("intel", "intel0", &iommu), "iommu");
 	check(uiommufd_endpoint_create(iommu, "device", &device), "endpoint");

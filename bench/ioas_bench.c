@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <uiommufd/caller.h>
 #include <uiommufd/iommufd.h>
 #include <uiommufd/uiommufd.h>
 
@@ -427,6 +428,11 @@ static void compare_counts(const char *order, void (*arrange)(uint32_t *order, u
 
 int main(void)
 {
+	int rc = uiommufd_guard_memory();
+
+	if (rc)
+		die("guard", rc);
+	uiommufd_caller_rights_changed();
 	compare_counts("ascending", ascend);
 	compare_counts("random", shuffle);
 	return 0;

@@ -75,6 +75,11 @@ void *iova_map_find(const struct iova_map *map, uint64_t iova)
 	return entry.value;
 }
 
+bool iova_map_is_within(const struct iova_map *map, struct iova_range range)
+{
+	return map->root && range.start <= map->first && node_last(map->root) <= range.last;
+}
+
 bool iova_map_intersects(const struct iova_map *map, struct iova_range range)
 {
 	struct iova_map_entry entry;

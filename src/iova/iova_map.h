@@ -85,6 +85,9 @@ bool iova_map_lower(const struct iova_map *map, uint64_t iova, struct iova_map_e
 /* The value of the entry that holds @iova, or NULL. */
 void *iova_map_find(const struct iova_map *map, uint64_t iova);
 
+/* Whether @map is not empty, and all of its entries lie inside @range. */
+bool iova_map_is_within(const struct iova_map *map, struct iova_range range);
+
 bool iova_map_intersects(const struct iova_map *map, struct iova_range range);
 
 /*

@@ -85,6 +85,47 @@ static void leaf_spans(const struct iova_map_node *leaf, uint64_t base, unsigned
 	}
 }
 
+/* Whether @spans has reached @old in all of @kinds. */
+static bool spans_reach(const struct spans *spans, const struct spans *old, unsigned int kinds)
+{
+	for (; kinds; kinds &= kinds - 1) {
+		unsigned int kind = (unsigned int)__builtin_ctz(kinds);
+
+		if (spans->span[kind] < old->span[kind])
+			return false;
+	}
+	return true;
+}
+
+/*
+ * leaf_spans() of the leaf of @path in @kinds after a hole at its row has shrunk, which had @old,
+ * the largest in these kinds. Most leaves have other holes of that size, or what is left of this
+ * one is still larger than all others: so its rest is looked at first, the loop ends where a hole
+ * equals it, and shorter holes cost one comparison.
+ */
+static void spans_after(const struct iova_map_path *path, unsigned int kinds,
+			const struct spans *old, struct spans *spans)
+{
+	const struct iova_map_node *leaf = path->node[0];
+	const uint64_t *start = leaf_cells(leaf, LEAF_START);
+	const uint64_t *last = leaf_cells(leaf, LEAF_LAST);
+	const unsigned int limit = log2_floor(kinds), at = path->row[0];
+	uint64_t begin = path->base[0];
+
+	memset(spans, 0, (limit + 1) * sizeof(spans->span[0]));
+	for (unsigned int row = at; row < leaf->count && row <= at + 1; row++)
+		spans_add(spans, row ? last[row - 1] + 1 : begin, start[row], limit);
+	for (unsigned int row = 0; row < leaf->count; row++) {
+		/* No kind is below the last one. */
+		if (start[row] - begin > spans->span[limit]) {
+			spans_add(spans, begin, start[row], limit);
+			if (spans_reach(spans, old, kinds))
+				return;
+		}
+		begin = last[row] + 1;
+	}
+}
+
 /* The largest of @count @cells. None exceeds @limit, so the loop ends where that is found. */
 static uint64_t largest(const uint64_t *cells, unsigned int count, uint64_t limit)
 {
@@ -159,14 +200,36 @@ void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path,
 	}
 }
 
-/* The kinds in which @old, the spans of a hole, are the largest of its leaf. */
-static unsigned int kinds_led(const struct iova_map_path *path, const struct spans *old,
-			      unsigned int top)
+/* Where the hole that ends at @end, at the row of @path or the next, begins now; @end: gone. */
+static uint64_t begin_of_rest(const struct iova_map_path *path, uint64_t end)
 {
+	const struct iova_map_node *leaf = path->node[0];
+	const uint64_t *start = leaf_cells(leaf, LEAF_START);
+	const uint64_t *last = leaf_cells(leaf, LEAF_LAST);
+
+	for (unsigned int row = path->row[0]; row < leaf->count && row <= path->row[0] + 1; row++)
+		if (start[row] == end)
+			return row ? last[row - 1] + 1 : path->base[0];
+	return end;
+}
+
+/*
+ * The kinds in which the hole [@begin, @end) was the largest of its leaf, and what is left of it at
+ * its end, from @rest on, is smaller. Sets @old to its spans of those kinds. The first kind whose
+ * aligned address is still in the rest ends the loop: it is the same for all higher kinds.
+ */
+static unsigned int kinds_lost(const struct iova_map_path *path, uint64_t begin, uint64_t end,
+			       uint64_t rest, struct spans *old)
+{
+	const unsigned int top = top_kind(begin, end);
 	unsigned int kinds = 0;
 
-	for (unsigned int kind = 0; kind <= top; kind++)
+	for (unsigned int kind = 0; kind <= top; kind++) {
+		old->span[kind] = span_in(begin, end, kind);
+		if (rest < end && end - old->span[kind] >= rest)
+			break;
 		kinds |= (unsigned int)(leaf_row_span(path, kind) == old->span[kind]) << kind;
+	}
 	return kinds;
 }
 
@@ -195,19 +258,17 @@ static unsigned int lower_spans(const struct iova_map_path *path, unsigned int l
 void map_hole_shrank(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
 		     uint64_t end)
 {
-	struct spans old = {0}, now;
-	unsigned int kinds, top;
+	struct spans old, now;
+	unsigned int kinds;
 
 	if (begin == end || map->height == 1)
 		return;
-	top = top_kind(begin, end);
-	if (leaf_row_span(path, top) > end - begin)
+	if (leaf_row_span(path, top_kind(begin, end)) > end - begin)
 		return;
-	spans_add(&old, begin, end, top);
-	kinds = kinds_led(path, &old, top);
+	kinds = kinds_lost(path, begin, end, begin_of_rest(path, end), &old);
 	if (!kinds)
 		return;
-	leaf_spans(path->node[0], path->base[0], log2_floor(kinds), &now);
+	spans_after(path, kinds, &old, &now);
 	for (unsigned int level = 1;; level++) {
 		kinds = lower_spans(path, level, kinds, &old, &now);
 		if (!kinds || level + 1 == map->height)

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "base/check.h"
 #include "base/lock.h"
 #include "base/sys.h"
 
@@ -40,8 +41,8 @@ __attribute__((constructor)) static void find_avx(void)
  * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
  * parts; those of some pages are by AVX, 128 bytes at a time and the rest as a short one; long ones
  * are the microcode's. guard_load: rdi = dst, rsi = src. guard_exchange: rdi = word, rsi = old,
- * rdx = new. guard_copy_string: rdi = dst, rsi = src, rdx = size. They lie within, and so fail as
- * the copy does.
+ * rdx = new. guard_copy_string: rdi = dst, rsi = src, rdx = size. guard_touch: rdi = page,
+ * esi = pages, dl = write. They lie within, and so fail as the copy does.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"
@@ -174,6 +175,26 @@ __asm__(".pushsection .text\n"
 	"	jmp 7b\n"
 	"8:	ret\n"
 	".size guard_copy_string, . - guard_copy_string\n"
+	/* The next page is touched a line further: lines at one offset share a cache set. */
+	".globl guard_touch\n"
+	".hidden guard_touch\n"
+	".type guard_touch, @function\n"
+	"guard_touch:\n"
+	"	testb %dl, %dl\n"
+	"	jnz 15f\n"
+	"14:	movl (%rdi), %eax\n"
+	"	addq $4096+64, %rdi\n"
+	"	decl %esi\n"
+	"	jnz 14b\n"
+	"	xorl %eax, %eax\n"
+	"	ret\n"
+	"15:	lock addl $0, (%rdi)\n"
+	"	addq $4096+64, %rdi\n"
+	"	decl %esi\n"
+	"	jnz 15b\n"
+	"	xorl %eax, %eax\n"
+	"	ret\n"
+	".size guard_touch, . - guard_touch\n"
 	".globl guard_copy_fault\n"
 	".hidden guard_copy_fault\n"
 	"guard_copy_fault:\n"
@@ -312,6 +333,19 @@ int guard_copy(void *dst, const void *src, size_t len)
 	memcpy(dst, src, len);
 	atomic_signal_fence(memory_order_seq_cst);
 	copying = copy.outer;
+	return 0;
+}
+
+int guard_touch(void *page, unsigned int pages, bool write)
+{
+	for (char *at = page; pages--; at += PAGE_SIZE) {
+		uint64_t word;
+		int rc = write ? guard_atomic(at, 4, GUARD_ADD, 0, 0, &word)
+			       : guard_copy(&word, at, 4);
+
+		if (rc)
+			return rc;
+	}
 	return 0;
 }
 

@@ -49,6 +49,15 @@ enum guard_op {
 int guard_atomic(void *word, unsigned int size, enum guard_op op, uint64_t operand,
 		 uint64_t compare, uint64_t *old);
 
+/* How many pages one guard_touch() touches at most: each at an offset of its own. */
+#define GUARD_TOUCHES 63
+
+/*
+ * Makes @pages pages from @page on present, as a read of a device or (@write) a write would, which
+ * leaves the bytes as they are for every thread. 0, or -EFAULT: one of them cannot be reached so.
+ */
+int guard_touch(void *page, unsigned int pages, bool write);
+
 /* Installs the handlers; idempotent. 0 or a negative errno. */
 int guard_install(void);
 

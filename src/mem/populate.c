@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making memory of this process present: MADV_POPULATE_*, or on a kernel without it (before 5.14)
- * one touch for each page.
+ * Making memory of this process present: MADV_POPULATE_*, unless it is known (mem/resident.h),
+ * or on a kernel without it (before 5.14) one touch for each page.
  *
  * A page is touched without a signal and without a change that other threads could see. For reading
  * the kernel copies a byte of it. For writing a futex operation atomically adds 0 to its first
@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/sys.h"
+#include "mem/resident.h"
 #include "mem/self.h"
 
 /* The least value that fits into the operation's comparison. */
@@ -69,11 +70,14 @@ int populate(uint64_t va, uint64_t len, bool write)
 	int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 	int rc;
 
+	if (presence_certain(va, len, write))
+		return 0;
 	do
 		rc = sys_madvise((void *)(uintptr_t)va, len, advice);
 	while (rc == -EINTR);
 	switch (rc) {
 	case 0:
+		presence_learn(va, len);
 		return 0;
 	case -ENOMEM:
 		return whole_range_mapped(va, len) ? -ENOMEM : -EFAULT;

@@ -306,3 +306,8 @@ EXPORTED struct uiommufd_caller *uiommufd_caller_self(void)
 	pthread_once(&self_once, init_self);
 	return &self;
 }
+
+EXPORTED void uiommufd_caller_rights_changed(void)
+{
+	credentials_changed();
+}

@@ -124,6 +124,24 @@ static void step_unmap(void)
 	assert_int_equal(cmd.length, (uint64_t)(expected ? count : removed) * PAGE);
 }
 
+/* All there is, by the length that means it or by a range around it. */
+static void step_unmap_all(void)
+{
+	const bool named = random_below(2);
+	int ioas = (int)random_below(IOASES), removed, expected;
+	struct iommu_ioas_unmap cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas_ids[ioas],
+		.iova = named ? WINDOW_IOVA - PAGE : 0,
+		.length = named ? (uint64_t)(WINDOW_PAGES + 2) * PAGE : UINT64_MAX,
+	};
+
+	expected = model_unmap(ioas, 0, WINDOW_PAGES, &removed);
+	assert_int_equal(call(IOMMU_IOAS_UNMAP, &cmd), named ? expected : 0);
+	if (!named || !expected)
+		assert_int_equal(cmd.length, (uint64_t)removed * PAGE);
+}
+
 /* Whether a COPY of @count pages at @first works, as far as its source goes. */
 static int model_copy_source(int ioas, int first, int count, int prot)
 {
@@ -266,6 +284,8 @@ static void devices_see_exactly_what_is_mapped(void **state)
 	(void)state;
 	set_up();
 	for (int step = 0; step < STEPS; step++) {
+		if (!random_below(64))
+			step_unmap_all();
 		switch (random_below(8)) {
 		case 0:
 		case 1:

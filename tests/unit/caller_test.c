@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -313,6 +314,38 @@ static void populate_works_on_a_kernel_without_the_call(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Changes the calling thread alone. */
+static void set_effective(int cap, bool on)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	assert_int_equal(syscall(SYS_capget, &header, sets), 0);
+	if (on)
+		sets[CAP_TO_INDEX(cap)].effective |= CAP_TO_MASK(cap);
+	else
+		sets[CAP_TO_INDEX(cap)].effective &= ~CAP_TO_MASK(cap);
+	assert_int_equal(syscall(SYS_capset, &header, sets), 0);
+}
+
+/* The last test of capabilities: the promise that the program reports its changes stays. */
+static void rights_are_asked_for_again_when_the_program_has_reported_a_change(void **state)
+{
+	struct uiommufd_caller *self = uiommufd_caller_self();
+
+	(void)state;
+	if (!self->ops->capable(self, CAP_SYS_PACCT))
+		skip();
+	set_effective(CAP_SYS_PACCT, false);
+	assert_false(self->ops->capable(self, CAP_SYS_PACCT));
+	uiommufd_caller_rights_changed();
+	assert_false(self->ops->capable(self, CAP_SYS_PACCT));
+	set_effective(CAP_SYS_PACCT, true);
+	assert_false(self->ops->capable(self, CAP_SYS_PACCT));
+	uiommufd_caller_rights_changed();
+	assert_true(self->ops->capable(self, CAP_SYS_PACCT));
+}
+
 static void a_descriptor_is_copied_close_on_exec(void **state)
 {
 	struct uiommufd_caller *self = uiommufd_caller_self();
@@ -388,6 +421,7 @@ int main(void)
 		cmocka_unit_test(populate_tells_missing_rights_from_success),
 		cmocka_unit_test(populate_past_the_end_of_a_file_is_efault),
 		cmocka_unit_test(a_descriptor_is_copied_close_on_exec),
+		cmocka_unit_test(rights_are_asked_for_again_when_the_program_has_reported_a_change),
 		cmocka_unit_test(the_limit_is_read_each_time),
 		cmocka_unit_test(a_capability_that_does_not_exist_is_not_held),
 		cmocka_unit_test(the_last_put_releases),

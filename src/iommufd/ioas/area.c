@@ -355,12 +355,10 @@ static __attribute__((noinline)) void observe_unmap(struct ioas *ioas, const str
 	history_add(ioas->history, entry);
 }
 
-/* Waits for the DMA in flight, once for all the areas, and releases their memory. */
-static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(ioas->lock)
+/* Releases the memory of the areas, which no DMA can reach any more. */
+static void release_removed(struct ioas *ioas, struct removed *removed) REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
-	if (removed->count && ioas->table_count)
-		ioas_quiesce(ioas);
 	for (size_t i = 0; i < removed->count; i++) {
 		struct area *area = removed->areas[i];
 
@@ -371,6 +369,15 @@ static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(i
 		area_free(area);
 	}
 	removed->count = 0;
+}
+
+/* Waits for the DMA in flight, once for all the areas, and releases their memory. */
+static void flush_removed(struct ioas *ioas, struct removed *removed) REQUIRES(ioas->lock)
+{
+	lock_assert_held(&ioas->lock);
+	if (removed->count && ioas->table_count)
+		ioas_quiesce(ioas);
+	release_removed(ioas, removed);
 }
 
 /*
@@ -420,6 +427,65 @@ static int check_removable(struct ioas *ioas, const struct iova_map_entry *entry
 	return iova_range_contains(range, entry->range) ? 0 : refuse_cut(ioas, entry, range);
 }
 
+/*
+ * Whether an UNMAP of @range takes everything there is, and nothing of it can prevent that or has
+ * to be told by itself.
+ */
+static bool takes_all(struct ioas *ioas, struct iova_range range) REQUIRES(ioas->lock)
+{
+	lock_assert_held(&ioas->lock);
+	return iova_map_is_within(&ioas->areas, range) && !ioas->pinning && !has_accesses(ioas) &&
+	       cds_list_empty(&ioas->listeners) && !observed();
+}
+
+struct clearing {
+	struct ioas *ioas;
+	struct removed removed;
+	struct iova_range hull; /* of all areas */
+	uint64_t len;
+};
+
+static int measure_one(const struct iova_map_entry *entry, void *arg)
+{
+	struct clearing *clearing = arg;
+
+	if (!clearing->len)
+		clearing->hull.start = entry->range.start;
+	clearing->hull.last = entry->range.last;
+	clearing->len += iova_range_len(entry->range);
+	return 0;
+}
+
+static int release_one(const struct iova_map_entry *entry, void *arg)
+{
+	struct clearing *clearing = arg;
+	struct removed *removed = &clearing->removed;
+	struct ioas *ioas = clearing->ioas;
+
+	lock_assert_held(&ioas->lock);
+	area_prefetch(entry->value);
+	removed->areas[removed->count++] = entry->value;
+	if (removed->count == sizeof(removed->areas) / sizeof(removed->areas[0]))
+		release_removed(ioas, removed);
+	return 0;
+}
+
+/* Removes all areas: the tables are emptied at once, and the map is. Returns their bytes. */
+static uint64_t remove_all(struct ioas *ioas) REQUIRES(ioas->lock)
+{
+	struct clearing clearing = {.ioas = ioas};
+
+	lock_assert_held(&ioas->lock);
+	(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, measure_one, &clearing);
+	range_unfill(ioas, clearing.hull, NULL);
+	if (ioas->table_count)
+		ioas_quiesce(ioas);
+	(void)iova_map_for_each(&ioas->areas, IOVA_RANGE_ALL, release_one, &clearing);
+	release_removed(ioas, &clearing.removed);
+	iova_map_destroy(&ioas->areas);
+	return clearing.len;
+}
+
 int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmapped)
 {
 	struct iova_map_entry entry;
@@ -435,6 +501,10 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		removed.entry.unmaps = history_begin_unmap();
 	}
 	lock_acquire(&ioas->lock);
+	if (takes_all(ioas, range)) {
+		*unmapped = remove_all(ioas);
+		goto out_unlock;
+	}
 	ioas_prefetch(ioas, range.start);
 	while (iova_map_seek(&ioas->areas, range.start, &path, &entry) &&
 	       entry.range.start <= range.last) {
@@ -467,6 +537,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		range.start = entry.range.last + 1;
 	}
 	flush_removed(ioas, &removed);
+out_unlock:
 	lock_release(&ioas->lock);
 	return rc;
 }
