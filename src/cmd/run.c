@@ -261,35 +261,28 @@ static void hold_signals(struct signals *signals)
 	sigaction(SIGCHLD, &standard, &signals->child);
 }
 
-/* In the child: becomes the program, or writes errno to @report. */
-static _Noreturn void execute(char **program, const struct signals *signals, int report)
+/* In the child, which shares our memory: becomes the program, or leaves errno in *@error. */
+static _Noreturn void execute(char **program, const struct signals *signals, volatile int *error)
 {
-	int error;
-
 	sigaction(SIGCHLD, &signals->child, NULL);
 	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
 	execvp(program[0], program);
-	error = errno;
-	if (write(report, &error, sizeof(error)) < 0)
-		_exit(CMD_FAILED);
-	_exit(error == ENOENT ? CMD_NOT_FOUND : CMD_CANNOT_RUN);
+	*error = errno;
+	_exit(*error == ENOENT ? CMD_NOT_FOUND : CMD_CANNOT_RUN);
 }
 
-/* Starts the program. Returns its PID; *@error: errno of execvp(3), 0 if it runs. */
+/*
+ * Starts the program. Returns its PID; *@error: errno of execvp(3), 0 if it runs. We wait while the
+ * child has our memory (vfork(2)), and have no handlers of signals that could run in it.
+ */
 static pid_t spawn(char **program, const struct signals *signals, int *error)
 {
-	int report[2];
-	pid_t pid;
+	volatile int failed = 0;
+	pid_t pid = vfork();
 
-	if (pipe2(report, O_CLOEXEC))
-		return -1;
-	pid = fork();
 	if (pid == 0)
-		execute(program, signals, report[1]);
-	close(report[1]);
-	if (pid < 0 || read(report[0], error, sizeof(*error)) != sizeof(*error))
-		*error = 0;
-	close(report[0]);
+		execute(program, signals, &failed);
+	*error = failed;
 	return pid;
 }
 
