@@ -22,7 +22,10 @@ const char *run_reports_options(void);
 /* Writes what the program's processes read, and prepares what finds names for them. */
 void run_reports_fill(struct tree *tree);
 
-/* The descriptor that is readable when a process asks for names for the first time; negative: none. */
+/*
+ * The descriptor that is readable when a process asks for names for the first time; negative:
+ * none.
+ */
 int run_reports_names(void);
 
 /* Starts what finds names, if it has not been started. */

@@ -2,8 +2,8 @@
 /*
  * A module of its own, which the process that finds names loads when it is asked for the first time
  * (cmd/symbol_server.c): the command itself starts faster without libdw and the libraries that it
- * needs. Serves one request after the other. The modules of the process that asked last are kept until it
- * has loaded or unloaded one, or is another program.
+ * needs. Serves one request after the other. The modules of the process that asked last are kept
+ * until it has loaded or unloaded one, or is another program.
  */
 #include "cmd/symbol_names.h"
 

@@ -17,10 +17,16 @@ struct symbol_server {
  */
 int symbol_server_open(struct symbol_server *server, const char *path);
 
-/* Starts the process, if the listener is still there. Without memory for one, clients are refused. */
+/*
+ * Starts the process, if the listener is still there. Without memory for one, clients are
+ * refused.
+ */
 void symbol_server_start(struct symbol_server *server);
 
-/* Closes the listener in this process, which goes on to be one of those that keep the server alive. */
+/*
+ * Closes the listener in this process, which goes on to be one of those that keep the server
+ * alive.
+ */
 void symbol_server_forget(struct symbol_server *server);
 
 #endif

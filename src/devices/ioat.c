@@ -335,8 +335,8 @@ static void job_finish(struct uiommufd_device *dev, const struct job *job)
 }
 
 /*
- * Carries out @count descriptors at most, until they are of @limit bytes. @whole: the first one that
- * is longer is left, too, and fetched again later. Returns whether there may be more to do.
+ * Carries out @count descriptors at most, until they are of @limit bytes. @whole: the first one
+ * that is longer is left, too, and fetched again later. Returns whether there may be more to do.
  */
 static bool run_round(struct uiommufd_device *dev, unsigned int count, uint64_t limit, bool whole)
 {

@@ -74,10 +74,11 @@ const struct device_work *vfio_work_current(void);
 bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
 
 /*
- * Work on the thread that writes a register, which need not wait until the device's thread has woken
- * up. vfio_work_offer() says that the calling thread is ready for it, until vfio_work_take_up() runs
- * the function that vfio_work_queue_promptly() has queued meanwhile, if any. The offer is for all
- * threads of @device's array of @count; only one function is run, all else is the threads'.
+ * Work on the thread that writes a register, which need not wait until the device's thread has
+ * woken up. vfio_work_offer() says that the calling thread is ready for it, until
+ * vfio_work_take_up() runs the function that vfio_work_queue_promptly() has queued meanwhile, if
+ * any. The offer is for all threads of @device's array of @count; only one function is run, all
+ * else is the threads'.
  *
  * Context: vfio_work_take_up() without a lock; the others as above. Offers do not nest: a thread
  * that runs work, of any device, makes none.
@@ -86,7 +87,10 @@ bool vfio_work_offer(const struct device_work *works, unsigned int count);
 void vfio_work_queue_promptly(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
 void vfio_work_take_up(void);
 
-/* Until @decline is false again, the calling thread makes no offers: DMA may have to wait for it. */
+/*
+ * Until @decline is false again, the calling thread makes no offers: DMA may have to wait for
+ * it.
+ */
 void vfio_work_decline(bool decline);
 
 /* Queues @fn in @ns nanoseconds, and not when it was to be queued before. Context: as above. */

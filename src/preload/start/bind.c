@@ -151,8 +151,8 @@ static const char *libc_version(const struct image *image, size_t index)
 }
 
 /*
- * Whether @symbol is data of the C library. Where it lies says so: dladdr1() looks at all symbols of
- * the C library, which for each call of ours would be most of the time that a program needs to
+ * Whether @symbol is data of the C library. Where it lies says so: dladdr1() looks at all symbols
+ * of the C library, which for each call of ours would be most of the time that a program needs to
  * start. What is outside of it is a function that the C library has found in the vDSO.
  */
 static bool is_variable(const void *symbol)
