@@ -11,7 +11,7 @@ DEMO = build/uiommufd run --device edu -- build/examples/edu-copy
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check bench format format-check tidy sanitize tsan coverage fuzz kernel-tests client-tests ltp differential install clean help
+.PHONY: build demo check bench bench-compare format format-check tidy sanitize tsan coverage fuzz kernel-tests client-tests ltp differential install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -34,6 +34,10 @@ bench: ## every benchmark, on a release build
 	@$(call configure,build-bench,--buildtype=release)
 	@ninja -C build-bench --quiet
 	@scripts/run-benchmarks build-bench
+
+bench-compare: ## two builds' benchmarks: make bench-compare A=bench.json B=build-bench/bench.json
+	@test -n "$(A)" -a -n "$(B)" || { echo "make bench-compare A=FILE B=FILE: bench.json of two builds" >&2; exit 2; }
+	@bench/report.py --compare "$(A)" "$(B)"
 
 format: ## apply .clang-format to all C files
 	@scripts/setup format

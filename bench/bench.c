@@ -3,6 +3,7 @@
 #include "bench.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -98,16 +99,61 @@ struct bench_result bench_once(uint64_t ns, uint64_t ops)
 	return (struct bench_result){.median = each, .min = each};
 }
 
+/* ---- what machines read: a line of JSON for each row and bar, appended to $BENCH_JSON ---- */
+
+static char table[256];
+
+static void put_string(FILE *out, const char *name, const char *text)
+{
+	fprintf(out, "\"%s\":\"", name);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+	}
+	fputs("\",", out);
+}
+
+/* NULL: nobody wants it. */
+static FILE *begin_line(const char *name)
+{
+	const char *path = getenv("BENCH_JSON");
+	FILE *out = path ? fopen(path, "ae") : NULL;
+
+	if (!out)
+		return NULL;
+	fputc('{', out);
+	put_string(out, "program", program_invocation_short_name);
+	put_string(out, "table", table);
+	put_string(out, "name", name);
+	return out;
+}
+
+static void end_line(FILE *out)
+{
+	fputs("}\n", out);
+	fclose(out);
+}
+
 void bench_table(const char *title)
 {
+	snprintf(table, sizeof(table), "%s", title);
 	printf("\n%-*s %12s %12s %12s %9s\n", NAME_WIDTH, title, "ns/op", "best", "Mop/s", "speed");
 }
 
 void bench_row(const char *name, struct bench_result result, struct bench_result reference)
 {
+	FILE *out;
+
 	printf("  %-*s %12.1f %12.1f %12.3f %8.2fx\n", NAME_WIDTH - 2, name, result.median,
 	       result.min, 1000.0 / result.median, reference.median / result.median);
 	fflush(stdout);
+	out = begin_line(name);
+	if (!out)
+		return;
+	fprintf(out, "\"median_ns\":%.3f,\"best_ns\":%.3f,\"reference_ns\":%.3f", result.median,
+		result.min, reference.median);
+	end_line(out);
 }
 
 void bench_row_bytes(const char *name, uint64_t bytes, uint64_t reference_bytes, uint64_t items)
@@ -120,9 +166,18 @@ void bench_row_bytes(const char *name, uint64_t bytes, uint64_t reference_bytes,
 static void print_bar(const char *name, double measured, const char *relation, double bar,
 		      const char *unit, bool met)
 {
+	FILE *out;
+
 	printf("bar: %-*s %8.2f%s, %s %g%s: %s\n", BAR_WIDTH, name, measured, unit, relation, bar,
 	       unit, met ? "met" : "NOT MET");
 	fflush(stdout);
+	out = begin_line(name);
+	if (!out)
+		return;
+	put_string(out, "unit", unit);
+	fprintf(out, "\"measured\":%.3f,\"bar\":%g,\"met\":%s", measured, bar,
+		met ? "true" : "false");
+	end_line(out);
 }
 
 void bench_at_most(const char *name, double measured, double bar, const char *unit)

@@ -3,7 +3,8 @@
  * What the benchmarks share: run a body often enough to trust the number, and print one row of a
  * table for it. A comparison that has a bar to meet runs both sides in turns (bench_pair) and says
  * whether it is met (bench_at_most, bench_at_least); scripts/run-benchmarks repeats those lines at
- * the end.
+ * the end. With BENCH_JSON=FILE in the environment, each row and each bar is a line of JSON in
+ * FILE, too.
  *
  * 	static void find_one(void *map, uint64_t ops) { ... }
  *

@@ -38,7 +38,9 @@
  * there: a register write that starts DMA queues work and returns. Reset, and the close of the
  * device, wait for the work function that is running. Long work therefore does a part (some
  * hundreds of microseconds), queues itself again and returns. A model whose parts work in parallel
- * asks for more threads (work_threads); each of them starts when it gets work.
+ * asks for more threads (work_threads); each of them starts when it gets work. A request that takes
+ * less time than a thread takes to wake up can be done at once
+ * (uiommufd_device_queue_work_promptly()).
  */
 #ifndef UIOMMUFD_DEVICE_H
 #define UIOMMUFD_DEVICE_H
@@ -569,6 +571,24 @@ static inline void uiommufd_device_queue_work(struct uiommufd_device *dev,
 					      void (*work)(struct uiommufd_device *dev));
 
 /*
+ * uiommufd_device_queue_work_promptly() - have a short function called, best on this thread
+ * @dev: the device
+ * @work: what to call, without the device lock
+ *
+ * Called by write() of the model, this has @work(@dev) run on the thread that writes the register,
+ * when write() has returned and before the program continues: that saves waking up the device's
+ * thread, which takes longer than a short request. It is uiommufd_device_queue_work() if thread 0
+ * has other work, if DMA may have to wait for the program, and everywhere else.
+ *
+ * On that thread, @work is to take some microseconds at most. What may take longer, @work leaves to
+ * another function that it gives to uiommufd_device_queue_work().
+ *
+ * Context: with or without the device lock.
+ */
+static inline void uiommufd_device_queue_work_promptly(struct uiommufd_device *dev,
+						       void (*work)(struct uiommufd_device *dev));
+
+/*
  * uiommufd_device_queue_work_on() - have a function called on one of the device's threads
  * @dev: the device
  * @thread: which one, below the model's work_threads
@@ -743,6 +763,8 @@ struct uiommufd_device_services {
 	int (*translated_write)(struct uiommufd_device *dev,
 				const struct uiommufd_translation *translation, uint64_t iova,
 				const void *buf, size_t len);
+	void (*queue_work_promptly)(struct uiommufd_device *dev,
+				    void (*work)(struct uiommufd_device *dev));
 };
 
 /* The library's device begins with this. */
@@ -838,6 +860,12 @@ static inline void uiommufd_device_queue_work_on(struct uiommufd_device *dev, un
 						 void (*work)(struct uiommufd_device *dev))
 {
 	dev->services->queue_work_on(dev, thread, work);
+}
+
+static inline void uiommufd_device_queue_work_promptly(struct uiommufd_device *dev,
+						       void (*work)(struct uiommufd_device *dev))
+{
+	dev->services->queue_work_promptly(dev, work);
 }
 
 static inline unsigned int uiommufd_device_work_thread(struct uiommufd_device *dev)

@@ -40,6 +40,12 @@ const char *cmd_option_value(char ***args, const char *name, bool *missing);
  */
 bool cmd_absolute(const char *name, char path[PATH_MAX]);
 
+/*
+ * Where our library @name is: beside this executable (not installed), or where it was installed.
+ * 0 or a negative errno, with *@path where it should have been.
+ */
+int cmd_find_library(const char *name, char path[PATH_MAX]);
+
 /* Prints one line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -199,8 +199,7 @@ static int take_options(struct options *options, char ***args)
 
 /* ---- the preload library ---- */
 
-/* Where the library is: beside this executable (not installed), or where it was installed. */
-static int find_library(char path[PATH_MAX])
+int cmd_find_library(const char *name, char path[PATH_MAX])
 {
 	char self[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -210,11 +209,11 @@ static int find_library(char path[PATH_MAX])
 	slash = strrchr(self, '/');
 	if (slash) {
 		*slash = '\0';
-		if (snprintf(path, PATH_MAX, "%s/" LAYOUT_LIBRARY, self) < PATH_MAX &&
+		if (snprintf(path, PATH_MAX, "%s/%s", self, name) < PATH_MAX &&
 		    access(path, R_OK) == 0)
 			return 0;
 	}
-	snprintf(path, PATH_MAX, "%s/" LAYOUT_LIBRARY, CONFIG_LIBDIR);
+	snprintf(path, PATH_MAX, CONFIG_LIBDIR "/%s", name);
 	return access(path, R_OK) ? -errno : 0;
 }
 
@@ -262,35 +261,28 @@ static void hold_signals(struct signals *signals)
 	sigaction(SIGCHLD, &standard, &signals->child);
 }
 
-/* In the child: becomes the program, or writes errno to @report. */
-static _Noreturn void execute(char **program, const struct signals *signals, int report)
+/* In the child, which shares our memory: becomes the program, or leaves errno in *@error. */
+static _Noreturn void execute(char **program, const struct signals *signals, volatile int *error)
 {
-	int error;
-
 	sigaction(SIGCHLD, &signals->child, NULL);
 	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
 	execvp(program[0], program);
-	error = errno;
-	if (write(report, &error, sizeof(error)) < 0)
-		_exit(CMD_FAILED);
-	_exit(error == ENOENT ? CMD_NOT_FOUND : CMD_CANNOT_RUN);
+	*error = errno;
+	_exit(*error == ENOENT ? CMD_NOT_FOUND : CMD_CANNOT_RUN);
 }
 
-/* Starts the program. Returns its PID; *@error: errno of execvp(3), 0 if it runs. */
+/*
+ * Starts the program. Returns its PID; *@error: errno of execvp(3), 0 if it runs. We wait while the
+ * child has our memory (vfork(2)), and have no handlers of signals that could run in it.
+ */
 static pid_t spawn(char **program, const struct signals *signals, int *error)
 {
-	int report[2];
-	pid_t pid;
+	volatile int failed = 0;
+	pid_t pid = vfork();
 
-	if (pipe2(report, O_CLOEXEC))
-		return -1;
-	pid = fork();
 	if (pid == 0)
-		execute(program, signals, report[1]);
-	close(report[1]);
-	if (pid < 0 || read(report[0], error, sizeof(*error)) != sizeof(*error))
-		*error = 0;
-	close(report[0]);
+		execute(program, signals, &failed);
+	*error = failed;
 	return pid;
 }
 
@@ -324,6 +316,11 @@ struct started {
 	int error; /* errno of starting or executing it */
 };
 
+struct ended {
+	int status;
+	bool stays; /* the keeper, with processes that the program has left behind */
+};
+
 /* Whether a child is left, after having waited for those that have ended. */
 static bool has_children(void)
 {
@@ -355,10 +352,11 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 			   const struct signals *signals, int to)
 {
 	struct started started = {.error = 0};
+	struct ended ended = {.status = 0};
 	sigset_t all;
-	int status = 0;
 	pid_t pid;
 
+	run_reports_leave_names();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	started.pid = spawn(program, signals, &started.error);
 	if (started.pid < 0)
@@ -371,12 +369,13 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		_exit(CMD_FAILED);
 	offers_serve(offers);
 	do
-		pid = waitpid(-1, &status, 0);
+		pid = waitpid(-1, &ended.status, 0);
 	while (pid != started.pid);
-	status = run_reports_judge(tree, status);
+	ended.status = run_reports_judge(tree, ended.status);
 	run_watch_report(tree);
-	if (has_children()) {
-		keeper_send(to, &status, sizeof(status));
+	ended.stays = has_children();
+	if (ended.stays) {
+		keeper_send(to, &ended, sizeof(ended));
 		close(to);
 		go_into_background();
 		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
@@ -388,7 +387,7 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 	}
 	run_watch_finish(tree);
 	clean_up(tree);
-	keeper_send(to, &status, sizeof(status));
+	keeper_send(to, &ended, sizeof(ended));
 	_exit(CMD_OK);
 }
 
@@ -406,22 +405,29 @@ static void pass_on(int signals, pid_t pid)
 }
 
 /*
- * Passes signals on to @pid until its wait status arrives on @from. False: the keeper was killed.
+ * Passes signals on to @pid until its end is told on @from, and starts what finds names when it is
+ * asked for. False: the keeper was killed.
  */
-static bool wait_for(pid_t pid, int from, int *status)
+static bool wait_for(pid_t pid, int from, struct ended *ended)
 {
-	struct pollfd fds[2] = {{.fd = from, .events = POLLIN}, {.events = POLLIN}};
+	struct pollfd fds[] = {{.fd = from}, {.fd = -1}, {.fd = -1}};
+	const nfds_t count = sizeof(fds) / sizeof(fds[0]);
 	sigset_t held;
 
 	sigprocmask(SIG_BLOCK, NULL, &held);
 	fds[1].fd = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
+	for (nfds_t i = 0; i < count; i++)
+		fds[i].events = POLLIN;
 	for (;;) {
-		if (poll(fds, 2, -1) < 0)
+		fds[2].fd = run_reports_names();
+		if (poll(fds, count, -1) < 0)
 			continue;
 		if (fds[0].revents)
-			return read(from, status, sizeof(*status)) == sizeof(*status);
+			return read(from, ended, sizeof(*ended)) == sizeof(*ended);
 		if (fds[1].revents)
 			pass_on(fds[1].fd, pid);
+		if (fds[2].revents)
+			run_reports_serve_names();
 	}
 }
 
@@ -448,8 +454,8 @@ static int run_kept(struct tree *tree, struct offers *offers, char **program,
 		    const struct signals *signals)
 {
 	struct started started = {.pid = -1};
+	struct ended ended;
 	int report[2];
-	int status;
 	pid_t keeper;
 
 	if (pipe2(report, O_CLOEXEC)) {
@@ -472,8 +478,12 @@ static int run_kept(struct tree *tree, struct offers *offers, char **program,
 	if (started.error)
 		cmd_complain("%s: %s", program[0], strerror(started.error));
 	tree->root[0] = '\0'; /* the keeper's */
-	if (wait_for(started.pid, report[0], &status))
-		return end_as(status);
+	if (wait_for(started.pid, report[0], &ended)) {
+		/* Processes that stay may ask for names when we are gone. */
+		if (ended.stays)
+			run_reports_serve_names();
+		return end_as(ended.status);
+	}
 	cmd_complain("the process that keeps the machine was killed");
 	return CMD_FAILED;
 }
@@ -488,7 +498,7 @@ static int run_program(struct tree *tree, struct offers *offers, char **program)
 	if (facts.obstacle)
 		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
 			     program[0], facts.obstacle);
-	if (find_library(library)) {
+	if (cmd_find_library(LAYOUT_LIBRARY, library)) {
 		cmd_complain("%s: %m", library);
 		return CMD_FAILED;
 	}

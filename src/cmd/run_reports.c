@@ -18,6 +18,7 @@
 
 static struct report_settings settings;
 static bool initialised;
+static struct symbol_server names = {.listener = -1};
 static char lines[8 * PATH_MAX]; /* for the program's processes */
 
 const char *run_reports_options(void)
@@ -119,7 +120,22 @@ void run_reports_fill(struct tree *tree)
 		return;
 	tree_real_path(tree, "/" LAYOUT_SYMBOLS, path);
 	/* Without it stacks have files and offsets. */
-	(void)symbol_server_start(path);
+	(void)symbol_server_open(&names, path);
+}
+
+int run_reports_names(void)
+{
+	return names.listener;
+}
+
+void run_reports_serve_names(void)
+{
+	symbol_server_start(&names);
+}
+
+void run_reports_leave_names(void)
+{
+	symbol_server_forget(&names);
 }
 
 int run_reports_judge(const struct tree *tree, int status)

@@ -13,12 +13,23 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "preload/start/layout.h"
 
 /* How the names of the directories begin. */
 #define TREE_PREFIX "uiommufd-"
+
+/*
+ * A file system in memory: on a disk's the some 300 files and directories of a tree take several
+ * times as long to make and to remove as all else that a run does.
+ */
+#define TREE_MEMORY "/dev/shm"
+
+enum {
+	TREE_SPACE = 16 << 20, /* bytes that must be free there: containers may have little */
+};
 
 void tree_fail(struct tree *tree, int error, const char *path)
 {
@@ -184,6 +195,13 @@ static bool create_below(struct tree *tree, const char *parent)
 	return true;
 }
 
+static bool has_space(const char *path)
+{
+	struct statvfs free;
+
+	return statvfs(path, &free) == 0 && free.f_bavail >= TREE_SPACE / free.f_frsize;
+}
+
 void tree_create(struct tree *tree)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -197,10 +215,12 @@ void tree_create(struct tree *tree)
 		runtime = NULL;
 	if (create_below(tree, runtime) || create_below(tree, getenv("TMPDIR")))
 		return;
+	if (has_space(TREE_MEMORY) && create_below(tree, TREE_MEMORY))
+		return;
 	if (!create_below(tree, "/tmp") && !tree->error)
 		tree_fail(tree, -EACCES,
 			  "no directory is safe for it: not $XDG_RUNTIME_DIR, not "
-			  "$TMPDIR, not /tmp");
+			  "$TMPDIR, not " TREE_MEMORY ", not /tmp");
 }
 
 void tree_remove(struct tree *tree)

@@ -20,7 +20,8 @@ struct tree {
 };
 
 /*
- * Creates an empty, private directory in the first of XDG_RUNTIME_DIR, TMPDIR and /tmp that works.
+ * Creates an empty, private directory in the first of XDG_RUNTIME_DIR, TMPDIR, /dev/shm and /tmp
+ * that works.
  */
 void tree_create(struct tree *tree);
 

@@ -38,7 +38,9 @@ enum {
 enum {
 	ROUND_DESCRIPTORS = 64,
 	ROUND_BYTES = 4 << XFERCAP,
-	FILL_BYTES = 4096, /* in one DMA; a multiple of the pattern */
+	PROMPT_DESCRIPTORS = 8,
+	PROMPT_BYTES = 16384, /* what is copied in less time than the thread takes to wake up */
+	FILL_BYTES = 4096,    /* in one DMA; a multiple of the pattern */
 };
 
 struct ioat {
@@ -107,7 +109,7 @@ static void chain_restart(struct ioat *ioat)
 	ioat->first = true;
 }
 
-static void ioat_run(struct uiommufd_device *dev);
+static void ioat_run_promptly(struct uiommufd_device *dev);
 
 /* Continues the chain, unless the channel is halted or the chain has ended. */
 static void channel_start(struct uiommufd_device *dev)
@@ -118,7 +120,7 @@ static void channel_start(struct uiommufd_device *dev)
 		return;
 	if (ioat->dmacount != ioat->done) {
 		ioat->state = CHANSTS_ACTIVE;
-		uiommufd_device_queue_work(dev, ioat_run);
+		uiommufd_device_queue_work_promptly(dev, ioat_run_promptly);
 	} else if (ioat->state == CHANSTS_SUSPENDED) {
 		ioat->state = ioat->first ? CHANSTS_ARMED : CHANSTS_IDLE;
 	}
@@ -235,19 +237,25 @@ static void check_next(struct uiommufd_device *dev, const struct job *job)
 			(unsigned long long)job->address, left - 1);
 }
 
-/* Fetches the descriptor and executes it. Returns CHANERR_...; faults of DMA have been reported. */
-static uint32_t execute(struct uiommufd_device *dev, struct job *job, bool first)
+/* Fetches the descriptor. Returns CHANERR_..., as below. */
+static uint32_t fetch(struct uiommufd_device *dev, struct job *job, bool first)
 {
-	struct ioat_descriptor *d = &job->descriptor;
-	enum uiommufd_copy_end end;
-	uint32_t error;
-
 	if (!is_aligned(job->address, DESCRIPTOR_ALIGN))
 		return refuse(job, first ? CHANERR_CHAIN_ADDRESS : CHANERR_NEXT_ADDRESS,
 			      "is not at a multiple of 64");
-	if (uiommufd_device_dma_read(dev, job->address, d, sizeof(*d)))
-		return CHANERR_DESCRIPTOR;
-	error = check_descriptor(job);
+	return uiommufd_device_dma_read(dev, job->address, &job->descriptor,
+					sizeof(job->descriptor))
+		       ? CHANERR_DESCRIPTOR
+		       : 0;
+}
+
+/* Executes the descriptor. Returns CHANERR_...; faults of DMA have been reported. */
+static uint32_t execute(struct uiommufd_device *dev, struct job *job)
+{
+	struct ioat_descriptor *d = &job->descriptor;
+	enum uiommufd_copy_end end;
+	uint32_t error = check_descriptor(job);
+
 	check_next(dev, job);
 	if (error || d->control & DESCRIPTOR_NULL)
 		return error;
@@ -326,22 +334,43 @@ static void job_finish(struct uiommufd_device *dev, const struct job *job)
 	uiommufd_device_unlock(dev);
 }
 
-static void ioat_run(struct uiommufd_device *dev)
+/*
+ * Carries out @count descriptors at most, until they are of @limit bytes. @whole: the first one
+ * that is longer is left, too, and fetched again later. Returns whether there may be more to do.
+ */
+static bool run_round(struct uiommufd_device *dev, unsigned int count, uint64_t limit, bool whole)
 {
 	uint64_t bytes = 0;
 	struct job job;
 	bool first;
 
-	for (unsigned int i = 0; i < ROUND_DESCRIPTORS && bytes < ROUND_BYTES; i++) {
+	for (unsigned int i = 0; i < count && bytes < limit; i++) {
 		if (!job_begin(dev, &job, &first))
-			return;
-		job.error = execute(dev, &job, first);
+			return false;
+		job.error = fetch(dev, &job, first);
+		if (!job.error && whole && job.descriptor.size > limit)
+			return true;
+		if (!job.error)
+			job.error = execute(dev, &job);
 		if (job_status(dev, &job))
 			job_write_completion(dev, &job);
 		job_finish(dev, &job);
 		bytes += job.descriptor.size;
 	}
-	uiommufd_device_queue_work(dev, ioat_run);
+	return true;
+}
+
+static void ioat_run(struct uiommufd_device *dev)
+{
+	if (run_round(dev, ROUND_DESCRIPTORS, ROUND_BYTES, false))
+		uiommufd_device_queue_work(dev, ioat_run);
+}
+
+/* Short requests, perhaps on the program's thread. */
+static void ioat_run_promptly(struct uiommufd_device *dev)
+{
+	if (run_round(dev, PROMPT_DESCRIPTORS, PROMPT_BYTES, true))
+		uiommufd_device_queue_work(dev, ioat_run);
 }
 
 /* ---- registers ---- */

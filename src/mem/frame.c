@@ -114,8 +114,12 @@ bool frame_is_huge(struct frame_cursor *cursor, uint64_t addr)
 
 uint64_t frame_extent(struct frame_cursor *cursor, uint64_t addr, uint64_t len)
 {
-	const uint64_t size = mapping_of(cursor, addr)->page_size;
+	uint64_t size;
 
+	/* Within one ordinary page it does not matter how large the frame is. */
+	if (len <= PAGE_SIZE - (addr & PAGE_MASK))
+		return len;
+	size = mapping_of(cursor, addr)->page_size;
 	return min_u64(len, size - (addr & (size - 1)));
 }
 

@@ -5,7 +5,8 @@
  * page is one contiguous frame; ordinary pages are never neighbours.
  *
  * For IOMMUs that must tell frames apart, and for tests. It reads the system's list of mappings, so
- * it is slow: O(mappings of the process) whenever a cursor leaves its mapping.
+ * it is slow: O(mappings of the process) whenever a cursor leaves its mapping. Only the extent of
+ * what is inside one ordinary page needs no list.
  */
 #ifndef MEM_FRAME_H
 #define MEM_FRAME_H

@@ -382,7 +382,8 @@ static bool end_copy(const siginfo_t *info, ucontext_t *context)
 #endif
 
 enum {
-	GUARDED_SIGNALS = 2
+	GUARDED_SIGNALS = 2,
+	NESTED_STACK = 64 * 1024, /* bytes for a device's work and the handler of a fault in it */
 };
 
 static const int guarded[GUARDED_SIGNALS] = {SIGSEGV, SIGBUS};
@@ -405,12 +406,50 @@ void guard_set_fatal_handler(void (*handler)(void))
 	atomic_store(&fatal_handler, handler);
 }
 
+/* Of the thread: the context that the handler below was called with; NULL: it is not in one. */
+static __thread const ucontext_t *handling __attribute__((tls_model("initial-exec")));
+
 static bool handle_bus(int signo, const siginfo_t *info, void *context)
 {
 	guard_bus_handler handler = atomic_load(&bus_handler);
+	const ucontext_t *outer = handling;
+	bool done;
 
-	return handler && signo == SIGBUS && info->si_code == BUS_ADRERR &&
-	       handler((uintptr_t)info->si_addr, context);
+	if (!handler || signo != SIGBUS || info->si_code != BUS_ADRERR)
+		return false;
+	handling = context;
+	done = handler((uintptr_t)info->si_addr, context);
+	handling = outer;
+	return done;
+}
+
+/* The alternate stack, if the program has set one, is as large as the program thought best. */
+static bool has_room(const stack_t *alternate)
+{
+	const uintptr_t left = (uintptr_t)__builtin_frame_address(0) - (uintptr_t)alternate->ss_sp;
+
+	return left >= alternate->ss_size || left >= NESTED_STACK;
+}
+
+bool guard_open(sigset_t *before)
+{
+	sigset_t faults;
+
+	if (!handling)
+		return true;
+	if (!has_room(&handling->uc_stack))
+		return false;
+	sigemptyset(&faults);
+	sigaddset(&faults, SIGSEGV);
+	sigaddset(&faults, SIGBUS);
+	sys_sigmask(SIG_UNBLOCK, &faults, before);
+	return true;
+}
+
+void guard_close(const sigset_t *before)
+{
+	if (handling)
+		sys_sigmask(SIG_SETMASK, before, NULL);
 }
 
 /* Takes the spinlock. The caller has blocked all signals. */

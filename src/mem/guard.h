@@ -71,6 +71,15 @@ bool guard_installed(void);
 typedef bool (*guard_bus_handler)(uintptr_t addr, void *context);
 void guard_set_bus_handler(guard_bus_handler handler);
 
+/*
+ * In that handler a guarded copy that fails would end the process. Around copies there, that may
+ * fail: guard_open() lets them end with -EFAULT, guard_close() restores what it was. Elsewhere both
+ * do nothing. False: the handler runs on an alternate stack that has no room for another one; then
+ * the copies must not be made.
+ */
+bool guard_open(sigset_t *before);
+void guard_close(const sigset_t *before);
+
 /* Sets what is called when a fault will end the process, in the handler of the signal. */
 void guard_set_fatal_handler(void (*handler)(void));
 

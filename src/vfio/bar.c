@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/gate.h"
 #include "base/last_error.h"
+#include "iommufd/queue/fault_queue.h"
 #include "report/device_record.h"
 #include "report/report_device.h"
 #include "report/sanitizer.h"
@@ -213,14 +214,31 @@ static void write_registers(struct vfio_device *device, const struct bar_access 
 	bar_parts_after_write(access);
 }
 
+/*
+ * Whether this thread is ready for what the write makes the device do. Not if that may wait for the
+ * program: for the answer to a page request, or in a hostile device that is late. Not within the
+ * DMA of another device, which is inside the gate. And not if a sanitizer watches: to it, a device
+ * is a thread of its own.
+ */
+static bool offer_work(const struct bar_access *access)
+{
+	const struct vfio_device *device = access->device;
+	const bool in_dma = gate_self &&
+			    atomic_load_explicit(&gate_self->key, memory_order_relaxed);
+
+	return access->prompt && !in_dma && !device->hostile && !sanitizer_present() &&
+	       !fault_queues_any() && vfio_work_offer(device->work, device->work_count);
+}
+
 int bar_write(const struct bar_access *access, uint64_t value)
 {
 	struct vfio_device *device = access->device;
 	const uint64_t table = device->model->msix_table;
-	int rc;
+	const bool offered = offer_work(access);
+	int rc = 0;
 
 	if (in_msix_table(access) && !access->mapped)
-		return 0;
+		goto out_work;
 	sanitizer_doorbell();
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
@@ -239,6 +257,9 @@ out:
 	lock_release(&device->lock);
 	if (rc)
 		explain_silence(access, "write");
+out_work:
+	if (offered)
+		vfio_work_take_up();
 	return rc;
 }
 
@@ -254,6 +275,7 @@ static struct bar_access access_at(void *cookie, uint64_t offset, unsigned int s
 		.off = offset - vfio_region_offset(index),
 		.size = size,
 		.mapped = true,
+		.prompt = true,
 	};
 }
 

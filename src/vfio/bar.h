@@ -17,6 +17,7 @@ struct bar_access {
 	uint64_t off;
 	unsigned int size;
 	bool mapped; /* comes from a mapping */
+	bool prompt; /* no lock is held: the thread may do what it makes the device do */
 };
 
 /*

@@ -88,6 +88,7 @@ static ssize_t bar_rw(struct vfio_device *device, struct uiommufd_caller *caller
 			.bar = bar,
 			.off = off + done,
 			.size = access_size(off + done, end - done),
+			.prompt = true,
 		};
 		int rc = bar_transfer(&access, caller, buf + done, write);
 

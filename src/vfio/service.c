@@ -343,6 +343,15 @@ static void service_queue_work(struct uiommufd_device *dev,
 	service_queue_work_on(dev, 0, work);
 }
 
+static void service_queue_work_promptly(struct uiommufd_device *dev,
+					void (*work)(struct uiommufd_device *dev))
+{
+	struct vfio_device *device = vfio_device_of(dev);
+
+	if (is_work(device, 0, work))
+		vfio_work_queue_promptly(&device->work[0], work);
+}
+
 static unsigned int service_work_thread(struct uiommufd_device *dev)
 {
 	const struct vfio_device *device = vfio_device_of(dev);
@@ -426,6 +435,7 @@ const struct uiommufd_device_services vfio_services = {
 	.claims = service_claims,
 	.queue_work_on = service_queue_work_on,
 	.work_thread = service_work_thread,
+	.queue_work_promptly = service_queue_work_promptly,
 	.queue_work_after = service_queue_work_after,
 	.cancel_work = service_cancel_work,
 	.fate = service_fate,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* See work.h. */
 #include <assert.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <urcu/compiler.h>
 
 #include "base/log.h"
 #include "iopt/iopt.h"
+#include "mem/guard.h"
 #include "vfio/device_thread.h"
 #include "vfio/work.h"
 
@@ -155,7 +157,7 @@ static void wait_for_work(struct device_work *work, uint64_t next) REQUIRES(work
 
 /* ---- the thread ---- */
 
-/* Set once, when the thread starts. */
+/* Set when a thread of a device starts, and while another one does its work. */
 static __thread const struct device_work *current __attribute__((tls_model("initial-exec")));
 
 const struct device_work *vfio_work_current(void)
@@ -180,7 +182,7 @@ static void *work_thread(void *arg)
 	while (!work->stop) {
 		const uint64_t next = expire(work);
 
-		if (work->count && !work->holds)
+		if (work->count && !work->holds && !work->busy)
 			run_first(work);
 		else
 			wait_for_work(work, next);
@@ -214,6 +216,83 @@ bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device
 	running = work->running;
 	lock_release(&work->lock);
 	return running;
+}
+
+/* ---- on the thread that writes a register ---- */
+
+/* What this thread has offered to do, and what it will do. */
+static __thread struct {
+	const struct device_work *works; /* NULL: no offer */
+	unsigned int count;
+	struct device_work *taken;
+} offer __attribute__((tls_model("initial-exec")));
+
+static __thread bool declined __attribute__((tls_model("initial-exec")));
+
+void vfio_work_decline(bool decline)
+{
+	declined = decline;
+}
+
+bool vfio_work_offer(const struct device_work *works, unsigned int count)
+{
+	if (current || offer.works || declined)
+		return false;
+	offer.works = works;
+	offer.count = count;
+	return true;
+}
+
+/* With nothing before it, which may take long, and nothing that keeps it from running. */
+static bool is_free(const struct device_work *work) REQUIRES(work->lock)
+{
+	lock_assert_held(&work->lock);
+	return !work->busy && !work->holds && !work->stop;
+}
+
+void vfio_work_queue_promptly(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
+{
+	const bool offered = !offer.taken && work >= offer.works &&
+			     work < offer.works + offer.count;
+	bool taken = false;
+
+	if (offered) {
+		lock_acquire(&work->lock);
+		taken = is_free(work) && !work->count;
+		if (taken)
+			enqueue(work, fn);
+		lock_release(&work->lock);
+	}
+	if (taken)
+		offer.taken = work;
+	else
+		(void)vfio_work_queue(work, fn);
+}
+
+void vfio_work_take_up(void)
+{
+	struct device_work *work = offer.taken;
+	sigset_t signals;
+
+	assert(offer.works);
+	offer.works = NULL;
+	offer.count = 0;
+	offer.taken = NULL;
+	if (!work)
+		return;
+	lock_acquire(&work->lock);
+	/* The thread, which other functions have woken, may have been faster. */
+	if (work->count && is_free(work) && guard_open(&signals)) {
+		current = work;
+		run_first(work);
+		current = NULL;
+		guard_close(&signals);
+	}
+	if (work->count) {
+		pthread_cond_signal(&work->wake);
+		ensure_thread(work);
+	}
+	lock_release(&work->lock);
 }
 
 void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_device *dev),
@@ -311,6 +390,8 @@ void vfio_work_stop(struct device_work *work)
 	if (work->running)
 		pthread_join(work->thread, NULL);
 	lock_acquire(&work->lock);
+	while (work->busy) /* on the thread that wrote a register */
+		lock_wait(&work->lock, &work->idle);
 	empty(work);
 	work->stop = false;
 	work->running = false;

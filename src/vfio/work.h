@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A thread of a device: runs work functions, one at a time, in the order in which they were queued.
+ * The first of them may run on the thread that wrote a register (vfio_work_offer()).
  * The first function starts the thread, so a program with an idle device has no additional thread;
  * a device has as many as its model asks for, which know nothing of each other;
  * the thread ends when the device has no owner any more.
@@ -48,7 +49,7 @@ struct device_work {
 	pthread_t thread;
 	bool running; /* the thread exists */
 	bool stop;
-	bool busy;	       /* a function runs */
+	bool busy;	       /* a function runs, here or on the thread that wrote a register */
 	bool parked;	       /* the function waits for the program */
 	bool forking;	       /* a parked function must not continue */
 	bool held;	       /* by a caller of vfio_work_hold() */
@@ -71,6 +72,26 @@ const struct device_work *vfio_work_current(void);
  * Context: takes only work.lock, so the device lock may be held.
  */
 bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
+
+/*
+ * Work on the thread that writes a register, which need not wait until the device's thread has
+ * woken up. vfio_work_offer() says that the calling thread is ready for it, until
+ * vfio_work_take_up() runs the function that vfio_work_queue_promptly() has queued meanwhile, if
+ * any. The offer is for all threads of @device's array of @count; only one function is run, all
+ * else is the threads'.
+ *
+ * Context: vfio_work_take_up() without a lock; the others as above. Offers do not nest: a thread
+ * that runs work, of any device, makes none.
+ */
+bool vfio_work_offer(const struct device_work *works, unsigned int count);
+void vfio_work_queue_promptly(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
+void vfio_work_take_up(void);
+
+/*
+ * Until @decline is false again, the calling thread makes no offers: DMA may have to wait for
+ * it.
+ */
+void vfio_work_decline(bool decline);
 
 /* Queues @fn in @ns nanoseconds, and not when it was to be queued before. Context: as above. */
 void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_device *dev),

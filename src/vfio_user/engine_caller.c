@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "iommufd/entry/ctx_file.h"
 #include "iommufd/entry/dispatch.h"
+#include "vfio/work.h"
 
 static struct engine_caller *caller_of(struct uiommufd_caller *caller)
 {
@@ -124,6 +125,12 @@ ssize_t engine_device_read(struct engine_caller *caller, void *buf, size_t len, 
 
 ssize_t engine_device_write(struct engine_caller *caller, const void *buf, size_t len, uint64_t pos)
 {
-	return caller->device->ops->write(caller->device, &caller->caller, (uint64_t)(uintptr_t)buf,
+	ssize_t done;
+
+	/* DMA may have to wait for messages that this thread receives. */
+	vfio_work_decline(true);
+	done = caller->device->ops->write(caller->device, &caller->caller, (uint64_t)(uintptr_t)buf,
 					  len, &pos);
+	vfio_work_decline(false);
+	return done;
 }

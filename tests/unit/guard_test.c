@@ -10,11 +10,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -447,6 +449,76 @@ static void the_programs_action_is_kept_for_it(void **state)
 	assert_ptr_not_equal(kernels.sa_handler, SIG_DFL);
 }
 
+#ifdef __x86_64__
+static int *missing; /* a page behind the end of its file */
+static bool could_open;
+static int copied = 1;
+
+/* Carries an access of one page out, with a copy that fails. */
+static bool answer_with_a_copy(uintptr_t addr, void *context)
+{
+	sigset_t before;
+	char byte;
+
+	(void)addr;
+	could_open = guard_open(&before);
+	if (could_open) {
+		copied = guard_copy(&byte, missing + PAGE_SIZE / sizeof(*missing), 1);
+		guard_close(&before);
+	}
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* movl %eax, (%rdi) */
+	return true;
+}
+
+static void access_missing(void)
+{
+	__asm__ volatile("movl %%eax, (%%rdi)" : : "a"(0), "D"(missing) : "memory");
+}
+
+static void a_copy_may_fail_in_the_handler_of_an_access(void **state)
+{
+	FILE *file = tmpfile();
+
+	(void)state;
+	install();
+	missing = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+	assert_ptr_not_equal(missing, MAP_FAILED);
+	guard_set_bus_handler(answer_with_a_copy);
+	access_missing();
+	assert_true(could_open);
+	assert_int_equal(copied, -EFAULT);
+	access_missing();
+	guard_set_bus_handler(NULL);
+	munmap(missing, 2 * PAGE_SIZE);
+	fclose(file);
+}
+
+static void a_small_alternate_stack_has_no_room_for_such_a_copy(void **state)
+{
+	static char memory[32 * 1024];
+	const stack_t small = {.ss_sp = memory, .ss_size = sizeof(memory)};
+	const stack_t none = {.ss_flags = SS_DISABLE};
+	const struct sigaction on_it = {.sa_handler = SIG_DFL}; /* ours, for that, is */
+	struct sigaction former;
+	FILE *file = tmpfile();
+
+	(void)state;
+	install();
+	guard_sigaction(SIGBUS, &on_it, &former);
+	missing = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+	assert_ptr_not_equal(missing, MAP_FAILED);
+	assert_int_equal(sigaltstack(&small, NULL), 0);
+	guard_set_bus_handler(answer_with_a_copy);
+	access_missing();
+	assert_false(could_open);
+	guard_set_bus_handler(NULL);
+	guard_sigaction(SIGBUS, &former, NULL);
+	assert_int_equal(sigaltstack(&none, NULL), 0);
+	munmap(missing, 2 * PAGE_SIZE);
+	fclose(file);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +530,10 @@ int main(void)
 		cmocka_unit_test(an_atomic_operation_returns_what_was_there),
 		cmocka_unit_test(a_fault_ends_an_atomic_operation),
 		cmocka_unit_test(a_truncated_file_ends_the_copy),
+#ifdef __x86_64__
+		cmocka_unit_test(a_copy_may_fail_in_the_handler_of_an_access),
+		cmocka_unit_test(a_small_alternate_stack_has_no_room_for_such_a_copy),
+#endif
 		cmocka_unit_test(threads_fault_independently),
 		cmocka_unit_test(the_programs_action_is_kept_for_it),
 	};

@@ -371,6 +371,146 @@ static void a_child_has_the_timers_of_its_parent(void **state)
 	await(&runs, 1);
 }
 
+static pthread_t runner;
+
+static void count_here(struct uiommufd_device *dev)
+{
+	runner = pthread_self();
+	count(dev);
+}
+
+static void prompt_work_runs_on_the_thread_that_offers_to_do_it(void **state)
+{
+	(void)state;
+	assert_true(vfio_work_offer(&work, 1));
+	vfio_work_queue_promptly(&work, count_here);
+	assert_int_equal(runs, 0);
+	vfio_work_take_up();
+	assert_int_equal(runs, 1);
+	assert_true(pthread_equal(runner, pthread_self()));
+	assert_false(work.running);
+	assert_null(vfio_work_current());
+}
+
+static void prompt_work_runs_on_the_devices_thread_without_an_offer(void **state)
+{
+	(void)state;
+	vfio_work_queue_promptly(&work, count_here);
+	await(&runs, 1);
+	vfio_work_decline(true);
+	assert_false(vfio_work_offer(&work, 1));
+	vfio_work_decline(false);
+	assert_true(vfio_work_offer(&work, 1));
+	vfio_work_take_up();
+	vfio_work_queue_promptly(&work, count_here);
+	await(&runs, 2);
+	assert_false(pthread_equal(runner, pthread_self()));
+}
+
+static void of_the_work_that_a_register_write_makes_one_function_is_prompt(void **state)
+{
+	(void)state;
+	assert_true(vfio_work_offer(&work, 1));
+	vfio_work_queue_promptly(&work, count_here);
+	vfio_work_queue_promptly(&work, count_second);
+	vfio_work_take_up();
+	await(&runs, 1);
+	await(&second_runs, 1);
+	assert_true(work.running);
+}
+
+static void nest(struct uiommufd_device *dev)
+{
+	assert_false(vfio_work_offer(&work, 1));
+	assert_ptr_equal(vfio_work_current(), &work);
+	count(dev);
+}
+
+static void work_makes_no_offer_itself(void **state)
+{
+	(void)state;
+	assert_true(vfio_work_offer(&work, 1));
+	vfio_work_queue_promptly(&work, nest);
+	vfio_work_take_up();
+	assert_int_equal(runs, 1);
+}
+
+static void prompt_work_of_a_held_device_waits_for_its_release(void **state)
+{
+	(void)state;
+	vfio_work_hold(&work);
+	assert_true(vfio_work_offer(&work, 1));
+	vfio_work_queue_promptly(&work, count_here);
+	vfio_work_take_up();
+	assert_int_equal(runs, 0);
+	vfio_work_release(&work);
+	await(&runs, 1);
+	assert_false(pthread_equal(runner, pthread_self()));
+}
+
+static void *do_prompt_work(void *arg)
+{
+	(void)arg;
+	assert_true(vfio_work_offer(&work, 1));
+	vfio_work_queue_promptly(&work, count_here);
+	vfio_work_take_up();
+	return NULL;
+}
+
+static void *open_gate_when_stopped(void *arg)
+{
+	bool stopped = false;
+
+	(void)arg;
+	while (!stopped) {
+		lock_acquire(&work.lock);
+		stopped = work.stop;
+		lock_release(&work.lock);
+	}
+	gate = true;
+	return NULL;
+}
+
+static void hold_and_stop_wait_for_prompt_work(void **state)
+{
+	void *(*const openers[])(void *) = {open_gate_when_held, open_gate_when_stopped};
+	pthread_t writer, opener;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		gate = false;
+		pthread_create(&writer, NULL, do_prompt_work, NULL);
+		await(&at_once, 1);
+		pthread_create(&opener, NULL, openers[i], NULL);
+		if (i) {
+			vfio_work_stop(&work);
+		} else {
+			vfio_work_hold(&work);
+			vfio_work_release(&work);
+		}
+		assert_int_equal(runs, i + 1);
+		pthread_join(opener, NULL);
+		pthread_join(writer, NULL);
+	}
+}
+
+static void what_comes_during_prompt_work_runs_after_it(void **state)
+{
+	pthread_t writer;
+
+	(void)state;
+	gate = false;
+	pthread_create(&writer, NULL, do_prompt_work, NULL);
+	await(&at_once, 1);
+	vfio_work_queue(&work, count);
+	vfio_work_queue(&work, count_second);
+	gate = true;
+	await(&second_runs, 1);
+	pthread_join(writer, NULL);
+	assert_int_equal(runs, 2);
+	assert_int_equal(most_at_once, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -388,6 +528,13 @@ int main(void)
 		TEST(a_timer_that_is_set_again_has_the_new_time),
 		TEST(what_is_cancelled_or_held_does_not_run),
 		TEST(a_child_has_the_timers_of_its_parent),
+		TEST(prompt_work_runs_on_the_thread_that_offers_to_do_it),
+		TEST(prompt_work_runs_on_the_devices_thread_without_an_offer),
+		TEST(of_the_work_that_a_register_write_makes_one_function_is_prompt),
+		TEST(work_makes_no_offer_itself),
+		TEST(prompt_work_of_a_held_device_waits_for_its_release),
+		TEST(hold_and_stop_wait_for_prompt_work),
+		TEST(what_comes_during_prompt_work_runs_after_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

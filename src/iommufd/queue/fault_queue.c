@@ -240,12 +240,20 @@ static const struct file_ops fault_file_ops = {
 
 /* ---- the object ---- */
 
+static _Atomic unsigned int fault_queues;
+
+bool fault_queues_any(void)
+{
+	return atomic_load_explicit(&fault_queues, memory_order_relaxed) != 0;
+}
+
 static void fault_queue_destroy(struct iommufd_object *object)
 {
 	struct fault_queue *queue = (struct fault_queue *)object;
 
 	answer_invalid(queue, NULL, 0);
 	idtable_destroy(&queue->cookies);
+	atomic_fetch_sub(&fault_queues, 1);
 	event_queue_free(&queue->base);
 }
 
@@ -268,6 +276,7 @@ int ioctl_fault_alloc(struct ucmd *ucmd)
 	CDS_INIT_LIST_HEAD(&queue->queued);
 	CDS_INIT_LIST_HEAD(&queue->delivered);
 	idtable_init(&queue->cookies);
+	atomic_fetch_add(&fault_queues, 1);
 	return event_queue_publish(ucmd, &queue->base, &fault_file_ops, true, &cmd->out_fault_id,
 				   &cmd->out_fault_fd);
 }

@@ -43,6 +43,12 @@ int fault_queue_add(struct fault_queue *queue, struct iommufd_device *device, ui
  */
 void fault_queue_flush(struct fault_queue *queue, struct iommufd_device *device, uint32_t pasid);
 
+/*
+ * Whether this process has a fault queue. As long as it has none, no DMA waits for the answer to a
+ * page request.
+ */
+bool fault_queues_any(void);
+
 /* Finds a fault queue by its ID and takes a user; NULL: none. */
 static inline struct fault_queue *fault_queue_get(struct iommufd_ctx *ctx, uint32_t id)
 {

@@ -56,6 +56,7 @@ struct image {
 };
 
 static void *libc; /* its handle */
+static const ElfW(Ehdr) * libc_header;
 
 /* Functions for memory that others free or have allocated. */
 static bool is_shared_memory(const char *name)
@@ -149,13 +150,22 @@ static const char *libc_version(const struct image *image, size_t index)
 	}
 }
 
+/*
+ * Whether @symbol is data of the C library. Where it lies says so: dladdr1() looks at all symbols
+ * of the C library, which for each call of ours would be most of the time that a program needs to
+ * start. What is outside of it is a function that the C library has found in the vDSO.
+ */
 static bool is_variable(const void *symbol)
 {
-	const ElfW(Sym) *found = NULL;
-	Dl_info info;
+	const uintptr_t base = (uintptr_t)libc_header, at = (uintptr_t)symbol;
+	const ElfW(Phdr) *segment = (const void *)(base + libc_header->e_phoff);
 
-	return dladdr1(symbol, &info, (void **)&found, RTLD_DL_SYMENT) && found &&
-	       ELF64_ST_TYPE(found->st_info) == STT_OBJECT;
+	for (unsigned int i = 0; i < libc_header->e_phnum; i++, segment++) {
+		if (segment->p_type == PT_LOAD && at - base >= segment->p_vaddr &&
+		    at - base - segment->p_vaddr < segment->p_memsz)
+			return !(segment->p_flags & PF_X);
+	}
+	return false;
 }
 
 /* The C library's function @name, in our version of it; NULL: there is none. */
@@ -218,6 +228,19 @@ static void bind_library(const void *function)
 	(void)protect_table(&image, PROT_READ);
 }
 
+/* Finds the C library, which begins at address 0 of its file. False: it is not there. */
+static bool find_libc(void)
+{
+	struct link_map *map;
+
+	/* dlopen() is ours. */
+	libc = dlmopen(LM_ID_BASE, LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
+	if (!libc || dlinfo(libc, RTLD_DI_LINKMAP, &map))
+		return false;
+	libc_header = (const void *)map->l_addr;
+	return true;
+}
+
 void bind_to_libc(void)
 {
 	static atomic_flag begun = ATOMIC_FLAG_INIT;
@@ -225,9 +248,7 @@ void bind_to_libc(void)
 
 	if (atomic_flag_test_and_set(&begun))
 		return;
-	/* dlopen() is ours. */
-	libc = dlmopen(LM_ID_BASE, LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
-	if (libc) {
+	if (find_libc()) {
 		bind_library(&begun);
 		bind_library((const void *)urcu_bp_before_fork);
 	}
