@@ -50,6 +50,7 @@ static int enter_low_power(struct vfio_device *device, int wakeup)
 		bar_parts_rest(device, true);
 		lock_release(&device->lock);
 		device->wakeup_fd = wakeup;
+		bar_exports_update(device);
 	}
 	lock_release(&device->bind_lock);
 	return rc;
@@ -96,6 +97,7 @@ static long low_power_exit(struct vfio_device *device, struct uiommufd_caller *c
 	(void)caller, (void)data;
 	lock_acquire(&device->bind_lock);
 	leave_low_power(device);
+	bar_exports_update(device);
 	lock_release(&device->bind_lock);
 	return 0;
 }
@@ -213,6 +215,9 @@ static const struct feature features[] = {
 	[VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT] =
 		{VFIO_DEVICE_FEATURE_GET, sizeof(struct vfio_device_feature_dma_logging_report),
 		 report_logging},
+	[VFIO_DEVICE_FEATURE_DMA_BUF] = {VFIO_DEVICE_FEATURE_GET,
+					 sizeof(struct vfio_device_feature_dma_buf),
+					 bar_export_get},
 };
 
 static const struct feature *find_feature(uint32_t number)

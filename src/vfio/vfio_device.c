@@ -251,6 +251,7 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 		goto out_endpoint;
 	lock_init(&device->bind_lock, LOCK_VFIO_BIND);
 	lock_init(&device->lock, LOCK_VFIO_DEVICE);
+	bar_exports_init(&device->exports);
 	if (model->invalidated)
 		ats_enable(device->endpoint, vfio_device_invalidate, device);
 	init_work(device);
@@ -281,6 +282,7 @@ out_windows:
 out_locks:
 	vfio_ioeventfds_destroy(&device->ioeventfds);
 	destroy_work(device);
+	bar_exports_destroy(&device->exports);
 	lock_destroy(&device->lock);
 	lock_destroy(&device->bind_lock);
 	vfio_irqs_destroy(&device->irqs);
@@ -313,6 +315,7 @@ void vfio_device_destroy(struct vfio_device *device)
 	alloc_free(device->model_state);
 	bar_parts_destroy(device);
 	vfio_irqs_destroy(&device->irqs);
+	bar_exports_destroy(&device->exports);
 	lock_destroy(&device->lock);
 	lock_destroy(&device->bind_lock);
 	iommu_endpoint_destroy(device->endpoint);
@@ -412,6 +415,7 @@ void vfio_device_disable(struct vfio_device *device)
 	lock_assert_held(&device->bind_lock);
 	if (device->backend)
 		device->backend->quiesce(&device->dev);
+	bar_exports_drop(device);
 	vfio_feature_disable(device);
 	vfio_ioeventfds_stop(&device->ioeventfds);
 	/* Work whose DMA waits for a page: the program that closes the device may never answer. */
@@ -434,6 +438,13 @@ int vfio_device_set_hostile(struct vfio_device *device, const struct hostile_set
 }
 
 void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind)
+{
+	bar_exports_revoke(device);
+	vfio_device_reset_alone(device, kind);
+	bar_exports_update(device);
+}
+
+void vfio_device_reset_alone(struct vfio_device *device, enum uiommufd_reset_kind kind)
 {
 	if (!hostile_allows_reset(device))
 		return;
@@ -515,6 +526,7 @@ struct uiommufd_device *vfio_device_dev(struct vfio_device *device)
  */
 static const size_t outer_locks[] = {
 	offsetof(struct vfio_device, bind_lock),
+	offsetof(struct vfio_device, exports.lock),
 	offsetof(struct vfio_device, ioeventfds.lock),
 	offsetof(struct vfio_device, irqs.set_lock),
 };

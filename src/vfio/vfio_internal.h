@@ -9,6 +9,7 @@
  * 	vfio_registry_lock	the list of devices
  * 	bind_lock		the device's owner, attachments, DMA log and power state; of
  * 				several devices only with vfio_registry_lock, in list order
+ * 	exports.lock		the device's dma-bufs
  * 	the lock of a group	whether it is open, its container, how many cdevs are bound
  * 	ioeventfds.lock		the device's ioeventfds
  * 	irqs.set_lock		changes of the device's interrupts
@@ -16,7 +17,7 @@
  * 	work.lock		a thread of the device; of several only for fork
  * 	irqs.lock		the state of interrupts
  *
- * Only the first five are held while the user API (iommufd/) is called, and none while DMA runs: a
+ * Only the first six are held while the user API (iommufd/) is called, and none while DMA runs: a
  * model's DMA may wait for an UNMAP, an UNMAP for a model's DMA, or either for the program.
  *
  * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
@@ -33,6 +34,7 @@
 #include "iommu/ats.h"
 #include "iommufd/device/group.h"
 #include "iommufd/device/page_request.h"
+#include "vfio/bar_export.h"
 #include "vfio/bar_part.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
@@ -79,6 +81,7 @@ struct vfio_device {
 	_Atomic unsigned int resets;	/* a set of enum pci_reset: what resets may use */
 	_Atomic bool low_power;		/* mapped BARs read it without the lock */
 	int wakeup_fd;			/* -1: none */
+	struct bar_exports exports;
 
 	struct lock lock;
 	unsigned int reset_kind; /* enum uiommufd_reset_kind: of the last one */
@@ -157,6 +160,9 @@ void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock)
  * eventfds of interrupts stay as they are.
  */
 void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind);
+
+/* The same without revoking dma-bufs of BARs: sysfs' reset [CONFIG-RESET.5]. */
+void vfio_device_reset_alone(struct vfio_device *device, enum uiommufd_reset_kind kind);
 
 /* Does what follows from the command register of the device and from that of the view. */
 void vfio_device_apply_command(struct vfio_device *device) REQUIRES(device->lock);
