@@ -9,6 +9,7 @@
  * 	vfio_registry_lock	the list of devices
  * 	bind_lock		the device's owner, attachments, DMA log and power state; of
  * 				several devices only with vfio_registry_lock, in list order
+ * 	migration.lock		the device's state of migration
  * 	exports.lock		the device's dma-bufs
  * 	the lock of a group	whether it is open, its container, how many cdevs are bound
  * 	ioeventfds.lock		the device's ioeventfds
@@ -17,7 +18,7 @@
  * 	work.lock		a thread of the device; of several only for fork
  * 	irqs.lock		the state of interrupts
  *
- * Only the first six are held while the user API (iommufd/) is called, and none while DMA runs: a
+ * Those before ioeventfds.lock are held while the user API (iommufd/) is called, and none while DMA runs: a
  * model's DMA may wait for an UNMAP, an UNMAP for a model's DMA, or either for the program.
  *
  * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
@@ -38,6 +39,7 @@
 #include "vfio/bar_part.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
+#include "vfio/migration.h"
 #include "vfio/pci_config.h"
 #include "vfio/pci_view.h"
 #include "vfio/vfio.h"
@@ -82,6 +84,7 @@ struct vfio_device {
 	_Atomic bool low_power;		/* mapped BARs read it without the lock */
 	int wakeup_fd;			/* -1: none */
 	struct bar_exports exports;
+	struct migration migration;
 
 	struct lock lock;
 	unsigned int reset_kind; /* enum uiommufd_reset_kind: of the last one */
