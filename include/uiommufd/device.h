@@ -283,17 +283,17 @@ struct uiommufd_model {
 	 * Writes the state, all that reset sets and what options do not say, by uiommufd_save().
 	 * No work function runs, and what is queued is not in the stream: the state has to tell
 	 * load what goes on. INTA#, MSI-X messages that are pending and memory in bar_parts are
-	 * saved around it; config space is the VMM's. Called with the device lock held. Returns 0, or the negative errno
-	 * of uiommufd_save() or of what it cannot save.
+	 * saved around it; config space is the VMM's. Called with the device lock held. Returns 0,
+	 * or the negative errno of uiommufd_save() or of what it cannot save.
 	 */
 	int (*save)(struct uiommufd_device *dev, struct uiommufd_saver *saver);
 
 	/*
 	 * Takes over @len bytes at @state, which save of @version (saved_version at most) has
 	 * written, in place of the device's state, and queues the work that has to go on. Nothing
-	 * is queued before, and interrupts need not be raised again. Checks all of it first: the bytes may be anybody's. Called with the
-	 * device lock held. Returns 0, or, with the state as it was, a negative errno, to which
-	 * uiommufd_device_refuse() adds the reason.
+	 * is queued before, and interrupts need not be raised again. Checks all of it first: the
+	 * bytes may be anybody's. Called with the device lock held. Returns 0, or, with the state
+	 * as it was, a negative errno, to which uiommufd_device_refuse() adds the reason.
 	 */
 	int (*load)(struct uiommufd_device *dev, uint32_t version, const void *state, size_t len);
 };

@@ -18,8 +18,8 @@
  * 	work.lock		a thread of the device; of several only for fork
  * 	irqs.lock		the state of interrupts
  *
- * Those before ioeventfds.lock are held while the user API (iommufd/) is called, and none while DMA runs: a
- * model's DMA may wait for an UNMAP, an UNMAP for a model's DMA, or either for the program.
+ * Those before ioeventfds.lock are held while the user API (iommufd/) is called, and none while DMA
+ * runs: a model's DMA may wait for an UNMAP, an UNMAP for a model's DMA, or either for the program.
  *
  * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
  * an owner, and again after that owner is gone.
