@@ -365,6 +365,48 @@ static void close_export(void)
 	group_rig_close_fd(&rig, exported);
 }
 
+/* The data file of a migration, or -1. */
+static int data_fd;
+
+static long set_state(uint32_t state)
+{
+	struct {
+		struct vfio_device_feature head;
+		struct vfio_device_feature_mig_state state;
+	} cmd = {
+		.head = {.argsz = sizeof(cmd),
+			 .flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE},
+		.state = {.device_state = state},
+	};
+	const long rc = on(device, VFIO_DEVICE_FEATURE, &cmd);
+
+	data_fd = cmd.state.data_fd;
+	return rc;
+}
+
+static long save_state(void)
+{
+	return set_state(VFIO_DEVICE_STATE_STOP_COPY);
+}
+
+static long begin_pre_copy(void)
+{
+	return set_state(VFIO_DEVICE_STATE_PRE_COPY);
+}
+
+static long begin_to_load(void)
+{
+	return set_state(VFIO_DEVICE_STATE_RESUMING);
+}
+
+/* Out of any state, by a reset. */
+static void end_migration(void)
+{
+	if (data_fd >= 0)
+		group_rig_close_fd(&rig, data_fd);
+	must(on(device, VFIO_DEVICE_RESET, NULL));
+}
+
 static long report_log(void)
 {
 	uint64_t bits = 0;
@@ -744,6 +786,9 @@ static const struct sweep_step steps[] = {
 	{"DMA_LOGGING_START", on_table, start_log, stop_log, true},
 	{"DMA_LOGGING_REPORT", logging, report_log, NULL, false},
 	{"DMA_BUF", on_table, export_bar, close_export, true},
+	{"MIG_DEVICE_STATE, to PRE_COPY", on_table, begin_pre_copy, end_migration, true},
+	{"MIG_DEVICE_STATE, to STOP_COPY", on_table, save_state, end_migration, true},
+	{"MIG_DEVICE_STATE, to RESUMING", on_table, begin_to_load, end_migration, true},
 	{"open of a group", NULL, open_the_group, close_group, true},
 	{"GROUP_GET_STATUS", open_group, get_status, NULL, false},
 	{"GROUP_SET_CONTAINER", group_and_ioas, set_container, undo_set_container, false},
