@@ -359,10 +359,7 @@ static inline int uiommufd_device_refuse(struct uiommufd_device *dev, int error,
  *
  * Context: the model's save.
  */
-static inline int uiommufd_save(struct uiommufd_saver *saver, const void *bytes, size_t len)
-{
-	return saver->append(saver, bytes, len);
-}
+static inline int uiommufd_save(struct uiommufd_saver *saver, const void *bytes, size_t len);
 
 /*
  * uiommufd_device_claims() - find out whether to lock what the device has for itself
@@ -873,6 +870,11 @@ static inline int uiommufd_device_refuse(struct uiommufd_device *dev, int error,
 	error = dev->services->refuse(dev, error, format, args);
 	va_end(args);
 	return error;
+}
+
+static inline int uiommufd_save(struct uiommufd_saver *saver, const void *bytes, size_t len)
+{
+	return saver->append(saver, bytes, len);
 }
 
 static inline bool uiommufd_device_claims(struct uiommufd_device *dev)

@@ -220,7 +220,7 @@ static int check_open_flags(uint32_t flags)
 long bar_export_get(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t data)
 {
 	struct vfio_device_feature_dma_buf get;
-	struct vfio_region_dma_range first;
+	struct vfio_region_dma_range first = {0};
 	struct dmabuf *dmabuf;
 	uint64_t total;
 	int rc;

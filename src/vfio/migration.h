@@ -12,6 +12,8 @@
  * Invariants: paused and stopped follow from state; a data file is there in STOP_COPY, RESUMING and
  * the states of PRE_COPY, and in no other.
  *
+ * migration_drops_write() is in vfio_internal.h.
+ *
  * Locks: migration.lock guards all of this, and what data files have in memory; stopped changes
  * with the device lock as well, under which registers are written.
  */
@@ -54,8 +56,5 @@ long migration_set_info_v2(struct vfio_device *device, struct uiommufd_caller *c
 /* The device has been reset, or closed: it runs, and its data file is dead. */
 void migration_reset(struct vfio_device *device);
 void migration_close(struct vfio_device *device);
-
-/* Whether a write to a register is dropped. */
-bool migration_drops_write(const struct vfio_device *device) REQUIRES(device->lock);
 
 #endif

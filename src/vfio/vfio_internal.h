@@ -218,6 +218,9 @@ long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *c
 long vfio_hot_reset(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg);
 long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg);
 
+/* Whether a write to a register is dropped, because the device is stopped (migration.c). */
+bool migration_drops_write(const struct vfio_device *device) REQUIRES(device->lock);
+
 /* Reverts what features have set. */
 void vfio_feature_disable(struct vfio_device *device) REQUIRES(device->bind_lock);
 
