@@ -187,6 +187,11 @@ struct uiommufd_bar_part {
  * What a device is and does. The library borrows it for as long as devices of it exist. Operations
  * that may be NULL say so.
  */
+/* Where save puts the state of a device; uiommufd_save() appends to it. */
+struct uiommufd_saver {
+	int (*append)(struct uiommufd_saver *saver, const void *bytes, size_t len);
+};
+
 struct uiommufd_model {
 	const char *name;	       /* on the command line */
 	const char *summary;	       /* one line, for `uiommufd list` */
@@ -268,6 +273,31 @@ struct uiommufd_model {
 	 */
 	void (*invalidated)(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
 			    uint64_t last);
+
+	/*
+	 * Migration. The version of what save writes, 1 at least; it changes with the meaning of
+	 * these bytes. 0: the device cannot be migrated.
+	 */
+	uint32_t saved_version;
+	size_t saved_bytes; /* how many save writes, roughly: an estimate for VMMs */
+
+	/*
+	 * Writes the state, all that reset sets and what options do not say, by uiommufd_save().
+	 * No work function runs, and what is queued is not in the stream: the state has to tell
+	 * load what goes on. INTA#, MSI-X messages that are pending and memory in bar_parts are
+	 * saved around it; config space is the VMM's. Called with the device lock held. Returns 0,
+	 * or the negative errno of uiommufd_save() or of what it cannot save.
+	 */
+	int (*save)(struct uiommufd_device *dev, struct uiommufd_saver *saver);
+
+	/*
+	 * Takes over @len bytes at @state, which save of @version (saved_version at most) has
+	 * written, in place of the device's state, and queues the work that has to go on. Nothing
+	 * is queued before, and interrupts need not be raised again. Checks all of it first: the
+	 * bytes may be anybody's. Called with the device lock held. Returns 0, or, with the state
+	 * as it was, a negative errno, to which uiommufd_device_refuse() adds the reason.
+	 */
+	int (*load)(struct uiommufd_device *dev, uint32_t version, const void *state, size_t len);
 };
 
 /* ---- services to a model ---- */
@@ -304,21 +334,34 @@ static inline const char *uiommufd_device_name(struct uiommufd_device *dev);
 static inline const char *uiommufd_device_option(struct uiommufd_device *dev, const char *name);
 
 /*
- * uiommufd_device_refuse() - say why the device cannot be created
+ * uiommufd_device_refuse() - say why the device cannot be created, or its state not be loaded
  * @dev: the device
  * @error: negative errno
  * @format: as for printf(), without a newline: one line that names the option or file, and what is
  *	wrong with it
  *
- * The line takes the place of a general one about the options. It is for init, which returns the
- * result.
+ * The line takes the place of a general one about the options. It is for init and load, which
+ * return the result.
  *
  * Returns: @error
  *
- * Context: the model's init.
+ * Context: the model's init or load.
  */
 static inline int uiommufd_device_refuse(struct uiommufd_device *dev, int error, const char *format,
 					 ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * uiommufd_save() - append to the saved state of a device
+ * @saver: from save
+ * @bytes: what is appended; borrowed
+ * @len: bytes
+ *
+ * Returns: 0, or
+ * -ENOMEM: there is no memory; save returns it
+ *
+ * Context: the model's save.
+ */
+static inline int uiommufd_save(struct uiommufd_saver *saver, const void *bytes, size_t len);
 
 /*
  * uiommufd_device_claims() - find out whether to lock what the device has for itself
@@ -849,6 +892,11 @@ static inline int uiommufd_device_refuse(struct uiommufd_device *dev, int error,
 	error = dev->services->refuse(dev, error, format, args);
 	va_end(args);
 	return error;
+}
+
+static inline int uiommufd_save(struct uiommufd_saver *saver, const void *bytes, size_t len)
+{
+	return saver->append(saver, bytes, len);
 }
 
 static inline bool uiommufd_device_claims(struct uiommufd_device *dev)

@@ -40,6 +40,8 @@ enum lock_rank {
 	LOCK_VFIO_GROUPS,    /* the registry of VFIO groups */
 	LOCK_VFIO_DEVICES,   /* the registry of VFIO devices */
 	LOCK_VFIO_BIND,	     /* of a VFIO device; several at once with the registry */
+	LOCK_VFIO_MIGRATION, /* of a VFIO device: its state, data that is saved or loaded */
+	LOCK_VFIO_EXPORTS,   /* of a VFIO device: dma-bufs of its BARs */
 	LOCK_VFIO_GROUP,     /* of a VFIO group */
 	LOCK_MOCK_DEVICE,
 	LOCK_MOCK_ACCESS,  /* operations of a test access */

@@ -217,14 +217,24 @@ static void print_options(const struct uiommufd_model *model)
 	}
 }
 
+static const char *migration_of(const struct uiommufd_model *model, char *text, size_t size)
+{
+	snprintf(text, size, "version %u of its state", model->saved_version);
+	return text;
+}
+
 void list_model_print(const struct uiommufd_model *model)
 {
+	char text[48];
+
 	printf("%s: %s\n\n", model->name, model->summary);
 	printf("IDs %04x:%04x, subsystem %04x:%04x, class %06x, revision %02x\n", model->vendor,
 	       model->device, model->subsystem_vendor, model->subsystem, model->class_code,
 	       model->revision);
 	printf("Interrupts: %s%u MSI, %u MSI-X\n", model->intx ? "INTA#, " : "", model->msi_vectors,
 	       model->msix_vectors);
+	printf("Migration: %s\n",
+	       model->saved_version ? migration_of(model, text, sizeof(text)) : "no");
 	print_bars(model);
 	print_registers(model);
 	print_capabilities(model);
@@ -326,6 +336,7 @@ void list_model_json(struct json *json, const struct uiommufd_model *model)
 	json_hex(json, "subsystem", model->subsystem);
 	json_hex(json, "class", model->class_code);
 	json_hex(json, "revision", model->revision);
+	json_number(json, "saved_version", model->saved_version);
 	json_bool(json, "intx", model->intx);
 	json_number(json, "msi", model->msi_vectors);
 	json_number(json, "msix", model->msix_vectors);

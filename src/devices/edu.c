@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "devices/devices.h"
+#include "devices/saved_fields.h"
 
 enum {
 	REG_ID = 0x00,
@@ -367,6 +368,58 @@ static void edu_reset(struct uiommufd_device *dev)
 	};
 }
 
+/* ---- migration ---- */
+
+/* What the options say comes first: the device that loads it has to have the same. */
+static const struct saved_field edu_saved[] = {
+	SAVED_FIELD(struct edu, dma_mask),
+	SAVED_UP_TO(struct edu, has_pasid, true),
+	SAVED_FIELD(struct edu, liveness),
+	SAVED_FIELD(struct edu, factorial),
+	SAVED_UP_TO(struct edu, status, STATUS_COMPUTING | STATUS_FACTORIAL_IRQ),
+	SAVED_FIELD(struct edu, irq_status),
+	SAVED_FIELD(struct edu, source),
+	SAVED_FIELD(struct edu, destination),
+	SAVED_FIELD(struct edu, count),
+	SAVED_UP_TO(struct edu, command, DMA_COMMAND_MASK),
+	SAVED_UP_TO(struct edu, pasid, MAX_PASID),
+	SAVED_FIELD(struct edu, buffer),
+};
+
+enum {
+	EDU_SAVED = sizeof(edu_saved) / sizeof(edu_saved[0])
+};
+
+static int edu_save(struct uiommufd_device *dev, struct uiommufd_saver *saver)
+{
+	return saved_fields_put(edu_saved, EDU_SAVED, edu_of(dev), saver);
+}
+
+static int edu_load(struct uiommufd_device *dev, uint32_t version, const void *state, size_t len)
+{
+	struct edu *edu = edu_of(dev), next = *edu;
+
+	(void)version;
+	if (len != saved_fields_size(edu_saved, EDU_SAVED) ||
+	    !saved_fields_valid(edu_saved, EDU_SAVED, state))
+		return uiommufd_device_refuse(dev, -EINVAL, "edu: the state is damaged");
+	saved_fields_get(edu_saved, EDU_SAVED, &next, state);
+	if (next.dma_mask != edu->dma_mask || next.has_pasid != edu->has_pasid)
+		return uiommufd_device_refuse(
+			dev, -EINVAL,
+			"edu: the state is of a device with other options: dma_mask 0x%llx%s",
+			(unsigned long long)next.dma_mask, next.has_pasid ? ", pasid" : "");
+	if (next.status & ~(uint32_t)(STATUS_COMPUTING | STATUS_FACTORIAL_IRQ) ||
+	    (next.pasid && !next.has_pasid))
+		return uiommufd_device_refuse(dev, -EINVAL, "edu: the state is damaged");
+	*edu = next;
+	if (edu->status & STATUS_COMPUTING)
+		uiommufd_device_queue_work(dev, edu_compute);
+	if (edu->command & DMA_START)
+		uiommufd_device_queue_work(dev, edu_dma);
+	return 0;
+}
+
 static const struct uiommufd_option edu_options[] = {
 	{.name = "dma_mask",
 	 .help = "address bits that its DMA can drive, as a mask; default 0xfffffff (28 bits)"},
@@ -428,4 +481,8 @@ const struct uiommufd_model device_edu = {
 	.reset = edu_reset,
 	.read = edu_read,
 	.write = edu_write,
+	.saved_version = 1,
+	.saved_bytes = sizeof(struct edu),
+	.save = edu_save,
+	.load = edu_load,
 };

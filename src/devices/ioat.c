@@ -26,6 +26,7 @@
 #include "base/check.h"
 #include "devices/devices.h"
 #include "devices/ioat_regs.h"
+#include "devices/saved_fields.h"
 
 enum {
 	VERSION = 0x33,
@@ -629,6 +630,51 @@ static int ioat_init(struct uiommufd_device *dev)
 	return 0;
 }
 
+/* ---- migration: between two descriptors, so `busy` and `command` are 0 ---- */
+
+static const struct saved_field ioat_saved[] = {
+	SAVED_FIELD(struct ioat, intrctrl),
+	SAVED_UP_TO(struct ioat, attention, 1),
+	SAVED_FIELD(struct ioat, chanctrl),
+	SAVED_UP_TO(struct ioat, interrupt_kept, true),
+	SAVED_UP_TO(struct ioat, state, CHANSTS_ARMED),
+	SAVED_FIELD(struct ioat, completed),
+	SAVED_FIELD(struct ioat, chainaddr),
+	SAVED_FIELD(struct ioat, chancmp),
+	SAVED_FIELD(struct ioat, chanerr),
+	SAVED_FIELD(struct ioat, chanerrmsk),
+	SAVED_FIELD(struct ioat, dmacount),
+	SAVED_FIELD(struct ioat, done),
+	SAVED_FIELD(struct ioat, next),
+	SAVED_UP_TO(struct ioat, first, true),
+};
+
+enum {
+	IOAT_SAVED = sizeof(ioat_saved) / sizeof(ioat_saved[0])
+};
+
+static int ioat_save(struct uiommufd_device *dev, struct uiommufd_saver *saver)
+{
+	return saved_fields_put(ioat_saved, IOAT_SAVED, ioat_of(dev), saver);
+}
+
+static int ioat_load(struct uiommufd_device *dev, uint32_t version, const void *state, size_t len)
+{
+	struct ioat *ioat = ioat_of(dev), next = {.busy = false};
+
+	(void)version;
+	if (len != saved_fields_size(ioat_saved, IOAT_SAVED) ||
+	    !saved_fields_valid(ioat_saved, IOAT_SAVED, state))
+		return uiommufd_device_refuse(dev, -EINVAL, "ioat: the state is damaged");
+	saved_fields_get(ioat_saved, IOAT_SAVED, &next, state);
+	if (next.completed & ~CHANSTS_DESCRIPTOR || next.chancmp & 7)
+		return uiommufd_device_refuse(dev, -EINVAL, "ioat: the state is damaged");
+	*ioat = next;
+	if (ioat->state == CHANSTS_ACTIVE)
+		uiommufd_device_queue_work(dev, ioat_run);
+	return 0;
+}
+
 /* A channel of a Xeon Scalable processor (Skylake): its 8 channels are 8 functions. */
 static const struct uiommufd_register ioat_registers[] = {
 	UIOMMUFD_REGISTER("CHANCNT", "channels", 0, IOAT_CHANCNT, 1, UIOMMUFD_REGISTER_RO),
@@ -679,4 +725,8 @@ const struct uiommufd_model device_ioat = {
 	.reset = ioat_reset,
 	.read = ioat_read,
 	.write = ioat_write,
+	.saved_version = 1,
+	.saved_bytes = sizeof(struct ioat),
+	.save = ioat_save,
+	.load = ioat_load,
 };

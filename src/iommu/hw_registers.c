@@ -96,6 +96,8 @@ size_t hw_info_amd(const struct iommu_kind *kind, void *info)
 #define SMMU_IDR3_RIL		 BIT(10) /* invalidates ranges */
 #define SMMU_IDR5_OAS_48	 FIELD(5, 0)
 #define SMMU_IDR5_GRAN4K	 BIT(4)
+#define SMMU_IDR5_GRAN16K	 BIT(5)
+#define SMMU_IDR5_GRAN64K	 BIT(6)
 #define SMMU_AIDR_V3_1		 FIELD(1, 0)
 
 size_t hw_info_smmuv3(const struct iommu_kind *kind, void *info)
@@ -112,7 +114,8 @@ size_t hw_info_smmuv3(const struct iommu_kind *kind, void *info)
 						 SMMU_IDR1_SSIDSIZE(kind->pasid_bits) |
 						 SMMU_IDR1_EVENTQS(10) | SMMU_IDR1_CMDQS(10)),
 				[3] = (uint32_t)SMMU_IDR3_RIL,
-				[5] = (uint32_t)(SMMU_IDR5_OAS_48 | SMMU_IDR5_GRAN4K),
+				[5] = (uint32_t)(SMMU_IDR5_OAS_48 | SMMU_IDR5_GRAN4K |
+						 SMMU_IDR5_GRAN16K | SMMU_IDR5_GRAN64K),
 			},
 		.aidr = (uint32_t)SMMU_AIDR_V3_1,
 	};

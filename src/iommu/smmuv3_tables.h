@@ -66,9 +66,14 @@ enum {
 #define CD_HAD	 BIT(1)	     /* words 1 and 2 */
 #define CD_TTB	 BITS(51, 4) /* words 1 and 2 */
 
+/* TG0 and TG1 number the granules differently; one value of each is reserved. */
 enum {
 	TG0_4K = 0,
+	TG0_64K = 1,
+	TG0_16K = 2,
+	TG1_16K = 1,
 	TG1_4K = 2,
+	TG1_64K = 3,
 };
 
 #endif

@@ -32,9 +32,10 @@ struct stage1_context {
 	uint64_t words[STAGE1_CONTEXT_WORDS];
 };
 
-/* A table of 4 KiB pages, and the rights that the levels above it leave. */
+/* A table of the smallest pages, and the rights that the levels above it leave. */
 struct stage1_table {
 	uint64_t ipa;
+	unsigned int shift;  /* log2 of what it translates, at least 2 MiB */
 	unsigned int rights; /* enum iopt_prot */
 };
 
@@ -177,10 +178,11 @@ unsigned int x86_input_bits(unsigned int levels);
 /* Whether @iova is sign-extended from its x86_input_bits(). */
 bool x86_canonical(uint64_t iova, unsigned int levels);
 
-/* ---- AArch64 tables, 4 KiB granule ---- */
+/* ---- AArch64 tables ---- */
 
 struct arm_tables {
 	uint64_t root;
+	unsigned int granule; /* log2 of the smallest page: 12, 14 or 16 */
 	unsigned int input_bits;
 	unsigned int output_bits;
 	bool hierarchical;	    /* APTable of table descriptors restricts what is below */

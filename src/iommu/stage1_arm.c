@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AArch64 stage-1 tables of a guest, 4 KiB granule [FORMAT-ARM-S1].
+ * AArch64 stage-1 tables of a guest, with granules of 4, 16 and 64 KiB [FORMAT-ARM-S1],
+ * [FORMAT-ARM-GRANULE].
  *
- * Requests are unprivileged.
+ * A table has the size of the granule. Requests are unprivileged.
  */
 #include "base/check.h"
 #include "iommu/stage1.h"
 #include "iopt/arm_lpae.h"
 
-/* log2 of what one descriptor of @level covers. */
-static unsigned int level_shift(unsigned int level)
+enum {
+	DESCRIPTOR_SHIFT = 3, /* log2 of its bytes */
+};
+
+/* How many bits of an address index a table. */
+static unsigned int index_bits(const struct arm_tables *tables)
 {
-	return IOPT_TABLE_SHIFT + IOPT_INDEX_BITS * (ARM_PAGES_LEVEL - level);
+	return tables->granule - DESCRIPTOR_SHIFT;
+}
+
+/* log2 of what one descriptor of @level covers. */
+static unsigned int level_shift(const struct arm_tables *tables, unsigned int level)
+{
+	return tables->granule + index_bits(tables) * (ARM_PAGES_LEVEL - level);
 }
 
 static unsigned int first_level(const struct arm_tables *tables)
 {
 	unsigned int level = ARM_PAGES_LEVEL;
 
-	while (level_shift(level) + IOPT_INDEX_BITS < tables->input_bits)
+	while (level_shift(tables, level) + index_bits(tables) < tables->input_bits)
 		level--;
 	return level;
 }
@@ -34,18 +45,17 @@ struct position {
 
 static struct position start_of(const struct stage1_walk *walk, const struct arm_tables *tables)
 {
-	struct position at = {
-		.level = ARM_PAGES_LEVEL,
-		.table = walk->table.ipa,
-		.entries = IOPT_ENTRIES,
-		.rights = walk->table.rights,
-		.user = true,
-	};
+	struct position at = {.level = first_level(tables), .user = true};
 
-	if (walk->has_table)
+	at.entries = BIT(tables->input_bits - level_shift(tables, at.level));
+	if (walk->has_table) {
+		if (at.level < ARM_PAGES_LEVEL)
+			at.entries = BIT(index_bits(tables));
+		at.level = ARM_PAGES_LEVEL;
+		at.table = walk->table.ipa;
+		at.rights = walk->table.rights;
 		return at;
-	at.level = first_level(tables);
-	at.entries = BIT(tables->input_bits - level_shift(at.level));
+	}
 	at.table = align_down(tables->root,
 			      max_u64(at.entries * sizeof(uint64_t), ARM_TABLE_BYTES_MIN));
 	at.rights = IOPT_READ | IOPT_WRITE;
@@ -57,14 +67,15 @@ static bool is_leaf(const struct position *at, uint64_t desc)
 	return at->level == ARM_PAGES_LEVEL || !(desc & ARM_TABLE);
 }
 
-static bool is_valid(const struct position *at, uint64_t desc)
+static bool is_valid(const struct arm_tables *tables, const struct position *at, uint64_t desc)
 {
 	if (!(desc & ARM_VALID))
 		return false;
 	if (desc & ARM_TABLE)
 		return true;
-	/* A block. */
-	return at->level >= ARM_FIRST_BLOCK_LEVEL && at->level < ARM_PAGES_LEVEL;
+	/* A block: one of level 1 exists with the smallest granule only. */
+	return at->level < ARM_PAGES_LEVEL &&
+	       at->level >= ARM_FIRST_BLOCK_LEVEL + (tables->granule > IOPT_TABLE_SHIFT);
 }
 
 /* Reads descriptors from @at down to a leaf, which is *@desc at *@ipa. */
@@ -72,14 +83,14 @@ static int descend(struct stage1_walk *walk, const struct arm_tables *tables, st
 		   uint64_t *desc, uint64_t *ipa)
 {
 	for (;;) {
-		uint64_t index = (walk->iova >> level_shift(at->level)) & (at->entries - 1);
+		uint64_t index = (walk->iova >> level_shift(tables, at->level)) & (at->entries - 1);
 		int rc;
 
 		*ipa = at->table + index * sizeof(uint64_t);
 		rc = stage1_read(walk, *ipa, at->level, desc);
 		if (rc)
 			return rc;
-		if (!is_valid(at, *desc))
+		if (!is_valid(tables, at, *desc))
 			return stage1_fail(walk, STAGE1_NOT_PRESENT);
 		if ((*desc & ARM_OA) >> tables->output_bits)
 			return stage1_fail(walk, STAGE1_OUTPUT);
@@ -89,8 +100,8 @@ static int descend(struct stage1_walk *walk, const struct arm_tables *tables, st
 			at->rights &= ~(unsigned int)IOPT_WRITE;
 		if (tables->hierarchical && (*desc & ARM_S1_APTABLE_PRIVILEGED))
 			at->user = false;
-		at->table = *desc & ARM_OA;
-		at->entries = IOPT_ENTRIES;
+		at->table = align_down(*desc & ARM_OA, BIT(tables->granule));
+		at->entries = BIT(index_bits(tables));
 		at->level++;
 	}
 }
@@ -139,9 +150,13 @@ int arm_walk(struct stage1_walk *walk, const struct arm_tables *tables)
 		if (rc)
 			return rc;
 	}
-	shift = level_shift(at.level);
+	shift = level_shift(tables, at.level);
 	walk->has_table = at.level == ARM_PAGES_LEVEL;
-	walk->table = (struct stage1_table){.ipa = at.table, .rights = at.rights};
+	walk->table = (struct stage1_table){
+		.ipa = at.table,
+		.shift = shift + index_bits(tables),
+		.rights = at.rights,
+	};
 	walk->leaf.ipa = (desc & ARM_OA & ~(BIT(shift) - 1)) | (walk->iova & (BIT(shift) - 1));
 	walk->leaf.shift = shift;
 	walk->leaf.prot = IOPT_READ;

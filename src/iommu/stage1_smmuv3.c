@@ -22,26 +22,37 @@ struct half {
 	bool disabled;
 	bool ignore_top_byte;
 	unsigned int input_bits;
-	unsigned int granule;
-	uint64_t word; /* 1 or 2 of the descriptor */
+	unsigned int granule; /* log2 of it; 0: reserved */
+	uint64_t word;	      /* 1 or 2 of the descriptor */
+};
+
+enum {
+	GRANULE_4K = 12,
+	GRANULE_16K = 14,
+	GRANULE_64K = 16,
 };
 
 static struct half half_of(const uint64_t *cd, bool upper)
 {
+	static const unsigned int tg0[] = {
+		[TG0_4K] = GRANULE_4K, [TG0_64K] = GRANULE_64K, [TG0_16K] = GRANULE_16K, [3] = 0};
+	static const unsigned int tg1[] = {
+		[0] = 0, [TG1_16K] = GRANULE_16K, [TG1_4K] = GRANULE_4K, [TG1_64K] = GRANULE_64K};
+
 	if (upper)
 		return (struct half){
 			.upper = true,
 			.disabled = cd[0] & CD0_EPD1,
 			.ignore_top_byte = cd[0] & CD0_TBI1,
 			.input_bits = 64 - (unsigned int)bits_get(cd[0], CD0_T1SZ),
-			.granule = bits_get(cd[0], CD0_TG1) == TG1_4K,
+			.granule = tg1[bits_get(cd[0], CD0_TG1)],
 			.word = cd[2],
 		};
 	return (struct half){
 		.disabled = cd[0] & CD0_EPD0,
 		.ignore_top_byte = cd[0] & CD0_TBI0,
 		.input_bits = 64 - (unsigned int)bits_get(cd[0], CD0_T0SZ),
-		.granule = bits_get(cd[0], CD0_TG0) == TG0_4K,
+		.granule = tg0[bits_get(cd[0], CD0_TG0)],
 		.word = cd[1],
 	};
 }
@@ -163,6 +174,7 @@ static int smmuv3_walk(struct stage1_walk *walk)
 	const struct half half = half_of(cd, walk->iova & BIT(HALF_BIT));
 	const struct arm_tables tables = {
 		.root = half.word & CD_TTB,
+		.granule = half.granule,
 		.input_bits = half.input_bits,
 		.output_bits = output_bits(cd),
 		.hierarchical = !(half.word & CD_HAD),

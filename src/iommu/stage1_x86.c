@@ -132,6 +132,7 @@ static void result(struct stage1_walk *walk, const struct path *path, unsigned i
 	}
 	walk->has_table = leaf->level == X86_PAGES_LEVEL;
 	walk->table.ipa = align_down(leaf->ipa, BIT(IOPT_TABLE_SHIFT));
+	walk->table.shift = IOPT_TABLE_SHIFT + IOPT_INDEX_BITS;
 	walk->table.rights = rights;
 
 	walk->leaf.ipa = (leaf->entry & X86_OA & ~(BIT(shift) - 1)) | offset;

@@ -26,7 +26,7 @@ enum {
 	PAGE_SETS = 256,
 	TABLE_SETS = 64,
 	CONTEXT_SETS = 16,
-	TABLE_SHIFT = 21, /* what one lowest table covers */
+	TABLE_SHIFT = 21, /* an entry is for so much of what a lowest table covers */
 };
 
 /* The words of an entry. Each cache has its own payload. */
@@ -46,7 +46,7 @@ enum {
 #define START_PROT1  BITS(1, 0) /* stage 1, enum iopt_prot */
 #define START_PROT2  BITS(3, 2)
 #define START_GLOBAL BIT(4)
-#define START_SHIFT  BITS(10, 5) /* log2 of the stage-1 leaf */
+#define START_SHIFT  BITS(10, 5) /* log2 of the stage-1 leaf; of a table: of what it covers */
 
 /*
  * In the low bits of the IPA of a page: log2 of what is contiguous; of that of a table: its rights.
@@ -319,7 +319,7 @@ void tlb_store_table(struct tlb *tlb, uint64_t generation, const struct tlb_key 
 	const struct tlb_tag tag = table_tag(key, iova);
 	const uint64_t words[WORDS] = {
 		[WORD_DOMAIN] = key->domain,
-		[WORD_START] = tag.words[WORD_START],
+		[WORD_START] = tag.words[WORD_START] | bits_put(table->shift, START_SHIFT),
 		[WORD_SPACE] = space_of(key),
 		[WORD_PAYLOAD] = table->ipa | table->rights,
 	};
@@ -400,7 +400,8 @@ static bool page_matches(const struct tlb_match *match, const uint64_t *words)
 static bool table_matches(const struct tlb_match *match, const uint64_t *words)
 {
 	return space_matches(match, words, false) &&
-	       in_range(match, words[WORD_START], TABLE_SHIFT);
+	       in_range(match, words[WORD_START],
+			(unsigned int)bits_get(words[WORD_START], START_SHIFT));
 }
 
 static bool context_matches(const struct tlb_match *match, const uint64_t *words)

@@ -63,7 +63,7 @@ bool tlb_find_page(const struct tlb *tlb, const struct tlb_key *key, uint64_t io
 void tlb_store_page(struct tlb *tlb, uint64_t generation, const struct tlb_key *key, uint64_t iova,
 		    const struct tlb_page *page);
 
-/* The table that translates the 2 MiB around @iova. */
+/* The table that translates the 2 MiB around @iova, and perhaps more. Finding leaves its shift. */
 bool tlb_find_table(const struct tlb *tlb, const struct tlb_key *key, uint64_t iova,
 		    struct stage1_table *table);
 void tlb_store_table(struct tlb *tlb, uint64_t generation, const struct tlb_key *key, uint64_t iova,

@@ -6,12 +6,14 @@
 #include "mem/dmabuf.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <urcu/list.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "base/last_error.h"
 #include "base/lock.h"
 #include "base/sys.h"
 #include "mem/guard.h"
@@ -295,7 +297,8 @@ static int tie(struct mem_source *source, struct dmabuf *dmabuf)
 		file_get(&dmabuf->file);
 	}
 	lock_release(&dmabuf->lock);
-	return revoked ? -ENODEV : 0;
+	return revoked ? refuse(-ENODEV, "the dma-buf is revoked: its device does not answer now")
+		       : 0;
 }
 
 int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint64_t start,
@@ -305,7 +308,12 @@ int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf
 	int rc;
 
 	if (dmabuf->len <= start + (len - 1) || len >> PAGE_SHIFT >= UINT32_MAX)
-		return -EINVAL;
+		return refuse_mistake(-EINVAL,
+				      "start and length go beyond the dma-buf, which has 0x%" PRIx64
+				      " bytes",
+				      dmabuf->len);
+	if (dmabuf->registers.scattered)
+		return refuse(-EOPNOTSUPP, "the dma-buf is of several ranges of a BAR: one each");
 	source = source_create(caller, MEM_KIND_DMABUF, start, len, writable, MEM_ACCOUNT_NONE);
 	if (!source)
 		return -ENOMEM;

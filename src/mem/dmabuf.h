@@ -37,6 +37,7 @@ struct dmabuf_registers {
 	int (*move)(void *cookie, uint64_t offset, void *buf, uint64_t len, bool write);
 	void *cookie; /* outlives the dma-buf */
 	uint64_t offset;
+	bool scattered; /* the bytes are not contiguous there: no source can be made of them */
 };
 
 enum {
@@ -78,7 +79,8 @@ void dmabuf_set_notify(dmabuf_notify revoked);
 
 /*
  * A source for [@start, @start + @len) of @dmabuf; takes a reference of its file. @start + @len
- * does not wrap. -EINVAL: not inside it, or too long; -ENODEV: it is revoked; -ENOMEM.
+ * does not wrap. -EINVAL: not inside it, or too long; -EOPNOTSUPP: it is scattered; -ENODEV: it is
+ * revoked; -ENOMEM.
  */
 int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf, uint64_t start,
 			   uint64_t len, bool writable, struct mem_source **out);

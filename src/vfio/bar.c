@@ -242,7 +242,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	sanitizer_doorbell();
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
-	if (rc || is_gone(device) || hostile_drops_write(device))
+	if (rc || is_gone(device) || migration_drops_write(device) || hostile_drops_write(device))
 		goto out;
 	if (observed()) {
 		device_record_write(iommu_endpoint_record(device->endpoint), access->bar,

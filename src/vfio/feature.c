@@ -25,10 +25,13 @@ enum {
 };
 
 struct feature {
-	uint32_t op;   /* VFIO_DEVICE_FEATURE_GET or _SET: each feature has one of them */
+	uint32_t op;   /* VFIO_DEVICE_FEATURE_GET, _SET */
 	uint32_t size; /* of its data */
 	/* @data: address of the caller's data. NULL: there is no such feature. */
 	long (*run)(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t data);
+	/* SET of a feature that has both; NULL: @run. */
+	long (*set)(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t data);
+	bool migrates; /* only a device that can be migrated has it */
 };
 
 /*
@@ -50,6 +53,7 @@ static int enter_low_power(struct vfio_device *device, int wakeup)
 		bar_parts_rest(device, true);
 		lock_release(&device->lock);
 		device->wakeup_fd = wakeup;
+		bar_exports_update(device);
 	}
 	lock_release(&device->bind_lock);
 	return rc;
@@ -96,6 +100,7 @@ static long low_power_exit(struct vfio_device *device, struct uiommufd_caller *c
 	(void)caller, (void)data;
 	lock_acquire(&device->bind_lock);
 	leave_low_power(device);
+	bar_exports_update(device);
 	lock_release(&device->bind_lock);
 	return 0;
 }
@@ -201,6 +206,18 @@ void vfio_feature_disable(struct vfio_device *device)
 /* ---- the table ---- */
 
 static const struct feature features[] = {
+	[VFIO_DEVICE_FEATURE_MIGRATION] = {VFIO_DEVICE_FEATURE_GET,
+					   sizeof(struct vfio_device_feature_migration),
+					   migration_get_flags, .migrates = true},
+	[VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE] = {VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SET,
+						  sizeof(struct vfio_device_feature_mig_state),
+						  migration_get_state, migration_set_state,
+						  .migrates = true},
+	[VFIO_DEVICE_FEATURE_MIG_DATA_SIZE] = {VFIO_DEVICE_FEATURE_GET,
+					       sizeof(struct vfio_device_feature_mig_data_size),
+					       migration_get_size, .migrates = true},
+	[VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2] = {VFIO_DEVICE_FEATURE_SET, 0,
+						    migration_set_info_v2, .migrates = true},
 	[VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY] = {VFIO_DEVICE_FEATURE_SET, 0, low_power_entry},
 	[VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP] =
 		{VFIO_DEVICE_FEATURE_SET, sizeof(struct vfio_device_low_power_entry_with_wakeup),
@@ -213,11 +230,16 @@ static const struct feature features[] = {
 	[VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT] =
 		{VFIO_DEVICE_FEATURE_GET, sizeof(struct vfio_device_feature_dma_logging_report),
 		 report_logging},
+	[VFIO_DEVICE_FEATURE_DMA_BUF] = {VFIO_DEVICE_FEATURE_GET,
+					 sizeof(struct vfio_device_feature_dma_buf),
+					 bar_export_get},
 };
 
-static const struct feature *find_feature(uint32_t number)
+static const struct feature *find_feature(const struct vfio_device *device, uint32_t number)
 {
 	if (number >= sizeof(features) / sizeof(features[0]) || !features[number].run)
+		return NULL;
+	if (features[number].migrates && !migration_possible(device))
 		return NULL;
 	return &features[number];
 }
@@ -240,7 +262,7 @@ long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, ui
 	if ((head.flags & both) == both && !(head.flags & VFIO_DEVICE_FEATURE_PROBE))
 		return refuse_mistake(-EINVAL, "flags have both GET and SET, without PROBE");
 	number = head.flags & VFIO_DEVICE_FEATURE_MASK;
-	feature = find_feature(number);
+	feature = find_feature(device, number);
 	/* The absence of this one has an errno of its own [VFIO-FEATURE]. */
 	if (!feature)
 		return refuse(number == VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 ? -EINVAL : -ENOTTY,
@@ -257,5 +279,7 @@ long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, ui
 		return refuse_mistake(-EINVAL,
 				      "argsz is %u, and must be %zu at least for feature %u",
 				      head.argsz, sizeof(head) + feature->size, number);
+	if (head.flags & VFIO_DEVICE_FEATURE_SET && feature->set)
+		return feature->set(device, caller, arg + sizeof(head));
 	return feature->run(device, caller, arg + sizeof(head));
 }

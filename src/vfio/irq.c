@@ -142,6 +142,14 @@ void vfio_irqs_set_level(struct device_irqs *irqs, bool level)
 	lock_release(&irqs->lock);
 }
 
+void vfio_irqs_load_level(struct device_irqs *irqs, bool level)
+{
+	lock_acquire(&irqs->lock);
+	irqs->level = level;
+	deliver_intx(irqs);
+	lock_release(&irqs->lock);
+}
+
 void vfio_irqs_set_command(struct device_irqs *irqs, bool bus_master, bool intx_disabled)
 {
 	lock_acquire(&irqs->lock);

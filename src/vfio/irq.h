@@ -133,6 +133,12 @@ void vfio_irqs_set_msi_control(struct device_irqs *irqs, uint16_t control);
 void vfio_irqs_set_level(struct device_irqs *irqs, bool level);
 bool vfio_irqs_send(struct device_irqs *irqs, unsigned int vector);
 
+/*
+ * INTA# is at @level in a device whose state was loaded: no message is sent for it, as that has
+ * been done where it was saved.
+ */
+void vfio_irqs_load_level(struct device_irqs *irqs, bool level);
+
 /* Whether message @vector would be sent now. */
 bool vfio_irqs_sends(struct device_irqs *irqs, unsigned int vector);
 

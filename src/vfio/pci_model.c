@@ -280,6 +280,15 @@ static int check_registers(const struct check *check)
 	return 0;
 }
 
+static int check_saving(const struct check *check)
+{
+	const struct uiommufd_model *model = check->model;
+
+	if (!model->saved_version == !model->save && !model->save == !model->load)
+		return 0;
+	return wrong(check, "saved_version, save and load: all of them, or none");
+}
+
 static int check_ranges(const struct check *check)
 {
 	const struct uiommufd_option_range *range = check->model->option_ranges;
@@ -342,6 +351,9 @@ int pci_model_check(const struct uiommufd_model *model, char *why, size_t size)
 	if (rc)
 		return rc;
 	rc = check_registers(&check);
+	if (rc)
+		return rc;
+	rc = check_saving(&check);
 	if (rc)
 		return rc;
 	return check_capabilities(&check);

@@ -73,7 +73,7 @@ int vfio_device_reset_function(struct vfio_device *device)
 	if (!vfio_device_reset_methods(device))
 		return -ENOTTY;
 	lock_acquire(&device->bind_lock);
-	vfio_device_reset(device, UIOMMUFD_RESET_FUNCTION);
+	vfio_device_reset_alone(device, UIOMMUFD_RESET_FUNCTION);
 	lock_release(&device->bind_lock);
 	return 0;
 }
@@ -139,6 +139,7 @@ size_t vfio_device_config_write(struct vfio_device *device, uint64_t off, const 
 		keep_at_rest(device);
 	vfio_device_apply_command(device);
 	lock_release(&device->lock);
+	bar_exports_update(device);
 	return len;
 }
 

@@ -78,6 +78,7 @@ void vfio_device_pull(struct vfio_device *device)
 	silence(device);
 	lock_release(&device->lock);
 	vfio_device_release_work(device);
+	bar_exports_update(device);
 	lock_release(&device->bind_lock);
 	vfio_irqs_raise(&device->irqs, IRQ_ERR);
 	vfio_irqs_raise(&device->irqs, IRQ_REQ);

@@ -135,6 +135,8 @@ static ssize_t config_rw(struct vfio_device *device, struct uiommufd_caller *cal
 		else
 			vfio_config_read(device, (uint32_t)at, bytes, (uint32_t)part);
 		lock_release(&device->lock);
+		if (write)
+			bar_exports_update(device);
 		if (observed())
 			observe_config(device, at, bytes, part, write);
 		if (reset)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/last_error.h"
 #include "base/log.h"
 #include "report/report_device.h"
 #include "trace/events.h"
@@ -36,10 +37,15 @@ __attribute__((format(printf, 3, 0))) static int
 service_refuse(struct uiommufd_device *dev, int error, const char *format, va_list args)
 {
 	const struct device_spec *spec = vfio_device_of(dev)->spec;
+	char text[160];
 
 	if (spec && spec->why)
 		vsnprintf(spec->why, spec->why_size, format, args);
-	return error;
+	if (spec)
+		return error;
+	/* Not while the device is created: its state is loaded (migration_stream.c). */
+	vsnprintf(text, sizeof(text), format, args);
+	return refuse(error, "%s", text);
 }
 
 static bool service_claims(struct uiommufd_device *dev)

@@ -251,6 +251,8 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 		goto out_endpoint;
 	lock_init(&device->bind_lock, LOCK_VFIO_BIND);
 	lock_init(&device->lock, LOCK_VFIO_DEVICE);
+	bar_exports_init(&device->exports);
+	migration_init(&device->migration);
 	if (model->invalidated)
 		ats_enable(device->endpoint, vfio_device_invalidate, device);
 	init_work(device);
@@ -281,6 +283,8 @@ out_windows:
 out_locks:
 	vfio_ioeventfds_destroy(&device->ioeventfds);
 	destroy_work(device);
+	migration_destroy(&device->migration);
+	bar_exports_destroy(&device->exports);
 	lock_destroy(&device->lock);
 	lock_destroy(&device->bind_lock);
 	vfio_irqs_destroy(&device->irqs);
@@ -313,6 +317,8 @@ void vfio_device_destroy(struct vfio_device *device)
 	alloc_free(device->model_state);
 	bar_parts_destroy(device);
 	vfio_irqs_destroy(&device->irqs);
+	migration_destroy(&device->migration);
+	bar_exports_destroy(&device->exports);
 	lock_destroy(&device->lock);
 	lock_destroy(&device->bind_lock);
 	iommu_endpoint_destroy(device->endpoint);
@@ -412,11 +418,13 @@ void vfio_device_disable(struct vfio_device *device)
 	lock_assert_held(&device->bind_lock);
 	if (device->backend)
 		device->backend->quiesce(&device->dev);
+	bar_exports_drop(device);
 	vfio_feature_disable(device);
 	vfio_ioeventfds_stop(&device->ioeventfds);
 	/* Work whose DMA waits for a page: the program that closes the device may never answer. */
 	iommufd_device_refuse_pages(device->iommufd, true);
 	stop_work(device);
+	migration_close(device);
 	vfio_irqs_disable(&device->irqs);
 	power_up(device, false);
 	if (device->backend)
@@ -435,6 +443,13 @@ int vfio_device_set_hostile(struct vfio_device *device, const struct hostile_set
 
 void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind)
 {
+	bar_exports_revoke(device);
+	vfio_device_reset_alone(device, kind);
+	bar_exports_update(device);
+}
+
+void vfio_device_reset_alone(struct vfio_device *device, enum uiommufd_reset_kind kind)
+{
 	if (!hostile_allows_reset(device))
 		return;
 	/* A device forgets its page requests when it is reset. */
@@ -449,6 +464,7 @@ void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind
 	reset_model(device, kind);
 	lock_release(&device->lock);
 	vfio_device_release_work(device);
+	migration_reset(device);
 }
 
 void vfio_config_read(struct vfio_device *device, uint32_t off, void *buf, uint32_t len)
@@ -514,8 +530,8 @@ struct uiommufd_device *vfio_device_dev(struct vfio_device *device)
  * the order of the registry. Loops, which the analysis of locks does not follow.
  */
 static const size_t outer_locks[] = {
-	offsetof(struct vfio_device, bind_lock),
-	offsetof(struct vfio_device, ioeventfds.lock),
+	offsetof(struct vfio_device, bind_lock),     offsetof(struct vfio_device, migration.lock),
+	offsetof(struct vfio_device, exports.lock),  offsetof(struct vfio_device, ioeventfds.lock),
 	offsetof(struct vfio_device, irqs.set_lock),
 };
 static const size_t inner_locks[] = {

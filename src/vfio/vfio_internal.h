@@ -9,6 +9,8 @@
  * 	vfio_registry_lock	the list of devices
  * 	bind_lock		the device's owner, attachments, DMA log and power state; of
  * 				several devices only with vfio_registry_lock, in list order
+ * 	migration.lock		the device's state of migration
+ * 	exports.lock		the device's dma-bufs
  * 	the lock of a group	whether it is open, its container, how many cdevs are bound
  * 	ioeventfds.lock		the device's ioeventfds
  * 	irqs.set_lock		changes of the device's interrupts
@@ -16,8 +18,8 @@
  * 	work.lock		a thread of the device; of several only for fork
  * 	irqs.lock		the state of interrupts
  *
- * Only the first five are held while the user API (iommufd/) is called, and none while DMA runs: a
- * model's DMA may wait for an UNMAP, an UNMAP for a model's DMA, or either for the program.
+ * Those before ioeventfds.lock are held while the user API (iommufd/) is called, and none while DMA
+ * runs: a model's DMA may wait for an UNMAP, an UNMAP for a model's DMA, or either for the program.
  *
  * A device is quiet (no owner, no thread, no interrupts, bus mastering off) until it is enabled for
  * an owner, and again after that owner is gone.
@@ -33,9 +35,11 @@
 #include "iommu/ats.h"
 #include "iommufd/device/group.h"
 #include "iommufd/device/page_request.h"
+#include "vfio/bar_export.h"
 #include "vfio/bar_part.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
+#include "vfio/migration.h"
 #include "vfio/pci_config.h"
 #include "vfio/pci_view.h"
 #include "vfio/vfio.h"
@@ -79,6 +83,8 @@ struct vfio_device {
 	_Atomic unsigned int resets;	/* a set of enum pci_reset: what resets may use */
 	_Atomic bool low_power;		/* mapped BARs read it without the lock */
 	int wakeup_fd;			/* -1: none */
+	struct bar_exports exports;
+	struct migration migration;
 
 	struct lock lock;
 	unsigned int reset_kind; /* enum uiommufd_reset_kind: of the last one */
@@ -158,6 +164,9 @@ void vfio_device_disable(struct vfio_device *device) REQUIRES(device->bind_lock)
  */
 void vfio_device_reset(struct vfio_device *device, enum uiommufd_reset_kind kind);
 
+/* The same without revoking dma-bufs of BARs: sysfs' reset [CONFIG-RESET.5]. */
+void vfio_device_reset_alone(struct vfio_device *device, enum uiommufd_reset_kind kind);
+
 /* Does what follows from the command register of the device and from that of the view. */
 void vfio_device_apply_command(struct vfio_device *device) REQUIRES(device->lock);
 
@@ -208,6 +217,9 @@ long vfio_get_hot_reset_info(struct device_file *file, struct uiommufd_caller *c
 			     uint64_t arg);
 long vfio_hot_reset(struct device_file *file, struct uiommufd_caller *caller, uint64_t arg);
 long vfio_feature(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t arg);
+
+/* Whether a write to a register is dropped, because the device is stopped (migration.c). */
+bool migration_drops_write(const struct vfio_device *device) REQUIRES(device->lock);
 
 /* Reverts what features have set. */
 void vfio_feature_disable(struct vfio_device *device) REQUIRES(device->bind_lock);

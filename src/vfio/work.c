@@ -379,6 +379,32 @@ void vfio_work_release(struct device_work *work)
 	lock_release(&work->lock);
 }
 
+void vfio_work_pause(struct device_work *work)
+{
+	lock_acquire(&work->lock);
+	work->holds++;
+	while (work->busy)
+		lock_wait(&work->lock, &work->idle);
+	lock_release(&work->lock);
+}
+
+void vfio_work_unpause(struct device_work *work)
+{
+	lock_acquire(&work->lock);
+	assert(work->holds);
+	work->holds--;
+	pthread_cond_signal(&work->wake);
+	lock_release(&work->lock);
+}
+
+void vfio_work_forget(struct device_work *work)
+{
+	lock_acquire(&work->lock);
+	assert(work->holds && !work->busy);
+	empty(work);
+	lock_release(&work->lock);
+}
+
 void vfio_work_stop(struct device_work *work)
 {
 	lock_acquire(&work->lock);

@@ -112,6 +112,16 @@ void vfio_work_drop(struct device_work *work);
 void vfio_work_release(struct device_work *work);
 
 /*
+ * Waits for the function that runs, and lets none begin until vfio_work_unpause(). What is queued
+ * stays, and more can be queued. Holds, resets and stopping work as ever meanwhile.
+ */
+void vfio_work_pause(struct device_work *work);
+void vfio_work_unpause(struct device_work *work);
+
+/* Empties the queue of a paused thread, and its timers. */
+void vfio_work_forget(struct device_work *work);
+
+/*
  * Empties the queue, waits for the function that runs, and ends the thread. The caller serialises
  * calls for one device.
  */

@@ -176,9 +176,11 @@ static void hw_info_says_what_vmms_ask_for(void **state)
 	/* Linux says so on all hardware: nesting parents refuse read-only mappings. */
 	if (type == IOMMU_HW_INFO_TYPE_INTEL_VTD)
 		expect_equal(data.vtd.flags, IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17);
-	/* RIL: a guest may invalidate ranges. */
-	if (type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
+	/* RIL: a guest may invalidate ranges. GRAN4K, GRAN16K, GRAN64K. */
+	if (type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3) {
 		expect_equal(data.smmu.idr[3] & 1u << 10, 1u << 10);
+		expect_equal(data.smmu.idr[5] & 7u << 4, 7u << 4);
+	}
 }
 
 int hw_info(void)

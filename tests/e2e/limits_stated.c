@@ -95,8 +95,6 @@ static void there_is_no_noiommu_mode(void)
 static void some_features_are_missing(void)
 {
 	static const uint32_t features[] = {
-		VFIO_DEVICE_FEATURE_DMA_BUF,
-		VFIO_DEVICE_FEATURE_MIGRATION,
 		VFIO_DEVICE_FEATURE_PCI_VF_TOKEN,
 	};
 

@@ -3,6 +3,7 @@
  * Every step that may fail in the commands of VFIO fails in turn (lib/sweep.h): those of a device
  * file by way of the cdev, those of a group, and those of a container.
  */
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -337,6 +338,73 @@ static void logging(void)
 {
 	on_table();
 	must(start_log());
+}
+
+/* The descriptor is the last one. */
+static int exported;
+
+static long export_bar(void)
+{
+	struct {
+		struct vfio_device_feature head;
+		struct vfio_device_feature_dma_buf buf;
+		struct vfio_region_dma_range range;
+	} cmd = {
+		.head = {.argsz = sizeof(cmd),
+			 .flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF},
+		.buf = {.open_flags = O_CLOEXEC, .nr_ranges = 1},
+		.range = {.length = 2 * PAGE},
+	};
+
+	exported = (int)on(device, VFIO_DEVICE_FEATURE, &cmd);
+	return exported;
+}
+
+static void close_export(void)
+{
+	group_rig_close_fd(&rig, exported);
+}
+
+/* The data file of a migration, or -1. */
+static int data_fd;
+
+static long set_state(uint32_t state)
+{
+	struct {
+		struct vfio_device_feature head;
+		struct vfio_device_feature_mig_state state;
+	} cmd = {
+		.head = {.argsz = sizeof(cmd),
+			 .flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE},
+		.state = {.device_state = state},
+	};
+	const long rc = on(device, VFIO_DEVICE_FEATURE, &cmd);
+
+	data_fd = cmd.state.data_fd;
+	return rc;
+}
+
+static long save_state(void)
+{
+	return set_state(VFIO_DEVICE_STATE_STOP_COPY);
+}
+
+static long begin_pre_copy(void)
+{
+	return set_state(VFIO_DEVICE_STATE_PRE_COPY);
+}
+
+static long begin_to_load(void)
+{
+	return set_state(VFIO_DEVICE_STATE_RESUMING);
+}
+
+/* Out of any state, by a reset. */
+static void end_migration(void)
+{
+	if (data_fd >= 0)
+		group_rig_close_fd(&rig, data_fd);
+	must(on(device, VFIO_DEVICE_RESET, NULL));
 }
 
 static long report_log(void)
@@ -717,6 +785,10 @@ static const struct sweep_step steps[] = {
 	{"LOW_POWER_ENTRY", on_table, low_power, high_power, false},
 	{"DMA_LOGGING_START", on_table, start_log, stop_log, true},
 	{"DMA_LOGGING_REPORT", logging, report_log, NULL, false},
+	{"DMA_BUF", on_table, export_bar, close_export, true},
+	{"MIG_DEVICE_STATE, to PRE_COPY", on_table, begin_pre_copy, end_migration, true},
+	{"MIG_DEVICE_STATE, to STOP_COPY", on_table, save_state, end_migration, true},
+	{"MIG_DEVICE_STATE, to RESUMING", on_table, begin_to_load, end_migration, true},
 	{"open of a group", NULL, open_the_group, close_group, true},
 	{"GROUP_GET_STATUS", open_group, get_status, NULL, false},
 	{"GROUP_SET_CONTAINER", group_and_ioas, set_container, undo_set_container, false},

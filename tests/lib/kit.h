@@ -11,6 +11,7 @@
  * guest.h	a guest's memory, its stage 1 tables, and a device behind them
  * vfio_rig.h	one VFIO device, its context, and its descriptors
  * group_rig.h	two VFIO devices in a group
+ * migrate.h	the device of a rig, saved and loaded
  * ioat_rig.h	the ioat device and its ring
  * e1000_rig.h	the e1000, its rings, and a driver of it
  * nvme_rig.h	an NVMe controller and its queues
@@ -47,6 +48,7 @@
 #include "guest.h"
 #include "ioat_rig.h"
 #include "mem_caller.h"
+#include "migrate.h"
 #include "mock_rig.h"
 #include "nvme_rig.h"
 #include "page.h"

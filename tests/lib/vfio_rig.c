@@ -53,7 +53,25 @@ static struct uiommufd_file *rig_get_file(struct uiommufd_caller *caller, int fd
 		return file_get(rig->context);
 	if (fd == RIG_FD_DEVICE)
 		return file_get(rig->file);
-	return NULL;
+	return fd == RIG_FD_GIVEN && rig->given ? file_get(rig->given) : NULL;
+}
+
+static void rig_uninstall_file(struct uiommufd_caller *caller, int fd)
+{
+	struct vfio_rig *rig = rig_of(caller);
+
+	(void)fd;
+	if (rig->given)
+		file_put(rig->given);
+	rig->given = NULL;
+}
+
+static int rig_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags)
+{
+	(void)flags;
+	rig_uninstall_file(caller, RIG_FD_GIVEN);
+	rig_of(caller)->given = file;
+	return RIG_FD_GIVEN;
 }
 
 void rig_open(struct vfio_rig *rig, const struct uiommufd_model *model,
@@ -81,6 +99,8 @@ void rig_open_as(struct vfio_rig *rig, const struct device_spec *spec)
 	rig->ops.read = rig_read;
 	rig->ops.write = rig_write;
 	rig->ops.get_file = rig_get_file;
+	rig->ops.install_file = rig_install_file;
+	rig->ops.uninstall_file = rig_uninstall_file;
 	rig->ops.release = NULL;
 	uiommufd_caller_init(&rig->caller, &rig->ops, 1, 0);
 
@@ -102,6 +122,7 @@ void rig_open_as(struct vfio_rig *rig, const struct device_spec *spec)
 
 void rig_close(struct vfio_rig *rig)
 {
+	rig_uninstall_file(&rig->caller, RIG_FD_GIVEN);
 	file_put(rig->file);
 	file_put(rig->context);
 	vfio_device_destroy(rig->device);

@@ -20,6 +20,7 @@
 enum {
 	RIG_FD_CONTEXT = 1000,
 	RIG_FD_DEVICE,
+	RIG_FD_GIVEN, /* the last one that the device has given away */
 	RIG_BAD_LIMIT = 65536,
 };
 
@@ -32,7 +33,8 @@ struct vfio_rig {
 	struct iommufd_group *group;
 	struct vfio_device *device;
 	struct uiommufd_file *context;
-	struct uiommufd_file *file; /* of the device */
+	struct uiommufd_file *file;  /* of the device */
+	struct uiommufd_file *given; /* NULL: none */
 	struct served served;
 };
 

@@ -229,7 +229,11 @@ static void an_ste_can_bypass_abort_or_be_wrong(void **state)
 static void each_wrong_bit_of_a_context_descriptor_is_told(void **state)
 {
 	static const uint64_t wrong[] = {
-		CD0_V, CD0_AA64, BIT(6) /* TG0: 64K */, BIT(15) /* ENDI */, BIT(4) /* T0SZ 0 */,
+		CD0_V,
+		CD0_AA64,
+		BITS(7, 6) /* TG0: reserved */,
+		BIT(15) /* ENDI */,
+		BIT(4) /* T0SZ 0 */,
 	};
 	struct smmu *s = *state;
 

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "devices/devices.h"
 #include "devices/nvme/nvme.h"
+#include "devices/nvme/nvme_migration.h"
 #include "devices/nvme/nvme_registers.h"
 #include "devices/nvme/nvme_state.h"
 
@@ -336,4 +337,8 @@ const struct uiommufd_model device_nvme = {
 	.reset = nvme_reset,
 	.read = nvme_bar_read,
 	.write = nvme_bar_write,
+	.saved_version = NVME_SAVED_VERSION,
+	.saved_bytes = sizeof(struct nvme),
+	.save = nvme_save,
+	.load = nvme_load,
 };

@@ -193,14 +193,14 @@ static const struct opcode *find_opcode(const uint64_t *cmd)
 }
 
 /*
- * The range of a TLBI by address: 2^SCALE * (NUM + 1) granules of the size that TG gives, or one
- * page if TG is 0.
+ * The range of a TLBI by address: 2^SCALE * (NUM + 1) granules of the size that TG gives, whose low
+ * address bits do not count; or one page if TG is 0.
  */
 static struct iova_range tlbi_range(const uint64_t *cmd)
 {
 	const uint64_t tg = bits_get(cmd[1], CMD_TG);
 	const unsigned int shift = tg ? 10 + 2 * (unsigned int)tg : 12;
-	struct iova_range range = {.start = cmd[1] & CMD_ADDR};
+	struct iova_range range = {.start = align_down(cmd[1] & CMD_ADDR, BIT(shift))};
 	uint64_t pages = 1;
 
 	if (tg)
