@@ -27,6 +27,7 @@ int cmd_serve(char **args);
 int cmd_trace(char **args);
 int cmd_profile(char **args);
 int cmd_replay(char **args);
+int cmd_doctor(char **args);
 
 /*
  * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last
