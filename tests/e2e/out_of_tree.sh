@@ -59,6 +59,12 @@ by_pkg_config() {
 	"${CC:-cc}" -std=c99 -D_GNU_SOURCE -pedantic -Wall embedded.c -o embedded $(pkg-config --cflags --libs uiommufd)
 }
 
+# shellcheck disable=SC2046
+by_pkg_config_static() {
+	"${CC:-cc}" embedded.c -o embedded $(pkg-config --cflags uiommufd) -Wl,-Bstatic -L"${pc%/pkgconfig/*}" -luiommufd \
+		-Wl,-Bdynamic $(pkg-config --static --libs uiommufd | sed 's/-luiommufd//g')
+}
+
 # Another version is no answer to a request for 0.2, nor for 1.0.
 refused_by_cmake() {
 	mkdir "$scratch/refused" && cd "$scratch/refused" && cat >CMakeLists.txt <<-END
@@ -76,6 +82,7 @@ refused_by_cmake() {
 }
 
 check pkg_config_finds_the_library embeds by_pkg_config
+check pkg_config_names_what_the_static_library_needs embeds by_pkg_config_static
 if command -v cmake >"$scratch/cmake"; then
 	check cmake_finds_the_library embeds by_cmake
 	check cmake_does_not_find_a_later_minor_version refused_by_cmake 0.2
