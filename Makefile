@@ -11,7 +11,7 @@ DEMO = build/uiommufd run --device edu -- build/examples/edu-copy
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check bench bench-compare format format-check tidy sanitize tsan coverage fuzz kernel-tests client-tests ltp differential install clean help
+.PHONY: build demo check bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -99,11 +99,14 @@ differential: ## random sequences of calls, compared with Linux's answers; with 
 	@tests/differential/differential.py build/uiommufd build/tests/differential/sequences \
 		$(if $(DIFFERENTIAL),--answers $(DIFFERENTIAL))
 
+package: ## Debian's packages of the last commit, in build-deb/, looked at by lintian
+	@packaging/build-deb build-deb
+
 install: build ## install (DESTDIR is honoured; the prefix is set with MESON_ARGS=--prefix=...)
 	@$(MESON) install -C build --no-rebuild
 
 clean: ## remove every build directory
-	rm -rf build build-asan build-tsan build-clang build-bench build-coverage
+	rm -rf build build-asan build-tsan build-clang build-bench build-coverage build-deb
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | \

@@ -710,7 +710,7 @@ struct iommu_hw_info {
 	__u32 dev_id;
 	__u32 data_len;
 	__aligned_u64 data_uptr;
-	union {
+	__extension__ union {
 		__u32 in_data_type;
 		__u32 out_data_type;
 	};

@@ -65,6 +65,18 @@ struct uiommufd_endpoint;
 /* Stands for requests without a PASID, which the IOMMU identifies by the device's RID alone. */
 #define UIOMMUFD_NO_PASID 0u
 
+/*
+ * uiommufd_version() - the version of the library that runs
+ *
+ * The headers of the program may be older: a program that needs something newer than them compares
+ * this at its start. Before 1.0 a minor version may change what the headers declare.
+ *
+ * Returns: major << 16 | minor << 8 | patch.
+ *
+ * Context: any thread.
+ */
+UIOMMUFD_API uint32_t uiommufd_version(void);
+
 /* struct uiommufd_options.flags */
 enum uiommufd_open_flags {
 	/* Charge locked pages to the process instead of the user, as /dev/vfio/vfio does. */

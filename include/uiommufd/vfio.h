@@ -36,6 +36,11 @@
 #ifndef UIOMMUFD_VFIO_H
 #define UIOMMUFD_VFIO_H
 
+/* The ABI has arrays without a size at the end of structures: C++ compilers have them, ISO not. */
+#ifdef __cplusplus
+#pragma GCC system_header
+#endif
+
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
@@ -475,7 +480,7 @@ enum {
 #ifndef VFIO_DEVICE_GET_PCI_HOT_RESET_INFO
 /* A device that a reset of the slot or bus affects. */
 struct vfio_pci_dependent_device {
-	union {
+	__extension__ union {
 		__u32 group_id; /* without FLAG_DEV_ID: its group */
 		__u32 devid;	/* with FLAG_DEV_ID: its ID in this iommufd, or VFIO_PCI_DEVID_* */
 	};
@@ -570,7 +575,7 @@ struct vfio_device_gfx_plane_info {
 	__u32 y_pos;
 	__u32 x_hot;
 	__u32 y_hot;
-	union {
+	__extension__ union {
 		__u32 region_index;
 		__u32 dmabuf_id;
 	};
@@ -1179,7 +1184,7 @@ struct vfio_eeh_pe_op {
 	__u32 argsz;
 	__u32 flags;
 	__u32 op;
-	union {
+	__extension__ union {
 		struct vfio_eeh_pe_err err;
 	};
 };

@@ -27,6 +27,7 @@ int cmd_serve(char **args);
 int cmd_trace(char **args);
 int cmd_profile(char **args);
 int cmd_replay(char **args);
+int cmd_doctor(char **args);
 
 /*
  * The value of option @name at *@args, "--name VALUE" or "--name=VALUE"; moves *@args to its last
@@ -39,12 +40,6 @@ const char *cmd_option_value(char ***args, const char *name, bool *missing);
  * False: the absolute path of @name is too long.
  */
 bool cmd_absolute(const char *name, char path[PATH_MAX]);
-
-/*
- * Where our library @name is: beside this executable (not installed), or where it was installed.
- * 0 or a negative errno, with *@path where it should have been.
- */
-int cmd_find_library(const char *name, char path[PATH_MAX]);
 
 /* Prints one line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

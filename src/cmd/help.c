@@ -19,6 +19,7 @@ static const struct {
 	     "       uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
 	     "       uiommufd profile [--svg] FILE\n"
 	     "       uiommufd replay [OPTION]... TRACE\n"
+	     "       uiommufd doctor\n"
 	     "       uiommufd trace [OPTION]... TRACE | [OPTION]... -- PROGRAM [ARGUMENT]...\n"
 	     "\n"
 	     "Emulates IOMMUs and VFIO devices for unmodified programs: /dev/iommu, /dev/vfio\n"
@@ -36,6 +37,7 @@ static const struct {
 	     "  profile  print or draw the profile of a run\n"
 	     "  replay   make the calls of a trace again, and compare\n"
 	     "  trace    print the calls of a program as strace would\n"
+	     "  doctor   say what of this machine limits a run, and how to lift it\n"
 	     "\n"
 	     "`uiommufd COMMAND --help` tells more, uiommufd(1) all.\n"},
 	{"run",
@@ -153,6 +155,12 @@ static const struct {
 	 "  --native             make them here: on a real /dev/iommu, or under another run\n"
 	 "  --open RECORDED=NOW  open NOW where RECORDED was opened\n"
 	 "  --pid PID            of this process (default: the first in the file)\n"},
+	{"doctor",
+	 "Usage: uiommufd doctor\n"
+	 "\n"
+	 "Tries what `uiommufd run` needs of this machine, and prints a line for each: \"ok\";\n"
+	 "\"limit\", with what does not work and how to lift it; or \"stop\". Exits with 125 if\n"
+	 "no program can be run here.\n"},
 	{"trace",
 	 "Usage: uiommufd trace [OPTION]... TRACE\n"
 	 "       uiommufd trace [OPTION]... -- PROGRAM [ARGUMENT]...\n"

@@ -77,13 +77,45 @@ static void print_stage1(FILE *out, struct json_object *stage1)
 	print_leaf(out, stage1, "guest address");
 }
 
+/* One of the mappings around @iova. @way: where from it. */
+static void print_neighbour(FILE *out, struct json_object *lookup, const char *way)
+{
+	const uint64_t iova = state_number(lookup, "iova");
+	struct json_object *mapping = state_get(lookup, way);
+	struct iova_range range;
+
+	if (!mapping) {
+		fprintf(out, "    nothing is mapped %s\n", way);
+		return;
+	}
+	range = state_range(mapping);
+	fprintf(out, "    the nearest mapping %s is %s, %s away\n", way, text_range(range),
+		text_size(range.last < iova ? iova - range.last : range.start - iova));
+}
+
+/* Why the IOVA is not mapped, as far as that can be seen. */
+static void print_hole(FILE *out, struct json_object *lookup)
+{
+	fprintf(out, "  not mapped\n");
+	print_neighbour(out, lookup, "below");
+	print_neighbour(out, lookup, "above");
+	for (size_t i = 0; i < state_count(lookup, "reserved"); i++) {
+		struct json_object *range = state_at(lookup, "reserved", i);
+		const char *name = state_text(range, "name");
+
+		fprintf(out, "    reserved %s by %s %u%s%s: nothing can be mapped here\n",
+			text_range(state_range(range)), state_text(range, "by"),
+			NUMBER(range, "id"), name[0] ? ", " : "", name);
+	}
+}
+
 static void print_mapping(FILE *out, struct json_object *lookup)
 {
 	struct json_object *mapping = state_get(lookup, "mapping");
 	char text[TEXT_SIZE];
 
 	if (!mapping) {
-		fprintf(out, "  not mapped\n");
+		print_hole(out, lookup);
 		return;
 	}
 	text_mapping(lookup, mapping, text, sizeof(text));

@@ -8,17 +8,18 @@
 #include "cmd/config.h"
 
 #define COMMANDS                                                                               \
-	"run, list, show, lookup, dump, plug, unplug, serve, trace, profile, replay, --help, " \
-	"--version"
+	"run, list, show, lookup, dump, plug, unplug, serve, trace, profile, replay, doctor, " \
+	"--help, --version"
 
 /* Subcommands that print to standard output. */
 static const struct {
 	const char *name;
 	int (*run)(char **args);
 } printers[] = {
-	{"list", cmd_list},   {"show", cmd_show},	{"lookup", cmd_lookup},
-	{"dump", cmd_dump},   {"plug", cmd_plug},	{"unplug", cmd_unplug},
-	{"trace", cmd_trace}, {"profile", cmd_profile}, {"replay", cmd_replay},
+	{"list", cmd_list},	{"show", cmd_show},	  {"lookup", cmd_lookup},
+	{"dump", cmd_dump},	{"plug", cmd_plug},	  {"unplug", cmd_unplug},
+	{"trace", cmd_trace},	{"profile", cmd_profile}, {"replay", cmd_replay},
+	{"doctor", cmd_doctor},
 };
 
 void cmd_complain(const char *format, ...)

@@ -21,8 +21,8 @@
 
 #include "base/program.h"
 #include "cmd/cmd.h"
-#include "cmd/config.h"
 #include "cmd/launch.h"
+#include "cmd/library.h"
 #include "cmd/limit.h"
 #include "cmd/offers.h"
 #include "cmd/run_reports.h"
@@ -198,24 +198,6 @@ static int take_options(struct options *options, char ***args)
 }
 
 /* ---- the preload library ---- */
-
-int cmd_find_library(const char *name, char path[PATH_MAX])
-{
-	char self[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	self[len < 0 ? 0 : len] = '\0';
-	slash = strrchr(self, '/');
-	if (slash) {
-		*slash = '\0';
-		if (snprintf(path, PATH_MAX, "%s/%s", self, name) < PATH_MAX &&
-		    access(path, R_OK) == 0)
-			return 0;
-	}
-	snprintf(path, PATH_MAX, CONFIG_LIBDIR "/%s", name);
-	return access(path, R_OK) ? -errno : 0;
-}
 
 /* Spaces and colons separate paths in LD_PRELOAD: a path with one of them is replaced by a link. */
 static void library_name(struct tree *tree, char path[PATH_MAX])
@@ -498,7 +480,7 @@ static int run_program(struct tree *tree, struct offers *offers, char **program)
 	if (facts.obstacle)
 		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
 			     program[0], facts.obstacle);
-	if (cmd_find_library(LAYOUT_LIBRARY, library)) {
+	if (library_find(LAYOUT_LIBRARY, library)) {
 		cmd_complain("%s: %m", library);
 		return CMD_FAILED;
 	}

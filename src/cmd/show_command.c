@@ -107,6 +107,10 @@ static int render(const struct options *options, const char *text, size_t len,
 	state = state_parse(text, len);
 	if (!state)
 		return CMD_FAILED;
+	if (as_text == show_text && !state_is_known(state)) {
+		json_object_put(state);
+		return CMD_FAILED;
+	}
 	if (options->form == FORM_SVG)
 		show_svg(state, stdout);
 	else

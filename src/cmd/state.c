@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "cmd/cmd.h"
+#include "inspect/show_state.h"
 
 struct json_object *state_parse(const char *text, size_t len)
 {
@@ -24,6 +25,21 @@ struct json_object *state_parse(const char *text, size_t len)
 	if (tokener)
 		json_tokener_free(tokener);
 	return state;
+}
+
+bool state_is_known(struct json_object *state)
+{
+	const uint64_t version = state_number(state, "version");
+
+	if (version == SHOW_VERSION)
+		return true;
+	if (state_get(state, "version"))
+		cmd_complain("the state has version %" PRIu64 ", and this uiommufd reads version "
+			     "%d: use the uiommufd that wrote it",
+			     version, SHOW_VERSION);
+	else
+		cmd_complain("this is no state of a program: it names no version");
+	return false;
 }
 
 struct json_object *state_get(struct json_object *object, const char *key)

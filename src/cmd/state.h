@@ -18,6 +18,9 @@
 /* The caller gives it back with json_object_put(). NULL, after printing what is wrong. */
 struct json_object *state_parse(const char *text, size_t len);
 
+/* Whether @state is of the version that is read here; prints what is wrong otherwise. */
+bool state_is_known(struct json_object *state);
+
 /* Members of @object. NULL, "", 0 or false if the member is missing or @object is NULL. */
 struct json_object *state_get(struct json_object *object, const char *key);
 const char *state_text(struct json_object *object, const char *key);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/library.h"
 #include "cmd/symbol_names.h"
 
 enum {
@@ -50,7 +51,7 @@ static void go_into_background(void)
 static void (*load(void))(int fd)
 {
 	char path[PATH_MAX];
-	void *module = cmd_find_library(SYMBOL_NAMES_MODULE, path) ? NULL : dlopen(path, RTLD_NOW);
+	void *module = library_find(SYMBOL_NAMES_MODULE, path) ? NULL : dlopen(path, RTLD_NOW);
 
 	return module ? (void (*)(int))dlsym(module, SYMBOL_NAMES_FUNCTION) : NULL;
 }

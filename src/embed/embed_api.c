@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/last_error.h"
+#include "embed/version.h"
 #include "inspect/dump.h"
 #include "inspect/show_state.h"
 #include "iommu/shape.h"
@@ -235,6 +236,11 @@ int uiommufd_translate(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint6
 int uiommufd_guard_memory(void)
 {
 	return guard_install();
+}
+
+uint32_t uiommufd_version(void)
+{
+	return EMBED_VERSION;
 }
 
 const char *uiommufd_last_error(void)

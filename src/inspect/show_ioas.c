@@ -207,6 +207,23 @@ static void show_owner(struct json *json, const struct iommufd_object *object)
 	json_number(json, "id", object->id);
 }
 
+void show_reserved(struct json *json, const struct ioas *ioas, struct iova_range within)
+{
+	lock_assert_held(&ioas->lock);
+	json_array(json, "reserved");
+	for (size_t i = 0; i < ioas->resv_count; i++) {
+		struct iova_range range = ioas->resv[i].range;
+
+		if (range.last < within.start || range.start > within.last)
+			continue;
+		json_object(json, NULL);
+		json_range(json, range);
+		show_owner(json, ioas->resv[i].owner);
+		json_end_object(json);
+	}
+	json_end_array(json);
+}
+
 /* The ranges of @ioas. */
 static void show_windows(struct json *json, const struct ioas *ioas) REQUIRES(ioas->lock)
 {
@@ -219,14 +236,7 @@ static void show_windows(struct json *json, const struct ioas *ioas) REQUIRES(io
 	show_ranges(json, "permitted", &permitted);
 	iova_set_destroy(&permitted);
 	show_ranges(json, "allowed", &ioas->allowed);
-	json_array(json, "reserved");
-	for (size_t i = 0; i < ioas->resv_count; i++) {
-		json_object(json, NULL);
-		json_range(json, ioas->resv[i].range);
-		show_owner(json, ioas->resv[i].owner);
-		json_end_object(json);
-	}
-	json_end_array(json);
+	show_reserved(json, ioas, (struct iova_range){.start = 0, .last = UINT64_MAX});
 }
 
 static void show_ioas(struct json *json, struct ioas *ioas, uint64_t mappings)

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "iommufd/ioas/ioas.h"
+
 struct area;
 struct iommufd_ctx;
 struct iova_set;
@@ -22,6 +24,10 @@ void show_ranges(struct json *json, const char *key, const struct iova_set *set)
  * a dma-buf's.
  */
 void show_backing(struct json *json, const struct area *area, uint64_t off);
+
+/* The member "reserved": what of @ioas is reserved and touches @within, and by which object. */
+void show_reserved(struct json *json, const struct ioas *ioas, struct iova_range within)
+	REQUIRES(ioas->lock);
 
 /* The member "ioases" of @ctx, with at most @mappings mappings of each one by one. */
 void show_ioases(struct json *json, struct iommufd_ctx *ctx, uint64_t mappings);

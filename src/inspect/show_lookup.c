@@ -20,7 +20,52 @@
 #include "mem/dmabuf.h"
 #include "report/json.h"
 
-/* The mapping that holds @iova, if there is one. */
+/*
+ * The highest entry below @iova, which lies in none. The map has no way down, but knows whether a
+ * range is empty: the entry's end is the highest address from which up to @iova it is not.
+ */
+static bool find_below(const struct iova_map *map, uint64_t iova, struct iova_map_entry *entry)
+{
+	uint64_t low = 0, high = iova;
+
+	if (!iova_map_intersects(map, (struct iova_range){.start = 0, .last = iova}))
+		return false;
+	while (high - low > 1) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (iova_map_intersects(map, (struct iova_range){.start = middle, .last = iova}))
+			low = middle;
+		else
+			high = middle;
+	}
+	return iova_map_lower(map, low, entry);
+}
+
+static void show_neighbour(struct json *json, const char *key, struct iova_range range)
+{
+	json_object(json, key);
+	json_range(json, range);
+	json_end_object(json);
+}
+
+/*
+ * What is around @iova, which is not mapped: the mappings "below" and "above", and who keeps the
+ * address reserved.
+ */
+static void show_hole(struct json *json, const struct ioas *ioas, uint64_t iova)
+	REQUIRES(ioas->lock)
+{
+	struct iova_map_entry entry;
+
+	lock_assert_held(&ioas->lock);
+	if (find_below(&ioas->areas, iova, &entry))
+		show_neighbour(json, "below", entry.range);
+	if (iova_map_lower(&ioas->areas, iova, &entry))
+		show_neighbour(json, "above", entry.range);
+	show_reserved(json, ioas, (struct iova_range){.start = iova, .last = iova});
+}
+
+/* The mapping that holds @iova, or what is around it. */
 static void show_mapping(struct json *json, const struct ioas *ioas, uint64_t iova)
 	REQUIRES(ioas->lock)
 {
@@ -28,8 +73,10 @@ static void show_mapping(struct json *json, const struct ioas *ioas, uint64_t io
 
 	lock_assert_held(&ioas->lock);
 	area = ioas_find_area(ioas, iova);
-	if (!area)
+	if (!area) {
+		show_hole(json, ioas, iova);
 		return;
+	}
 	json_object(json, "mapping");
 	json_range(json, area->range);
 	show_backing(json, area, iova - area->range.start);

@@ -17,10 +17,6 @@
 #include "mem/source.h"
 #include "report/json.h"
 
-enum {
-	FORMAT_VERSION = 1,
-};
-
 struct show {
 	struct json json;
 	uint64_t mappings; /* of each IOAS one by one, at most */
@@ -235,7 +231,7 @@ int show_state(uint64_t mappings, char **text, size_t *len)
 
 	json_init(json);
 	json_object(json, NULL);
-	json_number(json, "version", FORMAT_VERSION);
+	json_number(json, "version", SHOW_VERSION);
 	json_number(json, "pid", (uint64_t)getpid());
 	json_string(json, "program", program_invocation_short_name);
 	/* As mode "user" accounts for this process: each page once, however often it is copied. */

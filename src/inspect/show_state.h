@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 enum {
+	SHOW_VERSION = 1,    /* changes when a reader of the one before would be wrong */
 	SHOW_MAPPINGS = 256, /* of each IOAS one by one, by default; its runs cover the others */
 };
 

@@ -174,6 +174,18 @@ os._exit(1)'
 check a_program_that_gives_up_root_sees_sysfs gives_up_root
 check an_existing_preload_is_kept prints 1 sh -c 'LD_PRELOAD=libm.so.6 "$1" run -- grep -c -m1 libm.so /proc/self/maps' - "$uiommufd"
 
+# doctor says whether a run works here, and tries what it says.
+check doctor_says_that_programs_can_be_run sh -c '"$1" doctor | tee /dev/stderr | grep -q "^programs can be run"' - "$uiommufd"
+check doctor_names_a_limit_and_its_cure sh -c 'ulimit -l 64
+	"$1" doctor | tee /dev/stderr | grep -A 1 "^limit *locked memory: 64 KiB" | grep -q -- "--memlock unlimited"' - "$uiommufd"
+check doctor_takes_no_arguments complains 2 "doctor takes no arguments" "$uiommufd" doctor now
+without_its_preload() {
+	mkdir -p "$scratch/alone" && cp "$uiommufd" "$scratch/alone/" && status 125 "$scratch/alone/uiommufd" doctor >"$scratch/said" &&
+		grep -q "^stop *preload: there is no .*/libuiommufd-preload.so" "$scratch/said" &&
+		complains 125 "libuiommufd-preload.so: No such file" "$scratch/alone/uiommufd" run -- true
+}
+check doctor_and_run_say_that_the_preload_is_missing without_its_preload
+
 in_a_path_with_spaces() {
 	mkdir "$scratch/a b:c" && cp "$uiommufd" "$2" "$scratch/a b:c/" &&
 		[ "$("$scratch/a b:c/uiommufd" run -- sh -c '[ -c /dev/iommu ] && echo yes')" = yes ]

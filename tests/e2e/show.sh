@@ -41,12 +41,18 @@ check show_says_which_window_is_in_the_way shows "conflict 0x40000000-0x7fffffff
 check show_says_which_mapping_is_in_the_way shows "conflict 0x100000000-0x1000fffff 1 MiB mapping of IOAS 1" "$uiommufd" show "$run"
 check show_as_json_is_json sh -c '"$1" show --json "$2" | python3 -m json.tool >/dev/null' - "$uiommufd" "$run"
 check show_of_a_file_is_the_same sh -c '"$1" show --json "$2" >"$3/state" && "$1" show "$2" >"$3/a" && "$1" show - <"$3/state" >"$3/b" && diff "$3/a" "$3/b"' - "$uiommufd" "$run" "$scratch"
+check a_state_of_another_version_is_refused complains 125 "the state has version 7, and this uiommufd reads version 1" \
+	sh -c 'echo "{\"version\": 7, \"contexts\": []}" | "$1" show -' - "$uiommufd"
+check what_is_no_state_is_refused complains 125 "is no state of a program" sh -c 'echo "{\"contexts\": []}" | "$1" show -' - "$uiommufd"
 check picture_is_well_formed sh -c '"$1" show --svg "$2" | python3 -c "import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.stdin)"' - "$uiommufd" "$run"
 check picture_says_what_does_not_fit shows "does not fit" "$uiommufd" show --svg "$run"
 check lookup_walks_every_table shows "HWPT 6 of 45bit0, format amdv1, IOVA 0x1234:" "$uiommufd" lookup "$run" 2 0x1234
 check lookup_shows_the_entries shows "level 0 table 0x" "$uiommufd" lookup "$run" 4 0x1234
 check lookup_takes_all_64_bits shows "IOVA 0xfffffffffffffff0 in IOAS 2" "$uiommufd" lookup "$run" 2 0xfffffffffffffff0
 check lookup_of_nothing_says_so shows "not mapped" "$uiommufd" lookup "$run" 2 0x500000
+check lookup_names_the_mapping_below shows "the nearest mapping below is 0x" "$uiommufd" lookup "$run" 2 0x500000
+check lookup_says_where_nothing_is_mapped shows "nothing is mapped above" "$uiommufd" lookup "$run" 2 0xfffffffffffffff0
+check lookup_names_who_reserves shows "reserved 0xfee00000-0xfeefffff by device 3, 0000:01:00.0" "$uiommufd" lookup "$run" 2 0xfee00123
 check lookup_in_what_is_no_table complains 125 "object 3 of context 0 in process $program: it is neither IOAS nor HWPT" "$uiommufd" lookup "$run" 3 0
 check lookup_in_what_is_not_there complains 125 "there is no such thing" "$uiommufd" lookup "$run" 77 0
 check lookup_wants_its_arguments complains 2 "which table?" "$uiommufd" lookup "$run"

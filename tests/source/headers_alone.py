@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every header compiles as the only thing that a file includes: ours as C, public ones as C++ too.
+"""Every header compiles as the only thing that a file includes: public ones without a warning in each C and C++.
 
 headers_alone.py ROOT --cc COMPILER... [--cxx COMPILER...]
 """
@@ -13,6 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-deprecated-declarations", "-fsyntax-only"]
+C_STANDARDS = ["c99", "c11", "c17"]
+CXX_STANDARDS = ["c++11", "c++14", "c++17", "c++20", "c++2b"]
+
+
+def dialects(arguments):
+    for standard in C_STANDARDS:
+        yield arguments.cc, "c", standard
+    for standard in CXX_STANDARDS if arguments.cxx else []:
+        yield arguments.cxx, "c++", standard
 
 
 def compiles(job):
@@ -35,9 +44,9 @@ def main():
     jobs = []
     for header in sorted(public.rglob("*.h")):
         name = str(header.relative_to(public))
-        jobs.append((f"{name} as C11", [*arguments.cc, "-std=c11", "-x", "c", "-I", str(public)], name))
-        if arguments.cxx:
-            jobs.append((f"{name} as C++11", [*arguments.cxx, "-std=c++11", "-x", "c++", "-I", str(public)], name))
+        for compiler, language, standard in dialects(arguments):
+            command = [*compiler, f"-std={standard}", "-pedantic-errors", "-x", language, "-I", str(public)]
+            jobs.append((f"{name} as {standard}", command, name))
     for header in sorted(private.rglob("*.h")):
         name = str(header.relative_to(private))
         command = [*arguments.cc, "-std=gnu11", "-D_GNU_SOURCE", "-x", "c", "-I", str(public), "-I", str(private)]

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `uiommufd doctor`: what of this machine limits a run, and how to lift it. Each line comes from
+ * trying the thing, not from the version of the kernel. What may not be changed back is tried in a
+ * child.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/library.h"
+
+/* Of Linux 5.11 and 5.14: the C library's headers may be older. */
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum finding {
+	FINE,
+	LIMITS, /* a run works, except for what the line says */
+	STOPS,	/* no run works */
+};
+
+/* Prints one line, and below it what to do. @cure may be NULL. */
+static enum finding tell(enum finding finding, const char *what, const char *cure)
+{
+	static const char *const names[] = {[FINE] = "ok", [LIMITS] = "limit", [STOPS] = "stop"};
+
+	printf("%-6s %s\n", names[finding], what);
+	if (finding != FINE && cure)
+		printf("       %s\n", cure);
+	return finding;
+}
+
+static enum finding check_library(void)
+{
+	static char path[PATH_MAX], line[PATH_MAX + 64];
+
+	if (library_find(LAYOUT_LIBRARY, path) == 0) {
+		snprintf(line, sizeof(line), "preload: %s", path);
+		return tell(FINE, line, NULL);
+	}
+	snprintf(line, sizeof(line), "preload: there is no %s", path);
+	return tell(STOPS, line, "install uiommufd again, with its libraries");
+}
+
+/* As preload/trap/user_dispatch.c turns it on; off again with the child. */
+static bool can_dispatch(void)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		static char selector; /* 0: calls pass */
+
+		_exit(prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, 0, 0, &selector) ? 1 : 0);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static enum finding check_dispatch(void)
+{
+	if (can_dispatch())
+		return tell(FINE, "system calls without the C library's functions are answered",
+			    NULL);
+	return tell(LIMITS, "system calls without the C library's functions are not seen",
+		    "Linux 5.11 or later hands them over; a seccomp filter (of a container) may "
+		    "forbid it");
+}
+
+static enum finding check_populate(void)
+{
+	const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool works = page != MAP_FAILED && madvise(page, size, MADV_POPULATE_WRITE) == 0;
+
+	if (page != MAP_FAILED)
+		munmap(page, size);
+	if (works)
+		return tell(FINE, "memory that is mapped for DMA is populated by one call", NULL);
+	return tell(LIMITS, "memory that is mapped for DMA is populated page by page: slower",
+		    "Linux 5.14 or later populates it by one call");
+}
+
+static enum finding check_memlock(void)
+{
+	char line[160];
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return tell(FINE, "locked memory: no limit", NULL);
+	snprintf(line, sizeof(line),
+		 "locked memory: %" PRIu64 " KiB can be mapped for DMA, then ENOMEM as from Linux",
+		 (uint64_t)limit.rlim_cur / 1024);
+	return tell(limit.rlim_cur < (UINT64_C(64) << 20) ? LIMITS : FINE, line,
+		    "uiommufd run --memlock unlimited, or ulimit -l");
+}
+
+/* Writing memory past its own rights, as the preload does for DMA. */
+static enum finding check_own_memory(void)
+{
+	const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	FILE *memory = fopen("/proc/self/mem", "r+e");
+	bool works = memory && page != MAP_FAILED &&
+		     pwrite(fileno(memory), "", 1, (off_t)(uintptr_t)page) == 1;
+
+	if (memory)
+		fclose(memory);
+	if (page != MAP_FAILED)
+		munmap(page, size);
+	if (works)
+		return tell(FINE, "DMA reaches memory that the program itself may not write", NULL);
+	return tell(LIMITS, "DMA does not reach memory that the program itself may not write",
+		    "the kernel's proc_mem.force_override= forbids it");
+}
+
+/* Where the shadow root of a run would be (uiommufd(1), ENVIRONMENT). */
+static enum finding check_folder(void)
+{
+	const char *const names[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+	char line[PATH_MAX + 64];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!names[i] || access(names[i], W_OK | X_OK))
+			continue;
+		snprintf(line, sizeof(line), "a folder for the emulated files: %s", names[i]);
+		return tell(FINE, line, NULL);
+	}
+	return tell(STOPS, "no folder for the emulated files can be written",
+		    "set TMPDIR to one that can");
+}
+
+/* Whether gdb and strace can be attached to a program that runs. */
+static enum finding check_ptrace(void)
+{
+	FILE *scope = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int level = scope ? fgetc(scope) : '0';
+
+	if (scope)
+		fclose(scope);
+	if (level <= '0' || geteuid() == 0)
+		return tell(FINE, "debuggers can be attached to a program that runs", NULL);
+	return tell(LIMITS,
+		    "debuggers cannot be attached to a program that runs; they can start it",
+		    "sysctl kernel.yama.ptrace_scope=0");
+}
+
+int cmd_doctor(char **args)
+{
+	enum finding (*const checks[])(void) = {check_library, check_folder,	 check_dispatch,
+						check_memlock, check_own_memory, check_populate,
+						check_ptrace};
+	unsigned int counts[STOPS + 1] = {0};
+	struct utsname system;
+
+	if (*args) {
+		cmd_complain("doctor takes no arguments");
+		return CMD_USAGE;
+	}
+	if (uname(&system) == 0)
+		printf("%s %s, %s\n", system.sysname, system.release, system.machine);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		counts[checks[i]()]++;
+	if (counts[STOPS])
+		puts("no program can be run here");
+	else if (counts[LIMITS])
+		printf("programs can be run, with %u limit%s\n", counts[LIMITS],
+		       counts[LIMITS] == 1 ? "" : "s");
+	else
+		puts("programs can be run, without limits");
+	return counts[STOPS] ? CMD_FAILED : CMD_OK;
+}
