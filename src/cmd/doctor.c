@@ -19,6 +19,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/library.h"
+#include "preload/start/layout.h"
 
 /* Of Linux 5.11 and 5.14: the C library's headers may be older. */
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
