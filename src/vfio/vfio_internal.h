@@ -38,6 +38,7 @@
 #include "vfio/irq.h"
 #include "vfio/pci_config.h"
 #include "vfio/pci_view.h"
+#include "vfio/rom.h"
 #include "vfio/vfio.h"
 #include "vfio/vfio_group.h"
 #include "vfio/work.h"
@@ -61,7 +62,8 @@ struct vfio_device {
 	unsigned int index;
 	char path[48];		  /* of the cdev, shown for its descriptors */
 	struct file_ops file_ops; /* of the cdev: vfio_cdev_ops with @path as name */
-	struct pci_window windows[PCI_BARS];
+	struct pci_window windows[PCI_WINDOWS];
+	struct device_rom rom;
 	struct iommu_endpoint *endpoint;
 	struct iommufd_group *iommu_group;
 	struct vfio_group *group;
