@@ -185,6 +185,7 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 	rc = check_decoding(device, access->bar);
 	if (rc || is_gone(device))
 		goto out;
+	bar_parts_before_read(access);
 	if (in_msix_table(access))
 		*value = vfio_irqs_read_table(&device->irqs, access->off - model->msix_table,
 					      access->size);
