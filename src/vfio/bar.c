@@ -136,6 +136,7 @@ void bar_ring(struct vfio_device *device, unsigned int bar, uint64_t off, uint32
 		.device = device, .bar = bar, .off = off, .size = sizeof(value)};
 
 	lock_assert_held(&device->lock);
+	double_fetch_settle(device);
 	if (recording())
 		device_record_unseen_write(iommu_endpoint_record(device->endpoint), bar, off,
 					   sizeof(value), value);
@@ -223,6 +224,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	if (in_msix_table(access) && !access->mapped)
 		return 0;
 	sanitizer_doorbell();
+	double_fetch_settle(device);
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
 	if (rc || is_gone(device) || hostile_drops_write(device))

@@ -323,6 +323,7 @@ void vfio_device_destroy(struct vfio_device *device)
 	free_options(device);
 	hostile_destroy(device->hostile);
 	alloc_free(device->at_rest);
+	double_fetch_destroy(device);
 	rom_destroy(device);
 	alloc_free(device->vpd);
 	alloc_free(device);

@@ -34,6 +34,7 @@
 #include "iommufd/device/group.h"
 #include "iommufd/device/page_request.h"
 #include "vfio/bar_part.h"
+#include "vfio/double_fetch.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
 #include "vfio/pci_config.h"
@@ -64,6 +65,7 @@ struct vfio_device {
 	struct file_ops file_ops; /* of the cdev: vfio_cdev_ops with @path as name */
 	struct pci_window windows[PCI_WINDOWS];
 	struct device_rom rom;
+	_Atomic(struct fetch_log *) fetches; /* NULL: nothing was read yet that is checked */
 	struct iommu_endpoint *endpoint;
 	struct iommufd_group *iommu_group;
 	struct vfio_group *group;
