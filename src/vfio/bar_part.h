@@ -15,9 +15,9 @@
  * made to trap first; when that system call returns, no processor has a translation to the memory
  * any more, so each store that did not trap has been made to it. The watcher then takes what is
  * there, under the same lock, and a store that traps from now on waits for that lock. So each store
- * is seen by that last look, by one before it, or by its own trap. Any other access to the device's
- * registers looks first, so a program finds its doorbells and its registers in order. An exchange gives each value
- * once; of several stores to one doorbell between two looks, it gives the last.
+ * is seen by that last look, by one before it, or by its own trap. An exchange gives each value
+ * once; of several stores to one doorbell between two looks, it gives the last. Any other access to
+ * the device's registers looks first, so a program finds its doorbells and its registers in order.
  *
  * Whatever ends the watcher (a reset, the close, a fork in the child) or keeps stores from the
  * device (decoding, low power, removal) makes the page rest.

@@ -24,8 +24,8 @@ enum {
 };
 
 /*
- * Where a BAR, or the ROM, is on the bus. Nothing decodes these addresses: sysfs and the BAR registers show
- * them.
+ * Where a BAR, or the ROM, is on the bus. Nothing decodes these addresses: sysfs and the BAR
+ * registers show them.
  */
 struct pci_window {
 	uint64_t start;

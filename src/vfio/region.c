@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regions: BARs, ROM and config space through read and write of a device's file [PCI-ACCESS]. The file's
- * position is index << 40 | offset.
+ * Regions: BARs, ROM and config space through read and write of a device's file [PCI-ACCESS]. The
+ * position in the file is index << 40 | offset.
  *
  * User memory is copied without the device lock, so that a page fault does not block the device;
  * each access of up to 8 bytes, of config space up to 4, takes the lock.

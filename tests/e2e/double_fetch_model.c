@@ -2,7 +2,8 @@
 /*
  * A device that trusts memory twice, for double_fetch.c. BAR 0: 0 is the IOVA of 32 bytes; writing
  * 4 begins: they are read, the status at 8 becomes 1, and they are read until they have changed,
- * when it becomes 2. With 2 in the command, the device writes the word behind them before each read.
+ * when it becomes 2. With 2 in the command, the device writes the word behind them before each
+ * read.
  */
 #include <sched.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open files of sysfs that reach a device past VFIO: "config", its registers, "resourceN", its BARs,
- * and "rom" [SYSFS-DEVICE.21], [SYSFS-DEVICE.22], [SYSFS-DEVICE.25].
+ * Open files of sysfs that reach a device past VFIO: "config", its registers, "resourceN", its
+ * BARs, and "rom" [SYSFS-DEVICE.21], [SYSFS-DEVICE.22], [SYSFS-DEVICE.25].
  *
  * Registers are those of the process that has the device open. While none has, they are what the
  * file in the shadow root holds, which all processes share.
@@ -17,7 +17,7 @@
 
 struct vfio_device;
 
-/* *@file, owned: the registers, BAR @bar, or the ROM, of the device at @path. 0; -ENODEV; -ENOMEM. */
+/* *@file, owned: the registers, BAR @bar or the ROM of the device at @path. 0; -ENODEV; -ENOMEM. */
 int config_file_create(const char *path, struct uiommufd_file **file);
 int resource_file_create(const char *path, unsigned int bar, struct uiommufd_file **file);
 int rom_file_create(const char *path, struct uiommufd_file **file);
