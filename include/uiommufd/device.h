@@ -298,6 +298,14 @@ struct uiommufd_model {
 	 * as it was, a negative errno, to which uiommufd_device_refuse() adds the reason.
 	 */
 	int (*load)(struct uiommufd_device *dev, uint32_t version, const void *state, size_t len);
+
+	/*
+	 * The expansion ROM (PCI 3.0 6.3). Its BAR has the next power of two, at least 2 KiB. What
+	 * is behind its last valid image reads as ones; without a valid one, programs see the BAR
+	 * and cannot read it, as on hardware with an empty ROM. NULL: none.
+	 */
+	const uint8_t *rom;
+	size_t rom_size; /* bytes, at most 16 MiB */
 };
 
 /* ---- services to a model ---- */

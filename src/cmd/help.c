@@ -62,6 +62,7 @@ static const struct {
 	 "  --explain                  also calls whose refusal need not be a mistake\n"
 	 "  --advice                   what works, and could be better or works by luck\n"
 	 "  --leaks                    what is left at exit: mappings, objects, ...\n"
+	 "  --double-fetch             what a device reads twice, and has changed in between\n"
 	 "  --summary                  say at exit what was checked\n"
 	 "  --suppressions FILE        not what FILE describes; --gen-suppressions helps\n"
 	 "  --report FILE              as lines of JSON, too\n"

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "vfio/pci_config.h"
+#include "vfio/rom.h"
 
 /* ---- capabilities ---- */
 
@@ -98,9 +99,9 @@ static struct cap next_cap(const struct pci_config *config, const struct cap *ca
 
 static void make_config(const struct uiommufd_model *model, struct pci_config *config)
 {
-	struct pci_window windows[PCI_BARS];
+	struct pci_window windows[PCI_WINDOWS];
 
-	pci_place_bars(model, 0, windows);
+	pci_place_bars(model, rom_window(model->rom_size), 0, windows);
 	pci_config_init(config, model, windows);
 }
 
@@ -166,6 +167,8 @@ static void print_bars(const struct uiommufd_model *model)
 			       bar->flags & UIOMMUFD_BAR_MMAP ? ", can be mapped" : "",
 			       narrowest(bar), widest(bar));
 	}
+	if (model->rom_size)
+		printf("  ROM: 0x%" PRIx64 " bytes\n", rom_window(model->rom_size));
 }
 
 static void print_registers(const struct uiommufd_model *model)
@@ -263,6 +266,8 @@ static void write_bars(struct json *json, const struct uiommufd_model *model)
 		json_end_object(json);
 	}
 	json_end_array(json);
+	if (model->rom_size)
+		json_hex(json, "rom", rom_window(model->rom_size));
 }
 
 static void write_registers(struct json *json, const struct uiommufd_model *model)

@@ -11,6 +11,7 @@
 enum {
 	CONFIG_MAX = 4096,
 	BARS = 6,
+	ROM = 6, /* behind the BARs */
 };
 
 /* The device whose files are being written. */
@@ -72,6 +73,11 @@ static void add_bytes(const struct pci_files *pci)
 			continue;
 		snprintf(name, sizeof(name), "resource%u", i);
 		path_of(pci, name, path);
+		tree_sized(pci->tree, path, 0600, end - start + 1);
+	}
+	vfio_device_resource(pci->device, ROM, &start, &end, &flags);
+	if (flags) {
+		path_of(pci, "rom", path);
 		tree_sized(pci->tree, path, 0600, end - start + 1);
 	}
 }

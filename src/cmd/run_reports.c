@@ -23,8 +23,9 @@ static char lines[8 * PATH_MAX]; /* for the program's processes */
 
 const char *run_reports_options(void)
 {
-	return "--reports, --explain, --advice, --leaks, --stacks, --history, --summary, --quiet, "
-	       "--break, --error-exitcode, --suppressions, --gen-suppressions, --max-reports, "
+	return "--reports, --explain, --advice, --leaks, --double-fetch, --stacks, --history, "
+	       "--summary, --quiet, --break, --error-exitcode, --suppressions, --gen-suppressions, "
+	       "--max-reports, "
 	       "--log-file, "
 	       "--report";
 }

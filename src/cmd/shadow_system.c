@@ -242,8 +242,7 @@ static unsigned int word(struct vfio_device *device, uint64_t off)
 static void print_device(FILE *out, struct vfio_device *device)
 {
 	enum {
-		RESOURCES = 7, /* the ROM is the last one */
-		BARS = 6,
+		RESOURCES = 7, /* 6 BARs and the ROM */
 		LOW_BITS = 0xf,
 	};
 	const struct pci_bdf bdf = vfio_device_bdf(device);
@@ -253,8 +252,7 @@ static void print_device(FILE *out, struct vfio_device *device)
 		word(device, 0), word(device, 2), vfio_device_irq_number(device));
 	for (unsigned int i = 0; i < 2 * RESOURCES; i++) {
 		start = end = flags = 0;
-		if (i % RESOURCES < BARS)
-			vfio_device_resource(device, i % RESOURCES, &start, &end, &flags);
+		vfio_device_resource(device, i % RESOURCES, &start, &end, &flags);
 		if (i < RESOURCES)
 			fprintf(out, "\t%16llx", (unsigned long long)(start | (flags & LOW_BITS)));
 		else

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "devices/devices.h"
 #include "machine/machine_internal.h"
+#include "vfio/rom.h"
 
 enum {
 	MAX_INDEX = 4095,
@@ -202,7 +203,7 @@ static const struct uiommufd_option *find_option(const struct uiommufd_model *mo
 	for (const struct uiommufd_option *o = model->options; o && o->name; o++)
 		if (strcmp(o->name, name) == 0)
 			return o;
-	return NULL;
+	return strcmp(name, rom_option.name) == 0 ? &rom_option : NULL;
 }
 
 /* Gives options that are written without a value the one that they stand for. */
@@ -237,18 +238,17 @@ static int check_options(const struct uiommufd_model *model, const struct machin
 			 const struct machine_error *error)
 {
 	for (unsigned int i = 0; i < parts->option_count; i++) {
-		const struct uiommufd_option *known = model->options;
-		char names[256] = "iommu, group, index, mmap, doorbells, hostile";
+		char names[256] = "iommu, group, index, mmap, doorbells, hostile, romfile";
 
-		while (known && known->name && strcmp(known->name, parts->options[i].name) != 0) {
+		if (find_option(model, parts->options[i].name))
+			continue;
+		for (const struct uiommufd_option *o = model->options; o && o->name; o++) {
 			size_t used = strlen(names);
 
-			snprintf(names + used, sizeof(names) - used, ", %s", known->name);
-			known++;
+			snprintf(names + used, sizeof(names) - used, ", %s", o->name);
 		}
-		if (!known || !known->name)
-			return machine_fail(error, "%s has no option \"%s\"; there are: %s",
-					    model->name, parts->options[i].name, names);
+		return machine_fail(error, "%s has no option \"%s\"; there are: %s", model->name,
+				    parts->options[i].name, names);
 	}
 	return 0;
 }

@@ -41,6 +41,7 @@ static const struct option options[] = {
 	OPTION("advice", OPTION_FLAG, advice, 0),
 	OPTION("stacks", OPTION_SWITCH, stacks, 0),
 	OPTION("quiet", OPTION_FLAG, quiet, 0),
+	OPTION("double-fetch", OPTION_FLAG, double_fetch, 0),
 	OPTION("leaks", OPTION_FLAG, leaks, 0),
 	OPTION("summary", OPTION_FLAG, summary, 0),
 	OPTION("break", OPTION_FLAG, stop, 0),

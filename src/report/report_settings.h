@@ -17,6 +17,7 @@ struct report_settings {
 	bool advice;	       /* also what works, and could be better or work by luck */
 	bool stacks;	       /* record and print them */
 	bool quiet;	       /* print nothing; exit status and JSON as usual */
+	bool double_fetch;     /* compare what a device reads twice for one piece of work */
 	bool leaks;	       /* report what is left at exit */
 	bool summary;	       /* say at exit what was checked, even if there is no report */
 	bool stop;	       /* SIGTRAP after the first report */

@@ -18,8 +18,8 @@
 
 enum {
 	RESOURCES = 13, /* lines of the file: 6 BARs, the ROM, and those of virtual functions */
-	BARS = 6,
-	CPUS = 4096, /* more than a line of text can show */
+	ROM = 6,	/* behind the BARs */
+	CPUS = 4096,	/* more than a line of text can show */
 };
 
 static unsigned int get(struct vfio_device *device, unsigned int off, unsigned int size)
@@ -190,7 +190,7 @@ int show_resource(struct vfio_device *device, char *text)
 	for (unsigned int i = 0; i < RESOURCES; i++) {
 		uint64_t start = 0, end = 0, flags = 0;
 
-		if (i < BARS)
+		if (i <= ROM)
 			vfio_device_resource(device, i, &start, &end, &flags);
 		len += snprintf(text + len, (size_t)(SYSFS_TEXT - len),
 				"0x%016llx 0x%016llx 0x%016llx\n", (unsigned long long)start,

@@ -137,6 +137,7 @@ void bar_ring(struct vfio_device *device, unsigned int bar, uint64_t off, uint32
 		.device = device, .bar = bar, .off = off, .size = sizeof(value)};
 
 	lock_assert_held(&device->lock);
+	double_fetch_settle(device);
 	if (recording())
 		device_record_unseen_write(iommu_endpoint_record(device->endpoint), bar, off,
 					   sizeof(value), value);
@@ -186,6 +187,7 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 	rc = check_decoding(device, access->bar);
 	if (rc || is_gone(device))
 		goto out;
+	bar_parts_before_read(access);
 	if (in_msix_table(access))
 		*value = vfio_irqs_read_table(&device->irqs, access->off - model->msix_table,
 					      access->size);
@@ -240,6 +242,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	if (in_msix_table(access) && !access->mapped)
 		goto out_work;
 	sanitizer_doorbell();
+	double_fetch_settle(device);
 	lock_acquire(&device->lock);
 	rc = check_decoding(device, access->bar);
 	if (rc || is_gone(device) || migration_drops_write(device) || hostile_drops_write(device))

@@ -255,6 +255,15 @@ static void watch(struct uiommufd_device *dev)
 		(void)vfio_work_queue(&device->work[current - device->work], watch);
 }
 
+void bar_parts_before_read(const struct bar_access *access)
+{
+	const struct bar_part *part = find(access);
+
+	lock_assert_held(&access->device->lock);
+	if (!part || !is_doorbells(part))
+		bar_parts_collect(access->device);
+}
+
 void bar_parts_before_write(const struct bar_access *access)
 {
 	struct bar_part *part = find(access);

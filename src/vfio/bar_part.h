@@ -16,7 +16,8 @@
  * any more, so each store that did not trap has been made to it. The watcher then takes what is
  * there, under the same lock, and a store that traps from now on waits for that lock. So each store
  * is seen by that last look, by one before it, or by its own trap. An exchange gives each value
- * once; of several stores to one doorbell between two looks, it gives the last.
+ * once; of several stores to one doorbell between two looks, it gives the last. Any other access to
+ * the device's registers looks first, so a program finds its doorbells and its registers in order.
  *
  * Whatever ends the watcher (a reset, the close, a fork in the child) or keeps stores from the
  * device (decoding, low power, removal) makes the page rest.
@@ -57,6 +58,13 @@ bool bar_parts_read(const struct bar_access *access, uint64_t *value);
 bool bar_parts_write(const struct bar_access *access, uint64_t value);
 
 /*
+ * Before a read of anything but doorbells: delivers what earlier stores have left in them, so that
+ * a driver that rings and then reads the status finds what hardware would show. Context: the device
+ * lock is held.
+ */
+void bar_parts_before_read(const struct bar_access *access);
+
+/*
  * Around a write to the model's registers: delivers what earlier stores have left in the doorbells
  * that are written, or in all of them before any other register; and makes the page busy if the
  * program is. Context: the device lock is held.
@@ -71,8 +79,8 @@ void bar_parts_after_write(const struct bar_access *access);
 void bar_parts_rest(struct vfio_device *device, bool deliver);
 
 /*
- * Delivers what has been written, before a fork: the child has no part in the parent's memory.
- * Context: the device lock is held.
+ * Delivers what has been written: before another access, and before a fork, as the child has no
+ * part in the parent's memory. Context: the device lock is held.
  */
 void bar_parts_collect(struct vfio_device *device);
 

@@ -55,8 +55,20 @@ static uint16_t get16(const uint8_t *bytes, uint32_t off)
 	return (uint16_t)(bytes[off] | bytes[off + 1] << 8);
 }
 
-void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
-		    struct pci_window windows[PCI_BARS])
+/* Cannot overflow: all three ranges of windows end far below 2^64 - 2^40. */
+static struct pci_window place(uint64_t *next, uint64_t size)
+{
+	struct pci_window window = {.size = size};
+
+	if (!size)
+		return window;
+	window.start = (*next + size - 1) & ~(size - 1);
+	*next = window.start + size;
+	return window;
+}
+
+void pci_place_bars(const struct uiommufd_model *model, uint64_t rom, unsigned int index,
+		    struct pci_window windows[PCI_WINDOWS])
 {
 	uint64_t next_32 = WINDOW_32_BASE + (uint64_t)(index % WINDOW_32_COUNT) * WINDOW_32_STEP;
 	uint64_t next_io = WINDOW_IO_BASE + (index % WINDOW_IO_COUNT) * WINDOW_IO_STEP;
@@ -68,19 +80,16 @@ void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
 				 : bar->flags & UIOMMUFD_BAR_64 ? &next_64
 								: &next_32;
 
-		windows[i] = (struct pci_window){0};
-		if (!bar->size)
-			continue;
-		/* Cannot overflow: all three windows end far below 2^64 - 2^40. */
-		windows[i].start = (*next + bar->size - 1) & ~(bar->size - 1);
-		windows[i].size = bar->size;
-		*next = windows[i].start + bar->size;
+		windows[i] = place(next, bar->size);
 	}
+	windows[PCI_ROM] = place(&next_32, rom);
 }
 
 static void init_bars(struct pci_config *config, const struct uiommufd_model *model,
-		      const struct pci_window windows[PCI_BARS])
+		      const struct pci_window windows[PCI_WINDOWS])
 {
+	const struct pci_window *rom = &windows[PCI_ROM];
+
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
 		const struct uiommufd_bar *bar = &model->bars[i];
 		uint32_t off = PCI_BASE_ADDRESS_0 + 4 * i;
@@ -102,11 +111,16 @@ static void init_bars(struct pci_config *config, const struct uiommufd_model *mo
 		put(config->bytes, off, windows[i].start | type, size);
 		put(config->writable, off, ~(bar->size - 1) & ~low_bits, size);
 	}
+	if (!rom->size)
+		return;
+	/* Firmware leaves it disabled. */
+	put(config->bytes, PCI_ROM_ADDRESS, rom->start, 4);
+	put(config->writable, PCI_ROM_ADDRESS, ~(rom->size - 1) | PCI_ROM_ADDRESS_ENABLE, 4);
 }
 
-static void init_command(struct pci_config *config, const struct uiommufd_model *model)
+static void init_command(struct pci_config *config, const struct uiommufd_model *model, bool rom)
 {
-	uint16_t decode = 0;
+	uint16_t decode = rom ? PCI_COMMAND_MEMORY : 0;
 
 	for (unsigned int i = 0; i < PCI_BARS; i++)
 		if (model->bars[i].size)
@@ -275,7 +289,7 @@ static void add_error_reporting(struct pci_config *config)
 }
 
 void pci_config_init(struct pci_config *config, const struct uiommufd_model *model,
-		     const struct pci_window windows[PCI_BARS])
+		     const struct pci_window windows[PCI_WINDOWS])
 {
 	uint32_t link = PCI_CAPABILITY_LIST;
 
@@ -291,7 +305,7 @@ void pci_config_init(struct pci_config *config, const struct uiommufd_model *mod
 	put(config->writable, PCI_INTERRUPT_LINE, 0xff, 1);
 	put(config->writable, PCI_CACHE_LINE_SIZE, 0xff, 1);
 	put(config->writable, PCI_LATENCY_TIMER, model->pcie ? 0 : 0xff, 1);
-	init_command(config, model);
+	init_command(config, model, windows[PCI_ROM].size != 0);
 	init_bars(config, model, windows);
 	if (model->msi_vectors)
 		link = add_msi(config, model, link);

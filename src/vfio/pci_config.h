@@ -17,13 +17,15 @@
 
 enum {
 	PCI_BARS = 6,
+	PCI_ROM = PCI_BARS, /* the window of the expansion ROM */
+	PCI_WINDOWS,
 	PCI_CONFIG_SIZE = 256,
 	PCI_CONFIG_SIZE_EXPRESS = 4096,
 };
 
 /*
- * Where a BAR is on the bus. Nothing decodes these addresses: sysfs and the BAR registers show
- * them.
+ * Where a BAR, or the ROM, is on the bus. Nothing decodes these addresses: sysfs and the BAR
+ * registers show them.
  */
 struct pci_window {
 	uint64_t start;
@@ -51,16 +53,19 @@ struct pci_irq_status {
 	bool msix;		    /* MSI-X is enabled */
 };
 
-/* Chooses windows for the BARs of @model, as device @index of the machine. */
-void pci_place_bars(const struct uiommufd_model *model, unsigned int index,
-		    struct pci_window windows[PCI_BARS]);
+/*
+ * Chooses windows for the BARs of @model and its expansion ROM, whose BAR has @rom bytes (0: none),
+ * as device @index of the machine.
+ */
+void pci_place_bars(const struct uiommufd_model *model, uint64_t rom, unsigned int index,
+		    struct pci_window windows[PCI_WINDOWS]);
 
 /*
  * Config space after firmware has set the device up: BARs placed, decoding on, bus mastering off.
  * The caller sets vpd_bytes and vpd_size.
  */
 void pci_config_init(struct pci_config *config, const struct uiommufd_model *model,
-		     const struct pci_window windows[PCI_BARS]);
+		     const struct pci_window windows[PCI_WINDOWS]);
 
 /* Nothing answers any more: all registers read as ones, and no write changes them. */
 void pci_config_vanish(struct pci_config *config);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "vfio/rom.h"
 
 enum {
 	MAX_VPD = 32768,
@@ -322,6 +323,9 @@ static int check_identity(const struct check *check)
 	if (!model->vpd != !model->vpd_size || model->vpd_size > MAX_VPD)
 		return wrong(check, "%zu bytes of vital product data; at most %d, and not NULL",
 			     model->vpd_size, MAX_VPD);
+	if (!model->rom != !model->rom_size || model->rom_size > ROM_MOST)
+		return wrong(check, "%zu bytes of expansion ROM; at most %d, and not NULL",
+			     model->rom_size, ROM_MOST);
 	return 0;
 }
 

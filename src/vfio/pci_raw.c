@@ -184,18 +184,23 @@ void vfio_device_resource(const struct vfio_device *device, unsigned int bar, ui
 		RESOURCE_IO = 0x100,
 		RESOURCE_MEM = 0x200,
 		RESOURCE_PREFETCH = 0x2000,
+		RESOURCE_READONLY = 0x4000,
 		RESOURCE_SIZEALIGN = 0x40000,
 		RESOURCE_MEM_64 = 0x100000,
 	};
 	unsigned int kind;
 
 	*start = *end = *flags = 0;
-	if (bar >= PCI_BARS || !device->windows[bar].size)
+	if (bar >= PCI_WINDOWS || !device->windows[bar].size)
 		return;
-	kind = device->model->bars[bar].flags;
 	*start = device->windows[bar].start;
 	*end = *start + device->windows[bar].size - 1;
 	*flags = RESOURCE_SIZEALIGN;
+	if (bar == PCI_ROM) {
+		*flags |= RESOURCE_MEM | RESOURCE_PREFETCH | RESOURCE_READONLY;
+		return;
+	}
+	kind = device->model->bars[bar].flags;
 	if (kind & UIOMMUFD_BAR_IO)
 		*flags |= RESOURCE_IO | PCI_BASE_ADDRESS_SPACE_IO;
 	else

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct vfio_device;
 struct file_mapping;
@@ -48,12 +49,21 @@ size_t vfio_device_config_write(struct vfio_device *device, uint64_t off, const 
 /* Its registers while it is not open, @len bytes, are @bytes. 0 or -ENOMEM. */
 int vfio_device_config_restore(struct vfio_device *device, const void *bytes, size_t len);
 
-/* BAR @bar as sysfs' "resource" shows it: start, end and flags of its window; all 0 for none. */
+/*
+ * BAR @bar, or that of the ROM (PCI_ROM, 6), as sysfs' "resource" shows it: start, end and flags of
+ * its window; all 0 for none.
+ */
 void vfio_device_resource(const struct vfio_device *device, unsigned int bar, uint64_t *start,
 			  uint64_t *end, uint64_t *flags);
 
 /* Whether BAR @bar is ports. */
 bool vfio_device_has_ports(const struct vfio_device *device, unsigned int bar);
+
+/*
+ * The expansion ROM: copies up to @len bytes at @off to @buf, in this process. Returns how many; 0
+ * past the end of its images; -EIO: there are none.
+ */
+ssize_t vfio_device_rom_read(struct vfio_device *device, uint64_t off, void *buf, size_t len);
 
 /* One access of 1, 2 or 4 bytes to ports, inside the BAR and aligned. */
 uint64_t vfio_device_port_read(struct vfio_device *device, unsigned int bar, uint64_t off,

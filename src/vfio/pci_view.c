@@ -79,7 +79,8 @@ static void init_header(struct pci_view *view)
 	/* The bits below a BAR's size keep their value, which normalises it [CONFIG-BARS]. */
 	for (uint32_t off = PCI_BASE_ADDRESS_0; off <= PCI_BASE_ADDRESS_5; off += 4)
 		set_virtual(view, off, 4, UINT32_MAX, get(view->config->writable, off, 4));
-	set_virtual(view, PCI_ROM_ADDRESS, 4, UINT32_MAX, 0);
+	set_virtual(view, PCI_ROM_ADDRESS, 4, UINT32_MAX,
+		    get(view->config->writable, PCI_ROM_ADDRESS, 4));
 	set_virtual(view, PCI_CAPABILITY_LIST, 1, 0xff, 0);
 	set_virtual(view, PCI_INTERRUPT_LINE, 1, 0xff, 0xff);
 	set_virtual(view, PCI_INTERRUPT_PIN, 1, 0xff, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regions: BARs and config space through read and write of a device's file [PCI-ACCESS]. The file's
- * position is index << 40 | offset.
+ * Regions: BARs, ROM and config space through read and write of a device's file [PCI-ACCESS]. The
+ * position in the file is index << 40 | offset.
  *
  * User memory is copied without the device lock, so that a page fault does not block the device;
  * each access of up to 8 bytes, of config space up to 4, takes the lock.
@@ -33,6 +33,8 @@ int vfio_region_get(const struct vfio_device *device, uint64_t index, struct dev
 	}
 	switch (index) {
 	case VFIO_PCI_ROM_REGION_INDEX:
+		if (device->rom.images)
+			region->size = device->windows[PCI_ROM].size;
 		return 0;
 	case VFIO_PCI_CONFIG_REGION_INDEX:
 		region->size = device->config.size;
@@ -169,7 +171,7 @@ static ssize_t device_rw(struct vfio_device *device, struct uiommufd_caller *cal
 	else if (index < PCI_BARS)
 		done = bar_rw(device, caller, (unsigned int)index, off, buf, len, write);
 	else
-		done = -EINVAL;
+		done = rom_region_read(device, caller, off, buf, len);
 	if (done > 0)
 		*pos += (uint64_t)done;
 	return done;

@@ -135,7 +135,10 @@ static int service_dma_read_pasid(struct uiommufd_device *dev, uint32_t pasid, u
 		return rc;
 	if (is_spoilt(device, pasid, iova, buf, len, DMA_READ))
 		return -EFAULT;
-	return iommu_dma(device->endpoint, pasid, iova, buf, len, DMA_READ);
+	rc = iommu_dma(device->endpoint, pasid, iova, buf, len, DMA_READ);
+	if (!rc && recording())
+		double_fetch_note(device, pasid, iova, buf, len);
+	return rc;
 }
 
 static int service_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid, uint64_t iova,
@@ -148,6 +151,7 @@ static int service_dma_write_pasid(struct uiommufd_device *dev, uint32_t pasid, 
 		return rc;
 	if (is_spoilt(device, pasid, iova, (void *)buf, len, DMA_WRITE))
 		return -EFAULT;
+	double_fetch_settle(device);
 	return iommu_dma(device->endpoint, pasid, iova, (void *)buf, len, DMA_WRITE);
 }
 
@@ -178,6 +182,7 @@ static int service_dma_copy(struct uiommufd_device *dev, uint64_t dst, uint64_t 
 		rc = rc ? rc : -EFAULT;
 		goto out;
 	}
+	double_fetch_settle(device);
 	rc = iommu_dma_copy(device->endpoint, NO_PASID, dst, src, len, &dir);
 out:
 	if (rc && failed)
@@ -208,6 +213,7 @@ static int service_atomic(struct uiommufd_device *dev, uint32_t pasid, uint64_t 
 		return rc;
 	if (device->hostile && hostile_spoils_dma(device, true, size, &done, &garble))
 		return -EFAULT;
+	double_fetch_settle(device);
 	atomic.op = ops[op];
 	rc = iommu_dma_atomic(device->endpoint, pasid, iova, size, &atomic);
 	if (!rc)
@@ -290,6 +296,7 @@ static void service_set_intx(struct uiommufd_device *dev, bool level)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 
+	double_fetch_settle(device);
 	if (device->hostile)
 		hostile_set_intx(device, level);
 	else
@@ -300,6 +307,7 @@ static bool service_send_msi(struct uiommufd_device *dev, unsigned int vector)
 {
 	struct vfio_device *device = vfio_device_of(dev);
 
+	double_fetch_settle(device);
 	if (device->hostile)
 		return hostile_send_msi(device, vector);
 	return vfio_irqs_send(&device->irqs, vector);

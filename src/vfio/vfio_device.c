@@ -58,7 +58,7 @@ static bool model_has_option(const struct uiommufd_model *model, const char *nam
 	for (const struct uiommufd_option *o = model->options; o && o->name; o++)
 		if (strcmp(o->name, name) == 0)
 			return true;
-	return false;
+	return strcmp(name, rom_option.name) == 0;
 }
 
 static int copy_options(struct vfio_device *device, const struct device_spec *config)
@@ -234,15 +234,18 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	rc = vfio_device_set_hostile(device, &config->settings.hostile);
 	if (rc)
 		goto out_options;
-	pci_place_bars(model, config->index, device->windows);
+	rc = copy_options(device, config);
+	if (rc)
+		goto out_options;
+	rc = rom_init(device, config);
+	if (rc)
+		goto out_options;
+	pci_place_bars(model, rom_window(device->rom.len), config->index, device->windows);
 	rc = copy_vpd(device);
 	if (rc)
 		goto out_options;
 	init_config(device);
 	pci_view_init(&device->view, &device->config);
-	rc = copy_options(device, config);
-	if (rc)
-		goto out_options;
 	rc = iommu_endpoint_create(config->iommu, device->name, &device->endpoint);
 	if (rc)
 		goto out_options;
@@ -293,6 +296,7 @@ out_endpoint:
 out_options:
 	free_options(device);
 	hostile_destroy(device->hostile);
+	rom_destroy(device);
 	alloc_free(device->vpd);
 	alloc_free(device);
 	return rc;
@@ -325,6 +329,8 @@ void vfio_device_destroy(struct vfio_device *device)
 	free_options(device);
 	hostile_destroy(device->hostile);
 	alloc_free(device->at_rest);
+	double_fetch_destroy(device);
+	rom_destroy(device);
 	alloc_free(device->vpd);
 	alloc_free(device);
 }
@@ -378,6 +384,8 @@ static uint16_t open_command(const struct vfio_device *device)
 					   ? PCI_COMMAND_IO
 					   : PCI_COMMAND_MEMORY;
 	}
+	if (device->windows[PCI_ROM].size)
+		command |= PCI_COMMAND_MEMORY;
 	return command & (uint16_t) ~(PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
 }
 

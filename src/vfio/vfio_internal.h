@@ -37,11 +37,13 @@
 #include "iommufd/device/page_request.h"
 #include "vfio/bar_export.h"
 #include "vfio/bar_part.h"
+#include "vfio/double_fetch.h"
 #include "vfio/ioeventfd.h"
 #include "vfio/irq.h"
 #include "vfio/migration.h"
 #include "vfio/pci_config.h"
 #include "vfio/pci_view.h"
+#include "vfio/rom.h"
 #include "vfio/vfio.h"
 #include "vfio/vfio_group.h"
 #include "vfio/work.h"
@@ -65,7 +67,9 @@ struct vfio_device {
 	unsigned int index;
 	char path[48];		  /* of the cdev, shown for its descriptors */
 	struct file_ops file_ops; /* of the cdev: vfio_cdev_ops with @path as name */
-	struct pci_window windows[PCI_BARS];
+	struct pci_window windows[PCI_WINDOWS];
+	struct device_rom rom;
+	_Atomic(struct fetch_log *) fetches; /* NULL: nothing was read yet that is checked */
 	struct iommu_endpoint *endpoint;
 	struct iommufd_group *iommu_group;
 	struct vfio_group *group;

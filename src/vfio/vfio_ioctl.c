@@ -83,7 +83,9 @@ static long get_region_info(struct vfio_device *device, struct uiommufd_caller *
 	info.size = region.size;
 	info.flags = 0;
 	if (region.size)
-		info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+		info.flags = VFIO_REGION_INFO_FLAG_READ;
+	if (region.size && region.writable)
+		info.flags |= VFIO_REGION_INFO_FLAG_WRITE;
 	if (region.mappable)
 		info.flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	if (region.msix_table) {

@@ -77,6 +77,7 @@ static void run_first(struct device_work *work) REQUIRES(work->lock)
 	work->count--;
 	memmove(work->queue, work->queue + 1, work->count * sizeof(work->queue[0]));
 	work->busy = true;
+	work->runs++;
 	lock_release(&work->lock);
 	lock_assert_none_from(LOCK_NONE);
 	fn(work->dev);

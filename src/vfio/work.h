@@ -59,6 +59,7 @@ struct device_work {
 	void (*queue[DEVICE_MAX_WORK])(struct uiommufd_device *dev);
 	unsigned int timer_count;
 	struct work_timer timers[DEVICE_MAX_WORK]; /* in no order */
+	uint64_t runs; /* how many functions have begun; written by the thread alone */
 };
 
 void vfio_work_init(struct device_work *work, struct uiommufd_device *dev);

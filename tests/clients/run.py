@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Runs drivers that others wrote against the emulated devices: tests/clients/run.py BUILD [CLIENT]...
 
-The clients are libvfn, SPDK and libvfio-user. LIBVFN, SPDK and LIBVFIO_USER name trees in which they were built; otherwise each is
-fetched from its public repository and built in BUILD/client-tests. A client that cannot be had is skipped, with the reason. Fails if
+The clients are libvfn, SPDK, libvfio-user and a Linux guest. LIBVFN, SPDK and LIBVFIO_USER name trees in which they were built;
+otherwise each is fetched from its public repository and built in BUILD/client-tests. KERNEL names the guest's kernel; otherwise it is
+Debian's. A client that cannot be had is skipped, with the reason. Fails if
 a check fails, or if none passes.
 """
 
@@ -24,9 +25,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lib"), str(HERE.parent / "abi")]
 import headers
-from debian import Unavailable
+from debian import Suite, Unavailable
 
-SECONDS = 120
+SECONDS = 300
 BUILD_SECONDS = 3600
 BDF = "0000:01:00.0"
 
@@ -235,12 +236,44 @@ class LibvfioUser:
                                           present=r"`config_space\.id\.vid == 0xdead' failed"))
 
 
+# ---- a guest ----
+
+class Guest:
+    """Debian's kernel in QEMU, with our disk; guest.py says what is checked."""
+    name, variable = "guest", "KERNEL"
+    suite, package = "bookworm", "linux-image-cloud-amd64"
+
+    @classmethod
+    def kernel(cls, work):
+        given = os.environ.get(cls.variable)
+        if given:
+            return Path(given).resolve()
+        unpacked = work / "kernel"
+        if not list(unpacked.glob("boot/vmlinuz-*")):
+            with Suite.open(cls.suite, work / "apt") as suite:
+                image = next((name for name in suite.names("linux-image-") if re.fullmatch(r"linux-image-[\d.]+-\d+-cloud-amd64", name)), None)
+                if not image:
+                    raise Unavailable(f"{suite} has no {cls.package}")
+                suite.unpack(image, suite.versions(image)[0], unpacked)
+        return next(unpacked.glob("boot/vmlinuz-*"))
+
+    @classmethod
+    def test(cls, bench, _tree):
+        for tool in (os.environ.get("QEMU", "qemu-system-x86_64"), "busybox", "mkfs.ext4", "e2fsck", "debugfs"):
+            if not shutil.which(tool):
+                raise Unavailable(f"no {tool}")
+        bench.run(cls.name, Check("ext4 survives a kill", None, [sys.executable, HERE / "guest.py", bench.uiommufd, cls.kernel(bench.work),
+                                                                 bench.work / "guest"], present="^done$", absent="^uiommufd: "))
+
+
 # ---- all ----
 
-CLIENTS = (Libvfn, Spdk, LibvfioUser)
+CLIENTS = (Libvfn, Spdk, LibvfioUser, Guest)
 
 
 def built_tree(work, client):
+    if client is Guest:
+        return None
     given = os.environ.get(client.variable)
     if not given:
         source = fetch(work, client)

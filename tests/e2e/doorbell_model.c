@@ -3,7 +3,9 @@
  * A device of doorbells, for doorbells.c. BAR 0: page 0 has for doorbell i what was written to it
  * last, at 16 * i; how often that arrived, at 16 * i + 4; and what it was when 16 * i + 8 was
  * written to, there. Page 1 is the doorbells; page 2 is memory, whose first word the device doubles
- * into the second when doorbell 1023 is written.
+ * into the second when doorbell 1023 is written. From word SHOWN on it has what was written last to
+ * each of the first SHOWN doorbells, from 2 * SHOWN on how often that arrived: to look there is no
+ * access to a register.
  */
 #include <stdatomic.h>
 
@@ -47,6 +49,10 @@ static void model_write(struct uiommufd_device *dev, unsigned int bar, uint64_t 
 	}
 	doorbells->last[i] = (uint32_t)value;
 	doorbells->arrivals[i]++;
+	if (i < SHOWN) {
+		atomic_store(&memory[SHOWN + i], (uint32_t)value);
+		atomic_store(&memory[2 * SHOWN + i], doorbells->arrivals[i]);
+	}
 	if (i == COUNT - 1)
 		memory[1] = 2 * memory[0];
 }

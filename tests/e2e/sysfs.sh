@@ -136,6 +136,24 @@ import os, sys
 os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
 print(len(os.read(os.open(sys.argv[1], os.O_RDONLY), 256)))' "$device/config"
 
+# ---- the ROM [SYSFS-DEVICE.25] ----
+
+python3 - "$scratch/rom" <<EOF
+import sys
+rom = bytearray(3000)
+rom[0:2], rom[24], rom[28:32], rom[44], rom[49] = b"\x55\xaa", 28, b"PCIR", 2, 0x80
+open(sys.argv[1], "wb").write(rom)
+EOF
+rom() {
+	run --device "edu@$bdf,romfile=$scratch/rom" -- bash -c "cd $device && $1"
+}
+check without_a_rom_there_is_no_file shell "[ ! -e $device/rom ]"
+check a_rom_has_the_size_of_its_bar prints "600 4096" rom "stat -L -c '%a %s' rom"
+check a_rom_is_a_resource prints "fff 0x0000000000046200" rom 'sed -n 7p resource | { read -r a b flags; printf "%x %s" $((b - a)) $flags; }'
+check a_rom_is_not_read_before_it_is_enabled prints "Invalid argument" rom "cat rom 2>&1 | grep -o 'Invalid argument'"
+check an_enabled_rom_ends_with_its_images prints 1024 rom "echo 1 >rom && cat rom | wc -c"
+check a_rom_is_disabled_again prints "Invalid argument" rom "echo 1 >rom && echo 0 >rom; cat rom 2>&1 | grep -o 'Invalid argument'"
+
 # ---- drivers [SYSFS-DRIVER.1..11], [SYSFS-NODES.1..5] ----
 
 gone="[ ! -e $device/driver ] && [ ! -e $driver/$bdf ] && [ ! -e /dev/vfio/devices/vfio5 ] && [ ! -e /dev/vfio/77 ] && [ ! -e /sys/class/vfio/77 ] && [ -e $device/vendor ] && [ -e /dev/vfio/78 ]"

@@ -179,7 +179,7 @@ static void mistakes_are_explained(void **state)
 		       "\"0000:01:00.8\" is no PCI address: write 0000:01:00.0");
 	assert_refused(f, "edu,speed=9",
 		       "edu has no option \"speed\"; there are: iommu, group, index, mmap, "
-		       "doorbells, hostile, dma_mask, delay_us, pasid");
+		       "doorbells, hostile, romfile, dma_mask, delay_us, pasid");
 	assert_refused(f, "edu,fast", "\"fast\" is no option: write name=value");
 	assert_refused(f, "edu,dma_mask", "\"dma_mask\" is no option: write name=value");
 	assert_refused(f, "edu,group", "\"group\" is no option: write name=value");

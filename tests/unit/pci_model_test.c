@@ -78,6 +78,9 @@ static const struct uiommufd_model good = {
 	MISTAKE(threads, model->work_threads = 9, "9 work threads; at most 8")                    \
 	MISTAKE(flr, model->pcie = false, "needs .pcie")                                          \
 	MISTAKE(vpd_alone, model->vpd = NULL, "vital product data")                               \
+	MISTAKE(rom_alone, model->rom_size = 2048, "2048 bytes of expansion ROM")                 \
+	MISTAKE(large_rom, (model->rom = vpd, model->rom_size = (16 << 20) + 1),                  \
+		"at most 16777216")                                                               \
 	MISTAKE(no_help, model->options = (const struct uiommufd_option[]){{.name = "x"}},        \
 		"option \"x\" has no help")                                                       \
 	MISTAKE(register_outside, REGISTERS(UIOMMUFD_REGISTER("DOORBELL", NULL, 0, 4094, 4, 0)),  \

@@ -33,11 +33,11 @@ static const struct uiommufd_model full = {
 	.pcie = true,
 };
 
-static struct pci_window windows[PCI_BARS];
+static struct pci_window windows[PCI_WINDOWS];
 
 static void make(struct pci_config *config, const struct uiommufd_model *model)
 {
-	pci_place_bars(model, 3, windows);
+	pci_place_bars(model, 0, 3, windows);
 	pci_config_init(config, model, windows);
 }
 
@@ -264,7 +264,7 @@ static void msix_shows_its_table_and_whether_it_is_enabled(void **state)
 static void windows_are_aligned_and_apart(void **state)
 {
 	(void)state;
-	pci_place_bars(&full, 3, windows);
+	pci_place_bars(&full, 0, 3, windows);
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
 		assert_int_equal(windows[i].size, full.bars[i].size);
 		if (windows[i].size)

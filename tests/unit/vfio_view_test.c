@@ -55,9 +55,9 @@ struct fixture {
 static struct fixture *make(const struct uiommufd_model *model)
 {
 	static struct fixture f;
-	struct pci_window windows[PCI_BARS];
+	struct pci_window windows[PCI_WINDOWS];
 
-	pci_place_bars(model, 3, windows);
+	pci_place_bars(model, 0, 3, windows);
 	pci_config_init(&f.config, model, windows);
 	pci_view_init(&f.view, &f.config);
 	f.status = (struct pci_irq_status){0};

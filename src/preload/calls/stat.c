@@ -71,6 +71,7 @@ static bool device_number(struct node node, unsigned int *major, unsigned int *m
 		return true;
 	case NODE_CONFIG:
 	case NODE_RESOURCE:
+	case NODE_ROM:
 	case NODE_ATTRIBUTE:
 	case NODE_NONE:
 		break;
@@ -82,6 +83,7 @@ static bool device_number(struct node node, unsigned int *major, unsigned int *m
 static bool is_binary(const char *name)
 {
 	return strcmp(name, "config") == 0 || strcmp(name, "vpd") == 0 ||
+	       strcmp(name, "rom") == 0 ||
 	       (strncmp(name, "resource", 8) == 0 && name[8] >= '0' && name[8] <= '9');
 }
 

@@ -16,6 +16,7 @@
 #include "base/own_call.h"
 #include "preload/process/defer.h"
 #include "preload/process/fdtable.h"
+#include "vfio/work.h"
 
 struct engine_call {
 	struct defer_section section;
@@ -60,10 +61,13 @@ void engine_cancellation_point(void);
 void engine_leave_cancelled(const struct engine_call *call, struct description *description,
 			    long rc);
 
-/* Whether what the calling thread does to memory is the engine's doing. */
+/*
+ * Whether what the calling thread does to memory is the engine's doing. What a model allocates is,
+ * too: its threads may hold the device lock, with which the memory's locks cannot be acquired.
+ */
 static inline bool engine_busy(void)
 {
-	return defer_active() || own_active();
+	return defer_active() || own_active() || vfio_work_current();
 }
 
 /* Puts a reference of the program's, inside: it may be the last one of its file. */

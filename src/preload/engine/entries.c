@@ -217,7 +217,8 @@ int entries_read(struct vfio_device *device, const char *name, char *text, size_
 	return (int)len;
 }
 
-int entries_write(struct vfio_device *device, const char *name, const void *bytes, size_t len)
+static int write_text(struct vfio_device *device, const char *name, const void *bytes, size_t len,
+		      bool whole)
 {
 	char path[PATH_MAX];
 	long fd, rc;
@@ -227,8 +228,18 @@ int entries_write(struct vfio_device *device, const char *name, const void *byte
 	if (fd < 0)
 		return (int)fd;
 	rc = SYS(SYS_pwrite64, fd, bytes, len, 0);
-	if (rc >= 0)
+	if (rc >= 0 && whole)
 		rc = SYS(SYS_ftruncate, fd, len);
 	SYS(SYS_close, fd);
 	return (int)rc;
+}
+
+int entries_write(struct vfio_device *device, const char *name, const void *bytes, size_t len)
+{
+	return write_text(device, name, bytes, len, true);
+}
+
+int entries_write_over(struct vfio_device *device, const char *name, const void *bytes, size_t len)
+{
+	return write_text(device, name, bytes, len, false);
 }

@@ -145,6 +145,8 @@ static int open_file(const struct path_at *at, struct uiommufd_file **file)
 		return config_file_create(at->resolved, file);
 	case NODE_RESOURCE:
 		return resource_file_create(at->resolved, at->node.number, file);
+	case NODE_ROM:
+		return rom_file_create(at->resolved, file);
 	case NODE_GROUP:
 		return open_group(at->node.number, file);
 	case NODE_ATTRIBUTE:
@@ -264,6 +266,8 @@ static int snapshot(const struct path_at *at)
 
 	if (at->node.kind == NODE_CONFIG)
 		return config_file_snapshot(at->resolved);
+	if (at->node.kind == NODE_ROM)
+		return rom_file_snapshot(at->resolved);
 	rc = attribute_file_create(at->node.number, at->resolved, O_RDONLY, &file, &memory);
 	if (rc)
 		return rc;
@@ -302,7 +306,7 @@ FILE *nodes_open_stream(const struct path_at *at, const char *mode)
 
 bool nodes_is_shown(struct node node)
 {
-	return node.kind == NODE_CONFIG ||
+	return node.kind == NODE_CONFIG || node.kind == NODE_ROM ||
 	       (node.kind == NODE_ATTRIBUTE && sysfs_attribute_at(node.number)->live);
 }
 

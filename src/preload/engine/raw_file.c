@@ -299,6 +299,101 @@ static const struct file_ops resource_ops = {
 	.release = raw_release,
 };
 
+/* ---- the ROM: its file in the shadow root begins with whether it may be read ---- */
+
+static const char rom_name[] = "rom";
+
+static bool rom_is_enabled(struct vfio_device *device)
+{
+	char text[2];
+
+	return entries_read(device, rom_name, text, sizeof(text)) == 1 && text[0];
+}
+
+static ssize_t rom_read(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
+			size_t len, uint64_t *pos)
+{
+	struct raw_file *raw = raw_file_of(file);
+	struct vfio_device *device;
+	uint8_t bytes[PIECE];
+	size_t done = 0;
+	ssize_t n;
+	int rc = find_device(raw->path, &device);
+
+	if (rc)
+		return rc;
+	if (!rom_is_enabled(device))
+		return -EINVAL;
+	while (done < len) {
+		n = vfio_device_rom_read(device, *pos, bytes, min_u64(len - done, PIECE));
+		if (n < 0)
+			return n;
+		if (!n)
+			break;
+		if (caller_write(caller, buf + done, bytes, (size_t)n))
+			return done ? (ssize_t)done : -EFAULT;
+		done += (size_t)n;
+		*pos += (uint64_t)n;
+	}
+	return (ssize_t)done;
+}
+
+/* "0" and a newline make it unreadable again, anything else readable. */
+static ssize_t rom_write(struct uiommufd_file *file, struct uiommufd_caller *caller, uint64_t buf,
+			 size_t len, uint64_t *pos)
+{
+	struct raw_file *raw = raw_file_of(file);
+	struct vfio_device *device;
+	char first = 0, enabled;
+	int rc = find_device(raw->path, &device);
+
+	if (rc || !len)
+		return rc;
+	if (caller_read(caller, &first, buf, 1))
+		return -EFAULT;
+	enabled = *pos || first != '0' || len != 2;
+	rc = entries_write_over(device, rom_name, &enabled, 1);
+	if (rc < 0)
+		return rc;
+	*pos += len;
+	return (ssize_t)len;
+}
+
+static const struct file_ops rom_ops = {
+	.name = "rom",
+	.read = rom_read,
+	.write = rom_write,
+	.release = raw_release,
+};
+
+int rom_file_snapshot(const char *path)
+{
+	struct vfio_device *device;
+	uint8_t bytes[PIECE];
+	size_t pos = 0;
+	ssize_t n;
+	int rc = find_device(path, &device);
+	int fd;
+
+	if (rc)
+		return rc;
+	if (!rom_is_enabled(device))
+		return -EINVAL;
+	fd = (int)SYS(SYS_memfd_create, rom_name, MFD_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	while ((n = vfio_device_rom_read(device, pos, bytes, sizeof(bytes))) > 0) {
+		if (SYS(SYS_pwrite64, fd, bytes, n, pos) != n)
+			n = -ENOMEM;
+		if (n < 0)
+			break;
+		pos += (size_t)n;
+	}
+	if (n < 0)
+		SYS(SYS_close, fd);
+	return n < 0 ? (int)n : fd;
+}
+
 /* ---- opening ---- */
 
 static int create(const char *path, const struct file_ops *ops, unsigned int bar,
@@ -324,6 +419,11 @@ static int create(const char *path, const struct file_ops *ops, unsigned int bar
 int config_file_create(const char *path, struct uiommufd_file **file)
 {
 	return create(path, &config_ops, 0, file);
+}
+
+int rom_file_create(const char *path, struct uiommufd_file **file)
+{
+	return create(path, &rom_ops, 0, file);
 }
 
 int resource_file_create(const char *path, unsigned int bar, struct uiommufd_file **file)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Open files of sysfs that reach a device past VFIO: "config", its registers, and "resourceN", its
- * BARs [SYSFS-DEVICE.21], [SYSFS-DEVICE.22].
+ * Open files of sysfs that reach a device past VFIO: "config", its registers, "resourceN", its
+ * BARs, and "rom" [SYSFS-DEVICE.21], [SYSFS-DEVICE.22], [SYSFS-DEVICE.25].
  *
  * Registers are those of the process that has the device open. While none has, they are what the
  * file in the shadow root holds, which all processes share.
@@ -17,15 +17,19 @@
 
 struct vfio_device;
 
-/* *@file, owned: the registers, or BAR @bar, of the device at @path. 0; -ENODEV; -ENOMEM. */
+/* *@file, owned: the registers, BAR @bar or the ROM of the device at @path. 0; -ENODEV; -ENOMEM. */
 int config_file_create(const char *path, struct uiommufd_file **file);
 int resource_file_create(const char *path, unsigned int bar, struct uiommufd_file **file);
+int rom_file_create(const char *path, struct uiommufd_file **file);
 
 /*
  * A descriptor of a memory file with what the registers of the device at @path hold now, as far as
  * the calling thread may read them. Or a negative errno.
  */
 int config_file_snapshot(const char *path);
+
+/* The same of its ROM; -EINVAL unless reading that is enabled. */
+int rom_file_snapshot(const char *path);
 
 /* Takes what other processes have written to @device while none had it open. */
 void raw_recall(struct vfio_device *device);

@@ -11,6 +11,7 @@
 #include "checker/advice.h"
 #include "checker/call_report.h"
 #include "checker/dma_report.h"
+#include "checker/fetch_report.h"
 #include "checker/leak_report.h"
 #include "preload/engine/call.h"
 #include "preload/process/fdtable.h"
@@ -91,6 +92,7 @@ void reports_start(void)
 	report_start(&settings, path);
 	log_set_mistake_sink(report_mistake);
 	dma_report_start();
+	fetch_report_start();
 	if (report_advises())
 		advice_start();
 }

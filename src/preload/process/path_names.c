@@ -120,6 +120,8 @@ static struct node sysfs_node(const char *resolved)
 		return node;
 	if (strcmp(last, "/config") == 0)
 		node.kind = NODE_CONFIG;
+	else if (strcmp(last, "/rom") == 0)
+		node.kind = NODE_ROM;
 	else if (strncmp(last, resource, sizeof(resource) - 1) == 0 &&
 		 parse_number(last + sizeof(resource) - 1, &node.number))
 		node.kind = NODE_RESOURCE;

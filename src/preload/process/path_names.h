@@ -18,6 +18,7 @@ enum node_kind {
 	NODE_CDEV,	/* /dev/vfio/devices/vfioN */
 	NODE_CONFIG,	/* /sys/devices/pciDDDD:BB/BDF/config */
 	NODE_RESOURCE,	/* .../resourceN */
+	NODE_ROM,	/* .../rom */
 	NODE_ATTRIBUTE, /* that can be written, or is live (sysfs/attribute.h) */
 };
 
