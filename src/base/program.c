@@ -212,10 +212,12 @@ static bool examine(int fd, struct program_facts *facts, char path[SCRIPT_LINE])
 		return false;
 	if (image.interpreted && changes_rights(fd))
 		facts->obstacle = "runs with more rights than you have";
-	if (image.interpreted)
+	if (image.interpreted) {
 		find_runtime(&image, facts->runtime);
-	else if (!loads_programs(fd))
+	} else if (!loads_programs(fd)) {
 		facts->obstacle = "is statically linked";
+		facts->is_static = true;
+	}
 	return false;
 }
 

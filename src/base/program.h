@@ -19,6 +19,9 @@ struct program_facts {
 	 */
 	const char *obstacle;
 
+	/* The obstacle is that it is statically linked, and nothing else. */
+	bool is_static;
+
 	/*
 	 * The library that it must load before all others: the runtime of a sanitizer, as the
 	 * program names it. "": none.

@@ -33,6 +33,7 @@
 #include "machine/machine.h"
 #include "mem/user_share.h"
 #include "preload/start/layout.h"
+#include "server/program_server.h"
 
 /* Signals that end or inform a program: sent to the command, they are meant for the program. */
 static const int forwarded[] = {
@@ -243,11 +244,17 @@ static void hold_signals(struct signals *signals)
 	sigaction(SIGCHLD, &standard, &signals->child);
 }
 
+/* The program is static: it is served instead of loading the library (server/program_server.h). */
+static bool is_served;
+static int served = -1; /* the channel to the server; negative: there is none */
+
 /* In the child, which shares our memory: becomes the program, or leaves errno in *@error. */
 static _Noreturn void execute(char **program, const struct signals *signals, volatile int *error)
 {
 	sigaction(SIGCHLD, &signals->child, NULL);
 	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
+	if (served >= 0)
+		server_enter(served);
 	execvp(program[0], program);
 	*error = errno;
 	_exit(*error == ENOENT ? CMD_NOT_FOUND : CMD_CANNOT_RUN);
@@ -340,6 +347,12 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 
 	run_reports_leave_names();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (is_served)
+		served = server_begin(tree->root);
+	if (is_served && served < 0)
+		cmd_complain("%s is statically linked, and its system calls cannot be answered: "
+			     "it sees the real /dev and /sys",
+			     program[0]);
 	started.pid = spawn(program, signals, &started.error);
 	if (started.pid < 0)
 		started.error = errno;
@@ -362,11 +375,13 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		go_into_background();
 		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 			;
+		server_finish();
 		run_watch_report(tree);
 		run_watch_finish(tree);
 		clean_up(tree);
 		_exit(CMD_OK);
 	}
+	server_finish();
 	run_watch_finish(tree);
 	clean_up(tree);
 	keeper_send(to, &ended, sizeof(ended));
@@ -477,7 +492,10 @@ static int run_program(struct tree *tree, struct offers *offers, char **program)
 	struct signals signals;
 
 	program_examine(program[0], &facts);
-	if (facts.obstacle)
+	is_served = facts.is_static;
+	if (is_served)
+		tree_text(tree, "/" LAYOUT_SERVED, 0444, "%s", "");
+	if (facts.obstacle && !is_served)
 		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
 			     program[0], facts.obstacle);
 	if (library_find(LAYOUT_LIBRARY, library)) {

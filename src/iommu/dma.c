@@ -396,7 +396,7 @@ static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done)
 	char *src = dma->src_buf + done, *dst = dma->dst_buf + done;
 	size_t len = min_u64(dma->len - done, DMA_PIECE);
 
-	if (dma->pasid != NO_PASID || dma->atomic || sanitizer_present() ||
+	if (dma->pasid != NO_PASID || dma->atomic || sanitizer_present() || process_memory_any() ||
 	    (observed() && profiling()))
 		return 0;
 	if (!dma->src_buf) {

@@ -121,20 +121,34 @@ enum {
 	HOLDS_OR_NEXT = 0x10
 };
 
-int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size)
+int maps_ask(int fd, uint64_t addr, struct maps_answer *answer)
 {
 	struct question question = {.size = sizeof(question), .flags = HOLDS_OR_NEXT, .addr = addr};
+	int rc = (int)sys_call(SYS_ioctl, fd, (long)_IOWR('f', 17, struct question),
+			       (long)&question, 0, 0, 0);
+
+	*answer = (struct maps_answer){
+		.start = question.start,
+		.end = question.end,
+		.rights = question.rights,
+		.page_size = question.page_size,
+	};
+	return rc;
+}
+
+int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size)
+{
+	struct maps_answer answer;
 	int fd = sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	int rc;
 
 	if (fd < 0)
 		return -EACCES;
-	rc = (int)sys_call(SYS_ioctl, fd, (long)_IOWR('f', 17, struct question), (long)&question, 0,
-			   0, 0);
+	rc = maps_ask(fd, addr, &answer);
 	(void)sys_close(fd);
-	*start = question.start;
-	*end = question.end;
-	*page_size = question.page_size;
+	*start = answer.start;
+	*end = answer.end;
+	*page_size = answer.page_size;
 	return rc;
 }
 

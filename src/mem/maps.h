@@ -37,6 +37,24 @@ bool maps_next(struct maps *maps, struct maps_entry *entry);
 /* Calls @visit for each mapping until it returns false. 0, or a negative errno. */
 int maps_for_each(bool (*visit)(const struct maps_entry *entry, void *arg), void *arg);
 
+/* What the system says of one mapping when it is asked. */
+struct maps_answer {
+	uint64_t start, end;
+	uint64_t rights; /* enum maps_right */
+	uint64_t page_size;
+};
+
+enum maps_right {
+	MAPS_READABLE = 1,
+	MAPS_WRITABLE = 2,
+};
+
+/*
+ * Asks @fd, /proc/PID/maps of any process, for the mapping that holds @addr, or the next one. 0;
+ * -ENOENT: there is none; -ENOTTY: a kernel before 6.11 cannot tell.
+ */
+int maps_ask(int fd, uint64_t addr, struct maps_answer *answer);
+
 /*
  * Asks the system for the mapping that holds @addr, or the next one: *@start and *@end, and the
  * size of its pages. 0, -ENOENT:

@@ -231,9 +231,12 @@ int view_copy_slowly(void *dst, const void *src, size_t len)
 
 int view_exchange(uint64_t *word, uint64_t old, uint64_t new)
 {
-	int rc = guard_exchange(word, old, new);
 	uint64_t now;
+	int rc;
 
+	if (process_memory_is_bus(word))
+		return -EFAULT;
+	rc = guard_exchange(word, old, new);
 	if (rc != -EFAULT || !view_any())
 		return rc;
 	rc = view_copy_slowly(&now, word, sizeof(now));
@@ -255,6 +258,8 @@ int view_atomic(void *word, unsigned int size, enum guard_op op, uint64_t operan
 {
 	uint64_t now = 0, new;
 
+	if (process_memory_is_bus(word))
+		return -EFAULT;
 	if (!guard_atomic(word, size, op, operand, compare, old))
 		return 0;
 	if (!view_any() || view_copy_slowly(&now, word, size))

@@ -9,6 +9,10 @@
  * long as the copy. Elsewhere a failed copy stays one: whatever is mapped there may not be what was
  * pinned.
  *
+ * In a process that has memory of others mapped (mem/process_memory.h), every copy looks whether it
+ * is one of that. There words are copied like everything else, and are not changed atomically: that
+ * fails.
+ *
  * Thread-safe. Cost: nothing for the ordinary copy; else some microseconds, and twice the copying.
  */
 #ifndef MEM_VIEW_H
@@ -21,6 +25,7 @@
 #include <stdint.h>
 
 #include "mem/guard.h"
+#include "mem/process_memory.h"
 
 /*
  * The program is about to take rights of its own to [@va, @va + @len) away. 0, or -ENOMEM: it must
@@ -53,6 +58,8 @@ int view_copy_slowly(void *dst, const void *src, size_t len);
  */
 static inline int view_copy(void *dst, const void *src, size_t len)
 {
+	if (process_memory_any())
+		return process_memory_copy(dst, src, len);
 	if (!guard_copy(dst, src, len))
 		return 0;
 	return view_any() ? view_copy_slowly(dst, src, len) : -EFAULT;
@@ -61,6 +68,8 @@ static inline int view_copy(void *dst, const void *src, size_t len)
 /* The same for an aligned word, which is read at once. */
 static inline int view_load(uint64_t *dst, const uint64_t *src)
 {
+	if (process_memory_any())
+		return process_memory_copy(dst, src, sizeof(*dst));
 	if (!guard_load(dst, src))
 		return 0;
 	return view_any() ? view_copy_slowly(dst, src, sizeof(*dst)) : -EFAULT;

@@ -182,13 +182,22 @@ static char **complete(struct completed *to, char *const env[])
 	if (name##_size)                                                       \
 	name = complete(&name##_storage, (env))
 
+/* Whether the system calls of programs are answered without the library. */
+static bool is_served(void)
+{
+	char path[ROOT_MAX + sizeof("/" LAYOUT_SERVED)];
+
+	snprintf(path, sizeof(path), "%s/" LAYOUT_SERVED, root_path());
+	return SYS(SYS_faccessat, AT_FDCWD, path, F_OK) == 0;
+}
+
 /* Tells if the program of @facts, by the name @program, cannot be reached. */
 static void warn(const char *program, const struct program_facts *facts)
 {
 	char name[256], line[512];
 	int len = facts->obstacle ? guard_copy_string(name, program, sizeof(name)) : -1;
 
-	if (len < 0)
+	if (len < 0 || (facts->is_static && is_served()))
 		return;
 	len = snprintf(line, sizeof(line),
 		       "uiommufd: %.*s %s: it cannot be reached, and sees the real /dev and /sys\n",

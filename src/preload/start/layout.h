@@ -11,6 +11,12 @@
 #ifndef PRELOAD_START_LAYOUT_H
 #define PRELOAD_START_LAYOUT_H
 
+/*
+ * The file in the root that is there if a server answers the system calls of programs that cannot
+ * load the library (server/program_server.h).
+ */
+#define LAYOUT_SERVED "served"
+
 /* The variable in the program's environment that names the shadow root, canonical. */
 #define LAYOUT_ROOT_VARIABLE "UIOMMUFD_ROOT"
 

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bus addresses are divided into windows of 4 GiB. An address space takes one for each 4 GiB of
+ * its own in which memory is mapped, and gives them back at its end.
+ *
+ * Invariants: a window that is taken leads to one address space and to one place in it; it is not
+ * taken again while a pin of that address space exists, since a pin holds its caller.
+ *
+ * Lock: memory_lock guards which windows are taken, and the lists of windows. Copies take none: an
+ * unmap waits for DMA in progress before the pin ends, so a window that a copy finds is taken.
+ */
+#include "mem/process_memory.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/lock.h"
+#include "base/sys.h"
+#include "mem/guard.h"
+
+enum {
+	WINDOW_SHIFT = 32,
+	WINDOWS = 1 << (47 - WINDOW_SHIFT),
+	BOUNCE = 4096, /* bytes at once between two address spaces */
+};
+
+#define WINDOW_SIZE (UINT64_C(1) << WINDOW_SHIFT)
+
+/* The addresses from @base on of @memory; @memory is NULL if the window is not taken. */
+struct window {
+	_Atomic(struct process_memory *) memory;
+	uint64_t base;
+	uint32_t next; /* of the same address space; 0: the last (window 0 is never taken) */
+};
+
+struct process_memory {
+	int fd;
+	uint32_t first; /* its windows; 0: none */
+};
+
+atomic_bool process_memory_present;
+
+static struct lock memory_lock = LOCK_INIT(LOCK_PROCESS_MEMORY);
+static struct window *_Atomic windows; /* WINDOWS of them; allocated once, never freed */
+
+int process_memory_create(int fd, struct process_memory **out)
+{
+	struct process_memory *memory = alloc_zeroed(sizeof(*memory));
+	struct window *table;
+	int rc = -ENOMEM;
+
+	if (!memory)
+		goto out_close;
+	lock_acquire(&memory_lock);
+	table = atomic_load_explicit(&windows, memory_order_relaxed);
+	if (!table) {
+		table = alloc_zeroed(WINDOWS * sizeof(*table));
+		atomic_store_explicit(&windows, table, memory_order_release);
+	}
+	lock_release(&memory_lock);
+	if (!table)
+		goto out_free;
+	atomic_store_explicit(&process_memory_present, true, memory_order_relaxed);
+	memory->fd = fd;
+	*out = memory;
+	return 0;
+
+out_free:
+	alloc_free(memory);
+out_close:
+	(void)sys_close(fd);
+	return rc;
+}
+
+void process_memory_destroy(struct process_memory *memory)
+{
+	struct window *table = atomic_load_explicit(&windows, memory_order_acquire);
+
+	lock_acquire(&memory_lock);
+	for (uint32_t at = memory->first; at; at = table[at].next)
+		atomic_store_explicit(&table[at].memory, NULL, memory_order_relaxed);
+	lock_release(&memory_lock);
+	(void)sys_close(memory->fd);
+	alloc_free(memory);
+}
+
+/* ---- windows ---- */
+
+/* The window of @memory from @base on, which is taken if there is none; 0: none is left. */
+static uint32_t window_of(struct process_memory *memory, uint64_t base) REQUIRES(memory_lock)
+{
+	struct window *table = atomic_load_explicit(&windows, memory_order_relaxed);
+	uint32_t at;
+
+	lock_assert_held(&memory_lock);
+	for (at = memory->first; at; at = table[at].next) {
+		if (table[at].base == base)
+			return at;
+	}
+	for (at = 1; at < WINDOWS; at++) {
+		if (!atomic_load_explicit(&table[at].memory, memory_order_relaxed))
+			break;
+	}
+	if (at == WINDOWS)
+		return 0;
+	table[at].base = base;
+	table[at].next = memory->first;
+	memory->first = at;
+	atomic_store_explicit(&table[at].memory, memory, memory_order_release);
+	return at;
+}
+
+int process_memory_resolve(struct process_memory *memory, uint64_t va, uint64_t len, uint64_t *bus,
+			   uint64_t *run)
+{
+	const uint64_t base = align_down(va, WINDOW_SIZE);
+	uint32_t at;
+
+	if (va >= PROCESS_MEMORY_START)
+		return -EFAULT;
+	lock_acquire(&memory_lock);
+	at = window_of(memory, base);
+	lock_release(&memory_lock);
+	if (!at)
+		return -ENOMEM;
+	*bus = PROCESS_MEMORY_START + ((uint64_t)at << WINDOW_SHIFT) + (va - base);
+	*run = min_u64(len, base + WINDOW_SIZE - va);
+	return 0;
+}
+
+/* ---- copies ---- */
+
+/* Reads or writes (@number) all @len bytes of @memory at @va. */
+static int transfer(const struct process_memory *memory, long number, uintptr_t buf, uint64_t va,
+		    size_t len)
+{
+	while (len) {
+		long done = sys_call(number, memory->fd, (long)buf, (long)len, (long)va, 0, 0);
+
+		if (done == -EINTR)
+			continue;
+		if (done <= 0)
+			return -EFAULT;
+		buf += (uintptr_t)done;
+		va += (uint64_t)done;
+		len -= (size_t)done;
+	}
+	return 0;
+}
+
+int process_memory_read(struct process_memory *memory, void *buf, uint64_t va, size_t len)
+{
+	return transfer(memory, SYS_pread64, (uintptr_t)buf, va, len);
+}
+
+int process_memory_write(struct process_memory *memory, uint64_t va, const void *buf, size_t len)
+{
+	return transfer(memory, SYS_pwrite64, (uintptr_t)buf, va, len);
+}
+
+bool process_memory_exists(struct process_memory *memory)
+{
+	char byte;
+
+	/* Nothing is at address 0, which is -EIO; of an address space that has ended, it is 0. */
+	return sys_pread(memory->fd, &byte, 1, 0) != 0;
+}
+
+/* The place in another process that the bus address @bus leads to, of at most *@len bytes. */
+static struct process_memory *find(const void *bus, uint64_t *va, size_t *len)
+{
+	const uint64_t off = (uintptr_t)bus - PROCESS_MEMORY_START;
+	const struct window *table = atomic_load_explicit(&windows, memory_order_acquire);
+	const struct window *window = &table[off >> WINDOW_SHIFT];
+	struct process_memory *memory = atomic_load_explicit(&window->memory, memory_order_acquire);
+	const uint64_t in_window = off & (WINDOW_SIZE - 1);
+
+	if (!memory)
+		return NULL;
+	*va = window->base + in_window;
+	*len = min_u64(*len, WINDOW_SIZE - in_window);
+	return memory;
+}
+
+/* Copies a piece, of at most *@len bytes, which becomes what has been copied. */
+static int copy_piece(void *dst, const void *src, size_t *len)
+{
+	struct process_memory *memory;
+	char bounce[BOUNCE];
+	uint64_t va;
+	int rc;
+
+	if (!process_memory_is_bus(src)) {
+		if (!process_memory_is_bus(dst))
+			return guard_copy(dst, src, *len);
+		memory = find(dst, &va, len);
+		return memory ? process_memory_write(memory, va, src, *len) : -EFAULT;
+	}
+	if (!process_memory_is_bus(dst)) {
+		memory = find(src, &va, len);
+		return memory ? process_memory_read(memory, dst, va, *len) : -EFAULT;
+	}
+	*len = min_u64(*len, sizeof(bounce));
+	memory = find(src, &va, len);
+	rc = memory ? process_memory_read(memory, bounce, va, *len) : -EFAULT;
+	if (rc)
+		return rc;
+	memory = find(dst, &va, len);
+	return memory ? process_memory_write(memory, va, bounce, *len) : -EFAULT;
+}
+
+int process_memory_copy(void *dst, const void *src, size_t len)
+{
+	char *to = dst;
+	const char *from = src;
+	size_t part;
+	int rc;
+
+	for (; len; to += part, from += part, len -= part) {
+		part = len;
+		rc = copy_piece(to, from, &part);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory of other processes. A caller in another process has no address here, so its memory gets
+ * bus addresses that are none of this process: from PROCESS_MEMORY_START on, where no user address
+ * is. A copy that meets one goes through the kernel, to or from the address space that stands
+ * behind it.
+ *
+ * What is copied is what is at the address at that moment, as far as the address space exists: the
+ * pages of a pin are not held (docs/shared.md). Rights that the program has taken away since do not
+ * matter to private memory, as with a real pin.
+ *
+ * Cost: a copy is one system call for each run of contiguous addresses.
+ */
+#ifndef MEM_PROCESS_MEMORY_H
+#define MEM_PROCESS_MEMORY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bus addresses from here to PROCESS_MEMORY_END are of other processes. */
+#define PROCESS_MEMORY_START (UINT64_C(1) << 47)
+#define PROCESS_MEMORY_END   (UINT64_C(1) << 48)
+
+/* The address space of another process. */
+struct process_memory;
+
+/*
+ * Takes over @fd, /proc/PID/mem open for reading and writing: it means this address space for ever,
+ * whatever becomes of the PID. 0, or a negative errno, and @fd is closed.
+ */
+int process_memory_create(int fd, struct process_memory **out);
+
+/* Context: no mapping of its memory is left, so no copy finds it. */
+void process_memory_destroy(struct process_memory *memory);
+
+/* Whether the address space still exists: a process uses it. */
+bool process_memory_exists(struct process_memory *memory);
+
+/*
+ * Where address @va is on the bus, *@bus, and how many bytes from there are contiguous, at most
+ * @len (not 0): *@run. 0; -EFAULT: no user address; -ENOMEM.
+ */
+int process_memory_resolve(struct process_memory *memory, uint64_t va, uint64_t len, uint64_t *bus,
+			   uint64_t *run);
+
+/*
+ * Copies between @buf, of this process, and the memory: all @len bytes, or -EFAULT. A bad address
+ * of this process is -EFAULT, too.
+ */
+int process_memory_read(struct process_memory *memory, void *buf, uint64_t va, size_t len);
+int process_memory_write(struct process_memory *memory, uint64_t va, const void *buf, size_t len);
+
+extern atomic_bool process_memory_present;
+
+/* Whether there has been any such memory in this process. One load. */
+static inline bool process_memory_any(void)
+{
+	return atomic_load_explicit(&process_memory_present, memory_order_relaxed);
+}
+
+static inline bool process_memory_is_bus(const void *address)
+{
+	return (uintptr_t)address >= PROCESS_MEMORY_START &&
+	       (uintptr_t)address < PROCESS_MEMORY_END;
+}
+
+/*
+ * Copies @len bytes between two places, either of which may be such a bus address. 0 or -EFAULT; a
+ * part may have been copied then.
+ */
+int process_memory_copy(void *dst, const void *src, size_t len);
+
+#endif

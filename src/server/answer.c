@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Which call it is, and the calls with a descriptor. */
+#include "server/answer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "server/answer_path.h"
+#include "server/opened.h"
+
+enum {
+	MOST_BYTES = 0x7ffff000, /* of one read or write, as in the kernel */
+};
+
+static const struct answer by_kernel = {.kind = ANSWER_KERNEL};
+
+static struct answer result_of(long value)
+{
+	return (struct answer){.kind = ANSWER_RESULT, .value = value};
+}
+
+static struct answer answer_ioctl(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	struct uiommufd_file *file;
+	struct node node;
+	long rc = -ENOTTY;
+
+	file = client_file(request, (int)args[0], &node);
+	if (!file)
+		return by_kernel;
+	opened_drain();
+	if (file->ops->ioctl)
+		rc = file->ops->ioctl(file, &request->client->caller, (unsigned int)args[1],
+				      args[2]);
+	file_put(file);
+	return result_of(rc);
+}
+
+/* The registers of a device can be read and written, but not be mapped from another process. */
+static struct answer answer_mmap(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	static atomic_bool told;
+	struct uiommufd_file *file;
+	struct node node;
+
+	if (args[3] & MAP_ANONYMOUS)
+		return by_kernel;
+	file = client_file(request, (int)args[4], &node);
+	if (!file)
+		return by_kernel;
+	if (file->ops->mmap && !atomic_exchange(&told, true))
+		log_error("a static program cannot map %s; pread() and pwrite() reach a device's "
+			  "registers (docs/shared.md)",
+			  file->ops->name);
+	file_put(file);
+	return result_of(-ENODEV);
+}
+
+static struct answer answer_positioned(struct request *request, bool write)
+{
+	const __u64 *args = request->call->data.args;
+	struct uiommufd_file *file;
+	uint64_t pos = args[3];
+	struct node node;
+	ssize_t rc;
+
+	file = client_file(request, (int)args[0], &node);
+	if (!file)
+		return by_kernel;
+	if ((int64_t)pos < 0)
+		rc = -EINVAL;
+	else if (!(file->flags & FILE_SEEKABLE))
+		rc = -ESPIPE;
+	else if (!(write ? file->ops->write : file->ops->read))
+		rc = -EINVAL;
+	else
+		rc = (write ? file->ops->write
+			    : file->ops->read)(file, &request->client->caller, args[1],
+					       min_u64(args[2], MOST_BYTES), &pos);
+	file_put(file);
+	return result_of(rc);
+}
+
+static struct answer answer_at(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	const int dirfd = (int)args[0];
+
+	switch (request->call->data.nr) {
+	case SYS_openat:
+		return answer_open(request, dirfd, args[1], (int)args[2]);
+	case SYS_openat2:
+		return answer_openat2(request);
+	case SYS_newfstatat:
+		return answer_stat(request, dirfd, args[1], args[2], (int)args[3]);
+	case SYS_statx:
+		return answer_statx(request);
+	case SYS_faccessat:
+		return answer_access(request, dirfd, args[1], (int)args[2], 0);
+	case SYS_faccessat2:
+		return answer_access(request, dirfd, args[1], (int)args[2], (int)args[3]);
+	case SYS_readlinkat:
+		return answer_readlink(request, dirfd, args[1], args[2], args[3]);
+	default:
+		return by_kernel;
+	}
+}
+
+struct answer answer_call(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+
+	switch (request->call->data.nr) {
+	case SYS_ioctl:
+		return answer_ioctl(request);
+	case SYS_mmap:
+		return answer_mmap(request);
+	case SYS_pread64:
+		return answer_positioned(request, false);
+	case SYS_pwrite64:
+		return answer_positioned(request, true);
+	case SYS_fstat:
+		return answer_fstat(request, (int)args[0], args[1]);
+	case SYS_execve:
+	case SYS_execveat:
+		client_replaced(request);
+		return by_kernel;
+#ifdef SYS_open
+	case SYS_open:
+		return answer_open(request, AT_FDCWD, args[0], (int)args[1]);
+	case SYS_stat:
+		return answer_stat(request, AT_FDCWD, args[0], args[1], 0);
+	case SYS_lstat:
+		return answer_stat(request, AT_FDCWD, args[0], args[1], AT_SYMLINK_NOFOLLOW);
+	case SYS_access:
+		return answer_access(request, AT_FDCWD, args[0], (int)args[1], 0);
+	case SYS_readlink:
+		return answer_readlink(request, AT_FDCWD, args[0], args[1], args[2]);
+#endif
+	default:
+		return answer_at(request);
+	}
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers to the system calls of programs. */
+#ifndef SERVER_ANSWER_H
+#define SERVER_ANSWER_H
+
+#include "server/client.h"
+
+/* What the thread that waits gets. */
+enum answer_kind {
+	ANSWER_RESULT, /* `value` */
+	ANSWER_KERNEL, /* the kernel carries out the call */
+	ANSWER_GIVEN,  /* it has been answered already (client_give()), or is gone */
+};
+
+struct answer {
+	enum answer_kind kind;
+	long value; /* 0 or more, or a negative errno */
+};
+
+/* Carries out the call of @request, or leaves it to the kernel. */
+struct answer answer_call(struct request *request);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A path is copied from the program once. If it leads to nothing of ours, the kernel carries out
+ * the call, and copies the path again: a program that changes it meanwhile deceives only itself.
+ *
+ * The server opens for a program only what is in the shadow root, and what a name of the shadow
+ * root stands in for; the latter only for programs of the user that the server runs as.
+ */
+#include "server/answer_path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/caller.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "preload/start/layout.h"
+#include "server/files.h"
+#include "server/opened.h"
+#include "server/union_path.h"
+
+static const struct answer by_kernel = {.kind = ANSWER_KERNEL};
+
+static struct answer result_of(long value)
+{
+	return (struct answer){.kind = ANSWER_RESULT, .value = value};
+}
+
+/* Where (@dirfd, @addr) of the program leads. False: the kernel is to say what is wrong with it. */
+static bool resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
+		    struct union_path *path)
+{
+	char text[PATH_MAX], from[PATH_MAX] = "";
+	int len = client_read_string(request, text, addr, sizeof(text));
+
+	if (len <= 0)
+		return false;
+	if (text[0] != '/' && client_name_fd(request, dirfd, from) < 0)
+		return false;
+	union_walk(path, from, text, follow);
+	return path->kind != UNION_FOREIGN;
+}
+
+/* Whether the path at @addr is "" and means the descriptor (AT_EMPTY_PATH). */
+static bool is_empty(struct request *request, uint64_t addr, int flags)
+{
+	char text[2];
+
+	return flags & AT_EMPTY_PATH &&
+	       (!addr || client_read_string(request, text, addr, sizeof(text)) == 0);
+}
+
+/* ---- open ---- */
+
+/* Gives the program @fd, which is closed here. */
+static struct answer give(const struct request *request, int fd, int flags)
+{
+	int number = client_give(request, fd, flags, true);
+
+	close(fd);
+	if (number == -ENOENT || number == -EINPROGRESS)
+		return (struct answer){.kind = ANSWER_GIVEN};
+	return number < 0 ? result_of(number) : (struct answer){.kind = ANSWER_GIVEN};
+}
+
+/* Opens @name in the server's file system. */
+static struct answer open_name(const struct request *request, const char *name, int flags)
+{
+	const int kept = O_ACCMODE | O_NONBLOCK | O_NOFOLLOW | O_DIRECTORY | O_PATH | O_APPEND;
+	int fd = open(name, (flags & kept) | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? result_of(-errno) : give(request, fd, flags);
+}
+
+static struct answer open_node(struct request *request, struct node node, int flags)
+{
+	struct uiommufd_file *file;
+	int fd, rc;
+
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		return result_of(-EEXIST);
+	if (flags & O_DIRECTORY)
+		return result_of(-ENOTDIR);
+	if (flags & O_DIRECT)
+		return result_of(-EINVAL);
+	/* What programs have closed, or held when they were killed, is closed. */
+	client_wait_for_killed(request);
+	opened_drain();
+	rc = files_open(node, &file);
+	if (rc)
+		return result_of(rc);
+	rc = opened_make(file, node, &fd);
+	if (rc) {
+		file_put(file);
+		return result_of(rc);
+	}
+	return give(request, fd, flags);
+}
+
+static struct answer open_emulated(struct request *request, const struct union_path *path,
+				   int flags)
+{
+	if (path_is_device(path->node) && !(flags & O_PATH))
+		return open_node(request, path->node, flags);
+	/* Attributes show what was laid out; changing them is not answered yet. */
+	if (path->node.kind != NODE_NONE && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY) {
+		log_error("%s: a static program cannot write to it (docs/shared.md)", path->name);
+		return result_of(-EACCES);
+	}
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		return result_of(-EEXIST);
+	return open_name(request, path->shadow, flags);
+}
+
+struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags)
+{
+	struct union_path at;
+
+	if (!resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
+		return by_kernel;
+	switch (at.kind) {
+	case UNION_EMULATED:
+		return open_emulated(request, &at, flags);
+	case UNION_MISSING:
+		return result_of(flags & O_CREAT ? -EACCES : -ENOENT);
+	case UNION_REAL:
+		if (flags & O_CREAT || caller_uid(&request->client->caller) != getuid())
+			return result_of(-EACCES);
+		return open_name(request, at.name, flags);
+	case UNION_FOREIGN:
+		break;
+	}
+	return by_kernel;
+}
+
+struct answer answer_openat2(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	struct open_how how;
+
+	if (args[3] < sizeof(how) ||
+	    caller_read(&request->client->caller, &how, args[2], sizeof(how)))
+		return by_kernel;
+	return answer_open(request, (int)args[0], args[1], (int)how.flags);
+}
+
+/* ---- stat ---- */
+
+/* The device number of @node. False: it is no device. */
+static bool device_number(struct node node, unsigned int *device_major, unsigned int *device_minor)
+{
+	switch (node.kind) {
+	case NODE_IOMMU:
+	case NODE_CONTAINER:
+		*device_major = LAYOUT_MISC_MAJOR;
+		*device_minor = node.kind == NODE_IOMMU ? LAYOUT_IOMMU_MINOR
+							: LAYOUT_CONTAINER_MINOR;
+		return true;
+	case NODE_GROUP:
+	case NODE_CDEV:
+		*device_major = node.kind == NODE_GROUP ? LAYOUT_GROUP_MAJOR : LAYOUT_CDEV_MAJOR;
+		*device_minor = node.number;
+		return true;
+	case NODE_CONFIG:
+	case NODE_RESOURCE:
+	case NODE_ATTRIBUTE:
+	case NODE_NONE:
+		break;
+	}
+	return false;
+}
+
+/* The permissions of a node that the program has open, whose name is not known any more. */
+enum {
+	OPEN_NODE_MODE = 0600
+};
+
+static void become_device(struct stat *st, struct node node)
+{
+	unsigned int device_major, device_minor;
+
+	if (!device_number(node, &device_major, &device_minor))
+		return;
+	st->st_mode = (st->st_mode & 07777) | S_IFCHR;
+	st->st_rdev = makedev(device_major, device_minor);
+	st->st_size = 0;
+	st->st_blocks = 0;
+}
+
+static struct answer write_stat(const struct request *request, const struct stat *st, uint64_t out)
+{
+	return result_of(caller_write(&request->client->caller, out, st, sizeof(*st)));
+}
+
+struct answer answer_fstat(struct request *request, int fd, uint64_t out)
+{
+	struct uiommufd_file *file;
+	struct node node;
+	struct stat st;
+
+	if (client_stat_fd(request, fd, &st))
+		return by_kernel;
+	file = S_ISSOCK(st.st_mode) ? opened_find(&st, &node) : NULL;
+	if (!file)
+		return by_kernel;
+	file_put(file);
+	if (node.kind == NODE_NONE)
+		return by_kernel;
+	st.st_mode = OPEN_NODE_MODE;
+	become_device(&st, node);
+	return write_stat(request, &st, out);
+}
+
+/* The name by which the server finds what @at leads to; NULL with *@answer. */
+static const char *server_name(const struct union_path *at, struct answer *answer)
+{
+	if (at->kind == UNION_EMULATED)
+		return at->shadow;
+	if (at->kind == UNION_REAL)
+		return at->name;
+	*answer = result_of(-ENOENT);
+	return NULL;
+}
+
+struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uint64_t out,
+			  int flags)
+{
+	struct union_path at;
+	struct answer answer;
+	const char *name;
+	struct stat st;
+
+	if (is_empty(request, path, flags))
+		return answer_fstat(request, dirfd, out);
+	if (!resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
+		return by_kernel;
+	name = server_name(&at, &answer);
+	if (!name)
+		return answer;
+	if (fstatat(AT_FDCWD, name, &st, flags & AT_SYMLINK_NOFOLLOW))
+		return result_of(-errno);
+	become_device(&st, at.node);
+	return write_stat(request, &st, out);
+}
+
+struct answer answer_statx(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	const int flags = (int)args[2];
+	unsigned int device_major, device_minor;
+	struct node node = {.kind = NODE_NONE};
+	struct union_path at;
+	struct answer answer;
+	struct statx stx;
+	const char *name;
+
+	if (is_empty(request, args[1], flags) ||
+	    !resolve(request, (int)args[0], args[1], !(flags & AT_SYMLINK_NOFOLLOW), &at))
+		return by_kernel;
+	name = server_name(&at, &answer);
+	if (!name)
+		return answer;
+	if (statx(AT_FDCWD, name, flags & AT_SYMLINK_NOFOLLOW, (unsigned int)args[3], &stx))
+		return result_of(-errno);
+	node = at.node;
+	if (device_number(node, &device_major, &device_minor)) {
+		stx.stx_mode = (uint16_t)((stx.stx_mode & 07777) | S_IFCHR);
+		stx.stx_rdev_major = device_major;
+		stx.stx_rdev_minor = device_minor;
+		stx.stx_size = 0;
+		stx.stx_blocks = 0;
+	}
+	return result_of(caller_write(&request->client->caller, args[4], &stx, sizeof(stx)));
+}
+
+/* ---- the rest ---- */
+
+struct answer answer_access(struct request *request, int dirfd, uint64_t path, int mode, int flags)
+{
+	struct union_path at;
+	struct answer answer;
+	const char *name;
+
+	if (!resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
+		return by_kernel;
+	name = server_name(&at, &answer);
+	if (!name)
+		return answer;
+	return result_of(faccessat(AT_FDCWD, name, mode, 0) ? -errno : 0);
+}
+
+struct answer answer_readlink(struct request *request, int dirfd, uint64_t path, uint64_t out,
+			      uint64_t size)
+{
+	struct union_path at;
+	struct answer answer;
+	char text[PATH_MAX];
+	const char *name;
+	ssize_t len;
+	int rc;
+
+	if (!resolve(request, dirfd, path, false, &at))
+		return by_kernel;
+	name = server_name(&at, &answer);
+	if (!name)
+		return answer;
+	if ((int)size <= 0)
+		return result_of(-EINVAL);
+	len = readlink(name, text, min_u64(size, sizeof(text)));
+	if (len < 0)
+		return result_of(-errno);
+	rc = caller_write(&request->client->caller, out, text, (size_t)len);
+	return result_of(rc ? rc : len);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers to calls with a path. Context: as answer_call(). */
+#ifndef SERVER_ANSWER_PATH_H
+#define SERVER_ANSWER_PATH_H
+
+#include <stdint.h>
+
+#include "server/answer.h"
+
+/* open and its kin. @path is an address of the program. */
+struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags);
+struct answer answer_openat2(struct request *request);
+
+/* stat and its kin: the structure goes to @out of the program. */
+struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uint64_t out,
+			  int flags);
+struct answer answer_fstat(struct request *request, int fd, uint64_t out);
+struct answer answer_statx(struct request *request);
+
+struct answer answer_access(struct request *request, int dirfd, uint64_t path, int mode, int flags);
+
+struct answer answer_readlink(struct request *request, int dirfd, uint64_t path, uint64_t out,
+			      uint64_t size);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs in other processes as the engine's callers (uiommufd/caller.h), and the threads of
+ * theirs that call.
+ *
+ * A client is one address space: its memory is reached by /proc/PID/mem, which means that address
+ * space whatever becomes of the PID, its descriptors by a pidfd. A fork and an exec make new ones.
+ * While a thread waits for the answer to its call, its memory is copied with the rights that it
+ * has; at other times (DMA, accesses) past them, as with pinned memory.
+ *
+ * All that comes from a program is only ever data here: numbers of descriptors name its own, and
+ * addresses are those of its own memory.
+ */
+#ifndef SERVER_CLIENT_H
+#define SERVER_CLIENT_H
+
+#include <limits.h>
+#include <linux/seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <uiommufd/caller.h>
+
+#include "mem/process_memory.h"
+#include "preload/process/path_names.h"
+
+struct client {
+	struct uiommufd_caller
+		caller; /* the table of clients, requests and sources have references */
+	struct process_memory *memory;
+	struct client *next; /* guarded by the lock of clients */
+	int pidfd;
+	int proc;      /* /proc/PID */
+	bool replaced; /* by exec: its PID stands for another client next. By that lock, too */
+};
+
+/* A call of a thread that waits for its answer. */
+struct request {
+	const struct seccomp_notif *call;
+	int listener;
+	int task; /* /proc/TID of the thread: the same one for ever; borrowed */
+	struct client *client;
+	/* These are guarded by the lock of clients. */
+	struct request *next; /* of those that are worked on */
+	bool waits_for_killed;
+};
+
+/*
+ * Where limits are read that hold for all clients: of locked memory in bytes, or UINT64_MAX: that
+ * of the process. Context: before the first request.
+ */
+void client_set_memlock(uint64_t bytes);
+
+/*
+ * Begins to work on the call @request->call of @request->listener, on this thread, and fills in the
+ * rest. 0; -ENOENT: it is gone; -ENOMEM, -EMFILE, -EACCES.
+ */
+int client_begin(struct request *request);
+void client_end(struct request *request);
+
+/* Whether the thread still waits for the answer. */
+bool client_waits(const struct request *request);
+
+/*
+ * Waits until the calls of threads that have been killed are over: the kernel ends a thread after
+ * its call, so what such a call still holds must not be seen by calls that come later.
+ */
+void client_wait_for_killed(struct request *request);
+
+/* The program may replace itself: what comes from its PID later is a new client's. */
+void client_replaced(struct request *request);
+
+/*
+ * Copies the string at @addr of the program. Its length; -EFAULT; -ENAMETOOLONG: it does not end
+ * within @size bytes.
+ */
+int client_read_string(struct request *request, char *to, uint64_t addr, size_t size);
+
+/* What the program's descriptor @fd is open on. 0, or -EBADF. */
+int client_stat_fd(const struct request *request, int fd, struct stat *st);
+
+/* The kernel's name of it; AT_FDCWD: of the current directory. Its length, or a negative errno. */
+int client_name_fd(const struct request *request, int fd, char name[PATH_MAX]);
+
+/* The emulated file behind it, with a reference, and its node; NULL: it is none. */
+struct uiommufd_file *client_file(const struct request *request, int fd, struct node *node);
+
+/*
+ * Gives the program a duplicate of @fd, close-on-exec if @flags has O_CLOEXEC: the number that it
+ * has there, the lowest that is free, or a negative errno. With @answer that number is the answer
+ * to the call, at once: no signal comes between.
+ */
+int client_give(const struct request *request, int fd, int flags, bool answer);
+
+#endif

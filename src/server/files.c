@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine is built once, before any program runs, and does not change. */
+#include "server/files.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "devices/plugin.h"
+#include "iommufd/entry/ctx_file.h"
+#include "machine/machine.h"
+#include "mock/mock.h"
+#include "preload/start/layout.h"
+#include "vfio/vfio.h"
+
+static struct machine *machine;
+
+static int read_description(const char *path)
+{
+	char why[256] = "cannot be read";
+	FILE *in = fopen(path, "re");
+	int rc = in ? machine_parse(machine, in, why, sizeof(why)) : -errno;
+
+	if (in)
+		(void)fclose(in);
+	if (rc)
+		log_error("%s: %s", path, why);
+	return rc;
+}
+
+int files_build_machine(const char *root)
+{
+	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
+	char path[PATH_MAX];
+	int rc = machine_create(&machine);
+
+	if (rc)
+		return rc;
+	machine_set_linker(machine, &linker);
+	snprintf(path, sizeof(path), "%s/" LAYOUT_IDENTITIES, root);
+	rc = machine_set_identities(machine, path);
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/" LAYOUT_MACHINE, root);
+	rc = read_description(path);
+	return !rc && machine_mock(machine) ? mock_enable() : rc;
+}
+
+/* @accounting_mm: as of /dev/vfio/vfio where that is an iommufd. */
+static int open_context(bool accounting_mm, struct uiommufd_file **file)
+{
+	const struct iommufd_options options = {
+		.accounting_mm = accounting_mm,
+		.test_abi = machine_mock(machine),
+	};
+	struct iommufd_ctx *ctx;
+	int rc = iommufd_ctx_create(&options, &ctx);
+
+	if (!rc)
+		*file = iommufd_ctx_file(ctx);
+	return rc;
+}
+
+static int open_container(struct uiommufd_file **file)
+{
+	switch (machine_container(machine)) {
+	case CONTAINER_TYPE1:
+		return vfio_container_open(file);
+	case CONTAINER_IOMMUFD:
+		return open_context(true, file);
+	case CONTAINER_NONE:
+		break;
+	}
+	return -ENODEV;
+}
+
+/* The first device of the group @number, or NULL. */
+static struct vfio_device *find_group(unsigned int number)
+{
+	struct vfio_device *device;
+
+	for (size_t i = 0; (device = machine_device(machine, i)); i++) {
+		if (machine_device_group(machine, i) == number)
+			return device;
+	}
+	return NULL;
+}
+
+static struct vfio_device *find_cdev(unsigned int number)
+{
+	struct vfio_device *device;
+
+	for (size_t i = 0; (device = machine_device(machine, i)); i++) {
+		if (vfio_device_index(device) == number)
+			return device;
+	}
+	return NULL;
+}
+
+int files_open(struct node node, struct uiommufd_file **file)
+{
+	struct vfio_device *device;
+
+	switch (node.kind) {
+	case NODE_IOMMU:
+		return open_context(false, file);
+	case NODE_CONTAINER:
+		return open_container(file);
+	case NODE_GROUP:
+		device = find_group(node.number);
+		return device ? vfio_group_open(device, file) : -ENODEV;
+	case NODE_CDEV:
+		device = find_cdev(node.number);
+		return device ? vfio_device_open(device, file) : -ENODEV;
+	case NODE_CONFIG:
+	case NODE_RESOURCE:
+	case NODE_ATTRIBUTE:
+	case NODE_NONE:
+		break;
+	}
+	return -ENODEV;
+}

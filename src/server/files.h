@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine of the server, and opening its nodes. */
+#ifndef SERVER_FILES_H
+#define SERVER_FILES_H
+
+#include "base/file.h"
+#include "preload/process/path_names.h"
+
+/* Builds the machine from the description in the shadow root @root. 0 or a negative errno. */
+int files_build_machine(const char *root);
+
+/* A new open file of the device node @node, with one reference. 0 or a negative errno. */
+int files_open(struct node node, struct uiommufd_file **file);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A call is recognised by its number and, where the number alone would stop too many, by the low
+ * half of an argument: the type byte of an ioctl, the descriptor of mmap. Cost for a call that
+ * passes: a comparison for each number.
+ */
+#include "server/filter.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Missing in older headers; a kernel before 5.19 answers -EINVAL. */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#elif defined(__riscv)
+#define ARCHITECTURE AUDIT_ARCH_RISCV64
+#endif
+
+enum {
+	IOCTL_TYPE = ';', /* of iommufd and VFIO */
+	MAX_FILTER = 128,
+};
+
+/* Calls that always wait. */
+static const unsigned short always[] = {
+#ifdef SYS_open
+	SYS_open,	SYS_stat,	SYS_lstat,	SYS_access,   SYS_readlink,
+#endif
+	SYS_openat,	SYS_openat2,	SYS_newfstatat, SYS_statx,    SYS_fstat,    SYS_faccessat,
+	SYS_faccessat2, SYS_readlinkat, SYS_pread64,	SYS_pwrite64, SYS_execve,   SYS_execveat,
+};
+
+struct program {
+	struct sock_filter code[MAX_FILTER];
+	unsigned short len;
+};
+
+static void add(struct program *program, struct sock_filter instruction)
+{
+	program->code[program->len++] = instruction;
+}
+
+/* Loads the low half of argument @index: all machines that we know are little-endian. */
+static void load_argument(struct program *program, unsigned int index)
+{
+	const size_t off = offsetof(struct seccomp_data, args) + index * sizeof(__u64);
+
+	add(program, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned int)off));
+}
+
+/* What the comparison before it has found equal waits; else the next is skipped. */
+static void answer(struct program *program, unsigned int action)
+{
+	add(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+/* ioctl(fd, command): by the type byte of the command. */
+static void filter_ioctl(struct program *program)
+{
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5));
+	load_argument(program, 1);
+	add(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff00));
+	add(program,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IOCTL_TYPE << 8, 0, 1));
+	answer(program, SECCOMP_RET_USER_NOTIF);
+	answer(program, SECCOMP_RET_ALLOW);
+}
+
+/* mmap(..., fd, ...): of files only. */
+static void filter_mmap(struct program *program)
+{
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4));
+	load_argument(program, 4);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 1, 0));
+	answer(program, SECCOMP_RET_USER_NOTIF);
+	answer(program, SECCOMP_RET_ALLOW);
+}
+
+static void build(struct program *program)
+{
+	*program = (struct program){.len = 0};
+#ifdef ARCHITECTURE
+	add(program, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						  offsetof(struct seccomp_data, arch)));
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0));
+	answer(program, SECCOMP_RET_ALLOW);
+#endif
+	add(program, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						  offsetof(struct seccomp_data, nr)));
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
+		add(program,
+		    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, always[i], 0, 1));
+		answer(program, SECCOMP_RET_USER_NOTIF);
+	}
+	filter_ioctl(program);
+	filter_mmap(program);
+	answer(program, SECCOMP_RET_ALLOW);
+}
+
+static int install(const struct sock_fprog *code, unsigned long flags)
+{
+	long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, code);
+
+	return rc < 0 ? -errno : (int)rc;
+}
+
+int filter_install(void)
+{
+	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
+			      SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	struct program program;
+	struct sock_fprog code;
+	int rc;
+
+	build(&program);
+	code = (struct sock_fprog){.len = program.len, .filter = program.code};
+	rc = install(&code, flags);
+	if (rc == -EINVAL) {
+		flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+		rc = install(&code, flags);
+	}
+	if (rc != -EACCES)
+		return rc;
+	/* Only who may do everything may do it without this promise. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	rc = install(&code, flags);
+	if (rc == -EINVAL)
+		rc = install(&code, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+	return rc;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The filter of system calls (seccomp(2)) that a program without our library runs under: calls that
+ * can concern the emulated machine wait for the server's answer, all others pass.
+ *
+ * It is inherited by children and kept over exec, so it reaches whatever the program starts. It
+ * needs no privilege: without CAP_SYS_ADMIN the program gives up gaining any (no_new_privs).
+ */
+#ifndef SERVER_FILTER_H
+#define SERVER_FILTER_H
+
+/*
+ * Installs the filter for the calling thread, which becomes a program. Returns the descriptor on
+ * which the calls arrive (close-on-exec), or a negative errno.
+ *
+ * Context: also in the child of vfork(2).
+ */
+int filter_install(void);
+
+#endif

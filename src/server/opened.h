@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors that programs have of emulated files.
+ *
+ * Each open file description of the program is one end of a pair of sockets, and the server keeps
+ * the other. The inode of the program's end tells which file it is, in whichever process and under
+ * whichever number it is found; the kernel does the rest: dup, fork, exec, SCM_RIGHTS, close. When
+ * the last copy is closed, the server's end hangs up and the file loses its reference.
+ *
+ * Thread-safe. The lock is a leaf (LOCK_SERVER); files are put without it.
+ */
+#ifndef SERVER_OPENED_H
+#define SERVER_OPENED_H
+
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "preload/process/path_names.h"
+
+/* Starts the thread that waits for hang-ups. 0 or a negative errno. */
+int opened_start(void);
+
+/*
+ * A new description of @file, as @node, or NODE_NONE if it has no name. On success it takes over
+ * the caller's reference, and the caller owns *@fd, the program's end: closing the last copy of it
+ * drops the reference. 0 or a negative errno.
+ */
+int opened_make(struct uiommufd_file *file, struct node node, int *fd);
+
+/* The file whose program's end is @st, with a new reference; NULL: it is none. */
+struct uiommufd_file *opened_find(const struct stat *st, struct node *node);
+
+/* Drops the reference of the description @st now: its program must not use it any more. */
+void opened_forget(const struct stat *st);
+
+/*
+ * Drops the references of all descriptions whose last copy has been closed. A program that has
+ * closed a file and makes its next call has closed it.
+ */
+void opened_drain(void);
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No call populates the memory of another process: rights are asked of its list of mappings, and a
+ * byte of each page is read, which makes it present and finds what is beyond the end of a file.
+ * Cost: a few system calls, and one for each page.
+ */
+#include "server/program_memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/sys.h"
+#include "mem/maps.h"
+
+int program_memory_copy(const struct request *request, long number, void *buf, uint64_t addr,
+			size_t len)
+{
+	const bool reads = number == SYS_process_vm_readv;
+	struct iovec local = {.iov_base = buf, .iov_len = len};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = len};
+
+	/* Not into a process that has its PID now. */
+	if (!reads && !client_waits(request))
+		return -EFAULT;
+	while (local.iov_len) {
+		long done = sys_call(number, (long)request->call->pid, (long)&local, 1,
+				     (long)&remote, 1, 0);
+
+		if (done <= 0)
+			return -EFAULT;
+		local.iov_base = (char *)local.iov_base + done;
+		remote.iov_base = (char *)remote.iov_base + done;
+		local.iov_len -= (size_t)done;
+		remote.iov_len -= (size_t)done;
+	}
+	return reads && !client_waits(request) ? -EFAULT : 0;
+}
+
+/*
+ * How much of [@va, @end) is mapped with the right, from @va on. Negative: the kernel cannot tell.
+ */
+static int ask(int fd, uint64_t va, uint64_t end, bool write, uint64_t *covered)
+{
+	const uint64_t need = write ? MAPS_READABLE | MAPS_WRITABLE : MAPS_READABLE;
+	struct maps_answer answer;
+	int rc = 0;
+
+	for (*covered = va; *covered < end; *covered = answer.end) {
+		rc = maps_ask(fd, *covered, &answer);
+		if (rc || answer.start > *covered || (answer.rights & need) != need)
+			break;
+	}
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* The same from the text of the list. */
+static uint64_t look_up(FILE *list, uint64_t va, uint64_t end, bool write)
+{
+	uint64_t from, to, next = va;
+	char *line = NULL;
+	size_t size = 0;
+	char rights[5];
+
+	while (next < end && getline(&line, &size, list) > 0) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s", &from, &to, rights) != 3)
+			break;
+		if (to <= next)
+			continue;
+		if (from > next || rights[0] != 'r' || (write && rights[1] != 'w'))
+			break;
+		next = to;
+	}
+	free(line);
+	return next;
+}
+
+enum {
+	READINGS = 4,
+};
+
+/*
+ * The list is read in pieces while the program changes its mappings, so a mapping may be missing in
+ * it that was there all the time: what it does not show is looked for again.
+ */
+static bool is_listed(int proc, uint64_t va, uint64_t end, bool write)
+{
+	bool found = false;
+
+	for (int i = 0; i < READINGS && !found; i++) {
+		int fd = openat(proc, "maps", O_RDONLY | O_CLOEXEC);
+		FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
+
+		if (!list) {
+			if (fd >= 0)
+				close(fd);
+			return false;
+		}
+		found = look_up(list, va, end, write) >= end;
+		(void)fclose(list);
+	}
+	return found;
+}
+
+static bool is_mapped(int proc, uint64_t va, uint64_t end, bool write)
+{
+	int fd = openat(proc, "maps", O_RDONLY | O_CLOEXEC);
+	uint64_t covered;
+	int rc;
+
+	if (fd < 0)
+		return false;
+	rc = ask(fd, va, end, write, &covered);
+	close(fd);
+	return rc ? is_listed(proc, va, end, write) : covered >= end;
+}
+
+int program_memory_check(int proc, struct process_memory *memory, uint64_t va, uint64_t len,
+			 bool write)
+{
+	char byte;
+
+	if (!is_mapped(proc, va, va + len, write))
+		return -EFAULT;
+	for (uint64_t page = va; page < va + len; page += PAGE_SIZE) {
+		if (process_memory_read(memory, &byte, page, 1))
+			return -EFAULT;
+	}
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory of a program in another process, with the rights that the program has to it. */
+#ifndef SERVER_PROGRAM_MEMORY_H
+#define SERVER_PROGRAM_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mem/process_memory.h"
+#include "server/client.h"
+
+/*
+ * Copies @len bytes between @buf and address @addr of the thread that waits, by the system call
+ * @number: SYS_process_vm_readv or SYS_process_vm_writev. 0; -EFAULT: a byte cannot be reached, or
+ * the thread does not wait any more.
+ */
+int program_memory_copy(const struct request *request, long number, void *buf, uint64_t addr,
+			size_t len);
+
+/*
+ * Whether all pages of [@va, @va + @len) of @memory, of the process with the directory @proc, are
+ * mapped readable and, with @write, writable; they become present. 0, -EFAULT, -ENOMEM.
+ */
+int program_memory_check(int proc, struct process_memory *memory, uint64_t va, uint64_t len,
+			 bool write);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walk keeps the name so far, which has no links, and what is left of the path. Cost: a system
+ * call for each component of a path that may touch the emulated part; for others, a comparison.
+ */
+#include "server/union_path.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	MAX_LINKS = 40, /* as in the kernel */
+};
+
+static const char *root = "";
+
+/* A walk in progress. */
+struct walk {
+	struct union_path *result;
+	char left[2 * PATH_MAX];
+	bool follow;
+	bool moved; /* by something of the shadow root: the kernel cannot follow */
+	int links;
+};
+
+void union_set_root(const char *path)
+{
+	root = path;
+}
+
+const char *union_strip(const char *name)
+{
+	size_t len = strlen(root);
+
+	if (!len || strncmp(name, root, len) != 0)
+		return NULL;
+	if (name[len] == '\0')
+		return "/";
+	return name[len] == '/' ? name + len : NULL;
+}
+
+/* Whether an absolute @path can be of the emulated part or lead to it. */
+static bool is_candidate(const char *path)
+{
+	path += strspn(path, "/");
+	return strncmp(path, "dev", 3) == 0 || strncmp(path, "sys", 3) == 0 ||
+	       strncmp(path, "proc", 4) == 0 || path[0] == '.' || path[0] == '\0' ||
+	       strstr(path, "../");
+}
+
+/* Takes the first component of what is left. False: there is none. */
+static bool next_component(struct walk *walk, char component[NAME_MAX + 1])
+{
+	char *left = walk->left + strspn(walk->left, "/");
+	size_t len = strcspn(left, "/");
+
+	if (!len || len > NAME_MAX)
+		return false;
+	memcpy(component, left, len);
+	component[len] = '\0';
+	memmove(walk->left, left + len, strlen(left + len) + 1);
+	return true;
+}
+
+static bool is_last(const struct walk *walk)
+{
+	return !walk->left[strspn(walk->left, "/")];
+}
+
+/* Puts @text, of a link, before what is left. False: it gets too long. */
+static bool splice(struct walk *walk, const char *text)
+{
+	char rest[sizeof(walk->left)];
+	size_t len = strlen(text);
+
+	strcpy(rest, walk->left);
+	if (len + strlen(rest) >= sizeof(walk->left))
+		return false;
+	memcpy(walk->left, text, len);
+	strcpy(walk->left + len, rest);
+	return true;
+}
+
+static void cut(char *name)
+{
+	char *slash = strrchr(name, '/');
+
+	if (slash)
+		*slash = '\0';
+}
+
+static bool append(char *name, const char *component)
+{
+	size_t len = strlen(name);
+
+	if (len + 1 + strlen(component) >= PATH_MAX)
+		return false;
+	name[len] = '/';
+	strcpy(name + len + 1, component);
+	return true;
+}
+
+static void set_shadow(struct union_path *result)
+{
+	strcpy(result->shadow, root);
+	strcat(result->shadow, result->name);
+}
+
+/* The name is not in the shadow root: it is of the real system, or does not exist at all. */
+static enum union_kind outside(struct walk *walk)
+{
+	if (path_is_emulated(walk->result->name))
+		return UNION_MISSING;
+	if (!walk->moved)
+		return UNION_FOREIGN;
+	if (strlen(walk->result->name) + strlen(walk->left) >= PATH_MAX)
+		return UNION_MISSING;
+	strcat(walk->result->name, walk->left);
+	return UNION_REAL;
+}
+
+/*
+ * The name is of the real system. If the path turns back from there ("/home/me/../../dev"), the
+ * walk goes on from what the name really is.
+ */
+static enum union_kind leave(struct walk *walk)
+{
+	char real[PATH_MAX];
+
+	if (!strstr(walk->left, "/..") || path_is_emulated(walk->result->name) ||
+	    !realpath(walk->result->name, real))
+		return outside(walk);
+	strcpy(walk->result->name, strcmp(real, "/") == 0 ? "" : real);
+	return UNION_EMULATED;
+}
+
+/* Goes on to @component. UNION_EMULATED: the walk goes on. */
+static enum union_kind step(struct walk *walk, const char *component)
+{
+	char *name = walk->result->name;
+	char text[PATH_MAX];
+	struct stat st;
+	ssize_t len;
+
+	if (strcmp(component, ".") == 0)
+		return UNION_EMULATED;
+	if (strcmp(component, "..") == 0) {
+		cut(name);
+		return UNION_EMULATED;
+	}
+	if (!append(name, component))
+		return UNION_FOREIGN;
+	set_shadow(walk->result);
+	if (lstat(walk->result->shadow, &st))
+		return leave(walk);
+	if (!S_ISLNK(st.st_mode))
+		return UNION_EMULATED;
+	len = readlink(walk->result->shadow, text, sizeof(text) - 1);
+	if (len < 0)
+		return UNION_MISSING;
+	text[len] = '\0';
+	/* A link with an absolute text stands in for an entry of the real system. */
+	if (text[0] == '/')
+		return leave(walk);
+	if (is_last(walk) && !walk->follow)
+		return UNION_EMULATED;
+	if (++walk->links > MAX_LINKS || !splice(walk, text))
+		return UNION_FOREIGN;
+	walk->moved = true;
+	cut(name);
+	return UNION_EMULATED;
+}
+
+/* Fills in where the walk begins. False: nothing of ours can be on its way. */
+static bool begin(struct walk *walk, const char *from, const char *path)
+{
+	const char *inside = path[0] == '/' ? union_strip(path) : union_strip(from);
+	size_t len;
+
+	/* By the name of the shadow root itself: such a program knows what it does. */
+	if (path[0] == '/' && inside)
+		return false;
+	walk->moved = inside;
+	if (path[0] == '/')
+		from = "";
+	else if (inside)
+		from = inside;
+	len = strlen(from);
+	if (len + 1 + strlen(path) >= sizeof(walk->left) || strlen(path) >= PATH_MAX)
+		return false;
+	memcpy(walk->left, from, len);
+	walk->left[len] = '/';
+	strcpy(walk->left + len + 1, path);
+	return is_candidate(walk->left);
+}
+
+void union_walk(struct union_path *result, const char *from, const char *path, bool follow)
+{
+	struct walk walk = {.result = result, .follow = follow};
+	char component[NAME_MAX + 1];
+
+	result->kind = UNION_FOREIGN;
+	result->node = (struct node){.kind = NODE_NONE};
+	result->name[0] = '\0';
+	if (!begin(&walk, from, path))
+		return;
+	while (next_component(&walk, component)) {
+		result->kind = step(&walk, component);
+		if (result->kind != UNION_EMULATED)
+			return;
+	}
+	if (!result->name[0])
+		strcpy(result->name, "/");
+	set_shadow(result);
+	/* The root itself, or a name too long for any file. */
+	if (!is_last(&walk) || strcmp(result->name, "/") == 0)
+		result->kind = walk.moved ? UNION_REAL : UNION_FOREIGN;
+	else
+		result->node = path_node(result->name);
+}

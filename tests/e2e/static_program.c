@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A statically linked program on an emulated device: it loads no library, so the process that has
+ * started it answers its system calls (docs/shared.md). Arguments make it one of its own helpers.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "check.h"
+#include "device.h"
+
+enum {
+	PAGE = 4096,
+	IOVA = 0x100000,
+	THREADS = 100,
+	ROUNDS = 20,
+	KILLS = 200,
+};
+
+static const char *self;
+
+static unsigned char *pages(size_t count, int flags)
+{
+	return mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+}
+
+/* How a child ended: its exit status, or -1. */
+static int end_of(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* ---- names ---- */
+
+static void nodes_are_character_devices(void)
+{
+	struct stat st;
+	int fd = open("/dev/iommu", O_RDWR);
+
+	CHECK(fd >= 0);
+	CHECK(stat("/dev/iommu", &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 10);
+	CHECK(fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 10);
+	CHECK(close(fd) == 0);
+	CHECK(access("/dev/vfio/devices/vfio0", R_OK | W_OK) == 0);
+	CHECK(open("/dev/vfio/devices/vfio77", O_RDWR) < 0 && errno == ENOENT);
+	CHECK(open("/dev/iommu", O_RDWR | O_CREAT | O_EXCL, 0600) < 0 && errno == EEXIST);
+}
+
+static void sysfs_is_listed_and_read(void)
+{
+	char text[64] = "", path[300];
+	struct dirent *entry;
+	int found = 0, fd;
+	DIR *dir = opendir("/sys/bus/pci/devices");
+
+	CHECK(dir);
+	while (dir && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, "0000:c1:00.0") != 0)
+			continue;
+		found++;
+		/* By the directory's descriptor, and through the link. */
+		snprintf(path, sizeof(path), "%s/vendor", entry->d_name);
+		fd = openat(dirfd(dir), path, O_RDONLY);
+		CHECK(read(fd, text, sizeof(text) - 1) > 0 && strcmp(text, "0x1234\n") == 0);
+		close(fd);
+		CHECK(readlinkat(dirfd(dir), entry->d_name, text, sizeof(text)) > 0);
+	}
+	CHECK(found == 1);
+	if (dir)
+		closedir(dir);
+}
+
+static void the_rest_of_the_system_is_the_kernels(void)
+{
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY);
+	int null = openat(dev, "null", O_WRONLY);
+	char byte;
+
+	CHECK(write(null, "x", 1) == 1);
+	close(null);
+	close(dev);
+	null = open("/dev/zero", O_RDONLY);
+	CHECK(read(null, &byte, 1) == 1 && byte == 0);
+	CHECK(pread(null, &byte, 1, 0) == 1);
+	CHECK(ioctl(null, IOMMU_IOAS_ALLOC, &byte) < 0 && errno == ENOTTY);
+	close(null);
+	CHECK(open("/does/not/exist", O_RDONLY) < 0 && errno == ENOENT);
+	CHECK(access("/proc/self/maps", R_OK) == 0);
+}
+
+/* ---- a device ---- */
+
+static void registers_dma_and_interrupts_work(void)
+{
+	struct {
+		struct vfio_irq_set set;
+		int fd;
+	} irq = {.set = {.argsz = sizeof(irq),
+			 .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			 .index = VFIO_PCI_MSI_IRQ_INDEX,
+			 .count = 1}};
+	unsigned char *memory = pages(2, MAP_PRIVATE);
+	uint32_t id = 0;
+	uint64_t count = 0;
+
+	set_up();
+	CHECK(pread(device, &id, 4, (off_t)registers) == 4 && id == 0x010000ed);
+	irq.fd = eventfd(0, EFD_NONBLOCK);
+	CHECK(ioctl(device, VFIO_DEVICE_SET_IRQS, &irq) == 0);
+	strcpy((char *)memory, "through the device");
+	CHECK(map(memory, 2 * PAGE, IOVA) == 0);
+	transfer(IOVA, EDU_MEMORY, 32);
+	transfer(EDU_MEMORY, IOVA + PAGE, 32);
+	CHECK(strcmp((char *)memory + PAGE, "through the device") == 0);
+	/* The same with an interrupt at the end. */
+	set_register(0x80, IOVA);
+	set_register(0x88, EDU_MEMORY);
+	set_register(0x90, 4);
+	set_register(0x98, 1 | 4);
+	for (int i = 0; i < 5000 && read(irq.fd, &count, sizeof(count)) < 0; i++)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	CHECK(count == 1);
+	CHECK(unmap(2 * PAGE, IOVA) == 0);
+	tear_down();
+	close(irq.fd);
+	munmap(memory, 2 * PAGE);
+}
+
+static void dma_reaches_shared_memory_and_files(void)
+{
+	unsigned char *shared = pages(1, MAP_SHARED);
+	int fd = memfd_create("guest", 0);
+	unsigned char byte = 0;
+
+	set_up();
+	map_scratch();
+	CHECK(ftruncate(fd, PAGE) == 0);
+	CHECK(map(shared, PAGE, IOVA) == 0 && map_file(fd, PAGE, IOVA + PAGE) == 0);
+	dma_write(IOVA, 0x11);
+	CHECK(shared[0] == 0x11);
+	dma_write(IOVA + PAGE, 0x22);
+	CHECK(pread(fd, &byte, 1, 0) == 1 && byte == 0x22);
+	tear_down();
+	close(fd);
+	munmap(shared, PAGE);
+}
+
+static void bad_memory_is_EFAULT_and_faults(void)
+{
+	unsigned char *memory = pages(3, MAP_PRIVATE);
+
+	set_up();
+	map_scratch();
+	munmap(memory + 2 * PAGE, PAGE);
+	mprotect(memory, PAGE, PROT_READ);
+	CHECK(map(memory, PAGE, IOVA) < 0 && errno == EFAULT);
+	CHECK(map(memory + PAGE, 2 * PAGE, IOVA) < 0 && errno == EFAULT);
+	CHECK(ioctl(context, IOMMU_IOAS_ALLOC, memory + 2 * PAGE) < 0 && errno == EFAULT);
+	CHECK(ioctl(context, IOMMU_IOAS_ALLOC, memory + 2 * PAGE - 2) < 0 && errno == EFAULT);
+	CHECK(pread(device, memory, 4, (off_t)registers) < 0 && errno == EFAULT);
+	CHECK(map(memory + PAGE, PAGE, IOVA) == 0);
+	memory[PAGE] = 7;
+	CHECK(dma_read(IOVA) == 7);
+	CHECK(dma_read(IOVA + PAGE) == -1);
+	tear_down();
+	munmap(memory, 2 * PAGE);
+}
+
+static void a_device_cannot_be_mapped(void)
+{
+	set_up();
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, (off_t)registers) == MAP_FAILED &&
+	      errno == ENODEV);
+	tear_down();
+}
+
+static void what_is_closed_is_closed_at_once(void)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		int copy;
+
+		set_up();
+		copy = dup(device);
+		tear_down();
+		close(copy);
+	}
+}
+
+/* ---- processes and threads ---- */
+
+static void a_child_works_on_its_parents_context(void)
+{
+	int child_ioas;
+	int status;
+	pid_t pid;
+
+	set_up();
+	map_scratch();
+	pid = fork();
+	if (pid == 0) {
+		/* Its own memory, by an IOVA of the machine that it shares. */
+		unsigned char *memory = pages(1, MAP_PRIVATE);
+
+		memory[0] = 0x33;
+		_exit(map(memory, PAGE, IOVA) == 0 ? new_ioas(context) : 0);
+	}
+	status = end_of(pid);
+	child_ioas = new_ioas(context);
+	CHECK(status > 0 && child_ioas == status + 1);
+	/* The mapping is there, the memory went with its process. */
+	CHECK(map(scratch(), PAGE, IOVA) < 0 && errno == EEXIST);
+	CHECK(dma_read(IOVA) == -1);
+	tear_down();
+}
+
+static void *map_and_unmap(void *arg)
+{
+	const uint64_t iova = IOVA + (uint64_t)(uintptr_t)arg * PAGE;
+	unsigned char *memory = pages(1, MAP_PRIVATE);
+	long failures = 0;
+
+	for (int i = 0; i < ROUNDS; i++)
+		failures += map(memory, PAGE, iova) != 0 || unmap(PAGE, iova) != 0;
+	munmap(memory, PAGE);
+	return (void *)failures;
+}
+
+static void a_hundred_threads_work_at_once(void)
+{
+	pthread_t threads[THREADS];
+	void *failures;
+
+	set_up();
+	for (uintptr_t i = 0; i < THREADS; i++)
+		CHECK(pthread_create(&threads[i], NULL, map_and_unmap, (void *)i) == 0);
+	for (int i = 0; i < THREADS; i++)
+		CHECK(pthread_join(threads[i], &failures) == 0 && !failures);
+	tear_down();
+}
+
+static int send_fd(int channel, int fd)
+{
+	char control[CMSG_SPACE(sizeof(fd))] = "", byte = 0;
+	struct iovec data = {&byte, 1};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control)};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	*header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(fd)),
+				   .cmsg_level = SOL_SOCKET,
+				   .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	return sendmsg(channel, &message, 0) == 1 ? 0 : -1;
+}
+
+static int receive_fd(int channel)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec data = {&byte, 1};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control)};
+	int fd = -1;
+
+	if (recvmsg(channel, &message, 0) == 1 && CMSG_FIRSTHDR(&message))
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+	return fd;
+}
+
+/* As a program of its own: takes a context from the socket that is its input. */
+static int receiver(void)
+{
+	int fd = receive_fd(STDIN_FILENO);
+
+	return fd >= 0 ? new_ioas(fd) : 0;
+}
+
+static void a_descriptor_in_flight_keeps_its_file(void)
+{
+	int sockets[2];
+	int fd, id;
+	pid_t pid;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(sockets[1], STDIN_FILENO);
+		execl(self, self, "receiver", (char *)NULL);
+		_exit(0);
+	}
+	fd = open("/dev/iommu", O_RDWR);
+	id = new_ioas(fd);
+	CHECK(send_fd(sockets[0], fd) == 0);
+	close(fd);
+	CHECK(end_of(pid) == id + 1);
+	close(sockets[0]);
+	close(sockets[1]);
+}
+
+static void an_open_descriptor_survives_exec(void)
+{
+	int fd = open("/dev/iommu", O_RDWR);
+	char number[16];
+	pid_t pid;
+	int id = new_ioas(fd);
+
+	snprintf(number, sizeof(number), "%d", fd);
+	pid = fork();
+	if (pid == 0) {
+		execl(self, self, "inherited", number, (char *)NULL);
+		_exit(0);
+	}
+	CHECK(end_of(pid) == id + 1);
+	CHECK(new_ioas(fd) == id + 2);
+	close(fd);
+}
+
+/* Not a test of what a dynamic program sees: it has the preload, and its own machine. */
+static void a_dynamic_program_runs_and_starts_a_static_one(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", "test -c /dev/iommu && exec \"$0\" opens", self,
+		      (char *)NULL);
+		_exit(1);
+	}
+	CHECK(end_of(pid) == 0);
+}
+
+static void one_that_is_killed_leaves_nothing(void)
+{
+	int failures = 0;
+
+	for (int i = 0; i < KILLS; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			unsigned char *memory = pages(16, MAP_PRIVATE);
+
+			set_up();
+			for (;;) {
+				if (map(memory, 16 * PAGE, IOVA))
+					_exit(1);
+				transfer(IOVA, EDU_MEMORY, 64);
+				unmap(16 * PAGE, IOVA);
+			}
+		}
+		nanosleep(&(struct timespec){.tv_nsec = 20000L * (i % 100)}, NULL);
+		kill(pid, SIGKILL);
+		failures += end_of(pid) != -1;
+	}
+	CHECK(failures == 0);
+	set_up(); /* the device is free */
+	tear_down();
+}
+
+static void do_nothing(int signo)
+{
+	(void)signo;
+}
+
+static void a_call_that_a_signal_interrupts_is_made_once(void)
+{
+	const struct sigaction act = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+	const struct itimerspec often = {{0, 100000}, {0, 100000}};
+	int fd = open("/dev/iommu", O_RDWR);
+	int first = new_ioas(fd);
+	timer_t timer;
+
+	sigaction(SIGALRM, &act, NULL);
+	CHECK(timer_create(CLOCK_MONOTONIC, NULL, &timer) == 0);
+	timer_settime(timer, 0, &often, NULL);
+	for (int i = 1; i <= 500; i++)
+		CHECK(new_ioas(fd) == first + i);
+	timer_delete(timer);
+	close(fd);
+}
+
+static void limits_are_the_programs(void)
+{
+	unsigned char *memory = pages(4, MAP_PRIVATE);
+	const struct rlimit none = {0, 0};
+	pid_t pid;
+
+	set_up();
+	pid = fork();
+	if (pid == 0) {
+		if (setrlimit(RLIMIT_MEMLOCK, &none) || (getuid() == 0 && setuid(65534)))
+			_exit(2);
+		_exit(map(memory, PAGE, IOVA) < 0 && errno == ENOMEM ? 0 : 1);
+	}
+	CHECK(end_of(pid) == 0);
+	tear_down();
+	munmap(memory, 4 * PAGE);
+}
+
+int main(int argc, char **argv)
+{
+	const struct check_test tests[] = {
+		TEST(nodes_are_character_devices),
+		TEST(sysfs_is_listed_and_read),
+		TEST(the_rest_of_the_system_is_the_kernels),
+		TEST(registers_dma_and_interrupts_work),
+		TEST(dma_reaches_shared_memory_and_files),
+		TEST(bad_memory_is_EFAULT_and_faults),
+		TEST(a_device_cannot_be_mapped),
+		TEST(what_is_closed_is_closed_at_once),
+		TEST(a_child_works_on_its_parents_context),
+		TEST(a_hundred_threads_work_at_once),
+		TEST(a_descriptor_in_flight_keeps_its_file),
+		TEST(an_open_descriptor_survives_exec),
+		TEST(a_dynamic_program_runs_and_starts_a_static_one),
+		TEST(one_that_is_killed_leaves_nothing),
+		TEST(a_call_that_a_signal_interrupts_is_made_once),
+		TEST(limits_are_the_programs),
+	};
+
+	self = argv[0];
+	if (argc == 2 && strcmp(argv[1], "receiver") == 0)
+		return receiver();
+	if (argc == 2 && strcmp(argv[1], "opens") == 0)
+		return new_ioas(open("/dev/iommu", O_RDWR)) < 0;
+	if (argc == 3)
+		return new_ioas(atoi(argv[2]));
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}
