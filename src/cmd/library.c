@@ -28,8 +28,7 @@ static void own_folder(char folder[PATH_MAX])
 }
 
 /* @between: the way from @folder to the folder of the library, "" or "/...". */
-static bool is_at(const char *folder, const char *between, const char *library,
-		  char path[PATH_MAX])
+static bool is_at(const char *folder, const char *between, const char *library, char path[PATH_MAX])
 {
 	char name[PATH_MAX];
 

@@ -167,6 +167,7 @@ static bool device_number(struct node node, unsigned int *device_major, unsigned
 		*device_minor = node.number;
 		return true;
 	case NODE_CONFIG:
+	case NODE_ROM:
 	case NODE_RESOURCE:
 	case NODE_ATTRIBUTE:
 	case NODE_NONE:

@@ -115,6 +115,7 @@ int files_open(struct node node, struct uiommufd_file **file)
 		device = find_cdev(node.number);
 		return device ? vfio_device_open(device, file) : -ENODEV;
 	case NODE_CONFIG:
+	case NODE_ROM:
 	case NODE_RESOURCE:
 	case NODE_ATTRIBUTE:
 	case NODE_NONE:
