@@ -22,10 +22,11 @@
 #define TREE_PREFIX "uiommufd-"
 
 /*
- * A file system in memory: on a disk's the some 300 files and directories of a tree take several
- * times as long to make and to remove as all else that a run does.
+ * Root's file system in memory, mostly: on a disk's the some 300 files and directories of a tree
+ * take several times as long to make and to remove as all else that a run does. Not /dev/shm:
+ * programs that walk /dev would find the tree.
  */
-#define TREE_MEMORY "/dev/shm"
+#define TREE_MEMORY "/run"
 
 enum {
 	TREE_SPACE = 16 << 20, /* bytes that must be free there: containers may have little */
@@ -215,7 +216,7 @@ void tree_create(struct tree *tree)
 		runtime = NULL;
 	if (create_below(tree, runtime) || create_below(tree, getenv("TMPDIR")))
 		return;
-	if (has_space(TREE_MEMORY) && create_below(tree, TREE_MEMORY))
+	if (geteuid() == 0 && has_space(TREE_MEMORY) && create_below(tree, TREE_MEMORY))
 		return;
 	if (!create_below(tree, "/tmp") && !tree->error)
 		tree_fail(tree, -EACCES,

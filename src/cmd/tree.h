@@ -20,7 +20,7 @@ struct tree {
 };
 
 /*
- * Creates an empty, private directory in the first of XDG_RUNTIME_DIR, TMPDIR, /dev/shm and /tmp
+ * Creates an empty, private directory in the first of XDG_RUNTIME_DIR, TMPDIR, root's /run and /tmp
  * that works.
  */
 void tree_create(struct tree *tree);
