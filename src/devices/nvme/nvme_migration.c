@@ -403,7 +403,8 @@ int nvme_load(struct uiommufd_device *dev, uint32_t version, const void *state, 
 	       next->cmb_size == n->cmb_size && next->namespace_count == n->namespace_count &&
 	       next->disk.size == n->disk.size && next->disk.read_only == n->disk.read_only;
 	saved_fields_get(saved, SAVED, next, state);
-	valid = is_valid(next) && disk_is_valid(&n->disk, &parts);
+	/* The checks go by the options: those of the stream may be anything. */
+	valid = same && is_valid(next) && disk_is_valid(&n->disk, &parts);
 	alloc_free(next);
 	if (!same)
 		return uiommufd_device_refuse(
