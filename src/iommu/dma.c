@@ -393,7 +393,9 @@ static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done)
 {
 	struct iommu_domain *domain = rcu_load(&dma->endpoint->rid_domain);
 	const struct lookaside_entry *from = NULL, *to = NULL;
-	char *src = dma->src_buf + done, *dst = dma->dst_buf + done;
+	/* One of the two is NULL; then what it leads to is found below. */
+	char *src = (char *)((uintptr_t)dma->src_buf + done);
+	char *dst = (char *)((uintptr_t)dma->dst_buf + done);
 	size_t len = min_u64(dma->len - done, DMA_PIECE);
 
 	if (dma->pasid != NO_PASID || dma->atomic || sanitizer_present() || process_memory_any() ||
