@@ -7,6 +7,8 @@ MESON_ARGS ?=
 FUZZ_TIME  ?= 60
 
 DEMO = build/uiommufd run --device edu -- build/examples/edu-copy
+# What that and the README's first session need: a newcomer does not wait for the tests.
+DEMO_TARGETS = uiommufd libuiommufd-preload.so libuiommufd-names.so examples/edu-copy
 
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
@@ -21,7 +23,7 @@ build: ## build everything into build/
 demo: ## build, then run the example driver against an emulated PCI device
 	@scripts/setup build
 	@$(call configure,build)
-	@ninja -C build --quiet
+	@ninja -C build --quiet $(DEMO_TARGETS)
 	@echo '$$ $(DEMO)'
 	@$(DEMO)
 
