@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/crc32.h"
 #include "base/last_error.h"
 
 enum record_type {
@@ -79,23 +80,6 @@ int mig_buffer_append(struct mig_buffer *buffer, const void *bytes, size_t len)
 	return 0;
 }
 
-/* CRC-32 of IEEE 802.3, by nibbles. */
-static uint32_t checksum(const uint8_t *bytes, size_t len)
-{
-	static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
-					   0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-					   0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-					   0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-	uint32_t crc = UINT32_MAX;
-
-	for (size_t i = 0; i < len; i++) {
-		crc ^= bytes[i];
-		crc = crc >> 4 ^ table[crc & 15];
-		crc = crc >> 4 ^ table[crc & 15];
-	}
-	return ~crc;
-}
-
 /* ---- writing ---- */
 
 static int put_record(struct mig_buffer *buffer, enum record_type type, uint32_t part,
@@ -134,10 +118,15 @@ static const struct bar_part *memory_part(const struct vfio_device *device, unsi
 	return part->model && part->model->kind == UIOMMUFD_PART_MEMORY ? part : NULL;
 }
 
+static unsigned int pending_words(const struct vfio_device *device)
+{
+	return (device->model->msix_vectors + 63) / 64;
+}
+
 uint64_t mig_stream_estimate(const struct vfio_device *device)
 {
 	uint64_t bytes = 4 * sizeof(struct record) + sizeof(struct identity) + sizeof(uint32_t) +
-			 sizeof(uint64_t) * (1 + (device->model->msix_vectors + 63) / 64) +
+			 sizeof(uint64_t) * (1 + pending_words(device)) +
 			 device->model->saved_bytes;
 
 	for (unsigned int i = 0; i < UIOMMUFD_MAX_BAR_PARTS; i++) {
@@ -152,11 +141,6 @@ int mig_stream_put_identity(const struct vfio_device *device, struct mig_buffer 
 	const struct identity id = identity_of(device);
 
 	return put_record(buffer, RECORD_IDENTITY, 0, &id, sizeof(id));
-}
-
-static unsigned int pending_words(const struct vfio_device *device)
-{
-	return (device->model->msix_vectors + 63) / 64;
 }
 
 static int put_interrupts(struct vfio_device *device, struct mig_buffer *buffer)
@@ -226,7 +210,7 @@ int mig_stream_put_state(struct vfio_device *device, struct mig_buffer *buffer)
 	if ((rc = put_interrupts(device, buffer)) || (rc = put_memory(device, buffer)) ||
 	    (rc = put_model(device, buffer)))
 		return rc;
-	crc = checksum(buffer->bytes, buffer->len);
+	crc = crc32_ieee(buffer->bytes, buffer->len);
 	return put_record(buffer, RECORD_END, 0, &crc, sizeof(crc));
 }
 
@@ -329,7 +313,7 @@ static int take_end(const struct mig_buffer *buffer, size_t at, const struct rec
 	    at + sizeof(*head) + sizeof(crc) != buffer->len)
 		return damaged("something follows its end");
 	memcpy(&crc, bytes, sizeof(crc));
-	return crc == checksum(buffer->bytes, at) ? 0 : damaged("its checksum differs");
+	return crc == crc32_ieee(buffer->bytes, at) ? 0 : damaged("its checksum differs");
 }
 
 /* Looks at the record at @*at and goes on to the next. 1: it was the last one. */
