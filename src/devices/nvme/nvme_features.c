@@ -218,7 +218,7 @@ enum {
 };
 #define TIMESTAMP_MASK ((UINT64_C(1) << TIMESTAMP_BITS) - 1)
 
-static uint64_t now_ms(void)
+uint64_t nvme_now_ms(void)
 {
 	struct timespec ts;
 
@@ -237,7 +237,7 @@ static uint16_t set_timestamp(struct nvme_job *job, uint32_t value)
 	if (status)
 		return status;
 	n->timestamp = timestamp & TIMESTAMP_MASK;
-	n->timestamp_at = now_ms();
+	n->timestamp_at = nvme_now_ms();
 	n->timestamp_set = true;
 	return ST_SUCCESS;
 }
@@ -248,7 +248,7 @@ static uint16_t give_timestamp(struct nvme_job *job, bool current)
 	uint64_t timestamp = 0;
 
 	if (current)
-		timestamp = ((n->timestamp + (now_ms() - n->timestamp_at)) & TIMESTAMP_MASK) |
+		timestamp = ((n->timestamp + (nvme_now_ms() - n->timestamp_at)) & TIMESTAMP_MASK) |
 			    (n->timestamp_set ? (uint64_t)TIMESTAMP_SET << TIMESTAMP_BITS : 0);
 	return nvme_data_give(job->dev, &job->command, &timestamp, sizeof(timestamp));
 }
@@ -367,6 +367,6 @@ void nvme_features_reset(struct nvme *n)
 	n->thresholds[THRESHOLD_OVER] = DEFAULT_OVER;
 	n->thresholds[THRESHOLD_UNDER] = 0;
 	n->timestamp = 0;
-	n->timestamp_at = now_ms();
+	n->timestamp_at = nvme_now_ms();
 	n->timestamp_set = false;
 }

@@ -12,11 +12,11 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "devices/nvme/nvme.h"
+#include "devices/nvme/nvme_features.h"
 #include "devices/nvme/nvme_queue.h"
 #include "devices/nvme/nvme_state.h"
 #include "devices/saved_fields.h"
@@ -119,18 +119,10 @@ enum {
 
 /* ---- save ---- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* The timestamp counts from now on. */
 static void settle_timestamp(struct nvme *n)
 {
-	const uint64_t now = now_ms();
+	const uint64_t now = nvme_now_ms();
 
 	n->timestamp += now - n->timestamp_at;
 	n->timestamp_at = now;
@@ -375,7 +367,7 @@ static void load_all(struct uiommufd_device *dev, const struct parts *parts)
 		memcpy(n->cmb, parts->cmb, n->cmb_size);
 	load_disk(&n->disk, parts);
 	n->stuck = false;
-	n->timestamp_at = now_ms();
+	n->timestamp_at = nvme_now_ms();
 	for (unsigned int i = 0; i < QUEUES; i++) {
 		n->sqs[i].busy = false;
 		n->cqs[i].collecting_since = 0;
@@ -383,36 +375,47 @@ static void load_all(struct uiommufd_device *dev, const struct parts *parts)
 	wake_all(dev);
 }
 
+/* Whether the options of @next, of another controller, are those of @n. */
+static bool has_options_of(const struct nvme *next, const struct nvme *n)
+{
+	return !memcmp(next->namespaces, n->namespaces, sizeof(n->namespaces)) &&
+	       next->queues == n->queues && next->mdts == n->mdts && next->stride == n->stride &&
+	       next->cmb_size == n->cmb_size && next->namespace_count == n->namespace_count &&
+	       next->disk.size == n->disk.size && next->disk.read_only == n->disk.read_only;
+}
+
+/* Whether @parts can be loaded. @next: a copy of the controller, which is changed. */
+static int check(struct uiommufd_device *dev, const struct parts *parts, struct nvme *next)
+{
+	const struct nvme *n = nvme_of(dev);
+
+	saved_fields_get(saved, SAVED_OPTIONS, next, parts->fields);
+	/* First: the other checks go by the options. */
+	if (!has_options_of(next, n))
+		return uiommufd_device_refuse(
+			dev, -EINVAL,
+			"nvme: the state is of a controller with other options: size, namespaces, "
+			"queues, mdts, dstrd, cmb and readonly have to be the same");
+	saved_fields_get(saved, SAVED, next, parts->fields);
+	return is_valid(next) && disk_is_valid(&n->disk, parts) ? 0 : damaged(dev);
+}
+
 int nvme_load(struct uiommufd_device *dev, uint32_t version, const void *state, size_t len)
 {
-	const size_t options = saved_fields_size(saved, SAVED_OPTIONS);
 	struct nvme *n = nvme_of(dev), *next;
 	struct parts parts;
-	bool same, valid;
+	int rc;
 
 	(void)version;
-	if (!split(n, state, len, &parts) || len < options)
+	if (!split(n, state, len, &parts))
 		return damaged(dev);
 	next = alloc_zeroed(sizeof(*next));
 	if (!next)
 		return -ENOMEM;
 	memcpy(next, n, sizeof(*next));
-	saved_fields_get(saved, SAVED_OPTIONS, next, state);
-	same = !memcmp(next->namespaces, n->namespaces, sizeof(n->namespaces)) &&
-	       next->queues == n->queues && next->mdts == n->mdts && next->stride == n->stride &&
-	       next->cmb_size == n->cmb_size && next->namespace_count == n->namespace_count &&
-	       next->disk.size == n->disk.size && next->disk.read_only == n->disk.read_only;
-	saved_fields_get(saved, SAVED, next, state);
-	/* The checks go by the options: those of the stream may be anything. */
-	valid = same && is_valid(next) && disk_is_valid(&n->disk, &parts);
+	rc = check(dev, &parts, next);
 	alloc_free(next);
-	if (!same)
-		return uiommufd_device_refuse(
-			dev, -EINVAL,
-			"nvme: the state is of a controller with other options: size, namespaces, "
-			"queues, mdts, dstrd, cmb and readonly have to be the same");
-	if (!valid)
-		return damaged(dev);
-	load_all(dev, &parts);
-	return 0;
+	if (!rc)
+		load_all(dev, &parts);
+	return rc;
 }
