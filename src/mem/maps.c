@@ -110,7 +110,7 @@ struct question {
 	uint64_t size, flags, addr;
 	uint64_t start, end;
 	uint64_t rights, page_size;
-	uint64_t others[2];
+	uint64_t offset, inode;
 	uint32_t more[4];
 	uint64_t texts[2];
 };
@@ -132,6 +132,7 @@ int maps_ask(int fd, uint64_t addr, struct maps_answer *answer)
 		.end = question.end,
 		.rights = question.rights,
 		.page_size = question.page_size,
+		.inode = question.inode,
 	};
 	return rc;
 }

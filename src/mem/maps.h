@@ -42,11 +42,13 @@ struct maps_answer {
 	uint64_t start, end;
 	uint64_t rights; /* enum maps_right */
 	uint64_t page_size;
+	uint64_t inode; /* of its file; 0: it has none */
 };
 
 enum maps_right {
 	MAPS_READABLE = 1,
 	MAPS_WRITABLE = 2,
+	MAPS_SHARED = 8,
 };
 
 /*

@@ -70,14 +70,14 @@ int populate(uint64_t va, uint64_t len, bool write)
 	int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 	int rc;
 
-	if (presence_certain(va, len, write))
+	if (resident_certain(va, len, write))
 		return 0;
 	do
 		rc = sys_madvise((void *)(uintptr_t)va, len, advice);
 	while (rc == -EINTR);
 	switch (rc) {
 	case 0:
-		presence_learn(va, len);
+		resident_learn(va, len);
 		return 0;
 	case -ENOMEM:
 		return whole_range_mapped(va, len) ? -ENOMEM : -EFAULT;

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/sys.h"
 #include "mem/guard.h"
+#include "mem/maps.h"
 
 enum {
 	WORD_PAGES = 32,
@@ -93,7 +94,7 @@ static void learn_word(uint64_t va, uint64_t bits)
 							memory_order_relaxed));
 }
 
-void presence_forget(uint64_t va, uint64_t len)
+void resident_forget(uint64_t va, uint64_t len)
 {
 	const uint64_t end = va + len;
 
@@ -113,22 +114,6 @@ void presence_forget(uint64_t va, uint64_t len)
 }
 
 /* ---- what the kernel says ---- */
-
-/* PROCMAP_QUERY (Linux 6.11): the mapping at an address. */
-struct mapping_query {
-	uint64_t size, flags, address;
-	uint64_t start, end, rights, page_size, offset, inode;
-	uint32_t major, minor, name_size, id_size;
-	uint64_t name, id;
-};
-
-enum {
-	MAPPING_READABLE = 1,
-	MAPPING_WRITABLE = 2,
-	MAPPING_SHARED = 8,
-};
-
-#define MAPPING_QUERY _IOWR('f', 17, struct mapping_query)
 
 /* PAGEMAP_SCAN (Linux 6.7): the pages of some kinds in a range. */
 struct page_region {
@@ -175,16 +160,16 @@ static int open_own(const char *path)
  */
 static bool is_plain_memory(uint64_t va, uint64_t end)
 {
+	const uint64_t need = MAPS_READABLE | MAPS_WRITABLE;
 	const int fd = open_own("/proc/self/maps");
 	bool plain = fd >= 0;
 
 	while (plain && va < end) {
-		struct mapping_query query = {.size = sizeof(query), .address = va};
+		struct maps_answer answer;
 
-		plain = !sys_call(SYS_ioctl, fd, (long)MAPPING_QUERY, (long)&query, 0, 0, 0) &&
-			!query.inode && (query.rights & MAPPING_WRITABLE) &&
-			(query.rights & MAPPING_READABLE) && !(query.rights & MAPPING_SHARED);
-		va = query.end;
+		plain = !maps_ask(fd, va, &answer) && answer.start <= va && !answer.inode &&
+			(answer.rights & (need | MAPS_SHARED)) == need;
+		va = answer.end;
 	}
 	if (fd >= 0)
 		(void)sys_close(fd);
@@ -249,7 +234,7 @@ static bool huge_seen(uint64_t va)
 	return (word & TAG_MASK) == tag_of(va) && (word & HUGE_SEEN);
 }
 
-bool presence_certain(uint64_t va, uint64_t len, bool write)
+bool resident_certain(uint64_t va, uint64_t len, bool write)
 {
 	const uint64_t end = va + len;
 
@@ -258,7 +243,7 @@ bool presence_certain(uint64_t va, uint64_t len, bool write)
 	return guard_installed() && all_known(va, end) && touch_all(va, end, write);
 }
 
-void presence_learn(uint64_t va, uint64_t len)
+void resident_learn(uint64_t va, uint64_t len)
 {
 	const uint64_t end = va + min_u64(len, MOST_LEARNT << PAGE_SHIFT);
 	uint64_t size = 0;

@@ -12,7 +12,7 @@
  * other two are found out by touching each page under the guard, which does what a device's access
  * would do. So nothing depends on seeing each change of the address space: a hole, a lost right or
  * a page that is not there makes the touch fail or fill it. Only a mapping that cannot be pinned
- * and is put where memory has been must be reported, by presence_forget(). Without the guard no
+ * and is put where memory has been must be reported, by resident_forget(). Without the guard no
  * page is touched, since the touch could raise a signal.
  *
  * Long ranges: the kernel is asked what is mapped and what is absent, without a touch. It does not
@@ -33,12 +33,12 @@
  * True: all pages of [@va, @va + @len), whole pages, are present, and may be read or (@write)
  * written. False: it is not known.
  */
-bool presence_certain(uint64_t va, uint64_t len, bool write);
+bool resident_certain(uint64_t va, uint64_t len, bool write);
 
 /* The system call has populated [@va, @va + @len). */
-void presence_learn(uint64_t va, uint64_t len);
+void resident_learn(uint64_t va, uint64_t len);
 
 /* Something that may be no memory has been mapped at [@va, @va + @len). */
-void presence_forget(uint64_t va, uint64_t len);
+void resident_forget(uint64_t va, uint64_t len);
 
 #endif

@@ -42,7 +42,7 @@ static void take_memory(void)
 	assert_ptr_not_equal(memory, MAP_FAILED);
 	assert_int_equal(madvise(memory, size, MADV_NOHUGEPAGE), 0);
 	assert_int_equal(munmap(memory + MOST_PAGES * PAGE_SIZE, PAGE_SIZE), 0);
-	presence_forget(va(), size); /* what was there in another test */
+	resident_forget(va(), size); /* what was there in another test */
 }
 
 static void give_memory(void)
@@ -81,7 +81,7 @@ static void without_the_guard_no_page_is_touched(void **state)
 {
 	(void)state;
 	populate_memory(3, true);
-	assert_false(presence_certain(va(), PAGE_SIZE, true));
+	assert_false(resident_certain(va(), PAGE_SIZE, true));
 	assert_int_equal(populate(va(), 3 * PAGE_SIZE, true), 0);
 	assert_int_equal(mprotect(memory, PAGE_SIZE, PROT_NONE), 0);
 	assert_int_equal(populate(va(), 3 * PAGE_SIZE, true), -EFAULT);
@@ -99,13 +99,13 @@ static void what_was_populated_is_known_to_be_present(void **state)
 		const uint64_t len = lengths[i] * PAGE_SIZE;
 
 		take_memory();
-		assert_false(presence_certain(va(), len, true));
+		assert_false(resident_certain(va(), len, true));
 		assert_int_equal(populate(va(), len, true), 0);
-		if (i == ASKED && !presence_certain(va(), len, true))
+		if (i == ASKED && !resident_certain(va(), len, true))
 			print_message("this kernel does not say what is absent\n");
 		else
-			assert_true(presence_certain(va(), len, true));
-		assert_false(presence_certain(va(), len + PAGE_SIZE, true));
+			assert_true(resident_certain(va(), len, true));
+		assert_false(resident_certain(va(), len + PAGE_SIZE, true));
 		memset(memory, 5, len);
 		assert_int_equal(populate(va(), len, true), 0);
 		assert_int_equal(memory[0], 5);
@@ -119,13 +119,13 @@ static void what_a_mapping_has_replaced_is_forgotten(void **state)
 	(void)state;
 	take_signals();
 	populate_memory(40, true);
-	assert_true(presence_certain(va(), 40 * PAGE_SIZE, true));
-	presence_forget(va() + 7 * PAGE_SIZE, PAGE_SIZE);
-	assert_false(presence_certain(va(), 40 * PAGE_SIZE, true));
-	assert_false(presence_certain(va() + 7 * PAGE_SIZE, PAGE_SIZE, false));
+	assert_true(resident_certain(va(), 40 * PAGE_SIZE, true));
+	resident_forget(va() + 7 * PAGE_SIZE, PAGE_SIZE);
+	assert_false(resident_certain(va(), 40 * PAGE_SIZE, true));
+	assert_false(resident_certain(va() + 7 * PAGE_SIZE, PAGE_SIZE, false));
 	assert_int_equal(populate(va(), 40 * PAGE_SIZE, true), 0);
-	presence_forget(0, UINT64_C(1) << 47);
-	assert_false(presence_certain(va() + 39 * PAGE_SIZE, PAGE_SIZE, false));
+	resident_forget(0, UINT64_C(1) << 47);
+	assert_false(resident_certain(va() + 39 * PAGE_SIZE, PAGE_SIZE, false));
 	give_memory();
 }
 
@@ -211,7 +211,7 @@ static void a_file_that_was_cut_is_efault(void **state)
 		mmap(memory, 3 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0),
 		memory);
 	assert_int_equal(populate(va(), 3 * PAGE_SIZE, true), 0);
-	assert_true(presence_certain(va(), 3 * PAGE_SIZE, true));
+	assert_true(resident_certain(va(), 3 * PAGE_SIZE, true));
 	assert_int_equal(ftruncate(fd, PAGE_SIZE), 0);
 	assert_int_equal(populate(va(), 3 * PAGE_SIZE, true), -EFAULT);
 	assert_int_equal(populate(va(), 3 * PAGE_SIZE, false), -EFAULT);

@@ -165,7 +165,7 @@ static long mmap_plain(struct request *request)
 		note_new(rc, len);
 	forget_rights(rc, len);
 	if (!(flags & MAP_ANONYMOUS))
-		presence_forget((uint64_t)rc, (uint64_t)len);
+		resident_forget((uint64_t)rc, (uint64_t)len);
 	if (shares_disk((int)request->e, flags))
 		record_disk(rc, len);
 	return rc;
@@ -326,7 +326,7 @@ static void follow_move(const struct request *request, uint64_t now)
 	if (request->d & MREMAP_FIXED)
 		mapping_remove(now, new_len);
 	if (now != old) {
-		presence_forget(now, new_len);
+		resident_forget(now, new_len);
 		view_forget(now, new_len);
 		view_move(old, min_u64(old_len, new_len), now, new_len);
 		view_forget(old, old_len);
