@@ -95,8 +95,9 @@ static bool find_change(const struct thread_fetches *fetches, const struct fetch
 	return false;
 }
 
-void double_fetch_note(struct vfio_device *device, uint32_t pasid, uint64_t iova, const void *bytes,
-		       size_t len)
+/* Not part of its caller, which all reads go through: it has large variables. */
+static __attribute__((noinline)) void note(struct vfio_device *device, uint32_t pasid,
+					   uint64_t iova, const void *bytes, size_t len)
 {
 	struct fetch now = {.iova = iova, .pasid = pasid, .len = (uint32_t)len};
 	struct double_fetch fetch = {.endpoint = device->endpoint,
@@ -108,8 +109,7 @@ void double_fetch_note(struct vfio_device *device, uint32_t pasid, uint64_t iova
 	struct fetch_log *log;
 	uint64_t epoch, end;
 
-	if (!report_settings()->double_fetch || !report_fetch || len > FETCH_LONGEST ||
-	    check_add(iova, len, &end) || work < device->work ||
+	if (check_add(iova, len, &end) || work < device->work ||
 	    work >= device->work + device->work_count)
 		return;
 	log = log_of(device);
@@ -125,6 +125,13 @@ void double_fetch_note(struct vfio_device *device, uint32_t pasid, uint64_t iova
 	if (find_change(fetches, &now, &fetch))
 		report_fetch(&fetch);
 	fetches->ring[fetches->count++ % FETCHES] = now;
+}
+
+void double_fetch_note(struct vfio_device *device, uint32_t pasid, uint64_t iova, const void *bytes,
+		       size_t len)
+{
+	if (report_settings()->double_fetch && report_fetch && len <= FETCH_LONGEST)
+		note(device, pasid, iova, bytes, len);
 }
 
 void double_fetch_settle(struct vfio_device *device)
