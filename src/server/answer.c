@@ -17,13 +17,6 @@ enum {
 	MOST_BYTES = 0x7ffff000, /* of one read or write, as in the kernel */
 };
 
-static const struct answer by_kernel = {.kind = ANSWER_KERNEL};
-
-static struct answer result_of(long value)
-{
-	return (struct answer){.kind = ANSWER_RESULT, .value = value};
-}
-
 static struct answer answer_ioctl(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
@@ -33,13 +26,13 @@ static struct answer answer_ioctl(struct request *request)
 
 	file = client_file(request, (int)args[0], &node);
 	if (!file)
-		return by_kernel;
+		return answer_by_kernel();
 	opened_drain();
 	if (file->ops->ioctl)
 		rc = file->ops->ioctl(file, &request->client->caller, (unsigned int)args[1],
 				      args[2]);
 	file_put(file);
-	return result_of(rc);
+	return answer_result(rc);
 }
 
 /* The registers of a device can be read and written, but not be mapped from another process. */
@@ -51,16 +44,16 @@ static struct answer answer_mmap(struct request *request)
 	struct node node;
 
 	if (args[3] & MAP_ANONYMOUS)
-		return by_kernel;
+		return answer_by_kernel();
 	file = client_file(request, (int)args[4], &node);
 	if (!file)
-		return by_kernel;
+		return answer_by_kernel();
 	if (file->ops->mmap && !atomic_exchange(&told, true))
 		log_error("a static program cannot map %s; pread() and pwrite() reach a device's "
 			  "registers (docs/shared.md)",
 			  file->ops->name);
 	file_put(file);
-	return result_of(-ENODEV);
+	return answer_result(-ENODEV);
 }
 
 static struct answer answer_positioned(struct request *request, bool write)
@@ -73,7 +66,7 @@ static struct answer answer_positioned(struct request *request, bool write)
 
 	file = client_file(request, (int)args[0], &node);
 	if (!file)
-		return by_kernel;
+		return answer_by_kernel();
 	if ((int64_t)pos < 0)
 		rc = -EINVAL;
 	else if (!(file->flags & FILE_SEEKABLE))
@@ -85,7 +78,7 @@ static struct answer answer_positioned(struct request *request, bool write)
 			    : file->ops->read)(file, &request->client->caller, args[1],
 					       min_u64(args[2], MOST_BYTES), &pos);
 	file_put(file);
-	return result_of(rc);
+	return answer_result(rc);
 }
 
 static struct answer answer_at(struct request *request)
@@ -109,7 +102,7 @@ static struct answer answer_at(struct request *request)
 	case SYS_readlinkat:
 		return answer_readlink(request, dirfd, args[1], args[2], args[3]);
 	default:
-		return by_kernel;
+		return answer_by_kernel();
 	}
 }
 
@@ -131,7 +124,7 @@ struct answer answer_call(struct request *request)
 	case SYS_execve:
 	case SYS_execveat:
 		client_replaced(request);
-		return by_kernel;
+		return answer_by_kernel();
 #ifdef SYS_open
 	case SYS_open:
 		return answer_open(request, AT_FDCWD, args[0], (int)args[1]);

@@ -17,6 +17,16 @@ struct answer {
 	long value; /* 0 or more, or a negative errno */
 };
 
+static inline struct answer answer_by_kernel(void)
+{
+	return (struct answer){.kind = ANSWER_KERNEL};
+}
+
+static inline struct answer answer_result(long value)
+{
+	return (struct answer){.kind = ANSWER_RESULT, .value = value};
+}
+
 /* Carries out the call of @request, or leaves it to the kernel. */
 struct answer answer_call(struct request *request);
 

@@ -24,13 +24,6 @@
 #include "server/opened.h"
 #include "server/union_path.h"
 
-static const struct answer by_kernel = {.kind = ANSWER_KERNEL};
-
-static struct answer result_of(long value)
-{
-	return (struct answer){.kind = ANSWER_RESULT, .value = value};
-}
-
 /* Where (@dirfd, @addr) of the program leads. False: the kernel is to say what is wrong with it. */
 static bool resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 		    struct union_path *path)
@@ -65,7 +58,7 @@ static struct answer give(const struct request *request, int fd, int flags)
 	close(fd);
 	if (number == -ENOENT || number == -EINPROGRESS)
 		return (struct answer){.kind = ANSWER_GIVEN};
-	return number < 0 ? result_of(number) : (struct answer){.kind = ANSWER_GIVEN};
+	return number < 0 ? answer_result(number) : (struct answer){.kind = ANSWER_GIVEN};
 }
 
 /* Opens @name in the server's file system. */
@@ -74,7 +67,7 @@ static struct answer open_name(const struct request *request, const char *name, 
 	const int kept = O_ACCMODE | O_NONBLOCK | O_NOFOLLOW | O_DIRECTORY | O_PATH | O_APPEND;
 	int fd = open(name, (flags & kept) | O_CLOEXEC | O_NOCTTY);
 
-	return fd < 0 ? result_of(-errno) : give(request, fd, flags);
+	return fd < 0 ? answer_result(-errno) : give(request, fd, flags);
 }
 
 static struct answer open_node(struct request *request, struct node node, int flags)
@@ -83,21 +76,21 @@ static struct answer open_node(struct request *request, struct node node, int fl
 	int fd, rc;
 
 	if ((flags & O_CREAT) && (flags & O_EXCL))
-		return result_of(-EEXIST);
+		return answer_result(-EEXIST);
 	if (flags & O_DIRECTORY)
-		return result_of(-ENOTDIR);
+		return answer_result(-ENOTDIR);
 	if (flags & O_DIRECT)
-		return result_of(-EINVAL);
+		return answer_result(-EINVAL);
 	/* What programs have closed, or held when they were killed, is closed. */
 	client_wait_for_killed(request);
 	opened_drain();
 	rc = files_open(node, &file);
 	if (rc)
-		return result_of(rc);
+		return answer_result(rc);
 	rc = opened_make(file, node, &fd);
 	if (rc) {
 		file_put(file);
-		return result_of(rc);
+		return answer_result(rc);
 	}
 	return give(request, fd, flags);
 }
@@ -110,10 +103,10 @@ static struct answer open_emulated(struct request *request, const struct union_p
 	/* Attributes show what was laid out; changing them is not answered yet. */
 	if (path->node.kind != NODE_NONE && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY) {
 		log_error("%s: a static program cannot write to it (docs/shared.md)", path->name);
-		return result_of(-EACCES);
+		return answer_result(-EACCES);
 	}
 	if ((flags & O_CREAT) && (flags & O_EXCL))
-		return result_of(-EEXIST);
+		return answer_result(-EEXIST);
 	return open_name(request, path->shadow, flags);
 }
 
@@ -122,20 +115,20 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 	struct union_path at;
 
 	if (!resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
-		return by_kernel;
+		return answer_by_kernel();
 	switch (at.kind) {
 	case UNION_EMULATED:
 		return open_emulated(request, &at, flags);
 	case UNION_MISSING:
-		return result_of(flags & O_CREAT ? -EACCES : -ENOENT);
+		return answer_result(flags & O_CREAT ? -EACCES : -ENOENT);
 	case UNION_REAL:
 		if (flags & O_CREAT || caller_uid(&request->client->caller) != getuid())
-			return result_of(-EACCES);
+			return answer_result(-EACCES);
 		return open_name(request, at.name, flags);
 	case UNION_FOREIGN:
 		break;
 	}
-	return by_kernel;
+	return answer_by_kernel();
 }
 
 struct answer answer_openat2(struct request *request)
@@ -145,36 +138,11 @@ struct answer answer_openat2(struct request *request)
 
 	if (args[3] < sizeof(how) ||
 	    caller_read(&request->client->caller, &how, args[2], sizeof(how)))
-		return by_kernel;
+		return answer_by_kernel();
 	return answer_open(request, (int)args[0], args[1], (int)how.flags);
 }
 
 /* ---- stat ---- */
-
-/* The device number of @node. False: it is no device. */
-static bool device_number(struct node node, unsigned int *device_major, unsigned int *device_minor)
-{
-	switch (node.kind) {
-	case NODE_IOMMU:
-	case NODE_CONTAINER:
-		*device_major = LAYOUT_MISC_MAJOR;
-		*device_minor = node.kind == NODE_IOMMU ? LAYOUT_IOMMU_MINOR
-							: LAYOUT_CONTAINER_MINOR;
-		return true;
-	case NODE_GROUP:
-	case NODE_CDEV:
-		*device_major = node.kind == NODE_GROUP ? LAYOUT_GROUP_MAJOR : LAYOUT_CDEV_MAJOR;
-		*device_minor = node.number;
-		return true;
-	case NODE_CONFIG:
-	case NODE_ROM:
-	case NODE_RESOURCE:
-	case NODE_ATTRIBUTE:
-	case NODE_NONE:
-		break;
-	}
-	return false;
-}
 
 /* The permissions of a node that the program has open, whose name is not known any more. */
 enum {
@@ -185,7 +153,7 @@ static void become_device(struct stat *st, struct node node)
 {
 	unsigned int device_major, device_minor;
 
-	if (!device_number(node, &device_major, &device_minor))
+	if (!path_device_number(node, &device_major, &device_minor))
 		return;
 	st->st_mode = (st->st_mode & 07777) | S_IFCHR;
 	st->st_rdev = makedev(device_major, device_minor);
@@ -195,7 +163,7 @@ static void become_device(struct stat *st, struct node node)
 
 static struct answer write_stat(const struct request *request, const struct stat *st, uint64_t out)
 {
-	return result_of(caller_write(&request->client->caller, out, st, sizeof(*st)));
+	return answer_result(caller_write(&request->client->caller, out, st, sizeof(*st)));
 }
 
 struct answer answer_fstat(struct request *request, int fd, uint64_t out)
@@ -205,13 +173,13 @@ struct answer answer_fstat(struct request *request, int fd, uint64_t out)
 	struct stat st;
 
 	if (client_stat_fd(request, fd, &st))
-		return by_kernel;
+		return answer_by_kernel();
 	file = S_ISSOCK(st.st_mode) ? opened_find(&st, &node) : NULL;
 	if (!file)
-		return by_kernel;
+		return answer_by_kernel();
 	file_put(file);
 	if (node.kind == NODE_NONE)
-		return by_kernel;
+		return answer_by_kernel();
 	st.st_mode = OPEN_NODE_MODE;
 	become_device(&st, node);
 	return write_stat(request, &st, out);
@@ -224,7 +192,7 @@ static const char *server_name(const struct union_path *at, struct answer *answe
 		return at->shadow;
 	if (at->kind == UNION_REAL)
 		return at->name;
-	*answer = result_of(-ENOENT);
+	*answer = answer_result(-ENOENT);
 	return NULL;
 }
 
@@ -239,12 +207,12 @@ struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uin
 	if (is_empty(request, path, flags))
 		return answer_fstat(request, dirfd, out);
 	if (!resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
-		return by_kernel;
+		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
 		return answer;
 	if (fstatat(AT_FDCWD, name, &st, flags & AT_SYMLINK_NOFOLLOW))
-		return result_of(-errno);
+		return answer_result(-errno);
 	become_device(&st, at.node);
 	return write_stat(request, &st, out);
 }
@@ -262,21 +230,21 @@ struct answer answer_statx(struct request *request)
 
 	if (is_empty(request, args[1], flags) ||
 	    !resolve(request, (int)args[0], args[1], !(flags & AT_SYMLINK_NOFOLLOW), &at))
-		return by_kernel;
+		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
 		return answer;
 	if (statx(AT_FDCWD, name, flags & AT_SYMLINK_NOFOLLOW, (unsigned int)args[3], &stx))
-		return result_of(-errno);
+		return answer_result(-errno);
 	node = at.node;
-	if (device_number(node, &device_major, &device_minor)) {
+	if (path_device_number(node, &device_major, &device_minor)) {
 		stx.stx_mode = (uint16_t)((stx.stx_mode & 07777) | S_IFCHR);
 		stx.stx_rdev_major = device_major;
 		stx.stx_rdev_minor = device_minor;
 		stx.stx_size = 0;
 		stx.stx_blocks = 0;
 	}
-	return result_of(caller_write(&request->client->caller, args[4], &stx, sizeof(stx)));
+	return answer_result(caller_write(&request->client->caller, args[4], &stx, sizeof(stx)));
 }
 
 /* ---- the rest ---- */
@@ -288,11 +256,11 @@ struct answer answer_access(struct request *request, int dirfd, uint64_t path, i
 	const char *name;
 
 	if (!resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
-		return by_kernel;
+		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
 		return answer;
-	return result_of(faccessat(AT_FDCWD, name, mode, 0) ? -errno : 0);
+	return answer_result(faccessat(AT_FDCWD, name, mode, 0) ? -errno : 0);
 }
 
 struct answer answer_readlink(struct request *request, int dirfd, uint64_t path, uint64_t out,
@@ -306,15 +274,15 @@ struct answer answer_readlink(struct request *request, int dirfd, uint64_t path,
 	int rc;
 
 	if (!resolve(request, dirfd, path, false, &at))
-		return by_kernel;
+		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
 		return answer;
 	if ((int)size <= 0)
-		return result_of(-EINVAL);
+		return answer_result(-EINVAL);
 	len = readlink(name, text, min_u64(size, sizeof(text)));
 	if (len < 0)
-		return result_of(-errno);
+		return answer_result(-errno);
 	rc = caller_write(&request->client->caller, out, text, (size_t)len);
-	return result_of(rc ? rc : len);
+	return answer_result(rc ? rc : len);
 }

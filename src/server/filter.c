@@ -109,35 +109,32 @@ static void build(struct program *program)
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
-static int install(const struct sock_fprog *code, unsigned long flags)
+static int install_with(const struct sock_fprog *code, unsigned long flags)
 {
 	long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, code);
 
 	return rc < 0 ? -errno : (int)rc;
 }
 
+static int install(const struct sock_fprog *code)
+{
+	const unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	int rc = install_with(code, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+
+	return rc == -EINVAL ? install_with(code, flags) : rc;
+}
+
 int filter_install(void)
 {
-	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
-			      SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	struct program program;
 	struct sock_fprog code;
 	int rc;
 
 	build(&program);
 	code = (struct sock_fprog){.len = program.len, .filter = program.code};
-	rc = install(&code, flags);
-	if (rc == -EINVAL) {
-		flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-		rc = install(&code, flags);
-	}
+	rc = install(&code);
 	if (rc != -EACCES)
 		return rc;
 	/* Only who may do everything may do it without this promise. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return -errno;
-	rc = install(&code, flags);
-	if (rc == -EINVAL)
-		rc = install(&code, SECCOMP_FILTER_FLAG_NEW_LISTENER);
-	return rc;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : install(&code);
 }

@@ -19,7 +19,7 @@
 #include "base/alloc.h"
 #include "base/lock.h"
 #include "base/log.h"
-#include "server/server_thread.h"
+#include "vfio/device_thread.h"
 
 struct opened {
 	struct opened *next;
@@ -200,5 +200,5 @@ int opened_start(void)
 	table.hang_ups = epoll_create1(EPOLL_CLOEXEC);
 	if (table.hang_ups < 0)
 		return -errno;
-	return server_thread(wait_for_hang_ups, NULL);
+	return thread_start_detached(wait_for_hang_ups, NULL);
 }

@@ -26,8 +26,8 @@
 #include "server/files.h"
 #include "server/filter.h"
 #include "server/opened.h"
-#include "server/server_thread.h"
 #include "server/union_path.h"
+#include "vfio/device_thread.h"
 
 enum {
 	MAX_THREADS = 512,
@@ -106,7 +106,7 @@ static void go_to_work(void)
 		return;
 	atomic_fetch_add(&server.idle, 1);
 	atomic_fetch_add(&server.threads, 1);
-	if (server_thread(answer_calls, NULL)) {
+	if (thread_start_detached(answer_calls, NULL)) {
 		atomic_fetch_sub(&server.idle, 1);
 		atomic_fetch_sub(&server.threads, 1);
 	}
@@ -213,7 +213,7 @@ int server_begin(const char *root)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return -errno;
 	server.channel = ends[0];
-	rc = server_thread(serve, NULL);
+	rc = thread_start_detached(serve, NULL);
 	if (!rc)
 		return ends[1];
 	close(ends[0]);

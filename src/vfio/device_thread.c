@@ -68,3 +68,13 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	sys_sigmask(SIG_SETMASK, &old, NULL);
 	return rc;
 }
+
+int thread_start_detached(void *(*run)(void *arg), void *arg)
+{
+	pthread_t thread;
+	int rc = thread_start(&thread, run, arg);
+
+	if (!rc)
+		pthread_detach(thread);
+	return rc;
+}

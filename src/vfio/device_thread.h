@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads of devices: they run inside a program that must not notice them. */
+/* Threads of ours: they run inside a program that must not notice them. */
 #ifndef VFIO_DEVICE_THREAD_H
 #define VFIO_DEVICE_THREAD_H
 
@@ -12,5 +12,8 @@
  * Context: any thread, any locks: the stack is mapped without the preload (base/own_call.h).
  */
 int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
+
+/* The same for a thread that nobody waits for. */
+int thread_start_detached(void *(*run)(void *arg), void *arg);
 
 #endif

@@ -49,36 +49,6 @@ static struct node node_at(const struct path_at *at, int flags)
 	return at->node;
 }
 
-/* The device number of @node. False: it is no device. */
-static bool device_number(struct node node, unsigned int *major, unsigned int *minor)
-{
-	switch (node.kind) {
-	case NODE_IOMMU:
-		*major = LAYOUT_MISC_MAJOR;
-		*minor = LAYOUT_IOMMU_MINOR;
-		return true;
-	case NODE_CONTAINER:
-		*major = LAYOUT_MISC_MAJOR;
-		*minor = LAYOUT_CONTAINER_MINOR;
-		return true;
-	case NODE_GROUP:
-		*major = LAYOUT_GROUP_MAJOR;
-		*minor = node.number;
-		return true;
-	case NODE_CDEV:
-		*major = LAYOUT_CDEV_MAJOR;
-		*minor = node.number;
-		return true;
-	case NODE_CONFIG:
-	case NODE_RESOURCE:
-	case NODE_ROM:
-	case NODE_ATTRIBUTE:
-	case NODE_NONE:
-		break;
-	}
-	return false;
-}
-
 /* Whether @name in sysfs is a file of bytes, whose size is the real one. */
 static bool is_binary(const char *name)
 {
@@ -115,7 +85,7 @@ static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 	rc = PATH_CALL(&at, SYS(SYS_newfstatat, at.dirfd, at.path, st, flags));
 	if (rc)
 		return (int)libc_result(rc);
-	if (device_number(node_at(&at, flags), &major_number, &minor_number)) {
+	if (path_device_number(node_at(&at, flags), &major_number, &minor_number)) {
 		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFCHR;
 		st->st_rdev = makedev(major_number, minor_number);
 		st->st_size = 0;
@@ -192,7 +162,7 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 	rc = PATH_CALL(&at, SYS(SYS_statx, at.dirfd, at.path, flags, mask, stx));
 	if (rc)
 		return (int)libc_result(rc);
-	if (device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
+	if (path_device_number(node_at(&at, flags), &stx->stx_rdev_major, &stx->stx_rdev_minor)) {
 		stx->stx_mode = (uint16_t)((stx->stx_mode & ~S_IFMT) | S_IFCHR);
 		stx->stx_size = 0;
 		stx->stx_blocks = 0;

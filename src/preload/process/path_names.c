@@ -62,6 +62,30 @@ static const char *const ancestors[] = {
 	LAYOUT_SYS_VIRTUAL "/misc",
 };
 
+bool path_device_number(struct node node, unsigned int *device_major, unsigned int *device_minor)
+{
+	switch (node.kind) {
+	case NODE_IOMMU:
+	case NODE_CONTAINER:
+		*device_major = LAYOUT_MISC_MAJOR;
+		*device_minor = node.kind == NODE_IOMMU ? LAYOUT_IOMMU_MINOR
+							: LAYOUT_CONTAINER_MINOR;
+		return true;
+	case NODE_GROUP:
+	case NODE_CDEV:
+		*device_major = node.kind == NODE_GROUP ? LAYOUT_GROUP_MAJOR : LAYOUT_CDEV_MAJOR;
+		*device_minor = node.number;
+		return true;
+	case NODE_CONFIG:
+	case NODE_ROM:
+	case NODE_RESOURCE:
+	case NODE_ATTRIBUTE:
+	case NODE_NONE:
+		break;
+	}
+	return false;
+}
+
 bool path_is_within(const char *name, const char *tree)
 {
 	size_t len = strlen(tree);

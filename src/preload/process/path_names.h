@@ -36,6 +36,9 @@ static inline bool path_is_device(struct node node)
 	return node.kind >= NODE_IOMMU && node.kind <= NODE_CDEV;
 }
 
+/* The device number of @node. False: it is no device. */
+bool path_device_number(struct node node, unsigned int *device_major, unsigned int *device_minor);
+
 /* Whether @name is @tree or below it. */
 bool path_is_within(const char *name, const char *tree);
 
