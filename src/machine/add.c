@@ -85,14 +85,6 @@ static int choose_bdf(const struct machine *machine, const char *given, struct p
 
 /* ---- the number of vfioN ---- */
 
-static bool index_taken(const struct machine *machine, unsigned int index)
-{
-	for (size_t i = 0; i < machine->device_count; i++)
-		if (vfio_device_index(machine->devices[i].device) == index)
-			return true;
-	return false;
-}
-
 static int choose_index(const struct machine *machine, const char *given, struct plan *plan,
 			const struct machine_error *error)
 {
@@ -100,7 +92,7 @@ static int choose_index(const struct machine *machine, const char *given, struct
 		if (!machine_number_parse(given, MAX_INDEX, &plan->index))
 			return machine_fail(error, "index=%s: not a number from 0 to %d", given,
 					    MAX_INDEX);
-		if (index_taken(machine, plan->index))
+		if (machine_find_cdev(machine, plan->index))
 			return machine_fail(error, "two devices have index=%u", plan->index);
 		if (!plan->checked && system_has_index(machine, plan->index))
 			return machine_fail(error, "index=%u is taken: this system has a vfio%u",
@@ -108,7 +100,8 @@ static int choose_index(const struct machine *machine, const char *given, struct
 		return 0;
 	}
 	for (plan->index = 0; plan->index <= MAX_INDEX; plan->index++)
-		if (!index_taken(machine, plan->index) && !system_has_index(machine, plan->index))
+		if (!machine_find_cdev(machine, plan->index) &&
+		    !system_has_index(machine, plan->index))
 			return 0;
 	return machine_fail(error, "more than %d devices", MAX_INDEX + 1);
 }

@@ -348,6 +348,15 @@ struct vfio_device *machine_find_device(const struct machine *machine, const cha
 	return NULL;
 }
 
+struct vfio_device *machine_find_cdev(const struct machine *machine, unsigned int number)
+{
+	for (size_t i = 0; i < machine->device_count; i++) {
+		if (vfio_device_index(machine->devices[i].device) == number)
+			return machine->devices[i].device;
+	}
+	return NULL;
+}
+
 unsigned int machine_device_group(const struct machine *machine, size_t index)
 {
 	return iommufd_group_number(machine->devices[index].group.group);

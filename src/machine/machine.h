@@ -125,6 +125,9 @@ struct vfio_device *machine_device(const struct machine *machine, size_t index);
 /* The device at the address @bdf, "0000:01:00.0" or "01:00.0", borrowed; or NULL. */
 struct vfio_device *machine_find_device(const struct machine *machine, const char *bdf);
 
+/* The one whose character device is /dev/vfio/devices/vfio@number, or NULL. */
+struct vfio_device *machine_find_cdev(const struct machine *machine, unsigned int number);
+
 /* The group number and the IOMMU (borrowed) of device @index, which exists. */
 unsigned int machine_device_group(const struct machine *machine, size_t index);
 struct iommu *machine_device_iommu(const struct machine *machine, size_t index);

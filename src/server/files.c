@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 #include "devices/plugin.h"
-#include "iommufd/entry/ctx_file.h"
 #include "machine/machine.h"
+#include "machine/machine_files.h"
 #include "mock/mock.h"
 #include "preload/start/layout.h"
 #include "vfio/vfio.h"
@@ -48,34 +48,6 @@ int files_build_machine(const char *root)
 	return !rc && machine_mock(machine) ? mock_enable() : rc;
 }
 
-/* @accounting_mm: as of /dev/vfio/vfio where that is an iommufd. */
-static int open_context(bool accounting_mm, struct uiommufd_file **file)
-{
-	const struct iommufd_options options = {
-		.accounting_mm = accounting_mm,
-		.test_abi = machine_mock(machine),
-	};
-	struct iommufd_ctx *ctx;
-	int rc = iommufd_ctx_create(&options, &ctx);
-
-	if (!rc)
-		*file = iommufd_ctx_file(ctx);
-	return rc;
-}
-
-static int open_container(struct uiommufd_file **file)
-{
-	switch (machine_container(machine)) {
-	case CONTAINER_TYPE1:
-		return vfio_container_open(file);
-	case CONTAINER_IOMMUFD:
-		return open_context(true, file);
-	case CONTAINER_NONE:
-		break;
-	}
-	return -ENODEV;
-}
-
 /* The first device of the group @number, or NULL. */
 static struct vfio_device *find_group(unsigned int number)
 {
@@ -88,31 +60,20 @@ static struct vfio_device *find_group(unsigned int number)
 	return NULL;
 }
 
-static struct vfio_device *find_cdev(unsigned int number)
-{
-	struct vfio_device *device;
-
-	for (size_t i = 0; (device = machine_device(machine, i)); i++) {
-		if (vfio_device_index(device) == number)
-			return device;
-	}
-	return NULL;
-}
-
 int files_open(struct node node, struct uiommufd_file **file)
 {
 	struct vfio_device *device;
 
 	switch (node.kind) {
 	case NODE_IOMMU:
-		return open_context(false, file);
+		return machine_open_iommu(machine, file);
 	case NODE_CONTAINER:
-		return open_container(file);
+		return machine_open_container(machine, file);
 	case NODE_GROUP:
 		device = find_group(node.number);
 		return device ? vfio_group_open(device, file) : -ENODEV;
 	case NODE_CDEV:
-		device = find_cdev(node.number);
+		device = machine_find_cdev(machine, node.number);
 		return device ? vfio_device_open(device, file) : -ENODEV;
 	case NODE_CONFIG:
 	case NODE_ROM:

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "iommufd/entry/ctx_file.h"
 #include "machine/machine.h"
+#include "machine/machine_files.h"
 #include "preload/engine/attribute_file.h"
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"
@@ -28,23 +28,6 @@
 #include "vfio/vfio.h"
 
 /* ---- which file ---- */
-
-/* @accounting_mm: as of /dev/vfio/vfio where that is an iommufd. */
-static int open_context(bool accounting_mm, struct uiommufd_file **file)
-{
-	const struct iommufd_options options = {
-		.accounting_mm = accounting_mm,
-		.test_abi = machine_mock(engine_machine()),
-	};
-	struct iommufd_ctx *ctx;
-	int rc;
-
-	rc = iommufd_ctx_create(&options, &ctx);
-	if (rc)
-		return rc;
-	*file = iommufd_ctx_file(ctx);
-	return 0;
-}
 
 /* ---- mapped BARs, for DMA from one device to another ---- */
 
@@ -92,30 +75,21 @@ static unsigned int entry_limit(void)
 
 static int open_container(struct uiommufd_file **file)
 {
-	switch (machine_container(engine_machine())) {
-	case CONTAINER_TYPE1:
+	if (machine_container(engine_machine()) == CONTAINER_TYPE1) {
 		vfio_set_mapping_finder(&mapping_finder);
 		vfio_set_entry_limit(entry_limit);
-		return vfio_container_open(file);
-	case CONTAINER_IOMMUFD:
-		return open_context(true, file);
-	case CONTAINER_NONE:
-		break;
 	}
-	return -ENODEV;
+	return machine_open_container(engine_machine(), file);
 }
 
 static int open_cdev(unsigned int number, struct uiommufd_file **file)
 {
-	struct vfio_device *device;
+	struct vfio_device *device = machine_find_cdev(engine_machine(), number);
 
-	for (size_t i = 0; (device = machine_device(engine_machine(), i)); i++) {
-		if (vfio_device_index(device) != number)
-			continue;
-		raw_recall(device);
-		return vfio_device_open(device, file);
-	}
-	return -ENODEV;
+	if (!device)
+		return -ENODEV;
+	raw_recall(device);
+	return vfio_device_open(device, file);
 }
 
 static int open_group(unsigned int number, struct uiommufd_file **file)
@@ -136,7 +110,7 @@ static int open_file(const struct path_at *at, struct uiommufd_file **file)
 {
 	switch (at->node.kind) {
 	case NODE_IOMMU:
-		return open_context(false, file);
+		return machine_open_iommu(engine_machine(), file);
 	case NODE_CONTAINER:
 		return open_container(file);
 	case NODE_CDEV:
