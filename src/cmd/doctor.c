@@ -19,6 +19,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/library.h"
+#include "cmd/tree.h"
 #include "preload/start/layout.h"
 
 /* Of Linux 5.11 and 5.14: the C library's headers may be older. */
@@ -129,20 +130,23 @@ static enum finding check_own_memory(void)
 		    "the kernel's proc_mem.force_override= forbids it");
 }
 
-/* Where the shadow root of a run would be (uiommufd(1), ENVIRONMENT). */
+/* Where the shadow root of a run would be. */
 static enum finding check_folder(void)
 {
-	const char *const names[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
-	char line[PATH_MAX + 64];
+	static struct tree tree;
+	char line[sizeof(tree.root) + 64];
+	bool made;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!names[i] || access(names[i], W_OK | X_OK))
-			continue;
-		snprintf(line, sizeof(line), "a folder for the emulated files: %s", names[i]);
-		return tell(FINE, line, NULL);
-	}
-	return tell(STOPS, "no folder for the emulated files can be written",
-		    "set TMPDIR to one that can");
+	tree_create(&tree);
+	made = !tree.error && tree.root[0];
+	if (made)
+		snprintf(line, sizeof(line), "a folder for the emulated files: %.*s",
+			 (int)(strrchr(tree.root, '/') - tree.root), tree.root);
+	tree_remove(&tree);
+	if (!made)
+		return tell(STOPS, "no folder for the emulated files can be written",
+			    "set TMPDIR to one that can");
+	return tell(FINE, line, NULL);
 }
 
 /* Whether gdb and strace can be attached to a program that runs. */
