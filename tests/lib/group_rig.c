@@ -2,6 +2,7 @@
 #include "group_rig.h"
 
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -194,6 +195,38 @@ void group_rig_write(struct group_rig *rig, int device, uint64_t pos, uint32_t v
 		return;
 	(void)file->ops->write(file, &rig->caller, (uintptr_t)&value, sizeof(value), &pos);
 	file_put(file);
+}
+
+uint32_t group_rig_attach_all(struct group_rig *rig, int iommu, int devices[GROUP_RIG_DEVICES])
+{
+	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
+		.user_va = (uintptr_t)rig->memory,
+		.length = 2 * PAGE,
+		.iova = GROUP_RIG_IOVA,
+	};
+
+	require(!group_rig_ioctl(rig, iommu, IOMMU_IOAS_ALLOC, (uintptr_t)&alloc));
+	map.ioas_id = alloc.out_ioas_id;
+	require(!group_rig_ioctl(rig, iommu, IOMMU_IOAS_MAP, (uintptr_t)&map));
+	for (unsigned int i = 0; i < GROUP_RIG_DEVICES; i++) {
+		struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = iommu};
+		struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach),
+							       .pt_id = alloc.out_ioas_id};
+
+		devices[i] = group_rig_cdev(rig, i);
+		require(!group_rig_ioctl(rig, devices[i], VFIO_DEVICE_BIND_IOMMUFD,
+					 (uintptr_t)&bind));
+		require(!group_rig_ioctl(rig, devices[i], VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+					 (uintptr_t)&attach));
+		group_rig_write(rig, devices[i],
+				((uint64_t)VFIO_PCI_CONFIG_REGION_INDEX << 40) + PCI_COMMAND,
+				PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	}
+	return alloc.out_ioas_id;
 }
 
 void group_rig_start_dma(struct group_rig *rig, int device)

@@ -64,6 +64,13 @@ long group_rig_device(struct group_rig *rig, int group, unsigned int index);
 /* Maps both pages of the memory at GROUP_RIG_IOVA, readable and writeable. */
 long group_rig_map(struct group_rig *rig, int container);
 
+/*
+ * Opens the character device of each device, and attaches it to a new IOAS of the context @iommu,
+ * in which both pages of the memory are at GROUP_RIG_IOVA. Memory decoding and bus mastering are
+ * on. Returns the ID of the IOAS.
+ */
+uint32_t group_rig_attach_all(struct group_rig *rig, int iommu, int devices[GROUP_RIG_DEVICES]);
+
 /* Writes @value to the 32-bit register at @pos of the file of a device. */
 void group_rig_write(struct group_rig *rig, int device, uint64_t pos, uint32_t value);
 

@@ -140,37 +140,10 @@ static void command(unsigned int index, uint32_t value)
 
 static int set_up(void **state)
 {
-	const uint32_t on = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
-	struct iommu_ioas_map map = {
-		.size = sizeof(map),
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
-			 IOMMU_IOAS_MAP_WRITEABLE,
-		.length = 2 * PAGE,
-		.iova = GROUP_RIG_IOVA,
-	};
-
 	(void)state;
 	group_rig_open(&rig);
 	context = group_rig_container(&rig);
-	assert_int_equal(group_rig_ioctl(&rig, context, IOMMU_IOAS_ALLOC, (uintptr_t)&alloc), 0);
-	ioas = map.ioas_id = alloc.out_ioas_id;
-	map.user_va = (uintptr_t)rig.memory;
-	assert_int_equal(group_rig_ioctl(&rig, context, IOMMU_IOAS_MAP, (uintptr_t)&map), 0);
-	for (unsigned int i = 0; i < 2; i++) {
-		struct vfio_device_bind_iommufd bind = {.argsz = sizeof(bind), .iommufd = context};
-		struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach),
-							       .pt_id = ioas};
-
-		device[i] = group_rig_cdev(&rig, i);
-		assert_int_equal(group_rig_ioctl(&rig, device[i], VFIO_DEVICE_BIND_IOMMUFD,
-						 (uintptr_t)&bind),
-				 0);
-		assert_int_equal(group_rig_ioctl(&rig, device[i], VFIO_DEVICE_ATTACH_IOMMUFD_PT,
-						 (uintptr_t)&attach),
-				 0);
-		command(i, on);
-	}
+	ioas = group_rig_attach_all(&rig, context, device);
 	pm_control = read_at(0, VFIO_PCI_CONFIG_REGION_INDEX, PCI_CAPABILITY_LIST) & 0xff;
 	while ((read_at(0, VFIO_PCI_CONFIG_REGION_INDEX, pm_control) & 0xff) != PCI_CAP_ID_PM)
 		pm_control = read_at(0, VFIO_PCI_CONFIG_REGION_INDEX, pm_control) >> 8 & 0xff;
