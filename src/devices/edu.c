@@ -12,6 +12,10 @@
  * because the device cannot report it (the log has a line). DMA takes no longer than the copy; with
  * the option delay_us it waits, like the original, which takes 100 ms.
  *
+ * What the original ignores without a word has a line of report, once between two resets: registers
+ * that are written while they are in use, accesses of a size that a register does not have, and an
+ * interrupt that is due while the one before is not acknowledged.
+ *
  * The option pasid adds a register that the original lacks: the PASID that DMA is tagged with.
  */
 #include <errno.h>
@@ -58,6 +62,14 @@ enum {
 };
 #define DEFAULT_DMA_MASK ((UINT64_C(1) << 28) - 1)
 
+/* What has been reported since the last reset. */
+enum mistake {
+	MISTAKE_SIZE = 1 << 0,
+	MISTAKE_DMA_BUSY = 1 << 1,
+	MISTAKE_COMPUTING = 1 << 2,
+	MISTAKE_NOT_ACKNOWLEDGED = 1 << 3,
+};
+
 struct edu {
 	uint64_t dma_mask;
 	unsigned long delay_us;
@@ -68,11 +80,21 @@ struct edu {
 	uint64_t source, destination, count, command;
 	uint32_t pasid; /* of DMA; 0: none */
 	uint8_t buffer[BUFFER_SIZE];
+	uint32_t mistakes; /* enum mistake; with the device lock */
 };
 
 static struct edu *edu_of(struct uiommufd_device *dev)
 {
 	return uiommufd_device_state(dev);
+}
+
+/* With the device lock. Whether @mistake is made for the first time since the last reset. */
+static bool is_new_mistake(struct edu *edu, enum mistake mistake)
+{
+	bool is_new = !(edu->mistakes & mistake);
+
+	edu->mistakes |= mistake;
+	return is_new;
 }
 
 /* ---- interrupts; with the device lock ---- */
@@ -90,6 +112,20 @@ static void edu_raise(struct uiommufd_device *dev, uint32_t events)
 		(void)uiommufd_device_send_msi(dev, 0);
 	else
 		uiommufd_device_set_intx(dev, edu->irq_status);
+}
+
+/* Something is done: raises its event. */
+static void edu_complete(struct uiommufd_device *dev, uint32_t event)
+{
+	struct edu *edu = edu_of(dev);
+
+	if (edu->irq_status & event && is_new_mistake(edu, MISTAKE_NOT_ACKNOWLEDGED))
+		uiommufd_device_report(
+			dev,
+			"edu: event 0x%x comes again before it was acknowledged: write the bits "
+			"of IRQ_STATUS to IRQ_ACK after each interrupt",
+			event);
+	edu_raise(dev, event);
 }
 
 static void edu_acknowledge(struct uiommufd_device *dev, uint32_t events)
@@ -123,7 +159,7 @@ static void edu_compute(struct uiommufd_device *dev)
 	edu->factorial = factorial(edu->factorial);
 	edu->status &= ~(uint32_t)STATUS_COMPUTING;
 	if (edu->status & STATUS_FACTORIAL_IRQ)
-		edu_raise(dev, IRQ_FACTORIAL);
+		edu_complete(dev, IRQ_FACTORIAL);
 	uiommufd_device_unlock(dev);
 }
 
@@ -203,11 +239,25 @@ static void edu_dma(struct uiommufd_device *dev)
 	uiommufd_device_lock(dev);
 	edu->command &= ~(uint64_t)DMA_START;
 	if (command & DMA_IRQ)
-		edu_raise(dev, IRQ_DMA);
+		edu_complete(dev, IRQ_DMA);
 	uiommufd_device_unlock(dev);
 }
 
 /* ---- registers ---- */
+
+/* Registers below the ones of DMA have 4 bytes. */
+static bool edu_has_size(struct uiommufd_device *dev, uint64_t off, unsigned int size)
+{
+	if (off >= REG_DMA_SOURCE || size == 4)
+		return true;
+	if (is_new_mistake(edu_of(dev), MISTAKE_SIZE))
+		uiommufd_device_report(
+			dev,
+			"edu: an access of %u bytes to BAR 0 + 0x%llx has no effect: "
+			"registers below 0x%x have 4 bytes",
+			size, (unsigned long long)off, REG_DMA_SOURCE);
+	return false;
+}
 
 static uint64_t edu_read(struct uiommufd_device *dev, unsigned int bar, uint64_t off,
 			 unsigned int size)
@@ -215,7 +265,7 @@ static uint64_t edu_read(struct uiommufd_device *dev, unsigned int bar, uint64_t
 	const struct edu *edu = edu_of(dev);
 
 	(void)bar;
-	if (off < REG_DMA_SOURCE && size != 4)
+	if (!edu_has_size(dev, off, size))
 		return UINT64_MAX;
 	switch (off) {
 	case REG_ID:
@@ -247,8 +297,13 @@ static void write_factorial(struct uiommufd_device *dev, uint32_t value)
 {
 	struct edu *edu = edu_of(dev);
 
-	if (edu->status & STATUS_COMPUTING)
+	if (edu->status & STATUS_COMPUTING) {
+		if (is_new_mistake(edu, MISTAKE_COMPUTING))
+			uiommufd_device_report(
+				dev, "edu: FACTORIAL is written while the device computes "
+				     "(STATUS bit 0): the write is ignored");
 		return;
+	}
 	edu->factorial = value;
 	edu->status |= STATUS_COMPUTING;
 	uiommufd_device_queue_work(dev, edu_compute);
@@ -258,8 +313,15 @@ static void write_dma(struct uiommufd_device *dev, uint64_t off, uint64_t value)
 {
 	struct edu *edu = edu_of(dev);
 
-	if (edu->command & DMA_START)
+	if (edu->command & DMA_START) {
+		if (is_new_mistake(edu, MISTAKE_DMA_BUSY))
+			uiommufd_device_report(dev,
+					       "edu: BAR 0 + 0x%llx is written while DMA runs "
+					       "(DMA_COMMAND bit 0): "
+					       "the write is ignored",
+					       (unsigned long long)off);
 		return;
+	}
 	switch (off) {
 	case REG_DMA_SOURCE:
 		edu->source = value;
@@ -295,7 +357,7 @@ static void edu_write(struct uiommufd_device *dev, unsigned int bar, uint64_t of
 		write_dma(dev, off, value);
 		return;
 	}
-	if (size != 4)
+	if (!edu_has_size(dev, off, size))
 		return;
 	switch (off) {
 	case REG_LIVENESS:

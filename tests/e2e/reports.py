@@ -8,7 +8,8 @@ With --only=TITLE before UIOMMUFD, once or several times, only these sections.
 
 A section "### KIND" or "### KIND: which one" has a program (a block c) and the report (the block text after it). The
 mark <!-- options: ... --> before the program gives options of `uiommufd run` in place of "--device edu", and
-<!-- compiler: ... --> another compiler, without which the program is skipped. Times, numbers of threads,
+<!-- compiler: ... --> another compiler, without which the program is skipped. A program that reads its standard input
+finds it open until something has been reported: what a device does on its own has no other end to wait for. Times, numbers of threads,
 addresses of memory, and lines of the C library and of the shared headers differ from run to run and are not compared.
 """
 
@@ -18,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,19 +89,33 @@ def build(section, compiler, scratch):
     return True
 
 
+def await_report(program, log):
+    """Returns when something has been reported, the program has ended, or the time is up."""
+    end = time.monotonic() + TIMEOUT
+    while not log.read_text().endswith("\n") and program.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+
+
 def run(section, uiommufd, scratch):
     """The report's lines, and a complaint."""
     name = section.name()
     log = scratch / f"{name}.json"
     log.touch()
     log.chmod(0o666)  # for a program that gives up its rights
-    done = subprocess.run([uiommufd, "run", *section.options.split(), "--report", log, "--", f"./{name}"], cwd=scratch,
-                          stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=False,
-                          env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    program = subprocess.Popen([uiommufd, "run", *section.options.split(), "--report", log, "--", f"./{name}"], cwd=scratch,
+                               stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                               env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    if "getchar()" in "".join(section.blocks["c"][1]):
+        await_report(program, log)
+    try:
+        _, errors = program.communicate(timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        raise
     reports = [json.loads(line) for line in log.read_text().splitlines()]
     kinds = [report["kind"] for report in reports]
-    complaint = None if kinds == [section.kind] else f"the reports are {kinds}; status {done.returncode}"
-    return done.stderr.splitlines(), complaint
+    complaint = None if kinds == [section.kind] else f"the reports are {kinds}; status {program.returncode}"
+    return errors.splitlines(), complaint
 
 
 def main():
