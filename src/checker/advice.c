@@ -13,6 +13,7 @@
 #include "checker/advice_memory.h"
 #include "iommufd/ioas/ioas_observer.h"
 #include "report/report.h"
+#include "vfio/bar_place.h"
 
 enum {
 	MAX_SITES = 256,
@@ -175,6 +176,8 @@ struct use {
 	const struct iommu_endpoint *endpoint;
 	struct iova_range range;
 	unsigned int right;
+	bool has_peer; /* @range has bus addresses of @peer */
+	struct vfio_bar_place peer;
 	struct ioas *ioas;
 };
 
@@ -221,6 +224,25 @@ static void advise_on_twin(const struct use *use, const struct area *area) REQUI
 	report_end(report);
 }
 
+/* The first DMA to @area whose IOVA is the bus address of a device. */
+static void advise_on_peer(const struct use *use, const struct area *area) REQUIRES(use->ioas->lock)
+{
+	struct report *report =
+		report_begin("advice-bus-address", iommu_endpoint_name(use->endpoint));
+
+	lock_assert_held(&use->ioas->lock);
+	report_headline(
+		report,
+		"%s: DMA to 0x%" PRIx64 "-0x%" PRIx64
+		" goes to memory, though these are bus addresses in BAR %u of %s: the device "
+		"is reached where its BAR is mapped (VFIO_DEVICE_FEATURE_DMA_BUF, then "
+		"IOMMU_IOAS_MAP_FILE)",
+		iommu_endpoint_name(use->endpoint), use->range.start, use->range.last,
+		use->peer.bar, use->peer.device);
+	report_origin(report, "mapped", area_mapped_by(area), "the memory was mapped");
+	report_end(report);
+}
+
 static int touch(const struct iova_map_entry *entry, void *arg)
 {
 	const struct use *use = arg;
@@ -230,8 +252,12 @@ static int touch(const struct iova_map_entry *entry, void *arg)
 	if (area->touched & use->right)
 		return 0;
 	area->touched |= (uint8_t)use->right;
-	if (use->right == IOPT_WRITE && area_mapped_by(area))
+	if (!area_mapped_by(area))
+		return 0;
+	if (use->right == IOPT_WRITE)
 		advise_on_twin(use, area);
+	if (use->has_peer && mem_source_kind(area->source) == MEM_KIND_VA)
+		advise_on_peer(use, area);
 	return 0;
 }
 
@@ -261,8 +287,10 @@ static void used(struct iommu_endpoint *endpoint, uint32_t pasid, struct iova_ra
 	};
 
 	/* Behind a stage 1 the address is the guest's. */
-	if (use.domain && use.domain == iommu_endpoint_domain(endpoint, pasid))
-		ioas_for_each(visit_use, &use);
+	if (!use.domain || use.domain != iommu_endpoint_domain(endpoint, pasid))
+		return;
+	use.has_peer = vfio_bar_place(range, &use.peer);
+	ioas_for_each(visit_use, &use);
 }
 
 /* ---- at the end ---- */

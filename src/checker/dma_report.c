@@ -14,6 +14,7 @@
 #include "iommu/nested_stale.h"
 #include "report/report_device.h"
 #include "report/sanitizer.h"
+#include "vfio/bar_place.h"
 
 enum {
 	NEAR = 4096, /* bytes past the end of a mapping at which a request has overrun it */
@@ -32,6 +33,8 @@ struct finding {
 	struct origin master_off;
 	struct device_write writes[DEVICE_WRITES]; /* the newest first */
 	size_t write_count;
+	bool has_peer; /* @iova is the bus address of a device, for which it may be meant */
+	struct vfio_bar_place peer;
 	const char *kind;
 	char detail[DETAIL_SIZE]; /* what the headline says beyond the cause */
 };
@@ -233,6 +236,13 @@ static void write_surroundings(struct report *report, const struct finding *find
 			    place->above.range.start - finding->iova);
 	if (!place->below.found && !place->above.found)
 		report_note(report, "nothing is mapped in IOAS %" PRIu32, place->ioas_id);
+	if (finding->has_peer)
+		report_note(report,
+			    "0x%" PRIx64
+			    " is a bus address, in BAR %u of %s: the device is reached "
+			    "where that BAR is mapped (VFIO_DEVICE_FEATURE_DMA_BUF, then "
+			    "IOMMU_IOAS_MAP_FILE)",
+			    finding->iova, finding->peer.bar, finding->peer.device);
 }
 
 static void write_history(struct report *report, const struct finding *finding)
@@ -315,6 +325,8 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 
 	if (fault->stage != 1 && !fault->stale)
 		place_find(endpoint, fault->pasid, finding.iova, &finding.place);
+	finding.has_peer =
+		vfio_bar_place((struct iova_range){finding.iova, finding.iova}, &finding.peer);
 	finding.write_count = device_record_writes(iommu_endpoint_record(endpoint), finding.writes);
 	classify(&finding);
 	iommu_fault_text(endpoint, fault, headline, sizeof(headline));
