@@ -30,11 +30,13 @@
 /*
  * A mapping without memory behind it (the registers of a device): the transport calls these for
  * each access of the program. @offset is that of mmap, a multiple of @size, which is 1, 2, 4 or 8
- * bytes. Returns 0, or -EIO: nothing answers there, and the program gets a SIGBUS.
+ * bytes. Returns 0, or -EIO: nothing answers there, and the program gets a SIGBUS. name: what is at
+ * @offset, for people; called with any lock held.
  */
 struct file_trap_ops {
 	int (*read)(void *cookie, uint64_t offset, unsigned int size, uint64_t *value);
 	int (*write)(void *cookie, uint64_t offset, unsigned int size, uint64_t value);
+	void (*name)(void *cookie, uint64_t offset, char *text, size_t size);
 };
 
 /*

@@ -6,14 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/last_error.h"
 #include "mem/maps.h"
 
 #define LOW_HALF UINT64_C(0xffffffff)
 #define SMALL	 UINT64_C(0x100000)
-
-/* What the system shows for a mapped BAR (preload/calls/memory.c). */
-#define REGISTERS_NAME "/memfd:vfio-region"
 
 struct look {
 	uint64_t va, end; /* end: of the range */
@@ -24,8 +22,16 @@ struct look {
 	bool lacking;	/* the mapping at next lacks a right: */
 	bool readable;
 	char name[256]; /* longer ones are cut */
-	bool registers; /* part of it is a BAR that the program has mapped */
+	bool traps;	/* part of it is something that the program has mapped and that traps: */
+	char what[64];
 };
+
+static bool (*namer)(uint64_t va, char *text, size_t size);
+
+void unpinnable_set_namer(bool (*name)(uint64_t va, char *text, size_t size))
+{
+	namer = name;
+}
 
 /* An address inside @entry with the low half of @va, or 0. */
 static uint64_t with_low_half(const struct maps_entry *entry, uint64_t va)
@@ -61,9 +67,9 @@ static bool visit(const struct maps_entry *entry, void *arg)
 			look->next = entry->end;
 		}
 	}
-	if (entry->start < look->end && entry->end > look->va &&
-	    strncmp(entry->name, REGISTERS_NAME, sizeof(REGISTERS_NAME) - 1) == 0)
-		look->registers = true;
+	if (namer && !look->traps && entry->start < look->end && entry->end > look->va)
+		look->traps =
+			namer(max_u64(entry->start, look->va), look->what, sizeof(look->what));
 	if (!look->meant && is_truncated(look->va))
 		look->meant = with_low_half(entry, look->va);
 	return true;
@@ -75,12 +81,11 @@ int refuse_unpinnable(uint64_t va, uint64_t len, bool write, int error)
 
 	if (maps_for_each(visit, &look))
 		return error;
-	if (look.registers)
+	if (look.traps)
 		return refuse(error,
-			      "the memory at 0x%" PRIx64
-			      " is a BAR of a device: an iommufd maps it by a dma-buf "
+			      "the memory at 0x%" PRIx64 " is %s: an iommufd maps it by a dma-buf "
 			      "(VFIO_DEVICE_FEATURE_DMA_BUF and IOMMU_IOAS_MAP_FILE)",
-			      va);
+			      va, look.what);
 	if (look.lacking)
 		return refuse_mistake(error,
 				      "the memory at 0x%" PRIx64 "%s%s is not %s, and the mapping "

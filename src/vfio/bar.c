@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/pci_regs.h>
+#include <stdio.h>
 #include <sys/mman.h>
 
 #include <uiommufd/vfio.h>
@@ -309,9 +310,18 @@ static int trap_write(void *cookie, uint64_t offset, unsigned int size, uint64_t
 	return bar_write(&access, value);
 }
 
+static void trap_name(void *cookie, uint64_t offset, char *text, size_t size)
+{
+	const struct vfio_device *device = cookie;
+
+	snprintf(text, size, "BAR %u of %s", (unsigned int)(offset / vfio_region_offset(1)),
+		 device->name);
+}
+
 const struct file_trap_ops bar_trap = {
 	.read = trap_read,
 	.write = trap_write,
+	.name = trap_name,
 };
 
 bool bar_is_mappable(const struct vfio_device *device, unsigned int bar)

@@ -249,9 +249,15 @@ static int raw_write(void *cookie, uint64_t offset, unsigned int size, uint64_t 
 	return 0;
 }
 
+static void raw_name(void *cookie, uint64_t offset, char *text, size_t size)
+{
+	bar_trap.name(cookie, offset, text, size);
+}
+
 static const struct file_trap_ops raw_trap = {
 	.read = raw_read,
 	.write = raw_write,
+	.name = raw_name,
 };
 
 int vfio_device_resource_mmap(struct vfio_device *device, unsigned int bar, uint64_t offset,

@@ -29,6 +29,7 @@
 #include "machine/machine.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
+#include "mem/unpinnable.h"
 #include "mock/mock.h"
 #include "preload/engine/call.h"
 #include "preload/engine/control.h"
@@ -169,6 +170,7 @@ static int start(void) REQUIRES(engine.lock)
 	}
 	memlock_init();
 	vfio_set_part_mapper(&part_mapper);
+	unpinnable_set_namer(mapping_name_trap);
 	engine.machine = machine;
 	detours_begin();
 	atomic_store_explicit(&engine.started, true, memory_order_release);

@@ -291,19 +291,27 @@ void mapping_copy(uint64_t from, uint64_t to, uint64_t len)
 	lock_release(&mappings.lock);
 }
 
+/* The piece at @addr, if accesses to it trap, or NULL. */
+static const struct piece *trapping_piece(uint64_t addr) REQUIRES(mappings.lock)
+{
+	lock_assert_held(&mappings.lock);
+	for (const union item *item = mappings.pieces; item; item = item->piece.next)
+		if (item->piece.start <= addr && addr < item->piece.end)
+			return item->piece.origin->origin.map.trap ? &item->piece : NULL;
+	return NULL;
+}
+
 bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)
 {
-	bool found = false;
+	const struct piece *piece;
 
 	if (!mapping_any())
 		return false;
 	take_lock();
-	for (union item *item = mappings.pieces; item && !found; item = item->piece.next) {
-		const struct piece *piece = &item->piece;
+	piece = trapping_piece(addr);
+	if (piece) {
 		const struct mapped_by *origin = &piece->origin->origin;
 
-		if (!origin->map.trap || addr < piece->start || piece->end <= addr)
-			continue;
 		*trap = (struct mapping_trap){
 			.desc = description_get(origin->desc),
 			.ops = origin->map.trap,
@@ -311,10 +319,26 @@ bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap)
 			.offset = addr + piece->offset,
 			.left = piece->end - addr,
 		};
-		found = true;
 	}
 	lock_release(&mappings.lock);
-	return found;
+	return piece;
+}
+
+bool mapping_name_trap(uint64_t addr, char *text, size_t size)
+{
+	const struct piece *piece;
+
+	if (!mapping_any())
+		return false;
+	take_lock();
+	piece = trapping_piece(addr);
+	if (piece) {
+		const struct file_mapping *map = &piece->origin->origin.map;
+
+		map->trap->name(map->cookie, addr + piece->offset, text, size);
+	}
+	lock_release(&mappings.lock);
+	return piece;
 }
 
 /* ---- parts that are memory for a while ---- */

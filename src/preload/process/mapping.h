@@ -61,6 +61,9 @@ struct mapping_trap {
 /* Finds what answers accesses to @addr. False: it has memory behind it, or is not mapped. */
 bool mapping_find_trap(uint64_t addr, struct mapping_trap *trap);
 
+/* What answers accesses to @addr, as text. False: as above. */
+bool mapping_name_trap(uint64_t addr, char *text, size_t size);
+
 /*
  * [@start, @start + @len) is now shared memory of a file on a disk. Without memory to record it, a
  * device's stores to it are not refused.
