@@ -285,6 +285,35 @@ static void the_signal_mask_stays_as_it_was(void)
 	close_all();
 }
 
+/* ---- actions are the program's ---- */
+
+static struct sigaction seen;
+
+static void look_at_action(int signo, siginfo_t *info, void *context)
+{
+	(void)info, (void)context;
+	CHECK(sigaction(signo, NULL, &seen) == 0);
+}
+
+static void a_handler_that_is_reset_leaves_flags_and_mask(void)
+{
+	const int signals[] = {SIGUSR1, SIGTERM, SIGSEGV, SIGRTMIN};
+	const int flags = (int)(SA_RESETHAND | SA_SIGINFO | SA_RESTART);
+
+	open_all();
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		struct sigaction act = {.sa_sigaction = look_at_action, .sa_flags = flags};
+
+		sigaddset(&act.sa_mask, SIGUSR2);
+		CHECK(sigaction(signals[i], &act, NULL) == 0);
+		CHECK(raise(signals[i]) == 0);
+		CHECK(seen.sa_handler == SIG_DFL);
+		CHECK((seen.sa_flags & flags) == flags);
+		CHECK(sigismember(&seen.sa_mask, SIGUSR2) == 1);
+	}
+	close_all();
+}
+
 /* ---- threads that are cancelled, a process that exits ---- */
 
 static void *map_for_ever(void *never)
@@ -410,6 +439,7 @@ int main(void)
 		TEST(handlers_jump_out_of_calls),
 		TEST(handlers_jump_out_of_open_and_close),
 		TEST(the_signal_mask_stays_as_it_was),
+		TEST(a_handler_that_is_reset_leaves_flags_and_mask),
 		TEST(threads_are_cancelled_in_calls),
 		TEST(a_process_exits_with_threads_in_calls),
 	};

@@ -78,10 +78,35 @@ static void keep(const siginfo_t *info, ucontext_t *context)
 	waiting = true;
 }
 
+static void on_signal(int signo, siginfo_t *info, void *context);
+
+/* Turns @act, which may be our action, into what the program set. */
+static void show_program_action(struct sigaction *act, uint64_t was)
+{
+	if (act->sa_sigaction != on_signal)
+		return;
+	act->sa_sigaction = (void (*)(int, siginfo_t *, void *))(uintptr_t)(was & WANTED_HANDLER);
+	if (!(was & WANTED_SIGINFO))
+		act->sa_flags &= ~SA_SIGINFO;
+	if (was & WANTED_RESETHAND)
+		act->sa_flags = (int)((unsigned int)act->sa_flags | SA_RESETHAND);
+}
+
+/* SA_RESETHAND: flags and mask stay, as the kernel has it. */
+static void reset_handler(int signo, uint64_t action)
+{
+	struct sigaction act;
+
+	if (REAL(sigaction)(signo, NULL, &act) || act.sa_sigaction != on_signal)
+		return; /* another thread has changed it */
+	show_program_action(&act, action);
+	act.sa_handler = SIG_DFL;
+	(void)REAL(sigaction)(signo, &act, NULL);
+}
+
 static void on_signal(int signo, siginfo_t *info, void *context)
 {
 	uint64_t action = atomic_load_explicit(&wanted[signo], memory_order_relaxed);
-	struct sigaction none = {.sa_handler = SIG_DFL};
 	void (*handler)(int, siginfo_t *, void *);
 
 	if (defer_active()) {
@@ -89,7 +114,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
 		return;
 	}
 	if (action & WANTED_RESETHAND)
-		(void)REAL(sigaction)(signo, &none, NULL);
+		reset_handler(signo, action);
 	/* A handler that takes only the number ignores the other arguments. */
 	handler = (void (*)(int, siginfo_t *, void *))(uintptr_t)(action & WANTED_HANDLER);
 	handler(signo, info, context);
@@ -159,18 +184,6 @@ static uint64_t wanted_of(const struct sigaction *act)
 	return (uint64_t)(uintptr_t)act->sa_sigaction |
 	       (act->sa_flags & SA_SIGINFO ? WANTED_SIGINFO : 0) |
 	       ((unsigned int)act->sa_flags & SA_RESETHAND ? WANTED_RESETHAND : 0);
-}
-
-/* Turns @act, which may be our action, into what the program set. */
-static void show_program_action(struct sigaction *act, uint64_t was)
-{
-	if (act->sa_sigaction != on_signal)
-		return;
-	act->sa_sigaction = (void (*)(int, siginfo_t *, void *))(uintptr_t)(was & WANTED_HANDLER);
-	if (!(was & WANTED_SIGINFO))
-		act->sa_flags &= ~SA_SIGINFO;
-	if (was & WANTED_RESETHAND)
-		act->sa_flags = (int)((unsigned int)act->sa_flags | SA_RESETHAND);
 }
 
 /* The action with our handler in front of @act. *@was: what the program wanted before. */
