@@ -11,7 +11,7 @@ static const struct {
 } helps[] = {
 	{"", "Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
 	     "       uiommufd list [--json] [MODEL]\n"
-	     "       uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
+	     "       uiommufd show [--json | --svg | --html] [--all] [PID | FILE]\n"
 	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
 	     "       uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
 	     "       uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
@@ -28,7 +28,7 @@ static const struct {
 	     "  run      run a program against an emulated machine\n"
 	     "  list     kinds of IOMMU, models of devices, and their options\n"
 	     "  show     the address spaces of a program that runs: windows, mappings,\n"
-	     "           devices, page tables; as text, JSON or a picture\n"
+	     "           devices, page tables; as text, JSON, a picture or a page\n"
 	     "  lookup   how one IOVA of such a program is translated, level by level\n"
 	     "  dump     all entries of its page tables\n"
 	     "  plug     add a device to the machine of a program that runs\n"
@@ -83,7 +83,7 @@ static const struct {
 	 "          capabilities and options\n"
 	 "  --json  as JSON\n"},
 	{"show",
-	 "Usage: uiommufd show [--json | --svg] [--all] [PID | FILE]\n"
+	 "Usage: uiommufd show [--json | --svg | --html] [--all] [PID | FILE]\n"
 	 "\n"
 	 "Prints the state of a program under `uiommufd run`: of each IO address space what is\n"
 	 "permitted, reserved (and by whom), allowed and mapped; page tables; devices, where\n"
@@ -93,6 +93,7 @@ static const struct {
 	 "  FILE    what --json, or uiommufd_show() in an embedding program, wrote; -: stdin\n"
 	 "  --json  as JSON\n"
 	 "  --svg   as a picture\n"
+	 "  --html  as a page to zoom and search in, with every mapping\n"
 	 "  --all   with every mapping one by one, however many there are\n"},
 	{"lookup",
 	 "Usage: uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"

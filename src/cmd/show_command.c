@@ -23,6 +23,7 @@ enum form {
 	FORM_TEXT,
 	FORM_JSON,
 	FORM_SVG,
+	FORM_HTML,
 };
 
 struct options {
@@ -55,6 +56,9 @@ static int take_option(const char *command, char ***args, struct options *option
 		options->form = FORM_JSON;
 	} else if (show && !strcmp(option, "--svg")) {
 		options->form = FORM_SVG;
+	} else if (show && !strcmp(option, "--html")) {
+		options->form = FORM_HTML;
+		options->all = true;
 	} else if (show && !strcmp(option, "--all")) {
 		options->all = true;
 	} else if (!show && !strcmp(option, "--context")) {
@@ -66,7 +70,7 @@ static int take_option(const char *command, char ***args, struct options *option
 		++*args;
 	} else {
 		cmd_complain("%s has no option \"%s\"; there are: %s", command, option,
-			     show   ? "--json, --svg, --all"
+			     show   ? "--json, --svg, --html, --all"
 			     : dump ? "--context"
 				    : "--json, --context");
 		return CMD_USAGE;
@@ -111,7 +115,9 @@ static int render(const struct options *options, const char *text, size_t len,
 		json_object_put(state);
 		return CMD_FAILED;
 	}
-	if (options->form == FORM_SVG)
+	if (options->form == FORM_HTML)
+		show_html(text, len, stdout);
+	else if (options->form == FORM_SVG)
 		show_svg(state, stdout);
 	else
 		as_text(state, options->all, stdout);

@@ -57,6 +57,7 @@ const char *text_size(uint64_t bytes);
 /* The renderings. @all: every mapping that @state lists, however many. */
 void show_text(struct json_object *state, bool all, FILE *out);
 void show_svg(struct json_object *state, FILE *out);
+void show_html(const char *text, size_t len, FILE *out); /* of the JSON @text */
 void lookup_text(struct json_object *lookup, bool all, FILE *out);
 
 /* Backing and state of @mapping, which is part of @state, for show and lookup. */
