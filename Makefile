@@ -13,7 +13,7 @@ DEMO_TARGETS = uiommufd libuiommufd-preload.so libuiommufd-names.so examples/edu
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential install clean help
+.PHONY: build demo check book bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -62,6 +62,11 @@ tsan: ## the tests of concurrent code on the TSan build only
 	@scripts/setup check
 	@scripts/check --only tsan $(MESON_ARGS)
 
+book: ## the documents in HTML, in build-book/
+	@scripts/setup book
+	@mkdocs build --quiet --strict --config-file book/mkdocs.yml
+	@echo "build-book/index.html"
+
 coverage: ## lines and branches that the unit, property and conformance tests reach, by folder, and whether they fell
 	@scripts/setup check
 	@$(call configure,build-coverage,-Dtests=enabled -Doptimization=0 -Db_coverage=true -Dc_args=-Wno-maybe-uninitialized)
@@ -108,7 +113,7 @@ install: build ## install (DESTDIR is honoured; the prefix is set with MESON_ARG
 	@$(MESON) install -C build --no-rebuild
 
 clean: ## remove every build directory
-	rm -rf build build-asan build-tsan build-clang build-bench build-coverage build-deb
+	rm -rf build build-asan build-tsan build-clang build-bench build-coverage build-deb build-book
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | \
