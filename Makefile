@@ -67,12 +67,14 @@ book: ## the documents in HTML, in build-book/
 	@mkdocs build --quiet --strict --config-file book/mkdocs.yml
 	@echo "build-book/index.html"
 
-coverage: ## lines and branches that the unit, property and conformance tests reach, by folder, and whether they fell
+coverage: ## lines and branches that the tests reach, by folder, and whether they fell
 	@scripts/setup check
-	@$(call configure,build-coverage,-Dtests=enabled -Doptimization=0 -Db_coverage=true -Dc_args=-Wno-maybe-uninitialized)
+	@$(call configure,build-coverage,-Dtests=enabled -Doptimization=0 -Db_coverage=true \
+		-Dc_args='-Wno-maybe-uninitialized -DALWAYS_INLINE=inline')
 	@ninja -C build-coverage --quiet
 	@find build-coverage -name '*.gcda' -delete
-	@$(MESON) test -C build-coverage --no-rebuild --timeout-multiplier 3 --suite unit --suite property --suite conformance
+	@# Some tests of whole programs fail here, as instrumented ones call more; `make check` decides about those.
+	-@$(MESON) test -C build-coverage --no-rebuild --timeout-multiplier 4 --no-suite source --no-suite fuzz
 	@scripts/coverage build-coverage
 
 fuzz: ## fuzz each entry for FUZZ_TIME seconds; what reaches new code is kept in build-clang/corpus
