@@ -51,6 +51,7 @@ const struct shape_command shape_iommufd[SHAPE_IOMMUFD_COMMANDS] = {
 	{VFIO_GET_API_VERSION, ""},
 	{VFIO_CHECK_EXTENSION, ""},
 	{VFIO_SET_IOMMU, ""},
+	{IOMMU_IOAS_GET_INFO, "fizXXiiii"},
 };
 
 const struct shape_command shape_vfio[SHAPE_VFIO_COMMANDS] = {
