@@ -72,7 +72,7 @@ static const struct format formats[] = {
 	RISCV("sv39", IOMMU_SOFT_S1_SV39, 39, 3),
 	RISCV("sv48", IOMMU_SOFT_S1_SV48, 48, 4),
 	RISCV("sv57", IOMMU_SOFT_S1_SV57, 57, 5),
-	/* A page with AP[2] and DBM is clean; hardware clears AP[2]. No dirty bit is to be shown. */
+	/* A page with AP[2] and DBM is clean: there is no dirty bit to show. */
 	{"arm", IOMMU_SOFT_S1_ARM_4K, 48, 4, .table = 3, .leaf = 3 | BIT(6) | BIT(7) | BIT(51),
 	 .accessed = BIT(10)},
 	{"amdv1", IOMMU_SOFT_S1_AMDV1, 48, 4, .table = BIT(0) | BIT(61) | BIT(62),

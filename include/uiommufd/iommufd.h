@@ -1260,7 +1260,7 @@ struct iommu_hwpt_soft_s1 {
 	__u32 __reserved;
 };
 
-/* IOMMU_HWPT_INVALIDATE_DATA_SOFT_S1: @npages pages of 4 KiB from @iova on; all ones: everything. */
+/* IOMMU_HWPT_INVALIDATE_DATA_SOFT_S1: @npages pages of 4 KiB from @iova on; all ones: all. */
 struct iommu_hwpt_soft_s1_invalidate {
 	__aligned_u64 iova;
 	__aligned_u64 npages;

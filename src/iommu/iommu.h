@@ -77,7 +77,7 @@ const struct iommu_kind *iommu_kind_of(const struct iommu *iommu);
 enum iommu_nesting {
 	IOMMU_NESTS_NOT,
 	IOMMU_NESTS_TABLES,   /* it is given a page table */
-	IOMMU_NESTS_CONTEXTS, /* it is given a table of contexts, with a page table for each PASID */
+	IOMMU_NESTS_CONTEXTS, /* it is given a table of contexts, which has one for each PASID */
 };
 
 enum iommu_nesting iommu_nesting_of(const struct iommu *iommu);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables of 512 entries as stage 1, of the formats that no hardware here nests: RISC-V, AMD v1, VT-d
- * second stage. One walk; a format decodes an entry (struct radix_format).
+ * Tables of 512 entries as stage 1, of the formats that no hardware here nests: RISC-V, AMD v1,
+ * VT-d second stage. One walk; a format decodes an entry (struct radix_format).
  *
  * The walk reads all entries before it checks rights, so a missing entry below one without a right
  * is reported as missing. Accessed and dirty bits are set from the top, and only by a walk that

@@ -15,10 +15,10 @@ enum {
 	CANARY_B = 0xb0b0,
 };
 
-/* Where the buffer is for the device's IOMMU: below the window of POWER, and a multiple of 2 MiB. */
+/* Where the buffer is for the device's IOMMU: below the hole of POWER, a multiple of 2 MiB. */
 #define MEMORY UINT64_C(0x20000000)
 
-/* What the device is given: below 2^38, and not where a test of stage 2 alone would find anything. */
+/* What the device is given: below 2^38, where stage 2 alone leads nowhere. */
 #define INPUT UINT64_C(0x3040505000)
 
 #define ALL_PAGES UINT64_MAX
@@ -424,7 +424,7 @@ static void the_upper_half_of_signed_addresses_is_translated(void **state)
 	}
 }
 
-/* AMD: an entry may lead to a table that is several levels lower, for addresses that are 0 there. */
+/* AMD: an entry may lead to a table several levels lower, for addresses that are 0 there. */
 static void amd_tables_may_skip_levels(void **state)
 {
 	struct soft s = start("riscv", tables_of(IOMMU_SOFT_S1_AMDV1));
@@ -466,7 +466,7 @@ static void bad_tables_are_refused_in_order(void **state)
 		{"EXT-SOFT-NESTING-LAYOUT.4", -EINVAL, {.format = 6, .addr_width = 49}},
 		{"EXT-SOFT-NESTING-LAYOUT.4", -EINVAL, {.format = 7, .addr_width = 65}},
 		{"EXT-SOFT-NESTING-LAYOUT.4", -EINVAL, {.format = 8, .addr_width = 40}},
-		/* Arm's first table is aligned to its own size: 16 entries of level 2 at 34 bits. */
+		/* Arm's first table is aligned to its size: 16 entries of level 2 at 34 bits. */
 		{"EXT-SOFT-NESTING-LAYOUT.3",
 		 -EINVAL,
 		 {.format = 6, .addr_width = 34, .root = MEMORY + 64}},

@@ -2,8 +2,8 @@
 /*
  * Software nesting [EXT-SOFT-NESTING]: nested HWPTs from a table of any format, on a paging HWPT of
  * any kind or on a vIOMMU, and their invalidation. The hardware takes no part, so a vIOMMU's rules
- * for its own tables (vDEVICEs, vEVENTQs) do not apply: what fails goes to the HWPT's fault queue or
- * to the log.
+ * for its own tables (vDEVICEs, vEVENTQs) do not apply: what fails goes to the HWPT's fault queue
+ * or to the log.
  */
 #include "iommufd/viommu/hwpt_soft.h"
 
