@@ -68,17 +68,39 @@ static ssize_t write_piece(struct mig_file *file, struct uiommufd_caller *caller
 	return mig_buffer_append(&file->buffer, piece, len);
 }
 
+/* Looks at what is there: the identity, and all once it is complete. 0 or a negative errno. */
+static int take_over(struct mig_file *file) REQUIRES(file->migration->lock)
+{
+	struct vfio_device *device = file->device;
+	int rc;
+
+	lock_assert_held(&file->migration->lock);
+	rc = mig_stream_check_identity(device, &file->buffer);
+	if (rc || !mig_stream_is_complete(&file->buffer))
+		return rc;
+	lock_acquire(&device->lock);
+	rc = mig_stream_load(device, &file->buffer);
+	lock_release(&device->lock);
+	file->loaded = !rc;
+	return rc;
+}
+
 static ssize_t write_locked(struct mig_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			    size_t len) REQUIRES(file->migration->lock)
 {
 	size_t done = 0;
 	ssize_t rc = 0;
+	int taken;
 
 	lock_assert_held(&file->migration->lock);
 	if (!file->device)
 		return -ENODEV;
 	if (file->refused)
 		return refuse(-EINVAL, "an earlier part of the stream was refused");
+	if (file->loaded && len) {
+		file->refused = true;
+		return refuse(-EINVAL, "something follows the end of the stream");
+	}
 	while (!rc && done < len) {
 		const size_t part = min_u64(len - done, PIECE);
 
@@ -86,9 +108,9 @@ static ssize_t write_locked(struct mig_file *file, struct uiommufd_caller *calle
 		if (!rc)
 			done += part;
 	}
-	if (done && mig_stream_check_identity(file->device, &file->buffer)) {
+	if (done && (taken = take_over(file))) {
 		file->refused = true;
-		return -EINVAL;
+		return taken;
 	}
 	return done ? (ssize_t)done : rc;
 }

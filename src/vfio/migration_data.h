@@ -6,6 +6,9 @@
  * In PRE_COPY it has the identity, and read gives ENOMSG behind that; in STOP_COPY it has all, and
  * read gives 0 at the end. When the device leaves these states, the file is dead: ENODEV.
  *
+ * The write that completes a stream loads it, so that a VMM learns of a refusal while the source
+ * can still go on: it leaves RESUMING only after it has told the source that all is well.
+ *
  * Locks: migration.lock of the device. It is held while the program's memory is copied.
  */
 #ifndef VFIO_MIGRATION_DATA_H
@@ -21,6 +24,7 @@ struct mig_file {
 	bool resuming; /* it is written */
 	bool complete; /* read: all of the stream is there */
 	bool refused;  /* a write was */
+	bool loaded;   /* the stream is whole, and was taken over but for its interrupts */
 	size_t pos;    /* of the next byte that is read */
 	struct mig_buffer buffer;
 };

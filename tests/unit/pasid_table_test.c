@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device that tags its DMA with a PASID (edu with the option pasid) and a guest's table of PASIDs:
- * AMD's GCR3 table, whose entries lead to page tables [FORMATS].
+ * A device that tags its DMA with a PASID (edu with the option pasid) and a guest's table of
+ * PASIDs: AMD's GCR3 table, whose entries lead to page tables [FORMATS].
  */
 #include "devices/devices.h"
 #include "kit.h"
