@@ -239,7 +239,7 @@ static int load(struct vfio_device *device) REQUIRES(device->migration.lock)
 	lock_assert_held(&device->migration.lock);
 	lock_acquire(&device->lock);
 	if (file->refused)
-		rc = refuse(-EINVAL, "a part of the stream was refused");
+		rc = refuse(-EINVAL, "a part of the stream was refused: %s", file->why);
 	else if (!file->loaded)
 		rc = mig_stream_load(device, &file->buffer); /* says what is missing */
 	if (!rc)

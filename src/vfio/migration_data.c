@@ -3,6 +3,7 @@
 #include "vfio/migration_data.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include <uiommufd/vfio.h>
 
@@ -85,6 +86,15 @@ static int take_over(struct mig_file *file) REQUIRES(file->migration->lock)
 	return rc;
 }
 
+/* The stream is refused with @error, for the reason that was just given. Returns @error. */
+static int remember(struct mig_file *file, int error) REQUIRES(file->migration->lock)
+{
+	lock_assert_held(&file->migration->lock);
+	file->refused = true;
+	snprintf(file->why, sizeof(file->why), "%s", last_error_text());
+	return error;
+}
+
 static ssize_t write_locked(struct mig_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			    size_t len) REQUIRES(file->migration->lock)
 {
@@ -97,10 +107,8 @@ static ssize_t write_locked(struct mig_file *file, struct uiommufd_caller *calle
 		return -ENODEV;
 	if (file->refused)
 		return refuse(-EINVAL, "an earlier part of the stream was refused");
-	if (file->loaded && len) {
-		file->refused = true;
-		return refuse(-EINVAL, "something follows the end of the stream");
-	}
+	if (file->loaded && len)
+		return remember(file, refuse(-EINVAL, "something follows the end of the stream"));
 	while (!rc && done < len) {
 		const size_t part = min_u64(len - done, PIECE);
 
@@ -108,10 +116,8 @@ static ssize_t write_locked(struct mig_file *file, struct uiommufd_caller *calle
 		if (!rc)
 			done += part;
 	}
-	if (done && (taken = take_over(file))) {
-		file->refused = true;
-		return taken;
-	}
+	if (done && (taken = take_over(file)))
+		return remember(file, taken);
 	return done ? (ssize_t)done : rc;
 }
 

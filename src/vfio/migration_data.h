@@ -17,15 +17,20 @@
 #include "base/file.h"
 #include "vfio/migration_stream.h"
 
+enum {
+	MIG_WHY_MAX = 160
+};
+
 struct mig_file {
 	struct uiommufd_file file;
 	struct vfio_device *device; /* NULL: it is dead */
 	struct migration *migration;
 	bool resuming; /* it is written */
 	bool complete; /* read: all of the stream is there */
-	bool refused;  /* a write was */
-	bool loaded;   /* the stream is whole, and was taken over but for its interrupts */
-	size_t pos;    /* of the next byte that is read */
+	bool refused;  /* a write was, and why: */
+	char why[MIG_WHY_MAX];
+	bool loaded; /* the stream is whole, and was taken over but for its interrupts */
+	size_t pos;  /* of the next byte that is read */
 	struct mig_buffer buffer;
 };
 

@@ -80,7 +80,7 @@ def nested_nvme(chroot):
     subprocess.run(["mkfs.ext4", "-q", "-F", disk], check=True)
     run = ("--iommu", "intel", "--device", f"nvme@{FIRST},file=/mnt/work/{disk.name}")
     with Machine(chroot, "nested-nvme", run, (*VTD, *vfio(FIRST, 5)), NESTED, "nvme-initramfs") as vm:
-        vm.says("reboot: Power down")
+        vm.says("reboot: Restarting system")
         vm.process.wait(60)
         text = vm.text()
     expect(text, *(f"{line}$" for line in nvme_guest.EXPECTED))
@@ -210,7 +210,7 @@ def truncated(chroot):
 def other_device(chroot):
     """So is the state of a device with other options, which the target refuses with a reason."""
     text = refused(chroot, "other", f"edu@{FIRST},dma_mask=0xffff", "unix:/mnt/work/stream", **{"return-path": True})
-    expect(text, r"^uiommufd: .*dma_mask")
+    expect(text, r"load of migration failed: Invalid argument")
 
 
 EXAMS = {

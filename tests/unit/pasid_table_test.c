@@ -19,7 +19,7 @@ enum {
 };
 
 enum {
-	/* Pages of the guest's memory: four levels of tables for each PASID, and what they lead to. */
+	/* Pages of the guest's memory: four levels of tables for each PASID, and their pages. */
 	GCR3,
 	TABLES_OF_3,
 	TABLES_OF_5 = TABLES_OF_3 + 4,
@@ -68,7 +68,7 @@ static uint32_t made_hwpt(struct iommu_hwpt_alloc *cmd)
 static void attach(uint32_t ioas)
 {
 	const uint64_t gcr3 = address_of(GCR3);
-	/* V, GV, and the table's address; without GIOV, requests without a PASID have no stage 1. */
+	/* V, GV, the table's address. Without GIOV, requests without a PASID have no stage 1. */
 	const struct iommu_hwpt_amd_guest guest = {
 		.dte = {BIT(0) | BIT(55) | (gcr3 >> 12 & 7) << 58,
 			(gcr3 >> 15 & 0xffff) << 16 | (gcr3 >> 31 & 0x1fffff) << 43}};
