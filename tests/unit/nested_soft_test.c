@@ -3,6 +3,9 @@
  * Software nesting through the user API: tables of every format on every kind of IOMMU, their
  * faults, their invalidation [EXT-SOFT-NESTING].
  */
+#include "base/alloc.h"
+#include "inspect/show_lookup.h"
+#include "inspect/show_state.h"
 #include "iommu/iommu.h"
 #include "kit.h"
 
@@ -565,6 +568,53 @@ static void without_extensions_the_type_is_unknown(void **state)
 	}
 }
 
+/* ---- a look into it ---- */
+
+static void shows(char *json, const char *part)
+{
+	if (!strstr(json, part))
+		fail_msg("%s is not in %s", part, json);
+}
+
+static void show_names_the_format_and_lookup_walks_both_stages(void **state)
+{
+	struct soft s = start("riscv", tables_of(IOMMU_SOFT_S1_AMDV1));
+	char *json, address[40];
+	size_t len;
+
+	(void)state;
+	map_page(&s, INPUT, DATA_A, SOFT_READ);
+	nest(&s, 0);
+	assert_int_equal(show_state(100, &json, &len), 0);
+	shows(json, "\"soft_format\":\"AMD v1\"");
+	alloc_free(json);
+
+	assert_int_equal(show_lookup(0, s.nested, INPUT, &json, &len), 0);
+	shows(json, "\"stage1\":{\"walked\":true");
+	snprintf(address, sizeof(address), "\"address\":\"0x%llx\"",
+		 (unsigned long long)page_at(DATA_A));
+	shows(json, address);
+	shows(json, "\"format\":\"riscv\"");
+	alloc_free(json);
+	stop(&s);
+}
+
+static void faults_name_the_entry_in_the_formats_numbering(void **state)
+{
+	struct soft s = start("power", tables_of(IOMMU_SOFT_S1_SV39));
+	uint64_t *entry = map_page(&s, INPUT, DATA_A, SOFT_READ), value;
+
+	(void)state;
+	nest(&s, 0);
+	reads(&s, INPUT, CANARY_A);
+	*entry = 0;
+	forget(&s, INPUT, 1);
+	assert_int_equal(report_file_clear(), 0);
+	assert_int_equal(read_word(&s, INPUT, &value), -EFAULT);
+	assert_true(reported("level 0 entry 0x0000000000000000"));
+	stop(&s);
+}
+
 /* ---- vIOMMUs and PASIDs ---- */
 
 static void tables_on_a_viommu_need_no_vdevice(void **state)
@@ -631,6 +681,8 @@ int main(void)
 		cmocka_unit_test(other_checks_are_those_of_nested_hwpts),
 		cmocka_unit_test(invalidations_are_checked_and_counted),
 		cmocka_unit_test(without_extensions_the_type_is_unknown),
+		cmocka_unit_test(show_names_the_format_and_lookup_walks_both_stages),
+		cmocka_unit_test(faults_name_the_entry_in_the_formats_numbering),
 		cmocka_unit_test(tables_on_a_viommu_need_no_vdevice),
 		cmocka_unit_test(a_pasid_can_have_a_table_of_its_own),
 	};
