@@ -23,8 +23,10 @@ static void extensions_follow_the_framing_of_all_commands(void **state)
 	const struct {
 		unsigned long cmd;
 		uint32_t size;
-	} cases[] = {
-		{IOMMU_RESV_IOVA_RANGES, 24}, {IOMMU_DEV_IOVA_RANGES, 32}, {IOMMU_IOVA_LOOKUP, 64}};
+	} cases[] = {{IOMMU_RESV_IOVA_RANGES, 24},
+		     {IOMMU_DEV_IOVA_RANGES, 32},
+		     {IOMMU_IOVA_LOOKUP, 64},
+		     {IOMMU_IOAS_GET_INFO, 48}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint32_t words[20] = {cases[i].size};
