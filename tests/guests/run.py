@@ -160,27 +160,27 @@ def migrations(chroot):
     print(f"  {turns} migrations, {made} copies", flush=True)
 
 
-def cut(chroot, length):
-    """A socket that passes @length bytes on to the target, and then closes."""
-    path = chroot.work / "cut"
+def between(chroot, alter):
+    """A socket, BETWEEN, that passes on to the target what @alter makes of each part of the stream; it closes once that is nothing."""
+    path = chroot.work / "between"
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen(1)
 
     def forward():
-        source, _ = listener.accept()
-        target = socket.socket(socket.AF_UNIX)
-        target.connect(str(chroot.work / "stream"))
-        left = length
-        while left and (data := source.recv(min(left, 1 << 16))):
-            target.sendall(data)
-            left -= len(data)
-        source.close()
-        target.close()
-        listener.close()
+        with listener, listener.accept()[0] as source, socket.socket(socket.AF_UNIX) as target:
+            target.connect(str(chroot.work / "stream"))
+            try:
+                while data := alter(source.recv(1 << 16)):
+                    target.sendall(data)
+            except OSError:
+                pass  # the target has closed
 
     threading.Thread(target=forward, daemon=True).start()
+
+
+BETWEEN = "unix:/mnt/work/between"
 
 
 def refused(chroot, name, device, uri, **capabilities):
@@ -203,8 +203,34 @@ def refused(chroot, name, device, uri, **capabilities):
 
 def truncated(chroot):
     """A stream that ends too early is an error at both ends, and the source lives on."""
-    cut(chroot, 3 << 20)
-    refused(chroot, "truncated", f"edu@{FIRST}", "unix:/mnt/work/cut")
+    left = 3 << 20
+
+    def cut(data):
+        nonlocal left
+        data = data[:left]
+        left -= len(data)
+        return data
+
+    between(chroot, cut)
+    refused(chroot, "truncated", f"edu@{FIRST}", BETWEEN)
+
+
+def damaged(chroot):
+    """So is a stream in which a byte of the device's part is wrong."""
+    magic, seen = b"uiommufd", bytearray()
+
+    def damage(data):
+        # The magic may be in two parts of the stream; what is wrong is in the first that comes behind it.
+        seen[:] = seen[-len(magic) + 1:] + data
+        at = seen.find(magic)
+        if at < 0:
+            return data
+        at += len(magic) + 12 - (len(seen) - len(data))  # the model's name
+        return data[:at] + b"?" + data[at + 1:] if 0 <= at < len(data) else data
+
+    between(chroot, damage)
+    text = refused(chroot, "damaged", f"edu@{FIRST}", BETWEEN)
+    expect(text, r"load of migration failed: Invalid argument")
 
 
 def other_device(chroot):
@@ -220,6 +246,7 @@ EXAMS = {
     "peers": peers,
     "migrations": migrations,
     "truncated": truncated,
+    "damaged": damaged,
     "other-device": other_device,
 }
 
