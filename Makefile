@@ -13,7 +13,7 @@ DEMO_TARGETS = uiommufd libuiommufd-preload.so libuiommufd-names.so examples/edu
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check book bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential install clean help
+.PHONY: build demo check book bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential guest-tests install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -95,6 +95,12 @@ client-tests: ## libvfn, SPDK, libvfio-user and a guest against our devices, fet
 	@$(call configure,build)
 	@ninja -C build --quiet
 	@LIBVFN='$(LIBVFN)' SPDK='$(SPDK)' LIBVFIO_USER='$(LIBVFIO_USER)' KERNEL='$(KERNEL)' tests/clients/run.py build $(CLIENTS)
+
+guest-tests: ## virtual machines of QEMU 11 with our devices: nested translation, peers, migration; GUESTS: where QEMU and a kernel are kept
+	@scripts/setup guest-tests
+	@$(call configure,build)
+	@ninja -C build --quiet
+	@GUESTS='$(GUESTS)' tests/guests/run.py build $(EXAMS)
 
 ltp: ## the Linux Test Project's system call tests, with and without uiommufd: LTP_DIR is where it was built
 	@$(call configure,build)

@@ -14,7 +14,10 @@
  * 	uiommufd run --iommu intel --device edu -- nested
  *
  * On real hardware it needs a VT-d IOMMU in scalable mode with nesting, and the edu device bound to
- * vfio-pci.
+ * vfio-pci. With --soft FORMAT the tables have another format, which uiommufd walks on any kind of
+ * IOMMU, also on one that does not nest:
+ *
+ * 	uiommufd run --iommu riscv --device edu -- nested --soft amdv1
  */
 #include "edu.h"
 
@@ -29,23 +32,56 @@
 enum {
 	PAGE = 4096,
 	GUEST_PAGES = 16,
-	LEVELS = 4,
 };
 
 /* Guest-physical address of the guest's memory, and what the device is given: it drives 28 bits. */
-#define GUEST_BASE UINT64_C(0x40000000)
+#define GUEST_BASE UINT64_C(0x20000000)
 #define IOVA_FROM  UINT64_C(0x5000000)
 #define IOVA_TO	   UINT64_C(0x6001000)
 
-/* Bits of an entry. */
-#define P	   UINT64_C(0x1)
-#define RW	   UINT64_C(0x2)
-#define US	   UINT64_C(0x4)
-#define A	   UINT64_C(0x20)
-#define D	   UINT64_C(0x40)
-#define ADDRESS	   UINT64_C(0xffffffffff000)
-#define ENTRY_BITS (P | RW | US)
+#define BIT(n)	(UINT64_C(1) << (n))
+#define ADDRESS UINT64_C(0xffffffffff000)
 
+/* What entries of a format are made of. */
+struct format {
+	const char *name;
+	uint32_t soft; /* enum iommu_soft_s1_format; 0: VT-d's hardware walks it */
+	uint32_t width, levels;
+	uint64_t table, leaf; /* bits of entries that lead to a table, to a page */
+	uint64_t accessed, dirty;
+	unsigned int shift;	 /* addresses are shifted right by this */
+	unsigned int next_level; /* where the level of the next table stands; 0: nowhere */
+};
+
+#define X86(...)                                                                                  \
+	{                                                                                         \
+		__VA_ARGS__, .table = BIT(0) | BIT(1) | BIT(2), .leaf = BIT(0) | BIT(1) | BIT(2), \
+			     .accessed = BIT(5), .dirty = BIT(6)                                  \
+	}
+
+#define RISCV(...)                                                                       \
+	{                                                                                \
+		__VA_ARGS__, .table = BIT(0), .leaf = BIT(0) | BIT(1) | BIT(2) | BIT(4), \
+			     .accessed = BIT(6), .dirty = BIT(7), .shift = 2             \
+	}
+
+static const struct format formats[] = {
+	X86("vtd", 0, 48, 4),
+	X86("x86", IOMMU_SOFT_S1_X86_4, 48, 4),
+	X86("x86-5", IOMMU_SOFT_S1_X86_5, 57, 5),
+	RISCV("sv39", IOMMU_SOFT_S1_SV39, 39, 3),
+	RISCV("sv48", IOMMU_SOFT_S1_SV48, 48, 4),
+	RISCV("sv57", IOMMU_SOFT_S1_SV57, 57, 5),
+	/* A page with AP[2] and DBM is clean: there is no dirty bit to show. */
+	{"arm", IOMMU_SOFT_S1_ARM_4K, 48, 4, .table = 3, .leaf = 3 | BIT(6) | BIT(7) | BIT(51),
+	 .accessed = BIT(10)},
+	{"amdv1", IOMMU_SOFT_S1_AMDV1, 48, 4, .table = BIT(0) | BIT(61) | BIT(62),
+	 .leaf = BIT(0) | BIT(61) | BIT(62), .accessed = BIT(5), .dirty = BIT(6), .next_level = 9},
+	{"vtdss", IOMMU_SOFT_S1_VTDSS, 48, 4, .table = BIT(0) | BIT(1), .leaf = BIT(0) | BIT(1),
+	 .accessed = BIT(8), .dirty = BIT(9)},
+};
+
+static const struct format *format = &formats[0];
 static int iommufd;
 static struct edu edu;
 static struct mapping guest; /* .iova: GUEST_BASE */
@@ -96,7 +132,7 @@ static uint32_t make_guest(void)
 	};
 	struct iommu_hwpt_alloc parent = {
 		.size = sizeof(parent),
-		.flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+		.flags = format->soft ? 0 : IOMMU_HWPT_ALLOC_NEST_PARENT,
 		.dev_id = dev_id,
 	};
 
@@ -118,18 +154,23 @@ static uint32_t make_guest(void)
 /* The guest gives its tables to its IOMMU; the VMM passes them on. */
 static void nest(uint32_t parent, uint64_t root)
 {
-	const struct iommu_hwpt_vtd_s1 tables = {.pgtbl_addr = root, .addr_width = 48};
+	const struct iommu_hwpt_vtd_s1 tables = {.pgtbl_addr = root, .addr_width = format->width};
+	const struct iommu_hwpt_soft_s1 soft = {.format = format->soft,
+						.flags = IOMMU_SOFT_S1_MARK,
+						.root = root,
+						.addr_width = format->width};
 	struct iommu_hwpt_alloc nested = {
 		.size = sizeof(nested),
 		.dev_id = dev_id,
 		.pt_id = parent,
-		.data_type = IOMMU_HWPT_DATA_VTD_S1,
-		.data_len = sizeof(tables),
-		.data_uptr = (uintptr_t)&tables,
+		.data_type = format->soft ? IOMMU_HWPT_DATA_SOFT_S1 : IOMMU_HWPT_DATA_VTD_S1,
+		.data_len = format->soft ? sizeof(soft) : sizeof(tables),
+		.data_uptr = format->soft ? (uintptr_t)&soft : (uintptr_t)&tables,
 	};
 	struct vfio_device_attach_iommufd_pt attach = {.argsz = sizeof(attach)};
 
-	call(IOMMU_HWPT_ALLOC, &nested, "a nested page table of VT-d's type (try --iommu intel)");
+	call(IOMMU_HWPT_ALLOC, &nested,
+	     "a nested page table (try --iommu intel, or --soft FORMAT)");
 	nested_id = nested.out_hwpt_id;
 	attach.pt_id = nested_id;
 	if (ioctl(edu.fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
@@ -142,12 +183,14 @@ static void nest(uint32_t parent, uint64_t root)
 static void invalidate(uint64_t iova)
 {
 	const struct iommu_hwpt_vtd_s1_invalidate entry = {.addr = iova, .npages = 1};
+	const struct iommu_hwpt_soft_s1_invalidate soft = {.iova = iova, .npages = 1};
 	struct iommu_hwpt_invalidate cmd = {
 		.size = sizeof(cmd),
 		.hwpt_id = nested_id,
-		.data_uptr = (uintptr_t)&entry,
-		.data_type = IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
-		.entry_len = sizeof(entry),
+		.data_uptr = format->soft ? (uintptr_t)&soft : (uintptr_t)&entry,
+		.data_type = format->soft ? IOMMU_HWPT_INVALIDATE_DATA_SOFT_S1
+					  : IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
+		.entry_len = format->soft ? sizeof(soft) : sizeof(entry),
 		.entry_num = 1,
 	};
 
@@ -171,27 +214,44 @@ static void *at(uint64_t address)
 	return guest.memory + (address - GUEST_BASE);
 }
 
+static uint64_t table_entry(uint64_t address, unsigned int level)
+{
+	return address >> format->shift | format->table |
+	       (format->next_level ? (uint64_t)level << format->next_level : 0);
+}
+
+static uint64_t page_entry(uint64_t address)
+{
+	return address >> format->shift | format->leaf;
+}
+
+static uint64_t address_of(uint64_t entry)
+{
+	return entry << format->shift & ADDRESS;
+}
+
 /* Returns the entry for the page at @iova; makes tables that are missing on the way to it. */
 static uint64_t *entry_of(uint64_t root, uint64_t iova)
 {
 	uint64_t table = root;
 
-	for (unsigned int level = LEVELS - 1;; level--) {
+	for (unsigned int level = format->levels - 1;; level--) {
 		uint64_t *entry = (uint64_t *)at(table) + (iova >> (12 + 9 * level) & 511);
 
 		if (!level)
 			return entry;
 		if (!*entry)
-			*entry = new_page() | ENTRY_BITS;
-		table = *entry & ADDRESS;
+			*entry = table_entry(new_page(), level);
+		table = address_of(*entry);
 	}
 }
 
 static void show(const char *what, uint64_t iova, const uint64_t *entry)
 {
 	printf("%-9s 0x%llx -> 0x%llx%s%s\n", what, (unsigned long long)iova,
-	       (unsigned long long)(*entry & ADDRESS), *entry & A ? ", accessed" : "",
-	       *entry & D ? ", dirty" : "");
+	       (unsigned long long)address_of(*entry),
+	       *entry & format->accessed ? ", accessed" : "",
+	       *entry & format->dirty ? ", dirty" : "");
 }
 
 /* Has the device copy from IOVA_FROM to IOVA_TO, which is @page, and returns what arrived. */
@@ -203,11 +263,24 @@ static const char *device_reads(uint64_t page)
 	return at(page);
 }
 
-int main(void)
+static const struct format *find_format(const char *name)
+{
+	for (size_t i = 1; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (!strcmp(formats[i].name, name))
+			return &formats[i];
+	}
+	fail("format %s: x86, x86-5, sv39, sv48, sv57, arm, amdv1 and vtdss are known", name);
+}
+
+int main(int argc, char **argv)
 {
 	uint64_t root, old_page, new, to, *entry_from, *entry_to;
 	uint32_t parent;
 
+	if (argc == 3 && !strcmp(argv[1], "--soft"))
+		format = find_format(argv[2]);
+	else if (argc != 1)
+		fail("usage: nested [--soft FORMAT]");
 	open_device();
 	parent = make_guest();
 	root = new_page();
@@ -219,8 +292,8 @@ int main(void)
 
 	entry_from = entry_of(root, IOVA_FROM);
 	entry_to = entry_of(root, IOVA_TO);
-	*entry_from = old_page | ENTRY_BITS;
-	*entry_to = to | ENTRY_BITS;
+	*entry_from = page_entry(old_page);
+	*entry_to = page_entry(to);
 	show("entry", IOVA_FROM, entry_from);
 	show("entry", IOVA_TO, entry_to);
 	nest(parent, root);
@@ -229,7 +302,7 @@ int main(void)
 	show("entry", IOVA_FROM, entry_from);
 	show("entry", IOVA_TO, entry_to);
 
-	*entry_from = new | ENTRY_BITS;
+	*entry_from = page_entry(new);
 	show("changed", IOVA_FROM, entry_from);
 	printf("DMA       the device reads \"%s\"\n", device_reads(to));
 	invalidate(IOVA_FROM);

@@ -1074,6 +1074,7 @@ enum {
 	IOMMUFD_CMD_RESV_IOVA_RANGES = 0xc0,
 	IOMMUFD_CMD_DEV_IOVA_RANGES = 0xc1,
 	IOMMUFD_CMD_IOVA_LOOKUP = 0xc2,
+	IOMMUFD_CMD_IOAS_GET_INFO = 0xc3,
 };
 
 /*
@@ -1168,5 +1169,101 @@ struct iommu_iova_lookup {
 	__u32 out_flags;
 };
 #define IOMMU_IOVA_LOOKUP _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOVA_LOOKUP)
+
+/* struct iommu_ioas_get_info.out_capabilities */
+enum iommu_ioas_info_capabilities {
+	IOMMU_IOAS_INFO_MAP = 1 << 0,		      /* IOMMU_IOAS_MAP and _UNMAP */
+	IOMMU_IOAS_INFO_PGTABLE_BINDING = 1 << 1,     /* nested HWPTs from a page table */
+	IOMMU_IOAS_INFO_PASID_TABLE_BINDING = 1 << 2, /* from a table of PASIDs or contexts */
+	IOMMU_IOAS_INFO_HW_NESTING = 1 << 3,	      /* the hardware walks both stages */
+	IOMMU_IOAS_INFO_SW_NESTING = 1 << 4,	      /* IOMMU_HWPT_DATA_SOFT_S1 */
+	IOMMU_IOAS_INFO_DIRTY_TRACKING = 1 << 5,
+	IOMMU_IOAS_INFO_PAGE_REQUESTS = 1 << 6, /* HWPTs with a fault queue */
+	IOMMU_IOAS_INFO_PASID = 1 << 7,		/* attachments of PASIDs */
+};
+
+/*
+ * IOMMU_IOAS_GET_INFO: tells what an IOAS can do with what is attached to it now. The answer
+ * changes with each attachment. [EXT-GET-INFO]
+ *
+ * @flags: 0
+ * @ioas_id: the IOAS
+ * @out_capabilities: enum iommu_ioas_info_capabilities: those of all devices that are attached to
+ *                    its HWPTs, nested ones included; with none, MAP and SW_NESTING
+ * @out_page_sizes: bit n: leaves of 2^n bytes are possible in every HWPT; with none, all from the
+ *                  size of a page on
+ * @out_alignment: IOVAs and lengths are multiples of it
+ * @out_num_permitted: how many ranges IOMMU_IOAS_IOVA_RANGES gives
+ * @out_num_tables: paging HWPTs
+ * @out_num_devices: attachments of devices; each PASID counts
+ */
+struct iommu_ioas_get_info {
+	__u32 size;
+	__u32 flags;
+	__u32 ioas_id;
+	__u32 __reserved;
+	__aligned_u64 out_capabilities;
+	__aligned_u64 out_page_sizes;
+	__u32 out_alignment;
+	__u32 out_num_permitted;
+	__u32 out_num_tables;
+	__u32 out_num_devices;
+};
+#define IOMMU_IOAS_GET_INFO _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_GET_INFO)
+
+/*
+ * Software nesting: data_type of IOMMU_HWPT_ALLOC on a paging HWPT of any kind of IOMMU (it need
+ * not be a nesting parent) or on a vIOMMU, and of IOMMU_HWPT_INVALIDATE on the nested HWPT.
+ * [EXT-SOFT-NESTING]
+ */
+enum {
+	IOMMU_HWPT_DATA_SOFT_S1 = 0xc0,		   /* struct iommu_hwpt_soft_s1 */
+	IOMMU_HWPT_INVALIDATE_DATA_SOFT_S1 = 0xc0, /* struct iommu_hwpt_soft_s1_invalidate */
+};
+
+/* struct iommu_hwpt_soft_s1.format */
+enum iommu_soft_s1_format {
+	IOMMU_SOFT_S1_X86_4 = 1, /* x86-64, 4 levels: VT-d first stage, AMD v2 */
+	IOMMU_SOFT_S1_X86_5 = 2,
+	IOMMU_SOFT_S1_SV39 = 3, /* RISC-V */
+	IOMMU_SOFT_S1_SV48 = 4,
+	IOMMU_SOFT_S1_SV57 = 5,
+	IOMMU_SOFT_S1_ARM_4K = 6, /* Arm LPAE stage 1, granule of 4 KiB */
+	IOMMU_SOFT_S1_AMDV1 = 7,
+	IOMMU_SOFT_S1_VTDSS = 8, /* VT-d second stage */
+};
+
+/* struct iommu_hwpt_soft_s1.flags */
+enum iommu_soft_s1_flags {
+	/*
+	 * Accessed and dirty bits are set in the table. Without this flag, a clear one that the
+	 * format makes software set (RISC-V; the access flag of Arm) is a fault.
+	 */
+	IOMMU_SOFT_S1_MARK = 1 << 0,
+};
+
+/*
+ * IOMMU_HWPT_DATA_SOFT_S1: a table of the user's in the parent's IOVA space.
+ *
+ * @format: enum iommu_soft_s1_format
+ * @flags: enum iommu_soft_s1_flags
+ * @root: IOVA of the first table, aligned as the format wants: 4 KiB, for Arm the table's size
+ * @addr_width: bits of an input address; 0: the format's greatest
+ *
+ * EOPNOTSUPP: unknown format or flags. EINVAL: the format has no such root or width.
+ */
+struct iommu_hwpt_soft_s1 {
+	__u32 format;
+	__u32 flags;
+	__aligned_u64 root;
+	__u32 addr_width;
+	__u32 __reserved;
+};
+
+/* IOMMU_HWPT_INVALIDATE_DATA_SOFT_S1: @npages pages of 4 KiB from @iova on; all ones: all. */
+struct iommu_hwpt_soft_s1_invalidate {
+	__aligned_u64 iova;
+	__aligned_u64 npages;
+};
 
 #endif

@@ -160,6 +160,8 @@ static void print_hwpt(FILE *out, struct json_object *hwpt)
 		fprintf(out, "nested on HWPT %u", NUMBER(hwpt, "parent"));
 		if (state_get(hwpt, "viommu"))
 			fprintf(out, " by vIOMMU %u", NUMBER(hwpt, "viommu"));
+		if (state_get(hwpt, "soft_format"))
+			fprintf(out, " by software, format %s", state_text(hwpt, "soft_format"));
 		fprintf(out, ", %s (%s)\n", state_text(hwpt, "iommu"), state_text(hwpt, "kind"));
 		return;
 	}

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "inspect/show_ioas.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/device/device_ranges.h"
 #include "iommufd/device/group.h"
 #include "iommufd/viommu/viommu.h"
@@ -78,8 +79,12 @@ static void show_hwpt_paging(struct json *json, const struct hwpt_paging *hwpt)
 
 static void show_hwpt_nested(struct json *json, const struct hwpt_nested *hwpt)
 {
+	const char *soft = iommu_soft_format_name(hwpt->base.domain);
+
 	show_hwpt(json, &hwpt->base);
 	json_number(json, "parent", hwpt->parent->base.object.id);
+	if (soft)
+		json_string(json, "soft_format", soft);
 	if (hwpt->viommu)
 		json_number(json, "viommu", hwpt->viommu->object.id);
 	json_end_object(json);

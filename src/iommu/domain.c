@@ -58,6 +58,16 @@ const struct iommu_kind *iommu_kind_of(const struct iommu *iommu)
 	return iommu->kind;
 }
 
+enum iommu_nesting iommu_nesting_of(const struct iommu *iommu)
+{
+	return iommu->kind->nesting;
+}
+
+bool iommu_has_pasids(const struct iommu *iommu)
+{
+	return iommu->kind->pasid_bits;
+}
+
 static const struct kind_variant *find_variant(const struct iommu_kind *kind, unsigned int flags)
 {
 	for (size_t i = 0; i < kind->variant_count; i++) {

@@ -73,6 +73,18 @@ void iommu_put(struct iommu *iommu);
 const char *iommu_name(const struct iommu *iommu);
 const struct iommu_kind *iommu_kind_of(const struct iommu *iommu);
 
+/* How a guest's own tables come under a nesting parent of the hardware. */
+enum iommu_nesting {
+	IOMMU_NESTS_NOT,
+	IOMMU_NESTS_TABLES,   /* it is given a page table */
+	IOMMU_NESTS_CONTEXTS, /* it is given a table of contexts, which has one for each PASID */
+};
+
+enum iommu_nesting iommu_nesting_of(const struct iommu *iommu);
+
+/* Whether attachments of PASIDs are possible behind @iommu. */
+bool iommu_has_pasids(const struct iommu *iommu);
+
 /* ---- domains ---- */
 
 /*

@@ -33,6 +33,7 @@ struct iommu_kind {
 	size_t gap_count;
 	struct resv_region reserved[KIND_MAX_RESV]; /* for every device behind it, ascending */
 	size_t reserved_count;
+	enum iommu_nesting nesting;
 	unsigned int pasid_bits; /* 0: no PASIDs */
 	uint64_t capabilities;	 /* enum iommufd_hw_capabilities */
 	bool scattered;		 /* iommu_domain_scattered() */

@@ -38,6 +38,8 @@ static const struct stage1_ops *stage1_of(enum nested_format format)
 		return &stage1_smmuv3;
 	case NESTED_AMD:
 		return &stage1_amd;
+	case NESTED_SOFT:
+		return &stage1_soft;
 	}
 	return &stage1_abort;
 }
@@ -47,7 +49,8 @@ int iommu_nested_create(struct iommu_domain *parent, const struct nested_config 
 {
 	struct iommu_domain *domain;
 
-	if (parent->memory != parent || !(parent->flags & DOMAIN_NEST_PARENT))
+	if (parent->memory != parent ||
+	    (!(parent->flags & DOMAIN_NEST_PARENT) && config->format != NESTED_SOFT))
 		return -EINVAL;
 	domain = alloc_zeroed(sizeof(*domain));
 	if (!domain)

@@ -3,7 +3,8 @@
  * Nested translation: a guest's own stage-1 tables, in guest memory, on top of the stage 2 that the
  * VMM maps [NESTED-DATA], [FORMATS].
  *
- * A nested domain has a parent: a paging domain created with DOMAIN_NEST_PARENT. All that stage 1
+ * A nested domain has a parent: a paging domain created with DOMAIN_NEST_PARENT, or for software
+ * nesting [EXT-SOFT-NESTING] any paging domain. All that stage 1
  * consists of (context descriptors, GCR3 tables, page tables) lies in the parent's IOVA space, and
  * every access to it is translated by the parent. The output of stage 1 is an address in that space
  * as well. A request needs its right in both stages. Accessed and dirty bits of stage 1 are set in
@@ -25,6 +26,7 @@ enum nested_format {
 	NESTED_VTD,	 /* first-stage x86-64 tables at pgtbl_addr */
 	NESTED_SMMUV3,	 /* from an STE: context descriptors, then AArch64 stage 1 */
 	NESTED_AMD,	 /* from a guest DTE: GCR3 table, then v2 tables */
+	NESTED_SOFT,	 /* a table of any format, whatever the hardware: nested_soft_config() */
 };
 
 struct nested_config {
@@ -37,18 +39,36 @@ struct nested_config {
 		} vtd;
 		uint64_t ste[2]; /* little-endian words as the guest has them, validated */
 		uint64_t dte[4];
+		struct {
+			uint32_t format; /* enum iommu_soft_s1_format */
+			bool marks;	 /* accessed and dirty bits are set */
+			uint64_t root;
+			uint32_t width; /* of input addresses */
+		} soft;
 	};
 };
 
 /*
+ * Fills in *@config for software nesting: a table of @format (enum iommu_soft_s1_format) at @root,
+ * with input addresses of @width bits (0: the format's greatest). 0; -EOPNOTSUPP: there is no such
+ * format; -EINVAL: it has no such root or width.
+ */
+int nested_soft_config(uint32_t format, uint64_t root, uint32_t width, bool marks,
+		       struct nested_config *config);
+
+/*
  * Creates a nested domain on @parent, which must outlive it. The caller owns it
- * (iommu_domain_destroy()). 0; -ENOMEM; -EINVAL: @parent is not a nesting parent.
+ * (iommu_domain_destroy()). NESTED_SOFT takes any paging domain as parent. 0; -ENOMEM; -EINVAL:
+ * @parent is not a nesting parent.
  */
 int iommu_nested_create(struct iommu_domain *parent, const struct nested_config *config,
 			struct iommu_domain **domain);
 
 /* The nesting parent, or NULL for a paging domain. */
 struct iommu_domain *iommu_domain_parent(const struct iommu_domain *domain);
+
+/* The name of the format of software nesting; NULL: @domain has a format of its kind. */
+const char *iommu_soft_format_name(const struct iommu_domain *domain);
 
 /*
  * Whether requests with a PASID that has no domain of its own go through the RID's @domain: it is

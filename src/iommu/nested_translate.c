@@ -161,7 +161,7 @@ static int walk_stage1(struct stage1_walk *walk)
 	for (int i = 0; i < MAX_WALKS && rc == -EAGAIN; i++) {
 		walk->has_table = walk->tlb &&
 				  tlb_find_table(walk->tlb, &key, walk->iova, &walk->table) &&
-				  (!stage1_writes(walk) || (walk->table.rights & IOPT_WRITE));
+				  !(walk->need & ~walk->table.rights);
 		rc = walk->domain->stage1->walk(walk);
 	}
 	if (rc == -EAGAIN)
@@ -251,9 +251,11 @@ void stage1_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 		[STAGE1_RESERVED] = {DMA_FAULT_TABLES, "the entry has reserved bits set"},
 		[STAGE1_OUTPUT] = {DMA_FAULT_TABLES, "the entry's address is out of range"},
 		[STAGE1_ACCESS_FLAG] = {DMA_FAULT_NOT_MAPPED, "the entry's access flag is clear"},
+		[STAGE1_DIRTY_FLAG] = {DMA_FAULT_NOT_MAPPED, "the entry's dirty flag is clear"},
 		[STAGE1_PRIVILEGED] = {DMA_FAULT_PERMISSION,
 				       "the entry is for privileged requests"},
 		[STAGE1_READ_ONLY] = {DMA_FAULT_PERMISSION, "the entry is read-only"},
+		[STAGE1_WRITE_ONLY] = {DMA_FAULT_PERMISSION, "the entry is write-only"},
 		[STAGE1_UPDATE] = {DMA_FAULT_TABLES, "the entry keeps changing"},
 		[STAGE1_MEMORY] = {DMA_FAULT_MEMORY, "the memory behind it is gone"},
 		[STAGE2_NOT_MAPPED] = {DMA_FAULT_NOT_MAPPED, "nothing is mapped there"},

@@ -59,8 +59,10 @@ enum stage1_failure {
 	STAGE1_RESERVED,    /* reserved bits of an entry are set */
 	STAGE1_OUTPUT,	    /* an entry's address is out of range */
 	STAGE1_ACCESS_FLAG, /* is clear, and software manages it */
+	STAGE1_DIRTY_FLAG,  /* the same, for a write */
 	STAGE1_PRIVILEGED,  /* only privileged requests are permitted */
 	STAGE1_READ_ONLY,
+	STAGE1_WRITE_ONLY,
 	STAGE1_UPDATE, /* accessed and dirty bits could not be set */
 	STAGE1_MEMORY, /* the memory of a table or descriptor is gone */
 	STAGE2_NOT_MAPPED,
@@ -131,6 +133,7 @@ extern const struct stage1_ops stage1_abort;
 extern const struct stage1_ops stage1_vtd;
 extern const struct stage1_ops stage1_smmuv3;
 extern const struct stage1_ops stage1_amd;
+extern const struct stage1_ops stage1_soft;
 
 /* Sets walk->error.failure; the rest of walk->error stays. Returns -EFAULT. */
 int stage1_fail(struct stage1_walk *walk, enum stage1_failure failure);
@@ -164,11 +167,19 @@ void stage1_note(struct stage1_walk *walk, bool context, uint64_t ipa, unsigned 
 bool stage1_cached_context(struct stage1_walk *walk);
 void stage1_cache_context(struct stage1_walk *walk);
 
+/* Whether @iova is sign-extended from its lower @bits. */
+static inline bool stage1_canonical(uint64_t iova, unsigned int bits)
+{
+	const uint64_t top = iova >> (bits - 1);
+
+	return !top || top == UINT64_MAX >> (bits - 1);
+}
+
 /* ---- x86-64 tables: VT-d first stage, AMD v2 ---- */
 
 /*
  * ops->walk() from @root, whose table is of level @levels (X86_4_LEVELS, X86_5_LEVELS). Sets the
- * bits @accessed (X86_A, X86_EA) in each entry on the way.
+ * bits @accessed (X86_A, X86_EA) in each entry on the way, and X86_D; 0: sets none.
  */
 int x86_walk(struct stage1_walk *walk, uint64_t root, unsigned int levels, uint64_t accessed);
 
@@ -177,6 +188,11 @@ unsigned int x86_input_bits(unsigned int levels);
 
 /* Whether @iova is sign-extended from its x86_input_bits(). */
 bool x86_canonical(uint64_t iova, unsigned int levels);
+
+/* Describe a failure in the words of VT-d (tables of @levels), of AMD, of the SMMUv3. */
+void vtd_describe(const struct stage1_walk *walk, unsigned int levels, struct dma_fault *fault);
+void amd_describe(const struct stage1_walk *walk, struct dma_fault *fault);
+void smmuv3_describe(const struct stage1_walk *walk, struct dma_fault *fault);
 
 /* ---- AArch64 tables ---- */
 
@@ -192,5 +208,46 @@ struct arm_tables {
 
 /* ops->walk() of an IOVA that is within the input range of @tables. */
 int arm_walk(struct stage1_walk *walk, const struct arm_tables *tables);
+
+/* Bytes of the first table, to which it is aligned. */
+uint64_t arm_root_bytes(const struct arm_tables *tables);
+
+/* ---- other tables of 512 entries of 64 bits ---- */
+
+enum radix_type {
+	RADIX_ABSENT,
+	RADIX_RESERVED, /* reserved bits are set, or a reserved encoding is used */
+	RADIX_TABLE,
+	RADIX_LEAF,
+};
+
+/* What an entry means. Levels are counted from 0, that of pages. */
+struct radix_entry {
+	enum radix_type type;
+	uint64_t address;    /* of the table, or of the page: bits below @shift do not count */
+	unsigned int rights; /* enum iopt_prot; of a table: for all that is below */
+	bool privileged;     /* unprivileged requests are not permitted */
+	unsigned int below;  /* of a table: its level, lower than the entry's */
+	unsigned int shift;  /* of a leaf: log2 of its size */
+};
+
+struct radix_format {
+	unsigned int lowest; /* the number that the specification gives to the level of pages */
+	struct radix_entry (*decode)(uint64_t entry, unsigned int level);
+	uint64_t accessed, dirty; /* bits of leaves */
+	bool tables_accessed;	  /* entries of tables have the accessed bit as well */
+	bool clear_faults; /* where hardware does not set them, requests that need them fail */
+};
+
+extern const struct radix_format radix_amdv1;
+extern const struct radix_format radix_vtdss;
+extern const struct radix_format radix_riscv;
+
+/* log2 of what one entry of @level covers. */
+unsigned int radix_shift(unsigned int level);
+
+/* ops->walk() from @root, a table of @levels. @marks: accessed and dirty bits are set. */
+int radix_walk(struct stage1_walk *walk, const struct radix_format *format, uint64_t root,
+	       unsigned int levels, bool marks);
 
 #endif

@@ -121,6 +121,7 @@ static uint64_t event_of(const struct stage1_walk *walk)
 		break;
 	case STAGE1_PRIVILEGED:
 	case STAGE1_READ_ONLY:
+	case STAGE1_WRITE_ONLY:
 	case STAGE2_READ:
 	case STAGE2_WRITE:
 		flags = EVENT_PR | EVENT_PE;
@@ -143,7 +144,7 @@ static const char *event_name(uint64_t code)
 	}
 }
 
-static void amd_describe(const struct stage1_walk *walk, struct dma_fault *fault)
+void amd_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	const uint64_t event = event_of(walk);
 	/* Stage 2 is asked for reads, except for updates of entries and for the page itself. */

@@ -34,6 +34,17 @@ static unsigned int first_level(const struct arm_tables *tables)
 	return level;
 }
 
+/* How many descriptors the first table has. */
+static uint64_t first_entries(const struct arm_tables *tables)
+{
+	return BIT(tables->input_bits - level_shift(tables, first_level(tables)));
+}
+
+uint64_t arm_root_bytes(const struct arm_tables *tables)
+{
+	return max_u64(first_entries(tables) * sizeof(uint64_t), ARM_TABLE_BYTES_MIN);
+}
+
 /* Where the walk is. */
 struct position {
 	unsigned int level;
@@ -47,7 +58,7 @@ static struct position start_of(const struct stage1_walk *walk, const struct arm
 {
 	struct position at = {.level = first_level(tables), .user = true};
 
-	at.entries = BIT(tables->input_bits - level_shift(tables, at.level));
+	at.entries = first_entries(tables);
 	if (walk->has_table) {
 		if (at.level < ARM_PAGES_LEVEL)
 			at.entries = BIT(index_bits(tables));
@@ -56,8 +67,7 @@ static struct position start_of(const struct stage1_walk *walk, const struct arm
 		at.rights = walk->table.rights;
 		return at;
 	}
-	at.table = align_down(tables->root,
-			      max_u64(at.entries * sizeof(uint64_t), ARM_TABLE_BYTES_MIN));
+	at.table = align_down(tables->root, arm_root_bytes(tables));
 	at.rights = IOPT_READ | IOPT_WRITE;
 	return at;
 }

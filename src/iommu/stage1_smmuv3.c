@@ -301,7 +301,7 @@ static void describe_translation(const struct stage1_walk *walk, struct dma_faul
 	}
 }
 
-static void smmuv3_describe(const struct stage1_walk *walk, struct dma_fault *fault)
+void smmuv3_describe(const struct stage1_walk *walk, struct dma_fault *fault)
 {
 	const struct event event = event_of(walk);
 

@@ -57,10 +57,10 @@ struct reason {
 	const char *name;
 };
 
-static struct reason reason_of(const struct stage1_walk *walk)
+static struct reason reason_of(const struct stage1_walk *walk, unsigned int levels)
 {
 	const uint64_t last = walk->domain->variant->aperture.last;
-	const bool root = walk->error.level == levels_of(walk->domain);
+	const bool root = walk->error.level == levels;
 
 	switch (walk->error.failure) {
 	case STAGE1_NOT_PRESENT:
@@ -78,6 +78,7 @@ static struct reason reason_of(const struct stage1_walk *walk)
 	case STAGE1_READ_ONLY:
 	case STAGE2_WRITE:
 		return (struct reason){0x85, "SGN.6"};
+	case STAGE1_WRITE_ONLY:
 	case STAGE2_READ:
 		return (struct reason){0x86, "SGN.7"};
 	case STAGE2_NOT_MAPPED:
@@ -88,17 +89,22 @@ static struct reason reason_of(const struct stage1_walk *walk)
 	}
 }
 
-static void vtd_describe(const struct stage1_walk *walk, struct dma_fault *fault)
+void vtd_describe(const struct stage1_walk *walk, unsigned int levels, struct dma_fault *fault)
 {
-	const struct reason reason = reason_of(walk);
+	const struct reason reason = reason_of(walk, levels);
 
 	fault->reason = reason.number;
 	fault->name = reason.name;
+}
+
+static void first_stage_describe(const struct stage1_walk *walk, struct dma_fault *fault)
+{
+	vtd_describe(walk, levels_of(walk->domain), fault);
 }
 
 const struct stage1_ops stage1_vtd = {
 	.find_context = vtd_find_context,
 	.walk = vtd_walk,
 	.possible = vtd_possible,
-	.describe = vtd_describe,
+	.describe = first_stage_describe,
 };

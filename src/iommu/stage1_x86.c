@@ -35,10 +35,7 @@ unsigned int x86_input_bits(unsigned int levels)
 
 bool x86_canonical(uint64_t iova, unsigned int levels)
 {
-	const unsigned int sign = x86_input_bits(levels) - 1;
-	const uint64_t top = iova >> sign;
-
-	return !top || top == UINT64_MAX >> sign;
+	return stage1_canonical(iova, x86_input_bits(levels));
 }
 
 static bool is_leaf(const struct step *step)
@@ -99,7 +96,7 @@ static int check(struct stage1_walk *walk, const struct path *path, uint64_t bit
 /* Sets the @accessed bits of each entry, and the dirty bit of a leaf that is written. */
 static int mark(struct stage1_walk *walk, const struct path *path, uint64_t accessed)
 {
-	for (unsigned int i = 0; i < path->count; i++) {
+	for (unsigned int i = 0; accessed && i < path->count; i++) {
 		const struct step *step = &path->steps[i];
 		uint64_t marked = step->entry | accessed;
 		int rc;
@@ -117,9 +114,10 @@ static int mark(struct stage1_walk *walk, const struct path *path, uint64_t acce
 
 /*
  * Fills in the results of a walk that succeeded. @upper: the rights that remain from levels above
- * @path.
+ * @path. @marks: a write must find a clean page by a walk.
  */
-static void result(struct stage1_walk *walk, const struct path *path, unsigned int upper)
+static void result(struct stage1_walk *walk, const struct path *path, unsigned int upper,
+		   bool marks)
 {
 	const struct step *leaf = &path->steps[path->count - 1];
 	const unsigned int shift = level_shift(leaf->level);
@@ -139,7 +137,7 @@ static void result(struct stage1_walk *walk, const struct path *path, unsigned i
 	walk->leaf.shift = shift;
 	walk->leaf.prot = IOPT_READ;
 	if ((rights & IOPT_WRITE) && (leaf->entry & X86_RW) &&
-	    (stage1_writes(walk) || (leaf->entry & X86_D)))
+	    (!marks || stage1_writes(walk) || (leaf->entry & X86_D)))
 		walk->leaf.prot |= IOPT_WRITE;
 	walk->leaf.global = false;
 }
@@ -165,6 +163,6 @@ int x86_walk(struct stage1_walk *walk, uint64_t root, unsigned int levels, uint6
 	rc = mark(walk, &path, accessed);
 	if (rc)
 		return rc;
-	result(walk, &path, cached ? walk->table.rights : IOPT_READ | IOPT_WRITE);
+	result(walk, &path, cached ? walk->table.rights : IOPT_READ | IOPT_WRITE, accessed);
 	return 0;
 }

@@ -41,11 +41,19 @@ WORDS(hwpt_flags, {IOMMU_HWPT_ALLOC_NEST_PARENT, "NEST_PARENT"},
       {IOMMU_HWPT_ALLOC_DIRTY_TRACKING, "DIRTY_TRACKING"},
       {IOMMU_HWPT_FAULT_ID_VALID, "FAULT_ID_VALID"}, {IOMMU_HWPT_ALLOC_PASID, "PASID"});
 WORDS(hwpt_data, {IOMMU_HWPT_DATA_NONE, "NONE"}, {IOMMU_HWPT_DATA_VTD_S1, "VTD_S1"},
-      {IOMMU_HWPT_DATA_ARM_SMMUV3, "ARM_SMMUV3"}, {IOMMU_HWPT_DATA_AMD_GUEST, "AMD_GUEST"});
+      {IOMMU_HWPT_DATA_ARM_SMMUV3, "ARM_SMMUV3"}, {IOMMU_HWPT_DATA_AMD_GUEST, "AMD_GUEST"},
+      {IOMMU_HWPT_DATA_SOFT_S1, "SOFT_S1"});
+WORDS(info_capabilities, {IOMMU_IOAS_INFO_MAP, "MAP"},
+      {IOMMU_IOAS_INFO_PGTABLE_BINDING, "PGTABLE_BINDING"},
+      {IOMMU_IOAS_INFO_PASID_TABLE_BINDING, "PASID_TABLE_BINDING"},
+      {IOMMU_IOAS_INFO_HW_NESTING, "HW_NESTING"}, {IOMMU_IOAS_INFO_SW_NESTING, "SW_NESTING"},
+      {IOMMU_IOAS_INFO_DIRTY_TRACKING, "DIRTY_TRACKING"},
+      {IOMMU_IOAS_INFO_PAGE_REQUESTS, "PAGE_REQUESTS"}, {IOMMU_IOAS_INFO_PASID, "PASID"});
 WORDS(tracking_flags, {IOMMU_HWPT_DIRTY_TRACKING_ENABLE, "ENABLE"});
 WORDS(bitmap_flags, {IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR, "NO_CLEAR"});
 WORDS(invalidate_data, {IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, "VTD_S1"},
-      {IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, "ARM_SMMUV3"});
+      {IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, "ARM_SMMUV3"},
+      {IOMMU_HWPT_INVALIDATE_DATA_SOFT_S1, "SOFT_S1"});
 WORDS(hw_types, {IOMMU_HW_INFO_TYPE_NONE, "NONE"}, {IOMMU_HW_INFO_TYPE_INTEL_VTD, "INTEL_VTD"},
       {IOMMU_HW_INFO_TYPE_ARM_SMMUV3, "ARM_SMMUV3"},
       {IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV, "TEGRA241_CMDQV"}, {IOMMU_HW_INFO_TYPE_AMD, "AMD"});
@@ -281,6 +289,13 @@ MEMBERS(lookup_members, SIZE_MEMBER, M(NUMBER, IN, flags), M(NUMBER, IN, pt_id),
 	M(ADDRESS, OUT, out_length), M(ADDRESS, OUT, out_addr), M(NUMBER, OUT, out_perm),
 	M(NUMBER, OUT, out_kind), M(NUMBER, OUT, out_pid), M(NUMBER, OUT, out_flags));
 #undef TYPE
+#define TYPE struct iommu_ioas_get_info
+MEMBERS(get_info_members, SIZE_MEMBER, M(NUMBER, IN, flags), M(NUMBER, IN, ioas_id),
+	M(RESERVED, IN, __reserved), M_WORDS(FLAGS, OUT, out_capabilities, info_capabilities),
+	M(ADDRESS, OUT, out_page_sizes), M(ADDRESS, OUT, out_alignment),
+	M(NUMBER, OUT, out_num_permitted), M(NUMBER, OUT, out_num_tables),
+	M(NUMBER, OUT, out_num_devices));
+#undef TYPE
 #define TYPE struct vfio_group_status
 MEMBERS(group_status_members, ARGSZ_MEMBER, M_WORDS(FLAGS, OUT, flags, group_flags));
 #undef TYPE
@@ -387,6 +402,7 @@ static const struct call_info calls[] = {
 	STRUCTURE(IOMMU_RESV_IOVA_RANGES, struct iommu_resv_iova_ranges, 0, resv_ranges_members),
 	STRUCTURE(IOMMU_DEV_IOVA_RANGES, struct iommu_dev_iova_ranges, 0, dev_ranges_members),
 	STRUCTURE(IOMMU_IOVA_LOOKUP, struct iommu_iova_lookup, 0, lookup_members),
+	STRUCTURE(IOMMU_IOAS_GET_INFO, struct iommu_ioas_get_info, 0, get_info_members),
 	{IOMMU_TEST_CMD, "IOMMU_TEST_CMD", CALL_STRUCTURE, CALL_IN, sizeof(uint32_t), NULL},
 	OTHER(VFIO_GET_API_VERSION, CALL_NOTHING),
 	OTHER(VFIO_CHECK_EXTENSION, CALL_NUMBER),

@@ -59,8 +59,12 @@ int thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	sigfillset(&block);
 	sigdelset(&block, SIGSEGV);
 	sigdelset(&block, SIGBUS);
-	/* A signal that arrives right now goes to another thread. */
-	sys_sigmask(SIG_BLOCK, &block, &old);
+	/*
+	 * A signal that arrives right now goes to another thread. The mask is set and not added to:
+	 * in the handler of a trap the two are blocked, and a copy of a thread that has inherited
+	 * that would end the process instead of the copy.
+	 */
+	sys_sigmask(SIG_SETMASK, &block, &old);
 	/* The attributes, too, are allocated, and a thread's first allocation maps an arena. */
 	own_begin();
 	rc = create_apart(thread, run, arg);

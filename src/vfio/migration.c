@@ -234,14 +234,16 @@ static int save(struct vfio_device *device) REQUIRES(device->migration.lock)
 static int load(struct vfio_device *device) REQUIRES(device->migration.lock)
 {
 	const struct mig_file *file = device->migration.file;
-	int rc;
+	int rc = 0;
 
 	lock_assert_held(&device->migration.lock);
 	lock_acquire(&device->lock);
-	for (unsigned int i = 0; i < device->work_count; i++)
-		vfio_work_forget(&device->work[i]);
-	rc = file->refused ? refuse(-EINVAL, "a part of the stream was refused")
-			   : mig_stream_load(device, &file->buffer);
+	if (file->refused)
+		rc = refuse(-EINVAL, "a part of the stream was refused: %s", file->why);
+	else if (!file->loaded)
+		rc = mig_stream_load(device, &file->buffer); /* says what is missing */
+	if (!rc)
+		mig_stream_load_interrupts(device, &file->buffer);
 	lock_release(&device->lock);
 	if (rc)
 		enter(device, ERROR);

@@ -3,6 +3,7 @@
 #include "vfio/migration_data.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include <uiommufd/vfio.h>
 
@@ -68,17 +69,46 @@ static ssize_t write_piece(struct mig_file *file, struct uiommufd_caller *caller
 	return mig_buffer_append(&file->buffer, piece, len);
 }
 
+/* Looks at what is there: the identity, and all once it is complete. 0 or a negative errno. */
+static int take_over(struct mig_file *file) REQUIRES(file->migration->lock)
+{
+	struct vfio_device *device = file->device;
+	int rc;
+
+	lock_assert_held(&file->migration->lock);
+	rc = mig_stream_check_identity(device, &file->buffer);
+	if (rc || !mig_stream_is_complete(&file->buffer))
+		return rc;
+	lock_acquire(&device->lock);
+	rc = mig_stream_load(device, &file->buffer);
+	lock_release(&device->lock);
+	file->loaded = !rc;
+	return rc;
+}
+
+/* The stream is refused with @error, for the reason that was just given. Returns @error. */
+static int remember(struct mig_file *file, int error) REQUIRES(file->migration->lock)
+{
+	lock_assert_held(&file->migration->lock);
+	file->refused = true;
+	snprintf(file->why, sizeof(file->why), "%s", last_error_text());
+	return error;
+}
+
 static ssize_t write_locked(struct mig_file *file, struct uiommufd_caller *caller, uint64_t buf,
 			    size_t len) REQUIRES(file->migration->lock)
 {
 	size_t done = 0;
 	ssize_t rc = 0;
+	int taken;
 
 	lock_assert_held(&file->migration->lock);
 	if (!file->device)
 		return -ENODEV;
 	if (file->refused)
 		return refuse(-EINVAL, "an earlier part of the stream was refused");
+	if (file->loaded && len)
+		return remember(file, refuse(-EINVAL, "something follows the end of the stream"));
 	while (!rc && done < len) {
 		const size_t part = min_u64(len - done, PIECE);
 
@@ -86,10 +116,8 @@ static ssize_t write_locked(struct mig_file *file, struct uiommufd_caller *calle
 		if (!rc)
 			done += part;
 	}
-	if (done && mig_stream_check_identity(file->device, &file->buffer)) {
-		file->refused = true;
-		return -EINVAL;
-	}
+	if (done && (taken = take_over(file)))
+		return remember(file, taken);
 	return done ? (ssize_t)done : rc;
 }
 

@@ -376,13 +376,35 @@ static int check_all(const struct vfio_device *device, const struct mig_buffer *
 	return 0;
 }
 
-/* A message that is masked becomes pending again; another one is sent. */
-static void load_interrupts(struct vfio_device *device, const uint8_t *interrupts)
-	REQUIRES(device->lock)
+/* What follows the head of the first record of @type, or NULL if it is not there as a whole. */
+static const uint8_t *find_record(const struct mig_buffer *buffer, enum record_type type)
 {
+	struct record head;
+
+	for (size_t at = 0; buffer->len - at >= sizeof(head); at += head.len) {
+		memcpy(&head, buffer->bytes + at, sizeof(head));
+		at += sizeof(head);
+		if (head.len > buffer->len - at)
+			break;
+		if (head.type == type)
+			return buffer->bytes + at;
+	}
+	return NULL;
+}
+
+bool mig_stream_is_complete(const struct mig_buffer *buffer)
+{
+	return find_record(buffer, RECORD_END);
+}
+
+/* A message that is masked becomes pending again; another one is sent. */
+void mig_stream_load_interrupts(struct vfio_device *device, const struct mig_buffer *buffer)
+{
+	const uint8_t *interrupts = find_record(buffer, RECORD_INTERRUPTS);
 	const uint8_t *pending = interrupts + sizeof(uint64_t);
 
 	lock_assert_held(&device->lock);
+	assert(interrupts);
 	vfio_irqs_load_level(&device->irqs, interrupts[0]);
 	for (unsigned int i = 0; i < device->model->msix_vectors; i++) {
 		if (pending[i / 8] >> (i % 8) & 1)
@@ -399,6 +421,8 @@ int mig_stream_load(struct vfio_device *device, const struct mig_buffer *buffer)
 	rc = check_all(device, buffer, &parts);
 	if (rc)
 		return rc;
+	for (unsigned int i = 0; i < device->work_count; i++)
+		vfio_work_forget(&device->work[i]);
 	rc = device->model->load(&device->dev, parts.saved_version, parts.state, parts.state_len);
 	if (rc)
 		return refuse_unless_said(rc, "the model refuses the state");
@@ -407,6 +431,5 @@ int mig_stream_load(struct vfio_device *device, const struct mig_buffer *buffer)
 			memcpy(device->bar_parts[i].memory, parts.memory[i],
 			       device->bar_parts[i].model->size);
 	}
-	load_interrupts(device, parts.interrupts);
 	return 0;
 }

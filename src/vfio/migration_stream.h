@@ -51,12 +51,19 @@ int mig_stream_put_state(struct vfio_device *device, struct mig_buffer *buffer)
  */
 int mig_stream_check_identity(const struct vfio_device *device, const struct mig_buffer *buffer);
 
+/* Whether all records of a stream are there, also the last one. */
+bool mig_stream_is_complete(const struct mig_buffer *buffer);
+
 /*
- * Loads a whole stream into @device. 0, or -EINVAL with the reason: it is not complete, damaged, or
- * refused by the model; then nothing has changed. Context: the device is stopped, with nothing
- * queued.
+ * Loads a whole stream into @device, but for its interrupts, and forgets what is queued there. 0,
+ * or -EINVAL with the reason: it is not complete, damaged, or refused by the model; then nothing
+ * has changed. Context: the device is stopped.
  */
 int mig_stream_load(struct vfio_device *device, const struct mig_buffer *buffer)
+	REQUIRES(device->lock);
+
+/* The interrupts of a stream that was loaded, once the VMM has set them up. */
+void mig_stream_load_interrupts(struct vfio_device *device, const struct mig_buffer *buffer)
 	REQUIRES(device->lock);
 
 #endif

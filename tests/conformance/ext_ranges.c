@@ -23,8 +23,10 @@ static void extensions_follow_the_framing_of_all_commands(void **state)
 	const struct {
 		unsigned long cmd;
 		uint32_t size;
-	} cases[] = {
-		{IOMMU_RESV_IOVA_RANGES, 24}, {IOMMU_DEV_IOVA_RANGES, 32}, {IOMMU_IOVA_LOOKUP, 64}};
+	} cases[] = {{IOMMU_RESV_IOVA_RANGES, 24},
+		     {IOMMU_DEV_IOVA_RANGES, 32},
+		     {IOMMU_IOVA_LOOKUP, 64},
+		     {IOMMU_IOAS_GET_INFO, 48}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint32_t words[20] = {cases[i].size};
@@ -46,7 +48,7 @@ static void numbers_around_the_extensions_are_ENOTTY(void **state)
 	const uint32_t words[16] = {sizeof(words)};
 
 	expect_errno(ENOTTY, t->iommu, _IO(IOMMUFD_TYPE, 0xbf), words);
-	expect_errno(ENOTTY, t->iommu, _IO(IOMMUFD_TYPE, 0xc3), words);
+	expect_errno(ENOTTY, t->iommu, _IO(IOMMUFD_TYPE, 0xc4), words);
 	expect_errno(ENOTTY, t->iommu, _IO(IOMMUFD_TYPE, 0xff), words);
 	expect_errno(ENOTTY, t->iommu, _IOW(IOMMUFD_TYPE, 0xc0, uint32_t), words);
 }
@@ -338,8 +340,8 @@ int ext_ranges(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(ext, extensions_follow_the_framing_of_all_commands,
-		     "EXT-NUMBERS.1..3, COMMANDS.24"),
-		CASE(ext, numbers_around_the_extensions_are_ENOTTY, "EXT-NUMBERS.1..3"),
+		     "EXT-NUMBERS.1..4, COMMANDS.24"),
+		CASE(ext, numbers_around_the_extensions_are_ENOTTY, "EXT-NUMBERS.1..4"),
 		CASE(ext, resv_iova_ranges_with_reserved_is_EOPNOTSUPP, "EXT-RESV-RANGES.1"),
 		CASE(ext, resv_iova_ranges_of_no_device_is_ENOENT, "EXT-RESV-RANGES.2"),
 		CASE(ext, resv_iova_ranges_writes_the_entries_before_an_unwritable_one,

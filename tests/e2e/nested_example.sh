@@ -1,23 +1,30 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Usage: nested_example.sh UIOMMUFD NESTED: what the example reads after each step, with the IOTLB and without.
+# Usage: nested_example.sh UIOMMUFD NESTED: what the example reads after each step, with the IOTLB and without; by software
+# nesting with each format, on kinds that do not nest.
 set -u
 
 failed=0
 
-# reads OPTIONS EXPECTED: the pages that the device reads on an IOMMU with OPTIONS, one letter each.
+# reads IOMMU EXPECTED ARGUMENT...: the pages that the device reads, one letter each.
 reads()
 {
-	seen=$("$uiommufd" run --iommu "intel$1" --device edu -- "$nested" 2>&1) || failed=1
+	iommu=$1 expected=$2
+	shift 2
+	seen=$("$uiommufd" run --iommu "$iommu" --device edu -- "$nested" "$@" 2>&1) || failed=1
 	pages=$(printf '%s\n' "$seen" | sed -n 's/^DMA .*reads "the \(.\).*/\1/p' | tr -d '\n')
-	[ "$pages" = "$2" ] && return
-	printf 'intel%s: the device reads %s, not %s:\n%s\n' "$1" "$pages" "$2" "$seen"
+	[ "$pages" = "$expected" ] && return
+	printf '%s %s: the device reads %s, not %s:\n%s\n' "$iommu" "$*" "$pages" "$expected" "$seen"
 	failed=1
 }
 
 uiommufd=$1
 nested=$2
-reads '' oon
-reads ,iotlb=on oon
-reads ,iotlb=off onn
+reads intel oon
+reads intel,iotlb=on oon
+reads intel,iotlb=off onn
+for format in x86 x86-5 sv39 sv48 sv57 arm amdv1 vtdss; do
+	reads riscv oon --soft "$format"
+	reads power,iotlb=off onn --soft "$format"
+done
 exit "$failed"

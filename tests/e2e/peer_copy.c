@@ -130,6 +130,23 @@ static uint32_t copy(uint32_t value)
 	return status;
 }
 
+/* It is the mover's first work, so the trap of the mapped register starts its thread. */
+static void a_copy_that_a_mapped_register_starts_reaches_the_other_device(void)
+{
+	volatile uint32_t *bar = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, mover, 0);
+
+	CHECK(bar != MAP_FAILED);
+	*memory = 0x1234;
+	put(mover, MOVER_SOURCE, MEMORY_IOVA);
+	put(mover, MOVER_DESTINATION, BAR_IOVA + EDU_LIVENESS);
+	put(mover, MOVER_LENGTH, sizeof(*memory));
+	bar[MOVER_COMMAND / sizeof(*bar)] = 1;
+	while (bar[MOVER_STATUS / sizeof(*bar)] & MOVER_BUSY)
+		;
+	CHECK(get(edu, EDU_LIVENESS) == ~UINT32_C(0x1234));
+	munmap((void *)bar, PAGE);
+}
+
 static void a_copy_reaches_the_registers_of_the_other_device(void)
 {
 	CHECK(copy(0x12345678) == 0);
@@ -180,6 +197,7 @@ static void the_address_of_a_mapped_bar_is_EFAULT(void)
 int main(void)
 {
 	const struct check_test tests[] = {
+		TEST(a_copy_that_a_mapped_register_starts_reaches_the_other_device),
 		TEST(a_copy_reaches_the_registers_of_the_other_device),
 		TEST(the_descriptor_is_not_needed_any_more),
 		TEST(a_device_that_does_not_decode_gets_nothing),

@@ -407,6 +407,11 @@ static long lookup_table(void)
 	return call(IOMMU_IOVA_LOOKUP, CMD(iommu_iova_lookup, .pt_id = table, .iova = IOVA));
 }
 
+static long get_info(void)
+{
+	return call(IOMMU_IOAS_GET_INFO, CMD(iommu_ioas_get_info, .ioas_id = ioas));
+}
+
 static const struct sweep_step steps[] = {
 	{"open", NULL, open_context, NULL, true},
 	{"IOAS_ALLOC", NULL, new_ioas, destroy_made, true},
@@ -442,6 +447,7 @@ static const struct sweep_step steps[] = {
 	{"GET_DIRTY_BITMAP", tracking_table, get_bitmap, NULL, false},
 	{"RESV_IOVA_RANGES", NULL, resv_ranges, NULL, true},
 	{"DEV_IOVA_RANGES", NULL, dev_ranges, NULL, true},
+	{"IOAS_GET_INFO", attached, get_info, NULL, true},
 	{"IOVA_LOOKUP in an IOAS", NULL, lookup_ioas, NULL, false},
 	{"IOVA_LOOKUP in a HWPT", dirty_table, lookup_table, NULL, false},
 };

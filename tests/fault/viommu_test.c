@@ -83,6 +83,22 @@ static const struct guest_kind amd = {
 				(CONTEXT >> 15 & 0xffff) << 16 | (CONTEXT >> 31) << 43}},
 };
 
+/* By software, on a kind that nests other tables. */
+static const struct guest_kind soft = {
+	.name = "amd",
+	.table = IOPT_READ | IOPT_WRITE,
+	.page = IOPT_READ | IOPT_WRITE,
+	.data_type = IOMMU_HWPT_DATA_SOFT_S1,
+	.data_len = sizeof(struct iommu_hwpt_soft_s1),
+	.data =
+		&(struct iommu_hwpt_soft_s1){
+			.format = IOMMU_SOFT_S1_VTDSS,
+			.flags = IOMMU_SOFT_S1_MARK,
+			.root = TABLES,
+			.addr_width = 48,
+		},
+};
+
 static const struct guest_kind *kind;
 static struct engine *e;
 static uint32_t ioas, parent;
@@ -261,6 +277,12 @@ static int set_up_amd(void **state)
 {
 	(void)state;
 	return set_up(&amd);
+}
+
+static int set_up_soft(void **state)
+{
+	(void)state;
+	return set_up(&soft);
 }
 
 /* No object is still in use. */
@@ -579,7 +601,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define ON(name, of) {#name "_" #of, name, set_up_##of, tear_down, NULL}
-#define ON_ALL(name) ON(name, intel), ON(name, smmuv3), ON(name, amd)
+#define ON_ALL(name) ON(name, intel), ON(name, smmuv3), ON(name, amd), ON(name, soft)
 		ON_ALL(fault_queue_alloc_survives_each_failure),
 		ON_ALL(parent_alloc_survives_each_failure),
 		ON_ALL(nested_alloc_survives_each_failure),

@@ -81,10 +81,24 @@ static void write_dte(struct fuzz_input *input, uint64_t *to)
 	to[3] = 0;
 }
 
+/* Software nesting: a table of any format, whose entries write_table() makes. */
+static void write_soft(struct fuzz_input *input, uint64_t *to)
+{
+	const unsigned int how = fuzz_byte(input);
+	const struct iommu_hwpt_soft_s1 data = {
+		.format = how % 10,
+		.flags = how >> 4 & 1,
+		.root = ipa(fuzz_byte(input)),
+		.addr_width = how >> 5 ? 0 : fuzz_byte(input) & 127u,
+	};
+
+	memcpy(to, &data, sizeof(data));
+}
+
 void guest_data_write(struct fuzz_input *input)
 {
 	static void (*const writers[])(struct fuzz_input *, uint64_t *) = {
-		write_table, write_vtd, write_ste, write_cd, write_dte,
+		write_table, write_vtd, write_ste, write_cd, write_dte, write_soft,
 	};
 	const unsigned int kind = fuzz_byte(input);
 	uint64_t *to = (uint64_t *)(uintptr_t)hostile_page(fuzz_byte(input) % HOSTILE_PAGES);

@@ -51,6 +51,7 @@ const struct shape_command shape_iommufd[SHAPE_IOMMUFD_COMMANDS] = {
 	{VFIO_GET_API_VERSION, ""},
 	{VFIO_CHECK_EXTENSION, ""},
 	{VFIO_SET_IOMMU, ""},
+	{IOMMU_IOAS_GET_INFO, "fizXXiiii"},
 };
 
 const struct shape_command shape_vfio[SHAPE_VFIO_COMMANDS] = {
@@ -119,7 +120,8 @@ static uint64_t number(struct fuzz_input *input, unsigned int byte)
 
 static uint64_t type(struct fuzz_input *input, unsigned int byte)
 {
-	static const uint64_t types[] = {0, 1, 2, 3, 4, 0xdead, 0xdeadbeef, 0xbeefbeef, 0xfeedbeef};
+	static const uint64_t types[] = {0,	 1,	     2,		 3,	     4,
+					 0xdead, 0xdeadbeef, 0xbeefbeef, 0xfeedbeef, 0xc0};
 
 	return byte < GOOD ? PICK(types, byte) : hostile_word(input);
 }

@@ -32,7 +32,7 @@ struct shape_command {
 };
 
 enum {
-	SHAPE_IOMMUFD_COMMANDS = 33,
+	SHAPE_IOMMUFD_COMMANDS = 34,
 	SHAPE_VFIO_COMMANDS = 26,
 };
 

@@ -60,7 +60,8 @@ struct guest {
 
 /*
  * A guest of @pages (a power of two), all mapped, behind an IOMMU of @kind, or behind @iommu, which
- * it takes. The device is not attached yet. Return owned.
+ * it takes; by a nesting parent, where the kind has one. The device is not attached yet. Return
+ * owned.
  */
 struct guest *guest_create(const char *kind, size_t pages);
 struct guest *guest_create_on(struct iommu *iommu, size_t pages);

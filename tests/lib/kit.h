@@ -9,6 +9,7 @@
  * fixture.h	a context and devices through the embedding API, as a user has them
  * engine.h	the same through the engine's own interfaces, with descriptors
  * guest.h	a guest's memory, its stage 1 tables, and a device behind them
+ * soft_tables.h	a user's tables of each format of software nesting
  * vfio_rig.h	one VFIO device, its context, and its descriptors
  * group_rig.h	two VFIO devices in a group
  * migrate.h	the device of a rig, saved and loaded
@@ -55,6 +56,7 @@
 #include "random.h"
 #include "reported.h"
 #include "require.h"
+#include "soft_tables.h"
 #include "sweep.h"
 #include "vfio_rig.h"
 

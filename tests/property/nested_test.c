@@ -27,6 +27,7 @@ struct format {
 	/* What an access makes of an entry on its way. */
 	uint64_t (*used)(uint64_t entry, bool leaf, bool write);
 	uint64_t (*random_entry)(uint64_t address, unsigned int level, bool leaf, uint64_t random);
+	uint64_t (*address)(uint64_t entry); /* of the table or page */
 	struct nested_config (*config)(struct guest *guest, uint64_t root);
 };
 
@@ -37,6 +38,11 @@ struct model {
 	unsigned int prot[PAGES]; /* of the parent; 0: not mapped */
 	uint64_t shadow[TABLES][512];
 };
+
+static uint64_t address_in_place(uint64_t entry)
+{
+	return entry & BITS(47, 12);
+}
 
 /* ---- x86-64 ---- */
 
@@ -156,6 +162,7 @@ static const struct format x86 = {
 	.restrict_table = x86_restrict,
 	.used = x86_used,
 	.random_entry = x86_random,
+	.address = address_in_place,
 	.config = x86_config,
 };
 
@@ -167,7 +174,192 @@ static const struct format arm = {
 	.restrict_table = arm_restrict_table,
 	.used = arm_used,
 	.random_entry = arm_random,
+	.address = address_in_place,
 	.config = arm_config,
+};
+
+/* ---- software nesting ---- */
+
+static struct nested_config soft_config(uint32_t format, uint64_t root, bool marks)
+{
+	struct nested_config config;
+
+	assert_int_equal(nested_soft_config(format, root, 48, marks, &config), 0);
+	return config;
+}
+
+static struct nested_config x86_soft_config(struct guest *guest, uint64_t root)
+{
+	(void)guest;
+	return soft_config(IOMMU_SOFT_S1_X86_4, root, false);
+}
+
+/* Without MARK. */
+static uint64_t unchanged(uint64_t entry, bool leaf, bool write)
+{
+	(void)leaf;
+	(void)write;
+	return entry;
+}
+
+/* Formats without bits to mark accesses in, as they are used here. */
+static unsigned int read_and_write_bits(uint64_t entry, unsigned int shift, unsigned int rights)
+{
+	return rights & (unsigned int)(entry >> shift);
+}
+
+static unsigned int vtdss_restrict(uint64_t entry, unsigned int rights)
+{
+	return read_and_write_bits(entry, 0, rights);
+}
+
+static bool vtdss_present(uint64_t entry)
+{
+	return entry & 3;
+}
+
+static uint64_t vtdss_used(uint64_t entry, bool leaf, bool write)
+{
+	return entry | BIT(8) | (leaf && write ? BIT(9) : 0);
+}
+
+static uint64_t vtdss_random(uint64_t address, unsigned int level, bool leaf, uint64_t random)
+{
+	const uint64_t rights = random % 8 ? 3 : random >> 8 & 3;
+
+	return address | rights | (level && leaf ? X86_PS : 0);
+}
+
+static struct nested_config vtdss_config(struct guest *guest, uint64_t root)
+{
+	(void)guest;
+	return soft_config(IOMMU_SOFT_S1_VTDSS, root, true);
+}
+
+static bool amdv1_is_leaf(uint64_t entry, unsigned int level)
+{
+	return !level || !(entry & BITS(11, 9));
+}
+
+static unsigned int amdv1_restrict(uint64_t entry, unsigned int rights)
+{
+	return read_and_write_bits(entry, 61, rights);
+}
+
+static uint64_t amdv1_used(uint64_t entry, bool leaf, bool write)
+{
+	return leaf ? entry | BIT(5) | (write ? BIT(6) : 0) : entry;
+}
+
+static uint64_t amdv1_random(uint64_t address, unsigned int level, bool leaf, uint64_t random)
+{
+	const uint64_t rights = random % 8 ? 3 : random >> 8 & 3;
+
+	return address | (random % 29 != 0) | rights << 61 | (leaf ? 0 : (uint64_t)level << 9);
+}
+
+static struct nested_config amdv1_config(struct guest *guest, uint64_t root)
+{
+	(void)guest;
+	return soft_config(IOMMU_SOFT_S1_AMDV1, root, true);
+}
+
+static bool riscv_present(uint64_t entry)
+{
+	return entry & 1;
+}
+
+static bool riscv_is_leaf(uint64_t entry, unsigned int level)
+{
+	(void)level;
+	return entry & BITS(3, 1);
+}
+
+static unsigned int riscv_restrict_leaf(uint64_t entry, unsigned int rights)
+{
+	return entry & BIT(4) ? read_and_write_bits(entry, 1, rights) : 0;
+}
+
+static unsigned int riscv_restrict_table(uint64_t entry, unsigned int rights)
+{
+	(void)entry;
+	return rights;
+}
+
+static uint64_t riscv_used(uint64_t entry, bool leaf, bool write)
+{
+	return leaf ? entry | BIT(6) | (write ? BIT(7) : 0) : entry;
+}
+
+static uint64_t riscv_random(uint64_t address, unsigned int level, bool leaf, uint64_t random)
+{
+	uint64_t entry = address >> 2 | (random % 29 != 0);
+
+	(void)level;
+	if (!leaf)
+		return entry;
+	return entry | (random % 31 ? BIT(4) : 0) |
+	       (const uint64_t[]){BIT(1) | BIT(2), BIT(1) | BIT(2), BIT(1),
+				  BIT(3)}[random >> 8 & 3];
+}
+
+static uint64_t riscv_address(uint64_t entry)
+{
+	return bits_get(entry, BITS(53, 10)) << 12;
+}
+
+static struct nested_config riscv_config(struct guest *guest, uint64_t root)
+{
+	(void)guest;
+	return soft_config(IOMMU_SOFT_S1_SV48, root, true);
+}
+
+static const struct format soft_x86 = {
+	.kind = "smmuv3",
+	.present = x86_present,
+	.is_leaf = x86_is_leaf,
+	.restrict_leaf = x86_restrict,
+	.restrict_table = x86_restrict,
+	.used = unchanged,
+	.random_entry = x86_random,
+	.address = address_in_place,
+	.config = x86_soft_config,
+};
+
+static const struct format soft_vtdss = {
+	.kind = "riscv",
+	.present = vtdss_present,
+	.is_leaf = x86_is_leaf,
+	.restrict_leaf = vtdss_restrict,
+	.restrict_table = vtdss_restrict,
+	.used = vtdss_used,
+	.random_entry = vtdss_random,
+	.address = address_in_place,
+	.config = vtdss_config,
+};
+
+static const struct format soft_amdv1 = {
+	.kind = "x86",
+	.present = x86_present,
+	.is_leaf = amdv1_is_leaf,
+	.restrict_leaf = amdv1_restrict,
+	.restrict_table = amdv1_restrict,
+	.used = amdv1_used,
+	.random_entry = amdv1_random,
+	.address = address_in_place,
+	.config = amdv1_config,
+};
+
+static const struct format soft_riscv = {
+	.kind = "amd",
+	.present = riscv_present,
+	.is_leaf = riscv_is_leaf,
+	.restrict_leaf = riscv_restrict_leaf,
+	.restrict_table = riscv_restrict_table,
+	.used = riscv_used,
+	.random_entry = riscv_random,
+	.address = riscv_address,
+	.config = riscv_config,
 };
 
 /* ---- the naive walk ---- */
@@ -204,10 +396,10 @@ static bool walk(struct model *m, uint64_t iova, bool write, uint64_t *ipa)
 		if (m->format->is_leaf(*entry, level))
 			break;
 		rights = m->format->restrict_table(*entry, rights);
-		table = *entry & BITS(47, 12);
+		table = m->format->address(*entry);
 	}
 	rights = m->format->restrict_leaf(*path[level], rights);
-	*ipa = (*path[level] & BITS(47, 12) & ~(BIT(12 + 9 * level) - 1)) |
+	*ipa = (m->format->address(*path[level]) & ~(BIT(12 + 9 * level) - 1)) |
 	       (iova & (BIT(12 + 9 * level) - 1));
 	if (!(rights & need))
 		return false;
@@ -273,7 +465,7 @@ static void change_leaf(struct model *m)
 		entry = &shadow_of(m, table)[iova >> (12 + 9 * level) & 511];
 		if (!m->format->present(*entry) || m->format->is_leaf(*entry, level))
 			return;
-		table = *entry & BITS(47, 12);
+		table = m->format->address(*entry);
 	}
 	entry = &shadow_of(m, table)[iova >> 12 & 511];
 	*entry = m->format->random_entry(page_address(random_data_page()), 0, true, random_u64());
@@ -365,9 +557,20 @@ static void arm_tables_translate_as_a_naive_walk_does(void **state)
 	check(&arm);
 }
 
+static void software_nesting_translates_as_a_naive_walk_does(void **state)
+{
+	static const struct format *const formats[] = {&soft_x86, &soft_vtdss, &soft_amdv1,
+						       &soft_riscv};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		check(formats[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(software_nesting_translates_as_a_naive_walk_does),
 		cmocka_unit_test(x86_tables_translate_as_a_naive_walk_does),
 		cmocka_unit_test(arm_tables_translate_as_a_naive_walk_does),
 	};

@@ -525,6 +525,38 @@ static void a_stream_of_something_else_is_refused_while_it_is_written(void **sta
 	assert_int_equal(state_of(1), ERROR);
 }
 
+/* A VMM leaves RESUMING when it has told the source that all is well: too late for a refusal. */
+static void the_last_byte_of_a_damaged_stream_is_refused(void **state)
+{
+	uint8_t bytes[STREAM];
+	size_t len;
+	int fd;
+
+	(void)state;
+	put(0, LIVENESS, 9);
+	len = migrate(bytes);
+	fd = to(1, RESUMING);
+	bytes[len / 2] ^= 1;
+	assert_int_equal(write_fd(fd, bytes, len - 1), (ssize_t)len - 1);
+	assert_int_equal(write_fd(fd, bytes + len - 1, 1), -EINVAL);
+	assert_int_equal(set_state(1, RUNNING, &fd), -EINVAL);
+	assert_non_null(strstr(last_error_text(), "damaged"));
+}
+
+static void nothing_may_follow_the_end_of_a_stream(void **state)
+{
+	uint8_t bytes[STREAM];
+	size_t len;
+	int fd;
+
+	(void)state;
+	len = migrate(bytes);
+	fd = to(1, RESUMING);
+	assert_int_equal(write_fd(fd, bytes, len), (ssize_t)len);
+	assert_int_equal(write_fd(fd, bytes, 1), -EINVAL);
+	assert_int_equal(set_state(1, RUNNING, &fd), -EINVAL);
+}
+
 static void the_source_lives_on_after_a_refusal(void **state)
 {
 	uint8_t bytes[STREAM];
@@ -559,6 +591,8 @@ int main(void)
 		TEST(a_stream_that_ends_early_is_refused),
 		TEST(a_stream_with_any_bit_wrong_is_refused),
 		TEST(a_stream_of_something_else_is_refused_while_it_is_written),
+		TEST(the_last_byte_of_a_damaged_stream_is_refused),
+		TEST(nothing_may_follow_the_end_of_a_stream),
 		TEST(the_source_lives_on_after_a_refusal),
 	};
 

@@ -436,7 +436,7 @@ static void without_extensions_the_numbers_are_unknown(void **state)
 	assert_int_equal(uiommufd_ioctl(ctx, NULL, IOMMU_RESV_IOVA_RANGES, (uintptr_t)&resv),
 			 -ENOENT);
 	/* No command has a higher number. */
-	assert_int_equal(uiommufd_ioctl(ctx, NULL, 0x3bc3, (uintptr_t)&resv), -ENOTTY);
+	assert_int_equal(uiommufd_ioctl(ctx, NULL, 0x3bc4, (uintptr_t)&resv), -ENOTTY);
 	uiommufd_close(ctx);
 }
 

@@ -19,6 +19,7 @@
 #include "iommufd/device/device_info.h"
 #include "iommufd/device/device_ranges.h"
 #include "iommufd/device/dirty.h"
+#include "iommufd/device/ioas_info.h"
 #include "iommufd/device/lookup.h"
 #include "iommufd/ioas/change_process.h"
 #include "iommufd/ioas/ioas.h"
@@ -38,7 +39,7 @@ enum {
 	IOCTL_LAST = 0x95, /* that Linux has assigned */
 	IOCTL_TEST = 0xa0,
 	IOCTL_OWN_FIRST = 0xc0, /* extensions of uiommufd [EXT] */
-	IOCTL_OWN_LAST = 0xc2,
+	IOCTL_OWN_LAST = 0xc3,
 };
 
 /* Of the structure of IOMMU_TEST_CMD, which only its handler knows. */
@@ -82,6 +83,7 @@ union ucmd_buffer {
 	struct iommu_resv_iova_ranges resv_iova_ranges;
 	struct iommu_dev_iova_ranges dev_iova_ranges;
 	struct iommu_iova_lookup iova_lookup;
+	struct iommu_ioas_get_info ioas_get_info;
 };
 
 /*
@@ -152,6 +154,8 @@ static const struct ioctl_entry own_table[IOCTL_OWN_LAST - IOCTL_OWN_FIRST + 1] 
 	OWN_ENTRY(IOMMU_DEV_IOVA_RANGES, struct iommu_dev_iova_ranges, out_iova_alignment,
 		  ioctl_dev_iova_ranges),
 	OWN_ENTRY(IOMMU_IOVA_LOOKUP, struct iommu_iova_lookup, out_flags, ioctl_iova_lookup),
+	OWN_ENTRY(IOMMU_IOAS_GET_INFO, struct iommu_ioas_get_info, out_num_devices,
+		  ioctl_ioas_get_info),
 };
 
 /* Copies the caller's structure, of @size bytes, into the zeroed ucmd->cmd. */

@@ -14,11 +14,14 @@
 
 #include "base/alloc.h"
 #include "base/caller.h"
+#include "base/check.h"
 #include "base/last_error.h"
+#include "iommu/nested_domain.h"
 #include "iommufd/device/group.h"
 #include "iommufd/object/drivers.h"
 #include "iommufd/object/ucmd.h"
 #include "iommufd/queue/fault_queue.h"
+#include "iommufd/viommu/hwpt_soft.h"
 #include "iommufd/viommu/hwpt_vtd.h"
 #include "iommufd/viommu/vdevice.h"
 
@@ -109,6 +112,14 @@ static const struct hwpt_ops viommu_nested_ops = {
 	.report_fault = nested_report_fault,
 };
 
+/* Whether the command asks for software nesting; without extensions, the type is an unknown one. */
+static bool is_soft(const struct ucmd *ucmd)
+{
+	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+
+	return cmd->data_type == IOMMU_HWPT_DATA_SOFT_S1 && !ucmd->ctx->options.no_extensions;
+}
+
 static int create(struct ucmd *ucmd, struct hwpt_paging *parent, struct viommu *viommu,
 		  nested_alloc_fn alloc)
 {
@@ -151,15 +162,16 @@ int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device,
 	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 	struct iommu *iommu = iommu_endpoint_iommu(device->endpoint);
 	const struct nested_driver *driver = find_driver(iommu_kind_of(iommu));
+	const bool soft = is_soft(ucmd);
 
 	if (cmd->flags & ~(uint32_t)NESTED_FLAGS)
 		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, NESTED_FLAGS);
-	if (!cmd->data_len || !driver)
+	if (!cmd->data_len || !(driver || soft))
 		return refuse(-EOPNOTSUPP,
 			      driver ? "data_len is 0: a nested HWPT needs data, as pt_id is a HWPT"
 				     : "the device's IOMMU has no nested HWPTs on a HWPT");
 	if (hwpt_is_automatic(&parent->base) ||
-	    !(iommu_domain_flags(parent->base.domain) & DOMAIN_NEST_PARENT) ||
+	    (!(iommu_domain_flags(parent->base.domain) & DOMAIN_NEST_PARENT) && !soft) ||
 	    iommu_kind_of(iommu_domain_iommu(parent->base.domain)) != iommu_kind_of(iommu))
 		return refuse_mistake(
 			-EINVAL,
@@ -167,12 +179,13 @@ int nested_alloc_on_parent(struct ucmd *ucmd, struct iommufd_device *device,
 			" is no nesting parent for this device: create it for an IOMMU of "
 			"the same kind with IOMMU_HWPT_ALLOC_NEST_PARENT",
 			cmd->pt_id);
-	return create(ucmd, parent, NULL, driver->alloc);
+	return create(ucmd, parent, NULL, soft ? nested_soft_alloc : driver->alloc);
 }
 
 int nested_alloc_on_viommu(struct ucmd *ucmd, struct iommufd_device *device, struct viommu *viommu)
 {
 	const struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	const nested_alloc_fn alloc = is_soft(ucmd) ? nested_soft_alloc : viommu->driver->nested;
 
 	if (iommu_endpoint_iommu(device->endpoint) != viommu->iommu)
 		return refuse_mistake(-EINVAL, "the device is behind %s, and the vIOMMU on %s",
@@ -180,11 +193,10 @@ int nested_alloc_on_viommu(struct ucmd *ucmd, struct iommufd_device *device, str
 				      iommu_name(viommu->iommu));
 	if (cmd->flags & ~(uint32_t)NESTED_FLAGS)
 		return refuse_flags(-EOPNOTSUPP, "flags", cmd->flags, NESTED_FLAGS);
-	if (!cmd->data_len || !viommu->driver->nested)
-		return refuse(-EOPNOTSUPP, viommu->driver->nested
-						   ? "data_len is 0: a nested HWPT needs data"
-						   : "the vIOMMU has no nested HWPTs");
-	return create(ucmd, viommu->parent, viommu, viommu->driver->nested);
+	if (!cmd->data_len || !alloc)
+		return refuse(-EOPNOTSUPP, alloc ? "data_len is 0: a nested HWPT needs data"
+						 : "the vIOMMU has no nested HWPTs");
+	return create(ucmd, viommu->parent, viommu, alloc);
 }
 
 /* ---- invalidation ---- */
@@ -204,6 +216,51 @@ int invalidation_read(const struct invalidation *invalidation, uint32_t index, v
 	return caller_read(caller, entry, at, min_u64(len, size))
 		       ? refuse_memory("an entry of data_uptr", at, len)
 		       : 0;
+}
+
+int invalidation_run(struct hwpt_nested *hwpt, struct invalidation *invalidation, size_t size,
+		     invalidation_entry_fn carry_out)
+{
+	uint64_t entry[INVALIDATION_ENTRY_MAX / sizeof(uint64_t)];
+
+	assert(size <= sizeof(entry));
+	for (uint32_t i = 0; i < invalidation->entries; i++) {
+		int rc;
+
+		if (invalidation->entry_len != size)
+			return refuse_mistake(-EINVAL, "entry_len is %" PRIu32 ", and must be %zu",
+					      invalidation->entry_len, size);
+		rc = invalidation_read(invalidation, i, entry, size);
+		if (rc)
+			return rc;
+		rc = carry_out(hwpt, entry);
+		if (rc)
+			return rc;
+		invalidation->handled++;
+	}
+	return 0;
+}
+
+int invalidation_match_pages(uint64_t addr, uint64_t npages, struct tlb_match *match)
+{
+	uint64_t len;
+
+	if (!is_aligned(addr, PAGE_SIZE) || (npages == UINT64_MAX && addr))
+		return refuse_mistake(
+			-EINVAL,
+			"entry: 0x%" PRIx64
+			" is not the address of a page, or not 0 where npages means all",
+			addr);
+	if (npages == UINT64_MAX)
+		return 0;
+	match->by_range = true;
+	match->range.start = addr;
+	if (!npages)
+		match->range.last = addr;
+	else if (__builtin_mul_overflow(npages, PAGE_SIZE, &len) ||
+		 check_last(addr, len, &match->range.last))
+		match->range.last = UINT64_MAX;
+	return 0;
 }
 
 static int invalidate_hwpt(struct hwpt_nested *hwpt, struct invalidation *invalidation)

@@ -11,6 +11,7 @@
 #include "iommufd/device/hwpt.h"
 
 struct nested_ops;
+struct tlb_match;
 struct viommu;
 
 struct hwpt_nested {
@@ -37,6 +38,26 @@ struct invalidation {
  */
 int invalidation_read(const struct invalidation *invalidation, uint32_t index, void *entry,
 		      size_t size);
+
+enum {
+	INVALIDATION_ENTRY_MAX = 32
+};
+
+/* Carries out one entry of a nested HWPT. 0 or a negative errno. */
+typedef int (*invalidation_entry_fn)(struct hwpt_nested *hwpt, const void *entry);
+
+/*
+ * Reads the entries, which have exactly @size bytes (at most INVALIDATION_ENTRY_MAX), and calls
+ * @carry_out for one after another. 0; -EINVAL: another length; the error of the first that fails.
+ */
+int invalidation_run(struct hwpt_nested *hwpt, struct invalidation *invalidation, size_t size,
+		     invalidation_entry_fn carry_out);
+
+/*
+ * Makes @match that of @npages pages from @addr on (0: one address; all ones: everything). 0;
+ * -EINVAL: @addr is not the address of a page, or not 0 where @npages means everything.
+ */
+int invalidation_match_pages(uint64_t addr, uint64_t npages, struct tlb_match *match);
 
 /* What a nested HWPT does beyond translating. */
 struct nested_ops {

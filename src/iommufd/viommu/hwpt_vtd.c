@@ -22,45 +22,20 @@ static bool vtd_serves(const struct iommu_kind *kind)
 /* What @entry invalidates: everything, or npages pages from addr on. */
 static int vtd_match(const struct iommu_hwpt_vtd_s1_invalidate *entry, struct tlb_match *match)
 {
-	uint64_t len;
-
 	if ((entry->flags & ~(uint32_t)IOMMU_VTD_INV_FLAGS_LEAF) || entry->__reserved)
 		return refuse(-EOPNOTSUPP,
 			      "entry: flags 0x%" PRIx32 " or a reserved member are not known",
 			      entry->flags);
-	if (!is_aligned(entry->addr, PAGE_SIZE) || (entry->npages == UINT64_MAX && entry->addr))
-		return refuse_mistake(
-			-EINVAL,
-			"entry: addr 0x%" PRIx64
-			" is not the address of a page, or not 0 where npages means all",
-			(uint64_t)entry->addr);
 	match->leaf_only = entry->flags & IOMMU_VTD_INV_FLAGS_LEAF;
-	if (entry->npages == UINT64_MAX)
-		return 0;
-	match->by_range = true;
-	match->range.start = entry->addr;
-	if (!entry->npages)
-		match->range.last = entry->addr;
-	else if (__builtin_mul_overflow(entry->npages, PAGE_SIZE, &len) ||
-		 check_last(entry->addr, len, &match->range.last))
-		match->range.last = UINT64_MAX;
-	return 0;
+	return invalidation_match_pages(entry->addr, entry->npages, match);
 }
 
-static int invalidate_entry(struct hwpt_nested *hwpt, const struct invalidation *invalidation,
-			    uint32_t index)
+static int invalidate_entry(struct hwpt_nested *hwpt, const void *entry)
 {
 	struct tlb_match match = {.domain = hwpt->base.domain};
-	struct iommu_hwpt_vtd_s1_invalidate entry;
 	int rc;
 
-	if (invalidation->entry_len != sizeof(entry))
-		return refuse_mistake(-EINVAL, "entry_len is %" PRIu32 ", and must be %zu",
-				      invalidation->entry_len, sizeof(entry));
-	rc = invalidation_read(invalidation, index, &entry, sizeof(entry));
-	if (rc)
-		return rc;
-	rc = vtd_match(&entry, &match);
+	rc = vtd_match(entry, &match);
 	if (rc)
 		return rc;
 	iommu_tlb_invalidate_parent(hwpt->parent->base.domain, &match);
@@ -74,14 +49,8 @@ static int vtd_invalidate(struct hwpt_nested *hwpt, struct invalidation *invalid
 				      "data_type %" PRIu32
 				      ", and must be IOMMU_HWPT_INVALIDATE_DATA_VTD_S1",
 				      invalidation->type);
-	for (uint32_t i = 0; i < invalidation->entries; i++) {
-		int rc = invalidate_entry(hwpt, invalidation, i);
-
-		if (rc)
-			return rc;
-		invalidation->handled++;
-	}
-	return 0;
+	return invalidation_run(hwpt, invalidation, sizeof(struct iommu_hwpt_vtd_s1_invalidate),
+				invalidate_entry);
 }
 
 static const struct nested_ops vtd_ops = {.invalidate = vtd_invalidate};
