@@ -5,8 +5,8 @@
 It speaks to the server as QEMU does: it asks what the device is, gives it memory (by descriptor, and without one, where
 it answers DMA_READ and DMA_WRITE itself), interrupts by eventfds, and drives its registers. Then it is a bad client.
 
-Usage: vfio_user.py UIOMMUFD COUNTER
-COUNTER: the shared object of examples/models/counter.c.
+Usage: vfio_user.py UIOMMUFD COUNTER DOORBELLS
+COUNTER: the shared object of examples/models/counter.c. DOORBELLS: that of doorbell_model.c.
 Exit: 0 passed, 1 failed.
 """
 import array
@@ -52,6 +52,7 @@ class Client:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.connect(path)
         self.id = 0
+        self.fds = []  # that came with messages
         self.memory = {}  # what DMA of the server reaches by messages: address -> bytearray of a page
         self.served = []  # those messages
         self.answer_dma = True
@@ -80,7 +81,8 @@ class Client:
         data = b""
         while len(data) < length:
             try:
-                part = self.socket.recv(length - len(data))
+                part, fds, _, _ = socket.recv_fds(self.socket, length - len(data), 1)
+                self.fds += fds
             except ConnectionResetError:
                 part = b""
             if not part:
@@ -326,6 +328,36 @@ def dirty_pages(server):
     os.close(fd)
 
 
+def memory_of_a_bar(uiommufd, directory, model):
+    """BAR 0 of the model has registers, doorbells at 0x1000 and memory at 0x2000; the last doorbell doubles its first word."""
+    server = Server(uiommufd, directory, model)
+    client = Client(server.path)
+    client.enable()
+    ask = struct.Struct("<IIIIQQ")
+    info = ask.unpack(client.call(GET_REGION_INFO, ask.pack(32, 0, 0, 0, 0, 0)))
+    check(info[0] == 64 and info[1] == 15 and not info[3] and not client.fds, "how much room the areas take, and no more")
+    reply = client.call(GET_REGION_INFO, ask.pack(64, 0, 0, 0, 0, 0))
+    check(len(reply) == 64 and ask.unpack_from(reply)[3] == 32, "a capability behind the region")
+    check(struct.unpack_from("<HHIII", reply, 32) == (1, 1, 0, 1, 0), "sparse areas, one of them")
+    check(struct.unpack_from("<QQ", reply, 48) == (2 * PAGE, PAGE), "the page of memory")
+    check(len(client.fds) == 1, "the descriptor of the memory")
+    memory = mmap.mmap(client.fds[0], PAGE, offset=2 * PAGE)
+    memory[0:4] = struct.pack("<I", 21)
+    client.write(0, PAGE + 4 * 1023, struct.pack("<I", 1))
+    check(memory[4:8] == struct.pack("<I", 42), "the device and the client have the same memory")
+    check(client.read(0, 2 * PAGE + 4, 4) == struct.pack("<I", 42), "by messages, too")
+    client.close()
+    client = Client(server.path)
+    client.enable()
+    memory[0:4] = struct.pack("<I", 99)
+    client.write(0, 2 * PAGE, struct.pack("<I", 3))
+    client.write(0, PAGE + 4 * 1023, struct.pack("<I", 1))
+    check(client.read(0, 2 * PAGE + 4, 4) == struct.pack("<I", 6), "a client that has left reaches the device")
+    client.close()
+    lines = server.end()
+    check(not lines, "\n".join(lines))
+
+
 # ---- bad clients ----
 
 
@@ -558,6 +590,7 @@ def main():
                      "nothing waits for", "malformed"):
             check(any(text in line for line in lines), f"no line says \"{text}\":\n" + "\n".join(lines))
         models_from_shared_objects(uiommufd, directory, os.path.abspath(sys.argv[2]))
+        memory_of_a_bar(uiommufd, directory, os.path.abspath(sys.argv[3]))
         for test in (slow_clients_are_left, ends_while_dma_waits, paths):
             test(uiommufd, directory)
     print("passed")
