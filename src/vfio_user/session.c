@@ -191,6 +191,10 @@ static const struct command commands[] = {
 				   vu_handle_write_multi},
 	[VU_DEVICE_FEATURE] = {"DEVICE_FEATURE", sizeof(struct vu_feature), VU_MAX_PAYLOAD, 0,
 			       vu_handle_feature},
+	[VU_MIG_DATA_READ] = {"MIG_DATA_READ", sizeof(struct vu_mig_data), VU_MAX_PAYLOAD, 0,
+			      vu_handle_mig_data_read},
+	[VU_MIG_DATA_WRITE] = {"MIG_DATA_WRITE", sizeof(struct vu_mig_data), VU_MAX_PAYLOAD, 0,
+			       vu_handle_mig_data_write},
 };
 
 static const struct command *find_command(uint16_t number)

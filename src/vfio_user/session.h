@@ -92,6 +92,10 @@ int vu_handle_set_irqs(struct vu_session *session, struct vu_message *request,
 		       struct vu_reply *reply);
 int vu_handle_feature(struct vu_session *session, struct vu_message *request,
 		      struct vu_reply *reply);
+int vu_handle_mig_data_read(struct vu_session *session, struct vu_message *request,
+			    struct vu_reply *reply);
+int vu_handle_mig_data_write(struct vu_session *session, struct vu_message *request,
+			     struct vu_reply *reply);
 int vu_handle_region_info(struct vu_session *session, struct vu_message *request,
 			  struct vu_reply *reply);
 int vu_handle_region_io_fds(struct vu_session *session, struct vu_message *request,

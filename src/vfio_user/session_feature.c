@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DEVICE_FEATURE: the log of the pages that the device writes, of VFIO's features. What VFIO's
- * structures reach by pointers is part of the message here, and of the reply.
+ * DEVICE_FEATURE, of VFIO's features: the log of the pages that the device writes, and migration.
+ * What VFIO's structures reach by pointers is part of the message here, and of the reply; instead
+ * of data_fd there are messages (session_migration.c).
  */
 #include <errno.h>
 #include <string.h>
@@ -18,6 +19,9 @@ struct feature {
 	union {
 		struct vfio_device_feature_dma_logging_control control;
 		struct vfio_device_feature_dma_logging_report report;
+		struct vfio_device_feature_migration migration;
+		struct vfio_device_feature_mig_state state;
+		struct vfio_device_feature_mig_data_size data_size;
 	} data;
 };
 
@@ -82,6 +86,30 @@ static int report_log(struct vu_session *session, struct feature *feature, const
 	return ask(session, feature);
 }
 
+/* A feature whose data, of @size bytes, are VFIO's. */
+static int pass(struct vu_session *session, struct feature *feature, const uint8_t *data,
+		uint32_t len, uint32_t size, struct vu_reply *reply)
+{
+	const bool state = (feature->head.flags & VFIO_DEVICE_FEATURE_MASK) ==
+			   VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE;
+	uint8_t *out;
+	int rc;
+
+	if (feature->head.flags & VFIO_DEVICE_FEATURE_SET && len < size)
+		return vu_refuse(session, "it is too short");
+	memcpy(&feature->data, data, len < size ? len : size);
+	rc = ask(session, feature);
+	if (rc)
+		return rc;
+	if (state)
+		feature->data.state.data_fd = -1;
+	out = vu_reply_reserve(reply, (uint32_t)sizeof(struct vu_feature) + size);
+	if (!out)
+		return -ENOMEM;
+	memcpy(out + sizeof(struct vu_feature), &feature->data, size);
+	return 0;
+}
+
 /* Carries out what the flags say. */
 static int run(struct vu_session *session, struct feature *feature, struct vu_message *request,
 	       const struct vu_feature *head, struct vu_reply *reply)
@@ -96,6 +124,12 @@ static int run(struct vu_session *session, struct feature *feature, struct vu_me
 		return start_log(session, feature, data, len);
 	case VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT:
 		return report_log(session, feature, data, len, head->argsz, reply);
+	case VFIO_DEVICE_FEATURE_MIGRATION:
+		return pass(session, feature, data, len, sizeof(feature->data.migration), reply);
+	case VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE:
+		return pass(session, feature, data, len, sizeof(feature->data.state), reply);
+	case VFIO_DEVICE_FEATURE_MIG_DATA_SIZE:
+		return pass(session, feature, data, len, sizeof(feature->data.data_size), reply);
 	default:
 		return ask(session, feature);
 	}
@@ -105,7 +139,10 @@ static bool is_offered(uint32_t feature)
 {
 	return feature == VFIO_DEVICE_FEATURE_DMA_LOGGING_START ||
 	       feature == VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP ||
-	       feature == VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT;
+	       feature == VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT ||
+	       feature == VFIO_DEVICE_FEATURE_MIGRATION ||
+	       feature == VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE ||
+	       feature == VFIO_DEVICE_FEATURE_MIG_DATA_SIZE;
 }
 
 int vu_handle_feature(struct vu_session *session, struct vu_message *request,

@@ -24,7 +24,7 @@ import time
 
 VERSION, DMA_MAP, DMA_UNMAP, GET_INFO, GET_REGION_INFO, GET_REGION_IO_FDS, GET_IRQ_INFO, SET_IRQS = range(1, 9)
 REGION_READ, REGION_WRITE, DMA_READ, DMA_WRITE, RESET = range(9, 14)
-REGION_WRITE_MULTI, FEATURE, MIG_DATA_READ = 15, 16, 17
+REGION_WRITE_MULTI, FEATURE, MIG_DATA_READ, MIG_DATA_WRITE = 15, 16, 17, 18
 HEADER = struct.Struct("<HHIII")
 REPLY, NO_REPLY, ERROR = 1, 0x10, 0x20
 READABLE, WRITABLE = 1, 2
@@ -323,9 +323,61 @@ def dirty_pages(server):
     report = client.call(FEATURE, struct.pack("<IIQQQ", 40, 8 | get, 0x10000, 8 * PAGE, PAGE))
     check(report[32:] == struct.pack("<Q", 0b1100), "the two pages that were written")
     client.call(FEATURE, struct.pack("<II", 8, 7 | put))
-    expect(ENOTTY, client.call, FEATURE, struct.pack("<II", 8, 1 | get))
+    expect(ENOTTY, client.call, FEATURE, struct.pack("<II", 8, 5 | get))
     client.close()
     os.close(fd)
+
+
+def migration(uiommufd):
+    """The state of one server's device goes to that of another one."""
+    get, put = 1 << 16, 1 << 17
+    stop, running, stop_copy, resuming = range(1, 5)
+
+    def state(client, number):
+        reply = client.call(FEATURE, struct.pack("<IIIi", 16, 2 | put, number, -1))
+        check(struct.unpack("<IIIi", reply) == (16, 2 | put, number, -1), f"the device is in state {number}")
+
+    def read_all(client):
+        stream = b""
+        while True:
+            reply = client.call(MIG_DATA_READ, struct.pack("<II", 8 + 64, 64))
+            argsz, size = struct.unpack_from("<II", reply)
+            check(argsz == 8 + size == len(reply) and size <= 64, "a part of the stream")
+            if not size:
+                return stream
+            stream += reply[8:]
+
+    folders = [tempfile.TemporaryDirectory() for _ in range(2)]
+    sides = [Server(uiommufd, folder.name, "edu") for folder in folders]
+    source, target = (Client(server.path) for server in sides)
+    flags = struct.unpack("<IIQ", source.call(FEATURE, struct.pack("<II", 16, 1 | get)))[2]
+    check(flags & 1, "the device can stop and be copied")
+    expect(EINVAL, source.call, MIG_DATA_READ, struct.pack("<II", 72, 64))
+    source.enable()
+    source.set(LIVENESS, 0x1234)
+    state(source, stop_copy)
+    stream = read_all(source)
+    check(stream and struct.unpack_from("<IIIi", source.call(FEATURE, struct.pack("<II", 16, 2 | get)))[2] == stop_copy, "it is stopped")
+    state(source, running)
+    check(source.get(LIVENESS) == 0xFFFFEDCB, "the source lives on")
+    state(target, resuming)
+    expect(EINVAL, target.call, MIG_DATA_WRITE, struct.pack("<II", 8, 4) + stream[:4])
+    expect(EINVAL, target.call, MIG_DATA_WRITE, struct.pack("<II", 16, 8) + stream[:4])
+    for at in range(0, len(stream), 100):
+        part = stream[at:at + 100]
+        target.call(MIG_DATA_WRITE, struct.pack("<II", 8 + len(part), len(part)) + part)
+    state(target, running)
+    target.enable()
+    check(target.get(LIVENESS) == 0xFFFFEDCB, "the target has the state of the source")
+    state(target, resuming)
+    target.call(MIG_DATA_WRITE, struct.pack("<II", 8 + 100, 100) + stream[:100])
+    expect(EINVAL, state, target, running)  # the stream is cut off
+    target.call(RESET)
+    check(target.get(LIVENESS) != 0xFFFFEDCB, "a reset brings it back")
+    for client, server, folder in zip((source, target), sides, folders):
+        client.close()
+        server.end()
+        folder.cleanup()
 
 
 def memory_of_a_bar(uiommufd, directory, model):
@@ -418,8 +470,9 @@ def malformed_messages_are_refused(server):
             (RESET, b"\0", [], EINVAL),
             (FEATURE, struct.pack("<IIQQQ", 40, 8 | 1 << 16, 0, 1 << 62, 1), [], EINVAL),
             (DMA_READ, struct.pack("<QQ", 0, 4), [], EOPNOTSUPP),
-            (MIG_DATA_READ, b"", [], EOPNOTSUPP),
+            (MIG_DATA_READ, b"", [], EINVAL),
             (14, b"", [], EOPNOTSUPP),
+            (19, b"", [], EOPNOTSUPP),
             (0xFFFF, b"", [], EOPNOTSUPP)):
         expect(error, client.call, command, payload, fds)
     check(client.read(CONFIG, 0, 2) == b"\x34\x12", "the session goes on")
@@ -591,6 +644,7 @@ def main():
             check(any(text in line for line in lines), f"no line says \"{text}\":\n" + "\n".join(lines))
         models_from_shared_objects(uiommufd, directory, os.path.abspath(sys.argv[2]))
         memory_of_a_bar(uiommufd, directory, os.path.abspath(sys.argv[3]))
+        migration(uiommufd)
         for test in (slow_clients_are_left, ends_while_dma_waits, paths):
             test(uiommufd, directory)
     print("passed")
