@@ -40,6 +40,7 @@ static int start_log(struct vu_session *session, struct feature *feature, uint8_
 		     uint32_t len)
 {
 	const uint32_t width = sizeof(struct vfio_device_feature_dma_logging_range);
+	struct vfio_device_feature_dma_logging_range all = {0};
 	struct vu_log_start start;
 
 	if (len < sizeof(start))
@@ -52,6 +53,12 @@ static int start_log(struct vu_session *session, struct feature *feature, uint8_
 		.num_ranges = start.range_count,
 		.ranges = (uint64_t)(uintptr_t)(data + sizeof(start)),
 	};
+	/* No ranges are all memory, for libvfio-user's clients. VFIO demands one. */
+	if (!start.range_count) {
+		all.length = UINT64_MAX & ~(start.page_size - 1);
+		feature->data.control.num_ranges = 1;
+		feature->data.control.ranges = (uint64_t)(uintptr_t)&all;
+	}
 	return ask(session, feature);
 }
 
@@ -145,6 +152,20 @@ static bool is_offered(uint32_t feature)
 	       feature == VFIO_DEVICE_FEATURE_MIG_DATA_SIZE;
 }
 
+/* Without data of its own, a reply repeats the request: libvfio-user's client waits for it. */
+static int complete(struct vu_reply *reply, struct vu_feature *head,
+		    const struct vu_message *request)
+{
+	if (!reply->bytes) {
+		if (!vu_reply_reserve(reply, request->len))
+			return -ENOMEM;
+		memcpy(reply->bytes, request->payload, request->len);
+	}
+	head->argsz = reply->len;
+	memcpy(reply->bytes, head, sizeof(*head));
+	return 0;
+}
+
 int vu_handle_feature(struct vu_session *session, struct vu_message *request,
 		      struct vu_reply *reply)
 {
@@ -163,9 +184,5 @@ int vu_handle_feature(struct vu_session *session, struct vu_message *request,
 	rc = run(session, &feature, request, &head, reply);
 	if (rc)
 		return rc;
-	if (!reply->bytes && !vu_reply_reserve(reply, sizeof(head)))
-		return -ENOMEM;
-	head.argsz = reply->len;
-	memcpy(reply->bytes, &head, sizeof(head));
-	return 0;
+	return complete(reply, &head, request);
 }

@@ -318,10 +318,16 @@ def dirty_pages(server):
     client.map(0x10000, 8 * PAGE, fd)
     get, put, probe = 1 << 16, 1 << 17, 1 << 18
     client.call(FEATURE, struct.pack("<II", 8, 6 | put | probe))
-    client.call(FEATURE, struct.pack("<IIQIIQQ", 40, 6 | put, PAGE, 1, 0, 0x10000, 8 * PAGE))
+    start = struct.pack("<IIQIIQQ", 40, 6 | put, PAGE, 1, 0, 0x10000, 8 * PAGE)
+    check(client.call(FEATURE, start) == start, "the reply has the request's data")
     client.dma(BUFFER, 0x10000 + 3 * PAGE - 8, 16, TO_RAM)
     report = client.call(FEATURE, struct.pack("<IIQQQ", 40, 8 | get, 0x10000, 8 * PAGE, PAGE))
     check(report[32:] == struct.pack("<Q", 0b1100), "the two pages that were written")
+    client.call(FEATURE, struct.pack("<II", 8, 7 | put))
+    client.call(FEATURE, struct.pack("<IIQII", 24, 6 | put, PAGE, 0, 0))  # all memory, in large units
+    client.dma(BUFFER, 0x10000 + 3 * PAGE, 16, TO_RAM)
+    report = client.call(FEATURE, struct.pack("<IIQQQ", 40, 8 | get, 0x10000, 8 * PAGE, PAGE))
+    check(report[32] & 8, "the page that was written")
     client.call(FEATURE, struct.pack("<II", 8, 7 | put))
     expect(ENOTTY, client.call, FEATURE, struct.pack("<II", 8, 5 | get))
     client.close()
