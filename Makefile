@@ -83,11 +83,11 @@ kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built 
 	@tests/kernel/nvme_guest.py build
 	@tests/kernel/e1000_guest.py build
 
-client-tests: ## libvfn, SPDK, libvfio-user and a guest against our devices, fetched and built; LIBVFN, SPDK, LIBVFIO_USER, KERNEL: where they are
+client-tests: ## libvfn, xNVMe, SPDK, libvfio-user and a guest against our devices, fetched and built; LIBVFN, XNVME, SPDK, LIBVFIO_USER, KERNEL: where they are
 	@scripts/setup build
 	@$(call configure,build)
 	@ninja -C build --quiet
-	@LIBVFN='$(LIBVFN)' SPDK='$(SPDK)' LIBVFIO_USER='$(LIBVFIO_USER)' KERNEL='$(KERNEL)' tests/clients/run.py build $(CLIENTS)
+	@LIBVFN='$(LIBVFN)' XNVME='$(XNVME)' SPDK='$(SPDK)' LIBVFIO_USER='$(LIBVFIO_USER)' KERNEL='$(KERNEL)' tests/clients/run.py build $(CLIENTS)
 
 ltp: ## the Linux Test Project's system call tests, with and without uiommufd: LTP_DIR is where it was built
 	@$(call configure,build)
