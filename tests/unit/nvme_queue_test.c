@@ -374,6 +374,21 @@ static void a_driver_may_leave_the_shadows_of_the_admin_queues_alone(void **stat
 	assert_false(reported("is ignored"));
 }
 
+/* The memory is the driver's again: it may write anything to it. */
+static void a_controller_that_is_shut_down_leaves_the_shadows_alone(void **state)
+{
+	const uint32_t cc = (uint32_t)nvme_get(&t, NVME_CC, 4);
+
+	(void)state;
+	configure_shadows();
+	nvme_set(&t, NVME_CC, 4, cc | 1u << CC_SHN_SHIFT);
+	*shadow(SHADOWS, admin, false) = 77;
+	*shadow(SHADOWS, admin, true) = 78;
+	assert_true(nvme_await(&t, CSTS_SHST, CSTS_SHST_COMPLETE));
+	assert_true(nvme_disable(&t));
+	assert_false(reported("is ignored"));
+}
+
 static void shadows_that_cannot_be_written_are_refused(void **state)
 {
 	(void)state;
@@ -563,6 +578,7 @@ int main(void)
 		TEST(shadow_doorbells_take_the_place_of_doorbells),
 		TEST(the_admin_queues_have_shadow_doorbells_too),
 		TEST(a_driver_may_leave_the_shadows_of_the_admin_queues_alone),
+		TEST(a_controller_that_is_shut_down_leaves_the_shadows_alone),
 		TEST(shadows_that_cannot_be_written_are_refused),
 		TEST(commands_of_different_queues_are_atomic_to_each_other),
 		TEST(a_busy_queue_can_be_deleted),
