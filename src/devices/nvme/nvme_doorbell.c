@@ -219,22 +219,36 @@ bool nvme_follow_tail(struct uiommufd_device *dev, unsigned int queue)
 	return true;
 }
 
-void nvme_follow_head(struct uiommufd_device *dev, unsigned int queue)
+/*
+ * False: while the shadow was read, a doorbell has come. What was read may be from before it, and
+ * what the host has written since is in the shadow alone.
+ */
+static bool follow_head(struct uiommufd_device *dev, unsigned int cq)
 {
 	struct nvme *n = nvme_of(dev);
-	unsigned int cq;
+	const uint32_t before = atomic_load(&n->cqs[cq].head);
 	uint32_t head;
+	bool current;
 
-	uiommufd_device_lock(dev);
-	cq = n->sqs[queue].cq;
-	uiommufd_device_unlock(dev);
 	if (!look(dev, cq, true, &head))
-		return;
+		return true;
 	uiommufd_device_lock(dev);
-	if (n->cqs[cq].size && shadow_counts(n, cq, true, head) &&
-	    atomic_load(&n->cqs[cq].head) != head)
+	current = atomic_load(&n->cqs[cq].head) == before;
+	if (current && n->cqs[cq].size && shadow_counts(n, cq, true, head) && before != head)
 		set_head(dev, cq, head);
 	uiommufd_device_unlock(dev);
+	return current;
+}
+
+void nvme_follow_head(struct uiommufd_device *dev, unsigned int queue)
+{
+	unsigned int cq;
+
+	uiommufd_device_lock(dev);
+	cq = nvme_of(dev)->sqs[queue].cq;
+	uiommufd_device_unlock(dev);
+	while (!follow_head(dev, cq))
+		;
 }
 
 void nvme_ask_for_doorbells(struct uiommufd_device *dev, unsigned int queue)
