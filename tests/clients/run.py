@@ -32,6 +32,7 @@ BDF = "0000:01:00.0"
 
 # status: the exit status, or -signal. present, absent: what the output must and must not match.
 Check = namedtuple("Check", "name machine command status present absent", defaults=(0, "", ""))
+REPORT = "^uiommufd: "
 
 
 class Bench:
@@ -195,8 +196,8 @@ class Xnvme:
                 ("lblk", "write", [*blocks, "--nlb", "7", "--data-input", data], "Sending the command"),
                 ("lblk", "compare", [*blocks, "--nlb", "7", "--data-input", data], "Sending the command"),
                 ("lblk", "write-zeros", [*blocks, "--nlb", "3"], "")):
-            bench.run(cls.name, Check(f"{tool} {command}", nvme, [built / "tools" / tool, command, *arguments, *last], present=present),
-                      {"LD_LIBRARY_PATH": libraries})
+            bench.run(cls.name, Check(f"{tool} {command}", nvme, [built / "tools" / tool, command, *arguments, *last], present=present,
+                                        absent=REPORT), {"LD_LIBRARY_PATH": libraries})
         with disk.open("rb") as file:
             file.seek(4096)
             if file.read(4096) != bytes(2048) + data.read_bytes()[2048:]:
@@ -228,14 +229,14 @@ class Spdk:
         environment = {"LD_LIBRARY_PATH": libraries}
         small = ["--no-huge", "-s", "256"]
         bench.run(cls.name, Check("identify", nvme, [tree / cls.program, *target, *small],
-                                  present=r"Serial Number: +UIOMMUFD"), environment)
+                                  present=r"Serial Number: +UIOMMUFD", absent=REPORT), environment)
         # IOPS of the line for the namespace.
         bench.run(cls.name, Check("perf", nvme, [tree / "build/bin/spdk_nvme_perf", *target, *small, "-q", "4", "-o", "4096",
                                                  "-w", "randrw", "-M", "50", "-t", "2"],
-                                  present=r"^Total +: +[1-9]"), environment)
+                                  present=r"^Total +: +[1-9]", absent=REPORT), environment)
         if int(Path("/proc/sys/vm/nr_hugepages").read_text()):
             bench.run(cls.name, Check("hello_world", nvme, [tree / "build/examples/hello_world", *target, "-d", "64"],
-                                      present="^Hello world!$"), environment)
+                                      present="^Hello world!$", absent=REPORT), environment)
         else:
             bench.skip("hello_world", "it needs huge pages (as root: sysctl vm.nr_hugepages=64)")
 
@@ -320,7 +321,7 @@ class Guest:
             if not shutil.which(tool):
                 raise Unavailable(f"no {tool}")
         bench.run(cls.name, Check("ext4 survives a kill", None, [sys.executable, HERE / "guest.py", bench.uiommufd, cls.kernel(bench.work),
-                                                                 bench.work / "guest"], present="^done$", absent="^uiommufd: "))
+                                                                 bench.work / "guest"], present="^done$", absent=REPORT))
 
 
 # ---- all ----
