@@ -374,7 +374,7 @@ static void a_driver_may_leave_the_shadows_of_the_admin_queues_alone(void **stat
 	assert_false(reported("is ignored"));
 }
 
-/* The controller may read the shadow before it gets the doorbell, and look at what it read after. */
+/* The controller may read the shadow before the doorbell, and look at it after that. */
 static void a_head_comes_by_shadow_and_by_doorbell(void **state)
 {
 	(void)state;
