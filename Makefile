@@ -81,7 +81,7 @@ fuzz: ## fuzz each entry for FUZZ_TIME seconds; what reaches new code is kept in
 	@scripts/setup check
 	@FUZZ_TIME=$(FUZZ_TIME) scripts/check --only clang $(MESON_ARGS)
 
-kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built and run under uiommufd; its driver, too
+kernel-tests: ## Linux's own tests of iommufd and VFIO, and its drivers, fetched (280 MB), built and run under uiommufd; UML: where (docs/kernel-drivers.md)
 	@scripts/setup kernel-tests
 	@$(call configure,build)
 	@ninja -C build --quiet
@@ -89,12 +89,13 @@ kernel-tests: ## Linux's own tests of iommufd and VFIO, fetched (280 MB), built 
 	@tests/kernel/guest.py build
 	@tests/kernel/nvme_guest.py build
 	@tests/kernel/e1000_guest.py build
+	@tests/kernel/uml.py build $(UML)
 
-client-tests: ## libvfn, SPDK, libvfio-user and a guest against our devices, fetched and built; LIBVFN, SPDK, LIBVFIO_USER, KERNEL: where they are
+client-tests: ## libvfn, xNVMe, SPDK, libvfio-user and a guest against our devices, fetched and built; LIBVFN, XNVME, SPDK, LIBVFIO_USER, KERNEL: where they are
 	@scripts/setup build
 	@$(call configure,build)
 	@ninja -C build --quiet
-	@LIBVFN='$(LIBVFN)' SPDK='$(SPDK)' LIBVFIO_USER='$(LIBVFIO_USER)' KERNEL='$(KERNEL)' tests/clients/run.py build $(CLIENTS)
+	@LIBVFN='$(LIBVFN)' XNVME='$(XNVME)' SPDK='$(SPDK)' LIBVFIO_USER='$(LIBVFIO_USER)' KERNEL='$(KERNEL)' tests/clients/run.py build $(CLIENTS)
 
 guest-tests: ## virtual machines of QEMU 11 with our devices: nested translation, peers, migration; GUESTS: where QEMU and a kernel are kept
 	@scripts/setup guest-tests

@@ -183,15 +183,15 @@ struct uiommufd_bar_part {
 	unsigned int thread; /* doorbells: the work thread that watches, below work_threads */
 };
 
-/*
- * What a device is and does. The library borrows it for as long as devices of it exist. Operations
- * that may be NULL say so.
- */
 /* Where save puts the state of a device; uiommufd_save() appends to it. */
 struct uiommufd_saver {
 	int (*append)(struct uiommufd_saver *saver, const void *bytes, size_t len);
 };
 
+/*
+ * What a device is and does. The library borrows it for as long as devices of it exist. Operations
+ * that may be NULL say so.
+ */
 struct uiommufd_model {
 	const char *name;	       /* on the command line */
 	const char *summary;	       /* one line, for `uiommufd list` */

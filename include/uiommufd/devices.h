@@ -144,6 +144,30 @@ UIOMMUFD_API ssize_t uiommufd_vfio_read(struct uiommufd_vfio *vfio, void *buf, s
 UIOMMUFD_API ssize_t uiommufd_vfio_write(struct uiommufd_vfio *vfio, const void *buf, size_t len,
 					 uint64_t offset);
 
+/*
+ * uiommufd_vfio_serve() - let clients of vfio-user drive a device
+ * @vfio: the device, not bound; it is the client's until this returns
+ * @path: where clients find the socket, at most 107 bytes; removed in the end
+ * @stop: a descriptor that ends it when it becomes readable, such as an eventfd; borrowed
+ * @timeout: seconds that a client may take for the rest of a message, or for its answer to DMA; 0:
+ *	for ever
+ *
+ * What `uiommufd serve` does (docs/vfio-user.md): one client at a time, and the next finds the
+ * device as after power-on. A client's memory may go away under a copy, so SIGSEGV and SIGBUS have
+ * handlers of the library from then on, which pass on what is not theirs.
+ *
+ * Returns: 0 after @stop, or
+ * -EINVAL: @vfio is bound
+ * -ENAMETOOLONG: @path is too long
+ * -EADDRINUSE: another server listens there
+ * -EEXIST: there is a file that is no socket
+ * or another error of the system
+ *
+ * Context: any thread, for as long as it serves; no other call on @vfio at the same time.
+ */
+UIOMMUFD_API int uiommufd_vfio_serve(struct uiommufd_vfio *vfio, const char *path, int stop,
+				     unsigned int timeout);
+
 #ifdef __cplusplus
 }
 #endif

@@ -27,6 +27,44 @@ static ssize_t read_at(int fd, void *buf, size_t len, off_t offset)
 	return sys_call(SYS_pread64, fd, (long)buf, (long)len, offset, 0, 0);
 }
 
+/*
+ * A string that grows in a buffer, without printf(): the child of a clone() whose stack is a page
+ * comes here.
+ */
+struct text {
+	char *to;
+	size_t room; /* with the 0 at the end; 0: it did not fit */
+};
+
+static void text_put(struct text *text, const char *bytes, size_t len)
+{
+	if (len >= text->room) {
+		text->room = 0;
+		return;
+	}
+	memcpy(text->to, bytes, len);
+	text->to += len;
+	text->room -= len;
+	*text->to = '\0';
+}
+
+static void text_put_string(struct text *text, const char *string)
+{
+	text_put(text, string, strlen(string));
+}
+
+static void text_put_number(struct text *text, unsigned int number)
+{
+	char digits[3 * sizeof(number)];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	text_put(text, digits + at, sizeof(digits) - at);
+}
+
 /* Opens the file that execvp(3) would start. -1: there is none, or its name is too long for us. */
 static int open_program(const char *program)
 {
@@ -38,11 +76,13 @@ static int open_program(const char *program)
 	if (!folder)
 		folder = "/bin:/usr/bin";
 	for (;; folder++) {
-		int len = (int)strcspn(folder, ":");
+		const size_t len = strcspn(folder, ":");
+		struct text text = {path, sizeof(path)};
 
-		if (snprintf(path, sizeof(path), "%.*s%s%s", len, folder, len ? "/" : "", program) <
-			    (int)sizeof(path) &&
-		    sys_call(SYS_access, (long)path, X_OK, 0, 0, 0, 0) == 0)
+		text_put(&text, folder, len);
+		text_put_string(&text, len ? "/" : "");
+		text_put_string(&text, program);
+		if (text.room && sys_call(SYS_access, (long)path, X_OK, 0, 0, 0, 0) == 0)
 			return sys_open(path, O_RDONLY | O_CLOEXEC);
 		folder += len;
 		if (!*folder)
@@ -171,7 +211,9 @@ static bool script_interpreter(int fd, char path[SCRIPT_LINE])
 		return false;
 	line[len] = '\0';
 	start = 2 + strspn(line + 2, " \t");
-	snprintf(path, SCRIPT_LINE, "%.*s", (int)strcspn(line + start, " \t\n"), line + start);
+	len = (ssize_t)strcspn(line + start, " \t\n");
+	memcpy(path, line + start, (size_t)len);
+	path[len] = '\0';
 	return *path;
 }
 
@@ -193,9 +235,11 @@ static bool changes_rights(int fd)
 static bool loads_programs(int fd)
 {
 	char link[32], name[NAME_SPACE];
+	struct text text = {link, sizeof(link)};
 	long len;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	text_put_string(&text, "/proc/self/fd/");
+	text_put_number(&text, (unsigned int)fd);
 	len = sys_call(SYS_readlinkat, AT_FDCWD, (long)link, (long)name, sizeof(name) - 1, 0, 0);
 	name[len < 0 ? 0 : len] = '\0';
 	return strstr(name, "/valgrind/") || strstr(name, "/ld-linux");
@@ -289,21 +333,23 @@ bool program_preload(char *to, size_t size, const char *runtime, const char *lib
 	const char *rest = before ? program_preload_inherited(before, library) : "";
 	const char *list = rest, *element;
 	const char *front = runtime, *separator = "";
-	int front_len = (int)strlen(runtime);
+	size_t front_len = strlen(runtime), len;
+	struct text text = {to, size};
 	bool loads = false;
-	size_t len;
-	int need;
 
 	while ((len = next_element(&list, &element))) {
 		loads = loads || is_library(element, len, library);
 		if (!front_len && program_is_runtime(element, len)) {
 			front = element;
-			front_len = (int)len;
+			front_len = len;
 		}
 	}
 	if (*rest && !loads)
 		separator = ":";
-	need = snprintf(to, size, "%.*s%s%s%s%s", front_len, front, front_len ? ":" : "",
-			loads ? "" : library, separator, rest);
-	return need >= 0 && (size_t)need < size;
+	text_put(&text, front, front_len);
+	text_put_string(&text, front_len ? ":" : "");
+	text_put_string(&text, loads ? "" : library);
+	text_put_string(&text, separator);
+	text_put_string(&text, rest);
+	return text.room;
 }

@@ -4,6 +4,7 @@
  * program would have of it.
  */
 #include <errno.h>
+#include <limits.h>
 
 #include <uiommufd/devices.h>
 #include <uiommufd/vfio.h>
@@ -14,6 +15,7 @@
 #include "devices/plugin.h"
 #include "iommufd/entry/ctx_file.h"
 #include "machine/machine.h"
+#include "vfio_user/server.h"
 
 enum {
 	CONTEXT_FD = 0, /* what the context's descriptor is called in BIND */
@@ -141,4 +143,21 @@ ssize_t uiommufd_vfio_write(struct uiommufd_vfio *vfio, const void *buf, size_t 
 		return -EINVAL;
 	return vfio->file->ops->write(vfio->file, uiommufd_caller_self(), (uintptr_t)buf, len,
 				      &offset);
+}
+
+int uiommufd_vfio_serve(struct uiommufd_vfio *vfio, const char *path, int stop,
+			unsigned int timeout)
+{
+	const int timeout_ms = timeout && timeout <= INT_MAX / 1000 ? (int)timeout * 1000 : -1;
+	struct vu_listener listener;
+	int rc;
+
+	if (vfio->file)
+		return -EINVAL;
+	rc = vu_listener_open(&listener, path);
+	if (rc)
+		return rc;
+	rc = vu_serve(&listener, vfio->device, stop, timeout_ms);
+	vu_listener_close(&listener);
+	return rc;
 }

@@ -34,6 +34,50 @@ static uint64_t now_ns(void)
 
 /* ---- memory ---- */
 
+static bool is_memory_of(const struct bar_part *part, unsigned int bar)
+{
+	return part->model && part->model->kind == UIOMMUFD_PART_MEMORY && part->model->bar == bar;
+}
+
+/* From anonymous memory, or another file, to @fd. On failure nothing has changed. */
+static int move_to_file(struct bar_part *part, int fd)
+{
+	const long size = (long)part->model->size, off = (long)part->model->off;
+	long rc = sys_call(SYS_pwrite64, fd, (long)part->memory, size, off, 0, 0);
+
+	if (rc != size)
+		return rc < 0 ? (int)rc : -ENOMEM;
+	rc = sys_call(SYS_mmap, (long)part->memory, size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_FIXED, fd, off);
+	return rc < 0 && rc > -4096 ? (int)rc : 0;
+}
+
+int bar_parts_share(struct vfio_device *device, unsigned int bar, int *fd)
+{
+	const uint64_t size = device->model->bars[bar].size;
+	long rc = 0, file = -1;
+
+	for (unsigned int i = 0; !rc && i < UIOMMUFD_MAX_BAR_PARTS; i++) {
+		if (!is_memory_of(&device->bar_parts[i], bar))
+			continue;
+		if (file < 0) {
+			file = sys_call(SYS_memfd_create, (long)"uiommufd-bar", MFD_CLOEXEC, 0, 0,
+					0, 0);
+			if (file < 0)
+				return (int)file;
+			rc = sys_call(SYS_ftruncate, file, (long)size, 0, 0, 0, 0);
+		}
+		if (!rc)
+			rc = move_to_file(&device->bar_parts[i], (int)file);
+	}
+	if (rc) {
+		(void)sys_call(SYS_close, file, 0, 0, 0, 0, 0);
+		return (int)rc;
+	}
+	*fd = (int)file;
+	return 0;
+}
+
 /* Shared, so that it can be mapped a second time; @at: in its place, or NULL. */
 static void *map_memory(void *at, uint64_t size)
 {

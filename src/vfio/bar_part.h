@@ -87,6 +87,15 @@ void bar_parts_collect(struct vfio_device *device);
 /* The program has mapped this part of the device's file: memory in it is mapped directly. */
 void bar_parts_placed(void *cookie, uint64_t offset, uint64_t len);
 
+/*
+ * Puts the memory parts of BAR @bar into a file of the BAR's size, at their offsets, so that
+ * another process may map them; what is in the memory stays. *@fd: the file, owned by the caller;
+ * -1: the BAR has no memory. A later call makes a new file, and the one before is the device's no
+ * more. 0 or a negative errno. Context: no file of the device is open, so neither programs nor the
+ * model use the memory.
+ */
+int bar_parts_share(struct vfio_device *device, unsigned int bar, int *fd);
+
 /* In the child of a fork: its doorbells are its own, and rest. Context: the device lock is held. */
 void bar_parts_fork_child(struct vfio_device *device);
 

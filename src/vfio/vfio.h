@@ -78,6 +78,12 @@ struct pci_bdf vfio_device_bdf(const struct vfio_device *device);
 /* The device as its model and embedding programs see it. */
 struct uiommufd_device *vfio_device_dev(struct vfio_device *device);
 
+/*
+ * A file with the memory in BAR @bar, for another process (bar_parts_share()). Context: no file of
+ * the device is open.
+ */
+int vfio_device_share_memory(struct vfio_device *device, unsigned int bar, int *fd);
+
 /* open() of the cdev: a new file with one reference. 0; -ENODEV: it is not bound; -ENOMEM. */
 int vfio_device_open(struct vfio_device *device, struct uiommufd_file **file);
 

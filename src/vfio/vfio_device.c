@@ -531,6 +531,11 @@ struct uiommufd_device *vfio_device_dev(struct vfio_device *device)
 	return &device->dev;
 }
 
+int vfio_device_share_memory(struct vfio_device *device, unsigned int bar, int *fd)
+{
+	return bar_parts_share(device, bar, fd);
+}
+
 /* ---- fork ---- */
 
 /*

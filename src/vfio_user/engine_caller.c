@@ -60,6 +60,30 @@ static struct uiommufd_file *op_get_file(struct uiommufd_caller *caller, int fd)
 	return NULL;
 }
 
+static void drop_migration(struct engine_caller *engine)
+{
+	if (engine->migration)
+		file_put(engine->migration);
+	engine->migration = NULL;
+}
+
+/* Of what a session asks for, only migrations make files. */
+static int op_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags)
+{
+	struct engine_caller *engine = caller_of(caller);
+
+	(void)flags;
+	drop_migration(engine);
+	engine->migration = file;
+	return ENGINE_FD_MIGRATION;
+}
+
+static void op_uninstall_file(struct uiommufd_caller *caller, int fd)
+{
+	(void)fd;
+	drop_migration(caller_of(caller));
+}
+
 static void op_release(struct uiommufd_caller *caller)
 {
 	alloc_free(caller_of(caller));
@@ -71,6 +95,8 @@ static const struct uiommufd_caller_ops ops = {
 	.populate = op_populate,
 	.dup_fd = op_dup_fd,
 	.get_file = op_get_file,
+	.install_file = op_install_file,
+	.uninstall_file = op_uninstall_file,
 	.release = op_release,
 };
 
@@ -94,6 +120,7 @@ int engine_caller_create(struct engine_caller **out)
 
 void engine_close_device(struct engine_caller *caller)
 {
+	drop_migration(caller);
 	if (caller->device)
 		file_put(caller->device);
 	caller->device = NULL;
@@ -133,4 +160,24 @@ ssize_t engine_device_write(struct engine_caller *caller, const void *buf, size_
 					  len, &pos);
 	vfio_work_decline(false);
 	return done;
+}
+
+ssize_t engine_migration_read(struct engine_caller *caller, void *buf, size_t len)
+{
+	uint64_t pos = 0;
+
+	if (!caller->migration)
+		return -EINVAL;
+	return caller->migration->ops->read(caller->migration, &caller->caller,
+					    (uint64_t)(uintptr_t)buf, len, &pos);
+}
+
+ssize_t engine_migration_write(struct engine_caller *caller, const void *buf, size_t len)
+{
+	uint64_t pos = 0;
+
+	if (!caller->migration)
+		return -EINVAL;
+	return caller->migration->ops->write(caller->migration, &caller->caller,
+					     (uint64_t)(uintptr_t)buf, len, &pos);
 }

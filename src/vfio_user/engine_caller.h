@@ -23,6 +23,7 @@
 
 /* Numbers that stand for emulated files. */
 enum {
+	ENGINE_FD_MIGRATION = INT32_MAX - 2,
 	ENGINE_FD_CONTEXT = INT32_MAX - 1,
 	ENGINE_FD_MEMORY = INT32_MAX,
 };
@@ -32,6 +33,7 @@ struct engine_caller {
 	struct iommufd_ctx *ctx;
 	struct uiommufd_file *device;	  /* NULL: not opened */
 	struct uiommufd_file *memory;	  /* what is being mapped; NULL: nothing */
+	struct uiommufd_file *migration;  /* the device's data file, the latest; NULL: none */
 	const struct vu_message *message; /* being handled; NULL: none */
 };
 
@@ -52,5 +54,9 @@ int engine_device_ioctl(struct engine_caller *caller, unsigned int cmd, void *ar
 ssize_t engine_device_read(struct engine_caller *caller, void *buf, size_t len, uint64_t pos);
 ssize_t engine_device_write(struct engine_caller *caller, const void *buf, size_t len,
 			    uint64_t pos);
+
+/* The same with the data file of its migration. -EINVAL: there is none. */
+ssize_t engine_migration_read(struct engine_caller *caller, void *buf, size_t len);
+ssize_t engine_migration_write(struct engine_caller *caller, const void *buf, size_t len);
 
 #endif

@@ -113,6 +113,11 @@ struct vu_dma_access {
 	uint64_t address, count;
 };
 
+/* MIG_DATA_READ and MIG_DATA_WRITE, with @size bytes of data behind it; argsz counts both. */
+struct vu_mig_data {
+	uint32_t argsz, size;
+};
+
 /* The head of DEVICE_FEATURE, and the data of the features that the server has. */
 struct vu_feature {
 	uint32_t argsz, flags;

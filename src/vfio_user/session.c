@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "vfio_user/capabilities.h"
 
 struct command {
@@ -190,6 +191,10 @@ static const struct command commands[] = {
 				   vu_handle_write_multi},
 	[VU_DEVICE_FEATURE] = {"DEVICE_FEATURE", sizeof(struct vu_feature), VU_MAX_PAYLOAD, 0,
 			       vu_handle_feature},
+	[VU_MIG_DATA_READ] = {"MIG_DATA_READ", sizeof(struct vu_mig_data), VU_MAX_PAYLOAD, 0,
+			      vu_handle_mig_data_read},
+	[VU_MIG_DATA_WRITE] = {"MIG_DATA_WRITE", sizeof(struct vu_mig_data), VU_MAX_PAYLOAD, 0,
+			       vu_handle_mig_data_write},
 };
 
 static const struct command *find_command(uint16_t number)
@@ -250,7 +255,8 @@ static bool answer(struct vu_session *session, const struct vu_message *request,
 
 	if (request->header.flags & VU_NO_REPLY)
 		return true;
-	rc = vu_channel_send(session->channel, &header, parts);
+	rc = vu_channel_send_with(session->channel, &header, parts, &reply->fd,
+				  !rc && reply->fd >= 0);
 	if (rc == -ETIMEDOUT)
 		log_fault("vfio-user: the client does not read what it is answered; its connection "
 			  "is closed");
@@ -259,7 +265,7 @@ static bool answer(struct vu_session *session, const struct vu_message *request,
 
 bool vu_session_handle(struct vu_session *session, struct vu_message *request)
 {
-	struct vu_reply reply = {0};
+	struct vu_reply reply = {.fd = -1};
 	bool there;
 	int rc;
 
@@ -308,6 +314,26 @@ static int take_device(struct vu_session *session, struct vfio_device *device)
 	return engine_device_ioctl(session->caller, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
 }
 
+static void close_memory(struct vu_session *session)
+{
+	for (unsigned int i = 0; i < VU_REGIONS; i++) {
+		if (session->regions[i].memory >= 0)
+			sys_close(session->regions[i].memory);
+	}
+}
+
+/* The memory of the device's BARs, for one client: the one before keeps what it has mapped. */
+static int share_memory(struct vu_session *session, struct vfio_device *device)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < VU_REGIONS; i++)
+		session->regions[i].memory = -1;
+	for (unsigned int i = 0; !rc && i <= VFIO_PCI_BAR5_REGION_INDEX; i++)
+		rc = vfio_device_share_memory(device, i, &session->regions[i].memory);
+	return rc;
+}
+
 /* Asks once what does not change. */
 static int learn_device(struct vu_session *session)
 {
@@ -321,11 +347,9 @@ static int learn_device(struct vu_session *session)
 			continue;
 		if (rc)
 			return rc;
-		session->regions[i] = (struct vu_region){
-			.size = info.size,
-			.pos = info.offset,
-			.flags = info.flags,
-		};
+		session->regions[i].size = info.size;
+		session->regions[i].pos = info.offset;
+		session->regions[i].flags = info.flags;
 	}
 	for (uint32_t i = 0; i < VU_IRQS; i++) {
 		struct vfio_irq_info info = {.argsz = sizeof(info), .index = i};
@@ -354,14 +378,19 @@ int vu_session_create(struct vfio_device *device, struct vu_channel *channel,
 	rc = vu_memory_init(&session->memory, session->caller, &session->dma);
 	if (rc)
 		goto out_caller;
-	rc = take_device(session, device);
+	session->model = vfio_device_model(device);
+	rc = share_memory(session, device);
+	if (!rc)
+		rc = take_device(session, device);
 	if (!rc)
 		rc = learn_device(session);
 	if (rc)
-		goto out_caller;
+		goto out_memory;
 	*out = session;
 	return 0;
 
+out_memory:
+	close_memory(session);
 out_caller:
 	engine_caller_destroy(session->caller);
 out_session:
@@ -375,6 +404,7 @@ void vu_session_destroy(struct vu_session *session)
 	/* DMA that waits for the client would keep the device. */
 	vu_session_end(session);
 	engine_close_device(session->caller);
+	close_memory(session);
 	vu_memory_destroy(&session->memory);
 	engine_caller_destroy(session->caller);
 	vu_dma_destroy(&session->dma);

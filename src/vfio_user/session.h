@@ -29,11 +29,13 @@ enum {
 struct vu_region {
 	uint64_t size, pos; /* pos: in the device's file */
 	uint32_t flags;	    /* VFIO_REGION_INFO_FLAG_... */
+	int memory;	    /* a file of that size with the parts that are memory; -1: none is */
 };
 
 struct vu_session {
 	struct vu_channel *channel; /* borrowed */
 	struct engine_caller *caller;
+	const struct uiommufd_model *model;
 	struct vu_memory memory;
 	struct vu_dma dma;
 	struct vu_region regions[VU_REGIONS];
@@ -71,6 +73,7 @@ void vu_session_end(struct vu_session *session);
 struct vu_reply {
 	uint8_t *bytes;
 	uint32_t len;
+	int fd; /* borrowed, beside it; -1: none */
 };
 
 /* Makes @len zeroed bytes the payload. NULL: no memory. */
@@ -89,6 +92,10 @@ int vu_handle_set_irqs(struct vu_session *session, struct vu_message *request,
 		       struct vu_reply *reply);
 int vu_handle_feature(struct vu_session *session, struct vu_message *request,
 		      struct vu_reply *reply);
+int vu_handle_mig_data_read(struct vu_session *session, struct vu_message *request,
+			    struct vu_reply *reply);
+int vu_handle_mig_data_write(struct vu_session *session, struct vu_message *request,
+			     struct vu_reply *reply);
 int vu_handle_region_info(struct vu_session *session, struct vu_message *request,
 			  struct vu_reply *reply);
 int vu_handle_region_io_fds(struct vu_session *session, struct vu_message *request,

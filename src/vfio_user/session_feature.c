@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DEVICE_FEATURE: the log of the pages that the device writes, of VFIO's features. What VFIO's
- * structures reach by pointers is part of the message here, and of the reply.
+ * DEVICE_FEATURE, of VFIO's features: the log of the pages that the device writes, and migration.
+ * What VFIO's structures reach by pointers is part of the message here, and of the reply; instead
+ * of data_fd there are messages (session_migration.c).
  */
 #include <errno.h>
 #include <string.h>
@@ -18,6 +19,9 @@ struct feature {
 	union {
 		struct vfio_device_feature_dma_logging_control control;
 		struct vfio_device_feature_dma_logging_report report;
+		struct vfio_device_feature_migration migration;
+		struct vfio_device_feature_mig_state state;
+		struct vfio_device_feature_mig_data_size data_size;
 	} data;
 };
 
@@ -36,6 +40,7 @@ static int start_log(struct vu_session *session, struct feature *feature, uint8_
 		     uint32_t len)
 {
 	const uint32_t width = sizeof(struct vfio_device_feature_dma_logging_range);
+	struct vfio_device_feature_dma_logging_range all = {0};
 	struct vu_log_start start;
 
 	if (len < sizeof(start))
@@ -48,6 +53,12 @@ static int start_log(struct vu_session *session, struct feature *feature, uint8_
 		.num_ranges = start.range_count,
 		.ranges = (uint64_t)(uintptr_t)(data + sizeof(start)),
 	};
+	/* No ranges are all memory, for libvfio-user's clients. VFIO demands one. */
+	if (!start.range_count) {
+		all.length = UINT64_MAX & ~(start.page_size - 1);
+		feature->data.control.num_ranges = 1;
+		feature->data.control.ranges = (uint64_t)(uintptr_t)&all;
+	}
 	return ask(session, feature);
 }
 
@@ -82,6 +93,30 @@ static int report_log(struct vu_session *session, struct feature *feature, const
 	return ask(session, feature);
 }
 
+/* A feature whose data, of @size bytes, are VFIO's. */
+static int pass(struct vu_session *session, struct feature *feature, const uint8_t *data,
+		uint32_t len, uint32_t size, struct vu_reply *reply)
+{
+	const bool state = (feature->head.flags & VFIO_DEVICE_FEATURE_MASK) ==
+			   VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE;
+	uint8_t *out;
+	int rc;
+
+	if (feature->head.flags & VFIO_DEVICE_FEATURE_SET && len < size)
+		return vu_refuse(session, "it is too short");
+	memcpy(&feature->data, data, len < size ? len : size);
+	rc = ask(session, feature);
+	if (rc)
+		return rc;
+	if (state)
+		feature->data.state.data_fd = -1;
+	out = vu_reply_reserve(reply, (uint32_t)sizeof(struct vu_feature) + size);
+	if (!out)
+		return -ENOMEM;
+	memcpy(out + sizeof(struct vu_feature), &feature->data, size);
+	return 0;
+}
+
 /* Carries out what the flags say. */
 static int run(struct vu_session *session, struct feature *feature, struct vu_message *request,
 	       const struct vu_feature *head, struct vu_reply *reply)
@@ -96,6 +131,12 @@ static int run(struct vu_session *session, struct feature *feature, struct vu_me
 		return start_log(session, feature, data, len);
 	case VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT:
 		return report_log(session, feature, data, len, head->argsz, reply);
+	case VFIO_DEVICE_FEATURE_MIGRATION:
+		return pass(session, feature, data, len, sizeof(feature->data.migration), reply);
+	case VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE:
+		return pass(session, feature, data, len, sizeof(feature->data.state), reply);
+	case VFIO_DEVICE_FEATURE_MIG_DATA_SIZE:
+		return pass(session, feature, data, len, sizeof(feature->data.data_size), reply);
 	default:
 		return ask(session, feature);
 	}
@@ -105,7 +146,24 @@ static bool is_offered(uint32_t feature)
 {
 	return feature == VFIO_DEVICE_FEATURE_DMA_LOGGING_START ||
 	       feature == VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP ||
-	       feature == VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT;
+	       feature == VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT ||
+	       feature == VFIO_DEVICE_FEATURE_MIGRATION ||
+	       feature == VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE ||
+	       feature == VFIO_DEVICE_FEATURE_MIG_DATA_SIZE;
+}
+
+/* Without data of its own, a reply repeats the request: libvfio-user's client waits for it. */
+static int complete(struct vu_reply *reply, struct vu_feature *head,
+		    const struct vu_message *request)
+{
+	if (!reply->bytes) {
+		if (!vu_reply_reserve(reply, request->len))
+			return -ENOMEM;
+		memcpy(reply->bytes, request->payload, request->len);
+	}
+	head->argsz = reply->len;
+	memcpy(reply->bytes, head, sizeof(*head));
+	return 0;
 }
 
 int vu_handle_feature(struct vu_session *session, struct vu_message *request,
@@ -126,9 +184,5 @@ int vu_handle_feature(struct vu_session *session, struct vu_message *request,
 	rc = run(session, &feature, request, &head, reply);
 	if (rc)
 		return rc;
-	if (!reply->bytes && !vu_reply_reserve(reply, sizeof(head)))
-		return -ENOMEM;
-	head.argsz = reply->len;
-	memcpy(reply->bytes, &head, sizeof(head));
-	return 0;
+	return complete(reply, &head, request);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Regions: descriptions and accesses. Every register acts when it is read or written, so no region
- * can be mapped, and none has descriptors for its doorbells.
+ * Regions: descriptions and accesses. Every register acts when it is read or written, so of a
+ * region only the parts can be mapped that the model has as memory, and none has descriptors for
+ * its doorbells.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,11 +12,49 @@
 #include "base/check.h"
 #include "vfio_user/session.h"
 
+static bool is_memory_of(const struct uiommufd_bar_part *part, uint32_t bar)
+{
+	return part->kind == UIOMMUFD_PART_MEMORY && part->bar == bar;
+}
+
+/* How many parts of the region are memory. */
+static uint32_t count_areas(const struct vu_session *session, uint32_t index)
+{
+	const struct uiommufd_bar_part *part = session->model->bar_parts;
+	uint32_t count = 0;
+
+	for (; session->regions[index].memory >= 0 && part->size; part++)
+		count += is_memory_of(part, index);
+	return count;
+}
+
+/* Describes them; @out is behind the region's structure. */
+static void put_areas(const struct vu_session *session, uint32_t index, uint32_t count,
+		      uint8_t *out)
+{
+	const struct vfio_region_info_cap_sparse_mmap head = {
+		.header = {.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP, .version = 1},
+		.nr_areas = count,
+	};
+
+	memcpy(out, &head, sizeof(head));
+	out += sizeof(head);
+	for (const struct uiommufd_bar_part *part = session->model->bar_parts; part->size; part++) {
+		const struct vfio_region_sparse_mmap_area area = {part->off, part->size};
+
+		if (!is_memory_of(part, index))
+			continue;
+		memcpy(out, &area, sizeof(area));
+		out += sizeof(area);
+	}
+}
+
 int vu_handle_region_info(struct vu_session *session, struct vu_message *request,
 			  struct vu_reply *reply)
 {
 	struct vfio_region_info info, *out;
 	const struct vu_region *region;
+	uint32_t count, len = sizeof(*out);
 
 	memcpy(&info, request->payload, sizeof(info));
 	if (info.argsz < sizeof(info))
@@ -23,16 +62,28 @@ int vu_handle_region_info(struct vu_session *session, struct vu_message *request
 	if (info.index >= VU_REGIONS)
 		return vu_refuse(session, "there is no such region");
 	region = &session->regions[info.index];
-	out = vu_reply_reserve(reply, sizeof(*out));
+	count = count_areas(session, info.index);
+	if (count)
+		len += (uint32_t)(sizeof(struct vfio_region_info_cap_sparse_mmap) +
+				  count * sizeof(struct vfio_region_sparse_mmap_area));
+	/* A client whose argsz is too small for the areas learns how large it has to be. */
+	out = vu_reply_reserve(reply, info.argsz < len ? (uint32_t)sizeof(*out) : len);
 	if (!out)
 		return -ENOMEM;
 	*out = (struct vfio_region_info){
-		.argsz = sizeof(*out),
+		.argsz = len,
 		.flags = region->flags & (VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE),
 		.index = info.index,
 		.size = region->size,
-		.offset = 0, /* of a descriptor, which there is none of */
+		.offset = 0, /* of its byte 0 in the descriptor */
 	};
+	if (count)
+		out->flags |= VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS;
+	if (count && info.argsz >= len) {
+		out->cap_offset = sizeof(*out);
+		put_areas(session, info.index, count, (uint8_t *)(out + 1));
+		reply->fd = region->memory;
+	}
 	return 0;
 }
 

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 """A Linux guest of QEMU has our NVMe disk by vfio-pci, with ext4 on it, and QEMU is killed while it writes.
 
-Usage: guest.py UIOMMUFD KERNEL FOLDER. KERNEL has nvme and ext4 built in, as Debian's cloud kernel. The guest runs busybox (static), which
-writes files, syncs, and says their sums. What it said is in the file system afterwards, and fsck finds nothing wrong once it has replayed
-the journal. Prints "done" if all is well, and what QEMU and uiommufd said.
+Usage: guest.py [--uml] UIOMMUFD KERNEL FOLDER. KERNEL has nvme and ext4 built in, as Debian's cloud kernel; with --uml it is a program
+(docs/kernel-drivers.md), which runs without QEMU and is killed itself. The guest runs busybox (static), which writes files, syncs, and says
+their sums. What it said is in the file system afterwards, and fsck finds nothing wrong once it has replayed the journal. Prints "done"
+if all is well, and what the kernel and uiommufd said.
 """
 
+import argparse
 import hashlib
 import os
 import re
@@ -51,40 +53,52 @@ def initrd(busybox):
         entry("bin/busybox", program, Path(busybox).read_bytes()), entry("init", program, INIT), entry("TRAILER!!!", 0)])
 
 
-def start(uiommufd, kernel, disk, archive):
-    command = [uiommufd, "run", "--device", f"nvme@{BDF},file={disk}", "--", QEMU, "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "256",
-               "-display", "none", "-nodefaults", "-serial", "stdio", "-no-reboot", "-kernel", kernel, "-initrd", archive,
-               "-append", "console=ttyS0 panic=-1 quiet", "-device", f"vfio-pci,host={BDF}"]
+def in_qemu(kernel, archive):
+    return [QEMU, "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "256", "-display", "none", "-nodefaults", "-serial", "stdio", "-no-reboot",
+            "-kernel", kernel, "-initrd", archive, "-append", "console=ttyS0 panic=-1 quiet", "-device", f"vfio-pci,host={BDF}"]
+
+
+def as_process(kernel, archive):
+    return [kernel, "mem=128M", "quiet", "con=null", "con0=fd:0,fd:1", f"initrd={archive}", f"vfio_uml.device={BDF}"]
+
+
+def start(uiommufd, machine, disk):
+    command = [uiommufd, "run", "--device", f"nvme@{BDF},file={disk}", "--", *machine]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                             start_new_session=True)
 
 
-def until_killed(qemu):
+def until_killed(run):
     """The sums of what the guest has synced, by file. Everything that runs is killed in the middle of a write."""
     sums, said = {}, []
-    for line in qemu.stdout:
+    for line in run.stdout:
         said.append(line)
         found = re.search(r"synced (\d+) ([0-9a-f]{32})", line)
         if found:
             sums[f"file{found[1]}"] = found[2]
         if len(sums) == FILES:
             break
-    os.killpg(qemu.pid, 9)
-    said += qemu.stdout.readlines()
-    qemu.wait()
+    os.killpg(run.pid, 9)
+    said += run.stdout.readlines()
+    run.wait()
     return sums, "".join(said)
 
 
 def main():
-    uiommufd, kernel, folder = sys.argv[1:]
-    folder = Path(folder)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--uml", action="store_true")
+    for name in ("uiommufd", "kernel", "folder"):
+        parser.add_argument(name)
+    arguments = parser.parse_args()
+    folder = Path(arguments.folder)
     folder.mkdir(exist_ok=True)
     disk, archive = folder / "disk", folder / "initrd"
     with disk.open("wb") as file:
         file.truncate(64 << 20)
     subprocess.run(["mkfs.ext4", "-q", "-F", disk], check=True)
     archive.write_bytes(initrd(shutil.which("busybox")))
-    sums, said = until_killed(start(uiommufd, kernel, disk, archive))
+    machine = (as_process if arguments.uml else in_qemu)(arguments.kernel, archive)
+    sums, said = until_killed(start(arguments.uiommufd, machine, disk))
     print(said)
     if len(sums) < FILES:
         sys.exit(f"only {len(sums)} files were synced")

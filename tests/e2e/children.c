@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,6 +179,30 @@ static void a_small_stack_is_enough(void)
 	pthread_attr_destroy(&attr);
 }
 
+static int execute_descriptor(void *fd)
+{
+	char *const by_loader[] = {"ld.so", (char *)self, "child", NULL};
+
+	execveat(*(int *)fd, "", by_loader, own, AT_EMPTY_PATH);
+	return 99;
+}
+
+/* User Mode Linux starts its processes in this way, with a static program, as the loader is. */
+static void a_page_of_stack_is_enough_for_a_clone(void)
+{
+	const size_t page = 4096;
+	char *stack =
+		mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/lib64/ld-linux-x86-64.so.2", O_RDONLY | O_CLOEXEC);
+	pid_t pid;
+
+	CHECK(stack != MAP_FAILED && fd >= 0 && mprotect(stack, page, PROT_NONE) == 0);
+	pid = clone(execute_descriptor, stack + 2 * page, CLONE_VM | CLONE_VFORK | SIGCHLD, &fd);
+	CHECK(status_of(pid) == 0);
+	munmap(stack, 2 * page);
+	close(fd);
+}
+
 static void a_shell_sees_it_after_clearenv(void)
 {
 	FILE *shell;
@@ -191,9 +217,13 @@ static void a_shell_sees_it_after_clearenv(void)
 int main(int argc, char **argv)
 {
 	const struct check_test tests[] = {
-		TEST(every_exec_leads_to_the_machine), TEST(a_spawned_program_sees_it),
-		TEST(bad_environments_are_EFAULT),     TEST(a_node_is_no_program),
-		TEST(a_small_stack_is_enough),	       TEST(a_shell_sees_it_after_clearenv),
+		TEST(every_exec_leads_to_the_machine),
+		TEST(a_spawned_program_sees_it),
+		TEST(bad_environments_are_EFAULT),
+		TEST(a_node_is_no_program),
+		TEST(a_small_stack_is_enough),
+		TEST(a_shell_sees_it_after_clearenv),
+		TEST(a_page_of_stack_is_enough_for_a_clone),
 	};
 
 	if (argc > 1)

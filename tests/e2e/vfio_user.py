@@ -5,8 +5,8 @@
 It speaks to the server as QEMU does: it asks what the device is, gives it memory (by descriptor, and without one, where
 it answers DMA_READ and DMA_WRITE itself), interrupts by eventfds, and drives its registers. Then it is a bad client.
 
-Usage: vfio_user.py UIOMMUFD COUNTER
-COUNTER: the shared object of examples/models/counter.c.
+Usage: vfio_user.py UIOMMUFD COUNTER DOORBELLS
+COUNTER: the shared object of examples/models/counter.c. DOORBELLS: that of doorbell_model.c.
 Exit: 0 passed, 1 failed.
 """
 import array
@@ -24,7 +24,7 @@ import time
 
 VERSION, DMA_MAP, DMA_UNMAP, GET_INFO, GET_REGION_INFO, GET_REGION_IO_FDS, GET_IRQ_INFO, SET_IRQS = range(1, 9)
 REGION_READ, REGION_WRITE, DMA_READ, DMA_WRITE, RESET = range(9, 14)
-REGION_WRITE_MULTI, FEATURE, MIG_DATA_READ = 15, 16, 17
+REGION_WRITE_MULTI, FEATURE, MIG_DATA_READ, MIG_DATA_WRITE = 15, 16, 17, 18
 HEADER = struct.Struct("<HHIII")
 REPLY, NO_REPLY, ERROR = 1, 0x10, 0x20
 READABLE, WRITABLE = 1, 2
@@ -52,6 +52,7 @@ class Client:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.connect(path)
         self.id = 0
+        self.fds = []  # that came with messages
         self.memory = {}  # what DMA of the server reaches by messages: address -> bytearray of a page
         self.served = []  # those messages
         self.answer_dma = True
@@ -80,7 +81,8 @@ class Client:
         data = b""
         while len(data) < length:
             try:
-                part = self.socket.recv(length - len(data))
+                part, fds, _, _ = socket.recv_fds(self.socket, length - len(data), 1)
+                self.fds += fds
             except ConnectionResetError:
                 part = b""
             if not part:
@@ -316,14 +318,102 @@ def dirty_pages(server):
     client.map(0x10000, 8 * PAGE, fd)
     get, put, probe = 1 << 16, 1 << 17, 1 << 18
     client.call(FEATURE, struct.pack("<II", 8, 6 | put | probe))
-    client.call(FEATURE, struct.pack("<IIQIIQQ", 40, 6 | put, PAGE, 1, 0, 0x10000, 8 * PAGE))
+    start = struct.pack("<IIQIIQQ", 40, 6 | put, PAGE, 1, 0, 0x10000, 8 * PAGE)
+    check(client.call(FEATURE, start) == start, "the reply has the request's data")
     client.dma(BUFFER, 0x10000 + 3 * PAGE - 8, 16, TO_RAM)
     report = client.call(FEATURE, struct.pack("<IIQQQ", 40, 8 | get, 0x10000, 8 * PAGE, PAGE))
     check(report[32:] == struct.pack("<Q", 0b1100), "the two pages that were written")
     client.call(FEATURE, struct.pack("<II", 8, 7 | put))
-    expect(ENOTTY, client.call, FEATURE, struct.pack("<II", 8, 1 | get))
+    client.call(FEATURE, struct.pack("<IIQII", 24, 6 | put, PAGE, 0, 0))  # all memory, in large units
+    client.dma(BUFFER, 0x10000 + 3 * PAGE, 16, TO_RAM)
+    report = client.call(FEATURE, struct.pack("<IIQQQ", 40, 8 | get, 0x10000, 8 * PAGE, PAGE))
+    check(report[32] & 8, "the page that was written")
+    client.call(FEATURE, struct.pack("<II", 8, 7 | put))
+    expect(ENOTTY, client.call, FEATURE, struct.pack("<II", 8, 5 | get))
     client.close()
     os.close(fd)
+
+
+def migration(uiommufd):
+    """The state of one server's device goes to that of another one."""
+    get, put = 1 << 16, 1 << 17
+    stop, running, stop_copy, resuming = range(1, 5)
+
+    def state(client, number):
+        reply = client.call(FEATURE, struct.pack("<IIIi", 16, 2 | put, number, -1))
+        check(struct.unpack("<IIIi", reply) == (16, 2 | put, number, -1), f"the device is in state {number}")
+
+    def read_all(client):
+        stream = b""
+        while True:
+            reply = client.call(MIG_DATA_READ, struct.pack("<II", 8 + 64, 64))
+            argsz, size = struct.unpack_from("<II", reply)
+            check(argsz == 8 + size == len(reply) and size <= 64, "a part of the stream")
+            if not size:
+                return stream
+            stream += reply[8:]
+
+    folders = [tempfile.TemporaryDirectory() for _ in range(2)]
+    sides = [Server(uiommufd, folder.name, "edu") for folder in folders]
+    source, target = (Client(server.path) for server in sides)
+    flags = struct.unpack("<IIQ", source.call(FEATURE, struct.pack("<II", 16, 1 | get)))[2]
+    check(flags & 1, "the device can stop and be copied")
+    expect(EINVAL, source.call, MIG_DATA_READ, struct.pack("<II", 72, 64))
+    source.enable()
+    source.set(LIVENESS, 0x1234)
+    state(source, stop_copy)
+    stream = read_all(source)
+    check(stream and struct.unpack_from("<IIIi", source.call(FEATURE, struct.pack("<II", 16, 2 | get)))[2] == stop_copy, "it is stopped")
+    state(source, running)
+    check(source.get(LIVENESS) == 0xFFFFEDCB, "the source lives on")
+    state(target, resuming)
+    expect(EINVAL, target.call, MIG_DATA_WRITE, struct.pack("<II", 8, 4) + stream[:4])
+    expect(EINVAL, target.call, MIG_DATA_WRITE, struct.pack("<II", 16, 8) + stream[:4])
+    for at in range(0, len(stream), 100):
+        part = stream[at:at + 100]
+        target.call(MIG_DATA_WRITE, struct.pack("<II", 8 + len(part), len(part)) + part)
+    state(target, running)
+    target.enable()
+    check(target.get(LIVENESS) == 0xFFFFEDCB, "the target has the state of the source")
+    state(target, resuming)
+    target.call(MIG_DATA_WRITE, struct.pack("<II", 8 + 100, 100) + stream[:100])
+    expect(EINVAL, state, target, running)  # the stream is cut off
+    target.call(RESET)
+    check(target.get(LIVENESS) != 0xFFFFEDCB, "a reset brings it back")
+    for client, server, folder in zip((source, target), sides, folders):
+        client.close()
+        server.end()
+        folder.cleanup()
+
+
+def memory_of_a_bar(uiommufd, directory, model):
+    """BAR 0 of the model has registers, doorbells at 0x1000 and memory at 0x2000; the last doorbell doubles its first word."""
+    server = Server(uiommufd, directory, model)
+    client = Client(server.path)
+    client.enable()
+    ask = struct.Struct("<IIIIQQ")
+    info = ask.unpack(client.call(GET_REGION_INFO, ask.pack(32, 0, 0, 0, 0, 0)))
+    check(info[0] == 64 and info[1] == 15 and not info[3] and not client.fds, "how much room the areas take, and no more")
+    reply = client.call(GET_REGION_INFO, ask.pack(64, 0, 0, 0, 0, 0))
+    check(len(reply) == 64 and ask.unpack_from(reply)[3] == 32, "a capability behind the region")
+    check(struct.unpack_from("<HHIII", reply, 32) == (1, 1, 0, 1, 0), "sparse areas, one of them")
+    check(struct.unpack_from("<QQ", reply, 48) == (2 * PAGE, PAGE), "the page of memory")
+    check(len(client.fds) == 1, "the descriptor of the memory")
+    memory = mmap.mmap(client.fds[0], PAGE, offset=2 * PAGE)
+    memory[0:4] = struct.pack("<I", 21)
+    client.write(0, PAGE + 4 * 1023, struct.pack("<I", 1))
+    check(memory[4:8] == struct.pack("<I", 42), "the device and the client have the same memory")
+    check(client.read(0, 2 * PAGE + 4, 4) == struct.pack("<I", 42), "by messages, too")
+    client.close()
+    client = Client(server.path)
+    client.enable()
+    memory[0:4] = struct.pack("<I", 99)
+    client.write(0, 2 * PAGE, struct.pack("<I", 3))
+    client.write(0, PAGE + 4 * 1023, struct.pack("<I", 1))
+    check(client.read(0, 2 * PAGE + 4, 4) == struct.pack("<I", 6), "a client that has left reaches the device")
+    client.close()
+    lines = server.end()
+    check(not lines, "\n".join(lines))
 
 
 # ---- bad clients ----
@@ -386,8 +476,9 @@ def malformed_messages_are_refused(server):
             (RESET, b"\0", [], EINVAL),
             (FEATURE, struct.pack("<IIQQQ", 40, 8 | 1 << 16, 0, 1 << 62, 1), [], EINVAL),
             (DMA_READ, struct.pack("<QQ", 0, 4), [], EOPNOTSUPP),
-            (MIG_DATA_READ, b"", [], EOPNOTSUPP),
+            (MIG_DATA_READ, b"", [], EINVAL),
             (14, b"", [], EOPNOTSUPP),
+            (19, b"", [], EOPNOTSUPP),
             (0xFFFF, b"", [], EOPNOTSUPP)):
         expect(error, client.call, command, payload, fds)
     check(client.read(CONFIG, 0, 2) == b"\x34\x12", "the session goes on")
@@ -558,6 +649,8 @@ def main():
                      "nothing waits for", "malformed"):
             check(any(text in line for line in lines), f"no line says \"{text}\":\n" + "\n".join(lines))
         models_from_shared_objects(uiommufd, directory, os.path.abspath(sys.argv[2]))
+        memory_of_a_bar(uiommufd, directory, os.path.abspath(sys.argv[3]))
+        migration(uiommufd)
         for test in (slow_clients_are_left, ends_while_dma_waits, paths):
             test(uiommufd, directory)
     print("passed")

@@ -17,20 +17,9 @@ from pathlib import Path
 import guest
 from debian import Unavailable
 
-HERE = Path(__file__).resolve().parent
 EXPECTED = ["guest: up: ok", "guest: connect: ok", "guest: echo: ok", "guest: speed: 1000", "guest: receive errors: 0",
             "guest: send errors: 0", "guest: done"]
 SECONDS = 300
-
-
-def initramfs(kernel, work):
-    init = work / "e1000_guest_init"
-    subprocess.run(["gcc", "-O2", "-Wall", "-static", "-o", str(init), str(HERE / "e1000_guest_init.c")], check=True)
-    folders = [(name, 0o040755, b"") for name in ("dev", "modules", "proc", "sys")]
-    driver = ("modules/e1000.ko", 0o100644, guest.module(kernel, "e1000"))
-    path = work / "e1000-initramfs"
-    path.write_bytes(guest.archive([*folders, ("init", 0o100755, init.read_bytes()), driver]))
-    return path
 
 
 def start_router(path):
@@ -64,7 +53,8 @@ def main():
         kernel = guest.fetch(work)
     except Unavailable as reason:
         sys.exit(f"the guest's kernel cannot be had: {reason}")
-    ramdisk = initramfs(kernel, work)
+    driver = ("modules/e1000.ko", 0o100644, guest.module(kernel, "e1000"))
+    ramdisk = guest.initramfs(work, "e1000-initramfs", "e1000_guest_init.c", driver)
     with tempfile.TemporaryDirectory() as directory:
         cable = Path(directory) / "cable"
         router = start_router(cable)

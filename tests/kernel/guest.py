@@ -22,6 +22,7 @@ QEMU = "qemu-system-x86_64"
 BDF = "0000:c1:00.0"
 SLOT = "00:05.0"  # where the guest sees the device
 MODULES = ("dca", "ioatdma")
+CONSOLE = ("dev/console", 0o020600, b"", 5, 1)
 SECONDS = 300
 FETCH_SECONDS = 1200
 
@@ -64,24 +65,29 @@ def module(kernel, name):
 
 
 def archive(entries):
-    """An initramfs: a cpio archive of (name, mode, content)."""
+    """An initramfs: a cpio archive of (name, mode, content), and of a device's numbers."""
     out = bytearray()
-    for inode, (name, mode, content) in enumerate([*entries, ("TRAILER!!!", 0, b"")], 1):
-        fields = [inode, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
+    for inode, (name, mode, content, *device) in enumerate([*entries, ("TRAILER!!!", 0, b"")], 1):
+        fields = [inode, mode, 0, 0, 1, 0, len(content), 0, 0, *(device or (0, 0)), len(name) + 1, 0]
         out += b"070701" + "".join(f"{field:08x}" for field in fields).encode() + name.encode() + b"\0"
         out += bytes(-len(out) % 4) + content
         out += bytes(-len(out) % 4)
     return bytes(out)
 
 
-def initramfs(kernel, work):
-    init = work / "guest_init"
-    subprocess.run(["gcc", "-O2", "-Wall", "-static", "-o", str(init), str(HERE / "guest_init.c")], check=True)
-    folders = [(name, 0o040755, b"") for name in ("dev", "modules", "proc", "sys")]
-    modules = [(f"modules/{i}-{name}.ko", 0o100644, module(kernel, name)) for i, name in enumerate(MODULES)]
-    path = work / "initramfs"
-    path.write_bytes(archive([*folders, ("init", 0o100755, init.read_bytes()), *modules]))
+def initramfs(work, name, source, *more):
+    """The path of an archive with the program of @source as /init, empty folders, and (name, mode, content) of @more."""
+    init = work / Path(source).stem
+    subprocess.run(["gcc", "-O2", "-Wall", "-static", "-o", str(init), str(HERE / source)], check=True)
+    folders = [(folder, 0o040755, b"") for folder in ("dev", "mnt", "modules", "proc", "sys")]
+    path = work / name
+    path.write_bytes(archive([*folders, CONSOLE, ("init", 0o100755, init.read_bytes()), *more]))
     return path
+
+
+def driver_files(modules):
+    """Files for initramfs(), from (name, content): a program of it loads them in this order."""
+    return [(f"modules/{i:02}-{name}.ko", 0o100644, content) for i, (name, content) in enumerate(modules)]
 
 
 def boot(uiommufd, kernel, ramdisk, machine, parameters):
@@ -116,7 +122,7 @@ def main():
         kernel = fetch(work)
     except Unavailable as reason:
         sys.exit(f"the guest's kernel cannot be had: {reason}")
-    ramdisk = initramfs(kernel, work)
+    ramdisk = initramfs(work, "initramfs", "guest_init.c", *driver_files((name, module(kernel, name)) for name in MODULES))
     passed = True
     for name, machine, parameters, expected in GUESTS:
         print(name)

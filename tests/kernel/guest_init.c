@@ -70,6 +70,16 @@ static void print_channel(const char *channel)
 	printf("guest: DMA channel %s\n", strrchr(channel, '/') + 1);
 }
 
+/* dmatest, if it is built in and was told to run, answers when it has ended. */
+static void wait_for_dmatest(void)
+{
+	char answer;
+	int fd = open("/sys/module/dmatest/parameters/wait", O_RDONLY);
+
+	if (fd >= 0 && read(fd, &answer, 1) < 0)
+		printf("guest: dmatest: %s\n", strerror(errno));
+}
+
 int main(void)
 {
 	mount("sys", "/sys", "sysfs", 0, NULL);
@@ -77,6 +87,7 @@ int main(void)
 	for_each("/modules", load);
 	for_each("/sys/bus/pci/devices", print_driver);
 	for_each("/sys/class/dma", print_channel);
+	wait_for_dmatest();
 	print_lines("/proc/interrupts", "ioat");
 	printf("guest: done\n");
 	fflush(stdout);

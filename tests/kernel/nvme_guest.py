@@ -17,7 +17,6 @@ from pathlib import Path
 import guest
 from debian import Unavailable
 
-HERE = Path(__file__).resolve().parent
 WANTED = ("crc32c_generic", "crc64_rocksoft_generic", "nvme", "ext4")
 EXPECTED = [f"guest: {what}: ok" for what in ("mount", "write", "compare", "unmount")] + ["guest: done"]
 DISK_BYTES = 256 << 20
@@ -46,16 +45,6 @@ def modules(kernel):
     for name in WANTED:
         add(name)
     return ordered
-
-
-def initramfs(kernel, work):
-    init = work / "nvme_guest_init"
-    subprocess.run(["gcc", "-O2", "-Wall", "-static", "-o", str(init), str(HERE / "nvme_guest_init.c")], check=True)
-    folders = [(name, 0o040755, b"") for name in ("dev", "mnt", "modules", "proc", "sys")]
-    files = [(f"modules/{i:02}-{name}.ko", 0o100644, code) for i, (name, code) in enumerate(modules(kernel).items())]
-    path = work / "nvme-initramfs"
-    path.write_bytes(guest.archive([*folders, ("init", 0o100755, init.read_bytes()), *files]))
-    return path
 
 
 def boot(build, kernel, ramdisk, disk, kill_after=None):
@@ -91,7 +80,8 @@ def main():
         kernel = guest.fetch(work)
     except Unavailable as reason:
         sys.exit(f"the guest's kernel cannot be had: {reason}")
-    ramdisk, disk = initramfs(kernel, work), work / "nvme-disk"
+    disk = work / "nvme-disk"
+    ramdisk = guest.initramfs(work, "nvme-initramfs", "nvme_guest_init.c", *guest.driver_files(modules(kernel).items()))
     passed = True
     for kill_after in (None, *KILLS):
         print("killed after %s s" % kill_after if kill_after else "to the end", flush=True)

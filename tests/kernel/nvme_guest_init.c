@@ -136,6 +136,6 @@ int main(void)
 	use_disk();
 	printf("guest: done\n");
 	fflush(stdout);
-	reboot(LINUX_REBOOT_CMD_RESTART);
+	reboot(LINUX_REBOOT_CMD_POWER_OFF);
 	return 1;
 }

@@ -5,7 +5,10 @@
  */
 #include <linux/pci_regs.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <uiommufd/devices.h>
@@ -285,6 +288,81 @@ static void a_model_knows_which_reset_it_is_and_what_config_space_has(void **sta
 	assert_int_equal(get(0, 0) & 0xf, PCI_COMMAND_MEMORY);
 }
 
+/* ---- for other processes ---- */
+
+struct server {
+	char path[64];
+	int stop, rc;
+};
+
+static void *serve(void *arg)
+{
+	struct server *server = arg;
+
+	server->rc = uiommufd_vfio_serve(vfio, server->path, server->stop, 30);
+	return NULL;
+}
+
+/* The socket of a client, when the server is there. */
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, path);
+	while (connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		usleep(1000);
+	return fd;
+}
+
+/* VERSION 0.1 and its answer, which begins in the same way. */
+static void agree(int fd)
+{
+	char rest[512];
+	struct {
+		uint16_t id, command;
+		uint32_t size, flags, error;
+		uint16_t major, minor;
+	} message = {.id = 3, .command = 1, .size = sizeof(message), .minor = 1};
+
+	assert_int_equal(write(fd, &message, sizeof(message)), sizeof(message));
+	assert_int_equal(recv(fd, &message, sizeof(message), MSG_WAITALL), sizeof(message));
+	assert_int_equal(message.id, 3);
+	assert_int_equal(message.flags, 1);
+	assert_int_equal(message.minor, 1);
+	assert_in_range(message.size, sizeof(message), sizeof(message) + sizeof(rest));
+	message.size -= (uint32_t)sizeof(message);
+	assert_int_equal(recv(fd, rest, message.size, MSG_WAITALL), message.size);
+}
+
+static void a_device_is_served_to_clients_of_vfio_user(void **state)
+{
+	struct server server = {.stop = eventfd(0, EFD_CLOEXEC)};
+	pthread_t thread;
+	uint32_t id;
+	int fd;
+
+	(void)state;
+	snprintf(server.path, sizeof(server.path), "/tmp/embed-vfio-test-%d", getpid());
+	must_create("counter");
+	assert_int_equal(uiommufd_vfio_bind(vfio, ctx, &id), 0);
+	assert_int_equal(uiommufd_vfio_serve(vfio, server.path, server.stop, 0), -EINVAL);
+	uiommufd_vfio_unbind(vfio);
+	assert_int_equal(uiommufd_vfio_serve(vfio, "/dev/null", server.stop, 0), -EEXIST);
+	assert_int_equal(pthread_create(&thread, NULL, serve, &server), 0);
+	for (int i = 0; i < 2; i++) {
+		fd = connect_to(server.path);
+		agree(fd);
+		close(fd);
+	}
+	eventfd_write(server.stop, 1);
+	pthread_join(thread, NULL);
+	assert_int_equal(server.rc, 0);
+	assert_int_equal(access(server.path, F_OK), -1);
+	close(server.stop);
+	assert_int_equal(uiommufd_vfio_bind(vfio, ctx, &id), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
@@ -294,6 +372,7 @@ int main(void)
 		TEST(what_cannot_be_is_refused_with_the_reason),
 		TEST(dma_with_a_pasid_goes_where_that_is_attached),
 		TEST(a_model_knows_which_reset_it_is_and_what_config_space_has),
+		TEST(a_device_is_served_to_clients_of_vfio_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -374,6 +374,45 @@ static void a_driver_may_leave_the_shadows_of_the_admin_queues_alone(void **stat
 	assert_false(reported("is ignored"));
 }
 
+/* The controller may read the shadow before the doorbell, and look at it after that. */
+static void a_head_comes_by_shadow_and_by_doorbell(void **state)
+{
+	(void)state;
+	configure_shadows();
+	assert_int_equal(nvme_create_ring(&t, 1, 0), ST_SUCCESS);
+	for (unsigned int i = 0; i < 20000; i++) {
+		struct nvme_completion completion;
+
+		for (unsigned int n = 0; n < 7; n++) {
+			nvme_submit(&t, io, &flush);
+			*shadow(SHADOWS, io, false) = io->tail;
+			nvme_ring_tail(&t, io);
+		}
+		for (unsigned int n = 0; n < 7; n++) {
+			while (!nvme_poll(io, &completion))
+				;
+			*shadow(SHADOWS, io, true) = io->head;
+			nvme_ring_head(&t, io);
+		}
+	}
+	assert_false(reported("is ignored"));
+}
+
+/* The memory is the driver's again: it may write anything to it. */
+static void a_controller_that_is_shut_down_leaves_the_shadows_alone(void **state)
+{
+	const uint32_t cc = (uint32_t)nvme_get(&t, NVME_CC, 4);
+
+	(void)state;
+	configure_shadows();
+	nvme_set(&t, NVME_CC, 4, cc | 1u << CC_SHN_SHIFT);
+	*shadow(SHADOWS, admin, false) = 77;
+	*shadow(SHADOWS, admin, true) = 78;
+	assert_true(nvme_await(&t, CSTS_SHST, CSTS_SHST_COMPLETE));
+	assert_true(nvme_disable(&t));
+	assert_false(reported("is ignored"));
+}
+
 static void shadows_that_cannot_be_written_are_refused(void **state)
 {
 	(void)state;
@@ -563,6 +602,8 @@ int main(void)
 		TEST(shadow_doorbells_take_the_place_of_doorbells),
 		TEST(the_admin_queues_have_shadow_doorbells_too),
 		TEST(a_driver_may_leave_the_shadows_of_the_admin_queues_alone),
+		TEST(a_head_comes_by_shadow_and_by_doorbell),
+		TEST(a_controller_that_is_shut_down_leaves_the_shadows_alone),
 		TEST(shadows_that_cannot_be_written_are_refused),
 		TEST(commands_of_different_queues_are_atomic_to_each_other),
 		TEST(a_busy_queue_can_be_deleted),

@@ -132,6 +132,7 @@ struct nvme {
 	_Atomic uint64_t ready[NVME_THREADS];	  /* IO queues to look at: bit 0 is queue 1 */
 	uint64_t shadow_doorbells, event_indexes; /* Doorbell Buffer Config; 0: none */
 	uint32_t admin_shadows[2];		  /* of the tail and the head, as last seen */
+	unsigned int looking; /* threads that access shadows, or event indexes */
 
 	/* Admin commands. */
 	uint16_t async_cids[NVME_ASYNC_EVENTS]; /* outstanding; ADMIN_THREAD alone uses them */

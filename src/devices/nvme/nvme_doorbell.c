@@ -11,6 +11,9 @@
  * first both have the tail and the head that the host has then. So no change is missed: between two
  * looks the host's tail and head move by less than the size of their queue, as a look at the tail
  * comes before each batch, and one at the head before a full completion queue stops it.
+ *
+ * A driver takes the memory of shadows back when the controller is shut down or disabled: from then
+ * on nothing looks, and what has begun to is waited for as commands are.
  */
 #include "devices/nvme/nvme_doorbell.h"
 
@@ -118,6 +121,51 @@ static uint64_t shadow_of(const struct nvme *n, uint64_t buffer, unsigned int qu
 	return buffer ? buffer + doorbell_offset(n, queue, completion) : 0;
 }
 
+/* With the device lock. False: there are no shadows, or the driver takes them back. */
+static bool has_shadows(const struct nvme *n)
+{
+	return n->shadow_doorbells && n->state == NVME_ON && !atomic_load(&n->stopping);
+}
+
+static bool begin_look(struct nvme *n)
+{
+	n->looking += has_shadows(n);
+	return has_shadows(n);
+}
+
+/* With the device lock. False: meanwhile the driver takes them back. */
+static bool end_look(struct uiommufd_device *dev)
+{
+	struct nvme *n = nvme_of(dev);
+
+	n->looking--;
+	if (has_shadows(n))
+		return true;
+	uiommufd_device_queue_work_on(dev, ADMIN_THREAD, nvme_control);
+	return false;
+}
+
+/* Reads a shadow, without the device lock. False: there is none. */
+static bool look(struct uiommufd_device *dev, unsigned int queue, bool completion, uint32_t *value)
+{
+	struct nvme *n = nvme_of(dev);
+	uint64_t shadow;
+	bool good;
+
+	uiommufd_device_lock(dev);
+	if (!begin_look(n)) {
+		uiommufd_device_unlock(dev);
+		return false;
+	}
+	shadow = shadow_of(n, n->shadow_doorbells, queue, completion);
+	uiommufd_device_unlock(dev);
+	good = !nvme_dma_read(dev, shadow, value, sizeof(*value));
+	uiommufd_device_lock(dev);
+	good = end_look(dev) && good;
+	uiommufd_device_unlock(dev);
+	return good;
+}
+
 /* With the device lock. Whether @value, read from a shadow, is to be taken over. */
 static bool shadow_counts(struct nvme *n, unsigned int queue, bool completion, uint32_t value)
 {
@@ -157,13 +205,9 @@ bool nvme_set_shadows(struct uiommufd_device *dev, uint64_t doorbells, uint64_t 
 bool nvme_follow_tail(struct uiommufd_device *dev, unsigned int queue)
 {
 	struct nvme *n = nvme_of(dev);
-	uint64_t shadow;
 	uint32_t tail;
 
-	uiommufd_device_lock(dev);
-	shadow = shadow_of(n, n->shadow_doorbells, queue, false);
-	uiommufd_device_unlock(dev);
-	if (!shadow || nvme_dma_read(dev, shadow, &tail, sizeof(tail)))
+	if (!look(dev, queue, false, &tail))
 		return false;
 	/* The entries up to that tail are read after it. */
 	atomic_thread_fence(memory_order_acquire);
@@ -175,24 +219,36 @@ bool nvme_follow_tail(struct uiommufd_device *dev, unsigned int queue)
 	return true;
 }
 
-void nvme_follow_head(struct uiommufd_device *dev, unsigned int queue)
+/*
+ * False: while the shadow was read, a doorbell has come. What was read may be from before it, and
+ * what the host has written since is in the shadow alone.
+ */
+static bool follow_head(struct uiommufd_device *dev, unsigned int cq)
 {
 	struct nvme *n = nvme_of(dev);
-	unsigned int cq;
-	uint64_t shadow;
+	const uint32_t before = atomic_load(&n->cqs[cq].head);
 	uint32_t head;
+	bool current;
 
+	if (!look(dev, cq, true, &head))
+		return true;
 	uiommufd_device_lock(dev);
-	cq = n->sqs[queue].cq;
-	shadow = shadow_of(n, n->shadow_doorbells, cq, true);
-	uiommufd_device_unlock(dev);
-	if (!shadow || nvme_dma_read(dev, shadow, &head, sizeof(head)))
-		return;
-	uiommufd_device_lock(dev);
-	if (n->cqs[cq].size && shadow_counts(n, cq, true, head) &&
-	    atomic_load(&n->cqs[cq].head) != head)
+	current = atomic_load(&n->cqs[cq].head) == before;
+	if (current && n->cqs[cq].size && shadow_counts(n, cq, true, head) && before != head)
 		set_head(dev, cq, head);
 	uiommufd_device_unlock(dev);
+	return current;
+}
+
+void nvme_follow_head(struct uiommufd_device *dev, unsigned int queue)
+{
+	unsigned int cq;
+
+	uiommufd_device_lock(dev);
+	cq = nvme_of(dev)->sqs[queue].cq;
+	uiommufd_device_unlock(dev);
+	while (!follow_head(dev, cq))
+		;
 }
 
 void nvme_ask_for_doorbells(struct uiommufd_device *dev, unsigned int queue)
@@ -202,6 +258,10 @@ void nvme_ask_for_doorbells(struct uiommufd_device *dev, unsigned int queue)
 	uint32_t tail, head;
 
 	uiommufd_device_lock(dev);
+	if (!begin_look(n)) {
+		uiommufd_device_unlock(dev);
+		return;
+	}
 	tail_at = shadow_of(n, n->event_indexes, queue, false);
 	head_at = shadow_of(n, n->event_indexes, n->sqs[queue].cq, true);
 	tail = n->sqs[queue].tail;
@@ -214,4 +274,7 @@ void nvme_ask_for_doorbells(struct uiommufd_device *dev, unsigned int queue)
 	if (head_at)
 		(void)nvme_dma_write(dev, head_at, &head, sizeof(head));
 	atomic_thread_fence(memory_order_seq_cst);
+	uiommufd_device_lock(dev);
+	(void)end_look(dev);
+	uiommufd_device_unlock(dev);
 }

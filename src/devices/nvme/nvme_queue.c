@@ -36,7 +36,7 @@ bool nvme_any_busy(struct uiommufd_device *dev)
 	for (unsigned int i = 0; i <= n->queues; i++)
 		if (n->sqs[i].busy)
 			return true;
-	return false;
+	return n->looking;
 }
 
 void nvme_update_line(struct uiommufd_device *dev)

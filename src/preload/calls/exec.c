@@ -5,7 +5,8 @@
  * added where they are missing. A program that ignores the environment is named in a line.
  *
  * Context: also the child of a vfork, which shares our memory and may allocate nothing: what is
- * added is on the caller's stack.
+ * added is on the caller's stack. A child of clone() may have one page of it (User Mode Linux's
+ * has), so nothing is formatted here: printf() alone needs half of that.
  */
 #include <dlfcn.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "base/program.h"
 #include "mem/guard.h"
@@ -164,7 +166,7 @@ static char **complete(struct completed *to, char *const env[])
 		    !is_variable(env[i], PRELOAD_VARIABLE, sizeof(PRELOAD_VARIABLE) - 1))
 			to->entries[count++] = env[i];
 	}
-	snprintf(to->root, sizeof(to->root), LAYOUT_ROOT_VARIABLE "=%s", root_path());
+	strcpy(stpcpy(to->root, LAYOUT_ROOT_VARIABLE "="), root_path());
 	to->entries[count++] = to->root;
 	to->entries[count++] = to->preload;
 	to->entries[count] = NULL;
@@ -183,26 +185,32 @@ static char **complete(struct completed *to, char *const env[])
 	name = complete(&name##_storage, (env))
 
 /* Whether the system calls of programs are answered without the library. */
-static bool is_served(void)
+static __attribute__((noinline)) bool is_served(void)
 {
 	char path[ROOT_MAX + sizeof("/" LAYOUT_SERVED)];
 
-	snprintf(path, sizeof(path), "%s/" LAYOUT_SERVED, root_path());
+	strcpy(stpcpy(path, root_path()), "/" LAYOUT_SERVED);
 	return SYS(SYS_faccessat, AT_FDCWD, path, F_OK) == 0;
 }
 
 /* Tells if the program of @facts, by the name @program, cannot be reached. */
 static void warn(const char *program, const struct program_facts *facts)
 {
-	char name[256], line[512];
+	static const char begin[] = "uiommufd: ", space[] = " ";
+	static const char end[] = ": it cannot be reached, and sees the real /dev and /sys\n";
+	char name[256];
 	int len = facts->obstacle ? guard_copy_string(name, program, sizeof(name)) : -1;
+	const struct iovec line[] = {
+		{(void *)begin, sizeof(begin) - 1},
+		{name, len < 0 ? 0 : (size_t)len},
+		{(void *)space, 1},
+		{(void *)facts->obstacle, facts->obstacle ? strlen(facts->obstacle) : 0},
+		{(void *)end, sizeof(end) - 1},
+	};
 
 	if (len < 0 || (facts->is_static && is_served()))
 		return;
-	len = snprintf(line, sizeof(line),
-		       "uiommufd: %.*s %s: it cannot be reached, and sees the real /dev and /sys\n",
-		       len, name, facts->obstacle);
-	SYS(SYS_write, STDERR_FILENO, line, len);
+	SYS(SYS_writev, STDERR_FILENO, line, sizeof(line) / sizeof(line[0]));
 }
 
 /*
@@ -211,14 +219,14 @@ static void warn(const char *program, const struct program_facts *facts)
  */
 static void look_at(int dirfd, const char *path, int flags, struct program_facts *facts)
 {
-	const bool is_fd = flags & AT_EMPTY_PATH;
 	char first;
+	const bool unnamed = flags & AT_EMPTY_PATH && guard_copy_string(&first, path, 1) == 0;
 	int fd = dirfd;
 
 	*facts = (struct program_facts){.obstacle = NULL};
 	if (!root_active())
 		return;
-	if (!is_fd || guard_copy_string(&first, path, 1))
+	if (!unnamed)
 		fd = (int)SYS(SYS_openat, dirfd, path,
 			      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
@@ -226,7 +234,9 @@ static void look_at(int dirfd, const char *path, int flags, struct program_facts
 	program_examine_fd(fd, facts);
 	if (fd != dirfd)
 		SYS(SYS_close, fd);
-	warn(path, facts);
+	/* What has no name is a part of the program that made it, such as UML's stub. */
+	if (!unnamed)
+		warn(path, facts);
 }
 
 static void look_at_path(const char *path, struct program_facts *facts)

@@ -15,11 +15,20 @@
 #include "preload/start/root.h"
 
 /* The directory of @device. */
-static void directory_of(struct vfio_device *device, char path[PATH_MAX])
+/*
+ * Attributes are read and written in calls on VFIO's files, on the program's stack: a thread of
+ * User Mode Linux has 16 KiB, so these buffers are not of PATH_MAX.
+ */
+enum {
+	DEVICE_DIR = 128,			     /* a device's folder below the root */
+	TEXT_PATH = ROOT_MAX + DEVICE_DIR + 256 + 2, /* an attribute of it */
+};
+
+static void directory_of(struct vfio_device *device, char path[DEVICE_DIR])
 {
 	const struct pci_bdf bdf = vfio_device_bdf(device);
 
-	snprintf(path, PATH_MAX, LAYOUT_SYS_PCI_BUSES "%04x:%02x/%s", bdf.domain, bdf.bus,
+	snprintf(path, DEVICE_DIR, LAYOUT_SYS_PCI_BUSES "%04x:%02x/%s", bdf.domain, bdf.bus,
 		 vfio_device_name(device));
 }
 
@@ -192,18 +201,18 @@ int entries_put(enum entry_set set, struct vfio_device *device)
 	return rc;
 }
 
-static void text_path(struct vfio_device *device, const char *name, char path[PATH_MAX])
+static void text_path(struct vfio_device *device, const char *name, char path[TEXT_PATH])
 {
-	char dir[PATH_MAX] = "";
+	char dir[DEVICE_DIR] = "";
 
 	if (device)
 		directory_of(device, dir);
-	snprintf(path, PATH_MAX, "%s%.512s%s%.512s", root_path(), dir, device ? "/" : "", name);
+	snprintf(path, TEXT_PATH, "%s%s%s%.255s", root_path(), dir, device ? "/" : "", name);
 }
 
 int entries_read(struct vfio_device *device, const char *name, char *text, size_t size)
 {
-	char path[PATH_MAX];
+	char path[TEXT_PATH];
 	long fd, len;
 
 	text_path(device, name, path);
@@ -220,7 +229,7 @@ int entries_read(struct vfio_device *device, const char *name, char *text, size_
 static int write_text(struct vfio_device *device, const char *name, const void *bytes, size_t len,
 		      bool whole)
 {
-	char path[PATH_MAX];
+	char path[TEXT_PATH];
 	long fd, rc;
 
 	text_path(device, name, path);

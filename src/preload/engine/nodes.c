@@ -63,7 +63,7 @@ static unsigned int entry_limit(void)
 	enum {
 		USUAL = 65535,
 	};
-	char text[SYSFS_TEXT];
+	char text[16];
 	unsigned int limit;
 
 	if (entries_read(NULL, LAYOUT_SYS_TYPE1 "/parameters/dma_entry_limit", text, sizeof(text)) <
