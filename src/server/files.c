@@ -34,8 +34,11 @@ int files_build_machine(const char *root)
 {
 	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
 	char path[PATH_MAX];
-	int rc = machine_create(&machine);
+	int rc;
 
+	/* Those that `uiommufd run` has checked the description with. */
+	vfio_devices_leave_to_parent();
+	rc = machine_create(&machine);
 	if (rc)
 		return rc;
 	machine_set_linker(machine, &linker);
