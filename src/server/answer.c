@@ -8,14 +8,11 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "base/check.h"
 #include "base/log.h"
+#include "server/answer_io.h"
 #include "server/answer_path.h"
 #include "server/opened.h"
-
-enum {
-	MOST_BYTES = 0x7ffff000, /* of one read or write, as in the kernel */
-};
+#include "server/program_fd.h"
 
 static struct answer answer_ioctl(struct request *request)
 {
@@ -24,7 +21,7 @@ static struct answer answer_ioctl(struct request *request)
 	struct node node;
 	long rc = -ENOTTY;
 
-	file = client_file(request, (int)args[0], &node);
+	file = program_fd_file(request, (int)args[0], &node);
 	if (!file)
 		return answer_by_kernel();
 	opened_drain();
@@ -32,6 +29,8 @@ static struct answer answer_ioctl(struct request *request)
 		rc = file->ops->ioctl(file, &request->client->caller, (unsigned int)args[1],
 				      args[2]);
 	file_put(file);
+	/* What the call has made readable, the program may poll next. */
+	opened_settle(&request->client->caller);
 	return answer_result(rc);
 }
 
@@ -45,7 +44,7 @@ static struct answer answer_mmap(struct request *request)
 
 	if (args[3] & MAP_ANONYMOUS)
 		return answer_by_kernel();
-	file = client_file(request, (int)args[4], &node);
+	file = program_fd_file(request, (int)args[4], &node);
 	if (!file)
 		return answer_by_kernel();
 	if (file->ops->mmap && !atomic_exchange(&told, true))
@@ -54,31 +53,6 @@ static struct answer answer_mmap(struct request *request)
 			  file->ops->name);
 	file_put(file);
 	return answer_result(-ENODEV);
-}
-
-static struct answer answer_positioned(struct request *request, bool write)
-{
-	const __u64 *args = request->call->data.args;
-	struct uiommufd_file *file;
-	uint64_t pos = args[3];
-	struct node node;
-	ssize_t rc;
-
-	file = client_file(request, (int)args[0], &node);
-	if (!file)
-		return answer_by_kernel();
-	if ((int64_t)pos < 0)
-		rc = -EINVAL;
-	else if (!(file->flags & FILE_SEEKABLE))
-		rc = -ESPIPE;
-	else if (!(write ? file->ops->write : file->ops->read))
-		rc = -EINVAL;
-	else
-		rc = (write ? file->ops->write
-			    : file->ops->read)(file, &request->client->caller, args[1],
-					       min_u64(args[2], MOST_BYTES), &pos);
-	file_put(file);
-	return answer_result(rc);
 }
 
 static struct answer answer_at(struct request *request)
@@ -115,15 +89,32 @@ struct answer answer_call(struct request *request)
 		return answer_ioctl(request);
 	case SYS_mmap:
 		return answer_mmap(request);
+	case SYS_read:
+	case SYS_write:
+	case SYS_readv:
+	case SYS_writev:
 	case SYS_pread64:
-		return answer_positioned(request, false);
 	case SYS_pwrite64:
-		return answer_positioned(request, true);
+	case SYS_preadv:
+	case SYS_pwritev:
+	case SYS_preadv2:
+	case SYS_pwritev2:
+		return answer_transfer(request);
+	case SYS_dup:
+#ifdef SYS_dup2
+	case SYS_dup2:
+#endif
+	case SYS_dup3:
+	case SYS_fcntl:
+		return answer_dup(request);
 	case SYS_fstat:
 		return answer_fstat(request, (int)args[0], args[1]);
 	case SYS_execve:
 	case SYS_execveat:
 		client_replaced(request);
+		return answer_by_kernel();
+	case SYS_exit_group:
+		client_exits(request);
 		return answer_by_kernel();
 #ifdef SYS_open
 	case SYS_open:

@@ -22,6 +22,9 @@
 #include "preload/start/layout.h"
 #include "server/files.h"
 #include "server/opened.h"
+#include "server/proc_file.h"
+#include "server/program_fd.h"
+#include "server/program_memory.h"
 #include "server/union_path.h"
 
 /* Where (@dirfd, @addr) of the program leads. False: the kernel is to say what is wrong with it. */
@@ -29,11 +32,11 @@ static bool resolve(struct request *request, int dirfd, uint64_t addr, bool foll
 		    struct union_path *path)
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
-	int len = client_read_string(request, text, addr, sizeof(text));
+	int len = program_memory_read_string(request, text, addr, sizeof(text));
 
 	if (len <= 0)
 		return false;
-	if (text[0] != '/' && client_name_fd(request, dirfd, from) < 0)
+	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
 		return false;
 	union_walk(path, from, text, follow);
 	return path->kind != UNION_FOREIGN;
@@ -45,7 +48,7 @@ static bool is_empty(struct request *request, uint64_t addr, int flags)
 	char text[2];
 
 	return flags & AT_EMPTY_PATH &&
-	       (!addr || client_read_string(request, text, addr, sizeof(text)) == 0);
+	       (!addr || program_memory_read_string(request, text, addr, sizeof(text)) == 0);
 }
 
 /* ---- open ---- */
@@ -53,7 +56,7 @@ static bool is_empty(struct request *request, uint64_t addr, int flags)
 /* Gives the program @fd, which is closed here. */
 static struct answer give(const struct request *request, int fd, int flags)
 {
-	int number = client_give(request, fd, flags, true);
+	int number = program_fd_give(request, fd, flags, true);
 
 	close(fd);
 	if (number == -ENOENT || number == -EINPROGRESS)
@@ -110,10 +113,40 @@ static struct answer open_emulated(struct request *request, const struct union_p
 	return open_name(request, path->shadow, flags);
 }
 
+/*
+ * Opens /proc/PID/status of a program that has pinned memory, which the kernel does not know of.
+ * False: @path is something else.
+ */
+static bool open_status(struct request *request, uint64_t path, int flags, struct answer *answer)
+{
+	uint64_t pinned, locked;
+	struct client *client;
+	char text[64];
+	pid_t pid;
+	int fd;
+
+	if (program_memory_read_string(request, text, path, sizeof(text)) <= 0)
+		return false;
+	pid = proc_file_status_of(text, request->client->caller.pid);
+	client = pid ? client_find(pid) : NULL;
+	if (!client)
+		return false;
+	pinned = __atomic_load_n(&client->caller.pinned_pages, __ATOMIC_RELAXED);
+	locked = __atomic_load_n(&client->caller.locked_pages, __ATOMIC_RELAXED);
+	uiommufd_caller_put(&client->caller);
+	fd = pinned ? proc_file_status(pid, pinned, locked) : -ENOENT;
+	if (fd >= 0)
+		*answer = give(request, fd, flags);
+	return fd >= 0;
+}
+
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags)
 {
+	struct answer answer;
 	struct union_path at;
 
+	if (open_status(request, path, flags, &answer))
+		return answer;
 	if (!resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
 		return answer_by_kernel();
 	switch (at.kind) {
@@ -172,7 +205,7 @@ struct answer answer_fstat(struct request *request, int fd, uint64_t out)
 	struct node node;
 	struct stat st;
 
-	if (client_stat_fd(request, fd, &st))
+	if (program_fd_stat(request, fd, &st))
 		return answer_by_kernel();
 	file = S_ISSOCK(st.st_mode) ? opened_find(&st, &node) : NULL;
 	if (!file)

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -71,6 +72,9 @@ static void handle(const struct seccomp_notif *call)
 			log_error("a call of process %u cannot be answered: %s", call->pid,
 				  strerror(-rc));
 		answer.value = rc;
+		/* It must not go on after it. */
+		if (call->data.nr == SYS_exit_group)
+			answer.kind = ANSWER_KERNEL;
 		send_answer(call, answer);
 		return;
 	}
@@ -244,7 +248,7 @@ int server_enter(int channel)
 		/*
 		 * EBUSY: something else answers its system calls, such as another `uiommufd run`.
 		 */
-		log_error("the system calls of a static program cannot be answered: seccomp: %s",
+		log_error("the system calls of the program cannot be answered: seccomp: %s",
 			  strerror(-listener));
 		return listener;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A statically linked program on an emulated device: it loads no library, so the process that has
- * started it answers its system calls (docs/shared.md). Arguments make it one of its own helpers.
+ * started it answers its system calls (docs/shared.md). It is also linked dynamically, for a machine
+ * that is shared. Arguments make it one of its own helpers.
  */
 #include <dirent.h>
 #include <pthread.h>
@@ -100,6 +101,24 @@ static void the_rest_of_the_system_is_the_kernels(void)
 }
 
 /* ---- a device ---- */
+
+/* The system knows nothing of pins, so what it shows of a program is completed. */
+static void proc_shows_what_is_pinned(void)
+{
+	char line[256];
+	long pinned = -1;
+	FILE *status;
+
+	set_up();
+	map_scratch();
+	status = fopen("/proc/self/status", "r");
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "VmPin: %ld kB", &pinned);
+	CHECK(pinned == PAGE / 1024);
+	if (status)
+		(void)fclose(status);
+	tear_down();
+}
 
 static void registers_dma_and_interrupts_work(void)
 {
@@ -218,7 +237,43 @@ static void a_child_works_on_its_parents_context(void)
 	status = end_of(pid);
 	child_ioas = new_ioas(context);
 	CHECK(status > 0 && child_ioas == status + 1);
-	/* The mapping is there, the memory went with its process. */
+	/* The mapping is there, and so is the memory that it pins. */
+	CHECK(map(scratch(), PAGE, IOVA) < 0 && errno == EEXIST);
+	CHECK(dma_read(IOVA) == 0x33);
+	tear_down();
+}
+
+static void shared_memory_of_a_child_that_has_exited_is_its_parents(void)
+{
+	unsigned char *memory = pages(2, MAP_SHARED);
+	int status;
+	pid_t pid;
+
+	set_up();
+	map_scratch();
+	pid = fork();
+	if (pid == 0)
+		_exit(map(memory + PAGE, PAGE, IOVA) != 0);
+	status = end_of(pid);
+	memory[PAGE] = 0x44;
+	CHECK(status == 0 && dma_read(IOVA) == 0x44);
+	tear_down();
+	munmap(memory, (size_t)2 * PAGE);
+}
+
+static void memory_of_a_program_that_was_killed_is_a_fault(void)
+{
+	int status;
+	pid_t pid;
+
+	set_up();
+	map_scratch();
+	pid = fork();
+	if (pid == 0) {
+		map(pages(1, MAP_PRIVATE), PAGE, IOVA);
+		raise(SIGKILL);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
 	CHECK(map(scratch(), PAGE, IOVA) < 0 && errno == EEXIST);
 	CHECK(dma_read(IOVA) == -1);
 	tear_down();
@@ -415,12 +470,15 @@ int main(int argc, char **argv)
 		TEST(nodes_are_character_devices),
 		TEST(sysfs_is_listed_and_read),
 		TEST(the_rest_of_the_system_is_the_kernels),
+		TEST(proc_shows_what_is_pinned),
 		TEST(registers_dma_and_interrupts_work),
 		TEST(dma_reaches_shared_memory_and_files),
 		TEST(bad_memory_is_EFAULT_and_faults),
 		TEST(a_device_cannot_be_mapped),
 		TEST(what_is_closed_is_closed_at_once),
 		TEST(a_child_works_on_its_parents_context),
+		TEST(shared_memory_of_a_child_that_has_exited_is_its_parents),
+		TEST(memory_of_a_program_that_was_killed_is_a_fault),
 		TEST(a_hundred_threads_work_at_once),
 		TEST(a_descriptor_in_flight_keeps_its_file),
 		TEST(an_open_descriptor_survives_exec),
