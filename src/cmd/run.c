@@ -34,6 +34,7 @@
 #include "mem/user_share.h"
 #include "preload/start/layout.h"
 #include "server/program_server.h"
+#include "server/tracer.h"
 
 /* Signals that end or inform a program: sent to the command, they are meant for the program. */
 static const int forwarded[] = {
@@ -321,15 +322,30 @@ struct ended {
 	bool stays; /* the keeper, with processes that the program has left behind */
 };
 
+/* Waits for a child, as waitpid(2) does; served programs may be traced by this thread. */
+static pid_t wait_for_child(bool hang, int *status)
+{
+	return served >= 0 ? tracer_wait(hang, status) : waitpid(-1, status, hang ? 0 : WNOHANG);
+}
+
 /* Whether a child is left, after having waited for those that have ended. */
 static bool has_children(void)
 {
+	int status;
 	pid_t pid;
 
 	do
-		pid = waitpid(-1, NULL, WNOHANG);
+		pid = wait_for_child(false, &status);
 	while (pid > 0 || (pid < 0 && errno == EINTR));
 	return pid == 0;
+}
+
+static void wait_for_all(void)
+{
+	int status;
+
+	while (wait_for_child(true, &status) > 0 || errno == EINTR)
+		;
 }
 
 /* Lets go of the terminal or pipe that the program's caller may wait for. */
@@ -375,7 +391,7 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		_exit(CMD_FAILED);
 	offers_serve(offers);
 	do
-		pid = waitpid(-1, &ended.status, 0);
+		pid = wait_for_child(true, &ended.status);
 	while (pid != started.pid);
 	ended.status = run_reports_judge(tree, ended.status);
 	run_watch_report(tree);
@@ -384,8 +400,7 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		keeper_send(to, &ended, sizeof(ended));
 		close(to);
 		go_into_background();
-		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-			;
+		wait_for_all();
 		server_finish();
 		run_watch_report(tree);
 		run_watch_finish(tree);

@@ -5,14 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "server/answer_io.h"
 #include "server/answer_path.h"
+#include "server/mapped.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
+#include "server/tracer.h"
 
 static struct answer answer_ioctl(struct request *request)
 {
@@ -25,6 +30,7 @@ static struct answer answer_ioctl(struct request *request)
 	if (!file)
 		return answer_by_kernel();
 	opened_drain();
+	mapped_sweep();
 	if (file->ops->ioctl)
 		rc = file->ops->ioctl(file, &request->client->caller, (unsigned int)args[1],
 				      args[2]);
@@ -34,12 +40,55 @@ static struct answer answer_ioctl(struct request *request)
 	return answer_result(rc);
 }
 
-/* The registers of a device can be read and written, but not be mapped from another process. */
+/* Maps what @map of @file is. */
+static struct answer map_file(struct request *request, struct uiommufd_file *file,
+			      const struct file_mapping *map)
+{
+	static atomic_bool told;
+	uint64_t offset;
+	int fd, error;
+
+	error = mapped_make(file, map, &fd, &offset);
+	if (error) {
+		if (map->closed)
+			map->closed(map->cookie);
+		return answer_result(error);
+	}
+	if (tracer_map(request, fd, offset, &error)) {
+		close(fd);
+		return (struct answer){.kind = ANSWER_GIVEN};
+	}
+	/* Nothing maps it, so it ends with the next sweep. */
+	close(fd);
+	if (!atomic_exchange(&told, true))
+		log_error("the program cannot map %s: it cannot be traced: %s; pread() and "
+			  "pwrite() reach a device's registers (docs/shared.md)",
+			  file->ops->name, strerror(-error));
+	return answer_result(-ENODEV);
+}
+
+static struct answer map_emulated_file(struct request *request, struct uiommufd_file *file)
+{
+	const __u64 *args = request->call->data.args;
+	struct file_mapping map;
+	uint64_t len;
+	int rc;
+
+	if (!file->ops->mmap)
+		return answer_result(-ENODEV);
+	if (!args[1] || args[5] & PAGE_MASK)
+		return answer_result(-EINVAL);
+	if (check_align_up(args[1], PAGE_SIZE, &len))
+		return answer_result(-ENOMEM);
+	rc = file->ops->mmap(file, args[5], len, (int)args[2], (int)args[3], &map);
+	return rc ? answer_result(rc) : map_file(request, file, &map);
+}
+
 static struct answer answer_mmap(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
-	static atomic_bool told;
 	struct uiommufd_file *file;
+	struct answer answer;
 	struct node node;
 
 	if (args[3] & MAP_ANONYMOUS)
@@ -47,12 +96,9 @@ static struct answer answer_mmap(struct request *request)
 	file = program_fd_file(request, (int)args[4], &node);
 	if (!file)
 		return answer_by_kernel();
-	if (file->ops->mmap && !atomic_exchange(&told, true))
-		log_error("a static program cannot map %s; pread() and pwrite() reach a device's "
-			  "registers (docs/shared.md)",
-			  file->ops->name);
+	answer = map_emulated_file(request, file);
 	file_put(file);
-	return answer_result(-ENODEV);
+	return answer;
 }
 
 static struct answer answer_at(struct request *request)

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "preload/start/layout.h"
 #include "server/files.h"
+#include "server/mapped.h"
 #include "server/opened.h"
 #include "server/proc_file.h"
 #include "server/program_fd.h"
@@ -87,6 +88,7 @@ static struct answer open_node(struct request *request, struct node node, int fl
 	/* What programs have closed, or held when they were killed, is closed. */
 	client_wait_for_killed(request);
 	opened_drain();
+	mapped_sweep();
 	rc = files_open(node, &file);
 	if (rc)
 		return answer_result(rc);

@@ -26,6 +26,7 @@
 #include "server/client.h"
 #include "server/files.h"
 #include "server/filter.h"
+#include "server/mapped.h"
 #include "server/opened.h"
 #include "server/union_path.h"
 #include "vfio/device_thread.h"
@@ -261,6 +262,8 @@ int server_enter(int channel)
 
 void server_finish(void)
 {
-	if (server.listener >= 0)
-		opened_drain();
+	if (server.listener < 0)
+		return;
+	opened_drain();
+	mapped_sweep();
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A statically linked program on an emulated device: it loads no library, so the process that has
- * started it answers its system calls (docs/shared.md). It is also linked dynamically, for a machine
- * that is shared. Arguments make it one of its own helpers.
+ * started it answers its system calls (docs/shared.md). It is also linked dynamically, for a
+ * machine that is shared. Arguments make it one of its own helpers.
  */
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -196,11 +197,78 @@ static void bad_memory_is_EFAULT_and_faults(void)
 	munmap(memory, 2 * PAGE);
 }
 
-static void a_device_cannot_be_mapped(void)
+/* The register that shows the complement of what was written to it. */
+enum {
+	COMPLEMENT = 1
+};
+
+static bool registers_answer(volatile uint32_t *bar)
 {
+	bar[COMPLEMENT] = 0x1234;
+	return bar[0] == 0x010000ed && bar[COMPLEMENT] == ~UINT32_C(0x1234);
+}
+
+static void *map_registers(int prot, int flags, uint64_t from)
+{
+	return mmap(NULL, PAGE, prot, flags, device, (off_t)(registers + from));
+}
+
+static void *answer_in_thread(void *bar)
+{
+	return registers_answer(bar) ? bar : NULL;
+}
+
+/* What maps a device is traced by the server. */
+static void a_program_that_a_debugger_traces_maps_no_device(void)
+{
+	pid_t pid;
+
 	set_up();
-	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, (off_t)registers) == MAP_FAILED &&
-	      errno == ENODEV);
+	pid = fork();
+	if (pid == 0)
+		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) ||
+		      map_registers(PROT_READ, MAP_SHARED, 0) != MAP_FAILED || errno != ENODEV);
+	CHECK(end_of(pid) == 0);
+	tear_down();
+}
+
+static void mapped_registers_are_the_devices(void)
+{
+	void *bar, *answered = NULL;
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	set_up();
+	CHECK(map_registers(PROT_READ, MAP_PRIVATE, 0) == MAP_FAILED && errno == EINVAL);
+	CHECK(map_registers(PROT_READ, MAP_SHARED, UINT64_C(1) << 32) == MAP_FAILED &&
+	      errno == EINVAL);
+	bar = map_registers(PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	CHECK(bar != MAP_FAILED);
+	if (bar == MAP_FAILED)
+		return;
+	CHECK(registers_answer(bar));
+	pthread_create(&thread, NULL, answer_in_thread, bar);
+	pthread_join(thread, &answered);
+	CHECK(answered == bar);
+	pid = fork();
+	if (pid == 0)
+		_exit(!registers_answer(bar));
+	CHECK(end_of(pid) == 0);
+	/* Memory without access is a fault of the program's, as ever. */
+	pid = fork();
+	if (pid == 0) {
+		mprotect(bar, PAGE, PROT_NONE);
+		_exit(registers_answer(bar));
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	      WTERMSIG(status) == SIGSEGV);
+	/* The mapping keeps the device open. */
+	close(device);
+	CHECK(registers_answer(bar));
+	munmap(bar, PAGE);
+	close(context);
+	set_up();
 	tear_down();
 }
 
@@ -474,7 +542,8 @@ int main(int argc, char **argv)
 		TEST(registers_dma_and_interrupts_work),
 		TEST(dma_reaches_shared_memory_and_files),
 		TEST(bad_memory_is_EFAULT_and_faults),
-		TEST(a_device_cannot_be_mapped),
+		TEST(a_program_that_a_debugger_traces_maps_no_device),
+		TEST(mapped_registers_are_the_devices),
 		TEST(what_is_closed_is_closed_at_once),
 		TEST(a_child_works_on_its_parents_context),
 		TEST(shared_memory_of_a_child_that_has_exited_is_its_parents),
