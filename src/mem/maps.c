@@ -117,7 +117,8 @@ struct question {
 	uint64_t start, end;
 	uint64_t rights, page_size;
 	uint64_t offset, inode;
-	uint32_t more[4];
+	uint32_t dev_major, dev_minor;
+	uint32_t more[2];
 	uint64_t texts[2];
 };
 
@@ -138,7 +139,9 @@ int maps_ask(int fd, uint64_t addr, struct maps_answer *answer)
 		.end = question.end,
 		.rights = question.rights,
 		.page_size = question.page_size,
+		.dev = makedev(question.dev_major, question.dev_minor),
 		.inode = question.inode,
+		.offset = question.offset,
 	};
 	return rc;
 }

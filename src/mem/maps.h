@@ -47,7 +47,7 @@ struct maps_answer {
 	uint64_t start, end;
 	uint64_t rights; /* enum maps_right */
 	uint64_t page_size;
-	uint64_t inode; /* of its file; 0: it has none */
+	uint64_t dev, inode, offset; /* of its file; inode 0: it has none */
 };
 
 enum maps_right {

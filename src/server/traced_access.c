@@ -87,48 +87,73 @@ int traced_seize(pid_t pid)
 
 /* ---- memory of the program ---- */
 
-/* The thread whose instruction is carried out. */
-static pid_t current;
-
-/* What an address of the program leads to. */
+/* A mapping of the program whose accesses are trapped, [@start, @end). */
 struct trap {
 	const struct file_trap_ops *ops;
 	void *cookie;
-	struct uiommufd_file *file; /* a reference */
-	uint64_t offset, left;
+	struct uiommufd_file *file; /* a reference; NULL: there is no such mapping */
+	uint64_t start, end, offset;
 };
 
-static bool find_mapping(uint64_t addr, struct maps_entry *entry)
+/* The thread whose instruction is carried out, and the mapping that it has stopped at. */
+static pid_t current;
+static struct trap stopped_at;
+
+/* Before Linux 6.11: from the text of the list. */
+static bool read_list(int fd, uint64_t addr, struct maps_answer *answer)
 {
-	char path[32];
+	struct maps_entry entry;
 	struct maps maps;
 	bool some;
-	int fd;
+
+	if (maps_open_at(&maps, fd))
+		return false;
+	do
+		some = maps_next(&maps, &entry);
+	while (some && entry.end <= addr);
+	maps_close(&maps);
+	if (some)
+		*answer = (struct maps_answer){.start = entry.start,
+					       .end = entry.end,
+					       .rights = entry.shared ? MAPS_SHARED : 0,
+					       .dev = entry.dev,
+					       .inode = entry.inode,
+					       .offset = entry.offset};
+	return some;
+}
+
+static bool find_mapping(uint64_t addr, struct maps_answer *answer)
+{
+	char path[32];
+	int fd, rc;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", current);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	some = !maps_open_at(&maps, fd);
-	if (some) {
-		do
-			some = maps_next(&maps, entry);
-		while (some && entry->end <= addr);
-		maps_close(&maps);
-	}
+	rc = maps_ask(fd, addr, answer);
+	if (rc && rc != -ENOENT && read_list(fd, addr, answer))
+		rc = 0;
 	close(fd);
-	return some && addr >= entry->start && entry->shared;
+	return !rc && addr >= answer->start && answer->rights & MAPS_SHARED;
 }
 
+/* The mapping at @addr, with a reference to its file. False: it is another kind of memory. */
 static bool find_trap(uint64_t addr, struct trap *trap)
 {
-	struct maps_entry entry;
+	struct maps_answer answer;
 
-	if (!find_mapping(addr, &entry) ||
-	    !mapped_find(entry.dev, entry.inode, &trap->ops, &trap->cookie, &trap->file))
+	if (stopped_at.file && addr >= stopped_at.start && addr < stopped_at.end) {
+		*trap = stopped_at;
+		file_get(trap->file);
+		return true;
+	}
+	if (!find_mapping(addr, &answer) ||
+	    !mapped_find(answer.dev, answer.inode, &trap->ops, &trap->cookie, &trap->file))
 		return false;
-	trap->offset = entry.offset + (addr - entry.start);
-	trap->left = entry.end - addr;
+	trap->start = answer.start;
+	trap->end = answer.end;
+	trap->offset = answer.offset;
 	return true;
 }
 
@@ -149,8 +174,9 @@ static int memory_read(uint64_t addr, void *buf, size_t len)
 
 	if (!find_trap(addr, &trap))
 		return copy_plain(false, addr, buf, len);
-	rc = len > trap.left ? -EFAULT
-			     : trap_copy_read(trap.ops, trap.cookie, trap.offset, buf, len);
+	rc = len > trap.end - addr ? -EFAULT
+				   : trap_copy_read(trap.ops, trap.cookie,
+						    trap.offset + (addr - trap.start), buf, len);
 	file_put(trap.file);
 	return rc;
 }
@@ -162,8 +188,9 @@ static int memory_write(uint64_t addr, const void *buf, size_t len)
 
 	if (!find_trap(addr, &trap))
 		return copy_plain(true, addr, (void *)buf, len);
-	rc = len > trap.left ? -EFAULT
-			     : trap_copy_write(trap.ops, trap.cookie, trap.offset, buf, len);
+	rc = len > trap.end - addr ? -EFAULT
+				   : trap_copy_write(trap.ops, trap.cookie,
+						     trap.offset + (addr - trap.start), buf, len);
 	file_put(trap.file);
 	return rc;
 }
@@ -268,7 +295,7 @@ static size_t fetch(uint64_t pc, uint8_t code[INSN_MAX_BYTES])
 	return in_page < INSN_MAX_BYTES && !copy_plain(false, pc, code, in_page) ? in_page : 0;
 }
 
-static bool carry_out(uint64_t addr, const struct trap *trap)
+static bool carry_out(uint64_t addr)
 {
 	static const struct insn_memory memory = {.read = memory_read, .write = memory_write};
 	static struct thread_state state;
@@ -281,9 +308,10 @@ static bool carry_out(uint64_t addr, const struct trap *trap)
 	pc = state.regs.rip;
 	rc = insn_emulate(code, fetch(pc, code), &state.context, addr, &memory);
 	if (rc == INSN_UNKNOWN)
-		trap_copy_report_unknown(trap->file->ops->name, trap->offset, pc, code);
-	/* A failed round of rep comes after others that are over. */
-	if (rc != INSN_UNKNOWN)
+		trap_copy_report_unknown(stopped_at.file->ops->name,
+					 stopped_at.offset + (addr - stopped_at.start), pc, code);
+	else
+		/* Also if a round of rep has failed: others before it are over. */
 		write_state(&state);
 	return rc == INSN_DONE;
 }
@@ -298,7 +326,9 @@ bool traced_access(pid_t tid)
 	if (ptrace(PTRACE_GETSIGINFO, tid, NULL, &info) || info.si_code != BUS_ADRERR ||
 	    !find_trap((uintptr_t)info.si_addr, &trap))
 		return false;
-	done = carry_out((uintptr_t)info.si_addr, &trap);
+	stopped_at = trap;
+	done = carry_out((uintptr_t)info.si_addr);
+	stopped_at.file = NULL;
 	file_put(trap.file);
 	return done;
 }
