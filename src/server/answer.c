@@ -60,7 +60,7 @@ static struct answer map_file(struct request *request, struct uiommufd_file *fil
 	}
 	/* Nothing maps it, so it ends with the next sweep. */
 	close(fd);
-	if (!atomic_exchange(&told, true))
+	if (client_waits(request) && !atomic_exchange(&told, true))
 		log_error("the program cannot map %s: it cannot be traced: %s; pread() and "
 			  "pwrite() reach a device's registers (docs/shared.md)",
 			  file->ops->name, strerror(-error));
