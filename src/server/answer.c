@@ -161,7 +161,8 @@ struct answer answer_call(struct request *request)
 		return answer_by_kernel();
 	case SYS_exit_group:
 		client_exits(request);
-		return answer_by_kernel();
+		return tracer_release(request) ? (struct answer){.kind = ANSWER_GIVEN}
+					       : answer_by_kernel();
 #ifdef SYS_open
 	case SYS_open:
 		return answer_open(request, AT_FDCWD, args[0], (int)args[1]);

@@ -40,19 +40,27 @@ enum {
 
 /* ---- tracing ---- */
 
+bool traced_has(int proc)
+{
+	uint64_t by = 0;
+
+	return proc_file_number(proc, "status", "\nTracerPid:", 10, &by) &&
+	       by == (uint64_t)getpid();
+}
+
 /* True: another thread is traced now. */
 static bool seize(pid_t tid, int *rc)
 {
 	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
 			     PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
 	int proc = proc_file_open(tid);
-	uint64_t by = 0;
+	bool has;
 
 	if (proc < 0)
 		return false;
-	(void)proc_file_number(proc, "status", "\nTracerPid:", 10, &by);
+	has = traced_has(proc);
 	close(proc);
-	if (by == (uint64_t)getpid())
+	if (has)
 		return false;
 	if (!ptrace(PTRACE_SEIZE, tid, NULL, (void *)options))
 		return true;

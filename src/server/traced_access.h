@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Whether the thread with the directory @proc is traced by this process. Context: any thread. */
+bool traced_has(int proc);
+
 /* Traces all threads of the process @pid. 0 or a negative errno. Context: the tracer. */
 int traced_seize(pid_t pid);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A job is a call of mmap() that a thread of the server wants finished. The tracer seizes the
+ * A job is what a thread of the server wants done with a call. One is to finish an mmap(). The tracer seizes the
  * program, answers the call with 0, and so finds the thread behind its `syscall` instruction, which
  * it executes again with arguments of its own: mmap() of the descriptor that the program was given,
  * and close() of that.
@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -34,6 +35,7 @@ enum {
 
 struct job {
 	struct job *next;
+	int (*run)(struct job *job);
 	const struct request *request;
 	pid_t pid;
 	int fd; /* the program's */
@@ -48,6 +50,7 @@ static struct {
 	struct job *jobs;
 	pthread_t thread; /* the tracer, once @waits */
 	bool waits;
+	atomic_bool traces; /* or has traced anything */
 
 	struct {
 		pid_t pid;
@@ -177,31 +180,66 @@ static void finish_call(pid_t tid, const struct job *job)
 
 /* ---- jobs ---- */
 
-static int answer_job(struct job *job)
+/* Waits until @tid stops as it was interrupted to. False: it has ended. */
+static bool wait_for_interrupt(pid_t tid)
+{
+	int status;
+
+	while ((status = wait_for_stop(tid)) >= 0) {
+		if (status >> 16 == PTRACE_EVENT_STOP)
+			return true;
+		handle_stop(tid, status);
+	}
+	return false;
+}
+
+/* Stops the thread of @job behind its call, which has @result. 1: it has ended. */
+static int stop_behind_call(struct job *job, int result)
 {
 	const struct request *request = job->request;
-	struct seccomp_notif_resp response = {.id = request->call->id};
+	struct seccomp_notif_resp response = {.id = request->call->id, .error = result};
 	const pid_t tid = (pid_t)request->call->pid;
-	int status, rc = traced_seize(job->pid);
 
-	if (rc)
-		return rc;
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
 		return -errno;
 	job->answered = true;
 	/* ENOENT: it has been killed. */
 	if (ioctl(request->listener, SECCOMP_IOCTL_NOTIF_SEND, &response))
-		return 0;
-	for (;;) {
-		status = wait_for_stop(tid);
-		if (status < 0)
-			return 0;
-		if (status >> 16 == PTRACE_EVENT_STOP)
-			break;
-		handle_stop(tid, status);
-	}
-	finish_call(tid, job);
-	return 0;
+		return 1;
+	return wait_for_interrupt(tid) ? 0 : 1;
+}
+
+static int finish_mmap(struct job *job)
+{
+	int rc = traced_seize(job->pid);
+
+	if (rc)
+		return rc;
+	atomic_store(&tracer.traces, true);
+	rc = stop_behind_call(job, 0);
+	if (!rc)
+		finish_call((pid_t)job->request->call->pid, job);
+	return rc < 0 ? rc : 0;
+}
+
+/* The kernel's own: it makes the call again when the thread goes on. */
+enum {
+	RESTARTS_CALL = 513 /* ERESTARTNOINTR */
+};
+
+/* Of the process, only its first thread is seen by its parent. */
+static int release(struct job *job)
+{
+	const pid_t tid = (pid_t)job->request->call->pid;
+	int rc;
+
+	if (tid != job->pid && !ptrace(PTRACE_INTERRUPT, job->pid, NULL, NULL) &&
+	    wait_for_interrupt(job->pid))
+		(void)ptrace(PTRACE_DETACH, job->pid, NULL, NULL);
+	rc = stop_behind_call(job, -RESTARTS_CALL);
+	if (!rc)
+		(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	return rc < 0 ? rc : 0;
 }
 
 static struct job *take_job(void)
@@ -221,7 +259,7 @@ static void do_jobs(void)
 	struct job *job;
 
 	while ((job = take_job())) {
-		int error = answer_job(job);
+		int error = job->run(job);
 
 		lock_acquire(&tracer.lock);
 		job->error = error;
@@ -231,9 +269,23 @@ static void do_jobs(void)
 	}
 }
 
+/* Has the tracer do @job. */
+static void await(struct job *job)
+{
+	lock_acquire(&tracer.lock);
+	job->next = tracer.jobs;
+	tracer.jobs = job;
+	if (tracer.waits)
+		(void)pthread_kill(tracer.thread, SIGCHLD);
+	while (!job->done)
+		lock_wait(&tracer.lock, &tracer.done);
+	lock_release(&tracer.lock);
+}
+
 bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 {
-	struct job job = {.request = request,
+	struct job job = {.run = finish_mmap,
+			  .request = request,
 			  .pid = request->client->caller.pid,
 			  .offset = offset,
 			  .fd = program_fd_give(request, fd, O_CLOEXEC, false)};
@@ -241,15 +293,18 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 	*error = job.fd;
 	if (job.fd < 0)
 		return false;
-	lock_acquire(&tracer.lock);
-	job.next = tracer.jobs;
-	tracer.jobs = &job;
-	if (tracer.waits)
-		(void)pthread_kill(tracer.thread, SIGCHLD);
-	while (!job.done)
-		lock_wait(&tracer.lock, &tracer.done);
-	lock_release(&tracer.lock);
+	await(&job);
 	*error = job.error;
+	return job.answered;
+}
+
+bool tracer_release(struct request *request)
+{
+	struct job job = {.run = release, .request = request, .pid = request->client->caller.pid};
+
+	if (!atomic_load(&tracer.traces) || !traced_has(request->task))
+		return false;
+	await(&job);
 	return job.answered;
 }
 
@@ -271,6 +326,12 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 	(void)fd;
 	(void)offset;
 	*error = -ENOSYS;
+	return false;
+}
+
+bool tracer_release(struct request *request)
+{
+	(void)request;
 	return false;
 }
 

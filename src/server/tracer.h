@@ -27,6 +27,15 @@
 bool tracer_map(struct request *request, int fd, uint64_t offset, int *error);
 
 /*
+ * Lets go of the program of @request, which is about to exit: a parent that does not block when it
+ * waits would find that the child of a tracer has not ended yet. The call is made again then: true.
+ * False: the program is not traced.
+ *
+ * Context: not the tracer; waits for it.
+ */
+bool tracer_release(struct request *request);
+
+/*
  * The calling thread is the tracer, and waits until a child ends, which may be one that was left
  * behind: its PID, and its status in *@status; 0 if @hang is false and none has ended; -1: there
  * is no child. All signals are blocked meanwhile but those of faults.

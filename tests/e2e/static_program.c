@@ -5,6 +5,7 @@
  * machine that is shared. Arguments make it one of its own helpers.
  */
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -13,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,6 +28,7 @@ enum {
 	THREADS = 100,
 	ROUNDS = 20,
 	KILLS = 200,
+	MAPPERS = 100,
 };
 
 static const char *self;
@@ -216,6 +219,35 @@ static void *map_registers(int prot, int flags, uint64_t from)
 static void *answer_in_thread(void *bar)
 {
 	return registers_answer(bar) ? bar : NULL;
+}
+
+/* A parent that asks only when the system has told it of the end. */
+static bool end_is_seen_at_once(pid_t pid)
+{
+	struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+	int status = 0;
+	bool seen = end.fd >= 0 && poll(&end, 1, -1) == 1 && waitpid(pid, &status, WNOHANG) == pid;
+
+	close(end.fd);
+	if (!seen)
+		waitpid(pid, &status, 0);
+	return seen && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void the_end_of_a_child_that_has_mapped_a_device_is_seen_at_once(void)
+{
+	int missed = 0;
+
+	set_up();
+	for (int i = 0; i < MAPPERS; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(map_registers(PROT_READ, MAP_SHARED, 0) == MAP_FAILED);
+		missed += !end_is_seen_at_once(pid);
+	}
+	CHECK(missed == 0);
+	tear_down();
 }
 
 /* What maps a device is traced by the server. */
@@ -543,6 +575,7 @@ int main(int argc, char **argv)
 		TEST(dma_reaches_shared_memory_and_files),
 		TEST(bad_memory_is_EFAULT_and_faults),
 		TEST(a_program_that_a_debugger_traces_maps_no_device),
+		TEST(the_end_of_a_child_that_has_mapped_a_device_is_seen_at_once),
 		TEST(mapped_registers_are_the_devices),
 		TEST(what_is_closed_is_closed_at_once),
 		TEST(a_child_works_on_its_parents_context),
