@@ -97,7 +97,9 @@ static ssize_t transfer_vector(struct transfer *transfer)
 	return done;
 }
 
-static ssize_t transfer_at(struct transfer *transfer, bool own_position, uint64_t given)
+/* @of_node: a device node is read at any offset; it fails, if at all, because it cannot be read. */
+static ssize_t transfer_at(struct transfer *transfer, bool of_node, bool own_position,
+			   uint64_t given)
 {
 	ssize_t rc;
 
@@ -105,7 +107,7 @@ static ssize_t transfer_at(struct transfer *transfer, bool own_position, uint64_
 				     : given;
 	if (!own_position && (int64_t)given < 0)
 		return -EINVAL;
-	if (!own_position && !(transfer->file->flags & FILE_SEEKABLE))
+	if (!own_position && !of_node && !(transfer->file->flags & FILE_SEEKABLE))
 		return -ESPIPE;
 	rc = transfer->kind & WITH_VECTOR
 		     ? transfer_vector(transfer)
@@ -135,7 +137,7 @@ struct answer answer_transfer(struct request *request)
 	transfer.file = opened_find(&st, &node);
 	if (!transfer.file)
 		return answer_by_kernel();
-	rc = transfer_at(&transfer, own, args[3]);
+	rc = transfer_at(&transfer, path_is_device(node), own, args[3]);
 	opened_numbered(&st, (int)args[0]);
 	opened_settle(transfer.caller);
 	file_put(transfer.file);

@@ -155,7 +155,7 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 	case UNION_EMULATED:
 		return open_emulated(request, &at, flags);
 	case UNION_MISSING:
-		return answer_result(flags & O_CREAT ? -EACCES : -ENOENT);
+		return answer_result(flags & O_CREAT && at.error == -ENOENT ? -EACCES : at.error);
 	case UNION_REAL:
 		if (flags & O_CREAT || caller_uid(&request->client->caller) != getuid())
 			return answer_result(-EACCES);
@@ -227,7 +227,7 @@ static const char *server_name(const struct union_path *at, struct answer *answe
 		return at->shadow;
 	if (at->kind == UNION_REAL)
 		return at->name;
-	*answer = answer_result(-ENOENT);
+	*answer = answer_result(at->error);
 	return NULL;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A job is what a thread of the server wants done with a call. One is to finish an mmap(). The tracer seizes the
- * program, answers the call with 0, and so finds the thread behind its `syscall` instruction, which
- * it executes again with arguments of its own: mmap() of the descriptor that the program was given,
- * and close() of that.
+ * A job is what a thread of the server wants done with a call. One is to finish an mmap(). The
+ * tracer seizes the program, answers the call with 0, and so finds the thread behind its `syscall`
+ * instruction, which it executes again with arguments of its own: mmap() of the descriptor that the
+ * program was given, and close() of that.
  *
  * `tracer.lock` guards the jobs; the rest is the tracer's own.
  */

@@ -56,7 +56,11 @@ static void nodes_are_character_devices(void)
 	CHECK(fd >= 0);
 	CHECK(stat("/dev/iommu", &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 10);
 	CHECK(fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 10);
+	CHECK(pread(fd, &st, 1, 0) < 0 && errno == EINVAL);
 	CHECK(close(fd) == 0);
+	CHECK(open("/dev/iommu/", O_RDWR) < 0 && errno == ENOTDIR);
+	CHECK(open("/dev/iommu/../iommu", O_RDWR) < 0 && errno == ENOTDIR);
+	CHECK(stat("/dev/iommu/x", &st) < 0 && errno == ENOTDIR);
 	CHECK(access("/dev/vfio/devices/vfio0", R_OK | W_OK) == 0);
 	CHECK(open("/dev/vfio/devices/vfio77", O_RDWR) < 0 && errno == ENOENT);
 	CHECK(open("/dev/iommu", O_RDWR | O_CREAT | O_EXCL, 0600) < 0 && errno == EEXIST);
