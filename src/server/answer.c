@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "server/answer_change.h"
 #include "server/answer_io.h"
 #include "server/answer_path.h"
 #include "server/mapped.h"
@@ -122,7 +123,7 @@ static struct answer answer_at(struct request *request)
 	case SYS_readlinkat:
 		return answer_readlink(request, dirfd, args[1], args[2], args[3]);
 	default:
-		return answer_by_kernel();
+		return answer_change(request);
 	}
 }
 

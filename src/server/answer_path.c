@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -27,10 +28,10 @@
 #include "server/program_fd.h"
 #include "server/program_memory.h"
 #include "server/union_path.h"
+#include "sysfs/attribute.h"
 
-/* Where (@dirfd, @addr) of the program leads. False: the kernel is to say what is wrong with it. */
-static bool resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
-		    struct union_path *path)
+bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
+			 struct union_path *path)
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
 	int len = program_memory_read_string(request, text, addr, sizeof(text));
@@ -100,9 +101,34 @@ static struct answer open_node(struct request *request, struct node node, int fl
 	return give(request, fd, flags);
 }
 
+/* Opens what the attribute @path shows now. False: it shows what was laid out. */
+static bool open_live(struct request *request, const struct union_path *path, int flags,
+		      struct answer *answer)
+{
+	char text[SYSFS_TEXT];
+	int len, fd;
+
+	/* What programs have closed is closed. */
+	opened_drain();
+	len = files_show(path->node, path->name, text);
+	if (len < 0)
+		return false;
+	fd = memfd_create("attribute", MFD_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (pwrite(fd, text, (size_t)len, 0) != len) {
+		close(fd);
+		return false;
+	}
+	*answer = give(request, fd, flags);
+	return true;
+}
+
 static struct answer open_emulated(struct request *request, const struct union_path *path,
 				   int flags)
 {
+	struct answer answer;
+
 	if (path_is_device(path->node) && !(flags & O_PATH))
 		return open_node(request, path->node, flags);
 	/* Attributes show what was laid out; changing them is not answered yet. */
@@ -112,6 +138,9 @@ static struct answer open_emulated(struct request *request, const struct union_p
 	}
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
+	if (path->node.kind == NODE_ATTRIBUTE && !(flags & (O_PATH | O_DIRECTORY)) &&
+	    open_live(request, path, flags, &answer))
+		return answer;
 	return open_name(request, path->shadow, flags);
 }
 
@@ -149,7 +178,7 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 
 	if (open_status(request, path, flags, &answer))
 		return answer;
-	if (!resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
+	if (!answer_path_resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
 		return answer_by_kernel();
 	switch (at.kind) {
 	case UNION_EMULATED:
@@ -241,7 +270,7 @@ struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uin
 
 	if (is_empty(request, path, flags))
 		return answer_fstat(request, dirfd, out);
-	if (!resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
+	if (!answer_path_resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
@@ -264,7 +293,8 @@ struct answer answer_statx(struct request *request)
 	const char *name;
 
 	if (is_empty(request, args[1], flags) ||
-	    !resolve(request, (int)args[0], args[1], !(flags & AT_SYMLINK_NOFOLLOW), &at))
+	    !answer_path_resolve(request, (int)args[0], args[1], !(flags & AT_SYMLINK_NOFOLLOW),
+				 &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
@@ -290,7 +320,7 @@ struct answer answer_access(struct request *request, int dirfd, uint64_t path, i
 	struct answer answer;
 	const char *name;
 
-	if (!resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
+	if (!answer_path_resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
@@ -308,7 +338,7 @@ struct answer answer_readlink(struct request *request, int dirfd, uint64_t path,
 	ssize_t len;
 	int rc;
 
-	if (!resolve(request, dirfd, path, false, &at))
+	if (!answer_path_resolve(request, dirfd, path, false, &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)

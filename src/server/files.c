@@ -13,6 +13,7 @@
 #include "machine/machine_files.h"
 #include "mock/mock.h"
 #include "preload/start/layout.h"
+#include "sysfs/attribute.h"
 #include "vfio/vfio.h"
 
 static struct machine *machine;
@@ -86,4 +87,16 @@ int files_open(struct node node, struct uiommufd_file **file)
 		break;
 	}
 	return -ENODEV;
+}
+
+int files_show(struct node node, const char *path, char *text)
+{
+	const struct sysfs_attribute *attribute = sysfs_attribute_at(node.number);
+	struct vfio_device *device;
+	char bdf[PATH_BDF];
+
+	if (!attribute || !attribute->live || !path_bdf(path, bdf))
+		return -ENOENT;
+	device = machine_find_device(machine, bdf);
+	return device ? sysfs_show(attribute, device, text) : -ENOENT;
 }

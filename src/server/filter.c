@@ -40,6 +40,14 @@ static const unsigned short always[] = {
 #endif
 	SYS_openat,	SYS_openat2,	SYS_newfstatat, SYS_statx,    SYS_fstat,      SYS_faccessat,
 	SYS_faccessat2, SYS_readlinkat, SYS_pread64,	SYS_pwrite64, SYS_execve,     SYS_execveat,
+#ifdef SYS_mkdir
+	SYS_mkdir,	SYS_mknod,	SYS_symlink,	SYS_link,     SYS_rename,     SYS_unlink,
+	SYS_rmdir,
+#endif
+#ifdef SYS_renameat
+	SYS_renameat,
+#endif
+	SYS_mkdirat,	SYS_mknodat,	SYS_symlinkat,	SYS_linkat,   SYS_renameat2,  SYS_unlinkat,
 	SYS_preadv,	SYS_pwritev,	SYS_preadv2,	SYS_pwritev2, SYS_exit_group,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A job is what a thread of the server wants done with a call. One is to finish an mmap(). The
+ * A job is what a thread of the server wants done with a call. One is to finish an mmap(): the
  * tracer seizes the program, answers the call with 0, and so finds the thread behind its `syscall`
  * instruction, which it executes again with arguments of its own: mmap() of the descriptor that the
  * program was given, and close() of that.

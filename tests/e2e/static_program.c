@@ -66,6 +66,21 @@ static void nodes_are_character_devices(void)
 	CHECK(open("/dev/iommu", O_RDWR | O_CREAT | O_EXCL, 0600) < 0 && errno == EEXIST);
 }
 
+/* Nor does the real system get such names. */
+static void emulated_names_are_not_changed(void)
+{
+	struct stat st;
+
+	CHECK(mkdir("/dev/iommu", 0700) < 0 && errno == EEXIST);
+	CHECK(mkdir("/dev/vfio/new", 0700) < 0 && errno == EPERM);
+	CHECK(symlink("iommu", "/dev/vfio/new") < 0 && errno == EPERM);
+	CHECK(unlink("/dev/iommu") < 0 && errno == EPERM);
+	CHECK(unlink("/dev/vfio/nothing") < 0 && errno == ENOENT);
+	CHECK(rename("/dev/iommu", "/dev/other") < 0 && errno == EPERM);
+	CHECK(rename("/dev/null", "/dev/iommu") < 0 && errno == EPERM);
+	CHECK(stat("/dev/iommu", &st) == 0 && stat("/dev/null", &st) == 0);
+}
+
 static void sysfs_is_listed_and_read(void)
 {
 	char text[64] = "", path[300];
@@ -109,6 +124,26 @@ static void the_rest_of_the_system_is_the_kernels(void)
 }
 
 /* ---- a device ---- */
+
+/* Memory space of the command register, as sysfs shows it. */
+static char enabled(void)
+{
+	int fd = open("/sys/bus/pci/devices/0000:c1:00.0/enable", O_RDONLY);
+	char state = '?';
+
+	CHECK(read(fd, &state, 1) == 1);
+	close(fd);
+	return state;
+}
+
+static void attributes_show_what_is(void)
+{
+	CHECK(enabled() == '0');
+	set_up();
+	CHECK(enabled() == '1');
+	tear_down();
+	CHECK(enabled() == '0');
+}
 
 /* The system knows nothing of pins, so what it shows of a program is completed. */
 static void proc_shows_what_is_pinned(void)
@@ -572,8 +607,10 @@ int main(int argc, char **argv)
 {
 	const struct check_test tests[] = {
 		TEST(nodes_are_character_devices),
+		TEST(emulated_names_are_not_changed),
 		TEST(sysfs_is_listed_and_read),
 		TEST(the_rest_of_the_system_is_the_kernels),
+		TEST(attributes_show_what_is),
 		TEST(proc_shows_what_is_pinned),
 		TEST(registers_dma_and_interrupts_work),
 		TEST(dma_reaches_shared_memory_and_files),
