@@ -34,6 +34,7 @@
 #include "mem/user_share.h"
 #include "preload/start/layout.h"
 #include "server/program_server.h"
+#include "server/tracer.h"
 
 /* Signals that end or inform a program: sent to the command, they are meant for the program. */
 static const int forwarded[] = {
@@ -52,6 +53,7 @@ struct options {
 	struct machine *machine;
 	bool limits; /* locked memory is limited to @memlock bytes */
 	uint64_t memlock;
+	bool shared; /* every program is served, not only static ones */
 };
 
 const char *cmd_option_value(char ***args, const char *name, bool *missing)
@@ -81,10 +83,12 @@ bool cmd_absolute(const char *name, char path[PATH_MAX])
 
 static int unknown_option(const char *option)
 {
-	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "
-		     "--container, --no-iommufd, --mock, --memlock, --hostile, %s, and those of "
-		     "reports: %s",
-		     option, run_watch_options(), run_reports_options());
+	cmd_complain(
+		"run has no option \"%s\"; there are: --iommu, --device, "
+		"--container, --no-iommufd, --mock, --shared, --memlock, --hostile, %s, and those "
+		"of "
+		"reports: %s",
+		option, run_watch_options(), run_reports_options());
 	return CMD_USAGE;
 }
 
@@ -121,6 +125,11 @@ static int take_option(struct options *options, char ***args)
 
 	if (run_reports_take(args, &rc) || run_watch_take(args, &rc))
 		return rc;
+	if (strcmp(option, "--shared") == 0) {
+		options->shared = true;
+		run_watch_note(option, NULL);
+		return CMD_OK;
+	}
 	if (strcmp(option, "--mock") == 0) {
 		machine_set_mock(machine, true);
 		run_watch_note(option, NULL);
@@ -244,7 +253,10 @@ static void hold_signals(struct signals *signals)
 	sigaction(SIGCHLD, &standard, &signals->child);
 }
 
-/* The program is static: it is served instead of loading the library (server/program_server.h). */
+/*
+ * The program, and all that it starts, is served instead of loading the library
+ * (server/program_server.h): it is static, or the machine is shared.
+ */
 static bool is_served;
 static int served = -1; /* the channel to the server; negative: there is none */
 
@@ -310,15 +322,30 @@ struct ended {
 	bool stays; /* the keeper, with processes that the program has left behind */
 };
 
+/* Waits for a child, as waitpid(2) does; served programs may be traced by this thread. */
+static pid_t wait_for_child(bool hang, int *status)
+{
+	return served >= 0 ? tracer_wait(hang, status) : waitpid(-1, status, hang ? 0 : WNOHANG);
+}
+
 /* Whether a child is left, after having waited for those that have ended. */
 static bool has_children(void)
 {
+	int status;
 	pid_t pid;
 
 	do
-		pid = waitpid(-1, NULL, WNOHANG);
+		pid = wait_for_child(false, &status);
 	while (pid > 0 || (pid < 0 && errno == EINTR));
 	return pid == 0;
+}
+
+static void wait_for_all(void)
+{
+	int status;
+
+	while (wait_for_child(true, &status) > 0 || errno == EINTR)
+		;
 }
 
 /* Lets go of the terminal or pipe that the program's caller may wait for. */
@@ -350,8 +377,8 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 	if (is_served)
 		served = server_begin(tree->root);
 	if (is_served && served < 0)
-		cmd_complain("%s is statically linked, and its system calls cannot be answered: "
-			     "it sees the real /dev and /sys",
+		cmd_complain("the system calls of %s cannot be answered: it sees the real /dev "
+			     "and /sys",
 			     program[0]);
 	started.pid = spawn(program, signals, &started.error);
 	if (started.pid < 0)
@@ -364,7 +391,7 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		_exit(CMD_FAILED);
 	offers_serve(offers);
 	do
-		pid = waitpid(-1, &ended.status, 0);
+		pid = wait_for_child(true, &ended.status);
 	while (pid != started.pid);
 	ended.status = run_reports_judge(tree, ended.status);
 	run_watch_report(tree);
@@ -373,8 +400,7 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		keeper_send(to, &ended, sizeof(ended));
 		close(to);
 		go_into_background();
-		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-			;
+		wait_for_all();
 		server_finish();
 		run_watch_report(tree);
 		run_watch_finish(tree);
@@ -485,26 +511,42 @@ static int run_kept(struct tree *tree, struct offers *offers, char **program,
 	return CMD_FAILED;
 }
 
-static int run_program(struct tree *tree, struct offers *offers, char **program)
+/* What programs need to load our library. */
+static int prepare_library(struct tree *tree, const char *runtime)
 {
-	struct program_facts facts;
 	char library[PATH_MAX];
-	struct signals signals;
 
-	program_examine(program[0], &facts);
-	is_served = facts.is_static;
-	if (is_served)
-		tree_text(tree, "/" LAYOUT_SERVED, 0444, "%s", "");
-	if (facts.obstacle && !is_served)
-		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
-			     program[0], facts.obstacle);
 	if (library_find(LAYOUT_LIBRARY, library)) {
 		cmd_complain("%s: %m", library);
 		return CMD_FAILED;
 	}
 	library_name(tree, library);
+	if (!set_environment(runtime, library, tree->root))
+		return CMD_OK;
+	cmd_complain("out of memory");
+	return CMD_FAILED;
+}
+
+static int run_program(struct tree *tree, struct offers *offers, bool shared, char **program)
+{
+	struct program_facts facts;
+	struct signals signals;
+	int status = CMD_OK;
+
+	program_examine(program[0], &facts);
+	is_served = facts.is_static || shared;
+	if (is_served)
+		tree_text(tree, "/" LAYOUT_SERVED, 0444, "%s", "");
+	if (facts.obstacle && !is_served)
+		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
+			     program[0], facts.obstacle);
+	/* Programs that a static one starts load the library. */
+	if (!shared)
+		status = prepare_library(tree, facts.runtime);
+	if (status)
+		return status;
 	program = launch_prepare(tree, program);
-	if (!program || set_environment(facts.runtime, library, tree->root)) {
+	if (!program) {
 		cmd_complain("out of memory");
 		return CMD_FAILED;
 	}
@@ -515,7 +557,7 @@ static int run_program(struct tree *tree, struct offers *offers, char **program)
 int cmd_run(char **args)
 {
 	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
-	struct options options = {.limits = false};
+	struct options options = {.limits = false, .shared = false};
 	struct machine *machine;
 	struct offers offers;
 	struct tree tree;
@@ -546,7 +588,7 @@ int cmd_run(char **args)
 			     strerror(-tree.error));
 		status = CMD_FAILED;
 	} else {
-		status = run_program(&tree, &offers, args);
+		status = run_program(&tree, &offers, options.shared, args);
 	}
 	clean_up(&tree);
 	/* Until here, and in the keeper, its devices have claimed what they have for themselves. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames are found in /proc/self/maps; no lock, no state but the sizes of huge pages. */
+/* Frames are found in /proc/PID/maps; no lock, no state but the sizes of huge pages. */
 #include "mem/frame.h"
 
 #include <pthread.h>
 
 #include "base/sys.h"
 #include "mem/maps.h"
+#include "mem/process_memory.h"
 #include "mem/source_internal.h"
 
 #ifndef MFD_HUGE_SHIFT
@@ -52,25 +53,39 @@ static uint64_t page_size_of(uint64_t dev)
 
 /* ---- mappings ---- */
 
+/* The list that has @addr, which becomes an address of that list: it is @shift below the bus's. */
+static int open_list(struct maps *maps, uint64_t *addr, uint64_t *shift)
+{
+	int list;
+
+	*shift = 0;
+	if (!process_memory_is_bus((const void *)(uintptr_t)*addr))
+		return maps_open(maps);
+	list = process_memory_list(*addr, shift);
+	*addr -= *shift;
+	return list < 0 ? list : maps_open_at(maps, list);
+}
+
 /* Finds the mapping that holds @addr. If none is found: one private page. */
 static void find_mapping(uint64_t addr, struct frame_mapping *found)
 {
 	const uint64_t page = align_down(addr, PAGE_SIZE);
 	struct maps_entry entry;
 	struct maps maps;
+	uint64_t shift;
 	bool some;
 
 	*found = (struct frame_mapping){
 		.start = page, .end = page + PAGE_SIZE, .page_size = PAGE_SIZE};
-	if (maps_open(&maps))
+	if (open_list(&maps, &addr, &shift))
 		return;
 	do
 		some = maps_next(&maps, &entry);
 	while (some && entry.end <= addr);
 	if (some && addr >= entry.start)
 		*found = (struct frame_mapping){
-			.start = entry.start,
-			.end = entry.end,
+			.start = entry.start + shift,
+			.end = entry.end + shift,
 			.shared = entry.shared,
 			.dev = entry.dev,
 			.inode = entry.inode,

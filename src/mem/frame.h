@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames: what memory hardware would see behind an address of this process. Two addresses lead to
+ * Frames: what memory hardware would see behind an address of this process, or of another one
+ * (mem/process_memory.h). Two addresses lead to
  * one frame if they are the same page of a shared file, or one address of private memory. A huge
  * page is one contiguous frame; ordinary pages are never neighbours.
  *
@@ -16,7 +17,7 @@
 
 struct mem_source;
 
-/* A mapping of this process, [@start, @end), and what it maps. */
+/* A mapping, [@start, @end) on the bus, and what it maps. */
 struct frame_mapping {
 	uint64_t start, end;
 	bool shared;

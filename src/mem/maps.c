@@ -13,28 +13,32 @@ enum {
 	TEXT_SIZE = 16384
 };
 
-int maps_open(struct maps *maps)
+int maps_open_at(struct maps *maps, int fd)
 {
 	void *text = NULL;
 	int rc = sys_mmap(NULL, TEXT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			  0, &text);
 
-	if (rc)
-		return rc;
-	maps->fd = sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	if (maps->fd < 0) {
-		(void)sys_munmap(text, TEXT_SIZE);
-		return maps->fd;
-	}
-	maps->text = text;
-	maps->from = 0;
-	maps->to = 0;
-	return 0;
+	*maps = (struct maps){.fd = fd, .borrowed = true, .text = text};
+	return rc;
+}
+
+int maps_open(struct maps *maps)
+{
+	int fd = sys_confined() ? -EPERM : sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	int rc = fd < 0 ? fd : maps_open_at(maps, fd);
+
+	if (!rc)
+		maps->borrowed = false;
+	else if (fd >= 0)
+		(void)sys_close(fd);
+	return rc;
 }
 
 void maps_close(struct maps *maps)
 {
-	(void)sys_close(maps->fd);
+	if (!maps->borrowed)
+		(void)sys_close(maps->fd);
 	(void)sys_munmap(maps->text, TEXT_SIZE);
 }
 
@@ -45,9 +49,11 @@ static bool fill(struct maps *maps)
 	memmove(maps->text, maps->text + maps->from, maps->to - maps->from);
 	maps->to -= maps->from;
 	maps->from = 0;
-	got = sys_read(maps->fd, maps->text + maps->to, TEXT_SIZE - 1 - maps->to);
+	got = sys_pread(maps->fd, maps->text + maps->to, TEXT_SIZE - 1 - maps->to,
+			(off_t)maps->pos);
 	if (got <= 0)
 		return false;
+	maps->pos += (uint64_t)got;
 	maps->to += (size_t)got;
 	return true;
 }
@@ -111,7 +117,8 @@ struct question {
 	uint64_t start, end;
 	uint64_t rights, page_size;
 	uint64_t offset, inode;
-	uint32_t more[4];
+	uint32_t dev_major, dev_minor;
+	uint32_t more[2];
 	uint64_t texts[2];
 };
 
@@ -132,7 +139,9 @@ int maps_ask(int fd, uint64_t addr, struct maps_answer *answer)
 		.end = question.end,
 		.rights = question.rights,
 		.page_size = question.page_size,
+		.dev = makedev(question.dev_major, question.dev_minor),
 		.inode = question.inode,
+		.offset = question.offset,
 	};
 	return rc;
 }

@@ -23,12 +23,17 @@ struct maps_entry {
 /* The list that is being read, from maps_open() to maps_close(). */
 struct maps {
 	int fd;
+	bool borrowed;	 /* @fd: of another process */
+	uint64_t pos;	 /* in the file */
 	size_t from, to; /* the part of @text that is not used yet */
 	char *text;	 /* longer than any line: its path is at most PATH_MAX */
 };
 
 /* 0 or a negative errno. */
 int maps_open(struct maps *maps);
+
+/* The list of another process from its start: of @fd, /proc/PID/maps, borrowed. */
+int maps_open_at(struct maps *maps, int fd);
 void maps_close(struct maps *maps);
 
 /* The next mapping. False: there is none. */
@@ -42,7 +47,7 @@ struct maps_answer {
 	uint64_t start, end;
 	uint64_t rights; /* enum maps_right */
 	uint64_t page_size;
-	uint64_t inode; /* of its file; 0: it has none */
+	uint64_t dev, inode, offset; /* of its file; inode 0: it has none */
 };
 
 enum maps_right {

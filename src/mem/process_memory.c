@@ -6,7 +6,8 @@
  * Invariants: a window that is taken leads to one address space and to one place in it; it is not
  * taken again while a pin of that address space exists, since a pin holds its caller.
  *
- * Lock: memory_lock guards which windows are taken, and the lists of windows. Copies take none: an
+ * Lock: memory_lock guards which windows are taken, the lists of windows, and which addresses have
+ * been pinned. Copies take none: an
  * unmap waits for DMA in progress before the pin ends, so a window that a copy finds is taken.
  */
 #include "mem/process_memory.h"
@@ -18,6 +19,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "mem/guard.h"
+#include "mem/maps.h"
 
 enum {
 	WINDOW_SHIFT = 32,
@@ -35,8 +37,9 @@ struct window {
 };
 
 struct process_memory {
-	int fd;
+	int fd, list;
 	uint32_t first; /* its windows; 0: none */
+	struct process_remains remains;
 };
 
 atomic_bool process_memory_present;
@@ -44,7 +47,7 @@ atomic_bool process_memory_present;
 static struct lock memory_lock = LOCK_INIT(LOCK_PROCESS_MEMORY);
 static struct window *_Atomic windows; /* WINDOWS of them; allocated once, never freed */
 
-int process_memory_create(int fd, struct process_memory **out)
+int process_memory_create(int fd, int list, struct process_memory **out)
 {
 	struct process_memory *memory = alloc_zeroed(sizeof(*memory));
 	struct window *table;
@@ -63,6 +66,8 @@ int process_memory_create(int fd, struct process_memory **out)
 		goto out_free;
 	atomic_store_explicit(&process_memory_present, true, memory_order_relaxed);
 	memory->fd = fd;
+	memory->list = list;
+	process_remains_init(&memory->remains);
 	*out = memory;
 	return 0;
 
@@ -70,6 +75,7 @@ out_free:
 	alloc_free(memory);
 out_close:
 	(void)sys_close(fd);
+	(void)sys_close(list);
 	return rc;
 }
 
@@ -82,6 +88,8 @@ void process_memory_destroy(struct process_memory *memory)
 		atomic_store_explicit(&table[at].memory, NULL, memory_order_relaxed);
 	lock_release(&memory_lock);
 	(void)sys_close(memory->fd);
+	(void)sys_close(memory->list);
+	process_remains_destroy(&memory->remains);
 	alloc_free(memory);
 }
 
@@ -129,6 +137,64 @@ int process_memory_resolve(struct process_memory *memory, uint64_t va, uint64_t 
 	return 0;
 }
 
+/* ---- pins ---- */
+
+int process_memory_note_pin(struct process_memory *memory, uint64_t va, uint64_t len)
+{
+	int rc;
+
+	lock_acquire(&memory_lock);
+	rc = process_remains_note(&memory->remains, va, len);
+	lock_release(&memory_lock);
+	return rc;
+}
+
+bool process_memory_was_pinned(struct process_memory *memory)
+{
+	bool was;
+
+	lock_acquire(&memory_lock);
+	was = memory->remains.pinned.count != 0;
+	lock_release(&memory_lock);
+	return was;
+}
+
+bool process_memory_become_twin(struct process_memory *memory, struct process_twin *twin)
+{
+	struct maps_entry entry;
+	bool found = false;
+	struct maps maps;
+
+	if (maps_open_at(&maps, memory->list))
+		return false;
+	while (!found && maps_next(&maps, &entry))
+		found = entry.shared && entry.dev == twin->dev && entry.inode == twin->inode &&
+			entry.offset <= twin->offset &&
+			twin->offset - entry.offset < entry.end - entry.start;
+	maps_close(&maps);
+	if (!found)
+		return false;
+	twin->va = entry.start + (twin->offset - entry.offset);
+	twin->len = min_u64(twin->len, entry.end - twin->va);
+	return process_memory_note_pin(memory, twin->va, twin->len) == 0;
+}
+
+void process_memory_keep_pinned(struct process_memory *memory, process_twin_fn find_twin, void *arg)
+{
+	const struct process_ending ending = {
+		.fd = memory->fd, .list = memory->list, .find_twin = find_twin, .arg = arg};
+	struct iova_set pinned;
+	int rc;
+
+	iova_set_init(&pinned);
+	lock_acquire(&memory_lock);
+	rc = iova_set_copy(&memory->remains.pinned, &pinned);
+	lock_release(&memory_lock);
+	if (!rc)
+		process_remains_keep(&memory->remains, &pinned, &ending);
+	iova_set_destroy(&pinned);
+}
+
 /* ---- copies ---- */
 
 /* Reads or writes (@number) all @len bytes of @memory at @va. */
@@ -149,22 +215,30 @@ static int transfer(const struct process_memory *memory, long number, uintptr_t 
 	return 0;
 }
 
-int process_memory_read(struct process_memory *memory, void *buf, uint64_t va, size_t len)
-{
-	return transfer(memory, SYS_pread64, (uintptr_t)buf, va, len);
-}
-
-int process_memory_write(struct process_memory *memory, uint64_t va, const void *buf, size_t len)
-{
-	return transfer(memory, SYS_pwrite64, (uintptr_t)buf, va, len);
-}
-
 bool process_memory_exists(struct process_memory *memory)
 {
 	char byte;
 
 	/* Nothing is at address 0, which is -EIO; of an address space that has ended, it is 0. */
 	return sys_pread(memory->fd, &byte, 1, 0) != 0;
+}
+
+int process_memory_read(struct process_memory *memory, void *buf, uint64_t va, size_t len)
+{
+	int rc = transfer(memory, SYS_pread64, (uintptr_t)buf, va, len);
+
+	return !rc || process_memory_exists(memory)
+		       ? rc
+		       : process_remains_read(&memory->remains, buf, va, len);
+}
+
+int process_memory_write(struct process_memory *memory, uint64_t va, const void *buf, size_t len)
+{
+	int rc = transfer(memory, SYS_pwrite64, (uintptr_t)buf, va, len);
+
+	return !rc || process_memory_exists(memory)
+		       ? rc
+		       : process_remains_write(&memory->remains, va, buf, len);
 }
 
 /* The place in another process that the bus address @bus leads to, of at most *@len bytes. */
@@ -181,6 +255,21 @@ static struct process_memory *find(const void *bus, uint64_t *va, size_t *len)
 	*va = window->base + in_window;
 	*len = min_u64(*len, WINDOW_SIZE - in_window);
 	return memory;
+}
+
+int process_memory_list(uint64_t bus, uint64_t *shift)
+{
+	const void *address = (const void *)(uintptr_t)bus;
+	struct process_memory *memory;
+	size_t len = 1;
+	uint64_t va;
+
+	memory = process_memory_is_bus(address) && process_memory_any() ? find(address, &va, &len)
+									: NULL;
+	if (!memory)
+		return -ENOENT;
+	*shift = bus - va;
+	return memory->list;
 }
 
 /* Copies a piece, of at most *@len bytes, which becomes what has been copied. */

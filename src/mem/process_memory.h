@@ -5,8 +5,9 @@
  * is. A copy that meets one goes through the kernel, to or from the address space that stands
  * behind it.
  *
- * What is copied is what is at the address at that moment, as far as the address space exists: the
- * pages of a pin are not held (docs/shared.md). Rights that the program has taken away since do not
+ * What is copied is what is at the address at that moment: the pages of a pin are not held
+ * (docs/shared.md). When the address space ends, what is left of it is used
+ * (mem/process_remains.h). Rights that the program has taken away since do not
  * matter to private memory, as with a real pin.
  *
  * Cost: a copy is one system call for each run of contiguous addresses.
@@ -19,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mem/process_remains.h"
+
 /* Bus addresses from here to PROCESS_MEMORY_END are of other processes. */
 #define PROCESS_MEMORY_START (UINT64_C(1) << 47)
 #define PROCESS_MEMORY_END   (UINT64_C(1) << 48)
@@ -27,10 +30,11 @@
 struct process_memory;
 
 /*
- * Takes over @fd, /proc/PID/mem open for reading and writing: it means this address space for ever,
- * whatever becomes of the PID. 0, or a negative errno, and @fd is closed.
+ * Takes over @fd, /proc/PID/mem open for reading and writing, and @list, /proc/PID/maps: they mean
+ * this address space for ever, whatever becomes of the PID. 0, or a negative errno, and both are
+ * closed.
  */
-int process_memory_create(int fd, struct process_memory **out);
+int process_memory_create(int fd, int list, struct process_memory **out);
 
 /* Context: no mapping of its memory is left, so no copy finds it. */
 void process_memory_destroy(struct process_memory *memory);
@@ -45,12 +49,39 @@ bool process_memory_exists(struct process_memory *memory);
 int process_memory_resolve(struct process_memory *memory, uint64_t va, uint64_t len, uint64_t *bus,
 			   uint64_t *run);
 
+/* [@va, @va + @len), whole pages, is about to be pinned. 0 or -ENOMEM. */
+int process_memory_note_pin(struct process_memory *memory, uint64_t va, uint64_t len);
+
+/* Whether anything has been noted, here or as the twin of another address space. */
+bool process_memory_was_pinned(struct process_memory *memory);
+
+/*
+ * The address space is about to end, or may: pins keep their memory, as @find_twin says
+ * (mem/process_remains.h).
+ *
+ * Context: a thread of it waits, and one thread at a time does this for it.
+ */
+void process_memory_keep_pinned(struct process_memory *memory, process_twin_fn find_twin,
+				void *arg);
+
+/*
+ * Looks for @twin->len bytes of the shared memory of @twin in @memory: the address of the first and
+ * how many there are, which count as pinned from now on. False: the first is not there.
+ */
+bool process_memory_become_twin(struct process_memory *memory, struct process_twin *twin);
+
 /*
  * Copies between @buf, of this process, and the memory: all @len bytes, or -EFAULT. A bad address
  * of this process is -EFAULT, too.
  */
 int process_memory_read(struct process_memory *memory, void *buf, uint64_t va, size_t len);
 int process_memory_write(struct process_memory *memory, uint64_t va, const void *buf, size_t len);
+
+/*
+ * The list of mappings, /proc/PID/maps, that has the bus address @bus: a descriptor, borrowed as
+ * long as the address is in use; an address there is *@shift below that on the bus. -ENOENT: none.
+ */
+int process_memory_list(uint64_t bus, uint64_t *shift);
 
 extern atomic_bool process_memory_present;
 

@@ -5,17 +5,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "server/answer_change.h"
+#include "server/answer_io.h"
 #include "server/answer_path.h"
+#include "server/mapped.h"
 #include "server/opened.h"
-
-enum {
-	MOST_BYTES = 0x7ffff000, /* of one read or write, as in the kernel */
-};
+#include "server/program_fd.h"
+#include "server/tracer.h"
 
 static struct answer answer_ioctl(struct request *request)
 {
@@ -24,61 +27,79 @@ static struct answer answer_ioctl(struct request *request)
 	struct node node;
 	long rc = -ENOTTY;
 
-	file = client_file(request, (int)args[0], &node);
+	file = program_fd_file(request, (int)args[0], &node);
 	if (!file)
 		return answer_by_kernel();
 	opened_drain();
+	mapped_sweep();
 	if (file->ops->ioctl)
 		rc = file->ops->ioctl(file, &request->client->caller, (unsigned int)args[1],
 				      args[2]);
 	file_put(file);
+	/* What the call has made readable, the program may poll next. */
+	opened_settle(&request->client->caller);
 	return answer_result(rc);
 }
 
-/* The registers of a device can be read and written, but not be mapped from another process. */
+/* Maps what @map of @file is. */
+static struct answer map_file(struct request *request, struct uiommufd_file *file,
+			      const struct file_mapping *map)
+{
+	static atomic_bool told;
+	uint64_t offset;
+	int fd, error;
+
+	error = mapped_make(file, map, &fd, &offset);
+	if (error) {
+		if (map->closed)
+			map->closed(map->cookie);
+		return answer_result(error);
+	}
+	if (tracer_map(request, fd, offset, &error)) {
+		close(fd);
+		return (struct answer){.kind = ANSWER_GIVEN};
+	}
+	/* Nothing maps it, so it ends with the next sweep. */
+	close(fd);
+	if (client_waits(request) && !atomic_exchange(&told, true))
+		log_error("the program cannot map %s: it cannot be traced: %s; pread() and "
+			  "pwrite() reach a device's registers (docs/shared.md)",
+			  file->ops->name, strerror(-error));
+	return answer_result(-ENODEV);
+}
+
+static struct answer map_emulated_file(struct request *request, struct uiommufd_file *file)
+{
+	const __u64 *args = request->call->data.args;
+	struct file_mapping map;
+	uint64_t len;
+	int rc;
+
+	if (!file->ops->mmap)
+		return answer_result(-ENODEV);
+	if (!args[1] || args[5] & PAGE_MASK)
+		return answer_result(-EINVAL);
+	if (check_align_up(args[1], PAGE_SIZE, &len))
+		return answer_result(-ENOMEM);
+	rc = file->ops->mmap(file, args[5], len, (int)args[2], (int)args[3], &map);
+	return rc ? answer_result(rc) : map_file(request, file, &map);
+}
+
 static struct answer answer_mmap(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
-	static atomic_bool told;
 	struct uiommufd_file *file;
+	struct answer answer;
 	struct node node;
 
 	if (args[3] & MAP_ANONYMOUS)
 		return answer_by_kernel();
-	file = client_file(request, (int)args[4], &node);
+	file = program_fd_file(request, (int)args[4], &node);
 	if (!file)
 		return answer_by_kernel();
-	if (file->ops->mmap && !atomic_exchange(&told, true))
-		log_error("a static program cannot map %s; pread() and pwrite() reach a device's "
-			  "registers (docs/shared.md)",
-			  file->ops->name);
+	answer = map_emulated_file(request, file);
 	file_put(file);
-	return answer_result(-ENODEV);
-}
-
-static struct answer answer_positioned(struct request *request, bool write)
-{
-	const __u64 *args = request->call->data.args;
-	struct uiommufd_file *file;
-	uint64_t pos = args[3];
-	struct node node;
-	ssize_t rc;
-
-	file = client_file(request, (int)args[0], &node);
-	if (!file)
-		return answer_by_kernel();
-	if ((int64_t)pos < 0)
-		rc = -EINVAL;
-	else if (!(file->flags & FILE_SEEKABLE))
-		rc = -ESPIPE;
-	else if (!(write ? file->ops->write : file->ops->read))
-		rc = -EINVAL;
-	else
-		rc = (write ? file->ops->write
-			    : file->ops->read)(file, &request->client->caller, args[1],
-					       min_u64(args[2], MOST_BYTES), &pos);
-	file_put(file);
-	return answer_result(rc);
+	return answer;
 }
 
 static struct answer answer_at(struct request *request)
@@ -102,7 +123,7 @@ static struct answer answer_at(struct request *request)
 	case SYS_readlinkat:
 		return answer_readlink(request, dirfd, args[1], args[2], args[3]);
 	default:
-		return answer_by_kernel();
+		return answer_change(request);
 	}
 }
 
@@ -115,16 +136,34 @@ struct answer answer_call(struct request *request)
 		return answer_ioctl(request);
 	case SYS_mmap:
 		return answer_mmap(request);
+	case SYS_read:
+	case SYS_write:
+	case SYS_readv:
+	case SYS_writev:
 	case SYS_pread64:
-		return answer_positioned(request, false);
 	case SYS_pwrite64:
-		return answer_positioned(request, true);
+	case SYS_preadv:
+	case SYS_pwritev:
+	case SYS_preadv2:
+	case SYS_pwritev2:
+		return answer_transfer(request);
+	case SYS_dup:
+#ifdef SYS_dup2
+	case SYS_dup2:
+#endif
+	case SYS_dup3:
+	case SYS_fcntl:
+		return answer_dup(request);
 	case SYS_fstat:
 		return answer_fstat(request, (int)args[0], args[1]);
 	case SYS_execve:
 	case SYS_execveat:
 		client_replaced(request);
 		return answer_by_kernel();
+	case SYS_exit_group:
+		client_exits(request);
+		return tracer_release(request) ? (struct answer){.kind = ANSWER_GIVEN}
+					       : answer_by_kernel();
 #ifdef SYS_open
 	case SYS_open:
 		return answer_open(request, AT_FDCWD, args[0], (int)args[1]);

@@ -9,7 +9,7 @@
 enum answer_kind {
 	ANSWER_RESULT, /* `value` */
 	ANSWER_KERNEL, /* the kernel carries out the call */
-	ANSWER_GIVEN,  /* it has been answered already (client_give()), or is gone */
+	ANSWER_GIVEN,  /* it has been answered already (program_fd_give()), or is gone */
 };
 
 struct answer {

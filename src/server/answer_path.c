@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -21,19 +22,23 @@
 #include "base/log.h"
 #include "preload/start/layout.h"
 #include "server/files.h"
+#include "server/mapped.h"
 #include "server/opened.h"
+#include "server/proc_file.h"
+#include "server/program_fd.h"
+#include "server/program_memory.h"
 #include "server/union_path.h"
+#include "sysfs/attribute.h"
 
-/* Where (@dirfd, @addr) of the program leads. False: the kernel is to say what is wrong with it. */
-static bool resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
-		    struct union_path *path)
+bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
+			 struct union_path *path)
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
-	int len = client_read_string(request, text, addr, sizeof(text));
+	int len = program_memory_read_string(request, text, addr, sizeof(text));
 
 	if (len <= 0)
 		return false;
-	if (text[0] != '/' && client_name_fd(request, dirfd, from) < 0)
+	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
 		return false;
 	union_walk(path, from, text, follow);
 	return path->kind != UNION_FOREIGN;
@@ -45,7 +50,7 @@ static bool is_empty(struct request *request, uint64_t addr, int flags)
 	char text[2];
 
 	return flags & AT_EMPTY_PATH &&
-	       (!addr || client_read_string(request, text, addr, sizeof(text)) == 0);
+	       (!addr || program_memory_read_string(request, text, addr, sizeof(text)) == 0);
 }
 
 /* ---- open ---- */
@@ -53,7 +58,7 @@ static bool is_empty(struct request *request, uint64_t addr, int flags)
 /* Gives the program @fd, which is closed here. */
 static struct answer give(const struct request *request, int fd, int flags)
 {
-	int number = client_give(request, fd, flags, true);
+	int number = program_fd_give(request, fd, flags, true);
 
 	close(fd);
 	if (number == -ENOENT || number == -EINPROGRESS)
@@ -84,6 +89,7 @@ static struct answer open_node(struct request *request, struct node node, int fl
 	/* What programs have closed, or held when they were killed, is closed. */
 	client_wait_for_killed(request);
 	opened_drain();
+	mapped_sweep();
 	rc = files_open(node, &file);
 	if (rc)
 		return answer_result(rc);
@@ -95,9 +101,34 @@ static struct answer open_node(struct request *request, struct node node, int fl
 	return give(request, fd, flags);
 }
 
+/* Opens what the attribute @path shows now. False: it shows what was laid out. */
+static bool open_live(struct request *request, const struct union_path *path, int flags,
+		      struct answer *answer)
+{
+	char text[SYSFS_TEXT];
+	int len, fd;
+
+	/* What programs have closed is closed. */
+	opened_drain();
+	len = files_show(path->node, path->name, text);
+	if (len < 0)
+		return false;
+	fd = memfd_create("attribute", MFD_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (pwrite(fd, text, (size_t)len, 0) != len) {
+		close(fd);
+		return false;
+	}
+	*answer = give(request, fd, flags);
+	return true;
+}
+
 static struct answer open_emulated(struct request *request, const struct union_path *path,
 				   int flags)
 {
+	struct answer answer;
+
 	if (path_is_device(path->node) && !(flags & O_PATH))
 		return open_node(request, path->node, flags);
 	/* Attributes show what was laid out; changing them is not answered yet. */
@@ -107,20 +138,53 @@ static struct answer open_emulated(struct request *request, const struct union_p
 	}
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
+	if (path->node.kind == NODE_ATTRIBUTE && !(flags & (O_PATH | O_DIRECTORY)) &&
+	    open_live(request, path, flags, &answer))
+		return answer;
 	return open_name(request, path->shadow, flags);
+}
+
+/*
+ * Opens /proc/PID/status of a program that has pinned memory, which the kernel does not know of.
+ * False: @path is something else.
+ */
+static bool open_status(struct request *request, uint64_t path, int flags, struct answer *answer)
+{
+	uint64_t pinned, locked;
+	struct client *client;
+	char text[64];
+	pid_t pid;
+	int fd;
+
+	if (program_memory_read_string(request, text, path, sizeof(text)) <= 0)
+		return false;
+	pid = proc_file_status_of(text, request->client->caller.pid);
+	client = pid ? client_find(pid) : NULL;
+	if (!client)
+		return false;
+	pinned = __atomic_load_n(&client->caller.pinned_pages, __ATOMIC_RELAXED);
+	locked = __atomic_load_n(&client->caller.locked_pages, __ATOMIC_RELAXED);
+	uiommufd_caller_put(&client->caller);
+	fd = pinned ? proc_file_status(pid, pinned, locked) : -ENOENT;
+	if (fd >= 0)
+		*answer = give(request, fd, flags);
+	return fd >= 0;
 }
 
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags)
 {
+	struct answer answer;
 	struct union_path at;
 
-	if (!resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
+	if (open_status(request, path, flags, &answer))
+		return answer;
+	if (!answer_path_resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
 		return answer_by_kernel();
 	switch (at.kind) {
 	case UNION_EMULATED:
 		return open_emulated(request, &at, flags);
 	case UNION_MISSING:
-		return answer_result(flags & O_CREAT ? -EACCES : -ENOENT);
+		return answer_result(flags & O_CREAT && at.error == -ENOENT ? -EACCES : at.error);
 	case UNION_REAL:
 		if (flags & O_CREAT || caller_uid(&request->client->caller) != getuid())
 			return answer_result(-EACCES);
@@ -172,7 +236,7 @@ struct answer answer_fstat(struct request *request, int fd, uint64_t out)
 	struct node node;
 	struct stat st;
 
-	if (client_stat_fd(request, fd, &st))
+	if (program_fd_stat(request, fd, &st))
 		return answer_by_kernel();
 	file = S_ISSOCK(st.st_mode) ? opened_find(&st, &node) : NULL;
 	if (!file)
@@ -192,7 +256,7 @@ static const char *server_name(const struct union_path *at, struct answer *answe
 		return at->shadow;
 	if (at->kind == UNION_REAL)
 		return at->name;
-	*answer = answer_result(-ENOENT);
+	*answer = answer_result(at->error);
 	return NULL;
 }
 
@@ -206,7 +270,7 @@ struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uin
 
 	if (is_empty(request, path, flags))
 		return answer_fstat(request, dirfd, out);
-	if (!resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
+	if (!answer_path_resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
@@ -229,7 +293,8 @@ struct answer answer_statx(struct request *request)
 	const char *name;
 
 	if (is_empty(request, args[1], flags) ||
-	    !resolve(request, (int)args[0], args[1], !(flags & AT_SYMLINK_NOFOLLOW), &at))
+	    !answer_path_resolve(request, (int)args[0], args[1], !(flags & AT_SYMLINK_NOFOLLOW),
+				 &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
@@ -255,7 +320,7 @@ struct answer answer_access(struct request *request, int dirfd, uint64_t path, i
 	struct answer answer;
 	const char *name;
 
-	if (!resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
+	if (!answer_path_resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
@@ -273,7 +338,7 @@ struct answer answer_readlink(struct request *request, int dirfd, uint64_t path,
 	ssize_t len;
 	int rc;
 
-	if (!resolve(request, dirfd, path, false, &at))
+	if (!answer_path_resolve(request, dirfd, path, false, &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)

@@ -6,6 +6,11 @@
 #include <stdint.h>
 
 #include "server/answer.h"
+#include "server/union_path.h"
+
+/* Where (@dirfd, @addr) of the program leads. False: the kernel is to say what is wrong with it. */
+bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
+			 struct union_path *path);
 
 /* open and its kin. @path is an address of the program. */
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags);

@@ -28,12 +28,14 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "server/holders.h"
 #include "server/opened.h"
+#include "server/proc_file.h"
+#include "server/program_fd.h"
 #include "server/program_memory.h"
 
 enum {
 	TASKS = 1024, /* threads that are remembered */
-	STATUS = 4096,
 };
 
 struct task {
@@ -74,48 +76,6 @@ void client_set_memlock(uint64_t bytes)
 	clients.memlock = bytes;
 }
 
-/* ---- what /proc says ---- */
-
-/*
- * The number in base @base behind @name in the file @file of /proc/PID; UINT64_MAX for "unlimited".
- * False: it cannot be read.
- */
-static bool read_number(int proc, const char *file, const char *name, int base, uint64_t *value)
-{
-	char text[STATUS];
-	int fd = openat(proc, file, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	const char *line;
-
-	if (fd >= 0)
-		close(fd);
-	if (len <= 0)
-		return false;
-	text[len] = '\0';
-	line = strstr(text, name);
-	if (!line)
-		return false;
-	line += strlen(name);
-	line += strspn(line, " \t");
-	*value = line[0] == 'u' ? UINT64_MAX : strtoull(line, NULL, base);
-	return true;
-}
-
-static bool read_status(int proc, const char *name, int base, uint64_t *value)
-{
-	return read_number(proc, "status", name, base, value);
-}
-
-static int open_proc(pid_t id)
-{
-	char path[32];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d", id);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 bool client_waits(const struct request *request)
 {
 	return ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &request->call->id) == 0;
@@ -145,8 +105,9 @@ static int op_write(struct uiommufd_caller *caller, uint64_t dst, const void *sr
 static int op_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)
 {
 	struct client *client = client_of(caller);
+	int rc = process_memory_note_pin(client->memory, va, len);
 
-	return program_memory_check(client->proc, client->memory, va, len, write);
+	return rc ? rc : program_memory_check(client->proc, client->memory, va, len, write);
 }
 
 static int op_resolve(struct uiommufd_caller *caller, uint64_t va, uint64_t len, uint64_t *bus,
@@ -179,32 +140,30 @@ static struct uiommufd_file *op_get_file(struct uiommufd_caller *caller, int fd)
 	struct request *mine = request_of(caller);
 	struct node node;
 
-	return client_file(mine ? mine : &request, fd, &node);
+	return program_fd_file(mine ? mine : &request, fd, &node);
 }
 
 static int op_install_file(struct uiommufd_caller *caller, struct uiommufd_file *file, int flags)
 {
 	struct request *request = request_of(caller);
+	struct stat st = {.st_ino = 0};
 	int end, fd, rc;
 
 	if (!request)
 		return -EMFILE;
-	/* They are read and written, and a read of a socket is not a read of one of them. */
-	if (file->ops->readiness) {
-		log_error("a static program cannot have event queues (docs/shared.md)");
-		return -EMFILE;
-	}
 	rc = opened_make(file, (struct node){.kind = NODE_NONE}, &end);
 	if (rc)
 		return rc;
-	fd = client_give(request, end, flags, false);
-	if (fd < 0) {
-		struct stat st;
-
+	if (file->ops->read && !(file->flags & FILE_SEEKABLE))
+		fd = program_fd_give_readable(request, end, flags);
+	else
+		fd = program_fd_give(request, end, flags, false);
+	if (!fstat(end, &st) && fd >= 0) {
+		opened_numbered(&st, fd);
+	} else if (fd < 0) {
 		/* The reference stays with the engine. */
 		file_get(file);
-		if (!fstat(end, &st))
-			opened_forget(&st);
+		opened_forget(&st);
 	}
 	close(end);
 	return fd;
@@ -216,7 +175,7 @@ static void op_uninstall_file(struct uiommufd_caller *caller, int fd)
 	struct stat st;
 
 	/* Another process cannot close it: what stays is a socket without a file behind it. */
-	if (request && !client_stat_fd(request, fd, &st))
+	if (request && !program_fd_stat(request, fd, &st))
 		opened_forget(&st);
 }
 
@@ -224,7 +183,7 @@ static bool op_capable(struct uiommufd_caller *caller, int cap)
 {
 	uint64_t effective;
 
-	return read_status(client_of(caller)->proc, "\nCapEff:", 16, &effective) &&
+	return proc_file_number(client_of(caller)->proc, "status", "\nCapEff:", 16, &effective) &&
 	       effective >> cap & 1;
 }
 
@@ -232,8 +191,9 @@ static uint32_t op_uid(struct uiommufd_caller *caller)
 {
 	uint64_t uid;
 
-	return read_status(client_of(caller)->proc, "\nUid:", 10, &uid) ? (uint32_t)uid
-									: caller->uid;
+	return proc_file_number(client_of(caller)->proc, "status", "\nUid:", 10, &uid)
+		       ? (uint32_t)uid
+		       : caller->uid;
 }
 
 /* prlimit(2) would not tell the limit of another user's process. */
@@ -245,7 +205,7 @@ static uint64_t op_memlock_limit(struct uiommufd_caller *caller)
 	if (clients.memlock != UINT64_MAX)
 		return clients.memlock;
 	/* Of a process that has ended nothing more is pinned. */
-	return read_number(client_of(caller)->proc, "limits", name, 10, &limit) ? limit : 0;
+	return proc_file_number(client_of(caller)->proc, "limits", name, 10, &limit) ? limit : 0;
 }
 
 static bool op_alive(struct uiommufd_caller *caller)
@@ -295,21 +255,27 @@ static int client_create(pid_t pid, struct client **out)
 {
 	struct client *client = alloc_zeroed(sizeof(*client));
 	uint64_t uid = 0;
-	int memory, rc;
+	int memory, list, rc;
 
 	if (!client)
 		return -ENOMEM;
 	uiommufd_caller_init(&client->caller, &client_ops, pid, 0);
 	client->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	client->proc = open_proc(pid);
+	client->proc = proc_file_open(pid);
 	rc = client->pidfd < 0 || client->proc < 0 ? -ESRCH : 0;
 	if (rc)
 		goto out_put;
-	memory = openat(client->proc, "mem", O_RDWR | O_CLOEXEC);
-	rc = memory < 0 ? -errno : process_memory_create(memory, &client->memory);
+	list = openat(client->proc, "maps", O_RDONLY | O_CLOEXEC);
+	rc = list < 0 ? -errno : 0;
 	if (rc)
 		goto out_put;
-	(void)read_status(client->proc, "\nUid:", 10, &uid);
+	memory = openat(client->proc, "mem", O_RDWR | O_CLOEXEC);
+	rc = memory < 0 ? -errno : process_memory_create(memory, list, &client->memory);
+	if (memory < 0)
+		close(list);
+	if (rc)
+		goto out_put;
+	(void)proc_file_number(client->proc, "status", "\nUid:", 10, &uid);
 	client->caller.uid = (uint32_t)uid;
 	*out = client;
 	return 0;
@@ -460,10 +426,10 @@ int client_begin(struct request *request)
 
 	if (recall(request))
 		goto out;
-	request->task = open_proc((pid_t)request->call->pid);
+	request->task = proc_file_open((pid_t)request->call->pid);
 	if (request->task < 0)
 		return request->task;
-	rc = read_status(request->task, "\nTgid:", 10, &pid)
+	rc = proc_file_number(request->task, "status", "\nTgid:", 10, &pid)
 		     ? find_client((pid_t)pid, &request->client)
 		     : -ENOENT;
 	if (rc) {
@@ -544,75 +510,81 @@ void client_end(struct request *request)
 	uiommufd_caller_put(&request->client->caller);
 }
 
+struct client *client_find(pid_t pid)
+{
+	struct client *client;
+
+	lock_acquire(&clients.lock);
+	for (client = clients.first; client; client = client->next) {
+		if (client->caller.pid != pid || client->replaced)
+			continue;
+		uiommufd_caller_get(&client->caller);
+		break;
+	}
+	lock_release(&clients.lock);
+	return client;
+}
+
+/* The client after @client in the list, or the first one, with a reference; @client is put. */
+static struct client *client_next(struct client *client)
+{
+	struct client *next;
+
+	lock_acquire(&clients.lock);
+	/* One that has been taken out of the list leads nowhere. */
+	if (client && client->replaced)
+		next = NULL;
+	else
+		next = client ? client->next : clients.first;
+	if (next)
+		uiommufd_caller_get(&next->caller);
+	lock_release(&clients.lock);
+	if (client)
+		uiommufd_caller_put(&client->caller);
+	return next;
+}
+
+/* A program that has the shared memory of @twin, other than @arg. */
+static bool find_twin(struct process_twin *twin, void *arg)
+{
+	struct client *client = NULL;
+
+	while ((client = client_next(client))) {
+		if (client == arg || has_ended(client) ||
+		    !process_memory_become_twin(client->memory, twin))
+			continue;
+		twin->caller = &client->caller;
+		return true;
+	}
+	return false;
+}
+
+/* Of two threads that end their process at once, the second waits. */
+static void keep_pinned(struct client *client)
+{
+	static pthread_mutex_t keeping = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&keeping);
+	process_memory_keep_pinned(client->memory, find_twin, client);
+	pthread_mutex_unlock(&keeping);
+}
+
+void client_exits(struct request *request)
+{
+	if (process_memory_was_pinned(request->client->memory) &&
+	    holders_other_than(request->client->caller.pid))
+		keep_pinned(request->client);
+}
+
 void client_replaced(struct request *request)
 {
 	struct client *gone = NULL;
 
+	if (process_memory_was_pinned(request->client->memory))
+		keep_pinned(request->client);
 	lock_acquire(&clients.lock);
 	request->client->replaced = true;
 	sift(&gone);
 	lock_release(&clients.lock);
 	put_all(gone);
-}
-
-/* ---- the program's memory and descriptors ---- */
-
-int client_read_string(struct request *request, char *to, uint64_t addr, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		/* Not beyond the page: the next one may be unreadable. */
-		size_t part = min_u64(size - done, PAGE_SIZE - ((addr + done) & PAGE_MASK));
-		const char *end;
-
-		if (program_memory_copy(request, SYS_process_vm_readv, to + done, addr + done,
-					part))
-			return -EFAULT;
-		end = memchr(to + done, '\0', part);
-		if (end)
-			return (int)(end - to);
-		done += part;
-	}
-	return -ENAMETOOLONG;
-}
-
-int client_stat_fd(const struct request *request, int fd, struct stat *st)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "fd/%d", fd);
-	return fd < 0 || fstatat(request->task, name, st, 0) ? -EBADF : 0;
-}
-
-int client_name_fd(const struct request *request, int fd, char name[PATH_MAX])
-{
-	char link[32] = "cwd";
-	ssize_t len;
-
-	if (fd != AT_FDCWD)
-		snprintf(link, sizeof(link), "fd/%d", fd);
-	len = readlinkat(request->task, link, name, PATH_MAX - 1);
-	if (len < 0)
-		return errno == ENOENT ? -EBADF : -errno;
-	name[len] = '\0';
-	return (int)len;
-}
-
-struct uiommufd_file *client_file(const struct request *request, int fd, struct node *node)
-{
-	struct stat st;
-
-	return client_stat_fd(request, fd, &st) ? NULL : opened_find(&st, node);
-}
-
-int client_give(const struct request *request, int fd, int flags, bool answer)
-{
-	struct seccomp_notif_addfd give = {
-		.id = request->call->id,
-		.flags = answer ? SECCOMP_ADDFD_FLAG_SEND : 0,
-		.srcfd = (uint32_t)fd,
-		.newfd_flags = flags & O_CLOEXEC ? O_CLOEXEC : 0,
-	};
-	int number = ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
-
-	return number < 0 ? -errno : number;
 }

@@ -14,17 +14,14 @@
 #ifndef SERVER_CLIENT_H
 #define SERVER_CLIENT_H
 
-#include <limits.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <uiommufd/caller.h>
 
 #include "mem/process_memory.h"
-#include "preload/process/path_names.h"
 
 struct client {
 	struct uiommufd_caller
@@ -69,29 +66,16 @@ bool client_waits(const struct request *request);
  */
 void client_wait_for_killed(struct request *request);
 
-/* The program may replace itself: what comes from its PID later is a new client's. */
+/*
+ * The program may replace itself: what comes from its PID later is a new client's. Its pins keep
+ * their memory.
+ */
 void client_replaced(struct request *request);
 
-/*
- * Copies the string at @addr of the program. Its length; -EFAULT; -ENAMETOOLONG: it does not end
- * within @size bytes.
- */
-int client_read_string(struct request *request, char *to, uint64_t addr, size_t size);
+/* The program ends itself. Its pins keep their memory if another process may use them. */
+void client_exits(struct request *request);
 
-/* What the program's descriptor @fd is open on. 0, or -EBADF. */
-int client_stat_fd(const struct request *request, int fd, struct stat *st);
-
-/* The kernel's name of it; AT_FDCWD: of the current directory. Its length, or a negative errno. */
-int client_name_fd(const struct request *request, int fd, char name[PATH_MAX]);
-
-/* The emulated file behind it, with a reference, and its node; NULL: it is none. */
-struct uiommufd_file *client_file(const struct request *request, int fd, struct node *node);
-
-/*
- * Gives the program a duplicate of @fd, close-on-exec if @flags has O_CLOEXEC: the number that it
- * has there, the lowest that is free, or a negative errno. With @answer that number is the answer
- * to the call, at once: no signal comes between.
- */
-int client_give(const struct request *request, int fd, int flags, bool answer);
+/* The client of the process @pid, with a reference to its caller; NULL: there is none. */
+struct client *client_find(pid_t pid);
 
 #endif

@@ -13,6 +13,7 @@
 #include "machine/machine_files.h"
 #include "mock/mock.h"
 #include "preload/start/layout.h"
+#include "sysfs/attribute.h"
 #include "vfio/vfio.h"
 
 static struct machine *machine;
@@ -34,8 +35,11 @@ int files_build_machine(const char *root)
 {
 	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
 	char path[PATH_MAX];
-	int rc = machine_create(&machine);
+	int rc;
 
+	/* Those that `uiommufd run` has checked the description with. */
+	vfio_devices_leave_to_parent();
+	rc = machine_create(&machine);
 	if (rc)
 		return rc;
 	machine_set_linker(machine, &linker);
@@ -83,4 +87,16 @@ int files_open(struct node node, struct uiommufd_file **file)
 		break;
 	}
 	return -ENODEV;
+}
+
+int files_show(struct node node, const char *path, char *text)
+{
+	const struct sysfs_attribute *attribute = sysfs_attribute_at(node.number);
+	struct vfio_device *device;
+	char bdf[PATH_BDF];
+
+	if (!attribute || !attribute->live || !path_bdf(path, bdf))
+		return -ENOENT;
+	device = machine_find_device(machine, bdf);
+	return device ? sysfs_show(attribute, device, text) : -ENOENT;
 }

@@ -12,4 +12,10 @@ int files_build_machine(const char *root);
 /* A new open file of the device node @node, with one reference. 0 or a negative errno. */
 int files_open(struct node node, struct uiommufd_file **file);
 
+/*
+ * What the attribute @node at @path shows now: the length of @text, SYSFS_TEXT bytes. -ENOENT: it
+ * shows what was laid out; or the error of reading it.
+ */
+int files_show(struct node node, const char *path, char *text);
+
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A call is recognised by its number and, where the number alone would stop too many, by the low
- * half of an argument: the type byte of an ioctl, the descriptor of mmap. Cost for a call that
- * passes: a comparison for each number.
+ * half of an argument: the type byte of an ioctl, the descriptor of mmap and of read. Cost for a
+ * call that passes: a comparison for each number.
  */
 #include "server/filter.h"
 
@@ -30,7 +30,7 @@
 
 enum {
 	IOCTL_TYPE = ';', /* of iommufd and VFIO */
-	MAX_FILTER = 128,
+	MAX_FILTER = 192,
 };
 
 /* Calls that always wait. */
@@ -38,8 +38,26 @@ static const unsigned short always[] = {
 #ifdef SYS_open
 	SYS_open,	SYS_stat,	SYS_lstat,	SYS_access,   SYS_readlink,
 #endif
-	SYS_openat,	SYS_openat2,	SYS_newfstatat, SYS_statx,    SYS_fstat,    SYS_faccessat,
-	SYS_faccessat2, SYS_readlinkat, SYS_pread64,	SYS_pwrite64, SYS_execve,   SYS_execveat,
+	SYS_openat,	SYS_openat2,	SYS_newfstatat, SYS_statx,    SYS_fstat,      SYS_faccessat,
+	SYS_faccessat2, SYS_readlinkat, SYS_pread64,	SYS_pwrite64, SYS_execve,     SYS_execveat,
+#ifdef SYS_mkdir
+	SYS_mkdir,	SYS_mknod,	SYS_symlink,	SYS_link,     SYS_rename,     SYS_unlink,
+	SYS_rmdir,
+#endif
+#ifdef SYS_renameat
+	SYS_renameat,
+#endif
+	SYS_mkdirat,	SYS_mknodat,	SYS_symlinkat,	SYS_linkat,   SYS_renameat2,  SYS_unlinkat,
+	SYS_preadv,	SYS_pwritev,	SYS_preadv2,	SYS_pwritev2, SYS_exit_group,
+};
+
+/* Calls that wait if their first argument is a descriptor of FILTER_FIRST_FD to FILTER_LAST_FD. */
+static const unsigned short numbered[] = {
+	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_dup,
+#ifdef SYS_dup2
+	SYS_dup2,
+#endif
+	SYS_dup3, SYS_fcntl,
 };
 
 struct program {
@@ -88,6 +106,17 @@ static void filter_mmap(struct program *program)
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
+static void filter_numbered(struct program *program, unsigned int number)
+{
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 5));
+	load_argument(program, 0);
+	add(program,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FILTER_FIRST_FD, 0, 2));
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, FILTER_LAST_FD, 1, 0));
+	answer(program, SECCOMP_RET_USER_NOTIF);
+	answer(program, SECCOMP_RET_ALLOW);
+}
+
 static void build(struct program *program)
 {
 	*program = (struct program){.len = 0};
@@ -104,6 +133,8 @@ static void build(struct program *program)
 		    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, always[i], 0, 1));
 		answer(program, SECCOMP_RET_USER_NOTIF);
 	}
+	for (size_t i = 0; i < sizeof(numbered) / sizeof(numbered[0]); i++)
+		filter_numbered(program, numbered[i]);
 	filter_ioctl(program);
 	filter_mmap(program);
 	answer(program, SECCOMP_RET_ALLOW);

@@ -10,6 +10,15 @@
 #define SERVER_FILTER_H
 
 /*
+ * read, write and copies of a descriptor are stopped for these numbers only, so that they cost
+ * others nothing: the server gives them to what is read and written (program_fd_give_readable()).
+ */
+enum {
+	FILTER_FIRST_FD = 512,
+	FILTER_LAST_FD = 1023, /* the last that select() takes, and that the usual limit allows */
+};
+
+/*
  * Installs the filter for the calling thread, which becomes a program. Returns the descriptor on
  * which the calls arrive (close-on-exec), or a negative errno.
  *

@@ -9,6 +9,8 @@
 #include "server/opened.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/caller.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "vfio/device_thread.h"
@@ -28,21 +31,29 @@ struct opened {
 	dev_t dev; /* this and the inode are of the program's end */
 	ino_t inode;
 	int end; /* the server's */
+
+	int readiness; /* a descriptor that is ready when the file is; negative: it always is */
+	bool shown;    /* the program's end is readable. This and @number: by the table's lock */
+	int number;    /* under which a program had it last; negative: not known */
 };
 
 enum {
 	BUCKETS = 256,
 	AT_ONCE = 32, /* hang-ups taken by one call */
+	CHANGES = 0,  /* no inode: @changes among the hang-ups */
 };
 
 static struct {
 	struct lock lock;
 	struct opened *buckets[BUCKETS]; /* guarded by the lock */
-	int hang_ups;			 /* epoll of all ends; set once */
+	int hang_ups;			 /* epoll of all ends, and of @changes; set once */
+	int changes;			 /* epoll of readiness, by edges; set once */
+	unsigned int shown;		 /* how many are; guarded by the lock */
 	pthread_mutex_t draining;
 } table = {
 	.lock = LOCK_INIT(LOCK_SERVER),
 	.hang_ups = -1,
+	.changes = -1,
 	.draining = PTHREAD_MUTEX_INITIALIZER,
 };
 
@@ -60,8 +71,10 @@ static struct opened *take(ino_t inode)
 	for (at = bucket_of(inode); *at && (*at)->inode != inode; at = &(*at)->next)
 		;
 	found = *at;
-	if (found)
+	if (found) {
 		*at = found->next;
+		table.shown -= found->shown;
+	}
 	lock_release(&table.lock);
 	return found;
 }
@@ -69,51 +82,217 @@ static struct opened *take(ino_t inode)
 static void destroy(struct opened *opened)
 {
 	close(opened->end);
+	if (opened->readiness >= 0) {
+		/* The file has a copy of it, so closing it would not remove it. */
+		(void)epoll_ctl(table.changes, EPOLL_CTL_DEL, opened->readiness, NULL);
+		close(opened->readiness);
+	}
 	file_put(opened->file);
 	alloc_free(opened);
+}
+
+static struct opened *find(ino_t inode) REQUIRES(table.lock)
+{
+	struct opened *at = *bucket_of(inode);
+
+	lock_assert_held(&table.lock);
+	while (at && at->inode != inode)
+		at = at->next;
+	return at;
+}
+
+/* ---- readiness ---- */
+
+static bool is_readable(const struct opened *opened)
+{
+	struct pollfd fd = {.fd = opened->readiness, .events = POLLIN};
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+/* Makes the program's end readable if the file is. */
+static void show(struct opened *opened) REQUIRES(table.lock)
+{
+	lock_assert_held(&table.lock);
+	if (opened->readiness < 0 || opened->shown || !is_readable(opened))
+		return;
+	opened->shown = send(opened->end, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL) == 0;
+	table.shown += opened->shown;
+}
+
+/* The end of @opened that @caller has, as a descriptor of our own. Negative: it is not found. */
+static int fetch(const struct opened *opened, struct uiommufd_caller *caller)
+{
+	int fd = opened->number < 0 ? -1 : caller_dup_fd(caller, opened->number);
+	struct stat st;
+
+	if (fd < 0 || (!fstat(fd, &st) && st.st_ino == opened->inode && st.st_dev == opened->dev))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Takes the message back if the file has nothing to read any more, through a copy of @caller. */
+static void hide(struct opened *opened, struct uiommufd_caller *caller) REQUIRES(table.lock)
+{
+	char byte;
+	int fd;
+
+	lock_assert_held(&table.lock);
+	if (!opened->shown || is_readable(opened))
+		return;
+	fd = fetch(opened, caller);
+	if (fd < 0)
+		return;
+	(void)recv(fd, &byte, sizeof(byte), MSG_DONTWAIT);
+	close(fd);
+	opened->shown = false;
+	table.shown--;
+	/* For an event that has come meanwhile. */
+	show(opened);
+}
+
+void opened_numbered(const struct stat *st, int fd)
+{
+	struct opened *opened;
+
+	lock_acquire(&table.lock);
+	opened = find(st->st_ino);
+	if (opened)
+		opened->number = fd;
+	lock_release(&table.lock);
+}
+
+static void show_changes(void)
+{
+	struct epoll_event events[AT_ONCE];
+	int count;
+
+	do {
+		count = epoll_wait(table.changes, events, AT_ONCE, 0);
+		lock_acquire(&table.lock);
+		for (int i = 0; i < count; i++) {
+			struct opened *opened = find(events[i].data.u64);
+
+			if (opened)
+				show(opened);
+		}
+		lock_release(&table.lock);
+	} while (count == AT_ONCE);
+}
+
+void opened_settle(struct uiommufd_caller *caller)
+{
+	show_changes();
+	if (!caller)
+		return;
+	lock_acquire(&table.lock);
+	for (int i = 0; i < BUCKETS && table.shown; i++) {
+		for (struct opened *at = table.buckets[i]; at; at = at->next)
+			hide(at, caller);
+	}
+	lock_release(&table.lock);
+}
+
+/* Watches the readiness of the file of @opened, if it has one. 0 or a negative errno. */
+static int watch(struct opened *opened)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = opened->inode};
+
+	if (!opened->file->ops->readiness)
+		return 0;
+	opened->readiness = fcntl(opened->file->ops->readiness(opened->file), F_DUPFD_CLOEXEC, 0);
+	if (opened->readiness < 0)
+		return -errno;
+	if (!epoll_ctl(table.changes, EPOLL_CTL_ADD, opened->readiness, &event))
+		return 0;
+	close(opened->readiness);
+	opened->readiness = -1;
+	return -errno;
+}
+
+/* ---- descriptions ---- */
+
+/*
+ * A pair of sockets for @file: *@end is the program's. One that is always ready finds the end of
+ * the file when it is read; the others have messages (show()). 0 or a negative errno.
+ */
+static int make_ends(const struct uiommufd_file *file, int ends[2], struct stat *st)
+{
+	const int type = file->ops->readiness ? SOCK_SEQPACKET : SOCK_STREAM;
+	int rc;
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	if (!fstat(ends[1], st) && (file->ops->readiness || !shutdown(ends[0], SHUT_WR)))
+		return 0;
+	rc = -errno;
+	close(ends[0]);
+	close(ends[1]);
+	return rc;
+}
+
+static int publish(struct opened *opened)
+{
+	/* A hang-up is told as well, without being asked for. */
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = opened->inode};
+	int rc = watch(opened);
+
+	if (rc)
+		return rc;
+	lock_acquire(&table.lock);
+	opened->next = *bucket_of(opened->inode);
+	*bucket_of(opened->inode) = opened;
+	show(opened);
+	lock_release(&table.lock);
+	if (!epoll_ctl(table.hang_ups, EPOLL_CTL_ADD, opened->end, &event))
+		return 0;
+	rc = -errno;
+	(void)take(opened->inode);
+	return rc;
 }
 
 int opened_make(struct uiommufd_file *file, struct node node, int *fd)
 {
 	struct opened *opened = alloc_zeroed(sizeof(*opened));
-	struct epoll_event event = {.events = EPOLLIN};
 	struct stat st;
 	int ends[2];
 	int rc;
 
 	if (!opened)
 		return -ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
-		rc = -errno;
-		goto out_free;
+	rc = make_ends(file, ends, &st);
+	if (rc) {
+		alloc_free(opened);
+		return rc;
 	}
-	/* The program's end is always ready, and reading it finds the end of the file. */
-	if (fstat(ends[1], &st) || shutdown(ends[0], SHUT_WR)) {
-		rc = -errno;
-		goto out_close;
+	*opened = (struct opened){.file = file,
+				  .node = node,
+				  .dev = st.st_dev,
+				  .inode = st.st_ino,
+				  .end = ends[0],
+				  .readiness = -1,
+				  .number = -1};
+	rc = publish(opened);
+	if (!rc) {
+		*fd = ends[1];
+		return 0;
 	}
-	*opened = (struct opened){
-		.file = file, .node = node, .dev = st.st_dev, .inode = st.st_ino, .end = ends[0]};
-	lock_acquire(&table.lock);
-	opened->next = *bucket_of(st.st_ino);
-	*bucket_of(st.st_ino) = opened;
-	lock_release(&table.lock);
-	event.data.u64 = st.st_ino;
-	/* A hang-up is told as well, without being asked for. */
-	if (epoll_ctl(table.hang_ups, EPOLL_CTL_ADD, ends[0], &event)) {
-		rc = -errno;
-		(void)take(st.st_ino);
-		goto out_close;
-	}
-	*fd = ends[1];
-	return 0;
-
-out_close:
-	close(ends[0]);
 	close(ends[1]);
-out_free:
-	alloc_free(opened);
+	/* The reference stays with the caller. */
+	file_get(file);
+	destroy(opened);
 	return rc;
+}
+
+bool opened_has(const struct stat *st)
+{
+	bool has;
+
+	lock_acquire(&table.lock);
+	has = find(st->st_ino);
+	lock_release(&table.lock);
+	return has;
 }
 
 struct uiommufd_file *opened_find(const struct stat *st, struct node *node)
@@ -148,20 +327,20 @@ void opened_forget(const struct stat *st)
 static void discard(ino_t inode)
 {
 	static bool told; /* guarded by table.draining */
+	const struct opened *opened;
 	char bytes[256];
 	int end = -1;
 
 	lock_acquire(&table.lock);
-	for (const struct opened *at = *bucket_of(inode); at; at = at->next) {
-		if (at->inode == inode)
-			end = at->end;
-	}
+	opened = find(inode);
+	if (opened)
+		end = opened->end;
 	lock_release(&table.lock);
 	/* Only a thread that drains closes it, or one that has not given it to the program. */
 	while (end >= 0 && recv(end, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		continue;
 	if (!told)
-		log_error("what a static program writes to a descriptor of the machine by write() "
+		log_error("what a program writes to a descriptor of the machine by write() "
 			  "is lost; use pwrite() (docs/shared.md)");
 	told = true;
 }
@@ -175,7 +354,9 @@ void opened_drain(void)
 	do {
 		count = epoll_wait(table.hang_ups, events, AT_ONCE, 0);
 		for (int i = 0; i < count; i++) {
-			if (events[i].events & EPOLLHUP)
+			if (events[i].data.u64 == CHANGES)
+				opened_settle(NULL);
+			else if (events[i].events & EPOLLHUP)
 				forget(events[i].data.u64);
 			else
 				discard(events[i].data.u64);
@@ -197,8 +378,12 @@ static void *wait_for_hang_ups(void *unused)
 
 int opened_start(void)
 {
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = CHANGES};
+
 	table.hang_ups = epoll_create1(EPOLL_CLOEXEC);
-	if (table.hang_ups < 0)
+	table.changes = epoll_create1(EPOLL_CLOEXEC);
+	if (table.hang_ups < 0 || table.changes < 0 ||
+	    epoll_ctl(table.hang_ups, EPOLL_CTL_ADD, table.changes, &event))
 		return -errno;
 	return thread_start_detached(wait_for_hang_ups, NULL);
 }

@@ -7,11 +7,14 @@
  * whichever number it is found; the kernel does the rest: dup, fork, exec, SCM_RIGHTS, close. When
  * the last copy is closed, the server's end hangs up and the file loses its reference.
  *
+ * The end of a file that is not always ready to be read holds an empty message while it is.
+ *
  * Thread-safe. The lock is a leaf (LOCK_SERVER); files are put without it.
  */
 #ifndef SERVER_OPENED_H
 #define SERVER_OPENED_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -30,6 +33,9 @@ int opened_make(struct uiommufd_file *file, struct node node, int *fd);
 /* The file whose program's end is @st, with a new reference; NULL: it is none. */
 struct uiommufd_file *opened_find(const struct stat *st, struct node *node);
 
+/* Whether @st is a program's end. */
+bool opened_has(const struct stat *st);
+
 /* Drops the reference of the description @st now: its program must not use it any more. */
 void opened_forget(const struct stat *st);
 
@@ -38,5 +44,14 @@ void opened_forget(const struct stat *st);
  * closed a file and makes its next call has closed it.
  */
 void opened_drain(void);
+
+/* The program has the description @st under the number @fd, where it is looked for. */
+void opened_numbered(const struct stat *st, int fd);
+
+/*
+ * What @caller polls is as it is: each description that has a readiness of its own (event queues)
+ * is readable if there is something to read. With NULL only what has become readable is shown.
+ */
+void opened_settle(struct uiommufd_caller *caller);
 
 #endif

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -41,6 +42,24 @@ int program_memory_copy(const struct request *request, long number, void *buf, u
 		remote.iov_len -= (size_t)done;
 	}
 	return reads && !client_waits(request) ? -EFAULT : 0;
+}
+
+int program_memory_read_string(struct request *request, char *to, uint64_t addr, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		/* Not beyond the page: the next one may be unreadable. */
+		size_t part = min_u64(size - done, PAGE_SIZE - ((addr + done) & PAGE_MASK));
+		const char *end;
+
+		if (program_memory_copy(request, SYS_process_vm_readv, to + done, addr + done,
+					part))
+			return -EFAULT;
+		end = memchr(to + done, '\0', part);
+		if (end)
+			return (int)(end - to);
+		done += part;
+	}
+	return -ENAMETOOLONG;
 }
 
 /*

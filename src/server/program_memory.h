@@ -19,6 +19,12 @@ int program_memory_copy(const struct request *request, long number, void *buf, u
 			size_t len);
 
 /*
+ * Copies the string at @addr of the program. Its length; -EFAULT; -ENAMETOOLONG: it does not end
+ * within @size bytes.
+ */
+int program_memory_read_string(struct request *request, char *to, uint64_t addr, size_t size);
+
+/*
  * Whether all pages of [@va, @va + @len) of @memory, of the process with the directory @proc, are
  * mapped readable and, with @write, writable; they become present. 0, -EFAULT, -ENOMEM.
  */

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -25,6 +26,7 @@
 #include "server/client.h"
 #include "server/files.h"
 #include "server/filter.h"
+#include "server/mapped.h"
 #include "server/opened.h"
 #include "server/union_path.h"
 #include "vfio/device_thread.h"
@@ -71,6 +73,9 @@ static void handle(const struct seccomp_notif *call)
 			log_error("a call of process %u cannot be answered: %s", call->pid,
 				  strerror(-rc));
 		answer.value = rc;
+		/* It must not go on after it. */
+		if (call->data.nr == SYS_exit_group)
+			answer.kind = ANSWER_KERNEL;
 		send_answer(call, answer);
 		return;
 	}
@@ -244,7 +249,7 @@ int server_enter(int channel)
 		/*
 		 * EBUSY: something else answers its system calls, such as another `uiommufd run`.
 		 */
-		log_error("the system calls of a static program cannot be answered: seccomp: %s",
+		log_error("the system calls of the program cannot be answered: seccomp: %s",
 			  strerror(-listener));
 		return listener;
 	}
@@ -257,6 +262,8 @@ int server_enter(int channel)
 
 void server_finish(void)
 {
-	if (server.listener >= 0)
-		opened_drain();
+	if (server.listener < 0)
+		return;
+	opened_drain();
+	mapped_sweep();
 }

@@ -137,6 +137,12 @@ static enum union_kind leave(struct walk *walk)
 	return UNION_EMULATED;
 }
 
+static enum union_kind missing(struct walk *walk, int error)
+{
+	walk->result->error = error;
+	return UNION_MISSING;
+}
+
 /* Goes on to @component. UNION_EMULATED: the walk goes on. */
 static enum union_kind step(struct walk *walk, const char *component)
 {
@@ -156,6 +162,8 @@ static enum union_kind step(struct walk *walk, const char *component)
 	set_shadow(walk->result);
 	if (lstat(walk->result->shadow, &st))
 		return leave(walk);
+	if (!S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode) && walk->left[0])
+		return missing(walk, -ENOTDIR);
 	if (!S_ISLNK(st.st_mode))
 		return UNION_EMULATED;
 	len = readlink(walk->result->shadow, text, sizeof(text) - 1);
@@ -203,6 +211,7 @@ void union_walk(struct union_path *result, const char *from, const char *path, b
 	char component[NAME_MAX + 1];
 
 	result->kind = UNION_FOREIGN;
+	result->error = -ENOENT;
 	result->node = (struct node){.kind = NODE_NONE};
 	result->name[0] = '\0';
 	if (!begin(&walk, from, path))

@@ -55,6 +55,12 @@ struct device_spec {
 };
 
 /*
+ * In a process that has been forked: the devices that exist are its parent's, and not on the buses
+ * of those that are created from now on. They must not be used or destroyed here.
+ */
+void vfio_devices_leave_to_parent(void);
+
+/*
  * Creates the device, powered on and bound to vfio-pci. 0; -ENOMEM; -EINVAL: the model does not
  * have an option, or contradicts itself; or an error of the model's init.
  */

@@ -26,6 +26,13 @@
 struct lock vfio_registry_lock = LOCK_INIT(LOCK_VFIO_DEVICES);
 static CDS_LIST_HEAD(registry);
 
+void vfio_devices_leave_to_parent(void)
+{
+	lock_acquire(&vfio_registry_lock);
+	CDS_INIT_LIST_HEAD(&registry);
+	lock_release(&vfio_registry_lock);
+}
+
 struct vfio_device *vfio_registry_next(struct vfio_device *device)
 {
 	struct cds_list_head *link = device ? device->link.next : registry.next;

@@ -35,6 +35,7 @@ enum {
 	MAP_FLAGS = 7,	      /* fixed IOVA, readable, writable */
 };
 
+static const char *device_path = "/dev/vfio/devices/vfio0";
 static int context, device, ioas;
 static uint64_t registers;
 
@@ -47,7 +48,7 @@ static inline void set_up(void)
 	const uint16_t command = 6; /* memory, bus master */
 
 	context = open("/dev/iommu", O_RDWR);
-	device = open("/dev/vfio/devices/vfio0", O_RDWR);
+	device = open(device_path, O_RDWR);
 	bind.iommufd = context;
 	CHECK(ioctl(device, BIND_IOMMUFD, &bind) == 0);
 	ioas = new_ioas(context);

@@ -211,6 +211,27 @@ static void reset_ends_it(const struct server *server)
 	CHECK(!is_readable(server));
 }
 
+/* A child answers for its parent, and closing its descriptor closes nothing. */
+static void a_child_of_a_shared_machine_answers(const struct server *server)
+{
+	const uint64_t iova = IOVA_REFUSED + PAGE;
+	int status;
+	pid_t child;
+
+	begin_waiting(server, iova);
+	child = fork();
+	CHECK(child >= 0);
+	if (!child) {
+		rig_map(server->rig, server->in, PAGE, iova);
+		CHECK(answer(server, take_request(server), IOMMUFD_PAGE_RESP_SUCCESS) > 0);
+		CHECK(!close(server->rig->edu));
+		_exit(0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && !status);
+	edu_end(server->rig);
+	CHECK(!is_readable(server));
+}
+
 /* The thread that forks is also the one that answers. */
 static void fork_does_not_wait_for_it(const struct server *server)
 {
@@ -248,7 +269,7 @@ static void close_ends_it(const struct server *server)
 	CHECK(!close(server->rig->edu));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct server server = {.in = pages(), .out = pages()};
 	uint32_t hwpt, other;
@@ -266,7 +287,10 @@ int main(void)
 	detach_ends_it(&server, hwpt);
 	replacing_ends_it(&server, hwpt, other);
 	reset_ends_it(&server);
-	fork_does_not_wait_for_it(&server);
+	if (argc > 1 && !strcmp(argv[1], "shared"))
+		a_child_of_a_shared_machine_answers(&server);
+	else
+		fork_does_not_wait_for_it(&server);
 	close_ends_it(&server);
 	return 0;
 }

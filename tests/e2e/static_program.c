@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A statically linked program on an emulated device: it loads no library, so the process that has
- * started it answers its system calls (docs/shared.md). Arguments make it one of its own helpers.
+ * started it answers its system calls (docs/shared.md). It is also linked dynamically, for a
+ * machine that is shared. Arguments make it one of its own helpers.
  */
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,6 +28,7 @@ enum {
 	THREADS = 100,
 	ROUNDS = 20,
 	KILLS = 200,
+	MAPPERS = 100,
 };
 
 static const char *self;
@@ -51,10 +56,29 @@ static void nodes_are_character_devices(void)
 	CHECK(fd >= 0);
 	CHECK(stat("/dev/iommu", &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 10);
 	CHECK(fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 10);
+	CHECK(pread(fd, &st, 1, 0) < 0 && errno == EINVAL);
 	CHECK(close(fd) == 0);
+	CHECK(open("/dev/iommu/", O_RDWR) < 0 && errno == ENOTDIR);
+	CHECK(open("/dev/iommu/../iommu", O_RDWR) < 0 && errno == ENOTDIR);
+	CHECK(stat("/dev/iommu/x", &st) < 0 && errno == ENOTDIR);
 	CHECK(access("/dev/vfio/devices/vfio0", R_OK | W_OK) == 0);
 	CHECK(open("/dev/vfio/devices/vfio77", O_RDWR) < 0 && errno == ENOENT);
 	CHECK(open("/dev/iommu", O_RDWR | O_CREAT | O_EXCL, 0600) < 0 && errno == EEXIST);
+}
+
+/* Nor does the real system get such names. */
+static void emulated_names_are_not_changed(void)
+{
+	struct stat st;
+
+	CHECK(mkdir("/dev/iommu", 0700) < 0 && errno == EEXIST);
+	CHECK(mkdir("/dev/vfio/new", 0700) < 0 && errno == EPERM);
+	CHECK(symlink("iommu", "/dev/vfio/new") < 0 && errno == EPERM);
+	CHECK(unlink("/dev/iommu") < 0 && errno == EPERM);
+	CHECK(unlink("/dev/vfio/nothing") < 0 && errno == ENOENT);
+	CHECK(rename("/dev/iommu", "/dev/other") < 0 && errno == EPERM);
+	CHECK(rename("/dev/null", "/dev/iommu") < 0 && errno == EPERM);
+	CHECK(stat("/dev/iommu", &st) == 0 && stat("/dev/null", &st) == 0);
 }
 
 static void sysfs_is_listed_and_read(void)
@@ -100,6 +124,44 @@ static void the_rest_of_the_system_is_the_kernels(void)
 }
 
 /* ---- a device ---- */
+
+/* Memory space of the command register, as sysfs shows it. */
+static char enabled(void)
+{
+	int fd = open("/sys/bus/pci/devices/0000:c1:00.0/enable", O_RDONLY);
+	char state = '?';
+
+	CHECK(read(fd, &state, 1) == 1);
+	close(fd);
+	return state;
+}
+
+static void attributes_show_what_is(void)
+{
+	CHECK(enabled() == '0');
+	set_up();
+	CHECK(enabled() == '1');
+	tear_down();
+	CHECK(enabled() == '0');
+}
+
+/* The system knows nothing of pins, so what it shows of a program is completed. */
+static void proc_shows_what_is_pinned(void)
+{
+	char line[256];
+	long pinned = -1;
+	FILE *status;
+
+	set_up();
+	map_scratch();
+	status = fopen("/proc/self/status", "r");
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "VmPin: %ld kB", &pinned);
+	CHECK(pinned == PAGE / 1024);
+	if (status)
+		(void)fclose(status);
+	tear_down();
+}
 
 static void registers_dma_and_interrupts_work(void)
 {
@@ -177,11 +239,107 @@ static void bad_memory_is_EFAULT_and_faults(void)
 	munmap(memory, 2 * PAGE);
 }
 
-static void a_device_cannot_be_mapped(void)
+/* The register that shows the complement of what was written to it. */
+enum {
+	COMPLEMENT = 1
+};
+
+static bool registers_answer(volatile uint32_t *bar)
 {
+	bar[COMPLEMENT] = 0x1234;
+	return bar[0] == 0x010000ed && bar[COMPLEMENT] == ~UINT32_C(0x1234);
+}
+
+static void *map_registers(int prot, int flags, uint64_t from)
+{
+	return mmap(NULL, PAGE, prot, flags, device, (off_t)(registers + from));
+}
+
+static void *answer_in_thread(void *bar)
+{
+	return registers_answer(bar) ? bar : NULL;
+}
+
+/* A parent that asks only when the system has told it of the end. */
+static bool end_is_seen_at_once(pid_t pid)
+{
+	struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+	int status = 0;
+	bool seen = end.fd >= 0 && poll(&end, 1, -1) == 1 && waitpid(pid, &status, WNOHANG) == pid;
+
+	close(end.fd);
+	if (!seen)
+		waitpid(pid, &status, 0);
+	return seen && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void the_end_of_a_child_that_has_mapped_a_device_is_seen_at_once(void)
+{
+	int missed = 0;
+
 	set_up();
-	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, device, (off_t)registers) == MAP_FAILED &&
-	      errno == ENODEV);
+	for (int i = 0; i < MAPPERS; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(map_registers(PROT_READ, MAP_SHARED, 0) == MAP_FAILED);
+		missed += !end_is_seen_at_once(pid);
+	}
+	CHECK(missed == 0);
+	tear_down();
+}
+
+/* What maps a device is traced by the server. */
+static void a_program_that_a_debugger_traces_maps_no_device(void)
+{
+	pid_t pid;
+
+	set_up();
+	pid = fork();
+	if (pid == 0)
+		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) ||
+		      map_registers(PROT_READ, MAP_SHARED, 0) != MAP_FAILED || errno != ENODEV);
+	CHECK(end_of(pid) == 0);
+	tear_down();
+}
+
+static void mapped_registers_are_the_devices(void)
+{
+	void *bar, *answered = NULL;
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	set_up();
+	CHECK(map_registers(PROT_READ, MAP_PRIVATE, 0) == MAP_FAILED && errno == EINVAL);
+	CHECK(map_registers(PROT_READ, MAP_SHARED, UINT64_C(1) << 32) == MAP_FAILED &&
+	      errno == EINVAL);
+	bar = map_registers(PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	CHECK(bar != MAP_FAILED);
+	if (bar == MAP_FAILED)
+		return;
+	CHECK(registers_answer(bar));
+	pthread_create(&thread, NULL, answer_in_thread, bar);
+	pthread_join(thread, &answered);
+	CHECK(answered == bar);
+	pid = fork();
+	if (pid == 0)
+		_exit(!registers_answer(bar));
+	CHECK(end_of(pid) == 0);
+	/* Memory without access is a fault of the program's, as ever. */
+	pid = fork();
+	if (pid == 0) {
+		mprotect(bar, PAGE, PROT_NONE);
+		_exit(registers_answer(bar));
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	      WTERMSIG(status) == SIGSEGV);
+	/* The mapping keeps the device open. */
+	close(device);
+	CHECK(registers_answer(bar));
+	munmap(bar, PAGE);
+	close(context);
+	set_up();
 	tear_down();
 }
 
@@ -218,7 +376,43 @@ static void a_child_works_on_its_parents_context(void)
 	status = end_of(pid);
 	child_ioas = new_ioas(context);
 	CHECK(status > 0 && child_ioas == status + 1);
-	/* The mapping is there, the memory went with its process. */
+	/* The mapping is there, and so is the memory that it pins. */
+	CHECK(map(scratch(), PAGE, IOVA) < 0 && errno == EEXIST);
+	CHECK(dma_read(IOVA) == 0x33);
+	tear_down();
+}
+
+static void shared_memory_of_a_child_that_has_exited_is_its_parents(void)
+{
+	unsigned char *memory = pages(2, MAP_SHARED);
+	int status;
+	pid_t pid;
+
+	set_up();
+	map_scratch();
+	pid = fork();
+	if (pid == 0)
+		_exit(map(memory + PAGE, PAGE, IOVA) != 0);
+	status = end_of(pid);
+	memory[PAGE] = 0x44;
+	CHECK(status == 0 && dma_read(IOVA) == 0x44);
+	tear_down();
+	munmap(memory, (size_t)2 * PAGE);
+}
+
+static void memory_of_a_program_that_was_killed_is_a_fault(void)
+{
+	int status;
+	pid_t pid;
+
+	set_up();
+	map_scratch();
+	pid = fork();
+	if (pid == 0) {
+		map(pages(1, MAP_PRIVATE), PAGE, IOVA);
+		raise(SIGKILL);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
 	CHECK(map(scratch(), PAGE, IOVA) < 0 && errno == EEXIST);
 	CHECK(dma_read(IOVA) == -1);
 	tear_down();
@@ -413,14 +607,21 @@ int main(int argc, char **argv)
 {
 	const struct check_test tests[] = {
 		TEST(nodes_are_character_devices),
+		TEST(emulated_names_are_not_changed),
 		TEST(sysfs_is_listed_and_read),
 		TEST(the_rest_of_the_system_is_the_kernels),
+		TEST(attributes_show_what_is),
+		TEST(proc_shows_what_is_pinned),
 		TEST(registers_dma_and_interrupts_work),
 		TEST(dma_reaches_shared_memory_and_files),
 		TEST(bad_memory_is_EFAULT_and_faults),
-		TEST(a_device_cannot_be_mapped),
+		TEST(a_program_that_a_debugger_traces_maps_no_device),
+		TEST(the_end_of_a_child_that_has_mapped_a_device_is_seen_at_once),
+		TEST(mapped_registers_are_the_devices),
 		TEST(what_is_closed_is_closed_at_once),
 		TEST(a_child_works_on_its_parents_context),
+		TEST(shared_memory_of_a_child_that_has_exited_is_its_parents),
+		TEST(memory_of_a_program_that_was_killed_is_a_fault),
 		TEST(a_hundred_threads_work_at_once),
 		TEST(a_descriptor_in_flight_keeps_its_file),
 		TEST(an_open_descriptor_survives_exec),

@@ -34,12 +34,13 @@ PARTS = [
     "drivers/net/ethernet/intel/igb/*.h",
 ]
 
-Program = namedtuple("Program", "suite name machine arguments")
+Program = namedtuple("Program", "suite name machine arguments label", defaults=[None])
 BDF = "0000:01:00.0"
 MOCK = ["--mock"]
 IOAT = ["--device", f"ioat@{BDF}"]
 PROGRAMS = [
     Program("iommu", "iommufd", MOCK, []),
+    Program("iommu", "iommufd", ["--shared", *MOCK], [], "shared"),
     Program("iommu", "iommufd_fail_nth", MOCK, []),
     Program("vfio", "vfio_iommufd_setup_test", IOAT, [BDF]),
     Program("vfio", "vfio_dma_mapping_test", IOAT, [BDF]),
@@ -124,11 +125,13 @@ def run(program, output, uiommufd, log):
         except subprocess.TimeoutExpired:
             ended = f"still running after {SECONDS} s"
     text = log.read_text(errors="replace")
-    results = [(name, "skipped" if "SKIP" in said else "passed" if ok == "ok" else "failed", said.strip(" #"))
+    # In known.txt, and in what is printed, the tests on a shared machine have a prefix.
+    prefix = f"{program.label}/" if program.label else ""
+    results = [(prefix + name, "skipped" if "SKIP" in said else "passed" if ok == "ok" else "failed", said.strip(" #"))
                for ok, name, said in RESULT.findall(text)]
     planned = re.search(r"^1\.\.(\d+)", text, re.M)
     if not planned or int(planned[1]) != len(results):
-        results.append((program.name, "failed", ended))
+        results.append((prefix + program.name, "failed", ended))
     return results
 
 
@@ -145,7 +148,7 @@ def report(program, results, log):
         counts[result] += 1
     if counts["failed"]:
         print(f"  {log} has the details")
-    print(f"  {program.name}: {', '.join(f'{counts[word]} {word}' for word in counts)}", flush=True)
+    print(f"  {'/'.join(filter(None, (program.label, program.name)))}: {', '.join(f'{counts[word]} {word}' for word in counts)}", flush=True)
     return counts
 
 
@@ -171,7 +174,7 @@ def main():
         sys.exit(f"the kernel's tests in {source} do not build")
     for program in PROGRAMS:
         if not arguments.programs or program.name in arguments.programs:
-            log = work / f"{program.name}.log"
+            log = work / f"{'_'.join(filter(None, (program.label, program.name)))}.log"
             results = run(program, work / program.suite, str(arguments.build.resolve() / "uiommufd"), log)
             totals += report(program, results, log)
     print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['known']} failed as known.txt says, "

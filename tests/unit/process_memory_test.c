@@ -24,7 +24,7 @@ struct other {
 static void start(struct other *other)
 {
 	char path[64];
-	int fd;
+	int fd, list;
 
 	other->page = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			   -1, 0);
@@ -39,7 +39,10 @@ static void start(struct other *other)
 	snprintf(path, sizeof(path), "/proc/%d/mem", other->pid);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
-	assert_int_equal(process_memory_create(fd, &other->memory), 0);
+	snprintf(path, sizeof(path), "/proc/%d/maps", other->pid);
+	list = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(list >= 0);
+	assert_int_equal(process_memory_create(fd, list, &other->memory), 0);
 	assert_int_equal(process_memory_resolve(other->memory, (uintptr_t)other->page,
 						2 * PAGE_SIZE, &other->bus, &other->run),
 			 0);

@@ -43,19 +43,9 @@ static struct attribute_file *attribute_file_of(struct uiommufd_file *file)
 
 struct vfio_device *sysfs_device_of(const char *path)
 {
-	const size_t buses = strlen(LAYOUT_SYS_PCI_BUSES);
-	const char *name, *end;
-	char bdf[32];
+	char bdf[PATH_BDF];
 
-	if (strncmp(path, LAYOUT_SYS_PCI_BUSES, buses) != 0)
-		return NULL;
-	name = strchr(path + buses, '/');
-	end = name ? strchr(++name, '/') : NULL;
-	if (!end || end - name >= (ptrdiff_t)sizeof(bdf))
-		return NULL;
-	memcpy(bdf, name, (size_t)(end - name));
-	bdf[end - name] = '\0';
-	return machine_find_device(engine_machine(), bdf);
+	return path_bdf(path, bdf) ? machine_find_device(engine_machine(), bdf) : NULL;
 }
 
 /* *@device: that of @path, if it is there; NULL for a fixed attribute. 0 or -ENODEV. */

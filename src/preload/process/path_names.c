@@ -172,3 +172,19 @@ struct node path_node(const char *resolved)
 		node = sysfs_node(resolved);
 	return node;
 }
+
+bool path_bdf(const char *path, char bdf[PATH_BDF])
+{
+	const size_t buses = strlen(LAYOUT_SYS_PCI_BUSES);
+	const char *name, *end;
+
+	if (strncmp(path, LAYOUT_SYS_PCI_BUSES, buses) != 0)
+		return false;
+	name = strchr(path + buses, '/');
+	end = name ? strchr(++name, '/') : NULL;
+	if (!end || end - name >= PATH_BDF)
+		return false;
+	memcpy(bdf, name, (size_t)(end - name));
+	bdf[end - name] = '\0';
+	return true;
+}

@@ -48,4 +48,11 @@ bool path_is_emulated(const char *name);
 /* Whether @name is a directory of the real system with emulated entries among its own, as /dev. */
 bool path_is_shared(const char *name);
 
+enum {
+	PATH_BDF = 32, /* bytes of a device's name, with a NUL */
+};
+
+/* The name of the PCI device in whose directory of sysfs @path is. False: it is in none. */
+bool path_bdf(const char *path, char bdf[PATH_BDF]);
+
 #endif

@@ -22,52 +22,9 @@
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/trap/insn.h"
+#include "preload/trap/trap_copy.h"
 
 #if FILE_CAN_TRAP
-
-/* The largest naturally aligned access at @offset of at most @len bytes. */
-static unsigned int access_size(uint64_t offset, size_t len)
-{
-	unsigned int size = 8;
-
-	assert(len);
-	while (size > len || !is_aligned(offset, size))
-		size /= 2;
-	return size;
-}
-
-static int trap_read(const struct mapping_trap *trap, uint8_t *buf, size_t len)
-{
-	unsigned int size;
-	uint64_t value;
-	int rc;
-
-	for (size_t at = 0; at < len; at += size) {
-		size = access_size(trap->offset + at, len - at);
-		rc = trap->ops->read(trap->cookie, trap->offset + at, size, &value);
-		if (rc)
-			return rc;
-		memcpy(buf + at, &value, size);
-	}
-	return 0;
-}
-
-static int trap_write(const struct mapping_trap *trap, const uint8_t *buf, size_t len)
-{
-	unsigned int size;
-	int rc;
-
-	for (size_t at = 0; at < len; at += size) {
-		uint64_t value = 0;
-
-		size = access_size(trap->offset + at, len - at);
-		memcpy(&value, buf + at, size);
-		rc = trap->ops->write(trap->cookie, trap->offset + at, size, value);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
 
 /* One operand of movs may be in plain memory. */
 static int memory_read(uint64_t addr, void *buf, size_t len)
@@ -77,7 +34,8 @@ static int memory_read(uint64_t addr, void *buf, size_t len)
 
 	if (!mapping_find_trap(addr, &trap))
 		return guard_copy(buf, (const void *)(uintptr_t)addr, len);
-	rc = len > trap.left ? -EFAULT : trap_read(&trap, buf, len);
+	rc = len > trap.left ? -EFAULT
+			     : trap_copy_read(trap.ops, trap.cookie, trap.offset, buf, len);
 	description_put(trap.desc);
 	return rc;
 }
@@ -89,7 +47,8 @@ static int memory_write(uint64_t addr, const void *buf, size_t len)
 
 	if (!mapping_find_trap(addr, &trap))
 		return guard_copy((void *)(uintptr_t)addr, buf, len);
-	rc = len > trap.left ? -EFAULT : trap_write(&trap, buf, len);
+	rc = len > trap.left ? -EFAULT
+			     : trap_copy_write(trap.ops, trap.cookie, trap.offset, buf, len);
 	description_put(trap.desc);
 	return rc;
 }
@@ -106,21 +65,6 @@ static size_t fetch(uint64_t pc, uint8_t code[INSN_MAX_BYTES])
 	return 0;
 }
 
-static void report_unknown(const struct mapping_trap *trap, uint64_t pc, const uint8_t *code)
-{
-	char text[3 * INSN_MAX_BYTES + 1] = "";
-
-	for (size_t i = 0; i < INSN_MAX_BYTES; i++)
-		snprintf(text + 3 * i, sizeof(text) - 3 * i, " %02x", code[i]);
-	log_mistake(
-		"register-access",
-		"%s: the instruction at 0x%llx (%s ) accesses the mapping of offset 0x%llx in a "
-		"way that is not emulated: SIGBUS. Access registers by moves of 1, 2, 4 or 8 "
-		"bytes",
-		trap->desc->file->ops->name, (unsigned long long)pc, text,
-		(unsigned long long)trap->offset);
-}
-
 static enum insn_result emulate(uint64_t addr, ucontext_t *context, const struct mapping_trap *trap)
 {
 	static const struct insn_memory memory = {.read = memory_read, .write = memory_write};
@@ -130,7 +74,7 @@ static enum insn_result emulate(uint64_t addr, ucontext_t *context, const struct
 	enum insn_result rc = insn_emulate(code, len, context, addr, &memory);
 
 	if (rc == INSN_UNKNOWN)
-		report_unknown(trap, pc, code);
+		trap_copy_report_unknown(trap->desc->file->ops->name, trap->offset, pc, code);
 	return rc;
 }
 

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * read and write without a position come here only for the numbers that the filter stops
+ * (server/filter.h). Files that are read and written that way get such numbers, also when they are
+ * copied by dup and F_DUPFD.
+ */
+#include "server/answer_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/caller.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "server/filter.h"
+#include "server/opened.h"
+#include "server/program_fd.h"
+
+enum {
+	MOST_BYTES = 0x7ffff000, /* of one read or write, as in the kernel */
+	WITH_VECTOR = 1,
+	WITH_POSITION = 2,
+	WRITES = 4,
+	WITH_FLAGS = 8, /* position -1 is that of the file */
+};
+
+/* What a call transfers. */
+struct transfer {
+	struct uiommufd_file *file;
+	struct uiommufd_caller *caller;
+	unsigned int kind;
+	uint64_t buf, count; /* of bytes, or of the vector's elements */
+	uint64_t pos;
+};
+
+static unsigned int kind_of(int number)
+{
+	switch (number) {
+	case SYS_write:
+		return WRITES;
+	case SYS_readv:
+		return WITH_VECTOR;
+	case SYS_writev:
+		return WITH_VECTOR | WRITES;
+	case SYS_pread64:
+		return WITH_POSITION;
+	case SYS_pwrite64:
+		return WITH_POSITION | WRITES;
+	case SYS_preadv:
+		return WITH_POSITION | WITH_VECTOR;
+	case SYS_pwritev:
+		return WITH_POSITION | WITH_VECTOR | WRITES;
+	case SYS_preadv2:
+		return WITH_POSITION | WITH_VECTOR | WITH_FLAGS;
+	case SYS_pwritev2:
+		return WITH_POSITION | WITH_VECTOR | WITH_FLAGS | WRITES;
+	default:
+		return 0;
+	}
+}
+
+static ssize_t transfer_bytes(struct transfer *transfer, uint64_t buf, uint64_t len)
+{
+	const struct file_ops *ops = transfer->file->ops;
+
+	if (!(transfer->kind & WRITES ? ops->write : ops->read))
+		return -EINVAL;
+	return (transfer->kind & WRITES ? ops->write : ops->read)(
+		transfer->file, transfer->caller, buf, min_u64(len, MOST_BYTES), &transfer->pos);
+}
+
+/* One element after the other, until one is not filled. */
+static ssize_t transfer_vector(struct transfer *transfer)
+{
+	ssize_t done = 0, n;
+
+	if (transfer->count > UIO_MAXIOV)
+		return -EINVAL;
+	for (uint64_t i = 0; i < transfer->count; i++) {
+		struct iovec segment;
+
+		if (caller_read(transfer->caller, &segment, transfer->buf + i * sizeof(segment),
+				sizeof(segment)))
+			return done ? done : -EFAULT;
+		n = transfer_bytes(transfer, (uintptr_t)segment.iov_base, segment.iov_len);
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		if ((size_t)n < segment.iov_len)
+			break;
+	}
+	return done;
+}
+
+/* @of_node: a device node is read at any offset; it fails, if at all, because it cannot be read. */
+static ssize_t transfer_at(struct transfer *transfer, bool of_node, bool own_position,
+			   uint64_t given)
+{
+	ssize_t rc;
+
+	transfer->pos = own_position ? __atomic_load_n(&transfer->file->pos, __ATOMIC_RELAXED)
+				     : given;
+	if (!own_position && (int64_t)given < 0)
+		return -EINVAL;
+	if (!own_position && !of_node && !(transfer->file->flags & FILE_SEEKABLE))
+		return -ESPIPE;
+	rc = transfer->kind & WITH_VECTOR
+		     ? transfer_vector(transfer)
+		     : transfer_bytes(transfer, transfer->buf, transfer->count);
+	if (own_position)
+		__atomic_store_n(&transfer->file->pos, transfer->pos, __ATOMIC_RELAXED);
+	return rc;
+}
+
+struct answer answer_transfer(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	struct transfer transfer = {
+		.caller = &request->client->caller,
+		.kind = kind_of(request->call->data.nr),
+		.buf = args[1],
+		.count = args[2],
+	};
+	bool own = !(transfer.kind & WITH_POSITION) ||
+		   (transfer.kind & WITH_FLAGS && (int64_t)args[3] == -1);
+	struct node node;
+	struct stat st;
+	ssize_t rc;
+
+	if (program_fd_stat(request, (int)args[0], &st))
+		return answer_by_kernel();
+	transfer.file = opened_find(&st, &node);
+	if (!transfer.file)
+		return answer_by_kernel();
+	rc = transfer_at(&transfer, path_is_device(node), own, args[3]);
+	opened_numbered(&st, (int)args[0]);
+	opened_settle(transfer.caller);
+	file_put(transfer.file);
+	return answer_result(rc);
+}
+
+/* A copy of @fd under a number that is stopped as well. */
+static struct answer copy(struct request *request, int fd, int flags)
+{
+	int end = caller_dup_fd(&request->client->caller, fd), number;
+
+	if (end < 0)
+		return answer_result(end);
+	number = program_fd_give_readable(request, end, flags);
+	close(end);
+	return answer_result(number);
+}
+
+struct answer answer_dup(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	const bool by_fcntl = request->call->data.nr == SYS_fcntl;
+	static atomic_bool told;
+	struct stat st;
+
+	if (by_fcntl && args[1] != F_DUPFD && args[1] != F_DUPFD_CLOEXEC)
+		return answer_by_kernel();
+	if (program_fd_stat(request, (int)args[0], &st) || !opened_has(&st))
+		return answer_by_kernel();
+	if (by_fcntl || request->call->data.nr == SYS_dup) {
+		if (by_fcntl && args[2] > FILTER_LAST_FD)
+			return answer_by_kernel();
+		return copy(request, (int)args[0],
+			    by_fcntl && args[1] == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0);
+	}
+	/* dup2 and dup3 say the number. */
+	if ((args[1] < FILTER_FIRST_FD || args[1] > FILTER_LAST_FD) &&
+	    !atomic_exchange(&told, true))
+		log_error("descriptor %d is read and written as an empty file: only numbers from "
+			  "%d to %d are the machine's (docs/shared.md)",
+			  (int)args[1], FILTER_FIRST_FD, FILTER_LAST_FD);
+	return answer_by_kernel();
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers to read, write and their kin, and to those that copy a descriptor. */
+#ifndef SERVER_ANSWER_IO_H
+#define SERVER_ANSWER_IO_H
+
+#include "server/answer.h"
+
+/* Context: as answer_call(). Each leaves calls for which it has no answer to the kernel. */
+struct answer answer_transfer(struct request *request);
+struct answer answer_dup(struct request *request);
+
+#endif

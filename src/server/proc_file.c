@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* No state. Cost: some system calls for each question. */
+#include "server/proc_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+enum {
+	STATUS = 4096, /* bytes of the longest such file */
+};
+
+int proc_file_open(pid_t id)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d", id);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Reads the text of @file. False: it cannot be read. */
+static bool read_text(int proc, const char *file, char text[STATUS])
+{
+	int fd = openat(proc, file, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, text, STATUS - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	return true;
+}
+
+bool proc_file_number(int proc, const char *file, const char *name, int base, uint64_t *value)
+{
+	char text[STATUS];
+	const char *line;
+
+	if (!read_text(proc, file, text))
+		return false;
+	line = strstr(text, name);
+	if (!line)
+		return false;
+	line += strlen(name);
+	line += strspn(line, " \t");
+	*value = line[0] == 'u' ? UINT64_MAX : strtoull(line, NULL, base);
+	return true;
+}
+
+pid_t proc_file_status_of(const char *path, pid_t self)
+{
+	static const char proc[] = "/proc/", own[] = "self/";
+	unsigned long pid;
+	char *end;
+
+	if (strncmp(path, proc, sizeof(proc) - 1) != 0)
+		return 0;
+	path += sizeof(proc) - 1;
+	if (strncmp(path, own, sizeof(own) - 1) == 0)
+		return strcmp(path + sizeof(own) - 1, "status") == 0 ? self : 0;
+	pid = strtoul(path, &end, 10);
+	return end != path && strcmp(end, "/status") == 0 && pid <= INT32_MAX ? (pid_t)pid : 0;
+}
+
+/* Writes @line, of @len bytes, with @pages more in it if it begins with @name. */
+static void copy_line(FILE *out, const char *line, size_t len, const char *name, uint64_t pages)
+{
+	const size_t size = strlen(name);
+
+	if (strncmp(line, name, size) != 0) {
+		(void)fwrite(line, 1, len, out);
+		return;
+	}
+	(void)fprintf(out, "%s\t%8llu kB\n", name,
+		      strtoull(line + size, NULL, 10) + (pages << PAGE_SHIFT) / 1024);
+}
+
+int proc_file_status(pid_t pid, uint64_t pinned, uint64_t locked)
+{
+	int proc = proc_file_open(pid), fd, copy;
+	char text[STATUS];
+	FILE *out;
+
+	if (proc < 0)
+		return proc;
+	if (!read_text(proc, "status", text))
+		text[0] = '\0';
+	close(proc);
+	fd = text[0] ? memfd_create("status", MFD_CLOEXEC) : -1;
+	copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	out = copy < 0 ? NULL : fdopen(copy, "w");
+	if (!out)
+		goto out_close;
+	for (const char *line = text, *next; *line; line = next) {
+		next = line + strcspn(line, "\n");
+		next += *next == '\n';
+		if (strncmp(line, "VmPin:", 6) == 0)
+			copy_line(out, line, (size_t)(next - line), "VmPin:", pinned);
+		else
+			copy_line(out, line, (size_t)(next - line), "VmLck:", locked);
+	}
+	if (!fclose(out) && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	close(fd);
+	return -EIO;
+
+out_close:
+	if (copy >= 0)
+		close(copy);
+	if (fd >= 0)
+		close(fd);
+	return -ENOENT;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc says of programs. */
+#ifndef SERVER_PROC_FILE_H
+#define SERVER_PROC_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* /proc/ID, of a process or a thread: it means the same one for ever. Or a negative errno. */
+int proc_file_open(pid_t id);
+
+/*
+ * The number in base @base behind @name in the file @file of the directory @proc; UINT64_MAX for
+ * "unlimited". False: it cannot be read.
+ */
+bool proc_file_number(int proc, const char *file, const char *name, int base, uint64_t *value);
+
+/* The number of the process whose status @path names, of the program @self; 0: it names none. */
+pid_t proc_file_status_of(const char *path, pid_t self);
+
+/*
+ * A descriptor of a copy of the status of @pid, in which @pinned pages are pinned, and @locked more
+ * are locked than the system knows of. A negative errno: it cannot be made.
+ */
+int proc_file_status(pid_t pid, uint64_t pinned, uint64_t locked);
+
+#endif

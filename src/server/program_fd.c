@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* What is asked of /proc is of the thread that waits; giving is for its call alone. */
+#include "server/program_fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "server/filter.h"
+#include "server/opened.h"
+#include "server/proc_file.h"
+
+int program_fd_stat(const struct request *request, int fd, struct stat *st)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "fd/%d", fd);
+	return fd < 0 || fstatat(request->task, name, st, 0) ? -EBADF : 0;
+}
+
+int program_fd_name(const struct request *request, int fd, char name[PATH_MAX])
+{
+	char link[32] = "cwd";
+	ssize_t len;
+
+	if (fd != AT_FDCWD)
+		snprintf(link, sizeof(link), "fd/%d", fd);
+	len = readlinkat(request->task, link, name, PATH_MAX - 1);
+	if (len < 0)
+		return errno == ENOENT ? -EBADF : -errno;
+	name[len] = '\0';
+	return (int)len;
+}
+
+struct uiommufd_file *program_fd_file(const struct request *request, int fd, struct node *node)
+{
+	struct stat st;
+
+	return program_fd_stat(request, fd, &st) ? NULL : opened_find(&st, node);
+}
+
+int program_fd_give(const struct request *request, int fd, int flags, bool answer)
+{
+	struct seccomp_notif_addfd give = {
+		.id = request->call->id,
+		.flags = answer ? SECCOMP_ADDFD_FLAG_SEND : 0,
+		.srcfd = (uint32_t)fd,
+		.newfd_flags = flags & O_CLOEXEC ? O_CLOEXEC : 0,
+	};
+	int number = ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
+
+	return number < 0 ? -errno : number;
+}
+
+/* A number of FILTER_FIRST_FD to FILTER_LAST_FD that is free in the program; negative: none is. */
+static int find_free(const struct request *request)
+{
+	uint64_t limit = 0;
+	char name[32];
+
+	(void)proc_file_number(request->task, "limits", "\nMax open files", 10, &limit);
+	for (int fd = (int)min_u64(limit, FILTER_LAST_FD + 1) - 1; fd >= FILTER_FIRST_FD; fd--) {
+		snprintf(name, sizeof(name), "fd/%d", fd);
+		if (faccessat(request->task, name, F_OK, AT_SYMLINK_NOFOLLOW))
+			return fd;
+	}
+	return -EMFILE;
+}
+
+int program_fd_give_readable(const struct request *request, int fd, int flags)
+{
+	/* So that two threads do not find the same number. */
+	static pthread_mutex_t giving = PTHREAD_MUTEX_INITIALIZER;
+	struct seccomp_notif_addfd give = {
+		.id = request->call->id,
+		.flags = SECCOMP_ADDFD_FLAG_SETFD,
+		.srcfd = (uint32_t)fd,
+		.newfd_flags = flags & O_CLOEXEC ? O_CLOEXEC : 0,
+	};
+	int number, rc = -1;
+
+	pthread_mutex_lock(&giving);
+	number = find_free(request);
+	give.newfd = (uint32_t)number;
+	if (number >= 0)
+		rc = ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
+	pthread_mutex_unlock(&giving);
+	if (rc >= 0)
+		return number;
+	log_error("no descriptor from %d to %d is free: reading and writing it finds nothing "
+		  "(docs/shared.md)",
+		  FILTER_FIRST_FD, FILTER_LAST_FD);
+	return program_fd_give(request, fd, flags, false);
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A job is what a thread of the server wants done with a call. One is to finish an mmap(): the
+ * tracer seizes the program, answers the call with 0, and so finds the thread behind its `syscall`
+ * instruction, which it executes again with arguments of its own: mmap() of the descriptor that the
+ * program was given, and close() of that.
+ *
+ * `tracer.lock` guards the jobs; the rest is the tracer's own.
+ */
+#include "server/tracer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/lock.h"
+#include "server/program_fd.h"
+#include "server/traced_access.h"
+
+enum {
+	ENDS = 64, /* that have been seen while something else was waited for */
+};
+
+struct job {
+	struct job *next;
+	int (*run)(struct job *job);
+	const struct request *request;
+	pid_t pid;
+	int fd; /* the program's */
+	uint64_t offset;
+	bool done, answered; /* @answered: the call is over, whatever became of it */
+	int error;
+};
+
+static struct {
+	struct lock lock;
+	pthread_cond_t done;
+	struct job *jobs;
+	pthread_t thread; /* the tracer, once @waits */
+	bool waits;
+	atomic_bool traces; /* or has traced anything */
+
+	struct {
+		pid_t pid;
+		int status;
+	} ends[ENDS];
+	size_t end_count;
+} tracer = {
+	.lock = LOCK_INIT(LOCK_SERVER),
+	.done = PTHREAD_COND_INITIALIZER,
+};
+
+/* ---- stops ---- */
+
+#if FILE_CAN_TRAP
+
+static void resume(pid_t tid, int signo)
+{
+	(void)ptrace(PTRACE_CONT, tid, NULL, (void *)(long)signo);
+}
+
+static bool stops_group(int signo)
+{
+	return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+}
+
+static void handle_stop(pid_t tid, int status)
+{
+	const int signo = WSTOPSIG(status), event = status >> 16;
+
+	if (event == PTRACE_EVENT_STOP && stops_group(signo))
+		(void)ptrace(PTRACE_LISTEN, tid, NULL, NULL);
+	else if (event == PTRACE_EVENT_EXEC)
+		/* What it had mapped is gone. */
+		(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	else if (event || signo == (SIGTRAP | 0x80))
+		resume(tid, 0);
+	else
+		resume(tid, signo == SIGBUS && traced_access(tid) ? 0 : signo);
+}
+
+static void remember_end(pid_t pid, int status)
+{
+	if (tracer.end_count == ENDS)
+		return;
+	tracer.ends[tracer.end_count].pid = pid;
+	tracer.ends[tracer.end_count++].status = status;
+}
+
+/* Waits until @tid stops: its status, or -1 if it has ended. */
+static int wait_for_stop(pid_t tid)
+{
+	int status;
+	pid_t got;
+
+	do
+		got = waitpid(tid, &status, __WALL);
+	while (got < 0 && errno == EINTR);
+	if (got == tid && WIFSTOPPED(status))
+		return status;
+	if (got == tid)
+		remember_end(tid, status);
+	return -1;
+}
+
+/* ---- calls of the program that we make ---- */
+
+/* Goes on to the next entry or end of a system call. False: the thread has ended. */
+static bool step_call(pid_t tid)
+{
+	int status;
+
+	do {
+		if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL))
+			return false;
+		status = wait_for_stop(tid);
+	} while (status >= 0 && WSTOPSIG(status) != (SIGTRAP | 0x80));
+	return status >= 0;
+}
+
+/* Executes system call @number at the instruction before @at. False: the thread has ended. */
+static bool inject(pid_t tid, const struct user_regs_struct *at, long number,
+		   const uint64_t args[6], long *result)
+{
+	struct user_regs_struct regs = *at;
+
+	regs.rip -= 2; /* `syscall` */
+	regs.rax = (unsigned long long)number;
+	regs.orig_rax = (unsigned long long)-1;
+	regs.rdi = args[0];
+	regs.rsi = args[1];
+	regs.rdx = args[2];
+	regs.r10 = args[3];
+	regs.r8 = args[4];
+	regs.r9 = args[5];
+	if (ptrace(PTRACE_SETREGS, tid, NULL, &regs) || !step_call(tid) || !step_call(tid) ||
+	    ptrace(PTRACE_GETREGS, tid, NULL, &regs))
+		return false;
+	*result = (long)regs.rax;
+	return true;
+}
+
+/* The thread is behind its call, whose result is still open. */
+static void finish_call(pid_t tid, const struct job *job)
+{
+	const __u64 *args = job->request->call->data.args;
+	const uint64_t map[6] = {args[0], args[1],	     args[2],
+				 args[3], (uint64_t)job->fd, job->offset};
+	const uint64_t closing[6] = {(uint64_t)job->fd};
+	struct user_regs_struct regs;
+	uint64_t all = UINT64_MAX, mask = 0;
+	long result, unused;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) ||
+	    ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(mask), &mask))
+		return;
+	/* No handler may run on these registers. */
+	(void)ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(all), &all);
+	if (!inject(tid, &regs, SYS_mmap, map, &result) ||
+	    !inject(tid, &regs, SYS_close, closing, &unused))
+		return;
+	regs.rax = (unsigned long long)result;
+	regs.orig_rax = (unsigned long long)-1;
+	(void)ptrace(PTRACE_SETREGS, tid, NULL, &regs);
+	(void)ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(mask), &mask);
+	resume(tid, 0);
+}
+
+/* ---- jobs ---- */
+
+/* Waits until @tid stops as it was interrupted to. False: it has ended. */
+static bool wait_for_interrupt(pid_t tid)
+{
+	int status;
+
+	while ((status = wait_for_stop(tid)) >= 0) {
+		if (status >> 16 == PTRACE_EVENT_STOP)
+			return true;
+		handle_stop(tid, status);
+	}
+	return false;
+}
+
+/* Stops the thread of @job behind its call, which has @result. 1: it has ended. */
+static int stop_behind_call(struct job *job, int result)
+{
+	const struct request *request = job->request;
+	struct seccomp_notif_resp response = {.id = request->call->id, .error = result};
+	const pid_t tid = (pid_t)request->call->pid;
+
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
+		return -errno;
+	job->answered = true;
+	/* ENOENT: it has been killed. */
+	if (ioctl(request->listener, SECCOMP_IOCTL_NOTIF_SEND, &response))
+		return 1;
+	return wait_for_interrupt(tid) ? 0 : 1;
+}
+
+static int finish_mmap(struct job *job)
+{
+	int rc = traced_seize(job->pid);
+
+	if (rc)
+		return rc;
+	atomic_store(&tracer.traces, true);
+	rc = stop_behind_call(job, 0);
+	if (!rc)
+		finish_call((pid_t)job->request->call->pid, job);
+	return rc < 0 ? rc : 0;
+}
+
+/* The kernel's own: it makes the call again when the thread goes on. */
+enum {
+	RESTARTS_CALL = 513 /* ERESTARTNOINTR */
+};
+
+/* Of the process, only its first thread is seen by its parent. */
+static int release(struct job *job)
+{
+	const pid_t tid = (pid_t)job->request->call->pid;
+	int rc;
+
+	if (tid != job->pid && !ptrace(PTRACE_INTERRUPT, job->pid, NULL, NULL) &&
+	    wait_for_interrupt(job->pid))
+		(void)ptrace(PTRACE_DETACH, job->pid, NULL, NULL);
+	rc = stop_behind_call(job, -RESTARTS_CALL);
+	if (!rc)
+		(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	return rc < 0 ? rc : 0;
+}
+
+static struct job *take_job(void)
+{
+	struct job *job;
+
+	lock_acquire(&tracer.lock);
+	job = tracer.jobs;
+	if (job)
+		tracer.jobs = job->next;
+	lock_release(&tracer.lock);
+	return job;
+}
+
+static void do_jobs(void)
+{
+	struct job *job;
+
+	while ((job = take_job())) {
+		int error = job->run(job);
+
+		lock_acquire(&tracer.lock);
+		job->error = error;
+		job->done = true;
+		pthread_cond_broadcast(&tracer.done);
+		lock_release(&tracer.lock);
+	}
+}
+
+/* Has the tracer do @job. */
+static void await(struct job *job)
+{
+	lock_acquire(&tracer.lock);
+	job->next = tracer.jobs;
+	tracer.jobs = job;
+	if (tracer.waits)
+		(void)pthread_kill(tracer.thread, SIGCHLD);
+	while (!job->done)
+		lock_wait(&tracer.lock, &tracer.done);
+	lock_release(&tracer.lock);
+}
+
+bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
+{
+	struct job job = {.run = finish_mmap,
+			  .request = request,
+			  .pid = request->client->caller.pid,
+			  .offset = offset,
+			  .fd = program_fd_give(request, fd, O_CLOEXEC, false)};
+
+	*error = job.fd;
+	if (job.fd < 0)
+		return false;
+	await(&job);
+	*error = job.error;
+	return job.answered;
+}
+
+bool tracer_release(struct request *request)
+{
+	struct job job = {.run = release, .request = request, .pid = request->client->caller.pid};
+
+	if (!atomic_load(&tracer.traces) || !traced_has(request->task))
+		return false;
+	await(&job);
+	return job.answered;
+}
+
+#else
+
+static void handle_stop(pid_t tid, int status)
+{
+	(void)tid;
+	(void)status;
+}
+
+static void do_jobs(void)
+{
+}
+
+bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
+{
+	(void)request;
+	(void)fd;
+	(void)offset;
+	*error = -ENOSYS;
+	return false;
+}
+
+bool tracer_release(struct request *request)
+{
+	(void)request;
+	return false;
+}
+
+#endif
+
+/* ---- waiting ---- */
+
+/* Blocks all signals but those of faults: memory of programs is copied (mem/guard.h). */
+static void begin(void)
+{
+	sigset_t faults;
+
+	sigemptyset(&faults);
+	sigaddset(&faults, SIGSEGV);
+	sigaddset(&faults, SIGBUS);
+	pthread_sigmask(SIG_UNBLOCK, &faults, NULL);
+	lock_acquire(&tracer.lock);
+	tracer.thread = pthread_self();
+	tracer.waits = true;
+	lock_release(&tracer.lock);
+}
+
+pid_t tracer_wait(bool hang, int *status)
+{
+	sigset_t child;
+	pid_t pid;
+
+	if (!tracer.waits)
+		begin();
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	for (;;) {
+		do_jobs();
+		if (tracer.end_count) {
+			*status = tracer.ends[--tracer.end_count].status;
+			return tracer.ends[tracer.end_count].pid;
+		}
+		pid = waitpid(-1, status, WNOHANG | __WALL);
+		if (pid > 0 && WIFSTOPPED(*status))
+			handle_stop(pid, *status);
+		else if (pid > 0 || (pid < 0 && errno != EINTR) || (pid == 0 && !hang))
+			return pid;
+		else if (pid == 0)
+			(void)sigwaitinfo(&child, NULL);
+	}
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What only a debugger can do for a program: change the arguments of a call, and carry out an
+ * instruction. A program that maps an emulated file is traced (ptrace(2)) from then on, and so are
+ * its threads and children. The call maps a description of the server's instead; an access to a
+ * mapping without memory raises SIGBUS, and the instruction is carried out on the thread's
+ * registers.
+ *
+ * The thread that waits for the programs is the tracer, as the kernel reports both to it.
+ */
+#ifndef SERVER_TRACER_H
+#define SERVER_TRACER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "server/client.h"
+
+/*
+ * Finishes the mmap() of @request with @fd at @offset instead of the emulated file, and answers it:
+ * true. False, with *@error, a negative errno: the call waits still. Only x86-64, where nothing
+ * else traces the program.
+ *
+ * Context: not the tracer; waits for it.
+ */
+bool tracer_map(struct request *request, int fd, uint64_t offset, int *error);
+
+/*
+ * Lets go of the program of @request, which is about to exit: a parent that does not block when it
+ * waits would find that the child of a tracer has not ended yet. The call is made again then: true.
+ * False: the program is not traced.
+ *
+ * Context: not the tracer; waits for it.
+ */
+bool tracer_release(struct request *request);
+
+/*
+ * The calling thread is the tracer, and waits until a child ends, which may be one that was left
+ * behind: its PID, and its status in *@status; 0 if @hang is false and none has ended; -1: there
+ * is no child. All signals are blocked meanwhile but those of faults.
+ */
+pid_t tracer_wait(bool hang, int *status);
+
+#endif
