@@ -35,11 +35,23 @@ enum iopt_prot {
 
 struct iopt;
 
+/* Where a format's codes begin (iopt/leaf_code.h): one for each of three levels. */
+enum iopt_codes {
+	IOPT_CODES_AMDV1 = 0,
+	IOPT_CODES_VTDSS = 3,
+	IOPT_CODES_X86_64 = 6,
+	IOPT_CODES_RISCV = 9,
+	IOPT_CODES_ARM_S1 = 12,
+	IOPT_CODES_ARM_S2 = 15,
+	IOPT_CODES_NONE, /* of a format that has none */
+};
+
 /* A format: all that other folders know of it. */
 struct iopt_format {
 	/* "amdv1", "amdv1-mock", "vtdss", "x86-64", "riscv", "arm-s1", "arm-s2" */
 	const char *name;
 	const struct iopt_ops *ops;
+	enum iopt_codes codes;
 };
 
 extern const struct iopt_format iopt_amdv1;
@@ -111,6 +123,7 @@ struct iopt_ops {
 	bool (*translate)(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
 	bool (*translate_extent)(const struct iopt *pt, uint64_t iova, uint64_t len,
 				 struct iopt_leaf *leaf);
+	bool (*decode)(uint64_t entry, unsigned int level, uint64_t iova, struct iopt_leaf *leaf);
 	bool (*set_dirty)(struct iopt *pt, uint64_t iova);
 	void (*read_dirty)(struct iopt *pt, struct iova_range range, bool clear,
 			   void (*report)(struct iova_range dirty, void *arg), void *arg);
@@ -176,6 +189,12 @@ bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf
  */
 bool iopt_translate_extent(const struct iopt *pt, uint64_t iova, uint64_t len,
 			   struct iopt_leaf *leaf);
+
+/*
+ * The table with the leaf that translates @iova: the entry for it and the 511 around it, and in
+ * *@level its level. NULL: there is no leaf.
+ */
+const uint64_t *iopt_leaf_table(const struct iopt *pt, uint64_t iova, unsigned int *level);
 
 /*
  * Marks the leaf that translates @iova dirty, as the hardware would (an atomic update of its
