@@ -144,6 +144,18 @@ uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
 	return unmapped;
 }
 
+uint64_t iopt_retired(const struct iopt *pt)
+{
+	return pt->retired;
+}
+
+void iopt_settle(struct iopt *pt)
+{
+	change_begin(pt);
+	arena_settle(&pt->arena);
+	change_end(pt);
+}
+
 void iopt_prefetch(const struct iopt *pt, uint64_t iova)
 {
 	pt->ops->prefetch(pt, iova);

@@ -8,9 +8,12 @@
  *
  * Locking: the owner serialises map, unmap and read_dirty of one page table. Translation, dump and
  * set_dirty take no lock: they run in a read-side critical section (base/rcu.h), at any time, also
- * during map and unmap. They see each entry either old or new. Emptied tables are freed after a
- * grace period. Map and unmap wait for one now and then (once for many tables), so they must not be
- * called in a read-side critical section.
+ * during map and unmap. They see each entry either old or new. Emptied tables are retired, and used
+ * again by iopt_settle() after a grace period.
+ *
+ * A reader may keep the address of a table beyond its critical section (iopt_leaf_table()), if it
+ * finds out after each load from it that the table had not been retired before. The memory of
+ * tables stays readable for ever (iopt/arena.h).
  *
  * Cost: map visits each table of the range once and stores each entry once, whole tables at nearly
  * the speed of memset; an unmap that covers a whole table does not read its entries; translation is
@@ -172,6 +175,19 @@ int iopt_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned
  * they found before: the owner waits for the DMA in flight (base/gate.h).
  */
 uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len);
+
+/*
+ * How many tables have been retired since the page table was created. A map retires some only if
+ * it fails or replaces an empty top.
+ */
+uint64_t iopt_retired(const struct iopt *pt);
+
+/*
+ * After a map or an unmap, when no reader keeps the address of a table that it has retired: makes
+ * the memory of a batch of them available again, which waits for a grace period. Context: not in a
+ * read-side critical section.
+ */
+void iopt_settle(struct iopt *pt);
 
 /*
  * Starts to fetch the entry of @iova into the processor's cache. For the owner, which is going to
