@@ -365,9 +365,10 @@ static ALWAYS_INLINE bool recall(const struct iommu_domain *domain, uint64_t beg
 
 /*
  * The usual case of copy_piece(), in few instructions: both ends are found in the lookaside cache,
- * and nobody watches. Returns how many bytes were copied; 0: the long way knows more.
+ * and nobody watches. @read and @write say which ends are IOVAs, and are constants where it counts.
+ * Returns how many bytes were copied; 0: the long way knows more.
  */
-static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done)
+static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done, bool read, bool write)
 {
 	struct iommu_domain *domain = rcu_load(&dma->endpoint->rid_domain);
 	/* One of the two is NULL; then what it leads to is found below. */
@@ -380,26 +381,27 @@ static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done)
 	    gate_enter(domain))
 		return 0;
 	if (rcu_load(&dma->endpoint->rid_domain) != domain || displace_in_progress() ||
-	    (!dma->src_buf && !recall(domain, dma->src_iova, done, IOPT_READ, &src, &len)) ||
-	    (!dma->dst_buf && !recall(domain, dma->dst_iova, done, IOPT_WRITE, &dst, &len)) ||
+	    (read && !recall(domain, dma->src_iova, done, IOPT_READ, &src, &len)) ||
+	    (write && !recall(domain, dma->dst_iova, done, IOPT_WRITE, &dst, &len)) ||
 	    guard_copy(dst, src, len)) {
 		gate_leave();
 		return 0;
 	}
 	msan_written(dst, len);
-	if (!dma->dst_buf && dma_is_logged(dma->endpoint, dma->pasid))
+	if (write && dma_is_logged(dma->endpoint, dma->pasid))
 		dma_log_mark(dma->endpoint, dma->dst_iova + done, len);
 	gate_leave();
 	return len;
 }
 
 /* transfer_slowly(), but for what is known already. */
-static ALWAYS_INLINE int transfer(const struct dma *dma, enum dma_dir *failed, uint64_t unmaps)
+static ALWAYS_INLINE int transfer(const struct dma *dma, enum dma_dir *failed, uint64_t unmaps,
+				  bool read, bool write)
 {
 	size_t done = 0, copied;
 
 	do {
-		copied = copy_known(dma, done);
+		copied = copy_known(dma, done, read, write);
 		done += copied;
 		if (done == dma->len)
 			return 0;
@@ -427,7 +429,7 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 		unmaps = history_unmaps();
 	}
 	event_dma_begin(&event);
-	rc = transfer(dma, failed, unmaps);
+	rc = transfer(dma, failed, unmaps, !dma->src_buf, !dma->dst_buf);
 	event_dma_end(&event, rc);
 	if (!rc)
 		dma_tell_observer(dma);
@@ -435,26 +437,24 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 }
 
 /* Like transfer(). */
-static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed)
+static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed, bool read, bool write)
 {
-	return observed() ? transfer_observed(dma, failed) : transfer(dma, failed, 0);
+	return observed() ? transfer_observed(dma, failed) : transfer(dma, failed, 0, read, write);
 }
 
 int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,
 	      enum dma_dir dir)
 {
-	const bool write = dir == DMA_WRITE;
-	const struct dma dma = {
-		.endpoint = endpoint,
-		.pasid = pasid,
-		.len = len,
-		.src_iova = write ? 0 : iova,
-		.dst_iova = write ? iova : 0,
-		.src_buf = write ? buf : NULL,
-		.dst_buf = write ? NULL : buf,
-	};
+	struct dma dma = {.endpoint = endpoint, .pasid = pasid, .len = len};
 
-	return dma_run(&dma, NULL);
+	if (dir == DMA_WRITE) {
+		dma.src_buf = buf;
+		dma.dst_iova = iova;
+		return dma_run(&dma, NULL, false, true);
+	}
+	dma.dst_buf = buf;
+	dma.src_iova = iova;
+	return dma_run(&dma, NULL, true, false);
 }
 
 int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst, uint64_t src,
@@ -468,7 +468,7 @@ int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst
 		.dst_iova = dst,
 	};
 
-	return dma_run(&dma, failed);
+	return dma_run(&dma, failed, true, true);
 }
 
 int iommu_dma_atomic(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, size_t len,
