@@ -108,7 +108,10 @@ static int translate_plain(struct translation *t)
 static int translate(struct translation *t)
 {
 	assert_inside(t->domain);
-	return t->domain->stage1 ? nested_translate(t) : translate_plain(t);
+	if (!t->domain->stage1)
+		return translate_plain(t);
+	lookaside_pass(t->domain);
+	return nested_translate(t);
 }
 
 /*
@@ -341,9 +344,9 @@ static __attribute__((noinline)) int transfer_slowly(const struct dma *dma, size
 }
 
 /*
- * One end of a piece, @done bytes behind @begin, by the tables that the thread has used before: sets
- * *@end, and cuts *@len to the bytes that are contiguous there. False: it is not found so, or lacks
- * the right @need, or the long way finds more that is contiguous.
+ * One end of a piece, @done bytes behind @begin, by the tables that the thread has used before:
+ * sets *@end, and cuts *@len to the bytes that are contiguous there. False: it is not found so, or
+ * lacks the right @need, or the long way finds more that is contiguous.
  */
 static ALWAYS_INLINE bool recall(const struct iommu_domain *domain, uint64_t begin, size_t done,
 				 unsigned int need, char **end, size_t *len)
@@ -376,7 +379,7 @@ static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done, bool 
 	char *dst = (char *)((uintptr_t)dma->dst_buf + done);
 	size_t len = min_u64(dma->len - done, DMA_PIECE);
 
-	if (!domain || !gate_cache || dma->pasid != NO_PASID || dma->atomic ||
+	if (!domain || !lookaside_serves(domain) || dma->pasid != NO_PASID || dma->atomic ||
 	    sanitizer_present() || process_memory_any() || (observed() && profiling()) ||
 	    gate_enter(domain))
 		return 0;

@@ -125,6 +125,8 @@ void lookaside_add(const struct iommu_domain *domain, uint64_t iova, uint64_t le
 	shift = block_shift(level);
 	block = lookaside_block(iova, shift);
 	entry = &cache->entries[lookaside_index(domain, iova, shift)];
+	if (cache->nested == domain) /* another one had this address */
+		cache->nested = NULL;
 	if (is_kept(cache, entry, domain, block))
 		return;
 	/* The table and the state of dirty tracking are read after the stamp is taken. */

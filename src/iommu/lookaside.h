@@ -50,7 +50,7 @@ enum {
 };
 
 struct lookaside_entry {
-	/* The address of the domain, and in its low bits rights that must be looked up elsewhere. */
+	/* The address of the domain, and in its low bits rights that the long way must look up. */
 	uint64_t domain;
 	uint64_t block; /* the first IOVA, and in the low bits its log2 of size; 0: none */
 	uint64_t table; /* its address, and in the low bits the place of its code in leaf_codes[] */
@@ -61,6 +61,8 @@ struct lookaside {
 	struct lookaside_entry entries[LOOKASIDE_ENTRIES];
 	uint8_t shifts[LOOKASIDE_SHIFTS]; /* log2 of the size of the blocks in some places */
 	unsigned int conflicts;
+	/* The last domain that the thread has looked for in vain because it has a stage 1. */
+	const struct iommu_domain *nested;
 };
 
 /* The low bits are the number of the counter, and whether it was taken as a stamp. */
@@ -149,6 +151,23 @@ static inline __attribute__((always_inline)) bool lookaside_find(const struct io
 /* lookaside_find() for leaves of all sizes, in more instructions. */
 bool lookaside_find_any(const struct iommu_domain *domain, uint64_t iova, unsigned int need,
 			uint64_t *bus, uint64_t *len);
+
+/* Whether a look-up may find something: the thread has a cache, and @domain no known stage 1. */
+static inline bool lookaside_serves(const struct iommu_domain *domain)
+{
+	const struct lookaside *cache = gate_cache;
+
+	return cache && cache->nested != domain;
+}
+
+/* @domain has a stage 1. */
+static inline void lookaside_pass(const struct iommu_domain *domain)
+{
+	struct lookaside *cache = gate_cache;
+
+	if (cache)
+		cache->nested = domain;
+}
 
 /*
  * Remembers the table of the leaf around @iova of @len bytes, which a walk has just found in

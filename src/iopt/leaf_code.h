@@ -7,7 +7,7 @@
  * A leaf that its code does not describe (one with copies, a RISC-V NAPOT page, a page of Arm's
  * stage 1 that was clean) is read by leaf_code_decode().
  *
- * Invariant: what a code says of an entry is what iopt_translate() says (tests/unit/leaf_code_test).
+ * Invariant: what a code says of an entry is what iopt_translate() says (leaf_code_test.c).
  */
 #ifndef IOPT_LEAF_CODE_H
 #define IOPT_LEAF_CODE_H
