@@ -20,6 +20,7 @@ enum {
 	PAGE = 4096,
 	PAGES = 1024, /* mapped one by one, before anything is measured */
 	LARGE = 2 << 20,
+	WINDOWS = 1000,
 };
 
 #define IOVA_BASE UINT64_C(0x100000000)
@@ -186,6 +187,23 @@ static void do_copy(uint64_t i)
 	copy(slot(i), IOVA_BASE + i % PAGES * PAGE);
 }
 
+static void do_allow(uint64_t i)
+{
+	static struct iommu_iova_range windows[WINDOWS];
+	struct iommu_ioas_allow_iovas cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = other_ioas,
+		.num_iovas = WINDOWS,
+		.allowed_iovas = (uintptr_t)windows,
+	};
+
+	if (!windows[0].last)
+		for (uint64_t w = 0; w < WINDOWS; w++)
+			windows[w] = (struct iommu_iova_range){w << 32, (w << 32) + LARGE};
+	call(IOMMU_IOAS_ALLOW_IOVAS, &cmd, "IOAS_ALLOW_IOVAS");
+	(void)i;
+}
+
 static const struct operation {
 	const char *name;
 	void (*prepare)(void);
@@ -202,6 +220,7 @@ static const struct operation {
 	{"unmap-4k", prepare_unmap, do_unmap},
 	{"unmap-4k-without-table", prepare_unmap_without_table, do_unmap_without_table},
 	{"copy-4k", NULL, do_copy},
+	{"allow-iovas-1000", NULL, do_allow},
 };
 
 /* The tool counts in here; instructions.py knows its name. */

@@ -159,12 +159,13 @@ static uint64_t next_iova(struct guest *guest)
 static void translate(void *arg, uint64_t ops)
 {
 	for (uint64_t i = 0; i < ops; i++) {
-		uint64_t bus, len;
+		uint64_t len;
+		void *bus;
 
 		check(iommu_translate(((struct guest *)arg)->device, 0, next_iova(arg), IOPT_READ,
 				      &bus, &len),
 		      "translate");
-		bench_use(bus);
+		bench_use((uintptr_t)bus);
 	}
 }
 

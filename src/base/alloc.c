@@ -257,13 +257,38 @@ static void *map_chunk(size_t size)
 	return (void *)(uintptr_t)start;
 }
 
+/* Failure only costs time. */
+static void advise_huge(void *chunk, size_t size, bool huge)
+{
+	if (huge)
+		(void)sys_madvise(chunk, size, MADV_HUGEPAGE);
+}
+
 void *chunk_alloc(size_t size, bool huge)
 {
 	void *chunk = fail_inject() ? NULL : map_chunk(size);
 
-	if (chunk && huge) /* failure only costs time */
-		(void)sys_madvise(chunk, size, MADV_HUGEPAGE);
+	if (chunk)
+		advise_huge(chunk, size, huge);
 	return chunk;
+}
+
+bool chunk_empty(void *chunk, size_t size)
+{
+	/* A new mapping, since madvise() does not take locked memory away. */
+	if (!map_at((uint64_t)(uintptr_t)chunk, size, PROT_READ))
+		return true;
+	/* Too many mappings. */
+	(void)sys_madvise(chunk, size, MADV_DONTNEED);
+	return false;
+}
+
+bool chunk_refill(void *chunk, size_t size, bool huge)
+{
+	if (fail_inject() || map_at((uint64_t)(uintptr_t)chunk, size, PROT_READ | PROT_WRITE))
+		return false;
+	advise_huge(chunk, size, huge);
+	return true;
 }
 
 void chunk_free(void *chunk, size_t size)

@@ -54,4 +54,13 @@ void alloc_free(void *memory);
 void *chunk_alloc(size_t size, bool huge);
 void chunk_free(void *chunk, size_t size);
 
+/*
+ * Gives the memory of a chunk back, but not its addresses, from which zeros are read. False: the
+ * system refuses, and the chunk is what it was, except that parts of it may be zeroed.
+ */
+bool chunk_empty(void *chunk, size_t size);
+
+/* Makes it what chunk_alloc() returns. False: there is no memory, and it stays empty. */
+bool chunk_refill(void *chunk, size_t size, bool huge);
+
 #endif

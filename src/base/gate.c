@@ -28,6 +28,7 @@
 #define POLLS_BEFORE_SLEEP 65536
 
 __thread struct gate_slot *gate_self __attribute__((tls_model("initial-exec")));
+__thread void *gate_cache __attribute__((tls_model("initial-exec")));
 
 static _Atomic(struct gate_slot *) all_slots;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
@@ -43,6 +44,7 @@ static void release_slot(struct gate_slot *slot)
 static void on_thread_exit(void *slot)
 {
 	gate_self = NULL;
+	gate_cache = NULL;
 	release_slot(slot);
 }
 
@@ -109,7 +111,14 @@ int gate_register(void)
 		return -ENOMEM;
 	}
 	gate_self = slot;
+	gate_cache = slot->cache;
 	return 0;
+}
+
+void gate_set_cache(void *cache)
+{
+	gate_self->cache = cache;
+	gate_cache = cache;
 }
 
 static void relax(unsigned int polls)

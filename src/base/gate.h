@@ -38,6 +38,12 @@ struct gate_slot {
 
 extern __thread struct gate_slot *gate_self __attribute__((tls_model("initial-exec")));
 
+/* gate_self->cache, or NULL: it saves a load. */
+extern __thread void *gate_cache __attribute__((tls_model("initial-exec")));
+
+/* Gives the slot of the calling thread, which has one, its cache. */
+void gate_set_cache(void *cache);
+
 /*
  * The earlier this is called, the better: the C library stores a thread's value of one of the first
  * keys of the process without an allocation.

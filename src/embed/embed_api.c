@@ -222,15 +222,7 @@ int uiommufd_dma_write(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint6
 int uiommufd_translate(struct uiommufd_endpoint *endpoint, uint32_t pasid, uint64_t iova,
 		       unsigned int prot, void **addr, uint64_t *len)
 {
-	uint64_t bus, extent;
-	int rc = iommu_translate(endpoint->endpoint, pasid, iova, prot, &bus, &extent);
-
-	if (rc)
-		return rc;
-	*addr = (void *)(uintptr_t)bus;
-	if (len)
-		*len = extent;
-	return 0;
+	return iommu_translate(endpoint->endpoint, pasid, iova, prot, addr, len);
 }
 
 int uiommufd_guard_memory(void)

@@ -109,14 +109,16 @@ static bool is_tracked(const struct iommu_endpoint *endpoint, uint32_t pasid)
 int ats_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, unsigned int prot,
 		  struct ats_entry *entry)
 {
+	void *bus;
 	int rc;
 
 	*entry = (struct ats_entry){.iova = iova, .prot = prot};
 	if ((prot & IOPT_WRITE) && is_tracked(endpoint, pasid))
 		return -EPERM;
-	rc = iommu_translate(endpoint, pasid, iova, prot, &entry->bus, &entry->len);
+	rc = iommu_translate(endpoint, pasid, iova, prot, &bus, &entry->len);
 	if (rc)
 		return rc;
+	entry->bus = (uintptr_t)bus;
 	entry->len = min_u64(entry->len - 1, UINT64_MAX - iova) + 1;
 	return 0;
 }

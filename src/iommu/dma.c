@@ -8,8 +8,8 @@
  * moved (mem/displace.h) waits for the end of the move, outside the gate, and is tried again;
  * otherwise the failure is a fault.
  *
- * What a thread has translated before is in its lookaside cache: then the request is copied without
- * a walk (copy_known()), and everything else of the above holds.
+ * The tables that a thread has used before are in its lookaside cache: then the request is copied
+ * without a walk (copy_known()), and everything else of the above holds.
  *
  * Locks: none. The read-side critical section covers the translation, the gate the copy as well.
  *
@@ -40,8 +40,7 @@ enum {
 		256 * 1024, /* bytes copied inside the gate: what an unmap may have to wait for */
 	SHORT_DMA = 8192,   /* bytes for which several look-ups are cheaper than a walk */
 	LONG_BLOCK = 65536, /* bytes that are worth a copy of their own */
-	LARGE_LEAF = 1 << 21,
-	MAX_RETRIES = 16, /* in a row, that a fault handler may ask for */
+	MAX_RETRIES = 16,   /* in a row, that a fault handler may ask for */
 };
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -86,27 +85,10 @@ static bool enter_domain(struct translation *t)
 	}
 }
 
-/*
- * Caches @leaf, which was found at @iova after the @stamp had been taken. Writes that are cached
- * leave no marks, so they are not while that is what @tracking asks for.
- */
-static ALWAYS_INLINE void remember(const struct iommu_domain *domain, uint64_t iova,
-				   const struct iopt_leaf *leaf, bool tracking, uint64_t stamp)
-{
-	const unsigned int rights = tracking ? IOPT_READ : IOPT_READ | IOPT_WRITE;
-
-	if (__builtin_expect(leaf->len >= LARGE_LEAF, 0))
-		lookaside_add_block(domain, iova);
-	else if (align_down(iova, PAGE_SIZE) >= leaf->start && leaf->len >= PAGE_SIZE)
-		lookaside_add(domain, iova, leaf->oa, PAGE_SHIFT, leaf->prot & rights, stamp);
-}
-
 /* translate() through a domain without a stage 1. */
 static int translate_plain(struct translation *t)
 {
-	const uint64_t stamp = lookaside_stamp(t->domain, t->iova);
-	const bool tracking = domain_is_tracked(t->domain);
-	const bool track = (t->need & IOPT_WRITE) && tracking;
+	const bool track = (t->need & IOPT_WRITE) && domain_is_tracked(t->domain);
 	struct iopt_leaf leaf;
 
 	/* Each leaf that is written is marked, so an extent is one leaf then. */
@@ -118,7 +100,7 @@ static int translate_plain(struct translation *t)
 		iopt_set_dirty(t->domain->table, t->iova);
 	t->bus = leaf.oa;
 	t->len = leaf.len - (t->iova - leaf.start);
-	remember(t->domain, t->iova, &leaf, tracking, stamp);
+	lookaside_add(t->domain, t->iova, leaf.len);
 	return 0;
 }
 
@@ -126,7 +108,10 @@ static int translate_plain(struct translation *t)
 static int translate(struct translation *t)
 {
 	assert_inside(t->domain);
-	return t->domain->stage1 ? nested_translate(t) : translate_plain(t);
+	if (!t->domain->stage1)
+		return translate_plain(t);
+	lookaside_pass(t->domain);
+	return nested_translate(t);
 }
 
 /*
@@ -359,80 +344,67 @@ static __attribute__((noinline)) int transfer_slowly(const struct dma *dma, size
 }
 
 /*
- * One end of a piece, @done bytes behind @begin, from what the thread has translated before: sets
- * *@end, and cuts *@len to the bytes that are contiguous there. NULL: it is not known, or lacks the
- * right @need, or the long way finds more that is contiguous.
+ * One end of a piece, @done bytes behind @begin, by the tables that the thread has used before:
+ * sets *@end, and cuts *@len to the bytes that are contiguous there. False: it is not found so, or
+ * lacks the right @need, or the long way finds more that is contiguous.
  */
-static ALWAYS_INLINE const struct lookaside_entry *recall(const struct iommu_domain *domain,
-							  uint64_t begin, size_t done,
-							  unsigned int need, char **end,
-							  size_t *len)
+static ALWAYS_INLINE bool recall(const struct iommu_domain *domain, uint64_t begin, size_t done,
+				 unsigned int need, char **end, size_t *len)
 {
 	const uint64_t iova = begin + done;
-	const struct lookaside_entry *entry = lookaside_find(domain, iova);
-	uint64_t known;
+	uint64_t bus, known;
 
-	if (!entry || !(lookaside_prot(entry) & need) || iova < begin)
-		return NULL;
-	known = lookaside_len(entry, iova);
+	if (iova < begin || (!lookaside_find(domain, iova, need, &bus, &known) &&
+			     !lookaside_find_any(domain, iova, need, &bus, &known)))
+		return false;
 	if (*len > known) {
 		if (*len > SHORT_DMA && known < LONG_BLOCK)
-			return NULL;
+			return false;
 		*len = known;
 	}
-	*end = (char *)(uintptr_t)lookaside_bus(entry, iova);
-	return entry;
+	*end = (char *)(uintptr_t)bus;
+	return true;
 }
 
 /*
- * The usual case of copy_piece(), in few instructions: both ends are known, and nobody watches. The
- * entries are looked at again inside the gate, as the domain is. Returns how many bytes were
- * copied; 0: the long way knows more.
+ * The usual case of copy_piece(), in few instructions: both ends are found in the lookaside cache,
+ * and nobody watches. @read and @write say which ends are IOVAs, and are constants where it counts.
+ * Returns how many bytes were copied; 0: the long way knows more.
  */
-static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done)
+static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done, bool read, bool write)
 {
 	struct iommu_domain *domain = rcu_load(&dma->endpoint->rid_domain);
-	const struct lookaside_entry *from = NULL, *to = NULL;
 	/* One of the two is NULL; then what it leads to is found below. */
 	char *src = (char *)((uintptr_t)dma->src_buf + done);
 	char *dst = (char *)((uintptr_t)dma->dst_buf + done);
 	size_t len = min_u64(dma->len - done, DMA_PIECE);
 
-	if (dma->pasid != NO_PASID || dma->atomic || sanitizer_present() || process_memory_any() ||
-	    (observed() && profiling()))
+	if (!domain || !lookaside_serves(domain) || dma->pasid != NO_PASID || dma->atomic ||
+	    sanitizer_present() || process_memory_any() || (observed() && profiling()) ||
+	    gate_enter(domain))
 		return 0;
-	if (!dma->src_buf) {
-		from = recall(domain, dma->src_iova, done, IOPT_READ, &src, &len);
-		if (!from)
-			return 0;
-	}
-	if (!dma->dst_buf) {
-		to = recall(domain, dma->dst_iova, done, IOPT_WRITE, &dst, &len);
-		if (!to)
-			return 0;
-	}
-	if (gate_enter(domain))
-		return 0;
-	if ((from && !lookaside_valid(from)) || (to && !lookaside_valid(to)) ||
-	    rcu_load(&dma->endpoint->rid_domain) != domain || displace_in_progress() ||
+	if (rcu_load(&dma->endpoint->rid_domain) != domain || displace_in_progress() ||
+	    (read && !recall(domain, dma->src_iova, done, IOPT_READ, &src, &len)) ||
+	    (write && !recall(domain, dma->dst_iova, done, IOPT_WRITE, &dst, &len)) ||
 	    guard_copy(dst, src, len)) {
 		gate_leave();
 		return 0;
 	}
 	msan_written(dst, len);
-	if (to && dma_is_logged(dma->endpoint, dma->pasid))
+	if (write && dma_is_logged(dma->endpoint, dma->pasid))
 		dma_log_mark(dma->endpoint, dma->dst_iova + done, len);
 	gate_leave();
 	return len;
 }
 
 /* transfer_slowly(), but for what is known already. */
-static ALWAYS_INLINE int transfer(const struct dma *dma, enum dma_dir *failed, uint64_t unmaps)
+static ALWAYS_INLINE int transfer(const struct dma *dma, enum dma_dir *failed, uint64_t unmaps,
+				  bool read, bool write)
 {
 	size_t done = 0, copied;
 
 	do {
-		copied = copy_known(dma, done);
+		copied = copy_known(dma, done, read, write);
 		done += copied;
 		if (done == dma->len)
 			return 0;
@@ -460,7 +432,7 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 		unmaps = history_unmaps();
 	}
 	event_dma_begin(&event);
-	rc = transfer(dma, failed, unmaps);
+	rc = transfer(dma, failed, unmaps, !dma->src_buf, !dma->dst_buf);
 	event_dma_end(&event, rc);
 	if (!rc)
 		dma_tell_observer(dma);
@@ -468,26 +440,24 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 }
 
 /* Like transfer(). */
-static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed)
+static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed, bool read, bool write)
 {
-	return observed() ? transfer_observed(dma, failed) : transfer(dma, failed, 0);
+	return observed() ? transfer_observed(dma, failed) : transfer(dma, failed, 0, read, write);
 }
 
 int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,
 	      enum dma_dir dir)
 {
-	const bool write = dir == DMA_WRITE;
-	const struct dma dma = {
-		.endpoint = endpoint,
-		.pasid = pasid,
-		.len = len,
-		.src_iova = write ? 0 : iova,
-		.dst_iova = write ? iova : 0,
-		.src_buf = write ? buf : NULL,
-		.dst_buf = write ? NULL : buf,
-	};
+	struct dma dma = {.endpoint = endpoint, .pasid = pasid, .len = len};
 
-	return dma_run(&dma, NULL);
+	if (dir == DMA_WRITE) {
+		dma.src_buf = buf;
+		dma.dst_iova = iova;
+		return dma_run(&dma, NULL, false, true);
+	}
+	dma.dst_buf = buf;
+	dma.src_iova = iova;
+	return dma_run(&dma, NULL, true, false);
 }
 
 int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst, uint64_t src,
@@ -501,7 +471,7 @@ int iommu_dma_copy(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t dst
 		.dst_iova = dst,
 	};
 
-	return dma_run(&dma, failed);
+	return dma_run(&dma, failed, true, true);
 }
 
 int iommu_dma_atomic(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, size_t len,
@@ -526,19 +496,13 @@ int iommu_dma_atomic(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t i
 static int look_up(const struct iommu_domain *domain, uint64_t iova, unsigned int prot,
 		   uint64_t *bus, uint64_t *len)
 {
-	uint64_t stamp;
 	struct iopt_leaf leaf;
-	bool tracking;
 
-	if (!domain)
-		return -ENOENT;
-	stamp = lookaside_stamp(domain, iova);
-	tracking = domain_is_tracked(domain);
-	if (!iopt_translate(domain->table, iova, &leaf))
+	if (!domain || !iopt_translate(domain->table, iova, &leaf))
 		return -ENOENT;
 	if ((leaf.prot & prot) != prot)
 		return -EPERM;
-	remember(domain, iova, &leaf, tracking, stamp);
+	lookaside_add(domain, iova, leaf.len);
 	*bus = leaf.oa;
 	*len = leaf.len - (iova - leaf.start);
 	return 0;
@@ -582,15 +546,23 @@ static int look_up_nested(struct translation *t, uint64_t *bus, uint64_t *len)
 	return 0;
 }
 
+/* iommu_translate() for odd leaves, and by a walk. */
 static __attribute__((noinline)) int translate_slowly(struct iommu_endpoint *endpoint,
 						      uint32_t pasid, uint64_t iova,
-						      unsigned int prot, uint64_t *bus,
-						      uint64_t *len)
+						      unsigned int prot, void **bus, uint64_t *len)
 {
 	struct iommu_domain *domain;
 	struct translation t;
+	uint64_t at, extent;
 	int rc;
 
+	if (pasid == NO_PASID && prot <= (IOPT_READ | IOPT_WRITE) &&
+	    lookaside_find_any(rcu_load(&endpoint->rid_domain), iova, prot, &at, &extent)) {
+		*bus = (void *)(uintptr_t)at;
+		if (len)
+			*len = extent;
+		return 0;
+	}
 	/* A domain is freed only after a grace period has passed since it was last attached. */
 	rcu_read_lock();
 	domain = endpoint_route(endpoint, pasid);
@@ -601,26 +573,32 @@ static __attribute__((noinline)) int translate_slowly(struct iommu_endpoint *end
 		t.need = prot;
 		t.iova = iova;
 		t.stale = NULL;
-		rc = look_up_nested(&t, bus, len);
+		rc = look_up_nested(&t, &at, &extent);
 	} else {
-		rc = look_up(domain, iova, prot, bus, len);
+		rc = look_up(domain, iova, prot, &at, &extent);
 	}
 	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
-	return rc;
+	if (rc)
+		return rc;
+	*bus = (void *)(uintptr_t)at;
+	if (len)
+		*len = extent;
+	return 0;
 }
 
 int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
-		    unsigned int prot, uint64_t *bus, uint64_t *len)
+		    unsigned int prot, void **bus, uint64_t *len)
 {
 	const struct iommu_domain *domain = rcu_load(&endpoint->rid_domain);
-	const struct lookaside_entry *entry = lookaside_find(domain, iova);
+	uint64_t at, extent;
 
-	if (__builtin_expect(!entry || pasid != NO_PASID || prot & ~lookaside_prot(entry) ||
-				     !lookaside_valid(entry),
+	if (__builtin_expect(pasid != NO_PASID || prot > (IOPT_READ | IOPT_WRITE) ||
+				     !lookaside_find(domain, iova, prot, &at, &extent),
 			     0))
 		return translate_slowly(endpoint, pasid, iova, prot, bus, len);
-	*bus = lookaside_bus(entry, iova);
-	*len = lookaside_len(entry, iova);
+	*bus = (void *)(uintptr_t)at;
+	if (len)
+		*len = extent;
 	return 0;
 }

@@ -196,10 +196,19 @@ uint64_t iommu_domain_pgsizes(const struct iommu_domain *domain)
 int iommu_domain_map(struct iommu_domain *domain, uint64_t iova, uint64_t bus, uint64_t len,
 		     unsigned int prot, uint64_t pgsizes)
 {
+	const uint64_t retired = iopt_retired(domain->table);
+	int rc;
+
 	/* Not every format refuses this. */
 	if (!(prot & (IOPT_READ | IOPT_WRITE)))
 		return -EINVAL;
-	return iopt_map(domain->table, iova, bus, len, prot, pgsizes);
+	rc = iopt_map(domain->table, iova, bus, len, prot, pgsizes);
+	if (__builtin_expect(iopt_retired(domain->table) != retired, 0)) {
+		atomic_thread_fence(memory_order_seq_cst);
+		lookaside_forget_all();
+		iopt_settle(domain->table);
+	}
+	return rc;
 }
 
 void iommu_domain_prefetch(const struct iommu_domain *domain, uint64_t iova)
@@ -209,11 +218,15 @@ void iommu_domain_prefetch(const struct iommu_domain *domain, uint64_t iova)
 
 uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t len)
 {
-	uint64_t unmapped = iopt_unmap(domain->table, iova, len);
+	const uint64_t retired = iopt_retired(domain->table);
+	const uint64_t unmapped = iopt_unmap(domain->table, iova, len);
 
 	/* After the table: a thread that sees the new count does not find the old entries. */
 	__atomic_add_fetch(&domain->unmaps, 1, __ATOMIC_SEQ_CST);
-	lookaside_unmapped(domain, iova, len);
+	if (iopt_retired(domain->table) != retired) {
+		lookaside_retired(domain, iova, len);
+		iopt_settle(domain->table);
+	}
 	if (__builtin_expect(atomic_load(&ats_endpoints) != 0, 0) && len)
 		nested_forget_memory(domain, (struct iova_range){iova, iova + (len - 1)});
 	return unmapped;

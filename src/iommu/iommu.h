@@ -362,12 +362,12 @@ int iommu_dma_atomic(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t i
 		     struct dma_atomic *atomic);
 
 /*
- * Translates one IOVA to *@bus, with *@len contiguous bytes from there. Faults are not reported and
- * memory is not accessed, except that nested translation walks stage 1 like DMA that needs the
- * rights @prot, and sets accessed and dirty bits. The caller keeps the memory mapped while it uses
- * *@bus. 0; -ENOENT; -EPERM: a right of @prot is missing.
+ * Translates one IOVA to *@bus, with *@len (may be NULL) contiguous bytes from there. Faults are
+ * not reported and memory is not accessed, except that nested translation walks stage 1 like DMA
+ * that needs the rights @prot, and sets accessed and dirty bits. The caller keeps the memory mapped
+ * while it uses *@bus. 0; -ENOENT; -EPERM: a right of @prot is missing.
  */
 int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
-		    unsigned int prot, uint64_t *bus, uint64_t *len);
+		    unsigned int prot, void **bus, uint64_t *len);
 
 #endif

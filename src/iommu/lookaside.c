@@ -7,24 +7,33 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "iommu/iommu.h"
+#include "iommu/iommu_internal.h"
 
 enum {
 	STEP = LOOKASIDE_TAKEN * 2,
+	CONFLICTS = 4, /* that many tables want a place before one gets it from another */
 };
 
-struct lookaside_counter lookaside_counters[LOOKASIDE_COUNTERS];
+_Atomic uint64_t lookaside_counters[LOOKASIDE_COUNTERS];
 
-/* The sizes of larger blocks, as log2. */
-static const uint8_t block_shifts[] = {30, LOOKASIDE_REGION_SHIFT};
+/* ---- counters ---- */
 
-static size_t domain_counter(const struct iommu_domain *domain)
+static unsigned int block_shift(unsigned int level)
 {
-	return LOOKASIDE_REGIONS + ((uintptr_t)domain >> 7) % LOOKASIDE_DOMAINS;
+	return LOOKASIDE_BLOCK_SHIFT + IOPT_INDEX_BITS * level;
 }
 
-uint64_t lookaside_take(size_t counter)
+/* That of the block of @level around @iova. */
+static size_t counter_of(const struct iommu_domain *domain, unsigned int level, uint64_t iova)
 {
-	_Atomic uint64_t *value = &lookaside_counters[counter].value;
+	return ((iova >> block_shift(level)) + lookaside_hash(domain) * 31 + level * 171) %
+	       LOOKASIDE_COUNTERS;
+}
+
+/* Takes the value of a counter as a stamp, for what is read of the tables afterwards. */
+static uint64_t take(size_t counter)
+{
+	_Atomic uint64_t *value = &lookaside_counters[counter];
 	const uint64_t now = atomic_load_explicit(value, memory_order_acquire);
 
 	if (now & LOOKASIDE_TAKEN)
@@ -35,15 +44,39 @@ uint64_t lookaside_take(size_t counter)
 
 static void change(size_t counter)
 {
-	_Atomic uint64_t *value = &lookaside_counters[counter].value;
+	_Atomic uint64_t *value = &lookaside_counters[counter];
 	const uint64_t now = atomic_load_explicit(value, memory_order_acquire);
 
-	/* If it is not taken, who takes it later finds the table changed. */
+	/* If it is not taken, a thread that takes it later finds the tables changed. */
 	if (now & LOOKASIDE_TAKEN)
 		atomic_fetch_add(value, STEP - LOOKASIDE_TAKEN);
 }
 
-struct lookaside *lookaside_create(void)
+void lookaside_retired(const struct iommu_domain *domain, uint64_t iova, uint64_t len)
+{
+	for (unsigned int level = 0; level < LEAF_CODE_LEVELS; level++) {
+		const uint64_t size = BIT(block_shift(level));
+		const uint64_t blocks =
+			((iova + (len - 1)) >> block_shift(level)) - (iova >> block_shift(level));
+		uint64_t at = iova;
+
+		for (uint64_t i = 0; i <= min_u64(blocks, LOOKASIDE_COUNTERS - 1); i++, at += size)
+			change(counter_of(domain, level, at));
+	}
+}
+
+void lookaside_forget_all(void)
+{
+	for (size_t i = 0; i < LOOKASIDE_COUNTERS; i++)
+		change(i);
+	/* What follows gives tables to others. */
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* ---- the cache of a thread ---- */
+
+/* Gives the calling thread a cache. NULL: there is no memory for it. */
+static struct lookaside *create(void)
 {
 	struct lookaside *cache;
 
@@ -52,57 +85,73 @@ struct lookaside *lookaside_create(void)
 	if (gate_self->cache)
 		return gate_self->cache;
 	cache = gate_self->torn_cache;
-	if (!cache)
+	if (cache)
+		memset(cache, 0, sizeof(*cache));
+	else
 		cache = alloc_aligned(64, sizeof(*cache));
 	if (!cache)
 		return NULL;
+	memset(cache->shifts, LOOKASIDE_BLOCK_SHIFT, sizeof(cache->shifts));
 	gate_self->torn_cache = NULL;
-	/* No domain has the address of the cache. */
-	for (size_t i = 0; i < LOOKASIDE_ENTRIES; i++)
-		cache->entries[i].domain = (const struct iommu_domain *)(const void *)cache;
-	memset(cache->shifts, 12, sizeof(cache->shifts));
-	gate_self->cache = cache;
+	gate_set_cache(cache);
 	return cache;
 }
 
-void lookaside_add_block(const struct iommu_domain *domain, uint64_t iova)
+/*
+ * Whether @entry is for a table of another block of the same domain, which keeps it more often than
+ * not: where more tables are in use than there are places, the entries that stay are of use, and
+ * most of the others need not be made.
+ */
+static bool is_kept(struct lookaside *cache, const struct lookaside_entry *entry,
+		    const struct iommu_domain *domain, uint64_t block)
 {
-	const struct iopt *table = iommu_domain_table(domain);
+	return align_down(entry->domain, LOOKASIDE_RIGHTS + 1) == (uintptr_t)domain &&
+	       entry->block && entry->block != block && ++cache->conflicts % CONFLICTS;
+}
 
-	for (size_t i = 0; i < sizeof(block_shifts); i++) {
-		const unsigned int shift = block_shifts[i];
-		const uint64_t size = BIT(shift), start = iova & ~(size - 1);
-		const uint64_t stamp = shift > LOOKASIDE_REGION_SHIFT
-					       ? lookaside_take(domain_counter(domain))
-					       : lookaside_stamp(domain, iova);
-		const unsigned int rights =
-			iommu_domain_dirty_tracking(domain) ? IOPT_READ : IOPT_READ | IOPT_WRITE;
-		struct iopt_leaf block;
+void lookaside_add(const struct iommu_domain *domain, uint64_t iova, uint64_t len)
+{
+	const unsigned int level = (log2_floor(len) - IOPT_TABLE_SHIFT) / IOPT_INDEX_BITS;
+	const enum iopt_codes codes = iopt_format(domain->table)->codes;
+	struct lookaside *cache = gate_cache ? gate_cache : create();
+	struct lookaside_entry *entry;
+	const uint64_t *table;
+	unsigned int shift, found;
+	uint64_t stamp, block;
 
-		if (!iopt_translate_extent(table, start, size, &block) ||
-		    block.len - (start - block.start) < size)
-			continue;
-		lookaside_add(domain, iova, block.oa + (iova - start), shift, block.prot & rights,
-			      stamp);
+	assert(rcu_read_ongoing());
+	if (!cache || codes == IOPT_CODES_NONE || level >= LEAF_CODE_LEVELS)
 		return;
-	}
+	shift = block_shift(level);
+	block = lookaside_block(iova, shift);
+	entry = &cache->entries[lookaside_index(domain, iova, shift)];
+	if (cache->nested == domain) /* another one had this address */
+		cache->nested = NULL;
+	if (is_kept(cache, entry, domain, block))
+		return;
+	/* The table and the state of dirty tracking are read after the stamp is taken. */
+	stamp = take(counter_of(domain, level, iova));
+	table = iopt_leaf_table(domain->table, iova, &found);
+	if (!table || found != level)
+		return;
+	/* Writes that are found here leave no marks. */
+	entry->domain = (uintptr_t)domain | (domain_is_tracked(domain) ? IOPT_WRITE : 0);
+	entry->block = block;
+	entry->table = leaf_code_word(table, codes, level);
+	entry->stamp = stamp;
+	cache->shifts[lookaside_place(domain, iova)] = (uint8_t)shift;
 }
 
-void lookaside_unmapped(const struct iommu_domain *domain, uint64_t iova, uint64_t len)
+bool lookaside_find_any(const struct iommu_domain *domain, uint64_t iova, unsigned int need,
+			uint64_t *bus, uint64_t *len)
 {
-	const uint64_t size = BIT(LOOKASIDE_REGION_SHIFT), last = iova + (len - 1);
-	uint64_t at = iova;
+	struct lookaside_leaf leaf;
+	struct iopt_leaf found;
 
-	change(domain_counter(domain));
-	for (unsigned int i = 0; i < LOOKASIDE_REGIONS; i++, at += size) {
-		change(lookaside_region(domain, at));
-		if (last - (at & ~(size - 1)) < size)
-			break;
-	}
-}
-
-void lookaside_forget_all(void)
-{
-	for (size_t i = 0; i < LOOKASIDE_COUNTERS; i++)
-		change(i);
+	if (!lookaside_load(domain, iova, need, &leaf) ||
+	    !leaf_code_decode(leaf.code, leaf.entry, iova, &found) || (found.prot & need) != need)
+		return false;
+	*bus = found.oa;
+	*len = found.len - (iova - found.start);
+	return true;
 }

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a thread has translated before: a cache of plain translations (without stage 1) that each
- * thread has for itself, so that a look-up is a few loads from its own memory.
+ * Where a thread has found translations before: a cache of page tables that each thread has for
+ * itself, as the processor's cache of paging structures, so that a look-up is one load from a table
+ * and a few from the thread's own memory.
  *
- * An entry names a block of IOVA: 2^n bytes, aligned to their size, contiguous and with the same
- * rights, in the table of one domain. It is valid as long as the counter that it was stamped with
- * has the value of the stamp.
+ * An entry names the table with the leaves of 4 KiB, 2 MiB or 1 GiB for an aligned block of IOVA of
+ * one domain without stage 1; a block is what a whole table translates. It is valid as long as the
+ * counter that it was stamped with has the value of the stamp. What it leads to is read from the
+ * table each time, so an unmap that leaves the table is seen at once, and changes no counter.
  *
- * Why nothing stale is used: a stamp is taken before the table is read, and an unmap changes the
- * table before the counter, so an entry of what an unmap removed has an older stamp than the
- * counter; and a thread that still finds the old value inside the gate, which it entered before it
- * looked, is one that the unmap waits for. (The processor's stores reach all others at once, as
- * those of x86, Armv8 and RISC-V do.)
+ * Why nothing stale is used: the leaf is loaded before the counter, and a table is used for
+ * anything else only after its block's counter has changed, so a thread that still finds the old
+ * value has loaded what the table said when it was one. It may have been unmapped meanwhile, as
+ * after any walk: a thread inside the gate, which it entered before it looked, is one that the
+ * unmap waits for. (The processor's stores reach all others at once, as those of x86, Armv8 and
+ * RISC-V do.) Tables stay readable after they are freed (iopt/arena.h).
  *
- * There is a counter for the unmaps in some regions of 2 MiB of some domains, and one for all
- * unmaps of some domains, for larger blocks: by a hash, so that the counters live as long as the
- * process. Two that share a counter cost each other misses, no more. A counter says whether it was
- * taken as a stamp since it last changed; an unmap changes it only then.
+ * Counters are shared by blocks and domains, by a hash, so that they live as long as the process.
+ * Two that share a counter cost each other misses, no more. A counter says whether it was taken as
+ * a stamp since it last changed; only then an unmap that retires tables changes it.
  *
  * Locks: none. Entries belong to their thread.
  *
- * Cost: 33 KiB for a thread that translates. An unmap loads a counter, and another for each region
- * of 2 MiB that it touches.
+ * Cost: 32 bytes for each table that a thread has used, at most 129 KiB. An unmap costs nothing
+ * unless it empties tables: then a load for each block of each size that it touches.
  */
 #ifndef IOMMU_LOOKASIDE_H
 #define IOMMU_LOOKASIDE_H
@@ -31,150 +33,153 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/gate.h"
-#include "iopt/iopt.h"
+#include "iopt/leaf_code.h"
 
 struct iommu_domain;
 
 enum {
-	LOOKASIDE_ENTRIES = 1024,
-	LOOKASIDE_SHIFTS = 256,
-	LOOKASIDE_REGION_SHIFT = 21,
-	LOOKASIDE_REGIONS = 256, /* counters of regions; those of domains follow */
-	LOOKASIDE_DOMAINS = 256,
-	LOOKASIDE_COUNTERS = LOOKASIDE_REGIONS + LOOKASIDE_DOMAINS,
+	LOOKASIDE_ENTRIES = 4096,
+	LOOKASIDE_SHIFTS = 1024,
+	LOOKASIDE_BLOCK_SHIFT = IOPT_TABLE_SHIFT + IOPT_INDEX_BITS, /* of the smallest blocks */
+	LOOKASIDE_COUNTERS = 512,
 	LOOKASIDE_TAKEN = LOOKASIDE_COUNTERS, /* in a counter: as a stamp, since it changed */
+	LOOKASIDE_RIGHTS = IOPT_READ | IOPT_WRITE,
+	LOOKASIDE_DOMAIN_SHIFT = 7, /* log2 of how far domains are apart, or more */
 };
 
 struct lookaside_entry {
-	const struct iommu_domain *domain; /* compared only: it may be gone */
-	uint64_t start;			   /* of the block, and in the low bits its log2 of size */
-	uint64_t offset; /* from there to what it leads to, and in the low bits its rights */
+	/* The address of the domain, and in its low bits rights that the long way must look up. */
+	uint64_t domain;
+	uint64_t block; /* the first IOVA, and in the low bits its log2 of size; 0: none */
+	uint64_t table; /* its address, and in the low bits the place of its code in leaf_codes[] */
 	uint64_t stamp;
 };
 
 struct lookaside {
 	struct lookaside_entry entries[LOOKASIDE_ENTRIES];
-	uint8_t shifts[LOOKASIDE_SHIFTS]; /* log2 of the size of the blocks in some regions */
+	uint8_t shifts[LOOKASIDE_SHIFTS]; /* log2 of the size of the blocks in some places */
+	unsigned int conflicts;
+	/* The last domain that the thread has looked for in vain because it has a stage 1. */
+	const struct iommu_domain *nested;
 };
 
 /* The low bits are the number of the counter, and whether it was taken as a stamp. */
-struct lookaside_counter {
-	_Atomic uint64_t value;
-} __attribute__((aligned(64)));
+extern _Atomic uint64_t lookaside_counters[LOOKASIDE_COUNTERS];
 
-extern struct lookaside_counter lookaside_counters[LOOKASIDE_COUNTERS];
-
-static inline size_t lookaside_index(const struct iommu_domain *domain, uint64_t block)
+static inline uint64_t lookaside_hash(const struct iommu_domain *domain)
 {
-	return (block + ((uintptr_t)domain >> 7)) % LOOKASIDE_ENTRIES;
+	return (uintptr_t)domain >> LOOKASIDE_DOMAIN_SHIFT;
 }
 
-static inline unsigned int lookaside_shift(const struct lookaside_entry *entry)
+static inline size_t lookaside_place(const struct iommu_domain *domain, uint64_t iova)
 {
-	return (unsigned int)(entry->start & 63);
+	return ((iova >> LOOKASIDE_BLOCK_SHIFT) + lookaside_hash(domain)) % LOOKASIDE_SHIFTS;
 }
 
-/* The thread's entry for @iova in @domain, or NULL. It may be invalid. */
-static inline const struct lookaside_entry *lookaside_find(const struct iommu_domain *domain,
-							   uint64_t iova)
+static inline size_t lookaside_index(const struct iommu_domain *domain, uint64_t iova,
+				     unsigned int shift)
 {
-	const struct gate_slot *slot = gate_self;
+	return ((iova >> shift) + lookaside_hash(domain)) % LOOKASIDE_ENTRIES;
+}
+
+static inline uint64_t lookaside_block(uint64_t iova, unsigned int shift)
+{
+	return iova >> shift << shift | shift;
+}
+
+/* An entry of a table, and what it means. */
+struct lookaside_leaf {
+	const struct leaf_code *code;
+	uint64_t entry;
+};
+
+/*
+ * Loads the entry that translates @iova in @domain (may be NULL; need not live any more), if the
+ * thread knows its table, and may use it for a request that needs the rights @need (IOPT_READ,
+ * IOPT_WRITE; which the leaf may lack).
+ */
+static inline __attribute__((always_inline)) bool lookaside_load(const struct iommu_domain *domain,
+								 uint64_t iova, unsigned int need,
+								 struct lookaside_leaf *leaf)
+{
+	const struct lookaside *cache = gate_cache;
 	const struct lookaside_entry *entry;
-	const struct lookaside *cache;
 	unsigned int shift;
+	uint64_t stamp;
 
-	if (!slot || !slot->cache)
-		return NULL;
-	cache = slot->cache;
-	shift = cache->shifts[(iova >> LOOKASIDE_REGION_SHIFT) % LOOKASIDE_SHIFTS];
-	entry = &cache->entries[lookaside_index(domain, iova >> shift)];
-	if (entry->domain != domain || (iova ^ entry->start) >> lookaside_shift(entry))
-		return NULL;
-	return entry;
+	if (__builtin_expect(!cache, 0))
+		return false;
+	shift = cache->shifts[lookaside_place(domain, iova)];
+	entry = &cache->entries[lookaside_index(domain, iova, shift)];
+	if (__builtin_expect(
+		    ((entry->domain ^ (uintptr_t)domain) & (~(uint64_t)LOOKASIDE_RIGHTS | need)) ||
+			    entry->block != lookaside_block(iova, shift),
+		    0))
+		return false;
+	leaf->code = leaf_code_of(entry->table);
+	leaf->entry = leaf_code_load(leaf->code, entry->table, iova);
+	stamp = entry->stamp;
+	return __builtin_expect(
+		atomic_load_explicit(&lookaside_counters[stamp % LOOKASIDE_COUNTERS],
+				     memory_order_acquire) == stamp,
+		1);
 }
-
-/* Whether it is valid at the moment of the call. */
-static inline bool lookaside_valid(const struct lookaside_entry *entry)
-{
-	return atomic_load_explicit(&lookaside_counters[entry->stamp % LOOKASIDE_COUNTERS].value,
-				    memory_order_acquire) == entry->stamp;
-}
-
-/* Where @iova leads, which is in the block of @entry. */
-static inline uint64_t lookaside_bus(const struct lookaside_entry *entry, uint64_t iova)
-{
-	return iova + (entry->offset & ~UINT64_C(0xfff));
-}
-
-/* How many bytes there are from @iova to the end of the block. */
-static inline uint64_t lookaside_len(const struct lookaside_entry *entry, uint64_t iova)
-{
-	const uint64_t size = UINT64_C(1) << lookaside_shift(entry);
-
-	return size - (iova & (size - 1));
-}
-
-static inline unsigned int lookaside_prot(const struct lookaside_entry *entry)
-{
-	return (unsigned int)entry->offset & (IOPT_READ | IOPT_WRITE);
-}
-
-/* Takes the value of a counter as a stamp, for what is read of the table afterwards. */
-uint64_t lookaside_take(size_t counter);
-
-static inline size_t lookaside_region(const struct iommu_domain *domain, uint64_t iova)
-{
-	return ((iova >> LOOKASIDE_REGION_SHIFT) + ((uintptr_t)domain >> 7) * 31) %
-	       LOOKASIDE_REGIONS;
-}
-
-static inline uint64_t lookaside_stamp(const struct iommu_domain *domain, uint64_t iova)
-{
-	const size_t counter = lookaside_region(domain, iova);
-	const uint64_t value =
-		atomic_load_explicit(&lookaside_counters[counter].value, memory_order_acquire);
-
-	return value & LOOKASIDE_TAKEN ? value : lookaside_take(counter);
-}
-
-/* Gives the calling thread a cache. NULL: there is no memory for it. */
-struct lookaside *lookaside_create(void);
 
 /*
- * Caches a block of 2^@shift bytes around @iova, which lies within one region, leads to @bus and
- * has the rights @prot. @stamp was taken before the table and the state of dirty tracking were
- * read. If there is no memory, nothing is cached.
+ * Where @iova leads, and how many bytes are contiguous there, if that is found so and the leaf has
+ * the rights @need and one of the usual sizes.
  */
-static inline void lookaside_add(const struct iommu_domain *domain, uint64_t iova, uint64_t bus,
-				 unsigned int shift, unsigned int prot, uint64_t stamp)
+static inline __attribute__((always_inline)) bool lookaside_find(const struct iommu_domain *domain,
+								 uint64_t iova, unsigned int need,
+								 uint64_t *bus, uint64_t *len)
 {
-	const uint64_t inside = (UINT64_C(1) << shift) - 1;
-	const struct gate_slot *slot = gate_self;
-	struct lookaside *cache = slot ? slot->cache : NULL;
-	struct lookaside_entry *entry;
+	struct lookaside_leaf leaf;
+	uint64_t inside;
 
-	if (__builtin_expect(!cache, 0)) {
-		cache = lookaside_create();
-		if (!cache)
-			return;
-	}
-	cache->shifts[(iova >> LOOKASIDE_REGION_SHIFT) % LOOKASIDE_SHIFTS] = (uint8_t)shift;
-	entry = &cache->entries[lookaside_index(domain, iova >> shift)];
-	entry->domain = domain;
-	entry->start = (iova & ~inside) | shift;
-	entry->offset = (bus - iova) | prot;
-	entry->stamp = stamp;
+	if (__builtin_expect(!lookaside_load(domain, iova, need, &leaf) ||
+				     !leaf_code_matches(leaf.code, leaf.entry, need),
+			     0))
+		return false;
+	inside = iova & leaf.code->inside;
+	*bus = leaf_code_oa(leaf.code, leaf.entry) | inside;
+	*len = leaf.code->inside + 1 - inside;
+	return true;
 }
 
-/* Caches the largest block around @iova that is contiguous in the table of @domain. */
-void lookaside_add_block(const struct iommu_domain *domain, uint64_t iova);
+/* lookaside_find() for leaves of all sizes, in more instructions. */
+bool lookaside_find_any(const struct iommu_domain *domain, uint64_t iova, unsigned int need,
+			uint64_t *bus, uint64_t *len);
+
+/* Whether a look-up may find something: the thread has a cache, and @domain no known stage 1. */
+static inline bool lookaside_serves(const struct iommu_domain *domain)
+{
+	const struct lookaside *cache = gate_cache;
+
+	return cache && cache->nested != domain;
+}
+
+/* @domain has a stage 1. */
+static inline void lookaside_pass(const struct iommu_domain *domain)
+{
+	struct lookaside *cache = gate_cache;
+
+	if (cache)
+		cache->nested = domain;
+}
 
 /*
- * [@iova, @iova + @len) of @domain has been unmapped: its entries are invalid when this returns.
- * Context: a full fence separates the change of the table from the call.
+ * Remembers the table of the leaf around @iova of @len bytes, which a walk has just found in
+ * @domain. If there is no memory, nothing is remembered. Context: in a read-side critical section.
  */
-void lookaside_unmapped(const struct iommu_domain *domain, uint64_t iova, uint64_t len);
+void lookaside_add(const struct iommu_domain *domain, uint64_t iova, uint64_t len);
+
+/*
+ * Tables that translated addresses in [@iova, @iova + @len) of @domain were retired: its entries of
+ * them are invalid when this returns. Context: a full fence separates that from the call.
+ */
+void lookaside_retired(const struct iommu_domain *domain, uint64_t iova, uint64_t len);
 
 /* All entries are invalid when this returns. The same context. */
 void lookaside_forget_all(void);

@@ -43,4 +43,5 @@ static uint64_t fmt_pgsizes(const struct iopt *pt)
 
 #include "iopt/walk.h"
 
-const struct iopt_format iopt_amdv1 = {.name = "amdv1", .ops = &iopt_amdv1_ops};
+const struct iopt_format iopt_amdv1 = {
+	.name = "amdv1", .ops = &iopt_amdv1_ops, .codes = IOPT_CODES_AMDV1};

@@ -38,4 +38,5 @@ static uint64_t fmt_pgsizes(const struct iopt *pt)
 
 #include "iopt/walk.h"
 
-const struct iopt_format iopt_amdv1_mock = {.name = "amdv1-mock", .ops = &iopt_amdv1_mock_ops};
+const struct iopt_format iopt_amdv1_mock = {
+	.name = "amdv1-mock", .ops = &iopt_amdv1_mock_ops, .codes = IOPT_CODES_NONE};

@@ -3,6 +3,7 @@
 #include "iopt/arena.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/alloc.h"
@@ -11,6 +12,64 @@
 #include "iopt/iopt_internal.h"
 
 _Static_assert(sizeof(struct arena_chunk) <= ARENA_TABLE_SIZE, "a chunk's head is one page");
+
+/* Addresses of chunks without memory. */
+struct spare {
+	struct spare *next;
+	void *chunk;
+};
+
+static _Atomic(struct spare *) spares;
+
+static void spares_push(struct spare *first, struct spare *last)
+{
+	struct spare *head = atomic_load(&spares);
+
+	do {
+		last->next = head;
+	} while (!atomic_compare_exchange_weak(&spares, &head, first));
+}
+
+/* NULL: there are none, or another thread is looking at them. */
+static struct spare *spares_pop(void)
+{
+	struct spare *first = atomic_exchange(&spares, NULL);
+	struct spare *last = first ? first->next : NULL;
+
+	while (last && last->next)
+		last = last->next;
+	if (last)
+		spares_push(first->next, last);
+	return first;
+}
+
+/* Gives the memory of @chunk back. Without memory to note them, its addresses are lost. */
+static void chunk_discard(struct arena_chunk *chunk)
+{
+	struct spare *spare = chunk_empty(chunk, ARENA_CHUNK_SIZE) ? alloc_zeroed(sizeof(*spare))
+								   : NULL;
+
+	if (!spare)
+		return;
+	spare->chunk = chunk;
+	spares_push(spare, spare);
+}
+
+static struct arena_chunk *chunk_create(bool huge)
+{
+	struct spare *spare = spares_pop();
+	struct arena_chunk *chunk;
+
+	if (!spare)
+		return chunk_alloc(ARENA_CHUNK_SIZE, huge);
+	chunk = spare->chunk;
+	if (!chunk_refill(chunk, ARENA_CHUNK_SIZE, huge)) {
+		spares_push(spare, spare);
+		return NULL;
+	}
+	alloc_free(spare);
+	return chunk;
+}
 
 void arena_init(struct arena *arena)
 {
@@ -25,12 +84,12 @@ void arena_destroy(struct arena *arena)
 	struct arena_chunk *chunk, *next;
 
 	cds_list_for_each_entry_safe (chunk, next, &arena->chunks, all)
-		chunk_free(chunk, ARENA_CHUNK_SIZE);
+		chunk_discard(chunk);
 }
 
 static struct arena_chunk *chunk_add(struct arena *arena)
 {
-	struct arena_chunk *chunk = chunk_alloc(ARENA_CHUNK_SIZE, arena->n_chunks > 0);
+	struct arena_chunk *chunk = chunk_create(arena->n_chunks > 0);
 
 	if (!chunk)
 		return NULL;
@@ -48,7 +107,7 @@ static void chunk_remove(struct arena *arena, struct arena_chunk *chunk)
 	cds_list_del(&chunk->available);
 	arena->n_chunks--;
 	arena->n_idle--;
-	chunk_free(chunk, ARENA_CHUNK_SIZE);
+	chunk_discard(chunk);
 }
 
 static bool chunk_has_table(const struct arena_chunk *chunk)

@@ -11,6 +11,10 @@
  * period has passed, then it is zeroed and can be allocated again. One grace period serves a batch
  * of tables. After that, chunks without a table in use are given back to the system, except one.
  *
+ * What is given back is the memory of a chunk. Its addresses stay readable for ever, and serve
+ * whichever page table needs a chunk next. So a thread may load from a table first, and find out
+ * afterwards whether it still was one (iommu/lookaside.h).
+ *
  * Invariants:
  * - a table that arena_alloc() returns is zero, and its count is 0 (asserted there);
  * - the counts of the arena are the sums of those of its chunks, and a chunk is listed as available

@@ -64,4 +64,5 @@ static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
 
 #include "iopt/walk.h"
 
-const struct iopt_format iopt_arm_s1 = {.name = "arm-s1", .ops = &iopt_arm_s1_ops};
+const struct iopt_format iopt_arm_s1 = {
+	.name = "arm-s1", .ops = &iopt_arm_s1_ops, .codes = IOPT_CODES_ARM_S1};

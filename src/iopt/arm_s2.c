@@ -60,4 +60,5 @@ static int fmt_setup(struct iopt *pt, const struct iopt_config *config)
 
 #include "iopt/walk.h"
 
-const struct iopt_format iopt_arm_s2 = {.name = "arm-s2", .ops = &iopt_arm_s2_ops};
+const struct iopt_format iopt_arm_s2 = {
+	.name = "arm-s2", .ops = &iopt_arm_s2_ops, .codes = IOPT_CODES_ARM_S2};

@@ -144,6 +144,18 @@ uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
 	return unmapped;
 }
 
+uint64_t iopt_retired(const struct iopt *pt)
+{
+	return pt->retired;
+}
+
+void iopt_settle(struct iopt *pt)
+{
+	change_begin(pt);
+	arena_settle(&pt->arena);
+	change_end(pt);
+}
+
 void iopt_prefetch(const struct iopt *pt, uint64_t iova)
 {
 	pt->ops->prefetch(pt, iova);
@@ -158,6 +170,21 @@ bool iopt_translate_extent(const struct iopt *pt, uint64_t iova, uint64_t len,
 			   struct iopt_leaf *leaf)
 {
 	return pt->ops->translate_extent(pt, iova, len, leaf);
+}
+
+const uint64_t *iopt_leaf_table(const struct iopt *pt, uint64_t iova, unsigned int *level)
+{
+	struct iopt_trace trace;
+	const uint64_t *table;
+	unsigned int last;
+
+	if (!iopt_trace(pt, iova, &trace))
+		return NULL;
+	last = trace.count - 1;
+	table = trace.steps[last].table;
+	*level = trace.steps[last].level;
+	/* Tables side by side count as one. */
+	return &table[trace.steps[last].index & ~(unsigned int)(IOPT_ENTRIES - 1)];
 }
 
 bool iopt_set_dirty(struct iopt *pt, uint64_t iova)

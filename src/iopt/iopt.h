@@ -8,9 +8,12 @@
  *
  * Locking: the owner serialises map, unmap and read_dirty of one page table. Translation, dump and
  * set_dirty take no lock: they run in a read-side critical section (base/rcu.h), at any time, also
- * during map and unmap. They see each entry either old or new. Emptied tables are freed after a
- * grace period. Map and unmap wait for one now and then (once for many tables), so they must not be
- * called in a read-side critical section.
+ * during map and unmap. They see each entry either old or new. Emptied tables are retired, and used
+ * again by iopt_settle() after a grace period.
+ *
+ * A reader may keep the address of a table beyond its critical section (iopt_leaf_table()), if it
+ * finds out after each load from it that the table had not been retired before. The memory of
+ * tables stays readable for ever (iopt/arena.h).
  *
  * Cost: map visits each table of the range once and stores each entry once, whole tables at nearly
  * the speed of memset; an unmap that covers a whole table does not read its entries; translation is
@@ -35,11 +38,23 @@ enum iopt_prot {
 
 struct iopt;
 
+/* Where a format's codes begin (iopt/leaf_code.h): one for each of three levels. */
+enum iopt_codes {
+	IOPT_CODES_AMDV1 = 0,
+	IOPT_CODES_VTDSS = 3,
+	IOPT_CODES_X86_64 = 6,
+	IOPT_CODES_RISCV = 9,
+	IOPT_CODES_ARM_S1 = 12,
+	IOPT_CODES_ARM_S2 = 15,
+	IOPT_CODES_NONE, /* of a format that has none */
+};
+
 /* A format: all that other folders know of it. */
 struct iopt_format {
 	/* "amdv1", "amdv1-mock", "vtdss", "x86-64", "riscv", "arm-s1", "arm-s2" */
 	const char *name;
 	const struct iopt_ops *ops;
+	enum iopt_codes codes;
 };
 
 extern const struct iopt_format iopt_amdv1;
@@ -111,6 +126,7 @@ struct iopt_ops {
 	bool (*translate)(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf);
 	bool (*translate_extent)(const struct iopt *pt, uint64_t iova, uint64_t len,
 				 struct iopt_leaf *leaf);
+	bool (*decode)(uint64_t entry, unsigned int level, uint64_t iova, struct iopt_leaf *leaf);
 	bool (*set_dirty)(struct iopt *pt, uint64_t iova);
 	void (*read_dirty)(struct iopt *pt, struct iova_range range, bool clear,
 			   void (*report)(struct iova_range dirty, void *arg), void *arg);
@@ -161,6 +177,19 @@ int iopt_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned
 uint64_t iopt_unmap(struct iopt *pt, uint64_t iova, uint64_t len);
 
 /*
+ * How many tables have been retired since the page table was created. A map retires some only if
+ * it fails or replaces an empty top.
+ */
+uint64_t iopt_retired(const struct iopt *pt);
+
+/*
+ * After a map or an unmap, when no reader keeps the address of a table that it has retired: makes
+ * the memory of a batch of them available again, which waits for a grace period. Context: not in a
+ * read-side critical section.
+ */
+void iopt_settle(struct iopt *pt);
+
+/*
  * Starts to fetch the entry of @iova into the processor's cache. For the owner, which is going to
  * change it soon.
  */
@@ -176,6 +205,12 @@ bool iopt_translate(const struct iopt *pt, uint64_t iova, struct iopt_leaf *leaf
  */
 bool iopt_translate_extent(const struct iopt *pt, uint64_t iova, uint64_t len,
 			   struct iopt_leaf *leaf);
+
+/*
+ * The table with the leaf that translates @iova: the entry for it and the 511 around it, and in
+ * *@level its level. NULL: there is no leaf.
+ */
+const uint64_t *iopt_leaf_table(const struct iopt *pt, uint64_t iova, unsigned int *level);
 
 /*
  * Marks the leaf that translates @iova dirty, as the hardware would (an atomic update of its

@@ -46,6 +46,7 @@ struct iopt {
 	/* Keeps what the writer changes on other cache lines than what readers load. */
 	char padding[64];
 	struct arena arena;
+	uint64_t retired; /* how many tables ever were */
 #ifndef NDEBUG
 	bool changing; /* atomic: a change is under way */
 #endif

@@ -122,4 +122,5 @@ static uint64_t fmt_pgsizes(const struct iopt *pt)
 
 #include "iopt/walk.h"
 
-const struct iopt_format iopt_riscv = {.name = "riscv", .ops = &iopt_riscv_ops};
+const struct iopt_format iopt_riscv = {
+	.name = "riscv", .ops = &iopt_riscv_ops, .codes = IOPT_CODES_RISCV};

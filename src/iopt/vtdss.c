@@ -134,4 +134,5 @@ static uint64_t fmt_pgsizes(const struct iopt *pt)
 
 #include "iopt/walk.h"
 
-const struct iopt_format iopt_vtdss = {.name = "vtdss", .ops = &iopt_vtdss_ops};
+const struct iopt_format iopt_vtdss = {
+	.name = "vtdss", .ops = &iopt_vtdss_ops, .codes = IOPT_CODES_VTDSS};

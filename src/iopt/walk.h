@@ -316,6 +316,14 @@ static bool fmt_op_translate_extent(const struct iopt *pt, uint64_t iova, uint64
 	return walk_down(pt, entry_load(&pt->start), iova, NULL, translate_extent, &extent);
 }
 
+static bool fmt_op_decode(uint64_t entry, unsigned int level, uint64_t iova, struct iopt_leaf *leaf)
+{
+	if (!fmt_is_leaf(entry, level) || (level && fmt_is_table(entry, level)))
+		return false;
+	fill_leaf(leaf, iova, entry, fmt_leaf_bits(entry, level));
+	return true;
+}
+
 /* Marks a leaf dirty. *@arg (bool): it is marked; false if the entry changed meanwhile. */
 static ALWAYS_INLINE bool mark_leaf(struct walk *walk, uint64_t iova, void *arg)
 {
@@ -386,6 +394,7 @@ const struct iopt_ops FMT_OPS = {
 	.prefetch = fmt_op_prefetch,
 	.translate = fmt_op_translate,
 	.translate_extent = fmt_op_translate_extent,
+	.decode = fmt_op_decode,
 	.set_dirty = fmt_op_set_dirty,
 	.read_dirty = fmt_op_read_dirty,
 	.trace = fmt_op_trace,

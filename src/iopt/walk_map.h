@@ -49,6 +49,7 @@ static inline void retire_table(struct iopt *pt, uint64_t *table)
 {
 	if (table == root_table(entry_own(&pt->start)))
 		entry_publish(&pt->start, entry_own(&pt->root));
+	pt->retired++;
 	arena_retire(&pt->arena, table);
 }
 
@@ -202,7 +203,6 @@ static uint64_t fmt_op_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
 
 	while (walk.len && !walk.straddles && top_covers(pt, walk.iova, root_level(root)))
 		unmap_table(&walk, top_table(root, walk.iova), root_level(root));
-	arena_settle(&pt->arena);
 	return walk.bytes;
 }
 
@@ -473,7 +473,6 @@ static int fmt_op_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len,
 			fmt_op_unmap(pt, iova, walk.iova - iova);
 	}
 	start_lower(pt);
-	arena_settle(&pt->arena);
 	return err;
 }
 

@@ -116,4 +116,5 @@ static uint64_t fmt_pgsizes(const struct iopt *pt)
 
 #include "iopt/walk.h"
 
-const struct iopt_format iopt_x86_64 = {.name = "x86-64", .ops = &iopt_x86_64_ops};
+const struct iopt_format iopt_x86_64 = {
+	.name = "x86-64", .ops = &iopt_x86_64_ops, .codes = IOPT_CODES_X86_64};

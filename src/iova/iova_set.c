@@ -72,6 +72,22 @@ bool iova_set_intersection(const struct iova_set *set, struct iova_range range,
 	return true;
 }
 
+bool iova_set_meets(const struct iova_set *a, const struct iova_set *b)
+{
+	size_t i = 0, j = 0;
+
+	while (i < a->count && j < b->count) {
+		const bool below = a->ranges[i].last < b->ranges[j].start;
+		const bool above = b->ranges[j].last < a->ranges[i].start;
+
+		if (!below && !above)
+			return true;
+		i += below;
+		j += above;
+	}
+	return false;
+}
+
 bool iova_set_contains(const struct iova_set *set, struct iova_range range)
 {
 	size_t i = iova_set_lower(set, range.start);

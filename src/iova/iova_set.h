@@ -49,6 +49,9 @@ bool iova_set_intersects(const struct iova_set *set, struct iova_range range);
 bool iova_set_intersection(const struct iova_set *set, struct iova_range range,
 			   struct iova_range *found);
 
+/* Whether any range of @a intersects one of @b. O(n). */
+bool iova_set_meets(const struct iova_set *a, const struct iova_set *b);
+
 /* True if all of @range is in the set. */
 bool iova_set_contains(const struct iova_set *set, struct iova_range range);
 

@@ -314,7 +314,8 @@ struct view {
 	unsigned int descriptors;
 	bool attached;
 	int translates; /* 0, or why not */
-	uint64_t bus, len;
+	void *bus;
+	uint64_t len;
 };
 
 static struct view look(void)

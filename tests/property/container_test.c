@@ -273,7 +273,8 @@ static void check(struct world *w)
 	} info = {.info = {.argsz = sizeof(info)}};
 	const struct vfio_iommu_type1_info_dma_avail *avail =
 		(const void *)((const char *)&info + 56);
-	uint64_t bus, len;
+	uint64_t len;
+	void *bus;
 
 	assert_int_equal(call(w, VFIO_IOMMU_GET_INFO, &info), 0);
 	assert_int_equal(avail->avail, LIMIT - w->mappings);
@@ -283,8 +284,9 @@ static void check(struct world *w)
 
 		assert_int_equal(rc, w->slots[i].page < 0 ? -ENOENT : 0);
 		if (!rc)
-			assert_int_equal(bus, (uintptr_t)w->memory +
-						      (uint64_t)w->slots[i].page * PAGE_SIZE);
+			assert_int_equal((uintptr_t)bus,
+					 (uintptr_t)w->memory +
+						 (uint64_t)w->slots[i].page * PAGE_SIZE);
 	}
 }
 

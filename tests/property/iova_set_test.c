@@ -73,8 +73,11 @@ static void invert(unsigned int from, unsigned int to)
 
 static void combine(unsigned int a, unsigned int b, unsigned int to, bool merge)
 {
-	bool wanted[SIZE];
+	bool wanted[SIZE], meet = false;
 
+	for (unsigned int i = 0; i < SIZE; i++)
+		meet = meet || (model[a][i] && model[b][i]);
+	assert_int_equal(iova_set_meets(&sets[a], &sets[b]), meet);
 	if (merge)
 		assert_int_equal(iova_set_merge(&sets[a], &sets[b], &sets[to]), 0);
 	else

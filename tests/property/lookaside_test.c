@@ -14,7 +14,7 @@ enum {
 	DOMAINS = 3,
 	ENDPOINTS = 2,
 	MAPPINGS = 24, /* of a domain */
-	STEPS = 20000,
+	STEPS = 8000,
 	LOOK_UPS = 24, /* after each step, by each thread */
 };
 
@@ -75,9 +75,11 @@ static void look_up(struct rng *rng)
 	const unsigned int prot = (unsigned int)rng_below(rng, 4);
 	const struct mapping *m =
 		devices[device].space < 0 ? NULL : find(&spaces[devices[device].space], iova);
-	uint64_t bus = 0, len = 0;
-	const int rc = iommu_translate(devices[device].endpoint, NO_PASID, iova, prot, &bus, &len);
+	void *at = NULL;
+	uint64_t bus, len = 0;
+	const int rc = iommu_translate(devices[device].endpoint, NO_PASID, iova, prot, &at, &len);
 
+	bus = (uintptr_t)at;
 	if (!m) {
 		assert_int_equal(rc, -ENOENT);
 	} else if ((m->prot & prot) != prot) {
@@ -270,12 +272,88 @@ static void each_thread_finds_what_is_mapped_now(void **state)
 	iommu_put(iommu);
 }
 
+/* ---- tables that are used again ---- */
+
+enum {
+	REGIONS = 400, /* of 2 MiB, with a table each */
+	TURNS = 60,
+	READERS = 2,
+};
+
+static struct iommu_endpoint *reader_endpoint;
+static atomic_bool turns_over;
+static atomic_uint found;
+
+/* Everything that is ever mapped leads from x to BUS + x, so another table's leaf is noticed. */
+static void *reader(void *number)
+{
+	struct rng rng = rng_of((uintptr_t)number);
+	unsigned int count = 0;
+
+	while (!atomic_load(&turns_over)) {
+		const uint64_t iova = rng_below(&rng, (uint64_t)REGIONS << 21);
+		uint64_t len;
+		void *bus;
+		const int rc =
+			iommu_translate(reader_endpoint, NO_PASID, iova, IOPT_READ, &bus, &len);
+
+		assert_true(!rc || rc == -ENOENT);
+		if (rc)
+			continue;
+		assert_int_equal((uintptr_t)bus, BUS + iova);
+		count++;
+	}
+	atomic_fetch_add(&found, count);
+	return NULL;
+}
+
+/* Maps or unmaps every second region; emptied tables serve the others, once there are many. */
+static void map_half(struct iommu_domain *domain, uint64_t first, bool map)
+{
+	for (uint64_t i = first; i < REGIONS; i += 2)
+		if (map)
+			assert_int_equal(iommu_domain_map(domain, i << 21, BUS + (i << 21), 1 << 21,
+							  3, 1 << 12),
+					 0);
+		else
+			assert_int_equal(iommu_domain_unmap(domain, i << 21, 1 << 21), 1 << 21);
+}
+
+static void no_thread_translates_by_a_table_that_serves_another(void **state)
+{
+	struct iommu_domain *domain;
+	pthread_t threads[READERS];
+
+	assert_int_equal(iommu_create(iommu_kind_find(*state), "iommu0", &iommu), 0);
+	assert_int_equal(iommu_endpoint_create(iommu, "0000:00:01.0", &reader_endpoint), 0);
+	assert_int_equal(iommu_domain_create(iommu, 0, NULL, &domain), 0);
+	assert_int_equal(iommu_endpoint_set_domain(reader_endpoint, NO_PASID, domain), 0);
+	atomic_store(&turns_over, false);
+	for (uintptr_t i = 0; i < READERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, reader, (void *)i), 0);
+	map_half(domain, 0, true);
+	for (uint64_t turn = 0; turn < TURNS; turn++) {
+		map_half(domain, turn % 2, false);
+		map_half(domain, (turn + 1) % 2, true);
+	}
+	atomic_store(&turns_over, true);
+	for (size_t i = 0; i < READERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(atomic_load(&found) > 0);
+	assert_int_equal(iommu_endpoint_set_domain(reader_endpoint, NO_PASID, NULL), 0);
+	iommu_domain_destroy(domain);
+	iommu_endpoint_destroy(reader_endpoint);
+	iommu_put(iommu);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* Leaves of every power of two; and few sizes, of which many make a block. */
 		cmocka_unit_test_prestate(each_thread_finds_what_is_mapped_now, "amd"),
 		cmocka_unit_test_prestate(each_thread_finds_what_is_mapped_now, "intel"),
+		cmocka_unit_test_prestate(no_thread_translates_by_a_table_that_serves_another,
+					  "intel"),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

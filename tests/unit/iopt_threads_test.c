@@ -90,6 +90,7 @@ static void change(struct scene *scene, struct rng *rng)
 		for (uint64_t done = 0; done < len / 2; done += step)
 			iopt_unmap(scene->pt, start + done, step);
 	iopt_unmap(scene->pt, start, len);
+	iopt_settle(scene->pt);
 }
 
 static uint64_t now_ms(void)
@@ -189,6 +190,7 @@ static void *unmap_a_lot(void *arg)
 	struct scene *scene = arg;
 
 	iopt_unmap(scene->pt, 0, UINT64_C(1) << 40);
+	iopt_settle(scene->pt);
 	atomic_store(&scene->stop, true);
 	return NULL;
 }

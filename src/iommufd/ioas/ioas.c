@@ -26,6 +26,10 @@
 #include "iommufd/ioas/refusal.h"
 #include "iommufd/object/ucmd.h"
 
+enum {
+	ALLOW_AT_ONCE = 1024, /* entries of a user's list that are read with one call */
+};
+
 static void ioas_destroy(struct iommufd_object *object)
 {
 	struct ioas *ioas = (struct ioas *)object;
@@ -321,24 +325,58 @@ int ioctl_ioas_iova_ranges(struct ucmd *ucmd)
 	return rc;
 }
 
-/* Reads entry @i of the user's list to entry @i of @allowed. */
-static int read_entry(struct ucmd *ucmd, struct iova_set *allowed, size_t i)
+/*
+ * Reads entries [@first, @end) of the user's list to the same places of @allowed, which has the
+ * capacity: at once, or as many as can be read. Returns how many, from @first on.
+ */
+static size_t read_entries(struct ucmd *ucmd, struct iova_set *allowed, size_t first, size_t end)
 {
 	const struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
+	const size_t size = sizeof(allowed->ranges[0]);
 	struct uiommufd_caller *caller = ucmd->caller;
-	struct iova_range *range;
+	size_t i = first;
 
-	if (iova_set_reserve(allowed, i + 1))
-		return -ENOMEM;
-	range = &allowed->ranges[i];
-	if (caller_read(caller, range, cmd->allowed_iovas + i * sizeof(*range), sizeof(*range)))
-		return refuse_memory("allowed_iovas", cmd->allowed_iovas,
-				     cmd->num_iovas * sizeof(*range));
+	if (!caller_read(caller, &allowed->ranges[first], cmd->allowed_iovas + first * size,
+			 (end - first) * size))
+		return end - first;
+	while (i < end &&
+	       !caller_read(caller, &allowed->ranges[i], cmd->allowed_iovas + i * size, size))
+		i++;
+	return i - first;
+}
+
+/* What is wrong with entry @i of the user's list, which was read. */
+static int check_entry(const struct iova_range *range, size_t i)
+{
 	return range->start < range->last ? 0
 					  : refuse(-EINVAL,
 						   "allowed_iovas[%zu] is 0x%" PRIx64 "-0x%" PRIx64
 						   ": its last byte must be above its first",
 						   i, range->start, range->last);
+}
+
+/*
+ * Reads the next entries after @*count of the user's list, some at a time, so that a number that is
+ * too large costs no memory; adds to @*count those before the first bad one.
+ */
+static int read_some(struct ucmd *ucmd, struct iova_set *allowed, size_t *count)
+{
+	const struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
+	const size_t end = min_u64(cmd->num_iovas, *count + ALLOW_AT_ONCE);
+	size_t got;
+	int rc = 0;
+
+	if (iova_set_reserve(allowed, end))
+		return -ENOMEM;
+	got = *count + read_entries(ucmd, allowed, *count, end);
+	while (*count < got && !rc) {
+		rc = check_entry(&allowed->ranges[*count], *count);
+		*count += !rc;
+	}
+	if (rc || got == end)
+		return rc;
+	return refuse_memory("allowed_iovas", cmd->allowed_iovas,
+			     cmd->num_iovas * sizeof(allowed->ranges[0]));
 }
 
 /*
@@ -351,12 +389,8 @@ static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
 	size_t count = 0;
 	int rc = 0;
 
-	while (count < cmd->num_iovas) {
-		rc = read_entry(ucmd, allowed, count);
-		if (rc)
-			break;
-		count++;
-	}
+	while (!rc && count < cmd->num_iovas)
+		rc = read_some(ucmd, allowed, &count);
 	if (!iova_set_adopt(allowed, count))
 		return refuse(-EINVAL, "two of the first %zu ranges of allowed_iovas overlap",
 			      count);
@@ -368,6 +402,8 @@ static int check_reserved(const struct ioas *ioas, const struct iova_set *allowe
 	REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
+	if (!iova_set_meets(allowed, &ioas->reserved))
+		return 0;
 	for (size_t i = 0; i < ioas->resv_count; i++) {
 		const struct ioas_resv *resv = &ioas->resv[i];
 		struct iova_range window;
