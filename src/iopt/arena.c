@@ -13,10 +13,10 @@
 
 _Static_assert(sizeof(struct arena_chunk) <= ARENA_TABLE_SIZE, "a chunk's head is one page");
 
-/* Addresses of chunks without memory. */
+/* One for each chunk; those whose chunks have no memory are in a list. */
 struct spare {
 	struct spare *next;
-	void *chunk;
+	struct arena_chunk *chunk;
 };
 
 static _Atomic(struct spare *) spares;
@@ -43,32 +43,48 @@ static struct spare *spares_pop(void)
 	return first;
 }
 
-/* Gives the memory of @chunk back. Without memory to note them, its addresses are lost. */
+/* Gives the memory of @chunk back. If the system refuses to, its addresses are lost. */
 static void chunk_discard(struct arena_chunk *chunk)
 {
-	struct spare *spare = chunk_empty(chunk, ARENA_CHUNK_SIZE) ? alloc_zeroed(sizeof(*spare))
-								   : NULL;
+	struct spare *spare = chunk->spare;
+
+	if (chunk_empty(chunk, ARENA_CHUNK_SIZE))
+		spares_push(spare, spare);
+	else
+		alloc_free(spare);
+}
+
+/* A chunk, and what will note it when it is given back, as that cannot fail. */
+static struct spare *chunk_first(bool huge)
+{
+	struct spare *spare = alloc_zeroed(sizeof(*spare));
 
 	if (!spare)
-		return;
-	spare->chunk = chunk;
+		return NULL;
+	spare->chunk = chunk_alloc(ARENA_CHUNK_SIZE, huge);
+	if (spare->chunk)
+		return spare;
+	alloc_free(spare);
+	return NULL;
+}
+
+static struct spare *chunk_again(struct spare *spare, bool huge)
+{
+	if (chunk_refill(spare->chunk, ARENA_CHUNK_SIZE, huge))
+		return spare;
 	spares_push(spare, spare);
+	return NULL;
 }
 
 static struct arena_chunk *chunk_create(bool huge)
 {
 	struct spare *spare = spares_pop();
-	struct arena_chunk *chunk;
 
+	spare = spare ? chunk_again(spare, huge) : chunk_first(huge);
 	if (!spare)
-		return chunk_alloc(ARENA_CHUNK_SIZE, huge);
-	chunk = spare->chunk;
-	if (!chunk_refill(chunk, ARENA_CHUNK_SIZE, huge)) {
-		spares_push(spare, spare);
 		return NULL;
-	}
-	alloc_free(spare);
-	return chunk;
+	spare->chunk->spare = spare;
+	return spare->chunk;
 }
 
 void arena_init(struct arena *arena)

@@ -48,7 +48,10 @@ struct arena_table {
 };
 
 /* The first page of a chunk. Slot 0 is this page itself. */
+struct spare;
+
 struct arena_chunk {
+	struct spare *spare; /* notes it when its memory has been given back */
 	struct cds_list_head all;
 	struct cds_list_head available; /* in arena->available while a table can be allocated */
 	struct cds_list_head retiring;	/* in arena->retiring while a table is retired */
