@@ -398,13 +398,19 @@ static void each_command_refuses_too_many_descriptors(void **state)
 
 static void what_is_no_command_is_refused(void **state)
 {
-	static const uint16_t commands[] = {0,	VU_DMA_READ,	  VU_DMA_WRITE,
-					    14, VU_MIG_DATA_READ, VU_MIG_DATA_WRITE,
-					    19, UINT16_MAX};
+	static const uint16_t commands[] = {0, VU_DMA_READ, VU_DMA_WRITE, 14, 19, UINT16_MAX};
 	struct rig *rig = *state;
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		assert_int_equal(ask(rig, commands[i], NULL, 0, -1, 0), EOPNOTSUPP);
+}
+
+static void migration_data_without_a_message_is_too_short(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(ask(rig, VU_MIG_DATA_READ, NULL, 0, -1, 0), EINVAL);
+	assert_int_equal(ask(rig, VU_MIG_DATA_WRITE, NULL, 0, -1, 0), EINVAL);
 }
 
 /* A client cannot name descriptors of the server. */
@@ -512,6 +518,8 @@ int main(void)
 						open_session, close_session),
 		cmocka_unit_test_setup_teardown(what_is_no_command_is_refused, open_session,
 						close_session),
+		cmocka_unit_test_setup_teardown(migration_data_without_a_message_is_too_short,
+						open_session, close_session),
 		cmocka_unit_test_setup_teardown(eventfds_come_beside_the_message_only, open_session,
 						close_session),
 		cmocka_unit_test_setup_teardown(a_device_has_one_client, open_session,
