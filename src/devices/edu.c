@@ -14,7 +14,7 @@
  *
  * What the original ignores without a word has a line of report, once between two resets: registers
  * that are written while they are in use, accesses of a size that a register does not have, and an
- * interrupt that is due while the one before is not acknowledged.
+ * interrupt that is lost because the one before is not acknowledged.
  *
  * The option pasid adds a register that the original lacks: the PASID that DMA is tagged with.
  */
@@ -101,31 +101,32 @@ static bool is_new_mistake(struct edu *edu, enum mistake mistake)
 
 /*
  * INTA# is a level. Messages: each event sends one, even if an earlier one is not acknowledged yet.
+ * False: the line is asserted already, and there are no messages, so nobody is told of the event.
  */
-static void edu_raise(struct uiommufd_device *dev, uint32_t events)
+static bool edu_raise(struct uiommufd_device *dev, uint32_t events)
 {
 	struct edu *edu = edu_of(dev);
 	bool asserted = edu->irq_status;
 
 	edu->irq_status |= events;
 	if (asserted)
-		(void)uiommufd_device_send_msi(dev, 0);
-	else
-		uiommufd_device_set_intx(dev, edu->irq_status);
+		return uiommufd_device_send_msi(dev, 0);
+	uiommufd_device_set_intx(dev, edu->irq_status);
+	return true;
 }
 
 /* Something is done: raises its event. */
 static void edu_complete(struct uiommufd_device *dev, uint32_t event)
 {
 	struct edu *edu = edu_of(dev);
+	const bool again = edu->irq_status & event;
 
-	if (edu->irq_status & event && is_new_mistake(edu, MISTAKE_NOT_ACKNOWLEDGED))
+	if (!edu_raise(dev, event) && again && is_new_mistake(edu, MISTAKE_NOT_ACKNOWLEDGED))
 		uiommufd_device_report(
 			dev,
-			"edu: event 0x%x comes again before it was acknowledged: write the bits "
-			"of IRQ_STATUS to IRQ_ACK after each interrupt",
+			"edu: event 0x%x comes again before it was acknowledged, and nobody is "
+			"told: write the bits of IRQ_STATUS to IRQ_ACK after each interrupt",
 			event);
-	edu_raise(dev, event);
 }
 
 static void edu_acknowledge(struct uiommufd_device *dev, uint32_t events)
@@ -371,7 +372,7 @@ static void edu_write(struct uiommufd_device *dev, unsigned int bar, uint64_t of
 			      ((uint32_t)value & STATUS_FACTORIAL_IRQ);
 		break;
 	case REG_IRQ_RAISE:
-		edu_raise(dev, (uint32_t)value);
+		(void)edu_raise(dev, (uint32_t)value);
 		break;
 	case REG_IRQ_ACK:
 		edu_acknowledge(dev, (uint32_t)value);
