@@ -157,15 +157,20 @@ static void sweep_all(const char *parent)
 
 /* ---- making and removing one ---- */
 
-/* Takes the lock that says that the tree is in use, as long as a process of the run is there. */
+/*
+ * Takes the lock that says that the tree is in use, as long as a process of the run is there. It
+ * gets its name when it is held: one that another run could take first would tell it that this one
+ * is over.
+ */
 static int lock_tree(const struct tree *tree)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], held[PATH_MAX];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/" LAYOUT_LOCK, tree->root);
+	snprintf(path, sizeof(path), "%s/" LAYOUT_LOCK ".new", tree->root);
+	snprintf(held, sizeof(held), "%s/" LAYOUT_LOCK, tree->root);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return fd < 0 || flock(fd, LOCK_EX) ? -errno : 0;
+	return fd < 0 || flock(fd, LOCK_EX) || rename(path, held) ? -errno : 0;
 }
 
 static bool create_below(struct tree *tree, const char *parent)

@@ -148,6 +148,22 @@ is_swept() {
 }
 check what_killed_runs_left_is_removed is_swept
 
+# Each run looks for what others have left, also while those begin.
+begin_together() {
+	for loop in 1 2 3 4; do
+		(
+			for i in 1 2 3 4 5 6 7 8 9 10; do
+				"$uiommufd" run --device edu -- true || exit
+			done
+			: >"$scratch/loop$loop"
+		) &
+	done 2>"$scratch/together"
+	wait
+	cat "$scratch/together"
+	[ -e "$scratch/loop1" ] && [ -e "$scratch/loop2" ] && [ -e "$scratch/loop3" ] && [ -e "$scratch/loop4" ]
+}
+check runs_that_begin_together_leave_each_other_alone begin_together
+
 # As root only: a directory of another user is not trusted, whatever the environment says.
 is_not_trusted() {
 	[ "$(id -u)" -eq 0 ] || return 0
