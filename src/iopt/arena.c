@@ -13,13 +13,16 @@
 
 _Static_assert(sizeof(struct arena_chunk) <= ARENA_TABLE_SIZE, "a chunk's head is one page");
 
-/* One for each chunk; those whose chunks have no memory are in a list. */
+/* One for each chunk that there ever was; those whose chunks have no memory are in a list. */
 struct spare {
 	struct spare *next;
+	struct spare *before; /* the one that was made before */
 	struct arena_chunk *chunk;
 };
 
 static _Atomic(struct spare *) spares;
+/* All of them, which tools that search for leaks would not find in the chunks. */
+static _Atomic(struct spare *) latest;
 
 static void spares_push(struct spare *first, struct spare *last)
 {
@@ -28,6 +31,15 @@ static void spares_push(struct spare *first, struct spare *last)
 	do {
 		last->next = head;
 	} while (!atomic_compare_exchange_weak(&spares, &head, first));
+}
+
+static void note_new(struct spare *spare)
+{
+	struct spare *head = atomic_load(&latest);
+
+	do {
+		spare->before = head;
+	} while (!atomic_compare_exchange_weak(&latest, &head, spare));
 }
 
 /* NULL: there are none, or another thread is looking at them. */
@@ -50,8 +62,6 @@ static void chunk_discard(struct arena_chunk *chunk)
 
 	if (chunk_empty(chunk, ARENA_CHUNK_SIZE))
 		spares_push(spare, spare);
-	else
-		alloc_free(spare);
 }
 
 /* A chunk, and what will note it when it is given back, as that cannot fail. */
@@ -62,10 +72,12 @@ static struct spare *chunk_first(bool huge)
 	if (!spare)
 		return NULL;
 	spare->chunk = chunk_alloc(ARENA_CHUNK_SIZE, huge);
-	if (spare->chunk)
-		return spare;
-	alloc_free(spare);
-	return NULL;
+	if (!spare->chunk) {
+		alloc_free(spare);
+		return NULL;
+	}
+	note_new(spare);
+	return spare;
 }
 
 static struct spare *chunk_again(struct spare *spare, bool huge)

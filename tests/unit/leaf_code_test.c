@@ -58,13 +58,14 @@ static void codes_say_what_a_walk_says(void **state)
 
 	(void)state;
 	for (size_t i = 0; iopt_formats[i]; i++)
-		for (size_t f = 0; f < CAA_ARRAY_SIZE(features); f++)
+		for (size_t f = 0;
+		     iopt_formats[i]->codes != IOPT_CODES_NONE && f < CAA_ARRAY_SIZE(features); f++)
 			for (size_t s = 0; s < CAA_ARRAY_SIZE(sizes); s++)
 				for (unsigned int prot = 1; prot < 8; prot++) {
 					struct iopt *pt = create(iopt_formats[i], features[f]);
 					uint64_t iova = IOVA & ~(sizes[s] - 1);
 
-					if (!pt || iopt_formats[i]->codes == IOPT_CODES_NONE)
+					if (!pt)
 						break;
 					if (!iopt_map(pt, iova, OA, sizes[s], prot, sizes[s])) {
 						compare(pt, iova + 0x123);
