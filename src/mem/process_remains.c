@@ -190,10 +190,10 @@ static struct remain *find(struct process_remains *remains, uint64_t va)
 	return remain;
 }
 
-int process_remains_read(struct process_remains *remains, void *buf, uint64_t va, size_t len)
+/* Copies what is left of [@va, @va + @len) to @buf, or @buf to it (@write). */
+static int copy_left(struct process_remains *remains, uint64_t va, char *buf, size_t len,
+		     bool write)
 {
-	char *to = buf;
-
 	while (len) {
 		const struct remain *remain = find(remains, va);
 		uint64_t in, part;
@@ -203,37 +203,27 @@ int process_remains_read(struct process_remains *remains, void *buf, uint64_t va
 			return -EFAULT;
 		in = va - remain->va;
 		part = min_u64(len, remain->len - in);
-		rc = remain->twin ? caller_read(remain->twin, to, remain->twin_va + in, part)
-				  : guard_copy(to, remain->copy + in, part);
+		if (remain->twin)
+			rc = write ? caller_write(remain->twin, remain->twin_va + in, buf, part)
+				   : caller_read(remain->twin, buf, remain->twin_va + in, part);
+		else
+			rc = write ? guard_copy(remain->copy + in, buf, part)
+				   : guard_copy(buf, remain->copy + in, part);
 		if (rc)
 			return rc;
-		to += part;
+		buf += part;
 		va += part;
 		len -= part;
 	}
 	return 0;
 }
 
+int process_remains_read(struct process_remains *remains, void *buf, uint64_t va, size_t len)
+{
+	return copy_left(remains, va, buf, len, false);
+}
+
 int process_remains_write(struct process_remains *remains, uint64_t va, const void *buf, size_t len)
 {
-	const char *from = buf;
-
-	while (len) {
-		const struct remain *remain = find(remains, va);
-		uint64_t in, part;
-		int rc;
-
-		if (!remain)
-			return -EFAULT;
-		in = va - remain->va;
-		part = min_u64(len, remain->len - in);
-		rc = remain->twin ? caller_write(remain->twin, remain->twin_va + in, from, part)
-				  : guard_copy(remain->copy + in, from, part);
-		if (rc)
-			return rc;
-		from += part;
-		va += part;
-		len -= part;
-	}
-	return 0;
+	return copy_left(remains, va, (char *)buf, len, true);
 }
