@@ -109,7 +109,7 @@ int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t
 	struct iopt_leaf leaf;
 	int rc;
 
-	if (walk->look)
+	if (walk->look || old == new)
 		return 0;
 	rc = stage2_find(walk, DMA_FAULT_AT_TABLE, ipa, IOPT_READ | IOPT_WRITE, &leaf);
 	if (rc)

@@ -154,8 +154,8 @@ int stage1_read(struct stage1_walk *walk, uint64_t ipa, unsigned int level, uint
 int stage1_read_context(struct stage1_walk *walk, uint64_t ipa, uint64_t *word);
 
 /*
- * Replaces the entry @old at @ipa by @new atomically; does nothing if walk->look is set. 0;
- * -EAGAIN: it is not @old any more, walk again; -EFAULT and walk->error.
+ * Replaces the entry @old at @ipa by @new atomically; does nothing if they are the same, or if
+ * walk->look is set. 0; -EAGAIN: it is not @old any more, walk again; -EFAULT and walk->error.
  */
 int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t new);
 

@@ -155,11 +155,9 @@ int arm_walk(struct stage1_walk *walk, const struct arm_tables *tables)
 	rc = access_leaf(walk, tables, &at, &desc);
 	if (rc)
 		return rc;
-	if (desc != old) {
-		rc = stage1_update(walk, ipa, old, desc);
-		if (rc)
-			return rc;
-	}
+	rc = stage1_update(walk, ipa, old, desc);
+	if (rc)
+		return rc;
 	shift = level_shift(tables, at.level);
 	walk->has_table = at.level == ARM_PAGES_LEVEL;
 	walk->table = (struct stage1_table){

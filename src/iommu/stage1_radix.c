@@ -142,8 +142,6 @@ static int mark(struct stage1_walk *walk, const struct radix_format *format,
 			marked |= format->accessed;
 		if (step->is.type == RADIX_LEAF && stage1_writes(walk))
 			marked |= format->dirty;
-		if (marked == step->entry)
-			continue;
 		rc = stage1_update(walk, step->ipa, step->entry, marked);
 		if (rc)
 			return rc;

@@ -103,8 +103,6 @@ static int mark(struct stage1_walk *walk, const struct path *path, uint64_t acce
 
 		if (stage1_writes(walk) && is_leaf(step))
 			marked |= X86_D;
-		if (marked == step->entry)
-			continue;
 		rc = stage1_update(walk, step->ipa, step->entry, marked);
 		if (rc)
 			return rc;
