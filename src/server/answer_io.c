@@ -11,18 +11,16 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/caller.h"
-#include "base/check.h"
+#include "base/file_transfer.h"
 #include "base/log.h"
 #include "server/filter.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
 
 enum {
-	MOST_BYTES = 0x7ffff000, /* of one read or write, as in the kernel */
 	WITH_VECTOR = 1,
 	WITH_POSITION = 2,
 	WRITES = 4,
@@ -64,39 +62,6 @@ static unsigned int kind_of(int number)
 	}
 }
 
-static ssize_t transfer_bytes(struct transfer *transfer, uint64_t buf, uint64_t len)
-{
-	const struct file_ops *ops = transfer->file->ops;
-
-	if (!(transfer->kind & WRITES ? ops->write : ops->read))
-		return -EINVAL;
-	return (transfer->kind & WRITES ? ops->write : ops->read)(
-		transfer->file, transfer->caller, buf, min_u64(len, MOST_BYTES), &transfer->pos);
-}
-
-/* One element after the other, until one is not filled. */
-static ssize_t transfer_vector(struct transfer *transfer)
-{
-	ssize_t done = 0, n;
-
-	if (transfer->count > UIO_MAXIOV)
-		return -EINVAL;
-	for (uint64_t i = 0; i < transfer->count; i++) {
-		struct iovec segment;
-
-		if (caller_read(transfer->caller, &segment, transfer->buf + i * sizeof(segment),
-				sizeof(segment)))
-			return done ? done : -EFAULT;
-		n = transfer_bytes(transfer, (uintptr_t)segment.iov_base, segment.iov_len);
-		if (n < 0)
-			return done ? done : n;
-		done += n;
-		if ((size_t)n < segment.iov_len)
-			break;
-	}
-	return done;
-}
-
 /* @of_node: a device node is read at any offset; it fails, if at all, because it cannot be read. */
 static ssize_t transfer_at(struct transfer *transfer, bool of_node, bool own_position,
 			   uint64_t given)
@@ -109,9 +74,9 @@ static ssize_t transfer_at(struct transfer *transfer, bool of_node, bool own_pos
 		return -EINVAL;
 	if (!own_position && !of_node && !(transfer->file->flags & FILE_SEEKABLE))
 		return -ESPIPE;
-	rc = transfer->kind & WITH_VECTOR
-		     ? transfer_vector(transfer)
-		     : transfer_bytes(transfer, transfer->buf, transfer->count);
+	rc = (transfer->kind & WITH_VECTOR ? file_transfer_vector : file_transfer)(
+		transfer->file, transfer->caller, transfer->kind & WRITES, transfer->buf,
+		transfer->count, &transfer->pos);
 	if (own_position)
 		__atomic_store_n(&transfer->file->pos, transfer->pos, __ATOMIC_RELAXED);
 	return rc;

@@ -12,7 +12,7 @@
 #include <uiommufd/caller.h>
 
 #include "base/caller.h"
-#include "base/check.h"
+#include "base/file_transfer.h"
 #include "checker/call_report.h"
 #include "preload/calls/listing.h"
 #include "preload/calls/memory.h"
@@ -21,9 +21,6 @@
 #include "preload/start/libc.h"
 #include "preload/start/real.h"
 #include "report/sanitizer.h"
-
-/* The most that one system call transfers. */
-#define MAX_TRANSFER ((size_t)0x7ffff000)
 
 enum direction {
 	IN,
@@ -41,51 +38,12 @@ struct transfer {
 	int64_t offset; /* or AT_FILE */
 };
 
-/* Whether the buffer reaches into the kernel's half of the addresses. */
-static bool in_kernel_half(uint64_t buf, size_t len)
-{
-	return (int64_t)(buf | len | (buf + len)) < 0;
-}
-
-static long transfer_segment(struct description *desc, enum direction direction,
-			     const struct iovec *segment, uint64_t *pos)
-{
-	const uint64_t buf = (uintptr_t)segment->iov_base;
-	const size_t len = min_u64(segment->iov_len, MAX_TRANSFER);
-	struct uiommufd_file *file = desc->file;
-
-	if (direction == IN ? !file->ops->read : !file->ops->write)
-		return -EINVAL;
-	/* Before the file is asked, even for no bytes at all. */
-	if (in_kernel_half(buf, segment->iov_len))
-		return -EFAULT;
-	if (direction == IN)
-		return file->ops->read(file, own_process_caller(), buf, len, pos);
-	return file->ops->write(file, own_process_caller(), buf, len, pos);
-}
-
-/* Transfers segment after segment, until one is not filled. */
 static long transfer_segments(struct description *desc, const struct transfer *transfer,
 			      uint64_t *pos)
 {
-	struct iovec segment;
-	long done = 0;
-	long n;
-
-	if (transfer->count < 0 || transfer->count > UIO_MAXIOV)
-		return -EINVAL;
-	for (int i = 0; i < transfer->count; i++) {
-		if (caller_read(own_process_caller(), &segment, (uintptr_t)(transfer->iov + i),
-				sizeof(segment)))
-			return done ? done : -EFAULT;
-		n = transfer_segment(desc, transfer->direction, &segment, pos);
-		if (n < 0)
-			return done ? done : n;
-		done += n;
-		if ((size_t)n < segment.iov_len)
-			break;
-	}
-	return done;
+	/* A negative count is too large. */
+	return file_transfer_vector(desc->file, own_process_caller(), transfer->direction == OUT,
+				    (uintptr_t)transfer->iov, (uint64_t)transfer->count, pos);
 }
 
 static int check_access(const struct description *desc, const struct transfer *transfer)
