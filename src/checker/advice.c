@@ -227,10 +227,10 @@ static void advise_on_twin(const struct use *use, const struct area *area) REQUI
 /* The first DMA to @area whose IOVA is the bus address of a device. */
 static void advise_on_peer(const struct use *use, const struct area *area) REQUIRES(use->ioas->lock)
 {
-	struct report *report =
-		report_begin("advice-bus-address", iommu_endpoint_name(use->endpoint));
+	struct report *report;
 
 	lock_assert_held(&use->ioas->lock);
+	report = report_begin("advice-bus-address", iommu_endpoint_name(use->endpoint));
 	report_headline(
 		report,
 		"%s: DMA to 0x%" PRIx64 "-0x%" PRIx64
