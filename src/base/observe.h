@@ -39,6 +39,13 @@ static inline bool observed_by(enum observer observer)
 	return atomic_load_explicit(&observers.ours, memory_order_relaxed) & observer;
 }
 
+/* Whether @observer is the only one. */
+static inline bool observed_only_by(enum observer observer)
+{
+	return atomic_load_explicit(&observers.ours, memory_order_relaxed) == observer &&
+	       !atomic_load_explicit(&observers.tracers, memory_order_relaxed);
+}
+
 static inline bool observed_by_tracer(void)
 {
 	return atomic_load_explicit(&observers.tracers, memory_order_relaxed);

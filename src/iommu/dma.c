@@ -412,7 +412,13 @@ static ALWAYS_INLINE int transfer(const struct dma *dma, enum dma_dir *failed, u
 	return transfer_slowly(dma, done, failed, unmaps);
 }
 
-/* transfer(), for those who watch. */
+static void count_dma(const struct dma *dma)
+{
+	count_add(COUNT_DMAS, 1);
+	count_add(COUNT_DMA_BYTES, dma->len);
+}
+
+/* transfer(), with all that anybody may want to see of it. */
 static __attribute__((noinline)) int transfer_observed(const struct dma *dma, enum dma_dir *failed)
 {
 	struct event_dma event = {
@@ -427,8 +433,7 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 	int rc;
 
 	if (recording()) {
-		count_add(COUNT_DMAS, 1);
-		count_add(COUNT_DMA_BYTES, dma->len);
+		count_dma(dma);
 		unmaps = history_unmaps();
 	}
 	event_dma_begin(&event);
@@ -439,10 +444,18 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 	return rc;
 }
 
-/* Like transfer(). */
+/* transfer(), for those who watch. Reports that do so alone want to know of faults, and how many. */
 static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed, bool read, bool write)
 {
-	return observed() ? transfer_observed(dma, failed) : transfer(dma, failed, 0, read, write);
+	uint64_t unmaps = 0;
+
+	if (observed()) {
+		if (!observed_only_by(OBSERVER_REPORTS) || dma_request_observer)
+			return transfer_observed(dma, failed);
+		count_dma(dma);
+		unmaps = history_unmaps();
+	}
+	return transfer(dma, failed, unmaps, read, write);
 }
 
 int iommu_dma(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova, void *buf, size_t len,

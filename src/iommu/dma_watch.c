@@ -141,15 +141,17 @@ void dma_report_stale(const struct dma *dma, struct stale_finding *stale)
 	stale->found = false;
 }
 
-static dma_observer observer;
+dma_observer dma_request_observer;
 
 void iommu_set_dma_observer(dma_observer with)
 {
-	observer = with;
+	dma_request_observer = with;
 }
 
 void dma_tell_observer(const struct dma *dma)
 {
+	const dma_observer observer = dma_request_observer;
+
 	if (!observer || !dma->len)
 		return;
 	if (!dma->src_buf)

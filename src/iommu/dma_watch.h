@@ -60,7 +60,10 @@ void dma_observe_piece(const struct dma *dma, const struct translation *t,
  */
 void dma_report_stale(const struct dma *dma, struct stale_finding *stale);
 
-/* Tells the observer of iommu_set_dma_observer(), if there is one, of a request that succeeded. */
+/* The observer of iommu_set_dma_observer(), or NULL. */
+extern dma_observer dma_request_observer;
+
+/* Tells the observer, if there is one, of a request that succeeded. */
 void dma_tell_observer(const struct dma *dma);
 
 #endif

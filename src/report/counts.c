@@ -1,47 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each thread is given the next set when it first counts, and adds to it without an atomic
- * operation. The last set is that of all further threads.
+ * Each thread is given the next set when it first counts. The last set is that of all further
+ * threads, which ask for one each time and add by atomic operations.
  */
 #include "report/counts.h"
 
-#include <stdatomic.h>
 #include <string.h>
-
-#include "base/check.h"
 
 enum {
 	SETS = 64
 };
 
-static struct set {
-	_Atomic uint64_t values[COUNTS];
-} __attribute__((aligned(64))) sets[SETS];
-
+static struct count_set sets[SETS];
+static struct count_set *const shared_set = &sets[SETS - 1];
 static atomic_uint next_set;
-static __thread struct set *own_set __attribute__((tls_model("initial-exec")));
+__thread struct count_set *count_own_set;
 
-static __attribute__((noinline)) struct set *take_set(void)
+/* The set of this thread from now on. */
+static struct count_set *take_set(void)
 {
-	const unsigned int next = atomic_load(&next_set);
+	if (atomic_load(&next_set) < SETS - 1) {
+		const unsigned int next = atomic_fetch_add(&next_set, 1);
 
-	if (next >= SETS - 1)
-		return &sets[SETS - 1];
-	return &sets[min_u64(atomic_fetch_add(&next_set, 1), SETS - 1)];
+		if (next < SETS - 1)
+			count_own_set = &sets[next];
+	}
+	return count_own_set ? count_own_set : shared_set;
 }
 
-void count_add(enum count count, uint64_t n)
+void count_add_shared(enum count count, uint64_t n)
 {
-	_Atomic uint64_t *value;
-
-	if (!own_set)
-		own_set = take_set();
-	value = &own_set->values[count];
-	if (own_set == &sets[SETS - 1])
-		atomic_fetch_add_explicit(value, n, memory_order_relaxed);
-	else
-		atomic_store_explicit(value, atomic_load_explicit(value, memory_order_relaxed) + n,
-				      memory_order_relaxed);
+	atomic_fetch_add_explicit(&take_set()->values[count], n, memory_order_relaxed);
 }
 
 void counts_read(struct counts *counts)

@@ -8,6 +8,7 @@
 #ifndef REPORT_COUNTS_H
 #define REPORT_COUNTS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 enum count {
@@ -23,8 +24,30 @@ struct counts {
 	uint64_t values[COUNTS];
 };
 
+/* The set of one thread, which adds to it without an atomic operation. */
+struct count_set {
+	_Atomic uint64_t values[COUNTS];
+} __attribute__((aligned(64)));
+
+/* NULL: the thread has not counted yet, or shares the set of all further threads. */
+extern __thread struct count_set *count_own_set __attribute__((tls_model("initial-exec")));
+
+/* count_add() where the thread has no set of its own. */
+void count_add_shared(enum count count, uint64_t n);
+
 /* Adds @n to @count. */
-void count_add(enum count count, uint64_t n);
+static inline void count_add(enum count count, uint64_t n)
+{
+	_Atomic uint64_t *value;
+
+	if (!count_own_set) {
+		count_add_shared(count, n);
+		return;
+	}
+	value = &count_own_set->values[count];
+	atomic_store_explicit(value, atomic_load_explicit(value, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
 
 /* *@counts: the sums so far. */
 void counts_read(struct counts *counts);
