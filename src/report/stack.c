@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table is open addressing by the hash of the addresses. An entry is written before its number
- * is published, so readers need no lock; LOCK_STACKS serialises writers.
- *
- * What is remembered of a stack is a hint: it is used only if each place is checked again. The
- * places are read by guarded copies, because the stack of a thread or coroutine may be gone. They
- * are not in thread-local storage, which small stacks have no space for. Stacks of calls that begin
- * at the same place share a set. A set is used by one thread at a time; another thread unwinds.
+ * Stacks are in the order in which they were added; their numbers are found by open addressing with
+ * the hash of the addresses. A stack is written before its number is in a slot, and never changes,
+ * so looking one up needs no lock; LOCK_STACKS serialises those who add.
  */
 #include "report/stack.h"
 
@@ -17,84 +13,82 @@
 
 #include "base/check.h"
 #include "base/lock.h"
-#include "mem/guard.h"
+#include "base/sys.h"
 
 enum {
-	TABLE_SIZE = 16384, /* a power of two */
-	TABLE_LIMIT = 12288,
-	SEEN_SETS = 256, /* a power of two */
-	SEEN_WAYS = 4,
+	STACKS = 12288,
+	SLOTS = 16384,	   /* a power of two: some are always free */
+	POPULATED = 512,   /* stacks for which memory is asked for at once */
 	MAX_UNWOUND = 256, /* frames, of the engine and of the program */
 };
 
 struct stack {
-	uint32_t hash;
-	uint16_t depth; /* 0: the entry is free */
+	uint16_t depth;
 	bool exact;
 	uintptr_t frames[STACK_DEPTH];
-};
-
-/* A stack that was unwound: at which place on it each address was. */
-struct seen {
-	uintptr_t frame, pc, sp; /* as in struct stack_mark */
-	uint32_t id;
-	uintptr_t places[STACK_DEPTH];
-};
-
-/* Stacks of calls from the same place, or nearly so. */
-struct seen_set {
-	atomic_flag busy; /* a thread uses the set */
-	unsigned int oldest;
-	struct seen ways[SEEN_WAYS];
 };
 
 __thread struct stack_mark stack_mark;
 
 static struct lock table_lock = LOCK_INIT(LOCK_STACKS);
-static struct stack table[TABLE_SIZE]; /* entry 0 is not used: its number means none */
-static unsigned int table_count GUARDED_BY(table_lock);
-static struct seen_set seen[SEEN_SETS];
+static struct stack stacks[STACKS + 1];	 /* by their numbers; 0 means none */
+static _Atomic unsigned int stack_count; /* changed with table_lock */
+static _Atomic uint64_t slots[SLOTS];	 /* the number, and the hash above it; 0: free */
 
 /* ---- the table ---- */
 
-static uint32_t hash_frames(const uintptr_t *frames, size_t depth)
+static uint32_t hash_of(const struct stack *stack)
 {
-	uint64_t hash = depth;
+	uint64_t hash = stack->depth | (uint64_t)stack->exact << 32;
 
-	for (size_t i = 0; i < depth; i++) {
-		hash = (hash ^ frames[i]) * UINT64_C(0x9e3779b97f4a7c15);
-		hash ^= hash >> 29;
-	}
-	return (uint32_t)(hash ^ hash >> 32);
+	for (size_t i = 0; i < stack->depth; i++)
+		hash = (hash << 27 ^ hash >> 37 ^ stack->frames[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(hash >> 32);
 }
 
 static bool is_same(const struct stack *entry, const struct stack *stack)
 {
-	return entry->hash == stack->hash && entry->depth == stack->depth &&
-	       entry->exact == stack->exact &&
+	return entry->depth == stack->depth && entry->exact == stack->exact &&
 	       memcmp(entry->frames, stack->frames, stack->depth * sizeof(stack->frames[0])) == 0;
 }
 
-/* The number of @stack, added if it is new. 0: the table is full. */
-static uint32_t intern(struct stack *stack)
+/* The number of @stack; 0: there is none, and slot *@at is where it would be. */
+static uint32_t look_up(const struct stack *stack, uint32_t hash, uint32_t *at)
 {
-	uint32_t at, id = 0;
+	for (*at = hash % SLOTS;; *at = (*at + 1) % SLOTS) {
+		const uint64_t slot = atomic_load_explicit(&slots[*at], memory_order_acquire);
+		const uint32_t id = (uint32_t)slot;
 
-	stack->hash = hash_frames(stack->frames, stack->depth);
-	at = stack->hash % TABLE_SIZE;
+		if (!id || (slot >> 32 == hash && is_same(&stacks[id], stack)))
+			return id;
+	}
+}
+
+/* A page at a time would cost a fault each, which takes longer than all else here. */
+static void populate_from(uint32_t id)
+{
+	const uintptr_t begin = align_down((uintptr_t)&stacks[id], PAGE_SIZE);
+	const uintptr_t end = (uintptr_t)&stacks[min_u64(id + POPULATED, STACKS + 1)];
+
+	(void)sys_madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
+}
+
+/* The number of @stack, added if it is new. 0: there is no space. */
+static uint32_t intern(const struct stack *stack)
+{
+	const uint32_t hash = hash_of(stack);
+	uint32_t at, id = look_up(stack, hash, &at);
+
+	if (id || atomic_load_explicit(&stack_count, memory_order_relaxed) == STACKS)
+		return id;
 	lock_acquire(&table_lock);
-	while (!id) {
-		at = at ? at : 1;
-		if (table[at].depth && is_same(&table[at], stack)) {
-			id = at;
-		} else if (!table[at].depth) {
-			if (table_count == TABLE_LIMIT)
-				break;
-			table_count++;
-			table[at] = *stack;
-			id = at;
-		}
-		at = (at + 1) % TABLE_SIZE;
+	id = look_up(stack, hash, &at); /* another thread may have added it */
+	if (!id && stack_count < STACKS) {
+		id = ++stack_count;
+		if (id % POPULATED == 0)
+			populate_from(id);
+		stacks[id] = *stack;
+		atomic_store_explicit(&slots[at], (uint64_t)hash << 32 | id, memory_order_release);
 	}
 	lock_release(&table_lock);
 	return id;
@@ -110,13 +104,13 @@ uint32_t stack_add(const uintptr_t *frames, size_t count)
 
 size_t stack_frames(uint32_t id, const uintptr_t **frames)
 {
-	*frames = table[id].frames;
-	return id ? table[id].depth : 0;
+	*frames = stacks[id].frames;
+	return id ? stacks[id].depth : 0;
 }
 
 bool stack_is_exact(uint32_t id)
 {
-	return table[id].exact;
+	return stacks[id].exact;
 }
 
 /* ---- unwinding ---- */
@@ -155,37 +149,20 @@ static bool is_ours(uintptr_t pc)
 	return pc - (uintptr_t)__ehdr_start < reach;
 }
 
+/* ---- the whole stack ---- */
+
+/* By the runtime's unwinder, which knows every frame. */
 struct unwinding {
-	struct stack stack;
-	struct seen *seen;
+	struct stack *stack;
 	bool interrupted; /* the program was interrupted by a signal */
 	bool outside;	  /* the program's frames have begun */
-	bool lasting;	  /* every place is known */
 	unsigned int unwound;
 };
-
-/*
- * Where the return address is on the stack that leads to the frame which _Unwind_GetCFA() belongs
- * to: right below it, on x86. 0: elsewhere.
- */
-static uintptr_t place_of(struct _Unwind_Context *context, uintptr_t pc)
-{
-#if defined(__x86_64__)
-	uintptr_t place = _Unwind_GetCFA(context) - sizeof(uintptr_t), value;
-
-	if (!guard_copy(&value, (const void *)place, sizeof(value)) && value == pc)
-		return place;
-#else
-	(void)context;
-	(void)pc;
-#endif
-	return 0;
-}
 
 static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *arg)
 {
 	struct unwinding *unwinding = arg;
-	struct stack *stack = &unwinding->stack;
+	struct stack *stack = unwinding->stack;
 	int exact = 0;
 	uintptr_t pc = _Unwind_GetIPInfo(context, &exact);
 
@@ -197,104 +174,58 @@ static _Unwind_Reason_Code visit(struct _Unwind_Context *context, void *arg)
 			return _URC_NO_REASON;
 		stack->exact = exact;
 	}
-	/* The interrupted instruction is known from the mark, not from the stack. */
-	unwinding->seen->places[stack->depth] = 0;
-	if (!exact || stack->depth) {
-		unwinding->seen->places[stack->depth] = place_of(context, pc);
-		if (!unwinding->seen->places[stack->depth])
-			unwinding->lasting = false;
-	}
 	stack->frames[stack->depth++] = pc;
 	return stack->depth == STACK_DEPTH ? _URC_NORMAL_STOP : _URC_NO_REASON;
 }
 
-/* Whether each place that @entry remembers still holds the address that it held. */
-static bool is_still(const struct seen *entry)
-{
-	const struct stack *stack = &table[entry->id];
-
-	for (size_t i = 0; i < stack->depth; i++) {
-		uintptr_t value;
-
-		if (!entry->places[i])
-			continue;
-		if (guard_copy(&value, (const void *)entry->places[i], sizeof(value)) ||
-		    value != stack->frames[i])
-			return false;
-	}
-	return true;
-}
-
-/* Unwinds, and remembers the result in @entry, which the caller has. */
-static uint32_t unwind(const struct stack_mark *mark, struct seen *entry)
+static void unwind_slowly(struct stack *stack)
 {
 	struct unwinding unwinding = {
-		.seen = entry,
-		.interrupted = mark->pc,
-		.lasting = true,
+		.stack = stack,
+		.interrupted = stack_mark.interrupted.pc,
 	};
-	uint32_t id;
 
-	entry->id = 0;
+	stack->depth = 0;
 	(void)_Unwind_Backtrace(visit, &unwinding);
-	if (!unwinding.stack.depth)
-		return 0;
-	id = intern(&unwinding.stack);
-	if (!unwinding.lasting)
-		return id; /* without its places it could not be checked */
-	entry->frame = (uintptr_t)mark->frame;
-	entry->pc = mark->pc;
-	entry->sp = mark->sp;
-	entry->id = id;
-	return id;
 }
 
-static bool is_of(const struct seen *entry, const struct stack_mark *mark)
+/* From @frame to the first that is the program's. */
+static enum unwind_result leave_engine(struct unwind_frame *frame)
 {
-	return entry->id && entry->frame == (uintptr_t)mark->frame && entry->pc == mark->pc &&
-	       entry->sp == mark->sp && is_still(entry);
+	enum unwind_result result = UNWIND_CALLER;
+
+	for (unsigned int i = 0; result == UNWIND_CALLER && is_ours(frame->pc); i++)
+		result = i < MAX_UNWOUND ? unwind_step(frame) : UNWIND_OUTERMOST;
+	return result;
 }
 
-/*
- * Which set the stack of @mark is in. A function often has several calls, which begin at the same
- * address of the stack and differ in where they return to: behind the frame pointer, on x86.
- */
-static struct seen_set *set_of(const struct stack_mark *mark)
+/* Fills *@stack from @frame on. False: it is for unwind_slowly(). */
+static bool unwind_from(struct unwind_frame *frame, struct stack *stack)
 {
-	uintptr_t where = (uintptr_t)mark->frame ^ mark->sp ^ mark->pc;
+	enum unwind_result result = stack_mark.interrupted.pc ? UNWIND_CALLER : leave_engine(frame);
 
-#if defined(__x86_64__)
-	if (!mark->pc)
-		where ^= ((const uintptr_t *)mark->frame)[1] << 4;
-#endif
-	return &seen[(where >> 4 ^ where >> 12) % SEEN_SETS];
-}
-
-static uint32_t look_up(const struct stack_mark *mark, struct seen_set *set)
-{
-	struct seen *entry;
-
-	for (size_t i = 0; i < SEEN_WAYS; i++)
-		if (is_of(&set->ways[i], mark))
-			return set->ways[i].id;
-	entry = &set->ways[set->oldest];
-	set->oldest = (set->oldest + 1) % SEEN_WAYS;
-	return unwind(mark, entry);
+	stack->exact = frame->exact;
+	while (result == UNWIND_CALLER && stack->depth < STACK_DEPTH) {
+		stack->frames[stack->depth++] = frame->pc;
+		result = unwind_step(frame);
+	}
+	return result != UNWIND_UNKNOWN;
 }
 
 uint32_t stack_of_call(void)
 {
-	const struct stack_mark *mark = &stack_mark;
-	struct seen_set *set;
-	struct seen own;
-	uint32_t id;
+	const uintptr_t *own = __builtin_frame_address(0);
+	struct unwind_frame frame = stack_mark.interrupted;
+	struct stack stack;
 
-	if (!mark->frame)
+	if (!stack_mark.in_call)
 		return 0;
-	set = set_of(mark);
-	if (atomic_flag_test_and_set_explicit(&set->busy, memory_order_acquire))
-		return unwind(mark, &own);
-	id = look_up(mark, set);
-	atomic_flag_clear_explicit(&set->busy, memory_order_release);
-	return id;
+	/* Where this function returns to: above the frame pointer that it saved, on x86-64. */
+	if (!frame.pc)
+		frame = (struct unwind_frame){
+			.pc = own[1], .sp = (uintptr_t)(own + 2), .bp = own[0]};
+	stack.depth = 0;
+	if (!unwind_from(&frame, &stack))
+		unwind_slowly(&stack);
+	return stack.depth ? intern(&stack) : 0;
 }

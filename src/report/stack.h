@@ -3,16 +3,13 @@
  * Stacks of the program: the return addresses of a call into the engine.
  *
  * A transport marks where its calls enter (stack_enter()). Only when something records the call is
- * the stack unwound, by the unwinder of the compiler's runtime, which allocates nothing and needs
- * no frame pointers. What it finds is kept with the places on the stack at which it found each
- * address. When a thread calls from the same depth again and those places still hold the same
- * addresses, it is the same stack, and nothing is unwound.
+ * the stack unwound, which allocates nothing and needs no frame pointers.
  *
  * Each different stack is stored once, in a table that never forgets and is never freed; when it is
  * full, further stacks are 0.
  *
- * Cost: entering stores one pointer; a stack that was seen before is one load for each frame; a new
- * one some microseconds.
+ * Cost: entering stores one pointer; a stack is some nanoseconds for each frame, of the engine's
+ * and of the program's, and some microseconds where only the runtime's unwinder knows how.
  */
 #ifndef REPORT_STACK_H
 #define REPORT_STACK_H
@@ -21,49 +18,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "report/unwind.h"
+
 enum {
 	STACK_DEPTH = 24 /* frames; what is farther out is cut off */
 };
 
 /* Where the thread is in a call of the program. */
 struct stack_mark {
-	const void *frame; /* of the engine's outermost function; NULL: in no call */
-	uintptr_t pc, sp;  /* of the program's instruction that a signal interrupted; else 0 */
+	bool in_call;
+	struct unwind_frame interrupted; /* the program's, if a signal led here; else pc is 0 */
 };
 
 extern __thread struct stack_mark stack_mark __attribute__((tls_model("initial-exec")));
 
 /*
- * The calling function is the outermost of the engine, or is called by it: what is farther out, and
- * not in this library, is the program. Calls nest; only the outermost stack_enter() counts. Returns
- * whether this was it, for stack_leave().
+ * The program has called this library: what is farther out, and not in this library, is the
+ * program. Calls nest; only the outermost stack_enter() counts. Returns whether this was it, for
+ * stack_leave().
  */
-#define stack_enter() stack_enter_at(__builtin_frame_address(0))
-
-static inline bool stack_enter_at(const void *frame)
+static inline bool stack_enter(void)
 {
-	if (stack_mark.frame)
+	if (stack_mark.in_call)
 		return false;
-	stack_mark.frame = frame;
+	stack_mark.in_call = true;
 	return true;
 }
 
 static inline void stack_leave(bool outermost)
 {
 	if (outermost)
-		stack_mark = (struct stack_mark){.frame = NULL};
+		stack_mark = (struct stack_mark){.in_call = false};
 }
 
-/* Inside an outermost stack_enter(): a signal handler, which has interrupted @pc with @sp. */
-static inline void stack_interrupted(uintptr_t pc, uintptr_t sp)
+/* Inside an outermost stack_enter(): a signal handler, which has interrupted @frame. */
+static inline void stack_interrupted(const struct unwind_frame *frame)
 {
-	stack_mark.pc = pc;
-	stack_mark.sp = sp;
+	stack_mark.interrupted = *frame;
 }
 
 static inline bool stack_in_call(void)
 {
-	return stack_mark.frame;
+	return stack_mark.in_call;
 }
 
 /* The stack of the call that this thread is in, or 0. Context: any; takes LOCK_STACKS. */

@@ -103,8 +103,14 @@ out_destroy:
 static void mark_interrupted(const ucontext_t *context)
 {
 #if defined(__x86_64__)
-	stack_interrupted((uintptr_t)context->uc_mcontext.gregs[REG_RIP],
-			  (uintptr_t)context->uc_mcontext.gregs[REG_RSP]);
+	const greg_t *registers = context->uc_mcontext.gregs;
+
+	stack_interrupted(&(struct unwind_frame){
+		.pc = (uintptr_t)registers[REG_RIP],
+		.sp = (uintptr_t)registers[REG_RSP],
+		.bp = (uintptr_t)registers[REG_RBP],
+		.exact = true,
+	});
 #else
 	(void)context;
 #endif
