@@ -9,6 +9,7 @@ if all is well, and what the kernel and uiommufd said.
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import re
@@ -64,8 +65,24 @@ def as_process(kernel, archive):
 
 def start(uiommufd, machine, disk):
     command = [uiommufd, "run", "--device", f"nvme@{BDF},file={disk}", "--", *machine]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                            start_new_session=True)
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+
+
+def children(pid):
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                yield int(stat.parent.name)
+
+
+def kill_all(pid):
+    """Kills the process and what it has started, which may be in sessions of their own: User Mode Linux is."""
+    family = [pid]
+    for member in family:
+        family += children(member)
+    for member in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member, 9)
 
 
 def until_killed(run):
@@ -78,7 +95,7 @@ def until_killed(run):
             sums[f"file{found[1]}"] = found[2]
         if len(sums) == FILES:
             break
-    os.killpg(run.pid, 9)
+    kill_all(run.pid)
     said += run.stdout.readlines()
     run.wait()
     return sums, "".join(said)
