@@ -26,6 +26,7 @@ struct iommu {
 	const struct iommu_kind *kind;
 	struct iommu_kind *own; /* @kind, if only this instance has it; otherwise NULL */
 	bool uncached;		/* its endpoints have no IOTLB */
+	uint64_t pgsizes;	/* atomic; of its domains without flags; 0: there was none */
 	struct ref refs;
 	char name[];
 };
