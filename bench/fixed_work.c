@@ -21,6 +21,7 @@ enum {
 	PAGES = 1024, /* mapped one by one, before anything is measured */
 	LARGE = 2 << 20,
 	WINDOWS = 1000,
+	ENTRIES = 2048, /* of the gate: more than have a fence */
 };
 
 #define IOVA_BASE UINT64_C(0x100000000)
@@ -30,6 +31,7 @@ static struct uiommufd *ctx;
 static struct uiommufd_endpoint *device;
 static char *memory, buffer[PAGE];
 static uint32_t ioas, other_ioas; /* only the first has a page table */
+static uint32_t device_id;
 
 static void check(int rc, const char *what)
 {
@@ -140,6 +142,13 @@ static void do_dma_64(uint64_t i)
 	dma_64(i % WARM);
 }
 
+/* After some entries, a thread leaves the fence of the gate out. */
+static void prepare_dma(void)
+{
+	for (uint64_t i = 0; i < ENTRIES; i++)
+		dma_64(i % WARM);
+}
+
 static void do_dma_page(uint64_t i)
 {
 	check(uiommufd_dma_write(device, UIOMMUFD_NO_PASID, IOVA_BASE + i % WARM * PAGE, buffer,
@@ -204,6 +213,20 @@ static void do_allow(uint64_t i)
 	(void)i;
 }
 
+static void do_device_ranges(uint64_t i)
+{
+	struct iommu_iova_range ranges[16];
+	struct iommu_dev_iova_ranges cmd = {
+		.size = sizeof(cmd),
+		.dev_id = device_id,
+		.num_iovas = sizeof(ranges) / sizeof(ranges[0]),
+		.allowed_iovas = (uintptr_t)ranges,
+	};
+
+	call(IOMMU_DEV_IOVA_RANGES, &cmd, "DEV_IOVA_RANGES");
+	(void)i;
+}
+
 static const struct operation {
 	const char *name;
 	void (*prepare)(void);
@@ -212,8 +235,8 @@ static const struct operation {
 	{"translate-first", NULL, do_translate_first},
 	{"translate", NULL, do_translate},
 	{"dma-read-64-first", NULL, do_dma_64_first},
-	{"dma-read-64", NULL, do_dma_64},
-	{"dma-write-4k", NULL, do_dma_page},
+	{"dma-read-64", prepare_dma, do_dma_64},
+	{"dma-write-4k", prepare_dma, do_dma_page},
 	{"map-4k", NULL, do_map},
 	{"map-4k-without-table", NULL, do_map_without_table},
 	{"map-2m", NULL, do_map_large},
@@ -221,6 +244,7 @@ static const struct operation {
 	{"unmap-4k-without-table", prepare_unmap_without_table, do_unmap_without_table},
 	{"copy-4k", NULL, do_copy},
 	{"allow-iovas-1000", NULL, do_allow},
+	{"dev-iova-ranges", NULL, do_device_ranges},
 };
 
 /* The tool counts in here; instructions.py knows its name. */
@@ -233,7 +257,7 @@ __attribute__((noinline)) static void measured(const struct operation *operation
 static void set_up(void)
 {
 	struct uiommufd_iommu *iommu;
-	uint32_t dev_id, pt_id;
+	uint32_t pt_id;
 
 	memory = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -246,7 +270,7 @@ static void set_up(void)
 	check(uiommufd_open(NULL, &ctx), "open");
 	check(uiommufd_iommu_create("intel", "intel0", &iommu), "iommu");
 	check(uiommufd_endpoint_create(iommu, "device", &device), "endpoint");
-	check(uiommufd_endpoint_bind(device, ctx, &dev_id), "bind");
+	check(uiommufd_endpoint_bind(device, ctx, &device_id), "bind");
 	ioas = ioas_alloc();
 	other_ioas = ioas_alloc();
 	pt_id = ioas;

@@ -5,7 +5,15 @@
  * as many slots as threads that used the gate were ever alive at once.
  *
  * Invariant: a thread owns the slot that gate_self points to, and alone writes it while @owned is
- * set (except in the child of a fork, where there is no other thread).
+ * set, except for @fences (and in the child of a fork, where there is no other thread).
+ *
+ * Why leaving out the fence is right: an entry stores its key and then loads @fences, so when a
+ * waiter has stored its ticket there and its process_fence() has returned, an entry that found
+ * GATE_UNFENCED has its key where every waiter sees it, or comes to load the table after the fence,
+ * and every later one makes its own fence; only then, and only by that waiter, @fences becomes
+ * GATE_FENCED, which lets others wait without a process_fence(). The thread itself goes back to
+ * GATE_UNFENCED, with a full fence between that store and its next load of a table, so a waiter
+ * that still found GATE_FENCED had stored before.
  */
 #include "base/gate.h"
 
@@ -31,6 +39,7 @@ __thread struct gate_slot *gate_self __attribute__((tls_model("initial-exec")));
 __thread void *gate_cache __attribute__((tls_model("initial-exec")));
 
 static _Atomic(struct gate_slot *) all_slots;
+static _Atomic uint64_t last_ticket;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 static bool have_exit_key;
@@ -51,6 +60,7 @@ static void on_thread_exit(void *slot)
 static void create_exit_key(void)
 {
 	have_exit_key = !pthread_key_create(&exit_key, on_thread_exit);
+	(void)process_fence_prepare();
 }
 
 void gate_prepare(void)
@@ -87,6 +97,8 @@ static struct gate_slot *create_slot(void)
 	if (!slot)
 		return NULL;
 	atomic_init(&slot->owned, true);
+	atomic_init(&slot->fences, GATE_FENCED);
+	slot->fenced_left = GATE_FENCED_ENTRIES;
 	do {
 		atomic_store_explicit(&slot->next, head, memory_order_relaxed);
 	} while (!atomic_compare_exchange_weak(&all_slots, &head, slot));
@@ -119,6 +131,59 @@ void gate_set_cache(void *cache)
 {
 	gate_self->cache = cache;
 	gate_cache = cache;
+}
+
+void gate_fence_entry(struct gate_slot *slot)
+{
+	uint64_t fenced = GATE_FENCED;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	if (--slot->fenced_left)
+		return;
+	slot->fenced_left = GATE_FENCED_ENTRIES;
+	if (process_fence_works())
+		(void)atomic_compare_exchange_strong(&slot->fences, &fenced, GATE_UNFENCED);
+}
+
+/* Whether a waiter can rely on the fences of @slot, which may be its own. */
+static bool is_fenced(const struct gate_slot *slot)
+{
+	return slot == gate_self ||
+	       atomic_load_explicit(&slot->fences, memory_order_acquire) == GATE_FENCED;
+}
+
+/* Makes the fence that some threads leave out, and asks them for their own. */
+static __attribute__((noinline, cold)) void fence_others(void)
+{
+	const uint64_t ticket = atomic_fetch_add(&last_ticket, 2) + 2;
+
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		uint64_t unfenced = GATE_UNFENCED;
+
+		if (!is_fenced(slot))
+			atomic_compare_exchange_strong(&slot->fences, &unfenced, ticket);
+	}
+	process_fence();
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		uint64_t asked = ticket;
+
+		atomic_compare_exchange_strong(&slot->fences, &asked, GATE_FENCED);
+	}
+}
+
+/*
+ * Of each thread that enters meanwhile, the caller sees the key afterwards, or the thread sees what
+ * the caller has stored before.
+ */
+static void fence_entries(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		if (__builtin_expect(!is_fenced(slot), 0)) {
+			fence_others();
+			return;
+		}
+	}
 }
 
 static void relax(unsigned int polls)
@@ -162,17 +227,14 @@ static void wait_for_slot(struct gate_slot *slot, const void *key)
 
 void gate_wait(const void *key)
 {
-	/* A thread whose key is not seen below sees what the caller has stored. */
-	atomic_thread_fence(memory_order_seq_cst);
-
+	fence_entries();
 	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot))
 		wait_for_slot(slot, key);
 }
 
 void gate_wait_all(void)
 {
-	atomic_thread_fence(memory_order_seq_cst);
-
+	fence_entries();
 	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
 		const void *key = atomic_load_explicit(&slot->key, memory_order_acquire);
 
@@ -183,7 +245,10 @@ void gate_wait_all(void)
 
 void gate_after_fork(void)
 {
+	(void)process_fence_prepare();
 	for (struct gate_slot *slot = gate_slots(); slot; slot = gate_next(slot)) {
+		/* The waiter that has asked may not exist here. */
+		atomic_store(&slot->fences, GATE_FENCED);
 		if (slot == gate_self)
 			continue;
 		if (slot->cache)

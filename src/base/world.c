@@ -2,8 +2,10 @@
 /*
  * Threads use the slots of the gate (base/gate.h). At least one of the two sides sees the other: a
  * thread stores that it is in, and then loads whether the world is stopped; the stopper stores that
- * it is, and then loads which threads are in. A slot that is not in the list yet belongs to a
- * thread that has not loaded yet.
+ * it is, and then loads which threads are in; in between the stopper makes a fence for both
+ * (base/process_fence.h), or, where there is no such fence, which is known before the first slot
+ * exists, both make their own. A slot that is not in the list yet belongs to a thread that has not
+ * loaded yet.
  *
  * stop_lock is acquired by world_stop() and released by world_resume(), which no analysis of one
  * function at a time can follow.
@@ -16,6 +18,7 @@
 
 #include "base/gate.h"
 #include "base/lock.h"
+#include "base/process_fence.h"
 #include "base/world.h"
 
 #define FOREVER UINT_MAX
@@ -41,6 +44,19 @@ static int wait_for_resume(unsigned int ms)
 	return 0;
 }
 
+/* Tries to enter from outside. False: the world is stopped, and the thread is out again. */
+static bool step_in(struct gate_slot *slot)
+{
+	atomic_store_explicit(&slot->depth, 1, memory_order_release);
+	process_fence_light();
+	if (__builtin_expect(!process_fence_works(), 0))
+		atomic_thread_fence(memory_order_seq_cst);
+	if (__builtin_expect(!atomic_load_explicit(&stopped, memory_order_acquire), 1))
+		return true;
+	atomic_store(&slot->depth, 0);
+	return false;
+}
+
 int world_enter_within(unsigned int ms)
 {
 	struct gate_slot *slot;
@@ -54,12 +70,9 @@ int world_enter_within(unsigned int ms)
 		atomic_store_explicit(&slot->depth, depth + 1, memory_order_relaxed);
 		return 0;
 	}
-	(void)atomic_exchange(&slot->depth, 1);
-	while (atomic_load(&stopped)) {
-		atomic_store(&slot->depth, 0);
+	while (!step_in(slot)) {
 		if (wait_for_resume(ms))
 			return -EBUSY;
-		(void)atomic_exchange(&slot->depth, 1);
 	}
 	return 0;
 }
@@ -83,7 +96,10 @@ static void stop(void) NO_LOCK_ANALYSIS
 	lock_acquire(&stop_lock);
 	atomic_store(&stopped, true);
 	/* Orders the store before the loads of the list of slots as well. */
-	atomic_thread_fence(memory_order_seq_cst);
+	if (process_fence_works())
+		process_fence();
+	else
+		atomic_thread_fence(memory_order_seq_cst);
 }
 
 void world_stop(void)

@@ -4,7 +4,7 @@
  * about to fork waits until all others are out, and keeps them out. So the child finds every lock
  * free and every structure whole.
  *
- * Entering costs one fence on the thread's own cache line; nothing is shared. A transport of
+ * Entering costs a store and two loads; stopping costs a fence on every thread. A transport of
  * programs that may fork (the preload) enters for each call; programs that do not fork while calls
  * are in progress need not.
  */

@@ -57,20 +57,14 @@ static bool find_pasid(const struct iommu_endpoint *endpoint, const struct iommu
 		       uint32_t *pasid, bool *stage1)
 {
 	const struct iommu_domain *domain;
-	const struct pasid_table *table;
 	bool found = false;
 
 	rcu_read_lock();
 	domain = *pasid == NO_PASID ? rcu_load(&endpoint->rid_domain) : NULL;
 	found = domain && domain->memory == memory;
-	table = found ? NULL : rcu_load(&endpoint->pasids);
-	for (size_t i = 0; table && i < table->count && !found; i++) {
-		domain = rcu_load(&table->entries[i].domain);
-		if (table->entries[i].pasid < *pasid || !domain || domain->memory != memory)
-			continue;
-		*pasid = table->entries[i].pasid;
-		found = true;
-	}
+	for (; !found && (domain = pasids_next(rcu_load(&endpoint->pasids), pasid));
+	     *pasid += !found)
+		found = domain->memory == memory;
 	*stage1 = found && domain->stage1;
 	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();

@@ -13,9 +13,9 @@
  *
  * Locks: none. The read-side critical section covers the translation, the gate the copy as well.
  *
- * Cost: entering the gate is one full fence; a translation is a look into the lookaside cache, one
- * walk for each extent of contiguous memory, or one look-up in the IOTLB for each page behind a
- * nested domain.
+ * Cost: entering the gate is two stores; a translation is a look into the lookaside cache, one walk
+ * for each extent of contiguous memory, or one look-up in the IOTLB for each page behind a nested
+ * domain.
  */
 #include <assert.h>
 #include <sys/types.h>

@@ -135,7 +135,32 @@ int iommu_domain_create(struct iommu *iommu, unsigned int flags, const struct us
 	domain->variant = variant;
 	domain->flags = flags;
 	domain->memory = domain;
+	if (!flags && !data)
+		__atomic_store_n(&iommu->pgsizes, iopt_pgsizes(domain->table), __ATOMIC_RELAXED);
 	*out = domain;
+	return 0;
+}
+
+int iommu_reach(struct iommu *iommu, struct domain_reach *reach)
+{
+	const struct kind_variant *variant = find_variant(iommu->kind, 0);
+	uint64_t pgsizes = __atomic_load_n(&iommu->pgsizes, __ATOMIC_RELAXED);
+
+	if (!pgsizes) {
+		struct iommu_domain *domain;
+		int rc = iommu_domain_create(iommu, 0, NULL, &domain);
+
+		if (rc)
+			return rc;
+		pgsizes = iommu_domain_pgsizes(domain);
+		iommu_domain_destroy(domain);
+	}
+	*reach = (struct domain_reach){
+		.aperture = variant->aperture,
+		.gaps = iommu->kind->gaps,
+		.gap_count = iommu->kind->gap_count,
+		.pgsizes = pgsizes,
+	};
 	return 0;
 }
 

@@ -43,7 +43,7 @@ void iommu_endpoint_destroy(struct iommu_endpoint *endpoint)
 	nested_release(endpoint);
 	device_record_destroy(endpoint->record);
 	iommu_put(endpoint->iommu);
-	alloc_free(endpoint->pasids);
+	pasids_destroy(endpoint->pasids);
 	alloc_free(endpoint);
 }
 
@@ -118,33 +118,6 @@ void iommu_endpoint_set_fault_handler(struct iommu_endpoint *endpoint, dma_fault
 	atomic_store(&endpoint->handler, handler);
 }
 
-/* The index of @pasid in @table (may be NULL), or where it would be inserted. */
-static size_t pasid_position(const struct pasid_table *table, uint32_t pasid)
-{
-	size_t low = 0, high = table ? table->count : 0;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (table->entries[middle].pasid < pasid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* Context: a read-side critical section, or the owner of the endpoint. */
-static struct iommu_domain *pasid_domain(const struct pasid_table *table, uint32_t pasid)
-{
-	size_t at = pasid_position(table, pasid);
-
-	if (!table || at == table->count || table->entries[at].pasid != pasid)
-		return NULL;
-	/* pasid_clear() may clear it at the same time. */
-	return rcu_load(&table->entries[at].domain);
-}
-
 struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint, uint32_t pasid)
 {
 	struct iommu_domain *domain;
@@ -152,7 +125,7 @@ struct iommu_domain *iommu_endpoint_domain(const struct iommu_endpoint *endpoint
 	if (pasid == NO_PASID)
 		return rcu_load(&endpoint->rid_domain);
 	rcu_read_lock();
-	domain = pasid_domain(rcu_load(&endpoint->pasids), pasid);
+	domain = pasids_find(rcu_load(&endpoint->pasids), pasid);
 	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	return domain;
@@ -182,36 +155,6 @@ const struct iommu_domain *iommu_endpoint_memory(const struct iommu_endpoint *en
 	return memory;
 }
 
-/* A copy of @old (may be NULL) in which @pasid has @domain, or is missing if that is NULL. */
-static struct pasid_table *pasid_table_with(const struct pasid_table *old, uint32_t pasid,
-					    struct iommu_domain *domain)
-{
-	size_t count = old ? old->count : 0, at = pasid_position(old, pasid);
-	bool present = at < count && old->entries[at].pasid == pasid;
-	struct pasid_table *table;
-
-	table = alloc_zeroed(sizeof(*table) + (count + 1) * sizeof(table->entries[0]));
-	if (!table)
-		return NULL;
-	for (size_t i = 0; i < at; i++)
-		table->entries[table->count++] = old->entries[i];
-	if (domain) {
-		table->entries[table->count].pasid = pasid;
-		table->entries[table->count++].domain = domain;
-	}
-	for (size_t i = at + present; i < count; i++)
-		table->entries[table->count++] = old->entries[i];
-	return table;
-}
-
-/* Without memory for a copy, the entry of a PASID that is removed stays, without a domain. */
-static void pasid_clear(struct pasid_table *table, uint32_t pasid)
-{
-	size_t at = pasid_position(table, pasid);
-
-	rcu_store(&table->entries[at].domain, NULL);
-}
-
 /* Asks the kind for permission, after all other checks. 0 or its error. */
 static int ask_kind(struct iommu_endpoint *endpoint, uint32_t pasid, struct iommu_domain *domain)
 {
@@ -223,27 +166,15 @@ static int ask_kind(struct iommu_endpoint *endpoint, uint32_t pasid, struct iomm
 static int set_pasid_domain(struct iommu_endpoint *endpoint, uint32_t pasid,
 			    struct iommu_domain *domain)
 {
-	struct pasid_table *old = endpoint->pasids;
-	struct pasid_table *table = pasid_table_with(old, pasid, domain);
 	int rc;
 
-	if (!table && domain)
-		return -ENOMEM;
-	rc = ask_kind(endpoint, pasid, domain);
-	if (rc) {
-		alloc_free(table);
+	rc = domain ? pasids_reserve(&endpoint->pasids, pasid) : 0;
+	if (rc)
 		return rc;
-	}
-	if (!table) {
-		pasid_clear(old, pasid);
-		return 0;
-	}
-	rcu_store(&endpoint->pasids, table);
-	if (old) {
-		rcu_wait(&iommu_domain_readers);
-		alloc_free(old);
-	}
-	return 0;
+	rc = ask_kind(endpoint, pasid, domain);
+	if (!rc)
+		pasids_set(endpoint->pasids, pasid, domain);
+	return rc;
 }
 
 /* Around a change of domain: asserts that the owner of @endpoint serialises them. */

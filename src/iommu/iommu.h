@@ -113,6 +113,20 @@ struct iova_range iommu_domain_aperture(const struct iommu_domain *domain);
 /* Gaps in the aperture that the hardware does not translate: an array of *@count. */
 const struct iova_range *iommu_domain_gaps(const struct iommu_domain *domain, size_t *count);
 
+/* What the tables of an IOMMU translate: as the functions above and below tell it of a domain. */
+struct domain_reach {
+	struct iova_range aperture;
+	const struct iova_range *gaps;
+	size_t gap_count;
+	uint64_t pgsizes;
+};
+
+/*
+ * That of a domain without flags and data, which is what an attachment creates. Until there was
+ * one, this creates and destroys one. 0, or the errors of iommu_domain_create().
+ */
+int iommu_reach(struct iommu *iommu, struct domain_reach *reach);
+
 /* Whether DMA writes mark leaves dirty. */
 void iommu_domain_set_dirty_tracking(struct iommu_domain *domain, bool on);
 bool iommu_domain_dirty_tracking(const struct iommu_domain *domain);

@@ -15,6 +15,7 @@
 #include "iommu/ats.h"
 #include "iommu/kind.h"
 #include "iommu/nested_domain.h"
+#include "iommu/pasids.h"
 
 struct device_record;
 struct dma_log;
@@ -26,6 +27,7 @@ struct iommu {
 	const struct iommu_kind *kind;
 	struct iommu_kind *own; /* @kind, if only this instance has it; otherwise NULL */
 	bool uncached;		/* its endpoints have no IOTLB */
+	uint64_t pgsizes;	/* atomic; of its domains without flags; 0: there was none */
 	struct ref refs;
 	char name[];
 };
@@ -48,19 +50,10 @@ struct iommu_domain {
 	uint64_t id; /* of a nested domain; never reused */
 };
 
-/* The domains of PASIDs, sorted by PASID. Replaced as a whole, so that DMA reads it under RCU. */
-struct pasid_table {
-	size_t count;
-	struct {
-		uint32_t pasid;
-		struct iommu_domain *domain;
-	} entries[];
-};
-
 struct iommu_endpoint {
 	struct iommu *iommu;
 	struct iommu_domain *rid_domain; /* RCU; NULL: none */
-	struct pasid_table *pasids;	 /* RCU; NULL: none */
+	struct pasid_node *pasids;	 /* RCU; NULL: there never were any */
 	uint64_t capabilities;
 	uint32_t max_pasids;
 	void *driver;

@@ -160,17 +160,14 @@ static bool any_domain(struct iommu_endpoint *endpoint,
 		       bool (*visit)(struct iommu_domain *domain, void *arg), void *arg)
 {
 	struct iommu_domain *domain;
-	struct pasid_table *table;
+	uint32_t pasid = NO_PASID;
 	bool stop;
 
 	rcu_read_lock();
 	domain = rcu_load(&endpoint->rid_domain);
 	stop = domain && visit(domain, arg);
-	table = rcu_load(&endpoint->pasids);
-	for (size_t i = 0; table && i < table->count && !stop; i++) {
-		domain = rcu_load(&table->entries[i].domain);
-		stop = domain && visit(domain, arg);
-	}
+	for (; !stop && (domain = pasids_next(rcu_load(&endpoint->pasids), &pasid)); pasid++)
+		stop = visit(domain, arg);
 	rcu_read_done(&iommu_domain_readers);
 	rcu_read_unlock();
 	return stop;

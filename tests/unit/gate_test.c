@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The gate. The tests with threads show most under -fsanitize=thread. */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -140,6 +145,20 @@ static void *reach(void *arg)
 	return NULL;
 }
 
+static void take_away(int *memory, int times)
+{
+	for (int i = 0; i < times; i++) {
+		*memory = 42;
+		atomic_store_explicit(&reachable, memory, memory_order_release);
+		/* Often enough for the readers to leave their fences out. */
+		if (i % 16 == 0)
+			usleep(50);
+		atomic_store_explicit(&reachable, NULL, memory_order_release);
+		gate_wait(&key_a);
+		*memory = 0;
+	}
+}
+
 static void what_is_taken_away_before_waiting_is_not_touched_after(void **state)
 {
 	static int memory;
@@ -148,18 +167,200 @@ static void what_is_taken_away_before_waiting_is_not_touched_after(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, reach, NULL), 0);
-	for (int i = 0; i < 400; i++) {
+	take_away(&memory, 4000);
+	atomic_store(&stop, true);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	atomic_store(&stop, false);
+}
+
+/*
+ * The same with both sides in step, so that the store of one and the load of the other meet. The
+ * slow stores keep those behind them waiting, and later loads overtake these where no fence is.
+ */
+static atomic_int ready, go;
+
+enum {
+	ROUNDS = 1000,
+	LOOKS = 500, /* at the memory, by a thread inside */
+	SLOW_STORES = 24,
+	SLOW_STRIDE = 4096 + 64,
+	SLOW_BYTES = 16 << 20, /* more than caches hold */
+};
+
+static volatile char slow[SLOW_BYTES];
+
+static void store_slowly(int round)
+{
+	for (int i = 0; i < SLOW_STORES; i++)
+		slow[(size_t)(round * SLOW_STORES + i) * SLOW_STRIDE % SLOW_BYTES] = 1;
+}
+
+static void await_round(atomic_int *counter, int round)
+{
+	for (unsigned int i = 0; atomic_load(counter) != round; i++) {
+		if (i > 5000)
+			sched_yield();
+	}
+}
+
+static void *reach_in_step(void *arg)
+{
+	(void)arg;
+	assert_int_equal(gate_enter(&key_b), 0);
+	gate_leave();
+	for (int round = 1; round <= ROUNDS; round++) {
+		int *memory;
+
+		/* As the thread does itself, at times. */
+		if (process_fence_works())
+			atomic_store(&gate_self->fences, GATE_UNFENCED);
+		atomic_store(&ready, round);
+		await_round(&go, round);
+		store_slowly(round);
+		assert_int_equal(gate_enter(&key_a), 0);
+		memory = atomic_load_explicit(&reachable, memory_order_acquire);
+		for (int i = 0; memory && i < LOOKS; i++)
+			assert_int_equal(*(volatile int *)memory, 42);
+		gate_leave();
+	}
+	return NULL;
+}
+
+static void an_entry_and_a_wait_at_the_same_time_do_not_miss_each_other(void **state)
+{
+	static int memory;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, reach_in_step, NULL), 0);
+	for (int round = 1; round <= ROUNDS; round++) {
 		memory = 42;
 		atomic_store_explicit(&reachable, &memory, memory_order_release);
-		if (i % 16 == 0)
-			usleep(50);
+		await_round(&ready, round);
+		atomic_store_explicit(&go, round, memory_order_release);
+		for (volatile int i = 0; i < round % 1024; i++)
+			;
 		atomic_store_explicit(&reachable, NULL, memory_order_release);
 		gate_wait(&key_a);
 		memory = 0;
 	}
-	atomic_store(&stop, true);
-	for (int i = 0; i < 3; i++)
-		pthread_join(threads[i], NULL);
+	pthread_join(thread, NULL);
+}
+
+static uint64_t fences_of(const struct gate_slot *slot)
+{
+	return atomic_load(&slot->fences);
+}
+
+static void *enter_often(void *arg)
+{
+	struct visitor *visitor = arg;
+
+	for (int i = 0; i < GATE_FENCED_ENTRIES; i++) {
+		assert_int_equal(gate_enter(&key_b), 0);
+		gate_leave();
+	}
+	return visit(visitor);
+}
+
+static void start_frequent_visit(struct visitor *visitor)
+{
+	*visitor = (struct visitor){0};
+	assert_int_equal(pthread_create(&visitor->thread, NULL, enter_often, visitor), 0);
+	while (!atomic_load(&visitor->inside))
+		usleep(100);
+}
+
+static void a_thread_leaves_its_fences_out_until_it_is_waited_for(void **state)
+{
+	struct visitor visitor;
+
+	(void)state;
+	gate_prepare();
+	if (!process_fence_works())
+		skip();
+	for (int i = 0; i < 3; i++) {
+		/* Each thread adopts the slot of the one before. */
+		start_frequent_visit(&visitor);
+		assert_int_equal(fences_of(visitor.slot), GATE_UNFENCED);
+		gate_wait(&key_b);
+		assert_false(atomic_load(&visitor.left));
+		assert_int_equal(fences_of(visitor.slot), GATE_FENCED);
+		gate_wait(&key_b);
+		end_visit(&visitor);
+		gate_wait(&key_a);
+	}
+}
+
+static void the_waiting_thread_keeps_its_own_entries_unfenced(void **state)
+{
+	(void)state;
+	gate_prepare();
+	if (!process_fence_works())
+		skip();
+	for (int i = 0; i < 3 * GATE_FENCED_ENTRIES; i++) {
+		assert_int_equal(gate_enter(&key_a), 0);
+		gate_leave();
+		gate_wait(&key_a);
+	}
+	assert_int_equal(fences_of(gate_self), GATE_UNFENCED);
+}
+
+/* From now on membarrier() fails in this process and its threads. */
+static bool refuse_membarrier(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* 0, or the number of the step that went wrong. */
+static int wait_without_membarrier(void)
+{
+	struct visitor first, second;
+
+	alarm(60);
+	gate_after_fork();
+	start_frequent_visit(&first);
+	if (fences_of(first.slot) != GATE_UNFENCED)
+		return 1;
+	if (!refuse_membarrier())
+		return 2;
+	gate_wait(&key_b);
+	if (fences_of(first.slot) != GATE_FENCED)
+		return 3;
+	start_frequent_visit(&second);
+	if (fences_of(second.slot) != GATE_FENCED)
+		return 4;
+	end_visit(&first);
+	end_visit(&second);
+	gate_wait(&key_a);
+	return 0;
+}
+
+static void a_filter_that_refuses_membarrier_brings_the_fences_back(void **state)
+{
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	gate_prepare();
+	if (!process_fence_works())
+		skip();
+	child = fork();
+	if (child == 0)
+		_exit(wait_without_membarrier());
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void a_forked_child_does_not_wait_for_threads_it_does_not_have(void **state)
@@ -191,6 +392,10 @@ int main(void)
 		cmocka_unit_test(the_slot_of_a_thread_that_exited_is_used_again),
 		cmocka_unit_test(a_first_entry_without_memory_is_refused),
 		cmocka_unit_test(what_is_taken_away_before_waiting_is_not_touched_after),
+		cmocka_unit_test(an_entry_and_a_wait_at_the_same_time_do_not_miss_each_other),
+		cmocka_unit_test(a_thread_leaves_its_fences_out_until_it_is_waited_for),
+		cmocka_unit_test(the_waiting_thread_keeps_its_own_entries_unfenced),
+		cmocka_unit_test(a_filter_that_refuses_membarrier_brings_the_fences_back),
 		cmocka_unit_test(a_forked_child_does_not_wait_for_threads_it_does_not_have),
 	};
 

@@ -2,10 +2,10 @@
 /*
  * IOMMU_RESV_IOVA_RANGES and IOMMU_DEV_IOVA_RANGES [EXT-RESV-RANGES], [EXT-DEV-RANGES]: the ranges
  * of IOVA that a bound device reserves, and those that it permits. Nothing is attached or changed.
- * The permitted ranges come from a table that is created like that of an attachment, so that the
+ * The permitted ranges are those of a table that is created like that of an attachment, so that the
  * two cannot differ.
  *
- * Cost: creating and destroying a table.
+ * Cost: linear in the ranges; and creating and destroying a table if the IOMMU never had one.
  */
 #include "iommufd/device/device_ranges.h"
 
@@ -31,31 +31,22 @@ int device_reserved_ranges(const struct iommufd_device *device, struct iova_set 
 	return 0;
 }
 
-/* Takes what @domain cannot translate out of @permitted. */
-static int remove_outside(struct iova_set *permitted, const struct iommu_domain *domain)
+/* Takes what @reach leaves out of @permitted. */
+static int remove_outside(struct iova_set *permitted, const struct domain_reach *reach)
 {
-	const struct iova_range aperture = iommu_domain_aperture(domain);
-	struct iova_set inside = {.ranges = (struct iova_range *)&aperture, .count = 1};
-	const struct iova_range *gaps;
-	size_t gap_count;
+	struct iova_set inside = {.ranges = (struct iova_range *)&reach->aperture, .count = 1};
 	int rc;
 
-	gaps = iommu_domain_gaps(domain, &gap_count);
 	rc = iova_set_intersect(permitted, &inside, permitted);
-	if (rc)
-		return rc;
-	for (size_t i = 0; i < gap_count; i++) {
-		rc = iova_set_remove(permitted, gaps[i]);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	for (size_t i = 0; !rc && i < reach->gap_count; i++)
+		rc = iova_set_remove(permitted, reach->gaps[i]);
+	return rc;
 }
 
 int device_permitted_ranges(const struct iommufd_device *device, struct iova_set *permitted,
 			    uint64_t *alignment)
 {
-	struct iommu_domain *domain;
+	struct domain_reach reach;
 	int rc;
 
 	rc = device_reserved_ranges(device, permitted);
@@ -64,13 +55,11 @@ int device_permitted_ranges(const struct iommufd_device *device, struct iova_set
 	rc = iova_set_invert(permitted, permitted);
 	if (rc)
 		return rc;
-	rc = iommu_domain_create(iommu_endpoint_iommu(device->endpoint), 0, NULL, &domain);
+	rc = iommu_reach(iommu_endpoint_iommu(device->endpoint), &reach);
 	if (rc)
 		return rc;
-	rc = remove_outside(permitted, domain);
-	*alignment = lowest_bit(iommu_domain_pgsizes(domain));
-	iommu_domain_destroy(domain);
-	return rc;
+	*alignment = lowest_bit(reach.pgsizes);
+	return remove_outside(permitted, &reach);
 }
 
 int ioctl_resv_iova_ranges(struct ucmd *ucmd)

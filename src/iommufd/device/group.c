@@ -8,7 +8,7 @@
  * - the reserved regions of a device are in the IOAS exactly while its RID is attached;
  * - only bound devices are attached.
  *
- * group->lock guards all of it. Cost: linear in the attachments and devices of the group, both few.
+ * group->lock guards all of it. Cost: linear in the devices of the group, which are few.
  */
 #include "iommufd/device/group.h"
 #include "base/last_error.h"
@@ -43,6 +43,7 @@ void iommufd_group_destroy(struct iommufd_group *group)
 {
 	if (!ref_put(&group->refs))
 		return;
+	pasids_destroy(group->by_pasid);
 	lock_destroy(&group->lock);
 	alloc_free(group);
 }
@@ -89,14 +90,8 @@ void group_release(struct iommufd_group *group)
 
 struct attachment *group_find_attachment(struct iommufd_group *group, uint32_t pasid)
 {
-	struct attachment *attachment;
-
 	lock_assert_held(&group->lock);
-	cds_list_for_each_entry (attachment, &group->attachments, link) {
-		if (attachment->pasid == pasid)
-			return attachment;
-	}
-	return NULL;
+	return pasid == NO_PASID ? group->rid : pasids_find(group->by_pasid, pasid);
 }
 
 struct member *group_find_member(struct attachment *attachment, const struct iommufd_device *device)
@@ -239,6 +234,17 @@ static int check_hardware(struct iommufd_device *device, uint32_t pasid, const s
 	return hwpt->ops->check_attach(hwpt, device, pasid);
 }
 
+/* @pasid has @attachment from now on (NULL: none). Context: its place is reserved. */
+static void set_attachment(struct iommufd_group *group, uint32_t pasid,
+			   struct attachment *attachment) REQUIRES(group->lock)
+{
+	lock_assert_held(&group->lock);
+	if (pasid == NO_PASID)
+		group->rid = attachment;
+	else
+		pasids_set(group->by_pasid, pasid, attachment);
+}
+
 /* Finds the attachment for @pasid, or creates one to @hwpt without members. NULL: no memory. */
 static struct attachment *get_attachment(struct iommufd_group *group, uint32_t pasid,
 					 struct hwpt *hwpt) REQUIRES(group->lock)
@@ -249,6 +255,8 @@ static struct attachment *get_attachment(struct iommufd_group *group, uint32_t p
 	attachment = group_find_attachment(group, pasid);
 	if (attachment)
 		return attachment;
+	if (pasid != NO_PASID && pasids_reserve(&group->by_pasid, pasid))
+		return NULL;
 	attachment = alloc_zeroed(sizeof(*attachment));
 	if (!attachment)
 		return NULL;
@@ -256,6 +264,7 @@ static struct attachment *get_attachment(struct iommufd_group *group, uint32_t p
 	attachment->hwpt = hwpt;
 	CDS_INIT_LIST_HEAD(&attachment->members);
 	cds_list_add_tail(&attachment->link, &group->attachments);
+	set_attachment(group, pasid, attachment);
 	return attachment;
 }
 
@@ -266,6 +275,7 @@ static void put_attachment(struct iommufd_group *group, struct attachment *attac
 	lock_assert_held(&group->lock);
 	if (!cds_list_empty(&attachment->members))
 		return;
+	set_attachment(group, attachment->pasid, NULL);
 	cds_list_del(&attachment->link);
 	alloc_free(attachment);
 }

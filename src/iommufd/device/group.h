@@ -4,6 +4,7 @@
 #define IOMMUFD_GROUP_H
 
 #include "base/lock.h"
+#include "iommu/pasids.h"
 #include "iommufd/device/device.h"
 #include "iommufd/device/hwpt.h"
 
@@ -14,6 +15,8 @@ struct iommufd_group {
 	struct iommufd_ctx *owner; /* of the bound devices; NULL while none is bound */
 	unsigned int bound;
 	struct cds_list_head attachments;
+	struct attachment *rid;	     /* the one of NO_PASID; NULL: none */
+	struct pasid_node *by_pasid; /* the others; NULL: there never were any */
 };
 
 /*
