@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	RUNS = 9,
@@ -188,4 +190,22 @@ void bench_at_most(const char *name, double measured, double bar, const char *un
 void bench_at_least(const char *name, double measured, double bar, const char *unit)
 {
 	print_bar(name, measured, "at least", bar, unit, measured >= bar);
+}
+
+void bench_paths(struct bench_paths *paths)
+{
+	const ssize_t len = readlink("/proc/self/exe", paths->self, sizeof(paths->self) - 1);
+	const char *dir;
+	int needed = -1;
+
+	paths->self[len < 0 ? 0 : len] = '\0';
+	/* BUILD/bench/NAME_bench beside BUILD/uiommufd */
+	dir = strstr(paths->self, "/bench/");
+	if (dir)
+		needed = snprintf(paths->command, sizeof(paths->command), "%.*s/uiommufd",
+				  (int)(dir - paths->self), paths->self);
+	if (needed >= 0 && (size_t)needed < sizeof(paths->command))
+		return;
+	fprintf(stderr, "%s: is in no build\n", paths->self);
+	exit(1);
 }

@@ -17,6 +17,7 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -84,6 +85,15 @@ double bench_median(double *values, unsigned int count);
  */
 void bench_at_most(const char *name, double measured, double bar, const char *unit);
 void bench_at_least(const char *name, double measured, double bar, const char *unit);
+
+/* For a benchmark that starts itself under `uiommufd run`. */
+struct bench_paths {
+	char self[PATH_MAX];
+	char command[PATH_MAX]; /* `uiommufd` of the build that it belongs to */
+};
+
+/* Ends the program if it is not where a build has it. */
+void bench_paths(struct bench_paths *paths);
 
 /* Keeps the compiler from dropping the computation of @value. */
 static inline void bench_use(uint64_t value)

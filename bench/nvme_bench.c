@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The NVMe controller with a disk in memory, driven by polling, one queue: random reads of 4 KiB at
- * queue depth 32, and sequential reads and writes of 128 KiB, against memcpy in the same run.
+ * The NVMe controller with a disk in memory, driven by polling, one queue, from a program under
+ * `uiommufd run` that has its registers mapped, and so writes doorbells without a trap: random
+ * reads of 4 KiB at queue depth 32, and sequential reads and writes of 128 KiB, against memcpy in
+ * the same run.
+ *
+ * Started without arguments, it starts itself under `uiommufd run` of the build that it belongs to.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <uiommufd/iommufd.h>
+
+#include "../examples/models/driver.h"
 #include "../tests/lib/nvme_rig.h"
 #include "../tests/lib/random.h"
 #include "../tests/lib/require.h"
 #include "bench.h"
 
 enum {
+	VENDOR = 0x1b36,
+	DEVICE = 0x0010,
 	DISK_BYTES = 64 << 20,
 	DEPTH = 32,
 	SMALL = 4096,
@@ -132,17 +144,39 @@ static void bench_large(const char *title, const char *bar, void (*copy)(void *,
 	bench_at_least(bar, 1 / pair.ratio, 0.8, "x");
 }
 
-int main(void)
+/* The rig, with the device that the program finds. */
+static void open_device(void)
 {
-	static const struct option_value options[] = {{"size", "64M"}};
+	struct driver driver;
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_READABLE |
+			 IOMMU_IOAS_MAP_WRITEABLE,
+		.length = MEMORY_BYTES,
+		.iova = NVME_IOVA,
+	};
+
+	driver_open(&driver, VENDOR, DEVICE);
+	t.registers = (volatile uint8_t *)driver.registers;
+	t.stride = nvme_get(&t, NVME_CAP, 8) >> 32 & 0xf;
+	t.size = MEMORY_BYTES;
+	t.memory = mmap(NULL, t.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	other = malloc(DISK_BYTES);
+	if (t.memory == MAP_FAILED || !other)
+		fail("no memory");
+	map.ioas_id = driver.ioas_id;
+	map.user_va = (uintptr_t)t.memory;
+	if (ioctl(driver.iommufd, IOMMU_IOAS_MAP, &map))
+		fail("mapping %d bytes: the memlock limit may be too low", MEMORY_BYTES);
+	if (!nvme_enable(&t) || nvme_create_ring(&t, 1, 0))
+		fail("the controller cannot be enabled");
+}
+
+static int measure(void)
+{
 	struct bench_result small;
 
-	other = malloc(DISK_BYTES);
-	if (!other || nvme_open(&t, MEMORY_BYTES, options, 1) || !nvme_enable(&t) ||
-	    nvme_create_ring(&t, 1, 0)) {
-		fprintf(stderr, "nvme_bench: no memory, or the memlock limit is too low\n");
-		return 1;
-	}
+	open_device();
 	rng = rng_of(1);
 	memset(other, 1, DISK_BYTES);
 	memset(t.memory + NVME_DATA, 1, 32 << 20);
@@ -156,7 +190,18 @@ int main(void)
 		    copy_out, read_large);
 	bench_large("sequential writes of 128 KiB", "speed of sequential writes over memcpy's",
 		    copy_in, write_large);
-	nvme_close(&t);
-	free(other);
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench_paths paths;
+
+	(void)argv;
+	if (argc > 1)
+		return measure();
+	bench_paths(&paths);
+	execl(paths.command, paths.command, "run", "--device", "nvme,size=64M", "--", paths.self,
+	      "inside", (char *)NULL);
+	fail("%s cannot be started", paths.command);
 }

@@ -212,23 +212,14 @@ static int measure(void)
 
 int main(int argc, char **argv)
 {
-	char self[PATH_MAX], command[PATH_MAX];
-	ssize_t len;
-	char *dir;
+	struct bench_paths paths;
 
 	if (argc > 1)
 		return strcmp(argv[1], "mapping") == 0 ? measure_mapping() : measure();
-	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	check(len > 0, "/proc/self/exe");
-	self[len] = '\0';
-	/* BUILD/bench/preload_bench beside BUILD/uiommufd */
-	dir = strstr(self, "/bench/");
-	check(dir, "where the build is");
-	check((size_t)snprintf(command, sizeof(command), "%.*s/uiommufd", (int)(dir - self), self) <
-		      sizeof(command),
-	      "path");
-	compare_mapping(command, self);
-	execl(command, command, "run", "--device", "edu", "--", self, "inside", (char *)NULL);
-	check(false, command);
+	bench_paths(&paths);
+	compare_mapping(paths.command, paths.self);
+	execl(paths.command, paths.command, "run", "--device", "edu", "--", paths.self, "inside",
+	      (char *)NULL);
+	check(false, paths.command);
 	return 1;
 }

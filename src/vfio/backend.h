@@ -63,6 +63,15 @@ struct device_backend {
 			void (*report)(struct iova_range written, void *arg), void *arg);
 
 	/*
+	 * Migration: whether the device can be migrated; and its next state (enum
+	 * vfio_device_mig_state), before the frame enters that: 0 or a negative errno. In
+	 * STOP_COPY and RESUMING the model's save and load follow. Context: set_state with the
+	 * migration lock.
+	 */
+	bool (*migrates)(struct uiommufd_device *dev);
+	int (*set_state)(struct uiommufd_device *dev, uint32_t state);
+
+	/*
 	 * fork: no thread of the model's is in the middle of anything from the first until one of
 	 * the others, which is in the child or in the parent. Context: the locks of all devices are
 	 * held.

@@ -248,7 +248,7 @@ static const struct feature features[] = {
 					 .run = bar_export_get},
 };
 
-static const struct feature *find_feature(const struct vfio_device *device, uint32_t number)
+static const struct feature *find_feature(struct vfio_device *device, uint32_t number)
 {
 	if (number >= sizeof(features) / sizeof(features[0]) || !features[number].run)
 		return NULL;

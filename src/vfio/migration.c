@@ -13,6 +13,7 @@
 
 #include "base/caller.h"
 #include "base/last_error.h"
+#include "vfio/backend.h"
 #include "vfio/migration_data.h"
 #include "vfio/vfio_internal.h"
 
@@ -107,9 +108,10 @@ void migration_destroy(struct migration *migration)
 	lock_destroy(&migration->lock);
 }
 
-bool migration_possible(const struct vfio_device *device)
+bool migration_possible(struct vfio_device *device)
 {
-	return device->model->saved_version && !device->backend;
+	return device->model->saved_version &&
+	       (!device->backend || device->backend->migrates(&device->dev));
 }
 
 bool migration_drops_write(const struct vfio_device *device)
@@ -250,22 +252,49 @@ static int load(struct vfio_device *device) REQUIRES(device->migration.lock)
 	return rc;
 }
 
+/* A device in another process goes first: its DMA needs the threads that entering a state stops. */
+static int tell_backend(struct vfio_device *device, uint32_t state) REQUIRES(device->migration.lock)
+{
+	lock_assert_held(&device->migration.lock);
+	return device->backend ? device->backend->set_state(&device->dev, state) : 0;
+}
+
+/* What the way to @to has to do. On failure the state is as it was. */
+static int prepare(struct vfio_device *device, uint32_t to) REQUIRES(device->migration.lock)
+{
+	lock_assert_held(&device->migration.lock);
+	switch (to) {
+	case STOP_COPY:
+		return save(device);
+	case RESUMING:
+		return new_file(device, true);
+	case PRE_COPY:
+		return begin_pre_copy(device);
+	default:
+		return 0;
+	}
+}
+
 /* One step, from the state that there is. On failure that stays, unless it becomes ERROR. */
 static int step(struct vfio_device *device, uint32_t to) REQUIRES(device->migration.lock)
 {
 	const uint32_t from = device->migration.state;
-	int rc = 0;
+	int rc = from == RESUMING ? load(device) : 0;
 
 	lock_assert_held(&device->migration.lock);
-	if (from == RESUMING)
-		rc = load(device);
-	else if (to == STOP_COPY)
-		rc = save(device);
-	else if (to == RESUMING)
-		rc = new_file(device, true);
-	else if (to == PRE_COPY)
-		rc = begin_pre_copy(device);
-	if (!rc)
+	if (rc)
+		return rc;
+	rc = tell_backend(device, to);
+	if (rc) {
+		/* What the device has loaded, it does not accept. */
+		if (from == RESUMING)
+			enter(device, ERROR);
+		return rc;
+	}
+	rc = prepare(device, to);
+	if (rc)
+		(void)tell_backend(device, from);
+	else
 		enter(device, to);
 	return rc;
 }
@@ -292,9 +321,11 @@ static int go_to(struct vfio_device *device, uint32_t to, struct uiommufd_file *
 
 void migration_reset(struct vfio_device *device)
 {
-	if (!migration_possible(device))
+	if (!device->model->saved_version)
 		return;
 	lock_acquire(&device->migration.lock);
+	if (device->migration.state != RUNNING)
+		(void)tell_backend(device, RUNNING); /* if its reset has not done that */
 	enter(device, RUNNING);
 	lock_release(&device->migration.lock);
 }

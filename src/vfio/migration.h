@@ -43,7 +43,7 @@ void migration_init(struct migration *migration);
 void migration_destroy(struct migration *migration);
 
 /* Whether the device can be migrated. */
-bool migration_possible(const struct vfio_device *device);
+bool migration_possible(struct vfio_device *device);
 
 /* The handlers of the features; @data is the address of their data. */
 long migration_get_flags(struct vfio_device *device, struct uiommufd_caller *caller, uint64_t data);

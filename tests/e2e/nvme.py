@@ -125,26 +125,57 @@ def test_refusals(uiommufd, directory):
     expect("two devices may read one", (both.returncode, both.stderr), (0, ""))
 
 
+PART = 64 << 10  # what one write of the killed program covers
+PARTS = SIZE // PART
+A_FLUSH = 4  # writes before each flush
+WRITES = 4000  # more than are made before the kill
+FLUSHED = b"> 16 MiB\r"  # what `length`, which follows each flush, says
+
+
+def written_until_killed(disk, script, flushes, delay):
+    """Kills a qemu-io that executes @script, @delay seconds after it has said for the @flushes-th time that a flush has ended. What it said."""
+    said = b""
+    terminal, output = os.openpty()  # so that each line is written when it is made
+    with open(script, "rb") as commands, open(terminal, "rb", buffering=0) as lines, subprocess.Popen(
+            [*disk.command, "sh", "-c", 'echo $$; exec "$@"', "sh", "qemu-io", "-f", "raw", f"nvme://{BDF}/1"], stdin=commands,
+            stdout=output, stderr=output) as run:
+        os.close(output)
+        try:
+            while part := lines.read(4096):
+                said += part
+                if run.returncode is None and said.count(FLUSHED) >= flushes:
+                    time.sleep(delay)
+                    os.kill(int(said.split()[0]), 9)
+                    run.wait(TIMEOUT)
+        except OSError:
+            pass  # the other end is closed: that was all
+    expect("the program was killed", run.returncode, -9)
+    return said
+
+
 def test_kill(uiommufd, directory):
-    """What was flushed is in the file, however the program ends."""
-    path = os.path.join(directory, "killed")
+    """A program that writes and flushes without pause is killed. A completed flush has promised what was written before it."""
+    path, script = os.path.join(directory, "killed"), os.path.join(directory, "script")
     with open(path, "wb") as file:
         file.truncate(SIZE)
     disk = Disk(uiommufd, file=path)
-    for after in range(1, 6):
-        commands = ("write -P 0x77 1M 1M", "flush", f"write -P {after} 2M 64k", "aio_write -P 0x79 4M 8M", "sleep 60000")
-        arguments = [word for command in commands for word in ("-c", command)]
-        with subprocess.Popen([*disk.command, "sh", "-c", 'echo $$; exec "$@" >/dev/null', "sh", "qemu-io", "-f", "raw", *arguments,
-                               f"nvme://{BDF}/1"], stdout=subprocess.PIPE, text=True) as run:
-            program = int(run.stdout.readline())
-            # What came after the flush is there, so the flush has completed.
-            deadline = time.monotonic() + TIMEOUT
-            while disk.content()[2 * MIB] != after and time.monotonic() < deadline:
-                time.sleep(0.01)
-            os.kill(program, 9)
-            expect("the program was killed", run.wait(TIMEOUT), -9)
+    holds = [{0}] * PARTS
+    for turn in range(5):
+        patterns = [(turn * WRITES + i) % 251 + 1 for i in range(WRITES)]
+        with open(script, "w", encoding="ascii") as file:
+            for i in range(WRITES):
+                file.write(f"write -P {patterns[i]} {i % PARTS * PART} {PART}\n" + ("flush\nlength\n" if i % A_FLUSH == A_FLUSH - 1 else ""))
+        said = written_until_killed(disk, script, 5 + 60 * turn, turn * 0.003)
+        promised, begun = said.count(FLUSHED) * A_FLUSH, said.count(b"wrote") + 1
+        if begun >= WRITES:
+            raise SystemExit("FAIL: the program has come to its end")
+        for i in range(begun):
+            holds[i % PARTS] = {patterns[i]} if i < promised else holds[i % PARTS] | {patterns[i]}
         content = disk.content()
-        expect("a killed program loses nothing that was flushed", (content[2 * MIB], set(content[MIB:2 * MIB])), (after, {0x77}))
+        found = [set(content[i * PART:(i + 1) * PART]) for i in range(PARTS)]
+        expect(f"a killed program loses nothing of {promised} writes that were flushed",
+               [i for i in range(PARTS) if not found[i] <= holds[i]], [])
+        holds = found
 
 
 def main():

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""A QEMU under uiommufd, with its serial console in a file and its monitor (QMP) on a socket."""
+"""A QEMU under uiommufd, or beside a server of it, with its serial console in a file and its monitor (QMP) on a socket."""
 
 import json
 import os
 import re
 import signal
 import socket
+import subprocess
 import time
 
 SECONDS = 240  # for anything that a guest is waited for
+MEGABYTES = 160
+SHARED = ("-machine", "memory-backend=ram", "-object", f"memory-backend-memfd,id=ram,size={MEGABYTES}M,share=on")
 
 
 class Failed(Exception):
@@ -48,17 +51,43 @@ class Monitor:
                 return answer["return"]
 
 
+class Server:
+    """`uiommufd serve` with the options of @serve."""
+
+    def __init__(self, chroot, name, *serve):
+        self.socket, self.log = chroot.work / f"{name}.socket", chroot.work / f"{name}.served.log"
+        self.socket.unlink(missing_ok=True)
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen([chroot.build / "uiommufd", "serve", *serve, "--socket", self.socket],
+                                            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        until("the server's socket", self.socket.exists, 30)
+
+    def device(self, slot):
+        """Options of QEMU for the device."""
+        path = {"type": "unix", "path": f"/mnt/work/{self.socket.name}"}
+        return ("-device", json.dumps({"driver": "vfio-user-pci", "socket": path, "addr": str(slot)}))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.terminate()
+        self.process.wait(30)
+
+
 class Machine:
-    """@run: options of `uiommufd run`. @qemu: options of QEMU beyond those of every machine."""
+    """@run: options of `uiommufd run`; without any QEMU runs alone. @qemu: options of QEMU beyond those of every machine."""
 
     def __init__(self, chroot, name, run, qemu, append="", ramdisk="initramfs"):
         self.log = chroot.work / f"{name}.log"
         self.control = chroot.work / f"{name}.qmp"
         self.control.unlink(missing_ok=True)
-        command = ["/mnt/build/uiommufd", "run", *run, "--", "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m",
-                   "160", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio", "-qmp",
-                   f"unix:/mnt/work/{self.control.name},server=on,wait=off", "-object", "iommufd,id=iommufd0", "-kernel",
-                   "/mnt/work/vmlinuz", "-initrd", f"/mnt/work/{ramdisk}", "-append", f"console=ttyS0 panic=-1 quiet no_timer_check {append}", *qemu]
+        under = ("/mnt/build/uiommufd", "run", *run, "--") if run else ()
+        iommufd = ("-object", "iommufd,id=iommufd0") if run else ()
+        command = [*under, "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m", str(MEGABYTES), "-display",
+                   "none", "-nodefaults", "-no-reboot", "-serial", "stdio", "-qmp",
+                   f"unix:/mnt/work/{self.control.name},server=on,wait=off", *iommufd, "-kernel", "/mnt/work/vmlinuz", "-initrd",
+                   f"/mnt/work/{ramdisk}", "-append", f"console=ttyS0 panic=-1 quiet no_timer_check {append}", *qemu]
         with self.log.open("wb") as output:
             self.process = chroot.start(command, output)
         self.monitor = None

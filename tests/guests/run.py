@@ -21,11 +21,12 @@ import guest
 import nvme_guest
 from chroot import Chroot
 from debian import Unavailable
-from machine import Failed, Machine, until
+from machine import SHARED, Failed, Machine, Server, until
 
 VFIO_MODULES = ("irqbypass", "vfio", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci")
 FIRST, SECOND = "0000:c1:00.0", "0000:c2:00.0"
 VTD = ("-device", "intel-iommu,scalable-mode=on,fsts=on,caching-mode=on")
+VIOMMU = ("-device", "intel-iommu,caching-mode=on")
 NESTED = "intel_iommu=on,sm_on iommu.strict=1"
 MIGRATIONS = 20
 
@@ -72,22 +73,67 @@ def nested_ioat(chroot):
         raise Failed("a DMA of the driver failed")
 
 
-def nested_nvme(chroot):
-    """The same with a file system on our disk, which is clean afterwards."""
-    disk = chroot.work / "nvme-disk"
+def file_system(chroot, name):
+    """The file of a disk with an ext4 on it."""
+    disk = chroot.work / f"{name}.disk"
     with disk.open("wb") as file:
         file.truncate(nvme_guest.DISK_BYTES)
     subprocess.run(["mkfs.ext4", "-q", "-F", disk], check=True)
-    run = ("--iommu", "intel", "--device", f"nvme@{FIRST},file=/mnt/work/{disk.name}")
-    with Machine(chroot, "nested-nvme", run, (*VTD, *vfio(FIRST, 5)), NESTED, "nvme-initramfs") as vm:
-        vm.says("reboot: Restarting system")
-        vm.process.wait(60)
-        text = vm.text()
-    expect(text, *(f"{line}$" for line in nvme_guest.EXPECTED))
-    if re.search(r"^uiommufd: ", text, re.M):
-        raise Failed("a report")
+    return disk
+
+
+def uses_the_disk(vm, disk):
+    """The guest mounts, writes, compares and unmounts; the file system is clean afterwards."""
+    vm.says("reboot: Power down")
+    vm.process.wait(60)
+    expect(vm.text(), *(f"{line}$" for line in nvme_guest.EXPECTED))
     if nvme_guest.fsck(disk, "-f", "-n").returncode:
         raise Failed("the file system is not clean")
+
+
+def silent(log):
+    """We had nothing to say in @log."""
+    said = re.search(r"^uiommufd: .*", log, re.M)
+    if said:
+        raise Failed(said[0])
+
+
+def nested_nvme(chroot):
+    """The same with a file system on our disk, which is clean afterwards."""
+    disk = file_system(chroot, "nested-nvme")
+    run = ("--iommu", "intel", "--device", f"nvme@{FIRST},file=/mnt/work/{disk.name}")
+    with Machine(chroot, "nested-nvme", run, (*VTD, *vfio(FIRST, 5)), NESTED, "initramfs-nvme") as vm:
+        uses_the_disk(vm, disk)
+        silent(vm.text())
+
+
+# ---- devices of `uiommufd serve`, by QEMU's vfio-user-pci ----
+
+
+def served_ioat(chroot):
+    """ioatdma, whose probe copies memory and waits for the interrupt: in memory that the server maps, by messages, behind an IOMMU."""
+    variants = ((SHARED, ""), ((), ""), ((*SHARED, *VIOMMU), "intel_iommu=on iommu.strict=1"))
+    with Server(chroot, "served-ioat", "ioat") as server:
+        for turn, (machine, append) in enumerate(variants, 1):
+            qemu = (*machine, *server.device(5))
+            with Machine(chroot, f"served-ioat-{turn}", None, qemu, append, "initramfs-ioat") as vm:
+                vm.says("reboot: Power down")
+                expect(vm.text(), *guest.EXPECTED)
+        silent(server.log.read_text())
+
+
+def served_nvme(chroot):
+    """A file system on our disk. The second machine is killed amid that, and the third one finds a device that was reset."""
+    disk = file_system(chroot, "served-nvme")
+    with Server(chroot, "served-nvme", f"nvme,file={disk}") as server:
+        for turn, memory, killed in ((1, SHARED, False), (2, SHARED, True), (3, (), False)):
+            qemu = (*memory, *server.device(5))
+            with Machine(chroot, f"served-nvme-{turn}", None, qemu, "", "initramfs-nvme") as vm:
+                if killed:
+                    vm.says("guest: mount: ok")
+                else:
+                    uses_the_disk(vm, disk)
+        silent(server.log.read_text())
 
 
 # ---- one device copies into the other's BAR ----
@@ -243,6 +289,8 @@ EXAMS = {
     "nested-edu": nested_edu,
     "nested-ioat": nested_ioat,
     "nested-nvme": nested_nvme,
+    "served-ioat": served_ioat,
+    "served-nvme": served_nvme,
     "peers": peers,
     "migrations": migrations,
     "truncated": truncated,
@@ -254,16 +302,8 @@ EXAMS = {
 # ---- what they need ----
 
 
-def compiled(work, source):
-    program = work / source.stem
-    subprocess.run(["gcc", "-O2", "-Wall", "-static", "-o", program, source], check=True)
-    return program.read_bytes()
-
-
 def ramdisk(work, kernel, name, init, modules=()):
-    folders = [(folder, 0o040755, b"") for folder in ("dev", "modules", "proc", "sys")]
-    files = [(f"modules/{i}-{module}.ko", 0o100644, guest.module(kernel, module)) for i, module in enumerate(modules)]
-    (work / name).write_bytes(guest.archive([*folders, ("init", 0o100755, init), *files]))
+    guest.initramfs(work, name, init, *guest.driver_files((module, guest.module(kernel, module)) for module in modules))
 
 
 def prepare(build):
@@ -273,11 +313,10 @@ def prepare(build):
     work.mkdir(parents=True, exist_ok=True)
     chroot, kernel = Chroot(cache, build, work), guest.fetch(cache)
     shutil.copy(next(kernel.glob("**/vmlinuz*")), work / "vmlinuz")
-    init = compiled(work, HERE / "init.c")
-    ramdisk(work, kernel, "initramfs", init)
-    ramdisk(work, kernel, "initramfs-vfio", init, VFIO_MODULES)
-    ramdisk(work, kernel, "initramfs-ioat", compiled(work, HERE.parent / "kernel" / "guest_init.c"), guest.MODULES)
-    nvme_guest.initramfs(kernel, work)
+    ramdisk(work, kernel, "initramfs", HERE / "init.c")
+    ramdisk(work, kernel, "initramfs-vfio", HERE / "init.c", VFIO_MODULES)
+    ramdisk(work, kernel, "initramfs-ioat", "guest_init.c", guest.MODULES)
+    guest.initramfs(work, "initramfs-nvme", "nvme_guest_init.c", *guest.driver_files(nvme_guest.modules(kernel).items()))
     return chroot
 
 

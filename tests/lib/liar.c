@@ -265,6 +265,37 @@ static void access_region(struct liar *liar, uint16_t command, const uint8_t *pa
 		register_written(liar, access.offset);
 }
 
+/* ---- migration ---- */
+
+static void feature(struct liar *liar, const uint8_t *payload, struct liar_answer *answer)
+{
+	static const struct vfio_device_feature_migration migration = {
+		.flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P,
+	};
+	struct vfio_device_feature_mig_state state;
+	struct vu_feature head;
+
+	memcpy(&head, payload, sizeof(head));
+	set_payload(answer, &head, sizeof(head));
+	if (head.flags & VFIO_DEVICE_FEATURE_GET) {
+		set_payload(answer, &migration, sizeof(migration));
+		return;
+	}
+	memcpy(&state, payload + sizeof(head), sizeof(state));
+	atomic_store(&liar->state, state.device_state);
+	liar->sent = false;
+}
+
+static void read_state(struct liar *liar, struct liar_answer *answer)
+{
+	const uint32_t size = liar->sent ? 0 : LIAR_BYTES;
+	const struct vu_mig_data head = {(uint32_t)sizeof(head) + size, size};
+
+	set_payload(answer, &head, sizeof(head));
+	set_payload(answer, liar->registers + LIAR_DATA, size);
+	liar->sent = true;
+}
+
 static void carry_out(struct liar *liar, const struct vu_header *request, const uint8_t *payload,
 		      int *fds, unsigned int count, struct liar_answer *answer)
 {
@@ -302,6 +333,17 @@ static void carry_out(struct liar *liar, const struct vu_header *request, const 
 		break;
 	case VU_DEVICE_RESET:
 		atomic_fetch_add(&liar->resets, 1);
+		atomic_store(&liar->state, VFIO_DEVICE_STATE_RUNNING);
+		break;
+	case VU_DEVICE_FEATURE:
+		feature(liar, payload, answer);
+		break;
+	case VU_MIG_DATA_READ:
+		read_state(liar, answer);
+		break;
+	case VU_MIG_DATA_WRITE:
+		memcpy(liar->registers + LIAR_DATA, payload + sizeof(struct vu_mig_data),
+		       LIAR_BYTES);
 		break;
 	default:
 		access_region(liar, request->command, payload, answer);

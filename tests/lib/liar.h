@@ -6,7 +6,7 @@
  * The device: BAR 0 has registers, and from LIAR_AREA on memory that can be mapped; BAR 1 the
  * MSI-X table. Writing an address to LIAR_READ or LIAR_WRITE does DMA of LIAR_BYTES from or to it,
  * with the bytes at LIAR_DATA, before the write is answered; LIAR_RESULT is its errno. Writing to
- * LIAR_NOTIFY interrupts.
+ * LIAR_NOTIFY interrupts. Its state, for migration, is what is at LIAR_DATA.
  */
 #ifndef TESTS_LIB_LIAR_H
 #define TESTS_LIB_LIAR_H
@@ -65,6 +65,8 @@ struct liar {
 	uint8_t config[256], registers[LIAR_BAR];
 	int vector_fds[LIAR_VECTORS];
 	uint16_t next_id;
+	_Atomic uint32_t state; /* enum vfio_device_mig_state */
+	bool sent;		/* its state, since the last change of state */
 	_Atomic unsigned int resets, unmasks, clients;
 	pthread_mutex_t lock; /* guards what follows */
 	struct liar_map maps[LIAR_MAX_MAPS];

@@ -20,13 +20,22 @@ uint64_t nvme_get(struct nvme_rig *t, unsigned int reg, unsigned int size)
 {
 	uint64_t value = 0;
 
+	if (t->registers && size == sizeof(uint32_t))
+		return *(volatile uint32_t *)(volatile void *)(t->registers + reg);
+	if (t->registers)
+		return *(volatile uint64_t *)(volatile void *)(t->registers + reg);
 	require(rig_pread(&t->rig, &value, size, reg) == (long)size);
 	return value;
 }
 
 void nvme_set(struct nvme_rig *t, unsigned int reg, unsigned int size, uint64_t value)
 {
-	require(rig_pwrite(&t->rig, &value, size, reg) == (long)size);
+	if (!t->registers)
+		require(rig_pwrite(&t->rig, &value, size, reg) == (long)size);
+	else if (size == sizeof(uint32_t))
+		*(volatile uint32_t *)(volatile void *)(t->registers + reg) = (uint32_t)value;
+	else
+		*(volatile uint64_t *)(volatile void *)(t->registers + reg) = value;
 }
 
 bool nvme_await(struct nvme_rig *t, uint32_t mask, uint32_t value)

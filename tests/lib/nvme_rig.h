@@ -32,6 +32,7 @@ struct nvme_ring {
 
 struct nvme_rig {
 	struct vfio_rig rig;
+	volatile uint8_t *registers; /* BAR 0 if it is mapped; NULL: by the rig */
 	uint8_t *memory;
 	uint64_t size;
 	uint32_t ioas_id;

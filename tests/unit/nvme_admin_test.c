@@ -272,7 +272,6 @@ static void features_refuse_what_they_cannot_be(void **state)
 		{FEATURE_POWER, 1, ST_INVALID_FIELD},
 		{FEATURE_TEMPERATURE, 1 << 16 | 300, ST_INVALID_FIELD},
 		{FEATURE_TEMPERATURE, 2 << 20 | 300, ST_INVALID_FIELD},
-		{FEATURE_ERROR_RECOVERY, 1 << 16, ST_INVALID_FIELD},
 		{FEATURE_QUEUES, 0xffff, ST_INVALID_FIELD},
 		{FEATURE_QUEUES, 0xffff0000, ST_INVALID_FIELD},
 		{FEATURE_VECTOR, 65, ST_INVALID_FIELD},
@@ -307,6 +306,19 @@ static void error_recovery_is_set_for_each_namespace(void **state)
 	assert_int_equal(
 		RUN(.opcode = ADMIN_GET_FEATURES, .nsid = 0, .cdw10 = FEATURE_ERROR_RECOVERY),
 		ST_INVALID_NAMESPACE);
+	assert_int_equal(RUN(.opcode = ADMIN_GET_FEATURES, .nsid = UINT32_MAX,
+			     .cdw10 = FEATURE_ERROR_RECOVERY),
+			 ST_INVALID_NAMESPACE);
+	assert_int_equal(RUN(.opcode = ADMIN_SET_FEATURES, .nsid = 1,
+			     .cdw10 = FEATURE_ERROR_RECOVERY, .cdw11 = 1 << 16),
+			 ST_INVALID_FIELD);
+	/* Of no namespace; of all. */
+	assert_int_equal(set_feature(FEATURE_ERROR_RECOVERY, 8), ST_INVALID_NAMESPACE);
+	assert_int_equal(get_feature(FEATURE_ERROR_RECOVERY, SELECT_CURRENT, 0), 7);
+	assert_int_equal(RUN(.opcode = ADMIN_SET_FEATURES, .nsid = UINT32_MAX,
+			     .cdw10 = FEATURE_ERROR_RECOVERY, .cdw11 = 9),
+			 ST_SUCCESS);
+	assert_int_equal(get_feature(FEATURE_ERROR_RECOVERY, SELECT_CURRENT, 0), 9);
 }
 
 static void the_number_of_queues_is_agreed_on_before_there_are_any(void **state)
@@ -418,6 +430,29 @@ static void other_log_pages_say_what_is_supported(void **state)
 	assert_int_equal(field(0, 4), 0);
 	assert_int_equal(get_log(0x06, 512, 0), ST_INVALID_LOG_PAGE);
 	assert_int_equal(get_log(0xff, 512, 0), ST_INVALID_LOG_PAGE);
+}
+
+static void log_pages_are_of_the_controller(void **state)
+{
+	static const unsigned int logs[] = {LOG_SUPPORTED, LOG_ERROR,	LOG_SMART,
+					    LOG_FIRMWARE,  LOG_EFFECTS, LOG_CHANGED_NAMESPACES};
+	static const struct {
+		uint32_t nsid;
+		uint16_t status;
+	} cases[] = {
+		{0, ST_SUCCESS},
+		{UINT32_MAX, ST_SUCCESS},
+		{1, ST_INVALID_FIELD},
+		{4, ST_INVALID_NAMESPACE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++)
+		for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++)
+			assert_int_equal(RUN(.opcode = ADMIN_GET_LOG_PAGE, .nsid = cases[k].nsid,
+					     .prp1 = nvme_data_iova(0),
+					     .cdw10 = logs[i] | 15 << 16),
+					 cases[k].status);
 }
 
 static void a_log_page_can_be_read_in_parts(void **state)
@@ -660,6 +695,7 @@ int main(void)
 		TEST(the_error_log_has_the_newest_first),
 		TEST(the_health_log_counts),
 		TEST(other_log_pages_say_what_is_supported),
+		TEST(log_pages_are_of_the_controller),
 		TEST(a_log_page_can_be_read_in_parts),
 		TEST(a_bad_doorbell_is_an_event),
 		TEST(a_temperature_threshold_is_an_event_if_that_is_enabled),

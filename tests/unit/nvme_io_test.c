@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The IO commands of the NVMe controller, and the ways in which they name memory. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "devices/devices.h"
@@ -439,6 +441,23 @@ static void a_file_that_shrinks_gives_errors(void **state)
 	assert_int_equal(move(IO_COMPARE, BLOCKS / 2, 8, TO), ST_UNRECOVERED_READ);
 }
 
+/* As a full file system does, but for this process alone. */
+static void a_file_without_space_gives_errors(void **state)
+{
+	struct rlimit before, limit;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = SIZE / 2;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(move(IO_WRITE, BLOCKS / 2, 8, FROM), ST_CAPACITY);
+	assert_int_equal(move(IO_WRITE, 0, 8, FROM), ST_SUCCESS);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(move(IO_WRITE, BLOCKS / 2, 8, FROM), ST_SUCCESS);
+}
+
 static void a_file_is_locked(void **state)
 {
 	const struct option_value option = {"file", path};
@@ -480,6 +499,7 @@ int main(void)
 		TEST(bad_sgls_are_refused),
 		TEST_FILE(the_file_has_what_was_written),
 		TEST_FILE(a_file_that_shrinks_gives_errors),
+		TEST_FILE(a_file_without_space_gives_errors),
 		TEST_FILE(a_file_is_locked),
 	};
 

@@ -398,6 +398,35 @@ static void a_head_comes_by_shadow_and_by_doorbell(void **state)
 	assert_false(reported("is ignored"));
 }
 
+/* A doorbell may arrive when the shadow, which was written before it, has been read again since. */
+static void a_doorbell_that_comes_late_changes_nothing(void **state)
+{
+	(void)state;
+	configure_shadows();
+	assert_int_equal(nvme_create_ring(&t, 1, 0), ST_SUCCESS);
+	for (unsigned int i = 0; i < 1000; i++) {
+		struct nvme_ring late;
+		struct nvme_completion completion;
+		uint16_t cid;
+
+		for (unsigned int n = 0; n < 3; n++) {
+			late = *io;
+			cid = nvme_submit(&t, io, &flush);
+			*shadow(SHADOWS, io, false) = io->tail;
+			nvme_ring_tail(&t, io);
+			while (!nvme_poll(io, &completion))
+				;
+			assert_int_equal(completion.cid, cid);
+			*shadow(SHADOWS, io, true) = io->head;
+		}
+		nvme_ring_tail(&t, &late);
+		nvme_ring_head(&t, &late);
+	}
+	usleep(1000);
+	assert_false(nvme_poll(io, &(struct nvme_completion){.dw0 = 0}));
+	assert_false(reported("is ignored"));
+}
+
 /* The memory is the driver's again: it may write anything to it. */
 static void a_controller_that_is_shut_down_leaves_the_shadows_alone(void **state)
 {
@@ -603,6 +632,7 @@ int main(void)
 		TEST(the_admin_queues_have_shadow_doorbells_too),
 		TEST(a_driver_may_leave_the_shadows_of_the_admin_queues_alone),
 		TEST(a_head_comes_by_shadow_and_by_doorbell),
+		TEST(a_doorbell_that_comes_late_changes_nothing),
 		TEST(a_controller_that_is_shut_down_leaves_the_shadows_alone),
 		TEST(shadows_that_cannot_be_written_are_refused),
 		TEST(commands_of_different_queues_are_atomic_to_each_other),

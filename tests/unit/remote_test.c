@@ -7,6 +7,7 @@
 #include <linux/pci_regs.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "kit.h"
 #include "liar.h"
 #include "machine/machine.h"
+#include "migrate.h"
 
 enum {
 	IOVA = 0x100000,
@@ -364,6 +366,36 @@ static void a_table_that_tracks_dirty_pages_sees_every_access(void **state)
 	close(file);
 }
 
+/* ---- migration ---- */
+
+static void the_server_goes_to_each_state_and_has_the_data(void **state)
+{
+	static const uint32_t states[][2] = {
+		/* ours, the server's */
+		{VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_RUNNING},
+		{VFIO_DEVICE_STATE_PRE_COPY_P2P, VFIO_DEVICE_STATE_RUNNING_P2P},
+		{VFIO_DEVICE_STATE_STOP_COPY, VFIO_DEVICE_STATE_STOP_COPY},
+		{VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_STOP},
+		{VFIO_DEVICE_STATE_RESUMING, VFIO_DEVICE_STATE_RESUMING},
+	};
+	struct saved_device saved;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		assert_int_equal(rig_set_state(&rig.rig, states[i][0]), 0);
+		assert_int_equal(atomic_load(&rig.liar.state), states[i][1]);
+	}
+	assert_int_equal(rig_ioctl(&rig.rig, VFIO_DEVICE_RESET, NULL), 0);
+	set(LIAR_DATA, 0x1234);
+	assert_int_equal(rig_save(&rig.rig, &saved), 0);
+	assert_int_equal(rig_set_state(&rig.rig, VFIO_DEVICE_STATE_RUNNING), 0);
+	set(LIAR_DATA, 0x5678);
+	assert_int_equal(rig_load(&rig.rig, saved.bytes, saved.len), 0);
+	assert_int_equal(atomic_load(&rig.liar.state), VFIO_DEVICE_STATE_RUNNING);
+	assert_int_equal(get(LIAR_DATA, 4), 0x1234);
+	free(saved.bytes);
+}
+
 /* ---- servers that go wrong ---- */
 
 struct lie {
@@ -497,6 +529,7 @@ static void use_device(void)
 	(void)rig_pwrite(&rig.rig, &value, 8, LIAR_READ);
 	rig_irqs(&irqs, VFIO_IRQ_SET_ACTION_TRIGGER, VFIO_PCI_MSIX_IRQ_INDEX, 1, &fd);
 	(void)rig_ioctl(&rig.rig, VFIO_DEVICE_SET_IRQS, &irqs);
+	(void)rig_migrate(&rig.rig);
 	(void)rig_ioctl(&rig.rig, VFIO_DEVICE_RESET, NULL);
 	unmap_at(rig.ioas, IOVA, PAGE);
 	close(fd);
@@ -504,9 +537,10 @@ static void use_device(void)
 
 static void a_server_that_lies_later_is_given_up(void **state)
 {
-	static const uint16_t commands[] = {VU_DMA_MAP,	    VU_DMA_UNMAP,    VU_DEVICE_SET_IRQS,
-					    VU_REGION_READ, VU_REGION_WRITE, VU_DMA_READ,
-					    VU_DEVICE_RESET};
+	static const uint16_t commands[] = {VU_DMA_MAP,	      VU_DMA_UNMAP,	 VU_DEVICE_SET_IRQS,
+					    VU_REGION_READ,   VU_REGION_WRITE,	 VU_DMA_READ,
+					    VU_DEVICE_RESET,  VU_DEVICE_FEATURE, VU_MIG_DATA_READ,
+					    VU_MIG_DATA_WRITE};
 	struct lie lie;
 	void *no_state = NULL;
 
@@ -605,6 +639,7 @@ int main(void)
 		TEST(a_file_is_given_with_the_rights_of_the_mapping),
 		TEST(a_file_named_by_its_descriptor_is_given_too),
 		TEST(a_table_that_tracks_dirty_pages_sees_every_access),
+		TEST(the_server_goes_to_each_state_and_has_the_data),
 		TEST(nothing_answers_when_the_server_has_left),
 		TEST(a_server_that_cannot_be_reached_refuses_the_bind),
 		cmocka_unit_test(a_server_that_lies_at_first_is_no_device),

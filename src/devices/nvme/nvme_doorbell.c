@@ -4,7 +4,9 @@
  *
  * Shadows. The device reads the tail of a busy queue from memory, so the host need not write the
  * doorbell. Before it stops looking it writes down the tail that it knows, and looks again: the
- * host writes the tail, and then the doorbell if that is behind what is written down.
+ * host writes the tail, and then the doorbell if that is behind what is written down. A doorbell
+ * then says only that the shadow is to be read: it may arrive after newer shadows have been read,
+ * and a tail that goes back would have old commands executed again.
  *
  * The admin queues have shadows, too, but most drivers write only their doorbells (Linux' does,
  * libvfn uses both): there a shadow counts only when it has changed since it was last seen. At
@@ -32,6 +34,27 @@ static uint64_t doorbell_offset(const struct nvme *n, unsigned int queue, bool c
 }
 
 /* ---- doorbells; with the device lock ---- */
+
+/* False: there are no shadows, or the driver takes them back. */
+static bool has_shadows(const struct nvme *n)
+{
+	return n->shadow_doorbells && n->state == NVME_ON && !atomic_load(&n->stopping);
+}
+
+/* Wakes the submission queues of @cq; @all: also those that do not wait for space in it. */
+static void wake_users(struct uiommufd_device *dev, unsigned int cq, bool all)
+{
+	struct nvme *n = nvme_of(dev);
+
+	for (unsigned int i = 0; i <= n->queues; i++) {
+		struct nvme_sq *sq = &n->sqs[i];
+
+		if (!sq->size || sq->cq != cq || !(all || sq->starved))
+			continue;
+		sq->starved = false;
+		nvme_wake(dev, i);
+	}
+}
 
 static void set_tail(struct uiommufd_device *dev, unsigned int queue, uint32_t value)
 {
@@ -65,14 +88,7 @@ static void set_head(struct uiommufd_device *dev, unsigned int queue, uint32_t v
 		return;
 	}
 	atomic_store(&cq->head, value);
-	for (unsigned int i = 0; i <= n->queues; i++) {
-		struct nvme_sq *sq = &n->sqs[i];
-
-		if (sq->size && sq->cq == queue && sq->starved) {
-			sq->starved = false;
-			nvme_wake(dev, i);
-		}
-	}
+	wake_users(dev, queue, false);
 	if (n->line)
 		nvme_update_line(dev);
 }
@@ -105,6 +121,9 @@ void nvme_doorbell(struct uiommufd_device *dev, uint64_t off, uint32_t value)
 	if (off % stride || queue > n->queues ||
 	    !(completion ? n->cqs[queue].size : n->sqs[queue].size)) {
 		bad_doorbell(dev, off);
+	} else if (queue && has_shadows(n)) {
+		/* What counts is the shadow, which the host has written before. */
+		wake_users(dev, completion ? queue : n->sqs[queue].cq, true);
 	} else if (completion) {
 		set_head(dev, queue, value);
 	} else {
@@ -119,12 +138,6 @@ static uint64_t shadow_of(const struct nvme *n, uint64_t buffer, unsigned int qu
 			  bool completion)
 {
 	return buffer ? buffer + doorbell_offset(n, queue, completion) : 0;
-}
-
-/* With the device lock. False: there are no shadows, or the driver takes them back. */
-static bool has_shadows(const struct nvme *n)
-{
-	return n->shadow_doorbells && n->state == NVME_ON && !atomic_load(&n->stopping);
 }
 
 static bool begin_look(struct nvme *n)

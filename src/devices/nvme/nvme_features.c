@@ -331,6 +331,8 @@ uint16_t nvme_set_features(struct nvme_job *job)
 		if (!feature->of_namespace)
 			return ST_NOT_OF_NAMESPACE;
 	}
+	if (!nsid && feature->of_namespace)
+		return ST_INVALID_NAMESPACE;
 	return set(job, feature);
 }
 

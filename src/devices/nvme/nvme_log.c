@@ -260,6 +260,9 @@ uint16_t nvme_get_log_page(struct nvme_job *job)
 	uiommufd_device_unlock(job->dev);
 	if (!size)
 		return ST_INVALID_LOG_PAGE;
+	/* All pages are the controller's; SMART, too, is not kept for each namespace. */
+	if (c->nsid && c->nsid != (uint32_t)NSID_ALL)
+		return ST_INVALID_FIELD;
 	if (off & 3 || off > size)
 		return ST_INVALID_FIELD;
 	if (nvme_max_transfer(n) && len > nvme_max_transfer(n))

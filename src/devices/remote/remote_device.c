@@ -21,6 +21,7 @@
 #include "devices/devices.h"
 #include "devices/remote/remote_internal.h"
 #include "vfio_user/handover.h"
+#include "vfio_user/server_migration.h"
 
 static struct remote *remote_of(struct uiommufd_device *dev)
 {
@@ -191,6 +192,7 @@ static int remote_open(struct uiommufd_device *dev)
 			      text[0] ? text : strerror(-rc));
 	}
 	remote->command = 0;
+	atomic_store(&remote->migrates, REMOTE_NOT_ASKED);
 	remote_refuse_dma(remote, false);
 	uiommufd_device_lock(dev);
 	atomic_store(&remote->open, true);
@@ -352,6 +354,8 @@ static const struct device_backend remote_backend = {
 	.intx_asserted = remote_intx_asserted,
 	.map = remote_map,
 	.written = remote_written,
+	.migrates = remote_migrates,
+	.set_state = remote_set_state,
 	.fork_prepare = remote_fork_prepare,
 	.fork_parent = remote_fork_parent,
 	.fork_child = remote_fork_child,
@@ -432,4 +436,8 @@ const struct uiommufd_model device_vfio_user = {
 	.reset = remote_reset,
 	.read = remote_read,
 	.write = remote_write,
+	.saved_version = 1,
+	.saved_bytes = VU_MIG_PIECE,
+	.save = remote_save,
+	.load = remote_load,
 };

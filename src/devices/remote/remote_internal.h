@@ -27,6 +27,13 @@ enum {
 	REMOTE_NO_INDEX = 5,	   /* of interrupts: none is active */
 };
 
+/* Of a question that some servers do not survive: it is asked once, when a program wants to know. */
+enum remote_answer {
+	REMOTE_NOT_ASKED,
+	REMOTE_NO,
+	REMOTE_YES,
+};
+
 struct remote {
 	struct uiommufd_device *dev;
 	const struct remote_model *model;
@@ -59,6 +66,8 @@ struct remote {
 	bool told;		/* the server knows of them */
 	bool by_message;	/* the table has to see each access */
 	bool window;		/* it may ask for any address, which the guest's tables translate */
+
+	_Atomic enum remote_answer migrates; /* of the server that the device was opened with */
 };
 
 /* ---- the thread (remote_receive.c) ---- */
@@ -102,6 +111,13 @@ bool remote_intx_asserted(struct uiommufd_device *dev);
 /* Gives the server the eventfds of ERR and REQ, if it has those. */
 void remote_watch_errors(struct remote *remote);
 void remote_unwatch_all(struct remote *remote);
+
+/* ---- migration (remote_migration.c) ---- */
+
+bool remote_migrates(struct uiommufd_device *dev);
+int remote_set_state(struct uiommufd_device *dev, uint32_t state);
+int remote_save(struct uiommufd_device *dev, struct uiommufd_saver *saver);
+int remote_load(struct uiommufd_device *dev, uint32_t version, const void *state, size_t len);
 
 /* ---- memory (remote_memory.c) ---- */
 
