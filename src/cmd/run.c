@@ -207,6 +207,12 @@ static int take_options(struct options *options, char ***args)
 	return CMD_USAGE;
 }
 
+static int out_of_memory(void)
+{
+	cmd_complain("out of memory");
+	return CMD_FAILED;
+}
+
 /* ---- the preload library ---- */
 
 /* Spaces and colons separate paths in LD_PRELOAD: a path with one of them is replaced by a link. */
@@ -219,7 +225,7 @@ static void library_name(struct tree *tree, char path[PATH_MAX])
 }
 
 /* @runtime: what the program needs before our library (base/program.h). */
-static int set_environment(const char *runtime, const char *library, const char *root)
+static int set_environment(const char *runtime, const char *library)
 {
 	const char *before = getenv("LD_PRELOAD");
 	size_t size = PROGRAM_RUNTIME_MAX + 1 + strlen(library) + 1 +
@@ -228,7 +234,7 @@ static int set_environment(const char *runtime, const char *library, const char 
 	int rc = -ENOMEM;
 
 	if (value && program_preload(value, size, runtime, library, before) &&
-	    !setenv("LD_PRELOAD", value, 1) && !setenv(LAYOUT_ROOT_VARIABLE, root, 1))
+	    !setenv("LD_PRELOAD", value, 1))
 		rc = 0;
 	free(value);
 	return rc;
@@ -376,6 +382,8 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (is_served)
 		served = server_begin(tree->root);
+	if (is_served && !served)
+		served = server_channel();
 	if (is_served && served < 0)
 		cmd_complain("the system calls of %s cannot be answered: it sees the real /dev "
 			     "and /sys",
@@ -521,10 +529,7 @@ static int prepare_library(struct tree *tree, const char *runtime)
 		return CMD_FAILED;
 	}
 	library_name(tree, library);
-	if (!set_environment(runtime, library, tree->root))
-		return CMD_OK;
-	cmd_complain("out of memory");
-	return CMD_FAILED;
+	return set_environment(runtime, library) ? out_of_memory() : CMD_OK;
 }
 
 static int run_program(struct tree *tree, struct offers *offers, bool shared, char **program)
@@ -540,16 +545,17 @@ static int run_program(struct tree *tree, struct offers *offers, bool shared, ch
 	if (facts.obstacle && !is_served)
 		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
 			     program[0], facts.obstacle);
+	/* By this `uiommufd show` finds them, too. */
+	if (setenv(LAYOUT_ROOT_VARIABLE, tree->root, 1))
+		return out_of_memory();
 	/* Programs that a static one starts load the library. */
 	if (!shared)
 		status = prepare_library(tree, facts.runtime);
 	if (status)
 		return status;
 	program = launch_prepare(tree, program);
-	if (!program) {
-		cmd_complain("out of memory");
-		return CMD_FAILED;
-	}
+	if (!program)
+		return out_of_memory();
 	hold_signals(&signals);
 	return run_kept(tree, offers, program, &signals);
 }
@@ -563,10 +569,8 @@ int cmd_run(char **args)
 	struct tree tree;
 	int status;
 
-	if (machine_create(&machine)) {
-		cmd_complain("out of memory");
-		return CMD_FAILED;
-	}
+	if (machine_create(&machine))
+		return out_of_memory();
 	machine_set_linker(machine, &linker);
 	options.machine = machine;
 	status = take_environment(&options);

@@ -158,7 +158,7 @@ int cmd_show(char **args)
 	char request[REQUEST_SIZE];
 	char *text = NULL;
 	size_t len = 0;
-	pid_t pid;
+	struct peer peer;
 	int status = take_arguments("show", args, &options);
 
 	if (status)
@@ -170,12 +170,12 @@ int cmd_show(char **args)
 	if (options.count && !is_pid(options.words[0])) {
 		text = read_state(options.words[0], &len);
 	} else {
-		status = peer_find(options.words[0], &pid);
+		status = peer_find(options.words[0], &peer);
 		if (status)
 			return status;
 		snprintf(request, sizeof(request), "show %" PRIu64 "\n",
 			 options.all ? SHOW_ALL : (uint64_t)SHOW_MAPPINGS);
-		text = peer_ask(pid, request, "state", &len);
+		text = peer_ask(&peer, request, "state", &len);
 	}
 	status = text ? render(&options, text, len, show_text) : CMD_FAILED;
 	free(text);
@@ -187,7 +187,7 @@ int cmd_show(char **args)
  * and *@words from the table on. Returns an exit status.
  */
 static int take_table(const char *command, char **args, unsigned int more, struct options *options,
-		      const char *const **words, pid_t *pid, uint64_t *pt_id)
+		      const char *const **words, struct peer *peer, uint64_t *pt_id)
 {
 	const unsigned int needed = 1 + more;
 	int status = take_arguments(command, args, options);
@@ -201,17 +201,17 @@ static int take_table(const char *command, char **args, unsigned int more, struc
 			     more ? " IOVA" : "");
 		return CMD_USAGE;
 	}
-	return peer_find(options->count > needed ? options->words[0] : NULL, pid);
+	return peer_find(options->count > needed ? options->words[0] : NULL, peer);
 }
 
-/* Sends @pid the @request, which is about object @pt_id. */
-static char *ask_of_table(const struct options *options, pid_t pid, const char *request,
-			  uint64_t pt_id, size_t *len)
+/* Sends @peer the @request, which is about object @pt_id. */
+static char *ask_of_table(const struct options *options, const struct peer *peer,
+			  const char *request, uint64_t pt_id, size_t *len)
 {
 	char what[REQUEST_SIZE];
 
 	snprintf(what, sizeof(what), "object %" PRIu64 " of context %lu", pt_id, options->context);
-	return peer_ask(pid, request, what, len);
+	return peer_ask(peer, request, what, len);
 }
 
 int cmd_lookup(char **args)
@@ -222,8 +222,8 @@ int cmd_lookup(char **args)
 	uint64_t pt_id, iova;
 	char *text;
 	size_t len;
-	pid_t pid;
-	int status = take_table("lookup", args, 1, &options, &words, &pid, &pt_id);
+	struct peer peer;
+	int status = take_table("lookup", args, 1, &options, &words, &peer, &pt_id);
 
 	if (status)
 		return status;
@@ -233,7 +233,7 @@ int cmd_lookup(char **args)
 	}
 	snprintf(request, sizeof(request), "lookup %lu %" PRIu64 " 0x%" PRIx64 "\n",
 		 options.context, pt_id, iova);
-	text = ask_of_table(&options, pid, request, pt_id, &len);
+	text = ask_of_table(&options, &peer, request, pt_id, &len);
 	status = text ? render(&options, text, len, lookup_text) : CMD_FAILED;
 	free(text);
 	return status;
@@ -247,13 +247,13 @@ int cmd_dump(char **args)
 	uint64_t pt_id;
 	char *text;
 	size_t len;
-	pid_t pid;
-	int status = take_table("dump", args, 0, &options, &words, &pid, &pt_id);
+	struct peer peer;
+	int status = take_table("dump", args, 0, &options, &words, &peer, &pt_id);
 
 	if (status)
 		return status;
 	snprintf(request, sizeof(request), "dump %lu %" PRIu64 "\n", options.context, pt_id);
-	text = ask_of_table(&options, pid, request, pt_id, &len);
+	text = ask_of_table(&options, &peer, request, pt_id, &len);
 	if (!text)
 		return CMD_FAILED;
 	fwrite(text, 1, len, stdout);

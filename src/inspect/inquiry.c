@@ -77,7 +77,7 @@ static int read_state(const char *request, int (*close)(FILE *), char **text, si
 	matched = sscanf(request, "dump %" SCNu32 " %" SCNu32 "%n", &context, &pt_id, &end);
 	if (complete(matched, 2, request + end))
 		return dump_text(context, pt_id, close, text, len);
-	return -EINVAL;
+	return -ENOSYS;
 }
 
 int inquiry_answer(const char *request, int (*close)(FILE *), char **text, size_t *len)

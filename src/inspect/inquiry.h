@@ -28,9 +28,9 @@ enum {
  * @close is the C library's fclose(): in a program that has the preload, the name is the
  * preload's.
  *
- * 0 and *@text: *@len bytes and a 0, from alloc(), owned by the caller. -EINVAL: no such request,
- * or an object of another type; -ENOENT: no such object; -EBUSY: a call into the engine does not
- * end, perhaps because it waits for another thread; -ENOMEM.
+ * 0 and *@text: *@len bytes and a 0, from alloc(), owned by the caller. -ENOSYS: no such request;
+ * -EINVAL: an object of another type; -ENOENT: no such object; -EBUSY: a call into the engine does
+ * not end, perhaps because it waits for another thread; -ENOMEM.
  */
 int inquiry_answer(const char *request, int (*close)(FILE *), char **text, size_t *len);
 

@@ -10,13 +10,21 @@
 #define SERVER_PROGRAM_SERVER_H
 
 /*
- * Prepares the machine that is described in the shadow root @root (copied), and a thread that waits
- * for a program. Returns the descriptor that the program's process gives to server_enter()
- * (close-on-exec), or a negative errno; what is wrong has been logged.
+ * Prepares the machine that is described in the shadow root @root (copied), which answers who asks
+ * it from now on (server/control_socket.h). 0, or a negative errno; what is wrong has been logged.
  *
  * Context: once in a process.
  */
 int server_begin(const char *root);
+
+/*
+ * A thread waits for a program. Returns the descriptor that the program's process gives to
+ * server_enter() (close-on-exec), or a negative errno.
+ */
+int server_channel(void);
+
+/* The same for the other end of @channel, taken, where the program's process has one. */
+int server_take(int channel);
 
 /*
  * In the process that will execute the program: from now on it, and all that it starts, are served.
@@ -24,6 +32,9 @@ int server_begin(const char *root);
  * may call it.
  */
 int server_enter(int channel);
+
+/* How many programs are served, or are about to be, with what they have started. */
+unsigned int server_programs(void);
 
 /* All programs have ended: closes what they had open. */
 void server_finish(void);
