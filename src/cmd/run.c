@@ -7,7 +7,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,8 +22,8 @@
 #include "cmd/cmd.h"
 #include "cmd/launch.h"
 #include "cmd/library.h"
-#include "cmd/limit.h"
 #include "cmd/offers.h"
+#include "cmd/run_options.h"
 #include "cmd/run_reports.h"
 #include "cmd/run_watch.h"
 #include "cmd/shadow.h"
@@ -46,166 +45,6 @@ struct signals {
 	sigset_t mask;
 	struct sigaction child;
 };
-
-/* ---- the command line ---- */
-
-struct options {
-	struct machine *machine;
-	bool limits; /* locked memory is limited to @memlock bytes */
-	uint64_t memlock;
-	bool shared; /* every program is served, not only static ones */
-};
-
-const char *cmd_option_value(char ***args, const char *name, bool *missing)
-{
-	const char *arg = **args;
-	size_t len = strlen(name);
-
-	if (strncmp(arg, name, len) != 0)
-		return NULL;
-	if (arg[len] == '=')
-		return arg + len + 1;
-	if (arg[len] != '\0')
-		return NULL;
-	*missing = !(*args)[1];
-	return *missing ? arg : *++*args;
-}
-
-bool cmd_absolute(const char *name, char path[PATH_MAX])
-{
-	char here[PATH_MAX];
-
-	if (name[0] == '/')
-		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
-	return getcwd(here, sizeof(here)) &&
-	       snprintf(path, PATH_MAX, "%s/%s", here, name) < PATH_MAX;
-}
-
-static int unknown_option(const char *option)
-{
-	cmd_complain(
-		"run has no option \"%s\"; there are: --iommu, --device, "
-		"--container, --no-iommufd, --mock, --shared, --memlock, --hostile, %s, and those "
-		"of "
-		"reports: %s",
-		option, run_watch_options(), run_reports_options());
-	return CMD_USAGE;
-}
-
-static int take_memlock(struct options *options, const char *word)
-{
-	options->limits = limit_parse(word, &options->memlock);
-	if (options->limits) {
-		run_watch_note("--memlock", word);
-		return CMD_OK;
-	}
-	cmd_complain("\"%s\" is no limit; it is \"unlimited\", or bytes: 65536, 64K, 8M, 2G", word);
-	return CMD_USAGE;
-}
-
-static int take_container(struct machine *machine, const char *word)
-{
-	if (machine_set_container(machine, word)) {
-		run_watch_note("--container", word);
-		return CMD_OK;
-	}
-	cmd_complain("\"%s\" is no container; there are: type1, iommufd, none", word);
-	return CMD_USAGE;
-}
-
-/* Takes one option at *@args. */
-static int take_option(struct options *options, char ***args)
-{
-	struct machine *machine = options->machine;
-	const char *option = **args;
-	char error[512] = "";
-	bool missing = false;
-	const char *value;
-	int rc;
-
-	if (run_reports_take(args, &rc) || run_watch_take(args, &rc))
-		return rc;
-	if (strcmp(option, "--shared") == 0) {
-		options->shared = true;
-		run_watch_note(option, NULL);
-		return CMD_OK;
-	}
-	if (strcmp(option, "--mock") == 0) {
-		machine_set_mock(machine, true);
-		run_watch_note(option, NULL);
-		return CMD_OK;
-	}
-	if (strcmp(option, "--no-iommufd") == 0) {
-		machine_set_iommufd(machine, false);
-		run_watch_note(option, NULL);
-		return CMD_OK;
-	}
-	if ((value = cmd_option_value(args, "--container", &missing)) && !missing)
-		return take_container(machine, value);
-	if (!value && (value = cmd_option_value(args, "--memlock", &missing)) && !missing)
-		return take_memlock(options, value);
-	if (!value && (value = cmd_option_value(args, "--iommu", &missing)) && !missing)
-		rc = machine_add_iommu(machine, value, error, sizeof(error));
-	else if (!value && (value = cmd_option_value(args, "--device", &missing)) && !missing)
-		rc = machine_add_device(machine, value, error, sizeof(error));
-	else if (!value && (value = cmd_option_value(args, "--hostile", &missing)) && !missing)
-		rc = machine_set_hostile(machine, value, error, sizeof(error));
-	else if (!value)
-		return unknown_option(option);
-	if (missing) {
-		cmd_complain("%s needs a value; `uiommufd list` names them", option);
-		return CMD_USAGE;
-	}
-	if (rc) {
-		cmd_complain("%s", error[0] ? error : strerror(-rc));
-		return CMD_USAGE;
-	}
-	run_watch_note(strncmp(option, "--iommu", 7) == 0 ? "--iommu" : "--device", value);
-	return CMD_OK;
-}
-
-/* Takes the options in the variable, separated by blanks. Those of the command line come later. */
-static int take_environment(struct options *options)
-{
-	static char *words[256];
-	const size_t max = sizeof(words) / sizeof(words[0]) - 1;
-	const char *text = getenv("UIOMMUFD_OPTIONS");
-	char *rest = text ? strdup(text) : NULL;
-	size_t count = 0;
-	char *word;
-	int status;
-
-	while (count < max && (word = strsep(&rest, " \t\n")))
-		if (*word)
-			words[count++] = word;
-	for (char **next = words; *next; ++next) {
-		status = take_option(options, &next);
-		if (status)
-			return status;
-	}
-	return CMD_OK;
-}
-
-/* Leaves *@args at the program. */
-static int take_options(struct options *options, char ***args)
-{
-	int status;
-
-	for (; **args && (**args)[0] == '-'; ++*args) {
-		if (strcmp(**args, "--") == 0) {
-			++*args;
-			break;
-		}
-		status = take_option(options, args);
-		if (status)
-			return status;
-	}
-	if (**args)
-		return CMD_OK;
-	cmd_complain(
-		"run which program? Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...");
-	return CMD_USAGE;
-}
 
 static int out_of_memory(void)
 {
@@ -563,7 +402,7 @@ static int run_program(struct tree *tree, struct offers *offers, bool shared, ch
 int cmd_run(char **args)
 {
 	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
-	struct options options = {.limits = false, .shared = false};
+	struct run_options options = {.machine = NULL};
 	struct machine *machine;
 	struct offers offers;
 	struct tree tree;
@@ -573,9 +412,9 @@ int cmd_run(char **args)
 		return out_of_memory();
 	machine_set_linker(machine, &linker);
 	options.machine = machine;
-	status = take_environment(&options);
+	status = run_options_take_environment(&options);
 	if (!status)
-		status = take_options(&options, &args);
+		status = run_options_take(&options, &args);
 	if (status) {
 		machine_destroy(machine);
 		return status;
@@ -583,8 +422,7 @@ int cmd_run(char **args)
 	tree_create(&tree);
 	shadow_fill(&tree, machine);
 	offers_prepare(&offers, &tree, machine);
-	if (options.limits)
-		tree_text(&tree, "/" LAYOUT_MEMLOCK, 0444, "%" PRIu64 "\n", options.memlock);
+	run_options_fill(&options, &tree);
 	run_reports_fill(&tree);
 	run_watch_fill(&tree, args);
 	if (tree.error) {
