@@ -220,7 +220,7 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 	run_reports_leave_names();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (is_served)
-		served = server_begin(tree->root);
+		served = server_begin(tree->root, false);
 	if (is_served && !served)
 		served = server_channel();
 	if (is_served && served < 0)

@@ -9,23 +9,30 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "inspect/inquiry.h"
 #include "preload/start/layout.h"
+#include "server/program_server.h"
 #include "vfio/device_thread.h"
 
 enum {
 	BACKLOG = 16,
-	PAUSE = 10, /* milliseconds, when there is no descriptor for a client */
+	PATIENCE_JOIN = 10, /* seconds, for a program to come after it was announced */
+	PAUSE = 10,	    /* milliseconds, when there is no descriptor for a client */
 };
 
 static int listener = -1;
+static bool lasting; /* set once */
 
 static bool may_ask(int client)
 {
@@ -36,9 +43,42 @@ static bool may_ask(int client)
 	       (peer.uid == geteuid() || peer.uid == 0);
 }
 
+/* What is to be done when the answer has been sent. */
+enum wish {
+	WISH_NOTHING,
+	WISH_JOIN,
+	WISH_STOP,
+};
+
+static enum wish wish; /* of the one client that is answered */
+
+static int answer_wish(const char *request, char **text, size_t *len)
+{
+	wish = strcmp(request, "join") == 0 ? WISH_JOIN : WISH_STOP;
+	*len = 0;
+	*text = alloc_zeroed(1);
+	return *text ? 0 : -ENOMEM;
+}
+
 static int answer(const char *request, char **text, size_t *len)
 {
+	if (lasting && (strcmp(request, "join") == 0 || strcmp(request, "stop") == 0))
+		return answer_wish(request, text, len);
 	return inquiry_answer(request, fclose, text, len);
+}
+
+static void serve_client(int client)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_JOIN};
+
+	wish = WISH_NOTHING;
+	inquiry_serve(client, answer);
+	(void)setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (wish == WISH_JOIN && server_take(client) == 0)
+		return;
+	if (wish == WISH_STOP)
+		(void)kill(getpid(), SIGTERM);
+	close(client);
 }
 
 static void *serve(void *unused)
@@ -51,8 +91,9 @@ static void *serve(void *unused)
 			continue;
 		}
 		if (may_ask(client))
-			inquiry_serve(client, answer);
-		close(client);
+			serve_client(client);
+		else
+			close(client);
 	}
 	return unused;
 }
@@ -78,10 +119,11 @@ static int bind_below(const char *root)
 	return rc;
 }
 
-int control_socket_start(const char *root)
+int control_socket_start(const char *root, bool lasts)
 {
 	int rc;
 
+	lasting = lasts;
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener < 0)
 		return -errno;

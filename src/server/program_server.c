@@ -273,7 +273,7 @@ static void read_memlock(const char *root)
 	(void)fclose(in);
 }
 
-int server_begin(const char *root)
+int server_begin(const char *root, bool lasts)
 {
 	int rc;
 
@@ -287,7 +287,7 @@ int server_begin(const char *root)
 	if (rc)
 		return rc;
 	show_set_processes(processes_tell);
-	return control_socket_start(root);
+	return control_socket_start(root, lasts);
 }
 
 int server_channel(void)
@@ -337,6 +337,11 @@ int server_enter(int channel)
 		rc = -errno;
 	close(listener);
 	return rc;
+}
+
+void server_signal(int signo)
+{
+	processes_signal(signo);
 }
 
 void server_finish(void)

@@ -9,13 +9,16 @@
 #ifndef SERVER_PROGRAM_SERVER_H
 #define SERVER_PROGRAM_SERVER_H
 
+#include <stdbool.h>
+
 /*
  * Prepares the machine that is described in the shadow root @root (copied), which answers who asks
- * it from now on (server/control_socket.h). 0, or a negative errno; what is wrong has been logged.
+ * it from now on. @lasts: others may join it and end it (server/control_socket.h). 0, or a negative
+ * errno; what is wrong has been logged.
  *
  * Context: once in a process.
  */
-int server_begin(const char *root);
+int server_begin(const char *root, bool lasts);
 
 /*
  * A thread waits for a program. Returns the descriptor that the program's process gives to
@@ -35,6 +38,9 @@ int server_enter(int channel);
 
 /* How many programs are served, or are about to be, with what they have started. */
 unsigned int server_programs(void);
+
+/* Sends all programs the signal @signo. */
+void server_signal(int signo);
 
 /* All programs have ended: closes what they had open. */
 void server_finish(void);
