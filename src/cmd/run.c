@@ -419,7 +419,7 @@ int cmd_run(char **args)
 		machine_destroy(machine);
 		return status;
 	}
-	tree_create(&tree);
+	tree_create(&tree, NULL);
 	shadow_fill(&tree, machine);
 	offers_prepare(&offers, &tree, machine);
 	run_options_fill(&options, &tree);
