@@ -25,6 +25,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/state.h"
+#include "cmd/tree.h"
 #include "preload/start/layout.h"
 
 enum {
@@ -360,6 +361,49 @@ int peer_find(const char *text, struct peer *peer)
 	}
 	*peer = peers.list[0];
 	return CMD_OK;
+}
+
+int peer_connect(const struct peer *peer)
+{
+	bool served;
+
+	return connect_to(peer, &served);
+}
+
+bool peer_is_machine(const char *name, struct peer *peer)
+{
+	struct ucred server;
+	socklen_t len = sizeof(server);
+	int fd, failed;
+
+	peer->pid = 0;
+	if (tree_find(name, peer->root))
+		return false;
+	fd = peer_connect(peer);
+	if (fd < 0)
+		return false;
+	failed = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &len);
+	close(fd);
+	peer->pid = server.pid;
+	peer->uid = server.uid;
+	return !failed;
+}
+
+int peer_find_machine(const char *name, struct peer *peer)
+{
+	if (peer_is_machine(name, peer))
+		return CMD_OK;
+	switch (tree_find(name, peer->root)) {
+	case 0:
+		cmd_complain("the machine \"%s\" does not answer; has it ended?", name);
+		break;
+	case -EACCES:
+		cmd_complain("the machine \"%s\" is another user's", name);
+		break;
+	default:
+		cmd_complain("no machine is called \"%s\"", name);
+	}
+	return CMD_FAILED;
 }
 
 static const char *error_text(int error)

@@ -7,12 +7,14 @@
 #define CMD_PEER_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 /* Who is asked. */
 struct peer {
 	pid_t pid;
+	uid_t uid;	     /* of the server of a machine */
 	char root[PATH_MAX]; /* its shadow root, as this process reaches it */
 };
 
@@ -21,6 +23,15 @@ struct peer {
  * the only process. Returns 0 and *@peer, or prints what is wrong and returns an exit status.
  */
 int peer_find(const char *text, struct peer *peer);
+
+/* The server of the machine @name, in the same way. */
+int peer_find_machine(const char *name, struct peer *peer);
+
+/* The same without a word: false, it is none, or does not answer. */
+bool peer_is_machine(const char *name, struct peer *peer);
+
+/* A connection to @peer, or -1. */
+int peer_connect(const struct peer *peer);
 
 /*
  * Sends the line @request to @peer. Returns the answer (the caller frees it) and its length; or

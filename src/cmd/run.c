@@ -20,6 +20,7 @@
 
 #include "base/program.h"
 #include "cmd/cmd.h"
+#include "cmd/join.h"
 #include "cmd/launch.h"
 #include "cmd/library.h"
 #include "cmd/offers.h"
@@ -418,6 +419,10 @@ int cmd_run(char **args)
 	if (status) {
 		machine_destroy(machine);
 		return status;
+	}
+	if (options.join) {
+		machine_destroy(machine);
+		return join_machine(options.join, args);
 	}
 	tree_create(&tree, NULL);
 	shadow_fill(&tree, machine);

@@ -41,12 +41,12 @@ bool cmd_absolute(const char *name, char path[PATH_MAX])
 
 static int unknown_option(const char *option)
 {
-	cmd_complain(
-		"run has no option \"%s\"; there are: --iommu, --device, "
-		"--container, --no-iommufd, --mock, --shared, --memlock, --hostile, %s, and those "
-		"of "
-		"reports: %s",
-		option, run_watch_options(), run_reports_options());
+	cmd_complain("run has no option \"%s\"; there are: --iommu, --device, "
+		     "--container, --no-iommufd, --mock, --shared, --join, --memlock, --hostile, "
+		     "%s, and those "
+		     "of "
+		     "reports: %s",
+		     option, run_watch_options(), run_reports_options());
 	return CMD_USAGE;
 }
 
@@ -132,8 +132,19 @@ bool run_options_take_machine(struct run_options *options, char ***args, int *st
 static int take_option(struct run_options *options, char ***args)
 {
 	const char *option = **args;
+	bool missing = false;
+	const char *value;
 	int status;
 
+	if ((value = cmd_option_value(args, "--join", &missing)) && !missing) {
+		options->join = value;
+		return CMD_OK;
+	}
+	if (missing) {
+		cmd_complain("--join needs the name of a machine");
+		return CMD_USAGE;
+	}
+	options->has_others = true;
 	if (run_reports_take(args, &status) || run_watch_take(args, &status) ||
 	    run_options_take_machine(options, args, &status))
 		return status;
@@ -172,6 +183,7 @@ int run_options_take(struct run_options *options, char ***args)
 {
 	int status;
 
+	options->has_others = false;
 	for (; **args && (**args)[0] == '-'; ++*args) {
 		if (strcmp(**args, "--") == 0) {
 			++*args;
@@ -180,6 +192,10 @@ int run_options_take(struct run_options *options, char ***args)
 		status = take_option(options, args);
 		if (status)
 			return status;
+	}
+	if (options->join && options->has_others) {
+		cmd_complain("a machine that is joined is as it is: --join and no other option");
+		return CMD_USAGE;
 	}
 	if (**args)
 		return CMD_OK;

@@ -13,7 +13,9 @@ struct run_options {
 	struct machine *machine;
 	bool limits; /* locked memory is limited to @memlock bytes */
 	uint64_t memlock;
-	bool shared; /* every program is served, not only static ones */
+	bool shared;	  /* every program is served, not only static ones */
+	const char *join; /* the machine that the program joins; NULL: one of its own */
+	bool has_others;  /* than that, on the command line */
 };
 
 /*
