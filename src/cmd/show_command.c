@@ -30,6 +30,7 @@ struct options {
 	enum form form;
 	bool all;
 	unsigned long context;
+	const char *machine;	      /* whose programs are asked about; NULL: those of a process */
 	const char *words[MAX_WORDS]; /* arguments that are not options */
 	unsigned int count;
 };
@@ -50,10 +51,17 @@ static int take_option(const char *command, char ***args, struct options *option
 {
 	const char *option = **args;
 	const bool show = !strcmp(command, "show"), dump = !strcmp(command, "dump");
+	bool missing = false;
+	const char *value;
 	uint64_t number;
 
 	if (!dump && !strcmp(option, "--json")) {
 		options->form = FORM_JSON;
+	} else if ((value = cmd_option_value(args, "--machine", &missing)) && !missing) {
+		options->machine = value;
+	} else if (missing) {
+		cmd_complain("--machine needs a name");
+		return CMD_USAGE;
 	} else if (show && !strcmp(option, "--svg")) {
 		options->form = FORM_SVG;
 	} else if (show && !strcmp(option, "--html")) {
@@ -70,9 +78,9 @@ static int take_option(const char *command, char ***args, struct options *option
 		++*args;
 	} else {
 		cmd_complain("%s has no option \"%s\"; there are: %s", command, option,
-			     show   ? "--json, --svg, --html, --all"
-			     : dump ? "--context"
-				    : "--json, --context");
+			     show   ? "--json, --svg, --html, --all, --machine"
+			     : dump ? "--context, --machine"
+				    : "--json, --context, --machine");
 		return CMD_USAGE;
 	}
 	return CMD_OK;
@@ -152,6 +160,12 @@ static bool is_pid(const char *word)
 	return !word[strspn(word, "0123456789")];
 }
 
+/* Finds who is asked: the machine of the option, or the process @text. */
+static int find_peer(const struct options *options, const char *text, struct peer *peer)
+{
+	return options->machine ? peer_find_machine(options->machine, peer) : peer_find(text, peer);
+}
+
 int cmd_show(char **args)
 {
 	struct options options;
@@ -163,14 +177,14 @@ int cmd_show(char **args)
 
 	if (status)
 		return status;
-	if (options.count > 1) {
-		cmd_complain("show takes one PID or file");
+	if (options.count + (options.machine != NULL) > 1) {
+		cmd_complain("show takes one PID or file, or a machine");
 		return CMD_USAGE;
 	}
 	if (options.count && !is_pid(options.words[0])) {
 		text = read_state(options.words[0], &len);
 	} else {
-		status = peer_find(options.words[0], &peer);
+		status = find_peer(&options, options.words[0], &peer);
 		if (status)
 			return status;
 		snprintf(request, sizeof(request), "show %" PRIu64 "\n",
@@ -195,13 +209,13 @@ static int take_table(const char *command, char **args, unsigned int more, struc
 	if (status)
 		return status;
 	*words = options->words + (options->count > needed);
-	if (options->count < needed || options->count > needed + 1 ||
+	if (options->count < needed || options->count > needed + !options->machine ||
 	    !parse_number((*words)[0], UINT32_MAX, pt_id)) {
 		cmd_complain("which table? Usage: uiommufd %s [PID] IOAS-OR-HWPT%s", command,
 			     more ? " IOVA" : "");
 		return CMD_USAGE;
 	}
-	return peer_find(options->count > needed ? options->words[0] : NULL, peer);
+	return find_peer(options, options->count > needed ? options->words[0] : NULL, peer);
 }
 
 /* Sends @peer the @request, which is about object @pt_id. */
