@@ -49,15 +49,16 @@ class Monitor:
 
 
 class Machine:
-    """@run: options of `uiommufd run`. @qemu: options of QEMU beyond those of every machine."""
+    """@run: options of `uiommufd run`. @qemu: options of QEMU beyond those of every machine. @launcher: what starts it, with arguments;
+    it replaces IOMMU by the number of a descriptor."""
 
-    def __init__(self, chroot, name, run, qemu, append="", ramdisk="initramfs"):
+    def __init__(self, chroot, name, run, qemu, append="", ramdisk="initramfs", launcher=()):
         self.log = chroot.work / f"{name}.log"
         self.control = chroot.work / f"{name}.qmp"
         self.control.unlink(missing_ok=True)
-        command = ["/mnt/build/uiommufd", "run", *run, "--", "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m",
+        command = ["/mnt/build/uiommufd", "run", *run, "--", *launcher, "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m",
                    "160", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio", "-qmp",
-                   f"unix:/mnt/work/{self.control.name},server=on,wait=off", "-object", "iommufd,id=iommufd0", "-kernel",
+                   f"unix:/mnt/work/{self.control.name},server=on,wait=off", "-object", "iommufd,id=iommufd0" + (",fd=IOMMU" if launcher else ""), "-kernel",
                    "/mnt/work/vmlinuz", "-initrd", f"/mnt/work/{ramdisk}", "-append", f"console=ttyS0 panic=-1 quiet no_timer_check {append}", *qemu]
         with self.log.open("wb") as output:
             self.process = chroot.start(command, output)

@@ -239,7 +239,50 @@ def other_device(chroot):
     expect(text, r"load of migration failed: Invalid argument")
 
 
+# ---- descriptors of others ----
+
+
+LAUNCHER = "/mnt/work/launcher"
+BY_FD = ("-device", "vfio-pci,id=edu,fd=DEVICE,iommufd=iommufd0,addr=5")  # without an ID, QEMU 11 crashes
+
+
+def shared(chroot):
+    """A QEMU that opens what it uses itself, on a machine in another process."""
+    with Machine(chroot, "shared", ("--shared", "--device", f"edu@{FIRST}"), vfio(FIRST, 5), "exam=copy") as vm:
+        goes_on(vm, 100)
+
+
+def launched(chroot):
+    """One that inherits them."""
+    run = ("--shared", "--device", f"edu@{FIRST}")
+    with Machine(chroot, "launched", run, BY_FD, "exam=copy", launcher=(LAUNCHER, "exec")) as vm:
+        goes_on(vm, 100)
+
+
+def received(chroot):
+    """One that gets them over a socket, from a program that has ended when it uses them; both have joined a machine."""
+    start = ["/mnt/build/uiommufd", "machine", "--name", "guests", "--foreground", "--device", f"edu@{FIRST}"]
+    join, path = ("--join", "guests"), "/mnt/work/descriptors"
+    (chroot.work / "descriptors").unlink(missing_ok=True)
+    with (chroot.work / "server.log").open("wb") as output:
+        server = chroot.start(start, output)
+        sender = None
+        try:
+            until("the machine", lambda: "guests" in (chroot.work / "server.log").read_text(encoding="utf-8"))
+            with Machine(chroot, "received", join, BY_FD, "exam=copy", launcher=(LAUNCHER, "receive", path)) as vm:
+                sender = chroot.start(["/mnt/build/uiommufd", "run", *join, "--", LAUNCHER, "send", path], output)
+                if sender.wait():
+                    raise Failed("the sender")
+                goes_on(vm, 100)
+        finally:
+            server.terminate()
+            server.wait()
+
+
 EXAMS = {
+    "shared": shared,
+    "launched": launched,
+    "received": received,
     "nested-edu": nested_edu,
     "nested-ioat": nested_ioat,
     "nested-nvme": nested_nvme,
@@ -273,6 +316,7 @@ def prepare(build):
     work.mkdir(parents=True, exist_ok=True)
     chroot, kernel = Chroot(cache, build, work), guest.fetch(cache)
     shutil.copy(next(kernel.glob("**/vmlinuz*")), work / "vmlinuz")
+    compiled(work, HERE / "launcher.c")
     init = compiled(work, HERE / "init.c")
     ramdisk(work, kernel, "initramfs", init)
     ramdisk(work, kernel, "initramfs-vfio", init, VFIO_MODULES)
