@@ -8,8 +8,10 @@
  */
 #include "server/answer_path.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -110,16 +112,35 @@ static struct answer open_node(struct request *request, struct node node, int fl
 	return give(request, fd, flags);
 }
 
-/* Opens what the attribute @path shows now. False: it shows what was laid out. */
+/* Config space beyond what everybody may see is for who has CAP_SYS_ADMIN [SYSFS-DEVICE.21]. */
+enum {
+	CONFIG_FREE = 64,
+	CONFIG_MAX = 4096,
+};
+
+static int read_live(struct request *request, const struct union_path *path, char *text)
+{
+	if (path->node.kind == NODE_ATTRIBUTE)
+		return files_show(path->node, path->name, text);
+	if (path->node.kind != NODE_CONFIG)
+		return -ENOENT;
+	return files_config(path->name, text,
+			    caller_capable(&request->client->caller, CAP_SYS_ADMIN) ? CONFIG_MAX
+										    : CONFIG_FREE);
+}
+
+/* Opens what @path shows now, an attribute or registers. False: it shows what was laid out. */
 static bool open_live(struct request *request, const struct union_path *path, int flags,
 		      struct answer *answer)
 {
-	char text[SYSFS_TEXT];
+	char text[CONFIG_MAX];
 	int len, fd;
+
+	static_assert(sizeof(text) >= SYSFS_TEXT, "an attribute has as much text as registers");
 
 	/* What programs have closed is closed. */
 	opened_drain();
-	len = files_show(path->node, path->name, text);
+	len = read_live(request, path, text);
 	if (len < 0)
 		return false;
 	fd = memfd_create("attribute", MFD_CLOEXEC);
@@ -147,8 +168,7 @@ static struct answer open_emulated(struct request *request, const struct union_p
 	}
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
-	if (path->node.kind == NODE_ATTRIBUTE && !(flags & (O_PATH | O_DIRECTORY)) &&
-	    open_live(request, path, flags, &answer))
+	if (!(flags & (O_PATH | O_DIRECTORY)) && open_live(request, path, flags, &answer))
 		return answer;
 	return open_name(request, path->shadow, flags);
 }

@@ -114,6 +114,23 @@ static void descriptors_of_a_path_are_given(void)
 	close(device_directory);
 }
 
+/* Bus mastering in the command register, as the file of config space shows it, and through VFIO. */
+static void config_space_shows_what_is(void)
+{
+	uint16_t before = 1, after = 0;
+	int fd = open(DEVICE "/config", O_RDONLY);
+
+	CHECK(pread(fd, &before, 2, 4) == 2 && !(before & 4));
+	close(fd);
+	set_up();
+	fd = open(DEVICE "/config", O_RDONLY);
+	CHECK(read(fd, &after, 2) == 2 && after == 0x1234);
+	CHECK(pread(fd, &after, 2, 4) == 2 && after & 4);
+	close(fd);
+	CHECK(open(DEVICE "/config", O_RDWR) < 0 && errno == EACCES);
+	tear_down();
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -121,6 +138,7 @@ int main(void)
 		TEST(paths_of_the_system_stay_its_own),
 		TEST(proc_names_the_nodes_behind_descriptors),
 		TEST(descriptors_of_a_path_are_given),
+		TEST(config_space_shows_what_is),
 	};
 	int status;
 
