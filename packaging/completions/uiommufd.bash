@@ -39,6 +39,7 @@ _uiommufd() {
 	case $before in
 	--device) mapfile -t COMPREPLY < <(compgen -W "$(_uiommufd_list "$program" device)" -- "$word") ;;
 	--iommu) mapfile -t COMPREPLY < <(compgen -W "$(_uiommufd_list "$program" iommu)" -- "$word") ;;
+	--join | --machine | --stop) mapfile -t COMPREPLY < <(compgen -W "$("$program" machine --list 2>/dev/null)" -- "$word") ;;
 	--container) mapfile -t COMPREPLY < <(compgen -W "type1 iommufd none" -- "$word") ;;
 	*)
 		case $word in

@@ -6,6 +6,8 @@ function __uiommufd_words
     switch $argv[1]
         case commands
             $program --help 2>/dev/null | sed -n 's/^  \([a-z]\{3,\}\)  *.*/\1/p'
+        case machines
+            $program machine --list 2>/dev/null
         case options
             set -l command (commandline -opc)[2]
             $program $command --help 2>/dev/null | grep -oE -- '(^|[ ,])--?[a-z][a-z-]*' | tr -d ' ,' | sort -u
@@ -33,6 +35,7 @@ complete -c uiommufd -n 'test (count (commandline -opc)) -eq 1' -f -a '(__uiommu
 complete -c uiommufd -n __uiommufd_option -a '(__uiommufd_words options)'
 complete -c uiommufd -n '__uiommufd_after --device' -f -a '(__uiommufd_words device)'
 complete -c uiommufd -n '__uiommufd_after --iommu' -f -a '(__uiommufd_words iommu)'
+complete -c uiommufd -n '__uiommufd_after --join; or __uiommufd_after --machine; or __uiommufd_after --stop' -f -a '(__uiommufd_words machines)'
 complete -c uiommufd -n '__uiommufd_after --container' -f -a 'type1 iommufd none'
 complete -c uiommufd -n '__uiommufd_of_ours; and contains -- (commandline -opc)[2] serve plug list' -a '(__uiommufd_words device)'
 complete -c uiommufd -n 'not __uiommufd_of_ours; and contains -- -- (commandline -opc)' -a '(__fish_complete_subcommand --fcs-skip=(contains -i -- -- (commandline -opc)))'

@@ -17,6 +17,7 @@ enum cmd_status {
 
 /* The arguments after the subcommand, ended by NULL. Return the exit status. */
 int cmd_run(char **args);
+int cmd_machine(char **args);
 int cmd_list(char **args);
 int cmd_show(char **args);
 int cmd_lookup(char **args);

@@ -137,7 +137,7 @@ static enum finding check_folder(void)
 	char line[sizeof(tree.root) + 64];
 	bool made;
 
-	tree_create(&tree);
+	tree_create(&tree, NULL);
 	made = !tree.error && tree.root[0];
 	if (made)
 		snprintf(line, sizeof(line), "a folder for the emulated files: %.*s",

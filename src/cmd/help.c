@@ -10,6 +10,7 @@ static const struct {
 	const char *text;
 } helps[] = {
 	{"", "Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
+	     "       uiommufd machine [--name NAME] [OPTION]... | --stop NAME | --list\n"
 	     "       uiommufd list [--json] [MODEL]\n"
 	     "       uiommufd show [--json | --svg | --html] [--all] [PID | FILE]\n"
 	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
@@ -26,6 +27,7 @@ static const struct {
 	     "and their part of /sys, without privilege or hardware.\n"
 	     "\n"
 	     "  run      run a program against an emulated machine\n"
+	     "  machine  start or end a machine that programs share and join\n"
 	     "  list     kinds of IOMMU, models of devices, and their options\n"
 	     "  show     the address spaces of a program that runs: windows, mappings,\n"
 	     "           devices, page tables; as text, JSON, a picture or a page\n"
@@ -53,6 +55,8 @@ static const struct {
 	 "  --memlock LIMIT|unlimited              of locked memory (default: RLIMIT_MEMLOCK)\n"
 	 "  --no-iommufd                           no /dev/iommu and no VFIO cdevs\n"
 	 "  --mock                                 answer IOMMU_TEST_CMD as a test kernel\n"
+	 "  --shared                               one machine for all that PROGRAM starts\n"
+	 "  --join NAME                            on that of `uiommufd machine`, as it is\n"
 	 "  --trace FILE                           record what happens, for a trace viewer\n"
 	 "  --profile[=FILE]                       misses of a modelled IOTLB, and their cost\n"
 	 "  --profile-model NAME=VALUE[,...]       iotlb, walk-cache, payload, read, ...\n"
@@ -73,6 +77,24 @@ static const struct {
 	 "is the path of a shared object that has one. The exit status is\n"
 	 "PROGRAM's; 2: wrong usage, 125: uiommufd failed, 126: PROGRAM cannot be executed,\n"
 	 "127: PROGRAM was not found.\n"},
+	{"machine",
+	 "Usage: uiommufd machine [--name NAME] [OPTION]...\n"
+	 "       uiommufd machine --stop NAME | --list\n"
+	 "\n"
+	 "Starts a machine that programs join by `uiommufd run --join NAME`, one after the other\n"
+	 "or at once, and prints its name when it is there. It is served in the background\n"
+	 "until it is stopped or gets SIGTERM, SIGINT or SIGHUP; its programs then get SIGTERM,\n"
+	 "and SIGKILL two seconds later. Only its user's programs can join.\n"
+	 "\n"
+	 "  --name NAME      (default: the PID of this command)\n"
+	 "  --stop NAME      end that machine, and wait until it has ended\n"
+	 "  --list           print the names of those that are there\n"
+	 "  --foreground     serve here instead of in the background\n"
+	 "  --log-file FILE  lines about faults go there (default: nowhere, or here with\n"
+	 "                   --foreground)\n"
+	 "\n"
+	 "--iommu, --device, --container, --no-iommufd, --mock, --memlock and --hostile are those\n"
+	 "of `uiommufd run`.\n"},
 	{"list",
 	 "Usage: uiommufd list [--json] [MODEL]\n"
 	 "\n"
@@ -94,7 +116,8 @@ static const struct {
 	 "  --json  as JSON\n"
 	 "  --svg   as a picture\n"
 	 "  --html  as a page to zoom and search in, with every mapping\n"
-	 "  --all   with every mapping one by one, however many there are\n"},
+	 "  --all   with every mapping one by one, however many there are\n"
+	 "  --machine NAME  instead of PID: a machine that programs share\n"},
 	{"lookup",
 	 "Usage: uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
 	 "\n"
@@ -104,13 +127,14 @@ static const struct {
 	 "\n"
 	 "  PID          the program, or a parent of it (default: the only one)\n"
 	 "  --context N  of a program that has opened /dev/iommu several times (default: 0)\n"
-	 "  --json       as JSON\n"},
+	 "  --json       as JSON\n"
+	 "  --machine NAME  instead of PID: a machine that programs share\n"},
 	{"dump",
 	 "Usage: uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
 	 "\n"
 	 "Prints every present entry of a page table, or of all of an IOAS: its index and level,\n"
 	 "IOVA and value, and where it leads. Leaves that go on where the one before ends are\n"
-	 "one line. The arguments are those of lookup.\n"},
+	 "one line. The arguments are those of lookup, --machine NAME too.\n"},
 	{"plug",
 	 "Usage: uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
 	 "\n"

@@ -7,8 +7,9 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 
-#define COMMANDS                                                                               \
-	"run, list, show, lookup, dump, plug, unplug, serve, trace, profile, replay, doctor, " \
+#define COMMANDS                                                                                \
+	"run, machine, list, show, lookup, dump, plug, unplug, serve, trace, profile, replay, " \
+	"doctor, "                                                                              \
 	"--help, --version"
 
 /* Subcommands that print to standard output. */
@@ -19,7 +20,7 @@ static const struct {
 	{"list", cmd_list},	{"show", cmd_show},	  {"lookup", cmd_lookup},
 	{"dump", cmd_dump},	{"plug", cmd_plug},	  {"unplug", cmd_unplug},
 	{"trace", cmd_trace},	{"profile", cmd_profile}, {"replay", cmd_replay},
-	{"doctor", cmd_doctor},
+	{"doctor", cmd_doctor}, {"machine", cmd_machine},
 };
 
 void cmd_complain(const char *format, ...)

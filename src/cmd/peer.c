@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process answers if its environment (in /proc) names a shadow root with a socket for it. The
- * path is resolved in the process' root directory, and the socket is named by the PID in its
- * namespace, so that this works across containers.
+ * A process answers if its environment (in /proc) names a shadow root with a socket for it, or for
+ * the server of its machine. The path is resolved in the process' root directory, and the socket is
+ * named by the PID in its namespace, so that this works across containers.
  */
 #include "cmd/peer.h"
 
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
@@ -24,6 +25,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/state.h"
+#include "cmd/tree.h"
 #include "preload/start/layout.h"
 
 enum {
@@ -122,7 +124,8 @@ static int find_root(pid_t pid, const char *named, char *root, size_t size)
 	return -ENOENT;
 }
 
-int peer_root(pid_t pid, char *root, size_t size)
+/* The shadow root of @pid. 0 or -ENOENT. */
+static int root_of(pid_t pid, char *root, size_t size)
 {
 	static const char variable[] = LAYOUT_ROOT_VARIABLE "=";
 	size_t len;
@@ -138,17 +141,6 @@ int peer_root(pid_t pid, char *root, size_t size)
 	}
 	free(environment);
 	return rc;
-}
-
-/* Opens the directory of sockets of the run that @pid is in. */
-static int open_control(pid_t pid)
-{
-	char root[PATH_MAX], path[PATH_MAX];
-
-	if (peer_root(pid, root, sizeof(root)))
-		return -1;
-	snprintf(path, sizeof(path), "%.4000s/" LAYOUT_CONTROL, root);
-	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* ---- connections ---- */
@@ -206,30 +198,45 @@ out_free:
 	return NULL;
 }
 
-/* A connection to @pid, or -1. A program that is stopped may not accept it: ETIMEDOUT. */
-static int connect_to(pid_t pid)
+/* Connects @fd to the socket @name in @directory. 0 or an errno. */
+static int connect_below(int fd, int directory, const char *name)
 {
-	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	const struct timeval patience = {.tv_sec = PATIENCE_START / 1000};
-	int directory = open_control(pid);
-	int error = 0;
-	int fd;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
+	/* Through the descriptor: the path may be longer than the address of a socket. */
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%.16s", directory,
+		 name);
+	return connect(fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
+}
+
+/*
+ * A connection to @peer, or -1. A program that is stopped may not accept it: ETIMEDOUT. *@served:
+ * its server answers.
+ */
+static int connect_to(const struct peer *peer, bool *served)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_START / 1000};
+	char path[PATH_MAX + sizeof("/" LAYOUT_CONTROL)], name[16];
+	int fd, directory, error;
+
+	snprintf(path, sizeof(path), "%s/" LAYOUT_CONTROL, peer->root);
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return -1;
-	/* Through the descriptor: the path may be longer than the address of a socket. */
-	snprintf(name.sun_path, sizeof(name.sun_path), "/proc/self/fd/%d/%d", directory,
-		 (int)status_number(pid, "NSpid:"));
+	snprintf(name, sizeof(name), "%d", (int)status_number(peer->pid, "NSpid:"));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof(name))) {
-		error = errno == EAGAIN ? ETIMEDOUT : errno;
-		close(fd);
-		fd = -1;
-	}
+	error = connect_below(fd, directory, name);
+	*served = error == ENOENT || error == ECONNREFUSED;
+	if (*served)
+		error = connect_below(fd, directory, LAYOUT_SERVER);
 	close(directory);
-	errno = error;
-	return fd;
+	if (!error)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	errno = error == EAGAIN ? ETIMEDOUT : error;
+	return -1;
 }
 
 static void complain_of_silence(pid_t pid)
@@ -237,11 +244,14 @@ static void complain_of_silence(pid_t pid)
 	cmd_complain("process %d does not answer; is it stopped?", (int)pid);
 }
 
-/* Whether @pid is there to be asked. */
-static bool answers(pid_t pid)
+/* Whether @pid is there to be asked: *@peer, and whether its server answers. */
+static bool answers(pid_t pid, struct peer *peer, bool *served)
 {
-	int fd = connect_to(pid);
+	int fd;
 
+	peer->pid = pid;
+	errno = 0;
+	fd = root_of(pid, peer->root, sizeof(peer->root)) ? -1 : connect_to(peer, served);
 	if (fd >= 0)
 		close(fd);
 	else if (errno == ETIMEDOUT)
@@ -258,47 +268,74 @@ static bool is_below(pid_t pid, pid_t ancestor)
 
 /* ---- the functions ---- */
 
+/* Those that answer. */
+struct peers {
+	size_t count;
+	struct peer list[MAX_PEERS];
+	ino_t machines[MAX_PEERS]; /* of those that have a server, the directory of its sockets */
+};
+
+/* Adds @peer, unless the server that answers for it is there. */
+static void add_peer(struct peers *peers, const struct peer *peer, bool served)
+{
+	char path[PATH_MAX + sizeof("/" LAYOUT_CONTROL)];
+	struct stat st = {.st_ino = 0};
+
+	snprintf(path, sizeof(path), "%s/" LAYOUT_CONTROL, peer->root);
+	if (served && stat(path, &st))
+		return;
+	for (size_t i = 0; served && i < peers->count; i++) {
+		if (peers->machines[i] == st.st_ino)
+			return;
+	}
+	peers->machines[peers->count] = st.st_ino;
+	peers->list[peers->count++] = *peer;
+}
+
 /* The processes that answer and are @ancestor or below it (0: all). */
-static size_t find_all(pid_t ancestor, pid_t peers[MAX_PEERS])
+static void find_all(pid_t ancestor, struct peers *peers)
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
-	size_t count = 0;
+	struct peer peer;
+	bool served;
 
-	while (dir && count < MAX_PEERS && (entry = readdir(dir))) {
+	peers->count = 0;
+	while (dir && peers->count < MAX_PEERS && (entry = readdir(dir))) {
 		pid_t pid = (pid_t)atoi(entry->d_name);
 
-		if (pid > 0 && (!ancestor || is_below(pid, ancestor)) && answers(pid))
-			peers[count++] = pid;
+		if (pid > 0 && (!ancestor || is_below(pid, ancestor)) &&
+		    answers(pid, &peer, &served))
+			add_peer(peers, &peer, served);
 	}
 	if (dir)
 		closedir(dir);
-	return count;
 }
 
-static int complain_of_many(const pid_t *peers, size_t count)
+static int complain_of_many(const struct peers *peers)
 {
 	char list[LINE_SIZE] = "";
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < peers->count; i++) {
 		size_t used = strlen(list), len;
-		char *name = proc_file(peers[i], "comm", &len);
+		char *name = proc_file(peers->list[i].pid, "comm", &len);
 
 		if (name)
 			text_clean(name, strcspn(name, "\n"));
 		snprintf(list + used, sizeof(list) - used, "%s%d (%.*s)", used ? ", " : "",
-			 (int)peers[i], name ? (int)strcspn(name, "\n") : 1, name ? name : "?");
+			 (int)peers->list[i].pid, name ? (int)strcspn(name, "\n") : 1,
+			 name ? name : "?");
 		free(name);
 	}
 	cmd_complain("which one? There are: %s", list);
 	return CMD_USAGE;
 }
 
-int peer_find(const char *text, pid_t *pid)
+int peer_find(const char *text, struct peer *peer)
 {
-	pid_t peers[MAX_PEERS];
+	static struct peers peers;
 	pid_t wanted = 0;
-	size_t count;
+	bool served;
 	char *end;
 
 	if (text) {
@@ -308,14 +345,12 @@ int peer_find(const char *text, pid_t *pid)
 			return CMD_USAGE;
 		}
 	}
-	if (wanted && answers(wanted)) {
-		*pid = wanted;
+	if (wanted && answers(wanted, peer, &served))
 		return CMD_OK;
-	}
-	count = find_all(wanted, peers);
-	if (count > 1)
-		return complain_of_many(peers, count);
-	if (!count) {
+	find_all(wanted, &peers);
+	if (peers.count > 1)
+		return complain_of_many(&peers);
+	if (!peers.count) {
 		if (wanted)
 			cmd_complain("process %d has opened nothing emulated, or is not yours",
 				     (int)wanted);
@@ -324,8 +359,51 @@ int peer_find(const char *text, pid_t *pid)
 				     "anything emulated");
 		return CMD_FAILED;
 	}
-	*pid = peers[0];
+	*peer = peers.list[0];
 	return CMD_OK;
+}
+
+int peer_connect(const struct peer *peer)
+{
+	bool served;
+
+	return connect_to(peer, &served);
+}
+
+bool peer_is_machine(const char *name, struct peer *peer)
+{
+	struct ucred server;
+	socklen_t len = sizeof(server);
+	int fd, failed;
+
+	peer->pid = 0;
+	if (tree_find(name, peer->root))
+		return false;
+	fd = peer_connect(peer);
+	if (fd < 0)
+		return false;
+	failed = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &len);
+	close(fd);
+	peer->pid = server.pid;
+	peer->uid = server.uid;
+	return !failed;
+}
+
+int peer_find_machine(const char *name, struct peer *peer)
+{
+	if (peer_is_machine(name, peer))
+		return CMD_OK;
+	switch (tree_find(name, peer->root)) {
+	case 0:
+		cmd_complain("the machine \"%s\" does not answer; has it ended?", name);
+		break;
+	case -EACCES:
+		cmd_complain("the machine \"%s\" is another user's", name);
+		break;
+	default:
+		cmd_complain("no machine is called \"%s\"", name);
+	}
+	return CMD_FAILED;
 }
 
 static const char *error_text(int error)
@@ -337,19 +415,23 @@ static const char *error_text(int error)
 		return "it is neither IOAS nor HWPT";
 	case EBUSY:
 		return "a call is in progress that does not end; try again";
+	case ENOSYS:
+		return "a machine that programs share cannot do that yet (docs/shared.md)";
 	default:
 		return strerror(error);
 	}
 }
 
-char *peer_ask(pid_t pid, const char *request, const char *what, size_t *len)
+char *peer_ask(const struct peer *peer, const char *request, const char *what, size_t *len)
 {
+	const pid_t pid = peer->pid;
+	bool served;
 	int fd;
 	char *answer = NULL;
 	int error = 0;
 
 	errno = 0;
-	fd = connect_to(pid);
+	fd = connect_to(peer, &served);
 	if (fd >= 0 && send(fd, request, strlen(request), MSG_NOSIGNAL) > 0)
 		answer = receive(fd, len);
 	error = errno;

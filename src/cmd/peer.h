@@ -1,26 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* The processes under `uiommufd run` on this system that answer requests (preload/control.h). */
+/*
+ * The processes under `uiommufd run` on this system that answer requests (inspect/inquiry.h). Those
+ * that share a machine are one: their server answers for all of them.
+ */
 #ifndef CMD_PEER_H
 #define CMD_PEER_H
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
+/* Who is asked. */
+struct peer {
+	pid_t pid;
+	uid_t uid;	     /* of the server of a machine */
+	char root[PATH_MAX]; /* its shadow root, as this process reaches it */
+};
+
 /*
  * Finds the process to ask. @text: its PID, or that of an ancestor such as `uiommufd run`; NULL:
- * the only process. Returns 0 and *@pid, or prints what is wrong and returns an exit status.
+ * the only process. Returns 0 and *@peer, or prints what is wrong and returns an exit status.
  */
-int peer_find(const char *text, pid_t *pid);
+int peer_find(const char *text, struct peer *peer);
+
+/* The server of the machine @name, in the same way. */
+int peer_find_machine(const char *name, struct peer *peer);
+
+/* The same without a word: false, it is none, or does not answer. */
+bool peer_is_machine(const char *name, struct peer *peer);
+
+/* A connection to @peer, or -1. */
+int peer_connect(const struct peer *peer);
 
 /*
- * Sends the line @request to @pid. Returns the answer (the caller frees it) and its length; or
+ * Sends the line @request to @peer. Returns the answer (the caller frees it) and its length; or
  * prints what is wrong, with @what as the name of what was asked for, and returns NULL.
  */
-char *peer_ask(pid_t pid, const char *request, const char *what, size_t *len);
-
-/*
- * Writes the shadow root of @pid to @root, @size bytes, as this process reaches it. 0 or -ENOENT.
- */
-int peer_root(pid_t pid, char *root, size_t size);
+char *peer_ask(const struct peer *peer, const char *request, const char *what, size_t *len);
 
 #endif

@@ -22,7 +22,7 @@ enum {
 
 /* A run, seen from outside. */
 struct run {
-	pid_t pid; /* of a process in it that answers */
+	struct peer peer; /* a process in it that answers */
 	struct tree tree;
 	struct machine *machine; /* as its description says */
 };
@@ -47,13 +47,14 @@ static int open_run(const char *command, char **args, const char **last, struct 
 		return CMD_USAGE;
 	}
 	*last = args[pid ? 1 : 0];
-	status = peer_find(pid, &run->pid);
+	status = peer_find(pid, &run->peer);
 	if (status)
 		return status;
 	run->tree.error = 0;
 	run->tree.made[0] = '\0';
-	if (peer_root(run->pid, run->tree.root, sizeof(run->tree.root))) {
-		cmd_complain("the files of process %d cannot be reached", (int)run->pid);
+	if (snprintf(run->tree.root, sizeof(run->tree.root), "%s", run->peer.root) >=
+	    (int)sizeof(run->tree.root)) {
+		cmd_complain("the files of process %d cannot be reached", (int)run->peer.pid);
 		return CMD_FAILED;
 	}
 	if (machine_create(&run->machine))
@@ -89,7 +90,7 @@ static int close_run(struct run *run, int status)
 static int tell(const struct run *run, const char *request, const char *what)
 {
 	size_t len;
-	char *answer = peer_ask(run->pid, request, what, &len);
+	char *answer = peer_ask(&run->peer, request, what, &len);
 
 	free(answer);
 	return answer ? CMD_OK : CMD_FAILED;
@@ -107,7 +108,7 @@ int cmd_unplug(char **args)
 		return status;
 	device = machine_find_device(run.machine, bdf);
 	if (!device) {
-		cmd_complain("the machine of process %d has no device at \"%s\"", (int)run.pid,
+		cmd_complain("the machine of process %d has no device at \"%s\"", (int)run.peer.pid,
 			     bdf);
 		return close_run(&run, CMD_USAGE);
 	}

@@ -7,7 +7,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,10 +20,11 @@
 
 #include "base/program.h"
 #include "cmd/cmd.h"
+#include "cmd/join.h"
 #include "cmd/launch.h"
 #include "cmd/library.h"
-#include "cmd/limit.h"
 #include "cmd/offers.h"
+#include "cmd/run_options.h"
 #include "cmd/run_reports.h"
 #include "cmd/run_watch.h"
 #include "cmd/shadow.h"
@@ -47,164 +47,10 @@ struct signals {
 	struct sigaction child;
 };
 
-/* ---- the command line ---- */
-
-struct options {
-	struct machine *machine;
-	bool limits; /* locked memory is limited to @memlock bytes */
-	uint64_t memlock;
-	bool shared; /* every program is served, not only static ones */
-};
-
-const char *cmd_option_value(char ***args, const char *name, bool *missing)
+static int out_of_memory(void)
 {
-	const char *arg = **args;
-	size_t len = strlen(name);
-
-	if (strncmp(arg, name, len) != 0)
-		return NULL;
-	if (arg[len] == '=')
-		return arg + len + 1;
-	if (arg[len] != '\0')
-		return NULL;
-	*missing = !(*args)[1];
-	return *missing ? arg : *++*args;
-}
-
-bool cmd_absolute(const char *name, char path[PATH_MAX])
-{
-	char here[PATH_MAX];
-
-	if (name[0] == '/')
-		return snprintf(path, PATH_MAX, "%s", name) < PATH_MAX;
-	return getcwd(here, sizeof(here)) &&
-	       snprintf(path, PATH_MAX, "%s/%s", here, name) < PATH_MAX;
-}
-
-static int unknown_option(const char *option)
-{
-	cmd_complain(
-		"run has no option \"%s\"; there are: --iommu, --device, "
-		"--container, --no-iommufd, --mock, --shared, --memlock, --hostile, %s, and those "
-		"of "
-		"reports: %s",
-		option, run_watch_options(), run_reports_options());
-	return CMD_USAGE;
-}
-
-static int take_memlock(struct options *options, const char *word)
-{
-	options->limits = limit_parse(word, &options->memlock);
-	if (options->limits) {
-		run_watch_note("--memlock", word);
-		return CMD_OK;
-	}
-	cmd_complain("\"%s\" is no limit; it is \"unlimited\", or bytes: 65536, 64K, 8M, 2G", word);
-	return CMD_USAGE;
-}
-
-static int take_container(struct machine *machine, const char *word)
-{
-	if (machine_set_container(machine, word)) {
-		run_watch_note("--container", word);
-		return CMD_OK;
-	}
-	cmd_complain("\"%s\" is no container; there are: type1, iommufd, none", word);
-	return CMD_USAGE;
-}
-
-/* Takes one option at *@args. */
-static int take_option(struct options *options, char ***args)
-{
-	struct machine *machine = options->machine;
-	const char *option = **args;
-	char error[512] = "";
-	bool missing = false;
-	const char *value;
-	int rc;
-
-	if (run_reports_take(args, &rc) || run_watch_take(args, &rc))
-		return rc;
-	if (strcmp(option, "--shared") == 0) {
-		options->shared = true;
-		run_watch_note(option, NULL);
-		return CMD_OK;
-	}
-	if (strcmp(option, "--mock") == 0) {
-		machine_set_mock(machine, true);
-		run_watch_note(option, NULL);
-		return CMD_OK;
-	}
-	if (strcmp(option, "--no-iommufd") == 0) {
-		machine_set_iommufd(machine, false);
-		run_watch_note(option, NULL);
-		return CMD_OK;
-	}
-	if ((value = cmd_option_value(args, "--container", &missing)) && !missing)
-		return take_container(machine, value);
-	if (!value && (value = cmd_option_value(args, "--memlock", &missing)) && !missing)
-		return take_memlock(options, value);
-	if (!value && (value = cmd_option_value(args, "--iommu", &missing)) && !missing)
-		rc = machine_add_iommu(machine, value, error, sizeof(error));
-	else if (!value && (value = cmd_option_value(args, "--device", &missing)) && !missing)
-		rc = machine_add_device(machine, value, error, sizeof(error));
-	else if (!value && (value = cmd_option_value(args, "--hostile", &missing)) && !missing)
-		rc = machine_set_hostile(machine, value, error, sizeof(error));
-	else if (!value)
-		return unknown_option(option);
-	if (missing) {
-		cmd_complain("%s needs a value; `uiommufd list` names them", option);
-		return CMD_USAGE;
-	}
-	if (rc) {
-		cmd_complain("%s", error[0] ? error : strerror(-rc));
-		return CMD_USAGE;
-	}
-	run_watch_note(strncmp(option, "--iommu", 7) == 0 ? "--iommu" : "--device", value);
-	return CMD_OK;
-}
-
-/* Takes the options in the variable, separated by blanks. Those of the command line come later. */
-static int take_environment(struct options *options)
-{
-	static char *words[256];
-	const size_t max = sizeof(words) / sizeof(words[0]) - 1;
-	const char *text = getenv("UIOMMUFD_OPTIONS");
-	char *rest = text ? strdup(text) : NULL;
-	size_t count = 0;
-	char *word;
-	int status;
-
-	while (count < max && (word = strsep(&rest, " \t\n")))
-		if (*word)
-			words[count++] = word;
-	for (char **next = words; *next; ++next) {
-		status = take_option(options, &next);
-		if (status)
-			return status;
-	}
-	return CMD_OK;
-}
-
-/* Leaves *@args at the program. */
-static int take_options(struct options *options, char ***args)
-{
-	int status;
-
-	for (; **args && (**args)[0] == '-'; ++*args) {
-		if (strcmp(**args, "--") == 0) {
-			++*args;
-			break;
-		}
-		status = take_option(options, args);
-		if (status)
-			return status;
-	}
-	if (**args)
-		return CMD_OK;
-	cmd_complain(
-		"run which program? Usage: uiommufd run [OPTION]... [--] PROGRAM [ARGUMENT]...");
-	return CMD_USAGE;
+	cmd_complain("out of memory");
+	return CMD_FAILED;
 }
 
 /* ---- the preload library ---- */
@@ -219,7 +65,7 @@ static void library_name(struct tree *tree, char path[PATH_MAX])
 }
 
 /* @runtime: what the program needs before our library (base/program.h). */
-static int set_environment(const char *runtime, const char *library, const char *root)
+static int set_environment(const char *runtime, const char *library)
 {
 	const char *before = getenv("LD_PRELOAD");
 	size_t size = PROGRAM_RUNTIME_MAX + 1 + strlen(library) + 1 +
@@ -228,7 +74,7 @@ static int set_environment(const char *runtime, const char *library, const char 
 	int rc = -ENOMEM;
 
 	if (value && program_preload(value, size, runtime, library, before) &&
-	    !setenv("LD_PRELOAD", value, 1) && !setenv(LAYOUT_ROOT_VARIABLE, root, 1))
+	    !setenv("LD_PRELOAD", value, 1))
 		rc = 0;
 	free(value);
 	return rc;
@@ -375,7 +221,9 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 	run_reports_leave_names();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (is_served)
-		served = server_begin(tree->root);
+		served = server_begin(tree->root, false);
+	if (is_served && !served)
+		served = server_channel();
 	if (is_served && served < 0)
 		cmd_complain("the system calls of %s cannot be answered: it sees the real /dev "
 			     "and /sys",
@@ -521,10 +369,7 @@ static int prepare_library(struct tree *tree, const char *runtime)
 		return CMD_FAILED;
 	}
 	library_name(tree, library);
-	if (!set_environment(runtime, library, tree->root))
-		return CMD_OK;
-	cmd_complain("out of memory");
-	return CMD_FAILED;
+	return set_environment(runtime, library) ? out_of_memory() : CMD_OK;
 }
 
 static int run_program(struct tree *tree, struct offers *offers, bool shared, char **program)
@@ -540,16 +385,17 @@ static int run_program(struct tree *tree, struct offers *offers, bool shared, ch
 	if (facts.obstacle && !is_served)
 		cmd_complain("%s %s: it cannot be reached, and sees the real /dev and /sys",
 			     program[0], facts.obstacle);
+	/* By this `uiommufd show` finds them, too. */
+	if (setenv(LAYOUT_ROOT_VARIABLE, tree->root, 1))
+		return out_of_memory();
 	/* Programs that a static one starts load the library. */
 	if (!shared)
 		status = prepare_library(tree, facts.runtime);
 	if (status)
 		return status;
 	program = launch_prepare(tree, program);
-	if (!program) {
-		cmd_complain("out of memory");
-		return CMD_FAILED;
-	}
+	if (!program)
+		return out_of_memory();
 	hold_signals(&signals);
 	return run_kept(tree, offers, program, &signals);
 }
@@ -557,30 +403,31 @@ static int run_program(struct tree *tree, struct offers *offers, bool shared, ch
 int cmd_run(char **args)
 {
 	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
-	struct options options = {.limits = false, .shared = false};
+	struct run_options options = {.machine = NULL};
 	struct machine *machine;
 	struct offers offers;
 	struct tree tree;
 	int status;
 
-	if (machine_create(&machine)) {
-		cmd_complain("out of memory");
-		return CMD_FAILED;
-	}
+	if (machine_create(&machine))
+		return out_of_memory();
 	machine_set_linker(machine, &linker);
 	options.machine = machine;
-	status = take_environment(&options);
+	status = run_options_take_environment(&options);
 	if (!status)
-		status = take_options(&options, &args);
+		status = run_options_take(&options, &args);
 	if (status) {
 		machine_destroy(machine);
 		return status;
 	}
-	tree_create(&tree);
+	if (options.join) {
+		machine_destroy(machine);
+		return join_machine(options.join, args);
+	}
+	tree_create(&tree, NULL);
 	shadow_fill(&tree, machine);
 	offers_prepare(&offers, &tree, machine);
-	if (options.limits)
-		tree_text(&tree, "/" LAYOUT_MEMLOCK, 0444, "%" PRIu64 "\n", options.memlock);
+	run_options_fill(&options, &tree);
 	run_reports_fill(&tree);
 	run_watch_fill(&tree, args);
 	if (tree.error) {

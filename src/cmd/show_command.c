@@ -30,6 +30,7 @@ struct options {
 	enum form form;
 	bool all;
 	unsigned long context;
+	const char *machine;	      /* whose programs are asked about; NULL: those of a process */
 	const char *words[MAX_WORDS]; /* arguments that are not options */
 	unsigned int count;
 };
@@ -50,10 +51,17 @@ static int take_option(const char *command, char ***args, struct options *option
 {
 	const char *option = **args;
 	const bool show = !strcmp(command, "show"), dump = !strcmp(command, "dump");
+	bool missing = false;
+	const char *value;
 	uint64_t number;
 
 	if (!dump && !strcmp(option, "--json")) {
 		options->form = FORM_JSON;
+	} else if ((value = cmd_option_value(args, "--machine", &missing)) && !missing) {
+		options->machine = value;
+	} else if (missing) {
+		cmd_complain("--machine needs a name");
+		return CMD_USAGE;
 	} else if (show && !strcmp(option, "--svg")) {
 		options->form = FORM_SVG;
 	} else if (show && !strcmp(option, "--html")) {
@@ -70,9 +78,9 @@ static int take_option(const char *command, char ***args, struct options *option
 		++*args;
 	} else {
 		cmd_complain("%s has no option \"%s\"; there are: %s", command, option,
-			     show   ? "--json, --svg, --html, --all"
-			     : dump ? "--context"
-				    : "--json, --context");
+			     show   ? "--json, --svg, --html, --all, --machine"
+			     : dump ? "--context, --machine"
+				    : "--json, --context, --machine");
 		return CMD_USAGE;
 	}
 	return CMD_OK;
@@ -152,30 +160,36 @@ static bool is_pid(const char *word)
 	return !word[strspn(word, "0123456789")];
 }
 
+/* Finds who is asked: the machine of the option, or the process @text. */
+static int find_peer(const struct options *options, const char *text, struct peer *peer)
+{
+	return options->machine ? peer_find_machine(options->machine, peer) : peer_find(text, peer);
+}
+
 int cmd_show(char **args)
 {
 	struct options options;
 	char request[REQUEST_SIZE];
 	char *text = NULL;
 	size_t len = 0;
-	pid_t pid;
+	struct peer peer;
 	int status = take_arguments("show", args, &options);
 
 	if (status)
 		return status;
-	if (options.count > 1) {
-		cmd_complain("show takes one PID or file");
+	if (options.count + (options.machine != NULL) > 1) {
+		cmd_complain("show takes one PID or file, or a machine");
 		return CMD_USAGE;
 	}
 	if (options.count && !is_pid(options.words[0])) {
 		text = read_state(options.words[0], &len);
 	} else {
-		status = peer_find(options.words[0], &pid);
+		status = find_peer(&options, options.words[0], &peer);
 		if (status)
 			return status;
 		snprintf(request, sizeof(request), "show %" PRIu64 "\n",
 			 options.all ? SHOW_ALL : (uint64_t)SHOW_MAPPINGS);
-		text = peer_ask(pid, request, "state", &len);
+		text = peer_ask(&peer, request, "state", &len);
 	}
 	status = text ? render(&options, text, len, show_text) : CMD_FAILED;
 	free(text);
@@ -187,7 +201,7 @@ int cmd_show(char **args)
  * and *@words from the table on. Returns an exit status.
  */
 static int take_table(const char *command, char **args, unsigned int more, struct options *options,
-		      const char *const **words, pid_t *pid, uint64_t *pt_id)
+		      const char *const **words, struct peer *peer, uint64_t *pt_id)
 {
 	const unsigned int needed = 1 + more;
 	int status = take_arguments(command, args, options);
@@ -195,23 +209,23 @@ static int take_table(const char *command, char **args, unsigned int more, struc
 	if (status)
 		return status;
 	*words = options->words + (options->count > needed);
-	if (options->count < needed || options->count > needed + 1 ||
+	if (options->count < needed || options->count > needed + !options->machine ||
 	    !parse_number((*words)[0], UINT32_MAX, pt_id)) {
 		cmd_complain("which table? Usage: uiommufd %s [PID] IOAS-OR-HWPT%s", command,
 			     more ? " IOVA" : "");
 		return CMD_USAGE;
 	}
-	return peer_find(options->count > needed ? options->words[0] : NULL, pid);
+	return find_peer(options, options->count > needed ? options->words[0] : NULL, peer);
 }
 
-/* Sends @pid the @request, which is about object @pt_id. */
-static char *ask_of_table(const struct options *options, pid_t pid, const char *request,
-			  uint64_t pt_id, size_t *len)
+/* Sends @peer the @request, which is about object @pt_id. */
+static char *ask_of_table(const struct options *options, const struct peer *peer,
+			  const char *request, uint64_t pt_id, size_t *len)
 {
 	char what[REQUEST_SIZE];
 
 	snprintf(what, sizeof(what), "object %" PRIu64 " of context %lu", pt_id, options->context);
-	return peer_ask(pid, request, what, len);
+	return peer_ask(peer, request, what, len);
 }
 
 int cmd_lookup(char **args)
@@ -222,8 +236,8 @@ int cmd_lookup(char **args)
 	uint64_t pt_id, iova;
 	char *text;
 	size_t len;
-	pid_t pid;
-	int status = take_table("lookup", args, 1, &options, &words, &pid, &pt_id);
+	struct peer peer;
+	int status = take_table("lookup", args, 1, &options, &words, &peer, &pt_id);
 
 	if (status)
 		return status;
@@ -233,7 +247,7 @@ int cmd_lookup(char **args)
 	}
 	snprintf(request, sizeof(request), "lookup %lu %" PRIu64 " 0x%" PRIx64 "\n",
 		 options.context, pt_id, iova);
-	text = ask_of_table(&options, pid, request, pt_id, &len);
+	text = ask_of_table(&options, &peer, request, pt_id, &len);
 	status = text ? render(&options, text, len, lookup_text) : CMD_FAILED;
 	free(text);
 	return status;
@@ -247,13 +261,13 @@ int cmd_dump(char **args)
 	uint64_t pt_id;
 	char *text;
 	size_t len;
-	pid_t pid;
-	int status = take_table("dump", args, 0, &options, &words, &pid, &pt_id);
+	struct peer peer;
+	int status = take_table("dump", args, 0, &options, &words, &peer, &pt_id);
 
 	if (status)
 		return status;
 	snprintf(request, sizeof(request), "dump %lu %" PRIu64 "\n", options.context, pt_id);
-	text = ask_of_table(&options, pid, request, pt_id, &len);
+	text = ask_of_table(&options, &peer, request, pt_id, &len);
 	if (!text)
 		return CMD_FAILED;
 	fwrite(text, 1, len, stdout);

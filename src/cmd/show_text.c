@@ -283,12 +283,26 @@ static void print_context(FILE *out, struct json_object *state, struct json_obje
 	print_others(out, ctx);
 }
 
+/* The processes of a machine that they share. */
+static void print_processes(FILE *out, struct json_object *state)
+{
+	for (size_t i = 0; i < state_count(state, "processes"); i++) {
+		struct json_object *process = state_at(state, "processes", i);
+
+		fprintf(out, "  process %u (%s)\n", NUMBER(process, "pid"),
+			state_text(process, "program"));
+	}
+}
+
 void show_text(struct json_object *state, bool all, FILE *out)
 {
 	const uint64_t locked = state_number(state, "locked_pages");
+	const bool is_shared = state_get(state, "processes");
 
-	fprintf(out, "process %u (%s): %s charged as locked\n", NUMBER(state, "pid"),
+	fprintf(out, "%s %u (%s): %s charged as locked\n",
+		is_shared ? "machine of process" : "process", NUMBER(state, "pid"),
 		state_text(state, "program"), locked ? text_size(locked << 12) : "nothing");
+	print_processes(out, state);
 	for (size_t i = 0; i < state_count(state, "contexts"); i++)
 		print_context(out, state, state_at(state, "contexts", i), all);
 }

@@ -18,8 +18,9 @@
 
 #include "preload/start/layout.h"
 
-/* How the names of the directories begin. */
+/* How the names of the directories begin, and of those with a name. */
 #define TREE_PREFIX "uiommufd-"
+#define TREE_NAMED  TREE_PREFIX "machine-"
 
 /*
  * Root's file system in memory, mostly: on a disk's the some 300 files and directories of a tree
@@ -30,6 +31,7 @@
 
 enum {
 	TREE_SPACE = 16 << 20, /* bytes that must be free there: containers may have little */
+	LONGEST_NAME = 64,
 };
 
 void tree_fail(struct tree *tree, int error, const char *path)
@@ -75,10 +77,10 @@ static void remove_entries(int fd)
 /* ---- where it may be ---- */
 
 /*
- * Whether @parent can be trusted: nobody else can rename what is in it. *@open_to_all: and any user
- * can reach what is in it.
+ * Whether @user can trust @parent: nobody else can rename what is in it. *@open_to_all: and any
+ * user can reach what is in it.
  */
-static bool is_trusted(const char *parent, bool *open_to_all)
+static bool is_trusted(const char *parent, uid_t user, bool *open_to_all)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -90,7 +92,7 @@ static bool is_trusted(const char *parent, bool *open_to_all)
 		*end = '\0';
 		if (stat(path[0] ? path : "/", &st) || !S_ISDIR(st.st_mode))
 			return false;
-		if (st.st_uid != geteuid() && st.st_uid != 0)
+		if (st.st_uid != user && st.st_uid != 0)
 			return false;
 		if ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX))
 			return false;
@@ -173,19 +175,30 @@ static int lock_tree(const struct tree *tree)
 	return fd < 0 || flock(fd, LOCK_EX) || rename(path, held) ? -errno : 0;
 }
 
-static bool create_below(struct tree *tree, const char *parent)
+/* Makes a directory in @parent: @path. False: errno says why not. */
+static bool make_directory(const char *parent, const char *name, char path[PATH_MAX])
+{
+	if (name) {
+		snprintf(path, PATH_MAX, "%s/" TREE_NAMED "%s", parent, name);
+		return mkdir(path, 0700) == 0;
+	}
+	snprintf(path, PATH_MAX, "%s/" TREE_PREFIX "XXXXXX", parent);
+	return mkdtemp(path);
+}
+
+static bool create_below(struct tree *tree, const char *parent, const char *name)
 {
 	char template[PATH_MAX];
 	char canonical[PATH_MAX];
 	bool open_to_all;
 
-	if (!is_trusted(parent, &open_to_all) || strlen(parent) > sizeof(tree->root) - 32)
+	if (!is_trusted(parent, geteuid(), &open_to_all) ||
+	    strlen(parent) > sizeof(tree->root) - LONGEST_NAME - sizeof(TREE_NAMED) - 1)
 		return false;
 	sweep_all(parent);
-	snprintf(template, sizeof(template), "%s/" TREE_PREFIX "XXXXXX", parent);
-	if (!mkdtemp(template)) {
+	if (!make_directory(parent, name, template)) {
 		tree_fail(tree, -errno, parent);
-		return false;
+		return tree->error == -EEXIST;
 	}
 	if (!realpath(template, canonical) || strlen(canonical) >= sizeof(tree->root)) {
 		tree_fail(tree, -ENAMETOOLONG, template);
@@ -208,7 +221,7 @@ static bool has_space(const char *path)
 	return statvfs(path, &free) == 0 && free.f_bavail >= TREE_SPACE / free.f_frsize;
 }
 
-void tree_create(struct tree *tree)
+void tree_create(struct tree *tree, const char *name)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	bool open_to_all;
@@ -217,16 +230,96 @@ void tree_create(struct tree *tree)
 	tree->made[0] = '\0';
 	tree->error = 0;
 	/* A program that gives up root is to reach it, too. */
-	if (geteuid() == 0 && is_trusted(runtime, &open_to_all) && !open_to_all)
+	if (geteuid() == 0 && is_trusted(runtime, geteuid(), &open_to_all) && !open_to_all)
 		runtime = NULL;
-	if (create_below(tree, runtime) || create_below(tree, getenv("TMPDIR")))
+	if (create_below(tree, runtime, name) || create_below(tree, getenv("TMPDIR"), name))
 		return;
-	if (geteuid() == 0 && has_space(TREE_MEMORY) && create_below(tree, TREE_MEMORY))
+	if (geteuid() == 0 && has_space(TREE_MEMORY) && create_below(tree, TREE_MEMORY, name))
 		return;
-	if (!create_below(tree, "/tmp") && !tree->error)
+	if (!create_below(tree, "/tmp", name) && !tree->error)
 		tree_fail(tree, -EACCES,
 			  "no directory is safe for it: not $XDG_RUNTIME_DIR, not "
 			  "$TMPDIR, not " TREE_MEMORY ", not /tmp");
+}
+
+bool tree_is_name(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_.";
+	const size_t len = strlen(name);
+
+	return len && len <= LONGEST_NAME && name[0] != '.' && !name[strspn(name, letters)];
+}
+
+/* Whether the tree @name is in @parent. 0, -ENOENT or -EACCES. */
+static int find_below(const char *parent, const char *name, char path[PATH_MAX])
+{
+	struct stat st;
+	bool unused;
+
+	if (!parent || snprintf(path, PATH_MAX, "%s/" TREE_NAMED "%s", parent, name) >= PATH_MAX ||
+	    lstat(path, &st))
+		return -ENOENT;
+	if (!S_ISDIR(st.st_mode) || st.st_mode & (S_IWGRP | S_IWOTH) ||
+	    (st.st_uid != geteuid() && geteuid() != 0) || !is_trusted(parent, st.st_uid, &unused))
+		return -EACCES;
+	return 0;
+}
+
+/* Where trees with a name are looked for; the members may be NULL. @user: room for one of them. */
+enum {
+	PARENTS = 5,
+	USER_SIZE = 32,
+};
+
+static void list_parents(const char *parents[PARENTS], char user[USER_SIZE])
+{
+	snprintf(user, USER_SIZE, "/run/user/%u", (unsigned int)geteuid());
+	parents[0] = getenv("XDG_RUNTIME_DIR");
+	parents[1] = getenv("TMPDIR");
+	parents[2] = TREE_MEMORY;
+	parents[3] = "/tmp";
+	parents[4] = user;
+}
+
+int tree_find(const char *name, char path[PATH_MAX])
+{
+	const char *parents[PARENTS];
+	char user[USER_SIZE];
+	bool denied = false;
+
+	list_parents(parents, user);
+	for (size_t i = 0; tree_is_name(name) && i < PARENTS; i++) {
+		int found = find_below(parents[i], name, path);
+
+		if (!found)
+			return 0;
+		denied |= found == -EACCES;
+	}
+	return denied ? -EACCES : -ENOENT;
+}
+
+void tree_list(void (*found)(const char *name))
+{
+	const size_t len = strlen(TREE_NAMED);
+	const char *parents[PARENTS];
+	char user[USER_SIZE], path[PATH_MAX];
+
+	list_parents(parents, user);
+	for (size_t i = 0; i < PARENTS; i++) {
+		DIR *dir = parents[i] ? opendir(parents[i]) : NULL;
+		struct dirent *entry;
+
+		while (dir && (entry = readdir(dir))) {
+			const char *name = entry->d_name + len;
+
+			if (strncmp(entry->d_name, TREE_NAMED, len) == 0 && tree_is_name(name) &&
+			    find_below(parents[i], name, path) == 0)
+				found(name);
+		}
+		if (dir)
+			closedir(dir);
+	}
 }
 
 void tree_remove(struct tree *tree)

@@ -8,6 +8,7 @@
 #define CMD_TREE_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,9 +22,21 @@ struct tree {
 
 /*
  * Creates an empty, private directory in the first of XDG_RUNTIME_DIR, TMPDIR, root's /run and /tmp
- * that works.
+ * that works. With a @name, tree_find() finds it; one that is there already is -EEXIST.
  */
-void tree_create(struct tree *tree);
+void tree_create(struct tree *tree, const char *name);
+
+/*
+ * Finds the tree @name, in any of those directories: @path. -ENOENT: there is none; -EACCES: it is
+ * another user's, or others may change it.
+ */
+int tree_find(const char *name, char path[PATH_MAX]);
+
+/* Calls @found for each name that a tree of this user has, once or several times. */
+void tree_list(void (*found)(const char *name));
+
+/* Whether a tree can have that name: letters, digits, '-', '_' and '.' but not in front. */
+bool tree_is_name(const char *name);
 
 /* Removes it with its content; does not follow links. */
 void tree_remove(struct tree *tree);

@@ -229,6 +229,32 @@ static void show_ctx(struct iommufd_ctx *ctx, void *arg)
 	json_end_object(json);
 }
 
+static show_processes_fn *processes_of_others;
+
+void show_set_processes(show_processes_fn *processes)
+{
+	processes_of_others = processes;
+}
+
+static void show_process(void *arg, pid_t pid, const char *name)
+{
+	struct json *json = arg;
+
+	json_object(json, NULL);
+	json_number(json, "pid", (uint64_t)pid);
+	json_string(json, "program", name);
+	json_end_object(json);
+}
+
+static void show_processes(struct json *json)
+{
+	if (!processes_of_others)
+		return;
+	json_array(json, "processes");
+	processes_of_others(show_process, json);
+	json_end_array(json);
+}
+
 int show_state(uint64_t mappings, char **text, size_t *len)
 {
 	struct show show = {.mappings = mappings};
@@ -239,6 +265,7 @@ int show_state(uint64_t mappings, char **text, size_t *len)
 	json_number(json, "version", SHOW_VERSION);
 	json_number(json, "pid", (uint64_t)getpid());
 	json_string(json, "program", program_invocation_short_name);
+	show_processes(json);
 	/* As mode "user" accounts for this process: each page once, however often it is copied. */
 	json_number(json, "locked_pages", mem_user_locked(getuid()));
 	json_array(json, "contexts");

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
 	SHOW_VERSION = 1,    /* changes when a reader of the one before would be wrong */
@@ -24,5 +25,15 @@ enum {
  * the caller's, freed with alloc_free(); *@len does not count the 0. 0 or -ENOMEM.
  */
 int show_state(uint64_t mappings, char **text, size_t *len);
+
+/* Calls @tell, with @arg, for each process. */
+typedef void show_processes_fn(void (*tell)(void *arg, pid_t pid, const char *name), void *arg);
+
+/*
+ * The contexts are not those of this process, but of the processes that @processes tells.
+ *
+ * Context: before the first show_state().
+ */
+void show_set_processes(show_processes_fn *processes);
 
 #endif

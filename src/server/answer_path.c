@@ -8,8 +8,10 @@
  */
 #include "server/answer_path.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,6 +27,7 @@
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/proc_file.h"
+#include "server/proc_link.h"
 #include "server/program_fd.h"
 #include "server/program_memory.h"
 #include "server/union_path.h"
@@ -38,6 +41,10 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 
 	if (len <= 0)
 		return false;
+	if (follow && proc_link_read(request, text, from)) {
+		strcpy(text, from);
+		from[0] = '\0';
+	}
 	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
 		return false;
 	union_walk(path, from, text, follow);
@@ -66,11 +73,15 @@ static struct answer give(const struct request *request, int fd, int flags)
 	return number < 0 ? answer_result(number) : (struct answer){.kind = ANSWER_GIVEN};
 }
 
-/* Opens @name in the server's file system. */
+/*
+ * Opens @name in the server's file system. The kernel gives a program no descriptor that is of a
+ * path only (O_PATH), so it gets one that can also be read.
+ */
 static struct answer open_name(const struct request *request, const char *name, int flags)
 {
-	const int kept = O_ACCMODE | O_NONBLOCK | O_NOFOLLOW | O_DIRECTORY | O_PATH | O_APPEND;
-	int fd = open(name, (flags & kept) | O_CLOEXEC | O_NOCTTY);
+	const int of_path = O_NOFOLLOW | O_DIRECTORY;
+	const int kept = of_path | O_ACCMODE | O_NONBLOCK | O_APPEND;
+	int fd = open(name, (flags & (flags & O_PATH ? of_path : kept)) | O_CLOEXEC | O_NOCTTY);
 
 	return fd < 0 ? answer_result(-errno) : give(request, fd, flags);
 }
@@ -101,16 +112,35 @@ static struct answer open_node(struct request *request, struct node node, int fl
 	return give(request, fd, flags);
 }
 
-/* Opens what the attribute @path shows now. False: it shows what was laid out. */
+/* Config space beyond what everybody may see is for who has CAP_SYS_ADMIN [SYSFS-DEVICE.21]. */
+enum {
+	CONFIG_FREE = 64,
+	CONFIG_MAX = 4096,
+};
+
+static int read_live(struct request *request, const struct union_path *path, char *text)
+{
+	if (path->node.kind == NODE_ATTRIBUTE)
+		return files_show(path->node, path->name, text);
+	if (path->node.kind != NODE_CONFIG)
+		return -ENOENT;
+	return files_config(path->name, text,
+			    caller_capable(&request->client->caller, CAP_SYS_ADMIN) ? CONFIG_MAX
+										    : CONFIG_FREE);
+}
+
+/* Opens what @path shows now, an attribute or registers. False: it shows what was laid out. */
 static bool open_live(struct request *request, const struct union_path *path, int flags,
 		      struct answer *answer)
 {
-	char text[SYSFS_TEXT];
+	char text[CONFIG_MAX];
 	int len, fd;
+
+	static_assert(sizeof(text) >= SYSFS_TEXT, "an attribute has as much text as registers");
 
 	/* What programs have closed is closed. */
 	opened_drain();
-	len = files_show(path->node, path->name, text);
+	len = read_live(request, path, text);
 	if (len < 0)
 		return false;
 	fd = memfd_create("attribute", MFD_CLOEXEC);
@@ -138,8 +168,7 @@ static struct answer open_emulated(struct request *request, const struct union_p
 	}
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
-	if (path->node.kind == NODE_ATTRIBUTE && !(flags & (O_PATH | O_DIRECTORY)) &&
-	    open_live(request, path, flags, &answer))
+	if (!(flags & (O_PATH | O_DIRECTORY)) && open_live(request, path, flags, &answer))
 		return answer;
 	return open_name(request, path->shadow, flags);
 }
@@ -230,6 +259,21 @@ static struct answer write_stat(const struct request *request, const struct stat
 	return answer_result(caller_write(&request->client->caller, out, st, sizeof(*st)));
 }
 
+/* Whether @fd, opened by O_PATH, is the file of the shadow root that stands for a device. */
+static bool names_device(const struct request *request, int fd, const struct stat *st,
+			 struct node *node)
+{
+	char name[PATH_MAX];
+	const char *inside;
+
+	if (!S_ISREG(st->st_mode) || st->st_size)
+		return false;
+	inside = program_fd_name(request, fd, name) > 0 ? union_strip(name) : NULL;
+	if (inside)
+		*node = path_node(inside);
+	return inside && path_is_device(*node);
+}
+
 struct answer answer_fstat(struct request *request, int fd, uint64_t out)
 {
 	struct uiommufd_file *file;
@@ -239,12 +283,14 @@ struct answer answer_fstat(struct request *request, int fd, uint64_t out)
 	if (program_fd_stat(request, fd, &st))
 		return answer_by_kernel();
 	file = S_ISSOCK(st.st_mode) ? opened_find(&st, &node) : NULL;
-	if (!file)
+	if (file)
+		file_put(file);
+	if (!file && !names_device(request, fd, &st, &node))
 		return answer_by_kernel();
-	file_put(file);
 	if (node.kind == NODE_NONE)
 		return answer_by_kernel();
-	st.st_mode = OPEN_NODE_MODE;
+	if (file)
+		st.st_mode = OPEN_NODE_MODE;
 	become_device(&st, node);
 	return write_stat(request, &st, out);
 }
@@ -328,6 +374,27 @@ struct answer answer_access(struct request *request, int dirfd, uint64_t path, i
 	return answer_result(faccessat(AT_FDCWD, name, mode, 0) ? -errno : 0);
 }
 
+/* Whether the path at @path is a link of /proc that is read here. */
+static bool read_proc_link(struct request *request, uint64_t path, char name[PATH_MAX])
+{
+	char text[PATH_MAX];
+
+	return program_memory_read_string(request, text, path, sizeof(text)) > 0 &&
+	       proc_link_read(request, text, name);
+}
+
+static struct answer write_link(const struct request *request, const char *text, size_t len,
+				uint64_t out, uint64_t size)
+{
+	int rc;
+
+	if ((int)size <= 0)
+		return answer_result(-EINVAL);
+	len = min_u64(len, size);
+	rc = caller_write(&request->client->caller, out, text, len);
+	return answer_result(rc ? rc : (long)len);
+}
+
 struct answer answer_readlink(struct request *request, int dirfd, uint64_t path, uint64_t out,
 			      uint64_t size)
 {
@@ -336,18 +403,14 @@ struct answer answer_readlink(struct request *request, int dirfd, uint64_t path,
 	char text[PATH_MAX];
 	const char *name;
 	ssize_t len;
-	int rc;
 
+	if (read_proc_link(request, path, text))
+		return write_link(request, text, strlen(text), out, size);
 	if (!answer_path_resolve(request, dirfd, path, false, &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
 		return answer;
-	if ((int)size <= 0)
-		return answer_result(-EINVAL);
-	len = readlink(name, text, min_u64(size, sizeof(text)));
-	if (len < 0)
-		return answer_result(-errno);
-	rc = caller_write(&request->client->caller, out, text, (size_t)len);
-	return answer_result(rc ? rc : len);
+	len = readlink(name, text, sizeof(text));
+	return len < 0 ? answer_result(-errno) : write_link(request, text, (size_t)len, out, size);
 }

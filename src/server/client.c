@@ -244,7 +244,7 @@ static const struct uiommufd_caller_ops client_ops = {
 
 /* ---- clients ---- */
 
-static bool has_ended(const struct client *client)
+bool client_has_ended(const struct client *client)
 {
 	struct pollfd end = {.fd = client->pidfd, .events = POLLIN};
 
@@ -313,7 +313,7 @@ static void sift(struct client **gone) REQUIRES(clients.lock)
 	while (*at) {
 		struct client *client = *at;
 
-		if (!client->replaced && !has_ended(client)) {
+		if (!client->replaced && !client_has_ended(client)) {
 			at = &client->next;
 			continue;
 		}
@@ -525,8 +525,7 @@ struct client *client_find(pid_t pid)
 	return client;
 }
 
-/* The client after @client in the list, or the first one, with a reference; @client is put. */
-static struct client *client_next(struct client *client)
+struct client *client_next(struct client *client)
 {
 	struct client *next;
 
@@ -550,7 +549,7 @@ static bool find_twin(struct process_twin *twin, void *arg)
 	struct client *client = NULL;
 
 	while ((client = client_next(client))) {
-		if (client == arg || has_ended(client) ||
+		if (client == arg || client_has_ended(client) ||
 		    !process_memory_become_twin(client->memory, twin))
 			continue;
 		twin->caller = &client->caller;

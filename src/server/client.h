@@ -78,4 +78,13 @@ void client_exits(struct request *request);
 /* The client of the process @pid, with a reference to its caller; NULL: there is none. */
 struct client *client_find(pid_t pid);
 
+/*
+ * The client after @client in the list, or the first one (NULL), with a reference; @client is put.
+ * NULL: there is no other, or @client is not in the list any more.
+ */
+struct client *client_next(struct client *client);
+
+/* Whether its process has ended. */
+bool client_has_ended(const struct client *client);
+
 #endif

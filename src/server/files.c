@@ -14,6 +14,7 @@
 #include "mock/mock.h"
 #include "preload/start/layout.h"
 #include "sysfs/attribute.h"
+#include "vfio/pci_raw.h"
 #include "vfio/vfio.h"
 
 static struct machine *machine;
@@ -89,14 +90,27 @@ int files_open(struct node node, struct uiommufd_file **file)
 	return -ENODEV;
 }
 
+/* The device in whose directory of sysfs @path is, or NULL. */
+static struct vfio_device *device_of(const char *path)
+{
+	char bdf[PATH_BDF];
+
+	return path_bdf(path, bdf) ? machine_find_device(machine, bdf) : NULL;
+}
+
+int files_config(const char *path, char *bytes, size_t size)
+{
+	struct vfio_device *device = device_of(path);
+
+	return device ? (int)vfio_device_config_read(device, 0, bytes, size) : -ENOENT;
+}
+
 int files_show(struct node node, const char *path, char *text)
 {
 	const struct sysfs_attribute *attribute = sysfs_attribute_at(node.number);
-	struct vfio_device *device;
-	char bdf[PATH_BDF];
+	struct vfio_device *device = device_of(path);
 
-	if (!attribute || !attribute->live || !path_bdf(path, bdf))
+	if (!attribute || !attribute->live)
 		return -ENOENT;
-	device = machine_find_device(machine, bdf);
 	return device ? sysfs_show(attribute, device, text) : -ENOENT;
 }

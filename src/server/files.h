@@ -3,6 +3,8 @@
 #ifndef SERVER_FILES_H
 #define SERVER_FILES_H
 
+#include <stddef.h>
+
 #include "base/file.h"
 #include "preload/process/path_names.h"
 
@@ -17,5 +19,11 @@ int files_open(struct node node, struct uiommufd_file **file);
  * shows what was laid out; or the error of reading it.
  */
 int files_show(struct node node, const char *path, char *text);
+
+/*
+ * What the config space at @path has in its first @size bytes now: the length of @bytes, or
+ * -ENOENT.
+ */
+int files_config(const char *path, char *bytes, size_t size);
 
 #endif

@@ -19,15 +19,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
+#include "base/world.h"
+#include "inspect/show_state.h"
 #include "mem/guard.h"
 #include "preload/start/layout.h"
 #include "server/answer.h"
 #include "server/client.h"
+#include "server/control_socket.h"
 #include "server/files.h"
 #include "server/filter.h"
 #include "server/mapped.h"
 #include "server/opened.h"
+#include "server/processes.h"
 #include "server/union_path.h"
 #include "vfio/device_thread.h"
 
@@ -36,17 +41,24 @@ enum {
 	KEPT_IDLE = 4,
 };
 
+/* Where the calls of a program arrive, and of all that it has started. */
+struct listener {
+	int channel; /* on which it arrives; then it is closed */
+	int fd;
+	atomic_int idle, threads; /* the last thread frees it */
+};
+
 static struct {
 	char root[PATH_MAX];
-	int channel; /* on which the listener arrives */
-	int listener;
-	atomic_int idle, threads;
-} server = {.channel = -1, .listener = -1};
+	atomic_uint listeners; /* that have not ended */
+	atomic_bool served;    /* there has been one */
+} server;
 
 /* ---- answering ---- */
 
-static void send_answer(const struct seccomp_notif *call, struct answer answer)
+static void send_answer(const struct request *request, struct answer answer)
 {
+	const struct seccomp_notif *call = request->call;
 	struct seccomp_notif_resp response = {.id = call->id};
 
 	if (answer.kind == ANSWER_GIVEN)
@@ -58,78 +70,107 @@ static void send_answer(const struct seccomp_notif *call, struct answer answer)
 	else
 		response.val = answer.value;
 	/* ENOENT: the thread has been killed. */
-	(void)ioctl(server.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+	(void)ioctl(request->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-static void handle(const struct seccomp_notif *call)
+/* In the world, which stands still while the state is shown. */
+static int answer_in_world(struct request *request, struct answer *answer)
 {
-	struct request request = {.call = call, .listener = server.listener};
-	struct answer answer = {.kind = ANSWER_RESULT};
+	int rc = world_enter();
+
+	if (rc)
+		return rc;
+	*answer = answer_call(request);
+	world_leave();
+	return 0;
+}
+
+/* The call of @request fails with @rc, unless the thread must not go on after it. */
+static struct answer give_up(const struct request *request, int rc)
+{
+	/* Not of a thread that has been killed meanwhile. */
+	if (client_waits(request))
+		log_error("a call of process %u cannot be answered: %s", request->call->pid,
+			  strerror(-rc));
+	return request->call->data.nr == SYS_exit_group ? answer_by_kernel() : answer_result(rc);
+}
+
+static void handle(const struct listener *listener, const struct seccomp_notif *call)
+{
+	struct request request = {.call = call, .listener = listener->fd};
+	struct answer answer;
 	int rc = client_begin(&request);
 
 	if (rc) {
-		/* Not of a thread that has been killed meanwhile. */
-		if (client_waits(&request))
-			log_error("a call of process %u cannot be answered: %s", call->pid,
-				  strerror(-rc));
-		answer.value = rc;
-		/* It must not go on after it. */
-		if (call->data.nr == SYS_exit_group)
-			answer.kind = ANSWER_KERNEL;
-		send_answer(call, answer);
+		send_answer(&request, give_up(&request, rc));
 		return;
 	}
-	answer = answer_call(&request);
+	rc = answer_in_world(&request, &answer);
+	if (rc)
+		answer = give_up(&request, rc);
 	/* Before the thread goes on: its next call finds its entry free. */
 	client_end(&request);
-	send_answer(call, answer);
+	send_answer(&request, answer);
 }
 
 /* Takes the next call. False: there will be none. */
-static bool take(struct seccomp_notif *call)
+static bool take(const struct listener *listener, struct seccomp_notif *call)
 {
-	struct pollfd listener = {.fd = server.listener, .events = POLLIN};
+	struct pollfd end = {.fd = listener->fd, .events = POLLIN};
 
 	for (;;) {
 		memset(call, 0, sizeof(*call));
-		if (ioctl(server.listener, SECCOMP_IOCTL_NOTIF_RECV, call) == 0)
+		if (ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_RECV, call) == 0)
 			return true;
 		if (errno == EINTR)
 			continue;
 		/* The thread was killed before, or all programs have ended. */
-		if (errno != ENOENT || (poll(&listener, 1, 0) == 1 && listener.revents & POLLHUP))
+		if (errno != ENOENT || (poll(&end, 1, 0) == 1 && end.revents & POLLHUP))
 			return false;
 	}
 }
 
-static void *answer_calls(void *unused);
+static void *answer_calls(void *arg);
 
 /* One more thread is needed if the calling one was the last that was idle. */
-static void go_to_work(void)
+static void go_to_work(struct listener *listener)
 {
-	if (atomic_fetch_sub(&server.idle, 1) > 1 || atomic_load(&server.threads) >= MAX_THREADS)
+	if (atomic_fetch_sub(&listener->idle, 1) > 1 ||
+	    atomic_load(&listener->threads) >= MAX_THREADS)
 		return;
-	atomic_fetch_add(&server.idle, 1);
-	atomic_fetch_add(&server.threads, 1);
-	if (thread_start_detached(answer_calls, NULL)) {
-		atomic_fetch_sub(&server.idle, 1);
-		atomic_fetch_sub(&server.threads, 1);
+	atomic_fetch_add(&listener->idle, 1);
+	atomic_fetch_add(&listener->threads, 1);
+	if (thread_start_detached(answer_calls, listener)) {
+		atomic_fetch_sub(&listener->idle, 1);
+		atomic_fetch_sub(&listener->threads, 1);
 	}
 }
 
-static void *answer_calls(void *unused)
+static void destroy(struct listener *listener)
 {
+	if (listener->channel >= 0)
+		close(listener->channel);
+	if (listener->fd >= 0)
+		close(listener->fd);
+	alloc_free(listener);
+	atomic_fetch_sub(&server.listeners, 1);
+}
+
+static void *answer_calls(void *arg)
+{
+	struct listener *listener = arg;
 	struct seccomp_notif call;
 
-	while (take(&call)) {
-		go_to_work();
-		handle(&call);
-		if (atomic_fetch_add(&server.idle, 1) >= KEPT_IDLE)
+	while (take(listener, &call)) {
+		go_to_work(listener);
+		handle(listener, &call);
+		if (atomic_fetch_add(&listener->idle, 1) >= KEPT_IDLE)
 			break;
 	}
-	atomic_fetch_sub(&server.idle, 1);
-	atomic_fetch_sub(&server.threads, 1);
-	return unused;
+	atomic_fetch_sub(&listener->idle, 1);
+	if (atomic_fetch_sub(&listener->threads, 1) == 1)
+		destroy(listener);
+	return NULL;
 }
 
 /* ---- the beginning ---- */
@@ -173,17 +214,48 @@ static void raise_descriptors(void)
 }
 
 /* The program's process exists when the listener arrives, and has inherited what we change. */
-static void *serve(void *unused)
+static void *serve(void *arg)
 {
-	server.listener = receive_listener(server.channel);
-	if (server.listener < 0)
-		return unused;
+	struct listener *listener = arg;
+
+	listener->fd = receive_listener(listener->channel);
+	if (listener->fd < 0) {
+		destroy(listener);
+		return NULL;
+	}
 	raise_descriptors();
 	if (guard_install())
 		log_error("bad memory of a program may end the server: no handler for SIGSEGV");
-	atomic_store(&server.idle, 1);
-	atomic_store(&server.threads, 1);
-	return answer_calls(unused);
+	atomic_store(&server.served, true);
+	/* The program goes on. */
+	close(listener->channel);
+	listener->channel = -1;
+	atomic_store(&listener->idle, 1);
+	atomic_store(&listener->threads, 1);
+	return answer_calls(listener);
+}
+
+int server_take(int channel)
+{
+	struct listener *listener = alloc_zeroed(sizeof(*listener));
+	int rc;
+
+	if (!listener)
+		return -ENOMEM;
+	listener->channel = channel;
+	listener->fd = -1;
+	atomic_fetch_add(&server.listeners, 1);
+	rc = thread_start_detached(serve, listener);
+	if (rc) {
+		listener->channel = -1;
+		destroy(listener);
+	}
+	return rc;
+}
+
+unsigned int server_programs(void)
+{
+	return atomic_load(&server.listeners);
 }
 
 static void read_memlock(const char *root)
@@ -201,9 +273,8 @@ static void read_memlock(const char *root)
 	(void)fclose(in);
 }
 
-int server_begin(const char *root)
+int server_begin(const char *root, bool lasts)
 {
-	int ends[2];
 	int rc;
 
 	if (snprintf(server.root, sizeof(server.root), "%s", root) >= (int)sizeof(server.root))
@@ -215,10 +286,18 @@ int server_begin(const char *root)
 		rc = opened_start();
 	if (rc)
 		return rc;
+	show_set_processes(processes_tell);
+	return control_socket_start(root, lasts);
+}
+
+int server_channel(void)
+{
+	int ends[2];
+	int rc;
+
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return -errno;
-	server.channel = ends[0];
-	rc = thread_start_detached(serve, NULL);
+	rc = server_take(ends[0]);
 	if (!rc)
 		return ends[1];
 	close(ends[0]);
@@ -260,9 +339,14 @@ int server_enter(int channel)
 	return rc;
 }
 
+void server_signal(int signo)
+{
+	processes_signal(signo);
+}
+
 void server_finish(void)
 {
-	if (server.listener < 0)
+	if (!atomic_load(&server.served))
 		return;
 	opened_drain();
 	mapped_sweep();

@@ -354,15 +354,14 @@ static void begin(void)
 	lock_release(&tracer.lock);
 }
 
-pid_t tracer_wait(bool hang, int *status)
+/*
+ * Does what is to be done. Returns the PID of a child that has ended, with its status; 0: nothing
+ * is left to do; -1: nor is there a child.
+ */
+static pid_t work(int *status)
 {
-	sigset_t child;
 	pid_t pid;
 
-	if (!tracer.waits)
-		begin();
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
 	for (;;) {
 		do_jobs();
 		if (tracer.end_count) {
@@ -372,9 +371,39 @@ pid_t tracer_wait(bool hang, int *status)
 		pid = waitpid(-1, status, WNOHANG | __WALL);
 		if (pid > 0 && WIFSTOPPED(*status))
 			handle_stop(pid, *status);
-		else if (pid > 0 || (pid < 0 && errno != EINTR) || (pid == 0 && !hang))
+		else if (pid >= 0 || errno != EINTR)
 			return pid;
-		else if (pid == 0)
-			(void)sigwaitinfo(&child, NULL);
 	}
+}
+
+pid_t tracer_wait(bool hang, int *status)
+{
+	sigset_t child;
+	pid_t pid;
+
+	if (!tracer.waits)
+		begin();
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	while ((pid = work(status)) == 0 && hang)
+		(void)sigwaitinfo(&child, NULL);
+	return pid;
+}
+
+int tracer_serve(const sigset_t *ends, int ms)
+{
+	const struct timespec patience = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+	sigset_t awaited = *ends;
+	int signo, status;
+
+	if (!tracer.waits)
+		begin();
+	sigaddset(&awaited, SIGCHLD);
+	do {
+		while (work(&status) > 0)
+			continue;
+		signo = ms < 0 ? sigwaitinfo(&awaited, NULL)
+			       : sigtimedwait(&awaited, NULL, &patience);
+	} while (signo == SIGCHLD || (signo < 0 && errno == EINTR));
+	return signo < 0 ? 0 : signo;
 }

@@ -11,6 +11,7 @@
 #ifndef SERVER_TRACER_H
 #define SERVER_TRACER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,5 +42,11 @@ bool tracer_release(struct request *request);
  * is no child. All signals are blocked meanwhile but those of faults.
  */
 pid_t tracer_wait(bool hang, int *status);
+
+/*
+ * Is the tracer of programs that are no children, for @ms milliseconds or, with a negative @ms, for
+ * ever, or until a signal of @ends arrives. All signals are blocked. Returns the signal, or 0.
+ */
+int tracer_serve(const sigset_t *ends, int ms);
 
 #endif

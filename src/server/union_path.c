@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The walk keeps the name so far, which has no links, and what is left of the path. Cost: a system
- * call for each component of a path that may touch the emulated part; for others, a comparison.
+ * call for each component, two in directories that the shadow root has as well.
  */
 #include "server/union_path.h"
 
@@ -42,13 +42,11 @@ const char *union_strip(const char *name)
 	return name[len] == '/' ? name + len : NULL;
 }
 
-/* Whether an absolute @path can be of the emulated part or lead to it. */
-static bool is_candidate(const char *path)
+/* Whether @name can be in the shadow root, which has files of its own beside these trees. */
+static bool is_in_union(const char *name)
 {
-	path += strspn(path, "/");
-	return strncmp(path, "dev", 3) == 0 || strncmp(path, "sys", 3) == 0 ||
-	       strncmp(path, "proc", 4) == 0 || path[0] == '.' || path[0] == '\0' ||
-	       strstr(path, "../");
+	return path_is_within(name, "/dev") || path_is_within(name, "/sys") ||
+	       path_is_within(name, "/proc");
 }
 
 /* Takes the first component of what is left. False: there is none. */
@@ -123,17 +121,32 @@ static enum union_kind outside(struct walk *walk)
 }
 
 /*
- * The name is of the real system. If the path turns back from there ("/home/me/../../dev"), the
- * walk goes on from what the name really is.
+ * The name is of the real system, whose links may lead to the emulated part. Those of /proc mean
+ * something else for each process, and are followed by the kernel.
  */
 static enum union_kind leave(struct walk *walk)
 {
-	char real[PATH_MAX];
+	char *name = walk->result->name;
+	char text[PATH_MAX];
+	struct stat st;
+	ssize_t len;
 
-	if (!strstr(walk->left, "/..") || path_is_emulated(walk->result->name) ||
-	    !realpath(walk->result->name, real))
+	if (path_is_emulated(name) || path_is_within(name, "/proc") || lstat(name, &st))
 		return outside(walk);
-	strcpy(walk->result->name, strcmp(real, "/") == 0 ? "" : real);
+	if (S_ISDIR(st.st_mode) && !is_last(walk))
+		return UNION_EMULATED;
+	if (!S_ISLNK(st.st_mode) || (is_last(walk) && !walk->follow))
+		return outside(walk);
+	len = readlink(name, text, sizeof(text) - 1);
+	if (len < 0)
+		return outside(walk);
+	text[len] = '\0';
+	if (++walk->links > MAX_LINKS || !splice(walk, text))
+		return UNION_FOREIGN;
+	if (text[0] == '/')
+		name[0] = '\0';
+	else
+		cut(name);
 	return UNION_EMULATED;
 }
 
@@ -160,7 +173,7 @@ static enum union_kind step(struct walk *walk, const char *component)
 	if (!append(name, component))
 		return UNION_FOREIGN;
 	set_shadow(walk->result);
-	if (lstat(walk->result->shadow, &st))
+	if (!is_in_union(name) || lstat(walk->result->shadow, &st))
 		return leave(walk);
 	if (!S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode) && walk->left[0])
 		return missing(walk, -ENOTDIR);
@@ -196,19 +209,22 @@ static bool begin(struct walk *walk, const char *from, const char *path)
 		from = "";
 	else if (inside)
 		from = inside;
+	if (path[0] != '/' && from[0] != '/')
+		return false;
 	len = strlen(from);
 	if (len + 1 + strlen(path) >= sizeof(walk->left) || strlen(path) >= PATH_MAX)
 		return false;
 	memcpy(walk->left, from, len);
 	walk->left[len] = '/';
 	strcpy(walk->left + len + 1, path);
-	return is_candidate(walk->left);
+	return true;
 }
 
 void union_walk(struct union_path *result, const char *from, const char *path, bool follow)
 {
 	struct walk walk = {.result = result, .follow = follow};
 	char component[NAME_MAX + 1];
+	struct stat st;
 
 	result->kind = UNION_FOREIGN;
 	result->error = -ENOENT;
@@ -224,8 +240,8 @@ void union_walk(struct union_path *result, const char *from, const char *path, b
 	if (!result->name[0])
 		strcpy(result->name, "/");
 	set_shadow(result);
-	/* The root itself, or a name too long for any file. */
-	if (!is_last(&walk) || strcmp(result->name, "/") == 0)
+	/* The root itself, a name too long for any file, or one that ".." has led out. */
+	if (!is_last(&walk) || !is_in_union(result->name) || lstat(result->shadow, &st))
 		result->kind = walk.moved ? UNION_REAL : UNION_FOREIGN;
 	else
 		result->node = path_node(result->name);

@@ -6,7 +6,6 @@
  *
  * Differs from the preload's walk (preload/process/path.h) in that it allocates nothing there and
  * must not fault here: the path is a copy, and its links are those of the server's file system.
- * Links of the real system that lead to the emulated part are not seen.
  */
 #ifndef SERVER_UNION_PATH_H
 #define SERVER_UNION_PATH_H

@@ -6,7 +6,7 @@ dpdk-test finds the device in sysfs, opens its group, puts it into a type1 conta
 copies and fills with its dma_ioat driver; what it has copied it compares. It runs as the user who runs the tests and,
 if that is root, as one who has no rights as well.
 
-Usage: dpdk.py UIOMMUFD
+Usage: dpdk.py UIOMMUFD [OPTION-OF-RUN]...
 Exit: 0 passed, 1 failed, 77 skipped: there is no dpdk-test, or too little memory may be locked.
 """
 import os
@@ -37,7 +37,7 @@ def run(uiommufd, user, directory):
     os.chown(directory, user, -1)
     environment = dict(os.environ, DPDK_TEST="dmadev_autotest", XDG_RUNTIME_DIR=directory,
                        RUNTIME_DIRECTORY=directory)
-    command = [uiommufd, "run", "--device", "ioat@" + BDF, "--", DPDK_TEST, "--no-huge", "-m", str(MEMORY_MIB),
+    command = [uiommufd, "run", *sys.argv[2:], "--device", "ioat@" + BDF, "--", DPDK_TEST, "--no-huge", "-m", str(MEMORY_MIB),
                "--no-shconf", "--no-telemetry", "-a", BDF]
     drop = {} if user == os.geteuid() else {"user": user, "group": user, "extra_groups": []}
     return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -76,14 +76,15 @@ class Server:
 
 
 class Machine:
-    """@run: options of `uiommufd run`; without any QEMU runs alone. @qemu: options of QEMU beyond those of every machine."""
+    """@run: options of `uiommufd run`; without any QEMU runs alone. @qemu: options of QEMU beyond those of every machine. @launcher: what
+    starts it, with arguments; it replaces IOMMU by the number of a descriptor."""
 
-    def __init__(self, chroot, name, run, qemu, append="", ramdisk="initramfs"):
+    def __init__(self, chroot, name, run, qemu, append="", ramdisk="initramfs", launcher=()):
         self.log = chroot.work / f"{name}.log"
         self.control = chroot.work / f"{name}.qmp"
         self.control.unlink(missing_ok=True)
-        under = ("/mnt/build/uiommufd", "run", *run, "--") if run else ()
-        iommufd = ("-object", "iommufd,id=iommufd0") if run else ()
+        under = ("/mnt/build/uiommufd", "run", *run, "--", *launcher) if run else ()
+        iommufd = ("-object", "iommufd,id=iommufd0" + (",fd=IOMMU" if launcher else "")) if run else ()
         command = [*under, "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m", str(MEGABYTES), "-display",
                    "none", "-nodefaults", "-no-reboot", "-serial", "stdio", "-qmp",
                    f"unix:/mnt/work/{self.control.name},server=on,wait=off", *iommufd, "-kernel", "/mnt/work/vmlinuz", "-initrd",

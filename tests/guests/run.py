@@ -102,7 +102,7 @@ def nested_nvme(chroot):
     """The same with a file system on our disk, which is clean afterwards."""
     disk = file_system(chroot, "nested-nvme")
     run = ("--iommu", "intel", "--device", f"nvme@{FIRST},file=/mnt/work/{disk.name}")
-    with Machine(chroot, "nested-nvme", run, (*VTD, *vfio(FIRST, 5)), NESTED, "initramfs-nvme") as vm:
+    with Machine(chroot, "nested-nvme", run, (*VTD, *vfio(FIRST, 5)), NESTED, "nvme-initramfs") as vm:
         uses_the_disk(vm, disk)
         silent(vm.text())
 
@@ -128,7 +128,7 @@ def served_nvme(chroot):
     with Server(chroot, "served-nvme", f"nvme,file={disk}") as server:
         for turn, memory, killed in ((1, SHARED, False), (2, SHARED, True), (3, (), False)):
             qemu = (*memory, *server.device(5))
-            with Machine(chroot, f"served-nvme-{turn}", None, qemu, "", "initramfs-nvme") as vm:
+            with Machine(chroot, f"served-nvme-{turn}", None, qemu, "", "nvme-initramfs") as vm:
                 if killed:
                     vm.says("guest: mount: ok")
                 else:
@@ -285,7 +285,50 @@ def other_device(chroot):
     expect(text, r"load of migration failed: Invalid argument")
 
 
+# ---- descriptors of others ----
+
+
+LAUNCHER = "/mnt/work/launcher"
+BY_FD = ("-device", "vfio-pci,id=edu,fd=DEVICE,iommufd=iommufd0,addr=5")  # without an ID, QEMU 11 crashes
+
+
+def shared(chroot):
+    """A QEMU that opens what it uses itself, on a machine in another process."""
+    with Machine(chroot, "shared", ("--shared", "--device", f"edu@{FIRST}"), vfio(FIRST, 5), "exam=copy") as vm:
+        goes_on(vm, 100)
+
+
+def launched(chroot):
+    """One that inherits them."""
+    run = ("--shared", "--device", f"edu@{FIRST}")
+    with Machine(chroot, "launched", run, BY_FD, "exam=copy", launcher=(LAUNCHER, "exec")) as vm:
+        goes_on(vm, 100)
+
+
+def received(chroot):
+    """One that gets them over a socket, from a program that has ended when it uses them; both have joined a machine."""
+    start = ["/mnt/build/uiommufd", "machine", "--name", "guests", "--foreground", "--device", f"edu@{FIRST}"]
+    join, path = ("--join", "guests"), "/mnt/work/descriptors"
+    (chroot.work / "descriptors").unlink(missing_ok=True)
+    with (chroot.work / "server.log").open("wb") as output:
+        server = chroot.start(start, output)
+        sender = None
+        try:
+            until("the machine", lambda: "guests" in (chroot.work / "server.log").read_text(encoding="utf-8"))
+            with Machine(chroot, "received", join, BY_FD, "exam=copy", launcher=(LAUNCHER, "receive", path)) as vm:
+                sender = chroot.start(["/mnt/build/uiommufd", "run", *join, "--", LAUNCHER, "send", path], output)
+                if sender.wait():
+                    raise Failed("the sender")
+                goes_on(vm, 100)
+        finally:
+            server.terminate()
+            server.wait()
+
+
 EXAMS = {
+    "shared": shared,
+    "launched": launched,
+    "received": received,
     "nested-edu": nested_edu,
     "nested-ioat": nested_ioat,
     "nested-nvme": nested_nvme,
@@ -316,7 +359,8 @@ def prepare(build):
     ramdisk(work, kernel, "initramfs", HERE / "init.c")
     ramdisk(work, kernel, "initramfs-vfio", HERE / "init.c", VFIO_MODULES)
     ramdisk(work, kernel, "initramfs-ioat", "guest_init.c", guest.MODULES)
-    guest.initramfs(work, "initramfs-nvme", "nvme_guest_init.c", *guest.driver_files(nvme_guest.modules(kernel).items()))
+    nvme_guest.initramfs(kernel, work)
+    guest.program(work, HERE / "launcher.c")
     return chroot
 
 

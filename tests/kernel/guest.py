@@ -75,10 +75,16 @@ def archive(entries):
     return bytes(out)
 
 
+def program(work, source):
+    """The path of the program that is compiled from @source."""
+    path = work / Path(source).stem
+    subprocess.run(["gcc", "-O2", "-Wall", "-static", "-o", str(path), str(HERE / source)], check=True)
+    return path
+
+
 def initramfs(work, name, source, *more):
     """The path of an archive with the program of @source as /init, empty folders, and (name, mode, content) of @more."""
-    init = work / Path(source).stem
-    subprocess.run(["gcc", "-O2", "-Wall", "-static", "-o", str(init), str(HERE / source)], check=True)
+    init = program(work, source)
     folders = [(folder, 0o040755, b"") for folder in ("dev", "mnt", "modules", "proc", "sys")]
     path = work / name
     path.write_bytes(archive([*folders, CONSOLE, ("init", 0o100755, init.read_bytes()), *more]))

@@ -47,6 +47,10 @@ def modules(kernel):
     return ordered
 
 
+def initramfs(kernel, work):
+    return guest.initramfs(work, "nvme-initramfs", "nvme_guest_init.c", *guest.driver_files(modules(kernel).items()))
+
+
 def boot(build, kernel, ramdisk, disk, kill_after=None):
     """What the guest says, until it ends, or QEMU is killed @kill_after seconds after the disk was mounted."""
     qemu = [guest.QEMU, "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "256", "-display", "none", "-nodefaults", "-serial",
@@ -81,7 +85,7 @@ def main():
     except Unavailable as reason:
         sys.exit(f"the guest's kernel cannot be had: {reason}")
     disk = work / "nvme-disk"
-    ramdisk = guest.initramfs(work, "nvme-initramfs", "nvme_guest_init.c", *guest.driver_files(modules(kernel).items()))
+    ramdisk = initramfs(kernel, work)
     passed = True
     for kill_after in (None, *KILLS):
         print("killed after %s s" % kill_after if kill_after else "to the end", flush=True)

@@ -1,29 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The thread reads the state while the world stands still (base/world.h), as for a fork: an answer
- * shows all objects at one moment, and no call sees the references that reading takes. The program
- * continues before the answer is sent. If a call into the engine does not end, perhaps because it
- * waits for another thread, the answer is -EBUSY.
- */
+/* See control.h. */
 #include "preload/engine/control.h"
 
-#include <inttypes.h>
 #include <linux/close_range.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
-#include "base/alloc.h"
-#include "base/world.h"
-#include "inspect/dump.h"
-#include "inspect/show_lookup.h"
-#include "inspect/show_state.h"
+#include "inspect/inquiry.h"
 #include "preload/engine/device_requests.h"
 #include "preload/engine/hotplug.h"
 #include "preload/process/path.h"
@@ -35,132 +23,16 @@
 
 enum {
 	BACKLOG = 4,
-	PATIENCE_ASK = 300, /* milliseconds, for a client to send its request; others wait for it */
-	PATIENCE_SEND = 10, /* seconds, for it to receive the answer */
-	PATIENCE_CALL = 100,  /* milliseconds, for calls into the engine to end */
 	PATIENCE_SETTLE = 20, /* milliseconds, until devices are looked after again */
 };
 
 _Atomic bool control_wanted;
 
-/* ---- answers ---- */
-
-/* Whether @matched is all @wanted conversions of sscanf(), and @rest is the end of the request. */
-static bool complete(int matched, int wanted, const char *rest)
-{
-	return matched == wanted && *rest == '\0';
-}
-
-/* *@text: a copy, from alloc(), of the @len bytes and the 0 that the C library has allocated. */
-static int take_text(char *from, size_t len, char **text)
-{
-	*text = alloc_zeroed(len + 1);
-	if (*text)
-		memcpy(*text, from, len);
-	free(from);
-	return *text ? 0 : -ENOMEM;
-}
-
-/* The stream is closed by the C library's own function: in the engine, fclose() would be ours. */
-static int dump_text(uint32_t context, uint32_t pt_id, char **text, size_t *len)
-{
-	char *written = NULL;
-	FILE *out;
-	int rc;
-
-	*text = NULL;
-	out = open_memstream(&written, len);
-	if (!out)
-		return -ENOMEM;
-	rc = show_dump(context, pt_id, out);
-	if (REAL(fclose)(out) && !rc)
-		rc = -ENOMEM;
-	if (!rc)
-		return take_text(written, *len, text);
-	free(written);
-	return rc;
-}
-
-/* *@text: *@len bytes of text, from alloc(), owned by the caller. 0 or a negative errno. */
-static int read_state(const char *request, char **text, size_t *len)
-{
-	uint64_t mappings, iova;
-	uint32_t context, pt_id;
-	int matched, end = 0;
-
-	matched = sscanf(request, "show %" SCNu64 "%n", &mappings, &end);
-	if (complete(matched, 1, request + end))
-		return show_state(mappings, text, len);
-	matched = sscanf(request, "lookup %" SCNu32 " %" SCNu32 " %" SCNx64 "%n", &context, &pt_id,
-			 &iova, &end);
-	if (complete(matched, 3, request + end))
-		return show_lookup(context, pt_id, iova, text, len);
-	matched = sscanf(request, "dump %" SCNu32 " %" SCNu32 "%n", &context, &pt_id, &end);
-	if (complete(matched, 2, request + end))
-		return dump_text(context, pt_id, text, len);
-	return -EINVAL;
-}
-
 static int answer(const char *request, char **text, size_t *len)
 {
-	int rc;
+	int rc = device_request(request, text, len);
 
-	if (!world_try_stop(PATIENCE_CALL))
-		return -EBUSY;
-	rc = read_state(request, text, len);
-	world_resume();
-	return rc;
-}
-
-static void send_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		long sent = SYS(SYS_sendto, fd, text, len, MSG_NOSIGNAL);
-
-		if (sent == -EINTR)
-			continue;
-		if (sent <= 0)
-			return;
-		text += sent;
-		len -= (size_t)sent;
-	}
-}
-
-/* Reads one line and removes its end. A client sends it in one piece. */
-static bool read_request(int fd, char request[CONTROL_REQUEST])
-{
-	long len = SYS(SYS_read, fd, request, CONTROL_REQUEST - 1);
-
-	if (len <= 0)
-		return false;
-	request[len] = '\0';
-	request[strcspn(request, "\n")] = '\0';
-	return true;
-}
-
-static void serve_client(int fd)
-{
-	const struct timeval ask = {.tv_usec = PATIENCE_ASK * 1000},
-			     sending = {.tv_sec = PATIENCE_SEND};
-	char request[CONTROL_REQUEST], error[32];
-	char *text;
-	size_t len;
-	int rc;
-
-	SYS(SYS_setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &ask, sizeof(ask));
-	SYS(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &sending, sizeof(sending));
-	if (!read_request(fd, request))
-		return;
-	rc = device_request(request, &text, &len);
-	if (rc == -ENOSYS)
-		rc = answer(request, &text, &len);
-	if (rc) {
-		snprintf(error, sizeof(error), "{\"error\":%d}", -rc);
-		send_all(fd, error, strlen(error) + 1);
-		return;
-	}
-	send_all(fd, text, len + 1);
-	alloc_free(text);
+	return rc == -ENOSYS ? inquiry_answer(request, REAL(fclose), text, len) : rc;
 }
 
 /* ---- the thread ---- */
@@ -265,7 +137,7 @@ static void *serve(void *unused)
 			continue;
 		if (client < 0)
 			break;
-		serve_client(client);
+		inquiry_serve(client, answer);
 		SYS(SYS_close, client);
 	}
 	return unused;

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The thread that answers `uiommufd show`, `lookup` and `dump`, on a socket in the shadow root
- * (preload/start/layout.h). A connection carries one request, a line of text, and its answer:
- *
- * 	show MAPPINGS			 the state, at most so many mappings for each IOAS
- * 	lookup CONTEXT PT_ID IOVA	 where one IOVA (hexadecimal) leads
- * 	dump CONTEXT PT_ID		 a table
- *
- * and those about devices (device_requests.h), which other processes of the run send, too.
- *
- * An answer is JSON (inspect/show_state.h) or a text, or {"error": errno}, and ends with a 0 byte;
- * without that it is not complete.
+ * (preload/start/layout.h): inspect/inquiry.h has the requests; those about devices
+ * (device_requests.h) are sent by other processes of the run, too.
  *
  * It is a thread because nothing else leaves the program alone: a signal would interrupt its system
  * calls, or stay blocked for ever, and shared memory that the engine keeps up to date would cost
@@ -24,10 +16,6 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
-
-enum {
-	CONTROL_REQUEST = 1024, /* the longest request, with a NUL */
-};
 
 /*
  * Starts the thread if the run has a directory for sockets. A failure is not reported: the program

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "preload/engine/control.h"
+#include "inspect/inquiry.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
@@ -113,7 +113,7 @@ static void ask_all(int sockets, const char *request, bool (*take)(void *arg, co
 void peers_ask(bool (*take)(void *arg, const char *answer), void *arg, const char *format, ...)
 {
 	char path[ROOT_MAX + sizeof("/" LAYOUT_CONTROL)];
-	char request[CONTROL_REQUEST];
+	char request[INQUIRY_REQUEST];
 	va_list args;
 	long sockets;
 

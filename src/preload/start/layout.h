@@ -34,6 +34,9 @@
  */
 #define LAYOUT_CONTROL "control"
 
+/* The socket in that directory of the server, if there is one (server/control_socket.h). */
+#define LAYOUT_SERVER "server"
+
 /*
  * The directory in the root for entries that are not there now, as those of a driver that is not
  * bound: each is moved here, its path with '!' for '/' as its name (preload/engine/entries.h).

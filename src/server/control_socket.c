@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The directory of the socket is its user's alone; who has got in nevertheless, as by a descriptor
+ * of it, is not answered. One client is answered at a time, and none waits long (inquiry_serve()).
+ */
+#include "server/control_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "inspect/inquiry.h"
+#include "preload/start/layout.h"
+#include "server/program_server.h"
+#include "vfio/device_thread.h"
+
+enum {
+	BACKLOG = 16,
+	PATIENCE_JOIN = 10, /* seconds, for a program to come after it was announced */
+	PAUSE = 10,	    /* milliseconds, when there is no descriptor for a client */
+};
+
+static int listener = -1;
+static bool lasting; /* set once */
+
+static bool may_ask(int client)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == geteuid() || peer.uid == 0);
+}
+
+/* What is to be done when the answer has been sent. */
+enum wish {
+	WISH_NOTHING,
+	WISH_JOIN,
+	WISH_STOP,
+};
+
+static enum wish wish; /* of the one client that is answered */
+
+static int answer_wish(const char *request, char **text, size_t *len)
+{
+	wish = strcmp(request, "join") == 0 ? WISH_JOIN : WISH_STOP;
+	*len = 0;
+	*text = alloc_zeroed(1);
+	return *text ? 0 : -ENOMEM;
+}
+
+static int answer(const char *request, char **text, size_t *len)
+{
+	if (lasting && (strcmp(request, "join") == 0 || strcmp(request, "stop") == 0))
+		return answer_wish(request, text, len);
+	return inquiry_answer(request, fclose, text, len);
+}
+
+static void serve_client(int client)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_JOIN};
+
+	wish = WISH_NOTHING;
+	inquiry_serve(client, answer);
+	(void)setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (wish == WISH_JOIN && server_take(client) == 0)
+		return;
+	if (wish == WISH_STOP)
+		(void)kill(getpid(), SIGTERM);
+	close(client);
+}
+
+static void *serve(void *unused)
+{
+	for (;;) {
+		int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+		if (client < 0) {
+			(void)poll(NULL, 0, PAUSE);
+			continue;
+		}
+		if (may_ask(client))
+			serve_client(client);
+		else
+			close(client);
+	}
+	return unused;
+}
+
+/* Through a descriptor of the directory: the path may be longer than the address of a socket. */
+static int bind_below(const char *root)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	char path[PATH_MAX];
+	int directory, rc = 0;
+
+	if (snprintf(path, sizeof(path), "%s/" LAYOUT_CONTROL, root) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return -errno;
+	snprintf(name.sun_path, sizeof(name.sun_path), "/proc/self/fd/%d/" LAYOUT_SERVER,
+		 directory);
+	if (bind(listener, (const struct sockaddr *)&name, sizeof(name)) ||
+	    chmod(name.sun_path, 0600) || listen(listener, BACKLOG))
+		rc = -errno;
+	close(directory);
+	return rc;
+}
+
+int control_socket_start(const char *root, bool lasts)
+{
+	int rc;
+
+	lasting = lasts;
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener < 0)
+		return -errno;
+	rc = bind_below(root);
+	return rc ? rc : thread_start_detached(serve, NULL);
+}

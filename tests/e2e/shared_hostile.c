@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hostile program on a shared machine, beside one that works. It makes calls with whatever
+ * arguments, on descriptors of every kind, while other threads of it change what the server copies,
+ * and it writes to the sockets behind its descriptors. It cannot stop the server, read memory of
+ * the other that is not mapped, nor make the server keep memory or descriptors.
+ *
+ * Needs two edu devices; the second is the hostile one's. Arguments: how many calls, and a seed.
+ */
+#include <dirent.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "check.h"
+#include "device.h"
+
+enum {
+	PAGE = 4096,
+	PAGES = 16,
+	IOVA = 0x100000,
+	KINDS = 10,
+	TURNS = 4,	/* programs, one after the other */
+	CHANGERS = 2,	/* threads that change what is copied */
+	SLACK = 1200,	/* descriptors: the server remembers that many threads */
+	GROWTH = 32768, /* KiB that the server may grow from the second turn to the last */
+	SECRET = 0x5e,
+};
+
+static uint64_t state;
+static long calls = 2000;
+
+static uint64_t random_number(void)
+{
+	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return state >> 20;
+}
+
+/* ---- the hostile one ---- */
+
+static unsigned char *memory; /* PAGES, and nothing behind them */
+static int fds[KINDS];
+
+static void *change(void *unused)
+{
+	uint64_t mine = state;
+
+	for (;;) {
+		mine = mine * UINT64_C(6364136223846793005) + 1;
+		((volatile uint32_t *)memory)[mine >> 60] = (uint32_t)(mine >> 40) & 0xff;
+	}
+	return unused;
+}
+
+/* Of its memory, at the end of it, of nothing, of the kernel. */
+static uint64_t random_address(void)
+{
+	switch (random_number() % 6) {
+	case 0:
+		return random_number();
+	case 1:
+		return ~UINT64_C(0) - random_number() % 256;
+	case 2:
+		return UINT64_C(0xffff800000000000) + random_number();
+	case 3:
+		return (uintptr_t)memory + PAGES * PAGE - random_number() % 64;
+	default:
+		return (uintptr_t)memory + random_number() % PAGE;
+	}
+}
+
+static uint64_t random_word(void)
+{
+	switch (random_number() % 6) {
+	case 0:
+		return random_address();
+	case 1:
+		return ~UINT64_C(0);
+	case 2:
+		return IOVA + random_number() % PAGES * PAGE;
+	case 3:
+		return (uint64_t)fds[random_number() % KINDS];
+	default:
+		return random_number() % 8;
+	}
+}
+
+static int random_fd(void)
+{
+	return (int)(random_number() % 16 ? (uint64_t)fds[random_number() % KINDS]
+					  : 3 + random_number() % 2000);
+}
+
+static void fill_in(void)
+{
+	for (int i = 0; i < 12; i++)
+		((uint64_t *)memory)[i] = random_word();
+	((uint32_t *)memory)[0] = 8 * (1 + (uint32_t)random_number() % 12);
+	if (random_number() % 2)
+		((uint32_t *)memory)[1] = (uint32_t)random_number() % 8;
+}
+
+/* None that would change the file system: what the server leaves to the kernel is carried out. */
+static void call_anything(void)
+{
+	static const long with_fd[] = {
+		SYS_pread64, SYS_pwrite64, SYS_preadv,	   SYS_pwritev,	   SYS_read,
+		SYS_write,   SYS_readv,	   SYS_writev,	   SYS_preadv2,	   SYS_pwritev2,
+		SYS_fstat,   SYS_fcntl,	   SYS_mmap,	   SYS_newfstatat, SYS_statx,
+		SYS_dup,     SYS_dup3,	   SYS_readlinkat, SYS_faccessat,
+	};
+	const size_t kinds = sizeof(with_fd) / sizeof(with_fd[0]);
+	const int harmless = O_ACCMODE | O_CLOEXEC | O_DIRECTORY | O_PATH | O_NOFOLLOW | O_DIRECT;
+	long fd;
+
+	fill_in();
+	switch (random_number() % 4) {
+	case 0:
+		fd = syscall(with_fd[random_number() % kinds], random_fd(), random_address(),
+			     random_word(), random_word(), random_word(), random_word());
+		break;
+	case 1:
+		strcpy((char *)memory, random_number() % 2 ? "/dev/../dev/iommu" : "/sys/bus/pci");
+		fd = openat(random_fd(), (const char *)(uintptr_t)random_address(),
+			    (int)random_number() & harmless);
+		break;
+	default:
+		fd = ioctl(random_fd(), (0x3b << 8) + 0x60 + random_number() % 0x40,
+			   random_number() % 8 ? (uint64_t)(uintptr_t)memory : random_address());
+	}
+	/* What it got may be anything; the usual numbers stay. */
+	if (fd > fds[KINDS - 1])
+		(void)close((int)fd);
+}
+
+/* What lies behind a descriptor is a socket that the server reads. */
+static void write_to_sockets(void)
+{
+	char bytes[512];
+	struct iovec data = {bytes, sizeof(bytes)};
+	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+	int fd = random_fd();
+
+	memset(bytes, (int)random_number(), sizeof(bytes));
+	(void)!send(fd, bytes, random_number() % sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)!recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	(void)!sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (random_number() % 8 == 0)
+		(void)shutdown(fd, (int)random_number() % 3);
+}
+
+/* A description in flight in itself, which only the kernel finds to be garbage. */
+static void send_to_itself(void)
+{
+	char control[CMSG_SPACE(2 * sizeof(int))] = "", byte = 0;
+	struct iovec data = {&byte, 1};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control)};
+	int ends[2], sent[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))
+		return;
+	sent[0] = ends[1];
+	sent[1] = open("/dev/iommu", O_RDWR);
+	*CMSG_FIRSTHDR(&message) = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(sent)),
+						    .cmsg_level = SOL_SOCKET,
+						    .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), sent, sizeof(sent));
+	(void)!sendmsg(ends[0], &message, MSG_DONTWAIT);
+	close(sent[1]);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Whether a page that the device can write has been filled with the other's secret. */
+static bool knows_the_secret(void)
+{
+	for (size_t i = 0; i < PAGES * PAGE - 16; i++) {
+		size_t same = 0;
+
+		while (same < 16 && memory[i + same] == SECRET)
+			same++;
+		if (same == 16)
+			return true;
+	}
+	return false;
+}
+
+static _Noreturn void be_hostile(void)
+{
+	pthread_t thread;
+
+	memory = mmap(NULL, (PAGES + 1) * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	munmap(memory + PAGES * PAGE, PAGE);
+	device_path = "/dev/vfio/devices/vfio1";
+	set_up();
+	(void)map(memory, PAGES * PAGE, IOVA);
+	fds[0] = context;
+	fds[1] = device;
+	fds[2] = open("/dev/vfio/vfio", O_RDWR);
+	fds[3] = open("/dev/iommu", O_RDWR);
+	fds[4] = eventfd(0, EFD_NONBLOCK);
+	fds[5] = memfd_create("memory", 0);
+	fds[6] = open("/sys/bus/pci/devices", O_RDONLY | O_DIRECTORY);
+	fds[7] = open("/dev/null", O_RDWR);
+	fds[8] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	fds[9] = dup(context);
+	for (int i = 0; i < CHANGERS; i++)
+		pthread_create(&thread, NULL, change, NULL);
+	for (long i = 0; i < calls; i++) {
+		call_anything();
+		if (random_number() % 16 == 0)
+			write_to_sockets();
+		if (random_number() % 64 == 0)
+			send_to_itself();
+	}
+	_exit(knows_the_secret());
+}
+
+/* ---- the other one ---- */
+
+/* The number of the line @name in the status of the server, whose child this program is. */
+static long server_number(const char *name)
+{
+	char path[64], line[256];
+	long number = -1;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", getppid());
+	in = fopen(path, "r");
+	while (in && fgets(line, sizeof(line), in)) {
+		if (strncmp(line, name, strlen(name)) == 0)
+			number = strtol(line + strlen(name), NULL, 10);
+	}
+	if (in)
+		(void)fclose(in);
+	return number;
+}
+
+static int server_descriptors(void)
+{
+	char path[64];
+	int count = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", getppid());
+	dir = opendir(path);
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static void a_hostile_program_harms_only_itself(void)
+{
+	unsigned char *secret = NULL;
+	int before = server_descriptors(), status;
+	long memory_before = 0;
+
+	set_up();
+	map_scratch();
+	for (int turn = 0; turn < TURNS; turn++) {
+		pid_t pid;
+
+		state += (uint64_t)turn;
+		pid = fork();
+		if (pid == 0)
+			be_hostile();
+		/* What it does not inherit. */
+		secret = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			      0);
+		memset(secret, SECRET, PAGE);
+		CHECK(waitpid(pid, &status, 0) == pid);
+		/* It may have destroyed itself, but has not read what is not its own. */
+		CHECK(!WIFEXITED(status) || WEXITSTATUS(status) == 0);
+		CHECK(map(secret, PAGE, IOVA) == 0);
+		CHECK(dma_read(IOVA) == SECRET);
+		dma_write(IOVA, 0x11);
+		CHECK(secret[0] == 0x11);
+		CHECK(unmap(PAGE, IOVA) == 0);
+		munmap(secret, PAGE);
+		if (turn == 1)
+			memory_before = server_number("VmRSS:");
+	}
+	printf("the server: %d more descriptors, %ld KiB more\n", server_descriptors() - before,
+	       server_number("VmRSS:") - memory_before);
+	CHECK(server_descriptors() - before < SLACK);
+	CHECK(server_number("VmRSS:") - memory_before < GROWTH);
+	tear_down();
+}
+
+int main(int argc, char **argv)
+{
+	const struct check_test tests[] = {
+		TEST(a_hostile_program_harms_only_itself),
+	};
+
+	if (argc > 1)
+		calls = strtol(argv[1], NULL, 10);
+	state = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL);
+	printf("seed %llu\n", (unsigned long long)state);
+	(void)fflush(stdout);
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}

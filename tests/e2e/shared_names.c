@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of emulated files on a shared machine that are not written as such: links, descriptors. */
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "check.h"
+#include "device.h"
+
+#define DEVICE "/sys/bus/pci/devices/0000:c1:00.0"
+
+static char directory[] = "/tmp/names.XXXXXX";
+
+static bool opens(const char *path, int flags)
+{
+	int fd = open(path, flags, 0600);
+	bool opened = fd >= 0 && new_ioas(fd) >= 0;
+
+	if (fd >= 0)
+		close(fd);
+	return opened;
+}
+
+static bool reads(const char *path, const char *text)
+{
+	char got[64] = "";
+	int fd = open(path, O_RDONLY);
+	ssize_t len = fd < 0 ? -1 : read(fd, got, sizeof(got) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return len > 0 && strcmp(got, text) == 0;
+}
+
+/* Also of a directory that the system lacks: what is created there is not created in its /dev. */
+static void links_of_the_system_lead_to_the_machine(void)
+{
+	char text[PATH_MAX];
+	struct stat st;
+
+	CHECK(chdir(directory) == 0);
+	CHECK(symlink("/dev/iommu", "node") == 0 && symlink("node", "again") == 0);
+	CHECK(symlink("/dev", "dev") == 0 && symlink("../../dev/vfio", "vfio") == 0);
+	CHECK(symlink("/sys/bus/pci", "pci") == 0);
+	CHECK(opens("again", O_RDWR) && opens("dev/iommu", O_RDWR | O_CREAT));
+	CHECK(open("dev/iommu", O_RDWR | O_CREAT | O_EXCL, 0600) < 0 && errno == EEXIST);
+	CHECK(stat("node", &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == 10);
+	CHECK(lstat("node", &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(readlink("again", text, sizeof(text)) == 4 && memcmp(text, "node", 4) == 0);
+	CHECK(realpath("again", text) && strcmp(text, "/dev/iommu") == 0);
+	CHECK(access("vfio/devices/vfio0", R_OK | W_OK) == 0);
+	CHECK(reads("pci/devices/0000:c1:00.0/vendor", "0x1234\n"));
+	CHECK(mkdir("vfio", 0755) < 0 && errno == EEXIST);
+	CHECK(mkdir("dev/vfio", 0755) < 0 && errno == EEXIST);
+	CHECK(open("vfio/nothing", O_RDWR) < 0 && errno == ENOENT);
+	CHECK(open("nothing", O_RDWR) < 0 && errno == ENOENT);
+	CHECK(unlink("node") == 0 && unlink("again") == 0 && unlink("dev") == 0);
+	CHECK(unlink("vfio") == 0 && unlink("pci") == 0 && chdir("/") == 0);
+}
+
+static void paths_of_the_system_stay_its_own(void)
+{
+	char text[PATH_MAX];
+	struct stat st, same;
+
+	CHECK(chdir(directory) == 0);
+	CHECK(mkdir("sub", 0700) == 0 && symlink("sub", "link") == 0 &&
+	      symlink("loop", "loop") == 0);
+	CHECK(stat("link/../sub/.", &st) == 0 && lstat("sub", &same) == 0);
+	CHECK(st.st_ino == same.st_ino);
+	CHECK(stat("/dev/null/../null", &st) < 0 && errno == ENOTDIR);
+	CHECK(stat("/dev/null/../iommu", &st) < 0 && errno == ENOTDIR);
+	CHECK(stat("/dev/../dev/null", &st) == 0 && st.st_rdev == makedev(1, 3));
+	CHECK(open("loop", O_RDONLY) < 0 && errno == ELOOP);
+	CHECK(open("link", O_RDONLY | O_NOFOLLOW) < 0 && errno == ELOOP);
+	CHECK(stat("/tmp/", &st) == 0 && S_ISDIR(st.st_mode));
+	CHECK(stat("/tmp/../tmp/..", &st) == 0 && stat("/", &same) == 0);
+	CHECK(st.st_ino == same.st_ino);
+	CHECK(realpath("link", text) && strstr(text, "/sub"));
+	CHECK(unlink("link") == 0 && rmdir("sub") == 0 && unlink("loop") == 0 && chdir("/") == 0);
+}
+
+static void proc_names_the_nodes_behind_descriptors(void)
+{
+	int fd = open("/dev/iommu", O_RDWR), pci = open("/sys/bus/pci", O_RDONLY | O_DIRECTORY);
+	char path[64], text[PATH_MAX] = "", small[5];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK(readlink(path, text, sizeof(text)) == 10 && strcmp(text, "/dev/iommu") == 0);
+	CHECK(readlink(path, small, 4) == 4 && memcmp(small, "/dev", 4) == 0);
+	CHECK(realpath(path, text) && strcmp(text, "/dev/iommu") == 0);
+	CHECK(stat(path, &st) == 0 && S_ISCHR(st.st_mode));
+	CHECK(lstat(path, &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(opens(path, O_RDWR));
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
+	CHECK(opens(path, O_RDWR));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", pci);
+	memset(text, 0, sizeof(text));
+	CHECK(readlink(path, text, sizeof(text)) > 0 && strcmp(text, "/sys/bus/pci") == 0);
+	close(fd);
+	close(pci);
+}
+
+static void descriptors_of_a_path_are_given(void)
+{
+	int fd = open("/dev/iommu", O_PATH), device_directory = open(DEVICE, O_PATH);
+	struct stat st;
+
+	CHECK(fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode));
+	CHECK(device_directory >= 0 && faccessat(device_directory, "vendor", R_OK, 0) == 0);
+	CHECK(fstat(device_directory, &st) == 0 && S_ISDIR(st.st_mode));
+	close(fd);
+	close(device_directory);
+}
+
+/* Bus mastering in the command register, as the file of config space shows it, and through VFIO. */
+static void config_space_shows_what_is(void)
+{
+	uint16_t before = 1, after = 0;
+	int fd = open(DEVICE "/config", O_RDONLY);
+
+	CHECK(pread(fd, &before, 2, 4) == 2 && !(before & 4));
+	close(fd);
+	set_up();
+	fd = open(DEVICE "/config", O_RDONLY);
+	CHECK(read(fd, &after, 2) == 2 && after == 0x1234);
+	CHECK(pread(fd, &after, 2, 4) == 2 && after & 4);
+	close(fd);
+	CHECK(open(DEVICE "/config", O_RDWR) < 0 && errno == EACCES);
+	tear_down();
+}
+
+int main(void)
+{
+	const struct check_test tests[] = {
+		TEST(links_of_the_system_lead_to_the_machine),
+		TEST(paths_of_the_system_stay_its_own),
+		TEST(proc_names_the_nodes_behind_descriptors),
+		TEST(descriptors_of_a_path_are_given),
+		TEST(config_space_shows_what_is),
+	};
+	int status;
+
+	if (!mkdtemp(directory))
+		return 1;
+	status = run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+	return rmdir(directory) || status;
+}
