@@ -167,7 +167,7 @@ static void what_is_taken_away_before_waiting_is_not_touched_after(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, reach, NULL), 0);
-	take_away(&memory, 4000);
+	take_away(&memory, 400);
 	atomic_store(&stop, true);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
@@ -181,7 +181,7 @@ static void what_is_taken_away_before_waiting_is_not_touched_after(void **state)
 static atomic_int ready, go;
 
 enum {
-	ROUNDS = 1000,
+	ROUNDS = 300,
 	LOOKS = 500, /* at the memory, by a thread inside */
 	SLOW_STORES = 24,
 	SLOW_STRIDE = 4096 + 64,
