@@ -8,7 +8,9 @@
  *
  * Their numbers stand where the arguments have IOMMU and DEVICE.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
