@@ -4,7 +4,7 @@
  *
  * 	launcher exec PROGRAM ARGUMENT...	  executes the program, which inherits both
  * 	launcher send SOCKET			  sends both to who listens there
- * 	launcher receive SOCKET PROGRAM ARGUMENT... listens there, and executes the program with them
+ * 	launcher receive SOCKET PROGRAM...	  listens there, and executes it with them
  *
  * Their numbers stand where the arguments have IOMMU and DEVICE.
  */
