@@ -19,6 +19,7 @@
 
 enum {
 	PATIENCE = 10, /* seconds, for the server to answer; others may be answered first */
+	ATTEMPTS = 5,  /* the server gives a client up that is slow, as on a busy system */
 };
 
 /* Has the server wait for a program on the connection @fd. */
@@ -31,6 +32,20 @@ static bool announce(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	return send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 &&
 	       recv(fd, &answer, 1, 0) == 1 && answer == '\0';
+}
+
+/* A connection on which the server waits for a program, or -1. */
+static int connect_and_announce(const struct peer *peer)
+{
+	for (int i = 0; i < ATTEMPTS; i++) {
+		int fd = peer_connect(peer);
+
+		if (fd >= 0 && announce(fd))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
 }
 
 /* Whether the server can reach a process of this user. */
@@ -54,8 +69,8 @@ int join_machine(const char *name, char **program)
 		return status;
 	if (!can_serve(name, &peer))
 		return CMD_FAILED;
-	fd = peer_connect(&peer);
-	if (fd < 0 || !announce(fd) || setenv(LAYOUT_ROOT_VARIABLE, peer.root, 1)) {
+	fd = connect_and_announce(&peer);
+	if (fd < 0 || setenv(LAYOUT_ROOT_VARIABLE, peer.root, 1)) {
 		cmd_complain("the machine \"%s\" does not answer", name);
 		return CMD_FAILED;
 	}

@@ -31,6 +31,7 @@ enum {
 	PATIENCE_END = 2000, /* milliseconds, for programs to end when they are asked to */
 	PATIENCE_KILL = 1000,
 	PATIENCE_STOP = 10000, /* for the server to end */
+	PATIENCE_NAME = 3000,  /* for the tree of one that was killed to be removed */
 	PAUSE = 10,
 };
 
@@ -236,6 +237,19 @@ static int complain_of_tree(const struct start *start)
 	return CMD_FAILED;
 }
 
+/* Another run may be about to remove what a machine of the name has left. */
+static void create_tree(struct start *start)
+{
+	struct peer peer;
+
+	for (int ms = 0; ms < PATIENCE_NAME; ms += PAUSE) {
+		tree_create(&start->tree, start->name);
+		if (start->tree.error != -EEXIST || peer_is_machine(start->name, &peer))
+			return;
+		usleep(PAUSE * 1000);
+	}
+}
+
 static int start_machine(struct start *start)
 {
 	static char number[16];
@@ -245,7 +259,7 @@ static int start_machine(struct start *start)
 		snprintf(number, sizeof(number), "%d", (int)getpid());
 		start->name = number;
 	}
-	tree_create(&start->tree, start->name);
+	create_tree(start);
 	shadow_fill(&start->tree, start->options.machine);
 	offers_prepare(&start->offers, &start->tree, start->options.machine);
 	tree_text(&start->tree, "/" LAYOUT_SERVED, 0444, "%s", "");

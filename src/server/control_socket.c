@@ -26,7 +26,7 @@
 #include "vfio/device_thread.h"
 
 enum {
-	BACKLOG = 16,
+	BACKLOG = 128,	    /* programs may join by the dozen, and an asker does not wait long */
 	PATIENCE_JOIN = 10, /* seconds, for a program to come after it was announced */
 	PAUSE = 10,	    /* milliseconds, when there is no descriptor for a client */
 };

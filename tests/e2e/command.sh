@@ -3,7 +3,7 @@
 # `uiommufd` as a command: statuses, signals, messages, what it leaves behind.
 . "$(dirname "$0")/lib.sh"
 
-check no_command_is_wrong_usage complains 2 "There are: run, list" "$uiommufd"
+check no_command_is_wrong_usage complains 2 "There are: run, machine, list" "$uiommufd"
 check an_unknown_command_is_wrong_usage complains 2 '"jog" is no command' "$uiommufd" jog
 check run_needs_a_program complains 2 "run which program?" run
 check run_needs_a_program_after_its_options complains 2 "run which program?" run --mock --

@@ -6,7 +6,7 @@ dpdk-test finds the device in sysfs, opens its group, puts it into a type1 conta
 copies and fills with its dma_ioat driver; what it has copied it compares. It runs as the user who runs the tests and,
 if that is root, as one who has no rights as well.
 
-Usage: dpdk.py UIOMMUFD [OPTION-OF-RUN]...
+Usage: dpdk.py UIOMMUFD [option of run]...
 Exit: 0 passed, 1 failed, 77 skipped: there is no dpdk-test, or too little memory may be locked.
 """
 import os

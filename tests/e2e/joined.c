@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that joins a machine (tests/e2e/machine.py): joined WHAT. Its standard input is where it
- * is told to go on, and a socket for the descriptors that it passes.
+ * A program that joins a machine (tests/e2e/machine.py): joined WHAT. Its standard input is where
+ * it is told to go on, and a socket for the descriptors that it passes.
  *
  * 	hold	has the device until the input ends; says "ready" when it has mapped memory for DMA
  * 	take	the status of what a second program can do: the errno of binding the device

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import pathlib
+import select
 import signal
 import socket
 import subprocess
@@ -170,7 +171,10 @@ def a_signal_stops_a_machine():
 
 def the_name_of_a_killed_machine_is_free():
     machine = Machine()
+    server = os.pidfd_open(machine.pid)
     os.kill(machine.pid, signal.SIGKILL)
+    select.select([server], [], [], LIMIT)
+    os.close(server)
     complains(machine.join("true"), "does not answer")
     complains(command("show", "--machine", machine.name), "does not answer")
     with Machine(machine.name):

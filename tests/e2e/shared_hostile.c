@@ -7,7 +7,6 @@
  *
  * Needs two edu devices; the second is the hostile one's. Arguments: how many calls, and a seed.
  */
-#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,6 +20,7 @@
 
 #include "check.h"
 #include "device.h"
+#include "shared_rig.h"
 
 enum {
 	PAGE = 4096,
@@ -34,14 +34,7 @@ enum {
 	SECRET = 0x5e,
 };
 
-static uint64_t state;
 static long calls = 2000;
-
-static uint64_t random_number(void)
-{
-	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return state >> 20;
-}
 
 /* ---- the hostile one ---- */
 
@@ -50,7 +43,7 @@ static int fds[KINDS];
 
 static void *change(void *unused)
 {
-	uint64_t mine = state;
+	uint64_t mine = random_state;
 
 	for (;;) {
 		mine = mine * UINT64_C(6364136223846793005) + 1;
@@ -247,25 +240,10 @@ static long server_number(const char *name)
 	return number;
 }
 
-static int server_descriptors(void)
-{
-	char path[64];
-	int count = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", getppid());
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		count++;
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
 static void a_hostile_program_harms_only_itself(void)
 {
 	unsigned char *secret = NULL;
-	int before = server_descriptors(), status;
+	int before = descriptors_of_server(), status;
 	long memory_before = 0;
 
 	set_up();
@@ -273,7 +251,7 @@ static void a_hostile_program_harms_only_itself(void)
 	for (int turn = 0; turn < TURNS; turn++) {
 		pid_t pid;
 
-		state += (uint64_t)turn;
+		random_state += (uint64_t)turn;
 		pid = fork();
 		if (pid == 0)
 			be_hostile();
@@ -293,9 +271,9 @@ static void a_hostile_program_harms_only_itself(void)
 		if (turn == 1)
 			memory_before = server_number("VmRSS:");
 	}
-	printf("the server: %d more descriptors, %ld KiB more\n", server_descriptors() - before,
+	printf("the server: %d more descriptors, %ld KiB more\n", descriptors_of_server() - before,
 	       server_number("VmRSS:") - memory_before);
-	CHECK(server_descriptors() - before < SLACK);
+	CHECK(descriptors_of_server() - before < SLACK);
 	CHECK(server_number("VmRSS:") - memory_before < GROWTH);
 	tear_down();
 }
@@ -308,8 +286,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		calls = strtol(argv[1], NULL, 10);
-	state = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL);
-	printf("seed %llu\n", (unsigned long long)state);
+	random_state = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL);
+	printf("seed %llu\n", (unsigned long long)random_state);
 	(void)fflush(stdout);
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

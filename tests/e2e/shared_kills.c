@@ -5,7 +5,6 @@
  * Argument: how many are killed. What they do is random, too, so that it is also a test of the
  * server's boundary: wrong requests are made with the right ones.
  */
-#include <dirent.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 
 #include "check.h"
 #include "device.h"
+#include "shared_rig.h"
 
 enum {
 	PAGE = 4096,
@@ -22,14 +22,6 @@ enum {
 	LONGEST = 3000000, /* nanoseconds of a life */
 	SLACK = 1200,	   /* descriptors: the server remembers that many threads */
 };
-
-static uint64_t state;
-
-static uint64_t random_number(void)
-{
-	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return state >> 20;
-}
 
 /* An address: of our memory, of nothing, of nobody. */
 static uint64_t random_address(unsigned char *memory)
@@ -110,22 +102,6 @@ static void live(int shared, int shared_ioas)
 	}
 }
 
-/* Descriptors of the server, whose child this program is. */
-static int descriptors_of_server(void)
-{
-	char path[64];
-	int count = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", getppid());
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		count++;
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
 static void kill_at_a_random_moment(void)
 {
 	const struct timespec life = {.tv_nsec = (long)(random_number() % LONGEST)};
@@ -147,8 +123,8 @@ static void nobody_notices_that_another_is_killed(void)
 	static unsigned char memory[PAGE] __attribute__((aligned(PAGE)));
 	int before;
 
-	state = (uint64_t)time(NULL);
-	printf("seed %llu\n", (unsigned long long)state);
+	random_state = (uint64_t)time(NULL);
+	printf("seed %llu\n", (unsigned long long)random_state);
 	(void)fflush(stdout);
 	set_up();
 	map_scratch();

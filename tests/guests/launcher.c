@@ -4,11 +4,13 @@
  *
  * 	launcher exec PROGRAM ARGUMENT...	  executes the program, which inherits both
  * 	launcher send SOCKET			  sends both to who listens there
- * 	launcher receive SOCKET PROGRAM ARGUMENT... listens there, and executes the program with them
+ * 	launcher receive SOCKET PROGRAM...	  listens there, and executes it with them
  *
  * Their numbers stand where the arguments have IOMMU and DEVICE.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
