@@ -165,7 +165,7 @@ def test_kill(uiommufd, directory):
         with open(script, "w", encoding="ascii") as file:
             for i in range(WRITES):
                 file.write(f"write -P {patterns[i]} {i % PARTS * PART} {PART}\n" + ("flush\nlength\n" if i % A_FLUSH == A_FLUSH - 1 else ""))
-        said = written_until_killed(disk, script, 5 + 60 * turn, turn * 0.003)
+        said = written_until_killed(disk, script, 5 + 20 * turn, turn * 0.003)
         promised, begun = said.count(FLUSHED) * A_FLUSH, said.count(b"wrote") + 1
         if begun >= WRITES:
             raise SystemExit("FAIL: the program has come to its end")

@@ -27,7 +27,7 @@ enum {
 	REMOTE_NO_INDEX = 5,	   /* of interrupts: none is active */
 };
 
-/* Of a question that some servers do not survive: it is asked once, when a program wants to know. */
+/* Some servers do not survive the question: it is asked once, when a program wants to know. */
 enum remote_answer {
 	REMOTE_NOT_ASKED,
 	REMOTE_NO,
