@@ -769,7 +769,7 @@ static const struct sweep_step steps[] = {
 	{"ATTACH of a PASID", on_table, attach_pasid, undo_attach_pasid, true},
 	{"replace by an IOAS", on_table, attach_ioas, undo_detach, true},
 	{"DETACH", on_table, detach, undo_detach, false},
-	{"DETACH of a PASID", on_table_with_pasid, detach_pasid, undo_detach_pasid, true},
+	{"DETACH of a PASID", on_table_with_pasid, detach_pasid, undo_detach_pasid, false},
 	{"GET_INFO", on_table, get_info, NULL, false},
 	{"GET_REGION_INFO", on_table, get_region_info, NULL, false},
 	{"GET_IRQ_INFO", on_table, get_irq_info, NULL, false},
