@@ -70,7 +70,7 @@ book: ## the documents in HTML, in build-book/
 coverage: ## lines and branches that the tests reach, by folder, and whether they fell
 	@scripts/setup check
 	@$(call configure,build-coverage,-Dtests=enabled -Doptimization=0 -Db_coverage=true \
-		-Dc_args='-Wno-maybe-uninitialized -DALWAYS_INLINE=inline')
+		-Dc_args='-Wno-maybe-uninitialized -DALWAYS_INLINE=inline -DCOVERAGE')
 	@ninja -C build-coverage --quiet
 	@find build-coverage -name '*.gcda' -delete
 	@# Some tests of whole programs fail here, as instrumented ones call more; `make check` decides about those.

@@ -45,6 +45,12 @@ bool cmd_absolute(const char *name, char path[PATH_MAX]);
 /* Prints one line to standard error, after "uiommufd: ". */
 void cmd_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Ends a process that was forked from the command and has not become another program: nothing that
+ * exit() does is done twice.
+ */
+void cmd_leave(int status) __attribute__((noreturn));
+
 /* "--help", "-h". @argument may be NULL. */
 bool help_wanted(const char *argument);
 

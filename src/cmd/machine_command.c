@@ -214,7 +214,7 @@ static int start_server(struct start *start)
 	pid = fork();
 	if (pid == 0) {
 		close(report[0]);
-		_exit(be_server(start, report[1]) ? CMD_FAILED : CMD_OK);
+		cmd_leave(be_server(start, report[1]) ? CMD_FAILED : CMD_OK);
 	}
 	close(report[1]);
 	if (pid < 0)

@@ -236,7 +236,7 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 	signal(SIGPIPE, SIG_IGN);
 	keeper_send(to, &started, sizeof(started));
 	if (started.pid < 0)
-		_exit(CMD_FAILED);
+		cmd_leave(CMD_FAILED);
 	offers_serve(offers);
 	do
 		pid = wait_for_child(true, &ended.status);
@@ -253,13 +253,13 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		run_watch_report(tree);
 		run_watch_finish(tree);
 		clean_up(tree);
-		_exit(CMD_OK);
+		cmd_leave(CMD_OK);
 	}
 	server_finish();
 	run_watch_finish(tree);
 	clean_up(tree);
 	keeper_send(to, &ended, sizeof(ended));
-	_exit(CMD_OK);
+	cmd_leave(CMD_OK);
 }
 
 /* Passes the signal that is to be read from @signals on to @pid. */

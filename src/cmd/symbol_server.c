@@ -75,7 +75,7 @@ static _Noreturn void serve_all(int listener, int life)
 		serve(fd);
 		close(fd);
 	}
-	_exit(0);
+	cmd_leave(0);
 }
 
 static int open_listener(const char *path)
@@ -126,7 +126,7 @@ void symbol_server_start(struct symbol_server *server)
 		close(server->life[1]);
 		if (fork() == 0)
 			serve_all(server->listener, server->life[0]);
-		_exit(0);
+		cmd_leave(0);
 	}
 	if (pid > 0)
 		waitpid(pid, NULL, 0);

@@ -169,7 +169,7 @@ static _Noreturn void follow(const struct options *options, const char *path, pi
 	bool over;
 
 	if (!printer)
-		_exit(CMD_FAILED);
+		cmd_leave(CMD_FAILED);
 	do {
 		over = run_is_over || getppid() != run;
 		if (!follower)
@@ -183,7 +183,7 @@ static _Noreturn void follow(const struct options *options, const char *path, pi
 	trace_printer_finish(printer);
 	fflush(out);
 	remove_file(path);
-	_exit(CMD_OK);
+	cmd_leave(CMD_OK);
 }
 
 /* Starts it. What the terminal sends is meant for the program. */
