@@ -182,7 +182,7 @@ static void unwind_slowly(struct stack *stack)
 {
 	struct unwinding unwinding = {
 		.stack = stack,
-		.interrupted = stack_mark.interrupted.pc,
+		.interrupted = stack_mark.interrupted,
 	};
 
 	stack->depth = 0;
@@ -202,7 +202,7 @@ static enum unwind_result leave_engine(struct unwind_frame *frame)
 /* Fills *@stack from @frame on. False: it is for unwind_slowly(). */
 static bool unwind_from(struct unwind_frame *frame, struct stack *stack)
 {
-	enum unwind_result result = stack_mark.interrupted.pc ? UNWIND_CALLER : leave_engine(frame);
+	enum unwind_result result = stack_mark.interrupted ? UNWIND_CALLER : leave_engine(frame);
 
 	stack->exact = frame->exact;
 	while (result == UNWIND_CALLER && stack->depth < STACK_DEPTH) {
@@ -214,16 +214,15 @@ static bool unwind_from(struct unwind_frame *frame, struct stack *stack)
 
 uint32_t stack_of_call(void)
 {
+	/* Where this function returns to: above the frame pointer that it saved, on x86-64. */
 	const uintptr_t *own = __builtin_frame_address(0);
-	struct unwind_frame frame = stack_mark.interrupted;
+	struct unwind_frame frame = {.pc = own[1], .sp = (uintptr_t)(own + 2), .bp = own[0]};
 	struct stack stack;
 
 	if (!stack_mark.in_call)
 		return 0;
-	/* Where this function returns to: above the frame pointer that it saved, on x86-64. */
-	if (!frame.pc)
-		frame = (struct unwind_frame){
-			.pc = own[1], .sp = (uintptr_t)(own + 2), .bp = own[0]};
+	if (stack_mark.interrupted)
+		frame = *stack_mark.interrupted;
 	stack.depth = 0;
 	if (!unwind_from(&frame, &stack))
 		unwind_slowly(&stack);

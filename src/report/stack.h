@@ -27,7 +27,7 @@ enum {
 /* Where the thread is in a call of the program. */
 struct stack_mark {
 	bool in_call;
-	struct unwind_frame interrupted; /* the program's, if a signal led here; else pc is 0 */
+	const struct unwind_frame *interrupted; /* the program's, if a signal led here; borrowed */
 };
 
 extern __thread struct stack_mark stack_mark __attribute__((tls_model("initial-exec")));
@@ -51,10 +51,13 @@ static inline void stack_leave(bool outermost)
 		stack_mark = (struct stack_mark){.in_call = false};
 }
 
-/* Inside an outermost stack_enter(): a signal handler, which has interrupted @frame. */
+/*
+ * Inside an outermost stack_enter(): a signal handler, which has interrupted @frame (borrowed until
+ * the stack_leave()).
+ */
 static inline void stack_interrupted(const struct unwind_frame *frame)
 {
-	stack_mark.interrupted = *frame;
+	stack_mark.interrupted = frame;
 }
 
 static inline bool stack_in_call(void)

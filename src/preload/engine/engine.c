@@ -99,26 +99,28 @@ out_destroy:
 	return NULL;
 }
 
-/* Tells reports which instruction of the program it is (report/stack.h). */
-static void mark_interrupted(const ucontext_t *context)
+/* The frame that a signal has interrupted. */
+static struct unwind_frame interrupted_frame(const ucontext_t *context)
 {
 #if defined(__x86_64__)
 	const greg_t *registers = context->uc_mcontext.gregs;
 
-	stack_interrupted(&(struct unwind_frame){
+	return (struct unwind_frame){
 		.pc = (uintptr_t)registers[REG_RIP],
 		.sp = (uintptr_t)registers[REG_RSP],
 		.bp = (uintptr_t)registers[REG_RBP],
 		.exact = true,
-	});
+	};
 #else
 	(void)context;
+	return (struct unwind_frame){.exact = true};
 #endif
 }
 
 /* An access of this thread that may be one to mapped registers (mem/guard.h). */
 static bool on_bus(uintptr_t addr, void *context)
 {
+	const struct unwind_frame frame = interrupted_frame(context);
 	struct engine_call call;
 	bool done;
 
@@ -126,7 +128,7 @@ static bool on_bus(uintptr_t addr, void *context)
 		return false;
 	engine_enter(&call);
 	if (call.outermost)
-		mark_interrupted(context);
+		stack_interrupted(&frame);
 	done = trap_access(addr, context);
 	engine_leave(&call);
 	return done;
