@@ -444,7 +444,7 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 	return rc;
 }
 
-/* transfer(), for those who watch. Reports that do so alone want to know of faults, and how many. */
+/* transfer(), for those who watch. Reports that do so alone count, and want to know of faults. */
 static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed, bool read, bool write)
 {
 	uint64_t unmaps = 0;

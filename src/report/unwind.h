@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unwinding a stack in some nanoseconds a frame. The rule by which a frame's caller is found depends
- * only on the instruction (report/call_frame.h); those that were used before are kept.
+ * Unwinding a stack in some nanoseconds a frame. The rule by which a frame's caller is found
+ * depends only on the instruction (report/call_frame.h); those that were used before are kept.
  */
 #ifndef REPORT_UNWIND_H
 #define REPORT_UNWIND_H
