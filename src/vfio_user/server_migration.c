@@ -73,21 +73,20 @@ int vu_migration_read(struct vu_link *link, struct vu_message **reply, const uin
 	return 0;
 }
 
-int vu_migration_write(struct vu_link *link, const void *data, uint32_t len)
+int vu_migration_write(struct vu_link *link, const void *data, size_t len)
 {
 	const uint32_t piece = piece_of(link);
 
-	for (uint32_t done = 0, part; done < len; done += part) {
-		struct vu_mig_data head;
+	for (size_t done = 0; done < len; done += piece) {
+		const uint32_t part = (uint32_t)min_u64(len - done, piece);
+		const struct vu_mig_data head = {(uint32_t)sizeof(head) + part, part};
 		const struct vu_part parts[2] = {{&head, sizeof(head)},
-						 {(const uint8_t *)data + done,
-						  part = (uint32_t)min_u64(len - done, piece)}};
+						 {(const uint8_t *)data + done, part}};
 		struct vu_message *reply;
 		int rc;
 
 		if (!part)
 			return -EIO; /* it takes nothing */
-		head = (struct vu_mig_data){(uint32_t)sizeof(head) + part, part};
 		rc = vu_link_ask(link, VU_MIG_DATA_WRITE, parts, NULL, 0, &reply);
 		vu_message_free(reply);
 		if (rc)

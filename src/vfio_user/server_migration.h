@@ -25,7 +25,7 @@ int vu_migration_set_state(struct vu_link *link, uint32_t state);
 int vu_migration_read(struct vu_link *link, struct vu_message **reply, const uint8_t **data,
 		      uint32_t *len);
 
-/* @len: at most VU_MIG_PIECE. */
-int vu_migration_write(struct vu_link *link, const void *data, uint32_t len);
+/* In as many messages as it takes. -EIO, too: the server takes no bytes at a time. */
+int vu_migration_write(struct vu_link *link, const void *data, size_t len);
 
 #endif

@@ -7,11 +7,9 @@
  * PRE_COPY is the frame's alone: until the device stops, nothing of the server's state is read.
  */
 #include <errno.h>
-#include <string.h>
 
 #include <uiommufd/vfio.h>
 
-#include "base/check.h"
 #include "base/last_error.h"
 #include "devices/remote/remote_internal.h"
 #include "vfio_user/server_migration.h"
@@ -87,18 +85,11 @@ int remote_save(struct uiommufd_device *dev, struct uiommufd_saver *saver)
 int remote_load(struct uiommufd_device *dev, uint32_t version, const void *state, size_t len)
 {
 	struct remote *remote = uiommufd_device_state(dev);
+	int rc;
 
 	(void)version;
 	if (!is_connected(remote))
 		return -EIO;
-	for (size_t done = 0, part; done < len; done += part) {
-		int rc;
-
-		part = min_u64(len - done, VU_MIG_PIECE);
-		rc = vu_migration_write(&remote->link, (const uint8_t *)state + done,
-					(uint32_t)part);
-		if (rc)
-			return uiommufd_device_refuse(dev, rc, "the server refuses the state");
-	}
-	return 0;
+	rc = vu_migration_write(&remote->link, state, len);
+	return rc ? uiommufd_device_refuse(dev, rc, "the server refuses the state") : 0;
 }
