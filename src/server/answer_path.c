@@ -122,8 +122,6 @@ static int read_live(struct request *request, const struct union_path *path, cha
 {
 	if (path->node.kind == NODE_ATTRIBUTE)
 		return files_show(path->node, path->name, text);
-	if (path->node.kind != NODE_CONFIG)
-		return -ENOENT;
 	return files_config(path->name, text,
 			    caller_capable(&request->client->caller, CAP_SYS_ADMIN) ? CONFIG_MAX
 										    : CONFIG_FREE);
@@ -138,6 +136,8 @@ static bool open_live(struct request *request, const struct union_path *path, in
 
 	static_assert(sizeof(text) >= SYSFS_TEXT, "an attribute has as much text as registers");
 
+	if (path->node.kind != NODE_ATTRIBUTE && path->node.kind != NODE_CONFIG)
+		return false;
 	/* What programs have closed is closed. */
 	opened_drain();
 	len = read_live(request, path, text);

@@ -73,9 +73,11 @@ static void serve_client(int client)
 
 	wish = WISH_NOTHING;
 	inquiry_serve(client, answer);
-	(void)setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (wish == WISH_JOIN && server_take(client) == 0)
-		return;
+	if (wish == WISH_JOIN) {
+		(void)setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		if (server_take(client) == 0)
+			return;
+	}
 	if (wish == WISH_STOP)
 		(void)kill(getpid(), SIGTERM);
 	close(client);
