@@ -205,9 +205,10 @@ static bool unwind_from(struct unwind_frame *frame, struct stack *stack)
 	enum unwind_result result = stack_mark.interrupted ? UNWIND_CALLER : leave_engine(frame);
 
 	stack->exact = frame->exact;
-	while (result == UNWIND_CALLER && stack->depth < STACK_DEPTH) {
+	for (; result == UNWIND_CALLER; result = unwind_step(frame)) {
 		stack->frames[stack->depth++] = frame->pc;
-		result = unwind_step(frame);
+		if (stack->depth == STACK_DEPTH)
+			break;
 	}
 	return result != UNWIND_UNKNOWN;
 }

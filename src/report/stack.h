@@ -8,7 +8,7 @@
  * Each different stack is stored once, in a table that never forgets and is never freed; when it is
  * full, further stacks are 0.
  *
- * Cost: entering stores one pointer; a stack is some nanoseconds for each frame, of the engine's
+ * Cost: entering stores a flag; a stack is some nanoseconds for each frame, of the engine's
  * and of the program's, and some microseconds where only the runtime's unwinder knows how.
  */
 #ifndef REPORT_STACK_H

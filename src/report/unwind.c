@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A table of rules by the address of the instruction. An entry is two words, of which the first is
- * an exclusive or of all that belongs together: address, rule, and the code right before the
+ * an exclusive or of all that belongs together: address, rule, and the word of code that has the
  * address. So an entry that another thread changes meanwhile is not taken for any, nor is that of
  * code which is no more there.
  */
