@@ -3,7 +3,6 @@
  * `uiommufd machine`: a machine that is there before its programs, and after them. A process in the
  * background serves it until it is told to end, by `uiommufd machine --stop` or a signal.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,12 +15,12 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/new_machine.h"
 #include "cmd/offers.h"
 #include "cmd/peer.h"
 #include "cmd/run_options.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
-#include "devices/plugin.h"
 #include "machine/machine.h"
 #include "preload/start/layout.h"
 #include "server/program_server.h"
@@ -321,15 +320,12 @@ static int do_what_is_wanted(struct start *start)
 
 int cmd_machine(char **args)
 {
-	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
 	struct start start = {.name = NULL};
 	int status;
 
-	if (machine_create(&start.options.machine)) {
-		cmd_complain("out of memory");
+	start.options.machine = new_machine();
+	if (!start.options.machine)
 		return CMD_FAILED;
-	}
-	machine_set_linker(start.options.machine, &linker);
 	status = take_arguments(&start, args);
 	if (!status)
 		status = do_what_is_wanted(&start);

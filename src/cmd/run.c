@@ -4,7 +4,6 @@
  * library, and ends as the program has ended. The shadow root is removed when the last process that
  * the program has left behind has ended, too.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -23,13 +22,13 @@
 #include "cmd/join.h"
 #include "cmd/launch.h"
 #include "cmd/library.h"
+#include "cmd/new_machine.h"
 #include "cmd/offers.h"
 #include "cmd/run_options.h"
 #include "cmd/run_reports.h"
 #include "cmd/run_watch.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
-#include "devices/plugin.h"
 #include "machine/machine.h"
 #include "mem/user_share.h"
 #include "preload/start/layout.h"
@@ -402,16 +401,15 @@ static int run_program(struct tree *tree, struct offers *offers, bool shared, ch
 
 int cmd_run(char **args)
 {
-	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
 	struct run_options options = {.machine = NULL};
 	struct machine *machine;
 	struct offers offers;
 	struct tree tree;
 	int status;
 
-	if (machine_create(&machine))
-		return out_of_memory();
-	machine_set_linker(machine, &linker);
+	machine = new_machine();
+	if (!machine)
+		return CMD_FAILED;
 	options.machine = machine;
 	status = run_options_take_environment(&options);
 	if (!status)

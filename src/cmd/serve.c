@@ -4,7 +4,6 @@
  * The device is behind an emulated IOMMU, so its DMA is checked and reported as under
  * `uiommufd run`.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "devices/plugin.h"
+#include "cmd/new_machine.h"
 #include "machine/machine.h"
 #include "vfio_user/server.h"
 
@@ -160,15 +159,12 @@ static int serve_device(const struct serve *serve)
 
 int cmd_serve(char **args)
 {
-	static const struct plugin_linker linker = {.open = dlopen, .symbol = dlsym};
 	struct serve serve = {.timeout_ms = DEFAULT_TIMEOUT * 1000};
 	int status;
 
-	if (machine_create(&serve.machine)) {
-		cmd_complain("out of memory");
+	serve.machine = new_machine();
+	if (!serve.machine)
 		return CMD_FAILED;
-	}
-	machine_set_linker(serve.machine, &linker);
 	status = take_arguments(&serve, args);
 	if (!status)
 		status = serve_device(&serve);
