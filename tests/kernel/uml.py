@@ -3,8 +3,8 @@
 """Linux's own drivers drive the emulated devices as an ordinary process, User Mode Linux: tests/kernel/uml.py BUILD [FOLDER]
 
 FOLDER, or BUILD/kernel-tests/uml, is where scripts/uml-kernel builds the kernel, or has done so. What runs in it are the programs of
-the guests beside this file: dmatest copies with ioatdma, and the ext4 on an NVMe disk is used, also when the kernel is killed.
-docs/kernel-drivers.md explains it.
+the guests beside this file: dmatest copies with ioatdma, and the ext4 on an NVMe disk is used, also when the kernel is killed. Two
+further builds have the kernel's address sanitizer and gcov. docs/kernel-drivers.md explains it.
 """
 
 import re
@@ -18,15 +18,23 @@ import nvme_guest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COPIES = 5000
+GCOV_PERCENT = 40
 SECONDS = 300
 BDF = guest.BDF
 
 # parameters are the kernel's; init is the source of the only program; expected are regular expressions of lines.
 Run = namedtuple("Run", "name device parameters init expected")
 
+# Further builds of the kernel, and their options. LKDTM is Linux's own module of deliberate mistakes.
+VARIANTS = {"kasan": ["KASAN", "DEBUG_FS", "LKDTM"], "gcov": ["GCOV"]}
+
 IOAT = Run("ioatdma", "ioat", [f"vfio_uml.device={BDF}", f"dmatest.iterations={COPIES}", "dmatest.timeout=20000", "dmatest.run=1"],
            "guest_init.c", [r"driver of 0000:00:00\.0: ioatdma$", r"dmatest: .*: summary %d tests, 0 failures" % COPIES, r"guest: done$"])
 NVME = Run("nvme", "nvme", [f"vfio_uml.device={BDF}"], "nvme_guest_init.c", [re.escape(line) + "$" for line in nvme_guest.EXPECTED])
+
+KASAN = IOAT._replace(name="kasan", expected=[r"KernelAddressSanitizer initialized", *IOAT.expected])
+MISTAKE = Run("kasan-mistake", "ioat", ["lkdtm.cpoint_name=DIRECT", "lkdtm.cpoint_type=SLAB_LINEAR_OVERFLOW"], "guest_init.c",
+              [r"BUG: KASAN: slab-out-of-bounds in lkdtm_SLAB_LINEAR_OVERFLOW"])
 
 
 def command(uiommufd, kernel, device, ramdisk, parameters):
@@ -34,10 +42,10 @@ def command(uiommufd, kernel, device, ramdisk, parameters):
             *parameters]
 
 
-def boot(bench, run, options=""):
-    """What the kernel and its program say, and the lines that are missing."""
+def boot(bench, run, options="", variant=""):
+    """What is missing of what the kernel and its program should have said."""
     ramdisk = guest.initramfs(bench.work, f"uml-{run.name}-initramfs", run.init)
-    words = command(bench.uiommufd, bench.kernel, f"{run.device}@{BDF}{options}", ramdisk, run.parameters)
+    words = command(bench.uiommufd, bench.kernel(variant), f"{run.device}@{BDF}{options}", ramdisk, run.parameters)
     print("$", *words, flush=True)
     try:
         said = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS,
@@ -52,9 +60,17 @@ def boot(bench, run, options=""):
 
 
 class Bench:
-    def __init__(self, build, kernel):
-        self.uiommufd, self.kernel, self.work = str(build / "uiommufd"), kernel, build / "kernel-tests"
+    def __init__(self, build, folder):
+        self.uiommufd, self.folder, self.work = str(build / "uiommufd"), folder, build / "kernel-tests"
         self.counts = Counter()
+
+    def kernel(self, variant=""):
+        """The kernel, built now if it is not there."""
+        kernel = self.folder / ("linux-" + variant if variant else "linux")
+        if not kernel.exists():
+            options = ["--variant", variant, *VARIANTS[variant]] if variant else []
+            subprocess.run([ROOT / "scripts/uml-kernel", self.folder, *options], check=True)
+        return kernel
 
     def count(self, name, missing):
         self.counts["failed" if missing else "passed"] += 1
@@ -77,10 +93,33 @@ def nvme(bench):
 
 
 def nvme_killed(bench):
-    done = subprocess.run([sys.executable, ROOT / "tests/clients/guest.py", "--uml", bench.uiommufd, bench.kernel, bench.work / "uml-killed"],
+    done = subprocess.run([sys.executable, ROOT / "tests/clients/guest.py", "--uml", bench.uiommufd, bench.kernel(), bench.work / "uml-killed"],
                           capture_output=True, text=True, errors="replace", check=False)
     (bench.work / "uml-killed.log").write_text(done.stdout + done.stderr)
     bench.count("ext4 survives a kill, with all that was synced", [] if done.returncode == 0 else done.stderr.splitlines()[-1:] or ["done"])
+
+
+def kasan(bench):
+    missing = boot(bench, KASAN, variant="kasan")
+    if "BUG: KASAN" in (bench.work / "uml-kasan.log").read_text():
+        missing.append("no report of KASAN")
+    bench.count("ioatdma under the kernel's address sanitizer", missing)
+    bench.count("the kernel's address sanitizer reports a mistake", boot(bench, MISTAKE, variant="kasan"))
+
+
+def gcov(bench):
+    """A kernel built with gcov leaves its counters beside its objects when it powers off."""
+    bench.kernel("gcov")
+    objects = bench.folder / "build-gcov/drivers/dma/ioat"
+    for counters in objects.glob("*.gcda"):
+        counters.unlink()
+    missing = boot(bench, IOAT._replace(name="gcov"), variant="gcov")
+    listed = subprocess.run(["gcov", "--no-output", "--object-directory", objects, "dma.c"], cwd=objects, capture_output=True, text=True,
+                            check=False).stdout
+    lines = re.search(r"^File '.*drivers/dma/ioat/dma\.c'\nLines executed:([0-9.]+)% of", listed, re.M)
+    if not lines or float(lines[1]) < GCOV_PERCENT:
+        missing.append(f"{GCOV_PERCENT} % of the lines of ioat/dma.c")
+    bench.count("gcov tells what ioatdma has executed", missing)
 
 
 def main():
@@ -88,11 +127,8 @@ def main():
     work = build / "kernel-tests"
     work.mkdir(exist_ok=True)
     folder = Path(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else work / "uml"
-    kernel = folder.resolve() / "linux"
-    if not kernel.exists():
-        subprocess.run([ROOT / "scripts/uml-kernel", folder], check=True)
-    bench = Bench(build, kernel)
-    for test in (ioat, nvme, nvme_killed):
+    bench = Bench(build, folder.resolve())
+    for test in (ioat, nvme, nvme_killed, kasan, gcov):
         test(bench)
     print(f"{bench.counts['passed']} passed, {bench.counts['failed']} failed")
     sys.exit(bench.counts["failed"] != 0)
