@@ -114,8 +114,10 @@ void insn_run_init(void *memory)
 		if (!(supported >> i & 1))
 			continue;
 		if (!__get_cpuid_count(CPUID_XSTATE, i, &size, &at, &c, &d) ||
-		    at + size > RUN_STATE)
+		    at + size > RUN_STATE) {
 			supported &= ~(UINT32_C(1) << i);
+			continue;
+		}
 		components[i].at = at;
 		components[i].size = size;
 	}

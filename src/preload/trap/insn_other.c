@@ -40,7 +40,7 @@ static void *open_module(void)
 static void load(void)
 {
 	insn_start_fn *start = NULL;
-	void *module = open_module(), *space;
+	void *module = open_module(), *space = NULL;
 	size_t size;
 	void *symbol = module ? dlsym(module, INSN_START) : NULL;
 
