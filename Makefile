@@ -13,7 +13,7 @@ DEMO_TARGETS = uiommufd libuiommufd-preload.so libuiommufd-names.so examples/edu
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check book bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential guest-tests install clean help
+.PHONY: build demo check abi-reference book bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential guest-tests install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -66,6 +66,11 @@ book: ## the documents in HTML, in build-book/
 	@scripts/setup book
 	@mkdocs build --quiet --strict --config-file book/mkdocs.yml
 	@echo "build-book/index.html"
+
+abi-reference: ## note the library's ABI as it is now, for a release or for what was added
+	@scripts/setup check
+	@$(call configure,build)
+	@ninja -C build abi-reference
 
 coverage: ## lines and branches that the tests reach, by folder, and whether they fell
 	@scripts/setup check

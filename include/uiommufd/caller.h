@@ -152,6 +152,9 @@ struct uiommufd_caller_ops {
 	 * NULL: there is nothing to free.
 	 */
 	void (*release)(struct uiommufd_caller *caller);
+
+	/* NULL: operations that later versions add are here. */
+	void (*reserved[4])(void);
 };
 
 /*
@@ -165,6 +168,7 @@ struct uiommufd_caller {
 	int32_t pid;	       /* process ID, which IOMMU_IOVA_LOOKUP reports */
 	uint64_t locked_pages; /* pages charged per process (VmLck) */
 	uint64_t pinned_pages; /* pages pinned, however they are charged (VmPin) */
+	uint64_t reserved[2];  /* of the library */
 };
 
 /*

@@ -21,7 +21,11 @@
  * each with -DUIOMMUFD_PLUGIN=NAME.
  *
  * The rules of <uiommufd/uiommufd.h> hold here, too, except that a device starts threads of its own
- * when it has work. They end when it is unbound.
+ * when it has work. They end when it is unbound. A program with an event loop does the work there:
+ *
+ * 	int fd = uiommufd_vfio_loop_fd(dev); // before it is bound
+ *
+ * 	... when fd is readable: uiommufd_vfio_run(dev);
  */
 #ifndef UIOMMUFD_DEVICES_H
 #define UIOMMUFD_DEVICES_H
@@ -143,6 +147,40 @@ UIOMMUFD_API ssize_t uiommufd_vfio_read(struct uiommufd_vfio *vfio, void *buf, s
 					uint64_t offset);
 UIOMMUFD_API ssize_t uiommufd_vfio_write(struct uiommufd_vfio *vfio, const void *buf, size_t len,
 					 uint64_t offset);
+
+/*
+ * uiommufd_vfio_loop_fd() - do a device's work in the program's event loop instead of on threads
+ * @vfio: the device, not bound; for as long as it exists
+ *
+ * The device starts no thread for its work from then on. The descriptor becomes readable when there
+ * is work, also when a timer of the model is due: poll it, and call uiommufd_vfio_run(). Do not
+ * read it. A function of the model that waits for the program, such as DMA for the answer to a page
+ * request, keeps the event loop waiting: the answer must come from another thread.
+ *
+ * A thread remains for VFIO_DEVICE_IOEVENTFD and for an eventfd that unmasks an interrupt, from
+ * when the program asks for one.
+ *
+ * Returns: the descriptor, which belongs to @vfio, or
+ * -EINVAL: @vfio is bound
+ * or another error of the system
+ *
+ * Context: any thread; no other call on @vfio at the same time.
+ */
+UIOMMUFD_API int uiommufd_vfio_loop_fd(struct uiommufd_vfio *vfio);
+
+/*
+ * uiommufd_vfio_run() - do what a device has to do now
+ * @vfio: a device with a descriptor of uiommufd_vfio_loop_fd()
+ *
+ * Calls functions of the model, which do DMA and raise interrupts, until nothing is left to do.
+ *
+ * Returns: how many functions it has called; 0 for a device with threads, and on a thread that runs
+ * one.
+ *
+ * Context: any thread, but not from a model; the functions may be called on several threads by
+ * turns, never at the same time.
+ */
+UIOMMUFD_API unsigned int uiommufd_vfio_run(struct uiommufd_vfio *vfio);
 
 /*
  * uiommufd_vfio_serve() - let clients of vfio-user drive a device

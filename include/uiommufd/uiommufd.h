@@ -35,6 +35,15 @@
  * A bus address is an address of this process. Memory that is mapped (IOMMU_IOAS_MAP) while a
  * device is attached must stay mapped in the process until it is unmapped from the IO address
  * space: a kernel would keep the pages, but a library does not see munmap(). (`uiommufd run` does.)
+ *
+ * Several machines in one program share nothing but the count of locked memory of the user, which
+ * a kernel shares, too, and the models: each has its own contexts, IOMMUs, devices and
+ * handlers of reports (<uiommufd/reports.h>).
+ *
+ * This is version 1.0 of the API. A program that was compiled with it runs with every later library
+ * of the same soname: functions, constants and members keep their meaning, structures that have a
+ * member `size` grow at their end only, and what is added has a symbol version of its own. The
+ * wording of the log, the texts of reports and the form of dumps are for people, and may change.
  */
 #ifndef UIOMMUFD_UIOMMUFD_H
 #define UIOMMUFD_UIOMMUFD_H
@@ -69,7 +78,7 @@ struct uiommufd_endpoint;
  * uiommufd_version() - the version of the library that runs
  *
  * The headers of the program may be older: a program that needs something newer than them compares
- * this at its start. Before 1.0 a minor version may change what the headers declare.
+ * this at its start.
  *
  * Returns: major << 16 | minor << 8 | patch.
  *
@@ -173,8 +182,23 @@ UIOMMUFD_API const char *uiommufd_last_error(void);
 UIOMMUFD_API int uiommufd_show(uint64_t mappings, char **json);
 
 /*
+ * uiommufd_show_context() - describe one context as JSON
+ * @ctx: the context
+ * @mappings: as for uiommufd_show()
+ * @json: result, owned by the caller; free it with uiommufd_free()
+ *
+ * For a program in which several machines are that know nothing of each other.
+ *
+ * Returns: 0, or
+ * -ENOMEM: out of memory
+ *
+ * Context: any thread. Takes the locks of the objects one after the other, each for a short time.
+ */
+UIOMMUFD_API int uiommufd_show_context(struct uiommufd *ctx, uint64_t mappings, char **json);
+
+/*
  * uiommufd_free() - free memory that the library allocated for the program
- * @memory: from uiommufd_show(); NULL: nothing happens
+ * @memory: from uiommufd_show() or uiommufd_show_context(); NULL: nothing happens
  *
  * Context: any thread.
  */

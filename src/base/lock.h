@@ -62,31 +62,33 @@ enum lock_rank {
 	LOCK_DMABUF,	   /* of a dma-buf */
 	LOCK_SOURCE,	   /* of a source: its pins; several at once for a move */
 	LOCK_SHMEM_REGISTRY,
-	LOCK_SHMEM,	     /* of a file's pages */
-	LOCK_PLACES,	     /* the index of sources by address */
-	LOCK_INDEX,	     /* a stripe of that index */
-	LOCK_ASIDE,	     /* pages moved aside */
-	LOCK_VIEW,	     /* memory whose rights the program has restricted */
-	LOCK_GUARD,	     /* actions of the guard */
-	LOCK_PROCESS_MEMORY, /* where memory of other processes is */
-	LOCK_ACCOUNT,	     /* of a user: what all processes have locked */
-	LOCK_IOEVENTFDS,     /* of a VFIO device */
-	LOCK_IRQ_SET,	     /* of a VFIO device: SET_IRQS */
-	LOCK_VFIO_DEVICE,    /* of a VFIO device: config space and registers */
-	LOCK_REMOTE,	     /* of a device in another process: its receiving thread */
-	LOCK_WORK,	     /* of a VFIO device: its thread */
-	LOCK_IRQ,	     /* of a VFIO device: raising */
-	LOCK_VFIO_USER,	     /* of a vfio-user connection: sending, replies, requests that wait */
-	LOCK_SERVER,	     /* server: programs' descriptors and tasks */
-	LOCK_MAPPING,	     /* preload: mapped files; held by a fork, after all others */
-	LOCK_ADVICE,	     /* how each call site maps */
-	LOCK_DEVICE_RECORD,  /* what a program did last with a device */
-	LOCK_REPORT,	     /* the report that is being written */
-	LOCK_PROFILE,	     /* the profile and its models */
-	LOCK_STACKS,	     /* the table of stacks */
-	LOCK_TRACE,	     /* lines of a trace */
-	LOCK_POOL,	     /* a part of a pool */
-	LOCK_CHUNKS,	     /* address space of the engine's memory */
+	LOCK_SHMEM,	      /* of a file's pages */
+	LOCK_PLACES,	      /* the index of sources by address */
+	LOCK_INDEX,	      /* a stripe of that index */
+	LOCK_ASIDE,	      /* pages moved aside */
+	LOCK_VIEW,	      /* memory whose rights the program has restricted */
+	LOCK_GUARD,	      /* actions of the guard */
+	LOCK_PROCESS_MEMORY,  /* where memory of other processes is */
+	LOCK_REGISTERED,      /* memory that an embedding program has promised to keep */
+	LOCK_ACCOUNT,	      /* of a user: what all processes have locked */
+	LOCK_IOEVENTFDS,      /* of a VFIO device */
+	LOCK_IRQ_SET,	      /* of a VFIO device: SET_IRQS */
+	LOCK_VFIO_DEVICE,     /* of a VFIO device: config space and registers */
+	LOCK_REMOTE,	      /* of a device in another process: its receiving thread */
+	LOCK_WORK,	      /* of a VFIO device: its thread */
+	LOCK_IRQ,	      /* of a VFIO device: raising */
+	LOCK_VFIO_USER,	      /* of a vfio-user connection: sending, replies, requests that wait */
+	LOCK_SERVER,	      /* server: programs' descriptors and tasks */
+	LOCK_MAPPING,	      /* preload: mapped files; held by a fork, after all others */
+	LOCK_ADVICE,	      /* how each call site maps */
+	LOCK_DEVICE_RECORD,   /* what a program did last with a device */
+	LOCK_REPORT_HANDLERS, /* functions of an embedding program that are told of reports */
+	LOCK_REPORT,	      /* the report that is being written */
+	LOCK_PROFILE,	      /* the profile and its models */
+	LOCK_STACKS,	      /* the table of stacks */
+	LOCK_TRACE,	      /* lines of a trace */
+	LOCK_POOL,	      /* a part of a pool */
+	LOCK_CHUNKS,	      /* address space of the engine's memory */
 };
 
 struct CAPABILITY("lock") lock {

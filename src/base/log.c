@@ -22,6 +22,8 @@ static const char cut_mark[] = "...";
 static _Atomic int threshold = LOG_LEVEL_FAULT;
 static _Atomic int output = STDERR_FILENO;
 static _Atomic(log_mistake_sink) mistake_sink;
+static _Atomic(log_sink) line_sink;
+static void *line_sink_arg; /* constant while there is one */
 
 void log_set_level(enum log_level level)
 {
@@ -65,6 +67,12 @@ void log_write(const char *text, size_t len)
 		;
 }
 
+void log_set_sink(log_sink sink, void *arg)
+{
+	line_sink_arg = arg;
+	atomic_store(&line_sink, sink);
+}
+
 void log_set_mistake_sink(log_mistake_sink sink)
 {
 	atomic_store(&mistake_sink, sink);
@@ -90,6 +98,7 @@ void log_mistake(const char *kind, const char *format, ...)
 void log_line(enum log_level level, const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
+	const log_sink sink = atomic_load(&line_sink);
 	const size_t text = sizeof(prefix) - 1;
 	const size_t space = sizeof(line) - text; /* the newline replaces the 0 byte */
 	int saved = errno;
@@ -111,8 +120,11 @@ void log_line(enum log_level level, const char *format, ...)
 			memcpy(line + text + len - (sizeof(cut_mark) - 1), cut_mark,
 			       sizeof(cut_mark) - 1);
 		}
-		line[text + len] = '\n';
-		log_write(line, text + len + 1);
+		line[text + len] = sink ? '\0' : '\n';
+		if (sink)
+			sink(line_sink_arg, level, line + text);
+		else
+			log_write(line, text + len + 1);
 	}
 	errno = saved;
 }

@@ -23,6 +23,13 @@ void log_set_level(enum log_level level);
 /* Appends lines to the file at @path instead of standard error. 0 or a negative errno. */
 int log_open(const char *path);
 
+/*
+ * Calls @sink for each line, without prefix and newline, in place of writing it. NULL: none.
+ * Context: before any other thread logs.
+ */
+typedef void (*log_sink)(void *arg, enum log_level level, const char *line);
+void log_set_sink(log_sink sink, void *arg);
+
 /* Whether lines go to a terminal. */
 bool log_is_terminal(void);
 

@@ -312,6 +312,26 @@ static void write_stale(struct report *report, const struct stale_finding *stale
 	report_note(report, "no invalidation has covered it since the tables changed");
 }
 
+/* The mapping that the headline is about. */
+static void choose_mapping(const struct finding *finding, struct report_dma *dma)
+{
+	const struct place *place = &finding->place;
+	struct iova_range range;
+
+	if (place->at.found)
+		range = place->at.range;
+	else if (place->was_mapped)
+		range = place->gone.range;
+	else if (has_overrun(finding))
+		range = place->below.range;
+	else
+		return;
+	if (!place->was_mapped || place->at.found)
+		dma->prot = place->at.found ? place->at.prot : place->below.prot;
+	dma->mapping_iova = range.start;
+	dma->mapping_len = range.last - range.start + 1;
+}
+
 static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *fault)
 {
 	struct finding finding = {
@@ -319,6 +339,14 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 		.fault = fault,
 		.now = origin_now(),
 		.iova = fault->stage == 2 ? fault->ipa : fault->iova,
+	};
+	struct report_dma dma = {
+		.iommu = iommu_endpoint_iommu(endpoint),
+		.pasid = fault->pasid,
+		.write = fault->dir == DMA_WRITE,
+		.iova = finding.iova,
+		.request_iova = fault->request_iova,
+		.request_len = fault->request_len,
 	};
 	char headline[HEADLINE_SIZE];
 	struct report *report;
@@ -329,6 +357,8 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 		vfio_bar_place((struct iova_range){finding.iova, finding.iova}, &finding.peer);
 	finding.write_count = device_record_writes(iommu_endpoint_record(endpoint), finding.writes);
 	classify(&finding);
+	dma.ioas_id = finding.place.ioas_id;
+	choose_mapping(&finding, &dma);
 	iommu_fault_text(endpoint, fault, headline, sizeof(headline));
 	report = report_begin(finding.kind, iommu_endpoint_name(endpoint));
 	report_at(report, finding.now);
@@ -339,6 +369,7 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 	if (!report_settings()->stacks)
 		report_key(report, fault->iova);
 	write_numbers(report, &finding);
+	report_about_dma(report, &dma);
 	if (fault->finding)
 		write_object(report, fault->finding);
 	if (fault->stale)

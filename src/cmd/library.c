@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd/config.h"
+#include "preload/trap/insn_other.h"
 
 /* The folder of this executable, with links resolved; "" if /proc does not say. */
 static void own_folder(char folder[PATH_MAX])
@@ -56,4 +57,12 @@ int library_find(const char *library, char path[PATH_MAX])
 		return 0;
 	snprintf(path, PATH_MAX, "%s/%s", CONFIG_LIBDIR, library);
 	return -errno;
+}
+
+void library_offer_instructions(void)
+{
+	static char path[PATH_MAX];
+
+	if (library_find(INSN_LIBRARY, path) == 0)
+		insn_other_set_path(path);
 }

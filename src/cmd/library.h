@@ -11,4 +11,7 @@
  */
 int library_find(const char *library, char path[PATH_MAX]);
 
+/* Says where the module of preload/trap/insn_other.h is; before server_begin(). */
+void library_offer_instructions(void);
+
 #endif

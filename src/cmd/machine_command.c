@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/library.h"
 #include "cmd/new_machine.h"
 #include "cmd/offers.h"
 #include "cmd/peer.h"
@@ -177,6 +178,7 @@ static int be_server(struct start *start, int to)
 	int rc;
 
 	hold_signals(&ends);
+	library_offer_instructions();
 	rc = server_begin(start->tree.root, true);
 	if (!rc)
 		rc = leave(start);

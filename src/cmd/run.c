@@ -219,8 +219,10 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 
 	run_reports_leave_names();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (is_served)
+	if (is_served) {
+		library_offer_instructions();
 		served = server_begin(tree->root, false);
+	}
 	if (is_served && !served)
 		served = server_channel();
 	if (is_served && served < 0)

@@ -247,6 +247,13 @@ int uiommufd_show(uint64_t mappings, char **json)
 	return show_state(mappings, json, &len);
 }
 
+int uiommufd_show_context(struct uiommufd *ctx, uint64_t mappings, char **json)
+{
+	size_t len;
+
+	return show_state_of(ctx_of(ctx), mappings, json, &len);
+}
+
 int uiommufd_dump(struct uiommufd *ctx, uint32_t pt_id, FILE *out)
 {
 	return ctx_dump(ctx_of(ctx), pt_id, out);

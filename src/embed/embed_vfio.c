@@ -145,6 +145,16 @@ ssize_t uiommufd_vfio_write(struct uiommufd_vfio *vfio, const void *buf, size_t 
 				      &offset);
 }
 
+int uiommufd_vfio_loop_fd(struct uiommufd_vfio *vfio)
+{
+	return vfio->file ? -EINVAL : vfio_device_use_loop(vfio->device);
+}
+
+unsigned int uiommufd_vfio_run(struct uiommufd_vfio *vfio)
+{
+	return vfio_device_run_work(vfio->device);
+}
+
 int uiommufd_vfio_serve(struct uiommufd_vfio *vfio, const char *path, int stop,
 			unsigned int timeout)
 {

@@ -20,8 +20,9 @@
 
 struct show {
 	struct json json;
-	uint64_t mappings; /* of each IOAS one by one, at most */
-	uint32_t contexts; /* shown so far */
+	const struct iommufd_ctx *only; /* NULL: all contexts */
+	uint64_t mappings;		/* of each IOAS one by one, at most */
+	uint32_t contexts;		/* shown so far */
 };
 
 /* ---- tables ---- */
@@ -219,6 +220,8 @@ static void show_ctx(struct iommufd_ctx *ctx, void *arg)
 	struct show *show = arg;
 	struct json *json = &show->json;
 
+	if (show->only && ctx != show->only)
+		return;
 	json_object(json, NULL);
 	json_number(json, "context", show->contexts++);
 	json_string(json, "accounting", ctx->accounting_mm ? "process" : "user");
@@ -255,9 +258,9 @@ static void show_processes(struct json *json)
 	json_end_array(json);
 }
 
-int show_state(uint64_t mappings, char **text, size_t *len)
+int show_state_of(const struct iommufd_ctx *only, uint64_t mappings, char **text, size_t *len)
 {
-	struct show show = {.mappings = mappings};
+	struct show show = {.only = only, .mappings = mappings};
 	struct json *json = &show.json;
 
 	json_init(json);
@@ -274,4 +277,9 @@ int show_state(uint64_t mappings, char **text, size_t *len)
 	json_end_object(json);
 	*text = json_finish(json, len);
 	return *text ? 0 : -ENOMEM;
+}
+
+int show_state(uint64_t mappings, char **text, size_t *len)
+{
+	return show_state_of(NULL, mappings, text, len);
 }

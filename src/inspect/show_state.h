@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct iommufd_ctx;
+
 enum {
 	SHOW_VERSION = 1,    /* changes when a reader of the one before would be wrong */
 	SHOW_MAPPINGS = 256, /* of each IOAS one by one, by default; its runs cover the others */
@@ -25,6 +27,9 @@ enum {
  * the caller's, freed with alloc_free(); *@len does not count the 0. 0 or -ENOMEM.
  */
 int show_state(uint64_t mappings, char **text, size_t *len);
+
+/* The same of @ctx alone. */
+int show_state_of(const struct iommufd_ctx *ctx, uint64_t mappings, char **text, size_t *len);
 
 /* Calls @tell, with @arg, for each process. */
 typedef void show_processes_fn(void (*tell)(void *arg, pid_t pid, const char *name), void *arg);

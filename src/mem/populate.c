@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "base/sys.h"
+#include "mem/registered.h"
 #include "mem/resident.h"
 #include "mem/self.h"
 
@@ -70,7 +71,7 @@ int populate(uint64_t va, uint64_t len, bool write)
 	int advice = write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ;
 	int rc;
 
-	if (resident_certain(va, len, write))
+	if (registered_has(va, len, write) || resident_certain(va, len, write))
 		return 0;
 	do
 		rc = sys_madvise((void *)(uintptr_t)va, len, advice);

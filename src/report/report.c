@@ -45,6 +45,7 @@ static struct known known[KNOWN_MAX] GUARDED_BY(report_lock);
 static size_t known_count GUARDED_BY(report_lock);
 static uint64_t overflow GUARDED_BY(report_lock); /* reports that were neither known nor printed */
 static uint64_t printed GUARDED_BY(report_lock);
+static bool listened GUARDED_BY(report_lock); /* there has been a listener */
 
 static atomic_bool started;
 static struct report_settings settings; /* constant once started */
@@ -101,6 +102,7 @@ struct report *report_begin(const char *kind, const char *device) NO_LOCK_ANALYS
 	current.headline[0] = '\0';
 	current.time = origin_now();
 	current.key = 0;
+	current.dma = NULL;
 	current.part_count = current.field_count = 0;
 	current.symbols.count = current.symbols.used = 0;
 	return &current;
@@ -121,6 +123,12 @@ void report_headline(struct report *report, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(report->headline, sizeof(report->headline), format, args);
 	va_end(args);
+}
+
+void report_about_dma(struct report *report, const struct report_dma *dma)
+{
+	if (report)
+		report->dma = dma;
 }
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -412,6 +420,41 @@ static void publish(struct report *report) REQUIRES(report_lock)
 		raise_trap();
 }
 
+/* ---- listeners ---- */
+
+int report_listen(const void *iommu, report_listener_fn fn, void *arg)
+{
+	int rc;
+
+	lock_acquire(&report_lock);
+	rc = report_listener_set(iommu, fn, arg);
+	if (fn && !rc)
+		listened = true;
+	lock_release(&report_lock);
+	return rc;
+}
+
+static void tell(struct report *report, uint64_t repeated) REQUIRES(report_lock)
+{
+	struct report_buffer buffer = {.text = text_space, .size = sizeof(text_space)};
+
+	lock_assert_held(&report_lock);
+	find_symbols(report);
+	report_to_text(report, false, &buffer);
+	if (!report_listener_tell(&(struct report_told){
+		    .kind = report->kind,
+		    .device = report->device,
+		    .headline = report->headline,
+		    .text = text_space,
+		    .time = report->time,
+		    .repeated = repeated,
+		    .dma = report->dma,
+	    }))
+		log_fault("%s", report->headline);
+}
+
+/* ---- the end of a report ---- */
+
 void report_end(struct report *report) NO_LOCK_ANALYSIS
 {
 	struct known *entry;
@@ -423,7 +466,9 @@ void report_end(struct report *report) NO_LOCK_ANALYSIS
 	again = is_known(report, &entry);
 	if (entry)
 		entry->count++;
-	if (!again && entry && printed < settings.max_reports) {
+	if (listened) {
+		tell(report, entry ? entry->count - 1 : 0);
+	} else if (!again && entry && printed < settings.max_reports) {
 		find_symbols(report);
 		entry->suppressed = report_is_suppressed(report);
 		if (!entry->suppressed)

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "report/origin.h"
+#include "report/report_listener.h"
 #include "report/report_settings.h"
 
 struct report;
@@ -33,6 +34,12 @@ void report_start(const struct report_settings *settings, const char *mark);
 
 /* Reads a file of suppressions, before report_start(). 0 or a negative errno. */
 int report_read_suppressions(const char *path);
+
+/*
+ * report_listener_set(), under the lock of the reports. What no listener is told is a line of the
+ * log, and not printed as a report, once there was one.
+ */
+int report_listen(const void *iommu, report_listener_fn fn, void *arg);
 
 /* Whether report_start() was called. */
 bool report_started(void);
@@ -64,6 +71,9 @@ void report_number(struct report *report, const char *name, uint64_t value);
 void report_hex(struct report *report, const char *name, uint64_t value);
 void report_string(struct report *report, const char *name, const char *value);
 
+/* The DMA that it is about; borrowed until report_end(). */
+void report_about_dma(struct report *report, const struct report_dma *dma);
+
 /* A line below the headline. */
 void report_note(struct report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -85,7 +95,10 @@ void report_stack(struct report *report, const char *role, uint32_t stack, const
  */
 void report_line(const char *kind, const char *text);
 
-/* Prints the report, unless it is suppressed or the same as an earlier one. */
+/*
+ * Prints the report, unless it is suppressed or the same as an earlier one. A listener is told of
+ * the latter, too.
+ */
 void report_end(struct report *report);
 
 /*

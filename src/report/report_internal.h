@@ -38,6 +38,7 @@ struct report {
 	char headline[768];
 	uint64_t time; /* when it began */
 	uint64_t key;
+	const struct report_dma *dma; /* NULL: it is about none */
 	size_t part_count, field_count;
 	struct report_part parts[REPORT_PARTS];
 	struct report_field fields[REPORT_FIELDS];

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/lock.h"
+#include "preload/trap/insn_other.h"
 
 struct mapped {
 	struct mapped *next;
@@ -61,6 +62,8 @@ static int open_file(struct mapped *mapped, int *fd)
 	struct stat st;
 	int rc;
 
+	if (mapped->map.trap)
+		insn_other_load();
 	if (mapped->map.trap)
 		mapped->probe = memfd_create("vfio-region", MFD_CLOEXEC);
 	else

@@ -308,13 +308,20 @@ static bool carry_out(uint64_t addr)
 	static const struct insn_memory memory = {.read = memory_read, .write = memory_write};
 	static struct thread_state state;
 	uint8_t code[INSN_MAX_BYTES] = {0};
+	sigset_t all, before;
 	enum insn_result rc;
 	uint64_t pc;
+	size_t len;
 
 	if (!read_state(&state))
 		return false;
 	pc = state.regs.rip;
-	rc = insn_emulate(code, fetch(pc, code), &state.context, addr, &memory);
+	len = fetch(pc, code);
+	/* The instruction may run here, with the program's registers, rsp among them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	rc = insn_emulate(code, len, &state.context, addr, &memory);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc == INSN_UNKNOWN)
 		trap_copy_report_unknown(stopped_at.file->ops->name,
 					 stopped_at.offset + (addr - stopped_at.start), pc, code);

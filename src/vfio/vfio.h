@@ -81,6 +81,16 @@ unsigned int vfio_device_index(const struct vfio_device *device);
 const struct uiommufd_model *vfio_device_model(const struct vfio_device *device);
 struct pci_bdf vfio_device_bdf(const struct vfio_device *device);
 
+/*
+ * The work of a device that is not open is not done by threads any more, but by
+ * vfio_device_run_work(), when the descriptor that this returns is readable (work_loop.h). It
+ * belongs to the device. A negative errno: no descriptor could be made.
+ */
+int vfio_device_use_loop(struct vfio_device *device);
+
+/* Does what is to be done. Returns how many functions it called. Context: without a lock. */
+unsigned int vfio_device_run_work(struct vfio_device *device);
+
 /* The device as its model and embedding programs see it. */
 struct uiommufd_device *vfio_device_dev(struct vfio_device *device);
 

@@ -94,6 +94,7 @@ static int copy_options(struct vfio_device *device, const struct device_spec *co
 static void init_work(struct vfio_device *device)
 {
 	device->work_count = device->model->work_threads ? device->model->work_threads : 1;
+	work_loop_init(&device->loop);
 	for (unsigned int i = 0; i < device->work_count; i++)
 		vfio_work_init(&device->work[i], &device->dev);
 }
@@ -131,6 +132,7 @@ static void destroy_work(struct vfio_device *device)
 	stop_work(device);
 	for (unsigned int i = 0; i < device->work_count; i++)
 		vfio_work_destroy(&device->work[i]);
+	work_loop_destroy(&device->loop);
 }
 
 /* ---- creation ---- */

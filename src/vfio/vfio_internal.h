@@ -47,6 +47,7 @@
 #include "vfio/vfio.h"
 #include "vfio/vfio_group.h"
 #include "vfio/work.h"
+#include "vfio/work_loop.h"
 
 /* Bytes of a structure up to and including @field: the least that a caller has to pass. */
 #define SIZE_TO(type, field) (offsetof(type, field) + sizeof(((type *)NULL)->field))
@@ -109,6 +110,7 @@ struct vfio_device {
 	struct ioeventfds ioeventfds;
 	struct bar_part bar_parts[UIOMMUFD_MAX_BAR_PARTS];
 	struct device_work work[UIOMMUFD_MAX_WORK_THREADS];
+	struct work_loop loop;	   /* in place of threads */
 	unsigned int work_count;   /* of them, as many as the model has */
 	struct cds_list_head link; /* the registry */
 };

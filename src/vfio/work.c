@@ -11,6 +11,7 @@
 #include "mem/guard.h"
 #include "vfio/device_thread.h"
 #include "vfio/work.h"
+#include "vfio/work_loop.h"
 
 /* ---- waiting for the program ---- */
 
@@ -192,11 +193,21 @@ static void *work_thread(void *arg)
 	return NULL;
 }
 
+/* For whatever does the work: there may be something to do. */
+static void wake_up(struct device_work *work) REQUIRES(work->lock)
+{
+	lock_assert_held(&work->lock);
+	if (work->loop)
+		work_loop_poke(work->loop);
+	else
+		pthread_cond_signal(&work->wake);
+}
+
 /* What is queued stays queued if no thread can be started: the next call tries again. */
 static void ensure_thread(struct device_work *work) REQUIRES(work->lock)
 {
 	lock_assert_held(&work->lock);
-	if (work->running || !(work->count || work->timer_count))
+	if (work->loop || work->running || !(work->count || work->timer_count))
 		return;
 	if (thread_start(&work->thread, work_thread, work)) {
 		log_error("no thread for a device: its work has to wait");
@@ -211,12 +222,39 @@ bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device
 
 	lock_acquire(&work->lock);
 	enqueue(work, fn);
-	pthread_cond_signal(&work->wake);
+	wake_up(work);
 	/* Also if it was queued already: there may have been no thread then. */
 	ensure_thread(work);
-	running = work->running;
+	running = work->running || work->loop;
 	lock_release(&work->lock);
 	return running;
+}
+
+/* Whether no function runs, and nothing keeps one from running. */
+static bool is_free(const struct device_work *work) REQUIRES(work->lock)
+{
+	lock_assert_held(&work->lock);
+	return !work->busy && !work->holds && !work->stop;
+}
+
+unsigned int vfio_work_run(struct device_work *work, uint64_t *next)
+{
+	unsigned int count = 0;
+	sigset_t signals;
+
+	*next = UINT64_MAX;
+	if (current || !guard_open(&signals))
+		return 0;
+	current = work;
+	lock_acquire(&work->lock);
+	for (*next = expire(work); work->count && is_free(work); *next = expire(work), count++)
+		run_first(work);
+	if (work->count || work->holds)
+		*next = UINT64_MAX; /* until it is woken up */
+	lock_release(&work->lock);
+	current = NULL;
+	guard_close(&signals);
+	return count;
 }
 
 /* ---- on the thread that writes a register ---- */
@@ -242,13 +280,6 @@ bool vfio_work_offer(const struct device_work *works, unsigned int count)
 	offer.works = works;
 	offer.count = count;
 	return true;
-}
-
-/* With nothing before it, which may take long, and nothing that keeps it from running. */
-static bool is_free(const struct device_work *work) REQUIRES(work->lock)
-{
-	lock_assert_held(&work->lock);
-	return !work->busy && !work->holds && !work->stop;
 }
 
 void vfio_work_queue_promptly(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
@@ -290,7 +321,7 @@ void vfio_work_take_up(void)
 		guard_close(&signals);
 	}
 	if (work->count) {
-		pthread_cond_signal(&work->wake);
+		wake_up(work);
 		ensure_thread(work);
 	}
 	lock_release(&work->lock);
@@ -310,7 +341,7 @@ void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_
 		};
 	else
 		log_error("a device has more than %d timers: one is ignored", DEVICE_MAX_WORK);
-	pthread_cond_signal(&work->wake);
+	wake_up(work);
 	ensure_thread(work);
 	lock_release(&work->lock);
 }
@@ -375,7 +406,7 @@ void vfio_work_release(struct device_work *work)
 	work->held = false;
 	work->holds--;
 	/* Register writes during the hold may have queued work. */
-	pthread_cond_signal(&work->wake);
+	wake_up(work);
 	pthread_cond_broadcast(&work->idle);
 	lock_release(&work->lock);
 }
@@ -394,7 +425,7 @@ void vfio_work_unpause(struct device_work *work)
 	lock_acquire(&work->lock);
 	assert(work->holds);
 	work->holds--;
-	pthread_cond_signal(&work->wake);
+	wake_up(work);
 	lock_release(&work->lock);
 }
 
@@ -411,7 +442,7 @@ void vfio_work_stop(struct device_work *work)
 	lock_acquire(&work->lock);
 	empty(work);
 	work->stop = true;
-	pthread_cond_signal(&work->wake);
+	wake_up(work);
 	lock_release(&work->lock);
 	/* `running` stays set until here: the function that the thread finishes may queue work. */
 	if (work->running)

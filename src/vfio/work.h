@@ -4,7 +4,8 @@
  * The first of them may run on the thread that wrote a register (vfio_work_offer()).
  * The first function starts the thread, so a program with an idle device has no additional thread;
  * a device has as many as its model asks for, which know nothing of each other;
- * the thread ends when the device has no owner any more.
+ * the thread ends when the device has no owner any more. With a loop (work_loop.h) there is no
+ * thread, and an embedding program calls vfio_work_run().
  *
  * Invariants:
  * - a function runs without any lock held;
@@ -40,9 +41,12 @@ struct work_timer {
 	uint64_t due; /* in ns, on CLOCK_MONOTONIC */
 };
 
+struct work_loop;
+
 struct device_work {
 	struct uiommufd_device *dev;
-	struct park park; /* of the thread */
+	struct work_loop *loop; /* NULL: there is a thread; set before there is any work */
+	struct park park;	/* of the thread */
 	struct lock lock;
 	pthread_cond_t wake; /* for the thread: there may be something to do */
 	pthread_cond_t idle; /* for the others: the thread may have finished a function */
@@ -73,6 +77,13 @@ const struct device_work *vfio_work_current(void);
  * Context: takes only work.lock, so the device lock may be held.
  */
 bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device *dev));
+
+/*
+ * Runs what is to be done, in place of the thread. *@next: when a timer is due; UINT64_MAX: there
+ * is none, or the loop is poked before. Returns how many functions were run; none on a thread that
+ * runs one already. Context: as for run functions, without a lock.
+ */
+unsigned int vfio_work_run(struct device_work *work, uint64_t *next);
 
 /*
  * Work on the thread that writes a register, which need not wait until the device's thread has

@@ -14,7 +14,7 @@ PREFIX = "uiommufd_"
 
 
 def is_version(symbol):
-    """A symbol version is a name without an address: UIOMMUFD_0.1."""
+    """A symbol version is a name without an address: UIOMMUFD_1.0."""
     return symbol.type == "A" and symbol.name.startswith(PREFIX.upper())
 
 

@@ -288,6 +288,82 @@ static void a_model_knows_which_reset_it_is_and_what_config_space_has(void **sta
 	assert_int_equal(get(0, 0) & 0xf, PCI_COMMAND_MEMORY);
 }
 
+/* ---- in an event loop ---- */
+
+/* The threads of the process. */
+static unsigned int thread_count(void)
+{
+	char text[4096] = "";
+	unsigned int count = 0;
+	FILE *status = fopen("/proc/self/status", "r");
+
+	while (fgets(text, sizeof(text), status))
+		if (sscanf(text, "Threads: %u", &count) == 1)
+			break;
+	fclose(status);
+	return count;
+}
+
+static void the_work_of_a_device_can_be_done_in_an_event_loop(void **state)
+{
+	static uint32_t page[PAGE / 4] __attribute__((aligned(4096)));
+	struct pollfd loop = {.events = POLLIN}, interrupt = {.events = POLLIN};
+	const unsigned int threads = thread_count();
+	uint32_t id;
+
+	(void)state;
+	must_create("probe");
+	assert_int_equal(uiommufd_vfio_run(vfio), 0);
+	loop.fd = uiommufd_vfio_loop_fd(vfio);
+	assert_true(loop.fd >= 0);
+	assert_int_equal(uiommufd_vfio_loop_fd(vfio), loop.fd);
+	assert_int_equal(uiommufd_vfio_bind(vfio, ctx, &id), 0);
+	assert_int_equal(uiommufd_vfio_loop_fd(vfio), -EINVAL);
+	set(CONFIG, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+	interrupt.fd = take_interrupt();
+	attach(id, 0, page);
+	(void)uiommufd_vfio_run(vfio);
+	assert_int_equal(poll(&loop, 1, 0), 0);
+	for (int i = 0; i < 3; i++) {
+		eventfd_t count;
+
+		set(0, 0, 1, 4);
+		assert_int_equal(poll(&interrupt, 1, 0), 0);
+		assert_int_equal(poll(&loop, 1, 0), 1);
+		assert_int_equal(uiommufd_vfio_run(vfio), 1);
+		assert_int_equal(poll(&interrupt, 1, 0), 1);
+		assert_int_equal(poll(&loop, 1, 0), 0);
+		assert_int_equal(uiommufd_vfio_run(vfio), 0);
+		eventfd_read(interrupt.fd, &count);
+	}
+	assert_int_equal(get(0, 4), 0);
+	assert_int_equal(thread_count(), threads);
+	close(interrupt.fd);
+	/* Work that nobody does ends with the device. */
+	set(0, 0, 1, 4);
+	uiommufd_vfio_unbind(vfio);
+	(void)uiommufd_vfio_run(vfio);
+	assert_int_equal(poll(&loop, 1, 0), 0);
+}
+
+static void a_timer_of_a_device_makes_its_descriptor_readable(void **state)
+{
+	struct pollfd loop = {.events = POLLIN};
+	uint32_t id;
+
+	(void)state;
+	must_create("edu,delay_us=20000");
+	loop.fd = uiommufd_vfio_loop_fd(vfio);
+	assert_int_equal(uiommufd_vfio_bind(vfio, ctx, &id), 0);
+	set(0, 0x08, 5, 4); /* the factorial of 5 */
+	assert_int_equal(get(0, 0x20) & 1, 1);
+	while (get(0, 0x20) & 1) {
+		assert_int_equal(poll(&loop, 1, 10000), 1);
+		(void)uiommufd_vfio_run(vfio);
+	}
+	assert_int_equal(get(0, 0x08), 120);
+}
+
 /* ---- for other processes ---- */
 
 struct server {
@@ -372,6 +448,8 @@ int main(void)
 		TEST(what_cannot_be_is_refused_with_the_reason),
 		TEST(dma_with_a_pasid_goes_where_that_is_attached),
 		TEST(a_model_knows_which_reset_it_is_and_what_config_space_has),
+		TEST(the_work_of_a_device_can_be_done_in_an_event_loop),
+		TEST(a_timer_of_a_device_makes_its_descriptor_readable),
 		TEST(a_device_is_served_to_clients_of_vfio_user),
 	};
 

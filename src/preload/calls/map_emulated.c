@@ -11,6 +11,7 @@
 #include "preload/engine/call.h"
 #include "preload/process/mapping.h"
 #include "preload/start/real.h"
+#include "preload/trap/insn_other.h"
 
 static int check_mmap_access(const struct description *desc, int prot, int flags)
 {
@@ -33,6 +34,7 @@ static long place_mapping(const struct file_mapping *map, void *addr, size_t len
 
 	if (!map->trap)
 		return SYS(SYS_mmap, addr, len, prot, flags, map->fd, map->offset);
+	insn_other_load();
 	fd = SYS(SYS_memfd_create, "vfio-region", MFD_CLOEXEC);
 	if (fd < 0)
 		return fd;

@@ -479,8 +479,15 @@ static enum insn_result execute(struct insn *insn)
 	return INSN_UNKNOWN;
 }
 
-enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *context, uint64_t addr,
-			      const struct insn_memory *memory)
+static insn_emulate_fn *other;
+
+void insn_set_other(insn_emulate_fn *emulate)
+{
+	other = emulate;
+}
+
+static enum insn_result emulate(const uint8_t *code, size_t len, ucontext_t *context, uint64_t addr,
+				const struct insn_memory *memory)
 {
 	struct insn insn = {
 		.context = context,
@@ -498,6 +505,16 @@ enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *conte
 	rc = execute(&insn);
 	if (rc == INSN_DONE)
 		context->uc_mcontext.gregs[REG_RIP] += insn.at - insn.start;
+	return rc;
+}
+
+enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *context, uint64_t addr,
+			      const struct insn_memory *memory)
+{
+	enum insn_result rc = emulate(code, len, context, addr, memory);
+
+	if (rc == INSN_UNKNOWN && other)
+		rc = other(code, len, context, addr, memory);
 	return rc;
 }
 

@@ -3,10 +3,11 @@
  * Emulates instructions of x86-64 that access memory. A program's access to a mapped BAR, which has
  * no memory behind it, becomes a call this way (trap.c).
  *
- * Emulated are the instructions that compilers emit for accesses through a volatile pointer, and
- * those that the C library copies memory with: mov in all its general forms, movzx and movsx,
+ * Emulated here are the instructions that compilers emit for accesses through a volatile pointer,
+ * and those that the C library copies memory with: mov in all its general forms, movzx and movsx,
  * arithmetic and tests with one operand in memory, xchg, movs and stos with and without rep,
- * movnti, movdiri, movbe, and the moves of SSE, AVX and (unmasked) AVX-512 registers.
+ * movnti, movdiri, movbe, and the moves of SSE, AVX and (unmasked) AVX-512 registers. All others
+ * are carried out by the module of preload/insn/, if it is loaded.
  *
  * Context: any thread, any signal handler; no state but the arguments.
  */
@@ -44,5 +45,15 @@ enum insn_result {
  */
 enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *context, uint64_t addr,
 			      const struct insn_memory *memory);
+
+/* As insn_emulate(). */
+typedef enum insn_result insn_emulate_fn(const uint8_t *code, size_t len, ucontext_t *context,
+					 uint64_t addr, const struct insn_memory *memory);
+
+/*
+ * What insn_emulate() asks for instructions that it does not know (preload/insn/). Context: once,
+ * before there is anything to trap.
+ */
+void insn_set_other(insn_emulate_fn *other);
 
 #endif
