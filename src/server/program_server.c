@@ -36,6 +36,14 @@
 #include "server/union_path.h"
 #include "vfio/device_thread.h"
 
+/* Missing in older headers; a kernel before 6.6 does without. */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
 enum {
 	MAX_THREADS = 512,
 	KEPT_IDLE = 4,
@@ -224,6 +232,9 @@ static void *serve(void *arg)
 		return NULL;
 	}
 	raise_descriptors();
+	/* Of a thread and the one that answers it, one waits: no other processor is to be woken. */
+	(void)ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+		    SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	if (guard_install())
 		log_error("bad memory of a program may end the server: no handler for SIGSEGV");
 	atomic_store(&server.served, true);
