@@ -89,7 +89,7 @@ static int op_read(struct uiommufd_caller *caller, void *dst, uint64_t src, size
 
 	if (!request)
 		return process_memory_read(client_of(caller)->memory, dst, src, len);
-	return program_memory_copy(request, SYS_process_vm_readv, dst, src, len);
+	return program_memory_read(request, dst, src, len);
 }
 
 static int op_write(struct uiommufd_caller *caller, uint64_t dst, const void *src, size_t len)
@@ -98,8 +98,7 @@ static int op_write(struct uiommufd_caller *caller, uint64_t dst, const void *sr
 
 	if (!request)
 		return process_memory_write(client_of(caller)->memory, dst, src, len);
-	return program_memory_copy(request, SYS_process_vm_writev, (void *)(uintptr_t)src, dst,
-				   len);
+	return program_memory_write(request, dst, src, len);
 }
 
 static int op_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)

@@ -33,12 +33,21 @@ struct client {
 	bool replaced; /* by exec: its PID stands for another client next. By that lock, too */
 };
 
+enum {
+	REQUEST_AHEAD = 128, /* as long as most structures of ioctls */
+};
+
 /* A call of a thread that waits for its answer. */
 struct request {
 	const struct seccomp_notif *call;
 	int listener;
 	int task; /* /proc/TID of the thread: the same one for ever; borrowed */
 	struct client *client;
+	struct {
+		uint64_t addr;
+		size_t len;
+		uint8_t bytes[REQUEST_AHEAD];
+	} ahead; /* what has been read beyond the program's first word (program_memory_read()) */
 	/* These are guarded by the lock of clients. */
 	struct request *next; /* of those that are worked on */
 	bool waits_for_killed;

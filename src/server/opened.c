@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -48,6 +49,7 @@ static struct {
 	struct opened *buckets[BUCKETS]; /* guarded by the lock */
 	int hang_ups;			 /* epoll of all ends, and of @changes; set once */
 	int changes;			 /* epoll of readiness, by edges; set once */
+	atomic_uint watched;		 /* how many have a readiness */
 	unsigned int shown;		 /* how many are; guarded by the lock */
 	pthread_mutex_t draining;
 } table = {
@@ -86,6 +88,7 @@ static void destroy(struct opened *opened)
 		/* The file has a copy of it, so closing it would not remove it. */
 		(void)epoll_ctl(table.changes, EPOLL_CTL_DEL, opened->readiness, NULL);
 		close(opened->readiness);
+		atomic_fetch_sub(&table.watched, 1);
 	}
 	file_put(opened->file);
 	alloc_free(opened);
@@ -183,6 +186,8 @@ static void show_changes(void)
 
 void opened_settle(struct uiommufd_caller *caller)
 {
+	if (!atomic_load(&table.watched))
+		return;
 	show_changes();
 	if (!caller)
 		return;
@@ -204,8 +209,10 @@ static int watch(struct opened *opened)
 	opened->readiness = fcntl(opened->file->ops->readiness(opened->file), F_DUPFD_CLOEXEC, 0);
 	if (opened->readiness < 0)
 		return -errno;
-	if (!epoll_ctl(table.changes, EPOLL_CTL_ADD, opened->readiness, &event))
+	if (!epoll_ctl(table.changes, EPOLL_CTL_ADD, opened->readiness, &event)) {
+		atomic_fetch_add(&table.watched, 1);
 		return 0;
+	}
 	close(opened->readiness);
 	opened->readiness = -1;
 	return -errno;
