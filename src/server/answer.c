@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "checker/call_report.h"
 #include "server/answer_change.h"
 #include "server/answer_io.h"
 #include "server/answer_path.h"
@@ -19,12 +20,14 @@
 #include "server/opened.h"
 #include "server/program_fd.h"
 #include "server/tracer.h"
+#include "trace/trace.h"
 
 static struct answer answer_ioctl(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
 	struct uiommufd_file *file;
 	struct node node;
+	struct call call;
 	long rc = -ENOTTY;
 
 	file = program_fd_file(request, (int)args[0], &node);
@@ -32,9 +35,12 @@ static struct answer answer_ioctl(struct request *request)
 		return answer_by_kernel();
 	opened_drain();
 	mapped_sweep();
+	call_begin(&call, file, (int)args[0], &request->client->caller, (unsigned int)args[1],
+		   args[2]);
 	if (file->ops->ioctl)
 		rc = file->ops->ioctl(file, &request->client->caller, (unsigned int)args[1],
 				      args[2]);
+	call_end(&call, rc);
 	file_put(file);
 	/* What the call has made readable, the program may poll next. */
 	opened_settle(&request->client->caller);
@@ -162,6 +168,7 @@ struct answer answer_call(struct request *request)
 		return answer_by_kernel();
 	case SYS_exit_group:
 		client_exits(request);
+		trace_name_changes((pid_t)request->call->pid);
 		return tracer_release(request) ? (struct answer){.kind = ANSWER_GIVEN}
 					       : answer_by_kernel();
 #ifdef SYS_open

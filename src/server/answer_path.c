@@ -35,6 +35,7 @@
 
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
+#include "trace/events.h"
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
 	int len = program_memory_read_string(request, text, addr, sizeof(text));
@@ -86,11 +87,24 @@ static struct answer open_name(const struct request *request, const char *name, 
 	return fd < 0 ? answer_result(-errno) : give(request, fd, flags);
 }
 
-static struct answer open_node(struct request *request, struct node node, int flags)
+/* As give(), and tells it before the program goes on and uses it. */
+static struct answer give_observed(const struct request *request, struct uiommufd_file *file,
+				   const char *path, int fd, int flags)
 {
 	struct uiommufd_file *file;
 	int fd, rc;
 
+	int number = program_fd_give(request, fd, flags, false);
+
+	close(fd);
+	if (number >= 0)
+		event_open(file, path, number);
+	return answer_result(number);
+}
+
+static struct answer open_node(struct request *request, const struct union_path *path, int flags)
+{
+	const struct node node = path->node;
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
 	if (flags & O_DIRECTORY)
@@ -109,7 +123,8 @@ static struct answer open_node(struct request *request, struct node node, int fl
 		file_put(file);
 		return answer_result(rc);
 	}
-	return give(request, fd, flags);
+	return observed() ? give_observed(request, file, path->name, fd, flags)
+			  : give(request, fd, flags);
 }
 
 /* Config space beyond what everybody may see is for who has CAP_SYS_ADMIN [SYSFS-DEVICE.21]. */
@@ -160,7 +175,7 @@ static struct answer open_emulated(struct request *request, const struct union_p
 	struct answer answer;
 
 	if (path_is_device(path->node) && !(flags & O_PATH))
-		return open_node(request, path->node, flags);
+		return open_node(request, path, flags);
 	/* Attributes show what was laid out; changing them is not answered yet. */
 	if (path->node.kind != NODE_NONE && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY) {
 		log_error("%s: a static program cannot write to it (docs/shared.md)", path->name);

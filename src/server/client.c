@@ -33,6 +33,7 @@
 #include "server/proc_file.h"
 #include "server/program_fd.h"
 #include "server/program_memory.h"
+#include "trace/events.h"
 
 enum {
 	TASKS = 1024, /* threads that are remembered */
@@ -159,6 +160,8 @@ static int op_install_file(struct uiommufd_caller *caller, struct uiommufd_file 
 		fd = program_fd_give(request, end, flags, false);
 	if (!fstat(end, &st) && fd >= 0) {
 		opened_numbered(&st, fd);
+		if (observed())
+			event_made(file, file->ops->name, fd);
 	} else if (fd < 0) {
 		/* The reference stays with the engine. */
 		file_get(file);

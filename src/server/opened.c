@@ -23,6 +23,7 @@
 #include "base/caller.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "trace/events.h"
 #include "vfio/device_thread.h"
 
 struct opened {
@@ -90,6 +91,8 @@ static void destroy(struct opened *opened)
 		close(opened->readiness);
 		atomic_fetch_sub(&table.watched, 1);
 	}
+	if (observed())
+		event_close(opened->file, opened->file->ops->name);
 	file_put(opened->file);
 	alloc_free(opened);
 }

@@ -24,6 +24,7 @@
 #include "base/world.h"
 #include "inspect/show_state.h"
 #include "mem/guard.h"
+#include "preload/engine/watch.h"
 #include "preload/start/layout.h"
 #include "server/answer.h"
 #include "server/client.h"
@@ -33,6 +34,7 @@
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/processes.h"
+#include "server/trace_thread.h"
 #include "server/union_path.h"
 #include "vfio/device_thread.h"
 
@@ -88,6 +90,7 @@ static int answer_in_world(struct request *request, struct answer *answer)
 
 	if (rc)
 		return rc;
+	trace_thread_set(request->client->caller.pid, (pid_t)request->call->pid, request->task);
 	*answer = answer_call(request);
 	world_leave();
 	return 0;
@@ -292,6 +295,7 @@ int server_begin(const char *root, bool lasts)
 		return -ENAMETOOLONG;
 	union_set_root(server.root);
 	read_memlock(root);
+	watch_start();
 	rc = files_build_machine(root);
 	if (!rc)
 		rc = opened_start();
@@ -357,8 +361,9 @@ void server_signal(int signo)
 
 void server_finish(void)
 {
-	if (!atomic_load(&server.served))
-		return;
-	opened_drain();
-	mapped_sweep();
+	if (atomic_load(&server.served)) {
+		opened_drain();
+		mapped_sweep();
+	}
+	watch_finish();
 }

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "preload/start/root.h"
+
 enum {
 	MAX_LINKS = 40, /* as in the kernel */
 };
@@ -29,6 +31,12 @@ struct walk {
 void union_set_root(const char *path)
 {
 	root = path;
+}
+
+/* Preload's name for it, in what is also part of the server. */
+const char *root_path(void)
+{
+	return root;
 }
 
 const char *union_strip(const char *name)
