@@ -136,6 +136,7 @@ static struct answer answer_at(struct request *request)
 struct answer answer_call(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
+	struct answer answer;
 
 	switch (request->call->data.nr) {
 	case SYS_ioctl:
@@ -164,11 +165,19 @@ struct answer answer_call(struct request *request)
 		return answer_fstat(request, (int)args[0], args[1]);
 	case SYS_execve:
 	case SYS_execveat:
+		if (!answer_exec(request, &answer))
+			return answer;
 		client_replaced(request);
+		trace_name_changes((pid_t)request->call->pid);
 		return answer_by_kernel();
+	case SYS_statfs:
+		return answer_statfs(request, args[0], args[1]);
+	case SYS_fstatfs:
+		return answer_fstatfs(request, (int)args[0], args[1]);
+	case SYS_truncate:
+		return answer_truncate(request, args[0]);
 	case SYS_exit_group:
 		client_exits(request);
-		trace_name_changes((pid_t)request->call->pid);
 		return tracer_release(request) ? (struct answer){.kind = ANSWER_GIVEN}
 					       : answer_by_kernel();
 #ifdef SYS_open

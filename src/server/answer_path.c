@@ -12,10 +12,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -32,17 +35,17 @@
 #include "server/program_memory.h"
 #include "server/union_path.h"
 #include "sysfs/attribute.h"
+#include "trace/events.h"
 
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
-#include "trace/events.h"
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
 	int len = program_memory_read_string(request, text, addr, sizeof(text));
 
 	if (len <= 0)
 		return false;
-	if (follow && proc_link_read(request, text, from)) {
+	if (proc_link_read(request, text, follow, from)) {
 		strcpy(text, from);
 		from[0] = '\0';
 	}
@@ -91,9 +94,6 @@ static struct answer open_name(const struct request *request, const char *name, 
 static struct answer give_observed(const struct request *request, struct uiommufd_file *file,
 				   const char *path, int fd, int flags)
 {
-	struct uiommufd_file *file;
-	int fd, rc;
-
 	int number = program_fd_give(request, fd, flags, false);
 
 	close(fd);
@@ -105,6 +105,9 @@ static struct answer give_observed(const struct request *request, struct uiommuf
 static struct answer open_node(struct request *request, const struct union_path *path, int flags)
 {
 	const struct node node = path->node;
+	struct uiommufd_file *file;
+	int fd, rc;
+
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
 	if (flags & O_DIRECTORY)
@@ -373,7 +376,66 @@ struct answer answer_statx(struct request *request)
 	return answer_result(caller_write(&request->client->caller, args[4], &stx, sizeof(stx)));
 }
 
+/* ---- file systems ---- */
+
+/* What the file @name of the machine, at @inside, is on: sysfs or devtmpfs. */
+static struct answer write_statfs(const struct request *request, const char *name,
+				  const char *inside, uint64_t out)
+{
+	struct statfs fs;
+
+	if (statfs(name, &fs))
+		return answer_result(-errno);
+	fs.f_type = path_is_within(inside, "/sys") ? SYSFS_MAGIC : TMPFS_MAGIC;
+	return answer_result(caller_write(&request->client->caller, out, &fs, sizeof(fs)));
+}
+
+struct answer answer_statfs(struct request *request, uint64_t path, uint64_t out)
+{
+	struct union_path at;
+
+	if (!answer_path_resolve(request, AT_FDCWD, path, true, &at) || at.kind == UNION_REAL)
+		return answer_by_kernel();
+	return at.kind == UNION_EMULATED ? write_statfs(request, at.shadow, at.name, out)
+					 : answer_result(at.error);
+}
+
+struct answer answer_fstatfs(struct request *request, int fd, uint64_t out)
+{
+	char name[PATH_MAX];
+	const char *inside;
+
+	inside = program_fd_name(request, fd, name) > 0 ? union_strip(name) : NULL;
+	return inside ? write_statfs(request, name, inside, out) : answer_by_kernel();
+}
+
 /* ---- the rest ---- */
+
+bool answer_exec(struct request *request, struct answer *answer)
+{
+	const bool at_dir = request->call->data.nr == SYS_execveat;
+	const __u64 *args = request->call->data.args;
+	struct union_path at;
+
+	if (!answer_path_resolve(request, at_dir ? (int)args[0] : AT_FDCWD, args[at_dir], true,
+				 &at) ||
+	    at.kind == UNION_REAL)
+		return true;
+	/* Nothing that is emulated is a program. */
+	*answer = answer_result(at.kind == UNION_EMULATED ? -EACCES : at.error);
+	return false;
+}
+
+struct answer answer_truncate(struct request *request, uint64_t path)
+{
+	struct union_path at;
+
+	if (!answer_path_resolve(request, AT_FDCWD, path, true, &at) || at.kind == UNION_REAL)
+		return answer_by_kernel();
+	if (at.kind == UNION_MISSING)
+		return answer_result(at.error);
+	return answer_result(path_is_device(at.node) ? -EINVAL : -EACCES);
+}
 
 struct answer answer_access(struct request *request, int dirfd, uint64_t path, int mode, int flags)
 {
@@ -395,7 +457,7 @@ static bool read_proc_link(struct request *request, uint64_t path, char name[PAT
 	char text[PATH_MAX];
 
 	return program_memory_read_string(request, text, path, sizeof(text)) > 0 &&
-	       proc_link_read(request, text, name);
+	       proc_link_read(request, text, true, name);
 }
 
 static struct answer write_link(const struct request *request, const char *text, size_t len,

@@ -236,12 +236,14 @@ void union_walk(struct union_path *result, const char *from, const char *path, b
 
 	result->kind = UNION_FOREIGN;
 	result->error = -ENOENT;
+	result->has_directory = false;
 	result->node = (struct node){.kind = NODE_NONE};
 	result->name[0] = '\0';
 	if (!begin(&walk, from, path))
 		return;
 	while (next_component(&walk, component)) {
 		result->kind = step(&walk, component);
+		result->has_directory = is_last(&walk);
 		if (result->kind != UNION_EMULATED)
 			return;
 	}
