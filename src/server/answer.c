@@ -61,12 +61,9 @@ static struct answer map_file(struct request *request, struct uiommufd_file *fil
 			map->closed(map->cookie);
 		return answer_result(error);
 	}
-	if (tracer_map(request, fd, offset, &error)) {
-		close(fd);
+	if (tracer_map(request, fd, offset, &error))
 		return (struct answer){.kind = ANSWER_GIVEN};
-	}
 	/* Nothing maps it, so it ends with the next sweep. */
-	close(fd);
 	if (client_waits(request) && !atomic_exchange(&told, true))
 		log_error("the program cannot map %s: it cannot be traced: %s; pread() and "
 			  "pwrite() reach a device's registers (docs/shared.md)",

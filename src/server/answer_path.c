@@ -90,14 +90,16 @@ static struct answer open_name(const struct request *request, const char *name, 
 	return fd < 0 ? answer_result(-errno) : give(request, fd, flags);
 }
 
-/* As give(), and tells it before the program goes on and uses it. */
-static struct answer give_observed(const struct request *request, struct uiommufd_file *file,
-				   const char *path, int fd, int flags)
+/*
+ * As give(), of an emulated @file. When the program goes on, it is open there only, and known to
+ * be: the program may close it at once.
+ */
+static struct answer give_file(const struct request *request, struct uiommufd_file *file,
+			       const char *path, int fd, int flags)
 {
 	int number = program_fd_give(request, fd, flags, false);
 
-	close(fd);
-	if (number >= 0)
+	if (number >= 0 && observed())
 		event_open(file, path, number);
 	return answer_result(number);
 }
@@ -126,8 +128,7 @@ static struct answer open_node(struct request *request, const struct union_path 
 		file_put(file);
 		return answer_result(rc);
 	}
-	return observed() ? give_observed(request, file, path->name, fd, flags)
-			  : give(request, fd, flags);
+	return give_file(request, file, path->name, fd, flags);
 }
 
 /* Config space beyond what everybody may see is for who has CAP_SYS_ADMIN [SYSFS-DEVICE.21]. */
