@@ -37,6 +37,18 @@
 #include "sysfs/attribute.h"
 #include "trace/events.h"
 
+/* Makes @text, relative to the directory @from, absolute, if it is not too long then. */
+static void join(const char *from, char text[PATH_MAX])
+{
+	const size_t len = strlen(from);
+
+	if (len + 1 + strlen(text) >= PATH_MAX)
+		return;
+	memmove(text + len + 1, text, strlen(text) + 1);
+	memcpy(text, from, len);
+	text[len] = '/';
+}
+
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
 {
@@ -45,12 +57,14 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 
 	if (len <= 0)
 		return false;
+	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
+		return false;
+	if (text[0] != '/' && path_is_within(from, "/proc"))
+		join(from, text);
 	if (proc_link_read(request, text, follow, from)) {
 		strcpy(text, from);
 		from[0] = '\0';
 	}
-	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
-		return false;
 	union_walk(path, from, text, follow);
 	return path->kind != UNION_FOREIGN;
 }
@@ -101,6 +115,7 @@ static struct answer give_file(const struct request *request, struct uiommufd_fi
 
 	if (number >= 0 && observed())
 		event_open(file, path, number);
+	close(fd);
 	return answer_result(number);
 }
 
@@ -452,13 +467,17 @@ struct answer answer_access(struct request *request, int dirfd, uint64_t path, i
 	return answer_result(faccessat(AT_FDCWD, name, mode, 0) ? -errno : 0);
 }
 
-/* Whether the path at @path is a link of /proc that is read here. */
-static bool read_proc_link(struct request *request, uint64_t path, char name[PATH_MAX])
+/* Whether the path (@dirfd, @path) is a link of /proc that is read here. */
+static bool read_proc_link(struct request *request, int dirfd, uint64_t path, char name[PATH_MAX])
 {
-	char text[PATH_MAX];
+	char text[PATH_MAX], from[PATH_MAX];
 
-	return program_memory_read_string(request, text, path, sizeof(text)) > 0 &&
-	       proc_link_read(request, text, true, name);
+	if (program_memory_read_string(request, text, path, sizeof(text)) <= 0)
+		return false;
+	if (text[0] != '/' && program_fd_name(request, dirfd, from) > 0 &&
+	    path_is_within(from, "/proc"))
+		join(from, text);
+	return proc_link_name(request, text, name);
 }
 
 static struct answer write_link(const struct request *request, const char *text, size_t len,
@@ -482,7 +501,7 @@ struct answer answer_readlink(struct request *request, int dirfd, uint64_t path,
 	const char *name;
 	ssize_t len;
 
-	if (read_proc_link(request, path, text))
+	if (read_proc_link(request, dirfd, path, text))
 		return write_link(request, text, strlen(text), out, size);
 	if (!answer_path_resolve(request, dirfd, path, false, &at))
 		return answer_by_kernel();

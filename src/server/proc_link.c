@@ -18,6 +18,7 @@ struct link {
 	pid_t pid;	  /* of whose /proc/PID it is */
 	const char *text; /* "fd/7", "cwd" or "root" */
 	const char *rest; /* "", or what is behind the link, from its slash on */
+	bool names;	  /* the text of the link is wanted, not what it leads to */
 };
 
 /* What follows @beginning in @path; NULL: it does not begin so. */
@@ -124,8 +125,11 @@ static bool follow_link(int task, const struct link *link, char name[PATH_MAX])
 	if (number)
 		file = program_fd_file(&of_process, take_number(&number), &node);
 	if (file) {
+		if (link->names && node.kind == NODE_NONE)
+			snprintf(name, PATH_MAX, "%s", file->ops->name);
 		file_put(file);
-		return !*link->rest && device_name(node, name);
+		return !*link->rest &&
+		       (device_name(node, name) || (link->names && node.kind == NODE_NONE));
 	}
 	if (!read_link(task, link, real))
 		return false;
@@ -150,23 +154,35 @@ static bool may_look(const struct request *request, pid_t pid)
 	return may;
 }
 
-bool proc_link_read(const struct request *request, const char *path, bool follow,
-		    char name[PATH_MAX])
+static bool follow_of_process(const struct request *request, const struct link *link,
+			      char name[PATH_MAX])
 {
-	struct link link;
 	bool found;
 	int task;
 
-	if (!find_link(request, path, &link) || (!*link.rest && !follow))
-		return false;
-	if (link.pid == request->client->caller.pid || link.pid == (pid_t)request->call->pid)
-		return follow_link(request->task, &link, name);
-	if (!may_look(request, link.pid))
-		return false;
-	task = proc_file_open(link.pid);
+	if (link->pid == request->client->caller.pid || link->pid == (pid_t)request->call->pid)
+		return follow_link(request->task, link, name);
+	task = may_look(request, link->pid) ? proc_file_open(link->pid) : -1;
 	if (task < 0)
 		return false;
-	found = follow_link(task, &link, name);
+	found = follow_link(task, link, name);
 	close(task);
 	return found;
+}
+
+bool proc_link_read(const struct request *request, const char *path, bool follow,
+		    char name[PATH_MAX])
+{
+	struct link link = {.names = false};
+
+	return find_link(request, path, &link) && (*link.rest || follow) &&
+	       follow_of_process(request, &link, name);
+}
+
+bool proc_link_name(const struct request *request, const char *path, char name[PATH_MAX])
+{
+	struct link link = {.names = true};
+
+	return find_link(request, path, &link) && !*link.rest &&
+	       follow_of_process(request, &link, name);
 }

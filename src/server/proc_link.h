@@ -18,4 +18,7 @@
 bool proc_link_read(const struct request *request, const char *path, bool follow,
 		    char name[PATH_MAX]);
 
+/* The text of the link @path, which may be of something without a name. False: as above. */
+bool proc_link_name(const struct request *request, const char *path, char name[PATH_MAX]);
+
 #endif
