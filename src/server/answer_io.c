@@ -139,7 +139,7 @@ struct answer answer_dup(struct request *request)
 			    by_fcntl && args[1] == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0);
 	}
 	/* dup2 and dup3 say the number. */
-	if ((args[1] < FILTER_FIRST_FD || args[1] > FILTER_LAST_FD) &&
+	if ((args[1] < FILTER_FIRST_FD || args[1] > FILTER_LAST_FD) && !opened_has_writer(&st) &&
 	    !atomic_exchange(&told, true))
 		log_error("descriptor %d is read and written as an empty file: only numbers from "
 			  "%d to %d are the machine's (docs/shared.md)",

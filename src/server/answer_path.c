@@ -8,14 +8,12 @@
  */
 #include "server/answer_path.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -34,7 +32,6 @@
 #include "server/program_fd.h"
 #include "server/program_memory.h"
 #include "server/union_path.h"
-#include "sysfs/attribute.h"
 #include "trace/events.h"
 
 /* Makes @text, relative to the directory @from, absolute, if it is not too long then. */
@@ -53,8 +50,10 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 			 struct union_path *path)
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
-	int len = program_memory_read_string(request, text, addr, sizeof(text));
+	int len;
 
+	opened_settle_writes();
+	len = program_memory_read_string(request, text, addr, sizeof(text));
 	if (len <= 0)
 		return false;
 	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
@@ -135,10 +134,10 @@ static struct answer open_node(struct request *request, const struct union_path 
 	client_wait_for_killed(request);
 	opened_drain();
 	mapped_sweep();
-	rc = files_open(node, &file);
+	rc = files_open(node, path->name, &request->client->caller, &file);
 	if (rc)
 		return answer_result(rc);
-	rc = opened_make(file, node, &fd);
+	rc = opened_make(file, node, NULL, &fd);
 	if (rc) {
 		file_put(file);
 		return answer_result(rc);
@@ -146,64 +145,81 @@ static struct answer open_node(struct request *request, const struct union_path 
 	return give_file(request, file, path->name, fd, flags);
 }
 
-/* Config space beyond what everybody may see is for who has CAP_SYS_ADMIN [SYSFS-DEVICE.21]. */
-enum {
-	CONFIG_FREE = 64,
-	CONFIG_MAX = 4096,
-};
-
-static int read_live(struct request *request, const struct union_path *path, char *text)
+/*
+ * Whether the rights that the file of sysfs in the shadow root has permit @flags. Root, too, does
+ * not write what nobody writes.
+ */
+static bool is_permitted(const struct request *request, const struct union_path *path, int flags)
 {
-	if (path->node.kind == NODE_ATTRIBUTE)
-		return files_show(path->node, path->name, text);
-	return files_config(path->name, text,
-			    caller_capable(&request->client->caller, CAP_SYS_ADMIN) ? CONFIG_MAX
-										    : CONFIG_FREE);
+	const uint32_t uid = caller_uid(&request->client->caller);
+	const int access = flags & O_ACCMODE;
+	mode_t mask = uid == 0 ? 0777 : 0007;
+	struct stat st;
+
+	if (stat(path->shadow, &st))
+		return false;
+	if (uid == st.st_uid)
+		mask |= 0700;
+	return (access == O_WRONLY || st.st_mode & mask & 0444) &&
+	       (access == O_RDONLY || st.st_mode & mask & 0222);
 }
 
-/* Opens what @path shows now, an attribute or registers. False: it shows what was laid out. */
-static bool open_live(struct request *request, const struct union_path *path, int flags,
-		      struct answer *answer)
+/* Gives the program @file, whose number is one that the filter stops. */
+static struct answer give_written(struct request *request, struct uiommufd_file *file,
+				  const struct union_path *path, int flags)
 {
-	char text[CONFIG_MAX];
-	int len, fd;
+	struct uiommufd_caller *caller = &request->client->caller;
+	struct stat end, shown;
+	int fd, number;
+	int rc = opened_make(file, path->node, file->ops->write ? caller : NULL, &fd);
 
-	static_assert(sizeof(text) >= SYSFS_TEXT, "an attribute has as much text as registers");
+	if (rc) {
+		file_put(file);
+		return answer_result(rc);
+	}
+	if (!fstat(fd, &end) && !stat(path->shadow, &shown))
+		opened_show_as(&end, &shown);
+	number = program_fd_give_readable(request, fd, flags);
+	if (number >= 0 && observed())
+		event_open(file, path->name, number);
+	close(fd);
+	return answer_result(number);
+}
 
-	if (path->node.kind != NODE_ATTRIBUTE && path->node.kind != NODE_CONFIG)
-		return false;
+/* Opens a file of sysfs that is more than the file in the shadow root. */
+static struct answer open_sysfs(struct request *request, const struct union_path *path, int flags)
+{
+	struct uiommufd_caller *caller = &request->client->caller;
+	struct uiommufd_file *file;
+	int rc;
+
+	if (flags & (O_DIRECTORY | O_DIRECT))
+		return answer_result(flags & O_DIRECT ? -EINVAL : -ENOTDIR);
 	/* What programs have closed is closed. */
 	opened_drain();
-	len = read_live(request, path, text);
-	if (len < 0)
-		return false;
-	fd = memfd_create("attribute", MFD_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (pwrite(fd, text, (size_t)len, 0) != len) {
-		close(fd);
-		return false;
+	if ((flags & O_ACCMODE) == O_RDONLY && path->node.kind != NODE_RESOURCE) {
+		rc = files_show(path->node, path->name, caller);
+		if (rc == -ENOENT)
+			return open_name(request, path->shadow, flags);
+		return rc < 0 ? answer_result(rc) : give(request, rc, flags);
 	}
-	*answer = give(request, fd, flags);
-	return true;
+	rc = files_open(path->node, path->name, caller, &file);
+	/* What it may is remembered, for what arrives when it has ended (late_write.h). */
+	(void)caller_capable(caller, CAP_SYS_ADMIN);
+	return rc ? answer_result(rc) : give_written(request, file, path, flags);
 }
 
 static struct answer open_emulated(struct request *request, const struct union_path *path,
 				   int flags)
 {
-	struct answer answer;
-
 	if (path_is_device(path->node) && !(flags & O_PATH))
 		return open_node(request, path, flags);
-	/* Attributes show what was laid out; changing them is not answered yet. */
-	if (path->node.kind != NODE_NONE && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY) {
-		log_error("%s: a static program cannot write to it (docs/shared.md)", path->name);
-		return answer_result(-EACCES);
-	}
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
-	if (!(flags & (O_PATH | O_DIRECTORY)) && open_live(request, path, flags, &answer))
-		return answer;
+	if (!(flags & (O_PATH | O_DIRECTORY)) && !is_permitted(request, path, flags))
+		return answer_result(-EACCES);
+	if (path->node.kind != NODE_NONE && !(flags & O_PATH))
+		return open_sysfs(request, path, flags);
 	return open_name(request, path->shadow, flags);
 }
 
@@ -323,7 +339,7 @@ struct answer answer_fstat(struct request *request, int fd, uint64_t out)
 		return answer_by_kernel();
 	if (node.kind == NODE_NONE)
 		return answer_by_kernel();
-	if (file)
+	if (file && !opened_is_shown_as(&st, &st))
 		st.st_mode = OPEN_NODE_MODE;
 	become_device(&st, node);
 	return write_stat(request, &st, out);

@@ -151,7 +151,7 @@ static int op_install_file(struct uiommufd_caller *caller, struct uiommufd_file 
 
 	if (!request)
 		return -EMFILE;
-	rc = opened_make(file, (struct node){.kind = NODE_NONE}, &end);
+	rc = opened_make(file, (struct node){.kind = NODE_NONE}, NULL, &end);
 	if (rc)
 		return rc;
 	if (file->ops->read && !(file->flags & FILE_SEEKABLE))
@@ -183,10 +183,12 @@ static void op_uninstall_file(struct uiommufd_caller *caller, int fd)
 
 static bool op_capable(struct uiommufd_caller *caller, int cap)
 {
+	struct client *client = client_of(caller);
 	uint64_t effective;
 
-	return proc_file_number(client_of(caller)->proc, "status", "\nCapEff:", 16, &effective) &&
-	       effective >> cap & 1;
+	if (proc_file_number(client->proc, "status", "\nCapEff:", 16, &effective))
+		atomic_store(&client->capabilities, effective);
+	return atomic_load(&client->capabilities) >> cap & 1;
 }
 
 static uint32_t op_uid(struct uiommufd_caller *caller)

@@ -29,7 +29,8 @@ struct client {
 	struct process_memory *memory;
 	struct client *next; /* guarded by the lock of clients */
 	int pidfd;
-	int proc;      /* /proc/PID */
+	int proc;		       /* /proc/PID */
+	_Atomic uint64_t capabilities; /* when they were asked for last: also when it has ended */
 	bool replaced; /* by exec: its PID stands for another client next. By that lock, too */
 };
 
