@@ -22,6 +22,7 @@
 
 enum {
 	PATIENCE = 200, /* milliseconds */
+	TOLD = 20,	/* failures that are logged */
 };
 
 struct written {
@@ -98,6 +99,19 @@ static const struct uiommufd_caller_ops text_ops = {
 
 /* ---- the thread ---- */
 
+/* A program cannot fill the log. */
+static void tell(const struct written *written, int error)
+{
+	static unsigned int failures; /* of this thread alone */
+
+	if (++failures > TOLD)
+		return;
+	log_error("process %d was not told that its write to a file of sysfs has failed: %s%s "
+		  "(docs/shared.md)",
+		  (int)written->writer->pid, strerror(error),
+		  failures == TOLD ? "; there are no more lines about that" : "");
+}
+
 static void carry_out(const struct written *written)
 {
 	struct uiommufd_file *file = written->file;
@@ -111,9 +125,7 @@ static void carry_out(const struct written *written)
 		world_leave();
 	}
 	if (rc < 0)
-		log_error("process %d was not told that its write to a file of sysfs has failed: "
-			  "%s (docs/shared.md)",
-			  (int)written->writer->pid, strerror((int)-rc));
+		tell(written, (int)-rc);
 }
 
 static struct written *take(void)

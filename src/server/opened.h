@@ -25,9 +25,9 @@ int opened_start(void);
 
 /*
  * A new description of @file, as @node, or NODE_NONE if it has no name. @writer has opened it, if
- * what is written to it under any number is carried out (late_write.h); else NULL. On success it takes over
- * the caller's reference, and the caller owns *@fd, the program's end: closing the last copy of it
- * drops the reference. 0 or a negative errno.
+ * what is written to it under any number is carried out (late_write.h); else NULL. On success it
+ * takes over the caller's reference, and the caller owns *@fd, the program's end: closing the last
+ * copy of it drops the reference. 0 or a negative errno.
  */
 int opened_make(struct uiommufd_file *file, struct node node, struct uiommufd_caller *writer,
 		int *fd);

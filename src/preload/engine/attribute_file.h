@@ -28,7 +28,8 @@ int attribute_file_open(size_t index, const char *path, struct uiommufd_file **f
 
 /*
  * *@file, owned, is attribute @index at @path; *@memory, a descriptor that the caller owns, is what
- * stands for it, and what is written there is written by @caller, who stays. 0; -ENODEV: there is no such device; -ENOMEM; or what a memory file fails with.
+ * stands for it; @caller, which must stay, has written what is written there. 0; -ENODEV: there is
+ * no such device; -ENOMEM; or what a memory file fails with.
  *
  * Context: inside the engine, here and below.
  */
@@ -36,9 +37,9 @@ int attribute_file_create(size_t index, const char *path, int flags, struct uiom
 			  struct uiommufd_file **file, int *memory);
 
 /*
- * *@file, owned: the attribute that the memory file @fd, called @name by the kernel, takes writes of @caller to, which this process has
- * inherited from the program that it was before an exec; its index in *@index. -ENOENT: @fd is
- * something else; -ENOMEM.
+ * *@file, owned: the attribute that the memory file @fd, which the kernel calls @name, takes writes
+ * of @caller to. This process has inherited it from the program that it was before an exec. Its
+ * index in *@index. -ENOENT: @fd is something else; -ENOMEM.
  */
 int attribute_file_adopt(int fd, const char *name, struct uiommufd_caller *caller,
 			 struct uiommufd_file **file, size_t *index);
