@@ -102,6 +102,9 @@ struct answer answer_transfer(struct request *request)
 	transfer.file = opened_find(&st, &node);
 	if (!transfer.file)
 		return answer_by_kernel();
+	/* Files of sysfs show a device that programs have closed as closed. */
+	if (node.kind != NODE_NONE && !path_is_device(node))
+		opened_drain();
 	rc = transfer_at(&transfer, path_is_device(node), own, args[3]);
 	opened_numbered(&st, (int)args[0]);
 	opened_settle(transfer.caller);
