@@ -147,7 +147,7 @@ def devices_come_and_go():
             got = command(ask, "--machine", machine.name, device)
             assert (got.returncode, got.stderr) == (0, ""), got
             assert listed() == nodes, listed()
-    assert complains(command("unplug", "--machine"), "Usage", 125)
+    assert complains(command("unplug", "--machine"), "Usage", 2)
 
 
 def all_programs_are_in_one_trace():
@@ -159,8 +159,7 @@ def all_programs_are_in_one_trace():
         events = json.loads(pathlib.Path(trace).read_text(encoding="utf-8"))
         calls = {event["pid"] for event in events if event["name"] == "IOMMU_IOAS_MAP"}
         names = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
-        mine = [pid for pid in calls if names.get(pid) == os.path.basename(PROGRAM)[:15]]
-        assert len(mine) == 2, (calls, names)
+        assert len(calls) > 1 and {names.get(pid) for pid in calls} == {os.path.basename(PROGRAM)[:15]}, calls
 
 
 def a_program_on_a_shared_machine_of_its_own_is_shown():
