@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `uiommufd plug` and `uiommufd unplug`: a device comes into, or goes out of, the machine of a
- * program that runs, or that programs share. Its processes are told first; then the description of the machine and the
- * shadow root change, for those that start later.
+ * program that runs, or of programs that share one. Its processes, or its server, are told first;
+ * then the description of the machine and the shadow root change, for those that start later.
  */
 #include <errno.h>
 #include <stdio.h>
