@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -90,6 +91,27 @@ static void serve_client(int client)
 	close(client);
 }
 
+/* Guards that devices are looked after, which changes the shadow root, until that is removed. */
+static pthread_mutex_t settling = PTHREAD_MUTEX_INITIALIZER;
+static bool over;
+
+static bool settle(void)
+{
+	bool left;
+
+	pthread_mutex_lock(&settling);
+	left = !over && hotplug_settle();
+	pthread_mutex_unlock(&settling);
+	return left;
+}
+
+void control_socket_finish(void)
+{
+	pthread_mutex_lock(&settling);
+	over = true;
+	pthread_mutex_unlock(&settling);
+}
+
 /*
  * Waits for a client, and meanwhile looks after devices that were pulled out while programs had
  * them open.
@@ -98,7 +120,7 @@ static void wait_for_client(void)
 {
 	struct pollfd fd = {.fd = listener, .events = POLLIN};
 
-	while (poll(&fd, 1, hotplug_settle() ? PATIENCE_SETTLE : -1) == 0)
+	while (poll(&fd, 1, settle() ? PATIENCE_SETTLE : -1) == 0)
 		opened_drain();
 }
 

@@ -365,5 +365,6 @@ void server_finish(void)
 		opened_drain();
 		mapped_sweep();
 	}
+	control_socket_finish();
 	watch_finish();
 }
