@@ -15,8 +15,8 @@ static const struct {
 	     "       uiommufd show [--json | --svg | --html] [--all] [PID | FILE]\n"
 	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
 	     "       uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
-	     "       uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
-	     "       uiommufd unplug [PID] BDF\n"
+	     "       uiommufd plug [--machine NAME | PID] MODEL[@BDF][,OPTION=VALUE]...\n"
+	     "       uiommufd unplug [--machine NAME | PID] BDF\n"
 	     "       uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
 	     "       uiommufd profile [--svg] FILE\n"
 	     "       uiommufd replay [OPTION]... TRACE\n"
@@ -136,21 +136,23 @@ static const struct {
 	 "IOVA and value, and where it leads. Leaves that go on where the one before ends are\n"
 	 "one line. The arguments are those of lookup, --machine NAME too.\n"},
 	{"plug",
-	 "Usage: uiommufd plug [PID] MODEL[@BDF][,OPTION=VALUE]...\n"
+	 "Usage: uiommufd plug [--machine NAME | PID] MODEL[@BDF][,OPTION=VALUE]...\n"
 	 "\n"
 	 "Adds a device to the machine of a program that runs, bound to vfio-pci: its files\n"
 	 "appear in /dev and /sys. The device is described as for `run --device`.\n"
 	 "\n"
-	 "  PID  the program, or a parent of it such as the run (default: the only one)\n"},
+	 "  PID  the program, or a parent of it such as the run (default: the only one)\n"
+	 "  --machine NAME  instead of PID: a machine that programs share\n"},
 	{"unplug",
-	 "Usage: uiommufd unplug [PID] BDF\n"
+	 "Usage: uiommufd unplug [--machine NAME | PID] BDF\n"
 	 "\n"
 	 "Pulls the device at BDF out of the machine of a program that runs, as a hand would:\n"
 	 "at once it reads as ones, its DMA is refused, and its interrupts ERR and REQ are\n"
 	 "signalled. Its files go when the program has closed it. (To have the kernel ask for\n"
 	 "the device first, write to its file \"remove\" in sysfs, in the program's place.)\n"
 	 "\n"
-	 "  PID  the program, or a parent of it such as the run (default: the only one)\n"},
+	 "  PID  the program, or a parent of it such as the run (default: the only one)\n"
+	 "  --machine NAME  instead of PID: a machine that programs share\n"},
 	{"serve",
 	 "Usage: uiommufd serve MODEL[,OPTION=VALUE]... --socket PATH [OPTION]...\n"
 	 "\n"

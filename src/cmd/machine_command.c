@@ -20,6 +20,7 @@
 #include "cmd/offers.h"
 #include "cmd/peer.h"
 #include "cmd/run_options.h"
+#include "cmd/run_watch.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "machine/machine.h"
@@ -68,7 +69,7 @@ static int take_argument(struct start *start, char ***args)
 
 	if (take_value(args, "--name", &start->name, &status) ||
 	    take_value(args, "--stop", &start->stop, &status) ||
-	    take_value(args, "--log-file", &start->log, &status) ||
+	    take_value(args, "--log-file", &start->log, &status) || run_watch_take(args, &status) ||
 	    run_options_take_machine(&start->options, args, &status))
 		return status;
 	if (strcmp(**args, "--foreground") == 0 || strcmp(**args, "--list") == 0) {
@@ -78,8 +79,8 @@ static int take_argument(struct start *start, char ***args)
 	cmd_complain(
 		"machine has no option \"%s\"; there are: --name, --stop, --list, --foreground, "
 		"--log-file, and of run: --iommu, --device, --container, --no-iommufd, --mock, "
-		"--memlock, --hostile",
-		**args);
+		"--memlock, --hostile, %s",
+		**args, run_watch_options());
 	return CMD_USAGE;
 }
 
@@ -123,6 +124,8 @@ static void serve(struct start *start, const sigset_t *ends)
 	(void)tracer_serve(ends, -1);
 	end_programs();
 	server_finish();
+	run_watch_report(&start->tree);
+	run_watch_finish(&start->tree);
 	tree_remove(&start->tree);
 }
 
@@ -254,6 +257,7 @@ static void create_tree(struct start *start)
 static int start_machine(struct start *start)
 {
 	static char number[16];
+	char *none[] = {NULL};
 	int status;
 
 	if (!start->name) {
@@ -265,6 +269,7 @@ static int start_machine(struct start *start)
 	offers_prepare(&start->offers, &start->tree, start->options.machine);
 	tree_text(&start->tree, "/" LAYOUT_SERVED, 0444, "%s", "");
 	run_options_fill(&start->options, &start->tree);
+	run_watch_fill(&start->tree, none);
 	if (start->tree.error) {
 		status = complain_of_tree(start);
 		tree_remove(&start->tree);

@@ -416,7 +416,7 @@ static const char *error_text(int error)
 	case EBUSY:
 		return "a call is in progress that does not end; try again";
 	case ENOSYS:
-		return "a machine that programs share cannot do that yet (docs/shared.md)";
+		return "it cannot do that";
 	default:
 		return strerror(error);
 	}

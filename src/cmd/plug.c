@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `uiommufd plug` and `uiommufd unplug`: a device comes into, or goes out of, the machine of a
- * program that runs. Its processes are told first; then the description of the machine and the
- * shadow root change, for those that start later.
+ * program that runs, or of programs that share one. Its processes, or its server, are told first;
+ * then the description of the machine and the shadow root change, for those that start later.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -33,21 +33,33 @@ static int out_of_memory(void)
 	return CMD_FAILED;
 }
 
-/* Takes [PID] and one more argument, *@last, and opens the run. Returns an exit status. */
+/* Takes [PID], or --machine NAME, and one more argument, *@last: finds who is asked. */
+static int find_run(const char *command, char **args, const char **last, struct peer *peer)
+{
+	bool missing = false;
+	const char *machine = args[0] ? cmd_option_value(&args, "--machine", &missing) : NULL;
+	const char *pid;
+
+	if (machine)
+		args++;
+	pid = !machine && args[0] && args[1] ? *args++ : NULL;
+	if (missing || !args[0] || args[1]) {
+		cmd_complain("which device? Usage: uiommufd %s [--machine NAME | PID] %s", command,
+			     strcmp(command, "plug") ? "BDF" : "MODEL[@BDF][,OPTION=VALUE]...");
+		return CMD_USAGE;
+	}
+	*last = args[0];
+	return machine ? peer_find_machine(machine, peer) : peer_find(pid, peer);
+}
+
+/* Opens the run that is asked. Returns an exit status. */
 static int open_run(const char *command, char **args, const char **last, struct run *run)
 {
-	const char *pid = args[0] && args[1] ? args[0] : NULL;
 	char path[PATH_MAX], why[512] = "it cannot be read";
 	FILE *in;
 	int status, rc;
 
-	if (!args[0] || (args[1] && args[2])) {
-		cmd_complain("which device? Usage: uiommufd %s [PID] %s", command,
-			     strcmp(command, "plug") ? "BDF" : "MODEL[@BDF][,OPTION=VALUE]...");
-		return CMD_USAGE;
-	}
-	*last = args[pid ? 1 : 0];
-	status = peer_find(pid, &run->peer);
+	status = find_run(command, args, last, &run->peer);
 	if (status)
 		return status;
 	run->tree.error = 0;

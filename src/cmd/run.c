@@ -243,7 +243,9 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		pid = wait_for_child(true, &ended.status);
 	while (pid != started.pid);
 	ended.status = run_reports_judge(tree, ended.status);
-	run_watch_report(tree);
+	/* Of a machine that programs share, there is one profile, when the last has ended. */
+	if (served < 0)
+		run_watch_report(tree);
 	ended.stays = has_children();
 	if (ended.stays) {
 		keeper_send(to, &ended, sizeof(ended));
@@ -257,6 +259,8 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		cmd_leave(CMD_OK);
 	}
 	server_finish();
+	if (served >= 0)
+		run_watch_report(tree);
 	run_watch_finish(tree);
 	clean_up(tree);
 	keeper_send(to, &ended, sizeof(ended));

@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "checker/call_report.h"
 #include "server/answer_change.h"
 #include "server/answer_io.h"
 #include "server/answer_path.h"
@@ -19,12 +20,14 @@
 #include "server/opened.h"
 #include "server/program_fd.h"
 #include "server/tracer.h"
+#include "trace/trace.h"
 
 static struct answer answer_ioctl(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
 	struct uiommufd_file *file;
 	struct node node;
+	struct call call;
 	long rc = -ENOTTY;
 
 	file = program_fd_file(request, (int)args[0], &node);
@@ -32,74 +35,84 @@ static struct answer answer_ioctl(struct request *request)
 		return answer_by_kernel();
 	opened_drain();
 	mapped_sweep();
+	call_begin(&call, file, (int)args[0], &request->client->caller, (unsigned int)args[1],
+		   args[2]);
 	if (file->ops->ioctl)
 		rc = file->ops->ioctl(file, &request->client->caller, (unsigned int)args[1],
 				      args[2]);
+	call_end(&call, rc);
 	file_put(file);
 	/* What the call has made readable, the program may poll next. */
 	opened_settle(&request->client->caller);
 	return answer_result(rc);
 }
 
-/* Maps what @map of @file is. */
-static struct answer map_file(struct request *request, struct uiommufd_file *file,
-			      const struct file_mapping *map)
+/* Finds what @request maps of @file. 0 or a negative errno. */
+static int find_mapping(const struct request *request, struct uiommufd_file *file,
+			struct file_mapping *map)
+{
+	const __u64 *args = request->call->data.args;
+	uint64_t len;
+
+	if (!file->ops->mmap)
+		return -ENODEV;
+	if (!args[1] || args[5] & PAGE_MASK)
+		return -EINVAL;
+	if (check_align_up(args[1], PAGE_SIZE, &len))
+		return -ENOMEM;
+	return file->ops->mmap(file, args[5], len, (int)args[2], (int)args[3], map);
+}
+
+/* What stands for the mapping of @request: a descriptor, *@fd, and *@offset. */
+static int make_mapping(const struct request *request, struct uiommufd_file *file, int *fd,
+			uint64_t *offset)
+{
+	struct file_mapping map;
+	int rc = find_mapping(request, file, &map);
+
+	if (rc)
+		return rc;
+	rc = mapped_make(file, &map, fd, offset);
+	if (rc && map.closed)
+		map.closed(map.cookie);
+	return rc;
+}
+
+/* Has @fd, taken, mapped instead of the file called @name. */
+static struct answer map_instead(struct request *request, const char *name, int fd, uint64_t offset)
 {
 	static atomic_bool told;
-	uint64_t offset;
-	int fd, error;
+	int error;
 
-	error = mapped_make(file, map, &fd, &offset);
-	if (error) {
-		if (map->closed)
-			map->closed(map->cookie);
-		return answer_result(error);
-	}
-	if (tracer_map(request, fd, offset, &error)) {
-		close(fd);
+	if (tracer_map(request, fd, offset, &error))
 		return (struct answer){.kind = ANSWER_GIVEN};
-	}
 	/* Nothing maps it, so it ends with the next sweep. */
-	close(fd);
 	if (client_waits(request) && !atomic_exchange(&told, true))
 		log_error("the program cannot map %s: it cannot be traced: %s; pread() and "
 			  "pwrite() reach a device's registers (docs/shared.md)",
-			  file->ops->name, strerror(-error));
+			  name, strerror(-error));
 	return answer_result(-ENODEV);
-}
-
-static struct answer map_emulated_file(struct request *request, struct uiommufd_file *file)
-{
-	const __u64 *args = request->call->data.args;
-	struct file_mapping map;
-	uint64_t len;
-	int rc;
-
-	if (!file->ops->mmap)
-		return answer_result(-ENODEV);
-	if (!args[1] || args[5] & PAGE_MASK)
-		return answer_result(-EINVAL);
-	if (check_align_up(args[1], PAGE_SIZE, &len))
-		return answer_result(-ENOMEM);
-	rc = file->ops->mmap(file, args[5], len, (int)args[2], (int)args[3], &map);
-	return rc ? answer_result(rc) : map_file(request, file, &map);
 }
 
 static struct answer answer_mmap(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
 	struct uiommufd_file *file;
-	struct answer answer;
+	const char *name;
 	struct node node;
+	uint64_t offset;
+	int fd, rc;
 
 	if (args[3] & MAP_ANONYMOUS)
 		return answer_by_kernel();
 	file = program_fd_file(request, (int)args[4], &node);
 	if (!file)
 		return answer_by_kernel();
-	answer = map_emulated_file(request, file);
+	rc = make_mapping(request, file, &fd, &offset);
+	name = file->ops->name;
+	/* Before the program goes on: it may unmap and close the file at once. */
 	file_put(file);
-	return answer;
+	return rc ? answer_result(rc) : map_instead(request, name, fd, offset);
 }
 
 static struct answer answer_at(struct request *request)
@@ -130,6 +143,7 @@ static struct answer answer_at(struct request *request)
 struct answer answer_call(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
+	struct answer answer;
 
 	switch (request->call->data.nr) {
 	case SYS_ioctl:
@@ -158,8 +172,17 @@ struct answer answer_call(struct request *request)
 		return answer_fstat(request, (int)args[0], args[1]);
 	case SYS_execve:
 	case SYS_execveat:
+		if (!answer_exec(request, &answer))
+			return answer;
 		client_replaced(request);
+		trace_name_changes((pid_t)request->call->pid);
 		return answer_by_kernel();
+	case SYS_statfs:
+		return answer_statfs(request, args[0], args[1]);
+	case SYS_fstatfs:
+		return answer_fstatfs(request, (int)args[0], args[1]);
+	case SYS_truncate:
+		return answer_truncate(request, args[0]);
 	case SYS_exit_group:
 		client_exits(request);
 		return tracer_release(request) ? (struct answer){.kind = ANSWER_GIVEN}

@@ -42,21 +42,60 @@ static const struct change *find(int number)
 	return NULL;
 }
 
+static bool is_emulated(const struct union_path *at)
+{
+	return at->kind == UNION_EMULATED || at->kind == UNION_MISSING;
+}
+
+/* The emulated name @at is to be made, or taken away. */
+static int refuse(const struct union_path *at, bool makes)
+{
+	if (at->kind == UNION_EMULATED)
+		return makes ? -EEXIST : -EPERM;
+	return makes && at->has_directory ? -EPERM : at->error;
+}
+
+/* @from is to have the name @to, as one more or instead of its own: at least one is emulated. */
+static int refuse_both(const struct union_path *from, const struct union_path *to, bool makes)
+{
+	static const char dev[] = "/dev";
+
+	if (from->kind == UNION_MISSING)
+		return from->error;
+	if (makes && to->kind == UNION_EMULATED)
+		return -EEXIST;
+	if (is_emulated(from) && is_emulated(to))
+		return refuse(makes ? to : from, makes);
+	/* One file system has both. */
+	if (path_is_within(from->name, dev) && path_is_within(to->name, dev))
+		return -EBUSY;
+	return -EXDEV;
+}
+
+static void resolve(struct request *request, const struct change *change, int at,
+		    struct union_path *path)
+{
+	const __u64 *args = request->call->data.args;
+	const int dirfd = change->dirs[at] == NONE ? AT_FDCWD : (int)args[change->dirs[at]];
+
+	path->name[0] = '\0';
+	if (!answer_path_resolve(request, dirfd, args[change->paths[at]], false, path))
+		path->kind = UNION_FOREIGN;
+}
+
 struct answer answer_change(struct request *request)
 {
 	const struct change *change = find(request->call->data.nr);
-	const __u64 *args = request->call->data.args;
+	struct union_path from, to;
 
-	for (int i = 0; change && i < 2 && change->paths[i] != NONE; i++) {
-		const int dirfd = change->dirs[i] == NONE ? AT_FDCWD : (int)args[change->dirs[i]];
-		struct union_path at;
-
-		if (!answer_path_resolve(request, dirfd, args[change->paths[i]], false, &at))
-			continue;
-		if (at.kind == UNION_EMULATED)
-			return answer_result(change->makes ? -EEXIST : -EPERM);
-		if (at.kind == UNION_MISSING)
-			return answer_result(change->makes ? -EPERM : at.error);
-	}
-	return answer_by_kernel();
+	if (!change)
+		return answer_by_kernel();
+	resolve(request, change, 0, &from);
+	if (change->paths[1] == NONE)
+		return is_emulated(&from) ? answer_result(refuse(&from, change->makes))
+					  : answer_by_kernel();
+	resolve(request, change, 1, &to);
+	return is_emulated(&from) || is_emulated(&to)
+		       ? answer_result(refuse_both(&from, &to, change->makes))
+		       : answer_by_kernel();
 }

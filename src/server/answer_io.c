@@ -102,6 +102,9 @@ struct answer answer_transfer(struct request *request)
 	transfer.file = opened_find(&st, &node);
 	if (!transfer.file)
 		return answer_by_kernel();
+	/* Files of sysfs show a device that programs have closed as closed. */
+	if (node.kind != NODE_NONE && !path_is_device(node))
+		opened_drain();
 	rc = transfer_at(&transfer, path_is_device(node), own, args[3]);
 	opened_numbered(&st, (int)args[0]);
 	opened_settle(transfer.caller);
@@ -139,7 +142,7 @@ struct answer answer_dup(struct request *request)
 			    by_fcntl && args[1] == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0);
 	}
 	/* dup2 and dup3 say the number. */
-	if ((args[1] < FILTER_FIRST_FD || args[1] > FILTER_LAST_FD) &&
+	if ((args[1] < FILTER_FIRST_FD || args[1] > FILTER_LAST_FD) && !opened_has_writer(&st) &&
 	    !atomic_exchange(&told, true))
 		log_error("descriptor %d is read and written as an empty file: only numbers from "
 			  "%d to %d are the machine's (docs/shared.md)",

@@ -8,14 +8,15 @@
  */
 #include "server/answer_path.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -31,22 +32,38 @@
 #include "server/program_fd.h"
 #include "server/program_memory.h"
 #include "server/union_path.h"
-#include "sysfs/attribute.h"
+#include "trace/events.h"
+
+/* Makes @text, relative to the directory @from, absolute, if it is not too long then. */
+static void join(const char *from, char text[PATH_MAX])
+{
+	const size_t len = strlen(from);
+
+	if (len + 1 + strlen(text) >= PATH_MAX)
+		return;
+	memmove(text + len + 1, text, strlen(text) + 1);
+	memcpy(text, from, len);
+	text[len] = '/';
+}
 
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
 {
 	char text[PATH_MAX], from[PATH_MAX] = "";
-	int len = program_memory_read_string(request, text, addr, sizeof(text));
+	int len;
 
+	opened_settle_writes();
+	len = program_memory_read_string(request, text, addr, sizeof(text));
 	if (len <= 0)
 		return false;
-	if (follow && proc_link_read(request, text, from)) {
+	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
+		return false;
+	if (text[0] != '/' && path_is_within(from, "/proc"))
+		join(from, text);
+	if (proc_link_read(request, text, follow, from)) {
 		strcpy(text, from);
 		from[0] = '\0';
 	}
-	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
-		return false;
 	union_walk(path, from, text, follow);
 	return path->kind != UNION_FOREIGN;
 }
@@ -86,8 +103,24 @@ static struct answer open_name(const struct request *request, const char *name, 
 	return fd < 0 ? answer_result(-errno) : give(request, fd, flags);
 }
 
-static struct answer open_node(struct request *request, struct node node, int flags)
+/*
+ * As give(), of an emulated @file. When the program goes on, it is open there only, and known to
+ * be: the program may close it at once.
+ */
+static struct answer give_file(const struct request *request, struct uiommufd_file *file,
+			       const char *path, int fd, int flags)
 {
+	int number = program_fd_give(request, fd, flags, false);
+
+	if (number >= 0 && observed())
+		event_open(file, path, number);
+	close(fd);
+	return answer_result(number);
+}
+
+static struct answer open_node(struct request *request, const struct union_path *path, int flags)
+{
+	const struct node node = path->node;
 	struct uiommufd_file *file;
 	int fd, rc;
 
@@ -101,75 +134,92 @@ static struct answer open_node(struct request *request, struct node node, int fl
 	client_wait_for_killed(request);
 	opened_drain();
 	mapped_sweep();
-	rc = files_open(node, &file);
+	rc = files_open(node, path->name, &request->client->caller, &file);
 	if (rc)
 		return answer_result(rc);
-	rc = opened_make(file, node, &fd);
+	rc = opened_make(file, node, NULL, &fd);
 	if (rc) {
 		file_put(file);
 		return answer_result(rc);
 	}
-	return give(request, fd, flags);
+	return give_file(request, file, path->name, fd, flags);
 }
 
-/* Config space beyond what everybody may see is for who has CAP_SYS_ADMIN [SYSFS-DEVICE.21]. */
-enum {
-	CONFIG_FREE = 64,
-	CONFIG_MAX = 4096,
-};
-
-static int read_live(struct request *request, const struct union_path *path, char *text)
+/*
+ * Whether the rights that the file of sysfs in the shadow root has permit @flags. Root, too, does
+ * not write what nobody writes.
+ */
+static bool is_permitted(const struct request *request, const struct union_path *path, int flags)
 {
-	if (path->node.kind == NODE_ATTRIBUTE)
-		return files_show(path->node, path->name, text);
-	return files_config(path->name, text,
-			    caller_capable(&request->client->caller, CAP_SYS_ADMIN) ? CONFIG_MAX
-										    : CONFIG_FREE);
-}
+	const uint32_t uid = caller_uid(&request->client->caller);
+	const int access = flags & O_ACCMODE;
+	mode_t mask = uid == 0 ? 0777 : 0007;
+	struct stat st;
 
-/* Opens what @path shows now, an attribute or registers. False: it shows what was laid out. */
-static bool open_live(struct request *request, const struct union_path *path, int flags,
-		      struct answer *answer)
-{
-	char text[CONFIG_MAX];
-	int len, fd;
-
-	static_assert(sizeof(text) >= SYSFS_TEXT, "an attribute has as much text as registers");
-
-	if (path->node.kind != NODE_ATTRIBUTE && path->node.kind != NODE_CONFIG)
+	if (stat(path->shadow, &st))
 		return false;
+	if (uid == st.st_uid)
+		mask |= 0700;
+	return (access == O_WRONLY || st.st_mode & mask & 0444) &&
+	       (access == O_RDONLY || st.st_mode & mask & 0222);
+}
+
+/* Gives the program @file, whose number is one that the filter stops. */
+static struct answer give_written(struct request *request, struct uiommufd_file *file,
+				  const struct union_path *path, int flags)
+{
+	struct uiommufd_caller *caller = &request->client->caller;
+	struct stat end, shown;
+	int fd, number;
+	int rc = opened_make(file, path->node, file->ops->write ? caller : NULL, &fd);
+
+	if (rc) {
+		file_put(file);
+		return answer_result(rc);
+	}
+	if (!fstat(fd, &end) && !stat(path->shadow, &shown))
+		opened_show_as(&end, &shown);
+	number = program_fd_give_readable(request, fd, flags);
+	if (number >= 0 && observed())
+		event_open(file, path->name, number);
+	close(fd);
+	return answer_result(number);
+}
+
+/* Opens a file of sysfs that is more than the file in the shadow root. */
+static struct answer open_sysfs(struct request *request, const struct union_path *path, int flags)
+{
+	struct uiommufd_caller *caller = &request->client->caller;
+	struct uiommufd_file *file;
+	int rc;
+
+	if (flags & (O_DIRECTORY | O_DIRECT))
+		return answer_result(flags & O_DIRECT ? -EINVAL : -ENOTDIR);
 	/* What programs have closed is closed. */
 	opened_drain();
-	len = read_live(request, path, text);
-	if (len < 0)
-		return false;
-	fd = memfd_create("attribute", MFD_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (pwrite(fd, text, (size_t)len, 0) != len) {
-		close(fd);
-		return false;
+	if ((flags & O_ACCMODE) == O_RDONLY && path->node.kind != NODE_RESOURCE) {
+		rc = files_show(path->node, path->name, caller);
+		if (rc == -ENOENT)
+			return open_name(request, path->shadow, flags);
+		return rc < 0 ? answer_result(rc) : give(request, rc, flags);
 	}
-	*answer = give(request, fd, flags);
-	return true;
+	rc = files_open(path->node, path->name, caller, &file);
+	/* What it may is remembered, for what arrives when it has ended (late_write.h). */
+	(void)caller_capable(caller, CAP_SYS_ADMIN);
+	return rc ? answer_result(rc) : give_written(request, file, path, flags);
 }
 
 static struct answer open_emulated(struct request *request, const struct union_path *path,
 				   int flags)
 {
-	struct answer answer;
-
 	if (path_is_device(path->node) && !(flags & O_PATH))
-		return open_node(request, path->node, flags);
-	/* Attributes show what was laid out; changing them is not answered yet. */
-	if (path->node.kind != NODE_NONE && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY) {
-		log_error("%s: a static program cannot write to it (docs/shared.md)", path->name);
-		return answer_result(-EACCES);
-	}
+		return open_node(request, path, flags);
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
-	if (!(flags & (O_PATH | O_DIRECTORY)) && open_live(request, path, flags, &answer))
-		return answer;
+	if (!(flags & (O_PATH | O_DIRECTORY)) && !is_permitted(request, path, flags))
+		return answer_result(-EACCES);
+	if (path->node.kind != NODE_NONE && !(flags & O_PATH))
+		return open_sysfs(request, path, flags);
 	return open_name(request, path->shadow, flags);
 }
 
@@ -289,7 +339,7 @@ struct answer answer_fstat(struct request *request, int fd, uint64_t out)
 		return answer_by_kernel();
 	if (node.kind == NODE_NONE)
 		return answer_by_kernel();
-	if (file)
+	if (file && !opened_is_shown_as(&st, &st))
 		st.st_mode = OPEN_NODE_MODE;
 	become_device(&st, node);
 	return write_stat(request, &st, out);
@@ -358,7 +408,66 @@ struct answer answer_statx(struct request *request)
 	return answer_result(caller_write(&request->client->caller, args[4], &stx, sizeof(stx)));
 }
 
+/* ---- file systems ---- */
+
+/* What the file @name of the machine, at @inside, is on: sysfs or devtmpfs. */
+static struct answer write_statfs(const struct request *request, const char *name,
+				  const char *inside, uint64_t out)
+{
+	struct statfs fs;
+
+	if (statfs(name, &fs))
+		return answer_result(-errno);
+	fs.f_type = path_is_within(inside, "/sys") ? SYSFS_MAGIC : TMPFS_MAGIC;
+	return answer_result(caller_write(&request->client->caller, out, &fs, sizeof(fs)));
+}
+
+struct answer answer_statfs(struct request *request, uint64_t path, uint64_t out)
+{
+	struct union_path at;
+
+	if (!answer_path_resolve(request, AT_FDCWD, path, true, &at) || at.kind == UNION_REAL)
+		return answer_by_kernel();
+	return at.kind == UNION_EMULATED ? write_statfs(request, at.shadow, at.name, out)
+					 : answer_result(at.error);
+}
+
+struct answer answer_fstatfs(struct request *request, int fd, uint64_t out)
+{
+	char name[PATH_MAX];
+	const char *inside;
+
+	inside = program_fd_name(request, fd, name) > 0 ? union_strip(name) : NULL;
+	return inside ? write_statfs(request, name, inside, out) : answer_by_kernel();
+}
+
 /* ---- the rest ---- */
+
+bool answer_exec(struct request *request, struct answer *answer)
+{
+	const bool at_dir = request->call->data.nr == SYS_execveat;
+	const __u64 *args = request->call->data.args;
+	struct union_path at;
+
+	if (!answer_path_resolve(request, at_dir ? (int)args[0] : AT_FDCWD, args[at_dir], true,
+				 &at) ||
+	    at.kind == UNION_REAL)
+		return true;
+	/* Nothing that is emulated is a program. */
+	*answer = answer_result(at.kind == UNION_EMULATED ? -EACCES : at.error);
+	return false;
+}
+
+struct answer answer_truncate(struct request *request, uint64_t path)
+{
+	struct union_path at;
+
+	if (!answer_path_resolve(request, AT_FDCWD, path, true, &at) || at.kind == UNION_REAL)
+		return answer_by_kernel();
+	if (at.kind == UNION_MISSING)
+		return answer_result(at.error);
+	return answer_result(path_is_device(at.node) ? -EINVAL : -EACCES);
+}
 
 struct answer answer_access(struct request *request, int dirfd, uint64_t path, int mode, int flags)
 {
@@ -374,13 +483,17 @@ struct answer answer_access(struct request *request, int dirfd, uint64_t path, i
 	return answer_result(faccessat(AT_FDCWD, name, mode, 0) ? -errno : 0);
 }
 
-/* Whether the path at @path is a link of /proc that is read here. */
-static bool read_proc_link(struct request *request, uint64_t path, char name[PATH_MAX])
+/* Whether the path (@dirfd, @path) is a link of /proc that is read here. */
+static bool read_proc_link(struct request *request, int dirfd, uint64_t path, char name[PATH_MAX])
 {
-	char text[PATH_MAX];
+	char text[PATH_MAX], from[PATH_MAX];
 
-	return program_memory_read_string(request, text, path, sizeof(text)) > 0 &&
-	       proc_link_read(request, text, name);
+	if (program_memory_read_string(request, text, path, sizeof(text)) <= 0)
+		return false;
+	if (text[0] != '/' && program_fd_name(request, dirfd, from) > 0 &&
+	    path_is_within(from, "/proc"))
+		join(from, text);
+	return proc_link_name(request, text, name);
 }
 
 static struct answer write_link(const struct request *request, const char *text, size_t len,
@@ -404,7 +517,7 @@ struct answer answer_readlink(struct request *request, int dirfd, uint64_t path,
 	const char *name;
 	ssize_t len;
 
-	if (read_proc_link(request, path, text))
+	if (read_proc_link(request, dirfd, path, text))
 		return write_link(request, text, strlen(text), out, size);
 	if (!answer_path_resolve(request, dirfd, path, false, &at))
 		return answer_by_kernel();

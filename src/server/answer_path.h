@@ -22,6 +22,14 @@ struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uin
 struct answer answer_fstat(struct request *request, int fd, uint64_t out);
 struct answer answer_statx(struct request *request);
 
+struct answer answer_statfs(struct request *request, uint64_t path, uint64_t out);
+struct answer answer_fstatfs(struct request *request, int fd, uint64_t out);
+
+/* execve and execveat. True: they are the kernel's, else *@answer. */
+bool answer_exec(struct request *request, struct answer *answer);
+
+struct answer answer_truncate(struct request *request, uint64_t path);
+
 struct answer answer_access(struct request *request, int dirfd, uint64_t path, int mode, int flags);
 
 struct answer answer_readlink(struct request *request, int dirfd, uint64_t path, uint64_t out,

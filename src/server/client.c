@@ -33,6 +33,7 @@
 #include "server/proc_file.h"
 #include "server/program_fd.h"
 #include "server/program_memory.h"
+#include "trace/events.h"
 
 enum {
 	TASKS = 1024, /* threads that are remembered */
@@ -89,7 +90,7 @@ static int op_read(struct uiommufd_caller *caller, void *dst, uint64_t src, size
 
 	if (!request)
 		return process_memory_read(client_of(caller)->memory, dst, src, len);
-	return program_memory_copy(request, SYS_process_vm_readv, dst, src, len);
+	return program_memory_read(request, dst, src, len);
 }
 
 static int op_write(struct uiommufd_caller *caller, uint64_t dst, const void *src, size_t len)
@@ -98,8 +99,7 @@ static int op_write(struct uiommufd_caller *caller, uint64_t dst, const void *sr
 
 	if (!request)
 		return process_memory_write(client_of(caller)->memory, dst, src, len);
-	return program_memory_copy(request, SYS_process_vm_writev, (void *)(uintptr_t)src, dst,
-				   len);
+	return program_memory_write(request, dst, src, len);
 }
 
 static int op_populate(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool write)
@@ -151,7 +151,7 @@ static int op_install_file(struct uiommufd_caller *caller, struct uiommufd_file 
 
 	if (!request)
 		return -EMFILE;
-	rc = opened_make(file, (struct node){.kind = NODE_NONE}, &end);
+	rc = opened_make(file, (struct node){.kind = NODE_NONE}, NULL, &end);
 	if (rc)
 		return rc;
 	if (file->ops->read && !(file->flags & FILE_SEEKABLE))
@@ -160,6 +160,8 @@ static int op_install_file(struct uiommufd_caller *caller, struct uiommufd_file 
 		fd = program_fd_give(request, end, flags, false);
 	if (!fstat(end, &st) && fd >= 0) {
 		opened_numbered(&st, fd);
+		if (observed())
+			event_made(file, file->ops->name, fd);
 	} else if (fd < 0) {
 		/* The reference stays with the engine. */
 		file_get(file);
@@ -181,10 +183,12 @@ static void op_uninstall_file(struct uiommufd_caller *caller, int fd)
 
 static bool op_capable(struct uiommufd_caller *caller, int cap)
 {
+	struct client *client = client_of(caller);
 	uint64_t effective;
 
-	return proc_file_number(client_of(caller)->proc, "status", "\nCapEff:", 16, &effective) &&
-	       effective >> cap & 1;
+	if (proc_file_number(client->proc, "status", "\nCapEff:", 16, &effective))
+		atomic_store(&client->capabilities, effective);
+	return atomic_load(&client->capabilities) >> cap & 1;
 }
 
 static uint32_t op_uid(struct uiommufd_caller *caller)

@@ -29,8 +29,13 @@ struct client {
 	struct process_memory *memory;
 	struct client *next; /* guarded by the lock of clients */
 	int pidfd;
-	int proc;      /* /proc/PID */
+	int proc;		       /* /proc/PID */
+	_Atomic uint64_t capabilities; /* when they were asked for last: also when it has ended */
 	bool replaced; /* by exec: its PID stands for another client next. By that lock, too */
+};
+
+enum {
+	REQUEST_AHEAD = 128, /* as long as most structures of ioctls */
 };
 
 /* A call of a thread that waits for its answer. */
@@ -39,6 +44,11 @@ struct request {
 	int listener;
 	int task; /* /proc/TID of the thread: the same one for ever; borrowed */
 	struct client *client;
+	struct {
+		uint64_t addr;
+		size_t len;
+		uint8_t bytes[REQUEST_AHEAD];
+	} ahead; /* what has been read beyond the program's first word (program_memory_read()) */
 	/* These are guarded by the lock of clients. */
 	struct request *next; /* of those that are worked on */
 	bool waits_for_killed;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,14 +22,18 @@
 
 #include "base/alloc.h"
 #include "inspect/inquiry.h"
+#include "preload/engine/device_requests.h"
+#include "preload/engine/hotplug.h"
 #include "preload/start/layout.h"
+#include "server/opened.h"
 #include "server/program_server.h"
 #include "vfio/device_thread.h"
 
 enum {
-	BACKLOG = 128,	    /* programs may join by the dozen, and an asker does not wait long */
-	PATIENCE_JOIN = 10, /* seconds, for a program to come after it was announced */
-	PAUSE = 10,	    /* milliseconds, when there is no descriptor for a client */
+	BACKLOG = 128,	      /* programs may join by the dozen, and an asker does not wait long */
+	PATIENCE_JOIN = 10,   /* seconds, for a program to come after it was announced */
+	PATIENCE_SETTLE = 20, /* milliseconds, until devices are looked after again */
+	PAUSE = 10,	      /* milliseconds, when there is no descriptor for a client */
 };
 
 static int listener = -1;
@@ -62,9 +67,12 @@ static int answer_wish(const char *request, char **text, size_t *len)
 
 static int answer(const char *request, char **text, size_t *len)
 {
+	int rc;
+
 	if (lasting && (strcmp(request, "join") == 0 || strcmp(request, "stop") == 0))
 		return answer_wish(request, text, len);
-	return inquiry_answer(request, fclose, text, len);
+	rc = device_request(request, fclose, text, len);
+	return rc == -ENOSYS ? inquiry_answer(request, fclose, text, len) : rc;
 }
 
 static void serve_client(int client)
@@ -83,11 +91,46 @@ static void serve_client(int client)
 	close(client);
 }
 
+/* Guards that devices are looked after, which changes the shadow root, until that is removed. */
+static pthread_mutex_t settling = PTHREAD_MUTEX_INITIALIZER;
+static bool over;
+
+static bool settle(void)
+{
+	bool left;
+
+	pthread_mutex_lock(&settling);
+	left = !over && hotplug_settle();
+	pthread_mutex_unlock(&settling);
+	return left;
+}
+
+void control_socket_finish(void)
+{
+	pthread_mutex_lock(&settling);
+	over = true;
+	pthread_mutex_unlock(&settling);
+}
+
+/*
+ * Waits for a client, and meanwhile looks after devices that were pulled out while programs had
+ * them open.
+ */
+static void wait_for_client(void)
+{
+	struct pollfd fd = {.fd = listener, .events = POLLIN};
+
+	while (poll(&fd, 1, settle() ? PATIENCE_SETTLE : -1) == 0)
+		opened_drain();
+}
+
 static void *serve(void *unused)
 {
 	for (;;) {
-		int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		int client;
 
+		wait_for_client();
+		client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (client < 0) {
 			(void)poll(NULL, 0, PAUSE);
 			continue;

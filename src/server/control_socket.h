@@ -21,4 +21,7 @@
  */
 int control_socket_start(const char *root, bool lasts);
 
+/* The shadow root is left alone from now on. */
+void control_socket_finish(void);
+
 #endif

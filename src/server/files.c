@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine is built once, before any program runs, and does not change. */
+/*
+ * The machine is built once, before any program runs. What changes it since then is that of the
+ * preload (preload/engine/), for which there is one machine, too.
+ */
 #include "server/files.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "devices/plugin.h"
 #include "machine/machine.h"
 #include "machine/machine_files.h"
 #include "mock/mock.h"
+#include "preload/engine/attribute_file.h"
+#include "preload/engine/engine.h"
+#include "preload/engine/entries.h"
+#include "preload/engine/peers.h"
+#include "preload/engine/raw_file.h"
 #include "preload/start/layout.h"
 #include "sysfs/attribute.h"
 #include "vfio/pci_raw.h"
@@ -65,52 +75,96 @@ static struct vfio_device *find_group(unsigned int number)
 	return NULL;
 }
 
-int files_open(struct node node, struct uiommufd_file **file)
+struct machine *engine_machine(void)
 {
-	struct vfio_device *device;
+	return machine;
+}
 
+/* Of a machine that programs share there is no other. */
+void peers_ask(bool (*take)(void *arg, const char *answer), void *arg, const char *format, ...)
+{
+	(void)take;
+	(void)arg;
+	(void)format;
+}
+
+static int open_group(unsigned int number, struct uiommufd_file **file)
+{
+	struct vfio_device *device = find_group(number);
+
+	if (!device)
+		return -ENODEV;
+	raw_recall(device);
+	return vfio_group_open(device, file);
+}
+
+static int open_cdev(unsigned int number, struct uiommufd_file **file)
+{
+	struct vfio_device *device = machine_find_cdev(machine, number);
+
+	if (!device)
+		return -ENODEV;
+	raw_recall(device);
+	return vfio_device_open(device, file);
+}
+
+int files_open(struct node node, const char *path, struct uiommufd_caller *caller,
+	       struct uiommufd_file **file)
+{
 	switch (node.kind) {
 	case NODE_IOMMU:
 		return machine_open_iommu(machine, file);
 	case NODE_CONTAINER:
+		vfio_set_entry_limit(entries_limit);
 		return machine_open_container(machine, file);
 	case NODE_GROUP:
-		device = find_group(node.number);
-		return device ? vfio_group_open(device, file) : -ENODEV;
+		return open_group(node.number, file);
 	case NODE_CDEV:
-		device = machine_find_cdev(machine, node.number);
-		return device ? vfio_device_open(device, file) : -ENODEV;
+		return open_cdev(node.number, file);
 	case NODE_CONFIG:
+		return config_file_create(path, caller, file);
 	case NODE_ROM:
+		return rom_file_create(path, file);
 	case NODE_RESOURCE:
+		return resource_file_create(path, node.number, file);
 	case NODE_ATTRIBUTE:
+		return attribute_file_open(node.number, path, file);
 	case NODE_NONE:
 		break;
 	}
 	return -ENODEV;
 }
 
-/* The device in whose directory of sysfs @path is, or NULL. */
-static struct vfio_device *device_of(const char *path)
+static int show_attribute(size_t index, const char *path)
 {
-	char bdf[PATH_BDF];
-
-	return path_bdf(path, bdf) ? machine_find_device(machine, bdf) : NULL;
-}
-
-int files_config(const char *path, char *bytes, size_t size)
-{
-	struct vfio_device *device = device_of(path);
-
-	return device ? (int)vfio_device_config_read(device, 0, bytes, size) : -ENOENT;
-}
-
-int files_show(struct node node, const char *path, char *text)
-{
-	const struct sysfs_attribute *attribute = sysfs_attribute_at(node.number);
-	struct vfio_device *device = device_of(path);
+	const struct sysfs_attribute *attribute = sysfs_attribute_at(index);
+	struct vfio_device *device = sysfs_device_of(path);
+	char text[SYSFS_TEXT];
+	int len, fd;
 
 	if (!attribute || !attribute->live)
 		return -ENOENT;
-	return device ? sysfs_show(attribute, device, text) : -ENOENT;
+	len = device ? attribute_text(index, device, text) : -ENODEV;
+	if (len < 0)
+		return len;
+	fd = memfd_create("attribute", MFD_CLOEXEC);
+	if (fd >= 0 && pwrite(fd, text, (size_t)len, 0) == len)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -ENOMEM;
+}
+
+int files_show(struct node node, const char *path, struct uiommufd_caller *caller)
+{
+	switch (node.kind) {
+	case NODE_ATTRIBUTE:
+		return show_attribute(node.number, path);
+	case NODE_CONFIG:
+		return config_file_snapshot(path, caller);
+	case NODE_ROM:
+		return rom_file_snapshot(path);
+	default:
+		return -ENOENT;
+	}
 }

@@ -48,7 +48,8 @@ static const unsigned short always[] = {
 	SYS_renameat,
 #endif
 	SYS_mkdirat,	SYS_mknodat,	SYS_symlinkat,	SYS_linkat,   SYS_renameat2,  SYS_unlinkat,
-	SYS_preadv,	SYS_pwritev,	SYS_preadv2,	SYS_pwritev2, SYS_exit_group,
+	SYS_preadv,	SYS_pwritev,	SYS_preadv2,	SYS_pwritev2, SYS_exit_group, SYS_statfs,
+	SYS_fstatfs,	SYS_truncate,
 };
 
 /* Calls that wait if their first argument is a descriptor of FILTER_FIRST_FD to FILTER_LAST_FD. */

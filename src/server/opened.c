@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -22,6 +23,9 @@
 #include "base/caller.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "server/late_write.h"
+#include "sysfs/attribute.h"
+#include "trace/events.h"
 #include "vfio/device_thread.h"
 
 struct opened {
@@ -30,7 +34,10 @@ struct opened {
 	struct node node;
 	dev_t dev; /* this and the inode are of the program's end */
 	ino_t inode;
-	int end; /* the server's */
+	int end;			/* the server's */
+	struct uiommufd_caller *writer; /* a reference, or NULL */
+	mode_t mode; /* and the size: what stat() shows; 0: what the node says. By the lock */
+	off_t size;
 
 	int readiness; /* a descriptor that is ready when the file is; negative: it always is */
 	bool shown;    /* the program's end is readable. This and @number: by the table's lock */
@@ -48,6 +55,8 @@ static struct {
 	struct opened *buckets[BUCKETS]; /* guarded by the lock */
 	int hang_ups;			 /* epoll of all ends, and of @changes; set once */
 	int changes;			 /* epoll of readiness, by edges; set once */
+	atomic_uint watched;		 /* how many have a readiness */
+	atomic_uint written;		 /* and how many a writer */
 	unsigned int shown;		 /* how many are; guarded by the lock */
 	pthread_mutex_t draining;
 } table = {
@@ -86,8 +95,15 @@ static void destroy(struct opened *opened)
 		/* The file has a copy of it, so closing it would not remove it. */
 		(void)epoll_ctl(table.changes, EPOLL_CTL_DEL, opened->readiness, NULL);
 		close(opened->readiness);
+		atomic_fetch_sub(&table.watched, 1);
 	}
+	if (observed())
+		event_close(opened->file, opened->file->ops->name);
 	file_put(opened->file);
+	if (opened->writer) {
+		uiommufd_caller_put(opened->writer);
+		atomic_fetch_sub(&table.written, 1);
+	}
 	alloc_free(opened);
 }
 
@@ -183,6 +199,8 @@ static void show_changes(void)
 
 void opened_settle(struct uiommufd_caller *caller)
 {
+	if (!atomic_load(&table.watched))
+		return;
 	show_changes();
 	if (!caller)
 		return;
@@ -204,8 +222,10 @@ static int watch(struct opened *opened)
 	opened->readiness = fcntl(opened->file->ops->readiness(opened->file), F_DUPFD_CLOEXEC, 0);
 	if (opened->readiness < 0)
 		return -errno;
-	if (!epoll_ctl(table.changes, EPOLL_CTL_ADD, opened->readiness, &event))
+	if (!epoll_ctl(table.changes, EPOLL_CTL_ADD, opened->readiness, &event)) {
+		atomic_fetch_add(&table.watched, 1);
 		return 0;
+	}
 	close(opened->readiness);
 	opened->readiness = -1;
 	return -errno;
@@ -252,7 +272,8 @@ static int publish(struct opened *opened)
 	return rc;
 }
 
-int opened_make(struct uiommufd_file *file, struct node node, int *fd)
+int opened_make(struct uiommufd_file *file, struct node node, struct uiommufd_caller *writer,
+		int *fd)
 {
 	struct opened *opened = alloc_zeroed(sizeof(*opened));
 	struct stat st;
@@ -271,8 +292,13 @@ int opened_make(struct uiommufd_file *file, struct node node, int *fd)
 				  .dev = st.st_dev,
 				  .inode = st.st_ino,
 				  .end = ends[0],
+				  .writer = writer,
 				  .readiness = -1,
 				  .number = -1};
+	if (writer) {
+		uiommufd_caller_get(writer);
+		atomic_fetch_add(&table.written, 1);
+	}
 	rc = publish(opened);
 	if (!rc) {
 		*fd = ends[1];
@@ -291,6 +317,47 @@ bool opened_has(const struct stat *st)
 
 	lock_acquire(&table.lock);
 	has = find(st->st_ino);
+	lock_release(&table.lock);
+	return has;
+}
+
+void opened_show_as(const struct stat *st, const struct stat *shown)
+{
+	struct opened *opened;
+
+	lock_acquire(&table.lock);
+	opened = find(st->st_ino);
+	if (opened) {
+		opened->mode = shown->st_mode;
+		opened->size = shown->st_size;
+	}
+	lock_release(&table.lock);
+}
+
+bool opened_is_shown_as(const struct stat *st, struct stat *shown)
+{
+	const struct opened *opened;
+	bool is;
+
+	lock_acquire(&table.lock);
+	opened = find(st->st_ino);
+	is = opened && opened->mode;
+	if (is) {
+		shown->st_mode = opened->mode;
+		shown->st_size = opened->size;
+	}
+	lock_release(&table.lock);
+	return is;
+}
+
+bool opened_has_writer(const struct stat *st)
+{
+	const struct opened *opened;
+	bool has;
+
+	lock_acquire(&table.lock);
+	opened = find(st->st_ino);
+	has = opened && opened->writer;
 	lock_release(&table.lock);
 	return has;
 }
@@ -323,26 +390,44 @@ void opened_forget(const struct stat *st)
 	forget(st->st_ino);
 }
 
-/* What write() has put into the socket of @inode is discarded, but not silently. */
-static void discard(ino_t inode)
+/* A program has written to the socket of @opened: carries out what, or discards it, and says so. */
+static void take_written(const struct opened *opened)
 {
 	static bool told; /* guarded by table.draining */
+	char bytes[SYSFS_TEXT];
+	ssize_t len;
+
+	while ((len = recv(opened->end, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
+		if (opened->writer) {
+			late_write(opened->file, opened->writer, bytes, (size_t)len);
+			continue;
+		}
+		if (!told)
+			log_error("what a program writes to a descriptor of the machine by "
+				  "write() is lost; use pwrite() (docs/shared.md)");
+		told = true;
+	}
+}
+
+/* The same by @inode. */
+static void take_written_to(ino_t inode)
+{
 	const struct opened *opened;
-	char bytes[256];
-	int end = -1;
 
 	lock_acquire(&table.lock);
 	opened = find(inode);
-	if (opened)
-		end = opened->end;
 	lock_release(&table.lock);
-	/* Only a thread that drains closes it, or one that has not given it to the program. */
-	while (end >= 0 && recv(end, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		continue;
-	if (!told)
-		log_error("what a program writes to a descriptor of the machine by write() "
-			  "is lost; use pwrite() (docs/shared.md)");
-	told = true;
+	/* Only a thread that drains frees it, or one that has not given it to the program. */
+	if (opened)
+		take_written(opened);
+}
+
+static void take_event(const struct epoll_event *event)
+{
+	if (event->events & EPOLLIN)
+		take_written_to(event->data.u64);
+	if (event->events & EPOLLHUP)
+		forget(event->data.u64);
 }
 
 void opened_drain(void)
@@ -356,13 +441,18 @@ void opened_drain(void)
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.u64 == CHANGES)
 				opened_settle(NULL);
-			else if (events[i].events & EPOLLHUP)
-				forget(events[i].data.u64);
 			else
-				discard(events[i].data.u64);
+				take_event(&events[i]);
 		}
 	} while (count == AT_ONCE);
 	pthread_mutex_unlock(&table.draining);
+}
+
+void opened_settle_writes(void)
+{
+	if (atomic_load(&table.written))
+		opened_drain();
+	late_write_settle();
 }
 
 static void *wait_for_hang_ups(void *unused)

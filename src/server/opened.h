@@ -24,17 +24,26 @@
 int opened_start(void);
 
 /*
- * A new description of @file, as @node, or NODE_NONE if it has no name. On success it takes over
- * the caller's reference, and the caller owns *@fd, the program's end: closing the last copy of it
- * drops the reference. 0 or a negative errno.
+ * A new description of @file, as @node, or NODE_NONE if it has no name. @writer has opened it, if
+ * what is written to it under any number is carried out (late_write.h); else NULL. On success it
+ * takes over the caller's reference, and the caller owns *@fd, the program's end: closing the last
+ * copy of it drops the reference. 0 or a negative errno.
  */
-int opened_make(struct uiommufd_file *file, struct node node, int *fd);
+int opened_make(struct uiommufd_file *file, struct node node, struct uiommufd_caller *writer,
+		int *fd);
 
 /* The file whose program's end is @st, with a new reference; NULL: it is none. */
 struct uiommufd_file *opened_find(const struct stat *st, struct node *node);
 
-/* Whether @st is a program's end. */
+/*
+ * What stat() shows of the description @st is @shown, a regular file. False: its node says it.
+ */
+void opened_show_as(const struct stat *st, const struct stat *shown);
+bool opened_is_shown_as(const struct stat *st, struct stat *shown);
+
+/* Whether @st is a program's end; and of a file whose writer is known. */
 bool opened_has(const struct stat *st);
+bool opened_has_writer(const struct stat *st);
 
 /* Drops the reference of the description @st now: its program must not use it any more. */
 void opened_forget(const struct stat *st);
@@ -44,6 +53,9 @@ void opened_forget(const struct stat *st);
  * closed a file and makes its next call has closed it.
  */
 void opened_drain(void);
+
+/* What has been written to files of sysfs under any number is carried out, or waits for others. */
+void opened_settle_writes(void);
 
 /* The program has the description @st under the number @fd, where it is looked for. */
 void opened_numbered(const struct stat *st, int fd);

@@ -56,6 +56,17 @@ bool proc_file_number(int proc, const char *file, const char *name, int base, ui
 	return true;
 }
 
+void proc_file_name(int proc, char name[PROC_FILE_NAME])
+{
+	int fd = openat(proc, "comm", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, name, PROC_FILE_NAME - 1);
+
+	if (fd >= 0)
+		close(fd);
+	name[len < 0 ? 0 : len] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+}
+
 pid_t proc_file_status_of(const char *path, pid_t self)
 {
 	static const char proc[] = "/proc/", own[] = "self/";

@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum {
+	PROC_FILE_NAME = 64, /* the kernel's names have 15 bytes, those of its own threads more */
+};
+
 /* /proc/ID, of a process or a thread: it means the same one for ever. Or a negative errno. */
 int proc_file_open(pid_t id);
 
@@ -15,6 +19,9 @@ int proc_file_open(pid_t id);
  * "unlimited". False: it cannot be read.
  */
 bool proc_file_number(int proc, const char *file, const char *name, int base, uint64_t *value);
+
+/* The name of the process or thread with the directory @proc; "": it has ended. */
+void proc_file_name(int proc, char name[PROC_FILE_NAME]);
 
 /* The number of the process whose status @path names, of the program @self; 0: it names none. */
 pid_t proc_file_status_of(const char *path, pid_t self);

@@ -5,10 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/caller.h"
 #include "base/file.h"
+#include "server/proc_file.h"
 #include "server/program_fd.h"
 #include "server/union_path.h"
+
+/* A path, from its link on. */
+struct link {
+	pid_t pid;	  /* of whose /proc/PID it is */
+	const char *text; /* "fd/7", "cwd" or "root" */
+	const char *rest; /* "", or what is behind the link, from its slash on */
+	bool names;	  /* the text of the link is wanted, not what it leads to */
+};
 
 /* What follows @beginning in @path; NULL: it does not begin so. */
 static const char *behind(const char *path, const char *beginning)
@@ -18,24 +29,54 @@ static const char *behind(const char *path, const char *beginning)
 	return strncmp(path, beginning, len) == 0 ? path + len : NULL;
 }
 
-/* The number of the descriptor that @path names, of the program of @request; negative: none. */
-static int named_fd(const struct request *request, const char *path)
+/* At most nine digits at *@text, which is moved behind them, are a number; negative: none is. */
+static int take_number(const char **text)
 {
-	char own[32];
-	const char *number;
+	const size_t digits = strspn(*text, "0123456789");
+	const int number = digits && digits <= 9 ? atoi(*text) : -1;
 
-	snprintf(own, sizeof(own), "/proc/%d/fd/", (int)request->client->caller.pid);
-	number = behind(path, "/proc/self/fd/");
-	if (!number)
-		number = behind(path, "/proc/thread-self/fd/");
-	if (!number)
-		number = behind(path, "/dev/fd/");
-	if (!number)
-		number = behind(path, own);
-	/* At most nine digits are no overflow. */
-	if (!number || !*number || strlen(number) > 9 || number[strspn(number, "0123456789")])
-		return -1;
-	return atoi(number);
+	*text += digits;
+	return number;
+}
+
+/* What follows /proc/PID/ in @path, and *@pid; NULL: it does not begin so. */
+static const char *behind_process(const char *path, pid_t self, pid_t *pid)
+{
+	const char *text = behind(path, "/proc/self/");
+
+	*pid = self;
+	if (!text)
+		text = behind(path, "/proc/thread-self/");
+	if (text)
+		return text;
+	text = behind(path, "/proc/");
+	*pid = text ? take_number(&text) : -1;
+	return *pid > 0 && *text == '/' ? text + 1 : NULL;
+}
+
+static bool find_link(const struct request *request, const char *path, struct link *link)
+{
+	const pid_t self = request->client->caller.pid;
+	const char *end;
+
+	link->text = behind(path, "/dev/fd/");
+	if (link->text) {
+		link->text -= strlen("fd/");
+		link->pid = self;
+	} else {
+		link->text = behind_process(path, self, &link->pid);
+	}
+	if (!link->text)
+		return false;
+	end = behind(link->text, "fd/");
+	if (end && take_number(&end) < 0)
+		return false;
+	if (!end)
+		end = behind(link->text, "cwd");
+	if (!end)
+		end = behind(link->text, "root");
+	link->rest = end;
+	return end && (*end == '\0' || *end == '/');
 }
 
 /* The name of the device node @node. False: it has none. */
@@ -59,24 +100,89 @@ static bool device_name(struct node node, char name[PATH_MAX])
 	}
 }
 
-bool proc_link_read(const struct request *request, const char *path, char name[PATH_MAX])
+/* What the link is the kernel's name of, in the directory @task of its process. */
+static bool read_link(int task, const struct link *link, char name[PATH_MAX])
 {
-	const int fd = named_fd(request, path);
-	struct uiommufd_file *file;
+	char text[32];
+	ssize_t len;
+
+	snprintf(text, sizeof(text), "%.*s", (int)(link->rest - link->text), link->text);
+	len = readlinkat(task, text, name, PATH_MAX - 1);
+	name[len < 0 ? 0 : len] = '\0';
+	return len > 0;
+}
+
+/* In the directory @task of its process. */
+static bool follow_link(int task, const struct link *link, char name[PATH_MAX])
+{
+	const struct request of_process = {.task = task};
+	const char *number = behind(link->text, "fd/");
+	struct uiommufd_file *file = NULL;
 	char real[PATH_MAX];
 	const char *inside;
 	struct node node;
 
-	if (fd < 0)
-		return false;
-	file = program_fd_file(request, fd, &node);
+	if (number)
+		file = program_fd_file(&of_process, take_number(&number), &node);
 	if (file) {
+		if (link->names && node.kind == NODE_NONE)
+			snprintf(name, PATH_MAX, "%s", file->ops->name);
 		file_put(file);
-		return device_name(node, name);
+		return !*link->rest &&
+		       (device_name(node, name) || (link->names && node.kind == NODE_NONE));
 	}
-	inside = program_fd_name(request, fd, real) > 0 ? union_strip(real) : NULL;
-	if (!inside)
+	if (!read_link(task, link, real))
 		return false;
-	strcpy(name, inside);
-	return true;
+	inside = union_strip(real);
+	/* A directory of the real system may lead to the emulated part. */
+	if (!inside && (!*link->rest || real[0] != '/'))
+		return false;
+	return snprintf(name, PATH_MAX, "%s%s", inside ? inside : real, link->rest) < PATH_MAX;
+}
+
+/* Whether the program of @request may look into the process @pid, which is another one. */
+static bool may_look(const struct request *request, pid_t pid)
+{
+	const uint32_t uid = caller_uid(&request->client->caller);
+	struct client *other = client_find(pid);
+	bool may;
+
+	if (!other)
+		return false;
+	may = uid == 0 || caller_uid(&other->caller) == uid;
+	uiommufd_caller_put(&other->caller);
+	return may;
+}
+
+static bool follow_of_process(const struct request *request, const struct link *link,
+			      char name[PATH_MAX])
+{
+	bool found;
+	int task;
+
+	if (link->pid == request->client->caller.pid || link->pid == (pid_t)request->call->pid)
+		return follow_link(request->task, link, name);
+	task = may_look(request, link->pid) ? proc_file_open(link->pid) : -1;
+	if (task < 0)
+		return false;
+	found = follow_link(task, link, name);
+	close(task);
+	return found;
+}
+
+bool proc_link_read(const struct request *request, const char *path, bool follow,
+		    char name[PATH_MAX])
+{
+	struct link link = {.names = false};
+
+	return find_link(request, path, &link) && (*link.rest || follow) &&
+	       follow_of_process(request, &link, name);
+}
+
+bool proc_link_name(const struct request *request, const char *path, char name[PATH_MAX])
+{
+	struct link link = {.names = true};
+
+	return find_link(request, path, &link) && !*link.rest &&
+	       follow_of_process(request, &link, name);
 }

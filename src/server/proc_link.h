@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The links by which /proc names a program's own descriptors, where the kernel names our files. */
+/* The links by which /proc names what programs have, where the kernel names our files. */
 #ifndef SERVER_PROC_LINK_H
 #define SERVER_PROC_LINK_H
 
@@ -9,9 +9,16 @@
 #include "server/client.h"
 
 /*
- * If @path is such a link, as /proc/self/fd/7 or /dev/fd/7, and leads to something emulated that
- * has a name: *@name. False: it is the kernel's.
+ * If @path begins with such a link, as /proc/self/fd/7, /dev/fd/7, /proc/PID/fd/7/vfio or
+ * /proc/self/cwd/iommu, what it means without it: *@name. A link at the end is followed if @follow
+ * says so, and only if it leads to something emulated that has a name. False: it is the kernel's.
+ *
+ * Links of another process are for programs that may trace it: its user's, and root.
  */
-bool proc_link_read(const struct request *request, const char *path, char name[PATH_MAX]);
+bool proc_link_read(const struct request *request, const char *path, bool follow,
+		    char name[PATH_MAX]);
+
+/* The text of the link @path, which may be of something without a name. False: as above. */
+bool proc_link_name(const struct request *request, const char *path, char name[PATH_MAX]);
 
 #endif

@@ -20,8 +20,8 @@
 #include "base/sys.h"
 #include "mem/maps.h"
 
-int program_memory_copy(const struct request *request, long number, void *buf, uint64_t addr,
-			size_t len)
+/* By the system call @number, of which the kernel may make several. */
+static int copy(const struct request *request, long number, void *buf, uint64_t addr, size_t len)
 {
 	const bool reads = number == SYS_process_vm_readv;
 	struct iovec local = {.iov_base = buf, .iov_len = len};
@@ -44,15 +44,47 @@ int program_memory_copy(const struct request *request, long number, void *buf, u
 	return reads && !client_waits(request) ? -EFAULT : 0;
 }
 
+/* How many bytes of the page of @addr follow it. */
+static size_t left_of_page(uint64_t addr)
+{
+	return PAGE_SIZE - (addr & PAGE_MASK);
+}
+
+int program_memory_read(struct request *request, void *buf, uint64_t addr, size_t len)
+{
+	const size_t ahead = request->ahead.addr == addr ? request->ahead.len : 0;
+	int rc;
+
+	request->ahead.len = 0;
+	if (len <= ahead) {
+		memcpy(buf, request->ahead.bytes, len);
+		return 0;
+	}
+	if (len != sizeof(uint32_t) || left_of_page(addr) < REQUEST_AHEAD)
+		return copy(request, SYS_process_vm_readv, buf, addr, len);
+	rc = copy(request, SYS_process_vm_readv, request->ahead.bytes, addr, REQUEST_AHEAD);
+	if (rc)
+		return rc;
+	request->ahead.addr = addr;
+	request->ahead.len = REQUEST_AHEAD;
+	memcpy(buf, request->ahead.bytes, len);
+	return 0;
+}
+
+int program_memory_write(struct request *request, uint64_t addr, const void *buf, size_t len)
+{
+	request->ahead.len = 0;
+	return copy(request, SYS_process_vm_writev, (void *)(uintptr_t)buf, addr, len);
+}
+
 int program_memory_read_string(struct request *request, char *to, uint64_t addr, size_t size)
 {
 	for (size_t done = 0; done < size;) {
 		/* Not beyond the page: the next one may be unreadable. */
-		size_t part = min_u64(size - done, PAGE_SIZE - ((addr + done) & PAGE_MASK));
+		size_t part = min_u64(size - done, left_of_page(addr + done));
 		const char *end;
 
-		if (program_memory_copy(request, SYS_process_vm_readv, to + done, addr + done,
-					part))
+		if (copy(request, SYS_process_vm_readv, to + done, addr + done, part))
 			return -EFAULT;
 		end = memchr(to + done, '\0', part);
 		if (end)

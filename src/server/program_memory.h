@@ -11,12 +11,14 @@
 #include "server/client.h"
 
 /*
- * Copies @len bytes between @buf and address @addr of the thread that waits, by the system call
- * @number: SYS_process_vm_readv or SYS_process_vm_writev. 0; -EFAULT: a byte cannot be reached, or
- * the thread does not wait any more.
+ * Copies @len bytes between @buf and address @addr of the thread that waits. 0; -EFAULT: a byte
+ * cannot be reached, or the thread does not wait any more.
+ *
+ * A first word is often the size of a structure, which is read next from the same place: both come
+ * from one copy.
  */
-int program_memory_copy(const struct request *request, long number, void *buf, uint64_t addr,
-			size_t len);
+int program_memory_read(struct request *request, void *buf, uint64_t addr, size_t len);
+int program_memory_write(struct request *request, uint64_t addr, const void *buf, size_t len);
 
 /*
  * Copies the string at @addr of the program. Its length; -EFAULT; -ENAMETOOLONG: it does not end

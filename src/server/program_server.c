@@ -24,6 +24,7 @@
 #include "base/world.h"
 #include "inspect/show_state.h"
 #include "mem/guard.h"
+#include "preload/engine/watch.h"
 #include "preload/start/layout.h"
 #include "server/answer.h"
 #include "server/client.h"
@@ -33,8 +34,17 @@
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/processes.h"
+#include "server/trace_thread.h"
 #include "server/union_path.h"
 #include "vfio/device_thread.h"
+
+/* Missing in older headers; a kernel before 6.6 does without. */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
 
 enum {
 	MAX_THREADS = 512,
@@ -80,6 +90,7 @@ static int answer_in_world(struct request *request, struct answer *answer)
 
 	if (rc)
 		return rc;
+	trace_thread_set(request->client->caller.pid, (pid_t)request->call->pid, request->task);
 	*answer = answer_call(request);
 	world_leave();
 	return 0;
@@ -224,6 +235,9 @@ static void *serve(void *arg)
 		return NULL;
 	}
 	raise_descriptors();
+	/* Of a thread and the one that answers it, one waits: no other processor is to be woken. */
+	(void)ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+		    SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	if (guard_install())
 		log_error("bad memory of a program may end the server: no handler for SIGSEGV");
 	atomic_store(&server.served, true);
@@ -281,6 +295,7 @@ int server_begin(const char *root, bool lasts)
 		return -ENAMETOOLONG;
 	union_set_root(server.root);
 	read_memlock(root);
+	watch_start();
 	rc = files_build_machine(root);
 	if (!rc)
 		rc = opened_start();
@@ -346,8 +361,10 @@ void server_signal(int signo)
 
 void server_finish(void)
 {
-	if (!atomic_load(&server.served))
-		return;
-	opened_drain();
-	mapped_sweep();
+	if (atomic_load(&server.served)) {
+		opened_drain();
+		mapped_sweep();
+	}
+	control_socket_finish();
+	watch_finish();
 }

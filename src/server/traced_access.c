@@ -30,6 +30,8 @@
 #include "preload/trap/trap_copy.h"
 #include "server/mapped.h"
 #include "server/proc_file.h"
+#include "server/trace_thread.h"
+#include "trace/trace.h"
 
 #if FILE_CAN_TRAP
 
@@ -331,6 +333,16 @@ static bool carry_out(uint64_t addr)
 	return rc == INSN_DONE;
 }
 
+static void trace_access_of(pid_t tid)
+{
+	int task = tracing() ? proc_file_open(tid) : -1;
+
+	if (task < 0)
+		return;
+	trace_thread_set(0, tid, task);
+	close(task);
+}
+
 bool traced_access(pid_t tid)
 {
 	struct trap trap;
@@ -341,6 +353,7 @@ bool traced_access(pid_t tid)
 	if (ptrace(PTRACE_GETSIGINFO, tid, NULL, &info) || info.si_code != BUS_ADRERR ||
 	    !find_trap((uintptr_t)info.si_addr, &trap))
 		return false;
+	trace_access_of(tid);
 	stopped_at = trap;
 	done = carry_out((uintptr_t)info.si_addr);
 	stopped_at.file = NULL;

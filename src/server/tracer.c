@@ -291,6 +291,8 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 			  .fd = program_fd_give(request, fd, O_CLOEXEC, false)};
 
 	*error = job.fd;
+	/* Before the program goes on: what holds it is the program's mapping alone. */
+	close(fd);
 	if (job.fd < 0)
 		return false;
 	await(&job);
@@ -323,7 +325,7 @@ static void do_jobs(void)
 bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 {
 	(void)request;
-	(void)fd;
+	close(fd);
 	(void)offset;
 	*error = -ENOSYS;
 	return false;

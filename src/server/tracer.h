@@ -19,7 +19,7 @@
 #include "server/client.h"
 
 /*
- * Finishes the mmap() of @request with @fd at @offset instead of the emulated file, and answers it:
+ * Finishes the mmap() of @request with @fd (taken) at @offset instead of the file, and answers it:
  * true. False, with *@error, a negative errno: the call waits still. Only x86-64, where nothing
  * else traces the program.
  *

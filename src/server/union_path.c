@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "preload/start/root.h"
+
 enum {
 	MAX_LINKS = 40, /* as in the kernel */
 };
@@ -29,6 +31,12 @@ struct walk {
 void union_set_root(const char *path)
 {
 	root = path;
+}
+
+/* Preload's name for it, in what is also part of the server. */
+const char *root_path(void)
+{
+	return root;
 }
 
 const char *union_strip(const char *name)
@@ -228,12 +236,14 @@ void union_walk(struct union_path *result, const char *from, const char *path, b
 
 	result->kind = UNION_FOREIGN;
 	result->error = -ENOENT;
+	result->has_directory = false;
 	result->node = (struct node){.kind = NODE_NONE};
 	result->name[0] = '\0';
 	if (!begin(&walk, from, path))
 		return;
 	while (next_component(&walk, component)) {
 		result->kind = step(&walk, component);
+		result->has_directory = is_last(&walk);
 		if (result->kind != UNION_EMULATED)
 			return;
 	}

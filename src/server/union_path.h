@@ -25,6 +25,7 @@ enum union_kind {
 struct union_path {
 	enum union_kind kind;
 	int error;		   /* UNION_MISSING: a negative errno */
+	bool has_directory;	   /* UNION_MISSING: only the last name is */
 	struct node node;	   /* UNION_EMULATED */
 	char name[PATH_MAX];	   /* absolute, without links of ours and dots */
 	char shadow[2 * PATH_MAX]; /* the same in the shadow root */

@@ -25,11 +25,13 @@ enum {
 	MAX_DEVICES = 256,
 	LANES = 32,	     /* of a device; the last one is for all that find none free */
 	BUCKET_NS = 1000000, /* of the bandwidth */
-	NAME_SIZE = 64,
+	ID_BITS = 22,	     /* the most that IDs of Linux have */
+	ID_MASK = (1 << ID_BITS) - 1,
+	ACTED_FOR = 256, /* threads of other processes whose names are not written again */
 };
 
 struct device {
-	char name[NAME_SIZE];
+	char name[TRACE_NAME];
 	_Atomic uint32_t lanes; /* bit n: lane n is in a slice */
 	uint32_t named;		/* bit n: lane n has its name in the file */
 	uint64_t bucket;	/* the millisecond that @bytes belong to; 0: none */
@@ -41,17 +43,19 @@ static struct {
 	struct trace_file file;
 	char path[PATH_MAX];
 	uint32_t pid;
-	unsigned int generation; /* of processes: threads of an older one have no name here yet */
+	unsigned int generation : 20; /* never 0: threads of an older one have no name yet */
 	struct device devices[MAX_DEVICES];
 	uint32_t device_count;
 	struct line line;
 	char text[TRACE_LINE_MAX];
+	pid_t acted_for[ACTED_FOR];
 	int error; /* why it has stopped; told when the lock is not held */
 } trace = {.lock = LOCK_INIT(LOCK_TRACE), .file = TRACE_FILE_INIT};
 
 static __thread struct {
-	uint32_t tid;
-	unsigned int generation; /* 0: not named yet */
+	uint64_t pid : ID_BITS;
+	uint64_t tid : ID_BITS;
+	uint64_t generation : 20; /* 0: not named yet */
 } self __attribute__((tls_model("initial-exec")));
 
 /* ---- lines ---- */
@@ -75,7 +79,7 @@ static void append(void) REQUIRES(trace.lock)
 }
 
 /* The members that every event has. */
-static void begin_event(char phase, uint32_t tid, uint64_t time, const char *name)
+static void begin_event(char phase, uint32_t pid, uint32_t tid, uint64_t time, const char *name)
 	REQUIRES(trace.lock)
 {
 	const char phase_text[2] = {phase, '\0'};
@@ -87,7 +91,7 @@ static void begin_event(char phase, uint32_t tid, uint64_t time, const char *nam
 	line_string(&trace.line, "name", name);
 	line_string(&trace.line, "ph", phase_text);
 	line_thousandths(&trace.line, "ts", time);
-	line_number(&trace.line, "pid", trace.pid);
+	line_number(&trace.line, "pid", pid);
 	line_number(&trace.line, "tid", tid);
 }
 
@@ -100,29 +104,53 @@ static void end_event(void) REQUIRES(trace.lock)
 }
 
 /* Names a process or a thread. */
-static void put_name(const char *what, uint32_t tid, const char *name) REQUIRES(trace.lock)
+static void put_name(const char *what, uint32_t pid, uint32_t tid, const char *name)
+	REQUIRES(trace.lock)
 {
 	lock_assert_held(&trace.lock);
-	begin_event('M', tid, origin_now(), what);
+	begin_event('M', pid, tid, origin_now(), what);
 	line_object(&trace.line, "args");
 	line_string(&trace.line, "name", name);
 	end_event();
 }
 
+/* The calling thread is, or acts for, @tid of @pid. */
+static void be_thread(uint32_t pid, uint32_t tid) REQUIRES(trace.lock)
+{
+	lock_assert_held(&trace.lock);
+	self.generation = trace.generation;
+	self.pid = pid & ID_MASK;
+	self.tid = tid & ID_MASK;
+}
+
+/* All threads are to be named again before their next events. */
+static void next_generation(void) REQUIRES(trace.lock)
+{
+	lock_assert_held(&trace.lock);
+	if (++trace.generation == 0)
+		trace.generation = 1;
+}
+
+/* Names the calling thread, or the one that it acts for, and its process with the first one. */
+static void put_names(const char *name) REQUIRES(trace.lock)
+{
+	lock_assert_held(&trace.lock);
+	if (self.tid == self.pid)
+		put_name("process_name", self.pid, self.tid, name);
+	put_name("thread_name", self.pid, self.tid, name);
+}
+
 static void name_thread(void) REQUIRES(trace.lock)
 {
-	char name[NAME_SIZE] = "";
+	char name[TRACE_NAME] = "";
 
 	lock_assert_held(&trace.lock);
 	if (self.generation == trace.generation)
 		return;
-	self.generation = trace.generation;
-	self.tid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
+	be_thread(trace.pid, (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0));
 	if (!sys_confined())
 		(void)sys_call(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
-	if (self.tid == trace.pid)
-		put_name("process_name", self.tid, name);
-	put_name("thread_name", self.tid, name);
+	put_names(name);
 }
 
 static uint32_t lane_tid(uint32_t number, uint32_t lane)
@@ -133,7 +161,7 @@ static uint32_t lane_tid(uint32_t number, uint32_t lane)
 static void name_lane(uint32_t number, uint32_t lane) REQUIRES(trace.lock)
 {
 	struct device *device = device_of(number);
-	char name[NAME_SIZE + 16];
+	char name[TRACE_NAME + 16];
 
 	lock_assert_held(&trace.lock);
 	if (device->named & UINT32_C(1) << lane)
@@ -143,14 +171,14 @@ static void name_lane(uint32_t number, uint32_t lane) REQUIRES(trace.lock)
 		snprintf(name, sizeof(name), "%s #%" PRIu32, device->name, lane + 1);
 	else
 		snprintf(name, sizeof(name), "%s", device->name);
-	put_name("thread_name", lane_tid(number, lane), name);
+	put_name("thread_name", trace.pid, lane_tid(number, lane), name);
 }
 
 /* Not analysed: trace_event_end() releases the lock. */
 struct line *trace_event(char phase, struct trace_track track, const char *category,
 			 const char *name) NO_LOCK_ANALYSIS
 {
-	uint32_t tid;
+	uint32_t pid, tid;
 
 	if (!tracing())
 		return NULL;
@@ -161,12 +189,14 @@ struct line *trace_event(char phase, struct trace_track track, const char *categ
 	}
 	if (track.device) {
 		name_lane(track.device, track.lane);
+		pid = trace.pid;
 		tid = lane_tid(track.device, track.lane);
 	} else {
 		name_thread();
+		pid = self.pid;
 		tid = self.tid;
 	}
-	begin_event(phase, tid, origin_now(), name);
+	begin_event(phase, pid, tid, origin_now(), name);
 	line_string(&trace.line, "cat", category);
 	if (phase == 'i')
 		line_string(&trace.line, "s", "t");
@@ -208,7 +238,7 @@ uint32_t trace_device(const char *name)
 		goto out;
 	}
 	trace.device_count++;
-	snprintf(trace.devices[number - 1].name, NAME_SIZE, "%s", name);
+	snprintf(trace.devices[number - 1].name, TRACE_NAME, "%s", name);
 out:
 	lock_release(&trace.lock);
 	return number;
@@ -244,7 +274,7 @@ static void put_counter(const char *name, const char *unit, uint32_t track, uint
 			uint64_t value) REQUIRES(trace.lock)
 {
 	lock_assert_held(&trace.lock);
-	begin_event('C', track, time, name);
+	begin_event('C', trace.pid, track, time, name);
 	line_object(&trace.line, "args");
 	line_number(&trace.line, unit, (int64_t)value);
 	end_event();
@@ -263,7 +293,7 @@ void trace_counter(const char *name, const char *unit, uint64_t value) NO_LOCK_A
 static void put_bucket(struct device *device, bool goes_on) REQUIRES(trace.lock)
 {
 	const uint32_t track = TRACE_DEVICES + (uint32_t)(device - trace.devices);
-	char name[NAME_SIZE + 16];
+	char name[TRACE_NAME + 16];
 
 	lock_assert_held(&trace.lock);
 	if (!device->bucket)
@@ -300,7 +330,7 @@ static void begin_process(void) REQUIRES(trace.lock)
 {
 	lock_assert_held(&trace.lock);
 	trace.pid = (uint32_t)sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
-	trace.generation++;
+	next_generation();
 }
 
 int trace_start(const char *path)
@@ -316,6 +346,41 @@ int trace_start(const char *path)
 	if (!rc)
 		observe(OBSERVER_TRACE);
 	return rc;
+}
+
+bool trace_acts_for(pid_t tid)
+{
+	bool same;
+
+	lock_acquire(&trace.lock);
+	same = self.generation == trace.generation && self.tid == (uint32_t)tid;
+	lock_release(&trace.lock);
+	return same;
+}
+
+void trace_name_changes(pid_t tid)
+{
+	if (!tracing())
+		return;
+	lock_acquire(&trace.lock);
+	trace.acted_for[tid % ACTED_FOR] = 0;
+	next_generation();
+	lock_release(&trace.lock);
+}
+
+/* A thread that is not remembered is named again, which viewers do not mind. */
+void trace_act_for(pid_t pid, pid_t tid, const char *name) NO_LOCK_ANALYSIS
+{
+	pid_t *known = &trace.acted_for[tid % ACTED_FOR];
+
+	if (!tracing())
+		return;
+	lock_acquire(&trace.lock);
+	be_thread((uint32_t)pid, (uint32_t)tid);
+	if (*known != tid)
+		put_names(name);
+	*known = tid;
+	leave();
 }
 
 void trace_fork_child(const char *path)

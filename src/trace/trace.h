@@ -15,12 +15,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/observe.h"
 #include "trace/line.h"
 
 enum {
 	TRACE_DEVICES = 1 << 30, /* tracks from here on are devices: above all IDs of threads */
+	TRACE_NAME = 64,	 /* bytes of a name, with its NUL */
 };
 
 /* Which track an event is on: that of the calling thread, or one of a device. */
@@ -39,6 +41,18 @@ static inline bool tracing(void)
  * Context: before any other thread uses the engine.
  */
 int trace_start(const char *path);
+
+/*
+ * What the calling thread does from now on is the doing of thread @tid of process @pid, whose name
+ * is @name.
+ */
+void trace_act_for(pid_t pid, pid_t tid, const char *name);
+
+/* Whether it is already. */
+bool trace_acts_for(pid_t tid);
+
+/* Thread @tid is about to execute another program: its name will be another one. */
+void trace_name_changes(pid_t tid);
 
 /* In the child of a fork: its events are those of another process, in the file @path. */
 void trace_fork_child(const char *path);

@@ -35,9 +35,9 @@ def complains(got, text, status=125):
 class Machine:
     """A machine, with the programs that the test leaves on it."""
 
-    def __init__(self, name=None, device=DEVICE, **options):
+    def __init__(self, name=None, device=DEVICE, words=(), **options):
         self.name = name or f"test-{os.getpid()}"
-        started = command("machine", "--name", self.name, "--device", device, **options)
+        started = command("machine", "--name", self.name, "--device", device, *words, **options)
         assert (started.returncode, started.stdout, started.stderr) == (0, self.name + "\n", ""), started
         self.state = json.loads(self.ask("show", "--json"))
         self.pid = self.state["pid"]
@@ -136,8 +136,30 @@ def show_lookup_and_dump_ask_the_server():
         assert "IOVA 0x100000 in IOAS" in machine.ask("lookup", str(ioas["id"]), "0x100000")
         assert "iova 0x100000" in machine.ask("dump", str(ioas["id"]))
         complains(command("lookup", "--machine", machine.name, "77", "0"), "there is no such thing")
-        complains(command("unplug", str(first.pid), "0000:c1:00.0"), "a machine that programs share cannot do that")
         assert end(first) == 0
+
+
+def devices_come_and_go():
+    with Machine() as machine:
+        listed = lambda: machine.join("ls", "/dev/vfio/devices").stdout.split()
+        assert listed() == ["vfio0"]
+        for ask, device, nodes in (("plug", "ioat@0000:c2:00.0", ["vfio0", "vfio1"]), ("unplug", "0000:c2:00.0", ["vfio0"])):
+            got = command(ask, "--machine", machine.name, device)
+            assert (got.returncode, got.stderr) == (0, ""), got
+            assert listed() == nodes, listed()
+    assert complains(command("unplug", "--machine"), "Usage", 2)
+
+
+def all_programs_are_in_one_trace():
+    with tempfile.TemporaryDirectory() as scratch:
+        trace = os.path.join(scratch, "trace.json")
+        with Machine(words=["--trace", trace]) as machine:
+            for _ in range(2):
+                assert machine.join(PROGRAM).returncode == 0
+        events = json.loads(pathlib.Path(trace).read_text(encoding="utf-8"))
+        calls = {event["pid"] for event in events if event["name"] == "IOMMU_IOAS_MAP"}
+        names = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
+        assert len(calls) > 1 and {names.get(pid) for pid in calls} == {os.path.basename(PROGRAM)[:15]}, calls
 
 
 def a_program_on_a_shared_machine_of_its_own_is_shown():
@@ -260,7 +282,8 @@ def answer_as(uid, path, request):
 TESTS = [a_program_that_joins_ends_as_it_would_alone, a_joined_program_has_all_that_a_shared_machine_has,
          what_one_program_holds_another_finds_in_use, what_a_program_held_that_was_killed_is_free,
          descriptors_travel_between_programs_that_joined, many_programs_join_at_once,
-         show_lookup_and_dump_ask_the_server, a_program_on_a_shared_machine_of_its_own_is_shown,
+         show_lookup_and_dump_ask_the_server, devices_come_and_go, all_programs_are_in_one_trace,
+         a_program_on_a_shared_machine_of_its_own_is_shown,
          a_stopped_machine_takes_its_programs_along, a_signal_stops_a_machine, the_name_of_a_killed_machine_is_free,
          names_are_checked, another_user_is_refused, root_asks_for_another_users_machine_and_does_not_join_it]
 

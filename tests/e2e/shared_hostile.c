@@ -26,7 +26,7 @@ enum {
 	PAGE = 4096,
 	PAGES = 16,
 	IOVA = 0x100000,
-	KINDS = 10,
+	KINDS = 13,
 	TURNS = 4,	/* programs, one after the other */
 	CHANGERS = 2,	/* threads that change what is copied */
 	SLACK = 1200,	/* descriptors: the server remembers that many threads */
@@ -85,6 +85,15 @@ static uint64_t random_word(void)
 	}
 }
 
+/* One of those of call_anything(), whole or from somewhere in it on, or something else. */
+static const char *random_path(void)
+{
+	const uint64_t usual =
+		(uintptr_t)memory + PAGE / 2 + random_number() % 2 * (random_number() % 32);
+
+	return (const char *)(uintptr_t)(random_number() % 4 ? usual : random_address());
+}
+
 static int random_fd(void)
 {
 	return (int)(random_number() % 16 ? (uint64_t)fds[random_number() % KINDS]
@@ -107,22 +116,44 @@ static void call_anything(void)
 		SYS_pread64, SYS_pwrite64, SYS_preadv,	   SYS_pwritev,	   SYS_read,
 		SYS_write,   SYS_readv,	   SYS_writev,	   SYS_preadv2,	   SYS_pwritev2,
 		SYS_fstat,   SYS_fcntl,	   SYS_mmap,	   SYS_newfstatat, SYS_statx,
-		SYS_dup,     SYS_dup3,	   SYS_readlinkat, SYS_faccessat,
+		SYS_dup,     SYS_dup3,	   SYS_readlinkat, SYS_faccessat,  SYS_fstatfs,
+	};
+	static const long with_path[] = {
+		SYS_statfs, SYS_truncate, SYS_readlink, SYS_stat, SYS_lstat, SYS_access,
+	};
+	static const char *const paths[] = {
+		"/dev/../dev/iommu",
+		"/sys/bus/pci",
+		"/proc/self/cwd/../../dev/vfio",
+		"/proc/self/root/dev/iommu",
+		"/proc/thread-self/fd/4/../../self/fd/3",
+		"/proc/1/fd/3",
+		"/dev/fd/5/6",
+		"/proc/999999999/root/dev/iommu",
+		"/sys/bus/pci/devices/0000:02:00.0/config",
+		"/sys/bus/pci/devices/0000:02:00.0/resource0",
+		"/sys/bus/pci/devices/0000:02:00.0/driver_override",
+		"/sys/bus/pci/devices/0000:02:00.0/rom",
 	};
 	const size_t kinds = sizeof(with_fd) / sizeof(with_fd[0]);
 	const int harmless = O_ACCMODE | O_CLOEXEC | O_DIRECTORY | O_PATH | O_NOFOLLOW | O_DIRECT;
 	long fd;
 
 	fill_in();
-	switch (random_number() % 4) {
+	strcpy((char *)memory + PAGE / 2,
+	       paths[random_number() % (sizeof(paths) / sizeof(paths[0]))]);
+	switch (random_number() % 5) {
 	case 0:
 		fd = syscall(with_fd[random_number() % kinds], random_fd(), random_address(),
 			     random_word(), random_word(), random_word(), random_word());
 		break;
 	case 1:
-		strcpy((char *)memory, random_number() % 2 ? "/dev/../dev/iommu" : "/sys/bus/pci");
-		fd = openat(random_fd(), (const char *)(uintptr_t)random_address(),
-			    (int)random_number() & harmless);
+		fd = openat(random_fd(), random_path(), (int)random_number() & harmless);
+		break;
+	case 2:
+		fd = syscall(
+			with_path[random_number() % (sizeof(with_path) / sizeof(with_path[0]))],
+			random_path(), random_address(), random_word());
 		break;
 	default:
 		fd = ioctl(random_fd(), (0x3b << 8) + 0x60 + random_number() % 0x40,
@@ -207,7 +238,10 @@ static _Noreturn void be_hostile(void)
 	fds[6] = open("/sys/bus/pci/devices", O_RDONLY | O_DIRECTORY);
 	fds[7] = open("/dev/null", O_RDWR);
 	fds[8] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	fds[9] = dup(context);
+	fds[9] = open("/sys/bus/pci/devices/0000:02:00.0/config", O_RDWR);
+	fds[10] = open("/sys/bus/pci/devices/0000:02:00.0/driver_override", O_WRONLY);
+	fds[11] = open("/sys/bus/pci/devices/0000:02:00.0/resource0", O_RDWR);
+	fds[KINDS - 1] = dup(context);
 	for (int i = 0; i < CHANGERS; i++)
 		pthread_create(&thread, NULL, change, NULL);
 	for (long i = 0; i < calls; i++) {

@@ -127,7 +127,10 @@ static void config_space_shows_what_is(void)
 	CHECK(read(fd, &after, 2) == 2 && after == 0x1234);
 	CHECK(pread(fd, &after, 2, 4) == 2 && after & 4);
 	close(fd);
-	CHECK(open(DEVICE "/config", O_RDWR) < 0 && errno == EACCES);
+	fd = open(DEVICE "/config", O_RDWR);
+	CHECK(pwrite(fd, &before, 2, 4) == 2 && pread(fd, &after, 2, 4) == 2 && !(after & 4));
+	close(fd);
+	CHECK(open(DEVICE "/vendor", O_WRONLY) < 0 && errno == EACCES);
 	tear_down();
 }
 

@@ -31,7 +31,7 @@ static int make(struct uiommufd_file *file, struct stat *st)
 
 	released = 0;
 	file_init(file, &ops, 0);
-	assert_int_equal(opened_make(file, node, &fd), 0);
+	assert_int_equal(opened_make(file, node, NULL, &fd), 0);
 	assert_int_equal(fstat(fd, st), 0);
 	return fd;
 }

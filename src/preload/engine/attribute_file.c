@@ -22,7 +22,7 @@
 #include "preload/engine/hotplug.h"
 #include "preload/engine/peers.h"
 #include "preload/engine/store.h"
-#include "preload/process/path.h"
+#include "preload/process/path_names.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "sysfs/attribute.h"
@@ -30,8 +30,9 @@
 struct attribute_file {
 	struct uiommufd_file file;
 	size_t index;
-	int memory;   /* our own duplicate; -1: nothing is written through it */
-	size_t shown; /* bytes of @text: what reading has begun with */
+	int memory;			/* our own duplicate; -1: nothing is written through it */
+	struct uiommufd_caller *writer; /* through it; borrowed */
+	size_t shown;			/* bytes of @text: what reading has begun with */
 	char text[SYSFS_TEXT];
 	char path[256];
 };
@@ -107,12 +108,14 @@ static ssize_t attribute_read(struct uiommufd_file *file, struct uiommufd_caller
 
 /* ---- writing ---- */
 
-static int store(struct attribute_file *attribute, const char *text, size_t len)
+static int store(struct attribute_file *attribute, struct uiommufd_caller *caller, const char *text,
+		 size_t len)
 {
 	struct vfio_device *device;
 	int rc = find_device(attribute->path, attribute->index, &device);
 
-	return rc ? rc : store_attribute(attribute->index, attribute->path, device, text, len);
+	return rc ? rc
+		  : store_attribute(attribute->index, attribute->path, device, caller, text, len);
 }
 
 static ssize_t attribute_write(struct uiommufd_file *file, struct uiommufd_caller *caller,
@@ -127,7 +130,7 @@ static ssize_t attribute_write(struct uiommufd_file *file, struct uiommufd_calle
 	if (caller_read(caller, text, buf, len))
 		return -EFAULT;
 	text[len] = '\0';
-	rc = store(attribute_file_of(file), text, len);
+	rc = store(attribute_file_of(file), caller, text, len);
 	if (rc)
 		return rc;
 	*pos += len;
@@ -149,7 +152,7 @@ static int flush(struct attribute_file *attribute)
 	text[len] = '\0';
 	SYS(SYS_ftruncate, attribute->memory, 0);
 	SYS(SYS_lseek, attribute->memory, 0, SEEK_SET);
-	return store(attribute, text, (size_t)len);
+	return store(attribute, attribute->writer, text, (size_t)len);
 }
 
 static void attribute_release(struct uiommufd_file *file)
@@ -196,8 +199,36 @@ static int open_memory(const struct attribute_file *attribute, const char *text,
 	return (int)fd;
 }
 
-int attribute_file_create(size_t index, const char *path, int flags, struct uiommufd_file **out,
-			  int *memory)
+static struct attribute_file *create(size_t index, const char *path)
+{
+	struct attribute_file *attribute = alloc_zeroed(sizeof(*attribute));
+
+	if (!attribute)
+		return NULL;
+	file_init(&attribute->file, &attribute_ops, FILE_SEEKABLE);
+	attribute->index = index;
+	attribute->memory = -1;
+	snprintf(attribute->path, sizeof(attribute->path), "%s", path);
+	return attribute;
+}
+
+int attribute_file_open(size_t index, const char *path, struct uiommufd_file **out)
+{
+	struct attribute_file *attribute;
+	struct vfio_device *device;
+	int rc = find_device(path, index, &device);
+
+	if (rc)
+		return rc;
+	attribute = create(index, path);
+	if (!attribute)
+		return -ENOMEM;
+	*out = &attribute->file;
+	return 0;
+}
+
+int attribute_file_create(size_t index, const char *path, int flags, struct uiommufd_caller *caller,
+			  struct uiommufd_file **out, int *memory)
 {
 	const bool reads = (flags & O_ACCMODE) == O_RDONLY;
 	struct attribute_file *attribute;
@@ -207,13 +238,10 @@ int attribute_file_create(size_t index, const char *path, int flags, struct uiom
 
 	if (rc)
 		return rc;
-	attribute = alloc_zeroed(sizeof(*attribute));
+	attribute = create(index, path);
 	if (!attribute)
 		return -ENOMEM;
-	file_init(&attribute->file, &attribute_ops, FILE_SEEKABLE);
-	attribute->index = index;
-	attribute->memory = -1;
-	snprintf(attribute->path, sizeof(attribute->path), "%s", path);
+	attribute->writer = caller;
 	if (reads)
 		len = attribute_text(index, device, attribute->text);
 	*memory = open_memory(attribute, attribute->text, len > 0 ? (size_t)len : 0,
@@ -239,37 +267,36 @@ bool attribute_file_inherited(int fd)
 	return SYS(SYS_fcntl, fd, F_GET_SEALS) == 0;
 }
 
-/* The path in the name of the memory file @fd, from open_memory(); "" if it is another. */
-static void path_of_memory(int fd, char *path, size_t size)
+/* The path in @name, of a memory file from open_memory(); "" if it is another. */
+static void path_of_memory(const char *name, char *path, size_t size)
 {
 	static const char prefix[] = "/memfd:" LAYOUT_MEMFD_PREFIX;
 	static const char end[] = " (deleted)";
-	char name[PATH_MAX];
-	size_t len;
+	size_t len = strlen(name);
 
 	path[0] = '\0';
-	if (path_of_fd(fd, name, sizeof(name)) || strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
 		return;
-	len = strlen(name);
 	if (len > sizeof(end) && strcmp(name + len - (sizeof(end) - 1), end) == 0)
-		name[len - (sizeof(end) - 1)] = '\0';
-	snprintf(path, size, "%.200s", name + sizeof(prefix) - 1);
+		len -= sizeof(end) - 1;
+	len -= sizeof(prefix) - 1;
+	snprintf(path, size, "%.*s", (int)min_u64(len, 200), name + sizeof(prefix) - 1);
 }
 
-int attribute_file_adopt(int fd, struct uiommufd_file **out, size_t *index)
+int attribute_file_adopt(int fd, const char *name, struct uiommufd_caller *caller,
+			 struct uiommufd_file **out, size_t *index)
 {
-	struct attribute_file *attribute = alloc_zeroed(sizeof(*attribute));
+	char path[sizeof(((struct attribute_file *)NULL)->path)];
+	struct attribute_file *attribute;
 
+	path_of_memory(name, path, sizeof(path));
+	if (!sysfs_attribute_find(path, index))
+		return -ENOENT;
+	attribute = create(*index, path);
 	if (!attribute)
 		return -ENOMEM;
-	path_of_memory(fd, attribute->path, sizeof(attribute->path));
-	if (!sysfs_attribute_find(attribute->path, &attribute->index)) {
-		alloc_free(attribute);
-		return -ENOENT;
-	}
-	file_init(&attribute->file, &attribute_ops, FILE_SEEKABLE);
+	attribute->writer = caller;
 	attribute->memory = sys_dup_away(fd);
-	*index = attribute->index;
 	*out = &attribute->file;
 	return 0;
 }

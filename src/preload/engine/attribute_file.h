@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 
+struct uiommufd_caller;
 struct vfio_device;
 
 /*
@@ -22,21 +23,26 @@ struct vfio_device;
  */
 struct vfio_device *sysfs_device_of(const char *path);
 
+/* *@file, owned, is attribute @index at @path, without a memory file. 0; -ENODEV; -ENOMEM. */
+int attribute_file_open(size_t index, const char *path, struct uiommufd_file **file);
+
 /*
  * *@file, owned, is attribute @index at @path; *@memory, a descriptor that the caller owns, is what
- * stands for it. 0; -ENODEV: there is no such device; -ENOMEM; or what a memory file fails with.
+ * stands for it; @caller, which must stay, has written what is written there. 0; -ENODEV: there is
+ * no such device; -ENOMEM; or what a memory file fails with.
  *
  * Context: inside the engine, here and below.
  */
-int attribute_file_create(size_t index, const char *path, int flags, struct uiommufd_file **file,
-			  int *memory);
+int attribute_file_create(size_t index, const char *path, int flags, struct uiommufd_caller *caller,
+			  struct uiommufd_file **file, int *memory);
 
 /*
- * *@file, owned: the attribute that the memory file @fd takes writes to, which this process has
- * inherited from the program that it was before an exec; its index in *@index. -ENOENT: @fd is
- * something else; -ENOMEM.
+ * *@file, owned: the attribute that the memory file @fd, which the kernel calls @name, takes writes
+ * of @caller to. This process has inherited it from the program that it was before an exec. Its
+ * index in *@index. -ENOENT: @fd is something else; -ENOMEM.
  */
-int attribute_file_adopt(int fd, struct uiommufd_file **file, size_t *index);
+int attribute_file_adopt(int fd, const char *name, struct uiommufd_caller *caller,
+			 struct uiommufd_file **file, size_t *index);
 
 /* Whether @fd may be such a file. Costs a system call. */
 bool attribute_file_inherited(int fd);

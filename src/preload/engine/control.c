@@ -30,7 +30,7 @@ _Atomic bool control_wanted;
 
 static int answer(const char *request, char **text, size_t *len)
 {
-	int rc = device_request(request, text, len);
+	int rc = device_request(request, REAL(fclose), text, len);
 
 	return rc == -ENOSYS ? inquiry_answer(request, REAL(fclose), text, len) : rc;
 }

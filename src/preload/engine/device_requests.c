@@ -74,9 +74,9 @@ static int answer_pull(struct vfio_device *device, const char *rest, char *answe
 	return print_number(answer, 0);
 }
 
-static int plug(const char *text, bool tell, char *answer)
+static int plug(const char *text, bool tell, int (*close)(FILE *), char *answer)
 {
-	int rc = hotplug_plug(text);
+	int rc = hotplug_plug(text, close);
 
 	if (!rc && tell)
 		peers_ask(ignore, NULL, "plug-here %s", text);
@@ -169,15 +169,15 @@ static int run(size_t at, const char *bdf, const char *rest, char *answer)
 	return rc;
 }
 
-static int dispatch(const char *request, char *answer)
+static int dispatch(const char *request, int (*close)(FILE *), char *answer)
 {
 	char word[16], bdf[16];
 	int used = 0;
 
 	if (strncmp(request, "plug ", 5) == 0)
-		return plug(request + 5, true, answer);
+		return plug(request + 5, true, close, answer);
 	if (strncmp(request, "plug-here ", 10) == 0)
-		return plug(request + 10, false, answer);
+		return plug(request + 10, false, close, answer);
 	if (sscanf(request, "%15s %15s %n", word, bdf, &used) != 2)
 		return -ENOSYS;
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
@@ -187,14 +187,14 @@ static int dispatch(const char *request, char *answer)
 	return -ENOSYS;
 }
 
-int device_request(const char *request, char **text, size_t *len)
+int device_request(const char *request, int (*close)(FILE *), char **text, size_t *len)
 {
 	char *answer = alloc_zeroed(PEERS_ANSWER);
 	int rc;
 
 	if (!answer)
 		return -ENOMEM;
-	rc = dispatch(request, answer);
+	rc = dispatch(request, close, answer);
 	if (rc) {
 		alloc_free(answer);
 		return rc;

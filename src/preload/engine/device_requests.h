@@ -19,11 +19,14 @@
 #define PRELOAD_ENGINE_DEVICE_REQUESTS_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 /*
+ * Answers @request; @close: as inquiry_answer().
+ *
  * *@text: @len bytes and a NUL, from alloc(), owned by the caller. -ENOSYS: @request is none of
  * these; -ENODEV, -ENOENT; or what plugging in fails with.
  */
-int device_request(const char *request, char **text, size_t *len);
+int device_request(const char *request, int (*close)(FILE *), char **text, size_t *len);
 
 #endif

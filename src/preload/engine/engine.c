@@ -291,6 +291,13 @@ static __attribute__((constructor)) void preload_constructor(void)
 
 static __attribute__((destructor)) void preload_destructor(void)
 {
+	struct engine_call call;
+
 	if (root_active())
 		nodes_finish();
+	if (!atomic_load_explicit(&engine.started, memory_order_acquire) || engine_busy())
+		return;
+	engine_enter(&call);
+	watch_finish();
+	engine_leave(&call);
 }

@@ -252,3 +252,18 @@ int entries_write_over(struct vfio_device *device, const char *name, const void 
 {
 	return write_text(device, name, bytes, len, false);
 }
+
+unsigned int entries_limit(void)
+{
+	enum {
+		USUAL = 65535,
+	};
+	char text[16];
+	unsigned int limit;
+
+	if (entries_read(NULL, LAYOUT_SYS_TYPE1 "/parameters/dma_entry_limit", text, sizeof(text)) <
+		    0 ||
+	    sscanf(text, "%u", &limit) != 1)
+		return USUAL;
+	return limit;
+}

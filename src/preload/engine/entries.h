@@ -39,6 +39,9 @@ int entries_put(enum entry_set set, struct vfio_device *device);
 int entries_read(struct vfio_device *device, const char *name, char *text, size_t size);
 int entries_write(struct vfio_device *device, const char *name, const void *bytes, size_t len);
 
+/* How many mappings a container takes: a parameter of its module, which SET_IOMMU reads. */
+unsigned int entries_limit(void);
+
 /* Writes @len bytes over the first ones, and leaves those behind them. */
 int entries_write_over(struct vfio_device *device, const char *name, const void *bytes, size_t len);
 

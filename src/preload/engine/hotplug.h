@@ -9,6 +9,7 @@
 #define PRELOAD_ENGINE_HOTPLUG_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct vfio_device;
 
@@ -50,7 +51,10 @@ void hotplug_pull(struct vfio_device *device);
  */
 bool hotplug_settle(void);
 
-/* Plugs in what @text describes, a line as of machine_format(). 0 or a negative errno. */
-int hotplug_plug(const char *text);
+/*
+ * Plugs in what @text describes, a line as of machine_format(). @close: as inquiry_answer(). 0 or a
+ * negative errno.
+ */
+int hotplug_plug(const char *text, int (*close)(FILE *));
 
 #endif

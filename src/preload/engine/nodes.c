@@ -57,27 +57,11 @@ static const struct vfio_mapping_finder mapping_finder = {
 	.put = put_mapping,
 };
 
-/* The parameter of the driver's module; SET_IOMMU reads it. */
-static unsigned int entry_limit(void)
-{
-	enum {
-		USUAL = 65535,
-	};
-	char text[16];
-	unsigned int limit;
-
-	if (entries_read(NULL, LAYOUT_SYS_TYPE1 "/parameters/dma_entry_limit", text, sizeof(text)) <
-		    0 ||
-	    sscanf(text, "%u", &limit) != 1)
-		return USUAL;
-	return limit;
-}
-
 static int open_container(struct uiommufd_file **file)
 {
 	if (machine_container(engine_machine()) == CONTAINER_TYPE1) {
 		vfio_set_mapping_finder(&mapping_finder);
-		vfio_set_entry_limit(entry_limit);
+		vfio_set_entry_limit(entries_limit);
 	}
 	return machine_open_container(engine_machine(), file);
 }
@@ -116,7 +100,7 @@ static int open_file(const struct path_at *at, struct uiommufd_file **file)
 	case NODE_CDEV:
 		return open_cdev(at->node.number, file);
 	case NODE_CONFIG:
-		return config_file_create(at->resolved, file);
+		return config_file_create(at->resolved, own_process_caller(), file);
 	case NODE_RESOURCE:
 		return resource_file_create(at->resolved, at->node.number, file);
 	case NODE_ROM:
@@ -167,7 +151,8 @@ static int open_attribute(const struct path_at *at, int flags, int fd)
 	/* What is only kept is the file in the shadow root. */
 	if (!attribute->live && (flags & O_ACCMODE) == O_RDONLY)
 		return fd;
-	rc = attribute_file_create(at->node.number, at->resolved, flags, &file, &memory);
+	rc = attribute_file_create(at->node.number, at->resolved, flags, own_process_caller(),
+				   &file, &memory);
 	if (rc)
 		goto out_close;
 	rc = (int)SYS(SYS_dup3, memory, fd, flags & O_CLOEXEC);
@@ -239,10 +224,11 @@ static int snapshot(const struct path_at *at)
 	int rc;
 
 	if (at->node.kind == NODE_CONFIG)
-		return config_file_snapshot(at->resolved);
+		return config_file_snapshot(at->resolved, own_process_caller());
 	if (at->node.kind == NODE_ROM)
 		return rom_file_snapshot(at->resolved);
-	rc = attribute_file_create(at->node.number, at->resolved, O_RDONLY, &file, &memory);
+	rc = attribute_file_create(at->node.number, at->resolved, O_RDONLY, own_process_caller(),
+				   &file, &memory);
 	if (rc)
 		return rc;
 	file_put(file);
@@ -298,12 +284,13 @@ static void adopt(int fd)
 	struct node node = {.kind = NODE_ATTRIBUTE};
 	struct uiommufd_file *file;
 	struct engine_call call;
+	char name[PATH_MAX];
 	size_t index;
 
-	if (!attribute_file_inherited(fd) || engine_start())
+	if (!attribute_file_inherited(fd) || path_of_fd(fd, name, sizeof(name)) || engine_start())
 		return;
 	engine_enter(&call);
-	if (attribute_file_adopt(fd, &file, &index) == 0) {
+	if (attribute_file_adopt(fd, name, own_process_caller(), &file, &index) == 0) {
 		node.number = (unsigned int)index;
 		if (own_process_install(fd, file, O_WRONLY, node))
 			file_put(file);

@@ -13,7 +13,6 @@
 #include "base/caller.h"
 #include "base/check.h"
 #include "machine/machine.h"
-#include "mem/credentials.h"
 #include "preload/engine/attribute_file.h"
 #include "preload/engine/entries.h"
 #include "preload/engine/hotplug.h"
@@ -191,14 +190,14 @@ static const struct file_ops config_ops = {
 	.release = raw_release,
 };
 
-static size_t readable(void)
+static size_t readable(struct uiommufd_caller *caller)
 {
-	return credentials_capable(CAP_SYS_ADMIN) ? CONFIG_MAX : CONFIG_FREE;
+	return caller_capable(caller, CAP_SYS_ADMIN) ? CONFIG_MAX : CONFIG_FREE;
 }
 
-int config_file_snapshot(const char *path)
+int config_file_snapshot(const char *path, struct uiommufd_caller *caller)
 {
-	const size_t most = readable();
+	const size_t most = readable(caller);
 	struct vfio_device *device;
 	uint8_t bytes[PIECE];
 	size_t pos = 0, n;
@@ -396,7 +395,7 @@ int rom_file_snapshot(const char *path)
 
 /* ---- opening ---- */
 
-static int create(const char *path, const struct file_ops *ops, unsigned int bar,
+static int create(const char *path, const struct file_ops *ops, unsigned int bar, size_t readable,
 		  struct uiommufd_file **file)
 {
 	struct vfio_device *device;
@@ -410,23 +409,24 @@ static int create(const char *path, const struct file_ops *ops, unsigned int bar
 		return -ENOMEM;
 	file_init(&raw->file, ops, FILE_SEEKABLE);
 	raw->bar = bar;
-	raw->readable = readable();
+	raw->readable = readable;
 	snprintf(raw->path, sizeof(raw->path), "%s", path);
 	*file = &raw->file;
 	return 0;
 }
 
-int config_file_create(const char *path, struct uiommufd_file **file)
+int config_file_create(const char *path, struct uiommufd_caller *caller,
+		       struct uiommufd_file **file)
 {
-	return create(path, &config_ops, 0, file);
+	return create(path, &config_ops, 0, readable(caller), file);
 }
 
 int rom_file_create(const char *path, struct uiommufd_file **file)
 {
-	return create(path, &rom_ops, 0, file);
+	return create(path, &rom_ops, 0, 0, file);
 }
 
 int resource_file_create(const char *path, unsigned int bar, struct uiommufd_file **file)
 {
-	return create(path, &resource_ops, bar, file);
+	return create(path, &resource_ops, bar, 0, file);
 }

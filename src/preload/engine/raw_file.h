@@ -15,18 +15,23 @@
 
 #include "base/file.h"
 
+struct uiommufd_caller;
 struct vfio_device;
 
-/* *@file, owned: the registers, BAR @bar or the ROM of the device at @path. 0; -ENODEV; -ENOMEM. */
-int config_file_create(const char *path, struct uiommufd_file **file);
+/*
+ * *@file, owned: the registers, as far as @caller may read them, BAR @bar or the ROM of the device
+ * at @path. 0; -ENODEV; -ENOMEM.
+ */
+int config_file_create(const char *path, struct uiommufd_caller *caller,
+		       struct uiommufd_file **file);
 int resource_file_create(const char *path, unsigned int bar, struct uiommufd_file **file);
 int rom_file_create(const char *path, struct uiommufd_file **file);
 
 /*
  * A descriptor of a memory file with what the registers of the device at @path hold now, as far as
- * the calling thread may read them. Or a negative errno.
+ * @caller may read them. Or a negative errno.
  */
-int config_file_snapshot(const char *path);
+int config_file_snapshot(const char *path, struct uiommufd_caller *caller);
 
 /* The same of its ROM; -EINVAL unless reading that is enabled. */
 int rom_file_snapshot(const char *path);

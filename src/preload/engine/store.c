@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/caller.h"
 #include "machine/machine.h"
-#include "mem/credentials.h"
 #include "preload/engine/engine.h"
 #include "preload/engine/entries.h"
 #include "preload/engine/hotplug.h"
@@ -28,6 +28,7 @@ struct write {
 	const struct sysfs_attribute *attribute;
 	const char *path;
 	struct vfio_device *device; /* NULL: of a fixed attribute */
+	struct uiommufd_caller *caller;
 	const char *text;
 	size_t len;
 };
@@ -135,7 +136,7 @@ static int store_flag(const struct write *write)
 
 static int store_privileged_flag(const struct write *write)
 {
-	if (!credentials_capable(CAP_SYS_ADMIN))
+	if (!caller_capable(write->caller, CAP_SYS_ADMIN))
 		return -EPERM;
 	return store_flag(write);
 }
@@ -145,7 +146,7 @@ static int store_numa_node(const struct write *write)
 	unsigned long number;
 	char path[64];
 
-	if (!credentials_capable(CAP_SYS_ADMIN))
+	if (!caller_capable(write->caller, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (is_word(write->text, "-1"))
 		return keep(write, "-1\n");
@@ -294,7 +295,7 @@ static int store_enable(const struct write *write)
 {
 	unsigned long number;
 
-	if (!credentials_capable(CAP_SYS_ADMIN))
+	if (!caller_capable(write->caller, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (parse_number(write->text, &number))
 		return -EINVAL;
@@ -382,7 +383,8 @@ static int store_group_type(const struct write *write)
 {
 	static const char *const types[] = {"identity", "DMA", "DMA-FQ"};
 
-	if (!credentials_capable(CAP_SYS_ADMIN) || !credentials_capable(CAP_SYS_RAWIO))
+	if (!caller_capable(write->caller, CAP_SYS_ADMIN) ||
+	    !caller_capable(write->caller, CAP_SYS_RAWIO))
 		return -EACCES;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		char line[16];
@@ -424,13 +426,14 @@ static int (*const stores[])(const struct write *write) = {
 #include "sysfs/attributes.def"
 };
 
-int store_attribute(size_t index, const char *path, struct vfio_device *device, const char *text,
-		    size_t len)
+int store_attribute(size_t index, const char *path, struct vfio_device *device,
+		    struct uiommufd_caller *caller, const char *text, size_t len)
 {
 	const struct write write = {
 		.attribute = sysfs_attribute_at(index),
 		.path = path,
 		.device = device,
+		.caller = caller,
 		.text = text,
 		.len = len,
 	};

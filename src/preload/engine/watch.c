@@ -14,10 +14,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/sys.h"
-#include "preload/engine/call.h"
-#include "preload/engine/engine.h"
 #include "preload/start/layout.h"
-#include "preload/start/real.h"
 #include "preload/start/root.h"
 #include "profile/profile.h"
 #include "report/file_pattern.h"
@@ -200,15 +197,10 @@ void watch_fork_child(void)
 	trace_fork_child(rc ? "" : path);
 }
 
-/* At the end of the program. */
-static __attribute__((destructor)) void finish(void)
+void watch_finish(void)
 {
-	struct engine_call call;
-
-	if (!settings.read || engine_busy())
+	if (!settings.read)
 		return;
-	engine_enter(&call);
 	trace_finish();
 	write_profile();
-	engine_leave(&call);
 }

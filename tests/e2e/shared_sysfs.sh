@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Files of sysfs of a machine that programs share: what programs and shells write there, and what they map.
+. "$(dirname "$0")/lib.sh"
+
+bdf=0000:c1:00.0
+device=/sys/bus/pci/devices/$bdf
+driver=/sys/bus/pci/drivers/vfio-pci
+
+# shell COMMANDS, and python COMMANDS, on a shared machine.
+shell() {
+	run --shared --device "edu@$bdf" -- bash -c "$1"
+}
+python() {
+	run --shared --device "edu@$bdf" -- python3 -c "import errno, mmap, os, struct
+def write(name, text):
+    fd = os.open(name, os.O_WRONLY)
+    try:
+        return os.write(fd, text)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+$1"
+}
+
+# The next command of a shell sees what `>` has written; of a failure there is a line.
+check a_shell_writes_before_its_next_command prints foo shell "echo foo >$device/driver_override; cat $device/driver_override"
+check the_writes_of_a_shell_are_in_order prints "bar vfio-pci" shell "
+	for text in a b c bar; do echo \$text >$device/driver_override; done; x=\$(cat $device/driver_override)
+	echo vfio-pci >$device/driver_override; echo \$x \$(cat $device/driver_override)"
+check a_shell_unbinds_and_binds prints "0 1" shell "
+	echo $bdf >$driver/unbind; n=\$(ls /dev/vfio/devices | wc -l)
+	echo $bdf >$driver/bind; echo \$n \$(ls /dev/vfio/devices | wc -l)"
+check a_failed_write_of_a_shell_is_told complains 0 "Invalid argument" shell "echo none >$device/numa_node; true"
+check what_is_only_read_is_not_opened prints "" shell "{ echo 1 >$device/vendor; } 2>/dev/null"
+check a_program_is_told_what_its_write_does prints "4 EINVAL 1 ENODEV" python "
+print(write('$device/driver_override', b'abc\n'), write('$device/numa_node', b'none'), write('$device/reset', b'1'),
+      write('$driver/bind', b'0000:00:00.0'))"
+check config_space_is_written prints "0600 0600" python "
+fd = os.open('$device/config', os.O_RDWR)
+os.pwrite(fd, b'\x06', 4)
+print(os.pread(fd, 2, 4).hex(), open('$device/config', 'rb').read()[4:6].hex())"
+check a_bar_is_mapped_from_its_file prints 0x10000ed python "
+fd = os.open('$device/resource0', os.O_RDWR)
+with open('$device/enable', 'w') as file:
+    pass
+os.pwrite(os.open('$device/config', os.O_RDWR), b'\x06', 4)
+print(hex(struct.unpack_from('<I', mmap.mmap(fd, 4096), 0)[0]))"
+finish
