@@ -20,7 +20,7 @@ static void begin_parking(struct park *park)
 
 	lock_acquire(&work->lock);
 	work->parked = true;
-	pthread_cond_broadcast(&work->idle);
+	condition_broadcast(&work->idle);
 	lock_release(&work->lock);
 }
 
@@ -37,17 +37,6 @@ static void end_parking(struct park *park)
 
 /* ---- life ---- */
 
-/* Its waits end by the clock of timers. */
-static void init_wake(pthread_cond_t *wake)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(wake, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 void vfio_work_init(struct device_work *work, struct uiommufd_device *dev)
 {
 	*work = (struct device_work){
@@ -55,15 +44,11 @@ void vfio_work_init(struct device_work *work, struct uiommufd_device *dev)
 		.park = {.begin = begin_parking, .end = end_parking},
 	};
 	lock_init(&work->lock, LOCK_WORK);
-	init_wake(&work->wake);
-	pthread_cond_init(&work->idle, NULL);
 }
 
 void vfio_work_destroy(struct device_work *work)
 {
 	vfio_work_stop(work);
-	pthread_cond_destroy(&work->idle);
-	pthread_cond_destroy(&work->wake);
 	lock_destroy(&work->lock);
 }
 
@@ -84,7 +69,7 @@ static void run_first(struct device_work *work) REQUIRES(work->lock)
 	lock_assert_none_from(LOCK_NONE);
 	lock_acquire(&work->lock);
 	work->busy = false;
-	pthread_cond_broadcast(&work->idle);
+	condition_broadcast(&work->idle);
 }
 
 /* ---- timers ---- */
@@ -211,7 +196,7 @@ bool vfio_work_queue(struct device_work *work, void (*fn)(struct uiommufd_device
 
 	lock_acquire(&work->lock);
 	enqueue(work, fn);
-	pthread_cond_signal(&work->wake);
+	condition_signal(&work->wake);
 	/* Also if it was queued already: there may have been no thread then. */
 	ensure_thread(work);
 	running = work->running;
@@ -290,7 +275,7 @@ void vfio_work_take_up(void)
 		guard_close(&signals);
 	}
 	if (work->count) {
-		pthread_cond_signal(&work->wake);
+		condition_signal(&work->wake);
 		ensure_thread(work);
 	}
 	lock_release(&work->lock);
@@ -310,7 +295,7 @@ void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_
 		};
 	else
 		log_error("a device has more than %d timers: one is ignored", DEVICE_MAX_WORK);
-	pthread_cond_signal(&work->wake);
+	condition_signal(&work->wake);
 	ensure_thread(work);
 	lock_release(&work->lock);
 }
@@ -375,8 +360,8 @@ void vfio_work_release(struct device_work *work)
 	work->held = false;
 	work->holds--;
 	/* Register writes during the hold may have queued work. */
-	pthread_cond_signal(&work->wake);
-	pthread_cond_broadcast(&work->idle);
+	condition_signal(&work->wake);
+	condition_broadcast(&work->idle);
 	lock_release(&work->lock);
 }
 
@@ -394,7 +379,7 @@ void vfio_work_unpause(struct device_work *work)
 	lock_acquire(&work->lock);
 	assert(work->holds);
 	work->holds--;
-	pthread_cond_signal(&work->wake);
+	condition_signal(&work->wake);
 	lock_release(&work->lock);
 }
 
@@ -411,7 +396,7 @@ void vfio_work_stop(struct device_work *work)
 	lock_acquire(&work->lock);
 	empty(work);
 	work->stop = true;
-	pthread_cond_signal(&work->wake);
+	condition_signal(&work->wake);
 	lock_release(&work->lock);
 	/* `running` stays set until here: the function that the thread finishes may queue work. */
 	if (work->running)
@@ -441,7 +426,7 @@ void vfio_work_fork_parent(struct device_work *work)
 	assert(work->holds && work->forking);
 	work->holds--;
 	work->forking = false;
-	pthread_cond_broadcast(&work->wake);
+	condition_broadcast(&work->wake);
 }
 
 void vfio_work_fork_child(struct device_work *work)
@@ -449,8 +434,8 @@ void vfio_work_fork_child(struct device_work *work)
 	lock_assert_held(&work->lock);
 	assert(work->holds && work->forking);
 	/* Threads that waited do not exist in the child, but their conditions count them. */
-	init_wake(&work->wake);
-	pthread_cond_init(&work->idle, NULL);
+	work->wake = (struct condition){0};
+	work->idle = (struct condition){0};
 	work->holds--;
 	work->forking = false;
 	work->busy = false;

@@ -44,8 +44,8 @@ struct device_work {
 	struct uiommufd_device *dev;
 	struct park park; /* of the thread */
 	struct lock lock;
-	pthread_cond_t wake; /* for the thread: there may be something to do */
-	pthread_cond_t idle; /* for the others: the thread may have finished a function */
+	struct condition wake; /* for the thread: there may be something to do */
+	struct condition idle; /* for the others: the thread may have finished a function */
 	pthread_t thread;
 	bool running; /* the thread exists */
 	bool stop;

@@ -251,7 +251,7 @@ static int pin_areas(struct ioas *ioas, const struct area_request *request) REQU
 	}
 	lock_acquire(&ioas->lock);
 	if (--ioas->pinning == 0)
-		pthread_cond_broadcast(&ioas->idle);
+		condition_broadcast(&ioas->idle);
 	return rc;
 }
 
