@@ -256,7 +256,7 @@ static int area_check_alignment(const struct iova_map_entry *entry, void *arg)
 	const struct ioas *ioas = check->ioas;
 
 	lock_assert_held(&ioas->lock);
-	if (is_aligned(area->range.start | area_len(area) | (area->start & PAGE_MASK),
+	if (is_aligned(area->iova | area_len(area) | (area_start(area) & PAGE_MASK),
 		       check->alignment))
 		return 0;
 	refuse_misaligned_area(ioas, area, check->alignment);
