@@ -133,7 +133,7 @@ bool source_get_if_alive(struct mem_source *source)
 
 void mem_source_put(struct mem_source *source)
 {
-	if (!ref_put(&source->refs))
+	if (!source_is_private(source) && !ref_put(&source->refs))
 		return;
 	assert(!source->in_use && !source->parts.root);
 	if (source->kind == MEM_KIND_FILE) {
@@ -141,7 +141,7 @@ void mem_source_put(struct mem_source *source)
 		shmem_put(source_shmem(source));
 	} else if (source->kind == MEM_KIND_DMABUF) {
 		file_put(dmabuf_file(source_wide(source)->dmabuf.buf));
-	} else {
+	} else if (source->wide) {
 		index_remove(source);
 	}
 	source_destroy(source);
@@ -265,8 +265,7 @@ static int charge(struct mem_source *source, uint64_t pages)
 static void uncharge(struct mem_source *source, uint64_t pages)
 {
 	if (source->kind != MEM_KIND_DMABUF)
-		account_uncharge(source->caller, source_uid(source), source->accounting,
-				 pages);
+		account_uncharge(source->caller, source_uid(source), source->accounting, pages);
 }
 
 /* ---- pins ---- */
@@ -418,20 +417,22 @@ static int pin_locked(struct mem_source *source, struct mem_pages pages) REQUIRE
 
 int mem_source_pin(struct mem_source *source, struct mem_pages pages)
 {
+	bool private;
 	int rc;
 
 	assert(pages.count && end_of(pages) <= source_pages(source).count);
-	source_lock(source);
+	private = source_enter(source);
 	rc = pin_locked(source, pages);
-	source_unlock(source);
+	source_leave(source, private);
 	return rc;
 }
 
 void mem_source_unpin(struct mem_source *source, struct mem_pages pages)
 {
 	uint64_t dropped = 0;
+	bool private;
 
-	source_lock(source);
+	private = source_enter(source);
 	if (is_whole(source, pages)) {
 		assert(source->whole);
 		source->whole--;
@@ -444,7 +445,7 @@ void mem_source_unpin(struct mem_source *source, struct mem_pages pages)
 	note_use(source, -(int64_t)dropped);
 	if (dropped)
 		uncharge(source, dropped);
-	source_unlock(source);
+	source_leave(source, private);
 }
 
 int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t count)
@@ -528,7 +529,8 @@ static void part_extent(const struct mem_source *source, const struct pins_exten
 {
 	*extent = (part->pages.count << PAGE_SHIFT) - (byte & PAGE_MASK);
 	if (source->kind == MEM_KIND_FILE && !part->bus)
-		shmem_extent(source_shmem(source), source_base(source) + byte, *extent, bus, extent);
+		shmem_extent(source_shmem(source), source_base(source) + byte, *extent, bus,
+			     extent);
 	else
 		*bus = source_extent_address(source, part) + (byte & PAGE_MASK);
 }

@@ -117,6 +117,9 @@ struct mem_pages {
  * rights, and charged. 0; -EFAULT, -EINVAL or -EOPNOTSUPP: the memory [IOAS-PIN-ERRORS],
  * [IOAS-MAP-FILE]; -ENOMEM: no memory, or over the limit. On failure nothing has changed. Blocks as
  * long as populating takes.
+ *
+ * The calling thread has a reference to itself while it pins or unpins: that of an area which no
+ * other thread looks at, because it is busy, removed, or in a map whose lock the thread holds.
  */
 int mem_source_pin(struct mem_source *source, struct mem_pages pages);
 

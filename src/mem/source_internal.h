@@ -53,8 +53,9 @@ struct wide_source {
 			uint64_t generation; /* that it was made in */
 		} dmabuf;
 	};
-	struct index_link link; /* of addresses: the index's; of a file: in the list of its sources */
-	uint32_t uid;		/* charged in MEM_ACCOUNT_USER: the caller's when it mapped */
+	struct index_link
+		link;	   /* of addresses: the index's; of a file: in the list of its sources */
+	uint32_t uid;	   /* charged in MEM_ACCOUNT_USER: the caller's when it mapped */
 	uint32_t heir_uid; /* the other side of a move: will be charged, or was before */
 };
 
@@ -89,6 +90,37 @@ static inline void source_lock_nested(struct mem_source *source) ACQUIRES(source
 static inline void source_unlock(struct mem_source *source) RELEASES(source->lock)
 {
 	small_lock_release(&source->lock, LOCK_SOURCE);
+}
+
+/*
+ * Whether no other thread can reach @source, to which the caller leads by the only reference: that
+ * of an area that is under construction, removed, or in a map whose lock the caller holds. What is
+ * not wide is in no index or list, so every way to it goes by such a reference.
+ */
+static inline bool source_is_private(const struct mem_source *source)
+{
+	return !source->wide && ref_is_sole(&source->refs);
+}
+
+/* source_lock(), or nothing if the source is private. Returns what source_leave() wants. */
+static inline bool source_enter(struct mem_source *source) ACQUIRES(source->lock) NO_LOCK_ANALYSIS
+{
+	const bool private = source_is_private(source);
+
+	if (private)
+		small_lock_forgo(&source->lock, LOCK_SOURCE);
+	else
+		source_lock(source);
+	return private;
+}
+
+static inline void source_leave(struct mem_source *source, bool private)
+	RELEASES(source->lock) NO_LOCK_ANALYSIS
+{
+	if (private)
+		small_lock_forgo_end(&source->lock, LOCK_SOURCE);
+	else
+		source_unlock(source);
 }
 
 static inline void source_assert_locked(const struct mem_source *source) ASSERTS_HELD(source->lock)
