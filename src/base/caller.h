@@ -100,6 +100,21 @@ static inline bool caller_alive(struct uiommufd_caller *caller)
 	return !caller->ops->alive || caller->ops->alive(caller);
 }
 
+/*
+ * A reference that only keeps the caller from being freed: one without a release never is, and the
+ * threads that map do not write its count, a cache line that all of them share.
+ */
+static inline struct uiommufd_caller *caller_hold(struct uiommufd_caller *caller)
+{
+	return caller->ops->release ? uiommufd_caller_get(caller) : caller;
+}
+
+static inline void caller_drop(struct uiommufd_caller *caller)
+{
+	if (caller->ops->release)
+		uiommufd_caller_put(caller);
+}
+
 static inline void caller_release(struct uiommufd_caller *caller)
 {
 	if (caller->ops->release)

@@ -9,22 +9,22 @@
  * - the thread that acquired a lock releases it.
  *
  * Unless NDEBUG is defined each thread keeps the set of what it holds; acquiring asserts the order,
- * and lock_assert_held() that the lock is in the set. With NDEBUG a lock is a pthread_mutex_t and
- * nothing else.
+ * and lock_assert_held() that the lock is in the set. With NDEBUG a lock is a mutex of four bytes
+ * and nothing else. There is nothing to destroy.
  *
- * Cost: that of the mutex; in debug builds a search of what the thread holds, a handful.
+ * Cost: that of the mutex (base/futex_lock.h); in debug builds a search of what the thread holds, a
+ * handful.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
 
 #include <assert.h>
-#include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <time.h>
 
 #include "base/annotate.h"
-#include "base/tsan.h"
+#include "base/condition.h"
+#include "base/futex_lock.h"
 
 /*
  * Outermost first. What each guards is written where the lock is declared; docs/architecture.md has
@@ -92,16 +92,16 @@ enum lock_rank {
 };
 
 struct CAPABILITY("lock") lock {
-	pthread_mutex_t mutex;
+	struct futex_lock mutex;
 #ifndef NDEBUG
 	enum lock_rank rank;
 #endif
 };
 
 #ifndef NDEBUG
-#define LOCK_INIT(of_rank)                                            \
-	{                                                             \
-		.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = (of_rank) \
+#define LOCK_INIT(of_rank)         \
+	{                          \
+		.rank = (of_rank), \
 	}
 
 /*
@@ -116,9 +116,9 @@ bool lock_is_noted(const void *lock, enum lock_rank rank);
 /* Asserts that the calling thread holds no lock of @rank or above (LOCK_NONE: none at all). */
 void lock_assert_none_from(enum lock_rank rank);
 #else
-#define LOCK_INIT(of_rank)                         \
-	{                                          \
-		.mutex = PTHREAD_MUTEX_INITIALIZER \
+#define LOCK_INIT(of_rank)             \
+	{                              \
+		.mutex = {.state = 0}, \
 	}
 
 static inline void lock_check_order(const void *lock, enum lock_rank rank, bool nested)
@@ -162,7 +162,7 @@ static inline enum lock_rank lock_rank(const struct lock *lock)
 /* Before the first use, unless LOCK_INIT() stands in the initialiser. */
 static inline void lock_init(struct lock *lock, enum lock_rank rank)
 {
-	(void)pthread_mutex_init(&lock->mutex, NULL);
+	atomic_init(&lock->mutex.state, FUTEX_LOCK_FREE);
 #ifndef NDEBUG
 	lock->rank = rank;
 #else
@@ -173,43 +173,14 @@ static inline void lock_init(struct lock *lock, enum lock_rank rank)
 /* After the last use. */
 static inline void lock_destroy(struct lock *lock)
 {
-	(void)pthread_mutex_destroy(&lock->mutex);
+	assert(atomic_load_explicit(&lock->mutex.state, memory_order_relaxed) == FUTEX_LOCK_FREE);
+	(void)lock;
 }
-
-/*
- * On builds with ThreadSanitizer a thread was found asleep, rarely, for a mutex that was free; when
- * a debugger attached, which repeats the sleep, it went on. No cause was found in this code, whose
- * waits are all by the C library or small_lock.c. There such a sleep is repeated each second.
- */
-#ifdef BASE_THREAD_SANITIZER
-static inline struct timespec lock_patience(void)
-{
-	struct timespec until;
-
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec++;
-	return until;
-}
-
-static inline void lock_sleep(pthread_mutex_t *mutex)
-{
-	struct timespec until;
-
-	do
-		until = lock_patience();
-	while (pthread_mutex_timedlock(mutex, &until) == ETIMEDOUT);
-}
-#else
-static inline void lock_sleep(pthread_mutex_t *mutex)
-{
-	(void)pthread_mutex_lock(mutex);
-}
-#endif
 
 static inline void lock_acquire(struct lock *lock) ACQUIRES(*lock) NO_LOCK_ANALYSIS
 {
 	lock_check_order(lock, lock_rank(lock), false);
-	lock_sleep(&lock->mutex);
+	futex_lock_take(&lock->mutex);
 	lock_note_acquired(lock, lock_rank(lock));
 }
 
@@ -220,7 +191,7 @@ static inline void lock_acquire(struct lock *lock) ACQUIRES(*lock) NO_LOCK_ANALY
 static inline void lock_acquire_nested(struct lock *lock) ACQUIRES(*lock) NO_LOCK_ANALYSIS
 {
 	lock_check_order(lock, lock_rank(lock), true);
-	lock_sleep(&lock->mutex);
+	futex_lock_take(&lock->mutex);
 	lock_note_acquired(lock, lock_rank(lock));
 }
 
@@ -230,7 +201,7 @@ static inline void lock_acquire_nested(struct lock *lock) ACQUIRES(*lock) NO_LOC
  */
 static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, *lock) NO_LOCK_ANALYSIS
 {
-	if (pthread_mutex_trylock(&lock->mutex))
+	if (!futex_lock_try(&lock->mutex))
 		return false;
 	lock_note_acquired(lock, lock_rank(lock));
 	return true;
@@ -239,27 +210,32 @@ static inline bool lock_try(struct lock *lock) TRY_ACQUIRES(true, *lock) NO_LOCK
 static inline void lock_release(struct lock *lock) RELEASES(*lock) NO_LOCK_ANALYSIS
 {
 	lock_note_released(lock, lock_rank(lock));
-	(void)pthread_mutex_unlock(&lock->mutex);
+	futex_lock_release(&lock->mutex);
 }
 
-/* Releases @lock, sleeps until @cond is signalled (or for no reason), and acquires it again. */
-static inline void lock_wait(struct lock *lock, pthread_cond_t *cond) REQUIRES(*lock)
-{
-	lock_note_released(lock, lock_rank(lock));
-	(void)pthread_cond_wait(cond, &lock->mutex);
-	lock_note_acquired(lock, lock_rank(lock));
-}
-
-/* Like lock_wait(), until @deadline on the clock of @cond at the latest: then -ETIMEDOUT. */
-static inline int lock_wait_until(struct lock *lock, pthread_cond_t *cond,
+/*
+ * Releases @lock, sleeps until @condition is signalled, for no reason, or at the latest until
+ * @deadline (NULL: none) on CLOCK_MONOTONIC, and acquires it again. 0, or -ETIMEDOUT.
+ */
+static inline int lock_wait_until(struct lock *lock, struct condition *condition,
 				  const struct timespec *deadline) REQUIRES(*lock)
 {
+	const uint32_t sequence = condition_begin(condition);
 	int rc;
 
 	lock_note_released(lock, lock_rank(lock));
-	rc = pthread_cond_timedwait(cond, &lock->mutex, deadline);
+	futex_lock_release(&lock->mutex);
+	rc = condition_sleep(condition, sequence, deadline);
+	futex_lock_take(&lock->mutex);
 	lock_note_acquired(lock, lock_rank(lock));
-	return -rc;
+	condition_end(condition);
+	return rc;
+}
+
+/* Like lock_wait_until(), without a deadline. */
+static inline void lock_wait(struct lock *lock, struct condition *condition) REQUIRES(*lock)
+{
+	(void)lock_wait_until(lock, condition, NULL);
 }
 
 /* Asserts that the calling thread holds @lock. */

@@ -37,6 +37,15 @@ static inline uint32_t ref_read(const struct ref *ref)
 	return __atomic_load_n(&ref->count, __ATOMIC_RELAXED);
 }
 
+/*
+ * Whether the caller's reference is the only one. It remains so while nothing leads another thread
+ * to the object. What was written under a reference that is gone is visible.
+ */
+static inline bool ref_is_sole(const struct ref *ref)
+{
+	return __atomic_load_n(&ref->count, __ATOMIC_ACQUIRE) == 1;
+}
+
 /* Takes a reference; the caller has one already, or keeps the last one from going. */
 static inline void ref_get(struct ref *ref)
 {

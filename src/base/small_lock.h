@@ -1,51 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A mutex of four bytes, for objects of which there are millions. It may be held for long: waiters
- * sleep. All zero is an unlocked one; there is nothing to destroy. Not fair, not recursive.
+ * A lock of four bytes, for objects of which there are millions. All zero is an unlocked one.
  *
  * It has no space for its rank (base/lock.h), so each call names it; debug builds keep it in the
  * thread's held set and check the order, as they do for a struct lock.
- *
- * Cost without contention: one atomic exchange each way.
  */
 #ifndef BASE_SMALL_LOCK_H
 #define BASE_SMALL_LOCK_H
 
 #include <assert.h>
-#include <stdatomic.h>
-#include <stdint.h>
 
 #include "base/annotate.h"
 #include "base/lock.h"
 
 struct CAPABILITY("small_lock") small_lock {
-	_Atomic uint32_t state; /* enum small_lock_state */
+	struct futex_lock mutex;
 };
-
-enum small_lock_state {
-	SMALL_LOCK_FREE,
-	SMALL_LOCK_HELD,
-	SMALL_LOCK_AWAITED, /* held, and a thread may be asleep */
-};
-
-/* The slow sides: sleep until it is the calling thread's, and wake one that sleeps. */
-void small_lock_sleep(struct small_lock *lock);
-void small_lock_wake(struct small_lock *lock);
-
-static inline void small_lock_take(struct small_lock *lock)
-{
-	uint32_t expected = SMALL_LOCK_FREE;
-
-	if (!atomic_compare_exchange_strong_explicit(&lock->state, &expected, SMALL_LOCK_HELD,
-						     memory_order_acquire, memory_order_relaxed))
-		small_lock_sleep(lock);
-}
 
 static inline void small_lock_acquire(struct small_lock *lock, enum lock_rank rank)
 	ACQUIRES(*lock) NO_LOCK_ANALYSIS
 {
 	lock_check_order(lock, rank, false);
-	small_lock_take(lock);
+	futex_lock_take(&lock->mutex);
 	lock_note_acquired(lock, rank);
 }
 
@@ -54,17 +30,32 @@ static inline void small_lock_acquire_nested(struct small_lock *lock, enum lock_
 	ACQUIRES(*lock) NO_LOCK_ANALYSIS
 {
 	lock_check_order(lock, rank, true);
-	small_lock_take(lock);
+	futex_lock_take(&lock->mutex);
 	lock_note_acquired(lock, rank);
+}
+
+/*
+ * For an object that no other thread can reach: debug builds take it for held, and check the order,
+ * until small_lock_forgo_end(). The lock itself is not touched.
+ */
+static inline void small_lock_forgo(struct small_lock *lock, enum lock_rank rank)
+	ACQUIRES(*lock) NO_LOCK_ANALYSIS
+{
+	lock_check_order(lock, rank, false);
+	lock_note_acquired(lock, rank);
+}
+
+static inline void small_lock_forgo_end(struct small_lock *lock, enum lock_rank rank)
+	RELEASES(*lock) NO_LOCK_ANALYSIS
+{
+	lock_note_released(lock, rank);
 }
 
 static inline void small_lock_release(struct small_lock *lock, enum lock_rank rank)
 	RELEASES(*lock) NO_LOCK_ANALYSIS
 {
 	lock_note_released(lock, rank);
-	if (atomic_exchange_explicit(&lock->state, SMALL_LOCK_FREE, memory_order_release) ==
-	    SMALL_LOCK_AWAITED)
-		small_lock_wake(lock);
+	futex_lock_release(&lock->mutex);
 }
 
 /* Asserts that the calling thread holds @lock. */

@@ -56,7 +56,8 @@ static struct site *find_site(const struct origin *origin) REQUIRES(lock)
 
 static uint64_t memory_of(const struct area *area)
 {
-	return mem_source_start(area->source) - mem_source_offset(area->source) + area->start;
+	return mem_source_start(area_source(area)) - mem_source_offset(area_source(area)) +
+	       area_start(area);
 }
 
 static void count_map(const struct area *area)
@@ -68,10 +69,10 @@ static void count_map(const struct area *area)
 	site = find_site(area_mapped_by(area));
 	if (site) {
 		if (!site->maps++)
-			site->first = area->range;
-		else if (area->range.start == site->next_iova && memory == site->next_memory)
+			site->first = area_range(area);
+		else if (area->iova == site->next_iova && memory == site->next_memory)
 			site->adjoining++;
-		site->next_iova = area->range.last + 1;
+		site->next_iova = area_last(area) + 1;
 		site->next_memory = memory + area_len(area);
 	}
 	lock_release(&lock);
@@ -79,7 +80,7 @@ static void count_map(const struct area *area)
 
 static void count_locked(const struct area *area)
 {
-	const struct uiommufd_caller *caller = mem_source_caller(area->source);
+	const struct uiommufd_caller *caller = mem_source_caller(area_source(area));
 	const uint64_t pinned = __atomic_load_n(&caller->pinned_pages, __ATOMIC_RELAXED);
 	const uint64_t locked = __atomic_load_n(&caller->locked_pages, __ATOMIC_RELAXED);
 	const uint64_t pages = max_u64(pinned, locked);
@@ -96,16 +97,15 @@ static void advise_on_alignment(const struct area *area)
 {
 	struct report *report;
 
-	if (area_len(area) < HUGE_PAGE ||
-	    !((area->range.start ^ memory_of(area)) & (HUGE_PAGE - 1)))
+	if (area_len(area) < HUGE_PAGE || !((area->iova ^ memory_of(area)) & (HUGE_PAGE - 1)))
 		return;
 	report = report_begin("advice-small-pages", "");
 	report_headline(report,
 			"the mapping 0x%" PRIx64 "-0x%" PRIx64 " needs %" PRIu64
 			" entries of 4 KiB: its IOVA and its memory differ by 0x%" PRIx64
 			" below 2 MiB; were they the same, %" PRIu64 " entries could be of 2 MiB",
-			area->range.start, area->range.last, area_len(area) >> PAGE_SHIFT,
-			(memory_of(area) - area->range.start) & (HUGE_PAGE - 1),
+			area->iova, area_last(area), area_len(area) >> PAGE_SHIFT,
+			(memory_of(area) - area->iova) & (HUGE_PAGE - 1),
 			area_len(area) / HUGE_PAGE);
 	report_origin(report, "mapped", area_mapped_by(area), "mapped");
 	report_end(report);
@@ -125,7 +125,7 @@ static void advise_on_ranges(struct ioas *ioas, const struct area *area) REQUIRE
 		"IOVA 0x%" PRIx64 "-0x%" PRIx64 " of IOAS %" PRIu32
 		" is the program's choice, and it has not asked for the usable ranges since "
 		"the latest attach has narrowed them: on another machine it may be reserved",
-		area->range.start, area->range.last, ioas->object.id);
+		area->iova, area_last(area), ioas->object.id);
 	report_origin(report, "mapped", area_mapped_by(area), "mapped");
 	report_end(report);
 }
@@ -140,7 +140,7 @@ static void mapped(struct ioas *ioas, const struct area *area, bool fixed)
 	if (fixed)
 		advise_on_ranges(ioas, area);
 	advise_on_alignment(area);
-	if (mem_source_kind(area->source) == MEM_KIND_VA)
+	if (mem_source_kind(area_source(area)) == MEM_KIND_VA)
 		advise_on_memory(memory_of(area), area_len(area));
 }
 
@@ -193,8 +193,9 @@ static int visit_twin(const struct iova_map_entry *entry, void *arg)
 	const uint64_t memory = memory_of(area);
 
 	if (area == written || area->busy || area->prot & IOPT_WRITE ||
-	    mem_source_kind(area->source) != mem_source_kind(written->source) ||
-	    (mem_source_kind(area->source) != MEM_KIND_VA && area->source != written->source) ||
+	    mem_source_kind(area_source(area)) != mem_source_kind(area_source(written)) ||
+	    (mem_source_kind(area_source(area)) != MEM_KIND_VA &&
+	     area_source(area) != area_source(written)) ||
 	    memory >= memory_of(written) + area_len(written) ||
 	    memory_of(written) >= memory + area_len(area))
 		return 0;
@@ -217,7 +218,7 @@ static void advise_on_twin(const struct use *use, const struct area *area) REQUI
 			" changes memory that 0x%" PRIx64 "-0x%" PRIx64
 			" of the same IOAS leads to as well, without WRITEABLE",
 			iommu_endpoint_name(use->endpoint), use->range.start, use->range.last,
-			search.twin->range.start, search.twin->range.last);
+			search.twin->iova, area_last(search.twin));
 	report_origin(report, "mapped", area_mapped_by(area), "mapped to be written");
 	report_origin(report, "mapped_read_only", area_mapped_by(search.twin),
 		      "mapped for reading only");
@@ -251,12 +252,12 @@ static int touch(const struct iova_map_entry *entry, void *arg)
 	lock_assert_held(&use->ioas->lock);
 	if (area->touched & use->right)
 		return 0;
-	area->touched |= (uint8_t)use->right;
+	area->touched = (area->touched | use->right) & (IOPT_READ | IOPT_WRITE);
 	if (!area_mapped_by(area))
 		return 0;
 	if (use->right == IOPT_WRITE)
 		advise_on_twin(use, area);
-	if (use->has_peer && mem_source_kind(area->source) == MEM_KIND_VA)
+	if (use->has_peer && mem_source_kind(area_source(area)) == MEM_KIND_VA)
 		advise_on_peer(use, area);
 	return 0;
 }

@@ -94,7 +94,7 @@ static const char *kind_text(const struct area *area)
 		[MEM_KIND_DMABUF] = "dma-buf",
 	};
 
-	return texts[mem_source_kind(area->source)];
+	return texts[mem_source_kind(area_source(area))];
 }
 
 void show_backing(struct json *json, const struct area *area, uint64_t off)
@@ -104,7 +104,7 @@ void show_backing(struct json *json, const struct area *area, uint64_t off)
 	json_string(json, "rights", show_rights(area->prot));
 	json_string(json, "of", kind_text(area));
 	json_hex(json, "address", area_origin(area) + off);
-	if (mem_source_file_name(area->source, name, sizeof(name)))
+	if (mem_source_file_name(area_source(area), name, sizeof(name)))
 		json_string(json, "file", name);
 	if (area_lookup_pid(area))
 		json_number(json, "pid", area_lookup_pid(area));
@@ -115,15 +115,15 @@ static void show_area(const struct area *area, void *arg)
 	struct json *json = arg;
 
 	json_object(json, NULL);
-	json_range(json, area->range);
+	json_range(json, area_range(area));
 	show_backing(json, area, 0);
 	if (area->busy)
 		json_bool(json, "busy", true);
 	else
-		json_bool(json, "pinned", mem_source_pinned(area->source, area_pages(area)));
+		json_bool(json, "pinned", mem_source_pinned(area_source(area), area_pages(area)));
 	if (area->pins)
 		json_number(json, "access_pins", area->pins);
-	if (mem_source_revoked(area->source))
+	if (mem_source_revoked(area_source(area)))
 		json_bool(json, "revoked", true);
 	json_end_object(json);
 }
@@ -137,8 +137,8 @@ static void cover_area(const struct area *area, void *arg)
 {
 	struct cover *cover = arg;
 
-	coverage_add(&cover->coverage, area->range);
-	cover->places |= area->range.start | area_len(area) | (area->start & PAGE_MASK);
+	coverage_add(&cover->coverage, area_range(area));
+	cover->places |= area->iova | area_len(area) | (area_start(area) & PAGE_MASK);
 }
 
 static void show_runs(struct json *json, const struct coverage *coverage)

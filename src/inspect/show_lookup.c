@@ -78,11 +78,11 @@ static void show_mapping(struct json *json, const struct ioas *ioas, uint64_t io
 		return;
 	}
 	json_object(json, "mapping");
-	json_range(json, area->range);
-	show_backing(json, area, iova - area->range.start);
+	json_range(json, area_range(area));
+	show_backing(json, area, iova - area->iova);
 	json_bool(json, "pinned", area_pinned_at(area, iova));
 	json_number(json, "access_pins", area->pins);
-	if (mem_source_revoked(area->source))
+	if (mem_source_revoked(area_source(area)))
 		json_bool(json, "revoked", true);
 	json_end_object(json);
 }

@@ -196,11 +196,52 @@ static void unmap_below(struct unmap_walk *walk, uint64_t *slot, uint64_t entry,
 	}
 }
 
+/*
+ * The entry at level 0 for @iova, if there are tables down to it; or NULL. Only for the thread that
+ * changes tables.
+ */
+static ALWAYS_INLINE uint64_t *own_slot(const struct iopt *pt, uint64_t iova)
+{
+	const uint64_t start = entry_own(&pt->start);
+	unsigned int level = root_level(start);
+	uint64_t *table;
+
+	if (!top_covers(pt, iova, level))
+		return NULL;
+	table = top_table(start, iova);
+	for (; level; level--) {
+		const uint64_t entry = entry_own(&table[level_index(iova, level)]);
+
+		if (!entry || !fmt_is_table(entry, level))
+			return NULL;
+		table = fmt_table(entry, level);
+	}
+	return &table[level_index(iova, 0)];
+}
+
+/* The usual case: one page, which is one leaf, and not the last one of its table. */
+static ALWAYS_INLINE bool unmap_page(struct iopt *pt, uint64_t iova)
+{
+	uint64_t *slot = own_slot(pt, iova);
+	uint64_t entry;
+
+	if (!slot)
+		return false;
+	entry = entry_own(slot);
+	if (!entry || fmt_leaf_bits(entry, 0) != level_shift(0) || arena_table_of(slot)->count == 1)
+		return false;
+	entry_store(slot, 0);
+	arena_table_of(slot)->count--;
+	return true;
+}
+
 static uint64_t fmt_op_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
 {
 	struct unmap_walk walk = {.pt = pt, .iova = iova, .len = len};
 	uint64_t root = entry_own(&pt->root);
 
+	if (len == UINT64_C(1) << level_shift(0) && is_aligned(iova, len) && unmap_page(pt, iova))
+		return len;
 	while (walk.len && !walk.straddles && top_covers(pt, walk.iova, root_level(root)))
 		unmap_table(&walk, top_table(root, walk.iova), root_level(root));
 	return walk.bytes;
@@ -208,21 +249,10 @@ static uint64_t fmt_op_unmap(struct iopt *pt, uint64_t iova, uint64_t len)
 
 static void fmt_op_prefetch(const struct iopt *pt, uint64_t iova)
 {
-	uint64_t start = entry_own(&pt->start);
-	unsigned int level = root_level(start);
-	const uint64_t *table;
+	const uint64_t *slot = own_slot(pt, iova);
 
-	if (!top_covers(pt, iova, level))
-		return;
-	table = top_table(start, iova);
-	for (; level; level--) {
-		uint64_t entry = entry_own(&table[level_index(iova, level)]);
-
-		if (!fmt_is_table(entry, level))
-			return;
-		table = fmt_table(entry, level);
-	}
-	__builtin_prefetch(&table[level_index(iova, 0)], 1);
+	if (slot)
+		__builtin_prefetch(slot, 1);
 }
 
 /* ---- map ---- */
@@ -456,6 +486,18 @@ static int map_grown(struct map_walk *walk, unsigned int level)
 	return err;
 }
 
+/* The usual case: one page, which is one leaf, where there is a table for it. */
+static ALWAYS_INLINE bool map_page(const struct map_walk *walk)
+{
+	uint64_t *slot = own_slot(walk->pt, walk->iova);
+
+	if (!slot || entry_own(slot))
+		return false;
+	entry_store(slot, fmt_make_leaf(walk->attributes, walk->oa, level_shift(0), 0));
+	arena_table_of(slot)->count++;
+	return true;
+}
+
 static int fmt_op_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len, unsigned int prot,
 		      uint64_t pgsizes)
 {
@@ -465,6 +507,10 @@ static int fmt_op_map(struct iopt *pt, uint64_t iova, uint64_t oa, uint64_t len,
 	err = fmt_attributes(pt, prot, &walk.attributes);
 	if (err)
 		return err;
+	if (len == UINT64_C(1) << level_shift(0) && map_page(&walk)) {
+		start_lower(pt);
+		return 0;
+	}
 	if (FMT_GROWS && grow_level(&walk) != root_level(entry_own(&pt->root))) {
 		err = map_grown(&walk, grow_level(&walk));
 	} else {

@@ -298,7 +298,7 @@ int iova_map_prepare_split(struct iova_map *map, uint64_t start)
 }
 
 /* The halves have no hole between them, and the leaf's final last stays: only the leaf changes. */
-void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *value)
+void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *head, void *rest)
 {
 	struct iova_map_node *leaf;
 	struct iova_map_path path;
@@ -309,9 +309,10 @@ void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *v
 	leaf = path.node[0];
 	row = path.row[0];
 	range = leaf_range(leaf, row);
-	assert(value && range.start == start && start <= last && last < range.last);
+	assert(head && rest && range.start == start && start <= last && last < range.last);
 	leaf_cells(leaf, LEAF_LAST)[row] = last;
-	leaf_insert(leaf, row + 1, (struct iova_range){last + 1, range.last}, value);
+	leaf_cells(leaf, LEAF_VALUE)[row] = (uintptr_t)head;
+	leaf_insert(leaf, row + 1, (struct iova_range){last + 1, range.last}, rest);
 	map->count++;
 }
 

@@ -69,12 +69,12 @@ void iova_map_erase_at(struct iova_map *map, struct iova_map_path *path);
 
 /*
  * Cuts the entry that starts at exactly @start after @last, which lies inside it and is not its
- * end: the entry keeps its value and ends at @last, the rest becomes an entry with @value (not
- * NULL). iova_map_split() cannot fail: iova_map_prepare_split() of the same @start came before (0
- * or -ENOMEM), and the map has not changed since.
+ * end: the entry gets the value @head and ends at @last, the rest becomes an entry with the value
+ * @rest (neither is NULL). iova_map_split() cannot fail: iova_map_prepare_split() of the same
+ * @start came before (0 or -ENOMEM), and the map has not changed since.
  */
 int iova_map_prepare_split(struct iova_map *map, uint64_t start);
-void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *value);
+void iova_map_split(struct iova_map *map, uint64_t start, uint64_t last, void *head, void *rest);
 
 /*
  * The lowest entry whose last is at least @iova: the entry that holds @iova, or else the next one

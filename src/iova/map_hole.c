@@ -80,7 +80,8 @@ static void leaf_spans(const struct iova_map_node *leaf, uint64_t base, unsigned
 
 	memset(spans, 0, sizeof(*spans));
 	for (unsigned int row = 0; row < leaf->count; row++) {
-		spans_add(spans, begin, start[row], limit);
+		if (start[row] != begin)
+			spans_add(spans, begin, start[row], limit);
 		begin = last[row] + 1;
 	}
 }
@@ -177,24 +178,29 @@ static uint64_t leaf_row_span(const struct iova_map_path *path, unsigned int kin
 void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
 		   uint64_t end)
 {
-	struct spans spans = {0};
-	bool changed = true;
-	unsigned int top;
+	struct spans spans;
+	unsigned int top, changed = 0;
 
 	if (begin == end || map->height == 1)
 		return;
 	top = top_kind(begin, end);
 	if (leaf_row_span(path, top) >= end - begin)
 		return;
-	spans_add(&spans, begin, end, top);
-	for (unsigned int level = 1; level < map->height && changed; level++) {
-		changed = false;
+	for (unsigned int kind = 0; kind <= top; kind++) {
+		uint64_t *span = &inner_span(path->node[1], kind)[path->row[1]];
+
+		spans.span[kind] = span_in(begin, end, kind);
+		changed |= *span < spans.span[kind];
+		*span = max_u64(*span, spans.span[kind]);
+	}
+	for (unsigned int level = 2; level < map->height && changed; level++) {
+		changed = 0;
 		for (unsigned int kind = 0; kind <= top; kind++) {
 			uint64_t *span = &inner_span(path->node[level], kind)[path->row[level]];
 
 			if (*span < spans.span[kind]) {
 				*span = spans.span[kind];
-				changed = true;
+				changed = 1;
 			}
 		}
 	}

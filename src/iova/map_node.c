@@ -70,7 +70,9 @@ static void copy_rows(struct iova_map_node *to_node, unsigned int to,
 void node_open(struct iova_map_node *node, unsigned int row)
 {
 	assert(node->count < node->rows && row <= node->count);
-	shift_rows(node, row, row + 1);
+	/* Ascending inserts move nothing. */
+	if (row < node->count)
+		shift_rows(node, row, row + 1);
 	node->count++;
 }
 

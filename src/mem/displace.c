@@ -328,7 +328,7 @@ void displace_commit(struct displacement *d) NO_LOCK_ANALYSIS
 			stretch++;
 		bus = stretch->aside + ((segment->first - stretch->first) << PAGE_SHIFT);
 		source_lose_place(segment->source, segment_pages(segment));
-		pins_set_bus(&segment->source->parts, segment_pages(segment), bus, true);
+		source_set_bus(segment->source, segment_pages(segment), bus, true);
 		aside_hold(bus, segment->end - segment->first);
 	}
 	displace_release_stretches(d);

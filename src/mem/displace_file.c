@@ -95,7 +95,7 @@ static int find_places(struct departure *departure)
 
 static int add_file_source(struct index_link *link, void *arg)
 {
-	return source_list_add(arg, source_of_file_link(link));
+	return source_list_add(arg, source_of_link(link));
 }
 
 /* Every source that may have pinned pages at one of the places. */

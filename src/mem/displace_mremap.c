@@ -60,8 +60,9 @@ static void commit_remap(const struct displacement *d, const struct remap *remap
 		uint64_t own = source_base(segment->source) + (segment->page << PAGE_SHIFT);
 		uint64_t bus = to + ((segment->first - d->first) << PAGE_SHIFT);
 
-		pins_set_bus(&segment->source->parts, segment_pages(segment), bus == own ? 0 : bus,
-			     false);
+		source_assert_locked(segment->source);
+		source_set_bus(segment->source, segment_pages(segment), bus == own ? 0 : bus,
+			       false);
 		pins_tidy(&segment->source->parts, segment_pages(segment));
 	}
 	for (size_t i = 0; i < d->victims.count; i++) {

@@ -292,8 +292,8 @@ static int tie(struct mem_source *source, struct dmabuf *dmabuf)
 	lock_acquire(&dmabuf->lock);
 	revoked = dmabuf->revoked;
 	if (!revoked) {
-		source->dmabuf.buf = dmabuf;
-		source->dmabuf.generation = dmabuf->generation;
+		source_wide(source)->dmabuf.buf = dmabuf;
+		source_wide(source)->dmabuf.generation = dmabuf->generation;
 		file_get(&dmabuf->file);
 	}
 	lock_release(&dmabuf->lock);
@@ -328,11 +328,15 @@ int mem_source_from_dmabuf(struct uiommufd_caller *caller, struct dmabuf *dmabuf
 
 bool mem_source_is_of(const struct mem_source *source, const struct dmabuf *dmabuf)
 {
-	return source->kind == MEM_KIND_DMABUF && source->dmabuf.buf == dmabuf;
+	return source->kind == MEM_KIND_DMABUF && source_wide(source)->dmabuf.buf == dmabuf;
 }
 
 bool mem_source_revoked(const struct mem_source *source)
 {
-	return source->kind == MEM_KIND_DMABUF &&
-	       source->dmabuf.generation != source->dmabuf.buf->generation;
+	const struct wide_source *wide;
+
+	if (source->kind != MEM_KIND_DMABUF)
+		return false;
+	wide = source_wide(source);
+	return wide->dmabuf.generation != wide->dmabuf.buf->generation;
 }

@@ -53,8 +53,9 @@ int guard_atomic(void *word, unsigned int size, enum guard_op op, uint64_t opera
 #define GUARD_TOUCHES 63
 
 /*
- * Makes @pages pages from @page on present, as a read of a device or (@write) a write would, which
- * leaves the bytes as they are for every thread. 0, or -EFAULT: one of them cannot be reached so.
+ * Makes @pages pages from that of @page on present, as a read of a device or (@write) a write
+ * would, which leaves the bytes as they are for every thread. 0, or -EFAULT: one of them cannot be
+ * reached so.
  */
 int guard_touch(void *page, unsigned int pages, bool write);
 

@@ -74,11 +74,6 @@ bool index_enabled(void)
 	return atomic_load_explicit(&enabled, memory_order_acquire);
 }
 
-static struct mem_source *source_of(struct index_link *link)
-{
-	return (struct mem_source *)(void *)((char *)link - offsetof(struct mem_source, link));
-}
-
 static struct level *level_of(const struct mem_source *source)
 {
 	uint64_t len = source_last(source) - source_base(source);
@@ -133,7 +128,7 @@ static void leave_own(struct mem_source *source)
 
 	assert(index_has(source, INDEX_OWN));
 	lock_acquire(lock);
-	index_link_remove(&source->link);
+	index_link_remove(&source_wide(source)->link);
 	lock_release(lock);
 	atomic_fetch_sub_explicit(&level_of(source)->count, 1, memory_order_relaxed);
 	clear_presence(source, INDEX_OWN);
@@ -142,7 +137,7 @@ static void leave_own(struct mem_source *source)
 static void leave_away(struct mem_source *source)
 {
 	lock_acquire(&places_lock);
-	index_link_remove(&source->link);
+	index_link_remove(&source_wide(source)->link);
 	lock_release(&places_lock);
 	atomic_fetch_sub_explicit(&away_count, 1, memory_order_relaxed);
 	clear_presence(source, INDEX_AWAY);
@@ -156,7 +151,7 @@ void index_add(struct mem_source *source)
 	if (index_has(source, INDEX_AWAY))
 		leave_away(source);
 	lock_acquire(lock);
-	index_link_push(list, &source->link);
+	index_link_push(list, &source_wide(source)->link);
 	lock_release(lock);
 	atomic_fetch_add_explicit(&level_of(source)->count, 1, memory_order_relaxed);
 	set_presence(source, INDEX_OWN);
@@ -211,7 +206,7 @@ void index_leave(struct mem_source *source)
 {
 	leave_own(source);
 	lock_acquire(&places_lock);
-	index_link_push(&away, &source->link);
+	index_link_push(&away, &source_wide(source)->link);
 	lock_release(&places_lock);
 	atomic_fetch_add_explicit(&away_count, 1, memory_order_relaxed);
 	set_presence(source, INDEX_AWAY);
@@ -242,7 +237,7 @@ static bool matches(const struct search *search, const struct mem_source *source
 
 	return granule >= search->first && granule < search->end &&
 	       source_base(source) <= search->last && search->va <= source_last(source) &&
-	       atomic_load_explicit(&source->pinned, memory_order_acquire);
+	       atomic_load_explicit(&source->in_use, memory_order_acquire);
 }
 
 static int search_list(const struct search *search, struct index_link **list)
@@ -252,7 +247,7 @@ static int search_list(const struct search *search, struct index_link **list)
 
 	lock_acquire(lock);
 	for (struct index_link *link = *list; link && !rc; link = link->next) {
-		struct mem_source *source = source_of(link);
+		struct mem_source *source = source_of_link(link);
 
 		if (matches(search, source))
 			rc = search->found(source, search->arg);
@@ -293,7 +288,7 @@ static int search_places(const struct search *search)
 	lock_acquire(&places_lock);
 	for (struct index_place *place = places; place && !rc; place = place->next) {
 		if (place->va <= search->last && search->va <= place->last &&
-		    atomic_load_explicit(&place->source->pinned, memory_order_acquire))
+		    atomic_load_explicit(&place->source->in_use, memory_order_acquire))
 			rc = search->found(place->source, search->arg);
 	}
 	lock_release(&places_lock);
@@ -412,9 +407,9 @@ int index_find_all(struct source_list *list)
 
 	lock_acquire(&places_lock);
 	for (struct index_link *link = away; link && !rc; link = link->next) {
-		struct mem_source *source = source_of(link);
+		struct mem_source *source = source_of_link(link);
 
-		if (atomic_load_explicit(&source->pinned, memory_order_acquire))
+		if (atomic_load_explicit(&source->in_use, memory_order_acquire))
 			rc = source_list_add(list, source);
 	}
 	lock_release(&places_lock);

@@ -133,7 +133,7 @@ static uint64_t bus_at(const struct pins_node *node, uint64_t page)
 	return node->bus ? node->bus + ((page - node->first) << PAGE_SHIFT) : 0;
 }
 
-struct pins_extent pins_extent_at(const struct pins *pins, uint64_t page, uint64_t end)
+struct pins_extent pins_search(const struct pins *pins, uint64_t page, uint64_t end)
 {
 	const struct pins_node *node = find_below(pins, page);
 	const struct pins_node *next = find_above(pins, page);

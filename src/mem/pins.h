@@ -14,6 +14,7 @@
 #define MEM_PINS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mem/source.h"
@@ -33,7 +34,15 @@ struct pins_extent {
 };
 
 /* An extent of pages that are alike, from @page on, below @end. It need not be the longest. */
-struct pins_extent pins_extent_at(const struct pins *pins, uint64_t page, uint64_t end);
+struct pins_extent pins_search(const struct pins *pins, uint64_t page, uint64_t end);
+
+static inline struct pins_extent pins_extent_at(const struct pins *pins, uint64_t page,
+						uint64_t end)
+{
+	if (__builtin_expect(pins->root != NULL, 0))
+		return pins_search(pins, page, end);
+	return (struct pins_extent){.pages = {.first = page, .count = end - page}};
+}
 
 /* Makes boundaries at both ends of @pages. 0, or -ENOMEM: nothing has changed. */
 int pins_cut(struct pins *pins, struct mem_pages pages);

@@ -25,6 +25,7 @@ enum {
 	WORD_PAGES = 32,
 	WORD_SHIFT = PAGE_SHIFT + 5,
 	WORDS = 1 << 14,
+	LINE = 64,	       /* by which guard_touch() goes on */
 	FEW_PAGES = 16,	       /* touched whatever their size */
 	MOST_TOUCHED = 512,    /* pages; beyond, asking is faster */
 	MOST_LEARNT = 1 << 14, /* pages of one range */
@@ -214,13 +215,22 @@ static bool none_absent(uint64_t va, uint64_t end)
 
 /* ---- touching ---- */
 
-/* Pages of which the same offset is touched share a set of the processor's caches. */
+/*
+ * Pages of which the same offset is touched share a set of the processor's caches, so each has its
+ * own: guard_touch() goes on by a line from the first one.
+ */
+static uint64_t first_offset(uint64_t va, uint64_t pages)
+{
+	return (va >> PAGE_SHIFT) % (GUARD_TOUCHES + 1 - pages) * LINE;
+}
+
 static bool touch_all(uint64_t va, uint64_t end, bool write)
 {
 	while (va < end) {
 		const uint64_t pages = min_u64((end - va) >> PAGE_SHIFT, GUARD_TOUCHES);
 
-		if (guard_touch((void *)(uintptr_t)va, (unsigned int)pages, write))
+		if (guard_touch((void *)(uintptr_t)(va + first_offset(va, pages)),
+				(unsigned int)pages, write))
 			return false;
 		va += pages << PAGE_SHIFT;
 	}

@@ -117,7 +117,7 @@ static int copy_by_pipe(uint64_t dst, uint64_t src, size_t len)
 /* ---- the thread's stack ---- */
 
 /* Asks the thread library, once per thread: it reads a file for the main thread. */
-static void find_stack(void)
+static __attribute__((noinline)) void find_stack(void)
 {
 	pthread_attr_t attr;
 	void *low;
@@ -181,15 +181,28 @@ static inline bool on_stack(uint64_t addr, size_t len, uint64_t frame)
 	return frame >= stack.known_low || grow_known_stack(frame);
 }
 
+/* The slow ways are not inlined: else the usual one would save registers for them. */
+static __attribute__((noinline)) int read_by_kernel(void *dst, uint64_t src, size_t len)
+{
+	if (copied_by_vm(SYS_process_vm_readv, dst, src, len))
+		return 0;
+	return copy_by_pipe((uint64_t)(uintptr_t)dst, src, len);
+}
+
+static __attribute__((noinline)) int write_by_kernel(uint64_t dst, const void *src, size_t len)
+{
+	if (copied_by_vm(SYS_process_vm_writev, (void *)(uintptr_t)src, dst, len))
+		return 0;
+	return copy_by_pipe(dst, (uint64_t)(uintptr_t)src, len);
+}
+
 int self_read(void *dst, uint64_t src, size_t len)
 {
 	if (on_stack(src, len, (uint64_t)(uintptr_t)__builtin_frame_address(0))) {
 		memcpy(dst, (void *)(uintptr_t)src, len);
 		return 0;
 	}
-	if (copied_by_vm(SYS_process_vm_readv, dst, src, len))
-		return 0;
-	return copy_by_pipe((uint64_t)(uintptr_t)dst, src, len);
+	return read_by_kernel(dst, src, len);
 }
 
 static int write_bytes(uint64_t dst, const void *src, size_t len)
@@ -198,9 +211,7 @@ static int write_bytes(uint64_t dst, const void *src, size_t len)
 		memcpy((void *)(uintptr_t)dst, src, len);
 		return 0;
 	}
-	if (copied_by_vm(SYS_process_vm_writev, (void *)(uintptr_t)src, dst, len))
-		return 0;
-	return copy_by_pipe(dst, (uint64_t)(uintptr_t)src, len);
+	return write_by_kernel(dst, src, len);
 }
 
 int self_write(uint64_t dst, const void *src, size_t len)

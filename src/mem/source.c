@@ -8,9 +8,10 @@
  * before it.
  *
  * Invariants, under the source's lock:
- * - @pinned is the number of pages that have a user: all if @whole is not 0;
- * - a page without a user has its memory at the source's own addresses (no bus address in @parts);
- * - exactly the pages counted in @pinned are charged.
+ * - @in_use says whether a page has a user, because @whole is not 0 or because of @parts;
+ * - a page without a user has its memory at the source's own addresses (no bus address in @parts),
+ *   so there are @parts only while a pin of a part, or of the whole, is there;
+ * - exactly the pages that have a user are charged.
  */
 #include "mem/source.h"
 
@@ -31,47 +32,68 @@
 #include "mem/unpinnable.h"
 
 static struct pool sources = POOL_INIT(sizeof(struct mem_source));
-static struct pool file_sources = POOL_INIT(sizeof(struct file_source));
+static struct pool wide_sources = POOL_INIT(2 * sizeof(struct mem_source));
 
-static struct pool *pool_of(enum mem_kind kind)
+_Static_assert(sizeof(struct wide_source) <= 2 * sizeof(struct mem_source), "two cache lines");
+
+static struct mem_source *create(struct pool *pool, struct uiommufd_caller *caller,
+				 enum mem_kind kind, uint64_t start, uint64_t len, bool writable,
+				 enum mem_accounting accounting)
 {
-	return kind == MEM_KIND_FILE ? &file_sources : &sources;
+	struct mem_source *source = pool_alloc(pool);
+
+	if (!source)
+		return NULL;
+	ref_init(&source->refs);
+	source->kind = kind & 3u;
+	source->accounting = accounting & 7u;
+	source->writable = writable;
+	source->start = start;
+	source->len = len;
+	source->caller = caller_hold(caller);
+	return source;
 }
 
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting)
 {
-	struct mem_source *source = pool_alloc(pool_of(kind));
+	struct mem_source *source =
+		create(&wide_sources, caller, kind, start, len, writable, accounting);
 
 	if (!source)
 		return NULL;
-	ref_init(&source->refs);
-	source->kind = (uint8_t)kind;
-	source->accounting = (uint8_t)accounting;
-	source->writable = writable;
-	source->start = start;
-	source->len = len;
-	source->caller = uiommufd_caller_get(caller);
+	source->wide = true;
 	if (accounting == MEM_ACCOUNT_USER)
-		source->uid = caller_uid(caller);
+		source_wide(source)->uid = caller_uid(caller);
 	return source;
 }
 
 void source_destroy(struct mem_source *source)
 {
-	uiommufd_caller_put(source->caller);
-	pool_free(pool_of(source->kind), source);
+	caller_drop(source->caller);
+	pool_free(source->wide ? &wide_sources : &sources, source);
+}
+
+/* Whom the pages of @source are charged to in MEM_ACCOUNT_USER. */
+static uint32_t source_uid(const struct mem_source *source)
+{
+	return source->wide ? source_wide(source)->uid : source->caller->uid;
 }
 
 int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool writable,
 		       enum mem_accounting accounting, struct mem_source **out)
 {
-	struct mem_source *source =
-		source_create(caller, MEM_KIND_VA, va, len, writable, accounting);
+	const bool indexed = index_enabled() && caller_is_direct(caller);
+	const bool own_uid = accounting != MEM_ACCOUNT_USER || caller_uid(caller) == caller->uid;
+	struct mem_source *source;
 
+	if (indexed || !own_uid)
+		source = source_create(caller, MEM_KIND_VA, va, len, writable, accounting);
+	else
+		source = create(&sources, caller, MEM_KIND_VA, va, len, writable, accounting);
 	if (!source)
 		return -ENOMEM;
-	if (index_enabled() && source_is_local(source))
+	if (indexed)
 		index_add(source);
 	*out = source;
 	return 0;
@@ -88,12 +110,12 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 		return -ENOMEM;
 	rc = caller_dup_fd(caller, fd);
 	if (rc >= 0)
-		rc = shmem_get(rc, &source->shmem);
+		rc = shmem_get(rc, &source_wide(source)->shmem);
 	if (rc) {
 		source_destroy(source);
 		return rc;
 	}
-	shmem_add_source(source->shmem, &source_of_file(source)->link);
+	shmem_add_source(source_shmem(source), &source_wide(source)->link);
 	*out = source;
 	return 0;
 }
@@ -111,23 +133,18 @@ bool source_get_if_alive(struct mem_source *source)
 
 void mem_source_put(struct mem_source *source)
 {
-	if (!ref_put(&source->refs))
+	if (!source_is_private(source) && !ref_put(&source->refs))
 		return;
-	assert(!source->pinned && !source->parts.root);
+	assert(!source->in_use && !source->parts.root);
 	if (source->kind == MEM_KIND_FILE) {
-		shmem_remove_source(source->shmem, &source_of_file(source)->link);
-		shmem_put(source->shmem);
+		shmem_remove_source(source_shmem(source), &source_wide(source)->link);
+		shmem_put(source_shmem(source));
 	} else if (source->kind == MEM_KIND_DMABUF) {
-		file_put(dmabuf_file(source->dmabuf.buf));
-	} else {
+		file_put(dmabuf_file(source_wide(source)->dmabuf.buf));
+	} else if (source->wide) {
 		index_remove(source);
 	}
 	source_destroy(source);
-}
-
-void *mem_source_owner_data(struct mem_source *source)
-{
-	return source->owner_data;
 }
 
 enum mem_kind mem_source_kind(const struct mem_source *source)
@@ -157,7 +174,7 @@ uint64_t mem_source_start(const struct mem_source *source)
 
 bool mem_source_file_name(const struct mem_source *source, char *name, size_t size)
 {
-	return source->kind == MEM_KIND_FILE && shmem_name(source->shmem, name, size);
+	return source->kind == MEM_KIND_FILE && shmem_name(source_shmem(source), name, size);
 }
 
 struct uiommufd_caller *mem_source_caller(const struct mem_source *source)
@@ -203,7 +220,7 @@ static int acquire(struct mem_source *source, struct mem_pages pages) REQUIRES(s
 	if (source->kind == MEM_KIND_DMABUF)
 		return 0;
 	if (source->kind == MEM_KIND_FILE)
-		return shmem_pin(source->shmem, file_pages(source, pages), source->writable);
+		return shmem_pin(source_shmem(source), file_pages(source, pages), source->writable);
 	if (!caller_alive(caller))
 		return -EFAULT;
 	if (!(va + len))
@@ -219,7 +236,7 @@ static void drop(struct mem_source *source, const struct pins_extent *extent) RE
 {
 	source_assert_locked(source);
 	if (source->kind == MEM_KIND_FILE)
-		shmem_unpin(source->shmem, file_pages(source, extent->pages));
+		shmem_unpin(source_shmem(source), file_pages(source, extent->pages));
 	if (extent->aside)
 		aside_release(extent->bus, extent->pages.count);
 }
@@ -242,13 +259,13 @@ static int charge(struct mem_source *source, uint64_t pages)
 {
 	if (source->kind == MEM_KIND_DMABUF)
 		return 0;
-	return account_charge(source->caller, source->uid, source->accounting, pages);
+	return account_charge(source->caller, source_uid(source), source->accounting, pages);
 }
 
 static void uncharge(struct mem_source *source, uint64_t pages)
 {
 	if (source->kind != MEM_KIND_DMABUF)
-		account_uncharge(source->caller, source->uid, source->accounting, pages);
+		account_uncharge(source->caller, source_uid(source), source->accounting, pages);
 }
 
 /* ---- pins ---- */
@@ -269,7 +286,7 @@ static uint64_t end_of(struct mem_pages pages)
 static void return_home(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
 {
 	source_assert_locked(source);
-	pins_set_bus(&source->parts, pages, 0, false);
+	source_set_bus(source, pages, 0, false);
 	if (source->kind == MEM_KIND_VA && !index_has(source, INDEX_OWN))
 		index_add(source);
 }
@@ -364,13 +381,15 @@ static int acquire_unused(struct mem_source *source, struct mem_pages pages, uin
 	return bad ? bad : rc;
 }
 
-static void set_pinned(struct mem_source *source, uint64_t pinned) REQUIRES(source->lock)
+/* After pins have changed, of which @change pages got or lost their users. */
+static void note_use(struct mem_source *source, int64_t change) REQUIRES(source->lock)
 {
+	const bool in_use = source->whole || source->parts.root;
+
 	source_assert_locked(source);
-	assert(source->whole ? pinned == source_pages(source).count
-			     : pinned <= source_pages(source).count);
-	observe_pins((int64_t)(pinned - source->pinned));
-	atomic_store_explicit(&source->pinned, pinned, memory_order_release);
+	observe_pins(change);
+	if (in_use != atomic_load_explicit(&source->in_use, memory_order_relaxed))
+		atomic_store_explicit(&source->in_use, in_use, memory_order_release);
 }
 
 static int pin_locked(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)
@@ -392,26 +411,28 @@ static int pin_locked(struct mem_source *source, struct mem_pages pages) REQUIRE
 		source->whole++;
 	else
 		pins_add(&source->parts, pages);
-	set_pinned(source, source->pinned + fresh);
+	note_use(source, (int64_t)fresh);
 	return 0;
 }
 
 int mem_source_pin(struct mem_source *source, struct mem_pages pages)
 {
+	bool private;
 	int rc;
 
 	assert(pages.count && end_of(pages) <= source_pages(source).count);
-	source_lock(source);
+	private = source_enter(source);
 	rc = pin_locked(source, pages);
-	source_unlock(source);
+	source_leave(source, private);
 	return rc;
 }
 
 void mem_source_unpin(struct mem_source *source, struct mem_pages pages)
 {
 	uint64_t dropped = 0;
+	bool private;
 
-	source_lock(source);
+	private = source_enter(source);
 	if (is_whole(source, pages)) {
 		assert(source->whole);
 		source->whole--;
@@ -421,10 +442,10 @@ void mem_source_unpin(struct mem_source *source, struct mem_pages pages)
 	if (!source->whole)
 		dropped = drop_unused(source, pages, end_of(pages));
 	pins_tidy(&source->parts, pages);
-	set_pinned(source, source->pinned - dropped);
+	note_use(source, -(int64_t)dropped);
 	if (dropped)
 		uncharge(source, dropped);
-	source_unlock(source);
+	source_leave(source, private);
 }
 
 int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t count)
@@ -473,25 +494,31 @@ const char *source_check(struct mem_source *source)
 	const uint64_t end = source_pages(source).count;
 	const char *broken = NULL;
 	struct pins_extent extent;
-	uint64_t pinned = 0;
+	bool in_use = false;
 
 	source_lock(source);
 	for (uint64_t page = 0; page < end; page += extent.pages.count) {
 		extent = pins_extent_at(&source->parts, page, end);
 		if (source->whole || extent.users)
-			pinned += extent.pages.count;
+			in_use = true;
 		else if (extent.bus)
 			broken = "a page without a user has moved";
 	}
-	if (pinned != source->pinned)
-		broken = "count of pinned pages";
+	if (in_use != source->in_use)
+		broken = "whether a page is pinned";
 	source_unlock(source);
 	return broken;
 }
 
 uint64_t mem_source_pinned_pages(struct mem_source *source)
 {
-	return atomic_load_explicit(&source->pinned, memory_order_acquire);
+	const struct mem_pages all = source_pages(source);
+	uint64_t pages;
+
+	source_lock(source);
+	pages = all.count - (source->in_use ? count_unused(source, all) : all.count);
+	source_unlock(source);
+	return pages;
 }
 
 /* ---- bus addresses ---- */
@@ -502,7 +529,8 @@ static void part_extent(const struct mem_source *source, const struct pins_exten
 {
 	*extent = (part->pages.count << PAGE_SHIFT) - (byte & PAGE_MASK);
 	if (source->kind == MEM_KIND_FILE && !part->bus)
-		shmem_extent(source->shmem, source_base(source) + byte, *extent, bus, extent);
+		shmem_extent(source_shmem(source), source_base(source) + byte, *extent, bus,
+			     extent);
 	else
 		*bus = source_extent_address(source, part) + (byte & PAGE_MASK);
 }
@@ -535,8 +563,13 @@ void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, u
 	struct uiommufd_caller *caller = source->caller;
 
 	if (source->kind == MEM_KIND_DMABUF) {
-		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source->dmabuf.buf) +
+		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source_wide(source)->dmabuf.buf) +
 		       source_base(source) + byte;
+		*extent = len;
+	} else if (source_is_local(source) &&
+		   !atomic_load_explicit(&source->moved, memory_order_acquire)) {
+		/* If it moves meanwhile, the tables are redirected when the caller is done. */
+		*bus = source_base(source) + byte;
 		*extent = len;
 	} else if (source_may_move(source)) {
 		source_lock(source);
@@ -552,7 +585,7 @@ bool mem_source_has_moved(struct mem_source *source, uint64_t byte)
 {
 	struct pins_extent part;
 
-	if (!source_may_move(source))
+	if (!atomic_load_explicit(&source->moved, memory_order_acquire))
 		return false;
 	source_lock(source);
 	part = pins_extent_at(&source->parts, byte >> PAGE_SHIFT, (byte >> PAGE_SHIFT) + 1);
@@ -568,8 +601,10 @@ int mem_source_charge_to(struct mem_source *source, struct uiommufd_caller *call
 
 	if (caller == source->caller)
 		return 0;
-	source->heir_uid = caller_uid(caller);
-	return pages ? account_charge(caller, source->heir_uid, source->accounting, pages) : 0;
+	source_wide(source)->heir_uid = caller_uid(caller);
+	return pages ? account_charge(caller, source_wide(source)->heir_uid, source->accounting,
+				      pages)
+		     : 0;
 }
 
 void mem_source_uncharge_from(struct mem_source *source, struct uiommufd_caller *caller)
@@ -577,20 +612,23 @@ void mem_source_uncharge_from(struct mem_source *source, struct uiommufd_caller 
 	uint64_t pages = mem_source_pinned_pages(source);
 
 	if (caller != source->caller && pages)
-		account_uncharge(caller, source->heir_uid, source->accounting, pages);
+		account_uncharge(caller, source_wide(source)->heir_uid, source->accounting, pages);
 }
 
 void mem_source_move(struct mem_source *source, struct uiommufd_caller *caller)
 {
 	struct uiommufd_caller *former = source->caller;
-	const uint32_t former_uid = source->uid;
+	struct wide_source *wide;
+	uint32_t former_uid;
 
 	if (caller == former)
 		return;
+	wide = source_wide(source);
 	source_lock(source);
-	source->caller = uiommufd_caller_get(caller);
-	source->uid = source->heir_uid;
-	source->heir_uid = former_uid;
+	former_uid = wide->uid;
+	source->caller = caller_hold(caller);
+	wide->uid = wide->heir_uid;
+	wide->heir_uid = former_uid;
 	source_unlock(source);
-	uiommufd_caller_put(former);
+	caller_drop(former);
 }

@@ -13,7 +13,8 @@
  * time.
  *
  * Cost: pin and unpin of a whole source are O(1) besides populating; of parts, O(log n) in the
- * number of distinct parts. A source of one page is two cache lines, its owner's data included.
+ * number of distinct parts. A source of addresses is a cache line, its owner's data
+ * included, while nothing watches what the program does to them.
  */
 #ifndef MEM_SOURCE_H
 #define MEM_SOURCE_H
@@ -62,12 +63,23 @@ int mem_source_from_file(struct uiommufd_caller *caller, int fd, uint64_t start,
 
 /*
  * MEM_SOURCE_OWNER_SIZE bytes beside the source, zeroed and suitably aligned, for its creator's own
- * data: one allocation and one cache miss for both. They live as long as the source.
+ * data: one allocation and one cache miss for both. They live as long as the source. The second
+ * function leads back from them.
  */
 enum {
-	MEM_SOURCE_OWNER_SIZE = 48
+	MEM_SOURCE_OWNER_SIZE = 16,
+	MEM_SOURCE_OWNER_OFFSET = 48,
 };
-void *mem_source_owner_data(struct mem_source *source);
+
+static inline void *mem_source_owner_data(struct mem_source *source)
+{
+	return (char *)source + MEM_SOURCE_OWNER_OFFSET;
+}
+
+static inline struct mem_source *mem_source_of_owner_data(const void *data)
+{
+	return (struct mem_source *)(uintptr_t)((const char *)data - MEM_SOURCE_OWNER_OFFSET);
+}
 
 /* Takes a reference; returns @source. */
 struct mem_source *mem_source_get(struct mem_source *source);
@@ -105,6 +117,9 @@ struct mem_pages {
  * rights, and charged. 0; -EFAULT, -EINVAL or -EOPNOTSUPP: the memory [IOAS-PIN-ERRORS],
  * [IOAS-MAP-FILE]; -ENOMEM: no memory, or over the limit. On failure nothing has changed. Blocks as
  * long as populating takes.
+ *
+ * The calling thread has a reference to itself while it pins or unpins: that of an area which no
+ * other thread looks at, because it is busy, removed, or in a map whose lock the thread holds.
  */
 int mem_source_pin(struct mem_source *source, struct mem_pages pages);
 
@@ -120,7 +135,7 @@ int mem_source_split(struct mem_source *source, struct mem_pages pages, uint64_t
 /* True if every page of @pages has a user. */
 bool mem_source_pinned(struct mem_source *source, struct mem_pages pages);
 
-/* How many pages of the source have a user. */
+/* How many pages of the source have a user. O(number of parts). */
 uint64_t mem_source_pinned_pages(struct mem_source *source);
 
 /*

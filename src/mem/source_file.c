@@ -156,7 +156,7 @@ int mem_source_file(struct mem_source *source, uint64_t byte, uint64_t len, bool
 		return -ENOENT;
 	if (source->kind == MEM_KIND_VA)
 		return file_of_addresses(source, byte, len, writable, fd, offset);
-	rc = shmem_dup(source->shmem);
+	rc = shmem_dup(source_shmem(source));
 	if (rc >= 0)
 		rc = reopen(rc, NULL, writable);
 	if (rc < 0)

@@ -3,6 +3,9 @@
 #ifndef MEM_SOURCE_INTERNAL_H
 #define MEM_SOURCE_INTERNAL_H
 
+#include <assert.h>
+#include <stddef.h>
+
 #include "base/caller.h"
 #include "base/check.h"
 #include "base/ref.h"
@@ -14,50 +17,63 @@
 struct dmabuf;
 struct shmem;
 
+/* What every source has, in one cache line with its owner's data. */
 struct mem_source {
 	struct ref refs;
-	uint8_t kind;	    /* enum mem_kind */
-	uint8_t accounting; /* enum mem_accounting */
-	bool writable;
-	_Atomic uint8_t indexed;	/* enum index_presence */
-	struct uiommufd_caller *caller; /* a reference; changes by CHANGE_PROCESS */
+	uint8_t kind : 2;	/* enum mem_kind */
+	uint8_t accounting : 3; /* enum mem_accounting */
+	bool writable : 1;
+	bool wide : 1;		 /* it is a struct wide_source */
+	_Atomic uint8_t indexed; /* enum index_presence; only of a wide one */
+	_Atomic bool in_use;	 /* a page has a user; written under the lock */
+	_Atomic bool moved;	 /* a page may be elsewhere (@parts), or has been; likewise */
+	struct uiommufd_caller *caller; /* held; changes by CHANGE_PROCESS */
 	uint64_t start, len;		/* address, or offset in the file, of the first byte */
 
-	struct small_lock lock;	 /* guards what follows, but not link, which is the index's */
-	uint32_t whole;		 /* pins of the whole source */
-	struct pins parts;	 /* pins of parts, and what was moved aside */
-	_Atomic uint64_t pinned; /* pages that have a user; written under the lock */
+	struct small_lock lock; /* guards what follows, but not a link, which is the index's */
+	uint32_t whole;		/* pins of the whole source */
+	struct pins parts;	/* pins of parts, and what was moved aside */
+	uint64_t owner_data[MEM_SOURCE_OWNER_SIZE / sizeof(uint64_t)];
+} __attribute__((aligned(64)));
 
+_Static_assert(sizeof(struct mem_source) == 64, "a cache line");
+_Static_assert(offsetof(struct mem_source, owner_data) == MEM_SOURCE_OWNER_OFFSET,
+	       "mem_source_owner_data() relies on it");
+
+/*
+ * A source of a file or a dma-buf; of addresses, if the index knows it or it is charged to a user
+ * that is not its caller's own.
+ */
+struct wide_source {
+	struct mem_source source;
 	union {
-		struct shmem *shmem;	/* MEM_KIND_FILE: a reference */
-		struct index_link link; /* MEM_KIND_VA */
+		struct shmem *shmem; /* MEM_KIND_FILE: a reference */
 		struct {
 			struct dmabuf *buf;  /* a reference of its file */
 			uint64_t generation; /* that it was made in */
 		} dmabuf;
 	};
-
+	struct index_link
+		link;	   /* of addresses: the index's; of a file: in the list of its sources */
 	uint32_t uid;	   /* charged in MEM_ACCOUNT_USER: the caller's when it mapped */
 	uint32_t heir_uid; /* the other side of a move: will be charged, or was before */
-	uint64_t owner_data[MEM_SOURCE_OWNER_SIZE / sizeof(uint64_t)];
-} __attribute__((aligned(64)));
-
-_Static_assert(sizeof(struct mem_source) == 128, "two cache lines");
-
-/* A source of MEM_KIND_FILE. */
-struct file_source {
-	struct mem_source source;
-	struct index_link link; /* in the list of the file's sources */
 };
 
-static inline struct file_source *source_of_file(struct mem_source *source)
+static inline struct wide_source *source_wide(const struct mem_source *source)
 {
-	return (struct file_source *)source;
+	assert(source->wide);
+	return (struct wide_source *)source;
 }
 
-static inline struct mem_source *source_of_file_link(struct index_link *link)
+/* The source whose link is @link. */
+static inline struct mem_source *source_of_link(struct index_link *link)
 {
-	return (struct mem_source *)(void *)((char *)link - offsetof(struct file_source, link));
+	return (struct mem_source *)(void *)((char *)link - offsetof(struct wide_source, link));
+}
+
+static inline struct shmem *source_shmem(const struct mem_source *source)
+{
+	return source_wide(source)->shmem;
 }
 
 static inline void source_lock(struct mem_source *source) ACQUIRES(source->lock)
@@ -74,6 +90,37 @@ static inline void source_lock_nested(struct mem_source *source) ACQUIRES(source
 static inline void source_unlock(struct mem_source *source) RELEASES(source->lock)
 {
 	small_lock_release(&source->lock, LOCK_SOURCE);
+}
+
+/*
+ * Whether no other thread can reach @source, to which the caller leads by the only reference: that
+ * of an area that is under construction, removed, or in a map whose lock the caller holds. What is
+ * not wide is in no index or list, so every way to it goes by such a reference.
+ */
+static inline bool source_is_private(const struct mem_source *source)
+{
+	return !source->wide && ref_is_sole(&source->refs);
+}
+
+/* source_lock(), or nothing if the source is private. Returns what source_leave() wants. */
+static inline bool source_enter(struct mem_source *source) ACQUIRES(source->lock) NO_LOCK_ANALYSIS
+{
+	const bool private = source_is_private(source);
+
+	if (private)
+		small_lock_forgo(&source->lock, LOCK_SOURCE);
+	else
+		source_lock(source);
+	return private;
+}
+
+static inline void source_leave(struct mem_source *source, bool private)
+	RELEASES(source->lock) NO_LOCK_ANALYSIS
+{
+	if (private)
+		small_lock_forgo_end(&source->lock, LOCK_SOURCE);
+	else
+		source_unlock(source);
 }
 
 static inline void source_assert_locked(const struct mem_source *source) ASSERTS_HELD(source->lock)
@@ -126,12 +173,26 @@ static inline bool source_may_move(const struct mem_source *source)
 }
 
 /*
+ * Records that @pages of @source are at @bus now (mem/pins.h). Before the tables are redirected:
+ * the lock of each IOAS orders this before what mem_source_extent() says afterwards.
+ */
+static inline void source_set_bus(struct mem_source *source, struct mem_pages pages, uint64_t bus,
+				  bool aside) REQUIRES(source->lock)
+{
+	source_assert_locked(source);
+	atomic_store_explicit(&source->moved, true, memory_order_release);
+	pins_set_bus(&source->parts, pages, bus, aside);
+}
+
+/*
  * Like mem_source_extent(), for a source that may move.
  */
 void source_extent_locked(const struct mem_source *source, uint64_t byte, uint64_t len,
 			  uint64_t *bus, uint64_t *extent) REQUIRES(source->lock);
 
-/* A source of @kind with one reference; the creator fills in its memory. NULL: no memory. */
+/*
+ * A wide source of @kind with one reference; the creator fills in its memory. NULL: no memory.
+ */
 struct mem_source *source_create(struct uiommufd_caller *caller, enum mem_kind kind, uint64_t start,
 				 uint64_t len, bool writable, enum mem_accounting accounting);
 void source_destroy(struct mem_source *source);

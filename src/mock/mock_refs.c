@@ -102,12 +102,13 @@ static int gather_area(const struct iova_map_entry *entry, void *arg)
 	const struct area *area = entry->value;
 	struct refs *refs = arg;
 
-	if (!mem_source_pinned_pages(area->source))
+	/* That of a busy area is only its MAP's to look at. */
+	if (area->busy || !mem_source_pinned_pages(area_source(area)))
 		return 0;
 	if (grow(&refs->sources, refs->source_count, &refs->source_capacity,
 		 sizeof(struct mem_source *)))
 		return -ENOMEM;
-	refs->sources[refs->source_count++] = mem_source_get(area->source);
+	refs->sources[refs->source_count++] = mem_source_get(area_source(area));
 	return 0;
 }
 

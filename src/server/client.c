@@ -51,11 +51,10 @@ static struct {
 	struct client *first;
 	struct task tasks[TASKS];
 	struct request *requests; /* that are worked on */
-	pthread_cond_t over;	  /* one of them is */
+	struct condition over;	  /* one of them is */
 	uint64_t memlock;
 } clients = {
 	.lock = LOCK_INIT(LOCK_SERVER),
-	.over = PTHREAD_COND_INITIALIZER,
 	.memlock = UINT64_MAX,
 };
 
@@ -471,7 +470,7 @@ void client_wait_for_killed(struct request *request)
 	lock_acquire(&clients.lock);
 	request->waits_for_killed = true;
 	/* Those that wait for this one go on. */
-	pthread_cond_broadcast(&clients.over);
+	condition_broadcast(&clients.over);
 	while (any_killed(request))
 		lock_wait(&clients.lock, &clients.over);
 	request->waits_for_killed = false;
@@ -488,7 +487,7 @@ static void remove_request(struct request *request) REQUIRES(clients.lock)
 	if (!*at)
 		return;
 	*at = request->next;
-	pthread_cond_broadcast(&clients.over);
+	condition_broadcast(&clients.over);
 }
 
 void client_end(struct request *request)

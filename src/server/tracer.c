@@ -46,7 +46,7 @@ struct job {
 
 static struct {
 	struct lock lock;
-	pthread_cond_t done;
+	struct condition done;
 	struct job *jobs;
 	pthread_t thread; /* the tracer, once @waits */
 	bool waits;
@@ -59,7 +59,6 @@ static struct {
 	size_t end_count;
 } tracer = {
 	.lock = LOCK_INIT(LOCK_SERVER),
-	.done = PTHREAD_COND_INITIALIZER,
 };
 
 /* ---- stops ---- */
@@ -264,7 +263,7 @@ static void do_jobs(void)
 		lock_acquire(&tracer.lock);
 		job->error = error;
 		job->done = true;
-		pthread_cond_broadcast(&tracer.done);
+		condition_broadcast(&tracer.done);
 		lock_release(&tracer.lock);
 	}
 }

@@ -629,7 +629,6 @@ int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model,
 		irqs->vector_fds[i] = -1;
 	lock_init(&irqs->set_lock, LOCK_IRQ_SET);
 	lock_init(&irqs->lock, LOCK_IRQ);
-	pthread_cond_init(&irqs->unmask.changed, NULL);
 	return 0;
 
 out_table:
@@ -652,7 +651,6 @@ void vfio_irqs_disable(struct device_irqs *irqs)
 void vfio_irqs_destroy(struct device_irqs *irqs)
 {
 	vfio_irqs_disable(irqs);
-	pthread_cond_destroy(&irqs->unmask.changed);
 	lock_destroy(&irqs->lock);
 	lock_destroy(&irqs->set_lock);
 	alloc_free(irqs->vector_fds);

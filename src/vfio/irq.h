@@ -43,7 +43,7 @@ struct irq_watch {
 	bool running; /* the thread exists */
 	bool change;  /* the thread has to wait for @next instead of @fd */
 	int fd, next; /* -1: none, which ends the thread */
-	pthread_cond_t changed;
+	struct condition changed;
 	pthread_t thread;
 };
 

@@ -28,7 +28,7 @@ static void *watch_thread(void *arg)
 		if (watch->change) {
 			watch->fd = watch->next;
 			watch->change = false;
-			pthread_cond_broadcast(&watch->changed);
+			condition_broadcast(&watch->changed);
 			continue;
 		}
 		irqs_set_masked(irqs, false);
@@ -51,7 +51,7 @@ static void change(struct device_irqs *irqs, int fd) REQUIRES(irqs->set_lock)
 	lock_acquire(&irqs->lock);
 	watch->next = fd;
 	watch->change = true;
-	pthread_cond_broadcast(&watch->changed);
+	condition_broadcast(&watch->changed);
 	eventfd_notify(old);
 	while (watch->change)
 		lock_wait(&irqs->lock, &watch->changed);
@@ -89,8 +89,8 @@ void vfio_irqs_fork_child(struct device_irqs *irqs)
 
 	lock_assert_held(&irqs->set_lock);
 	lock_assert_held(&irqs->lock);
-	pthread_cond_init(&watch->changed, NULL);
 	watch->running = false;
+	watch->changed = (struct condition){0};
 	eventfd_drop(watch->fd);
 	watch->fd = -1;
 }

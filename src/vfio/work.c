@@ -21,7 +21,7 @@ static void begin_parking(struct park *park)
 
 	lock_acquire(&work->lock);
 	work->parked = true;
-	pthread_cond_broadcast(&work->idle);
+	condition_broadcast(&work->idle);
 	lock_release(&work->lock);
 }
 
@@ -38,17 +38,6 @@ static void end_parking(struct park *park)
 
 /* ---- life ---- */
 
-/* Its waits end by the clock of timers. */
-static void init_wake(pthread_cond_t *wake)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(wake, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 void vfio_work_init(struct device_work *work, struct uiommufd_device *dev)
 {
 	*work = (struct device_work){
@@ -56,15 +45,11 @@ void vfio_work_init(struct device_work *work, struct uiommufd_device *dev)
 		.park = {.begin = begin_parking, .end = end_parking},
 	};
 	lock_init(&work->lock, LOCK_WORK);
-	init_wake(&work->wake);
-	pthread_cond_init(&work->idle, NULL);
 }
 
 void vfio_work_destroy(struct device_work *work)
 {
 	vfio_work_stop(work);
-	pthread_cond_destroy(&work->idle);
-	pthread_cond_destroy(&work->wake);
 	lock_destroy(&work->lock);
 }
 
@@ -85,7 +70,7 @@ static void run_first(struct device_work *work) REQUIRES(work->lock)
 	lock_assert_none_from(LOCK_NONE);
 	lock_acquire(&work->lock);
 	work->busy = false;
-	pthread_cond_broadcast(&work->idle);
+	condition_broadcast(&work->idle);
 }
 
 /* ---- timers ---- */
@@ -200,7 +185,7 @@ static void wake_up(struct device_work *work) REQUIRES(work->lock)
 	if (work->loop)
 		work_loop_poke(work->loop);
 	else
-		pthread_cond_signal(&work->wake);
+		condition_signal(&work->wake);
 }
 
 /* What is queued stays queued if no thread can be started: the next call tries again. */
@@ -407,7 +392,7 @@ void vfio_work_release(struct device_work *work)
 	work->holds--;
 	/* Register writes during the hold may have queued work. */
 	wake_up(work);
-	pthread_cond_broadcast(&work->idle);
+	condition_broadcast(&work->idle);
 	lock_release(&work->lock);
 }
 
@@ -472,7 +457,7 @@ void vfio_work_fork_parent(struct device_work *work)
 	assert(work->holds && work->forking);
 	work->holds--;
 	work->forking = false;
-	pthread_cond_broadcast(&work->wake);
+	condition_broadcast(&work->wake);
 }
 
 void vfio_work_fork_child(struct device_work *work)
@@ -480,8 +465,8 @@ void vfio_work_fork_child(struct device_work *work)
 	lock_assert_held(&work->lock);
 	assert(work->holds && work->forking);
 	/* Threads that waited do not exist in the child, but their conditions count them. */
-	init_wake(&work->wake);
-	pthread_cond_init(&work->idle, NULL);
+	work->wake = (struct condition){0};
+	work->idle = (struct condition){0};
 	work->holds--;
 	work->forking = false;
 	work->busy = false;

@@ -48,8 +48,8 @@ struct device_work {
 	struct work_loop *loop; /* NULL: there is a thread; set before there is any work */
 	struct park park;	/* of the thread */
 	struct lock lock;
-	pthread_cond_t wake; /* for the thread: there may be something to do */
-	pthread_cond_t idle; /* for the others: the thread may have finished a function */
+	struct condition wake; /* for the thread: there may be something to do */
+	struct condition idle; /* for the others: the thread may have finished a function */
 	pthread_t thread;
 	bool running; /* the thread exists */
 	bool stop;

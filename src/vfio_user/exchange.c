@@ -14,21 +14,14 @@ struct exchange {
 
 void vu_exchanges_init(struct vu_exchanges *exchanges, struct vu_channel *channel)
 {
-	pthread_condattr_t attr;
-
 	*exchanges = (struct vu_exchanges){.channel = channel};
 	lock_init(&exchanges->lock, LOCK_VFIO_USER);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&exchanges->answered, &attr);
-	(void)pthread_condattr_destroy(&attr);
 	CDS_INIT_LIST_HEAD(&exchanges->waiting);
 }
 
 void vu_exchanges_destroy(struct vu_exchanges *exchanges)
 {
 	assert(cds_list_empty(&exchanges->waiting));
-	(void)pthread_cond_destroy(&exchanges->answered);
 	lock_destroy(&exchanges->lock);
 }
 
@@ -36,7 +29,7 @@ void vu_exchanges_end(struct vu_exchanges *exchanges)
 {
 	lock_acquire(&exchanges->lock);
 	exchanges->over = true;
-	(void)pthread_cond_broadcast(&exchanges->answered);
+	condition_broadcast(&exchanges->answered);
 	lock_release(&exchanges->lock);
 }
 
@@ -113,7 +106,7 @@ int vu_exchanges_deliver(struct vu_exchanges *exchanges, struct vu_message *repl
 		if (exchange->id != reply->header.id || exchange->reply)
 			continue;
 		exchange->reply = reply;
-		(void)pthread_cond_broadcast(&exchanges->answered);
+		condition_broadcast(&exchanges->answered);
 		lock_release(&exchanges->lock);
 		return 0;
 	}

@@ -20,7 +20,7 @@
 struct vu_exchanges {
 	struct vu_channel *channel;
 	struct lock lock;
-	pthread_cond_t answered;
+	struct condition answered;
 	struct cds_list_head waiting;
 	uint16_t last_id;
 	bool over; /* no reply will come */

@@ -27,7 +27,6 @@ int request_queue_init(struct request_queue *queue)
 		return room;
 	*queue = (struct request_queue){.room = room};
 	lock_init(&queue->lock, LOCK_VFIO_USER);
-	(void)pthread_cond_init(&queue->added, NULL);
 	CDS_INIT_LIST_HEAD(&queue->requests);
 	return 0;
 }
@@ -38,7 +37,6 @@ void request_queue_destroy(struct request_queue *queue)
 
 	cds_list_for_each_entry_safe (message, next, &queue->requests, link)
 		vu_message_free(message);
-	(void)pthread_cond_destroy(&queue->added);
 	lock_destroy(&queue->lock);
 	(void)sys_close(queue->room);
 }
@@ -54,7 +52,7 @@ static bool try_add(struct request_queue *queue, struct vu_message *message, boo
 		cds_list_add_tail(&message->link, &queue->requests);
 		queue->count++;
 		queue->bytes += cost(message);
-		(void)pthread_cond_signal(&queue->added);
+		condition_signal(&queue->added);
 		added = true;
 	}
 	lock_release(&queue->lock);
@@ -110,7 +108,7 @@ void request_queue_close(struct request_queue *queue)
 {
 	lock_acquire(&queue->lock);
 	queue->closed = true;
-	(void)pthread_cond_signal(&queue->added);
+	condition_signal(&queue->added);
 	lock_release(&queue->lock);
 	announce(queue);
 }

@@ -19,7 +19,7 @@
 
 struct request_queue {
 	struct lock lock;
-	pthread_cond_t added;
+	struct condition added;
 	struct cds_list_head requests;
 	unsigned int count;
 	size_t bytes;

@@ -117,7 +117,8 @@ static void split(void)
 		return;
 	right.range.start = left->range.start + 1 + random_below(len - 1);
 	assert_int_equal(iova_map_prepare_split(&map, left->range.start), 0);
-	iova_map_split(&map, left->range.start, right.range.start - 1, right.value);
+	left->value = &values[random_below(16)];
+	iova_map_split(&map, left->range.start, right.range.start - 1, left->value, right.value);
 	left->range.last = right.range.start - 1;
 	memmove(&model[at + 2], &model[at + 1], (model_count - at - 1) * sizeof(model[0]));
 	model[at + 1] = right;

@@ -9,6 +9,7 @@
 #endif
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -17,6 +18,8 @@
 
 enum {
 	MANY = 40, /* more than a thread's held set has entries */
+	THREADS = 6,
+	ROUNDS = 20000,
 };
 
 static struct lock outer = LOCK_INIT(LOCK_IOAS);
@@ -115,7 +118,7 @@ static void more_locks_than_the_held_set_has_entries_can_be_held(void **state)
 }
 
 struct waiter {
-	pthread_cond_t cond;
+	struct condition cond;
 	bool called;
 	atomic_uint rounds;
 };
@@ -136,7 +139,7 @@ static void *wait_for_call(void *arg)
 
 static void a_wait_releases_the_lock_and_acquires_it_again(void **state)
 {
-	struct waiter waiter = {.cond = PTHREAD_COND_INITIALIZER};
+	struct waiter waiter = {.called = false};
 	pthread_t thread;
 
 	(void)state;
@@ -145,22 +148,93 @@ static void a_wait_releases_the_lock_and_acquires_it_again(void **state)
 		sched_yield();
 	lock_acquire(&inner); /* returns only because the waiting thread has released it */
 	waiter.called = true;
-	pthread_cond_signal(&waiter.cond);
+	condition_signal(&waiter.cond);
 	lock_release(&inner);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 static void a_wait_with_a_deadline_ends_in_ETIMEDOUT(void **state)
 {
-	pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+	struct condition cond = {0};
 	struct timespec deadline;
 
 	(void)state;
-	clock_gettime(CLOCK_REALTIME, &deadline);
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	lock_acquire(&inner);
 	assert_int_equal(lock_wait_until(&inner, &cond, &deadline), -ETIMEDOUT);
 	lock_assert_held(&inner);
 	lock_release(&inner);
+}
+
+/* Threads that take turns: each waits until the count is its own, modulo their number. */
+struct turns {
+	struct lock lock;
+	struct condition turned;
+	uint64_t count; /* guarded by the lock, and by nothing else */
+	unsigned int next;
+};
+
+struct turner {
+	struct turns *turns;
+	unsigned int number;
+};
+
+static void *count_only(void *arg)
+{
+	struct turner *turner = arg;
+
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		lock_acquire(&turner->turns->lock);
+		turner->turns->count++;
+		if (i % 1000 == turner->number)
+			sched_yield(); /* so that others sleep */
+		lock_release(&turner->turns->lock);
+	}
+	return NULL;
+}
+
+static void *count_in_turn(void *arg)
+{
+	struct turner *turner = arg;
+	struct turns *turns = turner->turns;
+
+	for (unsigned int i = 0; i < ROUNDS / 20; i++) {
+		lock_acquire(&turns->lock);
+		while (turns->next != turner->number)
+			lock_wait(&turns->lock, &turns->turned);
+		turns->count++;
+		turns->next = (turns->next + 1) % THREADS;
+		lock_release(&turns->lock);
+		condition_broadcast(&turns->turned);
+	}
+	return NULL;
+}
+
+static uint64_t count_with(void *(*body)(void *arg))
+{
+	struct turner turners[THREADS];
+	pthread_t threads[THREADS];
+	struct turns turns = {.lock = LOCK_INIT(LOCK_SOURCE)};
+
+	for (unsigned int i = 0; i < THREADS; i++) {
+		turners[i] = (struct turner){.turns = &turns, .number = i};
+		assert_int_equal(pthread_create(&threads[i], NULL, body, &turners[i]), 0);
+	}
+	for (unsigned int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	return turns.count;
+}
+
+static void no_two_threads_hold_a_lock_and_none_sleeps_for_ever(void **state)
+{
+	(void)state;
+	assert_int_equal(count_with(count_only), THREADS * ROUNDS);
+}
+
+static void no_signal_of_a_condition_is_lost(void **state)
+{
+	(void)state;
+	assert_int_equal(count_with(count_in_turn), THREADS * (ROUNDS / 20));
 }
 
 static void acquire_outer_inside_inner(void)
@@ -195,7 +269,7 @@ static void acquire_twice_nested(void)
 
 static void acquire_without_init(void)
 {
-	struct lock lock = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+	static struct lock lock;
 
 	lock_acquire(&lock);
 }
@@ -297,6 +371,8 @@ int main(void)
 		cmocka_unit_test(more_locks_than_the_held_set_has_entries_can_be_held),
 		cmocka_unit_test(a_wait_releases_the_lock_and_acquires_it_again),
 		cmocka_unit_test(a_wait_with_a_deadline_ends_in_ETIMEDOUT),
+		cmocka_unit_test(no_two_threads_hold_a_lock_and_none_sleeps_for_ever),
+		cmocka_unit_test(no_signal_of_a_condition_is_lost),
 		cmocka_unit_test(what_breaks_the_rules_aborts),
 		cmocka_unit_test(asserting_that_no_lock_is_held_looks_at_the_rank),
 	};

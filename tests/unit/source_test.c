@@ -77,13 +77,23 @@ static void a_source_has_room_for_its_creator(void **state)
 	}
 }
 
+static void release_nothing(struct uiommufd_caller *caller)
+{
+	(void)caller;
+}
+
 static void a_source_says_what_it_is(void **state)
 {
+	struct uiommufd_caller_ops ops;
 	struct mem_caller caller;
 	struct mem_source *source;
 
 	(void)state;
 	mem_caller_init(&caller, 1, UINT64_MAX);
+	/* What may be freed is held. */
+	ops = *caller.caller.ops;
+	ops.release = release_nothing;
+	caller.caller.ops = &ops;
 	source = va_source(&caller, (void *)0x12345, 0x2000, MEM_ACCOUNT_NONE);
 	assert_int_equal(mem_source_kind(source), MEM_KIND_VA);
 	assert_true(mem_source_writable(source));
@@ -547,7 +557,8 @@ static void rw_by_address_transfers_what_comes_before_the_bad_page(void **state)
 /* ---- threads ---- */
 
 struct hammer {
-	struct mem_source *source;
+	struct mem_source *source; /* a reference, which the thread puts */
+	int rounds;
 	struct rng rng;
 };
 
@@ -555,7 +566,7 @@ static void *pin_and_unpin(void *arg)
 {
 	struct hammer *hammer = arg;
 
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < hammer->rounds; i++) {
 		uint64_t first = rng_below(&hammer->rng, 16);
 		uint64_t count = 1 + rng_below(&hammer->rng, 16 - first);
 		uint64_t bus, run;
@@ -565,12 +576,15 @@ static void *pin_and_unpin(void *arg)
 		mem_source_extent(hammer->source, first * PAGE, 1, &bus, &run);
 		mem_source_unpin(hammer->source, pages(first, count));
 	}
+	mem_source_put(hammer->source);
 	return NULL;
 }
 
+/* The threads end one by one: the last of them has the source for itself, and takes no lock. */
 static void threads_pin_and_unpin_the_same_source(void **state)
 {
 	struct mem_caller caller;
+	struct mem_source *sources[2];
 	struct hammer hammers[8];
 	pthread_t threads[8];
 	char *p = map_pages(16);
@@ -578,18 +592,19 @@ static void threads_pin_and_unpin_the_same_source(void **state)
 
 	(void)state;
 	mem_caller_init(&caller, 160, 1000);
-	hammers[0].source = va_source(&caller, p, 16 * PAGE, MEM_ACCOUNT_USER);
-	hammers[1].source = file_source(&caller, fd, 0, 16 * PAGE);
+	sources[0] = va_source(&caller, p, 16 * PAGE, MEM_ACCOUNT_USER);
+	sources[1] = file_source(&caller, fd, 0, 16 * PAGE);
 	for (int i = 0; i < 8; i++) {
-		hammers[i].source = hammers[i & 1].source;
+		hammers[i].source = mem_source_get(sources[i & 1]);
+		hammers[i].rounds = 1000 + 200 * i;
 		hammers[i].rng = rng_of((uint64_t)i);
 		assert_int_equal(pthread_create(&threads[i], NULL, pin_and_unpin, &hammers[i]), 0);
 	}
+	mem_source_put(sources[0]);
+	mem_source_put(sources[1]);
 	for (int i = 0; i < 8; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(mem_user_locked(160), 0);
-	mem_source_put(hammers[0].source);
-	mem_source_put(hammers[1].source);
 	close(fd);
 	munmap(p, 16 * PAGE);
 }

@@ -15,8 +15,9 @@
 
 uint64_t area_origin(const struct area *area)
 {
-	/* area->start counts from the start of the source's first page, not of the source. */
-	return mem_source_start(area->source) - mem_source_offset(area->source) + area->start;
+	/* area_start(area) counts from the start of the source's first page, not of the source. */
+	return mem_source_start(area_source(area)) - mem_source_offset(area_source(area)) +
+	       area_start(area);
 }
 
 uint32_t area_lookup_kind(const struct area *area)
@@ -27,25 +28,25 @@ uint32_t area_lookup_kind(const struct area *area)
 		[MEM_KIND_DMABUF] = IOMMU_IOVA_LOOKUP_KIND_DMABUF,
 	};
 
-	return kinds[mem_source_kind(area->source)];
+	return kinds[mem_source_kind(area_source(area))];
 }
 
 uint32_t area_lookup_pid(const struct area *area)
 {
-	if (mem_source_kind(area->source) == MEM_KIND_DMABUF)
+	if (mem_source_kind(area_source(area)) == MEM_KIND_DMABUF)
 		return 0;
-	return (uint32_t)mem_source_caller(area->source)->pid;
+	return (uint32_t)mem_source_caller(area_source(area))->pid;
 }
 
 bool area_pinned_at(const struct area *area, uint64_t iova)
 {
 	const struct mem_pages page = {
-		.first = (area->start + (iova - area->range.start)) >> PAGE_SHIFT,
+		.first = (area_start(area) + (iova - area->iova)) >> PAGE_SHIFT,
 		.count = 1,
 	};
 
-	assert(!area->busy && iova >= area->range.start && iova <= area->range.last);
-	return mem_source_pinned(area->source, page);
+	assert(!area->busy && iova >= area->iova && iova <= area_last(area));
+	return mem_source_pinned(area_source(area), page);
 }
 
 struct area *ioas_find_area(const struct ioas *ioas, uint64_t iova)
@@ -95,16 +96,16 @@ static int lookup_ioas(struct ioas *ioas, struct iommu_iova_lookup *cmd)
 	lock_acquire(&ioas->lock);
 	area = ioas_find_area(ioas, cmd->iova);
 	if (area) {
-		cmd->out_start = area->range.start;
+		cmd->out_start = area->iova;
 		cmd->out_length = area_len(area);
-		cmd->out_addr = area_origin(area) + (cmd->iova - area->range.start);
+		cmd->out_addr = area_origin(area) + (cmd->iova - area->iova);
 		cmd->out_perm = lookup_perm(area->prot);
 		cmd->out_kind = area_lookup_kind(area);
 		cmd->out_pid = area_lookup_pid(area);
 		cmd->out_flags = 0;
 		if (area_pinned_at(area, cmd->iova))
 			cmd->out_flags |= IOMMU_IOVA_LOOKUP_FLAG_PINNED;
-		if (mem_source_revoked(area->source))
+		if (mem_source_revoked(area_source(area)))
 			cmd->out_flags |= IOMMU_IOVA_LOOKUP_FLAG_REVOKED;
 	}
 	lock_release(&ioas->lock);

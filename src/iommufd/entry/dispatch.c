@@ -158,10 +158,34 @@ static const struct ioctl_entry own_table[IOCTL_OWN_LAST - IOCTL_OWN_FIRST + 1] 
 		  ioctl_ioas_get_info),
 };
 
-/* Copies the caller's structure, of @size bytes, into the zeroed ucmd->cmd. */
-static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_t size)
+static int call_test_handler(struct ucmd *ucmd)
 {
+	return test_handler(ucmd);
+}
+
+static const struct ioctl_entry test_entry = {_IO(IOMMUFD_TYPE, IOCTL_TEST), TEST_CMD_SIZE,
+					      TEST_CMD_MIN_SIZE, call_test_handler};
+
+/*
+ * Copies the caller's structure, whose size is its first member, into ucmd->cmd, zero-extended to
+ * the known size. Most have that size and are read at once; if so much cannot be read, the
+ * structure may be shorter and end where its memory ends.
+ */
+static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry)
+{
+	uint32_t size;
 	int rc;
+
+	rc = caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, entry->size);
+	if (!rc) {
+		memcpy(&size, ucmd->cmd, sizeof(size));
+		if (size == entry->size) {
+			ucmd->usize = size;
+			return 0;
+		}
+	} else if (caller_read(ucmd->caller, &size, ucmd->uaddr, sizeof(size))) {
+		return refuse_memory("the argument", ucmd->uaddr, sizeof(size));
+	}
 
 	if (size < entry->min_size)
 		return refuse(-EINVAL, "size is %u, and must be %u at least", size,
@@ -176,6 +200,7 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry, uint32_
 					    : rc;
 	}
 	ucmd->usize = size < entry->size ? size : entry->size;
+	memset(ucmd->cmd, 0, entry->size);
 	if (caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize))
 		return refuse_memory("the argument", ucmd->uaddr, ucmd->usize);
 	return 0;
@@ -189,22 +214,22 @@ static bool is_iommufd(const struct iommufd_ctx *ctx, unsigned int nr)
 	return nr >= IOCTL_FIRST && nr <= (ctx->options.test_abi ? IOCTL_TEST : IOCTL_LAST);
 }
 
-/* The entry of @cmd, a command of iommufd. Without a handler: there is no such command. */
-static struct ioctl_entry find_entry(const struct iommufd_ctx *ctx, unsigned int cmd)
+/* The entry of @cmd, a command of iommufd. NULL: there is no such command. */
+static const struct ioctl_entry *find_entry(const struct iommufd_ctx *ctx, unsigned int cmd)
 {
 	const unsigned int nr = cmd & 0xff;
-	struct ioctl_entry entry = {.handler = NULL};
+	const struct ioctl_entry *entry = NULL;
 
 	assert(is_iommufd(ctx, nr));
 	if (nr >= IOCTL_OWN_FIRST)
-		entry = own_table[nr - IOCTL_OWN_FIRST];
+		entry = &own_table[nr - IOCTL_OWN_FIRST];
 	else if (nr <= IOCTL_LAST)
-		entry = table[nr - IOCTL_FIRST];
-	else if (nr == IOCTL_TEST)
-		entry = (struct ioctl_entry){_IO(IOMMUFD_TYPE, IOCTL_TEST), TEST_CMD_SIZE,
-					     TEST_CMD_MIN_SIZE, test_handler};
-	if (entry.cmd != cmd || (nr >= IOCTL_OWN_FIRST && ctx->options.no_extensions))
-		entry.handler = NULL;
+		entry = &table[nr - IOCTL_FIRST];
+	else if (nr == IOCTL_TEST && test_handler)
+		entry = &test_entry;
+	if (!entry || !entry->handler || entry->cmd != cmd ||
+	    (nr >= IOCTL_OWN_FIRST && ctx->options.no_extensions))
+		return NULL;
 	return entry;
 }
 
@@ -214,22 +239,22 @@ long iommufd_ioctl(struct iommufd_ctx *ctx, struct uiommufd_caller *caller, unsi
 	const unsigned int nr = cmd & 0xff;
 	union ucmd_buffer buffer;
 	struct ucmd ucmd = {.ctx = ctx, .caller = caller, .cmd = &buffer, .uaddr = arg};
-	struct ioctl_entry entry;
+	const struct ioctl_entry *entry;
 	uint32_t size;
 	int rc;
 
 	last_error_clear();
 	if (!is_iommufd(ctx, nr))
 		return compat_ioctl(ctx, caller, cmd, arg);
-	if (caller_read(caller, &size, arg, sizeof(size)))
-		return refuse_memory("the argument", arg, sizeof(size));
 	entry = find_entry(ctx, cmd);
-	if (!entry.handler)
+	if (!entry) {
+		if (caller_read(caller, &size, arg, sizeof(size)))
+			return refuse_memory("the argument", arg, sizeof(size));
 		return -ENOTTY;
-	assert(entry.min_size <= entry.size && entry.size <= sizeof(buffer));
-	memset(&buffer, 0, sizeof(buffer));
-	rc = ucmd_read(&ucmd, &entry, size);
+	}
+	assert(entry->min_size <= entry->size && entry->size <= sizeof(buffer));
+	rc = ucmd_read(&ucmd, entry);
 	if (rc)
 		return rc;
-	return entry.handler(&ucmd);
+	return entry->handler(&ucmd);
 }

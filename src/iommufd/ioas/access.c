@@ -230,7 +230,7 @@ static int span_part(const struct span *span, const struct iova_map_entry *entry
 
 	if (area->busy || entry->range.start > span->next)
 		return -ENOENT;
-	*byte = area->start + (span->next - entry->range.start);
+	*byte = area_start(area) + (span->next - entry->range.start);
 	*len = last - span->next + 1;
 	return 0;
 }
@@ -260,7 +260,7 @@ static int check_rights(const struct area *area, bool write)
 {
 	if (!(area->prot & (write ? IOPT_WRITE : IOPT_READ)))
 		return -EPERM;
-	if (write && !mem_source_writable(area->source))
+	if (write && !mem_source_writable(area_source(area)))
 		return -EPERM;
 	return 0;
 }
@@ -290,7 +290,7 @@ static int check_pages(const struct span *span, const struct iova_map_entry *ent
 	rc = check_rights(area, span->write);
 	if (rc)
 		return rc;
-	return mem_source_kind(area->source) == MEM_KIND_DMABUF ? -EINVAL : 0;
+	return mem_source_kind(area_source(area)) == MEM_KIND_DMABUF ? -EINVAL : 0;
 }
 
 static void list_pages(struct span *span, struct mem_source *source, struct mem_pages pages)
@@ -317,13 +317,15 @@ static int pin_visit(const struct iova_map_entry *entry, void *arg)
 	rc = check_pages(span, entry, byte, len);
 	if (rc)
 		return rc;
+	if (span->internal && area->locks == AREA_LOCKS_MAX)
+		return -ENOSPC;
 	pages = pages_of(byte, len);
-	rc = mem_source_pin(area->source, pages);
+	rc = mem_source_pin(area_source(area), pages);
 	if (rc)
 		return rc;
 	area->pins++;
-	area->locks += span->internal;
-	list_pages(span, area->source, pages);
+	area->locks = (uint16_t)(area->locks + span->internal);
+	list_pages(span, area_source(area), pages);
 	return span_advance(span, len);
 }
 
@@ -337,9 +339,9 @@ static int unpin_visit(const struct iova_map_entry *entry, void *arg)
 	if (span_part(span, entry, &byte, &len))
 		return -ENOENT;
 	assert(area->pins && (!span->internal || area->locks));
-	mem_source_unpin(area->source, pages_of(byte, len));
+	mem_source_unpin(area_source(area), pages_of(byte, len));
 	area->pins--;
-	area->locks -= span->internal;
+	area->locks = (uint16_t)(area->locks - span->internal);
 	span->next += len;
 	return 0;
 }
@@ -419,9 +421,9 @@ static int rw_visit(const struct iova_map_entry *entry, void *arg)
 	rc = check_rights(area, span->write);
 	if (rc)
 		return rc;
-	if (mem_source_kind(area->source) == MEM_KIND_DMABUF)
+	if (mem_source_kind(area_source(area)) == MEM_KIND_DMABUF)
 		return -EINVAL;
-	rc = mem_source_rw(area->source, span->caller, byte, span->buf, len, span->write,
+	rc = mem_source_rw(area_source(area), span->caller, byte, span->buf, len, span->write,
 			   span->slow);
 	if (rc)
 		return rc;

@@ -34,12 +34,6 @@ enum {
 	AREA_SIZE = 64 /* padded to a cache line */
 };
 
-/* An area in the pool. Only these can be recorded. */
-struct pool_area {
-	struct area area;
-	struct origin origin; /* the call that mapped it; time 0: not recorded */
-};
-
 /*
  * The areas that their source has no space for: those of COPYs, the rest of a cut, and all while
  * recording().
@@ -50,69 +44,79 @@ _Static_assert(sizeof(struct area) <= MEM_SOURCE_OWNER_SIZE,
 	       "the area of a MAP lies in the space of its source");
 _Static_assert(sizeof(struct pool_area) <= AREA_SIZE, "an area fits in a cache line");
 
-static bool in_pool(const struct area *area)
-{
-	return area != mem_source_owner_data(area->source);
-}
+_Static_assert(MEM_SOURCE_OWNER_OFFSET % POOL_ALIGNMENT, "area_in_pool() tells them apart");
 
 const struct origin *area_mapped_by(const struct area *area)
 {
-	const struct pool_area *pooled = (const struct pool_area *)area;
-
-	return in_pool(area) && pooled->origin.time ? &pooled->origin : NULL;
-}
-
-static void record_map(struct area *area)
-{
-	count_add(COUNT_MAPS, 1);
-	if (in_pool(area))
-		origin_capture_now(&((struct pool_area *)area)->origin);
-}
-
-static void area_init(struct area *area, struct mem_source *source, uint64_t start, uint64_t len,
-		      uint8_t prot)
-{
-	area->source = source;
-	area->start = start;
-	/* Until the area has an IOVA, its range only holds its length. */
-	area->range.last = len - 1;
-	area->prot = prot;
-	if (recording())
-		record_map(area);
+	return area_in_pool(area) && area_pooled(area)->origin.time ? &area_pooled(area)->origin
+								    : NULL;
 }
 
 struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
 {
-	struct area *area = pool_alloc(&areas);
+	struct pool_area *pooled = pool_alloc(&areas);
 
-	if (area)
-		area_init(area, source, start, len, prot);
-	return area;
+	if (!pooled)
+		return NULL;
+	pooled->area.prot = prot;
+	pooled->source = source;
+	pooled->start = start;
+	pooled->len = len;
+	if (recording()) {
+		count_add(COUNT_MAPS, 1);
+		origin_capture_now(&pooled->origin);
+	}
+	return &pooled->area;
 }
 
 struct area *area_of_source(struct mem_source *source, uint8_t prot)
 {
-	struct area *area = recording() ? pool_alloc(&areas) : NULL;
+	struct area *area = NULL;
 
-	if (!area)
-		area = mem_source_owner_data(source);
-	area_init(area, source, mem_source_offset(source), mem_source_len(source), prot);
+	if (recording())
+		area = area_create(source, mem_source_offset(source), mem_source_len(source), prot);
+	if (area)
+		return area;
+	area = mem_source_owner_data(source);
+	area->prot = prot;
+	if (recording())
+		count_add(COUNT_MAPS, 1);
 	return area;
+}
+
+struct area *area_create_head(const struct area *area, uint64_t len)
+{
+	struct pool_area *pooled = pool_alloc(&areas);
+
+	if (!pooled)
+		return NULL;
+	if (area_in_pool(area))
+		*pooled = *area_pooled(area);
+	pooled->area = *area;
+	pooled->source = area_source(area);
+	pooled->start = area_start(area);
+	pooled->len = len;
+	return &pooled->area;
+}
+
+void area_free_only(struct area *area)
+{
+	if (area_in_pool(area))
+		pool_free(&areas, area);
 }
 
 void area_free(struct area *area)
 {
-	struct mem_source *source = area->source;
+	struct mem_source *source = area_source(area);
 
-	if (in_pool(area))
-		pool_free(&areas, area);
+	area_free_only(area);
 	mem_source_put(source);
 }
 
 struct mem_pages area_pages(const struct area *area)
 {
-	uint64_t first = area->start >> PAGE_SHIFT;
-	uint64_t last = (area->start + area_len(area) - 1) >> PAGE_SHIFT;
+	uint64_t first = area_start(area) >> PAGE_SHIFT;
+	uint64_t last = (area_start(area) + area_len(area) - 1) >> PAGE_SHIFT;
 
 	return (struct mem_pages){.first = first, .count = last - first + 1};
 }
@@ -129,7 +133,8 @@ static void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas-
 
 uint64_t area_address(const struct area *area)
 {
-	return mem_source_start(area->source) - mem_source_offset(area->source) + area->start;
+	return mem_source_start(area_source(area)) - mem_source_offset(area_source(area)) +
+	       area_start(area);
 }
 
 /* ---- observing ---- */
@@ -179,11 +184,11 @@ static int choose_iova(struct ioas *ioas, struct area_request *request) REQUIRES
 static int check_area(const struct ioas *ioas, const struct area *area) REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
-	if ((area->prot & IOPT_WRITE) && !mem_source_writable(area->source))
+	if ((area->prot & IOPT_WRITE) && !mem_source_writable(area_source(area)))
 		return refuse_mistake(-EPERM, "WRITEABLE is asked for, and the memory was mapped "
 					      "without it");
-	if (!is_aligned(area->start & PAGE_MASK, ioas->alignment))
-		return refuse_alignment(ioas, "the memory's address", area->start & PAGE_MASK);
+	if (!is_aligned(area_start(area) & PAGE_MASK, ioas->alignment))
+		return refuse_alignment(ioas, "the memory's address", area_start(area) & PAGE_MASK);
 	return 0;
 }
 
@@ -193,7 +198,7 @@ static void erase_areas(struct ioas *ioas, const struct area_request *request, s
 {
 	lock_assert_held(&ioas->lock);
 	for (size_t i = 0; i < count; i++)
-		(void)iova_map_erase(&ioas->areas, request->areas[i]->range.start);
+		(void)iova_map_erase(&ioas->areas, request->areas[i]->iova);
 }
 
 /* Gives the areas their IOVA and puts them into the map, busy. */
@@ -206,21 +211,23 @@ static int insert_areas(struct ioas *ioas, struct area_request *request) REQUIRE
 	for (size_t i = 0; i < request->count; i++) {
 		struct area *area = request->areas[i];
 
-		area->range.last = iova + (area_len(area) - 1);
-		area->range.start = iova;
+		struct iova_range range;
+
+		area->iova = iova;
 		area->busy = true;
-		assert(!iova_set_intersects(&ioas->reserved, area->range));
-		rc = iova_map_insert(&ioas->areas, area->range, area);
+		range = area_range(area);
+		assert(!iova_set_intersects(&ioas->reserved, range));
+		rc = iova_map_insert(&ioas->areas, range, area);
 		if (rc) {
 			erase_areas(ioas, request, i);
-			return rc == -EEXIST ? refuse_overlap(ioas, area->range, area) : rc;
+			return rc == -EEXIST ? refuse_overlap(ioas, range, area) : rc;
 		}
 		rc = check_area(ioas, area);
 		if (rc) {
 			erase_areas(ioas, request, i + 1);
 			return rc;
 		}
-		iova = area->range.last + 1;
+		iova = range.last + 1;
 	}
 	return 0;
 }
@@ -228,7 +235,7 @@ static int insert_areas(struct ioas *ioas, struct area_request *request) REQUIRE
 static void unpin_areas(const struct area_request *request, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		mem_source_unpin(request->areas[i]->source, area_pages(request->areas[i]));
+		mem_source_unpin(area_source(request->areas[i]), area_pages(request->areas[i]));
 }
 
 /* Pins the busy areas. Drops ioas->lock meanwhile: populating memory may take long. */
@@ -243,7 +250,7 @@ static int pin_areas(struct ioas *ioas, const struct area_request *request) REQU
 	for (done = 0; done < request->count; done++) {
 		const struct area *area = request->areas[done];
 
-		rc = mem_source_pin(area->source, area_pages(area));
+		rc = mem_source_pin(area_source(area), area_pages(area));
 		if (rc) {
 			unpin_areas(request, done);
 			break;
@@ -251,7 +258,7 @@ static int pin_areas(struct ioas *ioas, const struct area_request *request) REQU
 	}
 	lock_acquire(&ioas->lock);
 	if (--ioas->pinning == 0)
-		pthread_cond_broadcast(&ioas->idle);
+		condition_broadcast(&ioas->idle);
 	return rc;
 }
 
@@ -285,7 +292,7 @@ static __attribute__((noinline)) void observe_map(struct ioas *ioas,
 	for (size_t i = 0; i < request->count; i++) {
 		const struct area *area = request->areas[i];
 
-		event_map(ioas->object.id, area->range, area_address(area), area->prot);
+		event_map(ioas->object.id, area_range(area), area_address(area), area->prot);
 		if (ioas_observer)
 			ioas_observer->mapped(ioas, area, request->fixed);
 	}
@@ -345,12 +352,12 @@ static __attribute__((noinline)) void observe_unmap(struct ioas *ioas, const str
 	const struct origin *mapped = area_mapped_by(area);
 
 	lock_assert_held(&ioas->lock);
-	event_unmap(ioas->object.id, area->range);
+	event_unmap(ioas->object.id, area_range(area));
 	if (ioas_observer)
 		ioas_observer->unmapped(ioas, area);
 	if (!ioas->history)
 		return;
-	entry->range = area->range;
+	entry->range = area_range(area);
 	entry->mapped = mapped ? *mapped : (struct origin){.time = 0};
 	history_add(ioas->history, entry);
 }
@@ -363,7 +370,7 @@ static void release_removed(struct ioas *ioas, struct removed *removed) REQUIRES
 		struct area *area = removed->areas[i];
 
 		if (ioas->table_count)
-			mem_source_unpin(area->source, area_pages(area));
+			mem_source_unpin(area_source(area), area_pages(area));
 		if (observed())
 			observe_unmap(ioas, area, &removed->entry);
 		area_free(area);
@@ -554,7 +561,7 @@ static int pin_one(const struct iova_map_entry *entry, void *arg)
 {
 	const struct area *area = entry->value;
 	struct pin_walk *walk = arg;
-	int rc = mem_source_pin(area->source, area_pages(area));
+	int rc = mem_source_pin(area_source(area), area_pages(area));
 
 	if (rc)
 		walk->failed = area;
@@ -568,7 +575,7 @@ static int unpin_one(const struct iova_map_entry *entry, void *arg)
 
 	if (area == walk->failed)
 		return 1;
-	mem_source_unpin(area->source, area_pages(area));
+	mem_source_unpin(area_source(area), area_pages(area));
 	return 0;
 }
 

@@ -6,21 +6,36 @@
 #ifndef IOMMUFD_AREA_H
 #define IOMMUFD_AREA_H
 
+#include "base/pool.h"
 #include "iommufd/ioas/ioas.h"
 #include "mem/source.h"
 #include "report/origin.h"
 
-/* A contiguous range of IOVA and the memory behind it. */
+/*
+ * A contiguous range of IOVA and the memory behind it: all of a source, in whose space it lies, or
+ * a part, in the pool of areas. Guarded by the lock of the IOAS whose map it is in.
+ */
 struct area {
+	uint64_t iova;	     /* of its first byte, once it is in the map */
+	uint32_t pins;	     /* of accesses */
+	uint16_t locks;	     /* of internal accesses, which cannot be asked to unpin */
+	uint8_t prot;	     /* IOPT_READ, IOPT_WRITE */
+	uint8_t touched : 2; /* enum iopt_prot: what devices have used; while it is observed */
+	bool prevented : 1;  /* being unmapped: accesses get no new pins */
+	bool busy : 1;	     /* under construction: being pinned without the lock */
+};
+
+enum {
+	AREA_LOCKS_MAX = UINT16_MAX
+};
+
+/* An area in the pool. Only these can be recorded. */
+struct pool_area {
+	struct area area;
 	struct mem_source *source; /* a reference */
 	uint64_t start;		   /* byte of the source, counted from the start of its page 0 */
-	struct iova_range range;   /* as in the map */
-	uint8_t prot;		   /* IOPT_READ, IOPT_WRITE */
-	bool prevented;		   /* being unmapped: accesses get no new pins */
-	uint8_t touched; /* enum iopt_prot: what devices have used; while it is observed */
-	uint32_t pins;	 /* of accesses */
-	uint32_t locks;	 /* of internal accesses, which cannot be asked to unpin */
-	bool busy;	 /* under construction: being pinned without the lock */
+	uint64_t len;
+	struct origin origin; /* the call that mapped it; time 0: not recorded */
 };
 
 /* What a MAP or COPY adds: areas not yet in the map, contiguous in this order. */
@@ -44,19 +59,61 @@ struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len
  */
 struct area *area_of_source(struct mem_source *source, uint8_t prot);
 
+/*
+ * Creates an area with the rights of @area for its first @len bytes, to take its place: with its
+ * IOVA and its reference, and @area is not used any more. NULL: no memory.
+ */
+struct area *area_create_head(const struct area *area, uint64_t len);
+
 /* Frees an area that is in no map, and puts its source. */
 void area_free(struct area *area);
 
-/* Prefetches @area, and the line before it: its source, if the area lies in the source's space. */
+/* Frees an area that is in no map, without its source's reference, which another area has now. */
+void area_free_only(struct area *area);
+
+/* Prefetches @area, and its source, if the area lies in the source's space: one line. */
 static inline void area_prefetch(const struct area *area)
 {
-	__builtin_prefetch((const char *)area - 64);
 	__builtin_prefetch(area);
+}
+
+/* Objects of the pool begin a cache line; the space of a source does not. */
+static inline bool area_in_pool(const struct area *area)
+{
+	return !((uintptr_t)area % POOL_ALIGNMENT);
+}
+
+static inline const struct pool_area *area_pooled(const struct area *area)
+{
+	return (const struct pool_area *)(const void *)area;
+}
+
+static inline struct mem_source *area_source(const struct area *area)
+{
+	return area_in_pool(area) ? area_pooled(area)->source : mem_source_of_owner_data(area);
+}
+
+/* Byte of the source at which @area begins, counted from the start of its page 0. */
+static inline uint64_t area_start(const struct area *area)
+{
+	return area_in_pool(area) ? area_pooled(area)->start
+				  : mem_source_offset(mem_source_of_owner_data(area));
 }
 
 static inline uint64_t area_len(const struct area *area)
 {
-	return iova_range_len(area->range);
+	return area_in_pool(area) ? area_pooled(area)->len
+				  : mem_source_len(mem_source_of_owner_data(area));
+}
+
+static inline uint64_t area_last(const struct area *area)
+{
+	return area->iova + (area_len(area) - 1);
+}
+
+static inline struct iova_range area_range(const struct area *area)
+{
+	return (struct iova_range){.start = area->iova, .last = area_last(area)};
 }
 
 struct mem_pages area_pages(const struct area *area);

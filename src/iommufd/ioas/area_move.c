@@ -79,11 +79,11 @@ static int redirect_in(struct ioas *ioas, struct ioas_table *mirror, const struc
 
 	lock_assert_held(&ioas->lock);
 	iova_set_init(&kept.pages);
-	iopt_read_dirty(table, area->range, false, keep_dirty, &kept);
-	iommu_domain_unmap(mirror->domain, area->range.start, area_len(area));
+	iopt_read_dirty(table, area_range(area), false, keep_dirty, &kept);
+	iommu_domain_unmap(mirror->domain, area->iova, area_len(area));
 	rc = area_fill(ioas, mirror, area);
 	if (!rc)
-		restore_dirty(table, area->range, &kept);
+		restore_dirty(table, area_range(area), &kept);
 	iova_set_destroy(&kept.pages);
 	return rc;
 }
@@ -110,7 +110,7 @@ static int redirect_area(const struct iova_map_entry *entry, void *arg)
 	const struct move *move = arg;
 	struct ioas *ioas = move->ioas;
 	const struct displace_moved *moved =
-		displace_find_moved(move->moved, move->count, area->source);
+		displace_find_moved(move->moved, move->count, area_source(area));
 
 	lock_assert_held(&ioas->lock);
 	if (!moved || area->busy || !pages_intersect(area_pages(area), moved->pages))
@@ -119,9 +119,9 @@ static int redirect_area(const struct iova_map_entry *entry, void *arg)
 	if (redirect_in_all(ioas, area))
 		log_error("no memory to redirect IOVA 0x%" PRIx64 "-0x%" PRIx64
 			  " after its pages have moved: it is not mapped any more",
-			  area->range.start, area->range.last);
+			  area->iova, area_last(area));
 	else
-		ioas_tell_moved(ioas, area->range);
+		ioas_tell_moved(ioas, area_range(area));
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static int revoke_area(const struct iova_map_entry *entry, void *arg)
 
 	lock_assert_held(&ioas->lock);
 	/* A busy area is not in the tables yet, and area_fill() will skip it. */
-	if (!area->busy && mem_source_is_of(area->source, move->revoked))
+	if (!area->busy && mem_source_is_of(area_source(area), move->revoked))
 		area_unfill(ioas, area, NULL);
 	return 0;
 }

@@ -17,14 +17,14 @@
 static int check_cut(const struct ioas *ioas, const struct area *area, uint64_t last)
 	REQUIRES(ioas->lock)
 {
-	const uint64_t offset = last - area->range.start + 1;
+	const uint64_t offset = last - area->iova + 1;
 
 	lock_assert_held(&ioas->lock);
 	if (area->busy || area->prevented)
 		return -EBUSY;
-	if (mem_source_kind(area->source) == MEM_KIND_DMABUF)
+	if (mem_source_kind(area_source(area)) == MEM_KIND_DMABUF)
 		return -EOPNOTSUPP;
-	if (!is_aligned((last + 1) | ((area->start + offset) & PAGE_MASK), ioas->alignment))
+	if (!is_aligned((last + 1) | ((area_start(area) + offset) & PAGE_MASK), ioas->alignment))
 		return -EINVAL;
 	return area->pins ? -EINVAL : 0;
 }
@@ -32,14 +32,14 @@ static int check_cut(const struct ioas *ioas, const struct area *area, uint64_t 
 /* Creates the part of @area after @last, not in the map yet. NULL: no memory. */
 static struct area *create_rest(const struct area *area, uint64_t last)
 {
-	struct area *rest = area_create(area->source, area->start + (last - area->range.start + 1),
-					area->range.last - last, area->prot);
+	struct area *rest = area_create(area_source(area),
+					area_start(area) + (last - area->iova + 1),
+					area_last(area) - last, area->prot);
 
 	if (!rest)
 		return NULL;
-	mem_source_get(rest->source);
-	rest->range.start = last + 1;
-	rest->range.last = area->range.last;
+	mem_source_get(area_source(rest));
+	rest->iova = last + 1;
 	return rest;
 }
 
@@ -55,33 +55,41 @@ static int split_pin(struct ioas *ioas, const struct area *area, const struct ar
 	lock_assert_held(&ioas->lock);
 	if (!ioas->table_count)
 		return 0;
-	return mem_source_split(area->source, pages, pages.count - area_pages(rest).count);
+	return mem_source_split(area_source(area), pages, pages.count - area_pages(rest).count);
 }
 
 static int cut_area(struct ioas *ioas, struct area *area, uint64_t last) REQUIRES(ioas->lock)
 {
-	struct area *rest;
+	struct area *head, *rest;
 	int rc;
 
 	lock_assert_held(&ioas->lock);
 	rc = check_cut(ioas, area, last);
 	if (rc)
 		return rc;
-	rest = create_rest(area, last);
-	if (!rest)
+	/* The area of a source's space has the length of the source: the pool's takes its place. */
+	head = area_create_head(area, last - area->iova + 1);
+	if (!head)
 		return -ENOMEM;
-	rc = iova_map_prepare_split(&ioas->areas, area->range.start);
+	rest = create_rest(area, last);
+	if (!rest) {
+		rc = -ENOMEM;
+		goto out_free_head;
+	}
+	rc = iova_map_prepare_split(&ioas->areas, area->iova);
 	if (rc)
 		goto out_free;
 	rc = split_pin(ioas, area, rest);
 	if (rc)
 		goto out_free;
-	iova_map_split(&ioas->areas, area->range.start, last, rest);
-	area->range.last = last;
+	iova_map_split(&ioas->areas, area->iova, last, head, rest);
+	area_free_only(area);
 	return 0;
 
 out_free:
 	area_free(rest);
+out_free_head:
+	area_free_only(head);
 	return rc;
 }
 
@@ -93,7 +101,7 @@ int ioas_cut(struct ioas *ioas, uint64_t last)
 	lock_acquire(&ioas->lock);
 	area = iova_map_find(&ioas->areas, last);
 	/* [quirk] A cut that leaves only the first byte of an area is none. */
-	if (!ioas->huge_pages && area && area->range.last != last && area->range.start != last)
+	if (!ioas->huge_pages && area && area_last(area) != last && area->iova != last)
 		rc = cut_area(ioas, area, last);
 	lock_release(&ioas->lock);
 	return rc;

@@ -27,7 +27,7 @@ static uint64_t leaf_sizes(const struct ioas *ioas, const struct ioas_table *tab
 		return PAGE_SIZE;
 	if (!(iommu_domain_flags(table->domain) & DOMAIN_DIRTY))
 		return 0;
-	if (mem_source_has_moved(area->source, area->start + done))
+	if (mem_source_has_moved(area_source(area), area_start(area) + done))
 		return ORDINARY_LEAVES;
 	/* There an extent is as long as the memory is contiguous for hardware, too. */
 	if (iommu_domain_scattered(table->domain))
@@ -38,8 +38,8 @@ static uint64_t leaf_sizes(const struct ioas *ioas, const struct ioas_table *tab
 /* The rights and the memory type of @area in a table. */
 static unsigned int area_prot(const struct area *area)
 {
-	return mem_source_kind(area->source) == MEM_KIND_DMABUF ? area->prot | IOPT_MMIO
-								: area->prot;
+	return mem_source_kind(area_source(area)) == MEM_KIND_DMABUF ? area->prot | IOPT_MMIO
+								     : area->prot;
 }
 
 /*
@@ -49,9 +49,10 @@ static unsigned int area_prot(const struct area *area)
 static void area_extent(const struct ioas_table *table, const struct area *area, uint64_t done,
 			struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
 {
-	mem_source_extent(area->source, area->start + done, area_len(area) - done, bus, len);
+	mem_source_extent(area_source(area), area_start(area) + done, area_len(area) - done, bus,
+			  len);
 	if (iommu_domain_scattered(table->domain) &&
-	    mem_source_kind(area->source) != MEM_KIND_DMABUF)
+	    mem_source_kind(area_source(area)) != MEM_KIND_DMABUF)
 		*len = frame_extent(cursor, *bus, *len);
 }
 
@@ -67,7 +68,7 @@ static __attribute__((noinline)) void observe_fill(const struct ioas_table *tabl
 		.sizes = iommu_domain_pgsizes(table->domain),
 	};
 
-	event_fill(&event, area->range, area_address(area), mapped ? mapped->stack : 0);
+	event_fill(&event, area_range(area), area_address(area), mapped ? mapped->stack : 0);
 }
 
 /* Puts all of @area into @table, or nothing. Memory that has been revoked is skipped. */
@@ -79,18 +80,18 @@ int area_fill(struct ioas *ioas, struct ioas_table *table, const struct area *ar
 	uint64_t done = 0;
 
 	lock_assert_held(&ioas->lock);
-	if (mem_source_revoked(area->source))
+	if (mem_source_revoked(area_source(area)))
 		return 0;
 	while (done < len) {
 		uint64_t bus, extent;
 		int rc;
 
 		area_extent(table, area, done, &cursor, &bus, &extent);
-		rc = iommu_domain_map(table->domain, area->range.start + done, bus, extent,
+		rc = iommu_domain_map(table->domain, area->iova + done, bus, extent,
 				      area_prot(area), leaf_sizes(ioas, table, area, done));
 		if (rc) {
 			if (done)
-				iommu_domain_unmap(table->domain, area->range.start, done);
+				iommu_domain_unmap(table->domain, area->iova, done);
 			return rc;
 		}
 		done += extent;
@@ -126,7 +127,7 @@ void area_unfill(struct ioas *ioas, const struct area *area, const struct ioas_t
 	REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
-	range_unfill(ioas, area->range, end);
+	range_unfill(ioas, area_range(area), end);
 }
 
 /* Puts @area into every table, or into none. */

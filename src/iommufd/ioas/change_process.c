@@ -30,13 +30,13 @@ static int count_area(const struct iova_map_entry *entry, void *arg)
 	size_t *count = arg;
 
 	if (area->busy)
-		return refuse(-EBUSY, "another thread is mapping at 0x%" PRIx64, area->range.start);
-	if (mem_source_kind(area->source) != MEM_KIND_FILE)
+		return refuse(-EBUSY, "another thread is mapping at 0x%" PRIx64, area->iova);
+	if (mem_source_kind(area_source(area)) != MEM_KIND_FILE)
 		return refuse(-EINVAL,
 			      "the mapping 0x%" PRIx64 "-0x%" PRIx64
 			      " is not of a file (IOMMU_IOAS_MAP_FILE): its memory stays with the "
 			      "process",
-			      area->range.start, area->range.last);
+			      area->iova, area_last(area));
 	(*count)++;
 	return 0;
 }
@@ -46,7 +46,7 @@ static int collect_area(const struct iova_map_entry *entry, void *arg)
 	const struct area *area = entry->value;
 	struct change *change = arg;
 
-	change->sources[change->source_count++] = area->source;
+	change->sources[change->source_count++] = area_source(area);
 	return 0;
 }
 

@@ -46,7 +46,6 @@ static void ioas_destroy(struct iommufd_object *object)
 	iova_set_destroy(&ioas->allowed);
 	history_destroy(ioas->history);
 	alloc_free(ioas->resv);
-	pthread_cond_destroy(&ioas->idle);
 	lock_destroy(&ioas->lock);
 	lock_destroy(&ioas->attach_lock);
 	object_free(object);
@@ -77,7 +76,6 @@ struct ioas *ioas_create(struct iommufd_ctx *ctx)
 		return NULL;
 	lock_init(&ioas->attach_lock, LOCK_IOAS_ATTACH);
 	lock_init(&ioas->lock, LOCK_IOAS);
-	pthread_cond_init(&ioas->idle, NULL);
 	iova_map_init(&ioas->areas);
 	iova_set_init(&ioas->reserved);
 	iova_set_init(&ioas->allowed);
@@ -118,7 +116,7 @@ void ioas_wait_idle(struct ioas *ioas)
 	while (ioas->pinning)
 		lock_wait(&ioas->lock, &ioas->idle);
 	if (--ioas->waiting == 0)
-		pthread_cond_broadcast(&ioas->idle);
+		condition_broadcast(&ioas->idle);
 }
 
 struct ioas_walk {
@@ -258,7 +256,7 @@ static int area_check_alignment(const struct iova_map_entry *entry, void *arg)
 	const struct ioas *ioas = check->ioas;
 
 	lock_assert_held(&ioas->lock);
-	if (is_aligned(area->range.start | area_len(area) | (area->start & PAGE_MASK),
+	if (is_aligned(area->iova | area_len(area) | (area_start(area) & PAGE_MASK),
 		       check->alignment))
 		return 0;
 	refuse_misaligned_area(ioas, area, check->alignment);

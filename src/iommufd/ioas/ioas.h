@@ -35,7 +35,7 @@ struct ioas {
 	struct iommufd_object object;
 	struct lock attach_lock; /* choosing, creating and freeing automatic HWPTs */
 	struct lock lock;	 /* guards the rest, and changes of the HWPTs' tables */
-	pthread_cond_t idle;	 /* pinning or waiting has become 0 */
+	struct condition idle;	 /* pinning or waiting has become 0 */
 	unsigned int pinning;	 /* MAPs and COPYs that are pinning, without the lock */
 	unsigned int waiting;	 /* threads in ioas_wait_idle(): until 0, no further MAP begins */
 	struct iova_map areas;	 /* values are struct area */

@@ -34,7 +34,7 @@ static bool tables_map_area(const struct ioas *ioas, const struct area *area)
 	struct ioas_table *table;
 
 	cds_list_for_each_entry (table, &ioas->tables, link) {
-		if (!table_maps(table, area->range.start) || !table_maps(table, area->range.last))
+		if (!table_maps(table, area->iova) || !table_maps(table, area_last(area)))
 			return false;
 	}
 	return true;
@@ -45,9 +45,9 @@ static int check_area(const struct iova_map_entry *entry, void *arg)
 	const struct area *area = entry->value;
 	struct area_check *check = arg;
 
-	if (area->range.start != entry->range.start || area->range.last != entry->range.last)
+	if (area->iova != entry->range.start || area_last(area) != entry->range.last)
 		check->broken = "an area's range is that of its map entry";
-	else if (iova_set_intersects(&check->ioas->reserved, area->range))
+	else if (iova_set_intersects(&check->ioas->reserved, area_range(area)))
 		check->broken = "no area intersects a reserved range";
 	else if (area->locks > area->pins)
 		check->broken = "pins of internal accesses are pins";
@@ -59,11 +59,12 @@ static int check_area(const struct iova_map_entry *entry, void *arg)
 		check->busy++;
 		return 0;
 	}
-	if (mem_source_revoked(area->source))
+	if (mem_source_revoked(area_source(area)))
 		return 0;
 	if (!tables_map_area(check->ioas, area))
 		check->broken = "an area that is not busy is in every table";
-	else if (check->ioas->table_count && !mem_source_pinned(area->source, area_pages(area)))
+	else if (check->ioas->table_count &&
+		 !mem_source_pinned(area_source(area), area_pages(area)))
 		check->broken = "an area that is not busy is pinned while there is a table";
 	return check->broken != NULL;
 }

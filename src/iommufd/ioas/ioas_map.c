@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <linux/capability.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/caller.h"
@@ -203,19 +204,24 @@ int ioctl_ioas_map_file(struct ucmd *ucmd)
 struct pieces {
 	struct iova_range range;
 	uint8_t prot;
-	uint64_t next; /* the first IOVA that is not covered yet */
-	struct area **areas;
+	uint64_t next;	     /* the first IOVA that is not covered yet */
+	struct area **areas; /* @few, or allocated */
 	size_t count, capacity;
+	struct area *few[4];
 };
 
 static int pieces_append(struct pieces *pieces, struct area *area)
 {
 	if (pieces->count == pieces->capacity) {
-		size_t capacity = pieces->capacity ? pieces->capacity * 2 : 4;
-		struct area **areas = alloc_resize(pieces->areas, capacity, sizeof(struct area *));
+		const bool few = pieces->areas == pieces->few;
+		size_t capacity = pieces->capacity * 2;
+		struct area **areas =
+			alloc_resize(few ? NULL : pieces->areas, capacity, sizeof(struct area *));
 
 		if (!areas)
 			return -ENOMEM;
+		if (few)
+			memcpy(areas, pieces->few, sizeof(pieces->few));
 		pieces->areas = areas;
 		pieces->capacity = capacity;
 	}
@@ -236,10 +242,11 @@ static int pieces_visit(const struct iova_map_entry *entry, void *arg)
 	area_prefetch(from);
 	if (start != pieces->next || from->busy)
 		return -ENOENT;
-	area = area_create(mem_source_get(from->source), from->start + (start - entry->range.start),
-			   last - start + 1, pieces->prot);
+	area = area_create(mem_source_get(area_source(from)),
+			   area_start(from) + (start - entry->range.start), last - start + 1,
+			   pieces->prot);
 	if (!area) {
-		mem_source_put(from->source);
+		mem_source_put(area_source(from));
 		return -ENOMEM;
 	}
 	rc = pieces_append(pieces, area);
@@ -255,7 +262,8 @@ static void pieces_free(struct pieces *pieces, bool areas_too)
 {
 	for (size_t i = 0; areas_too && i < pieces->count; i++)
 		area_free(pieces->areas[i]);
-	alloc_free(pieces->areas);
+	if (pieces->areas != pieces->few)
+		alloc_free(pieces->areas);
 }
 
 /* Collects the source range. On failure there is nothing to free. */
@@ -263,6 +271,8 @@ static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
 {
 	int rc;
 
+	pieces->areas = pieces->few;
+	pieces->capacity = sizeof(pieces->few) / sizeof(pieces->few[0]);
 	pieces->next = pieces->range.start;
 	lock_acquire(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);

@@ -8,14 +8,14 @@
 static void tell(struct ioas_listener *listener, const struct area *area)
 {
 	const struct listened_area what = {
-		.range = area->range,
+		.range = area_range(area),
 		.prot = area->prot,
-		.source = area->source,
-		.start = area->start,
+		.source = area_source(area),
+		.start = area_start(area),
 	};
 
 	/* The tables skip it, too. */
-	if (mem_source_revoked(area->source))
+	if (mem_source_revoked(area_source(area)))
 		return;
 	listener->ops->mapped(listener, &what);
 }

@@ -40,7 +40,7 @@ void refuse_reserved_over_area(const struct ioas *ioas, struct iova_range reserv
 
 	lock_assert_held(&ioas->lock);
 	(void)refuse_mistake(-EADDRINUSE, "mapping %s of IOAS %u is in the way: %s",
-			     range_text(area->range, m), ioas->object.id,
+			     range_text(area_range(area), m), ioas->object.id,
 			     cause_text(reserved, owner, cause));
 }
 
@@ -53,7 +53,7 @@ void refuse_misaligned_area(const struct ioas *ioas, const struct area *area, ui
 		-EADDRINUSE,
 		"mapping %s of IOAS %u is in the way: everything must be a multiple of "
 		"%" PRIu64 " bytes",
-		range_text(area->range, m), ioas->object.id, alignment);
+		range_text(area_range(area), m), ioas->object.id, alignment);
 }
 
 /* ---- MAP, COPY, UNMAP ---- */
@@ -91,20 +91,20 @@ int refuse_reserved(const struct ioas *ioas, struct iova_range range)
 /* The address or offset that @iova of @area leads to, and of which kind of memory. */
 static uint64_t memory_at(const struct area *area, uint64_t iova)
 {
-	return mem_source_start(area->source) - mem_source_offset(area->source) + area->start +
-	       (iova - area->range.start);
+	return mem_source_start(area_source(area)) - mem_source_offset(area_source(area)) +
+	       area_start(area) + (iova - area->iova);
 }
 
 /* Whether two areas lead to the same memory where they overlap. */
 static bool is_same_memory(const struct area *a, const struct area *b)
 {
-	const uint64_t iova = max_u64(a->range.start, b->range.start);
+	const uint64_t iova = max_u64(a->iova, b->iova);
 
-	if (a->source == b->source)
+	if (area_source(a) == area_source(b))
 		return memory_at(a, iova) == memory_at(b, iova);
-	return mem_source_kind(a->source) == MEM_KIND_VA &&
-	       mem_source_kind(b->source) == MEM_KIND_VA &&
-	       mem_source_caller(a->source) == mem_source_caller(b->source) &&
+	return mem_source_kind(area_source(a)) == MEM_KIND_VA &&
+	       mem_source_kind(area_source(b)) == MEM_KIND_VA &&
+	       mem_source_caller(area_source(a)) == mem_source_caller(area_source(b)) &&
 	       memory_at(a, iova) == memory_at(b, iova);
 }
 
@@ -137,7 +137,7 @@ int refuse_overlap(const struct ioas *ioas, struct iova_range range, const struc
 	if (!iova_map_lower(&ioas->areas, range.start, &other))
 		return -EEXIST;
 	return refuse_other(ioas, range, &other,
-			    area->range.start == range.start && is_same_memory(area, other.value));
+			    area->iova == range.start && is_same_memory(area, other.value));
 }
 
 int refuse_overlap_va(const struct ioas *ioas, struct iova_range range,
@@ -154,8 +154,8 @@ int refuse_overlap_va(const struct ioas *ioas, struct iova_range range,
 		return -EEXIST;
 	area = other.value;
 	iova = max_u64(start, other.range.start);
-	same = mem_source_kind(area->source) == MEM_KIND_VA &&
-	       mem_source_caller(area->source) == caller &&
+	same = mem_source_kind(area_source(area)) == MEM_KIND_VA &&
+	       mem_source_caller(area_source(area)) == caller &&
 	       memory_at(area, iova) == va + (iova - start);
 	return refuse_other(ioas, range, &other, same);
 }
