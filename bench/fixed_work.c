@@ -245,6 +245,18 @@ static void do_device_ranges(uint64_t i)
 	(void)i;
 }
 
+/* Into a table of its own go all mappings of the IOAS. */
+static void do_second_table(uint64_t i)
+{
+	struct iommu_hwpt_alloc cmd = {.size = sizeof(cmd), .dev_id = device_id, .pt_id = ioas};
+	struct iommu_destroy destroy = {.size = sizeof(destroy)};
+
+	call(IOMMU_HWPT_ALLOC, &cmd, "HWPT_ALLOC");
+	destroy.id = cmd.out_hwpt_id;
+	call(IOMMU_DESTROY, &destroy, "DESTROY");
+	(void)i;
+}
+
 static const struct operation {
 	const char *name;
 	void (*prepare)(void);
@@ -264,6 +276,7 @@ static const struct operation {
 	{"allow-iovas-1000", make_windows, do_allow},
 	{"iova-ranges", NULL, do_ranges},
 	{"dev-iova-ranges", NULL, do_device_ranges},
+	{"hwpt-1024-mappings", NULL, do_second_table},
 };
 
 /* The tool counts in here; instructions.py knows its name. */
