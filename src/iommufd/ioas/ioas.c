@@ -351,11 +351,13 @@ static int check_one_reserved(struct iova_range range, const struct iommufd_obje
 			      void *arg)
 {
 	const struct allowed_check *check = arg;
+	const struct ioas *ioas = check->ioas;
 	struct iova_range window;
 
+	lock_assert_held(&ioas->lock);
 	if (!iova_set_intersection(check->allowed, range, &window))
 		return 0;
-	refuse_reserved_over_window(check->ioas, range, owner, window);
+	refuse_reserved_over_window(ioas, range, owner, window);
 	return -EADDRINUSE;
 }
 
