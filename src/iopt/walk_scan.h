@@ -42,8 +42,8 @@ static inline void report_dirty(const struct dirty_walk *walk, uint64_t start, u
 }
 
 /*
- * The index of the first of the entries [@i, @end) of a table of level 0 that must be looked at: the
- * others are empty, or clean leaves without copies.
+ * The index of the first of the entries [@i, @end) of a table of level 0 that has to be looked at;
+ * those before it are empty, or clean leaves without copies.
  */
 static inline unsigned int skip_clean(const uint64_t *table, unsigned int i, unsigned int end)
 {

@@ -4,7 +4,7 @@
  * memory. A copy within them is made directly, under the guard, for which a system call would take
  * a hundred times as long.
  *
- * It is a hint: a page that has gone away since makes the guarded copy fail, and the kernel is asked
+ * It is a hint: if a page has gone away since, the guarded copy fails, and the kernel is asked
  * again. So an address that was never good costs what it always did, and raises no signal.
  *
  * Locks: none. Cost: a load for each page.

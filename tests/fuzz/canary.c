@@ -2,7 +2,7 @@
 /*
  * No DMA reaches memory after the UNMAP of it has returned, and none reaches other memory than its
  * IOVA is mapped to. Threads read and write by DMA, at random, in two IO address spaces, while one
- * maps and unmaps: areas lie in page tables of their own, which are retired and used again, and each
+ * maps and unmaps: areas lie in page tables of their own, which are retired and used again, and a
  * MAP takes whatever memory is free.
  *
  * Memory that is mapped holds a word that names its place, and is read to be that; beside it, one
