@@ -37,44 +37,22 @@ void reserved_destroy(struct reserved *reserved)
 	alloc_free(reserved->ranges);
 }
 
-/* How many elements an array that has @capacity gets when it needs @count. */
-static size_t next_capacity(size_t capacity, size_t count)
+/*
+ * @array, of *@capacity elements of @size bytes, with space for @count (not 0) in all: it may have
+ * moved. NULL: there is no memory, and nothing has changed.
+ */
+static void *grown(void *array, size_t *capacity, size_t count, size_t size)
 {
-	const size_t more = capacity ? 2 * capacity : 4;
+	size_t more = *capacity ? 2 * *capacity : 4;
 
-	return more < count ? count : more;
-}
-
-/* Makes space for @count different ranges. 0 or -ENOMEM. */
-static int grow_ranges(struct reserved *reserved, size_t count)
-{
-	const size_t capacity = next_capacity(reserved->capacity, count);
-	struct reserved_range *ranges;
-
-	if (count <= reserved->capacity)
-		return 0;
-	ranges = alloc_resize(reserved->ranges, capacity, sizeof(*ranges));
-	if (!ranges)
-		return -ENOMEM;
-	reserved->ranges = ranges;
-	reserved->capacity = capacity;
-	return 0;
-}
-
-/* Makes space for @count ranges of @owner. 0 or -ENOMEM. */
-static int grow_owner(struct reserved_owner *owner, size_t count)
-{
-	const size_t capacity = next_capacity(owner->capacity, count);
-	struct iova_range *ranges;
-
-	if (count <= owner->capacity)
-		return 0;
-	ranges = alloc_resize(owner->ranges, capacity, sizeof(*ranges));
-	if (!ranges)
-		return -ENOMEM;
-	owner->ranges = ranges;
-	owner->capacity = capacity;
-	return 0;
+	if (count <= *capacity)
+		return array;
+	if (more < count)
+		more = count;
+	array = alloc_resize(array, more, size);
+	if (array)
+		*capacity = more;
+	return array;
 }
 
 /* ---- ranges ---- */
@@ -145,12 +123,14 @@ static bool all_known(const struct reserved *reserved, const struct iova_range *
 /* Makes @all the union with @ranges, in a set that has space for each range apart. */
 static int extend(struct reserved *reserved, const struct iova_range *ranges, size_t count)
 {
+	struct reserved_range *space = grown(reserved->ranges, &reserved->capacity,
+					     reserved->count + count, sizeof(*space));
 	struct iova_set all;
 	int rc;
 
-	rc = grow_ranges(reserved, reserved->count + count);
-	if (rc)
-		return rc;
+	if (!space)
+		return -ENOMEM;
+	reserved->ranges = space;
 	iova_set_init(&all);
 	rc = iova_set_copy(reserved->all, &all);
 	if (!rc)
@@ -204,7 +184,8 @@ int reserved_add(struct reserved *reserved, const struct iova_range *ranges, siz
 		 const struct iommufd_object *object)
 {
 	struct reserved_owner *owner = find_owner(reserved, object);
-	int rc;
+	struct iova_range *space;
+	int rc = -ENOMEM;
 
 	if (!count)
 		return 0;
@@ -212,9 +193,11 @@ int reserved_add(struct reserved *reserved, const struct iova_range *ranges, siz
 		owner = add_owner(reserved, object);
 	if (!owner)
 		return -ENOMEM;
-	rc = grow_owner(owner, owner->count + count);
-	if (!rc && !all_known(reserved, ranges, count))
-		rc = extend(reserved, ranges, count);
+	space = grown(owner->ranges, &owner->capacity, owner->count + count, sizeof(*space));
+	if (space) {
+		owner->ranges = space;
+		rc = all_known(reserved, ranges, count) ? 0 : extend(reserved, ranges, count);
+	}
 	if (rc) {
 		if (!owner->count)
 			drop_owner(reserved, owner);
