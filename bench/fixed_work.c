@@ -196,9 +196,16 @@ static void do_copy(uint64_t i)
 	copy(slot(i), IOVA_BASE + i % PAGES * PAGE);
 }
 
+static struct iommu_iova_range windows[WINDOWS];
+
+static void make_windows(void)
+{
+	for (uint64_t w = 0; w < WINDOWS; w++)
+		windows[w] = (struct iommu_iova_range){w << 32, (w << 32) + LARGE};
+}
+
 static void do_allow(uint64_t i)
 {
-	static struct iommu_iova_range windows[WINDOWS];
 	struct iommu_ioas_allow_iovas cmd = {
 		.size = sizeof(cmd),
 		.ioas_id = other_ioas,
@@ -206,10 +213,21 @@ static void do_allow(uint64_t i)
 		.allowed_iovas = (uintptr_t)windows,
 	};
 
-	if (!windows[0].last)
-		for (uint64_t w = 0; w < WINDOWS; w++)
-			windows[w] = (struct iommu_iova_range){w << 32, (w << 32) + LARGE};
 	call(IOMMU_IOAS_ALLOW_IOVAS, &cmd, "IOAS_ALLOW_IOVAS");
+	(void)i;
+}
+
+/* No command reserves so many ranges: an IOAS with a device has two or three. */
+static void do_ranges(uint64_t i)
+{
+	struct iommu_ioas_iova_ranges cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas,
+		.num_iovas = WINDOWS,
+		.allowed_iovas = (uintptr_t)windows,
+	};
+
+	call(IOMMU_IOAS_IOVA_RANGES, &cmd, "IOAS_IOVA_RANGES");
 	(void)i;
 }
 
@@ -224,6 +242,18 @@ static void do_device_ranges(uint64_t i)
 	};
 
 	call(IOMMU_DEV_IOVA_RANGES, &cmd, "DEV_IOVA_RANGES");
+	(void)i;
+}
+
+/* Into a table of its own go all mappings of the IOAS. */
+static void do_second_table(uint64_t i)
+{
+	struct iommu_hwpt_alloc cmd = {.size = sizeof(cmd), .dev_id = device_id, .pt_id = ioas};
+	struct iommu_destroy destroy = {.size = sizeof(destroy)};
+
+	call(IOMMU_HWPT_ALLOC, &cmd, "HWPT_ALLOC");
+	destroy.id = cmd.out_hwpt_id;
+	call(IOMMU_DESTROY, &destroy, "DESTROY");
 	(void)i;
 }
 
@@ -243,8 +273,10 @@ static const struct operation {
 	{"unmap-4k", prepare_unmap, do_unmap},
 	{"unmap-4k-without-table", prepare_unmap_without_table, do_unmap_without_table},
 	{"copy-4k", NULL, do_copy},
-	{"allow-iovas-1000", NULL, do_allow},
+	{"allow-iovas-1000", make_windows, do_allow},
+	{"iova-ranges", NULL, do_ranges},
 	{"dev-iova-ranges", NULL, do_device_ranges},
+	{"hwpt-1024-mappings", NULL, do_second_table},
 };
 
 /* The tool counts in here; instructions.py knows its name. */

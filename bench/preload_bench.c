@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <uiommufd/iommufd.h>
+#include <uiommufd/uiommufd.h>
 #include <uiommufd/vfio.h>
 
 #include "../tests/lib/page.h"
@@ -35,6 +36,8 @@ struct vfio_rig {
 	int iommufd;
 	uint32_t ioas;
 	char *page;
+	struct uiommufd *embedded; /* a context of the library that this program links */
+	uint32_t embedded_ioas;
 };
 
 static void check(bool ok, const char *what)
@@ -79,6 +82,40 @@ static void ioctl_by_syscall(void *arg, uint64_t ops)
 		check(syscall(SYS_ioctl, rig->zero, FIOCLEX) == 0, "ioctl");
 }
 
+/* A call that does little: it looks the IOAS up, and reads one of its members. */
+static struct iommu_option huge_pages(uint32_t ioas)
+{
+	return (struct iommu_option){
+		.size = sizeof(struct iommu_option),
+		.option_id = IOMMU_OPTION_HUGE_PAGES,
+		.op = IOMMU_OPTION_OP_GET,
+		.object_id = ioas,
+	};
+}
+
+static void option_by_ioctl(void *arg, uint64_t ops)
+{
+	const struct vfio_rig *rig = arg;
+
+	while (ops--) {
+		struct iommu_option option = huge_pages(rig->ioas);
+
+		check(ioctl(rig->iommufd, IOMMU_OPTION, &option) == 0, "OPTION");
+	}
+}
+
+static void option_by_embedding(void *arg, uint64_t ops)
+{
+	const struct vfio_rig *rig = arg;
+
+	while (ops--) {
+		struct iommu_option option = huge_pages(rig->embedded_ioas);
+
+		check(uiommufd_ioctl(rig->embedded, NULL, IOMMU_OPTION, (uintptr_t)&option) == 0,
+		      "OPTION");
+	}
+}
+
 static void map_unmap_by_ioctl(void *arg, uint64_t ops)
 {
 	const struct vfio_rig *rig = arg;
@@ -116,6 +153,16 @@ static void open_program(struct vfio_rig *rig)
 	attach.pt_id = alloc.out_ioas_id;
 	check(ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) == 0, "attach");
 	rig->ioas = alloc.out_ioas_id;
+}
+
+static void open_embedded(struct vfio_rig *rig)
+{
+	struct iommu_ioas_alloc alloc = {.size = sizeof(alloc)};
+
+	check(uiommufd_open(NULL, &rig->embedded) == 0, "uiommufd_open");
+	check(uiommufd_ioctl(rig->embedded, NULL, IOMMU_IOAS_ALLOC, (uintptr_t)&alloc) == 0,
+	      "IOAS_ALLOC");
+	rig->embedded_ioas = alloc.out_ioas_id;
 }
 
 /* Returns what the second costs more, in ns. */
@@ -207,6 +254,12 @@ static int measure(void)
 			"the same, ioctl()", ioctl_by_library);
 	bench_at_most("what an ioctl() of another file costs more under uiommufd run", extra, 20,
 		      " ns");
+	open_embedded(&rig);
+	bench_table("IOMMU_OPTION, which does little");
+	extra = compare(&rig, "uiommufd_ioctl() of an embedding program", option_by_embedding,
+			"ioctl() of a program under uiommufd run", option_by_ioctl);
+	bench_at_most("what an ioctl of ours costs more than the embedded call", extra, 30, " ns");
+	uiommufd_close(rig.embedded);
 	return 0;
 }
 

@@ -470,7 +470,11 @@ UIOMMUFD_API void uiommufd_file_put(struct uiommufd_file *file);
  * -EFAULT and pass every other fault on to the handlers that were there before. Call it before the
  * program installs handlers of its own. Further calls do nothing.
  *
- * It also makes a mapping of memory that the library has populated before several times faster: the
+ * It also makes calls faster: structures and arrays in memory that the library has reached before
+ * are copied without a system call. So a thread that calls the library must not have the two
+ * signals blocked, if memory may go away under its calls.
+ *
+ * And it makes a mapping of memory that the library has populated before several times faster: the
  * pages are touched instead of populated again. Where such memory has been, do not map the
  * registers of a device and then map those for DMA: the touch would reach them (as an atomic
  * addition of 0), where the call would fail with EFAULT otherwise.

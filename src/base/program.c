@@ -19,7 +19,8 @@ enum {
 	MAX_SCRIPTS = 4,   /* scripts that interpret scripts, as in the kernel */
 	MAX_DYNAMIC = 512, /* entries of what a program needs */
 	SCRIPT_LINE = 256, /* of the first line of a script, as in the kernel */
-	NAME_SPACE = 512,  /* a thread's stack may have no space for more (PTHREAD_STACK_MIN) */
+	WINDOW = 512,
+	NAME_SPACE = 512, /* a thread's stack may have no space for more (PTHREAD_STACK_MIN) */
 };
 
 static ssize_t read_at(int fd, void *buf, size_t len, off_t offset)
@@ -92,19 +93,39 @@ static int open_program(const char *program)
 
 /* ---- ELF ---- */
 
-/* What is read of a 64-bit program. */
+/* What is read of a 64-bit program, through a window of its file: most of it is close together. */
 struct image {
 	int fd;
+	off_t window_at;
+	size_t window_len;
+	char window[WINDOW];
 	Elf64_Ehdr header;
 	bool interpreted;   /* by ld.so, which loads libraries */
 	Elf64_Phdr dynamic; /* what it needs; p_filesz is 0 if there is none */
 };
 
-static bool read_segment(const struct image *image, unsigned int index, Elf64_Phdr *segment)
+/* Reads all of @len bytes, at most a window, at @at of the file. */
+static bool read_part(struct image *image, void *to, size_t len, off_t at)
+{
+	if (at < 0)
+		return false;
+	if (at < image->window_at || (uint64_t)(at - image->window_at) + len > image->window_len) {
+		const ssize_t got = read_at(image->fd, image->window, sizeof(image->window), at);
+
+		image->window_at = at;
+		image->window_len = got < 0 ? 0 : (size_t)got;
+		if (len > image->window_len)
+			return false;
+	}
+	memcpy(to, image->window + (at - image->window_at), len);
+	return true;
+}
+
+static bool read_segment(struct image *image, unsigned int index, Elf64_Phdr *segment)
 {
 	off_t at = (off_t)(image->header.e_phoff + index * sizeof(*segment));
 
-	return read_at(image->fd, segment, sizeof(*segment), at) == sizeof(*segment);
+	return read_part(image, segment, sizeof(*segment), at);
 }
 
 static bool read_image(struct image *image, int fd)
@@ -112,8 +133,12 @@ static bool read_image(struct image *image, int fd)
 	Elf64_Ehdr *header = &image->header;
 	Elf64_Phdr segment;
 
-	*image = (struct image){.fd = fd};
-	if (read_at(fd, header, sizeof(*header), 0) != sizeof(*header) ||
+	image->fd = fd;
+	image->window_at = 0;
+	image->window_len = 0;
+	image->interpreted = false;
+	image->dynamic.p_filesz = 0;
+	if (!read_part(image, header, sizeof(*header), 0) ||
 	    memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
 	    header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_phentsize != sizeof(Elf64_Phdr))
 		return false;
@@ -129,7 +154,7 @@ static bool read_image(struct image *image, int fd)
 }
 
 /* Where in the file the address @va of the program is. -1: nowhere. */
-static off_t file_offset(const struct image *image, Elf64_Addr va)
+static off_t file_offset(struct image *image, Elf64_Addr va)
 {
 	Elf64_Phdr segment;
 
@@ -142,12 +167,11 @@ static off_t file_offset(const struct image *image, Elf64_Addr va)
 }
 
 /* The @index-th entry of what the program needs. False: there are no more. */
-static bool read_dynamic(const struct image *image, size_t index, Elf64_Dyn *entry)
+static bool read_dynamic(struct image *image, size_t index, Elf64_Dyn *entry)
 {
 	return index < image->dynamic.p_filesz / sizeof(*entry) && index < MAX_DYNAMIC &&
-	       read_at(image->fd, entry, sizeof(*entry),
-		       (off_t)(image->dynamic.p_offset + index * sizeof(*entry))) ==
-		       sizeof(*entry) &&
+	       read_part(image, entry, sizeof(*entry),
+			 (off_t)(image->dynamic.p_offset + index * sizeof(*entry))) &&
 	       entry->d_tag != DT_NULL;
 }
 
@@ -176,7 +200,7 @@ bool program_is_runtime(const char *name, size_t len)
  * Finds the runtime among the libraries that the program names itself: gcc links it there, and
  * clang with -shared-libasan. One that is part of the program comes before all libraries anyway.
  */
-static void find_runtime(const struct image *image, char name[PROGRAM_RUNTIME_MAX])
+static void find_runtime(struct image *image, char name[PROGRAM_RUNTIME_MAX])
 {
 	off_t strings = -1;
 	Elf64_Dyn entry;

@@ -117,7 +117,7 @@ static void advise_on_ranges(struct ioas *ioas, const struct area *area) REQUIRE
 	struct report *report;
 
 	lock_assert_held(&ioas->lock);
-	if (ioas->ranges_known || !ioas->table_count || !ioas->resv_count)
+	if (ioas->ranges_known || !ioas->table_count || !ioas->reserved.count)
 		return;
 	report = report_begin("advice-ranges-not-asked", "");
 	report_headline(

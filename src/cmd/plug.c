@@ -62,10 +62,7 @@ static int open_run(const char *command, char **args, const char **last, struct 
 	status = find_run(command, args, last, &run->peer);
 	if (status)
 		return status;
-	run->tree.error = 0;
-	run->tree.made[0] = '\0';
-	if (snprintf(run->tree.root, sizeof(run->tree.root), "%s", run->peer.root) >=
-	    (int)sizeof(run->tree.root)) {
+	if (!tree_open(&run->tree, run->peer.root)) {
 		cmd_complain("the files of process %d cannot be reached", (int)run->peer.pid);
 		return CMD_FAILED;
 	}

@@ -260,6 +260,17 @@ static void add_stand_in(struct tree *tree, int real_dir, const char *path, cons
 
 static void merge(struct tree *tree, const char *path);
 
+/* Whether @entry of @dir is a directory itself. */
+static bool is_directory(DIR *dir, const struct dirent *entry)
+{
+	struct stat st;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
 /* Merges the directories of the tree in @path. */
 static void merge_below(struct tree *tree, const char *path)
 {
@@ -271,25 +282,27 @@ static void merge_below(struct tree *tree, const char *path)
 	dir = opendir(real);
 	while (dir && (entry = readdir(dir))) {
 		char below[PATH_MAX];
-		struct stat st;
 
-		if (entry->d_name[0] == '.' || snprintf(below, sizeof(below), "%s/%s", path,
-							entry->d_name) >= (int)sizeof(below))
-			continue;
-		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    S_ISDIR(st.st_mode))
+		if (entry->d_name[0] != '.' && is_directory(dir, entry) &&
+		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) <
+			    (int)sizeof(below))
 			merge(tree, below);
 	}
 	if (dir)
 		closedir(dir);
 }
 
-/* Adds what the real directory @path has, and that of the tree does not. */
+/*
+ * Adds what the real directory @path has, and that of the tree does not. Where there is no such
+ * directory, there is none below it either.
+ */
 static void merge(struct tree *tree, const char *path)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
 
+	if (!dir && errno == ENOENT)
+		return;
 	while (dir && (entry = readdir(dir))) {
 		char real[PATH_MAX];
 		struct stat st;

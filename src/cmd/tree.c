@@ -221,14 +221,21 @@ static bool has_space(const char *path)
 	return statvfs(path, &free) == 0 && free.f_bavail >= TREE_SPACE / free.f_frsize;
 }
 
+bool tree_open(struct tree *tree, const char *root)
+{
+	tree->made[0] = '\0';
+	tree->error = 0;
+	tree->umask = umask(0);
+	umask(tree->umask);
+	return snprintf(tree->root, sizeof(tree->root), "%s", root) < (int)sizeof(tree->root);
+}
+
 void tree_create(struct tree *tree, const char *name)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	bool open_to_all;
 
-	tree->root[0] = '\0';
-	tree->made[0] = '\0';
-	tree->error = 0;
+	(void)tree_open(tree, "");
 	/* A program that gives up root is to reach it, too. */
 	if (geteuid() == 0 && is_trusted(runtime, geteuid(), &open_to_all) && !open_to_all)
 		runtime = NULL;
@@ -406,13 +413,14 @@ void tree_bytes(struct tree *tree, const char *path, mode_t mode, const void *by
 
 	if (!begin(tree, path, real))
 		return;
-	fd = open(real, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = open(real, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd < 0) {
 		tree_fail(tree, -errno, path);
 		return;
 	}
 	errno = ENOSPC;
-	if (write(fd, bytes, len) != (ssize_t)len || fchmod(fd, mode))
+	if ((len && write(fd, bytes, len) != (ssize_t)len) ||
+	    (mode & tree->umask && fchmod(fd, mode)))
 		tree_fail(tree, -errno, path);
 	close(fd);
 }

@@ -16,6 +16,7 @@
 struct tree {
 	char root[256];	     /* canonical; "": there is none */
 	int error;	     /* 0 or a negative errno */
+	mode_t umask;	     /* the bits that the system takes away from the mode of a new file */
 	char what[PATH_MAX]; /* path that failed */
 	char made[PATH_MAX]; /* the directory above the last path, which is there */
 };
@@ -25,6 +26,9 @@ struct tree {
  * that works. With a @name, tree_find() finds it; one that is there already is -EEXIST.
  */
 void tree_create(struct tree *tree, const char *name);
+
+/* Lets @tree be the one at @root, which is there. False: the path is too long. */
+bool tree_open(struct tree *tree, const char *root);
 
 /*
  * Finds the tree @name, in any of those directories: @path. -ENOENT: there is none; -EACCES: it is

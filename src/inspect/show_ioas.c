@@ -207,20 +207,31 @@ static void show_owner(struct json *json, const struct iommufd_object *object)
 	json_number(json, "id", object->id);
 }
 
+struct reserved_list {
+	struct json *json;
+	struct iova_range within;
+};
+
+static int show_one_reserved(struct iova_range range, const struct iommufd_object *owner, void *arg)
+{
+	const struct reserved_list *list = arg;
+
+	if (!iova_range_intersects(range, list->within))
+		return 0;
+	json_object(list->json, NULL);
+	json_range(list->json, range);
+	show_owner(list->json, owner);
+	json_end_object(list->json);
+	return 0;
+}
+
 void show_reserved(struct json *json, const struct ioas *ioas, struct iova_range within)
 {
+	struct reserved_list list = {.json = json, .within = within};
+
 	lock_assert_held(&ioas->lock);
 	json_array(json, "reserved");
-	for (size_t i = 0; i < ioas->resv_count; i++) {
-		struct iova_range range = ioas->resv[i].range;
-
-		if (range.last < within.start || range.start > within.last)
-			continue;
-		json_object(json, NULL);
-		json_range(json, range);
-		show_owner(json, ioas->resv[i].owner);
-		json_end_object(json);
-	}
+	(void)reserved_for_each(&ioas->resv, show_one_reserved, &list);
 	json_end_array(json);
 }
 

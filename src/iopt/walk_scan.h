@@ -41,6 +41,21 @@ static inline void report_dirty(const struct dirty_walk *walk, uint64_t start, u
 	walk->report(dirty, walk->arg);
 }
 
+/*
+ * The index of the first of the entries [@i, @end) of a table of level 0 that has to be looked at;
+ * those before it are empty, or clean leaves without copies.
+ */
+static inline unsigned int skip_clean(const uint64_t *table, unsigned int i, unsigned int end)
+{
+	for (; i < end; i++) {
+		const uint64_t entry = entry_own(&table[i]);
+
+		if (fmt_is_dirty(entry) || (entry && fmt_leaf_bits(entry, 0) != level_shift(0)))
+			break;
+	}
+	return i;
+}
+
 /* Reads the part of the range that is in @table, whose first entry translates @base. */
 static void read_dirty_table(const struct dirty_walk *walk, uint64_t *table, unsigned int level,
 			     uint64_t base)
@@ -51,10 +66,16 @@ static void read_dirty_table(const struct dirty_walk *walk, uint64_t *table, uns
 	unsigned int copies;
 
 	for (; i < end; i += copies) {
-		uint64_t entry = entry_own(&table[i]);
-		uint64_t start = base + ((uint64_t)i << level_shift(level));
+		uint64_t entry, start;
 		unsigned int bits;
 
+		if (level == 0) {
+			i = skip_clean(table, i, end);
+			if (i == end)
+				return;
+		}
+		entry = entry_own(&table[i]);
+		start = base + ((uint64_t)i << level_shift(level));
 		copies = 1;
 		if (!entry)
 			continue;

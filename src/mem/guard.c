@@ -616,3 +616,8 @@ bool guard_installed(void)
 {
 	return atomic_load_explicit(&installed, memory_order_acquire);
 }
+
+bool guard_ready(void)
+{
+	return guard_installed() && !handling;
+}

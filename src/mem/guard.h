@@ -65,6 +65,12 @@ int guard_install(void);
 bool guard_installed(void);
 
 /*
+ * Whether a guarded copy that fails now ends with -EFAULT: the handlers are installed, and the
+ * thread is not in the one of guard_set_bus_handler().
+ */
+bool guard_ready(void);
+
+/*
  * Sets a handler for each SIGBUS of an access beyond the end of what is mapped at @addr, except in
  * guarded copies. It runs with all signals blocked. True: it has made the access, and the thread
  * continues with @context, a ucontext_t. False: the signal goes to the program.

@@ -13,6 +13,11 @@
  * the part of its stack that is known to be readable, [known_low, top). A frame below that part,
  * but in the thread's stack, extends it, after the kernel has read a byte of each page between.
  * Code that runs on another stack (a signal stack, a coroutine) takes the slow way.
+ *
+ * Other memory is copied under the guard, once the program has its handlers installed, from and to
+ * pages that the kernel has reached for a copy before (mem/reached.h). Where a program's changes of
+ * memory and of signal masks are seen, as in the preload, such a page is there or the signal is not
+ * blocked; an embedding program promises it (uiommufd_guard_memory()).
  */
 #include "mem/self.h"
 
@@ -29,7 +34,9 @@
 #include "base/msan.h"
 #include "base/sys.h"
 #include "mem/credentials.h"
+#include "mem/guard.h"
 #include "mem/populate.h"
+#include "mem/reached.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -181,19 +188,43 @@ static inline bool on_stack(uint64_t addr, size_t len, uint64_t frame)
 	return frame >= stack.known_low || grow_known_stack(frame);
 }
 
-/* The slow ways are not inlined: else the usual one would save registers for them. */
-static __attribute__((noinline)) int read_by_kernel(void *dst, uint64_t src, size_t len)
+/* ---- copies ---- */
+
+/* Whether a copy of pages that were reached @by succeeds without the kernel. */
+static bool copied_directly(uint64_t dst, uint64_t src, size_t len, enum reached_by by)
 {
-	if (copied_by_vm(SYS_process_vm_readv, dst, src, len))
-		return 0;
-	return copy_by_pipe((uint64_t)(uintptr_t)dst, src, len);
+	if (!reached_before(by == REACHED_BY_READ ? src : dst, len, by) || !guard_ready())
+		return false;
+	return !guard_copy((void *)(uintptr_t)dst, (const void *)(uintptr_t)src, len);
 }
 
-static __attribute__((noinline)) int write_by_kernel(uint64_t dst, const void *src, size_t len)
+/* What is not on the stack is not inlined: else copies on it would save registers for this. */
+static __attribute__((noinline)) int read_elsewhere(void *dst, uint64_t src, size_t len)
 {
-	if (copied_by_vm(SYS_process_vm_writev, (void *)(uintptr_t)src, dst, len))
+	const uint64_t to = (uint64_t)(uintptr_t)dst;
+	int rc = 0;
+
+	if (copied_directly(to, src, len, REACHED_BY_READ))
 		return 0;
-	return copy_by_pipe(dst, (uint64_t)(uintptr_t)src, len);
+	if (!copied_by_vm(SYS_process_vm_readv, dst, src, len))
+		rc = copy_by_pipe(to, src, len);
+	if (!rc)
+		reached_learn(src, len, REACHED_BY_READ);
+	return rc;
+}
+
+static __attribute__((noinline)) int write_elsewhere(uint64_t dst, const void *src, size_t len)
+{
+	const uint64_t from = (uint64_t)(uintptr_t)src;
+	int rc = 0;
+
+	if (copied_directly(dst, from, len, REACHED_BY_WRITE))
+		return 0;
+	if (!copied_by_vm(SYS_process_vm_writev, (void *)(uintptr_t)src, dst, len))
+		rc = copy_by_pipe(dst, from, len);
+	if (!rc)
+		reached_learn(dst, len, REACHED_BY_WRITE);
+	return rc;
 }
 
 int self_read(void *dst, uint64_t src, size_t len)
@@ -202,7 +233,7 @@ int self_read(void *dst, uint64_t src, size_t len)
 		memcpy(dst, (void *)(uintptr_t)src, len);
 		return 0;
 	}
-	return read_by_kernel(dst, src, len);
+	return read_elsewhere(dst, src, len);
 }
 
 static int write_bytes(uint64_t dst, const void *src, size_t len)
@@ -211,7 +242,7 @@ static int write_bytes(uint64_t dst, const void *src, size_t len)
 		memcpy((void *)(uintptr_t)dst, src, len);
 		return 0;
 	}
-	return write_by_kernel(dst, src, len);
+	return write_elsewhere(dst, src, len);
 }
 
 int self_write(uint64_t dst, const void *src, size_t len)

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -316,6 +317,41 @@ static void memory_may_go_away_meanwhile(void)
 	unmap_all();
 }
 
+static char *gone;
+static int seen_in_handler;
+
+static void call_with_what_is_gone(int signo)
+{
+	(void)signo;
+	seen_in_handler = ioctl(iommu, IOMMU_IOAS_ALLOC, gone) ? errno : 0;
+}
+
+/* A fault would end the process there: the kernel raises no signal that is blocked. */
+static void a_handler_may_block_every_signal(void)
+{
+	struct sigaction act = {.sa_handler = call_with_what_is_gone};
+	struct ioas_alloc *cmd;
+
+	sigfillset(&act.sa_mask);
+	CHECK(sigaction(SIGUSR1, &act, NULL) == 0);
+	for (int protect = 0; protect < 2; protect++) {
+		gone = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		CHECK(gone != MAP_FAILED);
+		cmd = (void *)gone;
+		for (int i = 0; i < 2; i++) {
+			struct destroy destroy = {.size = sizeof(destroy)};
+
+			cmd->size = sizeof(*cmd);
+			CHECK(ioctl(iommu, IOMMU_IOAS_ALLOC, cmd) == 0);
+			destroy.id = cmd->out_ioas_id;
+			CHECK(ioctl(iommu, IOMMU_DESTROY, &destroy) == 0);
+		}
+		CHECK((protect ? mprotect(gone, PAGE, PROT_NONE) : munmap(gone, PAGE)) == 0);
+		raise(SIGUSR1);
+		CHECK(seen_in_handler == EFAULT);
+	}
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -327,6 +363,7 @@ int main(void)
 		TEST(arguments_may_lie_anywhere),
 		TEST(a_size_may_change_while_it_is_read),
 		TEST(memory_may_go_away_meanwhile),
+		TEST(a_handler_may_block_every_signal),
 	};
 
 	set_up();

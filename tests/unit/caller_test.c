@@ -29,6 +29,8 @@
 #include <uiommufd/caller.h>
 
 #include "base/check.h"
+#include "mem/guard.h"
+#include "mem/reached.h"
 
 static uint64_t addr(const void *p)
 {
@@ -408,6 +410,91 @@ static void the_last_put_releases(void **state)
 	assert_int_equal(released, 1);
 }
 
+/* A page that copies have reached in both directions, and that a change then spoils. */
+static char *reached_page(void)
+{
+	char *page =
+		mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t word = 0x1234;
+
+	assert_ptr_not_equal(page, MAP_FAILED);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(write_self(page + 8, &word, sizeof(word)), 0);
+		word = 0;
+		assert_int_equal(read_self(&word, page + 8, sizeof(word)), 0);
+		assert_int_equal(word, 0x1234);
+	}
+	return page;
+}
+
+static void check_changes_of_rights(void)
+{
+	char *page = reached_page();
+	uint64_t word = 0x5678;
+
+	assert_int_equal(mprotect(page, PAGE_SIZE, PROT_READ), 0);
+	assert_int_equal(write_self(page + 8, &word, sizeof(word)), -EFAULT);
+	assert_int_equal(read_self(&word, page + 8, sizeof(word)), 0);
+	assert_int_equal(word, 0x1234);
+
+	assert_ptr_equal(mmap(page, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+			 page);
+	assert_int_equal(read_self(&word, page + 8, sizeof(word)), 0);
+	assert_int_equal(word, 0);
+
+	assert_int_equal(munmap(page, PAGE_SIZE), 0);
+	assert_int_equal(write_self(page + 8, &word, sizeof(word)), -EFAULT);
+	assert_int_equal(read_self(&word, page + 8, sizeof(word)), -EFAULT);
+}
+
+static void check_a_file_that_shrinks(void)
+{
+	int fd = memfd_create("reached", MFD_CLOEXEC);
+	uint64_t word = 0x1234;
+	char *page;
+
+	assert_int_equal(ftruncate(fd, PAGE_SIZE), 0);
+	page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(page, MAP_FAILED);
+	assert_int_equal(write_self(page, &word, sizeof(word)), 0);
+	assert_int_equal(read_self(&word, page, sizeof(word)), 0);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(write_self(page, &word, sizeof(word)), -EFAULT);
+	assert_int_equal(read_self(&word, page, sizeof(word)), -EFAULT);
+	munmap(page, PAGE_SIZE);
+	close(fd);
+}
+
+/* One test: for each, cmocka puts its own handlers in front of the guard's. */
+static void memory_that_was_reached_may_change_under_the_guard(void **state)
+{
+	(void)state;
+	assert_int_equal(guard_install(), 0);
+	check_copies();
+	check_changes_of_rights();
+	check_a_file_that_shrinks();
+}
+
+/* The guard could not end a copy then, so none may be tried. */
+static void what_is_forgotten_raises_no_signal(void **state)
+{
+	char *page = reached_page();
+	sigset_t set, old;
+	uint64_t word;
+
+	(void)state;
+	assert_int_equal(guard_install(), 0);
+	assert_int_equal(munmap(page, PAGE_SIZE), 0);
+	reached_forget(addr(page), PAGE_SIZE);
+	sigfillset(&set);
+	pthread_sigmask(SIG_BLOCK, &set, &old);
+	assert_int_equal(read_self(&word, page, sizeof(word)), -EFAULT);
+	assert_int_equal(write_self(page, &word, sizeof(word)), -EFAULT);
+	check_copies();
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +512,8 @@ int main(void)
 		cmocka_unit_test(the_limit_is_read_each_time),
 		cmocka_unit_test(a_capability_that_does_not_exist_is_not_held),
 		cmocka_unit_test(the_last_put_releases),
+		cmocka_unit_test(memory_that_was_reached_may_change_under_the_guard),
+		cmocka_unit_test(what_is_forgotten_raises_no_signal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

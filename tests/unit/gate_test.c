@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The gate. The tests with threads show most under -fsanitize=thread. */
+/*
+ * The gate. The tests with threads show most under -fsanitize=thread; what its fences are for is in
+ * litmus_test.c.
+ */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -174,80 +177,6 @@ static void what_is_taken_away_before_waiting_is_not_touched_after(void **state)
 	atomic_store(&stop, false);
 }
 
-/*
- * The same with both sides in step, so that the store of one and the load of the other meet. The
- * slow stores keep those behind them waiting, and later loads overtake these where no fence is.
- */
-static atomic_int ready, go;
-
-enum {
-	ROUNDS = 300,
-	LOOKS = 500, /* at the memory, by a thread inside */
-	SLOW_STORES = 24,
-	SLOW_STRIDE = 4096 + 64,
-	SLOW_BYTES = 16 << 20, /* more than caches hold */
-};
-
-static volatile char slow[SLOW_BYTES];
-
-static void store_slowly(int round)
-{
-	for (int i = 0; i < SLOW_STORES; i++)
-		slow[(size_t)(round * SLOW_STORES + i) * SLOW_STRIDE % SLOW_BYTES] = 1;
-}
-
-static void await_round(atomic_int *counter, int round)
-{
-	for (unsigned int i = 0; atomic_load(counter) != round; i++) {
-		if (i > 5000)
-			sched_yield();
-	}
-}
-
-static void *reach_in_step(void *arg)
-{
-	(void)arg;
-	assert_int_equal(gate_enter(&key_b), 0);
-	gate_leave();
-	for (int round = 1; round <= ROUNDS; round++) {
-		int *memory;
-
-		/* As the thread does itself, at times. */
-		if (process_fence_works())
-			atomic_store(&gate_self->fences, GATE_UNFENCED);
-		atomic_store(&ready, round);
-		await_round(&go, round);
-		store_slowly(round);
-		assert_int_equal(gate_enter(&key_a), 0);
-		memory = atomic_load_explicit(&reachable, memory_order_acquire);
-		for (int i = 0; memory && i < LOOKS; i++)
-			assert_int_equal(*(volatile int *)memory, 42);
-		gate_leave();
-	}
-	return NULL;
-}
-
-static void an_entry_and_a_wait_at_the_same_time_do_not_miss_each_other(void **state)
-{
-	static int memory;
-	pthread_t thread;
-
-	(void)state;
-	assert_int_equal(pthread_create(&thread, NULL, reach_in_step, NULL), 0);
-	for (int round = 1; round <= ROUNDS; round++) {
-		memory = 42;
-		atomic_store_explicit(&reachable, &memory, memory_order_release);
-		await_round(&ready, round);
-		atomic_store_explicit(&go, round, memory_order_release);
-		for (volatile int i = 0; i < round % 1024; i++)
-			;
-		atomic_store_explicit(&reachable, NULL, memory_order_release);
-		gate_wait(&key_a);
-		memory = 0;
-	}
-	pthread_join(thread, NULL);
-}
-
 static uint64_t fences_of(const struct gate_slot *slot)
 {
 	return atomic_load(&slot->fences);
@@ -392,7 +321,6 @@ int main(void)
 		cmocka_unit_test(the_slot_of_a_thread_that_exited_is_used_again),
 		cmocka_unit_test(a_first_entry_without_memory_is_refused),
 		cmocka_unit_test(what_is_taken_away_before_waiting_is_not_touched_after),
-		cmocka_unit_test(an_entry_and_a_wait_at_the_same_time_do_not_miss_each_other),
 		cmocka_unit_test(a_thread_leaves_its_fences_out_until_it_is_waited_for),
 		cmocka_unit_test(the_waiting_thread_keeps_its_own_entries_unfenced),
 		cmocka_unit_test(a_filter_that_refuses_membarrier_brings_the_fences_back),

@@ -75,7 +75,15 @@ static void bitmap_set(struct user_bitmap *bitmap, uint64_t first, uint64_t last
 void user_bitmap_report(struct iova_range dirty, void *arg)
 {
 	struct user_bitmap *bitmap = arg;
+	const uint64_t first = (dirty.start - bitmap->iova) >> bitmap->shift;
+	const uint64_t last = (dirty.last - bitmap->iova) >> bitmap->shift;
+	const uint64_t at = first / 8 - bitmap->window;
 
-	bitmap_set(bitmap, (dirty.start - bitmap->iova) >> bitmap->shift,
-		   (dirty.last - bitmap->iova) >> bitmap->shift);
+	/* The usual case: one page, not far above the last one. */
+	if (first == last && at >= bitmap->low && at < sizeof(bitmap->bits)) {
+		bitmap->bits[at] |= (uint8_t)(1u << (first % 8));
+		bitmap->high = max_u64(bitmap->high, at + 1);
+		return;
+	}
+	bitmap_set(bitmap, first, last);
 }

@@ -5,11 +5,9 @@
  * [IOAS-ALIGNMENT].
  *
  * Invariants, while ioas->lock is held (ioas_check() tests them):
- * - ioas->reserved is the union of ioas->resv, and has space for each of them apart;
+ * - ioas->reserved is the union of ioas->resv;
  * - no area and no allowed range intersects ioas->reserved;
  * - ioas->alignment is what the tables, the accesses and the huge page option ask for.
- *
- * Cost: reserving is linear in the number of reserved ranges.
  */
 #include "iommufd/ioas/ioas.h"
 #include "base/last_error.h"
@@ -45,7 +43,7 @@ static void ioas_destroy(struct iommufd_object *object)
 	iova_set_destroy(&ioas->reserved);
 	iova_set_destroy(&ioas->allowed);
 	history_destroy(ioas->history);
-	alloc_free(ioas->resv);
+	reserved_destroy(&ioas->resv);
 	lock_destroy(&ioas->lock);
 	lock_destroy(&ioas->attach_lock);
 	object_free(object);
@@ -78,6 +76,7 @@ struct ioas *ioas_create(struct iommufd_ctx *ctx)
 	lock_init(&ioas->lock, LOCK_IOAS);
 	iova_map_init(&ioas->areas);
 	iova_set_init(&ioas->reserved);
+	reserved_init(&ioas->resv, &ioas->reserved);
 	iova_set_init(&ioas->allowed);
 	CDS_INIT_LIST_HEAD(&ioas->tables);
 	CDS_INIT_LIST_HEAD(&ioas->accesses);
@@ -144,25 +143,6 @@ void ioas_for_each(void (*visit)(struct ioas *ioas, void *arg), void *arg)
 	ctx_for_each(walk_ctx, &walk);
 }
 
-/* Makes space in ioas->resv for @count more. */
-static int resv_grow(struct ioas *ioas, size_t count) REQUIRES(ioas->lock)
-{
-	size_t capacity = ioas->resv_capacity ? ioas->resv_capacity * 2 : 8;
-	struct ioas_resv *resv;
-
-	lock_assert_held(&ioas->lock);
-	if (ioas->resv_count + count <= ioas->resv_capacity)
-		return 0;
-	if (capacity < ioas->resv_count + count)
-		capacity = ioas->resv_count + count;
-	resv = alloc_resize(ioas->resv, capacity, sizeof(*resv));
-	if (!resv)
-		return -ENOMEM;
-	ioas->resv = resv;
-	ioas->resv_capacity = capacity;
-	return 0;
-}
-
 /* 0 if no area and no allowed range intersects @ranges, or -EADDRINUSE. */
 static int check_unused(const struct ioas *ioas, const struct iova_range *ranges, size_t count,
 			const struct iommufd_object *owner) REQUIRES(ioas->lock)
@@ -188,56 +168,21 @@ static int check_unused(const struct ioas *ioas, const struct iova_range *ranges
 int ioas_reserve(struct ioas *ioas, const struct iova_range *ranges, size_t count,
 		 const struct iommufd_object *owner)
 {
-	struct iova_set reserved;
 	int rc;
 
 	lock_assert_held(&ioas->lock);
 	rc = check_unused(ioas, ranges, count, owner);
-	if (rc)
-		return rc;
-	rc = resv_grow(ioas, count);
-	if (rc)
-		return rc;
-	iova_set_init(&reserved);
-	rc = iova_set_copy(&ioas->reserved, &reserved);
-	if (rc)
-		goto out_destroy;
-	/* Space for each of them apart: in ioas_unreserve() they may not merge any more. */
-	rc = iova_set_reserve(&reserved, ioas->resv_count + count);
-	if (rc)
-		goto out_destroy;
-	for (size_t i = 0; i < count; i++) {
-		rc = iova_set_add(&reserved, ranges[i]);
-		if (rc)
-			goto out_destroy;
-	}
-	iova_set_swap(&ioas->reserved, &reserved);
-	ioas->ranges_known = false;
-	for (size_t i = 0; i < count; i++)
-		ioas->resv[ioas->resv_count++] =
-			(struct ioas_resv){.range = ranges[i], .owner = owner};
-out_destroy:
-	iova_set_destroy(&reserved);
+	if (!rc)
+		rc = reserved_add(&ioas->resv, ranges, count, owner);
+	if (!rc)
+		ioas->ranges_known = false;
 	return rc;
 }
 
-/*
- * Rebuilds the set in place from the ranges that remain. Nothing can fail: ioas_reserve() has made
- * space for all of them, even if none merge.
- */
 void ioas_unreserve(struct ioas *ioas, const struct iommufd_object *owner)
 {
-	size_t kept = 0;
-
 	lock_assert_held(&ioas->lock);
-	for (size_t i = 0; i < ioas->resv_count; i++) {
-		if (ioas->resv[i].owner != owner)
-			ioas->resv[kept++] = ioas->resv[i];
-	}
-	ioas->resv_count = kept;
-	ioas->reserved.count = 0;
-	for (size_t i = 0; i < kept; i++)
-		(void)iova_set_add(&ioas->reserved, ioas->resv[i].range);
+	reserved_remove(&ioas->resv, owner);
 }
 
 struct alignment_check {
@@ -395,23 +340,35 @@ static int read_allowed(struct ucmd *ucmd, struct iova_set *allowed)
 	return rc;
 }
 
+struct allowed_check {
+	const struct ioas *ioas;
+	const struct iova_set *allowed;
+};
+
+static int check_one_reserved(struct iova_range range, const struct iommufd_object *owner,
+			      void *arg)
+{
+	const struct allowed_check *check = arg;
+	const struct ioas *ioas = check->ioas;
+	struct iova_range window;
+
+	lock_assert_held(&ioas->lock);
+	if (!iova_set_intersection(check->allowed, range, &window))
+		return 0;
+	refuse_reserved_over_window(ioas, range, owner, window);
+	return -EADDRINUSE;
+}
+
 /* 0 if nothing of @allowed is reserved, or -EADDRINUSE. */
 static int check_reserved(const struct ioas *ioas, const struct iova_set *allowed)
 	REQUIRES(ioas->lock)
 {
+	struct allowed_check check = {.ioas = ioas, .allowed = allowed};
+
 	lock_assert_held(&ioas->lock);
 	if (!iova_set_meets(allowed, &ioas->reserved))
 		return 0;
-	for (size_t i = 0; i < ioas->resv_count; i++) {
-		const struct ioas_resv *resv = &ioas->resv[i];
-		struct iova_range window;
-
-		if (iova_set_intersection(allowed, resv->range, &window)) {
-			refuse_reserved_over_window(ioas, resv->range, resv->owner, window);
-			return -EADDRINUSE;
-		}
-	}
-	return 0;
+	return reserved_for_each(&ioas->resv, check_one_reserved, &check);
 }
 
 int ioctl_ioas_allow_iovas(struct ucmd *ucmd)

@@ -11,16 +11,11 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "iommu/iommu.h"
+#include "iommufd/ioas/reserved.h"
 #include "iommufd/object/ctx.h"
 #include "iova/iova_map.h"
 #include "iova/iova_set.h"
 #include "report/history.h"
-
-/* A reserved range and its owner: a device or a HWPT, or in tests the IOAS itself. */
-struct ioas_resv {
-	struct iova_range range;
-	const struct iommufd_object *owner;
-};
 
 /*
  * A page table that mirrors an IOAS: the part of a HWPT that the IOAS knows. While it is on the
@@ -39,9 +34,8 @@ struct ioas {
 	unsigned int pinning;	 /* MAPs and COPYs that are pinning, without the lock */
 	unsigned int waiting;	 /* threads in ioas_wait_idle(): until 0, no further MAP begins */
 	struct iova_map areas;	 /* values are struct area */
-	struct ioas_resv *resv;
-	size_t resv_count, resv_capacity;
-	struct iova_set reserved; /* union of resv */
+	struct reserved resv;
+	struct iova_set reserved; /* all of resv */
 	struct iova_set allowed;
 	struct cds_list_head tables; /* struct ioas_table.link, in order of creation */
 	unsigned int table_count;

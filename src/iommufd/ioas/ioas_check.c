@@ -79,39 +79,13 @@ static const char *check_areas(struct ioas *ioas)
 	return check.broken;
 }
 
-/* Each reserved range is covered by its owners' without a gap. */
-static bool is_covered(const struct ioas *ioas, struct iova_range range)
-{
-	uint64_t next = range.start;
-
-	for (size_t i = 0; i < ioas->resv_count; i++) {
-		const struct iova_range owned = ioas->resv[i].range;
-
-		if (owned.start > next || owned.last < next)
-			continue;
-		if (owned.last >= range.last)
-			return true;
-		next = owned.last + 1;
-		i = (size_t)-1; /* again from the first one */
-	}
-	return false;
-}
-
 static const char *check_reserved(const struct ioas *ioas)
 {
-	if (ioas->reserved.capacity < ioas->resv_count)
-		return "the reserved set has space for each range apart";
-	for (size_t i = 0; i < ioas->resv_count; i++) {
-		if (!iova_set_contains(&ioas->reserved, ioas->resv[i].range))
-			return "what an owner reserves is in the reserved set";
-	}
-	for (size_t i = 0; i < ioas->reserved.count; i++) {
-		if (!is_covered(ioas, ioas->reserved.ranges[i]))
-			return "the reserved set holds only what has an owner";
-		if (iova_set_intersects(&ioas->allowed, ioas->reserved.ranges[i]))
-			return "no allowed range is reserved";
-	}
-	return NULL;
+	const char *broken = reserved_check(&ioas->resv);
+
+	if (!broken && iova_set_meets(&ioas->allowed, &ioas->reserved))
+		broken = "no allowed range is reserved";
+	return broken;
 }
 
 static const char *check_alignment(struct ioas *ioas) REQUIRES(ioas->lock)

@@ -76,16 +76,31 @@ int refuse_no_hole(const struct ioas *ioas, uint64_t len, int error)
 		      ioas->allowed.count ? "within the allowed ranges" : "all IOVAs allowed");
 }
 
+struct reserved_cause {
+	struct iova_range range; /* that cannot be mapped */
+	char text[CAUSE_TEXT_SIZE];
+};
+
+/* The first one that has reserved some of it. */
+static int find_cause(struct iova_range range, const struct iommufd_object *owner, void *arg)
+{
+	struct reserved_cause *cause = arg;
+
+	if (!iova_range_intersects(range, cause->range))
+		return 0;
+	cause_text(range, owner, cause->text);
+	return cause->text[0] != '\0';
+}
+
 int refuse_reserved(const struct ioas *ioas, struct iova_range range)
 {
-	char cause[CAUSE_TEXT_SIZE] = "", r[RANGE_TEXT_SIZE];
+	struct reserved_cause cause = {.range = range};
+	char r[RANGE_TEXT_SIZE];
 
 	lock_assert_held(&ioas->lock);
-	for (size_t i = 0; i < ioas->resv_count && !cause[0]; i++)
-		if (iova_range_intersects(ioas->resv[i].range, range))
-			cause_text(ioas->resv[i].range, ioas->resv[i].owner, cause);
+	(void)reserved_for_each(&ioas->resv, find_cause, &cause);
 	return refuse_mistake(-EINVAL, "IOVA %s cannot be mapped in IOAS %u: %s",
-			      range_text(range, r), ioas->object.id, cause);
+			      range_text(range, r), ioas->object.id, cause.text);
 }
 
 /* The address or offset that @iova of @area leads to, and of which kind of memory. */

@@ -19,6 +19,7 @@
 #include "base/own_call.h"
 #include "mem/displace.h"
 #include "mem/maps.h"
+#include "mem/reached.h"
 #include "mem/resident.h"
 #include "mem/view.h"
 #include "preload/calls/map_emulated.h"
@@ -98,6 +99,7 @@ static void forget_rights(long addr, long len)
 {
 	struct engine_call call;
 
+	reached_forget((uint64_t)addr, (uint64_t)len);
 	if (own_active() || !view_any())
 		return;
 	engine_enter(&call);
@@ -372,6 +374,9 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	struct engine_call call;
 	long rc;
 
+	reached_forget((uint64_t)old, (uint64_t)old_len);
+	if (flags & MREMAP_FIXED)
+		reached_forget((uint64_t)to, (uint64_t)new_len);
 	if (engine_busy() || !mremap_is_valid(&request))
 		return make(&request);
 	if (kept < (uint64_t)old_len &&
@@ -421,6 +426,7 @@ static long protect(struct request *request)
 	long rc;
 
 	settle_mappings(request->a, request->b);
+	reached_forget(addr, len);
 	if (engine_busy() || !(all ? view_any() : keyed || displace_needed(addr, len)))
 		return make(request);
 	engine_enter(&call);

@@ -167,7 +167,8 @@ void defer_end(const struct defer_section *section)
 {
 	assert(defer_active());
 	pthread_setcancelstate(section->cancel_state, NULL);
-	pthread_setcanceltype(section->cancel_type, NULL);
+	if (section->cancel_type != PTHREAD_CANCEL_DEFERRED)
+		pthread_setcanceltype(section->cancel_type, NULL);
 	errno = section->saved_errno;
 	atomic_signal_fence(memory_order_seq_cst);
 	if (--depth == 0 && waiting)
