@@ -168,25 +168,16 @@ static const struct ioctl_entry test_entry = {_IO(IOMMUFD_TYPE, IOCTL_TEST), TES
 
 /*
  * Copies the caller's structure, whose size is its first member, into ucmd->cmd, zero-extended to
- * the known size. Most have that size and are read at once; if so much cannot be read, the
- * structure may be shorter and end where its memory ends.
+ * the known size. Nothing beyond its size is read: that may be other memory, which a sanitizer of
+ * the program watches or which ends there.
  */
 static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry)
 {
 	uint32_t size;
 	int rc;
 
-	rc = caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, entry->size);
-	if (!rc) {
-		memcpy(&size, ucmd->cmd, sizeof(size));
-		if (size == entry->size) {
-			ucmd->usize = size;
-			return 0;
-		}
-	} else if (caller_read(ucmd->caller, &size, ucmd->uaddr, sizeof(size))) {
+	if (caller_read(ucmd->caller, &size, ucmd->uaddr, sizeof(size)))
 		return refuse_memory("the argument", ucmd->uaddr, sizeof(size));
-	}
-
 	if (size < entry->min_size)
 		return refuse(-EINVAL, "size is %u, and must be %u at least", size,
 			      entry->min_size);
@@ -200,9 +191,9 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry)
 					    : rc;
 	}
 	ucmd->usize = size < entry->size ? size : entry->size;
-	memset(ucmd->cmd, 0, entry->size);
 	if (caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize))
 		return refuse_memory("the argument", ucmd->uaddr, ucmd->usize);
+	memset((char *)ucmd->cmd + ucmd->usize, 0, entry->size - ucmd->usize);
 	return 0;
 }
 
