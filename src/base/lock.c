@@ -11,7 +11,7 @@
 
 #ifndef NDEBUG
 enum {
-	HELD_MAX = 32,
+	HELD_MAX = 28,
 	RANKS = LOCK_CHUNKS + 1,
 };
 
