@@ -212,6 +212,62 @@ static void handlers_jump_out_of_calls(void)
 	close_all();
 }
 
+/* Memory comes and goes beside what is pinned, which the library looks up each time. */
+static void take_and_give_memory(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page != MAP_FAILED)
+		munmap(page, 4096);
+}
+
+static void jump_out_or_take_memory(int signo)
+{
+	static unsigned int signals;
+	const int saved = errno;
+
+	take_and_give_memory();
+	errno = saved;
+	if (++signals % 2)
+		jump(signo);
+}
+
+static void take_memory_until_interrupted(void)
+{
+	if (sigsetjmp(out, 1) == 0) {
+		may_jump = 1;
+		while (may_jump)
+			take_and_give_memory();
+	}
+	atomic_fetch_add(&handled, 1);
+}
+
+static void *interrupt(void *thread)
+{
+	while (handled < ROUNDS)
+		pthread_kill(*(pthread_t *)thread, SIGUSR1);
+	return NULL;
+}
+
+static void handlers_take_memory_and_jump_out_of_taking_it(void)
+{
+	pthread_t self = pthread_self(), other;
+	uint64_t iova;
+
+	open_all();
+	CHECK(map(&iova) == 0);
+	handled = 0;
+	may_jump = 0;
+	handle(SIGUSR1, jump_out_or_take_memory, 0);
+	CHECK(pthread_create(&other, NULL, interrupt, &self) == 0);
+	while (handled < ROUNDS)
+		take_memory_until_interrupted();
+	pthread_join(other, NULL);
+	CHECK(unmap(iova, MEMORY) == 0);
+	all_is_usable();
+	close_all();
+}
+
 /* Not a descriptor, nor what is behind it, may stay open: the device could not be opened again. */
 static void open_and_close_until_interrupted(const char *path)
 {
@@ -438,6 +494,7 @@ int main(void)
 		TEST(handlers_call_during_fork),
 		TEST(handlers_jump_out_of_calls),
 		TEST(handlers_jump_out_of_open_and_close),
+		TEST(handlers_take_memory_and_jump_out_of_taking_it),
 		TEST(the_signal_mask_stays_as_it_was),
 		TEST(a_handler_that_is_reset_leaves_flags_and_mask),
 		TEST(threads_are_cancelled_in_calls),

@@ -24,6 +24,7 @@
 #include "mem/view.h"
 #include "preload/calls/map_emulated.h"
 #include "preload/engine/call.h"
+#include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/start/real.h"
 
@@ -41,6 +42,19 @@ static long make(void *arg)
 			request->f);
 }
 
+bool memory_holds_pinned(uint64_t addr, uint64_t len)
+{
+	struct defer_section section;
+	bool holds;
+
+	if (!displace_possible())
+		return false;
+	defer_begin(&section);
+	holds = displace_needed(addr, len);
+	defer_end(&section);
+	return holds;
+}
+
 /*
  * Makes a call that takes [@addr, @addr + @len) away from the program, or all in it: @call, which
  * is make() or does more. What the engine does to memory while it works is not the program's doing.
@@ -50,7 +64,7 @@ static long take_away(long addr, long len, enum displace_cause cause, displace_c
 	struct engine_call inside;
 	long rc;
 
-	if (!len || engine_busy() || !displace_needed((uint64_t)addr, (uint64_t)len))
+	if (!len || engine_busy() || !memory_holds_pinned((uint64_t)addr, (uint64_t)len))
 		return call(arg);
 	engine_enter(&inside);
 	rc = displace_around((uint64_t)addr, (uint64_t)len, cause, call, arg);
@@ -63,7 +77,7 @@ static void note_new(long addr, long len)
 {
 	struct engine_call call;
 
-	if (!len || engine_busy() || !displace_needed((uint64_t)addr, (uint64_t)len))
+	if (!len || engine_busy() || !memory_holds_pinned((uint64_t)addr, (uint64_t)len))
 		return;
 	engine_enter(&call);
 	displace_lost((uint64_t)addr, (uint64_t)len);
@@ -192,7 +206,8 @@ static long mmap_emulated(struct description *desc, const struct request *reques
 {
 	struct emulated_mmap map = {.desc = desc, .request = request};
 
-	if ((request->d & MAP_FIXED) && displace_needed((uint64_t)request->a, (uint64_t)request->b))
+	if ((request->d & MAP_FIXED) &&
+	    memory_holds_pinned((uint64_t)request->a, (uint64_t)request->b))
 		return displace_around((uint64_t)request->a, (uint64_t)request->b,
 				       DISPLACE_MMAP_FIXED, make_emulated, &map);
 	return make_emulated(&map);
@@ -281,9 +296,9 @@ static long move_pinned(const struct request *request)
 /* Whether there may be pinned pages in what moves, or where it goes. */
 static bool concerns_pinned(const struct request *request)
 {
-	return (request->b && displace_needed((uint64_t)request->a, (uint64_t)request->b)) ||
+	return (request->b && memory_holds_pinned((uint64_t)request->a, (uint64_t)request->b)) ||
 	       ((request->d & MREMAP_FIXED) &&
-		displace_needed((uint64_t)request->e, (uint64_t)request->c));
+		memory_holds_pinned((uint64_t)request->e, (uint64_t)request->c));
 }
 
 /* Memory that has grown in place has new addresses at its end. */
@@ -380,7 +395,7 @@ long memory_mremap(long old, long old_len, long new_len, long flags, long to)
 	if (engine_busy() || !mremap_is_valid(&request))
 		return make(&request);
 	if (kept < (uint64_t)old_len &&
-	    displace_needed((uint64_t)old + kept, (uint64_t)old_len - kept)) {
+	    memory_holds_pinned((uint64_t)old + kept, (uint64_t)old_len - kept)) {
 		rc = cut_tail(&request, kept);
 		if (rc < 0)
 			return rc;
@@ -427,7 +442,7 @@ static long protect(struct request *request)
 
 	settle_mappings(request->a, request->b);
 	reached_forget(addr, len);
-	if (engine_busy() || !(all ? view_any() : keyed || displace_needed(addr, len)))
+	if (engine_busy() || !(all ? view_any() : keyed || memory_holds_pinned(addr, len)))
 		return make(request);
 	engine_enter(&call);
 	rc = all ? 0 : view_restrict(addr, len);

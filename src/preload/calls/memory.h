@@ -19,6 +19,15 @@
 #ifndef PRELOAD_CALLS_MEMORY_H
 #define PRELOAD_CALLS_MEMORY_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Whether there may be pinned pages in [@addr, @addr + @len). The answer takes locks, so it is a
+ * section of its own (preload/process/defer.h): a handler may make such a call too, or jump out.
+ */
+bool memory_holds_pinned(uint64_t addr, uint64_t len);
+
 /* ---- addresses: memory.c ---- */
 
 long memory_mmap(long addr, long len, long prot, long flags, long fd, long offset);

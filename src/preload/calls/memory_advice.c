@@ -207,7 +207,7 @@ static long advise_pinned(struct advice *advice)
 static bool concerns_pinned(const struct advice *advice)
 {
 	return advice->advice == MADV_REMOVE ? displace_possible()
-					     : displace_needed(advice->addr, advice->len);
+					     : memory_holds_pinned(advice->addr, advice->len);
 }
 
 long memory_madvise(long addr, long len, long advice)
