@@ -18,6 +18,7 @@ enum observer {
 	OBSERVER_REPORTS = 1, /* report/origin.h: recording() */
 	OBSERVER_TRACE = 2,   /* trace/trace.h */
 	OBSERVER_PROFILE = 4, /* profile/profile.h */
+	OBSERVER_COUNTS = 8,  /* report/counts.h: counting(), without reports */
 };
 
 struct observers {
@@ -34,15 +35,16 @@ static inline bool observed(void)
 		0);
 }
 
-static inline bool observed_by(enum observer observer)
+/* By one of @any, bits of enum observer. */
+static inline bool observed_by(unsigned int any)
 {
-	return atomic_load_explicit(&observers.ours, memory_order_relaxed) & observer;
+	return atomic_load_explicit(&observers.ours, memory_order_relaxed) & any;
 }
 
-/* Whether @observer is the only one. */
-static inline bool observed_only_by(enum observer observer)
+/* Whether there is no other than @some, bits of enum observer. */
+static inline bool observed_only_by(unsigned int some)
 {
-	return atomic_load_explicit(&observers.ours, memory_order_relaxed) == observer &&
+	return !(atomic_load_explicit(&observers.ours, memory_order_relaxed) & ~some) &&
 	       !atomic_load_explicit(&observers.tracers, memory_order_relaxed);
 }
 

@@ -20,6 +20,7 @@ int cmd_run(char **args);
 int cmd_machine(char **args);
 int cmd_list(char **args);
 int cmd_show(char **args);
+int cmd_top(char **args);
 int cmd_lookup(char **args);
 int cmd_dump(char **args);
 int cmd_plug(char **args);

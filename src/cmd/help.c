@@ -13,6 +13,7 @@ static const struct {
 	     "       uiommufd machine [--name NAME] [OPTION]... | --stop NAME | --list\n"
 	     "       uiommufd list [--json] [MODEL]\n"
 	     "       uiommufd show [--json | --svg | --html] [--all] [PID | FILE]\n"
+	     "       uiommufd top [--once | --count N] [--interval SECONDS] [PID]\n"
 	     "       uiommufd lookup [--json] [--context N] [PID] IOAS-OR-HWPT IOVA\n"
 	     "       uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"
 	     "       uiommufd plug [--machine NAME | PID] MODEL[@BDF][,OPTION=VALUE]...\n"
@@ -31,6 +32,7 @@ static const struct {
 	     "  list     kinds of IOMMU, models of devices, and their options\n"
 	     "  show     the address spaces of a program that runs: windows, mappings,\n"
 	     "           devices, page tables; as text, JSON, a picture or a page\n"
+	     "  top      what its devices do, again and again\n"
 	     "  lookup   how one IOVA of such a program is translated, level by level\n"
 	     "  dump     all entries of its page tables\n"
 	     "  plug     add a device to the machine of a program that runs\n"
@@ -128,6 +130,18 @@ static const struct {
 	 "  PID          the program, or a parent of it (default: the only one)\n"
 	 "  --context N  of a program that has opened /dev/iommu several times (default: 0)\n"
 	 "  --json       as JSON\n"
+	 "  --machine NAME  instead of PID: a machine that programs share\n"},
+	{"top",
+	 "Usage: uiommufd top [--once | --count N] [--interval SECONDS] [--machine NAME | PID]\n"
+	 "\n"
+	 "Shows for each device that a running program has bound: the mappings that it can\n"
+	 "reach, its DMA, register accesses and interrupts in a second, and its faults so far.\n"
+	 "On a terminal as a screen that \"q\" and Ctrl-C leave; otherwise as lines.\n"
+	 "\n"
+	 "  PID  the program, or a parent of it such as the run (default: the only one)\n"
+	 "  --once       totals instead, once, as lines\n"
+	 "  --count N    N times, as lines\n"
+	 "  --interval SECONDS  between two (default: 1)\n"
 	 "  --machine NAME  instead of PID: a machine that programs share\n"},
 	{"dump",
 	 "Usage: uiommufd dump [--context N] [PID] IOAS-OR-HWPT\n"

@@ -8,9 +8,10 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 
-#define COMMANDS                                                                                \
-	"run, machine, list, show, lookup, dump, plug, unplug, serve, trace, profile, replay, " \
-	"doctor, "                                                                              \
+#define COMMANDS                                                                             \
+	"run, machine, list, show, top, lookup, dump, plug, unplug, serve, trace, profile, " \
+	"replay, "                                                                           \
+	"doctor, "                                                                           \
 	"--help, --version"
 
 /* Subcommands that print to standard output. */
@@ -18,10 +19,10 @@ static const struct {
 	const char *name;
 	int (*run)(char **args);
 } printers[] = {
-	{"list", cmd_list},	{"show", cmd_show},	  {"lookup", cmd_lookup},
-	{"dump", cmd_dump},	{"plug", cmd_plug},	  {"unplug", cmd_unplug},
-	{"trace", cmd_trace},	{"profile", cmd_profile}, {"replay", cmd_replay},
-	{"doctor", cmd_doctor}, {"machine", cmd_machine},
+	{"list", cmd_list},	{"show", cmd_show},	{"lookup", cmd_lookup},
+	{"top", cmd_top},	{"dump", cmd_dump},	{"plug", cmd_plug},
+	{"unplug", cmd_unplug}, {"trace", cmd_trace},	{"profile", cmd_profile},
+	{"replay", cmd_replay}, {"doctor", cmd_doctor}, {"machine", cmd_machine},
 };
 
 void cmd_complain(const char *format, ...)

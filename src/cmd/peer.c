@@ -36,6 +36,8 @@ enum {
 	LONGEST_ANSWER = 1 << 28,
 };
 
+#define SILENCE "process %d does not answer; is it stopped?"
+
 /* ---- /proc ---- */
 
 static char *read_all(int fd, size_t *len)
@@ -239,11 +241,6 @@ static int connect_to(const struct peer *peer, bool *served)
 	return -1;
 }
 
-static void complain_of_silence(pid_t pid)
-{
-	cmd_complain("process %d does not answer; is it stopped?", (int)pid);
-}
-
 /* Whether @pid is there to be asked: *@peer, and whether its server answers. */
 static bool answers(pid_t pid, struct peer *peer, bool *served)
 {
@@ -255,7 +252,7 @@ static bool answers(pid_t pid, struct peer *peer, bool *served)
 	if (fd >= 0)
 		close(fd);
 	else if (errno == ETIMEDOUT)
-		complain_of_silence(pid);
+		cmd_complain(SILENCE, (int)pid);
 	return fd >= 0;
 }
 
@@ -422,9 +419,10 @@ static const char *error_text(int error)
 	}
 }
 
-char *peer_ask(const struct peer *peer, const char *request, const char *what, size_t *len)
+char *peer_try(const struct peer *peer, const char *request, const char *what, size_t *len,
+	       char *why, size_t size)
 {
-	const pid_t pid = peer->pid;
+	const int pid = (int)peer->pid;
 	bool served;
 	int fd;
 	char *answer = NULL;
@@ -439,19 +437,39 @@ char *peer_ask(const struct peer *peer, const char *request, const char *what, s
 		close(fd);
 	if (answer)
 		text_clean(answer, *len ? *len - 1 : 0);
-	if (!answer && error == ETIMEDOUT) {
-		complain_of_silence(pid);
-	} else if (!answer && error == EMSGSIZE) {
-		cmd_complain("the answer of process %d has no end", (int)pid);
-	} else if (!answer || !*len) {
-		cmd_complain("process %d does not answer", (int)pid);
-	} else if (answer[--*len]) {
-		cmd_complain("process %d ended before it had answered", (int)pid);
-	} else if (sscanf(answer, "{\"error\":%d}", &error) == 1) {
-		cmd_complain("%s in process %d: %s", what, (int)pid, error_text(error));
-	} else {
+	if (!answer && error == ETIMEDOUT)
+		snprintf(why, size, SILENCE, pid);
+	else if (!answer && error == EMSGSIZE)
+		snprintf(why, size, "the answer of process %d has no end", pid);
+	else if (!answer || !*len)
+		snprintf(why, size, "process %d does not answer", pid);
+	else if (answer[--*len])
+		snprintf(why, size, "process %d ended before it had answered", pid);
+	else if (sscanf(answer, "{\"error\":%d}", &error) == 1)
+		snprintf(why, size, "%s in process %d: %s", what, pid, error_text(error));
+	else
 		return answer;
-	}
+	errno = answer ? error : 0;
 	free(answer);
 	return NULL;
+}
+
+char *peer_ask(const struct peer *peer, const char *request, const char *what, size_t *len)
+{
+	char why[2 * LINE_SIZE];
+	char *answer = peer_try(peer, request, what, len, why, sizeof(why));
+
+	if (!answer)
+		cmd_complain("%s", why);
+	return answer;
+}
+
+bool peer_has_ended(const struct peer *peer)
+{
+	size_t len;
+	char *status = proc_file(peer->pid, "status", &len);
+	const bool ended = !status || strstr(status, "\nState:\tZ");
+
+	free(status);
+	return ended;
 }

@@ -39,4 +39,14 @@ int peer_connect(const struct peer *peer);
  */
 char *peer_ask(const struct peer *peer, const char *request, const char *what, size_t *len);
 
+/*
+ * The same, but what is wrong is not printed: it is put in @why (@size bytes), and
+ * errno is what the process answered, 0 if it did not answer.
+ */
+char *peer_try(const struct peer *peer, const char *request, const char *what, size_t *len,
+	       char *why, size_t size);
+
+/* Whether the process that was found is not there any more. */
+bool peer_has_ended(const struct peer *peer);
+
 #endif

@@ -16,6 +16,7 @@
 #include "iommufd/device/group.h"
 #include "iommufd/viommu/viommu.h"
 #include "mem/source.h"
+#include "report/counts.h"
 #include "report/json.h"
 
 struct show {
@@ -157,6 +158,31 @@ static void show_attachment(uint32_t pasid, const struct hwpt *hwpt, void *arg)
 	json_end_object(json);
 }
 
+/* What @device did so far; nothing if it is not counted. */
+static void show_counts(struct json *json, const struct iommufd_device *device)
+{
+	static const char *const keys[] = {
+		[DEVICE_DMA_READS] = "dma_reads",
+		[DEVICE_DMA_READ_BYTES] = "dma_read_bytes",
+		[DEVICE_DMA_WRITES] = "dma_writes",
+		[DEVICE_DMA_WRITE_BYTES] = "dma_write_bytes",
+		[DEVICE_FAULTS] = "faults",
+		[DEVICE_INTERRUPTS] = "interrupts",
+		[DEVICE_REGISTER_READS] = "register_reads",
+		[DEVICE_REGISTER_WRITES] = "register_writes",
+	};
+	const unsigned int counted = iommu_endpoint_counted(device->endpoint);
+	struct device_counts counts;
+
+	if (!counted)
+		return;
+	count_device_read(counted, &counts);
+	json_object(json, "counts");
+	for (size_t i = 0; i < DEVICE_COUNTS; i++)
+		json_number(json, keys[i], counts.values[i]);
+	json_end_object(json);
+}
+
 static void show_device(struct json *json, struct iommufd_ctx *ctx, struct iommufd_device *device)
 {
 	struct iommu *iommu = iommu_endpoint_iommu(device->endpoint);
@@ -170,6 +196,7 @@ static void show_device(struct json *json, struct iommufd_ctx *ctx, struct iommu
 	json_array(json, "attached");
 	group_for_each_attachment(device, show_attachment, json);
 	json_end_array(json);
+	show_counts(json, device);
 	show_regions(json, device);
 	show_permitted(json, ctx, device);
 	json_end_object(json);

@@ -281,9 +281,12 @@ static enum dma_fault_action report_fault(const struct dma *dma, struct dma_faul
 	fault->request_iova = fault->dir == DMA_WRITE ? dma->dst_iova : dma->src_iova;
 	fault->request_len = dma->len;
 	fault->unmaps = unmaps;
-	if (observed())
+	if (observed()) {
+		if (counting())
+			count_device(endpoint->counted, DEVICE_FAULTS, 1);
 		event_fault(endpoint->name, fault->pasid, fault->iova, fault->dir == DMA_WRITE,
 			    iommu_fault_cause(fault));
+	}
 	/*
 	 * Counted before the handler is loaded: a thread that removes the handler either waits for
 	 * this call, or is early enough for the load to find no handler.
@@ -412,10 +415,21 @@ static ALWAYS_INLINE int transfer(const struct dma *dma, enum dma_dir *failed, u
 	return transfer_slowly(dma, done, failed, unmaps);
 }
 
-static void count_dma(const struct dma *dma)
+/* @read and @write say which ends are IOVAs. */
+static ALWAYS_INLINE void count_dma(const struct dma *dma, bool read, bool write)
 {
+	const unsigned int device = dma->endpoint->counted;
+
 	count_add(COUNT_DMAS, 1);
 	count_add(COUNT_DMA_BYTES, dma->len);
+	if (read) {
+		count_device(device, DEVICE_DMA_READS, 1);
+		count_device(device, DEVICE_DMA_READ_BYTES, dma->len);
+	}
+	if (write) {
+		count_device(device, DEVICE_DMA_WRITES, 1);
+		count_device(device, DEVICE_DMA_WRITE_BYTES, dma->len);
+	}
 }
 
 /* transfer(), with all that anybody may want to see of it. */
@@ -432,10 +446,10 @@ static __attribute__((noinline)) int transfer_observed(const struct dma *dma, en
 	uint64_t unmaps = 0;
 	int rc;
 
-	if (recording()) {
-		count_dma(dma);
+	if (counting())
+		count_dma(dma, !dma->src_buf, !dma->dst_buf);
+	if (recording())
 		unmaps = history_unmaps();
-	}
 	event_dma_begin(&event);
 	rc = transfer(dma, failed, unmaps, !dma->src_buf, !dma->dst_buf);
 	event_dma_end(&event, rc);
@@ -450,9 +464,9 @@ static ALWAYS_INLINE int dma_run(const struct dma *dma, enum dma_dir *failed, bo
 	uint64_t unmaps = 0;
 
 	if (observed()) {
-		if (!observed_only_by(OBSERVER_REPORTS) || dma_request_observer)
+		if (!observed_only_by(OBSERVER_REPORTS | OBSERVER_COUNTS) || dma_request_observer)
 			return transfer_observed(dma, failed);
-		count_dma(dma);
+		count_dma(dma, read, write);
 		unmaps = history_unmaps();
 	}
 	return transfer(dma, failed, unmaps, read, write);

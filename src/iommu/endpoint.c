@@ -17,6 +17,7 @@
 #include "base/gate.h"
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
+#include "report/counts.h"
 #include "report/device_record.h"
 #include "trace/events.h"
 
@@ -32,6 +33,7 @@ int iommu_endpoint_create(struct iommu *iommu, const char *name, struct iommu_en
 	endpoint->max_pasids = iommu->kind->pasid_bits ? UINT32_C(1) << iommu->kind->pasid_bits : 0;
 	endpoint->caching = !iommu->uncached;
 	endpoint->record = device_record_create();
+	endpoint->counted = counting() ? count_take_device() : 0;
 	memcpy(endpoint->name, name, name_size);
 	nested_track(endpoint);
 	*out = endpoint;
@@ -42,6 +44,7 @@ void iommu_endpoint_destroy(struct iommu_endpoint *endpoint)
 {
 	nested_release(endpoint);
 	device_record_destroy(endpoint->record);
+	count_leave_device(endpoint->counted);
 	iommu_put(endpoint->iommu);
 	pasids_destroy(endpoint->pasids);
 	alloc_free(endpoint);
@@ -60,6 +63,11 @@ const char *iommu_endpoint_name(const struct iommu_endpoint *endpoint)
 struct device_record *iommu_endpoint_record(const struct iommu_endpoint *endpoint)
 {
 	return endpoint->record;
+}
+
+unsigned int iommu_endpoint_counted(const struct iommu_endpoint *endpoint)
+{
+	return endpoint->counted;
 }
 
 const struct resv_region *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,

@@ -176,6 +176,9 @@ const char *iommu_endpoint_name(const struct iommu_endpoint *endpoint);
 /* What the program did last with the device; NULL: it is not recorded. */
 struct device_record *iommu_endpoint_record(const struct iommu_endpoint *endpoint);
 
+/* Its number for count_device() (report/counts.h); 0: it is not counted. */
+unsigned int iommu_endpoint_counted(const struct iommu_endpoint *endpoint);
+
 /* The regions of IOVA that are reserved for the device: an array of *@count, ascending. */
 const struct resv_region *iommu_endpoint_reserved(const struct iommu_endpoint *endpoint,
 						  size_t *count);

@@ -60,6 +60,7 @@ struct iommu_endpoint {
 	ats_handler ats_handler; /* NULL: keeps no translations */
 	void *ats_arg;
 	struct device_record *record;  /* NULL: nothing is recorded */
+	unsigned int counted;	       /* for count_device() */
 	bool caching;		       /* has an IOTLB for nested translations */
 	_Atomic(struct dma_log *) log; /* NULL: off; read inside the gate */
 	_Atomic(struct tlb *) tlb;     /* NULL: not needed yet, or no caching */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/observe.h"
 #include "devices/plugin.h"
 #include "machine/machine.h"
 #include "machine/machine_files.h"
@@ -50,6 +51,7 @@ int files_build_machine(const char *root)
 
 	/* Those that `uiommufd run` has checked the description with. */
 	vfio_devices_leave_to_parent();
+	observe(OBSERVER_COUNTS);
 	rc = machine_create(&machine);
 	if (rc)
 		return rc;

@@ -17,6 +17,7 @@
 #include "base/gate.h"
 #include "base/last_error.h"
 #include "iommufd/queue/fault_queue.h"
+#include "report/counts.h"
 #include "report/device_record.h"
 #include "report/report_device.h"
 #include "report/sanitizer.h"
@@ -132,6 +133,13 @@ static void model_write(struct vfio_device *device, const struct bar_access *acc
 				     cut(value >> (8 * at), width));
 }
 
+/* Counts an access to registers of @device. */
+static void count_register(const struct vfio_device *device, enum device_count count)
+{
+	if (counting())
+		count_device(iommu_endpoint_counted(device->endpoint), count, 1);
+}
+
 void bar_ring(struct vfio_device *device, unsigned int bar, uint64_t off, uint32_t value)
 {
 	const struct bar_access access = {
@@ -139,6 +147,7 @@ void bar_ring(struct vfio_device *device, unsigned int bar, uint64_t off, uint32
 
 	lock_assert_held(&device->lock);
 	double_fetch_settle(device);
+	count_register(device, DEVICE_REGISTER_WRITES);
 	if (recording())
 		device_record_unseen_write(iommu_endpoint_record(device->endpoint), bar, off,
 					   sizeof(value), value);
@@ -200,8 +209,10 @@ int bar_read(const struct bar_access *access, uint64_t *value)
 				      model_read(device, access));
 out:
 	lock_release(&device->lock);
-	if (!rc && observed())
+	if (!rc && observed()) {
+		count_register(device, DEVICE_REGISTER_READS);
 		event_register(device->name, access->bar, access->off, access->size, *value, false);
+	}
 	sanitizer_completion();
 	if (rc)
 		explain_silence(access, "read");
@@ -249,6 +260,7 @@ int bar_write(const struct bar_access *access, uint64_t value)
 	if (rc || is_gone(device) || migration_drops_write(device) || hostile_drops_write(device))
 		goto out;
 	if (observed()) {
+		count_register(device, DEVICE_REGISTER_WRITES);
 		device_record_write(iommu_endpoint_record(device->endpoint), access->bar,
 				    access->off, access->size, value);
 		event_register(device->name, access->bar, access->off, access->size, value, true);

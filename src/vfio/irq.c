@@ -30,8 +30,10 @@ enum {
 static __attribute__((noinline)) void observe_interrupt(const struct device_irqs *irqs,
 							const char *kind, unsigned int vector)
 {
-	if (recording())
+	if (counting()) {
 		count_add(COUNT_INTERRUPTS, 1);
+		count_device(irqs->counted, DEVICE_INTERRUPTS, 1);
+	}
 	event_interrupt(irqs->name, kind, vector);
 }
 
@@ -605,13 +607,15 @@ int vfio_irqs_set(struct device_irqs *irqs, const struct irq_request *request)
 
 /* ---- life ---- */
 
-int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model, const char *name)
+int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model, const char *name,
+		   unsigned int counted)
 {
 	unsigned int most = model->msix_vectors > model->msi_vectors ? model->msix_vectors
 								     : model->msi_vectors;
 
 	*irqs = (struct device_irqs){
 		.name = name,
+		.counted = counted,
 		.counts = {model->intx, model->msi_vectors, model->msix_vectors, 1, 1},
 		.unmask = {.fd = -1, .next = -1},
 		.active = IRQ_NONE,

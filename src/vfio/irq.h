@@ -48,7 +48,8 @@ struct irq_watch {
 };
 
 struct device_irqs {
-	const char *name; /* of the device, for messages; borrowed */
+	const char *name;     /* of the device, for messages; borrowed */
+	unsigned int counted; /* the device's number for count_device() */
 	unsigned int counts[IRQ_INDICES];
 	struct lock set_lock;
 	struct lock lock;
@@ -99,7 +100,8 @@ struct irq_request {
 };
 
 /* 0 or -ENOMEM. @name is borrowed. */
-int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model, const char *name);
+int vfio_irqs_init(struct device_irqs *irqs, const struct uiommufd_model *model, const char *name,
+		   unsigned int counted);
 void vfio_irqs_destroy(struct device_irqs *irqs);
 
 /*

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/last_error.h"
 #include "base/log.h"
+#include "report/counts.h"
 #include "report/report_device.h"
 #include "trace/events.h"
 #include "vfio/vfio_internal.h"
@@ -82,9 +83,12 @@ static int check_master(const struct vfio_device *device, enum dma_dir dir, uint
 			    (unsigned long long)iova);
 		return -EFAULT;
 	}
-	if (observed())
+	if (observed()) {
+		if (counting())
+			count_device(iommu_endpoint_counted(device->endpoint), DEVICE_FAULTS, 1);
 		event_fault(device->name, NO_PASID, iova, dir == DMA_WRITE,
 			    iommu_fault_cause(&fault));
+	}
 	iommu_fault_report(device->endpoint, &fault);
 	return -EFAULT;
 }

@@ -258,7 +258,8 @@ int vfio_device_create(const struct device_spec *config, struct vfio_device **ou
 	rc = iommu_endpoint_create(config->iommu, device->name, &device->endpoint);
 	if (rc)
 		goto out_options;
-	rc = vfio_irqs_init(&device->irqs, model, device->name);
+	rc = vfio_irqs_init(&device->irqs, model, device->name,
+			    iommu_endpoint_counted(device->endpoint));
 	if (rc)
 		goto out_endpoint;
 	lock_init(&device->bind_lock, LOCK_VFIO_BIND);

@@ -48,7 +48,7 @@ static int setup(void **state)
 	*state = &f;
 	for (unsigned int i = 0; i < 4; i++)
 		f.event[i] = eventfd(0, EFD_NONBLOCK);
-	if (vfio_irqs_init(&f.irqs, &model, "0000:01:00.0"))
+	if (vfio_irqs_init(&f.irqs, &model, "0000:01:00.0", 0))
 		return -1;
 	vfio_irqs_set_command(&f.irqs, true, false);
 	return 0;
