@@ -168,19 +168,24 @@ static const struct ioctl_entry test_entry = {_IO(IOMMUFD_TYPE, IOCTL_TEST), TES
 
 /*
  * Copies the caller's structure, whose size is its first member, into ucmd->cmd, zero-extended to
- * the known size. Nothing beyond its size is read: that may be other memory, which a sanitizer of
- * the program watches or which ends there.
+ * the known size. What every such structure has is read at once, for most commands all of it.
+ * Nothing beyond its size is read: that may be other memory, which a sanitizer of the program
+ * watches or which ends there.
  */
 static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry)
 {
+	const uint32_t least = entry->min_size;
+	char *to = ucmd->cmd;
+	const bool begun = !caller_read(ucmd->caller, to, ucmd->uaddr, least);
 	uint32_t size;
 	int rc;
 
-	if (caller_read(ucmd->caller, &size, ucmd->uaddr, sizeof(size)))
+	if (begun)
+		memcpy(&size, to, sizeof(size));
+	else if (caller_read(ucmd->caller, &size, ucmd->uaddr, sizeof(size)))
 		return refuse_memory("the argument", ucmd->uaddr, sizeof(size));
-	if (size < entry->min_size)
-		return refuse(-EINVAL, "size is %u, and must be %u at least", size,
-			      entry->min_size);
+	if (size < least)
+		return refuse(-EINVAL, "size is %u, and must be %u at least", size, least);
 	if (size > entry->size) {
 		rc = caller_check_zero(ucmd->caller, ucmd->uaddr + entry->size, size - entry->size);
 		if (rc)
@@ -191,9 +196,11 @@ static int ucmd_read(struct ucmd *ucmd, const struct ioctl_entry *entry)
 					    : rc;
 	}
 	ucmd->usize = size < entry->size ? size : entry->size;
-	if (caller_read(ucmd->caller, ucmd->cmd, ucmd->uaddr, ucmd->usize))
+	if (!begun ||
+	    (ucmd->usize > least &&
+	     caller_read(ucmd->caller, to + least, ucmd->uaddr + least, ucmd->usize - least)))
 		return refuse_memory("the argument", ucmd->uaddr, ucmd->usize);
-	memset((char *)ucmd->cmd + ucmd->usize, 0, entry->size - ucmd->usize);
+	memset(to + ucmd->usize, 0, entry->size - ucmd->usize);
 	return 0;
 }
 
