@@ -43,7 +43,7 @@ static void load(void)
 	void *module, *symbol, *space = NULL;
 	size_t size;
 
-	/* Opening files may end a program that confines itself; everyday instructions do without. */
+	/* To open files may end a program that confines itself; everyday instructions need none. */
 	if (sys_confined())
 		return;
 	module = open_module();
