@@ -79,6 +79,7 @@ enum lock_rank {
 	LOCK_IRQ,	      /* of a VFIO device: raising */
 	LOCK_VFIO_USER,	      /* of a vfio-user connection: sending, replies, requests that wait */
 	LOCK_SERVER,	      /* server: programs' descriptors and tasks */
+	LOCK_LATE_WRITE,      /* server: what is written to sysfs later */
 	LOCK_MAPPING,	      /* preload: mapped files; held by a fork, after all others */
 	LOCK_ADVICE,	      /* how each call site maps */
 	LOCK_DEVICE_RECORD,   /* what a program did last with a device */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A queue and a thread, which is started with the first write and stays. The mutex guards both, and
+ * A queue and a thread, which is started with the first write and stays. The lock guards both, and
  * is held while nothing is carried out. Cost without such writes: a load for each settling.
  */
 #include "server/late_write.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/caller.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/world.h"
 #include "vfio/device_thread.h"
@@ -34,14 +34,13 @@ struct written {
 };
 
 static struct {
-	pthread_mutex_t mutex;
-	pthread_cond_t changed;
+	struct lock lock;
+	struct condition changed;
 	struct written *first, **end;
 	bool started;
 	atomic_uint pending; /* with the one that is carried out */
 } queue = {
-	.mutex = PTHREAD_MUTEX_INITIALIZER,
-	.changed = PTHREAD_COND_INITIALIZER,
+	.lock = LOCK_INIT(LOCK_LATE_WRITE),
 	.end = &queue.first,
 };
 
@@ -132,14 +131,14 @@ static struct written *take(void)
 {
 	struct written *written;
 
-	pthread_mutex_lock(&queue.mutex);
+	lock_acquire(&queue.lock);
 	while (!queue.first)
-		pthread_cond_wait(&queue.changed, &queue.mutex);
+		lock_wait(&queue.lock, &queue.changed);
 	written = queue.first;
 	queue.first = written->next;
 	if (!queue.first)
 		queue.end = &queue.first;
-	pthread_mutex_unlock(&queue.mutex);
+	lock_release(&queue.lock);
 	return written;
 }
 
@@ -152,10 +151,10 @@ static void *run(void *unused)
 		file_put(written->file);
 		uiommufd_caller_put(written->writer);
 		alloc_free(written);
-		pthread_mutex_lock(&queue.mutex);
+		lock_acquire(&queue.lock);
 		atomic_fetch_sub(&queue.pending, 1);
-		pthread_cond_broadcast(&queue.changed);
-		pthread_mutex_unlock(&queue.mutex);
+		condition_broadcast(&queue.changed);
+		lock_release(&queue.lock);
 	}
 	return unused;
 }
@@ -175,14 +174,14 @@ void late_write(struct uiommufd_file *file, struct uiommufd_caller *writer, cons
 	uiommufd_caller_get(writer);
 	written->len = len;
 	memcpy(written->text, text, len);
-	pthread_mutex_lock(&queue.mutex);
+	lock_acquire(&queue.lock);
 	*queue.end = written;
 	queue.end = &written->next;
 	atomic_fetch_add(&queue.pending, 1);
 	works = queue.started || !thread_start_detached(run, NULL);
 	queue.started = works;
-	pthread_cond_broadcast(&queue.changed);
-	pthread_mutex_unlock(&queue.mutex);
+	condition_broadcast(&queue.changed);
+	lock_release(&queue.lock);
 	if (!works)
 		log_error("what a program has written to a file of sysfs waits: no thread");
 }
@@ -193,13 +192,13 @@ void late_write_settle(void)
 
 	if (!atomic_load(&queue.pending))
 		return;
-	clock_gettime(CLOCK_REALTIME, &end);
+	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_nsec += PATIENCE * 1000000L;
 	end.tv_sec += end.tv_nsec / 1000000000L;
 	end.tv_nsec %= 1000000000L;
-	pthread_mutex_lock(&queue.mutex);
+	lock_acquire(&queue.lock);
 	while (atomic_load(&queue.pending) &&
-	       pthread_cond_timedwait(&queue.changed, &queue.mutex, &end) != ETIMEDOUT)
+	       lock_wait_until(&queue.lock, &queue.changed, &end) != -ETIMEDOUT)
 		continue;
-	pthread_mutex_unlock(&queue.mutex);
+	lock_release(&queue.lock);
 }
