@@ -212,19 +212,27 @@ static struct attribute_file *create(size_t index, const char *path)
 	return attribute;
 }
 
+/* create(), if @path is there; *@device is whose it is, as find_device() says. */
+static int create_of_device(size_t index, const char *path, struct attribute_file **attribute,
+			    struct vfio_device **device)
+{
+	int rc = find_device(path, index, device);
+
+	if (rc)
+		return rc;
+	*attribute = create(index, path);
+	return *attribute ? 0 : -ENOMEM;
+}
+
 int attribute_file_open(size_t index, const char *path, struct uiommufd_file **out)
 {
 	struct attribute_file *attribute;
 	struct vfio_device *device;
-	int rc = find_device(path, index, &device);
+	int rc = create_of_device(index, path, &attribute, &device);
 
-	if (rc)
-		return rc;
-	attribute = create(index, path);
-	if (!attribute)
-		return -ENOMEM;
-	*out = &attribute->file;
-	return 0;
+	if (!rc)
+		*out = &attribute->file;
+	return rc;
 }
 
 int attribute_file_create(size_t index, const char *path, int flags, struct uiommufd_caller *caller,
@@ -234,13 +242,10 @@ int attribute_file_create(size_t index, const char *path, int flags, struct uiom
 	struct attribute_file *attribute;
 	struct vfio_device *device;
 	int len = 0;
-	int rc = find_device(path, index, &device);
+	int rc = create_of_device(index, path, &attribute, &device);
 
 	if (rc)
 		return rc;
-	attribute = create(index, path);
-	if (!attribute)
-		return -ENOMEM;
 	attribute->writer = caller;
 	if (reads)
 		len = attribute_text(index, device, attribute->text);
