@@ -206,8 +206,7 @@ static long mmap_emulated(struct description *desc, const struct request *reques
 {
 	struct emulated_mmap map = {.desc = desc, .request = request};
 
-	if ((request->d & MAP_FIXED) &&
-	    memory_holds_pinned((uint64_t)request->a, (uint64_t)request->b))
+	if ((request->d & MAP_FIXED) && displace_needed((uint64_t)request->a, (uint64_t)request->b))
 		return displace_around((uint64_t)request->a, (uint64_t)request->b,
 				       DISPLACE_MMAP_FIXED, make_emulated, &map);
 	return make_emulated(&map);
