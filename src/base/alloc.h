@@ -17,13 +17,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#include "base/sanitizer.h"
+
+#ifdef BASE_SANITIZER
 #define ALLOC_BY_LIBC
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-	__has_feature(memory_sanitizer)
-#define ALLOC_BY_LIBC
-#endif
 #endif
 
 /* @size zeroed bytes, or NULL. Free with alloc_free(). */

@@ -7,13 +7,7 @@
 #ifndef BASE_TSAN_H
 #define BASE_TSAN_H
 
-#if defined(__SANITIZE_THREAD__)
-#define BASE_THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define BASE_THREAD_SANITIZER 1
-#endif
-#endif
+#include "base/sanitizer.h"
 
 #ifdef BASE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>

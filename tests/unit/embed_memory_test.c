@@ -11,6 +11,7 @@
 
 #include <uiommufd/memory.h>
 
+#include "base/sanitizer.h"
 #include "kit.h"
 
 enum {
@@ -112,7 +113,7 @@ static int map_in_a_child(uint64_t len)
 static void registered_memory_is_mapped_without_a_system_call(void **state)
 {
 	(void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef BASE_SANITIZER
 	skip(); /* sanitizers make system calls */
 #endif
 	assert_int_equal(map_in_a_child(RAM / 4), CALLED);

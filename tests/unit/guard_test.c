@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "base/sanitizer.h"
 #include "mem/guard.h"
 
 enum {
@@ -258,14 +259,9 @@ static void run_raised(void)
  * ThreadSanitizer calls handlers itself: with more signals blocked than they asked for, keeping
  * errno.
  */
-#if defined(__SANITIZE_THREAD__)
+#ifdef BASE_THREAD_SANITIZER
 #define DELIVERY_IS_EXACT false
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define DELIVERY_IS_EXACT false
-#endif
-#endif
-#ifndef DELIVERY_IS_EXACT
+#else
 #define DELIVERY_IS_EXACT true
 #endif
 

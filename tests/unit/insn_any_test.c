@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 
+#include "base/sanitizer.h"
 #include "kit.h"
 #include "preload/trap/insn.h"
 #include "preload/trap/insn_other.h"
@@ -315,7 +316,7 @@ static bool seen[ZYDIS_MNEMONIC_MAX_VALUE + 1];
 static bool seen_unknown[ZYDIS_MNEMONIC_MAX_VALUE + 1];
 
 /* The shadow of AddressSanitizer is much of the address space: the processor may get at it. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef BASE_ADDRESS_SANITIZER
 #define STRAY_SUCCEEDS true
 #else
 #define STRAY_SUCCEEDS false

@@ -3,6 +3,7 @@
  * The interrupts of the ioat device, by the million: each completion that is awaited interrupts
  * once.
  */
+#include "base/sanitizer.h"
 #include "kit.h"
 
 enum {
@@ -10,7 +11,7 @@ enum {
 	FROM = DATA_OFFSET,
 	TO = FROM + 64,
 	PATIENCE_MS = 10000,
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef BASE_SANITIZER
 	INTERRUPTS = 50000,
 #else
 	INTERRUPTS = 1000000,

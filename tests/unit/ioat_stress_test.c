@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/sanitizer.h"
 #include "kit.h"
 
 enum {
@@ -34,7 +35,7 @@ static unsigned int count_threads(void)
 /* Mappings of a sanitizer come and go, so its builds do not check this. */
 static unsigned int count_mappings(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef BASE_SANITIZER
 	return 0;
 #else
 	FILE *maps = fopen("/proc/self/maps", "re");

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/fail.h"
+#include "base/sanitizer.h"
 #include "vfio/work.h"
 
 /* The work knows only its device: the counters are the test's. */
@@ -225,7 +226,7 @@ static void a_child_runs_what_was_queued_when_it_was_forked(void **state)
 	pid_t child;
 
 	(void)state;
-#ifdef __SANITIZE_THREAD__
+#ifdef BASE_THREAD_SANITIZER
 	skip(); /* it does not start threads in a child */
 #endif
 	/* As vfio_fork_prepare() does, with work queued that the thread cannot take yet. */
@@ -263,7 +264,7 @@ static void fork_passes_by_work_that_waits_for_the_program(void **state)
 	pid_t child;
 
 	(void)state;
-#ifdef __SANITIZE_THREAD__
+#ifdef BASE_THREAD_SANITIZER
 	skip();
 #endif
 	gate = false;
@@ -355,7 +356,7 @@ static void a_child_has_the_timers_of_its_parent(void **state)
 	int status;
 
 	(void)state;
-#ifdef __SANITIZE_THREAD__
+#ifdef BASE_THREAD_SANITIZER
 	skip();
 #endif
 	vfio_work_queue_after(&work, count, 1000000);
