@@ -123,7 +123,6 @@ static void functions_of_different_threads_run_in_parallel(void **state)
 static void *open_gate(void *arg)
 {
 	(void)arg;
-	await(&inside, THREADS);
 	usleep(1000);
 	gate = true;
 	return NULL;
@@ -136,8 +135,8 @@ static void reset_waits_for_all_threads(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < THREADS; i++)
 		uiommufd_device_queue_work_on(dev, i, wait_at_gate);
-	pthread_create(&thread, NULL, open_gate, NULL);
 	await(&inside, THREADS);
+	pthread_create(&thread, NULL, open_gate, NULL);
 	assert_int_equal(rig_ioctl(&rig, VFIO_DEVICE_RESET, NULL), 0);
 	assert_int_equal(errors, 0);
 	assert_int_equal(inside, 0);
