@@ -269,7 +269,7 @@ bool vfio_work_offer(const struct device_work *works, unsigned int count)
 
 void vfio_work_queue_promptly(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
 {
-	const bool offered = !offer.taken && work >= offer.works &&
+	const bool offered = !offer.taken && offer.count && work >= offer.works &&
 			     work < offer.works + offer.count;
 	bool taken = false;
 

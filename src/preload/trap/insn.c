@@ -211,7 +211,8 @@ static enum insn_result string(struct insn *insn, bool move)
 	const unsigned int size = operand_size(insn, !(insn->opcode & 1));
 	const bool rep = insn->prefix == PREFIX_F3 || insn->prefix == PREFIX_F2;
 	greg_t *gregs = insn->context->uc_mcontext.gregs;
-	const greg_t step = gregs[REG_EFL] & 0x400 ? -(greg_t)size : (greg_t)size;
+	/* Unsigned: at the ends of the address space it wraps, as in the processor. */
+	const uint64_t step = gregs[REG_EFL] & 0x400 ? -(uint64_t)size : size;
 	uint64_t value = (uint64_t)gregs[REG_RAX];
 
 	if (insn->address32)
@@ -221,12 +222,12 @@ static enum insn_result string(struct insn *insn, bool move)
 			return INSN_REFUSED;
 		if (insn->memory->write((uint64_t)gregs[REG_RDI], &value, size))
 			return INSN_REFUSED;
-		gregs[REG_RDI] += step;
+		gregs[REG_RDI] = (greg_t)((uint64_t)gregs[REG_RDI] + step);
 		if (move)
-			gregs[REG_RSI] += step;
+			gregs[REG_RSI] = (greg_t)((uint64_t)gregs[REG_RSI] + step);
 		if (!rep)
 			break;
-		gregs[REG_RCX]--;
+		gregs[REG_RCX] = (greg_t)((uint64_t)gregs[REG_RCX] - 1);
 	}
 	/* Rounds are left: the thread executes the instruction again. */
 	if (rep && gregs[REG_RCX])
