@@ -84,7 +84,7 @@ coverage: ## lines and branches that the tests reach, by folder, and whether the
 
 fuzz: ## fuzz each entry for FUZZ_TIME seconds; what reaches new code is kept in build-clang/corpus
 	@scripts/setup check
-	@FUZZ_TIME=$(FUZZ_TIME) scripts/check --only clang $(MESON_ARGS)
+	@FUZZ_TIME=$(FUZZ_TIME) scripts/check --only asan --suite libfuzzer $(MESON_ARGS)
 
 kernel-tests: ## Linux's own tests of iommufd and VFIO, and its drivers, fetched (280 MB), built and run under uiommufd; UML: where (docs/kernel-drivers.md)
 	@scripts/setup kernel-tests
