@@ -7,9 +7,23 @@
 #include "base/sys.h"
 #include "base/tsan.h"
 
-enum {
-	LOOKS = 64, /* about a microsecond, less than to sleep and wake up */
+/*
+ * How a thread waits before it sleeps: it looks for the lock so many times, with so many pauses of
+ * the processor (10 to 40 ns each) before each look but the first.
+ */
+struct waiting {
+	unsigned int looks, pauses;
 };
+
+/* About a microsecond, less than to sleep and wake up. */
+static const struct waiting eager = {.looks = 64, .pauses = 1};
+
+/*
+ * Each look takes the lock's cache line from the thread that holds it, and each change of hands
+ * moves all that the lock guards: some microseconds between looks let the holder go on for some
+ * tens of sections.
+ */
+static const struct waiting patient = {.looks = 8, .pauses = 512};
 
 /*
  * On builds with ThreadSanitizer a thread was found asleep, rarely, for a mutex that was free; when
@@ -33,32 +47,51 @@ static inline void pause_briefly(void)
 }
 
 /*
- * Takes the lock if it becomes free soon, also while others sleep: to queue behind them would cost
- * each critical section a sleep and a wake from then on.
+ * Takes the lock, in the state @taken, if it becomes free soon, also while others sleep: to queue
+ * behind them would cost each critical section a sleep and a wake from then on.
  */
-static bool take_soon(struct futex_lock *lock)
+static bool take_soon(struct futex_lock *lock, uint32_t taken, const struct waiting *waiting)
 {
-	for (unsigned int i = 0; i < LOOKS; i++) {
+	for (unsigned int look = 0; look < waiting->looks; look++) {
+		uint32_t expected = FUTEX_LOCK_FREE;
+
+		for (unsigned int i = 0; look && i < waiting->pauses; i++)
+			pause_briefly();
 		if (atomic_load_explicit(&lock->state, memory_order_relaxed) == FUTEX_LOCK_FREE &&
-		    futex_lock_try(lock))
+		    atomic_compare_exchange_strong_explicit(&lock->state, &expected, taken,
+							    memory_order_acquire,
+							    memory_order_relaxed))
 			return true;
-		pause_briefly();
 	}
 	return false;
 }
 
-void futex_lock_wait(struct futex_lock *lock)
+/*
+ * A thread that wakes up cannot know whether others still sleep, so it marks the lock as awaited
+ * when it takes it: one wake too many is harmless, one too few is not. Until then it looks, without
+ * a mark: a holder that released the lock meanwhile would wake the next one, and so each time.
+ */
+static void wait(struct futex_lock *lock, const struct waiting *waiting)
 {
-	if (take_soon(lock))
+	if (take_soon(lock, FUTEX_LOCK_HELD, waiting))
 		return;
-	/*
-	 * A thread that wakes up cannot know whether others still sleep, so it marks the lock as
-	 * awaited when it takes it: one wake too many is harmless, one too few is not.
-	 */
 	while (atomic_exchange_explicit(&lock->state, FUTEX_LOCK_AWAITED, memory_order_acquire) !=
-	       FUTEX_LOCK_FREE)
+	       FUTEX_LOCK_FREE) {
 		(void)sys_call_made(SYS_futex, (long)&lock->state, FUTEX_WAIT_PRIVATE,
 				    FUTEX_LOCK_AWAITED, (long)patience, 0, 0);
+		if (take_soon(lock, FUTEX_LOCK_AWAITED, waiting))
+			return;
+	}
+}
+
+void futex_lock_wait(struct futex_lock *lock)
+{
+	wait(lock, &eager);
+}
+
+void futex_lock_wait_patiently(struct futex_lock *lock)
+{
+	wait(lock, &patient);
 }
 
 void futex_lock_wake(struct futex_lock *lock)

@@ -5,10 +5,12 @@
  *
  * At most one thread holds it, because only an exchange that finds it free takes it; and no thread
  * sleeps for ever, because a thread sleeps only while the word says "awaited", and whoever
- * releases it then wakes one, which says "awaited" again when it takes it.
+ * releases it then wakes one, which says "awaited" again when it takes it, or sleeps again.
  *
  * Cost without contention: one atomic exchange each way, inline. A thread that finds it held looks
- * for about as long as a short critical section takes before it sleeps.
+ * for about as long as a short critical section takes before it sleeps; or, patiently, for tens of
+ * microseconds with long pauses, so that threads that take the lock over and over do not hand it,
+ * and what it guards, to each other each time.
  */
 #ifndef BASE_FUTEX_LOCK_H
 #define BASE_FUTEX_LOCK_H
@@ -29,6 +31,7 @@ enum futex_lock_state {
 
 /* The slow sides: wait until it is the calling thread's, and wake one that sleeps. */
 void futex_lock_wait(struct futex_lock *lock);
+void futex_lock_wait_patiently(struct futex_lock *lock);
 void futex_lock_wake(struct futex_lock *lock);
 
 static inline bool futex_lock_try(struct futex_lock *lock)
@@ -43,6 +46,12 @@ static inline void futex_lock_take(struct futex_lock *lock)
 {
 	if (__builtin_expect(!futex_lock_try(lock), 0))
 		futex_lock_wait(lock);
+}
+
+static inline void futex_lock_take_patiently(struct futex_lock *lock)
+{
+	if (__builtin_expect(!futex_lock_try(lock), 0))
+		futex_lock_wait_patiently(lock);
 }
 
 static inline void futex_lock_release(struct futex_lock *lock)

@@ -186,6 +186,17 @@ static inline void lock_acquire(struct lock *lock) ACQUIRES(*lock) NO_LOCK_ANALY
 }
 
 /*
+ * Like lock_acquire(), where threads may take @lock over and over, and guard much by it: one that
+ * waits lets the others go on for some microseconds.
+ */
+static inline void lock_acquire_patiently(struct lock *lock) ACQUIRES(*lock) NO_LOCK_ANALYSIS
+{
+	lock_check_order(lock, lock_rank(lock), false);
+	futex_lock_take_patiently(&lock->mutex);
+	lock_note_acquired(lock, lock_rank(lock));
+}
+
+/*
  * Like lock_acquire(), for one more lock of a rank that the thread holds already: the caller states
  * in a comment which comes first.
  */

@@ -573,7 +573,7 @@ static int look_up_nested(struct translation *t, uint64_t *bus, uint64_t *len)
 	return 0;
 }
 
-/* iommu_translate() for odd leaves, and by a walk. */
+/* iommu_translate() by a walk. */
 static __attribute__((noinline)) int translate_slowly(struct iommu_endpoint *endpoint,
 						      uint32_t pasid, uint64_t iova,
 						      unsigned int prot, void **bus, uint64_t *len)
@@ -583,13 +583,6 @@ static __attribute__((noinline)) int translate_slowly(struct iommu_endpoint *end
 	uint64_t at, extent;
 	int rc;
 
-	if (pasid == NO_PASID && prot <= (IOPT_READ | IOPT_WRITE) &&
-	    lookaside_find_any(rcu_load(&endpoint->rid_domain), iova, prot, &at, &extent)) {
-		*bus = (void *)(uintptr_t)at;
-		if (len)
-			*len = extent;
-		return 0;
-	}
 	/* A domain is freed only after a grace period has passed since it was last attached. */
 	rcu_read_lock();
 	domain = endpoint_route(endpoint, pasid);
@@ -614,16 +607,40 @@ static __attribute__((noinline)) int translate_slowly(struct iommu_endpoint *end
 	return 0;
 }
 
+static bool known(uint32_t pasid, unsigned int prot)
+{
+	return pasid == NO_PASID && prot <= (IOPT_READ | IOPT_WRITE);
+}
+
+/* iommu_translate() by another table than the last one. */
+static __attribute__((noinline)) int translate_elsewhere(struct iommu_endpoint *endpoint,
+							 uint32_t pasid, uint64_t iova,
+							 unsigned int prot, void **bus,
+							 uint64_t *len)
+{
+	const struct iommu_domain *domain = rcu_load(&endpoint->rid_domain);
+	uint64_t at, extent;
+
+	if (__builtin_expect(!known(pasid, prot), 0) ||
+	    __builtin_expect(!lookaside_find(domain, iova, prot, &at, &extent) &&
+				     !lookaside_find_any(domain, iova, prot, &at, &extent),
+			     0))
+		return translate_slowly(endpoint, pasid, iova, prot, bus, len);
+	*bus = (void *)(uintptr_t)at;
+	if (len)
+		*len = extent;
+	return 0;
+}
+
 int iommu_translate(struct iommu_endpoint *endpoint, uint32_t pasid, uint64_t iova,
 		    unsigned int prot, void **bus, uint64_t *len)
 {
 	const struct iommu_domain *domain = rcu_load(&endpoint->rid_domain);
 	uint64_t at, extent;
 
-	if (__builtin_expect(pasid != NO_PASID || prot > (IOPT_READ | IOPT_WRITE) ||
-				     !lookaside_find(domain, iova, prot, &at, &extent),
-			     0))
-		return translate_slowly(endpoint, pasid, iova, prot, bus, len);
+	if (__builtin_expect(!known(pasid, prot), 0) ||
+	    !lookaside_find_again(domain, iova, prot, &at, &extent))
+		return translate_elsewhere(endpoint, pasid, iova, prot, bus, len);
 	*bus = (void *)(uintptr_t)at;
 	if (len)
 		*len = extent;

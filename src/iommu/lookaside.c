@@ -92,6 +92,7 @@ static struct lookaside *create(void)
 	if (!cache)
 		return NULL;
 	memset(cache->shifts, LOOKASIDE_BLOCK_SHIFT, sizeof(cache->shifts));
+	cache->last = cache->entries;
 	gate_self->torn_cache = NULL;
 	gate_set_cache(cache);
 	return cache;
@@ -105,8 +106,9 @@ static struct lookaside *create(void)
 static bool is_kept(struct lookaside *cache, const struct lookaside_entry *entry,
 		    const struct iommu_domain *domain, uint64_t block)
 {
-	return align_down(entry->domain, LOOKASIDE_RIGHTS + 1) == (uintptr_t)domain &&
-	       entry->block && entry->block != block && ++cache->conflicts % CONFLICTS;
+	return (entry->domain & ~(uint64_t)LOOKASIDE_RIGHTS) ==
+		       (uintptr_t)domain + LOOKASIDE_USED &&
+	       entry->block != block && ++cache->conflicts % CONFLICTS;
 }
 
 void lookaside_add(const struct iommu_domain *domain, uint64_t iova, uint64_t len)
@@ -135,7 +137,8 @@ void lookaside_add(const struct iommu_domain *domain, uint64_t iova, uint64_t le
 	if (!table || found != level)
 		return;
 	/* Writes that are found here leave no marks. */
-	entry->domain = (uintptr_t)domain | (domain_is_tracked(domain) ? IOPT_WRITE : 0);
+	entry->domain = (uintptr_t)domain + LOOKASIDE_USED +
+			(domain_is_tracked(domain) ? IOPT_READ : LOOKASIDE_RIGHTS);
 	entry->block = block;
 	entry->table = leaf_code_word(table, codes, level);
 	entry->stamp = stamp;
@@ -145,10 +148,11 @@ void lookaside_add(const struct iommu_domain *domain, uint64_t iova, uint64_t le
 bool lookaside_find_any(const struct iommu_domain *domain, uint64_t iova, unsigned int need,
 			uint64_t *bus, uint64_t *len)
 {
+	struct lookaside *cache = gate_cache;
 	struct lookaside_leaf leaf;
 	struct iopt_leaf found;
 
-	if (!lookaside_load(domain, iova, need, &leaf) ||
+	if (!cache || !lookaside_load(lookaside_entry(cache, domain, iova, need), iova, &leaf) ||
 	    !leaf_code_decode(leaf.code, leaf.entry, iova, &found) || (found.prot & need) != need)
 		return false;
 	*bus = found.oa;

@@ -16,6 +16,9 @@
  * unmap waits for. (The processor's stores reach all others at once, as those of x86, Armv8 and
  * RISC-V do.) Tables stay readable after they are freed (iopt/arena.h).
  *
+ * The entry that was found last is tried first (lookaside_find_again()): where it is depends on
+ * nothing, so a processor that works ahead has read it before it knows the address.
+ *
  * Counters are shared by blocks and domains, by a hash, so that they live as long as the process.
  * Two that share a counter cost each other misses, no more. A counter says whether it was taken as
  * a stamp since it last changed; only then an unmap that retires tables changes it.
@@ -46,20 +49,25 @@ enum {
 	LOOKASIDE_COUNTERS = 512,
 	LOOKASIDE_TAKEN = LOOKASIDE_COUNTERS, /* in a counter: as a stamp, since it changed */
 	LOOKASIDE_RIGHTS = IOPT_READ | IOPT_WRITE,
+	LOOKASIDE_USED = LOOKASIDE_RIGHTS + 1, /* no right: of every entry that is in use */
+	LOOKASIDE_ENTIRE = LOOKASIDE_USED + LOOKASIDE_RIGHTS,
 	LOOKASIDE_DOMAIN_SHIFT = 7, /* log2 of how far domains are apart, or more */
 };
 
+#define LOOKASIDE_INLINE inline __attribute__((always_inline))
+
 struct lookaside_entry {
-	/* The address of the domain, and in its low bits rights that the long way must look up. */
+	/* The address of the domain, LOOKASIDE_USED, and the rights that need not the long way. */
 	uint64_t domain;
-	uint64_t block; /* the first IOVA, and in the low bits its log2 of size; 0: none */
+	uint64_t block; /* the first IOVA, and in the low bits its log2 of size */
 	uint64_t table; /* its address, and in the low bits the place of its code in leaf_codes[] */
 	uint64_t stamp;
 };
 
 struct lookaside {
 	struct lookaside_entry entries[LOOKASIDE_ENTRIES];
-	uint8_t shifts[LOOKASIDE_SHIFTS]; /* log2 of the size of the blocks in some places */
+	uint8_t shifts[LOOKASIDE_SHIFTS];   /* log2 of the size of the blocks in some places */
+	const struct lookaside_entry *last; /* that was found */
 	unsigned int conflicts;
 	/* The last domain that the thread has looked for in vain because it has a stage 1. */
 	const struct iommu_domain *nested;
@@ -89,34 +97,51 @@ static inline uint64_t lookaside_block(uint64_t iova, unsigned int shift)
 	return iova >> shift << shift | shift;
 }
 
+/*
+ * The entry of the last look-up that found one, if it is for @iova in @domain (may be NULL) and for
+ * all rights. NULL: another one may be.
+ */
+static LOOKASIDE_INLINE const struct lookaside_entry *
+lookaside_last(const struct lookaside *cache, const struct iommu_domain *domain, uint64_t iova)
+{
+	const struct lookaside_entry *entry = cache->last;
+
+	return entry->domain == (uintptr_t)domain + LOOKASIDE_ENTIRE &&
+			       !((entry->block ^ iova) >> (entry->block % 64))
+		       ? entry
+		       : NULL;
+}
+
+/* The entry for @iova in @domain and for the rights @need. NULL: there is none. */
+static LOOKASIDE_INLINE const struct lookaside_entry *
+lookaside_entry(struct lookaside *cache, const struct iommu_domain *domain, uint64_t iova,
+		unsigned int need)
+{
+	const unsigned int shift = cache->shifts[lookaside_place(domain, iova)];
+	const struct lookaside_entry *entry = &cache->entries[lookaside_index(domain, iova, shift)];
+	const uint64_t wanted = (uintptr_t)domain + LOOKASIDE_USED + need;
+
+	if (__builtin_expect(((entry->domain ^ wanted) & (~(uint64_t)LOOKASIDE_RIGHTS | need)) ||
+				     entry->block != lookaside_block(iova, shift),
+			     0))
+		return NULL;
+	cache->last = entry;
+	return entry;
+}
+
 /* An entry of a table, and what it means. */
 struct lookaside_leaf {
 	const struct leaf_code *code;
 	uint64_t entry;
 };
 
-/*
- * Loads the entry that translates @iova in @domain (may be NULL; need not live any more), if the
- * thread knows its table, and may use it for a request that needs the rights @need (IOPT_READ,
- * IOPT_WRITE; which the leaf may lack).
- */
-static inline __attribute__((always_inline)) bool lookaside_load(const struct iommu_domain *domain,
-								 uint64_t iova, unsigned int need,
-								 struct lookaside_leaf *leaf)
+/* Loads what translates @iova by @entry (may be NULL). False: there is nothing, or not any more. */
+static LOOKASIDE_INLINE bool lookaside_load(const struct lookaside_entry *entry, uint64_t iova,
+					    struct lookaside_leaf *leaf)
 {
-	const struct lookaside *cache = gate_cache;
-	const struct lookaside_entry *entry;
-	unsigned int shift;
 	uint64_t stamp;
 
-	if (__builtin_expect(!cache, 0))
-		return false;
-	shift = cache->shifts[lookaside_place(domain, iova)];
-	entry = &cache->entries[lookaside_index(domain, iova, shift)];
-	if (__builtin_expect(
-		    ((entry->domain ^ (uintptr_t)domain) & (~(uint64_t)LOOKASIDE_RIGHTS | need)) ||
-			    entry->block != lookaside_block(iova, shift),
-		    0))
+	if (!entry)
 		return false;
 	leaf->code = leaf_code_of(entry->table);
 	leaf->entry = leaf_code_load(leaf->code, entry->table, iova);
@@ -127,25 +152,44 @@ static inline __attribute__((always_inline)) bool lookaside_load(const struct io
 		1);
 }
 
-/*
- * Where @iova leads, and how many bytes are contiguous there, if that is found so and the leaf has
- * the rights @need and one of the usual sizes.
- */
-static inline __attribute__((always_inline)) bool lookaside_find(const struct iommu_domain *domain,
-								 uint64_t iova, unsigned int need,
-								 uint64_t *bus, uint64_t *len)
+/* Where @entry (may be NULL) says that @iova leads: lookaside_find() describes the rest. */
+static LOOKASIDE_INLINE bool lookaside_read(const struct lookaside_entry *entry, uint64_t iova,
+					    unsigned int need, uint64_t *bus, uint64_t *len)
 {
 	struct lookaside_leaf leaf;
 	uint64_t inside;
 
-	if (__builtin_expect(!lookaside_load(domain, iova, need, &leaf) ||
-				     !leaf_code_matches(leaf.code, leaf.entry, need),
-			     0))
+	if (!lookaside_load(entry, iova, &leaf) ||
+	    __builtin_expect(!leaf_code_matches(leaf.code, leaf.entry, need), 0))
 		return false;
 	inside = iova & leaf.code->inside;
 	*bus = leaf_code_oa(leaf.code, leaf.entry) | inside;
 	*len = leaf.code->inside + 1 - inside;
 	return true;
+}
+
+/*
+ * Where @iova leads in @domain (may be NULL; need not live any more), and how many bytes are
+ * contiguous there: if the thread knows the table, and may use it for a request that needs the
+ * rights @need (IOPT_READ, IOPT_WRITE), and the leaf has these and one of the usual sizes.
+ */
+static LOOKASIDE_INLINE bool lookaside_find(const struct iommu_domain *domain, uint64_t iova,
+					    unsigned int need, uint64_t *bus, uint64_t *len)
+{
+	struct lookaside *cache = gate_cache;
+
+	return __builtin_expect(!!cache, 1) &&
+	       lookaside_read(lookaside_entry(cache, domain, iova, need), iova, need, bus, len);
+}
+
+/* The same by the table that was used last, in fewer instructions. */
+static LOOKASIDE_INLINE bool lookaside_find_again(const struct iommu_domain *domain, uint64_t iova,
+						  unsigned int need, uint64_t *bus, uint64_t *len)
+{
+	const struct lookaside *cache = gate_cache;
+
+	return __builtin_expect(!!cache, 1) &&
+	       lookaside_read(lookaside_last(cache, domain, iova), iova, need, bus, len);
 }
 
 /* lookaside_find() for leaves of all sizes, in more instructions. */

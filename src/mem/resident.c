@@ -253,11 +253,25 @@ bool resident_certain(uint64_t va, uint64_t len, bool write)
 	return guard_installed() && all_known(va, end) && touch_all(va, end, write);
 }
 
+/* Whether huge pages were learnt of [@va, @end): the first ones stand for all. */
+static bool huge_learnt(uint64_t va, uint64_t end)
+{
+	const uint64_t wanted = HUGE_SEEN | bits_of(va, end);
+	const uint64_t word = atomic_load_explicit(word_of(va), memory_order_relaxed);
+
+	return (word & (TAG_MASK | wanted)) == (tag_of(va) | wanted);
+}
+
 void resident_learn(uint64_t va, uint64_t len)
 {
 	const uint64_t end = va + min_u64(len, MOST_LEARNT << PAGE_SHIFT);
 	uint64_t size = 0;
 
+	/* Without the guard no page is touched, whatever is known of it. */
+	if (!guard_installed() && len >> PAGE_SHIFT <= MOST_TOUCHED)
+		return;
+	if (huge_learnt(va, end))
+		return;
 	if (len >> PAGE_SHIFT > FEW_PAGES && !huge_seen(va)) {
 		const long huge = count_pages(va, end, 0, PAGE_HUGE);
 

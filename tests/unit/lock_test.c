@@ -179,16 +179,22 @@ struct turner {
 	unsigned int number;
 };
 
+/* Some threads wait patiently, and sometimes the holder keeps the lock until all others sleep. */
 static void *count_only(void *arg)
 {
+	static const struct timespec nap = {.tv_nsec = 300000};
 	struct turner *turner = arg;
+	struct lock *lock = &turner->turns->lock;
 
 	for (unsigned int i = 0; i < ROUNDS; i++) {
-		lock_acquire(&turner->turns->lock);
+		if (turner->number % 2)
+			lock_acquire_patiently(lock);
+		else
+			lock_acquire(lock);
 		turner->turns->count++;
 		if (i % 1000 == turner->number)
-			sched_yield(); /* so that others sleep */
-		lock_release(&turner->turns->lock);
+			nanosleep(&nap, NULL);
+		lock_release(lock);
 	}
 	return NULL;
 }

@@ -256,7 +256,7 @@ static int pin_areas(struct ioas *ioas, const struct area_request *request) REQU
 			break;
 		}
 	}
-	lock_acquire(&ioas->lock);
+	lock_acquire_patiently(&ioas->lock);
 	if (--ioas->pinning == 0)
 		condition_broadcast(&ioas->idle);
 	return rc;
@@ -302,7 +302,7 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 {
 	int rc;
 
-	lock_acquire(&ioas->lock);
+	lock_acquire_patiently(&ioas->lock);
 	/* Otherwise MAPs that overlap in time could keep a HWPT waiting forever. */
 	while (ioas->waiting)
 		lock_wait(&ioas->lock, &ioas->idle);
@@ -507,7 +507,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		origin_capture_now(&removed.entry.unmapped);
 		removed.entry.unmaps = history_begin_unmap();
 	}
-	lock_acquire(&ioas->lock);
+	lock_acquire_patiently(&ioas->lock);
 	if (takes_all(ioas, range)) {
 		*unmapped = remove_all(ioas);
 		goto out_unlock;

@@ -274,7 +274,7 @@ static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
 	pieces->areas = pieces->few;
 	pieces->capacity = sizeof(pieces->few) / sizeof(pieces->few[0]);
 	pieces->next = pieces->range.start;
-	lock_acquire(&ioas->lock);
+	lock_acquire_patiently(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);
 	lock_release(&ioas->lock);
 	if (rc)
