@@ -49,6 +49,7 @@ check picture_says_what_does_not_fit shows "does not fit" "$uiommufd" show --svg
 check page_has_the_state "$(dirname "$0")/show_page.py" "$uiommufd" "$run"
 check lookup_walks_every_table shows "HWPT 6 of 45bit0, format amdv1, IOVA 0x1234:" "$uiommufd" lookup "$run" 2 0x1234
 check lookup_shows_the_entries shows "level 0 table 0x" "$uiommufd" lookup "$run" 4 0x1234
+check lookup_tells_the_bits shows ": PR NextLevel=1 IR IW" "$uiommufd" lookup "$run" 6 0x1234
 check lookup_takes_all_64_bits shows "IOVA 0xfffffffffffffff0 in IOAS 2" "$uiommufd" lookup "$run" 2 0xfffffffffffffff0
 check lookup_of_nothing_says_so shows "not mapped" "$uiommufd" lookup "$run" 2 0x500000
 check lookup_names_the_mapping_below shows "the nearest mapping below is 0x" "$uiommufd" lookup "$run" 2 0x500000
