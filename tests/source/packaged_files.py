@@ -47,8 +47,8 @@ def debian_lists(root):
 def spec_list(root):
     listed = False
     for line in (root / "packaging/uiommufd.spec").read_text().splitlines():
-        if line.startswith("%"):
-            listed = line.startswith("%files") or (listed and line.startswith("%{"))
+        if line.startswith("%") and not line.startswith(("%{", "%license")):
+            listed = line.startswith("%files")
         if listed and line.startswith("%{"):
             yield "uiommufd.spec", re.sub(r"%\{(\w+)\}", lambda macro: MACROS[macro[1]], line).rstrip("/")
 
@@ -60,7 +60,7 @@ def check(files, patterns):
         of_file = [(where, pattern) for where, pattern in patterns if fnmatchcase(name, pattern) or fnmatchcase(name, pattern + "/*")]
         used.update(of_file)
         if not of_file:
-            failures.append(f"in no package of {patterns[0][0].split('.')[-1]} lists: {name}")
+            failures.append(f"in no list of {patterns[0][0].rpartition('.')[2]}: {name}")
     return failures + [f"{where}: there is no {pattern}" for where, pattern in patterns if (where, pattern) not in used]
 
 
