@@ -84,7 +84,7 @@ static void draw_extent(struct panel *panel, const struct extent *extent)
 	} else if (extent->rights == EXTENT_BOTH) {
 		svg_box(&panel->svg, extent->range, SVG_MAPPED);
 	} else {
-		snprintf(label, sizeof(label), "%s %s", text_size(extent->bytes),
+		snprintf(label, sizeof(label), "%s, %s", text_size(extent->bytes),
 			 extent_rights(extent));
 		svg_box_labelled(&panel->svg, extent->range, SVG_MAPPED, label);
 	}

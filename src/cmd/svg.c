@@ -266,6 +266,17 @@ void svg_end_row(struct svg *svg, const char *text)
 	svg->y += ROW + ROW_GAP;
 }
 
+/* How many characters of @label are drawn in a box of @width. */
+static int label_len(const char *label, double width)
+{
+	const size_t room = width > 4 ? (size_t)((width - 4) / LETTER) : 0;
+	const char *comma = strrchr(label, ',');
+
+	if (strlen(label) <= room)
+		return (int)strlen(label);
+	return comma && (size_t)(comma - label) <= room ? (int)(comma - label) : 0;
+}
+
 void svg_box_labelled(struct svg *svg, struct iova_range range, enum svg_fill fill,
 		      const char *label)
 {
@@ -278,10 +289,10 @@ void svg_box_labelled(struct svg *svg, struct iova_range range, enum svg_fill fi
 		"<rect x='%.1f' y='%.1f' width='%.1f' height='%d' rx='2' fill='%s'/>",
 		look->meaning, text_range(range), text_size(iova_range_len(range)), label, x,
 		svg->y, width, ROW, look->fill);
-	if (look->class && width >= LETTER * (double)strlen(label) + 4)
+	if (look->class && label_len(label, width))
 		fprintf(svg->out,
-			"<text x='%.1f' y='%.1f' class='%s' text-anchor='middle'>%s</text>",
-			x + width / 2, svg->y + 16, look->class, label);
+			"<text x='%.1f' y='%.1f' class='%s' text-anchor='middle'>%.*s</text>",
+			x + width / 2, svg->y + 16, look->class, label_len(label, width), label);
 	fputs("</g>\n", svg->out);
 }
 

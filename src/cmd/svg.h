@@ -63,7 +63,10 @@ void svg_end_panel(struct svg *svg);
 void svg_begin_row(struct svg *svg, const char *label, const char *hint, bool faint);
 void svg_end_row(struct svg *svg, const char *text);
 
-/* A box, with its size or @label inside if that fits. Range, size and label are its tooltip. */
+/*
+ * A box, with its size or @label inside if that fits, or else what is before the last comma of it.
+ * Range, size and label are its tooltip.
+ */
 void svg_box(struct svg *svg, struct iova_range range, enum svg_fill fill);
 void svg_box_labelled(struct svg *svg, struct iova_range range, enum svg_fill fill,
 		      const char *label);

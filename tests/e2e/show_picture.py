@@ -55,7 +55,7 @@ def main():
     assert ", 0000:74:00.0</title>" in picture
     for number in range(20):
         assert f">{4 * PAGE * number + PAGE:#x}<" in picture.replace("_", ""), number
-    for meaning in "mapped, read only: ", "mapped, write only: ", " r+rw</title>":
+    for meaning in "mapped, read only: ", "mapped, write only: ", ", r+rw</title>", ">4 KiB</text>":
         assert meaning in picture, meaning
     assert "prefers-color-scheme:dark" in picture
 
