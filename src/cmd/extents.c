@@ -40,9 +40,10 @@ static unsigned int read_rights(struct json_object *run)
 	for (size_t i = 0; i < state_count(run, "rights"); i++) {
 		const char *text = json_object_get_string(state_at(run, "rights", i));
 
-		if (!strcmp(text, "rw"))
+		/* A null has no text. */
+		if (text && !strcmp(text, "rw"))
 			rights |= EXTENT_BOTH;
-		else if (*text)
+		else if (text && *text)
 			rights |= *text == 'r' ? EXTENT_READ : EXTENT_WRITE;
 	}
 	return rights;
