@@ -5,14 +5,20 @@
  * child.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +34,11 @@
 #endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
+#endif
+
+/* Of linux/userfaultfd.h since Linux 5.11. */
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
 #endif
 
 enum finding {
@@ -59,23 +70,28 @@ static enum finding check_library(void)
 	return tell(STOPS, line, "install uiommufd again, with its libraries");
 }
 
-/* As preload/trap/user_dispatch.c turns it on; off again with the child. */
-static bool can_dispatch(void)
+/* Whether @attempt works in a child, with which ends what it has changed. */
+static bool child_can(bool (*attempt)(void))
 {
 	pid_t child = fork();
 	int status = -1;
 
-	if (child == 0) {
-		static char selector; /* 0: calls pass */
-
-		_exit(prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, 0, 0, &selector) ? 1 : 0);
-	}
+	if (child == 0)
+		_exit(attempt() ? 0 : 1);
 	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* As preload/trap/user_dispatch.c turns it on. */
+static bool can_dispatch(void)
+{
+	static char selector; /* 0: calls pass */
+
+	return prctl(PR_SET_SYSCALL_USER_DISPATCH, 1, 0, 0, &selector) == 0;
 }
 
 static enum finding check_dispatch(void)
 {
-	if (can_dispatch())
+	if (child_can(can_dispatch))
 		return tell(FINE, "system calls without the C library's functions are answered",
 			    NULL);
 	return tell(LIMITS, "system calls without the C library's functions are not seen",
@@ -149,7 +165,45 @@ static enum finding check_folder(void)
 	return tell(FINE, line, NULL);
 }
 
-/* Whether gdb and strace can be attached to a program that runs. */
+/* As server/filter.c hands a program's calls to the server, with a filter that permits all. */
+static bool can_notify(void)
+{
+	struct sock_filter permit = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	const struct sock_fprog program = {.len = 1, .filter = &permit};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+		       &program) >= 0;
+}
+
+static enum finding check_notify(void)
+{
+	if (child_can(can_notify))
+		return tell(FINE, "statically linked programs and --shared can be served", NULL);
+	return tell(LIMITS, "statically linked programs and --shared cannot be served",
+		    "Linux 5.9 or later has seccomp's user notification; the profile of a "
+		    "container may forbid seccomp");
+}
+
+/* Whether a child can be traced, which no setting of Yama's but the last forbids. */
+static bool can_trace(void)
+{
+	pid_t child = fork();
+	bool traced;
+
+	if (child < 0)
+		return false;
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	traced = ptrace(PTRACE_SEIZE, child, NULL, NULL) == 0;
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	return traced;
+}
+
+/* Whether gdb and strace can be attached to a program that runs, and the server can trace one. */
 static enum finding check_ptrace(void)
 {
 	FILE *scope = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
@@ -157,6 +211,11 @@ static enum finding check_ptrace(void)
 
 	if (scope)
 		fclose(scope);
+	if (!can_trace())
+		return tell(LIMITS,
+			    "ptrace is refused: no debuggers, and no mapped BARs in statically "
+			    "linked programs",
+			    "Docker: --cap-add SYS_PTRACE; or sysctl kernel.yama.ptrace_scope=0");
 	if (level <= '0' || geteuid() == 0)
 		return tell(FINE, "debuggers can be attached to a program that runs", NULL);
 	return tell(LIMITS,
@@ -164,11 +223,42 @@ static enum finding check_ptrace(void)
 		    "sysctl kernel.yama.ptrace_scope=0");
 }
 
+/* A mapping reserves its page, so that nothing has to be written to it. */
+static enum finding check_huge_pages(void)
+{
+	const size_t size = 2 << 20;
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	if (page != MAP_FAILED) {
+		munmap(page, size);
+		return tell(FINE, "huge pages are free for programs that ask for them", NULL);
+	}
+	return tell(LIMITS, "no huge page is free: DPDK and SPDK need --no-huge here",
+		    "sysctl vm.nr_hugepages=64, on the host of a container");
+}
+
+/* uiommufd has no use for it. */
+static enum finding check_userfaultfd(void)
+{
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+	if (fd >= 0) {
+		close(fd);
+		return tell(FINE, "userfaultfd is there for programs that use it", NULL);
+	}
+	return tell(LIMITS, "programs that use userfaultfd, as for post-copy migration, cannot",
+		    "sysctl vm.unprivileged_userfaultfd=1; the profile of a container may forbid "
+		    "it");
+}
+
 int cmd_doctor(char **args)
 {
-	enum finding (*const checks[])(void) = {check_library, check_folder,	 check_dispatch,
-						check_memlock, check_own_memory, check_populate,
-						check_ptrace};
+	enum finding (*const checks[])(void) = {
+		check_library,	   check_folder,     check_dispatch, check_notify,
+		check_memlock,	   check_own_memory, check_populate, check_huge_pages,
+		check_userfaultfd, check_ptrace,
+	};
 	unsigned int counts[STOPS + 1] = {0};
 	struct utsname system;
 

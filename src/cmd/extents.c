@@ -3,6 +3,7 @@
 #include "cmd/extents.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "cmd/state.h"
@@ -32,12 +33,36 @@ static bool joins(struct json_object *ioas, const struct extent *extent, const s
 							    same_element(ioas, "allowed", a, b)));
 }
 
-static struct extent read_extent(struct json_object *extent)
+static unsigned int read_rights(struct json_object *run)
+{
+	unsigned int rights = 0;
+
+	for (size_t i = 0; i < state_count(run, "rights"); i++) {
+		const char *text = json_object_get_string(state_at(run, "rights", i));
+
+		/* A null has no text. */
+		if (text && !strcmp(text, "rw"))
+			rights |= EXTENT_BOTH;
+		else if (text && *text)
+			rights |= *text == 'r' ? EXTENT_READ : EXTENT_WRITE;
+	}
+	return rights;
+}
+
+const char *extent_rights(const struct extent *extent)
+{
+	static const char *const texts[] = {"", "r", "w", "r+w", "rw", "r+rw", "w+rw", "r+w+rw"};
+
+	return texts[extent->rights];
+}
+
+static struct extent read_extent(struct json_object *run)
 {
 	return (struct extent){
-		.range = state_range(extent),
-		.mappings = state_number(extent, "mappings"),
-		.bytes = state_number(extent, "bytes"),
+		.range = state_range(run),
+		.mappings = state_number(run, "mappings"),
+		.bytes = state_number(run, "bytes"),
+		.rights = read_rights(run),
 	};
 }
 
@@ -59,6 +84,7 @@ static size_t join(struct json_object *ioas, uint64_t hole, struct extent *exten
 			top->range.last = next.range.last;
 			top->mappings += next.mappings;
 			top->bytes += next.bytes;
+			top->rights |= next.rights;
 		} else if (count++ < max) {
 			extents[count - 1] = next;
 		}

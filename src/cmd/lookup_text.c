@@ -44,6 +44,17 @@ static void print_leaf(FILE *out, struct json_object *table, const char *where)
 		text_range(state_range(leaf)), text_size(state_number(leaf, "size")));
 }
 
+/* What the bits of an entry say, below the entry. */
+static void print_bits(FILE *out, struct json_object *step)
+{
+	const char *bits = state_text(step, "bits");
+
+	fprintf(out, "               %s", state_text(step, "kind"));
+	if (state_get(step, "next"))
+		fprintf(out, " at 0x%" PRIx64, state_number(step, "next"));
+	fprintf(out, "%s%s\n", bits[0] ? ": " : "", bits);
+}
+
 static void print_table(FILE *out, struct json_object *table)
 {
 	fprintf(out, "  HWPT %u of %s, format %s, IOVA 0x%" PRIx64 ":\n", NUMBER(table, "hwpt"),
@@ -55,6 +66,7 @@ static void print_table(FILE *out, struct json_object *table)
 		fprintf(out, "    level %u    table 0x%" PRIx64 ", entry %3u: 0x%016" PRIx64 "\n",
 			NUMBER(step, "level"), state_number(step, "table"), NUMBER(step, "index"),
 			state_number(step, "entry"));
+		print_bits(out, step);
 	}
 	print_leaf(out, table, "address");
 }
@@ -73,6 +85,8 @@ static void print_stage1(FILE *out, struct json_object *stage1)
 			fprintf(out, "    level %u ", NUMBER(step, "level"));
 		fprintf(out, "   at guest address 0x%" PRIx64 ": 0x%016" PRIx64 "\n",
 			state_number(step, "at"), state_number(step, "entry"));
+		if (!state_flag(step, "context"))
+			print_bits(out, step);
 	}
 	print_leaf(out, stage1, "guest address");
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/dev_names.h"
 #include "cmd/shadow.h"
 #include "preload/start/layout.h"
 #include "sysfs/attribute.h"
@@ -95,7 +96,7 @@ static void add_vfio(const struct pci_files *pci)
 
 	snprintf(entry.name, sizeof(entry.name), "vfio%u", index);
 	snprintf(entry.dir, sizeof(entry.dir), "%s/vfio-dev/vfio%u", pci->dir, index);
-	snprintf(entry.node, sizeof(entry.node), "vfio/devices/vfio%u", index);
+	snprintf(entry.node, sizeof(entry.node), DEV_BELOW(DEV_CDEV), index);
 	shadow_add_class(pci->tree, &entry);
 }
 

@@ -162,7 +162,7 @@ static void draw_heat(struct svg *svg, const struct boxes *boxes, const char *wh
 	for (size_t i = 0; i < boxes->count; i++)
 		if (heat(&boxes->all[i]) > most)
 			most = heat(&boxes->all[i]);
-	svg_begin_row(svg, what, false);
+	svg_begin_row(svg, what, NULL, false);
 	for (size_t i = 0; i < boxes->count; i++) {
 		const struct box *box = &boxes->all[i];
 
@@ -175,7 +175,7 @@ static void draw_heat(struct svg *svg, const struct boxes *boxes, const char *wh
 
 static void draw_mapped(struct svg *svg, const struct boxes *boxes)
 {
-	svg_begin_row(svg, "mapped", false);
+	svg_begin_row(svg, "mapped", NULL, false);
 	for (size_t i = 0; i < boxes->count; i++)
 		svg_box(svg, boxes->all[i].range,
 			boxes->all[i].pages == iova_range_len(boxes->all[i].range) / PAGE

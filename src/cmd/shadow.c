@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dev_names.h"
 #include "iommu/iommu.h"
 #include "preload/start/layout.h"
 #include "sysfs/attribute.h"
@@ -138,11 +139,11 @@ static void add_group(struct tree *tree, const struct machine *machine, size_t i
 	tree_text(tree, path, 0444, "%s", regions);
 	snprintf(path, sizeof(path), LAYOUT_SYS_GROUPS "/%u/type", group);
 	tree_text(tree, path, 0644, "DMA\n");
-	snprintf(path, sizeof(path), LAYOUT_DEV_VFIO "/%u", group);
+	snprintf(path, sizeof(path), DEV_GROUP, group);
 	tree_text(tree, path, 0600, "%s", "");
 	snprintf(entry.name, sizeof(entry.name), "%u", group);
 	snprintf(entry.dir, sizeof(entry.dir), LAYOUT_SYS_VIRTUAL "/vfio/%u", group);
-	snprintf(entry.node, sizeof(entry.node), "vfio/%u", group);
+	snprintf(entry.node, sizeof(entry.node), DEV_BELOW(DEV_GROUP), group);
 	shadow_add_class(tree, &entry);
 }
 
@@ -167,7 +168,7 @@ void shadow_add_device(struct tree *tree, const struct machine *machine, size_t 
 	char path[PATH_MAX];
 
 	if (machine_iommufd(machine)) {
-		snprintf(path, sizeof(path), LAYOUT_DEV_VFIO "/devices/vfio%u",
+		snprintf(path, sizeof(path), DEV_CDEV,
 			 vfio_device_index(machine_device(machine, index)));
 		tree_text(tree, path, 0600, "%s", "");
 	}
@@ -183,15 +184,15 @@ static void add_common(struct tree *tree, const struct machine *machine)
 	tree_dir(tree, "/" LAYOUT_CONTROL, 0700);
 	tree_dir(tree, "/" LAYOUT_ABSENT, 0700);
 	tree_text(tree, "/" LAYOUT_IDS, 0644, "%s", "");
-	tree_dir(tree, LAYOUT_DEV_VFIO, 0755);
+	tree_dir(tree, DEV_VFIO, 0755);
 	if (container) {
-		tree_text(tree, LAYOUT_DEV_VFIO "/vfio", 0666, "%s", "");
-		add_misc(tree, "vfio", "vfio/vfio", "0666", LAYOUT_CONTAINER_MINOR);
+		tree_text(tree, DEV_CONTAINER, 0666, "%s", "");
+		add_misc(tree, "vfio", DEV_BELOW(DEV_CONTAINER), "0666", LAYOUT_CONTAINER_MINOR);
 	}
 	if (machine_iommufd(machine)) {
-		tree_text(tree, LAYOUT_DEV_IOMMU, 0660, "%s", "");
-		add_misc(tree, "iommu", "iommu", "0660", LAYOUT_IOMMU_MINOR);
-		tree_dir(tree, LAYOUT_DEV_VFIO "/devices", 0755);
+		tree_text(tree, DEV_IOMMU, 0660, "%s", "");
+		add_misc(tree, "iommu", DEV_BELOW(DEV_IOMMU), "0660", LAYOUT_IOMMU_MINOR);
+		tree_dir(tree, DEV_CDEVS, 0755);
 		tree_dir(tree, LAYOUT_SYS_VFIO, 0755);
 	}
 	tree_dir(tree, LAYOUT_SYS_PCI "/devices", 0755);
@@ -355,7 +356,7 @@ void shadow_replace_machine(struct tree *tree, const struct machine *machine)
 void shadow_fill(struct tree *tree, const struct machine *machine)
 {
 	static const char *const shared[] = {
-		LAYOUT_DEV_VFIO,
+		DEV_VFIO,
 		LAYOUT_SYS_PCI,
 		LAYOUT_SYS_VFIO,
 		LAYOUT_SYS_GROUPS,

@@ -118,9 +118,9 @@ static void print_mapped(FILE *out, struct json_object *state, struct json_objec
 	for (size_t i = 0, n = extents_read(ioas, extents, MAX_EXTENTS); i < n; i++) {
 		const bool dense = extents[i].bytes == iova_range_len(extents[i].range);
 
-		snprintf(note, sizeof(note), "%" PRIu64 " mapping%s%s%s", extents[i].mappings,
+		snprintf(note, sizeof(note), "%" PRIu64 " mapping%s%s%s, %s", extents[i].mappings,
 			 extents[i].mappings == 1 ? "" : "s", dense ? "" : ", ",
-			 dense ? "" : text_size(extents[i].bytes));
+			 dense ? "" : text_size(extents[i].bytes), extent_rights(&extents[i]));
 		print_range(out, "", extents[i].range, note);
 	}
 }

@@ -18,7 +18,7 @@ enum {
 	TITLE = 34,
 	LEGEND = 30,
 	HEAD = 50,
-	AXIS = 148,    /* height of the addresses below */
+	AXIS = 168,    /* height of the addresses below */
 	TICK_MIN = 17, /* between two addresses */
 	SWATCH = 22,
 };
@@ -26,13 +26,22 @@ enum {
 /* The width of a character of the small type, at most. */
 #define LETTER 6.4
 
+/*
+ * Boxes keep their colours in a dark page, and with them the text inside them (w, d, b). Everything
+ * around them follows the page.
+ */
 static const char style[] =
 	"<style>text{font-family:'DejaVu Sans',Helvetica,sans-serif;font-size:12px;fill:#222}"
 	".T{font-size:19px;font-weight:bold}.t{font-size:15px;font-weight:bold}"
-	".s{font-size:10px}.w{fill:#fff;font-size:10px}.g{fill:#777}"
-	".b{font-size:10px;stroke:#fff;stroke-width:3px;paint-order:stroke}"
-	".m{font-family:'DejaVu Sans Mono',monospace;font-size:10px;fill:#333}"
-	".u{fill:#999}</style>\n"
+	".s,.d,.w,.b,.m{font-size:10px}.g{fill:#777}.u{fill:#999}"
+	".m{font-family:'DejaVu Sans Mono',monospace;fill:#333}"
+	".w{fill:#fff}.d,.b{fill:#222}.b{stroke:#fff;stroke-width:3px;paint-order:stroke}"
+	".P,.U{fill:#fff}.S{fill:#f0f0f0}.U,.S{stroke:#e2e2e2;stroke-width:.6}.L{stroke:#ddd}"
+	".A{stroke:#888}"
+	"@media(prefers-color-scheme:dark){text{fill:#dde3ea}.g{fill:#9aa4b0}.u{fill:#7d8894}"
+	".m{fill:#c3ccd6}.w{fill:#fff}.d,.b{fill:#222}.P,.U{fill:#14181d}.S{fill:#222932}"
+	".U,.S{stroke:#2c343e}.L{stroke:#39424d}}"
+	"</style>\n"
 	"<defs><pattern id='conflict' width='7' height='7' patternUnits='userSpaceOnUse' "
 	"patternTransform='rotate(45)'><rect width='7' height='7' fill='#f9dcd8'/>"
 	"<rect width='3' height='7' fill='#cf3a2b'/></pattern>"
@@ -45,10 +54,12 @@ static const struct look {
 	const char *fill, *class, *meaning;
 } looks[SVG_FILLS] = {
 	[SVG_MAPPED] = {"#d97706", "w", "mapped"},
+	[SVG_MAPPED_READ] = {"#f2c078", "d", "mapped, read only"},
+	[SVG_MAPPED_WRITE] = {"#8a4b08", "w", "mapped, write only"},
 	[SVG_SPARSE] = {"url(#sparse)", "b", "mapped, with holes"},
 	[SVG_ALLOWED] = {"#2f6fb7", "w", "window promised"},
-	[SVG_PERMITTED] = {"#8cc68a", "s", "permitted"},
-	[SVG_DETACHED] = {"#d3e8d2", "s", "permitted if attached"},
+	[SVG_PERMITTED] = {"#8cc68a", "d", "permitted"},
+	[SVG_DETACHED] = {"#d3e8d2", "d", "permitted if attached"},
 	[SVG_RESERVED] = {"#cf3a2b", "w", "reserved"},
 	[SVG_BEYOND] = {"#8f8f8f", "w", "not translated"},
 	[SVG_CONFLICT] = {"url(#conflict)", NULL, "conflict"},
@@ -96,7 +107,7 @@ void svg_end(struct svg *svg, FILE *out)
 	fclose(svg->out);
 	fprintf(out,
 		"<svg xmlns='http://www.w3.org/2000/svg' width='%.0f' height='%.0f' "
-		"viewBox='0 0 %.0f %.0f'>\n%s<rect width='100%%' height='100%%' fill='#fff'/>\n",
+		"viewBox='0 0 %.0f %.0f'>\n%s<rect width='100%%' height='100%%' class='P'/>\n",
 		width, height, width, height, style);
 	fwrite(svg->panels, 1, svg->panels_len, out);
 	fputs("</svg>\n", out);
@@ -154,10 +165,9 @@ static void draw_columns(const struct svg *svg)
 		const struct scale_segment *segment = &svg->scale.segments[i];
 
 		fprintf(svg->out,
-			"<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' fill='%s' "
-			"stroke='#e2e2e2' stroke-width='.6'/>\n",
+			"<rect x='%.1f' y='%.1f' width='%.1f' height='%.1f' class='%s'/>\n",
 			segment->x, svg->top, segment->width, svg->y - svg->top,
-			segment->used ? "#fff" : "#f0f0f0");
+			segment->used ? "U" : "S");
 	}
 }
 
@@ -180,7 +190,7 @@ static void draw_tick(const struct svg *svg, double x, uint64_t iova)
 	const char *size = text_size(iova);
 
 	fprintf(svg->out,
-		"<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' stroke='#888'/>"
+		"<line x1='%.1f' y1='%.1f' x2='%.1f' y2='%.1f' class='A'/>"
 		"<text transform='translate(%.1f %.1f) rotate(50)' class='m'>",
 		x, svg->y, x, svg->y + 5, x - 3, svg->y + 14);
 	put_address(svg->out, iova);
@@ -190,7 +200,19 @@ static void draw_tick(const struct svg *svg, double x, uint64_t iova)
 	fputs("</text>\n", svg->out);
 }
 
-/* The addresses of boundaries, as many as fit, and the last address. */
+/* Whether @i has no use but its start, and too little room for that before the next start. */
+static bool gives_way(const struct svg *svg, size_t i)
+{
+	const struct scale_segment *segment = &svg->scale.segments[i];
+
+	return !segment->used && i + 1 < svg->scale.count && segment[1].used &&
+	       segment[1].x - segment->x < TICK_MIN;
+}
+
+/*
+ * The addresses of boundaries, as many as fit, and the last address. Where there is no room for all
+ * of them, the start of what is used is named rather than the end of what is before it.
+ */
 static void draw_axis(struct svg *svg)
 {
 	double next = 0;
@@ -198,7 +220,7 @@ static void draw_axis(struct svg *svg)
 	for (size_t i = 0; i < svg->scale.count; i++) {
 		const struct scale_segment *segment = &svg->scale.segments[i];
 
-		if (segment->x < next || segment->x > svg->right - TICK_MIN)
+		if (segment->x < next || segment->x > svg->right - TICK_MIN || gives_way(svg, i))
 			continue;
 		draw_tick(svg, segment->x, segment->range.start);
 		next = segment->x + TICK_MIN;
@@ -221,13 +243,18 @@ void svg_end_panel(struct svg *svg)
 
 /* ---- rows ---- */
 
-void svg_begin_row(struct svg *svg, const char *label, bool faint)
+void svg_begin_row(struct svg *svg, const char *label, const char *hint, bool faint)
 {
 	fprintf(svg->out,
-		"<line x1='%d' y1='%.1f' x2='%.1f' y2='%.1f' stroke='#ddd'/>"
+		"<line x1='%d' y1='%.1f' x2='%.1f' y2='%.1f' class='L'/>"
 		"<text x='%d' y='%.1f' class='%s' text-anchor='end'>",
 		LABELS, svg->y + ROW / 2.0, svg->right, svg->y + ROW / 2.0, LABELS - 12,
 		svg->y + 16, faint ? "g" : "n");
+	if (hint) {
+		fputs("<title>", svg->out);
+		put_escaped(svg->out, hint);
+		fputs("</title>", svg->out);
+	}
 	put_escaped(svg->out, label);
 	fputs("</text>\n", svg->out);
 }
@@ -237,6 +264,17 @@ void svg_end_row(struct svg *svg, const char *text)
 	if (text)
 		put_text(svg, svg->right + 10, svg->y + 16, "s", text);
 	svg->y += ROW + ROW_GAP;
+}
+
+/* How many characters of @label are drawn in a box of @width. */
+static int label_len(const char *label, double width)
+{
+	const size_t room = width > 4 ? (size_t)((width - 4) / LETTER) : 0;
+	const char *comma = strrchr(label, ',');
+
+	if (strlen(label) <= room)
+		return (int)strlen(label);
+	return comma && (size_t)(comma - label) <= room ? (int)(comma - label) : 0;
 }
 
 void svg_box_labelled(struct svg *svg, struct iova_range range, enum svg_fill fill,
@@ -251,10 +289,10 @@ void svg_box_labelled(struct svg *svg, struct iova_range range, enum svg_fill fi
 		"<rect x='%.1f' y='%.1f' width='%.1f' height='%d' rx='2' fill='%s'/>",
 		look->meaning, text_range(range), text_size(iova_range_len(range)), label, x,
 		svg->y, width, ROW, look->fill);
-	if (look->class && width >= LETTER * (double)strlen(label) + 4)
+	if (look->class && label_len(label, width))
 		fprintf(svg->out,
-			"<text x='%.1f' y='%.1f' class='%s' text-anchor='middle'>%s</text>",
-			x + width / 2, svg->y + 16, look->class, label);
+			"<text x='%.1f' y='%.1f' class='%s' text-anchor='middle'>%.*s</text>",
+			x + width / 2, svg->y + 16, look->class, label_len(label, width), label);
 	fputs("</g>\n", svg->out);
 }
 

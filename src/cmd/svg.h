@@ -13,6 +13,8 @@
 
 enum svg_fill {
 	SVG_MAPPED,
+	SVG_MAPPED_READ,
+	SVG_MAPPED_WRITE,
 	SVG_SPARSE, /* mapped with holes */
 	SVG_ALLOWED,
 	SVG_PERMITTED,
@@ -54,11 +56,17 @@ void svg_head(struct svg *svg, const char *title, const char *text);
 void svg_begin_panel(struct svg *svg);
 void svg_end_panel(struct svg *svg);
 
-/* A row: its name on the left, boxes, and a text on the right (or NULL). */
-void svg_begin_row(struct svg *svg, const char *label, bool faint);
+/*
+ * A row: its name on the left, with @hint as its tooltip (or NULL), boxes, and a text on the right
+ * (or NULL).
+ */
+void svg_begin_row(struct svg *svg, const char *label, const char *hint, bool faint);
 void svg_end_row(struct svg *svg, const char *text);
 
-/* A box, with its size or @label inside if that fits. Range, size and label are its tooltip. */
+/*
+ * A box, with its size or @label inside if that fits, or else what is before the last comma of it.
+ * Range, size and label are its tooltip.
+ */
 void svg_box(struct svg *svg, struct iova_range range, enum svg_fill fill);
 void svg_box_labelled(struct svg *svg, struct iova_range range, enum svg_fill fill,
 		      const char *label);

@@ -10,6 +10,7 @@
 #include <uiommufd/uiommufd.h>
 
 #include "base/alloc.h"
+#include "base/dev_names.h"
 #include "base/last_error.h"
 #include "embed/version.h"
 #include "inspect/dump.h"
@@ -77,7 +78,7 @@ static __attribute__((noinline)) int observed_ioctl(struct iommufd_ctx *ctx,
 {
 	struct event_call event = {
 		.object = ctx,
-		.file = "/dev/iommu",
+		.file = DEV_IOMMU,
 		.device = "",
 		.caller = caller,
 		.arg = arg,

@@ -56,6 +56,7 @@ static void append(struct coverage_run *run, const struct coverage_run *next)
 	run->range.last = next->range.last;
 	run->mappings += next->mappings;
 	run->bytes += next->bytes;
+	run->rights |= next->rights;
 }
 
 /* Ignores larger holes from now on; in the end all, even those with a range kept apart. */
@@ -100,10 +101,14 @@ static bool join_last(struct coverage *coverage, const struct coverage_run *next
 	return true;
 }
 
-void coverage_add(struct coverage *coverage, struct iova_range range)
+void coverage_add(struct coverage *coverage, struct iova_range range, unsigned int rights)
 {
 	const struct coverage_run next = {
-		.range = range, .mappings = 1, .bytes = iova_range_len(range)};
+		.range = range,
+		.mappings = 1,
+		.bytes = iova_range_len(range),
+		.rights = 1U << rights,
+	};
 
 	assert(!coverage->count || range.start > coverage->runs[coverage->count - 1].range.last);
 	coverage->mappings++;

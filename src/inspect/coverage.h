@@ -24,7 +24,8 @@
 struct coverage_run {
 	struct iova_range range;
 	uint64_t mappings;
-	uint64_t bytes; /* that are mapped; fewer than in the range if it has holes */
+	uint64_t bytes;	     /* that are mapped; fewer than in the range if it has holes */
+	unsigned int rights; /* bit n: a mapping has rights n (enum iopt_prot) */
 };
 
 struct coverage {
@@ -42,8 +43,8 @@ struct coverage {
 int coverage_create(struct coverage *coverage, size_t limit, const struct iova_set *apart);
 void coverage_destroy(struct coverage *coverage);
 
-/* Adds a mapping that lies above all that were added before. */
-void coverage_add(struct coverage *coverage, struct iova_range range);
+/* Adds a mapping with @rights (enum iopt_prot), which lies above all that were added before. */
+void coverage_add(struct coverage *coverage, struct iova_range range, unsigned int rights);
 
 /* After the last mapping: joins runs until at most the limit is left. */
 void coverage_finish(struct coverage *coverage);

@@ -137,7 +137,7 @@ static void cover_area(const struct area *area, void *arg)
 {
 	struct cover *cover = arg;
 
-	coverage_add(&cover->coverage, area_range(area));
+	coverage_add(&cover->coverage, area_range(area), area->prot & (IOPT_READ | IOPT_WRITE));
 	cover->places |= area->iova | area_len(area) | (area_start(area) & PAGE_MASK);
 }
 
@@ -151,6 +151,11 @@ static void show_runs(struct json *json, const struct coverage *coverage)
 		json_range(json, run->range);
 		json_number(json, "mappings", run->mappings);
 		json_hex(json, "bytes", run->bytes);
+		json_array(json, "rights");
+		for (unsigned int prot = 0; prot <= (IOPT_READ | IOPT_WRITE); prot++)
+			if (run->rights & 1U << prot)
+				json_string(json, NULL, show_rights(prot));
+		json_end_array(json);
 		json_end_object(json);
 	}
 	json_end_array(json);

@@ -17,6 +17,7 @@
 #include "iommu/nested_domain.h"
 #include "iommufd/device/lookup.h"
 #include "iommufd/viommu/hwpt_nested.h"
+#include "iopt/entry_text.h"
 #include "mem/dmabuf.h"
 #include "report/json.h"
 
@@ -87,6 +88,22 @@ static void show_mapping(struct json *json, const struct ioas *ioas, uint64_t io
 	json_end_object(json);
 }
 
+/* An entry of a page table, and what its bits say. @lowest: as of iopt_entry_text(). */
+static void show_entry(struct json *json, const struct iopt_format *format, bool lowest,
+		       uint64_t entry)
+{
+	static const char *const kinds[] = {
+		[ENTRY_EMPTY] = "empty", [ENTRY_TABLE] = "table", [ENTRY_PAGE] = "page"};
+	struct entry_text text;
+
+	iopt_entry_text(format, lowest, entry, &text);
+	json_hex(json, "entry", entry);
+	json_string(json, "kind", kinds[text.kind]);
+	if (text.kind == ENTRY_TABLE)
+		json_hex(json, "next", text.table);
+	json_string(json, "bits", text.bits);
+}
+
 /* The entries that a walk of @table, a table of @ioas, reads. */
 static void show_levels(struct json *json, const struct ioas *ioas, const struct iopt *table,
 			uint64_t iova) REQUIRES(ioas->lock)
@@ -104,7 +121,7 @@ static void show_levels(struct json *json, const struct ioas *ioas, const struct
 		json_number(json, "level", trace.steps[i].level);
 		json_hex(json, "table", (uintptr_t)trace.steps[i].table);
 		json_number(json, "index", trace.steps[i].index);
-		json_hex(json, "entry", trace.steps[i].entry);
+		show_entry(json, iopt_format(table), !trace.steps[i].level, trace.steps[i].entry);
 		json_end_object(json);
 	}
 	json_end_array(json);
@@ -167,22 +184,37 @@ static void show_fault(struct json *json, const struct dma_fault *fault)
 	json_end_object(json);
 }
 
-/* The entries that a walk of stage 1 (which returned @rc) read in guest memory, and its result. */
-static void show_stage1(struct json *json, const struct nested_look *look, int rc)
+/* One entry of a table in guest memory, or a word of what leads to the table. */
+static void show_step(struct json *json, const struct nested_look *look, unsigned int i,
+		      const struct iopt_format *format)
+{
+	const unsigned int level = look->steps[i].level;
+
+	json_object(json, NULL);
+	if (look->steps[i].context)
+		json_bool(json, "context", true);
+	else
+		json_number(json, "level", level);
+	json_hex(json, "at", look->steps[i].ipa);
+	if (look->steps[i].context)
+		json_hex(json, "entry", look->steps[i].entry);
+	else
+		show_entry(json, format, level == iopt_lowest_level(format), look->steps[i].entry);
+	json_end_object(json);
+}
+
+/*
+ * The entries that a walk of stage 1 (which returned @rc), with tables of @format, read in guest
+ * memory, and its result.
+ */
+static void show_stage1(struct json *json, const struct nested_look *look,
+			const struct iopt_format *format, int rc)
 {
 	json_object(json, "stage1");
 	json_bool(json, "walked", rc || look->walked);
 	json_array(json, "levels");
-	for (unsigned int i = 0; i < look->count; i++) {
-		json_object(json, NULL);
-		if (look->steps[i].context)
-			json_bool(json, "context", true);
-		else
-			json_number(json, "level", look->steps[i].level);
-		json_hex(json, "at", look->steps[i].ipa);
-		json_hex(json, "entry", look->steps[i].entry);
-		json_end_object(json);
-	}
+	for (unsigned int i = 0; i < look->count; i++)
+		show_step(json, look, i, format);
 	json_end_array(json);
 	if (rc) {
 		show_fault(json, &look->fault);
@@ -205,7 +237,7 @@ static int show_nested(struct json *json, const struct hwpt_nested *nested, uint
 	rc = iommu_nested_look(nested->base.domain, NO_PASID, iova, &look);
 	if (rc == -ENOMEM)
 		return rc;
-	show_stage1(json, &look, rc);
+	show_stage1(json, &look, iommu_nested_entries(nested->base.domain), rc);
 	/*
 	 * Stage 2, for the address that stage 1 results in, or at which its walk failed in stage 2.
 	 */

@@ -105,6 +105,9 @@ struct nested_look {
 int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
 		      struct nested_look *look);
 
+/* The format of the tables of stage 1; NULL: it has none. */
+const struct iopt_format *iommu_nested_entries(const struct iommu_domain *domain);
+
 /* Which cached translations and structures to forget: those that match all that is given. */
 struct tlb_match {
 	const struct iommu_domain *domain; /* nested; NULL: any */

@@ -90,6 +90,13 @@ int nested_look_inside(struct iommu_domain *domain, uint32_t pasid, uint64_t iov
 	return 0;
 }
 
+const struct iopt_format *iommu_nested_entries(const struct iommu_domain *domain)
+{
+	if (!domain->stage1)
+		return NULL;
+	return domain->stage1 == &stage1_soft ? soft_entries(domain) : domain->stage1->entries;
+}
+
 int iommu_nested_look(struct iommu_domain *domain, uint32_t pasid, uint64_t iova,
 		      struct nested_look *look)
 {

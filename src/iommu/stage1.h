@@ -127,6 +127,9 @@ struct stage1_ops {
 	/* Fills in reason, name and event of @fault; the rest is there already. */
 	void (*describe)(const struct stage1_walk *walk, struct dma_fault *fault);
 	bool by_pasid; /* iommu_nested_takes_pasids() */
+
+	/* The format of the tables. NULL: there are none, or soft_entries() knows it. */
+	const struct iopt_format *entries;
 };
 
 extern const struct stage1_ops stage1_abort;
@@ -162,6 +165,9 @@ int stage1_update(struct stage1_walk *walk, uint64_t ipa, uint64_t old, uint64_t
 /* Records an entry that was read in walk->look (iommu/nested_look.c). */
 void stage1_note(struct stage1_walk *walk, bool context, uint64_t ipa, unsigned int level,
 		 uint64_t entry);
+
+/* The format of a table of software nesting. */
+const struct iopt_format *soft_entries(const struct iommu_domain *domain);
 
 /* Finds walk->context in the IOTLB (false: it is not there); stores it. */
 bool stage1_cached_context(struct stage1_walk *walk);

@@ -167,4 +167,5 @@ const struct stage1_ops stage1_amd = {
 	.walk = amd_walk,
 	.describe = amd_describe,
 	.by_pasid = true,
+	.entries = &iopt_x86_64,
 };

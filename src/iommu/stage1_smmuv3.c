@@ -324,4 +324,5 @@ const struct stage1_ops stage1_smmuv3 = {
 	.walk = smmuv3_walk,
 	.describe = smmuv3_describe,
 	.by_pasid = true,
+	.entries = &iopt_arm_s1,
 };

@@ -35,6 +35,7 @@ struct soft_format {
 	int (*walk)(struct stage1_walk *walk);
 	const struct radix_format *radix; /* NULL: it has a walk of its own */
 	void (*describe)(const struct stage1_walk *walk, struct dma_fault *fault);
+	const struct iopt_format *entries;
 };
 
 /* ---- walks ---- */
@@ -144,14 +145,14 @@ static void describe_riscv(const struct stage1_walk *walk, struct dma_fault *fau
 	{                                                                           \
 		.name = (text), .width_min = (width), .width_max = (width),         \
 		.root_width = X86_OA_BITS, .sign_extended = true, .walk = walk_x86, \
-		.describe = describe_x86,                                           \
+		.describe = describe_x86, .entries = &iopt_x86_64,                  \
 	}
 
-#define RISCV_FORMAT(text, width)                                                       \
-	{                                                                               \
-		.name = (text), .width_min = (width), .width_max = (width),             \
-		.root_width = RISCV_OA_BITS, .sign_extended = true, .walk = walk_radix, \
-		.radix = &radix_riscv, .describe = describe_riscv,                      \
+#define RISCV_FORMAT(text, width)                                                          \
+	{                                                                                  \
+		.name = (text), .width_min = (width), .width_max = (width),                \
+		.root_width = RISCV_OA_BITS, .sign_extended = true, .walk = walk_radix,    \
+		.radix = &radix_riscv, .describe = describe_riscv, .entries = &iopt_riscv, \
 	}
 
 static const struct soft_format formats[] = {
@@ -168,6 +169,7 @@ static const struct soft_format formats[] = {
 			.root_width = ARM_BITS_MAX,
 			.walk = walk_arm,
 			.describe = smmuv3_describe,
+			.entries = &iopt_arm_s1,
 		},
 	[IOMMU_SOFT_S1_AMDV1] =
 		{
@@ -178,6 +180,7 @@ static const struct soft_format formats[] = {
 			.walk = walk_radix,
 			.radix = &radix_amdv1,
 			.describe = amd_describe,
+			.entries = &iopt_amdv1,
 		},
 	[IOMMU_SOFT_S1_VTDSS] =
 		{
@@ -189,6 +192,7 @@ static const struct soft_format formats[] = {
 			.walk = walk_radix,
 			.radix = &radix_vtdss,
 			.describe = describe_vtdss,
+			.entries = &iopt_vtdss,
 		},
 };
 
@@ -205,6 +209,11 @@ static const struct soft_format *format_of(const struct iommu_domain *domain)
 const char *iommu_soft_format_name(const struct iommu_domain *domain)
 {
 	return domain->config.format == NESTED_SOFT ? format_of(domain)->name : NULL;
+}
+
+const struct iopt_format *soft_entries(const struct iommu_domain *domain)
+{
+	return format_of(domain)->entries;
 }
 
 static uint64_t root_alignment(const struct nested_config *config)

@@ -107,4 +107,5 @@ const struct stage1_ops stage1_vtd = {
 	.walk = vtd_walk,
 	.possible = vtd_possible,
 	.describe = first_stage_describe,
+	.entries = &iopt_x86_64,
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/caller.h"
+#include "base/dev_names.h"
 #include "base/file.h"
 #include "server/proc_file.h"
 #include "server/program_fd.h"
@@ -84,16 +85,16 @@ static bool device_name(struct node node, char name[PATH_MAX])
 {
 	switch (node.kind) {
 	case NODE_IOMMU:
-		strcpy(name, "/dev/iommu");
+		strcpy(name, DEV_IOMMU);
 		return true;
 	case NODE_CONTAINER:
-		strcpy(name, "/dev/vfio/vfio");
+		strcpy(name, DEV_CONTAINER);
 		return true;
 	case NODE_GROUP:
-		snprintf(name, PATH_MAX, "/dev/vfio/%u", node.number);
+		snprintf(name, PATH_MAX, DEV_GROUP, node.number);
 		return true;
 	case NODE_CDEV:
-		snprintf(name, PATH_MAX, "/dev/vfio/devices/vfio%u", node.number);
+		snprintf(name, PATH_MAX, DEV_CDEV, node.number);
 		return true;
 	default:
 		return false;

@@ -16,6 +16,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/dev_names.h"
 #include "base/last_error.h"
 #include "vfio/type1.h"
 #include "vfio/vfio_internal.h"
@@ -213,7 +214,7 @@ static void container_release(struct uiommufd_file *file)
 }
 
 static const struct file_ops container_ops = {
-	.name = "/dev/vfio/vfio",
+	.name = DEV_CONTAINER,
 	.ioctl = container_ioctl,
 	.release = container_release,
 };

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/dev_names.h"
 #include "report/device_record.h"
 #include "vfio/backend.h"
 #include "vfio/pci_model.h"
@@ -163,7 +164,7 @@ static void init_names(struct vfio_device *device, const struct device_spec *con
 	device->index = config->index;
 	snprintf(device->name, sizeof(device->name), "%04x:%02x:%02x.%x", bdf.domain, bdf.bus,
 		 bdf.slot & 0x1f, bdf.function & 7);
-	snprintf(device->path, sizeof(device->path), "/dev/vfio/devices/vfio%u", config->index);
+	snprintf(device->path, sizeof(device->path), DEV_CDEV, config->index);
 	device->file_ops = vfio_cdev_ops;
 	device->file_ops.name = device->path;
 }

@@ -29,6 +29,7 @@
 #include "base/alloc.h"
 #include "base/caller.h"
 #include "base/check.h"
+#include "base/dev_names.h"
 #include "base/last_error.h"
 #include "iommufd/compat/compat.h"
 #include "vfio/container.h"
@@ -72,7 +73,7 @@ static struct vfio_group *create_group(struct iommufd_group *iommufd) REQUIRES(r
 		return NULL;
 	group->iommufd = iommufd;
 	CDS_INIT_LIST_HEAD(&group->devices);
-	snprintf(group->path, sizeof(group->path), "/dev/vfio/%u", iommufd_group_number(iommufd));
+	snprintf(group->path, sizeof(group->path), DEV_GROUP, iommufd_group_number(iommufd));
 	group->file_ops = group_ops;
 	group->file_ops.name = group->path;
 	lock_init(&group->lock, LOCK_VFIO_GROUP);
@@ -193,10 +194,10 @@ static int join_container(struct vfio_group *group, struct uiommufd_file *contai
 	else if (ctx)
 		rc = iommufd_compat_ioas_create(ctx);
 	else
-		rc = refuse_mistake(-EBADFD,
-				    "the descriptor is %s, and must be a /dev/vfio/vfio or a "
-				    "/dev/iommu",
-				    container->ops->name);
+		rc = refuse_mistake(
+			-EBADFD,
+			"the descriptor is %s, and must be a /dev/vfio/vfio or a " DEV_IOMMU,
+			container->ops->name);
 	if (!rc)
 		group->container = file_get(container);
 	return rc;

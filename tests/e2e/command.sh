@@ -196,6 +196,15 @@ check an_existing_preload_is_kept prints 1 sh -c 'LD_PRELOAD=libm.so.6 "$1" run 
 check doctor_says_that_programs_can_be_run sh -c '"$1" doctor | tee /dev/stderr | grep -q "^programs can be run"' - "$uiommufd"
 check doctor_names_a_limit_and_its_cure sh -c 'ulimit -l 64
 	"$1" doctor | tee /dev/stderr | grep -A 1 "^limit *locked memory: 64 KiB" | grep -q -- "--memlock unlimited"' - "$uiommufd"
+# Without ptrace, seccomp and userfaultfd.
+in_a_strict_container() {
+	"$(dirname "$0")/refuse_calls.py" 101,317,323 "$uiommufd" doctor >"$scratch/said" && cat "$scratch/said" &&
+		grep -q "^limit *statically linked programs and --shared" "$scratch/said" &&
+		grep -q "^limit *programs that use userfaultfd" "$scratch/said" &&
+		grep -A 1 "^limit *ptrace is refused" "$scratch/said" | grep -q "cap-add SYS_PTRACE" &&
+		grep -q "^programs can be run, with [0-9]* limits" "$scratch/said"
+}
+check doctor_names_what_a_seccomp_filter_takes in_a_strict_container
 check doctor_takes_no_arguments complains 2 "doctor takes no arguments" "$uiommufd" doctor now
 without_its_preload() {
 	mkdir -p "$scratch/alone" && cp "$uiommufd" "$scratch/alone/" && status 125 "$scratch/alone/uiommufd" doctor >"$scratch/said" &&

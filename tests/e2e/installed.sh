@@ -69,4 +69,5 @@ check documents_are_installed has doc/uiommufd/README.md docs/run.md docs/window
 check examples_are_installed_as_source has examples/edu-copy.c examples/models/counter.c examples/models/Makefile
 check libraries_and_headers_are_installed \
 	has libuiommufd.so.0 libuiommufd.so libuiommufd.a pkgconfig/uiommufd.pc include/uiommufd/uiommufd.h
+check each_file_is_in_a_package "$(dirname "$0")/../source/packaged_files.py" "$(dirname "$0")/../.." "$tree"
 finish

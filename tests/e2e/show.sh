@@ -45,10 +45,12 @@ check a_state_of_another_version_is_refused complains 125 "the state has version
 	sh -c 'echo "{\"version\": 7, \"contexts\": []}" | "$1" show -' - "$uiommufd"
 check what_is_no_state_is_refused complains 125 "is no state of a program" sh -c 'echo "{\"contexts\": []}" | "$1" show -' - "$uiommufd"
 check picture_is_well_formed sh -c '"$1" show --svg "$2" | python3 -c "import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.stdin)"' - "$uiommufd" "$run"
+check picture_folds_devices_names_starts_and_tells_rights "$(dirname "$0")/show_picture.py" "$uiommufd" "$run"
 check picture_says_what_does_not_fit shows "does not fit" "$uiommufd" show --svg "$run"
 check page_has_the_state "$(dirname "$0")/show_page.py" "$uiommufd" "$run"
 check lookup_walks_every_table shows "HWPT 6 of 45bit0, format amdv1, IOVA 0x1234:" "$uiommufd" lookup "$run" 2 0x1234
 check lookup_shows_the_entries shows "level 0 table 0x" "$uiommufd" lookup "$run" 4 0x1234
+check lookup_tells_the_bits shows ": PR NextLevel=1 IR IW" "$uiommufd" lookup "$run" 6 0x1234
 check lookup_takes_all_64_bits shows "IOVA 0xfffffffffffffff0 in IOAS 2" "$uiommufd" lookup "$run" 2 0xfffffffffffffff0
 check lookup_of_nothing_says_so shows "not mapped" "$uiommufd" lookup "$run" 2 0x500000
 check lookup_names_the_mapping_below shows "the nearest mapping below is 0x" "$uiommufd" lookup "$run" 2 0x500000

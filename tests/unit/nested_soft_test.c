@@ -595,6 +595,9 @@ static void show_names_the_format_and_lookup_walks_both_stages(void **state)
 		 (unsigned long long)page_at(DATA_A));
 	shows(json, address);
 	shows(json, "\"format\":\"riscv\"");
+	/* The guest's entry in the names of its format, the table's in those of the IOMMU. */
+	shows(json, "\"kind\":\"page\",\"bits\":\"PR A IR\"");
+	shows(json, "\"kind\":\"page\",\"bits\":\"V R W X U A D\"");
 	alloc_free(json);
 	stop(&s);
 }

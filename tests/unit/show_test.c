@@ -159,7 +159,7 @@ static void many_mappings_are_summed_up(void **state)
 	assert_balanced(json);
 	assert_shows(json, "\"mappings\":51,\"bytes\":\"0x33000\",\"alignment\":4096,\"runs\":[\n"
 			   "{\"start\":\"0x100000\",\"last\":\"0x131fff\",\"mappings\":50,"
-			   "\"bytes\":\"0x32000\"},\n{\"start\":\"0x4000000\"");
+			   "\"bytes\":\"0x32000\",\"rights\":[\"rw\"]},\n{\"start\":\"0x4000000\"");
 	assert_shows(json, "\"0x101fff\"");
 	assert_null(strstr(json, "\"0x102fff\""));
 	uiommufd_free(json);
@@ -181,16 +181,19 @@ static void runs_join_across_the_smallest_holes_and_count_all(void **state)
 	for (uint64_t i = 0; i < 5; i++) {
 		const uint64_t start = i << 30;
 
-		coverage_add(&coverage, (struct iova_range){start, start + 0xfff});
-		coverage_add(&coverage, (struct iova_range){start + 0x2000, start + 0x2fff});
+		coverage_add(&coverage, (struct iova_range){start, start + 0xfff}, IOPT_READ);
+		coverage_add(&coverage, (struct iova_range){start + 0x2000, start + 0x2fff},
+			     IOPT_WRITE);
 	}
-	coverage_add(&coverage, (struct iova_range){UINT64_MAX - 0xfff, UINT64_MAX});
+	coverage_add(&coverage, (struct iova_range){UINT64_MAX - 0xfff, UINT64_MAX}, IOPT_READ);
 	coverage_finish(&coverage);
 	assert_int_equal(coverage.count, 6);
 	assert_int_equal(coverage.runs[1].range.start, 1 << 30);
 	assert_int_equal(coverage.runs[1].range.last, (1 << 30) + 0x2fff);
 	assert_int_equal(coverage.runs[1].mappings, 2);
 	assert_int_equal(coverage.runs[1].bytes, 0x2000);
+	assert_int_equal(coverage.runs[1].rights, 1 << IOPT_READ | 1 << IOPT_WRITE);
+	assert_int_equal(coverage.runs[5].rights, 1 << IOPT_READ);
 	assert_int_equal(coverage.runs[5].range.last, UINT64_MAX);
 	for (size_t i = 0; i < coverage.count; i++) {
 		mappings += coverage.runs[i].mappings;
@@ -209,10 +212,10 @@ static void runs_do_not_join_across_what_is_kept_apart(void **state)
 
 	(void)state;
 	assert_int_equal(coverage_create(&coverage, 2, &apart), 0);
-	coverage_add(&coverage, (struct iova_range){0, 0xfff});
-	coverage_add(&coverage, (struct iova_range){0x80000000, 0x80000fff});
-	coverage_add(&coverage, (struct iova_range){0xfedff000, 0xfedfffff});
-	coverage_add(&coverage, (struct iova_range){0xfef00000, 0xfef00fff});
+	coverage_add(&coverage, (struct iova_range){0, 0xfff}, IOPT_READ);
+	coverage_add(&coverage, (struct iova_range){0x80000000, 0x80000fff}, IOPT_READ);
+	coverage_add(&coverage, (struct iova_range){0xfedff000, 0xfedfffff}, IOPT_READ);
+	coverage_add(&coverage, (struct iova_range){0xfef00000, 0xfef00fff}, IOPT_READ);
 	coverage_finish(&coverage);
 	assert_int_equal(coverage.count, 2);
 	assert_int_equal(coverage.runs[0].range.last, 0xfedfffff);
@@ -228,7 +231,8 @@ static void runs_that_are_alike_become_one(void **state)
 	(void)state;
 	assert_int_equal(coverage_create(&coverage, 8, NULL), 0);
 	for (uint64_t i = 0; i < 1000; i++)
-		coverage_add(&coverage, (struct iova_range){i * 0x2000, i * 0x2000 + 0xfff});
+		coverage_add(&coverage, (struct iova_range){i * 0x2000, i * 0x2000 + 0xfff},
+			     IOPT_READ);
 	coverage_finish(&coverage);
 	assert_int_equal(coverage.count, 1);
 	assert_int_equal(coverage.runs[0].mappings, 1000);
@@ -244,8 +248,8 @@ static void runs_that_are_too_many_join_all_the_same(void **state)
 
 	(void)state;
 	assert_int_equal(coverage_create(&coverage, 1, &apart), 0);
-	coverage_add(&coverage, (struct iova_range){0, 0});
-	coverage_add(&coverage, (struct iova_range){UINT64_MAX, UINT64_MAX});
+	coverage_add(&coverage, (struct iova_range){0, 0}, IOPT_READ);
+	coverage_add(&coverage, (struct iova_range){UINT64_MAX, UINT64_MAX}, IOPT_READ);
 	coverage_finish(&coverage);
 	assert_int_equal(coverage.count, 1);
 	assert_int_equal(coverage.runs[0].bytes, 2);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/dev_names.h"
 #include "iommufd/entry/dispatch.h"
 #include "iommufd/ioas/area_move.h"
 #include "iommufd/object/ctx_region.h"
@@ -32,7 +33,7 @@ static void ctx_file_release(struct uiommufd_file *file)
 }
 
 static const struct file_ops ctx_file_ops = {
-	.name = "/dev/iommu",
+	.name = DEV_IOMMU,
 	.ioctl = ctx_file_ioctl,
 	.mmap = ctx_file_mmap,
 	.release = ctx_file_release,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/dev_names.h"
 #include "machine/machine.h"
 #include "preload/engine/engine.h"
 #include "preload/start/layout.h"
@@ -62,7 +63,7 @@ static bool driver_entry(struct vfio_device *device, unsigned int at, char path[
 		return snprintf(path, PATH_MAX, LAYOUT_SYS_NUMBERS "%u:%u", LAYOUT_CDEV_MAJOR,
 				index);
 	case 5:
-		return snprintf(path, PATH_MAX, LAYOUT_DEV_VFIO "/devices/vfio%u", index);
+		return snprintf(path, PATH_MAX, DEV_CDEV, index);
 	default:
 		return false;
 	}
@@ -74,7 +75,7 @@ static bool group_entry(struct vfio_device *device, unsigned int at, char path[P
 
 	switch (at) {
 	case 0:
-		return snprintf(path, PATH_MAX, LAYOUT_DEV_VFIO "/%u", group);
+		return snprintf(path, PATH_MAX, DEV_GROUP, group);
 	case 1:
 		return snprintf(path, PATH_MAX, LAYOUT_SYS_CLASS_GROUPS "/%u", group);
 	case 2:

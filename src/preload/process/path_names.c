@@ -4,12 +4,13 @@
 
 #include <string.h>
 
+#include "base/dev_names.h"
 #include "preload/start/layout.h"
 #include "sysfs/attribute.h"
 
 static const char *const emulated_trees[] = {
-	LAYOUT_DEV_IOMMU,
-	LAYOUT_DEV_VFIO,
+	DEV_IOMMU,
+	DEV_VFIO,
 	LAYOUT_SYS_PCI,
 	LAYOUT_SYS_GROUPS,
 	LAYOUT_SYS_VFIO,
@@ -154,13 +155,13 @@ static struct node sysfs_node(const char *resolved)
 
 struct node path_node(const char *resolved)
 {
-	static const char cdevs[] = LAYOUT_DEV_VFIO "/devices/vfio";
-	static const char groups[] = LAYOUT_DEV_VFIO "/";
+	static const char cdevs[] = DEV_CDEVS "/vfio";
+	static const char groups[] = DEV_VFIO "/";
 	struct node node = {.kind = NODE_NONE};
 
-	if (strcmp(resolved, LAYOUT_DEV_IOMMU) == 0)
+	if (strcmp(resolved, DEV_IOMMU) == 0)
 		node.kind = NODE_IOMMU;
-	else if (strcmp(resolved, LAYOUT_DEV_VFIO "/vfio") == 0)
+	else if (strcmp(resolved, DEV_CONTAINER) == 0)
 		node.kind = NODE_CONTAINER;
 	else if (strncmp(resolved, cdevs, sizeof(cdevs) - 1) == 0 &&
 		 parse_number(resolved + sizeof(cdevs) - 1, &node.number))

@@ -73,9 +73,7 @@
 /* The file in the root that the run keeps locked; unlocked, it is over (cmd/tree.c). */
 #define LAYOUT_LOCK "lock"
 
-/* The emulated trees: these and what is below them. */
-#define LAYOUT_DEV_IOMMU	"/dev/iommu"
-#define LAYOUT_DEV_VFIO		"/dev/vfio"
+/* The emulated trees: these, those of base/dev_names.h, and what is below them. */
 #define LAYOUT_SYS_PCI		"/sys/bus/pci"
 #define LAYOUT_SYS_VFIO		"/sys/class/vfio-dev"
 #define LAYOUT_SYS_CLASS_GROUPS "/sys/class/vfio"
