@@ -13,6 +13,7 @@
 #include "mem/process_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -91,6 +92,11 @@ void process_memory_destroy(struct process_memory *memory)
 	(void)sys_close(memory->list);
 	process_remains_destroy(&memory->remains);
 	alloc_free(memory);
+}
+
+int process_memory_maps(const struct process_memory *memory)
+{
+	return memory->list;
 }
 
 /* ---- windows ---- */
@@ -270,6 +276,30 @@ int process_memory_list(uint64_t bus, uint64_t *shift)
 		return -ENOENT;
 	*shift = bus - va;
 	return memory->list;
+}
+
+bool process_memory_next_window(uint32_t *at, struct process_window *window)
+{
+	const struct window *table = atomic_load_explicit(&windows, memory_order_acquire);
+	bool found = false;
+
+	lock_acquire(&memory_lock);
+	while (table && !found && ++*at < WINDOWS) {
+		const struct process_memory *memory =
+			atomic_load_explicit(&table[*at].memory, memory_order_relaxed);
+
+		if (!memory)
+			continue;
+		*window = (struct process_window){
+			.base = table[*at].base,
+			.len = WINDOW_SIZE,
+			.bus = PROCESS_MEMORY_START + ((uint64_t)*at << WINDOW_SHIFT),
+			.list = (int)sys_call(SYS_fcntl, memory->list, F_DUPFD_CLOEXEC, 0, 0, 0, 0),
+		};
+		found = window->list >= 0;
+	}
+	lock_release(&memory_lock);
+	return found;
 }
 
 /* Copies a piece, of at most *@len bytes, which becomes what has been copied. */

@@ -5,8 +5,8 @@
  * is. A copy that meets one goes through the kernel, to or from the address space that stands
  * behind it.
  *
- * What is copied is what is at the address at that moment: the pages of a pin are not held
- * (docs/shared.md). When the address space ends, what is left of it is used
+ * What is copied is what is at the address at that moment. A call by which the program takes pinned
+ * memory from there is stopped, and the memory kept (mem/displace.h). When the address space ends, what is left of it is used
  * (mem/process_remains.h). Rights that the program has taken away since do not
  * matter to private memory, as with a real pin.
  *
@@ -49,6 +49,9 @@ bool process_memory_exists(struct process_memory *memory);
 int process_memory_resolve(struct process_memory *memory, uint64_t va, uint64_t len, uint64_t *bus,
 			   uint64_t *run);
 
+/* The list of its mappings, /proc/PID/maps: borrowed. */
+int process_memory_maps(const struct process_memory *memory);
+
 /* [@va, @va + @len), whole pages, is about to be pinned. 0 or -ENOMEM. */
 int process_memory_note_pin(struct process_memory *memory, uint64_t va, uint64_t len);
 
@@ -82,6 +85,15 @@ int process_memory_write(struct process_memory *memory, uint64_t va, const void 
  * long as the address is in use; an address there is *@shift below that on the bus. -ENOENT: none.
  */
 int process_memory_list(uint64_t bus, uint64_t *shift);
+
+/* [@base, @base + @len) of another process is at @bus; @list is its list of mappings. */
+struct process_window {
+	uint64_t base, len, bus;
+	int list; /* owned by the caller of process_memory_next_window() */
+};
+
+/* The next piece of other processes' memory after *@at, which starts as 0. False: no other. */
+bool process_memory_next_window(uint32_t *at, struct process_window *window);
 
 extern atomic_bool process_memory_present;
 
