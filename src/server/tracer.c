@@ -38,8 +38,16 @@ struct job {
 	int (*run)(struct job *job);
 	const struct request *request;
 	pid_t pid;
-	int fd; /* the program's */
-	uint64_t offset;
+	union {
+		struct {
+			int fd; /* the program's */
+			uint64_t offset;
+		};
+		struct {
+			long (*work)(void *arg);
+			void *arg;
+		};
+	};
 	bool done, answered; /* @answered: the call is over, whatever became of it */
 	int error;
 };
@@ -51,6 +59,7 @@ static struct {
 	pthread_t thread; /* the tracer, once @waits */
 	bool waits;
 	atomic_bool traces; /* or has traced anything */
+	atomic_int makes;   /* the thread whose call is made by us; 0: none */
 
 	struct {
 		pid_t pid;
@@ -61,9 +70,23 @@ static struct {
 	.lock = LOCK_INIT(LOCK_SERVER),
 };
 
+bool tracer_makes(pid_t tid)
+{
+	return atomic_load_explicit(&tracer.makes, memory_order_acquire) == tid;
+}
+
 /* ---- stops ---- */
 
 #if FILE_CAN_TRAP
+
+/* A thread that is stopped behind its call. */
+struct stopped {
+	pid_t tid;
+	struct user_regs_struct regs;
+	uint64_t mask; /* of its signals */
+};
+
+static const struct stopped *stopped; /* for whose call there is work */
 
 static void resume(pid_t tid, int signo)
 {
@@ -151,6 +174,26 @@ static bool inject(pid_t tid, const struct user_regs_struct *at, long number,
 	return true;
 }
 
+/* The thread is behind its call. No handler may run on its registers. False: it has ended. */
+static bool hold(pid_t tid, struct stopped *thread)
+{
+	uint64_t all = UINT64_MAX;
+
+	*thread = (struct stopped){.tid = tid};
+	return !ptrace(PTRACE_GETREGS, tid, NULL, &thread->regs) &&
+	       !ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(thread->mask), &thread->mask) &&
+	       !ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(all), &all);
+}
+
+/* It may go on, with the result of its call. */
+static void let_go(struct stopped *thread, long result)
+{
+	thread->regs.rax = (unsigned long long)result;
+	thread->regs.orig_rax = (unsigned long long)-1;
+	(void)ptrace(PTRACE_SETREGS, thread->tid, NULL, &thread->regs);
+	(void)ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->mask), &thread->mask);
+}
+
 /* The thread is behind its call, whose result is still open. */
 static void finish_call(pid_t tid, const struct job *job)
 {
@@ -158,23 +201,28 @@ static void finish_call(pid_t tid, const struct job *job)
 	const uint64_t map[6] = {args[0], args[1],	     args[2],
 				 args[3], (uint64_t)job->fd, job->offset};
 	const uint64_t closing[6] = {(uint64_t)job->fd};
-	struct user_regs_struct regs;
-	uint64_t all = UINT64_MAX, mask = 0;
+	struct stopped thread;
 	long result, unused;
 
-	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) ||
-	    ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(mask), &mask))
+	if (!hold(tid, &thread) || !inject(tid, &thread.regs, SYS_mmap, map, &result) ||
+	    !inject(tid, &thread.regs, SYS_close, closing, &unused))
 		return;
-	/* No handler may run on these registers. */
-	(void)ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(all), &all);
-	if (!inject(tid, &regs, SYS_mmap, map, &result) ||
-	    !inject(tid, &regs, SYS_close, closing, &unused))
-		return;
-	regs.rax = (unsigned long long)result;
-	regs.orig_rax = (unsigned long long)-1;
-	(void)ptrace(PTRACE_SETREGS, tid, NULL, &regs);
-	(void)ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(mask), &mask);
+	let_go(&thread, result);
 	resume(tid, 0);
+}
+
+long tracer_make_call(const struct seccomp_data *call)
+{
+	uint64_t args[6];
+	long result;
+
+	for (int i = 0; i < 6; i++)
+		args[i] = call->args[i];
+	atomic_store_explicit(&tracer.makes, stopped->tid, memory_order_release);
+	if (!inject(stopped->tid, &stopped->regs, call->nr, args, &result))
+		result = 0;
+	atomic_store_explicit(&tracer.makes, 0, memory_order_release);
+	return result;
 }
 
 /* ---- jobs ---- */
@@ -219,6 +267,27 @@ static int finish_mmap(struct job *job)
 	if (!rc)
 		finish_call((pid_t)job->request->call->pid, job);
 	return rc < 0 ? rc : 0;
+}
+
+static int stop_for(struct job *job)
+{
+	const pid_t tid = (pid_t)job->request->call->pid;
+	struct stopped thread;
+	bool fresh;
+	int rc = traced_seize_thread(tid, &fresh);
+
+	if (!rc)
+		rc = stop_behind_call(job, 0);
+	if (rc || !hold(tid, &thread))
+		return rc < 0 ? rc : 0;
+	stopped = &thread;
+	let_go(&thread, job->work(job->arg));
+	stopped = NULL;
+	if (fresh)
+		(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	else
+		resume(tid, 0);
+	return 0;
 }
 
 /* The kernel's own: it makes the call again when the thread goes on. */
@@ -299,6 +368,18 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 	return job.answered;
 }
 
+bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg)
+{
+	struct job job = {.run = stop_for,
+			  .request = request,
+			  .pid = request->client->caller.pid,
+			  .work = work,
+			  .arg = arg};
+
+	await(&job);
+	return job.answered;
+}
+
 bool tracer_release(struct request *request)
 {
 	struct job job = {.run = release, .request = request, .pid = request->client->caller.pid};
@@ -328,6 +409,20 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 	(void)offset;
 	*error = -ENOSYS;
 	return false;
+}
+
+bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg)
+{
+	(void)request;
+	(void)work;
+	(void)arg;
+	return false;
+}
+
+long tracer_make_call(const struct seccomp_data *call)
+{
+	(void)call;
+	return -ENOSYS;
 }
 
 bool tracer_release(struct request *request)
