@@ -21,7 +21,6 @@
 
 #include "mem/source.h"
 
-struct maps_entry;
 struct process_memory;
 
 /* Such a transport calls this before anything is mapped. Without it nothing is ever displaced. */
@@ -127,17 +126,10 @@ bool displace_possible(void);
  */
 long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to);
 
-/*
- * Memory of another process, @memory of @caller, which is reached by its addresses. What is shared
- * there is the same memory when this process has mapped it: @open returns a descriptor (owned by
- * the caller of @open) of what @entry of its list maps, for reading and writing, or a negative
- * errno: then it is copied, as what is private.
- */
+/* Memory of another process, @memory of @caller, which is reached by its addresses. */
 struct displace_remote {
 	struct uiommufd_caller *caller;
 	struct process_memory *memory;
-	int (*open)(const struct maps_entry *entry, void *arg);
-	void *arg;
 };
 
 /* displace_needed() for addresses of @caller, another process. */

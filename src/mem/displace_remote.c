@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Displacement in the memory of another process. Its pages cannot be moved here: what is shared is
- * mapped by this process, too, and what is private is copied, for nobody else can have it once the
- * program's call has taken it away.
+ * mapped by this process, too, or, if it cannot be, copied, as what is private: that is nobody
+ * else's once the program's call has taken it away.
  *
  * Cost: as for displace.c, with a reading of the list of mappings, and a copy.
  */
@@ -35,22 +35,6 @@ long displace_remote_around(const struct displace_remote *remote, uint64_t va, u
 	return rc;
 }
 
-/* Maps the memory of @entry from @va on over @to. False: it cannot be opened. */
-static bool map_shared(const struct displace_remote *remote, const struct maps_entry *entry,
-		       uint64_t va, uint64_t len, uint64_t to)
-{
-	int fd = remote->open(entry, remote->arg);
-	void *got;
-	int rc;
-
-	if (fd < 0)
-		return false;
-	rc = sys_mmap((void *)(uintptr_t)to, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-		      fd, (off_t)(entry->offset + (va - entry->start)), &got);
-	(void)sys_close(fd);
-	return !rc;
-}
-
 /*
  * Copies [@va, @va + @len) to @to, page by page if not at once. A page that cannot be read is one
  * that the process has lost before: there is nothing in its place.
@@ -75,8 +59,11 @@ static void keep_entry(const struct displace_remote *remote, const struct stretc
 	const uint64_t va = max_u64(start, entry->start);
 	const uint64_t end = min_u64(stretch->end << PAGE_SHIFT, entry->end);
 	const uint64_t to = stretch->aside + (va - start);
+	void *at = (void *)(uintptr_t)to;
 
-	if (va < end && !(entry->shared && map_shared(remote, entry, va, end - va, to)))
+	if (va >= end)
+		return;
+	if (!entry->shared || !process_memory_map(remote->memory, entry, va, end - va, &at))
 		copy_pages(remote, va, end - va, to);
 }
 

@@ -19,7 +19,6 @@
 #include "mem/maps.h"
 #include "mem/process_memory.h"
 #include "server/filter.h"
-#include "server/shared_file.h"
 #include "server/tracer.h"
 
 /* A call that takes memory away, and how far it has come. */
@@ -32,13 +31,6 @@ struct taking {
 	long result;
 };
 
-static int open_shared(const struct maps_entry *entry, void *arg)
-{
-	const struct client *client = arg;
-
-	return shared_file_open(client->proc, entry);
-}
-
 static struct taking begin(struct request *request, uint64_t va, uint64_t len,
 			   enum displace_cause cause)
 {
@@ -47,10 +39,7 @@ static struct taking begin(struct request *request, uint64_t va, uint64_t len,
 		.va = va,
 		.len = len,
 		.cause = cause,
-		.remote = {.caller = &request->client->caller,
-			   .memory = request->client->memory,
-			   .open = open_shared,
-			   .arg = request->client},
+		.remote = {.caller = &request->client->caller, .memory = request->client->memory},
 	};
 }
 
