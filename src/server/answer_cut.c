@@ -17,6 +17,8 @@
 
 #include "base/check.h"
 #include "server/answer_memory.h"
+#include "server/mapped.h"
+#include "server/opened.h"
 #include "server/program_memory.h"
 #include "server/tracer.h"
 
@@ -53,6 +55,9 @@ struct answer answer_cut_file(struct request *request, const struct displace_fil
 
 	if (file->first >= file->end || !displace_possible())
 		return answer_by_kernel();
+	/* What the program has closed before is not pinned any more. */
+	opened_drain();
+	mapped_sweep();
 	if (tracer_stop_for(request, work, &cut))
 		return (struct answer){.kind = ANSWER_GIVEN};
 	cut.traced = false;

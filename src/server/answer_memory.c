@@ -18,7 +18,8 @@
 #include "base/check.h"
 #include "mem/maps.h"
 #include "mem/process_memory.h"
-#include "server/filter.h"
+#include "server/mapped.h"
+#include "server/opened.h"
 #include "server/tracer.h"
 
 /* A call that takes memory away, and how far it has come. */
@@ -43,8 +44,13 @@ static struct taking begin(struct request *request, uint64_t va, uint64_t len,
 	};
 }
 
+/* What the program has closed before is not pinned any more. */
 static bool is_pinned(const struct request *request, uint64_t va, uint64_t len)
 {
+	if (!displace_remote_needed(&request->client->caller, va, len))
+		return false;
+	opened_drain();
+	mapped_sweep();
 	return displace_remote_needed(&request->client->caller, va, len);
 }
 
