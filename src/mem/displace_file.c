@@ -5,9 +5,10 @@
  *
  * The system's lists of mappings say where the file is mapped: by the program, by programs in other
  * processes (by bus address: mem/process_memory.h), by the engine for MAP_FILE (mem/shmem.h), and
- * aside, where pages of it went that the program has unmapped. What is pinned there becomes segments, counted in pages of the file, so that all sources that have the
- * same page get the same copy. A private copy of a page of the file is like a page of another file,
- * whose pages are numbered from PRIVATE_PAGES on by their address.
+ * aside, where pages of it went that the program has unmapped. What is pinned there becomes
+ * segments, counted in pages of the file, so that all sources that have the same page get the same
+ * copy. A private copy of a page of the file is like a page of another file, whose pages are
+ * numbered from PRIVATE_PAGES on by their address.
  *
  * The copies are made while DMA waits, and forgotten if the program's call fails.
  *

@@ -6,10 +6,10 @@
  * behind it.
  *
  * What is copied is what is at the address at that moment. A call by which the program takes pinned
- * memory from there is stopped, and the memory kept (mem/displace.h). When the address space ends, what is left of it is used
- * (mem/process_remains.h). Rights that the program has taken away since do not matter, as with a
- * real pin: the kernel copies past those of private memory, and shared memory is mapped for a write
- * that has failed.
+ * memory from there is stopped, and the memory kept (mem/displace.h). When the address space ends,
+ * what is left of it is used (mem/process_remains.h). Rights that the program has taken away since
+ * do not matter, as with a real pin: the kernel copies past those of private memory, and shared
+ * memory is mapped for a write that has failed.
  *
  * Cost: a copy is one system call for each run of contiguous addresses.
  */

@@ -20,7 +20,7 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call);
 /* munmap, mmap with MAP_FIXED of what is not emulated, mremap, brk, shmat and shmdt, madvise. */
 struct answer answer_memory(struct request *request);
 
-/* The program is about to get [@va, @va + @len) anew from the server. 0, or -ENOMEM: it must not. */
+/* The server is about to map something over [@va, @va + @len). 0, or -ENOMEM: it must not. */
 int answer_memory_keep(struct request *request, uint64_t va, uint64_t len);
 
 /* ---- answer_cut.c: pages that leave a file ---- */
