@@ -39,7 +39,6 @@
 #endif
 
 enum {
-	IOCTL_TYPE = ';', /* of iommufd and VFIO */
 	MAX_FILTER = 224,
 };
 
@@ -155,7 +154,7 @@ static void filter_ioctl(struct program *program)
 	load_argument(program, 1);
 	add(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff00));
 	add(program,
-	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IOCTL_TYPE << 8, 0, 1));
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_IOCTL_TYPE << 8, 0, 1));
 	answer(program, SECCOMP_RET_USER_NOTIF);
 	answer(program, SECCOMP_RET_ALLOW);
 }

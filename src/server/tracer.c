@@ -26,6 +26,7 @@
 
 #include "base/file.h"
 #include "base/lock.h"
+#include "server/filter.h"
 #include "server/program_fd.h"
 #include "server/traced_access.h"
 
@@ -98,6 +99,37 @@ static bool stops_group(int signo)
 	return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
 }
 
+/* The kernel's own results of calls that a signal has interrupted. */
+enum {
+	RESTARTS_IF_HANDLER_SAYS = 512, /* ERESTARTSYS */
+	RESTARTS_CALL = 513,		/* ERESTARTNOINTR */
+};
+
+/*
+ * A signal is about to be delivered. If it ends an ioctl of ours before a thread of the server has
+ * received that, the call is made again after the handler, as if the signal had come before it.
+ */
+static void save_call(pid_t tid)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) || regs.orig_rax != SYS_ioctl ||
+	    (regs.rsi >> 8 & 0xff) != FILTER_IOCTL_TYPE ||
+	    (long)regs.rax != -RESTARTS_IF_HANDLER_SAYS)
+		return;
+	regs.rax = (unsigned long long)-RESTARTS_CALL;
+	(void)ptrace(PTRACE_SETREGS, tid, NULL, &regs);
+}
+
+static void deliver(pid_t tid, int signo)
+{
+	if (signo == SIGBUS && traced_access(tid))
+		signo = 0;
+	else
+		save_call(tid);
+	resume(tid, signo);
+}
+
 static void handle_stop(pid_t tid, int status)
 {
 	const int signo = WSTOPSIG(status), event = status >> 16;
@@ -110,7 +142,7 @@ static void handle_stop(pid_t tid, int status)
 	else if (event || signo == (SIGTRAP | 0x80))
 		resume(tid, 0);
 	else
-		resume(tid, signo == SIGBUS && traced_access(tid) ? 0 : signo);
+		deliver(tid, signo);
 }
 
 static void remember_end(pid_t pid, int status)
@@ -289,11 +321,6 @@ static int stop_for(struct job *job)
 		resume(tid, 0);
 	return 0;
 }
-
-/* The kernel's own: it makes the call again when the thread goes on. */
-enum {
-	RESTARTS_CALL = 513 /* ERESTARTNOINTR */
-};
 
 /* Of the process, only its first thread is seen by its parent. */
 static int release(struct job *job)
