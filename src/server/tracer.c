@@ -189,6 +189,7 @@ static bool inject(pid_t tid, const struct user_regs_struct *at, long number,
 		   const uint64_t args[6], long *result)
 {
 	struct user_regs_struct regs = *at;
+	bool lives;
 
 	regs.rip -= 2; /* `syscall` */
 	regs.rax = (unsigned long long)number;
@@ -199,8 +200,12 @@ static bool inject(pid_t tid, const struct user_regs_struct *at, long number,
 	regs.r10 = args[3];
 	regs.r8 = args[4];
 	regs.r9 = args[5];
-	if (ptrace(PTRACE_SETREGS, tid, NULL, &regs) || !step_call(tid) || !step_call(tid) ||
-	    ptrace(PTRACE_GETREGS, tid, NULL, &regs))
+	/* The filter stops it, too: no thread that answers may wait for the tracer then. */
+	atomic_store_explicit(&tracer.makes, tid, memory_order_release);
+	lives = !ptrace(PTRACE_SETREGS, tid, NULL, &regs) && step_call(tid) && step_call(tid) &&
+		!ptrace(PTRACE_GETREGS, tid, NULL, &regs);
+	atomic_store_explicit(&tracer.makes, 0, memory_order_release);
+	if (!lives)
 		return false;
 	*result = (long)regs.rax;
 	return true;
@@ -250,11 +255,7 @@ long tracer_make_call(const struct seccomp_data *call)
 
 	for (int i = 0; i < 6; i++)
 		args[i] = call->args[i];
-	atomic_store_explicit(&tracer.makes, stopped->tid, memory_order_release);
-	if (!inject(stopped->tid, &stopped->regs, call->nr, args, &result))
-		result = 0;
-	atomic_store_explicit(&tracer.makes, 0, memory_order_release);
-	return result;
+	return inject(stopped->tid, &stopped->regs, call->nr, args, &result) ? result : 0;
 }
 
 /* ---- jobs ---- */
