@@ -50,19 +50,14 @@ static long work(void *arg)
 
 struct answer answer_cut_file(struct request *request, const struct displace_file *file)
 {
-	struct cut cut = {.request = request, .file = file, .traced = true};
-	long rc;
+	struct cut cut = {.request = request, .file = file};
 
 	if (file->first >= file->end || !displace_possible())
 		return answer_by_kernel();
 	/* What the program has closed before is not pinned any more. */
 	opened_drain();
 	mapped_sweep();
-	if (tracer_stop_for(request, work, &cut))
-		return (struct answer){.kind = ANSWER_GIVEN};
-	cut.traced = false;
-	rc = work(&cut);
-	return rc < 0 ? answer_result(rc) : answer_by_kernel();
+	return answer_memory_traced(request, &cut.traced, work, &cut);
 }
 
 /* ---- which file ---- */

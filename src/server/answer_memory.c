@@ -145,16 +145,22 @@ static long work(void *arg)
 	return taking->made ? taking->result : rc;
 }
 
-static struct answer carry_out(struct taking *taking)
+struct answer answer_memory_traced(struct request *request, bool *traced, long (*does)(void *arg),
+				   void *arg)
 {
 	long rc;
 
-	taking->traced = true;
-	if (tracer_stop_for(taking->request, work, taking))
+	*traced = true;
+	if (tracer_stop_for(request, does, arg))
 		return (struct answer){.kind = ANSWER_GIVEN};
-	taking->traced = false;
-	rc = work(taking);
+	*traced = false;
+	rc = does(arg);
 	return rc < 0 ? answer_result(rc) : answer_by_kernel();
+}
+
+static struct answer carry_out(struct taking *taking)
+{
+	return answer_memory_traced(taking->request, &taking->traced, work, taking);
 }
 
 static struct answer take_range(struct request *request, uint64_t va, uint64_t len,

@@ -23,6 +23,13 @@ struct answer answer_memory(struct request *request);
 /* The server is about to map something over [@va, @va + @len). 0, or -ENOMEM: it must not. */
 int answer_memory_keep(struct request *request, uint64_t va, uint64_t len);
 
+/*
+ * Has @work done by the tracer (tracer_stop_for()), with *@traced; if the program cannot be traced,
+ * without, and its call is left to the kernel.
+ */
+struct answer answer_memory_traced(struct request *request, bool *traced, long (*work)(void *arg),
+				   void *arg);
+
 /* ---- answer_cut.c: pages that leave a file ---- */
 
 /* ftruncate and fallocate. */
