@@ -82,7 +82,7 @@ bool displace_needed(uint64_t va, uint64_t len)
 
 	if (!index_enabled() || !displace_touched(va, len, &first, &end))
 		return false;
-	return index_any(first << PAGE_SHIFT, (end << PAGE_SHIFT) - 1);
+	return index_any(NULL, first << PAGE_SHIFT, (end << PAGE_SHIFT) - 1);
 }
 
 static int join_segments(struct displacement *d)
@@ -400,7 +400,7 @@ static long displace_locked(struct displacement *d)
 		rc = displace_place(d);
 	if (rc)
 		goto out_undo;
-	rc = move_stretches(d);
+	rc = d->remote ? displace_keep_remote(d) : move_stretches(d);
 	if (rc)
 		goto out_undo;
 	rc = d->call ? d->call(d->arg) : 0;
@@ -473,9 +473,7 @@ void displace_end(const struct displacement *d, bool moved) NO_LOCK_ANALYSIS
 	atomic_fetch_add_explicit(&generation, 1, memory_order_seq_cst);
 }
 
-/* One displacement of [@va, @va + @len), as @d asks for. */
-static long run(struct displacement *d, uint64_t va, uint64_t len, enum displace_cause cause)
-	REQUIRES(displace_lock)
+long displace_run(struct displacement *d, uint64_t va, uint64_t len, enum displace_cause cause)
 {
 	bool moved;
 	long rc;
@@ -507,7 +505,7 @@ int displace_range_locked(uint64_t va, uint64_t len, enum displace_cause cause, 
 {
 	struct displacement d = {.keep = keep};
 
-	return (int)run(&d, va, len, cause);
+	return (int)displace_run(&d, va, len, cause);
 }
 
 int displace_range(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)
@@ -538,7 +536,7 @@ long displace_around(uint64_t va, uint64_t len, enum displace_cause cause, displ
 	if (!index_enabled())
 		return call(arg);
 	lock_acquire(&displace_lock);
-	rc = run(&d, va, len, cause);
+	rc = displace_run(&d, va, len, cause);
 	lock_release(&displace_lock);
 	return rc;
 }

@@ -21,6 +21,8 @@
 
 #include "mem/source.h"
 
+struct process_memory;
+
 /* Such a transport calls this before anything is mapped. Without it nothing is ever displaced. */
 void displace_enable(void);
 
@@ -123,6 +125,29 @@ bool displace_possible(void);
  * the engine.
  */
 long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t to);
+
+/* Memory of another process, @memory of @caller, which is reached by its addresses. */
+struct displace_remote {
+	struct uiommufd_caller *caller;
+	struct process_memory *memory;
+};
+
+/* displace_needed() for addresses of @caller, another process. */
+bool displace_remote_needed(const struct uiommufd_caller *caller, uint64_t va, uint64_t len);
+
+/*
+ * displace_around() for addresses of @remote. While @call is made, DMA waits, and sources are
+ * locked.
+ */
+long displace_remote_around(const struct displace_remote *remote, uint64_t va, uint64_t len,
+			    enum displace_cause cause, displace_call call, void *arg);
+
+/*
+ * @call moves [@old, @old + @len) of @remote and returns the new address, or a negative errno: then
+ * nothing has moved. Nothing is pinned where it goes.
+ */
+long displace_remote_mremap(const struct displace_remote *remote, uint64_t old, uint64_t len,
+			    displace_call call, void *arg);
 
 /*
  * For DMA that races with a move. No page moves while a DMA is inside a gate. Inside it,

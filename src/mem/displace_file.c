@@ -3,16 +3,17 @@
  * Pages that leave a file while they are pinned. A kernel's device keeps them; they are nobody
  * else's then, so a private copy is the same.
  *
- * The system's list of mappings says where the file is mapped: by the program, by the engine for
- * MAP_FILE (mem/shmem.h), and aside, where pages of it went that the program has unmapped. What is
- * pinned there becomes segments, counted in pages of the file, so that all sources that have the
- * same page get the same copy. A private copy of a page of the file is like a page of another file,
- * whose pages are numbered from PRIVATE_PAGES on by their address.
+ * The system's lists of mappings say where the file is mapped: by the program, by programs in other
+ * processes (by bus address: mem/process_memory.h), by the engine for MAP_FILE (mem/shmem.h), and
+ * aside, where pages of it went that the program has unmapped. What is pinned there becomes
+ * segments, counted in pages of the file, so that all sources that have the same page get the same
+ * copy. A private copy of a page of the file is like a page of another file, whose pages are
+ * numbered from PRIVATE_PAGES on by their address.
  *
  * The copies are made while DMA waits, and forgotten if the program's call fails.
  *
- * Cost: reading the list of mappings; and for the sources of the file, and those at its mappings,
- * as for displace.c. If a part of the file is aside, for all sources.
+ * Cost: reading the lists of mappings; and for the sources of the file, and those at its mappings,
+ * as for displace.c. If a part of the file is aside or in another process, for all sources.
  */
 #include "base/alloc.h"
 #include "base/fail.h"
@@ -20,6 +21,7 @@
 #include "mem/aside.h"
 #include "mem/displace_internal.h"
 #include "mem/maps.h"
+#include "mem/process_memory.h"
 #include "mem/shmem.h"
 #include "mem/source_internal.h"
 #include "mem/view.h"
@@ -38,7 +40,7 @@ struct departure {
 	const struct displace_file *file;
 	struct place *places;
 	size_t count, capacity;
-	bool aside; /* one of them is the engine's */
+	bool elsewhere; /* one of them is aside, or in another process */
 };
 
 /* ---- places ---- */
@@ -73,15 +75,63 @@ static int add_entry(struct departure *departure, const struct maps_entry *entry
 	place.end = start + (min_u64(end, file->end) - offset);
 	if (!entry->shared)
 		place.page = PRIVATE_PAGES + place.first;
-	departure->aside |= aside_has(entry->start);
+	departure->elsewhere |= process_memory_is_bus((const void *)(uintptr_t)entry->start) ||
+				aside_has(entry->start);
 	return add_place(departure, place);
+}
+
+/* Makes the addresses of @entry those of the bus. False: none of it is in @window. */
+static bool put_on_bus(const struct process_window *window, struct maps_entry *entry)
+{
+	const uint64_t start = max_u64(entry->start, window->base);
+	const uint64_t end = min_u64(entry->end, window->base + window->len);
+
+	if (start >= end)
+		return false;
+	entry->offset += start - entry->start;
+	entry->start = window->bus + (start - window->base);
+	entry->end = entry->start + (end - start);
+	return true;
+}
+
+static int find_in_window(struct departure *departure, const struct process_window *window)
+{
+	struct maps_entry entry;
+	struct maps maps;
+	int rc = maps_open_at(&maps, window->list);
+
+	if (rc)
+		return rc;
+	while (!rc && maps_next(&maps, &entry)) {
+		if (put_on_bus(window, &entry))
+			rc = add_entry(departure, &entry);
+	}
+	maps_close(&maps);
+	return rc;
+}
+
+/* In other processes. */
+static int find_remote_places(struct departure *departure)
+{
+	struct process_window window;
+	uint32_t at = 0;
+	int rc = 0;
+
+	while (!rc && process_memory_next_window(&at, &window)) {
+		rc = find_in_window(departure, &window);
+		(void)sys_close(window.list);
+	}
+	return rc;
 }
 
 static int find_places(struct departure *departure)
 {
 	struct maps_entry entry;
 	struct maps maps;
-	int rc = maps_open(&maps);
+	int rc = process_memory_any() ? find_remote_places(departure) : 0;
+
+	if (!rc)
+		rc = maps_open(&maps);
 
 	if (rc)
 		return rc;
@@ -105,10 +155,10 @@ static int find_sources(struct departure *departure)
 	struct source_list *list = &departure->d.victims;
 	int rc = shmem_visit_sources(file->dev, file->ino, add_file_source, list);
 
-	if (departure->aside && !rc)
+	if (departure->elsewhere && !rc)
 		rc = index_find_all(list);
-	for (size_t i = 0; i < departure->count && !departure->aside && !rc; i++)
-		rc = index_find(departure->places[i].first << PAGE_SHIFT,
+	for (size_t i = 0; i < departure->count && !departure->elsewhere && !rc; i++)
+		rc = index_find(NULL, departure->places[i].first << PAGE_SHIFT,
 				(departure->places[i].end << PAGE_SHIFT) - 1, list);
 	source_list_unify(list);
 	return rc;
@@ -197,7 +247,7 @@ static void copy_page(uint64_t to, uint64_t from)
 			       &got);
 }
 
-static int make_memory(const struct stretch *stretch)
+int displace_make_memory(const struct stretch *stretch)
 {
 	void *got;
 
@@ -216,7 +266,7 @@ static int copy_all(struct displacement *d)
 	for (size_t i = 0; i < d->stretch_count; i++) {
 		const struct stretch *stretch = &d->stretches[i];
 
-		if (make_memory(stretch))
+		if (displace_make_memory(stretch))
 			return -ENOMEM;
 		for (uint64_t page = stretch->first; page < stretch->end; page++) {
 			while (segment->end <= page)

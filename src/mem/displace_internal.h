@@ -26,10 +26,11 @@ struct stretch {
 };
 
 struct displacement {
-	uint64_t first, end; /* the range, in pages */
-	bool keep;	     /* the addresses stay mapped */
-	bool unmaps;	     /* but need not, where the system cannot do that */
-	displace_call call;  /* the program's call, made when the pages have moved; NULL: none */
+	const struct displace_remote *remote; /* of whose memory; NULL: this process's */
+	uint64_t first, end;		      /* the range, in pages */
+	bool keep;			      /* the addresses stay mapped */
+	bool unmaps;			      /* but need not, where the system cannot do that */
+	displace_call call; /* the program's call, made when the pages have moved; NULL: none */
 	void *arg;
 	struct source_list victims;   /* the sources in the range */
 	struct displace_moved *hulls; /* for each the hull of its pages that move (or count 0) */
@@ -105,6 +106,24 @@ void displace_end(const struct displacement *d, bool moved) REQUIRES(displace_lo
 /* Logs that the call @what of the program has taken @d's pages out of [@from, @to]. */
 void displace_report(const struct displacement *d, const char *what, uint64_t from, uint64_t to)
 	REQUIRES(displace_lock);
+
+/*
+ * Makes the displacement @d of [@va, @va + @len). The result of its call, or a negative errno: then
+ * nothing has moved.
+ */
+long displace_run(struct displacement *d, uint64_t va, uint64_t len, enum displace_cause cause)
+	REQUIRES(displace_lock);
+
+/* Gives the addresses that @stretch has taken memory of their own. 0 or -ENOMEM. */
+int displace_make_memory(const struct stretch *stretch);
+
+/* ---- displace_remote.c ---- */
+
+/*
+ * Keeps the pages of each stretch, which are another process's, at the addresses that it has
+ * taken. 0 or -ENOMEM.
+ */
+int displace_keep_remote(const struct displacement *d);
 
 /* displace_range(), under the lock. */
 int displace_range_locked(uint64_t va, uint64_t len, enum displace_cause cause, bool keep)

@@ -34,7 +34,8 @@ int displace_find_victims(struct displacement *d)
 	int rc;
 
 	lock_assert_held(&displace_lock);
-	rc = index_find(d->first << PAGE_SHIFT, (d->end << PAGE_SHIFT) - 1, &d->victims);
+	rc = index_find(d->remote ? d->remote->caller : NULL, d->first << PAGE_SHIFT,
+			(d->end << PAGE_SHIFT) - 1, &d->victims);
 	return rc ? rc : displace_make_hulls(d);
 }
 

@@ -15,6 +15,9 @@
 #include "mem/source_internal.h"
 
 struct remap {
+	const struct displace_remote *remote; /* whose memory moves; NULL: this process's */
+	displace_call call;		      /* moves it, instead of mremap() by this process */
+	void *arg;
 	uint64_t old, old_len, new_len;
 	uint64_t to;
 	int flags;
@@ -23,6 +26,8 @@ struct remap {
 
 static long call_mremap(const struct remap *remap)
 {
+	if (remap->call)
+		return remap->call(remap->arg);
 	return sys_call(SYS_mremap, (long)remap->old, (long)remap->old_len, (long)remap->new_len,
 			remap->flags, (long)remap->to, 0);
 }
@@ -98,7 +103,7 @@ out_cancel:
 /* remap(), of memory in one mapping, or on a kernel that moves only that. */
 static long remap_one(struct remap *remap) REQUIRES(displace_lock)
 {
-	struct displacement d = {.keep = false};
+	struct displacement d = {.remote = remap->remote};
 	long rc;
 
 	lock_assert_held(&displace_lock);
@@ -256,6 +261,23 @@ long displace_mremap(uint64_t old, uint64_t old_len, uint64_t new_len, int flags
 		rc = remap_over(&wanted);
 	else
 		rc = remap(&wanted);
+	lock_release(&displace_lock);
+	return rc;
+}
+
+long displace_remote_mremap(const struct displace_remote *remote, uint64_t old, uint64_t len,
+			    displace_call call, void *arg)
+{
+	struct remap wanted = {.remote = remote,
+			       .call = call,
+			       .arg = arg,
+			       .old = old,
+			       .old_len = len,
+			       .new_len = len};
+	long rc;
+
+	lock_acquire(&displace_lock);
+	rc = remap_one(&wanted);
 	lock_release(&displace_lock);
 	return rc;
 }

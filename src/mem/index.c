@@ -224,6 +224,8 @@ void index_remove(struct mem_source *source)
 
 /* A search for sources with pinned pages in [@va, @last] that begin in granules [@first, @end). */
 struct search {
+	const struct uiommufd_caller *owner; /* of their memory; NULL: this process */
+	bool all;			     /* whoever it is */
 	uint64_t va, last;
 	unsigned int shift;
 	uint64_t first, end;
@@ -231,12 +233,20 @@ struct search {
 	void *arg;
 };
 
+static bool is_owned(const struct search *search, const struct mem_source *source)
+{
+	if (search->all)
+		return true;
+	return search->owner ? source->caller == search->owner : caller_is_direct(source->caller);
+}
+
 static bool matches(const struct search *search, const struct mem_source *source)
 {
 	uint64_t granule = source_base(source) >> search->shift;
 
 	return granule >= search->first && granule < search->end &&
 	       source_base(source) <= search->last && search->va <= source_last(source) &&
+	       is_owned(search, source) &&
 	       atomic_load_explicit(&source->in_use, memory_order_acquire);
 }
 
@@ -288,6 +298,7 @@ static int search_places(const struct search *search)
 	lock_acquire(&places_lock);
 	for (struct index_place *place = places; place && !rc; place = place->next) {
 		if (place->va <= search->last && search->va <= place->last &&
+		    is_owned(search, place->source) &&
 		    atomic_load_explicit(&place->source->in_use, memory_order_acquire))
 			rc = search->found(place->source, search->arg);
 	}
@@ -315,9 +326,9 @@ static int found_one(struct mem_source *source, void *arg)
 	return 1;
 }
 
-bool index_any(uint64_t va, uint64_t last)
+bool index_any(const struct uiommufd_caller *owner, uint64_t va, uint64_t last)
 {
-	struct search search = {.va = va, .last = last, .found = found_one};
+	struct search search = {.owner = owner, .va = va, .last = last, .found = found_one};
 
 	return index_enabled() && search_all(&search);
 }
@@ -394,16 +405,19 @@ static int collect(struct mem_source *source, void *arg)
 	return source_list_add(list, source);
 }
 
-int index_find(uint64_t va, uint64_t last, struct source_list *list)
+int index_find(const struct uiommufd_caller *owner, uint64_t va, uint64_t last,
+	       struct source_list *list)
 {
-	struct search search = {.va = va, .last = last, .found = collect, .arg = list};
+	struct search search = {
+		.owner = owner, .va = va, .last = last, .found = collect, .arg = list};
 
 	return index_enabled() ? search_all(&search) : 0;
 }
 
 int index_find_all(struct source_list *list)
 {
-	int rc = index_find(0, UINT64_MAX, list);
+	struct search search = {.all = true, .last = UINT64_MAX, .found = collect, .arg = list};
+	int rc = index_enabled() ? search_all(&search) : 0;
 
 	lock_acquire(&places_lock);
 	for (struct index_link *link = away; link && !rc; link = link->next) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The index of sources by address in this process: a call of the program that takes memory away
- * finds the sources that it concerns. Maintained only once displacement is enabled. Thread-safe.
+ * The index of sources by address: a call of the program that takes memory away finds the sources
+ * that it concerns, among those of its own address space. Maintained only once displacement is
+ * enabled. Thread-safe.
  *
  * Cost: adding and removing are O(1). A search looks at the sources near the range, and at all
  * those that have moved with the program's own memory, which are few: memory under DMA seldom
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 struct mem_source;
+struct uiommufd_caller;
 
 /* Embedded in a source, for a list of sources. */
 struct index_link {
@@ -76,10 +78,10 @@ void index_leave(struct mem_source *source);
 void index_remove(struct mem_source *source);
 
 /*
- * True if a source with pinned pages intersects [@va, @last]; other pages of it may be the pinned
- * ones.
+ * True if a source with pinned pages of the address space of @owner (NULL: of this process)
+ * intersects [@va, @last]; other pages of it may be the pinned ones.
  */
-bool index_any(uint64_t va, uint64_t last);
+bool index_any(const struct uiommufd_caller *owner, uint64_t va, uint64_t last);
 
 /* An array of sources, with a reference on each. Starts zeroed. */
 struct source_list {
@@ -97,9 +99,13 @@ void source_list_unify(struct source_list *list);
 void source_list_destroy(struct source_list *list);
 
 /* Adds the sources of index_any() to @list, each once. 0 or -ENOMEM. */
-int index_find(uint64_t va, uint64_t last, struct source_list *list);
+int index_find(const struct uiommufd_caller *owner, uint64_t va, uint64_t last,
+	       struct source_list *list);
 
-/* Adds all sources with pinned pages, also those of which no page is the program's any more. */
+/*
+ * Adds all sources with pinned pages, of all address spaces, also those of which no page is the
+ * program's any more.
+ */
 int index_find_all(struct source_list *list);
 
 /* Whether there is any source. A few loads. */

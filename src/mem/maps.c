@@ -162,21 +162,33 @@ int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size
 	return rc;
 }
 
-bool maps_segment(uint64_t addr, uint64_t *len)
+static bool find_segment(struct maps *maps, uint64_t addr, uint64_t *len)
 {
 	struct maps_entry entry, first = {.end = 0};
-	struct maps maps;
 
-	*len = 0;
-	if (maps_open(&maps))
-		return false;
-	while (maps_next(&maps, &entry)) {
+	while (maps_next(maps, &entry)) {
 		if (entry.start == addr && entry.shared)
 			first = entry;
 		if (first.end && entry.shared && entry.dev == first.dev &&
 		    entry.inode == first.inode && entry.offset == entry.start - addr)
 			*len = entry.end - addr;
 	}
-	maps_close(&maps);
+	maps_close(maps);
 	return *len != 0;
+}
+
+bool maps_segment(uint64_t addr, uint64_t *len)
+{
+	struct maps maps;
+
+	*len = 0;
+	return !maps_open(&maps) && find_segment(&maps, addr, len);
+}
+
+bool maps_segment_of(int fd, uint64_t addr, uint64_t *len)
+{
+	struct maps maps;
+
+	*len = 0;
+	return !maps_open_at(&maps, fd) && find_segment(&maps, addr, len);
 }

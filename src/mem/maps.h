@@ -76,4 +76,7 @@ int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size
  */
 bool maps_segment(uint64_t addr, uint64_t *len);
 
+/* The same in another process, by its list @fd, borrowed. */
+bool maps_segment_of(int fd, uint64_t addr, uint64_t *len);
+
 #endif

@@ -13,6 +13,9 @@
 #include "mem/process_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -38,6 +41,8 @@ struct window {
 
 struct process_memory {
 	int fd, list;
+	process_open_fn open;
+	void *arg;	/* of @open */
 	uint32_t first; /* its windows; 0: none */
 	struct process_remains remains;
 };
@@ -47,7 +52,8 @@ atomic_bool process_memory_present;
 static struct lock memory_lock = LOCK_INIT(LOCK_PROCESS_MEMORY);
 static struct window *_Atomic windows; /* WINDOWS of them; allocated once, never freed */
 
-int process_memory_create(int fd, int list, struct process_memory **out)
+int process_memory_create(int fd, int list, process_open_fn open, void *arg,
+			  struct process_memory **out)
 {
 	struct process_memory *memory = alloc_zeroed(sizeof(*memory));
 	struct window *table;
@@ -67,6 +73,8 @@ int process_memory_create(int fd, int list, struct process_memory **out)
 	atomic_store_explicit(&process_memory_present, true, memory_order_relaxed);
 	memory->fd = fd;
 	memory->list = list;
+	memory->open = open;
+	memory->arg = arg;
 	process_remains_init(&memory->remains);
 	*out = memory;
 	return 0;
@@ -91,6 +99,11 @@ void process_memory_destroy(struct process_memory *memory)
 	(void)sys_close(memory->list);
 	process_remains_destroy(&memory->remains);
 	alloc_free(memory);
+}
+
+int process_memory_maps(const struct process_memory *memory)
+{
+	return memory->list;
 }
 
 /* ---- windows ---- */
@@ -232,14 +245,82 @@ int process_memory_read(struct process_memory *memory, void *buf, uint64_t va, s
 		       : process_remains_read(&memory->remains, buf, va, len);
 }
 
+/* ---- shared memory, mapped by both ---- */
+
+/* Whether what is in whole pages of @fd can be mapped alone. */
+static bool is_of_whole_pages(int fd, uint64_t va, uint64_t len)
+{
+	struct statfs fs;
+
+	return !sys_call(SYS_fstatfs, fd, (long)&fs, 0, 0, 0, 0) &&
+	       (fs.f_type != HUGETLBFS_MAGIC || is_aligned(va | len, (uint64_t)fs.f_bsize));
+}
+
+bool process_memory_map(struct process_memory *memory, const struct maps_entry *entry, uint64_t va,
+			uint64_t len, void **at)
+{
+	const int flags = MAP_SHARED | (*at ? MAP_FIXED : 0);
+	const off_t offset = (off_t)(entry->offset + (va - entry->start));
+	int fd = memory->open(entry, memory->arg);
+	int rc = -EINVAL;
+
+	if (fd < 0)
+		return false;
+	if (is_of_whole_pages(fd, va, len))
+		rc = sys_mmap(*at, len, PROT_READ | PROT_WRITE, flags, fd, offset, at);
+	/* It may be a file that is open for reading only. */
+	if (rc == -EACCES)
+		rc = sys_mmap(*at, len, PROT_READ, flags, fd, offset, at);
+	(void)sys_close(fd);
+	return !rc;
+}
+
+/* Writes what is in one page, for which the program has no right of its own any more. */
+static int write_shared(struct process_memory *memory, uint64_t va, const void *buf, size_t len)
+{
+	const uint64_t page = align_down(va, PAGE_SIZE);
+	struct maps_entry entry;
+	struct maps maps;
+	void *at = NULL;
+	int rc = maps_open_at(&maps, memory->list);
+	bool found = false;
+
+	while (!rc && !found && maps_next(&maps, &entry))
+		found = va >= entry.start && va < entry.end;
+	if (!rc)
+		maps_close(&maps);
+	if (!found || !entry.shared || !process_memory_map(memory, &entry, page, PAGE_SIZE, &at))
+		return -EFAULT;
+	rc = guard_copy((char *)at + (va - page), buf, len);
+	(void)sys_munmap(at, PAGE_SIZE);
+	return rc;
+}
+
+/* All @len bytes, page by page. */
+static int write_past_rights(struct process_memory *memory, uint64_t va, const char *buf,
+			     size_t len)
+{
+	int rc = 0;
+
+	for (size_t part; len && !rc; va += part, buf += part, len -= part) {
+		part = min_u64(len, PAGE_SIZE - (va & PAGE_MASK));
+		rc = transfer(memory, SYS_pwrite64, (uintptr_t)buf, va, part);
+		if (rc)
+			rc = write_shared(memory, va, buf, part);
+	}
+	return rc;
+}
+
 int process_memory_write(struct process_memory *memory, uint64_t va, const void *buf, size_t len)
 {
-	int rc = transfer(memory, SYS_pwrite64, (uintptr_t)buf, va, len);
-
-	return !rc || process_memory_exists(memory)
-		       ? rc
+	if (!transfer(memory, SYS_pwrite64, (uintptr_t)buf, va, len))
+		return 0;
+	return process_memory_exists(memory)
+		       ? write_past_rights(memory, va, buf, len)
 		       : process_remains_write(&memory->remains, va, buf, len);
 }
+
+/* ---- the bus ---- */
 
 /* The place in another process that the bus address @bus leads to, of at most *@len bytes. */
 static struct process_memory *find(const void *bus, uint64_t *va, size_t *len)
@@ -270,6 +351,30 @@ int process_memory_list(uint64_t bus, uint64_t *shift)
 		return -ENOENT;
 	*shift = bus - va;
 	return memory->list;
+}
+
+bool process_memory_next_window(uint32_t *at, struct process_window *window)
+{
+	const struct window *table = atomic_load_explicit(&windows, memory_order_acquire);
+	bool found = false;
+
+	lock_acquire(&memory_lock);
+	while (table && !found && ++*at < WINDOWS) {
+		const struct process_memory *memory =
+			atomic_load_explicit(&table[*at].memory, memory_order_relaxed);
+
+		if (!memory)
+			continue;
+		*window = (struct process_window){
+			.base = table[*at].base,
+			.len = WINDOW_SIZE,
+			.bus = PROCESS_MEMORY_START + ((uint64_t)*at << WINDOW_SHIFT),
+			.list = (int)sys_call(SYS_fcntl, memory->list, F_DUPFD_CLOEXEC, 0, 0, 0, 0),
+		};
+		found = window->list >= 0;
+	}
+	lock_release(&memory_lock);
+	return found;
 }
 
 /* Copies a piece, of at most *@len bytes, which becomes what has been copied. */

@@ -5,10 +5,11 @@
  * is. A copy that meets one goes through the kernel, to or from the address space that stands
  * behind it.
  *
- * What is copied is what is at the address at that moment: the pages of a pin are not held
- * (docs/shared.md). When the address space ends, what is left of it is used
- * (mem/process_remains.h). Rights that the program has taken away since do not
- * matter to private memory, as with a real pin.
+ * What is copied is what is at the address at that moment. A call by which the program takes pinned
+ * memory from there is stopped, and the memory kept (mem/displace.h). When the address space ends,
+ * what is left of it is used (mem/process_remains.h). Rights that the program has taken away since
+ * do not matter, as with a real pin: the kernel copies past those of private memory, and shared
+ * memory is mapped for a write that has failed.
  *
  * Cost: a copy is one system call for each run of contiguous addresses.
  */
@@ -28,13 +29,21 @@
 
 /* The address space of another process. */
 struct process_memory;
+struct maps_entry;
+
+/*
+ * Opens what the shared mapping @entry of another process maps, for reading and writing: a
+ * descriptor, owned by the calling code, or a negative errno.
+ */
+typedef int (*process_open_fn)(const struct maps_entry *entry, void *arg);
 
 /*
  * Takes over @fd, /proc/PID/mem open for reading and writing, and @list, /proc/PID/maps: they mean
- * this address space for ever, whatever becomes of the PID. 0, or a negative errno, and both are
- * closed.
+ * this address space for ever, whatever becomes of the PID. @open, with @arg, is called as long as
+ * it exists. 0, or a negative errno, and both are closed.
  */
-int process_memory_create(int fd, int list, struct process_memory **out);
+int process_memory_create(int fd, int list, process_open_fn open, void *arg,
+			  struct process_memory **out);
 
 /* Context: no mapping of its memory is left, so no copy finds it. */
 void process_memory_destroy(struct process_memory *memory);
@@ -48,6 +57,17 @@ bool process_memory_exists(struct process_memory *memory);
  */
 int process_memory_resolve(struct process_memory *memory, uint64_t va, uint64_t len, uint64_t *bus,
 			   uint64_t *run);
+
+/* The list of its mappings, /proc/PID/maps: borrowed. */
+int process_memory_maps(const struct process_memory *memory);
+
+/*
+ * Maps [@va, @va + @len), whole pages of the shared mapping @entry, into this process: over *@at,
+ * or, if that is NULL, anywhere, and then *@at says where. False: it cannot be, nor can a part of a
+ * huge page.
+ */
+bool process_memory_map(struct process_memory *memory, const struct maps_entry *entry, uint64_t va,
+			uint64_t len, void **at);
 
 /* [@va, @va + @len), whole pages, is about to be pinned. 0 or -ENOMEM. */
 int process_memory_note_pin(struct process_memory *memory, uint64_t va, uint64_t len);
@@ -82,6 +102,15 @@ int process_memory_write(struct process_memory *memory, uint64_t va, const void 
  * long as the address is in use; an address there is *@shift below that on the bus. -ENOENT: none.
  */
 int process_memory_list(uint64_t bus, uint64_t *shift);
+
+/* [@base, @base + @len) of another process is at @bus; @list is its list of mappings. */
+struct process_window {
+	uint64_t base, len, bus;
+	int list; /* owned by the caller of process_memory_next_window() */
+};
+
+/* The next piece of other processes' memory after *@at, which starts as 0. False: no other. */
+bool process_memory_next_window(uint32_t *at, struct process_window *window);
 
 extern atomic_bool process_memory_present;
 

@@ -83,7 +83,7 @@ static uint32_t source_uid(const struct mem_source *source)
 int mem_source_from_va(struct uiommufd_caller *caller, uint64_t va, uint64_t len, bool writable,
 		       enum mem_accounting accounting, struct mem_source **out)
 {
-	const bool indexed = index_enabled() && caller_is_direct(caller);
+	const bool indexed = index_enabled();
 	const bool own_uid = accounting != MEM_ACCOUNT_USER || caller_uid(caller) == caller->uid;
 	struct mem_source *source;
 
@@ -523,16 +523,31 @@ uint64_t mem_source_pinned_pages(struct mem_source *source)
 
 /* ---- bus addresses ---- */
 
+/* Where the owner's address @va is on the bus; nowhere if it cannot be reached. */
+static void resolve(const struct mem_source *source, uint64_t va, uint64_t len, uint64_t *bus,
+		    uint64_t *extent)
+{
+	if (!caller_resolve(source->caller, va, len, bus, extent))
+		return;
+	*bus = 0;
+	*extent = min_u64(len, PAGE_SIZE - (va & PAGE_MASK));
+}
+
 /* Where @part, of which @byte is in the first page, is, and how much of it is contiguous. */
 static void part_extent(const struct mem_source *source, const struct pins_extent *part,
 			uint64_t byte, uint64_t *bus, uint64_t *extent)
 {
-	*extent = (part->pages.count << PAGE_SHIFT) - (byte & PAGE_MASK);
-	if (source->kind == MEM_KIND_FILE && !part->bus)
-		shmem_extent(source_shmem(source), source_base(source) + byte, *extent, bus,
-			     extent);
-	else
-		*bus = source_extent_address(source, part) + (byte & PAGE_MASK);
+	const uint64_t len = (part->pages.count << PAGE_SHIFT) - (byte & PAGE_MASK);
+
+	if (part->aside) {
+		*bus = part->bus + (byte & PAGE_MASK);
+		*extent = len;
+	} else if (source->kind == MEM_KIND_FILE) {
+		shmem_extent(source_shmem(source), source_base(source) + byte, len, bus, extent);
+	} else {
+		resolve(source, source_extent_address(source, part) + (byte & PAGE_MASK), len, bus,
+			extent);
+	}
 }
 
 void source_extent_locked(const struct mem_source *source, uint64_t byte, uint64_t len,
@@ -560,24 +575,18 @@ void source_extent_locked(const struct mem_source *source, uint64_t byte, uint64
 void mem_source_extent(struct mem_source *source, uint64_t byte, uint64_t len, uint64_t *bus,
 		       uint64_t *extent)
 {
-	struct uiommufd_caller *caller = source->caller;
-
 	if (source->kind == MEM_KIND_DMABUF) {
 		*bus = (uint64_t)(uintptr_t)dmabuf_memory(source_wide(source)->dmabuf.buf) +
 		       source_base(source) + byte;
 		*extent = len;
-	} else if (source_is_local(source) &&
+	} else if (source->kind == MEM_KIND_VA &&
 		   !atomic_load_explicit(&source->moved, memory_order_acquire)) {
 		/* If it moves meanwhile, the tables are redirected when the caller is done. */
-		*bus = source_base(source) + byte;
-		*extent = len;
-	} else if (source_may_move(source)) {
+		resolve(source, source_base(source) + byte, len, bus, extent);
+	} else {
 		source_lock(source);
 		source_extent_locked(source, byte, len, bus, extent);
 		source_unlock(source);
-	} else if (caller_resolve(caller, source_base(source) + byte, len, bus, extent)) {
-		*bus = 0;
-		*extent = min_u64(len, PAGE_SIZE - (byte & PAGE_MASK));
 	}
 }
 

@@ -149,7 +149,9 @@ static inline uint64_t source_last(const struct mem_source *source)
 	return (source->start + source->len - 1) | PAGE_MASK;
 }
 
-/* Address of the first page of @extent, of a source of addresses. */
+/*
+ * Address of the first page of @extent, of a source of addresses: the owner's, unless it is aside.
+ */
 static inline uint64_t source_extent_address(const struct mem_source *source,
 					     const struct pins_extent *extent)
 {
@@ -164,12 +166,13 @@ static inline bool source_is_local(const struct mem_source *source)
 }
 
 /*
- * True if pages may be moved aside: in the memory of this process, or of a file that the engine
- * maps.
+ * True if pages may be moved aside: in the memory of a program that is indexed, or of a file that
+ * the engine maps.
  */
 static inline bool source_may_move(const struct mem_source *source)
 {
-	return source->kind == MEM_KIND_FILE || source_is_local(source);
+	return source->kind == MEM_KIND_FILE ||
+	       (source->kind == MEM_KIND_VA && (source->wide || source_is_local(source)));
 }
 
 /*

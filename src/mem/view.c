@@ -152,7 +152,7 @@ static bool may_pass(uint64_t addr)
 	lock_acquire(&view_lock);
 	any = iova_set_intersects(&restricted, (struct iova_range){page, page | PAGE_MASK});
 	lock_release(&view_lock);
-	return any && index_any(page, page | PAGE_MASK);
+	return any && index_any(NULL, page, page | PAGE_MASK);
 }
 
 void view_open(uint64_t va, uint64_t len)

@@ -15,6 +15,7 @@
 #include "checker/call_report.h"
 #include "server/answer_change.h"
 #include "server/answer_io.h"
+#include "server/answer_memory.h"
 #include "server/answer_path.h"
 #include "server/mapped.h"
 #include "server/opened.h"
@@ -103,15 +104,18 @@ static struct answer answer_mmap(struct request *request)
 	uint64_t offset;
 	int fd, rc;
 
-	if (args[3] & MAP_ANONYMOUS)
-		return answer_by_kernel();
-	file = program_fd_file(request, (int)args[4], &node);
+	file = args[3] & MAP_ANONYMOUS ? NULL : program_fd_file(request, (int)args[4], &node);
 	if (!file)
-		return answer_by_kernel();
+		return answer_memory(request);
 	rc = make_mapping(request, file, &fd, &offset);
 	name = file->ops->name;
 	/* Before the program goes on: it may unmap and close the file at once. */
 	file_put(file);
+	if (!rc && args[3] & MAP_FIXED) {
+		rc = answer_memory_keep(request, args[0], args[1]);
+		if (rc)
+			close(fd);
+	}
 	return rc ? answer_result(rc) : map_instead(request, name, fd, offset);
 }
 
@@ -168,6 +172,17 @@ struct answer answer_call(struct request *request)
 	case SYS_dup3:
 	case SYS_fcntl:
 		return answer_dup(request);
+	case SYS_munmap:
+	case SYS_mremap:
+	case SYS_brk:
+	case SYS_shmat:
+	case SYS_shmdt:
+	case SYS_remap_file_pages:
+	case SYS_madvise:
+		return answer_memory(request);
+	case SYS_ftruncate:
+	case SYS_fallocate:
+		return answer_cut(request);
 	case SYS_fstat:
 		return answer_fstat(request, (int)args[0], args[1]);
 	case SYS_execve:

@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "preload/start/layout.h"
+#include "server/answer_memory.h"
 #include "server/files.h"
 #include "server/mapped.h"
 #include "server/opened.h"
@@ -258,7 +259,9 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 	if (open_status(request, path, flags, &answer))
 		return answer;
 	if (!answer_path_resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
-		return answer_by_kernel();
+		return flags & O_TRUNC
+			       ? answer_cut_path(request, dirfd, path, 0, !(flags & O_NOFOLLOW))
+			       : answer_by_kernel();
 	switch (at.kind) {
 	case UNION_EMULATED:
 		return open_emulated(request, &at, flags);
@@ -462,7 +465,9 @@ struct answer answer_truncate(struct request *request, uint64_t path)
 {
 	struct union_path at;
 
-	if (!answer_path_resolve(request, AT_FDCWD, path, true, &at) || at.kind == UNION_REAL)
+	if (!answer_path_resolve(request, AT_FDCWD, path, true, &at))
+		return answer_cut_path(request, AT_FDCWD, path, request->call->data.args[1], true);
+	if (at.kind == UNION_REAL)
 		return answer_by_kernel();
 	if (at.kind == UNION_MISSING)
 		return answer_result(at.error);

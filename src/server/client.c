@@ -33,6 +33,7 @@
 #include "server/proc_file.h"
 #include "server/program_fd.h"
 #include "server/program_memory.h"
+#include "server/shared_file.h"
 #include "trace/events.h"
 
 enum {
@@ -254,6 +255,13 @@ bool client_has_ended(const struct client *client)
 	return poll(&end, 1, 0) != 0;
 }
 
+static int open_shared(const struct maps_entry *entry, void *arg)
+{
+	const struct client *client = arg;
+
+	return shared_file_open(client->proc, entry);
+}
+
 static int client_create(pid_t pid, struct client **out)
 {
 	struct client *client = alloc_zeroed(sizeof(*client));
@@ -273,7 +281,8 @@ static int client_create(pid_t pid, struct client **out)
 	if (rc)
 		goto out_put;
 	memory = openat(client->proc, "mem", O_RDWR | O_CLOEXEC);
-	rc = memory < 0 ? -errno : process_memory_create(memory, list, &client->memory);
+	rc = memory < 0 ? -errno
+			: process_memory_create(memory, list, open_shared, client, &client->memory);
 	if (memory < 0)
 		close(list);
 	if (rc)

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A call is recognised by its number and, where the number alone would stop too many, by the low
- * half of an argument: the type byte of an ioctl, the descriptor of mmap and of read. Cost for a
- * call that passes: a comparison for each number.
+ * half of an argument: the type byte of an ioctl, the descriptor of mmap and of read, an advice.
+ * Cost for a call that passes: a comparison for each number.
  */
 #include "server/filter.h"
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/falloc.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* Missing in older headers; a kernel before 5.19 answers -EINVAL. */
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
 #endif
 
 #if defined(__x86_64__)
@@ -29,27 +39,79 @@
 #endif
 
 enum {
-	IOCTL_TYPE = ';', /* of iommufd and VFIO */
-	MAX_FILTER = 192,
+	MAX_FILTER = 224,
 };
 
 /* Calls that always wait. */
 static const unsigned short always[] = {
 #ifdef SYS_open
-	SYS_open,	SYS_stat,	SYS_lstat,	SYS_access,   SYS_readlink,
+	SYS_open,
+	SYS_stat,
+	SYS_lstat,
+	SYS_access,
+	SYS_readlink,
 #endif
-	SYS_openat,	SYS_openat2,	SYS_newfstatat, SYS_statx,    SYS_fstat,      SYS_faccessat,
-	SYS_faccessat2, SYS_readlinkat, SYS_pread64,	SYS_pwrite64, SYS_execve,     SYS_execveat,
+	SYS_openat,
+	SYS_openat2,
+	SYS_newfstatat,
+	SYS_statx,
+	SYS_fstat,
+	SYS_faccessat,
+	SYS_faccessat2,
+	SYS_readlinkat,
+	SYS_pread64,
+	SYS_pwrite64,
+	SYS_execve,
+	SYS_execveat,
 #ifdef SYS_mkdir
-	SYS_mkdir,	SYS_mknod,	SYS_symlink,	SYS_link,     SYS_rename,     SYS_unlink,
+	SYS_mkdir,
+	SYS_mknod,
+	SYS_symlink,
+	SYS_link,
+	SYS_rename,
+	SYS_unlink,
 	SYS_rmdir,
 #endif
 #ifdef SYS_renameat
 	SYS_renameat,
 #endif
-	SYS_mkdirat,	SYS_mknodat,	SYS_symlinkat,	SYS_linkat,   SYS_renameat2,  SYS_unlinkat,
-	SYS_preadv,	SYS_pwritev,	SYS_preadv2,	SYS_pwritev2, SYS_exit_group, SYS_statfs,
-	SYS_fstatfs,	SYS_truncate,
+	SYS_mkdirat,
+	SYS_mknodat,
+	SYS_symlinkat,
+	SYS_linkat,
+	SYS_renameat2,
+	SYS_unlinkat,
+	SYS_preadv,
+	SYS_pwritev,
+	SYS_preadv2,
+	SYS_pwritev2,
+	SYS_exit_group,
+	SYS_statfs,
+	SYS_fstatfs,
+	SYS_truncate,
+	/* Those that may take pinned memory away. */
+	SYS_munmap,
+	SYS_mremap,
+	SYS_brk,
+	SYS_shmdt,
+	SYS_ftruncate,
+	SYS_remap_file_pages,
+};
+
+/* Calls that wait if an argument has one of these bits. */
+static const struct masked {
+	unsigned short number, argument;
+	unsigned int bits;
+} masked[] = {
+	{SYS_shmat, 2, SHM_REMAP},
+	{SYS_fallocate, 1,
+	 FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_ZERO_RANGE |
+		 FALLOC_FL_INSERT_RANGE},
+};
+
+/* The advice by which pages are dropped. */
+static const unsigned short dropping[] = {
+	MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTNEED_LOCKED, MADV_GUARD_INSTALL,
 };
 
 /* Calls that wait if their first argument is a descriptor of FILTER_FIRST_FD to FILTER_LAST_FD. */
@@ -92,19 +154,45 @@ static void filter_ioctl(struct program *program)
 	load_argument(program, 1);
 	add(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff00));
 	add(program,
-	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IOCTL_TYPE << 8, 0, 1));
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_IOCTL_TYPE << 8, 0, 1));
 	answer(program, SECCOMP_RET_USER_NOTIF);
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
-/* mmap(..., fd, ...): of files only. */
+/* mmap(..., flags, fd, ...): of files, or over what is there. */
 static void filter_mmap(struct program *program)
 {
-	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 4));
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 6));
 	load_argument(program, 4);
-	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 1, 0));
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xffffffff, 0, 2));
+	load_argument(program, 3);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_FIXED, 0, 1));
 	answer(program, SECCOMP_RET_USER_NOTIF);
 	answer(program, SECCOMP_RET_ALLOW);
+}
+
+static void filter_masked(struct program *program, const struct masked *call)
+{
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call->number, 0, 4));
+	load_argument(program, call->argument);
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, call->bits, 0, 1));
+	answer(program, SECCOMP_RET_USER_NOTIF);
+	answer(program, SECCOMP_RET_ALLOW);
+}
+
+/* madvise(..., advice). */
+static void filter_madvise(struct program *program)
+{
+	const unsigned char count = sizeof(dropping) / sizeof(dropping[0]);
+
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0,
+						  (unsigned char)(count + 3)));
+	load_argument(program, 2);
+	for (unsigned char i = 0; i < count; i++)
+		add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, dropping[i],
+							  (unsigned char)(count - i), 0));
+	answer(program, SECCOMP_RET_ALLOW);
+	answer(program, SECCOMP_RET_USER_NOTIF);
 }
 
 static void filter_numbered(struct program *program, unsigned int number)
@@ -136,6 +224,9 @@ static void build(struct program *program)
 	}
 	for (size_t i = 0; i < sizeof(numbered) / sizeof(numbered[0]); i++)
 		filter_numbered(program, numbered[i]);
+	for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
+		filter_masked(program, &masked[i]);
+	filter_madvise(program);
 	filter_ioctl(program);
 	filter_mmap(program);
 	answer(program, SECCOMP_RET_ALLOW);

@@ -18,6 +18,11 @@ enum {
 	FILTER_LAST_FD = 1023, /* the last that select() takes, and that the usual limit allows */
 };
 
+/* The type byte of the ioctls that are stopped, which are those of iommufd and VFIO. */
+enum {
+	FILTER_IOCTL_TYPE = ';',
+};
+
 /*
  * Installs the filter for the calling thread, which becomes a program. Returns the descriptor on
  * which the calls arrive (close-on-exec), or a negative errno.

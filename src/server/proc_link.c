@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/caller.h"
@@ -141,18 +142,16 @@ static bool follow_link(int task, const struct link *link, char name[PATH_MAX])
 	return snprintf(name, PATH_MAX, "%s%s", inside ? inside : real, link->rest) < PATH_MAX;
 }
 
-/* Whether the program of @request may look into the process @pid, which is another one. */
-static bool may_look(const struct request *request, pid_t pid)
+/*
+ * Whether the program of @request may look into the process with the directory @task, which is
+ * another one: the kernel gives the directory to the process's user, or to root if no other may.
+ */
+static bool may_look(const struct request *request, int task)
 {
 	const uint32_t uid = caller_uid(&request->client->caller);
-	struct client *other = client_find(pid);
-	bool may;
+	struct stat st;
 
-	if (!other)
-		return false;
-	may = uid == 0 || caller_uid(&other->caller) == uid;
-	uiommufd_caller_put(&other->caller);
-	return may;
+	return uid == 0 || (!fstat(task, &st) && st.st_uid == uid);
 }
 
 static bool follow_of_process(const struct request *request, const struct link *link,
@@ -161,12 +160,13 @@ static bool follow_of_process(const struct request *request, const struct link *
 	bool found;
 	int task;
 
+	/* It need not have made a call that the server has seen. */
 	if (link->pid == request->client->caller.pid || link->pid == (pid_t)request->call->pid)
 		return follow_link(request->task, link, name);
-	task = may_look(request, link->pid) ? proc_file_open(link->pid) : -1;
+	task = proc_file_open(link->pid);
 	if (task < 0)
 		return false;
-	found = follow_link(task, link, name);
+	found = may_look(request, task) && follow_link(task, link, name);
 	close(task);
 	return found;
 }

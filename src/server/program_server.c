@@ -23,10 +23,12 @@
 #include "base/log.h"
 #include "base/world.h"
 #include "inspect/show_state.h"
+#include "mem/displace.h"
 #include "mem/guard.h"
 #include "preload/engine/watch.h"
 #include "preload/start/layout.h"
 #include "server/answer.h"
+#include "server/answer_memory.h"
 #include "server/client.h"
 #include "server/control_socket.h"
 #include "server/files.h"
@@ -110,8 +112,13 @@ static void handle(const struct listener *listener, const struct seccomp_notif *
 {
 	struct request request = {.call = call, .listener = listener->fd};
 	struct answer answer;
-	int rc = client_begin(&request);
+	int rc;
 
+	if (answer_memory_is_kernels(call)) {
+		send_answer(&request, answer_by_kernel());
+		return;
+	}
+	rc = client_begin(&request);
 	if (rc) {
 		send_answer(&request, give_up(&request, rc));
 		return;
@@ -296,6 +303,7 @@ int server_begin(const char *root, bool lasts)
 	union_set_root(server.root);
 	read_memlock(root);
 	watch_start();
+	displace_enable();
 	rc = files_build_machine(root);
 	if (!rc)
 		rc = opened_start();

@@ -71,6 +71,14 @@ static bool seize(pid_t tid, int *rc)
 	return false;
 }
 
+int traced_seize_thread(pid_t tid, bool *fresh)
+{
+	int rc = 0;
+
+	*fresh = seize(tid, &rc);
+	return rc;
+}
+
 int traced_seize(pid_t pid)
 {
 	const struct dirent *entry;

@@ -26,6 +26,7 @@
 
 #include "base/file.h"
 #include "base/lock.h"
+#include "server/filter.h"
 #include "server/program_fd.h"
 #include "server/traced_access.h"
 
@@ -38,8 +39,16 @@ struct job {
 	int (*run)(struct job *job);
 	const struct request *request;
 	pid_t pid;
-	int fd; /* the program's */
-	uint64_t offset;
+	union {
+		struct {
+			int fd; /* the program's */
+			uint64_t offset;
+		};
+		struct {
+			long (*work)(void *arg);
+			void *arg;
+		};
+	};
 	bool done, answered; /* @answered: the call is over, whatever became of it */
 	int error;
 };
@@ -51,6 +60,7 @@ static struct {
 	pthread_t thread; /* the tracer, once @waits */
 	bool waits;
 	atomic_bool traces; /* or has traced anything */
+	atomic_int makes;   /* the thread whose call is made by us; 0: none */
 
 	struct {
 		pid_t pid;
@@ -61,9 +71,23 @@ static struct {
 	.lock = LOCK_INIT(LOCK_SERVER),
 };
 
+bool tracer_makes(pid_t tid)
+{
+	return atomic_load_explicit(&tracer.makes, memory_order_acquire) == tid;
+}
+
 /* ---- stops ---- */
 
 #if FILE_CAN_TRAP
+
+/* A thread that is stopped behind its call. */
+struct stopped {
+	pid_t tid;
+	struct user_regs_struct regs;
+	uint64_t mask; /* of its signals */
+};
+
+static const struct stopped *stopped; /* for whose call there is work */
 
 static void resume(pid_t tid, int signo)
 {
@@ -73,6 +97,37 @@ static void resume(pid_t tid, int signo)
 static bool stops_group(int signo)
 {
 	return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+}
+
+/* The kernel's own results of calls that a signal has interrupted. */
+enum {
+	RESTARTS_IF_HANDLER_SAYS = 512, /* ERESTARTSYS */
+	RESTARTS_CALL = 513,		/* ERESTARTNOINTR */
+};
+
+/*
+ * A signal is about to be delivered. If it ends an ioctl of ours before a thread of the server has
+ * received that, the call is made again after the handler, as if the signal had come before it.
+ */
+static void save_call(pid_t tid)
+{
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) || regs.orig_rax != SYS_ioctl ||
+	    (regs.rsi >> 8 & 0xff) != FILTER_IOCTL_TYPE ||
+	    (long)regs.rax != -RESTARTS_IF_HANDLER_SAYS)
+		return;
+	regs.rax = (unsigned long long)-RESTARTS_CALL;
+	(void)ptrace(PTRACE_SETREGS, tid, NULL, &regs);
+}
+
+static void deliver(pid_t tid, int signo)
+{
+	if (signo == SIGBUS && traced_access(tid))
+		signo = 0;
+	else
+		save_call(tid);
+	resume(tid, signo);
 }
 
 static void handle_stop(pid_t tid, int status)
@@ -87,7 +142,7 @@ static void handle_stop(pid_t tid, int status)
 	else if (event || signo == (SIGTRAP | 0x80))
 		resume(tid, 0);
 	else
-		resume(tid, signo == SIGBUS && traced_access(tid) ? 0 : signo);
+		deliver(tid, signo);
 }
 
 static void remember_end(pid_t pid, int status)
@@ -134,6 +189,7 @@ static bool inject(pid_t tid, const struct user_regs_struct *at, long number,
 		   const uint64_t args[6], long *result)
 {
 	struct user_regs_struct regs = *at;
+	bool lives;
 
 	regs.rip -= 2; /* `syscall` */
 	regs.rax = (unsigned long long)number;
@@ -144,11 +200,35 @@ static bool inject(pid_t tid, const struct user_regs_struct *at, long number,
 	regs.r10 = args[3];
 	regs.r8 = args[4];
 	regs.r9 = args[5];
-	if (ptrace(PTRACE_SETREGS, tid, NULL, &regs) || !step_call(tid) || !step_call(tid) ||
-	    ptrace(PTRACE_GETREGS, tid, NULL, &regs))
+	/* The filter stops it, too: no thread that answers may wait for the tracer then. */
+	atomic_store_explicit(&tracer.makes, tid, memory_order_release);
+	lives = !ptrace(PTRACE_SETREGS, tid, NULL, &regs) && step_call(tid) && step_call(tid) &&
+		!ptrace(PTRACE_GETREGS, tid, NULL, &regs);
+	atomic_store_explicit(&tracer.makes, 0, memory_order_release);
+	if (!lives)
 		return false;
 	*result = (long)regs.rax;
 	return true;
+}
+
+/* The thread is behind its call. No handler may run on its registers. False: it has ended. */
+static bool hold(pid_t tid, struct stopped *thread)
+{
+	uint64_t all = UINT64_MAX;
+
+	*thread = (struct stopped){.tid = tid};
+	return !ptrace(PTRACE_GETREGS, tid, NULL, &thread->regs) &&
+	       !ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(thread->mask), &thread->mask) &&
+	       !ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(all), &all);
+}
+
+/* It may go on, with the result of its call. */
+static void let_go(struct stopped *thread, long result)
+{
+	thread->regs.rax = (unsigned long long)result;
+	thread->regs.orig_rax = (unsigned long long)-1;
+	(void)ptrace(PTRACE_SETREGS, thread->tid, NULL, &thread->regs);
+	(void)ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->mask), &thread->mask);
 }
 
 /* The thread is behind its call, whose result is still open. */
@@ -158,23 +238,24 @@ static void finish_call(pid_t tid, const struct job *job)
 	const uint64_t map[6] = {args[0], args[1],	     args[2],
 				 args[3], (uint64_t)job->fd, job->offset};
 	const uint64_t closing[6] = {(uint64_t)job->fd};
-	struct user_regs_struct regs;
-	uint64_t all = UINT64_MAX, mask = 0;
+	struct stopped thread;
 	long result, unused;
 
-	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) ||
-	    ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(mask), &mask))
+	if (!hold(tid, &thread) || !inject(tid, &thread.regs, SYS_mmap, map, &result) ||
+	    !inject(tid, &thread.regs, SYS_close, closing, &unused))
 		return;
-	/* No handler may run on these registers. */
-	(void)ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(all), &all);
-	if (!inject(tid, &regs, SYS_mmap, map, &result) ||
-	    !inject(tid, &regs, SYS_close, closing, &unused))
-		return;
-	regs.rax = (unsigned long long)result;
-	regs.orig_rax = (unsigned long long)-1;
-	(void)ptrace(PTRACE_SETREGS, tid, NULL, &regs);
-	(void)ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(mask), &mask);
+	let_go(&thread, result);
 	resume(tid, 0);
+}
+
+long tracer_make_call(const struct seccomp_data *call)
+{
+	uint64_t args[6];
+	long result;
+
+	for (int i = 0; i < 6; i++)
+		args[i] = call->args[i];
+	return inject(stopped->tid, &stopped->regs, call->nr, args, &result) ? result : 0;
 }
 
 /* ---- jobs ---- */
@@ -221,10 +302,26 @@ static int finish_mmap(struct job *job)
 	return rc < 0 ? rc : 0;
 }
 
-/* The kernel's own: it makes the call again when the thread goes on. */
-enum {
-	RESTARTS_CALL = 513 /* ERESTARTNOINTR */
-};
+static int stop_for(struct job *job)
+{
+	const pid_t tid = (pid_t)job->request->call->pid;
+	struct stopped thread;
+	bool fresh;
+	int rc = traced_seize_thread(tid, &fresh);
+
+	if (!rc)
+		rc = stop_behind_call(job, 0);
+	if (rc || !hold(tid, &thread))
+		return rc < 0 ? rc : 0;
+	stopped = &thread;
+	let_go(&thread, job->work(job->arg));
+	stopped = NULL;
+	if (fresh)
+		(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	else
+		resume(tid, 0);
+	return 0;
+}
 
 /* Of the process, only its first thread is seen by its parent. */
 static int release(struct job *job)
@@ -299,6 +396,18 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 	return job.answered;
 }
 
+bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg)
+{
+	struct job job = {.run = stop_for,
+			  .request = request,
+			  .pid = request->client->caller.pid,
+			  .work = work,
+			  .arg = arg};
+
+	await(&job);
+	return job.answered;
+}
+
 bool tracer_release(struct request *request)
 {
 	struct job job = {.run = release, .request = request, .pid = request->client->caller.pid};
@@ -328,6 +437,20 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 	(void)offset;
 	*error = -ENOSYS;
 	return false;
+}
+
+bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg)
+{
+	(void)request;
+	(void)work;
+	(void)arg;
+	return false;
+}
+
+long tracer_make_call(const struct seccomp_data *call)
+{
+	(void)call;
+	return -ENOSYS;
 }
 
 bool tracer_release(struct request *request)

@@ -28,6 +28,21 @@
 bool tracer_map(struct request *request, int fd, uint64_t offset, int *error);
 
 /*
+ * Has @work done while the thread of @request is stopped behind its call, which has not been made:
+ * the call's result is that of @work, which may make it by tracer_make_call(). True: it has been
+ * answered, whatever became of it. False: the thread cannot be traced, and waits still.
+ *
+ * Context: not the tracer; waits for it. @work is done by the tracer.
+ */
+bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg);
+
+/* Makes @call in that thread. Its result; 0 if the thread has been killed. Context: in @work. */
+long tracer_make_call(const struct seccomp_data *call);
+
+/* Whether such a call of the thread @tid is being made: it is the kernel's. */
+bool tracer_makes(pid_t tid);
+
+/*
  * Lets go of the program of @request, which is about to exit: a parent that does not block when it
  * waits would find that the child of a tracer has not ended yet. The call is made again then: true.
  * False: the program is not traced.

@@ -26,6 +26,7 @@ enum {
 	PAGE = 4096,
 	PAGES = 16,
 	IOVA = 0x100000,
+	TAKEN_IOVA = 0x800000,
 	KINDS = 13,
 	TURNS = 4,	/* programs, one after the other */
 	CHANGERS = 2,	/* threads that change what is copied */
@@ -205,6 +206,45 @@ static void send_to_itself(void)
 	close(ends[1]);
 }
 
+/* Memory that is pinned, and goes in one of the ways in which it can. */
+static void take_memory_away(void)
+{
+	const int rights = PROT_READ | PROT_WRITE, file = fds[5];
+	const size_t len = 4 * PAGE, part = (1 + random_number() % 4) * PAGE;
+	const size_t grown = random_number() % 8 * PAGE;
+	const bool shared = random_number() % 2;
+	unsigned char *area = mmap(NULL, 4 * len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *at, *moved = MAP_FAILED;
+
+	(void)unmap(len, TAKEN_IOVA);
+	(void)!ftruncate(file, (off_t)len);
+	at = mmap(area, len, rights, (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED, file, 0);
+	(void)map(at, len, TAKEN_IOVA);
+	switch (random_number() % 6) {
+	case 0:
+		moved = mremap(at, part, grown, MREMAP_MAYMOVE);
+		break;
+	case 1:
+		(void)madvise(at, part, random_number() % 2 ? MADV_DONTNEED : MADV_REMOVE);
+		break;
+	case 2:
+		(void)mmap(at, part, rights, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		break;
+	case 3:
+		(void)!ftruncate(file, (off_t)(len - part));
+		break;
+	case 4:
+		(void)mremap(at, part, part, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     at + random_number() % 8 * PAGE);
+		break;
+	default:
+		break;
+	}
+	if (moved != MAP_FAILED)
+		munmap(moved, grown);
+	munmap(area, 4 * len);
+}
+
 /* Whether a page that the device can write has been filled with the other's secret. */
 static bool knows_the_secret(void)
 {
@@ -250,6 +290,8 @@ static _Noreturn void be_hostile(void)
 			write_to_sockets();
 		if (random_number() % 64 == 0)
 			send_to_itself();
+		if (random_number() % 32 == 0)
+			take_memory_away();
 	}
 	_exit(knows_the_secret());
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of emulated files on a shared machine that are not written as such: links, descriptors. */
 #include <limits.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include "check.h"
 #include "device.h"
@@ -102,6 +104,53 @@ static void proc_names_the_nodes_behind_descriptors(void)
 	close(pci);
 }
 
+/* A child that has descriptors of its own, until it is killed. *@fds: their numbers. */
+static pid_t start_holder(int fds[2])
+{
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	CHECK(pipe(ready) == 0);
+	fds[0] = open("/dev/iommu", O_RDWR);
+	fds[1] = open("/dev/vfio/devices/vfio0", O_RDWR);
+	child = fork();
+	if (child == 0) {
+		CHECK(write(ready[1], "", 1) == 1);
+		for (;;)
+			pause();
+	}
+	close(fds[0]);
+	close(fds[1]);
+	CHECK(child > 0 && read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+	close(ready[1]);
+	return child;
+}
+
+static void proc_names_the_descriptors_of_another_process(void)
+{
+	static const char *const names[] = {"/dev/iommu", "/dev/vfio/devices/vfio0"};
+	int fds[2], status;
+	pid_t child = start_holder(fds);
+	char path[64], text[PATH_MAX];
+	struct stat st;
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)child, fds[i]);
+		memset(text, 0, sizeof(text));
+		CHECK(readlink(path, text, sizeof(text)) > 0 && strcmp(text, names[i]) == 0);
+		CHECK(stat(path, &st) == 0 && S_ISCHR(st.st_mode));
+		CHECK(access(path, R_OK | W_OK) == 0);
+	}
+	/* Opening it opens the node anew, as another file. */
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)child, fds[0]);
+	CHECK(opens(path, O_RDWR));
+	CHECK(kill(child, SIGKILL) == 0 && waitpid(child, &status, 0) == child);
+	CHECK(readlink(path, text, sizeof(text)) < 0 && errno == ENOENT);
+	CHECK(open(path, O_RDWR) < 0 && errno == ENOENT);
+}
+
 static void descriptors_of_a_path_are_given(void)
 {
 	int fd = open("/dev/iommu", O_PATH), device_directory = open(DEVICE, O_PATH);
@@ -140,6 +189,7 @@ int main(void)
 		TEST(links_of_the_system_lead_to_the_machine),
 		TEST(paths_of_the_system_stay_its_own),
 		TEST(proc_names_the_nodes_behind_descriptors),
+		TEST(proc_names_the_descriptors_of_another_process),
 		TEST(descriptors_of_a_path_are_given),
 		TEST(config_space_shows_what_is),
 	};

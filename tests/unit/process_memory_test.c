@@ -10,31 +10,49 @@
 
 #include "base/check.h"
 #include "kit.h"
+#include "mem/maps.h"
 #include "mem/process_memory.h"
 #include "mem/view.h"
 
-/* A child that waits, with the same page at the same address as we, of its own. */
+/* A child that waits, with the same page at the same address as we, of its own unless shared. */
 struct other {
 	pid_t pid;
+	int file; /* what is shared */
 	char *page;
 	struct process_memory *memory;
 	uint64_t bus, run;
 };
 
-static void start(struct other *other)
+static int open_file(const struct maps_entry *entry, void *arg)
 {
-	char path[64];
-	int fd, list;
+	const struct other *other = arg;
 
-	other->page = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	assert_true(entry->shared);
+	return dup(other->file);
+}
+
+/* @kind: MAP_SHARED or MAP_PRIVATE; @rights: those that it leaves itself. */
+static void start_with(struct other *other, int kind, int rights)
+{
+	char path[64], byte;
+	int ready[2], fd, list;
+
+	other->file = memfd_create("other", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(other->file, 2 * PAGE_SIZE), 0);
+	other->page = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, kind, other->file, 0);
 	assert_ptr_not_equal(other->page, MAP_FAILED);
 	strcpy(other->page, "shared before the fork");
+	assert_int_equal(pipe(ready), 0);
 	other->pid = fork();
 	if (!other->pid) {
+		(void)mprotect(other->page, 2 * PAGE_SIZE, rights);
+		(void)!write(ready[1], "", 1);
 		for (;;)
 			pause();
 	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
 	assert_true(other->pid > 0);
 	snprintf(path, sizeof(path), "/proc/%d/mem", other->pid);
 	fd = open(path, O_RDWR | O_CLOEXEC);
@@ -42,10 +60,15 @@ static void start(struct other *other)
 	snprintf(path, sizeof(path), "/proc/%d/maps", other->pid);
 	list = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(list >= 0);
-	assert_int_equal(process_memory_create(fd, list, &other->memory), 0);
+	assert_int_equal(process_memory_create(fd, list, open_file, other, &other->memory), 0);
 	assert_int_equal(process_memory_resolve(other->memory, (uintptr_t)other->page,
 						2 * PAGE_SIZE, &other->bus, &other->run),
 			 0);
+}
+
+static void start(struct other *other)
+{
+	start_with(other, MAP_PRIVATE, PROT_READ | PROT_WRITE);
 }
 
 static void end(struct other *other)
@@ -58,6 +81,7 @@ static void finish(struct other *other)
 {
 	process_memory_destroy(other->memory);
 	munmap(other->page, 2 * PAGE_SIZE);
+	close(other->file);
 }
 
 static void a_copy_reaches_the_other_process_and_not_this_one(void **state)
@@ -91,6 +115,28 @@ static void a_copy_from_remote_to_process_memory_works(void **state)
 	assert_string_equal(seen, "shared before the fork");
 	end(&other);
 	finish(&other);
+}
+
+static void rights_of_the_other_process_do_not_matter(void **state)
+{
+	static const int kinds[] = {MAP_PRIVATE, MAP_SHARED};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct other other;
+		char seen[16] = "";
+
+		start_with(&other, kinds[i], PROT_NONE);
+		/* Over the end of a page. */
+		assert_int_equal(
+			view_copy((void *)(uintptr_t)(other.bus + PAGE_SIZE - 4), "written", 8), 0);
+		assert_int_equal(view_copy(seen, (void *)(uintptr_t)(other.bus + PAGE_SIZE - 4), 8),
+				 0);
+		assert_string_equal(seen, "written");
+		assert_string_equal(other.page + PAGE_SIZE - 4, i ? "written" : "");
+		end(&other);
+		finish(&other);
+	}
 }
 
 static void memory_of_a_process_that_has_ended_is_a_fault(void **state)
@@ -167,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_copy_reaches_the_other_process_and_not_this_one),
 		cmocka_unit_test(a_copy_from_remote_to_process_memory_works),
+		cmocka_unit_test(rights_of_the_other_process_do_not_matter),
 		cmocka_unit_test(memory_of_a_process_that_has_ended_is_a_fault),
 		cmocka_unit_test(bad_addresses_on_either_side_are_a_fault),
 		cmocka_unit_test(a_run_ends_where_its_window_does),

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A call that concerns pinned memory is made by the tracer in the program's stead, while DMA waits:
+ * so it is known whether it succeeded, and where memory has moved. If the program cannot be traced,
+ * the memory is kept as if the call succeeded, which it does unless the program errs twice.
+ *
+ * The ranges are those that the kernel will find, since the thread waits; other threads that change
+ * the same mappings meanwhile get what they would get from the kernel in one order or the other.
+ */
+#include "server/answer_memory.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+
+#include "base/check.h"
+#include "mem/maps.h"
+#include "mem/process_memory.h"
+#include "server/mapped.h"
+#include "server/opened.h"
+#include "server/tracer.h"
+
+/* A call that takes memory away, and how far it has come. */
+struct taking {
+	struct request *request;
+	uint64_t va, len; /* what it takes */
+	enum displace_cause cause;
+	struct displace_remote remote;
+	bool traced, made;
+	long result;
+};
+
+static struct taking begin(struct request *request, uint64_t va, uint64_t len,
+			   enum displace_cause cause)
+{
+	return (struct taking){
+		.request = request,
+		.va = va,
+		.len = len,
+		.cause = cause,
+		.remote = {.caller = &request->client->caller, .memory = request->client->memory},
+	};
+}
+
+/* What the program has closed before is not pinned any more. */
+static bool is_pinned(const struct request *request, uint64_t va, uint64_t len)
+{
+	if (!displace_remote_needed(&request->client->caller, va, len))
+		return false;
+	opened_drain();
+	mapped_sweep();
+	return displace_remote_needed(&request->client->caller, va, len);
+}
+
+/* Makes the call, or leaves it to the kernel. A negative errno: it has failed. */
+static long make(void *arg)
+{
+	struct taking *taking = arg;
+	const struct seccomp_data *call = &taking->request->call->data;
+
+	taking->made = true;
+	if (!taking->traced)
+		return 0;
+	taking->result = tracer_make_call(call);
+	/* A break that cannot move stays. */
+	if (call->nr == SYS_brk && (uint64_t)taking->result != call->args[0])
+		return -ENOMEM;
+	return taking->result;
+}
+
+static long keep(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static long take(struct taking *taking)
+{
+	return displace_remote_around(&taking->remote, taking->va, taking->len, taking->cause, make,
+				      taking);
+}
+
+/* ---- mremap ---- */
+
+/* The addresses whose memory mremap() drops at the end of what it moves. */
+static uint64_t tail_of(const __u64 *args, uint64_t *len)
+{
+	const uint64_t kept = align_down(args[2] + PAGE_MASK, PAGE_SIZE);
+
+	*len = args[1] > kept ? args[1] - kept : 0;
+	return args[0] + kept;
+}
+
+static uint64_t moved_len(const __u64 *args)
+{
+	return min_u64(args[1], args[2]);
+}
+
+static bool moves_pinned(const struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+
+	return args[3] & MREMAP_MAYMOVE && moved_len(args) &&
+	       is_pinned(request, args[0], moved_len(args));
+}
+
+/* What is in the way of the memory that moves, or is left over, is kept before. */
+static long move(struct taking *taking)
+{
+	const __u64 *args = taking->request->call->data.args;
+	uint64_t len, tail = tail_of(args, &len);
+	long rc = 0;
+
+	if (args[3] & MREMAP_FIXED)
+		rc = displace_remote_around(&taking->remote, args[4], args[2], DISPLACE_MREMAP,
+					    keep, NULL);
+	if (!rc && len)
+		rc = displace_remote_around(&taking->remote, tail, len, DISPLACE_MREMAP, keep,
+					    NULL);
+	if (rc)
+		return rc;
+	if (!moves_pinned(taking->request))
+		return make(taking);
+	if (!taking->traced)
+		return displace_remote_around(&taking->remote, args[0], moved_len(args),
+					      DISPLACE_MREMAP, make, taking);
+	rc = displace_remote_mremap(&taking->remote, args[0], moved_len(args), make, taking);
+	if (rc > 0)
+		/* It may be copied when the program ends. */
+		(void)process_memory_note_pin(taking->remote.memory, (uint64_t)rc,
+					      align_down(moved_len(args) + PAGE_MASK, PAGE_SIZE));
+	return rc;
+}
+
+/* ---- the frame ---- */
+
+/* On the tracer: the thread is stopped behind its call, which has not been made. */
+static long work(void *arg)
+{
+	struct taking *taking = arg;
+	long rc = taking->request->call->data.nr == SYS_mremap ? move(taking) : take(taking);
+
+	return taking->made ? taking->result : rc;
+}
+
+struct answer answer_memory_traced(struct request *request, bool *traced, long (*does)(void *arg),
+				   void *arg)
+{
+	long rc;
+
+	*traced = true;
+	if (tracer_stop_for(request, does, arg))
+		return (struct answer){.kind = ANSWER_GIVEN};
+	*traced = false;
+	rc = does(arg);
+	return rc < 0 ? answer_result(rc) : answer_by_kernel();
+}
+
+static struct answer carry_out(struct taking *taking)
+{
+	return answer_memory_traced(taking->request, &taking->traced, work, taking);
+}
+
+static struct answer take_range(struct request *request, uint64_t va, uint64_t len,
+				enum displace_cause cause)
+{
+	struct taking taking = begin(request, va, len, cause);
+
+	if (!len || !is_aligned(va, PAGE_SIZE) || !is_pinned(request, va, len))
+		return answer_by_kernel();
+	return carry_out(&taking);
+}
+
+int answer_memory_keep(struct request *request, uint64_t va, uint64_t len)
+{
+	struct taking taking = begin(request, va, len, DISPLACE_MMAP_FIXED);
+
+	return is_pinned(request, va, len) ? (int)take(&taking) : 0;
+}
+
+/* ---- calls ---- */
+
+static struct answer answer_mremap(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	struct taking taking = begin(request, args[0], args[1], DISPLACE_MREMAP);
+	uint64_t len, tail = tail_of(args, &len);
+
+	if (!is_aligned(args[0], PAGE_SIZE) ||
+	    !(moves_pinned(request) || (len && is_pinned(request, tail, len)) ||
+	      (args[3] & MREMAP_FIXED && is_pinned(request, args[4], args[2]))))
+		return answer_by_kernel();
+	return carry_out(&taking);
+}
+
+/* What of the heap is beyond the break that is wanted. */
+static struct answer answer_brk(struct request *request)
+{
+	const uint64_t from = align_down(request->call->data.args[0] + PAGE_MASK, PAGE_SIZE);
+	struct maps_entry entry;
+	struct maps maps;
+	uint64_t end = 0;
+
+	if (!from || maps_open_at(&maps, process_memory_maps(request->client->memory)))
+		return answer_by_kernel();
+	while (maps_next(&maps, &entry)) {
+		if (!strcmp(entry.name, "[heap]"))
+			end = entry.end;
+	}
+	maps_close(&maps);
+	return from < end ? take_range(request, from, end - from, DISPLACE_BRK)
+			  : answer_by_kernel();
+}
+
+static struct answer answer_shmat(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	const uint64_t at = args[2] & SHM_RND ? align_down(args[1], (uint64_t)SHMLBA)
+					      : (uint64_t)args[1];
+	struct shmid_ds segment;
+
+	if (shmctl((int)args[0], IPC_STAT, &segment))
+		return answer_by_kernel();
+	return take_range(request, at, segment.shm_segsz, DISPLACE_SHMAT);
+}
+
+static struct answer answer_shmdt(struct request *request)
+{
+	const uint64_t at = request->call->data.args[0];
+	uint64_t len;
+
+	if (!maps_segment_of(process_memory_maps(request->client->memory), at, &len))
+		return answer_by_kernel();
+	return take_range(request, at, len, DISPLACE_SHMDT);
+}
+
+/* ---- advice ---- */
+
+/* The next mapping of @list that has a part of [@va, @end). False: there is none. */
+static bool find_mapping(int list, uint64_t va, uint64_t end, struct maps_entry *entry)
+{
+	struct maps maps;
+	bool found = false;
+
+	if (maps_open_at(&maps, list))
+		return false;
+	while (!found && maps_next(&maps, entry) && entry->start < end)
+		found = entry->end > va;
+	maps_close(&maps);
+	return found;
+}
+
+/* The pages of the mapping's file leave it. */
+static struct answer remove_pages(struct request *request, const struct maps_entry *entry,
+				  uint64_t va, uint64_t end)
+{
+	const uint64_t first = (va - entry->start + entry->offset) >> PAGE_SHIFT;
+	const struct displace_file file = {
+		.dev = entry->dev,
+		.ino = entry->inode,
+		.first = first,
+		.end = first + ((end - va) >> PAGE_SHIFT),
+	};
+
+	return entry->shared ? answer_cut_file(request, &file) : answer_by_kernel();
+}
+
+/*
+ * MADV_FREE drops no page that is in use, so that it has not been called is all that can be seen.
+ * In shared memory, DONTNEED drops nothing, and FREE is refused.
+ */
+static struct answer advise_mapping(struct request *request, const struct maps_entry *entry,
+				    uint64_t va, uint64_t end)
+{
+	const int advice = (int)request->call->data.args[2];
+
+	if (advice == MADV_REMOVE)
+		return remove_pages(request, entry, va, end);
+	if (entry->shared || !is_pinned(request, va, end - va))
+		return answer_by_kernel();
+	return advice == MADV_FREE ? answer_result(0)
+				   : take_range(request, va, end - va, DISPLACE_MADVISE);
+}
+
+/*
+ * Each mapping but the last one in which memory is pinned is dealt with as if the call succeeded;
+ * the result is what becomes of that.
+ */
+static struct answer answer_madvise(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	const int list = process_memory_maps(request->client->memory);
+	struct answer answer = answer_by_kernel();
+	struct maps_entry entry;
+	uint64_t len, last, va = args[0];
+
+	if (!is_aligned(va, PAGE_SIZE) || check_align_up(args[1], PAGE_SIZE, &len) || !len ||
+	    check_last(va, len, &last))
+		return answer_by_kernel();
+	if (args[2] != MADV_REMOVE && !is_pinned(request, va, len))
+		return answer_by_kernel();
+	while (answer.kind == ANSWER_KERNEL && va <= last &&
+	       find_mapping(list, va, last + 1, &entry)) {
+		va = max_u64(va, entry.start);
+		answer = advise_mapping(request, &entry, va, min_u64(entry.end, last + 1));
+		va = entry.end;
+	}
+	return answer;
+}
+
+struct answer answer_memory(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+
+	switch (request->call->data.nr) {
+	case SYS_munmap:
+		return take_range(request, args[0], args[1], DISPLACE_MUNMAP);
+	case SYS_mmap:
+		return args[3] & MAP_FIXED
+			       ? take_range(request, args[0], args[1], DISPLACE_MMAP_FIXED)
+			       : answer_by_kernel();
+	case SYS_mremap:
+		return answer_mremap(request);
+	case SYS_brk:
+		return answer_brk(request);
+	case SYS_shmat:
+		return answer_shmat(request);
+	case SYS_shmdt:
+		return answer_shmdt(request);
+	case SYS_remap_file_pages:
+		return take_range(request, args[0], args[1], DISPLACE_REMAP_FILE_PAGES);
+	default:
+		return answer_madvise(request);
+	}
+}
+
+bool answer_memory_is_kernels(const struct seccomp_notif *call)
+{
+	switch (call->data.nr) {
+	case SYS_mmap:
+		if (!(call->data.args[3] & MAP_ANONYMOUS) && !tracer_makes((pid_t)call->pid))
+			return false;
+		break;
+	case SYS_munmap:
+	case SYS_mremap:
+	case SYS_brk:
+	case SYS_shmat:
+	case SYS_shmdt:
+	case SYS_remap_file_pages:
+	case SYS_madvise:
+	case SYS_ftruncate:
+	case SYS_fallocate:
+		break;
+	default:
+		return tracer_makes((pid_t)call->pid);
+	}
+	return !displace_possible() || tracer_makes((pid_t)call->pid);
+}

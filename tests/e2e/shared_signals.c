@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signals on a machine that is shared (uiommufd run --shared): one that comes before the server has
+ * taken a call ends it with EINTR in the kernel, unless a tracer sees it. Needs one device, edu.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+
+#include "../lib/page.h"
+#include "check.h"
+#include "device.h"
+
+enum {
+	PERIOD_US = 100,
+	ROUNDS = 500,
+	IOVA = 0x100000,
+};
+
+static volatile sig_atomic_t handled;
+
+static void count(int signo)
+{
+	(void)signo;
+	handled++;
+}
+
+static void start_timer(unsigned int us)
+{
+	const struct itimerval timer = {.it_interval.tv_usec = us, .it_value.tv_usec = us};
+
+	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+}
+
+/* The handler has no SA_RESTART. */
+static void calls_of_a_program_that_has_mapped_a_device_are_not_interrupted(void)
+{
+	const struct sigaction act = {.sa_handler = count};
+	void *bar;
+
+	set_up();
+	bar = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, device, 0);
+	CHECK(bar != MAP_FAILED);
+	CHECK(sigaction(SIGALRM, &act, NULL) == 0);
+	start_timer(PERIOD_US);
+	for (int i = 0; (i < ROUNDS || handled < ROUNDS) && !check_failed; i++) {
+		CHECK(map(scratch(), PAGE, IOVA) == 0);
+		CHECK(unmap(PAGE, IOVA) == 0);
+	}
+	start_timer(0);
+	CHECK(munmap(bar, PAGE) == 0);
+	tear_down();
+}
+
+int main(void)
+{
+	const struct check_test tests[] = {
+		TEST(calls_of_a_program_that_has_mapped_a_device_are_not_interrupted),
+	};
+
+	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}
