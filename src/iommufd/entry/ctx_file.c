@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <urcu/compiler.h>
 
 #include "iommufd/entry/dispatch.h"
 #include "iommufd/ioas/area_move.h"
