@@ -13,7 +13,7 @@ DEMO_TARGETS = uiommufd libuiommufd-preload.so libuiommufd-names.so examples/edu
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check abi-reference book bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential guest-tests install clean help
+.PHONY: build demo check portability abi-reference book bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential guest-tests install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -57,6 +57,10 @@ tidy: ## clang-tidy on all C files of the library
 sanitize: ## the tests on the ASan + UBSan build only
 	@scripts/setup check
 	@scripts/check --only asan $(MESON_ARGS)
+
+portability: ## the tests on other distributions, compilers, processors and C libraries, as root (ROWS="musl aarch64")
+	@scripts/setup portability
+	@scripts/portability build-portability $(ROWS)
 
 tsan: ## the tests of concurrent code on the TSan build only
 	@scripts/setup check

@@ -7,10 +7,13 @@
 #define BASE_CHECK_H
 
 #include <errno.h>
+#include <limits.h> /* musl's defines PAGE_SIZE */
 #include <stdbool.h>
 #include <stdint.h>
 
 /* The page size that the API is defined on; the system's is the same. */
+#undef PAGE_SIZE
+#undef PAGE_MASK
 #define PAGE_SHIFT 12u
 #define PAGE_SIZE  (UINT64_C(1) << PAGE_SHIFT)
 #define PAGE_MASK  (PAGE_SIZE - 1)

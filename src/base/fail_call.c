@@ -32,7 +32,9 @@ static bool may_fail(long number)
 	case SYS_write:
 	case SYS_pread64:
 	case SYS_pwrite64:
+#ifdef SYS_poll
 	case SYS_poll:
+#endif
 	case SYS_ppoll:
 	case SYS_futex:
 	case SYS_fallocate:

@@ -83,7 +83,7 @@ static int open_program(const char *program)
 		text_put(&text, folder, len);
 		text_put_string(&text, len ? "/" : "");
 		text_put_string(&text, program);
-		if (text.room && sys_call(SYS_access, (long)path, X_OK, 0, 0, 0, 0) == 0)
+		if (text.room && sys_call(SYS_faccessat, AT_FDCWD, (long)path, X_OK, 0, 0, 0) == 0)
 			return sys_open(path, O_RDONLY | O_CLOEXEC);
 		folder += len;
 		if (!*folder)

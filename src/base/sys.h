@@ -26,6 +26,23 @@
 #include "base/fail_call.h"
 #include "base/tsan.h"
 
+/* Missing in older glibc, which has the calls of its time; they have one number everywhere. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440
+#endif
+
 /* Missing in older headers; a kernel that lacks them answers -EINVAL. */
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -41,7 +58,7 @@
  * Marks a function that uses no vector registers, whatever the compiler would like: it runs where
  * the program has called the kernel, which leaves them as they are.
  */
-#if defined(__x86_64__) && defined(__clang__)
+#if defined(__x86_64__) && (defined(__clang__) || __GNUC__ < 11)
 #define GENERAL_REGISTERS __attribute__((target("no-sse,no-mmx")))
 #elif defined(__x86_64__)
 #define GENERAL_REGISTERS __attribute__((target("general-regs-only")))

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/config.h"
 #include "cmd/library.h"
 #include "cmd/tree.h"
 #include "preload/start/layout.h"
@@ -62,6 +63,8 @@ static enum finding check_library(void)
 {
 	static char path[PATH_MAX], line[PATH_MAX + 64];
 
+	if (!CONFIG_HAS_PRELOAD)
+		return tell(FINE, "no preload for this C library: as with --shared", NULL);
 	if (library_find(LAYOUT_LIBRARY, path) == 0) {
 		snprintf(line, sizeof(line), "preload: %s", path);
 		return tell(FINE, line, NULL);

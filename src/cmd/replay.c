@@ -183,7 +183,7 @@ static void make_call(struct replay *replay, const struct trace_item *item,
 		return;
 	}
 	replay->calls++;
-	rc = ioctl(file->now, trace_number(begin, "cmd"), call.argument);
+	rc = ioctl(file->now, (unsigned int)trace_number(begin, "cmd"), call.argument);
 	error = rc < 0 ? errno : 0;
 	compare_result(replay, item, error);
 	differences = error != recorded_error(item->args);

@@ -19,6 +19,7 @@
 
 #include "base/program.h"
 #include "cmd/cmd.h"
+#include "cmd/config.h"
 #include "cmd/join.h"
 #include "cmd/launch.h"
 #include "cmd/library.h"
@@ -407,7 +408,7 @@ static int run_program(struct tree *tree, struct offers *offers, bool shared, ch
 
 int cmd_run(char **args)
 {
-	struct run_options options = {.machine = NULL};
+	struct run_options options = {.machine = NULL, .shared = !CONFIG_HAS_PRELOAD};
 	struct machine *machine;
 	struct offers offers;
 	struct tree tree;

@@ -39,11 +39,11 @@ bool system_has_group(const struct machine *machine, unsigned int group)
 /* @least, or one more than the highest number among the names in @bytes of @entries. */
 static unsigned int past_numbers(const char *entries, long bytes, unsigned int least)
 {
-	const struct dirent64 *entry;
+	const struct dirent *entry;
 	unsigned int number;
 
 	for (long at = 0; at < bytes; at += entry->d_reclen) {
-		entry = (const struct dirent64 *)(entries + at);
+		entry = (const struct dirent *)(entries + at);
 		if (machine_number_parse(entry->d_name, 1u << 30, &number) && number >= least)
 			least = number + 1;
 	}
@@ -52,7 +52,7 @@ static unsigned int past_numbers(const char *entries, long bytes, unsigned int l
 
 unsigned int system_free_group(const struct machine *machine)
 {
-	_Alignas(struct dirent64) char entries[4096];
+	_Alignas(struct dirent) char entries[4096];
 	unsigned int free = 0;
 	char path[256];
 	long bytes;

@@ -361,7 +361,7 @@ int guard_copy_string(char *dst, const char *src, size_t size)
 	}
 	copying = &copy;
 	atomic_signal_fence(memory_order_seq_cst);
-	while (len < size && (dst[len] = src[len]))
+	while (len < copy.len && (dst[len] = src[len]))
 		len++;
 	atomic_signal_fence(memory_order_seq_cst);
 	copying = copy.outer;

@@ -110,7 +110,7 @@ static int find_open(const struct backing *backing)
 	while (dir >= 0 && found < 0 &&
 	       (got = sys_call(SYS_getdents64, dir, (long)list, sizeof(list), 0, 0, 0)) > 0) {
 		for (long at = 0; at < got && found < 0;) {
-			const struct dirent64 *entry = (const void *)(list + at);
+			const struct dirent *entry = (const void *)(list + at);
 			const int fd = number(entry->d_name);
 			struct stat st;
 

@@ -72,7 +72,8 @@ static bool is_named(int fd, const char *name)
 	struct stat open, named;
 
 	return !sys_call(SYS_fstat, fd, (long)&open, 0, 0, 0, 0) &&
-	       !sys_call(SYS_lstat, (long)name, (long)&named, 0, 0, 0, 0) &&
+	       !sys_call(SYS_newfstatat, AT_FDCWD, (long)name, (long)&named, AT_SYMLINK_NOFOLLOW, 0,
+			 0) &&
 	       open.st_ino == named.st_ino && open.st_dev == named.st_dev;
 }
 

@@ -100,7 +100,7 @@ out_abort:
 
 static int add_device(struct ucmd *ucmd, struct iommu_test_cmd *cmd, uint32_t flags)
 {
-	struct mock_device *mock;
+	struct mock_device *mock = NULL;
 	uint32_t pt_id = cmd->id, dev_id;
 	int rc;
 

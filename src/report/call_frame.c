@@ -393,7 +393,8 @@ static bool run(struct machine_state *state, struct reader in, uintptr_t address
 {
 	while (in.at < in.end && !in.failed) {
 		const struct row before = state->row;
-		const uint8_t op = (uint8_t)read_bytes(&in, 1), operand = op & ~CFA_OPERATION;
+		const uint8_t op = (uint8_t)read_bytes(&in, 1);
+		const uint8_t operand = (uint8_t)(op & ~CFA_OPERATION);
 
 		switch (op & CFA_OPERATION) {
 		case CFA_ADVANCE_LOC:

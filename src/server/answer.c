@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "checker/call_report.h"
 #include "server/answer_change.h"
 #include "server/answer_io.h"

@@ -84,11 +84,16 @@ static bool is_empty(struct request *request, uint64_t addr, int flags)
 static struct answer give(const struct request *request, int fd, int flags)
 {
 	int number = program_fd_give(request, fd, flags, true);
+	const bool in_two_steps = number == -EINVAL;
 
+	/* Before Linux 5.14. A signal that comes between has the program repeat the call. */
+	if (in_two_steps)
+		number = program_fd_give(request, fd, flags, false);
 	close(fd);
 	if (number == -ENOENT || number == -EINPROGRESS)
 		return (struct answer){.kind = ANSWER_GIVEN};
-	return number < 0 ? answer_result(number) : (struct answer){.kind = ANSWER_GIVEN};
+	return number < 0 || in_two_steps ? answer_result(number)
+					  : (struct answer){.kind = ANSWER_GIVEN};
 }
 
 /*

@@ -28,6 +28,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "server/holders.h"
 #include "server/opened.h"
 #include "server/proc_file.h"

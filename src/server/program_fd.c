@@ -15,6 +15,11 @@
 #include "server/opened.h"
 #include "server/proc_file.h"
 
+/* Missing in older headers; a kernel before 5.14 answers -EINVAL. */
+#ifndef SECCOMP_ADDFD_FLAG_SEND
+#define SECCOMP_ADDFD_FLAG_SEND (1UL << 1)
+#endif
+
 int program_fd_stat(const struct request *request, int fd, struct stat *st)
 {
 	char name[32];

@@ -43,8 +43,10 @@ static int create_apart(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
 	pthread_attr_setschedpolicy(&attr, SCHED_OTHER);
 	memset(&all, 0xff, sizeof(all));
-	pthread_attr_setaffinity_np(&attr, sizeof(all), &all);
 	rc = create(thread, &attr, run, arg);
+	/* Not by the attribute, which musl lacks. */
+	if (!rc)
+		pthread_setaffinity_np(*thread, sizeof(all), &all);
 	pthread_attr_destroy(&attr);
 	return rc ? -ENOMEM : 0;
 }

@@ -124,8 +124,9 @@ static void init_command(struct pci_config *config, const struct uiommufd_model 
 
 	for (unsigned int i = 0; i < PCI_BARS; i++)
 		if (model->bars[i].size)
-			decode |= model->bars[i].flags & UIOMMUFD_BAR_IO ? PCI_COMMAND_IO
-									 : PCI_COMMAND_MEMORY;
+			decode = (uint16_t)(decode | (model->bars[i].flags & UIOMMUFD_BAR_IO
+							      ? PCI_COMMAND_IO
+							      : PCI_COMMAND_MEMORY));
 	put(config->bytes, PCI_COMMAND, decode, 2);
 	put(config->writable, PCI_COMMAND,
 	    (uint64_t)decode | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR, 2);

@@ -10,6 +10,14 @@
 #include "base/check.h"
 #include "vfio/pci_view.h"
 
+#ifndef PCI_EXT_CAP_ID_DVSEC
+#define PCI_EXT_CAP_ID_DVSEC 0x23
+#endif
+#ifndef PCI_DVSEC_HEADER1_LEN
+#define PCI_DVSEC_HEADER1	 0x4
+#define PCI_DVSEC_HEADER1_LEN(x) (((x) >> 20) & 0xfff)
+#endif
+
 enum {
 	VIEW_GAP = 0,
 	VIEW_HEADER,

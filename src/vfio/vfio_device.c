@@ -391,9 +391,10 @@ static uint16_t open_command(const struct vfio_device *device)
 
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
 		if (device->windows[i].size)
-			command |= device->model->bars[i].flags & UIOMMUFD_BAR_IO
-					   ? PCI_COMMAND_IO
-					   : PCI_COMMAND_MEMORY;
+			command =
+				(uint16_t)(command | (device->model->bars[i].flags & UIOMMUFD_BAR_IO
+							      ? PCI_COMMAND_IO
+							      : PCI_COMMAND_MEMORY));
 	}
 	if (device->windows[PCI_ROM].size)
 		command |= PCI_COMMAND_MEMORY;

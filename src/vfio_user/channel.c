@@ -140,13 +140,13 @@ static void add_fds(struct msghdr *msg, union control *control, const int *fds, 
 	assert(count <= VU_MAX_FDS);
 	memset(control, 0, sizeof(*control));
 	control->align = (struct cmsghdr){
-		.cmsg_len = CMSG_LEN(count * sizeof(*fds)),
+		.cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(*fds)),
 		.cmsg_level = SOL_SOCKET,
 		.cmsg_type = SCM_RIGHTS,
 	};
 	memcpy(CMSG_DATA(&control->align), fds, count * sizeof(*fds));
 	msg->msg_control = control;
-	msg->msg_controllen = CMSG_SPACE(count * sizeof(*fds));
+	msg->msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(*fds));
 }
 
 int vu_channel_send(struct vu_channel *channel, struct vu_header *header,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include <urcu/compiler.h>
 
 #include "base/alloc.h"
 #include "base/file.h"

@@ -63,7 +63,7 @@ int vu_handover_give(int listener, const struct vu_connection *connection)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(len),
+		.msg_controllen = (socklen_t)CMSG_SPACE(len),
 	};
 	int peer, rc;
 
@@ -74,7 +74,7 @@ int vu_handover_give(int listener, const struct vu_connection *connection)
 		return -errno;
 	memset(&control, 0, sizeof(control));
 	control.align = (struct cmsghdr){
-		.cmsg_len = CMSG_LEN(len),
+		.cmsg_len = (socklen_t)CMSG_LEN(len),
 		.cmsg_level = SOL_SOCKET,
 		.cmsg_type = SCM_RIGHTS,
 	};

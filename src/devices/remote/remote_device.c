@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <uiommufd/vfio.h>
+#include <urcu/compiler.h>
 
 #include "base/alloc.h"
 #include "base/check.h"

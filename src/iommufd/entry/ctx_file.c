@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <urcu/compiler.h>
 
 #include "base/dev_names.h"
 #include "iommufd/entry/dispatch.h"

@@ -314,7 +314,7 @@ static int execute(struct viommu *viommu, const uint64_t *cmd)
 static int smmuv3_invalidate(struct viommu *viommu, struct invalidation *invalidation)
 {
 	struct iommu_viommu_arm_smmuv3_invalidate *cmds;
-	int rc;
+	int rc = 0;
 
 	/* Linux' driver refuses an empty array even if it has the right type. */
 	if (invalidation->type != IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 || !invalidation->entries)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "base/sys.h"
 #include "preload/calls/change.h"
 #include "preload/calls/memory.h"
 #include "preload/process/path.h"

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <sys/syscall.h>
 
+#include "base/sys.h"
 #include "preload/calls/fd.h"
 #include "preload/calls/listing.h"
 #include "preload/engine/call.h"

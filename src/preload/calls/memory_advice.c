@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 
 #include "base/check.h"
+#include "base/sys.h"
 #include "mem/displace.h"
 #include "mem/frame.h"
 #include "mem/guard.h"

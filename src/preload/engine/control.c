@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "base/sys.h"
 #include "inspect/inquiry.h"
 #include "preload/engine/device_requests.h"
 #include "preload/engine/hotplug.h"

@@ -97,13 +97,13 @@ static bool ask(int sockets, const char *name, const char *request,
 static void ask_all(int sockets, const char *request, bool (*take)(void *arg, const char *answer),
 		    void *arg)
 {
-	_Alignas(struct dirent64) char entries[2048];
-	const struct dirent64 *entry;
+	_Alignas(struct dirent) char entries[2048];
+	const struct dirent *entry;
 	long bytes;
 
 	while ((bytes = SYS(SYS_getdents64, sockets, entries, sizeof(entries))) > 0) {
 		for (long at = 0; at < bytes; at += entry->d_reclen) {
-			entry = (const struct dirent64 *)(entries + at);
+			entry = (const struct dirent *)(entries + at);
 			if (!ask(sockets, entry->d_name, request, take, arg))
 				return;
 		}

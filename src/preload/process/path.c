@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "base/sys.h"
 #include "mem/guard.h"
 #include "preload/process/fdtable.h"
 #include "preload/start/layout.h"

@@ -9,10 +9,22 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 int capset(void *header, const void *data);
 int close_range(unsigned int first, unsigned int last, int flags);
 void closefrom(int first);
+int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags);
+ssize_t process_madvise(int pidfd, const struct iovec *ranges, size_t count, int advice,
+			unsigned int flags);
+
+#ifndef __GLIBC__
+/* musl has one size of files, and lacks these functions; the server and the command use none. */
+#define stat64 stat
+void fts64_open(void);
+void scandirat(void);
+void sysv_signal(void);
+#endif
 
 /* open() and stat() were these. */
 int __open_2(const char *path, int flags);
@@ -25,10 +37,10 @@ int __fxstat(int version, int fd, struct stat *st);
 int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags);
 int __xmknod(int version, const char *path, mode_t mode, dev_t *dev);
 int __xmknodat(int version, int dirfd, const char *path, mode_t mode, dev_t *dev);
-int __xstat64(int version, const char *path, struct stat *st);
-int __lxstat64(int version, const char *path, struct stat *st);
-int __fxstat64(int version, int fd, struct stat *st);
-int __fxstatat64(int version, int dirfd, const char *path, struct stat *st, int flags);
+int __xstat64(int version, const char *path, struct stat64 *st);
+int __lxstat64(int version, const char *path, struct stat64 *st);
+int __fxstat64(int version, int fd, struct stat64 *st);
+int __fxstatat64(int version, int dirfd, const char *path, struct stat64 *st, int flags);
 
 /* Fortified forms: @space is the size of the buffer, as far as the compiler could tell. */
 _Noreturn void __chk_fail(void);
