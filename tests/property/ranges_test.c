@@ -10,8 +10,8 @@
 
 enum {
 	UNITS = 64,
-	MAX_INPUT = 24,
-	MAX_OUT = 2 * MAX_INPUT + 2,
+	MAX_RANGES = 24,
+	MAX_OUT = 2 * MAX_RANGES + 2,
 	ROUNDS = 100000,
 };
 
@@ -45,7 +45,7 @@ static uint64_t bits(unsigned int first, unsigned int last)
 static size_t random_ranges(const struct space *space, struct iommu_iova_range *ranges,
 			    uint64_t *bitmap)
 {
-	size_t count = random_u64() % (MAX_INPUT + 1);
+	size_t count = random_u64() % (MAX_RANGES + 1);
 
 	*bitmap = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -90,7 +90,7 @@ static void assert_ranges(const struct iommu_iova_range *ranges, size_t count,
 
 static void check_merge(const struct space *space)
 {
-	struct iommu_iova_range ranges[MAX_INPUT], expected[UNITS];
+	struct iommu_iova_range ranges[MAX_RANGES], expected[UNITS];
 	uint64_t bitmap;
 	size_t count = random_ranges(space, ranges, &bitmap);
 
@@ -101,7 +101,7 @@ static void check_merge(const struct space *space)
 /* The complement is taken in all 64 bits: what is outside of the space is in it. */
 static void check_invert(const struct space *space)
 {
-	struct iommu_iova_range ranges[MAX_INPUT], out[MAX_OUT], back[MAX_OUT], expected[MAX_OUT];
+	struct iommu_iova_range ranges[MAX_RANGES], out[MAX_OUT], back[MAX_OUT], expected[MAX_OUT];
 	uint64_t bitmap, inverse;
 	const struct iommu_iova_range all = units(space, 0, UNITS - 1);
 	size_t count = random_ranges(space, ranges, &bitmap), inverted, restored, outside = 0;
@@ -123,7 +123,7 @@ static void check_invert(const struct space *space)
 
 static void check_intersect(const struct space *space)
 {
-	struct iommu_iova_range a[MAX_INPUT], b[MAX_INPUT], out[MAX_OUT], expected[UNITS];
+	struct iommu_iova_range a[MAX_RANGES], b[MAX_RANGES], out[MAX_OUT], expected[UNITS];
 	uint64_t a_bits, b_bits;
 	size_t a_count = uiommufd_ranges_merge(a, random_ranges(space, a, &a_bits));
 	size_t b_count = uiommufd_ranges_merge(b, random_ranges(space, b, &b_bits));
@@ -135,7 +135,7 @@ static void check_intersect(const struct space *space)
 /* With too small an array the count is right, and only the entries that fit are written. */
 static void check_capacity(const struct space *space)
 {
-	struct iommu_iova_range ranges[MAX_INPUT], out[MAX_OUT], part[MAX_OUT];
+	struct iommu_iova_range ranges[MAX_RANGES], out[MAX_OUT], part[MAX_OUT];
 	uint64_t bitmap;
 	size_t count = uiommufd_ranges_merge(ranges, random_ranges(space, ranges, &bitmap));
 	size_t whole = uiommufd_ranges_invert(ranges, count, out, MAX_OUT);
