@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/sanitizer.h"
+#include "base/sanitized_build.h"
 
 #ifdef BASE_SANITIZER
 #define ALLOC_BY_LIBC

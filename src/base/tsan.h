@@ -7,7 +7,7 @@
 #ifndef BASE_TSAN_H
 #define BASE_TSAN_H
 
-#include "base/sanitizer.h"
+#include "base/sanitized_build.h"
 
 #ifdef BASE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>

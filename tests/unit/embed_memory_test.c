@@ -11,7 +11,7 @@
 
 #include <uiommufd/memory.h>
 
-#include "base/sanitizer.h"
+#include "base/sanitized_build.h"
 #include "kit.h"
 
 enum {

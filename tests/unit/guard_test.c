@@ -22,7 +22,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "base/sanitizer.h"
+#include "base/sanitized_build.h"
 #include "mem/guard.h"
 
 enum {

@@ -9,7 +9,7 @@
  */
 #include <stdio.h>
 
-#include "base/sanitizer.h"
+#include "base/sanitized_build.h"
 #include "kit.h"
 #include "preload/trap/insn.h"
 #include "preload/trap/insn_other.h"

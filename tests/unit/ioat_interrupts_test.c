@@ -3,7 +3,7 @@
  * The interrupts of the ioat device, by the million: each completion that is awaited interrupts
  * once.
  */
-#include "base/sanitizer.h"
+#include "base/sanitized_build.h"
 #include "kit.h"
 
 enum {

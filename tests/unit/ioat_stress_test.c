@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "base/sanitizer.h"
+#include "base/sanitized_build.h"
 #include "kit.h"
 
 enum {

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/fail.h"
-#include "base/sanitizer.h"
+#include "base/sanitized_build.h"
 #include "vfio/work.h"
 
 /* The work knows only its device: the counters are the test's. */

@@ -3,8 +3,8 @@
  * Which sanitizer this is built with: gcc defines a macro, and clang answers a question. A program
  * under AddressSanitizer or ThreadSanitizer has the sanitizer's own mappings, allocator and timing.
  */
-#ifndef BASE_SANITIZER_H
-#define BASE_SANITIZER_H
+#ifndef BASE_SANITIZED_BUILD_H
+#define BASE_SANITIZED_BUILD_H
 
 #ifdef __has_feature
 #define SANITIZER_HAS_FEATURE(name) __has_feature(name)
