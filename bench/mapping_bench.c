@@ -405,8 +405,10 @@ int main(void)
 	/* Before the library watches anything: presence and rights are asked for each time. */
 	measure_memory();
 	measure_pages("one table, not known", true, &table);
-	check(uiommufd_guard_memory(), "guard");
+	/* Rights are followed, as under `uiommufd run`. */
 	uiommufd_caller_rights_changed();
+	measure_pages("one table, rights known", true, &table);
+	check(uiommufd_guard_memory(), "guard");
 	measure_pages("no table", false, &bare);
 	measure_pages("one table", true, &known);
 	bench_table("large mappings, one table");
