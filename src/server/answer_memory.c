@@ -20,6 +20,7 @@
 #include "mem/process_memory.h"
 #include "server/mapped.h"
 #include "server/opened.h"
+#include "server/traced_call.h"
 #include "server/tracer.h"
 
 /* A call that takes memory away, and how far it has come. */
@@ -265,7 +266,7 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call)
 {
 	switch (call->data.nr) {
 	case SYS_mmap:
-		if (!(call->data.args[3] & MAP_ANONYMOUS) && !tracer_makes((pid_t)call->pid))
+		if (!(call->data.args[3] & MAP_ANONYMOUS) && !traced_call_makes((pid_t)call->pid))
 			return false;
 		break;
 	case SYS_munmap:
@@ -279,7 +280,7 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call)
 	case SYS_fallocate:
 		break;
 	default:
-		return tracer_makes((pid_t)call->pid);
+		return traced_call_makes((pid_t)call->pid);
 	}
-	return !displace_possible() || tracer_makes((pid_t)call->pid);
+	return !displace_possible() || traced_call_makes((pid_t)call->pid);
 }
