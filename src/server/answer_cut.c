@@ -48,7 +48,7 @@ static long work(void *arg)
 	return cut->made ? cut->result : rc;
 }
 
-struct answer answer_cut_file(struct request *request, const struct displace_file *file)
+static struct answer cut_file(struct request *request, const struct displace_file *file)
 {
 	struct cut cut = {.request = request, .file = file};
 
@@ -98,7 +98,7 @@ static struct answer cut(struct request *request, const struct target *target, u
 	if (check_align_up(from, target->page, &first))
 		return answer_by_kernel();
 	file.first = first >> PAGE_SHIFT;
-	return answer_cut_file(request, &file);
+	return cut_file(request, &file);
 }
 
 static struct answer shorten(struct request *request, const struct target *target, uint64_t len)

@@ -20,6 +20,7 @@
 #include "mem/process_memory.h"
 #include "server/mapped.h"
 #include "server/opened.h"
+#include "server/traced_call.h"
 #include "server/tracer.h"
 
 /* A call that takes memory away, and how far it has come. */
@@ -44,8 +45,7 @@ static struct taking begin(struct request *request, uint64_t va, uint64_t len,
 	};
 }
 
-/* What the program has closed before is not pinned any more. */
-static bool is_pinned(const struct request *request, uint64_t va, uint64_t len)
+bool answer_memory_is_pinned(const struct request *request, uint64_t va, uint64_t len)
 {
 	if (!displace_remote_needed(&request->client->caller, va, len))
 		return false;
@@ -103,7 +103,7 @@ static bool moves_pinned(const struct request *request)
 	const __u64 *args = request->call->data.args;
 
 	return args[3] & MREMAP_MAYMOVE && moved_len(args) &&
-	       is_pinned(request, args[0], moved_len(args));
+	       answer_memory_is_pinned(request, args[0], moved_len(args));
 }
 
 /* What is in the way of the memory that moves, or is left over, is kept before. */
@@ -168,7 +168,7 @@ static struct answer take_range(struct request *request, uint64_t va, uint64_t l
 {
 	struct taking taking = begin(request, va, len, cause);
 
-	if (!len || !is_aligned(va, PAGE_SIZE) || !is_pinned(request, va, len))
+	if (!len || !is_aligned(va, PAGE_SIZE) || !answer_memory_is_pinned(request, va, len))
 		return answer_by_kernel();
 	return carry_out(&taking);
 }
@@ -177,7 +177,7 @@ int answer_memory_keep(struct request *request, uint64_t va, uint64_t len)
 {
 	struct taking taking = begin(request, va, len, DISPLACE_MMAP_FIXED);
 
-	return is_pinned(request, va, len) ? (int)take(&taking) : 0;
+	return answer_memory_is_pinned(request, va, len) ? (int)take(&taking) : 0;
 }
 
 /* ---- calls ---- */
@@ -189,8 +189,8 @@ static struct answer answer_mremap(struct request *request)
 	uint64_t len, tail = tail_of(args, &len);
 
 	if (!is_aligned(args[0], PAGE_SIZE) ||
-	    !(moves_pinned(request) || (len && is_pinned(request, tail, len)) ||
-	      (args[3] & MREMAP_FIXED && is_pinned(request, args[4], args[2]))))
+	    !(moves_pinned(request) || (len && answer_memory_is_pinned(request, tail, len)) ||
+	      (args[3] & MREMAP_FIXED && answer_memory_is_pinned(request, args[4], args[2]))))
 		return answer_by_kernel();
 	return carry_out(&taking);
 }
@@ -236,80 +236,6 @@ static struct answer answer_shmdt(struct request *request)
 	return take_range(request, at, len, DISPLACE_SHMDT);
 }
 
-/* ---- advice ---- */
-
-/* The next mapping of @list that has a part of [@va, @end). False: there is none. */
-static bool find_mapping(int list, uint64_t va, uint64_t end, struct maps_entry *entry)
-{
-	struct maps maps;
-	bool found = false;
-
-	if (maps_open_at(&maps, list))
-		return false;
-	while (!found && maps_next(&maps, entry) && entry->start < end)
-		found = entry->end > va;
-	maps_close(&maps);
-	return found;
-}
-
-/* The pages of the mapping's file leave it. */
-static struct answer remove_pages(struct request *request, const struct maps_entry *entry,
-				  uint64_t va, uint64_t end)
-{
-	const uint64_t first = (va - entry->start + entry->offset) >> PAGE_SHIFT;
-	const struct displace_file file = {
-		.dev = entry->dev,
-		.ino = entry->inode,
-		.first = first,
-		.end = first + ((end - va) >> PAGE_SHIFT),
-	};
-
-	return entry->shared ? answer_cut_file(request, &file) : answer_by_kernel();
-}
-
-/*
- * MADV_FREE drops no page that is in use, so that it has not been called is all that can be seen.
- * In shared memory, DONTNEED drops nothing, and FREE is refused.
- */
-static struct answer advise_mapping(struct request *request, const struct maps_entry *entry,
-				    uint64_t va, uint64_t end)
-{
-	const int advice = (int)request->call->data.args[2];
-
-	if (advice == MADV_REMOVE)
-		return remove_pages(request, entry, va, end);
-	if (entry->shared || !is_pinned(request, va, end - va))
-		return answer_by_kernel();
-	return advice == MADV_FREE ? answer_result(0)
-				   : take_range(request, va, end - va, DISPLACE_MADVISE);
-}
-
-/*
- * Each mapping but the last one in which memory is pinned is dealt with as if the call succeeded;
- * the result is what becomes of that.
- */
-static struct answer answer_madvise(struct request *request)
-{
-	const __u64 *args = request->call->data.args;
-	const int list = process_memory_maps(request->client->memory);
-	struct answer answer = answer_by_kernel();
-	struct maps_entry entry;
-	uint64_t len, last, va = args[0];
-
-	if (!is_aligned(va, PAGE_SIZE) || check_align_up(args[1], PAGE_SIZE, &len) || !len ||
-	    check_last(va, len, &last))
-		return answer_by_kernel();
-	if (args[2] != MADV_REMOVE && !is_pinned(request, va, len))
-		return answer_by_kernel();
-	while (answer.kind == ANSWER_KERNEL && va <= last &&
-	       find_mapping(list, va, last + 1, &entry)) {
-		va = max_u64(va, entry.start);
-		answer = advise_mapping(request, &entry, va, min_u64(entry.end, last + 1));
-		va = entry.end;
-	}
-	return answer;
-}
-
 struct answer answer_memory(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
@@ -332,7 +258,7 @@ struct answer answer_memory(struct request *request)
 	case SYS_remap_file_pages:
 		return take_range(request, args[0], args[1], DISPLACE_REMAP_FILE_PAGES);
 	default:
-		return answer_madvise(request);
+		return answer_advice(request);
 	}
 }
 
@@ -340,7 +266,7 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call)
 {
 	switch (call->data.nr) {
 	case SYS_mmap:
-		if (!(call->data.args[3] & MAP_ANONYMOUS) && !tracer_makes((pid_t)call->pid))
+		if (!(call->data.args[3] & MAP_ANONYMOUS) && !traced_call_makes((pid_t)call->pid))
 			return false;
 		break;
 	case SYS_munmap:
@@ -354,7 +280,7 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call)
 	case SYS_fallocate:
 		break;
 	default:
-		return tracer_makes((pid_t)call->pid);
+		return traced_call_makes((pid_t)call->pid);
 	}
-	return !displace_possible() || tracer_makes((pid_t)call->pid);
+	return !displace_possible() || traced_call_makes((pid_t)call->pid);
 }

@@ -20,6 +20,9 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call);
 /* munmap, mmap with MAP_FIXED of what is not emulated, mremap, brk, shmat and shmdt, madvise. */
 struct answer answer_memory(struct request *request);
 
+/* Whether something is pinned there, as far as what the program has closed before goes. */
+bool answer_memory_is_pinned(const struct request *request, uint64_t va, uint64_t len);
+
 /* The server is about to map something over [@va, @va + @len). 0, or -ENOMEM: it must not. */
 int answer_memory_keep(struct request *request, uint64_t va, uint64_t len);
 
@@ -30,6 +33,11 @@ int answer_memory_keep(struct request *request, uint64_t va, uint64_t len);
 struct answer answer_memory_traced(struct request *request, bool *traced, long (*work)(void *arg),
 				   void *arg);
 
+/* ---- answer_advice.c ---- */
+
+/* madvise that drops pages. */
+struct answer answer_advice(struct request *request);
+
 /* ---- answer_cut.c: pages that leave a file ---- */
 
 /* ftruncate and fallocate. */
@@ -38,8 +46,5 @@ struct answer answer_cut(struct request *request);
 /* The file at @path shrinks to @len, by the call of @request: truncate, or open with O_TRUNC. */
 struct answer answer_cut_path(struct request *request, int dirfd, uint64_t path, uint64_t len,
 			      bool follow);
-
-/* @call of the program takes the pages of @file away. */
-struct answer answer_cut_file(struct request *request, const struct displace_file *file);
 
 #endif

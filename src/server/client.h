@@ -15,6 +15,7 @@
 #define SERVER_CLIENT_H
 
 #include <linux/seccomp.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,7 @@ struct client {
 	int pidfd;
 	int proc;		       /* /proc/PID */
 	_Atomic uint64_t capabilities; /* when they were asked for last: also when it has ended */
+	atomic_bool stalls;	       /* a call of it has taken too long (server/tracer.h) */
 	bool replaced; /* by exec: its PID stands for another client next. By that lock, too */
 };
 

@@ -2,8 +2,8 @@
 /*
  * A job is what a thread of the server wants done with a call. One is to finish an mmap(): the
  * tracer seizes the program, answers the call with 0, and so finds the thread behind its `syscall`
- * instruction, which it executes again with arguments of its own: mmap() of the descriptor that the
- * program was given, and close() of that.
+ * instruction, which it executes again with arguments of its own (server/traced_call.h): mmap() of
+ * the descriptor that the program was given, and close() of that.
  *
  * `tracer.lock` guards the jobs; the rest is the tracer's own.
  */
@@ -26,9 +26,11 @@
 
 #include "base/file.h"
 #include "base/lock.h"
+#include "base/log.h"
 #include "server/filter.h"
 #include "server/program_fd.h"
 #include "server/traced_access.h"
+#include "server/traced_call.h"
 
 enum {
 	ENDS = 64, /* that have been seen while something else was waited for */
@@ -50,6 +52,7 @@ struct job {
 		};
 	};
 	bool done, answered; /* @answered: the call is over, whatever became of it */
+	bool group_stops;    /* the thread is to stop with its process */
 	int error;
 };
 
@@ -60,7 +63,6 @@ static struct {
 	pthread_t thread; /* the tracer, once @waits */
 	bool waits;
 	atomic_bool traces; /* or has traced anything */
-	atomic_int makes;   /* the thread whose call is made by us; 0: none */
 
 	struct {
 		pid_t pid;
@@ -71,23 +73,11 @@ static struct {
 	.lock = LOCK_INIT(LOCK_SERVER),
 };
 
-bool tracer_makes(pid_t tid)
-{
-	return atomic_load_explicit(&tracer.makes, memory_order_acquire) == tid;
-}
-
 /* ---- stops ---- */
 
 #if FILE_CAN_TRAP
 
-/* A thread that is stopped behind its call. */
-struct stopped {
-	pid_t tid;
-	struct user_regs_struct regs;
-	uint64_t mask; /* of its signals */
-};
-
-static const struct stopped *stopped; /* for whose call there is work */
+static struct traced_call *stopped; /* for which there is work */
 
 static void resume(pid_t tid, int signo)
 {
@@ -99,10 +89,8 @@ static bool stops_group(int signo)
 	return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
 }
 
-/* The kernel's own results of calls that a signal has interrupted. */
 enum {
-	RESTARTS_IF_HANDLER_SAYS = 512, /* ERESTARTSYS */
-	RESTARTS_CALL = 513,		/* ERESTARTNOINTR */
+	RESTARTS_CALL = 513, /* ERESTARTNOINTR, as TRACED_CALL_RESTARTS */
 };
 
 /*
@@ -114,8 +102,7 @@ static void save_call(pid_t tid)
 	struct user_regs_struct regs;
 
 	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs) || regs.orig_rax != SYS_ioctl ||
-	    (regs.rsi >> 8 & 0xff) != FILTER_IOCTL_TYPE ||
-	    (long)regs.rax != -RESTARTS_IF_HANDLER_SAYS)
+	    (regs.rsi >> 8 & 0xff) != FILTER_IOCTL_TYPE || (long)regs.rax != -TRACED_CALL_RESTARTS)
 		return;
 	regs.rax = (unsigned long long)-RESTARTS_CALL;
 	(void)ptrace(PTRACE_SETREGS, tid, NULL, &regs);
@@ -134,6 +121,8 @@ static void handle_stop(pid_t tid, int status)
 {
 	const int signo = WSTOPSIG(status), event = status >> 16;
 
+	if (traced_call_stopped(tid, status))
+		return;
 	if (event == PTRACE_EVENT_STOP && stops_group(signo))
 		(void)ptrace(PTRACE_LISTEN, tid, NULL, NULL);
 	else if (event == PTRACE_EVENT_EXEC)
@@ -147,6 +136,7 @@ static void handle_stop(pid_t tid, int status)
 
 static void remember_end(pid_t pid, int status)
 {
+	traced_call_ended(pid);
 	if (tracer.end_count == ENDS)
 		return;
 	tracer.ends[tracer.end_count].pid = pid;
@@ -171,83 +161,6 @@ static int wait_for_stop(pid_t tid)
 
 /* ---- calls of the program that we make ---- */
 
-/* Goes on to the next entry or end of a system call. False: the thread has ended. */
-static bool step_call(pid_t tid)
-{
-	int status;
-
-	do {
-		if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL))
-			return false;
-		status = wait_for_stop(tid);
-	} while (status >= 0 && WSTOPSIG(status) != (SIGTRAP | 0x80));
-	return status >= 0;
-}
-
-/* Executes system call @number at the instruction before @at. False: the thread has ended. */
-static bool inject(pid_t tid, const struct user_regs_struct *at, long number,
-		   const uint64_t args[6], long *result)
-{
-	struct user_regs_struct regs = *at;
-	bool lives;
-
-	regs.rip -= 2; /* `syscall` */
-	regs.rax = (unsigned long long)number;
-	regs.orig_rax = (unsigned long long)-1;
-	regs.rdi = args[0];
-	regs.rsi = args[1];
-	regs.rdx = args[2];
-	regs.r10 = args[3];
-	regs.r8 = args[4];
-	regs.r9 = args[5];
-	/* The filter stops it, too: no thread that answers may wait for the tracer then. */
-	atomic_store_explicit(&tracer.makes, tid, memory_order_release);
-	lives = !ptrace(PTRACE_SETREGS, tid, NULL, &regs) && step_call(tid) && step_call(tid) &&
-		!ptrace(PTRACE_GETREGS, tid, NULL, &regs);
-	atomic_store_explicit(&tracer.makes, 0, memory_order_release);
-	if (!lives)
-		return false;
-	*result = (long)regs.rax;
-	return true;
-}
-
-/* The thread is behind its call. No handler may run on its registers. False: it has ended. */
-static bool hold(pid_t tid, struct stopped *thread)
-{
-	uint64_t all = UINT64_MAX;
-
-	*thread = (struct stopped){.tid = tid};
-	return !ptrace(PTRACE_GETREGS, tid, NULL, &thread->regs) &&
-	       !ptrace(PTRACE_GETSIGMASK, tid, (void *)sizeof(thread->mask), &thread->mask) &&
-	       !ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(all), &all);
-}
-
-/* It may go on, with the result of its call. */
-static void let_go(struct stopped *thread, long result)
-{
-	thread->regs.rax = (unsigned long long)result;
-	thread->regs.orig_rax = (unsigned long long)-1;
-	(void)ptrace(PTRACE_SETREGS, thread->tid, NULL, &thread->regs);
-	(void)ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->mask), &thread->mask);
-}
-
-/* The thread is behind its call, whose result is still open. */
-static void finish_call(pid_t tid, const struct job *job)
-{
-	const __u64 *args = job->request->call->data.args;
-	const uint64_t map[6] = {args[0], args[1],	     args[2],
-				 args[3], (uint64_t)job->fd, job->offset};
-	const uint64_t closing[6] = {(uint64_t)job->fd};
-	struct stopped thread;
-	long result, unused;
-
-	if (!hold(tid, &thread) || !inject(tid, &thread.regs, SYS_mmap, map, &result) ||
-	    !inject(tid, &thread.regs, SYS_close, closing, &unused))
-		return;
-	let_go(&thread, result);
-	resume(tid, 0);
-}
-
 long tracer_make_call(const struct seccomp_data *call)
 {
 	uint64_t args[6];
@@ -255,19 +168,21 @@ long tracer_make_call(const struct seccomp_data *call)
 
 	for (int i = 0; i < 6; i++)
 		args[i] = call->args[i];
-	return inject(stopped->tid, &stopped->regs, call->nr, args, &result) ? result : 0;
+	return traced_call_make(stopped, call->nr, args, &result) ? result : 0;
 }
 
 /* ---- jobs ---- */
 
-/* Waits until @tid stops as it was interrupted to. False: it has ended. */
-static bool wait_for_interrupt(pid_t tid)
+/* Waits until @tid stops for @job as it was interrupted to. False: it has ended. */
+static bool wait_for_interrupt(struct job *job, pid_t tid)
 {
 	int status;
 
 	while ((status = wait_for_stop(tid)) >= 0) {
-		if (status >> 16 == PTRACE_EVENT_STOP)
+		if (status >> 16 == PTRACE_EVENT_STOP) {
+			job->group_stops = stops_group(WSTOPSIG(status));
 			return true;
+		}
 		handle_stop(tid, status);
 	}
 	return false;
@@ -286,40 +201,69 @@ static int stop_behind_call(struct job *job, int result)
 	/* ENOENT: it has been killed. */
 	if (ioctl(request->listener, SECCOMP_IOCTL_NOTIF_SEND, &response))
 		return 1;
-	return wait_for_interrupt(tid) ? 0 : 1;
+	return wait_for_interrupt(job, tid) ? 0 : 1;
+}
+
+/* The call is over, with @result. If it is late, no other of its process is waited for. */
+static void end_call(const struct job *job, struct traced_call *call, long result)
+{
+	if (traced_call_is_late(call)) {
+		atomic_store(&job->request->client->stalls, true);
+		log_error("a call of process %d by which it maps a device or takes pinned memory "
+			  "away takes long: its calls are not waited for any more",
+			  job->pid);
+	}
+	traced_call_end(call, result);
+}
+
+/* Maps what stands for the file, in the thread of @job, which is behind its call. */
+static void make_mmap(const struct job *job, struct traced_call *call)
+{
+	const __u64 *args = job->request->call->data.args;
+	const uint64_t map[6] = {args[0], args[1],	     args[2],
+				 args[3], (uint64_t)job->fd, job->offset};
+	const uint64_t closing[6] = {(uint64_t)job->fd};
+	long result = -ENOMEM, unused;
+
+	if (traced_call_make(call, SYS_mmap, map, &result))
+		(void)traced_call_make(call, SYS_close, closing, &unused);
+	end_call(job, call, result);
 }
 
 static int finish_mmap(struct job *job)
 {
-	int rc = traced_seize(job->pid);
+	struct traced_call *call = traced_call_create((pid_t)job->request->call->pid);
+	int rc = call ? traced_seize(job->pid) : -ENOMEM;
 
-	if (rc)
-		return rc;
-	atomic_store(&tracer.traces, true);
-	rc = stop_behind_call(job, 0);
-	if (!rc)
-		finish_call((pid_t)job->request->call->pid, job);
+	if (!rc) {
+		atomic_store(&tracer.traces, true);
+		rc = stop_behind_call(job, 0);
+	}
+	if (!rc && traced_call_begin(call, false, job->group_stops))
+		make_mmap(job, call);
+	else
+		traced_call_destroy(call);
 	return rc < 0 ? rc : 0;
 }
 
 static int stop_for(struct job *job)
 {
 	const pid_t tid = (pid_t)job->request->call->pid;
-	struct stopped thread;
+	struct traced_call *call = traced_call_create(tid);
 	bool fresh;
-	int rc = traced_seize_thread(tid, &fresh);
+	long result;
+	int rc = call ? traced_seize_thread(tid, &fresh) : -ENOMEM;
 
 	if (!rc)
 		rc = stop_behind_call(job, 0);
-	if (rc || !hold(tid, &thread))
+	if (rc || !traced_call_begin(call, fresh, job->group_stops)) {
+		traced_call_destroy(call);
 		return rc < 0 ? rc : 0;
-	stopped = &thread;
-	let_go(&thread, job->work(job->arg));
+	}
+	stopped = call;
+	result = job->work(job->arg);
 	stopped = NULL;
-	if (fresh)
-		(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
-	else
-		resume(tid, 0);
+	end_call(job, call, result);
 	return 0;
 }
 
@@ -330,7 +274,7 @@ static int release(struct job *job)
 	int rc;
 
 	if (tid != job->pid && !ptrace(PTRACE_INTERRUPT, job->pid, NULL, NULL) &&
-	    wait_for_interrupt(job->pid))
+	    wait_for_interrupt(job, job->pid))
 		(void)ptrace(PTRACE_DETACH, job->pid, NULL, NULL);
 	rc = stop_behind_call(job, -RESTARTS_CALL);
 	if (!rc)
@@ -384,8 +328,10 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 			  .request = request,
 			  .pid = request->client->caller.pid,
 			  .offset = offset,
-			  .fd = program_fd_give(request, fd, O_CLOEXEC, false)};
+			  .fd = -ETIMEDOUT};
 
+	if (!atomic_load(&request->client->stalls))
+		job.fd = program_fd_give(request, fd, O_CLOEXEC, false);
 	*error = job.fd;
 	/* Before the program goes on: what holds it is the program's mapping alone. */
 	close(fd);
@@ -404,6 +350,8 @@ bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg
 			  .work = work,
 			  .arg = arg};
 
+	if (atomic_load(&request->client->stalls))
+		return false;
 	await(&job);
 	return job.answered;
 }
@@ -496,8 +444,11 @@ static pid_t work(int *status)
 		if (pid > 0 && WIFSTOPPED(*status))
 			handle_stop(pid, *status);
 		else if (pid >= 0 || errno != EINTR)
-			return pid;
+			break;
 	}
+	if (pid > 0)
+		traced_call_ended(pid);
+	return pid;
 }
 
 pid_t tracer_wait(bool hang, int *status)

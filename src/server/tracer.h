@@ -36,11 +36,11 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error);
  */
 bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg);
 
-/* Makes @call in that thread. Its result; 0 if the thread has been killed. Context: in @work. */
+/*
+ * Makes @call in that thread. Its result; 0 if the thread has been killed, or if it takes too long:
+ * then this process's calls are not made in this way any more. Context: in @work.
+ */
 long tracer_make_call(const struct seccomp_data *call);
-
-/* Whether such a call of the thread @tid is being made: it is the kernel's. */
-bool tracer_makes(pid_t tid);
 
 /*
  * Lets go of the program of @request, which is about to exit: a parent that does not block when it

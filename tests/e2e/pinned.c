@@ -214,6 +214,25 @@ static void dropped_pages_stay_the_devices(void)
 	}
 }
 
+/* [IOAS-PIN-VIEW.3] Behind a hole, too, which the kernel tells of when it has dropped the pages. */
+static void pages_of_several_mappings_are_dropped_and_stay_the_devices(void)
+{
+	unsigned char *memory = anonymous(MAP_PRIVATE);
+
+	set_up_with(memory);
+	CHECK(mprotect(memory, PAGE, PROT_READ) == 0);
+	CHECK(munmap(memory + 2 * PAGE, PAGE) == 0);
+	CHECK(madvise(memory, BYTES, MADV_DONTNEED) == -1 && errno == ENOMEM);
+	for (size_t i = 0; i < PAGES; i++) {
+		unsigned char *now = i == 2 ? NULL : memory + i * PAGE;
+
+		CHECK(!now || *now == 0);
+		check_kept(i, now);
+	}
+	munmap(memory, BYTES);
+	tear_down();
+}
+
 /* [IOAS-PIN-VIEW.4] */
 static void dropping_shared_memory_drops_no_page(void)
 {
@@ -501,6 +520,7 @@ int main(void)
 		TEST(rights_move_with_the_memory),
 		TEST(pages_that_are_freed_lazily_stay_the_devices),
 		TEST(dropped_pages_stay_the_devices),
+		TEST(pages_of_several_mappings_are_dropped_and_stay_the_devices),
 		TEST(dropping_shared_memory_drops_no_page),
 		TEST(pages_that_leave_a_file_stay_the_devices),
 		TEST(mappings_of_one_page_that_has_left_its_file_are_one_page),

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 #include "../lib/page.h"
 #include "check.h"
@@ -52,10 +53,55 @@ static void calls_of_a_program_that_has_mapped_a_device_are_not_interrupted(void
 	tear_down();
 }
 
+/* Takes pinned memory away again and again. Does not return. */
+static void take_away(bool with_a_device)
+{
+	CHECK(!with_a_device ||
+	      mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, device, 0) != MAP_FAILED);
+	while (!check_failed) {
+		void *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				    -1, 0);
+
+		CHECK(map(memory, PAGE, IOVA) == 0);
+		CHECK(munmap(memory, PAGE) == 0);
+		CHECK(unmap(PAGE, IOVA) == 0);
+	}
+	fflush(stdout);
+	_exit(1);
+}
+
+static void stop_and_continue(bool with_a_device)
+{
+	const pid_t child = fork();
+	int status;
+
+	if (!child)
+		take_away(with_a_device);
+	for (int i = 0; i < ROUNDS && !check_failed; i++) {
+		usleep((unsigned int)random() % 1000);
+		CHECK(kill(child, SIGSTOP) == 0);
+		CHECK(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
+		CHECK(kill(child, SIGCONT) == 0);
+	}
+	CHECK(kill(child, SIGKILL) == 0);
+	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+	(void)unmap(PAGE, IOVA);
+}
+
+/* Its thread is traced for each call that takes pinned memory away. */
+static void a_program_that_takes_pinned_memory_away_can_be_stopped(void)
+{
+	set_up();
+	stop_and_continue(false);
+	stop_and_continue(true);
+	tear_down();
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(calls_of_a_program_that_has_mapped_a_device_are_not_interrupted),
+		TEST(a_program_that_takes_pinned_memory_away_can_be_stopped),
 	};
 
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Advice that drops pages. The kernel goes through the mappings in order, stops at one that it
+ * refuses, and goes on behind a hole. So the tracer makes the program's call for each mapping by
+ * itself: only then it is known of each whether its pages are dropped.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/check.h"
+#include "mem/maps.h"
+#include "mem/process_memory.h"
+#include "server/answer_memory.h"
+#include "server/mapped.h"
+#include "server/opened.h"
+#include "server/tracer.h"
+
+/* The call, for [@va, @end). */
+struct advice {
+	struct request *request;
+	uint64_t va, end;
+	int advice;
+	bool traced;
+	bool hole; /* one has been found, which makes the result -ENOMEM at the end */
+};
+
+/* Its part in one mapping. */
+struct piece {
+	struct advice *of;
+	uint64_t va, len;
+};
+
+/* Makes the call for @arg, or leaves it to the kernel. */
+static long make(void *arg)
+{
+	const struct piece *piece = arg;
+	struct seccomp_data call = piece->of->request->call->data;
+	long rc;
+
+	if (!piece->of->traced)
+		return 0;
+	call.args[0] = piece->va;
+	call.args[1] = piece->len;
+	rc = tracer_make_call(&call);
+	if (rc != -ENOMEM)
+		return rc;
+	/* Another thread has made a hole. */
+	piece->of->hole = true;
+	return 0;
+}
+
+/* The pages leave the file that is mapped there. */
+static long remove_pages(const struct maps_entry *entry, struct piece *piece)
+{
+	const uint64_t offset = entry->offset + (piece->va - entry->start);
+	const struct displace_file file = {
+		.dev = entry->dev,
+		.ino = entry->inode,
+		.first = offset >> PAGE_SHIFT,
+		.end = (offset + piece->len) >> PAGE_SHIFT,
+	};
+
+	return entry->shared ? displace_file(&file, make, piece) : make(piece);
+}
+
+/* From shared memory no page is dropped. */
+static long drop_pages(const struct maps_entry *entry, struct piece *piece)
+{
+	struct request *request = piece->of->request;
+	const struct displace_remote remote = {.caller = &request->client->caller,
+					       .memory = request->client->memory};
+
+	if (entry->shared || !displace_remote_needed(remote.caller, piece->va, piece->len))
+		return make(piece);
+	return displace_remote_around(&remote, piece->va, piece->len, DISPLACE_MADVISE, make,
+				      piece);
+}
+
+/* MADV_FREE drops no page that is in use, so that it is not made is all that can be seen. */
+static long free_pages(const struct maps_entry *entry, struct piece *piece)
+{
+	(void)piece;
+	return entry->shared ? -EINVAL : 0;
+}
+
+/* Calls @visit for the part of @advice in each mapping, in order, until it fails. */
+static long by_mapping(struct advice *advice,
+		       long (*visit)(const struct maps_entry *entry, struct piece *piece))
+{
+	uint64_t at = advice->va;
+	struct maps_entry entry;
+	struct maps maps;
+	long rc = maps_open_at(&maps, process_memory_maps(advice->request->client->memory));
+
+	if (rc)
+		return -ENOMEM;
+	while (at < advice->end && rc >= 0 && maps_next(&maps, &entry)) {
+		struct piece piece = {.of = advice, .va = max_u64(entry.start, at)};
+
+		if (entry.end <= at)
+			continue;
+		advice->hole |= entry.start > at;
+		at = min_u64(entry.end, advice->end);
+		if (piece.va >= at)
+			break;
+		piece.len = at - piece.va;
+		rc = visit(&entry, &piece);
+	}
+	maps_close(&maps);
+	advice->hole |= rc >= 0 && at < advice->end;
+	return rc;
+}
+
+/* On the tracer, or, if there is none, before the kernel makes the call. */
+static long work(void *arg)
+{
+	struct advice *advice = arg;
+	long rc = by_mapping(advice, advice->advice == MADV_REMOVE ? remove_pages : drop_pages);
+
+	return rc >= 0 && advice->hole && advice->traced ? -ENOMEM : rc;
+}
+
+static struct answer answer_free(struct advice *advice)
+{
+	long rc = by_mapping(advice, free_pages);
+
+	return answer_result(rc >= 0 && advice->hole ? -ENOMEM : rc);
+}
+
+struct answer answer_advice(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	struct advice advice = {.request = request, .va = args[0], .advice = (int)args[2]};
+	uint64_t len, last;
+
+	if (!is_aligned(args[0], PAGE_SIZE) || check_align_up(args[1], PAGE_SIZE, &len) || !len ||
+	    check_last(args[0], len, &last) || last == UINT64_MAX)
+		return answer_by_kernel();
+	advice.end = last + 1;
+	if (advice.advice == MADV_REMOVE) {
+		opened_drain();
+		mapped_sweep();
+		return displace_possible()
+			       ? answer_memory_traced(request, &advice.traced, work, &advice)
+			       : answer_by_kernel();
+	}
+	if (!answer_memory_is_pinned(request, args[0], len))
+		return answer_by_kernel();
+	return advice.advice == MADV_FREE
+		       ? answer_free(&advice)
+		       : answer_memory_traced(request, &advice.traced, work, &advice);
+}
