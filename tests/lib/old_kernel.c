@@ -21,6 +21,7 @@
 enum {
 	LAST_CALL = 440, /* process_madvise(2); later ones have the same numbers everywhere */
 	MAX_CODE = 64,
+	SKIPPED = 77, /* for Meson: qemu's emulation of a process has no filters */
 };
 
 /* A call is refused with @error if @argument, masked, is from @least to @most. */
@@ -100,7 +101,7 @@ int main(int argc, char **argv)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter)) {
 		perror("old_kernel");
-		return 1;
+		return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0 ? SKIPPED : 1;
 	}
 	execvp(argv[0], argv);
 	perror(argv[0]);
