@@ -51,7 +51,7 @@ int machine_text_split(const char *text, struct machine_text *parts,
 		       const struct machine_error *error)
 {
 	size_t size = strlen(text) + 1;
-	char *next, *at;
+	char *next, *head, *at;
 	int rc;
 
 	*parts = (struct machine_text){0};
@@ -62,8 +62,9 @@ int machine_text_split(const char *text, struct machine_text *parts,
 		return machine_no_memory(error);
 	memcpy(parts->copy, text, size);
 	next = parts->copy;
-	parts->head = strsep(&next, ",");
-	at = strrchr(parts->head, '@');
+	head = strsep(&next, ",");
+	parts->head = head;
+	at = strrchr(head, '@');
 	if (at && !strchr(at, '/')) {
 		*at = '\0';
 		parts->bdf = at + 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Making memory of this process present: MADV_POPULATE_*, unless it is known (mem/resident.h),
- * or on a kernel without it (before 5.14) one touch for each page.
+ * or where that does not work (Linux before 5.14, qemu's emulation) one touch for each page.
  *
  * A page is touched without a signal and without a change that other threads could see. For reading
  * the kernel copies a byte of it. For writing a futex operation atomically adds 0 to its first
@@ -27,18 +27,20 @@ static bool whole_range_mapped(uint64_t va, uint64_t len)
 	return !sys_call(SYS_msync, (long)va, (long)len, MS_ASYNC, 0, 0, 0);
 }
 
-/* MADV_POPULATE_* give -EINVAL for memory that they refuse, and where the kernel lacks them. */
-static bool advice_known(void)
+/*
+ * Whether MADV_POPULATE_* do what they say: for page 0, where no program has memory, they report a
+ * hole. A kernel that lacks them gives -EINVAL, which they give for memory that they refuse as
+ * well, and qemu's emulation of a process says 0 to each advice that it does not know. A program
+ * that does have memory at page 0 gets the touches, which are right everywhere.
+ */
+static bool advice_works(void)
 {
-	static _Atomic int known = -1;
-	static char page[2 * PAGE_SIZE];
-	int now = atomic_load_explicit(&known, memory_order_relaxed);
+	static _Atomic int works = -1;
+	int now = atomic_load_explicit(&works, memory_order_relaxed);
 
 	if (now < 0) {
-		uint64_t inside = ((uint64_t)(uintptr_t)page + PAGE_MASK) & ~PAGE_MASK;
-
-		now = !sys_madvise((void *)(uintptr_t)inside, PAGE_SIZE, MADV_POPULATE_READ);
-		atomic_store_explicit(&known, now, memory_order_relaxed);
+		now = sys_madvise(NULL, PAGE_SIZE, MADV_POPULATE_READ) == -ENOMEM;
+		atomic_store_explicit(&works, now, memory_order_relaxed);
 	}
 	return now;
 }
@@ -78,12 +80,14 @@ int populate(uint64_t va, uint64_t len, bool write)
 	while (rc == -EINTR);
 	switch (rc) {
 	case 0:
+		if (!advice_works())
+			return touch_all(va, len, write);
 		resident_learn(va, len);
 		return 0;
 	case -ENOMEM:
 		return whole_range_mapped(va, len) ? -ENOMEM : -EFAULT;
 	case -EINVAL:
-		if (!advice_known())
+		if (!advice_works())
 			return touch_all(va, len, write);
 		break;
 	default:

@@ -296,6 +296,9 @@ static void populate_works_on_a_kernel_without_the_call(void **state)
 	int status;
 
 	(void)state;
+	/* qemu's emulation of a process has no filters. */
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
+		skip();
 	child = fork();
 	if (!child) {
 		char *rw, *ro;
