@@ -23,18 +23,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 #include "cmd/library.h"
 #include "cmd/tree.h"
 #include "preload/start/layout.h"
 
-/* Of Linux 5.11 and 5.14: the C library's headers may be older. */
+/* Of Linux 5.11: the C library's headers may be older. */
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
-#endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
 #endif
 
 /* Of linux/userfaultfd.h since Linux 5.11. */

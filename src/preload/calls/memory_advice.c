@@ -21,13 +21,6 @@
 #include "preload/engine/call.h"
 #include "preload/start/real.h"
 
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED 24
-#endif
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#endif
-
 enum {
 	PIECES_MAX = 1024 /* of process_madvise() */
 };
