@@ -264,11 +264,11 @@ struct answer answer_memory(struct request *request)
 
 bool answer_memory_is_kernels(const struct seccomp_notif *call)
 {
+	if (traced_call_makes((pid_t)call->pid))
+		return true;
 	switch (call->data.nr) {
 	case SYS_mmap:
-		if (!(call->data.args[3] & MAP_ANONYMOUS) && !traced_call_makes((pid_t)call->pid))
-			return false;
-		break;
+		return call->data.args[3] & MAP_ANONYMOUS && !displace_possible();
 	case SYS_munmap:
 	case SYS_mremap:
 	case SYS_brk:
@@ -278,9 +278,8 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call)
 	case SYS_madvise:
 	case SYS_ftruncate:
 	case SYS_fallocate:
-		break;
+		return !displace_possible();
 	default:
-		return traced_call_makes((pid_t)call->pid);
+		return false;
 	}
-	return !displace_possible() || traced_call_makes((pid_t)call->pid);
 }

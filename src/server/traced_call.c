@@ -51,18 +51,22 @@ static struct traced_call **find_late(pid_t tid) REQUIRES(late_lock)
 	return at;
 }
 
+/* The call of @tid that is late, or NULL. Only the tracer may use it: it is what frees it. */
+static struct traced_call *look_for(pid_t tid)
+{
+	struct traced_call *call;
+
+	if (!atomic_load_explicit(&late_count, memory_order_acquire))
+		return NULL;
+	lock_acquire(&late_lock);
+	call = *find_late(tid);
+	lock_release(&late_lock);
+	return call;
+}
+
 bool traced_call_makes(pid_t tid)
 {
-	bool is_late;
-
-	if (atomic_load_explicit(&makes, memory_order_acquire) == tid)
-		return true;
-	if (!atomic_load_explicit(&late_count, memory_order_acquire))
-		return false;
-	lock_acquire(&late_lock);
-	is_late = *find_late(tid);
-	lock_release(&late_lock);
-	return is_late;
+	return atomic_load_explicit(&makes, memory_order_acquire) == tid || look_for(tid);
 }
 
 /* ---- waiting ---- */
@@ -240,18 +244,6 @@ void traced_call_end(struct traced_call *call, long result)
 }
 
 /* ---- those that are late ---- */
-
-static struct traced_call *look_for(pid_t tid)
-{
-	struct traced_call *call;
-
-	if (!atomic_load_explicit(&late_count, memory_order_relaxed))
-		return NULL;
-	lock_acquire(&late_lock);
-	call = *find_late(tid);
-	lock_release(&late_lock);
-	return call;
-}
 
 void traced_call_ended(pid_t tid)
 {
