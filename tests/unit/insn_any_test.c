@@ -324,6 +324,15 @@ static bool seen_unknown[ZYDIS_MNEMONIC_MAX_VALUE + 1];
 
 static ZydisDecoder decoder;
 
+/* A hypervisor may hide in CPUID what the processor still does; we believe CPUID. */
+static bool is_hidden(const ZydisDecodedInstruction *decoded)
+{
+	unsigned int a, b, c, d;
+
+	return decoded->meta.isa_set == ZYDIS_ISA_SET_MOVDIR &&
+	       !(__get_cpuid_count(7, 0, &a, &b, &c, &d) && c & bit_MOVDIR64B);
+}
+
 /* Whether it accesses memory where a program may, and has a result that can be compared. */
 static bool is_of_interest(const uint8_t *code, ZydisDecodedInstruction *decoded)
 {
@@ -331,7 +340,7 @@ static bool is_of_interest(const uint8_t *code, ZydisDecodedInstruction *decoded
 	bool memory = false;
 
 	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, code, 15, decoded, operands)) ||
-	    decoded->attributes & ZYDIS_ATTRIB_IS_PRIVILEGED)
+	    decoded->attributes & ZYDIS_ATTRIB_IS_PRIVILEGED || is_hidden(decoded))
 		return false;
 	if (decoded->attributes & (ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS))
 		return false; /* not in our page */
