@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,21 +14,21 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "preload/start/layout.h"
 
-/* How the names of the directories begin, and of those with a name. */
-#define TREE_PREFIX "uiommufd-"
-#define TREE_NAMED  TREE_PREFIX "machine-"
+/* How the names of directories of machines with a name begin. */
+#define TREE_NAMED LAYOUT_PREFIX "machine-"
 
 /*
- * Root's file system in memory, mostly: on a disk's the some 300 files and directories of a tree
- * take several times as long to make and to remove as all else that a run does. Not /dev/shm:
- * programs that walk /dev would find the tree.
+ * Root's file system in memory; everybody's is LAYOUT_MEMORY. On a disk's, the some 300 files and
+ * directories of a tree take several times as long to make and to remove as all else that a run
+ * does. ext4 looks for inodes that were not freed in the last seconds, so each run takes longer
+ * than the one before it.
  */
-#define TREE_MEMORY "/run"
+#define TREE_ROOT_MEMORY "/run"
 
 enum {
 	TREE_SPACE = 16 << 20, /* bytes that must be free there: containers may have little */
@@ -150,7 +151,7 @@ static void sweep_all(const char *parent)
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, TREE_PREFIX, strlen(TREE_PREFIX)) == 0)
+		if (strncmp(entry->d_name, LAYOUT_PREFIX, strlen(LAYOUT_PREFIX)) == 0)
 			sweep(dirfd(dir), entry->d_name);
 	}
 	if (dir)
@@ -182,7 +183,7 @@ static bool make_directory(const char *parent, const char *name, char path[PATH_
 		snprintf(path, PATH_MAX, "%s/" TREE_NAMED "%s", parent, name);
 		return mkdir(path, 0700) == 0;
 	}
-	snprintf(path, PATH_MAX, "%s/" TREE_PREFIX "XXXXXX", parent);
+	snprintf(path, PATH_MAX, "%s/" LAYOUT_PREFIX "XXXXXX", parent);
 	return mkdtemp(path);
 }
 
@@ -214,11 +215,13 @@ static bool create_below(struct tree *tree, const char *parent, const char *name
 	return true;
 }
 
-static bool has_space(const char *path)
+/* Whether @path is in memory, with enough of it left. */
+static bool is_memory(const char *path)
 {
-	struct statvfs free;
+	struct statfs fs;
 
-	return statvfs(path, &free) == 0 && free.f_bavail >= TREE_SPACE / free.f_frsize;
+	return statfs(path, &fs) == 0 && fs.f_type == TMPFS_MAGIC &&
+	       fs.f_bavail >= TREE_SPACE / (uint64_t)fs.f_bsize;
 }
 
 bool tree_open(struct tree *tree, const char *root)
@@ -241,12 +244,15 @@ void tree_create(struct tree *tree, const char *name)
 		runtime = NULL;
 	if (create_below(tree, runtime, name) || create_below(tree, getenv("TMPDIR"), name))
 		return;
-	if (geteuid() == 0 && has_space(TREE_MEMORY) && create_below(tree, TREE_MEMORY, name))
+	if (geteuid() == 0 && is_memory(TREE_ROOT_MEMORY) &&
+	    create_below(tree, TREE_ROOT_MEMORY, name))
+		return;
+	if (is_memory(LAYOUT_MEMORY) && create_below(tree, LAYOUT_MEMORY, name))
 		return;
 	if (!create_below(tree, "/tmp", name) && !tree->error)
 		tree_fail(tree, -EACCES,
 			  "no directory is safe for it: not $XDG_RUNTIME_DIR, not "
-			  "$TMPDIR, not " TREE_MEMORY ", not /tmp");
+			  "$TMPDIR, not " LAYOUT_MEMORY ", not /tmp");
 }
 
 bool tree_is_name(const char *name)
@@ -275,7 +281,7 @@ static int find_below(const char *parent, const char *name, char path[PATH_MAX])
 
 /* Where trees with a name are looked for; the members may be NULL. @user: room for one of them. */
 enum {
-	PARENTS = 5,
+	PARENTS = 6,
 	USER_SIZE = 32,
 };
 
@@ -284,9 +290,10 @@ static void list_parents(const char *parents[PARENTS], char user[USER_SIZE])
 	snprintf(user, USER_SIZE, "/run/user/%u", (unsigned int)geteuid());
 	parents[0] = getenv("XDG_RUNTIME_DIR");
 	parents[1] = getenv("TMPDIR");
-	parents[2] = TREE_MEMORY;
-	parents[3] = "/tmp";
-	parents[4] = user;
+	parents[2] = TREE_ROOT_MEMORY;
+	parents[3] = LAYOUT_MEMORY;
+	parents[4] = "/tmp";
+	parents[5] = user;
 }
 
 int tree_find(const char *name, char path[PATH_MAX])

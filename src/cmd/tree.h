@@ -22,8 +22,9 @@ struct tree {
 };
 
 /*
- * Creates an empty, private directory in the first of XDG_RUNTIME_DIR, TMPDIR, root's /run and /tmp
- * that works. With a @name, tree_find() finds it; one that is there already is -EEXIST.
+ * Creates an empty, private directory in the first that works of XDG_RUNTIME_DIR, TMPDIR, what is
+ * in memory of root's /run and /dev/shm, and /tmp. With a @name, tree_find() finds it; one that is
+ * there already is -EEXIST.
  */
 void tree_create(struct tree *tree, const char *name);
 

@@ -114,6 +114,31 @@ leaves_nothing() {
 }
 check nothing_is_left_behind leaves_nothing
 
+# A program that walks /dev to look for devices finds only those that it may open.
+is_hidden_in_dev() {
+	[ "$(stat -f -c %T /dev/shm)" = tmpfs ] || return 0
+	cat >"$scratch/look.py" <<-END
+		import glob, os, subprocess
+		def look():
+		    print(*os.listdir("/dev/shm"), *glob.glob("/dev/shm/*"))
+		    print(subprocess.run(["find", "/dev/shm"], capture_output=True, text=True).stdout)
+		look()
+		fd = os.open("/dev/iommu", os.O_RDWR)
+		look()
+	END
+	XDG_RUNTIME_DIR=/dev/shm run --device edu -- python3 "$scratch/look.py" >"$scratch/seen" 2>&1
+	! grep uiommufd- "$scratch/seen" || return 1
+	mkfifo "$scratch/ends"
+	XDG_RUNTIME_DIR=/dev/shm run -- cat "$scratch/ends" &
+	exec 7>"$scratch/ends"
+	ls /dev/shm | grep -q '^uiommufd-'
+	there=$?
+	exec 7>&-
+	wait
+	return $there
+}
+check a_run_is_not_seen_in_dev is_hidden_in_dev
+
 # The machine lives as long as a process in it, although the command ends with the first one.
 lives_on() {
 	mkdir "$scratch/tmp2"

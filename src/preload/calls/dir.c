@@ -2,7 +2,7 @@
 /*
  * Reading directories. A directory of the shadow root has the right names; the types of its nodes
  * and of stand-ins for real entries are corrected here. A directory of the real system that has
- * emulated entries lists these after its own (listing.h).
+ * emulated entries lists these after its own, and /dev/shm not those of uiommufd (listing.h).
  */
 #include <dirent.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "mem/self.h"
 #include "preload/calls/listing.h"
 #include "preload/process/fdtable.h"
+#include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 #include "preload/trap/detour.h"
@@ -51,7 +52,9 @@ EXPORT struct dirent *readdir(DIR *dir)
 	struct dirent *entry;
 
 	errno = 0;
-	entry = REAL(readdir)(dir);
+	do
+		entry = REAL(readdir)(dir);
+	while (entry && listing_hides(dirfd(dir), entry->d_name));
 	if (!entry && errno)
 		return NULL;
 	errno = saved;
@@ -81,6 +84,25 @@ static void fix_entries(int fd, char *entries, long len)
 	}
 }
 
+/* Takes what is hidden out of @len bytes of entries: the bytes that are left. */
+static long hide_entries(int fd, char *entries, long len)
+{
+	long left = 0;
+	unsigned short size;
+
+	for (long at = 0; at < len; at += size) {
+		struct dirent *entry = (struct dirent *)(entries + at);
+
+		size = entry->d_reclen;
+		if (listing_hides(fd, entry->d_name))
+			continue;
+		if (left != at)
+			memmove(entries + left, entry, size);
+		left += size;
+	}
+	return left;
+}
+
 /* Writes added entries to the program's @buf. The number of bytes, or a negative errno. */
 static long add_entries(int fd, char *buf, size_t size)
 {
@@ -102,8 +124,13 @@ static long add_entries(int fd, char *buf, size_t size)
 EXPORT ssize_t getdents64(int fd, void *buf, size_t size)
 {
 	const enum path_hint hint = fdtable_hint(fd);
-	long len = SYS(SYS_getdents64, fd, buf, size);
+	long len, read;
 
+	do {
+		read = len = SYS(SYS_getdents64, fd, buf, size);
+		if (len > 0)
+			len = hide_entries(fd, buf, len);
+	} while (read > 0 && !len); /* all were hidden; 0 would be the end */
 	if (len > 0 && hint == PATH_HINT_SHADOW)
 		fix_entries(fd, buf, len);
 	else if (len == 0 && hint == PATH_HINT_NEAR)
@@ -204,7 +231,7 @@ EXPORT int scandirat(int dirfd, const char *path, struct dirent ***list, entry_f
 	DIR *dir;
 
 	path_resolve(&at, dirfd, path, true);
-	if (path_hint_of(&at) == PATH_HINT_NONE)
+	if (path_hint_of(&at) == PATH_HINT_NONE && strcmp(at.path, LAYOUT_MEMORY))
 		return REAL(scandirat)(dirfd, path, list, filter, order);
 	fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

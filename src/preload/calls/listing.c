@@ -18,11 +18,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/alloc.h"
 #include "base/lock.h"
 #include "preload/engine/call.h"
 #include "preload/process/path.h"
+#include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
 
@@ -138,6 +141,16 @@ struct dirent *listing_next(int fd)
 	lock_release(&listings.lock);
 	engine_leave(&call);
 	return entry;
+}
+
+bool listing_hides(int fd, const char *name)
+{
+	struct stat directory, memory;
+
+	return strncmp(name, LAYOUT_PREFIX, strlen(LAYOUT_PREFIX)) == 0 &&
+	       SYS(SYS_newfstatat, fd, "", &directory, AT_EMPTY_PATH) == 0 &&
+	       SYS(SYS_newfstatat, AT_FDCWD, LAYOUT_MEMORY, &memory, 0) == 0 &&
+	       directory.st_dev == memory.st_dev && directory.st_ino == memory.st_ino;
 }
 
 void listing_forget(int fd)

@@ -20,6 +20,10 @@
 /* The variable in the program's environment that names the shadow root, canonical. */
 #define LAYOUT_ROOT_VARIABLE "UIOMMUFD_ROOT"
 
+/* How the names of shadow roots begin, and everybody's file system in memory, where they may be. */
+#define LAYOUT_PREFIX "uiommufd-"
+#define LAYOUT_MEMORY "/dev/shm"
+
 #define LAYOUT_LIBRARY "libuiommufd-preload.so"
 
 /* The file in the root with the description of the machine, from machine_format(). */
