@@ -5,6 +5,7 @@
 JOINED is joined.c, SHARED_PROGRAM does all that a program on a shared machine does (static_program.c).
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -191,16 +192,31 @@ def a_signal_stops_a_machine():
         assert end(first) == -signal.SIGTERM
 
 
+@contextlib.contextmanager
+def a_directory_for_machines(owner):
+    """No other run makes its machine there, nor removes what one has left."""
+    before = {name: os.environ.pop(name, None) for name in ("XDG_RUNTIME_DIR", "TMPDIR")}
+    with tempfile.TemporaryDirectory() as directory:
+        os.chown(directory, owner, -1)
+        os.environ["TMPDIR"] = directory
+        try:
+            yield
+        finally:
+            del os.environ["TMPDIR"]
+            os.environ.update((name, value) for name, value in before.items() if value is not None)
+
+
 def the_name_of_a_killed_machine_is_free():
-    machine = Machine()
-    server = os.pidfd_open(machine.pid)
-    os.kill(machine.pid, signal.SIGKILL)
-    select.select([server], [], [], LIMIT)
-    os.close(server)
-    complains(machine.join("true"), "does not answer")
-    complains(command("show", "--machine", machine.name), "does not answer")
-    with Machine(machine.name):
-        pass
+    with a_directory_for_machines(os.geteuid()):
+        machine = Machine()
+        server = os.pidfd_open(machine.pid)
+        os.kill(machine.pid, signal.SIGKILL)
+        select.select([server], [], [], LIMIT)
+        os.close(server)
+        complains(machine.join("true"), "does not answer")
+        complains(command("show", "--machine", machine.name), "does not answer")
+        with Machine(machine.name):
+            pass
 
 
 def names_are_checked():
@@ -238,15 +254,10 @@ def another_user_is_refused():
 def root_asks_for_another_users_machine_and_does_not_join_it():
     if os.geteuid():
         return "it takes root"
-    with tempfile.TemporaryDirectory() as directory:
-        os.chown(directory, NOBODY, NOBODY)
-        before = os.environ.get("TMPDIR")
-        os.environ["TMPDIR"] = directory
-        with Machine(user=NOBODY, group=NOBODY, extra_groups=[]) as machine:
-            complains(machine.join("true"), f"is of user {NOBODY}")
-            got = machine.join(JOINED, "take", user=NOBODY, group=NOBODY, extra_groups=[])
-            assert got.returncode == 0, got
-        os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+    with a_directory_for_machines(NOBODY), Machine(user=NOBODY, group=NOBODY, extra_groups=[]) as machine:
+        complains(machine.join("true"), f"is of user {NOBODY}")
+        got = machine.join(JOINED, "take", user=NOBODY, group=NOBODY, extra_groups=[])
+        assert got.returncode == 0, got
     return None
 
 
