@@ -224,6 +224,15 @@ static bool is_memory(const char *path)
 	       fs.f_bavail >= TREE_SPACE / (uint64_t)fs.f_bsize;
 }
 
+/*
+ * Whether what a process has in LAYOUT_MEMORY stays there: where systemd runs the sessions, it
+ * removes it when the user logs out (RemoveIPC), unless that is root.
+ */
+static bool is_kept_in_memory(void)
+{
+	return geteuid() == 0 || access("/run/systemd/system", F_OK) != 0;
+}
+
 bool tree_open(struct tree *tree, const char *root)
 {
 	tree->made[0] = '\0';
@@ -247,7 +256,8 @@ void tree_create(struct tree *tree, const char *name)
 	if (geteuid() == 0 && is_memory(TREE_ROOT_MEMORY) &&
 	    create_below(tree, TREE_ROOT_MEMORY, name))
 		return;
-	if (is_memory(LAYOUT_MEMORY) && create_below(tree, LAYOUT_MEMORY, name))
+	if (is_kept_in_memory() && is_memory(LAYOUT_MEMORY) &&
+	    create_below(tree, LAYOUT_MEMORY, name))
 		return;
 	if (!create_below(tree, "/tmp", name) && !tree->error)
 		tree_fail(tree, -EACCES,
