@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,6 +25,37 @@
 #include "server/tracer.h"
 #include "trace/trace.h"
 
+/* Commands that the kernel carries out itself, whatever the file is. */
+static bool is_generic(unsigned int cmd)
+{
+	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO || cmd == FIOASYNC;
+}
+
+/* A call has failed with @result that has given the program a descriptor. */
+struct withdrawal {
+	int fd;
+	long result;
+};
+
+/* On the tracer. */
+static long close_withdrawn(void *arg)
+{
+	const struct withdrawal *withdrawal = arg;
+	const struct seccomp_data closing = {.nr = SYS_close, .args = {(__u64)withdrawal->fd}};
+
+	(void)tracer_make_call(&closing);
+	return withdrawal->result;
+}
+
+static struct answer withdraw(struct request *request, long result)
+{
+	struct withdrawal withdrawal = {.fd = request->withdrawn, .result = result};
+
+	return tracer_stop_for(request, NULL, close_withdrawn, &withdrawal)
+		       ? (struct answer){.kind = ANSWER_GIVEN}
+		       : answer_result(result);
+}
+
 static struct answer answer_ioctl(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
@@ -32,7 +64,8 @@ static struct answer answer_ioctl(struct request *request)
 	struct call call;
 	long rc = -ENOTTY;
 
-	file = program_fd_file(request, (int)args[0], &node);
+	file = is_generic((unsigned int)args[1]) ? NULL
+						 : program_fd_file(request, (int)args[0], &node);
 	if (!file)
 		return answer_by_kernel();
 	opened_drain();
@@ -46,7 +79,7 @@ static struct answer answer_ioctl(struct request *request)
 	file_put(file);
 	/* What the call has made readable, the program may poll next. */
 	opened_settle(&request->client->caller);
-	return answer_result(rc);
+	return request->withdrawn ? withdraw(request, rc) : answer_result(rc);
 }
 
 /* Finds what @request maps of @file. 0 or a negative errno. */

@@ -151,7 +151,7 @@ struct answer answer_memory_traced(struct request *request, bool *traced, long (
 	long rc;
 
 	*traced = true;
-	if (tracer_stop_for(request, does, arg))
+	if (tracer_stop_for(request, NULL, does, arg))
 		return (struct answer){.kind = ANSWER_GIVEN};
 	*traced = false;
 	rc = does(arg);

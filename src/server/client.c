@@ -177,9 +177,11 @@ static void op_uninstall_file(struct uiommufd_caller *caller, int fd)
 	struct request *request = request_of(caller);
 	struct stat st;
 
-	/* Another process cannot close it: what stays is a socket without a file behind it. */
-	if (request && !program_fd_stat(request, fd, &st))
-		opened_forget(&st);
+	/* Without the tracer, which closes it, it stays as a socket without a file behind it. */
+	if (!request || program_fd_stat(request, fd, &st))
+		return;
+	opened_forget(&st);
+	request->withdrawn = fd;
 }
 
 static bool op_capable(struct uiommufd_caller *caller, int cap)

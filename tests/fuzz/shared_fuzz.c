@@ -83,7 +83,7 @@ static const int numbers[] = {
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 bool __wrap_tracer_map(struct request *request, int fd, uint64_t offset, int *error);
-bool __wrap_tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg);
+bool __wrap_tracer_stop_for(struct request *request, int *fd, long (*work)(void *arg), void *arg);
 bool __wrap_tracer_release(struct request *request);
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -108,9 +108,11 @@ bool __wrap_tracer_map(struct request *request, int fd, uint64_t offset, int *er
 	return false;
 }
 
-bool __wrap_tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg)
+bool __wrap_tracer_stop_for(struct request *request, int *fd, long (*work)(void *arg), void *arg)
 {
 	(void)request;
+	if (fd)
+		close(*fd);
 	(void)work;
 	(void)arg;
 	return false;
