@@ -206,6 +206,9 @@ struct answer answer_call(struct request *request)
 	case SYS_dup3:
 	case SYS_fcntl:
 		return answer_dup(request);
+	case SYS_splice:
+	case SYS_sendfile:
+		return answer_splice(request);
 	case SYS_munmap:
 	case SYS_mremap:
 	case SYS_brk:

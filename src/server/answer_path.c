@@ -110,25 +110,40 @@ static struct answer open_name(const struct request *request, const char *name, 
 }
 
 /*
- * As give(), of an emulated @file. When the program goes on, it is open there only, and known to
- * be: the program may close it at once.
+ * Gives the program @file, taken, that it has opened at @path. When the program goes on, it is open
+ * there only, and known to be: the program may close it at once.
  */
-static struct answer give_file(const struct request *request, struct uiommufd_file *file,
-			       const char *path, int fd, int flags)
+static struct answer give_file(struct request *request, struct uiommufd_file *file,
+			       const struct union_path *path, int flags)
 {
-	int number = program_fd_give(request, fd, flags, false);
+	const bool of_sysfs = !path_is_device(path->node);
+	struct stat end, shown;
+	int fd, number;
+	int rc = opened_make(file, path->node,
+			     of_sysfs && file->ops->write ? &request->client->caller : NULL, &fd);
 
+	if (rc) {
+		file_put(file);
+		return answer_result(rc);
+	}
+	if (flags & O_NONBLOCK)
+		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (!fstat(fd, &end)) {
+		opened_set_access(&end, flags & O_ACCMODE);
+		if (of_sysfs && !stat(path->shadow, &shown))
+			opened_show_as(&end, &shown);
+	}
+	number = program_fd_give_emulated(request, file, fd, flags, 0);
 	if (number >= 0 && observed())
-		event_open(file, path, number);
+		event_open(file, path->name, number);
 	close(fd);
 	return answer_result(number);
 }
 
 static struct answer open_node(struct request *request, const struct union_path *path, int flags)
 {
-	const struct node node = path->node;
 	struct uiommufd_file *file;
-	int fd, rc;
+	int rc;
 
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
@@ -140,15 +155,8 @@ static struct answer open_node(struct request *request, const struct union_path 
 	client_wait_for_killed(request);
 	opened_drain();
 	mapped_sweep();
-	rc = files_open(node, path->name, &request->client->caller, &file);
-	if (rc)
-		return answer_result(rc);
-	rc = opened_make(file, node, NULL, &fd);
-	if (rc) {
-		file_put(file);
-		return answer_result(rc);
-	}
-	return give_file(request, file, path->name, fd, flags);
+	rc = files_open(path->node, path->name, &request->client->caller, &file);
+	return rc ? answer_result(rc) : give_file(request, file, path, flags);
 }
 
 /*
@@ -168,28 +176,6 @@ static bool is_permitted(const struct request *request, const struct union_path 
 		mask |= 0700;
 	return (access == O_WRONLY || st.st_mode & mask & 0444) &&
 	       (access == O_RDONLY || st.st_mode & mask & 0222);
-}
-
-/* Gives the program @file, whose number is one that the filter stops. */
-static struct answer give_written(struct request *request, struct uiommufd_file *file,
-				  const struct union_path *path, int flags)
-{
-	struct uiommufd_caller *caller = &request->client->caller;
-	struct stat end, shown;
-	int fd, number;
-	int rc = opened_make(file, path->node, file->ops->write ? caller : NULL, &fd);
-
-	if (rc) {
-		file_put(file);
-		return answer_result(rc);
-	}
-	if (!fstat(fd, &end) && !stat(path->shadow, &shown))
-		opened_show_as(&end, &shown);
-	number = program_fd_give_readable(request, fd, flags);
-	if (number >= 0 && observed())
-		event_open(file, path->name, number);
-	close(fd);
-	return answer_result(number);
 }
 
 /* Opens a file of sysfs that is more than the file in the shadow root. */
@@ -212,7 +198,7 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 	rc = files_open(path->node, path->name, caller, &file);
 	/* What it may is remembered, for what arrives when it has ended (late_write.h). */
 	(void)caller_capable(caller, CAP_SYS_ADMIN);
-	return rc ? answer_result(rc) : give_written(request, file, path, flags);
+	return rc ? answer_result(rc) : give_file(request, file, path, flags);
 }
 
 static struct answer open_emulated(struct request *request, const struct union_path *path,

@@ -155,10 +155,7 @@ static int op_install_file(struct uiommufd_caller *caller, struct uiommufd_file 
 	rc = opened_make(file, (struct node){.kind = NODE_NONE}, NULL, &end);
 	if (rc)
 		return rc;
-	if (file->ops->read && !(file->flags & FILE_SEEKABLE))
-		fd = program_fd_give_readable(request, end, flags);
-	else
-		fd = program_fd_give(request, end, flags, false);
+	fd = program_fd_give_emulated(request, file, end, flags, 0);
 	if (!fstat(end, &st) && fd >= 0) {
 		opened_numbered(&st, fd);
 		if (observed())
