@@ -28,6 +28,7 @@
 #include "server/files.h"
 #include "server/mapped.h"
 #include "server/opened.h"
+#include "server/proc_fdinfo.h"
 #include "server/proc_file.h"
 #include "server/proc_link.h"
 #include "server/program_fd.h"
@@ -215,28 +216,32 @@ static struct answer open_emulated(struct request *request, const struct union_p
 	return open_name(request, path->shadow, flags);
 }
 
-/*
- * Opens /proc/PID/status of a program that has pinned memory, which the kernel does not know of.
- * False: @path is something else.
- */
-static bool open_status(struct request *request, uint64_t path, int flags, struct answer *answer)
+/* A copy of /proc/PID/status of a program that has pinned memory, which the kernel does not see. */
+static int copy_status(const struct request *request, const char *path)
 {
+	const pid_t pid = proc_file_status_of(path, request->client->caller.pid);
+	struct client *client = pid ? client_find(pid) : NULL;
 	uint64_t pinned, locked;
-	struct client *client;
+
+	if (!client)
+		return -ENOENT;
+	pinned = __atomic_load_n(&client->caller.pinned_pages, __ATOMIC_RELAXED);
+	locked = __atomic_load_n(&client->caller.locked_pages, __ATOMIC_RELAXED);
+	uiommufd_caller_put(&client->caller);
+	return pinned ? proc_file_status(pid, pinned, locked) : -ENOENT;
+}
+
+/* Opens a file of /proc in which the kernel does not say all. False: @path is something else. */
+static bool open_proc(struct request *request, uint64_t path, int flags, struct answer *answer)
+{
 	char text[64];
-	pid_t pid;
 	int fd;
 
 	if (program_memory_read_string(request, text, path, sizeof(text)) <= 0)
 		return false;
-	pid = proc_file_status_of(text, request->client->caller.pid);
-	client = pid ? client_find(pid) : NULL;
-	if (!client)
-		return false;
-	pinned = __atomic_load_n(&client->caller.pinned_pages, __ATOMIC_RELAXED);
-	locked = __atomic_load_n(&client->caller.locked_pages, __ATOMIC_RELAXED);
-	uiommufd_caller_put(&client->caller);
-	fd = pinned ? proc_file_status(pid, pinned, locked) : -ENOENT;
+	fd = copy_status(request, text);
+	if (fd < 0)
+		fd = proc_fdinfo_open(request, text);
 	if (fd >= 0)
 		*answer = give(request, fd, flags);
 	return fd >= 0;
@@ -247,7 +252,7 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 	struct answer answer;
 	struct union_path at;
 
-	if (open_status(request, path, flags, &answer))
+	if (open_proc(request, path, flags, &answer))
 		return answer;
 	if (!answer_path_resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
 		return flags & O_TRUNC
