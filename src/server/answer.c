@@ -17,8 +17,10 @@
 #include "checker/call_report.h"
 #include "server/answer_change.h"
 #include "server/answer_io.h"
+#include "server/answer_listing.h"
 #include "server/answer_memory.h"
 #include "server/answer_path.h"
+#include "server/answer_xattr.h"
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
@@ -206,6 +208,13 @@ struct answer answer_call(struct request *request)
 	case SYS_dup3:
 	case SYS_fcntl:
 		return answer_dup(request);
+	case SYS_getxattr:
+	case SYS_lgetxattr:
+	case SYS_listxattr:
+	case SYS_llistxattr:
+		return answer_xattr(request);
+	case SYS_getdents64:
+		return answer_listing(request);
 	case SYS_splice:
 	case SYS_sendfile:
 		return answer_splice(request);

@@ -84,6 +84,11 @@ static const unsigned short always[] = {
 	SYS_statfs,
 	SYS_fstatfs,
 	SYS_truncate,
+	SYS_getdents64,
+	SYS_getxattr,
+	SYS_lgetxattr,
+	SYS_listxattr,
+	SYS_llistxattr,
 	/* Those that may take pinned memory away. */
 	SYS_munmap,
 	SYS_mremap,

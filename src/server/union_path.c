@@ -24,7 +24,7 @@ struct walk {
 	struct union_path *result;
 	char left[2 * PATH_MAX];
 	bool follow;
-	bool moved; /* by something of the shadow root: the kernel cannot follow */
+	bool moved; /* by something of the shadow root, or out of it: the kernel cannot follow */
 	int links;
 };
 
@@ -164,6 +164,17 @@ static enum union_kind missing(struct walk *walk, int error)
 	return UNION_MISSING;
 }
 
+/* Whether the directory reached is in the shadow root, and need not be in the real system. */
+static bool is_of_shadow(struct union_path *at)
+{
+	struct stat st;
+
+	if (!is_in_union(at->name) || path_is_shared(at->name))
+		return false;
+	set_shadow(at);
+	return !lstat(at->shadow, &st);
+}
+
 /* Goes on to @component. UNION_EMULATED: the walk goes on. */
 static enum union_kind step(struct walk *walk, const char *component)
 {
@@ -175,6 +186,7 @@ static enum union_kind step(struct walk *walk, const char *component)
 	if (strcmp(component, ".") == 0)
 		return UNION_EMULATED;
 	if (strcmp(component, "..") == 0) {
+		walk->moved |= is_of_shadow(walk->result);
 		cut(name);
 		return UNION_EMULATED;
 	}
@@ -250,8 +262,12 @@ void union_walk(struct union_path *result, const char *from, const char *path, b
 	if (!result->name[0])
 		strcpy(result->name, "/");
 	set_shadow(result);
-	/* The root itself, a name too long for any file, or one that ".." has led out. */
-	if (!is_last(&walk) || !is_in_union(result->name) || lstat(result->shadow, &st))
+	/*
+	 * The root itself, a name too long for any file, or one that ".." has led out; or a
+	 * directory that the real system has as well: a listing adds what only the shadow root has.
+	 */
+	if (!is_last(&walk) || !is_in_union(result->name) || lstat(result->shadow, &st) ||
+	    (path_is_shared(result->name) && !lstat(result->name, &st)))
 		result->kind = walk.moved ? UNION_REAL : UNION_FOREIGN;
 	else
 		result->node = path_node(result->name);

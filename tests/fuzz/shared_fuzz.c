@@ -75,7 +75,7 @@ static const int numbers[] = {
 	SYS_fallocate,	SYS_fstat,	SYS_execve,  SYS_execveat, SYS_statfs,	   SYS_fstatfs,
 	SYS_truncate,	SYS_openat,	SYS_openat2, SYS_statx,	   SYS_newfstatat, SYS_faccessat,
 	SYS_faccessat2, SYS_readlinkat, SYS_mkdirat, SYS_linkat,   SYS_renameat2,  SYS_unlinkat,
-	SYS_exit_group,
+	SYS_exit_group, SYS_splice,	SYS_sendfile, SYS_chdir,     SYS_getcwd,     SYS_getdents64,
 };
 
 /* ---- in place of the kernel and the tracer ---- */
