@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "checker/call_report.h"
 #include "server/answer_change.h"
+#include "server/answer_cwd.h"
 #include "server/answer_io.h"
 #include "server/answer_listing.h"
 #include "server/answer_memory.h"
@@ -208,6 +209,10 @@ struct answer answer_call(struct request *request)
 	case SYS_dup3:
 	case SYS_fcntl:
 		return answer_dup(request);
+	case SYS_chdir:
+		return answer_chdir(request);
+	case SYS_getcwd:
+		return answer_getcwd(request);
 	case SYS_getxattr:
 	case SYS_lgetxattr:
 	case SYS_listxattr:

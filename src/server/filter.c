@@ -84,6 +84,8 @@ static const unsigned short always[] = {
 	SYS_statfs,
 	SYS_fstatfs,
 	SYS_truncate,
+	SYS_chdir,
+	SYS_getcwd,
 	SYS_getdents64,
 	SYS_getxattr,
 	SYS_lgetxattr,

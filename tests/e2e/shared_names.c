@@ -222,6 +222,20 @@ static void emulated_files_have_no_extended_attributes(void)
 	CHECK(getxattr("/does/not/exist", "user.x", text, sizeof(text)) < 0 && errno == ENOENT);
 }
 
+static void the_current_directory_has_a_size(void)
+{
+	char text[32];
+
+	CHECK(chdir("/dev/vfio/devices") == 0);
+	CHECK(syscall(SYS_getcwd, text, 17) < 0 && errno == ERANGE);
+	CHECK(syscall(SYS_getcwd, text, 18) == 18 && strcmp(text, "/dev/vfio/devices") == 0);
+	CHECK(chdir("vfio0") < 0 && errno == ENOTDIR);
+	CHECK(chdir("nothing") < 0 && errno == ENOENT);
+	CHECK(chdir("../../..") == 0 && getcwd(text, sizeof(text)) && strcmp(text, "/") == 0);
+	CHECK(chdir("/dev/vfio/..") == 0 && getcwd(text, sizeof(text)));
+	CHECK(strcmp(text, "/dev") == 0 && access("null", R_OK) == 0 && chdir("/") == 0);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -233,6 +247,7 @@ int main(void)
 		TEST(config_space_shows_what_is),
 		TEST(listings_side_by_side_have_the_entries_once),
 		TEST(emulated_files_have_no_extended_attributes),
+		TEST(the_current_directory_has_a_size),
 	};
 	int status;
 
