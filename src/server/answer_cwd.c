@@ -40,9 +40,8 @@ static struct answer change_to(struct request *request, const char *name)
 
 	if (fd < 0)
 		return answer_result(-errno);
-	return tracer_stop_for(request, &fd, change, &fd)
-		       ? (struct answer){.kind = ANSWER_GIVEN}
-		       : answer_result(-ENOENT);
+	return tracer_stop_for(request, &fd, change, &fd) ? (struct answer){.kind = ANSWER_GIVEN}
+							  : answer_result(-ENOENT);
 }
 
 struct answer answer_chdir(struct request *request)

@@ -128,9 +128,8 @@ struct answer answer_splice(struct request *request)
 	const __u64 *args = request->call->data.args;
 	const uint64_t other = args[request->call->data.nr == SYS_splice ? 2 : 1];
 
-	return is_emulated(request, args[0]) || is_emulated(request, other)
-		       ? answer_result(-EINVAL)
-		       : answer_by_kernel();
+	return is_emulated(request, args[0]) || is_emulated(request, other) ? answer_result(-EINVAL)
+									    : answer_by_kernel();
 }
 
 /* A copy of @fd, of @file, under a number that is stopped as well, @least or more. */
@@ -172,8 +171,8 @@ static struct answer dup_file(struct request *request, const struct uiommufd_fil
 	case SYS_fcntl:
 		if (args[2] > FILTER_LAST_FD)
 			return answer_by_kernel();
-		return copy(request, file, (int)args[0],
-			    args[1] == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0, args[2]);
+		return copy(request, file, (int)args[0], args[1] == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0,
+			    args[2]);
 	default:
 		tell_of_number(file, st, args[1]);
 		return answer_by_kernel();
@@ -188,8 +187,7 @@ struct answer answer_dup(struct request *request)
 	struct node node;
 	struct stat st;
 
-	if (request->call->data.nr == SYS_fcntl && args[1] != F_DUPFD &&
-	    args[1] != F_DUPFD_CLOEXEC)
+	if (request->call->data.nr == SYS_fcntl && args[1] != F_DUPFD && args[1] != F_DUPFD_CLOEXEC)
 		return answer_by_kernel();
 	if (program_fd_stat(request, (int)args[0], &st))
 		return answer_by_kernel();

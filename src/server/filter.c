@@ -120,9 +120,9 @@ static const unsigned short dropping[] = {
 static const struct numbered {
 	unsigned short number, arguments[2]; /* twice the same: there is one */
 } numbered[] = {
-	{SYS_read, {0, 0}},	{SYS_write, {0, 0}},  {SYS_readv, {0, 0}},
-	{SYS_writev, {0, 0}},	{SYS_dup, {0, 0}},    {SYS_dup3, {0, 0}},
-	{SYS_fcntl, {0, 0}},	{SYS_splice, {0, 2}}, {SYS_sendfile, {0, 1}},
+	{SYS_read, {0, 0}},   {SYS_write, {0, 0}},  {SYS_readv, {0, 0}},
+	{SYS_writev, {0, 0}}, {SYS_dup, {0, 0}},    {SYS_dup3, {0, 0}},
+	{SYS_fcntl, {0, 0}},  {SYS_splice, {0, 2}}, {SYS_sendfile, {0, 1}},
 #ifdef SYS_dup2
 	{SYS_dup2, {0, 0}},
 #endif

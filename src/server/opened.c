@@ -36,8 +36,8 @@ struct opened {
 	ino_t inode;
 	int end;			/* the server's */
 	struct uiommufd_caller *writer; /* a reference, or NULL */
-	int access; /* of O_ACCMODE. This and the next: by the table's lock */
-	mode_t mode; /* and the size: what stat() shows; 0: what the node says */
+	int access;			/* of O_ACCMODE. This and the next: by the table's lock */
+	mode_t mode;			/* and the size: what stat() shows; 0: what the node says */
 	off_t size;
 
 	int readiness; /* a descriptor that is ready when the file is; negative: it always is */

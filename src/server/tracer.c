@@ -233,8 +233,8 @@ static void end_call(const struct job *job, struct traced_call *call, long resul
 static void make_mmap(const struct job *job, struct traced_call *call)
 {
 	const __u64 *args = job->request->call->data.args;
-	const uint64_t map[6] = {args[0], args[1],	     args[2],
-				 args[3], (uint64_t)*job->fd, job->offset};
+	const uint64_t map[6] = {args[0],    args[1], args[2], args[3], (uint64_t)*job->fd,
+				 job->offset};
 	const uint64_t closing[6] = {(uint64_t)*job->fd};
 	long result = -ENOMEM, unused;
 

@@ -67,8 +67,8 @@ static void a_failed_call_leaves_no_descriptor(void)
 {
 	const uint32_t cmd[4] = {sizeof(cmd)};
 	int fd = open("/dev/iommu", O_RDWR), before;
-	uint32_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			      0);
+	uint32_t *page =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	memcpy(page, cmd, sizeof(cmd));
 	CHECK(mprotect(page, 4096, PROT_READ) == 0);

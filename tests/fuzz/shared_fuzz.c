@@ -68,14 +68,14 @@ enum {
 };
 
 static const int numbers[] = {
-	SYS_ioctl,	SYS_ioctl,	SYS_ioctl,   SYS_ioctl,	   SYS_mmap,	   SYS_read,
-	SYS_write,	SYS_readv,	SYS_pread64, SYS_pwrite64, SYS_preadv,	   SYS_pwritev,
-	SYS_preadv2,	SYS_pwritev2,	SYS_dup,     SYS_dup3,	   SYS_fcntl,	   SYS_munmap,
-	SYS_mremap,	SYS_brk,	SYS_shmat,   SYS_shmdt,	   SYS_madvise,	   SYS_ftruncate,
-	SYS_fallocate,	SYS_fstat,	SYS_execve,  SYS_execveat, SYS_statfs,	   SYS_fstatfs,
-	SYS_truncate,	SYS_openat,	SYS_openat2, SYS_statx,	   SYS_newfstatat, SYS_faccessat,
-	SYS_faccessat2, SYS_readlinkat, SYS_mkdirat, SYS_linkat,   SYS_renameat2,  SYS_unlinkat,
-	SYS_exit_group, SYS_splice,	SYS_sendfile, SYS_chdir,     SYS_getcwd,     SYS_getdents64,
+	SYS_ioctl,	SYS_ioctl,	SYS_ioctl,    SYS_ioctl,    SYS_mmap,	    SYS_read,
+	SYS_write,	SYS_readv,	SYS_pread64,  SYS_pwrite64, SYS_preadv,	    SYS_pwritev,
+	SYS_preadv2,	SYS_pwritev2,	SYS_dup,      SYS_dup3,	    SYS_fcntl,	    SYS_munmap,
+	SYS_mremap,	SYS_brk,	SYS_shmat,    SYS_shmdt,    SYS_madvise,    SYS_ftruncate,
+	SYS_fallocate,	SYS_fstat,	SYS_execve,   SYS_execveat, SYS_statfs,	    SYS_fstatfs,
+	SYS_truncate,	SYS_openat,	SYS_openat2,  SYS_statx,    SYS_newfstatat, SYS_faccessat,
+	SYS_faccessat2, SYS_readlinkat, SYS_mkdirat,  SYS_linkat,   SYS_renameat2,  SYS_unlinkat,
+	SYS_exit_group, SYS_splice,	SYS_sendfile, SYS_chdir,    SYS_getcwd,	    SYS_getdents64,
 };
 
 /* ---- in place of the kernel and the tracer ---- */
