@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
+#include "base/fail.h"
 #include "mem/maps.h"
 #include "mem/process_memory.h"
 #include "server/answer_memory.h"
@@ -90,9 +91,10 @@ static long by_mapping(struct advice *advice,
 	uint64_t at = advice->va;
 	struct maps_entry entry;
 	struct maps maps;
-	long rc = maps_open_at(&maps, process_memory_maps(advice->request->client->memory));
+	long rc = 0;
 
-	if (rc)
+	if (fail_inject() ||
+	    maps_open_at(&maps, process_memory_maps(advice->request->client->memory)))
 		return -ENOMEM;
 	while (at < advice->end && rc >= 0 && maps_next(&maps, &entry)) {
 		struct piece piece = {.of = advice, .va = max_u64(entry.start, at)};

@@ -195,7 +195,10 @@ static struct answer answer_mremap(struct request *request)
 	return carry_out(&taking);
 }
 
-/* What of the heap is beyond the break that is wanted. */
+/*
+ * What of the heap is beyond the break that is wanted. Without memory to find that out, the kernel
+ * makes the call: nothing that it could return says that the break has stayed.
+ */
 static struct answer answer_brk(struct request *request)
 {
 	const uint64_t from = align_down(request->call->data.args[0] + PAGE_MASK, PAGE_SIZE);
@@ -230,9 +233,10 @@ static struct answer answer_shmdt(struct request *request)
 {
 	const uint64_t at = request->call->data.args[0];
 	uint64_t len;
+	int rc = maps_segment_of(process_memory_maps(request->client->memory), at, &len);
 
-	if (!maps_segment_of(process_memory_maps(request->client->memory), at, &len))
-		return answer_by_kernel();
+	if (rc)
+		return rc == -ENOMEM ? answer_result(rc) : answer_by_kernel();
 	return take_range(request, at, len, DISPLACE_SHMDT);
 }
 
