@@ -7,7 +7,8 @@
  * has at the start of every directory. The oldest is forgotten when there are too many: its program
  * gets the entries once more. The lock guards what is remembered.
  *
- * Directories below the shadow root's /dev have plain files where the program sees devices.
+ * Directories of the shadow root have plain files where the program sees devices, and links where
+ * it sees what is real.
  *
  * Cost of a listing of another directory: the stop, and reading a link.
  */
@@ -120,8 +121,19 @@ static long add(char *out, size_t used, size_t size, const char *name, const str
 	return entry.size;
 }
 
-/* Has @out, @len bytes of the directory @name of the shadow root, say which files are devices. */
-static void mark_devices(const char *name, char *out, long len)
+/* What the link @entry of the directory @fd of the shadow root stands in for, if it does. */
+static uint8_t type_of_link(int fd, const struct entry *entry)
+{
+	char text[PATH_MAX];
+	struct stat st;
+	const ssize_t len = readlinkat(fd, entry->name, text, sizeof(text) - 1);
+
+	text[len < 0 ? 0 : len] = '\0';
+	return text[0] == '/' && !lstat(text, &st) ? IFTODT(st.st_mode) : entry->type;
+}
+
+/* Has @out, @len bytes of the directory @name of the shadow root, @fd, say what programs see. */
+static void mark_types(int fd, const char *name, char *out, long len)
 {
 	char path[2 * PATH_MAX];
 	struct entry *entry;
@@ -131,6 +143,8 @@ static void mark_devices(const char *name, char *out, long len)
 		snprintf(path, sizeof(path), "%s/%s", name, entry->name);
 		if (path_is_device(path_node(path)))
 			entry->type = DT_CHR;
+		else if (entry->type == DT_LNK)
+			entry->type = type_of_link(fd, entry);
 	}
 }
 
@@ -182,7 +196,7 @@ static long list_shadow(int fd, const char *name, char *out, size_t size)
 
 	if (len < 0)
 		return -errno;
-	mark_devices(name, out, len);
+	mark_types(fd, name, out, len);
 	return len;
 }
 
@@ -202,7 +216,7 @@ struct answer answer_listing(struct request *request)
 	if (program_fd_name(request, listing.fd, name) <= 0)
 		return answer_by_kernel();
 	inside = union_strip(name);
-	if (inside ? !path_is_within(inside, "/dev") : !path_is_shared(name))
+	if (!inside && !path_is_shared(name))
 		return answer_by_kernel();
 	fd = caller_dup_fd(caller, listing.fd);
 	if (fd < 0)

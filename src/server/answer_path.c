@@ -303,6 +303,15 @@ static void become_device(struct stat *st, struct node node)
 	st->st_blocks = 0;
 }
 
+/* @st is of the file @name of the shadow root. */
+static void become_text(struct stat *st, const char *name)
+{
+	if (!S_ISREG(st->st_mode) || !path_is_text(name))
+		return;
+	st->st_size = PATH_TEXT_SIZE;
+	st->st_blocks = 0;
+}
+
 static struct answer write_stat(const struct request *request, const struct stat *st, uint64_t out)
 {
 	return answer_result(caller_write(&request->client->caller, out, st, sizeof(*st)));
@@ -373,6 +382,8 @@ struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uin
 	if (fstatat(AT_FDCWD, name, &st, flags & AT_SYMLINK_NOFOLLOW))
 		return answer_result(-errno);
 	become_device(&st, at.node);
+	if (at.kind == UNION_EMULATED)
+		become_text(&st, at.name);
 	return write_stat(request, &st, out);
 }
 
@@ -402,6 +413,9 @@ struct answer answer_statx(struct request *request)
 		stx.stx_rdev_major = device_major;
 		stx.stx_rdev_minor = device_minor;
 		stx.stx_size = 0;
+		stx.stx_blocks = 0;
+	} else if (S_ISREG(stx.stx_mode) && at.kind == UNION_EMULATED && path_is_text(at.name)) {
+		stx.stx_size = PATH_TEXT_SIZE;
 		stx.stx_blocks = 0;
 	}
 	return answer_result(caller_write(&request->client->caller, args[4], &stx, sizeof(stx)));
