@@ -231,6 +231,8 @@ struct answer answer_call(struct request *request)
 	case SYS_remap_file_pages:
 	case SYS_madvise:
 		return answer_memory(request);
+	case SYS_process_madvise:
+		return answer_process_advice(request);
 	case SYS_ftruncate:
 	case SYS_fallocate:
 		return answer_cut(request);

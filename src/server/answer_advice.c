@@ -6,7 +6,9 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
+#include "base/caller.h"
 #include "base/check.h"
 #include "base/fail.h"
 #include "mem/maps.h"
@@ -151,4 +153,20 @@ struct answer answer_advice(struct request *request)
 	return advice.advice == MADV_FREE
 		       ? answer_free(&advice)
 		       : answer_memory_traced(request, &advice.traced, work, &advice);
+}
+
+struct answer answer_process_advice(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+
+	for (uint64_t i = 0; i < args[2] && i < UIO_MAXIOV; i++) {
+		struct iovec piece;
+
+		if (caller_read(&request->client->caller, &piece, args[1] + i * sizeof(piece),
+				sizeof(piece)))
+			break;
+		if (answer_memory_is_pinned(request, (uintptr_t)piece.iov_base, piece.iov_len))
+			return answer_result(-EINVAL);
+	}
+	return answer_by_kernel();
 }

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 
 #include "base/check.h"
+#include "base/sys.h"
 #include "mem/maps.h"
 #include "mem/process_memory.h"
 #include "server/mapped.h"
@@ -280,6 +281,7 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call)
 	case SYS_shmdt:
 	case SYS_remap_file_pages:
 	case SYS_madvise:
+	case SYS_process_madvise:
 	case SYS_ftruncate:
 	case SYS_fallocate:
 		return !displace_possible();

@@ -196,14 +196,14 @@ static void filter_masked(struct program *program, const struct masked *call)
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
-/* madvise(..., advice). */
-static void filter_madvise(struct program *program)
+/* madvise and process_madvise: by the advice, argument @index. */
+static void filter_advice(struct program *program, unsigned int number, unsigned int index)
 {
 	const unsigned char count = sizeof(dropping) / sizeof(dropping[0]);
 
-	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0,
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0,
 						  (unsigned char)(count + 3)));
-	load_argument(program, 2);
+	load_argument(program, index);
 	for (unsigned char i = 0; i < count; i++)
 		add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, dropping[i],
 							  (unsigned char)(count - i), 0));
@@ -242,7 +242,8 @@ static void build(struct program *program)
 		filter_numbered(program, &numbered[i]);
 	for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
 		filter_masked(program, &masked[i]);
-	filter_madvise(program);
+	filter_advice(program, SYS_madvise, 2);
+	filter_advice(program, SYS_process_madvise, 3);
 	filter_ioctl(program);
 	filter_mmap(program);
 	answer(program, SECCOMP_RET_ALLOW);

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -216,6 +217,32 @@ static void dma_reaches_shared_memory_and_files(void)
 	tear_down();
 	close(fd);
 	munmap(shared, PAGE);
+}
+
+static long drop(int pidfd, void *at)
+{
+	const struct iovec page = {.iov_base = at, .iov_len = PAGE};
+
+	return syscall(440, pidfd, &page, 1, MADV_DONTNEED, 0); /* process_madvise() */
+}
+
+static void process_madvise_that_drops_pinned_pages_is_EINVAL(void)
+{
+	int process = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	unsigned char *memory = pages(1, MAP_PRIVATE);
+
+	set_up();
+	map_scratch();
+	memory[0] = 7;
+	CHECK(map(memory, PAGE, IOVA) == 0);
+	CHECK(drop(process, memory) < 0 && errno == EINVAL && memory[0] == 7);
+	CHECK(dma_read(IOVA) == 7);
+	CHECK(unmap(PAGE, IOVA) == 0);
+	/* Whether it may is the kernel's. */
+	CHECK(drop(process, memory) < 0 ? memory[0] == 7 : memory[0] == 0);
+	close(process);
+	munmap(memory, PAGE);
+	tear_down();
 }
 
 static void bad_memory_is_EFAULT_and_faults(void)
@@ -631,6 +658,7 @@ int main(int argc, char **argv)
 		TEST(proc_shows_what_is_pinned),
 		TEST(registers_dma_and_interrupts_work),
 		TEST(dma_reaches_shared_memory_and_files),
+		TEST(process_madvise_that_drops_pinned_pages_is_EINVAL),
 		TEST(bad_memory_is_EFAULT_and_faults),
 		TEST(a_program_that_a_debugger_traces_maps_no_device),
 		TEST(the_end_of_a_child_that_has_mapped_a_device_is_seen_at_once),
