@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -236,6 +237,23 @@ static void the_current_directory_has_a_size(void)
 	CHECK(strcmp(text, "/dev") == 0 && access("null", R_OK) == 0 && chdir("/") == 0);
 }
 
+/* The server cannot make calls in its stead. */
+static void a_program_that_a_debugger_traces_stays_where_it_is(void)
+{
+	pid_t pid = fork();
+	char text[32];
+	int status;
+
+	if (pid == 0) {
+		const int lowest = dup(0);
+
+		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) || chdir("/dev/vfio") == 0 ||
+		      errno != ENOENT || !getcwd(text, sizeof(text)) || strcmp(text, "/") != 0 ||
+		      chdir("/tmp") || dup(0) != lowest + 1);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -248,6 +266,7 @@ int main(void)
 		TEST(listings_side_by_side_have_the_entries_once),
 		TEST(emulated_files_have_no_extended_attributes),
 		TEST(the_current_directory_has_a_size),
+		TEST(a_program_that_a_debugger_traces_stays_where_it_is),
 	};
 	int status;
 
