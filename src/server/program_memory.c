@@ -95,7 +95,7 @@ int program_memory_read_string(struct request *request, char *to, uint64_t addr,
 	return -ENAMETOOLONG;
 }
 
-/* A device must not write to a shared mapping of a file on disk: the kernel does not learn of it. */
+/* Of a shared mapping of a file on disk: the kernel would not learn of what a device writes. */
 static bool is_written_back(int proc, const struct maps_answer *answer)
 {
 	const struct maps_entry entry = {

@@ -51,7 +51,7 @@ enum {
 	PINNED = 4,
 	MORE_THAN_ENOUGH = 100,
 
-	/* The descriptors of fstat(), which are none: nothing has happened; it failed; it is done. */
+	/* Descriptors of fstat(), which are none: nothing has happened; it failed; it is done. */
 	READY = -10,
 	FAILED = -11,
 	DONE = -12,
