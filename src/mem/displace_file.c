@@ -98,7 +98,7 @@ static int find_in_window(struct departure *departure, const struct process_wind
 {
 	struct maps_entry entry;
 	struct maps maps;
-	int rc = maps_open_at(&maps, window->list);
+	int rc = fail_inject() ? -ENOMEM : maps_open_at(&maps, window->list);
 
 	if (rc)
 		return rc;
@@ -131,8 +131,7 @@ static int find_places(struct departure *departure)
 	int rc = process_memory_any() ? find_remote_places(departure) : 0;
 
 	if (!rc)
-		rc = maps_open(&maps);
-
+		rc = fail_inject() ? -ENOMEM : maps_open(&maps);
 	if (rc)
 		return rc;
 	while (!rc && maps_next(&maps, &entry))

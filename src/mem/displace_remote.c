@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/fail.h"
 #include "base/sys.h"
 #include "mem/displace_internal.h"
 #include "mem/maps.h"
@@ -76,7 +77,7 @@ int displace_keep_remote(const struct displacement *d)
 		if (displace_make_memory(&d->stretches[i]))
 			return -ENOMEM;
 	}
-	if (maps_open_at(&maps, process_memory_maps(d->remote->memory)))
+	if (fail_inject() || maps_open_at(&maps, process_memory_maps(d->remote->memory)))
 		return -ENOMEM;
 	while (maps_next(&maps, &entry)) {
 		for (size_t i = 0; i < d->stretch_count; i++)

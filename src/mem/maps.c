@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
+#include "base/fail.h"
 #include "base/sys.h"
 
 enum {
@@ -185,10 +186,13 @@ bool maps_segment(uint64_t addr, uint64_t *len)
 	return !maps_open(&maps) && find_segment(&maps, addr, len);
 }
 
-bool maps_segment_of(int fd, uint64_t addr, uint64_t *len)
+int maps_segment_of(int fd, uint64_t addr, uint64_t *len)
 {
 	struct maps maps;
+	int rc = fail_inject() ? -ENOMEM : maps_open_at(&maps, fd);
 
 	*len = 0;
-	return !maps_open_at(&maps, fd) && find_segment(&maps, addr, len);
+	if (rc)
+		return rc;
+	return find_segment(&maps, addr, len) ? 0 : -EINVAL;
 }

@@ -32,7 +32,7 @@ struct maps {
 /* 0 or a negative errno. */
 int maps_open(struct maps *maps);
 
-/* The list of another process from its start: of @fd, /proc/PID/maps, borrowed. */
+/* The list of another process from its start: of @fd, /proc/PID/maps, borrowed. 0 or -ENOMEM. */
 int maps_open_at(struct maps *maps, int fd);
 void maps_close(struct maps *maps);
 
@@ -76,7 +76,7 @@ int maps_find(uint64_t addr, uint64_t *start, uint64_t *end, uint64_t *page_size
  */
 bool maps_segment(uint64_t addr, uint64_t *len);
 
-/* The same in another process, by its list @fd, borrowed. */
-bool maps_segment_of(int fd, uint64_t addr, uint64_t *len);
+/* The same in another process, by its list @fd, borrowed. 0; -EINVAL: there is none; -ENOMEM. */
+int maps_segment_of(int fd, uint64_t addr, uint64_t *len);
 
 #endif

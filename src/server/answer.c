@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,14 +16,48 @@
 #include "base/sys.h"
 #include "checker/call_report.h"
 #include "server/answer_change.h"
+#include "server/answer_cwd.h"
 #include "server/answer_io.h"
+#include "server/answer_listing.h"
 #include "server/answer_memory.h"
 #include "server/answer_path.h"
+#include "server/answer_xattr.h"
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
 #include "server/tracer.h"
 #include "trace/trace.h"
+
+/* Commands that the kernel carries out itself, whatever the file is. */
+static bool is_generic(unsigned int cmd)
+{
+	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO || cmd == FIOASYNC;
+}
+
+/* A call has failed with @result that has given the program a descriptor. */
+struct withdrawal {
+	int fd;
+	long result;
+};
+
+/* On the tracer. */
+static long close_withdrawn(void *arg)
+{
+	const struct withdrawal *withdrawal = arg;
+	const struct seccomp_data closing = {.nr = SYS_close, .args = {(__u64)withdrawal->fd}};
+
+	(void)tracer_make_call(&closing);
+	return withdrawal->result;
+}
+
+static struct answer withdraw(struct request *request, long result)
+{
+	struct withdrawal withdrawal = {.fd = request->withdrawn, .result = result};
+
+	return tracer_stop_for(request, NULL, close_withdrawn, &withdrawal)
+		       ? (struct answer){.kind = ANSWER_GIVEN}
+		       : answer_result(result);
+}
 
 static struct answer answer_ioctl(struct request *request)
 {
@@ -32,7 +67,8 @@ static struct answer answer_ioctl(struct request *request)
 	struct call call;
 	long rc = -ENOTTY;
 
-	file = program_fd_file(request, (int)args[0], &node);
+	file = is_generic((unsigned int)args[1]) ? NULL
+						 : program_fd_file(request, (int)args[0], &node);
 	if (!file)
 		return answer_by_kernel();
 	opened_drain();
@@ -46,7 +82,7 @@ static struct answer answer_ioctl(struct request *request)
 	file_put(file);
 	/* What the call has made readable, the program may poll next. */
 	opened_settle(&request->client->caller);
-	return answer_result(rc);
+	return request->withdrawn ? withdraw(request, rc) : answer_result(rc);
 }
 
 /* Finds what @request maps of @file. 0 or a negative errno. */
@@ -173,6 +209,20 @@ struct answer answer_call(struct request *request)
 	case SYS_dup3:
 	case SYS_fcntl:
 		return answer_dup(request);
+	case SYS_chdir:
+		return answer_chdir(request);
+	case SYS_getcwd:
+		return answer_getcwd(request);
+	case SYS_getxattr:
+	case SYS_lgetxattr:
+	case SYS_listxattr:
+	case SYS_llistxattr:
+		return answer_xattr(request);
+	case SYS_getdents64:
+		return answer_listing(request);
+	case SYS_splice:
+	case SYS_sendfile:
+		return answer_splice(request);
 	case SYS_munmap:
 	case SYS_mremap:
 	case SYS_brk:
@@ -181,6 +231,8 @@ struct answer answer_call(struct request *request)
 	case SYS_remap_file_pages:
 	case SYS_madvise:
 		return answer_memory(request);
+	case SYS_process_madvise:
+		return answer_process_advice(request);
 	case SYS_ftruncate:
 	case SYS_fallocate:
 		return answer_cut(request);

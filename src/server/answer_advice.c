@@ -6,8 +6,11 @@
  */
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
+#include "base/caller.h"
 #include "base/check.h"
+#include "base/fail.h"
 #include "mem/maps.h"
 #include "mem/process_memory.h"
 #include "server/answer_memory.h"
@@ -90,9 +93,10 @@ static long by_mapping(struct advice *advice,
 	uint64_t at = advice->va;
 	struct maps_entry entry;
 	struct maps maps;
-	long rc = maps_open_at(&maps, process_memory_maps(advice->request->client->memory));
+	long rc = 0;
 
-	if (rc)
+	if (fail_inject() ||
+	    maps_open_at(&maps, process_memory_maps(advice->request->client->memory)))
 		return -ENOMEM;
 	while (at < advice->end && rc >= 0 && maps_next(&maps, &entry)) {
 		struct piece piece = {.of = advice, .va = max_u64(entry.start, at)};
@@ -149,4 +153,20 @@ struct answer answer_advice(struct request *request)
 	return advice.advice == MADV_FREE
 		       ? answer_free(&advice)
 		       : answer_memory_traced(request, &advice.traced, work, &advice);
+}
+
+struct answer answer_process_advice(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+
+	for (uint64_t i = 0; i < args[2] && i < UIO_MAXIOV; i++) {
+		struct iovec piece;
+
+		if (caller_read(&request->client->caller, &piece, args[1] + i * sizeof(piece),
+				sizeof(piece)))
+			break;
+		if (answer_memory_is_pinned(request, (uintptr_t)piece.iov_base, piece.iov_len))
+			return answer_result(-EINVAL);
+	}
+	return answer_by_kernel();
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * read and write without a position come here only for the numbers that the filter stops
- * (server/filter.h). Files that are read and written that way get such numbers, also when they are
- * copied by dup and F_DUPFD.
+ * (server/filter.h). Emulated files get such numbers, also when they are copied by dup and F_DUPFD.
  */
 #include "server/answer_io.h"
 
@@ -99,6 +98,8 @@ struct answer answer_transfer(struct request *request)
 
 	if (program_fd_stat(request, (int)args[0], &st))
 		return answer_by_kernel();
+	if (!opened_may(&st, transfer.kind & WRITES))
+		return answer_result(-EBADF);
 	transfer.file = opened_find(&st, &node);
 	if (!transfer.file)
 		return answer_by_kernel();
@@ -112,40 +113,88 @@ struct answer answer_transfer(struct request *request)
 	return answer_result(rc);
 }
 
-/* A copy of @fd under a number that is stopped as well. */
-static struct answer copy(struct request *request, int fd, int flags)
+/* ---- calls that are not about what is in the file ---- */
+
+static bool is_emulated(const struct request *request, uint64_t fd)
+{
+	struct stat st;
+
+	return !program_fd_stat(request, (int)fd, &st) && opened_has(&st);
+}
+
+/* splice and sendfile: no emulated file has pages to move. */
+struct answer answer_splice(struct request *request)
+{
+	const __u64 *args = request->call->data.args;
+	const uint64_t other = args[request->call->data.nr == SYS_splice ? 2 : 1];
+
+	return is_emulated(request, args[0]) || is_emulated(request, other) ? answer_result(-EINVAL)
+									    : answer_by_kernel();
+}
+
+/* A copy of @fd, of @file, under a number that is stopped as well, @least or more. */
+static struct answer copy(struct request *request, const struct uiommufd_file *file, int fd,
+			  int flags, uint64_t least)
 {
 	int end = caller_dup_fd(&request->client->caller, fd), number;
 
 	if (end < 0)
 		return answer_result(end);
-	number = program_fd_give_readable(request, end, flags);
+	number = program_fd_give_emulated(request, file, end, flags, least);
 	close(end);
-	return answer_result(number);
+	/* A number beyond those is the kernel's. */
+	return number == -EMFILE ? answer_by_kernel() : answer_result(number);
+}
+
+/* dup2 and dup3 of @file to @number, which the filter may not stop. */
+static void tell_of_number(const struct uiommufd_file *file, const struct stat *st, uint64_t number)
+{
+	static atomic_bool told;
+
+	if ((number < FILTER_FIRST_FD || number > FILTER_LAST_FD) &&
+	    program_fd_needs_number(file) && !opened_has_writer(st) &&
+	    !atomic_exchange(&told, true))
+		log_error("descriptor %d is read and written as an empty file: only numbers from "
+			  "%d to %d are the machine's (docs/shared.md)",
+			  (int)number, FILTER_FIRST_FD, FILTER_LAST_FD);
+}
+
+/* Copies the descriptor of @file, whose program's end is @st. */
+static struct answer dup_file(struct request *request, const struct uiommufd_file *file,
+			      const struct stat *st)
+{
+	const __u64 *args = request->call->data.args;
+
+	switch (request->call->data.nr) {
+	case SYS_dup:
+		return copy(request, file, (int)args[0], 0, 0);
+	case SYS_fcntl:
+		if (args[2] > FILTER_LAST_FD)
+			return answer_by_kernel();
+		return copy(request, file, (int)args[0], args[1] == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0,
+			    args[2]);
+	default:
+		tell_of_number(file, st, args[1]);
+		return answer_by_kernel();
+	}
 }
 
 struct answer answer_dup(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
-	const bool by_fcntl = request->call->data.nr == SYS_fcntl;
-	static atomic_bool told;
+	struct uiommufd_file *file;
+	struct answer answer;
+	struct node node;
 	struct stat st;
 
-	if (by_fcntl && args[1] != F_DUPFD && args[1] != F_DUPFD_CLOEXEC)
+	if (request->call->data.nr == SYS_fcntl && args[1] != F_DUPFD && args[1] != F_DUPFD_CLOEXEC)
 		return answer_by_kernel();
-	if (program_fd_stat(request, (int)args[0], &st) || !opened_has(&st))
+	if (program_fd_stat(request, (int)args[0], &st))
 		return answer_by_kernel();
-	if (by_fcntl || request->call->data.nr == SYS_dup) {
-		if (by_fcntl && args[2] > FILTER_LAST_FD)
-			return answer_by_kernel();
-		return copy(request, (int)args[0],
-			    by_fcntl && args[1] == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0);
-	}
-	/* dup2 and dup3 say the number. */
-	if ((args[1] < FILTER_FIRST_FD || args[1] > FILTER_LAST_FD) && !opened_has_writer(&st) &&
-	    !atomic_exchange(&told, true))
-		log_error("descriptor %d is read and written as an empty file: only numbers from "
-			  "%d to %d are the machine's (docs/shared.md)",
-			  (int)args[1], FILTER_FIRST_FD, FILTER_LAST_FD);
-	return answer_by_kernel();
+	file = opened_find(&st, &node);
+	if (!file)
+		return answer_by_kernel();
+	answer = dup_file(request, file, &st);
+	file_put(file);
+	return answer;
 }

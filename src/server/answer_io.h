@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers to read, write and their kin, and to those that copy a descriptor. */
+/* Answers to read, write and their kin, and to those that copy a descriptor or its contents. */
 #ifndef SERVER_ANSWER_IO_H
 #define SERVER_ANSWER_IO_H
 
@@ -8,5 +8,6 @@
 /* Context: as answer_call(). Each leaves calls for which it has no answer to the kernel. */
 struct answer answer_transfer(struct request *request);
 struct answer answer_dup(struct request *request);
+struct answer answer_splice(struct request *request);
 
 #endif

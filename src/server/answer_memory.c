@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 
 #include "base/check.h"
+#include "base/sys.h"
 #include "mem/maps.h"
 #include "mem/process_memory.h"
 #include "server/mapped.h"
@@ -151,7 +152,7 @@ struct answer answer_memory_traced(struct request *request, bool *traced, long (
 	long rc;
 
 	*traced = true;
-	if (tracer_stop_for(request, does, arg))
+	if (tracer_stop_for(request, NULL, does, arg))
 		return (struct answer){.kind = ANSWER_GIVEN};
 	*traced = false;
 	rc = does(arg);
@@ -195,7 +196,10 @@ static struct answer answer_mremap(struct request *request)
 	return carry_out(&taking);
 }
 
-/* What of the heap is beyond the break that is wanted. */
+/*
+ * What of the heap is beyond the break that is wanted. Without memory to find that out, the kernel
+ * makes the call: nothing that it could return says that the break has stayed.
+ */
 static struct answer answer_brk(struct request *request)
 {
 	const uint64_t from = align_down(request->call->data.args[0] + PAGE_MASK, PAGE_SIZE);
@@ -230,9 +234,10 @@ static struct answer answer_shmdt(struct request *request)
 {
 	const uint64_t at = request->call->data.args[0];
 	uint64_t len;
+	int rc = maps_segment_of(process_memory_maps(request->client->memory), at, &len);
 
-	if (!maps_segment_of(process_memory_maps(request->client->memory), at, &len))
-		return answer_by_kernel();
+	if (rc)
+		return rc == -ENOMEM ? answer_result(rc) : answer_by_kernel();
 	return take_range(request, at, len, DISPLACE_SHMDT);
 }
 
@@ -276,6 +281,7 @@ bool answer_memory_is_kernels(const struct seccomp_notif *call)
 	case SYS_shmdt:
 	case SYS_remap_file_pages:
 	case SYS_madvise:
+	case SYS_process_madvise:
 	case SYS_ftruncate:
 	case SYS_fallocate:
 		return !displace_possible();

@@ -38,6 +38,12 @@ struct answer answer_memory_traced(struct request *request, bool *traced, long (
 /* madvise that drops pages. */
 struct answer answer_advice(struct request *request);
 
+/*
+ * process_madvise that does. The kernel takes such advice from the process itself, since Linux
+ * 6.13: about pinned memory it is refused as before.
+ */
+struct answer answer_process_advice(struct request *request);
+
 /* ---- answer_cut.c: pages that leave a file ---- */
 
 /* ftruncate and fallocate. */

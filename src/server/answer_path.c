@@ -28,6 +28,7 @@
 #include "server/files.h"
 #include "server/mapped.h"
 #include "server/opened.h"
+#include "server/proc_fdinfo.h"
 #include "server/proc_file.h"
 #include "server/proc_link.h"
 #include "server/program_fd.h"
@@ -110,25 +111,40 @@ static struct answer open_name(const struct request *request, const char *name, 
 }
 
 /*
- * As give(), of an emulated @file. When the program goes on, it is open there only, and known to
- * be: the program may close it at once.
+ * Gives the program @file, taken, that it has opened at @path. When the program goes on, it is open
+ * there only, and known to be: the program may close it at once.
  */
-static struct answer give_file(const struct request *request, struct uiommufd_file *file,
-			       const char *path, int fd, int flags)
+static struct answer give_file(struct request *request, struct uiommufd_file *file,
+			       const struct union_path *path, int flags)
 {
-	int number = program_fd_give(request, fd, flags, false);
+	const bool of_sysfs = !path_is_device(path->node);
+	struct stat end, shown;
+	int fd, number;
+	int rc = opened_make(file, path->node,
+			     of_sysfs && file->ops->write ? &request->client->caller : NULL, &fd);
 
+	if (rc) {
+		file_put(file);
+		return answer_result(rc);
+	}
+	if (flags & O_NONBLOCK)
+		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (!fstat(fd, &end)) {
+		opened_set_access(&end, flags & O_ACCMODE);
+		if (of_sysfs && !stat(path->shadow, &shown))
+			opened_show_as(&end, &shown);
+	}
+	number = program_fd_give_emulated(request, file, fd, flags, 0);
 	if (number >= 0 && observed())
-		event_open(file, path, number);
+		event_open(file, path->name, number);
 	close(fd);
 	return answer_result(number);
 }
 
 static struct answer open_node(struct request *request, const struct union_path *path, int flags)
 {
-	const struct node node = path->node;
 	struct uiommufd_file *file;
-	int fd, rc;
+	int rc;
 
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return answer_result(-EEXIST);
@@ -140,15 +156,8 @@ static struct answer open_node(struct request *request, const struct union_path 
 	client_wait_for_killed(request);
 	opened_drain();
 	mapped_sweep();
-	rc = files_open(node, path->name, &request->client->caller, &file);
-	if (rc)
-		return answer_result(rc);
-	rc = opened_make(file, node, NULL, &fd);
-	if (rc) {
-		file_put(file);
-		return answer_result(rc);
-	}
-	return give_file(request, file, path->name, fd, flags);
+	rc = files_open(path->node, path->name, &request->client->caller, &file);
+	return rc ? answer_result(rc) : give_file(request, file, path, flags);
 }
 
 /*
@@ -168,28 +177,6 @@ static bool is_permitted(const struct request *request, const struct union_path 
 		mask |= 0700;
 	return (access == O_WRONLY || st.st_mode & mask & 0444) &&
 	       (access == O_RDONLY || st.st_mode & mask & 0222);
-}
-
-/* Gives the program @file, whose number is one that the filter stops. */
-static struct answer give_written(struct request *request, struct uiommufd_file *file,
-				  const struct union_path *path, int flags)
-{
-	struct uiommufd_caller *caller = &request->client->caller;
-	struct stat end, shown;
-	int fd, number;
-	int rc = opened_make(file, path->node, file->ops->write ? caller : NULL, &fd);
-
-	if (rc) {
-		file_put(file);
-		return answer_result(rc);
-	}
-	if (!fstat(fd, &end) && !stat(path->shadow, &shown))
-		opened_show_as(&end, &shown);
-	number = program_fd_give_readable(request, fd, flags);
-	if (number >= 0 && observed())
-		event_open(file, path->name, number);
-	close(fd);
-	return answer_result(number);
 }
 
 /* Opens a file of sysfs that is more than the file in the shadow root. */
@@ -212,7 +199,7 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 	rc = files_open(path->node, path->name, caller, &file);
 	/* What it may is remembered, for what arrives when it has ended (late_write.h). */
 	(void)caller_capable(caller, CAP_SYS_ADMIN);
-	return rc ? answer_result(rc) : give_written(request, file, path, flags);
+	return rc ? answer_result(rc) : give_file(request, file, path, flags);
 }
 
 static struct answer open_emulated(struct request *request, const struct union_path *path,
@@ -229,28 +216,32 @@ static struct answer open_emulated(struct request *request, const struct union_p
 	return open_name(request, path->shadow, flags);
 }
 
-/*
- * Opens /proc/PID/status of a program that has pinned memory, which the kernel does not know of.
- * False: @path is something else.
- */
-static bool open_status(struct request *request, uint64_t path, int flags, struct answer *answer)
+/* A copy of /proc/PID/status of a program that has pinned memory, which the kernel does not see. */
+static int copy_status(const struct request *request, const char *path)
 {
+	const pid_t pid = proc_file_status_of(path, request->client->caller.pid);
+	struct client *client = pid ? client_find(pid) : NULL;
 	uint64_t pinned, locked;
-	struct client *client;
+
+	if (!client)
+		return -ENOENT;
+	pinned = __atomic_load_n(&client->caller.pinned_pages, __ATOMIC_RELAXED);
+	locked = __atomic_load_n(&client->caller.locked_pages, __ATOMIC_RELAXED);
+	uiommufd_caller_put(&client->caller);
+	return pinned ? proc_file_status(pid, pinned, locked) : -ENOENT;
+}
+
+/* Opens a file of /proc in which the kernel does not say all. False: @path is something else. */
+static bool open_proc(struct request *request, uint64_t path, int flags, struct answer *answer)
+{
 	char text[64];
-	pid_t pid;
 	int fd;
 
 	if (program_memory_read_string(request, text, path, sizeof(text)) <= 0)
 		return false;
-	pid = proc_file_status_of(text, request->client->caller.pid);
-	client = pid ? client_find(pid) : NULL;
-	if (!client)
-		return false;
-	pinned = __atomic_load_n(&client->caller.pinned_pages, __ATOMIC_RELAXED);
-	locked = __atomic_load_n(&client->caller.locked_pages, __ATOMIC_RELAXED);
-	uiommufd_caller_put(&client->caller);
-	fd = pinned ? proc_file_status(pid, pinned, locked) : -ENOENT;
+	fd = copy_status(request, text);
+	if (fd < 0)
+		fd = proc_fdinfo_open(request, text);
 	if (fd >= 0)
 		*answer = give(request, fd, flags);
 	return fd >= 0;
@@ -261,7 +252,7 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 	struct answer answer;
 	struct union_path at;
 
-	if (open_status(request, path, flags, &answer))
+	if (open_proc(request, path, flags, &answer))
 		return answer;
 	if (!answer_path_resolve(request, dirfd, path, !(flags & O_NOFOLLOW), &at))
 		return flags & O_TRUNC
@@ -309,6 +300,15 @@ static void become_device(struct stat *st, struct node node)
 	st->st_mode = (st->st_mode & 07777) | S_IFCHR;
 	st->st_rdev = makedev(device_major, device_minor);
 	st->st_size = 0;
+	st->st_blocks = 0;
+}
+
+/* @st is of the file @name of the shadow root. */
+static void become_text(struct stat *st, const char *name)
+{
+	if (!S_ISREG(st->st_mode) || !path_is_text(name))
+		return;
+	st->st_size = PATH_TEXT_SIZE;
 	st->st_blocks = 0;
 }
 
@@ -382,6 +382,8 @@ struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uin
 	if (fstatat(AT_FDCWD, name, &st, flags & AT_SYMLINK_NOFOLLOW))
 		return answer_result(-errno);
 	become_device(&st, at.node);
+	if (at.kind == UNION_EMULATED)
+		become_text(&st, at.name);
 	return write_stat(request, &st, out);
 }
 
@@ -411,6 +413,9 @@ struct answer answer_statx(struct request *request)
 		stx.stx_rdev_major = device_major;
 		stx.stx_rdev_minor = device_minor;
 		stx.stx_size = 0;
+		stx.stx_blocks = 0;
+	} else if (S_ISREG(stx.stx_mode) && at.kind == UNION_EMULATED && path_is_text(at.name)) {
+		stx.stx_size = PATH_TEXT_SIZE;
 		stx.stx_blocks = 0;
 	}
 	return answer_result(caller_write(&request->client->caller, args[4], &stx, sizeof(stx)));

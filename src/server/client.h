@@ -51,6 +51,7 @@ struct request {
 		size_t len;
 		uint8_t bytes[REQUEST_AHEAD];
 	} ahead; /* what has been read beyond the program's first word (program_memory_read()) */
+	int withdrawn; /* a descriptor that the call has given the program, and failed; 0: none */
 	/* These are guarded by the lock of clients. */
 	struct request *next; /* of those that are worked on */
 	bool waits_for_killed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A call is recognised by its number and, where the number alone would stop too many, by the low
- * half of an argument: the type byte of an ioctl, the descriptor of mmap and of read, an advice.
+ * half of an argument: the type byte of an ioctl, a descriptor, an advice.
  * Cost for a call that passes: a comparison for each number.
  */
 #include "server/filter.h"
@@ -34,7 +34,7 @@
 #endif
 
 enum {
-	MAX_FILTER = 224,
+	MAX_FILTER = 256,
 };
 
 /* Calls that always wait. */
@@ -84,6 +84,13 @@ static const unsigned short always[] = {
 	SYS_statfs,
 	SYS_fstatfs,
 	SYS_truncate,
+	SYS_chdir,
+	SYS_getcwd,
+	SYS_getdents64,
+	SYS_getxattr,
+	SYS_lgetxattr,
+	SYS_listxattr,
+	SYS_llistxattr,
 	/* Those that may take pinned memory away. */
 	SYS_munmap,
 	SYS_mremap,
@@ -109,13 +116,16 @@ static const unsigned short dropping[] = {
 	MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_DONTNEED_LOCKED, MADV_GUARD_INSTALL,
 };
 
-/* Calls that wait if their first argument is a descriptor of FILTER_FIRST_FD to FILTER_LAST_FD. */
-static const unsigned short numbered[] = {
-	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_dup,
+/* Calls that wait if an argument is a descriptor of FILTER_FIRST_FD to FILTER_LAST_FD. */
+static const struct numbered {
+	unsigned short number, arguments[2]; /* twice the same: there is one */
+} numbered[] = {
+	{SYS_read, {0, 0}},   {SYS_write, {0, 0}},  {SYS_readv, {0, 0}},
+	{SYS_writev, {0, 0}}, {SYS_dup, {0, 0}},    {SYS_dup3, {0, 0}},
+	{SYS_fcntl, {0, 0}},  {SYS_splice, {0, 2}}, {SYS_sendfile, {0, 1}},
 #ifdef SYS_dup2
-	SYS_dup2,
+	{SYS_dup2, {0, 0}},
 #endif
-	SYS_dup3, SYS_fcntl,
 };
 
 struct program {
@@ -142,15 +152,26 @@ static void answer(struct program *program, unsigned int action)
 	add(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
-/* ioctl(fd, command): by the type byte of the command. */
+/* Waits if argument @index is a number that is stopped; else it goes on behind this. */
+static void filter_descriptor(struct program *program, unsigned int index)
+{
+	load_argument(program, index);
+	add(program,
+	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FILTER_FIRST_FD, 0, 2));
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, FILTER_LAST_FD, 1, 0));
+	answer(program, SECCOMP_RET_USER_NOTIF);
+}
+
+/* ioctl(fd, command): by the type byte of the command, and by the descriptor. */
 static void filter_ioctl(struct program *program)
 {
-	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5));
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 9));
 	load_argument(program, 1);
 	add(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff00));
 	add(program,
 	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_IOCTL_TYPE << 8, 0, 1));
 	answer(program, SECCOMP_RET_USER_NOTIF);
+	filter_descriptor(program, 0);
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
@@ -175,14 +196,14 @@ static void filter_masked(struct program *program, const struct masked *call)
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
-/* madvise(..., advice). */
-static void filter_madvise(struct program *program)
+/* madvise and process_madvise: by the advice, argument @index. */
+static void filter_advice(struct program *program, unsigned int number, unsigned int index)
 {
 	const unsigned char count = sizeof(dropping) / sizeof(dropping[0]);
 
-	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0,
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0,
 						  (unsigned char)(count + 3)));
-	load_argument(program, 2);
+	load_argument(program, index);
 	for (unsigned char i = 0; i < count; i++)
 		add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, dropping[i],
 							  (unsigned char)(count - i), 0));
@@ -190,14 +211,14 @@ static void filter_madvise(struct program *program)
 	answer(program, SECCOMP_RET_USER_NOTIF);
 }
 
-static void filter_numbered(struct program *program, unsigned int number)
+static void filter_numbered(struct program *program, const struct numbered *call)
 {
-	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 5));
-	load_argument(program, 0);
-	add(program,
-	    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, FILTER_FIRST_FD, 0, 2));
-	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, FILTER_LAST_FD, 1, 0));
-	answer(program, SECCOMP_RET_USER_NOTIF);
+	const unsigned int count = call->arguments[0] == call->arguments[1] ? 1 : 2;
+
+	add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call->number, 0,
+						  (unsigned char)(4 * count + 1)));
+	for (unsigned int i = 0; i < count; i++)
+		filter_descriptor(program, call->arguments[i]);
 	answer(program, SECCOMP_RET_ALLOW);
 }
 
@@ -218,10 +239,11 @@ static void build(struct program *program)
 		answer(program, SECCOMP_RET_USER_NOTIF);
 	}
 	for (size_t i = 0; i < sizeof(numbered) / sizeof(numbered[0]); i++)
-		filter_numbered(program, numbered[i]);
+		filter_numbered(program, &numbered[i]);
 	for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++)
 		filter_masked(program, &masked[i]);
-	filter_madvise(program);
+	filter_advice(program, SYS_madvise, 2);
+	filter_advice(program, SYS_process_madvise, 3);
 	filter_ioctl(program);
 	filter_mmap(program);
 	answer(program, SECCOMP_RET_ALLOW);

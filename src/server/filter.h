@@ -10,15 +10,16 @@
 #define SERVER_FILTER_H
 
 /*
- * read, write and copies of a descriptor are stopped for these numbers only, so that they cost
- * others nothing: the server gives them to what is read and written (program_fd_give_readable()).
+ * read, write, copies of a descriptor and ioctls of other types are stopped for these numbers only,
+ * so that they cost others nothing: the server gives them to what is emulated
+ * (program_fd_give_emulated()).
  */
 enum {
 	FILTER_FIRST_FD = 512,
 	FILTER_LAST_FD = 1023, /* the last that select() takes, and that the usual limit allows */
 };
 
-/* The type byte of the ioctls that are stopped, which are those of iommufd and VFIO. */
+/* The type byte of the ioctls that are stopped for every number: those of iommufd and VFIO. */
 enum {
 	FILTER_IOCTL_TYPE = ';',
 };

@@ -36,7 +36,8 @@ struct opened {
 	ino_t inode;
 	int end;			/* the server's */
 	struct uiommufd_caller *writer; /* a reference, or NULL */
-	mode_t mode; /* and the size: what stat() shows; 0: what the node says. By the lock */
+	int access;			/* of O_ACCMODE. This and the next: by the table's lock */
+	mode_t mode;			/* and the size: what stat() shows; 0: what the node says */
 	off_t size;
 
 	int readiness; /* a descriptor that is ready when the file is; negative: it always is */
@@ -233,6 +234,26 @@ static int watch(struct opened *opened)
 
 /* ---- descriptions ---- */
 
+/* Whether poll() says that @file can be written: always, but for queues that are only read. */
+static bool is_writable(const struct uiommufd_file *file)
+{
+	return !file->ops->readiness || file->ops->write;
+}
+
+/* Has poll() say of the program's end @fd that it cannot be written. write() fails with EPIPE. */
+static int make_unwritable(int fd)
+{
+	const int least = 1; /* the system makes it more */
+	char byte = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)))
+		return -errno;
+	/* Nothing takes these messages. */
+	while (send(fd, &byte, sizeof(byte), MSG_DONTWAIT) == sizeof(byte))
+		continue;
+	return shutdown(fd, SHUT_WR) ? -errno : 0;
+}
+
 /*
  * A pair of sockets for @file: *@end is the program's. One that is always ready finds the end of
  * the file when it is read; the others have messages (show()). 0 or a negative errno.
@@ -244,7 +265,8 @@ static int make_ends(const struct uiommufd_file *file, int ends[2], struct stat 
 
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends))
 		return -errno;
-	if (!fstat(ends[1], st) && (file->ops->readiness || !shutdown(ends[0], SHUT_WR)))
+	if (!fstat(ends[1], st) && (file->ops->readiness || !shutdown(ends[0], SHUT_WR)) &&
+	    (is_writable(file) || !make_unwritable(ends[1])))
 		return 0;
 	rc = -errno;
 	close(ends[0]);
@@ -255,7 +277,8 @@ static int make_ends(const struct uiommufd_file *file, int ends[2], struct stat 
 static int publish(struct opened *opened)
 {
 	/* A hang-up is told as well, without being asked for. */
-	struct epoll_event event = {.events = EPOLLIN, .data.u64 = opened->inode};
+	struct epoll_event event = {.events = is_writable(opened->file) ? EPOLLIN : 0,
+				    .data.u64 = opened->inode};
 	int rc = watch(opened);
 
 	if (rc)
@@ -292,6 +315,7 @@ int opened_make(struct uiommufd_file *file, struct node node, struct uiommufd_ca
 				  .dev = st.st_dev,
 				  .inode = st.st_ino,
 				  .end = ends[0],
+				  .access = O_RDWR,
 				  .writer = writer,
 				  .readiness = -1,
 				  .number = -1};
@@ -348,6 +372,30 @@ bool opened_is_shown_as(const struct stat *st, struct stat *shown)
 	}
 	lock_release(&table.lock);
 	return is;
+}
+
+void opened_set_access(const struct stat *st, int access)
+{
+	struct opened *opened;
+
+	lock_acquire(&table.lock);
+	opened = find(st->st_ino);
+	if (opened)
+		opened->access = access;
+	lock_release(&table.lock);
+}
+
+bool opened_may(const struct stat *st, bool write)
+{
+	const struct opened *opened;
+	bool may;
+
+	lock_acquire(&table.lock);
+	opened = find(st->st_ino);
+	may = !opened || opened->access == O_RDWR ||
+	      opened->access == (write ? O_WRONLY : O_RDONLY);
+	lock_release(&table.lock);
+	return may;
 }
 
 bool opened_has_writer(const struct stat *st)

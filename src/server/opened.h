@@ -41,6 +41,12 @@ struct uiommufd_file *opened_find(const struct stat *st, struct node *node);
 void opened_show_as(const struct stat *st, const struct stat *shown);
 bool opened_is_shown_as(const struct stat *st, struct stat *shown);
 
+/* The description @st is open for @access, of O_ACCMODE: for both, if nothing else is said. */
+void opened_set_access(const struct stat *st, int access);
+
+/* Whether it is open for reading, or for writing; true of what is none. */
+bool opened_may(const struct stat *st, bool write);
+
 /* Whether @st is a program's end; and of a file whose writer is known. */
 bool opened_has(const struct stat *st);
 bool opened_has_writer(const struct stat *st);

@@ -2,6 +2,7 @@
 /* Cost for other paths: comparisons of their beginning. */
 #include "server/proc_link.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,7 @@ static const char *behind(const char *path, const char *beginning)
 	return strncmp(path, beginning, len) == 0 ? path + len : NULL;
 }
 
-/* At most nine digits at *@text, which is moved behind them, are a number; negative: none is. */
-static int take_number(const char **text)
+int proc_link_number(const char **text)
 {
 	const size_t digits = strspn(*text, "0123456789");
 	const int number = digits && digits <= 9 ? atoi(*text) : -1;
@@ -52,7 +52,7 @@ static const char *behind_process(const char *path, pid_t self, pid_t *pid)
 	if (text)
 		return text;
 	text = behind(path, "/proc/");
-	*pid = text ? take_number(&text) : -1;
+	*pid = text ? proc_link_number(&text) : -1;
 	return *pid > 0 && *text == '/' ? text + 1 : NULL;
 }
 
@@ -71,7 +71,7 @@ static bool find_link(const struct request *request, const char *path, struct li
 	if (!link->text)
 		return false;
 	end = behind(link->text, "fd/");
-	if (end && take_number(&end) < 0)
+	if (end && proc_link_number(&end) < 0)
 		return false;
 	if (!end)
 		end = behind(link->text, "cwd");
@@ -125,7 +125,7 @@ static bool follow_link(int task, const struct link *link, char name[PATH_MAX])
 	struct node node;
 
 	if (number)
-		file = program_fd_file(&of_process, take_number(&number), &node);
+		file = program_fd_file(&of_process, proc_link_number(&number), &node);
 	if (file) {
 		if (link->names && node.kind == NODE_NONE)
 			snprintf(name, PATH_MAX, "%s", file->ops->name);
@@ -154,20 +154,45 @@ static bool may_look(const struct request *request, int task)
 	return uid == 0 || (!fstat(task, &st) && st.st_uid == uid);
 }
 
-static bool follow_of_process(const struct request *request, const struct link *link,
-			      char name[PATH_MAX])
+/* The directory of the process @pid, for proc_link_leave(), or a negative errno. */
+static int enter(const struct request *request, pid_t pid)
 {
-	bool found;
 	int task;
 
 	/* It need not have made a call that the server has seen. */
-	if (link->pid == request->client->caller.pid || link->pid == (pid_t)request->call->pid)
-		return follow_link(request->task, link, name);
-	task = proc_file_open(link->pid);
+	if (pid == request->client->caller.pid || pid == (pid_t)request->call->pid)
+		return request->task;
+	task = proc_file_open(pid);
+	if (task < 0 || may_look(request, task))
+		return task;
+	close(task);
+	return -EACCES;
+}
+
+int proc_link_enter(const struct request *request, const char *path, const char **rest)
+{
+	pid_t pid;
+
+	*rest = behind_process(path, request->client->caller.pid, &pid);
+	return *rest ? enter(request, pid) : -ENOENT;
+}
+
+void proc_link_leave(const struct request *request, int task)
+{
+	if (task != request->task)
+		close(task);
+}
+
+static bool follow_of_process(const struct request *request, const struct link *link,
+			      char name[PATH_MAX])
+{
+	int task = enter(request, link->pid);
+	bool found;
+
 	if (task < 0)
 		return false;
-	found = may_look(request, task) && follow_link(task, link, name);
-	close(task);
+	found = follow_link(task, link, name);
+	proc_link_leave(request, task);
 	return found;
 }
 

@@ -18,6 +18,17 @@
 bool proc_link_read(const struct request *request, const char *path, bool follow,
 		    char name[PATH_MAX]);
 
+/*
+ * The directory of the process that @path, below /proc, is about, and what follows its name,
+ * *@rest; for proc_link_leave(). A negative errno: there is none, or the program may not look into
+ * it.
+ */
+int proc_link_enter(const struct request *request, const char *path, const char **rest);
+void proc_link_leave(const struct request *request, int task);
+
+/* At most nine digits at *@text, which is moved behind them, are a number; negative: none is. */
+int proc_link_number(const char **text);
+
 /* The text of the link @path, which may be of something without a name. False: as above. */
 bool proc_link_name(const struct request *request, const char *path, char name[PATH_MAX]);
 

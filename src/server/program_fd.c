@@ -62,14 +62,18 @@ int program_fd_give(const struct request *request, int fd, int flags, bool answe
 	return number < 0 ? -errno : number;
 }
 
-/* A number of FILTER_FIRST_FD to FILTER_LAST_FD that is free in the program; negative: none is. */
-static int find_free(const struct request *request)
+/*
+ * A number of FILTER_FIRST_FD to FILTER_LAST_FD that is free in the program, @least or more;
+ * negative: none is.
+ */
+static int find_free(const struct request *request, uint64_t least)
 {
+	const int first = (int)min_u64(max_u64(least, FILTER_FIRST_FD), FILTER_LAST_FD + 1);
 	uint64_t limit = 0;
 	char name[32];
 
 	(void)proc_file_number(request->task, "limits", "\nMax open files", 10, &limit);
-	for (int fd = (int)min_u64(limit, FILTER_LAST_FD + 1) - 1; fd >= FILTER_FIRST_FD; fd--) {
+	for (int fd = first; fd < (int)min_u64(limit, FILTER_LAST_FD + 1); fd++) {
 		snprintf(name, sizeof(name), "fd/%d", fd);
 		if (faccessat(request->task, name, F_OK, AT_SYMLINK_NOFOLLOW))
 			return fd;
@@ -77,7 +81,13 @@ static int find_free(const struct request *request)
 	return -EMFILE;
 }
 
-int program_fd_give_readable(const struct request *request, int fd, int flags)
+bool program_fd_needs_number(const struct uiommufd_file *file)
+{
+	return file->ops->read && !(file->flags & FILE_SEEKABLE);
+}
+
+int program_fd_give_emulated(const struct request *request, const struct uiommufd_file *file,
+			     int fd, int flags, uint64_t least)
 {
 	/* So that two threads do not find the same number. */
 	static pthread_mutex_t giving = PTHREAD_MUTEX_INITIALIZER;
@@ -90,15 +100,16 @@ int program_fd_give_readable(const struct request *request, int fd, int flags)
 	int number, rc = -1;
 
 	pthread_mutex_lock(&giving);
-	number = find_free(request);
+	number = find_free(request, least);
 	give.newfd = (uint32_t)number;
 	if (number >= 0)
 		rc = ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give);
 	pthread_mutex_unlock(&giving);
 	if (rc >= 0)
 		return number;
-	log_error("no descriptor from %d to %d is free: reading and writing it finds nothing "
-		  "(docs/shared.md)",
-		  FILTER_FIRST_FD, FILTER_LAST_FD);
-	return program_fd_give(request, fd, flags, false);
+	if (program_fd_needs_number(file))
+		log_error("no descriptor from %d to %d is free: reading and writing it finds "
+			  "nothing (docs/shared.md)",
+			  FILTER_FIRST_FD, FILTER_LAST_FD);
+	return least ? -EMFILE : program_fd_give(request, fd, flags, false);
 }

@@ -27,9 +27,14 @@ struct uiommufd_file *program_fd_file(const struct request *request, int fd, str
 int program_fd_give(const struct request *request, int fd, int flags, bool answer);
 
 /*
- * The same, without @answer, for a description whose reads and writes the server answers: the
- * number is one that the filter stops (server/filter.h). If none is free it is the lowest.
+ * The same, without @answer, for a description of the emulated @file: the number is one that the
+ * filter stops (server/filter.h), @least or more. If none is free it is the lowest, or, with
+ * @least, -EMFILE.
  */
-int program_fd_give_readable(const struct request *request, int fd, int flags);
+int program_fd_give_emulated(const struct request *request, const struct uiommufd_file *file,
+			     int fd, int flags, uint64_t least);
+
+/* Whether only such numbers can be used: @file is read or written without a position. */
+bool program_fd_needs_number(const struct uiommufd_file *file);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/sys.h"
 #include "mem/maps.h"
+#include "server/shared_file.h"
 
 /* By the system call @number, of which the kernel may make several. */
 static int copy(const struct request *request, long number, void *buf, uint64_t addr, size_t len)
@@ -94,10 +95,25 @@ int program_memory_read_string(struct request *request, char *to, uint64_t addr,
 	return -ENAMETOOLONG;
 }
 
+/* Of a shared mapping of a file on disk: the kernel would not learn of what a device writes. */
+static bool is_written_back(int proc, const struct maps_answer *answer)
+{
+	const struct maps_entry entry = {
+		.start = answer->start,
+		.end = answer->end,
+		.dev = answer->dev,
+		.inode = answer->inode,
+	};
+
+	return answer->rights & MAPS_SHARED && answer->inode &&
+	       shared_file_is_on_disk(proc, &entry);
+}
+
 /*
- * How much of [@va, @end) is mapped with the right, from @va on. Negative: the kernel cannot tell.
+ * How much of [@va, @end) is mapped with the right, from @va on, by the list @fd of the process
+ * with the directory @proc. Negative: the kernel cannot tell.
  */
-static int ask(int fd, uint64_t va, uint64_t end, bool write, uint64_t *covered)
+static int ask(int proc, int fd, uint64_t va, uint64_t end, bool write, uint64_t *covered)
 {
 	const uint64_t need = write ? MAPS_READABLE | MAPS_WRITABLE : MAPS_READABLE;
 	struct maps_answer answer;
@@ -105,7 +121,8 @@ static int ask(int fd, uint64_t va, uint64_t end, bool write, uint64_t *covered)
 
 	for (*covered = va; *covered < end; *covered = answer.end) {
 		rc = maps_ask(fd, *covered, &answer);
-		if (rc || answer.start > *covered || (answer.rights & need) != need)
+		if (rc || answer.start > *covered || (answer.rights & need) != need ||
+		    (write && is_written_back(proc, &answer)))
 			break;
 	}
 	return rc == -ENOENT ? 0 : rc;
@@ -167,7 +184,7 @@ static bool is_mapped(int proc, uint64_t va, uint64_t end, bool write)
 
 	if (fd < 0)
 		return false;
-	rc = ask(fd, va, end, write, &covered);
+	rc = ask(proc, fd, va, end, write, &covered);
 	close(fd);
 	return rc ? is_listed(proc, va, end, write) : covered >= end;
 }

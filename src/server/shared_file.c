@@ -10,8 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 /* Opens @name in @dir if it is the file of @entry: opening a device might do something. */
@@ -45,6 +49,42 @@ static int open_descriptor(int proc, const struct maps_entry *entry)
 		fd = open_if_same(dirfd(fds), number->d_name, entry);
 	closedir(fds);
 	return fd;
+}
+
+/* The device that memory shared without a path is on: of memfd_create(), System V, or no file. */
+static uint64_t device_of_memory(void)
+{
+	static atomic_uint_fast64_t known;
+	uint64_t device = atomic_load(&known);
+	struct stat st = {.st_dev = 0};
+	int fd;
+
+	if (device)
+		return device;
+	fd = memfd_create("device", MFD_CLOEXEC);
+	if (fd >= 0) {
+		(void)fstat(fd, &st);
+		close(fd);
+	}
+	atomic_store(&known, st.st_dev);
+	return st.st_dev;
+}
+
+bool shared_file_is_on_disk(int proc, const struct maps_entry *entry)
+{
+	struct statfs fs;
+	bool on_disk;
+	int fd;
+
+	if (entry->dev == device_of_memory())
+		return false;
+	fd = shared_file_open(proc, entry);
+	if (fd < 0)
+		return false;
+	on_disk = !fstatfs(fd, &fs) && fs.f_type != TMPFS_MAGIC && fs.f_type != HUGETLBFS_MAGIC &&
+		  (uint64_t)fs.f_type != RAMFS_MAGIC;
+	close(fd);
+	return on_disk;
 }
 
 int shared_file_open(int proc, const struct maps_entry *entry)

@@ -11,4 +11,10 @@
  */
 int shared_file_open(int proc, const struct maps_entry *entry);
 
+/*
+ * Whether the kernel writes what that mapping maps back to a disk; false, too, of what cannot be
+ * opened. Cost: nothing for memory that is shared without a path.
+ */
+bool shared_file_is_on_disk(int proc, const struct maps_entry *entry);
+
 #endif

@@ -41,17 +41,16 @@ struct job {
 	int (*run)(struct job *job);
 	const struct request *request;
 	pid_t pid;
+	int *fd; /* the server's, and then its number in the program; NULL: none */
 	union {
-		struct {
-			int fd; /* the program's */
-			uint64_t offset;
-		};
+		uint64_t offset;
 		struct {
 			long (*work)(void *arg);
 			void *arg;
 		};
 	};
 	bool done, answered; /* @answered: the call is over, whatever became of it */
+	bool given;	     /* @fd is the program's */
 	bool group_stops;    /* the thread is to stop with its process */
 	int error;
 };
@@ -173,6 +172,20 @@ long tracer_make_call(const struct seccomp_data *call)
 
 /* ---- jobs ---- */
 
+/*
+ * Gives the program the descriptor of @job, while its call waits, when it is certain that a call in
+ * its stead can close it again. From then on it is the program's alone. 0 or a negative errno.
+ */
+static int give(struct job *job)
+{
+	const int fd = *job->fd;
+
+	*job->fd = program_fd_give(job->request, fd, O_CLOEXEC, false);
+	job->given = true;
+	close(fd);
+	return *job->fd < 0 ? *job->fd : 0;
+}
+
 /* Waits until @tid stops for @job as it was interrupted to. False: it has ended. */
 static bool wait_for_interrupt(struct job *job, pid_t tid)
 {
@@ -220,9 +233,9 @@ static void end_call(const struct job *job, struct traced_call *call, long resul
 static void make_mmap(const struct job *job, struct traced_call *call)
 {
 	const __u64 *args = job->request->call->data.args;
-	const uint64_t map[6] = {args[0], args[1],	     args[2],
-				 args[3], (uint64_t)job->fd, job->offset};
-	const uint64_t closing[6] = {(uint64_t)job->fd};
+	const uint64_t map[6] = {args[0],    args[1], args[2], args[3], (uint64_t)*job->fd,
+				 job->offset};
+	const uint64_t closing[6] = {(uint64_t)*job->fd};
 	long result = -ENOMEM, unused;
 
 	if (traced_call_make(call, SYS_mmap, map, &result))
@@ -237,8 +250,10 @@ static int finish_mmap(struct job *job)
 
 	if (!rc) {
 		atomic_store(&tracer.traces, true);
-		rc = stop_behind_call(job, 0);
+		rc = give(job);
 	}
+	if (!rc)
+		rc = stop_behind_call(job, 0);
 	if (!rc && traced_call_begin(call, false, job->group_stops))
 		make_mmap(job, call);
 	else
@@ -254,6 +269,9 @@ static int stop_for(struct job *job)
 	long result;
 	int rc = call ? traced_seize_thread(tid, &fresh) : -ENOMEM;
 
+	/* What it gives may fail: that is for the work. */
+	if (!rc && job->fd)
+		(void)give(job);
 	if (!rc)
 		rc = stop_behind_call(job, 0);
 	if (rc || !traced_call_begin(call, fresh, job->group_stops)) {
@@ -322,38 +340,40 @@ static void await(struct job *job)
 	lock_release(&tracer.lock);
 }
 
+/* Has the tracer do @job, unless the process makes it wait. True: the call has been answered. */
+static bool carry_out(struct job *job)
+{
+	if (!atomic_load(&job->request->client->stalls))
+		await(job);
+	if (job->fd && !job->given)
+		close(*job->fd);
+	return job->answered;
+}
+
 bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 {
 	struct job job = {.run = finish_mmap,
 			  .request = request,
 			  .pid = request->client->caller.pid,
+			  .fd = &fd,
 			  .offset = offset,
-			  .fd = -ETIMEDOUT};
+			  .error = -ETIMEDOUT};
+	const bool answered = carry_out(&job);
 
-	if (!atomic_load(&request->client->stalls))
-		job.fd = program_fd_give(request, fd, O_CLOEXEC, false);
-	*error = job.fd;
-	/* Before the program goes on: what holds it is the program's mapping alone. */
-	close(fd);
-	if (job.fd < 0)
-		return false;
-	await(&job);
 	*error = job.error;
-	return job.answered;
+	return answered;
 }
 
-bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg)
+bool tracer_stop_for(struct request *request, int *fd, long (*work)(void *arg), void *arg)
 {
 	struct job job = {.run = stop_for,
 			  .request = request,
 			  .pid = request->client->caller.pid,
+			  .fd = fd,
 			  .work = work,
 			  .arg = arg};
 
-	if (atomic_load(&request->client->stalls))
-		return false;
-	await(&job);
-	return job.answered;
+	return carry_out(&job);
 }
 
 bool tracer_release(struct request *request)
@@ -387,9 +407,11 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error)
 	return false;
 }
 
-bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg)
+bool tracer_stop_for(struct request *request, int *fd, long (*work)(void *arg), void *arg)
 {
 	(void)request;
+	if (fd)
+		close(*fd);
 	(void)work;
 	(void)arg;
 	return false;

@@ -32,9 +32,12 @@ bool tracer_map(struct request *request, int fd, uint64_t offset, int *error);
  * the call's result is that of @work, which may make it by tracer_make_call(). True: it has been
  * answered, whatever became of it. False: the thread cannot be traced, and waits still.
  *
+ * @fd, unless it is NULL: a descriptor that the program gets before; taken. In @work it is the
+ * number that it has there, which @work closes, or a negative errno.
+ *
  * Context: not the tracer; waits for it. @work is done by the tracer.
  */
-bool tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg);
+bool tracer_stop_for(struct request *request, int *fd, long (*work)(void *arg), void *arg);
 
 /*
  * Makes @call in that thread. Its result; 0 if the thread has been killed, or if it takes too long:

@@ -24,7 +24,8 @@ struct walk {
 	struct union_path *result;
 	char left[2 * PATH_MAX];
 	bool follow;
-	bool moved; /* by something of the shadow root: the kernel cannot follow */
+	bool moved; /* by something of the shadow root, or out of it: the kernel cannot follow */
+	size_t standin; /* length of the name at and below which all is real; 0: none */
 	int links;
 };
 
@@ -90,12 +91,21 @@ static bool splice(struct walk *walk, const char *text)
 	return true;
 }
 
-static void cut(char *name)
+/* Back to the directory above. */
+static void cut(struct walk *walk)
 {
-	char *slash = strrchr(name, '/');
+	char *slash = strrchr(walk->result->name, '/');
 
-	if (slash)
-		*slash = '\0';
+	if (!slash)
+		return;
+	*slash = '\0';
+	if (strlen(walk->result->name) < walk->standin)
+		walk->standin = 0;
+}
+
+static bool is_emulated(const struct walk *walk)
+{
+	return !walk->standin && path_is_emulated(walk->result->name);
 }
 
 static bool append(char *name, const char *component)
@@ -118,7 +128,7 @@ static void set_shadow(struct union_path *result)
 /* The name is not in the shadow root: it is of the real system, or does not exist at all. */
 static enum union_kind outside(struct walk *walk)
 {
-	if (path_is_emulated(walk->result->name))
+	if (is_emulated(walk))
 		return UNION_MISSING;
 	if (!walk->moved)
 		return UNION_FOREIGN;
@@ -139,7 +149,7 @@ static enum union_kind leave(struct walk *walk)
 	struct stat st;
 	ssize_t len;
 
-	if (path_is_emulated(name) || path_is_within(name, "/proc") || lstat(name, &st))
+	if (is_emulated(walk) || path_is_within(name, "/proc") || lstat(name, &st))
 		return outside(walk);
 	if (S_ISDIR(st.st_mode) && !is_last(walk))
 		return UNION_EMULATED;
@@ -151,17 +161,50 @@ static enum union_kind leave(struct walk *walk)
 	text[len] = '\0';
 	if (++walk->links > MAX_LINKS || !splice(walk, text))
 		return UNION_FOREIGN;
-	if (text[0] == '/')
+	if (text[0] == '/') {
 		name[0] = '\0';
-	else
-		cut(name);
+		walk->standin = 0;
+	} else {
+		cut(walk);
+	}
 	return UNION_EMULATED;
+}
+
+/* All at and below the name is of the real system, although it is in an emulated tree. */
+static enum union_kind stand_in(struct walk *walk)
+{
+	walk->standin = strlen(walk->result->name);
+	return leave(walk);
 }
 
 static enum union_kind missing(struct walk *walk, int error)
 {
 	walk->result->error = error;
 	return UNION_MISSING;
+}
+
+/* Whether the directory reached is in the shadow root, and need not be in the real system. */
+static bool is_of_shadow(struct union_path *at)
+{
+	struct stat st;
+
+	if (!is_in_union(at->name) || path_is_shared(at->name))
+		return false;
+	set_shadow(at);
+	return !lstat(at->shadow, &st);
+}
+
+/* Whether the directory above the name is in an emulated tree, too. */
+static bool is_below(const struct walk *walk)
+{
+	char above[PATH_MAX];
+	char *slash;
+
+	strcpy(above, walk->result->name);
+	slash = strrchr(above, '/');
+	if (slash)
+		*slash = '\0';
+	return path_is_emulated(above);
 }
 
 /* Goes on to @component. UNION_EMULATED: the walk goes on. */
@@ -175,14 +218,19 @@ static enum union_kind step(struct walk *walk, const char *component)
 	if (strcmp(component, ".") == 0)
 		return UNION_EMULATED;
 	if (strcmp(component, "..") == 0) {
-		cut(name);
+		walk->moved |= !walk->standin && is_of_shadow(walk->result);
+		cut(walk);
 		return UNION_EMULATED;
 	}
 	if (!append(name, component))
 		return UNION_FOREIGN;
 	set_shadow(walk->result);
-	if (!is_in_union(name) || lstat(walk->result->shadow, &st))
+	if (walk->standin || !is_in_union(name))
 		return leave(walk);
+	if (lstat(walk->result->shadow, &st))
+		return path_is_one_of_many(name) && !lstat(name, &st) && !is_below(walk)
+			       ? stand_in(walk)
+			       : leave(walk);
 	if (!S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode) && walk->left[0])
 		return missing(walk, -ENOTDIR);
 	if (!S_ISLNK(st.st_mode))
@@ -193,13 +241,13 @@ static enum union_kind step(struct walk *walk, const char *component)
 	text[len] = '\0';
 	/* A link with an absolute text stands in for an entry of the real system. */
 	if (text[0] == '/')
-		return leave(walk);
+		return stand_in(walk);
 	if (is_last(walk) && !walk->follow)
 		return UNION_EMULATED;
 	if (++walk->links > MAX_LINKS || !splice(walk, text))
 		return UNION_FOREIGN;
 	walk->moved = true;
-	cut(name);
+	cut(walk);
 	return UNION_EMULATED;
 }
 
@@ -250,8 +298,12 @@ void union_walk(struct union_path *result, const char *from, const char *path, b
 	if (!result->name[0])
 		strcpy(result->name, "/");
 	set_shadow(result);
-	/* The root itself, a name too long for any file, or one that ".." has led out. */
-	if (!is_last(&walk) || !is_in_union(result->name) || lstat(result->shadow, &st))
+	/*
+	 * The root itself, a name too long for any file, or one that ".." has led out; or a
+	 * directory that the real system has as well: a listing adds what only the shadow root has.
+	 */
+	if (!is_last(&walk) || !is_in_union(result->name) || lstat(result->shadow, &st) ||
+	    (path_is_shared(result->name) && !lstat(result->name, &st)))
 		result->kind = walk.moved ? UNION_REAL : UNION_FOREIGN;
 	else
 		result->node = path_node(result->name);

@@ -17,7 +17,7 @@ from pathlib import Path
 # Tests of the suite "e2e" that are run, beside those that are of the suite "conformance", too.
 PROGRAMS = """
 changes children descriptors direct direct_memory early limits memory names pinned plugin pointers signals threads uring
-vfs device_threads_register device_threads_ioeventfd hotplug migrate trace profile qemu
+vfs transparent tree device_threads_register device_threads_ioeventfd hotplug migrate trace profile qemu
 """.split()
 EXAMPLES = re.compile(r"(edu|type1|ioat)-copy \w+|nvme-blocks \w+")
 TIMEOUT = 100

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of emulated files on a shared machine that are not written as such: links, descriptors. */
+#include <dirent.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "check.h"
 #include "device.h"
@@ -183,6 +187,73 @@ static void config_space_shows_what_is(void)
 	tear_down();
 }
 
+static unsigned int times_listed(DIR *dir, const char *name)
+{
+	unsigned int times = 0;
+	struct dirent *entry;
+
+	while ((entry = readdir(dir)))
+		times += !strcmp(entry->d_name, name);
+	return times;
+}
+
+static void listings_side_by_side_have_the_entries_once(void)
+{
+	DIR *first = opendir("/dev"), *second = opendir("/dev/"), *classes = opendir("/sys/class");
+
+	CHECK(times_listed(first, "iommu") == 1 && times_listed(second, "iommu") == 1);
+	CHECK(times_listed(first, "iommu") == 0 && times_listed(classes, "vfio-dev") == 1);
+	rewinddir(first);
+	CHECK(times_listed(second, "iommu") == 0 && times_listed(first, "iommu") == 1);
+	rewinddir(second);
+	CHECK(times_listed(second, "null") == 1);
+	closedir(first);
+	closedir(second);
+	closedir(classes);
+}
+
+static void emulated_files_have_no_extended_attributes(void)
+{
+	char text[64];
+
+	CHECK(lgetxattr("/dev/iommu", "security.selinux", text, sizeof(text)) < 0 &&
+	      errno == ENODATA);
+	CHECK(listxattr(DEVICE "/vendor", text, sizeof(text)) == 0);
+	CHECK(getxattr("/dev/vfio/nothing", "user.x", text, sizeof(text)) < 0 && errno == ENOENT);
+	CHECK(getxattr("/does/not/exist", "user.x", text, sizeof(text)) < 0 && errno == ENOENT);
+}
+
+static void the_current_directory_has_a_size(void)
+{
+	char text[32];
+
+	CHECK(chdir("/dev/vfio/devices") == 0);
+	CHECK(syscall(SYS_getcwd, text, 17) < 0 && errno == ERANGE);
+	CHECK(syscall(SYS_getcwd, text, 18) == 18 && strcmp(text, "/dev/vfio/devices") == 0);
+	CHECK(chdir("vfio0") < 0 && errno == ENOTDIR);
+	CHECK(chdir("nothing") < 0 && errno == ENOENT);
+	CHECK(chdir("../../..") == 0 && getcwd(text, sizeof(text)) && strcmp(text, "/") == 0);
+	CHECK(chdir("/dev/vfio/..") == 0 && getcwd(text, sizeof(text)));
+	CHECK(strcmp(text, "/dev") == 0 && access("null", R_OK) == 0 && chdir("/") == 0);
+}
+
+/* The server cannot make calls in its stead. */
+static void a_program_that_a_debugger_traces_stays_where_it_is(void)
+{
+	pid_t pid = fork();
+	char text[32];
+	int status;
+
+	if (pid == 0) {
+		const int lowest = dup(0);
+
+		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) || chdir("/dev/vfio") == 0 ||
+		      errno != ENOENT || !getcwd(text, sizeof(text)) || strcmp(text, "/") != 0 ||
+		      chdir("/tmp") || dup(0) != lowest + 1);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -192,6 +263,10 @@ int main(void)
 		TEST(proc_names_the_descriptors_of_another_process),
 		TEST(descriptors_of_a_path_are_given),
 		TEST(config_space_shows_what_is),
+		TEST(listings_side_by_side_have_the_entries_once),
+		TEST(emulated_files_have_no_extended_attributes),
+		TEST(the_current_directory_has_a_size),
+		TEST(a_program_that_a_debugger_traces_stays_where_it_is),
 	};
 	int status;
 

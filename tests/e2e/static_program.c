@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -218,6 +219,32 @@ static void dma_reaches_shared_memory_and_files(void)
 	munmap(shared, PAGE);
 }
 
+static long drop(int pidfd, void *at)
+{
+	const struct iovec page = {.iov_base = at, .iov_len = PAGE};
+
+	return syscall(440, pidfd, &page, 1, MADV_DONTNEED, 0); /* process_madvise() */
+}
+
+static void process_madvise_that_drops_pinned_pages_is_EINVAL(void)
+{
+	int process = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	unsigned char *memory = pages(1, MAP_PRIVATE);
+
+	set_up();
+	map_scratch();
+	memory[0] = 7;
+	CHECK(map(memory, PAGE, IOVA) == 0);
+	CHECK(drop(process, memory) < 0 && errno == EINVAL && memory[0] == 7);
+	CHECK(dma_read(IOVA) == 7);
+	CHECK(unmap(PAGE, IOVA) == 0);
+	/* Whether it may is the kernel's. */
+	CHECK(drop(process, memory) < 0 ? memory[0] == 7 : memory[0] == 0);
+	close(process);
+	munmap(memory, PAGE);
+	tear_down();
+}
+
 static void bad_memory_is_EFAULT_and_faults(void)
 {
 	unsigned char *memory = pages(3, MAP_PRIVATE);
@@ -289,6 +316,24 @@ static void the_end_of_a_child_that_has_mapped_a_device_is_seen_at_once(void)
 	tear_down();
 }
 
+static int count_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* It gets no descriptor for the mapping, either. */
+static bool maps_nothing(void)
+{
+	const int before = count_descriptors();
+
+	return map_registers(PROT_READ, MAP_SHARED, 0) == MAP_FAILED && errno == ENODEV &&
+	       count_descriptors() == before;
+}
+
 /* What maps a device is traced by the server. */
 static void a_program_that_a_debugger_traces_maps_no_device(void)
 {
@@ -297,8 +342,7 @@ static void a_program_that_a_debugger_traces_maps_no_device(void)
 	set_up();
 	pid = fork();
 	if (pid == 0)
-		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) ||
-		      map_registers(PROT_READ, MAP_SHARED, 0) != MAP_FAILED || errno != ENODEV);
+		_exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) || !maps_nothing());
 	CHECK(end_of(pid) == 0);
 	tear_down();
 }
@@ -614,6 +658,7 @@ int main(int argc, char **argv)
 		TEST(proc_shows_what_is_pinned),
 		TEST(registers_dma_and_interrupts_work),
 		TEST(dma_reaches_shared_memory_and_files),
+		TEST(process_madvise_that_drops_pinned_pages_is_EINVAL),
 		TEST(bad_memory_is_EFAULT_and_faults),
 		TEST(a_program_that_a_debugger_traces_maps_no_device),
 		TEST(the_end_of_a_child_that_has_mapped_a_device_is_seen_at_once),

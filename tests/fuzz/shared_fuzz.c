@@ -68,14 +68,55 @@ enum {
 };
 
 static const int numbers[] = {
-	SYS_ioctl,	SYS_ioctl,	SYS_ioctl,   SYS_ioctl,	   SYS_mmap,	   SYS_read,
-	SYS_write,	SYS_readv,	SYS_pread64, SYS_pwrite64, SYS_preadv,	   SYS_pwritev,
-	SYS_preadv2,	SYS_pwritev2,	SYS_dup,     SYS_dup3,	   SYS_fcntl,	   SYS_munmap,
-	SYS_mremap,	SYS_brk,	SYS_shmat,   SYS_shmdt,	   SYS_madvise,	   SYS_ftruncate,
-	SYS_fallocate,	SYS_fstat,	SYS_execve,  SYS_execveat, SYS_statfs,	   SYS_fstatfs,
-	SYS_truncate,	SYS_openat,	SYS_openat2, SYS_statx,	   SYS_newfstatat, SYS_faccessat,
-	SYS_faccessat2, SYS_readlinkat, SYS_mkdirat, SYS_linkat,   SYS_renameat2,  SYS_unlinkat,
+	SYS_ioctl,
+	SYS_ioctl,
+	SYS_ioctl,
+	SYS_ioctl,
+	SYS_mmap,
+	SYS_read,
+	SYS_write,
+	SYS_readv,
+	SYS_pread64,
+	SYS_pwrite64,
+	SYS_preadv,
+	SYS_pwritev,
+	SYS_preadv2,
+	SYS_pwritev2,
+	SYS_dup,
+	SYS_dup3,
+	SYS_fcntl,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_brk,
+	SYS_shmat,
+	SYS_shmdt,
+	SYS_madvise,
+	SYS_ftruncate,
+	SYS_fallocate,
+	SYS_fstat,
+	SYS_execve,
+	SYS_execveat,
+	SYS_statfs,
+	SYS_fstatfs,
+	SYS_truncate,
+	SYS_openat,
+	SYS_openat2,
+	SYS_statx,
+	SYS_newfstatat,
+	SYS_faccessat,
+	SYS_faccessat2,
+	SYS_readlinkat,
+	SYS_mkdirat,
+	SYS_linkat,
+	SYS_renameat2,
+	SYS_unlinkat,
+	440 /* process_madvise */,
 	SYS_exit_group,
+	SYS_splice,
+	SYS_sendfile,
+	SYS_chdir,
+	SYS_getcwd,
+	SYS_getdents64,
 };
 
 /* ---- in place of the kernel and the tracer ---- */
@@ -83,7 +124,7 @@ static const int numbers[] = {
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 bool __wrap_tracer_map(struct request *request, int fd, uint64_t offset, int *error);
-bool __wrap_tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg);
+bool __wrap_tracer_stop_for(struct request *request, int *fd, long (*work)(void *arg), void *arg);
 bool __wrap_tracer_release(struct request *request);
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -108,9 +149,11 @@ bool __wrap_tracer_map(struct request *request, int fd, uint64_t offset, int *er
 	return false;
 }
 
-bool __wrap_tracer_stop_for(struct request *request, long (*work)(void *arg), void *arg)
+bool __wrap_tracer_stop_for(struct request *request, int *fd, long (*work)(void *arg), void *arg)
 {
 	(void)request;
+	if (fd)
+		close(*fd);
 	(void)work;
 	(void)arg;
 	return false;

@@ -18,11 +18,10 @@
 #include "preload/calls/fd.h"
 #include "preload/engine/call.h"
 #include "preload/engine/engine.h"
+#include "preload/engine/fdinfo_line.h"
 #include "preload/engine/own_process.h"
-#include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
-#include "vfio/vfio.h"
 
 /* ---- fdinfo ---- */
 
@@ -44,25 +43,17 @@ static int descriptor_of(const char *path)
 }
 
 /* The line that VFIO adds for the device behind @fd. Returns its length; 0: no device. */
-static size_t device_line(int fd, char *line, size_t size)
+static size_t device_line(int fd, char line[FDINFO_LINE])
 {
 	struct engine_call call;
 	struct description *desc = engine_enter_fd(&call, fd);
-	struct vfio_device *device;
-	struct pci_bdf bdf;
-	int len = 0;
+	size_t len;
 
 	if (!desc)
 		return 0;
-	device = vfio_device_from_file(desc->file);
-	if (device) {
-		bdf = vfio_device_bdf(device);
-		len = snprintf(line, size,
-			       "vfio-device-syspath: " LAYOUT_SYS_PCI_BUSES "%04x:%02x/%s\n",
-			       bdf.domain, bdf.bus, vfio_device_name(device));
-	}
+	len = fdinfo_line(desc->file, line);
 	engine_leave_fd(&call, desc);
-	return (size_t)len;
+	return len;
 }
 
 /* Writes what @path shows, then @line, to @to. Returns a negative errno on failure. */
@@ -89,14 +80,14 @@ static long fill(int to, const char *path, const char *line, size_t len)
 
 static int open_fdinfo(const char *path, int flags)
 {
-	char line[128];
+	char line[FDINFO_LINE];
 	size_t len;
 	int fd;
 
 	if (!path || path[0] != '/' || path[1] != 'p' || (flags & O_ACCMODE) != O_RDONLY)
 		return -1;
 	fd = descriptor_of(path);
-	len = fd >= 0 ? device_line(fd, line, sizeof(line)) : 0;
+	len = fd >= 0 ? device_line(fd, line) : 0;
 	if (!len)
 		return -1;
 	fd = (int)SYS(SYS_memfd_create, "fdinfo", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);

@@ -49,18 +49,7 @@ static struct node node_at(const struct path_at *at, int flags)
 	return at->node;
 }
 
-/* Whether @name in sysfs is a file of bytes, whose size is the real one. */
-static bool is_binary(const char *name)
-{
-	return strcmp(name, "config") == 0 || strcmp(name, "vpd") == 0 ||
-	       strcmp(name, "rom") == 0 ||
-	       (strncmp(name, "resource", 8) == 0 && name[8] >= '0' && name[8] <= '9');
-}
-
-/*
- * Whether what @at, or its descriptor, leads to in the shadow root is a text of sysfs: such a file
- * says that it has a page [SYSFS-RULES.2].
- */
+/* Whether what @at, or its descriptor, leads to in the shadow root is a text of sysfs. */
 static bool is_text(const struct path_at *at, int flags)
 {
 	const char *inside = at->shadow ? at->resolved : NULL;
@@ -68,12 +57,8 @@ static bool is_text(const struct path_at *at, int flags)
 
 	if ((flags & AT_EMPTY_PATH) && at->path && at->path[0] == '\0')
 		inside = inside_fd(at->dirfd, name);
-	return inside && strncmp(inside, "/sys/", 5) == 0 && !is_binary(strrchr(inside, '/') + 1);
+	return inside && path_is_text(inside);
 }
-
-enum {
-	TEXT_SIZE = 4096
-};
 
 static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 {
@@ -91,7 +76,7 @@ static int stat_at(int dirfd, const char *path, struct stat *st, int flags)
 		st->st_size = 0;
 		st->st_blocks = 0;
 	} else if (S_ISREG(st->st_mode) && is_text(&at, flags)) {
-		st->st_size = TEXT_SIZE;
+		st->st_size = PATH_TEXT_SIZE;
 		st->st_blocks = 0;
 	}
 	return 0;
@@ -167,7 +152,7 @@ EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, stru
 		stx->stx_size = 0;
 		stx->stx_blocks = 0;
 	} else if (S_ISREG(stx->stx_mode) && is_text(&at, flags)) {
-		stx->stx_size = TEXT_SIZE;
+		stx->stx_size = PATH_TEXT_SIZE;
 		stx->stx_blocks = 0;
 	}
 	return 0;

@@ -94,13 +94,8 @@ bool path_is_within(const char *name, const char *tree)
 	return strncmp(name, tree, len) == 0 && (name[len] == '/' || name[len] == '\0');
 }
 
-bool path_is_emulated(const char *name)
+bool path_is_one_of_many(const char *name)
 {
-	for (size_t i = 0; i < sizeof(emulated_trees) / sizeof(emulated_trees[0]); i++) {
-		/* Most paths differ from most trees here: /dev, /sys, /proc. */
-		if (name[1] == emulated_trees[i][1] && path_is_within(name, emulated_trees[i]))
-			return true;
-	}
 	for (size_t i = 0; i < sizeof(emulated_beginnings) / sizeof(emulated_beginnings[0]); i++) {
 		const char *beginning = emulated_beginnings[i];
 
@@ -110,6 +105,16 @@ bool path_is_emulated(const char *name)
 	return false;
 }
 
+bool path_is_emulated(const char *name)
+{
+	for (size_t i = 0; i < sizeof(emulated_trees) / sizeof(emulated_trees[0]); i++) {
+		/* Most paths differ from most trees here: /dev, /sys, /proc. */
+		if (name[1] == emulated_trees[i][1] && path_is_within(name, emulated_trees[i]))
+			return true;
+	}
+	return path_is_one_of_many(name);
+}
+
 bool path_is_shared(const char *name)
 {
 	for (size_t i = 0; i < sizeof(ancestors) / sizeof(ancestors[0]); i++) {
@@ -117,6 +122,19 @@ bool path_is_shared(const char *name)
 			return true;
 	}
 	return false;
+}
+
+/* Whether @name in sysfs is a file of bytes. */
+static bool is_binary(const char *name)
+{
+	return strcmp(name, "config") == 0 || strcmp(name, "vpd") == 0 ||
+	       strcmp(name, "rom") == 0 ||
+	       (strncmp(name, "resource", 8) == 0 && name[8] >= '0' && name[8] <= '9');
+}
+
+bool path_is_text(const char *name)
+{
+	return strncmp(name, "/sys/", 5) == 0 && !is_binary(strrchr(name, '/') + 1);
 }
 
 /* Whether all of @text is one decimal number: *@number. */

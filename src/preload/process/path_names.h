@@ -45,12 +45,22 @@ bool path_is_within(const char *name, const char *tree);
 /* Whether @name is in an emulated tree. */
 bool path_is_emulated(const char *name);
 
+/*
+ * Whether that tree is one of many, as the PCI buses, of which the machine has some and the system
+ * others.
+ */
+bool path_is_one_of_many(const char *name);
+
 /* Whether @name is a directory of the real system with emulated entries among its own, as /dev. */
 bool path_is_shared(const char *name);
 
 enum {
-	PATH_BDF = 32, /* bytes of a device's name, with a NUL */
+	PATH_BDF = 32,	       /* bytes of a device's name, with a NUL */
+	PATH_TEXT_SIZE = 4096, /* what a text of sysfs says that it has [SYSFS-RULES.2] */
 };
+
+/* Whether the file @name is a text of sysfs; others there have bytes, and their real size. */
+bool path_is_text(const char *name);
 
 /* The name of the PCI device in whose directory of sysfs @path is. False: it is in none. */
 bool path_bdf(const char *path, char bdf[PATH_BDF]);

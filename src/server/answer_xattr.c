@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Without an answer, the kernel would not find the file: `ls -l` asks about each. Real files that
+ * only the shadow root leads to are shown as if they had none.
+ */
+#include "server/answer_xattr.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "server/answer_path.h"
+#include "server/union_path.h"
+
+struct answer answer_xattr(struct request *request)
+{
+	const int number = request->call->data.nr;
+	const bool lists = number == SYS_listxattr || number == SYS_llistxattr;
+	const bool follow = number == SYS_getxattr || number == SYS_listxattr;
+	struct union_path at;
+
+	if (!answer_path_resolve(request, AT_FDCWD, request->call->data.args[0], follow, &at))
+		return answer_by_kernel();
+	if (at.kind == UNION_MISSING)
+		return answer_result(at.error);
+	return answer_result(lists ? 0 : -ENODATA);
+}
