@@ -32,8 +32,10 @@ enum insn_result {
 	INSN_DONE,    /* @context is behind the instruction, or at it with fewer rounds of its rep
 			 to go */
 	INSN_UNKNOWN, /* not emulated; nothing was changed */
-	INSN_REFUSED, /* memory could not be accessed; @context is as before the instruction, or
-			 before the round of its rep that failed */
+	INSN_MISALIGNED, /* nothing was changed; only of AArch64, where the processor raises a fault
+			    for such an access to device memory */
+	INSN_REFUSED,	 /* memory could not be accessed; @context is as before the instruction, or
+			    before the round of its rep that failed */
 };
 
 /*
