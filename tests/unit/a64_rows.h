@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions of AArch64 and what they do to the machine of preload_a64_test.c. The encodings are an
- * assembler's, the effects what a processor did (QEMU 7.2).
+ * Instructions of AArch64 and what they do to the machine of preload_a64_test.c. The encodings are
+ * an assembler's, the effects what a processor did (QEMU 7.2).
  */
 #ifndef TESTS_UNIT_A64_ROWS_H
 #define TESTS_UNIT_A64_ROWS_H
