@@ -5,12 +5,12 @@
  *
  * What must hold: an instruction that is not done changes no register, and has not accessed
  * anything unless an access was refused; one that is done continues behind itself and has changed
- * at most two general registers and the base; all accesses are one behind the other, each aligned,
- * and the address that was trapped is in them.
+ * at most two general registers and the base; all accesses are one behind the other (those of SVE
+ * with gaps), each aligned, and the address that was trapped is in them.
  *
  * Input: 1 byte how many accesses succeed (255: all), 4 bytes the word, 2 bytes how far from its
- * base it was trapped, if not near it, 1 byte whether there are vector registers, then the general
- * registers, 8 bytes each, and the vector registers.
+ * base it was trapped, if not near it, 1 byte whether there are vector registers and those of SVE,
+ * then the general registers, 8 bytes each, the vector registers, predicates and those of SVE.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -19,22 +19,24 @@
 
 #include "fuzz.h"
 #include "preload/trap/a64_decode.h"
+#include "preload/trap/a64_sve.h"
 
 enum {
 	ALL = 255,
 	NEAR = 1024, /* as far as most offsets go */
 	LARGEST_ACCESS = 16,
 	LARGEST_STRUCTURE = 64,
+	Z_BYTES = 64,
 };
 
 struct machine {
 	uint64_t x[31], sp, pc;
-	uint8_t v[32][A64_V_BYTES];
+	uint8_t v[32][A64_V_BYTES], p[16][Z_BYTES / 8], z[32][Z_BYTES];
 };
 
 static struct machine machine, before;
 static unsigned int allowed; /* accesses that succeed from now on */
-static bool refused;
+static bool refused, gaps;
 static uint64_t first, end; /* of what was accessed */
 
 static int access_memory(uint64_t addr, size_t len)
@@ -50,8 +52,8 @@ static int access_memory(uint64_t addr, size_t len)
 		allowed--;
 	if (first == end)
 		first = end = addr;
-	assert(addr == a64_untagged(end));
-	end += len;
+	assert(addr == a64_untagged(end) || (gaps && a64_untagged(addr - end) < Z_BYTES));
+	end = first + a64_untagged(addr - first) + len;
 	assert(end - first <= LARGEST_STRUCTURE);
 	return 0;
 }
@@ -83,7 +85,7 @@ static void check_registers(uint32_t word, const struct a64_registers *registers
 	assert(changed <= 3);
 	assert(machine.sp == before.sp || a64_bits(word, 5, 5) == A64_ZERO);
 	for (unsigned int n = 0; n < 32; n++)
-		assert(registers->v_written >> n & 1 ||
+		assert(registers->v_written >> n & 1 || a64_is_sve(word) ||
 		       !memcmp(machine.v[n], before.v[n], A64_V_BYTES));
 	assert(registers->v || !registers->v_written);
 }
@@ -114,11 +116,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum insn_result result;
 	uint64_t base, far;
 	uint32_t word;
+	uint8_t has;
 
 	allowed = fuzz_byte(&input);
 	word = (uint32_t)fuzz_bytes(&input, A64_BYTES);
 	far = fuzz_bytes(&input, 2);
-	registers.v = fuzz_byte(&input) & 1 ? machine.v : NULL;
+	has = fuzz_byte(&input);
+	registers.v = has & 1 ? machine.v : NULL;
+	registers.z = has & 2 ? machine.z[0] : NULL;
+	registers.p = machine.p[0];
+	registers.vl = Z_BYTES;
+	gaps = a64_is_sve(word);
 	for (unsigned int n = 0; n < 31; n++)
 		machine.x[n] = fuzz_bytes(&input, 8);
 	machine.sp = fuzz_bytes(&input, 8);
@@ -126,6 +134,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned int n = 0; n < 32; n++)
 		for (unsigned int i = 0; i < A64_V_BYTES; i++)
 			machine.v[n][i] = fuzz_byte(&input);
+	for (unsigned int i = 0; i < sizeof(machine.p); i++)
+		machine.p[i / sizeof(machine.p[0])][i % sizeof(machine.p[0])] = fuzz_byte(&input);
+	for (unsigned int i = 0; i < sizeof(machine.z); i++)
+		machine.z[i / Z_BYTES][i % Z_BYTES] = fuzz_byte(&input);
 	before = machine;
 
 	base = a64_base(&registers, a64_bits(word, 5, 5));

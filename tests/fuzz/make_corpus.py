@@ -496,13 +496,14 @@ A64_INSTRUCTIONS = {
     "ldar": 0x88DFFC25, "ldapr": 0xF8BFC025, "ldapur": 0x199FF025, "stlr": 0xC89FFC25, "ldr_literal": 0x58000045,
     "ldr_q": 0x3DC00425, "str_b": 0x3D000425, "ldp_q": 0xAD7F2025, "stp_d": 0x6DBF1425, "ld1": 0x4CC26825,
     "ld4": 0x4CDF0C3F, "st3": 0x0C9F4025, "ld1_lane": 0x4D401425, "st3_lane": 0x0D007025, "ld4r": 0x0DFFE825,
-    "ldxr": 0xC85F7C25, "swp": 0xF8258028,
+    "ldxr": 0xC85F7C25, "swp": 0xF8258028, "ld1b_z": 0xA400A425, "st1b_z": 0xE40FE425, "st1w_z": 0xE5624425,
+    "ld1sb_z": 0xA5A0A425,
 }
 
 
 def a64_instruction(word):
     registers = b"".join((0x1000 * n).to_bytes(8, "little") for n in range(1, 34))
-    return bytes([255]) + word.to_bytes(4, "little") + bytes([0, 0, 1]) + registers + bytes(range(256)) * 2
+    return bytes([255]) + word.to_bytes(4, "little") + bytes([0, 0, 3]) + registers + bytes(range(256)) * 3
 
 
 # Steps of e1000_fuzz.c.

@@ -15,6 +15,7 @@ enum {
 	BASE = 256,	  /* where in it x1 and sp point to */
 	BASE_BYTE = 0x80, /* what is there; the bytes around it count on */
 	ACCESSES = 64,
+	Z_BYTES = 32,
 	ALL = 1000, /* more accesses than any instruction makes */
 };
 
@@ -24,6 +25,7 @@ enum {
 struct machine {
 	uint64_t x[31], sp, pc;
 	uint8_t v[32][A64_V_BYTES];
+	uint8_t z[32][Z_BYTES], p[16][Z_BYTES / 8];
 	uint8_t memory[MEMORY];
 };
 
@@ -456,6 +458,111 @@ static void the_vector_registers_that_were_loaded_are_told(void **state)
 	assert_int_equal(registers.v_written, 0);
 }
 
+/* ---- SVE ---- */
+
+static struct a64_registers with_sve(void)
+{
+	return (struct a64_registers){.x = machine.x,
+				      .sp = &machine.sp,
+				      .pc = &machine.pc,
+				      .v = machine.v,
+				      .z = machine.z[0],
+				      .p = machine.p[0],
+				      .vl = Z_BYTES};
+}
+
+/* Carries @word out with the first @count bytes of p1 set, at offset @at from the base. */
+static enum insn_result emulate_sve(uint32_t word, unsigned int count, int64_t at)
+{
+	static const struct insn_memory memory = {.read = memory_read, .write = memory_write};
+	struct a64_registers registers = with_sve();
+
+	prepare(&machine);
+	memset(machine.z, 0x11, sizeof(machine.z));
+	for (unsigned int i = 0; i < count; i++)
+		machine.p[1][i / 8] |= (uint8_t)(1 << i % 8);
+	for (unsigned int i = 0; i < Z_BYTES; i++)
+		machine.z[5][i] = (uint8_t)(0x40 + i);
+	expected = machine;
+	expected.pc += A64_BYTES;
+	return a64_emulate(word, &registers, ADDRESS + BASE + (uint64_t)at, &memory);
+}
+
+static void a_predicate_says_which_elements_are_moved(void **state)
+{
+	(void)state;
+	/* ld1b {z5.b}, p1/z, [x1] */
+	assert_int_equal(emulate_sve(0xa400a425, 18, 0), INSN_DONE);
+	memset(expected.z[5], 0, Z_BYTES);
+	memcpy(expected.z[5], expected.memory + BASE, 18);
+	memcpy(expected.v[5], expected.memory + BASE, A64_V_BYTES);
+	assert_memory_equal(&machine, &expected, sizeof(machine));
+	assert_int_equal(made, 18);
+
+	/* st1b {z5.b}, p1, [x1, #-1, mul vl] */
+	assert_int_equal(emulate_sve(0xe40fe425, 5, -Z_BYTES), INSN_DONE);
+	memcpy(expected.memory + BASE - Z_BYTES, expected.z[5], 5);
+	assert_memory_equal(&machine, &expected, sizeof(machine));
+
+	/* st1w {z5.d}, p1, [x1, x2, lsl #2]: the lower half of each element */
+	assert_int_equal(emulate_sve(0xe5624425, 9, 64 + 4), INSN_DONE);
+	memcpy(expected.memory + BASE + 64, expected.z[5], 4);
+	memcpy(expected.memory + BASE + 68, expected.z[5] + 8, 4);
+	assert_memory_equal(&machine, &expected, sizeof(machine));
+
+	/* ld1sb {z5.s}, p1/z, [x1]: 0x80 is negative */
+	assert_int_equal(emulate_sve(0xa5a0a425, 1, 0), INSN_DONE);
+	memset(expected.z[5], 0, Z_BYTES);
+	memcpy(expected.z[5], (uint8_t[]){0x80, 0xff, 0xff, 0xff}, 4);
+	memcpy(expected.v[5], expected.z[5], A64_V_BYTES);
+	assert_memory_equal(&machine, &expected, sizeof(machine));
+}
+
+static void accesses_of_sve_are_refused_as_others_are(void **state)
+{
+	static const struct {
+		uint32_t word;
+		int at;
+		unsigned int count;
+	} unknown[] = {
+		{0xa400a425, 0, 0},   /* ld1b {z5.b}, p1/z, [x1]: no element */
+		{0xa400a425, 18, 18}, /* behind the last */
+		{0xa410a425, 0, 18},  /* ldnf1b {z5.b}, p1/z, [x1] */
+		{0xa4026425, 16, 18}, /* ldff1b {z5.b}, p1/z, [x1, x2] */
+		{0xa41f4425, 0, 18},  /* ld1b {z5.b}, p1/z, [x1, xzr] */
+		{0xa420e425, 0, 18},  /* ld2b {z5.b, z6.b}, p1/z, [x1] */
+		{0xe430e425, 0, 18},  /* st2b {z5.b, z6.b}, p1, [x1] */
+		{0xe4804425, 0, 18},  /* st1h of bytes */
+		{0xe5804025, 0, 18},  /* str z5, [x1] */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		assert_int_equal(emulate_sve(unknown[i].word, unknown[i].count, unknown[i].at),
+				 INSN_UNKNOWN);
+		expected.pc = machine.pc;
+		assert_memory_equal(&machine, &expected, sizeof(machine));
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		static const struct insn_memory memory = {.read = memory_read,
+							  .write = memory_write};
+		struct a64_registers registers = with_sve();
+
+		prepare(&machine);
+		memset(machine.p, 0xff, sizeof(machine.p));
+		allowed = i;
+		expected = machine;
+		/* ld1h {z5.h}, p1/z, [x1] */
+		assert_int_equal(a64_emulate(0xa4a0a425, &registers, ADDRESS + BASE, &memory),
+				 INSN_REFUSED);
+		machine.x[1]++;
+		assert_int_equal(a64_emulate(0xa4a0a425, &registers, ADDRESS + BASE + 1, &memory),
+				 INSN_MISALIGNED);
+		machine.x[1]--;
+		assert_memory_equal(&machine, &expected, sizeof(machine));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +581,8 @@ int main(void)
 		cmocka_unit_test(a_refused_access_leaves_all_registers),
 		cmocka_unit_test(without_vector_registers_their_instructions_are_unknown),
 		cmocka_unit_test(the_vector_registers_that_were_loaded_are_told),
+		cmocka_unit_test(a_predicate_says_which_elements_are_moved),
+		cmocka_unit_test(accesses_of_sve_are_refused_as_others_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include "preload/trap/a64_decode.h"
 #include "preload/trap/a64_structure.h"
+#include "preload/trap/a64_sve.h"
 
 /* What a load of @bytes makes of a general register. */
 static uint64_t extended(const struct a64_access *access, const uint8_t *bytes)
@@ -75,6 +76,20 @@ static enum insn_result emulate_structure(uint32_t word, struct a64_registers *r
 	return a64_structure_execute(&structure, registers, memory);
 }
 
+static enum insn_result emulate_sve(uint32_t word, const struct a64_registers *registers,
+				    uint64_t addr, const struct insn_memory *memory)
+{
+	struct a64_sve sve;
+
+	if (!a64_sve_decode(word, registers, &sve) ||
+	    !is_inside(addr, sve.addr + (uint64_t)sve.first * sve.bytes,
+		       (uint64_t)(sve.end - sve.first) * sve.bytes))
+		return INSN_UNKNOWN;
+	if (sve.addr % sve.bytes)
+		return INSN_MISALIGNED;
+	return a64_sve_execute(&sve, registers, memory);
+}
+
 static enum insn_result emulate_registers(uint32_t word, struct a64_registers *registers,
 					  uint64_t addr, const struct insn_memory *memory)
 {
@@ -98,8 +113,12 @@ enum insn_result a64_emulate(uint32_t word, struct a64_registers *registers, uin
 	enum insn_result rc;
 
 	registers->v_written = 0;
-	rc = a64_is_structure(word) ? emulate_structure(word, registers, addr, memory)
-				    : emulate_registers(word, registers, addr, memory);
+	if (a64_is_structure(word))
+		rc = emulate_structure(word, registers, addr, memory);
+	else if (a64_is_sve(word))
+		rc = emulate_sve(word, registers, addr, memory);
+	else
+		rc = emulate_registers(word, registers, addr, memory);
 	if (rc == INSN_DONE)
 		*registers->pc += A64_BYTES;
 	return rc;

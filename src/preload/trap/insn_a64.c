@@ -44,12 +44,8 @@ static void *find_record(void *at, size_t size, uint32_t magic)
 	return NULL;
 }
 
-/*
- * A load into a vector register makes 0 of the rest of SVE's longer one: for those that were
- * written. Their lower part is set here, too: an emulation of a process (qemu-user) restores it
- * from this record.
- */
-static void extend(ucontext_t *context, const struct a64_registers *registers)
+/* The registers of SVE in the frame of @context, if there are. */
+static void find_sve(ucontext_t *context, struct a64_registers *registers)
 {
 	struct sve_context *sve = find_record(context->uc_mcontext.__reserved,
 					      sizeof(context->uc_mcontext.__reserved), SVE_MAGIC);
@@ -59,14 +55,26 @@ static void extend(ucontext_t *context, const struct a64_registers *registers)
 		return;
 	quads = sve->vl / A64_V_BYTES;
 	/* A thread that has not used them has a record without registers. */
-	if (sve->head.size < SVE_SIG_REGS_OFFSET + SVE_SIG_ZREGS_SIZE(quads))
+	if (sve->head.size < SVE_SIG_CONTEXT_SIZE(quads))
 		return;
-	for (unsigned int n = 0; n < 32; n++) {
-		char *z = (char *)sve + SVE_SIG_ZREG_OFFSET(quads, n);
+	registers->z = (uint8_t *)sve + SVE_SIG_ZREGS_OFFSET;
+	registers->p = (const uint8_t *)sve + SVE_SIG_PREGS_OFFSET(quads);
+	registers->vl = sve->vl;
+}
+
+/*
+ * A load into a vector register makes 0 of the rest of SVE's longer one: for those that were
+ * written. Their lower part is set here, too: an emulation of a process (qemu-user) restores it
+ * from this record.
+ */
+static void extend(const struct a64_registers *registers)
+{
+	for (unsigned int n = 0; registers->z && n < 32; n++) {
+		uint8_t *z = registers->z + (size_t)n * registers->vl;
 
 		if (!(registers->v_written >> n & 1))
 			continue;
-		memset(z, 0, sve->vl);
+		memset(z, 0, registers->vl);
 		memcpy(z, registers->v[n], A64_V_BYTES);
 	}
 }
@@ -90,11 +98,12 @@ enum insn_result insn_emulate(const uint8_t *code, size_t len, ucontext_t *conte
 	if (len < sizeof(word))
 		return INSN_UNKNOWN;
 	memcpy(&word, code, sizeof(word));
+	find_sve(context, &registers);
 	rc = a64_emulate(word, &registers, addr, memory);
 	if (rc != INSN_DONE)
 		return rc;
 	machine->pstate &= ~BRANCH_TYPE;
-	extend(context, &registers);
+	extend(&registers);
 	return INSN_DONE;
 }
 
