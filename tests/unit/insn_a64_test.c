@@ -10,6 +10,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -95,10 +96,13 @@ static void set_context(ucontext_t *to, const ucontext_t *from)
 
 /* ---- signals ---- */
 
-static void on_pattern(int signo, siginfo_t *info, void *context)
+static void on_pattern(int signo, siginfo_t *info, void *arg)
 {
+	ucontext_t *context = arg;
+
 	(void)signo, (void)info;
-	start = *(ucontext_t *)context;
+	start = *context;
+	context->uc_mcontext.pc += A64_BYTES;
 }
 
 static void on_start(int signo, siginfo_t *info, void *context)
@@ -179,8 +183,15 @@ static int setup(void **state)
 
 static void begin(void)
 {
-	handle(SIGUSR2, on_pattern);
-	send(SIGUSR2);
+	handle(SIGTRAP, on_pattern);
+	/*
+	 * The frame has the registers of SVE if the thread has used one (ptrue p0.b) since its last
+	 * system call.
+	 */
+	if (getauxval(AT_HWCAP) & HWCAP_SVE)
+		__asm__ volatile(".inst 0x2518e3e0\n\tbrk #0" : : : "memory");
+	else
+		__asm__ volatile("brk #0" : : : "memory");
 	handle(SIGUSR1, on_start);
 	handle(SIGTRAP, on_end);
 	handle(SIGSEGV, on_end);
@@ -388,6 +399,13 @@ static bool is_scatter(uint32_t word)
 	return (word & 0xfe000000) == 0xe4000000 && (form == 1 || (form >= 4 && form <= 6));
 }
 
+/* Several registers of SVE by an immediate: QEMU aborts where they cross the end of a page. */
+static bool is_several(uint32_t word)
+{
+	return (word & 0xbe00e000) == 0xa400e000 &&
+	       a64_bits(word, word & 0x40000000 ? 20 : 21, word & 0x40000000 ? 1 : 2);
+}
+
 static void compare_group(uint32_t value, uint32_t mask, unsigned int rounds, unsigned int least)
 {
 	compared = unknown = undefined = misaligned = 0;
@@ -398,6 +416,8 @@ static void compare_group(uint32_t value, uint32_t mask, unsigned int rounds, un
 		/* Most offsets that are scaled stay in the page. */
 		if ((word & 0x3b000000) == 0x39000000 && i % 8)
 			word &= ~UINT32_C(0x003e0000);
+		if (is_several(word))
+			word &= ~UINT32_C(0x000c0000);
 		if (!is_scatter(word))
 			compare(word, i % 4);
 	}

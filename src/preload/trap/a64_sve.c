@@ -86,8 +86,8 @@ bool a64_sve_decode(uint32_t word, const struct a64_registers *registers, struct
 		offset = registers->x[rm] * sve->bytes;
 	else if (form == (load ? LOADS_BY_IMMEDIATE : STORES_BY_IMMEDIATE) && rm < 16)
 		/* As a number of 4 bits with a sign. */
-		offset = (uint64_t)((rm ^ 8) - UINT64_C(8)) *
-			 (registers->vl / sve->in_bytes * sve->bytes);
+		offset = (uint64_t)((rm ^ 8) - UINT64_C(8)) * (registers->vl / sve->in_bytes) *
+			 sve->bytes;
 	else
 		return false;
 	sve->addr = a64_base(registers, a64_bits(word, 5, 5)) + offset;
