@@ -21,7 +21,7 @@
 #include "base/ref.h"
 
 /* Whether a transport can trap a program's accesses to memory on this machine: file_trap_ops. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) || (defined(__aarch64__) && !defined(__AARCH64EB__))
 #define FILE_CAN_TRAP 1
 #else
 #define FILE_CAN_TRAP 0

@@ -24,6 +24,7 @@
 #include "preload/engine/peers.h"
 #include "preload/engine/raw_file.h"
 #include "preload/start/layout.h"
+#include "server/tracer.h"
 #include "sysfs/attribute.h"
 #include "vfio/pci_raw.h"
 #include "vfio/vfio.h"
@@ -51,6 +52,7 @@ int files_build_machine(const char *root)
 
 	/* Those that `uiommufd run` has checked the description with. */
 	vfio_devices_leave_to_parent();
+	vfio_bars_set_mappable(TRACER_CAN_TRAP);
 	observe(OBSERVER_COUNTS);
 	rc = machine_create(&machine);
 	if (rc)

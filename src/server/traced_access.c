@@ -31,9 +31,10 @@
 #include "server/mapped.h"
 #include "server/proc_file.h"
 #include "server/trace_thread.h"
+#include "server/tracer.h"
 #include "trace/trace.h"
 
-#if FILE_CAN_TRAP
+#if TRACER_CAN_TRAP
 
 enum {
 	FRAME_SIZE = 16384,    /* of vector registers, at most */

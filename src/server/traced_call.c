@@ -7,9 +7,9 @@
  */
 #include "server/traced_call.h"
 
-#include "base/file.h"
+#include "server/tracer.h"
 
-#if FILE_CAN_TRAP
+#if TRACER_CAN_TRAP
 
 #include <errno.h>
 #include <signal.h>

@@ -24,7 +24,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "server/filter.h"
@@ -74,7 +73,7 @@ static struct {
 
 /* ---- stops ---- */
 
-#if FILE_CAN_TRAP
+#if TRACER_CAN_TRAP
 
 static struct traced_call *stopped; /* for which there is work */
 

@@ -18,6 +18,13 @@
 
 #include "server/client.h"
 
+/* Whether it can do that on this processor. */
+#if defined(__x86_64__)
+#define TRACER_CAN_TRAP 1
+#else
+#define TRACER_CAN_TRAP 0
+#endif
+
 /*
  * Finishes the mmap() of @request with @fd (taken) at @offset instead of the file, and answers it:
  * true. False, with *@error, a negative errno: the call waits still. Only x86-64, where nothing

@@ -336,9 +336,16 @@ const struct file_trap_ops bar_trap = {
 	.name = trap_name,
 };
 
+static bool some_are_mappable = FILE_CAN_TRAP;
+
+void vfio_bars_set_mappable(bool mappable)
+{
+	some_are_mappable = FILE_CAN_TRAP && mappable;
+}
+
 bool bar_is_mappable(const struct vfio_device *device, unsigned int bar)
 {
-	return FILE_CAN_TRAP && !device->settings.no_mmap &&
+	return some_are_mappable && !device->settings.no_mmap &&
 	       device->model->bars[bar].flags & UIOMMUFD_BAR_MMAP;
 }
 

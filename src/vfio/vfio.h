@@ -61,6 +61,12 @@ struct device_spec {
 void vfio_devices_leave_to_parent(void);
 
 /*
+ * Whether programs may map BARs at all, which they may at first on processors where a transport can
+ * trap their accesses (base/file.h). Context: no device exists.
+ */
+void vfio_bars_set_mappable(bool mappable);
+
+/*
  * Creates the device, powered on and bound to vfio-pci. 0; -ENOMEM; -EINVAL: the model does not
  * have an option, or contradicts itself; or an error of the model's init.
  */

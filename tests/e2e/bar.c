@@ -104,10 +104,14 @@ static void arithmetic_on_registers_works(void)
 	/* Reads the inverse, and its inverse plus 1 is what becomes of it. */
 	bar[LIVENESS / 4] += 1;
 	CHECK(bar[LIVENESS / 4] == ~(~5u + 1));
+#if !defined(__aarch64__) /* where it is a fault (bar_a64.c) */
 	CHECK(__atomic_exchange_n(bar + LIVENESS / 4, 9, __ATOMIC_SEQ_CST) == ~(~5u + 1));
 	CHECK(bar[LIVENESS / 4] == ~9u);
+#endif
 }
 
+/* On AArch64 the library may copy by single bytes, or by accesses that are not aligned. */
+#if !defined(__aarch64__)
 static void libc_copies_to_and_from_registers(void)
 {
 	static char all[BAR_BYTES / 64];
@@ -132,6 +136,7 @@ static void libc_copies_to_and_from_registers(void)
 	memcpy(back, all + SOURCE, 8);
 	CHECK(back[0] == UINT64_C(0x5a5a5a5a5a5a5a5a) || back[0] == UINT64_MAX);
 }
+#endif
 
 static void the_mapping_keeps_the_device_open(void)
 {
@@ -311,7 +316,9 @@ int main(void)
 		TEST(the_region_says_that_it_can_be_mapped),
 		TEST(registers_read_and_write_as_through_the_file),
 		TEST(arithmetic_on_registers_works),
+#if !defined(__aarch64__)
 		TEST(libc_copies_to_and_from_registers),
+#endif
 		TEST(the_mapping_keeps_the_device_open),
 		TEST(a_mapping_stays_through_a_reset),
 		TEST(a_part_may_be_mapped_moved_and_unmapped),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Writes the binary seeds of the fuzz targets: whole sessions that succeed, to start from.
 
-make_corpus.py DIRECTORY writes DIRECTORY/TARGET/*, for displace, e1000, insn, ioctl, vfio and vfio_user; those of others are text. An input of the former is one byte of
+make_corpus.py DIRECTORY writes DIRECTORY/TARGET/*, for a64, displace, e1000, insn, ioctl, vfio and vfio_user; those of others are text. An input of the former is one byte of
 options (bits 0-2 flags of uiommufd_open, 3-7 the first kind of IOMMU) and then steps, one of the latter just
 steps, as step() in each target reads them.
 """
@@ -489,6 +489,23 @@ def instruction(code):
     return bytes([255]) + code.ljust(15, b"\x90") + bytes([15]) + registers + bytes(range(256)) * 4 + bytes([1])
 
 
+# Those of AArch64, as a64_fuzz.c reads them; tests/unit/a64_rows.h says what they are.
+A64_INSTRUCTIONS = {
+    "ldr": 0xF9400825, "ldrsb_post": 0x389FF425, "str_pre": 0xF8010C25, "ldtr": 0xF8408825, "ldr_lsl": 0xF8647825,
+    "ldr_sxtw": 0xB863D825, "ldpsw": 0x697FA025, "ldp_pre": 0x29FF2025, "stp": 0x29012025, "stnp": 0x283FA025,
+    "ldar": 0x88DFFC25, "ldapr": 0xF8BFC025, "ldapur": 0x199FF025, "stlr": 0xC89FFC25, "ldr_literal": 0x58000045,
+    "ldr_q": 0x3DC00425, "str_b": 0x3D000425, "ldp_q": 0xAD7F2025, "stp_d": 0x6DBF1425, "ld1": 0x4CC26825,
+    "ld4": 0x4CDF0C3F, "st3": 0x0C9F4025, "ld1_lane": 0x4D401425, "st3_lane": 0x0D007025, "ld4r": 0x0DFFE825,
+    "ldxr": 0xC85F7C25, "swp": 0xF8258028, "ld1b_z": 0xA400A425, "st1b_z": 0xE40FE425, "st1w_z": 0xE5624425,
+    "ld1sb_z": 0xA5A0A425,
+}
+
+
+def a64_instruction(word):
+    registers = b"".join((0x1000 * n).to_bytes(8, "little") for n in range(1, 34))
+    return bytes([255]) + word.to_bytes(4, "little") + bytes([0, 0, 3]) + registers + bytes(range(256)) * 3
+
+
 # Steps of e1000_fuzz.c.
 
 def e1000_start(rctl):
@@ -526,6 +543,7 @@ E1000_SESSIONS = {
 
 def main():
     directory = Path(sys.argv[1])
+    write(directory / "a64", {name: [a64_instruction(word)] for name, word in A64_INSTRUCTIONS.items()})
     write(directory / "displace", {name: [bytes(step) for step in steps] for name, steps in DISPLACE_SESSIONS.items()})
     write(directory / "e1000", E1000_SESSIONS)
     write(directory / "insn", {name: [instruction(code)] for name, code in INSTRUCTIONS.items()})

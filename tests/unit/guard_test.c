@@ -445,7 +445,7 @@ static void the_programs_action_is_kept_for_it(void **state)
 	assert_ptr_not_equal(kernels.sa_handler, SIG_DFL);
 }
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__aarch64__)
 static int *missing; /* a page behind the end of its file */
 static bool could_open;
 static int copied = 1;
@@ -462,13 +462,21 @@ static bool answer_with_a_copy(uintptr_t addr, void *context)
 		copied = guard_copy(&byte, missing + PAGE_SIZE / sizeof(*missing), 1);
 		guard_close(&before);
 	}
+#ifdef __x86_64__
 	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* movl %eax, (%rdi) */
+#else
+	((ucontext_t *)context)->uc_mcontext.pc += 4;
+#endif
 	return true;
 }
 
 static void access_missing(void)
 {
+#ifdef __x86_64__
 	__asm__ volatile("movl %%eax, (%%rdi)" : : "a"(0), "D"(missing) : "memory");
+#else
+	__asm__ volatile("str wzr, [%0]" : : "r"(missing) : "memory");
+#endif
 }
 
 static void a_copy_may_fail_in_the_handler_of_an_access(void **state)
@@ -526,7 +534,7 @@ int main(void)
 		cmocka_unit_test(an_atomic_operation_returns_what_was_there),
 		cmocka_unit_test(a_fault_ends_an_atomic_operation),
 		cmocka_unit_test(a_truncated_file_ends_the_copy),
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__aarch64__)
 		cmocka_unit_test(a_copy_may_fail_in_the_handler_of_an_access),
 		cmocka_unit_test(a_small_alternate_stack_has_no_room_for_such_a_copy),
 #endif

@@ -45,10 +45,27 @@ static void without_mmap_a_bar_is_only_read_and_written(void **state)
 	rig_close(&rig);
 }
 
+static void without_a_transport_that_traps_no_bar_is_mapped(void **state)
+{
+	struct device_spec spec = {.model = &device_edu};
+	struct vfio_rig rig;
+
+	(void)state;
+	vfio_bars_set_mappable(false);
+	rig_open_as(&rig, &spec);
+	assert_int_equal(rig_bind(&rig), 0);
+	assert_int_equal(region_flags(&rig, 0),
+			 VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE);
+	assert_int_equal(map_bar(&rig), -EINVAL);
+	rig_close(&rig);
+	vfio_bars_set_mappable(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_mmap_a_bar_is_only_read_and_written),
+		cmocka_unit_test(without_a_transport_that_traps_no_bar_is_mapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

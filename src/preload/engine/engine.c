@@ -111,6 +111,13 @@ static struct unwind_frame interrupted_frame(const ucontext_t *context)
 		.bp = (uintptr_t)registers[REG_RBP],
 		.exact = true,
 	};
+#elif defined(__aarch64__)
+	return (struct unwind_frame){
+		.pc = context->uc_mcontext.pc,
+		.sp = context->uc_mcontext.sp,
+		.bp = context->uc_mcontext.regs[29],
+		.exact = true,
+	};
 #else
 	(void)context;
 	return (struct unwind_frame){.exact = true};

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Emulates instructions of x86-64 that access memory. A program's access to a mapped BAR, which has
- * no memory behind it, becomes a call this way (trap.c).
+ * Emulates instructions that access memory. A program's access to a mapped BAR, which has no memory
+ * behind it, becomes a call this way (trap.c).
  *
- * Emulated here are the instructions that compilers emit for accesses through a volatile pointer,
- * and those that the C library copies memory with: mov in all its general forms, movzx and movsx,
- * arithmetic and tests with one operand in memory, xchg, movs and stos with and without rep,
+ * On x86-64 (insn.c), those are emulated that compilers emit for accesses through a volatile
+ * pointer, and those that the C library copies memory with: mov in all its general forms, movzx and
+ * movsx, arithmetic and tests with one operand in memory, xchg, movs and stos with and without rep,
  * movnti, movdiri, movbe, and the moves of SSE, AVX and (unmasked) AVX-512 registers. All others
- * are carried out by the module of preload/insn/, if it is loaded.
+ * are carried out by the module of preload/insn/, if it is loaded. On AArch64 (insn_a64.c), all
+ * loads and stores that a processor makes to device memory (a64.h).
  *
  * Context: any thread, any signal handler; no state but the arguments.
  */
@@ -19,7 +20,11 @@
 #include <ucontext.h>
 
 enum {
+#if defined(__aarch64__)
+	INSN_MAX_BYTES = 4
+#else
 	INSN_MAX_BYTES = 15
+#endif
 };
 
 /* The memory that the instruction accesses. Each returns 0, or another value if it cannot. */
@@ -32,9 +37,24 @@ enum insn_result {
 	INSN_DONE,    /* @context is behind the instruction, or at it with fewer rounds of its rep
 			 to go */
 	INSN_UNKNOWN, /* not emulated; nothing was changed */
-	INSN_REFUSED, /* memory could not be accessed; @context is as before the instruction, or
-			 before the round of its rep that failed */
+	INSN_MISALIGNED, /* nothing was changed; only of AArch64, where the processor raises a fault
+			    for such an access to device memory */
+	INSN_REFUSED,	 /* memory could not be accessed; @context is as before the instruction, or
+			    before the round of its rep that failed */
 };
+
+/* Where the thread of @context is: the address of the instruction. */
+static inline uint64_t insn_pc(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+	return (uint64_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+	return context->uc_mcontext.pc;
+#else
+	(void)context;
+	return 0;
+#endif
+}
 
 /*
  * Carries out one instruction.

@@ -68,13 +68,15 @@ static size_t fetch(uint64_t pc, uint8_t code[INSN_MAX_BYTES])
 static enum insn_result emulate(uint64_t addr, ucontext_t *context, const struct mapping_trap *trap)
 {
 	static const struct insn_memory memory = {.read = memory_read, .write = memory_write};
-	const uint64_t pc = (uint64_t)context->uc_mcontext.gregs[REG_RIP];
+	const uint64_t pc = insn_pc(context);
 	uint8_t code[INSN_MAX_BYTES] = {0};
 	size_t len = fetch(pc, code);
 	enum insn_result rc = insn_emulate(code, len, context, addr, &memory);
 
 	if (rc == INSN_UNKNOWN)
 		trap_copy_report_unknown(trap->desc->file->ops->name, trap->offset, pc, code);
+	else if (rc == INSN_MISALIGNED)
+		trap_copy_report_misaligned(trap->desc->file->ops->name, trap->offset, pc, code);
 	return rc;
 }
 

@@ -56,16 +56,43 @@ int trap_copy_write(const struct file_trap_ops *ops, void *cookie, uint64_t offs
 	return 0;
 }
 
+/* As a disassembler shows it. */
+static void describe(const uint8_t *code, char text[3 * INSN_MAX_BYTES + 1])
+{
+#if defined(__aarch64__)
+	uint32_t word;
+
+	memcpy(&word, code, sizeof(word));
+	snprintf(text, 3 * INSN_MAX_BYTES + 1, " %08x", word);
+#else
+	for (size_t i = 0; i < INSN_MAX_BYTES; i++)
+		snprintf(text + 3 * i, 4, " %02x", code[i]);
+#endif
+}
+
 void trap_copy_report_unknown(const char *file, uint64_t offset, uint64_t pc, const uint8_t *code)
 {
-	char text[3 * INSN_MAX_BYTES + 1] = "";
+	char text[3 * INSN_MAX_BYTES + 1];
 
-	for (size_t i = 0; i < INSN_MAX_BYTES; i++)
-		snprintf(text + 3 * i, sizeof(text) - 3 * i, " %02x", code[i]);
+	describe(code, text);
 	log_mistake(
 		"register-access",
 		"%s: the instruction at 0x%llx (%s ) accesses the mapping of offset 0x%llx in a "
 		"way that is not emulated: SIGBUS. Access registers by moves of 1, 2, 4 or 8 "
 		"bytes",
+		file, (unsigned long long)pc, text, (unsigned long long)offset);
+}
+
+void trap_copy_report_misaligned(const char *file, uint64_t offset, uint64_t pc,
+				 const uint8_t *code)
+{
+	char text[3 * INSN_MAX_BYTES + 1];
+
+	describe(code, text);
+	log_mistake(
+		"register-access",
+		"%s: the instruction at 0x%llx (%s ) accesses the mapping of offset 0x%llx, which "
+		"is not aligned to its size: SIGBUS, as for all device memory. Access registers "
+		"by aligned moves of 1, 2, 4 or 8 bytes, which memcpy() may not do",
 		file, (unsigned long long)pc, text, (unsigned long long)offset);
 }

@@ -14,7 +14,12 @@ int trap_copy_read(const struct file_trap_ops *ops, void *cookie, uint64_t offse
 int trap_copy_write(const struct file_trap_ops *ops, void *cookie, uint64_t offset,
 		    const uint8_t *buf, size_t len);
 
-/* Reports an instruction at @pc that is not emulated, of INSN_MAX_BYTES bytes. */
+/*
+ * Reports an instruction at @pc that is not emulated, of INSN_MAX_BYTES bytes; and one that is not,
+ * because its access is not aligned.
+ */
 void trap_copy_report_unknown(const char *file, uint64_t offset, uint64_t pc, const uint8_t *code);
+void trap_copy_report_misaligned(const char *file, uint64_t offset, uint64_t pc,
+				 const uint8_t *code);
 
 #endif
