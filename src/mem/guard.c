@@ -7,6 +7,9 @@
  * also of a signal handler that interrupts a copy, is never mistaken for one of the copy. On other
  * machines a jump buffer serves, and the faulting address tells whether it was the copy.
  *
+ * Everywhere a copy writes as a device does: an aligned word (a doorbell, a phase bit) at once, and
+ * the last bytes of a completion last.
+ *
  * The program's actions are in `wanted`, under a spinlock that is held with all signals blocked,
  * since the handlers take it too. Our handlers run with all signals blocked and call the program's
  * under the mask that it asked for. Those flags of the program's action that matter on entry
@@ -319,6 +322,45 @@ int guard_load(uint64_t *dst, const uint64_t *src)
 	return guard_copy(dst, src, sizeof(*dst));
 }
 
+/* An aligned word is loaded, and stored, at once. */
+#define COPY_WORD(name, type)                                                        \
+	static inline void name(void *dst, const void *src)                          \
+	{                                                                            \
+		type word;                                                           \
+                                                                                     \
+		if (is_aligned((uintptr_t)src, sizeof(word)))                        \
+			word = __atomic_load_n((const type *)src, __ATOMIC_RELAXED); \
+		else                                                                 \
+			memcpy(&word, src, sizeof(word));                            \
+		if (is_aligned((uintptr_t)dst, sizeof(word)))                        \
+			__atomic_store_n((type *)dst, word, __ATOMIC_RELAXED);       \
+		else                                                                 \
+			memcpy(dst, &word, sizeof(word));                            \
+	}
+COPY_WORD(copy_2, uint16_t)
+COPY_WORD(copy_4, uint32_t)
+COPY_WORD(copy_8, uint64_t)
+
+/* The C library writes the parts of a copy in any order, and some of them twice. */
+static inline void copy_as_device(char *dst, const char *src, size_t len)
+{
+	if (len > sizeof(uint64_t)) {
+		const size_t rest = len - sizeof(uint64_t);
+
+		memcpy(dst, src, align_down(rest + sizeof(uint64_t) - 1, sizeof(uint64_t)));
+		atomic_thread_fence(memory_order_release);
+		copy_8(dst + rest, src + rest);
+	} else if (len == sizeof(uint64_t)) {
+		copy_8(dst, src);
+	} else if (len == sizeof(uint32_t)) {
+		copy_4(dst, src);
+	} else if (len == sizeof(uint16_t)) {
+		copy_2(dst, src);
+	} else {
+		memcpy(dst, src, len);
+	}
+}
+
 int guard_copy(void *dst, const void *src, size_t len)
 {
 	struct copy copy = {
@@ -330,7 +372,7 @@ int guard_copy(void *dst, const void *src, size_t len)
 	}
 	copying = &copy;
 	atomic_signal_fence(memory_order_seq_cst);
-	memcpy(dst, src, len);
+	copy_as_device(dst, src, len);
 	atomic_signal_fence(memory_order_seq_cst);
 	copying = copy.outer;
 	return 0;
