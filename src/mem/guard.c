@@ -42,7 +42,7 @@ __attribute__((constructor)) static void find_avx(void)
 /*
  * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
  * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts; those of some pages are by AVX, 128 bytes at a time and the rest as a short one; long ones
+ * parts, nor twice if it is all that is copied; those of some pages are by AVX, 128 bytes at a time and the rest as a short one; long ones
  * are the microcode's. guard_load: rdi = dst, rsi = src. guard_exchange: rdi = word, rsi = old,
  * rdx = new. guard_copy_string: rdi = dst, rsi = src, rdx = size. guard_touch: rdi = page,
  * esi = pages, dl = write. They lie within, and so fail as the copy does.
@@ -96,6 +96,7 @@ __asm__(".pushsection .text\n"
 	"3:	cmpq $8, %rdx\n"
 	"	jb 4f\n"
 	"	movq (%rsi), %rax\n"
+	"	je 16f\n"
 	"	movq -8(%rsi,%rdx), %rcx\n"
 	"	movq %rax, (%rdi)\n"
 	"	movq %rcx, -8(%rdi,%rdx)\n"
@@ -103,6 +104,7 @@ __asm__(".pushsection .text\n"
 	"4:	cmpq $4, %rdx\n"
 	"	jb 5f\n"
 	"	movl (%rsi), %eax\n"
+	"	je 17f\n"
 	"	movl -4(%rsi,%rdx), %ecx\n"
 	"	movl %eax, (%rdi)\n"
 	"	movl %ecx, -4(%rdi,%rdx)\n"
@@ -116,6 +118,12 @@ __asm__(".pushsection .text\n"
 	"	decq %rdx\n"
 	"	jmp 5b\n"
 	"9:	xorl %eax, %eax\n"
+	"	ret\n"
+	"16:	movq %rax, (%rdi)\n"
+	"	xorl %eax, %eax\n"
+	"	ret\n"
+	"17:	movl %eax, (%rdi)\n"
+	"	xorl %eax, %eax\n"
 	"	ret\n"
 	".globl guard_load\n"
 	".hidden guard_load\n"
