@@ -291,8 +291,10 @@ static uint64_t atomic_4(uint32_t *word, enum guard_op op, uint32_t operand, uin
 		return __atomic_fetch_add(word, operand, __ATOMIC_SEQ_CST);
 	if (op == GUARD_SWAP)
 		return __atomic_exchange_n(word, operand, __ATOMIC_SEQ_CST);
-	(void)__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
-					  __ATOMIC_SEQ_CST);
+	/* One that changes nothing needs the right to write all the same, as on x86. */
+	if (!__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		(void)__atomic_fetch_add(word, 0, __ATOMIC_SEQ_CST);
 	return compare;
 }
 
@@ -302,8 +304,10 @@ static uint64_t atomic_8(uint64_t *word, enum guard_op op, uint64_t operand, uin
 		return __atomic_fetch_add(word, operand, __ATOMIC_SEQ_CST);
 	if (op == GUARD_SWAP)
 		return __atomic_exchange_n(word, operand, __ATOMIC_SEQ_CST);
-	(void)__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
-					  __ATOMIC_SEQ_CST);
+	/* One that changes nothing needs the right to write all the same, as on x86. */
+	if (!__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		(void)__atomic_fetch_add(word, 0, __ATOMIC_SEQ_CST);
 	return compare;
 }
 
@@ -418,12 +422,29 @@ int guard_copy_string(char *dst, const char *src, size_t size)
 	return (int)len;
 }
 
+/*
+ * Whether @addr is of the @len bytes at @start, or of the aligned lines that they begin and end in:
+ * some C libraries read whole words. A line is in one page, so the bytes themselves fault as well.
+ * The upper bits may be a tag, which the system does not tell; and of an address that no memory can
+ * have it may tell nothing.
+ */
+static bool is_in(uintptr_t addr, uintptr_t start, size_t len)
+{
+	const uintptr_t untagged = UINTPTR_MAX >> 8, no_memory = UINTPTR_MAX >> 7, line = 64;
+	const uintptr_t first = (start & untagged) / line;
+	const uintptr_t last = ((start & untagged) + len - 1) / line;
+
+	if (!addr)
+		return len && (!first || start > no_memory);
+	return len && (addr & untagged) / line >= first && (addr & untagged) / line <= last;
+}
+
 static bool end_copy(const siginfo_t *info, ucontext_t *context)
 {
 	uintptr_t addr = (uintptr_t)info->si_addr;
 	struct copy *copy = copying;
 
-	if (!copy || (addr - copy->dst >= copy->len && addr - copy->src >= copy->len))
+	if (!copy || (!is_in(addr, copy->dst, copy->len) && !is_in(addr, copy->src, copy->len)))
 		return false;
 	sys_sigmask(SIG_SETMASK, &context->uc_sigmask, NULL);
 	_longjmp(copy->jump, 1);
