@@ -449,6 +449,29 @@ static int status_of(void (*run)(void), bool guard)
 	return status & ~0x80; /* whether it dumped core does not matter */
 }
 
+static bool second_was_blocked;
+
+static void look_at_mask(int signo)
+{
+	sigset_t mask;
+
+	(void)signo;
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
+	second_was_blocked = sigismember(&mask, SIGUSR2);
+}
+
+/* Whether a handler has those signals blocked that it asked for: under qemu-riscv64 7 it has not. */
+static bool masks_of_actions_count(void)
+{
+	struct sigaction act = {.sa_handler = look_at_mask}, before;
+
+	sigaddset(&act.sa_mask, SIGUSR2);
+	sigaction(SIGUSR1, &act, &before);
+	raise(SIGUSR1);
+	sigaction(SIGUSR1, &before, NULL);
+	return second_was_blocked;
+}
+
 /* Runs before anything is installed in this process, which children would inherit. */
 static void faults_of_the_program_go_where_they_went_before(void **state)
 {
@@ -462,6 +485,10 @@ static void faults_of_the_program_go_where_they_went_before(void **state)
 	};
 
 	(void)state;
+	if (!masks_of_actions_count()) {
+		print_message("skipped: the masks of actions do not count here\n");
+		skip();
+	}
 	nowhere = map_pages(1);
 	munmap((char *)nowhere, PAGE_SIZE);
 	assert_false(guard_installed());
