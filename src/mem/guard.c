@@ -42,10 +42,11 @@ __attribute__((constructor)) static void find_avx(void)
 /*
  * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
  * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts, nor twice if it is all that is copied; those of some pages are by AVX, 128 bytes at a time and the rest as a short one; long ones
- * are the microcode's. guard_load: rdi = dst, rsi = src. guard_exchange: rdi = word, rsi = old,
- * rdx = new. guard_copy_string: rdi = dst, rsi = src, rdx = size. guard_touch: rdi = page,
- * esi = pages, dl = write. They lie within, and so fail as the copy does.
+ * parts, nor twice if it is all that is copied; those of some pages are by AVX, 128 bytes at a time
+ * and the rest as a short one; long ones are the microcode's. guard_load: rdi = dst, rsi = src.
+ * guard_exchange: rdi = word, rsi = old, rdx = new. guard_copy_string: rdi = dst, rsi = src,
+ * rdx = size. guard_touch: rdi = page, esi = pages, dl = write. They lie within, and so fail as the
+ * copy does.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"

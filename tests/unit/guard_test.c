@@ -460,7 +460,7 @@ static void look_at_mask(int signo)
 	second_was_blocked = sigismember(&mask, SIGUSR2);
 }
 
-/* Whether a handler has those signals blocked that it asked for: under qemu-riscv64 7 it has not. */
+/* Whether signals that an action asks for are blocked. Under qemu-riscv64 7 they are not. */
 static bool masks_of_actions_count(void)
 {
 	struct sigaction act = {.sa_handler = look_at_mask}, before;
