@@ -396,6 +396,9 @@ static inline bool uiommufd_device_claims(struct uiommufd_device *dev);
  * uiommufd_device_dma_read() copies from @iova to @buf, uiommufd_device_dma_write() from @buf to
  * @iova. Where the page table has a fault queue, the call may wait for a page request's answer.
  *
+ * The DMA of one thread is in order, on every processor: a driver that finds what the second of two
+ * writes stored finds what the first one stored, and a second read is not older than the first.
+ *
  * Returns: 0, or
  * -EFAULT: the IOMMU refused an address of the range, or bus mastering is off. Bytes before that
  *	address have been copied; the log has a line about it already

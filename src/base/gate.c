@@ -141,8 +141,11 @@ void gate_fence_entry(struct gate_slot *slot)
 	if (--slot->fenced_left)
 		return;
 	slot->fenced_left = GATE_FENCED_ENTRIES;
-	if (process_fence_works())
-		(void)atomic_compare_exchange_strong(&slot->fences, &fenced, GATE_UNFENCED);
+	if (!process_fence_works())
+		return;
+	(void)atomic_compare_exchange_strong(&slot->fences, &fenced, GATE_UNFENCED);
+	/* What the next entry loads, without a fence of its own, is loaded after this store. */
+	fence_after_atomic();
 }
 
 /* Whether a waiter can rely on the fences of @slot, which may be its own. */

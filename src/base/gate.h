@@ -104,6 +104,11 @@ static inline int gate_enter(const void *key)
 static inline void gate_leave(void)
 {
 	assert(atomic_load_explicit(&gate_self->key, memory_order_relaxed));
+	/*
+	 * Also orders the thread's entries: programs rely on it that a device reads an index before
+	 * the entries, and writes data before the status.
+	 */
+	atomic_thread_fence(memory_order_acq_rel);
 	atomic_store_explicit(&gate_self->key, NULL, memory_order_release);
 }
 

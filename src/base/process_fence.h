@@ -35,4 +35,17 @@ static inline void process_fence_light(void)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
+/*
+ * A full fence of the calling thread, just after an atomic operation that reads and writes. Such an
+ * operation of x86 is one itself. That of other processors lets later loads come before its store.
+ */
+static inline void fence_after_atomic(void)
+{
+#if defined(__x86_64__)
+	atomic_signal_fence(memory_order_seq_cst);
+#else
+	atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
 #endif

@@ -249,6 +249,7 @@ uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t
 	/* After the table: a thread that sees the new count does not find the old entries. */
 	__atomic_add_fetch(&domain->unmaps, 1, __ATOMIC_SEQ_CST);
 	if (iopt_retired(domain->table) != retired) {
+		fence_after_atomic();
 		lookaside_retired(domain, iova, len);
 		iopt_settle(domain->table);
 	}

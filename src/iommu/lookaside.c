@@ -34,12 +34,14 @@ static size_t counter_of(const struct iommu_domain *domain, unsigned int level, 
 static uint64_t take(size_t counter)
 {
 	_Atomic uint64_t *value = &lookaside_counters[counter];
-	const uint64_t now = atomic_load_explicit(value, memory_order_acquire);
+	uint64_t now = atomic_load_explicit(value, memory_order_acquire);
 
 	if (now & LOOKASIDE_TAKEN)
 		return now;
-	/* A full fence: what is read of the table afterwards is read after this, for all. */
-	return atomic_fetch_or(value, LOOKASIDE_TAKEN | counter) | LOOKASIDE_TAKEN | counter;
+	now = atomic_fetch_or(value, LOOKASIDE_TAKEN | counter) | LOOKASIDE_TAKEN | counter;
+	/* What is read of the table afterwards is read after this, for all. */
+	fence_after_atomic();
+	return now;
 }
 
 static void change(size_t counter)

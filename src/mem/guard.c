@@ -7,6 +7,9 @@
  * also of a signal handler that interrupts a copy, is never mistaken for one of the copy. On other
  * machines a jump buffer serves, and the faulting address tells whether it was the copy.
  *
+ * Everywhere a copy writes as a device does: an aligned word (a doorbell, a phase bit) at once, and
+ * the last bytes of a completion last.
+ *
  * The program's actions are in `wanted`, under a spinlock that is held with all signals blocked,
  * since the handlers take it too. Our handlers run with all signals blocked and call the program's
  * under the mask that it asked for. Those flags of the program's action that matter on entry
@@ -39,10 +42,11 @@ __attribute__((constructor)) static void find_avx(void)
 /*
  * guard_copy: rdi = dst, rsi = src, rdx = len. Short copies are by moves, the last of which may
  * overlap the one before, so that an aligned word (a doorbell, a phase bit) is never written in
- * parts; those of some pages are by AVX, 128 bytes at a time and the rest as a short one; long ones
- * are the microcode's. guard_load: rdi = dst, rsi = src. guard_exchange: rdi = word, rsi = old,
- * rdx = new. guard_copy_string: rdi = dst, rsi = src, rdx = size. guard_touch: rdi = page,
- * esi = pages, dl = write. They lie within, and so fail as the copy does.
+ * parts, nor twice if it is all that is copied; those of some pages are by AVX, 128 bytes at a time
+ * and the rest as a short one; long ones are the microcode's. guard_load: rdi = dst, rsi = src.
+ * guard_exchange: rdi = word, rsi = old, rdx = new. guard_copy_string: rdi = dst, rsi = src,
+ * rdx = size. guard_touch: rdi = page, esi = pages, dl = write. They lie within, and so fail as the
+ * copy does.
  */
 __asm__(".pushsection .text\n"
 	".p2align 4\n"
@@ -93,6 +97,7 @@ __asm__(".pushsection .text\n"
 	"3:	cmpq $8, %rdx\n"
 	"	jb 4f\n"
 	"	movq (%rsi), %rax\n"
+	"	je 16f\n"
 	"	movq -8(%rsi,%rdx), %rcx\n"
 	"	movq %rax, (%rdi)\n"
 	"	movq %rcx, -8(%rdi,%rdx)\n"
@@ -100,6 +105,7 @@ __asm__(".pushsection .text\n"
 	"4:	cmpq $4, %rdx\n"
 	"	jb 5f\n"
 	"	movl (%rsi), %eax\n"
+	"	je 17f\n"
 	"	movl -4(%rsi,%rdx), %ecx\n"
 	"	movl %eax, (%rdi)\n"
 	"	movl %ecx, -4(%rdi,%rdx)\n"
@@ -113,6 +119,12 @@ __asm__(".pushsection .text\n"
 	"	decq %rdx\n"
 	"	jmp 5b\n"
 	"9:	xorl %eax, %eax\n"
+	"	ret\n"
+	"16:	movq %rax, (%rdi)\n"
+	"	xorl %eax, %eax\n"
+	"	ret\n"
+	"17:	movl %eax, (%rdi)\n"
+	"	xorl %eax, %eax\n"
 	"	ret\n"
 	".globl guard_load\n"
 	".hidden guard_load\n"
@@ -280,8 +292,10 @@ static uint64_t atomic_4(uint32_t *word, enum guard_op op, uint32_t operand, uin
 		return __atomic_fetch_add(word, operand, __ATOMIC_SEQ_CST);
 	if (op == GUARD_SWAP)
 		return __atomic_exchange_n(word, operand, __ATOMIC_SEQ_CST);
-	(void)__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
-					  __ATOMIC_SEQ_CST);
+	/* One that changes nothing needs the right to write all the same, as on x86. */
+	if (!__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		(void)__atomic_fetch_add(word, 0, __ATOMIC_SEQ_CST);
 	return compare;
 }
 
@@ -291,8 +305,10 @@ static uint64_t atomic_8(uint64_t *word, enum guard_op op, uint64_t operand, uin
 		return __atomic_fetch_add(word, operand, __ATOMIC_SEQ_CST);
 	if (op == GUARD_SWAP)
 		return __atomic_exchange_n(word, operand, __ATOMIC_SEQ_CST);
-	(void)__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
-					  __ATOMIC_SEQ_CST);
+	/* One that changes nothing needs the right to write all the same, as on x86. */
+	if (!__atomic_compare_exchange_n(word, &compare, operand, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		(void)__atomic_fetch_add(word, 0, __ATOMIC_SEQ_CST);
 	return compare;
 }
 
@@ -319,6 +335,45 @@ int guard_load(uint64_t *dst, const uint64_t *src)
 	return guard_copy(dst, src, sizeof(*dst));
 }
 
+/* An aligned word is loaded, and stored, at once. */
+#define COPY_WORD(name, type)                                                        \
+	static inline void name(void *dst, const void *src)                          \
+	{                                                                            \
+		type word;                                                           \
+                                                                                     \
+		if (is_aligned((uintptr_t)src, sizeof(word)))                        \
+			word = __atomic_load_n((const type *)src, __ATOMIC_RELAXED); \
+		else                                                                 \
+			memcpy(&word, src, sizeof(word));                            \
+		if (is_aligned((uintptr_t)dst, sizeof(word)))                        \
+			__atomic_store_n((type *)dst, word, __ATOMIC_RELAXED);       \
+		else                                                                 \
+			memcpy(dst, &word, sizeof(word));                            \
+	}
+COPY_WORD(copy_2, uint16_t)
+COPY_WORD(copy_4, uint32_t)
+COPY_WORD(copy_8, uint64_t)
+
+/* The C library writes the parts of a copy in any order, and some of them twice. */
+static inline void copy_as_device(char *dst, const char *src, size_t len)
+{
+	if (len > sizeof(uint64_t)) {
+		const size_t rest = len - sizeof(uint64_t);
+
+		memcpy(dst, src, align_down(rest + sizeof(uint64_t) - 1, sizeof(uint64_t)));
+		atomic_thread_fence(memory_order_release);
+		copy_8(dst + rest, src + rest);
+	} else if (len == sizeof(uint64_t)) {
+		copy_8(dst, src);
+	} else if (len == sizeof(uint32_t)) {
+		copy_4(dst, src);
+	} else if (len == sizeof(uint16_t)) {
+		copy_2(dst, src);
+	} else {
+		memcpy(dst, src, len);
+	}
+}
+
 int guard_copy(void *dst, const void *src, size_t len)
 {
 	struct copy copy = {
@@ -330,7 +385,7 @@ int guard_copy(void *dst, const void *src, size_t len)
 	}
 	copying = &copy;
 	atomic_signal_fence(memory_order_seq_cst);
-	memcpy(dst, src, len);
+	copy_as_device(dst, src, len);
 	atomic_signal_fence(memory_order_seq_cst);
 	copying = copy.outer;
 	return 0;
@@ -368,12 +423,29 @@ int guard_copy_string(char *dst, const char *src, size_t size)
 	return (int)len;
 }
 
+/*
+ * Whether @addr is of the @len bytes at @start, or of the aligned lines that they begin and end in:
+ * some C libraries read whole words. A line is in one page, so the bytes themselves fault as well.
+ * The upper bits may be a tag, which the system does not tell; and of an address that no memory can
+ * have it may tell nothing.
+ */
+static bool is_in(uintptr_t addr, uintptr_t start, size_t len)
+{
+	const uintptr_t untagged = UINTPTR_MAX >> 8, no_memory = UINTPTR_MAX >> 7, line = 64;
+	const uintptr_t first = (start & untagged) / line;
+	const uintptr_t last = ((start & untagged) + len - 1) / line;
+
+	if (!addr)
+		return len && (!first || start > no_memory);
+	return len && (addr & untagged) / line >= first && (addr & untagged) / line <= last;
+}
+
 static bool end_copy(const siginfo_t *info, ucontext_t *context)
 {
 	uintptr_t addr = (uintptr_t)info->si_addr;
 	struct copy *copy = copying;
 
-	if (!copy || (addr - copy->dst >= copy->len && addr - copy->src >= copy->len))
+	if (!copy || (!is_in(addr, copy->dst, copy->len) && !is_in(addr, copy->src, copy->len)))
 		return false;
 	sys_sigmask(SIG_SETMASK, &context->uc_sigmask, NULL);
 	_longjmp(copy->jump, 1);

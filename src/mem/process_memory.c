@@ -26,7 +26,7 @@
 
 enum {
 	WINDOW_SHIFT = 32,
-	WINDOWS = 1 << (47 - WINDOW_SHIFT),
+	WINDOWS = (PROCESS_MEMORY_END - PROCESS_MEMORY_START) >> WINDOW_SHIFT,
 	BOUNCE = 4096, /* bytes at once between two address spaces */
 };
 
@@ -138,7 +138,7 @@ int process_memory_resolve(struct process_memory *memory, uint64_t va, uint64_t 
 	const uint64_t base = align_down(va, WINDOW_SIZE);
 	uint32_t at;
 
-	if (va >= PROCESS_MEMORY_START)
+	if (va >= PROCESS_ADDRESSES_END)
 		return -EFAULT;
 	lock_acquire(&memory_lock);
 	at = window_of(memory, base);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory of other processes. A caller in another process has no address here, so its memory gets
- * bus addresses that are none of this process: from PROCESS_MEMORY_START on, where no user address
- * is. A copy that meets one goes through the kernel, to or from the address space that stands
- * behind it.
+ * bus addresses at which this process has nothing: from PROCESS_MEMORY_START on. A copy that meets
+ * one goes through the kernel, to or from the address space that stands behind it.
  *
  * What is copied is what is at the address at that moment. A call by which the program takes pinned
  * memory from there is stopped, and the memory kept (mem/displace.h). When the address space ends,
@@ -23,9 +22,22 @@
 
 #include "mem/process_remains.h"
 
-/* Bus addresses from here to PROCESS_MEMORY_END are of other processes. */
+/*
+ * Bus addresses from here to PROCESS_MEMORY_END are of other processes; a page table of 48 bits can
+ * lead to them. On AArch64 user addresses have 48 bits, too. There the system gives none of these
+ * to a program that does not ask for them: it begins at 2/3 of the address space, or at the end of
+ * it, or, if the stack is unlimited, at 1/4.
+ */
+#if defined(__aarch64__)
+#define PROCESS_MEMORY_START (UINT64_C(1) << 45)
+#define PROCESS_MEMORY_END   (UINT64_C(1) << 46)
+#else
 #define PROCESS_MEMORY_START (UINT64_C(1) << 47)
 #define PROCESS_MEMORY_END   (UINT64_C(1) << 48)
+#endif
+
+/* No user address of any process is here or above. */
+#define PROCESS_ADDRESSES_END (UINT64_C(1) << 52)
 
 /* The address space of another process. */
 struct process_memory;

@@ -263,6 +263,26 @@ static struct window *find_window(const struct shmem *shmem, uint64_t index) REQ
 	return &shmem->windows[at];
 }
 
+/*
+ * Maps a window that is only read. Before Linux 6.7, of a file that is sealed against writing only
+ * a descriptor that is open for reading alone can be mapped.
+ */
+static int map_for_reading(int fd, uint64_t offset, int flags, void **addr)
+{
+	int rc = sys_mmap(*addr, WINDOW_SIZE, PROT_READ, flags, fd, offset, addr), own;
+	char path[32];
+
+	if (rc != -EPERM)
+		return rc;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = sys_open(path, O_RDONLY | O_CLOEXEC);
+	if (own < 0)
+		return rc;
+	rc = sys_mmap(*addr, WINDOW_SIZE, PROT_READ, flags, own, offset, addr);
+	(void)sys_close(own);
+	return rc;
+}
+
 /* Fills in the rest of @window. If the file is sealed against writing, the window is read only. */
 static int map_window(const struct shmem *shmem, struct window *window)
 {
@@ -280,7 +300,7 @@ static int map_window(const struct shmem *shmem, struct window *window)
 			      : -EACCES;
 	if (rc == -EPERM || rc == -EACCES) {
 		window->writable = false;
-		rc = sys_mmap(addr, WINDOW_SIZE, PROT_READ, flags, shmem->fd, offset, &addr);
+		rc = map_for_reading(shmem->fd, offset, flags, &addr);
 	}
 	if (rc) {
 		(void)sys_munmap(addr, WINDOW_SIZE);

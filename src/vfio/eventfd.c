@@ -54,8 +54,11 @@ void eventfd_drop(int own)
 		fd_close(own);
 }
 
-/* Whether @fd is ready for one of @events by @timeout, or a negative errno. */
-static int ready(int fd, short events, const struct timespec *timeout)
+/*
+ * Whether @fd is ready for one of @events by @timeout, which becomes what is left of it, or a
+ * negative errno.
+ */
+static int ready(int fd, short events, struct timespec *timeout)
 {
 	struct pollfd pfd = {.fd = fd, .events = events};
 	long rc = sys_call(SYS_ppoll, (long)&pfd, 1, (long)timeout, 0, 0, 0);
@@ -66,7 +69,7 @@ static int ready(int fd, short events, const struct timespec *timeout)
 static void notify(int own)
 {
 	static const uint64_t one = 1;
-	static const struct timespec now;
+	struct timespec now = {.tv_sec = 0};
 
 	/* A write to a full counter would wait for a reader. */
 	if (ready(own, POLLOUT, &now) > 0)

@@ -20,13 +20,33 @@ enum {
 	ROUNDS = 60,
 };
 
+/* PF_EXITING in the flags of proc(5)'s stat: a thread that was joined is listed for a while. */
+#define EXITING 0x4
+
+static bool is_exiting(const char *task)
+{
+	unsigned int flags = 0;
+	char path[64];
+	FILE *stat;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%.16s/stat", task);
+	stat = fopen(path, "re");
+	if (!stat)
+		return true;
+	if (fscanf(stat, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
+		flags = 0;
+	(void)fclose(stat);
+	return flags & EXITING;
+}
+
 static unsigned int count_threads(void)
 {
 	DIR *dir = opendir("/proc/self/task");
+	const struct dirent *task;
 	unsigned int count = 0;
 
-	while (dir && readdir(dir))
-		count++;
+	while (dir && (task = readdir(dir)))
+		count += task->d_name[0] != '.' && !is_exiting(task->d_name);
 	if (dir)
 		closedir(dir);
 	return count;

@@ -167,7 +167,7 @@ static void bad_addresses_on_either_side_are_a_fault(void **state)
 	assert_int_equal(view_copy((void *)8, (void *)(uintptr_t)other.bus, 1), -EFAULT);
 	assert_int_equal(view_copy((void *)(uintptr_t)other.bus, (void *)8, 1), -EFAULT);
 	assert_int_equal(view_copy((void *)(uintptr_t)(PROCESS_MEMORY_END - 8), &byte, 1), -EFAULT);
-	assert_int_equal(process_memory_resolve(other.memory, PROCESS_MEMORY_START, 1, &bus, &run),
+	assert_int_equal(process_memory_resolve(other.memory, PROCESS_ADDRESSES_END, 1, &bus, &run),
 			 -EFAULT);
 	end(&other);
 	finish(&other);

@@ -98,6 +98,37 @@ static void a_message_arrives_in_pieces_with_its_descriptors(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+/* Whether the system says that descriptors were lost: qemu's emulation of a process does not. */
+static bool lost_ones_are_reported(void)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	int fds[2];
+	bool reported;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	send_raw(fds[0], "x", 1, fds[0], 8);
+	assert_int_equal(recvmsg(fds[1], &msg, 0), 1);
+	reported = msg.msg_flags & MSG_CTRUNC;
+	for (const struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = NULL) {
+		for (size_t i = 0; i < (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
+			close(fd);
+		}
+	}
+	close(fds[0]);
+	close(fds[1]);
+	return reported;
+}
+
 static void descriptors_beyond_the_limit_are_closed(void **state)
 {
 	struct pair *pair = *state;
@@ -105,6 +136,10 @@ static void descriptors_beyond_the_limit_are_closed(void **state)
 	const unsigned int before = open_fds();
 	struct vu_message *message;
 
+	if (!lost_ones_are_reported()) {
+		print_message("skipped: MSG_CTRUNC is not reported here\n");
+		skip();
+	}
 	send_raw(pair->peer, &header, 8, pair->peer, VU_MAX_FDS);
 	send_raw(pair->peer, (const char *)&header + 8, 8, pair->peer, 2);
 	assert_int_equal(vu_channel_receive(&pair->channel, -1, &message), 0);

@@ -220,6 +220,45 @@ static pid_t fork_locked(void)
 	return child;
 }
 
+static void *return_arg(void *arg)
+{
+	return arg;
+}
+
+static void *read_byte(void *pipe)
+{
+	char byte;
+
+	return read(*(int *)pipe, &byte, 1) ? pipe : NULL;
+}
+
+/*
+ * Skips the test unless the child of a process with threads can start one: under qemu's emulation
+ * of a process an assertion of its own may fail.
+ */
+static void require_threads_in_a_child(void)
+{
+	int ends[2], status;
+	pthread_t thread;
+	pid_t child;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(pthread_create(&thread, NULL, read_byte, ends), 0);
+	child = fork();
+	if (!child)
+		_exit(pthread_create(&thread, NULL, return_arg, NULL) ||
+		      pthread_join(thread, NULL));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	close(ends[0]);
+	close(ends[1]);
+	if (!status)
+		return;
+	print_message("skipped: no thread can be started after a fork here\n");
+	skip();
+}
+
 static void a_child_runs_what_was_queued_when_it_was_forked(void **state)
 {
 	int status;
@@ -229,6 +268,7 @@ static void a_child_runs_what_was_queued_when_it_was_forked(void **state)
 #ifdef BASE_THREAD_SANITIZER
 	skip(); /* it does not start threads in a child */
 #endif
+	require_threads_in_a_child();
 	/* As vfio_fork_prepare() does, with work queued that the thread cannot take yet. */
 	vfio_work_fork_prepare(&work);
 	vfio_work_queue(&work, count);
@@ -267,6 +307,7 @@ static void fork_passes_by_work_that_waits_for_the_program(void **state)
 #ifdef BASE_THREAD_SANITIZER
 	skip();
 #endif
+	require_threads_in_a_child();
 	gate = false;
 	vfio_work_queue(&work, park);
 	await(&at_once, 1);
@@ -335,19 +376,23 @@ static void a_timer_that_is_set_again_has_the_new_time(void **state)
 
 static void what_is_cancelled_or_held_does_not_run(void **state)
 {
+	int ran, ran_second; /* before it was cancelled or held, on a slow machine */
+
 	(void)state;
 	vfio_work_queue_after(&work, count, 1000000);
 	vfio_work_cancel(&work, count);
 	vfio_work_queue_after(&work, count_second, 1000000);
 	vfio_work_hold(&work);
+	ran = runs;
+	ran_second = second_runs;
 	vfio_work_queue(&work, count);
 	vfio_work_cancel(&work, count);
 	usleep(2000);
-	assert_int_equal(second_runs, 0);
+	assert_int_equal(second_runs, ran_second);
 	vfio_work_release(&work);
 	vfio_work_queue_after(&work, count_second, 2000000);
-	await(&second_runs, 1);
-	assert_int_equal(runs, 0);
+	await(&second_runs, ran_second + 1);
+	assert_int_equal(runs, ran);
 }
 
 static void a_child_has_the_timers_of_its_parent(void **state)
@@ -359,6 +404,7 @@ static void a_child_has_the_timers_of_its_parent(void **state)
 #ifdef BASE_THREAD_SANITIZER
 	skip();
 #endif
+	require_threads_in_a_child();
 	vfio_work_queue_after(&work, count, 1000000);
 	vfio_work_fork_prepare(&work);
 	child = fork_locked();

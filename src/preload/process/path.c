@@ -548,12 +548,13 @@ static bool is_shared_device(dev_t device)
 	static _Atomic dev_t dev, sys;
 	struct stat st;
 
-	if (!atomic_load_explicit(&dev, memory_order_relaxed)) {
+	if (!atomic_load_explicit(&dev, memory_order_acquire)) {
 		st.st_dev = 0;
 		SYS(SYS_newfstatat, AT_FDCWD, "/sys", &st, 0);
 		atomic_store_explicit(&sys, st.st_dev, memory_order_relaxed);
 		SYS(SYS_newfstatat, AT_FDCWD, "/dev", &st, 0);
-		atomic_store_explicit(&dev, st.st_dev, memory_order_relaxed);
+		/* Release: a thread that sees this one sees the other, too. */
+		atomic_store_explicit(&dev, st.st_dev, memory_order_release);
 	}
 	return device == atomic_load_explicit(&dev, memory_order_relaxed) ||
 	       device == atomic_load_explicit(&sys, memory_order_relaxed);
