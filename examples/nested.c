@@ -19,6 +19,9 @@
  *
  * 	uiommufd run --iommu riscv --device edu -- nested --soft amdv1
  */
+/* In front of the system's header, which has no tables that uiommufd walks on any kind of IOMMU. */
+#include <uiommufd/iommufd.h>
+
 #include "edu.h"
 
 #include <errno.h>
