@@ -21,6 +21,10 @@
 
 #include "../e2e/device.h"
 
+#ifndef MREMAP_DONTUNMAP /* missing in older glibc */
+#define MREMAP_DONTUNMAP 4
+#endif
+
 enum {
 	PAGE_BYTES = 4096,
 	WINDOW = 64, /* pages of the window */
