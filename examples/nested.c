@@ -90,7 +90,7 @@ static struct edu edu;
 static struct mapping guest; /* .iova: GUEST_BASE */
 static uint32_t dev_id, nested_id;
 
-static void call(unsigned long request, void *cmd, const char *what)
+static void call(unsigned int request, void *cmd, const char *what)
 {
 	if (ioctl(iommufd, request, cmd))
 		fail("%s: %s", what, strerror(errno));

@@ -194,7 +194,7 @@ __asm__(".pushsection .text\n"
 
 static void registers_and_the_red_zone_stay(void)
 {
-	static const char pattern[16] = "0123456789abcdef";
+	static const char pattern[] = "0123456789abcdef";
 	char after[64] = "";
 	struct stat st;
 

@@ -86,7 +86,7 @@ void rig_make_guest(struct rig *rig)
 	rig->parent = hwpt.out_hwpt_id;
 }
 
-void rig_call(const struct rig *rig, unsigned long request, void *cmd)
+void rig_call(const struct rig *rig, unsigned int request, void *cmd)
 {
 	if (!ioctl(rig->iommufd, request, cmd))
 		return;
