@@ -61,6 +61,12 @@ enum {
 	CODE_PAGES = 1024, /* of a library, at most */
 };
 
+#ifdef __GLIBC__
+#define LINKER_IS_APART true
+#else
+#define LINKER_IS_APART false
+#endif
+
 #define REACH ((int64_t)INT32_MAX - (1 << 24))
 
 struct site {
@@ -406,11 +412,13 @@ void detours_set(bool (*wants)(long number))
 	detours.wants = wants;
 }
 
+/* musl's linker is the C library. */
 void detours_install_linker(void)
 {
 	sigset_t mask;
 
-	if (!detours.wants || __atomic_load_n(&detours.linker.done, __ATOMIC_ACQUIRE))
+	if (!LINKER_IS_APART || !detours.wants ||
+	    __atomic_load_n(&detours.linker.done, __ATOMIC_ACQUIRE))
 		return;
 	lock(&mask);
 	install(&detours.linker, getauxval(AT_BASE));
