@@ -90,7 +90,7 @@ void rig_call(const struct rig *rig, unsigned int request, void *cmd)
 {
 	if (!ioctl(rig->iommufd, request, cmd))
 		return;
-	fprintf(stderr, "ioctl 0x%lx: %s\n", request, strerror(errno));
+	fprintf(stderr, "ioctl 0x%x: %s\n", request, strerror(errno));
 	exit(1);
 }
 
