@@ -13,7 +13,7 @@ DEMO_TARGETS = uiommufd libuiommufd-preload.so libuiommufd-names.so examples/edu
 configure = scripts/configure $(1) $(2) $(MESON_ARGS)
 
 .DEFAULT_GOAL = build
-.PHONY: build demo check portability abi-reference book bench bench-compare format format-check tidy sanitize tsan coverage fuzz package kernel-tests client-tests ltp differential guest-tests install clean help
+.PHONY: build demo check portability abi-reference book bench bench-compare format format-check tidy sanitize tsan coverage fuzz package check-packages kernel-tests client-tests ltp differential guest-tests install clean help
 
 build: ## build everything into build/
 	@scripts/setup build
@@ -127,12 +127,16 @@ differential: ## random sequences of calls, compared with Linux's answers; with 
 package: ## Debian's packages of the last commit, in build-deb/, looked at by lintian
 	@packaging/build-deb build-deb
 
+check-packages: ## packages of four distributions built and used in fresh roots of Debian, as root (KINDS="deb rpm")
+	@scripts/setup portability
+	@packaging/check-packages build-packages $(KINDS)
+
 install: build ## install (DESTDIR is honoured; the prefix is set with MESON_ARGS=--prefix=...)
 	@$(MESON) install -C build --no-rebuild
 
 clean: ## remove every build directory
-	rm -rf build build-asan build-tsan build-clang build-bench build-coverage build-deb build-rpm build-arch build-book
+	rm -rf build build-asan build-tsan build-clang build-bench build-coverage build-deb build-rpm build-arch build-book build-packages build-portability
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | \
-		while IFS="$$(printf '\t')" read -r name text; do printf 'make %-13s %s\n' "$$name" "$$text"; done
+		while IFS="$$(printf '\t')" read -r name text; do printf 'make %-14s %s\n' "$$name" "$$text"; done

@@ -24,6 +24,7 @@
 
 #include "../tests/lib/page.h"
 #include "../tests/lib/random.h"
+#include "base/sys.h"
 #include "bench.h"
 
 enum {

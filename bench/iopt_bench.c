@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "../tests/lib/random.h"
+#include "base/sys.h"
 #include "bench.h"
 #include "iopt/iopt.h"
 

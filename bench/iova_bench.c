@@ -229,13 +229,25 @@ struct tree_results {
 	uint64_t bytes;
 };
 
+/* What malloc() has given. 0: the C library does not tell. */
+static size_t allocated(void)
+{
+#if !defined(__GLIBC__)
+	return 0;
+#elif __GLIBC_PREREQ(2, 33)
+	return mallinfo2().uordblks;
+#else
+	return (unsigned int)mallinfo().uordblks;
+#endif
+}
+
 static struct tree_results measure_tree(struct subject *subject)
 {
 	struct tree_results results;
-	size_t before = mallinfo2().uordblks;
+	size_t before = allocated();
 
 	tree_fill(subject, subject->count);
-	results.bytes = mallinfo2().uordblks - before;
+	results.bytes = allocated() - before;
 	results.find = measure(subject, tree_find);
 	results.erase_insert = measure(subject, tree_erase_insert);
 	tree_empty(subject);

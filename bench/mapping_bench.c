@@ -25,6 +25,7 @@
 #include <uiommufd/uiommufd.h>
 
 #include "../tests/lib/page.h"
+#include "base/sys.h"
 #include "bench.h"
 
 enum {

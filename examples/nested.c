@@ -19,6 +19,9 @@
  *
  * 	uiommufd run --iommu riscv --device edu -- nested --soft amdv1
  */
+/* In front of the system's header, which has no tables that uiommufd walks on any kind of IOMMU. */
+#include <uiommufd/iommufd.h>
+
 #include "edu.h"
 
 #include <errno.h>
@@ -87,7 +90,7 @@ static struct edu edu;
 static struct mapping guest; /* .iova: GUEST_BASE */
 static uint32_t dev_id, nested_id;
 
-static void call(unsigned long request, void *cmd, const char *what)
+static void call(unsigned int request, void *cmd, const char *what)
 {
 	if (ioctl(iommufd, request, cmd))
 		fail("%s: %s", what, strerror(errno));

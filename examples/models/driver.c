@@ -92,7 +92,7 @@ static int find_device(uint16_t vendor, uint16_t id)
 	return fd;
 }
 
-static void call(int fd, unsigned long request, void *arg, const char *what)
+static void call(int fd, unsigned int request, void *arg, const char *what)
 {
 	if (ioctl(fd, request, arg) < 0)
 		fail("%s: %s", what, strerror(errno));

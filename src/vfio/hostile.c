@@ -224,6 +224,11 @@ static uint64_t stream_of(enum stream type, uint64_t id)
 	return (uint64_t)type << 56 | id;
 }
 
+static uint64_t model_stream(enum uiommufd_event event, uint64_t id)
+{
+	return stream_of((enum stream)(STREAM_MODEL + (int)event), id);
+}
+
 /* Counts an event of @stream for @kind. Returns how many there were before. */
 static uint64_t count_event(struct hostile *hostile, enum hostile_kind kind, uint64_t stream)
 {
@@ -519,7 +524,7 @@ void hostile_garble(uint8_t *bytes, size_t len)
 
 static unsigned int completion_fate(struct vfio_device *device, uint64_t id)
 {
-	const uint64_t stream = stream_of(STREAM_MODEL + UIOMMUFD_EVENT_COMPLETION, id);
+	const uint64_t stream = model_stream(UIOMMUFD_EVENT_COMPLETION, id);
 	struct strike strike;
 
 	if (strikes(device, HOSTILE_LOST, stream, &strike)) {
@@ -541,7 +546,7 @@ static unsigned int completion_fate(struct vfio_device *device, uint64_t id)
 
 static unsigned int transfer_fate(struct vfio_device *device, uint64_t id)
 {
-	const uint64_t stream = stream_of(STREAM_MODEL + UIOMMUFD_EVENT_TRANSFER, id);
+	const uint64_t stream = model_stream(UIOMMUFD_EVENT_TRANSFER, id);
 	struct strike strike;
 
 	if (!strikes(device, HOSTILE_DATA, stream, &strike))
@@ -553,7 +558,7 @@ static unsigned int transfer_fate(struct vfio_device *device, uint64_t id)
 
 static unsigned int reset_fate(struct vfio_device *device, uint64_t id)
 {
-	const uint64_t stream = stream_of(STREAM_MODEL + UIOMMUFD_EVENT_RESET, id);
+	const uint64_t stream = model_stream(UIOMMUFD_EVENT_RESET, id);
 	struct strike strike;
 
 	if (!strikes(device, HOSTILE_RESET, stream, &strike))

@@ -10,9 +10,6 @@
 #include "base/check.h"
 #include "vfio/pci_view.h"
 
-#ifndef PCI_EXT_CAP_ID_DVSEC
-#define PCI_EXT_CAP_ID_DVSEC 0x23
-#endif
 #ifndef PCI_DVSEC_HEADER1_LEN
 #define PCI_DVSEC_HEADER1	 0x4
 #define PCI_DVSEC_HEADER1_LEN(x) (((x) >> 20) & 0xfff)

@@ -17,9 +17,15 @@
 #ifndef VFIO_PCI_VIEW_H
 #define VFIO_PCI_VIEW_H
 
+#include <linux/pci_regs.h>
 #include <stdint.h>
 
 #include "vfio/pci_config.h"
+
+/* Missing in older headers. */
+#ifndef PCI_EXT_CAP_ID_DVSEC
+#define PCI_EXT_CAP_ID_DVSEC 0x23
+#endif
 
 struct pci_view {
 	struct pci_config *config; /* the device's registers; borrowed */

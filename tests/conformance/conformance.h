@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#undef stop /* a macro of version 2 */
 
 #include <uiommufd/iommufd.h>
 #include <uiommufd/vfio.h>

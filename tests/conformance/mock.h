@@ -21,9 +21,8 @@ int setup_mock(void **state);
  * An argument for IOMMU_TEST_CMD: expect_ok(fd, IOMMU_TEST_CMD, TEST_CMD(ADD_RESERVED, ioas,
  * .add_reserved = {...}))
  */
-#define TEST_CMD(name, of, ...)                         \
-	CMD(iommu_test_cmd, .op = IOMMU_TEST_OP_##name, \
-	    .id = (uint32_t)(of)__VA_OPT__(, ) __VA_ARGS__)
+#define TEST_CMD(name, of, ...) \
+	CMD(iommu_test_cmd, .op = IOMMU_TEST_OP_##name, .id = (uint32_t)(of), ##__VA_ARGS__)
 
 #define test_ok(iommu, ...) expect_ok(iommu, IOMMU_TEST_CMD, TEST_CMD(__VA_ARGS__))
 #define test_errno(error, iommu, ...) \

@@ -242,7 +242,7 @@ static void a_context_answers_as_the_kernels_to_other_calls(void)
 static void opening_checks_what_open_checks(void)
 {
 	int fd = open("/dev/iommu", O_RDONLY);
-	char byte;
+	char byte = 0;
 
 	CHECK(works(fd));
 	CHECK(write(fd, &byte, 1) < 0 && errno == EBADF);

@@ -156,6 +156,8 @@ static void a_function_of_a_version_is_no_way_past(void)
 	int (*versioned)(const char *, int, ...) = NULL;
 	int fd;
 
+	if (__GLIBC_PREREQ(2, 41)) /* docs/limits.md: such calls are not seen */
+		return;
 	*(void **)&versioned = dlvsym(RTLD_NEXT, "open", "GLIBC_2.2.5");
 	CHECK(versioned != NULL);
 	fd = versioned("/dev/iommu", O_RDWR);
@@ -194,7 +196,7 @@ __asm__(".pushsection .text\n"
 
 static void registers_and_the_red_zone_stay(void)
 {
-	static const char pattern[16] = "0123456789abcdef";
+	static const char pattern[] = "0123456789abcdef";
 	char after[64] = "";
 	struct stat st;
 

@@ -58,7 +58,7 @@ void rig_open(struct rig *rig);
 void rig_make_guest(struct rig *rig);
 
 /* An ioctl of the iommufd, which must succeed. */
-void rig_call(const struct rig *rig, unsigned long request, void *cmd);
+void rig_call(const struct rig *rig, unsigned int request, void *cmd);
 
 /* Maps @len bytes at @memory at @iova of the IOAS, to read and write. */
 void rig_map(const struct rig *rig, void *memory, uint64_t len, uint64_t iova);

@@ -86,11 +86,11 @@ void rig_make_guest(struct rig *rig)
 	rig->parent = hwpt.out_hwpt_id;
 }
 
-void rig_call(const struct rig *rig, unsigned long request, void *cmd)
+void rig_call(const struct rig *rig, unsigned int request, void *cmd)
 {
 	if (!ioctl(rig->iommufd, request, cmd))
 		return;
-	fprintf(stderr, "ioctl 0x%lx: %s\n", request, strerror(errno));
+	fprintf(stderr, "ioctl 0x%x: %s\n", request, strerror(errno));
 	exit(1);
 }
 

@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		code[i] = fuzz_byte(&input);
 	len = fuzz_byte(&input) % (INSN_MAX_BYTES + 1);
 	memset(&context, 0, sizeof(context));
-	for (int i = 0; i < NGREG; i++)
+	for (size_t i = 0; i < NGREG; i++)
 		context.uc_mcontext.gregs[i] = (greg_t)fuzz_bytes(&input, 8);
 	fill_frame(&input, frame);
 	context.uc_mcontext.fpregs = (fpregset_t)frame;

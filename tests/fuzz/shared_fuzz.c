@@ -31,6 +31,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "base/world.h"
 #include "fuzz.h"
 #include "mem/guard.h"

@@ -68,9 +68,9 @@ static bool send_answer(struct liar *liar, const struct liar_answer *answer)
 
 	if (answer->fd_count) {
 		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(answer->fd_count * sizeof(int));
+		msg.msg_controllen = (socklen_t)CMSG_SPACE(answer->fd_count * sizeof(int));
 		control.align = (struct cmsghdr){
-			.cmsg_len = CMSG_LEN(answer->fd_count * sizeof(int)),
+			.cmsg_len = (socklen_t)CMSG_LEN(answer->fd_count * sizeof(int)),
 			.cmsg_level = SOL_SOCKET,
 			.cmsg_type = SCM_RIGHTS,
 		};

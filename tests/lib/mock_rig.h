@@ -35,8 +35,7 @@ int mock_rig_ioctl(struct mock_rig *rig, unsigned int cmd, const void *arg);
 
 /* The argument of one ioctl; of one operation of IOMMU_TEST_CMD. */
 #define RIG_CMD(type, ...) (&(struct type){.size = sizeof(struct type), __VA_ARGS__})
-#define RIG_TEST(name, of, ...)                             \
-	RIG_CMD(iommu_test_cmd, .op = IOMMU_TEST_OP_##name, \
-		.id = (uint32_t)(of)__VA_OPT__(, ) __VA_ARGS__)
+#define RIG_TEST(name, of, ...) \
+	RIG_CMD(iommu_test_cmd, .op = IOMMU_TEST_OP_##name, .id = (uint32_t)(of), ##__VA_ARGS__)
 
 #endif

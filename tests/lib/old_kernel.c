@@ -18,6 +18,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef SYS_close_range /* missing in older glibc */
+#define SYS_close_range 436
+#endif
+
 enum {
 	LAST_CALL = 440, /* process_madvise(2); later ones have the same numbers everywhere */
 	MAX_CODE = 64,

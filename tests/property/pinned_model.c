@@ -21,6 +21,16 @@
 
 #include "../e2e/device.h"
 
+#ifndef MREMAP_DONTUNMAP /* missing in older glibc */
+#define MREMAP_DONTUNMAP 4
+#endif
+
+#ifdef __GLIBC__
+#define SBRK_MOVES_THE_BREAK true
+#else
+#define SBRK_MOVES_THE_BREAK false /* musl's only tells it */
+#endif
+
 enum {
 	PAGE_BYTES = 4096,
 	WINDOW = 64, /* pages of the window */
@@ -510,6 +520,8 @@ static void step_break(void)
 {
 	const int pages = below(HEAP + 1);
 
+	if (!SBRK_MOVES_THE_BREAK)
+		return;
 	if (sbrk((pages - heap_pages) * PAGE_BYTES) == (void *)-1)
 		die("sbrk");
 	for (int i = pages; i < heap_pages; i++)

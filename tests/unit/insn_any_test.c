@@ -383,6 +383,15 @@ static bool is_of_interest(const uint8_t *code, ZydisDecodedInstruction *decoded
 	}
 }
 
+/* A hypervisor may say that the processor lacks an instruction that it executes all the same. */
+static bool is_hidden(const ZydisDecodedInstruction *decoded)
+{
+	unsigned int eax, ebx, ecx, edx;
+
+	return decoded->meta.isa_set == ZYDIS_ISA_SET_MOVDIR &&
+	       !(__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && ecx >> 28 & 1);
+}
+
 static void compare_once(const uint8_t *code, const ZydisDecodedInstruction *decoded)
 {
 	static const struct insn_memory memory = {.read = copy_read, .write = copy_write};
@@ -403,7 +412,7 @@ static void compare_once(const uint8_t *code, const ZydisDecodedInstruction *dec
 	while (result == INSN_DONE &&
 	       emulated.uc_mcontext.gregs[REG_RIP] == (greg_t)(uintptr_t)text)
 		result = emulate(code, decoded->length, &emulated, 0, &memory);
-	if (result != INSN_DONE && STRAY_SUCCEEDS)
+	if (result != INSN_DONE && (STRAY_SUCCEEDS || is_hidden(decoded)))
 		return;
 	if (result != INSN_DONE) {
 		unknown++;

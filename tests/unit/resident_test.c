@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/sys.h"
 #include "kit.h"
 #include "mem/guard.h"
 #include "mem/populate.h"

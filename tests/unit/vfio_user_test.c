@@ -57,10 +57,10 @@ static void send_raw(int to, const void *bytes, size_t len, int fd, unsigned int
 
 	if (count) {
 		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		msg.msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int));
 		control.head.cmsg_level = SOL_SOCKET;
 		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(count * sizeof(int));
+		control.head.cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
 		for (unsigned int i = 0; i < count; i++)
 			memcpy(CMSG_DATA(&control.head) + i * sizeof(int), &fd, sizeof(int));
 	}

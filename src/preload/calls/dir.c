@@ -138,6 +138,11 @@ EXPORT ssize_t getdents64(int fd, void *buf, size_t size)
 	return libc_result(len);
 }
 
+EXPORT int getdents(int fd, struct dirent *buf, size_t size)
+{
+	return (int)getdents64(fd, buf, size);
+}
+
 /* ---- streams ---- */
 
 EXPORT void rewinddir(DIR *dir)
@@ -261,6 +266,8 @@ EXPORT int scandir(const char *path, struct dirent ***list, entry_filter *filter
 EXPORT_ALIAS(scandir64, scandir);
 EXPORT_ALIAS(scandirat64, scandirat);
 
+#ifdef GLOB_ALTDIRFUNC
+
 static void close_directory(void *dir)
 {
 	closedir(dir);
@@ -293,5 +300,17 @@ EXPORT int glob(const char *pattern, int flags, int (*on_error)(const char *path
 	found->gl_flags &= ~GLOB_ALTDIRFUNC;
 	return rc;
 }
+
+#else
+
+/* musl's calls none but its own, which are caught. */
+EXPORT int glob(const char *pattern, int flags, int (*on_error)(const char *path, int error),
+		glob_t *found)
+{
+	detours_install();
+	return REAL(glob)(pattern, flags, on_error, found);
+}
+
+#endif
 
 EXPORT_ALIAS(glob64, glob);

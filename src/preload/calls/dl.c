@@ -10,7 +10,7 @@
  */
 #include "preload/start/real.h"
 
-#ifdef REAL_SYSCALL_IS_REPLACED
+#if defined(REAL_SYSCALL_IS_REPLACED) && defined(__GLIBC__)
 
 #include <dlfcn.h>
 #include <string.h>

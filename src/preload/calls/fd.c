@@ -26,8 +26,21 @@
 #define CLOSE_RANGE_CLOEXEC 4u
 #endif
 
-/* What ferror() looks at, in glibc's streams. */
-#define STREAM_FAILED 0x20
+#ifdef __GLIBC__
+#define STREAM_FAILED 0x20 /* in a stream's flags */
+#else
+void __fseterr(FILE *stream);
+#endif
+
+/* Has ferror() say that the stream has failed. */
+static void set_stream_failed(FILE *stream)
+{
+#ifdef __GLIBC__
+	stream->_flags |= STREAM_FAILED;
+#else
+	__fseterr(stream);
+#endif
+}
 
 /* Whether @fd is emulated, and this process may change that. */
 static bool is_tracked(int fd)
@@ -126,7 +139,7 @@ EXPORT int fflush(FILE *stream)
 	engine_leave_fd(&call, desc);
 	if (!late)
 		return 0;
-	stream->_flags |= STREAM_FAILED;
+	set_stream_failed(stream);
 	return (int)libc_result(late);
 }
 

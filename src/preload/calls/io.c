@@ -391,7 +391,7 @@ EXPORT ssize_t sendfile(int to, int from, off_t *offset, size_t len)
 	return REAL(sendfile)(to, from, offset, len);
 }
 
-EXPORT ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t len,
+EXPORT ssize_t splice(int from, off_t *from_offset, int to, off_t *to_offset, size_t len,
 		      unsigned int flags)
 {
 	if (len && (has_no_contents(to) || has_no_contents(from)))
@@ -399,8 +399,8 @@ EXPORT ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset
 	return REAL(splice)(from, from_offset, to, to_offset, len, flags);
 }
 
-EXPORT ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64_t *to_offset,
-			       size_t len, unsigned int flags)
+EXPORT ssize_t copy_file_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t len,
+			       unsigned int flags)
 {
 	if (has_no_contents(to) || has_no_contents(from))
 		return libc_result(-EINVAL);
@@ -433,15 +433,19 @@ static long ioctl_inside(int fd, struct uiommufd_file *file, unsigned long cmd, 
 	return rc;
 }
 
-EXPORT int ioctl(int fd, unsigned long cmd, ...)
+EXPORT int ioctl(int fd, IOCTL_REQUEST request, ...)
 {
 	struct engine_call call;
 	struct description *desc = engine_enter_fd(&call, fd);
+	/* musl's int would be extended by its sign. */
+	const unsigned long cmd = sizeof(request) == sizeof(int)
+					  ? (unsigned long)(unsigned int)request
+					  : (unsigned long)request;
 	unsigned long arg;
 	va_list args;
 	long rc;
 
-	va_start(args, cmd);
+	va_start(args, request);
 	arg = va_arg(args, unsigned long);
 	va_end(args);
 

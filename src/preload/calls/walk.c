@@ -17,6 +17,16 @@
 #include "preload/start/root.h"
 #include "preload/trap/detour.h"
 
+#ifndef FTW_ACTIONRETVAL /* musl has no such flag */
+#define FTW_ACTIONRETVAL  0
+#define FTW_STOP	  1
+#define FTW_SKIP_SUBTREE  2
+#define FTW_SKIP_SIBLINGS 3
+#endif
+
+typedef int visit_function(const char *path, const struct stat *st, int type, struct FTW *at);
+typedef int plain_visit_function(const char *path, const struct stat *st, int type);
+
 /* A directory on the way to the current one. */
 struct level {
 	const struct level *above;
@@ -25,8 +35,8 @@ struct level {
 };
 
 struct tree_walk {
-	__nftw_func_t visit;
-	__ftw_func_t visit_plain; /* of ftw(), in place of @visit */
+	visit_function *visit;
+	plain_visit_function *visit_plain; /* of ftw(), in place of @visit */
 	int flags;
 	dev_t dev; /* of the beginning */
 	struct FTW at;
@@ -168,14 +178,14 @@ static bool may_meet(const char *path, int flags)
 	return !(flags & FTW_CHDIR);
 }
 
-EXPORT int nftw(const char *path, __nftw_func_t visit, int fds, int flags)
+EXPORT int nftw(const char *path, visit_function *visit, int fds, int flags)
 {
 	struct tree_walk walk = {.visit = visit, .flags = flags};
 
 	return may_meet(path, flags) ? walk_tree(&walk, path) : REAL(nftw)(path, visit, fds, flags);
 }
 
-EXPORT int ftw(const char *path, __ftw_func_t visit, int fds)
+EXPORT int ftw(const char *path, plain_visit_function *visit, int fds)
 {
 	struct tree_walk walk = {.visit_plain = visit};
 
@@ -193,6 +203,11 @@ EXPORT FTS *fts_open(char *const *paths, int options,
 	detours_install();
 	return REAL(fts_open)(paths, options, compare);
 }
+
+#ifndef __GLIBC__ /* musl has one size of files */
+#define FTS64	 FTS
+#define FTSENT64 FTSENT
+#endif
 
 EXPORT FTS64 *fts64_open(char *const *paths, int options,
 			 int (*compare)(const FTSENT64 **a, const FTSENT64 **b))

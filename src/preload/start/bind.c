@@ -17,7 +17,6 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
-#include <gnu/lib-names.h>
 #include <link.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,6 +27,11 @@
 
 #include "base/check.h"
 #include "base/sys.h"
+
+/* Elsewhere no runtime of a sanitizer stands in front of the C library. */
+#ifdef __GLIBC__
+
+#include <gnu/lib-names.h>
 
 #if defined(__x86_64__)
 enum {
@@ -40,8 +44,6 @@ enum {
 	RELOCATION_OF_ADDRESS = R_AARCH64_GLOB_DAT,
 };
 #endif
-
-#if defined(__x86_64__) || defined(__aarch64__)
 
 /* What a library says of itself. */
 struct image {

@@ -6,7 +6,10 @@
 #ifndef PRELOAD_START_LIBC_H
 #define PRELOAD_START_LIBC_H
 
+#include <dirent.h>
+#include <fts.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -14,16 +17,29 @@
 int capset(void *header, const void *data);
 int close_range(unsigned int first, unsigned int last, int flags);
 void closefrom(int first);
+int getdents(int fd, struct dirent *buf, size_t size);
 int execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags);
 ssize_t process_madvise(int pidfd, const struct iovec *ranges, size_t count, int advice,
 			unsigned int flags);
 
+/* What ioctl() takes for a request. */
+#ifdef __GLIBC__
+#define IOCTL_REQUEST unsigned long
+#else
+#define IOCTL_REQUEST int
+#endif
+
 #ifndef __GLIBC__
-/* musl has one size of files, and lacks these functions; the server and the command use none. */
-#define stat64 stat
-void fts64_open(void);
-void scandirat(void);
-void sysv_signal(void);
+/* musl lacks these functions: nothing calls ours, whose REAL() is NULL. */
+char *canonicalize_file_name(const char *path);
+FTS *fts64_open(char *const *paths, int options, int (*compare)(const FTSENT **, const FTSENT **));
+int pkey_mprotect(void *addr, size_t len, int prot, int pkey);
+int scandirat(int dirfd, const char *path, struct dirent ***list,
+	      int (*filter)(const struct dirent *),
+	      int (*order)(const struct dirent **, const struct dirent **));
+__typeof__(signal) sysv_signal;
+/* It has this one by another name, getdents(). */
+ssize_t getdents64(int fd, void *buf, size_t size);
 #endif
 
 /* open() and stat() were these. */
@@ -37,13 +53,19 @@ int __fxstat(int version, int fd, struct stat *st);
 int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags);
 int __xmknod(int version, const char *path, mode_t mode, dev_t *dev);
 int __xmknodat(int version, int dirfd, const char *path, mode_t mode, dev_t *dev);
+#ifdef __GLIBC__
 int __xstat64(int version, const char *path, struct stat64 *st);
 int __lxstat64(int version, const char *path, struct stat64 *st);
 int __fxstat64(int version, int fd, struct stat64 *st);
 int __fxstatat64(int version, int dirfd, const char *path, struct stat64 *st, int flags);
+#endif
 
 /* Fortified forms: @space is the size of the buffer, as far as the compiler could tell. */
+#ifdef __GLIBC__
 _Noreturn void __chk_fail(void);
+#else
+#define __chk_fail abort
+#endif
 ssize_t __read_chk(int fd, void *buf, size_t len, size_t space);
 ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t space);
 ssize_t __pread64_chk(int fd, void *buf, size_t len, off_t offset, size_t space);

@@ -98,10 +98,16 @@ static inline long libc_result(long rc)
 
 /*
  * Defines @name, which a header declares, as another name of @target: with 64-bit longs, functions
- * for large files do not differ from the others.
+ * for large files do not differ from the others. musl's headers declare none; programs have these
+ * names from its versions before 1.2.4.
  */
+#ifdef __GLIBC__
 #define EXPORT_ALIAS(name, target) \
 	EXPORT extern __typeof__(name) name __attribute__((alias(#target)))
+#else
+#define EXPORT_ALIAS(name, target) \
+	EXPORT extern __typeof__(target) name __attribute__((alias(#target)))
+#endif
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wattribute-alias" /* struct stat64 is struct stat */
 #pragma GCC diagnostic ignored "-Wmissing-attributes"

@@ -61,6 +61,12 @@ enum {
 	CODE_PAGES = 1024, /* of a library, at most */
 };
 
+#ifdef __GLIBC__
+#define LINKER_IS_APART true
+#else
+#define LINKER_IS_APART false
+#endif
+
 #define REACH ((int64_t)INT32_MAX - (1 << 24))
 
 struct site {
@@ -127,6 +133,22 @@ static const unsigned char *find_gate(const unsigned char *function)
 	return at && at[SYSCALL_BYTES] == RET ? at : NULL;
 }
 
+/*
+ * glibc before 2.34 has its threads in libpthread, which blocks all signals around some of its
+ * calls. What lies between the two libraries is included: other libraries that the program needs.
+ */
+static void include_threads(struct detour_libc *found)
+{
+	struct library threads = {.code = NULL};
+
+	if (!find_library(&threads, (uintptr_t)dlsym(RTLD_NEXT, "sem_post")))
+		return;
+	if (threads.code < found->code)
+		found->code = threads.code;
+	if (threads.end > found->end)
+		found->end = threads.end;
+}
+
 const struct detour_libc *detours_libc(void)
 {
 	const unsigned char *function;
@@ -138,6 +160,7 @@ const struct detour_libc *detours_libc(void)
 		return NULL;
 	detours.found.code = detours.libc.code;
 	detours.found.end = detours.libc.end;
+	include_threads(&detours.found);
 	detours.found.gate = find_gate(function);
 	return detours.found.gate ? &detours.found : NULL;
 }
@@ -389,11 +412,13 @@ void detours_set(bool (*wants)(long number))
 	detours.wants = wants;
 }
 
+/* musl's linker is the C library. */
 void detours_install_linker(void)
 {
 	sigset_t mask;
 
-	if (!detours.wants || __atomic_load_n(&detours.linker.done, __ATOMIC_ACQUIRE))
+	if (!LINKER_IS_APART || !detours.wants ||
+	    __atomic_load_n(&detours.linker.done, __ATOMIC_ACQUIRE))
 		return;
 	lock(&mask);
 	install(&detours.linker, getauxval(AT_BASE));

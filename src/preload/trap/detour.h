@@ -43,7 +43,10 @@ void detours_fork_child(void);
 /* Whether the C library's own calls of @number are caught, all of them. */
 bool detours_cover(long number);
 
-/* The C library's code, and the instructions "syscall; ret" in it. NULL: not found. */
+/*
+ * The C library's code, with that of its threads, and the instructions "syscall; ret" in it. NULL:
+ * not found.
+ */
 struct detour_libc {
 	const unsigned char *code, *end;
 	const unsigned char *gate;

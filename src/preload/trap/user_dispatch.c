@@ -255,7 +255,8 @@ static bool begins(const char *text, const char *start)
  */
 static bool is_exempt(const char *name)
 {
-	static const char *const names[] = {"libc.so.", "ld-linux", "linux-vdso", "libpthread.so.",
+	static const char *const names[] = {"libc.so",	  "libc.musl-", "ld-linux",
+					    "ld-musl-",	  "linux-vdso", "libpthread.so.",
 					    "libuiommufd"};
 	const char *slash = strrchr(name, '/');
 
