@@ -8,7 +8,7 @@
  * gets the entries once more. The lock guards what is remembered.
  *
  * Directories of the shadow root have plain files where the program sees devices, and links where
- * it sees what is real.
+ * it sees what is real. /dev/shm is listed without the shadow roots of runs.
  *
  * Cost of a listing of another directory: the stop, and reading a link.
  */
@@ -27,6 +27,7 @@
 #include "base/check.h"
 #include "base/lock.h"
 #include "preload/process/path_names.h"
+#include "preload/start/layout.h"
 #include "preload/start/root.h"
 #include "server/program_fd.h"
 #include "server/union_path.h"
@@ -189,6 +190,31 @@ static long list_real(int fd, const char *name, const struct ended *listing, cha
 	return len;
 }
 
+/*
+ * What comes next of the directory LAYOUT_MEMORY behind @fd, without the shadow roots: programs
+ * walk /dev to look for devices.
+ */
+static long list_memory(int fd, char *out, size_t size)
+{
+	const struct entry *entry;
+	long len, left = 0;
+
+	do {
+		len = syscall(SYS_getdents64, fd, out, size);
+		if (len < 0)
+			return -errno;
+		for (long at = 0, next; at < len; at = next) {
+			entry = (const struct entry *)(void *)(out + at);
+			next = at + entry->size;
+			if (!strncmp(entry->name, LAYOUT_PREFIX, strlen(LAYOUT_PREFIX)))
+				continue;
+			memmove(out + left, entry, (size_t)(next - at));
+			left += next - at;
+		}
+	} while (len && !left); /* all were hidden; 0 would be the end */
+	return left;
+}
+
 /* The same of a directory of the shadow root. */
 static long list_shadow(int fd, const char *name, char *out, size_t size)
 {
@@ -209,6 +235,7 @@ struct answer answer_listing(struct request *request)
 	char name[PATH_MAX];
 	const char *inside;
 	struct stat st;
+	bool in_memory;
 	size_t size;
 	long len;
 	int fd;
@@ -216,7 +243,8 @@ struct answer answer_listing(struct request *request)
 	if (program_fd_name(request, listing.fd, name) <= 0)
 		return answer_by_kernel();
 	inside = union_strip(name);
-	if (!inside && !path_is_shared(name))
+	in_memory = !inside && strcmp(name, LAYOUT_MEMORY) == 0;
+	if (!inside && !in_memory && !path_is_shared(name))
 		return answer_by_kernel();
 	fd = caller_dup_fd(caller, listing.fd);
 	if (fd < 0)
@@ -226,8 +254,11 @@ struct answer answer_listing(struct request *request)
 		listing.inode = st.st_ino;
 	}
 	size = min_u64((unsigned int)args[2], sizeof(out));
-	len = inside ? list_shadow(fd, inside, out, size)
-		     : list_real(fd, name, &listing, out, size);
+	if (in_memory)
+		len = list_memory(fd, out, size);
+	else
+		len = inside ? list_shadow(fd, inside, out, size)
+			     : list_real(fd, name, &listing, out, size);
 	close(fd);
 	if (len > 0 && caller_write(caller, args[1], out, (size_t)len))
 		len = -EFAULT;

@@ -127,6 +127,7 @@ is_hidden_in_dev() {
 		look()
 	END
 	XDG_RUNTIME_DIR=/dev/shm run --device edu -- python3 "$scratch/look.py" >"$scratch/seen" 2>&1
+	XDG_RUNTIME_DIR=/dev/shm run --shared --device edu -- python3 "$scratch/look.py" >>"$scratch/seen" 2>&1
 	! grep uiommufd- "$scratch/seen" || return 1
 	mkfifo "$scratch/ends"
 	XDG_RUNTIME_DIR=/dev/shm run -- cat "$scratch/ends" &

@@ -340,7 +340,7 @@ static bool is_of_interest(const uint8_t *code, ZydisDecodedInstruction *decoded
 	bool memory = false;
 
 	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, code, 15, decoded, operands)) ||
-	    decoded->attributes & ZYDIS_ATTRIB_IS_PRIVILEGED || is_hidden(decoded))
+	    decoded->attributes & ZYDIS_ATTRIB_IS_PRIVILEGED)
 		return false;
 	if (decoded->attributes & (ZYDIS_ATTRIB_HAS_SEGMENT_FS | ZYDIS_ATTRIB_HAS_SEGMENT_GS))
 		return false; /* not in our page */
@@ -381,15 +381,6 @@ static bool is_of_interest(const uint8_t *code, ZydisDecodedInstruction *decoded
 	default:
 		return memory;
 	}
-}
-
-/* A hypervisor may say that the processor lacks an instruction that it executes all the same. */
-static bool is_hidden(const ZydisDecodedInstruction *decoded)
-{
-	unsigned int eax, ebx, ecx, edx;
-
-	return decoded->meta.isa_set == ZYDIS_ISA_SET_MOVDIR &&
-	       !(__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && ecx >> 28 & 1);
 }
 
 static void compare_once(const uint8_t *code, const ZydisDecodedInstruction *decoded)
