@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "preload/start/layout.h"
@@ -23,11 +24,14 @@
 #define TREE_NAMED  TREE_PREFIX "machine-"
 
 /*
- * Root's file system in memory, mostly: on a disk's the some 300 files and directories of a tree
- * take several times as long to make and to remove as all else that a run does. Not /dev/shm:
- * programs that walk /dev would find the tree.
+ * Where root's trees are: on a disk's file system the some 300 files and directories of a tree take
+ * several times as long to make and to remove as all else that a run does, and more if the disk is
+ * busy. /run is in memory where an init system has mounted it, /dev/shm in containers, too.
+ * Programs that walk /dev find a tree there, so it comes second. Not for others than root: their
+ * files in /dev/shm are removed when they log out (RemoveIPC of systemd).
  */
-#define TREE_MEMORY "/run"
+#define TREE_RUN    "/run"
+#define TREE_SHARED "/dev/shm"
 
 enum {
 	TREE_SPACE = 16 << 20, /* bytes that must be free there: containers may have little */
@@ -214,11 +218,23 @@ static bool create_below(struct tree *tree, const char *parent, const char *name
 	return true;
 }
 
-static bool has_space(const char *path)
+/* Whether a tree has space in @path, which is in memory if @in_memory says so. */
+static bool is_suitable(const char *path, bool in_memory)
 {
-	struct statvfs free;
+	struct statfs fs;
 
-	return statvfs(path, &free) == 0 && free.f_bavail >= TREE_SPACE / free.f_frsize;
+	return statfs(path, &fs) == 0 && (!in_memory || fs.f_type == TMPFS_MAGIC) &&
+	       fs.f_bavail >= TREE_SPACE / (uint64_t)fs.f_bsize;
+}
+
+/* As root: where no variable names a place. */
+static const char *place_of_root(void)
+{
+	if (is_suitable(TREE_RUN, true))
+		return TREE_RUN;
+	if (is_suitable(TREE_SHARED, true))
+		return TREE_SHARED;
+	return is_suitable(TREE_RUN, false) ? TREE_RUN : NULL;
 }
 
 bool tree_open(struct tree *tree, const char *root)
@@ -241,12 +257,12 @@ void tree_create(struct tree *tree, const char *name)
 		runtime = NULL;
 	if (create_below(tree, runtime, name) || create_below(tree, getenv("TMPDIR"), name))
 		return;
-	if (geteuid() == 0 && has_space(TREE_MEMORY) && create_below(tree, TREE_MEMORY, name))
+	if (geteuid() == 0 && create_below(tree, place_of_root(), name))
 		return;
 	if (!create_below(tree, "/tmp", name) && !tree->error)
 		tree_fail(tree, -EACCES,
 			  "no directory is safe for it: not $XDG_RUNTIME_DIR, not "
-			  "$TMPDIR, not " TREE_MEMORY ", not /tmp");
+			  "$TMPDIR, not " TREE_RUN ", not /tmp");
 }
 
 bool tree_is_name(const char *name)
@@ -275,7 +291,7 @@ static int find_below(const char *parent, const char *name, char path[PATH_MAX])
 
 /* Where trees with a name are looked for; the members may be NULL. @user: room for one of them. */
 enum {
-	PARENTS = 5,
+	PARENTS = 6,
 	USER_SIZE = 32,
 };
 
@@ -284,9 +300,10 @@ static void list_parents(const char *parents[PARENTS], char user[USER_SIZE])
 	snprintf(user, USER_SIZE, "/run/user/%u", (unsigned int)geteuid());
 	parents[0] = getenv("XDG_RUNTIME_DIR");
 	parents[1] = getenv("TMPDIR");
-	parents[2] = TREE_MEMORY;
-	parents[3] = "/tmp";
-	parents[4] = user;
+	parents[2] = TREE_RUN;
+	parents[3] = TREE_SHARED;
+	parents[4] = "/tmp";
+	parents[5] = user;
 }
 
 int tree_find(const char *name, char path[PATH_MAX])

@@ -114,6 +114,16 @@ leaves_nothing() {
 }
 check nothing_is_left_behind leaves_nothing
 
+# As root only: without a variable that names another place, the directory is in memory if it can be.
+is_in_memory() {
+	[ "$(id -u)" -eq 0 ] && [ "$(stat -f -c %T /dev/shm)" = tmpfs ] && [ "$(df -k --output=avail /dev/shm | tail -1)" -ge 16384 ] || return 0
+	(
+		unset XDG_RUNTIME_DIR TMPDIR
+		[ "$(run -- sh -c 'stat -f -c %T "$UIOMMUFD_ROOT"')" = tmpfs ]
+	)
+}
+check the_directory_is_in_memory is_in_memory
+
 # The machine lives as long as a process in it, although the command ends with the first one.
 lives_on() {
 	mkdir "$scratch/tmp2"
