@@ -23,7 +23,8 @@ struct tree {
 
 /*
  * Creates an empty, private directory in the first of XDG_RUNTIME_DIR, TMPDIR, root's /run (or
- * /dev/shm, if only that is in memory) and /tmp that works. With a @name, tree_find() finds it; one that is there already is -EEXIST.
+ * /dev/shm, if only that is in memory) and /tmp that works. With a @name, tree_find() finds it; one
+ * that is there already is -EEXIST.
  */
 void tree_create(struct tree *tree, const char *name);
 
