@@ -26,6 +26,12 @@ static const struct waiting eager = {.looks = 64, .pauses = 1};
 static const struct waiting patient = {.looks = 8, .pauses = 512};
 
 /*
+ * The first sleep where there is no fence (any more): a store of a thread that released the lock
+ * while there was may still be on its way, but not for that long.
+ */
+static const struct timespec moment = {.tv_nsec = 20000000};
+
+/*
  * On builds with ThreadSanitizer a thread was found asleep, rarely, for a mutex that was free; when
  * a debugger attached, which repeats the sleep, it went on. No cause was found in this code, whose
  * waits were all by the C library or by this file. There such a sleep is repeated each second.
@@ -66,6 +72,16 @@ static bool take_soon(struct futex_lock *lock, uint32_t taken, const struct wait
 	return false;
 }
 
+bool futex_lock_await(struct futex_lock *lock)
+{
+	if (!(atomic_exchange_explicit(&lock->state, FUTEX_LOCK_AWAITED, memory_order_seq_cst) &
+	      FUTEX_LOCK_HELD))
+		return false;
+	if (process_fence_works())
+		process_fence();
+	return true;
+}
+
 /*
  * A thread that wakes up cannot know whether others still sleep, so it marks the lock as awaited
  * when it takes it: one wake too many is harmless, one too few is not. Until then it looks, without
@@ -75,10 +91,11 @@ static void wait(struct futex_lock *lock, const struct waiting *waiting)
 {
 	if (take_soon(lock, FUTEX_LOCK_HELD, waiting))
 		return;
-	while (atomic_exchange_explicit(&lock->state, FUTEX_LOCK_AWAITED, memory_order_acquire) !=
-	       FUTEX_LOCK_FREE) {
+	for (bool first = true; futex_lock_await(lock); first = false) {
+		const bool fenced = !first || process_fence_works();
+
 		(void)sys_call_made(SYS_futex, (long)&lock->state, FUTEX_WAIT_PRIVATE,
-				    FUTEX_LOCK_AWAITED, (long)patience, 0, 0);
+				    FUTEX_LOCK_AWAITED, (long)(fenced ? patience : &moment), 0, 0);
 		if (take_soon(lock, FUTEX_LOCK_AWAITED, waiting))
 			return;
 	}
@@ -97,4 +114,13 @@ void futex_lock_wait_patiently(struct futex_lock *lock)
 void futex_lock_wake(struct futex_lock *lock)
 {
 	(void)sys_call_made(SYS_futex, (long)&lock->state, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
+/*
+ * The mark may be of a thread that has taken the lock since: the one that is woken sets it again.
+ */
+void futex_lock_wake_marked(struct futex_lock *lock)
+{
+	atomic_fetch_and_explicit(&lock->state, ~(uint32_t)FUTEX_LOCK_MARK, memory_order_relaxed);
+	futex_lock_wake(lock);
 }

@@ -226,6 +226,16 @@ static inline void lock_release(struct lock *lock) RELEASES(*lock) NO_LOCK_ANALY
 }
 
 /*
+ * Like lock_release(), of a lock that is not destroyed before this returns, because it is static or
+ * the caller has a user of what it is in. Costs a store instead of an exchange.
+ */
+static inline void lock_release_lasting(struct lock *lock) RELEASES(*lock) NO_LOCK_ANALYSIS
+{
+	lock_note_released(lock, lock_rank(lock));
+	futex_lock_release_lasting(&lock->mutex);
+}
+
+/*
  * Releases @lock, sleeps until @condition is signalled, for no reason, or at the latest until
  * @deadline (NULL: none) on CLOCK_MONOTONIC, and acquires it again. 0, or -ETIMEDOUT.
  */

@@ -158,7 +158,7 @@ void *pool_take(struct pool *pool)
 
 	lock_acquire(&part->lock);
 	object = take(part, pool->size);
-	lock_release(&part->lock);
+	lock_release_lasting(&part->lock);
 	if (object)
 		zero(object, pool->size);
 	return object;
@@ -197,7 +197,7 @@ void pool_free(struct pool *pool, void *object)
 	part = chunk->part;
 	lock_acquire(&part->lock);
 	unused = give(part, chunk, object);
-	lock_release(&part->lock);
+	lock_release_lasting(&part->lock);
 	if (unused)
 		chunk_free(chunk, POOL_CHUNK_SIZE);
 }
@@ -209,7 +209,7 @@ size_t pool_reserved(struct pool *pool)
 	for (int i = 0; i < POOL_PARTS; i++) {
 		lock_acquire(&pool->parts[i].lock);
 		chunks += pool->parts[i].chunks;
-		lock_release(&pool->parts[i].lock);
+		lock_release_lasting(&pool->parts[i].lock);
 	}
 	return chunks * POOL_CHUNK_SIZE;
 }

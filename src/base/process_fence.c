@@ -8,22 +8,23 @@
 
 #include "base/sys.h"
 
-static _Atomic bool works;
+_Atomic bool process_fence_usable;
 
 static long membarrier(int command)
 {
 	return sys_call(SYS_membarrier, command, 0, 0, 0, 0, 0);
 }
 
-bool process_fence_prepare(void)
+/* As soon as the library is loaded: locks are released the faster way from then on. */
+__attribute__((constructor)) static void prepare_early(void)
 {
-	atomic_store(&works, !membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED));
-	return process_fence_works();
+	(void)process_fence_prepare();
 }
 
-bool process_fence_works(void)
+bool process_fence_prepare(void)
 {
-	return atomic_load_explicit(&works, memory_order_relaxed);
+	atomic_store(&process_fence_usable, !membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED));
+	return process_fence_works();
 }
 
 /*
@@ -44,6 +45,6 @@ void process_fence(void)
 {
 	if (!membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
 		return;
-	atomic_store(&works, false);
+	atomic_store(&process_fence_usable, false);
 	outlast_stores();
 }

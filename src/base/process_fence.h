@@ -14,12 +14,17 @@
 
 /*
  * Announces that this process, or the child of a fork, will use process_fence(). Idempotent.
- * Returns whether it may: whether there is such a fence.
+ * Returns whether it may: whether there is such a fence. Called when the library is loaded.
  */
 bool process_fence_prepare(void);
 
+extern _Atomic bool process_fence_usable;
+
 /* Whether process_fence_prepare() has said so, and no process_fence() has failed since. */
-bool process_fence_works(void);
+static inline bool process_fence_works(void)
+{
+	return atomic_load_explicit(&process_fence_usable, memory_order_relaxed);
+}
 
 /*
  * Each thread of the process executes a full fence between the beginning and the end of this call.

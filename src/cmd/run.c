@@ -4,6 +4,7 @@
  * library, and ends as the program has ended. The shadow root is removed when the last process that
  * the program has left behind has ended, too.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -134,7 +135,28 @@ static pid_t spawn(char **program, const struct signals *signals, int *error)
 }
 
 /*
- * Removes the tree, and beside it the table of what the user has locked, if no program uses it
+ * Removes what programs of any user that root's run has become have left in @parent. Those in use
+ * are locked.
+ */
+static void remove_shares(const char *parent)
+{
+	DIR *dir = opendir(parent);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		unsigned int uid;
+		int end = 0;
+
+		if (sscanf(entry->d_name, USER_SHARE_PREFIX "%u%n", &uid, &end) == 1 &&
+		    !entry->d_name[end])
+			user_share_remove(parent, uid);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/*
+ * Removes the tree, and beside it the tables of what users have locked, if no program uses them
  * (preload/engine/memlock.c).
  */
 static void clean_up(struct tree *tree)
@@ -148,7 +170,10 @@ static void clean_up(struct tree *tree)
 	if (!slash || slash == parent)
 		return;
 	*slash = '\0';
-	user_share_remove(parent, getuid());
+	if (geteuid() == 0)
+		remove_shares(parent);
+	else
+		user_share_remove(parent, getuid());
 }
 
 /* ---- the keeper ---- */

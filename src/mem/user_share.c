@@ -24,7 +24,7 @@ enum {
 
 static int format_name(char name[PATH_MAX], const char *directory, uint32_t uid)
 {
-	int len = snprintf(name, PATH_MAX, "%s/uiommufd-locked-%u", directory, uid);
+	int len = snprintf(name, PATH_MAX, "%s/" USER_SHARE_PREFIX "%u", directory, uid);
 
 	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
 }

@@ -38,6 +38,9 @@ int user_share_publish(const struct user_share *share, uint64_t pages);
 /* Sets the words of processes that have ended to 0. */
 void user_share_sweep(const struct user_share *share);
 
+/* How the names of tables begin; the user's number follows. */
+#define USER_SHARE_PREFIX "uiommufd-locked-"
+
 /* Removes the table of @uid in @directory unless a process uses it. */
 void user_share_remove(const char *directory, uint32_t uid);
 

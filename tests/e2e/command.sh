@@ -150,6 +150,21 @@ is_in_memory() {
 }
 check the_directory_is_in_memory is_in_memory
 
+# As root only: programs that give up root leave tables of what they had locked.
+removes_tables() {
+	[ "$(id -u)" -eq 0 ] || return 0
+	mkdir -m 1777 "$scratch/tables" || return 1
+	(
+		umask 077
+		: >"$scratch/tables/uiommufd-locked-65534" && chown 65534 "$scratch/tables/uiommufd-locked-65534" &&
+			: >"$scratch/tables/uiommufd-locked-mine" || exit 1
+		unset XDG_RUNTIME_DIR
+		TMPDIR=$scratch/tables run -- true
+		[ "$(ls "$scratch/tables")" = uiommufd-locked-mine ]
+	)
+}
+check tables_of_other_users_are_removed removes_tables
+
 # The machine lives as long as a process in it, although the command ends with the first one.
 lives_on() {
 	mkdir "$scratch/tmp2"

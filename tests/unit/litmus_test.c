@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
+#include "base/futex_lock.h"
 #include "base/gate.h"
 #include "base/tsan.h"
 #include "base/world.h"
@@ -249,9 +250,47 @@ static void a_stop_and_an_entry_at_the_same_time_do_not_miss_each_other(void **s
 	assert_int_equal(misses_of(stop_world, NULL, enter_world), 0);
 }
 
+/* ---- locks ---- */
+
+static struct futex_lock lock;
+static atomic_int looks, holds;
+static bool would_sleep;
+
+/* Once the other thread has gone to sleep in vain: it is free, and the mark was not seen. */
+static void hold_lock(void)
+{
+	await(&looks, holds);
+	if (would_sleep && atomic_load(&lock.state) == FUTEX_LOCK_MARK)
+		atomic_fetch_add(&misses, 1);
+	atomic_store(&lock.state, FUTEX_LOCK_HELD);
+	holds++;
+}
+
+static void release_lock(void)
+{
+	futex_lock_release_lasting(&lock);
+}
+
+/* What the kernel does is here a look: it takes less time. */
+static void go_to_sleep(void)
+{
+	would_sleep = futex_lock_await(&lock) &&
+		      atomic_load_explicit(&lock.held, memory_order_relaxed);
+	atomic_fetch_add_explicit(&looks, 1, memory_order_release);
+}
+
+static void a_release_by_a_store_and_a_sleep_do_not_miss_each_other(void **state)
+{
+	(void)state;
+	if (!process_fence_works())
+		skip();
+	assert_int_equal(misses_of(go_to_sleep, hold_lock, release_lock), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_release_by_a_store_and_a_sleep_do_not_miss_each_other),
 		cmocka_unit_test(the_fence_of_a_waiter_replaces_that_of_an_entry),
 		cmocka_unit_test(an_entry_that_was_asked_for_its_fence_makes_it),
 		cmocka_unit_test(a_stop_and_an_entry_at_the_same_time_do_not_miss_each_other),

@@ -172,6 +172,7 @@ struct turns {
 	struct condition turned;
 	uint64_t count; /* guarded by the lock, and by nothing else */
 	unsigned int next;
+	atomic_uint begun;
 };
 
 struct turner {
@@ -194,9 +195,26 @@ static void *count_only(void *arg)
 		turner->turns->count++;
 		if (i % 1000 == turner->number)
 			nanosleep(&nap, NULL);
-		lock_release(lock);
+		if (turner->number % 3)
+			lock_release_lasting(lock);
+		else
+			lock_release(lock);
 	}
 	return NULL;
+}
+
+/* The fence is gone, as when a seccomp filter came, while the others count. */
+static void *count_and_lose_the_fence(void *arg)
+{
+	struct turner *turner = arg;
+
+	if (turner->number == 0) {
+		while (atomic_load(&turner->turns->begun) < THREADS - 1)
+			sched_yield();
+		atomic_store(&process_fence_usable, false);
+	}
+	atomic_fetch_add(&turner->turns->begun, 1);
+	return count_only(turner);
 }
 
 static void *count_in_turn(void *arg)
@@ -235,6 +253,16 @@ static void no_two_threads_hold_a_lock_and_none_sleeps_for_ever(void **state)
 {
 	(void)state;
 	assert_int_equal(count_with(count_only), THREADS * ROUNDS);
+}
+
+static void none_sleeps_for_ever_when_the_fence_is_lost_or_absent(void **state)
+{
+	const bool worked = process_fence_works();
+
+	(void)state;
+	assert_int_equal(count_with(count_and_lose_the_fence), THREADS * ROUNDS);
+	assert_int_equal(count_with(count_only), THREADS * ROUNDS);
+	atomic_store(&process_fence_usable, worked);
 }
 
 static void no_signal_of_a_condition_is_lost(void **state)
@@ -378,6 +406,7 @@ int main(void)
 		cmocka_unit_test(a_wait_releases_the_lock_and_acquires_it_again),
 		cmocka_unit_test(a_wait_with_a_deadline_ends_in_ETIMEDOUT),
 		cmocka_unit_test(no_two_threads_hold_a_lock_and_none_sleeps_for_ever),
+		cmocka_unit_test(none_sleeps_for_ever_when_the_fence_is_lost_or_absent),
 		cmocka_unit_test(no_signal_of_a_condition_is_lost),
 		cmocka_unit_test(what_breaks_the_rules_aborts),
 		cmocka_unit_test(asserting_that_no_lock_is_held_looks_at_the_rank),

@@ -246,7 +246,7 @@ static int pin_areas(struct ioas *ioas, const struct area_request *request) REQU
 
 	lock_assert_held(&ioas->lock);
 	ioas->pinning++;
-	lock_release(&ioas->lock);
+	lock_release_lasting(&ioas->lock);
 	for (done = 0; done < request->count; done++) {
 		const struct area *area = request->areas[done];
 
@@ -332,7 +332,7 @@ out_unlock:
 		request->areas[i]->busy = false;
 	if (!rc && observed())
 		observe_map(ioas, request);
-	lock_release(&ioas->lock);
+	lock_release_lasting(&ioas->lock);
 	return rc;
 }
 
@@ -545,7 +545,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 	}
 	flush_removed(ioas, &removed);
 out_unlock:
-	lock_release(&ioas->lock);
+	lock_release_lasting(&ioas->lock);
 	return rc;
 }
 

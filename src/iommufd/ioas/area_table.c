@@ -35,24 +35,33 @@ static uint64_t leaf_sizes(const struct ioas *ioas, const struct ioas_table *tab
 	return ORDINARY_LEAVES | HUGE_LEAVES;
 }
 
-/* The rights and the memory type of @area in a table. */
-static unsigned int area_prot(const struct area *area)
+/* What of an area and a table is the same for all its pieces. */
+struct filling {
+	struct mem_source *source;
+	uint64_t start, len; /* bytes of the source */
+	bool dmabuf;
+	bool scattered; /* the table wants to know what is contiguous for hardware */
+};
+
+static void filling_begin(struct filling *filling, const struct ioas_table *table,
+			  const struct area *area)
 {
-	return mem_source_kind(area_source(area)) == MEM_KIND_DMABUF ? area->prot | IOPT_MMIO
-								     : area->prot;
+	filling->source = area_source(area);
+	filling->start = area_start(area);
+	filling->len = area_len(area);
+	filling->dmabuf = mem_source_kind(filling->source) == MEM_KIND_DMABUF;
+	filling->scattered = !filling->dmabuf && iommu_domain_scattered(table->domain);
 }
 
 /*
- * An extent of @area from byte @done on, for one call of iommu_domain_map(): the bus address and
+ * An extent of the area from byte @done on, for one call of iommu_domain_map(): the bus address and
  * the length.
  */
-static void area_extent(const struct ioas_table *table, const struct area *area, uint64_t done,
-			struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
+static void filling_extent(const struct filling *filling, uint64_t done,
+			   struct frame_cursor *cursor, uint64_t *bus, uint64_t *len)
 {
-	mem_source_extent(area_source(area), area_start(area) + done, area_len(area) - done, bus,
-			  len);
-	if (iommu_domain_scattered(table->domain) &&
-	    mem_source_kind(area_source(area)) != MEM_KIND_DMABUF)
+	mem_source_extent(filling->source, filling->start + done, filling->len - done, bus, len);
+	if (filling->scattered)
 		*len = frame_extent(cursor, *bus, *len);
 }
 
@@ -75,20 +84,25 @@ static __attribute__((noinline)) void observe_fill(const struct ioas_table *tabl
 int area_fill(struct ioas *ioas, struct ioas_table *table, const struct area *area)
 	REQUIRES(ioas->lock)
 {
-	const uint64_t len = area_len(area);
 	struct frame_cursor cursor = {.mapping.end = 0};
+	struct filling filling;
+	unsigned int prot = area->prot;
 	uint64_t done = 0;
 
 	lock_assert_held(&ioas->lock);
-	if (mem_source_revoked(area_source(area)))
-		return 0;
-	while (done < len) {
+	filling_begin(&filling, table, area);
+	if (filling.dmabuf) {
+		if (mem_source_revoked(filling.source))
+			return 0;
+		prot |= IOPT_MMIO;
+	}
+	while (done < filling.len) {
 		uint64_t bus, extent;
 		int rc;
 
-		area_extent(table, area, done, &cursor, &bus, &extent);
-		rc = iommu_domain_map(table->domain, area->iova + done, bus, extent,
-				      area_prot(area), leaf_sizes(ioas, table, area, done));
+		filling_extent(&filling, done, &cursor, &bus, &extent);
+		rc = iommu_domain_map(table->domain, area->iova + done, bus, extent, prot,
+				      leaf_sizes(ioas, table, area, done));
 		if (rc) {
 			if (done)
 				iommu_domain_unmap(table->domain, area->iova, done);

@@ -276,7 +276,7 @@ static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
 	pieces->next = pieces->range.start;
 	lock_acquire_patiently(&ioas->lock);
 	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);
-	lock_release(&ioas->lock);
+	lock_release_lasting(&ioas->lock);
 	if (rc)
 		goto out_free;
 	if (!pieces->count || pieces->next != pieces->range.last + 1) {
