@@ -41,7 +41,8 @@
 #include "server/traced_call.h"
 #include "server/tracer.h"
 
-#define AREA   UINT64_C(0x100000000000)
+/* In no shadow of a sanitizer. */
+#define AREA   UINT64_C(0x300000000000)
 #define TARGET (AREA + 0x100000)
 
 enum {
