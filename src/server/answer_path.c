@@ -141,6 +141,24 @@ static struct answer give_file(struct request *request, struct uiommufd_file *fi
 	return answer_result(number);
 }
 
+/*
+ * Whether the rights that the file in the shadow root has permit @flags. Root, too, does not write
+ * a file of sysfs that nobody writes.
+ */
+static bool is_permitted(const struct request *request, const struct union_path *path, int flags)
+{
+	const int access = flags & O_ACCMODE;
+	struct stat st;
+	int rights;
+
+	if (stat(path->shadow, &st))
+		return false;
+	rights = proc_file_rights(request->client->proc, &st, false);
+	if (!(st.st_mode & 0222))
+		rights &= ~W_OK;
+	return (access == O_WRONLY || rights & R_OK) && (access == O_RDONLY || rights & W_OK);
+}
+
 static struct answer open_node(struct request *request, const struct union_path *path, int flags)
 {
 	struct uiommufd_file *file;
@@ -150,6 +168,8 @@ static struct answer open_node(struct request *request, const struct union_path 
 		return answer_result(-EEXIST);
 	if (flags & O_DIRECTORY)
 		return answer_result(-ENOTDIR);
+	if (!is_permitted(request, path, flags))
+		return answer_result(-EACCES);
 	if (flags & O_DIRECT)
 		return answer_result(-EINVAL);
 	/* What programs have closed, or held when they were killed, is closed. */
@@ -158,25 +178,6 @@ static struct answer open_node(struct request *request, const struct union_path 
 	mapped_sweep();
 	rc = files_open(path->node, path->name, &request->client->caller, &file);
 	return rc ? answer_result(rc) : give_file(request, file, path, flags);
-}
-
-/*
- * Whether the rights that the file of sysfs in the shadow root has permit @flags. Root, too, does
- * not write what nobody writes.
- */
-static bool is_permitted(const struct request *request, const struct union_path *path, int flags)
-{
-	const uint32_t uid = caller_uid(&request->client->caller);
-	const int access = flags & O_ACCMODE;
-	mode_t mask = uid == 0 ? 0777 : 0007;
-	struct stat st;
-
-	if (stat(path->shadow, &st))
-		return false;
-	if (uid == st.st_uid)
-		mask |= 0700;
-	return (access == O_WRONLY || st.st_mode & mask & 0444) &&
-	       (access == O_RDONLY || st.st_mode & mask & 0222);
 }
 
 /* Opens a file of sysfs that is more than the file in the shadow root. */
@@ -489,13 +490,19 @@ struct answer answer_access(struct request *request, int dirfd, uint64_t path, i
 	struct union_path at;
 	struct answer answer;
 	const char *name;
+	struct stat st;
 
 	if (!answer_path_resolve(request, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW), &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);
 	if (!name)
 		return answer;
-	return answer_result(faccessat(AT_FDCWD, name, mode, 0) ? -errno : 0);
+	if (faccessat(AT_FDCWD, name, mode, 0))
+		return answer_result(-errno);
+	if (at.kind == UNION_EMULATED && !stat(name, &st) &&
+	    mode & ~proc_file_rights(request->client->proc, &st, !(flags & AT_EACCESS)))
+		return answer_result(-EACCES);
+	return answer_result(0);
 }
 
 /* Whether the path (@dirfd, @path) is a link of /proc that is read here. */

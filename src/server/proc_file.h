@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 enum {
@@ -19,6 +20,12 @@ int proc_file_open(pid_t id);
  * "unlimited". False: it cannot be read.
  */
 bool proc_file_number(int proc, const char *file, const char *name, int base, uint64_t *value);
+
+/*
+ * What the process with the directory @proc may do with a file that @st describes: R_OK, W_OK and
+ * X_OK. @real: by its real user, as access() tells; else as open() decides.
+ */
+int proc_file_rights(int proc, const struct stat *st, bool real);
 
 /* The name of the process or thread with the directory @proc; "": it has ended. */
 void proc_file_name(int proc, char name[PROC_FILE_NAME]);

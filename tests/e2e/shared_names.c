@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of emulated files on a shared machine that are not written as such: links, descriptors. */
 #include <dirent.h>
+#include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -254,6 +255,61 @@ static void a_program_that_a_debugger_traces_stays_where_it_is(void)
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+enum {
+	NOBODY = 65534
+};
+
+static bool is_denied(int flags)
+{
+	return open("/dev/iommu", flags) < 0 && errno == EACCES;
+}
+
+/* Gives up root in steps. 0, or the number of the first step that finds something else. */
+static int find_rights(void)
+{
+	const int flags = O_RDWR | O_CLOEXEC;
+
+	if (setgroups(0, NULL) || setegid(NOBODY) || seteuid(NOBODY))
+		return 1;
+	if (!is_denied(O_RDWR) || !is_denied(O_RDONLY) || !is_denied(O_WRONLY))
+		return 2;
+	if (open("/dev/vfio/vfio", flags) < 0 || open(DEVICE "/vendor", O_RDONLY) < 0)
+		return 3;
+	if (open(DEVICE "/driver_override", flags) >= 0 || errno != EACCES)
+		return 4;
+	/* access() tells of the real user. */
+	if (access("/dev/iommu", R_OK | W_OK) || access(DEVICE "/driver_override", W_OK))
+		return 5;
+	if (syscall(SYS_faccessat2, AT_FDCWD, "/dev/iommu", R_OK, AT_EACCESS) == 0 ||
+	    syscall(SYS_faccessat2, AT_FDCWD, "/dev", R_OK | X_OK, AT_EACCESS) != 0)
+		return 6;
+	/* The group's members may. */
+	if (seteuid(0) || setegid(0) || seteuid(NOBODY) || open("/dev/iommu", flags) < 0)
+		return 7;
+	if (seteuid(0) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
+		return 8;
+	if (access("/dev/iommu", R_OK) == 0 || access("/dev/iommu", W_OK) == 0)
+		return 9;
+	return access("/dev/iommu", F_OK) == 0 && access("/dev/vfio/vfio", W_OK) == 0 ? 0 : 10;
+}
+
+/* As root only. */
+static void a_program_that_gives_up_root_has_the_rights_of_its_user(void)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		return;
+	pid = fork();
+	if (pid == 0)
+		_exit(find_rights());
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK(WEXITSTATUS(status) == 0);
+	if (status)
+		printf("it fails at %d\n", WEXITSTATUS(status));
+}
+
 int main(void)
 {
 	const struct check_test tests[] = {
@@ -267,6 +323,7 @@ int main(void)
 		TEST(emulated_files_have_no_extended_attributes),
 		TEST(the_current_directory_has_a_size),
 		TEST(a_program_that_a_debugger_traces_stays_where_it_is),
+		TEST(a_program_that_gives_up_root_has_the_rights_of_its_user),
 	};
 	int status;
 
