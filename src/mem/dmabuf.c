@@ -16,8 +16,8 @@
 #include "base/last_error.h"
 #include "base/lock.h"
 #include "base/sys.h"
-#include "mem/guard.h"
 #include "mem/source_internal.h"
+#include "mem/view.h"
 
 /* The largest leaf of the page tables: a larger alignment gains nothing. */
 #define LARGE_LEAF (UINT64_C(1) << 30)
@@ -220,7 +220,7 @@ static int fetch(const struct window *window, const char *addr, uint64_t done, v
 	const struct dmabuf_registers *at;
 
 	if (!window)
-		return guard_copy(buf, addr + done, size);
+		return view_copy(buf, addr + done, size);
 	at = &window->registers;
 	if (at->move)
 		return at->move(at->cookie, at->offset + done, buf, size, false);
@@ -234,7 +234,7 @@ static int store(const struct window *window, char *addr, uint64_t done, void *b
 	uint64_t value = 0;
 
 	if (!window)
-		return guard_copy(addr + done, buf, size);
+		return view_copy(addr + done, buf, size);
 	at = &window->registers;
 	if (at->move)
 		return at->move(at->cookie, at->offset + done, buf, size, true);
