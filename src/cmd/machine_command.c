@@ -19,6 +19,7 @@
 #include "cmd/new_machine.h"
 #include "cmd/offers.h"
 #include "cmd/peer.h"
+#include "cmd/run_clean_up.h"
 #include "cmd/run_options.h"
 #include "cmd/run_watch.h"
 #include "cmd/shadow.h"
@@ -126,7 +127,7 @@ static void serve(struct start *start, const sigset_t *ends)
 	server_finish();
 	run_watch_report(&start->tree);
 	run_watch_finish(&start->tree);
-	tree_remove(&start->tree);
+	run_clean_up(&start->tree);
 }
 
 static int redirect(const char *path, int fd)

@@ -4,7 +4,6 @@
  * library, and ends as the program has ended. The shadow root is removed when the last process that
  * the program has left behind has ended, too.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -26,13 +25,13 @@
 #include "cmd/library.h"
 #include "cmd/new_machine.h"
 #include "cmd/offers.h"
+#include "cmd/run_clean_up.h"
 #include "cmd/run_options.h"
 #include "cmd/run_reports.h"
 #include "cmd/run_watch.h"
 #include "cmd/shadow.h"
 #include "cmd/tree.h"
 #include "machine/machine.h"
-#include "mem/user_share.h"
 #include "preload/start/layout.h"
 #include "server/program_server.h"
 #include "server/tracer.h"
@@ -132,48 +131,6 @@ static pid_t spawn(char **program, const struct signals *signals, int *error)
 		execute(program, signals, &failed);
 	*error = failed;
 	return pid;
-}
-
-/*
- * Removes what programs of any user that root's run has become have left in @parent. Those in use
- * are locked.
- */
-static void remove_shares(const char *parent)
-{
-	DIR *dir = opendir(parent);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		unsigned int uid;
-		int end = 0;
-
-		if (sscanf(entry->d_name, USER_SHARE_PREFIX "%u%n", &uid, &end) == 1 &&
-		    !entry->d_name[end])
-			user_share_remove(parent, uid);
-	}
-	if (dir)
-		closedir(dir);
-}
-
-/*
- * Removes the tree, and beside it the tables of what users have locked, if no program uses them
- * (preload/engine/memlock.c).
- */
-static void clean_up(struct tree *tree)
-{
-	char parent[sizeof(tree->root)];
-	char *slash;
-
-	strcpy(parent, tree->root);
-	slash = strrchr(parent, '/');
-	tree_remove(tree);
-	if (!slash || slash == parent)
-		return;
-	*slash = '\0';
-	if (geteuid() == 0)
-		remove_shares(parent);
-	else
-		user_share_remove(parent, getuid());
 }
 
 /* ---- the keeper ---- */
@@ -281,14 +238,14 @@ static _Noreturn void keep(struct tree *tree, struct offers *offers, char **prog
 		server_finish();
 		run_watch_report(tree);
 		run_watch_finish(tree);
-		clean_up(tree);
+		run_clean_up(tree);
 		cmd_leave(CMD_OK);
 	}
 	server_finish();
 	if (served >= 0)
 		run_watch_report(tree);
 	run_watch_finish(tree);
-	clean_up(tree);
+	run_clean_up(tree);
 	keeper_send(to, &ended, sizeof(ended));
 	cmd_leave(CMD_OK);
 }
@@ -467,7 +424,7 @@ int cmd_run(char **args)
 	} else {
 		status = run_program(&tree, &offers, options.shared, args);
 	}
-	clean_up(&tree);
+	run_clean_up(&tree);
 	/* Until here, and in the keeper, its devices have claimed what they have for themselves. */
 	machine_destroy(machine);
 	return status;

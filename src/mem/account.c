@@ -241,6 +241,20 @@ static void fork_child(void)
 	}
 }
 
+void account_share_end(void)
+{
+	for (int i = 0; i < USER_LISTS; i++) {
+		struct user *user = atomic_load_explicit(&users[i], memory_order_acquire);
+
+		for (; user; user = user->next) {
+			lock_acquire(&user->lock);
+			if (user->state == SHARE_OPEN)
+				refuse_share(user);
+			lock_release(&user->lock);
+		}
+	}
+}
+
 void account_share(const char *of_user)
 {
 	assert(!directory[0]);

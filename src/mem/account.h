@@ -17,6 +17,12 @@
 void account_share(const char *directory);
 
 /*
+ * What this process has locked is not counted by others any more, and nothing of theirs is in use
+ * here: what is left of all of them can be removed (user_share_remove()).
+ */
+void account_share_end(void);
+
+/*
  * Charges @caller, a process of the user @uid, for @pages. 0, or -ENOMEM: over the limit, or no
  * memory for the counter; nothing is charged then.
  */

@@ -58,8 +58,8 @@ struct request {
 };
 
 /*
- * Where limits are read that hold for all clients: of locked memory in bytes, or UINT64_MAX: that
- * of the process. Context: before the first request.
+ * The limit of locked memory that holds for all clients in place of that of the process, in bytes;
+ * UINT64_MAX: there is none. Context: before the first request.
  */
 void client_set_memlock(uint64_t bytes);
 

@@ -22,10 +22,13 @@
 #include "server/program_memory.h"
 #include "trace/events.h"
 
-static uint64_t memlock = UINT64_MAX; /* client_set_memlock() */
+/* client_set_memlock() */
+static bool has_memlock;
+static uint64_t memlock;
 
 void client_set_memlock(uint64_t bytes)
 {
+	has_memlock = true;
 	memlock = bytes;
 }
 
@@ -160,7 +163,7 @@ static uint64_t op_memlock_limit(struct uiommufd_caller *caller)
 	static const char name[] = "\nMax locked memory";
 	uint64_t limit;
 
-	if (memlock != UINT64_MAX)
+	if (has_memlock)
 		return memlock;
 	/* Of a process that has ended nothing more is pinned. */
 	return proc_file_number(client_of(caller)->proc, "limits", name, 10, &limit) ? limit : 0;

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/world.h"
 #include "inspect/show_state.h"
+#include "mem/account.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
 #include "preload/engine/watch.h"
@@ -294,6 +295,20 @@ static void read_memlock(const char *root)
 	(void)fclose(in);
 }
 
+/* As each process with a machine of its own does (preload/engine/memlock.c). */
+static void share_accounts(const char *root)
+{
+	char directory[PATH_MAX];
+	char *slash;
+
+	snprintf(directory, sizeof(directory), "%s", root);
+	slash = strrchr(directory, '/');
+	if (!slash || slash == directory)
+		return;
+	*slash = '\0';
+	account_share(directory);
+}
+
 int server_begin(const char *root, bool lasts)
 {
 	int rc;
@@ -302,6 +317,7 @@ int server_begin(const char *root, bool lasts)
 		return -ENAMETOOLONG;
 	union_set_root(server.root);
 	read_memlock(root);
+	share_accounts(root);
 	watch_start();
 	displace_enable();
 	rc = files_build_machine(root);
@@ -373,6 +389,7 @@ void server_finish(void)
 		opened_drain();
 		mapped_sweep();
 	}
+	account_share_end();
 	control_socket_finish();
 	watch_finish();
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Machines that programs share, from outside: machine.py UIOMMUFD JOINED SHARED_PROGRAM
+"""Machines that programs share, from outside: machine.py UIOMMUFD JOINED SHARED_PROGRAM MEMLOCK
 
-JOINED is joined.c, SHARED_PROGRAM does all that a program on a shared machine does (static_program.c).
+JOINED is joined.c, SHARED_PROGRAM does all that a program on a shared machine does (static_program.c), MEMLOCK is memlock.c.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-UIOMMUFD, JOINED, PROGRAM = map(os.path.abspath, sys.argv[1:4])
+UIOMMUFD, JOINED, PROGRAM, MEMLOCK = map(os.path.abspath, sys.argv[1:5])
 DEVICE = "edu@0000:c1:00.0"
 NOBODY = 65534
 LIMIT = 60
@@ -219,6 +219,20 @@ def the_name_of_a_killed_machine_is_free():
             pass
 
 
+def a_user_has_one_limit_on_all_machines():
+    """It holds for the programs of two machines together, and nothing is left of what counted them."""
+    with a_directory_for_machines(os.getuid()):
+        with Machine("first", words=("--memlock", "64K")) as first, Machine("second", words=("--memlock", "64K")) as second:
+            with subprocess.Popen([UIOMMUFD, "run", "--join", first.name, "--", MEMLOCK, "-h", "10"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True) as holder:
+                assert holder.stdout.readline() == "ok\n"
+                assert second.join(MEMLOCK, "7", "6").stdout == "ENOMEM\nok\n"
+            assert second.join(MEMLOCK, "16", "1").stdout == "ok\nENOMEM\n"
+            assert command("machine", "--stop", first.name).returncode == 0
+            assert command("machine", "--stop", second.name).returncode == 0
+        assert not os.listdir(os.environ["TMPDIR"])
+
+
 def names_are_checked():
     with Machine() as machine:
         complains(command("machine", "--name", machine.name), f'there is a machine "{machine.name}" already')
@@ -296,7 +310,8 @@ TESTS = [a_program_that_joins_ends_as_it_would_alone, a_joined_program_has_all_t
          show_lookup_and_dump_ask_the_server, devices_come_and_go, all_programs_are_in_one_trace,
          a_program_on_a_shared_machine_of_its_own_is_shown,
          a_stopped_machine_takes_its_programs_along, a_signal_stops_a_machine, the_name_of_a_killed_machine_is_free,
-         names_are_checked, another_user_is_refused, root_asks_for_another_users_machine_and_does_not_join_it]
+         a_user_has_one_limit_on_all_machines, names_are_checked, another_user_is_refused,
+         root_asks_for_another_users_machine_and_does_not_join_it]
 
 
 def main():
