@@ -38,7 +38,8 @@ class Disk:
 
     def run(self, *program):
         result = subprocess.run([*self.command, *program], capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        faults = [line for line in result.stderr.splitlines() if line.startswith("uiommufd: ")]
+        # QEMU gives memory back that is pinned. In the C library, that is seen on shared machines only.
+        faults = [line for line in result.stderr.splitlines() if line.startswith("uiommufd: ") and " takes away " not in line]
         if result.returncode or faults:
             raise SystemExit(f"FAIL: {' '.join(program)}: exit status {result.returncode}\n{result.stdout}{result.stderr}")
         return result.stdout

@@ -16,10 +16,11 @@ from pathlib import Path
 
 # Tests of the suite "e2e" that are run, beside those that are of the suite "conformance", too.
 PROGRAMS = """
-changes children descriptors direct direct_memory early limits memory names pinned plugin pointers signals threads uring
-vfs transparent tree device_threads_register device_threads_ioeventfd hotplug migrate trace profile qemu
+bar changes children command descriptors direct direct_memory double_fetch early hostile limits memlock memory names nvme
+pinned plugin pointers sandbox signals threads uring vfs transparent tree device_threads_register
+device_threads_ioeventfd hotplug migrate trace profile qemu
 """.split()
-EXAMPLES = re.compile(r"(edu|type1|ioat)-copy \w+|nvme-blocks \w+")
+WITH_BLANKS = re.compile(r"(edu|type1|ioat)-copy \w+|nvme-blocks \w+|limits stated \w+|peer copy")
 TIMEOUT = 100
 
 
@@ -33,12 +34,12 @@ def documented(document):
 
 def unknown(names, folders):
     """Those that no test has."""
-    text = "".join(file.read_text(errors="replace") for folder in folders for file in folder.glob("*.[cp]*"))
+    text = "".join(file.read_text(errors="replace") for folder in folders for file in folder.glob("*.[cps]*"))
     return [name for name in names if name.isidentifier() and name not in text]
 
 
 def is_wanted(test):
-    return "conformance" in test["suite"][0] or test["name"] in PROGRAMS or bool(EXAMPLES.fullmatch(test["name"]))
+    return "conformance" in test["suite"][0] or test["name"] in PROGRAMS or bool(WITH_BLANKS.fullmatch(test["name"]))
 
 
 def run(test, build, left_out):
