@@ -388,6 +388,8 @@ void server_finish(void)
 	if (atomic_load(&server.served)) {
 		opened_drain();
 		mapped_sweep();
+		/* While the shadow root is there, without which no attribute is. */
+		opened_settle_writes();
 	}
 	account_share_end();
 	control_socket_finish();
