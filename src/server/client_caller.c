@@ -15,6 +15,7 @@
 #include <urcu/compiler.h>
 
 #include "base/alloc.h"
+#include "base/sys.h"
 #include "server/client_internal.h"
 #include "server/opened.h"
 #include "server/proc_file.h"

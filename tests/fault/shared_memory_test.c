@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sys.h"
 #include "base/world.h"
 #include "kit.h"
 #include "mem/aside.h"
