@@ -27,6 +27,7 @@
 #include "base/rcu.h"
 #include "iommu/dma_watch.h"
 #include "iommu/lookaside.h"
+#include "iommu/nested_recent.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/view.h"
@@ -612,6 +613,20 @@ static bool known(uint32_t pasid, unsigned int prot)
 	return pasid == NO_PASID && prot <= (IOPT_READ | IOPT_WRITE);
 }
 
+/* lookaside_find() behind a nested domain: by what the IOTLB of @endpoint has answered before. */
+static ALWAYS_INLINE bool find_recent(const struct iommu_endpoint *endpoint,
+				      const struct iommu_domain *domain, uint64_t iova,
+				      unsigned int need, uint64_t *bus, uint64_t *len)
+{
+	const struct recent_entry *entry = recent_find(
+		domain, atomic_load_explicit(&endpoint->tlb, memory_order_acquire), iova, need);
+
+	if (!entry || !recent_stands(entry))
+		return false;
+	recent_read(entry, iova, bus, len);
+	return true;
+}
+
 /* iommu_translate() by another table than the last one. */
 static __attribute__((noinline)) int translate_elsewhere(struct iommu_endpoint *endpoint,
 							 uint32_t pasid, uint64_t iova,
@@ -622,9 +637,10 @@ static __attribute__((noinline)) int translate_elsewhere(struct iommu_endpoint *
 	uint64_t at, extent;
 
 	if (__builtin_expect(!known(pasid, prot), 0) ||
-	    __builtin_expect(!lookaside_find(domain, iova, prot, &at, &extent) &&
-				     !lookaside_find_any(domain, iova, prot, &at, &extent),
-			     0))
+	    (!find_recent(endpoint, domain, iova, prot, &at, &extent) &&
+	     __builtin_expect(!lookaside_find(domain, iova, prot, &at, &extent) &&
+				      !lookaside_find_any(domain, iova, prot, &at, &extent),
+			      0)))
 		return translate_slowly(endpoint, pasid, iova, prot, bus, len);
 	*bus = (void *)(uintptr_t)at;
 	if (len)
