@@ -326,6 +326,28 @@ static void a_device_does_not_use_what_one_that_has_gone_was_told(void **state)
 	free(t);
 }
 
+/* Without memory for what it remembers, a thread asks the IOTLB each time. */
+static void a_thread_without_memory_remembers_nothing(void **state)
+{
+	struct test *t = create(NULL);
+	unsigned int failures = 0;
+
+	(void)state;
+	assert_int_equal(gate_enter(t), 0); /* which gives it a slot */
+	gate_leave();
+	assert_null(gate_cache);
+	assert_ptr_equal(look(t, IOVA), t->expected);
+	for (uint64_t n = 1, left = 0; !left; n++, failures += !left) {
+		failure_arm(n);
+		assert_ptr_equal(look(t, IOVA), t->expected);
+		left = failure_disarm();
+	}
+	assert_int_equal(failures, 2); /* the lookaside cache, and what is nested */
+	assert_non_null(((struct lookaside *)gate_cache)->recent);
+	guest_destroy(t->guest);
+	free(t);
+}
+
 static uint64_t dirty;
 
 static void count_dirty(struct iova_range range, void *arg)
@@ -381,6 +403,8 @@ static void a_write_that_is_remembered_is_marked_once_writes_are_tracked(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* The first: the thread has remembered nothing yet. */
+		cmocka_unit_test(a_thread_without_memory_remembers_nothing),
 		cmocka_unit_test(an_invalidation_reaches_what_threads_remember),
 		cmocka_unit_test(an_unmap_reaches_what_threads_remember),
 		cmocka_unit_test(another_domain_has_nothing_that_threads_remember),
