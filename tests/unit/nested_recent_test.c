@@ -12,6 +12,8 @@
 #include "iommu/nested_recent.h"
 #include "kit.h"
 #include "random.h"
+#include "report/device_record.h"
+#include "report/report.h"
 
 enum {
 	PAGES = 64,
@@ -400,6 +402,30 @@ static void a_write_that_is_remembered_is_marked_once_writes_are_tracked(void **
 	free(t);
 }
 
+/* What the guest changed without an invalidation is looked for in the first DMAs of each start. */
+static void dma_of_a_started_device_is_looked_at(void **state)
+{
+	struct report_settings settings;
+	struct device_record *record;
+	struct test *t;
+
+	(void)state;
+	report_settings_init(&settings);
+	settings.quiet = true;
+	report_start(&settings, NULL);
+	t = create(NULL);
+	record = iommu_endpoint_record(t->guest->device);
+	assert_non_null(record);
+	for (int i = 0; i < 3; i++)
+		guest_reads(t->guest, NO_PASID, IOVA, 0);
+	device_record_write(record, 0, 0, 4, 1);
+	for (int i = 0; i < 100; i++)
+		guest_reads(t->guest, NO_PASID, IOVA, 0);
+	assert_false(device_record_take_check(record));
+	guest_destroy(t->guest);
+	free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +439,8 @@ int main(void)
 		cmocka_unit_test(a_device_does_not_use_what_another_one_was_told),
 		cmocka_unit_test(a_device_does_not_use_what_one_that_has_gone_was_told),
 		cmocka_unit_test(a_write_that_is_remembered_is_marked_once_writes_are_tracked),
+		/* The last: what happens is recorded from there on. */
+		cmocka_unit_test(dma_of_a_started_device_is_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
