@@ -9,7 +9,8 @@
  * otherwise the failure is a fault.
  *
  * The tables that a thread has used before are in its lookaside cache: then the request is copied
- * without a walk (copy_known()), and everything else of the above holds.
+ * without a walk (copy_known()), and everything else of the above holds. So it is with what the
+ * IOTLB has answered before (copy_recent()).
  *
  * Locks: none. The read-side critical section covers the translation, the gate the copy as well.
  *
@@ -27,11 +28,13 @@
 #include "base/rcu.h"
 #include "iommu/dma_watch.h"
 #include "iommu/lookaside.h"
+#include "iommu/nested_recent.h"
 #include "mem/displace.h"
 #include "mem/dmabuf.h"
 #include "mem/view.h"
 #include "profile/profile.h"
 #include "report/counts.h"
+#include "report/device_record.h"
 #include "report/history.h"
 #include "trace/events.h"
 
@@ -347,6 +350,19 @@ static __attribute__((noinline)) int transfer_slowly(const struct dma *dma, size
 }
 
 /*
+ * Cuts *@len to the @known bytes that are contiguous. False: the long way may find more.
+ */
+static ALWAYS_INLINE bool cut(size_t *len, uint64_t known)
+{
+	if (*len > known) {
+		if (*len > SHORT_DMA && known < LONG_BLOCK)
+			return false;
+		*len = known;
+	}
+	return true;
+}
+
+/*
  * One end of a piece, @done bytes behind @begin, by the tables that the thread has used before:
  * sets *@end, and cuts *@len to the bytes that are contiguous there. False: it is not found so, or
  * lacks the right @need, or the long way finds more that is contiguous.
@@ -360,11 +376,8 @@ static ALWAYS_INLINE bool recall(const struct iommu_domain *domain, uint64_t beg
 	if (iova < begin || (!lookaside_find(domain, iova, need, &bus, &known) &&
 			     !lookaside_find_any(domain, iova, need, &bus, &known)))
 		return false;
-	if (*len > known) {
-		if (*len > SHORT_DMA && known < LONG_BLOCK)
-			return false;
-		*len = known;
-	}
+	if (!cut(len, known))
+		return false;
 	*end = (char *)(uintptr_t)bus;
 	return true;
 }
@@ -400,7 +413,85 @@ static ALWAYS_INLINE size_t copy_known(const struct dma *dma, size_t done, bool 
 	return len;
 }
 
-/* transfer_slowly(), but for what is known already. */
+/*
+ * One end of a piece, at @iova, by @entry, which was found for it: like recall(). Context: inside
+ * the gate of entry->memory.
+ */
+static ALWAYS_INLINE bool recall_recent(const struct recent_entry *entry, uint64_t iova, char **end,
+					size_t *len)
+{
+	uint64_t bus, known;
+
+	if (!recent_stands(entry))
+		return false;
+	recent_read(entry, iova, &bus, &known);
+	if (!cut(len, known))
+		return false;
+	*end = (char *)(uintptr_t)bus;
+	return true;
+}
+
+/* Whether DMA by a nested domain that was used before needs more than a copy. */
+static bool needs_the_long_way(const struct dma *dma)
+{
+	if (dma->pasid != NO_PASID || dma->atomic || sanitizer_present() || process_memory_any())
+		return true;
+	return observed() &&
+	       (profiling() || (recording() && device_record_has_checks(dma->endpoint->record)));
+}
+
+/*
+ * copy_known() behind a nested domain: by what the IOTLB has answered before. Nothing of the domain
+ * is read; it may be gone until the gate is entered and it is still the endpoint's.
+ */
+static size_t copy_recent(const struct dma *dma, size_t done)
+{
+	struct iommu_domain *domain = rcu_load(&dma->endpoint->rid_domain);
+	const struct tlb *tlb = atomic_load_explicit(&dma->endpoint->tlb, memory_order_acquire);
+	const uint64_t from = dma->src_iova + done, to = dma->dst_iova + done;
+	char *src = (char *)((uintptr_t)dma->src_buf + done);
+	char *dst = (char *)((uintptr_t)dma->dst_buf + done);
+	size_t len = min_u64(dma->len - done, DMA_PIECE);
+	const struct recent_entry *read = NULL, *write = NULL;
+
+	if (!tlb || needs_the_long_way(dma) || from < dma->src_iova || to < dma->dst_iova)
+		return 0;
+	if (!dma->src_buf)
+		read = recent_find(domain, tlb, from, IOPT_READ);
+	if (!dma->dst_buf)
+		write = recent_find(domain, tlb, to, IOPT_WRITE);
+	if ((!read && !dma->src_buf) || (!write && !dma->dst_buf) ||
+	    (read && write && read->memory != write->memory) ||
+	    gate_enter(read ? read->memory : write->memory))
+		return 0;
+	if (rcu_load(&dma->endpoint->rid_domain) != domain || displace_in_progress() ||
+	    (read && !recall_recent(read, from, &src, &len)) ||
+	    (write && !recall_recent(write, to, &dst, &len)) || guard_copy(dst, src, len)) {
+		gate_leave();
+		return 0;
+	}
+	msan_written(dst, len);
+	if (write && dma_is_logged(dma->endpoint, dma->pasid))
+		dma_log_mark(dma->endpoint, to, len);
+	gate_leave();
+	return len;
+}
+
+/* transfer_slowly(), but for what the IOTLB has answered before. */
+static __attribute__((noinline)) int transfer_nested(const struct dma *dma, size_t done,
+						     enum dma_dir *failed, uint64_t unmaps)
+{
+	size_t copied;
+
+	while ((copied = copy_recent(dma, done))) {
+		done += copied;
+		if (done == dma->len)
+			return 0;
+	}
+	return transfer_slowly(dma, done, failed, unmaps);
+}
+
+/* transfer_nested(), but for what is known already. */
 static ALWAYS_INLINE int transfer(const struct dma *dma, enum dma_dir *failed, uint64_t unmaps,
 				  bool read, bool write)
 {
@@ -412,7 +503,7 @@ static ALWAYS_INLINE int transfer(const struct dma *dma, enum dma_dir *failed, u
 		if (done == dma->len)
 			return 0;
 	} while (copied);
-	return transfer_slowly(dma, done, failed, unmaps);
+	return transfer_nested(dma, done, failed, unmaps);
 }
 
 /* @read and @write say which ends are IOVAs. */
@@ -612,6 +703,20 @@ static bool known(uint32_t pasid, unsigned int prot)
 	return pasid == NO_PASID && prot <= (IOPT_READ | IOPT_WRITE);
 }
 
+/* lookaside_find() behind a nested domain: by what the IOTLB of @endpoint has answered before. */
+static ALWAYS_INLINE bool find_recent(const struct iommu_endpoint *endpoint,
+				      const struct iommu_domain *domain, uint64_t iova,
+				      unsigned int need, uint64_t *bus, uint64_t *len)
+{
+	const struct recent_entry *entry = recent_find(
+		domain, atomic_load_explicit(&endpoint->tlb, memory_order_acquire), iova, need);
+
+	if (!entry || !recent_stands(entry))
+		return false;
+	recent_read(entry, iova, bus, len);
+	return true;
+}
+
 /* iommu_translate() by another table than the last one. */
 static __attribute__((noinline)) int translate_elsewhere(struct iommu_endpoint *endpoint,
 							 uint32_t pasid, uint64_t iova,
@@ -622,9 +727,10 @@ static __attribute__((noinline)) int translate_elsewhere(struct iommu_endpoint *
 	uint64_t at, extent;
 
 	if (__builtin_expect(!known(pasid, prot), 0) ||
-	    __builtin_expect(!lookaside_find(domain, iova, prot, &at, &extent) &&
-				     !lookaside_find_any(domain, iova, prot, &at, &extent),
-			     0))
+	    (!find_recent(endpoint, domain, iova, prot, &at, &extent) &&
+	     __builtin_expect(!lookaside_find(domain, iova, prot, &at, &extent) &&
+				      !lookaside_find_any(domain, iova, prot, &at, &extent),
+			      0)))
 		return translate_slowly(endpoint, pasid, iova, prot, bus, len);
 	*bus = (void *)(uintptr_t)at;
 	if (len)

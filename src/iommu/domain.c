@@ -17,6 +17,7 @@
 #include "base/rcu.h"
 #include "iommu/iommu_internal.h"
 #include "iommu/lookaside.h"
+#include "iommu/nested_recent.h"
 #include "iommu/stage1.h"
 #include "trace/events.h"
 
@@ -248,8 +249,9 @@ uint64_t iommu_domain_unmap(struct iommu_domain *domain, uint64_t iova, uint64_t
 
 	/* After the table: a thread that sees the new count does not find the old entries. */
 	__atomic_add_fetch(&domain->unmaps, 1, __ATOMIC_SEQ_CST);
+	fence_after_atomic();
+	recent_unmapped(domain);
 	if (iopt_retired(domain->table) != retired) {
-		fence_after_atomic();
 		lookaside_retired(domain, iova, len);
 		iopt_settle(domain->table);
 	}

@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "iommu/iommu.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/nested_recent.h"
 
 enum {
 	STEP = LOOKASIDE_TAKEN * 2,
@@ -71,6 +72,7 @@ void lookaside_forget_all(void)
 {
 	for (size_t i = 0; i < LOOKASIDE_COUNTERS; i++)
 		change(i);
+	recent_forget_all();
 	/* What follows gives tables to others. */
 	atomic_thread_fence(memory_order_seq_cst);
 }
@@ -80,6 +82,7 @@ void lookaside_forget_all(void)
 /* Gives the calling thread a cache. NULL: there is no memory for it. */
 static struct lookaside *create(void)
 {
+	struct nested_recent *recent = NULL;
 	struct lookaside *cache;
 
 	if (!gate_self && gate_register())
@@ -87,12 +90,17 @@ static struct lookaside *create(void)
 	if (gate_self->cache)
 		return gate_self->cache;
 	cache = gate_self->torn_cache;
-	if (cache)
+	if (cache) {
+		recent = cache->recent;
 		memset(cache, 0, sizeof(*cache));
-	else
+	} else {
 		cache = alloc_aligned(64, sizeof(*cache));
+	}
 	if (!cache)
 		return NULL;
+	if (recent)
+		memset(recent, 0, sizeof(*recent));
+	cache->recent = recent;
 	memset(cache->shifts, LOOKASIDE_BLOCK_SHIFT, sizeof(cache->shifts));
 	cache->last = cache->entries;
 	gate_self->torn_cache = NULL;
@@ -160,4 +168,13 @@ bool lookaside_find_any(const struct iommu_domain *domain, uint64_t iova, unsign
 	*bus = found.oa;
 	*len = found.len - (iova - found.start);
 	return true;
+}
+
+struct nested_recent *lookaside_recent(void)
+{
+	struct lookaside *cache = gate_cache ? gate_cache : create();
+
+	if (cache && !cache->recent)
+		cache->recent = alloc_aligned(64, sizeof(*cache->recent));
+	return cache ? cache->recent : NULL;
 }

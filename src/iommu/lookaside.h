@@ -41,6 +41,7 @@
 #include "iopt/leaf_code.h"
 
 struct iommu_domain;
+struct nested_recent;
 
 enum {
 	LOOKASIDE_ENTRIES = 4096,
@@ -71,6 +72,7 @@ struct lookaside {
 	unsigned int conflicts;
 	/* The last domain that the thread has looked for in vain because it has a stage 1. */
 	const struct iommu_domain *nested;
+	struct nested_recent *recent; /* iommu/nested_recent.h; NULL: none */
 };
 
 /* The low bits are the number of the counter, and whether it was taken as a stamp. */
@@ -227,5 +229,8 @@ void lookaside_retired(const struct iommu_domain *domain, uint64_t iova, uint64_
 
 /* All entries are invalid when this returns. The same context. */
 void lookaside_forget_all(void);
+
+/* What the calling thread has of nested_recent.h, made when it is first asked for, or NULL. */
+struct nested_recent *lookaside_recent(void);
 
 #endif

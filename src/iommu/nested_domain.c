@@ -15,6 +15,7 @@
 #include "base/gate.h"
 #include "base/lock.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/nested_recent.h"
 #include "iommu/stage1.h"
 #include "iommu/tlb.h"
 #include "trace/events.h"
@@ -121,6 +122,7 @@ void nested_release(struct iommu_endpoint *endpoint)
 	cds_list_del(&endpoint->all);
 	lock_release(&endpoints_lock);
 	ats_release(endpoint);
+	recent_forget_all(); /* another IOTLB may have the same address */
 	tlb_destroy(atomic_load_explicit(&endpoint->tlb, memory_order_relaxed));
 }
 

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/gate.h"
 #include "iommu/iommu_internal.h"
+#include "iommu/nested_recent.h"
 #include "iommu/nested_stale.h"
 #include "iommu/stage1.h"
 #include "iommu/tlb.h"
@@ -318,12 +319,18 @@ bool nested_hit(const struct translation *t, uint64_t *bus, uint64_t *len)
 {
 	const struct tlb *tlb = atomic_load_explicit(&t->endpoint->tlb, memory_order_acquire);
 	const struct iommu_domain *domain = t->domain;
+	struct recent_stamp stamp;
 
-	/* Each write marks its stage-2 leaf: user space may have cleaned it. */
-	if (!tlb || ((t->need & IOPT_WRITE) && iommu_domain_dirty_tracking(domain)))
+	if (!tlb)
 		return false;
-	return tlb_hit(tlb, t, __atomic_load_n(&domain->memory->unmaps, __ATOMIC_ACQUIRE), bus,
-		       len);
+	stamp = recent_stamp_of(tlb, domain->memory);
+	/* Each write marks its stage-2 leaf: user space may have cleaned it. */
+	if (((t->need & IOPT_WRITE) && iommu_domain_dirty_tracking(domain)) ||
+	    !tlb_hit(tlb, t, __atomic_load_n(&domain->memory->unmaps, __ATOMIC_ACQUIRE), bus, len))
+		return false;
+	if (t->pasid == NO_PASID && t->need <= (IOPT_READ | IOPT_WRITE))
+		recent_add(t, tlb, &stamp, *bus, *len);
+	return true;
 }
 
 static __attribute__((noinline)) int translate_missed(struct translation *t)

@@ -73,6 +73,7 @@ struct tlb_set {
 };
 
 struct tlb {
+	struct tlb_head head;
 	_Atomic uint64_t generation;	     /* how often something was forgotten */
 	_Atomic uint64_t contexts_forgotten; /* how often contexts were; raised after @generation */
 	_Atomic unsigned int victim;	     /* where the next entry goes in a full set */
@@ -457,9 +458,8 @@ void tlb_after_fork(struct tlb *tlb)
 	reset_in(tlb->contexts, CONTEXT_SETS);
 }
 
-void tlb_forget(struct tlb *tlb, const struct tlb_match *match, uint64_t domain)
+static void forget(struct tlb *tlb, const struct tlb_match *match, uint64_t domain)
 {
-	atomic_fetch_add(&tlb->generation, 1);
 	if (match->config) {
 		atomic_fetch_add(&tlb->contexts_forgotten, 1);
 		forget_in(tlb->contexts, CONTEXT_SETS, match, domain, context_matches);
@@ -468,4 +468,11 @@ void tlb_forget(struct tlb *tlb, const struct tlb_match *match, uint64_t domain)
 	forget_in(tlb->pages, PAGE_SETS, match, domain, page_matches);
 	if (!match->leaf_only)
 		forget_in(tlb->tables, TABLE_SETS, match, domain, table_matches);
+}
+
+void tlb_forget(struct tlb *tlb, const struct tlb_match *match, uint64_t domain)
+{
+	atomic_fetch_add(&tlb->generation, 1);
+	forget(tlb, match, domain);
+	atomic_fetch_add(&tlb->head.forgotten, 1);
 }

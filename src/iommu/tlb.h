@@ -20,6 +20,8 @@
 #ifndef IOMMU_TLB_H
 #define IOMMU_TLB_H
 
+#include <stdatomic.h>
+
 #include "iommu/nested_domain.h"
 #include "iommu/stage1.h"
 
@@ -48,6 +50,22 @@ void tlb_destroy(struct tlb *tlb);
 
 /* To be called before anything is read that will be stored. */
 uint64_t tlb_generation(const struct tlb *tlb);
+
+/* What a struct tlb begins with. */
+struct tlb_head {
+	_Atomic uint64_t forgotten; /* how often something was, counted when it is gone */
+};
+
+/*
+ * How often something was forgotten, without what is being forgotten: as long as it stays the same,
+ * what was found before is still the answer of @tlb.
+ */
+static inline uint64_t tlb_forgotten(const struct tlb *tlb)
+{
+	const struct tlb_head *head = (const void *)tlb;
+
+	return atomic_load_explicit(&head->forgotten, memory_order_acquire);
+}
 
 /*
  * The usual case in one step: the page is cached, no context was forgotten since it was stored, and

@@ -67,6 +67,11 @@ void device_record_unseen_write(struct device_record *record, unsigned int bar, 
 		add_write(record, &write);
 }
 
+bool device_record_has_checks(const struct device_record *record)
+{
+	return record && atomic_load_explicit(&record->checks, memory_order_relaxed);
+}
+
 bool device_record_take_check(struct device_record *record)
 {
 	unsigned int left;

@@ -48,6 +48,9 @@ void device_record_unseen_write(struct device_record *record, unsigned int bar, 
  */
 bool device_record_take_check(struct device_record *record);
 
+/* Whether it would say so. @record may be NULL: it would not. */
+bool device_record_has_checks(const struct device_record *record);
+
 void device_record_attach(struct device_record *record, uint32_t pasid, bool attached);
 
 /* What the command register turns on and off. */
