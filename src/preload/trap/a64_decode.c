@@ -185,12 +185,12 @@ static bool decode_unscaled(uint32_t word, const struct a64_registers *registers
 	return true;
 }
 
-/* LDAPR, which is encoded as an atomic operation that changes nothing. */
-static bool decode_ldapr(uint32_t word, const struct a64_registers *registers,
-			 struct a64_access *access)
+/* One register at the base, without an offset. */
+static bool decode_at_base(uint32_t word, bool load, const struct a64_registers *registers,
+			   struct a64_access *access)
 {
 	*access = (struct a64_access){
-		.load = true,
+		.load = load,
 		.bytes = 1U << field_size(word),
 		.to_bytes = field_size(word) == 3 ? 8 : 4,
 		.count = 1,
@@ -209,8 +209,9 @@ static bool decode_single(uint32_t word, const struct a64_registers *registers,
 		return decode_unscaled(word, registers, access);
 	if (a64_bits(word, 10, 2) == 2)
 		return decode_indexed(word, registers, access);
+	/* LDAPR, which is encoded as an atomic operation that changes nothing. */
 	return (word & UINT32_C(0x3ffffc00)) == UINT32_C(0x38bfc000) &&
-	       decode_ldapr(word, registers, access);
+	       decode_at_base(word, true, registers, access);
 }
 
 /* LDAPR/STLR (unscaled immediate). */
@@ -229,17 +230,8 @@ static bool decode_ordered(uint32_t word, const struct a64_registers *registers,
 			   struct a64_access *access)
 {
 	/* Neither an exclusive nor CAS; Rs and Rt2 are all ones. */
-	if ((word & UINT32_C(0x3fbf7c00)) != UINT32_C(0x089f7c00))
-		return false;
-	*access = (struct a64_access){
-		.load = a64_bits(word, 22, 1),
-		.bytes = 1U << field_size(word),
-		.to_bytes = field_size(word) == 3 ? 8 : 4,
-		.count = 1,
-		.registers = {field_rt(word)},
-		.addr = a64_base(registers, field_rn(word)),
-	};
-	return true;
+	return (word & UINT32_C(0x3fbf7c00)) == UINT32_C(0x089f7c00) &&
+	       decode_at_base(word, a64_bits(word, 22, 1), registers, access);
 }
 
 /* Load register (literal). */
