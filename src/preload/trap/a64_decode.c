@@ -64,6 +64,18 @@ static void address_after(struct a64_access *access, uint64_t base, uint64_t off
 	access->writes_back = true;
 }
 
+/* By the two bits that say whether, and when, the base is changed: they are the same for pairs. */
+static void address_by_mode(struct a64_access *access, unsigned int mode, uint64_t base,
+			    uint64_t offset)
+{
+	if (mode == 1)
+		address_before(access, base, offset);
+	else if (mode == 3)
+		address_after(access, base, offset);
+	else
+		address_by_offset(access, base, offset);
+}
+
 /* Whether the architecture says what becomes of the registers. */
 static bool is_predictable(const struct a64_access *access)
 {
@@ -160,28 +172,11 @@ static bool decode_indexed(uint32_t word, const struct a64_registers *registers,
 static bool decode_unscaled(uint32_t word, const struct a64_registers *registers,
 			    struct a64_access *access)
 {
-	const uint64_t offset = field_signed(word, 12, 9);
-	uint64_t base;
+	const unsigned int mode = a64_bits(word, 10, 2);
 
-	if (!decode_size(word, access))
+	if (!decode_size(word, access) || (mode == 2 && access->vector))
 		return false;
-	base = a64_base(registers, access->base);
-	switch (a64_bits(word, 10, 2)) {
-	case 1:
-		address_before(access, base, offset);
-		break;
-	case 2:
-		if (access->vector)
-			return false;
-		address_by_offset(access, base, offset);
-		break;
-	case 3:
-		address_after(access, base, offset);
-		break;
-	default:
-		address_by_offset(access, base, offset);
-		break;
-	}
+	address_by_mode(access, mode, a64_base(registers, access->base), field_signed(word, 12, 9));
 	return true;
 }
 
@@ -283,30 +278,13 @@ static bool decode_pair_size(uint32_t word, struct a64_access *access)
 static bool decode_pair(uint32_t word, const struct a64_registers *registers,
 			struct a64_access *access)
 {
-	uint64_t base, offset;
+	const unsigned int mode = a64_bits(word, 23, 3);
 
-	if (!decode_pair_size(word, access))
+	/* Mode 0 is without allocation, which LDPSW is not. */
+	if (!decode_pair_size(word, access) || mode > 3 || (mode == 0 && access->sign))
 		return false;
-	base = a64_base(registers, access->base);
-	offset = field_signed(word, 15, 7) * access->bytes;
-	switch (a64_bits(word, 23, 3)) {
-	case 0: /* no-allocate, which LDPSW is not */
-		if (access->sign)
-			return false;
-		address_by_offset(access, base, offset);
-		break;
-	case 1:
-		address_before(access, base, offset);
-		break;
-	case 2:
-		address_by_offset(access, base, offset);
-		break;
-	case 3:
-		address_after(access, base, offset);
-		break;
-	default:
-		return false;
-	}
+	address_by_mode(access, mode, a64_base(registers, access->base),
+			field_signed(word, 15, 7) * access->bytes);
 	return true;
 }
 
