@@ -12,6 +12,8 @@ enum {
 	SHADOWS = 0x600000, /* offset in the data */
 	EVENTS = 0x601000,
 	ENTRIES = NVME_RIG_ENTRIES,
+	HASTY_ROUNDS = 5000,
+	HASTY_COMMANDS = 3,
 };
 
 static struct nvme_rig t;
@@ -317,6 +319,7 @@ static void shadow_doorbells_take_the_place_of_doorbells(void **state)
 	}
 	assert_true(written <= 20000);
 	/* A tail that cannot be. */
+	nvme_submit(&t, io, &flush);
 	*shadow(SHADOWS, io, false) = 77;
 	nvme_ring_tail(&t, io);
 	for (unsigned int i = 0; i < 1000 && !reported("tail 77"); i++)
@@ -424,6 +427,54 @@ static void a_doorbell_that_comes_late_changes_nothing(void **state)
 	}
 	usleep(1000);
 	assert_false(nvme_poll(io, &(struct nvme_completion){.dw0 = 0}));
+	assert_false(reported("is ignored"));
+}
+
+struct hasty_driver {
+	_Atomic unsigned int waits_for; /* the round whose completions it waits for */
+	_Atomic unsigned int done;
+};
+
+/* As soon as the last completion is there it takes the shadows back. */
+static void *take_shadows_back(void *arg)
+{
+	struct hasty_driver *driver = arg;
+	struct nvme_completion completion;
+
+	for (unsigned int round = 1; round <= HASTY_ROUNDS; round++) {
+		while (atomic_load(&driver->waits_for) != round)
+			;
+		for (unsigned int i = 0; i < HASTY_COMMANDS; i++)
+			while (!nvme_poll(io, &completion))
+				;
+		*shadow(SHADOWS, io, false) = 77;
+		*shadow(SHADOWS, io, true) = 78;
+		atomic_store(&driver->done, round);
+	}
+	return NULL;
+}
+
+/* Such as libvfn, which clears the shadows of a queue and unmaps it before it deletes it. */
+static void after_the_last_completion_shadows_are_left_alone(void **state)
+{
+	struct hasty_driver driver = {.done = 0};
+	pthread_t thread;
+
+	(void)state;
+	configure_shadows();
+	assert_int_equal(nvme_create_ring(&t, 1, 0), ST_SUCCESS);
+	assert_int_equal(pthread_create(&thread, NULL, take_shadows_back, &driver), 0);
+	for (unsigned int round = 1; round <= HASTY_ROUNDS; round++) {
+		*shadow(SHADOWS, io, true) = io->head;
+		for (unsigned int i = 0; i < HASTY_COMMANDS; i++)
+			nvme_submit(&t, io, &flush);
+		*shadow(SHADOWS, io, false) = io->tail;
+		atomic_store(&driver.waits_for, round);
+		nvme_ring_tail(&t, io);
+		while (atomic_load(&driver.done) != round)
+			;
+	}
+	pthread_join(thread, NULL);
 	assert_false(reported("is ignored"));
 }
 
@@ -633,6 +684,7 @@ int main(void)
 		TEST(a_driver_may_leave_the_shadows_of_the_admin_queues_alone),
 		TEST(a_head_comes_by_shadow_and_by_doorbell),
 		TEST(a_doorbell_that_comes_late_changes_nothing),
+		TEST(after_the_last_completion_shadows_are_left_alone),
 		TEST(a_controller_that_is_shut_down_leaves_the_shadows_alone),
 		TEST(shadows_that_cannot_be_written_are_refused),
 		TEST(commands_of_different_queues_are_atomic_to_each_other),

@@ -59,6 +59,9 @@ struct nvme_sq {
 	bool deleting;
 	bool starved;	    /* it goes on when its completion queue has space */
 	bool full_reported; /* that it has none */
+	/* Of IO queues with shadow doorbells (nvme_doorbell.c); a tail, plus 1; 0: none. */
+	uint32_t asked; /* the host rings when it goes on from there */
+	uint32_t rung;	/* the host has rung for this one, and the shadow was not read since */
 };
 
 struct nvme_cq {

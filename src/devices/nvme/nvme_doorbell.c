@@ -8,6 +8,12 @@
  * then says only that the shadow is to be read: it may arrive after newer shadows have been read,
  * and a tail that goes back would have old commands executed again.
  *
+ * A driver that has got its last completion may delete the queue, and think it is alone with the
+ * queue's memory and its shadows before the command is executed (libvfn does). So the device asks
+ * and looks again before it posts the completion of the last command that it knows, as QEMU's does,
+ * and never after it until a doorbell is written. A doorbell for a tail that a look has found
+ * already says nothing new.
+ *
  * The admin queues have shadows, too, but most drivers write only their doorbells (Linux' does,
  * libvfn uses both): there a shadow counts only when it has changed since it was last seen. At
  * first both have the tail and the head that the host has then. So no change is missed: between two
@@ -70,6 +76,19 @@ static void set_tail(struct uiommufd_device *dev, unsigned int queue, uint32_t v
 		return;
 	}
 	sq->tail = value;
+	if (sq->rung == value + 1)
+		sq->rung = 0;
+}
+
+/* The host writes the doorbell of IO queue @queue after its shadow, which is what counts. */
+static void ring(struct uiommufd_device *dev, unsigned int queue, uint32_t value)
+{
+	struct nvme_sq *sq = &nvme_of(dev)->sqs[queue];
+
+	if (value == sq->tail)
+		return;
+	sq->rung = value + 1;
+	wake_users(dev, sq->cq, true);
 }
 
 static void set_head(struct uiommufd_device *dev, unsigned int queue, uint32_t value)
@@ -122,8 +141,10 @@ void nvme_doorbell(struct uiommufd_device *dev, uint64_t off, uint32_t value)
 	    !(completion ? n->cqs[queue].size : n->sqs[queue].size)) {
 		bad_doorbell(dev, off);
 	} else if (queue && has_shadows(n)) {
-		/* What counts is the shadow, which the host has written before. */
-		wake_users(dev, completion ? queue : n->sqs[queue].cq, true);
+		if (completion)
+			wake_users(dev, queue, true);
+		else
+			ring(dev, queue, value);
 	} else if (completion) {
 		set_head(dev, queue, value);
 	} else {
@@ -171,6 +192,8 @@ static bool look(struct uiommufd_device *dev, unsigned int queue, bool completio
 		return false;
 	}
 	shadow = shadow_of(n, n->shadow_doorbells, queue, completion);
+	if (!completion)
+		n->sqs[queue].rung = 0;
 	uiommufd_device_unlock(dev);
 	good = !nvme_dma_read(dev, shadow, value, sizeof(*value));
 	uiommufd_device_lock(dev);
@@ -211,6 +234,8 @@ bool nvme_set_shadows(struct uiommufd_device *dev, uint64_t doorbells, uint64_t 
 	memcpy(n->admin_shadows, now, sizeof(now));
 	n->shadow_doorbells = doorbells;
 	n->event_indexes = event_indexes;
+	for (unsigned int i = 1; i <= n->queues; i++)
+		n->sqs[i].asked = 0;
 	uiommufd_device_unlock(dev);
 	return true;
 }
@@ -269,6 +294,7 @@ void nvme_ask_for_doorbells(struct uiommufd_device *dev, unsigned int queue)
 	struct nvme *n = nvme_of(dev);
 	uint64_t tail_at, head_at;
 	uint32_t tail, head;
+	bool asked;
 
 	uiommufd_device_lock(dev);
 	if (!begin_look(n)) {
@@ -282,12 +308,32 @@ void nvme_ask_for_doorbells(struct uiommufd_device *dev, unsigned int queue)
 	if (nvme_cq_space(&n->cqs[n->sqs[queue].cq]) && !n->line)
 		head_at = 0; /* the head is of no interest */
 	uiommufd_device_unlock(dev);
-	if (tail_at)
-		(void)nvme_dma_write(dev, tail_at, &tail, sizeof(tail));
+	asked = tail_at && !nvme_dma_write(dev, tail_at, &tail, sizeof(tail));
 	if (head_at)
 		(void)nvme_dma_write(dev, head_at, &head, sizeof(head));
 	atomic_thread_fence(memory_order_seq_cst);
 	uiommufd_device_lock(dev);
 	(void)end_look(dev);
+	n->sqs[queue].asked = asked ? tail + 1 : 0;
 	uiommufd_device_unlock(dev);
+}
+
+void nvme_look_behind(struct uiommufd_device *dev, unsigned int queue)
+{
+	nvme_ask_for_doorbells(dev, queue);
+	(void)nvme_follow_tail(dev, queue);
+}
+
+bool nvme_will_be_rung(struct uiommufd_device *dev, unsigned int queue)
+{
+	struct nvme *n = nvme_of(dev);
+	const struct nvme_sq *sq = &n->sqs[queue];
+	bool will;
+
+	uiommufd_device_lock(dev);
+	/* A host that is interrupted by INTA# has to be asked for its head, too. */
+	will = queue && sq->size && has_shadows(n) && !sq->rung && sq->asked == sq->tail + 1 &&
+	       !nvme_sq_queued(sq) && !n->line;
+	uiommufd_device_unlock(dev);
+	return will;
 }

@@ -19,8 +19,7 @@ void nvme_doorbell(struct uiommufd_device *dev, uint64_t off, uint32_t value);
 bool nvme_set_shadows(struct uiommufd_device *dev, uint64_t doorbells, uint64_t event_indexes);
 
 /*
- * The functions below are for the thread of submission queue @queue, which is not busy, without the
- * device lock.
+ * The functions below are for the thread of submission queue @queue, without the device lock.
  */
 
 /* Takes over the shadow of its tail. Returns whether there are shadows. */
@@ -31,5 +30,11 @@ void nvme_follow_head(struct uiommufd_device *dev, unsigned int queue);
 
 /* Asks for the doorbells of both when they go on from here. */
 void nvme_ask_for_doorbells(struct uiommufd_device *dev, unsigned int queue);
+
+/* Asks for doorbells from the tail that is known on, and takes over what came before that. */
+void nvme_look_behind(struct uiommufd_device *dev, unsigned int queue);
+
+/* Whether there is nothing to do in the queue, nor to look at, until its doorbell is written. */
+bool nvme_will_be_rung(struct uiommufd_device *dev, unsigned int queue);
 
 #endif

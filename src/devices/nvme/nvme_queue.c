@@ -76,6 +76,7 @@ void nvme_wake(struct uiommufd_device *dev, unsigned int queue)
 struct batch {
 	struct uiommufd_device *dev;
 	unsigned int queue, thread;
+	bool shadows; /* of doorbells: the host's writes are to be looked for */
 	unsigned int count, done;
 	uint64_t at; /* of the first entry */
 	uint32_t head, size;
@@ -224,6 +225,17 @@ static void post_as_fated(struct batch *b, const struct nvme_completion *complet
 	post_held(b);
 }
 
+/* Whether no command is known behind the one at b->done. */
+static bool is_last(const struct batch *b)
+{
+	bool last;
+
+	uiommufd_device_lock(b->dev);
+	last = nvme_sq_queued(&nvme_of(b->dev)->sqs[b->queue]) == b->done + 1;
+	uiommufd_device_unlock(b->dev);
+	return last;
+}
+
 /* Ends the command at b->done with @status. */
 static void complete(struct batch *b, const struct nvme_job *job, uint16_t status)
 {
@@ -300,6 +312,9 @@ static bool execute_batch(struct batch *b, uint16_t *stopped_by)
 			*stopped_by = status;
 			return false;
 		}
+		/* Before the host knows that its commands are done: it may take the queue back. */
+		if (b->queue && b->shadows && is_last(b))
+			nvme_look_behind(b->dev, b->queue);
 		/* What ends now has been stopped: it must not be posted. */
 		if (atomic_load(&n->stopping))
 			return false;
@@ -403,13 +418,16 @@ static bool shadows_begin(struct batch *b)
 static bool serve(struct batch *b)
 {
 	uint16_t stopped_by;
-	bool shadows = nvme_follow_tail(b->dev, b->queue), more;
+	bool more;
 
-	if (!batch_begin(b, !shadows) && !(shadows && shadows_begin(b)))
+	if (nvme_will_be_rung(b->dev, b->queue))
+		return false;
+	b->shadows = nvme_follow_tail(b->dev, b->queue);
+	if (!batch_begin(b, !b->shadows) && !(b->shadows && shadows_begin(b)))
 		return false;
 	batch_run(b, &stopped_by);
 	more = batch_end(b);
-	return stopped_by != NVME_WAIT && (more || shadows);
+	return stopped_by != NVME_WAIT && (more || b->shadows);
 }
 
 /* ---- the threads ---- */
