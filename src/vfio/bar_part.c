@@ -242,14 +242,17 @@ static void begin(struct vfio_device *device, struct bar_part *part, uint64_t no
 	 * Without a thread nothing would be seen, and a program that confines itself may not be
 	 * allowed what follows.
 	 */
-	if (sys_confined() || !vfio_work_queue(work, watch))
+	if (sys_confined() || !look_pace_begin(&part->pace, now) || !vfio_work_queue(work, watch))
 		return;
 	part->busy = true;
 	/* A mapping that is refused goes on to trap. */
 	(void)map(device, part, true);
 }
 
-/* False: it is, or has become, busy: a store came before the mappings trapped, or one does not. */
+/*
+ * False: it is, or has become, busy: one does not trap, or a store came before they did, and there
+ * is no pause.
+ */
 static bool rest(struct vfio_device *device, struct bar_part *part) REQUIRES(device->lock)
 {
 	lock_assert_held(&device->lock);
@@ -266,16 +269,20 @@ static bool rest(struct vfio_device *device, struct bar_part *part) REQUIRES(dev
 static bool look(struct vfio_device *device, struct bar_part *part)
 {
 	const uint64_t count = part->model->size / sizeof(uint32_t);
+	const uint64_t now = now_ns();
+	const bool late = look_pace_is_late(&part->pace, now);
 	bool again;
 
-	if (next_rung(part, 0) == count && now_ns() - atomic_load(&part->rung) < REST_NS) {
+	if (!late && next_rung(part, 0) == count && now - atomic_load(&part->rung) < REST_NS) {
 		/* The program may need this processor to write. */
 		(void)sys_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 		return true;
 	}
 	lock_acquire(&device->lock);
 	again = part->busy;
-	if (again && take_all(device, part))
+	if (again && late)
+		look_pace_pause(&part->pace, now);
+	if (again && !late && take_all(device, part))
 		atomic_store(&part->rung, now_ns());
 	else if (again)
 		again = !rest(device, part);

@@ -22,8 +22,9 @@
  * Whatever ends the watcher (a reset, the close, a fork in the child) or keeps stores from the
  * device (decoding, low power, removal) makes the page rest.
  *
- * Locks: the device lock guards `busy`. Cost: of a doorbell of a busy page a store, and a look of
- * the watcher at the page; of one at rest a trap. A page rests after REST_NS without a store.
+ * Locks: the device lock guards `busy` and `pace`. Cost: of a doorbell of a busy page a store, and
+ * a look of the watcher at the page; of one at rest a trap. A page rests after REST_NS without a
+ * store, and for some time if the watcher does not get a processor (look_pace.h).
  */
 #ifndef VFIO_BAR_PART_H
 #define VFIO_BAR_PART_H
@@ -37,6 +38,7 @@
 
 #include "base/lock.h"
 #include "vfio/bar.h"
+#include "vfio/look_pace.h"
 
 struct vfio_device;
 
@@ -45,6 +47,7 @@ struct bar_part {
 		*model; /* NULL: there is none, or its doorbells always trap */
 	void *memory;	/* of model->size bytes */
 	bool busy;
+	struct look_pace pace;
 	_Atomic uint64_t rung;	  /* when a doorbell was last seen, in ns */
 	_Atomic uint64_t trapped; /* when the last one trapped */
 };
