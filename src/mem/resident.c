@@ -221,23 +221,23 @@ static bool none_absent(uint64_t va, uint64_t end)
  */
 static uint64_t first_offset(uint64_t va, uint64_t pages)
 {
-	return (va >> PAGE_SHIFT) % (GUARD_TOUCHES + 1 - pages) * LINE;
+	const uint64_t number = va >> PAGE_SHIFT;
+
+	/* A constant divisor needs no division. */
+	if (pages == 1)
+		return number % GUARD_TOUCHES * LINE;
+	return number % (GUARD_TOUCHES + 1 - pages) * LINE;
 }
 
-void resident_prefetch(uint64_t va, uint64_t len, bool write)
+void resident_prefetch(uint64_t va, uint64_t len)
 {
 	const uint64_t pages = min_u64(len >> PAGE_SHIFT, GUARD_TOUCHES);
 
 	if (!guard_installed() || len >> PAGE_SHIFT > MOST_TOUCHED)
 		return;
-	for (unsigned int i = 0; i < 2; i++, va += len) {
-		const void *first = (const void *)(uintptr_t)(va + first_offset(va, pages));
-
-		if (write)
-			__builtin_prefetch(first, 1);
-		else
-			__builtin_prefetch(first);
-	}
+	__builtin_prefetch((const void *)(uintptr_t)(va + first_offset(va, pages)));
+	va += len;
+	__builtin_prefetch((const void *)(uintptr_t)(va + first_offset(va, pages)));
 }
 
 static bool touch_all(uint64_t va, uint64_t end, bool write)

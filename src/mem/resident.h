@@ -40,7 +40,7 @@ bool resident_certain(uint64_t va, uint64_t len, bool write);
  * whole pages; and that of as many pages behind it, since memory is often mapped in order. Nothing
  * need be mapped there: a processor ignores a prefetch that would fault.
  */
-void resident_prefetch(uint64_t va, uint64_t len, bool write);
+void resident_prefetch(uint64_t va, uint64_t len);
 
 /* The system call has populated [@va, @va + @len). */
 void resident_learn(uint64_t va, uint64_t len);

@@ -396,8 +396,7 @@ static void note_use(struct mem_source *source, int64_t change) REQUIRES(source-
 void mem_source_prefetch(const struct mem_source *source)
 {
 	if (source_is_local(source) && !atomic_load_explicit(&source->in_use, memory_order_relaxed))
-		resident_prefetch(source_base(source), source_pages(source).count << PAGE_SHIFT,
-				  source->writable);
+		resident_prefetch(source_base(source), source_pages(source).count << PAGE_SHIFT);
 }
 
 static int pin_locked(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)

@@ -151,14 +151,12 @@ static void a_prefetch_neither_makes_pages_nor_raises_a_signal(void **state)
 	assert_true(guard_installed());
 	take_memory();
 	/* A fault would end the process: no guard is around a prefetch. */
-	for (unsigned int write = 0; write < 2; write++) {
-		for (size_t i = 0; i < LENGTHS; i++)
-			resident_prefetch(va(), lengths[i] * PAGE_SIZE, write);
-		resident_prefetch(va() + MOST_PAGES * PAGE_SIZE, PAGE_SIZE, write);
-		resident_prefetch(0, PAGE_SIZE, write);
-		resident_prefetch(UINT64_C(1) << 63, PAGE_SIZE, write);
-		resident_prefetch(UINT64_MAX - PAGE_MASK, PAGE_SIZE, write);
-	}
+	for (size_t i = 0; i < LENGTHS; i++)
+		resident_prefetch(va(), lengths[i] * PAGE_SIZE);
+	resident_prefetch(va() + MOST_PAGES * PAGE_SIZE, PAGE_SIZE);
+	resident_prefetch(0, PAGE_SIZE);
+	resident_prefetch(UINT64_C(1) << 63, PAGE_SIZE);
+	resident_prefetch(UINT64_MAX - PAGE_MASK, PAGE_SIZE);
 	assert_int_equal(pages_there(), 0);
 	give_memory();
 }
