@@ -223,9 +223,9 @@ static uint64_t first_offset(uint64_t va, uint64_t pages)
 {
 	const uint64_t number = va >> PAGE_SHIFT;
 
-	/* A constant divisor needs no division. */
+	/* One page, which is the usual length, has all its lines to choose from: no division. */
 	if (pages == 1)
-		return number % GUARD_TOUCHES * LINE;
+		return number % (PAGE_SIZE / LINE) * LINE;
 	return number % (GUARD_TOUCHES + 1 - pages) * LINE;
 }
 
@@ -233,10 +233,8 @@ void resident_prefetch(uint64_t va, uint64_t len)
 {
 	const uint64_t pages = min_u64(len >> PAGE_SHIFT, GUARD_TOUCHES);
 
-	if (!guard_installed() || len >> PAGE_SHIFT > MOST_TOUCHED)
+	if (len >> PAGE_SHIFT > MOST_TOUCHED || !guard_installed())
 		return;
-	__builtin_prefetch((const void *)(uintptr_t)(va + first_offset(va, pages)));
-	va += len;
 	__builtin_prefetch((const void *)(uintptr_t)(va + first_offset(va, pages)));
 }
 

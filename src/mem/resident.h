@@ -37,8 +37,7 @@ bool resident_certain(uint64_t va, uint64_t len, bool write);
 
 /*
  * Starts to fetch the line that resident_certain() will touch first for a pin of [@va, @va + @len),
- * whole pages; and that of as many pages behind it, since memory is often mapped in order. Nothing
- * need be mapped there: a processor ignores a prefetch that would fault.
+ * whole pages. Nothing need be mapped there: a processor ignores a prefetch that would fault.
  */
 void resident_prefetch(uint64_t va, uint64_t len);
 
