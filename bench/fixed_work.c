@@ -126,6 +126,12 @@ static void do_translate(uint64_t i)
 	translate(i % WARM);
 }
 
+/* Each by another table than the one before. */
+static void do_translate_elsewhere(uint64_t i)
+{
+	translate(i % 2 * (PAGES / 2) + i % WARM);
+}
+
 static void dma_64(uint64_t page)
 {
 	check(uiommufd_dma_read(device, UIOMMUFD_NO_PASID, IOVA_BASE + page * PAGE, buffer, 64),
@@ -264,6 +270,7 @@ static const struct operation {
 } operations[] = {
 	{"translate-first", NULL, do_translate_first},
 	{"translate", NULL, do_translate},
+	{"translate-elsewhere", NULL, do_translate_elsewhere},
 	{"dma-read-64-first", NULL, do_dma_64_first},
 	{"dma-read-64", prepare_dma, do_dma_64},
 	{"dma-write-4k", prepare_dma, do_dma_page},

@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <uiommufd/iommufd.h>
@@ -27,6 +29,7 @@
 enum {
 	OPERATIONS = 20000,
 	TURNS = 5,
+	STARTS = 20,
 };
 
 #define IOVA UINT64_C(0x100000)
@@ -201,20 +204,26 @@ static int measure_mapping(void)
 	return 0;
 }
 
+/* The number that the shell's command @line prints. */
+static double printed_by(const char *line)
+{
+	double number = 0;
+	FILE *out = popen(line, "r");
+
+	check(out && fscanf(out, "%lf", &number) == 1 && !pclose(out), line);
+	return number;
+}
+
 /* What measure_mapping() prints under @command run --reports @reports. */
 static double mapping_with(const char *command, const char *self, const char *reports)
 {
 	char line[3 * PATH_MAX];
-	double ns = 0;
-	FILE *out;
 
 	check((size_t)snprintf(line, sizeof(line),
 			       "'%s' run --reports %s --device edu -- '%s' mapping", command,
 			       reports, self) < sizeof(line),
 	      "path");
-	out = popen(line, "r");
-	check(out && fscanf(out, "%lf", &ns) == 1 && !pclose(out), line);
-	return ns;
+	return printed_by(line);
 }
 
 static void compare_mapping(const char *command, const char *self)
@@ -237,6 +246,53 @@ static void compare_mapping(const char *command, const char *self)
 	bench_row("reports and stacks, the default", second, first);
 	bench_at_most("MAP and UNMAP with reports and stacks over those without",
 		      bench_median(ratios, TURNS), 3, "");
+	fflush(stdout);
+}
+
+static void start_true(void *arg, uint64_t ops)
+{
+	char *const argv[] = {(char *)"true", NULL};
+
+	(void)arg;
+	while (ops--) {
+		pid_t child;
+		int status;
+
+		check(posix_spawnp(&child, argv[0], NULL, NULL, argv, environ) == 0, "true");
+		check(waitpid(child, &status, 0) == child && status == 0, "true");
+	}
+}
+
+/* Prints the nanoseconds that a program takes from its start to its end, for compare_start(). */
+static int measure_start(void)
+{
+	const struct bench_case start = {.body = start_true, .ops = STARTS};
+
+	printf("%f\n", bench_run(&start).min);
+	return 0;
+}
+
+static void compare_start(const char *command, const char *self)
+{
+	char plain[2 * PATH_MAX], emulated[3 * PATH_MAX];
+	double without[TURNS], with[TURNS];
+	struct bench_result first, second;
+
+	snprintf(plain, sizeof(plain), "'%s' start", self);
+	snprintf(emulated, sizeof(emulated), "'%s' run --device edu -- '%s' start", command, self);
+	for (unsigned int i = 0; i < TURNS; i++) {
+		without[i] = printed_by(plain);
+		with[i] = printed_by(emulated);
+	}
+	first.median = bench_median(without, TURNS);
+	first.min = without[0];
+	second.median = bench_median(with, TURNS);
+	second.min = with[0];
+	bench_table("the start and end of a program that opens nothing of ours (true)");
+	bench_row("without uiommufd", first, first);
+	bench_row("in a run, started by a program of it", second, first);
+	bench_at_most("what the start of a program costs more in a run",
+		      (second.min - first.min) / 1e6, 10, " ms");
 	fflush(stdout);
 }
 
@@ -267,9 +323,12 @@ int main(int argc, char **argv)
 {
 	struct bench_paths paths;
 
+	if (argc > 1 && strcmp(argv[1], "start") == 0)
+		return measure_start();
 	if (argc > 1)
 		return strcmp(argv[1], "mapping") == 0 ? measure_mapping() : measure();
 	bench_paths(&paths);
+	compare_start(paths.command, paths.self);
 	compare_mapping(paths.command, paths.self);
 	execl(paths.command, paths.command, "run", "--device", "edu", "--", paths.self, "inside",
 	      (char *)NULL);

@@ -219,11 +219,14 @@ struct uiommufd_caller *uiommufd_caller_self(void);
  * uiommufd_caller_rights_changed() - report that the rights of a thread have changed
  *
  * uiommufd_caller_self() asks the kernel for the rights of the calling thread each time they
- * matter, once for each mapping. From the first call of this function on, each thread remembers
- * them until the next call: the program promises to call it after everything that changes user IDs
- * or capabilities of a thread (setuid(2) and its like, capset(2), prctl(2), unshare(2) or setns(2)
- * with a user namespace), and before a mapping relies on the change. The first call may be made at
- * the start, when nothing has changed yet. RLIMIT_MEMLOCK is still read each time.
+ * matter, once for each mapping; but only once for a capability that the thread is not permitted to
+ * have: nothing but exec gives it back (a user namespace gives rights over itself, not this one).
+ *
+ * From the first call of this function on, each thread remembers its rights until the next call:
+ * the program promises to call it after everything that changes user IDs or capabilities of a
+ * thread (setuid(2) and its like, capset(2), prctl(2), unshare(2) or setns(2) with a user
+ * namespace), and before a mapping relies on the change. The first call may be made at the start,
+ * when nothing has changed yet. RLIMIT_MEMLOCK is still read each time.
  *
  * Context: any thread.
  */

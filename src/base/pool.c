@@ -123,6 +123,8 @@ static void *take(struct pool_part *part, size_t size) REQUIRES(part->lock)
 	object = chunk->free;
 	if (object) {
 		chunk->free = *(void **)object;
+		/* The next call reads it; it was freed long ago, or by another processor. */
+		__builtin_prefetch(chunk->free, 1);
 	} else {
 		object = (char *)chunk + chunk->fresh;
 		chunk->fresh += (uint32_t)size;

@@ -16,7 +16,7 @@
  * unmap waits for. (The processor's stores reach all others at once, as those of x86, Armv8 and
  * RISC-V do.) Tables stay readable after they are freed (iopt/arena.h).
  *
- * The entry that was found last is tried first (lookaside_find_again()): where it is depends on
+ * The entry that was found last is tried first (lookaside_find_quickly()): where it is depends on
  * nothing, so a processor that works ahead has read it before it knows the address.
  *
  * Counters are shared by blocks and domains, by a hash, so that they live as long as the process.
@@ -114,16 +114,40 @@ lookaside_last(const struct lookaside *cache, const struct iommu_domain *domain,
 		       : NULL;
 }
 
+/* The place of what may be known of @iova in @domain, a block of 2^@shift bytes. */
+static LOOKASIDE_INLINE struct lookaside_entry *lookaside_look(struct lookaside *cache,
+							       const struct iommu_domain *domain,
+							       uint64_t iova, unsigned int *shift)
+{
+	*shift = cache->shifts[lookaside_place(domain, iova)];
+	return &cache->entries[lookaside_index(domain, iova, *shift)];
+}
+
 /* The entry for @iova in @domain and for the rights @need. NULL: there is none. */
 static LOOKASIDE_INLINE const struct lookaside_entry *
 lookaside_entry(struct lookaside *cache, const struct iommu_domain *domain, uint64_t iova,
 		unsigned int need)
 {
-	const unsigned int shift = cache->shifts[lookaside_place(domain, iova)];
-	const struct lookaside_entry *entry = &cache->entries[lookaside_index(domain, iova, shift)];
+	unsigned int shift;
+	const struct lookaside_entry *entry = lookaside_look(cache, domain, iova, &shift);
 	const uint64_t wanted = (uintptr_t)domain + LOOKASIDE_USED + need;
 
 	if (__builtin_expect(((entry->domain ^ wanted) & (~(uint64_t)LOOKASIDE_RIGHTS | need)) ||
+				     entry->block != lookaside_block(iova, shift),
+			     0))
+		return NULL;
+	cache->last = entry;
+	return entry;
+}
+
+/* The same in fewer instructions, if the entry is for all rights. NULL: another one may be. */
+static LOOKASIDE_INLINE const struct lookaside_entry *
+lookaside_entire(struct lookaside *cache, const struct iommu_domain *domain, uint64_t iova)
+{
+	unsigned int shift;
+	const struct lookaside_entry *entry = lookaside_look(cache, domain, iova, &shift);
+
+	if (__builtin_expect(entry->domain != (uintptr_t)domain + LOOKASIDE_ENTIRE ||
 				     entry->block != lookaside_block(iova, shift),
 			     0))
 		return NULL;
@@ -184,14 +208,23 @@ static LOOKASIDE_INLINE bool lookaside_find(const struct iommu_domain *domain, u
 	       lookaside_read(lookaside_entry(cache, domain, iova, need), iova, need, bus, len);
 }
 
-/* The same by the table that was used last, in fewer instructions. */
-static LOOKASIDE_INLINE bool lookaside_find_again(const struct iommu_domain *domain, uint64_t iova,
-						  unsigned int need, uint64_t *bus, uint64_t *len)
+/*
+ * The same in fewer instructions: by the table that was used last, or, in a thread that has nothing
+ * of nested_recent.h, by another one for all rights.
+ */
+static LOOKASIDE_INLINE bool lookaside_find_quickly(const struct iommu_domain *domain,
+						    uint64_t iova, unsigned int need, uint64_t *bus,
+						    uint64_t *len)
 {
-	const struct lookaside *cache = gate_cache;
+	struct lookaside *cache = gate_cache;
+	const struct lookaside_entry *entry;
 
-	return __builtin_expect(!!cache, 1) &&
-	       lookaside_read(lookaside_last(cache, domain, iova), iova, need, bus, len);
+	if (__builtin_expect(!cache, 0))
+		return false;
+	entry = lookaside_last(cache, domain, iova);
+	if (!entry && !cache->recent)
+		entry = lookaside_entire(cache, domain, iova);
+	return lookaside_read(entry, iova, need, bus, len);
 }
 
 /* lookaside_find() for leaves of all sizes, in more instructions. */

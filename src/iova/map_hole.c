@@ -175,35 +175,46 @@ static uint64_t leaf_row_span(const struct iova_map_path *path, unsigned int kin
 	return inner_span(path->node[1], kind)[path->row[1]];
 }
 
+static inline bool raise_cell(uint64_t *cell, uint64_t value)
+{
+	if (*cell >= value)
+		return false;
+	*cell = value;
+	return true;
+}
+
+/*
+ * Raises the spans of kinds up to @top, of which @span is the first, to those of the hole. Returns
+ * whether one of them has changed. UNMAPs in ascending order change them all each time.
+ */
+static bool raise_spans(uint64_t *span, uint64_t begin, uint64_t end, unsigned int top)
+{
+	uint64_t aligned = (begin + PAGE_MASK) & ~PAGE_MASK;
+	bool changed = raise_cell(span, end - begin);
+
+	/* What is aligned for one kind is for the next, too, or is one such step before it. */
+	for (uint64_t step = PAGE_SIZE; step < PAGE_SIZE << top; step *= 2) {
+		span += INNER_ROWS;
+		changed |= raise_cell(span, end - aligned);
+		aligned += aligned & step;
+	}
+	return changed;
+}
+
 void map_hole_grew(const struct iova_map *map, const struct iova_map_path *path, uint64_t begin,
 		   uint64_t end)
 {
-	struct spans spans;
-	unsigned int top, changed = 0;
+	unsigned int top;
+	bool changed = true;
 
 	if (begin == end || map->height == 1)
 		return;
 	top = top_kind(begin, end);
 	if (leaf_row_span(path, top) >= end - begin)
 		return;
-	for (unsigned int kind = 0; kind <= top; kind++) {
-		uint64_t *span = &inner_span(path->node[1], kind)[path->row[1]];
-
-		spans.span[kind] = span_in(begin, end, kind);
-		changed |= *span < spans.span[kind];
-		*span = max_u64(*span, spans.span[kind]);
-	}
-	for (unsigned int level = 2; level < map->height && changed; level++) {
-		changed = 0;
-		for (unsigned int kind = 0; kind <= top; kind++) {
-			uint64_t *span = &inner_span(path->node[level], kind)[path->row[level]];
-
-			if (*span < spans.span[kind]) {
-				*span = spans.span[kind];
-				changed = 1;
-			}
-		}
-	}
+	for (unsigned int level = 1; level < map->height && changed; level++)
+		changed = raise_spans(&inner_span(path->node[level], 0)[path->row[level]], begin,
+				      end, top);
 }
 
 /* Where the hole that ends at @end, at the row of @path or the next, begins now; @end: gone. */

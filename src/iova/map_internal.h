@@ -132,13 +132,14 @@ static inline unsigned int inner_lower(const struct iova_map_node *inner, uint64
 }
 
 /*
- * Starts to fetch all columns of @leaf but the first, which a search asks for at once by itself:
- * else their cache misses would begin only when that of the first has ended.
+ * Starts to fetch the head of @leaf and all columns but the first, which a search asks for at once
+ * by itself: else their cache misses would begin only when that of the first has ended.
  */
 static inline void leaf_prefetch(const struct iova_map_node *leaf)
 {
 	const uint64_t *cells = leaf_cells(leaf, LEAF_START);
 
+	__builtin_prefetch(leaf);
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < (LEAF_COLUMNS - 1) * LEAF_ROWS; i += CELLS_PER_LINE)
 		__builtin_prefetch(&cells[i]);

@@ -2,6 +2,10 @@
 /*
  * What a thread remembers is valid while the generation is the same as when it was read. The
  * generation is read first, so a change in between makes the thread ask again.
+ *
+ * Without a generation a thread remembers one thing: which capabilities it can never have, because
+ * its permitted set lacks them, which only exec extends. (A user namespace that it enters later
+ * gives it rights over that namespace, which are not those that /dev/iommu asks for.)
  */
 #include "mem/credentials.h"
 
@@ -24,6 +28,7 @@ _Static_assert(CAPABILITIES <= 64, "a set is one word");
 
 static _Atomic uint64_t generation; /* 0: changes are not reported */
 static __thread struct credentials known __attribute__((tls_model("initial-exec")));
+static __thread uint64_t never __attribute__((tls_model("initial-exec")));
 
 static uint64_t read_effective(void)
 {
@@ -32,6 +37,7 @@ static uint64_t read_effective(void)
 
 	if (sys_call(SYS_capget, (long)&header, (long)data, 0, 0, 0, 0))
 		return 0;
+	never = ~(data[0].permitted | (uint64_t)data[1].permitted << 32);
 	return data[0].effective | (uint64_t)data[1].effective << 32;
 }
 
@@ -57,12 +63,14 @@ static bool refresh(void)
 
 bool credentials_capable(int cap)
 {
-	uint64_t effective;
+	uint64_t bit;
 
 	if (cap < 0 || cap >= CAPABILITIES)
 		return false;
-	effective = refresh() ? known.effective : read_effective();
-	return effective & (UINT64_C(1) << cap);
+	bit = UINT64_C(1) << cap;
+	if (refresh())
+		return known.effective & bit;
+	return !(never & bit) && (read_effective() & bit);
 }
 
 uint32_t credentials_uid(void)

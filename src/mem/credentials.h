@@ -4,7 +4,8 @@
  *
  * Credentials belong to a thread and change by calls that the engine need not see, so each question
  * asks the system, unless a transport that sees those calls has promised to report them: then each
- * thread remembers the answer until the next change.
+ * thread remembers the answer until the next change. What a thread can never be permitted again is
+ * asked for once in any case.
  */
 #ifndef MEM_CREDENTIALS_H
 #define MEM_CREDENTIALS_H

@@ -221,7 +221,21 @@ static bool none_absent(uint64_t va, uint64_t end)
  */
 static uint64_t first_offset(uint64_t va, uint64_t pages)
 {
-	return (va >> PAGE_SHIFT) % (GUARD_TOUCHES + 1 - pages) * LINE;
+	const uint64_t number = va >> PAGE_SHIFT;
+
+	/* One page, which is the usual length, has all its lines to choose from: no division. */
+	if (pages == 1)
+		return number % (PAGE_SIZE / LINE) * LINE;
+	return number % (GUARD_TOUCHES + 1 - pages) * LINE;
+}
+
+void resident_prefetch(uint64_t va, uint64_t len)
+{
+	const uint64_t pages = min_u64(len >> PAGE_SHIFT, GUARD_TOUCHES);
+
+	if (len >> PAGE_SHIFT > MOST_TOUCHED || !guard_installed())
+		return;
+	__builtin_prefetch((const void *)(uintptr_t)(va + first_offset(va, pages)));
 }
 
 static bool touch_all(uint64_t va, uint64_t end, bool write)

@@ -35,6 +35,12 @@
  */
 bool resident_certain(uint64_t va, uint64_t len, bool write);
 
+/*
+ * Starts to fetch the line that resident_certain() will touch first for a pin of [@va, @va + @len),
+ * whole pages. Nothing need be mapped there: a processor ignores a prefetch that would fault.
+ */
+void resident_prefetch(uint64_t va, uint64_t len);
+
 /* The system call has populated [@va, @va + @len). */
 void resident_learn(uint64_t va, uint64_t len);
 

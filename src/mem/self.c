@@ -306,6 +306,20 @@ void self_set_memlock_limit(uint64_t bytes)
 	atomic_store_explicit(&memlock_limit, bytes ? bytes : 1, memory_order_relaxed);
 }
 
+/*
+ * The limit may be changed at any time, by other processes as well, so each charge asks for it. The
+ * older call takes half the time of prlimit64(), which looks a process up and takes its lock; but a
+ * program that has confined itself permits what the C library uses.
+ */
+static long read_memlock_limit(struct rlimit *limit)
+{
+#ifdef SYS_getrlimit
+	if (!sys_confined())
+		return sys_call(SYS_getrlimit, RLIMIT_MEMLOCK, (long)limit, 0, 0, 0, 0);
+#endif
+	return sys_call(SYS_prlimit64, 0, RLIMIT_MEMLOCK, 0, (long)limit, 0, 0);
+}
+
 static uint64_t op_memlock_limit(struct uiommufd_caller *caller)
 {
 	const uint64_t chosen = atomic_load_explicit(&memlock_limit, memory_order_relaxed);
@@ -314,7 +328,7 @@ static uint64_t op_memlock_limit(struct uiommufd_caller *caller)
 	(void)caller;
 	if (chosen)
 		return chosen;
-	if (sys_call(SYS_prlimit64, 0, RLIMIT_MEMLOCK, 0, (long)&limit, 0, 0))
+	if (read_memlock_limit(&limit))
 		return UINT64_MAX;
 	return limit.rlim_cur; /* RLIM_INFINITY is UINT64_MAX */
 }

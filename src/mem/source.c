@@ -27,6 +27,7 @@
 #include "mem/account.h"
 #include "mem/aside.h"
 #include "mem/dmabuf.h"
+#include "mem/resident.h"
 #include "mem/shmem.h"
 #include "mem/source_internal.h"
 #include "mem/unpinnable.h"
@@ -390,6 +391,12 @@ static void note_use(struct mem_source *source, int64_t change) REQUIRES(source-
 	observe_pins(change);
 	if (in_use != atomic_load_explicit(&source->in_use, memory_order_relaxed))
 		atomic_store_explicit(&source->in_use, in_use, memory_order_release);
+}
+
+void mem_source_prefetch(const struct mem_source *source)
+{
+	if (source_is_local(source) && !atomic_load_explicit(&source->in_use, memory_order_relaxed))
+		resident_prefetch(source_base(source), source_pages(source).count << PAGE_SHIFT);
 }
 
 static int pin_locked(struct mem_source *source, struct mem_pages pages) REQUIRES(source->lock)

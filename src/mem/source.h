@@ -126,6 +126,9 @@ int mem_source_pin(struct mem_source *source, struct mem_pages pages);
 /* Takes back what one mem_source_pin() of exactly @pages gave. Cannot fail. */
 void mem_source_unpin(struct mem_source *source, struct mem_pages pages);
 
+/* Starts to fetch what a pin of all of @source, which has no user, will need. */
+void mem_source_prefetch(const struct mem_source *source);
+
 /*
  * Splits the pin of @pages into two, which are unpinned separately: one of its first @count pages
  * (not 0, not all) and one of the rest. 0, or -ENOMEM: it is still one pin.

@@ -133,6 +133,34 @@ static void what_was_populated_is_known_to_be_present(void **state)
 	}
 }
 
+/* How many pages of memory are there. */
+static size_t pages_there(void)
+{
+	unsigned char there[MOST_PAGES];
+	size_t count = 0;
+
+	assert_int_equal(mincore(memory, MOST_PAGES * PAGE_SIZE, there), 0);
+	for (size_t i = 0; i < MOST_PAGES; i++)
+		count += there[i] & 1;
+	return count;
+}
+
+static void a_prefetch_neither_makes_pages_nor_raises_a_signal(void **state)
+{
+	(void)state;
+	assert_true(guard_installed());
+	take_memory();
+	/* A fault would end the process: no guard is around a prefetch. */
+	for (size_t i = 0; i < LENGTHS; i++)
+		resident_prefetch(va(), lengths[i] * PAGE_SIZE);
+	resident_prefetch(va() + MOST_PAGES * PAGE_SIZE, PAGE_SIZE);
+	resident_prefetch(0, PAGE_SIZE);
+	resident_prefetch(UINT64_C(1) << 63, PAGE_SIZE);
+	resident_prefetch(UINT64_MAX - PAGE_MASK, PAGE_SIZE);
+	assert_int_equal(pages_there(), 0);
+	give_memory();
+}
+
 static void what_a_mapping_has_replaced_is_forgotten(void **state)
 {
 	(void)state;
@@ -297,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_the_guard_no_page_is_touched),
 		cmocka_unit_test(what_was_populated_is_known_to_be_present),
+		cmocka_unit_test(a_prefetch_neither_makes_pages_nor_raises_a_signal),
 		cmocka_unit_test(what_a_mapping_has_replaced_is_forgotten),
 		cmocka_unit_test(a_hole_where_memory_was_is_efault),
 		cmocka_unit_test(a_right_that_was_taken_is_efault),

@@ -306,6 +306,8 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 	/* Otherwise MAPs that overlap in time could keep a HWPT waiting forever. */
 	while (ioas->waiting)
 		lock_wait(&ioas->lock, &ioas->idle);
+	if (ioas->table_count)
+		mem_source_prefetch(area_source(request->areas[0]));
 	if (request->fixed)
 		ioas_prefetch(ioas, request->iova);
 	rc = choose_iova(ioas, request);
