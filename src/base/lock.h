@@ -32,6 +32,7 @@
  */
 enum lock_rank {
 	LOCK_NONE,	     /* rank of a lock that was never initialised */
+	LOCK_TURN,	     /* server: the thread that waits for the next call of a program */
 	LOCK_ENGINE_START,   /* preload: starting the machine; a fork that finds none */
 	LOCK_WORLD,	     /* base/world.c */
 	LOCK_LISTING,	     /* preload: how far directories are listed */

@@ -338,9 +338,14 @@ static int run_kept(struct tree *tree, struct offers *offers, char **program,
 		cmd_complain("%s: %s", program[0], strerror(started.error));
 	tree->root[0] = '\0'; /* the keeper's */
 	if (wait_for(started.pid, report[0], &ended)) {
-		/* Processes that stay may ask for names when we are gone. */
+		/*
+		 * Processes that stay may ask for names when we are gone. Else files of devices are
+		 * free when we are.
+		 */
 		if (ended.stays)
 			run_reports_serve_names();
+		else
+			(void)waitpid(keeper, NULL, 0);
 		return end_as(ended.status);
 	}
 	cmd_complain("the process that keeps the machine was killed");

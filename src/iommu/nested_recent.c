@@ -63,7 +63,7 @@ void recent_add(const struct translation *t, const struct tlb *tlb,
 	if ((entry->domain & ~(uint64_t)LOOKASIDE_RIGHTS) == key && entry->tlb == tlb &&
 	    entry->page == word && entry->bus == bus - offset &&
 	    entry->stamp.changes == stamp->changes && entry->stamp.forgotten == stamp->forgotten)
-		rights |= entry->domain & LOOKASIDE_RIGHTS;
+		rights |= (unsigned int)(entry->domain & LOOKASIDE_RIGHTS);
 	*entry = (struct recent_entry){
 		.domain = key + rights,
 		.tlb = tlb,

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +34,7 @@
 #include "server/files.h"
 #include "server/filter.h"
 #include "server/mapped.h"
+#include "server/notification.h"
 #include "server/opened.h"
 #include "server/processes.h"
 #include "server/trace_thread.h"
@@ -57,7 +57,7 @@ enum {
 /* Where the calls of a program arrive, and of all that it has started. */
 struct listener {
 	int channel; /* on which it arrives; then it is closed */
-	int fd;
+	struct notifications calls;
 	atomic_int idle, threads; /* the last thread frees it */
 };
 
@@ -68,23 +68,6 @@ static struct {
 } server;
 
 /* ---- answering ---- */
-
-static void send_answer(const struct request *request, struct answer answer)
-{
-	const struct seccomp_notif *call = request->call;
-	struct seccomp_notif_resp response = {.id = call->id};
-
-	if (answer.kind == ANSWER_GIVEN)
-		return;
-	if (answer.kind == ANSWER_KERNEL)
-		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	else if (answer.value < 0)
-		response.error = (int)answer.value;
-	else
-		response.val = answer.value;
-	/* ENOENT: the thread has been killed. */
-	(void)ioctl(request->listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-}
 
 /* In the world, which stands still while the state is shown. */
 static int answer_in_world(struct request *request, struct answer *answer)
@@ -111,17 +94,17 @@ static struct answer give_up(const struct request *request, int rc)
 
 static void handle(const struct listener *listener, const struct seccomp_notif *call)
 {
-	struct request request = {.call = call, .listener = listener->fd};
+	struct request request = {.call = call, .listener = listener->calls.fd};
 	struct answer answer;
 	int rc;
 
 	if (answer_memory_is_kernels(call)) {
-		send_answer(&request, answer_by_kernel());
+		notification_answer(&listener->calls, call, answer_by_kernel());
 		return;
 	}
 	rc = client_begin(&request);
 	if (rc) {
-		send_answer(&request, give_up(&request, rc));
+		notification_answer(&listener->calls, call, give_up(&request, rc));
 		return;
 	}
 	rc = answer_in_world(&request, &answer);
@@ -129,24 +112,7 @@ static void handle(const struct listener *listener, const struct seccomp_notif *
 		answer = give_up(&request, rc);
 	/* Before the thread goes on: its next call finds its entry free. */
 	client_end(&request);
-	send_answer(&request, answer);
-}
-
-/* Takes the next call. False: there will be none. */
-static bool take(const struct listener *listener, struct seccomp_notif *call)
-{
-	struct pollfd end = {.fd = listener->fd, .events = POLLIN};
-
-	for (;;) {
-		memset(call, 0, sizeof(*call));
-		if (ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_RECV, call) == 0)
-			return true;
-		if (errno == EINTR)
-			continue;
-		/* The thread was killed before, or all programs have ended. */
-		if (errno != ENOENT || (poll(&end, 1, 0) == 1 && end.revents & POLLHUP))
-			return false;
-	}
+	notification_answer(&listener->calls, call, answer);
 }
 
 static void *answer_calls(void *arg);
@@ -169,8 +135,8 @@ static void destroy(struct listener *listener)
 {
 	if (listener->channel >= 0)
 		close(listener->channel);
-	if (listener->fd >= 0)
-		close(listener->fd);
+	if (listener->calls.fd >= 0)
+		close(listener->calls.fd);
 	alloc_free(listener);
 	atomic_fetch_sub(&server.listeners, 1);
 }
@@ -180,7 +146,7 @@ static void *answer_calls(void *arg)
 	struct listener *listener = arg;
 	struct seccomp_notif call;
 
-	while (take(listener, &call)) {
+	while (notification_take(&listener->calls, &call)) {
 		go_to_work(listener);
 		handle(listener, &call);
 		if (atomic_fetch_add(&listener->idle, 1) >= KEPT_IDLE)
@@ -237,14 +203,14 @@ static void *serve(void *arg)
 {
 	struct listener *listener = arg;
 
-	listener->fd = receive_listener(listener->channel);
-	if (listener->fd < 0) {
+	listener->calls.fd = receive_listener(listener->channel);
+	if (listener->calls.fd < 0) {
 		destroy(listener);
 		return NULL;
 	}
 	raise_descriptors();
 	/* Of a thread and the one that answers it, one waits: no other processor is to be woken. */
-	(void)ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+	(void)ioctl(listener->calls.fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 		    SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	if (guard_install())
 		log_error("bad memory of a program may end the server: no handler for SIGSEGV");
@@ -265,7 +231,8 @@ int server_take(int channel)
 	if (!listener)
 		return -ENOMEM;
 	listener->channel = channel;
-	listener->fd = -1;
+	listener->calls.fd = -1;
+	lock_init(&listener->calls.turn, LOCK_TURN);
 	atomic_fetch_add(&server.listeners, 1);
 	rc = thread_start_detached(serve, listener);
 	if (rc) {

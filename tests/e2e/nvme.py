@@ -9,6 +9,7 @@ nothing is left behind.
 Usage: nvme.py UIOMMUFD
 Exit: 0 passed, 1 failed, 77 skipped: there is no qemu-io.
 """
+import fcntl
 import os
 import shutil
 import subprocess
@@ -91,6 +92,17 @@ def refusal(uiommufd, device):
     return result.returncode, result.stderr.strip()
 
 
+def is_free_after_run(uiommufd, path):
+    with open(path, "rb") as file:
+        # Without a timeout, which would make Python look only now and then.
+        subprocess.run([uiommufd, "run", "--device", f"nvme,file={path}", "--", "true"], check=True)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
 def test_refusals(uiommufd, directory):
     small, missing, locked = (os.path.join(directory, name) for name in ("small", "missing", "locked"))
     with open(small, "wb") as file:
@@ -121,6 +133,7 @@ def test_refusals(uiommufd, directory):
                (2, f"uiommufd: file={locked}: another run or device uses it"))
         other.communicate("\n", timeout=TIMEOUT)
     expect("the same afterwards", refusal(uiommufd, f"nvme,file={locked}"), (0, ""))
+    expect("a disk is free when its run has ended", [is_free_after_run(uiommufd, locked) for _ in range(20)], [True] * 20)
     both = subprocess.run([uiommufd, "run", "--device", f"nvme,file={locked},readonly", "--device",
                            f"nvme,file={locked},readonly", "--", "true"], capture_output=True, text=True, timeout=TIMEOUT, check=False)
     expect("two devices may read one", (both.returncode, both.stderr), (0, ""))

@@ -12,12 +12,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <linux/seccomp.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
@@ -38,6 +35,7 @@
 #include "server/answer_memory.h"
 #include "server/client.h"
 #include "server/filter.h"
+#include "server/notification.h"
 #include "server/opened.h"
 #include "server/traced_call.h"
 #include "server/tracer.h"
@@ -127,7 +125,7 @@ static struct {
 	uint64_t n; /* the failure */
 
 	pid_t pid;
-	int listener;
+	struct notifications calls;
 	struct mem_source *sources[2]; /* at AREA and TARGET */
 	uint64_t bus[2][PINNED];
 	uint64_t left; /* of the countdown: on its way to the tracer, and then for good */
@@ -372,8 +370,9 @@ static bool is_told(struct request *request)
 
 static struct answer answer(struct request *request)
 {
+	/* Before Linux 5.19 the program may make the call again when the tracer stops it. */
 	const bool armed = request->call->data.nr == scene.taking->number && scene.sources[0] &&
-			   !scene.was_armed;
+			   !scene.failed;
 	struct answer answer;
 
 	if (is_told(request))
@@ -389,41 +388,12 @@ static struct answer answer(struct request *request)
 	return answer;
 }
 
-static void send(const struct seccomp_notif *call, struct answer answer)
-{
-	struct seccomp_notif_resp response = {.id = call->id};
-
-	if (answer.kind == ANSWER_GIVEN)
-		return;
-	if (answer.kind == ANSWER_KERNEL)
-		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	else if (answer.value < 0)
-		response.error = (int)answer.value;
-	else
-		response.val = answer.value;
-	(void)ioctl(scene.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-}
-
-static bool take(struct seccomp_notif *call)
-{
-	struct pollfd end = {.fd = scene.listener, .events = POLLIN};
-
-	for (;;) {
-		memset(call, 0, sizeof(*call));
-		if (ioctl(scene.listener, SECCOMP_IOCTL_NOTIF_RECV, call) == 0)
-			return true;
-		if (errno != EINTR &&
-		    (errno != ENOENT || (poll(&end, 1, 0) == 1 && end.revents & POLLHUP)))
-			return false;
-	}
-}
-
 static void *serve(void *unused)
 {
 	struct seccomp_notif call;
 
-	while (take(&call)) {
-		struct request request = {.call = &call, .listener = scene.listener};
+	while (notification_take(&scene.calls, &call)) {
+		struct request request = {.call = &call, .listener = scene.calls.fd};
 		struct answer given = answer_by_kernel();
 
 		if (!answer_memory_is_kernels(&call)) {
@@ -431,7 +401,7 @@ static void *serve(void *unused)
 			given = answer(&request);
 			client_end(&request);
 		}
-		send(&call, given);
+		notification_answer(&scene.calls, &call, given);
 	}
 	return unused;
 }
@@ -465,7 +435,8 @@ static bool run(const struct taking *taking, bool traceable, uint64_t n, unsigne
 	if (!scene.pid)
 		run_program(ends[1]);
 	close(ends[1]);
-	scene.listener = fetch_listener(ends[0]);
+	scene.calls.fd = fetch_listener(ends[0]);
+	lock_init(&scene.calls.turn, LOCK_TURN);
 	close(ends[0]);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&servers[i], NULL, serve, NULL), 0);
@@ -473,7 +444,7 @@ static bool run(const struct taking *taking, bool traceable, uint64_t n, unsigne
 	assert_int_equal(status, 0);
 	for (int i = 0; i < 2; i++)
 		pthread_join(servers[i], NULL);
-	close(scene.listener);
+	close(scene.calls.fd);
 	assert_true(scene.was_armed && scene.done);
 	unpin();
 	assert_int_equal(aside_held(), 0);

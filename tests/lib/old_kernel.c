@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Becomes a program that finds the system calls of Linux 5.10 and no later ones: old_kernel PROGRAM
- * [ARGUMENT]... A filter refuses what came later as that kernel does. What it cannot see are flags
- * in memory (SECCOMP_ADDFD_FLAG_SEND of 5.14). With --careless, madvise(2) gives 0 for advice that
- * is not known, as qemu's emulation of a process does.
+ * [ARGUMENT]... A filter refuses what came later as that kernel does, and uname(2), which would
+ * tell the version. What it cannot see are flags in memory (SECCOMP_ADDFD_FLAG_SEND of 5.14). With
+ * --careless, madvise(2) gives 0 for advice that is not known, as qemu's emulation of a process
+ * does.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -24,7 +25,7 @@
 
 enum {
 	LAST_CALL = 440, /* process_madvise(2); later ones have the same numbers everywhere */
-	MAX_CODE = 64,
+	MAX_CODE = 128,
 	SKIPPED = 77, /* for Meson: qemu's emulation of a process has no filters */
 };
 
@@ -48,6 +49,7 @@ static const struct later {
 	{SYS_userfaultfd, 0, 1, 1, 1, EINVAL},
 	/* MFD_NOEXEC_SEAL and MFD_EXEC (6.3) */
 	{SYS_memfd_create, 1, 0x18, 0x8, 0x18, EINVAL},
+	{SYS_uname, 0, 0, 0, 0, ENOSYS},
 	/* PAGEMAP_SCAN (6.7): type 'f', number 16 */
 	{SYS_ioctl, 1, 0xffff, 0x6610, 0x6610, ENOTTY},
 };
