@@ -428,6 +428,7 @@ static void keep_pinned(struct client *client)
 
 void client_exits(struct request *request)
 {
+	call_page_close(atomic_load(&request->client->page));
 	if (process_memory_was_pinned(request->client->memory) &&
 	    holders_other_than(request->client->caller.pid))
 		keep_pinned(request->client);
