@@ -43,14 +43,19 @@ enum {
 	LOOKS = 400,
 	/* Calls that are waited for asleep, when looking was not enough. */
 	ASLEEP = 32,
+	/* Times that a process opens its slots: each time the former memory stays, in use or not. */
+	OPENINGS = 8,
+	/* Times that a request to the server is made again which a signal has ended. */
+	ATTEMPTS = 100,
 };
 
 /* Cleared in the child of a fork. */
 struct process {
 	_Atomic int stage;
+	int openings;
 	long pid;
 	bool looks; /* there is another processor, which the server may run on */
-	struct call_slot *slots;
+	_Atomic(struct call_slot *) slots;
 };
 
 static _Atomic(struct process *) process;
@@ -95,10 +100,20 @@ static bool has_processors(void)
 	return count > 1;
 }
 
+/* Asks the server, by a system call that a signal ends if it comes before the server has it. */
+static long ask_server(long request, long arg)
+{
+	long rc = -EINTR;
+
+	for (int i = 0; i < ATTEMPTS && rc == -EINTR; i++)
+		rc = raw_call(SYS_ioctl, -1, request, arg, 0, 0, 0);
+	return rc;
+}
+
 /* Asks for the slots of this process, and maps them. NULL: there are none. */
 static struct call_slot *map_slots(void)
 {
-	const long fd = raw_call(SYS_ioctl, -1, SLOT_REQUEST_OPEN, SLOT_VERSION, 0, 0, 0);
+	const long fd = ask_server(SLOT_REQUEST_OPEN, SLOT_VERSION);
 	long at;
 
 	if (fd < 0)
@@ -113,16 +128,19 @@ static struct call_slot *map_slots(void)
 	return NULL;
 }
 
-static void open_slots(struct process *mine)
+/* Opens the slots, unless another thread does. @stage: what has been found. */
+static void open_slots(struct process *mine, int stage)
 {
-	int expected = CLOSED;
+	struct call_slot *slots = NULL;
 
-	if (!atomic_compare_exchange_strong(&mine->stage, &expected, OPENING))
+	if (!atomic_compare_exchange_strong(&mine->stage, &stage, OPENING))
 		return;
 	mine->pid = raw_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 	mine->looks = has_processors();
-	mine->slots = map_slots();
-	atomic_store(&mine->stage, mine->slots ? OPEN : REFUSED);
+	if (mine->openings++ < OPENINGS)
+		slots = map_slots();
+	atomic_store(&mine->slots, slots);
+	atomic_store(&mine->stage, slots ? OPEN : REFUSED);
 }
 
 /* The process, if it has slots; else NULL. */
@@ -135,27 +153,36 @@ static struct process *opened(void)
 	if (!mine)
 		return NULL;
 	if (atomic_load(&mine->stage) == CLOSED)
-		open_slots(mine);
+		open_slots(mine, CLOSED);
 	return atomic_load(&mine->stage) == OPEN ? mine : NULL;
 }
 
 /* ---- the thread's slot ---- */
 
-/* Asks for a slot for the thread @tid. */
-static void take_seat(const struct process *mine, long tid)
+/*
+ * Asks for a slot for the thread @tid. The server does not know the process if it has tried to
+ * execute another program: then it opens its slots again.
+ */
+static void take_seat(struct process *mine, long tid)
 {
+	struct call_slot *slots = atomic_load(&mine->slots);
 	long index;
 
 	/* The child of a vfork is not the process that has opened them. */
 	if (raw_call(SYS_getpid, 0, 0, 0, 0, 0, 0) != mine->pid)
 		return;
-	index = raw_call(SYS_ioctl, -1, SLOT_REQUEST_ATTEND, 0, 0, 0, 0);
+	index = ask_server(SLOT_REQUEST_ATTEND, 0);
+	if (index == -ENXIO && atomic_load(&mine->slots) == slots) {
+		open_slots(mine, OPEN);
+		slots = atomic_load(&mine->slots);
+		index = slots ? ask_server(SLOT_REQUEST_ATTEND, 0) : -ENXIO;
+	}
 	self.tid = tid;
 	self.pause = PAUSE;
 	self.slot = NULL;
-	if (index < 0 || index >= SLOT_COUNT)
+	if (index < 0 || index >= SLOT_COUNT || !slots)
 		return;
-	self.slot = &mine->slots[index];
+	self.slot = &slots[index];
 	self.pause = 0;
 	self.asleep = 0;
 }
@@ -168,7 +195,7 @@ static bool is_attended(struct call_slot *slot)
 }
 
 /* The slot of the calling thread, which takes a call now; NULL: it has none. */
-static struct call_slot *own_slot(const struct process *mine)
+static struct call_slot *own_slot(struct process *mine)
 {
 	const long tid = raw_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
 
@@ -271,7 +298,7 @@ static bool ask(struct call_slot *slot, long number, const uint64_t args[6])
 
 bool client_slot_call(long number, const uint64_t args[6], long *value)
 {
-	const struct process *mine;
+	struct process *mine;
 	struct call_slot *slot;
 	bool answered = false;
 
