@@ -106,22 +106,6 @@ void call_page_destroy(struct call_page *page)
 	alloc_free(page);
 }
 
-void call_page_close(struct call_page *page)
-{
-	if (!page)
-		return;
-	atomic_store(&page->closed, true);
-	lock_acquire(&page->lock);
-	for (int i = 0; i < SLOT_COUNT; i++) {
-		if (!page->seats[i].seated)
-			continue;
-		/* One that is about to sleep sees it. */
-		atomic_fetch_or(&page->slots[i].state, SLOT_LEFT);
-		attendant_wake(&page->slots[i]);
-	}
-	lock_release(&page->lock);
-}
-
 /* That of @client, made if there is none. NULL: no memory. */
 static struct call_page *page_of(struct client *client)
 {
@@ -152,6 +136,27 @@ static struct answer answer_open(struct request *request)
 
 /* ---- slots ---- */
 
+/* Has who attends slot @index, if anybody does, leave it. */
+static void dismiss(struct call_page *page, int index)
+{
+	if (!page->seats[index].seated)
+		return;
+	/* One that is about to sleep sees it, too. */
+	atomic_fetch_or(&page->slots[index].state, SLOT_LEFT);
+	attendant_wake(&page->slots[index]);
+}
+
+void call_page_close(struct call_page *page)
+{
+	if (!page)
+		return;
+	atomic_store(&page->closed, true);
+	lock_acquire(&page->lock);
+	for (int i = 0; i < SLOT_COUNT; i++)
+		dismiss(page, i);
+	lock_release(&page->lock);
+}
+
 static void destroy_seated(struct seated *seated)
 {
 	close(seated->attendant.task);
@@ -175,7 +180,19 @@ static bool lives(const struct client *client, pid_t tid)
 	return tid && !syscall(SYS_tgkill, client->caller.pid, tid, 0);
 }
 
-/* The slot of @tid that is attended; negative: none is. */
+/* Whether slot @index is attended for the thread that has its seat, and takes a call. */
+static bool is_ready(const struct call_page *page, int index)
+{
+	const uint32_t state = atomic_load(&page->slots[index].state);
+
+	return slot_phase(state) != SLOT_NOBODY && !(state & SLOT_LEFT) &&
+	       !faccessat(page->seats[index].seated->attendant.task, "fd", F_OK, 0);
+}
+
+/*
+ * The slot of @tid that is attended; negative: none is. One that its program has spoilt, or that
+ * was another thread's with the same number, is not.
+ */
 static int find_attended(struct call_page *page, pid_t tid) REQUIRES(page->lock)
 {
 	lock_assert_held(&page->lock);
@@ -184,10 +201,10 @@ static int find_attended(struct call_page *page, pid_t tid) REQUIRES(page->lock)
 
 		if (!seat->seated || seat->tid != tid)
 			continue;
-		if (!faccessat(seat->seated->attendant.task, "fd", F_OK, 0))
+		if (is_ready(page, i))
 			return i;
-		/* It was another thread's, which had the same number. */
 		seat->tid = 0;
+		dismiss(page, i);
 	}
 	return -EAGAIN;
 }
