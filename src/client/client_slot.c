@@ -43,7 +43,7 @@ enum {
 	LOOKS = 400,
 	/* Calls that are waited for asleep, when looking was not enough. */
 	ASLEEP = 32,
-	/* Times that a process opens its slots: each time the former memory stays, in use or not. */
+	/* Times that a process opens its slots: the former memory stays, which may be in use. */
 	OPENINGS = 8,
 	/* Times that a request to the server is made again which a signal has ended. */
 	ATTEMPTS = 100,
