@@ -171,7 +171,7 @@ static struct answer answer_in_world(struct request *request)
 	return answer;
 }
 
-static void serve(const struct attendant *attendant)
+void attendant_answer(const struct attendant *attendant)
 {
 	struct seccomp_notif call = {.pid = (__u32)attendant->tid};
 	struct request request = {
@@ -210,7 +210,7 @@ static void *attend(void *arg)
 		if (!await(attendant))
 			break;
 		soon = looks && now() - answered < SOON_NS;
-		serve(attendant);
+		attendant_answer(attendant);
 		answered = now();
 	}
 	/* A thread that has just asked sees it, too, and makes the system call. */

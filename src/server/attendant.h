@@ -33,6 +33,9 @@ struct attendant {
  */
 int attendant_start(struct attendant *attendant);
 
+/* Answers what is in the slot of @attendant, as its thread does with each call. */
+void attendant_answer(const struct attendant *attendant);
+
 /* Wakes who attends @slot, to see that it is closed. */
 void attendant_wake(struct call_slot *slot);
 
