@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -28,6 +27,9 @@
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
+
+/* Every C library has it; without, nothing is looked for. */
+extern int sched_getcpu(void) __attribute__((weak));
 
 enum stage {
 	CLOSED, /* nobody has asked yet */
@@ -54,7 +56,6 @@ struct process {
 	_Atomic int stage;
 	int openings;
 	long pid;
-	bool looks; /* there is another processor, which the server may run on */
 	_Atomic(struct call_slot *) slots;
 };
 
@@ -85,19 +86,6 @@ static struct process *make_process(void)
 		return (struct process *)at;
 	(void)raw_call(SYS_munmap, at, PROCESS, 0, 0, 0, 0);
 	return expected;
-}
-
-static bool has_processors(void)
-{
-	unsigned long set[128] = {0};
-	const long len = raw_call(SYS_sched_getaffinity, 0, sizeof(set), (long)set, 0, 0, 0);
-	int count = 0;
-
-	for (long i = 0; i < len / (long)sizeof(set[0]); i++) {
-		for (unsigned long rest = set[i]; rest; rest &= rest - 1)
-			count++;
-	}
-	return count > 1;
 }
 
 /* Asks the server, by a system call that a signal ends if it comes before the server has it. */
@@ -136,7 +124,6 @@ static void open_slots(struct process *mine, int stage)
 	if (!atomic_compare_exchange_strong(&mine->stage, &stage, OPENING))
 		return;
 	mine->pid = raw_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
-	mine->looks = has_processors();
 	if (mine->openings++ < OPENINGS)
 		slots = map_slots();
 	atomic_store(&mine->slots, slots);
@@ -253,16 +240,14 @@ static bool sleep_until_change(struct call_slot *slot, uint32_t state)
 }
 
 /* Waits for the answer: true. False: the server has not taken the call, and does not. */
-static bool await(const struct process *mine, struct call_slot *slot)
+static bool await(struct call_slot *slot)
 {
 	uint32_t state;
 
-	if (mine->looks && !self.asleep) {
-		if (slot_phase(look(slot)) != SLOT_IDLE)
-			self.asleep = ASLEEP;
-	} else if (self.asleep) {
+	if (self.asleep)
 		self.asleep--;
-	}
+	else if (slot->server_cpu != slot->program_cpu && slot_phase(look(slot)) != SLOT_IDLE)
+		self.asleep = ASLEEP;
 	for (;;) {
 		state = atomic_load(&slot->state);
 		switch (slot_phase(state)) {
@@ -284,6 +269,7 @@ static bool ask(struct call_slot *slot, long number, const uint64_t args[6])
 {
 	uint32_t state = atomic_load(&slot->state);
 
+	slot->program_cpu = sched_getcpu ? sched_getcpu() : slot->server_cpu;
 	slot->number = number;
 	for (int i = 0; i < SLOT_ARGUMENTS; i++)
 		slot->args[i] = args[i];
@@ -307,7 +293,7 @@ bool client_slot_call(long number, const uint64_t args[6], long *value)
 	self.busy = 1;
 	mine = opened();
 	slot = mine ? own_slot(mine) : NULL;
-	if (slot && ask(slot, number, args) && await(mine, slot) && !slot->by_kernel) {
+	if (slot && ask(slot, number, args) && await(slot) && !slot->by_kernel) {
 		*value = slot->value;
 		answered = true;
 	}

@@ -5,8 +5,8 @@
  * at a few times, then the slot is left.
  *
  * A thread that sleeps is woken with some microseconds' delay. So one whose last call came soon
- * after the one before looks at the slot for as long as that before it sleeps, if there is another
- * processor on which the program can run meanwhile.
+ * after the one before looks at the slot for as long as that before it sleeps, if the program has
+ * called from another processor: on this one it could not run meanwhile.
  */
 #include "server/attendant.h"
 
@@ -62,19 +62,6 @@ static int64_t now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
 	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
-static bool has_processors(void)
-{
-	static atomic_int known; /* 1: one; 2: more */
-	cpu_set_t set;
-
-	if (!atomic_load_explicit(&known, memory_order_relaxed))
-		atomic_store_explicit(
-			&known,
-			!sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) == 1 ? 1 : 2,
-			memory_order_relaxed);
-	return atomic_load_explicit(&known, memory_order_relaxed) == 2;
 }
 
 /* Looks at the slot until there is a call, but not longer than SOON_NS from @since on. */
@@ -183,6 +170,7 @@ void attendant_answer(const struct attendant *attendant)
 	struct call_slot *slot = attendant->slot;
 	struct answer answer = answer_by_kernel();
 
+	__atomic_store_n(&slot->server_cpu, sched_getcpu(), __ATOMIC_RELAXED);
 	copy(slot, &call.data);
 	if (is_taken(&call.data)) {
 		client_enter(&request);
@@ -197,10 +185,15 @@ void attendant_answer(const struct attendant *attendant)
 
 /* ---- the thread ---- */
 
+/* Whether the program has called from another processor. */
+static bool is_elsewhere(const struct call_slot *slot)
+{
+	return __atomic_load_n(&slot->program_cpu, __ATOMIC_RELAXED) != sched_getcpu();
+}
+
 static void *attend(void *arg)
 {
 	struct attendant *attendant = arg;
-	const bool looks = has_processors();
 	int64_t answered = now();
 	bool soon = false;
 
@@ -209,7 +202,7 @@ static void *attend(void *arg)
 			look(attendant->slot, answered);
 		if (!await(attendant))
 			break;
-		soon = looks && now() - answered < SOON_NS;
+		soon = now() - answered < SOON_NS && is_elsewhere(attendant->slot);
 		attendant_answer(attendant);
 		answered = now();
 	}

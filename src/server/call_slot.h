@@ -45,7 +45,9 @@ struct call_slot {
 	int64_t value;	    /* the answer: a result, or a negative errno */
 	int64_t number;	    /* the call */
 	uint64_t args[SLOT_ARGUMENTS];
-	uint64_t unused[7]; /* so that no two slots share cache lines */
+	/* The processors on which both sides were: on the same one, only one of them can look. */
+	int32_t program_cpu, server_cpu;
+	uint64_t unused[6]; /* so that no two slots share cache lines */
 };
 
 /*
