@@ -61,7 +61,8 @@ static bool is_same(const struct client *client)
 /* A thread's number is not another process's while its own is there and the thread, too. */
 static bool has_thread(const struct request *request)
 {
-	return !syscall(SYS_tgkill, request->client->caller.pid, request->call->pid, 0);
+	return !syscall(SYS_tgkill, request->client->caller.pid, request->call->pid, 0) ||
+	       errno != ESRCH;
 }
 
 bool client_waits(const struct request *request)

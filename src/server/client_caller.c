@@ -6,6 +6,7 @@
  *
  * No state but the limit that is set at the start. Cost: some system calls for each question.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -109,6 +110,8 @@ static int op_install_file(struct uiommufd_caller *caller, struct uiommufd_file 
 	struct stat st = {.st_ino = 0};
 	int end, fd, rc;
 
+	/* Commands that come here are not taken from a slot (server/attendant.c). */
+	assert(!request || request->listener != REQUEST_OF_SLOT);
 	if (!request || request->listener == REQUEST_OF_SLOT)
 		return -EMFILE;
 	rc = opened_make(file, (struct node){.kind = NODE_NONE}, NULL, &end);
