@@ -19,8 +19,7 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-/* Every C library has these. */
-int *__errno_location(void);
+/* Every C library has these, or the program has been linked without threads or loading. */
 extern void *dlsym(void *handle, const char *name) __attribute__((weak));
 extern void pthread_testcancel(void) __attribute__((weak));
 extern char *getenv(const char *name) __attribute__((weak));
@@ -90,7 +89,7 @@ static long returned(long value)
 {
 	if (value >= 0)
 		return value;
-	*__errno_location() = (int)-value;
+	errno = (int)-value;
 	return -1;
 }
 
