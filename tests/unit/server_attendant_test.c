@@ -14,12 +14,13 @@
 #include "server/attendant.h"
 
 static struct call_slot slot;
-static atomic_bool closed, has_left, stops;
+static atomic_bool closed, stops;
+static atomic_int left; /* how many have */
 
 static void leave(struct attendant *attendant)
 {
 	(void)attendant;
-	atomic_store(&has_left, true);
+	atomic_fetch_add(&left, 1);
 }
 
 static void start(struct attendant *attendant, uint32_t state)
@@ -27,7 +28,7 @@ static void start(struct attendant *attendant, uint32_t state)
 	memset(&slot, 0, sizeof(slot));
 	atomic_store(&slot.state, state);
 	atomic_store(&closed, false);
-	atomic_store(&has_left, false);
+	atomic_store(&left, 0);
 	atomic_store(&stops, false);
 	*attendant = (struct attendant){.slot = &slot, .tid = 1, .closed = &closed, .left = leave};
 	assert_int_equal(attendant_start(attendant), 0);
@@ -38,9 +39,9 @@ static void wake(void)
 	(void)syscall(SYS_futex, &slot.state, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-static void wait_until_left(void)
+static void wait_until_left(int count)
 {
-	while (!atomic_load(&has_left))
+	while (atomic_load(&left) < count)
 		usleep(1000);
 }
 
@@ -77,7 +78,7 @@ static void a_call_that_is_none_of_its_own_is_the_kernel_s(void **state)
 	assert_int_equal(slot.by_kernel, 1);
 	atomic_store(&closed, true);
 	wake();
-	wait_until_left();
+	wait_until_left(1);
 	assert_true(atomic_load(&slot.state) & SLOT_LEFT);
 }
 
@@ -99,7 +100,7 @@ static void a_slot_that_changes_without_a_call_is_left(void **state)
 	(void)state;
 	start(&attendant, SLOT_IDLE);
 	pthread_create(&thread, NULL, change_the_state, NULL);
-	wait_until_left();
+	wait_until_left(1);
 	atomic_store(&stops, true);
 	pthread_join(thread, NULL);
 }
@@ -119,7 +120,7 @@ static void a_slot_that_is_woken_without_a_call_is_left(void **state)
 	(void)state;
 	start(&attendant, SLOT_TAKEN);
 	pthread_create(&thread, NULL, only_wake, NULL);
-	wait_until_left();
+	wait_until_left(1);
 	atomic_store(&stops, true);
 	pthread_join(thread, NULL);
 }
@@ -130,7 +131,7 @@ static void one_that_is_idle_is_left(void **state)
 
 	(void)state;
 	start(&attendant, SLOT_IDLE);
-	wait_until_left();
+	wait_until_left(1);
 	assert_int_equal(atomic_load(&slot.state), SLOT_IDLE | SLOT_SLEEPS | SLOT_LEFT);
 }
 
@@ -142,6 +143,7 @@ static void there_are_no_more_than_the_limit(void **state)
 	memset(&slot, 0, sizeof(slot));
 	atomic_store(&slot.state, SLOT_IDLE);
 	atomic_store(&closed, false);
+	atomic_store(&left, 0);
 	for (int i = 0; i <= ATTENDANTS; i++) {
 		attendants[i] = (struct attendant){
 			.slot = &slot, .tid = 1, .closed = &closed, .left = leave};
@@ -149,11 +151,10 @@ static void there_are_no_more_than_the_limit(void **state)
 	}
 	atomic_store(&closed, true);
 	attendant_wake(&slot);
-	/* There is room again when they have left. */
-	atomic_store(&has_left, false);
-	while (attendant_start(&attendants[ATTENDANTS]))
-		usleep(1000);
-	wait_until_left();
+	wait_until_left(ATTENDANTS);
+	/* There is room again. */
+	assert_int_equal(attendant_start(&attendants[ATTENDANTS]), 0);
+	wait_until_left(ATTENDANTS + 1);
 }
 
 int main(void)
