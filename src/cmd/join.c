@@ -14,6 +14,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/peer.h"
+#include "cmd/preloaded.h"
 #include "preload/start/layout.h"
 #include "server/program_server.h"
 
@@ -72,6 +73,10 @@ int join_machine(const char *name, char **program)
 	fd = connect_and_announce(&peer);
 	if (fd < 0 || setenv(LAYOUT_ROOT_VARIABLE, peer.root, 1)) {
 		cmd_complain("the machine \"%s\" does not answer", name);
+		return CMD_FAILED;
+	}
+	if (preloaded_set_client(NULL)) {
+		cmd_complain("out of memory");
 		return CMD_FAILED;
 	}
 	if (server_enter(fd))

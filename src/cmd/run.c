@@ -25,6 +25,7 @@
 #include "cmd/library.h"
 #include "cmd/new_machine.h"
 #include "cmd/offers.h"
+#include "cmd/preloaded.h"
 #include "cmd/run_clean_up.h"
 #include "cmd/run_options.h"
 #include "cmd/run_reports.h"
@@ -51,33 +52,6 @@ static int out_of_memory(void)
 {
 	cmd_complain("out of memory");
 	return CMD_FAILED;
-}
-
-/* ---- the preload library ---- */
-
-/* Spaces and colons separate paths in LD_PRELOAD: a path with one of them is replaced by a link. */
-static void library_name(struct tree *tree, char path[PATH_MAX])
-{
-	if (!path[strcspn(path, " :")])
-		return;
-	tree_link_text(tree, "/" LAYOUT_LIBRARY, path);
-	tree_real_path(tree, "/" LAYOUT_LIBRARY, path);
-}
-
-/* @runtime: what the program needs before our library (base/program.h). */
-static int set_environment(const char *runtime, const char *library)
-{
-	const char *before = getenv("LD_PRELOAD");
-	size_t size = PROGRAM_RUNTIME_MAX + 1 + strlen(library) + 1 +
-		      (before ? 2 * strlen(before) + 1 : 0) + 1;
-	char *value = malloc(size);
-	int rc = -ENOMEM;
-
-	if (value && program_preload(value, size, runtime, library, before) &&
-	    !setenv("LD_PRELOAD", value, 1))
-		rc = 0;
-	free(value);
-	return rc;
 }
 
 /* ---- the program's life ---- */
@@ -361,8 +335,7 @@ static int prepare_library(struct tree *tree, const char *runtime)
 		cmd_complain("%s: %m", library);
 		return CMD_FAILED;
 	}
-	library_name(tree, library);
-	return set_environment(runtime, library) ? out_of_memory() : CMD_OK;
+	return preloaded_set(tree, runtime, library) ? out_of_memory() : CMD_OK;
 }
 
 static int run_program(struct tree *tree, struct offers *offers, bool shared, char **program)
@@ -381,9 +354,11 @@ static int run_program(struct tree *tree, struct offers *offers, bool shared, ch
 	/* By this `uiommufd show` finds them, too. */
 	if (setenv(LAYOUT_ROOT_VARIABLE, tree->root, 1))
 		return out_of_memory();
-	/* Programs that a static one starts load the library. */
+	/* Programs that a static one starts load the library, too. */
 	if (!shared)
 		status = prepare_library(tree, facts.runtime);
+	else if (preloaded_set_client(tree))
+		status = out_of_memory();
 	if (status)
 		return status;
 	program = launch_prepare(tree, program);

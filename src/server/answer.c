@@ -22,6 +22,7 @@
 #include "server/answer_memory.h"
 #include "server/answer_path.h"
 #include "server/answer_xattr.h"
+#include "server/call_page.h"
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
@@ -67,6 +68,8 @@ static struct answer answer_ioctl(struct request *request)
 	struct call call;
 	long rc = -ENOTTY;
 
+	if (call_page_is_asked((int)args[0], (unsigned int)args[1]))
+		return call_page_answer(request);
 	file = is_generic((unsigned int)args[1]) ? NULL
 						 : program_fd_file(request, (int)args[0], &node);
 	if (!file)

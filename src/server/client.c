@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/lock.h"
+#include "server/call_page.h"
 #include "server/holders.h"
 #include "server/proc_file.h"
 #include "server/shared_file.h"
@@ -50,8 +51,24 @@ struct request *client_request(const struct client *client)
 	return current && current->client == client ? current : NULL;
 }
 
+/* Whether @client is the program that it was, also when it might have executed another one. */
+static bool is_same(const struct client *client)
+{
+	return !client_has_ended(client) &&
+	       (!atomic_load(&client->replaced) || process_memory_exists(client->memory));
+}
+
+/* A thread's number is not another process's while its own is there and the thread, too. */
+static bool has_thread(const struct request *request)
+{
+	return !syscall(SYS_tgkill, request->client->caller.pid, request->call->pid, 0) ||
+	       errno != ESRCH;
+}
+
 bool client_waits(const struct request *request)
 {
+	if (request->listener == REQUEST_OF_SLOT)
+		return is_same(request->client) && has_thread(request);
 	return ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &request->call->id) == 0;
 }
 
@@ -153,6 +170,7 @@ static void put_all(struct client *gone)
 	while (gone) {
 		struct client *next = gone->next;
 
+		call_page_close(atomic_load(&gone->page));
 		uiommufd_caller_put(&gone->caller);
 		gone = next;
 	}
@@ -240,6 +258,15 @@ static void remember(struct request *request)
 	uiommufd_caller_put(&former.client->caller);
 }
 
+void client_enter(struct request *request)
+{
+	current = request;
+	lock_acquire(&clients.lock);
+	request->next = clients.requests;
+	clients.requests = request;
+	lock_release(&clients.lock);
+}
+
 int client_begin(struct request *request)
 {
 	uint64_t pid;
@@ -264,12 +291,15 @@ out:
 		client_end(request);
 		return -ENOENT;
 	}
-	current = request;
-	lock_acquire(&clients.lock);
-	request->next = clients.requests;
-	clients.requests = request;
-	lock_release(&clients.lock);
+	client_enter(request);
 	return 0;
+}
+
+/* A thread may end in a call through a slot while its program goes on: nothing waits for that. */
+static bool is_killed(const struct request *request)
+{
+	return request->listener == REQUEST_OF_SLOT ? !is_same(request->client)
+						    : !client_waits(request);
 }
 
 /* Not of @request, and not of those that wait for it in turn. */
@@ -277,7 +307,7 @@ static bool any_killed(const struct request *request) REQUIRES(clients.lock)
 {
 	lock_assert_held(&clients.lock);
 	for (const struct request *at = clients.requests; at; at = at->next) {
-		if (at != request && !at->waits_for_killed && !client_waits(at))
+		if (at != request && !at->waits_for_killed && is_killed(at))
 			return true;
 	}
 	return false;
@@ -306,6 +336,14 @@ static void remove_request(struct request *request) REQUIRES(clients.lock)
 		return;
 	*at = request->next;
 	condition_broadcast(&clients.over);
+}
+
+void client_leave(struct request *request)
+{
+	current = NULL;
+	lock_acquire(&clients.lock);
+	remove_request(request);
+	lock_release(&clients.lock);
 }
 
 void client_end(struct request *request)
@@ -391,6 +429,7 @@ static void keep_pinned(struct client *client)
 
 void client_exits(struct request *request)
 {
+	call_page_close(atomic_load(&request->client->page));
 	if (process_memory_was_pinned(request->client->memory) &&
 	    holders_other_than(request->client->caller.pid))
 		keep_pinned(request->client);

@@ -24,6 +24,8 @@
 
 #include "mem/process_memory.h"
 
+struct call_page;
+
 struct client {
 	struct uiommufd_caller
 		caller; /* the table of clients, requests and sources have references */
@@ -32,17 +34,20 @@ struct client {
 	int pidfd;
 	int proc;		       /* /proc/PID */
 	_Atomic uint64_t capabilities; /* when they were asked for last: also when it has ended */
-	atomic_bool stalls;	       /* a call of it has taken too long (server/tracer.h) */
-	bool replaced; /* by exec: its PID stands for another client next. By that lock, too */
+	_Atomic(struct call_page *) page; /* its slots (server/call_page.h), or NULL; owned */
+	atomic_bool stalls;		  /* a call of it has taken too long (server/tracer.h) */
+	/* By exec: its PID stands for another client next. Changed under that lock, too. */
+	atomic_bool replaced;
 };
 
 enum {
-	REQUEST_AHEAD = 128, /* as long as most structures of ioctls */
+	REQUEST_AHEAD = 128,  /* as long as most structures of ioctls */
+	REQUEST_OF_SLOT = -1, /* in place of a listener: the call came through shared memory */
 };
 
 /* A call of a thread that waits for its answer. */
 struct request {
-	const struct seccomp_notif *call;
+	const struct seccomp_notif *call; /* without an ID if it came through shared memory */
 	int listener;
 	int task; /* /proc/TID of the thread: the same one for ever; borrowed */
 	struct client *client;
@@ -70,7 +75,18 @@ void client_set_memlock(uint64_t bytes);
 int client_begin(struct request *request);
 void client_end(struct request *request);
 
-/* Whether the thread still waits for the answer. */
+/*
+ * The same for a call that came through a slot (server/call_slot.h): all but `next` is there. What
+ * the system tells of a stopped thread is not to be had: the program cannot be given a descriptor,
+ * and its thread is not to be stopped.
+ */
+void client_enter(struct request *request);
+void client_leave(struct request *request);
+
+/*
+ * Whether the thread still waits for the answer. Of a call through a slot: whether the thread is
+ * there, in the same program.
+ */
 bool client_waits(const struct request *request);
 
 /*

@@ -6,6 +6,7 @@
  *
  * No state but the limit that is set at the start. Cost: some system calls for each question.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/sys.h"
+#include "server/call_page.h"
 #include "server/client_internal.h"
 #include "server/opened.h"
 #include "server/proc_file.h"
@@ -108,7 +110,9 @@ static int op_install_file(struct uiommufd_caller *caller, struct uiommufd_file 
 	struct stat st = {.st_ino = 0};
 	int end, fd, rc;
 
-	if (!request)
+	/* Commands that come here are not taken from a slot (server/attendant.c). */
+	assert(!request || request->listener != REQUEST_OF_SLOT);
+	if (!request || request->listener == REQUEST_OF_SLOT)
 		return -EMFILE;
 	rc = opened_make(file, (struct node){.kind = NODE_NONE}, NULL, &end);
 	if (rc)
@@ -179,6 +183,7 @@ static void op_release(struct uiommufd_caller *caller)
 {
 	struct client *client = client_of(caller);
 
+	call_page_destroy(atomic_load(&client->page));
 	if (client->memory)
 		process_memory_destroy(client->memory);
 	if (client->pidfd >= 0)

@@ -7,6 +7,7 @@
  * 	take	the status of what a second program can do: the errno of binding the device
  * 	give	sends the context and the device over the input, and waits for the other program
  * 	get	receives them there, maps memory of its own, and does DMA to it
+ * 	outlive	says "ready", makes calls until one fails, and says the errno
  */
 #include <poll.h>
 #include <sys/mman.h>
@@ -39,6 +40,19 @@ static int hold(void)
 	CHECK(map(scratch(), PAGE, IOVA) == 0);
 	say(check_failed ? "failed" : "ready");
 	return !wait_for_end() || check_failed;
+}
+
+static int outlive(void)
+{
+	char number[16];
+
+	set_up();
+	say(check_failed ? "failed" : "ready");
+	while (new_ioas(context) >= 0)
+		continue;
+	snprintf(number, sizeof(number), "%d", errno);
+	say(number);
+	return 0;
 }
 
 static int take(void)
@@ -112,7 +126,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *word;
 		int (*run)(void);
-	} words[] = {{"hold", hold}, {"take", take}, {"give", give}, {"get", get}};
+	} words[] = {
+		{"hold", hold}, {"take", take}, {"give", give}, {"get", get}, {"outlive", outlive}};
 
 	for (size_t i = 0; argc == 2 && i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(words[i].word, argv[1]) == 0)

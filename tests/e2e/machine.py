@@ -219,6 +219,17 @@ def the_name_of_a_killed_machine_is_free():
             pass
 
 
+def calls_of_programs_end_with_a_killed_machine():
+    """Also the one that is on its way through shared memory, whose answer does not come any more."""
+    with a_directory_for_machines(os.geteuid()):
+        machine = Machine()
+        program = machine.start("outlive")
+        assert program.stdout.readline() == "ready\n"
+        os.kill(machine.pid, signal.SIGKILL)
+        assert program.stdout.readline() == f"{errno.ENOSYS}\n"
+        end(program)
+
+
 def a_user_has_one_limit_on_all_machines():
     """It holds for the programs of two machines together, and nothing is left of what counted them."""
     with a_directory_for_machines(os.getuid()):
@@ -310,6 +321,7 @@ TESTS = [a_program_that_joins_ends_as_it_would_alone, a_joined_program_has_all_t
          show_lookup_and_dump_ask_the_server, devices_come_and_go, all_programs_are_in_one_trace,
          a_program_on_a_shared_machine_of_its_own_is_shown,
          a_stopped_machine_takes_its_programs_along, a_signal_stops_a_machine, the_name_of_a_killed_machine_is_free,
+         calls_of_programs_end_with_a_killed_machine,
          a_user_has_one_limit_on_all_machines, names_are_checked, another_user_is_refused,
          root_asks_for_another_users_machine_and_does_not_join_it]
 

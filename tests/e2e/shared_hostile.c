@@ -2,11 +2,13 @@
 /*
  * A hostile program on a shared machine, beside one that works. It makes calls with whatever
  * arguments, on descriptors of every kind, while other threads of it change what the server copies,
- * and it writes to the sockets behind its descriptors. It cannot stop the server, read memory of
- * the other that is not mapped, nor make the server keep memory or descriptors.
+ * and the memory through which its calls go; and it writes to the sockets behind its descriptors.
+ * It cannot stop the server, read memory of the other that is not mapped, nor make the server keep
+ * memory or descriptors.
  *
  * Needs two edu devices; the second is the hostile one's. Arguments: how many calls, and a seed.
  */
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,6 +23,7 @@
 #include "check.h"
 #include "device.h"
 #include "shared_rig.h"
+#include "shared_slots.h"
 
 enum {
 	PAGE = 4096,
@@ -33,6 +36,8 @@ enum {
 	SLACK = 1200,	/* descriptors: the server remembers that many threads */
 	GROWTH = 32768, /* KiB that the server may grow from the second turn to the last */
 	SECRET = 0x5e,
+	SCRIBBLERS = 3, /* threads that change the slots of its calls, mostly their own */
+	SPOILT = 3,
 };
 
 static long calls = 2000;
@@ -50,6 +55,69 @@ static void *change(void *unused)
 	for (;;) {
 		mine = mine * UINT64_C(6364136223846793005) + 1;
 		((volatile uint32_t *)memory)[mine >> 60] = (uint32_t)(mine >> 40) & 0xff;
+	}
+	return unused;
+}
+
+/* A call that the thread of @slot has not made, in a state that need not fit. */
+static void write_call(struct call_slot *slot, uint64_t random)
+{
+	static const int64_t numbers[] = {SYS_ioctl, SYS_pread64, SYS_pwrite64, SYS_munmap, -1};
+
+	slot->number = numbers[random % 5];
+	slot->args[0] = (uint64_t)fds[(random >> 3) % KINDS];
+	slot->args[1] = slot->number == SYS_ioctl ? 0x3b60 + (random >> 8) % 0xa0
+						  : (uintptr_t)memory;
+	slot->args[2] = random & 1 << 16 ? (uintptr_t)memory : random;
+	slot->args[3] = random >> 40;
+	atomic_store(&slot->state, random & 3 << 20 ? SLOT_ASKED : (uint32_t)random);
+	(void)syscall(SYS_futex, &slot->state, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* The first slot is that of the thread that makes calls, and goes on late if its state is lost. */
+static void spoil(struct call_slot *slots, uint64_t random)
+{
+	struct call_slot *slot = &slots[(random >> 32) % 65536 ? 1 + random % SPOILT : 0];
+
+	switch ((random >> 8) % 16) {
+	case 0:
+		/* Whoever waits there sleeps on elsewhere. */
+		(void)syscall(SYS_futex, &slot->state, FUTEX_REQUEUE, 0, 1, &slots[60].state, 0);
+		break;
+	case 1:
+		if ((random >> 16) % 65536 == 0)
+			(void)madvise(slots, SLOT_FILE, MADV_REMOVE);
+		break;
+	case 2:
+		atomic_fetch_xor(&slot->state, 1u << random % 32);
+		break;
+	case 3:
+		((volatile uint64_t *)slot)[(random >> 20) % 9] = random;
+		break;
+	case 4:
+		/* The thread that the slot belongs to may wait for this. */
+		atomic_store(&slot->state, SLOT_IDLE);
+		(void)syscall(SYS_futex, &slot->state, FUTEX_WAKE, 1, NULL, NULL, 0);
+		break;
+	default:
+		write_call(slot, random >> 12);
+	}
+}
+
+static void *scribble(void *unused)
+{
+	uint64_t mine = (uintptr_t)unused;
+
+	for (;;) {
+		struct call_slot *slots = shared_slots(0);
+
+		/* So that it has a slot; of whatever state, it comes back after a second. */
+		(void)ioctl(fds[0], 0x3bff, 0);
+
+		for (int i = 0; slots && i < 10000; i++) {
+			mine = mine * UINT64_C(6364136223846793005) + 1442695040888963407;
+			spoil(slots, mine >> 12);
+		}
 	}
 	return unused;
 }
@@ -302,6 +370,8 @@ static _Noreturn void be_hostile(void)
 	fds[KINDS - 1] = dup(context);
 	for (int i = 0; i < CHANGERS; i++)
 		pthread_create(&thread, NULL, change, NULL);
+	for (int i = 0; i < SCRIBBLERS; i++)
+		pthread_create(&thread, NULL, scribble, (void *)(uintptr_t)random_number());
 	for (; *made < calls; ++*made) {
 		call_anything();
 		if (random_number() % 16 == 0)

@@ -75,11 +75,13 @@ static void *map_registers(void)
 /* What the one that is killed does: on the context that it shares, and on a device of its own. */
 static void live(int shared, int shared_ioas)
 {
-	unsigned char *memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+	unsigned char *memory = mmap(NULL, (PAGES + 1) * PAGE, PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	volatile uint32_t *bar;
 	int own_ioas, own;
 
+	/* What it reads must not be written over what happens to be behind. */
+	(void)mprotect(memory + PAGES * PAGE, PAGE, PROT_NONE);
 	device_path = "/dev/vfio/devices/vfio1";
 	set_up();
 	own = context;

@@ -10,7 +10,8 @@
  * has ended nothing of it is left.
  *
  * Input: how many pages of the program's memory to fill and with what, then calls, each a number
- * and six arguments.
+ * and six arguments; before those of a call through shared memory, its number and the state of the
+ * slot.
  */
 #include <assert.h>
 #include <errno.h>
@@ -37,10 +38,12 @@
 #include "mem/guard.h"
 #include "server/answer.h"
 #include "server/answer_memory.h"
+#include "server/attendant.h"
 #include "server/client.h"
 #include "server/files.h"
 #include "server/mapped.h"
 #include "server/opened.h"
+#include "server/proc_file.h"
 #include "server/tracer.h"
 #include "server/union_path.h"
 
@@ -53,6 +56,7 @@ enum {
 	MOST_CALLS = 24,
 	MOST_INPUTS = 16, /* of one program: starting one takes as long as they do */
 	MOST_ERRNO = 4095,
+	THROUGH_SLOT = -1, /* no number: the call comes through shared memory, with its own */
 };
 
 static const struct {
@@ -118,6 +122,11 @@ static const int numbers[] = {
 	SYS_chdir,
 	SYS_getcwd,
 	SYS_getdents64,
+	THROUGH_SLOT,
+};
+
+enum {
+	NUMBERS = sizeof(numbers) / sizeof(numbers[0]),
 };
 
 /* ---- in place of the kernel and the tracer ---- */
@@ -355,13 +364,42 @@ static void check(const struct answer *answer)
 		assert(answer->value >= 0 || answer->value >= -MOST_ERRNO);
 }
 
+/* A call that the thread has not made, in a slot that it changes as it likes. */
+static void call_through_slot(pid_t pid, struct fuzz_input *input)
+{
+	struct call_slot slot = {.number = numbers[fuzz_byte(input) % NUMBERS]};
+	struct attendant attendant = {.slot = &slot, .client = client_find(pid), .tid = pid};
+	struct answer answer = {.kind = ANSWER_RESULT};
+
+	atomic_store(&slot.state, (uint32_t)fuzz_bytes(input, 4));
+	for (int i = 0; i < SLOT_ARGUMENTS; i++)
+		slot.args[i] = argument(input);
+	/* It has made no call before. */
+	if (!attendant.client)
+		return;
+	attendant.task = proc_file_open(pid);
+	assert(attendant.task >= 0);
+	attendant_answer(&attendant);
+	close(attendant.task);
+	uiommufd_caller_put(&attendant.client->caller);
+	answer.value = slot.value;
+	check(&answer);
+	assert(atomic_load(&slot.state) == SLOT_IDLE);
+	assert(slot.by_kernel || slot.number == SYS_ioctl || slot.number == SYS_pread64 ||
+	       slot.number == SYS_pwrite64);
+}
+
 static void call(pid_t pid, struct fuzz_input *input)
 {
 	struct seccomp_notif notif = {.id = 1, .pid = (__u32)pid};
 	struct request request = {.call = &notif, .listener = LISTENER};
 	struct answer answer;
 
-	notif.data.nr = numbers[fuzz_byte(input) % (sizeof(numbers) / sizeof(numbers[0]))];
+	notif.data.nr = numbers[fuzz_byte(input) % NUMBERS];
+	if (notif.data.nr == THROUGH_SLOT) {
+		call_through_slot(pid, input);
+		return;
+	}
 	for (int i = 0; i < 6; i++)
 		notif.data.args[i] = argument(input);
 	if (answer_memory_is_kernels(&notif) || client_begin(&request))

@@ -26,6 +26,9 @@
 
 #define LAYOUT_LIBRARY "libuiommufd-preload.so"
 
+/* What programs of a shared machine load (client/). */
+#define LAYOUT_CLIENT_LIBRARY "libuiommufd-client.so"
+
 /* The file in the root with the description of the machine, from machine_format(). */
 #define LAYOUT_MACHINE "machine"
 
