@@ -135,7 +135,7 @@ install: build ## install (DESTDIR is honoured; the prefix is set with MESON_ARG
 	@$(MESON) install -C build --no-rebuild
 
 clean: ## remove every build directory
-	rm -rf build build-asan build-tsan build-clang build-bench build-coverage build-deb build-rpm build-arch build-book build-packages build-portability
+	rm -rf build build-asan build-tsan build-clang build-bench build-coverage build-deb build-rpm build-arch build-alpine build-book build-packages build-portability
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | \
