@@ -329,7 +329,7 @@ static void the_work_of_a_device_can_be_done_in_an_event_loop(void **state)
 
 		set(0, 0, 1, 4);
 		assert_int_equal(poll(&interrupt, 1, 0), 0);
-		assert_int_equal(poll(&loop, 1, 0), 1);
+		assert_int_equal(poll(&loop, 1, 10000), 1);
 		assert_int_equal(uiommufd_vfio_run(vfio), 1);
 		assert_int_equal(poll(&interrupt, 1, 0), 1);
 		assert_int_equal(poll(&loop, 1, 0), 0);
