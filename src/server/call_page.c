@@ -247,6 +247,7 @@ static struct seated *create_seated(struct request *request, struct call_page *p
 			      .tid = (pid_t)request->call->pid,
 			      .task = fcntl(request->task, F_DUPFD_CLOEXEC, 0),
 			      .closed = &page->closed,
+			      .idle = ATTENDANT_IDLE,
 			      .left = leave},
 		.page = page,
 		.index = index,
