@@ -35,7 +35,6 @@
 #include "vfio/device_thread.h"
 
 enum {
-	IDLE_SECONDS = 2,
 	MOST_CHANGES = 16, /* of the state, without a call */
 	SOON_NS = 20000,
 	LOOKS = 32, /* between two looks at the clock */
@@ -77,10 +76,10 @@ static void look(struct call_slot *slot, int64_t since)
 	} while (now() - since < SOON_NS);
 }
 
-/* Sleeps until the state changes. False: nothing has happened for too long. */
-static bool sleep_until_change(struct call_slot *slot, uint32_t state)
+/* Sleeps until the state changes. False: nothing has happened for @idle seconds. */
+static bool sleep_until_change(struct call_slot *slot, uint32_t state, int idle)
 {
-	const struct timespec patience = {.tv_sec = IDLE_SECONDS};
+	const struct timespec patience = {.tv_sec = idle};
 
 	if (!(state & SLOT_SLEEPS) &&
 	    !atomic_compare_exchange_strong(&slot->state, &state, state | SLOT_SLEEPS))
@@ -99,7 +98,7 @@ static bool await(const struct attendant *attendant)
 		if (state & SLOT_LEFT)
 			return false;
 		if (slot_phase(state) != SLOT_ASKED) {
-			if (!sleep_until_change(slot, state))
+			if (!sleep_until_change(slot, state, attendant->idle))
 				return false;
 			continue;
 		}

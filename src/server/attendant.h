@@ -15,6 +15,7 @@
 
 enum {
 	ATTENDANTS = 256,
+	ATTENDANT_IDLE = 2, /* seconds */
 };
 
 struct attendant {
@@ -23,6 +24,7 @@ struct attendant {
 	pid_t tid;		   /* of the program's thread */
 	int task;		   /* /proc/TID */
 	const atomic_bool *closed; /* the program is gone */
+	int idle;		   /* seconds without a call after which it leaves */
 	/* Called at the end, on the thread, when the slot is not attended any more: frees it. */
 	void (*left)(struct attendant *attendant);
 };

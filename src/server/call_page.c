@@ -209,6 +209,16 @@ static int find_attended(struct call_page *page, pid_t tid) REQUIRES(page->lock)
 	return -EAGAIN;
 }
 
+/* Has who attends a thread that has ended leave its slot, which is free for the next request. */
+static void dismiss_ended(struct call_page *page, const struct client *client) REQUIRES(page->lock)
+{
+	lock_assert_held(&page->lock);
+	for (int i = 0; i < SLOT_COUNT; i++) {
+		if (page->seats[i].seated && !lives(client, page->seats[i].tid))
+			dismiss(page, i);
+	}
+}
+
 /* A slot that @tid may have: the one that it had, or one of a thread that has ended. */
 static int find_free(struct call_page *page, const struct client *client, pid_t tid)
 	REQUIRES(page->lock)
@@ -220,6 +230,7 @@ static int find_free(struct call_page *page, const struct client *client, pid_t 
 		if (!seat->seated && (seat->tid == tid || !lives(client, seat->tid)))
 			return i;
 	}
+	dismiss_ended(page, client);
 	return -EAGAIN;
 }
 
@@ -236,6 +247,7 @@ static struct seated *create_seated(struct request *request, struct call_page *p
 			      .tid = (pid_t)request->call->pid,
 			      .task = fcntl(request->task, F_DUPFD_CLOEXEC, 0),
 			      .closed = &page->closed,
+			      .idle = ATTENDANT_IDLE,
 			      .left = leave},
 		.page = page,
 		.index = index,

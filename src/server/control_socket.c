@@ -71,6 +71,8 @@ static int answer(const char *request, char **text, size_t *len)
 
 	if (lasting && (strcmp(request, "join") == 0 || strcmp(request, "stop") == 0))
 		return answer_wish(request, text, len);
+	/* What programs had open that have ended before is not there any more. */
+	opened_drain();
 	rc = device_request(request, fclose, text, len);
 	return rc == -ENOSYS ? inquiry_answer(request, fclose, text, len) : rc;
 }

@@ -238,10 +238,24 @@ def a_user_has_one_limit_on_all_machines():
                                   stdout=subprocess.PIPE, text=True) as holder:
                 assert holder.stdout.readline() == "ok\n"
                 assert second.join(MEMLOCK, "7", "6").stdout == "ENOMEM\nok\n"
+            # The first machine may not have noticed the end of its program yet, which it does before it answers.
+            first.ask("show")
             assert second.join(MEMLOCK, "16", "1").stdout == "ok\nENOMEM\n"
             assert command("machine", "--stop", first.name).returncode == 0
             assert command("machine", "--stop", second.name).returncode == 0
         assert not os.listdir(os.environ["TMPDIR"])
+
+
+def who_asks_a_machine_finds_nothing_of_a_program_that_has_ended():
+    """However late its server notices: here, it is stopped meanwhile."""
+    with Machine() as machine:
+        for _ in range(20):
+            holder = machine.hold()
+            os.kill(machine.pid, signal.SIGSTOP)
+            holder.kill()
+            end(holder)
+            os.kill(machine.pid, signal.SIGCONT)
+            assert json.loads(machine.ask("show", "--json"))["contexts"] == []
 
 
 def names_are_checked():
@@ -322,7 +336,8 @@ TESTS = [a_program_that_joins_ends_as_it_would_alone, a_joined_program_has_all_t
          a_program_on_a_shared_machine_of_its_own_is_shown,
          a_stopped_machine_takes_its_programs_along, a_signal_stops_a_machine, the_name_of_a_killed_machine_is_free,
          calls_of_programs_end_with_a_killed_machine,
-         a_user_has_one_limit_on_all_machines, names_are_checked, another_user_is_refused,
+         a_user_has_one_limit_on_all_machines, who_asks_a_machine_finds_nothing_of_a_program_that_has_ended,
+         names_are_checked, another_user_is_refused,
          root_asks_for_another_users_machine_and_does_not_join_it]
 
 

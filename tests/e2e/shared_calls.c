@@ -23,6 +23,8 @@ enum {
 	PROCESSES = 80,
 	EACH = 4,	      /* threads: together more than the server has for them */
 	SERVER_THREADS = 300, /* at most */
+	LONGEST = 100,	      /* hundredths of a second until threads have ended */
+	CALLS_WITHOUT = 20000,
 };
 
 /* Commands that no file knows, so that they stand out. */
@@ -38,6 +40,20 @@ static bool destroys(int fd, int id)
 	struct destroy cmd = {.size = sizeof(cmd), .id = (uint32_t)id};
 
 	return ioctl(fd, IOMMU_DESTROY, &cmd) == 0;
+}
+
+/*
+ * Makes calls with @command until one goes through a slot. A thread that got none asks again only
+ * after some hundred calls, when those of threads that had ended just before are free.
+ */
+static bool gets_slot(int fd, unsigned int command)
+{
+	for (int i = 0; i < CALLS_WITHOUT; i++) {
+		CHECK(ioctl(fd, command, 0) < 0 && errno == ENOTTY);
+		if (i % 100 == 0 && slot_of(command))
+			return true;
+	}
+	return false;
 }
 
 static void calls_go_through_shared_memory(void)
@@ -193,6 +209,26 @@ static void more_threads_than_slots_make_calls(void)
 	CHECK(all_work(THREADS));
 }
 
+static void *find_slot(void *unused)
+{
+	const int fd = open_context();
+
+	(void)unused;
+	CHECK(gets_slot(fd, UNKNOWN(12)));
+	close(fd);
+	return NULL;
+}
+
+/* Sooner than one that is only idle is given back. */
+static void slots_of_threads_that_have_ended_are_free_soon(void)
+{
+	pthread_t thread;
+
+	CHECK(all_work(THREADS));
+	CHECK(pthread_create(&thread, NULL, find_slot, NULL) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static long server_threads(void)
 {
 	char path[64], line[256];
@@ -206,6 +242,19 @@ static long server_threads(void)
 	if (in)
 		(void)fclose(in);
 	return number;
+}
+
+/* Some that have answered a call may be about to end. */
+static bool server_threads_are_bounded(void)
+{
+	long number = server_threads();
+
+	for (int i = 0; i < LONGEST && number >= SERVER_THREADS; i++) {
+		usleep(10000);
+		number = server_threads();
+	}
+	printf("the server has %ld threads\n", number);
+	return number > 0 && number < SERVER_THREADS;
 }
 
 static void the_server_s_threads_are_bounded(void)
@@ -226,8 +275,7 @@ static void the_server_s_threads_are_bounded(void)
 	}
 	for (int i = 0; i < PROCESSES; i++)
 		CHECK(read(ready[0], &byte, 1) == 1 && byte);
-	printf("the server has %ld threads\n", server_threads());
-	CHECK(server_threads() > 0 && server_threads() < SERVER_THREADS);
+	CHECK(server_threads_are_bounded());
 	for (int i = 0; i < PROCESSES; i++)
 		CHECK(write(go[1], &byte, 1) == 1);
 	for (int i = 0; i < PROCESSES; i++)
@@ -245,13 +293,13 @@ static void a_slot_that_is_left_is_asked_for_again(void)
 	const int fd = open_context(), kept = new_ioas(fd);
 	struct call_slot *slot;
 
-	CHECK(ioctl(fd, UNKNOWN(5), 0) < 0);
+	CHECK(gets_slot(fd, UNKNOWN(5)));
 	slot = slot_of(UNKNOWN(5));
 	CHECK(slot);
 	if (slot)
 		atomic_fetch_or(&slot->state, SLOT_LEFT);
 	CHECK(destroys(fd, kept));
-	CHECK(ioctl(fd, UNKNOWN(6), 0) < 0 && slot_of(UNKNOWN(6)));
+	CHECK(gets_slot(fd, UNKNOWN(6)));
 	close(fd);
 }
 
@@ -260,10 +308,11 @@ static void slots_that_are_cleared_are_asked_for_again(void)
 	const int fd = open_context(), kept = new_ioas(fd);
 	struct call_slot *slots;
 
+	CHECK(gets_slot(fd, UNKNOWN(10)));
 	for (int file = 0; (slots = shared_slots(file)); file++)
 		CHECK(madvise(slots, SLOT_FILE, MADV_REMOVE) == 0);
 	CHECK(destroys(fd, kept));
-	CHECK(ioctl(fd, UNKNOWN(7), 0) < 0 && slot_of(UNKNOWN(7)));
+	CHECK(gets_slot(fd, UNKNOWN(7)));
 	close(fd);
 }
 
@@ -307,9 +356,10 @@ static void leave_by_a_jump(int signo)
 	siglongjmp(behind, 1);
 }
 
+/* Once: one that repeats may leave nothing but its handler to run. */
 static void start_timer(unsigned int us)
 {
-	const struct itimerval timer = {.it_interval.tv_usec = us, .it_value.tv_usec = us};
+	const struct itimerval timer = {.it_value.tv_usec = us};
 
 	CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
 }
@@ -321,13 +371,14 @@ static void signals_do_not_interrupt_calls(void)
 	const int fd = open_context();
 
 	handlers_context = open_context();
-	/* The first one opens the slots by a system call, which a signal can end. */
-	CHECK(new_ioas(fd) > 0 && new_ioas(handlers_context) > 0);
+	/* A system call, as without a slot, is one that a signal can end. */
+	CHECK(gets_slot(fd, UNKNOWN(11)) && new_ioas(handlers_context) > 0);
 	failed = handled = 0;
 	CHECK(sigaction(SIGALRM, &act, NULL) == 0);
-	start_timer(PERIOD_US);
-	for (int i = 0; (i < ROUNDS || handled < ROUNDS) && !check_failed; i++)
+	for (unsigned int i = 0; handled < ROUNDS && !check_failed; i++) {
+		start_timer(1 + i % PERIOD_US);
 		CHECK(destroys(fd, new_ioas(fd)));
+	}
 	start_timer(0);
 	printf("%d of %d calls of handlers were interrupted\n", (int)failed, (int)handled);
 	close(handlers_context);
@@ -388,6 +439,7 @@ int main(void)
 		TEST(the_child_of_a_vfork_does_not_speak_as_its_parent),
 		TEST(an_exec_that_fails_changes_nothing),
 		TEST(more_threads_than_slots_make_calls),
+		TEST(slots_of_threads_that_have_ended_are_free_soon),
 		TEST(the_server_s_threads_are_bounded),
 		TEST(a_slot_that_is_left_is_asked_for_again),
 		TEST(slots_that_are_cleared_are_asked_for_again),

@@ -13,6 +13,10 @@
 #include "kit.h"
 #include "server/attendant.h"
 
+enum {
+	NEVER = 1 << 20, /* seconds */
+};
+
 static struct call_slot slot;
 static atomic_bool closed, stops;
 static atomic_int left; /* how many have */
@@ -23,14 +27,15 @@ static void leave(struct attendant *attendant)
 	atomic_fetch_add(&left, 1);
 }
 
-static void start(struct attendant *attendant, uint32_t state)
+static void start(struct attendant *attendant, uint32_t state, int idle)
 {
 	memset(&slot, 0, sizeof(slot));
 	atomic_store(&slot.state, state);
 	atomic_store(&closed, false);
 	atomic_store(&left, 0);
 	atomic_store(&stops, false);
-	*attendant = (struct attendant){.slot = &slot, .tid = 1, .closed = &closed, .left = leave};
+	*attendant = (struct attendant){
+		.slot = &slot, .tid = 1, .closed = &closed, .idle = idle, .left = leave};
 	assert_int_equal(attendant_start(attendant), 0);
 }
 
@@ -43,6 +48,16 @@ static void wait_until_left(int count)
 {
 	while (atomic_load(&left) < count)
 		usleep(1000);
+}
+
+/* One that is about to sleep is woken in vain. */
+static void close_and_wait_until_left(int count)
+{
+	atomic_store(&closed, true);
+	while (atomic_load(&left) < count) {
+		attendant_wake(&slot);
+		usleep(1000);
+	}
 }
 
 static void ask(long number)
@@ -61,7 +76,7 @@ static void a_call_that_is_none_of_its_own_is_the_kernel_s(void **state)
 	struct attendant attendant;
 
 	(void)state;
-	start(&attendant, SLOT_IDLE);
+	start(&attendant, SLOT_IDLE, NEVER);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		ask(numbers[i]);
 		assert_int_equal(slot.by_kernel, 1);
@@ -76,9 +91,7 @@ static void a_call_that_is_none_of_its_own_is_the_kernel_s(void **state)
 	slot.args[1] = IOMMU_FAULT_QUEUE_ALLOC;
 	ask(SYS_ioctl);
 	assert_int_equal(slot.by_kernel, 1);
-	atomic_store(&closed, true);
-	wake();
-	wait_until_left(1);
+	close_and_wait_until_left(1);
 	assert_true(atomic_load(&slot.state) & SLOT_LEFT);
 }
 
@@ -98,7 +111,7 @@ static void a_slot_that_changes_without_a_call_is_left(void **state)
 	pthread_t thread;
 
 	(void)state;
-	start(&attendant, SLOT_IDLE);
+	start(&attendant, SLOT_IDLE, NEVER);
 	pthread_create(&thread, NULL, change_the_state, NULL);
 	wait_until_left(1);
 	atomic_store(&stops, true);
@@ -118,7 +131,7 @@ static void a_slot_that_is_woken_without_a_call_is_left(void **state)
 	pthread_t thread;
 
 	(void)state;
-	start(&attendant, SLOT_TAKEN);
+	start(&attendant, SLOT_TAKEN, NEVER);
 	pthread_create(&thread, NULL, only_wake, NULL);
 	wait_until_left(1);
 	atomic_store(&stops, true);
@@ -130,7 +143,7 @@ static void one_that_is_idle_is_left(void **state)
 	struct attendant attendant;
 
 	(void)state;
-	start(&attendant, SLOT_IDLE);
+	start(&attendant, SLOT_IDLE, 1);
 	wait_until_left(1);
 	assert_int_equal(atomic_load(&slot.state), SLOT_IDLE | SLOT_SLEEPS | SLOT_LEFT);
 }
@@ -146,12 +159,10 @@ static void there_are_no_more_than_the_limit(void **state)
 	atomic_store(&left, 0);
 	for (int i = 0; i <= ATTENDANTS; i++) {
 		attendants[i] = (struct attendant){
-			.slot = &slot, .tid = 1, .closed = &closed, .left = leave};
+			.slot = &slot, .tid = 1, .closed = &closed, .idle = NEVER, .left = leave};
 		assert_int_equal(attendant_start(&attendants[i]), i < ATTENDANTS ? 0 : -EAGAIN);
 	}
-	atomic_store(&closed, true);
-	attendant_wake(&slot);
-	wait_until_left(ATTENDANTS);
+	close_and_wait_until_left(ATTENDANTS);
 	/* There is room again. */
 	assert_int_equal(attendant_start(&attendants[ATTENDANTS]), 0);
 	wait_until_left(ATTENDANTS + 1);
