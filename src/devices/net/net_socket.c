@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/sys.h"
@@ -20,6 +21,8 @@
 enum {
 	STREAM_HEADER = 4,
 	STREAM_BYTES = 64 << 10, /* of port->stream */
+	LOOKS = 10,
+	LOOK_PAUSE_NS = 1000000,
 };
 
 /* ---- names ---- */
@@ -64,12 +67,8 @@ static int connect_to(const struct net_port *port, const char *path)
 	return sys_move_away(fd);
 }
 
-/*
- * Looks for the socket at @path without a connection, which its owner would see: the kernel refuses
- * a socket of the other type with -EPROTOTYPE, if a process has the one at @path; else with
- * -ECONNREFUSED. Returns what it says; 0: the socket there is of the wrong type.
- */
-static int look_for(const struct net_port *port, const char *path)
+/* As look_for(), now. */
+static int look_once(const struct net_port *port, const char *path)
 {
 	const struct sockaddr_un address = address_of(path);
 	const int other = (port->datagrams ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
@@ -81,6 +80,26 @@ static int look_for(const struct net_port *port, const char *path)
 	rc = sys_call(SYS_connect, fd, (long)&address, sizeof(address), 0, 0, 0);
 	sys_close(fd);
 	return (int)rc;
+}
+
+/*
+ * Looks for the socket at @path without a connection, which its owner would see: the kernel refuses
+ * a socket of the other type with -EPROTOTYPE, if a process has the one at @path; else with
+ * -ECONNREFUSED. Returns what it says; 0: the socket there is of the wrong type.
+ *
+ * bind(2) makes the name before the socket can be found by it, and a process may be put aside in
+ * between: so what is refused is looked at again for some milliseconds.
+ */
+static int look_for(const struct net_port *port, const char *path)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_PAUSE_NS};
+	int rc = look_once(port, path);
+
+	for (unsigned int i = 1; i < LOOKS && rc == -ECONNREFUSED; i++) {
+		(void)sys_call(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+		rc = look_once(port, path);
+	}
+	return rc;
 }
 
 /* Whether @path is a socket that no process has. */
