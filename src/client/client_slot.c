@@ -41,10 +41,10 @@ enum stage {
 enum {
 	PAUSE = 256,	 /* calls of a thread that it makes without, when it could not get a slot */
 	PROCESS = 65536, /* bytes: a multiple of every page size */
-	/* Looks at the state: some microseconds. */
-	LOOKS = 400,
+	/* Looks at the state, some 50 us: an idle processor is not woken sooner. */
+	LOOKS = 4000,
 	/* Calls that are waited for asleep, when looking was not enough. */
-	ASLEEP = 32,
+	ASLEEP = 16,
 	/* Times that a process opens its slots: the former memory stays, which may be in use. */
 	OPENINGS = 8,
 	/* Times that a request to the server is made again which a signal has ended. */

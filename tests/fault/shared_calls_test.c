@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,6 +29,7 @@
 #include "server/call_slot.h"
 #include "server/client.h"
 #include "server/filter.h"
+#include "server/notification.h"
 #include "server/opened.h"
 
 enum {
@@ -42,7 +42,7 @@ static struct {
 	uint64_t n;	      /* the step */
 
 	pid_t pid;
-	int listener;
+	struct notifications calls;
 	uint64_t left; /* of the countdown */
 	bool was_armed;
 } scene;
@@ -126,41 +126,12 @@ static struct answer answer(struct request *request)
 	return answer;
 }
 
-static void send_answer(const struct seccomp_notif *call, struct answer answer)
-{
-	struct seccomp_notif_resp response = {.id = call->id};
-
-	if (answer.kind == ANSWER_GIVEN)
-		return;
-	if (answer.kind == ANSWER_KERNEL)
-		response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	else if (answer.value < 0)
-		response.error = (int)answer.value;
-	else
-		response.val = answer.value;
-	(void)ioctl(scene.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
-}
-
-static bool take(struct seccomp_notif *call)
-{
-	struct pollfd end = {.fd = scene.listener, .events = POLLIN};
-
-	for (;;) {
-		memset(call, 0, sizeof(*call));
-		if (ioctl(scene.listener, SECCOMP_IOCTL_NOTIF_RECV, call) == 0)
-			return true;
-		if (errno != EINTR &&
-		    (errno != ENOENT || (poll(&end, 1, 0) == 1 && end.revents & POLLHUP)))
-			return false;
-	}
-}
-
 static void serve(void)
 {
 	struct seccomp_notif call;
 
-	while (take(&call)) {
-		struct request request = {.call = &call, .listener = scene.listener};
+	while (notification_take(&scene.calls, &call)) {
+		struct request request = {.call = &call, .listener = scene.calls.fd};
 		struct answer given = answer_by_kernel();
 
 		if (!answer_memory_is_kernels(&call)) {
@@ -168,7 +139,7 @@ static void serve(void)
 			given = answer(&request);
 			client_end(&request);
 		}
-		send_answer(&call, given);
+		notification_answer(&scene.calls, &call, given);
 	}
 }
 
@@ -197,11 +168,12 @@ static bool run(unsigned int kind, uint64_t n, unsigned int *failures)
 	if (!scene.pid)
 		run_program(ends[1]);
 	close(ends[1]);
-	scene.listener = fetch_listener(ends[0]);
+	scene.calls.fd = fetch_listener(ends[0]);
+	lock_init(&scene.calls.turn, LOCK_TURN);
 	close(ends[0]);
 	serve();
 	assert_int_equal(waitpid(scene.pid, &status, 0), scene.pid);
-	close(scene.listener);
+	close(scene.calls.fd);
 	assert_true(scene.was_armed && WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), scene.left ? 0 : 1);
 	*failures += WEXITSTATUS(status);
