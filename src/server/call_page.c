@@ -130,8 +130,9 @@ static struct answer answer_open(struct request *request)
 	page = page_of(request->client);
 	if (!page)
 		return answer_result(-ENOMEM);
-	fd = fail_inject() ? -EMFILE : program_fd_give(request, page->fd, O_CLOEXEC, true);
-	return fd < 0 ? answer_result(fd) : (struct answer){.kind = ANSWER_GIVEN};
+	/* Given and answered in two steps, which Linux before 5.14 can, too. */
+	fd = fail_inject() ? -EMFILE : program_fd_give(request, page->fd, O_CLOEXEC, false);
+	return answer_result(fd);
 }
 
 /* ---- slots ---- */
