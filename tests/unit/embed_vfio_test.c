@@ -337,7 +337,8 @@ static void the_work_of_a_device_can_be_done_in_an_event_loop(void **state)
 		eventfd_read(interrupt.fd, &count);
 	}
 	assert_int_equal(get(0, 4), 0);
-	assert_int_equal(thread_count(), threads);
+	/* One of the test before may have been about to end. */
+	assert_true(thread_count() <= threads);
 	close(interrupt.fd);
 	/* Work that nobody does ends with the device. */
 	set(0, 0, 1, 4);
