@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "base/world.h"
 #include "checker/call_report.h"
 #include "server/answer_change.h"
 #include "server/answer_cwd.h"
@@ -26,6 +27,7 @@
 #include "server/mapped.h"
 #include "server/opened.h"
 #include "server/program_fd.h"
+#include "server/trace_thread.h"
 #include "server/tracer.h"
 #include "trace/trace.h"
 
@@ -273,4 +275,16 @@ struct answer answer_call(struct request *request)
 	default:
 		return answer_at(request);
 	}
+}
+
+int answer_in_world(struct request *request, struct answer *answer)
+{
+	int rc = world_enter();
+
+	if (rc)
+		return rc;
+	trace_thread_set(request->client->caller.pid, (pid_t)request->call->pid, request->task);
+	*answer = answer_call(request);
+	world_leave();
+	return 0;
 }

@@ -30,4 +30,10 @@ static inline struct answer answer_result(long value)
 /* Carries out the call of @request, or leaves it to the kernel. */
 struct answer answer_call(struct request *request);
 
+/*
+ * The same, in *@answer, with the thread known to the trace, in the world, which stands still while
+ * the state is shown. A negative errno: it cannot be entered.
+ */
+int answer_in_world(struct request *request, struct answer *answer);
+
 #endif

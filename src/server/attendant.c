@@ -27,11 +27,9 @@
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/sys.h"
-#include "base/world.h"
 #include "mock/test_abi.h"
 #include "server/answer.h"
 #include "server/call_page.h"
-#include "server/trace_thread.h"
 #include "vfio/device_thread.h"
 
 enum {
@@ -144,19 +142,6 @@ static bool is_taken(const struct seccomp_data *call)
 	}
 }
 
-static struct answer answer_in_world(struct request *request)
-{
-	struct answer answer;
-	int rc = world_enter();
-
-	if (rc)
-		return answer_by_kernel();
-	trace_thread_set(request->client->caller.pid, (pid_t)request->call->pid, request->task);
-	answer = answer_call(request);
-	world_leave();
-	return answer;
-}
-
 void attendant_answer(const struct attendant *attendant)
 {
 	struct seccomp_notif call = {.pid = (__u32)attendant->tid};
@@ -173,7 +158,8 @@ void attendant_answer(const struct attendant *attendant)
 	copy(slot, &call.data);
 	if (is_taken(&call.data)) {
 		client_enter(&request);
-		answer = answer_in_world(&request);
+		if (answer_in_world(&request, &answer))
+			answer = answer_by_kernel();
 		client_leave(&request);
 	}
 	__atomic_store_n(&slot->by_kernel, answer.kind != ANSWER_RESULT, __ATOMIC_RELAXED);

@@ -20,7 +20,6 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/world.h"
 #include "inspect/show_state.h"
 #include "mem/account.h"
 #include "mem/displace.h"
@@ -37,7 +36,6 @@
 #include "server/notification.h"
 #include "server/opened.h"
 #include "server/processes.h"
-#include "server/trace_thread.h"
 #include "server/union_path.h"
 #include "vfio/device_thread.h"
 
@@ -68,19 +66,6 @@ static struct {
 } server;
 
 /* ---- answering ---- */
-
-/* In the world, which stands still while the state is shown. */
-static int answer_in_world(struct request *request, struct answer *answer)
-{
-	int rc = world_enter();
-
-	if (rc)
-		return rc;
-	trace_thread_set(request->client->caller.pid, (pid_t)request->call->pid, request->task);
-	*answer = answer_call(request);
-	world_leave();
-	return 0;
-}
 
 /* The call of @request fails with @rc, unless the thread must not go on after it. */
 static struct answer give_up(const struct request *request, int rc)
