@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables lie in the directory that the trees are in (mem/user_share.h). */
 #include "cmd/run_clean_up.h"
 
 #include <dirent.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "mem/user_share.h"
@@ -32,15 +30,12 @@ static void remove_shares(const char *parent)
 
 void run_clean_up(struct tree *tree)
 {
-	char parent[sizeof(tree->root)];
-	char *slash;
+	char parent[PATH_MAX];
+	const bool shared = user_share_directory(tree->root, parent);
 
-	strcpy(parent, tree->root);
-	slash = strrchr(parent, '/');
 	tree_remove(tree);
-	if (!slash || slash == parent)
+	if (!shared)
 		return;
-	*slash = '\0';
 	if (geteuid() == 0)
 		remove_shares(parent);
 	else

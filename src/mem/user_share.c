@@ -8,9 +8,8 @@
  */
 #include "mem/user_share.h"
 
-#include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "base/sys.h"
@@ -27,6 +26,19 @@ static int format_name(char name[PATH_MAX], const char *directory, uint32_t uid)
 	int len = snprintf(name, PATH_MAX, "%s/" USER_SHARE_PREFIX "%u", directory, uid);
 
 	return len < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+bool user_share_directory(const char *root, char directory[PATH_MAX])
+{
+	char *slash;
+
+	if (snprintf(directory, PATH_MAX, "%s", root) >= PATH_MAX)
+		return false;
+	slash = strrchr(directory, '/');
+	if (!slash || slash == directory)
+		return false;
+	*slash = '\0';
+	return true;
 }
 
 /* Changes the lock of @len words from @first on (0: all) to @type. */

@@ -12,6 +12,8 @@
 #ifndef MEM_USER_SHARE_H
 #define MEM_USER_SHARE_H
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct user_share {
@@ -19,6 +21,12 @@ struct user_share {
 	unsigned int own;
 	int fd; /* kept for its lock */
 };
+
+/*
+ * Where the tables are for programs whose shadow root is @root: in the directory that it is in.
+ * False: it is in none of its own.
+ */
+bool user_share_directory(const char *root, char directory[PATH_MAX]);
 
 /*
  * Opens the table of @uid in @directory, and takes a word of it, which is 0. The caller owns it

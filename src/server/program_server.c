@@ -24,6 +24,7 @@
 #include "mem/account.h"
 #include "mem/displace.h"
 #include "mem/guard.h"
+#include "mem/user_share.h"
 #include "preload/engine/watch.h"
 #include "preload/start/layout.h"
 #include "server/answer.h"
@@ -251,14 +252,9 @@ static void read_memlock(const char *root)
 static void share_accounts(const char *root)
 {
 	char directory[PATH_MAX];
-	char *slash;
 
-	snprintf(directory, sizeof(directory), "%s", root);
-	slash = strrchr(directory, '/');
-	if (!slash || slash == directory)
-		return;
-	*slash = '\0';
-	account_share(directory);
+	if (user_share_directory(root, directory))
+		account_share(directory);
 }
 
 int server_begin(const char *root, bool lasts)

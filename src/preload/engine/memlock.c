@@ -3,10 +3,10 @@
 #include "preload/engine/memlock.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "mem/account.h"
 #include "mem/self.h"
+#include "mem/user_share.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
@@ -32,14 +32,9 @@ static void take_limit(void)
 
 void memlock_init(void)
 {
-	char directory[ROOT_MAX + 1];
-	char *slash;
+	char directory[PATH_MAX];
 
 	take_limit();
-	strcpy(directory, root_path());
-	slash = strrchr(directory, '/');
-	if (!slash || slash == directory)
-		return;
-	*slash = '\0';
-	account_share(directory);
+	if (user_share_directory(root_path(), directory))
+		account_share(directory);
 }
