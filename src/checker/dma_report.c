@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "checker/place.h"
 #include "iommu/nested_stale.h"
 #include "report/report_device.h"
@@ -337,7 +338,7 @@ static void report_dma(struct iommu_endpoint *endpoint, const struct dma_fault *
 	struct finding finding = {
 		.endpoint = endpoint,
 		.fault = fault,
-		.now = origin_now(),
+		.now = clock_ns(),
 		.iova = fault->stage == 2 ? fault->ipa : fault->iova,
 	};
 	struct report_dma dma = {

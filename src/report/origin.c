@@ -3,8 +3,8 @@
 #include "report/origin.h"
 
 #include <stddef.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/sys.h"
 #include "report/stack.h"
 
@@ -19,17 +19,9 @@ void origin_record(bool stacks)
 	observe(OBSERVER_REPORTS);
 }
 
-uint64_t origin_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 void origin_capture_now(struct origin *origin)
 {
-	origin->time = origin_now();
+	origin->time = clock_ns();
 	origin->stack = 0;
 	origin->tid = 0;
 	if (!stack_in_call())

@@ -28,9 +28,6 @@ static inline bool recording(void)
 /* Turns recording on; @stacks: with stacks. Never turned off. Context: no other thread records. */
 void origin_record(bool stacks);
 
-/* CLOCK_MONOTONIC in ns. */
-uint64_t origin_now(void);
-
 /*
  * Sets *@origin to the call that this thread is in (report/stack.h) if recording is on, otherwise
  * to zeros. Cost: reading the clock, and the stack (stack_of_call()).

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/sys.h"
@@ -100,7 +101,7 @@ struct report *report_begin(const char *kind, const char *device) NO_LOCK_ANALYS
 	current.kind = kind;
 	snprintf(current.device, sizeof(current.device), "%s", device);
 	current.headline[0] = '\0';
-	current.time = origin_now();
+	current.time = clock_ns();
 	current.key = 0;
 	current.dma = NULL;
 	current.part_count = current.field_count = 0;

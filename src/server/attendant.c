@@ -24,6 +24,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/log.h"
 #include "base/sys.h"
@@ -53,16 +54,8 @@ void attendant_wake(struct call_slot *slot)
 	(void)futex(slot, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
 /* Looks at the slot until there is a call, but not longer than SOON_NS from @since on. */
-static void look(struct call_slot *slot, int64_t since)
+static void look(struct call_slot *slot, uint64_t since)
 {
 	do {
 		for (int i = 0; i < LOOKS; i++) {
@@ -71,7 +64,7 @@ static void look(struct call_slot *slot, int64_t since)
 				return;
 			slot_relax();
 		}
-	} while (now() - since < SOON_NS);
+	} while (clock_ns() - since < SOON_NS);
 }
 
 /* Sleeps until the state changes. False: nothing has happened for @idle seconds. */
@@ -179,7 +172,7 @@ static bool is_elsewhere(const struct call_slot *slot)
 static void *attend(void *arg)
 {
 	struct attendant *attendant = arg;
-	int64_t answered = now();
+	uint64_t answered = clock_ns();
 	bool soon = false;
 
 	for (;;) {
@@ -187,9 +180,9 @@ static void *attend(void *arg)
 			look(attendant->slot, answered);
 		if (!await(attendant))
 			break;
-		soon = now() - answered < SOON_NS && is_elsewhere(attendant->slot);
+		soon = clock_ns() - answered < SOON_NS && is_elsewhere(attendant->slot);
 		attendant_answer(attendant);
-		answered = now();
+		answered = clock_ns();
 	}
 	/* A thread that has just asked sees it, too, and makes the system call. */
 	atomic_fetch_or(&attendant->slot->state, SLOT_LEFT);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/sys.h"
@@ -108,7 +109,7 @@ static void put_name(const char *what, uint32_t pid, uint32_t tid, const char *n
 	REQUIRES(trace.lock)
 {
 	lock_assert_held(&trace.lock);
-	begin_event('M', pid, tid, origin_now(), what);
+	begin_event('M', pid, tid, clock_ns(), what);
 	line_object(&trace.line, "args");
 	line_string(&trace.line, "name", name);
 	end_event();
@@ -196,7 +197,7 @@ struct line *trace_event(char phase, struct trace_track track, const char *categ
 		pid = self.pid;
 		tid = self.tid;
 	}
-	begin_event(phase, pid, tid, origin_now(), name);
+	begin_event(phase, pid, tid, clock_ns(), name);
 	line_string(&trace.line, "cat", category);
 	if (phase == 'i')
 		line_string(&trace.line, "s", "t");
@@ -285,7 +286,7 @@ void trace_counter(const char *name, const char *unit, uint64_t value) NO_LOCK_A
 	if (!tracing())
 		return;
 	lock_acquire(&trace.lock);
-	put_counter(name, unit, 0, origin_now(), value);
+	put_counter(name, unit, 0, clock_ns(), value);
 	leave();
 }
 
@@ -314,7 +315,7 @@ void trace_count_dma(uint32_t number, uint64_t bytes) NO_LOCK_ANALYSIS
 		return;
 	lock_acquire(&trace.lock);
 	device = device_of(number);
-	now = origin_now() / BUCKET_NS;
+	now = clock_ns() / BUCKET_NS;
 	if (now != device->bucket) {
 		put_bucket(device, now == device->bucket + 1);
 		device->bucket = now;

@@ -14,6 +14,7 @@
 #include <uiommufd/vfio.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/gate.h"
 #include "base/last_error.h"
 #include "iommufd/queue/fault_queue.h"
@@ -180,8 +181,7 @@ static void explain_silence(const struct bar_access *access, const char *verb)
 	device_record_off(record, DEVICE_MEMORY, &off);
 	(void)refuse(-EIO, "BAR %u + 0x%" PRIx64 " of %s: its memory decoding %s%s%s", access->bar,
 		     access->off, device->name, off.time ? "was turned off " : "is off",
-		     off.time ? report_ago(off.time, origin_now(), ago) : "",
-		     off.time ? " ago" : "");
+		     off.time ? report_ago(off.time, clock_ns(), ago) : "", off.time ? " ago" : "");
 }
 
 int bar_read(const struct bar_access *access, uint64_t *value)

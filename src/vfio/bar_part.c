@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/sys.h"
 #include "vfio/vfio_internal.h"
@@ -22,14 +22,6 @@ static const struct vfio_part_mapper *mapper;
 void vfio_set_part_mapper(const struct vfio_part_mapper *with)
 {
 	mapper = with;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* ---- memory ---- */
@@ -261,7 +253,7 @@ static bool rest(struct vfio_device *device, struct bar_part *part) REQUIRES(dev
 	part->busy = false;
 	if (!take_all(device, part))
 		return true;
-	begin(device, part, now_ns());
+	begin(device, part, clock_ns());
 	return !part->busy;
 }
 
@@ -269,7 +261,7 @@ static bool rest(struct vfio_device *device, struct bar_part *part) REQUIRES(dev
 static bool look(struct vfio_device *device, struct bar_part *part)
 {
 	const uint64_t count = part->model->size / sizeof(uint32_t);
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_ns();
 	const bool late = look_pace_is_late(&part->pace, now);
 	bool again;
 
@@ -283,7 +275,7 @@ static bool look(struct vfio_device *device, struct bar_part *part)
 	if (again && late)
 		look_pace_pause(&part->pace, now);
 	if (again && !late && take_all(device, part))
-		atomic_store(&part->rung, now_ns());
+		atomic_store(&part->rung, clock_ns());
 	else if (again)
 		again = !rest(device, part);
 	lock_release(&device->lock);
@@ -336,7 +328,7 @@ void bar_parts_after_write(const struct bar_access *access)
 	lock_assert_held(&access->device->lock);
 	if (!part || !is_doorbells(part) || !access->mapped || !mapper)
 		return;
-	now = now_ns();
+	now = clock_ns();
 	before = atomic_exchange(&part->trapped, now);
 	/* Of a busy page it is a mapping that is new. */
 	if (part->busy)

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <urcu/compiler.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "iopt/iopt.h"
 #include "mem/guard.h"
@@ -75,14 +76,6 @@ static void run_first(struct device_work *work) REQUIRES(work->lock)
 
 /* ---- timers ---- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static void enqueue(struct device_work *work, void (*fn)(struct uiommufd_device *dev))
 	REQUIRES(work->lock)
 {
@@ -110,7 +103,7 @@ static void drop_timer(struct device_work *work, void (*fn)(struct uiommufd_devi
 /* Queues what is due. Returns when the next timer is; UINT64_MAX: there is none. */
 static uint64_t expire(struct device_work *work) REQUIRES(work->lock)
 {
-	const uint64_t now = work->timer_count ? now_ns() : 0;
+	const uint64_t now = work->timer_count ? clock_ns() : 0;
 	uint64_t next = UINT64_MAX;
 
 	lock_assert_held(&work->lock);
@@ -315,7 +308,7 @@ void vfio_work_take_up(void)
 void vfio_work_queue_after(struct device_work *work, void (*fn)(struct uiommufd_device *dev),
 			   uint64_t ns)
 {
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_ns();
 
 	lock_acquire(&work->lock);
 	drop_timer(work, fn);

@@ -12,20 +12,13 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/sys.h"
 #include "devices/e1000/e1000.h"
 
 enum {
 	SLEEP_MAX = 250000 /* ns: a reset waits for it, and a timer that is set meanwhile */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- timers ---- */
 
@@ -38,7 +31,7 @@ static bool is_due(uint64_t timer, uint64_t now)
 static uint64_t run_timers(struct uiommufd_device *dev)
 {
 	struct e1000 *e = e1000_of(dev);
-	const uint64_t now = now_ns();
+	const uint64_t now = clock_ns();
 	uint64_t next = UINT64_MAX;
 
 	if (is_due(e->rx_delay, now) || is_due(e->rx_limit, now))
@@ -93,7 +86,7 @@ void e1000_update_line(struct uiommufd_device *dev)
 	if (wanted == e->line)
 		return;
 	if (wanted && interval) {
-		now = now_ns();
+		now = clock_ns();
 		if (now < e->next_interrupt) {
 			if (!e->throttle)
 				set_timer(dev, &e->throttle, e->next_interrupt);
@@ -128,7 +121,7 @@ void e1000_raise_received(struct uiommufd_device *dev)
 		e1000_flush_received(dev);
 		return;
 	}
-	now = now_ns();
+	now = clock_ns();
 	if (limit && !e->rx_limit)
 		set_timer(dev, &e->rx_limit, now + limit);
 	set_timer(dev, &e->rx_delay, now + delay);
@@ -144,7 +137,7 @@ void e1000_raise_sent(struct uiommufd_device *dev, bool delayed)
 		e1000_flush_sent(dev);
 		return;
 	}
-	now = now_ns();
+	now = clock_ns();
 	if (limit && !e->tx_limit)
 		set_timer(dev, &e->tx_limit, now + limit);
 	set_timer(dev, &e->tx_delay, now + delay);

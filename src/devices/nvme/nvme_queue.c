@@ -4,9 +4,9 @@
 
 #include <assert.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "devices/nvme/nvme.h"
 #include "devices/nvme/nvme_admin.h"
 #include "devices/nvme/nvme_data.h"
@@ -334,14 +334,6 @@ static void batch_run(struct batch *b, uint16_t *stopped_by)
 
 /* ---- interrupts ---- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /*
  * With the device lock. Whether the completions of @cq are to be announced now; @last: no other
  * follows soon, because the queue is empty, or because there is no space.
@@ -358,8 +350,8 @@ static bool interrupt_due(struct nvme *n, struct nvme_cq *cq, bool last)
 	if (cq->uncollected > threshold)
 		return true;
 	if (!cq->collecting_since)
-		cq->collecting_since = now_ns();
-	return now_ns() - cq->collecting_since >= (uint64_t)time * COALESCING_UNIT;
+		cq->collecting_since = clock_ns();
+	return clock_ns() - cq->collecting_since >= (uint64_t)time * COALESCING_UNIT;
 }
 
 static void interrupt(struct uiommufd_device *dev, unsigned int vector)
