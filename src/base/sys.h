@@ -25,6 +25,9 @@
 #include "base/check.h"
 #include "base/fail_call.h"
 #include "base/tsan.h"
+#if defined(__aarch64__)
+#include "base/raw_call.h"
+#endif
 
 /* Missing in older glibc, which has the calls of its time; they have one number everywhere. */
 #ifndef SYS_close_range
@@ -90,19 +93,7 @@ void sys_set_gate(const void *gate);
 static inline long sys_call_made(long number, long a, long b, long c, long d, long e, long f)
 {
 #if defined(__aarch64__)
-	register long x8 __asm__("x8") = number;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-	register long x4 __asm__("x4") = e;
-	register long x5 __asm__("x5") = f;
-
-	__asm__ volatile("svc #0"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-			 : "memory");
-	return x0;
+	return raw_call(number, a, b, c, d, e, f);
 #else
 	int saved = errno;
 	long rc = syscall(number, a, b, c, d, e, f);

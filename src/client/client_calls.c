@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 
+#include "base/raw_call.h"
 #include "client/client_slot.h"
-#include "client/raw_call.h"
 #include "server/filter.h"
 
 #define PUBLIC __attribute__((visibility("default")))

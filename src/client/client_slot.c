@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "client/raw_call.h"
+#include "base/raw_call.h"
 #include "server/call_slot.h"
 
 #ifndef MADV_WIPEONFORK

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* System calls without a C library. The result is 0 or more, or a negative errno. */
-#ifndef CLIENT_RAW_CALL_H
-#define CLIENT_RAW_CALL_H
+#ifndef BASE_RAW_CALL_H
+#define BASE_RAW_CALL_H
 
 #include <stdbool.h>
 
