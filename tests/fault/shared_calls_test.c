@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -20,17 +19,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "answered_program.h"
 #include "base/log.h"
 #include "base/sys.h"
-#include "base/world.h"
 #include "kit.h"
 #include "mem/guard.h"
 #include "server/answer.h"
-#include "server/answer_memory.h"
 #include "server/call_slot.h"
 #include "server/client.h"
 #include "server/filter.h"
-#include "server/notification.h"
 #include "server/opened.h"
 
 enum {
@@ -42,8 +39,7 @@ static struct {
 	unsigned int request; /* the kind that fails */
 	uint64_t n;	      /* the step */
 
-	pid_t pid;
-	struct notifications calls;
+	struct answered_program program;
 	uint64_t left; /* of the countdown */
 	bool was_armed;
 } scene;
@@ -114,47 +110,9 @@ static struct answer answer(struct request *request)
 			   request->call->data.args[1] == scene.request &&
 			   request->call->data.args[2] <= SLOT_VERSION && !scene.was_armed &&
 			   (scene.request != SLOT_REQUEST_ATTEND || request->client->page);
-	struct answer answer;
 
 	scene.was_armed |= armed;
-	assert_int_equal(world_enter(), 0);
-	if (armed)
-		failure_arm(scene.n);
-	answer = answer_call(request);
-	if (armed)
-		scene.left = failure_disarm();
-	world_leave();
-	return answer;
-}
-
-static void *serve(void *arg)
-{
-	struct seccomp_notif call;
-
-	while (notification_take(&scene.calls, &call)) {
-		struct request request = {.call = &call, .listener = scene.calls.fd};
-		struct answer given = answer_by_kernel();
-
-		if (!answer_memory_is_kernels(&call)) {
-			assert_int_equal(client_begin(&request), 0);
-			given = answer(&request);
-			client_end(&request);
-		}
-		notification_answer(&scene.calls, &call, given);
-	}
-	return arg;
-}
-
-static int fetch_listener(int channel)
-{
-	int number, pidfd, fd;
-
-	assert_int_equal(read(channel, &number, sizeof(number)), sizeof(number));
-	pidfd = (int)syscall(SYS_pidfd_open, scene.pid, 0);
-	fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
-	close(pidfd);
-	assert_true(fd >= 0);
-	return fd;
+	return answered_by_server(request, armed, scene.n, &scene.left);
 }
 
 /* Has a program make its requests, with the @n-th step of one failing. True: there were fewer. */
@@ -167,18 +125,18 @@ static bool run(unsigned int kind, uint64_t n, unsigned int *failures)
 	scene.request = kind;
 	scene.n = n;
 	assert_int_equal(pipe(ends), 0);
-	scene.pid = fork();
-	if (!scene.pid)
+	scene.program.answer = answer;
+	scene.program.pid = fork();
+	if (!scene.program.pid)
 		run_program(ends[1]);
 	close(ends[1]);
-	scene.calls.fd = fetch_listener(ends[0]);
-	lock_init(&scene.calls.turn, LOCK_TURN);
+	answered_begin(&scene.program, ends[0]);
 	close(ends[0]);
 	/* Before Linux 6.11 calls end when the program has been waited for. */
-	assert_int_equal(pthread_create(&server, NULL, serve, NULL), 0);
-	assert_int_equal(waitpid(scene.pid, &status, 0), scene.pid);
+	assert_int_equal(pthread_create(&server, NULL, answered_serve, &scene.program), 0);
+	assert_int_equal(waitpid(scene.program.pid, &status, 0), scene.program.pid);
 	pthread_join(server, NULL);
-	close(scene.calls.fd);
+	close(scene.program.calls.fd);
 	assert_true(scene.was_armed && WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), scene.left ? 0 : 1);
 	*failures += WEXITSTATUS(status);

@@ -22,9 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "answered_program.h"
 #include "base/log.h"
 #include "base/sys.h"
-#include "base/world.h"
 #include "kit.h"
 #include "mem/aside.h"
 #include "mem/displace.h"
@@ -32,10 +32,8 @@
 #include "mem/source.h"
 #include "mem/view.h"
 #include "server/answer.h"
-#include "server/answer_memory.h"
 #include "server/client.h"
 #include "server/filter.h"
-#include "server/notification.h"
 #include "server/opened.h"
 #include "server/traced_call.h"
 #include "server/tracer.h"
@@ -124,8 +122,7 @@ static struct {
 	bool traceable;
 	uint64_t n; /* the failure */
 
-	pid_t pid;
-	struct notifications calls;
+	struct answered_program program;
 	struct mem_source *sources[2]; /* at AREA and TARGET */
 	uint64_t bus[2][PINNED];
 	uint64_t left; /* of the countdown: on its way to the tracer, and then for good */
@@ -373,52 +370,14 @@ static struct answer answer(struct request *request)
 	/* Before Linux 5.19 the program may make the call again when the tracer stops it. */
 	const bool armed = request->call->data.nr == scene.taking->number && scene.sources[0] &&
 			   !scene.failed;
-	struct answer answer;
 
 	if (is_told(request))
 		return answer_by_kernel();
 	scene.was_armed |= armed;
-	assert_int_equal(world_enter(), 0);
-	if (armed)
-		failure_arm(scene.n);
-	answer = answer_call(request);
-	if (armed)
-		scene.left = failure_disarm();
-	world_leave();
-	return answer;
-}
-
-static void *serve(void *unused)
-{
-	struct seccomp_notif call;
-
-	while (notification_take(&scene.calls, &call)) {
-		struct request request = {.call = &call, .listener = scene.calls.fd};
-		struct answer given = answer_by_kernel();
-
-		if (!answer_memory_is_kernels(&call)) {
-			assert_int_equal(client_begin(&request), 0);
-			given = answer(&request);
-			client_end(&request);
-		}
-		notification_answer(&scene.calls, &call, given);
-	}
-	return unused;
+	return answered_by_server(request, armed, scene.n, &scene.left);
 }
 
 /* ---- */
-
-static int fetch_listener(int channel)
-{
-	int number, pidfd, fd;
-
-	assert_int_equal(read(channel, &number, sizeof(number)), sizeof(number));
-	pidfd = (int)syscall(SYS_pidfd_open, scene.pid, 0);
-	fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
-	close(pidfd);
-	assert_true(fd >= 0);
-	return fd;
-}
 
 /* Has a program make @taking, with the @n-th step failing. True: there were fewer. */
 static bool run(const struct taking *taking, bool traceable, uint64_t n, unsigned int *failures)
@@ -431,20 +390,21 @@ static bool run(const struct taking *taking, bool traceable, uint64_t n, unsigne
 	scene.traceable = traceable;
 	scene.n = n;
 	assert_int_equal(pipe(ends), 0);
-	scene.pid = fork();
-	if (!scene.pid)
+	scene.program.answer = answer;
+	scene.program.pid = fork();
+	if (!scene.program.pid)
 		run_program(ends[1]);
 	close(ends[1]);
-	scene.calls.fd = fetch_listener(ends[0]);
-	lock_init(&scene.calls.turn, LOCK_TURN);
+	answered_begin(&scene.program, ends[0]);
 	close(ends[0]);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&servers[i], NULL, serve, NULL), 0);
-	assert_int_equal(tracer_wait(true, &status), scene.pid);
+		assert_int_equal(pthread_create(&servers[i], NULL, answered_serve, &scene.program),
+				 0);
+	assert_int_equal(tracer_wait(true, &status), scene.program.pid);
 	assert_int_equal(status, 0);
 	for (int i = 0; i < 2; i++)
 		pthread_join(servers[i], NULL);
-	close(scene.calls.fd);
+	close(scene.program.calls.fd);
 	assert_true(scene.was_armed && scene.done);
 	unpin();
 	assert_int_equal(aside_held(), 0);
