@@ -498,6 +498,7 @@ static enum insn_result emulate(const uint8_t *code, size_t len, ucontext_t *con
 		.at = code,
 		.end = code + len,
 	};
+	greg_t *rip = &context->uc_mcontext.gregs[REG_RIP];
 	enum insn_result rc;
 
 	assert(len <= INSN_MAX_BYTES);
@@ -505,7 +506,7 @@ static enum insn_result emulate(const uint8_t *code, size_t len, ucontext_t *con
 		return INSN_UNKNOWN;
 	rc = execute(&insn);
 	if (rc == INSN_DONE)
-		context->uc_mcontext.gregs[REG_RIP] += insn.at - insn.start;
+		*rip = (greg_t)((uint64_t)*rip + (uint64_t)(insn.at - insn.start));
 	return rc;
 }
 
