@@ -14,8 +14,8 @@
  * Lets the library's calls reach the C library directly. Those by REAL() are not affected: they are
  * the program's calls, and continue to whatever follows.
  *
- * Context: any thread; the C library is initialised, and nothing was allocated. Idempotent; errno
- * stays as it is.
+ * Context: when the library is loaded, not while the program's allocator runs: it may allocate.
+ * Idempotent; errno stays as it is.
  */
 void bind_to_libc(void);
 

@@ -2,13 +2,13 @@
 /*
  * Constructors of other libraries may call us before our own has run, so the first call does the
  * work. Several threads may do it at the same time: each stores the same values, and `real_ready`
- * comes last.
+ * comes last. The caller may be the program's allocator, which is setting itself up and cannot be
+ * called: nothing here allocates.
  */
 #include "preload/start/real.h"
 
 #include <dlfcn.h>
 
-#include "preload/start/bind.h"
 #include "preload/start/root.h"
 
 #define INTERPOSED_REAL(name, family, why) __typeof__(name) *real_##name;
@@ -51,7 +51,6 @@ void preload_init(void)
 	 * next call asks again.
 	 */
 	if (environ) {
-		bind_to_libc();
 		fail_call_init();
 		root_init();
 		atomic_store_explicit(&real_ready, true, memory_order_release);
