@@ -76,9 +76,39 @@ void dl_init(void)
 	dl_real_dlopen = (dlopen_function *)dl_real_dlsym(RTLD_NEXT, "dlopen");
 }
 
-/* dlsym() with @handle of a library. */
+/* Whether the library that @code is in has the function @name itself. */
+static bool has_function(const void *code, const char *name)
+{
+	Dl_info library, found;
+	const void *function;
+	void *handle;
+
+	/* A program has no handle by its name. */
+	if (!dladdr(code, &library))
+		return false;
+	handle = dl_real_dlopen(library.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+	if (!handle)
+		return false;
+	function = dl_real_dlsym(handle, name);
+	dlclose(handle);
+	return function && dladdr(function, &found) && found.dli_fbase == library.dli_fbase;
+}
+
+/*
+ * Whether ours may go on to the @name of the library that @caller is in, which stands behind us and
+ * wants the C library's: were it given ours, the call would go round and round.
+ */
+static bool goes_on_to(const void *caller, const char *name)
+{
+	const void *next = dl_real_dlsym(RTLD_NEXT, name);
+
+	return next && !in_libc(next) && has_function(caller, name);
+}
+
+/* dlsym() with @handle of a library, which jumps here. */
 void *dl_find(void *handle, const char *name)
 {
+	const void *caller = __builtin_return_address(0);
 	void *found, *ours;
 
 	dl_init();
@@ -87,7 +117,7 @@ void *dl_find(void *handle, const char *name)
 		return NULL;
 	preload_ready();
 	ours = root_active() ? replacing(name) : NULL;
-	return ours && in_libc(found) ? ours : found;
+	return ours && in_libc(found) && !goes_on_to(caller, name) ? ours : found;
 }
 
 /* The flags of dlopen() that the program may have. */
