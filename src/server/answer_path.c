@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -48,6 +49,31 @@ static void join(const char *from, char text[PATH_MAX])
 	text[len] = '/';
 }
 
+/*
+ * "self" and "thread-self" of /proc are the server's where the server opens something, and nothing
+ * can be told of what they lead to: makes them the program's in @path, if more follows.
+ */
+static void name_process(const struct request *request, char path[PATH_MAX])
+{
+	static const char *const links[] = {"/proc/self/", "/proc/thread-self/"};
+	const int pid = (int)request->client->caller.pid, tid = (int)request->call->pid;
+	char text[PATH_MAX];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		const size_t len = strlen(links[i]);
+		int written;
+
+		if (strncmp(path, links[i], len) != 0)
+			continue;
+		written = i ? snprintf(text, sizeof(text), "/proc/%d/task/%d/%s", pid, tid,
+				       path + len)
+			    : snprintf(text, sizeof(text), "/proc/%d/%s", pid, path + len);
+		if (written < PATH_MAX)
+			strcpy(path, text);
+		return;
+	}
+}
+
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
 {
@@ -66,7 +92,10 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 		strcpy(text, from);
 		from[0] = '\0';
 	}
+	name_process(request, text);
 	union_walk(path, from, text, follow);
+	if (path->kind == UNION_REAL)
+		name_process(request, path->name);
 	return path->kind != UNION_FOREIGN;
 }
 

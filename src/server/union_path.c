@@ -140,20 +140,22 @@ static enum union_kind outside(struct walk *walk)
 
 /*
  * The name is of the real system, whose links may lead to the emulated part. Those of /proc mean
- * something else for each process, and are followed by the kernel.
+ * something else for each process, and are followed by the kernel. Its directories lead there only
+ * by "..".
  */
 static enum union_kind leave(struct walk *walk)
 {
 	char *name = walk->result->name;
+	const bool of_proc = path_is_within(name, "/proc");
 	char text[PATH_MAX];
 	struct stat st;
 	ssize_t len;
 
-	if (is_emulated(walk) || path_is_within(name, "/proc") || lstat(name, &st))
+	if (is_emulated(walk) || (of_proc && !strstr(walk->left, "..")) || lstat(name, &st))
 		return outside(walk);
 	if (S_ISDIR(st.st_mode) && !is_last(walk))
 		return UNION_EMULATED;
-	if (!S_ISLNK(st.st_mode) || (is_last(walk) && !walk->follow))
+	if (of_proc || !S_ISLNK(st.st_mode) || (is_last(walk) && !walk->follow))
 		return outside(walk);
 	len = readlink(name, text, sizeof(text) - 1);
 	if (len < 0)

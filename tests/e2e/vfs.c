@@ -174,6 +174,39 @@ static void links_of_proc_lead_in(void)
 	close(directory);
 }
 
+/* Whether the file @name in @dirfd has @text. */
+static bool has_text(int dirfd, const char *name, const char *text)
+{
+	char got[4096] = "";
+	int fd = openat(dirfd, name, O_RDONLY);
+	ssize_t len = fd < 0 ? -1 : read(fd, got, sizeof(got) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return len > 0 && strstr(got, text);
+}
+
+/* The machine has files of its own there, beside those of the system. */
+static void proc_is_that_of_the_program(void)
+{
+	int proc = open("/proc", O_RDONLY | O_DIRECTORY);
+	char pid[16], line[32], link[16] = "";
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	snprintf(line, sizeof(line), "\nPid:\t%s\n", pid);
+	CHECK(lists("/proc", pid) && lists("/proc", "modules") && lists("/proc", "version"));
+	CHECK(lists("/proc/bus/pci", "devices"));
+	CHECK(has_text(proc, "self/status", line) && has_text(proc, "thread-self/status", line));
+	CHECK(readlinkat(proc, "self", link, sizeof(link) - 1) > 0 && strcmp(link, pid) == 0);
+	CHECK(has_text(proc, "modules", "vfio_pci ") && has_text(proc, "bus/pci/devices", "\t"));
+	CHECK(has_text(AT_FDCWD, "/proc/self/../modules", "vfio_pci "));
+	CHECK(chdir("/proc/self") == 0 && has_text(AT_FDCWD, "../modules", "vfio_pci "));
+	CHECK(has_text(AT_FDCWD, "../self/status", line) && chdir("/proc") == 0);
+	CHECK(has_text(AT_FDCWD, "modules", "vfio_pci ") &&
+	      has_text(AT_FDCWD, "self/status", line));
+	CHECK(chdir("/") == 0 && close(proc) == 0);
+}
+
 static void calls_by_number_are_the_same(void)
 {
 	struct ioas_alloc cmd = {.size = sizeof(cmd)};
@@ -245,6 +278,7 @@ int main(void)
 		TEST(a_node_is_no_directory),
 		TEST(links_of_the_real_system_lead_in),
 		TEST(links_of_proc_lead_in),
+		TEST(proc_is_that_of_the_program),
 #ifdef __x86_64__
 		TEST(calls_by_number_are_the_same),
 		TEST(confined_programs_make_no_call_of_their_own),

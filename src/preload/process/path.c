@@ -58,15 +58,16 @@ struct walk {
 };
 
 /*
- * Whether @path, or the path of which it is the first characters, is "/", begins with /dev or /sys,
- * or with a dot that may lead there.
+ * Whether @path, or the path of which it is the first characters, is "/", begins with /dev, /sys or
+ * /proc, or with a dot that may lead there.
  */
 static bool begins_near(const char *path)
 {
 	path += strspn(path, "/");
 	if (*path == '\0' || *path == '.')
 		return true;
-	return path_is_within(path, "dev") || path_is_within(path, "sys");
+	return path_is_within(path, "dev") || path_is_within(path, "sys") ||
+	       path_is_within(path, "proc");
 }
 
 /* The next component of *@path, its length in *@len, and *@path after it; NULL at the end. */
@@ -359,11 +360,11 @@ static bool cwd_may_reach(void)
 	return hint != PATH_HINT_NONE;
 }
 
-/* Whether the path that begins with @head may lead to the emulated part, or to a file of /proc. */
+/* Whether the path that begins with @head may lead to the emulated part. */
 static bool may_reach(int dirfd, const char head[PATH_HEAD])
 {
 	if (head[0] == '/')
-		return begins_near(head) || path_is_within(head + strspn(head, "/"), "proc");
+		return begins_near(head);
 	if (dirfd != AT_FDCWD)
 		return fdtable_hint(dirfd) != PATH_HINT_NONE;
 	return cwd_may_reach() || (head[0] == '.' && head[1] == '.');

@@ -61,6 +61,9 @@ static const char *const ancestors[] = {
 	"/sys/devices/platform",
 	LAYOUT_SYS_VIRTUAL,
 	LAYOUT_SYS_VIRTUAL "/misc",
+	"/proc",
+	"/proc/bus",
+	"/proc/bus/pci",
 };
 
 bool path_device_number(struct node node, unsigned int *device_major, unsigned int *device_minor)
