@@ -22,8 +22,10 @@
 #include <sys/prctl.h>
 #include <ucontext.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "base/sys.h"
+#include "mem/guard.h"
 #include "preload/start/real.h"
 #include "preload/trap/detour.h"
 #include "preload/trap/entry.h"
@@ -235,12 +237,33 @@ void user_dispatch_may_open(void)
 		detours_install_linker();
 }
 
+/* How much of [@start, @start + @len) can be read: a mapping may be longer than its file. */
+static size_t readable_len(const unsigned char *start, size_t len)
+{
+	const size_t pages = (len + PAGE_SIZE - 1) / PAGE_SIZE;
+	size_t done = 0;
+	unsigned int step;
+
+	for (unsigned int most = GUARD_TOUCHES; done < pages; done += step) {
+		step = (unsigned int)min_u64(pages - done, most);
+		if (!guard_touch((void *)(start + done * PAGE_SIZE), step, false))
+			continue;
+		if (most == 1)
+			break;
+		/* One of these: from here on page by page. */
+		most = 1;
+		step = 0;
+	}
+	return min_u64(done * PAGE_SIZE, len);
+}
+
 void user_dispatch_look_at(const void *code, size_t len)
 {
 	const unsigned char *start = code;
 
-	if (dispatch.wanted && !user_dispatch_on() &&
-	    scan_makes_calls(start, start + len, dispatch.wanted))
+	if (!dispatch.wanted || user_dispatch_on())
+		return;
+	if (scan_makes_calls(start, start + readable_len(start, len), dispatch.wanted))
 		turn_on();
 }
 
