@@ -7,12 +7,13 @@ documents.py marks ROOT
 documents.py code ROOT COMPILER...
 documents.py commands ROOT BUILD [DOCUMENT]...
 
-The documents are README.md, CONTRIBUTING.md and docs/**/*.md. A block says what it is: c, sh, console, or text, which
-nothing looks at. Code that is only indented is refused, so that none escapes.
+The documents are README.md, CONTRIBUTING.md and docs/**/*.md. A block says what it is: c, sh, console, or text. Code that is
+only indented is refused, so that none escapes.
 
 - c: a program, or declarations, compiled as they are. `fragment PARAMETERS` makes it the body of a function.
 - sh: a script that must succeed. What it leaves running is ended.
 - console: lines that begin with "$ " are commands, the lines below are what each prints. "..." stands for any lines.
+- text: nothing looks at it but by the mark `from COMMAND`: its lines are among those that COMMAND prints.
 
 Marks, each in a comment of its own before the block, <!-- test: MARK -->:
 
@@ -51,7 +52,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from blocks import blocks, steps
 
-MARKS = set("""by excerpt fragment skip needs file where replace under while until then prints volatile status""".split())
+MARKS = set("""by excerpt fragment from skip needs file where replace under while until then prints volatile status""".split())
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-unused-but-set-variable", "-fsyntax-only"]
 TIMEOUT = 60
 
@@ -332,6 +333,17 @@ def check_console(scene, block):
     return failures
 
 
+def check_text(scene, block):
+    patterns = [pattern for text in block.all("volatile") for pattern in text.split()]
+    status, output = scene.run(block.first("from"))
+    if status == int(block.first("status") or 0) and matches(["...", *plain("\n".join(block.lines), patterns), "..."], plain(output, patterns)):
+        return []
+    return [f"{block.where}: not among what {block.first('from')} prints, with status {status}:\n{output}"]
+
+
+CHECKS = {"sh": check_script, "console": check_console, "text": check_text}
+
+
 def check_block(root, build, block, files, environment):
     unused = [mark for mark in block.all("replace")
               if not re.search(mark.split()[0], "\n".join(block.commands()))]
@@ -343,7 +355,7 @@ def check_block(root, build, block, files, environment):
             printed = scene.start(block.first("while"), block.first("until"))
             if printed is not None:
                 return [f"{block.where}: {block.first('while')} prints nothing that is '{block.first('until')}':\n{printed}"]
-        return check_script(scene, block) if block.language == "sh" else check_console(scene, block)
+        return CHECKS[block.language](scene, block)
     finally:
         scene.close()
 
@@ -369,7 +381,9 @@ def check_commands(root, build, only):
         failures += complaints
         files = {block.first("file"): block.lines for block in found if block.first("file")}
         for block in found:
-            if block.language not in ("sh", "console") or (only and block.document not in only) or tally.left_to_others(block):
+            if block.language not in CHECKS or (only and block.document not in only) or tally.left_to_others(block):
+                continue
+            if block.language == "text" and block.first("from") is None:
                 continue
             missing = [name for text in block.all("needs") for name in text.split() if not is_here(name)]
             if missing:

@@ -117,6 +117,11 @@ class Documents(unittest.TestCase):
         self.passes("commands", block("console", "$ printf 'a\\nb\\nc\\n'\na\n...\nc"))
         self.fails("prints, with status 0", "commands", block("console", "$ echo a\nb"))
 
+    def test_text_may_be_what_a_command_prints(self):
+        self.passes("commands", block("text", "b 2\n...\nd", "from printf 'a\\nb 1\\nc\\nd\\ne\\n'", "volatile \\d"))
+        self.fails("not among what echo b prints", "commands", block("text", "a", "from echo b"))
+        self.assertIn("0 blocks run", self.passes("commands", block("text", "a")))
+
     def test_the_status_is_that_of_the_mark(self):
         self.passes("commands", block("sh", "exit 3", "status 3"), block("console", "$ true\n$ exit 2", "status 2"))
         self.fails("status 0", "commands", block("sh", "true", "status 3"))
