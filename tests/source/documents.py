@@ -169,6 +169,8 @@ def check_marks(root):
             failures += [f"{block.where}: there is no mark '{mark}'" for mark, _ in block.marks if mark not in MARKS]
             failures += [failure for test in block.all("by") for failure in check_by(root, block, test)]
             failures += [failure for name in block.all("excerpt") for failure in check_excerpt(root, block, name)]
+            if len(block.all("while")) != len(block.all("until")):
+                failures.append(f"{block.where}: 'while' needs 'until'")
             if block.language == "text" and any(line.startswith("$ ") for line in block.lines):
                 failures.append(f"{block.where}: commands in a block of text; use console")
             if block.first("skip") is not None:

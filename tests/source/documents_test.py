@@ -56,6 +56,9 @@ class Documents(unittest.TestCase):
     def test_a_mark_has_a_block(self):
         self.fails("docs/page.md:2: marks, and no block below them", "marks", "<!-- test: needs sh -->\n\n```sh\ntrue\n```")
 
+    def test_what_runs_beside_has_a_sign_that_it_is_ready(self):
+        self.fails("'while' needs 'until'", "marks", block("sh", "true", "while sleep 100"))
+
     def test_no_more_blocks_are_skipped_than_may_be(self):
         most = documents.SKIPPED_AT_MOST
         skipped = [block("sh", "true", "skip it is long")] * (most + 1)
