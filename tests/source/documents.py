@@ -13,7 +13,8 @@ only indented is refused, so that none escapes.
 - c: a program, or declarations, compiled as they are. `fragment PARAMETERS` makes it the body of a function.
 - sh: a script that must succeed. What it leaves running is ended.
 - console: lines that begin with "$ " are commands, the lines below are what each prints. "..." stands for any lines.
-- text: nothing looks at it but by the mark `from COMMAND`: its lines are among those that COMMAND prints.
+- text: nothing looks at it but by one of these marks. `from COMMAND`: its lines are among those that COMMAND prints.
+  `synopsis`: the command and the model of a device know the options that are in it.
 
 Marks, each in a comment of its own before the block, <!-- test: MARK -->:
 
@@ -52,7 +53,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 from blocks import blocks, steps
 
-MARKS = set("""by excerpt fragment from skip needs file where replace under while until then prints volatile status""".split())
+MARKS = set("""by excerpt fragment from synopsis skip needs file where replace under while until then prints volatile status""".split())
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-unused-but-set-variable", "-fsyntax-only"]
 TIMEOUT = 60
 
@@ -335,7 +336,30 @@ def check_console(scene, block):
     return failures
 
 
+def questions(lines):
+    """What there is to ask about the synopsis @lines: a command, and a pattern that is in its answer."""
+    for line in re.sub(r"\n +", " ", "\n".join(lines)).splitlines():
+        command = line.split()[1]
+        yield f"uiommufd {command} --help", command
+        yield from ((f"uiommufd {command} --help", rf"{option}\b") for option in re.findall(r"--[a-z][a-z-]*", line))
+        for model in re.findall(r"--device ([a-z]\w*)", line):
+            yield from ((f"uiommufd list {model}", rf"(?m)^  {option} ") for option in re.findall(r",([a-z_]+)", line))
+
+
+def check_synopsis(scene, block):
+    answers, failures = {}, []
+    for command, pattern in questions(block.lines):
+        if command not in answers:
+            answers[command] = scene.run(command)
+        status, answer = answers[command]
+        if status or not re.search(pattern, answer):
+            failures.append(f"{block.where}: {command} has no '{pattern}', status {status}:\n{answer}")
+    return failures
+
+
 def check_text(scene, block):
+    if block.first("synopsis") is not None:
+        return check_synopsis(scene, block)
     patterns = [pattern for text in block.all("volatile") for pattern in text.split()]
     status, output = scene.run(block.first("from"))
     if status == int(block.first("status") or 0) and matches(["...", *plain("\n".join(block.lines), patterns), "..."], plain(output, patterns)):
@@ -385,7 +409,7 @@ def check_commands(root, build, only):
         for block in found:
             if block.language not in CHECKS or (only and block.document not in only) or tally.left_to_others(block):
                 continue
-            if block.language == "text" and block.first("from") is None:
+            if block.language == "text" and block.first("from") is None and block.first("synopsis") is None:
                 continue
             missing = [name for text in block.all("needs") for name in text.split() if not is_here(name)]
             if missing:

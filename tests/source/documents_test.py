@@ -125,6 +125,13 @@ class Documents(unittest.TestCase):
         self.fails("not among what echo b prints", "commands", block("text", "a", "from echo b"))
         self.assertIn("0 blocks run", self.passes("commands", block("text", "a")))
 
+    def test_a_synopsis_has_options_that_there_are(self):
+        self.write("build/uiommufd", "#!/bin/sh\necho 'run, --that OPTION, --device\n  size   bytes'\n")
+        (self.root / "build/uiommufd").chmod(0o755)
+        self.passes("commands", block("text", "uiommufd run [--that OPTION]\n    [--that X] --device disk[,size=N]", "synopsis"))
+        self.fails("has no '--this", "commands", block("text", "uiommufd run --this", "synopsis"))
+        self.fails("has no '(?m)^  speed '", "commands", block("text", "uiommufd run --device disk\n  [,size=N][,speed=N]", "synopsis"))
+
     def test_the_status_is_that_of_the_mark(self):
         self.passes("commands", block("sh", "exit 3", "status 3"), block("console", "$ true\n$ exit 2", "status 2"))
         self.fails("status 0", "commands", block("sh", "true", "status 3"))
