@@ -18,6 +18,8 @@
  * IOMMU, also on one that does not nest:
  *
  * 	uiommufd run --iommu riscv --device edu -- nested --soft amdv1
+ *
+ * With -p in front it waits at the end, for `uiommufd show` and `lookup`.
  */
 /* In front of the system's header, which has no tables that uiommufd walks on any kind of IOMMU. */
 #include <uiommufd/iommufd.h>
@@ -31,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 enum {
 	PAGE = 4096,
@@ -277,13 +280,16 @@ static const struct format *find_format(const char *name)
 
 int main(int argc, char **argv)
 {
+	const bool wait = argc > 1 && !strcmp(argv[1], "-p");
 	uint64_t root, old_page, new, to, *entry_from, *entry_to;
 	uint32_t parent;
 
+	argc -= wait;
+	argv += wait;
 	if (argc == 3 && !strcmp(argv[1], "--soft"))
 		format = find_format(argv[2]);
 	else if (argc != 1)
-		fail("usage: nested [--soft FORMAT]");
+		fail("usage: nested [-p] [--soft FORMAT]");
 	open_device();
 	parent = make_guest();
 	root = new_page();
@@ -313,5 +319,9 @@ int main(int argc, char **argv)
 	if (strcmp(device_reads(to), "the new page"))
 		fail("after the invalidation the device reads \"%s\"", (char *)at(to));
 	printf("DMA       the device reads \"%s\"\n", (char *)at(to));
+	if (wait) {
+		fflush(stdout);
+		pause();
+	}
 	return 0;
 }

@@ -25,6 +25,7 @@ struct run {
 	struct peer peer; /* a process in it that answers */
 	struct tree tree;
 	struct machine *machine; /* as its description says */
+	char sysfs[PATH_MAX];	 /* what its programs see */
 };
 
 static int out_of_memory(void)
@@ -68,6 +69,8 @@ static int open_run(const char *command, char **args, const char **last, struct 
 	}
 	if (machine_create(&run->machine))
 		return out_of_memory();
+	tree_real_path(&run->tree, "/sys", run->sysfs);
+	machine_set_run(run->machine, run->sysfs);
 	tree_real_path(&run->tree, "/" LAYOUT_IDENTITIES, path);
 	if (machine_set_identities(run->machine, path)) {
 		machine_destroy(run->machine);

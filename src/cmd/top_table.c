@@ -41,6 +41,7 @@ struct table {
 	const struct top_sample *before, *now;
 	double seconds; /* between the two; 0: totals are printed */
 	bool terse;
+	int iommu_width; /* of the longest name */
 	FILE *out;
 };
 
@@ -140,7 +141,7 @@ static void put_device(const struct table *table, struct json_object *ctx,
 	if (table->seconds != 0)
 		earlier = find_device(table->before->state, device);
 	fprintf(table->out, "%-12s", state_text(device, "name"));
-	fprintf(table->out, " %-8s", state_text(device, "iommu"));
+	fprintf(table->out, " %-*s", table->iommu_width, state_text(device, "iommu"));
 	put_mappings(table, ctx, device);
 	for (size_t i = 0; i < COLUMNS; i++) {
 		const struct column *column = &columns[i];
@@ -157,8 +158,8 @@ static void put_device(const struct table *table, struct json_object *ctx,
 
 static void put_heading(const struct table *table)
 {
-	fprintf(table->out, "%-12s %-8s %9s %*s", "DEVICE", "IOMMU", columns_of_mappings[0],
-		table->terse ? 8 : 15, columns_of_mappings[1]);
+	fprintf(table->out, "%-12s %-*s %9s %*s", "DEVICE", table->iommu_width, "IOMMU",
+		columns_of_mappings[0], table->terse ? 8 : 15, columns_of_mappings[1]);
 	for (size_t i = 0; i < COLUMNS; i++)
 		fprintf(table->out, " %*s",
 			table->terse ? columns[i].short_width : columns[i].width,
@@ -185,10 +186,32 @@ static unsigned int put_devices(const struct table *table)
 
 /* ---- the forms ---- */
 
+static int longest_iommu(struct json_object *state)
+{
+	size_t longest = 8;
+
+	for (size_t i = 0; i < state_count(state, "contexts"); i++) {
+		struct json_object *ctx = state_at(state, "contexts", i);
+
+		for (size_t j = 0; j < state_count(ctx, "devices"); j++) {
+			size_t len = strlen(state_text(state_at(ctx, "devices", j), "iommu"));
+
+			longest = len > longest ? len : longest;
+		}
+	}
+	return (int)longest;
+}
+
 static struct table table_of(const struct top_sample *before, const struct top_sample *now,
 			     bool terse, FILE *out)
 {
-	struct table table = {.before = before, .now = now, .terse = terse, .out = out};
+	struct table table = {
+		.before = before,
+		.now = now,
+		.terse = terse,
+		.iommu_width = longest_iommu(now->state),
+		.out = out,
+	};
 
 	if (before->state) {
 		table.seconds = (double)(now->time.tv_sec - before->time.tv_sec) +

@@ -72,12 +72,16 @@ static int choose_bdf(const struct machine *machine, const char *given, struct p
 		if (!plan->checked && system_has_device(machine, text))
 			return machine_fail(error, "%s is taken: this system has a device there",
 					    text);
+		if (!plan->checked && run_has_device(machine, text))
+			return machine_fail(error, "%s is taken: what was there is still open",
+					    text);
 		return 0;
 	}
 	for (unsigned int bus = FIRST_BUS; bus <= LAST_BUS; bus++) {
 		plan->bdf = (struct pci_bdf){.bus = (uint8_t)bus};
 		bdf_text(plan->bdf, text);
-		if (!machine_find_device(machine, text) && !system_has_device(machine, text))
+		if (!machine_find_device(machine, text) && !system_has_device(machine, text) &&
+		    !run_has_device(machine, text))
 			return 0;
 	}
 	return machine_fail(error, "no bus is free: give addresses, MODEL@0000:01:01.0");
@@ -143,7 +147,7 @@ static int choose_group(const struct machine *machine, const char *given, struct
 {
 	if (!given) {
 		plan->number = system_free_group(machine);
-		while (find_group(machine, plan->number))
+		while (find_group(machine, plan->number) || run_has_group(machine, plan->number))
 			plan->number++;
 		return 0;
 	}
@@ -156,6 +160,9 @@ static int choose_group(const struct machine *machine, const char *given, struct
 				    iommu_name(plan->iommu));
 	if (!plan->group && !plan->checked && system_has_group(machine, plan->number))
 		return machine_fail(error, "group=%u is taken: this system has one", plan->number);
+	if (!plan->group && !plan->checked && run_has_group(machine, plan->number))
+		return machine_fail(error, "group=%u is taken: a device of it is still open",
+				    plan->number);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "iommu/shape.h"
 #include "machine/machine_internal.h"
+#include "vfio/presence.h"
 
 enum {
 	MAX_NAME = 31,
@@ -309,6 +310,11 @@ int machine_add_device(struct machine *machine, const char *text, char *error, s
 	return machine_add_device_text(machine, text, false, &where);
 }
 
+void machine_set_run(struct machine *machine, const char *sysfs)
+{
+	machine->run_sysfs = sysfs;
+}
+
 int machine_drop_device(struct machine *machine, struct vfio_device *device)
 {
 	struct machine_device *dropped = alloc_resize(machine->dropped, machine->dropped_count + 1,
@@ -351,8 +357,10 @@ struct vfio_device *machine_find_device(const struct machine *machine, const cha
 struct vfio_device *machine_find_cdev(const struct machine *machine, unsigned int number)
 {
 	for (size_t i = 0; i < machine->device_count; i++) {
-		if (vfio_device_index(machine->devices[i].device) == number)
-			return machine->devices[i].device;
+		struct vfio_device *device = machine->devices[i].device;
+
+		if (vfio_device_index(device) == number && !vfio_device_is_gone(device))
+			return device;
 	}
 	return NULL;
 }

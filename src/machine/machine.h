@@ -46,6 +46,13 @@ struct plugin_linker;
 void machine_set_linker(struct machine *machine, const struct plugin_linker *linker);
 
 /*
+ * The /sys (borrowed) that the programs of a run see, to which devices are added: what is there and
+ * not in @machine belongs to devices that were pulled out, but are still open. Like what the system
+ * has, it is not taken again.
+ */
+void machine_set_run(struct machine *machine, const char *sysfs);
+
+/*
  * The directory (copied) with the files in which another process has left what vfio-user servers
  * say of their devices, each named for its BDF. Without it, and for devices without one, the
  * servers are asked. 0 or -ENOMEM.
@@ -125,7 +132,10 @@ struct vfio_device *machine_device(const struct machine *machine, size_t index);
 /* The device at the address @bdf, "0000:01:00.0" or "01:00.0", borrowed; or NULL. */
 struct vfio_device *machine_find_device(const struct machine *machine, const char *bdf);
 
-/* The one whose character device is /dev/vfio/devices/vfio@number, or NULL. */
+/*
+ * The one whose character device is /dev/vfio/devices/vfio@number, or NULL. One that was pulled out
+ * has none.
+ */
 struct vfio_device *machine_find_cdev(const struct machine *machine, unsigned int number);
 
 /* The group number and the IOMMU (borrowed) of device @index, which exists. */

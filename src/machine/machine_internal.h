@@ -30,7 +30,8 @@ struct machine_device {
 };
 
 struct machine {
-	const char *sysfs; /* where the system shows what it has: "/sys"; tests have another */
+	const char *sysfs;     /* where the system shows what it has: "/sys"; tests have another */
+	const char *run_sysfs; /* where a run does, or NULL: machine_set_run() */
 	struct iommu **iommus;
 	char **iommu_options; /* of each, as text: ",hole=0x1000-0x1fff" or "" */
 	size_t iommu_count;
@@ -109,11 +110,15 @@ bool machine_number_parse(const char *text, unsigned int max, unsigned int *numb
  */
 char *machine_text_join(const struct machine_text *parts);
 
-/* ---- what the system has (system.c) ---- */
+/* ---- what the system and a run have (system.c) ---- */
 
 bool system_has_device(const struct machine *machine, const char *bdf);
 bool system_has_index(const struct machine *machine, unsigned int index);
 bool system_has_group(const struct machine *machine, unsigned int group);
+
+/* The same of the run that machine_set_run() names. */
+bool run_has_device(const struct machine *machine, const char *bdf);
+bool run_has_group(const struct machine *machine, unsigned int group);
 
 /* One more than the highest number of its groups. */
 unsigned int system_free_group(const struct machine *machine);

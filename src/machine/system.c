@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* What the real system has in /sys, which an emulated machine avoids. */
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/sys.h"
 #include "machine/machine_internal.h"
 
-static bool exists(const struct machine *machine, const char *folder, const char *name)
+static bool exists(const char *sysfs, const char *folder, const char *name)
 {
-	char path[256];
+	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s/%s", machine->sysfs, folder, name);
+	snprintf(path, sizeof(path), "%s/%s/%s", sysfs, folder, name);
 	return sys_call(SYS_faccessat, AT_FDCWD, (long)path, F_OK, 0, 0, 0) == 0;
 }
 
 bool system_has_device(const struct machine *machine, const char *bdf)
 {
-	return exists(machine, "bus/pci/devices", bdf);
+	return exists(machine->sysfs, "bus/pci/devices", bdf);
+}
+
+bool run_has_device(const struct machine *machine, const char *bdf)
+{
+	return machine->run_sysfs && exists(machine->run_sysfs, "bus/pci/devices", bdf);
 }
 
 bool system_has_index(const struct machine *machine, unsigned int index)
@@ -25,7 +31,7 @@ bool system_has_index(const struct machine *machine, unsigned int index)
 	char name[32];
 
 	snprintf(name, sizeof(name), "vfio%u", index);
-	return exists(machine, "class/vfio-dev", name);
+	return exists(machine->sysfs, "class/vfio-dev", name);
 }
 
 bool system_has_group(const struct machine *machine, unsigned int group)
@@ -33,7 +39,15 @@ bool system_has_group(const struct machine *machine, unsigned int group)
 	char name[32];
 
 	snprintf(name, sizeof(name), "%u", group);
-	return exists(machine, "kernel/iommu_groups", name);
+	return exists(machine->sysfs, "kernel/iommu_groups", name);
+}
+
+bool run_has_group(const struct machine *machine, unsigned int group)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%u", group);
+	return machine->run_sysfs && exists(machine->run_sysfs, "kernel/iommu_groups", name);
 }
 
 /* @least, or one more than the highest number among the names in @bytes of @entries. */

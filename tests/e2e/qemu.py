@@ -6,16 +6,21 @@ QEMU is started with vfio-pci for the device, and with its qtest protocol in the
 in the guest would do to PCI config space, to the BAR and to memory is done from here. The device is found, its BAR
 placed, and its DMA moves data between two places of guest memory.
 
-Both ways that QEMU has are taken: VFIO's container and groups, and iommufd (from QEMU 9.0 on).
+The command is that of docs/run.md. Both ways that QEMU has are taken: VFIO's container and groups, and iommufd (from QEMU 9.0 on).
 
 Usage: qemu.py UIOMMUFD
 Environment: QEMU, the program; default: qemu-system-x86_64.
 Exit: 0 passed, 1 failed, 77 skipped: there is no QEMU.
 """
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from blocks import marked
 
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 BDF = "0000:c1:00.0"
@@ -35,9 +40,15 @@ class Machine:
     """A QEMU with its processor stopped: this test drives the machine instead."""
 
     def __init__(self, uiommufd, device, *arguments):
-        command = [uiommufd, "run", "--device", "edu@" + BDF, "--", QEMU, "-machine", "q35,accel=tcg", "-S", "-m", "64",
-                   "-display", "none", "-nodefaults", "-qtest", "stdio", "-qtest-log", "/dev/null",
-                   "-device", f"vfio-pci,host={BDF},addr={SLOT}{device}", *arguments]
+        [block] = marked("docs/run.md", "tests/e2e/qemu.py")
+        instead = {
+            "uiommufd": [uiommufd],
+            "qemu-system-x86_64": [QEMU],
+            f"vfio-pci,host={BDF}": [f"vfio-pci,host={BDF},addr={SLOT}{device}"],
+            "...": ["-machine", "q35,accel=tcg", "-S", "-m", "64", "-display", "none", "-nodefaults", "-qtest", "stdio",
+                    "-qtest-log", "/dev/null", *arguments],
+        }
+        command = [word for shown in shlex.split(block.commands()[0]) for word in instead.get(shown, [shown])]
         self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, line):

@@ -22,6 +22,9 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from blocks import marked
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reports.md"
 DEFAULT = "--device edu"
@@ -125,6 +128,10 @@ def main():
     uiommufd, *compiler = [argument for argument in arguments if not argument.startswith(("--update", "--only="))]
     lines = PAGE.read_text().splitlines()
     sections, failures, shift = read_sections(lines), 0, 0
+    # What says that it is run here is just what is.
+    claimed = {block.number for block in marked("docs/reports.md", "tests/e2e/reports.py", len(sections))}
+    if claimed != {section.blocks["c"][0] for section in sections}:
+        sys.exit(f"{PAGE}: other blocks are marked as run here than are: {claimed}")
     with tempfile.TemporaryDirectory() as scratch:
         Path(scratch).chmod(0o711)
         for section in [one for one in sections if not only or one.title in only]:

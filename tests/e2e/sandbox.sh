@@ -4,9 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 program=$3
 
-# The first block under the heading.
-calls=$(sed -n '/^## In a sandbox/,$p' "$(dirname "$0")/../../docs/run.md" | sed -n '/^```text/,/^```$/p' |
-	sed '/^```$/q' | grep -v '^```')
+calls=$("$(dirname "$0")/../lib/blocks.py" docs/run.md tests/e2e/sandbox.sh)
 
 works() {
 	[ "$(echo "$calls" | wc -w)" -gt 20 ] || { echo "docs/run.md has no list"; return 1; }

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -90,6 +91,13 @@ def the_totals_are_those_of_the_program(*options):
             "WRITE-BYTES": "320", "FAULTS": "3", "INTERRUPTS": str(INTERRUPTS), "REGISTERS": str(WRITES),
         }  # fmt: skip
         check(shown == {BDF: expected}, shown)
+
+
+def a_long_name_moves_no_column():
+    with Run("--iommu", "amd,name=an-iommu-of-the-second-socket") as run:
+        heading, row = top("--once", run.run.pid).splitlines()
+        ends = [[word.end() for word in re.finditer(r"\S+", line)][2:] for line in (heading, row)]
+        check(ends[0] == ends[1], heading, row)
 
 
 def so_are_they_on_a_machine_that_is_shared():
@@ -260,6 +268,7 @@ def main():
     failures = 0
     for test in (
         the_totals_are_those_of_the_program,
+        a_long_name_moves_no_column,
         so_are_they_on_a_machine_that_is_shared,
         nothing_has_a_rate_when_nothing_happens,
         what_happens_is_seen_between_two_lines,

@@ -15,5 +15,9 @@ check hardware_in_verilog_does_dma prints "CRC 0x$(python3 -c '
 import zlib
 print("%08x" % zlib.crc32(bytes(i * i >> 3 & 255 for i in range(1 << 16))))') of 65536 bytes" \
 	run --device ./crc.so -- ./crc-driver
+# As docs/models.md shows it.
+"$source/tests/lib/blocks.py" docs/models.md tests/e2e/verilator.sh >"$scratch/shown"
+PATH=$(dirname "$uiommufd"):$PATH
+check the_document_shows_it prints "$(sed '/^\$ /d' "$scratch/shown")" sh -c "$(sed -n 's/^\$ //p' "$scratch/shown")"
 cd /
 finish

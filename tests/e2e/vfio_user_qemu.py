@@ -11,6 +11,7 @@ Environment: QEMU, the program, or a command that runs one ("chroot DIRECTORY qe
 qemu-system-x86_64. QEMU_ROOT: its root directory, if that is another; /tmp in there is used.
 Exit: 0 passed, 1 failed, 77 skipped: there is no QEMU that has vfio-user-pci.
 """
+import json
 import os
 import shlex
 import shutil
@@ -22,11 +23,11 @@ import tempfile
 import time
 
 import qemu
+from blocks import marked
 
 QEMU = shlex.split(os.environ.get("QEMU", "qemu-system-x86_64"))
 ROOT = os.environ.get("QEMU_ROOT", "/")
-SHARED = ["-object", "memory-backend-memfd,id=ram,size=64M,share=on", "-machine", "q35,accel=tcg,memory-backend=ram"]
-PRIVATE = ["-machine", "q35,accel=tcg"]
+SHARED, PRIVATE = [], ["-machine", "q35"]
 SECONDS = 20
 
 
@@ -34,9 +35,14 @@ class Machine(qemu.Machine):
     """A QEMU, with its processor stopped, whose device is behind the socket @path."""
 
     def __init__(self, path, memory):  # pylint: disable=super-init-not-called
-        device = '{"driver":"vfio-user-pci","addr":"%d","socket":{"type":"unix","path":"%s"}}' % (qemu.SLOT, path)
-        command = [*QEMU, *memory, "-S", "-m", "64", "-display", "none", "-nodefaults", "-qtest", "stdio",
-                   "-qtest-log", "/dev/null", "-device", device]
+        [block] = marked("docs/vfio-user.md", "tests/e2e/vfio_user_qemu.py")
+        words = shlex.split(block.commands()[0])
+        device = json.loads(words[words.index("-device") + 1])
+        device["addr"], device["socket"]["path"] = str(qemu.SLOT), path
+        # The document shares memory. It has more than a test needs.
+        shown = memory if memory else [word.replace("size=1G", "size=64M") for word in words[1:words.index("-device")]]
+        command = [*QEMU, *shown, "-accel", "tcg", "-S", "-m", "64", "-display", "none", "-nodefaults", "-qtest", "stdio",
+                   "-qtest-log", "/dev/null", "-device", json.dumps(device)]
         self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 

@@ -3,49 +3,61 @@
 """Linux's own drivers drive the emulated devices as an ordinary process, User Mode Linux: tests/kernel/uml.py BUILD [FOLDER]
 
 FOLDER, or BUILD/kernel-tests/uml, is where scripts/uml-kernel builds the kernel, or has done so. What runs in it are the programs of
-the guests beside this file: dmatest copies with ioatdma, and the ext4 on an NVMe disk is used, also when the kernel is killed. Two
-further builds have the kernel's address sanitizer and gcov. docs/kernel-drivers.md explains it.
+the guests beside this file: dmatest copies with ioatdma, and the ext4 on an NVMe disk is used, also when the kernel is killed.
+Further builds have debug information, for gdb, and the kernel's address sanitizer and gcov. The commands are those of
+docs/kernel-drivers.md, which explains them.
 """
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from collections import Counter, namedtuple
 from pathlib import Path
 
-import guest
+import guest  # which finds the folder of the next one
+from blocks import marked, steps
 import nvme_guest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COPIES = 5000
 GCOV_PERCENT = 40
 SECONDS = 300
 BDF = guest.BDF
 
+# What the document shows, in its order.
+PLAIN, COPYING, DEBUGGING, DEBUG, SANITIZED, COVERED = marked("docs/kernel-drivers.md", "tests/kernel/uml.py", 6)
+DMATEST = shlex.split(COPYING.commands()[0])
+COPIES = int(next(word for word in DMATEST if word.startswith("dmatest.iterations=")).partition("=")[2])
+
 # parameters are the kernel's; init is the source of the only program; expected are regular expressions of lines.
 Run = namedtuple("Run", "name device parameters init expected")
 
-# Further builds of the kernel, and their options. LKDTM is Linux's own module of deliberate mistakes.
-VARIANTS = {"kasan": ["KASAN", "LKDTM"], "gcov": ["GCOV"]}
+# Options of the further builds beside those of the document. LKDTM is Linux's own module of deliberate mistakes.
+MORE = {"kasan": ["LKDTM"]}
 
-IOAT = Run("ioatdma", "ioat", [f"vfio_uml.device={BDF}", f"dmatest.iterations={COPIES}", "dmatest.timeout=20000", "dmatest.run=1"],
+IOAT = Run("ioatdma", "ioat", [word for word in DMATEST if "." in word and "=" in word] + ["dmatest.timeout=20000"],
            "guest_init.c", [r"driver of 0000:00:00\.0: ioatdma$", r"dmatest: .*: summary %d tests, 0 failures" % COPIES, r"guest: done$"])
 NVME = Run("nvme", "nvme", [f"vfio_uml.device={BDF}"], "nvme_guest_init.c", [re.escape(line) + "$" for line in nvme_guest.EXPECTED])
 
+STOPPED = IOAT._replace(name="gdb", parameters=IOAT.parameters[:1])
 KASAN = IOAT._replace(name="kasan", expected=[r"KernelAddressSanitizer initialized", *IOAT.expected])
 MISTAKE = Run("kasan-mistake", "ioat", ["lkdtm.cpoint_name=DIRECT", "lkdtm.cpoint_type=SLAB_LINEAR_OVERFLOW"], "guest_init.c",
               [r"BUG: KASAN: slab-out-of-bounds in lkdtm_SLAB_LINEAR_OVERFLOW"])
 
 
-def command(uiommufd, kernel, device, ramdisk, parameters):
-    return [uiommufd, "run", "--device", device, "--", str(kernel), "mem=128M", "con=null", "con0=fd:0,fd:1", f"initrd={ramdisk}",
-            *parameters]
-
-
-def boot(bench, run, options="", variant=""):
-    """What is missing of what the kernel and its program should have said."""
+def command(shown, bench, run, options, variant):
+    """The words @shown with the kernel of @variant for the document's, and the device and the parameters of @run."""
     ramdisk = guest.initramfs(bench.work, f"uml-{run.name}-initramfs", run.init)
-    words = command(bench.uiommufd, bench.kernel(variant), f"{run.device}@{BDF}{options}", ramdisk, run.parameters)
+    instead = {"uiommufd": bench.uiommufd, "~/uml/linux": str(bench.kernel(variant)), "initrd=initramfs": f"initrd={ramdisk}",
+               f"ioat@{BDF}": f"{run.device}@{BDF}{options}"}
+    words = [instead.get(word, word) for word in shown]
+    return [word for word in words if not re.match(r"(vfio_uml|dmatest)\.", word)] + run.parameters
+
+
+def boot(bench, run, options="", variant="", shown=DMATEST):
+    """What is missing of what the kernel and its program should have said."""
+    words = command(shown, bench, run, options, variant)
     print("$", *words, flush=True)
     try:
         said = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS,
@@ -68,8 +80,10 @@ class Bench:
         """The kernel, built now if it is not there."""
         kernel = self.folder / ("linux-" + variant if variant else "linux")
         if not kernel.exists():
-            options = ["--variant", variant, *VARIANTS[variant]] if variant else []
-            subprocess.run([ROOT / "scripts/uml-kernel", self.folder, *options], check=True)
+            [words] = [words for words in map(shlex.split, PLAIN.commands() + DEBUG.commands() + SANITIZED.commands())
+                       if words[3:4] == ([variant] if variant else [])]
+            words = [str(self.folder) if word == "~/uml" else word for word in words] + MORE.get(variant, [])
+            subprocess.run(words, check=True, cwd=ROOT)
         return kernel
 
     def count(self, name, missing):
@@ -78,7 +92,20 @@ class Bench:
 
 
 def ioat(bench):
-    bench.count(f"ioatdma copies {COPIES} times without a failure", boot(bench, IOAT))
+    # The document shows the line without its rates.
+    wanted = [re.escape(line) for line in steps(COPYING.lines)[0][1] if line != "..."]
+    bench.count(f"ioatdma copies {COPIES} times without a failure", boot(bench, IOAT._replace(expected=IOAT.expected + wanted)))
+
+
+def gdb(bench):
+    """gdb stops in the driver; with the build that has debug information it knows the line."""
+    if not shutil.which("gdb"):
+        print("  skipped gdb: it is not installed")
+        return
+    words = shlex.split(DEBUGGING.commands()[0])
+    words[words.index("gdb"):words.index("gdb") + 1] = ["gdb", "-q", "-batch", "-nx"]
+    for variant, place in ("", r"hit Breakpoint \d+, 0x[0-9a-f]+ in ioat_pci_probe"), ("debug", r"hit Breakpoint \d+, ioat_pci_probe \(.*\) at .*:\d+"):
+        bench.count(f"gdb stops in the driver {variant}".strip(), boot(bench, STOPPED._replace(expected=[place]), variant=variant, shown=words))
 
 
 def nvme(bench):
@@ -114,8 +141,11 @@ def gcov(bench):
     for counters in objects.glob("*.gcda"):
         counters.unlink()
     missing = boot(bench, IOAT._replace(name="gcov"), variant="gcov")
-    listed = subprocess.run(["gcov", "--no-output", "--object-directory", objects, "dma.c"], cwd=objects, capture_output=True, text=True,
-                            check=False).stdout
+    [(shown, printed)] = steps(COVERED.lines)
+    listed = subprocess.run(["sh", "-c", shown.replace("~/uml", shlex.quote(str(bench.folder)))], capture_output=True, text=True,
+                            check=False).stdout.replace(str(bench.folder), "/home/me/uml")
+    number = re.compile(r"[\d.]+% of \d+")
+    missing += [line for line in printed if number.sub("", line) not in number.sub("", listed).splitlines()]
     lines = re.search(r"^File '.*drivers/dma/ioat/dma\.c'\nLines executed:([0-9.]+)% of", listed, re.M)
     if not lines or float(lines[1]) < GCOV_PERCENT:
         missing.append(f"{GCOV_PERCENT} % of the lines of ioat/dma.c")
@@ -128,7 +158,7 @@ def main():
     work.mkdir(exist_ok=True)
     folder = Path(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else work / "uml"
     bench = Bench(build, folder.resolve())
-    for test in (ioat, nvme, nvme_killed, kasan, gcov):
+    for test in (ioat, gdb, nvme, nvme_killed, kasan, gcov):
         test(bench)
     print(f"{bench.counts['passed']} passed, {bench.counts['failed']} failed")
     sys.exit(bench.counts["failed"] != 0)

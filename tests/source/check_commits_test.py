@@ -9,6 +9,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from blocks import marked
+
 SCRIPT = Path(sys.argv.pop(1)).resolve()
 BODY = "It was wrong, and this is the answer."
 IDENTITY = {
@@ -61,6 +64,11 @@ class CheckCommits(unittest.TestCase):
     def test_a_small_commit_with_a_reason_passes(self):
         self.commit("s" * 72 + "\n\n" + BODY, {"new.c": lines(400)})
         self.assertIn("1 of 1", self.assert_passes(self.base))
+
+    def test_the_message_in_the_document_passes(self):
+        [block] = marked("CONTRIBUTING.md", "tests/source/check_commits_test.py")
+        self.commit("\n".join(block.lines), {"new.c": lines(400)})
+        self.assert_passes(self.base)
 
     def test_a_subject_of_73_columns_is_refused(self):
         self.commit("s" * 73 + "\n\n" + BODY, {})

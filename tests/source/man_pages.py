@@ -3,13 +3,19 @@
 """Every exported function has a man page in section 3, and roff has nothing to say about it.
 
 man_pages.py LIBRARY DIRECTORY: the shared object, and the directory man3 with the pages.
+
+The comment that CONTRIBUTING.md shows becomes a page, too.
 """
 
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from blocks import ROOT, marked
 
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "RETURN VALUE", "CONTEXT"]
 
@@ -42,6 +48,19 @@ def missing(text, function):
     return lacks
 
 
+def shown():
+    """What the page of the function that CONTRIBUTING.md shows lacks."""
+    [block] = marked("CONTRIBUTING.md", "tests/source/man_pages.py")
+    with tempfile.TemporaryDirectory() as scratch:
+        header, pages = Path(scratch, "thing.h"), Path(scratch, "man3")
+        header.write_text("\n".join(["/*", " * thing - what this is", " */", *block.lines, ""]))
+        done = subprocess.run([ROOT / "scripts/man3", "--out", pages, "--version", "1", header], text=True, capture_output=True,
+                              check=False)
+        if done.returncode:
+            return [done.stderr]
+        return [f"{block.where}: no {part}" for part in missing(page(pages, "uiommufd_thing_create"), "uiommufd_thing_create")]
+
+
 def warnings(path):
     command = ["groff", "-man", "-ww", "-z", "-Tutf8", str(path)]
     result = subprocess.run(command, text=True, capture_output=True, cwd=path.parent.parent, check=False)
@@ -51,7 +70,7 @@ def warnings(path):
 def main():
     library, directory = sys.argv[1], Path(sys.argv[2]).resolve()
     functions = exported(library)
-    failures = []
+    failures = shown()
     for function in functions:
         failures += [f"{function}: no {part}" for part in missing(page(directory, function), function)]
     pages = sorted(directory.glob("*.3"))

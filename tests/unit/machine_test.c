@@ -162,6 +162,37 @@ static void defaults_keep_clear_of_the_system(void **state)
 	assert_refused(f, "edu,index=0", "index=0 is taken: this system has a vfio0");
 }
 
+static void a_run_keeps_what_is_still_open(void **state)
+{
+	struct fixture *f = *state;
+	char run[sizeof(f->sysfs) + 8];
+
+	make_path(f->sysfs, "kernel/iommu_groups/2");
+	make_path(f->sysfs, "run/bus/pci/devices/0000:01:00.0");
+	make_path(f->sysfs, "run/kernel/iommu_groups/3");
+	snprintf(run, sizeof(run), "%s/run", f->sysfs);
+	machine_set_run(f->machine, run);
+	assert_int_equal(add(f, "edu"), 0);
+	assert_string_equal(formatted(f->machine),
+			    "iommu amd,name=amd0\n"
+			    "device edu@0000:02:00.0,iommu=amd0,group=4,index=0\n");
+	assert_refused(f, "edu@0000:01:00.0",
+		       "0000:01:00.0 is taken: what was there is still open");
+	assert_refused(f, "edu,group=3", "group=3 is taken: a device of it is still open");
+}
+
+static void what_was_pulled_out_leaves_its_number(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(add(f, "edu"), 0);
+	assert_non_null(machine_find_cdev(f->machine, 0));
+	vfio_device_pull(machine_device(f->machine, 0));
+	assert_null(machine_find_cdev(f->machine, 0));
+	assert_int_equal(add(f, "edu,index=0"), 0);
+	assert_string_equal(vfio_device_name(machine_find_cdev(f->machine, 0)), "0000:02:00.0");
+}
+
 static void mistakes_are_explained(void **state)
 {
 	struct fixture *f = *state;
@@ -349,6 +380,8 @@ int main(void)
 		TEST(devices_follow_each_other),
 		TEST(settings_are_written_down_unless_they_are_the_default),
 		TEST(defaults_keep_clear_of_the_system),
+		TEST(a_run_keeps_what_is_still_open),
+		TEST(what_was_pulled_out_leaves_its_number),
 		TEST(mistakes_are_explained),
 		TEST(a_flag_needs_no_value_and_a_path_becomes_absolute),
 		TEST(a_model_explains_what_it_refuses),
