@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A difficult program: it has an allocator of its own, which takes all from mmap and gives all back
- * with munmap; it opens a file before even the C library is set up; and a library of its opens an
- * emulated one in a constructor, which runs before those of what is preloaded.
+ * with munmap; it opens a file before even the C library is set up; a library of its opens an
+ * emulated one in a constructor, which runs before those of what is preloaded; and it has functions
+ * of its own for two of the C library's, which are not ready before it begins.
  */
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -63,6 +66,23 @@ void *aligned_alloc(size_t align, size_t size)
 	return align <= HEAD ? malloc(size) : NULL;
 }
 
+static bool begun, called_early;
+
+__attribute__((visibility("default"))) int
+dl_iterate_phdr(int (*look)(struct dl_phdr_info *info, size_t size, void *arg), void *arg)
+{
+	(void)look, (void)arg;
+	called_early |= !begun;
+	return 0;
+}
+
+__attribute__((visibility("default"))) void *dlmopen(Lmid_t namespace, const char *path, int flags)
+{
+	(void)namespace, (void)path, (void)flags;
+	called_early |= !begun;
+	return NULL;
+}
+
 /* Of the library. */
 extern int early_fd, early_ioas;
 
@@ -82,6 +102,11 @@ static void the_files_are_there_before_constructors(void)
 	CHECK(early_fd >= 0);
 	CHECK(early_ioas == 1);
 	CHECK(new_ioas(early_fd) == 2);
+}
+
+static void functions_of_the_program_are_not_called(void)
+{
+	CHECK(!called_early);
 }
 
 static void mapping_and_destroying_works(void)
@@ -136,10 +161,12 @@ int main(void)
 {
 	const struct check_test tests[] = {
 		TEST(the_files_are_there_before_constructors),
+		TEST(functions_of_the_program_are_not_called),
 		TEST(mapping_and_destroying_works),
 		TEST(a_fork_finds_all_in_order),
 		TEST(threads_open_and_close_devices),
 	};
 
+	begun = true;
 	return run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

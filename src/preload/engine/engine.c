@@ -42,7 +42,6 @@
 #include "preload/process/defer.h"
 #include "preload/process/mapping.h"
 #include "preload/process/path.h"
-#include "preload/start/bind.h"
 #include "preload/start/layout.h"
 #include "preload/start/real.h"
 #include "preload/start/root.h"
@@ -286,7 +285,6 @@ static __attribute__((constructor)) void preload_constructor(void)
 
 	preload_init();
 	if (root_active()) {
-		bind_to_libc();
 		gate_prepare();
 		/* Without it a bad pointer to a path ends the program instead of the call. */
 		(void)guard_install();

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * What the library itself calls: the C library, and nothing that stands in front of it.
+ *
+ * A program may bring functions of its own for those of the C library: a sanitizer's runtime, an
+ * allocator. They watch what the program does with its memory and threads. Were ours to go through
+ * them, ThreadSanitizer would report races between our threads, whose synchronisation it does not
+ * see, MemorySanitizer that we read what we have not initialised, and LeakSanitizer our objects.
+ *
  * ld.so(8) has bound our calls to the first library that has the name, which may be the program.
  * Each of them is one pointer in our own table of addresses (GOT); a relocation tells which symbol
  * of which library it is. So those of the C library's functions are looked up once more, in the C
@@ -10,15 +17,15 @@
  * functions for memory that the program frees, or that is allocated inside the C library, which
  * calls the program's allocator. What the engine allocates is its own (base/alloc.h).
  *
- * What is not found stays as it was, which only costs the reports that bind.h names.
+ * What is not found stays as it was, which only costs the reports that are named above; so do calls
+ * before the library's constructors. To bind in the first of them is not possible: it may be the
+ * program's allocator that makes it, and opening the C library allocates. Calls by REAL() are not
+ * affected: they are the program's, and continue to whatever follows.
  */
-#include "preload/start/bind.h"
-
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -27,6 +34,8 @@
 
 #include "base/check.h"
 #include "base/sys.h"
+#include "preload/start/real.h"
+#include "preload/start/root.h"
 
 /* Elsewhere no runtime of a sanitizer stands in front of the C library. */
 #ifdef __GLIBC__
@@ -233,34 +242,27 @@ static void bind_library(const void *function)
 /* Finds the C library, which begins at address 0 of its file. False: it is not there. */
 static bool find_libc(void)
 {
+	__typeof__(dlmopen) *const open_in = dlsym(RTLD_NEXT, "dlmopen"); /* dlopen() is ours */
 	struct link_map *map;
 
-	/* dlopen() is ours. */
-	libc = dlmopen(LM_ID_BASE, LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
+	libc = open_in ? open_in(LM_ID_BASE, LIBC_SO, RTLD_LAZY | RTLD_NOLOAD) : NULL;
 	if (!libc || dlinfo(libc, RTLD_DI_LINKMAP, &map))
 		return false;
 	libc_header = (const void *)map->l_addr;
 	return true;
 }
 
-void bind_to_libc(void)
+/* Comes before the library's other constructors. */
+static __attribute__((constructor(101))) void bind_to_libc(void)
 {
-	static atomic_flag begun = ATOMIC_FLAG_INIT;
-	int saved = errno;
+	const int saved = errno;
 
-	if (atomic_flag_test_and_set(&begun))
-		return;
-	if (find_libc()) {
-		bind_library(&begun);
+	preload_ready();
+	if (root_active() && find_libc()) {
+		bind_library(&libc);
 		bind_library((const void *)urcu_bp_before_fork);
 	}
 	errno = saved;
-}
-
-#else
-
-void bind_to_libc(void)
-{
 }
 
 #endif
