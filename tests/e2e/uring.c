@@ -34,6 +34,14 @@ static int set_up_ring(unsigned int flags)
 	return (int)direct(SYS_io_uring_setup, ENTRIES, (long)&params, 0, 0, 0, 0);
 }
 
+/* Beside the one whose layout is known here. */
+static int set_up_another(void)
+{
+	struct io_uring_params others = {0};
+
+	return (int)direct(SYS_io_uring_setup, ENTRIES, (long)&others, 0, 0, 0, 0);
+}
+
 static void *map_ring(size_t len, off_t offset)
 {
 	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, offset);
@@ -81,6 +89,35 @@ static void a_request_on_an_emulated_descriptor_is_EBADF(void)
 	CHECK(new_ioas(context) > 0);
 }
 
+/* Under the number of standard input, as in a daemon, and under that of a copy. */
+static void the_number_of_a_ring_does_not_matter(void)
+{
+	const int original = ring, input = dup(STDIN_FILENO);
+	char byte;
+
+	ring = dup(original);
+	CHECK(submit(IORING_OP_READ, context, &byte, 1, 0) == -EBADF);
+	CHECK(submit(IORING_OP_NOP, -1, NULL, 0, 0) == 0);
+	CHECK(close(ring) == 0 && dup2(original, STDIN_FILENO) == STDIN_FILENO);
+	ring = STDIN_FILENO;
+	CHECK(submit(IORING_OP_READ, context, &byte, 1, 0) == -EBADF);
+	ring = original;
+	CHECK(close(STDIN_FILENO) == 0 && set_up_another() == STDIN_FILENO);
+	CHECK(dup2(input, STDIN_FILENO) == STDIN_FILENO && close(input) == 0);
+}
+
+/* More than are remembered, one after the other under numbers of their own. */
+static void rings_that_are_closed_are_forgotten(void)
+{
+	for (int i = 0; i < 300 && !check_failed; i++) {
+		const int fd = set_up_another(), copy = fcntl(fd, F_DUPFD, 100 + i);
+
+		CHECK(fd >= 0 && copy >= 100);
+		CHECK(direct(SYS_io_uring_enter, copy, 1, 0, 0, 0, 0) == 0);
+		CHECK(close(fd) == 0 && close(copy) == 0);
+	}
+}
+
 static void what_cannot_be_seen_is_refused(void)
 {
 	CHECK(set_up_ring(IORING_SETUP_SQPOLL) == -EPERM);
@@ -94,6 +131,8 @@ int main(void)
 	static const struct check_test tests[] = {
 		TEST(other_descriptors_work),
 		TEST(a_request_on_an_emulated_descriptor_is_EBADF),
+		TEST(the_number_of_a_ring_does_not_matter),
+		TEST(rings_that_are_closed_are_forgotten),
 		TEST(what_cannot_be_seen_is_refused),
 	};
 

@@ -7,13 +7,17 @@
  * What cannot be seen so is refused when the ring is made: a queue that the kernel polls by itself,
  * and one in memory of the program's. Programs go on without these.
  *
- * The layout of a ring is recorded by its descriptor. A record of a ring that is closed does no
- * harm: another file with that number cannot be mapped as a ring. `rings_busy` guards the records,
- * and is held inside sections only (process/defer.h), so a handler does not wait for itself.
+ * The layout of a ring is recorded by its descriptor; copies of that are compared with it when they
+ * are used first. A record of a ring that is closed does no harm: another file with that number
+ * cannot be mapped as a ring. `rings_busy` guards the records, and is held inside sections only
+ * (process/defer.h), so a handler does not wait for itself.
  */
 #include "preload/calls/uring.h"
 
+#include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -72,7 +76,7 @@ enum {
 };
 
 struct ring {
-	int fd; /* 0: none; the program may have it, and then its ring is refused */
+	int number; /* of its descriptor, and 1; 0: none */
 	struct ring_params params;
 };
 
@@ -92,36 +96,101 @@ static void rings_unlock(const struct defer_section *section)
 	defer_end(section);
 }
 
+/* The record of @fd, or a free one; NULL: there are too many. */
+static struct ring *place_for(int fd)
+{
+	struct ring *place = NULL;
+
+	for (int i = 0; i < RINGS; i++) {
+		if (rings[i].number == fd + 1)
+			return &rings[i];
+		if (!rings[i].number && !place)
+			place = &rings[i];
+	}
+	return place;
+}
+
+/* Whether @fd, open or not, is a ring. */
+static bool is_ring(int fd)
+{
+	static const char name[] = "anon_inode:[io_uring]";
+	char link[32], text[sizeof(name)];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return SYS(SYS_readlinkat, AT_FDCWD, link, text, sizeof(text)) == sizeof(name) - 1 &&
+	       memcmp(text, name, sizeof(name) - 1) == 0;
+}
+
+static void forget_closed(void)
+{
+	for (int i = 0; i < RINGS; i++) {
+		if (rings[i].number && !is_ring(rings[i].number - 1))
+			rings[i].number = 0;
+	}
+}
+
 /* False: there are too many. */
 static bool record(int fd, const struct ring_params *params)
 {
 	struct defer_section section;
-	struct ring *place = NULL;
+	struct ring *place;
 
 	rings_lock(&section);
-	for (int i = 0; i < RINGS && (!place || place->fd != fd); i++) {
-		if (rings[i].fd == fd || (!rings[i].fd && !place))
-			place = &rings[i];
+	place = place_for(fd);
+	if (!place) {
+		forget_closed();
+		place = place_for(fd);
 	}
 	if (place)
-		*place = (struct ring){.fd = fd, .params = *params};
+		*place = (struct ring){.number = fd + 1, .params = *params};
 	rings_unlock(&section);
 	return place != NULL;
 }
 
-static bool find(int fd, struct ring_params *params)
+static bool find_recorded(int fd, struct ring_params *params)
 {
 	struct defer_section section;
 	bool found = false;
 
 	rings_lock(&section);
 	for (int i = 0; i < RINGS && !found; i++) {
-		found = fd > 0 && rings[i].fd == fd;
+		found = rings[i].number == fd + 1;
 		if (found)
 			*params = rings[i].params;
 	}
 	rings_unlock(&section);
 	return found;
+}
+
+/* Whether both are descriptors of one file. */
+static bool is_copy(int fd, int other)
+{
+	const long pid = SYS(SYS_getpid);
+
+	return SYS(SYS_kcmp, pid, pid, KCMP_FILE, fd, other) == 0;
+}
+
+/* Finds the layout of the ring of which @fd may be a copy by dup(), and records it. */
+static bool find_original(int fd, struct ring_params *params)
+{
+	struct defer_section section;
+	bool found = false;
+
+	if (!is_ring(fd))
+		return false;
+	rings_lock(&section);
+	for (int i = 0; i < RINGS && !found; i++) {
+		found = rings[i].number && is_copy(fd, rings[i].number - 1);
+		if (found)
+			*params = rings[i].params;
+	}
+	rings_unlock(&section);
+	return found && record(fd, params);
+}
+
+static bool find(int fd, struct ring_params *params)
+{
+	return fd >= 0 && (find_recorded(fd, params) || find_original(fd, params));
 }
 
 static void say_refused(const char *what)
@@ -150,8 +219,7 @@ long uring_setup(const long *args)
 	fd = SYS(SYS_io_uring_setup, args[0], args[1]);
 	if (fd < 0)
 		return fd;
-	if (fd > 0 && !self_read(&params, (uint64_t)args[1], sizeof(params)) &&
-	    record((int)fd, &params))
+	if (!self_read(&params, (uint64_t)args[1], sizeof(params)) && record((int)fd, &params))
 		return fd;
 	SYS(SYS_close, fd);
 	return -ENOMEM;
