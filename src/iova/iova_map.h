@@ -91,6 +91,12 @@ bool iova_map_is_within(const struct iova_map *map, struct iova_range range);
 bool iova_map_intersects(const struct iova_map *map, struct iova_range range);
 
 /*
+ * Starts to fetch what a look-up, insert or erase at @iova will touch, if the map is so large that
+ * this pays: for callers that have something else to do or to fetch before.
+ */
+void iova_map_prefetch(const struct iova_map *map, uint64_t iova);
+
+/*
  * Calls @visit for each entry that intersects @range, ascending, until it returns non-zero; returns
  * that, or 0.
  * @visit must not change the map.

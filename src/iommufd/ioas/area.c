@@ -122,13 +122,20 @@ struct mem_pages area_pages(const struct area *area)
 }
 
 /* Prefetches the entries of the tables that an area at @iova is in. */
-static void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas->lock)
+static void prefetch_in_tables(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas->lock)
 {
 	struct ioas_table *table;
 
 	lock_assert_held(&ioas->lock);
 	cds_list_for_each_entry (table, &ioas->tables, link)
 		iommu_domain_prefetch(table->domain, iova);
+}
+
+void ioas_prefetch(const struct ioas *ioas, uint64_t iova)
+{
+	lock_assert_held(&ioas->lock);
+	iova_map_prefetch(&ioas->areas, iova);
+	prefetch_in_tables(ioas, iova);
 }
 
 uint64_t area_address(const struct area *area)
@@ -306,10 +313,11 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 	/* Otherwise MAPs that overlap in time could keep a HWPT waiting forever. */
 	while (ioas->waiting)
 		lock_wait(&ioas->lock, &ioas->idle);
+	/* The memory comes last: where its translation is not known, a processor waits for that. */
+	if (request->fixed && !request->prefetched)
+		prefetch_in_tables(ioas, request->iova);
 	if (ioas->table_count)
 		mem_source_prefetch(area_source(request->areas[0]));
-	if (request->fixed)
-		ioas_prefetch(ioas, request->iova);
 	rc = choose_iova(ioas, request);
 	if (rc)
 		goto out_unlock;
@@ -514,7 +522,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		*unmapped = remove_all(ioas);
 		goto out_unlock;
 	}
-	ioas_prefetch(ioas, range.start);
+	prefetch_in_tables(ioas, range.start);
 	while (iova_map_seek(&ioas->areas, range.start, &path, &entry) &&
 	       entry.range.start <= range.last) {
 		struct area *area = entry.value;

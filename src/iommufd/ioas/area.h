@@ -44,7 +44,8 @@ struct area_request {
 	size_t count;
 	uint64_t len; /* of all together */
 	bool fixed;
-	uint64_t iova; /* in if fixed; out */
+	bool prefetched; /* by ioas_prefetch() */
+	uint64_t iova;	 /* in if fixed; out */
 };
 
 /*
@@ -123,6 +124,12 @@ const struct origin *area_mapped_by(const struct area *area);
 
 /* The program's address of @area; of a file, its position there. */
 uint64_t area_address(const struct area *area);
+
+/*
+ * Starts to fetch what adding an area at @iova will touch, in the map and in the tables: an early
+ * request saves a large IOAS in random order a wait for memory.
+ */
+void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas->lock);
 
 /*
  * Adds the areas of @request and programs every HWPT [IOAS-MAP.8..11]. On failure nothing has

@@ -266,8 +266,25 @@ static void pieces_free(struct pieces *pieces, bool areas_too)
 		alloc_free(pieces->areas);
 }
 
-/* Collects the source range. On failure there is nothing to free. */
-static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
+/* Whether @cmd says where in the IOAS, of which it copies a part, the copy will be. */
+static bool fixed_in_source(const struct iommu_ioas_copy *cmd)
+{
+	return cmd->dst_ioas_id == cmd->src_ioas_id && (cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA);
+}
+
+/* Starts to fetch both places of @cmd in @ioas. */
+static void prefetch_places(const struct ioas *ioas, const struct iommu_ioas_copy *cmd)
+	REQUIRES(ioas->lock)
+{
+	lock_assert_held(&ioas->lock);
+	/* The source first: its area can be fetched only when its place in the map is there. */
+	iova_map_prefetch(&ioas->areas, cmd->src_iova);
+	ioas_prefetch(ioas, cmd->dst_iova);
+}
+
+/* Collects the source range of @cmd. On failure there is nothing to free. */
+static int pieces_collect(struct ioas *ioas, const struct iommu_ioas_copy *cmd,
+			  struct pieces *pieces)
 {
 	int rc;
 
@@ -275,6 +292,8 @@ static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
 	pieces->capacity = sizeof(pieces->few) / sizeof(pieces->few[0]);
 	pieces->next = pieces->range.start;
 	lock_acquire_patiently(&ioas->lock);
+	if (fixed_in_source(cmd))
+		prefetch_places(ioas, cmd);
 	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);
 	lock_release_lasting(&ioas->lock);
 	if (rc)
@@ -317,7 +336,7 @@ static int collect_source(struct ucmd *ucmd, const struct iommu_ioas_copy *cmd,
 	rc = check_copy_range(cmd, &pieces->range);
 	if (rc)
 		goto out_put;
-	rc = pieces_collect(ioas, pieces);
+	rc = pieces_collect(ioas, cmd, pieces);
 out_put:
 	object_put(&ioas->object);
 	return rc;
@@ -330,6 +349,7 @@ static int copy_pieces(struct ucmd *ucmd, struct iommu_ioas_copy *cmd, struct pi
 		.count = pieces->count,
 		.len = cmd->length,
 		.fixed = cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA,
+		.prefetched = fixed_in_source(cmd),
 		.iova = cmd->dst_iova,
 	};
 	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->dst_ioas_id);
