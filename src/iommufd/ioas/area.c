@@ -134,8 +134,8 @@ static void prefetch_in_tables(const struct ioas *ioas, uint64_t iova) REQUIRES(
 void ioas_prefetch(const struct ioas *ioas, uint64_t iova)
 {
 	lock_assert_held(&ioas->lock);
-	iova_map_prefetch(&ioas->areas, iova);
 	prefetch_in_tables(ioas, iova);
+	iova_map_prefetch(&ioas->areas, iova);
 }
 
 uint64_t area_address(const struct area *area)
@@ -315,7 +315,7 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 		lock_wait(&ioas->lock, &ioas->idle);
 	/* The memory comes last: where its translation is not known, a processor waits for that. */
 	if (request->fixed && !request->prefetched)
-		prefetch_in_tables(ioas, request->iova);
+		ioas_prefetch(ioas, request->iova);
 	if (ioas->table_count)
 		mem_source_prefetch(area_source(request->areas[0]));
 	rc = choose_iova(ioas, request);
