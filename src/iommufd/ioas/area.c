@@ -406,8 +406,8 @@ static void remove_entry(struct ioas *ioas, struct iova_map_path *path,
 	REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
-	iova_map_erase_at(&ioas->areas, path);
 	range_unfill(ioas, entry->range, NULL);
+	iova_map_erase_at(&ioas->areas, path);
 	removed->areas[removed->count++] = entry->value;
 	if (removed->count == sizeof(removed->areas) / sizeof(removed->areas[0]))
 		flush_removed(ioas, removed);
