@@ -52,20 +52,42 @@ const struct origin *area_mapped_by(const struct area *area)
 								    : NULL;
 }
 
-struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
+/* An area in the pool, recorded, without its memory. NULL: no memory. */
+static struct pool_area *create_pooled(uint64_t len, uint8_t prot)
 {
 	struct pool_area *pooled = pool_alloc(&areas);
 
 	if (!pooled)
 		return NULL;
 	pooled->area.prot = prot;
-	pooled->source = source;
-	pooled->start = start;
 	pooled->len = len;
 	if (recording()) {
 		count_add(COUNT_MAPS, 1);
 		origin_capture_now(&pooled->origin);
 	}
+	return pooled;
+}
+
+struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
+{
+	struct pool_area *pooled = create_pooled(len, prot);
+
+	if (!pooled)
+		return NULL;
+	pooled->source = source;
+	pooled->start = start;
+	return &pooled->area;
+}
+
+struct area *area_create_part(const struct area *area, uint64_t offset, uint64_t len, uint8_t prot)
+{
+	/* Before @area is read, which may not have arrived in the cache yet. */
+	struct pool_area *pooled = create_pooled(len, prot);
+
+	if (!pooled)
+		return NULL;
+	pooled->source = mem_source_get(area_source(area));
+	pooled->start = area_start(area) + offset;
 	return &pooled->area;
 }
 

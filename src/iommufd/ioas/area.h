@@ -55,6 +55,12 @@ struct area_request {
 struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot);
 
 /*
+ * Creates an area with the rights @prot to @len bytes of @area, from its byte @offset on, with a
+ * reference of its own. NULL: no memory.
+ */
+struct area *area_create_part(const struct area *area, uint64_t offset, uint64_t len, uint8_t prot);
+
+/*
  * Creates the area of all of @source, once for each source: in the space that the source has for
  * its creator. Takes the reference.
  */

@@ -5,6 +5,7 @@
  */
 #include "iommufd/ioas/ioas_map.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -204,6 +205,7 @@ int ioctl_ioas_map_file(struct ucmd *ucmd)
 struct pieces {
 	struct iova_range range;
 	uint8_t prot;
+	bool pinning;	     /* areas may be busy */
 	uint64_t next;	     /* the first IOVA that is not covered yet */
 	struct area **areas; /* @few, or allocated */
 	size_t count, capacity;
@@ -240,15 +242,13 @@ static int pieces_visit(const struct iova_map_entry *entry, void *arg)
 	int rc;
 
 	area_prefetch(from);
-	if (start != pieces->next || from->busy)
+	assert(!from->busy || pieces->pinning);
+	/* Whether any area can be busy mostly spares waiting for this one here. */
+	if (start != pieces->next || (pieces->pinning && from->busy))
 		return -ENOENT;
-	area = area_create(mem_source_get(area_source(from)),
-			   area_start(from) + (start - entry->range.start), last - start + 1,
-			   pieces->prot);
-	if (!area) {
-		mem_source_put(area_source(from));
+	area = area_create_part(from, start - entry->range.start, last - start + 1, pieces->prot);
+	if (!area)
 		return -ENOMEM;
-	}
 	rc = pieces_append(pieces, area);
 	if (rc) {
 		area_free(area);
@@ -294,6 +294,7 @@ static int pieces_collect(struct ioas *ioas, const struct iommu_ioas_copy *cmd,
 	lock_acquire_patiently(&ioas->lock);
 	if (fixed_in_source(cmd))
 		prefetch_places(ioas, cmd);
+	pieces->pinning = ioas->pinning;
 	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);
 	lock_release_lasting(&ioas->lock);
 	if (rc)
