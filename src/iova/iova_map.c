@@ -153,6 +153,7 @@ static int insert_first(struct iova_map *map, struct iova_range range, void *val
 	map->root = leaf;
 	map->height = 1;
 	map->first = range.start;
+	map->latest = range.start;
 	map->count = 1;
 	return 0;
 }
@@ -221,6 +222,7 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value)
 			return rc;
 	}
 	insert_at(map, &path, range, value);
+	map->latest = range.start;
 	map->count++;
 	return 0;
 }

@@ -20,6 +20,7 @@ struct iova_map_node;
 struct iova_map {
 	struct iova_map_node *root; /* NULL: empty */
 	uint64_t first;		    /* start of the lowest range; not empty */
+	uint64_t latest;	    /* start of the range that was inserted last */
 	unsigned int height;	    /* levels, the leaves' included; 0: empty */
 	size_t count;		    /* ranges */
 };
@@ -91,8 +92,9 @@ bool iova_map_is_within(const struct iova_map *map, struct iova_range range);
 bool iova_map_intersects(const struct iova_map *map, struct iova_range range);
 
 /*
- * Starts to fetch what a look-up, insert or erase at @iova will touch, if the map is so large that
- * this pays: for callers that have something else to do or to fetch before.
+ * Starts to fetch what an insert at @iova will touch, for callers that have something else to do or
+ * to fetch before. Does nothing where that is likely to be in the cache: in a small map, and near
+ * the latest insert.
  */
 void iova_map_prefetch(const struct iova_map *map, uint64_t iova);
 

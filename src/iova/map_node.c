@@ -13,9 +13,9 @@
 static struct pool leaves = POOL_INIT(TABLE_SIZE(LEAF_ROWS, LEAF_COLUMNS));
 static struct pool inners = POOL_INIT(TABLE_SIZE(INNER_ROWS, INNER_COLUMNS));
 
-/* From this height on, leaves are likely to be beyond the caches: the map has thousands. */
 enum {
-	HEIGHT_FAR = 3
+	HEIGHT_FAR = 3,	    /* from here on the map has thousands of entries, beyond the caches */
+	NEAR = 1024 * 1024, /* bytes that small entries of one leaf are apart, or a few leaves */
 };
 
 /* Marks the rows from @count up to @end as not in use. */
@@ -121,7 +121,7 @@ void iova_map_prefetch(const struct iova_map *map, uint64_t iova)
 	const struct iova_map_node *node = map->root, *parent = NULL;
 	unsigned int row = 0;
 
-	if (map->height < HEIGHT_FAR)
+	if (map->height < HEIGHT_FAR || iova - map->latest + NEAR < 2 * NEAR)
 		return;
 	for (unsigned int level = map->height - 1; level; level--) {
 		parent = node;

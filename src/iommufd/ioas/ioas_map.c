@@ -272,16 +272,6 @@ static bool fixed_in_source(const struct iommu_ioas_copy *cmd)
 	return cmd->dst_ioas_id == cmd->src_ioas_id && (cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA);
 }
 
-/* Starts to fetch both places of @cmd in @ioas. */
-static void prefetch_places(const struct ioas *ioas, const struct iommu_ioas_copy *cmd)
-	REQUIRES(ioas->lock)
-{
-	lock_assert_held(&ioas->lock);
-	/* The source first: its area can be fetched only when its place in the map is there. */
-	iova_map_prefetch(&ioas->areas, cmd->src_iova);
-	ioas_prefetch(ioas, cmd->dst_iova);
-}
-
 /* Collects the source range of @cmd. On failure there is nothing to free. */
 static int pieces_collect(struct ioas *ioas, const struct iommu_ioas_copy *cmd,
 			  struct pieces *pieces)
@@ -293,7 +283,7 @@ static int pieces_collect(struct ioas *ioas, const struct iommu_ioas_copy *cmd,
 	pieces->next = pieces->range.start;
 	lock_acquire_patiently(&ioas->lock);
 	if (fixed_in_source(cmd))
-		prefetch_places(ioas, cmd);
+		ioas_prefetch(ioas, cmd->dst_iova);
 	pieces->pinning = ioas->pinning;
 	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);
 	lock_release_lasting(&ioas->lock);
