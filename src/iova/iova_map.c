@@ -153,7 +153,6 @@ static int insert_first(struct iova_map *map, struct iova_range range, void *val
 	map->root = leaf;
 	map->height = 1;
 	map->first = range.start;
-	map->latest = range.start;
 	map->count = 1;
 	return 0;
 }

@@ -20,9 +20,9 @@ struct iova_map_node;
 struct iova_map {
 	struct iova_map_node *root; /* NULL: empty */
 	uint64_t first;		    /* start of the lowest range; not empty */
-	uint64_t latest;	    /* start of the range that was inserted last */
 	unsigned int height;	    /* levels, the leaves' included; 0: empty */
 	size_t count;		    /* ranges */
+	uint64_t latest;	    /* start of the one that was inserted last beside others */
 };
 
 enum {
