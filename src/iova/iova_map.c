@@ -221,6 +221,7 @@ int iova_map_insert(struct iova_map *map, struct iova_range range, void *value)
 			return rc;
 	}
 	insert_at(map, &path, range, value);
+	map->latest = range.start;
 	map->count++;
 	return 0;
 }

@@ -22,6 +22,7 @@ struct iova_map {
 	uint64_t first;		    /* start of the lowest range; not empty */
 	unsigned int height;	    /* levels, the leaves' included; 0: empty */
 	size_t count;		    /* ranges */
+	uint64_t latest;	    /* start of the one that was inserted last beside others */
 };
 
 enum {
@@ -89,6 +90,13 @@ void *iova_map_find(const struct iova_map *map, uint64_t iova);
 bool iova_map_is_within(const struct iova_map *map, struct iova_range range);
 
 bool iova_map_intersects(const struct iova_map *map, struct iova_range range);
+
+/*
+ * Starts to fetch what an insert at @iova will touch, for callers that have something else to do or
+ * to fetch before. Does nothing where that is likely to be in the cache: in a small map, and near
+ * the latest insert.
+ */
+void iova_map_prefetch(const struct iova_map *map, uint64_t iova);
 
 /*
  * Calls @visit for each entry that intersects @range, ascending, until it returns non-zero; returns

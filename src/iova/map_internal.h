@@ -145,6 +145,14 @@ static inline void leaf_prefetch(const struct iova_map_node *leaf)
 		__builtin_prefetch(&cells[i]);
 }
 
+/* Starts to fetch the first column, for a search that comes later. */
+static inline void leaf_prefetch_lasts(const struct iova_map_node *leaf)
+{
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < LEAF_ROWS; i += CELLS_PER_LINE)
+		__builtin_prefetch(&leaf_cells(leaf, LEAF_LAST)[i]);
+}
+
 /*
  * Starts to fetch the children's addresses, one of which is needed when the search in @inner is
  * over.

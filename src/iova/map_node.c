@@ -13,6 +13,11 @@
 static struct pool leaves = POOL_INIT(TABLE_SIZE(LEAF_ROWS, LEAF_COLUMNS));
 static struct pool inners = POOL_INIT(TABLE_SIZE(INNER_ROWS, INNER_COLUMNS));
 
+enum {
+	HEIGHT_FAR = 3,	    /* from here on the map has thousands of entries, beyond the caches */
+	NEAR = 1024 * 1024, /* bytes that small entries of one leaf are apart, or a few leaves */
+};
+
 /* Marks the rows from @count up to @end as not in use. */
 static void drop_rows(struct iova_map_node *node, unsigned int count, unsigned int end)
 {
@@ -109,6 +114,25 @@ static void span_prefetch(const struct iova_map_node *inner, unsigned int row)
 {
 	__builtin_prefetch(&inner_span(inner, 1)[row]);
 	__builtin_prefetch(&inner_span(inner, 2)[row]);
+}
+
+void iova_map_prefetch(const struct iova_map *map, uint64_t iova)
+{
+	const struct iova_map_node *node = map->root, *parent = NULL;
+	unsigned int row = 0;
+
+	if (map->height < HEIGHT_FAR || iova - map->latest + NEAR < 2 * NEAR)
+		return;
+	for (unsigned int level = map->height - 1; level; level--) {
+		parent = node;
+		row = inner_lower(parent, iova);
+		if (row == parent->count)
+			row--;
+		node = inner_child(parent, row);
+	}
+	leaf_prefetch_lasts(node);
+	leaf_prefetch(node);
+	span_prefetch(parent, row);
 }
 
 void map_descend(const struct iova_map *map, uint64_t iova, struct iova_map_path *path)

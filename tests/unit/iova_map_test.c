@@ -315,6 +315,22 @@ static void memory_shrinks_with_the_entries(void **state)
 	assert_int_equal(iova_map_memory(map), 0);
 }
 
+static void a_prefetch_of_any_iova_finds_a_leaf_at_any_height(void **state)
+{
+	const uint64_t iovas[] = {0, PAGE_SIZE, 5000 * PAGE_SIZE, 20000 * PAGE_SIZE, UINT64_MAX};
+	const uint64_t counts[] = {0, 1, 100, 10000};
+	struct iova_map *map = *state;
+	uint64_t next = 1;
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		insert_pages(map, next, counts[i], 2);
+		next += 2 * counts[i];
+		for (size_t j = 0; j < sizeof(iovas) / sizeof(iovas[0]); j++)
+			iova_map_prefetch(map, iovas[j]);
+	}
+	assert_int_equal(map->height, 3);
+}
+
 int main(void)
 {
 #define MAP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -327,6 +343,7 @@ int main(void)
 		MAP_TEST(the_whole_space_is_one_entry_or_one_hole),
 		MAP_TEST(both_ends_of_the_space_can_be_used),
 		MAP_TEST(for_each_visits_what_intersects_in_order),
+		MAP_TEST(a_prefetch_of_any_iova_finds_a_leaf_at_any_height),
 		cmocka_unit_test(a_fit_is_aligned_then_takes_the_offset),
 		cmocka_unit_test(a_fit_at_the_very_end_is_none),
 		MAP_TEST(the_lowest_hole_that_fits_is_found),

@@ -52,20 +52,42 @@ const struct origin *area_mapped_by(const struct area *area)
 								    : NULL;
 }
 
-struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
+/* An area in the pool, recorded, without its memory. NULL: no memory. */
+static struct pool_area *create_pooled(uint64_t len, uint8_t prot)
 {
 	struct pool_area *pooled = pool_alloc(&areas);
 
 	if (!pooled)
 		return NULL;
 	pooled->area.prot = prot;
-	pooled->source = source;
-	pooled->start = start;
 	pooled->len = len;
 	if (recording()) {
 		count_add(COUNT_MAPS, 1);
 		origin_capture_now(&pooled->origin);
 	}
+	return pooled;
+}
+
+struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot)
+{
+	struct pool_area *pooled = create_pooled(len, prot);
+
+	if (!pooled)
+		return NULL;
+	pooled->source = source;
+	pooled->start = start;
+	return &pooled->area;
+}
+
+struct area *area_create_part(const struct area *area, uint64_t offset, uint64_t len, uint8_t prot)
+{
+	/* Before @area is read, which may not have arrived in the cache yet. */
+	struct pool_area *pooled = create_pooled(len, prot);
+
+	if (!pooled)
+		return NULL;
+	pooled->source = mem_source_get(area_source(area));
+	pooled->start = area_start(area) + offset;
 	return &pooled->area;
 }
 
@@ -122,13 +144,20 @@ struct mem_pages area_pages(const struct area *area)
 }
 
 /* Prefetches the entries of the tables that an area at @iova is in. */
-static void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas->lock)
+static void prefetch_in_tables(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas->lock)
 {
 	struct ioas_table *table;
 
 	lock_assert_held(&ioas->lock);
 	cds_list_for_each_entry (table, &ioas->tables, link)
 		iommu_domain_prefetch(table->domain, iova);
+}
+
+void ioas_prefetch(const struct ioas *ioas, uint64_t iova)
+{
+	lock_assert_held(&ioas->lock);
+	prefetch_in_tables(ioas, iova);
+	iova_map_prefetch(&ioas->areas, iova);
 }
 
 uint64_t area_address(const struct area *area)
@@ -306,10 +335,11 @@ int ioas_add_areas(struct ioas *ioas, struct area_request *request)
 	/* Otherwise MAPs that overlap in time could keep a HWPT waiting forever. */
 	while (ioas->waiting)
 		lock_wait(&ioas->lock, &ioas->idle);
+	/* The memory comes last: where its translation is not known, a processor waits for that. */
+	if (request->fixed && !request->prefetched)
+		ioas_prefetch(ioas, request->iova);
 	if (ioas->table_count)
 		mem_source_prefetch(area_source(request->areas[0]));
-	if (request->fixed)
-		ioas_prefetch(ioas, request->iova);
 	rc = choose_iova(ioas, request);
 	if (rc)
 		goto out_unlock;
@@ -398,8 +428,8 @@ static void remove_entry(struct ioas *ioas, struct iova_map_path *path,
 	REQUIRES(ioas->lock)
 {
 	lock_assert_held(&ioas->lock);
-	iova_map_erase_at(&ioas->areas, path);
 	range_unfill(ioas, entry->range, NULL);
+	iova_map_erase_at(&ioas->areas, path);
 	removed->areas[removed->count++] = entry->value;
 	if (removed->count == sizeof(removed->areas) / sizeof(removed->areas[0]))
 		flush_removed(ioas, removed);
@@ -514,7 +544,7 @@ int ioas_unmap_range(struct ioas *ioas, struct iova_range range, uint64_t *unmap
 		*unmapped = remove_all(ioas);
 		goto out_unlock;
 	}
-	ioas_prefetch(ioas, range.start);
+	prefetch_in_tables(ioas, range.start);
 	while (iova_map_seek(&ioas->areas, range.start, &path, &entry) &&
 	       entry.range.start <= range.last) {
 		struct area *area = entry.value;

@@ -44,7 +44,8 @@ struct area_request {
 	size_t count;
 	uint64_t len; /* of all together */
 	bool fixed;
-	uint64_t iova; /* in if fixed; out */
+	bool prefetched; /* by ioas_prefetch() */
+	uint64_t iova;	 /* in if fixed; out */
 };
 
 /*
@@ -52,6 +53,12 @@ struct area_request {
  * memory.
  */
 struct area *area_create(struct mem_source *source, uint64_t start, uint64_t len, uint8_t prot);
+
+/*
+ * Creates an area with the rights @prot to @len bytes of @area, from its byte @offset on, with a
+ * reference of its own. NULL: no memory.
+ */
+struct area *area_create_part(const struct area *area, uint64_t offset, uint64_t len, uint8_t prot);
 
 /*
  * Creates the area of all of @source, once for each source: in the space that the source has for
@@ -123,6 +130,12 @@ const struct origin *area_mapped_by(const struct area *area);
 
 /* The program's address of @area; of a file, its position there. */
 uint64_t area_address(const struct area *area);
+
+/*
+ * Starts to fetch what adding an area at @iova will touch, in the map and in the tables: an early
+ * request saves a large IOAS in random order a wait for memory.
+ */
+void ioas_prefetch(const struct ioas *ioas, uint64_t iova) REQUIRES(ioas->lock);
 
 /*
  * Adds the areas of @request and programs every HWPT [IOAS-MAP.8..11]. On failure nothing has

@@ -5,6 +5,7 @@
  */
 #include "iommufd/ioas/ioas_map.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -204,6 +205,7 @@ int ioctl_ioas_map_file(struct ucmd *ucmd)
 struct pieces {
 	struct iova_range range;
 	uint8_t prot;
+	bool pinning;	     /* areas may be busy */
 	uint64_t next;	     /* the first IOVA that is not covered yet */
 	struct area **areas; /* @few, or allocated */
 	size_t count, capacity;
@@ -240,15 +242,13 @@ static int pieces_visit(const struct iova_map_entry *entry, void *arg)
 	int rc;
 
 	area_prefetch(from);
-	if (start != pieces->next || from->busy)
+	assert(!from->busy || pieces->pinning);
+	/* Whether any area can be busy mostly spares waiting for this one here. */
+	if (start != pieces->next || (pieces->pinning && from->busy))
 		return -ENOENT;
-	area = area_create(mem_source_get(area_source(from)),
-			   area_start(from) + (start - entry->range.start), last - start + 1,
-			   pieces->prot);
-	if (!area) {
-		mem_source_put(area_source(from));
+	area = area_create_part(from, start - entry->range.start, last - start + 1, pieces->prot);
+	if (!area)
 		return -ENOMEM;
-	}
 	rc = pieces_append(pieces, area);
 	if (rc) {
 		area_free(area);
@@ -266,8 +266,15 @@ static void pieces_free(struct pieces *pieces, bool areas_too)
 		alloc_free(pieces->areas);
 }
 
-/* Collects the source range. On failure there is nothing to free. */
-static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
+/* Whether @cmd says where in the IOAS, of which it copies a part, the copy will be. */
+static bool fixed_in_source(const struct iommu_ioas_copy *cmd)
+{
+	return cmd->dst_ioas_id == cmd->src_ioas_id && (cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA);
+}
+
+/* Collects the source range of @cmd. On failure there is nothing to free. */
+static int pieces_collect(struct ioas *ioas, const struct iommu_ioas_copy *cmd,
+			  struct pieces *pieces)
 {
 	int rc;
 
@@ -275,6 +282,9 @@ static int pieces_collect(struct ioas *ioas, struct pieces *pieces)
 	pieces->capacity = sizeof(pieces->few) / sizeof(pieces->few[0]);
 	pieces->next = pieces->range.start;
 	lock_acquire_patiently(&ioas->lock);
+	if (fixed_in_source(cmd))
+		ioas_prefetch(ioas, cmd->dst_iova);
+	pieces->pinning = ioas->pinning;
 	rc = iova_map_for_each(&ioas->areas, pieces->range, pieces_visit, pieces);
 	lock_release_lasting(&ioas->lock);
 	if (rc)
@@ -317,7 +327,7 @@ static int collect_source(struct ucmd *ucmd, const struct iommu_ioas_copy *cmd,
 	rc = check_copy_range(cmd, &pieces->range);
 	if (rc)
 		goto out_put;
-	rc = pieces_collect(ioas, pieces);
+	rc = pieces_collect(ioas, cmd, pieces);
 out_put:
 	object_put(&ioas->object);
 	return rc;
@@ -330,6 +340,7 @@ static int copy_pieces(struct ucmd *ucmd, struct iommu_ioas_copy *cmd, struct pi
 		.count = pieces->count,
 		.len = cmd->length,
 		.fixed = cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA,
+		.prefetched = fixed_in_source(cmd),
 		.iova = cmd->dst_iova,
 	};
 	struct ioas *ioas = ioas_get(ucmd->ctx, cmd->dst_ioas_id);
