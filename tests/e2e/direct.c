@@ -26,6 +26,11 @@
 
 #ifdef __x86_64__
 
+/* Newer than some headers. */
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
+
 enum {
 	PAGE = 4096,
 };
@@ -352,6 +357,40 @@ static void the_program_has_its_own_handler_of_sigsys(void)
 	CHECK(opens_directly());
 }
 
+/* ---- calls that the program has dispatched to itself ---- */
+
+#define OF_CALL 2 /* si_code of a dispatched call */
+
+static volatile unsigned char own_selector;
+static volatile int dispatched;
+
+static void on_own_dispatch(int signo, siginfo_t *info, void *context)
+{
+	(void)signo;
+	(void)context;
+	own_selector = 0; /* SYSCALL_DISPATCH_FILTER_ALLOW */
+	dispatched += info->si_code == OF_CALL && info->si_syscall == SYS_getppid;
+}
+
+static void the_program_dispatches_calls_itself(void)
+{
+	const struct sigaction act = {.sa_sigaction = on_own_dispatch, .sa_flags = SA_SIGINFO};
+	struct sigaction old;
+
+	CHECK(sigaction(SIGSYS, &act, &old) == 0);
+	CHECK(prctl(PR_SET_SYSCALL_USER_DISPATCH, 1L, 0L, 0L, &own_selector) == 0);
+	own_selector = 1; /* SYSCALL_DISPATCH_FILTER_BLOCK */
+	(void)DIRECT(SYS_getppid);
+	CHECK(dispatched == 1 && own_selector == 0);
+	own_selector = 1;
+	(void)syscall(SYS_getppid); /* by the C library's code, which is nothing special here */
+	CHECK(dispatched == 2 && own_selector == 0);
+	CHECK(DIRECT(SYS_getppid) == getppid() && dispatched == 2);
+	CHECK(prctl(PR_SET_SYSCALL_USER_DISPATCH, 0L, 0L, 0L, 0L) == 0);
+	CHECK(opens_directly() && dispatched == 2);
+	CHECK(sigaction(SIGSYS, &old, NULL) == 0);
+}
+
 static void a_handler_with_all_signals_blocked_makes_calls(void)
 {
 	struct sigaction act = {.sa_handler = on_signal};
@@ -437,6 +476,7 @@ int main(void)
 		TEST(a_static_program_is_executed),
 		TEST(a_thread_begins_on_its_own_stack),
 		TEST(the_program_has_its_own_handler_of_sigsys),
+		TEST(the_program_dispatches_calls_itself),
 		TEST(a_handler_with_all_signals_blocked_makes_calls),
 		TEST(blocked_signals_do_not_matter),
 		TEST(a_filter_of_the_program_works),

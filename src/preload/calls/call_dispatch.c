@@ -200,11 +200,20 @@ static long with_credentials(long number, const long *args)
 	return rc;
 }
 
+#ifndef PR_SET_SYSCALL_USER_DISPATCH /* missing in older headers */
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
+
 static long control_process(const long *args)
 {
+	long rc;
+
 	if (args[0] == PR_SET_SECCOMP)
 		sys_confine();
-	return to_kernel(SYS_prctl, args);
+	rc = to_kernel(SYS_prctl, args);
+	if (args[0] == PR_SET_SYSCALL_USER_DISPATCH && !rc)
+		user_dispatch_hand_over(args[1]);
+	return rc;
 }
 
 static long confine(const long *args)

@@ -54,6 +54,9 @@ static struct {
 
 static __thread volatile unsigned char selector __attribute__((tls_model("initial-exec")));
 
+/* The program has calls of this thread dispatched to itself, and has them all. */
+static __thread volatile bool handed_over __attribute__((tls_model("initial-exec")));
+
 bool user_dispatch_on(void)
 {
 	return atomic_load_explicit(&dispatch.on, memory_order_relaxed);
@@ -132,6 +135,24 @@ static void forward(int signo, siginfo_t *info, ucontext_t *context)
 	sys_sigmask(SIG_SETMASK, &was, NULL);
 }
 
+/*
+ * A call that the program has dispatched to itself. Before its handler has said otherwise, the
+ * kernel would hand over calls that are made here, too.
+ */
+static void forward_call(int signo, siginfo_t *info, void *context)
+{
+	struct sigaction act;
+
+	while (atomic_flag_test_and_set_explicit(&dispatch.action_busy, memory_order_acquire))
+		__builtin_ia32_pause();
+	act = dispatch.action;
+	atomic_flag_clear_explicit(&dispatch.action_busy, memory_order_release);
+	if (act.sa_handler == SIG_DFL || act.sa_handler == SIG_IGN)
+		end_program();
+	else
+		act.sa_sigaction(signo, info, context);
+}
+
 /* ---- dispatched calls ---- */
 
 /* Calls that do not return, and one that reads the stack at its own stack pointer. */
@@ -145,6 +166,10 @@ static void on_dispatch(int signo, siginfo_t *info, void *data)
 	ucontext_t *context = data;
 	greg_t *regs = context->uc_mcontext.gregs;
 
+	if (info->si_code == CODE_USER_DISPATCH && handed_over) {
+		forward_call(signo, info, data);
+		return;
+	}
 	if (info->si_code != CODE_USER_DISPATCH) {
 		forward(signo, info, context);
 		return;
@@ -182,6 +207,13 @@ void user_dispatch_begin_thread(void)
 	log_info("the kernel does not dispatch system calls (%s): those that the program makes "
 		 "without the C library are not followed",
 		 strerror((int)-rc));
+}
+
+void user_dispatch_hand_over(bool on)
+{
+	handed_over = on;
+	if (!on)
+		user_dispatch_begin_thread();
 }
 
 void user_dispatch_end_thread(void)
@@ -341,6 +373,11 @@ bool user_dispatch_on(void)
 
 void user_dispatch_begin_thread(void)
 {
+}
+
+void user_dispatch_hand_over(bool on)
+{
+	(void)on;
 }
 
 void user_dispatch_end_thread(void)

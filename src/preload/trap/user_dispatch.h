@@ -29,6 +29,12 @@ void user_dispatch_may_open(void);
 /* [@code, @code + @len) has become code of the program: a library that it has opened. */
 void user_dispatch_look_at(const void *code, size_t len);
 
+/*
+ * The program has set up (@on) or ended a dispatch of its own for this thread: until it ends, its
+ * handler gets the thread's calls, and they are not looked at.
+ */
+void user_dispatch_hand_over(bool on);
+
 /* Whether calls are dispatched in this program. */
 bool user_dispatch_on(void);
 
