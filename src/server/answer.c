@@ -95,14 +95,18 @@ static int find_mapping(const struct request *request, struct uiommufd_file *fil
 			struct file_mapping *map)
 {
 	const __u64 *args = request->call->data.args;
+	struct stat st;
 	uint64_t len;
 
-	if (!file->ops->mmap)
-		return -ENODEV;
 	if (!args[1] || args[5] & PAGE_MASK)
 		return -EINVAL;
 	if (check_align_up(args[1], PAGE_SIZE, &len))
 		return -ENOMEM;
+	if (!program_fd_stat(request, (int)args[4], &st) &&
+	    (!opened_may(&st, false) || (args[2] & PROT_WRITE && !opened_may(&st, true))))
+		return -EACCES;
+	if (!file->ops->mmap)
+		return -ENODEV;
 	return file->ops->mmap(file, args[5], len, (int)args[2], (int)args[3], map);
 }
 
@@ -228,6 +232,14 @@ struct answer answer_call(struct request *request)
 	case SYS_splice:
 	case SYS_sendfile:
 		return answer_splice(request);
+	case SYS_epoll_ctl:
+		return answer_epoll(request);
+	case SYS_shutdown:
+	case SYS_getsockname:
+	case SYS_getpeername:
+	case SYS_getsockopt:
+	case SYS_setsockopt:
+		return answer_socket(request);
 	case SYS_munmap:
 	case SYS_mremap:
 	case SYS_brk:

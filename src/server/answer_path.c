@@ -131,7 +131,7 @@ static struct answer give_file(struct request *request, struct uiommufd_file *fi
 		(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	if (!fstat(fd, &end)) {
 		opened_set_access(&end, flags & O_ACCMODE);
-		if (of_sysfs && !stat(path->shadow, &shown))
+		if (!stat(path->shadow, &shown))
 			opened_show_as(&end, &shown);
 	}
 	number = program_fd_give_emulated(request, file, fd, flags, 0);
@@ -142,8 +142,8 @@ static struct answer give_file(struct request *request, struct uiommufd_file *fi
 }
 
 /*
- * Whether the rights that the file in the shadow root has permit @flags. Root, too, does not write
- * a file of sysfs that nobody writes.
+ * Whether the rights that the file in the shadow root has permit @flags. Root, too, does not read
+ * or write a file of sysfs that nobody reads or writes.
  */
 static bool is_permitted(const struct request *request, const struct union_path *path, int flags)
 {
@@ -154,7 +154,9 @@ static bool is_permitted(const struct request *request, const struct union_path 
 	if (stat(path->shadow, &st))
 		return false;
 	rights = proc_file_rights(request->client->proc, &st, false);
-	if (!(st.st_mode & 0222))
+	if (!path_is_device(path->node) && !(st.st_mode & 0444))
+		rights &= ~R_OK;
+	if (!path_is_device(path->node) && !(st.st_mode & 0222))
 		rights &= ~W_OK;
 	return (access == O_WRONLY || rights & R_OK) && (access == O_RDONLY || rights & W_OK);
 }
@@ -185,6 +187,7 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 {
 	struct uiommufd_caller *caller = &request->client->caller;
 	struct uiommufd_file *file;
+	struct stat st;
 	int rc;
 
 	if (flags & (O_DIRECTORY | O_DIRECT))
@@ -195,7 +198,11 @@ static struct answer open_sysfs(struct request *request, const struct union_path
 		rc = files_show(path->node, path->name, caller);
 		if (rc == -ENOENT)
 			return open_name(request, path->shadow, flags);
-		return rc < 0 ? answer_result(rc) : give(request, rc, flags);
+		if (rc < 0)
+			return answer_result(rc);
+		if (!stat(path->shadow, &st))
+			(void)fchmod(rc, st.st_mode & 07777);
+		return give(request, rc, flags);
 	}
 	rc = files_open(path->node, path->name, caller, &file);
 	/* What it may is remembered, for what arrives when it has ended (late_write.h). */
@@ -333,25 +340,49 @@ static bool names_device(const struct request *request, int fd, const struct sta
 	return inside && path_is_device(*node);
 }
 
-struct answer answer_fstat(struct request *request, int fd, uint64_t out)
+/* Whether @fd is a file of sysfs of the shadow root, or a copy of what one shows (files_show()). */
+static bool names_text(const struct request *request, int fd, const struct stat *st)
 {
-	struct uiommufd_file *file;
-	struct node node;
-	struct stat st;
+	static const char copy[] = "/memfd:" FILES_SHOWN;
+	char name[PATH_MAX];
+	const char *inside;
 
-	if (program_fd_stat(request, fd, &st))
-		return answer_by_kernel();
-	file = S_ISSOCK(st.st_mode) ? opened_find(&st, &node) : NULL;
+	if (!S_ISREG(st->st_mode) || st->st_size >= PATH_TEXT_SIZE ||
+	    program_fd_name(request, fd, name) <= 0)
+		return false;
+	inside = union_strip(name);
+	return inside ? path_is_text(inside) : !strncmp(name, copy, sizeof(copy) - 1);
+}
+
+/* What the program's @fd is, if the kernel would say something else. */
+static bool stat_descriptor(const struct request *request, int fd, struct stat *st)
+{
+	struct node node = {.kind = NODE_NONE};
+	struct uiommufd_file *file;
+
+	if (program_fd_stat(request, fd, st))
+		return false;
+	file = S_ISSOCK(st->st_mode) ? opened_find(st, &node) : NULL;
 	if (file)
 		file_put(file);
-	if (!file && !names_device(request, fd, &st, &node))
-		return answer_by_kernel();
-	if (node.kind == NODE_NONE)
-		return answer_by_kernel();
-	if (file && !opened_is_shown_as(&st, &st))
-		st.st_mode = OPEN_NODE_MODE;
-	become_device(&st, node);
-	return write_stat(request, &st, out);
+	else if (names_text(request, fd, st))
+		st->st_size = PATH_TEXT_SIZE;
+	else if (!names_device(request, fd, st, &node))
+		return false;
+	if (file && node.kind == NODE_NONE)
+		return false;
+	if (file && !opened_is_shown_as(st, st))
+		st->st_mode = OPEN_NODE_MODE;
+	become_device(st, node);
+	return true;
+}
+
+struct answer answer_fstat(struct request *request, int fd, uint64_t out)
+{
+	struct stat st;
+
+	return stat_descriptor(request, fd, &st) ? write_stat(request, &st, out)
+						 : answer_by_kernel();
 }
 
 /* The name by which the server finds what @at leads to; NULL with *@answer. */
@@ -388,6 +419,41 @@ struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uin
 	return write_stat(request, &st, out);
 }
 
+static struct statx_timestamp timestamp(const struct timespec *time)
+{
+	return (struct statx_timestamp){.tv_sec = time->tv_sec, .tv_nsec = (uint32_t)time->tv_nsec};
+}
+
+/* statx of the descriptor @fd. */
+static struct answer statx_descriptor(struct request *request, int fd)
+{
+	struct statx stx;
+	struct stat st;
+
+	if (!stat_descriptor(request, fd, &st))
+		return answer_by_kernel();
+	stx = (struct statx){
+		.stx_mask = STATX_BASIC_STATS,
+		.stx_blksize = (uint32_t)st.st_blksize,
+		.stx_nlink = (uint32_t)st.st_nlink,
+		.stx_uid = st.st_uid,
+		.stx_gid = st.st_gid,
+		.stx_mode = (uint16_t)st.st_mode,
+		.stx_ino = st.st_ino,
+		.stx_size = (uint64_t)st.st_size,
+		.stx_blocks = (uint64_t)st.st_blocks,
+		.stx_atime = timestamp(&st.st_atim),
+		.stx_mtime = timestamp(&st.st_mtim),
+		.stx_ctime = timestamp(&st.st_ctim),
+		.stx_rdev_major = major(st.st_rdev),
+		.stx_rdev_minor = minor(st.st_rdev),
+		.stx_dev_major = major(st.st_dev),
+		.stx_dev_minor = minor(st.st_dev),
+	};
+	return answer_result(caller_write(&request->client->caller, request->call->data.args[4],
+					  &stx, sizeof(stx)));
+}
+
 struct answer answer_statx(struct request *request)
 {
 	const __u64 *args = request->call->data.args;
@@ -399,8 +465,9 @@ struct answer answer_statx(struct request *request)
 	struct statx stx;
 	const char *name;
 
-	if (is_empty(request, args[1], flags) ||
-	    !answer_path_resolve(request, (int)args[0], args[1], !(flags & AT_SYMLINK_NOFOLLOW),
+	if (is_empty(request, args[1], flags))
+		return statx_descriptor(request, (int)args[0]);
+	if (!answer_path_resolve(request, (int)args[0], args[1], !(flags & AT_SYMLINK_NOFOLLOW),
 				 &at))
 		return answer_by_kernel();
 	name = server_name(&at, &answer);

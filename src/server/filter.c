@@ -34,7 +34,7 @@
 #endif
 
 enum {
-	MAX_FILTER = 256,
+	MAX_FILTER = 512,
 };
 
 /* Calls that always wait. */
@@ -120,9 +120,11 @@ static const unsigned short dropping[] = {
 static const struct numbered {
 	unsigned short number, arguments[2]; /* twice the same: there is one */
 } numbered[] = {
-	{SYS_read, {0, 0}},   {SYS_write, {0, 0}},  {SYS_readv, {0, 0}},
-	{SYS_writev, {0, 0}}, {SYS_dup, {0, 0}},    {SYS_dup3, {0, 0}},
-	{SYS_fcntl, {0, 0}},  {SYS_splice, {0, 2}}, {SYS_sendfile, {0, 1}},
+	{SYS_read, {0, 0}},	   {SYS_write, {0, 0}},	     {SYS_readv, {0, 0}},
+	{SYS_writev, {0, 0}},	   {SYS_dup, {0, 0}},	     {SYS_dup3, {0, 0}},
+	{SYS_fcntl, {0, 0}},	   {SYS_splice, {0, 2}},     {SYS_sendfile, {0, 1}},
+	{SYS_epoll_ctl, {2, 2}},   {SYS_shutdown, {0, 0}},   {SYS_getsockname, {0, 0}},
+	{SYS_getpeername, {0, 0}}, {SYS_getsockopt, {0, 0}}, {SYS_setsockopt, {0, 0}},
 #ifdef SYS_dup2
 	{SYS_dup2, {0, 0}},
 #endif
