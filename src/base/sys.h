@@ -45,6 +45,9 @@
 #ifndef SYS_process_madvise
 #define SYS_process_madvise 440
 #endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
 
 /* Missing in older headers; a kernel that lacks them answers -EINVAL. */
 #ifndef MADV_POPULATE_READ

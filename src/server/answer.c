@@ -21,6 +21,7 @@
 #include "server/answer_io.h"
 #include "server/answer_listing.h"
 #include "server/answer_memory.h"
+#include "server/answer_names.h"
 #include "server/answer_path.h"
 #include "server/answer_xattr.h"
 #include "server/call_page.h"
@@ -185,6 +186,11 @@ static struct answer answer_at(struct request *request)
 		return answer_access(request, dirfd, args[1], (int)args[2], (int)args[3]);
 	case SYS_readlinkat:
 		return answer_readlink(request, dirfd, args[1], args[2], args[3]);
+	case SYS_fchmodat:
+	case SYS_fchmodat2:
+	case SYS_fchownat:
+	case SYS_utimensat:
+		return answer_attributes(request);
 	default:
 		return answer_change(request);
 	}
@@ -227,6 +233,8 @@ struct answer answer_call(struct request *request)
 	case SYS_listxattr:
 	case SYS_llistxattr:
 		return answer_xattr(request);
+	case SYS_inotify_add_watch:
+		return answer_watch(request);
 	case SYS_getdents64:
 		return answer_listing(request);
 	case SYS_splice:
@@ -283,6 +291,10 @@ struct answer answer_call(struct request *request)
 		return answer_access(request, AT_FDCWD, args[0], (int)args[1], 0);
 	case SYS_readlink:
 		return answer_readlink(request, AT_FDCWD, args[0], args[1], args[2]);
+	case SYS_chmod:
+	case SYS_chown:
+	case SYS_lchown:
+		return answer_attributes(request);
 #endif
 	default:
 		return answer_at(request);

@@ -45,6 +45,9 @@ static const unsigned short always[] = {
 	SYS_lstat,
 	SYS_access,
 	SYS_readlink,
+	SYS_chmod,
+	SYS_chown,
+	SYS_lchown,
 #endif
 	SYS_openat,
 	SYS_openat2,
@@ -91,6 +94,11 @@ static const unsigned short always[] = {
 	SYS_lgetxattr,
 	SYS_listxattr,
 	SYS_llistxattr,
+	SYS_fchmodat,
+	SYS_fchmodat2,
+	SYS_fchownat,
+	SYS_utimensat,
+	SYS_inotify_add_watch,
 	/* Those that may take pinned memory away. */
 	SYS_munmap,
 	SYS_mremap,

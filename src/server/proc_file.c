@@ -117,6 +117,13 @@ int proc_file_rights(int proc, const struct stat *st, bool real)
 	return (int)(st->st_mode & 7);
 }
 
+bool proc_file_owns(int proc, const struct stat *st)
+{
+	char text[STATUS];
+
+	return read_text(proc, "status", text) && number_of(text, "\nUid:", 3) == st->st_uid;
+}
+
 void proc_file_name(int proc, char name[PROC_FILE_NAME])
 {
 	int fd = openat(proc, "comm", O_RDONLY | O_CLOEXEC);

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -255,6 +256,79 @@ static void a_program_that_a_debugger_traces_stays_where_it_is(void)
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+/* A change of the attributes of @name, made and undone, is seen by stat() and by inotify. */
+static bool mode_changes(const char *name)
+{
+	int watch = inotify_init1(IN_NONBLOCK);
+	struct inotify_event event = {0};
+	struct stat before, after;
+	bool seen;
+
+	CHECK(stat(name, &before) == 0 && inotify_add_watch(watch, name, IN_ATTRIB) > 0);
+	CHECK(chmod(name, 0640) == 0 && stat(name, &after) == 0);
+	seen = read(watch, &event, sizeof(event)) == sizeof(event) && event.mask == IN_ATTRIB;
+	CHECK(fchmodat(AT_FDCWD, name, before.st_mode & 07777, 0) == 0);
+	close(watch);
+	return seen && (after.st_mode & 07777) == 0640 && after.st_rdev == before.st_rdev;
+}
+
+static void attributes_of_names_are_changed_and_watched(void)
+{
+	const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 2000}};
+	struct stat st;
+
+	CHECK(mode_changes("/dev/iommu") && mode_changes("/dev/vfio/devices/vfio0"));
+	CHECK(mode_changes(DEVICE "/driver_override"));
+	CHECK(utimensat(AT_FDCWD, "/dev/iommu", times, 0) == 0 && stat("/dev/iommu", &st) == 0);
+	CHECK(st.st_mtime == 2000 && utimensat(AT_FDCWD, "/dev/iommu", NULL, 0) == 0);
+	CHECK(chmod("/dev/vfio/nothing", 0600) < 0 && errno == ENOENT);
+	CHECK(inotify_add_watch(0, "/dev/vfio/nothing", IN_ATTRIB) < 0 && errno == ENOENT);
+	CHECK(inotify_add_watch(0, "/dev/vfio", IN_ATTRIB) < 0 && errno == EINVAL);
+	CHECK(inotify_add_watch(999, "/dev/vfio", IN_ATTRIB) < 0 && errno == EBADF);
+}
+
+static void nodes_that_come_and_go_are_seen(void)
+{
+	static const char unbind[] = "/sys/bus/pci/drivers/vfio-pci/unbind",
+			  bind[] = "/sys/bus/pci/drivers/vfio-pci/bind";
+	int watch = inotify_init1(IN_NONBLOCK), fd = open(unbind, O_WRONLY);
+	char events[512];
+	ssize_t len;
+
+	CHECK(inotify_add_watch(watch, "/dev/vfio/devices", IN_DELETE) > 0);
+	CHECK(write(fd, "0000:c1:00.0", 12) == 12);
+	close(fd);
+	len = read(watch, events, sizeof(events));
+	CHECK(len > 0 && memmem(events, (size_t)len, "vfio0", 6));
+	fd = open(bind, O_WRONLY);
+	CHECK(write(fd, "0000:c1:00.0", 12) == 12);
+	close(fd);
+	close(watch);
+}
+
+static bool fstat_shows(const char *name, mode_t mode, off_t size)
+{
+	int fd = open(name, O_RDONLY);
+	struct stat st;
+	bool shows = fd >= 0 && fstat(fd, &st) == 0 && st.st_mode == (S_IFREG | mode) &&
+		     st.st_size == size;
+
+	if (fd >= 0)
+		close(fd);
+	return shows;
+}
+
+/* Those that are as they were laid out, and those that change. */
+static void texts_of_sysfs_have_their_size_and_mode(void)
+{
+	CHECK(fstat_shows(DEVICE "/vendor", 0444, 4096));
+	CHECK(fstat_shows(DEVICE "/enable", 0644, 4096));
+	CHECK(fstat_shows(DEVICE "/power_state", 0444, 4096));
+	/* Root does not read what nobody reads. */
+	CHECK(open(DEVICE "/reset", O_RDONLY) < 0 && errno == EACCES);
+	CHECK(open(DEVICE "/reset", O_RDWR) < 0 && errno == EACCES);
+}
+
 enum {
 	NOBODY = 65534
 };
@@ -286,8 +360,18 @@ static int find_rights(void)
 	/* The group's members may. */
 	if (seteuid(0) || setegid(0) || seteuid(NOBODY) || open("/dev/iommu", flags) < 0)
 		return 7;
-	if (seteuid(0) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
+	if (seteuid(0) || chown("/dev/vfio/vfio", NOBODY, 0) || chown("/dev/vfio/vfio", 0, 0))
 		return 8;
+	if (setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY))
+		return 8;
+	if (chown("/dev/iommu", NOBODY, NOBODY) == 0 || errno != EPERM)
+		return 11;
+	if (chmod("/dev/iommu", 0666) == 0 || errno != EPERM)
+		return 12;
+	if (utimensat(AT_FDCWD, "/dev/iommu", NULL, 0) == 0 || errno != EACCES)
+		return 13;
+	if (inotify_add_watch(inotify_init(), "/dev/iommu", IN_ATTRIB) >= 0 || errno != EACCES)
+		return 14;
 	if (access("/dev/iommu", R_OK) == 0 || access("/dev/iommu", W_OK) == 0)
 		return 9;
 	return access("/dev/iommu", F_OK) == 0 && access("/dev/vfio/vfio", W_OK) == 0 ? 0 : 10;
@@ -321,6 +405,9 @@ int main(void)
 		TEST(config_space_shows_what_is),
 		TEST(listings_side_by_side_have_the_entries_once),
 		TEST(emulated_files_have_no_extended_attributes),
+		TEST(attributes_of_names_are_changed_and_watched),
+		TEST(nodes_that_come_and_go_are_seen),
+		TEST(texts_of_sysfs_have_their_size_and_mode),
 		TEST(the_current_directory_has_a_size),
 		TEST(a_program_that_a_debugger_traces_stays_where_it_is),
 		TEST(a_program_that_gives_up_root_has_the_rights_of_its_user),
