@@ -233,10 +233,12 @@ static int copy_status(const struct request *request, const char *path)
 
 	if (!client)
 		return -ENOENT;
+	/* What it has closed pins nothing. */
+	opened_drain();
 	pinned = __atomic_load_n(&client->caller.pinned_pages, __ATOMIC_RELAXED);
 	locked = __atomic_load_n(&client->caller.locked_pages, __ATOMIC_RELAXED);
 	uiommufd_caller_put(&client->caller);
-	return pinned ? proc_file_status(pid, pinned, locked) : -ENOENT;
+	return pinned || locked ? proc_file_status(pid, pinned, locked) : -ENOENT;
 }
 
 /* Opens a file of /proc in which the kernel does not say all. False: @path is something else. */
