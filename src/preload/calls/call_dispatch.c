@@ -32,6 +32,7 @@
 #include "preload/calls/memory.h"
 #include "preload/calls/uring.h"
 #include "preload/engine/call.h"
+#include "preload/engine/engine.h"
 #include "preload/process/defer.h"
 #include "preload/process/fdtable.h"
 #include "preload/process/path.h"
@@ -202,13 +203,16 @@ static long with_credentials(long number, const long *args)
 
 static long control_process(const long *args)
 {
-	if (args[0] == PR_SET_SECCOMP)
+	if (args[0] == PR_SET_SECCOMP) {
+		engine_keep_files();
 		sys_confine();
+	}
 	return to_kernel(SYS_prctl, args);
 }
 
 static long confine(const long *args)
 {
+	engine_keep_files();
 	sys_confine();
 	return to_kernel(SYS_seccomp, args);
 }
