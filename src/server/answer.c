@@ -224,6 +224,9 @@ struct answer answer_call(struct request *request)
 	case SYS_dup3:
 	case SYS_fcntl:
 		return answer_dup(request);
+	case SYS_chroot:
+	case SYS_pivot_root:
+		return answer_root();
 	case SYS_chdir:
 		return answer_chdir(request);
 	case SYS_getcwd:

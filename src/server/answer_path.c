@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -48,6 +49,25 @@ static void join(const char *from, char text[PATH_MAX])
 	text[len] = '/';
 }
 
+/* Whether a program has changed its root: from then on each path of any program is looked at. */
+static atomic_bool roots_differ;
+
+struct answer answer_root(void)
+{
+	atomic_store(&roots_differ, true);
+	return answer_by_kernel();
+}
+
+/* Whether the root of the program is another than that of the machine. */
+static bool has_other_root(const struct request *request)
+{
+	char root[2];
+
+	return atomic_load(&roots_differ) &&
+	       (readlinkat(request->client->proc, "root", root, sizeof(root)) != 1 ||
+		root[0] != '/');
+}
+
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path)
 {
@@ -56,7 +76,7 @@ bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool
 
 	opened_settle_writes();
 	len = program_memory_read_string(request, text, addr, sizeof(text));
-	if (len <= 0)
+	if (len <= 0 || (text[0] == '/' && has_other_root(request)))
 		return false;
 	if (text[0] != '/' && program_fd_name(request, dirfd, from) < 0)
 		return false;

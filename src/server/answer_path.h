@@ -12,6 +12,9 @@
 bool answer_path_resolve(struct request *request, int dirfd, uint64_t addr, bool follow,
 			 struct union_path *path);
 
+/* chroot and pivot_root: the program's absolute paths may lead elsewhere from now on. */
+struct answer answer_root(void);
+
 /* open and its kin. @path is an address of the program. */
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags);
 struct answer answer_openat2(struct request *request);

@@ -88,6 +88,8 @@ static const unsigned short always[] = {
 	SYS_fstatfs,
 	SYS_truncate,
 	SYS_chdir,
+	SYS_chroot,
+	SYS_pivot_root,
 	SYS_getcwd,
 	SYS_getdents64,
 	SYS_getxattr,

@@ -377,6 +377,38 @@ static int find_rights(void)
 	return access("/dev/iommu", F_OK) == 0 && access("/dev/vfio/vfio", W_OK) == 0 ? 0 : 10;
 }
 
+/* 0, or the number of the first step that finds something else. */
+static int find_in_another_root(void)
+{
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY), fd = open("/dev/iommu", O_RDWR);
+
+	if (chroot(directory) || chdir("/"))
+		return 1;
+	if (access("/dev/iommu", F_OK) == 0 || open("/dev/iommu", O_RDWR) >= 0 || errno != ENOENT)
+		return 2;
+	if (access("/proc", F_OK) == 0 || access(DEVICE, F_OK) == 0)
+		return 3;
+	/* What is open stays. */
+	return new_ioas(fd) >= 0 && faccessat(dev, "iommu", F_OK, 0) == 0 ? 0 : 4;
+}
+
+/* As root only. */
+static void a_program_in_another_root_finds_that_one(void)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		return;
+	pid = fork();
+	if (pid == 0)
+		_exit(find_in_another_root());
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	CHECK(WEXITSTATUS(status) == 0);
+	/* Others are where they were. */
+	CHECK(opens("/dev/iommu", O_RDWR));
+}
+
 /* As root only. */
 static void a_program_that_gives_up_root_has_the_rights_of_its_user(void)
 {
@@ -410,6 +442,7 @@ int main(void)
 		TEST(texts_of_sysfs_have_their_size_and_mode),
 		TEST(the_current_directory_has_a_size),
 		TEST(a_program_that_a_debugger_traces_stays_where_it_is),
+		TEST(a_program_in_another_root_finds_that_one),
 		TEST(a_program_that_gives_up_root_has_the_rights_of_its_user),
 	};
 	int status;
