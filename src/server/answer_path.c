@@ -34,6 +34,7 @@
 #include "server/proc_link.h"
 #include "server/program_fd.h"
 #include "server/program_memory.h"
+#include "server/tracer.h"
 #include "server/union_path.h"
 #include "trace/events.h"
 
@@ -277,6 +278,67 @@ static bool open_proc(struct request *request, uint64_t path, int flags, struct 
 	return fd >= 0;
 }
 
+/* ---- descriptors of a path only ---- */
+
+/* Opening a name in a directory, by the thread of the program. */
+struct opening {
+	int directory; /* the number that it has there, or a negative errno */
+	uint64_t name;
+	int flags;
+};
+
+/* On the tracer. */
+static long open_there(void *arg)
+{
+	const struct opening *opening = arg;
+	const __u64 directory = (__u64)opening->directory;
+	const struct seccomp_data enter = {
+		.nr = SYS_openat, .args = {directory, opening->name, (__u64)opening->flags}};
+	const struct seccomp_data leave = {.nr = SYS_close, .args = {directory}};
+	long rc;
+
+	if (opening->directory < 0)
+		return opening->directory;
+	rc = tracer_make_call(&enter);
+	(void)tracer_make_call(&leave);
+	return rc;
+}
+
+/*
+ * Opens @at, which (@dirfd, @path) names, as a path only (O_PATH). Only the kernel can give such a
+ * descriptor, and of a link there is no other: it is asked for the last name, in the directory of
+ * the shadow root. False: that is not what the file is called.
+ */
+static bool open_path(struct request *request, int dirfd, uint64_t path, int flags,
+		      struct union_path *at, struct answer *answer)
+{
+	char *name = strrchr(at->shadow, '/');
+	char text[PATH_MAX], from[PATH_MAX];
+	struct opening opening = {.flags = flags};
+	const char *last;
+	struct stat st;
+
+	if (program_memory_read_string(request, text, path, sizeof(text)) <= 0)
+		return false;
+	last = strrchr(text, '/');
+	last = last ? last + 1 : text;
+	if (strcmp(last, name + 1) != 0)
+		return false;
+	*answer = answer_by_kernel();
+	if (last == text && program_fd_name(request, dirfd, from) == name - at->shadow &&
+	    memcmp(from, at->shadow, (size_t)(name - at->shadow)) == 0)
+		return true;
+	if (lstat(at->shadow, &st) || !S_ISLNK(st.st_mode))
+		return false;
+	*name = '\0';
+	opening.directory = open(at->shadow, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*name = '/';
+	opening.name = path + (uint64_t)(last - text);
+	*answer = (struct answer){.kind = ANSWER_GIVEN};
+	return opening.directory >= 0 &&
+	       tracer_stop_for(request, &opening.directory, open_there, &opening);
+}
+
 struct answer answer_open(struct request *request, int dirfd, uint64_t path, int flags)
 {
 	struct answer answer;
@@ -290,6 +352,8 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 			       : answer_by_kernel();
 	switch (at.kind) {
 	case UNION_EMULATED:
+		if (flags & O_PATH && open_path(request, dirfd, path, flags, &at, &answer))
+			return answer;
 		return open_emulated(request, &at, flags);
 	case UNION_MISSING:
 		return answer_result(flags & O_CREAT && at.error == -ENOENT ? -EACCES : at.error);

@@ -169,6 +169,36 @@ static void descriptors_of_a_path_are_given(void)
 	close(device_directory);
 }
 
+/* As systemd's tools and libudev go through paths: by descriptors, link by link. */
+static void paths_are_walked_by_descriptors(void)
+{
+	int devices = open("/sys/bus/pci/devices", O_PATH | O_DIRECTORY);
+	int link = openat(devices, "0000:c1:00.0", O_PATH | O_NOFOLLOW), text, node;
+	int dev = open("/dev/vfio", O_PATH | O_DIRECTORY);
+	char target[PATH_MAX] = "";
+	struct stat st;
+
+	CHECK(link >= 0 && fstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(readlinkat(link, "", target, sizeof(target)) > 0);
+	CHECK(strcmp(target, "../../../devices/pci0000:c1/0000:c1:00.0") == 0);
+	text = openat(devices, target, O_PATH | O_NOFOLLOW);
+	CHECK(text >= 0 && fstat(text, &st) == 0 && S_ISDIR(st.st_mode));
+	CHECK(faccessat(text, "vendor", R_OK, 0) == 0);
+	node = openat(dev, "vfio", O_PATH | O_NOFOLLOW);
+	CHECK(fstat(node, &st) == 0 && S_ISCHR(st.st_mode));
+	CHECK(read(node, target, 1) < 0 && errno == EBADF);
+	close(link);
+	/* A directory of the real system, in which a link is not. */
+	link = open("/sys/bus/pci/devices/0000:c1:00.0", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	CHECK(link >= 0 && fstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(fcntl(link, F_GETFD) == FD_CLOEXEC && fcntl(link, F_GETFL) & O_PATH);
+	close(devices);
+	close(link);
+	close(text);
+	close(dev);
+	close(node);
+}
+
 /* Bus mastering in the command register, as the file of config space shows it, and through VFIO. */
 static void config_space_shows_what_is(void)
 {
@@ -434,6 +464,7 @@ int main(void)
 		TEST(proc_names_the_nodes_behind_descriptors),
 		TEST(proc_names_the_descriptors_of_another_process),
 		TEST(descriptors_of_a_path_are_given),
+		TEST(paths_are_walked_by_descriptors),
 		TEST(config_space_shows_what_is),
 		TEST(listings_side_by_side_have_the_entries_once),
 		TEST(emulated_files_have_no_extended_attributes),
