@@ -23,6 +23,7 @@
 #include "server/answer_memory.h"
 #include "server/answer_names.h"
 #include "server/answer_path.h"
+#include "server/answer_stat.h"
 #include "server/answer_xattr.h"
 #include "server/call_page.h"
 #include "server/mapped.h"
