@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/sys.h"
@@ -36,7 +37,19 @@
 /* Commands that the kernel carries out itself, whatever the file is. */
 static bool is_generic(unsigned int cmd)
 {
-	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO || cmd == FIOASYNC;
+	return cmd == FIOCLEX || cmd == FIONCLEX || cmd == FIONBIO;
+}
+
+/* FIOASYNC of @file, taken, with its argument at @addr: no emulated file sends SIGIO. */
+static struct answer answer_async(struct request *request, struct uiommufd_file *file,
+				  uint64_t addr)
+{
+	int on;
+
+	file_put(file);
+	if (caller_read(&request->client->caller, &on, addr, sizeof(on)))
+		return answer_result(-EFAULT);
+	return answer_result(on ? -ENOTTY : 0);
 }
 
 /* A call has failed with @result that has given the program a descriptor. */
@@ -78,6 +91,8 @@ static struct answer answer_ioctl(struct request *request)
 						 : program_fd_file(request, (int)args[0], &node);
 	if (!file)
 		return answer_by_kernel();
+	if (args[1] == FIOASYNC)
+		return answer_async(request, file, args[2]);
 	opened_drain();
 	mapped_sweep();
 	call_begin(&call, file, (int)args[0], &request->client->caller, (unsigned int)args[1],

@@ -87,11 +87,13 @@ static void an_emulated_descriptor_is_no_socket(void)
 {
 	int fd = open("/dev/iommu", O_RDWR), epoll = epoll_create1(0), pair[2], type;
 	struct epoll_event event = {.events = EPOLLIN};
+	int yes = 1, no = 0;
 	socklen_t size = sizeof(type);
 	struct sockaddr name;
 
 	CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 && errno == EPERM);
 	CHECK(shutdown(fd, SHUT_RDWR) < 0 && errno == ENOTSOCK);
+	CHECK(ioctl(fd, FIOASYNC, &yes) < 0 && errno == ENOTTY && ioctl(fd, FIOASYNC, &no) == 0);
 	CHECK(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 && errno == ENOTSOCK);
 	CHECK(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &type, size) < 0 && errno == ENOTSOCK);
 	size = sizeof(name);
