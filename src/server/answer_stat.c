@@ -45,11 +45,13 @@ static void become_device(struct stat *st, struct node node)
 }
 
 /* @st is of the file @name of the shadow root. */
-static void become_text(struct stat *st, const char *name)
+static void become_sysfs(struct stat *st, const char *name)
 {
-	if (!S_ISREG(st->st_mode) || !path_is_text(name))
+	uint64_t size;
+
+	if (!path_size(name, st->st_mode, &size))
 		return;
-	st->st_size = PATH_TEXT_SIZE;
+	st->st_size = (off_t)size;
 	st->st_blocks = 0;
 }
 
@@ -73,18 +75,26 @@ static bool names_device(const struct request *request, int fd, const struct sta
 	return inside && path_is_device(*node);
 }
 
-/* Whether @fd is a file of sysfs of the shadow root, or a copy of what one shows (files_show()). */
-static bool names_text(const struct request *request, int fd, const struct stat *st)
+/* @fd may be a file of sysfs of the shadow root, or a copy of what one shows (files_show()). */
+static bool is_of_sysfs(const struct request *request, int fd, struct stat *st)
 {
 	static const char copy[] = "/memfd:" FILES_SHOWN;
 	char name[PATH_MAX];
 	const char *inside;
+	uint64_t size;
 
-	if (!S_ISREG(st->st_mode) || st->st_size >= PATH_TEXT_SIZE ||
+	if ((S_ISREG(st->st_mode) ? st->st_size >= PATH_TEXT_SIZE
+				  : !S_ISLNK(st->st_mode) && !S_ISDIR(st->st_mode)) ||
 	    program_fd_name(request, fd, name) <= 0)
 		return false;
 	inside = union_strip(name);
-	return inside ? path_is_text(inside) : !strncmp(name, copy, sizeof(copy) - 1);
+	if (!inside && strncmp(name, copy, sizeof(copy) - 1) != 0)
+		return false;
+	if (inside && !path_size(inside, st->st_mode, &size))
+		return false;
+	st->st_size = inside ? (off_t)size : PATH_TEXT_SIZE;
+	st->st_blocks = 0;
+	return true;
 }
 
 /* What the program's @fd is, if the kernel would say something else. */
@@ -98,9 +108,7 @@ static bool stat_descriptor(const struct request *request, int fd, struct stat *
 	file = S_ISSOCK(st->st_mode) ? opened_find(st, &node) : NULL;
 	if (file)
 		file_put(file);
-	else if (names_text(request, fd, st))
-		st->st_size = PATH_TEXT_SIZE;
-	else if (!names_device(request, fd, st, &node))
+	else if (!is_of_sysfs(request, fd, st) && !names_device(request, fd, st, &node))
 		return false;
 	if (file && node.kind == NODE_NONE)
 		return false;
@@ -137,7 +145,7 @@ struct answer answer_stat(struct request *request, int dirfd, uint64_t path, uin
 		return answer_result(-errno);
 	become_device(&st, at.node);
 	if (at.kind == UNION_EMULATED)
-		become_text(&st, at.name);
+		become_sysfs(&st, at.name);
 	return write_stat(request, &st, out);
 }
 
@@ -186,6 +194,7 @@ struct answer answer_statx(struct request *request)
 	struct answer answer;
 	struct statx stx;
 	const char *name;
+	uint64_t size;
 
 	if (is_empty(request, args[1], flags))
 		return statx_descriptor(request, (int)args[0]);
@@ -204,8 +213,8 @@ struct answer answer_statx(struct request *request)
 		stx.stx_rdev_minor = device_minor;
 		stx.stx_size = 0;
 		stx.stx_blocks = 0;
-	} else if (S_ISREG(stx.stx_mode) && at.kind == UNION_EMULATED && path_is_text(at.name)) {
-		stx.stx_size = PATH_TEXT_SIZE;
+	} else if (at.kind == UNION_EMULATED && path_size(at.name, stx.stx_mode, &size)) {
+		stx.stx_size = size;
 		stx.stx_blocks = 0;
 	}
 	return answer_result(caller_write(&request->client->caller, args[4], &stx, sizeof(stx)));

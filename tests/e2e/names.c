@@ -367,6 +367,24 @@ static void fdinfo_names_the_device(void)
 	close(fd);
 }
 
+/* Texts have a page; links and directories nothing. */
+static void sizes_are_those_of_sysfs(void)
+{
+	int folder = open(LINK, O_RDONLY | O_DIRECTORY);
+	struct statx stx;
+	struct stat st;
+
+	CHECK(lstat(LINK, &st) == 0 && S_ISLNK(st.st_mode) && st.st_size == 0);
+	CHECK(stat(LINK "/power", &st) == 0 && st.st_size == 0 && st.st_blocks == 0);
+	CHECK(stat(LINK "/vendor", &st) == 0 && st.st_size == 4096 && st.st_blocks == 0);
+	CHECK(stat(LINK "/resource0", &st) == 0 && st.st_size == 1 << 20);
+	CHECK(fstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_size == 0);
+	CHECK(fstatat(folder, "driver", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0);
+	CHECK(statx(folder, "driver", AT_SYMLINK_NOFOLLOW, STATX_SIZE, &stx) == 0 &&
+	      stx.stx_size == 0);
+	close(folder);
+}
+
 /* The KiB that the line @name of the status at @path says. */
 static long kib_of(const char *path, const char *name)
 {
@@ -462,6 +480,7 @@ int main(void)
 		TEST(an_open_config_space_has_its_size),
 		TEST(the_file_systems_are_the_ones_expected),
 		TEST(fdinfo_names_the_device),
+		TEST(sizes_are_those_of_sysfs),
 		TEST(status_shows_what_is_pinned),
 		TEST(status_shows_what_a_container_has_locked),
 	};
