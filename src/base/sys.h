@@ -45,6 +45,10 @@
 #ifndef SYS_process_madvise
 #define SYS_process_madvise 440
 #endif
+#ifndef SYS_landlock_add_rule
+#define SYS_landlock_add_rule	   445
+#define SYS_landlock_restrict_self 446
+#endif
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif

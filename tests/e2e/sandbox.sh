@@ -26,4 +26,5 @@ in_another_root() {
 	mkdir "$scratch/empty" && run --device edu -- "$program" --root "$scratch/empty"
 }
 [ "$(id -u)" -ne 0 ] || check another_root_changes_nothing in_another_root
+check a_program_that_names_what_it_opens_opens_devices run --device edu -- "$program" --paths
 finish
