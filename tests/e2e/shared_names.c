@@ -244,6 +244,18 @@ static void listings_side_by_side_have_the_entries_once(void)
 	closedir(classes);
 }
 
+/* As `find LINK/` and `ls -d LINK/` ask. */
+static void a_link_before_a_slash_is_its_directory(void)
+{
+	char text[8];
+	struct stat st;
+
+	CHECK(lstat(DEVICE, &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(lstat(DEVICE "/", &st) == 0 && S_ISDIR(st.st_mode));
+	CHECK(readlink(DEVICE "/", text, sizeof(text)) < 0 && errno == EINVAL);
+	CHECK(lstat("/dev/iommu/", &st) < 0 && errno == ENOTDIR);
+}
+
 static void emulated_files_have_no_extended_attributes(void)
 {
 	char text[64];
@@ -467,6 +479,7 @@ int main(void)
 		TEST(paths_are_walked_by_descriptors),
 		TEST(config_space_shows_what_is),
 		TEST(listings_side_by_side_have_the_entries_once),
+		TEST(a_link_before_a_slash_is_its_directory),
 		TEST(emulated_files_have_no_extended_attributes),
 		TEST(attributes_of_names_are_changed_and_watched),
 		TEST(nodes_that_come_and_go_are_seen),
