@@ -352,7 +352,9 @@ struct answer answer_open(struct request *request, int dirfd, uint64_t path, int
 			return answer;
 		return open_emulated(request, &at, flags);
 	case UNION_MISSING:
-		return answer_result(flags & O_CREAT && at.error == -ENOENT ? -EACCES : at.error);
+		return answer_result(flags & O_CREAT && at.error == -ENOENT && at.has_directory
+					     ? -EACCES
+					     : at.error);
 	case UNION_REAL:
 		if (flags & O_CREAT || caller_uid(&request->client->caller) != getuid())
 			return answer_result(-EACCES);

@@ -256,6 +256,14 @@ static void a_link_before_a_slash_is_its_directory(void)
 	CHECK(lstat("/dev/iommu/", &st) < 0 && errno == ENOTDIR);
 }
 
+static void nothing_is_created_where_nothing_is(void)
+{
+	CHECK(open("/sys/bus/pci/nothing", O_WRONLY | O_CREAT, 0600) < 0 && errno == EACCES);
+	CHECK(open("/dev/vfio/nothing/file", O_WRONLY | O_CREAT, 0600) < 0 && errno == ENOENT);
+	CHECK(open(DEVICE "/nothing/file", O_WRONLY | O_CREAT, 0600) < 0 && errno == ENOENT);
+	CHECK(open(DEVICE "/nothing", O_WRONLY | O_CREAT, 0600) < 0 && errno == EACCES);
+}
+
 static void emulated_files_have_no_extended_attributes(void)
 {
 	char text[64];
@@ -480,6 +488,7 @@ int main(void)
 		TEST(config_space_shows_what_is),
 		TEST(listings_side_by_side_have_the_entries_once),
 		TEST(a_link_before_a_slash_is_its_directory),
+		TEST(nothing_is_created_where_nothing_is),
 		TEST(emulated_files_have_no_extended_attributes),
 		TEST(attributes_of_names_are_changed_and_watched),
 		TEST(nodes_that_come_and_go_are_seen),
