@@ -427,8 +427,7 @@ int cmd_run(char **args)
 	run_reports_fill(&tree);
 	run_watch_fill(&tree, args);
 	if (tree.error) {
-		cmd_complain("cannot lay out the emulated system: %s: %s", tree.what,
-			     strerror(-tree.error));
+		tree_complain(&tree);
 		status = CMD_FAILED;
 	} else {
 		status = run_program(&tree, &offers, options.shared, args);

@@ -264,12 +264,19 @@ without_proc() {
 with_the_proc_of_others() {
 	unshare -mp --fork "$@"
 }
+# Where there is no space for the emulated files.
+without_space() {
+	mkdir -p "$scratch/full"
+	unshare -m sh -c 'mount -t tmpfs -o size=4k full "$0" && XDG_RUNTIME_DIR= TMPDIR=$0 "$@"' "$scratch/full" "$@"
+}
 if [ "$(id -u)" -eq 0 ] && unshare -mp --fork true 2>/dev/null; then
 	check run_says_that_there_is_no_proc complains 125 "there is no /proc, without which" without_proc "$uiommufd" run --device edu -- true
 	check doctor_says_that_there_is_no_proc sh -c '! unshare -m sh -c "mount -t tmpfs proc /proc && \"$1\" doctor" >"$2/said" &&
 		grep -q "^stop   there is no /proc" "$2/said"' - "$uiommufd" "$scratch"
 	check run_says_that_proc_is_of_others complains 125 "/proc is that of another PID namespace" with_the_proc_of_others \
 		"$uiommufd" run --shared --device edu -- true
+	check no_space_is_said_with_the_cure complains 125 "No space left on device; TMPDIR can name another folder" \
+		without_space "$uiommufd" run --device edu -- true
 	check a_program_with_the_preload_needs_no_proc_of_its_own prints yes with_the_proc_of_others \
 		"$uiommufd" run --device edu -- sh -c 'test -c /dev/iommu && echo yes'
 fi
