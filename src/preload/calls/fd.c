@@ -110,8 +110,11 @@ EXPORT int close(int fd)
 	}
 	engine_cancellation_point();
 	engine_enter(&call);
-	gone = take(fd);
+	forget_hint(fd);
+	/* A call of another thread must not find the placeholder. */
+	gone = fdtable_close_begin(fd);
 	rc = SYS(SYS_close, fd);
+	fdtable_close_end(fd);
 	leave_with(&call, gone);
 	return (int)libc_result(rc);
 }
